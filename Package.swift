@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "leasehold",
+  products: [
+    .executable(name: "leasehold", targets: ["leasehold"]),
+    .library(name: "SysV", targets: ["SysV"]),
+    .library(name: "Leasehold", targets: ["Leasehold", "LeaseholdLocal"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // C fences: each is imported by exactly one place (see Tests/Tidy).
+    .target(name: "CSysV"),
+    .systemLibrary(
+      name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+      providers: [.apt(["libmicrohttpd-dev"])]),
+
+    // Typed System V IPC; useful to anybody.
+    .target(
+      name: "SysV",
+      dependencies: ["CSysV", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
+
+    // The domain: no C, no I/O, no clock of its own.
+    .target(name: "Leasehold", swiftSettings: strict),
+
+    // The lock service of one host.
+    .target(
+      name: "LeaseholdLocal",
+      dependencies: [
+        "Leasehold", "SysV", .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+
+    // HTTP over the domain; knows no semaphore.
+    .target(
+      name: "LeaseholdHTTP",
+      dependencies: [
+        "CMicroHTTPD", "Leasehold", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+
+    .executableTarget(
+      name: "leasehold",
+      dependencies: [
+        "LeaseholdLocal", "LeaseholdHTTP", "Leasehold",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+
+    // Manual clock, simulated kernel, the conformance suite.
+    .target(name: "LeaseholdTestKit", dependencies: ["Leasehold"], swiftSettings: strict),
+
+    .testTarget(name: "SysVTests", dependencies: ["SysV"], swiftSettings: strict),
+    .testTarget(
+      name: "LeaseholdTests", dependencies: ["Leasehold", "LeaseholdTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "LeaseholdLocalTests", dependencies: ["LeaseholdLocal", "SysV", "LeaseholdTestKit"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHTTP", "LeaseholdTestKit"],
+      swiftSettings: strict),
+    .testTarget(name: "SettingsTests", dependencies: ["leasehold"], swiftSettings: strict),
+  ]
+)

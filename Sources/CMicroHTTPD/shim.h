@@ -1,0 +1,4 @@
+#ifndef LEASEHOLD_CMICROHTTPD_SHIM_H
+#define LEASEHOLD_CMICROHTTPD_SHIM_H
+#include <microhttpd.h>
+#endif

@@ -1,0 +1,3 @@
+#ifndef CSYSV_H
+#define CSYSV_H
+#endif
