@@ -1,0 +1,51 @@
+#if DEBUG
+  import Synchronization
+  package import SystemPackage
+
+  /// Makes one system call fail, so that a test meets errors which the kernel does not produce on demand.
+  ///
+  /// It holds for the current task or thread: `ForcedErrno.$current.withValue(ForcedErrno(.semop, .interrupted)) { … }`.
+  /// Debug builds only.
+  package final class ForcedErrno: Sendable {
+    /// How often the call fails before it is itself again.
+    package enum Times: Sendable {
+      case count(Int)
+      case always
+    }
+
+    /// What the current task's calls consult.
+    @TaskLocal package static var current: ForcedErrno?
+
+    private struct State {
+      var times: Times
+      var calls: [Syscall] = []
+    }
+
+    private let call: Syscall
+    private let error: Errno
+    private let state: Mutex<State>
+
+    package init(_ call: Syscall, _ error: Errno, times: Times = .count(1)) {
+      self.call = call
+      self.error = error
+      state = Mutex(State(times: times))
+    }
+
+    /// Every call made under this object, in order, forced or not.
+    package var calls: [Syscall] { state.withLock { $0.calls } }
+
+    func answer(to call: Syscall) -> Errno? {
+      state.withLock { state in
+        state.calls.append(call)
+        guard call == self.call else { return nil }
+        switch state.times {
+        case .always: return error
+        case .count(0): return nil
+        case .count(let left):
+          state.times = .count(left - 1)
+          return error
+        }
+      }
+    }
+  }
+#endif

@@ -1,0 +1,117 @@
+import CSysV
+public import SystemPackage
+
+/// What there is in this IPC namespace, whoever owns it and whatever its mode.
+///
+/// Sets and segments come and go while one looks: a list is true of each entry at the time it was read.
+public enum IPCInventory {
+  /// A set and what the kernel told of it.
+  public struct SemaphoreSetEntry: Hashable, Sendable, Identifiable {
+    /// The set.
+    public let set: SemaphoreSet
+    /// What the kernel told of it.
+    public let status: SemaphoreSet.Status
+    /// The number of the set.
+    public var id: Int32 { self.set.id }
+  }
+
+  /// A segment and what the kernel told of it.
+  public struct SharedMemorySegmentEntry: Hashable, Sendable, Identifiable {
+    /// The segment.
+    public let segment: SharedMemorySegment
+    /// What the kernel told of it.
+    public let status: SharedMemorySegment.Status
+    /// The number of the segment.
+    public var id: Int32 { segment.id }
+  }
+
+  /// All sets, in the order of the kernel's table.
+  ///
+  /// One call for each place of the table up to the highest in use; needs no permission, but Linux 4.17.
+  ///
+  /// The corresponding C function is `semctl`, with `SEM_INFO` and `SEM_STAT_ANY`.
+  public static func semaphoreSets() throws(Errno) -> [SemaphoreSetEntry] {
+    let usage = try SemaphoreUsage.current()
+    var entries: [SemaphoreSetEntry] = []
+    entries.reserveCapacity(usage.sets)
+    for index in 0...CInt(usage.highestIndex) {
+      var data = semid_ds()
+      let id = withUnsafeMutablePointer(to: &data) { system_semctl(index, 0, SEM_STAT_ANY, csysv_semun(buf: $0)) }
+      if try isThere(id) { entries.append(SemaphoreSetEntry(set: SemaphoreSet(id: id), status: .init(data))) }
+    }
+    return entries
+  }
+
+  /// All segments, in the order of the kernel's table, with those that are marked for removal.
+  ///
+  /// One call for each place of the table up to the highest in use; needs no permission, but Linux 4.17.
+  ///
+  /// The corresponding C function is `shmctl`, with `SHM_INFO` and `SHM_STAT_ANY`.
+  public static func sharedMemorySegments() throws(Errno) -> [SharedMemorySegmentEntry] {
+    let usage = try SharedMemoryUsage.current()
+    var entries: [SharedMemorySegmentEntry] = []
+    entries.reserveCapacity(usage.segments)
+    for index in 0...CInt(usage.highestIndex) {
+      var data = shmid_ds()
+      let id = system_shmctl(index, SHM_STAT_ANY, &data)
+      if try isThere(id) {
+        entries.append(SharedMemorySegmentEntry(segment: SharedMemorySegment(id: id), status: .init(data)))
+      }
+    }
+    return entries
+  }
+
+  /// An empty place, or one that was emptied meanwhile, is no error.
+  private static func isThere(_ result: CInt) throws(Errno) -> Bool {
+    switch errnoOrNil(result) {
+    case nil: return true
+    case .invalidArgument, .identifierRemoved: return false
+    case let error?: throw error
+    }
+  }
+}
+
+/// How much of the semaphores is in use in this IPC namespace.
+public struct SemaphoreUsage: Hashable, Sendable {
+  /// Sets there are.
+  public let sets: Int
+  /// Semaphores in all sets together.
+  public let semaphores: Int
+  /// The highest place of the kernel's table that is in use; 0 also when none is.
+  public let highestIndex: Int
+
+  /// Asks the kernel.
+  ///
+  /// The corresponding C function is `semctl`, with `SEM_INFO`.
+  public static func current() throws(Errno) -> SemaphoreUsage {
+    let (info, highestIndex) = try seminfo.read(SEM_INFO)
+    return SemaphoreUsage(sets: Int(info.semusz), semaphores: Int(info.semaem), highestIndex: highestIndex)
+  }
+}
+
+/// How much shared memory is in use in this IPC namespace; one page is the system's page size.
+///
+/// The corresponding C type is `struct shm_info`.
+public struct SharedMemoryUsage: Hashable, Sendable {
+  /// Segments there are.
+  public let segments: Int
+  /// The size of all segments, in pages.
+  public let pages: Int
+  /// What of it is in memory, in pages.
+  public let residentPages: Int
+  /// What of it is swapped out, in pages.
+  public let swappedPages: Int
+  /// The highest place of the kernel's table that is in use; 0 also when none is.
+  public let highestIndex: Int
+
+  /// Asks the kernel.
+  ///
+  /// The corresponding C function is `shmctl`, with `SHM_INFO`.
+  public static func current() throws(Errno) -> SharedMemoryUsage {
+    var info = shm_info()
+    let highestIndex = try throwingErrno(system_shmctl(0, SHM_INFO, &info))
+    return SharedMemoryUsage(
+      segments: Int(info.used_ids), pages: Int(info.shm_tot), residentPages: Int(info.shm_rss),
+      swappedPages: Int(info.shm_swp), highestIndex: Int(highestIndex))
+  }
+}

@@ -1,0 +1,73 @@
+import CSysV
+public import SystemPackage
+
+extension SemaphoreSet {
+  /// What the kernel tells of a set, as of one instant.
+  ///
+  /// The corresponding C type is `struct semid_ds`.
+  public struct Status: Hashable, Sendable {
+    /// Who owns it and who may do what.
+    public var permissions: IPCPermissions
+    /// How many semaphores it has.
+    public let count: Int
+    /// When an operation last succeeded, in whole seconds since 1970; `nil` when none ever did.
+    ///
+    /// `nil` therefore marks a set whose creator may still be setting it up.
+    public let operatedAtSeconds: Int64?
+    /// When it was created, or its values or permissions last set, in whole seconds since 1970.
+    public let changedAtSeconds: Int64
+
+    /// Describes a set, for a test or a simulation of the kernel.
+    public init(permissions: IPCPermissions, count: Int, operatedAtSeconds: Int64?, changedAtSeconds: Int64) {
+      self.permissions = permissions
+      self.count = count
+      self.operatedAtSeconds = operatedAtSeconds
+      self.changedAtSeconds = changedAtSeconds
+    }
+  }
+
+  /// Looks at the set.
+  ///
+  /// - Throws: `Errno.permissionDenied` without read permission, `Errno.invalidArgument` when it is gone.
+  ///
+  /// The corresponding C function is `semctl`, with `IPC_STAT`.
+  public func status() throws(Errno) -> Status {
+    var data = semid_ds()
+    try control(IPC_STAT, &data)
+    return Status(data)
+  }
+
+  /// Sets owner, group and mode; the other fields are not looked at.
+  ///
+  /// - Throws: `Errno.notPermitted` unless owner, creator or privileged.
+  ///
+  /// The corresponding C function is `semctl`, with `IPC_SET`.
+  public func setPermissions(_ permissions: IPCPermissions) throws(Errno) {
+    var data = semid_ds()
+    permissions.fill(&data.sem_perm)
+    try control(IPC_SET, &data)
+  }
+
+  /// Sets the mode and keeps owner and group: two calls, the first of which needs read permission.
+  ///
+  /// - Throws: As ``status()`` and ``setPermissions(_:)``.
+  public func setMode(_ mode: FilePermissions) throws(Errno) {
+    var permissions = try status().permissions
+    permissions.mode = mode
+    try setPermissions(permissions)
+  }
+
+  private func control(_ command: CInt, _ data: inout semid_ds) throws(Errno) {
+    let result = withUnsafeMutablePointer(to: &data) { system_semctl(id, 0, command, csysv_semun(buf: $0)) }
+    try throwingErrno(result)
+  }
+}
+
+extension SemaphoreSet.Status {
+  init(_ data: semid_ds) {
+    self.init(
+      permissions: IPCPermissions(data.sem_perm), count: Int(data.sem_nsems),
+      operatedAtSeconds: data.sem_otime == 0 ? nil : Int64(data.sem_otime),
+      changedAtSeconds: Int64(data.sem_ctime))
+  }
+}

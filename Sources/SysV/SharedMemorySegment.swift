@@ -1,0 +1,112 @@
+import CSysV
+public import SystemPackage
+
+/// A piece of shared memory in the kernel, known by its number.
+///
+/// A value, not an owner: the segment lives in its IPC namespace until it is removed and the last process has
+/// detached it.
+public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
+  /// The number that `shmget` returned.
+  public let id: Int32
+
+  /// Refers to the segment with that number, whether there is one or not.
+  public init(id: Int32) { self.id = id }
+
+  /// What a new segment can be asked to be.
+  public struct Options: OptionSet, Hashable, Sendable {
+    /// Bits of the flags of `shmget`.
+    public let rawValue: Int32
+
+    /// Takes bits of the flags of `shmget`.
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    /// Sets no swap space aside: the size is a promise, and memory is found when a page is first touched.
+    ///
+    /// The corresponding C constant is `SHM_NORESERVE`.
+    public static let noReserve = Options(rawValue: Int32(SHM_NORESERVE))
+
+    /// Uses huge pages of the default size, of which the kernel must have some set aside.
+    ///
+    /// The corresponding C constant is `SHM_HUGETLB`.
+    public static let hugePages = Options(rawValue: Int32(SHM_HUGETLB))
+  }
+
+  /// Makes a segment that did not exist; it is all zeroes.
+  ///
+  /// - Parameters:
+  ///   - key: ``IPCKey/private`` makes a segment that nobody finds by a key.
+  ///   - byteCount: From ``SharedMemoryLimits/minimumByteCount`` to ``SharedMemoryLimits/maximumByteCount``; the
+  ///     kernel gives whole pages and remembers this number.
+  ///   - mode: Who may read and who may write. The process umask has no say.
+  ///   - options: Not remembered by the kernel in a way one could ask for.
+  /// - Throws: `Errno.fileExists` when the key is taken, `Errno.invalidArgument` for a size out of range,
+  ///   `Errno.noSpace` at the limit of segments or of all pages, `Errno.noMemory`.
+  ///
+  /// The corresponding C function is `shmget`, with `IPC_CREAT | IPC_EXCL`.
+  public static func create(
+    key: IPCKey = .private, byteCount: Int, mode: FilePermissions = .ownerReadWrite, options: Options = []
+  ) throws(Errno) -> SharedMemorySegment {
+    try get(key, byteCount, IPC_CREAT | IPC_EXCL | options.rawValue, mode)
+  }
+
+  /// Finds the segment of a key.
+  ///
+  /// - Parameters:
+  ///   - key: Never ``IPCKey/private``, which would find nothing and is refused as not there.
+  ///   - byteCount: The least size it must have; 0 takes any.
+  ///   - mode: The permissions it must grant this process; none asks nothing.
+  /// - Throws: `Errno.noSuchFileOrDirectory`, `Errno.permissionDenied`, `Errno.invalidArgument` when it is smaller.
+  ///
+  /// The corresponding C function is `shmget`.
+  public static func open(
+    key: IPCKey, byteCount: Int = 0, mode: FilePermissions = []
+  ) throws(Errno) -> SharedMemorySegment {
+    if key == .private { throw .noSuchFileOrDirectory }
+    return try get(key, byteCount, 0, mode)
+  }
+
+  /// Finds the segment of a key, or makes it.
+  ///
+  /// - Throws: As ``open(key:byteCount:mode:)`` and ``create(key:byteCount:mode:options:)``.
+  ///
+  /// The corresponding C function is `shmget`, with `IPC_CREAT`.
+  public static func openOrCreate(
+    key: IPCKey, byteCount: Int, mode: FilePermissions = .ownerReadWrite, options: Options = []
+  ) throws(Errno) -> SharedMemorySegment {
+    try get(key, byteCount, IPC_CREAT | options.rawValue, mode)
+  }
+
+  private static func get(
+    _ key: IPCKey, _ byteCount: Int, _ flags: CInt, _ mode: FilePermissions
+  ) throws(Errno) -> SharedMemorySegment {
+    let bits = flags | CInt(mode.rawValue & IPCPermissions.modeBits)
+    return SharedMemorySegment(id: try throwingErrno(system_shmget(key.rawValue, byteCount, bits)))
+  }
+
+  /// Takes the key away at once and the memory when the last process has detached it.
+  ///
+  /// - Throws: `Errno.notPermitted` unless owner, creator or privileged.
+  ///
+  /// The corresponding C function is `shmctl`, with `IPC_RMID`.
+  public func remove() throws(Errno) {
+    try throwingErrno(system_shmctl(id, IPC_RMID, nil))
+  }
+
+  /// Keeps the segment's pages from being swapped out, once they are there.
+  ///
+  /// - Throws: `Errno.notPermitted` unless owner or creator, `Errno.noMemory` above RLIMIT_MEMLOCK.
+  ///
+  /// The corresponding C function is `shmctl`, with `SHM_LOCK`.
+  public func lock() throws(Errno) {
+    try throwingErrno(system_shmctl(id, SHM_LOCK, nil))
+  }
+
+  /// Lets the segment's pages be swapped out again.
+  ///
+  /// - Throws: `Errno.notPermitted` unless owner or creator.
+  ///
+  /// The corresponding C function is `shmctl`, with `SHM_UNLOCK`.
+  public func unlock() throws(Errno) {
+    try throwingErrno(system_shmctl(id, SHM_UNLOCK, nil))
+  }
+}

@@ -1,0 +1,141 @@
+// The only file that calls libc. Each function has the name, the arguments and the order of the C function,
+// returns what it returns and leaves errno as it leaves it. In debug builds a test can make any of them fail
+// (see `ForcedErrno`); in release builds the question is constant and gone.
+
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
+import CSysV
+import Glibc
+import SystemPackage
+
+/// The calls of this file, by their C names.
+package enum Syscall: String, CaseIterable, Sendable {
+  case semget, semop, semtimedop, semctl
+  case shmget, shmat, shmdt, shmctl
+  case madvise, ftok
+  case pidfd_open, pidfd_send_signal, poll, close
+}
+
+@inline(__always)
+private func isForcedToFail(_ call: Syscall) -> Bool {
+  #if DEBUG
+    guard let forced = ForcedErrno.current?.answer(to: call) else { return false }
+    errno = forced.rawValue
+    return true
+  #else
+    return false
+  #endif
+}
+
+/// Turns -1 into the error that errno holds.
+@inline(__always) @discardableResult
+func throwingErrno(_ result: CInt) throws(Errno) -> CInt {
+  if result == -1 { throw Errno(rawValue: errno) }
+  return result
+}
+
+/// `nil` for anything but -1.
+@inline(__always)
+func errnoOrNil(_ result: CInt) -> Errno? {
+  result == -1 ? Errno(rawValue: errno) : nil
+}
+
+/// For the call whose -1 may be a result: `nil` when errno is still what the call set it to before, 0.
+func errnoIfSet() -> Errno? {
+  errno == 0 ? nil : Errno(rawValue: errno)
+}
+
+// MARK: Semaphores
+
+func system_semget(_ key: key_t, _ nsems: CInt, _ semflg: CInt) -> CInt {
+  if isForcedToFail(.semget) { return -1 }
+  return semget(key, nsems, semflg)
+}
+
+func system_semop(_ semid: CInt, _ sops: UnsafeMutablePointer<sembuf>?, _ nsops: Int) -> CInt {
+  if isForcedToFail(.semop) { return -1 }
+  return semop(semid, sops, nsops)
+}
+
+func system_semtimedop(
+  _ semid: CInt, _ sops: UnsafeMutablePointer<sembuf>?, _ nsops: Int, _ timeout: UnsafePointer<timespec>?
+) -> CInt {
+  if isForcedToFail(.semtimedop) { return -1 }
+  return csysv_semtimedop(semid, sops, nsops, timeout)
+}
+
+func system_semctl(
+  _ semid: CInt, _ semnum: CInt, _ cmd: CInt, _ arg: csysv_semun = csysv_semun()
+) -> CInt {
+  if isForcedToFail(.semctl) { return -1 }
+  return csysv_semctl(semid, semnum, cmd, arg)
+}
+
+// MARK: Shared memory
+
+func system_shmget(_ key: key_t, _ size: Int, _ shmflg: CInt) -> CInt {
+  if isForcedToFail(.shmget) { return -1 }
+  return shmget(key, size, shmflg)
+}
+
+/// `nil` stands for `(void *) -1`.
+func system_shmat(_ shmid: CInt, _ shmaddr: UnsafeRawPointer?, _ shmflg: CInt) -> UnsafeMutableRawPointer? {
+  if isForcedToFail(.shmat) { return nil }
+  let address: UnsafeMutableRawPointer? = shmat(shmid, shmaddr, shmflg)
+  return address == UnsafeMutableRawPointer(bitPattern: -1) ? nil : address
+}
+
+func system_shmdt(_ shmaddr: UnsafeRawPointer) -> CInt {
+  if isForcedToFail(.shmdt) { return -1 }
+  return shmdt(shmaddr)
+}
+
+func system_shmctl(_ shmid: CInt, _ cmd: CInt, _ buf: UnsafeMutableRawPointer?) -> CInt {
+  if isForcedToFail(.shmctl) { return -1 }
+  return shmctl(shmid, cmd, buf?.assumingMemoryBound(to: shmid_ds.self))
+}
+
+func system_madvise(_ addr: UnsafeMutableRawPointer, _ length: Int, _ advice: CInt) -> CInt {
+  if isForcedToFail(.madvise) { return -1 }
+  return madvise(addr, length, advice)
+}
+
+func system_getpagesize() -> CInt { getpagesize() }
+
+// MARK: Keys, processes, time
+
+/// Clears errno first, because -1 is also a key.
+func system_ftok(_ pathname: UnsafePointer<CChar>, _ proj_id: CInt) -> key_t {
+  if isForcedToFail(.ftok) { return -1 }
+  errno = 0
+  return ftok(pathname, proj_id)
+}
+
+func system_pidfd_open(_ pid: pid_t, _ flags: CUnsignedInt) -> CInt {
+  if isForcedToFail(.pidfd_open) { return -1 }
+  return csysv_pidfd_open(pid, flags)
+}
+
+func system_pidfd_send_signal(_ pidfd: CInt, _ sig: CInt) -> CInt {
+  if isForcedToFail(.pidfd_send_signal) { return -1 }
+  return csysv_pidfd_send_signal(pidfd, sig)
+}
+
+func system_poll(_ fds: UnsafeMutablePointer<pollfd>, _ nfds: nfds_t, _ timeout: CInt) -> CInt {
+  if isForcedToFail(.poll) { return -1 }
+  return poll(fds, nfds, timeout)
+}
+
+func system_close(_ fd: CInt) -> CInt {
+  if isForcedToFail(.close) { return -1 }
+  return close(fd)
+}
+
+/// CLOCK_MONOTONIC, which is what the kernel measures the timeout of semtimedop with.
+func system_monotonicTime() -> timespec {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return time
+}
+
+func system_strerrorname_np(_ err: CInt) -> UnsafePointer<CChar>? { csysv_strerrorname_np(err) }
