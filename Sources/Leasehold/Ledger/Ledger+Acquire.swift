@@ -1,0 +1,128 @@
+extension Ledger {
+  /// Takes a lock, or queues for it when the request has a wait and there is a client to tell.
+  public func acquire(
+    _ request: AcquireRequest, client: (any LeaseClient)?, at moment: Moment
+  ) -> AcquireOutcome {
+    guard state == .ready else { return refuse(Self.notServing(state)) }
+    if request.idempotencyKey != nil, let known = replay(request, client: client, at: moment) { return known }
+    do {
+      let lock = try findOrMakeLock(request, at: moment)
+      let units = lock.units(request.mode, count: request.count)
+      if lock.queue.isEmpty, let lease = try take(lock, units, request, at: moment) {
+        return .granted(snapshot(lease))
+      }
+      // A set that vanished under the attempt was replaced by another: the queue of the new lock counts.
+      let current = locksByKey[request.key] ?? lock
+      guard request.wait > .zero, let client else {
+        counters.busy += 1
+        return .refused(locked(current, at: moment.monotonic))
+      }
+      return try enqueue(request, units: units, on: current, client: client, at: moment)
+    } catch {
+      return refuse(error)
+    }
+  }
+
+  private func refuse(_ error: LeaseholdError) -> AcquireOutcome {
+    if error.code == .queueFull { counters.busy += 1 } else { counters.refused += 1 }
+    return .refused(error)
+  }
+
+  /// Takes the units now; `nil` when they are not free.
+  private func take(
+    _ lock: Lock, _ units: Int, _ request: AcquireRequest, at moment: Moment
+  ) throws(LeaseholdError) -> Lease? {
+    var lock = lock
+    for _ in 0..<3 {
+      guard lock.unitsOut + units <= lock.capacity else { return nil }
+      guard !lock.isDamaged else { throw Self.damaged(lock) }
+      let prepared = try prepare(request, lock: lock, units: units, caller: request.caller, waited: .zero, at: moment)
+      switch kernel.operate(lock.bank.id.set, lock.dialect.take(units)) {
+      case .done: return commit(prepared, for: request, on: lock, caller: request.caller)
+      case .wouldBlock:
+        discard(prepared)
+        return nil
+      case .failed(let failure):
+        discard(prepared)
+        throw Self.kernelRefused(failure, doing: "take the lock")
+      case .removed:
+        discard(prepared)
+        bankVanished(lock.bank, at: moment)
+        lock = try findOrMakeLock(request, at: moment)
+        guard lock.queue.isEmpty else { return nil }
+      }
+    }
+    throw Self.setKeepsVanishing(lock.key)
+  }
+
+  private func enqueue(
+    _ request: AcquireRequest, units: Int, on lock: Lock, client: any LeaseClient, at moment: Moment
+  ) throws(LeaseholdError) -> AcquireOutcome {
+    if let most = request.maxWaiters {
+      let inKernel = kernel.waiters(lock.bank.id.set, lock.dialect.semaphore) ?? 0
+      let native = max(0, inKernel - (lock.unitsWaited > 0 ? 1 : 0))
+      guard lock.queue.count + native < most else { throw queueFull(lock, "max_waiters", most, at: moment.monotonic) }
+    }
+    guard lock.queue.count < limits.waitersPerLock else {
+      throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
+    }
+    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    lastWaiterID += 1
+    let waiter = Waiter(
+      id: lastWaiterID, request: request, units: units, lock: lock, client: client, now: moment.monotonic)
+    waiters[waiter.id] = waiter
+    waiterDeadlines.insert(waiter)
+    lock.queue.append(waiter)
+    if let key = request.idempotencyKey {
+      idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(waiter)
+    }
+    if lock.queue.count == 1 { arrangeKernelWait(lock) }
+    return .waiting(waiter.id)
+  }
+
+  /// Answers a retry: the same lease, or the same place in the queue. `nil` when the key is new.
+  private func replay(
+    _ request: AcquireRequest, client: (any LeaseClient)?, at moment: Moment
+  ) -> AcquireOutcome? {
+    guard let key = request.idempotencyKey,
+      let entry = idempotency[IdempotencyScope(lock: request.key.text, key: key)]
+    else { return nil }
+    switch entry {
+    case .lease(let lease):
+      guard lease.fingerprint == request.fingerprint else { return refuse(Self.idempotencyMismatch()) }
+      guard lease.isHeld else { return refuse(Self.over(lease)) }
+      if lease.bindsConnection { bind(lease, to: request.caller.connection) }
+      lease.peer = request.caller.peer
+      counters.replayed += 1
+      var answer = snapshot(lease)
+      answer.replayed = true
+      return .granted(answer)
+    case .waiter(let waiter):
+      guard waiter.request.fingerprint == request.fingerprint else { return refuse(Self.idempotencyMismatch()) }
+      guard let client, request.wait > .zero, let lock = waiter.lock else {
+        counters.busy += 1
+        return .refused(waiter.lock.map { locked($0, at: moment.monotonic) } ?? Self.idempotencyMismatch())
+      }
+      return supersede(waiter, on: lock, request, client, at: moment)
+    }
+  }
+
+  private func supersede(
+    _ waiter: Waiter, on lock: Lock, _ request: AcquireRequest, _ client: any LeaseClient, at moment: Moment
+  ) -> AcquireOutcome {
+    notices.append(.refused(waiter.client, Self.superseded()))
+    waiters[waiter.id] = nil
+    lastWaiterID += 1
+    let successor = Waiter(
+      id: lastWaiterID, request: request, units: waiter.units, lock: lock, client: client, now: moment.monotonic)
+    waiterDeadlines.remove(waiter)
+    waiterDeadlines.insert(successor)
+    lock.queue.replace(waiter, with: successor)
+    waiter.lock = nil
+    waiters[successor.id] = successor
+    if let key = request.idempotencyKey {
+      idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(successor)
+    }
+    return .waiting(successor.id)
+  }
+}

@@ -1,0 +1,168 @@
+extension Ledger {
+  /// Gives a lease back. `key`, when given, must be its lock.
+  public func release(_ id: LeaseID, key: LockKey?, at moment: Moment) throws(LeaseholdError) -> ReleaseOutcome {
+    let lease = try find(id, key: key)
+    switch lease.state {
+    case .held:
+      end(lease, .released, at: moment)
+      return ReleaseOutcome(key: lease.key, ref: id.ref, already: false)
+    case .ended(.released): return ReleaseOutcome(key: lease.key, ref: id.ref, already: true)
+    case .cooling, .ended: throw Self.over(lease)
+    }
+  }
+
+  /// Moves a lease's deadline to now + `ttl` (its own when `nil`). One store of eight bytes.
+  public func renew(
+    _ id: LeaseID, key: LockKey?, ttl: TimeSpan?, at moment: Moment
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let lease = try find(id, key: key)
+    guard lease.isHeld else { throw Self.over(lease) }
+    let span = ttl ?? lease.ttl
+    guard span > .zero || lease.bindsConnection else { throw Self.endlessRenewal() }
+    lease.ttl = span
+    lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
+    storage.store(UInt64(lease.deadline), .first, at: lease.cell)
+    if !lease.bindsConnection || lease.connection != 0 { reschedule(lease, due: lease.deadline) }
+    counters.renewed += 1
+    return snapshot(lease)
+  }
+
+  private func reschedule(_ lease: Lease, due: Int64) {
+    lease.due = due
+    if due == 0 {
+      leaseDeadlines.remove(lease)
+    } else if lease.queuePosition < 0 {
+      leaseDeadlines.insert(lease)
+    } else {
+      leaseDeadlines.moved(lease)
+    }
+  }
+
+  /// Releases all leases of an owner; answers their short names.
+  public func releaseAll(owner: String, key: LockKey?, at moment: Moment) -> [String] {
+    let candidates = key.map { locksByKey[$0]?.holders ?? [] } ?? leasesByCell.compactMap(\.self)
+    let leases = candidates.filter { $0.isHeld && $0.owner == owner }
+    for lease in leases { end(lease, .released, at: moment) }
+    return leases.map(\.id.ref)
+  }
+
+  /// The waiter is gone: it leaves its queue. Nothing happens when it was granted or refused meanwhile.
+  public func cancel(_ id: WaiterID, at moment: Moment) {
+    guard let waiter = waiters[id], let lock = waiter.lock else { return }
+    let wasFirst = lock.queue.first === waiter
+    leave(waiter)
+    counters.canceled += 1
+    if wasFirst { serve(lock, at: moment) }
+  }
+
+  /// The grant could not be handed over: the slots go back, and a retry gets a new lease.
+  public func undeliver(_ id: LeaseID, at moment: Moment) {
+    guard let lease = leasesByID[id], lease.isHeld else { return }
+    if let key = lease.idempotencyKey {
+      idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = nil
+      lease.idempotencyKey = nil
+    }
+    end(lease, .undelivered, at: moment)
+  }
+
+  /// Follows a lease: `client` hears of its end. False when it is over already.
+  public func follow(_ id: LeaseID, client: any LeaseClient) -> Bool {
+    guard let lease = leasesByID[id], lease.isHeld else { return false }
+    lease.client = client
+    return true
+  }
+
+  /// A connection closed: what is bound to it ends.
+  public func connectionClosed(_ connection: ConnectionID, at moment: Moment) {
+    guard state == .ready, let leases = boundLeases[connection] else { return }
+    for lease in leases where lease.isHeld { end(lease, .connectionClosed, at: moment) }
+  }
+
+  /// Ends a lease and hands its units on. The record first: from then on nobody else will ever undo it.
+  func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
+    guard let lock = lease.lock else { return }
+    finish(lease, reason, at: moment.monotonic.nanoseconds)
+    giveBack(lease.units, on: lock, at: moment)
+  }
+
+  /// A deadline passed.
+  func expire(_ lease: Lease, at moment: Moment) {
+    let now = moment.monotonic.nanoseconds
+    if lease.state == .cooling {
+      end(lease, .expired, at: moment)
+      return
+    }
+    if lease.bindsConnection, lease.connection == 0 {
+      end(lease, .connectionClosed, at: moment)
+      return
+    }
+    let lag = now - lease.due
+    counters.expiryLagSum += lag
+    counters.expiryLagMaximum = max(counters.expiryLagMaximum, lag)
+    guard lease.cooldown > .zero else { return end(lease, .expired, at: moment) }
+    cool(lease, at: now)
+  }
+
+  /// The lease is over for its holder, its slots stay taken for the cooldown.
+  private func cool(_ lease: Lease, at now: Int64) {
+    lease.due = now + lease.cooldown.nanoseconds
+    lease.endedAt = now
+    storage.store(UInt64(lease.due), .first, at: lease.cell)
+    storage.store(UInt64(now), .second, at: lease.cell)
+    let check = storage.commitWord(at: lease.cell).check
+    storage.commit(CommitWord(.cooling, .lease, check: check), at: lease.cell)
+    lease.state = .cooling
+    unbind(lease)
+    leaseDeadlines.insert(lease)
+    tell(lease, .expired, at: now)
+  }
+
+  /// Everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
+  func finish(_ lease: Lease, _ reason: EndReason, at now: Int64) {
+    let wasHeld = lease.isHeld
+    if wasHeld {
+      lease.endedAt = now
+      storage.store(UInt64(now), .second, at: lease.cell)
+    }
+    let check = storage.commitWord(at: lease.cell).check
+    storage.commit(CommitWord(.ended, .lease, check: check, reason: reason), at: lease.cell)
+    lease.state = .ended(reason)
+    leaseDeadlines.remove(lease)
+    unbind(lease)
+    detach(lease)
+    freeText(lease.textCell)
+    lease.textCell = TextRecord.none
+    lease.owner = nil
+    counters.ended[Int(reason.rawValue)] += 1
+    if wasHeld { tell(lease, reason, at: now) }
+    remember(lease)
+  }
+
+  private func tell(_ lease: Lease, _ reason: EndReason, at now: Int64) {
+    guard let client = lease.client else { return }
+    lease.client = nil
+    notices.append(.ended(client, reason, MonotonicInstant(nanoseconds: now)))
+  }
+
+  /// The semop of an end, then the queue.
+  private func giveBack(_ units: Int, on lock: Lock, at moment: Moment) {
+    lock.lastUse = moment.monotonic.nanoseconds
+    storage.store(UInt64(lock.lastUse), .first, at: lock.cell)
+    switch kernel.operate(lock.bank.id.set, lock.dialect.giveBack(units)) {
+    case .done: if !lock.queue.isEmpty { serve(lock, at: moment) }
+    case .removed: bankVanished(lock.bank, at: moment)
+    case .wouldBlock, .failed:
+      // Somebody wrote the set's values. Nothing is added that the ledger's own count does not cover.
+      counters.undoFailures += 1
+      lock.isDamaged = true
+    }
+  }
+
+  /// Finds a lease that is known, live or over.
+  func find(_ id: LeaseID, key: LockKey?) throws(LeaseholdError) -> Lease {
+    guard let lease = leasesByID[id] else { throw Self.noSuchLease() }
+    // The lock's name of an end from before a restart is not known any more.
+    if let key, !lease.key.text.isEmpty, lease.key != key { throw Self.foreignLease(lease, asked: key) }
+    return lease
+  }
+}

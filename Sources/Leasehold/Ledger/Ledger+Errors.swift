@@ -1,0 +1,193 @@
+// The words of every refusal, in one place. Each says what to do.
+
+extension Ledger {
+  static func notServing(_ state: ServiceStatus.State) -> LeaseholdError {
+    state == .draining
+      ? LeaseholdError(
+        .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
+        retryAfter: .seconds(1))
+      : LeaseholdError(.starting, "The service is still recovering its ledger. Try again.", retryAfter: .seconds(1))
+  }
+
+  static func checkCount(_ request: AcquireRequest) throws(LeaseholdError) {
+    guard let limit = request.limit else {
+      guard request.count == 1 else {
+        throw LeaseholdError(
+          .countExceedsLimit,
+          "A lock without 'limit' has one place; give limit=\(request.count) or more, or leave 'count' out.",
+          facts: [("count", .number(Int64(request.count))), ("limit", .number(1))])
+      }
+      return
+    }
+    guard request.count <= limit else {
+      throw LeaseholdError(
+        .countExceedsLimit, "count=\(request.count) can never be had from limit=\(limit) slots; ask for fewer.",
+        facts: [("count", .number(Int64(request.count))), ("limit", .number(Int64(limit)))])
+    }
+  }
+
+  static func mismatch(_ lock: Lock, _ request: AcquireRequest) -> LeaseholdError {
+    switch (lock.kind, request.kind) {
+    case (.counting(let limit), .counting(let asked)):
+      LeaseholdError(
+        .limitMismatch,
+        "Lock '\(lock.key)' is in use with limit=\(limit), not \(asked); use its limit, or wait until nobody uses it.",
+        facts: [("limit", .number(Int64(limit))), ("asked_limit", .number(Int64(asked)))])
+    case (.counting(let limit), .readersWriter):
+      LeaseholdError(
+        .kindMismatch,
+        "Lock '\(lock.key)' is in use as a counting lock; give limit=\(limit), or wait until nobody uses it.",
+        facts: [("kind", .text("counting")), ("limit", .number(Int64(limit)))])
+    case (.readersWriter, _):
+      LeaseholdError(
+        .kindMismatch,
+        "Lock '\(lock.key)' is in use without a limit; leave 'limit' out, or wait until nobody uses it.",
+        facts: [("kind", .text("rw")), ("limit", .none)])
+    }
+  }
+
+  func locked(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
+    contended(.locked, lock, "is held; ask with wait=10s to queue for it, or try again later", at: now)
+  }
+
+  func waitTimedOut(_ lock: Lock, after wait: TimeSpan, at now: MonotonicInstant) -> LeaseholdError {
+    contended(.waitTimeout, lock, "did not become free within \(wait.milliseconds) ms; ask again to queue anew", at: now)
+  }
+
+  func queueFull(_ lock: Lock, _ limit: String, _ most: Int, at now: MonotonicInstant) -> LeaseholdError {
+    var error = contended(
+      .queueFull, lock, "is held and \(most) or more wait already (\(limit)); try again later", at: now)
+    error.facts += [("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))]
+    return error
+  }
+
+  func inUse(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
+    let natives = lock.isIdle
+    var error = contended(
+      .inUse, lock,
+      natives
+        ? "is held by processes that did not come through this service; end them first (see 'sysv' and ipcs -s -i)"
+        : "is held or queued for; wait until it is free, or give force=true to end its leases", at: now)
+    error.retryAfter = nil
+    return error
+  }
+
+  private func contended(
+    _ code: LeaseholdError.Code, _ lock: Lock, _ what: String, at now: MonotonicInstant
+  ) -> LeaseholdError {
+    let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
+    let left = TimeSpan(nanoseconds: next - now.nanoseconds)
+    return LeaseholdError(
+      code, "Lock '\(lock.key)' \(what).", contention: snapshot(lock, holders: 10, waiters: 0),
+      retryAfter: max(.seconds(1), next == 0 ? .seconds(1) : left))
+  }
+
+  static func tooManyWaiters(_ most: Int) -> LeaseholdError {
+    LeaseholdError(
+      .tooManyWaiters, "The service holds \(most) waiters, its maximum (max-waiters); try again later.",
+      facts: [("limit", .text("max-waiters")), ("maximum", .number(Int64(most)))], retryAfter: .seconds(1))
+  }
+
+  static func idempotencyMismatch() -> LeaseholdError {
+    LeaseholdError(
+      .idempotencyMismatch,
+      "This Idempotency-Key was used for this lock with other parameters; repeat them exactly, or use a new key.")
+  }
+
+  static func superseded() -> LeaseholdError {
+    LeaseholdError(
+      .superseded, "A newer request with the same Idempotency-Key took over this place in the queue.")
+  }
+
+  static func noSuchLease() -> LeaseholdError {
+    LeaseholdError(
+      .noSuchLease,
+      "No lease has this id: it never existed, or ended so long ago that it is forgotten. Acquire again.")
+  }
+
+  static func foreignLease(_ lease: Lease, asked key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchLease, "This lease is not on lock '\(key)' but on '\(lease.key)'; name that lock, or use /leases/{id}.",
+      facts: [("key", .text(lease.key.text))])
+  }
+
+  static func noSuchLock(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchLock,
+      "No lock is named '\(key)': the first acquire makes it, and it is collected when nobody uses it for a while.",
+      facts: [("key", .text(key.text))])
+  }
+
+  static func lockRemoved(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .lockRemoved, "Lock '\(key)' was removed while you waited; acquire it again to make it anew.",
+      facts: [("key", .text(key.text)), ("reason", .text("lock-removed"))])
+  }
+
+  static func endlessRenewal() -> LeaseholdError {
+    LeaseholdError(
+      .outOfRange, "Only a lease that is bound to a connection may do without a deadline; give a ttl.",
+      facts: [("parameter", .text("ttl"))])
+  }
+
+  static func damaged(_ lock: Lock) -> LeaseholdError {
+    LeaseholdError(
+      .ledgerDamaged,
+      "Another program wrote the values of semaphore set \(lock.bank.id.set), so nothing is granted from it. Remove the "
+        + "set (ipcrm -s \(lock.bank.id.set)) when nobody needs it, or DELETE the lock with force=true.",
+      facts: [("key", .text(lock.key.text)), ("set", .number(Int64(lock.bank.id.set)))])
+  }
+
+  static func setKeepsVanishing(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .setRemoved, "Some program keeps removing the semaphore set of lock '\(key)'; find it (ipcs -s, auditctl).",
+      facts: [("key", .text(key.text)), ("reason", .text("set-removed"))])
+  }
+
+  static func ledgerFull(_ capacity: Int) -> LeaseholdError {
+    LeaseholdError(
+      .ledgerFull,
+      "The ledger holds \(capacity) records, all in use; release leases, or start the service with a larger --max-leases.",
+      facts: [("limit", .text("max-leases")), ("value", .number(Int64(capacity)))], retryAfter: .seconds(1))
+  }
+
+  static func kernelRefused(_ failure: KernelFailure, doing what: String) -> LeaseholdError {
+    var facts: [(name: String, value: LeaseholdError.Value)] = [("errno", .text(failure.errno))]
+    if let limit = failure.limit { facts.append(("limit", .text(limit))) }
+    if let value = failure.value { facts.append(("value", .number(Int64(value)))) }
+    if failure.errno == "EACCES" || failure.errno == "EPERM" {
+      return LeaseholdError(
+        .permissionDenied, "The kernel does not let this service \(what) (\(failure.errno)); see the set's owner and mode.",
+        facts: facts)
+    }
+    let limit = failure.limit.map { ", limit \($0)" + (failure.value.map { " = \($0)" } ?? "") } ?? ""
+    return LeaseholdError(
+      .kernelLimit,
+      "The kernel refused to \(what): \(failure.errno)\(limit). Free some (ipcs -s, ipcrm) or raise it (sysctl kernel.sem).",
+      facts: facts, retryAfter: .seconds(1))
+  }
+
+  static func over(_ lease: Lease) -> LeaseholdError {
+    let reason: EndReason =
+      switch lease.state {
+      case .ended(let reason): reason
+      case .held, .cooling: .expired
+      }
+    let (code, what): (LeaseholdError.Code, String) =
+      switch reason {
+      case .released: (.released, "was released")
+      case .expired: (.expired, "expired: its ttl passed without a renewal; somebody else may hold the lock now")
+      case .broken: (.broken, "was ended by an operator")
+      case .connectionClosed: (.connectionClosed, "ended with the connection it was bound to")
+      case .undelivered: (.undelivered, "was undone because its answer could not be delivered")
+      case .setRemoved: (.setRemoved, "ended because another program removed its semaphore set")
+      case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
+      }
+    var facts: [(name: String, value: LeaseholdError.Value)] = [
+      ("ref", .text(lease.id.ref)), ("reason", .text(reason.name)),
+      ("ended_at_monotonic_ns", .number(lease.endedAt)),
+    ]
+    if !lease.key.text.isEmpty { facts.insert(("key", .text(lease.key.text)), at: 0) }
+    return LeaseholdError(code, "Lease \(lease.id.ref) \(what). Acquire again.", facts: facts)
+  }
+}

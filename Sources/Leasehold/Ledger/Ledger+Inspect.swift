@@ -1,0 +1,115 @@
+extension Ledger {
+  /// One lease that is live; the error tells how one that is not ended.
+  public func lease(_ id: LeaseID) throws(LeaseholdError) -> LeaseSnapshot {
+    let lease = try find(id, key: nil)
+    guard lease.isHeld else { throw Self.over(lease) }
+    return snapshot(lease)
+  }
+
+  /// The live leases, in the order of their records.
+  public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
+    page(leasesByCell, filter) { lease in
+      guard let lease, lease.isHeld, filter.owner == nil || lease.owner == filter.owner,
+        filter.keyPrefix.map(lease.key.text.hasPrefix) ?? true
+      else { return nil }
+      return snapshot(lease)
+    }
+  }
+
+  /// One lock.
+  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
+    guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
+    var answer = snapshot(lock, holders: LockSnapshot.listed, waiters: LockSnapshot.listed)
+    answer.lastPID = kernel.lastProcess(lock.bank.id.set, lock.dialect.semaphore)
+    answer.kernelWaiters = kernel.waiters(lock.bank.id.set, lock.dialect.semaphore)
+    return answer
+  }
+
+  /// The locks, in the order of their records.
+  public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
+    page(locksByCell, filter) { lock in
+      guard let lock, filter.keyPrefix.map(lock.key.text.hasPrefix) ?? true else { return nil }
+      switch filter.state {
+      case .held where lock.holders.isEmpty: return nil
+      case .free where !lock.holders.isEmpty: return nil
+      case .waited where lock.queue.isEmpty: return nil
+      default: return snapshot(lock, holders: 0, waiters: 0)
+      }
+    }
+  }
+
+  /// The most records one listing looks at, so that nobody waits long for the ledger; a page may be short.
+  static let recordsPerPage = 20_000
+
+  private func page<Entity, Entry>(
+    _ table: [Entity], _ filter: ListFilter, _ entry: (Entity) -> Entry?
+  ) -> Page<Entry> {
+    var page = Page<Entry>(entries: [], nextCursor: nil)
+    var cell = filter.cursor
+    let stop = min(table.count, filter.cursor + Self.recordsPerPage)
+    while cell < stop, page.entries.count < filter.limit {
+      if let found = entry(table[cell]) { page.entries.append(found) }
+      cell += 1
+    }
+    page.nextCursor = cell < table.count ? cell : nil
+    return page
+  }
+
+  /// How many locks and leases stand on one of our sets; `nil` for others'.
+  public func bankUse(_ set: Int32) -> (locks: Int, leases: Int)? {
+    guard let bank = banks[set] else { return nil }
+    let locks = bank.locks.compactMap(\.self)
+    return (locks.count, locks.reduce(0) { $0 + $1.holders.count })
+  }
+
+  /// How many leases stand on one semaphore of one of our sets.
+  public func leases(on semaphore: Int, of set: Int32) -> Int {
+    guard let bank = banks[set], bank.locks.indices.contains(semaphore) else { return 0 }
+    return bank.locks[semaphore]?.holders.count ?? 0
+  }
+
+  /// What the service is doing.
+  public func status() -> ServiceStatus {
+    var status = ServiceStatus()
+    status.state = state
+    status.leases = liveLeases
+    status.locks = locksByKey.count
+    status.waiters = waiters.count
+    status.pumps = waiting.count
+    status.records = cells.used
+    status.recordCapacity = cells.capacity
+    status.recordBytes = 128
+    status.banks = banks.count
+    status.lastFence = lastFence
+    status.counters = counters
+    status.recovery = recovery
+    return status
+  }
+
+  func snapshot(_ lease: Lease) -> LeaseSnapshot {
+    LeaseSnapshot(
+      id: lease.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
+      units: lease.units, fence: lease.fence, owner: lease.owner, bindsConnection: lease.bindsConnection,
+      ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
+      deadline: lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline), waited: lease.waited,
+      replayed: false, peer: lease.peer,
+      binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0))
+  }
+
+  func snapshot(_ lock: Lock, holders: Int, waiters: Int) -> LockSnapshot {
+    var queued: [WaiterSnapshot] = []
+    lock.queue.forEach { waiter in
+      guard queued.count < waiters else { return false }
+      queued.append(
+        WaiterSnapshot(
+          owner: waiter.request.owner, mode: waiter.request.mode, count: waiter.request.count, peer: waiter.caller.peer,
+          since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.due)))
+      return true
+    }
+    return LockSnapshot(
+      key: lock.key, kind: lock.kind, availableUnits: kernel.value(lock.bank.id.set, lock.dialect.semaphore),
+      capacity: lock.capacity, heldUnits: lock.unitsOut, fence: lock.lastFence,
+      holders: lock.holders.prefix(holders).map(snapshot), holderCount: lock.holders.count, waiters: queued,
+      waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
+  }
+}

@@ -1,0 +1,154 @@
+extension Ledger {
+  /// The lock a request means: the live one when it fits, a new one when there is none or an idle one does not fit.
+  func findOrMakeLock(_ request: AcquireRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
+    if let lock = locksByKey[request.key] {
+      if lock.kind != request.kind {
+        guard lock.isIdle, retire(lock) else { throw Self.mismatch(lock, request) }
+      } else {
+        try Self.checkCount(request)
+        return lock
+      }
+    }
+    try Self.checkCount(request)
+    return try makeLock(request.key, kind: request.kind, at: moment)
+  }
+
+  /// Makes a lock: record as preparing, semaphores into use, record as live.
+  func makeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock {
+    let bank = try bankForNewLock()
+    let place = bank.takePlace()
+    let lock: Lock
+    let check: UInt32
+    do {
+      (lock, check) = try writeLock(key, kind: kind, bank: bank, place: place, at: moment)
+    } catch {
+      bank.freePlace(place)
+      throw error
+    }
+    storage.commit(CommitWord(.preparing, .lock, check: check), at: lock.cell)
+    switch kernel.operate(bank.id.set, lock.dialect.open(capacity: lock.capacity)) {
+    case .done: break
+    case .removed:
+      eraseLock(lock)
+      bank.freePlace(place)
+      bankVanished(bank, at: moment)
+      throw Self.setKeepsVanishing(key)
+    case .wouldBlock, .failed:
+      // Somebody wrote into the place: it is never used again, another one will do.
+      eraseLock(lock)
+      throw Self.damaged(lock)
+    }
+    storage.commit(CommitWord(.live, .lock, check: check), at: lock.cell)
+    bank.locks[place] = lock
+    locksByKey[key] = lock
+    locksByCell[lock.cell] = lock
+    return lock
+  }
+
+  private func writeLock(
+    _ key: LockKey, kind: LockKind, bank: Bank, place: Int, at moment: Moment
+  ) throws(LeaseholdError) -> (Lock, UInt32) {
+    let bytes = Array(key.text.utf8)
+    let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
+    let cell = try takeCell()
+    var textCell = TextRecord.none
+    if !rest.isEmpty {
+      do {
+        textCell = try writeText(rest)
+      } catch {
+        giveCell(cell)
+        throw error
+      }
+    }
+    let record = LockRecord(
+      lastUse: moment.monotonic.nanoseconds, set: bank.id.set, sysvKey: bank.id.key, place: place, kind: kind,
+      keyLength: bytes.count, textCell: textCell)
+    var body = record.body
+    body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)
+    storage.write(body, at: cell)
+    let lock = Lock(
+      key: key, cell: cell, bank: bank, place: place, kind: kind, textCell: textCell, lastUse: record.lastUse)
+    return (lock, body.check)
+  }
+
+  /// Takes an idle lock's semaphores out of use and frees its record. False when native processes hold units of it.
+  func retire(_ lock: Lock) -> Bool {
+    guard lock.isIdle else { return false }
+    let check = storage.commitWord(at: lock.cell).check
+    storage.commit(CommitWord(.retiring, .lock, check: check), at: lock.cell)
+    switch kernel.operate(lock.bank.id.set, lock.dialect.retire(capacity: lock.capacity)) {
+    case .done, .removed:
+      forgetLock(lock)
+      dropBankIfEmpty(lock.bank)
+      return true
+    case .wouldBlock, .failed:
+      storage.commit(CommitWord(.live, .lock, check: check), at: lock.cell)
+      return false
+    }
+  }
+
+  /// Removes a lock; `force` ends its leases and refuses its waiters first.
+  public func remove(_ key: LockKey, force: Bool, at moment: Moment) throws(LeaseholdError) {
+    guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
+    if !lock.isIdle {
+      guard force else { throw inUse(lock, at: moment.monotonic) }
+      while let waiter = lock.queue.first { dismiss(waiter, Self.lockRemoved(key)) }
+      arrangeKernelWait(lock)
+      for lease in lock.holders { end(lease, .lockRemoved, at: moment) }
+    }
+    if lock.isDamaged { return bankDamaged(lock) }
+    guard retire(lock) else { throw inUse(lock, at: moment.monotonic) }
+  }
+
+  /// A lock whose place somebody wrote into is forgotten, and its place is never used again.
+  private func bankDamaged(_ lock: Lock) {
+    let bank = lock.bank
+    forgetLock(lock)
+    bank.freePlaces &= ~(1 << UInt64(lock.dialect.place))
+  }
+
+  /// Frees a lock's record and its place.
+  func forgetLock(_ lock: Lock) {
+    locksByKey[lock.key] = nil
+    eraseLock(lock)
+    lock.bank.freePlace(lock.dialect.place)
+  }
+
+  private func eraseLock(_ lock: Lock) {
+    storage.commit(.free, at: lock.cell)
+    locksByCell[lock.cell] = nil
+    freeText(lock.textCell)
+    lock.textCell = TextRecord.none
+    giveCell(lock.cell)
+  }
+
+  private func bankForNewLock() throws(LeaseholdError) -> Bank {
+    if let bank = bankWithRoom, bank.hasRoom { return bank }
+    if let bank = banks.values.first(where: \.hasRoom) {
+      bankWithRoom = bank
+      return bank
+    }
+    let id: BankID
+    do {
+      id = try kernel.makeBank()
+    } catch {
+      throw Self.kernelRefused(error, doing: "make a semaphore set")
+    }
+    let bank = Bank(id: id)
+    banks[id.set] = bank
+    bankWithRoom = bank
+    return bank
+  }
+
+  /// An empty set is given back to the host, unless it is the one that the next lock will go to.
+  private func dropBankIfEmpty(_ bank: Bank) {
+    guard bank.isEmpty else {
+      if bankWithRoom?.hasRoom != true { bankWithRoom = bank }
+      return
+    }
+    guard banks.count > 1, let other = banks.values.first(where: { $0 !== bank && $0.hasRoom }) else { return }
+    kernel.removeBank(bank.id.set)
+    banks[bank.id.set] = nil
+    if bankWithRoom === bank { bankWithRoom = other }
+  }
+}

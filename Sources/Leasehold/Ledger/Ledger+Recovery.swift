@@ -1,0 +1,231 @@
+// Recovery: what a daemon that died left in shared memory and in the kernel becomes the ledger's state.
+//
+// Every step may be cut short and repeated: nothing here decides by what is remembered, only by records and values.
+//
+//   1. scan the records: locks, leases, ends; a record that does not pass its check is freed
+//   2. read each bank: a lock whose place is not in use never got that far, or was on its way out
+//   3. attach the leases that are held to their locks; those whose set is gone are over
+//   4. for each place: the kernel's units out less the records' sum belong to nobody; one semop gives them back
+//   5. sets of ours without a lock are removed
+//   6. deadlines: what ran out meanwhile gets a grace, so that holders can renew; so do leases whose connection is gone
+
+/// What the scan found, before anything is decided.
+private struct Findings {
+  var leases: [(cell: Int, record: LeaseRecord, cooling: Bool, body: CellBody)] = []
+  var ends: [(cell: Int, record: LeaseRecord, reason: EndReason)] = []
+  var locks: [(cell: Int, record: LockRecord, body: CellBody)] = []
+  var usedText: Set<Int> = []
+}
+
+extension Ledger {
+  /// Takes over what is in shared memory and in the kernel, then begins to serve. Call once, as the only daemon.
+  public func recover(at moment: Moment) {
+    let highWater = min(Int(clamping: storage.header(.highWater)), storage.capacity)
+    leasesByCell = Array(repeating: nil, count: highWater)
+    locksByCell = Array(repeating: nil, count: highWater)
+    lastFence = Int64(clamping: storage.header(.lastFence))
+    let shift = clockShift(at: moment)
+    var findings = scan(highWater, shift: shift)
+    adoptLocks(&findings)
+    adoptLeases(&findings, at: moment)
+    adoptEnds(findings)
+    for bank in Array(banks.values) { settle(bank, at: moment) }
+    removeStrayBanks()
+    freeUnused(highWater, findings)
+    recovery.leases = liveLeases
+    recovery.locks = locksByKey.count
+    state = .ready
+  }
+
+  /// How far the clock's zero moved since the last daemon saw it: a time namespace of its own may begin anywhere.
+  private func clockShift(at moment: Moment) -> Int64 {
+    let lastSeen = Int64(clamping: storage.header(.lastSeen))
+    return moment.monotonic.nanoseconds < lastSeen ? moment.monotonic.nanoseconds - lastSeen : 0
+  }
+
+  private func scan(_ highWater: Int, shift: Int64) -> Findings {
+    var findings = Findings()
+    for cell in 0..<highWater {
+      let word = storage.commitWord(at: cell)
+      if word == .free { continue }
+      let body = storage.body(at: cell)
+      guard let state = word.state, let kind = word.kind, word.check == body.check else {
+        discardDamaged(cell)
+        continue
+      }
+      switch (kind, state) {
+      case (.lease, .live), (.lease, .cooling), (.lease, .ended):
+        guard var record = LeaseRecord(body) else { discardDamaged(cell); continue }
+        lastFence = max(lastFence, record.fence)
+        if record.deadline > 0, shift != 0 {
+          record.deadline += shift
+          storage.store(UInt64(max(1, record.deadline)), .first, at: cell)
+        }
+        if state == .ended {
+          findings.ends.append((cell, record, word.reason ?? .released))
+        } else {
+          findings.leases.append((cell, record, state == .cooling, body))
+        }
+      case (.lock, .live), (.lock, .preparing), (.lock, .retiring):
+        guard let record = LockRecord(body) else { discardDamaged(cell); continue }
+        findings.locks.append((cell, record, body))
+      case (.text, .live): break
+      default: discardDamaged(cell)
+      }
+    }
+    return findings
+  }
+
+  private func discardDamaged(_ cell: Int) {
+    recovery.damagedRecords += 1
+    storage.commit(.free, at: cell)
+  }
+
+  private func adoptLocks(_ findings: inout Findings) {
+    var values: [Int32: [UInt16]?] = [:]
+    for (cell, record, body) in findings.locks {
+      if values[record.set] == nil { values[record.set] = .some(kernel.bankValues(record.set)) }
+      let dialect = NamedDialect(place: record.place)
+      guard let present = values[record.set] ?? nil, present[dialect.live] != 0,
+        let bytes = text(
+          record.keyLength, body, LockRecord.inlineWord, LockRecord.inlineBytes, record.textCell, &findings),
+        let key = String(validating: bytes, as: UTF8.self), locksByKey[LockKey(trusted: key)] == nil
+      else {
+        storage.commit(.free, at: cell)
+        continue
+      }
+      let bank = adoptBank(BankID(set: record.set, key: record.sysvKey))
+      let lock = Lock(
+        key: LockKey(trusted: key), cell: cell, bank: bank, place: record.place, kind: record.kind,
+        textCell: record.textCell, lastUse: record.lastUse)
+      // Something else wrote the place's capacity: nothing is granted there.
+      lock.isDamaged = Int(present[dialect.live]) != lock.capacity || bank.locks[record.place] != nil
+      bank.locks[record.place] = lock
+      bank.freePlaces &= ~(1 << UInt64(record.place))
+      locksByKey[lock.key] = lock
+      locksByCell[cell] = lock
+      storage.commit(CommitWord(.live, .lock, check: body.check), at: cell)
+    }
+  }
+
+  private func adoptBank(_ id: BankID) -> Bank {
+    if let bank = banks[id.set] { return bank }
+    let bank = Bank(id: id)
+    banks[id.set] = bank
+    return bank
+  }
+
+  private func adoptLeases(_ findings: inout Findings, at moment: Moment) {
+    let now = moment.monotonic.nanoseconds
+    let graceEnd = now + limits.recoveryGrace.nanoseconds
+    for (cell, record, cooling, body) in findings.leases {
+      guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
+        let bytes = text(
+          record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
+      else {
+        // Its lock's set is gone: the lease is over, and its holder is told so.
+        recovery.leasesLost += 1
+        storage.store(UInt64(now), .second, at: cell)
+        storage.commit(CommitWord(.ended, .lease, check: body.check, reason: .setRemoved), at: cell)
+        findings.ends.append((cell, record, .setRemoved))
+        continue
+      }
+      let owner = record.ownerLength.map { String(decoding: bytes.prefix($0), as: UTF8.self) }
+      let key = record.keyLength > 0 ? String(decoding: bytes.suffix(record.keyLength), as: UTF8.self) : nil
+      let lease = Lease(record, cell: cell, lock: lock, owner: owner, idempotencyKey: key)
+      lease.state = cooling ? .cooling : .held
+      adopt(lease, on: lock, graceEnd: graceEnd)
+    }
+  }
+
+  private func adopt(_ lease: Lease, on lock: Lock, graceEnd: Int64) {
+    attach(lease, to: lock)
+    leasesByID[lease.id] = lease
+    leasesByCell[lease.cell] = lease
+    if let key = lease.idempotencyKey {
+      idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
+    }
+    if lease.isHeld, lease.deadline > 0, lease.deadline < graceEnd {
+      lease.deadline = graceEnd
+      storage.store(UInt64(graceEnd), .first, at: lease.cell)
+    }
+    lease.due = lease.bindsConnection && lease.isHeld ? graceEnd : lease.deadline
+    if lease.due > 0 { leaseDeadlines.insert(lease) }
+  }
+
+  private func adoptEnds(_ findings: Findings) {
+    for (cell, record, reason) in findings.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
+      let lease = Lease(ended: record, cell: cell, reason: reason)
+      leasesByID[lease.id] = lease
+      leasesByCell[cell] = lease
+      if tombstones.isFull, let oldest = tombstones.popOldest() {
+        storage.commit(.free, at: oldest.cell)
+        leasesByID[oldest.id] = nil
+        leasesByCell[oldest.cell] = nil
+      }
+      tombstones.append(lease)
+    }
+  }
+
+  /// Gives back what a dead daemon had taken for nobody, place by place.
+  private func settle(_ bank: Bank, at moment: Moment) {
+    guard let values = kernel.bankValues(bank.id.set) else { return bankVanished(bank, at: moment) }
+    for place in 0..<NamedDialect.locksPerBank {
+      let dialect = NamedDialect(place: place)
+      let excess = dialect.unitsOut(values) - (bank.locks[place]?.unitsOut ?? 0)
+      if excess > 0, kernel.operate(bank.id.set, dialect.giveBack(excess)) == .done {
+        recovery.unitsGivenBack += excess
+      } else if excess != 0 {
+        // Fewer units out than the records say: somebody wrote the ledger's semaphore.
+        bank.locks[place]?.isDamaged = true
+      }
+      if bank.locks[place] == nil, values[dialect.live] != 0 { clear(dialect, of: bank, capacity: values) }
+    }
+  }
+
+  /// A place in use that no record knows: out of use, or never used again while natives hold units of it.
+  private func clear(_ dialect: NamedDialect, of bank: Bank, capacity values: [UInt16]) {
+    let outcome = kernel.operate(bank.id.set, dialect.retire(capacity: Int(values[dialect.live])))
+    if outcome != .done { bank.freePlaces &= ~(1 << UInt64(dialect.place)) }
+  }
+
+  private func removeStrayBanks() {
+    for id in kernel.banks() where banks[id.set] == nil {
+      kernel.removeBank(id.set)
+      recovery.setsRemoved += 1
+    }
+  }
+
+  private func freeUnused(_ highWater: Int, _ findings: Findings) {
+    for cell in 0..<highWater {
+      let word = storage.commitWord(at: cell)
+      if word.kind == .text, word != .free, !findings.usedText.contains(cell) { storage.commit(.free, at: cell) }
+    }
+    cells.rebuild(highWater: highWater) { storage.commitWord(at: $0) == .free }
+  }
+
+  /// The text of a record, from the record itself or from its chain; `nil` when the chain is broken.
+  private func text(
+    _ length: Int, _ body: CellBody, _ word: Int, _ inlineBytes: Int, _ first: UInt32, _ findings: inout Findings
+  ) -> [UInt8]? {
+    if first == TextRecord.none { return length <= inlineBytes ? body.take(length, from: word) : nil }
+    // A key keeps its first bytes in its own record, a lease's texts move out whole.
+    var bytes = word == LockRecord.inlineWord ? body.take(min(length, inlineBytes), from: word) : []
+    var cell = first
+    var chain: [Int] = []
+    while cell != TextRecord.none {
+      guard Int(cell) < locksByCell.count, chain.count < 8 else { return nil }
+      let commit = storage.commitWord(at: Int(cell))
+      let piece = storage.body(at: Int(cell))
+      let count = Int(piece.words[2] >> 32)
+      guard commit.kind == .text, commit.state == .live, commit.check == piece.check, count <= TextRecord.bytes else {
+        return nil
+      }
+      bytes += piece.take(count, from: TextRecord.firstWord)
+      chain.append(Int(cell))
+      cell = UInt32(truncatingIfNeeded: piece.words[2])
+    }
+    findings.usedText.formUnion(chain)
+    return bytes.count == length ? bytes : nil
+  }
+}

@@ -1,0 +1,71 @@
+extension Ledger {
+  /// Does what is due at `moment`, at most `budget` things, so that others get their turn in between. True when more is due.
+  public func tick(at moment: Moment, budget: Int) -> Bool {
+    let now = moment.monotonic.nanoseconds
+    var left = budget
+    while left > 0, let lease = leaseDeadlines.popDue(at: now) {
+      expire(lease, at: moment)
+      left -= 1
+    }
+    while left > 0, let waiter = waiterDeadlines.popDue(at: now) {
+      timeOut(waiter, at: moment)
+      left -= 1
+    }
+    return left == 0
+  }
+
+  private func timeOut(_ waiter: Waiter, at moment: Moment) {
+    guard let lock = waiter.lock else { return }
+    let wasFirst = lock.queue.first === waiter
+    let client = waiter.client
+    leave(waiter)
+    counters.timedOut += 1
+    notices.append(.refused(client, waitTimedOut(lock, after: waiter.request.wait, at: moment.monotonic)))
+    if wasFirst { serve(lock, at: moment) }
+  }
+
+  /// Looks at the queues for which no thread was free to wait in the kernel. Call every few milliseconds while ``wantsPolling``.
+  public func poll(at moment: Moment) {
+    let locks = polledLocks
+    polledLocks = []
+    for lock in locks {
+      lock.isPolled = false
+      if !lock.queue.isEmpty { serve(lock, at: moment) }
+    }
+  }
+
+  /// Once a second: remembers the time, forgets old ends, collects idle locks, looks whether the sets are still there.
+  public func housekeep(at moment: Moment) {
+    let now = moment.monotonic.nanoseconds
+    storage.setHeader(.lastSeen, UInt64(now))
+    while let oldest = tombstones.oldest, now - oldest.endedAt > limits.tombstoneAge.nanoseconds {
+      _ = tombstones.popOldest()
+      forget(oldest)
+    }
+    for bank in Array(banks.values) where kernel.value(bank.id.set, NamedDialect.trailer) == nil {
+      bankVanished(bank, at: moment)
+    }
+    collectIdleLocks(now: now)
+  }
+
+  /// Collects locks that nobody used for a while. A bounded stretch a call: 100 000 locks take a minute.
+  private func collectIdleLocks(now: Int64) {
+    guard !locksByKey.isEmpty else { return }
+    for _ in 0..<min(4096, locksByCell.count) {
+      idleScan = idleScan + 1 < locksByCell.count ? idleScan + 1 : 0
+      guard let lock = locksByCell[idleScan], lock.isIdle, !lock.isDamaged else { continue }
+      if now - lock.lastUse >= limits.idleLocks.nanoseconds { _ = retire(lock) }
+    }
+  }
+
+  /// Stops granting: every waiter is sent away, leases stay.
+  public func drain() {
+    state = .draining
+    let error = Self.notServing(.draining)
+    for waiter in waiters.values.sorted(by: { $0.id < $1.id }) {
+      let lock = waiter.lock
+      dismiss(waiter, error)
+      if let lock, lock.queue.isEmpty { arrangeKernelWait(lock) }
+    }
+  }
+}

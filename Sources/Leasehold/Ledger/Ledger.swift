@@ -1,0 +1,118 @@
+/// Who holds what until when.
+///
+/// The ledger is deterministic: time comes in with every call, the kernel, the shared memory and the threads that wait
+/// are ports, and what callers must hear is left in ``notices``. So a test can drive it a million times on a simulated
+/// kernel and stop it between any two steps.
+///
+/// Life cycle: ``init(storage:kernel:waiting:limits:makeID:)``, ``recover(at:)`` once, then any calls, one at a time.
+///
+/// The order of steps is the crash safety, and it is nowhere but here:
+/// - a grant writes its record, does the semop, then commits the record;
+/// - an end commits the record's end, then does the semop that undoes it.
+/// So at every instant the kernel's count of units out is at least what the records say, and the difference belongs to nobody who was told so.
+public final class Ledger {
+  let storage: any LedgerStorage
+  let kernel: any SemaphoreKernel
+  let waiting: any KernelWaiting
+  /// The maxima in force.
+  public let limits: Limits
+  let makeID: () -> LeaseID
+
+  /// Whether new leases are granted.
+  public internal(set) var state = ServiceStatus.State.starting
+  /// What to tell whom, in order; the owner takes it and tells them outside its lock.
+  public var notices: [Notice] = []
+  /// What was counted.
+  public internal(set) var counters = ServiceCounters()
+  /// What the last recovery found.
+  public internal(set) var recovery = RecoveryReport()
+
+  var cells: CellPool
+  var locksByKey: [LockKey: Lock] = [:]
+  var locksByCell: [Lock?] = []
+  var leasesByID: [LeaseID: Lease] = [:]
+  var leasesByCell: [Lease?] = []
+  var liveLeases = 0
+  var leaseDeadlines = DeadlineQueue<Lease>()
+  var waiterDeadlines = DeadlineQueue<Waiter>()
+  var waiters: [WaiterID: Waiter] = [:]
+  var lastWaiterID: WaiterID = 0
+  var boundLeases: [ConnectionID: [Lease]] = [:]
+  var idempotency: [IdempotencyScope: IdempotencyEntry] = [:]
+  var tombstones: TombstoneRing
+  var banks: [Int32: Bank] = [:]
+  var bankWithRoom: Bank?
+  var polledLocks: [Lock] = []
+  var lastFence: Int64 = 0
+  var idleScan = 0
+
+  /// Makes a ledger over its ports. Nothing is read or changed before ``recover(at:)``.
+  public init(
+    storage: any LedgerStorage, kernel: any SemaphoreKernel, waiting: any KernelWaiting, limits: Limits,
+    makeID: @escaping () -> LeaseID
+  ) {
+    self.storage = storage
+    self.kernel = kernel
+    self.waiting = waiting
+    self.limits = limits
+    self.makeID = makeID
+    cells = CellPool(capacity: storage.capacity)
+    tombstones = TombstoneRing(capacity: limits.tombstones)
+  }
+
+  /// When the ledger wants to be looked at next, in nanoseconds of CLOCK_MONOTONIC; `nil` when nothing is due ever.
+  public var nextDue: Int64? {
+    switch (leaseDeadlines.nextDue, waiterDeadlines.nextDue) {
+    case (let lease?, let waiter?): min(lease, waiter)
+    case (let lease, let waiter): lease ?? waiter
+    }
+  }
+
+  /// Whether some queue must be looked at every few milliseconds because no thread was free to wait in the kernel.
+  public var wantsPolling: Bool { !polledLocks.isEmpty }
+
+  /// Takes the notices.
+  public func takeNotices() -> [Notice] {
+    if notices.isEmpty { return [] }
+    let taken = notices
+    notices = []
+    return taken
+  }
+
+  /// The next fence: grows with every grant, and across a lost ledger as long as the wall clock is not set back.
+  func nextFence(at moment: Moment) -> Int64 {
+    lastFence = max(lastFence + 1, moment.wallMicroseconds)
+    return lastFence
+  }
+}
+
+/// Somebody must hear something.
+public enum Notice: Sendable {
+  /// A waiter got its lease.
+  case granted(any LeaseClient, LeaseSnapshot)
+  /// A waiter was refused.
+  case refused(any LeaseClient, LeaseholdError)
+  /// A followed lease is over.
+  case ended(any LeaseClient, EndReason, MonotonicInstant)
+
+  /// Tells it.
+  public func deliver() {
+    switch self {
+    case .granted(let client, let lease): client.granted(lease)
+    case .refused(let client, let error): client.refused(error)
+    case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
+    }
+  }
+}
+
+/// An Idempotency-Key counts within one lock.
+struct IdempotencyScope: Hashable {
+  let lock: String
+  let key: String
+}
+
+/// What an Idempotency-Key stands for.
+enum IdempotencyEntry {
+  case lease(Lease)
+  case waiter(Waiter)
+}

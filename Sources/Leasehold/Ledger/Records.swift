@@ -1,0 +1,168 @@
+/// A lease as it stands in a record of 128 bytes.
+///
+/// ```
+///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)      word 1  end, ns (changes in place)
+///  word 2,3  id      word 4  fence     word 5  granted at, ns     word 6  lock's record | units << 32
+///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | text's record << 32
+///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16 | waited ms << 32
+///  word 11 peer      words 12...14  owner and Idempotency-Key when they fit 24 bytes, else in text records
+/// ```
+struct LeaseRecord {
+  var id: LeaseID
+  var fence: Int64
+  var grantedAt: MonotonicInstant
+  var deadline: Int64
+  var endedAt: Int64 = 0
+  var lockCell: Int
+  var units: Int
+  var ttl: TimeSpan
+  var cooldown: TimeSpan
+  var count: Int
+  var mode: LockMode
+  var bindsConnection: Bool
+  var fingerprint: UInt64
+  var waited: TimeSpan
+  var peer: Peer
+  var ownerLength: Int?
+  var keyLength: Int
+  var textCell: UInt32
+
+  static let inlineBytes = 24
+  static let inlineWord = 12
+
+  /// Bytes of owner and Idempotency-Key together.
+  var textLength: Int { (ownerLength ?? 0) + keyLength }
+
+  var body: CellBody {
+    var body = CellBody()
+    body.words[0] = UInt64(bitPattern: deadline)
+    body.words[1] = UInt64(bitPattern: endedAt)
+    body.words[2] = id.high
+    body.words[3] = id.low
+    body.words[4] = UInt64(bitPattern: fence)
+    body.words[5] = UInt64(bitPattern: grantedAt.nanoseconds)
+    body.words[6] = UInt64(UInt32(lockCell)) | UInt64(UInt32(units)) << 32
+    body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
+    let flags = UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0)
+    body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
+    body.words[9] = fingerprint
+    let (peerKind, peerWord) = Self.pack(peer)
+    let lengths = UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
+    body.words[10] = lengths | UInt64(peerKind) << 16 | UInt64(UInt32(clamping: waited.milliseconds)) << 32
+    body.words[11] = peerWord
+    return body
+  }
+
+  private static func pack(_ peer: Peer) -> (UInt8, UInt64) {
+    switch peer {
+    case .unknown, .ipv6: (0, 0)
+    case .ipv4(let address, let port): (1, UInt64(address) << 16 | UInt64(port))
+    case .local(let pid, let uid, _): (2, UInt64(UInt32(bitPattern: pid)) << 32 | UInt64(uid))
+    }
+  }
+
+  static func unpack(kind: UInt8, word: UInt64) -> Peer {
+    switch kind {
+    case 1: .ipv4(UInt32(truncatingIfNeeded: word >> 16), port: UInt16(truncatingIfNeeded: word))
+    case 2:
+      .local(
+        pid: Int32(truncatingIfNeeded: word >> 32), uid: UInt32(truncatingIfNeeded: word), gid: UInt32.max)
+    default: .unknown
+    }
+  }
+}
+
+extension LeaseRecord {
+  init?(_ body: CellBody) {
+    let words = body.words
+    guard let mode = LockMode(rawValue: UInt8(truncatingIfNeeded: words[8] >> 16)) else { return nil }
+    let ownerByte = Int(UInt8(truncatingIfNeeded: words[10]))
+    self.init(
+      id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
+      grantedAt: MonotonicInstant(nanoseconds: Int64(bitPattern: words[5])), deadline: Int64(bitPattern: words[0]),
+      endedAt: Int64(bitPattern: words[1]), lockCell: Int(UInt32(truncatingIfNeeded: words[6])),
+      units: Int(words[6] >> 32), ttl: .milliseconds(Int64(UInt32(truncatingIfNeeded: words[7]))),
+      cooldown: .milliseconds(Int64(words[7] >> 32)), count: Int(UInt16(truncatingIfNeeded: words[8])), mode: mode,
+      bindsConnection: words[8] >> 24 & 1 == 1, fingerprint: words[9],
+      waited: .milliseconds(Int64(words[10] >> 32)),
+      peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
+      ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
+      textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+    guard (1...Limits.slots).contains(units), textLength <= Limits.ownerBytes + Limits.idempotencyKeyBytes else {
+      return nil
+    }
+  }
+}
+
+/// A lock as it stands in a record.
+///
+/// ```
+///  word 0  last use, ns of CLOCK_MONOTONIC (changes in place)     word 1  unused
+///  word 2  set | place << 32 | kind << 48 | key length << 56      word 3  capacity | text's record << 32
+///  word 4  SysV key of the set                                    words 6...14  the key's first 72 bytes
+/// ```
+struct LockRecord {
+  var lastUse: Int64
+  var set: Int32
+  var sysvKey: Int32
+  var place: Int
+  var kind: LockKind
+  var keyLength: Int
+  var textCell: UInt32
+
+  static let inlineBytes = 72
+  static let inlineWord = 6
+
+  var capacity: Int { kind.limit ?? Limits.readerUnits }
+
+  var body: CellBody {
+    var body = CellBody()
+    body.words[0] = UInt64(bitPattern: lastUse)
+    let kindBit: UInt64 = kind == .readersWriter ? 0 : 1
+    body.words[2] =
+      UInt64(UInt32(bitPattern: set)) | UInt64(place) << 32 | kindBit << 48 | UInt64(UInt8(keyLength)) << 56
+    body.words[3] = UInt64(UInt32(capacity)) | UInt64(textCell) << 32
+    body.words[4] = UInt64(UInt32(bitPattern: sysvKey))
+    return body
+  }
+}
+
+extension LockRecord {
+  init?(_ body: CellBody) {
+    let words = body.words
+    let capacity = Int(UInt32(truncatingIfNeeded: words[3]))
+    let counting = words[2] >> 48 & 0xff == 1
+    guard (1...Limits.slots).contains(capacity), counting || capacity == Limits.readerUnits else { return nil }
+    self.init(
+      lastUse: Int64(bitPattern: words[0]), set: Int32(truncatingIfNeeded: words[2]),
+      sysvKey: Int32(truncatingIfNeeded: words[4]), place: Int(words[2] >> 32 & 0xffff),
+      kind: counting ? .counting(limit: capacity) : .readersWriter, keyLength: Int(words[2] >> 56),
+      textCell: UInt32(truncatingIfNeeded: words[3] >> 32))
+    guard place < NamedDialect.locksPerBank, keyLength > 0 else { return nil }
+  }
+}
+
+/// A piece of a text that did not fit its record: next record | length << 32 in word 2, then 96 bytes.
+enum TextRecord {
+  static let none = UInt32.max
+  static let bytes = 96
+  static let firstWord = 3
+}
+
+extension CellBody {
+  /// Writes bytes from a word on, low byte first.
+  mutating func put(_ bytes: some Sequence<UInt8>, from word: Int) {
+    var index = word
+    var shift: UInt64 = 0
+    for byte in bytes {
+      words[index] |= UInt64(byte) << shift
+      shift += 8
+      if shift == 64 { (shift, index) = (0, index + 1) }
+    }
+  }
+
+  /// Reads bytes from a word on.
+  func take(_ count: Int, from word: Int) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: words[word + $0 / 8] >> UInt64($0 % 8 * 8)) }
+  }
+}

@@ -1,0 +1,72 @@
+/// Somebody who queues for a lock.
+final class Waiter: Deadlined {
+  let id: WaiterID
+  let request: AcquireRequest
+  let units: Int
+  let since: MonotonicInstant
+  /// When it gives up, in nanoseconds.
+  var due: Int64
+  var queuePosition = -1
+  var client: any LeaseClient
+  var caller: Caller
+  /// The lock it waits for; none once it left.
+  var lock: Lock?
+  fileprivate(set) var next: Waiter?
+  fileprivate(set) unowned(unsafe) var previous: Waiter?
+
+  init(
+    id: WaiterID, request: AcquireRequest, units: Int, lock: Lock, client: any LeaseClient, now: MonotonicInstant
+  ) {
+    self.id = id
+    self.request = request
+    self.units = units
+    self.lock = lock
+    self.client = client
+    caller = request.caller
+    since = now
+    due = (now + request.wait).nanoseconds
+  }
+}
+
+/// Waiters in the order they came. A waiter leaves from anywhere in constant time.
+struct WaitQueue {
+  private(set) var first: Waiter?
+  private var last: Waiter?
+  private(set) var count = 0
+
+  var isEmpty: Bool { first == nil }
+
+  /// Puts a waiter at the end.
+  mutating func append(_ waiter: Waiter) {
+    waiter.previous = last
+    if let last { last.next = waiter } else { first = waiter }
+    last = waiter
+    count += 1
+  }
+
+  /// Takes a waiter out, wherever it stands.
+  mutating func remove(_ waiter: Waiter) {
+    let (previous, next) = (waiter.previous, waiter.next)
+    if let previous { previous.next = next } else { first = next }
+    if let next { next.previous = previous } else { last = previous }
+    waiter.next = nil
+    waiter.previous = nil
+    count -= 1
+  }
+
+  /// Puts a successor in a waiter's place.
+  mutating func replace(_ waiter: Waiter, with successor: Waiter) {
+    successor.previous = waiter.previous
+    successor.next = waiter.next
+    if let previous = waiter.previous { previous.next = successor } else { first = successor }
+    if let next = waiter.next { next.previous = successor } else { last = successor }
+    waiter.next = nil
+    waiter.previous = nil
+  }
+
+  /// Calls `body` with each waiter in order, until it answers false.
+  func forEach(_ body: (Waiter) -> Bool) {
+    var waiter = first
+    while let current = waiter, body(current) { waiter = current.next }
+  }
+}

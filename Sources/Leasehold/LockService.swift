@@ -1,0 +1,72 @@
+/// Hears how a waiting acquire ended and, for held answers, how the lease did. Called on any thread, outside every lock.
+public protocol LeaseClient: AnyObject, Sendable {
+  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call ``LockService/undeliver(_:at:)``.
+  func granted(_ lease: LeaseSnapshot)
+  /// The wait is over without a lease.
+  func refused(_ error: LeaseholdError)
+  /// A lease whose ``AcquireRequest`` asked to follow it is over.
+  func ended(_ reason: EndReason, at instant: MonotonicInstant)
+}
+
+/// Names a waiting acquire until it is granted, refused or canceled.
+public typealias WaiterID = UInt64
+
+/// How an acquire went.
+public enum AcquireOutcome: Sendable {
+  /// The lease is the caller's.
+  case granted(LeaseSnapshot)
+  /// The client will hear of it.
+  case waiting(WaiterID)
+  /// No.
+  case refused(LeaseholdError)
+}
+
+/// How a release went.
+public struct ReleaseOutcome: Sendable {
+  /// The lock.
+  public var key: LockKey
+  /// The lease's short name.
+  public var ref: String
+  /// Whether it had been released before.
+  public var already: Bool
+}
+
+/// Locks and leases. Every call answers at once and may be made from any thread.
+///
+/// `now` is the caller's one reading of the clock for the whole request.
+public protocol LockService: AnyObject, Sendable {
+  /// Takes a lock, or queues for it when the request has a wait and there is a client to tell.
+  func acquire(_ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant) -> AcquireOutcome
+  /// The waiter is gone: it leaves its queue, and gets nothing if it was granted meanwhile.
+  func cancel(_ waiter: WaiterID, at now: MonotonicInstant)
+  /// The grant could not be handed over: the slots go back.
+  func undeliver(_ lease: LeaseID, at now: MonotonicInstant)
+  /// Follows a lease: `client` hears of its end. Answers false when it is over already.
+  func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool
+  /// Gives a lease back. `key`, when given, must be its lock.
+  func release(_ lease: LeaseID, key: LockKey?, at now: MonotonicInstant) throws(LeaseholdError) -> ReleaseOutcome
+  /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
+  func renew(
+    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot
+  /// One lease.
+  func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
+  /// The live leases.
+  func leases(_ filter: ListFilter) -> Page<LeaseSnapshot>
+  /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
+  func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String]
+  /// One lock.
+  func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot
+  /// The locks.
+  func locks(_ filter: ListFilter) -> Page<LockSnapshot>
+  /// Removes a lock; `force` ends its leases and refuses its waiters first.
+  func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError)
+  /// A connection closed: what is bound to it ends.
+  func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
+  /// The host's sets, from an index on, and the kernel's limits.
+  func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory
+  /// One set with all its semaphores.
+  func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail
+  /// Whether it serves, and what it counted.
+  func status() -> ServiceStatus
+}

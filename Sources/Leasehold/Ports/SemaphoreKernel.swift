@@ -1,0 +1,73 @@
+/// How the kernel answered an operation that does not wait.
+public enum KernelOutcome: Sendable, Equatable {
+  /// All of it happened.
+  case done
+  /// None of it happened: a value was not right (EAGAIN).
+  case wouldBlock
+  /// The set is gone (EIDRM, EINVAL).
+  case removed
+  /// None of it happened, for another reason.
+  case failed(KernelFailure)
+}
+
+/// A refusal by the kernel: the errno by name and, where one was hit, the limit.
+public struct KernelFailure: Error, Sendable, Equatable {
+  /// For example `ENOSPC`.
+  public var errno: String
+  /// For example `SEMMNI`.
+  public var limit: String?
+  /// The limit's value.
+  public var value: Int?
+
+  /// Makes a failure.
+  public init(errno: String, limit: String? = nil, value: Int? = nil) {
+    self.errno = errno
+    self.limit = limit
+    self.value = value
+  }
+}
+
+/// A set of own locks in the kernel.
+public struct BankID: Hashable, Sendable {
+  /// The identifier of the set: a removed set's is not used again for millions of creations.
+  public var set: Int32
+  /// The SysV key.
+  public var key: Int32
+
+  /// Makes an identity.
+  public init(set: Int32, key: Int32) {
+    self.set = set
+    self.key = key
+  }
+}
+
+/// The semaphores the ledger works on. No call waits. The ledger calls it from one thread at a time.
+public protocol SemaphoreKernel: AnyObject {
+  /// Does all operations as one step, or none.
+  func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome
+  /// Makes a bank with every value 0 and its trailer written.
+  func makeBank() throws(KernelFailure) -> BankID
+  /// All values of a bank of ours; `nil` when the set is gone or is not a bank of this instance.
+  func bankValues(_ set: Int32) -> [UInt16]?
+  /// The banks of this instance that the kernel has.
+  func banks() -> [BankID]
+  /// Removes a bank.
+  func removeBank(_ set: Int32)
+  /// The value of one semaphore; `nil` when it cannot be read.
+  func value(_ set: Int32, _ semaphore: Int) -> Int?
+  /// The last process to change a semaphore; `nil` when unknown.
+  func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32?
+  /// Processes that sleep until a semaphore grows.
+  func waiters(_ set: Int32, _ semaphore: Int) -> Int?
+}
+
+/// Waits in the kernel on behalf of queues, because only a thread asleep in semop learns that a native process let go.
+public protocol KernelWaiting: AnyObject {
+  /// Begins to wait for `units` of a semaphore with SEM_UNDO, on behalf of `lock`; the answer comes as an event to the
+  /// ledger. False when every waiting thread is busy: then the ledger asks again every few milliseconds.
+  func begin(_ lock: Int, set: Int32, semaphore: Int, units: Int) -> Bool
+  /// Stops waiting. A grant that was on its way is still reported.
+  func cancel(_ lock: Int)
+  /// Threads that wait now.
+  var count: Int { get }
+}

@@ -1,0 +1,52 @@
+/// What a caller asks of a lock. Checked values only: ranges were checked where the request was read.
+public struct AcquireRequest: Sendable {
+  /// The lock.
+  public var key: LockKey
+  /// Alone or shared.
+  public var mode: LockMode = .exclusive
+  /// The slots of a counting lock, 1...32767; `nil` for a readers-writer lock.
+  public var limit: Int?
+  /// Slots taken at once, 1...32767.
+  public var count = 1
+  /// How long the lease lives without being renewed; zero means no deadline, for bound leases only.
+  public var ttl: TimeSpan
+  /// How long to queue; zero means not at all.
+  public var wait = TimeSpan.zero
+  /// Refuse at once when that many wait already.
+  public var maxWaiters: Int?
+  /// Free text shown to everybody, at most ``Limits/ownerBytes``.
+  public var owner: String?
+  /// Whether the lease ends with the caller's connection.
+  public var bindsConnection = false
+  /// How long the slots stay taken after the lease expired or was broken.
+  public var cooldown = TimeSpan.zero
+  /// A retry with the same key gets the same lease.
+  public var idempotencyKey: String?
+  /// Where the request came from.
+  public var caller: Caller
+
+  /// A request for a lock with everything else at its default.
+  public init(key: LockKey, ttl: TimeSpan, caller: Caller) {
+    self.key = key
+    self.ttl = ttl
+    self.caller = caller
+  }
+
+  /// The kind of lock this request makes or expects.
+  public var kind: LockKind { limit.map { .counting(limit: $0) } ?? .readersWriter }
+
+  /// A number that differs, for all practical purposes, when anything but the wait differs: tells a retry from another request.
+  public var fingerprint: UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    func mix(_ value: UInt64) {
+      hash = (hash ^ value) &* 0x0000_0100_0000_01b3
+      hash ^= hash >> 29
+    }
+    for byte in key.text.utf8 { mix(UInt64(byte)) }
+    mix(UInt64(mode.rawValue) | UInt64(limit ?? 0) << 8 | UInt64(count) << 32 | (bindsConnection ? 1 << 60 : 0))
+    mix(UInt64(bitPattern: ttl.nanoseconds))
+    mix(UInt64(bitPattern: cooldown.nanoseconds))
+    for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
+    return hash
+  }
+}

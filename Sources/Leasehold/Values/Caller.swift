@@ -1,0 +1,54 @@
+/// Names one client connection for as long as the process lives; 0 means none.
+public typealias ConnectionID = UInt64
+
+/// Who is at the other end of a connection, as far as the host can tell.
+public enum Peer: Hashable, Sendable {
+  /// Unknown, or lost in a restart.
+  case unknown
+  /// TCP over IPv4: address in host byte order, port.
+  case ipv4(UInt32, port: UInt16)
+  /// TCP over IPv6: the address in two halves, port.
+  case ipv6(UInt64, UInt64, port: UInt16)
+  /// A Unix socket: process (0 when it cannot be seen from here), user and group, from SO_PEERCRED.
+  case local(pid: Int32, uid: UInt32, gid: UInt32)
+
+  /// The process, where it is known and visible.
+  public var pid: Int32? {
+    if case .local(let pid, _, _) = self, pid > 0 { pid } else { nil }
+  }
+
+  /// The user, where it is known.
+  public var uid: UInt32? {
+    if case .local(_, let uid, _) = self { uid } else { nil }
+  }
+
+  /// `127.0.0.1:5555`, `[::1]:5555` or `unix`; `nil` when unknown.
+  public var address: String? {
+    switch self {
+    case .unknown: nil
+    case .ipv4(let address, let port):
+      "\(address >> 24).\(address >> 16 & 255).\(address >> 8 & 255).\(address & 255):\(port)"
+    case .ipv6(0, 1, let port): "[::1]:\(port)"
+    case .ipv6(let high, let low, let port): "[" + Self.groups(high) + ":" + Self.groups(low) + "]:\(port)"
+    case .local: "unix"
+    }
+  }
+
+  private static func groups(_ half: UInt64) -> String {
+    stride(from: 48, through: 0, by: -16).map { String(half >> UInt64($0) & 0xffff, radix: 16) }.joined(separator: ":")
+  }
+}
+
+/// The connection a request came on, and who is behind it.
+public struct Caller: Sendable {
+  /// The connection; leases may be bound to it.
+  public var connection: ConnectionID
+  /// Who is at its other end.
+  public var peer: Peer
+
+  /// Makes a caller.
+  public init(connection: ConnectionID, peer: Peer) {
+    self.connection = connection
+    self.peer = peer
+  }
+}

@@ -1,0 +1,66 @@
+/// The 128 random bits that name a lease; who knows them may release and renew it.
+///
+/// Written as 32 lower-case hexadecimal digits. Listings and logs show only ``ref``.
+public struct LeaseID: Hashable, Sendable {
+  /// The first 64 bits.
+  public let high: UInt64
+  /// The last 64 bits.
+  public let low: UInt64
+
+  /// Makes an identifier from its two halves.
+  public init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// Reads 32 hexadecimal digits, upper or lower case; `nil` for anything else.
+  public init?<Bytes: Collection>(hexadecimal bytes: Bytes) where Bytes.Element == UInt8 {
+    guard bytes.count == 32 else { return nil }
+    var halves: (UInt64, UInt64) = (0, 0)
+    var position = 0
+    for byte in bytes {
+      guard let digit = Self.value(of: byte) else { return nil }
+      if position < 16 { halves.0 = halves.0 << 4 | digit } else { halves.1 = halves.1 << 4 | digit }
+      position += 1
+    }
+    self.init(high: halves.0, low: halves.1)
+  }
+
+  /// Hashes one half: the bits are random already.
+  public func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
+  /// The 32 digits.
+  public var text: String { Self.digits(of: high, count: 16) + Self.digits(of: low, count: 16) }
+
+  /// The first ten digits: enough to tell leases apart, too few (40 of 128 bits) to act on one.
+  public var ref: String { Self.digits(of: high >> 24, count: 10) }
+
+  /// Calls `emit` with each of the 32 digits as ASCII.
+  @inline(__always)
+  public func forEachDigit(_ emit: (UInt8) -> Void) {
+    for shift in stride(from: 60, through: 0, by: -4) { emit(Self.digit(high >> UInt64(shift))) }
+    for shift in stride(from: 60, through: 0, by: -4) { emit(Self.digit(low >> UInt64(shift))) }
+  }
+
+  private static func value(of byte: UInt8) -> UInt64? {
+    switch byte {
+    case 0x30...0x39: UInt64(byte - 0x30)
+    case 0x61...0x66: UInt64(byte - 0x61 + 10)
+    case 0x41...0x46: UInt64(byte - 0x41 + 10)
+    default: nil
+    }
+  }
+
+  @inline(__always)
+  private static func digit(_ value: UInt64) -> UInt8 {
+    let nibble = UInt8(truncatingIfNeeded: value & 15)
+    return nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+  }
+
+  private static func digits(of value: UInt64, count: Int) -> String {
+    String(unsafeUninitializedCapacity: count) { buffer in
+      for index in 0..<count { buffer[index] = digit(value >> UInt64(4 * (count - 1 - index))) }
+      return count
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/// What went wrong, in a form that a caller can act on: a stable code, a sentence that says what to do, and the facts.
+public struct LeaseholdError: Error, Sendable {
+  /// The stable, machine-readable names of everything that can go wrong in the lock service.
+  public enum Code: String, Sendable, CaseIterable {
+    case badKey = "bad-key"
+    case outOfRange = "out-of-range"
+    case invalidParameter = "invalid-parameter"
+    case noSuchLock = "no-such-lock"
+    case noSuchLease = "no-such-lease"
+    case noSuchSet = "no-such-set"
+    case permissionDenied = "permission-denied"
+    case limitMismatch = "limit-mismatch"
+    case kindMismatch = "kind-mismatch"
+    case inUse = "in-use"
+    case superseded
+    case expired
+    case released
+    case broken
+    case undelivered
+    case connectionClosed = "connection-closed"
+    case setRemoved = "set-removed"
+    case lockRemoved = "lock-removed"
+    case countExceedsLimit = "count-exceeds-limit"
+    case idempotencyMismatch = "idempotency-mismatch"
+    case locked
+    case waitTimeout = "wait-timeout"
+    case queueFull = "queue-full"
+    case tooManyWaiters = "too-many-waiters"
+    case draining
+    case starting
+    case kernelLimit = "kernel-limit"
+    case ledgerFull = "ledger-full"
+    case ledgerDamaged = "ledger-damaged"
+    case internalError = "internal"
+  }
+
+  /// A fact that goes with an error: a member of the problem document.
+  public enum Value: Sendable, Equatable {
+    case text(String)
+    case number(Int64)
+    case flag(Bool)
+    case none
+  }
+
+  /// The stable code.
+  public var code: Code
+  /// One sentence that says what to do.
+  public var detail: String
+  /// Named facts, in order.
+  public var facts: [(name: String, value: Value)]
+  /// Who is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
+  public var contention: LockSnapshot?
+  /// When trying again makes sense.
+  public var retryAfter: TimeSpan?
+
+  /// Makes an error.
+  public init(
+    _ code: Code, _ detail: String, facts: [(name: String, value: Value)] = [], contention: LockSnapshot? = nil,
+    retryAfter: TimeSpan? = nil
+  ) {
+    self.code = code
+    self.detail = detail
+    self.facts = facts
+    self.contention = contention
+    self.retryAfter = retryAfter
+  }
+}

@@ -1,0 +1,38 @@
+/// Every maximum of the service, with its default. Each is a setting, has an error that names it, and a metric.
+public struct Limits: Sendable {
+  /// The deadline of a lease that asks for none: 30 s.
+  public var ttlDefault = TimeSpan.seconds(30)
+  /// The shortest time to live: 100 ms.
+  public var ttlMinimum = TimeSpan.milliseconds(100)
+  /// The longest time to live: 24 h.
+  public var ttlMaximum = TimeSpan.seconds(24 * 3600)
+  /// The longest wait: 1 h.
+  public var waitMaximum = TimeSpan.seconds(3600)
+  /// Leases and locks that the ledger can hold at once.
+  public var leases = 1_000_000
+  /// Waiters of the whole service.
+  public var waiters = 100_000
+  /// Waiters of one lock.
+  public var waitersPerLock = 20_000
+  /// Ended leases that are remembered, so that their holders learn how they ended.
+  public var tombstones = 10_000
+  /// How long an ended lease is remembered: 10 min.
+  public var tombstoneAge = TimeSpan.seconds(600)
+  /// How long an own lock that nobody uses is kept: 60 s.
+  public var idleLocks = TimeSpan.seconds(60)
+  /// Time that holders get after a restart to renew what ran out meanwhile: 2 s.
+  public var recoveryGrace = TimeSpan.seconds(2)
+  /// Threads that wait in the kernel, one for each contended lock that native processes share.
+  public var pumps = 64
+  /// The longest `owner`, in bytes of UTF-8.
+  public static let ownerBytes = 128
+  /// The longest Idempotency-Key, in bytes.
+  public static let idempotencyKeyBytes = 255
+  /// The most slots of a counting lock: SEMVMX, semctl(2).
+  public static let slots = 32_767
+  /// Units of a readers-writer lock: a writer takes them all, a reader takes one.
+  public static let readerUnits = 16_384
+
+  /// All defaults.
+  public init() {}
+}

@@ -1,0 +1,45 @@
+/// The name of a lock: 1...255 bytes of UTF-8 without control characters.
+public struct LockKey: Hashable, Sendable, CustomStringConvertible {
+  /// The name as it was given.
+  public let text: String
+
+  /// The longest name, in bytes of UTF-8.
+  public static let maximumBytes = 255
+
+  /// What may be wrong with a name.
+  public enum Flaw: Error, Equatable, Sendable {
+    /// No bytes at all.
+    case empty
+    /// More than ``LockKey/maximumBytes``; carries the number given.
+    case tooLong(Int)
+    /// Not UTF-8.
+    case notUTF8
+    /// A control character (NUL included); carries its byte offset.
+    case controlCharacter(at: Int)
+    /// A prefix that names a native layout which this version does not serve.
+    case reservedPrefix(String)
+  }
+
+  /// The prefixes that name native layouts; a plain key never begins with one.
+  public static let nativePrefixes = ["php:", "apache:", "path:", "sysv:"]
+
+  /// Takes a name from its decoded bytes, or says what is wrong with it.
+  public init<Bytes: Collection>(utf8 bytes: Bytes) throws(Flaw) where Bytes.Element == UInt8 {
+    guard !bytes.isEmpty else { throw .empty }
+    guard bytes.count <= Self.maximumBytes else { throw .tooLong(bytes.count) }
+    var offset = 0
+    for byte in bytes {
+      if byte < 0x20 || byte == 0x7f { throw .controlCharacter(at: offset) }
+      offset += 1
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
+    if let prefix = Self.nativePrefixes.first(where: text.hasPrefix) { throw .reservedPrefix(prefix) }
+    self.text = text
+  }
+
+  /// Takes a name that is known to be good: one that was checked before it was stored.
+  init(trusted text: String) { self.text = text }
+
+  /// The name.
+  public var description: String { text }
+}

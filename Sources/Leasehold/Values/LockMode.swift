@@ -1,0 +1,65 @@
+/// How a holder shares a lock.
+public enum LockMode: UInt8, Sendable {
+  /// Alone (on a counting lock: `count` slots).
+  case exclusive = 0
+  /// Together with other readers.
+  case shared = 1
+
+  /// The word used in requests and answers.
+  public var name: String { self == .exclusive ? "exclusive" : "shared" }
+}
+
+/// What a lock is: decided by the acquire that makes it.
+public enum LockKind: Hashable, Sendable {
+  /// One writer or many readers.
+  case readersWriter
+  /// `limit` slots, 1...32767.
+  case counting(limit: Int)
+
+  /// The word used in answers.
+  public var name: String {
+    switch self {
+    case .readersWriter: "rw"
+    case .counting: "counting"
+    }
+  }
+
+  /// The slots of a counting lock; `nil` for readers and writers.
+  public var limit: Int? {
+    switch self {
+    case .readersWriter: nil
+    case .counting(let limit): limit
+    }
+  }
+}
+
+/// Why a lease ended.
+public enum EndReason: UInt8, Sendable, CaseIterable {
+  /// Its holder released it.
+  case released = 0
+  /// Its deadline passed.
+  case expired = 1
+  /// An operator ended it.
+  case broken = 2
+  /// The connection it was bound to closed.
+  case connectionClosed = 3
+  /// Its answer could not be handed to a live connection.
+  case undelivered = 4
+  /// The semaphore set below it was removed by somebody else.
+  case setRemoved = 5
+  /// Its lock was removed by `DELETE /locks/{key}` with force.
+  case lockRemoved = 6
+
+  /// The word used in answers as `reason`.
+  public var name: String {
+    switch self {
+    case .released: "released"
+    case .expired: "ttl"
+    case .broken: "broken"
+    case .connectionClosed: "connection-closed"
+    case .undelivered: "undelivered"
+    case .setRemoved: "set-removed"
+    case .lockRemoved: "lock-removed"
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/// How a caller names a semaphore set.
+public enum SemaphoreSetAddress: Sendable, Equatable {
+  /// By its SysV key, not 0.
+  case key(Int32)
+  /// By its identifier.
+  case id(Int32)
+}
+
+/// A semaphore set as the kernel describes it (semctl(2), IPC_STAT).
+public struct SemaphoreSetInfo: Sendable {
+  /// The SysV key; 0 for a private set.
+  public var key: Int32
+  /// The identifier.
+  public var id: Int32
+  /// Owner.
+  public var uid: UInt32
+  /// Owner's group.
+  public var gid: UInt32
+  /// Creator.
+  public var creatorUID: UInt32
+  /// Creator's group.
+  public var creatorGID: UInt32
+  /// The nine permission bits.
+  public var mode: UInt16
+  /// How many semaphores.
+  public var semaphoreCount: Int
+  /// The last semop in seconds since 1970; 0 for never.
+  public var lastOperation: Int64
+  /// The last change of the set's owner, mode or values by semctl, in seconds since 1970.
+  public var lastChange: Int64
+  /// What this service does with it; `nil` for somebody else's set.
+  public var role: Role?
+
+  /// What this service keeps in a set of its own.
+  public enum Role: Sendable, Equatable {
+    /// The guard that keeps a second daemon out.
+    case control
+    /// Own locks and the leases on them.
+    case bank(locks: Int, leases: Int)
+  }
+
+  /// Makes a description.
+  public init(
+    key: Int32, id: Int32, uid: UInt32, gid: UInt32, creatorUID: UInt32, creatorGID: UInt32, mode: UInt16,
+    semaphoreCount: Int, lastOperation: Int64, lastChange: Int64, role: Role?
+  ) {
+    self.key = key
+    self.id = id
+    self.uid = uid
+    self.gid = gid
+    self.creatorUID = creatorUID
+    self.creatorGID = creatorGID
+    self.mode = mode
+    self.semaphoreCount = semaphoreCount
+    self.lastOperation = lastOperation
+    self.lastChange = lastChange
+    self.role = role
+  }
+}
+
+/// One semaphore of a set.
+public struct SemaphoreInfo: Sendable {
+  /// Its value, 0...32767.
+  public var value: Int
+  /// The last process to change it; `nil` when there was none or it cannot be seen from this PID namespace.
+  public var pid: Int32?
+  /// Processes that wait for the value to grow.
+  public var increaseWaiters: Int
+  /// Processes that wait for zero.
+  public var zeroWaiters: Int
+  /// Leases of this service that stand on it.
+  public var leases: Int
+
+  /// Makes a description.
+  public init(value: Int, pid: Int32?, increaseWaiters: Int, zeroWaiters: Int, leases: Int) {
+    self.value = value
+    self.pid = pid
+    self.increaseWaiters = increaseWaiters
+    self.zeroWaiters = zeroWaiters
+    self.leases = leases
+  }
+}
+
+/// A set with all its semaphores.
+public struct SemaphoreSetDetail: Sendable {
+  /// The set.
+  public var info: SemaphoreSetInfo
+  /// Its semaphores, in order.
+  public var semaphores: [SemaphoreInfo]
+
+  /// Makes a detailed description.
+  public init(info: SemaphoreSetInfo, semaphores: [SemaphoreInfo]) {
+    self.info = info
+    self.semaphores = semaphores
+  }
+}
+
+/// The host's semaphore sets and what the kernel allows (SEM_INFO, IPC_INFO).
+public struct SemaphoreInventory: Sendable {
+  /// The sets of this page.
+  public var sets: [SemaphoreSetInfo] = []
+  /// Where the next page begins.
+  public var nextCursor: Int?
+  /// SEMMNI: sets.
+  public var maximumSets = 0
+  /// SEMMNS: semaphores of all sets.
+  public var maximumSemaphores = 0
+  /// SEMMSL: semaphores of one set.
+  public var maximumPerSet = 0
+  /// SEMOPM: operations of one semop.
+  public var maximumOperations = 0
+  /// SEMVMX: the highest value.
+  public var maximumValue = 32_767
+  /// Sets in use.
+  public var usedSets = 0
+  /// Semaphores in use.
+  public var usedSemaphores = 0
+
+  /// An empty inventory.
+  public init() {}
+}

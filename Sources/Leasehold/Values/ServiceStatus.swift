@@ -1,0 +1,96 @@
+/// What the service counted since it started. Counters only grow.
+public struct ServiceCounters: Sendable, Equatable {
+  /// Leases granted.
+  public var granted: UInt64 = 0
+  /// Retries that got the lease they had.
+  public var replayed: UInt64 = 0
+  /// Acquires refused because the lock was held.
+  public var busy: UInt64 = 0
+  /// Waits that ended with their time.
+  public var timedOut: UInt64 = 0
+  /// Waits that ended with their connection.
+  public var canceled: UInt64 = 0
+  /// Acquires refused for any other reason.
+  public var refused: UInt64 = 0
+  /// Renewals.
+  public var renewed: UInt64 = 0
+  /// Leases that ended, by reason (index: ``EndReason/rawValue``).
+  public var ended = [UInt64](repeating: 0, count: EndReason.allCases.count)
+  /// Undo operations that the kernel refused.
+  public var undoFailures: UInt64 = 0
+  /// Sets of ours that somebody else removed.
+  public var setsRemoved: UInt64 = 0
+  /// Waits that were handed to the kernel because native processes held units.
+  public var kernelWaits: UInt64 = 0
+  /// The longest an expiry was late, in nanoseconds.
+  public var expiryLagMaximum: Int64 = 0
+  /// How late expiries were in sum, in nanoseconds.
+  public var expiryLagSum: Int64 = 0
+
+  /// All zero.
+  public init() {}
+}
+
+/// What the last recovery found.
+public struct RecoveryReport: Sendable, Equatable {
+  /// Leases that were found alive.
+  public var leases = 0
+  /// Locks that were found.
+  public var locks = 0
+  /// Units that a dead daemon had taken for nobody, given back.
+  public var unitsGivenBack = 0
+  /// Leases whose set was gone.
+  public var leasesLost = 0
+  /// Records that did not pass their check.
+  public var damagedRecords = 0
+  /// Sets without a lock, removed.
+  public var setsRemoved = 0
+  /// How long it took.
+  public var took = TimeSpan.zero
+
+  /// Nothing found.
+  public init() {}
+}
+
+/// Whether the service serves, and what it counted.
+public struct ServiceStatus: Sendable {
+  /// The states of a service.
+  public enum State: String, Sendable {
+    /// Not recovered yet.
+    case starting
+    /// Serving.
+    case ready
+    /// Stopping: nothing new is granted.
+    case draining
+  }
+
+  /// Whether it serves.
+  public var state = State.starting
+  /// Live leases.
+  public var leases = 0
+  /// Known locks.
+  public var locks = 0
+  /// Waiters.
+  public var waiters = 0
+  /// Waiters that sleep in the kernel.
+  public var pumps = 0
+  /// Records in use in the ledger: leases, locks, long texts and remembered ends.
+  public var records = 0
+  /// Records that the ledger can hold.
+  public var recordCapacity = 0
+  /// Bytes of one record.
+  public var recordBytes = 0
+  /// Sets that hold own locks.
+  public var banks = 0
+  /// The last fence handed out.
+  public var lastFence: Int64 = 0
+  /// The inode of the IPC namespace: two programs share semaphores only if theirs are equal.
+  public var ipcNamespace: UInt64 = 0
+  /// Counters.
+  public var counters = ServiceCounters()
+  /// The last recovery.
+  public var recovery = RecoveryReport()
+
+  /// Everything at zero.
+  public init() {}
+}

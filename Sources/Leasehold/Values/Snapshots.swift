@@ -1,0 +1,159 @@
+/// Where a lock lives in the kernel.
+public struct SemaphoreBinding: Hashable, Sendable {
+  /// The SysV key of the set.
+  public var key: Int32
+  /// The identifier of the set.
+  public var id: Int32
+  /// How many semaphores the set has.
+  public var semaphoreCount: Int
+  /// The number of the semaphore that counts free units.
+  public var semaphore: Int
+
+  /// Makes a binding.
+  public init(key: Int32, id: Int32, semaphoreCount: Int, semaphore: Int) {
+    self.key = key
+    self.id = id
+    self.semaphoreCount = semaphoreCount
+    self.semaphore = semaphore
+  }
+}
+
+/// A lease as it was at one instant.
+public struct LeaseSnapshot: Sendable {
+  /// The capability; never put into listings.
+  public var id: LeaseID
+  /// The lock's name.
+  public var key: LockKey
+  /// What the lock is.
+  public var kind: LockKind
+  /// Alone or shared.
+  public var mode: LockMode
+  /// Slots taken.
+  public var count: Int
+  /// Units taken from the semaphore: on a readers-writer lock a writer takes all, a reader one.
+  public var units: Int
+  /// Grows with every grant on this host.
+  public var fence: Int64
+  /// Free text of the holder.
+  public var owner: String?
+  /// Whether it ends with its connection.
+  public var bindsConnection: Bool
+  /// The time to live that a renewal without one uses; zero means no deadline.
+  public var ttl: TimeSpan
+  /// How long the slots stay taken after it expires.
+  public var cooldown: TimeSpan
+  /// When it was granted.
+  public var grantedAt: MonotonicInstant
+  /// When it ends by itself; `nil` means never.
+  public var deadline: MonotonicInstant?
+  /// How long its holder queued.
+  public var waited: TimeSpan
+  /// Whether this answers a retry.
+  public var replayed: Bool
+  /// The connection it came on.
+  public var peer: Peer
+  /// The kernel's side.
+  public var binding: SemaphoreBinding
+
+  /// The short name shown to everybody.
+  public var ref: String { id.ref }
+}
+
+/// Somebody who queues for a lock.
+public struct WaiterSnapshot: Sendable {
+  /// Free text of the waiter.
+  public var owner: String?
+  /// Alone or shared.
+  public var mode: LockMode
+  /// Slots wanted.
+  public var count: Int
+  /// The connection it waits on.
+  public var peer: Peer
+  /// When it came.
+  public var since: MonotonicInstant
+  /// When it gives up.
+  public var until: MonotonicInstant
+}
+
+/// A lock as it was at one instant.
+public struct LockSnapshot: Sendable {
+  /// The lock's name.
+  public var key: LockKey
+  /// What it is.
+  public var kind: LockKind
+  /// Units that are free in the kernel; `nil` where the set could not be read.
+  public var availableUnits: Int?
+  /// All units of the lock.
+  public var capacity: Int
+  /// Units out on leases of this service.
+  public var heldUnits: Int
+  /// The fence of the last grant; `nil` when there was none since the lock was made.
+  public var fence: Int64?
+  /// Who holds it; cut to ``listed`` entries.
+  public var holders: [LeaseSnapshot]
+  /// How many hold it.
+  public var holderCount: Int
+  /// Who waits, in order; cut to ``listed`` entries.
+  public var waiters: [WaiterSnapshot]
+  /// How many wait.
+  public var waiterCount: Int
+  /// The kernel's side.
+  public var binding: SemaphoreBinding
+  /// The process that changed the semaphore last, as GETPID tells; `nil` when unknown or invisible.
+  public var lastPID: Int32?
+  /// Processes that sleep on the semaphore in the kernel, as GETNCNT tells.
+  public var kernelWaiters: Int?
+
+  /// The most holders and waiters that one answer lists.
+  public static let listed = 100
+
+  /// Units held by processes that did not come through this service.
+  public var nativeUnits: Int? { availableUnits.map { max(0, capacity - $0 - heldUnits) } }
+
+  /// Free slots as callers count them: on a readers-writer lock 1 when a writer would get in, else 0.
+  public var available: Int? {
+    guard let availableUnits else { return nil }
+    return kind == .readersWriter ? (availableUnits == capacity ? 1 : 0) : availableUnits
+  }
+}
+
+/// One page of a listing.
+public struct Page<Element: Sendable>: Sendable {
+  /// The entries.
+  public var entries: [Element]
+  /// Where the next page begins; `nil` after the last.
+  public var nextCursor: Int?
+
+  /// Makes a page.
+  public init(entries: [Element], nextCursor: Int?) {
+    self.entries = entries
+    self.nextCursor = nextCursor
+  }
+}
+
+/// What a listing should hold.
+public struct ListFilter: Sendable {
+  /// The most entries, 1...1000.
+  public var limit = 100
+  /// Where to begin: a `nextCursor` of the page before.
+  public var cursor = 0
+  /// Only names that begin with this.
+  public var keyPrefix: String?
+  /// Only leases of this owner.
+  public var owner: String?
+  /// Only locks in this state.
+  public var state: LockState?
+
+  /// Everything.
+  public init() {}
+}
+
+/// How busy a lock is, for listings.
+public enum LockState: String, Sendable, CaseIterable {
+  /// Somebody holds it.
+  case held
+  /// Nobody does.
+  case free
+  /// Somebody waits.
+  case waited
+}
