@@ -1,0 +1,29 @@
+internal import ArgumentParser
+
+/// The root of the command tree.
+struct LeaseholdCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "leasehold",
+    abstract: "A lock service over System V semaphores.",
+    version: "leasehold \(leaseholdVersion)",
+    subcommands: [ServeCommand.self, VersionCommand.self, SettingsMarkdownCommand.self])
+}
+
+/// Prints the version.
+struct VersionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+
+  func run() {
+    print("leasehold \(leaseholdVersion)")
+  }
+}
+
+/// Prints `docs/settings.md`.
+struct SettingsMarkdownCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "settings-markdown", abstract: "Print docs/settings.md.", shouldDisplay: false)
+
+  func run() {
+    print(SettingsMarkdown.text, terminator: "")
+  }
+}

@@ -1,0 +1,58 @@
+internal import Logging
+
+/// One JSON object a line: `time`, `level`, `message`, then the metadata under their own names.
+struct JSONLogHandler: LogHandler {
+  var logLevel: Logger.Level = .info
+  var metadata: Logger.Metadata = [:]
+  var metadataProvider: Logger.MetadataProvider?
+  let sink: LogSink
+
+  init(sink: LogSink) {
+    self.sink = sink
+  }
+
+  subscript(metadataKey key: String) -> Logger.MetadataValue? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  private static let reserved: Set<String> = ["time", "level", "message"]
+
+  func log(event: LogEvent) {
+    var line = "{\"time\":\"\(timestamp(nanoseconds: sink.wallClock()))\",\"level\":\"\(event.level)\",\"message\":"
+    JSONText.append(event.message.description, to: &line)
+    for (name, value) in mergedMetadata(of: event).sorted(by: { $0.key < $1.key }) {
+      line += ","
+      JSONText.append(JSONLogHandler.reserved.contains(name) ? "metadata." + name : name, to: &line)
+      line += ":"
+      JSONLogHandler.append(value, to: &line)
+    }
+    line += "}\n"
+    sink.write(line)
+  }
+
+  private static func append(_ value: Logger.MetadataValue, to line: inout String) {
+    switch value {
+    case .string(let text): JSONText.append(text, to: &line)
+    case .stringConvertible(let number as any FixedWidthInteger): line += number.description
+    case .stringConvertible(let isTrue as Bool): line += isTrue ? "true" : "false"
+    case .stringConvertible(let other): JSONText.append(other.description, to: &line)
+    case .array(let elements):
+      line += "["
+      for (index, element) in elements.enumerated() {
+        if index > 0 { line += "," }
+        append(element, to: &line)
+      }
+      line += "]"
+    case .dictionary(let members):
+      line += "{"
+      for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+        if index > 0 { line += "," }
+        JSONText.append(member.key, to: &line)
+        line += ":"
+        append(member.value, to: &line)
+      }
+      line += "}"
+    }
+  }
+}

@@ -1,0 +1,73 @@
+internal import Logging
+
+/// One line an event for people: time, level, message, then `name=value` sorted by name.
+struct PlainLogHandler: LogHandler {
+  var logLevel: Logger.Level = .info
+  var metadata: Logger.Metadata = [:]
+  var metadataProvider: Logger.MetadataProvider?
+  let sink: LogSink
+
+  init(sink: LogSink) {
+    self.sink = sink
+  }
+
+  subscript(metadataKey key: String) -> Logger.MetadataValue? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var line = ""
+    if sink.isJournal {
+      line += "<\(event.level.journalPriority)>"
+    } else {
+      line += timestamp(nanoseconds: sink.wallClock()) + " " + event.level.rawValue + " "
+    }
+    JSONText.appendEscaped(event.message.description, escapingQuotes: false, to: &line)
+    for (name, value) in mergedMetadata(of: event).sorted(by: { $0.key < $1.key }) {
+      line += " "
+      PlainLogHandler.append(name, to: &line)
+      line += "="
+      PlainLogHandler.append(value.description, to: &line)
+    }
+    line += "\n"
+    sink.write(line)
+  }
+
+  /// Quotes what would not be read back as one word.
+  private static func append(_ text: String, to line: inout String) {
+    let isWord =
+      !text.isEmpty
+      && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" && $0 != "\\" }
+    if isWord {
+      JSONText.appendEscaped(text, escapingQuotes: false, to: &line)
+    } else {
+      JSONText.append(text, to: &line)
+    }
+  }
+}
+
+extension LogHandler {
+  /// The handler's metadata, those of the provider and those of the event; the later win.
+  func mergedMetadata(of event: LogEvent) -> Logger.Metadata {
+    var merged = metadata
+    if let provided = metadataProvider?.get() { merged.merge(provided) { $1 } }
+    if let own = event.metadata { merged.merge(own) { $1 } }
+    if let error = event.error { merged["error"] = "\(error)" }
+    return merged
+  }
+}
+
+extension Logger.Level {
+  /// The priorities of syslog(3).
+  fileprivate var journalPriority: Int {
+    switch self {
+    case .trace, .debug: 7
+    case .info: 6
+    case .notice: 5
+    case .warning: 4
+    case .error: 3
+    case .critical: 2
+    }
+  }
+}

@@ -1,0 +1,74 @@
+internal import Glibc
+
+/// Tells the service manager how the daemon is; does nothing where `$NOTIFY_SOCKET` is not set.
+///
+/// The protocol is that of sd_notify(3): a datagram with one `NAME=value` a line.
+struct Notify: Sendable {
+  /// A path, or an abstract name after `@`.
+  private let socketName: String?
+  /// Time between two ``watchdog()``: half of what the manager allows; `nil` when it does not watch.
+  let watchdogInterval: Duration?
+
+  init(environment: [String: String], processID: Int32 = getpid()) {
+    socketName = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
+    let watched = environment["WATCHDOG_PID"].map { $0 == String(processID) } ?? true
+    let allowed = environment["WATCHDOG_USEC"].flatMap(Int64.init) ?? 0
+    watchdogInterval = watched && allowed > 0 ? .microseconds(allowed) / 2 : nil
+  }
+
+  /// The daemon serves.
+  func ready(status: String) { send("READY=1\nSTATUS=\(Notify.oneLine(status))") }
+
+  /// The daemon begins to stop.
+  func stopping() { send("STOPPING=1") }
+
+  /// One line for `systemctl status`.
+  func status(_ line: String) { send("STATUS=" + Notify.oneLine(line)) }
+
+  /// The daemon is alive; due every ``watchdogInterval``.
+  func watchdog() { send("WATCHDOG=1") }
+
+  private static func oneLine(_ text: String) -> String {
+    String(text.map { $0.isNewline ? " " : $0 })
+  }
+
+  /// A message that cannot be delivered is dropped: there is nobody to tell.
+  private func send(_ message: String) {
+    guard let socketName, var address = sockaddr_un(socketName: socketName) else { return }
+    let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    let length = sockaddr_un.length(ofName: socketName)
+    var message = message
+    message.withUTF8 { bytes in
+      _ = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          sendto(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL), $0, length)
+        }
+      }
+    }
+  }
+}
+
+extension sockaddr_un {
+  /// The address of a path, or of an abstract name after `@`; `nil` when it is neither or too long.
+  init?(socketName: String) {
+    guard socketName.hasPrefix("/") || socketName.hasPrefix("@") else { return nil }
+    self.init()
+    sun_family = sa_family_t(AF_UNIX)
+    var bytes = Array(socketName.utf8)
+    if socketName.hasPrefix("@") { bytes[0] = 0 }
+    let fits = withUnsafeMutableBytes(of: &sun_path) { path in
+      guard bytes.count < path.count else { return false }
+      path.copyBytes(from: bytes)
+      return true
+    }
+    guard fits else { return nil }
+  }
+
+  /// The length to give along: an abstract name has no end of its own.
+  static func length(ofName socketName: String) -> socklen_t {
+    let head = MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: sockaddr_un().sun_path)
+    return socklen_t(head + socketName.utf8.count + (socketName.hasPrefix("@") ? 0 : 1))
+  }
+}

@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Logging
+
+/// `leasehold serve`: reads the settings, then prints them or serves.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Run the daemon.",
+    discussion: """
+      Each setting is taken from its flag, else from the environment (--port is LEASEHOLD_PORT), else from the \
+      file, else it has its default. Durations are like 250ms, 30s, 1.5m or 2h, sizes like 16KiB or 1MiB.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "File of settings in JSON (default: \(SettingsFile.systemPath) when it exists).", valueName: "path"))
+  var config: String?
+
+  @Flag(help: "Print each setting and where it came from, and do not serve.")
+  var printConfig = false
+
+  @Flag(help: "With --print-config: print JSON.")
+  var json = false
+
+  @OptionGroup(title: Setting.Section.listening.rawValue) var listening: ListeningFlags
+  @OptionGroup(title: Setting.Section.leases.rawValue) var leases: LeaseFlags
+  @OptionGroup(title: Setting.Section.limits.rawValue) var limits: LimitFlags
+  @OptionGroup(title: Setting.Section.kernel.rawValue) var kernel: KernelFlags
+  @OptionGroup(title: Setting.Section.logs.rawValue) var logs: LogFlags
+
+  func validate() throws {
+    if json, !printConfig { throw ValidationError("--json needs --print-config") }
+  }
+
+  /// The flags that were given, by the setting's name.
+  var flags: [String: String] {
+    [listening.given, leases.given, limits.given, kernel.given, logs.given].joined()
+      .reduce(into: [:]) { flags, entry in flags[entry.0.name] = entry.1 }
+  }
+
+  func run() async throws {
+    let environment = ProcessInfo.processInfo.environment
+    let resolved = try SettingsSources(flags: flags, environment: environment, configPath: config).resolve()
+    let settings = try ServeSettings(resolved)
+    if printConfig {
+      for warning in resolved.warnings { LogSink.standardError.write("leasehold: warning: \(warning)\n") }
+      print(json ? resolved.json : resolved.table, terminator: "")
+      return
+    }
+    let log = Logger(settings: settings, environment: environment)
+    for warning in resolved.warnings { log.warning("\(warning)") }
+    let status = try await serve(settings, log: log)
+    throw status.exitCode
+  }
+}

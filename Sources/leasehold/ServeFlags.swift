@@ -1,0 +1,105 @@
+internal import ArgumentParser
+
+// The argument parser needs a property for each flag; all that is said about it comes from the table.
+
+struct ListeningFlags: ParsableArguments {
+  @Option(.host) var host: String?
+  @Option(.port) var port: String?
+  @Option(.unix) var unix: String?
+  @Option(.unixMode) var unixMode: String?
+  @Option(.threads) var threads: String?
+  @Option(.maxConnections) var maxConnections: String?
+  @Option(.connectionMemory) var connectionMemory: String?
+  @Option(.idleTimeout) var idleTimeout: String?
+  @Option(.drainTimeout) var drainTimeout: String?
+  @Option(.maxBody) var maxBody: String?
+  @Option(.allowHost) var allowHost: [String] = []
+
+  var given: [(Setting, String?)] {
+    [
+      (.host, host), (.port, port), (.unix, unix), (.unixMode, unixMode), (.threads, threads),
+      (.maxConnections, maxConnections), (.connectionMemory, connectionMemory), (.idleTimeout, idleTimeout),
+      (.drainTimeout, drainTimeout), (.maxBody, maxBody),
+      (.allowHost, allowHost.isEmpty ? nil : allowHost.joined(separator: ",")),
+    ]
+  }
+}
+
+struct LeaseFlags: ParsableArguments {
+  @Option(.ttlDefault) var ttlDefault: String?
+  @Option(.ttlMin) var ttlMin: String?
+  @Option(.ttlMax) var ttlMax: String?
+  @Option(.maxWait) var maxWait: String?
+  @Option(.heartbeat) var heartbeat: String?
+  @Option(.recoveryGrace) var recoveryGrace: String?
+
+  var given: [(Setting, String?)] {
+    [
+      (.ttlDefault, ttlDefault), (.ttlMin, ttlMin), (.ttlMax, ttlMax), (.maxWait, maxWait),
+      (.heartbeat, heartbeat), (.recoveryGrace, recoveryGrace),
+    ]
+  }
+}
+
+struct LimitFlags: ParsableArguments {
+  @Option(.maxLeases) var maxLeases: String?
+  @Option(.maxWaiters) var maxWaiters: String?
+  @Option(.maxWaitersPerLock) var maxWaitersPerLock: String?
+  @Option(.tombstones) var tombstones: String?
+  @Option(.idleLocks) var idleLocks: String?
+
+  var given: [(Setting, String?)] {
+    [
+      (.maxLeases, maxLeases), (.maxWaiters, maxWaiters), (.maxWaitersPerLock, maxWaitersPerLock),
+      (.tombstones, tombstones), (.idleLocks, idleLocks),
+    ]
+  }
+}
+
+struct KernelFlags: ParsableArguments {
+  @Option(.pumps) var pumps: String?
+  @Option(.stateDir) var stateDir: String?
+  @Option(.controlKey) var controlKey: String?
+  @Flag(.standby) var standby: Bool?
+
+  var given: [(Setting, String?)] {
+    [
+      (.pumps, pumps), (.stateDir, stateDir), (.controlKey, controlKey),
+      (.standby, standby.map { $0 ? "true" : "false" }),
+    ]
+  }
+}
+
+struct LogFlags: ParsableArguments {
+  @Option(.logLevel) var logLevel: String?
+  @Option(.logFormat) var logFormat: String?
+
+  var given: [(Setting, String?)] { [(.logLevel, logLevel), (.logFormat, logFormat)] }
+}
+
+extension Setting {
+  fileprivate var parserName: NameSpecification { [.customLong(name)] }
+
+  fileprivate var parserHelp: ArgumentHelp {
+    ArgumentHelp(
+      "\(helpWithRange)", valueName: kind.placeholder, visibility: isHidden ? .hidden : .default)
+  }
+}
+
+extension Option where Value == String? {
+  fileprivate init(_ setting: Setting) {
+    self.init(name: setting.parserName, help: setting.parserHelp)
+  }
+}
+
+extension Option where Value == [String] {
+  fileprivate init(wrappedValue: [String], _ setting: Setting) {
+    self.init(wrappedValue: wrappedValue, name: setting.parserName, help: setting.parserHelp)
+  }
+}
+
+extension Flag where Value == Bool? {
+  fileprivate init(_ setting: Setting) {
+    self.init(name: setting.parserName, inversion: .prefixedNo, help: setting.parserHelp)
+  }
+}

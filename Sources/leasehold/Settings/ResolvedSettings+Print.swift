@@ -1,0 +1,47 @@
+extension ResolvedSettings {
+  /// Hidden settings show only when somebody set them.
+  private var shown: [ResolvedSetting] { all.filter { !$0.setting.isHidden || $0.source != .fallback } }
+
+  /// Name, value and source of each setting in columns, one a line.
+  var table: String {
+    let rows = shown.map { (name: $0.setting.name, value: $0.text.isEmpty ? "-" : $0.text, source: $0.sourceText) }
+    let nameWidth = rows.map(\.name.count).max() ?? 0
+    let valueWidth = rows.map(\.value.count).max() ?? 0
+    return rows.map { row in
+      row.name.padded(to: nameWidth) + "  " + row.value.padded(to: valueWidth) + "  " + row.source + "\n"
+    }.joined()
+  }
+
+  /// The same as one JSON object; each value is in a form that the file takes.
+  var json: String {
+    let members = shown.map { row in
+      let origin = row.source.origin(of: row.setting).map(JSONText.quoted) ?? "null"
+      return "    \(JSONText.quoted(row.setting.name)): {\"value\": \(row.json), "
+        + "\"source\": \(JSONText.quoted(row.source.noun)), \"origin\": \(origin)}"
+    }
+    let file = configPath.map(JSONText.quoted) ?? "null"
+    return "{\n  \"config\": \(file),\n  \"settings\": {\n" + members.joined(separator: ",\n") + "\n  }\n}\n"
+  }
+}
+
+extension ResolvedSetting {
+  /// `flag --port`, `environment LEASEHOLD_PORT`, `file PATH` or `default`.
+  fileprivate var sourceText: String {
+    [source.noun, source.origin(of: setting)].compactMap(\.self).joined(separator: " ")
+  }
+
+  fileprivate var json: String {
+    switch (setting.kind, value) {
+    case (.integer, .integer(let number)): String(number)
+    case (_, .toggle(let isOn)): isOn ? "true" : "false"
+    case (_, .list(let elements)): "[" + elements.map(JSONText.quoted).joined(separator: ", ") + "]"
+    default: JSONText.quoted(text)
+    }
+  }
+}
+
+extension String {
+  fileprivate func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}

@@ -1,0 +1,95 @@
+internal import Glibc
+
+/// Everything `leasehold serve` was told, read and checked.
+struct ServeSettings: Sendable, Equatable {
+  /// A loopback address: 127.0.0.0/8, ::1 or localhost.
+  let host: String
+  /// 0 takes any free port.
+  let port: UInt16
+  /// `nil` without a Unix domain socket.
+  let unixPath: String?
+  let unixMode: UInt32
+  /// As it was set; 0 is automatic, see ``threadCount``.
+  let threads: Int
+  let connectionsMax: Int
+  let connectionMemoryBytes: Int
+  let idleTimeout: Duration
+  let drainTimeout: Duration
+  let bodyBytesMax: Int
+  /// Names that the Host header may have besides the loopback names, in lower case.
+  let allowedHosts: [String]
+
+  let ttlDefault: Duration
+  let ttlMin: Duration
+  let ttlMax: Duration
+  let waitMax: Duration
+  let heartbeat: Duration
+  let recoveryGrace: Duration
+
+  let leasesMax: Int
+  let waitersMax: Int
+  let waitersPerLockMax: Int
+  let tombstonesMax: Int
+  /// How long an unused own lock is kept.
+  let idleLocks: Duration
+
+  /// Threads that wait in the kernel.
+  let pumps: Int
+  /// `nil` when the highest fence is kept in the kernel only.
+  let stateDirectory: String?
+  /// The `key_t` of the control set.
+  let controlKey: Int32
+  let standby: Bool
+
+  let logLevel: String
+  let logFormat: LogFormat
+
+  /// Form of a log line.
+  enum LogFormat: String, Sendable {
+    case plain, json
+  }
+
+  /// Takes settings that are good by themselves and checks them against each other.
+  init(_ resolved: ResolvedSettings) throws(SettingsError) {
+    try resolved.check()
+    host = resolved.text(.host)
+    port = UInt16(truncatingIfNeeded: resolved.integer(.port))
+    unixPath = resolved.path(.unix)
+    unixMode = UInt32(truncatingIfNeeded: resolved.integer(.unixMode))
+    threads = resolved.integer(.threads)
+    connectionsMax = resolved.integer(.maxConnections)
+    connectionMemoryBytes = resolved.integer(.connectionMemory)
+    idleTimeout = resolved.duration(.idleTimeout)
+    drainTimeout = resolved.duration(.drainTimeout)
+    bodyBytesMax = resolved.integer(.maxBody)
+    allowedHosts = resolved.list(.allowHost).map { $0.lowercased() }
+    ttlDefault = resolved.duration(.ttlDefault)
+    ttlMin = resolved.duration(.ttlMin)
+    ttlMax = resolved.duration(.ttlMax)
+    waitMax = resolved.duration(.maxWait)
+    heartbeat = resolved.duration(.heartbeat)
+    recoveryGrace = resolved.duration(.recoveryGrace)
+    leasesMax = resolved.integer(.maxLeases)
+    waitersMax = resolved.integer(.maxWaiters)
+    waitersPerLockMax = resolved.integer(.maxWaitersPerLock)
+    tombstonesMax = resolved.integer(.tombstones)
+    idleLocks = resolved.duration(.idleLocks)
+    pumps = resolved.integer(.pumps)
+    stateDirectory = resolved.path(.stateDir)
+    controlKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.controlKey)))
+    standby = resolved.toggle(.standby)
+    logLevel = resolved.text(.logLevel)
+    logFormat = LogFormat(rawValue: resolved.text(.logFormat)) ?? .plain
+  }
+}
+
+extension ServeSettings {
+  /// The threads that serve connections, on this machine.
+  var threadCount: Int { threadCount(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+  /// One below 4 processors, else half of them and at most 4; unless a number is set.
+  func threadCount(processors: Int) -> Int {
+    if threads > 0 { return threads }
+    return processors < 4 ? 1 : min(4, processors / 2)
+  }
+}

@@ -1,0 +1,101 @@
+private let hour = Duration.seconds(3600)
+private let month = hour * 24 * 30
+
+// Listening.
+extension Setting {
+  static let host = Setting(
+    "host", .listening, .text("address"), default: "127.0.0.1",
+    "Loopback address of the TCP listener: 127.0.0.0/8, ::1 or localhost")
+  static let port = Setting(
+    "port", .listening, .integer(0...65535), default: "31818", "TCP port; 0 takes any free one")
+  static let unix = Setting(
+    "unix", .listening, .path(bytesMax: 107), default: "", "Listen on this Unix domain socket, too")
+  static let unixMode = Setting(
+    "unix-mode", .listening, .octal(0...0o777), default: "0660", "Permissions of the Unix domain socket")
+  static let threads = Setting(
+    "threads", .listening, .integer(0...64), default: "0",
+    "Threads that serve connections; 0 is one below 4 processors, else half of them and at most 4")
+  static let maxConnections = Setting(
+    "max-connections", .listening, .integer(1...1_000_000), default: "20000", "Connections open at once")
+  static let connectionMemory = Setting(
+    "connection-memory", .listening, .bytes(4 << 10...1 << 20), default: "16KiB", "Memory of one connection")
+  static let idleTimeout = Setting(
+    "idle-timeout", .listening, .duration(.seconds(1)...hour * 24), default: "60s",
+    "Close a connection that is silent for so long and waits for nothing")
+  static let drainTimeout = Setting(
+    "drain-timeout", .listening, .duration(.zero ... .seconds(600)), default: "5s",
+    "Time for open requests to end when the daemon stops")
+  static let maxBody = Setting(
+    "max-body", .listening, .bytes(1 << 10...1 << 20), default: "64KiB", "Largest request body")
+  static let allowHost = Setting(
+    "allow-host", .listening, .list("name"), default: "",
+    "Accept this name in the Host header besides the loopback names; may be repeated")
+}
+
+// Leases.
+extension Setting {
+  static let ttlDefault = Setting(
+    "ttl-default", .leases, .duration(.milliseconds(1)...month), default: "30s",
+    "Time to live of a lease that asks for none")
+  static let ttlMin = Setting(
+    "ttl-min", .leases, .duration(.milliseconds(1)...month), default: "100ms", "Shortest time to live")
+  static let ttlMax = Setting(
+    "ttl-max", .leases, .duration(.milliseconds(1)...month), default: "24h", "Longest time to live")
+  static let maxWait = Setting(
+    "max-wait", .leases, .duration(.zero...hour * 24), default: "1h", "Longest wait of an acquire")
+  static let heartbeat = Setting(
+    "heartbeat", .leases, .duration(.milliseconds(100) ... .seconds(60)), default: "5s",
+    "Time between two lines of a held connection")
+  static let recoveryGrace = Setting(
+    "recovery-grace", .leases, .duration(.zero ... .seconds(600)), default: "2s",
+    "Time that leases found at the start get at least, so that their holders can renew them")
+}
+
+// Limits.
+extension Setting {
+  static let maxLeases = Setting(
+    "max-leases", .limits, .integer(16...16_000_000), default: "1000000", "Leases alive at once")
+  static let maxWaiters = Setting(
+    "max-waiters", .limits, .integer(1...1_000_000), default: "100000", "Requests that wait at once")
+  static let maxWaitersPerLock = Setting(
+    "max-waiters-per-lock", .limits, .integer(1...1_000_000), default: "20000",
+    "Requests that wait for one lock at once")
+  static let tombstones = Setting(
+    "tombstones", .limits, .integer(0...1_000_000), default: "10000",
+    "Ended leases that are remembered, to tell a late holder why its lease is over")
+  static let idleLocks = Setting(
+    "idle-locks", .limits, .duration(.seconds(1)...hour * 24), default: "60s",
+    "How long an unused lock is kept")
+}
+
+// Kernel and state, logs.
+extension Setting {
+  static let pumps = Setting(
+    "pumps", .kernel, .integer(1...1024), default: "64", "Threads that wait in the kernel for native holders")
+  static let stateDir = Setting(
+    "state-dir", .kernel, .path(bytesMax: 4000), default: "",
+    "Directory that keeps the highest fence across reboots")
+  static let controlKey = Setting(
+    "control-key", .kernel, .ipcKey, default: "0x4c480001", "System V key of the control set; for tests",
+    hidden: true)
+  static let standby = Setting(
+    "standby", .kernel, .toggle, default: "false", "Wait for another daemon to end instead of giving up")
+  static let logLevel = Setting(
+    "log-level", .logs,
+    .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "info",
+    "Least level that is logged")
+  static let logFormat = Setting(
+    "log-format", .logs, .choice(["plain", "json"]), default: "plain", "Form of a log line")
+
+  /// Every setting, in the order of the documentation.
+  static let all: [Setting] = [
+    .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .drainTimeout,
+    .maxBody, .allowHost,
+    .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
+    .maxLeases, .maxWaiters, .maxWaitersPerLock, .tombstones, .idleLocks,
+    .pumps, .stateDir, .controlKey, .standby,
+    .logLevel, .logFormat,
+  ]
+
+  static let named: [String: Setting] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+}

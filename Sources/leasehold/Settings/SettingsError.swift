@@ -1,0 +1,56 @@
+/// Settings with which the daemon cannot start: one line for the user and the status to end with.
+struct SettingsError: Error, Equatable {
+  let message: String
+  let status: ExitStatus
+
+  init(_ message: String, status: ExitStatus = .configuration) {
+    self.message = message
+    self.status = status
+  }
+
+  /// A value that cannot be used, with the place it came from.
+  init(_ setting: Setting, from source: SettingSource, _ reason: String) {
+    self.init("\(setting.flag)\(source.parenthesis(setting)): \(reason)", status: source.status)
+  }
+}
+
+/// Where a value came from.
+enum SettingSource: Sendable, Hashable {
+  case flag
+  case environment
+  case file(path: String, line: Int)
+  case fallback
+
+  /// A flag's fault is one of the command line, any other one of the configuration.
+  var status: ExitStatus { self == .flag ? .usage : .configuration }
+
+  /// The kind of source alone.
+  var noun: String {
+    switch self {
+    case .flag: "flag"
+    case .environment: "environment"
+    case .file: "file"
+    case .fallback: "default"
+    }
+  }
+
+  /// What exactly gave the value; `nil` for a default.
+  func origin(of setting: Setting) -> String? {
+    switch self {
+    case .flag: setting.flag
+    case .environment: setting.environmentName
+    case .file(let path, _): path
+    case .fallback: nil
+    }
+  }
+
+  /// Follows the flag's name in an error; empty for a flag.
+  func parenthesis(_ setting: Setting) -> String {
+    switch self {
+    case .flag: ""
+    case .environment: " (from \(setting.environmentName))"
+    case .file(let path, let line): " (from \(path), line \(line))"
+    case .fallback: " (its default)"
+    }
+  }
+}

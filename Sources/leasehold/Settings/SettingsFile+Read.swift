@@ -1,0 +1,44 @@
+internal import Glibc
+
+extension SettingsFile {
+  /// Read when it exists and no other file is named.
+  static let systemPath = "/etc/leasehold/leasehold.json"
+
+  /// The largest file that is read.
+  static let bytesMax = 1 << 20
+
+  /// Reads a file from the disk; `nil` when there is none.
+  static func read(path: String) throws(SettingsError) -> SettingsFile? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+    guard descriptor >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw unreadable(path, errno)
+    }
+    defer { close(descriptor) }
+    var content: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+      let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw unreadable(path, errno)
+      }
+      if count == 0 { break }
+      content += chunk[..<count]
+      guard content.count <= bytesMax else {
+        throw SettingsError("\(path): the file is larger than \(SizeText.text(bytesMax))")
+      }
+    }
+    return try SettingsFile(path: path, content: content)
+  }
+
+  private static func unreadable(_ path: String, _ code: Int32) -> SettingsError {
+    let status: ExitStatus = code == EACCES ? .noPermission : .configuration
+    return SettingsError("\(path) cannot be read: \(errorText(code))", status: status)
+  }
+}
+
+/// What the C library says about an errno; thread safe since glibc 2.32.
+func errorText(_ code: Int32) -> String {
+  String(cString: strerror(code))
+}

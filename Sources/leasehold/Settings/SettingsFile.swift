@@ -1,0 +1,61 @@
+/// The file of settings: one JSON object, its names are those of the flags.
+struct SettingsFile: Sendable, Equatable {
+  struct Entry: Sendable, Equatable {
+    let text: String
+    let line: Int
+  }
+
+  let path: String
+  let entries: [String: Entry]
+
+  /// Reads the content of a file.
+  ///
+  /// - Throws: An error that names the place when the text is not JSON, the name when it is unknown.
+  init(path: String, content: [UInt8]) throws(SettingsError) {
+    let document: JSONValue
+    do {
+      document = try JSONParser.parse(content)
+    } catch {
+      throw SettingsError("\(path), line \(error.line), column \(error.column): \(error.reason)")
+    }
+    guard case .object(let members) = document else {
+      throw SettingsError("\(path): the file must hold one JSON object, not \(document.noun)")
+    }
+    var entries: [String: Entry] = [:]
+    for member in members {
+      guard Setting.named[member.name] != nil else {
+        throw SettingsError("\(path), line \(member.line): \(SettingsFile.unknown(member.name))")
+      }
+      guard let text = SettingsFile.text(of: member.value) else {
+        throw SettingsError(
+          "\(path), line \(member.line): '\(member.name)' cannot be \(member.value.noun)")
+      }
+      entries[member.name] = Entry(text: text, line: member.line)
+    }
+    self.path = path
+    self.entries = entries
+  }
+
+  private static func unknown(_ name: String) -> String {
+    let known = Setting.all.filter { !$0.isHidden }.map(\.name)
+    let hint = nearestName(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
+    return "'\(name)' is not a setting" + hint
+  }
+
+  /// The value as a flag would have it; `nil` for what no flag can say.
+  private static func text(of value: JSONValue) -> String? {
+    switch value {
+    case .string(let text): return text
+    case .number(let digits): return digits
+    case .bool(let isOn): return isOn ? "true" : "false"
+    case .array(let elements):
+      var texts: [String] = []
+      for element in elements {
+        guard case .string(let text) = element else { return nil }
+        texts.append(text)
+      }
+      return texts.joined(separator: ",")
+    case .null, .object: return nil
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/// `docs/settings.md`, made from the table of settings.
+enum SettingsMarkdown {
+  static var text: String {
+    introduction + Setting.Section.allCases.map(section).joined() + statuses
+  }
+
+  private static let introduction = """
+    # Settings of `leasehold serve`
+
+    <!-- Written by `leasehold settings-markdown`; do not edit. -->
+
+    A setting is taken from the first of these places that has it:
+
+    1. its flag: `--ttl-max 2h`
+    2. the environment: `LEASEHOLD_TTL_MAX=2h`
+    3. the file: `{"ttl-max": "2h"}`
+    4. its default
+
+    The file is one JSON object; its names are those of the flags. It is named by `--config PATH` or
+    `LEASEHOLD_CONFIG` and must exist then; otherwise `\(SettingsFile.systemPath)` is read when it exists. An
+    unknown name in the file is an error, an unknown variable `LEASEHOLD_…` a warning in the log.
+
+    - Durations: `250ms`, `30s`, `1.5m`, `2h`; a bare number is seconds.
+    - Sizes: `16KiB`, `1MiB`, `1GiB` or plain bytes.
+    - Lists: separated by commas; in the file also an array of strings.
+    - Truth values: `true` or `false`; on the command line `--standby` or `--no-standby`.
+
+    `leasehold serve --print-config` prints every setting, its value and where it came from, with `--json` as JSON.
+
+    `ttl-min` must not be more than `ttl-default`, nor that more than `ttl-max`. A listener that others than this
+    host can reach needs tokens, which this version does not have: it refuses a `host` that is not a loopback address.
+
+
+    """
+
+  private static func section(_ section: Setting.Section) -> String {
+    let rows = Setting.all.filter { $0.section == section && !$0.isHidden }.map { setting in
+      let fallback = setting.fallback.isEmpty ? "none" : "`\(setting.fallback)`"
+      return "| `\(setting.flag)` | `\(setting.environmentName)` | \(fallback) | \(setting.kind.rangeText ?? "") "
+        + "| \(setting.help) |\n"
+    }
+    return """
+      ## \(section.rawValue)
+
+      | flag | environment | default | range | meaning |
+      |---|---|---|---|---|
+      \(rows.joined())
+
+      """
+  }
+
+  private static var statuses: String {
+    let rows = ExitStatus.allCases.map { "| \($0.rawValue) | \($0.meaning) |\n" }
+    return """
+      ## Exit statuses
+
+      | status | meaning |
+      |---|---|
+      \(rows.joined())
+      """
+  }
+}

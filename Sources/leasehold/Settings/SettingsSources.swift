@@ -1,0 +1,119 @@
+internal import Configuration
+internal import Synchronization
+
+/// The places settings come from, the first one wins: flags, environment, file, defaults.
+struct SettingsSources: Sendable {
+  /// Values of flags by the setting's name.
+  var flags: [String: String] = [:]
+  /// The whole environment of the process.
+  var environment: [String: String] = [:]
+  /// The file named by `--config`; an empty path is none.
+  var configPath: String?
+  /// The file that is read when it exists and none is named.
+  var systemPath = SettingsFile.systemPath
+
+  /// Names a file like `--config`.
+  static let configVariable = "LEASEHOLD_CONFIG"
+
+  /// Names that are known to the environment although they are no settings of the daemon.
+  static let clientVariables: Set<String> = [
+    "LEASEHOLD_URL", "LEASEHOLD_LEASE", "LEASEHOLD_FENCE", "LEASEHOLD_LOCK",
+  ]
+
+  /// Reads and checks every setting by itself; ``ServeSettings`` checks them against each other.
+  func resolve() throws(SettingsError) -> ResolvedSettings {
+    let file = try readFile()
+    let recorder = SourceRecorder()
+    let variables = settingVariables
+    let reader = ConfigReader(
+      providers: [
+        InMemoryProvider(name: "flags", texts: flags),
+        EnvironmentVariablesProvider(environmentVariables: variables).prefixKeys(with: "leasehold"),
+        InMemoryProvider(name: "file", texts: file?.entries.mapValues(\.text) ?? [:]),
+        InMemoryProvider(
+          name: "defaults",
+          texts: Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.name, $0.fallback) })),
+      ], accessReporter: recorder)
+    var resolved: [ResolvedSetting] = []
+    for setting in Setting.all {
+      let text = reader.string(forKey: ConfigKey([setting.name]), default: setting.fallback)
+      let source = source(of: setting, provider: recorder.lastProvider, file: file)
+      do {
+        resolved.append(ResolvedSetting(setting: setting, value: try setting.kind.parse(text), source: source))
+      } catch {
+        throw SettingsError(setting, from: source, error.reason)
+      }
+    }
+    return ResolvedSettings(all: resolved, configPath: file?.path, warnings: warnings)
+  }
+
+  private func readFile() throws(SettingsError) -> SettingsFile? {
+    if let configPath { return try named(configPath, "--config", .usage) }
+    if let path = environment[SettingsSources.configVariable] {
+      return try named(path, "--config (from \(SettingsSources.configVariable))", .configuration)
+    }
+    return try SettingsFile.read(path: systemPath)
+  }
+
+  private func named(_ path: String, _ place: String, _ status: ExitStatus) throws(SettingsError) -> SettingsFile? {
+    if path.isEmpty { return nil }
+    if let file = try SettingsFile.read(path: path) { return file }
+    throw SettingsError("\(place): there is no file '\(path)'", status: status)
+  }
+
+  private func source(of setting: Setting, provider: Int, file: SettingsFile?) -> SettingSource {
+    switch provider {
+    case 0: .flag
+    case 1: .environment
+    case 2: .file(path: file?.path ?? "", line: file?.entries[setting.name]?.line ?? 0)
+    default: .fallback
+    }
+  }
+}
+
+// The environment.
+extension SettingsSources {
+  /// Kubernetes gives every container of a namespace with a service "leasehold" a `LEASEHOLD_PORT=tcp://…`.
+  private func isServiceLink(_ name: String) -> Bool {
+    name == Setting.port.environmentName && environment[name]?.hasPrefix("tcp://") == true
+  }
+
+  private var settingVariables: [String: String] {
+    environment.filter { $0.key.hasPrefix(Setting.environmentPrefix) && !isServiceLink($0.key) }
+  }
+
+  /// One line for each variable that looks like ours and is not.
+  private var warnings: [String] {
+    let known = Setting.all.map(\.environmentName)
+    let quiet = SettingsSources.clientVariables.union(known).union([SettingsSources.configVariable])
+    return environment.keys.sorted().compactMap { name in
+      if isServiceLink(name) {
+        return "\(name) is a service link of Kubernetes and is not used; set enableServiceLinks: false"
+      }
+      guard name.hasPrefix(Setting.environmentPrefix), !quiet.contains(name) else { return nil }
+      let bare = String(name.dropFirst(Setting.environmentPrefix.count))
+      let nearest = nearestName(to: bare, among: Setting.all.filter { !$0.isHidden }.map(\.name))
+      let hint = nearest.flatMap { Setting.named[$0] }.map { "; did you mean \($0.environmentName)?" } ?? ""
+      return "\(name) is not a setting and is not used" + hint
+    }
+  }
+}
+
+/// Remembers which provider answered last: the reader asks them in order and reports all it asked.
+private final class SourceRecorder: AccessReporter {
+  private let provider = Mutex(0)
+
+  var lastProvider: Int { provider.withLock(\.self) }
+
+  func report(_ event: AccessEvent) {
+    provider.withLock { $0 = event.providerResults.count - 1 }
+  }
+}
+
+extension InMemoryProvider {
+  /// A provider of texts under keys of one component.
+  fileprivate init(name: String, texts: [String: String]) {
+    let values = texts.map { (AbsoluteConfigKey([$0.key]), ConfigValue(.string($0.value), isSecret: false)) }
+    self.init(name: name, values: Dictionary(uniqueKeysWithValues: values))
+  }
+}

@@ -1,0 +1,2 @@
+/// The version of the program.
+let leaseholdVersion = "0.1.0"

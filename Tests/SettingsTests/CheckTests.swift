@@ -1,0 +1,70 @@
+import Testing
+
+@testable import leasehold
+
+@Suite struct CheckTests {
+  @Test func anErrorNamesTheFlagItsSourceAndWhatToGive() throws {
+    let hint = "'5x' is not a duration; give something like 250ms, 30s, 1.5m or 2h"
+    let environment = try settingsError(environment: ["LEASEHOLD_TTL_MAX": "5x"])
+    #expect(environment == SettingsError("--ttl-max (from LEASEHOLD_TTL_MAX): \(hint)", status: .configuration))
+    let flag = try settingsError(flags: ["ttl-max": "5x"])
+    #expect(flag == SettingsError("--ttl-max: \(hint)", status: .usage))
+    try withFile("{\n\"ttl-max\": \"5x\"}") { path in
+      let file = #expect(throws: SettingsError.self) { try SettingsSources(configPath: path).resolve() }
+      #expect(file == SettingsError("--ttl-max (from \(path), line 2): \(hint)", status: .configuration))
+    }
+  }
+
+  @Test(arguments: [
+    ("port", "65536", "65536 is out of range; give 0 to 65535"),
+    ("port", "-1", "-1 is out of range; give 0 to 65535"),
+    ("port", "http", "'http' is not a whole number; give something like 5"),
+    ("port", "", "'' is not a whole number; give something like 5"),
+    ("unix-mode", "0888", "'0888' is not an octal number; give something like 0660"),
+    ("unix-mode", "1777", "1777 is out of range; give 0000 to 0777"),
+    ("connection-memory", "2MiB", "2MiB is out of range; give 4KiB to 1MiB"),
+    ("max-body", "1KB", "'1KB' is not a size; give something like 16KiB, 1MiB or plain bytes"),
+    ("idle-timeout", "25h", "25h is out of range; give 1s to 24h"),
+    ("control-key", "0", "'0' is not a System V key; give something like 0x4c480001, not 0"),
+    ("standby", "maybe", "'maybe' is neither true nor false"),
+    ("log-format", "xml", "'xml' is none of plain, json"),
+  ])
+  func anErrorSaysWhatToGiveInstead(name: String, text: String, reason: String) throws {
+    #expect(try settingsError(flags: [name: text]).message == "--\(name): \(reason)")
+  }
+
+  @Test func theDefaultTimeToLiveLiesBetweenTheShortestAndTheLongest() throws {
+    #expect(
+      try settingsError(environment: ["LEASEHOLD_TTL_MAX": "10s"])
+        == SettingsError(
+          "--ttl-default (its default): 30s is more than --ttl-max (from LEASEHOLD_TTL_MAX), 10s",
+          status: .configuration))
+    #expect(
+      try settingsError(flags: ["ttl-min": "1m"], environment: ["LEASEHOLD_TTL_DEFAULT": "59s"])
+        == SettingsError(
+          "--ttl-min: 60s is more than --ttl-default (from LEASEHOLD_TTL_DEFAULT), 59s", status: .usage))
+    let equal = ["ttl-min": "5s", "ttl-default": "5s", "ttl-max": "5s"]
+    #expect(try ServeSettings(resolve(flags: equal)).ttlMin == .seconds(5))
+  }
+
+  @Test(arguments: ["127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "localhost"])
+  func aLoopbackAddressIsTaken(host: String) throws {
+    #expect(try ServeSettings(resolve(flags: ["host": host])).host == host)
+  }
+
+  @Test(arguments: [
+    "0.0.0.0", "::", "192.168.1.1", "10.0.0.1", "::2", "::ffff:127.0.0.1", "1::1", "example.com", "127.1", "128.0.0.1",
+    "127.0.0.1 ", "localhost.",
+  ])
+  func anyOtherAddressIsRefusedForLackOfTokens(host: String) throws {
+    let error = try settingsError(environment: ["LEASEHOLD_HOST": host])
+    #expect(
+      error.message == "--host (from LEASEHOLD_HOST): '\(host)' is not a loopback address: a non-loopback listener "
+        + "needs tokens, which this version does not have; bind to 127.0.0.1 or use --unix")
+    #expect(error.status == .configuration)
+  }
+
+  @Test func theStatusesAreThoseOfSysexits() {
+    #expect(ExitStatus.allCases.map(\.rawValue) == [0, 64, 69, 70, 73, 75, 77, 78])
+  }
+}

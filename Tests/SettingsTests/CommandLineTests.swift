@@ -1,0 +1,88 @@
+import ArgumentParser
+import FoundationEssentials
+import Testing
+
+@testable import leasehold
+
+@Suite struct CommandLineTests {
+  private func parse(_ arguments: [String]) throws -> ServeCommand {
+    try #require(LeaseholdCommand.parseAsRoot(["serve"] + arguments) as? ServeCommand)
+  }
+
+  @Test func everySettingHasItsFlag() throws {
+    for setting in Setting.all {
+      let arguments = setting.kind == .toggle ? [setting.flag] : [setting.flag, "value"]
+      #expect(try parse(arguments).flags == [setting.name: setting.kind == .toggle ? "true" : "value"])
+    }
+  }
+
+  @Test func withoutFlagsNothingIsSet() throws {
+    #expect(try parse([]).flags.isEmpty)
+  }
+
+  @Test func aListMayBeRepeatedOrHaveCommas() throws {
+    let flags = try parse(["--allow-host", "A,b", "--allow-host", "c"]).flags
+    #expect(try ServeSettings(resolve(flags: flags)).allowedHosts == ["a", "b", "c"])
+  }
+
+  @Test func aSwitchCanBeTurnedOffOverTheEnvironment() throws {
+    let flags = try parse(["--no-standby"]).flags
+    #expect(!(try ServeSettings(resolve(flags: flags, environment: ["LEASEHOLD_STANDBY": "true"])).standby))
+  }
+
+  @Test func anUnknownFlagEndsWithTheStatusForUsageAndTheNearestFlag() throws {
+    let ending = Ending(try #require(throws: (any Error).self) { try parse(["--prot", "1"]) })
+    #expect(ending.status == 64)
+    #expect(ending.text.hasPrefix("Error: Unknown option '--prot'. Did you mean '--port'?\n"))
+  }
+
+  @Test func jsonAloneIsAnErrorOfUsage() throws {
+    let ending = Ending(try #require(throws: (any Error).self) { try parse(["--json"]) })
+    #expect(ending.status == 64)
+    #expect(ending.text.hasPrefix("Error: --json needs --print-config\n"))
+  }
+
+  @Test func helpAndVersionEndWellAndSayWhatWasAsked() throws {
+    var command = try LeaseholdCommand.parseAsRoot(["--help"])
+    let help = Ending(try #require(throws: (any Error).self) { try command.run() })
+    #expect(help.status == 0)
+    #expect(help.text.hasPrefix("OVERVIEW: "))
+    let version = Ending(try #require(throws: (any Error).self) { try LeaseholdCommand.parseAsRoot(["--version"]) })
+    #expect(version.status == 0)
+    #expect(version.text == "leasehold \(leaseholdVersion)\n")
+  }
+
+  @Test func settingsEndWithOneLineAndAnyOtherErrorIsAFaultOfTheProgram() {
+    struct Odd: Error {}
+    #expect(Ending(SettingsError("no", status: .usage)).text == "leasehold: no\n")
+    #expect(Ending(SettingsError("no", status: .usage)).status == 64)
+    #expect(Ending(SettingsError("no")).status == 78)
+    #expect(Ending(Odd()) == Ending(Odd()))
+    #expect(Ending(Odd()).text == "leasehold: Odd()\n")
+    #expect(Ending(Odd()).status == 70)
+  }
+
+  @Test(arguments: leasehold.ExitStatus.allCases)
+  func aStatusOfTheServiceIsTheStatusOfTheProcess(status: leasehold.ExitStatus) {
+    #expect(Ending(status.exitCode).status == status.rawValue)
+    #expect(Ending(status.exitCode).text.isEmpty)
+  }
+
+  @Test func theHelpNamesEverySettingThatIsNotHidden() {
+    let help = LeaseholdCommand.helpMessage(for: ServeCommand.self)
+    for setting in Setting.all {
+      #expect(help.contains(setting.flag) == !setting.isHidden, "\(setting.name)")
+    }
+    #expect(!LeaseholdCommand.helpMessage().contains("settings-markdown"))
+  }
+
+  @Test func theCommittedDocumentationIsWhatTheTableSays() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let path = root.deletingLastPathComponent().appending(path: "docs/settings.md")
+    let committed = try String(contentsOf: path, encoding: .utf8)
+    #expect(committed == SettingsMarkdown.text, "leasehold settings-markdown > docs/settings.md")
+    for setting in Setting.all {
+      #expect(committed.contains("`\(setting.flag)`") == !setting.isHidden)
+    }
+  }
+}

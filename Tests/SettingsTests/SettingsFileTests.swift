@@ -1,0 +1,91 @@
+import Testing
+
+@testable import leasehold
+
+@Suite struct SettingsFileTests {
+  private func read(_ content: String) throws -> SettingsFile {
+    try SettingsFile(path: "a.json", content: Array(content.utf8))
+  }
+
+  private func message(_ content: String) -> String? {
+    #expect(throws: SettingsError.self) { try read(content) }?.message
+  }
+
+  @Test func textsNumbersTruthValuesAndListsBecomeWhatAFlagWouldSay() throws {
+    let file = try read(
+      """
+      {"host": "::1", "port": 8080, "ttl-max": 1.5, "standby": true,
+       "allow-host": ["a", "b"], "unix-mode": "0600", "unix": "/run/\\u00e4\\ud83d\\ude00"}
+      """)
+    #expect(
+      file.entries.mapValues(\.text) == [
+        "host": "::1", "port": "8080", "ttl-max": "1.5", "standby": "true", "allow-host": "a,b",
+        "unix-mode": "0600", "unix": "/run/ä😀",
+      ])
+    #expect(file.entries["port"]?.line == 1)
+    #expect(file.entries["unix"]?.line == 2)
+  }
+
+  @Test func anUnknownNameIsAnErrorThatNamesTheNearestOne() {
+    #expect(message("{\n \"prot\": 1}") == "a.json, line 2: 'prot' is not a setting; did you mean 'port'?")
+    #expect(message("{\"ttl_max\": 1}") == "a.json, line 1: 'ttl_max' is not a setting; did you mean 'ttl-max'?")
+    #expect(message("{\"MaxWait\": 1}") == "a.json, line 1: 'MaxWait' is not a setting; did you mean 'max-wait'?")
+    #expect(message("{\"zzzzzz\": 1}") == "a.json, line 1: 'zzzzzz' is not a setting")
+  }
+
+  @Test func aValueThatNoFlagCanSayIsAnError() {
+    #expect(message("{\"port\": null}") == "a.json, line 1: 'port' cannot be null")
+    #expect(message("{\"port\": {}}") == "a.json, line 1: 'port' cannot be an object")
+    #expect(message("{\"allow-host\": [1]}") == "a.json, line 1: 'allow-host' cannot be an array")
+    #expect(message("[]") == "a.json: the file must hold one JSON object, not an array")
+  }
+
+  @Test(arguments: [
+    ("", "line 1, column 1: it ends too early"),
+    ("{\"port\": 1,}", "line 1, column 12: a name in double quotes is missing here"),
+    ("{\n  \"port\" 1\n}", "line 2, column 10: a colon is missing here"),
+    ("{\n\n \"port\": 1 \"host\": 2}", "line 3, column 12: a comma or a closing brace is missing here"),
+    ("{\"port\": 01}", "line 1, column 11: a number must not begin with 0"),
+    ("{\"port\": 1.}", "line 1, column 12: a digit is missing here"),
+    ("{\"port\": -}", "line 1, column 11: a digit is missing here"),
+    ("{\"port\": tru}", "line 1, column 10: a value is missing here"),
+    ("{\"port\": 1} x", "line 1, column 13: something follows the end of the document"),
+    ("{\"port\": 1, \"port\": 2}", "line 1, column 13: 'port' stands here a second time"),
+    ("{\"host\": \"a", "line 1, column 12: a string has no end"),
+    ("{\"host\": \"a\nb\"}", "line 1, column 12: a control character must be escaped"),
+    ("{\"host\": \"\\q\"}", "line 1, column 13: this escape is unknown"),
+    ("{\"host\": \"\\u12g4\"}", "line 1, column 13: four hexadecimal digits are missing here"),
+    ("{\"host\": \"\\ud800\"}", "line 1, column 17: half of a surrogate pair is missing"),
+    ("{\"allow-host\": [\"a\"", "line 1, column 20: a comma or a closing bracket is missing here"),
+    (String(repeating: "[", count: 17), "line 1, column 17: it is nested too deeply"),
+    ("{// no comments\n}", "line 1, column 2: a name in double quotes is missing here"),
+  ])
+  func textThatIsNoJSONIsAnErrorWithItsPlace(content: String, expected: String) {
+    #expect(message(content) == "a.json, " + expected)
+  }
+
+  @Test func bytesThatAreNotUTF8AreAnError() throws {
+    let content = Array("{\"host\": \"".utf8) + [0xFF] + Array("\"}".utf8)
+    let error = #expect(throws: SettingsError.self) { try SettingsFile(path: "a.json", content: content) }
+    #expect(error?.message == "a.json, line 1, column 12: this string is not UTF-8")
+  }
+
+  @Test func aFileThatIsTooLargeIsRefusedAndNeverCut() throws {
+    try withFile(String(repeating: " ", count: SettingsFile.bytesMax + 1)) { path in
+      let error = #expect(throws: SettingsError.self) { try SettingsFile.read(path: path) }
+      #expect(error?.message == "\(path): the file is larger than 1MiB")
+    }
+    try withFile(String(repeating: " ", count: SettingsFile.bytesMax - 2) + "{}") { path in
+      let file = try SettingsFile.read(path: path)
+      #expect(file?.entries == [:])
+    }
+  }
+
+  @Test func aCutDocumentNeverReadsAsAWholeOne() {
+    let content = Array("{\"host\": \"::1\", \"allow-host\": [\"a\", \"\\u00e4\"], \"ttl-max\": -1.5e+3}".utf8)
+    for length in 0..<content.count {
+      #expect(throws: JSONError.self) { try JSONParser.parse(Array(content[..<length])) }
+    }
+    #expect(throws: Never.self) { try JSONParser.parse(content) }
+  }
+}
