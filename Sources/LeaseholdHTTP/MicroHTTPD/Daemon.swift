@@ -1,0 +1,130 @@
+import CMicroHTTPD
+import Glibc
+import Synchronization
+
+/// One libmicrohttpd daemon: one thread, one epoll set, its share of the connections.
+///
+/// A listener with several threads has several of these over duplicates of one listening socket; libmicrohttpd's own
+/// pool does the same inside, but cannot be told to stop accepting without a race that aborts the process.
+final class Daemon: @unchecked Sendable {
+  let options: ListenerOptions
+  let handler: any ExchangeHandler
+  let watch: HangupWatch
+  let owner: UInt64
+  let droppedStreams = Atomic<Int>(0)
+  let activeExchanges = Atomic<Int>(0)
+  /// While set, every answer closes its connection.
+  let draining = Atomic<Bool>(false)
+
+  private let suspended = Atomic<Int>(0)
+  private let table = Mutex<[UInt64: PeerConnection]>([:])
+  private let idleTimeout: UInt64
+  private var handle: OpaquePointer?
+  private var listening: Int32
+
+  /// Makes a daemon.
+  /// - Parameter listening: A listening socket of its own.
+  init(_ options: ListenerOptions, handler: any ExchangeHandler, watch: HangupWatch, owner: UInt64, listening: Int32) {
+    self.options = options
+    self.handler = handler
+    self.watch = watch
+    self.owner = owner
+    self.listening = listening
+    self.idleTimeout = UInt64(max(0, options.idleTimeoutSeconds) * 1e9)
+  }
+
+  /// Starts the thread.
+  ///
+  /// libmicrohttpd's own idle timeout stays off: it reads the clock and takes a mutex for each read and each write,
+  /// and a connection with a timeout of its own is looked at in every turn of the loop.
+  ///
+  /// The corresponding C function is `MHD_start_daemon_va`.
+  func start() throws(ListenError) {
+    let box = Unmanaged.passUnretained(self).toOpaque()
+    let limit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
+    var items = [
+      item(MHD_OPTION.LISTEN_SOCKET, Int(listening)),
+      item(MHD_OPTION.CONNECTION_LIMIT, limit),
+      item(MHD_OPTION.CONNECTION_MEMORY_LIMIT, options.connectionMemoryBytes),
+      item(MHD_OPTION.CONNECTION_TIMEOUT, 0),
+      item(MHD_OPTION.URI_LOG_CALLBACK, unsafeBitCast(targetCallback, to: Int.self), box),
+      item(MHD_OPTION.UNESCAPE_CALLBACK, unsafeBitCast(unescapeCallback, to: Int.self), box),
+      item(MHD_OPTION.NOTIFY_COMPLETED, unsafeBitCast(completedCallback, to: Int.self), box),
+      item(MHD_OPTION.NOTIFY_CONNECTION, unsafeBitCast(connectionCallback, to: Int.self), box),
+      item(MHD_OPTION.END, 0),
+    ]
+    let flags = MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+    handle = items.withUnsafeMutableBufferPointer { items in
+      guard let items = items.baseAddress else { return nil }
+      return withVaList([MHD_OPTION.ARRAY.rawValue, OpaquePointer(items), MHD_OPTION.END.rawValue]) { list in
+        withoutSignals { MHD_start_daemon_va(flags, 0, nil, nil, requestCallback, box, list) }
+      }
+    }
+    guard handle != nil else { throw .daemonRefused }
+  }
+
+  /// Stops accepting. The caller has shut the listening socket, or leaves it to others.
+  ///
+  /// The corresponding C function is `MHD_quiesce_daemon`.
+  func quiesce() {
+    draining.store(true, ordering: .relaxed)
+    if let handle { MHD_quiesce_daemon(handle) }
+  }
+
+  /// Ends the thread and closes every connection. Nothing may be suspended, and nothing can be: the watch refuses.
+  ///
+  /// The corresponding C function is `MHD_stop_daemon`.
+  func stop() {
+    if let handle { MHD_stop_daemon(handle) }
+    handle = nil
+    close(listening)
+    listening = -1
+  }
+
+  /// Connections that are open.
+  var connections: Int { table.withLock { $0.count } }
+
+  /// Connections whose thread waits for nobody.
+  var suspendedConnections: Int { suspended.load(ordering: .acquiring) }
+
+  /// Takes a connection out of the loop. On its thread, with the lock of what will resume it.
+  ///
+  /// The corresponding C function is `MHD_suspend_connection`.
+  func suspend(_ connection: PeerConnection) -> SuspendedConnection {
+    suspended.add(1, ordering: .relaxed)
+    MHD_suspend_connection(connection.mhd)
+    return SuspendedConnection(mhd: connection.mhd)
+  }
+
+  /// Puts a connection back into the loop, from any thread.
+  ///
+  /// The corresponding C function is `MHD_resume_connection`.
+  func resume(_ connection: SuspendedConnection) {
+    guard let mhd = connection.mhd else { return }
+    MHD_resume_connection(mhd)
+    // Only now: whoever stops the daemon waits for this.
+    suspended.subtract(1, ordering: .releasing)
+  }
+
+  func opened(_ connection: PeerConnection) { table.withLock { $0[connection.id] = connection } }
+  func closed(_ connection: PeerConnection) { table.withLock { $0[connection.id] = nil } }
+
+  private func item(_ option: MHD_OPTION, _ value: Int, _ pointer: UnsafeMutableRawPointer? = nil) -> MHD_OptionItem {
+    MHD_OptionItem(option: option, value: value, ptr_value: pointer)
+  }
+}
+
+/// A connection that libmicrohttpd does not look at; whoever holds this resumes it.
+struct SuspendedConnection: @unchecked Sendable {
+  fileprivate let mhd: OpaquePointer?
+  static let none = SuspendedConnection(mhd: nil)
+}
+
+extension Daemon: HangupWatch.Sweeper {
+  /// Closes the connections that have been idle for too long.
+  func sweep(at now: UInt64) {
+    guard idleTimeout > 0 else { return }
+    let idle = table.withLock { table in table.values.filter { $0.isIdle(at: now, timeout: idleTimeout) } }
+    for connection in idle { connection.drop() }
+  }
+}

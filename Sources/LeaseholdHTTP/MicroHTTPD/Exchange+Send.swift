@@ -1,0 +1,64 @@
+import CMicroHTTPD
+import Glibc
+import Synchronization
+
+extension Exchange {
+  /// Queues the answer, on the connection's thread; false has libmicrohttpd close the connection.
+  ///
+  /// The corresponding C function is `MHD_queue_response`.
+  func send(_ response: consuming Response) -> Bool {
+    let status = UInt32(truncatingIfNeeded: response.status)
+    stream = response.stream
+    stream?.bind(to: connection)
+    guard let mhd = makeResponse(response) else { return false }
+    answered = MHD_queue_response(connection.mhd, status, mhd) == MHD_Result.YES
+    MHD_destroy_response(mhd)
+    return answered
+  }
+
+  private func makeResponse(_ response: consuming Response) -> OpaquePointer? {
+    let made = response.stream == nil ? nil : response.stream?.makeResponse()
+    let closes = response.closes || connection.daemon.draining.load(ordering: .relaxed)
+    var location = response.location.take()
+    let (contentType, allow, retryAfter) = (response.contentType, response.allow, response.retryAfterSeconds)
+    let extra = response.extra
+    let mhd: OpaquePointer
+    if let made {
+      mhd = made
+    } else {
+      guard let made = bufferResponse(response) else { return nil }
+      mhd = made
+    }
+    withRequestID { id in
+      guard let base = id.baseAddress else { return }
+      base.withMemoryRebound(to: CChar.self, capacity: id.count + 1) { add(mhd, "X-Request-Id", $0) }
+    }
+    if contentType.utf8CodeUnitCount > 0 { add(mhd, "Content-Type", text(contentType)) }
+    add(mhd, "Cache-Control", text("no-store"))
+    add(mhd, "X-Content-Type-Options", text("nosniff"))
+    if location != nil { location?.withCString { add(mhd, "Location", $0) } }
+    if let allow { add(mhd, "Allow", text(allow)) }
+    if let retryAfter { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }
+    for (name, value) in extra { value.withCString { add(mhd, name, $0) } }
+    if closes { add(mhd, "Connection", text("close")) }
+    return mhd
+  }
+
+  /// Hands the body's memory to libmicrohttpd.
+  private func bufferResponse(_ response: consuming Response) -> OpaquePointer? {
+    let (base, count) = response.body.take()
+    let mhd = MHD_create_response_from_buffer(count, base, .RESPMEM_MUST_FREE)
+    if mhd == nil { free(base) }
+    return mhd
+  }
+}
+
+/// Adds a header; libmicrohttpd copies both.
+private func add(_ response: OpaquePointer, _ name: StaticString, _ value: UnsafePointer<CChar>) {
+  MHD_add_response_header(response, text(name), value)
+}
+
+/// Text known at compile time ends with a NUL.
+private func text(_ text: StaticString) -> UnsafePointer<CChar> {
+  UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}

@@ -1,0 +1,109 @@
+import Synchronization
+
+/// One request and its answer.
+///
+/// The life of a pending exchange:
+///
+///     running --requestArrived returned .pending--> parked --resolve--> resolved --> completed(delivered: …)
+///        \                                            \---hang-up----> gone -----> completed(delivered: false)
+///         \--resolve before requestArrived returned--> resolved
+///
+/// One lock decides between `resolve` and the hang-up; whoever moves the state on from *parked* resumes the connection,
+/// and nobody else does. Pointers into the request (`target`, `header(_:)`, `body`) are valid from `headersArrived`
+/// until `completed` returns, on the connection's own thread.
+final class Exchange: @unchecked Sendable {
+  /// Why a request cannot be served, whatever it asks for.
+  enum Defect: UInt8, Sendable {
+    /// The target holds a NUL byte.
+    case nulInTarget
+    /// The target is longer than ``ListenerOptions/maxTargetBytes``.
+    case targetTooLong
+    /// More than one, or not a number: Content-Length; or both it and Transfer-Encoding (RFC 9112, 6.3).
+    case ambiguousLength
+    /// Transfer-Encoding is not exactly "chunked".
+    case unknownTransferEncoding
+    /// More than one Host (RFC 9112, 3.2).
+    case repeatedHost
+  }
+
+  /// The connection it came on.
+  let connection: PeerConnection
+  let method: HTTPMethod
+  let version: HTTPVersion
+  /// When its headers had arrived, in nanoseconds of CLOCK_MONOTONIC; the one reading of the clock for this request.
+  let arrived: UInt64
+  /// Why it must be refused; see ``ExchangeHandler/headersArrived(_:)``.
+  private(set) var defect: Defect?
+  /// The body is longer than ``ListenerOptions/maxBodyBytes``; known at `headersArrived` where the length is declared.
+  var bodyTooLarge = false
+  /// Whatever the endpoints keep with the exchange. Only for the thread that is calling the handler about it.
+  var attachment: AnyObject?
+
+  var headers = HeaderTable()
+
+  // Where the request is on its way through; see Daemon+Request.swift.
+  var refusal: Response?
+  var stream: StreamBody?
+  var declaredBodyBytes: UInt64?
+  var hasBody = false
+  var handedOver = false
+  var answered = false
+  var discardedBytes = 0
+  private let methodText: UnsafePointer<CChar>?
+  private var generatedID: UInt64 = 0
+
+  let parking = Mutex(Parking())
+
+  init(connection: PeerConnection, method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) {
+    self.connection = connection
+    self.method = HTTPMethod(method)
+    self.methodText = method
+    self.version = HTTPVersion(version)
+    self.arrived = monotonicNanoseconds()
+  }
+
+  /// The method as sent, for ``HTTPMethod/other``.
+  var methodName: String { methodText.map { String(cString: $0) } ?? "" }
+
+  /// Path and query as sent, nothing decoded.
+  var target: UnsafeBufferPointer<UInt8> { connection.target.bytes }
+
+  /// The body, empty where there is none and where it is too large.
+  var body: UnsafeBufferPointer<UInt8> { connection.body.bytes }
+
+  /// A header's value without white space around it; the first of several.
+  func header(_ name: HeaderName) -> UnsafeBufferPointer<UInt8>? { headers[name] }
+
+  /// Notes the first reason to refuse the request.
+  func note(_ defect: Defect) {
+    if self.defect == nil { self.defect = defect }
+  }
+}
+
+extension Exchange {
+  /// Runs `body` with the value of `X-Request-Id`: the caller's if it is sane (1...64 of `A-Z a-z 0-9 . _ -`), else
+  /// 16 hexadecimal digits made on first use.
+  func withRequestID<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+    if let given = headers[.xRequestID], isSaneRequestID(given) { return body(given) }
+    if generatedID == 0 { generatedID = max(connection.nextRequestNumber(), 1) }
+    let number = generatedID
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 17) { text in
+      for digit in 0..<16 { text[15 - digit] = hexDigit(number, digit) }
+      text[16] = 0
+      return body(UnsafeBufferPointer(rebasing: text[0..<16]))
+    }
+  }
+}
+
+private func isSaneRequestID(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+  guard (1...64).contains(text.count) else { return false }
+  for byte in text {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+      continue
+    default: return false
+    }
+  }
+  return true
+}

@@ -1,0 +1,32 @@
+/// What the listeners call. One handler serves any number of listeners.
+///
+/// For each request, in this order: `headersArrived`, `requestArrived`, at most one `hungUp`, `completed`. All but
+/// `hungUp` and `stopping` are called on the thread that serves the connection and must not block: one slow call
+/// delays every other connection of that thread.
+protocol ExchangeHandler: AnyObject, Sendable {
+  /// The headers are there, the body is not yet.
+  ///
+  /// A refusal returned here costs no reading of the body. The connection closes after it unless the request has no
+  /// body. A request with a ``Exchange/defect`` gets no further than here: `nil` then closes the connection.
+  func headersArrived(_ exchange: Exchange) -> Response?
+
+  /// The whole request is there.
+  func requestArrived(_ exchange: Exchange) -> Disposition
+
+  /// The peer of a pending exchange went away: it closed, reset or half-closed its connection.
+  ///
+  /// Called on the watch's thread, never after ``Exchange/resolve(_:)`` returned true for this exchange. `completed`
+  /// follows.
+  func hungUp(_ exchange: Exchange)
+
+  /// The answer for a pending exchange whose listener is being stopped. Called on the thread that stops.
+  func stopping(_ exchange: Exchange) -> Response
+
+  /// A request for which `requestArrived` was called is over; called exactly once for each.
+  ///
+  /// - Parameter delivered: Whether the kernel took the whole answer for a peer that was there.
+  func completed(_ exchange: Exchange, delivered: Bool)
+
+  /// The connection is closed; nothing is called for it any more.
+  func connectionClosed(_ connection: PeerConnection)
+}

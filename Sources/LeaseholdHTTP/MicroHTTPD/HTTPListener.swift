@@ -1,0 +1,109 @@
+import Glibc
+import Synchronization
+
+/// One listening socket with its connections.
+///
+/// Several listeners (TCP and Unix) may share one handler and one watch. `start`, then `quiesce` when no more
+/// connections are wanted, then `stop`; in between the handler may answer what is pending.
+final class HTTPListener: Sendable {
+  private struct State {
+    var socket: ListenSocket?
+    var daemons: [Daemon] = []
+    var quiesced = false
+  }
+
+  private let options: ListenerOptions
+  private let watch: HangupWatch
+  private let owner = HangupWatch.newOwner()
+  private let state = Mutex(State())
+
+  /// Makes a listener that does not listen yet.
+  init(_ options: ListenerOptions, watch: HangupWatch) {
+    self.options = options
+    self.watch = watch
+  }
+
+  /// Opens the socket and serves it. Call it once.
+  func start(handler: any ExchangeHandler) throws(ListenError) {
+    let socket = try ListenSocket.open(options)
+    var daemons: [Daemon] = []
+    do throws(ListenError) {
+      for _ in 0..<max(1, options.threads) {
+        let duplicate = fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard duplicate >= 0 else { throw .system(call: "fcntl", errno: errno) }
+        let daemon = Daemon(options, handler: handler, watch: watch, owner: owner, listening: duplicate)
+        daemons.append(daemon)
+        try daemon.start()
+      }
+    } catch {
+      for daemon in daemons { daemon.stop() }
+      socket.close()
+      throw error
+    }
+    let sweep = SweepAll(daemons: daemons)
+    let period = Int32(min(1000, max(5, options.idleTimeoutSeconds * 1000 / 8)))
+    if options.idleTimeoutSeconds > 0 { watch.sweep(sweep, of: owner, everyMilliseconds: period) }
+    state.withLock { $0 = State(socket: socket, daemons: daemons) }
+  }
+
+  /// The TCP port in use; `nil` for a Unix socket.
+  var port: UInt16? { state.withLock { $0.socket?.port } }
+
+  /// Requests between their headers and the end of their answers.
+  var activeExchanges: Int { sum { $0.activeExchanges.load(ordering: .relaxed) } }
+
+  /// Open connections.
+  var connections: Int { sum { $0.connections } }
+
+  /// Streams cut off because their peer did not read.
+  var droppedStreams: Int { sum { $0.droppedStreams.load(ordering: .relaxed) } }
+
+  /// Stops accepting: new connections are refused (an inherited socket keeps them for the next process). Open ones go
+  /// on, and each closes after its next answer.
+  func quiesce() {
+    let (socket, daemons) = state.withLock { state in
+      defer { state.quiesced = true }
+      return state.quiesced ? (nil, []) : (state.socket, state.daemons)
+    }
+    for daemon in daemons { daemon.quiesce() }
+    // Closed only at the end, as libmicrohttpd may be about to use it.
+    if let socket, !socket.inherited { _ = shutdown(socket.descriptor, Int32(SHUT_RDWR)) }
+  }
+
+  /// Answers what is pending with the handler's `stopping`, cuts off streams, closes every connection, ends the threads.
+  ///
+  /// - Parameter grace: How long to wait for answers to go out.
+  func stop(grace: Duration = .seconds(1)) {
+    quiesce()
+    let (socket, daemons) = state.withLock { state in
+      defer { state.daemons = [] }
+      return (state.socket.take(), state.daemons)
+    }
+    for target in watch.stop(owner) { target.listenerStops() }
+    let (seconds, attoseconds) = grace.components
+    let deadline = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
+    while daemons.contains(where: { $0.activeExchanges.load(ordering: .relaxed) > 0 }) {
+      guard monotonicNanoseconds() < deadline else { break }
+      usleep(500)
+    }
+    // Whoever took a suspended connection out resumes it, so this ends; stopping before would abort the process.
+    while daemons.contains(where: { $0.suspendedConnections > 0 }) { usleep(100) }
+    for daemon in daemons { daemon.stop() }
+    socket?.close()
+  }
+
+  private func sum(_ count: (Daemon) -> Int) -> Int {
+    state.withLock { $0.daemons.reduce(0) { $0 + count($1) } }
+  }
+}
+
+/// Sweeps all daemons of a listener.
+private final class SweepAll: HangupWatch.Sweeper {
+  let daemons: [Daemon]
+
+  init(daemons: [Daemon]) { self.daemons = daemons }
+
+  func sweep(at now: UInt64) {
+    for daemon in daemons { daemon.sweep(at: now) }
+  }
+}

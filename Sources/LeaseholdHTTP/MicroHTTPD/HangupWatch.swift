@@ -1,0 +1,188 @@
+import CMicroHTTPD
+import Glibc
+import Synchronization
+
+/// Notices that the peer of a suspended connection has gone.
+///
+/// libmicrohttpd takes a suspended connection out of its epoll set and looks at it no more. So its socket is put into
+/// an epoll set of our own, with one thread for all.
+///
+/// The life cycle of a registration:
+///
+/// 1. `arm`, on the connection's thread, before libmicrohttpd suspends it and while the target holds its own lock:
+///    a slot is taken, the socket is added, one-shot.
+/// 2. It ends in one of two ways, and the registry's lock decides which:
+///    - `disarm`: somebody has the answer. Called before the connection is resumed.
+///    - an event: the thread takes the target out of the slot, and calls `peerGone` after it let go of the lock.
+///    Either way the socket leaves the epoll set under that lock. It is still open then: it can only be closed after
+///    the connection was resumed, and that comes after this step.
+/// 3. A token is the slot's index with the slot's generation. An event or a `disarm` whose generation has passed finds
+///    nothing. Nothing is ever looked up by descriptor, because a descriptor may be another connection's by now.
+/// 4. `peerGone` may come when the target was resolved a moment ago; the target's own lock decides, and the loser
+///    touches neither the socket nor libmicrohttpd.
+///
+/// Order of locks: target, then registry. The thread takes them one after the other, never both.
+///
+/// `stop(owner)` refuses every later `arm` for that listener and hands out what was armed, in one step, so that nothing
+/// can be suspended behind the back of a listener that is about to stop.
+///
+/// The thread also runs the listeners' idle sweeps.
+final class HangupWatch: Sendable {
+  /// What can be told that its peer has gone.
+  protocol Target: AnyObject, Sendable {
+    /// The peer closed, reset or half-closed. At most once per registration, on the watch's thread.
+    func peerGone()
+    /// The listener stops. On the stopping thread.
+    func listenerStops()
+  }
+
+  /// Does something now and then on the watch's thread.
+  protocol Sweeper: AnyObject, Sendable {
+    func sweep(at now: UInt64)
+  }
+
+  /// A registration; a stale one is harmless.
+  struct Token: Sendable {
+    let bits: UInt64
+    static let none = Token(bits: UInt64.max)
+  }
+
+  private struct Slot {
+    var generation: UInt32 = 0
+    var descriptor: Int32 = -1
+    var owner: UInt64 = 0
+    var target: (any Target)?
+  }
+
+  private struct Registry {
+    var slots: [Slot] = []
+    var free: [UInt32] = []
+    var stopped: Set<UInt64> = []
+    var sweepers: [UInt64: any Sweeper] = [:]
+    var sweepMilliseconds: Int32 = -1
+    var ended = false
+  }
+
+  private let registry = Mutex(Registry())
+  private let epoll: Int32
+  private let wake: Int32
+  private let thread = Mutex<pthread_t?>(nil)
+  private static let lastOwner = Atomic<UInt64>(0)
+
+  /// Starts the thread.
+  init() throws(ListenError) {
+    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+    wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+    guard epoll >= 0, wake >= 0 else { throw .system(call: "epoll_create1", errno: errno) }
+    var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: Token.none.bits))
+    guard epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0 else { throw .system(call: "epoll_ctl", errno: errno) }
+    let started = startThread(named: "hangup-watch") { [self] in run() }
+    guard let started else { throw .system(call: "pthread_create", errno: errno) }
+    thread.withLock { $0 = started }
+  }
+
+  deinit {
+    close(epoll)
+    close(wake)
+  }
+
+  /// A name for one listener among those that share the watch.
+  static func newOwner() -> UInt64 { lastOwner.add(1, ordering: .relaxed).newValue }
+
+  /// Registers a socket; `nil` once the owner was stopped.
+  func arm(_ descriptor: Int32, _ target: any Target, of owner: UInt64) -> Token? {
+    registry.withLock { registry in
+      guard !registry.ended, !registry.stopped.contains(owner) else { return nil }
+      let index: UInt32
+      if let reused = registry.free.popLast() {
+        index = reused
+      } else {
+        index = UInt32(registry.slots.count)
+        registry.slots.append(Slot())
+      }
+      let generation = registry.slots[Int(index)].generation
+      let token = Token(bits: UInt64(generation) << 32 | UInt64(index))
+      var event = epoll_event(events: Self.interest, data: epoll_data_t(u64: token.bits))
+      guard epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+        registry.free.append(index)
+        return nil
+      }
+      registry.slots[Int(index)] = Slot(generation: generation, descriptor: descriptor, owner: owner, target: target)
+      return token
+    }
+  }
+
+  /// Ends a registration; does nothing if it has ended already.
+  func disarm(_ token: Token) {
+    guard token.bits != Token.none.bits else { return }
+    _ = take(token)
+  }
+
+  /// Refuses the owner's further registrations and returns the targets it had.
+  func stop(_ owner: UInt64) -> [any Target] {
+    registry.withLock { registry in
+      registry.stopped.insert(owner)
+      registry.sweepers[owner] = nil
+      return registry.slots.compactMap { $0.owner == owner ? $0.target : nil }
+    }
+  }
+
+  /// Has the owner swept every so often.
+  func sweep(_ sweeper: any Sweeper, of owner: UInt64, everyMilliseconds period: Int32) {
+    registry.withLock { registry in
+      registry.sweepers[owner] = sweeper
+      registry.sweepMilliseconds = registry.sweepMilliseconds < 0 ? period : min(period, registry.sweepMilliseconds)
+    }
+    eventfd_write(wake, 1)
+  }
+
+  /// Ends the thread, after every listener that uses it has stopped.
+  func shutdown() {
+    registry.withLock { $0.ended = true }
+    eventfd_write(wake, 1)
+    if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
+  }
+
+  private static let interest = pollReadHangup | EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLONESHOT.rawValue
+
+  /// Takes a registration apart if it is still the one of this generation.
+  private func take(_ token: Token) -> (any Target)? {
+    let index = Int(UInt32(truncatingIfNeeded: token.bits))
+    let generation = UInt32(truncatingIfNeeded: token.bits >> 32)
+    return registry.withLock { registry in
+      guard index < registry.slots.count, registry.slots[index].generation == generation,
+        let target = registry.slots[index].target
+      else { return nil }
+      var unused = epoll_event()
+      epoll_ctl(epoll, EPOLL_CTL_DEL, registry.slots[index].descriptor, &unused)
+      registry.slots[index] = Slot(generation: generation &+ 1)
+      registry.free.append(UInt32(index))
+      return target
+    }
+  }
+
+  private func run() {
+    withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 64) { events in
+      var swept = monotonicNanoseconds()
+      while true {
+        let (ended, period) = registry.withLock { ($0.ended, $0.sweepers.isEmpty ? -1 : $0.sweepMilliseconds) }
+        if ended { return }
+        let count = epoll_wait(epoll, events.baseAddress, 64, period)
+        for index in 0..<max(0, Int(count)) {
+          let bits = events[index].data.u64
+          if bits == Token.none.bits {
+            var value: eventfd_t = 0
+            eventfd_read(wake, &value)
+          } else {
+            take(Token(bits: bits))?.peerGone()
+          }
+        }
+        let now = monotonicNanoseconds()
+        if period >= 0, now - swept >= UInt64(period) * 1_000_000 {
+          swept = now
+          for sweeper in registry.withLock({ Array($0.sweepers.values) }) { sweeper.sweep(at: now) }
+        }
+      }
+    }
+  }
+}

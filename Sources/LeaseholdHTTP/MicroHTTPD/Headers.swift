@@ -1,0 +1,88 @@
+/// A request header that Leasehold reads; all others are skipped in the one pass over them.
+enum HeaderName: Int, Sendable {
+  case host, origin, secFetchSite, contentType, contentLength, transferEncoding, accept, prefer
+  case idempotencyKey, xRequestID, via, forwarded, xForwardedFor, authorization, ifNoneMatch, expect
+
+  /// Recognizes a header by length and first letter, then compares the one candidate, ignoring case.
+  init?(_ key: UnsafePointer<UInt8>, count: Int) {
+    guard count > 0 else { return nil }
+    let candidate: HeaderName
+    let text: StaticString
+    switch (count, key[0] | 0x20) {
+    case (3, UInt8(ascii: "v")): (candidate, text) = (.via, "via")
+    case (4, UInt8(ascii: "h")): (candidate, text) = (.host, "host")
+    case (6, UInt8(ascii: "a")): (candidate, text) = (.accept, "accept")
+    case (6, UInt8(ascii: "o")): (candidate, text) = (.origin, "origin")
+    case (6, UInt8(ascii: "p")): (candidate, text) = (.prefer, "prefer")
+    case (6, UInt8(ascii: "e")): (candidate, text) = (.expect, "expect")
+    case (9, UInt8(ascii: "f")): (candidate, text) = (.forwarded, "forwarded")
+    case (12, UInt8(ascii: "c")): (candidate, text) = (.contentType, "content-type")
+    case (12, UInt8(ascii: "x")): (candidate, text) = (.xRequestID, "x-request-id")
+    case (13, UInt8(ascii: "a")): (candidate, text) = (.authorization, "authorization")
+    case (13, UInt8(ascii: "i")): (candidate, text) = (.ifNoneMatch, "if-none-match")
+    case (14, UInt8(ascii: "c")): (candidate, text) = (.contentLength, "content-length")
+    case (14, UInt8(ascii: "s")): (candidate, text) = (.secFetchSite, "sec-fetch-site")
+    case (15, UInt8(ascii: "i")): (candidate, text) = (.idempotencyKey, "idempotency-key")
+    case (15, UInt8(ascii: "x")): (candidate, text) = (.xForwardedFor, "x-forwarded-for")
+    case (17, UInt8(ascii: "t")): (candidate, text) = (.transferEncoding, "transfer-encoding")
+    default: return nil
+    }
+    guard equalsIgnoringCase(UnsafeBufferPointer(start: key, count: count), text) else { return nil }
+    self = candidate
+  }
+}
+
+/// The recognized headers of one request, as slices of libmicrohttpd's memory; the first of several counts.
+struct HeaderTable {
+  private var present: UInt32 = 0
+  private var repeated: UInt32 = 0
+  private var slices: InlineArray<16, UnsafeBufferPointer<UInt8>> = InlineArray(repeating: .init(start: nil, count: 0))
+
+  /// The header's value without white space around it, or `nil`.
+  subscript(name: HeaderName) -> UnsafeBufferPointer<UInt8>? {
+    present & (1 << UInt32(name.rawValue)) == 0 ? nil : slices[name.rawValue]
+  }
+
+  /// Whether the request has the header more than once.
+  func isRepeated(_ name: HeaderName) -> Bool { repeated & (1 << UInt32(name.rawValue)) != 0 }
+
+  /// Notes a header; a later one of the same name only counts as a repetition.
+  mutating func note(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
+    let bit: UInt32 = 1 << UInt32(name.rawValue)
+    if present & bit != 0 {
+      repeated |= bit
+      return
+    }
+    present |= bit
+    var count = value.count
+    while count > 0, value[count - 1] == 0x20 || value[count - 1] == 0x09 { count -= 1 }
+    slices[name.rawValue] = UnsafeBufferPointer(start: value.baseAddress, count: count)
+  }
+
+  /// Forgets everything, because the memory behind the slices is going away.
+  mutating func forget() {
+    present = 0
+    repeated = 0
+  }
+}
+
+/// Compares with a lower-case name made of letters, digits and hyphens.
+func equalsIgnoringCase(_ bytes: UnsafeBufferPointer<UInt8>, _ lowercase: StaticString) -> Bool {
+  guard bytes.count == lowercase.utf8CodeUnitCount else { return false }
+  for index in 0..<bytes.count where bytes[index] | 0x20 != lowercase.utf8Start[index] { return false }
+  return true
+}
+
+/// Reads a decimal number without sign; `nil` for anything else and for what 64 bits cannot hold.
+func decimalNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
+  guard !bytes.isEmpty else { return nil }
+  var value: UInt64 = 0
+  for byte in bytes {
+    guard byte >= 0x30, byte <= 0x39 else { return nil }
+    let (scaled, tooBig) = value.multipliedReportingOverflow(by: 10)
+    let (sum, carry) = scaled.addingReportingOverflow(UInt64(byte - 0x30))
+    guard !tooBig, !carry else { return nil }
+    value = sum
+  }
+  return value
+}

@@ -1,0 +1,96 @@
+import Synchronization
+
+/// The way of a request through its connection, on the connection's thread. Each step returns false to have
+/// libmicrohttpd close the connection.
+extension PeerConnection {
+  /// Bytes of a body that is too large which are read and thrown away, so that the peer reads the refusal before it
+  /// sees the connection close.
+  private static let discardLimitBytes = 1_048_576
+
+  /// The headers are there.
+  func begin(url: UnsafePointer<CChar>?, method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) -> Bool {
+    let exchange = Exchange(connection: self, method: method, version: version)
+    current = exchange
+    daemon.activeExchanges.add(1, ordering: .relaxed)
+    idle(since: exchange.arrived)
+    exchange.captureHeaders()
+    exchange.inspect(url: url, versionText: version, options: daemon.options)
+    exchange.refusal = daemon.handler.headersArrived(exchange)
+    // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
+    guard exchange.hasBody || exchange.defect != nil else { return true }
+    if let response = exchange.refusal.take() { return exchange.send(response) }
+    return exchange.defect == nil
+  }
+
+  /// A piece of the body.
+  func take(_ piece: UnsafePointer<UInt8>, count: Int, for exchange: Exchange) -> Bool {
+    if !exchange.bodyTooLarge, body.count + count > daemon.options.maxBodyBytes {
+      exchange.bodyTooLarge = true
+      exchange.discardedBytes = body.count
+      body.clear()
+    }
+    guard exchange.bodyTooLarge else { return body.append(piece, count: count) }
+    exchange.discardedBytes += count
+    return exchange.discardedBytes <= Self.discardLimitBytes
+  }
+
+  /// The whole request is there, or a parked one was resumed.
+  func advance(_ exchange: Exchange) -> Bool {
+    if exchange.handedOver {
+      if let answer = exchange.takeAnswer() { return exchange.send(answer) }
+      return false
+    }
+    if let response = exchange.refusal.take() { return exchange.send(response) }
+    exchange.handedOver = true
+    switch daemon.handler.requestArrived(exchange) {
+    case .respond(let response):
+      return exchange.send(response)
+    case .pending:
+      if let response = exchange.park() { return exchange.send(response) }
+      return true
+    }
+  }
+
+  /// The request is over.
+  func end(delivered: Bool) {
+    guard let exchange = current else { return }
+    current = nil
+    daemon.activeExchanges.subtract(1, ordering: .relaxed)
+    exchange.stream?.over()
+    if exchange.handedOver {
+      daemon.handler.completed(exchange, delivered: delivered && exchange.answered)
+    }
+    exchange.headers.forget()
+    body.clear()
+  }
+}
+
+extension Exchange {
+  /// Finds what makes the request unfit, and whether a body follows.
+  func inspect(url: UnsafePointer<CChar>?, versionText: UnsafePointer<CChar>?, options: ListenerOptions) {
+    // The version follows the target in libmicrohttpd's memory, one separator between: a NUL inside shows as a
+    // difference to the length that `strlen` found.
+    if let url, let versionText, versionText.pointee != 0 {
+      let distance = UInt(bitPattern: versionText) &- UInt(bitPattern: url)
+      if distance != UInt(target.count) + 1 { note(.nulInTarget) }
+    }
+    if target.count > options.maxTargetBytes { note(.targetTooLong) }
+    if headers.isRepeated(.host) { note(.repeatedHost) }
+    if let coding = headers[.transferEncoding] {
+      hasBody = true
+      if headers.isRepeated(.transferEncoding) || !equalsIgnoringCase(coding, "chunked") {
+        note(.unknownTransferEncoding)
+      }
+      if headers[.contentLength] != nil { note(.ambiguousLength) }
+    } else if let length = headers[.contentLength] {
+      guard let bytes = decimalNumber(length), !headers.isRepeated(.contentLength) else {
+        hasBody = true
+        note(.ambiguousLength)
+        return
+      }
+      declaredBodyBytes = bytes
+      hasBody = bytes > 0
+      bodyTooLarge = bytes > UInt64(options.maxBodyBytes)
+    }
+  }
+}

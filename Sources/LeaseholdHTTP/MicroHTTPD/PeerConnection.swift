@@ -1,0 +1,91 @@
+import CMicroHTTPD
+import Glibc
+import Synchronization
+
+/// One TCP or Unix connection, from accept to close.
+final class PeerConnection: @unchecked Sendable {
+  /// Unique for as long as the process lives; never 0.
+  let id: UInt64
+  /// Who is at the other end.
+  let peer: PeerAddress
+
+  /// Whatever the endpoints bind to the connection. Only for its own thread: the handler's calls, save `hungUp`.
+  var attachment: AnyObject?
+
+  let daemon: Daemon
+  /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never somebody else's.
+  private let socket: Mutex<Int32>
+  /// Since when the connection has been idle, in nanoseconds of CLOCK_MONOTONIC; `neverIdle` while it is exempt.
+  private let idleSince: Atomic<UInt64>
+  private let keptOpen = Atomic<Bool>(false)
+
+  // What follows belongs to the thread that serves the connection.
+  let descriptor: Int32
+  let mhd: OpaquePointer
+  var current: Exchange?
+  var target = ReusedBytes()
+  var body = ReusedBytes()
+  private var requestNumber: UInt64
+
+  private static let neverIdle = UInt64.max
+  private static let lastID = Atomic<UInt64>(0)
+
+  init(daemon: Daemon, mhd: OpaquePointer) {
+    let descriptor = leasehold_mhd_descriptor(mhd)
+    let now = monotonicNanoseconds()
+    self.id = Self.lastID.add(1, ordering: .relaxed).newValue
+    self.daemon = daemon
+    self.mhd = mhd
+    self.descriptor = descriptor
+    self.peer = PeerAddress(leasehold_mhd_peer_address(mhd), descriptor: descriptor)
+    self.socket = Mutex(descriptor)
+    self.idleSince = Atomic(now)
+    // Any start will do: request ids are for finding lines in logs and must not repeat soon.
+    self.requestNumber = now ^ (id << 40)
+  }
+
+  /// Lifts the idle timeout, or brings it back: a connection that leases are bound to may be silent for hours.
+  func keepOpen(_ keep: Bool) { keptOpen.store(keep, ordering: .relaxed) }
+
+  /// Closes the connection from any thread: libmicrohttpd, or the watch, notices the shut socket.
+  ///
+  /// The corresponding C function is `shutdown`.
+  func drop() {
+    socket.withLock { if $0 >= 0 { _ = shutdown($0, Int32(SHUT_RDWR)) } }
+  }
+
+  /// Whether the socket shows no sign of the peer having gone.
+  ///
+  /// The corresponding C function is `poll`.
+  func peerIsThere() -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(pollReadHangup), revents: 0)
+    return poll(&entry, 1, 0) == 0
+  }
+
+  /// Starts the idle timeout anew.
+  func idle(since now: UInt64) { idleSince.store(now, ordering: .relaxed) }
+
+  /// Exempts the connection from the idle timeout: it is our turn, not the peer's.
+  func exemptFromIdling() { idleSince.store(Self.neverIdle, ordering: .relaxed) }
+
+  /// Whether the peer has been silent, or has not taken its answer, for too long.
+  func isIdle(at now: UInt64, timeout: UInt64) -> Bool {
+    let since = idleSince.load(ordering: .relaxed)
+    return since < now && now - since > timeout && !keptOpen.load(ordering: .relaxed)
+  }
+
+  /// The descriptor is about to be closed and may then be anybody's.
+  func forgetSocket() { socket.withLock { $0 = -1 } }
+
+  /// A number for the next request, well spread (SplitMix64), without a system call.
+  func nextRequestNumber() -> UInt64 {
+    requestNumber &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = requestNumber
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+/// POLLRDHUP and EPOLLRDHUP, which share their value: the peer has shut down its sending side.
+let pollReadHangup: UInt32 = 0x2000

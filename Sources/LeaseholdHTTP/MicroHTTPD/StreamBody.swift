@@ -1,0 +1,143 @@
+import CMicroHTTPD
+import Glibc
+import Synchronization
+
+/// A body that goes on: lines written from any thread until `finish`.
+///
+/// While there is nothing to send the connection is suspended and watched; a write resumes it. Like an ``Exchange`` it
+/// has one lock that decides between write and hang-up, and whoever takes the suspended connection out resumes it.
+final class StreamBody: Sendable {
+  /// Bytes that may wait for the peer; one more and the connection is dropped, because its peer does not read.
+  static let limitBytes = 65_536
+
+  private struct State: ~Copyable, @unchecked Sendable {
+    var waiting = StreamQueue()
+    var finished = false
+    /// The peer is gone, does not read, or the listener stops: nothing more is sent.
+    var broken = false
+    var connection: PeerConnection?
+    var token = HangupWatch.Token.none
+    var suspended = SuspendedConnection.none
+  }
+
+  private let state = Mutex(State())
+
+  /// Makes an empty stream; give it to one ``Response``.
+  init() {}
+
+  /// Appends bytes.
+  ///
+  /// - Returns: False where they are lost: finished, gone, or too slow a reader (``HTTPListener/droppedStreams``).
+  @discardableResult
+  func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var slow: PeerConnection?
+    let accepted = change { state in
+      guard !state.finished, !state.broken else { return false }
+      guard state.waiting.count + bytes.count <= Self.limitBytes else {
+        state.broken = true
+        slow = state.connection
+        return false
+      }
+      state.waiting.append(bytes)
+      return true
+    }
+    if let slow {
+      slow.daemon.droppedStreams.add(1, ordering: .relaxed)
+      slow.drop()
+    }
+    return accepted
+  }
+
+  /// Appends the bytes of a buffer.
+  @discardableResult
+  func write(_ buffer: borrowing ResponseBuffer) -> Bool { buffer.withBytes { write($0) } }
+
+  /// Ends the body after what was written.
+  func finish() {
+    _ = change { state in
+      state.finished = true
+      return true
+    }
+  }
+
+  /// Cuts the body off: the peer sees a connection closed before the end.
+  func abort() {
+    _ = change { state in
+      state.broken = true
+      return true
+    }
+  }
+
+  /// The answer is over; what is written from now on is lost.
+  func over() {
+    state.withLock { state in
+      state.broken = true
+      state.connection = nil
+    }
+  }
+
+  /// Tells the stream which connection carries it.
+  func bind(to connection: PeerConnection) { state.withLock { $0.connection = connection } }
+
+  /// Changes the state and resumes the connection if it was waiting for a change.
+  private func change(_ body: (inout State) -> Bool) -> Bool {
+    var token = HangupWatch.Token.none
+    var suspended = SuspendedConnection.none
+    var daemon: Daemon?
+    let result = state.withLock { state in
+      let result = body(&state)
+      swap(&token, &state.token)
+      swap(&suspended, &state.suspended)
+      daemon = state.connection?.daemon
+      return result
+    }
+    daemon?.watch.disarm(token)
+    daemon?.resume(suspended)
+    return result
+  }
+
+  /// Fills libmicrohttpd's buffer, or suspends the connection where there is nothing. On the connection's thread.
+  fileprivate func read(into buffer: UnsafeMutablePointer<CChar>, atMost limit: Int) -> Int {
+    state.withLock { state in
+      guard !state.broken, let connection = state.connection else { return endWithError }
+      let count = state.waiting.read(into: UnsafeMutableRawPointer(buffer), atMost: limit)
+      if count > 0 { return count }
+      if state.finished { return endOfStream }
+      let daemon = connection.daemon
+      guard let token = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
+        state.broken = true
+        return endWithError
+      }
+      state.token = token
+      state.suspended = daemon.suspend(connection)
+      return 0
+    }
+  }
+}
+
+extension StreamBody: HangupWatch.Target {
+  func peerGone() { abort() }
+  func listenerStops() { abort() }
+}
+
+private let endOfStream = -1
+private let endWithError = -2
+
+extension StreamBody {
+  /// Makes libmicrohttpd's side of the stream; it keeps the stream alive until the answer is over.
+  func makeResponse() -> OpaquePointer? {
+    let retained = Unmanaged.passRetained(self).toOpaque()
+    let response = MHD_create_response_from_callback(
+      UInt64.max, 4096,
+      { stream, _, buffer, limit in
+        guard let stream, let buffer else { return endWithError }
+        return Unmanaged<StreamBody>.fromOpaque(stream)._withUnsafeGuaranteedRef {
+          $0.read(into: buffer, atMost: limit)
+        }
+      },
+      retained,
+      { stream in if let stream { Unmanaged<StreamBody>.fromOpaque(stream).release() } })
+    if response == nil { Unmanaged<StreamBody>.fromOpaque(retained).release() }
+    return response
+  }
+}
