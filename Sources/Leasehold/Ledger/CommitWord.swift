@@ -11,6 +11,9 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
   /// Takes a stored word.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
+  /// Whether the record is free or only remembers: nothing is lost when it goes.
+  public var isDisposable: Bool { state == .free || state == .ended }
+
   /// What a record is worth.
   public enum State: UInt8, Sendable {
     /// Nothing: the record may be used for anything.

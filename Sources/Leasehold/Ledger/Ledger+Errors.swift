@@ -51,7 +51,8 @@ extension Ledger {
   }
 
   func waitTimedOut(_ lock: Lock, after wait: TimeSpan, at now: MonotonicInstant) -> LeaseholdError {
-    contended(.waitTimeout, lock, "did not become free within \(wait.milliseconds) ms; ask again to queue anew", at: now)
+    contended(
+      .waitTimeout, lock, "did not become free within \(wait.milliseconds) ms; ask again to queue anew", at: now)
   }
 
   func queueFull(_ lock: Lock, _ limit: String, _ most: Int, at now: MonotonicInstant) -> LeaseholdError {
@@ -157,7 +158,8 @@ extension Ledger {
     if let value = failure.value { facts.append(("value", .number(Int64(value)))) }
     if failure.errno == "EACCES" || failure.errno == "EPERM" {
       return LeaseholdError(
-        .permissionDenied, "The kernel does not let this service \(what) (\(failure.errno)); see the set's owner and mode.",
+        .permissionDenied,
+        "The kernel does not let this service \(what) (\(failure.errno)); see the set's owner and mode.",
         facts: facts)
     }
     let limit = failure.limit.map { ", limit \($0)" + (failure.value.map { " = \($0)" } ?? "") } ?? ""

@@ -37,6 +37,9 @@ extension Ledger {
     state = .ready
   }
 
+  /// Says how long the recovery took, for reports.
+  public func noteRecovery(took: TimeSpan) { recovery.took = took }
+
   /// How far the clock's zero moved since the last daemon saw it: a time namespace of its own may begin anywhere.
   private func clockShift(at moment: Moment) -> Int64 {
     let lastSeen = Int64(clamping: storage.header(.lastSeen))

@@ -1,0 +1,126 @@
+import Leasehold
+import SysV
+import SystemPackage
+
+/// The semaphores of this IPC namespace, as the ledger needs them.
+final class KernelSemaphores: SemaphoreKernel {
+  private let controlKey: Int32
+  private let mode: FilePermissions
+  private var nextBank = 0
+
+  /// The low half of every bank's key is that of the control key, the high half counts from "LI" on.
+  private static let firstBank: UInt32 = 0x4c49
+  private static let bankNumbers = 0x8000
+
+  init(controlKey: Int32, mode: FilePermissions) {
+    self.controlKey = controlKey
+    self.mode = mode
+  }
+
+  @inline(__always)
+  func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
+    switch withUnsafeBytes(of: operations.storage, { perform(set, $0, operations.count) }) {
+    case nil: .done
+    case .resourceTemporarilyUnavailable?: .wouldBlock
+    case .identifierRemoved?, .invalidArgument?: .removed
+    case let error?: .failed(KernelFailure(errno: error.label))
+    }
+  }
+
+  /// ``Operation`` has the layout of `struct sembuf`, so the list goes to the kernel as it is.
+  @inline(__always)
+  private func perform(_ set: Int32, _ bytes: UnsafeRawBufferPointer, _ count: Int) -> Errno? {
+    let operations = bytes.assumingMemoryBound(to: SemaphoreOperation.self)
+    return SemaphoreSet(id: set).operate(UnsafeBufferPointer(rebasing: operations[..<count]))
+  }
+
+  // MARK: Banks
+
+  /// Made with mode 0, so that nobody uses it before it is whole; a semop that changes nothing marks it as finished.
+  func makeBank() throws(KernelFailure) -> BankID {
+    for _ in 0..<Self.bankNumbers {
+      let key = bankKey(nextBank)
+      nextBank = (nextBank + 1) % Self.bankNumbers
+      do {
+        let set = try SemaphoreSet.create(
+          key: key, count: NamedDialect.semaphoresPerBank, mode: [])
+        try finish(set)
+        return BankID(set: set.id, key: key.rawValue)
+      } catch .fileExists {
+        continue
+      } catch {
+        throw failure(error)
+      }
+    }
+    throw KernelFailure(errno: "EEXIST")
+  }
+
+  private func finish(_ set: SemaphoreSet) throws(Errno) {
+    var values = [UInt16](repeating: 0, count: NamedDialect.semaphoresPerBank)
+    values[NamedDialect.trailer] = NamedDialect.signature
+    values[NamedDialect.trailer + 1] = NamedDialect.layoutVersion
+    values[NamedDialect.trailer + 2] = instance
+    try set.setValues(values)
+    try set.operate([.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
+    try set.setMode(mode)
+  }
+
+  private var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey) & 0x7fff }
+
+  private func bankKey(_ number: Int) -> IPCKey {
+    let high = (Self.firstBank &+ UInt32(number)) << 16
+    return IPCKey(rawValue: Int32(bitPattern: high | UInt32(UInt16(truncatingIfNeeded: controlKey))))
+  }
+
+  private func failure(_ error: Errno) -> KernelFailure {
+    guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
+    else { return KernelFailure(errno: error.label) }
+    return usage.sets >= limits.sets
+      ? KernelFailure(errno: error.label, limit: "SEMMNI", value: limits.sets)
+      : KernelFailure(errno: error.label, limit: "SEMMNS", value: limits.semaphores)
+  }
+
+  func bankValues(_ set: Int32) -> [UInt16]? {
+    let set = SemaphoreSet(id: set)
+    guard let status = try? set.status(), status.count == NamedDialect.semaphoresPerBank,
+      let values = try? set.values(), values.count == NamedDialect.semaphoresPerBank,
+      values[NamedDialect.trailer] == NamedDialect.signature,
+      values[NamedDialect.trailer + 1] == NamedDialect.layoutVersion, values[NamedDialect.trailer + 2] == instance
+    else { return nil }
+    return values
+  }
+
+  func banks() -> [BankID] {
+    let entries = (try? IPCInventory.semaphoreSets()) ?? []
+    return entries.filter(isBank).map { BankID(set: $0.set.id, key: $0.status.permissions.key.rawValue) }
+  }
+
+  private func isBank(_ entry: IPCInventory.SemaphoreSetEntry) -> Bool {
+    let status = entry.status
+    let key = UInt32(bitPattern: status.permissions.key.rawValue)
+    guard status.count == NamedDialect.semaphoresPerBank,
+      UInt16(truncatingIfNeeded: key) == UInt16(truncatingIfNeeded: controlKey)
+    else { return false }
+    // A daemon died while it made the set: nobody ever saw it.
+    if status.operatedAtSeconds == nil, status.permissions.mode == [] { return true }
+    return bankValues(entry.set.id) != nil
+  }
+
+  func removeBank(_ set: Int32) { try? SemaphoreSet(id: set).remove() }
+
+  // MARK: Looking
+
+  func value(_ set: Int32, _ semaphore: Int) -> Int? { (try? SemaphoreSet(id: set).value(of: semaphore)).map(Int.init) }
+
+  func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32? {
+    guard let pid = try? SemaphoreSet(id: set).lastProcessID(of: semaphore), pid > 0 else { return nil }
+    return pid
+  }
+
+  func waiters(_ set: Int32, _ semaphore: Int) -> Int? { try? SemaphoreSet(id: set).waiterCount(of: semaphore) }
+}
+
+extension Errno {
+  /// The C name, for example `ENOSPC`.
+  var label: String { name ?? "errno \(rawValue)" }
+}

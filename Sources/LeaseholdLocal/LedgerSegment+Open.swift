@@ -1,0 +1,109 @@
+import Leasehold
+import SysV
+import SystemPackage
+
+extension LedgerSegment {
+  /// Opens the ledger of a control key, or makes an empty one. The caller must be the only daemon.
+  static func open(key: IPCKey, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
+    guard !HostFacts.segmentsDieWithTheirUsers() else { throw .segmentsAreDestroyed }
+    let segment: SharedMemorySegment
+    do {
+      segment = try SharedMemorySegment.open(key: key)
+    } catch .noSuchFileOrDirectory {
+      return try create(key: key, capacity: capacity)
+    } catch {
+      throw .notPermitted(what: "the ledger", key: key.rawValue, owner: nil, errno: error)
+    }
+    let found = try adopt(segment, key: key)
+    guard found.capacity != capacity, found.isEmpty else { return found }
+    return try replace(found, capacity: capacity)
+  }
+
+  private static func create(key: IPCKey, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
+    do {
+      let segment = try SharedMemorySegment.create(
+        key: key, byteCount: bytes(capacity: capacity), mode: .ownerReadWrite, options: .noReserve)
+      let ledger = LedgerSegment(
+        Mapping(try segment.attach()), key: key, capacity: capacity, populated: 0)
+      ledger.initialize()
+      return ledger
+    } catch {
+      throw .kernel(what: "make the ledger (\(bytes(capacity: capacity)) bytes of shared memory)", errno: error)
+    }
+  }
+
+  /// The magic comes last: a segment without it was never used.
+  private func initialize() {
+    setHeaderWord(1, Self.layout)
+    setHeaderWord(2, UInt64(capacity))
+    setHeaderWord(0, Self.magic)
+  }
+
+  private static func adopt(_ segment: SharedMemorySegment, key: IPCKey) throws(LocalServiceError) -> LedgerSegment {
+    let mapping: Mapping
+    do {
+      mapping = Mapping(try segment.attach())
+    } catch {
+      let owner = try? segment.status().permissions.owner
+      throw .notPermitted(what: "the ledger", key: key.rawValue, owner: owner, errno: error)
+    }
+    let byteCount = mapping.mapping.byteCount
+    guard byteCount >= bytes(capacity: 1) else { throw .notALedger(key: key.rawValue, id: segment.id) }
+    let room = (byteCount - headerBytes) / cellBytes
+    let ledger = LedgerSegment(mapping, key: key, capacity: room, populated: 0)
+    switch ledger.headerWord(0) {
+    case magic: break
+    case 0 where (0..<512).allSatisfy({ ledger.headerWord($0) == 0 || (1...2).contains($0) }):
+      // A daemon died while it made the segment.
+      ledger.initialize()
+    default: throw .notALedger(key: key.rawValue, id: segment.id)
+    }
+    guard ledger.headerWord(1) == layout else {
+      throw .foreignLedger(key: key.rawValue, id: segment.id, found: ledger.headerWord(1), understood: layout)
+    }
+    return ledger
+  }
+
+  /// What the daemon that serves says of itself, for the error of a second one; empty when it cannot be read.
+  static func description(key: Int32) -> String {
+    guard let segment = try? SharedMemorySegment.open(key: IPCKey(rawValue: key)),
+      let mapping = try? segment.attach(.readOnly), mapping.byteCount >= headerBytes
+    else { return "" }
+    let area = UnsafeRawBufferPointer(
+      start: mapping.baseAddress + descriptionWord * 8, count: descriptionBytes)
+    let text = String(decoding: area.prefix { $0 != 0 }, as: UTF8.self)
+    return text.isEmpty ? "" : ", " + text
+  }
+
+  /// Whether no lease and no lock is in it.
+  private var isEmpty: Bool {
+    let used = min(Int(clamping: header(.highWater)), capacity)
+    return (0..<used).allSatisfy { commitWord(at: $0).isDisposable }
+  }
+
+  /// Makes an empty ledger of another size in place of an empty one; fences go on from where they were.
+  private static func replace(_ old: LedgerSegment, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
+    let lastFence = old.header(.lastFence)
+    do {
+      try old.mapping.mapping.segment.remove()
+    } catch {
+      throw .kernel(what: "replace the empty ledger by one of another size", errno: error)
+    }
+    let ledger = try create(key: old.key, capacity: capacity)
+    ledger.setHeader(.lastFence, lastFence)
+    return ledger
+  }
+
+  /// When somebody removed the segment (ipcrm -m), puts a new one in its place, from memory. True when that was needed.
+  func reviveIfRemoved() throws(LocalServiceError) -> Bool {
+    do {
+      guard try mapping.mapping.segment.status().isMarkedForRemoval else { return false }
+      let segment = try SharedMemorySegment.create(
+        key: key, byteCount: Self.bytes(capacity: capacity), mode: .ownerReadWrite, options: .noReserve)
+      move(to: Mapping(try segment.attach()))
+      return true
+    } catch {
+      throw .kernel(what: "put a new ledger in place of the one that was removed", errno: error)
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Leasehold
+import SysV
+import Synchronization
+import SystemPackage
+
+/// The ledger's records in a System V segment: same namespace and same life as the semaphores, so a daemon that dies leaves both.
+///
+/// ```
+/// page 0   word 0 magic   1 layout   2 capacity   3 pid   4 started (wall, us)   5.. words of the ledger   32.. who serves (text)
+/// then     records of 128 bytes: commit word, fifteen words of body
+/// ```
+/// One process writes, under one mutex. Stores are single aligned words: a crash leaves each whole or absent, in order.
+final class LedgerSegment: LedgerStorage {
+  static let magic: UInt64 = 0x444c_4853_4145_4c31
+  static let layout: UInt64 = 1
+  static let headerBytes = 4096
+  static let cellBytes = 128
+  static let descriptionWord = 32
+  static let descriptionBytes = 256
+  private static let firstLedgerWord = 5
+  /// Memory is asked for in steps of this size, before anything depends on it.
+  private static let step = 2 << 20
+
+  private(set) var mapping: Mapping
+  let key: IPCKey
+  let capacity: Int
+  private var populated: Int
+  private var base: UnsafeMutableRawPointer
+
+  /// Gives the mapping one owner that can be replaced.
+  final class Mapping {
+    let mapping: SharedMemoryMapping
+    init(_ mapping: consuming SharedMemoryMapping) { self.mapping = mapping }
+  }
+
+  init(_ mapping: Mapping, key: IPCKey, capacity: Int, populated: Int) {
+    self.mapping = mapping
+    self.key = key
+    self.capacity = capacity
+    self.populated = populated
+    base = mapping.mapping.baseAddress
+  }
+
+  static func bytes(capacity: Int) -> Int { headerBytes + capacity * cellBytes }
+
+  // MARK: LedgerStorage
+
+  func reserve(_ count: Int) throws(KernelFailure) {
+    let needed = Self.bytes(capacity: count)
+    guard needed > populated else { return }
+    let end = min((needed / Self.step + 1) * Self.step, Self.bytes(capacity: capacity))
+    do {
+      try mapping.mapping.populate(populated..<end)
+    } catch {
+      // Kernels before 5.14 cannot; there a want of memory shows at the first touch.
+      guard error == .invalidArgument else { throw KernelFailure(errno: error.label) }
+    }
+    populated = end
+  }
+
+  func write(_ body: CellBody, at cell: Int) {
+    let start = address(of: cell) + 8
+    for index in 0..<15 { start.storeBytes(of: body.words[index], toByteOffset: index * 8, as: UInt64.self) }
+  }
+
+  func store(_ value: UInt64, _ word: MutableWord, at cell: Int) {
+    atomic(address(of: cell) + 8 + word.rawValue * 8).pointee.store(value, ordering: .releasing)
+  }
+
+  func commit(_ word: CommitWord, at cell: Int) {
+    atomic(address(of: cell)).pointee.store(word.rawValue, ordering: .releasing)
+  }
+
+  func commitWord(at cell: Int) -> CommitWord {
+    CommitWord(rawValue: atomic(address(of: cell)).pointee.load(ordering: .acquiring))
+  }
+
+  func body(at cell: Int) -> CellBody {
+    var body = CellBody()
+    let start = address(of: cell) + 8
+    for index in 0..<15 { body.words[index] = start.load(fromByteOffset: index * 8, as: UInt64.self) }
+    return body
+  }
+
+  func header(_ word: HeaderWord) -> UInt64 { headerWord(Self.firstLedgerWord + word.rawValue) }
+
+  func setHeader(_ word: HeaderWord, _ value: UInt64) { setHeaderWord(Self.firstLedgerWord + word.rawValue, value) }
+
+  // MARK: Raw words
+
+  func headerWord(_ index: Int) -> UInt64 { atomic(base + index * 8).pointee.load(ordering: .acquiring) }
+
+  func setHeaderWord(_ index: Int, _ value: UInt64) {
+    atomic(base + index * 8).pointee.store(value, ordering: .releasing)
+  }
+
+  /// Says in the header who serves, for a second daemon's error.
+  func describe(_ text: String, startedMicroseconds: Int64) {
+    setHeaderWord(3, UInt64(HostFacts.pid))
+    setHeaderWord(4, UInt64(startedMicroseconds))
+    let area = base + Self.descriptionWord * 8
+    var bytes = Array(text.utf8.prefix(Self.descriptionBytes - 1))
+    bytes.append(0)
+    area.copyMemory(from: bytes, byteCount: bytes.count)
+  }
+
+  /// Replaces the memory below by a copy, after somebody removed the segment. Call with nobody else at work on it.
+  func move(to other: Mapping) {
+    other.mapping.baseAddress.copyMemory(
+      from: base, byteCount: min(Self.bytes(capacity: Int(header(.highWater))), mapping.mapping.byteCount))
+    mapping = other
+    base = other.mapping.baseAddress
+    populated = 0
+  }
+
+  private func address(of cell: Int) -> UnsafeMutableRawPointer {
+    precondition(cell >= 0 && cell < capacity, "a record outside the ledger")
+    return base + Self.headerBytes + cell * Self.cellBytes
+  }
+
+  // An Atomic<UInt64> is eight aligned bytes; the segment is its memory for as long as it is mapped.
+  private func atomic(_ address: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    address.assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+}

@@ -1,0 +1,84 @@
+import Leasehold
+import Synchronization
+
+extension LocalLockService {
+  private static let second: Int64 = 1_000_000_000
+  /// How often queues are looked at for which no thread could wait.
+  private static let pollInterval: Int64 = 10_000_000
+  /// How often a signal is repeated that a waiting thread may have missed.
+  private static let nudgeInterval: Int64 = 1_000_000
+  /// Ends done in one go before others get the ledger.
+  private static let batch = 128
+
+  /// The thread of the clock: ends what is due, and once a second keeps house.
+  func runClock() {
+    var nextHousekeeping = HostClock.now().nanoseconds
+    var nextPoll: Int64 = 0
+    while !isStopping.load(ordering: .sequentiallyConsistent) {
+      let now = HostClock.now()
+      if now.nanoseconds >= nextHousekeeping {
+        nextHousekeeping = now.nanoseconds + Self.second
+        keepHouse(now)
+      }
+      let polls = now.nanoseconds >= nextPoll
+      if polls { nextPoll = now.nanoseconds + Self.pollInterval }
+      let (more, wake) = endDue(now, polls: polls, until: nextHousekeeping)
+      if more { continue }
+      let nudges = pumps.wantsNudge
+      if nudges { pumps.nudge() }
+      alarm.sleep(until: nudges ? min(wake, now.nanoseconds + Self.nudgeInterval) : wake)
+    }
+  }
+
+  /// Ends a batch of what is due; answers whether more is, and when to wake up.
+  private func endDue(_ now: MonotonicInstant, polls: Bool, until latest: Int64) -> (more: Bool, wake: Int64) {
+    let moment = moment(now)
+    let (more, wake, notices) = core.withLock { core in
+      let ledger = core.ledger
+      let more = ledger.tick(at: moment, budget: Self.batch)
+      if polls, ledger.wantsPolling { ledger.poll(at: moment) }
+      var wake = min(latest, ledger.nextDue ?? .max)
+      if ledger.wantsPolling { wake = min(wake, now.nanoseconds + Self.pollInterval) }
+      core.armed = wake
+      return (more, wake, ledger.takeNotices())
+    }
+    for notice in notices { notice.deliver() }
+    return (more, wake)
+  }
+
+  private func keepHouse(_ now: MonotonicInstant) {
+    wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
+    let moment = moment(now)
+    change { $0.housekeep(at: moment) }
+    let lastFence = core.withLock { core in
+      // Nothing can be done about a failure but to try again in a second; status tells of it by the segment's absence.
+      _ = try? core.storage.reviveIfRemoved()
+      return UInt64(clamping: core.ledger.status().lastFence)
+    }
+    markFence(lastFence)
+  }
+
+  /// Keeps the mark on disk ahead of the fences.
+  private func markFence(_ lastFence: UInt64) {
+    guard let fenceFile else { return }
+    let mark = fenceMark.load(ordering: .relaxed)
+    guard lastFence + FenceFile.ahead / 2 > mark else { return }
+    let next = max(lastFence, mark) + FenceFile.ahead
+    if (try? fenceFile.write(next)) != nil { fenceMark.store(next, ordering: .relaxed) }
+  }
+
+  /// A thread that waited in the kernel has something to say.
+  func pumpReported(_ report: PumpReport) {
+    let moment = moment(HostClock.now())
+    change { ledger in
+      switch report.outcome {
+      case .granted:
+        ledger.kernelGranted(
+          report.lock, set: report.set, semaphore: report.semaphore, units: report.units, at: moment)
+      case .removed, .failed:
+        ledger.kernelWaitEnded(
+          report.lock, set: report.set, semaphore: report.semaphore, removed: report.outcome == .removed, at: moment)
+      }
+    }
+  }
+}

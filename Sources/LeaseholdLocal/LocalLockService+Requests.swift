@@ -1,0 +1,100 @@
+public import Leasehold
+import Synchronization
+
+extension LocalLockService {
+  /// Takes a lock, or queues for it.
+  public func acquire(
+    _ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    let moment = moment(now)
+    return change { $0.acquire(request, client: client, at: moment) }
+  }
+
+  /// The waiter is gone.
+  public func cancel(_ waiter: WaiterID, at now: MonotonicInstant) {
+    let moment = moment(now)
+    change { $0.cancel(waiter, at: moment) }
+  }
+
+  /// The grant could not be handed over.
+  public func undeliver(_ lease: LeaseID, at now: MonotonicInstant) {
+    let moment = moment(now)
+    change { $0.undeliver(lease, at: moment) }
+  }
+
+  /// Follows a lease.
+  public func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool { change { $0.follow(lease, client: client) } }
+
+  /// Gives a lease back.
+  public func release(
+    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    let moment = moment(now)
+    return try change { ledger in
+      attempt { () throws(LeaseholdError) in try ledger.release(lease, key: key, at: moment) }
+    }
+    .get()
+  }
+
+  /// Moves a lease's deadline.
+  public func renew(
+    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let moment = moment(now)
+    return try change { ledger in
+      attempt { () throws(LeaseholdError) in try ledger.renew(lease, key: key, ttl: ttl, at: moment) }
+    }.get()
+  }
+
+  /// One lease.
+  public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lease(lease) } }.get()
+  }
+
+  /// The live leases.
+  public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { change { $0.leases(filter) } }
+
+  /// Releases all leases of an owner.
+  public func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] {
+    let moment = moment(now)
+    return change { $0.releaseAll(owner: owner, key: key, at: moment) }
+  }
+
+  /// One lock.
+  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
+    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lock(key) } }.get()
+  }
+
+  /// The locks.
+  public func locks(_ filter: ListFilter) -> Page<LockSnapshot> { change { $0.locks(filter) } }
+
+  /// Removes a lock.
+  public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {
+    let moment = moment(now)
+    try change { ledger in
+      attempt { () throws(LeaseholdError) in try ledger.remove(key, force: force, at: moment) }
+    }.get()
+  }
+
+  /// A connection closed.
+  public func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
+    let moment = moment(now)
+    change { $0.connectionClosed(connection, at: moment) }
+  }
+
+  /// Whether it serves, and what it counted.
+  public func status() -> ServiceStatus {
+    var status = core.withLock { $0.ledger.status() }
+    status.ipcNamespace = HostFacts.ipcNamespace()
+    return status
+  }
+}
+
+/// A typed throw as a value, to carry it out of a mutex.
+private func attempt<Success>(_ body: () throws(LeaseholdError) -> Success) -> Result<Success, LeaseholdError> {
+  do {
+    return .success(try body())
+  } catch {
+    return .failure(error)
+  }
+}

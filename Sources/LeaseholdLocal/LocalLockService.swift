@@ -1,0 +1,138 @@
+public import Leasehold
+import Synchronization
+import SysV
+import SystemPackage
+
+/// How the lock service of this host is set up.
+public struct LocalServiceOptions: Sendable {
+  /// The maxima.
+  public var limits = Limits()
+  /// Names the guard and the ledger; daemons with different keys do not know each other. For tests.
+  public var controlKey: Int32 = 0x4c48_0001
+  /// The mode of the sets that own locks live in.
+  public var setMode: UInt32 = 0o600
+  /// Who serves, for the error of a second daemon; for example the addresses.
+  public var description = ""
+  /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
+  public var stateDirectory: String?
+
+  /// All defaults.
+  public init() {}
+}
+
+/// The lock service of one host: the ledger in shared memory over the kernel's semaphores.
+///
+/// Life cycle: made with the guard in hand, which recovers the ledger before anything is answered; then calls from any
+/// thread; ``drain()``; ``stop()``. One mutex covers the ledger: the straight line from a request to semop is inside it.
+public final class LocalLockService: LockService {
+  struct Core {
+    let ledger: Ledger
+    let storage: LedgerSegment
+    /// When the clock's thread wakes up by itself, in nanoseconds.
+    var armed = Int64.max
+  }
+
+  let core: Mutex<Core>
+  let alarm = Alarm()
+  let wallOffset: Atomic<Int64>
+  let isStopping = Atomic(false)
+  let pumps: PumpPool
+  private let clockThread = Mutex<HostThread?>(nil)
+  private let daemonGuard: DaemonGuard
+  private let inbox: PumpInbox
+  let fenceFile: FenceFile?
+  let fenceMark = Atomic<UInt64>(0)
+  var controlSet: SemaphoreSet { daemonGuard.set }
+
+  /// Takes the guard, recovers the ledger and begins to serve.
+  ///
+  /// - Parameters:
+  ///   - standby: Whether to wait for another daemon's end.
+  ///   - goOn: Asked about once a second while waiting.
+  public init(_ options: LocalServiceOptions, standby: Bool = false, while goOn: () -> Bool = { true })
+    throws(LocalServiceError)
+  {
+    daemonGuard = try DaemonGuard(key: options.controlKey)
+    if let pid = try daemonGuard.tryTake() {
+      guard standby else {
+        throw .alreadyServed(pid: pid, description: LedgerSegment.description(key: options.controlKey))
+      }
+      try daemonGuard.waitAndTake(while: goOn)
+    }
+    let offset = HostClock.wallOffset()
+    wallOffset = Atomic(offset)
+    let storage = try LedgerSegment.open(
+      key: IPCKey(rawValue: options.controlKey), capacity: options.limits.leases)
+    let inbox = PumpInbox()
+    self.inbox = inbox
+    let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
+    self.pumps = pumps
+    fenceFile = options.stateDirectory.map { FenceFile(directory: $0) }
+    if let mark = fenceFile?.read(), mark > storage.header(.lastFence) { storage.setHeader(.lastFence, mark) }
+    let random = Mutex(RandomPool())
+    let ledger = Ledger(
+      storage: storage,
+      kernel: KernelSemaphores(
+        controlKey: options.controlKey,
+        mode: FilePermissions(rawValue: CModeT(truncatingIfNeeded: options.setMode))),
+      waiting: pumps, limits: options.limits, makeID: { random.withLock { $0.leaseID() } })
+    let begun = HostClock.now()
+    ledger.recover(at: Moment(monotonic: begun, wallOffset: offset))
+    ledger.noteRecovery(took: HostClock.now() - begun)
+    storage.describe(options.description, startedMicroseconds: (begun.nanoseconds + offset) / 1000)
+    core = Mutex(Core(ledger: ledger, storage: storage))
+    inbox.service = self
+    guard let thread = HostThread({ [self] in runClock() }) else {
+      throw .kernel(what: "start a thread", errno: .resourceTemporarilyUnavailable)
+    }
+    clockThread.withLock { $0 = thread }
+  }
+
+  /// Stops granting: waiters are sent away, leases stay in the ledger.
+  public func drain() { change { $0.drain() } }
+
+  /// Ends the threads and lets the guard go. Leases stay for the next daemon.
+  public func stop() {
+    drain()
+    isStopping.store(true, ordering: .sequentiallyConsistent)
+    alarm.ring()
+    clockThread.withLock { $0 }?.join()
+    clockThread.withLock { $0 = nil }
+    pumps.stop()
+    inbox.service = nil
+    daemonGuard.release()
+  }
+
+  /// Runs a change of the ledger, then tells whoever must hear of it, outside the mutex.
+  @inline(__always)
+  func change<Result: Sendable>(_ body: (Ledger) -> Result) -> Result {
+    var mustRing = false
+    let (result, notices) = core.withLock { core in
+      let result = body(core.ledger)
+      if let due = core.ledger.nextDue, due < core.armed {
+        core.armed = due
+        mustRing = true
+      }
+      return (result, core.ledger.takeNotices())
+    }
+    if mustRing || pumps.wantsNudge { alarm.ring() }
+    for notice in notices { notice.deliver() }
+    return result
+  }
+
+  func moment(_ now: MonotonicInstant) -> Moment {
+    Moment(monotonic: now, wallOffset: wallOffset.load(ordering: .relaxed))
+  }
+}
+
+/// Carries reports from the pumps to the service, which does not exist yet when the pumps are made.
+final class PumpInbox: Sendable {
+  private let target = Mutex<LocalLockService?>(nil)
+
+  var service: LocalLockService? {
+    get { target.withLock { $0 } }
+    set { target.withLock { $0 = newValue } }
+  }
+
+  func deliver(_ report: PumpReport) { service?.pumpReported(report) }
+}
