@@ -63,7 +63,9 @@ final class Daemon: @unchecked Sendable {
     guard handle != nil else { throw .daemonRefused }
   }
 
-  /// Stops accepting. The caller has shut the listening socket, or leaves it to others.
+  /// Stops accepting.
+  ///
+  /// The caller has shut the listening socket, or leaves it to others.
   ///
   /// The corresponding C function is `MHD_quiesce_daemon`.
   func quiesce() {
@@ -71,7 +73,9 @@ final class Daemon: @unchecked Sendable {
     if let handle { MHD_quiesce_daemon(handle) }
   }
 
-  /// Ends the thread and closes every connection. Nothing may be suspended, and nothing can be: the watch refuses.
+  /// Ends the thread and closes every connection.
+  ///
+  /// Nothing may be suspended, and nothing can be: the watch refuses.
   ///
   /// The corresponding C function is `MHD_stop_daemon`.
   func stop() {
@@ -87,7 +91,9 @@ final class Daemon: @unchecked Sendable {
   /// Connections whose thread waits for nobody.
   var suspendedConnections: Int { suspended.load(ordering: .acquiring) }
 
-  /// Takes a connection out of the loop. On its thread, with the lock of what will resume it.
+  /// Takes a connection out of the loop.
+  ///
+  /// On its thread, with the lock of what will resume it.
   ///
   /// The corresponding C function is `MHD_suspend_connection`.
   func suspend(_ connection: PeerConnection) -> SuspendedConnection {

@@ -36,7 +36,9 @@ final class Exchange: @unchecked Sendable {
   private(set) var defect: Defect?
   /// The body is longer than ``ListenerOptions/maxBodyBytes``; known at `headersArrived` where the length is declared.
   var bodyTooLarge = false
-  /// Whatever the endpoints keep with the exchange. Only for the thread that is calling the handler about it.
+  /// Whatever the endpoints keep with the exchange.
+  ///
+  /// Only for the thread that is calling the handler about it.
   var attachment: AnyObject?
 
   var headers = HeaderTable()

@@ -23,7 +23,9 @@ final class HTTPListener: Sendable {
     self.watch = watch
   }
 
-  /// Opens the socket and serves it. Call it once.
+  /// Opens the socket and serves it.
+  ///
+  /// Call it once.
   func start(handler: any ExchangeHandler) throws(ListenError) {
     let socket = try ListenSocket.open(options)
     var daemons: [Daemon] = []
@@ -58,8 +60,9 @@ final class HTTPListener: Sendable {
   /// Streams cut off because their peer did not read.
   var droppedStreams: Int { sum { $0.droppedStreams.load(ordering: .relaxed) } }
 
-  /// Stops accepting: new connections are refused (an inherited socket keeps them for the next process). Open ones go
-  /// on, and each closes after its next answer.
+  /// Stops accepting: new connections are refused (an inherited socket keeps them for the next process).
+  ///
+  /// Open ones go on, and each closes after its next answer.
   func quiesce() {
     let (socket, daemons) = state.withLock { state in
       defer { state.quiesced = true }

@@ -77,7 +77,10 @@ final class StreamBody: Sendable {
   }
 
   /// Tells the stream which connection carries it.
-  func bind(to connection: PeerConnection) { state.withLock { $0.connection = connection } }
+  func bind(to connection: PeerConnection) {
+    connection.exemptFromIdling()
+    state.withLock { $0.connection = connection }
+  }
 
   /// Changes the state and resumes the connection if it was waiting for a change.
   private func change(_ body: (inout State) -> Bool) -> Bool {
@@ -96,7 +99,9 @@ final class StreamBody: Sendable {
     return result
   }
 
-  /// Fills libmicrohttpd's buffer, or suspends the connection where there is nothing. On the connection's thread.
+  /// Fills libmicrohttpd's buffer, or suspends the connection where there is nothing.
+  ///
+  /// On the connection's thread.
   fileprivate func read(into buffer: UnsafeMutablePointer<CChar>, atMost limit: Int) -> Int {
     state.withLock { state in
       guard !state.broken, let connection = state.connection else { return endWithError }

@@ -45,3 +45,12 @@ func eventually(_ condition: () -> Bool) -> Bool {
   }
   return true
 }
+
+extension StreamBody {
+  /// Writes text.
+  @discardableResult
+  func put(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
+  }
+}
