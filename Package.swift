@@ -55,6 +55,7 @@ let package = Package(
       dependencies: [
         "CMicroHTTPD", "Leasehold", .product(name: "Logging", package: "swift-log"),
       ],
+      resources: [.embedInCode("openapi.yaml")],
       swiftSettings: strict),
 
     .executableTarget(

@@ -41,6 +41,10 @@ final class Exchange: @unchecked Sendable {
   /// Only for the thread that is calling the handler about it.
   var attachment: AnyObject?
 
+  /// Two words that the endpoints keep with the exchange without an object of their own; written before the answer is
+  /// handed over, read in `completed`.
+  var ticket: (UInt64, UInt64) = (0, 0)
+
   var headers = HeaderTable()
 
   // Where the request is on its way through; see Daemon+Request.swift.
