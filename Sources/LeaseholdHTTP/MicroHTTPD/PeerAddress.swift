@@ -1,3 +1,4 @@
+import CMicroHTTPD
 import Glibc
 
 /// Who is at the other end of a connection.
