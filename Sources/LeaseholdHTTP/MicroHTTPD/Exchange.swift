@@ -55,7 +55,7 @@ final class Exchange: @unchecked Sendable {
   var handedOver = false
   var answered = false
   var discardedBytes = 0
-  private let methodText: UnsafePointer<CChar>?
+  private var methodText: UnsafePointer<CChar>?
   private var generatedID: UInt64 = 0
 
   let parking = Mutex(Parking())
@@ -79,6 +79,12 @@ final class Exchange: @unchecked Sendable {
 
   /// A header's value without white space around it; the first of several.
   func header(_ name: HeaderName) -> UnsafeBufferPointer<UInt8>? { headers[name] }
+
+  /// Forgets the pointers into memory that libmicrohttpd is about to use for the next request.
+  func forgetMemory() {
+    headers.forget()
+    methodText = nil
+  }
 
   /// Notes the first reason to refuse the request.
   func note(_ defect: Defect) {

@@ -23,6 +23,8 @@ final class HTTPListener: Sendable {
     self.watch = watch
   }
 
+  deinit { stop(grace: .zero) }
+
   /// Opens the socket and serves it.
   ///
   /// Call it once.

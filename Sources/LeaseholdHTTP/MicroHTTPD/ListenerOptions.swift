@@ -17,7 +17,7 @@ struct ListenerOptions: Sendable {
   /// Connections at a time, all threads together; more wait in the kernel.
   var connectionLimit = 10_000
   /// Memory for one connection's request head and answer head, in bytes.
-  var connectionMemoryBytes = 24 * 1024
+  var connectionMemoryBytes = 16 * 1024
   /// Seconds without a whole request before a connection closes; 0 is never.
   ///
   /// Waiting for an answer does not count.

@@ -56,6 +56,7 @@ extension PeerConnection {
     guard let exchange = current else { return }
     current = nil
     daemon.activeExchanges.subtract(1, ordering: .relaxed)
+    daemon.quiesceIfAsked()
     if let stream = exchange.stream {
       stream.over()
       idle(since: monotonicNanoseconds())
@@ -63,7 +64,7 @@ extension PeerConnection {
     if exchange.handedOver {
       daemon.handler.completed(exchange, delivered: delivered && exchange.answered)
     }
-    exchange.headers.forget()
+    exchange.forgetMemory()
     body.clear()
     // libmicrohttpd misses a FIN that came together with a request. The idle timeout catches that; without one:
     if isKeptOpen, !peerIsThere() { drop() }
