@@ -47,6 +47,12 @@ final class TestThread<Value: Sendable>: Sendable {
     thread = start(work)
   }
 
+  /// Waits for the end of the thread; if it does not come, throws, and leaves the thread behind.
+  func result() throws -> Value {
+    try eventually { work.value.withLock { $0 != nil } }
+    return join()
+  }
+
   /// Waits for the end of the thread.
   func join() -> Value {
     pthread_join(thread, nil)

@@ -39,7 +39,7 @@ struct WaitingTests {
       #expect(try set.waiterCount(of: 0) == 1)
       #expect(try set.zeroWaiterCount(of: 0) == 0)
       try set.operate([.add(1, to: 0)])
-      #expect(thread.join() == nil)
+      #expect(try thread.result() == nil)
       #expect(try set.waiterCount(of: 0) == 0)
       #expect(try set.value(of: 0) == 0)
     }
@@ -53,7 +53,7 @@ struct WaitingTests {
       #expect(try set.zeroWaiterCount(of: 0) == 1)
       #expect(try set.waiterCount(of: 0) == 0)
       try set.setValue(0, of: 0)
-      #expect(thread.join() == nil)
+      #expect(try thread.result() == nil)
     }
   }
 
@@ -61,7 +61,7 @@ struct WaitingTests {
     try withSet { set throws in
       let thread = try waiter(on: set, Self.take)
       try set.remove()
-      #expect(thread.join() == .identifierRemoved)
+      #expect(try thread.result() == .identifierRemoved)
     }
   }
 
@@ -70,7 +70,7 @@ struct WaitingTests {
       for body in [Self.takeOnce, Self.takeOnceWithTimeout] {
         let thread = try waiter(on: set, body)
         thread.interrupt()
-        #expect(thread.join() == .interrupted)
+        #expect(try thread.result() == .interrupted)
       }
     }
   }
@@ -87,7 +87,7 @@ struct WaitingTests {
           }
         }
         thread.interrupt()
-        #expect(thread.join() == .interrupted)
+        #expect(try thread.result() == .interrupted)
       }
     }
   }
@@ -97,7 +97,7 @@ struct WaitingTests {
       let thread = try waiter(on: set, Self.take)
       for _ in 0..<20 { thread.interrupt() }
       try set.operate([.add(1, to: 0)])
-      #expect(thread.join() == nil)
+      #expect(try thread.result() == nil)
       #expect(try set.value(of: 0) == 0)
     }
   }
