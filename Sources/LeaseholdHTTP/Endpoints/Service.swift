@@ -52,9 +52,8 @@ enum Service {
   }
 
   static func openapi(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let document = OpenAPIDocument.bytes
-    var body = ResponseBuffer(capacity: document.count)
-    document.withUnsafeBytes { body.append(contentsOf: $0) }
+    var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount)
+    OpenAPIDocument.write(into: &body)
     return .respond(Response(status: 200, contentType: "application/yaml", body: body))
   }
 

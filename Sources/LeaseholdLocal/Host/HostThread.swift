@@ -19,6 +19,7 @@ final class HostThread: @unchecked Sendable {
     let result = pthread_create(
       &handle, attributes,
       { argument in
+        HostThread.acceptInterrupts()
         if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
         return nil
       }, box.toOpaque())
@@ -27,6 +28,15 @@ final class HostThread: @unchecked Sendable {
       return nil
     }
     thread = handle
+  }
+
+  /// A thread inherits which signals are blocked, and one that Dispatch or libmicrohttpd started has them all blocked.
+  private static func acceptInterrupts() {
+    let signals = UnsafeMutablePointer<sigset_t>.allocate(capacity: 1)
+    defer { signals.deallocate() }
+    sigemptyset(signals)
+    sigaddset(signals, interruptSignal)
+    pthread_sigmask(SIG_UNBLOCK, signals, nil)
   }
 
   /// Waits until the thread has ended. Call once.
