@@ -25,6 +25,20 @@ enum Parameter: UInt8, CaseIterable {
     }
   }
 
+  /// What a JSON body may give for a parameter; text always does.
+  enum JSONKind {
+    case text, number, flag
+  }
+
+  /// What a JSON body may give for it.
+  var jsonKind: JSONKind {
+    switch self {
+    case .limit, .count, .ttl, .wait, .maxWaiters, .cooldown: .number
+    case .force: .flag
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state: .text
+    }
+  }
+
   /// Finds a name by its bytes: length and first letter leave one candidate.
   init?(_ bytes: some Collection<UInt8>) {
     guard let first = bytes.first else { return nil }

@@ -148,7 +148,7 @@ extension Ledger {
   static func ledgerFull(_ capacity: Int) -> LeaseholdError {
     LeaseholdError(
       .ledgerFull,
-      "The ledger holds \(capacity) records, all in use; release leases, or start the service with a larger --max-leases.",
+      "The ledger holds \(capacity) leases or records, its maximum; release some, or start with a larger --max-leases.",
       facts: [("limit", .text("max-leases")), ("value", .number(Int64(capacity)))], retryAfter: .seconds(1))
   }
 

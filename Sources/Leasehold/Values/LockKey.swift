@@ -12,6 +12,8 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
     case empty
     /// More than ``LockKey/maximumBytes``; carries the number given.
     case tooLong(Int)
+    /// `.` or `..`, which clients and proxies take as steps of a path.
+    case dots
     /// Not UTF-8.
     case notUTF8
     /// A control character (NUL included); carries its byte offset.
@@ -45,6 +47,7 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
     {
       throw .reservedPrefix(prefix)
     }
+    guard text != ".", text != ".." else { throw .dots }
     self.text = text
   }
 

@@ -63,8 +63,9 @@ enum Service {
       throw Problem(.notFound, "No error has the code '\(name.prefix(64))'; openapi.yaml lists them all.")
     }
     return call.json(capacity: 512) { json in
-      json.open("code")
-      json.append(json: code.rawValue)
+      json.open("type")
+      json.append(json: "/problems/" + code.rawValue)
+      json.member("code", code.rawValue)
       json.member("status", code.status)
       json.member("title", "\(code.title)")
       json.member("help", code.help)
