@@ -95,6 +95,8 @@ extension Ledger {
       while let waiter = lock.queue.first { dismiss(waiter, Self.lockRemoved(key)) }
       arrangeKernelWait(lock)
       for lease in lock.holders { end(lease, .lockRemoved, at: moment) }
+      // The set may turn out to be gone, and the lock with it.
+      guard locksByKey[key] === lock else { return }
     }
     if lock.isDamaged { return bankDamaged(lock) }
     guard retire(lock) else { throw inUse(lock, at: moment.monotonic) }
