@@ -57,7 +57,7 @@ public final class History {
   public func crashed(_ daemon: SimulatedDaemon) {
     queues = [:]
     let end = (daemon.clock.now + daemon.limits.recoveryGrace).nanoseconds
-    for (id, entry) in told where entry.lease.bindsConnection { told[id]?.graceEnd = end }
+    for (id, entry) in told where entry.lease.bindsConnection { told[id]?.graceEnd = min(end, entry.graceEnd) }
     let records = RawRecords(daemon.storage)
     for lease in records.leases + records.ends { lastFence = max(lastFence, lease.fence) }
   }

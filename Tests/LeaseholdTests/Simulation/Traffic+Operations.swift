@@ -43,8 +43,12 @@ extension Traffic {
       if random.once(in: 2) { request.ttl = .zero }
     }
     // A retry repeats a request that waits, or one that may have been granted.
-    if random.once(in: 6), let known = waiting.values.filter({ $0.request.idempotencyKey != nil }).map(\.request)
-      .min(by: { $0.fingerprint < $1.fingerprint }) { request = known }
+    if random.once(in: 6),
+      let known = waiting.values.filter({ $0.request.idempotencyKey != nil }).map(\.request)
+        .min(by: { $0.fingerprint < $1.fingerprint })
+    {
+      request = known
+    }
     acquire(request)
   }
 
@@ -60,7 +64,11 @@ extension Traffic {
       told(lease, request)
     case .waiting(let waiter):
       let known = waiting.first { $0.value.request.key == request.key && isRetry($0.value.request, of: request) }
-      if let known { history.replaced(known.key, by: number, for: request.key) } else { history.queued(number, for: request.key) }
+      if let known {
+        history.replaced(known.key, by: number, for: request.key)
+      } else {
+        history.queued(number, for: request.key)
+      }
       waiting[number] = Waiting(waiter: waiter, request: request)
     case .refused(let error): note("  refused \(error.code)")
     }
