@@ -62,6 +62,14 @@ public final class History {
     for lease in records.leases + records.ends { lastFence = max(lastFence, lease.fence) }
   }
 
+  /// The monotonic clock begins somewhere else for the next daemon: the time that is left stays.
+  public func clockMoved(by span: TimeSpan) {
+    for (id, entry) in told {
+      if entry.deadline < .max { told[id]?.deadline += span.nanoseconds }
+      if entry.graceEnd < .max { told[id]?.graceEnd += span.nanoseconds }
+    }
+  }
+
   // MARK: Queues
 
   /// A client waits.

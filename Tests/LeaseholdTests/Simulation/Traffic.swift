@@ -77,8 +77,19 @@ final class Traffic {
 
   func note(_ text: @autoclosure () -> String) { if log.count < 100_000 { log.append(text()) } }
 
+  /// Another time namespace may begin anywhere.
+  private func moveClock() {
+    let span = TimeSpan(nanoseconds: -Int64.random(in: 1..<now.nanoseconds, using: &random))
+    let short = TimeSpan.milliseconds(-Int64.random(in: 1..<9000, using: &random))
+    let shift = random.once(in: 2) ? span : max(span, short)
+    note("the clock moves by \(shift.milliseconds) ms")
+    daemon.clock.setMonotonic(now + shift)
+    history.clockMoved(by: shift)
+  }
+
   /// Starts daemons until one recovers, and forgets what died with the old one.
   func recover() {
+    if random.once(in: 10) { moveClock() }
     repeat {
       crashes += 1
       note("crash at step \(daemon.crash.steps)")
@@ -97,7 +108,7 @@ final class Traffic {
   private func check() throws(Failure) {
     let wrong = history.check(daemon) + daemon.flaws()
     guard !wrong.isEmpty else { return }
-    let story = log.suffix(40).joined(separator: "\n  ")
+    let story = log.suffix(80).joined(separator: "\n  ")
     throw Failure(
       description: "seed \(seed), operation \(log.count): \(wrong.joined(separator: "; "))\n  \(story)")
   }
