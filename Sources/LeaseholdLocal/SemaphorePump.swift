@@ -71,7 +71,10 @@ final class PumpPool: KernelWaiting, Sendable {
   var count: Int { state.withLock { $0.jobs.count } }
 
   /// Whether a canceled thread has not let go yet: call ``nudge()`` every millisecond or so.
-  var wantsNudge: Bool { state.withLock { !$0.canceled.isEmpty } }
+  var wantsNudge: Bool { canceledCount.load(ordering: .acquiring) > 0 }
+
+  /// How many canceled threads have not let go; asked for after every change, so without the lock.
+  private let canceledCount = Atomic(0)
 
   func begin(_ lock: Int, set: Int32, semaphore: Int, units: Int) -> Bool {
     let job = PumpJob(lock: lock, set: set, semaphore: semaphore, units: units)
@@ -93,6 +96,7 @@ final class PumpPool: KernelWaiting, Sendable {
       guard let thread = state.jobs.removeValue(forKey: lock) else { return }
       thread.cancel()
       state.canceled.append(thread)
+      canceledCount.store(state.canceled.count, ordering: .releasing)
     }
   }
 
@@ -117,6 +121,7 @@ final class PumpPool: KernelWaiting, Sendable {
     state.withLock { state in
       if state.jobs[job.lock] === thread { state.jobs[job.lock] = nil }
       state.canceled.removeAll { $0 === thread }
+      canceledCount.store(state.canceled.count, ordering: .releasing)
       state.idle.append(thread)
     }
     if let outcome { report(job.report(outcome)) }

@@ -30,7 +30,7 @@ public final class Ledger {
   var cells: CellPool
   var locksByKey: [LockKey: Lock] = [:]
   var locksByCell: [Lock?] = []
-  var leasesByID: [LeaseID: Lease] = [:]
+  var leasesByID = LeaseIndex()
   var leasesByCell: [Lease?] = []
   var liveLeases = 0
   var leaseDeadlines = DeadlineQueue<Lease>()
