@@ -16,10 +16,10 @@ extension Ledger {
     }
   }
 
-  /// One lock.
-  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
+  /// One lock with at most `listed` holders and as many waiters.
+  public func lock(_ key: LockKey, listed: Int = LockSnapshot.listed) throws(LeaseholdError) -> LockSnapshot {
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
-    return withKernelView(snapshot(lock, holders: LockSnapshot.listed, waiters: LockSnapshot.listed))
+    return withKernelView(snapshot(lock, holders: listed, waiters: listed))
   }
 
   /// Adds who changed the semaphore last and who sleeps on it: two system calls.

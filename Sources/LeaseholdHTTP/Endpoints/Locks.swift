@@ -81,9 +81,10 @@ enum Locks {
 
   static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
     let key = try call.key()
+    let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
     let lock: LockSnapshot
     do {
-      lock = try call.server.service.lock(key)
+      lock = try call.server.service.lock(key, listed: listed)
     } catch {
       throw Problem(error)
     }
