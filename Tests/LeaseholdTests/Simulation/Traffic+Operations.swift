@@ -61,6 +61,7 @@ extension Traffic {
     switch outcome {
     case .granted(let lease):
       note("  at once \(lease.ref) \(lease.units)\(lease.replayed ? " again" : "")")
+      if !lease.replayed { history.servedAtOnce(number, for: request.key) }
       told(lease, request)
     case .waiting(let waiter):
       let known = waiting.first { $0.value.request.key == request.key && isRetry($0.value.request, of: request) }

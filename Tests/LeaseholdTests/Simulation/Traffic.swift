@@ -80,7 +80,7 @@ final class Traffic {
   /// Another time namespace may begin anywhere.
   private func moveClock() {
     let span = TimeSpan(nanoseconds: -Int64.random(in: 1..<now.nanoseconds, using: &random))
-    let short = TimeSpan.milliseconds(-Int64.random(in: 1..<9000, using: &random))
+    let short = TimeSpan.milliseconds(-Int64.random(in: 1..<90_000, using: &random))
     let shift = random.once(in: 2) ? span : max(span, short)
     note("the clock moves by \(shift.milliseconds) ms")
     daemon.clock.setMonotonic(now + shift)
