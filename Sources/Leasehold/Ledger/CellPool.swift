@@ -133,14 +133,16 @@ extension Ledger {
     return next
   }
 
-  /// Frees a chain of text records.
+  /// Frees a chain of text records, as far as it is one.
   func freeText(_ first: UInt32) {
     var cell = first
-    while cell != TextRecord.none {
-      let next = UInt32(truncatingIfNeeded: storage.body(at: Int(cell)).words[2])
+    while leasesByCell.indices.contains(Int(cell)) {
+      let word = storage.commitWord(at: Int(cell))
+      let body = storage.body(at: Int(cell))
+      guard word.kind == .text, word.check == body.check else { return }
       storage.commit(.free, at: Int(cell))
       giveCell(Int(cell))
-      cell = next
+      cell = UInt32(truncatingIfNeeded: body.words[2])
     }
   }
 }
