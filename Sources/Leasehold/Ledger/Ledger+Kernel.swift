@@ -32,8 +32,8 @@ extension Ledger {
     }
     // It may be an older wait that reports, canceled too late: the one that goes on must not be forgotten.
     stopKernelWait(lock)
-    guard let head = lock.queue.first, head.units == units, state == .ready,
-      let prepared = try? prepare(head, on: lock, at: moment)
+    guard let head = lock.queue.first, head.units == units, state == .ready, !lock.isDamaged,
+      lock.unitsOut + units <= lock.capacity, let prepared = try? prepare(head, on: lock, at: moment)
     else {
       _ = kernel.operate(set, dialect.dropWaited(units))
       return serve(lock, at: moment)
