@@ -176,7 +176,9 @@ import Testing
 
   @Test func aDeadlineThatSomebodyScribbledOverIsReplacedByTheGrace() {
     let scene = Scene()
-    scene.acquire("ann") { $0.ttl = .seconds(1); $0.cooldown = .seconds(10) }
+    scene.acquire("ann") {
+      $0.ttl = .seconds(1); $0.cooldown = .seconds(10)
+    }
     scene.acquire("bob", "b")
     scene.pass(.seconds(1))
     scene.history.letGo { _ in true }
