@@ -25,10 +25,13 @@ final class Traffic {
   var waiting: [Int: Waiting] = [:]
   /// The connection each told lease is bound to.
   var connections: [LeaseID: ConnectionID] = [:]
+  /// Requests that may be repeated.
+  var keyed: [AcquireRequest] = []
   var followed: [Int: LeaseID] = [:]
   var lastClient = 0
   var lastConnection: ConnectionID = 4
-  var crashes = 0
+  /// What the daemons counted that died, and the last one.
+  private(set) var counted: [String: UInt64] = [:]
   private var log: [String] = []
 
   var now: MonotonicInstant { daemon.clock.now }
@@ -73,6 +76,22 @@ final class Traffic {
       if daemon.crash.hasCrashed { recover() }
       try check()
     }
+    countUp()
+  }
+
+  private func countUp() {
+    let counters = daemon.ledger.counters
+    let values: [(String, UInt64)] = [
+      ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
+      ("timed out", counters.timedOut), ("canceled", counters.canceled), ("refused", counters.refused),
+      ("renewed", counters.renewed), ("sets removed", counters.setsRemoved), ("kernel waits", counters.kernelWaits),
+      ("given back in recovery", UInt64(daemon.ledger.recovery.unitsGivenBack)),
+      ("leases found by recovery", UInt64(daemon.ledger.recovery.leases)),
+    ]
+    for (name, value) in values { counted[name, default: 0] += value }
+    for reason in EndReason.allCases {
+      counted["ended: " + reason.name, default: 0] += counters.ended[Int(reason.rawValue)]
+    }
   }
 
   func note(_ text: @autoclosure () -> String) { if log.count < 100_000 { log.append(text()) } }
@@ -89,9 +108,9 @@ final class Traffic {
 
   /// Starts daemons until one recovers, and forgets what died with the old one.
   func recover() {
+    countUp()
     if random.once(in: 10) { moveClock() }
     repeat {
-      crashes += 1
       note("crash at step \(daemon.crash.steps)")
       let again = random.once(in: 3) ? Int.random(in: 0..<24, using: &random) : nil
       if random.once(in: 4) { daemon.clock.advance(by: .milliseconds(Int64.random(in: 0..<5000, using: &random))) }
