@@ -77,6 +77,25 @@ final class Traffic {
       try check()
     }
     countUp()
+    try end()
+  }
+
+  /// In the end every wait and every lease is over by itself, except what is bound to a connection that lives.
+  private func end() throws(Failure) {
+    daemon.crash.disarm()
+    daemon.crash.interference = nil
+    for connection in 1...lastConnection {
+      history.letGo { connections[$0.id] == connection }
+      daemon.ledger.connectionClosed(connection, at: daemon.moment)
+    }
+    for _ in 0..<3 {
+      daemon.advance(by: .seconds(3600))
+      hear()
+    }
+    let status = daemon.ledger.status()
+    note("in the end \(status.leases) leases live, \(status.waiters) wait")
+    if status.leases > 0 || status.waiters > 0 { throw failure(["something never ends"]) }
+    try check()
   }
 
   private func countUp() {
@@ -126,10 +145,12 @@ final class Traffic {
 
   private func check() throws(Failure) {
     let wrong = history.check(daemon) + daemon.flaws()
-    guard !wrong.isEmpty else { return }
+    if !wrong.isEmpty { throw failure(wrong) }
+  }
+
+  private func failure(_ wrong: [String]) -> Failure {
     let story = log.suffix(80).joined(separator: "\n  ")
-    throw Failure(
-      description: "seed \(seed), operation \(log.count): \(wrong.joined(separator: "; "))\n  \(story)")
+    return Failure(description: "seed \(seed), line \(log.count): \(wrong.joined(separator: "; "))\n  \(story)")
   }
 
   /// What clients heard takes effect on them, in order; some of them are not there any more.
