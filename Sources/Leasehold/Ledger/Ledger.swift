@@ -46,7 +46,9 @@ public final class Ledger {
   var lastFence: Int64 = 0
   var idleScan = 0
 
-  /// Makes a ledger over its ports. Nothing is read or changed before ``recover(at:)``.
+  /// Makes a ledger over its ports.
+  ///
+  /// Nothing is read or changed before ``recover(at:)``.
   public init(
     storage: any LedgerStorage, kernel: any SemaphoreKernel, waiting: any KernelWaiting, limits: Limits,
     makeID: @escaping () -> LeaseID

@@ -1,6 +1,8 @@
 /// The 120 bytes of a record behind its commit word.
 public struct CellBody: Sendable {
-  /// Fifteen words. The first two change by single stores and are not covered by the commit word's check.
+  /// Fifteen words.
+  ///
+  /// The first two change by single stores and are not covered by the commit word's check.
   public var words: InlineArray<15, UInt64>
 
   /// An empty body.

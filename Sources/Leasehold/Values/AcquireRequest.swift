@@ -1,4 +1,6 @@
-/// What a caller asks of a lock. Checked values only: ranges were checked where the request was read.
+/// What a caller asks of a lock.
+///
+/// Checked values only: ranges were checked where the request was read.
 public struct AcquireRequest: Sendable {
   /// The lock.
   public var key: LockKey
