@@ -75,7 +75,7 @@ final class HTTPListener: Sendable {
     if let socket, !socket.inherited { _ = shutdown(socket.descriptor, Int32(SHUT_RDWR)) }
   }
 
-  /// Answers what is pending with the handler's `stopping`, cuts off streams, closes every connection, ends the threads.
+  /// Answers what is pending (`stopping`), cuts off streams, closes every connection and ends the threads.
   ///
   /// - Parameter grace: How long to wait for answers to go out.
   func stop(grace: Duration = .seconds(1)) {

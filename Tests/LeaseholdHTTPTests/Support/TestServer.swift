@@ -22,7 +22,10 @@ final class TestServer {
     try listener.start(handler: handler)
   }
 
-  deinit { stop() }
+  deinit {
+    stop()
+    handler.forget()
+  }
 
   var port: UInt16 { listener.port ?? 0 }
 
