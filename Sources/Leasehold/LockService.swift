@@ -1,6 +1,9 @@
-/// Hears how a waiting acquire ended and, for held answers, how the lease did. Called on any thread, outside every lock.
+/// Hears how a waiting acquire ended and, for held answers, how the lease did.
+///
+/// Called on any thread, outside every lock.
 public protocol LeaseClient: AnyObject, Sendable {
-  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call ``LockService/undeliver(_:at:)``.
+  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call
+  /// ``LockService/undeliver(_:at:)``.
   func granted(_ lease: LeaseSnapshot)
   /// The wait is over without a lease.
   func refused(_ error: LeaseholdError)
@@ -31,7 +34,9 @@ public struct ReleaseOutcome: Sendable {
   public var already: Bool
 }
 
-/// Locks and leases. Every call answers at once and may be made from any thread.
+/// Locks and leases.
+///
+/// Every call answers at once and may be made from any thread.
 ///
 /// `now` is the caller's one reading of the clock for the whole request.
 public protocol LockService: AnyObject, Sendable {

@@ -85,7 +85,9 @@ struct JSONScalarReader {
     let start = offset
     if peek == UInt8(ascii: "-") { offset += 1 }
     let whole = skipDigits()
-    guard whole == 1 || whole > 1 && bytes[offset - whole] != UInt8(ascii: "0") else { throw flaw("a malformed number") }
+    guard whole == 1 || whole > 1 && bytes[offset - whole] != UInt8(ascii: "0") else {
+      throw flaw("a malformed number")
+    }
     if peek == UInt8(ascii: ".") {
       offset += 1
       guard skipDigits() > 0 else { throw flaw("a malformed number") }

@@ -86,7 +86,9 @@ final class RequestHandler: ExchangeHandler {
     exchange.attachment = nil
   }
 
-  /// An answer did not get through. An open hold began to, so its lease ends with its connection.
+  /// An answer did not get through.
+  ///
+  /// An open hold began to, so its lease ends with its connection.
   private func undo(_ exchange: Exchange, _ lease: LeaseID) {
     if (exchange.attachment as? WaitingAcquire)?.hasBegunHold == true { return }
     server.service.undeliver(lease, at: Server.now())

@@ -1,4 +1,6 @@
-/// Which records are free. Kept in memory only and rebuilt by one scan, so that no crash can damage it.
+/// Which records are free.
+///
+/// Kept in memory only and rebuilt by one scan, so that no crash can damage it.
 struct CellPool {
   let capacity: Int
   private(set) var highWater = 0
@@ -9,7 +11,9 @@ struct CellPool {
   /// Records in use.
   var used: Int { highWater - free.count }
 
-  /// Takes a free record; `nil` when there is none. The caller reserves memory when ``highWater`` grew.
+  /// Takes a free record; `nil` when there is none.
+  ///
+  /// The caller reserves memory when ``highWater`` grew.
   mutating func take() -> Int? {
     if let cell = free.popLast() { return Int(cell) }
     guard highWater < capacity else { return nil }

@@ -18,7 +18,9 @@ private struct Findings {
 }
 
 extension Ledger {
-  /// Takes over what is in shared memory and in the kernel, then begins to serve. Call once, as the only daemon.
+  /// Takes over what is in shared memory and in the kernel, then begins to serve.
+  ///
+  /// Call once, as the only daemon.
   public func recover(at moment: Moment) {
     let highWater = min(Int(clamping: storage.header(.highWater)), storage.capacity)
     leasesByCell = Array(repeating: nil, count: highWater)
