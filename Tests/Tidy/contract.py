@@ -3,6 +3,11 @@
 import re
 
 TESTS = (".swift", ".py", ".sh", ".pl")
+# Codes that no test can ask for, and why.
+BEYOND_TESTS = {
+    "internal": "is a mistake of the program",
+    "starting": "the listeners open after the recovery; only a program that uses the library may see it",
+}
 
 
 def documented_codes(tree):
@@ -25,7 +30,8 @@ def served_codes(tree):
 
 
 def documented_operations(tree):
-    return re.findall(r"^      operationId: (\w+)$", tree.text("openapi.yaml"), re.M)
+    paths = tree.text("openapi.yaml").partition("\ncomponents:")[0]
+    return re.findall(r"^      operationId: (\w+)$", paths, re.M)
 
 
 def served_operations(tree):
@@ -56,7 +62,7 @@ def tested_names(tree):
 def error_codes_are_tested(tree):
     names = tested_names(tree)
     for code in served_codes(tree):
-        if code not in names:
+        if code not in names and code not in BEYOND_TESTS:
             yield f"no test names the error code '{code}'"
 
 
