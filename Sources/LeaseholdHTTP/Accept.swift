@@ -7,23 +7,32 @@ struct Accept {
 
   init(_ exchange: Exchange) {
     guard let header = exchange.header(.accept), !equalsAny(header) else { return }
-    takesJSON = false
+    var json = 0
+    var text = 0
     for part in header.split(separator: UInt8(ascii: ",")) {
       let pieces = part.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-      let name = String(decoding: pieces[0], as: UTF8.self).lowercased().filter { $0 != " " && $0 != "\t" }
-      if pieces.dropFirst().contains(where: Self.isZeroQuality) { continue }
-      switch name {
+      let quality = pieces.dropFirst().compactMap(Self.quality).first ?? 1000
+      switch Self.word(pieces[0]) {
       case "*/*", "application/*", "application/json", "application/problem+json", "application/x-ndjson":
-        takesJSON = true
-      case "text/plain", "text/*": if !takesJSON { prefersText = true }
+        json = max(json, quality)
+      case "text/plain", "text/*": text = max(text, quality)
       default: break
       }
     }
+    takesJSON = json > 0
+    // JSON wins a draw that names both, unless text was named alone.
+    prefersText = text > json
   }
 
-  private static func isZeroQuality(_ piece: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
-    let text = String(decoding: piece, as: UTF8.self).filter { $0 != " " && $0 != "\t" }
-    return text.hasPrefix("q=0") && text.dropFirst(3).allSatisfy { $0 == "." || $0 == "0" }
+  private static func word(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+    String(decoding: bytes, as: UTF8.self).lowercased().filter { $0 != " " && $0 != "\t" }
+  }
+
+  /// The weight of `q=0.5` in thousandths; `nil` for any other parameter.
+  private static func quality(_ piece: Slice<UnsafeBufferPointer<UInt8>>) -> Int? {
+    let text = word(piece)
+    guard text.hasPrefix("q="), let value = Double(text.dropFirst(2)), (0...1).contains(value) else { return nil }
+    return Int(value * 1000)
   }
 }
 

@@ -14,6 +14,9 @@ extension Arguments {
     let split = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.count
     let value = UnsafeBufferPointer(rebasing: pair[min(split + 1, pair.count)...])
     let name = pair[..<split]
+    guard Self.isWellEncoded(value) else {
+      throw Problem(.malformedRequest, "A parameter's value has a broken percent-encoding; write % as %25.")
+    }
     if name.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
       guard let decoded = percentDecoded(UnsafeBufferPointer(rebasing: name), plusIsSpace: true) else {
         throw Problem(.malformedRequest, "A parameter's name has a broken percent-encoding; write % as %25.")
@@ -22,6 +25,16 @@ extension Arguments {
     } else {
       try note(name: name, value: Self.text(value), known: known)
     }
+  }
+
+  /// Whether every percent sign is followed by two hexadecimal digits.
+  private static func isWellEncoded(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "%") {
+      guard index + 2 < bytes.count, hexValue(bytes[index + 1]) != nil, hexValue(bytes[index + 2]) != nil else {
+        return false
+      }
+    }
+    return true
   }
 
   /// A decoded value; `nil` when it is not text.
@@ -33,23 +46,38 @@ extension Arguments {
     return String(validating: decoded, as: UTF8.self)
   }
 
-  /// Reads the members of one JSON object; numbers and booleans count as their text, null as not given.
+  /// Reads the members of one JSON object.
   mutating func readJSON(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
     var reader = JSONScalarReader(bytes)
     do {
       while let member = try reader.next() {
-        if let value = member.value {
-          guard !value.utf8.contains(0) else { throw Problem.badJSON("a NUL in '\(member.name)'", at: reader.offset) }
-          try note(name: Array(member.name.utf8), value: value, known: known)
-        } else if Parameter(Array(member.name.utf8)).map(known.contains) != true {
+        guard let parameter = Parameter(Array(member.name.utf8)), known.contains(parameter) else {
           throw Problem.unknownParameter(member.name, known: known)
         }
+        try note(parameter, try Self.text(member.value, of: parameter))
       }
     } catch let problem as Problem {
       throw problem
     } catch {
       let flaw = error as? JSONScalarReader.Flaw
       throw Problem.badJSON(flaw?.what ?? "a flaw", at: flaw?.offset ?? 0)
+    }
+  }
+}
+
+extension Arguments {
+  /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.
+  fileprivate static func text(_ value: JSONScalar, of parameter: Parameter) throws(Problem) -> String {
+    switch (value, parameter.jsonKind) {
+    case (.text(let text), .text), (.text(let text), .number), (.text(let text), .flag):
+      guard !text.utf8.contains(0) else { throw .invalid(parameter, text, "must not hold NUL") }
+      return text
+    case (.number(let text), .number): return text
+    case (.flag(let flag), .flag): return flag ? "true" : "false"
+    case (.null, _): throw .invalid(parameter, "null", "must not be null; leave it out instead")
+    case (.nested, _): throw .invalid(parameter, "", "must be a single value, not an object or a list")
+    case (.number(let text), _): throw .invalid(parameter, text, "must not be a number")
+    case (.flag(let flag), _): throw .invalid(parameter, "\(flag)", "must not be true or false")
     }
   }
 }

@@ -57,15 +57,15 @@ extension Call {
     do {
       return try LockKey(utf8: text.utf8)
     } catch {
-      throw Problem(flaw: error)
+      throw Problem(flaw: error, of: text)
     }
   }
 
   /// The holder's free text.
   func owner() throws(Problem) -> String? {
     guard let text = arguments[.owner] else { return nil }
-    guard text.utf8.count <= Limits.ownerBytes else {
-      throw .outOfRange(.owner, text, TextLength(minimum: 0, maximum: Limits.ownerBytes))
+    guard (1...Limits.ownerBytes).contains(text.utf8.count) else {
+      throw .outOfRange(.owner, text, TextLength(minimum: 1, maximum: Limits.ownerBytes))
     }
     guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
       throw .invalid(.owner, text, "must not hold control characters")

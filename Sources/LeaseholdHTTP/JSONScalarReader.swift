@@ -1,3 +1,14 @@
+/// A value of a request's JSON body.
+enum JSONScalar {
+  case text(String)
+  /// A number, in decimal without a fraction or exponent where it is whole.
+  case number(String)
+  case flag(Bool)
+  case null
+  /// An object or a list, which no parameter takes.
+  case nested
+}
+
 /// Reads one flat JSON object whose values are scalars (RFC 8259), member by member.
 ///
 /// By hand, because a request's parameters must say where they are wrong, and because names given twice must be seen:
@@ -16,8 +27,8 @@ struct JSONScalarReader {
 
   init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
-  /// The next member, its value as text (`nil` for null); `nil` after the last.
-  mutating func next() throws(Flaw) -> (name: String, value: String?)? {
+  /// The next member; `nil` after the last. After a ``JSONScalar/nested`` value nothing more can be read.
+  mutating func next() throws(Flaw) -> (name: String, value: JSONScalar)? {
     if isDone { return nil }
     if isFirst {
       isFirst = false
@@ -40,7 +51,7 @@ struct JSONScalarReader {
 
   private func flaw(_ what: String) -> Flaw { Flaw(what: what, offset: offset) }
 
-  private mutating func finish() throws(Flaw) -> (name: String, value: String?)? {
+  private mutating func finish() throws(Flaw) -> (name: String, value: JSONScalar)? {
     offset += 1
     isDone = true
     skipSpace()
@@ -58,27 +69,33 @@ struct JSONScalarReader {
     offset += 1
   }
 
-  private mutating func scalar() throws(Flaw) -> String? {
+  private mutating func scalar() throws(Flaw) -> JSONScalar {
     switch peek {
-    case UInt8(ascii: "\"")?: return try string()
-    case UInt8(ascii: "t")?: return try word("true")
-    case UInt8(ascii: "f")?: return try word("false")
-    case UInt8(ascii: "n")?:
-      _ = try word("null")
-      return nil
-    case UInt8(ascii: "{")?, UInt8(ascii: "[")?: throw flaw("an object or a list where a single value belongs")
-    case UInt8(ascii: "-")?: return try number()
-    case let byte? where byte >= 0x30 && byte <= 0x39: return try number()
+    case UInt8(ascii: "\"")?: return .text(try string())
+    case UInt8(ascii: "t")?: return try word("true", .flag(true))
+    case UInt8(ascii: "f")?: return try word("false", .flag(false))
+    case UInt8(ascii: "n")?: return try word("null", .null)
+    case UInt8(ascii: "{")?, UInt8(ascii: "[")?: return .nested
+    case UInt8(ascii: "-")?: return .number(Self.whole(try number()))
+    case let byte? where byte >= 0x30 && byte <= 0x39: return .number(Self.whole(try number()))
     default: throw flaw("no value")
     }
   }
 
-  private mutating func word(_ text: String) throws(Flaw) -> String {
+  private mutating func word(_ text: String, _ value: JSONScalar) throws(Flaw) -> JSONScalar {
     for byte in text.utf8 {
       guard peek == byte else { throw flaw("no value") }
       offset += 1
     }
-    return text
+    return value
+  }
+
+  /// JSON knows no whole numbers of their own: 9, 9.0 and 0.9e1 are one number.
+  private static func whole(_ text: String) -> String {
+    if text.utf8.allSatisfy({ $0 != UInt8(ascii: ".") && $0 | 0x20 != UInt8(ascii: "e") }) { return text }
+    guard let value = Double(text) else { return text }
+    if value.magnitude >= 0x1p63 { return value < 0 ? "\(Int64.min)" : "\(Int64.max)" }
+    return value == value.rounded() ? "\(Int64(value))" : text
   }
 
   private mutating func number() throws(Flaw) -> String {

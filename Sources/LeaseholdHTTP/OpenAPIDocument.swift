@@ -1,4 +1,10 @@
-/// The contract, as the repository has it: SwiftPM puts the file's bytes into the program.
+import COpenAPI
+
+/// The contract, byte for byte as the repository has it.
 enum OpenAPIDocument {
-  static var bytes: [UInt8] { PackageResources.openapi_yaml }
+  static func write(into body: inout ResponseBuffer) {
+    body.append(contentsOf: UnsafeRawBufferPointer(start: leasehold_openapi(), count: byteCount))
+  }
+
+  static var byteCount: Int { leasehold_openapi_size() }
 }

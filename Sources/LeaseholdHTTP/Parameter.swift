@@ -25,22 +25,47 @@ enum Parameter: UInt8, CaseIterable {
     }
   }
 
-  /// Finds a name by its bytes.
-  init?(_ bytes: some Collection<UInt8>) {
-    let count = bytes.count
-    for parameter in Self.allCases where parameter.name.utf8CodeUnitCount == count {
-      let start = parameter.name.utf8Start
-      var matches = true
-      for (index, byte) in bytes.enumerated() where start[index] != byte {
-        matches = false
-        break
-      }
-      if matches {
-        self = parameter
-        return
-      }
+  /// What a JSON body may give for a parameter; text always does.
+  enum JSONKind {
+    case text, number, flag
+  }
+
+  /// What a JSON body may give for it.
+  var jsonKind: JSONKind {
+    switch self {
+    case .limit, .count, .ttl, .wait, .maxWaiters, .cooldown: .number
+    case .force: .flag
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state: .text
     }
-    return nil
+  }
+
+  /// Finds a name by its bytes: length and first letter leave one candidate.
+  init?(_ bytes: some Collection<UInt8>) {
+    guard let first = bytes.first else { return nil }
+    let candidate: Parameter
+    switch (bytes.count, first) {
+    case (3, UInt8(ascii: "t")): candidate = .ttl
+    case (3, UInt8(ascii: "k")): candidate = .key
+    case (4, UInt8(ascii: "m")): candidate = .mode
+    case (4, UInt8(ascii: "w")): candidate = .wait
+    case (4, UInt8(ascii: "b")): candidate = .bind
+    case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
+    case (5, UInt8(ascii: "c")): candidate = .count
+    case (5, UInt8(ascii: "o")): candidate = .owner
+    case (5, UInt8(ascii: "f")): candidate = .force
+    case (5, UInt8(ascii: "s")): candidate = .state
+    case (6, UInt8(ascii: "f")): candidate = .format
+    case (6, UInt8(ascii: "c")): candidate = .cursor
+    case (8, UInt8(ascii: "c")): candidate = .cooldown
+    case (11, UInt8(ascii: "m")): candidate = .maxWaiters
+    default: return nil
+    }
+    var position = candidate.name.utf8Start
+    for byte in bytes {
+      guard position.pointee == byte else { return nil }
+      position += 1
+    }
+    self = candidate
   }
 }
 

@@ -20,7 +20,8 @@ final class RequestHandler: ExchangeHandler {
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
     guard let target = Target(exchange.target) else {
-      return .respond(refuse(exchange, Problem(.notFound, "There is nothing at this path; GET / lists what there is.")))
+      let path = String(decoding: exchange.target.prefix { $0 != UInt8(ascii: "?") }.prefix(128), as: UTF8.self)
+      return .respond(refuse(exchange, Problem(.notFound, "There is nothing at \(path); GET / lists what there is.")))
     }
     guard let operation = Endpoint.find(exchange.method, target.route) else {
       var problem = Problem(
@@ -45,19 +46,26 @@ final class RequestHandler: ExchangeHandler {
       if let format = arguments[.format] {
         guard format == "json" || format == "text" else { throw .notOneOf(.format, format, ["json", "text"]) }
         asText = format == "text"
-      } else if !accept.takesJSON, !(endpoint.offersText && asText), endpoint.answersJSON {
-        throw Problem(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
+      } else if endpoint.method != .get {
+        try check(accept, endpoint)
       }
       let call = Call(
         exchange: exchange, server: server, target: target, arguments: arguments, asText: asText && endpoint.offersText,
         writer: writer)
       let disposition = try endpoint.handle(call)
+      // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
+      if endpoint.method == .get { try check(accept, endpoint) }
       server.counts.count(operation: operation, status: 200)
       return disposition
     } catch {
       server.counts.count(operation: operation, status: error.code.status)
       return .respond(writer.response(error, to: exchange, asText: asText))
     }
+  }
+
+  private func check(_ accept: Accept, _ endpoint: Endpoint) throws(Problem) {
+    guard !accept.takesJSON, !(endpoint.offersText && accept.prefersText), endpoint.answersJSON else { return }
+    throw Problem(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
   }
 
   private func readBody(_ exchange: Exchange, _ endpoint: Endpoint, _ arguments: inout Arguments) throws(Problem) {
@@ -119,7 +127,7 @@ extension Problem {
   init(_ defect: Exchange.Defect) {
     switch defect {
     case .nulInTarget: self.init(.malformedRequest, "The path holds a NUL byte.")
-    case .targetTooLong: self.init(.uriTooLong, "The path and query are too long; a lock's name has at most 255 bytes.")
+    case .targetTooLong: self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
     case .ambiguousLength: self.init(.malformedRequest, "The length of the body is given in two ways.")
     case .unknownTransferEncoding: self.init(.malformedRequest, "The only Transfer-Encoding understood is chunked.")
     case .repeatedHost: self.init(.malformedRequest, "Host is given more than once.")

@@ -29,6 +29,7 @@ struct Target {
     let (third, afterThird) = Self.segment(path, from: afterSecond)
     guard afterThird > path.count else { return nil }
     let depth = afterFirst > path.count ? 1 : afterSecond > path.count ? 2 : 3
+    if depth == 2, second.isEmpty { return nil }
     guard let route = Self.route(depth, first, second, third) else { return nil }
     self.route = route
     segment = depth == 1 ? Self.nothing : second

@@ -65,7 +65,7 @@ public final class LocalLockService: LockService {
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
     let storage = try LedgerSegment.open(
-      key: IPCKey(rawValue: options.controlKey), capacity: options.limits.leases)
+      key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
     let inbox = PumpInbox()
     self.inbox = inbox
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }

@@ -55,10 +55,11 @@ struct DeadlineQueue<Element: Deadlined> {
   mutating func popDue(at now: Int64) -> Element? {
     while let top = entries.first, top.key <= now {
       let due = top.element.due
-      if due <= now {
+      guard due > top.key else {
         remove(top.element)
         return top.element
       }
+      // It moved later: even if it is due as well, others may be due before it.
       entries[0].key = due
       siftDown(0)
     }

@@ -1,16 +1,11 @@
 extension Ledger {
   /// Sees to it that a thread waits in the kernel when, and only when, native processes hold what the head of the queue
-  /// wants.
-  ///
-  /// To be called when the queue's head could not be served, or changed.
+  /// wants. To be called when the queue's head could not be served, or changed.
   func arrangeKernelWait(_ lock: Lock) {
     var wanted = 0
     if let head = lock.queue.first, !lock.isDamaged, lock.unitsOut + head.units <= lock.capacity { wanted = head.units }
     if wanted == lock.unitsWaited { return }
-    if lock.unitsWaited > 0 {
-      waiting.cancel(lock.cell)
-      lock.unitsWaited = 0
-    }
+    stopKernelWait(lock)
     guard wanted > 0 else { return }
     counters.kernelWaits += 1
     if waiting.begin(lock.cell, set: lock.bank.id.set, semaphore: lock.dialect.semaphore, units: wanted) {
@@ -21,16 +16,22 @@ extension Ledger {
     }
   }
 
-  /// A thread got `units` of a semaphore, with SEM_UNDO, that it waited for on behalf of the lock in record `cell`.
-  ///
-  /// Whoever is head of the queue now gets them, in one semop; when nobody wants exactly those, they go back.
+  private func stopKernelWait(_ lock: Lock) {
+    guard lock.unitsWaited > 0 else { return }
+    waiting.cancel(lock.cell)
+    lock.unitsWaited = 0
+  }
+
+  /// A thread got `units` of a semaphore, with SEM_UNDO, that it waited for on behalf of the lock in record `cell`. Whoever is
+  /// head of the queue now gets them, in one semop; when nobody wants exactly those, they go back.
   public func kernelGranted(_ cell: Int, set: Int32, semaphore: Int, units: Int, at moment: Moment) {
     let dialect = NamedDialect(place: semaphore)
     guard let lock = lockAt(cell, set: set, semaphore: semaphore) else {
       _ = kernel.operate(set, dialect.dropWaited(units))
       return
     }
-    if lock.unitsWaited == units { lock.unitsWaited = 0 }
+    // It may be an older wait that reports, canceled too late: the one that goes on must not be forgotten.
+    stopKernelWait(lock)
     guard let head = lock.queue.first, head.units == units, state == .ready,
       let prepared = try? prepare(head, on: lock, at: moment)
     else {
@@ -53,7 +54,7 @@ extension Ledger {
   public func kernelWaitEnded(_ cell: Int, set: Int32, semaphore: Int, removed: Bool, at moment: Moment) {
     guard let lock = lockAt(cell, set: set, semaphore: semaphore) else { return }
     if removed { return bankVanished(lock.bank, at: moment) }
-    lock.unitsWaited = 0
+    stopKernelWait(lock)
     serve(lock, at: moment)
   }
 
@@ -71,10 +72,7 @@ extension Ledger {
     if bankWithRoom === bank { bankWithRoom = nil }
     var orphans: [Lock] = []
     for lock in bank.locks.compactMap(\.self) {
-      if lock.unitsWaited > 0 {
-        waiting.cancel(lock.cell)
-        lock.unitsWaited = 0
-      }
+      stopKernelWait(lock)
       for lease in lock.holders { finish(lease, .setRemoved, at: moment.monotonic.nanoseconds) }
       forgetLock(lock)
       if !lock.queue.isEmpty { orphans.append(lock) }

@@ -13,8 +13,16 @@ extension Ledger {
     return try makeLock(request.key, kind: request.kind, at: moment)
   }
 
-  /// Makes a lock: record as preparing, semaphores into use, record as live.
+  /// Makes a lock; a set that turns out to be gone is replaced by another.
   func makeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock {
+    for _ in 0..<3 {
+      if let lock = try tryToMakeLock(key, kind: kind, at: moment) { return lock }
+    }
+    throw Self.setKeepsVanishing(key)
+  }
+
+  /// Record as preparing, semaphores into use, record as live; `nil` when the set is gone.
+  private func tryToMakeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock? {
     let bank = try bankForNewLock()
     let place = bank.takePlace()
     let lock: Lock
@@ -32,7 +40,7 @@ extension Ledger {
       eraseLock(lock)
       bank.freePlace(place)
       bankVanished(bank, at: moment)
-      throw Self.setKeepsVanishing(key)
+      return nil
     case .wouldBlock, .failed:
       // Somebody wrote into the place: it is never used again, another one will do.
       eraseLock(lock)
@@ -97,6 +105,8 @@ extension Ledger {
       while let waiter = lock.queue.first { dismiss(waiter, Self.lockRemoved(key)) }
       arrangeKernelWait(lock)
       for lease in lock.holders { end(lease, .lockRemoved, at: moment) }
+      // The set may turn out to be gone, and the lock with it.
+      guard locksByKey[key] === lock else { return }
     }
     if lock.isDamaged { return bankDamaged(lock) }
     guard retire(lock) else { throw inUse(lock, at: moment.monotonic) }

@@ -26,8 +26,7 @@ extension Ledger {
     leasesByCell = Array(repeating: nil, count: highWater)
     locksByCell = Array(repeating: nil, count: highWater)
     lastFence = Int64(clamping: storage.header(.lastFence))
-    let shift = clockShift(at: moment)
-    var findings = scan(highWater, shift: shift)
+    var findings = scan(highWater, at: moment)
     adoptLocks(&findings)
     adoptLeases(&findings, at: moment)
     adoptEnds(findings)
@@ -36,19 +35,32 @@ extension Ledger {
     freeUnused(highWater, findings)
     recovery.leases = liveLeases
     recovery.locks = locksByKey.count
+    // From here on deadlines are of this clock; until here a repeated recovery must see that some may not be.
+    storage.setHeader(.lastSeen, UInt64(clamping: moment.monotonic.nanoseconds))
     state = .ready
   }
 
   /// Says how long the recovery took, for reports.
   public func noteRecovery(took: TimeSpan) { recovery.took = took }
 
-  /// How far the clock's zero moved since the last daemon saw it: a time namespace of its own may begin anywhere.
-  private func clockShift(at moment: Moment) -> Int64 {
+  /// A deadline on this clock, when its zero moved since the last daemon saw it: a time namespace may begin anywhere.
+  ///
+  /// A recovery that is cut short leaves some deadlines moved and others not, so what was moved must be told from what was
+  /// not: only a deadline that crosses the line is moved. A lease that has more time left than the clock went back
+  /// keeps its deadline and lasts that much longer, which is safe; shorter would not be.
+  private func rebase(_ deadline: Int64, at moment: Moment) -> Int64 {
     let lastSeen = Int64(clamping: storage.header(.lastSeen))
-    return moment.monotonic.nanoseconds < lastSeen ? moment.monotonic.nanoseconds - lastSeen : 0
+    let now = moment.monotonic.nanoseconds
+    guard deadline > 0, now < lastSeen else { return deadline }
+    let line = lastSeen - Self.longestLag
+    let moved = max(1, deadline - (lastSeen - now))
+    return deadline >= line && moved < line ? moved : deadline
   }
 
-  private func scan(_ highWater: Int, shift: Int64) -> Findings {
+  /// Ends may be that late and still count as those of leases of the last daemon: 60 s, in nanoseconds.
+  private static let longestLag: Int64 = 60_000_000_000
+
+  private func scan(_ highWater: Int, at moment: Moment) -> Findings {
     var findings = Findings()
     for cell in 0..<highWater {
       let word = storage.commitWord(at: cell)
@@ -62,9 +74,10 @@ extension Ledger {
       case (.lease, .live), (.lease, .cooling), (.lease, .ended):
         guard var record = LeaseRecord(body) else { discardDamaged(cell); continue }
         lastFence = max(lastFence, record.fence)
-        if record.deadline > 0, shift != 0 {
-          record.deadline += shift
-          storage.store(UInt64(max(1, record.deadline)), .first, at: cell)
+        let deadline = rebase(record.deadline, at: moment)
+        if deadline != record.deadline, state != .ended {
+          record.deadline = deadline
+          storage.store(UInt64(deadline), .first, at: cell)
         }
         if state == .ended {
           findings.ends.append((cell, record, word.reason ?? .released))

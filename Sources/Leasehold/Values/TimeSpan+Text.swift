@@ -2,6 +2,7 @@ extension TimeSpan {
   /// Reads `250ms`, `30s`, `1.5m`, `2h`, or a bare number of seconds; `nil` for anything else.
   ///
   /// Exact to the nanosecond, digits beyond are cut; a number too large for 292 years saturates.
+  @inlinable
   public init?<Bytes: Collection>(text bytes: Bytes) where Bytes.Element == UInt8 {
     var whole: Int64 = 0
     var fraction: Int64 = 0
@@ -31,18 +32,21 @@ extension TimeSpan {
     self.init(nanoseconds: overflow || carry ? .max : sum)
   }
 
-  private static func digit(_ byte: UInt8) -> Int64? {
+  @inlinable
+  static func digit(_ byte: UInt8) -> Int64? {
     byte >= 0x30 && byte <= 0x39 ? Int64(byte - 0x30) : nil
   }
 
-  private static func saturating(_ value: Int64, _ digit: Int64) -> Int64 {
+  @inlinable
+  static func saturating(_ value: Int64, _ digit: Int64) -> Int64 {
     let (product, overflow) = value.multipliedReportingOverflow(by: 10)
     let (sum, carry) = product.addingReportingOverflow(digit)
     return overflow || carry ? .max : sum
   }
 
   /// Nanoseconds of a unit.
-  private static func unit(_ suffix: some Collection<UInt8>) -> Int64? {
+  @inlinable
+  static func unit(_ suffix: some Collection<UInt8>) -> Int64? {
     switch suffix.count {
     case 0: return 1_000_000_000
     case 1:

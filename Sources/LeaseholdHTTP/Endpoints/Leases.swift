@@ -33,7 +33,7 @@ enum Leases {
   }
 
   static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let id = try call.leaseID(call.target.segment)
+    let id = try call.leaseID()
     let lease: LeaseSnapshot
     do {
       lease = try call.server.service.lease(id, at: call.now)
@@ -45,10 +45,10 @@ enum Leases {
   }
 
   static func release(_ call: borrowing Call) throws(Problem) -> Disposition {
-    try call.released(call.leaseID(call.target.segment), key: nil)
+    try call.released(call.leaseID(), key: nil)
   }
 
   static func renew(_ call: borrowing Call) throws(Problem) -> Disposition {
-    try call.renewed(call.leaseID(call.target.segment), key: nil)
+    try call.renewed(call.leaseID(), key: nil)
   }
 }

@@ -56,17 +56,11 @@ enum Locks {
   }
 
   static func release(_ call: borrowing Call) throws(Problem) -> Disposition {
-    guard let text = call.arguments[.lease] else {
-      throw .missing(.lease, "the id that acquire answered, for example release?lease=ID")
-    }
-    return try call.released(call.leaseID(text.utf8), key: call.key())
+    try call.released(call.leaseArgument("release?lease=ID"), key: call.key())
   }
 
   static func renew(_ call: borrowing Call) throws(Problem) -> Disposition {
-    guard let text = call.arguments[.lease] else {
-      throw .missing(.lease, "the id that acquire answered, for example renew?lease=ID&ttl=30s")
-    }
-    return try call.renewed(call.leaseID(text.utf8), key: call.key())
+    try call.renewed(call.leaseArgument("renew?lease=ID&ttl=30s"), key: call.key())
   }
 
   static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
@@ -119,7 +113,9 @@ extension Call {
     guard let text = arguments[.bind] else { return false }
     if text == "connection" { return true }
     if text.hasPrefix("pid:") {
-      throw .invalid(.bind, text, "cannot be a process in this version; use bind=connection, or a ttl")
+      var problem = Problem.invalid(.bind, text, "cannot be a process (pid:N) in this version; use bind=connection, or a ttl")
+      problem.choices = ("allowed", ["connection"])
+      throw problem
     }
     throw .notOneOf(.bind, text, ["connection"])
   }

@@ -90,13 +90,13 @@ enum Semaphores {
       guard key != 0 else {
         throw Problem(
           .outOfRange, "Key 0 is IPC_PRIVATE and names no set; use id:NUMBER, as GET /semaphores lists it.",
-          facts: [("set", .text(text))])
+          facts: [("parameter", .text("set")), ("value", .text(text))])
       }
       return .key(key)
     }
     throw Problem(
       .badKey, "A set is named by its key (0x7c4a or 31818) or by id:NUMBER, as GET /semaphores lists it.",
-      facts: [("set", .text(String(text.prefix(64))))])
+      facts: [("parameter", .text("set")), ("value", .text(String(text.prefix(64))))])
   }
 
   /// A SysV key: hexadecimal of 32 bits, or decimal from -2^31 to 2^32-1.

@@ -52,9 +52,8 @@ enum Service {
   }
 
   static func openapi(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let document = OpenAPIDocument.bytes
-    var body = ResponseBuffer(capacity: document.count)
-    document.withUnsafeBytes { body.append(contentsOf: $0) }
+    var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount)
+    OpenAPIDocument.write(into: &body)
     return .respond(Response(status: 200, contentType: "application/yaml", body: body))
   }
 
@@ -64,8 +63,9 @@ enum Service {
       throw Problem(.notFound, "No error has the code '\(name.prefix(64))'; openapi.yaml lists them all.")
     }
     return call.json(capacity: 512) { json in
-      json.open("code")
-      json.append(json: code.rawValue)
+      json.open("type")
+      json.append(json: "/problems/" + code.rawValue)
+      json.member("code", code.rawValue)
       json.member("status", code.status)
       json.member("title", "\(code.title)")
       json.member("help", code.help)

@@ -1,0 +1,136 @@
+public import Leasehold
+
+/// What clients were told, and whether that was kept: the view from outside, which crashes do not change.
+public final class History {
+  private struct Told {
+    var lease: LeaseSnapshot
+    /// Its end as told, in nanoseconds; the highest number for none.
+    var deadline: Int64
+    /// Its end because a restart lost its connection.
+    var graceEnd = Int64.max
+  }
+
+  private var told: [LeaseID: Told] = [:]
+  private var queues: [LockKey: [Int]] = [:]
+  private var fences: [LockKey: Int64] = [:]
+  private var lastFence: Int64 = 0
+  /// The highest fence before the step that goes on.
+  private var fenceBefore: Int64 = 0
+  /// Promises that were broken.
+  public private(set) var violations: [String] = []
+
+  /// Nobody was told anything yet.
+  public init() {}
+
+  /// The leases that somebody counts on.
+  public var leases: [LeaseSnapshot] { told.values.map(\.lease).sorted { $0.fence < $1.fence } }
+
+  /// A client was told of a lease.
+  public func granted(_ lease: LeaseSnapshot) {
+    if !lease.replayed {
+      let before = max(fences[lease.key] ?? 0, fenceBefore)
+      if lease.fence <= before { violations.append("fence \(lease.fence) came after \(before)") }
+    }
+    fences[lease.key] = max(fences[lease.key] ?? 0, lease.fence)
+    lastFence = max(lastFence, lease.fence)
+    told[lease.id] = Told(lease: lease, deadline: lease.deadline?.nanoseconds ?? .max)
+  }
+
+  /// A client was told of a new deadline.
+  public func renewed(_ lease: LeaseSnapshot) { told[lease.id]?.deadline = lease.deadline?.nanoseconds ?? .max }
+
+  /// A client does not count on a lease any more: it asked for its end, or heard of it.
+  public func letGo(_ id: LeaseID) { told[id] = nil }
+
+  /// Clients do not count on some leases any more.
+  public func letGo(where condition: (LeaseSnapshot) -> Bool) { told = told.filter { !condition($0.value.lease) } }
+
+  /// A client asked for an earlier end and never heard whether that was done.
+  public func shorten(_ id: LeaseID, to deadline: Int64) {
+    guard let known = told[id]?.deadline else { return }
+    told[id]?.deadline = min(known, deadline)
+  }
+
+  /// The daemon died and another one is up.
+  ///
+  /// What is bound to a connection is promised for the grace only, queues are gone, and fences in records count as used.
+  public func crashed(_ daemon: SimulatedDaemon) {
+    queues = [:]
+    let end = (daemon.clock.now + daemon.limits.recoveryGrace).nanoseconds
+    for (id, entry) in told where entry.lease.bindsConnection { told[id]?.graceEnd = min(end, entry.graceEnd) }
+    let records = RawRecords(daemon.storage)
+    for lease in records.leases + records.ends { lastFence = max(lastFence, lease.fence) }
+  }
+
+  /// The monotonic clock begins somewhere else for the next daemon: the time that is left stays.
+  public func clockMoved(by span: TimeSpan) {
+    for (id, entry) in told {
+      if entry.deadline < .max { told[id]?.deadline += span.nanoseconds }
+      if entry.graceEnd < .max { told[id]?.graceEnd += span.nanoseconds }
+    }
+  }
+
+  // MARK: Queues
+
+  /// A client waits.
+  public func queued(_ client: Int, for key: LockKey) { queues[key, default: []].append(client) }
+
+  /// A client took another one's place.
+  public func replaced(_ client: Int, by successor: Int, for key: LockKey) {
+    queues[key] = queues[key]?.map { $0 == client ? successor : $0 }
+  }
+
+  /// A client that waited was granted its lease: whoever came before must be gone.
+  public func served(_ client: Int, for key: LockKey) {
+    if let first = queues[key]?.first, first != client {
+      violations.append("client \(client) got '\(key)' before client \(first), who came first")
+    }
+    left(client, key)
+  }
+
+  /// A client does not wait any more.
+  public func left(_ client: Int, _ key: LockKey) { queues[key]?.removeAll { $0 == client } }
+
+  // MARK: Checks
+
+  /// Every lease that somebody counts on lives, and all of them together fit; answers what is wrong.
+  public func check(_ daemon: SimulatedDaemon) -> [String] {
+    var wrong = violations
+    fenceBefore = lastFence
+    let now = daemon.clock.now.nanoseconds
+    told = told.filter { _, entry in
+      // Who removes a set ends what stands on it.
+      min(entry.deadline, entry.graceEnd) > now && daemon.kernel.bankValues(entry.lease.binding.id) != nil
+    }
+    var places: [SemaphoreBinding: [LeaseSnapshot]] = [:]
+    for (id, entry) in told {
+      places[entry.lease.binding, default: []].append(entry.lease)
+      guard let lease = try? daemon.ledger.lease(id) else {
+        wrong.append("lease \(id.ref) on '\(entry.lease.key)' is gone before its deadline")
+        continue
+      }
+      if lease.fence != entry.lease.fence || lease.units != entry.lease.units {
+        wrong.append("lease \(id.ref) changed")
+      }
+    }
+    for (binding, leases) in places { wrong += checkExclusion(leases, binding, daemon.kernel) }
+    return wrong
+  }
+
+  private func checkExclusion(
+    _ leases: [LeaseSnapshot], _ binding: SemaphoreBinding, _ kernel: SimulatedKernel
+  ) -> [String] {
+    let dialect = NamedDialect(place: binding.semaphore)
+    guard let capacity = kernel.value(binding.id, dialect.live) else { return [] }
+    var wrong: [String] = []
+    let native = kernel.nativeUnits(binding.id, binding.semaphore)
+    let units = leases.reduce(native) { $0 + $1.units }
+    guard let key = leases.first?.key else { return [] }
+    if units > capacity { wrong.append("\(units) units of '\(key)' are held, it has \(capacity)") }
+    let readersWriter = leases.filter { $0.kind == .readersWriter }
+    if readersWriter.contains(where: { $0.mode == .exclusive }), readersWriter.count > 1 {
+      wrong.append("a writer of '\(key)' is not alone")
+    }
+    return wrong
+  }
+}

@@ -1,0 +1,112 @@
+import Leasehold
+
+/// Compares records, semaphores and the ledger's own numbers.
+///
+/// True between any two calls of the ledger.
+public enum Invariants {
+  /// Everything that is wrong; empty when nothing is.
+  ///
+  /// - Parameter damaged: Whether somebody wrote semaphores that belong to the ledger: then units are not compared.
+  public static func check(_ daemon: SimulatedDaemon, damaged: Bool = false) -> [String] {
+    let records = RawRecords(daemon.storage)
+    var wrong = records.flaws + daemon.storage.violations + daemon.waiting.violations
+    wrong += checkNumbers(records, daemon)
+    wrong += checkTexts(records)
+    wrong += checkReferences(records)
+    if !damaged { wrong += checkUnits(records, daemon.kernel) }
+    return wrong
+  }
+
+  /// What the ledger says of itself is what the records say; no record leaks.
+  private static func checkNumbers(_ records: RawRecords, _ daemon: SimulatedDaemon) -> [String] {
+    let status = daemon.ledger.status()
+    var wrong: [String] = []
+    func expect(_ actual: Int, _ expected: Int, _ what: String) {
+      if actual != expected { wrong.append("the ledger has \(actual) \(what), the records say \(expected)") }
+    }
+    expect(status.leases, records.leases.count, "leases")
+    expect(status.locks, records.locks.count, "locks")
+    expect(status.records, records.count, "records in use")
+    let listed = daemon.ledger.locks(ListFilter()).entries
+    for lock in listed where lock.heldUnits > lock.capacity {
+      wrong.append("\(lock.heldUnits) units of lock '\(lock.key)' are out, it has \(lock.capacity)")
+    }
+    return wrong
+  }
+
+  /// A text belongs to exactly one record.
+  private static func checkTexts(_ records: RawRecords) -> [String] {
+    var unreferenced = Set(records.texts.keys)
+    var wrong: [String] = []
+    for first in records.leases.map(\.textCell) + records.locks.map(\.textCell) {
+      var cell = first
+      while cell != .max {
+        guard let next = records.texts[Int(cell)], unreferenced.remove(Int(cell)) != nil else {
+          wrong.append("text record \(cell) is free, or referenced twice")
+          break
+        }
+        cell = next
+      }
+    }
+    if !unreferenced.isEmpty { wrong.append("text records \(unreferenced.sorted()) belong to nobody") }
+    return wrong
+  }
+
+  /// A lease stands on a lock in use; identifiers, fences and places are there once.
+  private static func checkReferences(_ records: RawRecords) -> [String] {
+    var wrong: [String] = []
+    let locks = Set(records.locks.filter(\.isLive).map(\.cell))
+    if locks.count != records.locks.count { wrong.append("a lock was left half made or half removed") }
+    for lease in records.leases where !locks.contains(lease.lockCell) {
+      wrong.append("the lease in record \(lease.cell) stands on record \(lease.lockCell), which is no lock in use")
+    }
+    let all = records.leases + records.ends
+    if Set(all.map(\.id)).count != all.count { wrong.append("two records have the same lease id") }
+    if Set(all.map(\.fence)).count != all.count { wrong.append("two leases have the same fence") }
+    let places = records.locks.map { "\($0.set):\($0.place)" }
+    if Set(places).count != places.count { wrong.append("two locks have the same place") }
+    return wrong
+  }
+
+  /// For each place: the kernel's count of units out is that of the records, and every unit is somewhere.
+  private static func checkUnits(_ records: RawRecords, _ kernel: SimulatedKernel) -> [String] {
+    var wrong: [String] = []
+    var out: [Int: Int] = [:]
+    for lease in records.leases { out[lease.lockCell, default: 0] += lease.units }
+    for bank in kernel.banks() {
+      guard let values = kernel.bankValues(bank.set) else {
+        wrong.append("set \(bank.set) was never finished")
+        continue
+      }
+      let locks = records.locks.filter { $0.set == bank.set }
+      for place in 0..<NamedDialect.locksPerBank {
+        let lock = locks.first { $0.place == place }
+        let dialect = NamedDialect(place: place)
+        if lock == nil, values[place] == 0, values[dialect.ledger] == 0, values[dialect.live] == 0 { continue }
+        wrong += checkPlace(dialect, bank.set, values, lock, out: lock.map { out[$0.cell] ?? 0 } ?? 0, kernel)
+      }
+    }
+    return wrong
+  }
+
+  private static func checkPlace(
+    _ dialect: NamedDialect, _ set: Int32, _ values: [UInt16], _ lock: RawRecords.RawLock?, out: Int,
+    _ kernel: SimulatedKernel
+  ) -> [String] {
+    var wrong: [String] = []
+    let name = "place \(dialect.place) of set \(set)"
+    if Int(values[dialect.ledger]) != out {
+      wrong.append("\(name): the kernel counts \(values[dialect.ledger]) units out, the records \(out)")
+    }
+    let capacity = Int(values[dialect.live])
+    if let lock, lock.capacity != capacity { wrong.append("\(name): capacity \(capacity), not \(lock.capacity)") }
+    let free = Int(values[dialect.semaphore])
+    let waited = kernel.adjustment(of: SimulatedKernel.daemon, set: set, semaphore: dialect.semaphore)
+    let native = kernel.nativeUnits(set, dialect.semaphore)
+    if lock == nil, capacity != 0, native == 0, waited == 0 { wrong.append("\(name) is in use by no lock") }
+    if free + out + waited + native != capacity {
+      wrong.append("\(name): \(free) free, \(out) out, \(waited) waited, \(native) native of \(capacity)")
+    }
+    return wrong
+  }
+}

@@ -1,0 +1,60 @@
+import Leasehold
+
+/// The records as another program would read them, by the written layout and not by the ledger's own code.
+struct RawRecords {
+  struct RawLease {
+    let cell: Int
+    let id: LeaseID
+    let fence: Int64
+    let deadline: Int64
+    let lockCell: Int
+    let units: Int
+    let textCell: UInt32
+  }
+
+  struct RawLock {
+    let cell: Int
+    let set: Int32
+    let place: Int
+    let capacity: Int
+    let textCell: UInt32
+    let isLive: Bool
+  }
+
+  /// Held ones and those that cool down.
+  var leases: [RawLease] = []
+  var ends: [RawLease] = []
+  var locks: [RawLock] = []
+  var texts: [Int: UInt32] = [:]
+  var flaws: [String] = []
+
+  var count: Int { leases.count + ends.count + locks.count + texts.count }
+
+  init(_ storage: MemoryStorage) {
+    for cell in 0..<storage.capacity {
+      let word = storage.commitWord(at: cell).rawValue
+      guard word != 0 else { continue }
+      if cell >= Int(clamping: storage.header(.highWater)) { flaws.append("record \(cell) is in use above the high-water mark") }
+      read(storage.body(at: cell), state: Int(word & 0xff), kind: Int(word >> 8 & 0xff), cell: cell)
+    }
+  }
+
+  private mutating func read(_ body: CellBody, state: Int, kind: Int, cell: Int) {
+    let words = body.words
+    switch (kind, state) {
+    case (1, 1), (1, 4), (1, 16...22):
+      let lease = RawLease(
+        cell: cell, id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
+        deadline: Int64(bitPattern: words[0]), lockCell: Int(words[6] & 0xffff_ffff), units: Int(words[6] >> 32),
+        textCell: UInt32(words[8] >> 32))
+      if state < 16 { leases.append(lease) } else { ends.append(lease) }
+    case (2, 1...3):
+      locks.append(
+        RawLock(
+          cell: cell, set: Int32(truncatingIfNeeded: words[2]), place: Int(words[2] >> 32 & 0xffff),
+          capacity: Int(words[3] & 0xffff_ffff), textCell: UInt32(words[3] >> 32), isLive: state == 1))
+    case (3, 1): texts[cell] = UInt32(truncatingIfNeeded: words[2])
+    default: flaws.append("record \(cell) has kind \(kind) and state \(state)")
+    }
+  }
+}

@@ -1,0 +1,42 @@
+public import Leasehold
+import Synchronization
+
+/// Remembers what it was told.
+///
+/// May be asked from any thread.
+public final class RecordingClient: LeaseClient {
+  private struct Heard {
+    var grants: [LeaseSnapshot] = []
+    var refusals: [LeaseholdError] = []
+    var ends: [EndReason] = []
+  }
+
+  private let heard = Mutex(Heard())
+
+  /// A client that heard nothing yet.
+  public init() {}
+
+  /// The lease, when the wait ended with one.
+  public var lease: LeaseSnapshot? { heard.withLock { $0.grants.first } }
+
+  /// Why there was none, when the wait ended without.
+  public var refusal: LeaseholdError? { heard.withLock { $0.refusals.first } }
+
+  /// How the followed lease ended.
+  public var end: EndReason? { heard.withLock { $0.ends.first } }
+
+  /// Answers to the wait, of either kind: must never be more than one.
+  public var answers: Int { heard.withLock { $0.grants.count + $0.refusals.count } }
+
+  /// Reports of an end: must never be more than one for each lease that is followed.
+  public var ends: Int { heard.withLock { $0.ends.count } }
+
+  /// Remembers a grant.
+  public func granted(_ lease: LeaseSnapshot) { heard.withLock { $0.grants.append(lease) } }
+
+  /// Remembers a refusal.
+  public func refused(_ error: LeaseholdError) { heard.withLock { $0.refusals.append(error) } }
+
+  /// Remembers an end.
+  public func ended(_ reason: EndReason, at instant: MonotonicInstant) { heard.withLock { $0.ends.append(reason) } }
+}

@@ -1,0 +1,51 @@
+/// Stops the world between two steps of a daemon.
+///
+/// Every effect that outlives the daemon (a store, a commit, a semop) is a step. At the chosen one, whatever outlives is
+/// frozen as it is; the dying daemon runs on in a world of its own that is thrown away when ``thaw()`` is called.
+public final class CrashSwitch {
+  /// Steps since the beginning.
+  public private(set) var steps = 0
+  /// Whether the daemon is dead: what it does does not count any more.
+  public private(set) var hasCrashed = false
+  /// Called before each step of a daemon that lives: what other processes do in between.
+  public var interference: (() -> Void)?
+  private var crashStep: Int?
+  private var isInterfering = false
+  private var worlds: [(freeze: () -> Void, thaw: () -> Void)] = []
+
+  /// A switch that is not set.
+  public init() {}
+
+  /// Lets `count` more steps happen, and no other.
+  public func crash(afterStep count: Int) { crashStep = steps + count }
+
+  /// Stops the world here.
+  public func crashNow() {
+    guard !hasCrashed else { return }
+    hasCrashed = true
+    for world in worlds { world.freeze() }
+  }
+
+  /// Puts the frozen world in the place of the one the dying daemon ran on in, and unsets the switch.
+  public func thaw() {
+    crashStep = nil
+    guard hasCrashed else { return }
+    for world in worlds { world.thaw() }
+    hasCrashed = false
+  }
+
+  /// Lets no crash happen that did not happen yet.
+  public func disarm() { crashStep = nil }
+
+  func add(freeze: @escaping () -> Void, thaw: @escaping () -> Void) { worlds.append((freeze, thaw)) }
+
+  /// To be called before each effect.
+  func step() {
+    if let crashStep, steps >= crashStep { crashNow() }
+    steps += 1
+    guard !hasCrashed, !isInterfering, let interference else { return }
+    isInterfering = true
+    interference()
+    isInterfering = false
+  }
+}

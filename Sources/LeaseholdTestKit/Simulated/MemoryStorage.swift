@@ -1,0 +1,95 @@
+public import Leasehold
+
+/// The ledger's records in memory, with the rules of shared memory: every store is whole or absent after a crash.
+///
+/// A body is written in two steps, as a crash may cut it in half; that must never matter.
+public final class MemoryStorage: LedgerStorage {
+  struct State {
+    var commits: [CommitWord]
+    var bodies: [CellBody]
+    var headers = [UInt64](repeating: 0, count: HeaderWord.allCases.count)
+  }
+
+  var state: State
+  private var frozen: State?
+  private let crash: CrashSwitch
+  private var reserved = 0
+  /// Records that fit.
+  public let capacity: Int
+  /// From which count on there is no memory; `nil` for no such limit.
+  public var memoryLimit: Int?
+  /// Rules that the ledger broke.
+  public private(set) var violations: [String] = []
+
+  /// Makes an empty ledger.
+  public init(capacity: Int, crash: CrashSwitch) {
+    self.capacity = capacity
+    self.crash = crash
+    state = State(
+      commits: Array(repeating: .free, count: capacity), bodies: Array(repeating: CellBody(), count: capacity))
+    crash.add(
+      freeze: { [unowned self] in frozen = state },
+      thaw: { [unowned self] in
+        if let frozen { state = frozen }
+        frozen = nil
+        reserved = 0
+      })
+  }
+
+  /// Makes sure of memory for the records below `count`.
+  public func reserve(_ count: Int) throws(KernelFailure) {
+    if let memoryLimit, count > memoryLimit { throw KernelFailure(errno: "ENOMEM") }
+    reserved = max(reserved, count)
+  }
+
+  /// Writes a body, in two steps.
+  public func write(_ body: CellBody, at cell: Int) {
+    if state.commits[cell] != .free { violations.append("wrote the body of record \(cell), which is in use") }
+    if cell >= reserved, cell >= Int(clamping: header(.highWater)) { violations.append("wrote record \(cell) without memory") }
+    crash.step()
+    for word in 0..<7 { state.bodies[cell].words[word] = body.words[word] }
+    crash.step()
+    for word in 7..<15 { state.bodies[cell].words[word] = body.words[word] }
+  }
+
+  /// Changes one word.
+  public func store(_ value: UInt64, _ word: MutableWord, at cell: Int) {
+    if state.commits[cell] == .free { violations.append("changed a word of record \(cell), which is free") }
+    crash.step()
+    state.bodies[cell].words[word.rawValue] = value
+  }
+
+  /// Commits a record.
+  public func commit(_ word: CommitWord, at cell: Int) {
+    crash.step()
+    state.commits[cell] = word
+  }
+
+  /// Reads a commit word.
+  public func commitWord(at cell: Int) -> CommitWord { state.commits[cell] }
+
+  /// Reads a body.
+  public func body(at cell: Int) -> CellBody { state.bodies[cell] }
+
+  /// Reads a header word.
+  public func header(_ word: HeaderWord) -> UInt64 { state.headers[word.rawValue] }
+
+  /// Writes a header word.
+  public func setHeader(_ word: HeaderWord, _ value: UInt64) {
+    crash.step()
+    state.headers[word.rawValue] = value
+  }
+
+  /// Flips bits of a body, as another program that may write the segment could.
+  public func scribble(_ mask: UInt64, word: Int, at cell: Int) { state.bodies[cell].words[word] ^= mask }
+
+  /// Overwrites a commit word, as another program that may write the segment could.
+  public func scribble(_ word: CommitWord, at cell: Int) { state.commits[cell] = word }
+
+  /// Loses everything, as ipcrm -m and a restart do.
+  public func erase() {
+    state.commits = Array(repeating: .free, count: capacity)
+    state.bodies = Array(repeating: CellBody(), count: capacity)
+    state.headers = Array(repeating: 0, count: state.headers.count)
+  }
+}

@@ -1,0 +1,97 @@
+public import Leasehold
+
+/// A ledger with everything it stands on, simulated: it can be crashed between any two steps and started again.
+///
+/// Nothing happens by itself: time passes when ``clock`` is moved, waiting threads run when told to.
+public final class SimulatedDaemon {
+  /// The clock that ``moment`` reads.
+  public let clock = ManualClock()
+  /// Stops the world.
+  public let crash: CrashSwitch
+  /// Outlives the daemon.
+  public let storage: MemoryStorage
+  /// Outlives the daemon.
+  public let kernel: SimulatedKernel
+  /// Dies with the daemon.
+  public private(set) var waiting: SimulatedWaiting
+  /// Dies with the daemon.
+  public private(set) var ledger: Ledger
+  /// The maxima in force after the next restart.
+  public var limits: Limits
+  private let identifiers: Identifiers
+
+  private final class Identifiers {
+    var random: SeededRandom
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
+    func next() -> LeaseID { LeaseID(high: random.next(), low: random.next()) }
+  }
+
+  /// A host without sets and a daemon that serves.
+  public init(limits: Limits = Limits(), records: Int = 256, seed: UInt64 = 1) {
+    let crash = CrashSwitch()
+    self.crash = crash
+    self.limits = limits
+    storage = MemoryStorage(capacity: records, crash: crash)
+    kernel = SimulatedKernel(crash: crash)
+    waiting = SimulatedWaiting(kernel: kernel, maximum: limits.pumps)
+    let identifiers = Identifiers(seed: seed)
+    self.identifiers = identifiers
+    ledger = Ledger(
+      storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: { identifiers.next() })
+    ledger.recover(at: clock.moment)
+  }
+
+  /// Both clocks now.
+  public var moment: Moment { clock.moment }
+
+  /// The daemon is killed, unless it is dead, and another one starts: what it had marked with SEM_UNDO is undone, its
+  /// waits are gone, the ledger is recovered.
+  ///
+  /// A crash that was prepared before may fall into the recovery.
+  public func restart(crashAfterStep step: Int? = nil) {
+    crash.crashNow()
+    crash.thaw()
+    kernel.kill(SimulatedKernel.daemon)
+    waiting = SimulatedWaiting(kernel: kernel, maximum: limits.pumps)
+    let identifiers = identifiers
+    ledger = Ledger(
+      storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: { identifiers.next() })
+    if let step { crash.crash(afterStep: step) }
+    ledger.recover(at: clock.moment)
+  }
+
+  /// Tells the ledger what a waiting thread reported.
+  public func deliver(_ report: WaitReport) {
+    switch report {
+    case .granted(let lock, let set, let semaphore, let units):
+      ledger.kernelGranted(lock, set: set, semaphore: semaphore, units: units, at: moment)
+    case .ended(let lock, let set, let semaphore, let removed):
+      ledger.kernelWaitEnded(lock, set: set, semaphore: semaphore, removed: removed, at: moment)
+    }
+  }
+
+  /// Lets every waiting thread run until none has anything to do, and everybody hear what concerns them.
+  public func settle() {
+    tell()
+    while let number = waiting.runnable.first {
+      waiting.run(number)
+      while !waiting.reports.isEmpty { deliver(waiting.reports.removeFirst()) }
+      tell()
+    }
+  }
+
+  /// Everybody hears what concerns them; nobody hears anything of a daemon that is dead.
+  public func tell() {
+    let notices = ledger.takeNotices()
+    guard !crash.hasCrashed else { return }
+    for notice in notices { notice.deliver() }
+  }
+
+  /// Lets time pass and what is due happen.
+  public func advance(by span: TimeSpan) {
+    clock.advance(by: span)
+    while ledger.tick(at: moment, budget: 64) { tell() }
+    if ledger.wantsPolling { ledger.poll(at: moment) }
+    settle()
+  }
+}

@@ -1,0 +1,87 @@
+import Leasehold
+
+// What processes other than the daemon do, and what only the tests may see.
+
+extension SimulatedKernel {
+  /// A native process takes units, without waiting.
+  ///
+  /// False when they are not free.
+  public func take(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) -> Bool {
+    var operation = Operation.add(-units, to: semaphore)
+    if undoes { operation.flags |= Operation.undo }
+    guard perform(set, [operation], by: process) == .done else { return false }
+    state.sets[set]?.held[process, default: [:]][semaphore, default: 0] += units
+    return true
+  }
+
+  /// A native process gives back units that it took, with the SEM_UNDO flag as when it took them.
+  public func give(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) {
+    guard let held = state.sets[set]?.held[process]?[semaphore], held >= units else { return }
+    var operation = Operation.add(units, to: semaphore)
+    if undoes { operation.flags |= Operation.undo }
+    state.sets[set]?.held[process]?[semaphore] = held == units ? nil : held - units
+    _ = perform(set, [operation], by: process)
+  }
+
+  /// A process goes to sleep until it has units; the answer names the sleep.
+  ///
+  /// `nil` when the set is gone.
+  public func sleep(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool = true) -> Int? {
+    guard state.sets[set] != nil else { return nil }
+    let token = state.nextToken
+    state.nextToken += 1
+    state.sleeps[token] = .asleep
+    state.sets[set]?.sleepers.append(
+      Sleeper(token: token, process: process, semaphore: semaphore, units: units, undoes: undoes))
+    wake(set)
+    return token
+  }
+
+  /// How a sleep stands.
+  public func sleep(_ token: Int) -> Sleep { state.sleeps[token] ?? .removed }
+
+  /// Ends a sleep by a signal.
+  ///
+  /// False when it had ended already.
+  public func interrupt(_ token: Int) -> Bool {
+    guard state.sleeps[token] == .asleep else { return false }
+    state.sleeps[token] = nil
+    for set in state.sets.keys { state.sets[set]?.sleepers.removeAll { $0.token == token } }
+    return true
+  }
+
+  /// A process dies: the kernel undoes what it marked so.
+  public func kill(_ process: Int32) {
+    for set in state.sets.keys.sorted() {
+      state.sets[set]?.exit(process)
+      wake(set)
+    }
+  }
+
+  /// Somebody removes a set; who sleeps on it wakes up (EIDRM).
+  public func removeSet(_ set: Int32) {
+    guard let gone = state.sets.removeValue(forKey: set) else { return }
+    for sleeper in gone.sleepers { state.sleeps[sleeper.token] = .removed }
+  }
+
+  /// An administrator writes a value (SETVAL): every adjustment of that semaphore is forgotten.
+  public func setValue(_ value: Int, set: Int32, semaphore: Int) {
+    guard let found = state.sets[set] else { return }
+    state.sets[set]?.values[semaphore] = value
+    for process in found.adjustments.keys { state.sets[set]?.adjustments[process]?[semaphore] = nil }
+    wake(set)
+  }
+
+  /// Units of a semaphore that native processes hold, or took to their graves.
+  public func nativeUnits(_ set: Int32, _ semaphore: Int) -> Int { state.sets[set]?.nativeUnits(semaphore) ?? 0 }
+
+  /// Units that one process holds and may give back.
+  public func units(of process: Int32, set: Int32, semaphore: Int) -> Int {
+    state.sets[set]?.held[process]?[semaphore] ?? 0
+  }
+
+  /// Units that the kernel would add back if a process died now.
+  public func adjustment(of process: Int32, set: Int32, semaphore: Int) -> Int {
+    state.sets[set]?.adjustments[process]?[semaphore] ?? 0
+  }
+}

@@ -1,0 +1,117 @@
+public import Leasehold
+
+/// The semaphores of a host that exists in memory only, with the kernel's rules.
+///
+/// The daemon is process ``daemon``; native processes have any other number.
+public final class SimulatedKernel: SemaphoreKernel {
+  /// How a sleep in the kernel stands.
+  public enum Sleep: Equatable {
+    /// It goes on.
+    case asleep
+    /// It ended with the units.
+    case granted
+    /// It ended because the set was removed.
+    case removed
+  }
+
+  struct State {
+    var sets: [Int32: SimulatedSet] = [:]
+    var nextSet: Int32 = 1
+    var nextToken = 1
+    var sleeps: [Int: Sleep] = [:]
+  }
+
+  /// The process number of the daemon.
+  public static let daemon: Int32 = 1
+  /// SEMMNI: sets that the host may have.
+  public var setLimit = 32_000
+  /// Asked before each operation of the daemon: an answer other than `nil` is given instead of doing it.
+  public var failure: ((Int32, OpList) -> KernelOutcome?)?
+  var state = State()
+  private var frozen: State?
+  private let crash: CrashSwitch
+
+  /// A host without sets.
+  public init(crash: CrashSwitch) {
+    self.crash = crash
+    crash.add(
+      freeze: { [unowned self] in frozen = state },
+      thaw: { [unowned self] in
+        if let frozen { state = frozen }
+        frozen = nil
+      })
+  }
+
+  /// Does all operations as one step, or none.
+  public func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
+    crash.step()
+    if let forced = failure?(set, operations) { return forced }
+    return perform(set, (0..<operations.count).map { operations[$0] }, by: Self.daemon)
+  }
+
+  func perform(_ set: Int32, _ operations: [Operation], by process: Int32) -> KernelOutcome {
+    switch state.sets[set]?.perform(operations, by: process) {
+    case nil where state.sets[set] == nil: return .removed
+    case nil: break
+    case .again?: return .wouldBlock
+    case .range?: return .failed(KernelFailure(errno: "ERANGE"))
+    case .tooBig?: return .failed(KernelFailure(errno: "EFBIG"))
+    }
+    wake(set)
+    return .done
+  }
+
+  func wake(_ set: Int32) {
+    for sleeper in state.sets[set]?.wake() ?? [] {
+      state.sleeps[sleeper.token] = .granted
+      if sleeper.process != Self.daemon {
+        state.sets[set]?.held[sleeper.process, default: [:]][sleeper.semaphore, default: 0] += sleeper.units
+      }
+    }
+  }
+
+  /// Makes a bank, in two steps: a set without a signature may be left behind.
+  public func makeBank() throws(KernelFailure) -> BankID {
+    guard state.sets.count < setLimit else {
+      throw KernelFailure(errno: "ENOSPC", limit: "SEMMNI", value: setLimit)
+    }
+    crash.step()
+    let id = state.nextSet
+    state.nextSet += 1
+    state.sets[id] = SimulatedSet(key: 0x4c49_0000 + id, count: NamedDialect.semaphoresPerBank)
+    crash.step()
+    state.sets[id]?.isSigned = true
+    state.sets[id]?.values[NamedDialect.trailer] = Int(NamedDialect.signature)
+    return BankID(set: id, key: 0x4c49_0000 + id)
+  }
+
+  /// All values of a bank; `nil` when it is gone or was never finished.
+  public func bankValues(_ set: Int32) -> [UInt16]? {
+    guard let found = state.sets[set], found.isSigned else { return nil }
+    return found.values.map { UInt16($0) }
+  }
+
+  /// The banks, those that were never finished included.
+  public func banks() -> [BankID] {
+    state.sets.map { BankID(set: $0.key, key: $0.value.key) }.sorted { $0.set < $1.set }
+  }
+
+  /// Removes a bank.
+  public func removeBank(_ set: Int32) {
+    crash.step()
+    removeSet(set)
+  }
+
+  /// The value of one semaphore.
+  public func value(_ set: Int32, _ semaphore: Int) -> Int? { state.sets[set]?.values[semaphore] }
+
+  /// The last process to change a semaphore.
+  public func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32? {
+    state.sets[set].map { $0.lastProcess[semaphore] }.flatMap { $0 == 0 ? nil : $0 }
+  }
+
+  /// Processes that sleep until a semaphore grows.
+  public func waiters(_ set: Int32, _ semaphore: Int) -> Int? {
+    state.sets[set].map { $0.sleepers.count { $0.semaphore == semaphore } }
+  }
+}

@@ -1,0 +1,93 @@
+import Leasehold
+
+/// A process that sleeps in semop.
+struct Sleeper {
+  let token: Int
+  let process: Int32
+  let semaphore: Int
+  let units: Int
+  let undoes: Bool
+}
+
+/// One semaphore set with the kernel's rules: values 0...32767, all or nothing, SEM_UNDO adjustments by process.
+struct SimulatedSet {
+  enum Refusal: Equatable { case again, range, tooBig }
+
+  static let maximum = 32_767
+  let key: Int32
+  var isSigned = false
+  var values: [Int]
+  var lastProcess: [Int32]
+  /// What the kernel adds back when a process dies (semadj), by process and semaphore.
+  var adjustments: [Int32: [Int: Int]] = [:]
+  /// Units that native processes hold, by process and semaphore.
+  ///
+  /// The kernel does not know this; the checks do.
+  var held: [Int32: [Int: Int]] = [:]
+  /// Units that native processes took to their graves.
+  var abandoned: [Int: Int] = [:]
+  var sleepers: [Sleeper] = []
+
+  init(key: Int32, count: Int) {
+    self.key = key
+    values = Array(repeating: 0, count: count)
+    lastProcess = Array(repeating: 0, count: count)
+  }
+
+  /// Applies all operations in order, or none (semop(2)).
+  mutating func perform(_ operations: [Operation], by process: Int32) -> Refusal? {
+    var values = self.values
+    var adjustments = self.adjustments[process] ?? [:]
+    for operation in operations {
+      let semaphore = Int(operation.semaphore)
+      guard values.indices.contains(semaphore) else { return .tooBig }
+      let delta = Int(operation.delta)
+      if delta == 0, values[semaphore] != 0 { return .again }
+      let value = values[semaphore] + delta
+      if value < 0 { return .again }
+      if value > Self.maximum { return .range }
+      values[semaphore] = value
+      guard operation.flags & Operation.undo != 0 else { continue }
+      let adjustment = (adjustments[semaphore] ?? 0) - delta
+      guard abs(adjustment) <= Self.maximum else { return .range }
+      adjustments[semaphore] = adjustment == 0 ? nil : adjustment
+    }
+    self.values = values
+    self.adjustments[process] = adjustments.isEmpty ? nil : adjustments
+    for operation in operations where operation.delta != 0 { lastProcess[Int(operation.semaphore)] = process }
+    return nil
+  }
+
+  /// Serves sleepers in order, each that can be; answers whom.
+  mutating func wake() -> [Sleeper] {
+    var woken: [Sleeper] = []
+    for sleeper in sleepers where values[sleeper.semaphore] >= sleeper.units {
+      var operation = Operation.add(-sleeper.units, to: sleeper.semaphore)
+      if sleeper.undoes { operation.flags |= Operation.undo }
+      guard perform([operation], by: sleeper.process) == nil else { continue }
+      woken.append(sleeper)
+    }
+    guard !woken.isEmpty else { return [] }
+    sleepers.removeAll { sleeper in woken.contains { $0.token == sleeper.token } }
+    return woken
+  }
+
+  /// A process died: its sleepers go, its adjustments are applied, clamped to the range of values (exit_sem).
+  mutating func exit(_ process: Int32) {
+    sleepers.removeAll { $0.process == process }
+    let adjustments = self.adjustments.removeValue(forKey: process) ?? [:]
+    for (semaphore, adjustment) in adjustments {
+      values[semaphore] = min(max(values[semaphore] + adjustment, 0), Self.maximum)
+      lastProcess[semaphore] = process
+    }
+    for (semaphore, units) in held.removeValue(forKey: process) ?? [:] {
+      let kept = units - max(0, adjustments[semaphore] ?? 0)
+      if kept > 0 { abandoned[semaphore, default: 0] += kept }
+    }
+  }
+
+  /// Units that native processes hold or took to their graves.
+  func nativeUnits(_ semaphore: Int) -> Int {
+    held.values.reduce(abandoned[semaphore] ?? 0) { $0 + ($1[semaphore] ?? 0) }
+  }
+}

@@ -1,0 +1,84 @@
+import Leasehold
+import LeaseholdTestKit
+import Testing
+
+@Suite struct BoundLeaseTests {
+  private func bound(_ connection: ConnectionID) -> (inout AcquireRequest) -> Void {
+    { request in
+      request.bindsConnection = true
+      request.caller.connection = connection
+    }
+  }
+
+  private func close(_ connection: ConnectionID, _ scene: Scene) {
+    scene.ledger.connectionClosed(connection, at: scene.daemon.moment)
+    scene.hear()
+  }
+
+  @Test func aBoundLeaseEndsWithItsConnection() {
+    let scene = Scene()
+    scene.acquire("ann", "a", bound(1))
+    scene.acquire("bob", "b", bound(1))
+    scene.acquire("cat", "c", bound(2))
+    scene.acquire("dan", "d")
+    scene.queue("eve", "a")
+    close(1, scene)
+    #expect(scene.end("ann") == .connectionClosed && scene.end("bob") == .connectionClosed)
+    #expect(scene.has("cat") && scene.has("dan") && scene.has("eve"))
+    close(1, scene)
+    close(7, scene)
+    #expect(scene.daemon.flaws().isEmpty)
+  }
+
+  @Test func aRetryBindsTheLeaseToItsOwnConnection() {
+    let scene = Scene()
+    scene.acquire("ann") {
+      bound(1)(&$0); $0.idempotencyKey = "key"
+    }
+    scene.acquire("ann") {
+      bound(2)(&$0); $0.idempotencyKey = "key"
+    }
+    close(1, scene)
+    #expect(scene.has("ann"))
+    close(2, scene)
+    #expect(scene.end("ann") == .connectionClosed)
+  }
+
+  @Test func afterARestartABoundLeaseEndsUnlessItIsBoundAnew() {
+    let scene = Scene()
+    scene.acquire("ann", "a", bound(1))
+    scene.acquire("bob", "b") {
+      bound(1)(&$0); $0.idempotencyKey = "key"; $0.ttl = .zero
+    }
+    scene.restart()
+    #expect(scene.has("ann") && scene.has("bob"))
+    scene.pass(.seconds(1))
+    scene.acquire("bob", "b") {
+      bound(9)(&$0); $0.idempotencyKey = "key"; $0.ttl = .zero
+    }
+    #expect(scene.leases["bob"]?.replayed == true)
+    scene.pass(.seconds(1))
+    #expect(scene.end("ann") == .connectionClosed && scene.has("bob"))
+    scene.pass(.seconds(1000))
+    #expect(scene.has("bob"))
+    close(9, scene)
+    #expect(scene.end("bob") == .connectionClosed && scene.daemon.flaws().isEmpty)
+  }
+
+  @Test func aRenewalDoesNotReplaceTheConnection() {
+    let scene = Scene()
+    scene.acquire("ann", "a", bound(1))
+    scene.restart()
+    #expect(scene.renew("ann", ttl: .seconds(60)) == nil)
+    scene.pass(scene.daemon.limits.recoveryGrace)
+    #expect(scene.end("ann") == .connectionClosed)
+  }
+
+  @Test func whileItDrainsConnectionsEndNothing() {
+    let scene = Scene()
+    scene.acquire("ann", "a", bound(1))
+    scene.ledger.drain()
+    close(1, scene)
+    #expect(scene.has("ann"))
+  }
+}

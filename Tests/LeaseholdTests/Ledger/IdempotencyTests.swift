@@ -1,0 +1,127 @@
+import Leasehold
+import LeaseholdTestKit
+import Testing
+
+@Suite struct IdempotencyTests {
+  private func keyed(_ request: inout AcquireRequest) { request.idempotencyKey = "key" }
+
+  @Test func aRetryGetsTheLeaseItHad() {
+    let scene = Scene()
+    scene.acquire("ann", "a", keyed)
+    let first = scene.leases["ann"]
+    scene.pass(.seconds(1))
+    scene.acquire("ann", "a", keyed)
+    let second = scene.leases["ann"]
+    #expect(first?.id == second?.id && second?.replayed == true && first?.fence == second?.fence)
+    #expect(scene.ledger.status().leases == 1 && scene.ledger.counters.replayed == 1)
+  }
+
+  @Test func aKeyCountsOnItsLockOnly() {
+    let scene = Scene()
+    scene.acquire("ann", "a", keyed)
+    scene.acquire("bob", "b", keyed)
+    #expect(scene.leases["ann"]?.id != scene.leases["bob"]?.id && scene.leases["bob"]?.replayed == false)
+  }
+
+  @Test func aRetryWithOtherParametersIsRefused() {
+    let scene = Scene()
+    scene.acquire("ann", "a", keyed)
+    #expect(
+      scene.acquire("ann") {
+        keyed(&$0); $0.owner = "ann"
+      } == .idempotencyMismatch)
+    scene.queue("bob") { $0.idempotencyKey = "other" }
+    #expect(
+      scene.queue("bob") {
+        $0.idempotencyKey = "other"; $0.ttl = .seconds(1)
+      } == .idempotencyMismatch)
+  }
+
+  @Test func aRetryTakesTheFirstOnesPlaceInTheQueue() throws {
+    let scene = Scene()
+    scene.acquire("ann")
+    scene.queue("bob", "a", for: .seconds(600), keyed)
+    scene.queue("cat")
+    let first = try #require(scene.clients["bob"])
+    scene.queue("bob", "a", for: .seconds(600), keyed)
+    #expect(first.refusal?.code == .superseded && scene.waits("bob"))
+    #expect(scene.flaws().isEmpty && scene.ledger.status().waiters == 2)
+    scene.release("ann")
+    #expect(scene.has("bob") && scene.waits("cat"))
+    #expect(first.answers == 1)
+  }
+
+  @Test func aRetryThatDoesNotWaitLeavesTheOtherInItsPlace() {
+    let scene = Scene()
+    scene.acquire("ann")
+    scene.queue("bob", "a", for: .seconds(600), keyed)
+    #expect(scene.acquire("retry", "a", keyed) == .locked)
+    #expect(scene.waits("bob") && scene.flaws().isEmpty)
+  }
+
+  @Test func aWaiterThatGaveUpMayComeAgain() {
+    let scene = Scene()
+    scene.acquire("ann")
+    scene.queue("bob", "a", for: .seconds(1), keyed)
+    scene.pass(.seconds(1))
+    #expect(scene.refusal("bob") == .waitTimeout)
+    scene.queue("bob", "a", for: .seconds(600), keyed)
+    #expect(scene.waits("bob"))
+    scene.cancel("bob")
+    scene.release("ann")
+    #expect(scene.acquire("bob", "a", keyed) == nil)
+  }
+
+  @Test func aRetryAfterTheEndHearsHowItEnded() {
+    let scene = Scene()
+    scene.acquire("ann", "a", keyed)
+    scene.release("ann")
+    #expect(scene.acquire("ann", "a", keyed) == .released)
+    scene.acquire("bob", "b") {
+      keyed(&$0); $0.ttl = .seconds(1)
+    }
+    scene.pass(.seconds(1))
+    #expect(
+      scene.acquire("bob", "b") {
+        keyed(&$0); $0.ttl = .seconds(1)
+      } == .expired)
+  }
+
+  @Test func aForgottenEndMakesTheKeyNew() {
+    var limits = Limits()
+    limits.tombstoneAge = .seconds(10)
+    let scene = Scene(limits)
+    scene.acquire("ann", "a", keyed)
+    scene.release("ann")
+    scene.pass(.seconds(11))
+    scene.keepHouse()
+    #expect(scene.end("ann") == .noSuchLease)
+    #expect(scene.acquire("ann", "a", keyed) == nil)
+  }
+
+  @Test func aRetryAfterAnAnswerThatWasNeverDeliveredGetsANewLease() throws {
+    let scene = Scene()
+    scene.acquire("ann", "a", keyed)
+    let first = try #require(scene.leases["ann"])
+    scene.history.letGo(first.id)
+    scene.ledger.undeliver(first.id, at: scene.daemon.moment)
+    #expect(scene.acquire("ann", "a", keyed) == nil)
+    #expect(scene.leases["ann"]?.id != first.id && scene.leases["ann"]?.replayed == false)
+    #expect(scene.flaws().isEmpty)
+  }
+
+  @Test(arguments: ["k", String(repeating: "key", count: 85)]) func aRetryAfterARestartGetsTheLeaseItHad(_ key: String)
+  {
+    let scene = Scene()
+    scene.acquire("ann") {
+      $0.idempotencyKey = key; $0.owner = "ann"
+    }
+    let first = scene.leases["ann"]
+    scene.restart()
+    scene.acquire("ann") {
+      $0.idempotencyKey = key; $0.owner = "ann"
+    }
+    #expect(scene.leases["ann"]?.id == first?.id && scene.leases["ann"]?.owner == "ann")
+    #expect(scene.acquire("ann") { $0.idempotencyKey = key } == .idempotencyMismatch)
+  }
+}

@@ -1,0 +1,129 @@
+import Leasehold
+import LeaseholdTestKit
+import Testing
+
+@Suite struct TimeOfLeasesTests {
+  @Test func aLeaseLivesUntilItsDeadlineAndNoLonger() {
+    let scene = Scene()
+    scene.acquire("ann") { $0.ttl = .seconds(5) }
+    scene.pass(.milliseconds(4999))
+    #expect(scene.has("ann"))
+    scene.pass(.milliseconds(1))
+    #expect(scene.end("ann") == .expired && scene.free() == Limits.readerUnits)
+    #expect(scene.renew("ann") == .expired && scene.release("ann") == .expired)
+    #expect(scene.flaws().isEmpty)
+  }
+
+  @Test func aRenewalMovesTheDeadlineLater() {
+    let scene = Scene()
+    scene.acquire("ann") { $0.ttl = .seconds(5) }
+    scene.pass(.seconds(4))
+    #expect(scene.renew("ann") == nil)
+    scene.pass(.seconds(4))
+    #expect(scene.has("ann"))
+    #expect(scene.renew("ann", ttl: .seconds(60)) == nil)
+    scene.pass(.seconds(59))
+    #expect(scene.has("ann"))
+    scene.pass(.seconds(1))
+    #expect(scene.end("ann") == .expired)
+  }
+
+  @Test func aRenewalMayMoveTheDeadlineEarlier() {
+    let scene = Scene()
+    scene.acquire("ann") { $0.ttl = .seconds(60) }
+    #expect(scene.renew("ann", ttl: .seconds(1)) == nil)
+    #expect(scene.ledger.nextDue == (scene.daemon.clock.now + .seconds(1)).nanoseconds)
+    scene.pass(.seconds(1))
+    #expect(scene.end("ann") == .expired)
+  }
+
+  @Test func onlyABoundLeaseDoesWithoutADeadline() {
+    let scene = Scene()
+    scene.acquire("ann")
+    #expect(scene.renew("ann", ttl: .zero) == .outOfRange)
+    scene.acquire("bob", "b") {
+      $0.bindsConnection = true; $0.ttl = .zero
+    }
+    #expect(scene.leases["bob"]?.deadline == nil && scene.ledger.nextDue == scene.leases["ann"]?.deadline?.nanoseconds)
+    #expect(scene.renew("bob") == nil)
+    scene.pass(.seconds(1_000_000))
+    #expect(scene.has("bob"))
+    #expect(scene.renew("bob", ttl: .seconds(1)) == nil)
+    scene.pass(.seconds(1))
+    #expect(scene.end("bob") == .expired)
+  }
+
+  @Test func leasesExpireInTheOrderOfTheirDeadlines() {
+    let scene = Scene()
+    let order: [(String, Int64)] = [("ann", 3), ("bob", 1), ("cat", 2)]
+    for (who, seconds) in order { scene.acquire(who, who) { $0.ttl = .seconds(seconds) } }
+    scene.renew("bob", ttl: .seconds(4))
+    let followers = order.map { ($0.0, RecordingClient()) }
+    for (who, client) in followers {
+      if let id = scene.leases[who]?.id { #expect(scene.ledger.follow(id, client: client)) }
+    }
+    scene.daemon.clock.advance(by: .seconds(10))
+    var seen: [String] = []
+    while scene.ledger.tick(at: scene.daemon.moment, budget: 1) {
+      scene.daemon.tell()
+      seen += followers.filter { $0.1.end != nil && !seen.contains($0.0) }.map(\.0)
+    }
+    #expect(seen == ["cat", "ann", "bob"])
+    #expect(scene.ledger.counters.expiryLagMaximum == TimeSpan.seconds(8).nanoseconds)
+  }
+
+  @Test func expiryHandsTheLockOn() {
+    let scene = Scene()
+    scene.acquire("ann") { $0.ttl = .seconds(1) }
+    scene.queue("bob")
+    scene.pass(.seconds(1))
+    #expect(scene.has("bob") && scene.flaws().isEmpty)
+  }
+
+  @Test func aCooldownKeepsTheSlotsAfterExpiry() {
+    let scene = Scene()
+    scene.acquire("ann") {
+      $0.ttl = .seconds(1); $0.cooldown = .seconds(5)
+    }
+    let client = RecordingClient()
+    if let id = scene.leases["ann"]?.id { #expect(scene.ledger.follow(id, client: client)) }
+    scene.queue("bob")
+    scene.pass(.seconds(1))
+    #expect(scene.end("ann") == .expired && client.end == .expired && scene.waits("bob"))
+    #expect(scene.release("ann") == .expired && scene.renew("ann") == .expired)
+    #expect(scene.flaws().isEmpty)
+    scene.pass(.milliseconds(4999))
+    #expect(scene.waits("bob"))
+    scene.pass(.milliseconds(1))
+    #expect(scene.has("bob") && client.ends == 1 && scene.flaws().isEmpty)
+  }
+
+  @Test func aReleaseNeedsNoCooldown() {
+    let scene = Scene()
+    scene.acquire("ann") { $0.cooldown = .seconds(5) }
+    scene.release("ann")
+    #expect(scene.acquire("bob") == nil)
+  }
+
+  @Test func whoFollowsALeaseHearsOfItsEndOnce() {
+    let scene = Scene()
+    scene.acquire("ann")
+    let client = RecordingClient()
+    guard let id = scene.leases["ann"]?.id else { return }
+    #expect(scene.ledger.follow(id, client: client))
+    scene.release("ann")
+    scene.release("ann")
+    #expect(client.end == .released && client.ends == 1)
+    #expect(!scene.ledger.follow(id, client: client))
+  }
+
+  @Test func oneTickDoesNoMoreThanItsBudget() {
+    let scene = Scene()
+    for number in 0..<10 { scene.acquire("\(number)", "\(number)") { $0.ttl = .seconds(1) } }
+    scene.daemon.clock.advance(by: .seconds(1))
+    #expect(scene.ledger.tick(at: scene.daemon.moment, budget: 4))
+    #expect(scene.ledger.status().leases == 6)
+    #expect(!scene.ledger.tick(at: scene.daemon.moment, budget: 100))
+    #expect(scene.ledger.status().leases == 0)
+  }
+}

@@ -1,0 +1,122 @@
+import Leasehold
+import LeaseholdTestKit
+
+/// A short story that is told once for every step at which the daemon can die in it.
+struct CrashScript: Sendable, CustomStringConvertible {
+  let description: String
+  var limits = Limits()
+  var records = 64
+  /// Recoveries are crashed too, at every such many steps.
+  var stride = 1
+  /// What happens before the daemon is in danger.
+  var before: @Sendable (Scene) -> Void = { _ in }
+  let steps: [@Sendable (Scene) -> Void]
+
+  static let long = String(repeating: "long", count: 50)
+
+  static var small: Limits {
+    var limits = Limits()
+    limits.tombstones = 2
+    limits.idleLocks = .seconds(1)
+    return limits
+  }
+
+  static let all = [
+    CrashScript(
+      description: "a lease is granted, renewed and released",
+      steps: [{ $0.acquire("ann") }, { $0.renew("ann", ttl: .seconds(60)) }, { $0.release("ann") }]),
+    CrashScript(
+      description: "long names and texts, and a retry",
+      steps: [
+        {
+          $0.acquire("ann", long) {
+            $0.owner = long.prefix(120).description; $0.idempotencyKey = long
+          }
+        },
+        {
+          $0.acquire("ann", long) {
+            $0.owner = long.prefix(120).description; $0.idempotencyKey = long
+          }
+        },
+        { $0.release("ann") }, { $0.acquire("bob", long) { $0.owner = "bob" } }, { $0.release("bob") },
+      ]),
+    CrashScript(
+      description: "a queue moves on",
+      steps: [
+        { $0.acquire("ann") }, { $0.queue("bob") }, { $0.queue("cat") { $0.mode = .shared } },
+        { $0.queue("dan") { $0.mode = .shared } }, { $0.release("ann") }, { $0.release("bob") },
+      ]),
+    CrashScript(
+      description: "a lease expires, cools down and makes room",
+      steps: [
+        {
+          $0.acquire("ann") {
+            $0.ttl = .seconds(1); $0.cooldown = .seconds(2)
+          }
+        }, { $0.queue("bob") },
+        { $0.pass(.seconds(2)) }, { $0.pass(.seconds(3)) },
+      ]),
+    CrashScript(
+      description: "an idle lock changes its kind and is collected", limits: small,
+      steps: [
+        {
+          $0.acquire("ann") {
+            $0.limit = 3; $0.count = 2
+          }
+        }, { $0.release("ann") },
+        { $0.acquire("bob") { $0.limit = 5 } }, { $0.release("bob") }, { $0.acquire("cat") }, { $0.release("cat") },
+        {
+          $0.pass(.seconds(2)); $0.keepHouse()
+        },
+      ]),
+    CrashScript(
+      description: "a waiter gets what a native process lets go",
+      steps: [
+        { $0.acquire("ann") { $0.limit = 2 } }, { $0.nativeTakes(1) }, { $0.queue("bob") { $0.limit = 2 } },
+        { $0.nativeGives(1) }, { $0.release("ann") }, { $0.release("bob") },
+      ]),
+    CrashScript(
+      description: "a set is removed under leases and waiters", limits: small,
+      steps: [
+        { $0.acquire("ann") }, { $0.queue("bob") }, { $0.acquire("cat", "b") { $0.limit = 2 } },
+        {
+          $0.removeSet(of: "a"); $0.keepHouse()
+        }, { $0.release("bob") },
+      ]),
+    CrashScript(
+      description: "a lock is removed by force",
+      steps: [
+        { $0.acquire("ann") { $0.mode = .shared } }, { $0.acquire("bob") { $0.mode = .shared } }, { $0.queue("cat") },
+        { $0.remove(force: true) }, { $0.acquire("dan") },
+      ]),
+    CrashScript(
+      description: "ends are forgotten to make room", limits: small, records: 5,
+      steps: [
+        { $0.acquire("ann") }, { $0.release("ann") }, { $0.acquire("bob") }, { $0.release("bob") },
+        { $0.acquire("cat") }, { $0.release("cat") }, { $0.acquire("dan", "b") }, { $0.acquire("eve", "c") },
+      ]),
+    CrashScript(
+      description: "a connection closes with what is bound to it",
+      steps: [
+        {
+          $0.acquire("ann") {
+            $0.bindsConnection = true; $0.ttl = .zero
+          }
+        }, { $0.queue("bob") },
+        { scene in
+          scene.history.letGo { $0.bindsConnection }
+          scene.ledger.connectionClosed(1, at: scene.daemon.moment)
+          scene.hear()
+        },
+      ]),
+    CrashScript(
+      description: "a second set is made and given back", limits: small, records: 160, stride: 29,
+      before: { scene in for number in 0..<64 { scene.acquire("\(number)", "lock \(number)") } },
+      steps: [
+        { $0.acquire("ann") }, { $0.release("ann") }, { $0.release("7") },
+        {
+          $0.pass(.seconds(2)); $0.keepHouse()
+        },
+      ]),
+  ]
+}

@@ -1,0 +1,29 @@
+import LeaseholdTestKit
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A number from the environment.
+private func environment(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+
+@Suite struct SimulationTests {
+  /// `LEASEHOLD_SIM_SEED` chooses the first seed, `LEASEHOLD_SIM_RUNS` how many.
+  @Test func randomTrafficWithCrashesBetweenAnyTwoStepsBreaksNoPromise() throws {
+    let first = environment("LEASEHOLD_SIM_SEED") ?? 1
+    let runs = environment("LEASEHOLD_SIM_RUNS") ?? 300
+    var crashes = 0
+    for seed in first..<first + runs {
+      let traffic = Traffic(seed: seed)
+      do {
+        try traffic.run(300)
+      } catch {
+        Issue.record("LEASEHOLD_SIM_SEED=\(seed) LEASEHOLD_SIM_RUNS=1 repeats this: \(error)")
+        return
+      }
+      crashes += traffic.crashes
+    }
+    #expect(crashes > Int(runs), "too few crashes to mean anything")
+  }
+}

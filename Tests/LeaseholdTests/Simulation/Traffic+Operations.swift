@@ -1,0 +1,178 @@
+import Leasehold
+import LeaseholdTestKit
+
+extension Traffic {
+  /// One operation, chosen at random.
+  func step() {
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<28: acquire()
+    case 28..<42: release()
+    case 42..<48: renew()
+    case 48..<53: cancel()
+    case 53..<66: passTime()
+    case 66..<76: runWaits()
+    case 76..<86:
+      var chance = SeededRandom(seed: random.next())
+      actNatively(&chance)
+    case 86..<88: closeConnection()
+    case 88..<90: releaseAll()
+    case 90..<92: remove()
+    case 92..<95: keepHouse()
+    case 95: removeSet()
+    case 96: drainAndStop()
+    default: poll()
+    }
+  }
+
+  private func acquire() {
+    let index = Int.random(in: 0..<Self.keys.count, using: &random)
+    var request = AcquireRequest(
+      key: Self.keys[index], ttl: .milliseconds(Int64.random(in: 100..<8000, using: &random)),
+      caller: Caller(connection: .random(in: 1...lastConnection, using: &random), peer: .unknown))
+    let other = random.once(in: 12) ? random.pick([nil, 2, 3, 5]) : Self.limits[index]
+    request.limit = other
+    request.count = other == nil ? 1 : Int.random(in: 1...3, using: &random)
+    if other == nil, random.once(in: 2) { request.mode = .shared }
+    if !random.once(in: 3) { request.wait = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
+    if random.once(in: 3) { request.owner = random.pick(["ann", "bob", String(repeating: "carol", count: 22)]) }
+    if random.once(in: 5) { request.cooldown = .milliseconds(Int64.random(in: 1..<2000, using: &random)) }
+    if random.once(in: 5) { request.maxWaiters = random.pick([0, 1, 3]) }
+    if random.once(in: 3) { request.idempotencyKey = random.pick(["k", "l", String(repeating: "retry", count: 12)]) }
+    if random.once(in: 5) {
+      request.bindsConnection = true
+      if random.once(in: 2) { request.ttl = .zero }
+    }
+    // A retry repeats a request that waits, or one that may have been granted.
+    if random.once(in: 6),
+      let known = waiting.values.filter({ $0.request.idempotencyKey != nil }).map(\.request)
+        .min(by: { $0.fingerprint < $1.fingerprint })
+    {
+      request = known
+    }
+    acquire(request)
+  }
+
+  private func acquire(_ request: AcquireRequest) {
+    lastClient += 1
+    let number = lastClient
+    note("acquire \(number) \(request.key) \(request.mode) \(request.count) of \(request.limit ?? 0)")
+    let outcome = daemon.ledger.acquire(request, client: TrafficClient(number, inbox), at: daemon.moment)
+    guard !daemon.crash.hasCrashed else { return }
+    switch outcome {
+    case .granted(let lease):
+      note("  at once \(lease.ref) \(lease.units)\(lease.replayed ? " again" : "")")
+      told(lease, request)
+    case .waiting(let waiter):
+      let known = waiting.first { $0.value.request.key == request.key && isRetry($0.value.request, of: request) }
+      if let known {
+        history.replaced(known.key, by: number, for: request.key)
+      } else {
+        history.queued(number, for: request.key)
+      }
+      waiting[number] = Waiting(waiter: waiter, request: request)
+    case .refused(let error): note("  refused \(error.code)")
+    }
+  }
+
+  private func isRetry(_ one: AcquireRequest, of other: AcquireRequest) -> Bool {
+    one.idempotencyKey != nil && one.idempotencyKey == other.idempotencyKey
+  }
+
+  private var someLease: LeaseSnapshot? {
+    let leases = history.leases
+    return leases.isEmpty ? nil : random.pick(leases)
+  }
+
+  private func release() {
+    guard let lease = someLease else { return }
+    note("release \(lease.ref)")
+    history.letGo(lease.id)
+    _ = try? daemon.ledger.release(lease.id, key: random.once(in: 2) ? lease.key : nil, at: daemon.moment)
+  }
+
+  private func renew() {
+    guard let lease = someLease else { return }
+    let ttl = TimeSpan.milliseconds(Int64.random(in: 100..<8000, using: &random))
+    note("renew \(lease.ref) for \(ttl.milliseconds) ms")
+    let renewed = try? daemon.ledger.renew(lease.id, key: nil, ttl: ttl, at: daemon.moment)
+    if let renewed, !daemon.crash.hasCrashed {
+      history.renewed(renewed)
+    } else {
+      history.shorten(lease.id, to: (now + ttl).nanoseconds)
+    }
+  }
+
+  private func cancel() {
+    guard let number = waiting.keys.min(by: { $0 &* 37 % 101 < $1 &* 37 % 101 }), let waiter = waiting[number]
+    else { return }
+    note("cancel \(number)")
+    waiting[number] = nil
+    history.left(number, waiter.request.key)
+    daemon.ledger.cancel(waiter.waiter, at: daemon.moment)
+  }
+
+  private func passTime() {
+    let span = random.once(in: 6) ? 20_000 : Int64.random(in: 1..<1500, using: &random)
+    note("time passes: \(span) ms")
+    daemon.clock.advance(by: .milliseconds(span))
+    while daemon.ledger.tick(at: daemon.moment, budget: random.pick([1, 3, 100])), !daemon.crash.hasCrashed {}
+  }
+
+  private func runWaits() {
+    for _ in 0..<3 {
+      let runnable = daemon.waiting.runnable
+      if !runnable.isEmpty { daemon.waiting.run(random.pick(runnable)) }
+    }
+    if random.once(in: 40) { daemon.waiting.failAll() }
+    guard !daemon.waiting.reports.isEmpty, !random.once(in: 4) else { return }
+    let report = daemon.waiting.reports.remove(at: .random(in: 0..<daemon.waiting.reports.count, using: &random))
+    note("\(report)")
+    daemon.deliver(report)
+  }
+
+  private func closeConnection() {
+    let connection = ConnectionID.random(in: 1...lastConnection, using: &random)
+    note("connection \(connection) closes")
+    history.letGo { connections[$0.id] == connection }
+    daemon.ledger.connectionClosed(connection, at: daemon.moment)
+  }
+
+  private func releaseAll() {
+    let owner = random.pick(["ann", "bob"])
+    let key = random.once(in: 2) ? random.pick(Self.keys) : nil
+    note("release all of \(owner) on \(key?.text ?? "any lock")")
+    history.letGo { $0.owner == owner && (key == nil || key == $0.key) }
+    _ = daemon.ledger.releaseAll(owner: owner, key: key, at: daemon.moment)
+  }
+
+  private func remove() {
+    let key = random.pick(Self.keys)
+    let force = random.once(in: 2)
+    note("remove \(key)\(force ? " by force" : "")")
+    if force { history.letGo { $0.key == key } }
+    try? daemon.ledger.remove(key, force: force, at: daemon.moment)
+  }
+
+  private func keepHouse() {
+    note("housekeeping")
+    daemon.ledger.housekeep(at: daemon.moment)
+  }
+
+  private func removeSet() {
+    guard let bank = daemon.kernel.banks().first else { return }
+    note("set \(bank.set) is removed")
+    daemon.kernel.removeSet(bank.set)
+  }
+
+  private func drainAndStop() {
+    note("drain")
+    daemon.ledger.drain()
+    daemon.tell()
+    release()
+    daemon.crash.crashNow()
+  }
+
+  private func poll() {
+    if daemon.ledger.wantsPolling { daemon.ledger.poll(at: daemon.moment) }
+  }
+}

@@ -1,0 +1,156 @@
+import Leasehold
+import LeaseholdTestKit
+
+/// Random traffic of one seed: clients, native processes, waiting threads, time, removed sets and crashes.
+final class Traffic {
+  struct Waiting {
+    let waiter: WaiterID
+    let request: AcquireRequest
+  }
+
+  /// A run that found something.
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  static let keys = ["a", "b", "c", String(repeating: "long", count: 40)].map { try? LockKey(utf8: $0.utf8) }
+    .compactMap(\.self)
+  static let limits: [Int?] = [nil, 3, 2, nil]
+
+  let seed: UInt64
+  var random: SeededRandom
+  let daemon: SimulatedDaemon
+  let history = History()
+  let inbox = TrafficInbox()
+  var waiting: [Int: Waiting] = [:]
+  /// The connection each told lease is bound to.
+  var connections: [LeaseID: ConnectionID] = [:]
+  var followed: [Int: LeaseID] = [:]
+  var lastClient = 0
+  var lastConnection: ConnectionID = 4
+  var crashes = 0
+  private var log: [String] = []
+
+  var now: MonotonicInstant { daemon.clock.now }
+
+  init(seed: UInt64) {
+    self.seed = seed
+    random = SeededRandom(seed: seed)
+    var limits = Limits()
+    limits.tombstones = random.pick([1, 4, 20])
+    limits.tombstoneAge = .seconds(random.pick([5, 60]))
+    limits.waitersPerLock = 6
+    limits.waiters = 12
+    limits.idleLocks = .seconds(3)
+    limits.pumps = random.pick([1, 2, 8])
+    daemon = SimulatedDaemon(limits: limits, records: random.pick([8, 16, 64]), seed: seed)
+    daemon.kernel.setLimit = random.pick([1, 2, 8])
+    var chance = SeededRandom(seed: seed ^ 0xfa11)
+    if random.once(in: 3) { refuseSometimes() }
+    if random.once(in: 2) {
+      let often = random.pick([4, 20])
+      daemon.crash.interference = { [unowned self] in
+        if chance.once(in: often) { interfere(&chance) }
+      }
+    }
+  }
+
+  /// The kernel refuses to take units now and then, for want of memory say.
+  private func refuseSometimes() {
+    var chance = SeededRandom(seed: seed ^ 0xbad)
+    daemon.kernel.failure = { _, operations in
+      let takes = operations.count == 2 && operations[0].delta < 0
+      return takes && chance.once(in: 12) ? .failed(KernelFailure(errno: "ENOMEM")) : nil
+    }
+  }
+
+  /// Does `count` operations, each of which may be cut short by a crash, and checks everything after each.
+  func run(_ count: Int) throws(Failure) {
+    for _ in 0..<count {
+      if random.once(in: 12) { daemon.crash.crash(afterStep: Int.random(in: 0..<16, using: &random)) }
+      step()
+      hear()
+      if daemon.crash.hasCrashed { recover() }
+      try check()
+    }
+  }
+
+  func note(_ text: @autoclosure () -> String) { if log.count < 100_000 { log.append(text()) } }
+
+  /// Another time namespace may begin anywhere.
+  private func moveClock() {
+    let span = TimeSpan(nanoseconds: -Int64.random(in: 1..<now.nanoseconds, using: &random))
+    let short = TimeSpan.milliseconds(-Int64.random(in: 1..<9000, using: &random))
+    let shift = random.once(in: 2) ? span : max(span, short)
+    note("the clock moves by \(shift.milliseconds) ms")
+    daemon.clock.setMonotonic(now + shift)
+    history.clockMoved(by: shift)
+  }
+
+  /// Starts daemons until one recovers, and forgets what died with the old one.
+  func recover() {
+    if random.once(in: 10) { moveClock() }
+    repeat {
+      crashes += 1
+      note("crash at step \(daemon.crash.steps)")
+      let again = random.once(in: 3) ? Int.random(in: 0..<24, using: &random) : nil
+      if random.once(in: 4) { daemon.clock.advance(by: .milliseconds(Int64.random(in: 0..<5000, using: &random))) }
+      daemon.restart(crashAfterStep: again)
+    } while daemon.crash.hasCrashed
+    daemon.crash.disarm()
+    waiting = [:]
+    followed = [:]
+    connections = [:]
+    _ = inbox.takeAll()
+    history.crashed(daemon)
+  }
+
+  private func check() throws(Failure) {
+    let wrong = history.check(daemon) + daemon.flaws()
+    guard !wrong.isEmpty else { return }
+    let story = log.suffix(80).joined(separator: "\n  ")
+    throw Failure(
+      description: "seed \(seed), operation \(log.count): \(wrong.joined(separator: "; "))\n  \(story)")
+  }
+
+  /// What clients heard takes effect on them, in order; some of them are not there any more.
+  private func hear() {
+    daemon.tell()
+    var events = inbox.takeAll()
+    while !events.isEmpty {
+      for event in events { hear(event) }
+      daemon.tell()
+      events = inbox.takeAll()
+    }
+  }
+
+  private func hear(_ event: TrafficInbox.Event) {
+    switch event {
+    case .granted(let number, let lease):
+      note("  granted \(number) \(lease.ref) \(lease.units) of \(lease.key)")
+      history.served(number, for: lease.key)
+      guard let waiter = waiting.removeValue(forKey: number) else { return }
+      if random.once(in: 6) {
+        note("  undeliver \(lease.ref)")
+        daemon.ledger.undeliver(lease.id, at: daemon.moment)
+      } else {
+        told(lease, waiter.request)
+      }
+    case .refused(let number, let error):
+      note("  refused \(number) \(error.code)")
+      if let waiter = waiting.removeValue(forKey: number) { history.left(number, waiter.request.key) }
+    case .ended(let number, let reason):
+      note("  ended \(number) \(reason)")
+      if let id = followed.removeValue(forKey: number) { history.letGo(id) }
+    }
+  }
+
+  /// A client has a lease in its hands.
+  func told(_ lease: LeaseSnapshot, _ request: AcquireRequest) {
+    history.granted(lease)
+    if lease.bindsConnection { connections[lease.id] = request.caller.connection }
+    guard random.once(in: 4) else { return }
+    lastClient += 1
+    if daemon.ledger.follow(lease.id, client: TrafficClient(lastClient, inbox)) { followed[lastClient] = lease.id }
+  }
+}

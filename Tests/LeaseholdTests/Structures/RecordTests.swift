@@ -1,0 +1,76 @@
+import LeaseholdTestKit
+import Testing
+
+@testable import Leasehold
+
+@Suite struct RecordTests {
+  /// A lease with random contents.
+  static func lease(seed: UInt64) -> LeaseRecord {
+    var random = SeededRandom(seed: seed)
+    let peer = random.pick([
+      Peer.unknown, .ipv4(.random(in: 0 ... .max, using: &random), port: .random(in: 0 ... .max, using: &random)),
+      .local(pid: .random(in: 0 ... .max, using: &random), uid: .random(in: 0 ... .max, using: &random), gid: .max),
+    ])
+    let long = Int64(UInt32.max)
+    return LeaseRecord(
+      id: LeaseID(high: random.next(), low: random.next()), fence: .random(in: 1 ... .max, using: &random),
+      grantedAt: MonotonicInstant(nanoseconds: .random(in: 0 ... .max, using: &random)),
+      deadline: .random(in: 0 ... .max, using: &random), endedAt: .random(in: 0 ... .max, using: &random),
+      lockCell: .random(in: 0...Int(UInt32.max), using: &random), units: .random(in: 1...32_767, using: &random),
+      ttl: .milliseconds(.random(in: 0...long, using: &random)),
+      cooldown: .milliseconds(.random(in: 0...long, using: &random)), count: .random(in: 1...32_767, using: &random),
+      mode: random.pick([.exclusive, .shared]), bindsConnection: .random(using: &random), fingerprint: random.next(),
+      waited: .milliseconds(.random(in: 0...long, using: &random)), peer: peer,
+      ownerLength: random.pick([nil, 0, 128]), keyLength: .random(in: 0...255, using: &random),
+      textCell: .random(in: 0 ... .max, using: &random))
+  }
+
+  @Test(arguments: 0..<200 as Range<UInt64>) func aLeaseSurvivesItsRecord(_ seed: UInt64) throws {
+    let lease = Self.lease(seed: seed)
+    let read = try #require(LeaseRecord(lease.body))
+    #expect("\(read)" == "\(lease)")
+  }
+
+  @Test(arguments: 0..<200 as Range<UInt64>) func aLockSurvivesItsRecord(_ seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    let lock = LockRecord(
+      lastUse: .random(in: 0 ... .max, using: &random), set: .random(in: 0 ... .max, using: &random),
+      sysvKey: .random(in: .min ... .max, using: &random), place: .random(in: 0..<64, using: &random),
+      kind: random.pick([.readersWriter, .counting(limit: .random(in: 1...32_767, using: &random))]),
+      keyLength: .random(in: 1...255, using: &random), textCell: .random(in: 0 ... .max, using: &random))
+    let read = try #require(LockRecord(lock.body))
+    #expect("\(read)" == "\(lock)")
+  }
+
+  @Test func aSharedSegmentSaysNothingThatIsTrustedForASize() {
+    var random = SeededRandom(seed: 7)
+    for _ in 0..<20_000 {
+      var body = CellBody()
+      for word in 0..<15 { body.words[word] = random.once(in: 3) ? 0 : random.next() }
+      if let lease = LeaseRecord(body) {
+        #expect((1...32_767).contains(lease.units) && lease.textLength <= 128 + 255)
+      }
+      if let lock = LockRecord(body) {
+        #expect((1...32_767).contains(lock.capacity) && (0..<64).contains(lock.place) && lock.keyLength > 0)
+      }
+    }
+  }
+
+  @Test func theCheckCoversEveryBitThatDoesNotChangeInPlace() {
+    let body = Self.lease(seed: 3).body
+    for word in 0..<15 {
+      for bit in 0..<64 {
+        var other = body
+        other.words[word] ^= 1 << UInt64(bit)
+        #expect((other.check == body.check) == (word < 2), "bit \(bit) of word \(word)")
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1, 7, 8, 9, 24]) func bytesSurviveWords(_ count: Int) {
+    let bytes = (0..<count).map { UInt8($0 * 37 & 255) }
+    var body = CellBody()
+    body.put(bytes, from: LeaseRecord.inlineWord)
+    #expect(body.take(count, from: LeaseRecord.inlineWord) == bytes)
+  }
+}

@@ -1,0 +1,71 @@
+import LeaseholdTestKit
+import Testing
+
+@testable import Leasehold
+
+@Suite struct WaitQueueTests {
+  private let lock = Lock(
+    key: Scene.key("a"), cell: 0, bank: Bank(id: BankID(set: 1, key: 1)), place: 0, kind: .readersWriter,
+    textCell: .max, lastUse: 0)
+
+  private func waiter(_ id: WaiterID) -> Waiter {
+    Waiter(
+      id: id, request: Scene.request("a"), units: 1, lock: lock, client: RecordingClient(),
+      now: MonotonicInstant(nanoseconds: 0))
+  }
+
+  private func order(_ queue: WaitQueue) -> [WaiterID] {
+    var order: [WaiterID] = []
+    queue.forEach {
+      order.append($0.id); return true
+    }
+    return order
+  }
+
+  @Test func waitersStandInTheOrderTheyCame() {
+    var queue = WaitQueue()
+    #expect(queue.isEmpty && queue.first == nil)
+    let waiters = (1...3).map { waiter($0) }
+    for waiter in waiters { queue.append(waiter) }
+    #expect(order(queue) == [1, 2, 3] && queue.count == 3 && queue.first === waiters[0])
+  }
+
+  @Test(arguments: 0..<4) func aWaiterLeavesFromAnywhere(_ position: Int) {
+    var queue = WaitQueue()
+    let waiters = (0..<4).map { waiter(WaiterID($0)) }
+    for waiter in waiters { queue.append(waiter) }
+    queue.remove(waiters[position])
+    let rest = (0..<4).filter { $0 != position }.map { WaiterID($0) }
+    #expect(order(queue) == rest && queue.count == 3)
+    queue.append(waiters[position])
+    #expect(order(queue) == rest + [WaiterID(position)])
+    for waiter in waiters { queue.remove(waiter) }
+    #expect(queue.isEmpty && queue.count == 0)
+  }
+
+  @Test(arguments: 0..<3) func aSuccessorTakesTheSamePlace(_ position: Int) {
+    var queue = WaitQueue()
+    let waiters = (0..<3).map { waiter(WaiterID($0)) }
+    for waiter in waiters { queue.append(waiter) }
+    let successor = waiter(9)
+    queue.replace(waiters[position], with: successor)
+    var expected: [WaiterID] = [0, 1, 2]
+    expected[position] = 9
+    #expect(order(queue) == expected && queue.count == 3)
+    let last = waiter(10)
+    queue.append(last)
+    #expect(order(queue) == expected + [10])
+  }
+
+  @Test func lookingStopsWhenAsked() {
+    var queue = WaitQueue()
+    let waiters = (1...5).map { waiter($0) }
+    for waiter in waiters { queue.append(waiter) }
+    var seen = 0
+    queue.forEach { _ in
+      seen += 1
+      return seen < 2
+    }
+    #expect(seen == 2)
+  }
+}

@@ -1,0 +1,200 @@
+import Leasehold
+import LeaseholdTestKit
+
+/// A daemon and the people who use it, by name.
+///
+/// What nobody could have heard, because the daemon had died, nobody knows.
+final class Scene {
+  let daemon: SimulatedDaemon
+  let history = History()
+  private(set) var leases: [String: LeaseSnapshot] = [:]
+  private(set) var refusals: [String: LeaseholdError] = [:]
+  private(set) var clients: [String: RecordingClient] = [:]
+  private(set) var waiters: [String: WaiterID] = [:]
+
+  var ledger: Ledger { daemon.ledger }
+  var kernel: SimulatedKernel { daemon.kernel }
+
+  init(_ limits: Limits = Limits(), records: Int = 256) {
+    daemon = SimulatedDaemon(limits: limits, records: records)
+  }
+
+  static func key(_ text: String) -> LockKey {
+    guard let key = try? LockKey(utf8: text.utf8) else { preconditionFailure("'\(text)' is no name for a lock") }
+    return key
+  }
+
+  static func request(_ key: String, connection: ConnectionID = 1) -> AcquireRequest {
+    AcquireRequest(key: Self.key(key), ttl: .seconds(30), caller: Caller(connection: connection, peer: .unknown))
+  }
+
+  // MARK: What people do
+
+  /// Somebody asks for a lock; the answer is a refusal's code.
+  @discardableResult
+  func acquire(
+    _ who: String, _ key: String = "a", _ change: (inout AcquireRequest) -> Void = { _ in }
+  ) -> LeaseholdError.Code? {
+    var request = Self.request(key)
+    change(&request)
+    let client = RecordingClient()
+    let outcome = ledger.acquire(request, client: client, at: daemon.moment)
+    guard !daemon.crash.hasCrashed else { return nil }
+    (leases[who], refusals[who], waiters[who]) = (nil, nil, nil)
+    clients[who] = client
+    switch outcome {
+    case .granted(let lease):
+      leases[who] = lease
+      history.granted(lease)
+    case .waiting(let waiter): waiters[who] = waiter
+    case .refused(let error): refusals[who] = error
+    }
+    hear()
+    return refusals[who]?.code
+  }
+
+  /// Somebody asks to queue for a lock.
+  @discardableResult
+  func queue(
+    _ who: String, _ key: String = "a", for wait: TimeSpan = .seconds(600),
+    _ change: (inout AcquireRequest) -> Void = { _ in }
+  ) -> LeaseholdError.Code? {
+    acquire(who, key) { request in
+      request.wait = wait
+      change(&request)
+    }
+  }
+
+  /// Somebody releases what they have; the answer is a refusal's code.
+  @discardableResult
+  func release(_ who: String) -> LeaseholdError.Code? {
+    guard let lease = leases[who] else { return nil }
+    history.letGo(lease.id)
+    return attempt { () throws(LeaseholdError) in _ = try ledger.release(lease.id, key: lease.key, at: daemon.moment) }
+  }
+
+  /// Somebody renews; the answer is a refusal's code.
+  @discardableResult
+  func renew(_ who: String, ttl: TimeSpan? = nil) -> LeaseholdError.Code? {
+    guard let lease = leases[who] else { return nil }
+    history.shorten(lease.id, to: (daemon.clock.now + (ttl ?? lease.ttl)).nanoseconds)
+    return attempt { () throws(LeaseholdError) in
+      let renewed = try ledger.renew(lease.id, key: nil, ttl: ttl, at: daemon.moment)
+      if !daemon.crash.hasCrashed { history.renewed(renewed) }
+    }
+  }
+
+  /// Somebody stops waiting.
+  func cancel(_ who: String) {
+    if let waiter = waiters[who] { ledger.cancel(waiter, at: daemon.moment) }
+    hear()
+  }
+
+  /// An operator removes a lock; the answer is a refusal's code.
+  @discardableResult
+  func remove(_ key: String = "a", force: Bool = false) -> LeaseholdError.Code? {
+    if force { history.letGo { $0.key.text == key } }
+    return attempt { () throws(LeaseholdError) in
+      try ledger.remove(Self.key(key), force: force, at: daemon.moment)
+    }
+  }
+
+  func attempt(_ body: () throws(LeaseholdError) -> Void) -> LeaseholdError.Code? {
+    var code: LeaseholdError.Code?
+    do {
+      try body()
+    } catch {
+      code = error.code
+    }
+    hear()
+    return code
+  }
+
+  /// Time passes, and what is due happens.
+  func pass(_ span: TimeSpan) {
+    daemon.advance(by: span)
+    hear()
+  }
+
+  /// Once a second, when nothing else happens.
+  func keepHouse() {
+    ledger.housekeep(at: daemon.moment)
+    hear()
+  }
+
+  /// The daemon dies and another one starts.
+  func restart(crashAfterStep step: Int? = nil) {
+    daemon.restart(crashAfterStep: step)
+    if daemon.crash.hasCrashed { return }
+    waiters = [:]
+    history.crashed(daemon)
+  }
+
+  // MARK: What people know
+
+  /// Lets the threads run; whoever waited and was granted has a lease.
+  func hear() {
+    daemon.settle()
+    guard !daemon.crash.hasCrashed else { return }
+    for who in waiters.keys.sorted() {
+      if let lease = clients[who]?.lease {
+        leases[who] = lease
+        waiters[who] = nil
+        history.granted(lease)
+      } else if let refusal = clients[who]?.refusal {
+        refusals[who] = refusal
+        waiters[who] = nil
+      }
+    }
+  }
+
+  /// Whether somebody has a lease that lives.
+  func has(_ who: String) -> Bool {
+    guard let lease = leases[who] else { return false }
+    return (try? ledger.lease(lease.id)) != nil
+  }
+
+  /// Whether somebody queues.
+  func waits(_ who: String) -> Bool { waiters[who] != nil }
+
+  /// Why somebody has nothing.
+  func refusal(_ who: String) -> LeaseholdError.Code? { refusals[who]?.code }
+
+  /// Why somebody's lease is over.
+  func end(_ who: String) -> LeaseholdError.Code? {
+    guard let lease = leases[who] else { return nil }
+    return attempt { () throws(LeaseholdError) in _ = try ledger.lease(lease.id) }
+  }
+
+  /// Everything that is wrong.
+  func flaws() -> [String] { daemon.flaws() + history.check(daemon) }
+
+  // MARK: The kernel's side
+
+  /// Where a lock is.
+  func place(_ key: String = "a") -> (set: Int32, semaphore: Int)? {
+    (try? ledger.lock(Self.key(key))).map { ($0.binding.id, $0.binding.semaphore) }
+  }
+
+  /// Free units in the kernel.
+  func free(_ key: String = "a") -> Int? { place(key).flatMap { kernel.value($0.set, $0.semaphore) } }
+
+  /// A native process takes units with SEM_UNDO.
+  @discardableResult
+  func nativeTakes(_ units: Int, _ key: String = "a", process: Int32 = 100) -> Bool {
+    place(key).map { kernel.take(units, set: $0.set, semaphore: $0.semaphore, process: process, undoes: true) } ?? false
+  }
+
+  /// A native process gives units back; whoever waits for them hears of it.
+  func nativeGives(_ units: Int, _ key: String = "a", process: Int32 = 100) {
+    if let place = place(key) {
+      kernel.give(units, set: place.set, semaphore: place.semaphore, process: process, undoes: true)
+    }
+    hear()
+  }
+
+  /// Somebody removes the set that a lock is in.
+  func removeSet(of key: String = "a") {
+    if let place = place(key) { kernel.removeSet(place.set) }
+  }
+}

@@ -1,0 +1,90 @@
+import LeaseholdTestKit
+import Testing
+
+@testable import Leasehold
+
+@Suite struct OpListTests {
+  @Test func anOperationHasTheLayoutOfSembuf() {
+    #expect(MemoryLayout<Operation>.size == 6)
+    #expect(MemoryLayout<Operation>.stride == 6)
+    #expect(Operation.noWait == 0o4000 && Operation.undo == 0o10000)
+  }
+
+  @Test func operationsCarryTheirFlags() {
+    #expect(Operation.add(-3, to: 7) == Operation(semaphore: 7, delta: -3, flags: 0o4000))
+    #expect(Operation.addUndone(3, to: 7) == Operation(semaphore: 7, delta: 3, flags: 0o14000))
+    #expect(Operation.expectZero(7) == Operation(semaphore: 7, delta: 0, flags: 0o4000))
+  }
+
+  @Test func bothWaysToMakeAListAgree() {
+    let (one, other) = (Operation.add(1, to: 2), Operation.add(-1, to: 3))
+    let lists = [OpList(one, other), OpList(one, then: other)]
+    for list in lists { #expect(list.count == 2 && list[0] == one && list[1] == other) }
+  }
+}
+
+@Suite struct NamedDialectTests {
+  private func set(_ place: Int) -> (SimulatedKernel, Int32, NamedDialect) {
+    let kernel = SimulatedKernel(crash: CrashSwitch())
+    let bank = try? kernel.makeBank()
+    return (kernel, bank?.set ?? 0, NamedDialect(place: place))
+  }
+
+  private func values(_ kernel: SimulatedKernel, _ set: Int32, _ dialect: NamedDialect) -> [Int?] {
+    [dialect.semaphore, dialect.ledger, dialect.live].map { kernel.value(set, $0) }
+  }
+
+  @Test(arguments: [0, 31, 63]) func takenUnitsMoveFromFreeToOutAndBack(_ place: Int) {
+    let (kernel, set, dialect) = set(place)
+    #expect(kernel.operate(set, dialect.open(capacity: 5)) == .done)
+    #expect(kernel.operate(set, dialect.take(3)) == .done)
+    #expect(values(kernel, set, dialect) == [2, 3, 5])
+    #expect(kernel.bankValues(set).map(dialect.unitsOut) == 3)
+    #expect(kernel.operate(set, dialect.take(3)) == .wouldBlock)
+    #expect(kernel.operate(set, dialect.giveBack(3)) == .done)
+    #expect(values(kernel, set, dialect) == [5, 0, 5])
+    #expect(kernel.operate(set, dialect.giveBack(1)) == .wouldBlock, "nothing is out that could be given back")
+  }
+
+  @Test func waitedUnitsBecomeUnitsOutWithoutAMomentInBetween() {
+    let (kernel, set, dialect) = set(1)
+    _ = kernel.operate(set, dialect.open(capacity: 5))
+    _ = kernel.sleep(4, set: set, semaphore: 1, process: SimulatedKernel.daemon)
+    #expect(kernel.adjustment(of: SimulatedKernel.daemon, set: set, semaphore: 1) == 4)
+    #expect(kernel.operate(set, dialect.keepWaited(4)) == .done)
+    #expect(values(kernel, set, dialect) == [1, 4, 5])
+    kernel.kill(SimulatedKernel.daemon)
+    #expect(values(kernel, set, dialect) == [1, 4, 5], "the kernel has nothing to undo any more")
+  }
+
+  @Test func waitedUnitsThatNobodyWantsGoBack() {
+    let (kernel, set, dialect) = set(1)
+    _ = kernel.operate(set, dialect.open(capacity: 5))
+    _ = kernel.sleep(4, set: set, semaphore: 1, process: SimulatedKernel.daemon)
+    #expect(kernel.operate(set, dialect.dropWaited(4)) == .done)
+    kernel.kill(SimulatedKernel.daemon)
+    #expect(values(kernel, set, dialect) == [5, 0, 5])
+  }
+
+  @Test func aPlaceIsTakenOutOfUseOnlyWhenEveryUnitIsFree() {
+    let (kernel, set, dialect) = set(2)
+    _ = kernel.operate(set, dialect.open(capacity: 5))
+    #expect(kernel.operate(set, dialect.open(capacity: 5)) == .wouldBlock, "it is in use already")
+    _ = kernel.operate(set, dialect.take(1))
+    #expect(kernel.operate(set, dialect.retire(capacity: 5)) == .wouldBlock)
+    _ = kernel.operate(set, dialect.giveBack(1))
+    #expect(kernel.take(1, set: set, semaphore: 2, process: 100, undoes: true))
+    #expect(kernel.operate(set, dialect.retire(capacity: 5)) == .wouldBlock)
+    kernel.kill(100)
+    #expect(kernel.operate(set, dialect.retire(capacity: 4)) == .wouldBlock, "another capacity")
+    #expect(kernel.operate(set, dialect.retire(capacity: 5)) == .done)
+    #expect(values(kernel, set, dialect) == [0, 0, 0])
+  }
+
+  @Test func theTrailerStandsBehindAllPlaces() {
+    let last = NamedDialect(place: NamedDialect.locksPerBank - 1)
+    #expect(last.live + 1 == NamedDialect.trailer)
+    #expect(NamedDialect.semaphoresPerBank == NamedDialect.trailer + 3)
+    #expect(NamedDialect.signature == 19528)
+  }
+}
