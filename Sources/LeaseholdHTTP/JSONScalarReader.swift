@@ -27,7 +27,9 @@ struct JSONScalarReader {
 
   init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
-  /// The next member; `nil` after the last. After a ``JSONScalar/nested`` value nothing more can be read.
+  /// The next member; `nil` after the last.
+  ///
+  /// After a ``JSONScalar/nested`` value nothing more can be read.
   mutating func next() throws(Flaw) -> (name: String, value: JSONScalar)? {
     if isDone { return nil }
     if isFirst {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every bash snippet of the README against a daemon of its own; what each must print stands in a comment above it."""
+"""Runs every bash snippet of the README against a daemon of its own; a comment above each says what it must print."""
 
 import os
 import re
