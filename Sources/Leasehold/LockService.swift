@@ -2,7 +2,8 @@
 ///
 /// Called on any thread, outside every lock.
 public protocol LeaseClient: AnyObject, Sendable {
-  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call ``LockService/undeliver(_:at:)``.
+  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call
+  /// ``LockService/undeliver(_:at:)``.
   func granted(_ lease: LeaseSnapshot)
   /// The wait is over without a lease.
   func refused(_ error: LeaseholdError)

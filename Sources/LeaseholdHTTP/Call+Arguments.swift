@@ -148,7 +148,8 @@ extension Problem {
   static func outOfRange(_ parameter: Parameter, _ value: String, _ length: TextLength) -> Problem {
     Problem(
       .outOfRange,
-      "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has \(value.utf8.count).",
+      "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has "
+        + "\(value.utf8.count).",
       facts: [
         ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
         ("minimum", .number(Int64(length.minimum))), ("maximum", .number(Int64(length.maximum))),

@@ -94,7 +94,9 @@ final class RequestHandler: ExchangeHandler {
     exchange.attachment = nil
   }
 
-  /// An answer did not get through. An open hold began to, so its lease ends with its connection.
+  /// An answer did not get through.
+  ///
+  /// An open hold began to, so its lease ends with its connection.
   private func undo(_ exchange: Exchange, _ lease: LeaseID) {
     if (exchange.attachment as? WaitingAcquire)?.hasBegunHold == true { return }
     server.service.undeliver(lease, at: Server.now())
@@ -125,7 +127,8 @@ extension Problem {
   init(_ defect: Exchange.Defect) {
     switch defect {
     case .nulInTarget: self.init(.malformedRequest, "The path holds a NUL byte.")
-    case .targetTooLong: self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
+    case .targetTooLong:
+      self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
     case .ambiguousLength: self.init(.malformedRequest, "The length of the body is given in two ways.")
     case .unknownTransferEncoding: self.init(.malformedRequest, "The only Transfer-Encoding understood is chunked.")
     case .repeatedHost: self.init(.malformedRequest, "Host is given more than once.")

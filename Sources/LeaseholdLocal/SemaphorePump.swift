@@ -43,9 +43,9 @@ private final class PumpJob: Sendable {
 
 /// The threads that wait in the kernel, because only a thread asleep in semop learns that a native process let go.
 ///
-/// Life cycle of a thread: started when first needed, asleep on its alarm between jobs, joined by ``stop()``. A job is canceled by a
-/// flag and a signal; as a signal that comes just before the system call is lost, ``nudge()`` repeats it until the
-/// thread has let the job go. A canceled wait that got its units meanwhile is reported like any other.
+/// Life cycle of a thread: started when first needed, asleep on its alarm between jobs, joined by ``stop()``. A job is
+/// canceled by a flag and a signal; as a signal that comes just before the system call is lost, ``nudge()`` repeats it
+/// until the thread has let the job go. A canceled wait that got its units meanwhile is reported like any other.
 final class PumpPool: KernelWaiting, Sendable {
   private struct State {
     var jobs: [Int: PumpThread] = [:]
@@ -135,7 +135,8 @@ private final class PumpThread: Sendable {
   private let isEnding = Atomic(false)
   private let thread = Mutex<HostThread?>(nil)
 
-  /// One wait lasts at most this long before the thread looks around; long, because each return costs the place in the kernel's queue.
+  /// One wait lasts at most this long before the thread looks around; long, because each return costs the place in the
+  /// kernel's queue.
   private static let longestWait: Int64 = 60_000_000_000
 
   init?(pool: PumpPool) {

@@ -56,7 +56,9 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
     try self.init(checked: text)
   }
 
-  /// Takes a name whose bytes are in order. The colon of a native prefix stands at offset 3...6.
+  /// Takes a name whose bytes are in order.
+  ///
+  /// The colon of a native prefix stands at offset 3...6.
   @usableFromInline
   init(checked text: String) throws(Flaw) {
     if text.utf8.dropFirst(3).prefix(4).contains(UInt8(ascii: ":")),

@@ -114,7 +114,8 @@ extension Call {
     guard let text = arguments[.bind] else { return false }
     if text == "connection" { return true }
     if text.hasPrefix("pid:") {
-      var problem = Problem.invalid(.bind, text, "cannot be a process (pid:N) in this version; use bind=connection, or a ttl")
+      var problem = Problem.invalid(
+        .bind, text, "cannot be a process (pid:N) in this version; use bind=connection, or a ttl")
       problem.choices = ("allowed", ["connection"])
       throw problem
     }
