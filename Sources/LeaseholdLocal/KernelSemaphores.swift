@@ -66,7 +66,8 @@ final class KernelSemaphores: SemaphoreKernel {
     if mode != .ownerReadWrite { try set.setMode(mode) }
   }
 
-  private var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey) & 0x7fff }
+  /// The half of the control key that the bank's key does not tell, less the bit that no semaphore can hold.
+  private var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey >> 16) & 0x7fff }
 
   private func bankKey(_ number: Int) -> IPCKey {
     let high = (Self.firstBank &+ UInt32(number)) << 16

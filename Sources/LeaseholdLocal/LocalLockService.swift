@@ -64,8 +64,14 @@ public final class LocalLockService: LockService {
     }
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
-    let storage = try LedgerSegment.open(
-      key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
+    let storage: LedgerSegment
+    do {
+      storage = try LedgerSegment.open(
+        key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
+    } catch {
+      daemonGuard.release()
+      throw error
+    }
     let inbox = PumpInbox()
     self.inbox = inbox
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
@@ -86,6 +92,8 @@ public final class LocalLockService: LockService {
     core = Mutex(Core(ledger: ledger, storage: storage))
     inbox.service = self
     guard let thread = HostThread({ [self] in runClock() }) else {
+      inbox.service = nil
+      daemonGuard.release()
       throw .kernel(what: "start a thread", errno: .resourceTemporarilyUnavailable)
     }
     clockThread.withLock { $0 = thread }
