@@ -7,25 +7,27 @@ extension ResponseBuffer {
   /// Begins an object with its first member's name.
   @inline(__always)
   mutating func open(_ name: StaticString) {
-    append(UInt8(ascii: "{"))
-    self.name(name)
+    self.name(name, after: UInt8(ascii: "{"))
   }
 
   /// Ends an object and the answer.
   mutating func closeAnswer() { append("}\n" as StaticString) }
 
   /// The comma and the name of the next member.
-  @inline(__always)
   mutating func next(_ name: StaticString) {
-    append(UInt8(ascii: ","))
-    self.name(name)
+    self.name(name, after: UInt8(ascii: ","))
   }
 
   @inline(__always)
-  private mutating func name(_ name: StaticString) {
-    append(UInt8(ascii: "\""))
-    append(name)
-    append("\":" as StaticString)
+  private mutating func name(_ name: StaticString, after mark: UInt8) {
+    let length = name.utf8CodeUnitCount
+    append(exactly: length + 4) { text in
+      text[0] = mark
+      text[1] = UInt8(ascii: "\"")
+      (text + 2).update(from: name.utf8Start, count: length)
+      text[length + 2] = UInt8(ascii: "\"")
+      text[length + 3] = UInt8(ascii: ":")
+    }
   }
 
   /// A member with a number.
@@ -99,32 +101,35 @@ extension ResponseBuffer {
     let seconds = milliseconds.dividedDown(by: 1000)
     let days = seconds.dividedDown(by: 86_400)
     let (year, month, day) = civilDate(days)
-    let second = seconds - days * 86_400
-    append(UInt8(ascii: "\""))
-    append(year, 4)
-    append(UInt8(ascii: "-"))
-    append(month, 2)
-    append(UInt8(ascii: "-"))
-    append(day, 2)
-    append(UInt8(ascii: "T"))
-    append(second / 3600, 2)
-    append(UInt8(ascii: ":"))
-    append(second / 60 % 60, 2)
-    append(UInt8(ascii: ":"))
-    append(second % 60, 2)
-    append(UInt8(ascii: "."))
-    append(milliseconds - seconds * 1000, 3)
-    append("Z\"" as StaticString)
-  }
-
-  private mutating func append(_ value: Int64, _ width: Int) {
-    var divisor: Int64 = 1
-    for _ in 1..<width { divisor *= 10 }
-    while divisor > 0 {
-      append(UInt8(truncatingIfNeeded: 0x30 + value / divisor % 10))
-      divisor /= 10
+    let second = UInt32(truncatingIfNeeded: seconds - days * 86_400)
+    append(exactly: 26) { text in
+      text[0] = UInt8(ascii: "\"")
+      twoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 1)
+      twoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 3)
+      text[5] = UInt8(ascii: "-")
+      twoDigits(UInt32(truncatingIfNeeded: month), at: text + 6)
+      text[8] = UInt8(ascii: "-")
+      twoDigits(UInt32(truncatingIfNeeded: day), at: text + 9)
+      text[11] = UInt8(ascii: "T")
+      twoDigits(second / 3600, at: text + 12)
+      text[14] = UInt8(ascii: ":")
+      twoDigits(second / 60 % 60, at: text + 15)
+      text[17] = UInt8(ascii: ":")
+      twoDigits(second % 60, at: text + 18)
+      text[20] = UInt8(ascii: ".")
+      let thousandths = UInt32(truncatingIfNeeded: milliseconds - seconds * 1000)
+      text[21] = 0x30 &+ UInt8(truncatingIfNeeded: thousandths / 100)
+      twoDigits(thousandths % 100, at: text + 22)
+      text[24] = UInt8(ascii: "Z")
+      text[25] = UInt8(ascii: "\"")
     }
   }
+}
+
+@inline(__always)
+private func twoDigits(_ value: UInt32, at text: UnsafeMutablePointer<UInt8>) {
+  text[0] = 0x30 &+ UInt8(truncatingIfNeeded: value / 10)
+  text[1] = 0x30 &+ UInt8(truncatingIfNeeded: value % 10)
 }
 
 extension Int64 {

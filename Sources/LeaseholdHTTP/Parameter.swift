@@ -82,7 +82,7 @@ struct ParameterSet {
 }
 
 /// The values that a request gave, as text, whichever way it gave them.
-struct Arguments {
+struct Arguments: ~Copyable {
   private var values: InlineArray<15, String?> = InlineArray(repeating: nil)
 
   subscript(parameter: Parameter) -> String? { values[Int(parameter.rawValue)] }

@@ -45,7 +45,7 @@ final class Exchange: @unchecked Sendable {
   /// handed over, read in `completed`.
   var ticket: (UInt64, UInt64) = (0, 0)
 
-  var headers = HeaderTable()
+  var headers: HeaderTable
 
   // Where the request is on its way through; see Daemon+Request.swift.
   var refusal: Response?
@@ -62,6 +62,7 @@ final class Exchange: @unchecked Sendable {
 
   init(connection: PeerConnection, method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) {
     self.connection = connection
+    headers = HeaderTable(over: connection.headerSlices)
     self.method = HTTPMethod(method)
     self.methodText = method
     self.version = HTTPVersion(version)

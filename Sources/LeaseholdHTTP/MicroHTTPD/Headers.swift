@@ -33,10 +33,19 @@ enum HeaderName: Int, Sendable {
 }
 
 /// The recognized headers of one request, as slices of libmicrohttpd's memory; the first of several counts.
+///
+/// The slices lie in memory of the connection, which has one request at a time: a table of 256 bytes inside a class would be
+/// copied by every look at it.
 struct HeaderTable {
   private var present: UInt32 = 0
   private var repeated: UInt32 = 0
-  private var slices: InlineArray<16, UnsafeBufferPointer<UInt8>> = InlineArray(repeating: .init(start: nil, count: 0))
+  private let slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>
+
+  /// How many slices the memory must hold.
+  static let capacity = 16
+
+  /// A table without headers over the connection's memory.
+  init(over slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>) { self.slices = slices }
 
   /// The header's value without white space around it, or `nil`.
   subscript(name: HeaderName) -> UnsafeBufferPointer<UInt8>? {

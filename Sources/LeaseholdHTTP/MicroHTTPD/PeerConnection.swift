@@ -25,6 +25,8 @@ final class PeerConnection: @unchecked Sendable {
   let descriptor: Int32
   let mhd: OpaquePointer
   var current: Exchange?
+  /// Where the current request's ``HeaderTable`` keeps its slices.
+  let headerSlices = UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>.allocate(capacity: HeaderTable.capacity)
   var target = ReusedBytes()
   var body = ReusedBytes()
   private var requestNumber: UInt64
@@ -45,6 +47,8 @@ final class PeerConnection: @unchecked Sendable {
     // Any start will do: request ids are for finding lines in logs and must not repeat soon.
     self.requestNumber = now ^ (id << 40)
   }
+
+  deinit { headerSlices.deallocate() }
 
   /// Lifts the idle timeout, or brings it back: a connection that leases are bound to may be silent for hours.
   func keepOpen(_ keep: Bool) { keptOpen.store(keep, ordering: .relaxed) }

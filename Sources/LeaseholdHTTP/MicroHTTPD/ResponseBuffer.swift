@@ -24,12 +24,14 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   }
 
   /// Appends one byte.
+  @inline(__always)
   mutating func append(_ byte: UInt8) {
-    reserve(1).storeBytes(of: byte, as: UInt8.self)
+    reserve(1).pointee = byte
     count += 1
   }
 
   /// Appends text known at compile time.
+  @inline(__always)
   mutating func append(_ text: StaticString) {
     append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
@@ -41,29 +43,39 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   }
 
   /// Appends bytes.
+  @inline(__always)
   mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
-    guard let source = bytes.baseAddress, !bytes.isEmpty else { return }
+    guard let source = bytes.baseAddress else { return }
     memcpy(reserve(bytes.count), source, bytes.count)
     count += bytes.count
   }
 
   /// Appends bytes.
+  @inline(__always)
   mutating func append(contentsOf bytes: UnsafeBufferPointer<UInt8>) {
     append(contentsOf: UnsafeRawBufferPointer(bytes))
   }
 
   /// Appends a number in decimal.
   mutating func append(decimal value: UInt64) {
-    var rest = value
-    withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
-      var start = 20
-      repeat {
-        start -= 1
-        digits[start] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-        rest /= 10
-      } while rest != 0
-      append(contentsOf: UnsafeRawBufferPointer(rebasing: digits[start..<20]))
+    let start = reserve(20)
+    if value < 10 {
+      start.pointee = 0x30 &+ UInt8(truncatingIfNeeded: value)
+      count += 1
+      return
     }
+    var digits = 1
+    var bound: UInt64 = 10
+    while digits < 20, value >= bound { (digits, bound) = (digits &+ 1, bound &* 10) }
+    var rest = value
+    var position = start + digits
+    for _ in 0..<digits {
+      position -= 1
+      let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+      position.pointee = 0x30 &+ UInt8(truncatingIfNeeded: digit)
+      rest = quotient
+    }
+    count += digits
   }
 
   /// Appends a number in decimal, with a minus sign where it has one.
@@ -74,9 +86,22 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 
   /// Appends the lowest digits of a number in lower-case hexadecimal, zeros in front included.
   mutating func append(hex value: UInt64, digits: Int = 16) {
-    for digit in stride(from: digits - 1, through: 0, by: -1) {
-      append(hexDigit(value, digit))
+    let start = reserve(digits)
+    var rest = value
+    var position = start + digits
+    while position > start {
+      position -= 1
+      position.pointee = hexDigit(rest, 0)
+      rest >>= 4
     }
+    count += digits
+  }
+
+  /// Appends exactly `length` bytes that `write` puts at the address it gets.
+  @inline(__always)
+  mutating func append(exactly length: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
+    write(reserve(length))
+    count += length
   }
 
   /// Runs `body` with the bytes so far.
@@ -86,17 +111,19 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 
   /// Runs `body` with the bytes so far as a C string.
   mutating func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
-    reserve(1).storeBytes(of: 0, as: UInt8.self)
-    return body(UnsafePointer(reserve(1).assumingMemoryBound(to: CChar.self) - count))
+    reserve(1).pointee = 0
+    return body(UnsafeRawPointer(reserve(1) - count).assumingMemoryBound(to: CChar.self))
   }
 
   /// Makes room and returns where the next byte goes.
-  private mutating func reserve(_ more: Int) -> UnsafeMutableRawPointer {
-    if count + more > capacity || base == nil { grow(to: max(count + more, capacity * 2, 128)) }
-    guard let base else { fatalError("unreachable: grow always sets the base") }
-    return base + count
+  @inline(__always)
+  private mutating func reserve(_ more: Int) -> UnsafeMutablePointer<UInt8> {
+    if count &+ more > capacity { grow(to: max(count + more, capacity * 2, 128)) }
+    guard let base else { fatalError("unreachable: what is in use has memory") }
+    return (base + count).assumingMemoryBound(to: UInt8.self)
   }
 
+  @inline(never)
   private mutating func grow(to size: Int) {
     guard let grown = realloc(base, size) else { fatalError("out of memory for an answer of \(size) bytes") }
     base = grown
@@ -105,6 +132,7 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 }
 
 /// One digit of a number in lower-case hexadecimal; digit 0 is the lowest.
+@inline(__always)
 func hexDigit(_ value: UInt64, _ digit: Int) -> UInt8 {
   let nibble = UInt8(truncatingIfNeeded: value >> UInt64(digit * 4)) & 0xF
   return nibble < 10 ? 0x30 + nibble : 0x57 + nibble
