@@ -35,6 +35,7 @@ struct Problem: Error {
 
   static func unknownParameter(_ name: String, known: ParameterSet) -> Problem {
     let names = known.names
+    let name = name.excerpt
     var problem = Problem(
       .unknownParameter,
       names.isEmpty
@@ -48,7 +49,7 @@ struct Problem: Error {
   static func invalid(_ parameter: Parameter, _ value: String, _ what: String) -> Problem {
     Problem(
       .invalidParameter, "'\(parameter.name)' \(what).",
-      facts: [("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64))))])
+      facts: [("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt))])
   }
 
   static func notOneOf(_ parameter: Parameter, _ value: String, _ words: [String]) -> Problem {
@@ -66,7 +67,7 @@ struct Problem: Error {
     Problem(
       .outOfRange, "'\(parameter.name)' must be \(minimum)...\(maximum).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
         ("minimum", .number(Int64(minimum))), ("maximum", .number(Int64(maximum))),
       ])
   }
@@ -77,7 +78,7 @@ struct Problem: Error {
     Problem(
       .outOfRange, "'\(parameter.name)' must be \(minimum.text)...\(maximum.text)\(hint).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
         ("minimum", .text(minimum.text)), ("maximum", .text(maximum.text)),
         ("minimum_ms", .number(minimum.milliseconds)), ("maximum_ms", .number(maximum.milliseconds)),
       ])
@@ -88,4 +89,9 @@ struct Problem: Error {
       .badJSON, "The body is not a JSON object of single values: \(what) at byte \(offset).",
       facts: [("offset", .number(Int64(offset)))])
   }
+}
+
+extension String {
+  /// As much of it as an error repeats: a Character may be of any length, a scalar may not.
+  var excerpt: String { String(String.UnicodeScalarView(unicodeScalars.prefix(64))) }
 }
