@@ -1,6 +1,9 @@
-/// Hears how a waiting acquire ended and, for held answers, how the lease did. Called on any thread, outside every lock.
+/// Hears how a waiting acquire ended and, for held answers, how the lease did.
+///
+/// Called on any thread, outside every lock.
 public protocol LeaseClient: AnyObject, Sendable {
-  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call ``LockService/undeliver(_:at:)``.
+  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call
+  /// ``LockService/undeliver(_:at:)``.
   func granted(_ lease: LeaseSnapshot)
   /// The wait is over without a lease.
   func refused(_ error: LeaseholdError)
@@ -31,7 +34,9 @@ public struct ReleaseOutcome: Sendable {
   public var already: Bool
 }
 
-/// Locks and leases. Every call answers at once and may be made from any thread.
+/// Locks and leases.
+///
+/// Every call answers at once and may be made from any thread.
 ///
 /// `now` is the caller's one reading of the clock for the whole request.
 public protocol LockService: AnyObject, Sendable {
@@ -55,8 +60,8 @@ public protocol LockService: AnyObject, Sendable {
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot>
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String]
-  /// One lock.
-  func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot
+  /// One lock with at most `listed` holders and as many waiters.
+  func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot
   /// The locks.
   func locks(_ filter: ListFilter) -> Page<LockSnapshot>
   /// Removes a lock; `force` ends its leases and refuses its waiters first.
@@ -69,4 +74,11 @@ public protocol LockService: AnyObject, Sendable {
   func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail
   /// Whether it serves, and what it counted.
   func status() -> ServiceStatus
+}
+
+extension LockService {
+  /// One lock with as many holders and waiters as an answer usually lists.
+  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
+    try lock(key, listed: LockSnapshot.listed)
+  }
 }

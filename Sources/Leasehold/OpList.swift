@@ -29,7 +29,9 @@ public struct Operation: Hashable, Sendable {
   }
 }
 
-/// Up to six operations that happen together or not at all. Fits in registers and on the stack: no allocation.
+/// Up to six operations that happen together or not at all.
+///
+/// Fits in registers and on the stack: no allocation.
 public struct OpList: Sendable {
   /// How many are in use.
   public private(set) var count: Int

@@ -104,7 +104,7 @@ struct AnswerWriter {
     summary(lock, into: &json)
     json.member("held", lock.holderCount)
     json.member("waiting", lock.waiterCount)
-    binding(lock.binding, into: &json)
+    semaphore(lock, into: &json)
     json.append("}}" as StaticString)
   }
 
@@ -124,11 +124,16 @@ struct AnswerWriter {
       self.waiter(waiter, into: &json)
     }
     json.append(UInt8(ascii: "]"))
+    semaphore(lock, into: &json)
+    json.append("}}\n" as StaticString)
+  }
+
+  /// `sysv` with what the kernel tells of the semaphore, left open.
+  private func semaphore(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
     binding(lock.binding, into: &json)
     json.member("value", lock.availableUnits)
     json.member("pid", lock.lastPID.map(Int.init))
     json.member("ncnt", lock.kernelWaiters)
-    json.append("}}\n" as StaticString)
   }
 
   private func summary(_ lock: LockSnapshot, into json: inout ResponseBuffer) {

@@ -1,3 +1,5 @@
+import Leasehold
+
 extension Arguments {
   /// Reads `name=value&name=value`, percent-encoded, as in a query or a form body.
   mutating func readForm(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
@@ -40,7 +42,7 @@ extension Arguments {
   /// A decoded value; `nil` when it is not text.
   private static func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
     if !bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") || $0 == 0 }) {
-      return String(validating: bytes, as: UTF8.self)
+      return String(utf8Bytes: bytes)
     }
     guard let decoded = percentDecoded(bytes, plusIsSpace: true), !decoded.contains(0) else { return nil }
     return String(validating: decoded, as: UTF8.self)

@@ -67,9 +67,7 @@ extension Call {
     guard (1...Limits.ownerBytes).contains(text.utf8.count) else {
       throw .outOfRange(.owner, text, TextLength(minimum: 1, maximum: Limits.ownerBytes))
     }
-    guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
-      throw .invalid(.owner, text, "must not hold control characters")
-    }
+    guard !text.hasControlCharacters else { throw .invalid(.owner, text, "must not hold control characters") }
     return text
   }
 
@@ -77,12 +75,32 @@ extension Call {
   func listFilter() throws(Problem) -> ListFilter {
     var filter = ListFilter()
     filter.limit = try number(.limit, 1, 1000) ?? filter.limit
-    filter.cursor = try number(.cursor, 0, Int(Int32.max)) ?? 0
-    filter.keyPrefix = arguments[.key]
+    filter.cursor = try cursor()
+    filter.keyPrefix = try keyPrefix()
     filter.owner = try owner()
     let states = LockState.allCases.map(\.rawValue)
     filter.state = try word(.state, states).flatMap(LockState.init)
     return filter
+  }
+
+  /// Where a listing goes on: what `next_cursor` said, to be passed back as it is.
+  private func cursor() throws(Problem) -> Int {
+    guard let text = arguments[.cursor] else { return 0 }
+    guard let value = Int32(text), value >= 0, "\(value)" == text else {
+      throw .invalid(.cursor, text, "must be a next_cursor of the page before; leave it out to begin at the front")
+    }
+    return Int(value)
+  }
+
+  /// What names in a listing begin with.
+  private func keyPrefix() throws(Problem) -> String? {
+    guard let text = arguments[.key] else { return nil }
+    guard (1...LockKey.maximumBytes).contains(text.utf8.count), !text.hasControlCharacters else {
+      throw Problem(
+        .badKey, "'key' must be the beginning of a name: 1...255 bytes of UTF-8 without control characters.",
+        facts: [("parameter", .text("key")), ("value", .text(String(text.prefix(64))))])
+    }
+    return text
   }
 
   /// The Idempotency-Key header: 1...255 printable ASCII characters.
@@ -113,6 +131,13 @@ extension Call {
   }
 }
 
+extension String {
+  /// Whether it holds a control character, those beyond ASCII (U+0080...U+009F) included.
+  fileprivate var hasControlCharacters: Bool {
+    unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
+  }
+}
+
 /// How long a text may be.
 struct TextLength {
   let minimum: Int
@@ -123,7 +148,8 @@ extension Problem {
   static func outOfRange(_ parameter: Parameter, _ value: String, _ length: TextLength) -> Problem {
     Problem(
       .outOfRange,
-      "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has \(value.utf8.count).",
+      "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has "
+        + "\(value.utf8.count).",
       facts: [
         ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
         ("minimum", .number(Int64(length.minimum))), ("maximum", .number(Int64(length.maximum))),

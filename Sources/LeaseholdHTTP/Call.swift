@@ -72,13 +72,16 @@ extension Problem {
     let detail =
       switch flaw {
       case .empty: "A lock's name must not be empty; use /locks/NAME."
-      case .tooLong(let count): "A lock's name has at most \(LockKey.maximumBytes) bytes of UTF-8; this one has \(count)."
+      case .tooLong(let count):
+        "A lock's name has at most \(LockKey.maximumBytes) bytes of UTF-8; this one "
+          + "has \(count)."
       case .dots: "A lock cannot be named '.' or '..': programs take such paths apart; choose another name."
       case .notUTF8: "A lock's name must be UTF-8; percent-encode its bytes."
       case .controlCharacter(let offset):
         "A lock's name must not hold control characters; there is one at byte \(offset). Write slashes as %2F."
       case .reservedPrefix(let prefix):
-        "Names that begin with '\(prefix)' mean native semaphores, which this version does not serve; choose another name."
+        "Names that begin with '\(prefix)' mean native semaphores, which this version does not serve; choose "
+          + "another name."
       }
     self.init(
       .badKey, detail,

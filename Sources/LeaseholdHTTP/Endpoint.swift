@@ -27,7 +27,8 @@ struct Endpoint: Sendable {
     Endpoint(
       operation: "listLocks", method: .get, route: .locks, parameters: ParameterSet(.limit, .cursor, .key, .state),
       handle: Locks.list),
-    Endpoint(operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(), handle: Locks.get),
+    Endpoint(
+      operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(.limit), handle: Locks.get),
     Endpoint(
       operation: "deleteLock", method: .delete, route: .lock, parameters: ParameterSet(.force), handle: Locks.remove),
     Endpoint(

@@ -2,8 +2,9 @@ import Leasehold
 
 /// Decides who may call: the one place for it.
 ///
-/// A browser on this host can reach loopback addresses, so any web page could take a lock (a POST without a body is a "simple
-/// request") or, through a name that resolves to 127.0.0.1, read answers. A page cannot choose its Host or Origin.
+/// A browser on this host can reach loopback addresses, so any web page could take a lock (a POST without a body is a
+/// "simple request") or, through a name that resolves to 127.0.0.1, read answers. A page cannot choose its Host or
+/// Origin.
 struct Guard: Sendable {
   /// Names, beside loopback, that callers may use in Host; lower case, without port.
   let allowedHosts: Set<String>
@@ -16,7 +17,8 @@ struct Guard: Sendable {
     if !isUnix, let host, !isAllowed(host) {
       return Problem(
         .hostNotAllowed,
-        "Host '\(text(host))' is not one of this service's names; use localhost or 127.0.0.1, or start it with --allow-host.",
+        "Host '\(text(host))' is not one of this service's names; use localhost or 127.0.0.1, or start it with "
+          + "--allow-host.",
         facts: [("host", .text(text(host)))])
     }
     guard exchange.method.changesSomething else { return nil }
@@ -32,11 +34,14 @@ struct Guard: Sendable {
   private func foreign(_ header: String, _ value: UnsafeBufferPointer<UInt8>) -> Problem {
     Problem(
       .foreignOrigin,
-      "A web page of another origin may not change anything here (\(header): \(text(value))); call from a program instead.",
+      "A web page of another origin may not change anything here (\(header): \(text(value))); call from a program "
+        + "instead.",
       facts: [("header", .text(header)), ("value", .text(text(value)))])
   }
 
-  private func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String { String(decoding: bytes.prefix(128), as: UTF8.self) }
+  private func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+    String(decoding: bytes.prefix(128), as: UTF8.self)
+  }
 
   /// An Origin is our own when it is `http://` and the very Host of the request.
   private func isOwn(_ origin: UnsafeBufferPointer<UInt8>, host: UnsafeBufferPointer<UInt8>?) -> Bool {
@@ -49,7 +54,9 @@ struct Guard: Sendable {
 
   private func isAllowed(_ host: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let name = hostName(host) else { return false }
-    if equalsIgnoringCase(name, "localhost") || equalsIgnoringCase(name, "127.0.0.1") || isLoopback(name) { return true }
+    if equalsIgnoringCase(name, "localhost") || equalsIgnoringCase(name, "127.0.0.1") || isLoopback(name) {
+      return true
+    }
     return !allowedHosts.isEmpty && allowedHosts.contains(String(decoding: name, as: UTF8.self).lowercased())
   }
 

@@ -27,7 +27,9 @@ struct JSONScalarReader {
 
   init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
-  /// The next member; `nil` after the last. After a ``JSONScalar/nested`` value nothing more can be read.
+  /// The next member; `nil` after the last.
+  ///
+  /// After a ``JSONScalar/nested`` value nothing more can be read.
   mutating func next() throws(Flaw) -> (name: String, value: JSONScalar)? {
     if isDone { return nil }
     if isFirst {
@@ -102,7 +104,9 @@ struct JSONScalarReader {
     let start = offset
     if peek == UInt8(ascii: "-") { offset += 1 }
     let whole = skipDigits()
-    guard whole == 1 || whole > 1 && bytes[offset - whole] != UInt8(ascii: "0") else { throw flaw("a malformed number") }
+    guard whole == 1 || whole > 1 && bytes[offset - whole] != UInt8(ascii: "0") else {
+      throw flaw("a malformed number")
+    }
     if peek == UInt8(ascii: ".") {
       offset += 1
       guard skipDigits() > 0 else { throw flaw("a malformed number") }

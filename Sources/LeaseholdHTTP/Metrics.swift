@@ -39,7 +39,8 @@ struct Metrics {
     single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
     single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)
     single("leasehold_holds", "gauge", "Open answers of hold.", UInt64(server.holds.count), &text)
-    seconds("leasehold_expiry_lag_seconds_sum", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
+    seconds(
+      "leasehold_expiry_lag_seconds_sum", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
     seconds("leasehold_expiry_lag_seconds_max", "gauge", "The latest expiry.", counters.expiryLagMaximum, &text)
     single("leasehold_undo_failures_total", "counter", "Undos that the kernel refused.", counters.undoFailures, &text)
     single("leasehold_sets_removed_total", "counter", "Our sets that others removed.", counters.setsRemoved, &text)
@@ -68,7 +69,8 @@ struct Metrics {
     single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(inventory.usedSets), &text)
     single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.maximumSets), &text)
     single(
-      "leasehold_kernel_semaphores", "gauge", "Semaphores in this IPC namespace.", UInt64(inventory.usedSemaphores), &text)
+      "leasehold_kernel_semaphores", "gauge", "Semaphores in this IPC namespace.", UInt64(inventory.usedSemaphores),
+      &text)
     single("leasehold_kernel_semaphores_max", "gauge", "SEMMNS.", UInt64(inventory.maximumSemaphores), &text)
   }
 
@@ -94,10 +96,13 @@ struct Metrics {
   private func process(_ text: inout ResponseBuffer) {
     var usage = rusage()
     getrusage(RUSAGE_SELF.rawValue, &usage)
-    let time = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Int64($1.tv_sec) * 1_000_000_000 + Int64($1.tv_usec) * 1000 }
+    let time = [usage.ru_utime, usage.ru_stime].reduce(0) {
+      $0 + Int64($1.tv_sec) * 1_000_000_000 + Int64($1.tv_usec) * 1000
+    }
     seconds("process_cpu_seconds_total", "counter", "CPU time of this process.", time, &text)
     single(
-      "process_resident_memory_max_bytes", "gauge", "The most memory that was resident.", UInt64(usage.ru_maxrss) * 1024,
+      "process_resident_memory_max_bytes", "gauge", "The most memory that was resident.",
+      UInt64(usage.ru_maxrss) * 1024,
       &text)
   }
 

@@ -87,7 +87,9 @@ struct Arguments {
 
   subscript(parameter: Parameter) -> String? { values[Int(parameter.rawValue)] }
 
-  /// Notes a value. The same name twice is fine as long as the values are equal.
+  /// Notes a value.
+  ///
+  /// The same name twice is fine as long as the values are equal.
   mutating func note(_ parameter: Parameter, _ value: String) throws(Problem) {
     if let before = values[Int(parameter.rawValue)], before != value {
       throw Problem(

@@ -24,7 +24,9 @@ struct Problem: Error {
     self.facts = facts
   }
 
-  /// An error of the lock service. Its codes are ours by name; a test compares the two lists.
+  /// An error of the lock service.
+  ///
+  /// Its codes are ours by name; a test compares the two lists.
   init(_ error: LeaseholdError) {
     code = ProblemCode(rawValue: error.code.rawValue) ?? .internalError
     detail = error.detail

@@ -12,7 +12,9 @@ final class Pulse: Sendable {
   /// The thread looks at least this often whether to stop.
   private static let longestSleep: Int64 = 50_000_000
 
-  /// Starts beating. Call once.
+  /// Starts beating.
+  ///
+  /// Call once.
   func start(every interval: Int64, _ beat: @escaping @Sendable () -> Void) {
     let thread = startThread(named: "lh-pulse") { [self] in
       var next = Int64(monotonicNanoseconds()) + interval

@@ -1,6 +1,8 @@
 import Synchronization
 
-/// How many requests each operation answered, by status class. One relaxed addition a request.
+/// How many requests each operation answered, by status class.
+///
+/// One relaxed addition a request.
 final class RequestCounts: Sendable {
   /// The last row counts requests that reached no operation.
   private static let rows = Endpoint.all.count + 1

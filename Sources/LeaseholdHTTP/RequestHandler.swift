@@ -121,7 +121,8 @@ extension Problem {
   init(_ defect: Exchange.Defect) {
     switch defect {
     case .nulInTarget: self.init(.malformedRequest, "The path holds a NUL byte.")
-    case .targetTooLong: self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
+    case .targetTooLong:
+      self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
     case .ambiguousLength: self.init(.malformedRequest, "The length of the body is given in two ways.")
     case .unknownTransferEncoding: self.init(.malformedRequest, "The only Transfer-Encoding understood is chunked.")
     case .repeatedHost: self.init(.malformedRequest, "Host is given more than once.")

@@ -64,7 +64,11 @@ struct Target {
         nil
       }
     default:
-      if equals(first, "locks") { action(third) } else { equals(first, "leases") && equals(third, "renew") ? .leaseRenew : nil }
+      if equals(first, "locks") {
+        action(third)
+      } else {
+        equals(first, "leases") && equals(third, "renew") ? .leaseRenew : nil
+      }
     }
   }
 

@@ -2,7 +2,9 @@ public import Leasehold
 public import Logging
 import Synchronization
 
-/// How the HTTP server is set up. Sizes in bytes.
+/// How the HTTP server is set up.
+///
+/// Sizes in bytes.
 public struct ServerOptions: Sendable {
   /// TCP: an address of this machine; `nil` for no TCP listener.
   public var host: String? = "127.0.0.1"
@@ -59,7 +61,8 @@ public struct ServerError: Error, CustomStringConvertible, Sendable {
 
 /// The HTTP face of a lock service: all listeners over one handler.
 ///
-/// Life cycle: ``start()``, then ``drain()`` (waiters are sent away by the service, nothing new is accepted), then ``stop()``.
+/// Life cycle: ``start()``, then ``drain()`` (waiters are sent away by the service, nothing new is accepted), then
+/// ``stop()``.
 public final class Server: Sendable {
   let service: any LockService
   let limits: Limits

@@ -75,7 +75,9 @@ final class WaitingAcquire: LeaseClient {
     state.withLock { $0.hold }?.end(reason, at: instant, writer: server.writer(at: Server.now()))
   }
 
-  /// The open answer of a hold: the lease, then heartbeats. `nil` when the lease ended already.
+  /// The open answer of a hold: the lease, then heartbeats.
+  ///
+  /// `nil` when the lease ended already.
   func holdResponse(_ lease: LeaseSnapshot) -> Response? {
     exchange.connection.keepOpen(true)
     let writer = server.writer(at: Server.now())

@@ -25,7 +25,8 @@ public struct LocalServiceOptions: Sendable {
 /// The lock service of one host: the ledger in shared memory over the kernel's semaphores.
 ///
 /// Life cycle: made with the guard in hand, which recovers the ledger before anything is answered; then calls from any
-/// thread; ``drain()``; ``stop()``. One mutex covers the ledger: the straight line from a request to semop is inside it.
+/// thread; ``drain()``; ``stop()``. One mutex covers the ledger: the straight line from a request to semop is inside
+/// it.
 public final class LocalLockService: LockService {
   struct Core {
     let ledger: Ledger

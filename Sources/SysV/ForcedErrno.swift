@@ -4,8 +4,8 @@
 
   /// Makes one system call fail, so that a test meets errors which the kernel does not produce on demand.
   ///
-  /// It holds for the current task or thread: `ForcedErrno.$current.withValue(ForcedErrno(.semop, .interrupted)) { … }`.
-  /// Debug builds only.
+  /// It holds for the current task or thread: `ForcedErrno.$current.withValue(ForcedErrno(.semop, .interrupted)) { …
+  /// }`. Debug builds only.
   package final class ForcedErrno: Sendable {
     /// How often the call fails before it is itself again.
     package enum Times: Sendable {

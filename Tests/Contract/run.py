@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 DOCUMENT = os.path.join(ROOT, "openapi.yaml")
 # How many of all generated cases run is bounded by time, so a busy machine checks less, but never hangs.
-SERVER = ["--max-wait", "300ms", "--heartbeat", "50ms"]
+SERVER = ["--max-wait", "300ms", "--heartbeat", "100ms"]
 
 
 def environment(directory):

@@ -172,7 +172,7 @@ class Client:
 
     def waiting(self, key):
         answer = self.lock(key)
-        return len(answer["waiters"]) if answer.status == 200 else 0
+        return answer["waiting"] if answer.status == 200 else 0
 
     def acquire_later(self, key, wait="20s", **parameters):
         """Starts a waiting acquire and returns once it stands in the queue."""
@@ -184,9 +184,12 @@ class Client:
     def raw(self, data, shut=False, timeout=PATIENCE):
         """Sends bytes and returns everything until the server closes; the request should say Connection: close."""
         with self.socket(timeout) as sock:
-            sock.sendall(data)
-            if shut:
-                sock.shutdown(socket.SHUT_WR)
+            try:
+                sock.sendall(data)
+                if shut:
+                    sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # the service need not read to the end what it refuses
             return read_all(sock)
 
     def socket(self, timeout=PATIENCE):

@@ -96,6 +96,21 @@ class Framing(LiveTest):
                 sock.sendall(bytes([byte]))
             self.assertIn(b"HTTP/1.1 200", sock.recv(65536))
 
+    def test_half_a_request_is_no_request(self):
+        for cut in (10, 40, 70):
+            with self.server.socket() as sock:
+                sock.sendall(
+                    f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
+                    "Content-Type: application/x-www-form-urlencoded\r\n\r\nttl".encode()[: cut * 2]
+                )
+        self.assertEqual(self.server.lock(self.key()).status, 404)
+
+
+class Garbage(LiveTest):
+    """What libmicrohttpd takes for the beginning of a head is closed by the idle timeout, which is short here."""
+
+    arguments = ("--idle-timeout", "2s")
+
     def test_garbage_is_refused_and_the_service_lives_on(self):
         for data in (
             b"\x00" * 100 + b"\r\n\r\n",
@@ -107,17 +122,8 @@ class Framing(LiveTest):
         ):
             with self.subTest(data[:30]):
                 answer = self.server.raw(data, shut=True)
-                self.assertNotRegex(answer.split(b"\r\n")[0], rb"^HTTP/1.. [25]0")
+                self.assertNotRegex(answer.split(b"\r\n")[0], rb"^HTTP/1.. (2|50[0-4])")
         self.assertEqual(self.server.get("/healthz").status, 200)
-
-    def test_half_a_request_is_no_request(self):
-        for cut in (10, 40, 70):
-            with self.server.socket() as sock:
-                sock.sendall(
-                    f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
-                    "Content-Type: application/x-www-form-urlencoded\r\n\r\nttl".encode()[: cut * 2]
-                )
-        self.assertEqual(self.server.lock(self.key()).status, 404)
 
 
 class Forms(LiveTest):

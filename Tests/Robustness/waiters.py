@@ -136,7 +136,7 @@ def main():
 
 
 def queue(server):
-    return [int(waiter["owner"]) for waiter in server.lock(KEY)["waiters"]]
+    return [int(waiter["owner"]) for waiter in server.get(f"/locks/{KEY}", limit=20000)["waiters"]]
 
 
 def ask(crowds, command):

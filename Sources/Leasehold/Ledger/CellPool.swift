@@ -1,4 +1,6 @@
-/// Which records are free. Kept in memory only and rebuilt by one scan, so that no crash can damage it.
+/// Which records are free.
+///
+/// Kept in memory only and rebuilt by one scan, so that no crash can damage it.
 struct CellPool {
   let capacity: Int
   private(set) var highWater = 0
@@ -9,7 +11,9 @@ struct CellPool {
   /// Records in use.
   var used: Int { highWater - free.count }
 
-  /// Takes a free record; `nil` when there is none. The caller reserves memory when ``highWater`` grew.
+  /// Takes a free record; `nil` when there is none.
+  ///
+  /// The caller reserves memory when ``highWater`` grew.
   mutating func take() -> Int? {
     if let cell = free.popLast() { return Int(cell) }
     guard highWater < capacity else { return nil }
@@ -133,14 +137,16 @@ extension Ledger {
     return next
   }
 
-  /// Frees a chain of text records.
+  /// Frees a chain of text records, as far as it is one.
   func freeText(_ first: UInt32) {
     var cell = first
-    while cell != TextRecord.none {
-      let next = UInt32(truncatingIfNeeded: storage.body(at: Int(cell)).words[2])
+    while leasesByCell.indices.contains(Int(cell)) {
+      let word = storage.commitWord(at: Int(cell))
+      let body = storage.body(at: Int(cell))
+      guard word.kind == .text, word.check == body.check else { return }
       storage.commit(.free, at: Int(cell))
       giveCell(Int(cell))
-      cell = next
+      cell = UInt32(truncatingIfNeeded: body.words[2])
     }
   }
 }

@@ -1,4 +1,6 @@
-/// The word that decides what a record is: state, kind and a check of the body. One aligned store of eight bytes.
+/// The word that decides what a record is: state, kind and a check of the body.
+///
+/// One aligned store of eight bytes.
 ///
 /// ```
 ///   bits 0...7    state        bits 16...31  reserved, 0

@@ -1,4 +1,6 @@
-/// A lease in memory. Its truth is the record; this is what makes answers fast.
+/// A lease in memory.
+///
+/// Its truth is the record; this is what makes answers fast.
 final class Lease: Deadlined {
   enum State: Equatable {
     case held

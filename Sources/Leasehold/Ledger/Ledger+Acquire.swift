@@ -80,7 +80,9 @@ extension Ledger {
     return .waiting(waiter.id)
   }
 
-  /// Answers a retry: the same lease, or the same place in the queue. `nil` when the key is new.
+  /// Answers a retry: the same lease, or the same place in the queue.
+  ///
+  /// `nil` when the key is new.
   private func replay(
     _ request: AcquireRequest, client: (any LeaseClient)?, at moment: Moment
   ) -> AcquireOutcome? {

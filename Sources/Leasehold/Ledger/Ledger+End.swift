@@ -1,5 +1,7 @@
 extension Ledger {
-  /// Gives a lease back. `key`, when given, must be its lock.
+  /// Gives a lease back.
+  ///
+  /// `key`, when given, must be its lock.
   public func release(_ id: LeaseID, key: LockKey?, at moment: Moment) throws(LeaseholdError) -> ReleaseOutcome {
     let lease = try find(id, key: key)
     switch lease.state {
@@ -11,7 +13,9 @@ extension Ledger {
     }
   }
 
-  /// Moves a lease's deadline to now + `ttl` (its own when `nil`). One store of eight bytes.
+  /// Moves a lease's deadline to now + `ttl` (its own when `nil`).
+  ///
+  /// One store of eight bytes.
   public func renew(
     _ id: LeaseID, key: LockKey?, ttl: TimeSpan?, at moment: Moment
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -46,7 +50,9 @@ extension Ledger {
     return leases.map(\.id.ref)
   }
 
-  /// The waiter is gone: it leaves its queue. Nothing happens when it was granted or refused meanwhile.
+  /// The waiter is gone: it leaves its queue.
+  ///
+  /// Nothing happens when it was granted or refused meanwhile.
   public func cancel(_ id: WaiterID, at moment: Moment) {
     guard let waiter = waiters[id], let lock = waiter.lock else { return }
     let wasFirst = lock.queue.first === waiter
@@ -65,7 +71,9 @@ extension Ledger {
     end(lease, .undelivered, at: moment)
   }
 
-  /// Follows a lease: `client` hears of its end. False when it is over already.
+  /// Follows a lease: `client` hears of its end.
+  ///
+  /// False when it is over already.
   public func follow(_ id: LeaseID, client: any LeaseClient) -> Bool {
     guard let lease = leasesByID[id], lease.isHeld else { return false }
     lease.client = client
@@ -78,7 +86,9 @@ extension Ledger {
     for lease in leases where lease.isHeld { end(lease, .connectionClosed, at: moment) }
   }
 
-  /// Ends a lease and hands its units on. The record first: from then on nobody else will ever undo it.
+  /// Ends a lease and hands its units on.
+  ///
+  /// The record first: from then on nobody else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
     guard let lock = lease.lock else { return }
     finish(lease, reason, at: moment.monotonic.nanoseconds)

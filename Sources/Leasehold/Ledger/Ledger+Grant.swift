@@ -6,7 +6,9 @@ struct PreparedLease {
 }
 
 extension Ledger {
-  /// Step one of a grant: reserves and writes the record. A crash from here to the semop leaves nothing behind.
+  /// Step one of a grant: reserves and writes the record.
+  ///
+  /// A crash from here to the semop leaves nothing behind.
   func prepare(
     _ request: AcquireRequest, lock: Lock, units: Int, caller: Caller, waited: TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
@@ -45,7 +47,9 @@ extension Ledger {
     giveCell(prepared.cell)
   }
 
-  /// Step three of a grant, after the semop: commits the record. A crash from here on finds the lease standing.
+  /// Step three of a grant, after the semop: commits the record.
+  ///
+  /// A crash from here on finds the lease standing.
   func commit(_ prepared: PreparedLease, for request: AcquireRequest, on lock: Lock, caller: Caller) -> Lease {
     storage.setHeader(.lastFence, UInt64(prepared.record.fence))
     storage.commit(CommitWord(.live, .lease, check: prepared.body.check), at: prepared.cell)

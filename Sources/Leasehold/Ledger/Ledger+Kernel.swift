@@ -1,6 +1,8 @@
 extension Ledger {
   /// Sees to it that a thread waits in the kernel when, and only when, native processes hold what the head of the queue
-  /// wants. To be called when the queue's head could not be served, or changed.
+  /// wants.
+  ///
+  /// To be called when the queue's head could not be served, or changed.
   func arrangeKernelWait(_ lock: Lock) {
     var wanted = 0
     if let head = lock.queue.first, !lock.isDamaged, lock.unitsOut + head.units <= lock.capacity { wanted = head.units }
@@ -22,8 +24,9 @@ extension Ledger {
     lock.unitsWaited = 0
   }
 
-  /// A thread got `units` of a semaphore, with SEM_UNDO, that it waited for on behalf of the lock in record `cell`. Whoever is
-  /// head of the queue now gets them, in one semop; when nobody wants exactly those, they go back.
+  /// A thread got `units` of a semaphore, with SEM_UNDO, that it waited for on behalf of the lock in record `cell`.
+  ///
+  /// Whoever is head of the queue now gets them, in one semop; when nobody wants exactly those, they go back.
   public func kernelGranted(_ cell: Int, set: Int32, semaphore: Int, units: Int, at moment: Moment) {
     let dialect = NamedDialect(place: semaphore)
     guard let lock = lockAt(cell, set: set, semaphore: semaphore) else {
@@ -32,8 +35,8 @@ extension Ledger {
     }
     // It may be an older wait that reports, canceled too late: the one that goes on must not be forgotten.
     stopKernelWait(lock)
-    guard let head = lock.queue.first, head.units == units, state == .ready,
-      let prepared = try? prepare(head, on: lock, at: moment)
+    guard let head = lock.queue.first, head.units == units, state == .ready, !lock.isDamaged,
+      lock.unitsOut + units <= lock.capacity, let prepared = try? prepare(head, on: lock, at: moment)
     else {
       _ = kernel.operate(set, dialect.dropWaited(units))
       return serve(lock, at: moment)

@@ -79,7 +79,9 @@ extension Ledger {
     return (lock, body.check)
   }
 
-  /// Takes an idle lock's semaphores out of use and frees its record. False when native processes hold units of it.
+  /// Takes an idle lock's semaphores out of use and frees its record.
+  ///
+  /// False when native processes hold units of it.
   func retire(_ lock: Lock) -> Bool {
     guard lock.isIdle else { return false }
     let check = storage.commitWord(at: lock.cell).check

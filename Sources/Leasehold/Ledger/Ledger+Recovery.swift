@@ -18,7 +18,9 @@ private struct Findings {
 }
 
 extension Ledger {
-  /// Takes over what is in shared memory and in the kernel, then begins to serve. Call once, as the only daemon.
+  /// Takes over what is in shared memory and in the kernel, then begins to serve.
+  ///
+  /// Call once, as the only daemon.
   public func recover(at moment: Moment) {
     let highWater = min(Int(clamping: storage.header(.highWater)), storage.capacity)
     leasesByCell = Array(repeating: nil, count: highWater)
@@ -43,8 +45,8 @@ extension Ledger {
 
   /// A deadline on this clock, when its zero moved since the last daemon saw it: a time namespace may begin anywhere.
   ///
-  /// A recovery that is cut short leaves some deadlines moved and others not, so what was moved must be told from what was
-  /// not: only a deadline that crosses the line is moved. A lease that has more time left than the clock went back
+  /// A recovery that is cut short leaves some deadlines moved and others not, so what was moved must be told from what
+  /// was not: only a deadline that crosses the line is moved. A lease that has more time left than the clock went back
   /// keeps its deadline and lasts that much longer, which is safe; shorter would not be.
   private func rebase(_ deadline: Int64, at moment: Moment) -> Int64 {
     let lastSeen = Int64(clamping: storage.header(.lastSeen))
@@ -161,7 +163,9 @@ extension Ledger {
     if let key = lease.idempotencyKey {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }
-    if lease.isHeld, lease.deadline > 0, lease.deadline < graceEnd {
+    // Only a bound lease does without a deadline: what the check of the record does not cover is not believed.
+    let isEndless = lease.isHeld && lease.bindsConnection && lease.deadline == 0
+    if !isEndless, lease.deadline < (lease.isHeld ? graceEnd : 1) {
       lease.deadline = graceEnd
       storage.store(UInt64(graceEnd), .first, at: lease.cell)
     }

@@ -1,5 +1,7 @@
 extension Ledger {
-  /// Does what is due at `moment`, at most `budget` things, so that others get their turn in between. True when more is due.
+  /// Does what is due at `moment`, at most `budget` things, so that others get their turn in between.
+  ///
+  /// True when more is due.
   public func tick(at moment: Moment, budget: Int) -> Bool {
     let now = moment.monotonic.nanoseconds
     var left = budget
@@ -24,7 +26,9 @@ extension Ledger {
     if wasFirst { serve(lock, at: moment) }
   }
 
-  /// Looks at the queues for which no thread was free to wait in the kernel. Call every few milliseconds while ``wantsPolling``.
+  /// Looks at the queues for which no thread was free to wait in the kernel.
+  ///
+  /// Call every few milliseconds while ``wantsPolling``.
   public func poll(at moment: Moment) {
     let locks = polledLocks
     polledLocks = []
@@ -48,7 +52,9 @@ extension Ledger {
     collectIdleLocks(now: now)
   }
 
-  /// Collects locks that nobody used for a while. A bounded stretch a call: 100 000 locks take a minute.
+  /// Collects locks that nobody used for a while.
+  ///
+  /// A bounded stretch a call: 100 000 locks take a minute.
   private func collectIdleLocks(now: Int64) {
     guard !locksByKey.isEmpty else { return }
     for _ in 0..<min(4096, locksByCell.count) {

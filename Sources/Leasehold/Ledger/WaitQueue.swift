@@ -28,7 +28,9 @@ final class Waiter: Deadlined {
   }
 }
 
-/// Waiters in the order they came. A waiter leaves from anywhere in constant time.
+/// Waiters in the order they came.
+///
+/// A waiter leaves from anywhere in constant time.
 struct WaitQueue {
   private(set) var first: Waiter?
   private var last: Waiter?

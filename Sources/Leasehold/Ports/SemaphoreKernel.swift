@@ -41,7 +41,9 @@ public struct BankID: Hashable, Sendable {
   }
 }
 
-/// The semaphores the ledger works on. No call waits. The ledger calls it from one thread at a time.
+/// The semaphores the ledger works on.
+///
+/// No call waits. The ledger calls it from one thread at a time.
 public protocol SemaphoreKernel: AnyObject {
   /// Does all operations as one step, or none.
   func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome

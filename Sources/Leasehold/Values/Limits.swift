@@ -1,4 +1,6 @@
-/// Every maximum of the service, with its default. Each is a setting, has an error that names it, and a metric.
+/// Every maximum of the service, with its default.
+///
+/// Each is a setting, has an error that names it, and a metric.
 public struct Limits: Sendable {
   /// The deadline of a lease that asks for none: 30 s.
   public var ttlDefault = TimeSpan.seconds(30)

@@ -1,4 +1,6 @@
-/// What the service counted since it started. Counters only grow.
+/// What the service counted since it started.
+///
+/// Counters only grow.
 public struct ServiceCounters: Sendable, Equatable {
   /// Leases granted.
   public var granted: UInt64 = 0

@@ -81,9 +81,10 @@ enum Locks {
 
   static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
     let key = try call.key()
+    let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
     let lock: LockSnapshot
     do {
-      lock = try call.server.service.lock(key)
+      lock = try call.server.service.lock(key, listed: listed)
     } catch {
       throw Problem(error)
     }
@@ -113,7 +114,8 @@ extension Call {
     guard let text = arguments[.bind] else { return false }
     if text == "connection" { return true }
     if text.hasPrefix("pid:") {
-      var problem = Problem.invalid(.bind, text, "cannot be a process (pid:N) in this version; use bind=connection, or a ttl")
+      var problem = Problem.invalid(
+        .bind, text, "cannot be a process (pid:N) in this version; use bind=connection, or a ttl")
       problem.choices = ("allowed", ["connection"])
       throw problem
     }

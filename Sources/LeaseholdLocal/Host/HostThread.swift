@@ -39,7 +39,9 @@ final class HostThread: @unchecked Sendable {
     pthread_sigmask(SIG_UNBLOCK, signals, nil)
   }
 
-  /// Waits until the thread has ended. Call once.
+  /// Waits until the thread has ended.
+  ///
+  /// Call once.
   func join() { pthread_join(thread, nil) }
 
   /// Makes a system call that the thread sleeps in return EINTR.
@@ -50,7 +52,9 @@ final class HostThread: @unchecked Sendable {
   /// The handler does nothing either, but unlike no handler it ends a semop with EINTR.
   static let interruptSignal = SIGURG
 
-  /// Installs the handler. Without SA_RESTART; semop(2) is never restarted anyway.
+  /// Installs the handler.
+  ///
+  /// Without SA_RESTART; semop(2) is never restarted anyway.
   static func prepareInterrupts() {
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { _ in }

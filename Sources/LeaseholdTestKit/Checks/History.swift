@@ -12,6 +12,7 @@ public final class History {
 
   private var told: [LeaseID: Told] = [:]
   private var queues: [LockKey: [Int]] = [:]
+  private var overtaken: [(waiter: Int, by: Int, key: LockKey)] = []
   private var fences: [LockKey: Int64] = [:]
   private var lastFence: Int64 = 0
   /// The highest fence before the step that goes on.
@@ -53,7 +54,8 @@ public final class History {
 
   /// The daemon died and another one is up.
   ///
-  /// What is bound to a connection is promised for the grace only, queues are gone, and fences in records count as used.
+  /// What is bound to a connection is promised for the grace only, queues are gone, and fences in records count as
+  /// used.
   public func crashed(_ daemon: SimulatedDaemon) {
     queues = [:]
     let end = (daemon.clock.now + daemon.limits.recoveryGrace).nanoseconds
@@ -88,6 +90,11 @@ public final class History {
     left(client, key)
   }
 
+  /// A client that did not wait was granted a lease: whoever queues must have been served in the same step.
+  public func servedAtOnce(_ client: Int, for key: LockKey) {
+    for waiter in queues[key] ?? [] { overtaken.append((waiter, client, key)) }
+  }
+
   /// A client does not wait any more.
   public func left(_ client: Int, _ key: LockKey) { queues[key]?.removeAll { $0 == client } }
 
@@ -96,6 +103,10 @@ public final class History {
   /// Every lease that somebody counts on lives, and all of them together fit; answers what is wrong.
   public func check(_ daemon: SimulatedDaemon) -> [String] {
     var wrong = violations
+    for (waiter, client, key) in overtaken where queues[key]?.contains(waiter) == true {
+      wrong.append("client \(client) got '\(key)' at once while client \(waiter) waited")
+    }
+    overtaken = []
     fenceBefore = lastFence
     let now = daemon.clock.now.nanoseconds
     told = told.filter { _, entry in

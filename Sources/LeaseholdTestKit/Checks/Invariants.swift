@@ -13,7 +13,7 @@ public enum Invariants {
     wrong += checkNumbers(records, daemon)
     wrong += checkTexts(records)
     wrong += checkReferences(records)
-    if !damaged { wrong += checkUnits(records, daemon.kernel) }
+    if !damaged { wrong += checkUnits(records, daemon) }
     return wrong
   }
 
@@ -69,8 +69,9 @@ public enum Invariants {
   }
 
   /// For each place: the kernel's count of units out is that of the records, and every unit is somewhere.
-  private static func checkUnits(_ records: RawRecords, _ kernel: SimulatedKernel) -> [String] {
+  private static func checkUnits(_ records: RawRecords, _ daemon: SimulatedDaemon) -> [String] {
     var wrong: [String] = []
+    let kernel = daemon.kernel
     var out: [Int: Int] = [:]
     for lease in records.leases { out[lease.lockCell, default: 0] += lease.units }
     for bank in kernel.banks() {
@@ -83,7 +84,7 @@ public enum Invariants {
         let lock = locks.first { $0.place == place }
         let dialect = NamedDialect(place: place)
         if lock == nil, values[place] == 0, values[dialect.ledger] == 0, values[dialect.live] == 0 { continue }
-        wrong += checkPlace(dialect, bank.set, values, lock, out: lock.map { out[$0.cell] ?? 0 } ?? 0, kernel)
+        wrong += checkPlace(dialect, bank.set, values, lock, out: lock.map { out[$0.cell] ?? 0 } ?? 0, daemon)
       }
     }
     return wrong
@@ -91,8 +92,9 @@ public enum Invariants {
 
   private static func checkPlace(
     _ dialect: NamedDialect, _ set: Int32, _ values: [UInt16], _ lock: RawRecords.RawLock?, out: Int,
-    _ kernel: SimulatedKernel
+    _ daemon: SimulatedDaemon
   ) -> [String] {
+    let kernel = daemon.kernel
     var wrong: [String] = []
     let name = "place \(dialect.place) of set \(set)"
     if Int(values[dialect.ledger]) != out {
@@ -103,6 +105,9 @@ public enum Invariants {
     let free = Int(values[dialect.semaphore])
     let waited = kernel.adjustment(of: SimulatedKernel.daemon, set: set, semaphore: dialect.semaphore)
     let native = kernel.nativeUnits(set, dialect.semaphore)
+    if waited != daemon.waiting.unitsOnTheWay(set, dialect.semaphore) {
+      wrong.append("\(name): \(waited) units were waited for, and nobody wants them or gives them back")
+    }
     if lock == nil, capacity != 0, native == 0, waited == 0 { wrong.append("\(name) is in use by no lock") }
     if free + out + waited + native != capacity {
       wrong.append("\(name): \(free) free, \(out) out, \(waited) waited, \(native) native of \(capacity)")

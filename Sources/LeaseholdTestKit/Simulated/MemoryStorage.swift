@@ -45,7 +45,9 @@ public final class MemoryStorage: LedgerStorage {
   /// Writes a body, in two steps.
   public func write(_ body: CellBody, at cell: Int) {
     if state.commits[cell] != .free { violations.append("wrote the body of record \(cell), which is in use") }
-    if cell >= reserved, cell >= Int(clamping: header(.highWater)) { violations.append("wrote record \(cell) without memory") }
+    if cell >= reserved, cell >= Int(clamping: header(.highWater)) {
+      violations.append("wrote record \(cell) without memory")
+    }
     crash.step()
     for word in 0..<7 { state.bodies[cell].words[word] = body.words[word] }
     crash.step()

@@ -10,8 +10,8 @@ public enum WaitReport: Equatable, Sendable {
 
 /// The threads that wait in the kernel, without threads: each step of each is taken when a test says so.
 ///
-/// A wait goes to sleep, is granted or interrupted, leaves the table of waits, and only then reports. Between any two of
-/// these the ledger may cancel it, and may begin another for the same lock.
+/// A wait goes to sleep, is granted or interrupted, leaves the table of waits, and only then reports. Between any two
+/// of these the ledger may cancel it, and may begin another for the same lock.
 public final class SimulatedWaiting: KernelWaiting {
   private enum Phase: Equatable {
     case starting
@@ -69,6 +69,22 @@ public final class SimulatedWaiting: KernelWaiting {
 
   /// Whether a lock has a wait that was not canceled and did not end.
   public func isWaiting(_ lock: Int) -> Bool { current[lock] != nil }
+
+  /// Units that a wait was granted and that the ledger was not told of yet.
+  public func unitsOnTheWay(_ set: Int32, _ semaphore: Int) -> Int {
+    let granted = jobs.filter { job in
+      guard job.set == set, job.semaphore == semaphore else { return false }
+      switch job.phase {
+      case .asleep(let token): return kernel.sleep(token) == .granted
+      case .over(.granted?): return true
+      case .starting, .over: return false
+      }
+    }
+    return reports.reduce(granted.reduce(0) { $0 + $1.units }) { sum, report in
+      guard case .granted(_, set, semaphore, let units) = report else { return sum }
+      return sum + units
+    }
+  }
 
   /// The waits that have a step to take.
   public var runnable: [Int] {

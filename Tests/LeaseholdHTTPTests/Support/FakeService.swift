@@ -100,7 +100,7 @@ final class FakeService: LockService {
 
   func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] { [] }
 
-  func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot { throw none() }
+  func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot { throw none() }
 
   func locks(_ filter: ListFilter) -> Page<LockSnapshot> { Page(entries: [], nextCursor: nil) }
 

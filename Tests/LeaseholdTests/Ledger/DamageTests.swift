@@ -71,4 +71,20 @@ import Testing
     #expect(scene.ledger.recovery.damagedRecords == 1 && scene.ledger.recovery.unitsGivenBack == Limits.readerUnits)
     #expect(scene.end("ann") == .noSuchLease && scene.flaws().isEmpty)
   }
+
+  @Test(arguments: [0, 2, 5, 63, 64, 0xffff_fffe] as [UInt64]) func aChainOfTextsIsFollowedOnlyWhereItIsOne(
+    _ next: UInt64
+  ) {
+    let scene = scene()
+    for cell in 0..<12 {
+      let body = scene.daemon.storage.body(at: cell)
+      guard scene.daemon.storage.commitWord(at: cell).rawValue >> 8 & 0xff == 3 else { continue }
+      scene.daemon.storage.scribble(body.words[2] & 0xffff_ffff ^ next, word: 2, at: cell)
+    }
+    scene.release("bob")
+    scene.history.letGo { _ in true }
+    #expect(scene.has("ann") && scene.end("bob") == .released)
+    scene.restart()
+    #expect(scene.has("ann") && scene.daemon.flaws().isEmpty)
+  }
 }

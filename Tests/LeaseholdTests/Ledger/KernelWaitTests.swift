@@ -154,4 +154,21 @@ import Testing
     scene.hear()
     #expect(scene.has("dan") && scene.daemon.waiting.count == 0 && scene.flaws().isEmpty)
   }
+
+  @Test func aGrantBeyondTheCapacityGoesBackWhateverTheValueSaid() throws {
+    let scene = Scene()
+    scene.acquire("ann") {
+      $0.limit = 2; $0.count = 2
+    }
+    let place = try #require(scene.place())
+    scene.queue("bob") { $0.limit = 2 }
+    // A native process gives back what it never took, and a thread whose wait was canceled long ago gets it.
+    scene.kernel.setValue(1, set: place.set, semaphore: place.semaphore)
+    _ = scene.kernel.sleep(1, set: place.set, semaphore: place.semaphore, process: SimulatedKernel.daemon)
+    scene.daemon.deliver(.granted(lock: 0, set: place.set, semaphore: place.semaphore, units: 1))
+    scene.hear()
+    #expect(scene.waits("bob") && scene.has("ann") && scene.free() == 1)
+    scene.release("ann")
+    #expect(scene.has("bob"))
+  }
 }

@@ -160,4 +160,32 @@ import Testing
     scene.pass(.seconds(50))
     #expect(scene.acquire("cat", "b") == nil)
   }
+
+  @Test func leasesGrantedAfterTheClockMovedAreNotMovedByTheNextRestart() {
+    let scene = Scene()
+    scene.keepHouse()
+    scene.daemon.clock.setMonotonic(MonotonicInstant(nanoseconds: 950_000_000_000))
+    scene.restart()
+    scene.acquire("ann") { $0.ttl = .seconds(20) }
+    scene.restart()
+    scene.pass(.seconds(19))
+    #expect(scene.has("ann"))
+    scene.pass(.seconds(1))
+    #expect(scene.end("ann") == .expired)
+  }
+
+  @Test func aDeadlineThatSomebodyScribbledOverIsReplacedByTheGrace() {
+    let scene = Scene()
+    scene.acquire("ann") {
+      $0.ttl = .seconds(1); $0.cooldown = .seconds(10)
+    }
+    scene.acquire("bob", "b")
+    scene.pass(.seconds(1))
+    scene.history.letGo { _ in true }
+    for cell in 0..<4 { scene.daemon.storage.scribble(1 << 63, word: 0, at: cell) }
+    scene.restart()
+    scene.pass(scene.daemon.limits.recoveryGrace)
+    #expect(!scene.has("bob") && scene.acquire("cat") == nil && scene.acquire("dan", "b") == nil)
+    #expect(scene.flaws().isEmpty)
+  }
 }

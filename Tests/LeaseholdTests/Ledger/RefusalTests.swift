@@ -106,6 +106,16 @@ import Testing
     #expect(scene.acquire("bob") { $0.mode = .shared } == .locked)
   }
 
+  @Test func aResetOfAValueDoesNotLetAWaitingWriterInBesideAReader() throws {
+    let scene = Scene()
+    for who in ["ann", "bob"] { scene.acquire(who) { $0.mode = .shared } }
+    scene.queue("writer")
+    let place = try #require(scene.place())
+    scene.kernel.setValue(Limits.readerUnits, set: place.set, semaphore: place.semaphore)
+    scene.release("bob")
+    #expect(scene.has("ann") && scene.waits("writer"))
+  }
+
   @Test func whileItDrainsItGrantsNothingAndReleasesEverything() {
     let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }

@@ -42,12 +42,12 @@ extension Traffic {
       request.bindsConnection = true
       if random.once(in: 2) { request.ttl = .zero }
     }
-    // A retry repeats a request that waits, or one that may have been granted.
-    if random.once(in: 6),
-      let known = waiting.values.filter({ $0.request.idempotencyKey != nil }).map(\.request)
-        .min(by: { $0.fingerprint < $1.fingerprint })
-    {
-      request = known
+    // A retry repeats a request that waits, or was granted, or is over; often on another connection.
+    if !keyed.isEmpty, random.once(in: 3) {
+      request = random.pick(keyed)
+      request.caller.connection = .random(in: 1...lastConnection, using: &random)
+    } else if request.idempotencyKey != nil {
+      keyed = Array(keyed.suffix(5)) + [request]
     }
     acquire(request)
   }
@@ -61,6 +61,7 @@ extension Traffic {
     switch outcome {
     case .granted(let lease):
       note("  at once \(lease.ref) \(lease.units)\(lease.replayed ? " again" : "")")
+      if !lease.replayed { history.servedAtOnce(number, for: request.key) }
       told(lease, request)
     case .waiting(let waiter):
       let known = waiting.first { $0.value.request.key == request.key && isRetry($0.value.request, of: request) }

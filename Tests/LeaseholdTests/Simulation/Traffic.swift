@@ -25,10 +25,13 @@ final class Traffic {
   var waiting: [Int: Waiting] = [:]
   /// The connection each told lease is bound to.
   var connections: [LeaseID: ConnectionID] = [:]
+  /// Requests that may be repeated.
+  var keyed: [AcquireRequest] = []
   var followed: [Int: LeaseID] = [:]
   var lastClient = 0
   var lastConnection: ConnectionID = 4
-  var crashes = 0
+  /// What the daemons counted that died, and the last one.
+  private(set) var counted: [String: UInt64] = [:]
   private var log: [String] = []
 
   var now: MonotonicInstant { daemon.clock.now }
@@ -73,6 +76,41 @@ final class Traffic {
       if daemon.crash.hasCrashed { recover() }
       try check()
     }
+    countUp()
+    try end()
+  }
+
+  /// In the end every wait and every lease is over by itself, except what is bound to a connection that lives.
+  private func end() throws(Failure) {
+    daemon.crash.disarm()
+    daemon.crash.interference = nil
+    for connection in 1...lastConnection {
+      history.letGo { connections[$0.id] == connection }
+      daemon.ledger.connectionClosed(connection, at: daemon.moment)
+    }
+    for _ in 0..<3 {
+      daemon.advance(by: .seconds(3600))
+      hear()
+    }
+    let status = daemon.ledger.status()
+    note("in the end \(status.leases) leases live, \(status.waiters) wait")
+    if status.leases > 0 || status.waiters > 0 { throw failure(["something never ends"]) }
+    try check()
+  }
+
+  private func countUp() {
+    let counters = daemon.ledger.counters
+    let values: [(String, UInt64)] = [
+      ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
+      ("timed out", counters.timedOut), ("canceled", counters.canceled), ("refused", counters.refused),
+      ("renewed", counters.renewed), ("sets removed", counters.setsRemoved), ("kernel waits", counters.kernelWaits),
+      ("given back in recovery", UInt64(daemon.ledger.recovery.unitsGivenBack)),
+      ("leases found by recovery", UInt64(daemon.ledger.recovery.leases)),
+    ]
+    for (name, value) in values { counted[name, default: 0] += value }
+    for reason in EndReason.allCases {
+      counted["ended: " + reason.name, default: 0] += counters.ended[Int(reason.rawValue)]
+    }
   }
 
   func note(_ text: @autoclosure () -> String) { if log.count < 100_000 { log.append(text()) } }
@@ -80,7 +118,7 @@ final class Traffic {
   /// Another time namespace may begin anywhere.
   private func moveClock() {
     let span = TimeSpan(nanoseconds: -Int64.random(in: 1..<now.nanoseconds, using: &random))
-    let short = TimeSpan.milliseconds(-Int64.random(in: 1..<9000, using: &random))
+    let short = TimeSpan.milliseconds(-Int64.random(in: 1..<90_000, using: &random))
     let shift = random.once(in: 2) ? span : max(span, short)
     note("the clock moves by \(shift.milliseconds) ms")
     daemon.clock.setMonotonic(now + shift)
@@ -89,9 +127,9 @@ final class Traffic {
 
   /// Starts daemons until one recovers, and forgets what died with the old one.
   func recover() {
+    countUp()
     if random.once(in: 10) { moveClock() }
     repeat {
-      crashes += 1
       note("crash at step \(daemon.crash.steps)")
       let again = random.once(in: 3) ? Int.random(in: 0..<24, using: &random) : nil
       if random.once(in: 4) { daemon.clock.advance(by: .milliseconds(Int64.random(in: 0..<5000, using: &random))) }
@@ -107,10 +145,12 @@ final class Traffic {
 
   private func check() throws(Failure) {
     let wrong = history.check(daemon) + daemon.flaws()
-    guard !wrong.isEmpty else { return }
+    if !wrong.isEmpty { throw failure(wrong) }
+  }
+
+  private func failure(_ wrong: [String]) -> Failure {
     let story = log.suffix(80).joined(separator: "\n  ")
-    throw Failure(
-      description: "seed \(seed), operation \(log.count): \(wrong.joined(separator: "; "))\n  \(story)")
+    return Failure(description: "seed \(seed), line \(log.count): \(wrong.joined(separator: "; "))\n  \(story)")
   }
 
   /// What clients heard takes effect on them, in order; some of them are not there any more.

@@ -1,0 +1,52 @@
+public import Leasehold
+
+/// A lock service under test, and the world it stands in: simulated, or the real one.
+///
+/// The scenarios use spans of some hundred milliseconds, so that a host whose clock cannot be moved may sleep.
+public protocol ConformanceHost: AnyObject {
+  /// The service; another one after a restart.
+  var service: any LockService { get }
+  /// The clock that the service's deadlines are on.
+  var now: MonotonicInstant { get }
+  /// Lets time pass, and what is due happen.
+  func pass(_ span: TimeSpan)
+  /// Lets the service work until the condition holds; false when it still does not after a reasonable time.
+  func eventually(_ condition: () -> Bool) -> Bool
+  /// Another process adds to a lock's semaphore, without waiting and without SEM_UNDO; false when it would have to wait.
+  func operate(_ delta: Int, on binding: SemaphoreBinding) -> Bool
+  /// Removes a semaphore set, as ipcrm -s does.
+  func removeSet(_ binding: SemaphoreBinding)
+  /// Ends the service and starts another over what it left; false when this host cannot.
+  func restart() -> Bool
+}
+
+/// What a service did that no lock service may do.
+public struct ConformanceFailure: Error, CustomStringConvertible {
+  /// One sentence.
+  public let description: String
+}
+
+/// Something that every lock service does.
+public struct ConformanceScenario: Sendable, CustomStringConvertible {
+  /// A sentence.
+  public let description: String
+  let body: @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void
+
+  init(_ description: String, _ body: @escaping @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void) {
+    self.description = description
+    self.body = body
+  }
+
+  /// Plays the scenario; throws when the service does something else.
+  ///
+  /// The locks it uses are named after it, so that scenarios may share a service, one after the other.
+  public func run(on host: any ConformanceHost) throws(ConformanceFailure) {
+    try body(ConformanceRun(host, prefix: description))
+  }
+}
+
+/// The scenarios that every lock service passes.
+public enum LockServiceConformance {
+  /// All of them.
+  public static let scenarios = grants + queues + ends + restarts
+}

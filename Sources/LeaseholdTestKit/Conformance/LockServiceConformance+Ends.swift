@@ -1,0 +1,70 @@
+import Leasehold
+
+extension LockServiceConformance {
+  /// How leases end.
+  static let ends = [
+    ConformanceScenario("a lease ends at its deadline") { run throws(ConformanceFailure) in
+      let lease = try run.granted { $0.ttl = .milliseconds(200) }
+      run.host.pass(.milliseconds(100))
+      try run.expect(run.end(lease) == nil, "it ended early")
+      run.host.pass(.milliseconds(150))
+      try run.expect(run.host.eventually { run.end(lease) == .expired }, "it did not end")
+      _ = try run.granted()
+    },
+    ConformanceScenario("a renewal keeps a lease alive") { run throws(ConformanceFailure) in
+      let lease = try run.granted { $0.ttl = .milliseconds(300) }
+      for _ in 0..<3 {
+        run.host.pass(.milliseconds(150))
+        let renewed = try? run.service.renew(lease.id, key: nil, ttl: nil, at: run.host.now)
+        try run.expect(renewed?.deadline.map { $0 > run.host.now } == true, "it could not be renewed")
+      }
+      _ = try? run.service.renew(lease.id, key: nil, ttl: .milliseconds(100), at: run.host.now)
+      run.host.pass(.milliseconds(150))
+      try run.expect(run.host.eventually { run.end(lease) == .expired }, "an earlier deadline did not count")
+    },
+    ConformanceScenario("expiry hands the lock on") { run throws(ConformanceFailure) in
+      _ = try run.granted { $0.ttl = .milliseconds(200) }
+      let waiter = try run.acquire { $0.wait = .seconds(30) }
+      run.host.pass(.milliseconds(250))
+      _ = try run.getsLease(waiter, "who waited")
+    },
+    ConformanceScenario("a cooldown keeps the slots") { run throws(ConformanceFailure) in
+      let lease = try run.granted {
+        $0.ttl = .milliseconds(100); $0.cooldown = .milliseconds(400)
+      }
+      run.host.pass(.milliseconds(200))
+      try run.expect(run.host.eventually { run.end(lease) == .expired }, "it did not end")
+      try run.expect(try run.acquire().refusal == .locked, "no cooldown")
+      run.host.pass(.milliseconds(500))
+      _ = try run.granted()
+    },
+    ConformanceScenario("what is bound to a connection ends with it") { run throws(ConformanceFailure) in
+      let bound = try run.granted("a") {
+        $0.bindsConnection = true; $0.ttl = .zero; $0.caller.connection = 4711
+      }
+      let free = try run.granted("b") { $0.caller.connection = 4711 }
+      try run.expect(bound.deadline == nil, "it has a deadline")
+      run.service.connectionClosed(4711, at: run.host.now)
+      try run.expect(run.end(bound) == .connectionClosed && run.end(free) == nil, "the wrong lease ended")
+    },
+    ConformanceScenario("whoever follows a lease hears of its end once") { run throws(ConformanceFailure) in
+      let lease = try run.granted()
+      let client = RecordingClient()
+      try run.expect(run.service.follow(lease.id, client: client), "a live lease cannot be followed")
+      try run.release(lease)
+      try run.release(lease)
+      try run.expect(run.host.eventually { client.ends > 0 } && client.end == .released, "nothing was heard")
+      try run.expect(client.ends == 1, "it was heard twice")
+      try run.expect(!run.service.follow(lease.id, client: client), "a lease that is over can be followed")
+    },
+    ConformanceScenario("all leases of an owner are released") { run throws(ConformanceFailure) in
+      let owner = "conformance \(run.host.now.nanoseconds)"
+      let first = try run.granted("a") { $0.owner = owner }
+      let second = try run.granted("b") { $0.owner = owner }
+      let other = try run.granted("c") { $0.owner = "somebody else" }
+      let refs = run.service.releaseAll(owner: owner, key: nil, at: run.host.now)
+      try run.expect(Set(refs) == [first.ref, second.ref], "\(refs) were released")
+      try run.expect(run.end(other) == nil && run.end(first) == .released, "the wrong lease ended")
+    },
+  ]
+}

@@ -1,0 +1,40 @@
+import Leasehold
+
+extension LockServiceConformance {
+  /// What a restart leaves.
+  static let restarts = [
+    ConformanceScenario("leases survive a restart") { run throws(ConformanceFailure) in
+      let lease = try run.granted("a") {
+        $0.owner = "ann"; $0.idempotencyKey = "key"
+      }
+      let over = try run.granted("b")
+      try run.release(over)
+      guard run.host.restart() else { return }
+      let found = try? run.service.lease(lease.id, at: run.host.now)
+      try run.expect(found?.fence == lease.fence && found?.owner == "ann", "the lease is gone or changed")
+      try run.expect(run.end(over) == .released, "an end was forgotten")
+      try run.expect(try run.acquire("a").refusal == .locked, "two writers")
+      let retry = try run.granted("a") {
+        $0.owner = "ann"; $0.idempotencyKey = "key"
+      }
+      try run.expect(retry.id == lease.id && retry.replayed, "a retry got another lease")
+      try run.expect(try run.granted("c").fence > lease.fence, "a fence came again")
+      try run.release(lease)
+      _ = try run.granted("a")
+    },
+    ConformanceScenario("what lost its connection in a restart is bound anew or ends") {
+      run throws(ConformanceFailure) in
+      let lost = try run.granted("a") { $0.bindsConnection = true }
+      let kept = try run.granted("b") {
+        $0.bindsConnection = true; $0.idempotencyKey = "key"
+      }
+      guard run.host.restart() else { return }
+      _ = try run.granted("b") {
+        $0.bindsConnection = true; $0.idempotencyKey = "key"; $0.caller.connection = 99
+      }
+      run.host.pass(.milliseconds(2500))
+      try run.expect(run.host.eventually { run.end(lost) == .connectionClosed }, "it lives without a connection")
+      try run.expect(run.end(kept) == nil, "what was bound anew ended")
+    },
+  ]
+}

@@ -1,0 +1,44 @@
+public import Leasehold
+
+extension SimulatedLockService {
+  /// The simulated host's sets.
+  public func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
+    let banks = daemon.kernel.banks()
+    var inventory = SemaphoreInventory()
+    inventory.sets = banks.dropFirst(cursor).prefix(limit).map(describe)
+    inventory.nextCursor = cursor + limit < banks.count ? cursor + limit : nil
+    inventory.maximumSets = daemon.kernel.setLimit
+    inventory.maximumSemaphores = 1_024_000_000
+    inventory.maximumPerSet = 32_000
+    inventory.maximumOperations = 500
+    inventory.usedSets = banks.count
+    inventory.usedSemaphores = banks.count * NamedDialect.semaphoresPerBank
+    return inventory
+  }
+
+  /// One simulated set.
+  public func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail {
+    let found = daemon.kernel.banks().first { bank in
+      switch address {
+      case .key(let key): bank.key == key
+      case .id(let id): bank.set == id
+      }
+    }
+    guard let bank = found else { throw LeaseholdError(.noSuchSet, "The simulated host has no such semaphore set.") }
+    let kernel = daemon.kernel
+    let semaphores = (0..<NamedDialect.semaphoresPerBank).map { number in
+      SemaphoreInfo(
+        value: kernel.value(bank.set, number) ?? 0, pid: kernel.lastProcess(bank.set, number),
+        increaseWaiters: kernel.waiters(bank.set, number) ?? 0, zeroWaiters: 0,
+        leases: daemon.ledger.leases(on: number, of: bank.set))
+    }
+    return SemaphoreSetDetail(info: describe(bank), semaphores: semaphores)
+  }
+
+  private func describe(_ bank: BankID) -> SemaphoreSetInfo {
+    SemaphoreSetInfo(
+      key: bank.key, id: bank.set, uid: 0, gid: 0, creatorUID: 0, creatorGID: 0, mode: 0o600,
+      semaphoreCount: NamedDialect.semaphoresPerBank, lastOperation: 0, lastChange: 0,
+      role: daemon.ledger.bankUse(bank.set).map { .bank(locks: $0.locks, leases: $0.leases) })
+  }
+}

@@ -1,0 +1,91 @@
+public import Leasehold
+
+/// The ledger of a ``SimulatedDaemon`` as a lock service.
+///
+/// For one thread at a time.
+///
+/// Everybody hears what concerns them before a call returns.
+public final class SimulatedLockService: LockService, @unchecked Sendable {
+  /// What it stands on.
+  public let daemon: SimulatedDaemon
+
+  /// A service over a daemon.
+  public init(_ daemon: SimulatedDaemon) { self.daemon = daemon }
+
+  private func moment(_ now: MonotonicInstant) -> Moment {
+    Moment(monotonic: now, wallOffset: daemon.moment.wallOffset)
+  }
+
+  /// Takes a lock, or queues for it.
+  public func acquire(
+    _ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    defer { daemon.settle() }
+    return daemon.ledger.acquire(request, client: client, at: moment(now))
+  }
+
+  /// The waiter is gone.
+  public func cancel(_ waiter: WaiterID, at now: MonotonicInstant) {
+    daemon.ledger.cancel(waiter, at: moment(now))
+    daemon.settle()
+  }
+
+  /// The grant could not be handed over.
+  public func undeliver(_ lease: LeaseID, at now: MonotonicInstant) {
+    daemon.ledger.undeliver(lease, at: moment(now))
+    daemon.settle()
+  }
+
+  /// Follows a lease.
+  public func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool { daemon.ledger.follow(lease, client: client) }
+
+  /// Gives a lease back.
+  public func release(
+    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    defer { daemon.settle() }
+    return try daemon.ledger.release(lease, key: key, at: moment(now))
+  }
+
+  /// Moves a lease's deadline.
+  public func renew(
+    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot { try daemon.ledger.renew(lease, key: key, ttl: ttl, at: moment(now)) }
+
+  /// One lease.
+  public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    try daemon.ledger.lease(lease)
+  }
+
+  /// The live leases.
+  public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { daemon.ledger.leases(filter) }
+
+  /// Releases all leases of an owner.
+  public func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] {
+    defer { daemon.settle() }
+    return daemon.ledger.releaseAll(owner: owner, key: key, at: moment(now))
+  }
+
+  /// One lock.
+  public func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try daemon.ledger.lock(key, listed: listed)
+  }
+
+  /// The locks.
+  public func locks(_ filter: ListFilter) -> Page<LockSnapshot> { daemon.ledger.locks(filter) }
+
+  /// Removes a lock.
+  public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {
+    defer { daemon.settle() }
+    try daemon.ledger.remove(key, force: force, at: moment(now))
+  }
+
+  /// A connection closed.
+  public func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
+    daemon.ledger.connectionClosed(connection, at: moment(now))
+    daemon.settle()
+  }
+
+  /// Whether it serves, and what it counted.
+  public func status() -> ServiceStatus { daemon.ledger.status() }
+}

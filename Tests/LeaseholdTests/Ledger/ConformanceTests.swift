@@ -1,0 +1,30 @@
+import Leasehold
+import LeaseholdTestKit
+import Testing
+
+@Suite struct ConformanceTests {
+  @Test(arguments: LockServiceConformance.scenarios)
+  func theSimulatedServiceDoesWhatEveryLockServiceDoes(_ scenario: ConformanceScenario) throws {
+    let host = SimulatedHost()
+    try scenario.run(on: host)
+    #expect(host.flaws().isEmpty)
+  }
+
+  @Test func theScenariosMayShareAService() throws {
+    let host = SimulatedHost()
+    for scenario in LockServiceConformance.scenarios { try scenario.run(on: host) }
+    #expect(host.flaws().isEmpty)
+  }
+
+  @Test func theSimulatedHostShowsItsSets() throws {
+    let host = SimulatedHost()
+    try LockServiceConformance.scenarios[0].run(on: host)
+    let inventory = try host.service.semaphoreSets(from: 0, limit: 10)
+    let set = try #require(inventory.sets.first)
+    #expect(inventory.usedSets == 1 && inventory.nextCursor == nil && set.role == .bank(locks: 1, leases: 1))
+    let detail = try host.service.semaphoreSet(.id(set.id))
+    #expect(detail.semaphores.count == NamedDialect.semaphoresPerBank)
+    #expect(detail.semaphores[0].leases == 1 && detail.semaphores[NamedDialect.trailer].value == 19528)
+    #expect(throws: LeaseholdError.self) { try host.service.semaphoreSet(.id(999)) }
+  }
+}
