@@ -3,6 +3,17 @@ import Leasehold
 extension AnswerWriter {
   /// A problem as the answer to an exchange: JSON, or one readable line for who asked for text.
   func response(_ problem: Problem, to exchange: Exchange, asText: Bool) -> Response {
+    response(problem, asText: asText) { json in exchange.withRequestID { json.append(contentsOf: $0) } }
+  }
+
+  /// The same for a thread that may not look into the request.
+  func response(_ problem: Problem, requestID: [UInt8], asText: Bool) -> Response {
+    response(problem, asText: asText) { json in requestID.withUnsafeBufferPointer { json.append(contentsOf: $0) } }
+  }
+
+  private func response(
+    _ problem: Problem, asText: Bool, _ requestID: (inout ResponseBuffer) -> Void
+  ) -> Response {
     var body = ResponseBuffer(capacity: 512)
     if asText {
       body.append(problem.code.rawValue)
@@ -10,7 +21,7 @@ extension AnswerWriter {
       body.append(problem.detail)
       body.append(UInt8(ascii: "\n"))
     } else {
-      write(problem, for: exchange, into: &body)
+      write(problem, requestID, into: &body)
     }
     var response = Response(
       status: problem.code.status,
@@ -22,7 +33,9 @@ extension AnswerWriter {
     return response
   }
 
-  private func write(_ problem: Problem, for exchange: Exchange, into json: inout ResponseBuffer) {
+  private func write(
+    _ problem: Problem, _ requestID: (inout ResponseBuffer) -> Void, into json: inout ResponseBuffer
+  ) {
     json.append("{\"type\":\"/problems/" as StaticString)
     json.append(problem.code.rawValue)
     json.append("\",\"title\":\"" as StaticString)
@@ -31,11 +44,9 @@ extension AnswerWriter {
     json.member("status", problem.code.status)
     json.member("detail", problem.detail)
     json.member("code", problem.code.rawValue)
-    exchange.withRequestID { id in
-      json.append(",\"request_id\":\"" as StaticString)
-      json.append(contentsOf: id)
-      json.append(UInt8(ascii: "\""))
-    }
+    json.append(",\"request_id\":\"" as StaticString)
+    requestID(&json)
+    json.append(UInt8(ascii: "\""))
     for fact in problem.facts { self.fact(fact, into: &json) }
     if let choices = problem.choices { list(choices.name, choices.words, into: &json) }
     if let lock = problem.contention { contention(lock, into: &json) }

@@ -151,7 +151,7 @@ extension Problem {
       "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has "
         + "\(value.utf8.count).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
         ("minimum", .number(Int64(length.minimum))), ("maximum", .number(Int64(length.maximum))),
       ])
   }

@@ -4,14 +4,12 @@ import Synchronization
 /// The open answer of a hold: one line with the lease, a line for each heartbeat, a last line when the lease ends.
 final class HoldStream: Sendable {
   let stream = StreamBody()
-  private let lease: LeaseID
-  private let deadline: MonotonicInstant?
+  let lease: LeaseID
   private let asText: Bool
   private let beats = Atomic(0)
 
   init(_ lease: LeaseSnapshot, asText: Bool) {
     self.lease = lease.id
-    deadline = lease.deadline
     self.asText = asText
   }
 
@@ -28,7 +26,7 @@ final class HoldStream: Sendable {
   }
 
   /// Writes a heartbeat: it tells the caller that the lease lives, and the service that the caller reads.
-  func beat(at now: MonotonicInstant) {
+  func beat(at now: MonotonicInstant, deadline: MonotonicInstant?) {
     let number = beats.add(1, ordering: .relaxed).newValue
     var line = ResponseBuffer(capacity: 64)
     if asText {
@@ -65,9 +63,12 @@ final class Holds: Sendable {
 
   func remove(_ hold: HoldStream) { open.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(hold)) } }
 
-  /// Writes a heartbeat to all.
-  func beat(at now: MonotonicInstant) {
-    for hold in open.withLock({ Array($0.values) }) { hold.beat(at: now) }
+  /// Writes a heartbeat to all whose lease lives: with its deadline as it is by now, for leases are renewed.
+  func beat(at now: MonotonicInstant, asking service: any LockService) {
+    for hold in open.withLock({ Array($0.values) }) {
+      guard let lease = try? service.lease(hold.lease, at: now) else { continue }
+      hold.beat(at: now, deadline: lease.deadline)
+    }
   }
 
   /// Ends all answers without a word about the leases, which stay in the ledger.

@@ -37,6 +37,7 @@ struct Problem: Error {
 
   static func unknownParameter(_ name: String, known: ParameterSet) -> Problem {
     let names = known.names
+    let name = name.excerpt
     var problem = Problem(
       .unknownParameter,
       names.isEmpty
@@ -50,7 +51,7 @@ struct Problem: Error {
   static func invalid(_ parameter: Parameter, _ value: String, _ what: String) -> Problem {
     Problem(
       .invalidParameter, "'\(parameter.name)' \(what).",
-      facts: [("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64))))])
+      facts: [("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt))])
   }
 
   static func notOneOf(_ parameter: Parameter, _ value: String, _ words: [String]) -> Problem {
@@ -68,7 +69,7 @@ struct Problem: Error {
     Problem(
       .outOfRange, "'\(parameter.name)' must be \(minimum)...\(maximum).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
         ("minimum", .number(Int64(minimum))), ("maximum", .number(Int64(maximum))),
       ])
   }
@@ -79,7 +80,7 @@ struct Problem: Error {
     Problem(
       .outOfRange, "'\(parameter.name)' must be \(minimum.text)...\(maximum.text)\(hint).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
         ("minimum", .text(minimum.text)), ("maximum", .text(maximum.text)),
         ("minimum_ms", .number(minimum.milliseconds)), ("maximum_ms", .number(maximum.milliseconds)),
       ])
@@ -90,4 +91,9 @@ struct Problem: Error {
       .badJSON, "The body is not a JSON object of single values: \(what) at byte \(offset).",
       facts: [("offset", .number(Int64(offset)))])
   }
+}
+
+extension String {
+  /// As much of it as an error repeats: a Character may be of any length, a scalar may not.
+  var excerpt: String { String(String.UnicodeScalarView(unicodeScalars.prefix(64))) }
 }

@@ -88,18 +88,12 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func completed(_ exchange: Exchange, delivered: Bool) {
-    if !delivered, let lease = exchange.grant { undo(exchange, lease) }
-    guard let attachment = exchange.attachment else { return }
-    (attachment as? WaitingAcquire)?.completed()
+    if !delivered, let lease = exchange.grant { server.service.undeliver(lease, at: Server.now()) }
+    guard let waiting = exchange.attachment as? WaitingAcquire else { return }
+    // An open hold began to get through, so its lease ends with its connection.
+    if !delivered, !waiting.hasBegunHold { waiting.undoGrant() }
+    waiting.completed()
     exchange.attachment = nil
-  }
-
-  /// An answer did not get through.
-  ///
-  /// An open hold began to, so its lease ends with its connection.
-  private func undo(_ exchange: Exchange, _ lease: LeaseID) {
-    if (exchange.attachment as? WaitingAcquire)?.hasBegunHold == true { return }
-    server.service.undeliver(lease, at: Server.now())
   }
 
   func connectionClosed(_ connection: PeerConnection) {

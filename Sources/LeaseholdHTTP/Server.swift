@@ -119,7 +119,7 @@ public final class Server: Sendable {
     }
     pulse.start(every: options.heartbeat.nanoseconds) { [self] in
       wallOffset.store(currentWallOffset(), ordering: .relaxed)
-      holds.beat(at: Self.now())
+      holds.beat(at: Self.now(), asking: service)
     }
   }
 

@@ -9,17 +9,22 @@ import Synchronization
 final class WaitingAcquire: LeaseClient {
   private let exchange: Exchange
   private let server: Server
+  private let requestID: [UInt8]
   private let asText: Bool
   let isHold: Bool
   private let state = Mutex(State())
 
   private struct State {
     var waiter: WaiterID?
+    /// The lease that the answer hands over, until somebody undoes it.
+    var grant: LeaseID?
     var hold: HoldStream?
   }
 
   init(_ exchange: Exchange, server: Server, asText: Bool, isHold: Bool) {
     self.exchange = exchange
+    // The request's memory belongs to the connection's thread, and errors come from others.
+    requestID = exchange.withRequestID { Array($0) }
     self.server = server
     self.asText = asText
     self.isHold = isHold
@@ -38,7 +43,7 @@ final class WaitingAcquire: LeaseClient {
   }
 
   func granted(_ lease: LeaseSnapshot) {
-    if !lease.replayed { exchange.grant = lease.id }
+    if !lease.replayed { state.withLock { $0.grant = lease.id } }
     if lease.bindsConnection { exchange.connection.keepOpen(true) }
     let response: Response?
     if isHold {
@@ -49,12 +54,21 @@ final class WaitingAcquire: LeaseClient {
     guard let response else {
       return refused(LeaseholdError(.released, "The lease ended before its answer began. Acquire again."))
     }
-    if !exchange.resolve(response), !lease.replayed { server.service.undeliver(lease.id, at: Server.now()) }
+    guard !exchange.resolve(response) else { return }
+    // The exchange may have been completed before the hold began.
+    completed()
+    undoGrant()
+  }
+
+  /// The answer did not get through, or lost against a hang-up: undoes the grant, once whoever asks.
+  func undoGrant() {
+    guard let lease = state.withLock({ $0.grant.take() }) else { return }
+    server.service.undeliver(lease, at: Server.now())
   }
 
   func refused(_ error: LeaseholdError) {
     let writer = server.writer(at: Server.now())
-    exchange.resolve(writer.response(Problem(error), to: exchange, asText: asText))
+    exchange.resolve(writer.response(Problem(error), requestID: requestID, asText: asText))
   }
 
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {
@@ -66,7 +80,6 @@ final class WaitingAcquire: LeaseClient {
   /// `nil` when the lease ended already.
   func holdResponse(_ lease: LeaseSnapshot) -> Response? {
     exchange.connection.keepOpen(true)
-    exchange.grant = lease.id
     let writer = server.writer(at: Server.now())
     let hold = HoldStream(lease, asText: asText)
     state.withLock { $0.hold = hold }
@@ -74,6 +87,7 @@ final class WaitingAcquire: LeaseClient {
     server.holds.add(hold)
     guard server.service.follow(lease.id, client: self) else {
       hold.end(.released, at: writer.now, writer: writer)
+      completed()
       return nil
     }
     var response = Response(

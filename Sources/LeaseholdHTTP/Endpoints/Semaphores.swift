@@ -96,7 +96,7 @@ enum Semaphores {
     }
     throw Problem(
       .badKey, "A set is named by its key (0x7c4a or 31818) or by id:NUMBER, as GET /semaphores lists it.",
-      facts: [("parameter", .text("set")), ("value", .text(String(text.prefix(64))))])
+      facts: [("parameter", .text("set")), ("value", .text(text.excerpt))])
   }
 
   /// A SysV key: hexadecimal of 32 bits, or decimal from -2^31 to 2^32-1.

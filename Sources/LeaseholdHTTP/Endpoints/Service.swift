@@ -60,7 +60,7 @@ enum Service {
   static func problem(_ call: borrowing Call) throws(Problem) -> Disposition {
     let name = percentDecoded(call.target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
     guard let code = ProblemCode(rawValue: name) else {
-      throw Problem(.notFound, "No error has the code '\(name.prefix(64))'; openapi.yaml lists them all.")
+      throw Problem(.notFound, "No error has the code '\(name.excerpt)'; openapi.yaml lists them all.")
     }
     return call.json(capacity: 512) { json in
       json.open("type")

@@ -1,0 +1,77 @@
+import Testing
+
+@testable import Leasehold
+@testable import LeaseholdHTTP
+
+@Suite struct EndpointTests {
+  @Test func operationsAreUniqueAndSoAreMethodAndRoute() {
+    let all = Endpoint.all
+    #expect(Set(all.map { "\($0.operation)" }).count == all.count)
+    #expect(Set(all.map { "\($0.method) \($0.route)" }).count == all.count)
+    #expect(all.count == 21)
+  }
+
+  @Test func everyRouteHasAnEndpointAndSaysWhichMethodsItTakes() {
+    for route in Route.allCases {
+      let methods = Set(Endpoint.all.filter { $0.route == route }.map { "\($0.method)".uppercased() })
+      #expect(!methods.isEmpty, "\(route)")
+      let allowed = Set("\(Endpoint.allow(route))".split(separator: ",").map { $0.filter { $0 != " " } })
+      #expect(allowed == (methods.contains("GET") ? methods.union(["HEAD"]) : methods), "\(route)")
+    }
+  }
+
+  @Test func findTellsEveryMethodFromEveryOther() throws {
+    let methods: [HTTPMethod] = [.get, .head, .post, .put, .patch, .delete, .options, .other]
+    for route in Route.allCases {
+      for method in methods {
+        let wanted = method == .head ? .get : method
+        let expected = Endpoint.all.firstIndex { $0.route == route && $0.method == wanted }
+        #expect(Endpoint.find(method, route) == expected, "\(method) \(route)")
+      }
+    }
+  }
+
+  @Test func readingTakesNoParameterThatChanges() {
+    for endpoint in Endpoint.all where endpoint.method == .get {
+      #expect(!endpoint.parameters.contains(.force) && !endpoint.parameters.contains(.lease), "\(endpoint.operation)")
+    }
+  }
+
+  static let statuses: [Int: [String]] = [
+    400: [
+      "malformed-request", "bad-key", "invalid-parameter", "missing-parameter", "unknown-parameter",
+      "duplicate-parameter", "out-of-range", "bad-json",
+    ],
+    403: ["foreign-origin", "permission-denied"],
+    404: ["not-found", "no-such-lock", "no-such-lease", "no-such-set"],
+    405: ["method-not-allowed"], 406: ["not-acceptable"], 413: ["body-too-large"], 414: ["uri-too-long"],
+    415: ["unsupported-media-type"], 421: ["host-not-allowed"],
+    409: ["limit-mismatch", "kind-mismatch", "in-use", "superseded"],
+    410: ["expired", "released", "broken", "undelivered", "connection-closed", "set-removed", "lock-removed"],
+    422: ["count-exceeds-limit", "idempotency-mismatch"], 423: ["locked", "wait-timeout", "queue-full"],
+    429: ["too-many-waiters"], 503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full"],
+    500: ["ledger-damaged", "internal"],
+  ]
+
+  @Test func everyCodeHasItsStatus() {
+    for (status, codes) in Self.statuses {
+      for code in codes { #expect(ProblemCode(rawValue: code)?.status == status, "\(code)") }
+    }
+    #expect(Set(ProblemCode.allCases.map(\.rawValue)) == Set(Self.statuses.values.joined()))
+  }
+
+  @Test func everyErrorOfTheServiceHasACodeOfTheSameName() {
+    for code in LeaseholdError.Code.allCases {
+      #expect(ProblemCode(rawValue: code.rawValue) != nil, "\(code)")
+      #expect(Problem(LeaseholdError(code, "x")).code.rawValue == code.rawValue)
+    }
+  }
+
+  @Test func titlesAreDistinctAndEverythingSaysWhatToDo() {
+    #expect(Set(ProblemCode.allCases.map { "\($0.title)" }).count == ProblemCode.allCases.count)
+    for code in ProblemCode.allCases {
+      #expect(code.help.hasSuffix(".") && !"\(code.title)".hasSuffix("."), "\(code)")
+      #expect(code.rawValue.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (0x61...0x7a).contains($0) }, "\(code)")
+    }
+  }
+}

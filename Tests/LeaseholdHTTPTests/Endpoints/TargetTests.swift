@@ -1,0 +1,83 @@
+import Testing
+
+@testable import LeaseholdHTTP
+
+@Suite struct TargetTests {
+  private func parts(_ text: String) -> (route: Route, segment: String, query: String)? {
+    withBytes(text) { bytes in
+      Target(bytes).map {
+        ($0.route, String(decoding: $0.segment, as: UTF8.self), String(decoding: $0.query, as: UTF8.self))
+      }
+    }
+  }
+
+  static let routes: [(String, Route, String)] = [
+    ("/", .index, ""), ("/locks", .locks, ""), ("/leases", .leases, ""), ("/semaphores", .semaphores, ""),
+    ("/healthz", .healthz, ""), ("/readyz", .readyz, ""), ("/metrics", .metrics, ""), ("/version", .version, ""),
+    ("/openapi.yaml", .openapi, ""), ("/problems/locked", .problem, "locked"),
+    ("/semaphores/id:7", .semaphoreSet, "id:7"),
+    ("/locks/a", .lock, "a"), ("/locks/a%2Fb", .lock, "a%2Fb"), ("/locks/a/acquire", .acquire, "a"),
+    ("/locks/a/release", .release, "a"), ("/locks/a/renew", .renew, "a"), ("/locks/a/hold", .hold, "a"),
+    ("/locks/acquire/acquire", .acquire, "acquire"), ("/locks//acquire", .acquire, ""), ("/leases/0f", .lease, "0f"),
+    ("/leases/0f/renew", .leaseRenew, "0f"), ("/locks/locks", .lock, "locks"),
+  ]
+
+  @Test(arguments: routes)
+  func findsTheRouteAndTheSegment(_ text: String, _ route: Route, _ segment: String) throws {
+    let found = try #require(parts(text))
+    #expect((found.route, found.segment, found.query) == (route, segment, ""))
+    let asked = try #require(parts(text + "?a=/b?c"))
+    #expect((asked.route, asked.segment, asked.query) == (route, segment, "a=/b?c"))
+  }
+
+  @Test func everyRouteIsReached() {
+    #expect(Set(Self.routes.map(\.1)) == Set(Route.allCases))
+  }
+
+  @Test(arguments: [
+    "", "*", "locks", "//", "/locks/", "/leases/", "/problems/", "/semaphores/", "/locks/a/", "/locks/a/acquire/",
+    "/locks/a/acquire/b", "/locks/a/steal", "/leases/a/acquire", "/semaphores/a/renew", "/Locks", "/locksmith", "/lock",
+    "/l%6fcks", "/healthz/", "/healthz/x", "/problems/a/renew", "http://localhost/locks", "?a", "/a/b/c/d/e",
+  ])
+  func thereIsNothingAt(_ text: String) {
+    #expect(parts(text) == nil)
+  }
+
+  @Test func everyPrefixOfATargetIsTakenWithoutReadingBeyondIt() {
+    let text = Array("/locks/a%2Fb/acquire?ttl=5s".utf8)
+    for count in 0...text.count {
+      // An exact allocation, so that a reader that goes too far is seen by a sanitizer.
+      let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: count)
+      defer { copy.deallocate() }
+      _ = copy.initialize(from: text[..<count])
+      _ = Target(UnsafeBufferPointer(copy))
+    }
+  }
+
+  @Test(arguments: [
+    ("", ""), ("a", "a"), ("a%2Fb", "a/b"), ("%41%42", "AB"), ("%c3%BC", "ü"), ("%00", "\0"), ("a+b", "a+b"),
+    ("%2525", "%25"), ("%25", "%"),
+  ])
+  func percentDecoding(_ text: String, _ decoded: String) {
+    #expect(withBytes(text) { percentDecoded($0, plusIsSpace: false) } == Array(decoded.utf8))
+  }
+
+  @Test(arguments: ["%", "%4", "a%", "%4g", "%g4", "%%41", "% 41", "%-1", "%+1", "100%"])
+  func brokenPercentEncodingIsNone(_ text: String) {
+    #expect(withBytes(text) { percentDecoded($0, plusIsSpace: false) } == nil)
+    #expect(withBytes(text) { percentDecoded($0, plusIsSpace: true) } == nil)
+  }
+
+  @Test func plusIsASpaceOnlyWhereAFormSaysSo() {
+    #expect(withBytes("a+b%2B") { percentDecoded($0, plusIsSpace: true) } == Array("a b+".utf8))
+  }
+
+  @Test func everyByteSurvivesEncodingAndDecoding() {
+    for byte in UInt8.min...UInt8.max {
+      let digits = String(byte, radix: 16)
+      let text = "%" + (digits.count == 1 ? "0" : "") + digits
+      #expect(withBytes(text) { percentDecoded($0, plusIsSpace: true) } == [byte])
+      #expect(withBytes(text.uppercased()) { percentDecoded($0, plusIsSpace: false) } == [byte])
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import Synchronization
+
+@testable import Leasehold
+
+/// A lock service that answers what the test says and remembers what it was told.
+final class FakeService: LockService {
+  struct Heard {
+    var requests: [AcquireRequest] = []
+    var clients: [any LeaseClient] = []
+    var canceled: [WaiterID] = []
+    var undelivered: [LeaseID] = []
+    var followed: [LeaseID] = []
+    var closed: [ConnectionID] = []
+  }
+
+  /// How acquires are answered.
+  enum Plan {
+    case grant, wait, refuse(LeaseholdError.Code)
+  }
+
+  private struct State {
+    var heard = Heard()
+    var plan = Plan.wait
+    var isLeaseOver = false
+    var deadline: MonotonicInstant?
+  }
+
+  private let state = Mutex(State())
+
+  init(_ plan: Plan = .wait) { state.withLock { $0.plan = plan } }
+
+  var heard: Heard { state.withLock { $0.heard } }
+
+  /// Whether leases are over by the time somebody follows them.
+  var isLeaseOver: Bool {
+    get { state.withLock { $0.isLeaseOver } }
+    set { state.withLock { $0.isLeaseOver = newValue } }
+  }
+
+  /// The deadline that ``lease(_:at:)`` answers.
+  var deadline: MonotonicInstant? {
+    get { state.withLock { $0.deadline } }
+    set { state.withLock { $0.deadline = newValue } }
+  }
+
+  /// Forgets the clients, which keep their exchanges.
+  func forget() { state.withLock { $0.heard.clients = [] } }
+
+  func acquire(
+    _ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    state.withLock { state in
+      state.heard.requests.append(request)
+      switch state.plan {
+      case .grant: return .granted(.sample(request))
+      case .refuse(let code): return .refused(LeaseholdError(code, "Refused by plan."))
+      case .wait:
+        guard let client else { return .refused(LeaseholdError(.locked, "No client, no wait.")) }
+        state.heard.clients.append(client)
+        return .waiting(WaiterID(state.heard.clients.count))
+      }
+    }
+  }
+
+  func cancel(_ waiter: WaiterID, at now: MonotonicInstant) { state.withLock { $0.heard.canceled.append(waiter) } }
+
+  func undeliver(_ lease: LeaseID, at now: MonotonicInstant) {
+    state.withLock { $0.heard.undelivered.append(lease) }
+  }
+
+  func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool {
+    state.withLock { state in
+      state.heard.followed.append(lease)
+      state.heard.clients.append(client)
+      return !state.isLeaseOver
+    }
+  }
+
+  func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
+    state.withLock { $0.heard.closed.append(connection) }
+  }
+
+  private func none() -> LeaseholdError { LeaseholdError(.noSuchLease, "There is none.") }
+
+  func release(
+    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome { throw none() }
+
+  func renew(
+    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot { throw none() }
+
+  func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    var answer = LeaseSnapshot.sample(AcquireRequest(key: LockKey(trusted: "a"), ttl: .zero, caller: .nobody))
+    answer.deadline = deadline
+    return answer
+  }
+
+  func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { Page(entries: [], nextCursor: nil) }
+
+  func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] { [] }
+
+  func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot { throw none() }
+
+  func locks(_ filter: ListFilter) -> Page<LockSnapshot> { Page(entries: [], nextCursor: nil) }
+
+  func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) { throw none() }
+
+  func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
+    SemaphoreInventory()
+  }
+
+  func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail { throw none() }
+
+  func status() -> ServiceStatus {
+    var status = ServiceStatus()
+    status.state = .ready
+    return status
+  }
+}
+
+extension Caller {
+  static let nobody = Caller(connection: 0, peer: .unknown)
+}
+
+extension LeaseSnapshot {
+  static let sampleID = LeaseID(high: 0x0123_4567_89ab_cdef, low: 0xfedc_ba98_7654_3210)
+
+  /// What a grant of the request looks like.
+  static func sample(_ request: AcquireRequest) -> LeaseSnapshot {
+    LeaseSnapshot(
+      id: sampleID, key: request.key, kind: request.kind, mode: request.mode, count: request.count, units: 1, fence: 42,
+      owner: request.owner, bindsConnection: request.bindsConnection, ttl: request.ttl, cooldown: request.cooldown,
+      grantedAt: MonotonicInstant(nanoseconds: 0), deadline: nil, waited: .zero, replayed: false,
+      peer: request.caller.peer,
+      binding: SemaphoreBinding(key: 1, id: 2, semaphoreCount: 195, semaphore: 3))
+  }
+}
