@@ -27,6 +27,7 @@ let package = Package(
   targets: [
     // C fences: each is imported by exactly one place (see Tests/Tidy).
     .target(name: "CSysV"),
+    .target(name: "COpenAPI", exclude: ["openapi.yaml"]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
       providers: [.apt(["libmicrohttpd-dev"])]),
@@ -53,7 +54,7 @@ let package = Package(
     .target(
       name: "LeaseholdHTTP",
       dependencies: [
-        "CMicroHTTPD", "Leasehold", .product(name: "Logging", package: "swift-log"),
+        "CMicroHTTPD", "COpenAPI", "Leasehold", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
 

@@ -2,7 +2,8 @@
 ///
 /// Called on any thread, outside every lock.
 public protocol LeaseClient: AnyObject, Sendable {
-  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call ``LockService/undeliver(_:at:)``.
+  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call
+  /// ``LockService/undeliver(_:at:)``.
   func granted(_ lease: LeaseSnapshot)
   /// The wait is over without a lease.
   func refused(_ error: LeaseholdError)
@@ -59,8 +60,8 @@ public protocol LockService: AnyObject, Sendable {
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot>
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String]
-  /// One lock.
-  func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot
+  /// One lock with at most `listed` holders and as many waiters.
+  func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot
   /// The locks.
   func locks(_ filter: ListFilter) -> Page<LockSnapshot>
   /// Removes a lock; `force` ends its leases and refuses its waiters first.

@@ -4,8 +4,8 @@ import SystemPackage
 
 /// Sees to it that one daemon at a time serves an IPC namespace.
 ///
-/// A semaphore taken with SEM_UNDO as the first undo operation of the process and never touched again: the kernel gives it
-/// back when the process dies, after every other undo, so the next daemon finds a settled state.
+/// A semaphore taken with SEM_UNDO as the first undo operation of the process and never touched again: the kernel gives
+/// it back when the process dies, after every other undo, so the next daemon finds a settled state.
 struct DaemonGuard: Sendable {
   /// The set of the control key.
   let set: SemaphoreSet
@@ -61,7 +61,9 @@ struct DaemonGuard: Sendable {
     }
   }
 
-  /// Waits for the guard. Looks every second whether to go on.
+  /// Waits for the guard.
+  ///
+  /// Looks every second whether to go on.
   func waitAndTake(while goOn: () -> Bool) throws(LocalServiceError) {
     while goOn() {
       do {

@@ -36,14 +36,15 @@ final class KernelSemaphores: SemaphoreKernel {
 
   // MARK: Banks
 
-  /// Made with mode 0, so that nobody uses it before it is whole; a semop that changes nothing marks it as finished.
+  /// Made for this user alone, so that nobody else uses it before it is whole; a semop that changes nothing marks it as
+  /// finished (its time of last operation is no longer 0), and only then others are let in.
   func makeBank() throws(KernelFailure) -> BankID {
     for _ in 0..<Self.bankNumbers {
       let key = bankKey(nextBank)
       nextBank = (nextBank + 1) % Self.bankNumbers
       do {
         let set = try SemaphoreSet.create(
-          key: key, count: NamedDialect.semaphoresPerBank, mode: [])
+          key: key, count: NamedDialect.semaphoresPerBank, mode: .ownerReadWrite)
         try finish(set)
         return BankID(set: set.id, key: key.rawValue)
       } catch .fileExists {
@@ -62,10 +63,11 @@ final class KernelSemaphores: SemaphoreKernel {
     values[NamedDialect.trailer + 2] = instance
     try set.setValues(values)
     try set.operate([.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
-    try set.setMode(mode)
+    if mode != .ownerReadWrite { try set.setMode(mode) }
   }
 
-  private var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey) & 0x7fff }
+  /// The half of the control key that the bank's key does not tell, less the bit that no semaphore can hold.
+  private var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey >> 16) & 0x7fff }
 
   private func bankKey(_ number: Int) -> IPCKey {
     let high = (Self.firstBank &+ UInt32(number)) << 16
@@ -102,7 +104,7 @@ final class KernelSemaphores: SemaphoreKernel {
       UInt16(truncatingIfNeeded: key) == UInt16(truncatingIfNeeded: controlKey)
     else { return false }
     // A daemon died while it made the set: nobody ever saw it.
-    if status.operatedAtSeconds == nil, status.permissions.mode == [] { return true }
+    if status.operatedAtSeconds == nil { return true }
     return bankValues(entry.set.id) != nil
   }
 

@@ -3,7 +3,9 @@ import SysV
 import SystemPackage
 
 extension LedgerSegment {
-  /// Opens the ledger of a control key, or makes an empty one. The caller must be the only daemon.
+  /// Opens the ledger of a control key, or makes an empty one.
+  ///
+  /// The caller must be the only daemon.
   static func open(key: IPCKey, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
     guard !HostFacts.segmentsDieWithTheirUsers() else { throw .segmentsAreDestroyed }
     let segment: SharedMemorySegment
@@ -94,7 +96,9 @@ extension LedgerSegment {
     return ledger
   }
 
-  /// When somebody removed the segment (ipcrm -m), puts a new one in its place, from memory. True when that was needed.
+  /// When somebody removed the segment (ipcrm -m), puts a new one in its place, from memory.
+  ///
+  /// True when that was needed.
   func reviveIfRemoved() throws(LocalServiceError) -> Bool {
     do {
       guard try mapping.mapping.segment.status().isMarkedForRemoval else { return false }

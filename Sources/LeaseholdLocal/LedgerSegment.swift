@@ -3,11 +3,12 @@ import SysV
 import Synchronization
 import SystemPackage
 
-/// The ledger's records in a System V segment: same namespace and same life as the semaphores, so a daemon that dies leaves both.
+/// The ledger's records in a System V segment: same namespace and same life as the semaphores, so a daemon that dies
+/// leaves both.
 ///
 /// ```
-/// page 0   word 0 magic   1 layout   2 capacity   3 pid   4 started (wall, us)   5.. words of the ledger   32.. who serves (text)
-/// then     records of 128 bytes: commit word, fifteen words of body
+/// page 0   word 0 magic   1 layout   2 capacity   3 pid   4 started (wall, us)   5.. words of the ledger   32.. who
+/// serves (text) then     records of 128 bytes: commit word, fifteen words of body
 /// ```
 /// One process writes, under one mutex. Stores are single aligned words: a crash leaves each whole or absent, in order.
 final class LedgerSegment: LedgerStorage {
@@ -104,7 +105,9 @@ final class LedgerSegment: LedgerStorage {
     area.copyMemory(from: bytes, byteCount: bytes.count)
   }
 
-  /// Replaces the memory below by a copy, after somebody removed the segment. Call with nobody else at work on it.
+  /// Replaces the memory below by a copy, after somebody removed the segment.
+  ///
+  /// Call with nobody else at work on it.
   func move(to other: Mapping) {
     other.mapping.baseAddress.copyMemory(
       from: base, byteCount: min(Self.bytes(capacity: Int(header(.highWater))), mapping.mapping.byteCount))

@@ -83,7 +83,8 @@ extension LocalLockService {
     case .permissionDenied, .notPermitted:
       return LeaseholdError(
         .permissionDenied,
-        "The mode of semaphore set \(name) does not let this service read it; GET /semaphores shows its owner and mode.",
+        "The mode of semaphore set \(name) does not let this service read it; GET /semaphores shows its owner and "
+          + "mode.",
         facts: facts)
     default:
       return LeaseholdError(.internalError, "The kernel does not tell set \(name) (\(error.label)).", facts: facts)

@@ -61,8 +61,8 @@ extension LocalLockService {
   }
 
   /// One lock.
-  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
-    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lock(key) } }.get()
+  public func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lock(key, listed: listed) } }.get()
   }
 
   /// The locks.

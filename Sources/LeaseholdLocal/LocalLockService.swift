@@ -7,7 +7,9 @@ import SystemPackage
 public struct LocalServiceOptions: Sendable {
   /// The maxima.
   public var limits = Limits()
-  /// Names the guard and the ledger; daemons with different keys do not know each other. For tests.
+  /// Names the guard and the ledger; daemons with different keys do not know each other.
+  ///
+  /// For tests.
   public var controlKey: Int32 = 0x4c48_0001
   /// The mode of the sets that own locks live in.
   public var setMode: UInt32 = 0o600
@@ -23,7 +25,8 @@ public struct LocalServiceOptions: Sendable {
 /// The lock service of one host: the ledger in shared memory over the kernel's semaphores.
 ///
 /// Life cycle: made with the guard in hand, which recovers the ledger before anything is answered; then calls from any
-/// thread; ``drain()``; ``stop()``. One mutex covers the ledger: the straight line from a request to semop is inside it.
+/// thread; ``drain()``; ``stop()``. One mutex covers the ledger: the straight line from a request to semop is inside
+/// it.
 public final class LocalLockService: LockService {
   struct Core {
     let ledger: Ledger
@@ -61,8 +64,14 @@ public final class LocalLockService: LockService {
     }
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
-    let storage = try LedgerSegment.open(
-      key: IPCKey(rawValue: options.controlKey), capacity: options.limits.leases)
+    let storage: LedgerSegment
+    do {
+      storage = try LedgerSegment.open(
+        key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
+    } catch {
+      daemonGuard.release()
+      throw error
+    }
     let inbox = PumpInbox()
     self.inbox = inbox
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
@@ -83,6 +92,8 @@ public final class LocalLockService: LockService {
     core = Mutex(Core(ledger: ledger, storage: storage))
     inbox.service = self
     guard let thread = HostThread({ [self] in runClock() }) else {
+      inbox.service = nil
+      daemonGuard.release()
       throw .kernel(what: "start a thread", errno: .resourceTemporarilyUnavailable)
     }
     clockThread.withLock { $0 = thread }
@@ -91,7 +102,9 @@ public final class LocalLockService: LockService {
   /// Stops granting: waiters are sent away, leases stay in the ledger.
   public func drain() { change { $0.drain() } }
 
-  /// Ends the threads and lets the guard go. Leases stay for the next daemon.
+  /// Ends the threads and lets the guard go.
+  ///
+  /// Leases stay for the next daemon.
   public func stop() {
     drain()
     isStopping.store(true, ordering: .sequentiallyConsistent)

@@ -1,6 +1,8 @@
 public import SystemPackage
 
-/// Why the lock service of this host could not begin. Each says what to do.
+/// Why the lock service of this host could not begin.
+///
+/// Each says what to do.
 public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   /// Another daemon serves this IPC namespace.
   case alreadyServed(pid: Int32, description: String)
@@ -23,8 +25,8 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   public var description: String {
     switch self {
     case .alreadyServed(let pid, let description):
-      "another leasehold daemon (pid \(pid)\(description)) serves this IPC namespace; use it, stop it, or start this one "
-        + "with --standby to wait for its turn"
+      "another leasehold daemon (pid \(pid)\(description)) serves this IPC namespace; use it, stop it, or start "
+        + "this one with --standby to wait for its turn"
     case .foreignControlSet(let key, let id, let count):
       "semaphore set \(id) with key 0x\(String(UInt32(bitPattern: key), radix: 16)) has \(count) semaphores and is not "
         + "Leasehold's guard; find its owner (ipcs -s -i \(id)), or give another --control-key"
@@ -33,14 +35,15 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
         + (owner.map { "uid \($0)" } ?? "another user")
         + " (\(errno)); run as that user, or in an IPC namespace of your own"
     case .foreignLedger(let key, let id, let found, let understood):
-      "the ledger (segment \(id), key 0x\(String(UInt32(bitPattern: key), radix: 16))) has layout \(found), this version "
-        + "understands \(understood); start the version that wrote it, or give all its leases up with: ipcrm -m \(id)"
+      "the ledger (segment \(id), key 0x\(String(UInt32(bitPattern: key), radix: 16))) has layout \(found), this "
+        + "version understands \(understood); start the version that wrote it, or give all its leases up with: "
+        + "ipcrm -m \(id)"
     case .notALedger(let key, let id):
-      "segment \(id) with key 0x\(String(UInt32(bitPattern: key), radix: 16)) is not a Leasehold ledger; find its owner "
-        + "(ipcs -m -i \(id)), or give another --control-key"
+      "segment \(id) with key 0x\(String(UInt32(bitPattern: key), radix: 16)) is not a Leasehold ledger; find its "
+        + "owner (ipcs -m -i \(id)), or give another --control-key"
     case .segmentsAreDestroyed:
-      "kernel.shm_rmid_forced is 1 here, so the kernel would destroy the ledger, and with it all leases, when the daemon "
-        + "stops; set it to 0 (sysctl -w kernel.shm_rmid_forced=0)"
+      "kernel.shm_rmid_forced is 1 here, so the kernel would destroy the ledger, and with it all leases, when the "
+        + "daemon stops; set it to 0 (sysctl -w kernel.shm_rmid_forced=0)"
     case .kernel(let what, let errno): "cannot \(what): \(errno)"
     case .canceled: "stopped while waiting for the other daemon"
     }

@@ -43,9 +43,9 @@ private final class PumpJob: Sendable {
 
 /// The threads that wait in the kernel, because only a thread asleep in semop learns that a native process let go.
 ///
-/// Life cycle of a thread: started when first needed, asleep on its alarm between jobs, joined by ``stop()``. A job is canceled by a
-/// flag and a signal; as a signal that comes just before the system call is lost, ``nudge()`` repeats it until the
-/// thread has let the job go. A canceled wait that got its units meanwhile is reported like any other.
+/// Life cycle of a thread: started when first needed, asleep on its alarm between jobs, joined by ``stop()``. A job is
+/// canceled by a flag and a signal; as a signal that comes just before the system call is lost, ``nudge()`` repeats it
+/// until the thread has let the job go. A canceled wait that got its units meanwhile is reported like any other.
 final class PumpPool: KernelWaiting, Sendable {
   private struct State {
     var jobs: [Int: PumpThread] = [:]
@@ -71,7 +71,10 @@ final class PumpPool: KernelWaiting, Sendable {
   var count: Int { state.withLock { $0.jobs.count } }
 
   /// Whether a canceled thread has not let go yet: call ``nudge()`` every millisecond or so.
-  var wantsNudge: Bool { state.withLock { !$0.canceled.isEmpty } }
+  var wantsNudge: Bool { canceledCount.load(ordering: .acquiring) > 0 }
+
+  /// How many canceled threads have not let go; asked for after every change, so without the lock.
+  private let canceledCount = Atomic(0)
 
   func begin(_ lock: Int, set: Int32, semaphore: Int, units: Int) -> Bool {
     let job = PumpJob(lock: lock, set: set, semaphore: semaphore, units: units)
@@ -93,6 +96,7 @@ final class PumpPool: KernelWaiting, Sendable {
       guard let thread = state.jobs.removeValue(forKey: lock) else { return }
       thread.cancel()
       state.canceled.append(thread)
+      canceledCount.store(state.canceled.count, ordering: .releasing)
     }
   }
 
@@ -117,6 +121,7 @@ final class PumpPool: KernelWaiting, Sendable {
     state.withLock { state in
       if state.jobs[job.lock] === thread { state.jobs[job.lock] = nil }
       state.canceled.removeAll { $0 === thread }
+      canceledCount.store(state.canceled.count, ordering: .releasing)
       state.idle.append(thread)
     }
     if let outcome { report(job.report(outcome)) }
@@ -130,7 +135,8 @@ private final class PumpThread: Sendable {
   private let isEnding = Atomic(false)
   private let thread = Mutex<HostThread?>(nil)
 
-  /// One wait lasts at most this long before the thread looks around; long, because each return costs the place in the kernel's queue.
+  /// One wait lasts at most this long before the thread looks around; long, because each return costs the place in the
+  /// kernel's queue.
   private static let longestWait: Int64 = 60_000_000_000
 
   init?(pool: PumpPool) {

@@ -1,26 +1,24 @@
 import CSysV
 
-extension timespec {
+extension Duration {
   /// Rounded up to the next nanosecond, so that nobody waits less than asked; what is negative is zero.
-  init(relative duration: Duration) {
+  package var nonNegativeComponents: (seconds: Int64, nanoseconds: Int64) {
     let attosecondsPerNanosecond: Int64 = 1_000_000_000
-    guard duration > .zero else {
-      self.init(tv_sec: 0, tv_nsec: 0)
-      return
-    }
-    let (seconds, attoseconds) = duration.components
-    var nanoseconds = (attoseconds + attosecondsPerNanosecond - 1) / attosecondsPerNanosecond
-    var whole = seconds
-    if nanoseconds == 1_000_000_000 && whole < .max {
-      whole += 1
-      nanoseconds = 0
-    }
-    self.init(tv_sec: Int(whole), tv_nsec: Int(min(nanoseconds, 999_999_999)))
+    guard self > .zero else { return (0, 0) }
+    let (seconds, attoseconds) = components
+    let nanoseconds = (attoseconds + attosecondsPerNanosecond - 1) / attosecondsPerNanosecond
+    if nanoseconds < 1_000_000_000 { return (seconds, nanoseconds) }
+    return seconds < .max ? (seconds + 1, 0) : (seconds, 999_999_999)
+  }
+
+  init(_ time: timespec) {
+    self = .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 }
 
-extension Duration {
-  init(_ time: timespec) {
-    self = .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+extension timespec {
+  init(relative duration: Duration) {
+    let (seconds, nanoseconds) = duration.nonNegativeComponents
+    self.init(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds))
   }
 }

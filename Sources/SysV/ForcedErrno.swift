@@ -4,8 +4,8 @@
 
   /// Makes one system call fail, so that a test meets errors which the kernel does not produce on demand.
   ///
-  /// It holds for the current task or thread: `ForcedErrno.$current.withValue(ForcedErrno(.semop, .interrupted)) { … }`.
-  /// Debug builds only.
+  /// It holds for the current task or thread: `ForcedErrno.$current.withValue(ForcedErrno(.semop, .interrupted)) { …
+  /// }`. Debug builds only.
   package final class ForcedErrno: Sendable {
     /// How often the call fails before it is itself again.
     package enum Times: Sendable {
@@ -17,6 +17,7 @@
     @TaskLocal package static var current: ForcedErrno?
 
     private struct State {
+      var skipping: Int
       var times: Times
       var calls: [Syscall] = []
     }
@@ -25,10 +26,11 @@
     private let error: Errno
     private let state: Mutex<State>
 
-    package init(_ call: Syscall, _ error: Errno, times: Times = .count(1)) {
+    /// Lets the first calls of that name pass, and then fails as often as asked.
+    package init(_ call: Syscall, _ error: Errno, skipping: Int = 0, times: Times = .count(1)) {
       self.call = call
       self.error = error
-      state = Mutex(State(times: times))
+      state = Mutex(State(skipping: skipping, times: times))
     }
 
     /// Every call made under this object, in order, forced or not.
@@ -38,6 +40,10 @@
       state.withLock { state in
         state.calls.append(call)
         guard call == self.call else { return nil }
+        if state.skipping > 0 {
+          state.skipping -= 1
+          return nil
+        }
         switch state.times {
         case .always: return error
         case .count(0): return nil

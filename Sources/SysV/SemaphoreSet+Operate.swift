@@ -84,6 +84,7 @@ extension SemaphoreSet {
       let error = operate(operations, timespec(relative: left))
       guard error == .interrupted else { return error }
       left = deadline - Duration(system_monotonicTime())
+      if left <= .zero { return .resourceTemporarilyUnavailable }
     }
   }
 

@@ -1,9 +1,129 @@
+import Dispatch
+import FoundationEssentials
+internal import Leasehold
+internal import LeaseholdHTTP
+internal import LeaseholdLocal
 internal import Logging
+import Synchronization
+import UnixSignals
 
 /// Serves until it is told to stop.
 ///
 /// - Returns: The status to end with.
 func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
-  log.error("the service is not wired in", metadata: ["host": "\(settings.host)", "port": "\(settings.port)"])
-  return .software
+  let notify = Notify(environment: ProcessInfo.processInfo.environment)
+  let isStopping = StopRequest()
+  // From here on SIGTERM and SIGINT end the daemon in good order, also while it stands by.
+  let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
+  let stop = Task {
+    for await signal in signals {
+      log.info("stopping", metadata: ["signal": "\(signal)"])
+      isStopping.raise()
+      return
+    }
+  }
+  defer { stop.cancel() }
+  let service: LocalLockService
+  do {
+    service = try await startService(settings, isStopping: isStopping, notify: notify, log: log)
+  } catch LocalServiceError.canceled {
+    return .ok
+  } catch {
+    throw SettingsError("\(error)", status: status(of: error))
+  }
+  let server: Server
+  do {
+    server = try Server(service, options: settings.serverOptions, log: log)
+    try server.start()
+  } catch {
+    service.stop()
+    throw SettingsError("\(error)", status: error.isInUse ? .unavailable : .cannotCreate)
+  }
+  tellReady(settings, server, service, notify: notify, log: log)
+  await keepWatchdog(notify, until: stop)
+  notify.stopping()
+  await shutDown(server, service, within: settings.drainTimeout, log: log)
+  return .ok
+}
+
+/// Makes the service on a thread of its own: recovery and standing by block.
+private func startService(
+  _ settings: ServeSettings, isStopping: StopRequest, notify: Notify, log: Logger
+) async throws -> LocalLockService {
+  let options = settings.serviceOptions
+  if settings.standby {
+    log.info("standing by if another daemon serves")
+    notify.status("standing by")
+  }
+  return try await withCheckedThrowingContinuation { continuation in
+    DispatchQueue.global().async {
+      continuation.resume(
+        with: Result {
+          try LocalLockService(options, standby: settings.standby) { !isStopping.isRaised }
+        })
+    }
+  }
+}
+
+private func tellReady(
+  _ settings: ServeSettings, _ server: Server, _ service: LocalLockService, notify: Notify, log: Logger
+) {
+  let status = service.status()
+  let port = server.port.map { "\($0)" } ?? "none"
+  log.info(
+    "serving",
+    metadata: [
+      "host": "\(settings.host)", "port": "\(port)", "unix": "\(settings.unixPath ?? "none")",
+      "ipc_namespace": "\(status.ipcNamespace)", "leases": "\(status.leases)", "locks": "\(status.locks)",
+      "recovery_ms": "\(status.recovery.took.milliseconds)",
+      "units_given_back": "\(status.recovery.unitsGivenBack)",
+    ])
+  if status.recovery.damagedRecords > 0 || status.recovery.leasesLost > 0 {
+    log.warning(
+      "the last daemon's ledger was not whole",
+      metadata: [
+        "damaged_records": "\(status.recovery.damagedRecords)", "leases_lost": "\(status.recovery.leasesLost)",
+      ])
+  }
+  notify.ready(status: "serving on \(settings.host):\(port)")
+}
+
+/// Tells the watchdog that all is well at the interval it asks for, until the daemon is told to stop.
+private func keepWatchdog(_ notify: Notify, until stop: Task<Void, Never>) async {
+  let beats = notify.watchdogInterval.map { interval in
+    Task {
+      while !Task.isCancelled {
+        notify.watchdog()
+        try? await Task.sleep(for: interval)
+      }
+    }
+  }
+  await stop.value
+  beats?.cancel()
+}
+
+/// Waiters get 503, answers in flight are finished, leases stay.
+private func shutDown(
+  _ server: Server, _ service: LocalLockService, within limit: Duration, log: Logger
+) async {
+  server.drain()
+  service.drain()
+  let clock = ContinuousClock()
+  let deadline = clock.now + limit
+  while server.activeExchanges > 0, clock.now < deadline { try? await Task.sleep(for: .milliseconds(2)) }
+  server.stop()
+  let leases = service.status().leases
+  service.stop()
+  log.info("stopped", metadata: ["leases_kept": "\(leases)"])
+}
+
+private func status(of error: any Error) -> ExitStatus {
+  guard let error = error as? LocalServiceError else { return .software }
+  return switch error {
+  case .alreadyServed: .temporaryFailure
+  case .notPermitted: .noPermission
+  case .foreignControlSet, .foreignLedger, .notALedger, .segmentsAreDestroyed: .configuration
+  case .kernel: .cannotCreate
+  case .canceled: .ok
+  }
 }

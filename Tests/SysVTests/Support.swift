@@ -1,3 +1,4 @@
+import Glibc
 import SysV
 import SystemPackage
 import Testing
@@ -20,4 +21,34 @@ func withSegment<R>(_ byteCount: Int = 8192, _ body: (SharedMemorySegment) throw
 extension IPCKey {
   /// A key that nobody else has, in all likelihood.
   static func random() -> IPCKey { IPCKey(rawValue: .random(in: 1 ... .max)) }
+}
+
+struct NeverHappened: Error {}
+
+/// Looks again and again, yielding the processor, until it is so; gives up after a time no machine needs.
+func eventually(_ condition: () throws -> Bool) throws {
+  let deadline = ContinuousClock.now + .seconds(20)
+  while try !condition() {
+    if ContinuousClock.now > deadline { throw NeverHappened() }
+    sched_yield()
+  }
+}
+
+/// What a shell command prints, and its exit status.
+func shell(_ command: String) -> (output: String, status: Int32) {
+  guard let stream = popen(command, "r") else { return ("", -1) }
+  var output: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 4096)
+  while case let count = fread(&buffer, 1, buffer.count, stream), count > 0 { output += buffer[..<count] }
+  return (String(decoding: output, as: UTF8.self), pclose(stream))
+}
+
+/// The rows of a file in /proc, split into words, without the headline.
+func rows(of path: String) -> [[String]] {
+  shell("cat \(path)").output.split(separator: "\n").dropFirst().map { $0.split(separator: " ").map(String.init) }
+}
+
+/// The numbers in a file of one line.
+func numbers(in path: String) -> [UInt] {
+  shell("cat \(path)").output.split(whereSeparator: \.isWhitespace).compactMap { UInt($0) }
 }

@@ -2,6 +2,7 @@
 #ifndef CSYSV_H
 #define CSYSV_H
 
+#include <poll.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/sem.h>

@@ -134,8 +134,8 @@ extension Ledger {
   static func damaged(_ lock: Lock) -> LeaseholdError {
     LeaseholdError(
       .ledgerDamaged,
-      "Another program wrote the values of semaphore set \(lock.bank.id.set), so nothing is granted from it. Remove the "
-        + "set (ipcrm -s \(lock.bank.id.set)) when nobody needs it, or DELETE the lock with force=true.",
+      "Another program wrote the values of semaphore set \(lock.bank.id.set), so nothing is granted from it. "
+        + "Remove the set (ipcrm -s \(lock.bank.id.set)) when nobody needs it, or DELETE the lock with force=true.",
       facts: [("key", .text(lock.key.text)), ("set", .number(Int64(lock.bank.id.set)))])
   }
 
@@ -148,7 +148,7 @@ extension Ledger {
   static func ledgerFull(_ capacity: Int) -> LeaseholdError {
     LeaseholdError(
       .ledgerFull,
-      "The ledger holds \(capacity) records, all in use; release leases, or start the service with a larger --max-leases.",
+      "The ledger holds \(capacity) leases or records, its maximum; release some, or start with a larger --max-leases.",
       facts: [("limit", .text("max-leases")), ("value", .number(Int64(capacity)))], retryAfter: .seconds(1))
   }
 
@@ -165,7 +165,8 @@ extension Ledger {
     let limit = failure.limit.map { ", limit \($0)" + (failure.value.map { " = \($0)" } ?? "") } ?? ""
     return LeaseholdError(
       .kernelLimit,
-      "The kernel refused to \(what): \(failure.errno)\(limit). Free some (ipcs -s, ipcrm) or raise it (sysctl kernel.sem).",
+      "The kernel refused to \(what): \(failure.errno)\(limit). Free some (ipcs -s, ipcrm) or raise it (sysctl "
+        + "kernel.sem).",
       facts: facts, retryAfter: .seconds(1))
   }
 

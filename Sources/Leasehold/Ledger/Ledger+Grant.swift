@@ -12,6 +12,7 @@ extension Ledger {
   func prepare(
     _ request: AcquireRequest, lock: Lock, units: Int, caller: Caller, waited: TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
+    guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(

@@ -16,13 +16,18 @@ extension Ledger {
     }
   }
 
-  /// One lock.
-  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
+  /// One lock with at most `listed` holders and as many waiters.
+  public func lock(_ key: LockKey, listed: Int = LockSnapshot.listed) throws(LeaseholdError) -> LockSnapshot {
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
-    var answer = snapshot(lock, holders: LockSnapshot.listed, waiters: LockSnapshot.listed)
-    answer.lastPID = kernel.lastProcess(lock.bank.id.set, lock.dialect.semaphore)
-    answer.kernelWaiters = kernel.waiters(lock.bank.id.set, lock.dialect.semaphore)
-    return answer
+    return withKernelView(snapshot(lock, holders: listed, waiters: listed))
+  }
+
+  /// Adds who changed the semaphore last and who sleeps on it: two system calls.
+  private func withKernelView(_ lock: LockSnapshot) -> LockSnapshot {
+    var lock = lock
+    lock.lastPID = kernel.lastProcess(lock.binding.id, lock.binding.semaphore)
+    lock.kernelWaiters = kernel.waiters(lock.binding.id, lock.binding.semaphore)
+    return lock
   }
 
   /// The locks, in the order of their records.
@@ -33,7 +38,7 @@ extension Ledger {
       case .held where lock.holders.isEmpty: return nil
       case .free where !lock.holders.isEmpty: return nil
       case .waited where lock.queue.isEmpty: return nil
-      default: return snapshot(lock, holders: 0, waiters: 0)
+      default: return withKernelView(snapshot(lock, holders: 0, waiters: 0))
       }
     }
   }

@@ -45,8 +45,8 @@ extension Ledger {
 
   /// A deadline on this clock, when its zero moved since the last daemon saw it: a time namespace may begin anywhere.
   ///
-  /// A recovery that is cut short leaves some deadlines moved and others not, so what was moved must be told from what was
-  /// not: only a deadline that crosses the line is moved. A lease that has more time left than the clock went back
+  /// A recovery that is cut short leaves some deadlines moved and others not, so what was moved must be told from what
+  /// was not: only a deadline that crosses the line is moved. A lease that has more time left than the clock went back
   /// keeps its deadline and lasts that much longer, which is safe; shorter would not be.
   private func rebase(_ deadline: Int64, at moment: Moment) -> Int64 {
     let lastSeen = Int64(clamping: storage.header(.lastSeen))

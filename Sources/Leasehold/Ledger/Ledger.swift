@@ -9,7 +9,8 @@
 /// The order of steps is the crash safety, and it is nowhere but here:
 /// - a grant writes its record, does the semop, then commits the record;
 /// - an end commits the record's end, then does the semop that undoes it.
-/// So at every instant the kernel's count of units out is at least what the records say, and the difference belongs to nobody who was told so.
+/// So at every instant the kernel's count of units out is at least what the records say, and the difference belongs to
+/// nobody who was told so.
 public final class Ledger {
   let storage: any LedgerStorage
   let kernel: any SemaphoreKernel
@@ -30,7 +31,7 @@ public final class Ledger {
   var cells: CellPool
   var locksByKey: [LockKey: Lock] = [:]
   var locksByCell: [Lock?] = []
-  var leasesByID: [LeaseID: Lease] = [:]
+  var leasesByID = LeaseIndex()
   var leasesByCell: [Lease?] = []
   var liveLeases = 0
   var leaseDeadlines = DeadlineQueue<Lease>()

@@ -30,7 +30,8 @@ public enum HeaderWord: Int, Sendable, CaseIterable {
 
 /// Where the ledger's records live: shared memory that outlives the daemon.
 ///
-/// Stores become visible in the order of the calls, and each is whole or absent after a crash. The ledger calls it from one thread at a time.
+/// Stores become visible in the order of the calls, and each is whole or absent after a crash. The ledger calls it from
+/// one thread at a time.
 public protocol LedgerStorage: AnyObject {
   /// Records that fit.
   var capacity: Int { get }

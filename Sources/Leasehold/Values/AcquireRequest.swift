@@ -37,7 +37,8 @@ public struct AcquireRequest: Sendable {
   /// The kind of lock this request makes or expects.
   public var kind: LockKind { limit.map { .counting(limit: $0) } ?? .readersWriter }
 
-  /// A number that differs, for all practical purposes, when anything but the wait differs: tells a retry from another request.
+  /// A number that differs, for all practical purposes, when anything but the wait differs: tells a retry from another
+  /// request.
   public var fingerprint: UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func mix(_ value: UInt64) {

@@ -13,7 +13,8 @@ public struct LeaseID: Hashable, Sendable {
     self.low = low
   }
 
-  /// Reads 32 hexadecimal digits, upper or lower case; `nil` for anything else.
+  /// Reads 32 hexadecimal digits in lower case, the one way an id is written; `nil` for anything else.
+  @inlinable
   public init?<Bytes: Collection>(hexadecimal bytes: Bytes) where Bytes.Element == UInt8 {
     guard bytes.count == 32 else { return nil }
     var halves: (UInt64, UInt64) = (0, 0)
@@ -42,11 +43,11 @@ public struct LeaseID: Hashable, Sendable {
     for shift in stride(from: 60, through: 0, by: -4) { emit(Self.digit(low >> UInt64(shift))) }
   }
 
-  private static func value(of byte: UInt8) -> UInt64? {
+  @usableFromInline
+  static func value(of byte: UInt8) -> UInt64? {
     switch byte {
     case 0x30...0x39: UInt64(byte - 0x30)
     case 0x61...0x66: UInt64(byte - 0x61 + 10)
-    case 0x41...0x46: UInt64(byte - 0x41 + 10)
     default: nil
     }
   }

@@ -10,7 +10,7 @@ public struct Limits: Sendable {
   public var ttlMaximum = TimeSpan.seconds(24 * 3600)
   /// The longest wait: 1 h.
   public var waitMaximum = TimeSpan.seconds(3600)
-  /// Leases and locks that the ledger can hold at once.
+  /// Leases that can be held at once.
   public var leases = 1_000_000
   /// Waiters of the whole service.
   public var waiters = 100_000
@@ -34,6 +34,9 @@ public struct Limits: Sendable {
   public static let slots = 32_767
   /// Units of a readers-writer lock: a writer takes them all, a reader takes one.
   public static let readerUnits = 16_384
+
+  /// Records that the ledger needs: one for a lease, one for its lock, some for long names, and the ends it remembers.
+  public var records: Int { 2 * leases + leases / 4 + tombstones + 64 }
 
   /// All defaults.
   public init() {}

@@ -12,6 +12,8 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
     case empty
     /// More than ``LockKey/maximumBytes``; carries the number given.
     case tooLong(Int)
+    /// `.` or `..`, which clients and proxies take as steps of a path.
+    case dots
     /// Not UTF-8.
     case notUTF8
     /// A control character (NUL included); carries its byte offset.
@@ -24,16 +26,47 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   public static let nativePrefixes = ["php:", "apache:", "path:", "sysv:"]
 
   /// Takes a name from its decoded bytes, or says what is wrong with it.
+  @inlinable
   public init<Bytes: Collection>(utf8 bytes: Bytes) throws(Flaw) where Bytes.Element == UInt8 {
     guard !bytes.isEmpty else { throw .empty }
     guard bytes.count <= Self.maximumBytes else { throw .tooLong(bytes.count) }
     var offset = 0
+    var union: UInt8 = 0
     for byte in bytes {
       if byte < 0x20 || byte == 0x7f { throw .controlCharacter(at: offset) }
+      union |= byte
       offset += 1
     }
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
-    if let prefix = Self.nativePrefixes.first(where: text.hasPrefix) { throw .reservedPrefix(prefix) }
+    if union < 0x80 {
+      try self.init(checked: String(decoding: bytes, as: UTF8.self))
+    } else {
+      guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
+      try self.init(beyondASCII: text)
+    }
+  }
+
+  /// Takes a name that may hold the control characters beyond ASCII, U+0080...U+009F.
+  @usableFromInline
+  init(beyondASCII text: String) throws(Flaw) {
+    var offset = 0
+    for scalar in text.unicodeScalars {
+      if (0x80...0x9f).contains(scalar.value) { throw .controlCharacter(at: offset) }
+      offset += UTF8.width(scalar)
+    }
+    try self.init(checked: text)
+  }
+
+  /// Takes a name whose bytes are in order.
+  ///
+  /// The colon of a native prefix stands at offset 3...6.
+  @usableFromInline
+  init(checked text: String) throws(Flaw) {
+    if text.utf8.dropFirst(3).prefix(4).contains(UInt8(ascii: ":")),
+      let prefix = Self.nativePrefixes.first(where: text.hasPrefix)
+    {
+      throw .reservedPrefix(prefix)
+    }
+    guard text != ".", text != ".." else { throw .dots }
     self.text = text
   }
 

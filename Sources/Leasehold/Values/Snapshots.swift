@@ -104,8 +104,10 @@ public struct LockSnapshot: Sendable {
   /// Processes that sleep on the semaphore in the kernel, as GETNCNT tells.
   public var kernelWaiters: Int?
 
-  /// The most holders and waiters that one answer lists.
+  /// The holders and the waiters that an answer lists unless it is asked for more.
   public static let listed = 100
+  /// The most holders and waiters that one answer lists.
+  public static let listedMaximum = 20_000
 
   /// Units held by processes that did not come through this service.
   public var nativeUnits: Int? { availableUnits.map { max(0, capacity - $0 - heldUnits) } }

@@ -22,8 +22,9 @@ let connectionCallback: MHD_NotifyConnectionCallback = { cls, mhd, context, code
   }
 }
 
-/// The request line is there, untouched. Its target is copied, because libmicrohttpd takes it to pieces; what is
-/// returned becomes the request's context.
+/// The request line is there, untouched.
+///
+/// Its target is copied, because libmicrohttpd takes it to pieces; what is returned becomes the request's context.
 let targetCallback:
   @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
     _, uri, mhd in

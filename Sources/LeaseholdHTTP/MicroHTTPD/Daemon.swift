@@ -16,6 +16,7 @@ final class Daemon: @unchecked Sendable {
   /// While set, every answer closes its connection.
   let draining = Atomic<Bool>(false)
 
+  private let quiescing = Atomic<QuiesceState>(.serving)
   private let suspended = Atomic<Int>(0)
   private let table = Mutex<[UInt64: PeerConnection]>([:])
   private let idleTimeout: UInt64
@@ -63,15 +64,31 @@ final class Daemon: @unchecked Sendable {
     guard handle != nil else { throw .daemonRefused }
   }
 
-  /// Stops accepting. The caller has shut the listening socket, or leaves it to others.
+  /// Stops accepting; returns when that is done.
   ///
-  /// The corresponding C function is `MHD_quiesce_daemon`.
+  /// libmicrohttpd 0.9.75 aborts the process when it looks at its listening socket in the very moment in which another
+  /// thread calls `MHD_quiesce_daemon`. A busy loop is therefore left to do it itself, between two requests; one that
+  /// does not get to it soon is asleep and looks at nothing.
   func quiesce() {
     draining.store(true, ordering: .relaxed)
+    _ = quiescing.compareExchange(expected: .serving, desired: .asked, ordering: .relaxed)
+    for _ in 0..<40 where quiescing.load(ordering: .relaxed) == .asked { usleep(500) }
+    quiesceIfAsked()
+  }
+
+  /// Stops accepting if that was asked for and not done yet.
+  ///
+  /// The corresponding C function is `MHD_quiesce_daemon`.
+  func quiesceIfAsked() {
+    guard quiescing.load(ordering: .relaxed) == .asked,
+      quiescing.compareExchange(expected: .asked, desired: .quiesced, ordering: .relaxed).exchanged
+    else { return }
     if let handle { MHD_quiesce_daemon(handle) }
   }
 
-  /// Ends the thread and closes every connection. Nothing may be suspended, and nothing can be: the watch refuses.
+  /// Ends the thread and closes every connection.
+  ///
+  /// Nothing may be suspended, and nothing can be: the watch refuses.
   ///
   /// The corresponding C function is `MHD_stop_daemon`.
   func stop() {
@@ -87,7 +104,9 @@ final class Daemon: @unchecked Sendable {
   /// Connections whose thread waits for nobody.
   var suspendedConnections: Int { suspended.load(ordering: .acquiring) }
 
-  /// Takes a connection out of the loop. On its thread, with the lock of what will resume it.
+  /// Takes a connection out of the loop.
+  ///
+  /// On its thread, with the lock of what will resume it.
   ///
   /// The corresponding C function is `MHD_suspend_connection`.
   func suspend(_ connection: PeerConnection) -> SuspendedConnection {
@@ -106,12 +125,21 @@ final class Daemon: @unchecked Sendable {
     suspended.subtract(1, ordering: .releasing)
   }
 
-  func opened(_ connection: PeerConnection) { table.withLock { $0[connection.id] = connection } }
+  func opened(_ connection: PeerConnection) {
+    quiesceIfAsked()
+    table.withLock { $0[connection.id] = connection }
+  }
+
   func closed(_ connection: PeerConnection) { table.withLock { $0[connection.id] = nil } }
 
   private func item(_ option: MHD_OPTION, _ value: Int, _ pointer: UnsafeMutableRawPointer? = nil) -> MHD_OptionItem {
     MHD_OptionItem(option: option, value: value, ptr_value: pointer)
   }
+}
+
+/// How far a daemon is with its last accept.
+private enum QuiesceState: UInt8, AtomicRepresentable {
+  case serving, asked, quiesced
 }
 
 /// A connection that libmicrohttpd does not look at; whoever holds this resumes it.

@@ -64,10 +64,13 @@ extension Exchange: HangupWatch.Target {
   /// Takes the answer when libmicrohttpd calls again after a resume; `nil` if the peer is gone.
   func takeAnswer() -> Response? {
     let answer = parking.withLock { $0.response.take() }
+    connection.idle(since: monotonicNanoseconds())
     return connection.peerIsThere() ? answer : nil
   }
 
-  /// The watch saw the peer go. Called on its thread.
+  /// The watch saw the peer go.
+  ///
+  /// Called on its thread.
   func peerGone() {
     var suspended = SuspendedConnection.none
     let won = parking.withLock { state in

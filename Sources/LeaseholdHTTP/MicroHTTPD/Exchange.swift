@@ -36,8 +36,14 @@ final class Exchange: @unchecked Sendable {
   private(set) var defect: Defect?
   /// The body is longer than ``ListenerOptions/maxBodyBytes``; known at `headersArrived` where the length is declared.
   var bodyTooLarge = false
-  /// Whatever the endpoints keep with the exchange. Only for the thread that is calling the handler about it.
+  /// Whatever the endpoints keep with the exchange.
+  ///
+  /// Only for the thread that is calling the handler about it.
   var attachment: AnyObject?
+
+  /// Two words that the endpoints keep with the exchange without an object of their own; written before the answer is
+  /// handed over, read in `completed`.
+  var ticket: (UInt64, UInt64) = (0, 0)
 
   var headers = HeaderTable()
 
@@ -49,7 +55,7 @@ final class Exchange: @unchecked Sendable {
   var handedOver = false
   var answered = false
   var discardedBytes = 0
-  private let methodText: UnsafePointer<CChar>?
+  private var methodText: UnsafePointer<CChar>?
   private var generatedID: UInt64 = 0
 
   let parking = Mutex(Parking())
@@ -73,6 +79,12 @@ final class Exchange: @unchecked Sendable {
 
   /// A header's value without white space around it; the first of several.
   func header(_ name: HeaderName) -> UnsafeBufferPointer<UInt8>? { headers[name] }
+
+  /// Forgets the pointers into memory that libmicrohttpd is about to use for the next request.
+  func forgetMemory() {
+    headers.forget()
+    methodText = nil
+  }
 
   /// Notes the first reason to refuse the request.
   func note(_ defect: Defect) {

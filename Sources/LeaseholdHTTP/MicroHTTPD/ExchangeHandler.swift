@@ -1,4 +1,6 @@
-/// What the listeners call. One handler serves any number of listeners.
+/// What the listeners call.
+///
+/// One handler serves any number of listeners.
 ///
 /// For each request, in this order: `headersArrived`, `requestArrived`, at most one `hungUp`, `completed`. All but
 /// `hungUp` and `stopping` are called on the thread that serves the connection and must not block: one slow call

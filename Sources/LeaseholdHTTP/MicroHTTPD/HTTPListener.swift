@@ -23,7 +23,11 @@ final class HTTPListener: Sendable {
     self.watch = watch
   }
 
-  /// Opens the socket and serves it. Call it once.
+  deinit { stop(grace: .zero) }
+
+  /// Opens the socket and serves it.
+  ///
+  /// Call it once.
   func start(handler: any ExchangeHandler) throws(ListenError) {
     let socket = try ListenSocket.open(options)
     var daemons: [Daemon] = []
@@ -58,8 +62,9 @@ final class HTTPListener: Sendable {
   /// Streams cut off because their peer did not read.
   var droppedStreams: Int { sum { $0.droppedStreams.load(ordering: .relaxed) } }
 
-  /// Stops accepting: new connections are refused (an inherited socket keeps them for the next process). Open ones go
-  /// on, and each closes after its next answer.
+  /// Stops accepting: new connections are refused (an inherited socket keeps them for the next process).
+  ///
+  /// Open ones go on, and each closes after its next answer.
   func quiesce() {
     let (socket, daemons) = state.withLock { state in
       defer { state.quiesced = true }
@@ -70,7 +75,7 @@ final class HTTPListener: Sendable {
     if let socket, !socket.inherited { _ = shutdown(socket.descriptor, Int32(SHUT_RDWR)) }
   }
 
-  /// Answers what is pending with the handler's `stopping`, cuts off streams, closes every connection, ends the threads.
+  /// Answers what is pending (`stopping`), cuts off streams, closes every connection and ends the threads.
   ///
   /// - Parameter grace: How long to wait for answers to go out.
   func stop(grace: Duration = .seconds(1)) {

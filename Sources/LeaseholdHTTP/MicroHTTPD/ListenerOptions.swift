@@ -17,8 +17,10 @@ struct ListenerOptions: Sendable {
   /// Connections at a time, all threads together; more wait in the kernel.
   var connectionLimit = 10_000
   /// Memory for one connection's request head and answer head, in bytes.
-  var connectionMemoryBytes = 24 * 1024
-  /// Seconds without a whole request before a connection closes; 0 is never. Waiting for an answer does not count.
+  var connectionMemoryBytes = 16 * 1024
+  /// Seconds without a whole request before a connection closes; 0 is never.
+  ///
+  /// Waiting for an answer does not count.
   var idleTimeoutSeconds = 60.0
   /// The longest body that is kept.
   var maxBodyBytes = 64 * 1024

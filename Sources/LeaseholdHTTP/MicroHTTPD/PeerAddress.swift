@@ -1,3 +1,4 @@
+import CMicroHTTPD
 import Glibc
 
 /// Who is at the other end of a connection.
@@ -24,7 +25,7 @@ enum PeerAddress: Sendable {
 
 /// An IPv4 or IPv6 address with its port.
 struct TCPAddress: Sendable, CustomStringConvertible {
-  private var storage = sockaddr_in6()
+  private(set) var storage = sockaddr_in6()
 
   /// Copies an address of family AF_INET or AF_INET6.
   init(_ address: UnsafePointer<sockaddr>?) {

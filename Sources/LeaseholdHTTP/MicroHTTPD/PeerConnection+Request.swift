@@ -56,12 +56,18 @@ extension PeerConnection {
     guard let exchange = current else { return }
     current = nil
     daemon.activeExchanges.subtract(1, ordering: .relaxed)
-    exchange.stream?.over()
+    daemon.quiesceIfAsked()
+    if let stream = exchange.stream {
+      stream.over()
+      idle(since: monotonicNanoseconds())
+    }
     if exchange.handedOver {
       daemon.handler.completed(exchange, delivered: delivered && exchange.answered)
     }
-    exchange.headers.forget()
+    exchange.forgetMemory()
     body.clear()
+    // libmicrohttpd misses a FIN that came together with a request. The idle timeout catches that; without one:
+    if isKeptOpen, !peerIsThere() { drop() }
   }
 }
 

@@ -9,7 +9,9 @@ final class PeerConnection: @unchecked Sendable {
   /// Who is at the other end.
   let peer: PeerAddress
 
-  /// Whatever the endpoints bind to the connection. Only for its own thread: the handler's calls, save `hungUp`.
+  /// Whatever the endpoints bind to the connection.
+  ///
+  /// Only for its own thread: the handler's calls, save `hungUp`.
   var attachment: AnyObject?
 
   let daemon: Daemon
@@ -47,6 +49,9 @@ final class PeerConnection: @unchecked Sendable {
   /// Lifts the idle timeout, or brings it back: a connection that leases are bound to may be silent for hours.
   func keepOpen(_ keep: Bool) { keptOpen.store(keep, ordering: .relaxed) }
 
+  /// Whether the idle timeout is lifted.
+  var isKeptOpen: Bool { keptOpen.load(ordering: .relaxed) }
+
   /// Closes the connection from any thread: libmicrohttpd, or the watch, notices the shut socket.
   ///
   /// The corresponding C function is `shutdown`.
@@ -71,7 +76,7 @@ final class PeerConnection: @unchecked Sendable {
   /// Whether the peer has been silent, or has not taken its answer, for too long.
   func isIdle(at now: UInt64, timeout: UInt64) -> Bool {
     let since = idleSince.load(ordering: .relaxed)
-    return since < now && now - since > timeout && !keptOpen.load(ordering: .relaxed)
+    return since < now && now - since > timeout && !isKeptOpen
   }
 
   /// The descriptor is about to be closed and may then be anybody's.

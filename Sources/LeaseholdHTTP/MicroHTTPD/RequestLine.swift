@@ -4,7 +4,9 @@ enum HTTPMethod: UInt8, Sendable {
   /// Any other token; ``Exchange/methodName`` has its bytes.
   case other
 
-  /// Reads the NUL-terminated method that libmicrohttpd hands over. Methods are case-sensitive (RFC 9110, 9.1).
+  /// Reads the NUL-terminated method that libmicrohttpd hands over.
+  ///
+  /// Methods are case-sensitive (RFC 9110, 9.1).
   init(_ text: UnsafePointer<CChar>?) {
     guard let text else {
       self = .other

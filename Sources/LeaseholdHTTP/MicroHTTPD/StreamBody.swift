@@ -77,7 +77,10 @@ final class StreamBody: Sendable {
   }
 
   /// Tells the stream which connection carries it.
-  func bind(to connection: PeerConnection) { state.withLock { $0.connection = connection } }
+  func bind(to connection: PeerConnection) {
+    connection.exemptFromIdling()
+    state.withLock { $0.connection = connection }
+  }
 
   /// Changes the state and resumes the connection if it was waiting for a change.
   private func change(_ body: (inout State) -> Bool) -> Bool {
@@ -96,22 +99,38 @@ final class StreamBody: Sendable {
     return result
   }
 
-  /// Fills libmicrohttpd's buffer, or suspends the connection where there is nothing. On the connection's thread.
+  /// Fills libmicrohttpd's buffer, or suspends the connection where there is nothing.
+  ///
+  /// On the connection's thread.
   fileprivate func read(into buffer: UnsafeMutablePointer<CChar>, atMost limit: Int) -> Int {
     state.withLock { state in
-      guard !state.broken, let connection = state.connection else { return endWithError }
+      guard let connection = state.connection else { return endWithError }
+      guard !state.broken else { return cutOff(connection, buffer) }
       let count = state.waiting.read(into: UnsafeMutableRawPointer(buffer), atMost: limit)
       if count > 0 { return count }
       if state.finished { return endOfStream }
       let daemon = connection.daemon
       guard let token = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
         state.broken = true
-        return endWithError
+        return cutOff(connection, buffer)
       }
       state.token = token
       state.suspended = daemon.suspend(connection)
       return 0
     }
+  }
+}
+
+extension StreamBody {
+  /// Ends the connection by a byte that can no longer be sent.
+  ///
+  /// MHD_CONTENT_READER_END_WITH_ERROR would be the word for it, but libmicrohttpd 0.9.75 then forgets the connection: it
+  /// is marked as closed and cleaned up only when something else happens in the loop (MHD_connection_handle_idle leaves
+  /// its loop behind try_ready_chunked_body). A failed send is cleaned up at once.
+  private func cutOff(_ connection: PeerConnection, _ buffer: UnsafeMutablePointer<CChar>) -> Int {
+    connection.drop()
+    buffer.pointee = 0x0a
+    return 1
   }
 }
 

@@ -17,7 +17,8 @@ public enum HostClock {
     return Int64(time.seconds) * 1_000_000_000 + Int64(time.nanoseconds)
   }
 
-  /// Calls `body` with a `struct timespec`: two words, written as such because two C modules here claim the type's members.
+  /// Calls `body` with a `struct timespec`: two words, written as such because two C modules here claim the type's
+  /// members.
   static func withTimespec<Result>(nanoseconds: Int64, _ body: (UnsafePointer<timespec>) -> Result) -> Result {
     let words = (Int(nanoseconds / 1_000_000_000), Int(nanoseconds % 1_000_000_000))
     return withUnsafePointer(to: words) { $0.withMemoryRebound(to: timespec.self, capacity: 1, body) }

@@ -19,6 +19,7 @@ final class HostThread: @unchecked Sendable {
     let result = pthread_create(
       &handle, attributes,
       { argument in
+        HostThread.acceptInterrupts()
         if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
         return nil
       }, box.toOpaque())
@@ -29,7 +30,18 @@ final class HostThread: @unchecked Sendable {
     thread = handle
   }
 
-  /// Waits until the thread has ended. Call once.
+  /// A thread inherits which signals are blocked, and one that Dispatch or libmicrohttpd started has them all blocked.
+  private static func acceptInterrupts() {
+    let signals = UnsafeMutablePointer<sigset_t>.allocate(capacity: 1)
+    defer { signals.deallocate() }
+    sigemptyset(signals)
+    sigaddset(signals, interruptSignal)
+    pthread_sigmask(SIG_UNBLOCK, signals, nil)
+  }
+
+  /// Waits until the thread has ended.
+  ///
+  /// Call once.
   func join() { pthread_join(thread, nil) }
 
   /// Makes a system call that the thread sleeps in return EINTR.
@@ -40,7 +52,9 @@ final class HostThread: @unchecked Sendable {
   /// The handler does nothing either, but unlike no handler it ends a semop with EINTR.
   static let interruptSignal = SIGURG
 
-  /// Installs the handler. Without SA_RESTART; semop(2) is never restarted anyway.
+  /// Installs the handler.
+  ///
+  /// Without SA_RESTART; semop(2) is never restarted anyway.
   static func prepareInterrupts() {
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { _ in }

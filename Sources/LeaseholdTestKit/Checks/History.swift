@@ -54,7 +54,8 @@ public final class History {
 
   /// The daemon died and another one is up.
   ///
-  /// What is bound to a connection is promised for the grace only, queues are gone, and fences in records count as used.
+  /// What is bound to a connection is promised for the grace only, queues are gone, and fences in records count as
+  /// used.
   public func crashed(_ daemon: SimulatedDaemon) {
     queues = [:]
     let end = (daemon.clock.now + daemon.limits.recoveryGrace).nanoseconds

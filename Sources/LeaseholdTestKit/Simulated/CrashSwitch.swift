@@ -1,7 +1,7 @@
 /// Stops the world between two steps of a daemon.
 ///
-/// Every effect that outlives the daemon (a store, a commit, a semop) is a step. At the chosen one, whatever outlives is
-/// frozen as it is; the dying daemon runs on in a world of its own that is thrown away when ``thaw()`` is called.
+/// Every effect that outlives the daemon (a store, a commit, a semop) is a step. At the chosen one, whatever outlives
+/// is frozen as it is; the dying daemon runs on in a world of its own that is thrown away when ``thaw()`` is called.
 public final class CrashSwitch {
   /// Steps since the beginning.
   public private(set) var steps = 0

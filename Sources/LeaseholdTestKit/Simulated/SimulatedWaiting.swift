@@ -10,8 +10,8 @@ public enum WaitReport: Equatable, Sendable {
 
 /// The threads that wait in the kernel, without threads: each step of each is taken when a test says so.
 ///
-/// A wait goes to sleep, is granted or interrupted, leaves the table of waits, and only then reports. Between any two of
-/// these the ledger may cancel it, and may begin another for the same lock.
+/// A wait goes to sleep, is granted or interrupted, leaves the table of waits, and only then reports. Between any two
+/// of these the ledger may cancel it, and may begin another for the same lock.
 public final class SimulatedWaiting: KernelWaiting {
   private enum Phase: Equatable {
     case starting

@@ -22,7 +22,10 @@ final class TestServer {
     try listener.start(handler: handler)
   }
 
-  deinit { stop() }
+  deinit {
+    stop()
+    handler.forget()
+  }
 
   var port: UInt16 { listener.port ?? 0 }
 
@@ -44,4 +47,13 @@ func eventually(_ condition: () -> Bool) -> Bool {
     usleep(300)
   }
   return true
+}
+
+extension StreamBody {
+  /// Writes text.
+  @discardableResult
+  func put(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
+  }
 }

@@ -31,6 +31,16 @@ final class ToyHandler: ExchangeHandler {
   /// How often an exchange was completed; anything but one is a fault.
   var completionsPerExchange: Set<Int> { state.withLock { Set($0.completions.values) } }
 
+  /// Drops what it keeps, which keeps it in turn.
+  func forget() {
+    state.withLock { state in
+      state.alive = []
+      state.parked = []
+      state.peers = []
+      state.streams = []
+    }
+  }
+
   func takeParked() -> [Exchange] {
     state.withLock { state in
       defer { state.parked = [] }

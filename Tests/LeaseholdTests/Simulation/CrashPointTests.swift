@@ -17,7 +17,8 @@ import Testing
     #expect(step > 10 && recoveries > step, "\(step) steps, \(recoveries) crashed recoveries")
   }
 
-  /// Plays a story with a crash and answers how many steps the recovery took; `nil` when the story ended before the crash.
+  /// Plays a story with a crash and answers how many steps the recovery took; `nil` when the story ended before the
+  /// crash.
   private func play(_ script: CrashScript, crashAt step: Int, recoveryCrashAt recoveryStep: Int?) -> Int? {
     let scene = Scene(script.limits, records: script.records)
     script.before(scene)

@@ -1,0 +1,65 @@
+# Leasehold. What there is to make:
+#
+#   make run          build (release) and serve on 127.0.0.1:31818; ARGS="--port 4000" is passed on
+#   make test         everything that is checked before a change is merged; ends with "N passed, N failed"
+#   make build        the release build only: .build/release/leasehold
+#   make lint         swift format, shellcheck, Tests/Tidy
+#   make live         Tests/Live: the running service over HTTP (debug build)
+#   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
+#   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
+#   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
+#   make examples     every shell snippet of the README, against the running service
+#   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
+#   make tsan asan    the Swift tests with a sanitizer
+#   make containers   docker/Dockerfile built and used with podman, from stand-in bases
+#   make clean        remove what was built
+#
+# What is missing (Debian packages, Swift) is installed when you are root, else named: see Tools/need.
+# SWIFT=/path/to/swift uses another compiler, JOBS=2 limits the build.
+
+SWIFT ?= swift
+ARGS ?=
+BENCH_ARGS ?=
+JOBS ?=
+BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
+# The Swift tests make semaphores: in an IPC namespace of their own, the host's stay untouched.
+APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
+export SWIFT JOBS
+
+.PHONY: run test build lint live contract robustness soak examples bench tsan asan containers clean
+
+run: build
+	exec .build/release/leasehold serve $(ARGS)
+
+test:
+	@Tools/need build test
+	@python3 Tests/run.py all
+
+build:
+	@Tools/need build
+	$(BUILD) -c release --product leasehold
+
+lint live contract robustness soak examples:
+	@Tools/need build test
+	@python3 Tests/run.py $@
+
+bench: build
+	@Tools/need bench
+	python3 Benchmarks/run.py --leasehold .build/release/leasehold $(BENCH_ARGS)
+
+tsan:
+	@Tools/need build test
+	$(BUILD) --build-tests --sanitize=thread --scratch-path .build_tsan
+	$(APART) $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build_tsan
+
+asan:
+	@Tools/need build test
+	$(BUILD) --build-tests --sanitize=address --scratch-path .build_asan
+	$(APART) $(SWIFT) test --skip-build --sanitize=address --scratch-path .build_asan
+
+containers:
+	@Tools/need build containers
+	Tests/Containers/build.sh
+
+clean:
+	rm -rf .build .build_tsan .build_asan

@@ -1,0 +1,11 @@
+#ifndef LEASEHOLD_COPENAPI_H
+#define LEASEHOLD_COPENAPI_H
+
+#include <stddef.h>
+
+/* openapi.yaml as the repository has it. In C because #embed costs the compiler nothing, where an array literal of
+   Swift costs it minutes. */
+const unsigned char *leasehold_openapi(void);
+size_t leasehold_openapi_size(void);
+
+#endif

@@ -1,0 +1,84 @@
+import Leasehold
+
+extension AnswerWriter {
+  /// A problem as the answer to an exchange: JSON, or one readable line for who asked for text.
+  func response(_ problem: Problem, to exchange: Exchange, asText: Bool) -> Response {
+    var body = ResponseBuffer(capacity: 512)
+    if asText {
+      body.append(problem.code.rawValue)
+      body.append(": " as StaticString)
+      body.append(problem.detail)
+      body.append(UInt8(ascii: "\n"))
+    } else {
+      write(problem, for: exchange, into: &body)
+    }
+    var response = Response(
+      status: problem.code.status,
+      contentType: asText ? "text/plain; charset=utf-8" : "application/problem+json", body: body)
+    response.allow = problem.allow
+    if let retryAfter = problem.retryAfter {
+      response.retryAfterSeconds = Int(max(1, min(retryAfter.secondsRoundedUp, 86_400)))
+    }
+    return response
+  }
+
+  private func write(_ problem: Problem, for exchange: Exchange, into json: inout ResponseBuffer) {
+    json.append("{\"type\":\"/problems/" as StaticString)
+    json.append(problem.code.rawValue)
+    json.append("\",\"title\":\"" as StaticString)
+    json.append(problem.code.title)
+    json.append(UInt8(ascii: "\""))
+    json.member("status", problem.code.status)
+    json.member("detail", problem.detail)
+    json.member("code", problem.code.rawValue)
+    exchange.withRequestID { id in
+      json.append(",\"request_id\":\"" as StaticString)
+      json.append(contentsOf: id)
+      json.append(UInt8(ascii: "\""))
+    }
+    for fact in problem.facts { self.fact(fact, into: &json) }
+    if let choices = problem.choices { list(choices.name, choices.words, into: &json) }
+    if let lock = problem.contention { contention(lock, into: &json) }
+    if let retryAfter = problem.retryAfter { json.member("retry_after_ms", Int(retryAfter.millisecondsRoundedUp)) }
+    json.closeAnswer()
+  }
+
+  private func fact(_ fact: Problem.Fact, into json: inout ResponseBuffer) {
+    if fact.name == "ended_at_monotonic_ns", case .number(let instant) = fact.value {
+      json.next("ended_at")
+      json.append(rfc3339: instant &+ wallOffset)
+      return
+    }
+    json.append(",\"" as StaticString)
+    json.append(fact.name)
+    json.append("\":" as StaticString)
+    switch fact.value {
+    case .text(let text): json.append(json: text)
+    case .number(let number): json.append(decimal: Int(number))
+    case .flag(let flag): json.append(flag ? "true" : "false" as StaticString)
+    case .none: json.append("null" as StaticString)
+    }
+  }
+
+  func list(_ name: StaticString, _ words: [String], into json: inout ResponseBuffer) {
+    json.next(name)
+    json.append(UInt8(ascii: "["))
+    for (index, word) in words.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.append(json: word)
+    }
+    json.append(UInt8(ascii: "]"))
+  }
+
+  private func contention(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    json.member("errno", "EAGAIN")
+    json.member("key", lock.key.text)
+    json.member("kind", lock.kind.name)
+    json.member("limit", lock.kind.limit)
+    json.member("available", lock.available)
+    json.member("native_held", lock.nativeUnits)
+    json.next("holders")
+    holders(lock, into: &json)
+    json.member("waiters", lock.waiterCount)
+  }
+}

@@ -1,0 +1,167 @@
+import Leasehold
+
+/// How leases and locks look on the wire.
+struct AnswerWriter {
+  /// CLOCK_MONOTONIC at the entrance of the request.
+  let now: MonotonicInstant
+  /// CLOCK_REALTIME less CLOCK_MONOTONIC, for what is displayed.
+  let wallOffset: Int64
+
+  /// The whole of a lease, with its id: only for who holds it.
+  func lease(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.open("lease")
+    json.append(UInt8(ascii: "\""))
+    json.append(lease.id)
+    json.append("\",\"ref\":\"" as StaticString)
+    json.append(hex: lease.id.high >> 24, digits: 10)
+    json.append(UInt8(ascii: "\""))
+    describe(lease, into: &json)
+    json.member("renew_after_ms", lease.ttl > .zero ? Int(lease.ttl.milliseconds / 3) : nil)
+    deadline(lease, into: &json)
+    json.member("waited_ms", Int(lease.waited.milliseconds))
+    json.member("replayed", lease.replayed)
+    json.member("cooldown_ms", Int(lease.cooldown.milliseconds))
+    since(lease, into: &json)
+    binding(lease.binding, into: &json)
+    json.append(",\"units\":" as StaticString)
+    json.append(decimal: lease.units)
+    json.append("}}\n" as StaticString)
+  }
+
+  /// A lease as everybody may see it.
+  func listed(_ lease: LeaseSnapshot, withKey: Bool, into json: inout ResponseBuffer) {
+    json.open("ref")
+    json.append(json: lease.ref)
+    if withKey {
+      describe(lease, into: &json)
+    } else {
+      json.member("mode", lease.mode.name)
+      json.member("count", lease.count)
+      json.member("fence", Int(lease.fence))
+      json.member("owner", lease.owner)
+      json.member("bind", lease.bindsConnection ? "connection" : nil)
+      expiry(lease, into: &json)
+    }
+    since(lease, into: &json)
+    peer(lease.peer, into: &json)
+    json.append(UInt8(ascii: "}"))
+  }
+
+  private func describe(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.member("key", lease.key.text)
+    json.member("kind", lease.kind.name)
+    json.member("mode", lease.mode.name)
+    json.member("count", lease.count)
+    json.member("limit", lease.kind.limit)
+    json.member("fence", Int(lease.fence))
+    json.member("owner", lease.owner)
+    json.member("bind", lease.bindsConnection ? "connection" : nil)
+    json.member("ttl_ms", Int(lease.ttl.milliseconds))
+    expiry(lease, into: &json)
+  }
+
+  private func expiry(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    guard let deadline = lease.deadline else {
+      json.append(",\"expires_in_ms\":null,\"expires_at\":null" as StaticString)
+      return
+    }
+    json.member("expires_in_ms", Int(max(0, (deadline - now).milliseconds)))
+    json.next("expires_at")
+    json.append(rfc3339: deadline.nanoseconds &+ wallOffset)
+  }
+
+  private func deadline(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.member("deadline_monotonic_ns", lease.deadline.map { Int($0.nanoseconds) })
+  }
+
+  private func since(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.next("since")
+    json.append(rfc3339: lease.grantedAt.nanoseconds &+ wallOffset)
+  }
+
+  /// `peer`, `pid` and `uid`, null where they are not known.
+  func peer(_ peer: Peer, into json: inout ResponseBuffer) {
+    json.member("peer", peer.address)
+    json.member("pid", peer.pid.map(Int.init))
+    json.member("uid", peer.uid.map(Int.init))
+  }
+
+  /// `sysv`, left open for more members.
+  private func binding(_ binding: SemaphoreBinding, into json: inout ResponseBuffer) {
+    json.append(",\"sysv\":{\"key\":" as StaticString)
+    json.append(decimal: Int(binding.key))
+    json.member("id", Int(binding.id))
+    json.member("nsems", binding.semaphoreCount)
+    json.append(",\"semaphores\":[" as StaticString)
+    json.append(decimal: binding.semaphore)
+    json.append(UInt8(ascii: "]"))
+  }
+
+  /// A lock in a listing.
+  func listed(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    json.open("key")
+    json.append(json: lock.key.text)
+    summary(lock, into: &json)
+    json.member("held", lock.holderCount)
+    json.member("waiting", lock.waiterCount)
+    semaphore(lock, into: &json)
+    json.append("}}" as StaticString)
+  }
+
+  /// The whole of a lock.
+  func lock(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    json.open("key")
+    json.append(json: lock.key.text)
+    summary(lock, into: &json)
+    json.member("held", lock.holderCount)
+    json.member("waiting", lock.waiterCount)
+    json.next("holders")
+    holders(lock, into: &json)
+    json.next("waiters")
+    json.append(UInt8(ascii: "["))
+    for (index, waiter) in lock.waiters.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      self.waiter(waiter, into: &json)
+    }
+    json.append(UInt8(ascii: "]"))
+    semaphore(lock, into: &json)
+    json.append("}}\n" as StaticString)
+  }
+
+  /// `sysv` with what the kernel tells of the semaphore, left open.
+  private func semaphore(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    binding(lock.binding, into: &json)
+    json.member("value", lock.availableUnits)
+    json.member("pid", lock.lastPID.map(Int.init))
+    json.member("ncnt", lock.kernelWaiters)
+  }
+
+  private func summary(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    json.member("kind", lock.kind.name)
+    json.member("limit", lock.kind.limit)
+    json.member("available", lock.available)
+    json.member("native_held", lock.nativeUnits)
+    json.member("fence", lock.fence.map(Int.init))
+  }
+
+  /// The holders of a lock as a list.
+  func holders(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    json.append(UInt8(ascii: "["))
+    for (index, holder) in lock.holders.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      listed(holder, withKey: false, into: &json)
+    }
+    json.append(UInt8(ascii: "]"))
+  }
+
+  private func waiter(_ waiter: WaiterSnapshot, into json: inout ResponseBuffer) {
+    json.open("owner")
+    if let owner = waiter.owner { json.append(json: owner) } else { json.append("null" as StaticString) }
+    json.member("mode", waiter.mode.name)
+    json.member("count", waiter.count)
+    json.member("age_ms", Int(max(0, (now - waiter.since).milliseconds)))
+    json.member("wait_left_ms", Int(max(0, (waiter.until - now).milliseconds)))
+    peer(waiter.peer, into: &json)
+    json.append(UInt8(ascii: "}"))
+  }
+}

@@ -1,0 +1,115 @@
+import Leasehold
+
+extension Arguments {
+  /// Reads `name=value&name=value`, percent-encoded, as in a query or a form body.
+  mutating func readForm(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
+    var start = 0
+    while start < bytes.count {
+      var end = start
+      while end < bytes.count, bytes[end] != UInt8(ascii: "&") { end += 1 }
+      if end > start { try readPair(UnsafeBufferPointer(rebasing: bytes[start..<end]), known: known) }
+      start = end + 1
+    }
+  }
+
+  private mutating func readPair(_ pair: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
+    let split = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.count
+    let value = UnsafeBufferPointer(rebasing: pair[min(split + 1, pair.count)...])
+    let name = pair[..<split]
+    guard Self.isWellEncoded(value) else {
+      throw Problem(.malformedRequest, "A parameter's value has a broken percent-encoding; write % as %25.")
+    }
+    if name.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
+      guard let decoded = percentDecoded(UnsafeBufferPointer(rebasing: name), plusIsSpace: true) else {
+        throw Problem(.malformedRequest, "A parameter's name has a broken percent-encoding; write % as %25.")
+      }
+      try note(name: decoded, value: Self.text(value), known: known)
+    } else {
+      try note(name: name, value: Self.text(value), known: known)
+    }
+  }
+
+  /// Whether every percent sign is followed by two hexadecimal digits.
+  private static func isWellEncoded(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "%") {
+      guard index + 2 < bytes.count, hexValue(bytes[index + 1]) != nil, hexValue(bytes[index + 2]) != nil else {
+        return false
+      }
+    }
+    return true
+  }
+
+  /// A decoded value; `nil` when it is not text.
+  private static func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+    if !bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") || $0 == 0 }) {
+      return String(utf8Bytes: bytes)
+    }
+    guard let decoded = percentDecoded(bytes, plusIsSpace: true), !decoded.contains(0) else { return nil }
+    return String(validating: decoded, as: UTF8.self)
+  }
+
+  /// Reads the members of one JSON object.
+  mutating func readJSON(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
+    var reader = JSONScalarReader(bytes)
+    do {
+      while let member = try reader.next() {
+        guard let parameter = Parameter(Array(member.name.utf8)), known.contains(parameter) else {
+          throw Problem.unknownParameter(member.name, known: known)
+        }
+        try note(parameter, try Self.text(member.value, of: parameter))
+      }
+    } catch let problem as Problem {
+      throw problem
+    } catch {
+      let flaw = error as? JSONScalarReader.Flaw
+      throw Problem.badJSON(flaw?.what ?? "a flaw", at: flaw?.offset ?? 0)
+    }
+  }
+}
+
+extension Arguments {
+  /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.
+  fileprivate static func text(_ value: JSONScalar, of parameter: Parameter) throws(Problem) -> String {
+    switch (value, parameter.jsonKind) {
+    case (.text(let text), .text), (.text(let text), .number), (.text(let text), .flag):
+      guard !text.utf8.contains(0) else { throw .invalid(parameter, text, "must not hold NUL") }
+      return text
+    case (.number(let text), .number): return text
+    case (.flag(let flag), .flag): return flag ? "true" : "false"
+    case (.null, _): throw .invalid(parameter, "null", "must not be null; leave it out instead")
+    case (.nested, _): throw .invalid(parameter, "", "must be a single value, not an object or a list")
+    case (.number(let text), _): throw .invalid(parameter, text, "must not be a number")
+    case (.flag(let flag), _): throw .invalid(parameter, "\(flag)", "must not be true or false")
+    }
+  }
+}
+
+/// Decodes `%xx` (and `+` where it means a space); `nil` when a percent sign is not followed by two hexadecimal digits.
+func percentDecoded(_ bytes: UnsafeBufferPointer<UInt8>, plusIsSpace: Bool) -> [UInt8]? {
+  var decoded: [UInt8] = []
+  decoded.reserveCapacity(bytes.count)
+  var index = 0
+  while index < bytes.count {
+    let byte = bytes[index]
+    if byte == UInt8(ascii: "%") {
+      guard index + 2 < bytes.count, let high = hexValue(bytes[index + 1]), let low = hexValue(bytes[index + 2]) else {
+        return nil
+      }
+      decoded.append(high << 4 | low)
+      index += 3
+    } else {
+      decoded.append(plusIsSpace && byte == UInt8(ascii: "+") ? 0x20 : byte)
+      index += 1
+    }
+  }
+  return decoded
+}
+
+private func hexValue(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case 0x30...0x39: byte - 0x30
+  case 0x41...0x46: byte - 0x37
+  case 0x61...0x66: byte - 0x57
+  default: nil
+  }
+}

@@ -1,0 +1,158 @@
+import Leasehold
+
+extension Call {
+  /// A whole number within a range; `nil` when not given.
+  func number(_ parameter: Parameter, _ minimum: Int, _ maximum: Int) throws(Problem) -> Int? {
+    guard let text = arguments[parameter] else { return nil }
+    let digits = text.hasPrefix("-") ? text.utf8.dropFirst() : text.utf8[...]
+    guard !digits.isEmpty, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+      throw .invalid(parameter, text, "must be a whole number, \(minimum)...\(maximum)")
+    }
+    guard let value = Int(text), (minimum...maximum).contains(value) else {
+      throw .outOfRange(parameter, text, minimum, maximum)
+    }
+    return value
+  }
+
+  /// A length of time within a range; `nil` when not given.
+  func span(_ parameter: Parameter, _ minimum: TimeSpan, _ maximum: TimeSpan) throws(Problem) -> TimeSpan? {
+    guard let value = try span(parameter) else { return nil }
+    guard value >= minimum, value <= maximum else {
+      throw .outOfRange(parameter, arguments[parameter] ?? "", minimum, maximum)
+    }
+    return value
+  }
+
+  private func span(_ parameter: Parameter) throws(Problem) -> TimeSpan? {
+    guard let text = arguments[parameter] else { return nil }
+    guard let value = TimeSpan(text: text.utf8) else {
+      throw .invalid(parameter, text, "must be a length of time: 250ms, 30s, 1.5m, 2h, or a number of seconds")
+    }
+    return value
+  }
+
+  /// The time to live: within the service's range, or zero where the lease is bound to a connection.
+  func timeToLive(isBound: Bool) throws(Problem) -> TimeSpan? {
+    guard let value = try span(.ttl) else { return nil }
+    let limits = server.limits
+    if value == .zero, isBound { return value }
+    guard value >= limits.ttlMinimum, value <= limits.ttlMaximum else {
+      throw .outOfRange(
+        .ttl, arguments[.ttl] ?? "", limits.ttlMinimum, limits.ttlMaximum,
+        value == .zero ? "; only a lease with bind=connection may do without a deadline" : "")
+    }
+    return value
+  }
+
+  /// A word out of a list; `nil` when not given.
+  func word(_ parameter: Parameter, _ words: [String]) throws(Problem) -> String? {
+    guard let text = arguments[parameter] else { return nil }
+    guard words.contains(text) else { throw .notOneOf(parameter, text, words) }
+    return text
+  }
+
+  /// A lock's name given as a parameter.
+  func keyArgument() throws(Problem) -> LockKey? {
+    guard let text = arguments[.key] else { return nil }
+    do {
+      return try LockKey(utf8: text.utf8)
+    } catch {
+      throw Problem(flaw: error, of: text)
+    }
+  }
+
+  /// The holder's free text.
+  func owner() throws(Problem) -> String? {
+    guard let text = arguments[.owner] else { return nil }
+    guard (1...Limits.ownerBytes).contains(text.utf8.count) else {
+      throw .outOfRange(.owner, text, TextLength(minimum: 1, maximum: Limits.ownerBytes))
+    }
+    guard !text.hasControlCharacters else { throw .invalid(.owner, text, "must not hold control characters") }
+    return text
+  }
+
+  /// Page size, cursor and filters of a listing.
+  func listFilter() throws(Problem) -> ListFilter {
+    var filter = ListFilter()
+    filter.limit = try number(.limit, 1, 1000) ?? filter.limit
+    filter.cursor = try cursor()
+    filter.keyPrefix = try keyPrefix()
+    filter.owner = try owner()
+    let states = LockState.allCases.map(\.rawValue)
+    filter.state = try word(.state, states).flatMap(LockState.init)
+    return filter
+  }
+
+  /// Where a listing goes on: what `next_cursor` said, to be passed back as it is.
+  private func cursor() throws(Problem) -> Int {
+    guard let text = arguments[.cursor] else { return 0 }
+    guard let value = Int32(text), value >= 0, "\(value)" == text else {
+      throw .invalid(.cursor, text, "must be a next_cursor of the page before; leave it out to begin at the front")
+    }
+    return Int(value)
+  }
+
+  /// What names in a listing begin with.
+  private func keyPrefix() throws(Problem) -> String? {
+    guard let text = arguments[.key] else { return nil }
+    guard (1...LockKey.maximumBytes).contains(text.utf8.count), !text.hasControlCharacters else {
+      throw Problem(
+        .badKey, "'key' must be the beginning of a name: 1...255 bytes of UTF-8 without control characters.",
+        facts: [("parameter", .text("key")), ("value", .text(String(text.prefix(64))))])
+    }
+    return text
+  }
+
+  /// The Idempotency-Key header: 1...255 printable ASCII characters.
+  func idempotencyKey() throws(Problem) -> String? {
+    guard let bytes = exchange.header(.idempotencyKey) else { return nil }
+    guard (1...Limits.idempotencyKeyBytes).contains(bytes.count), bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {
+      throw Problem(
+        .invalidParameter, "Idempotency-Key must be 1...\(Limits.idempotencyKeyBytes) printable ASCII characters.",
+        facts: [("parameter", .text("Idempotency-Key"))])
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// `Prefer: wait=N` (RFC 7240): a synonym for the parameter, which wins.
+  func preferredWait() throws(Problem) -> TimeSpan? {
+    guard let bytes = exchange.header(.prefer) else { return nil }
+    for part in bytes.split(whereSeparator: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: ";") }) {
+      let trimmed = part.drop { $0 == 0x20 || $0 == 0x09 }
+      guard trimmed.starts(with: "wait=".utf8) else { continue }
+      let value = trimmed.dropFirst(5)
+      guard let span = TimeSpan(text: Array(value)) else { return nil }
+      guard span <= server.limits.waitMaximum else {
+        throw .outOfRange(.wait, String(decoding: value, as: UTF8.self), .zero, server.limits.waitMaximum)
+      }
+      return span
+    }
+    return nil
+  }
+}
+
+extension String {
+  /// Whether it holds a control character, those beyond ASCII (U+0080...U+009F) included.
+  fileprivate var hasControlCharacters: Bool {
+    unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
+  }
+}
+
+/// How long a text may be.
+struct TextLength {
+  let minimum: Int
+  let maximum: Int
+}
+
+extension Problem {
+  static func outOfRange(_ parameter: Parameter, _ value: String, _ length: TextLength) -> Problem {
+    Problem(
+      .outOfRange,
+      "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has "
+        + "\(value.utf8.count).",
+      facts: [
+        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("minimum", .number(Int64(length.minimum))), ("maximum", .number(Int64(length.maximum))),
+      ])
+  }
+}

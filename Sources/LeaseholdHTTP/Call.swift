@@ -1,0 +1,103 @@
+import Leasehold
+
+/// One request on its way through an endpoint: what it asks, and how to answer.
+struct Call: ~Copyable {
+  let exchange: Exchange
+  let server: Server
+  let target: Target
+  let arguments: Arguments
+  let asText: Bool
+  let writer: AnswerWriter
+
+  /// CLOCK_MONOTONIC at the entrance of the request.
+  var now: MonotonicInstant { writer.now }
+
+  /// The connection, and who is behind it.
+  var caller: Caller { Caller(connection: exchange.connection.id, peer: exchange.connection.knownPeer) }
+
+  /// The captured segment as a lock's name.
+  func key() throws(Problem) -> LockKey {
+    let raw = target.segment
+    if !raw.contains(UInt8(ascii: "%")) { return try Self.key(raw) }
+    guard let decoded = percentDecoded(raw, plusIsSpace: false) else {
+      throw Problem(.malformedRequest, "The lock's name has a broken percent-encoding; write % as %25.")
+    }
+    return try Self.key(decoded)
+  }
+
+  private static func key(_ bytes: some Collection<UInt8>) throws(Problem) -> LockKey {
+    do {
+      return try LockKey(utf8: bytes)
+    } catch {
+      throw Problem(flaw: error, of: String(decoding: bytes.prefix(64), as: UTF8.self))
+    }
+  }
+
+  /// The captured segment as a lease's id.
+  func leaseID() throws(Problem) -> LeaseID {
+    guard let id = LeaseID(hexadecimal: target.segment) else { throw .notALeaseID("id", target.segment) }
+    return id
+  }
+
+  /// The parameter `lease` as a lease's id.
+  func leaseArgument(_ example: String) throws(Problem) -> LeaseID {
+    guard let text = arguments[.lease] else { throw .missing(.lease, "the id that acquire answered, as in \(example)") }
+    guard let id = LeaseID(hexadecimal: text.utf8) else { throw .notALeaseID("lease", text.utf8) }
+    return id
+  }
+
+  /// A JSON answer with status 200.
+  func json(_ status: Int = 200, capacity: Int = 512, _ write: (inout ResponseBuffer) -> Void) -> Disposition {
+    var body = ResponseBuffer(capacity: capacity)
+    write(&body)
+    return .respond(Response(status: status, contentType: "application/json", body: body))
+  }
+}
+
+extension Problem {
+  /// A text that cannot be a lease's id.
+  fileprivate static func notALeaseID(_ parameter: String, _ text: some Collection<UInt8>) -> Problem {
+    Problem(
+      .invalidParameter,
+      text.count == 10
+        ? "A ref of ten digits only names a lease; give the id of 32 digits that its acquire answered."
+        : "A lease's id has 32 hexadecimal digits in lower case, as its acquire answered it.",
+      facts: [
+        ("parameter", .text(parameter)), ("value", .text(String(decoding: text.prefix(64), as: UTF8.self))),
+      ])
+  }
+
+  /// What is wrong with a lock's name.
+  init(flaw: LockKey.Flaw, of name: String) {
+    let detail =
+      switch flaw {
+      case .empty: "A lock's name must not be empty; use /locks/NAME."
+      case .tooLong(let count):
+        "A lock's name has at most \(LockKey.maximumBytes) bytes of UTF-8; this one "
+          + "has \(count)."
+      case .dots: "A lock cannot be named '.' or '..': programs take such paths apart; choose another name."
+      case .notUTF8: "A lock's name must be UTF-8; percent-encode its bytes."
+      case .controlCharacter(let offset):
+        "A lock's name must not hold control characters; there is one at byte \(offset). Write slashes as %2F."
+      case .reservedPrefix(let prefix):
+        "Names that begin with '\(prefix)' mean native semaphores, which this version does not serve; choose "
+          + "another name."
+      }
+    self.init(
+      .badKey, detail,
+      facts: [
+        ("parameter", .text("key")), ("value", .text(String(decoding: name.utf8.prefix(64), as: UTF8.self))),
+        ("maximum_bytes", .number(Int64(LockKey.maximumBytes))),
+      ])
+  }
+}
+
+extension PeerConnection {
+  /// Who is at the other end, as the lock service knows peers.
+  var knownPeer: Peer {
+    switch peer {
+    case .unix(let pid, let uid, let gid): .local(pid: pid, uid: uid, gid: gid)
+    case .tcp(let address): address.known
+    }
+  }
+}

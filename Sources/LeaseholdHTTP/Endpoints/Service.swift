@@ -1,0 +1,89 @@
+import Leasehold
+
+/// The service itself.
+enum Service {
+  static func health(_ call: borrowing Call) throws(Problem) -> Disposition {
+    call.json(capacity: 64) { $0.append("{\"status\":\"ok\"}\n" as StaticString) }
+  }
+
+  static func ready(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let status = call.server.service.status()
+    guard status.state == .ready, !call.server.isDraining else {
+      var problem = Problem(
+        status.state == .starting ? .starting : .draining,
+        status.state == .starting ? "The ledger is being recovered." : "The service is stopping; leases stay.")
+      problem.retryAfter = .seconds(1)
+      throw problem
+    }
+    return call.json { json in
+      json.append("{\"status\":\"ready\"" as StaticString)
+      json.member("leases", status.leases)
+      json.member("locks", status.locks)
+      json.member("waiters", status.waiters)
+      json.member("ipc_namespace", Int(clamping: status.ipcNamespace))
+      json.append(",\"recovery\":{\"took_ms\":" as StaticString)
+      json.append(decimal: Int(status.recovery.took.milliseconds))
+      json.member("leases", status.recovery.leases)
+      json.member("locks", status.recovery.locks)
+      json.member("units_given_back", status.recovery.unitsGivenBack)
+      json.member("leases_lost", status.recovery.leasesLost)
+      json.member("damaged_records", status.recovery.damagedRecords)
+      json.append("}" as StaticString)
+      json.closeAnswer()
+    }
+  }
+
+  static func metrics(_ call: borrowing Call) throws(Problem) -> Disposition {
+    var body = ResponseBuffer(capacity: 8192)
+    Metrics(call.server).write(into: &body)
+    return .respond(Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body))
+  }
+
+  static func version(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let versions = call.server.versions
+    return call.json(capacity: 192) { json in
+      json.append("{\"name\":\"leasehold\"" as StaticString)
+      json.member("version", versions.leasehold)
+      json.member("swift", versions.swift)
+      json.member("libmicrohttpd", libmicrohttpdVersion())
+      json.append(",\"api\":\"1\"" as StaticString)
+      json.closeAnswer()
+    }
+  }
+
+  static func openapi(_ call: borrowing Call) throws(Problem) -> Disposition {
+    var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount)
+    OpenAPIDocument.write(into: &body)
+    return .respond(Response(status: 200, contentType: "application/yaml", body: body))
+  }
+
+  static func problem(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let name = percentDecoded(call.target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    guard let code = ProblemCode(rawValue: name) else {
+      throw Problem(.notFound, "No error has the code '\(name.prefix(64))'; openapi.yaml lists them all.")
+    }
+    return call.json(capacity: 512) { json in
+      json.open("type")
+      json.append(json: "/problems/" + code.rawValue)
+      json.member("code", code.rawValue)
+      json.member("status", code.status)
+      json.member("title", "\(code.title)")
+      json.member("help", code.help)
+      json.closeAnswer()
+    }
+  }
+
+  static func index(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let version = call.server.versions.leasehold
+    return call.json { json in
+      json.append("{\"name\":\"leasehold\"" as StaticString)
+      json.member("version", version)
+      json.append(
+        """
+        ,"links":{"locks":"/locks","leases":"/leases","semaphores":"/semaphores","health":"/healthz","ready":"/readyz",\
+        "metrics":"/metrics","version":"/version","openapi":"/openapi.yaml"}
+        """ as StaticString)
+      json.closeAnswer()
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Leasehold
+
+/// Decides who may call: the one place for it.
+///
+/// A browser on this host can reach loopback addresses, so any web page could take a lock (a POST without a body is a
+/// "simple request") or, through a name that resolves to 127.0.0.1, read answers. A page cannot choose its Host or
+/// Origin.
+struct Guard: Sendable {
+  /// Names, beside loopback, that callers may use in Host; lower case, without port.
+  let allowedHosts: Set<String>
+
+  /// The reason to refuse a request by its headers alone.
+  func refusal(_ exchange: Exchange) -> Problem? {
+    var isUnix = false
+    if case .unix = exchange.connection.peer { isUnix = true }
+    let host = exchange.header(.host)
+    if !isUnix, let host, !isAllowed(host) {
+      return Problem(
+        .hostNotAllowed,
+        "Host '\(text(host))' is not one of this service's names; use localhost or 127.0.0.1, or start it with "
+          + "--allow-host.",
+        facts: [("host", .text(text(host)))])
+    }
+    guard exchange.method.changesSomething else { return nil }
+    if let site = exchange.header(.secFetchSite), !equalsIgnoringCase(site, "same-origin"),
+      !equalsIgnoringCase(site, "none")
+    {
+      return foreign("Sec-Fetch-Site", site)
+    }
+    if let origin = exchange.header(.origin), !isOwn(origin, host: host) { return foreign("Origin", origin) }
+    return nil
+  }
+
+  private func foreign(_ header: String, _ value: UnsafeBufferPointer<UInt8>) -> Problem {
+    Problem(
+      .foreignOrigin,
+      "A web page of another origin may not change anything here (\(header): \(text(value))); call from a program "
+        + "instead.",
+      facts: [("header", .text(header)), ("value", .text(text(value)))])
+  }
+
+  private func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+    String(decoding: bytes.prefix(128), as: UTF8.self)
+  }
+
+  /// An Origin is our own when it is `http://` and the very Host of the request.
+  private func isOwn(_ origin: UnsafeBufferPointer<UInt8>, host: UnsafeBufferPointer<UInt8>?) -> Bool {
+    guard let host else { return false }
+    for scheme in ["http://", "https://"] where origin.starts(with: scheme.utf8) {
+      return origin.dropFirst(scheme.utf8.count).elementsEqual(host)
+    }
+    return false
+  }
+
+  private func isAllowed(_ host: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let name = hostName(host) else { return false }
+    if equalsIgnoringCase(name, "localhost") || equalsIgnoringCase(name, "127.0.0.1") || isLoopback(name) {
+      return true
+    }
+    return !allowedHosts.isEmpty && allowedHosts.contains(String(decoding: name, as: UTF8.self).lowercased())
+  }
+
+  /// The host without its port; `nil` when the port is no number.
+  private func hostName(_ host: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
+    if host.first == UInt8(ascii: "[") {
+      guard let end = host.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+      let rest = host[(end + 1)...]
+      guard rest.isEmpty || isPort(rest) else { return nil }
+      return UnsafeBufferPointer(rebasing: host[...end])
+    }
+    guard let colon = host.firstIndex(of: UInt8(ascii: ":")) else { return host }
+    return isPort(host[colon...]) ? UnsafeBufferPointer(rebasing: host[..<colon]) : nil
+  }
+
+  private func isPort(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+    text.first == UInt8(ascii: ":") && text.count <= 6 && text.dropFirst().allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+  }
+
+  /// 127.0.0.0/8 as four numbers, or [::1].
+  private func isLoopback(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+    if name.first == UInt8(ascii: "[") { return name.elementsEqual("[::1]".utf8) }
+    let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    guard parts.count == 4, parts[0].elementsEqual("127".utf8) else { return false }
+    return parts.allSatisfy { part in
+      (1...3).contains(part.count) && part.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+        && part.reduce(0) { $0 * 10 + Int($1 - 0x30) } <= 255
+    }
+  }
+}
+
+extension HTTPMethod {
+  /// Whether the method may change anything.
+  var changesSomething: Bool {
+    switch self {
+    case .get, .head, .options: false
+    case .post, .put, .patch, .delete, .other: true
+    }
+  }
+}

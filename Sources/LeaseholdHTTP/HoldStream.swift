@@ -1,0 +1,79 @@
+import Leasehold
+import Synchronization
+
+/// The open answer of a hold: one line with the lease, a line for each heartbeat, a last line when the lease ends.
+final class HoldStream: Sendable {
+  let stream = StreamBody()
+  private let lease: LeaseID
+  private let deadline: MonotonicInstant?
+  private let asText: Bool
+  private let beats = Atomic(0)
+
+  init(_ lease: LeaseSnapshot, asText: Bool) {
+    self.lease = lease.id
+    deadline = lease.deadline
+    self.asText = asText
+  }
+
+  /// Writes the first line.
+  func begin(_ lease: LeaseSnapshot, writer: AnswerWriter) {
+    var line = ResponseBuffer(capacity: 704)
+    if asText {
+      line.append(lease.id)
+      line.append(UInt8(ascii: "\n"))
+    } else {
+      writer.lease(lease, into: &line)
+    }
+    stream.write(line)
+  }
+
+  /// Writes a heartbeat: it tells the caller that the lease lives, and the service that the caller reads.
+  func beat(at now: MonotonicInstant) {
+    let number = beats.add(1, ordering: .relaxed).newValue
+    var line = ResponseBuffer(capacity: 64)
+    if asText {
+      line.append(UInt8(ascii: "\n"))
+    } else {
+      line.open("heartbeat")
+      line.append(decimal: number)
+      line.member("expires_in_ms", deadline.map { Int(max(0, ($0 - now).milliseconds)) })
+      line.closeAnswer()
+    }
+    stream.write(line)
+  }
+
+  /// Writes the last line and ends the answer.
+  func end(_ reason: EndReason, at instant: MonotonicInstant, writer: AnswerWriter) {
+    if !asText {
+      var line = ResponseBuffer(capacity: 96)
+      line.open("ended")
+      line.append(json: reason == .expired ? "expired" : reason.name)
+      line.next("at")
+      line.append(rfc3339: instant.nanoseconds &+ writer.wallOffset)
+      line.closeAnswer()
+      stream.write(line)
+    }
+    stream.finish()
+  }
+}
+
+/// The holds that are open.
+final class Holds: Sendable {
+  private let open = Mutex<[ObjectIdentifier: HoldStream]>([:])
+
+  func add(_ hold: HoldStream) { open.withLock { $0[ObjectIdentifier(hold)] = hold } }
+
+  func remove(_ hold: HoldStream) { open.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(hold)) } }
+
+  /// Writes a heartbeat to all.
+  func beat(at now: MonotonicInstant) {
+    for hold in open.withLock({ Array($0.values) }) { hold.beat(at: now) }
+  }
+
+  /// Ends all answers without a word about the leases, which stay in the ledger.
+  func finishAll() {
+    for hold in open.withLock({ Array($0.values) }) { hold.stream.finish() }
+  }
+
+  var count: Int { open.withLock { $0.count } }
+}

@@ -1,0 +1,148 @@
+import Leasehold
+
+/// JSON written straight into the answer's memory.
+///
+/// Members are written with their comma behind the previous one, so callers say `first` once and `member` after.
+extension ResponseBuffer {
+  /// Begins an object with its first member's name.
+  @inline(__always)
+  mutating func open(_ name: StaticString) {
+    append(UInt8(ascii: "{"))
+    self.name(name)
+  }
+
+  /// Ends an object and the answer.
+  mutating func closeAnswer() { append("}\n" as StaticString) }
+
+  /// The comma and the name of the next member.
+  @inline(__always)
+  mutating func next(_ name: StaticString) {
+    append(UInt8(ascii: ","))
+    self.name(name)
+  }
+
+  @inline(__always)
+  private mutating func name(_ name: StaticString) {
+    append(UInt8(ascii: "\""))
+    append(name)
+    append("\":" as StaticString)
+  }
+
+  /// A member with a number.
+  mutating func member(_ name: StaticString, _ value: Int) {
+    next(name)
+    append(decimal: value)
+  }
+
+  /// A member with a number, or null.
+  mutating func member(_ name: StaticString, _ value: Int?) {
+    next(name)
+    if let value { append(decimal: value) } else { append("null" as StaticString) }
+  }
+
+  /// A member with a text.
+  mutating func member(_ name: StaticString, _ value: String) {
+    next(name)
+    append(json: value)
+  }
+
+  /// A member with a text, or null.
+  mutating func member(_ name: StaticString, _ value: String?) {
+    next(name)
+    if let value { append(json: value) } else { append("null" as StaticString) }
+  }
+
+  /// A member with a truth value.
+  mutating func member(_ name: StaticString, _ value: Bool) {
+    next(name)
+    append(value ? "true" : "false" as StaticString)
+  }
+
+  /// A text in quotes, escaped (RFC 8259, 7).
+  mutating func append(json text: String) {
+    append(UInt8(ascii: "\""))
+    var text = text
+    text.withUTF8 { bytes in
+      var start = 0
+      for index in 0..<bytes.count {
+        let byte = bytes[index]
+        guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7f else { continue }
+        append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<index]))
+        escape(byte)
+        start = index + 1
+      }
+      append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
+    }
+    append(UInt8(ascii: "\""))
+  }
+
+  private mutating func escape(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""): append("\\\"" as StaticString)
+    case UInt8(ascii: "\\"): append("\\\\" as StaticString)
+    case 0x0a: append("\\n" as StaticString)
+    default:
+      append("\\u" as StaticString)
+      append(hex: UInt64(byte), digits: 4)
+    }
+  }
+
+  /// The 32 digits of a lease's id.
+  mutating func append(_ id: LeaseID) {
+    append(hex: id.high)
+    append(hex: id.low)
+  }
+
+  /// A wall-clock instant in quotes: RFC 3339, UTC, milliseconds.
+  mutating func append(rfc3339 nanoseconds: Int64) {
+    let milliseconds = nanoseconds.dividedDown(by: 1_000_000)
+    let seconds = milliseconds.dividedDown(by: 1000)
+    let days = seconds.dividedDown(by: 86_400)
+    let (year, month, day) = civilDate(days)
+    let second = seconds - days * 86_400
+    append(UInt8(ascii: "\""))
+    append(year, 4)
+    append(UInt8(ascii: "-"))
+    append(month, 2)
+    append(UInt8(ascii: "-"))
+    append(day, 2)
+    append(UInt8(ascii: "T"))
+    append(second / 3600, 2)
+    append(UInt8(ascii: ":"))
+    append(second / 60 % 60, 2)
+    append(UInt8(ascii: ":"))
+    append(second % 60, 2)
+    append(UInt8(ascii: "."))
+    append(milliseconds - seconds * 1000, 3)
+    append("Z\"" as StaticString)
+  }
+
+  private mutating func append(_ value: Int64, _ width: Int) {
+    var divisor: Int64 = 1
+    for _ in 1..<width { divisor *= 10 }
+    while divisor > 0 {
+      append(UInt8(truncatingIfNeeded: 0x30 + value / divisor % 10))
+      divisor /= 10
+    }
+  }
+}
+
+extension Int64 {
+  /// Division that rounds toward the past, for instants before 1970.
+  fileprivate func dividedDown(by divisor: Int64) -> Int64 {
+    self >= 0 ? self / divisor : (self - divisor + 1) / divisor
+  }
+}
+
+/// Year, month and day of a day number since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms").
+private func civilDate(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+  let shifted = days + 719_468
+  let era = shifted.dividedDown(by: 146_097)
+  let dayOfEra = shifted - era * 146_097
+  let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+  let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+  let shiftedMonth = (5 * dayOfYear + 2) / 153
+  let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+  return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
+}

@@ -1,0 +1,134 @@
+import Glibc
+import Leasehold
+
+/// What `/metrics` tells, in the Prometheus text format 0.0.4.
+struct Metrics {
+  private let server: Server
+  private let status: ServiceStatus
+
+  init(_ server: Server) {
+    self.server = server
+    status = server.service.status()
+  }
+
+  func write(into text: inout ResponseBuffer) {
+    leases(&text)
+    ledger(&text)
+    http(&text)
+    process(&text)
+  }
+
+  private func leases(_ text: inout ResponseBuffer) {
+    let counters = status.counters
+    family("leasehold_build_info", "gauge", "Always 1; the labels tell the versions.", &text)
+    text.append("leasehold_build_info{version=\"\(server.versions.leasehold)\",")
+    text.append("swift=\"\(server.versions.swift)\",libmicrohttpd=\"\(libmicrohttpdVersion())\"} 1\n")
+    family("leasehold_acquires_total", "counter", "Acquires by how they ended.", &text)
+    let outcomes: [(StaticString, UInt64)] = [
+      ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
+      ("timed_out", counters.timedOut), ("canceled", counters.canceled), ("refused", counters.refused),
+    ]
+    for (outcome, count) in outcomes { text.append("leasehold_acquires_total{outcome=\"\(outcome)\"} \(count)\n") }
+    family("leasehold_leases_ended_total", "counter", "Leases that ended, by reason.", &text)
+    for reason in EndReason.allCases {
+      let count = counters.ended[Int(reason.rawValue)]
+      text.append("leasehold_leases_ended_total{reason=\"\(reason.label)\"} \(count)\n")
+    }
+    single("leasehold_renewals_total", "counter", "Renewals of leases.", counters.renewed, &text)
+    single("leasehold_leases", "gauge", "Live leases.", UInt64(status.leases), &text)
+    single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
+    single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)
+    single("leasehold_holds", "gauge", "Open answers of hold.", UInt64(server.holds.count), &text)
+    seconds(
+      "leasehold_expiry_lag_seconds_sum", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
+    seconds("leasehold_expiry_lag_seconds_max", "gauge", "The latest expiry.", counters.expiryLagMaximum, &text)
+    single("leasehold_undo_failures_total", "counter", "Undos that the kernel refused.", counters.undoFailures, &text)
+    single("leasehold_sets_removed_total", "counter", "Our sets that others removed.", counters.setsRemoved, &text)
+    single(
+      "leasehold_kernel_waits_total", "counter", "Waits handed to the kernel because native processes held units.",
+      counters.kernelWaits, &text)
+    single("leasehold_kernel_waiters", "gauge", "Threads that wait in the kernel now.", UInt64(status.pumps), &text)
+  }
+
+  private func ledger(_ text: inout ResponseBuffer) {
+    single("leasehold_ledger_entries", "gauge", "Records in use.", UInt64(status.records), &text)
+    single("leasehold_ledger_capacity", "gauge", "Records that fit.", UInt64(status.recordCapacity), &text)
+    single("leasehold_ledger_entry_bytes", "gauge", "Bytes of a record.", UInt64(status.recordBytes), &text)
+    single("leasehold_semaphore_sets", "gauge", "Sets that hold own locks.", UInt64(status.banks), &text)
+    single("leasehold_last_fence", "gauge", "The last fence handed out.", UInt64(clamping: status.lastFence), &text)
+    let recovery = status.recovery
+    seconds("leasehold_recovery_seconds", "gauge", "How long the last recovery took.", recovery.took.nanoseconds, &text)
+    single("leasehold_recovered_leases", "gauge", "Leases the last recovery found.", UInt64(recovery.leases), &text)
+    single(
+      "leasehold_recovered_units", "gauge", "Units of a dead daemon that the last recovery gave back.",
+      UInt64(recovery.unitsGivenBack), &text)
+    single(
+      "leasehold_ledger_damaged_entries", "gauge", "Records the last recovery could not use.",
+      UInt64(recovery.damagedRecords), &text)
+    guard let inventory = try? server.service.semaphoreSets(from: 0, limit: 0) else { return }
+    single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(inventory.usedSets), &text)
+    single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.maximumSets), &text)
+    single(
+      "leasehold_kernel_semaphores", "gauge", "Semaphores in this IPC namespace.", UInt64(inventory.usedSemaphores),
+      &text)
+    single("leasehold_kernel_semaphores_max", "gauge", "SEMMNS.", UInt64(inventory.maximumSemaphores), &text)
+  }
+
+  private func http(_ text: inout ResponseBuffer) {
+    family("leasehold_http_requests_total", "counter", "Requests by operation and class of status.", &text)
+    for row in 0...Endpoint.all.count {
+      let operation = row < Endpoint.all.count ? "\(Endpoint.all[row].operation)" : "none"
+      for (column, label) in ["2xx", "4xx", "5xx"].enumerated() {
+        let count = server.counts.value(operation: row < Endpoint.all.count ? row : nil, column: column)
+        guard count > 0 else { continue }
+        text.append("leasehold_http_requests_total{operation=\"\(operation)\",status=\"\(label)\"} \(count)\n")
+      }
+    }
+    single(
+      "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
+      UInt64(server.activeExchanges), &text)
+    single("leasehold_http_connections", "gauge", "Open connections.", UInt64(server.connections), &text)
+    single(
+      "leasehold_http_dropped_streams_total", "counter", "Open answers cut off because nobody read them.",
+      UInt64(server.droppedStreams), &text)
+  }
+
+  private func process(_ text: inout ResponseBuffer) {
+    var usage = rusage()
+    getrusage(RUSAGE_SELF.rawValue, &usage)
+    let time = [usage.ru_utime, usage.ru_stime].reduce(0) {
+      $0 + Int64($1.tv_sec) * 1_000_000_000 + Int64($1.tv_usec) * 1000
+    }
+    seconds("process_cpu_seconds_total", "counter", "CPU time of this process.", time, &text)
+    single(
+      "process_resident_memory_max_bytes", "gauge", "The most memory that was resident.",
+      UInt64(usage.ru_maxrss) * 1024,
+      &text)
+  }
+
+  private func family(
+    _ name: StaticString, _ type: StaticString, _ help: StaticString, _ text: inout ResponseBuffer
+  ) {
+    text.append("# HELP \(name) \(help)\n# TYPE \(name) \(type)\n")
+  }
+
+  private func single(
+    _ name: StaticString, _ type: StaticString, _ help: StaticString, _ value: UInt64, _ text: inout ResponseBuffer
+  ) {
+    family(name, type, help, &text)
+    text.append("\(name) \(value)\n")
+  }
+
+  private func seconds(
+    _ name: StaticString, _ type: StaticString, _ help: StaticString, _ nanoseconds: Int64,
+    _ text: inout ResponseBuffer
+  ) {
+    family(name, type, help, &text)
+    text.append("\(name) \(Double(nanoseconds) / 1e9)\n")
+  }
+}
+
+extension EndReason {
+  /// The label's value: words joined by underscores.
+  fileprivate var label: String { name == "ttl" ? "expired" : String(name.map { $0 == "-" ? "_" : $0 }) }
+}

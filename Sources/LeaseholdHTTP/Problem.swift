@@ -1,0 +1,93 @@
+import Leasehold
+
+/// An error as HTTP says it: RFC 9457 problem details.
+struct Problem: Error {
+  typealias Fact = (name: String, value: LeaseholdError.Value)
+
+  var code: ProblemCode
+  /// One sentence that says what to do.
+  var detail: String
+  /// Members of its own.
+  var facts: [Fact] = []
+  /// Words that would have been right.
+  var choices: (name: StaticString, words: [String])?
+  /// Who is in the way.
+  var contention: LockSnapshot?
+  /// When trying again makes sense.
+  var retryAfter: TimeSpan?
+  /// The methods of the path, for 405.
+  var allow: StaticString?
+
+  init(_ code: ProblemCode, _ detail: String, facts: [Fact] = []) {
+    self.code = code
+    self.detail = detail
+    self.facts = facts
+  }
+
+  /// An error of the lock service.
+  ///
+  /// Its codes are ours by name; a test compares the two lists.
+  init(_ error: LeaseholdError) {
+    code = ProblemCode(rawValue: error.code.rawValue) ?? .internalError
+    detail = error.detail
+    facts = error.facts
+    contention = error.contention
+    retryAfter = error.retryAfter
+  }
+
+  static func unknownParameter(_ name: String, known: ParameterSet) -> Problem {
+    let names = known.names
+    var problem = Problem(
+      .unknownParameter,
+      names.isEmpty
+        ? "This request takes no parameters; leave '\(name)' out."
+        : "This request has no parameter '\(name)'; it knows \(names.joined(separator: ", ")).",
+      facts: [("parameter", .text(name))])
+    problem.choices = ("known", names)
+    return problem
+  }
+
+  static func invalid(_ parameter: Parameter, _ value: String, _ what: String) -> Problem {
+    Problem(
+      .invalidParameter, "'\(parameter.name)' \(what).",
+      facts: [("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64))))])
+  }
+
+  static func notOneOf(_ parameter: Parameter, _ value: String, _ words: [String]) -> Problem {
+    var problem = invalid(parameter, value, "must be one of \(words.joined(separator: ", "))")
+    problem.choices = ("allowed", words)
+    return problem
+  }
+
+  static func missing(_ parameter: Parameter, _ what: String) -> Problem {
+    Problem(
+      .missingParameter, "'\(parameter.name)' is missing: \(what).", facts: [("parameter", .text("\(parameter.name)"))])
+  }
+
+  static func outOfRange(_ parameter: Parameter, _ value: String, _ minimum: Int, _ maximum: Int) -> Problem {
+    Problem(
+      .outOfRange, "'\(parameter.name)' must be \(minimum)...\(maximum).",
+      facts: [
+        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("minimum", .number(Int64(minimum))), ("maximum", .number(Int64(maximum))),
+      ])
+  }
+
+  static func outOfRange(
+    _ parameter: Parameter, _ value: String, _ minimum: TimeSpan, _ maximum: TimeSpan, _ hint: String = ""
+  ) -> Problem {
+    Problem(
+      .outOfRange, "'\(parameter.name)' must be \(minimum.text)...\(maximum.text)\(hint).",
+      facts: [
+        ("parameter", .text("\(parameter.name)")), ("value", .text(String(value.prefix(64)))),
+        ("minimum", .text(minimum.text)), ("maximum", .text(maximum.text)),
+        ("minimum_ms", .number(minimum.milliseconds)), ("maximum_ms", .number(maximum.milliseconds)),
+      ])
+  }
+
+  static func badJSON(_ what: String, at offset: Int) -> Problem {
+    Problem(
+      .badJSON, "The body is not a JSON object of single values: \(what) at byte \(offset).",
+      facts: [("offset", .number(Int64(offset)))])
+  }
+}

@@ -1,0 +1,137 @@
+import Leasehold
+
+/// From a request to its endpoint and back: the straight line of every call.
+final class RequestHandler: ExchangeHandler {
+  private let server: Server
+
+  init(_ server: Server) { self.server = server }
+
+  func headersArrived(_ exchange: Exchange) -> Response? {
+    if let defect = exchange.defect { return refuse(exchange, Problem(defect)) }
+    if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
+    if exchange.bodyTooLarge { return refuse(exchange, .bodyTooLarge) }
+    return nil
+  }
+
+  private func refuse(_ exchange: Exchange, _ problem: Problem) -> Response {
+    server.counts.count(operation: nil, status: problem.code.status)
+    return server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+  }
+
+  func requestArrived(_ exchange: Exchange) -> Disposition {
+    guard let target = Target(exchange.target) else {
+      let path = String(decoding: exchange.target.prefix { $0 != UInt8(ascii: "?") }.prefix(128), as: UTF8.self)
+      return .respond(refuse(exchange, Problem(.notFound, "There is nothing at \(path); GET / lists what there is.")))
+    }
+    guard let operation = Endpoint.find(exchange.method, target.route) else {
+      var problem = Problem(
+        .methodNotAllowed, "This path takes \(Endpoint.allow(target.route)), not \(exchange.methodName.prefix(32)).")
+      problem.allow = Endpoint.allow(target.route)
+      return .respond(refuse(exchange, problem))
+    }
+    return answer(exchange, target, Endpoint.all[operation], operation)
+  }
+
+  private func answer(
+    _ exchange: Exchange, _ target: Target, _ endpoint: Endpoint, _ operation: Int
+  ) -> Disposition {
+    let accept = Accept(exchange)
+    let writer = server.writer(at: exchange.now)
+    var asText = accept.prefersText
+    do throws(Problem) {
+      var arguments = Arguments()
+      if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.parameters) }
+      if exchange.bodyTooLarge { throw .bodyTooLarge }
+      if !exchange.body.isEmpty { try readBody(exchange, endpoint, &arguments) }
+      if let format = arguments[.format] {
+        guard format == "json" || format == "text" else { throw .notOneOf(.format, format, ["json", "text"]) }
+        asText = format == "text"
+      } else if endpoint.method != .get {
+        try check(accept, endpoint)
+      }
+      let call = Call(
+        exchange: exchange, server: server, target: target, arguments: arguments, asText: asText && endpoint.offersText,
+        writer: writer)
+      let disposition = try endpoint.handle(call)
+      // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
+      if endpoint.method == .get { try check(accept, endpoint) }
+      server.counts.count(operation: operation, status: 200)
+      return disposition
+    } catch {
+      server.counts.count(operation: operation, status: error.code.status)
+      return .respond(writer.response(error, to: exchange, asText: asText))
+    }
+  }
+
+  private func check(_ accept: Accept, _ endpoint: Endpoint) throws(Problem) {
+    guard !accept.takesJSON, !(endpoint.offersText && accept.prefersText), endpoint.answersJSON else { return }
+    throw Problem(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
+  }
+
+  private func readBody(_ exchange: Exchange, _ endpoint: Endpoint, _ arguments: inout Arguments) throws(Problem) {
+    switch MediaType(exchange.header(.contentType)) {
+    case .json: try arguments.readJSON(exchange.body, known: endpoint.parameters)
+    case .form: try arguments.readForm(exchange.body, known: endpoint.parameters)
+    case .other:
+      throw Problem(
+        .unsupportedMediaType,
+        "A body must be application/json or application/x-www-form-urlencoded; or put the parameters into the query.")
+    }
+  }
+
+  func hungUp(_ exchange: Exchange) { (exchange.attachment as? WaitingAcquire)?.hungUp() }
+
+  func stopping(_ exchange: Exchange) -> Response {
+    var problem = Problem(.draining, "The service is stopping; leases stay as they are. Try again when it is back.")
+    problem.retryAfter = .seconds(1)
+    return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+  }
+
+  func completed(_ exchange: Exchange, delivered: Bool) {
+    if !delivered, let lease = exchange.grant { undo(exchange, lease) }
+    guard let attachment = exchange.attachment else { return }
+    (attachment as? WaitingAcquire)?.completed()
+    exchange.attachment = nil
+  }
+
+  /// An answer did not get through.
+  ///
+  /// An open hold began to, so its lease ends with its connection.
+  private func undo(_ exchange: Exchange, _ lease: LeaseID) {
+    if (exchange.attachment as? WaitingAcquire)?.hasBegunHold == true { return }
+    server.service.undeliver(lease, at: Server.now())
+  }
+
+  func connectionClosed(_ connection: PeerConnection) {
+    server.service.connectionClosed(connection.id, at: Server.now())
+  }
+}
+
+extension Exchange {
+  /// CLOCK_MONOTONIC when the headers had arrived.
+  var now: MonotonicInstant { MonotonicInstant(nanoseconds: Int64(arrived)) }
+}
+
+extension Endpoint {
+  /// Whether the answer is JSON: all but the metrics and the document are.
+  var answersJSON: Bool { route != .metrics && route != .openapi && route != .hold }
+}
+
+extension Problem {
+  /// The body is longer than it may be.
+  static var bodyTooLarge: Problem {
+    Problem(.bodyTooLarge, "The body is longer than this service reads (--max-body); parameters are short.")
+  }
+
+  /// What libmicrohttpd let through and we do not.
+  init(_ defect: Exchange.Defect) {
+    switch defect {
+    case .nulInTarget: self.init(.malformedRequest, "The path holds a NUL byte.")
+    case .targetTooLong:
+      self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
+    case .ambiguousLength: self.init(.malformedRequest, "The length of the body is given in two ways.")
+    case .unknownTransferEncoding: self.init(.malformedRequest, "The only Transfer-Encoding understood is chunked.")
+    case .repeatedHost: self.init(.malformedRequest, "Host is given more than once.")
+    }
+  }
+}

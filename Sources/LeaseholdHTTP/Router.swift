@@ -1,0 +1,99 @@
+/// The paths of the service; each has at most one captured segment.
+enum Route: UInt8, CaseIterable {
+  case acquire, release, renew, hold, locks, lock, leases, lease, leaseRenew
+  case semaphores, semaphoreSet, healthz, readyz, metrics, version, openapi, problem, index
+}
+
+/// A request's target taken apart, nothing decoded.
+struct Target {
+  let route: Route
+  /// The captured segment, still percent-encoded.
+  let segment: UnsafeBufferPointer<UInt8>
+  /// Behind the question mark.
+  let query: UnsafeBufferPointer<UInt8>
+
+  private static var nothing: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: nil, count: 0) }
+
+  /// Finds the route of a raw target; `nil` when there is none.
+  init?(_ target: UnsafeBufferPointer<UInt8>) {
+    var path = target
+    if let question = target.firstIndex(of: UInt8(ascii: "?")) {
+      path = UnsafeBufferPointer(rebasing: target[..<question])
+      query = UnsafeBufferPointer(rebasing: target[(question + 1)...])
+    } else {
+      query = Self.nothing
+    }
+    guard path.first == UInt8(ascii: "/") else { return nil }
+    let (first, afterFirst) = Self.segment(path, from: 1)
+    let (second, afterSecond) = Self.segment(path, from: afterFirst)
+    let (third, afterThird) = Self.segment(path, from: afterSecond)
+    guard afterThird > path.count else { return nil }
+    let depth = afterFirst > path.count ? 1 : afterSecond > path.count ? 2 : 3
+    if depth == 2, second.isEmpty { return nil }
+    guard let route = Self.route(depth, first, second, third) else { return nil }
+    self.route = route
+    segment = depth == 1 ? Self.nothing : second
+  }
+
+  /// The segment that begins at an offset, and where the next one does: past the end when there is none.
+  private static func segment(
+    _ path: UnsafeBufferPointer<UInt8>, from start: Int
+  ) -> (UnsafeBufferPointer<UInt8>, next: Int) {
+    guard start <= path.count else { return (nothing, start) }
+    var end = start
+    while end < path.count, path[end] != UInt8(ascii: "/") { end += 1 }
+    return (UnsafeBufferPointer(rebasing: path[start..<end]), end + 1)
+  }
+
+  private static func route(
+    _ depth: Int, _ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>,
+    _ third: UnsafeBufferPointer<UInt8>
+  ) -> Route? {
+    switch depth {
+    case 1: top(first)
+    case 2:
+      if equals(first, "locks") {
+        .lock
+      } else if equals(first, "leases") {
+        .lease
+      } else if equals(first, "semaphores") {
+        .semaphoreSet
+      } else if equals(first, "problems") {
+        .problem
+      } else {
+        nil
+      }
+    default:
+      if equals(first, "locks") {
+        action(third)
+      } else {
+        equals(first, "leases") && equals(third, "renew") ? .leaseRenew : nil
+      }
+    }
+  }
+
+  private static func action(_ segment: UnsafeBufferPointer<UInt8>) -> Route? {
+    if equals(segment, "acquire") { return .acquire }
+    if equals(segment, "release") { return .release }
+    if equals(segment, "renew") { return .renew }
+    return equals(segment, "hold") ? .hold : nil
+  }
+
+  private static func top(_ segment: UnsafeBufferPointer<UInt8>) -> Route? {
+    if segment.isEmpty { return .index }
+    if equals(segment, "locks") { return .locks }
+    if equals(segment, "leases") { return .leases }
+    if equals(segment, "semaphores") { return .semaphores }
+    if equals(segment, "healthz") { return .healthz }
+    if equals(segment, "readyz") { return .readyz }
+    if equals(segment, "metrics") { return .metrics }
+    if equals(segment, "version") { return .version }
+    return equals(segment, "openapi.yaml") ? .openapi : nil
+  }
+
+  private static func equals(_ bytes: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
+    guard bytes.count == text.utf8CodeUnitCount else { return false }
+    for index in 0..<bytes.count where bytes[index] != text.utf8Start[index] { return false }
+    return true
+  }
+}

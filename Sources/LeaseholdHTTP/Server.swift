@@ -1,0 +1,171 @@
+public import Leasehold
+public import Logging
+import Synchronization
+
+/// How the HTTP server is set up.
+///
+/// Sizes in bytes.
+public struct ServerOptions: Sendable {
+  /// TCP: an address of this machine; `nil` for no TCP listener.
+  public var host: String? = "127.0.0.1"
+  /// TCP: 0 takes a free port.
+  public var port: UInt16 = 31_818
+  /// The path of a Unix socket; `nil` for none.
+  public var unixPath: String?
+  /// The mode of the socket file.
+  public var unixMode: UInt32 = 0o660
+  /// Threads that serve connections, for each listener.
+  public var threads = 1
+  /// Connections at a time, for each listener.
+  public var connections = 20_000
+  /// Memory of one connection for the heads of request and answer.
+  public var connectionMemoryBytes = 16 * 1024
+  /// How long a connection may be silent.
+  public var idleTimeout = TimeSpan.seconds(60)
+  /// The longest body.
+  public var bodyBytes = 64 * 1024
+  /// Names that callers may use in Host beside loopback.
+  public var allowedHosts: [String] = []
+  /// How often a hold's answer beats.
+  public var heartbeat = TimeSpan.seconds(5)
+  /// The maxima of requests.
+  public var limits = Limits()
+  /// What is told at `/version`.
+  public var versions = Versions(leasehold: "0", swift: "6.3")
+
+  /// What is told at `/version`.
+  public struct Versions: Sendable {
+    /// This service's version.
+    public var leasehold: String
+    /// The compiler's.
+    public var swift: String
+
+    /// Makes the pair.
+    public init(leasehold: String, swift: String) {
+      self.leasehold = leasehold
+      self.swift = swift
+    }
+  }
+
+  /// All defaults.
+  public init() {}
+}
+
+/// Why the server could not listen; says where and what to do.
+public struct ServerError: Error, CustomStringConvertible, Sendable {
+  /// One sentence.
+  public let description: String
+  /// Whether another process has the address.
+  public let isInUse: Bool
+}
+
+/// The HTTP face of a lock service: all listeners over one handler.
+///
+/// Life cycle: ``start()``, then ``drain()`` (waiters are sent away by the service, nothing new is accepted), then
+/// ``stop()``.
+public final class Server: Sendable {
+  let service: any LockService
+  let limits: Limits
+  let versions: ServerOptions.Versions
+  let guardian: Guard
+  let holds = Holds()
+  let counts = RequestCounts()
+  let log: Logger
+  private let options: ServerOptions
+  private let watch: HangupWatch
+  private let listeners = Mutex<[HTTPListener]>([])
+  private let draining = Atomic(false)
+  private let wallOffset = Atomic<Int64>(0)
+  private let pulse = Pulse()
+
+  /// Makes a server that does not listen yet.
+  public init(_ service: any LockService, options: ServerOptions, log: Logger) throws(ServerError) {
+    self.service = service
+    self.options = options
+    self.log = log
+    limits = options.limits
+    versions = options.versions
+    guardian = Guard(allowedHosts: Set(options.allowedHosts))
+    do {
+      watch = try HangupWatch()
+    } catch {
+      throw ServerError(description: "\(error)", isInUse: false)
+    }
+    wallOffset.store(currentWallOffset(), ordering: .relaxed)
+  }
+
+  /// Opens the sockets and serves.
+  public func start() throws(ServerError) {
+    raiseDescriptorLimit()
+    let handler = RequestHandler(self)
+    for endpoint in endpoints {
+      var listening = ListenerOptions(endpoint)
+      listening.threads = options.threads
+      listening.connectionLimit = options.connections
+      listening.connectionMemoryBytes = options.connectionMemoryBytes
+      listening.idleTimeoutSeconds = Double(options.idleTimeout.nanoseconds) / 1e9
+      listening.maxBodyBytes = options.bodyBytes
+      // A daemon that was killed may take a moment to let its port go.
+      listening.bindRetry = .seconds(1)
+      let listener = HTTPListener(listening, watch: watch)
+      do {
+        try listener.start(handler: handler)
+      } catch {
+        stop()
+        if case .addressInUse = error { throw ServerError(description: "\(error)", isInUse: true) }
+        throw ServerError(description: "\(error)", isInUse: false)
+      }
+      listeners.withLock { $0.append(listener) }
+    }
+    pulse.start(every: options.heartbeat.nanoseconds) { [self] in
+      wallOffset.store(currentWallOffset(), ordering: .relaxed)
+      holds.beat(at: Self.now())
+    }
+  }
+
+  private var endpoints: [ListenerOptions.Endpoint] {
+    var endpoints: [ListenerOptions.Endpoint] = []
+    if let host = options.host { endpoints.append(.tcp(host: host, port: options.port)) }
+    if let path = options.unixPath { endpoints.append(.unix(path: path, mode: options.unixMode)) }
+    return endpoints
+  }
+
+  /// The TCP port in use.
+  public var port: UInt16? { listeners.withLock { $0.lazy.compactMap(\.port).first } }
+
+  /// Requests that are being answered, waiting ones included.
+  public var activeExchanges: Int { listeners.withLock { $0.reduce(0) { $0 + $1.activeExchanges } } }
+
+  /// Open connections.
+  var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }
+
+  /// Answers cut off because their peer did not read.
+  var droppedStreams: Int { listeners.withLock { $0.reduce(0) { $0 + $1.droppedStreams } } }
+
+  /// Whether the server is stopping.
+  var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+  /// Accepts no more connections and ends the open answers; what is in flight goes on.
+  public func drain() {
+    draining.store(true, ordering: .relaxed)
+    for listener in listeners.withLock(\.self) { listener.quiesce() }
+    holds.finishAll()
+  }
+
+  /// Answers what is left with 503, closes everything and ends the threads.
+  public func stop() {
+    draining.store(true, ordering: .relaxed)
+    pulse.stop()
+    let listeners = listeners.withLock { listeners in
+      defer { listeners = [] }
+      return listeners
+    }
+    for listener in listeners { listener.stop() }
+  }
+
+  static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: Int64(monotonicNanoseconds())) }
+
+  func writer(at now: MonotonicInstant) -> AnswerWriter {
+    AnswerWriter(now: now, wallOffset: wallOffset.load(ordering: .relaxed))
+  }
+}

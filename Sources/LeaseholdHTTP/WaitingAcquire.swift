@@ -1,0 +1,91 @@
+import Leasehold
+import Synchronization
+
+/// An acquire on its way: waits for its grant, answers it, and for a hold keeps the answer open.
+///
+/// Life cycle: made with the exchange; told by the lock service that it is granted or refused, at most once, from any
+/// thread; told by the listener that the peer hung up; over when the exchange is completed. If a grant and a hang-up
+/// meet, the exchange decides, and a grant that lost is undone.
+final class WaitingAcquire: LeaseClient {
+  private let exchange: Exchange
+  private let server: Server
+  private let asText: Bool
+  let isHold: Bool
+  private let state = Mutex(State())
+
+  private struct State {
+    var waiter: WaiterID?
+    var hold: HoldStream?
+  }
+
+  init(_ exchange: Exchange, server: Server, asText: Bool, isHold: Bool) {
+    self.exchange = exchange
+    self.server = server
+    self.asText = asText
+    self.isHold = isHold
+  }
+
+  /// The wait has begun; it may even be over by now.
+  func begin(_ waiter: WaiterID) { state.withLock { $0.waiter = waiter } }
+
+  /// Whether this is a hold whose answer has begun: then its lease ends with the connection, as bound leases do.
+  var hasBegunHold: Bool { state.withLock { $0.hold != nil } }
+
+  /// The peer is gone.
+  func hungUp() {
+    guard let waiter = state.withLock({ $0.waiter }) else { return }
+    server.service.cancel(waiter, at: Server.now())
+  }
+
+  func granted(_ lease: LeaseSnapshot) {
+    if !lease.replayed { exchange.grant = lease.id }
+    if lease.bindsConnection { exchange.connection.keepOpen(true) }
+    let response: Response?
+    if isHold {
+      response = holdResponse(lease)
+    } else {
+      response = server.writer(at: Server.now()).granted(lease, asText: asText)
+    }
+    guard let response else {
+      return refused(LeaseholdError(.released, "The lease ended before its answer began. Acquire again."))
+    }
+    if !exchange.resolve(response), !lease.replayed { server.service.undeliver(lease.id, at: Server.now()) }
+  }
+
+  func refused(_ error: LeaseholdError) {
+    let writer = server.writer(at: Server.now())
+    exchange.resolve(writer.response(Problem(error), to: exchange, asText: asText))
+  }
+
+  func ended(_ reason: EndReason, at instant: MonotonicInstant) {
+    state.withLock { $0.hold }?.end(reason, at: instant, writer: server.writer(at: Server.now()))
+  }
+
+  /// The open answer of a hold: the lease, then heartbeats.
+  ///
+  /// `nil` when the lease ended already.
+  func holdResponse(_ lease: LeaseSnapshot) -> Response? {
+    exchange.connection.keepOpen(true)
+    exchange.grant = lease.id
+    let writer = server.writer(at: Server.now())
+    let hold = HoldStream(lease, asText: asText)
+    state.withLock { $0.hold = hold }
+    hold.begin(lease, writer: writer)
+    server.holds.add(hold)
+    guard server.service.follow(lease.id, client: self) else {
+      hold.end(.released, at: writer.now, writer: writer)
+      return nil
+    }
+    var response = Response(
+      status: lease.replayed ? 200 : 201,
+      contentType: asText ? "text/plain; charset=utf-8" : "application/x-ndjson", stream: hold.stream)
+    if !lease.replayed { response.location = writer.location(lease) }
+    return response
+  }
+
+  /// The exchange is over: a hold beats no longer.
+  func completed() {
+    guard let hold = state.withLock({ $0.hold.take() }) else { return }
+    server.holds.remove(hold)
+  }
+}

@@ -1,0 +1,81 @@
+internal import Glibc
+internal import Leasehold
+internal import LeaseholdHTTP
+internal import LeaseholdLocal
+import Synchronization
+
+extension ServeSettings {
+  /// The settings as the lock service wants them.
+  var limits: Limits {
+    var limits = Limits()
+    limits.ttlDefault = TimeSpan(ttlDefault)
+    limits.ttlMinimum = TimeSpan(ttlMin)
+    limits.ttlMaximum = TimeSpan(ttlMax)
+    limits.waitMaximum = TimeSpan(waitMax)
+    limits.leases = leasesMax
+    limits.waiters = waitersMax
+    limits.waitersPerLock = waitersPerLockMax
+    limits.tombstones = tombstonesMax
+    limits.idleLocks = TimeSpan(idleLocks)
+    limits.recoveryGrace = TimeSpan(recoveryGrace)
+    limits.pumps = pumps
+    return limits
+  }
+
+  /// The settings of the lock service of this host.
+  var serviceOptions: LocalServiceOptions {
+    var options = LocalServiceOptions()
+    options.limits = limits
+    options.controlKey = controlKey
+    options.stateDirectory = stateDirectory
+    options.description = "http://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
+    return options
+  }
+
+  /// The settings of the HTTP server.
+  var serverOptions: ServerOptions {
+    var options = ServerOptions()
+    options.host = host
+    options.port = port
+    options.unixPath = unixPath
+    options.unixMode = unixMode
+    options.threads = threadCount
+    options.connections = connectionsMax
+    options.connectionMemoryBytes = connectionMemoryBytes
+    options.idleTimeout = TimeSpan(idleTimeout)
+    options.bodyBytes = bodyBytesMax
+    options.allowedHosts = allowedHosts
+    options.heartbeat = TimeSpan(heartbeat)
+    options.limits = limits
+    options.versions = ServerOptions.Versions(leasehold: leaseholdVersion, swift: compilerVersion)
+    return options
+  }
+}
+
+#if compiler(>=6.4)
+  private let compilerVersion = "6.4 or later"
+#elseif compiler(>=6.3)
+  private let compilerVersion = "6.3"
+#else
+  private let compilerVersion = "6.2"
+#endif
+
+extension TimeSpan {
+  /// A `Duration`, cut to nanoseconds and saturating.
+  init(_ duration: Duration) {
+    let (seconds, attoseconds) = duration.components
+    self = .seconds(seconds)
+    nanoseconds = nanoseconds.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
+  }
+}
+
+/// Raised once, when the daemon is told to stop.
+final class StopRequest: Sendable {
+  private let raised = Atomic(false)
+
+  /// Raises it.
+  func raise() { raised.store(true, ordering: .sequentiallyConsistent) }
+
+  /// Whether it was raised.
+  var isRaised: Bool { raised.load(ordering: .sequentiallyConsistent) }
+}

@@ -1,0 +1,140 @@
+"""What the document promises beyond its schemas, as checks of every answer; and data that makes sense together."""
+
+import os
+import re
+
+import schemathesis
+import yaml
+
+with open(os.environ["LEASEHOLD_OPENAPI"], encoding="utf-8") as file:
+    CODES = yaml.safe_load(file)["components"]["x-problem-codes"]
+
+# With these, data that fits the schema may be refused. `invalid-parameter`: see `may_be_invalid`.
+STATE = {
+    "no-such-lock",
+    "no-such-lease",
+    "no-such-set",
+    "limit-mismatch",
+    "kind-mismatch",
+    "in-use",
+    "superseded",
+    "expired",
+    "released",
+    "broken",
+    "undelivered",
+    "connection-closed",
+    "set-removed",
+    "lock-removed",
+    "count-exceeds-limit",
+    "idempotency-mismatch",
+    "locked",
+    "wait-timeout",
+    "queue-full",
+    "too-many-waiters",
+    "permission-denied",
+    "kernel-limit",
+    "ledger-full",
+}
+RANGES = {"out-of-range"}
+LEASE_ID = re.compile(r"[0-9a-f]{32}\Z")
+DURATION = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?(ms|s|m|h)?\Z")
+SCALARS = (str, int, float)  # what is sent of a query or form; an empty list or null is not
+DURATIONS = {"ttl", "wait", "cooldown"}
+
+
+@schemathesis.hook
+def map_case(context, case):
+    """The same name in the query and in the body with two values is a duplicate: keep one, unless that is the test."""
+    if isinstance(case.body, dict) and case.query:
+        mode = case.meta.generation.mode if case.meta else None
+        if mode is None or mode.is_positive:
+            case.query = {name: value for name, value in case.query.items() if name not in case.body}
+    if case.query and "cursor" in case.query and case.meta and case.meta.generation.mode.is_positive:
+        case.query.pop("cursor")  # opaque: only the service makes good ones
+    return case
+
+
+@schemathesis.hook
+def before_call(context, case, **kwargs):
+    """A hold lasts until its lease ends: give it a short ttl, or the tool reads heartbeats for ever."""
+    if case.operation.definition.raw.get("operationId") != "holdLock":
+        return
+    body = case.body if isinstance(case.body, dict) else {}
+    query, is_json = case.query or {}, case.media_type == "application/json"
+    given = [query[name] for name in ("ttl",) if name in query and isinstance(query[name], SCALARS)]
+    given += [body[name] for name in ("ttl",) if name in body and (is_json or isinstance(body[name], SCALARS))]
+    if all(DURATION.match(str(value)) for value in given):  # else it is refused anyway
+        case.query = {**query, "ttl": "100ms"}
+        body.pop("ttl", None)
+
+
+def problem_of(response):
+    if response.status_code < 400 or not response.headers.get("content-type", [""])[0].startswith(
+        "application/problem+json"
+    ):
+        return None
+    return response.json()
+
+
+@schemathesis.check
+def problems_are_those_of_the_table(ctx, response, case):
+    """The document lists every code with its status and title; the service's own table must agree."""
+    problem = problem_of(response)
+    if problem is None:
+        if response.status_code >= 400:
+            kind = response.headers.get("content-type", [""])[0]
+            assert kind.startswith("text/plain"), f"an error as {kind}"
+        return
+    entry = CODES.get(problem["code"])
+    assert entry, f"{problem['code']} is not documented"
+    assert problem["status"] == response.status_code == entry["status"], (
+        f"{problem['code']} with {response.status_code}"
+    )
+    assert problem["title"] == entry["title"], f"title: {problem['title']!r}"
+    assert problem["request_id"] == response.headers["x-request-id"][0]
+
+
+@schemathesis.check
+def every_answer_has_the_common_headers(ctx, response, case):
+    assert response.headers.get("cache-control") == ["no-store"]
+    assert response.headers.get("x-content-type-options") == ["nosniff"]
+    assert response.headers.get("x-request-id"), "no X-Request-Id"
+    assert "access-control-allow-origin" not in response.headers
+
+
+@schemathesis.check
+def a_json_answer_is_one_object_and_a_newline(ctx, response, case):
+    kind = response.headers.get("content-type", [""])[0]
+    if kind.startswith(("application/json", "application/problem+json")) and case.method != "HEAD":
+        assert response.content.startswith(b"{") and response.content.endswith(b"}\n"), response.content[-40:]
+
+
+@schemathesis.check
+def valid_data_is_refused_only_for_what_a_schema_cannot_say(ctx, response, case):
+    if not (case.meta and case.meta.generation.mode.is_positive):
+        return
+    problem = problem_of(response)
+    if problem is None or problem["code"] in STATE | RANGES:
+        return
+    body = case.body if isinstance(case.body, dict) else {}
+    given = {**(case.query or {}), **body}
+    assert may_be_invalid(problem, given, case), f"valid data was refused: {problem}"
+
+
+def may_be_invalid(problem, given, case):
+    code, parameter = problem["code"], problem.get("parameter")
+    if parameter in ("id", "lease") and not LEASE_ID.match(str({**case.path_parameters, **given}.get(parameter))):
+        return True  # made by the tool from an answer without a lease, not from the schema
+    if code == "bad-key":  # bytes are counted, not characters
+        return parameter == "set" or len(str(case.path_parameters.get("key", given.get("key", ""))).encode()) > 255
+    if code == "missing-parameter":  # required in the query or in the body, which a schema cannot say
+        return parameter not in given and parameter in ("lease", "owner")
+    if code == "invalid-parameter":
+        return (
+            (parameter == "mode" and "limit" in given)
+            or parameter == "cursor"
+            or (parameter in DURATIONS and "e" in str(given.get(parameter)))
+        )  # JSON numbers with an exponent
+    if code == "not-found":
+        return case.operation.path == "/"
+    return code == "duplicate-parameter" and set(case.query or {}) & set(given)

@@ -1,0 +1,132 @@
+import LeaseholdTestKit
+import SysV
+import Testing
+
+@testable import Leasehold
+@testable import LeaseholdLocal
+
+@Suite struct ClockTests {
+  @Test func aLeaseExpiresAndTheNextInLineGetsTheLock() throws {
+    let scene = Scene()
+    let service = try scene.start()
+    let lease = try service.take("a", ttl: .milliseconds(150))
+    let follower = RecordingClient()
+    #expect(service.follow(lease.id, client: follower))
+    let waiter = RecordingClient()
+    try service.wait("a", waiter)
+    #expect(service.status().pumps == 0)
+    try eventually { waiter.lease != nil }
+    let next = try #require(waiter.lease)
+    #expect(next.grantedAt >= (try #require(lease.deadline)))
+    #expect(next.fence > lease.fence && next.waited >= .milliseconds(100))
+    #expect(follower.end == .expired)
+    #expect(service.end(of: lease) == .expired)
+    let counters = service.status().counters
+    #expect(counters.ended[Int(EndReason.expired.rawValue)] == 1)
+    #expect(counters.expiryLagMaximum > 0 && counters.expiryLagSum >= counters.expiryLagMaximum)
+  }
+
+  @Test func manyLeasesWithDifferentDeadlinesEndInTheirOrder() throws {
+    let scene = Scene()
+    let service = try scene.start()
+    let order: [Int64] = [400, 100, 300, 150, 200, 350, 250]
+    let leases = try order.map { try service.take("lock \($0)", ttl: .milliseconds($0)) }
+    for (index, _) in order.enumerated().sorted(by: { $0.element < $1.element }) {
+      try eventually { service.end(of: leases[index]) != nil }
+      #expect(HostClock.now() >= (try #require(leases[index].deadline)))
+    }
+    #expect(service.status().leases == 0)
+  }
+
+  @Test func aRenewedLeaseOutlivesItsFirstDeadline() throws {
+    let scene = Scene()
+    let service = try scene.start()
+    let lease = try service.take("a", ttl: .milliseconds(300))
+    let renewed = try service.renew(lease.id, key: nil, ttl: .seconds(60), at: HostClock.now())
+    let short = try service.take("b", ttl: .milliseconds(600))
+    try eventually { service.end(of: short) != nil }
+    #expect(service.end(of: lease) == nil)
+    #expect(try service.lease(lease.id, at: HostClock.now()).deadline == renewed.deadline)
+  }
+
+  @Test func idleLocksAndEmptySetsAreCollected() throws {
+    let scene = Scene()
+    scene.options.limits.idleLocks = .milliseconds(100)
+    let service = try scene.start()
+    let kept = try service.take("kept")
+    let leases = try (0..<70).map { try service.take("lock \($0)") }
+    #expect(service.status().banks == 2)
+    for lease in leases { try service.giveBack(lease) }
+    try eventually { service.status().locks == 1 }
+    #expect(service.status().banks == 1 && scene.banks.count == 1)
+    #expect(service.end(of: kept) == nil)
+    #expect(throws: LeaseholdError.self) { try service.lock(try lockKey("lock 3")) }
+    let values = try kept.bank.values()
+    #expect(values[128..<192].filter { $0 != 0 }.count == 1)
+  }
+
+  @Test func aLockThatANativeProgramUsesIsNotCollected() throws {
+    let scene = Scene()
+    scene.options.limits.idleLocks = .milliseconds(100)
+    let service = try scene.start()
+    let lease = try service.take("a")
+    let native = try ChildProcess.holding(of: lease.binding.semaphore, in: lease.bank, afterRelease: lease, by: service)
+    let canary = try service.take("canary")
+    try service.giveBack(canary)
+    try eventually { service.status().locks == 1 }
+    #expect(try service.lock(lease.key).nativeUnits == 1)
+    native.end()
+    try eventually { service.status().locks == 0 }
+  }
+
+  @Test func endsAreForgottenAfterAWhile() throws {
+    let scene = Scene()
+    scene.options.limits.tombstoneAge = .milliseconds(100)
+    let service = try scene.start()
+    let lease = try service.take("a")
+    try service.giveBack(lease)
+    try eventually { service.end(of: lease) == .noSuchLease }
+    #expect(service.status().records == 1)
+  }
+
+  @Test func drainRefusesWaitersAndNewAcquiresAndKeepsLeases() throws {
+    let scene = Scene()
+    let service = try scene.start()
+    let lease = try service.take("a")
+    let waiters = (0..<3).map { _ in RecordingClient() }
+    for waiter in waiters { try service.wait("a", waiter) }
+    service.drain()
+    #expect(waiters.allSatisfy { $0.refusal?.code == .draining && $0.answers == 1 })
+    #expect(service.status().state == .draining && service.status().waiters == 0)
+    #expect(try service.refusal("b")?.code == .draining)
+    #expect(service.end(of: lease) == nil)
+    service.connectionClosed(LocalLockService.caller.connection, at: HostClock.now())
+    #expect(try scene.restart(service).end(of: lease) == nil)
+  }
+
+  @Test func aRefusedWaiterIsToldFromAnotherThreadThanTheOneThatAsked() throws {
+    let scene = Scene()
+    let service = try scene.start()
+    _ = try service.take("a")
+    let waiter = RecordingClient()
+    try service.wait("a", for: .milliseconds(100), waiter)
+    try eventually { waiter.refusal != nil }
+    #expect(waiter.refusal?.code == .waitTimeout)
+    #expect(waiter.refusal?.contention?.holders.count == 1)
+    #expect(service.status().counters.timedOut == 1)
+  }
+}
+
+extension ChildProcess {
+  /// A native program that waits for one unit and gets it as the lease is released.
+  fileprivate static func holding(
+    of semaphore: Int, in set: SemaphoreSet, afterRelease lease: LeaseSnapshot, by service: LocalLockService
+  ) throws -> ChildProcess {
+    let child = try ChildProcess(
+      perl: "semop(\(set.id), pack('s!3', \(semaphore), -1, 010000)) or die; sleep 1 while 1;")
+    try eventually { try set.waiterCount(of: semaphore) == 1 }
+    try service.giveBack(lease)
+    try eventually { try service.lock(lease.key).nativeUnits == 1 }
+    return child
+  }
+}

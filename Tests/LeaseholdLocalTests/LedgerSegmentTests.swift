@@ -1,0 +1,162 @@
+import Glibc
+import SysV
+import SystemPackage
+import Testing
+
+@testable import Leasehold
+@testable import LeaseholdLocal
+
+@Suite struct LedgerSegmentTests {
+  @Test func aNewLedgerIsEmptyAndReady() throws {
+    let scene = Scene()
+    let service = try scene.start()
+    let status = service.status()
+    #expect(status.state == .ready)
+    #expect((status.leases, status.locks, status.records, status.banks) == (0, 0, 0, 0))
+    #expect(status.recordCapacity == scene.options.limits.records)
+    let segment = try #require(scene.segment).status()
+    #expect(segment.byteCount == LedgerSegment.bytes(capacity: scene.options.limits.records))
+    #expect(segment.permissions.mode == .ownerReadWrite)
+  }
+
+  @Test func leasesLiveThroughARestart() throws {
+    let scene = Scene()
+    let first = try scene.start()
+    var request = try first.request(String(repeating: "n", count: 200), limit: 3, ttl: .seconds(600))
+    request.owner = String(repeating: "o", count: 120)
+    request.count = 2
+    guard case .granted(let lease) = first.acquire(request) else { throw NeverHappened() }
+    let second = try scene.restart(first)
+    let found = try second.lease(lease.id, at: HostClock.now())
+    #expect((found.key, found.kind, found.count, found.fence) == (lease.key, lease.kind, 2, lease.fence))
+    #expect((found.owner, found.deadline, found.binding) == (request.owner, lease.deadline, lease.binding))
+    let report = second.status().recovery
+    #expect((report.leases, report.locks, report.unitsGivenBack, report.damagedRecords) == (1, 1, 0, 0))
+    try second.giveBack(found)
+    #expect(try second.lock(request.key).availableUnits == 3)
+    #expect(second.end(of: lease) == .released)
+  }
+
+  @Test func anotherLayoutIsRefusedWithBothNumbers() throws {
+    let scene = Scene()
+    scene.stop(try scene.start())
+    let segment = try #require(scene.segment)
+    try write(9, atWord: 1, of: segment)
+    let error = #expect(throws: LocalServiceError.self) { try scene.start() }
+    guard case .foreignLedger(let key, let id, let found, let understood)? = error else { throw NeverHappened() }
+    #expect((key, id, found, understood) == (scene.key, segment.id, 9, LedgerSegment.layout))
+    #expect("\(error.map(\.description) ?? "")".contains("layout 9, this version understands 1"))
+  }
+
+  @Test(arguments: [8, 100, 4096, 100_000])
+  func aSegmentThatIsNoLedgerIsRefusedAndLeftAlone(_ byteCount: Int) throws {
+    let scene = Scene()
+    let segment = try SharedMemorySegment.create(key: IPCKey(rawValue: scene.key), byteCount: byteCount)
+    try write(0x5241_4e44_4f4d_2121, atWord: 0, of: segment)
+    let error = #expect(throws: LocalServiceError.self) { try scene.start() }
+    guard case .notALedger(scene.key, segment.id)? = error else { throw NeverHappened() }
+    #expect(try read(word: 0, of: segment) == 0x5241_4e44_4f4d_2121)
+  }
+
+  @Test func aSegmentWithZeroMagicAndOtherContentIsNoLedger() throws {
+    let scene = Scene()
+    let segment = try SharedMemorySegment.create(key: IPCKey(rawValue: scene.key), byteCount: 100_000)
+    try write(1, atWord: 300, of: segment)
+    let error = #expect(throws: LocalServiceError.self) { try scene.start() }
+    guard case .notALedger? = error else { throw NeverHappened() }
+  }
+
+  @Test(arguments: [false, true])
+  func aLedgerWhoseMakerDiedIsFinished(_ halfWritten: Bool) throws {
+    let scene = Scene()
+    let capacity = scene.options.limits.records
+    let segment = try SharedMemorySegment.create(
+      key: IPCKey(rawValue: scene.key), byteCount: LedgerSegment.bytes(capacity: capacity))
+    if halfWritten { try write(LedgerSegment.layout, atWord: 1, of: segment) }
+    let service = try scene.start()
+    #expect(scene.segment == segment)
+    #expect(try read(word: 0, of: segment) == LedgerSegment.magic)
+    #expect(try read(word: 1, of: segment) == LedgerSegment.layout)
+    #expect(service.status().recordCapacity == capacity)
+    _ = try service.take("a")
+  }
+
+  @Test func anEmptyLedgerOfAnotherSizeIsReplacedAndFencesGoOn() throws {
+    let scene = Scene()
+    let first = try scene.start()
+    let lease = try first.take("a")
+    try first.giveBack(lease)
+    try first.remove(try lockKey("a"), force: false, at: HostClock.now())
+    let old = scene.segment
+    scene.options.limits.leases = 700
+    let second = try scene.restart(first)
+    #expect(scene.segment != old)
+    #expect(second.status().recordCapacity == scene.options.limits.records)
+    #expect(second.status().lastFence == lease.fence)
+    #expect(try second.take("a").fence > lease.fence)
+  }
+
+  @Test func aLedgerInUseKeepsItsSize() throws {
+    let scene = Scene()
+    let first = try scene.start()
+    let capacity = first.status().recordCapacity
+    let lease = try first.take("a")
+    let old = scene.segment
+    scene.options.limits.leases = 50
+    let second = try scene.restart(first)
+    #expect(scene.segment == old)
+    #expect(second.status().recordCapacity == capacity)
+    #expect(second.end(of: lease) == nil)
+  }
+
+  @Test func aLedgerThatSomebodyRemovedIsPutBackFromMemory() throws {
+    let scene = Scene()
+    scene.options.description = "http://example"
+    let first = try scene.start()
+    let lease = try first.take("a")
+    let old = try #require(scene.segment)
+    try old.remove()
+    try eventually { scene.segment.map { $0 != old } ?? false }
+    #expect(LedgerSegment.description(key: scene.key) == ", http://example")
+    let later = try first.take("b")
+    let second = try scene.restart(first)
+    #expect(second.end(of: lease) == nil && second.end(of: later) == nil)
+    #expect(second.status().recovery.leases == 2)
+  }
+
+  @Test func aLongDescriptionIsCut() throws {
+    let scene = Scene()
+    #expect(LedgerSegment.description(key: scene.key) == "")
+    scene.options.description = String(repeating: "d", count: 1000)
+    _ = try scene.start()
+    #expect(LedgerSegment.description(key: scene.key) == ", " + String(repeating: "d", count: 255))
+  }
+
+  @Test(.enabled(if: OwnNamespace.isAvailable, "needs CAP_SYS_ADMIN for a namespace of its own"))
+  func aHostThatDestroysSegmentsIsRefused() throws {
+    let refused = OwnNamespace.run { () -> Bool in
+      guard writeFile("/proc/sys/kernel/shm_rmid_forced", "1") else { return false }
+      do throws(LocalServiceError) {
+        _ = try LocalLockService(Scene().options)
+        return false
+      } catch {
+        if case .segmentsAreDestroyed = error { return true }
+        return false
+      }
+    }
+    #expect(refused == true)
+  }
+
+  private func write(_ value: UInt64, atWord word: Int, of segment: SharedMemorySegment) throws {
+    let mapping = try segment.attach()
+    mapping.baseAddress.storeBytes(of: value, toByteOffset: word * 8, as: UInt64.self)
+    try mapping.detach()
+  }
+
+  private func read(word: Int, of segment: SharedMemorySegment) throws -> UInt64 {
+    let mapping = try segment.attach(.readOnly)
+    let value = mapping.baseAddress.load(fromByteOffset: word * 8, as: UInt64.self)
+    try mapping.detach()
+    return value
+  }
+}

@@ -1,0 +1,165 @@
+"""Leases that live as long as a connection: hold, and bind=connection."""
+
+import json
+import time
+import unittest
+
+from harness import LiveTest, eventually
+
+
+class Stream:
+    """An open hold: its status, and its lines as they come."""
+
+    def __init__(self, client, target, headers=None):
+        self.connection = client.connection()
+        self.connection.request("POST", target, headers=headers or {})
+        self.response = self.connection.getresponse()
+        self.status, self.headers = self.response.status, self.response.headers
+
+    def line(self):
+        return self.response.readline().decode()
+
+    def json(self):
+        return json.loads(self.line())
+
+    def close(self):
+        # The response keeps the socket alive, so both must go.
+        self.response.close()
+        self.connection.close()
+
+
+class Hold(LiveTest):
+    arguments = ("--heartbeat", "200ms")
+
+    def hold(self, suffix="", query="", headers=None):
+        stream = Stream(self.server, f"/locks/{self.key(suffix)}/hold{query}", headers)
+        self.addCleanup(stream.close)
+        self.assertEqual(stream.status, 201)
+        return stream
+
+    def test_a_hold_is_a_lease_and_then_heartbeats(self):
+        stream = self.hold(query="?owner=me")
+        self.assertEqual(stream.headers.get_content_type(), "application/x-ndjson")
+        lease = stream.json()
+        self.assertEqual(
+            (lease["key"], lease["bind"], lease["ttl_ms"], lease["owner"]), (self.key(), "connection", 0, "me")
+        )
+        self.assertEqual(stream.headers["Location"], f"/leases/{lease['lease']}")
+        for number in (1, 2, 3):
+            beat = stream.json()
+            self.assertEqual((beat["heartbeat"], beat["expires_in_ms"]), (number, None))
+        self.assertProblem(self.server.acquire(self.key()), 423, "locked")
+
+    def test_a_hold_ends_with_its_connection(self):
+        stream = self.hold()
+        lease = stream.json()
+        waiter = self.server.acquire_later(self.key())
+        stream.close()
+        self.granted(waiter.answer())
+        self.assertProblem(
+            self.server.get(f"/leases/{lease['lease']}"), 410, "connection-closed", reason="connection-closed"
+        )
+
+    def test_a_hold_ends_with_its_connection_long_before_the_next_heartbeat(self):
+        stream = self.hold()
+        lease = stream.json()
+        stream.close()
+        eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "noticed", timeout=10)
+
+    def test_release_by_id_ends_the_stream_with_a_last_line(self):
+        stream = self.hold()
+        lease = stream.json()
+        self.assertEqual(self.server.release(lease).status, 200)
+        lines = [json.loads(line) for line in stream.response.read().decode().splitlines()]
+        self.assertEqual(lines[-1]["ended"], "released")
+        self.assertRegex(lines[-1]["at"], r"Z\Z")
+
+    def test_a_hold_with_a_ttl_expires(self):
+        stream = self.hold(query="?ttl=500ms")
+        lease = stream.json()
+        self.assertEqual(lease["ttl_ms"], 500)
+        lines = [json.loads(line) for line in stream.response.read().decode().splitlines()]
+        self.assertEqual(lines[-1]["ended"], "expired")
+        self.assertGreater(lines[0]["expires_in_ms"], 0)
+
+    def test_a_hold_waits_in_the_same_queue(self):
+        held = self.granted(self.server.acquire(self.key(), ttl="1s"))
+        stream = self.hold(query="?wait=20s")
+        self.assertGreater(stream.json()["fence"], held["fence"])
+
+    def test_a_hold_in_plain_text_is_the_id_and_blank_lines(self):
+        stream = self.hold(query="?format=text")
+        self.assertEqual(stream.headers.get_content_type(), "text/plain")
+        self.assertRegex(stream.line(), r"\A[0-9a-f]{32}\n\Z")
+        self.assertEqual(stream.line(), "\n")
+        accepted = self.hold(suffix="2", headers={"Accept": "text/plain"})
+        self.assertRegex(accepted.line(), r"\A[0-9a-f]{32}\n\Z")
+
+    def test_a_hold_that_is_refused_is_an_ordinary_problem(self):
+        self.granted(self.server.acquire(self.key()))
+        self.assertProblem(self.server.post(f"/locks/{self.key()}/hold"), 423, "locked")
+        self.assertProblem(self.server.post(f"/locks/{self.key()}/hold", wait="100ms"), 423, "wait-timeout")
+        self.assertProblem(self.server.post(f"/locks/{self.key()}/hold", mode="x"), 400, "invalid-parameter")
+
+    def test_a_hold_over_the_unix_socket_is_the_same(self):
+        stream = Stream(self.server.over_unix, f"/locks/{self.key()}/hold")
+        self.addCleanup(stream.close)
+        lease = stream.json()
+        self.assertEqual(stream.json()["heartbeat"], 1)
+        stream.close()
+        eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "noticed")
+
+
+class Bind(LiveTest):
+    def test_a_bound_lease_ends_with_its_connection(self):
+        for client in (self.server, self.server.over_unix):
+            key = self.key(str(client.address)[-5:])
+            connection = client.connection()
+            lease = self.granted(client.acquire(key, bind="connection", connection=connection))
+            self.assertEqual(lease["bind"], "connection")
+            self.assertEqual(client.request("GET", "/healthz", connection=connection).status, 200)
+            self.assertEqual(self.server.lock(key)["holders"][0]["bind"], "connection")
+            waiter = self.server.acquire_later(key)
+            connection.close()
+            self.granted(waiter.answer())
+            self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "connection-closed")
+
+    def test_many_leases_on_one_connection_end_together(self):
+        connection = self.server.connection()
+        leases = [
+            self.granted(self.server.acquire(self.key(str(number)), bind="connection", ttl=0, connection=connection))
+            for number in range(5)
+        ]
+        self.server.release(leases[0])
+        connection.close()
+        for number in range(1, 5):
+            path = f"/leases/{leases[number]['lease']}"
+            eventually(lambda path=path: self.server.get(path).status == 410, "it ends")
+        self.assertProblem(self.server.get(f"/leases/{leases[0]['lease']}"), 410, "released")
+
+    def test_a_bound_lease_may_also_expire(self):
+        connection = self.server.connection()
+        lease = self.granted(self.server.acquire(self.key(), bind="connection", ttl="200ms", connection=connection))
+        eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "it expires")
+        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired")
+        connection.close()
+
+    def test_a_lease_that_is_not_bound_outlives_its_connection(self):
+        lease = self.granted(self.server.acquire(self.key()))
+        time.sleep(0.2)
+        self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 200)
+
+    def test_other_bindings_are_refused_with_a_reason(self):
+        problem = self.assertProblem(
+            self.server.acquire(self.key(), bind="pid:1"),
+            400,
+            "invalid-parameter",
+            parameter="bind",
+            allowed=["connection"],
+        )
+        self.assertIn("pid", problem["detail"])
+        self.assertProblem(self.server.acquire(self.key(), bind="moon"), 400, "invalid-parameter", parameter="bind")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,276 @@
+"""HTTP itself: framing, forms of parameters, methods, media types, and both listeners."""
+
+import http.client
+import json
+import unittest
+
+from harness import LiveTest
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST = b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+class Framing(LiveTest):
+    def test_a_connection_serves_many_requests(self):
+        connection = self.server.connection()
+        for number in range(20):
+            lease = self.granted(self.server.acquire(self.key(str(number)), connection=connection))
+            answer = self.server.request("DELETE", f"/leases/{lease['lease']}", connection=connection)
+            self.assertEqual(answer.status, 200)
+        connection.close()
+
+    def test_pipelined_requests_are_answered_in_order(self):
+        text = self.server.raw(GET * 5 + LAST).decode().replace(": ", ":")
+        self.assertEqual(text.count("HTTP/1.1 200"), 6)
+        self.assertLess(text.rindex('"status":"ok"'), text.index('"libmicrohttpd"'))
+
+    def test_a_request_behind_a_waiting_acquire_is_answered_after_it(self):
+        self.granted(self.server.acquire(self.key()))
+        acquire = f"POST /locks/{self.key()}/acquire?wait=200ms HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        text = self.server.raw(acquire + LAST).decode()
+        self.assertLess(text.index("wait-timeout"), text.index('"libmicrohttpd"'))
+
+    def test_head_is_answered_wherever_get_is(self):
+        lease = self.granted(self.server.acquire(self.key()))
+        for target in (
+            "/",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/version",
+            "/openapi.yaml",
+            "/locks",
+            f"/locks/{self.key()}",
+            "/leases",
+            f"/leases/{lease['lease']}",
+            "/semaphores",
+            f"/semaphores/id:{lease['sysv']['id']}",
+            "/problems/locked",
+        ):
+            with self.subTest(target):
+                get, head = self.server.get(target), self.server.request("HEAD", target)
+                self.assertEqual((get.status, head.status, head.body), (200, 200, b""))
+                self.assertEqual(head.headers["Content-Type"], get.headers["Content-Type"])
+        self.assertEqual(self.server.request("HEAD", "/nowhere").status, 404)
+
+    def test_expect_100_continue_is_answered(self):
+        body = b'{"ttl":"5s"}'
+        with self.server.socket() as sock:
+            sock.sendall(
+                f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            )
+            self.assertIn(b"100", sock.recv(65536))
+            sock.sendall(body)
+            self.assertIn(b"HTTP/1.1 201", sock.recv(65536))
+
+    def test_a_chunked_body_is_read(self):
+        chunks = b"5\r\nttl=7\r\n1\r\ns\r\n0\r\n\r\n"
+        text = self.server.raw(
+            f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
+            + chunks
+        ).decode()
+        self.assertIn("HTTP/1.1 201", text)
+        self.assertRegex(text, r'"ttl_ms": ?7000')
+
+    def test_a_chunked_body_that_is_too_large_is_413(self):
+        chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
+        with self.server.socket() as sock:
+            sock.sendall(
+                f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\n"
+                "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            )
+            try:
+                for _ in range(20):
+                    sock.sendall(chunk)
+                sock.sendall(b"0\r\n\r\n")
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refusing early is fine
+            self.assertIn(b"HTTP/1.1 413", sock.recv(65536))
+
+    def test_a_request_that_comes_byte_by_byte_is_read(self):
+        with self.server.socket() as sock:
+            for byte in LAST:
+                sock.sendall(bytes([byte]))
+            self.assertIn(b"HTTP/1.1 200", sock.recv(65536))
+
+    def test_half_a_request_is_no_request(self):
+        for cut in (10, 40, 70):
+            with self.server.socket() as sock:
+                sock.sendall(
+                    f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
+                    "Content-Type: application/x-www-form-urlencoded\r\n\r\nttl".encode()[: cut * 2]
+                )
+        self.assertEqual(self.server.lock(self.key()).status, 404)
+
+
+class Garbage(LiveTest):
+    """What libmicrohttpd takes for the beginning of a head is closed by the idle timeout, which is short here."""
+
+    arguments = ("--idle-timeout", "2s")
+
+    def test_garbage_is_refused_and_the_service_lives_on(self):
+        for data in (
+            b"\x00" * 100 + b"\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00" * 9,
+            b"POST /locks/x/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+        ):
+            with self.subTest(data[:30]):
+                answer = self.server.raw(data, shut=True)
+                self.assertNotRegex(answer.split(b"\r\n")[0], rb"^HTTP/1.. (2|50[0-4])")
+        self.assertEqual(self.server.get("/healthz").status, 200)
+
+
+class Forms(LiveTest):
+    def test_query_form_and_json_are_equal(self):
+        target = f"/locks/{self.key()}/acquire"
+        answers = [
+            self.server.post(target, limit=9, ttl="90s", owner="a b/ü"),
+            self.server.form_post(target, "limit=9&ttl=1.5m&owner=a+b%2F%C3%BC"),
+            self.server.json_post(target, {"limit": 9, "ttl": 90, "owner": "a b/ü"}),
+            self.server.json_post(target, {"limit": "9", "ttl": "90", "owner": "a b/ü"}),
+            self.server.json_post(target, {"limit": 9.0, "ttl": 90.0, "owner": "a b/ü"}),
+            self.server.form_post(target + "?limit=9", "ttl=90s&owner=a%20b/%c3%bc"),
+            self.server.json_post(target + "?limit=9&ttl=90s", {"owner": "a b/ü"}),
+        ]
+        for answer in answers:
+            lease = self.granted(answer)
+            self.assertEqual((lease["limit"], lease["ttl_ms"], lease["owner"]), (9, 90000, "a b/ü"))
+
+    def test_release_and_renew_take_their_parameters_from_anywhere(self):
+        for post in (
+            lambda path, value: self.server.post(path, lease=value),
+            lambda path, value: self.server.form_post(path, f"lease={value}"),
+            lambda path, value: self.server.json_post(path, {"lease": value}),
+        ):
+            lease = self.granted(self.server.acquire(self.key()))
+            self.assertEqual(post(f"/locks/{self.key()}/renew", lease["lease"]).status, 200)
+            self.assertEqual(post(f"/locks/{self.key()}/release", lease["lease"]).status, 200)
+
+    def test_delete_takes_a_body_too(self):
+        self.granted(self.server.acquire(self.key(), owner=self.key()))
+        answer = self.server.request(
+            "DELETE", "/leases", json.dumps({"owner": self.key()}), {"Content-Type": "application/json"}
+        )
+        self.assertEqual(self.granted(answer, 200)["released"], 1)
+        self.granted(self.server.acquire(self.key()))
+        answer = self.server.request(
+            "DELETE", f"/locks/{self.key()}", "force=true", {"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        self.assertEqual(answer.status, 200, answer)
+
+    def test_no_body_and_an_empty_body_are_the_same(self):
+        self.granted(self.server.request("POST", f"/locks/{self.key()}1/acquire", "", {"Content-Type": "text/csv"}))
+        self.granted(self.server.json_post(f"/locks/{self.key()}2/acquire", {}))
+        self.granted(
+            self.server.request(
+                "POST", f"/locks/{self.key()}3/acquire", "{}", {"Content-Type": "Application/JSON; charset=UTF-8"}
+            )
+        )
+
+    def test_the_unix_socket_serves_the_same(self):
+        lease = self.granted(self.server.over_unix.acquire(self.key(), limit=1))
+        self.assertProblem(self.server.acquire(self.key(), limit=1), 423, "locked")
+        waiter = self.server.acquire_later(self.key(), limit=1)
+        self.granted(self.server.over_unix.release(lease), 200)
+        self.granted(waiter.answer())
+        for target in ("/version", "/", "/openapi.yaml"):
+            self.assertEqual(self.server.over_unix.get(target).body, self.server.get(target).body)
+
+
+class Answers(LiveTest):
+    def test_a_wrong_method_is_405_with_allow(self):
+        for method, target, allow in (
+            ("GET", "/locks/x/acquire", {"POST"}),
+            ("PUT", "/locks/x", {"GET", "HEAD", "DELETE"}),
+            ("POST", "/locks", {"GET", "HEAD"}),
+            ("PATCH", "/leases", {"GET", "HEAD", "DELETE"}),
+            ("DELETE", "/healthz", {"GET", "HEAD"}),
+            ("OPTIONS", "/locks/x/hold", {"POST"}),
+            ("GET", "/leases/0123456789abcdef0123456789abcdef/renew", {"POST"}),
+            ("BREW", "/", {"GET", "HEAD"}),
+        ):
+            with self.subTest(f"{method} {target}"):
+                answer = self.server.request(method, target)
+                self.assertProblem(answer, 405, "method-not-allowed")
+                self.assertEqual({word.strip() for word in answer.headers["Allow"].split(",")}, allow)
+
+    def test_accept_chooses_the_form_of_the_answer(self):
+        for accept, kind in (
+            ("*/*", "application/json"),
+            ("application/*", "application/json"),
+            ("text/plain", "text/plain"),
+            ("text/plain;q=0.5, application/json", "application/json"),
+            ("text/html, */*;q=0.1", "application/json"),
+            ("text/*", "text/plain"),
+        ):
+            with self.subTest(accept):
+                answer = self.server.post(f"/locks/{self.key()}/acquire", limit=99, headers={"Accept": accept})
+                self.assertEqual(answer.status, 201, answer)
+                self.assertEqual(answer.headers.get_content_type(), kind)
+
+    def test_what_cannot_be_accepted_is_406_and_takes_nothing(self):
+        for accept in ("image/png", "application/json;q=0, text/plain;q=0"):
+            answer = self.server.post(f"/locks/{self.key()}/acquire", headers={"Accept": accept})
+            self.assertProblem(answer, 406, "not-acceptable")
+        self.assertEqual(self.server.lock(self.key()).status, 404)
+
+    def test_the_callers_request_id_comes_back_if_it_is_sane(self):
+        self.assertEqual(
+            self.server.get("/healthz", headers={"X-Request-Id": "run-17"}).headers["X-Request-Id"], "run-17"
+        )
+        for text in ("x" * 129, "a b", "\u00e4"):
+            own = self.server.get("/healthz", headers={"X-Request-Id": text}).headers["X-Request-Id"]
+            self.assertTrue(own and own != text)
+
+    def test_every_answer_is_not_stored_and_not_sniffed(self):
+        for answer in (
+            self.server.get("/"),
+            self.server.get("/nowhere"),
+            self.server.get("/metrics"),
+            self.server.get("/openapi.yaml"),
+            self.server.request("BREW", "/"),
+            self.server.acquire(self.key()),
+        ):
+            self.assertEqual(answer.headers["Cache-Control"], "no-store")
+            self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+            self.assertTrue(answer.headers["X-Request-Id"])
+            self.assertIsNone(answer.headers["Access-Control-Allow-Origin"])
+
+    def test_the_service_describes_itself(self):
+        self.assertEqual(self.server.get("/healthz").json, {"status": "ok"})
+        version = self.server.get("/version").json
+        self.assertEqual((version["name"], version["api"]), ("leasehold", "1"))
+        index = self.server.get("/").json
+        self.assertEqual((index["name"], index["version"]), ("leasehold", version["version"]))
+        self.assertTrue(index["links"])
+        self.assertEqual(self.server.get("/openapi.yaml").headers.get_content_type(), "application/yaml")
+
+    def test_metrics_are_text_for_prometheus(self):
+        self.granted(self.server.acquire(self.key()))
+        answer = self.server.get("/metrics")
+        self.assertEqual(answer.headers.get_content_type(), "text/plain")
+        for name in ("leasehold_build_info", "leasehold_leases", "leasehold_acquires_total"):
+            self.assertRegex(answer.text, rf"(?m)^# TYPE {name} ")
+            self.assertRegex(answer.text, rf"(?m)^{name}(\{{.*\}})? \d")
+
+    def test_http_1_0_closes_after_its_answer(self):
+        answer = self.server.raw(b"GET /healthz HTTP/1.0\r\n\r\n")
+        self.assertRegex(answer, rb"\AHTTP/1\.[01] 200")
+
+    def test_a_connection_that_was_closed_is_no_trouble(self):
+        connection = self.server.connection()
+        connection.request("GET", "/healthz")
+        connection.close()
+        with self.assertRaises((http.client.HTTPException, OSError, AttributeError)):
+            connection.getresponse()
+        self.assertEqual(self.server.get("/healthz").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,73 @@
+"""Every operation of openapi.yaml answers, and the table below has every one of them."""
+
+import os
+import re
+import unittest
+
+from harness import ROOT, LiveTest
+from native import Native
+
+# operationId: method, path, status. {key} is a free lock, {held} a held one and {id} its lease.
+OPERATIONS = {
+    "acquireLock": ("POST", "/locks/{key}/acquire", 201),
+    "releaseLock": ("POST", "/locks/{held}/release?lease={id}", 200),
+    "renewLock": ("POST", "/locks/{held}/renew?lease={id}", 200),
+    "holdLock": ("POST", "/locks/{key}/hold?ttl=100ms", 201),
+    "listLocks": ("GET", "/locks", 200),
+    "getLock": ("GET", "/locks/{held}", 200),
+    "deleteLock": ("DELETE", "/locks/{held}?force=true", 200),
+    "listLeases": ("GET", "/leases", 200),
+    "releaseLeases": ("DELETE", "/leases?owner=me", 200),
+    "getLease": ("GET", "/leases/{id}", 200),
+    "releaseLease": ("DELETE", "/leases/{id}", 200),
+    "renewLease": ("POST", "/leases/{id}/renew", 200),
+    "listSemaphores": ("GET", "/semaphores", 200),
+    "getSemaphoreSet": ("GET", "/semaphores/id:{set}", 200),
+    "health": ("GET", "/healthz", 200),
+    "ready": ("GET", "/readyz", 200),
+    "metrics": ("GET", "/metrics", 200),
+    "version": ("GET", "/version", 200),
+    "openapi": ("GET", "/openapi.yaml", 200),
+    "problem": ("GET", "/problems/locked", 200),
+    "index": ("GET", "/", 200),
+}
+
+
+class Operations(LiveTest):
+    def test_the_table_has_the_operations_of_the_document(self):
+        with open(os.path.join(ROOT, "openapi.yaml"), encoding="utf-8") as file:
+            paths = file.read().partition("\ncomponents:")[0]
+        self.assertEqual(re.findall(r"^      operationId: (\w+)$", paths, re.M), list(OPERATIONS))
+
+    def test_every_operation_answers(self):
+        for number, (operation, (method, path, status)) in enumerate(OPERATIONS.items()):
+            with self.subTest(operation):
+                held = self.granted(self.server.acquire(f"held-{number}", owner="me"))
+                target = path.format(key=f"free-{number}", held=held["key"], id=held["lease"], set=held["sysv"]["id"])
+                answer = self.server.request(method, target)
+                self.assertEqual(answer.status, status, answer)
+                self.assertTrue(answer.headers["X-Request-Id"])
+                self.assertEqual(answer.headers["Cache-Control"], "no-store")
+
+    def test_every_operation_names_what_it_does_not_know(self):
+        for number, (operation, (method, path, _)) in enumerate(OPERATIONS.items()):
+            with self.subTest(operation):
+                held = self.granted(self.server.acquire(f"odd-{number}", owner="me"))
+                target = path.format(key=f"odd-free-{number}", held=held["key"], id=held["lease"],
+                                     set=held["sysv"]["id"])
+                answer = self.server.request(method, target + ("&" if "?" in target else "?") + "nonsense=1")
+                self.assertProblem(answer, 400, "unknown-parameter", parameter="nonsense")
+
+
+class Damage(LiveTest):
+    def test_a_ledger_that_somebody_wrote_grants_nothing_more(self):
+        lease = self.granted(self.server.acquire(self.key(), limit=2))
+        with Native(lease["sysv"]) as perl:
+            # 64 places on stands what is out on leases. Nobody but the daemon may write there.
+            self.assertEqual(perl.ask(f"op {lease['sysv']['semaphores'][0] + 64} -1"), "ok")
+        self.server.release(lease)
+        self.assertProblem(self.server.acquire(self.key(), limit=2), 500, "ledger-damaged")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,202 @@
+"""Stopping, dying, coming back; two daemons at once."""
+
+import http.client
+import time
+import unittest
+
+from harness import PATIENCE, Pending, Server, eventually, free_port
+
+
+class RestartTest(unittest.TestCase):
+    def start(self, *arguments, **more):
+        server = Server(*arguments, **more)
+        self.addCleanup(server.stop)
+        return server.start()
+
+    def lease(self, server, key="k", **parameters):
+        answer = server.acquire(key, **parameters)
+        self.assertEqual(answer.status, 201, answer)
+        return answer.json
+
+
+class Stopping(RestartTest):
+    def test_sigterm_sends_waiters_away_and_leases_survive_the_restart(self):
+        server = self.start()
+        lease = self.lease(server, limit=2, count=2, owner="me")
+        waiters = [server.acquire_later("k", limit=2), server.acquire_later("k", limit=2)]
+        self.assertEqual(server.terminate(), 0)
+        for waiter in waiters:
+            answer = waiter.answer()
+            self.assertEqual((answer.status, answer["code"]), (503, "draining"), answer)
+            self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+        server.start()
+        read = server.get(f"/leases/{lease['lease']}")
+        self.assertEqual(read.status, 200, read)
+        for name in ("lease", "ref", "key", "fence", "owner", "count", "limit", "deadline_monotonic_ns", "sysv"):
+            self.assertEqual(read[name], lease[name], name)
+        self.assertEqual(server.acquire("k", limit=2)["code"], "locked")
+        self.assertEqual(server.release(lease).status, 200)
+        self.assertGreater(self.lease(server, limit=2)["fence"], lease["fence"])
+
+    def test_sigterm_ends_holds_and_the_program(self):
+        server = self.start()
+        connection = server.connection()
+        connection.request("POST", "/locks/k/hold")
+        response = connection.getresponse()
+        self.assertEqual(response.status, 201)
+        response.readline()
+        self.assertEqual(server.terminate(), 0)
+        response.read()
+        connection.close()
+
+    def test_fences_grow_over_restarts(self):
+        server, fences = self.start(), []
+        for round_number in range(6):
+            lease = self.lease(server)
+            fences.append(lease["fence"])
+            server.release(lease)
+            server.kill() if round_number % 2 else server.terminate()
+            server.start()
+        self.assertEqual(fences, sorted(set(fences)))
+
+
+class Dying(RestartTest):
+    def test_a_lease_survives_kill_9_and_is_renewed_and_released(self):
+        server = self.start()
+        lease = self.lease(server, ttl="60s")
+        server.kill()
+        server.start()
+        self.assertEqual(server.acquire("k")["code"], "locked")
+        renewed = server.post(f"/leases/{lease['lease']}/renew")
+        self.assertEqual((renewed.status, renewed["fence"]), (200, lease["fence"]))
+        self.assertEqual(server.release(lease).status, 200)
+        self.lease(server)
+
+    def test_a_lease_that_survived_still_expires_in_time(self):
+        server = self.start()
+        lease = self.lease(server, ttl="3s")
+        server.kill()
+        server.start()
+        waiter = server.acquire_later("k")
+        self.assertEqual(waiter.answer().status, 201)
+        self.assertGreaterEqual(time.monotonic_ns(), lease["deadline_monotonic_ns"])
+        self.assertEqual(server.get(f"/leases/{lease['lease']}")["code"], "expired")
+
+    def test_a_lease_that_expired_meanwhile_is_renewable_for_a_grace_and_then_over(self):
+        server = self.start("--recovery-grace", "1s")
+        renewed, lost = self.lease(server, "a", ttl="200ms"), self.lease(server, "b", ttl="200ms")
+        server.kill()
+        time.sleep(0.5)
+        server.start()
+        self.assertEqual(server.post(f"/leases/{renewed['lease']}/renew", ttl="60s").status, 200)
+        eventually(lambda: server.get(f"/leases/{lost['lease']}").status == 410, "the grace is over")
+        self.lease(server, "b")
+        self.assertEqual(server.get(f"/leases/{renewed['lease']}").status, 200)
+
+    def test_a_bound_lease_does_not_survive_its_connection_by_a_crash(self):
+        server = self.start("--recovery-grace", "100ms")
+        connection = server.connection()
+        lease = server.acquire("k", bind="connection", ttl=0, connection=connection)
+        self.assertEqual(lease.status, 201, lease)
+        server.kill()
+        connection.close()
+        server.start()
+        self.assertEqual(server.acquire("k", wait="20s").status, 201)
+
+    def test_a_waiter_of_the_dead_daemon_holds_nothing(self):
+        server = self.start()
+        lease = self.lease(server)
+        waiter = server.acquire_later("k")
+        server.kill()
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            waiter.answer()
+        server.start()
+        self.assertEqual(server.waiting("k"), 0)
+        server.release(lease)
+        self.lease(server)
+
+    def test_an_idempotent_retry_finds_its_lease_after_a_crash(self):
+        server = self.start()
+        headers = {"Idempotency-Key": "run-1"}
+        lease = self.lease(server, headers=headers)
+        server.kill()
+        server.start()
+        again = server.acquire("k", headers=headers)
+        self.assertEqual((again.status, again["lease"], again["replayed"]), (200, lease["lease"], True))
+
+
+class TwoDaemons(RestartTest):
+    def test_a_second_daemon_with_the_same_control_key_names_the_first(self):
+        server = self.start()
+        second = Server(control_key=server.control_key)
+        self.addCleanup(second.stop)
+        second.spawn()
+        self.assertNotEqual(second.process.wait(PATIENCE), 0)
+        self.assertIn(str(server.pid), second.log_text())
+        self.assertEqual(server.get("/readyz").status, 200)
+
+    def test_a_standby_takes_over_when_the_first_is_killed(self):
+        server = self.start()
+        lease = self.lease(server)
+        standby = Server("--standby", control_key=server.control_key)
+        self.addCleanup(standby.stop)
+        standby.spawn()
+        time.sleep(0.5)
+        self.assertIsNone(standby.process.poll(), "a standby waits")
+        self.assertFalse(standby.is_ready())
+        server.kill()
+        standby.wait_ready()
+        self.assertEqual(standby.get(f"/leases/{lease['lease']}").status, 200)
+        self.assertEqual(standby.release(lease).status, 200)
+
+    def test_a_standby_takes_over_port_and_socket_when_the_first_is_told_to_stop(self):
+        server = self.start()
+        lease = self.lease(server)
+        standby = Server("--standby", control_key=server.control_key, port=server.port, unix=server.unix)
+        self.addCleanup(standby.stop)
+        standby.spawn()
+        time.sleep(0.3)
+        self.assertEqual(server.terminate(), 0)
+        standby.wait_ready()
+        self.assertEqual(standby.get(f"/leases/{lease['lease']}").status, 200)
+        self.assertEqual(standby.over_unix.get("/readyz").status, 200)
+
+    def test_daemons_with_different_control_keys_do_not_know_each_other(self):
+        first, second = self.start(), self.start()
+        self.lease(first)
+        self.lease(second)
+        self.assertEqual(len(first.get("/leases")["leases"]), 1)
+
+    def test_a_port_in_use_is_said_plainly(self):
+        server = self.start()
+        second = Server(port=server.port)
+        self.addCleanup(second.stop)
+        second.spawn()
+        self.assertNotEqual(second.process.wait(PATIENCE), 0)
+        self.assertIn(str(server.port), second.log_text())
+        self.assertRegex(second.log_text(), r"in use|EADDRINUSE")
+
+    def test_a_stale_socket_file_is_replaced_and_a_live_one_is_not(self):
+        server = self.start()
+        server.kill()
+        server.start()
+        self.assertEqual(server.over_unix.get("/readyz").status, 200)
+        second = Server(unix=server.unix)
+        self.addCleanup(second.stop)
+        second.spawn()
+        self.assertNotEqual(second.process.wait(PATIENCE), 0)
+        self.assertEqual(server.over_unix.get("/readyz").status, 200)
+
+    def test_a_port_that_becomes_free_in_time_is_taken(self):
+        port = free_port()
+        server = self.start(port=port)
+        second = Server(port=port)
+        self.addCleanup(second.stop)
+        second.spawn()
+        stopping = Pending(server.terminate)
+        second.wait_ready()
+        self.assertEqual(stopping.answer(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

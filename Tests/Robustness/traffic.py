@@ -1,0 +1,143 @@
+"""Load for the kill loop: HTTP clients and native programs, which can be parked while the books are checked."""
+
+import random
+import threading
+import time
+
+from history import SECOND
+from support import FAILURES, KeepAlive, Native
+
+
+class Worker(threading.Thread):
+    """Calls `turn()` again and again, except while parked."""
+
+    def __init__(self, seed):
+        super().__init__(daemon=True)
+        self.random = random.Random(seed)
+        self.go, self.parked, self.over = threading.Event(), threading.Event(), False
+        self.turns, self.error = 0, None
+
+    def run(self):
+        try:
+            while not self.over:
+                if not self.go.is_set():
+                    self.park()
+                    self.parked.set()
+                    self.go.wait()
+                    self.parked.clear()
+                    continue
+                self.turn()
+                self.turns += 1
+        except Exception as error:  # a bug of this program, not of the server: the main thread reports it
+            self.error = error
+            self.parked.set()
+
+    def park(self):
+        """Leaves everything in a state that is known."""
+
+
+class Caller(Worker):
+    """Acquires with short ttls; releases, renews or forgets."""
+
+    def __init__(self, seed, client, history, locks):
+        super().__init__(seed)
+        self.history, self.locks = history, locks
+        self.wire = KeepAlive(client, timeout=10)
+
+    def turn(self):
+        lock = self.random.choice(self.locks)
+        ttl, wait = self.random.choice((150, 300, 800, 2000)), self.random.choice((0, 20, 100))
+        parameters = {"ttl": f"{ttl}ms", "wait": f"{wait}ms"}
+        if lock.limit:
+            parameters |= {"limit": lock.limit, "count": self.random.randint(1, min(2, lock.limit - 1))}
+        else:
+            parameters["mode"] = self.random.choice(("exclusive", "shared", "shared"))
+        sent_at = time.monotonic_ns()
+        answer = self.ask("POST", f"/locks/{lock.key}/acquire", **parameters)
+        if answer is None or answer.status not in (200, 201):
+            return
+        grant = self.history.granted(answer.json, sent_at)
+        time.sleep(self.random.random() * 0.01)
+        choice = self.random.random()
+        if choice < 0.7:
+            self.release(grant)
+        elif choice < 0.85:
+            self.renew(grant)
+
+    def release(self, grant):
+        grant.release_sent_at = time.monotonic_ns()
+        answer = self.ask("DELETE", f"/leases/{grant.lease}")
+        if answer is not None and answer.status in (200, 410):
+            grant.ended_at = time.monotonic_ns()
+
+    def renew(self, grant):
+        ttl = self.random.choice((200, 1000))
+        now = time.monotonic_ns()
+        # Until the answer says otherwise the deadline may be the old or the new one.
+        grant.deadline = min(grant.deadline, now + ttl * 1_000_000)
+        grant.latest = max(grant.latest, now + ttl * 1_000_000 + 10 * SECOND)
+        answer = self.ask("POST", f"/leases/{grant.lease}/renew", ttl=f"{ttl}ms")
+        if answer is not None and answer.status == 200:
+            grant.deadline = grant.latest = answer["deadline_monotonic_ns"]
+
+    def ask(self, method, target, **query):
+        try:
+            return self.wire.request(method, target, **query)
+        except FAILURES:
+            time.sleep(0.002)  # the daemon is dead; it comes back
+            return None
+
+    def park(self):
+        self.wire.close()
+
+
+class NativeWorker(Worker):
+    """Takes and gives units of one lock with SEM_UNDO, in a process of its own that is sometimes killed."""
+
+    def __init__(self, seed, history, lock, sysv):
+        super().__init__(seed)
+        self.history, self.lock, self.sysv = history, lock, sysv
+        self.program = Native(sysv)
+        self.grant, self.blocked = None, False
+
+    @property
+    def units(self):
+        return self.grant.units if self.grant else 0
+
+    def turn(self):
+        if self.blocked:
+            self.await_block()
+        elif self.grant is None:
+            units = self.random.randint(1, self.lock.limit - 1)
+            if self.random.random() < 0.5:
+                if self.program.ask(self.program.take(units, nowait=True)) == "ok":
+                    self.grant = self.history.native(self.lock.key, units)
+            else:
+                self.blocked = units
+                self.program.send(self.program.take(units))
+        elif self.random.random() < 0.05:
+            self.restart()
+        else:
+            self.grant.release_sent_at = time.monotonic_ns()
+            assert self.program.ask(self.program.give(self.grant.units)) == "ok"
+            self.grant = None
+        time.sleep(self.random.random() * 0.01)
+
+    def await_block(self):
+        answer = self.program.answer(0.02)
+        if answer == "ok":
+            self.grant, self.blocked = self.history.native(self.lock.key, self.blocked), False
+        elif answer is not None:
+            raise AssertionError(f"semop: {answer}")
+
+    def restart(self):
+        """kill -9: the kernel gives back what it held."""
+        if self.grant:
+            self.grant.release_sent_at = time.monotonic_ns()
+        self.program.kill()
+        self.program, self.grant, self.blocked = Native(self.sysv), None, False
+
+    def park(self):
+        # A program asleep in semop could be granted while the books are checked.
+        if self.blocked:
+            self.restart()

@@ -1,0 +1,89 @@
+"""Checks that openapi.yaml, the code and the tests name the same errors, operations and settings."""
+
+import re
+
+TESTS = (".swift", ".py", ".sh", ".pl")
+# Codes that no test can ask for, and why.
+BEYOND_TESTS = {
+    "internal": "is a mistake of the program",
+    "starting": "the listeners open after the recovery; only a program that uses the library may see it",
+}
+
+
+def documented_codes(tree):
+    """Code to status and title, as openapi.yaml has them."""
+    section = re.search(r"^  x-problem-codes:\n((?:    .*\n|\n)+)", tree.text("openapi.yaml"), re.M)
+    codes = {}
+    for code, rest in re.findall(r"^    ([a-z-]+):\n((?:      .*\n)+)", section[1] if section else "", re.M):
+        status, title = re.search(r"status: (\d+)", rest), re.search(r"title: (.*)", rest)
+        codes[code] = (int(status[1]) if status else None, title[1].strip("\"'") if title else None)
+    return codes
+
+
+def served_codes(tree):
+    """Code to status and title, as ProblemCode.swift has them."""
+    text = tree.text("Sources/LeaseholdHTTP/ProblemCode.swift")
+    names = {name: raw or name for name, raw in re.findall(r'^  case (\w+)(?: = "([^"]+)")?$', text, re.M)}
+    rows = re.findall(r'^    case \.(\w+):\s*Row\(\s*(\d+), "([^"]*)"', text, re.M)
+    found = {names[name]: (int(status), title) for name, status, title in rows if name in names}
+    return {**{raw: (None, None) for raw in names.values()}, **found}
+
+
+def documented_operations(tree):
+    paths = tree.text("openapi.yaml").partition("\ncomponents:")[0]
+    return re.findall(r"^      operationId: (\w+)$", paths, re.M)
+
+
+def served_operations(tree):
+    return re.findall(r'operation: "(\w+)"', tree.text("Sources/LeaseholdHTTP/Endpoint.swift"))
+
+
+def error_codes_are_documented(tree):
+    documented, served = documented_codes(tree), served_codes(tree)
+    if not served:
+        yield "Sources/LeaseholdHTTP/ProblemCode.swift: no codes found"
+    for code in sorted(documented.keys() | served.keys()):
+        if documented.get(code) != served.get(code):
+            yield f"{code}: openapi.yaml says {documented.get(code)}, ProblemCode.swift {served.get(code)}"
+
+
+def operations_are_documented_in_order(tree):
+    documented, served = documented_operations(tree), served_operations(tree)
+    if not served or documented != served:
+        yield f"openapi.yaml has {documented}, Endpoint.swift {served}"
+
+
+def tested_names(tree):
+    """What stands in quotes in the tests; the checks themselves do not count."""
+    texts = [text for path, text in tree.matching(*TESTS, under=("Tests/",)) if not path.startswith("Tests/Tidy/")]
+    return set(re.findall(r"""(?<=["'`])[A-Za-z][\w-]*(?=["'`])""", "\n".join(texts)))
+
+
+def error_codes_are_tested(tree):
+    names = tested_names(tree)
+    for code in served_codes(tree):
+        if code not in names and code not in BEYOND_TESTS:
+            yield f"no test names the error code '{code}'"
+
+
+def operations_are_tested(tree):
+    names = tested_names(tree)
+    for operation in served_operations(tree):
+        if operation not in names:
+            yield f"no test names the operation '{operation}'"
+
+
+def settings_are_documented(tree):
+    table, page = tree.text("Sources/leasehold/Settings/SettingTable.swift"), tree.text("docs/settings.md")
+    settings = re.findall(r'= Setting\(\s*"([a-z-]+)"((?:[^"]|"[^"]*")*?)(?=\n  static|\n})', table)
+    if not settings:
+        yield "Sources/leasehold/Settings/SettingTable.swift: no settings found"
+    for name, rest in settings:
+        if "hidden: true" not in rest and f"`--{name}`" not in page:
+            yield f"docs/settings.md does not have --{name}"
+
+
+CHECKS = [
+    error_codes_are_documented, operations_are_documented_in_order, error_codes_are_tested, operations_are_tested,
+    settings_are_documented,
+]

@@ -1,0 +1,51 @@
+"""Checks of the documents: links lead somewhere, and shell snippets are shell."""
+
+import posixpath
+import re
+import subprocess
+import urllib.parse
+
+from tree import line_of
+
+
+def slug(heading):
+    """The anchor that a heading gets on the usual forges."""
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+    return re.sub(r"[^\w\- ]", "", plain).strip().replace(" ", "-")
+
+
+def anchors(text):
+    return {slug(match[1]) for match in re.finditer(r"^#+ (.*)$", text, re.M)}
+
+
+def links_lead_somewhere(tree):
+    for path, text in tree.matching(".md"):
+        prose = re.sub(r"^```.*?^```|`[^`\n]*`", lambda match: re.sub(r"[^\n]", " ", match[0]), text, flags=re.S | re.M)
+        for match in re.finditer(r"\]\(([^)\s]+)\)", prose):
+            target, _, anchor = match[1].partition("#")
+            where = f"{path}:{line_of(prose, match.start())}"
+            if re.match(r"[a-z]+:", target):
+                continue
+            whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), urllib.parse.unquote(target)))
+            file = path if not target else whole
+            if file not in tree.paths and not any(known.startswith(file + "/") for known in tree.paths):
+                yield f"{where}: there is no {target}"
+            elif anchor and file.endswith(".md") and anchor not in anchors(tree.text(file)):
+                yield f"{where}: {file} has no heading #{anchor}"
+
+
+def shell_snippets_are_shell(tree):
+    for path, text in tree.matching(".md"):
+        for match in re.finditer(r"^```(?:sh|bash)\n(.*?)^```", text, re.S | re.M):
+            result = subprocess.run(["bash", "-n"], input=match[1], capture_output=True, text=True, check=False)
+            if result.returncode or result.stderr:
+                yield f"{path}:{line_of(text, match.start())}: {result.stderr.strip()}"
+
+
+def readme_has_both_commands(tree):
+    for command in ("make run", "make test"):
+        if command not in tree.text("README.md"):
+            yield f"README.md does not say '{command}'"
+
+
+CHECKS = [links_lead_somewhere, shell_snippets_are_shell, readme_has_both_commands]

@@ -1,0 +1,136 @@
+"""Checks of the sources: who may import what, and how long things may be."""
+
+import re
+
+from tree import line_of, swift_functions, swift_imports, without_literals
+
+FILE_LINES = 400
+FUNCTION_LINES = 69
+LINE_COLUMNS = 120
+MARKDOWN_COLUMNS = 139
+CODE = (".swift", ".c", ".h", ".py", ".sh")
+
+
+def imports_outside(tree, module, *folders):
+    for path, text in tree.matching(".swift"):
+        if not path.startswith(folders):
+            for line, name in swift_imports(text):
+                if name == module:
+                    yield f"{path}:{line}: only {' and '.join(folders)} may import {module}"
+
+
+def csysv_is_fenced(tree):
+    return imports_outside(tree, "CSysV", "Sources/SysV/")
+
+
+def libmicrohttpd_is_fenced(tree):
+    return imports_outside(tree, "CMicroHTTPD", "Sources/LeaseholdHTTP/MicroHTTPD/")
+
+
+def foundation_is_nowhere(tree):
+    for path, text in tree.matching(".swift", under=("Sources/",)):
+        for line, name in swift_imports(text):
+            if name == "Foundation":
+                yield f"{path}:{line}: Foundation makes the program several times as large; use FoundationEssentials"
+
+
+def foundation_essentials_are_for_the_executable(tree):
+    for path, text in tree.matching(".swift", under=("Sources/",)):
+        for line, name in swift_imports(text):
+            if name == "FoundationEssentials" and not path.startswith("Sources/leasehold/"):
+                yield f"{path}:{line}: only Sources/leasehold may import FoundationEssentials"
+
+
+def the_domain_imports_nothing(tree):
+    for path, text in tree.matching(".swift", under=("Sources/Leasehold/",)):
+        for line, name in swift_imports(text):
+            if name not in ("Swift", "Synchronization"):
+                yield f"{path}:{line}: the domain knows no clock, no kernel and no {name}"
+
+
+def http_knows_no_semaphore(tree):
+    for path, text in tree.matching(".swift", under=("Sources/LeaseholdHTTP/",)):
+        for line, name in swift_imports(text):
+            if name in ("SysV", "LeaseholdLocal"):
+                yield f"{path}:{line}: LeaseholdHTTP must not import {name}"
+
+
+def the_local_service_knows_no_http(tree):
+    for path, text in tree.matching(".swift", under=("Sources/LeaseholdLocal/", "Sources/SysV/")):
+        for line, name in swift_imports(text):
+            if name == "LeaseholdHTTP":
+                yield f"{path}:{line}: imports point downwards only"
+
+
+def files_are_short(tree):
+    for path, text in tree.matching(*CODE):
+        if text.count("\n") > FILE_LINES:
+            yield f"{path}: {text.count(chr(10))} lines, at most {FILE_LINES}"
+
+
+def functions_are_short(tree):
+    for path, text in tree.matching(".swift"):
+        for name, line, count in swift_functions(text):
+            if count > FUNCTION_LINES:
+                yield f"{path}:{line}: {name} has {count} lines, at most {FUNCTION_LINES}"
+
+
+def lines_are_short(tree):
+    for path, text in tree.matching(*CODE, "Makefile"):
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > LINE_COLUMNS:
+                yield f"{path}:{number}: {len(line)} columns, at most {LINE_COLUMNS}"
+
+
+def markdown_lines_are_short(tree):
+    for path, text in tree.matching(".md"):
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > MARKDOWN_COLUMNS and not line.startswith("|"):
+                yield f"{path}:{number}: {len(line)} columns, at most {MARKDOWN_COLUMNS}"
+
+
+def lines_end_cleanly(tree):
+    for path, text in tree.files.items():
+        if text and not text.endswith("\n"):
+            yield f"{path}: no newline at the end"
+        for number, line in enumerate(text.split("\n"), 1):
+            if line != line.rstrip():
+                yield f"{path}:{number}: blanks at the end of the line"
+
+
+def nothing_is_forced(tree):
+    for path, text in tree.matching(".swift"):
+        code = without_literals(text)
+        for match in re.finditer(r"\btry!|\bas!|[\w)\]]!(?=[.\s)\],?(\[]|$)(?!=)", code):
+            yield f"{path}:{line_of(code, match.start())}: '{match[0]}' ends the process where an error would do"
+
+
+def nothing_is_left_to_do(tree):
+    marks = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r"|fatalError\(\s*\"not " + "implemented"
+    for path, text in tree.files.items():
+        for match in re.finditer(rf"\b(?:{marks})\b", text):
+            yield f"{path}:{line_of(text, match.start())}: '{match[0]}' belongs into an issue"
+
+
+def nothing_names_one_machine(tree):
+    folders = "|".join(("wo" + "rk/", "opt/sw" + "ift", "ro" + r"ot\b", r"home/\w"))
+    hosts = "|".join(re.escape(".".join(parts)) for parts in (
+        ("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("crates", "io"), ("docker", "io"), ("quay", "io"),
+        ("ghcr", "io"), ("proxy", "golang", "org"), ("rubygems", "org")))
+    for path, text in tree.files.items():
+        for match in re.finditer(rf"(?<![\w.}}])/(?:{folders})|\b(?:{hosts})\b", text):
+            yield f"{path}:{line_of(text, match.start())}: '{match[0]}' is of one machine or one registry"
+
+
+def nothing_built_is_tracked(tree):
+    for path in tree.tracked:
+        if re.search(r"(^|/)(Package\.resolved|\.build[^/]*|__pycache__|\.venv)(/|$)", path):
+            yield f"{path}: is made by a build and must not be tracked"
+
+
+CHECKS = [
+    csysv_is_fenced, libmicrohttpd_is_fenced, foundation_is_nowhere, foundation_essentials_are_for_the_executable,
+    the_domain_imports_nothing, http_knows_no_semaphore, the_local_service_knows_no_http, files_are_short,
+    functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly, nothing_is_forced,
+    nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,
+]

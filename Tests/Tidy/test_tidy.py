@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Shows for each check a tree that it accepts and one that it refuses: a check that cannot fail is none."""
+
+import unittest
+
+import tidy
+from tree import Tree, swift_functions
+
+CODE = "Sources/LeaseholdHTTP/ProblemCode.swift"
+ENDPOINTS = "Sources/LeaseholdHTTP/Endpoint.swift"
+SETTINGS = "Sources/leasehold/Settings/SettingTable.swift"
+GOOD = {
+    "openapi.yaml": "paths:\n  /a:\n    get:\n      operationId: readA\n    put:\n      operationId: writeA\n"
+    "components:\n  x-problem-codes:\n    too-bad:\n      status: 400\n      title: It is bad\n",
+    CODE: 'enum ProblemCode {\n  case tooBad = "too-bad"\n\n    case .tooBad:\n      Row(\n        400, "It is bad",\n',
+    ENDPOINTS: 'x = [E(operation: "readA"),\n  E(operation: "writeA")]\n',
+    SETTINGS: '  static let port = Setting(\n    "port", "TCP port")\n}\n',
+    "docs/settings.md": "| `--port` |\n",
+    "README.md": "# Hello there\n\n`make run`, `make test` [here](#hello-there)\n\n```sh\necho hi\n```\n",
+    "Tests/Live/test_a.py": "for name in ('readA', 'writeA', 'too-bad'):\n    pass\n",
+    "Sources/SysV/A.swift": "import CSysV\n",
+    "Sources/Leasehold/A.swift": "import Synchronization\n",
+}
+# Check to the files that make it fail.
+BAD = {
+    "csysv_is_fenced": {"Sources/Leasehold/B.swift": "internal import CSysV\n"},
+    "libmicrohttpd_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CMicroHTTPD\n"},
+    "foundation_is_nowhere": {"Sources/leasehold/B.swift": "import Foundation\n"},
+    "foundation_essentials_are_for_the_executable": {"Sources/SysV/B.swift": "import FoundationEssentials\n"},
+    "the_domain_imports_nothing": {"Sources/Leasehold/B.swift": "import Glibc\n"},
+    "http_knows_no_semaphore": {"Sources/LeaseholdHTTP/B.swift": "public import struct SysV.SemaphoreSet\n"},
+    "the_local_service_knows_no_http": {"Sources/LeaseholdLocal/B.swift": "import LeaseholdHTTP\n"},
+    "files_are_short": {"Sources/SysV/B.swift": "// line\n" * 401},
+    "functions_are_short": {"Sources/SysV/B.swift": "func long() {\n" + "  a()\n" * 70 + "}\n"},
+    "lines_are_short": {"Sources/SysV/B.swift": "// " + "x" * 120 + "\n"},
+    "markdown_lines_are_short": {"docs/b.md": "x" * 140 + "\n"},
+    "lines_end_cleanly": {"docs/b.md": "x \n"},
+    "nothing_is_forced": {"Sources/SysV/B.swift": "let a = b!.c\n"},
+    "nothing_is_left_to_do": {"Sources/SysV/B.swift": "// TO" + "DO: more\n"},
+    "nothing_names_one_machine": {"docs/b.md": "see /wo" + "rk/x\n"},
+    "nothing_built_is_tracked": {"Package.resolved": "{}\n"},
+    "error_codes_are_documented": {"openapi.yaml": GOOD["openapi.yaml"].replace("400", "401")},
+    "operations_are_documented_in_order": {"openapi.yaml": GOOD["openapi.yaml"].replace("readA", "seeA")},
+    "error_codes_are_tested": {"Tests/Live/test_a.py": "'readA', 'writeA', too-bad\n"},
+    "operations_are_tested": {"Tests/Live/test_a.py": "'readA', 'too-bad'\n"},
+    "settings_are_documented": {"docs/settings.md": "| `--port-range` |\n"},
+    "links_lead_somewhere": {"docs/b.md": "[x](../README.md#nowhere)\n"},
+    "shell_snippets_are_shell": {"README.md": GOOD["README.md"].replace("echo hi", "if; then")},
+    "readme_has_both_commands": {"README.md": "make run\n"},
+}
+
+
+class EveryCheck(unittest.TestCase):
+    def test_accepts_what_is_right(self):
+        for check in tidy.CHECKS:
+            with self.subTest(check.__name__):
+                self.assertEqual(list(check(Tree(GOOD))), [])
+
+    def test_refuses_what_is_wrong(self):
+        self.assertEqual(set(BAD), {check.__name__ for check in tidy.CHECKS})
+        for check in tidy.CHECKS:
+            with self.subTest(check.__name__):
+                self.assertNotEqual(list(check(Tree({**GOOD, **BAD[check.__name__]}))), [])
+
+    def test_sees_an_empty_project(self):
+        empty = [check.__name__ for check in tidy.CHECKS if list(check(Tree({})))]
+        self.assertEqual(empty, ["error_codes_are_documented", "operations_are_documented_in_order",
+                                 "settings_are_documented", "readme_has_both_commands"])
+
+
+class Functions(unittest.TestCase):
+    def test_are_measured_from_their_name_to_their_brace(self):
+        text = ('init(\n  _ a: Int = 1\n) throws(Errno) {\n  let s = "}"  // }\n  if a { b() }\n}\n'
+                "protocol P { func none() throws }\nfunc one<T>(_ f: (T) -> T) -> [T] where T: P { [] }\n")
+        self.assertEqual(list(swift_functions(text)), [("init", 1, 6), ("one", 8, 1)])
+
+
+if __name__ == "__main__":
+    unittest.main()

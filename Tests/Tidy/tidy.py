@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Checks that keep the project in order: fences between modules, sizes, and documents that say what the code does.
+
+python3 Tests/Tidy/tidy.py            test_tidy.py shows for each check a tree that it refuses
+"""
+
+import os
+import sys
+
+import contract
+import prose
+import sources
+from tree import Tree
+
+CHECKS = [*sources.CHECKS, *contract.CHECKS, *prose.CHECKS]
+
+
+def main():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    tree, failed = Tree.of_checkout(root), 0
+    for check in CHECKS:
+        violations = list(check(tree))
+        failed += bool(violations)
+        for violation in violations:
+            print(f"{check.__name__}: {violation}")
+    print(f"tidy: {len(CHECKS)} checks, {failed} failed, {len(tree.files)} files read")
+    sys.exit(1 if failed or not tree.files else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Runs the tests and adds them up: python3 Tests/run.py all, or the name of a group.
+
+The last line is "N passed, N failed", with what was skipped and why before it; the exit status is 1 if anything failed.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SWIFT = os.environ.get("SWIFT") or "swift"
+JOBS = ["-j", os.environ["JOBS"]] if os.environ.get("JOBS") else []
+DEBUG, RELEASE = (os.path.join(ROOT, ".build", kind, "leasehold") for kind in ("debug", "release"))
+APART = ["unshare", "-i"] if os.getuid() == 0 else ["unshare", "-Ur", "-i"]
+XUNIT = os.path.join(ROOT, ".build", "tests.xml")
+
+
+class Result:
+    def __init__(self, passed=0, failed=0, skipped=()):
+        self.passed, self.failed, self.skipped = passed, failed, list(skipped)
+
+
+def one(status, _):
+    """A step that is one test."""
+    return Result(status == 0, status != 0)
+
+
+def tidy_checks(status, output):
+    match = re.search(r"^tidy: (\d+) checks, (\d+) failed", output, re.M)
+    if not match:
+        return Result(failed=1)
+    count, failed = int(match[1]), int(match[2])
+    return Result(count - failed, failed if failed or status == 0 else 1)
+
+
+def unittests(status, output):
+    ran = re.search(r"^Ran (\d+) tests? in", output, re.M)
+    skipped = re.findall(r"^(.*\.\.\. skipped .*)$", output, re.M)
+    if not ran:
+        return Result(failed=1)
+    failed = sum(int(count) for count in re.findall(r"\b(?:failures|errors|unexpected successes)=(\d+)", output))
+    failed = failed or int(status != 0)
+    return Result(max(0, int(ran[1]) - failed - len(skipped)), failed, skipped)
+
+
+def swift_tests(status, _):
+    """From the reports of XCTest and Swift Testing; a crash leaves none, and is a failure."""
+    result = Result()
+    for path in (XUNIT, XUNIT.replace(".xml", "-swift-testing.xml")):
+        if not os.path.exists(path):
+            continue
+        for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+            if case.find("skipped") is not None:
+                result.skipped.append(f"{case.get('classname')}.{case.get('name')}")
+            elif case.find("failure") is not None or case.find("error") is not None:
+                result.failed += 1
+            else:
+                result.passed += 1
+    if not result.failed and (status != 0 or not result.passed):
+        result.failed = 1
+    return result
+
+
+def shell_scripts():
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], check=True, capture_output=True).stdout
+    for name in listed.decode().split("\0"):
+        path = os.path.join(ROOT, name)
+        if os.path.isfile(path) and not os.path.islink(path):
+            with open(path, "rb") as file:
+                if re.match(rb"#!.*\b(ba)?sh\b", file.readline()):
+                    yield name
+
+
+def python(*words):
+    return [sys.executable, "-u", *words]
+
+
+def robustness(script, *words):
+    return python(f"Tests/Robustness/{script}.py", *words)
+
+
+def swift_format():
+    return [SWIFT, "format", "lint", "--strict", "--parallel", "--recursive", "Package.swift", "Sources", "Tests"]
+
+
+# Group to steps: name, command, how to count, which program to test. A step with a function makes its command late.
+GROUPS = {
+    "lint": [
+        ("swift format", swift_format(), one, None),
+        ("shellcheck", lambda: ["shellcheck", *shell_scripts()], one, None),
+        ("tidy", python("Tests/Tidy/tidy.py"), tidy_checks, None),
+        ("tests of tidy", python("Tests/Tidy/test_tidy.py"), unittests, None),
+    ],
+    "debug": [("build, debug", [SWIFT, "build", "--build-tests", *JOBS], one, None)],
+    "unit": [("swift test", [*APART, SWIFT, "test", "--skip-build", "--xunit-output", XUNIT], swift_tests, None)],
+    "live": [("live", python("-m", "unittest", "discover", "-v", "-s", "Tests/Live"), unittests, DEBUG)],
+    "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
+    "examples": [("examples", python("Tests/Examples/run.py"), unittests, DEBUG)],
+    "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
+    # The first two look for mistakes, which the debug build finds more of; the others measure.
+    "robustness": [
+        ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
+        ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
+        ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
+        ("many leases", robustness("leases", "--leases", "20000", "--ttl", "20"), one, RELEASE),
+        ("expiry", robustness("expiry", "--expiries", "50", "--limit-ms", "25"), one, RELEASE),
+    ],
+    "soak": [
+        ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
+        ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),
+        ("many waiters", robustness("waiters", "--waiters", "10000"), one, RELEASE),
+        ("many leases", robustness("leases", "--leases", "100000"), one, RELEASE),
+        ("expiry", robustness("expiry", "--expiries", "1000"), one, RELEASE),
+    ],
+}
+ALL = ["lint", "debug", "unit", "live", "contract", "examples", "release", "robustness"]
+# What a group needs before it.
+BUILDS = {"live": ["debug"], "contract": ["debug"], "examples": ["debug"], "unit": ["debug"],
+          "robustness": ["debug", "release"], "soak": ["release"]}
+STEP_SECONDS = {"soak": 3600}
+
+
+def run(command, program, seconds):
+    """Runs a command, shows what it says as it says it, and returns its status and its output."""
+    environment = {**os.environ, **({"LEASEHOLD": program} if program else {})}
+    begun, output = time.monotonic(), []
+    # A session of its own, so that a step that hangs can be ended with all it started.
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, start_new_session=True)
+    os.set_blocking(process.stdout.fileno(), False)
+    while True:
+        chunk = process.stdout.read()
+        if chunk:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.flush()
+            output.append(chunk)
+        elif process.poll() is not None:
+            break
+        elif time.monotonic() - begun > seconds:
+            print(f"FAILED: not done after {seconds} s", flush=True)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return 124, b"".join(output).decode(errors="replace")
+        else:
+            time.sleep(0.02)
+    return process.returncode, b"".join(output).decode(errors="replace")
+
+
+def main(groups):
+    for path in (XUNIT, XUNIT.replace(".xml", "-swift-testing.xml")):
+        if os.path.exists(path):
+            os.remove(path)
+    rows, begun = [], time.monotonic()
+    for group in groups:
+        for name, command, count, program in GROUPS[group]:
+            print(f"\n=== {name}", flush=True)
+            started = time.monotonic()
+            status, output = run(command() if callable(command) else command, program, STEP_SECONDS.get(group, 1200))
+            result = count(status, output)
+            rows.append((name, result, time.monotonic() - started))
+        if group in ("debug", "release") and rows[-1][1].failed:
+            print("FAILED: the rest needs the build and was not run", flush=True)
+            break
+    print(f"\n{'step':<18}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>9}")
+    for name, result, seconds in rows:
+        print(f"{name:<18}{result.passed:>8}{result.failed:>8}{len(result.skipped):>8}{seconds:>9.1f}")
+    skipped = [line for _, result, _ in rows for line in result.skipped]
+    for line in skipped:
+        print(f"skipped: {line}")
+    passed, failed = (sum(getattr(result, name) for _, result, _ in rows) for name in ("passed", "failed"))
+    print(f"{time.monotonic() - begun:.0f} s, {len(skipped)} skipped")
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in (*GROUPS, "all"):
+        sys.exit(f"usage: Tests/run.py all|{'|'.join(GROUPS)}")
+    chosen = sys.argv[1]
+    sys.exit(main(ALL if chosen == "all" else [*BUILDS.get(chosen, []), chosen]))
