@@ -3,14 +3,15 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct LeaseIDTests {
-  @Test func thirtyTwoDigitsNameALeaseWhateverTheirCase() {
-    let id = LeaseID(hexadecimal: "0123456789abcdefFEDCBA9876543210".utf8)
+  @Test func thirtyTwoDigitsNameALease() {
+    let id = LeaseID(hexadecimal: "0123456789abcdeffedcba9876543210".utf8)
     #expect(id == LeaseID(high: 0x0123_4567_89ab_cdef, low: 0xfedc_ba98_7654_3210))
     #expect(id?.text == "0123456789abcdeffedcba9876543210")
   }
 
   @Test(arguments: [
-    "", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0", "0123456789abcdef0123456789abcdeg",
+    "", "0123456789ABCDEF0123456789abcdef", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0",
+    "0123456789abcdef0123456789abcdeg",
     "0123456789abcdef0123456789abcde ", "0x23456789abcdef0123456789abcdef", "0123456789abcdef012345678é",
   ])
   func anythingElseNamesNone(_ text: String) { #expect(LeaseID(hexadecimal: text.utf8) == nil) }
