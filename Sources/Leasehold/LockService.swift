@@ -77,7 +77,7 @@ public protocol LockService: AnyObject, Sendable {
 }
 
 extension LockService {
-  /// One lock with the first ``LockSnapshot/listed`` holders and as many waiters.
+  /// One lock with as many holders and waiters as an answer usually lists.
   public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
     try lock(key, listed: LockSnapshot.listed)
   }
