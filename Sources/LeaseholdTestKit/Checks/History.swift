@@ -111,7 +111,7 @@ public final class History {
     let now = daemon.clock.now.nanoseconds
     told = told.filter { _, entry in
       // Who removes a set ends what stands on it.
-      min(entry.deadline, entry.graceEnd) > now && daemon.kernel.bankValues(entry.lease.binding.id) != nil
+      min(entry.deadline, entry.graceEnd) > now && daemon.kernel.value(entry.lease.binding.id, 0) != nil
     }
     var places: [SemaphoreBinding: [LeaseSnapshot]] = [:]
     for (id, entry) in told {

@@ -80,11 +80,17 @@ public enum Invariants {
         continue
       }
       let locks = records.locks.filter { $0.set == bank.set }
-      for place in 0..<NamedDialect.locksPerBank {
+      // A place that is touched shows in one of its three semaphores, or in a record.
+      var touched = Set(locks.map(\.place))
+      var semaphore = 0
+      while semaphore < NamedDialect.trailer {
+        if values[semaphore] != 0 { touched.insert(semaphore % NamedDialect.locksPerBank) }
+        semaphore += 1
+      }
+      for place in touched.sorted() {
         let lock = locks.first { $0.place == place }
-        let dialect = NamedDialect(place: place)
-        if lock == nil, values[place] == 0, values[dialect.ledger] == 0, values[dialect.live] == 0 { continue }
-        wrong += checkPlace(dialect, bank.set, values, lock, out: lock.map { out[$0.cell] ?? 0 } ?? 0, daemon)
+        let units = lock.map { out[$0.cell] ?? 0 } ?? 0
+        wrong += checkPlace(NamedDialect(place: place), bank.set, values, lock, out: units, daemon)
       }
     }
     return wrong

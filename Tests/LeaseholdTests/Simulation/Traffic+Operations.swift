@@ -132,10 +132,21 @@ extension Traffic {
   }
 
   private func closeConnection() {
-    let connection = ConnectionID.random(in: 1...lastConnection, using: &random)
+    close(.random(in: 1...lastConnection, using: &random))
+  }
+
+  /// What is bound to a connection ends, and who waits on it gets nothing any more.
+  func close(_ connection: ConnectionID) {
     note("connection \(connection) closes")
     history.letGo { connections[$0.id] == connection }
     daemon.ledger.connectionClosed(connection, at: daemon.moment)
+    for (number, waiter) in waiting.sorted(by: { $0.key < $1.key })
+    where waiter.request.caller.connection == connection {
+      gone.insert(number)
+      waiting[number] = nil
+      history.left(number, waiter.request.key)
+      daemon.ledger.cancel(waiter.waiter, at: daemon.moment)
+    }
   }
 
   private func releaseAll() {

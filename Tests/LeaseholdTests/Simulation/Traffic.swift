@@ -23,6 +23,8 @@ final class Traffic {
   let history = History()
   let inbox = TrafficInbox()
   var waiting: [Int: Waiting] = [:]
+  /// Clients that waited on a connection that closed: nothing can be delivered to them.
+  var gone: Set<Int> = []
   /// The connection each told lease is bound to.
   var connections: [LeaseID: ConnectionID] = [:]
   /// Requests that may be repeated.
@@ -84,10 +86,8 @@ final class Traffic {
   private func end() throws(Failure) {
     daemon.crash.disarm()
     daemon.crash.interference = nil
-    for connection in 1...lastConnection {
-      history.letGo { connections[$0.id] == connection }
-      daemon.ledger.connectionClosed(connection, at: daemon.moment)
-    }
+    for connection in 1...lastConnection { close(connection) }
+    hear()
     for _ in 0..<3 {
       daemon.advance(by: .seconds(3600))
       hear()
@@ -137,6 +137,7 @@ final class Traffic {
     } while daemon.crash.hasCrashed
     daemon.crash.disarm()
     waiting = [:]
+    gone = []
     followed = [:]
     connections = [:]
     _ = inbox.takeAll()
@@ -168,6 +169,7 @@ final class Traffic {
     switch event {
     case .granted(let number, let lease):
       note("  granted \(number) \(lease.ref) \(lease.units) of \(lease.key)")
+      if gone.remove(number) != nil { return daemon.ledger.undeliver(lease.id, at: daemon.moment) }
       history.served(number, for: lease.key)
       guard let waiter = waiting.removeValue(forKey: number) else { return }
       if random.once(in: 6) {

@@ -11,7 +11,8 @@ import Testing
 
   @Test(arguments: [
     "", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0", "0123456789abcdef0123456789abcdeg",
-    "0123456789abcdef0123456789abcde ", "0123456789ABCDEF0123456789abcdef", "0x23456789abcdef0123456789abcdef", "0123456789abcdef012345678é",
+    "0123456789abcdef0123456789abcde ", "0123456789ABCDEF0123456789abcdef", "0x23456789abcdef0123456789abcdef",
+    "0123456789abcdef012345678é",
   ])
   func anythingElseNamesNone(_ text: String) { #expect(LeaseID(hexadecimal: text.utf8) == nil) }
 
