@@ -8,7 +8,9 @@ struct LeaseIndex {
 
   private var mask: Int { slots.count - 1 }
 
-  /// The lease of an id. Setting a lease replaces none: ids are new.
+  /// The lease of an id.
+  ///
+  /// Setting a lease replaces none: ids are new.
   subscript(id: LeaseID) -> Lease? {
     get { slots[position(of: id)] }
     set {
