@@ -75,3 +75,10 @@ public protocol LockService: AnyObject, Sendable {
   /// Whether it serves, and what it counted.
   func status() -> ServiceStatus
 }
+
+extension LockService {
+  /// One lock with as many holders and waiters as an answer usually lists.
+  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
+    try lock(key, listed: LockSnapshot.listed)
+  }
+}

@@ -36,13 +36,6 @@ public struct LeaseID: Hashable, Sendable {
   /// The first ten digits: enough to tell leases apart, too few (40 of 128 bits) to act on one.
   public var ref: String { Self.digits(of: high >> 24, count: 10) }
 
-  /// Calls `emit` with each of the 32 digits as ASCII.
-  @inline(__always)
-  public func forEachDigit(_ emit: (UInt8) -> Void) {
-    for shift in stride(from: 60, through: 0, by: -4) { emit(Self.digit(high >> UInt64(shift))) }
-    for shift in stride(from: 60, through: 0, by: -4) { emit(Self.digit(low >> UInt64(shift))) }
-  }
-
   @usableFromInline
   static func value(of byte: UInt8) -> UInt64? {
     switch byte {

@@ -67,7 +67,9 @@ public final class SimulatedLockService: LockService, @unchecked Sendable {
   }
 
   /// One lock.
-  public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot { try daemon.ledger.lock(key) }
+  public func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try daemon.ledger.lock(key, listed: listed)
+  }
 
   /// The locks.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> { daemon.ledger.locks(filter) }

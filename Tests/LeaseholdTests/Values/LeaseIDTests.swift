@@ -3,15 +3,15 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct LeaseIDTests {
-  @Test func thirtyTwoDigitsNameALeaseWhateverTheirCase() {
-    let id = LeaseID(hexadecimal: "0123456789abcdefFEDCBA9876543210".utf8)
+  @Test func thirtyTwoDigitsInLowerCaseNameALease() {
+    let id = LeaseID(hexadecimal: "0123456789abcdeffedcba9876543210".utf8)
     #expect(id == LeaseID(high: 0x0123_4567_89ab_cdef, low: 0xfedc_ba98_7654_3210))
     #expect(id?.text == "0123456789abcdeffedcba9876543210")
   }
 
   @Test(arguments: [
     "", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0", "0123456789abcdef0123456789abcdeg",
-    "0123456789abcdef0123456789abcde ", "0x23456789abcdef0123456789abcdef", "0123456789abcdef012345678é",
+    "0123456789abcdef0123456789abcde ", "0123456789ABCDEF0123456789abcdef", "0x23456789abcdef0123456789abcdef", "0123456789abcdef012345678é",
   ])
   func anythingElseNamesNone(_ text: String) { #expect(LeaseID(hexadecimal: text.utf8) == nil) }
 
@@ -20,9 +20,6 @@ import Testing
     for _ in 0..<1000 {
       let id = LeaseID(high: random.next(), low: random.next())
       #expect(LeaseID(hexadecimal: id.text.utf8) == id)
-      var digits: [UInt8] = []
-      id.forEachDigit { digits.append($0) }
-      #expect(String(decoding: digits, as: UTF8.self) == id.text)
       #expect(id.text.hasPrefix(id.ref) && id.ref.count == 10)
     }
   }
