@@ -1,8 +1,8 @@
 extension String {
   /// Makes text of bytes that are UTF-8; `nil` when they are not.
   ///
-  /// `String(validating:as:)` looks its generic types up at run time, 100 ns a call; nearly all names are ASCII, and those
-  /// need no validation.
+  /// `String(validating:as:)` looks its generic types up at run time, 100 ns a call; nearly all names are ASCII, and
+  /// those need no validation.
   @inlinable
   public init?(utf8Bytes bytes: UnsafeBufferPointer<UInt8>) {
     var union: UInt8 = 0

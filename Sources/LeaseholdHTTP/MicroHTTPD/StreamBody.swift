@@ -124,9 +124,9 @@ final class StreamBody: Sendable {
 extension StreamBody {
   /// Ends the connection by a byte that can no longer be sent.
   ///
-  /// MHD_CONTENT_READER_END_WITH_ERROR would be the word for it, but libmicrohttpd 0.9.75 then forgets the connection: it
-  /// is marked as closed and cleaned up only when something else happens in the loop (MHD_connection_handle_idle leaves
-  /// its loop behind try_ready_chunked_body). A failed send is cleaned up at once.
+  /// MHD_CONTENT_READER_END_WITH_ERROR would be the word for it, but libmicrohttpd 0.9.75 then forgets the connection:
+  /// it is marked as closed and cleaned up only when something else happens in the loop (MHD_connection_handle_idle
+  /// leaves its loop behind try_ready_chunked_body). A failed send is cleaned up at once.
   private func cutOff(_ connection: PeerConnection, _ buffer: UnsafeMutablePointer<CChar>) -> Int {
     connection.drop()
     buffer.pointee = 0x0a

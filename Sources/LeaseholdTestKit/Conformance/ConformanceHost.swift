@@ -12,7 +12,8 @@ public protocol ConformanceHost: AnyObject {
   func pass(_ span: TimeSpan)
   /// Lets the service work until the condition holds; false when it still does not after a reasonable time.
   func eventually(_ condition: () -> Bool) -> Bool
-  /// Another process adds to a lock's semaphore, without waiting and without SEM_UNDO; false when it would have to wait.
+  /// Another process adds to a lock's semaphore, without waiting and without SEM_UNDO; false when it would have to
+  /// wait.
   func operate(_ delta: Int, on binding: SemaphoreBinding) -> Bool
   /// Removes a semaphore set, as ipcrm -s does.
   func removeSet(_ binding: SemaphoreBinding)
