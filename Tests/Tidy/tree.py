@@ -51,7 +51,7 @@ def line_of(text, offset):
 
 def without_literals(text):
     """Swift source whose comments and strings are blanks; every other character keeps its place."""
-    pattern = r'"""(?:\\.|.)*?"""|"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*'
+    pattern = r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*'
     return re.sub(pattern, lambda match: re.sub(r"[^\n]", " ", match[0]), text, flags=re.S)
 
 

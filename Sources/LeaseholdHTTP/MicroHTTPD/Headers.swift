@@ -34,8 +34,8 @@ enum HeaderName: Int, Sendable {
 
 /// The recognized headers of one request, as slices of libmicrohttpd's memory; the first of several counts.
 ///
-/// The slices lie in memory of the connection, which has one request at a time: a table of 256 bytes inside a class would be
-/// copied by every look at it.
+/// The slices lie in memory of the connection, which has one request at a time: a table of 256 bytes inside a class
+/// would be copied by every look at it.
 struct HeaderTable {
   private var present: UInt32 = 0
   private var repeated: UInt32 = 0

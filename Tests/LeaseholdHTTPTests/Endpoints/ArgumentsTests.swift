@@ -68,7 +68,7 @@ import Testing
     ("t%74l=1&ttl=2", "duplicate-parameter"), ("owner=a&owner=", "duplicate-parameter"),
   ])
   func aFormIsRefused(_ text: String, _ code: String) {
-    let problem = #expect(throws: Problem.self) { try form(text) }
+    let problem = #expect(throws: Problem.self) { _ = try form(text) }
     #expect(problem?.code.rawValue == code)
   }
 
@@ -79,15 +79,15 @@ import Testing
   }
 
   @Test func aNameThatIsNotTakenHereIsUnknownAndTheOthersAreListed() {
-    let problem = #expect(throws: Problem.self) { try form("force=true", known: ParameterSet(.ttl, .lease)) }
+    let problem = #expect(throws: Problem.self) { _ = try form("force=true", known: ParameterSet(.ttl, .lease)) }
     #expect(problem?.code == .unknownParameter && problem?.choices?.words == ["ttl", "lease"])
   }
 
   @Test func anUnknownNameIsCutWhereverItCameFrom() {
     let name = String(repeating: "n", count: 5000)
     for problem in [
-      #expect(throws: Problem.self) { try form("\(name)=1") },
-      #expect(throws: Problem.self) { try json("{\"\(name)\":1}") },
+      #expect(throws: Problem.self) { _ = try form("\(name)=1") },
+      #expect(throws: Problem.self) { _ = try json("{\"\(name)\":1}") },
     ] {
       #expect(problem?.code == .unknownParameter)
       #expect(problem.map { $0.detail.utf8.count < 500 } == true)
@@ -112,13 +112,13 @@ import Testing
   @Test func aParameterTakesTextAndItsOwnKindAlone() {
     for parameter in Parameter.allCases {
       let name = "\(parameter.name)"
-      #expect(throws: Never.self) { try json("{\"\(name)\":\"x\"}") }
+      #expect(throws: Never.self) { _ = try json("{\"\(name)\":\"x\"}") }
       for (value, kind) in [("7", Parameter.JSONKind.number), ("true", .flag)] where parameter.jsonKind != kind {
-        let problem = #expect(throws: Problem.self, "\(name)") { try json("{\"\(name)\":\(value)}") }
+        let problem = #expect(throws: Problem.self, "\(name)") { _ = try json("{\"\(name)\":\(value)}") }
         #expect(problem?.code == .invalidParameter)
       }
       for value in ["null", "{}", "[1]", #""\u0000""#] {
-        let problem = #expect(throws: Problem.self, "\(name)") { try json("{\"\(name)\":\(value)}") }
+        let problem = #expect(throws: Problem.self, "\(name)") { _ = try json("{\"\(name)\":\(value)}") }
         #expect(problem?.code == .invalidParameter)
       }
     }
