@@ -119,8 +119,10 @@ public final class LocalLockService: LockService {
     daemonGuard.withLock { $0.release() }
   }
 
-  /// Once a second: a guard that somebody removed is made anew. If another daemon has it by now, nothing more is granted
-  /// here: two that write one ledger would undo each other's leases.
+  /// Once a second: a guard that somebody removed is made anew.
+  ///
+  /// If another daemon has it by now, nothing more is granted here: two that write one ledger would undo each other's
+  /// leases.
   func keepGuard() {
     guard daemonGuard.withLock(\.isGone) else { return }
     if let fresh = DaemonGuard.retake(key: controlKey) {
