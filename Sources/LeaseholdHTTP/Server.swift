@@ -75,6 +75,7 @@ public final class Server: Sendable {
   private let watch: HangupWatch
   private let listeners = Mutex<[HTTPListener]>([])
   private let draining = Atomic(false)
+  private let listening = Atomic(false)
   private let wallOffset = Atomic<Int64>(0)
   private let pulse = Pulse()
 
@@ -117,6 +118,7 @@ public final class Server: Sendable {
       }
       listeners.withLock { $0.append(listener) }
     }
+    listening.store(true, ordering: .relaxed)
     pulse.start(every: options.heartbeat.nanoseconds) { [self] in
       wallOffset.store(currentWallOffset(), ordering: .relaxed)
       holds.beat(at: Self.now(), asking: service)
@@ -143,6 +145,10 @@ public final class Server: Sendable {
   var droppedStreams: Int { listeners.withLock { $0.reduce(0) { $0 + $1.droppedStreams } } }
 
   /// Whether the server is stopping.
+  ///
+  /// Whether every listener is open. The first one answers while the next is still being opened.
+  var isListening: Bool { listening.load(ordering: .relaxed) }
+
   var isDraining: Bool { draining.load(ordering: .relaxed) }
 
   /// Accepts no more connections and ends the open answers; what is in flight goes on.

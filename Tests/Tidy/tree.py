@@ -51,7 +51,8 @@ def line_of(text, offset):
 
 def without_literals(text):
     """Swift source whose comments and strings are blanks; every other character keeps its place."""
-    pattern = r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*'
+    # Raw strings first; no two parts of a pattern match the same character, or a missing quote takes for ever.
+    pattern = r'#+"""(?:.*?)"""#+|#+"[^\n]*?"#+|"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*'
     return re.sub(pattern, lambda match: re.sub(r"[^\n]", " ", match[0]), text, flags=re.S)
 
 
@@ -85,8 +86,7 @@ def body_start(code, offset):
             if depth < 0:
                 return None
         elif char == "\n" and depth == 0:
-            following = code[offset:].lstrip()
-            if not following.startswith(("{", "->", "throws", "where", "async", "rethrows", "(", ")", ":")):
+            if not re.compile(r"\s*(?:\{|->|throws|where|async|rethrows|\(|\)|:)").match(code, offset):
                 return None
         elif char == "=" and depth == 0 and code[offset - 1] not in "=!<>":
             return None

@@ -8,10 +8,12 @@ enum Service {
 
   static func ready(_ call: borrowing Call) throws(Problem) -> Disposition {
     let status = call.server.service.status()
-    guard status.state == .ready, !call.server.isDraining else {
-      var problem = Problem(
-        status.state == .starting ? .starting : .draining,
-        status.state == .starting ? "The ledger is being recovered." : "The service is stopping; leases stay.")
+    let isListening = call.server.isListening
+    guard status.state == .ready, isListening, !call.server.isDraining else {
+      var problem =
+        status.state == .starting || !isListening
+        ? Problem(.starting, "The ledger is being recovered, or not every listener is open yet.")
+        : Problem(.draining, "The service is stopping; leases stay.")
       problem.retryAfter = .seconds(1)
       throw problem
     }
