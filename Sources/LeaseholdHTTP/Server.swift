@@ -144,11 +144,12 @@ public final class Server: Sendable {
   /// Answers cut off because their peer did not read.
   var droppedStreams: Int { listeners.withLock { $0.reduce(0) { $0 + $1.droppedStreams } } }
 
-  /// Whether the server is stopping.
+  /// Whether every listener is open.
   ///
-  /// Whether every listener is open. The first one answers while the next is still being opened.
+  /// The first one answers while the next is still being opened.
   var isListening: Bool { listening.load(ordering: .relaxed) }
 
+  /// Whether the server is stopping.
   var isDraining: Bool { draining.load(ordering: .relaxed) }
 
   /// Accepts no more connections and ends the open answers; what is in flight goes on.

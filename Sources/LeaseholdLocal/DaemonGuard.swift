@@ -78,6 +78,26 @@ struct DaemonGuard: Sendable {
     throw .canceled
   }
 
+  /// Whether the set is gone: somebody removed it (ipcrm -s), and a second daemon could begin beside this one.
+  var isGone: Bool {
+    do {
+      _ = try set.value(of: 0)
+      return false
+    } catch {
+      return error == .invalidArgument || error == .identifierRemoved
+    }
+  }
+
+  /// Makes the guard anew and takes it; `nil` when another daemon was faster.
+  static func retake(key: Int32) -> DaemonGuard? {
+    do {
+      let fresh = try DaemonGuard(key: key)
+      return try fresh.tryTake() == nil ? fresh : nil
+    } catch {
+      return nil
+    }
+  }
+
   /// Lets it go before the process ends; used by tests that run several daemons in one process.
   func release() { try? set.operate([.subtract(1, from: 0, .undo)], timeout: .zero) }
 }

@@ -48,6 +48,7 @@ extension LocalLockService {
 
   private func keepHouse(_ now: MonotonicInstant) {
     wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
+    keepGuard()
     let moment = moment(now)
     change { $0.housekeep(at: moment) }
     let lastFence = core.withLock { core in

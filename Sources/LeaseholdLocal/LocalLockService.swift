@@ -41,11 +41,12 @@ public final class LocalLockService: LockService {
   let isStopping = Atomic(false)
   let pumps: PumpPool
   private let clockThread = Mutex<HostThread?>(nil)
-  private let daemonGuard: DaemonGuard
+  private let daemonGuard: Mutex<DaemonGuard>
+  private let controlKey: Int32
   private let inbox: PumpInbox
   let fenceFile: FenceFile?
   let fenceMark = Atomic<UInt64>(0)
-  var controlSet: SemaphoreSet { daemonGuard.set }
+  var controlSet: SemaphoreSet { daemonGuard.withLock(\.set) }
 
   /// Takes the guard, recovers the ledger and begins to serve.
   ///
@@ -55,7 +56,9 @@ public final class LocalLockService: LockService {
   public init(_ options: LocalServiceOptions, standby: Bool = false, while goOn: () -> Bool = { true })
     throws(LocalServiceError)
   {
-    daemonGuard = try DaemonGuard(key: options.controlKey)
+    let daemonGuard = try DaemonGuard(key: options.controlKey)
+    self.daemonGuard = Mutex(daemonGuard)
+    controlKey = options.controlKey
     if let pid = try daemonGuard.tryTake() {
       guard standby else {
         throw .alreadyServed(pid: pid, description: LedgerSegment.description(key: options.controlKey))
@@ -113,7 +116,20 @@ public final class LocalLockService: LockService {
     clockThread.withLock { $0 = nil }
     pumps.stop()
     inbox.service = nil
-    daemonGuard.release()
+    daemonGuard.withLock { $0.release() }
+  }
+
+  /// Once a second: a guard that somebody removed is made anew.
+  ///
+  /// If another daemon has it by now, nothing more is granted here: two that write one ledger would undo each other's
+  /// leases.
+  func keepGuard() {
+    guard daemonGuard.withLock(\.isGone) else { return }
+    if let fresh = DaemonGuard.retake(key: controlKey) {
+      daemonGuard.withLock { $0 = fresh }
+    } else {
+      drain()
+    }
   }
 
   /// Runs a change of the ledger, then tells whoever must hear of it, outside the mutex.

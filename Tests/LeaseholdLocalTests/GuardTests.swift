@@ -88,6 +88,37 @@ import Testing
     #expect(try foreign.values() == [0, 0, 0, 0, 0])
   }
 
+  @Test func aGuardThatSomebodyRemovedIsMadeAnew() throws {
+    let scene = Scene()
+    let first = try scene.start()
+    try first.controlSet.remove()
+    try eventually { scene.control.map { (try? $0.value(of: 0)) == 1 } ?? false }
+    #expect(throws: LocalServiceError.self) { try scene.start() }
+    #expect(first.status().state == .ready)
+  }
+
+  @Test func aServiceWhoseGuardWentToAnotherDaemonGrantsNothingMore() throws {
+    let scene = Scene()
+    let first = try scene.start()
+    try first.controlSet.remove()
+    let child = try ChildProcess(perl: Self.makeAndHoldTheGuard(of: scene.key))
+    try eventually { first.status().state == .draining || scene.control.map { (try? $0.value(of: 0)) == 1 } ?? false }
+    // Whoever was faster has it: never both.
+    let holder = try #require(scene.control).lastProcessID(of: 0)
+    if holder == child.id { try eventually { first.status().state == .draining } }
+    #expect(holder == child.id || first.status().state == .ready)
+    child.end()
+  }
+
+  /// What another daemon does first, as another program would write it; ends when the guard is held.
+  private static func makeAndHoldTheGuard(of key: Int32) -> String {
+    """
+    my $set = semget(\(key), 3, 0600 | 001000); defined $set or die;
+    semop($set, pack("s!6", 0, 0, 0, 0, 1, 010000)) or die;
+    sleep 1 while 1;
+    """
+  }
+
   @Test func aServiceThatCannotBeginLetsTheGuardGo() throws {
     let scene = Scene()
     let foreign = try SharedMemorySegment.create(key: IPCKey(rawValue: scene.key), byteCount: 100)

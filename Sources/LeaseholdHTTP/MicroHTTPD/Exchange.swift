@@ -53,6 +53,7 @@ final class Exchange: @unchecked Sendable {
   var declaredBodyBytes: UInt64?
   var hasBody = false
   var handedOver = false
+  var wasPending = false
   var answered = false
   var discardedBytes = 0
   private var methodText: UnsafePointer<CChar>?

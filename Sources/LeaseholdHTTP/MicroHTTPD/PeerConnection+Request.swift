@@ -46,6 +46,7 @@ extension PeerConnection {
     case .respond(let response):
       return exchange.send(response)
     case .pending:
+      exchange.wasPending = true
       if let response = exchange.park() { return exchange.send(response) }
       return true
     }
@@ -66,8 +67,9 @@ extension PeerConnection {
     }
     exchange.forgetMemory()
     body.clear()
-    // libmicrohttpd misses a FIN that came together with a request. The idle timeout catches that; without one:
-    if isKeptOpen, !peerIsThere() { drop() }
+    // libmicrohttpd misses a FIN that came together with a request. The idle timeout catches that; where there is none,
+    // or where the peer had time to leave while it waited, a look costs little.
+    if isKeptOpen || exchange.wasPending, !peerIsThere() { drop() }
   }
 }
 
