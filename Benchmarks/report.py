@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import textwrap
 from pathlib import Path
 
 from measure import CycleRow, HandoffRow, MemoryRow
@@ -78,8 +79,16 @@ def machine_line(versions: dict[str, str], isolated: bool, load: tuple[float, fl
             f"load average {load[0]:.2f} before, {load[1]:.2f} after.")
 
 
+def wrapped(text: str) -> str:
+    """Prose in lines of at most 118 columns; tables keep theirs."""
+    lines = text.split("\n")
+    return "\n".join(line if line.startswith("|") or len(line) <= 118 else textwrap.fill(
+        line, 118, break_long_words=False, break_on_hyphens=False) for line in lines)
+
+
 def write(path: Path, text: str) -> None:
     """Between the two marks of a page that has them; otherwise the whole file."""
+    text = wrapped(text)
     old = path.read_text() if path.exists() else ""
     if BEGIN in old and END in old:
         head, tail = old.split(BEGIN, 1)[0], old.split(END, 1)[1]
