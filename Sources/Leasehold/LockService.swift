@@ -48,11 +48,13 @@ public protocol LockService: AnyObject, Sendable {
   func undeliver(_ lease: LeaseID, at now: MonotonicInstant)
   /// Follows a lease: `client` hears of its end. Answers false when it is over already.
   func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool
-  /// Gives a lease back. `key`, when given, must be its lock.
-  func release(_ lease: LeaseID, key: LockKey?, at now: MonotonicInstant) throws(LeaseholdError) -> ReleaseOutcome
+  /// Gives a lease back. `key`, when given, must be its lock; `native` is the binding of a native name.
+  func release(
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome
   /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
   func renew(
-    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
   /// One lease.
   func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
@@ -60,12 +62,18 @@ public protocol LockService: AnyObject, Sendable {
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot>
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String]
-  /// One lock with at most `listed` holders and as many waiters.
-  func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot
+  /// One lock with at most `listed` holders and as many waiters; `native` is the binding of a native name.
+  func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot
+  /// Opens a lock without taking it.
+  func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock
+  /// Where a native name leads.
+  func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding
   /// The locks.
   func locks(_ filter: ListFilter) -> Page<LockSnapshot>
-  /// Removes a lock; `force` ends its leases and refuses its waiters first.
-  func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError)
+  /// Removes a lock, of a native one the whole set; `force` ends its leases and refuses its waiters first.
+  func remove(
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+  ) throws(LeaseholdError)
   /// A connection closed: what is bound to it ends.
   func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
   /// The host's sets, from an index on, and the kernel's limits.
@@ -77,8 +85,23 @@ public protocol LockService: AnyObject, Sendable {
 }
 
 extension LockService {
-  /// One lock with as many holders and waiters as an answer usually lists.
+  /// One own lock with as many holders and waiters as an answer usually lists.
   public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
-    try lock(key, listed: LockSnapshot.listed)
+    try lock(key, nil, listed: LockSnapshot.listed)
+  }
+
+  /// Gives a lease back.
+  public func release(
+    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, key: key, native: nil, at: now) }
+
+  /// Moves a lease's deadline.
+  public func renew(
+    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot { try renew(lease, key: key, native: nil, ttl: ttl, at: now) }
+
+  /// Removes an own lock.
+  public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {
+    try remove(key, nil, force: force, at: now)
   }
 }

@@ -25,7 +25,17 @@ struct AnswerWriter {
     binding(lease.binding, into: &json)
     json.append(",\"units\":" as StaticString)
     json.append(decimal: lease.units)
-    json.append("}}\n" as StaticString)
+    json.append(UInt8(ascii: "}"))
+    if let applied = lease.limitApplied { json.member("limit_applied", applied) }
+    for warning in warnings(lease) { list("warnings", [warning], into: &json) }
+    json.append("}\n" as StaticString)
+  }
+
+  /// What a caller should know of a lease that is granted all the same.
+  private func warnings(_ lease: LeaseSnapshot) -> [String] {
+    // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
+    guard lease.binding.companion != nil, lease.binding.semaphoreCount.nonzeroBitCount > 1 else { return [] }
+    return ["nsems-not-power-of-2"]
   }
 
   /// A lease as everybody may see it.
@@ -94,6 +104,10 @@ struct AnswerWriter {
     json.member("nsems", binding.semaphoreCount)
     json.append(",\"semaphores\":[" as StaticString)
     json.append(decimal: binding.semaphore)
+    if let companion = binding.companion {
+      json.append(UInt8(ascii: ","))
+      json.append(decimal: companion)
+    }
     json.append(UInt8(ascii: "]"))
   }
 
@@ -108,8 +122,8 @@ struct AnswerWriter {
     json.append("}}" as StaticString)
   }
 
-  /// The whole of a lock.
-  func lock(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+  /// The whole of a lock; `limitApplied` where it was just opened.
+  func lock(_ lock: LockSnapshot, limitApplied: Bool? = nil, into json: inout ResponseBuffer) {
     json.open("key")
     json.append(json: lock.key.text)
     summary(lock, into: &json)
@@ -125,7 +139,9 @@ struct AnswerWriter {
     }
     json.append(UInt8(ascii: "]"))
     semaphore(lock, into: &json)
-    json.append("}}\n" as StaticString)
+    json.append(UInt8(ascii: "}"))
+    if let limitApplied { json.member("limit_applied", limitApplied) }
+    json.append("}\n" as StaticString)
   }
 
   /// `sysv` with what the kernel tells of the semaphore, left open.
@@ -137,11 +153,13 @@ struct AnswerWriter {
   }
 
   private func summary(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    json.member("dialect", lock.key.native?.dialect ?? "own")
     json.member("kind", lock.kind.name)
     json.member("limit", lock.kind.limit)
     json.member("available", lock.available)
     json.member("native_held", lock.nativeUnits)
     json.member("fence", lock.fence.map(Int.init))
+    json.member("suspects", lock.suspects)
   }
 
   /// The holders of a lock as a list.

@@ -71,10 +71,16 @@ extension Arguments {
   /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.
   fileprivate static func text(_ value: JSONScalar, of parameter: Parameter) throws(Problem) -> String {
     switch (value, parameter.jsonKind) {
-    case (.text(let text), .text), (.text(let text), .number), (.text(let text), .flag):
+    case (.text(let text), .character):
+      // As Perl's ftok has it: "5" is the character, 5 the number.
+      guard text.utf8.count == 1, let code = text.utf8.first, code > 0 else {
+        throw .invalid(parameter, text, "must be a number or a text of one character")
+      }
+      return String(code)
+    case (.text(let text), .text), (.text(let text), .number), (.text(let text), .flag), (.text(let text), .numbers):
       guard !text.utf8.contains(0) else { throw .invalid(parameter, text, "must not hold NUL") }
       return text
-    case (.number(let text), .number): return text
+    case (.number(let text), .number), (.number(let text), .character), (.number(let text), .numbers): return text
     case (.flag(let flag), .flag): return flag ? "true" : "false"
     case (.null, _): throw .invalid(parameter, "null", "must not be null; leave it out instead")
     case (.nested, _): throw .invalid(parameter, "", "must be a single value, not an object or a list")

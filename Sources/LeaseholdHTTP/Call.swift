@@ -79,12 +79,19 @@ extension Problem {
       case .notUTF8: "A lock's name must be UTF-8; percent-encode its bytes."
       case .controlCharacter(let offset):
         "A lock's name must not hold control characters; there is one at byte \(offset). Write slashes as %2F."
-      case .reservedPrefix(let prefix):
-        "Names that begin with '\(prefix)' mean native semaphores, which this version does not serve; choose "
-          + "another name."
+      case .native(.malformed(let form)): "A native name has the form \(form)."
+      case .native(.outOfRange(let range)): "This native name is out of range: \(range)."
+      case .native(.privateKey):
+        "Key 0 is IPC_PRIVATE, which names nothing: make a set with POST /semaphores {\"key\":\"private\"} and use "
+          + "sysv:id:ID.NUMBER."
+      }
+    let code: ProblemCode =
+      switch flaw {
+      case .native(.outOfRange), .native(.privateKey): .outOfRange
+      default: .badKey
       }
     self.init(
-      .badKey, detail,
+      code, detail,
       facts: [
         ("parameter", .text("key")), ("value", .text(String(decoding: name.utf8.prefix(64), as: UTF8.self))),
         ("maximum_bytes", .number(Int64(LockKey.maximumBytes))),

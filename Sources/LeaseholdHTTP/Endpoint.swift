@@ -16,10 +16,10 @@ struct Endpoint: Sendable {
       operation: "acquireLock", method: .post, route: .acquire, parameters: acquireParameters, offersText: true,
       handle: Locks.acquire),
     Endpoint(
-      operation: "releaseLock", method: .post, route: .release, parameters: ParameterSet(.lease),
+      operation: "releaseLock", method: .post, route: .release, parameters: ParameterSet(.lease).union(.binding),
       handle: Locks.release),
     Endpoint(
-      operation: "renewLock", method: .post, route: .renew, parameters: ParameterSet(.lease, .ttl),
+      operation: "renewLock", method: .post, route: .renew, parameters: ParameterSet(.lease, .ttl).union(.binding),
       handle: Locks.renew),
     Endpoint(
       operation: "holdLock", method: .post, route: .hold, parameters: acquireParameters, offersText: true,
@@ -28,9 +28,17 @@ struct Endpoint: Sendable {
       operation: "listLocks", method: .get, route: .locks, parameters: ParameterSet(.limit, .cursor, .key, .state),
       handle: Locks.list),
     Endpoint(
-      operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(.limit), handle: Locks.get),
+      operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(.limit).union(.binding),
+      handle: Locks.get),
     Endpoint(
-      operation: "deleteLock", method: .delete, route: .lock, parameters: ParameterSet(.force), handle: Locks.remove),
+      operation: "openLock", method: .put, route: .lock, parameters: ParameterSet(.limit).union(.binding),
+      handle: Locks.open),
+    Endpoint(
+      operation: "deleteLock", method: .delete, route: .lock, parameters: ParameterSet(.force).union(.binding),
+      handle: Locks.remove),
+    Endpoint(
+      operation: "getKey", method: .get, route: .key, parameters: ParameterSet(.limit).union(.binding),
+      handle: Locks.getBinding),
     Endpoint(
       operation: "listLeases", method: .get, route: .leases,
       parameters: ParameterSet(.limit, .cursor, .owner, .key), handle: Leases.list),
@@ -59,7 +67,8 @@ struct Endpoint: Sendable {
   ]
 
   private static let acquireParameters = ParameterSet(
-    .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format)
+    .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format
+  ).union(.binding)
 
   /// The position in ``all`` of each route and method, by the numbers of both.
   private static let positions: [[Int?]] = Route.allCases.map { route in
@@ -76,6 +85,7 @@ struct Endpoint: Sendable {
   /// The value of Allow for a route.
   static func allow(_ route: Route) -> StaticString {
     let methods = all.filter { $0.route == route }.map(\.method)
+    if methods.contains(.put) { return "GET, HEAD, PUT, DELETE" }
     return switch (methods.contains(.get), methods.contains(.post), methods.contains(.delete)) {
     case (true, false, true): "GET, HEAD, DELETE"
     case (true, false, false): "GET, HEAD"

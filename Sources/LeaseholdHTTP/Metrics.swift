@@ -65,6 +65,10 @@ struct Metrics {
     single(
       "leasehold_ledger_damaged_entries", "gauge", "Records the last recovery could not use.",
       UInt64(recovery.damagedRecords), &text)
+    single(
+      "leasehold_suspect_slots", "gauge",
+      "Slots of foreign sets that the last daemon had half taken.",
+      UInt64(recovery.suspects), &text)
     guard let inventory = try? server.service.semaphoreSets(from: 0, limit: 0) else { return }
     single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(inventory.usedSets), &text)
     single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.maximumSets), &text)

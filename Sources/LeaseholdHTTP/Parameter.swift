@@ -3,6 +3,7 @@ import Leasehold
 /// The names that requests may use, in queries, forms and JSON bodies alike.
 enum Parameter: UInt8, CaseIterable {
   case mode, limit, count, ttl, wait, maxWaiters, owner, bind, cooldown, format, lease, force, cursor, key, state
+  case perm, semaphoreKey, nsems, project, sem, touch, undo
 
   /// The name on the wire.
   var name: StaticString {
@@ -22,20 +23,33 @@ enum Parameter: UInt8, CaseIterable {
     case .cursor: "cursor"
     case .key: "key"
     case .state: "state"
+    case .perm: "perm"
+    case .semaphoreKey: "semaphore_key"
+    case .nsems: "nsems"
+    case .project: "project"
+    case .sem: "sem"
+    case .touch: "touch"
+    case .undo: "undo"
     }
   }
 
   /// What a JSON body may give for a parameter; text always does.
   enum JSONKind {
     case text, number, flag
+    /// A number, or the code of a text's only character.
+    case character
+    /// A number, or a list of numbers.
+    case numbers
   }
 
   /// What a JSON body may give for it.
   var jsonKind: JSONKind {
     switch self {
-    case .limit, .count, .ttl, .wait, .maxWaiters, .cooldown: .number
-    case .force: .flag
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state: .text
+    case .limit: .numbers
+    case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem: .number
+    case .force, .touch, .undo: .flag
+    case .project: .character
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm: .text
     }
   }
 
@@ -58,6 +72,13 @@ enum Parameter: UInt8, CaseIterable {
     case (6, UInt8(ascii: "c")): candidate = .cursor
     case (8, UInt8(ascii: "c")): candidate = .cooldown
     case (11, UInt8(ascii: "m")): candidate = .maxWaiters
+    case (4, UInt8(ascii: "p")): candidate = .perm
+    case (13, UInt8(ascii: "s")): candidate = .semaphoreKey
+    case (5, UInt8(ascii: "n")): candidate = .nsems
+    case (7, UInt8(ascii: "p")): candidate = .project
+    case (3, UInt8(ascii: "s")): candidate = .sem
+    case (5, UInt8(ascii: "t")): candidate = .touch
+    case (4, UInt8(ascii: "u")): candidate = .undo
     default: return nil
     }
     var position = candidate.name.utf8Start
@@ -75,6 +96,12 @@ struct ParameterSet {
 
   init(_ parameters: Parameter...) { bits = parameters.reduce(0) { $0 | 1 << UInt32($1.rawValue) } }
 
+  func union(_ other: ParameterSet) -> ParameterSet {
+    var union = self
+    union.bits |= other.bits
+    return union
+  }
+
   func contains(_ parameter: Parameter) -> Bool { bits & 1 << UInt32(parameter.rawValue) != 0 }
 
   /// The names, for an error.
@@ -83,7 +110,10 @@ struct ParameterSet {
 
 /// The values that a request gave, as text, whichever way it gave them.
 struct Arguments: ~Copyable {
-  private var values: InlineArray<15, String?> = InlineArray(repeating: nil)
+  private var values: InlineArray<22, String?> = InlineArray(repeating: nil)
+
+  /// The names that were given.
+  private(set) var given = ParameterSet()
 
   subscript(parameter: Parameter) -> String? { values[Int(parameter.rawValue)] }
 
@@ -97,6 +127,7 @@ struct Arguments: ~Copyable {
         facts: [("parameter", .text("\(parameter.name)"))])
     }
     values[Int(parameter.rawValue)] = value
+    given.bits |= 1 << UInt32(parameter.rawValue)
   }
 
   /// Notes a name and a value as read from a query, a form or a body.

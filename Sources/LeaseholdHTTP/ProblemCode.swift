@@ -16,6 +16,9 @@ enum ProblemCode: String, CaseIterable {
   case noSuchLock = "no-such-lock"
   case noSuchLease = "no-such-lease"
   case noSuchSet = "no-such-set"
+  case noSuchPath = "no-such-path"
+  case pathNotAllowed = "path-not-allowed"
+  case nsemsMismatch = "nsems-mismatch"
   case methodNotAllowed = "method-not-allowed"
   case notAcceptable = "not-acceptable"
   case bodyTooLarge = "body-too-large"
@@ -164,6 +167,24 @@ enum ProblemCode: String, CaseIterable {
         406, "No acceptable media type can be answered",
         """
         Accept application/json, or text/plain for acquire, hold and errors.
+        """)
+    case .noSuchPath:
+      Row(
+        404, "The file of a path: lock cannot be made",
+        """
+        Make its folder first: the file itself is made as IPC::Semaphore::Concurrency does. The errno says more.
+        """)
+    case .pathNotAllowed:
+      Row(
+        403, "The path is outside the folders for path: locks",
+        """
+        After links and .. are followed, the file must lie below one of the folders of --path-roots.
+        """)
+    case .nsemsMismatch:
+      Row(
+        409, "The set has another number of semaphores",
+        """
+        The member nsems is what the set has. Name that number, or remove the set when nobody uses it any more.
         """)
     case .limitMismatch:
       Row(

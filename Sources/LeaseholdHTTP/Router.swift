@@ -1,6 +1,6 @@
 /// The paths of the service; each has at most one captured segment.
 enum Route: UInt8, CaseIterable {
-  case acquire, release, renew, hold, locks, lock, leases, lease, leaseRenew
+  case acquire, release, renew, hold, locks, lock, key, leases, lease, leaseRenew
   case semaphores, semaphoreSet, healthz, readyz, metrics, version, openapi, problem, index
 }
 
@@ -56,6 +56,8 @@ struct Target {
         .lock
       } else if equals(first, "leases") {
         .lease
+      } else if equals(first, "keys") {
+        .key
       } else if equals(first, "semaphores") {
         .semaphoreSet
       } else if equals(first, "problems") {

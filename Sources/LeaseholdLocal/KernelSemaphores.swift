@@ -4,17 +4,19 @@ import SystemPackage
 
 /// The semaphores of this IPC namespace, as the ledger needs them.
 final class KernelSemaphores: SemaphoreKernel {
-  private let controlKey: Int32
+  let controlKey: Int32
   private let mode: FilePermissions
+  let pathRoots: PathRoots
   private var nextBank = 0
 
   /// The low half of every bank's key is that of the control key, the high half counts from "LI" on.
   private static let firstBank: UInt32 = 0x4c49
   private static let bankNumbers = 0x8000
 
-  init(controlKey: Int32, mode: FilePermissions) {
+  init(controlKey: Int32, mode: FilePermissions, pathRoots: [String] = []) {
     self.controlKey = controlKey
     self.mode = mode
+    self.pathRoots = PathRoots(pathRoots)
   }
 
   @inline(__always)
@@ -67,14 +69,14 @@ final class KernelSemaphores: SemaphoreKernel {
   }
 
   /// The half of the control key that the bank's key does not tell, less the bit that no semaphore can hold.
-  private var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey >> 16) & 0x7fff }
+  var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey >> 16) & 0x7fff }
 
   private func bankKey(_ number: Int) -> IPCKey {
     let high = (Self.firstBank &+ UInt32(number)) << 16
     return IPCKey(rawValue: Int32(bitPattern: high | UInt32(UInt16(truncatingIfNeeded: controlKey))))
   }
 
-  private func failure(_ error: Errno) -> KernelFailure {
+  func failure(_ error: Errno) -> KernelFailure {
     guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
     else { return KernelFailure(errno: error.label) }
     return usage.sets >= limits.sets

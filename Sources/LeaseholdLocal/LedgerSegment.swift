@@ -13,7 +13,7 @@ import SystemPackage
 /// One process writes, under one mutex. Stores are single aligned words: a crash leaves each whole or absent, in order.
 final class LedgerSegment: LedgerStorage {
   static let magic: UInt64 = 0x444c_4853_4145_4c31
-  static let layout: UInt64 = 1
+  static let layout: UInt64 = 2
   static let headerBytes = 4096
   static let cellBytes = 128
   static let descriptionWord = 32

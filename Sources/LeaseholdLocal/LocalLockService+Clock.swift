@@ -73,12 +73,9 @@ extension LocalLockService {
     let moment = moment(HostClock.now())
     change { ledger in
       switch report.outcome {
-      case .granted:
-        ledger.kernelGranted(
-          report.lock, set: report.set, semaphore: report.semaphore, units: report.units, at: moment)
+      case .granted: ledger.kernelGranted(report.wait, at: moment)
       case .removed, .failed:
-        ledger.kernelWaitEnded(
-          report.lock, set: report.set, semaphore: report.semaphore, removed: report.outcome == .removed, at: moment)
+        ledger.kernelWaitEnded(report.wait, removed: report.outcome == .removed, at: moment)
       }
     }
   }

@@ -27,28 +27,29 @@ extension LocalLockService {
 
   /// Gives a lease back.
   public func release(
-    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     let moment = moment(now)
     return try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.release(lease, key: key, at: moment) }
+      attempt { () throws(LeaseholdError) in try ledger.release(lease, key: key, native: native, at: moment) }
     }
     .get()
   }
 
   /// Moves a lease's deadline.
   public func renew(
-    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
     return try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.renew(lease, key: key, ttl: ttl, at: moment) }
+      attempt { () throws(LeaseholdError) in try ledger.renew(lease, key: key, native: native, ttl: ttl, at: moment) }
     }.get()
   }
 
   /// One lease.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
-    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lease(lease) } }.get()
+    let moment = moment(now)
+    return try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lease(lease, at: moment) } }.get()
   }
 
   /// The live leases.
@@ -61,18 +62,33 @@ extension LocalLockService {
   }
 
   /// One lock.
-  public func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lock(key, listed: listed) } }.get()
+  public func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lock(key, native, listed: listed) } }.get()
+  }
+
+  /// Opens a lock without taking it.
+  public func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock {
+    let moment = moment(now)
+    return try change { ledger in
+      attempt { () throws(LeaseholdError) in try ledger.open(request, at: moment) }
+    }.get()
+  }
+
+  /// Where a native name leads.
+  public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
+    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.binding(key, native) } }.get()
   }
 
   /// The locks.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> { change { $0.locks(filter) } }
 
   /// Removes a lock.
-  public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {
+  public func remove(
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+  ) throws(LeaseholdError) {
     let moment = moment(now)
     try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.remove(key, force: force, at: moment) }
+      attempt { () throws(LeaseholdError) in try ledger.remove(key, native, force: force, at: moment) }
     }.get()
   }
 

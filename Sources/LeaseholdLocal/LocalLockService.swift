@@ -13,6 +13,8 @@ public struct LocalServiceOptions: Sendable {
   public var controlKey: Int32 = 0x4c48_0001
   /// The mode of the sets that own locks live in.
   public var setMode: UInt32 = 0o600
+  /// The folders below which the files of `path:` locks must lie, after links are followed.
+  public var pathRoots = ["/tmp", "/var/tmp", "/run/lock"]
   /// Who serves, for the error of a second daemon; for example the addresses.
   public var description = ""
   /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
@@ -86,7 +88,7 @@ public final class LocalLockService: LockService {
       storage: storage,
       kernel: KernelSemaphores(
         controlKey: options.controlKey,
-        mode: FilePermissions(rawValue: CModeT(truncatingIfNeeded: options.setMode))),
+        mode: FilePermissions(rawValue: CModeT(truncatingIfNeeded: options.setMode)), pathRoots: options.pathRoots),
       waiting: pumps, limits: options.limits, makeID: { random.withLock { $0.leaseID() } })
     let begun = HostClock.now()
     ledger.recover(at: Moment(monotonic: begun, wallOffset: offset))

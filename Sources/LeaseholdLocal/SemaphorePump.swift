@@ -5,14 +5,11 @@ import SystemPackage
 
 /// What a thread that waited in the kernel reports.
 struct PumpReport: Sendable {
-  let lock: Int
-  let set: Int32
-  let semaphore: Int
-  let units: Int
+  let wait: KernelWait
   let outcome: Outcome
 
   enum Outcome: Sendable {
-    /// The units are this process's, with SEM_UNDO.
+    /// The share is this process's, with SEM_UNDO.
     case granted
     /// The set is gone.
     case removed
@@ -23,22 +20,10 @@ struct PumpReport: Sendable {
 
 /// One wait in the kernel on behalf of one lock.
 private final class PumpJob: Sendable {
-  let lock: Int
-  let set: Int32
-  let semaphore: Int
-  let units: Int
+  let wait: KernelWait
   let isCanceled = Atomic(false)
 
-  init(lock: Int, set: Int32, semaphore: Int, units: Int) {
-    self.lock = lock
-    self.set = set
-    self.semaphore = semaphore
-    self.units = units
-  }
-
-  func report(_ outcome: PumpReport.Outcome) -> PumpReport {
-    PumpReport(lock: lock, set: set, semaphore: semaphore, units: units, outcome: outcome)
-  }
+  init(_ wait: KernelWait) { self.wait = wait }
 }
 
 /// The threads that wait in the kernel, because only a thread asleep in semop learns that a native process let go.
@@ -76,8 +61,8 @@ final class PumpPool: KernelWaiting, Sendable {
   /// How many canceled threads have not let go; asked for after every change, so without the lock.
   private let canceledCount = Atomic(0)
 
-  func begin(_ lock: Int, set: Int32, semaphore: Int, units: Int) -> Bool {
-    let job = PumpJob(lock: lock, set: set, semaphore: semaphore, units: units)
+  func begin(_ wait: KernelWait) -> Bool {
+    let job = PumpJob(wait)
     return state.withLock { state in
       guard !state.isStopped else { return false }
       if state.idle.isEmpty, state.all.count < maximum, let thread = PumpThread(pool: self) {
@@ -85,15 +70,15 @@ final class PumpPool: KernelWaiting, Sendable {
         state.idle.append(thread)
       }
       guard let thread = state.idle.popLast() else { return false }
-      state.jobs[lock] = thread
+      state.jobs[wait.number] = thread
       thread.begin(job)
       return true
     }
   }
 
-  func cancel(_ lock: Int) {
+  func cancel(_ number: Int) {
     state.withLock { state in
-      guard let thread = state.jobs.removeValue(forKey: lock) else { return }
+      guard let thread = state.jobs.removeValue(forKey: number) else { return }
       thread.cancel()
       state.canceled.append(thread)
       canceledCount.store(state.canceled.count, ordering: .releasing)
@@ -119,12 +104,12 @@ final class PumpPool: KernelWaiting, Sendable {
 
   fileprivate func finished(_ thread: PumpThread, _ job: PumpJob, _ outcome: PumpReport.Outcome?) {
     state.withLock { state in
-      if state.jobs[job.lock] === thread { state.jobs[job.lock] = nil }
+      if state.jobs[job.wait.number] === thread { state.jobs[job.wait.number] = nil }
       state.canceled.removeAll { $0 === thread }
       canceledCount.store(state.canceled.count, ordering: .releasing)
       state.idle.append(thread)
     }
-    if let outcome { report(job.report(outcome)) }
+    if let outcome { report(PumpReport(wait: job.wait, outcome: outcome)) }
   }
 }
 
@@ -181,15 +166,22 @@ private final class PumpThread: Sendable {
     hasEnded.store(true, ordering: .sequentiallyConsistent)
   }
 
-  /// Waits for the job's units; `nil` when it was canceled first.
+  /// Goes through the steps of the job; `nil` when it was canceled first.
   private func wait(_ job: PumpJob) -> PumpReport.Outcome? {
-    let set = SemaphoreSet(id: job.set)
-    var operation = SemaphoreOperation.subtract(Int16(job.units), from: UInt16(job.semaphore), .undo)
+    let steps = job.wait.steps
+    if let enter = steps.enter {
+      let entered = sleep(enter, job)
+      guard entered == .granted else { return entered }
+    }
+    let outcome = sleep(steps.wait, job)
+    if outcome != .granted, let leave = steps.leave { _ = operate(job.wait.set, leave) }
+    return outcome
+  }
+
+  /// Sleeps until all operations of a list are done.
+  private func sleep(_ list: OpList, _ job: PumpJob) -> PumpReport.Outcome? {
     while !job.isCanceled.load(ordering: .sequentiallyConsistent) {
-      let error = withUnsafePointer(to: &operation) { operation in
-        set.operate(UnsafeBufferPointer(start: operation, count: 1), timeoutNanoseconds: Self.longestWait)
-      }
-      switch error {
+      switch operate(job.wait.set, list, timeoutNanoseconds: Self.longestWait) {
       case nil: return .granted
       case .interrupted?, .resourceTemporarilyUnavailable?: continue
       case .identifierRemoved?, .invalidArgument?: return .removed
@@ -200,5 +192,18 @@ private final class PumpThread: Sendable {
       }
     }
     return nil
+  }
+
+  private func operate(_ set: Int32, _ list: OpList, timeoutNanoseconds: Int64? = nil) -> Errno? {
+    withUnsafeBytes(of: list.storage) { bytes in
+      let operations = UnsafeBufferPointer(
+        rebasing: bytes.assumingMemoryBound(to: SemaphoreOperation.self)[..<list.count])
+      let set = SemaphoreSet(id: set)
+      return if let timeoutNanoseconds {
+        set.operate(operations, timeoutNanoseconds: timeoutNanoseconds)
+      } else {
+        set.operate(operations)
+      }
+    }
   }
 }

@@ -37,6 +37,26 @@ extension SemaphoreSet {
     return Status(data)
   }
 
+  /// Looks at the set whatever its mode, as /proc/sysvipc/sem does for everybody.
+  ///
+  /// - Throws: `Errno.invalidArgument` when it is gone, `Errno.permissionDenied` where the kernel has no such call
+  ///   (before 4.17) and the mode does not let this process read.
+  ///
+  /// The corresponding C function is `semctl`, with `IPC_STAT`, or else `SEM_STAT_ANY`.
+  public func anyStatus() throws(Errno) -> Status {
+    do {
+      return try status()
+    } catch .permissionDenied {
+      // The index of a set is the low part of its number; the kernel tells the whole number back.
+      var data = semid_ds()
+      let found = withUnsafeMutablePointer(to: &data) {
+        system_semctl(id & 0x7fff, 0, SEM_STAT_ANY, csysv_semun(buf: $0))
+      }
+      guard found == id else { throw .permissionDenied }
+      return Status(data)
+    }
+  }
+
   /// Sets owner, group and mode; the other fields are not looked at.
   ///
   /// - Throws: `Errno.notPermitted` unless owner, creator or privileged.

@@ -59,12 +59,14 @@ struct LimitFlags: ParsableArguments {
 struct KernelFlags: ParsableArguments {
   @Option(.pumps) var pumps: String?
   @Option(.stateDir) var stateDir: String?
+  @Option(.pathRoots) var pathRoots: [String] = []
   @Option(.controlKey) var controlKey: String?
   @Flag(.standby) var standby: Bool?
 
   var given: [(Setting, String?)] {
     [
-      (.pumps, pumps), (.stateDir, stateDir), (.controlKey, controlKey),
+      (.pumps, pumps), (.stateDir, stateDir),
+      (.pathRoots, pathRoots.isEmpty ? nil : pathRoots.joined(separator: ",")), (.controlKey, controlKey),
       (.standby, standby.map { $0 ? "true" : "false" }),
     ]
   }

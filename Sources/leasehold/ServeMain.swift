@@ -85,6 +85,13 @@ private func tellReady(
         "damaged_records": "\(status.recovery.damagedRecords)", "leases_lost": "\(status.recovery.leasesLost)",
       ])
   }
+  if status.recovery.suspects > 0 || status.recovery.unsureReleases > 0 {
+    log.warning(
+      "the last daemon was killed while it took slots of sets that other programs made, or gave them back",
+      metadata: [
+        "suspects": "\(status.recovery.suspects)", "unsure_releases": "\(status.recovery.unsureReleases)",
+      ])
+  }
   notify.ready(status: "serving on \(settings.host):\(port)")
 }
 

@@ -28,6 +28,7 @@ extension ServeSettings {
     options.limits = limits
     options.controlKey = controlKey
     options.stateDirectory = stateDirectory
+    options.pathRoots = pathRoots
     options.description = "http://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
     return options
   }

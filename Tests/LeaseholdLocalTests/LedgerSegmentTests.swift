@@ -45,7 +45,7 @@ import Testing
     let error = #expect(throws: LocalServiceError.self) { try scene.start() }
     guard case .foreignLedger(let key, let id, let found, let understood)? = error else { throw NeverHappened() }
     #expect((key, id, found, understood) == (scene.key, segment.id, 9, LedgerSegment.layout))
-    #expect("\(error.map(\.description) ?? "")".contains("layout 9, this version understands 1"))
+    #expect("\(error.map(\.description) ?? "")".contains("layout 9, this version understands 2"))
   }
 
   @Test(arguments: [8, 100, 4096, 100_000])

@@ -187,7 +187,7 @@ class Answers(LiveTest):
     def test_a_wrong_method_is_405_with_allow(self):
         for method, target, allow in (
             ("GET", "/locks/x/acquire", {"POST"}),
-            ("PUT", "/locks/x", {"GET", "HEAD", "DELETE"}),
+            ("PATCH", "/locks/x", {"GET", "HEAD", "PUT", "DELETE"}),
             ("POST", "/locks", {"GET", "HEAD"}),
             ("PATCH", "/leases", {"GET", "HEAD", "DELETE"}),
             ("DELETE", "/healthz", {"GET", "HEAD"}),

@@ -28,8 +28,15 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
     case retiring = 3
     /// A lease that is over for its holder while its slots stay taken.
     case cooling = 4
+    /// A lease whose units were taken with SEM_UNDO, which is being dropped: held from ``live`` on.
+    case arming = 5
+    /// A lease that was ``arming`` or ``disarming`` when the daemon was killed.
+    case suspect = 7
     /// A lease that is over; the reason is added to this value.
     case ended = 16
+    /// A lease whose units are being given back where the kernel's values cannot tell whether they were; the reason is
+    /// added to this value.
+    case disarming = 32
   }
 
   /// What a record describes.
@@ -44,20 +51,22 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
 
   /// The word for a body in a state.
   init(_ state: State, _ kind: Kind, check: UInt32, reason: EndReason = .released) {
-    let stateBits = state == .ended ? state.rawValue + reason.rawValue : state.rawValue
+    let stateBits = state.rawValue >= State.ended.rawValue ? state.rawValue + reason.rawValue : state.rawValue
     rawValue = UInt64(stateBits) | UInt64(kind.rawValue) << 8 | UInt64(check) << 32
   }
 
   /// The state; `nil` when it is none of ours.
   var state: State? {
     let bits = UInt8(truncatingIfNeeded: rawValue)
-    return bits >= State.ended.rawValue ? (EndReason(rawValue: bits - 16) == nil ? nil : .ended) : State(rawValue: bits)
+    guard bits >= State.ended.rawValue else { return State(rawValue: bits) }
+    guard reason != nil else { return nil }
+    return bits >= State.disarming.rawValue ? .disarming : .ended
   }
 
-  /// Why a lease ended, for ended records.
+  /// Why a lease ended, for records of ends.
   var reason: EndReason? {
     let bits = UInt8(truncatingIfNeeded: rawValue)
-    return bits >= State.ended.rawValue ? EndReason(rawValue: bits - 16) : nil
+    return (State.ended.rawValue..<48).contains(bits) ? EndReason(rawValue: bits & 15) : nil
   }
 
   /// What the record describes; `nil` when it is none of ours.

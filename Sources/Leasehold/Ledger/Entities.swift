@@ -5,6 +5,8 @@ final class Lease: Deadlined {
   enum State: Equatable {
     case held
     case cooling
+    /// Killed in the middle of taking or giving back where the kernel cannot tell: counted as taken, held by nobody.
+    case suspect
     case ended(EndReason)
   }
 
@@ -31,6 +33,10 @@ final class Lease: Deadlined {
   let cooldown: TimeSpan
   let waited: TimeSpan
   let bindsConnection: Bool
+  /// Never ends by itself (`undo=false`).
+  let isEndless: Bool
+  /// Whether the grant put the asked limit into force.
+  var limitApplied: Bool?
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
   var connection: ConnectionID = 0
   var peer: Peer
@@ -41,11 +47,15 @@ final class Lease: Deadlined {
   /// Hears of its end.
   var client: (any LeaseClient)?
 
-  init(_ record: LeaseRecord, cell: Int, lock: Lock, owner: String?, idempotencyKey: String?) {
+  /// A lease on a lock, or, with `nil`, what is remembered of one that ended before a restart.
+  init(
+    _ record: LeaseRecord, cell: Int, lock: Lock?, key: LockKey? = nil, owner: String? = nil,
+    idempotencyKey: String? = nil
+  ) {
     id = record.id
     self.cell = cell
     self.lock = lock
-    key = lock.key
+    self.key = key ?? lock?.key ?? LockKey(trusted: "")
     mode = record.mode
     count = record.count
     units = record.units
@@ -58,35 +68,16 @@ final class Lease: Deadlined {
     cooldown = record.cooldown
     waited = record.waited
     bindsConnection = record.bindsConnection
+    isEndless = record.isEndless
     peer = record.peer
     self.owner = owner
     self.idempotencyKey = idempotencyKey
     fingerprint = record.fingerprint
-    textCell = record.textCell
+    textCell = lock == nil ? TextRecord.none : record.textCell
   }
 
-  /// What is remembered of a lease that ended before a restart.
-  init(ended record: LeaseRecord, cell: Int, reason: EndReason) {
-    id = record.id
-    self.cell = cell
-    key = LockKey(trusted: "")
-    mode = record.mode
-    count = record.count
-    units = record.units
-    fence = record.fence
-    grantedAt = record.grantedAt
-    deadline = record.deadline
-    due = record.deadline
-    endedAt = record.endedAt
-    ttl = record.ttl
-    cooldown = record.cooldown
-    waited = record.waited
-    bindsConnection = record.bindsConnection
-    peer = record.peer
-    fingerprint = record.fingerprint
-    textCell = TextRecord.none
-    state = .ended(reason)
-  }
+  /// What it has of its lock.
+  var share: Share { Share(mode, units: units) }
 
   /// Whether its holder may still count on it.
   var isHeld: Bool { state == .held }
@@ -94,12 +85,20 @@ final class Lease: Deadlined {
 
 /// A lock in memory.
 final class Lock {
+  /// Its name; of a native lock, the first that was used for it.
   let key: LockKey
   let cell: Int
-  let bank: Bank
-  let dialect: NamedDialect
-  let kind: LockKind
-  let capacity: Int
+  let set: BankID
+  let layout: LockLayout
+  let dialect: any LockDialect
+  /// The bank of an own lock.
+  let bank: Bank?
+  /// The set of a native lock.
+  let native: NativeSet?
+  /// All units; `nil` where a native program may have set them.
+  ///
+  /// Of `php:` sets known while leases are out, because PHP sets it only when nobody is counted.
+  var capacity: Int?
   var textCell: UInt32
   var holders: [Lease] = []
   /// Units out on leases, cooling ones included.
@@ -107,10 +106,12 @@ final class Lock {
   var queue = WaitQueue()
   var lastUse: Int64
   var lastFence: Int64?
-  /// Units that a thread waits for in the kernel on behalf of the queue; 0 when none does.
-  var unitsWaited = 0
+  /// The waits of threads in the kernel on behalf of the queue, in the order they began.
+  var waits: [(number: Int, share: Share)] = []
   /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
   var isPolled = false
+  /// Whether the request that found it last made its set.
+  var wasJustMade = false
   /// Somebody wrote the ledger's semaphore: nothing is granted until the set is removed.
   var isDamaged = false
 
@@ -118,9 +119,27 @@ final class Lock {
     self.key = key
     self.cell = cell
     self.bank = bank
+    native = nil
+    set = bank.id
+    layout = .named(kind)
     dialect = NamedDialect(place: place)
-    self.kind = kind
     capacity = kind.limit ?? Limits.readerUnits
+    self.textCell = textCell
+    self.lastUse = lastUse
+  }
+
+  init(
+    key: LockKey, cell: Int, native: NativeSet, semaphore: Int, layout: LockLayout, capacity: Int?, textCell: UInt32,
+    lastUse: Int64
+  ) {
+    self.key = key
+    self.cell = cell
+    self.native = native
+    bank = nil
+    set = native.id
+    self.layout = layout
+    dialect = layout.dialect(semaphore)
+    self.capacity = capacity
     self.textCell = textCell
     self.lastUse = lastUse
   }
@@ -128,17 +147,93 @@ final class Lock {
   /// Whether no lease stands on it and nobody waits.
   var isIdle: Bool { holders.isEmpty && queue.isEmpty }
 
-  /// What a request takes from the semaphore.
-  func units(_ mode: LockMode, count: Int) -> Int {
-    switch kind {
-    case .readersWriter: mode == .exclusive ? capacity : 1
-    case .counting: count
+  /// Whether the kernel's values tell what is out on leases.
+  var isExact: Bool {
+    if case .counter(ledger: nil, _) = layout { false } else { true }
+  }
+
+  /// What it is, with the limit where that is known.
+  var kind: LockKind {
+    switch layout {
+    case .named(let kind): kind
+    case .apache: .readersWriter
+    case .php, .counter: capacity.map { .counting(limit: $0) } ?? .slots
     }
   }
 
+  /// What a request takes from the semaphore.
+  @inline(__always)
+  func share(_ mode: LockMode, count: Int) -> Share {
+    if case .named(.readersWriter) = layout { return Share(mode, units: mode == .exclusive ? capacity ?? 0 : 1) }
+    return Share(mode, units: count)
+  }
+
+  /// Whether so many more units may be out on leases, as far as the ledger knows: of native locks only the kernel does.
+  @inline(__always)
+  func hasRoom(for units: Int) -> Bool { bank == nil || unitsOut + units <= capacity ?? .max }
+
   var binding: SemaphoreBinding {
     SemaphoreBinding(
-      key: bank.id.key, id: bank.id.set, semaphoreCount: NamedDialect.semaphoresPerBank, semaphore: dialect.semaphore)
+      key: set.key, id: set.set, semaphoreCount: native?.count ?? NamedDialect.semaphoresPerBank,
+      semaphore: dialect.semaphore, companion: dialect.companion)
+  }
+}
+
+/// How a lock lies in its set: what its record says, and what makes its dialect.
+enum LockLayout: Hashable {
+  /// Leasehold's own, in a bank.
+  case named(LockKind)
+  /// PHP's three semaphores.
+  case php
+  /// One of the sessions' numbers in a set of `count`.
+  case apache(count: Int)
+  /// One semaphore, with a ledger where the set is of our making.
+  case counter(ledger: Int?, isPath: Bool)
+
+  /// The dialect of the lock at a place or semaphore.
+  func dialect(_ semaphore: Int) -> any LockDialect {
+    switch self {
+    case .named: NamedDialect(place: semaphore)
+    case .php: PHPDialect()
+    case .apache(let count): ApacheDialect(reader: semaphore, of: count)
+    case .counter(let ledger, _): CounterDialect(semaphore: semaphore, ledger: ledger)
+    }
+  }
+
+  /// The prefix of its names; `nil` for own locks.
+  var dialectName: String? {
+    switch self {
+    case .named: nil
+    case .php: "php"
+    case .apache: "apache"
+    case .counter(_, let isPath): isPath ? "path" : "sysv"
+    }
+  }
+
+  /// Whether answers tell if the asked limit was put into force.
+  var tellsLimit: Bool {
+    switch self {
+    case .php, .counter(_, isPath: true): true
+    case .named, .apache, .counter: false
+    }
+  }
+
+  /// Whether every waiter sleeps in the kernel by itself, because native programs of the kind count waiters.
+  var waitsOneByOne: Bool {
+    if case .counter(_, isPath: true) = self { true } else { false }
+  }
+}
+
+/// A set that native programs use too, as far as leases or waiters of ours stand on it.
+final class NativeSet {
+  let id: BankID
+  let count: Int
+  /// Locks by the semaphore that names them.
+  var locks: [Int: Lock] = [:]
+
+  init(id: BankID, count: Int) {
+    self.id = id
+    self.count = count
   }
 }
 

@@ -7,17 +7,17 @@ extension Ledger {
     if request.idempotencyKey != nil, let known = replay(request, client: client, at: moment) { return known }
     do {
       let lock = try findOrMakeLock(request, at: moment)
-      let units = lock.units(request.mode, count: request.count)
-      if lock.queue.isEmpty, let lease = try take(lock, units, request, at: moment) {
+      let share = lock.share(request.mode, count: request.count)
+      if lock.queue.isEmpty, let lease = try take(lock, share, request, at: moment) {
         return .granted(snapshot(lease))
       }
       // A set that vanished under the attempt was replaced by another: the queue of the new lock counts.
-      let current = locksByKey[request.key] ?? lock
+      let current = locksByCell[lock.cell] === lock ? lock : try findOrMakeLock(request, at: moment)
       guard request.wait > .zero, let client else {
         counters.busy += 1
         return .refused(locked(current, at: moment.monotonic))
       }
-      return try enqueue(request, units: units, on: current, client: client, at: moment)
+      return try enqueue(request, share: share, on: current, client: client, at: moment)
     } catch {
       return refuse(error)
     }
@@ -30,37 +30,40 @@ extension Ledger {
 
   /// Takes the units now; `nil` when they are not free.
   private func take(
-    _ lock: Lock, _ units: Int, _ request: AcquireRequest, at moment: Moment
+    _ lock: Lock, _ share: Share, _ request: AcquireRequest, at moment: Moment
   ) throws(LeaseholdError) -> Lease? {
     var lock = lock
     for _ in 0..<3 {
-      guard lock.unitsOut + units <= lock.capacity else { return nil }
+      guard lock.hasRoom(for: share.units) else { return nil }
       guard !lock.isDamaged else { throw Self.damaged(lock) }
-      let prepared = try prepare(request, lock: lock, units: units, caller: request.caller, waited: .zero, at: moment)
-      switch kernel.operate(lock.bank.id.set, lock.dialect.take(units)) {
-      case .done: return commit(prepared, for: request, on: lock, caller: request.caller)
-      case .wouldBlock:
+      let prepared = try prepare(request, lock: lock, share: share, caller: request.caller, waited: .zero, at: moment)
+      switch take(share, of: lock, for: request) {
+      case .taken(let limitApplied):
+        guard keep(prepared, on: lock) else { break }
+        let lease = commit(prepared, for: request, on: lock, caller: request.caller)
+        lease.limitApplied = limitApplied
+        return lease
+      case .busy:
         discard(prepared)
         return nil
-      case .failed(let failure):
+      case .refused(let error):
         discard(prepared)
-        throw Self.kernelRefused(failure, doing: "take the lock")
-      case .removed:
-        discard(prepared)
-        bankVanished(lock.bank, at: moment)
-        lock = try findOrMakeLock(request, at: moment)
-        guard lock.queue.isEmpty else { return nil }
+        throw error
+      case .removed: discard(prepared)
       }
+      setVanished(lock, at: moment)
+      lock = try findOrMakeLock(request, at: moment)
+      guard lock.queue.isEmpty else { return nil }
     }
     throw Self.setKeepsVanishing(lock.key)
   }
 
   private func enqueue(
-    _ request: AcquireRequest, units: Int, on lock: Lock, client: any LeaseClient, at moment: Moment
+    _ request: AcquireRequest, share: Share, on lock: Lock, client: any LeaseClient, at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
     if let most = request.maxWaiters {
-      let inKernel = kernel.waiters(lock.bank.id.set, lock.dialect.semaphore) ?? 0
-      let native = max(0, inKernel - (lock.unitsWaited > 0 ? 1 : 0))
+      let inKernel = kernel.waiters(lock.set.set, lock.dialect.semaphore) ?? 0
+      let native = max(0, inKernel - lock.waits.count)
       guard lock.queue.count + native < most else { throw queueFull(lock, "max_waiters", most, at: moment.monotonic) }
     }
     guard lock.queue.count < limits.waitersPerLock else {
@@ -69,14 +72,14 @@ extension Ledger {
     guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
     lastWaiterID += 1
     let waiter = Waiter(
-      id: lastWaiterID, request: request, units: units, lock: lock, client: client, now: moment.monotonic)
+      id: lastWaiterID, request: request, share: share, lock: lock, client: client, now: moment.monotonic)
     waiters[waiter.id] = waiter
     waiterDeadlines.insert(waiter)
     lock.queue.append(waiter)
     if let key = request.idempotencyKey {
       idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(waiter)
     }
-    if lock.queue.count == 1 { arrangeKernelWait(lock) }
+    if lock.queue.count == 1 || lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
     return .waiting(waiter.id)
   }
 
@@ -116,7 +119,7 @@ extension Ledger {
     waiters[waiter.id] = nil
     lastWaiterID += 1
     let successor = Waiter(
-      id: lastWaiterID, request: request, units: waiter.units, lock: lock, client: client, now: moment.monotonic)
+      id: lastWaiterID, request: request, share: waiter.share, lock: lock, client: client, now: moment.monotonic)
     waiterDeadlines.remove(waiter)
     waiterDeadlines.insert(successor)
     lock.queue.replace(waiter, with: successor)

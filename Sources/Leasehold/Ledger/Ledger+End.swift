@@ -2,14 +2,17 @@ extension Ledger {
   /// Gives a lease back.
   ///
   /// `key`, when given, must be its lock.
-  public func release(_ id: LeaseID, key: LockKey?, at moment: Moment) throws(LeaseholdError) -> ReleaseOutcome {
-    let lease = try find(id, key: key)
+  public func release(
+    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, at moment: Moment
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    let lease = try find(id, key: key, native: native)
+    noticeRemoval(below: lease, at: moment)
     switch lease.state {
     case .held:
       end(lease, .released, at: moment)
       return ReleaseOutcome(key: lease.key, ref: id.ref, already: false)
     case .ended(.released): return ReleaseOutcome(key: lease.key, ref: id.ref, already: true)
-    case .cooling, .ended: throw Self.over(lease)
+    case .cooling, .suspect, .ended: throw Self.over(lease)
     }
   }
 
@@ -17,11 +20,13 @@ extension Ledger {
   ///
   /// One store of eight bytes.
   public func renew(
-    _ id: LeaseID, key: LockKey?, ttl: TimeSpan?, at moment: Moment
+    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, ttl: TimeSpan?, at moment: Moment
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let lease = try find(id, key: key)
+    let lease = try find(id, key: key, native: native)
+    noticeRemoval(below: lease, at: moment)
     guard lease.isHeld else { throw Self.over(lease) }
     let span = ttl ?? lease.ttl
+    guard !lease.isEndless else { throw Self.endlessLease() }
     guard span > .zero || lease.bindsConnection else { throw Self.endlessRenewal() }
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
@@ -44,8 +49,10 @@ extension Ledger {
 
   /// Releases all leases of an owner; answers their short names.
   public func releaseAll(owner: String, key: LockKey?, at moment: Moment) -> [String] {
-    let candidates = key.map { locksByKey[$0]?.holders ?? [] } ?? leasesByCell.compactMap(\.self)
-    let leases = candidates.filter { $0.isHeld && $0.owner == owner }
+    let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
+    let leases = (ofLock ?? leasesByCell.compactMap(\.self)).filter { lease in
+      lease.isHeld && lease.owner == owner && (key.map(lease.key.means) ?? true)
+    }
     for lease in leases { end(lease, .released, at: moment) }
     return leases.map(\.id.ref)
   }
@@ -58,7 +65,12 @@ extension Ledger {
     let wasFirst = lock.queue.first === waiter
     leave(waiter)
     counters.canceled += 1
-    if wasFirst { serve(lock, at: moment) }
+    moveUp(lock, wasFirst: wasFirst, at: moment)
+  }
+
+  /// A waiter left a queue: whoever is first now may be served, and sleeps in the kernel follow the queue.
+  func moveUp(_ lock: Lock, wasFirst: Bool, at moment: Moment) {
+    if wasFirst { serve(lock, at: moment) } else if lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
   }
 
   /// The grant could not be handed over: the slots go back, and a retry gets a new lease.
@@ -91,8 +103,18 @@ extension Ledger {
   /// The record first: from then on nobody else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
     guard let lock = lease.lock else { return }
+    let share = lease.share
+    if lock.isExact {
+      finish(lease, reason, at: moment.monotonic.nanoseconds)
+      return gaveBack(kernel.operate(lock.set.set, lock.dialect.giveBack(share)), on: lock, at: moment)
+    }
+    // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
+    let wasSuspect = lease.state == .suspect
+    let check = storage.commitWord(at: lease.cell).check
+    storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: lease.cell)
+    let outcome = wasSuspect ? .done : kernel.operate(lock.set.set, lock.dialect.giveBack(share))
     finish(lease, reason, at: moment.monotonic.nanoseconds)
-    giveBack(lease.units, on: lock, at: moment)
+    gaveBack(outcome, on: lock, at: moment)
   }
 
   /// A deadline passed.
@@ -154,25 +176,42 @@ extension Ledger {
     notices.append(.ended(client, reason, MonotonicInstant(nanoseconds: now)))
   }
 
-  /// The semop of an end, then the queue.
-  private func giveBack(_ units: Int, on lock: Lock, at moment: Moment) {
+  /// After the semop of an end: the queue.
+  private func gaveBack(_ outcome: KernelOutcome, on lock: Lock, at moment: Moment) {
     lock.lastUse = moment.monotonic.nanoseconds
     storage.store(UInt64(lock.lastUse), .first, at: lock.cell)
-    switch kernel.operate(lock.bank.id.set, lock.dialect.giveBack(units)) {
+    if lock.unitsOut == 0, case .php = lock.layout { lock.capacity = nil }
+    switch outcome {
     case .done: if !lock.queue.isEmpty { serve(lock, at: moment) }
-    case .removed: bankVanished(lock.bank, at: moment)
+    case .removed: setVanished(lock, at: moment)
     case .wouldBlock, .failed:
       // Somebody wrote the set's values. Nothing is added that the ledger's own count does not cover.
       counters.undoFailures += 1
-      lock.isDamaged = true
+      if lock.bank != nil { lock.isDamaged = true } else if !lock.queue.isEmpty { serve(lock, at: moment) }
     }
   }
 
+  /// A lease whose set a native program removed is over, whether housekeeping has seen it or not.
+  func noticeRemoval(below lease: Lease, at moment: Moment) {
+    guard lease.isHeld, let native = lease.lock?.native, kernel.read(native.id.set) == .gone else { return }
+    nativeSetVanished(native, at: moment)
+  }
+
   /// Finds a lease that is known, live or over.
-  func find(_ id: LeaseID, key: LockKey?) throws(LeaseholdError) -> Lease {
+  func find(_ id: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Lease {
     guard let lease = leasesByID[id] else { throw Self.noSuchLease() }
     // The lock's name of an end from before a restart is not known any more.
-    if let key, !lease.key.text.isEmpty, lease.key != key { throw Self.foreignLease(lease, asked: key) }
+    if let key, !lease.key.text.isEmpty, !lease.key.means(key), !isMeant(lease, by: native) {
+      throw Self.foreignLease(lease, asked: key)
+    }
     return lease
+  }
+
+  /// Whether another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its spelling.
+  private func isMeant(_ lease: Lease, by native: NativeRequest?) -> Bool {
+    guard let native, let lock = lease.lock, lock.native != nil,
+      let bound = try? kernel.bind(native, creating: false, for: .unknown)
+    else { return false }
+    return bound.id == lock.set && native.semaphore == lock.dialect.semaphore
   }
 }

@@ -19,15 +19,19 @@ extension Ledger {
       }
       return
     }
-    guard request.count <= limit else {
-      throw LeaseholdError(
-        .countExceedsLimit, "count=\(request.count) can never be had from limit=\(limit) slots; ask for fewer.",
-        facts: [("count", .number(Int64(request.count))), ("limit", .number(Int64(limit)))])
-    }
+    guard request.count <= limit else { throw countExceeds(request.count, limit) }
+  }
+
+  static func countExceeds(_ count: Int, _ limit: Int) -> LeaseholdError {
+    LeaseholdError(
+      .countExceedsLimit, "count=\(count) can never be had from limit=\(limit) slots; ask for fewer.",
+      facts: [("count", .number(Int64(count))), ("limit", .number(Int64(limit)))])
   }
 
   static func mismatch(_ lock: Lock, _ request: AcquireRequest) -> LeaseholdError {
     switch (lock.kind, request.kind) {
+    case (.slots, _), (_, .slots):
+      LeaseholdError(.kindMismatch, "Lock '\(lock.key)' is in use as another kind of lock; wait until nobody uses it.")
     case (.counting(let limit), .counting(let asked)):
       LeaseholdError(
         .limitMismatch,
@@ -134,9 +138,9 @@ extension Ledger {
   static func damaged(_ lock: Lock) -> LeaseholdError {
     LeaseholdError(
       .ledgerDamaged,
-      "Another program wrote the values of semaphore set \(lock.bank.id.set), so nothing is granted from it. "
-        + "Remove the set (ipcrm -s \(lock.bank.id.set)) when nobody needs it, or DELETE the lock with force=true.",
-      facts: [("key", .text(lock.key.text)), ("set", .number(Int64(lock.bank.id.set)))])
+      "Another program wrote the values of semaphore set \(lock.set.set), so nothing is granted from it. "
+        + "Remove the set (ipcrm -s \(lock.set.set)) when nobody needs it, or DELETE the lock with force=true.",
+      facts: [("key", .text(lock.key.text)), ("set", .number(Int64(lock.set.set)))])
   }
 
   static func setKeepsVanishing(_ key: LockKey) -> LeaseholdError {
@@ -175,6 +179,7 @@ extension Ledger {
       switch lease.state {
       case .ended(let reason): reason
       case .held, .cooling: .expired
+      case .suspect: .undelivered
       }
     let (code, what): (LeaseholdError.Code, String) =
       switch reason {

@@ -10,23 +10,26 @@ extension Ledger {
   ///
   /// A crash from here to the semop leaves nothing behind.
   func prepare(
-    _ request: AcquireRequest, lock: Lock, units: Int, caller: Caller, waited: TimeSpan, at moment: Moment
+    _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
       id: makeID(), fence: nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline, lockCell: lock.cell,
-      units: units, ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
-      bindsConnection: request.bindsConnection, fingerprint: request.fingerprintIfKeyed, waited: waited,
-      peer: caller.peer, ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
+      units: share.units, ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
+      bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
+      fingerprint: request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
+      ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
+      nameLength: lock.native == nil || lock.key == request.key ? 0 : request.key.text.utf8.count,
       textCell: TextRecord.none)
     guard record.textLength > 0 else {
       let body = record.body
       storage.write(body, at: cell)
       return PreparedLease(record: record, body: body, cell: cell)
     }
-    let text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
+    var text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
+    if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     if text.count > LeaseRecord.inlineBytes {
       do {
         record.textCell = try writeText(text)
@@ -47,6 +50,20 @@ extension Ledger {
     giveCell(prepared.cell)
   }
 
+  /// Where the kernel's values cannot tell what is out on leases: makes permanent what was taken with SEM_UNDO.
+  ///
+  /// False when the set went meanwhile; then the prepared lease is discarded. A crash between the two stores leaves a
+  /// suspect: whether the undo ran nobody can know.
+  func keep(_ prepared: PreparedLease, on lock: Lock) -> Bool {
+    guard !lock.isExact else { return true }
+    storage.commit(CommitWord(.arming, .lease, check: prepared.body.check), at: prepared.cell)
+    let share = Share(prepared.record.mode, units: prepared.record.units)
+    if kernel.operate(lock.set.set, lock.dialect.keepTaken(share)) == .done { return true }
+    storage.commit(.free, at: prepared.cell)
+    discard(prepared)
+    return false
+  }
+
   /// Step three of a grant, after the semop: commits the record.
   ///
   /// A crash from here on finds the lease standing.
@@ -54,7 +71,8 @@ extension Ledger {
     storage.setHeader(.lastFence, UInt64(prepared.record.fence))
     storage.commit(CommitWord(.live, .lease, check: prepared.body.check), at: prepared.cell)
     let lease = Lease(
-      prepared.record, cell: prepared.cell, lock: lock, owner: request.owner, idempotencyKey: request.idempotencyKey)
+      prepared.record, cell: prepared.cell, lock: lock, key: request.key, owner: request.owner,
+      idempotencyKey: request.idempotencyKey)
     attach(lease, to: lock)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
@@ -111,7 +129,7 @@ extension Ledger {
   /// Hands free units to waiters in order, until the first that cannot have what it wants.
   func serve(_ lock: Lock, at moment: Moment) {
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {
-      guard lock.unitsOut + waiter.units <= lock.capacity else { break }
+      guard lock.hasRoom(for: waiter.share.units) else { break }
       let prepared: PreparedLease
       do {
         prepared = try prepare(waiter, on: lock, at: moment)
@@ -119,18 +137,19 @@ extension Ledger {
         dismiss(waiter, error)
         continue
       }
-      switch kernel.operate(lock.bank.id.set, lock.dialect.take(waiter.units)) {
-      case .done:
-        grant(waiter, prepared, on: lock)
-      case .wouldBlock:
+      switch take(waiter.share, of: lock, for: waiter.request) {
+      case .taken(let limitApplied):
+        guard keep(prepared, on: lock) else { return setVanished(lock, at: moment) }
+        grant(waiter, prepared, on: lock, limitApplied: limitApplied)
+      case .busy:
         discard(prepared)
         return arrangeKernelWait(lock)
-      case .failed(let failure):
+      case .refused(let error):
         discard(prepared)
-        dismiss(waiter, Self.kernelRefused(failure, doing: "take the lock"))
+        dismiss(waiter, error)
       case .removed:
         discard(prepared)
-        return bankVanished(lock.bank, at: moment)
+        return setVanished(lock, at: moment)
       }
     }
     arrangeKernelWait(lock)
@@ -139,14 +158,15 @@ extension Ledger {
   /// Step one of a grant to a waiter.
   func prepare(_ waiter: Waiter, on lock: Lock, at moment: Moment) throws(LeaseholdError) -> PreparedLease {
     try prepare(
-      waiter.request, lock: lock, units: waiter.units, caller: waiter.caller, waited: moment.monotonic - waiter.since,
+      waiter.request, lock: lock, share: waiter.share, caller: waiter.caller, waited: moment.monotonic - waiter.since,
       at: moment)
   }
 
   /// Step three of a grant to a waiter.
-  func grant(_ waiter: Waiter, _ prepared: PreparedLease, on lock: Lock) {
+  func grant(_ waiter: Waiter, _ prepared: PreparedLease, on lock: Lock, limitApplied: Bool?) {
     leave(waiter)
     let lease = commit(prepared, for: waiter.request, on: lock, caller: waiter.caller)
+    lease.limitApplied = limitApplied
     notices.append(.granted(waiter.client, snapshot(lease)))
   }
 

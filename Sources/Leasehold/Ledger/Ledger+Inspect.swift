@@ -1,7 +1,8 @@
 extension Ledger {
   /// One lease that is live; the error tells how one that is not ended.
-  public func lease(_ id: LeaseID) throws(LeaseholdError) -> LeaseSnapshot {
+  public func lease(_ id: LeaseID, at moment: Moment? = nil) throws(LeaseholdError) -> LeaseSnapshot {
     let lease = try find(id, key: nil)
+    if let moment { noticeRemoval(below: lease, at: moment) }
     guard lease.isHeld else { throw Self.over(lease) }
     return snapshot(lease)
   }
@@ -17,13 +18,16 @@ extension Ledger {
   }
 
   /// One lock with at most `listed` holders and as many waiters.
-  public func lock(_ key: LockKey, listed: Int = LockSnapshot.listed) throws(LeaseholdError) -> LockSnapshot {
+  public func lock(
+    _ key: LockKey, _ native: NativeRequest? = nil, listed: Int = LockSnapshot.listed
+  ) throws(LeaseholdError) -> LockSnapshot {
+    if let native { return try inspect(key, native, listed: listed) }
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
     return withKernelView(snapshot(lock, holders: listed, waiters: listed))
   }
 
   /// Adds who changed the semaphore last and who sleeps on it: two system calls.
-  private func withKernelView(_ lock: LockSnapshot) -> LockSnapshot {
+  func withKernelView(_ lock: LockSnapshot) -> LockSnapshot {
     var lock = lock
     lock.lastPID = kernel.lastProcess(lock.binding.id, lock.binding.semaphore)
     lock.kernelWaiters = kernel.waiters(lock.binding.id, lock.binding.semaphore)
@@ -67,18 +71,26 @@ extension Ledger {
     return (locks.count, locks.reduce(0) { $0 + $1.holders.count })
   }
 
-  /// How many leases stand on one semaphore of one of our sets.
+  /// How many leases stand on one semaphore of a set.
   public func leases(on semaphore: Int, of set: Int32) -> Int {
+    if let native = nativeSets[set] {
+      return native.locks.values.reduce(0) { sum, lock in
+        sum + lock.holders.count { $0.stands(on: semaphore, of: lock) }
+      }
+    }
     guard let bank = banks[set], bank.locks.indices.contains(semaphore) else { return 0 }
     return bank.locks[semaphore]?.holders.count ?? 0
   }
+
+  /// Locks that are known.
+  var lockCount: Int { nativeSets.values.reduce(locksByKey.count) { $0 + $1.locks.count } }
 
   /// What the service is doing.
   public func status() -> ServiceStatus {
     var status = ServiceStatus()
     status.state = state
     status.leases = liveLeases
-    status.locks = locksByKey.count
+    status.locks = lockCount
     status.waiters = waiters.count
     status.pumps = waiting.count
     status.records = cells.used
@@ -97,7 +109,7 @@ extension Ledger {
       units: lease.units, fence: lease.fence, owner: lease.owner, bindsConnection: lease.bindsConnection,
       ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
       deadline: lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline), waited: lease.waited,
-      replayed: false, peer: lease.peer,
+      replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0))
   }
 
@@ -111,10 +123,38 @@ extension Ledger {
           since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.due)))
       return true
     }
-    return LockSnapshot(
-      key: lock.key, kind: lock.kind, availableUnits: kernel.value(lock.bank.id.set, lock.dialect.semaphore),
-      capacity: lock.capacity, heldUnits: lock.unitsOut, fence: lock.lastFence,
-      holders: lock.holders.prefix(holders).map(snapshot), holderCount: lock.holders.count, waiters: queued,
-      waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
+    var snapshot = LockSnapshot(
+      key: lock.key, kind: lock.kind, availableUnits: nil, capacity: lock.capacity, heldUnits: lock.unitsOut,
+      fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot), holderCount: lock.holders.count,
+      waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
+    addUse(of: lock, to: &snapshot)
+    return snapshot
+  }
+
+  /// Adds what the kernel says is free, and what that says of natives.
+  private func addUse(of lock: Lock, to snapshot: inout LockSnapshot) {
+    guard let value = kernel.value(lock.set.set, lock.dialect.semaphore) else { return }
+    snapshot.availableUnits = value
+    snapshot.suspects = lock.isExact ? 0 : lock.holders.count { $0.state == .suspect }
+    switch lock.layout {
+    case .named(let kind):
+      snapshot.available = kind == .readersWriter ? (value == lock.capacity ? 1 : 0) : value
+      snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
+    case .php, .counter:
+      snapshot.available = value
+      snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
+    case .apache:
+      guard let writer = lock.dialect.companion, let writers = kernel.value(lock.set.set, writer) else { return }
+      snapshot.available = value == 0 && writers == 0 ? 1 : 0
+      snapshot.nativeUnits = value % ApacheDialect.weight + writers % ApacheDialect.weight
+    }
+  }
+}
+
+extension Lease {
+  /// Whether it stands on a semaphore of its lock's set.
+  func stands(on semaphore: Int, of lock: Lock) -> Bool {
+    guard case .apache = lock.layout else { return lock.dialect.semaphore == semaphore }
+    return (mode == .shared ? lock.dialect.semaphore : lock.dialect.companion) == semaphore
   }
 }

@@ -1,71 +1,108 @@
 extension Ledger {
-  /// Sees to it that a thread waits in the kernel when, and only when, native processes hold what the head of the queue
-  /// wants.
+  /// Threads that sleep for one `path:` lock at most, one for each waiter, so that native programs count them.
+  private static let sleepersPerLock = 64
+
+  /// Sees to it that threads wait in the kernel where native processes may hold what the queue wants.
   ///
-  /// To be called when the queue's head could not be served, or changed.
+  /// One thread waits for the head of the queue: of own locks when somebody else holds units, of native ones always,
+  /// because native programs look at who waits. To be called when the queue's head could not be served, or changed.
   func arrangeKernelWait(_ lock: Lock) {
-    var wanted = 0
-    if let head = lock.queue.first, !lock.isDamaged, lock.unitsOut + head.units <= lock.capacity { wanted = head.units }
-    if wanted == lock.unitsWaited { return }
-    stopKernelWait(lock)
-    guard wanted > 0 else { return }
-    counters.kernelWaits += 1
-    if waiting.begin(lock.cell, set: lock.bank.id.set, semaphore: lock.dialect.semaphore, units: wanted) {
-      lock.unitsWaited = wanted
-    } else if !lock.isPolled {
-      lock.isPolled = true
-      polledLocks.append(lock)
+    if lock.queue.isEmpty, lock.waits.isEmpty { return }
+    var wanted: [Share] = []
+    if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
+      let sleepers = lock.layout.waitsOneByOne ? Self.sleepersPerLock : 1
+      lock.queue.forEach { waiter in
+        wanted.append(waiter.share)
+        return wanted.count < sleepers
+      }
     }
+    var kept = 0
+    while kept < min(wanted.count, lock.waits.count), wanted[kept] == lock.waits[kept].share { kept += 1 }
+    while lock.waits.count > kept { waiting.cancel(lock.waits.removeLast().number) }
+    for share in wanted[kept...] where !beginWait(lock, for: share) { break }
   }
 
-  private func stopKernelWait(_ lock: Lock) {
-    guard lock.unitsWaited > 0 else { return }
-    waiting.cancel(lock.cell)
-    lock.unitsWaited = 0
+  private func beginWait(_ lock: Lock, for share: Share) -> Bool {
+    counters.kernelWaits += 1
+    lastWait += 1
+    let wait = KernelWait(
+      number: lastWait, lock: lock.cell, set: lock.set.set, semaphore: lock.dialect.semaphore, share: share,
+      steps: lock.dialect.wait(for: share))
+    guard waiting.begin(wait) else {
+      if !lock.isPolled {
+        lock.isPolled = true
+        polledLocks.append(lock)
+      }
+      return false
+    }
+    lock.waits.append((wait.number, share))
+    return true
   }
 
-  /// A thread got `units` of a semaphore, with SEM_UNDO, that it waited for on behalf of the lock in record `cell`.
+  private func stopKernelWaits(_ lock: Lock) {
+    for wait in lock.waits { waiting.cancel(wait.number) }
+    lock.waits = []
+  }
+
+  /// A thread got the share it waited for, with SEM_UNDO.
   ///
-  /// Whoever is head of the queue now gets them, in one semop; when nobody wants exactly those, they go back.
-  public func kernelGranted(_ cell: Int, set: Int32, semaphore: Int, units: Int, at moment: Moment) {
-    let dialect = NamedDialect(place: semaphore)
-    guard let lock = lockAt(cell, set: set, semaphore: semaphore) else {
-      _ = kernel.operate(set, dialect.dropWaited(units))
+  /// Whoever is head of the queue now gets it, in one semop; when nobody wants exactly that, it goes back.
+  public func kernelGranted(_ wait: KernelWait, at moment: Moment) {
+    guard let lock = lockAt(wait) else {
+      _ = kernel.operate(wait.set, wait.steps.drop)
       return
     }
-    // It may be an older wait that reports, canceled too late: the one that goes on must not be forgotten.
-    stopKernelWait(lock)
-    guard let head = lock.queue.first, head.units == units, state == .ready, !lock.isDamaged,
-      lock.unitsOut + units <= lock.capacity, let prepared = try? prepare(head, on: lock, at: moment)
+    lock.waits.removeAll { $0.number == wait.number }
+    guard let head = lock.queue.first, head.share == wait.share, state == .ready, !lock.isDamaged,
+      lock.hasRoom(for: wait.share.units), let prepared = try? prepare(head, on: lock, at: moment)
     else {
-      _ = kernel.operate(set, dialect.dropWaited(units))
+      _ = kernel.operate(wait.set, wait.steps.drop)
       return serve(lock, at: moment)
     }
-    switch kernel.operate(set, dialect.keepWaited(units)) {
-    case .done: grant(head, prepared, on: lock)
-    case .removed:
-      discard(prepared)
-      return bankVanished(lock.bank, at: moment)
-    case .wouldBlock, .failed:
-      discard(prepared)
-      _ = kernel.operate(set, dialect.dropWaited(units))
+    if lock.isExact {
+      switch kernel.operate(wait.set, lock.dialect.keepWaited(wait.share)) {
+      case .done: grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
+      case .removed:
+        discard(prepared)
+        return setVanished(lock, at: moment)
+      case .wouldBlock, .failed:
+        discard(prepared)
+        _ = kernel.operate(wait.set, wait.steps.drop)
+      }
+    } else {
+      guard keep(prepared, on: lock) else { return setVanished(lock, at: moment) }
+      grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
     }
     serve(lock, at: moment)
   }
 
   /// A thread's wait ended without a grant: canceled, or the set is gone.
-  public func kernelWaitEnded(_ cell: Int, set: Int32, semaphore: Int, removed: Bool, at moment: Moment) {
-    guard let lock = lockAt(cell, set: set, semaphore: semaphore) else { return }
-    if removed { return bankVanished(lock.bank, at: moment) }
-    stopKernelWait(lock)
+  public func kernelWaitEnded(_ wait: KernelWait, removed: Bool, at moment: Moment) {
+    guard let lock = lockAt(wait) else { return }
+    if removed { return setVanished(lock, at: moment) }
+    lock.waits.removeAll { $0.number == wait.number }
     serve(lock, at: moment)
   }
 
-  private func lockAt(_ cell: Int, set: Int32, semaphore: Int) -> Lock? {
-    guard locksByCell.indices.contains(cell), let lock = locksByCell[cell], lock.bank.id.set == set,
-      lock.dialect.semaphore == semaphore
+  private func lockAt(_ wait: KernelWait) -> Lock? {
+    guard locksByCell.indices.contains(wait.lock), let lock = locksByCell[wait.lock], lock.set.set == wait.set,
+      lock.dialect.semaphore == wait.semaphore
     else { return nil }
     return lock
+  }
+
+  /// The set below a lock is gone (somebody removed it): leases on it are over, waiters go on in a new set.
+  func setVanished(_ lock: Lock, at moment: Moment) {
+    if let bank = lock.bank { return bankVanished(bank, at: moment) }
+    if let native = lock.native { nativeSetVanished(native, at: moment) }
+  }
+
+  /// Ends the leases of a lock whose set is gone and forgets it; true when somebody still waits.
+  func orphan(_ lock: Lock, at moment: Moment) -> Bool {
+    stopKernelWaits(lock)
+    for lease in lock.holders { finish(lease, .setRemoved, at: moment.monotonic.nanoseconds) }
+    forgetLock(lock)
+    return !lock.queue.isEmpty
   }
 
   /// A set of ours is gone (somebody removed it): its leases are over, its waiters go on in a new set.
@@ -74,12 +111,7 @@ extension Ledger {
     counters.setsRemoved += 1
     if bankWithRoom === bank { bankWithRoom = nil }
     var orphans: [Lock] = []
-    for lock in bank.locks.compactMap(\.self) {
-      stopKernelWait(lock)
-      for lease in lock.holders { finish(lease, .setRemoved, at: moment.monotonic.nanoseconds) }
-      forgetLock(lock)
-      if !lock.queue.isEmpty { orphans.append(lock) }
-    }
+    for lock in bank.locks.compactMap(\.self) where orphan(lock, at: moment) { orphans.append(lock) }
     for lock in orphans { moveWaiters(of: lock, at: moment) }
   }
 

@@ -1,6 +1,7 @@
 extension Ledger {
   /// The lock a request means: the live one when it fits, a new one when there is none or an idle one does not fit.
   func findOrMakeLock(_ request: AcquireRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
+    if let native = request.native { return try bindLock(request, native, at: moment) }
     if let lock = locksByKey[request.key] {
       if lock.kind != request.kind {
         guard lock.isIdle, retire(lock) else { throw Self.mismatch(lock, request) }
@@ -25,16 +26,25 @@ extension Ledger {
   private func tryToMakeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock? {
     let bank = try bankForNewLock()
     let place = bank.takePlace()
-    let lock: Lock
-    let check: UInt32
+    let written: WrittenLock
+    let capacity = kind.limit ?? Limits.readerUnits
     do {
-      (lock, check) = try writeLock(key, kind: kind, bank: bank, place: place, at: moment)
+      written = try writeLock(
+        key,
+        LockRecord(
+          lastUse: moment.monotonic.nanoseconds, set: bank.id.set, sysvKey: bank.id.key, place: place,
+          layout: .named(kind), capacity: capacity, semaphoreCount: NamedDialect.semaphoresPerBank, keyLength: 0,
+          textCell: TextRecord.none))
     } catch {
       bank.freePlace(place)
       throw error
     }
+    let lock = Lock(
+      key: key, cell: written.cell, bank: bank, place: place, kind: kind, textCell: written.textCell,
+      lastUse: moment.monotonic.nanoseconds)
+    let check = written.check
     storage.commit(CommitWord(.preparing, .lock, check: check), at: lock.cell)
-    switch kernel.operate(bank.id.set, lock.dialect.open(capacity: lock.capacity)) {
+    switch kernel.operate(bank.id.set, NamedDialect(place: place).open(capacity: capacity)) {
     case .done: break
     case .removed:
       eraseLock(lock)
@@ -53,30 +63,25 @@ extension Ledger {
     return lock
   }
 
-  private func writeLock(
-    _ key: LockKey, kind: LockKind, bank: Bank, place: Int, at moment: Moment
-  ) throws(LeaseholdError) -> (Lock, UInt32) {
+  /// Writes a lock's record with its name; the caller commits it.
+  func writeLock(_ key: LockKey, _ record: LockRecord) throws(LeaseholdError) -> WrittenLock {
     let bytes = Array(key.text.utf8)
     let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
     let cell = try takeCell()
-    var textCell = TextRecord.none
+    var record = record
+    record.keyLength = bytes.count
     if !rest.isEmpty {
       do {
-        textCell = try writeText(rest)
+        record.textCell = try writeText(rest)
       } catch {
         giveCell(cell)
         throw error
       }
     }
-    let record = LockRecord(
-      lastUse: moment.monotonic.nanoseconds, set: bank.id.set, sysvKey: bank.id.key, place: place, kind: kind,
-      keyLength: bytes.count, textCell: textCell)
     var body = record.body
     body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)
     storage.write(body, at: cell)
-    let lock = Lock(
-      key: key, cell: cell, bank: bank, place: place, kind: kind, textCell: textCell, lastUse: record.lastUse)
-    return (lock, body.check)
+    return WrittenLock(cell: cell, textCell: record.textCell, check: body.check)
   }
 
   /// Takes an idle lock's semaphores out of use and frees its record.
@@ -84,12 +89,18 @@ extension Ledger {
   /// False when native processes hold units of it.
   func retire(_ lock: Lock) -> Bool {
     guard lock.isIdle else { return false }
+    // Native sets stay as they are: only what the ledger knows of them goes.
+    guard let bank = lock.bank else {
+      forgetLock(lock)
+      return true
+    }
     let check = storage.commitWord(at: lock.cell).check
     storage.commit(CommitWord(.retiring, .lock, check: check), at: lock.cell)
-    switch kernel.operate(lock.bank.id.set, lock.dialect.retire(capacity: lock.capacity)) {
+    let dialect = NamedDialect(place: lock.dialect.semaphore)
+    switch kernel.operate(bank.id.set, dialect.retire(capacity: lock.capacity ?? 0)) {
     case .done, .removed:
       forgetLock(lock)
-      dropBankIfEmpty(lock.bank)
+      dropBankIfEmpty(bank)
       return true
     case .wouldBlock, .failed:
       storage.commit(CommitWord(.live, .lock, check: check), at: lock.cell)
@@ -98,7 +109,10 @@ extension Ledger {
   }
 
   /// Removes a lock; `force` ends its leases and refuses its waiters first.
-  public func remove(_ key: LockKey, force: Bool, at moment: Moment) throws(LeaseholdError) {
+  public func remove(
+    _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, at moment: Moment
+  ) throws(LeaseholdError) {
+    if let native { return try removeNative(key, native, force: force, at: moment) }
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
     if !lock.isIdle {
       guard force else { throw inUse(lock, at: moment.monotonic) }
@@ -114,16 +128,21 @@ extension Ledger {
 
   /// A lock whose place somebody wrote into is forgotten, and its place is never used again.
   private func bankDamaged(_ lock: Lock) {
-    let bank = lock.bank
     forgetLock(lock)
-    bank.freePlaces &= ~(1 << UInt64(lock.dialect.place))
+    lock.bank?.freePlaces &= ~(1 << UInt64(lock.dialect.semaphore))
   }
 
   /// Frees a lock's record and its place.
   func forgetLock(_ lock: Lock) {
+    if let native = lock.native {
+      native.locks[lock.dialect.semaphore] = nil
+      eraseLock(lock)
+      if native.locks.isEmpty { forgetSet(native) }
+      return
+    }
     locksByKey[lock.key] = nil
     eraseLock(lock)
-    lock.bank.freePlace(lock.dialect.place)
+    lock.bank?.freePlace(lock.dialect.semaphore)
   }
 
   private func eraseLock(_ lock: Lock) {
@@ -163,4 +182,11 @@ extension Ledger {
     banks[bank.id.set] = nil
     if bankWithRoom === bank { bankWithRoom = other }
   }
+}
+
+/// A lock's record that is written and not committed.
+struct WrittenLock {
+  let cell: Int
+  let textCell: UInt32
+  let check: UInt32
 }

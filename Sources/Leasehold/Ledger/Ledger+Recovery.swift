@@ -11,7 +11,7 @@
 
 /// What the scan found, before anything is decided.
 private struct Findings {
-  var leases: [(cell: Int, record: LeaseRecord, cooling: Bool, body: CellBody)] = []
+  var leases: [(cell: Int, record: LeaseRecord, state: Lease.State, body: CellBody)] = []
   var ends: [(cell: Int, record: LeaseRecord, reason: EndReason)] = []
   var locks: [(cell: Int, record: LockRecord, body: CellBody)] = []
   var usedText: Set<Int> = []
@@ -31,10 +31,11 @@ extension Ledger {
     adoptLeases(&findings, at: moment)
     adoptEnds(findings)
     for bank in Array(banks.values) { settle(bank, at: moment) }
+    for set in Array(nativeSets.values) { settle(set, at: moment) }
     removeStrayBanks()
     freeUnused(highWater, findings)
     recovery.leases = liveLeases
-    recovery.locks = locksByKey.count
+    recovery.locks = lockCount
     // From here on deadlines are of this clock; until here a repeated recovery must see that some may not be.
     storage.setHeader(.lastSeen, UInt64(clamping: moment.monotonic.nanoseconds))
     state = .ready
@@ -71,7 +72,8 @@ extension Ledger {
         continue
       }
       switch (kind, state) {
-      case (.lease, .live), (.lease, .cooling), (.lease, .ended):
+      case (.lease, .live), (.lease, .cooling), (.lease, .ended), (.lease, .arming), (.lease, .disarming),
+        (.lease, .suspect):
         guard var record = LeaseRecord(body) else { discardDamaged(cell); continue }
         lastFence = max(lastFence, record.fence)
         let deadline = rebase(record.deadline, at: moment)
@@ -79,11 +81,7 @@ extension Ledger {
           record.deadline = deadline
           storage.store(UInt64(deadline), .first, at: cell)
         }
-        if state == .ended {
-          findings.ends.append((cell, record, word.reason ?? .released))
-        } else {
-          findings.leases.append((cell, record, state == .cooling, body))
-        }
+        sort(record, state, word, cell, body, into: &findings, at: moment)
       case (.lock, .live), (.lock, .preparing), (.lock, .retiring):
         guard let record = LockRecord(body) else { discardDamaged(cell); continue }
         findings.locks.append((cell, record, body))
@@ -94,6 +92,37 @@ extension Ledger {
     return findings
   }
 
+  /// Tells leases from ends, and both from what was under way where the kernel's values cannot tell how far it came.
+  private func sort(
+    _ record: LeaseRecord, _ state: CommitWord.State, _ word: CommitWord, _ cell: Int, _ body: CellBody,
+    into findings: inout Findings, at moment: Moment
+  ) {
+    switch state {
+    case .ended: findings.ends.append((cell, record, word.reason ?? .released))
+    case .disarming:
+      // Given back, but for a window of about a microsecond.
+      recovery.unsureReleases += 1
+      findings.ends.append(end(record, word.reason ?? .released, body, cell, at: moment))
+    case .arming, .suspect:
+      // Perhaps the undo ran, perhaps it had been dropped: never given back by itself.
+      storage.commit(CommitWord(.suspect, .lease, check: word.check), at: cell)
+      recovery.suspects += 1
+      findings.leases.append((cell, record, .suspect, body))
+    default: findings.leases.append((cell, record, state == .cooling ? .cooling : .held, body))
+    }
+  }
+
+  /// Ends a lease that was found, as of now.
+  private func end(
+    _ record: LeaseRecord, _ reason: EndReason, _ body: CellBody, _ cell: Int, at moment: Moment
+  ) -> (cell: Int, record: LeaseRecord, reason: EndReason) {
+    var ended = record
+    ended.endedAt = moment.monotonic.nanoseconds
+    storage.store(UInt64(ended.endedAt), .second, at: cell)
+    storage.commit(CommitWord(.ended, .lease, check: body.check, reason: reason), at: cell)
+    return (cell, ended, reason)
+  }
+
   private func discardDamaged(_ cell: Int) {
     recovery.damagedRecords += 1
     storage.commit(.free, at: cell)
@@ -102,28 +131,52 @@ extension Ledger {
   private func adoptLocks(_ findings: inout Findings) {
     var values: [Int32: [UInt16]?] = [:]
     for (cell, record, body) in findings.locks {
-      if values[record.set] == nil { values[record.set] = .some(kernel.bankValues(record.set)) }
-      let dialect = NamedDialect(place: record.place)
-      guard let present = values[record.set] ?? nil, present[dialect.live] != 0,
+      // The name is read last: the texts of a lock that does not come back are freed.
+      guard record.isNative ? kernel.read(record.set) != .gone : isInUse(record, &values),
         let bytes = text(
           record.keyLength, body, LockRecord.inlineWord, LockRecord.inlineBytes, record.textCell, &findings),
-        let key = String(validating: bytes, as: UTF8.self), locksByKey[LockKey(trusted: key)] == nil
+        let key = String(validating: bytes, as: UTF8.self).map(LockKey.init(trusted:)),
+        let lock = record.isNative
+          ? adoptNative(record, key, cell) : adoptNamed(record, key, cell, values: values[record.set] ?? nil)
       else {
         storage.commit(.free, at: cell)
         continue
       }
-      let bank = adoptBank(BankID(set: record.set, key: record.sysvKey))
-      let lock = Lock(
-        key: LockKey(trusted: key), cell: cell, bank: bank, place: record.place, kind: record.kind,
-        textCell: record.textCell, lastUse: record.lastUse)
-      // Something else wrote the place's capacity: nothing is granted there.
-      lock.isDamaged = Int(present[dialect.live]) != lock.capacity || bank.locks[record.place] != nil
-      bank.locks[record.place] = lock
-      bank.freePlaces &= ~(1 << UInt64(record.place))
-      locksByKey[lock.key] = lock
       locksByCell[cell] = lock
       storage.commit(CommitWord(.live, .lock, check: body.check), at: cell)
     }
+  }
+
+  /// Whether the place of an own lock is in use: not when it never got that far, or its set is gone.
+  private func isInUse(_ record: LockRecord, _ values: inout [Int32: [UInt16]?]) -> Bool {
+    if values[record.set] == nil { values[record.set] = .some(kernel.bankValues(record.set)) }
+    guard let present = values[record.set] ?? nil else { return false }
+    return present[NamedDialect(place: record.place).live] != 0
+  }
+
+  private func adoptNamed(_ record: LockRecord, _ key: LockKey, _ cell: Int, values: [UInt16]?) -> Lock? {
+    let dialect = NamedDialect(place: record.place)
+    guard case .named(let kind) = record.layout, let present = values, locksByKey[key] == nil else { return nil }
+    let bank = adoptBank(BankID(set: record.set, key: record.sysvKey))
+    let lock = Lock(
+      key: key, cell: cell, bank: bank, place: record.place, kind: kind, textCell: record.textCell,
+      lastUse: record.lastUse)
+    // Something else wrote the place's capacity: nothing is granted there.
+    lock.isDamaged = Int(present[dialect.live]) != lock.capacity || bank.locks[record.place] != nil
+    bank.locks[record.place] = lock
+    bank.freePlaces &= ~(1 << UInt64(record.place))
+    locksByKey[key] = lock
+    return lock
+  }
+
+  private func adoptNative(_ record: LockRecord, _ key: LockKey, _ cell: Int) -> Lock? {
+    let set = adoptSet(BankID(set: record.set, key: record.sysvKey), count: record.semaphoreCount)
+    guard set.locks[record.place] == nil else { return nil }
+    let lock = Lock(
+      key: key, cell: cell, native: set, semaphore: record.place, layout: record.layout, capacity: record.capacity,
+      textCell: record.textCell, lastUse: record.lastUse)
+    set.locks[record.place] = lock
+    return lock
   }
 
   private func adoptBank(_ id: BankID) -> Bank {
@@ -134,24 +187,24 @@ extension Ledger {
   }
 
   private func adoptLeases(_ findings: inout Findings, at moment: Moment) {
-    let now = moment.monotonic.nanoseconds
-    let graceEnd = now + limits.recoveryGrace.nanoseconds
-    for (cell, record, cooling, body) in findings.leases {
+    let graceEnd = moment.monotonic.nanoseconds + limits.recoveryGrace.nanoseconds
+    for (cell, record, state, body) in findings.leases {
       guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
         let bytes = text(
           record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
       else {
         // Its lock's set is gone: the lease is over, and its holder is told so.
         recovery.leasesLost += 1
-        storage.store(UInt64(now), .second, at: cell)
-        storage.commit(CommitWord(.ended, .lease, check: body.check, reason: .setRemoved), at: cell)
-        findings.ends.append((cell, record, .setRemoved))
+        findings.ends.append(end(record, .setRemoved, body, cell, at: moment))
         continue
       }
       let owner = record.ownerLength.map { String(decoding: bytes.prefix($0), as: UTF8.self) }
-      let key = record.keyLength > 0 ? String(decoding: bytes.suffix(record.keyLength), as: UTF8.self) : nil
-      let lease = Lease(record, cell: cell, lock: lock, owner: owner, idempotencyKey: key)
-      lease.state = cooling ? .cooling : .held
+      let rest = bytes.dropFirst(record.ownerLength ?? 0)
+      let key = record.keyLength > 0 ? String(decoding: rest.prefix(record.keyLength), as: UTF8.self) : nil
+      let name =
+        record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : nil
+      let lease = Lease(record, cell: cell, lock: lock, key: name, owner: owner, idempotencyKey: key)
+      lease.state = state
       adopt(lease, on: lock, graceEnd: graceEnd)
     }
   }
@@ -163,8 +216,13 @@ extension Ledger {
     if let key = lease.idempotencyKey {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }
-    // Only a bound lease does without a deadline: what the check of the record does not cover is not believed.
-    let isEndless = lease.isHeld && lease.bindsConnection && lease.deadline == 0
+    if lease.state == .suspect {
+      lease.deadline = 0
+      lease.due = 0
+      return
+    }
+    // Only these do without a deadline: what the check of the record does not cover is not believed.
+    let isEndless = lease.isHeld && (lease.bindsConnection || lease.isEndless) && lease.deadline == 0
     if !isEndless, lease.deadline < (lease.isHeld ? graceEnd : 1) {
       lease.deadline = graceEnd
       storage.store(UInt64(graceEnd), .first, at: lease.cell)
@@ -175,7 +233,8 @@ extension Ledger {
 
   private func adoptEnds(_ findings: Findings) {
     for (cell, record, reason) in findings.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
-      let lease = Lease(ended: record, cell: cell, reason: reason)
+      let lease = Lease(record, cell: cell, lock: nil)
+      lease.state = .ended(reason)
       leasesByID[lease.id] = lease
       leasesByCell[cell] = lease
       if tombstones.isFull, let oldest = tombstones.popOldest() {
@@ -192,15 +251,41 @@ extension Ledger {
     guard let values = kernel.bankValues(bank.id.set) else { return bankVanished(bank, at: moment) }
     for place in 0..<NamedDialect.locksPerBank {
       let dialect = NamedDialect(place: place)
-      let excess = dialect.unitsOut(values) - (bank.locks[place]?.unitsOut ?? 0)
-      if excess > 0, kernel.operate(bank.id.set, dialect.giveBack(excess)) == .done {
-        recovery.unitsGivenBack += excess
-      } else if excess != 0 {
+      let lock = bank.locks[place]
+      for share in dialect.sharesOut(values) where !giveBackExcess(share, lock?.unitsOut ?? 0, dialect, bank.id.set) {
         // Fewer units out than the records say: somebody wrote the ledger's semaphore.
-        bank.locks[place]?.isDamaged = true
+        lock?.isDamaged = true
       }
-      if bank.locks[place] == nil, values[dialect.live] != 0 { clear(dialect, of: bank, capacity: values) }
+      if lock == nil, values[dialect.live] != 0 { clear(dialect, of: bank, capacity: values) }
     }
+  }
+
+  /// The same for a set of native programs, lock by lock.
+  private func settle(_ set: NativeSet, at moment: Moment) {
+    switch kernel.read(set.id.set) {
+    case .gone: nativeSetVanished(set, at: moment)
+    case .unreadable: break
+    case .values(let values):
+      for lock in set.locks.values {
+        let shares = lock.dialect.sharesOut(values)
+        for share in shares {
+          let known = lock.holders.reduce(0) { shares.count == 1 || $1.mode == share.mode ? $0 + $1.units : $0 }
+          _ = giveBackExcess(share, known, lock.dialect, set.id.set)
+        }
+      }
+    }
+  }
+
+  /// Gives back the difference between what the kernel counts as out and what the records say; false when it is not
+  /// covered.
+  private func giveBackExcess(_ share: Share, _ known: Int, _ dialect: any LockDialect, _ set: Int32) -> Bool {
+    let excess = share.units - known
+    guard excess != 0 else { return true }
+    guard excess > 0, kernel.operate(set, dialect.giveBack(Share(share.mode, units: excess))) == .done else {
+      return false
+    }
+    recovery.unitsGivenBack += excess
+    return true
   }
 
   /// A place in use that no record knows: out of use, or never used again while natives hold units of it.

@@ -23,7 +23,7 @@ extension Ledger {
     leave(waiter)
     counters.timedOut += 1
     notices.append(.refused(client, waitTimedOut(lock, after: waiter.request.wait, at: moment.monotonic)))
-    if wasFirst { serve(lock, at: moment) }
+    moveUp(lock, wasFirst: wasFirst, at: moment)
   }
 
   /// Looks at the queues for which no thread was free to wait in the kernel.
@@ -49,6 +49,7 @@ extension Ledger {
     for bank in Array(banks.values) where kernel.value(bank.id.set, NamedDialect.trailer) == nil {
       bankVanished(bank, at: moment)
     }
+    for set in Array(nativeSets.values) where kernel.read(set.id.set) == .gone { nativeSetVanished(set, at: moment) }
     collectIdleLocks(now: now)
   }
 
@@ -56,7 +57,7 @@ extension Ledger {
   ///
   /// A bounded stretch a call: 100 000 locks take a minute.
   private func collectIdleLocks(now: Int64) {
-    guard !locksByKey.isEmpty else { return }
+    guard !locksByKey.isEmpty || !nativeSets.isEmpty else { return }
     for _ in 0..<min(4096, locksByCell.count) {
       idleScan = idleScan + 1 < locksByCell.count ? idleScan + 1 : 0
       guard let lock = locksByCell[idleScan], lock.isIdle, !lock.isDamaged else { continue }

@@ -43,6 +43,9 @@ public final class Ledger {
   var tombstones: TombstoneRing
   var banks: [Int32: Bank] = [:]
   var bankWithRoom: Bank?
+  var nativeSets: [Int32: NativeSet] = [:]
+  var nativeSetsByKey: [Int32: NativeSet] = [:]
+  var lastWait = 0
   var polledLocks: [Lock] = []
   var lastFence: Int64 = 0
   var idleScan = 0

@@ -3,9 +3,10 @@
 /// ```
 ///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)      word 1  end, ns (changes in place)
 ///  word 2,3  id      word 4  fence     word 5  granted at, ns     word 6  lock's record | units << 32
-///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | text's record << 32
-///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16 | waited ms << 32
-///  word 11 peer      words 12...14  owner and Idempotency-Key when they fit 24 bytes, else in text records
+///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
+///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
+///                                              | name length << 24 | waited ms << 32
+///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
 struct LeaseRecord {
   var id: LeaseID
@@ -20,18 +21,21 @@ struct LeaseRecord {
   var count: Int
   var mode: LockMode
   var bindsConnection: Bool
+  var isEndless = false
   var fingerprint: UInt64
   var waited: TimeSpan
   var peer: Peer
   var ownerLength: Int?
   var keyLength: Int
+  /// Bytes of the name that was used for the lock, when it is not the lock's own.
+  var nameLength = 0
   var textCell: UInt32
 
   static let inlineBytes = 24
   static let inlineWord = 12
 
-  /// Bytes of owner and Idempotency-Key together.
-  var textLength: Int { (ownerLength ?? 0) + keyLength }
+  /// Bytes of owner, Idempotency-Key and own name together.
+  var textLength: Int { (ownerLength ?? 0) + keyLength + nameLength }
 
   var body: CellBody {
     var body = CellBody()
@@ -43,11 +47,11 @@ struct LeaseRecord {
     body.words[5] = UInt64(bitPattern: grantedAt.nanoseconds)
     body.words[6] = UInt64(UInt32(lockCell)) | UInt64(UInt32(units)) << 32
     body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
-    let flags = UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0)
+    let flags = UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
     body.words[9] = fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
-    let lengths = UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
+    let lengths = UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8 | UInt64(nameLength) << 24
     body.words[10] = lengths | UInt64(peerKind) << 16 | UInt64(UInt32(clamping: waited.milliseconds)) << 32
     body.words[11] = peerWord
     return body
@@ -83,14 +87,14 @@ extension LeaseRecord {
       endedAt: Int64(bitPattern: words[1]), lockCell: Int(UInt32(truncatingIfNeeded: words[6])),
       units: Int(words[6] >> 32), ttl: .milliseconds(Int64(UInt32(truncatingIfNeeded: words[7]))),
       cooldown: .milliseconds(Int64(words[7] >> 32)), count: Int(UInt16(truncatingIfNeeded: words[8])), mode: mode,
-      bindsConnection: words[8] >> 24 & 1 == 1, fingerprint: words[9],
+      bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1, fingerprint: words[9],
       waited: .milliseconds(Int64(words[10] >> 32)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
-      textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
-    guard (1...Limits.slots).contains(units), textLength <= Limits.ownerBytes + Limits.idempotencyKeyBytes else {
-      return nil
-    }
+      nameLength: Int(UInt8(truncatingIfNeeded: words[10] >> 24)), textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+    guard (1...Limits.slots).contains(units),
+      textLength <= Limits.ownerBytes + Limits.idempotencyKeyBytes + LockKey.maximumBytes
+    else { return nil }
   }
 }
 
@@ -98,32 +102,56 @@ extension LeaseRecord {
 ///
 /// ```
 ///  word 0  last use, ns of CLOCK_MONOTONIC (changes in place)     word 1  unused
-///  word 2  set | place << 32 | kind << 48 | key length << 56      word 3  capacity | text's record << 32
-///  word 4  SysV key of the set                                    words 6...14  the key's first 72 bytes
+///  word 2  set | place << 32 | layout << 48 | key length << 56    word 3  capacity (0 unknown) | text's record << 32
+///  word 4  SysV key of the set | semaphores of the set << 32      word 5  semaphore of the ledger + 1 (native sets)
+///  words 6...14  the key's first 72 bytes
 /// ```
+/// Layouts: 0 readers and writer, 1 counting, 2 php, 3 apache, 4 path, 5 sysv.
 struct LockRecord {
   var lastUse: Int64
   var set: Int32
   var sysvKey: Int32
+  /// The place in a bank, or the semaphore that names a native lock.
   var place: Int
-  var kind: LockKind
+  var layout: LockLayout
+  var capacity: Int?
+  var semaphoreCount: Int
   var keyLength: Int
   var textCell: UInt32
 
   static let inlineBytes = 72
   static let inlineWord = 6
 
-  var capacity: Int { kind.limit ?? Limits.readerUnits }
-
   var body: CellBody {
     var body = CellBody()
     body.words[0] = UInt64(bitPattern: lastUse)
-    let kindBit: UInt64 = kind == .readersWriter ? 0 : 1
-    body.words[2] =
-      UInt64(UInt32(bitPattern: set)) | UInt64(place) << 32 | kindBit << 48 | UInt64(UInt8(keyLength)) << 56
-    body.words[3] = UInt64(UInt32(capacity)) | UInt64(textCell) << 32
-    body.words[4] = UInt64(UInt32(bitPattern: sysvKey))
+    let (code, ledger) = packedLayout
+    body.words[2] = UInt64(UInt32(bitPattern: set)) | UInt64(place) << 32 | code << 48 | UInt64(UInt8(keyLength)) << 56
+    body.words[3] = UInt64(UInt32(capacity ?? 0)) | UInt64(textCell) << 32
+    body.words[4] = UInt64(UInt32(bitPattern: sysvKey)) | UInt64(UInt32(semaphoreCount)) << 32
+    body.words[5] = ledger
     return body
+  }
+
+  private var packedLayout: (UInt64, UInt64) {
+    switch layout {
+    case .named(.readersWriter): (0, 0)
+    case .named: (1, 0)
+    case .php: (2, 0)
+    case .apache: (3, 0)
+    case .counter(let ledger, let isPath): (isPath ? 4 : 5, UInt64((ledger ?? -1) + 1))
+    }
+  }
+
+  static func layout(_ code: UInt64, capacity: Int, count: Int, ledger: UInt64) -> LockLayout? {
+    switch code {
+    case 0: capacity == Limits.readerUnits ? .named(.readersWriter) : nil
+    case 1: capacity > 0 ? .named(.counting(limit: capacity)) : nil
+    case 2: count == PHPDialect.semaphores ? .php : nil
+    case 3: count >= 2 ? .apache(count: count) : nil
+    case 4, 5: ledger <= UInt64(count) ? .counter(ledger: ledger == 0 ? nil : Int(ledger) - 1, isPath: code == 4) : nil
+    default: nil
+    }
   }
 }
 
@@ -131,14 +159,21 @@ extension LockRecord {
   init?(_ body: CellBody) {
     let words = body.words
     let capacity = Int(UInt32(truncatingIfNeeded: words[3]))
-    let counting = words[2] >> 48 & 0xff == 1
-    guard (1...Limits.slots).contains(capacity), counting || capacity == Limits.readerUnits else { return nil }
+    let count = Int(words[4] >> 32)
+    guard (0...Limits.slots).contains(capacity), (1...Int(Int32.max)).contains(count),
+      let layout = Self.layout(words[2] >> 48 & 0xff, capacity: capacity, count: count, ledger: words[5])
+    else { return nil }
     self.init(
       lastUse: Int64(bitPattern: words[0]), set: Int32(truncatingIfNeeded: words[2]),
-      sysvKey: Int32(truncatingIfNeeded: words[4]), place: Int(words[2] >> 32 & 0xffff),
-      kind: counting ? .counting(limit: capacity) : .readersWriter, keyLength: Int(words[2] >> 56),
+      sysvKey: Int32(truncatingIfNeeded: words[4]), place: Int(words[2] >> 32 & 0xffff), layout: layout,
+      capacity: capacity == 0 ? nil : capacity, semaphoreCount: count, keyLength: Int(words[2] >> 56),
       textCell: UInt32(truncatingIfNeeded: words[3] >> 32))
-    guard place < NamedDialect.locksPerBank, keyLength > 0 else { return nil }
+    guard keyLength > 0, place < (isNative ? count : NamedDialect.locksPerBank) else { return nil }
+  }
+
+  /// Whether the set is shared with native programs.
+  var isNative: Bool {
+    if case .named = layout { false } else { true }
   }
 }
 

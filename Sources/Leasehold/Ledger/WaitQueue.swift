@@ -2,7 +2,7 @@
 final class Waiter: Deadlined {
   let id: WaiterID
   let request: AcquireRequest
-  let units: Int
+  let share: Share
   let since: MonotonicInstant
   /// When it gives up, in nanoseconds.
   var due: Int64
@@ -15,11 +15,11 @@ final class Waiter: Deadlined {
   fileprivate(set) unowned(unsafe) var previous: Waiter?
 
   init(
-    id: WaiterID, request: AcquireRequest, units: Int, lock: Lock, client: any LeaseClient, now: MonotonicInstant
+    id: WaiterID, request: AcquireRequest, share: Share, lock: Lock, client: any LeaseClient, now: MonotonicInstant
   ) {
     self.id = id
     self.request = request
-    self.units = units
+    self.share = share
     self.lock = lock
     self.client = client
     caller = request.caller

@@ -55,6 +55,15 @@ public protocol SemaphoreKernel: AnyObject {
   func banks() -> [BankID]
   /// Removes a bank.
   func removeBank(_ set: Int32)
+  /// Finds the set of a native request, or, when `creating`, makes it as the native program would; it then belongs to
+  /// the user behind `peer`, where that is known.
+  func bind(_ request: NativeRequest, creating: Bool, for peer: Peer) throws(BindFailure) -> BoundSet
+  /// The key that a native request names, found without making anything; `nil` when it cannot be known.
+  func key(of request: NativeRequest) -> Int32?
+  /// All values of any set.
+  func read(_ set: Int32) -> SetReading
+  /// Removes any set.
+  func remove(_ set: Int32) -> KernelOutcome
   /// The value of one semaphore; `nil` when it cannot be read.
   func value(_ set: Int32, _ semaphore: Int) -> Int?
   /// The last process to change a semaphore; `nil` when unknown.
@@ -63,13 +72,49 @@ public protocol SemaphoreKernel: AnyObject {
   func waiters(_ set: Int32, _ semaphore: Int) -> Int?
 }
 
+/// The values of a set, or why there are none.
+public enum SetReading: Sendable, Equatable {
+  /// The set is gone (EIDRM, EINVAL).
+  case gone
+  /// The set is there and its mode does not let this process read it.
+  case unreadable
+  /// One value for each semaphore.
+  case values([UInt16])
+}
+
+/// One wait of one thread in the kernel, on behalf of a lock's queue.
+public struct KernelWait: Sendable {
+  /// Names the wait.
+  public var number: Int
+  /// The lock's record.
+  public var lock: Int
+  /// The set.
+  public var set: Int32
+  /// The semaphore that names the lock.
+  public var semaphore: Int
+  /// What is waited for.
+  public var share: Share
+  /// What to ask the kernel.
+  public var steps: WaitSteps
+
+  /// Makes a wait.
+  public init(number: Int, lock: Int, set: Int32, semaphore: Int, share: Share, steps: WaitSteps) {
+    self.number = number
+    self.lock = lock
+    self.set = set
+    self.semaphore = semaphore
+    self.share = share
+    self.steps = steps
+  }
+}
+
 /// Waits in the kernel on behalf of queues, because only a thread asleep in semop learns that a native process let go.
 public protocol KernelWaiting: AnyObject {
-  /// Begins to wait for `units` of a semaphore with SEM_UNDO, on behalf of `lock`; the answer comes as an event to the
-  /// ledger. False when every waiting thread is busy: then the ledger asks again every few milliseconds.
-  func begin(_ lock: Int, set: Int32, semaphore: Int, units: Int) -> Bool
-  /// Stops waiting. A grant that was on its way is still reported.
-  func cancel(_ lock: Int)
+  /// Begins a wait with SEM_UNDO; the answer comes as an event to the ledger. False when every waiting thread is busy:
+  /// then the ledger asks again every few milliseconds.
+  func begin(_ wait: KernelWait) -> Bool
+  /// Stops a wait. A grant that was on its way is still reported.
+  func cancel(_ number: Int)
   /// Threads that wait now.
   var count: Int { get }
 }

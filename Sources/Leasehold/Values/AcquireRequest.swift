@@ -22,6 +22,8 @@ public struct AcquireRequest: Sendable {
   public var bindsConnection = false
   /// How long the slots stay taken after the lease expired or was broken.
   public var cooldown = TimeSpan.zero
+  /// The binding of a native lock; `nil` for an own one.
+  public var native: NativeRequest?
   /// A retry with the same key gets the same lease.
   public var idempotencyKey: String?
   /// Where the request came from.
@@ -50,6 +52,7 @@ public struct AcquireRequest: Sendable {
     mix(UInt64(bitPattern: ttl.nanoseconds))
     mix(UInt64(bitPattern: cooldown.nanoseconds))
     for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
+    native?.mix { mix($0) }
     return hash
   }
 }

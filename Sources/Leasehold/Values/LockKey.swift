@@ -1,8 +1,9 @@
 /// The name of a lock: 1...255 bytes of UTF-8 without control characters.
+///
+/// A name with a native prefix is one that ``NativeName`` can read.
 public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   /// The name as it was given.
   public let text: String
-
   /// The longest name, in bytes of UTF-8.
   public static let maximumBytes = 255
 
@@ -18,12 +19,9 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
     case notUTF8
     /// A control character (NUL included); carries its byte offset.
     case controlCharacter(at: Int)
-    /// A prefix that names a native layout which this version does not serve.
-    case reservedPrefix(String)
+    /// A prefix that names a native layout, and something that is not of its form.
+    case native(NativeName.Flaw)
   }
-
-  /// The prefixes that name native layouts; a plain key never begins with one.
-  public static let nativePrefixes = ["php:", "apache:", "path:", "sysv:"]
 
   /// Takes a name from its decoded bytes, or says what is wrong with it.
   @inlinable
@@ -61,17 +59,34 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   /// The colon of a native prefix stands at offset 3...6.
   @usableFromInline
   init(checked text: String) throws(Flaw) {
-    if text.utf8.dropFirst(3).prefix(4).contains(UInt8(ascii: ":")),
-      let prefix = Self.nativePrefixes.first(where: text.hasPrefix)
-    {
-      throw .reservedPrefix(prefix)
+    if Self.mayBeNative(text) {
+      do {
+        _ = try NativeName(text)
+      } catch {
+        throw .native(error)
+      }
     }
     guard text != ".", text != ".." else { throw .dots }
     self.text = text
   }
 
+  @inline(__always)
+  private static func mayBeNative(_ text: String) -> Bool {
+    text.utf8.dropFirst(3).prefix(4).contains(UInt8(ascii: ":"))
+  }
+
   /// Takes a name that is known to be good: one that was checked before it was stored.
   init(trusted text: String) { self.text = text }
+
+  /// What a native name says; `nil` for an own lock.
+  public var native: NativeName? { Self.mayBeNative(text) ? (try? NativeName(text)) : nil }
+
+  /// Whether two names mean the same lock of the same dialect, however its key is spelled.
+  public func means(_ other: LockKey) -> Bool {
+    if text == other.text { return true }
+    guard let native else { return false }
+    return native == other.native
+  }
 
   /// The name.
   public var description: String { text }

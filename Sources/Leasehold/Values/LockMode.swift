@@ -15,19 +15,21 @@ public enum LockKind: Hashable, Sendable {
   case readersWriter
   /// `limit` slots, 1...32767.
   case counting(limit: Int)
+  /// Slots whose number is not known, because a native program may have set it.
+  case slots
 
   /// The word used in answers.
   public var name: String {
     switch self {
     case .readersWriter: "rw"
-    case .counting: "counting"
+    case .counting, .slots: "counting"
     }
   }
 
-  /// The slots of a counting lock; `nil` for readers and writers.
+  /// The slots of a counting lock; `nil` for readers and writers, and where it is not known.
   public var limit: Int? {
     switch self {
-    case .readersWriter: nil
+    case .readersWriter, .slots: nil
     case .counting(let limit): limit
     }
   }

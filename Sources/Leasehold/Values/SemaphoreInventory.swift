@@ -1,5 +1,5 @@
 /// How a caller names a semaphore set.
-public enum SemaphoreSetAddress: Sendable, Equatable {
+public enum SemaphoreSetAddress: Sendable, Hashable {
   /// By its SysV key, not 0.
   case key(Int32)
   /// By its identifier.

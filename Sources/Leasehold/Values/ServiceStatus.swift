@@ -20,7 +20,7 @@ public struct ServiceCounters: Sendable, Equatable {
   public var ended = [UInt64](repeating: 0, count: EndReason.allCases.count)
   /// Undo operations that the kernel refused.
   public var undoFailures: UInt64 = 0
-  /// Sets of ours that somebody else removed.
+  /// Sets below locks of ours that somebody else removed.
   public var setsRemoved: UInt64 = 0
   /// Waits that were handed to the kernel because native processes held units.
   public var kernelWaits: UInt64 = 0
@@ -45,6 +45,10 @@ public struct RecoveryReport: Sendable, Equatable {
   public var leasesLost = 0
   /// Records that did not pass their check.
   public var damagedRecords = 0
+  /// Slots of native sets of which nobody can know whether they are taken.
+  public var suspects = 0
+  /// Slots of native sets that were being given back: of these one in some hundred was not.
+  public var unsureReleases = 0
   /// Sets without a lock, removed.
   public var setsRemoved = 0
   /// How long it took.

@@ -6,15 +6,18 @@ public struct SemaphoreBinding: Hashable, Sendable {
   public var id: Int32
   /// How many semaphores the set has.
   public var semaphoreCount: Int
-  /// The number of the semaphore that counts free units.
+  /// The number of the semaphore that counts free units; on `apache:` locks the one that counts readers.
   public var semaphore: Int
+  /// The number of the semaphore that counts writers, on `apache:` locks.
+  public var companion: Int?
 
   /// Makes a binding.
-  public init(key: Int32, id: Int32, semaphoreCount: Int, semaphore: Int) {
+  public init(key: Int32, id: Int32, semaphoreCount: Int, semaphore: Int, companion: Int? = nil) {
     self.key = key
     self.id = id
     self.semaphoreCount = semaphoreCount
     self.semaphore = semaphore
+    self.companion = companion
   }
 }
 
@@ -50,6 +53,8 @@ public struct LeaseSnapshot: Sendable {
   public var waited: TimeSpan
   /// Whether this answers a retry.
   public var replayed: Bool
+  /// Whether the asked limit was put into force by this grant, on native locks that have one.
+  public var limitApplied: Bool? = nil
   /// The connection it came on.
   public var peer: Peer
   /// The kernel's side.
@@ -81,10 +86,11 @@ public struct LockSnapshot: Sendable {
   public var key: LockKey
   /// What it is.
   public var kind: LockKind
-  /// Units that are free in the kernel; `nil` where the set could not be read.
+  /// Units that are free in the kernel (readers that hold it, on `apache:` locks); `nil` where the set could not be
+  /// read.
   public var availableUnits: Int?
-  /// All units of the lock.
-  public var capacity: Int
+  /// All units of the lock; `nil` where a native program may have set them.
+  public var capacity: Int?
   /// Units out on leases of this service.
   public var heldUnits: Int
   /// The fence of the last grant; `nil` when there was none since the lock was made.
@@ -109,14 +115,12 @@ public struct LockSnapshot: Sendable {
   /// The most holders and waiters that one answer lists.
   public static let listedMaximum = 20_000
 
-  /// Units held by processes that did not come through this service.
-  public var nativeUnits: Int? { availableUnits.map { max(0, capacity - $0 - heldUnits) } }
-
+  /// Units held by processes that did not come through this service; `nil` where nobody can know.
+  public var nativeUnits: Int?
   /// Free slots as callers count them: on a readers-writer lock 1 when a writer would get in, else 0.
-  public var available: Int? {
-    guard let availableUnits else { return nil }
-    return kind == .readersWriter ? (availableUnits == capacity ? 1 : 0) : availableUnits
-  }
+  public var available: Int?
+  /// Slots that may be taken or not, because the service was killed while it took or gave them back.
+  public var suspects = 0
 }
 
 /// One page of a listing.

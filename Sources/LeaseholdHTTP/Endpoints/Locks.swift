@@ -56,11 +56,15 @@ enum Locks {
   }
 
   static func release(_ call: borrowing Call) throws(Problem) -> Disposition {
-    try call.released(call.leaseArgument("release?lease=ID"), key: call.key())
+    let key = try call.key()
+    let native = try call.nativeRequest(key)
+    return try call.released(call.leaseArgument("release?lease=ID"), key: key, native: native)
   }
 
   static func renew(_ call: borrowing Call) throws(Problem) -> Disposition {
-    try call.renewed(call.leaseArgument("renew?lease=ID&ttl=30s"), key: call.key())
+    let key = try call.key()
+    let native = try call.nativeRequest(key)
+    return try call.renewed(call.leaseArgument("renew?lease=ID&ttl=30s"), key: key, native: native)
   }
 
   static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
@@ -83,8 +87,9 @@ enum Locks {
     let key = try call.key()
     let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
     let lock: LockSnapshot
+    let native = try call.nativeRequest(key)
     do {
-      lock = try call.server.service.lock(key, listed: listed)
+      lock = try call.server.service.lock(key, native, listed: listed)
     } catch {
       throw Problem(error)
     }
@@ -95,8 +100,9 @@ enum Locks {
   static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
     let key = try call.key()
     let force = try call.word(.force, ["true", "false"]) == "true"
+    let native = try call.nativeRequest(key)
     do {
-      try call.server.service.remove(key, force: force, at: call.now)
+      try call.server.service.remove(key, native, force: force, at: call.now)
     } catch {
       throw Problem(error)
     }
@@ -128,14 +134,26 @@ extension Call {
     let ttl = try timeToLive(isBound: bindsConnection) ?? defaultTTL
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
     request.bindsConnection = bindsConnection
+    request.native = try nativeRequest(request.key, makes: true)
+    if request.native?.isEndless == true {
+      request.ttl = .zero
+      for (name, isGiven) in [(Parameter.ttl, arguments[.ttl] != nil), (.bind, bindsConnection)] where isGiven {
+        throw .invalid(name, arguments[name] ?? "", "cannot go together with undo=false, which never ends by itself")
+      }
+    }
     switch try word(.mode, ["exclusive", "shared", "write", "read"]) {
     case "shared", "read": request.mode = .shared
     default: request.mode = .exclusive
     }
-    request.limit = try number(.limit, 1, Limits.slots)
     request.count = try number(.count, 1, Limits.slots) ?? 1
-    if request.mode == .shared, request.limit != nil {
-      throw .invalid(.mode, "shared", "cannot go together with 'limit': slots of a counting lock are alike")
+    if let native = request.native {
+      request.limit = native.dialect == .php ? try number(.limit, 1, Limits.slots) : nil
+      try check(request, native)
+    } else {
+      request.limit = try number(.limit, 1, Limits.slots)
+      if request.mode == .shared, request.limit != nil {
+        throw .invalid(.mode, "shared", "cannot go together with 'limit': slots of a counting lock are alike")
+      }
     }
     if let wait = try span(.wait, .zero, limits.waitMaximum) {
       request.wait = wait
@@ -150,10 +168,10 @@ extension Call {
   }
 
   /// Gives a lease back and says so.
-  func released(_ lease: LeaseID, key: LockKey?) throws(Problem) -> Disposition {
+  func released(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(Problem) -> Disposition {
     let outcome: ReleaseOutcome
     do {
-      outcome = try server.service.release(lease, key: key, at: now)
+      outcome = try server.service.release(lease, key: key, native: native, at: now)
     } catch {
       throw Problem(error)
     }
@@ -167,11 +185,11 @@ extension Call {
   }
 
   /// Moves a lease's deadline and answers the lease.
-  func renewed(_ lease: LeaseID, key: LockKey?) throws(Problem) -> Disposition {
+  func renewed(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(Problem) -> Disposition {
     let ttl = try timeToLive(isBound: true)
     let renewed: LeaseSnapshot
     do {
-      renewed = try server.service.renew(lease, key: key, ttl: ttl, at: now)
+      renewed = try server.service.renew(lease, key: key, native: native, ttl: ttl, at: now)
     } catch {
       throw Problem(error)
     }

@@ -30,6 +30,8 @@ enum Service {
       json.member("units_given_back", status.recovery.unitsGivenBack)
       json.member("leases_lost", status.recovery.leasesLost)
       json.member("damaged_records", status.recovery.damagedRecords)
+      json.member("suspects", status.recovery.suspects)
+      json.member("unsure_releases", status.recovery.unsureReleases)
       json.append("}" as StaticString)
       json.closeAnswer()
     }

@@ -19,6 +19,9 @@ enum HostFacts {
     return count == 1 && byte == UInt8(ascii: "1")
   }
 
+  /// The user of this process.
+  static var uid: UInt32 { geteuid() }
+
   /// This process.
   static var pid: Int32 { getpid() }
 }

@@ -28,8 +28,9 @@ public enum Invariants {
     expect(status.locks, records.locks.count, "locks")
     expect(status.records, records.count, "records in use")
     let listed = daemon.ledger.locks(ListFilter()).entries
-    for lock in listed where lock.heldUnits > lock.capacity {
-      wrong.append("\(lock.heldUnits) units of lock '\(lock.key)' are out, it has \(lock.capacity)")
+    for lock in listed {
+      guard let capacity = lock.capacity, lock.heldUnits > capacity else { continue }
+      wrong.append("\(lock.heldUnits) units of lock '\(lock.key)' are out, it has \(capacity)")
     }
     return wrong
   }

@@ -63,10 +63,8 @@ public final class SimulatedDaemon {
   /// Tells the ledger what a waiting thread reported.
   public func deliver(_ report: WaitReport) {
     switch report {
-    case .granted(let lock, let set, let semaphore, let units):
-      ledger.kernelGranted(lock, set: set, semaphore: semaphore, units: units, at: moment)
-    case .ended(let lock, let set, let semaphore, let removed):
-      ledger.kernelWaitEnded(lock, set: set, semaphore: semaphore, removed: removed, at: moment)
+    case .granted(let wait): ledger.kernelGranted(wait, at: moment)
+    case .ended(let wait, let removed): ledger.kernelWaitEnded(wait, removed: removed, at: moment)
     }
   }
 

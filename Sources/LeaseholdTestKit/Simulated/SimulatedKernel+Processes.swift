@@ -1,4 +1,4 @@
-import Leasehold
+public import Leasehold
 
 // What processes other than the daemon do, and what only the tests may see.
 
@@ -27,14 +27,27 @@ extension SimulatedKernel {
   ///
   /// `nil` when the set is gone.
   public func sleep(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool = true) -> Int? {
+    var operation = Operation.add(-units, to: semaphore)
+    operation.flags = undoes ? Operation.undo : 0
+    return sleep([operation], set: set, process: process)
+  }
+
+  /// A process goes to sleep until all of its operations are possible at once; the answer names the sleep.
+  ///
+  /// `nil` when the set is gone.
+  public func sleep(_ operations: [Operation], set: Int32, process: Int32) -> Int? {
     guard state.sets[set] != nil else { return nil }
     let token = state.nextToken
     state.nextToken += 1
     state.sleeps[token] = .asleep
-    state.sets[set]?.sleepers.append(
-      Sleeper(token: token, process: process, semaphore: semaphore, units: units, undoes: undoes))
+    state.sets[set]?.sleepers.append(Sleeper(token: token, process: process, operations: operations))
     wake(set)
     return token
+  }
+
+  /// A native process does several operations at once, without waiting; what it holds by them is its own affair.
+  public func perform(_ operations: [Operation], set: Int32, process: Int32) -> KernelOutcome {
+    perform(set, operations, by: process)
   }
 
   /// How a sleep stands.

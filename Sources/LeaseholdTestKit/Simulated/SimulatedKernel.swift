@@ -65,7 +65,9 @@ public final class SimulatedKernel: SemaphoreKernel {
     for sleeper in state.sets[set]?.wake() ?? [] {
       state.sleeps[sleeper.token] = .granted
       if sleeper.process != Self.daemon {
-        state.sets[set]?.held[sleeper.process, default: [:]][sleeper.semaphore, default: 0] += sleeper.units
+        for (semaphore, units) in sleeper.taken {
+          state.sets[set]?.held[sleeper.process, default: [:]][semaphore, default: 0] += units
+        }
       }
     }
   }
@@ -87,13 +89,13 @@ public final class SimulatedKernel: SemaphoreKernel {
 
   /// All values of a bank; `nil` when it is gone or was never finished.
   public func bankValues(_ set: Int32) -> [UInt16]? {
-    guard let found = state.sets[set], found.isSigned else { return nil }
+    guard let found = state.sets[set], found.isBank, found.isSigned else { return nil }
     return found.values.map { UInt16($0) }
   }
 
   /// The banks, those that were never finished included.
   public func banks() -> [BankID] {
-    state.sets.map { BankID(set: $0.key, key: $0.value.key) }.sorted { $0.set < $1.set }
+    state.sets.filter { $0.value.isBank }.map { BankID(set: $0.key, key: $0.value.key) }.sorted { $0.set < $1.set }
   }
 
   /// Removes a bank.
@@ -103,7 +105,10 @@ public final class SimulatedKernel: SemaphoreKernel {
   }
 
   /// The value of one semaphore.
-  public func value(_ set: Int32, _ semaphore: Int) -> Int? { state.sets[set]?.values[semaphore] }
+  public func value(_ set: Int32, _ semaphore: Int) -> Int? {
+    guard let values = state.sets[set]?.values, values.indices.contains(semaphore) else { return nil }
+    return values[semaphore]
+  }
 
   /// The last process to change a semaphore.
   public func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32? {
@@ -112,6 +117,6 @@ public final class SimulatedKernel: SemaphoreKernel {
 
   /// Processes that sleep until a semaphore grows.
   public func waiters(_ set: Int32, _ semaphore: Int) -> Int? {
-    state.sets[set].map { $0.sleepers.count { $0.semaphore == semaphore } }
+    state.sets[set].map { $0.sleepers.count { $0.taken.contains { $0.semaphore == semaphore } } }
   }
 }

@@ -41,16 +41,18 @@ public final class SimulatedLockService: LockService, @unchecked Sendable {
 
   /// Gives a lease back.
   public func release(
-    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     defer { daemon.settle() }
-    return try daemon.ledger.release(lease, key: key, at: moment(now))
+    return try daemon.ledger.release(lease, key: key, native: native, at: moment(now))
   }
 
   /// Moves a lease's deadline.
   public func renew(
-    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> LeaseSnapshot { try daemon.ledger.renew(lease, key: key, ttl: ttl, at: moment(now)) }
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    try daemon.ledger.renew(lease, key: key, native: native, ttl: ttl, at: moment(now))
+  }
 
   /// One lease.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
@@ -67,17 +69,30 @@ public final class SimulatedLockService: LockService, @unchecked Sendable {
   }
 
   /// One lock.
-  public func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    try daemon.ledger.lock(key, listed: listed)
+  public func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try daemon.ledger.lock(key, native, listed: listed)
+  }
+
+  /// Opens a lock without taking it.
+  public func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock {
+    defer { daemon.settle() }
+    return try daemon.ledger.open(request, at: moment(now))
+  }
+
+  /// Where a native name leads.
+  public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
+    try daemon.ledger.binding(key, native)
   }
 
   /// The locks.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> { daemon.ledger.locks(filter) }
 
   /// Removes a lock.
-  public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {
+  public func remove(
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+  ) throws(LeaseholdError) {
     defer { daemon.settle() }
-    try daemon.ledger.remove(key, force: force, at: moment(now))
+    try daemon.ledger.remove(key, native, force: force, at: moment(now))
   }
 
   /// A connection closed.

@@ -4,9 +4,13 @@ import Leasehold
 struct Sleeper {
   let token: Int
   let process: Int32
-  let semaphore: Int
-  let units: Int
-  let undoes: Bool
+  /// What it waits for: all or nothing.
+  let operations: [Operation]
+
+  /// What a native process holds once it is served.
+  var taken: [(semaphore: Int, units: Int)] {
+    operations.filter { $0.delta < 0 }.map { (Int($0.semaphore), -Int($0.delta)) }
+  }
 }
 
 /// One semaphore set with the kernel's rules: values 0...32767, all or nothing, SEM_UNDO adjustments by process.
@@ -16,6 +20,8 @@ struct SimulatedSet {
   static let maximum = 32_767
   let key: Int32
   var isSigned = false
+  /// Whether it was made for own locks.
+  var isBank = true
   var values: [Int]
   var lastProcess: [Int32]
   /// What the kernel adds back when a process dies (semadj), by process and semaphore.
@@ -61,12 +67,7 @@ struct SimulatedSet {
   /// Serves sleepers in order, each that can be; answers whom.
   mutating func wake() -> [Sleeper] {
     var woken: [Sleeper] = []
-    for sleeper in sleepers where values[sleeper.semaphore] >= sleeper.units {
-      var operation = Operation.add(-sleeper.units, to: sleeper.semaphore)
-      if sleeper.undoes { operation.flags |= Operation.undo }
-      guard perform([operation], by: sleeper.process) == nil else { continue }
-      woken.append(sleeper)
-    }
+    for sleeper in sleepers where perform(sleeper.operations, by: sleeper.process) == nil { woken.append(sleeper) }
     guard !woken.isEmpty else { return [] }
     sleepers.removeAll { sleeper in woken.contains { $0.token == sleeper.token } }
     return woken

@@ -1,11 +1,11 @@
 public import Leasehold
 
 /// What a thread that waited in the kernel has to say to the ledger.
-public enum WaitReport: Equatable, Sendable {
-  /// The units are the daemon's, with SEM_UNDO.
-  case granted(lock: Int, set: Int32, semaphore: Int, units: Int)
+public enum WaitReport: Sendable {
+  /// The share is the daemon's, with SEM_UNDO.
+  case granted(KernelWait)
   /// The wait ended without.
-  case ended(lock: Int, set: Int32, semaphore: Int, removed: Bool)
+  case ended(KernelWait, removed: Bool)
 }
 
 /// The threads that wait in the kernel, without threads: each step of each is taken when a test says so.
@@ -13,26 +13,22 @@ public enum WaitReport: Equatable, Sendable {
 /// A wait goes to sleep, is granted or interrupted, leaves the table of waits, and only then reports. Between any two
 /// of these the ledger may cancel it, and may begin another for the same lock.
 public final class SimulatedWaiting: KernelWaiting {
-  private enum Phase: Equatable {
+  private enum Phase {
     case starting
+    case entering(Int)
+    case entered
     case asleep(Int)
     case over(WaitReport?)
   }
 
   private struct Job {
-    let number: Int
-    let lock: Int
-    let set: Int32
-    let semaphore: Int
-    let units: Int
+    let wait: KernelWait
     var phase = Phase.starting
     var isCanceled = false
   }
 
   private let kernel: SimulatedKernel
   private var jobs: [Job] = []
-  private var current: [Int: Int] = [:]
-  private var lastJob = 0
   /// Threads at most.
   public var maximum: Int
   /// Reports that were not delivered yet.
@@ -49,87 +45,103 @@ public final class SimulatedWaiting: KernelWaiting {
   }
 
   /// Begins to wait; false when every thread is busy, those included that were canceled and did not notice yet.
-  public func begin(_ lock: Int, set: Int32, semaphore: Int, units: Int) -> Bool {
-    if current[lock] != nil { violations.append("began a second wait for the lock in record \(lock)") }
+  public func begin(_ wait: KernelWait) -> Bool {
+    if jobs.contains(where: { $0.wait.number == wait.number }) { violations.append("wait \(wait.number) began twice") }
     guard jobs.count < maximum else { return false }
-    lastJob += 1
-    jobs.append(Job(number: lastJob, lock: lock, set: set, semaphore: semaphore, units: units))
-    current[lock] = lastJob
+    jobs.append(Job(wait: wait))
     return true
   }
 
   /// Stops waiting.
-  public func cancel(_ lock: Int) {
-    guard let number = current.removeValue(forKey: lock) else { return }
-    for index in jobs.indices where jobs[index].number == number { jobs[index].isCanceled = true }
+  public func cancel(_ number: Int) {
+    for index in jobs.indices where jobs[index].wait.number == number { jobs[index].isCanceled = true }
   }
 
   /// Waits that were not canceled.
-  public var count: Int { current.count }
+  public var count: Int { jobs.count { !$0.isCanceled } }
 
   /// Whether a lock has a wait that was not canceled and did not end.
-  public func isWaiting(_ lock: Int) -> Bool { current[lock] != nil }
+  public func isWaiting(_ lock: Int) -> Bool { jobs.contains { $0.wait.lock == lock && !$0.isCanceled } }
 
   /// Units that a wait was granted and that the ledger was not told of yet.
   public func unitsOnTheWay(_ set: Int32, _ semaphore: Int) -> Int {
     let granted = jobs.filter { job in
-      guard job.set == set, job.semaphore == semaphore else { return false }
+      guard job.wait.set == set, job.wait.semaphore == semaphore else { return false }
       switch job.phase {
       case .asleep(let token): return kernel.sleep(token) == .granted
       case .over(.granted?): return true
-      case .starting, .over: return false
+      case .starting, .entering, .entered, .over: return false
       }
     }
-    return reports.reduce(granted.reduce(0) { $0 + $1.units }) { sum, report in
-      guard case .granted(_, set, semaphore, let units) = report else { return sum }
-      return sum + units
+    return reports.reduce(granted.reduce(0) { $0 + $1.wait.share.units }) { sum, report in
+      guard case .granted(let wait) = report, wait.set == set, wait.semaphore == semaphore else { return sum }
+      return sum + wait.share.units
     }
   }
 
   /// The waits that have a step to take.
   public var runnable: [Int] {
     jobs.filter { job in
-      guard case .asleep(let token) = job.phase else { return true }
-      return job.isCanceled || kernel.sleep(token) != .asleep
-    }.map(\.number)
+      switch job.phase {
+      case .entering(let token), .asleep(let token): job.isCanceled || kernel.sleep(token) != .asleep
+      case .starting, .entered, .over: true
+      }
+    }.map(\.wait.number)
   }
 
   /// Takes the next step of a wait.
   public func run(_ number: Int) {
-    guard let index = jobs.firstIndex(where: { $0.number == number }) else { return }
+    guard let index = jobs.firstIndex(where: { $0.wait.number == number }) else { return }
     let job = jobs[index]
     switch job.phase {
     case .starting where job.isCanceled: jobs[index].phase = .over(nil)
     case .starting:
-      let token = kernel.sleep(
-        job.units, set: job.set, semaphore: job.semaphore, process: SimulatedKernel.daemon)
-      jobs[index].phase = token.map { .asleep($0) } ?? .over(ended(job, removed: true))
+      guard let enter = job.wait.steps.enter else { return jobs[index].phase = .entered }
+      jobs[index].phase = sleep(enter, job).map { .entering($0) } ?? .over(.ended(job.wait, removed: true))
+    case .entering(let token):
+      switch kernel.sleep(token) {
+      case .granted: jobs[index].phase = .entered
+      case .removed: jobs[index].phase = .over(.ended(job.wait, removed: true))
+      case .asleep: if job.isCanceled, kernel.interrupt(token) { jobs[index].phase = .over(nil) }
+      }
+    case .entered where job.isCanceled:
+      leave(job)
+      jobs[index].phase = .over(nil)
+    case .entered:
+      jobs[index].phase = sleep(job.wait.steps.wait, job).map { .asleep($0) } ?? .over(.ended(job.wait, removed: true))
     case .asleep(let token): jobs[index].phase = wakeUp(job, token)
     case .over(let report):
-      if current[job.lock] == number { current[job.lock] = nil }
       jobs.remove(at: index)
       if let report { reports.append(report) }
     }
   }
 
-  private func wakeUp(_ job: Job, _ token: Int) -> Phase {
-    switch kernel.sleep(token) {
-    case .granted:
-      .over(.granted(lock: job.lock, set: job.set, semaphore: job.semaphore, units: job.units))
-    case .removed: .over(ended(job, removed: true))
-    case .asleep: job.isCanceled && kernel.interrupt(token) ? .over(nil) : .asleep(token)
-    }
+  private func sleep(_ list: OpList, _ job: Job) -> Int? {
+    kernel.sleep((0..<list.count).map { list[$0] }, set: job.wait.set, process: SimulatedKernel.daemon)
   }
 
-  private func ended(_ job: Job, removed: Bool) -> WaitReport {
-    .ended(lock: job.lock, set: job.set, semaphore: job.semaphore, removed: removed)
+  private func leave(_ job: Job) {
+    guard let leave = job.wait.steps.leave else { return }
+    _ = kernel.perform((0..<leave.count).map { leave[$0] }, set: job.wait.set, process: SimulatedKernel.daemon)
+  }
+
+  private func wakeUp(_ job: Job, _ token: Int) -> Phase {
+    switch kernel.sleep(token) {
+    case .granted: return .over(.granted(job.wait))
+    case .removed: return .over(.ended(job.wait, removed: true))
+    case .asleep:
+      guard job.isCanceled, kernel.interrupt(token) else { return .asleep(token) }
+      leave(job)
+      return .over(nil)
+    }
   }
 
   /// Lets the kernel refuse every wait that sleeps, for want of memory say.
   public func failAll() {
     for index in jobs.indices {
       if case .asleep(let token) = jobs[index].phase, kernel.interrupt(token) {
-        jobs[index].phase = .over(ended(jobs[index], removed: false))
+        leave(jobs[index])
+        jobs[index].phase = .over(.ended(jobs[index].wait, removed: false))
       }
     }
   }

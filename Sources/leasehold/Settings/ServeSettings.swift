@@ -37,6 +37,8 @@ struct ServeSettings: Sendable, Equatable {
   let pumps: Int
   /// `nil` when the highest fence is kept in the kernel only.
   let stateDirectory: String?
+  /// Folders below which the files of `path:` locks must lie.
+  let pathRoots: [String]
   /// The `key_t` of the control set.
   let controlKey: Int32
   let standby: Bool
@@ -76,6 +78,7 @@ struct ServeSettings: Sendable, Equatable {
     idleLocks = resolved.duration(.idleLocks)
     pumps = resolved.integer(.pumps)
     stateDirectory = resolved.path(.stateDir)
+    pathRoots = resolved.list(.pathRoots)
     controlKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.controlKey)))
     standby = resolved.toggle(.standby)
     logLevel = resolved.text(.logLevel)

@@ -75,6 +75,9 @@ extension Setting {
   static let stateDir = Setting(
     "state-dir", .kernel, .path(bytesMax: 4000), default: "",
     "Directory that keeps the highest fence across reboots")
+  static let pathRoots = Setting(
+    "path-roots", .kernel, .list("folder"), default: "/tmp,/var/tmp,/run/lock",
+    "Folders below which the files of path: locks must lie, links followed; may be repeated")
   static let controlKey = Setting(
     "control-key", .kernel, .ipcKey, default: "0x4c480001", "System V key of the control set; for tests",
     hidden: true)
@@ -93,7 +96,7 @@ extension Setting {
     .maxBody, .allowHost,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
     .maxLeases, .maxWaiters, .maxWaitersPerLock, .tombstones, .idleLocks,
-    .pumps, .stateDir, .controlKey, .standby,
+    .pumps, .stateDir, .pathRoots, .controlKey, .standby,
     .logLevel, .logFormat,
   ]
 

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ArgumentsTests {
   private let everything = ParameterSet(
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
-    .state)
+    .state, .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {
@@ -113,7 +113,8 @@ import Testing
     for parameter in Parameter.allCases {
       let name = "\(parameter.name)"
       #expect(throws: Never.self) { _ = try json("{\"\(name)\":\"x\"}") }
-      for (value, kind) in [("7", Parameter.JSONKind.number), ("true", .flag)] where parameter.jsonKind != kind {
+      let numeric: Set<Parameter.JSONKind> = [.number, .numbers, .character]
+      for (value, kinds) in [("7", numeric), ("true", [.flag])] where !kinds.contains(parameter.jsonKind) {
         let problem = #expect(throws: Problem.self, "\(name)") { _ = try json("{\"\(name)\":\(value)}") }
         #expect(problem?.code == .invalidParameter)
       }

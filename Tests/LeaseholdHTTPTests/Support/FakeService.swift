@@ -83,11 +83,11 @@ final class FakeService: LockService {
   private func none() -> LeaseholdError { LeaseholdError(.noSuchLease, "There is none.") }
 
   func release(
-    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome { throw none() }
 
   func renew(
-    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot { throw none() }
 
   func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
@@ -100,11 +100,19 @@ final class FakeService: LockService {
 
   func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] { [] }
 
-  func lock(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot { throw none() }
+  func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    throw none()
+  }
+
+  func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock { throw none() }
+
+  func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding { throw none() }
 
   func locks(_ filter: ListFilter) -> Page<LockSnapshot> { Page(entries: [], nextCursor: nil) }
 
-  func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) { throw none() }
+  func remove(
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+  ) throws(LeaseholdError) { throw none() }
 
   func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
     SemaphoreInventory()

@@ -129,7 +129,7 @@ import Testing
 
   @Test func unitsThatArriveAfterTheSetWasRemovedAreNobodys() {
     let scene = scene()
-    let report = scene.place().map { WaitReport.granted(lock: 0, set: $0.set, semaphore: $0.semaphore, units: 1) }
+    let report = scene.place().map { WaitReport.granted(.ofOneUnit(set: $0.set, semaphore: $0.semaphore)) }
     scene.removeSet()
     scene.keepHouse()
     #expect(scene.has("bob"), "in a new set, where no native process holds anything")
@@ -165,10 +165,20 @@ import Testing
     // A native process gives back what it never took, and a thread whose wait was canceled long ago gets it.
     scene.kernel.setValue(1, set: place.set, semaphore: place.semaphore)
     _ = scene.kernel.sleep(1, set: place.set, semaphore: place.semaphore, process: SimulatedKernel.daemon)
-    scene.daemon.deliver(.granted(lock: 0, set: place.set, semaphore: place.semaphore, units: 1))
+    scene.daemon.deliver(.granted(.ofOneUnit(set: place.set, semaphore: place.semaphore)))
     scene.hear()
     #expect(scene.waits("bob") && scene.has("ann") && scene.free() == 1)
     scene.release("ann")
     #expect(scene.has("bob"))
+  }
+}
+
+extension KernelWait {
+  /// A wait for one unit of an own lock in record 0, begun long ago.
+  fileprivate static func ofOneUnit(set: Int32, semaphore: Int) -> KernelWait {
+    let share = Share(.exclusive, units: 1)
+    return KernelWait(
+      number: 0, lock: 0, set: set, semaphore: semaphore, share: share,
+      steps: NamedDialect(place: semaphore).wait(for: share))
   }
 }

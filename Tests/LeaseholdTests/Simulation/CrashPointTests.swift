@@ -42,7 +42,8 @@ import Testing
     expectSound(scene, script, step, recoveryStep)
     for lock in scene.ledger.locks(ListFilter()).entries {
       let native = scene.kernel.nativeUnits(lock.binding.id, lock.binding.semaphore)
-      #expect(lock.availableUnits ?? lock.capacity == lock.capacity - native, "'\(script)' crashed at step \(step)")
+      let capacity = lock.capacity ?? 0
+      #expect(lock.availableUnits ?? capacity == capacity - native, "'\(script)' crashed at step \(step)")
     }
     return recoverySteps
   }

@@ -33,13 +33,25 @@ import Testing
 
   @Test(arguments: 0..<200 as Range<UInt64>) func aLockSurvivesItsRecord(_ seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
+    var layout = random.pick([
+      LockLayout.named(.readersWriter), .named(.counting(limit: .random(in: 1...32_767, using: &random))),
+      .apache(count: 1),
+      .counter(ledger: nil, isPath: false), .counter(ledger: .random(in: 0..<64, using: &random), isPath: true),
+    ])
+    let semaphores = Int.random(in: 64...195, using: &random)
+    if case .apache = layout { layout = .apache(count: semaphores) }
     let lock = LockRecord(
       lastUse: .random(in: 0 ... .max, using: &random), set: .random(in: 0 ... .max, using: &random),
       sysvKey: .random(in: .min ... .max, using: &random), place: .random(in: 0..<64, using: &random),
-      kind: random.pick([.readersWriter, .counting(limit: .random(in: 1...32_767, using: &random))]),
+      layout: layout, capacity: Self.capacity(of: layout, &random), semaphoreCount: semaphores,
       keyLength: .random(in: 1...255, using: &random), textCell: .random(in: 0 ... .max, using: &random))
     let read = try #require(LockRecord(lock.body))
     #expect("\(read)" == "\(lock)")
+  }
+
+  private static func capacity(of layout: LockLayout, _ random: inout SeededRandom) -> Int? {
+    if case .named(let kind) = layout { return kind.limit ?? Limits.readerUnits }
+    return random.once(in: 2) ? nil : .random(in: 1...32_767, using: &random)
   }
 
   @Test func aSharedSegmentSaysNothingThatIsTrustedForASize() {
@@ -48,10 +60,11 @@ import Testing
       var body = CellBody()
       for word in 0..<15 { body.words[word] = random.once(in: 3) ? 0 : random.next() }
       if let lease = LeaseRecord(body) {
-        #expect((1...32_767).contains(lease.units) && lease.textLength <= 128 + 255)
+        #expect((1...32_767).contains(lease.units) && lease.textLength <= 128 + 255 + 255)
       }
       if let lock = LockRecord(body) {
-        #expect((1...32_767).contains(lock.capacity) && (0..<64).contains(lock.place) && lock.keyLength > 0)
+        #expect((1...32_767).contains(lock.capacity ?? 1) && lock.keyLength > 0)
+        #expect((0..<(lock.isNative ? lock.semaphoreCount : 64)).contains(lock.place))
       }
     }
   }

@@ -10,7 +10,7 @@ import Testing
 
   private func waiter(_ id: WaiterID) -> Waiter {
     Waiter(
-      id: id, request: Scene.request("a"), units: 1, lock: lock, client: RecordingClient(),
+      id: id, request: Scene.request("a"), share: Share(.exclusive, units: 1), lock: lock, client: RecordingClient(),
       now: MonotonicInstant(nanoseconds: 0))
   }
 

@@ -11,22 +11,23 @@ extension Ledger {
   func checkQueues(_ waiting: SimulatedWaiting) -> [String] {
     var wrong: [String] = []
     var queued = 0
-    for lock in locksByKey.values {
+    for lock in locksByCell.compactMap(\.self) {
       lock.queue.forEach { waiter in
         queued += 1
         if waiter.lock !== lock || waiters[waiter.id] !== waiter { wrong.append("waiter \(waiter.id) is misplaced") }
         return true
       }
-      if waiting.isWaiting(lock.cell), lock.unitsWaited == 0 { wrong.append("a wait for '\(lock.key)' is forgotten") }
-      guard let head = lock.queue.first, !lock.isDamaged, lock.unitsOut + head.units <= lock.capacity else { continue }
+      if waiting.isWaiting(lock.cell), lock.waits.isEmpty { wrong.append("a wait for '\(lock.key)' is forgotten") }
+      guard let head = lock.queue.first, !lock.isDamaged, lock.hasRoom(for: head.share.units) else { continue }
       let reported = waiting.reports.contains { report in
         switch report {
-        case .granted(lock.cell, _, _, _), .ended(lock.cell, _, _, _): true
-        default: false
+        case .granted(let wait), .ended(let wait, _): wait.lock == lock.cell
         }
       }
       if !waiting.isWaiting(lock.cell), !lock.isPolled, !reported { wrong.append("nobody waits for '\(lock.key)'") }
-      if waiting.isWaiting(lock.cell), lock.unitsWaited != head.units { wrong.append("waits for the wrong units") }
+      if waiting.isWaiting(lock.cell), lock.waits.first?.share != head.share {
+        wrong.append("waits for the wrong units")
+      }
     }
     if queued != waiters.count { wrong.append("\(waiters.count) waiters, \(queued) of them queue") }
     if waiterDeadlines.count != waiters.count { wrong.append("a waiter has no deadline, or two") }
@@ -40,11 +41,12 @@ extension Ledger {
     for lease in leasesByCell.compactMap(\.self) {
       switch lease.state {
       case .ended: if lease.queuePosition >= 0 { wrong.append("an ended lease has a deadline") }
+      case .suspect: if lease.queuePosition >= 0 { wrong.append("a suspect has a deadline") }
       case .held, .cooling:
         guard lease.due > 0 else { continue }
         expected += 1
         if lease.queuePosition < 0 { wrong.append("lease \(lease.id.ref) has no deadline") }
-        if lease.lock.map({ locksByKey[$0.key] === $0 }) != true { wrong.append("lease \(lease.id.ref) has no lock") }
+        if lease.lock.map({ locksByCell[$0.cell] === $0 }) != true { wrong.append("lease \(lease.id.ref) has no lock") }
       }
     }
     if leaseDeadlines.count != expected { wrong.append("\(leaseDeadlines.count) deadlines, not \(expected)") }

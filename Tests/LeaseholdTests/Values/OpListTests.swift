@@ -37,13 +37,15 @@ import Testing
   @Test(arguments: [0, 31, 63]) func takenUnitsMoveFromFreeToOutAndBack(_ place: Int) {
     let (kernel, set, dialect) = set(place)
     #expect(kernel.operate(set, dialect.open(capacity: 5)) == .done)
-    #expect(kernel.operate(set, dialect.take(3)) == .done)
+    #expect(kernel.operate(set, dialect.take(Share(.exclusive, units: 3))) == .done)
     #expect(values(kernel, set, dialect) == [2, 3, 5])
-    #expect(kernel.bankValues(set).map(dialect.unitsOut) == 3)
-    #expect(kernel.operate(set, dialect.take(3)) == .wouldBlock)
-    #expect(kernel.operate(set, dialect.giveBack(3)) == .done)
+    #expect(kernel.bankValues(set).map(dialect.sharesOut) == [Share(.exclusive, units: 3)])
+    #expect(kernel.operate(set, dialect.take(Share(.exclusive, units: 3))) == .wouldBlock)
+    #expect(kernel.operate(set, dialect.giveBack(Share(.exclusive, units: 3))) == .done)
     #expect(values(kernel, set, dialect) == [5, 0, 5])
-    #expect(kernel.operate(set, dialect.giveBack(1)) == .wouldBlock, "nothing is out that could be given back")
+    #expect(
+      kernel.operate(set, dialect.giveBack(Share(.exclusive, units: 1))) == .wouldBlock,
+      "nothing is out that could be given back")
   }
 
   @Test func waitedUnitsBecomeUnitsOutWithoutAMomentInBetween() {
@@ -51,7 +53,7 @@ import Testing
     _ = kernel.operate(set, dialect.open(capacity: 5))
     _ = kernel.sleep(4, set: set, semaphore: 1, process: SimulatedKernel.daemon)
     #expect(kernel.adjustment(of: SimulatedKernel.daemon, set: set, semaphore: 1) == 4)
-    #expect(kernel.operate(set, dialect.keepWaited(4)) == .done)
+    #expect(kernel.operate(set, dialect.keepWaited(Share(.exclusive, units: 4))) == .done)
     #expect(values(kernel, set, dialect) == [1, 4, 5])
     kernel.kill(SimulatedKernel.daemon)
     #expect(values(kernel, set, dialect) == [1, 4, 5], "the kernel has nothing to undo any more")
@@ -61,7 +63,7 @@ import Testing
     let (kernel, set, dialect) = set(1)
     _ = kernel.operate(set, dialect.open(capacity: 5))
     _ = kernel.sleep(4, set: set, semaphore: 1, process: SimulatedKernel.daemon)
-    #expect(kernel.operate(set, dialect.dropWaited(4)) == .done)
+    #expect(kernel.operate(set, dialect.wait(for: Share(.exclusive, units: 4)).drop) == .done)
     kernel.kill(SimulatedKernel.daemon)
     #expect(values(kernel, set, dialect) == [5, 0, 5])
   }
@@ -70,9 +72,9 @@ import Testing
     let (kernel, set, dialect) = set(2)
     _ = kernel.operate(set, dialect.open(capacity: 5))
     #expect(kernel.operate(set, dialect.open(capacity: 5)) == .wouldBlock, "it is in use already")
-    _ = kernel.operate(set, dialect.take(1))
+    _ = kernel.operate(set, dialect.take(Share(.exclusive, units: 1)))
     #expect(kernel.operate(set, dialect.retire(capacity: 5)) == .wouldBlock)
-    _ = kernel.operate(set, dialect.giveBack(1))
+    _ = kernel.operate(set, dialect.giveBack(Share(.exclusive, units: 1)))
     #expect(kernel.take(1, set: set, semaphore: 2, process: 100, undoes: true))
     #expect(kernel.operate(set, dialect.retire(capacity: 5)) == .wouldBlock)
     kernel.kill(100)

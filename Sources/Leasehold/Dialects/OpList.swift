@@ -23,6 +23,11 @@ public struct Operation: Hashable, Sendable {
     Operation(semaphore: UInt16(semaphore), delta: Int16(delta), flags: noWait | undo)
   }
 
+  /// Adds `delta` (0: waits for zero), waiting until that is possible; the kernel takes it back when this process dies.
+  public static func awaitUndone(_ delta: Int, on semaphore: Int) -> Operation {
+    Operation(semaphore: UInt16(semaphore), delta: Int16(delta), flags: undo)
+  }
+
   /// Goes on only if the value is zero.
   public static func expectZero(_ semaphore: Int) -> Operation {
     Operation(semaphore: UInt16(semaphore), delta: 0, flags: noWait)

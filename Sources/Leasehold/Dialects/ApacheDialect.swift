@@ -1,0 +1,100 @@
+/// Apache::Session::Lock::Semaphore: one set for all sessions, the first half of its semaphores for readers, the second
+/// for writers.
+///
+/// Perl adds 1 for each holder; a lease adds 1024, so that the two can be told apart. Both only ever ask whether a
+/// semaphore is zero. The operations are those of the module, version 1.04, `acquire_read_lock` and
+/// `acquire_write_lock`.
+public struct ApacheDialect: LockDialect {
+  /// What a lease adds.
+  public static let weight = 1024
+  /// Leases that fit on one semaphore.
+  public static let unitsMaximum = 31
+  /// Semaphores of a set on Linux, unless said otherwise.
+  public static let defaultSemaphores = 32
+
+  /// Counts readers.
+  public let reader: Int
+  /// Counts writers.
+  public let writer: Int
+
+  /// The semaphores of a session whose readers have number `reader` in a set of `count`.
+  public init(reader: Int, of count: Int) {
+    self.reader = reader
+    writer = reader + count / 2
+  }
+
+  /// The semaphores of a session.
+  public init(session: some Sequence<UInt8>, of count: Int) {
+    self.init(reader: Self.number(of: session, halfOf: count), of: count)
+  }
+
+  /// The number of a session: `31 * h + ord` over its characters modulo half of `count`, as Perl counts.
+  ///
+  /// Perl counts in 64-bit integers and goes on in doubles once they do not suffice. Doubles that large are multiples
+  /// of powers of two, so ids of 13 hex digits or more all have number 0 where the modulus is 16. Perl programs depend
+  /// on it, and so does who shares locks with them. Half of an odd number is cut for integers and rounded up for
+  /// doubles (perlop, Multiplicative Operators). Ids of more than some 200 characters make the module die.
+  public static func number(of session: some Sequence<UInt8>, halfOf count: Int) -> Int {
+    var exact: UInt64? = 0
+    var rounded = 0.0
+    for byte in session {
+      if let whole = exact {
+        let (product, tooLarge) = whole.multipliedReportingOverflow(by: 31)
+        let (sum, stillTooLarge) = product.addingReportingOverflow(UInt64(byte))
+        if !tooLarge, !stillTooLarge {
+          exact = sum
+          continue
+        }
+        rounded = (tooLarge ? 31.0 * Double(whole) : Double(product)) + Double(byte)
+        exact = nil
+      } else {
+        rounded = 31.0 * rounded + Double(byte)
+      }
+    }
+    if let exact { return Int(exact % UInt64(count / 2)) }
+    return rounded.isFinite ? Int(rounded.truncatingRemainder(dividingBy: Double((count + 1) / 2))) : 0
+  }
+
+  /// The readers' semaphore names the lock.
+  public var semaphore: Int { reader }
+  /// The writers' semaphore.
+  public var companion: Int? { writer }
+
+  private func column(_ mode: LockMode) -> Int { mode == .shared ? reader : writer }
+
+  /// Lets a reader in while nobody writes, a writer while there is nobody.
+  public func take(_ share: Share) -> OpList {
+    let weight = share.units * Self.weight
+    return share.mode == .shared
+      ? OpList(.expectZero(writer), then: .add(weight, to: reader))
+      : OpList(.expectZero(reader), .expectZero(writer), .add(weight, to: writer))
+  }
+
+  /// Lets it out.
+  public func giveBack(_ share: Share) -> OpList { OpList(.add(-share.units * Self.weight, to: column(share.mode))) }
+
+  /// Waits as the module does.
+  public func wait(for share: Share) -> WaitSteps {
+    let weight = share.units * Self.weight
+    let wait =
+      share.mode == .shared
+      ? OpList(.awaitUndone(0, on: writer), then: .awaitUndone(weight, on: reader))
+      : OpList(.awaitUndone(0, on: reader), .awaitUndone(0, on: writer), .awaitUndone(weight, on: writer))
+    return WaitSteps(wait: wait, drop: OpList(.addUndone(-weight, to: column(share.mode))))
+  }
+
+  /// Turns what was got with SEM_UNDO into a lease's.
+  public func keepWaited(_ share: Share) -> OpList {
+    let (weight, column) = (share.units * Self.weight, column(share.mode))
+    // The positive one first: no moment, and no order of these two, in which the semaphore would be zero.
+    return OpList(.add(weight, to: column), then: .addUndone(-weight, to: column))
+  }
+
+  /// Readers and writers on leases.
+  public func sharesOut(_ values: [UInt16]) -> [Share] {
+    [
+      Share(.shared, units: Int(values[reader]) / Self.weight),
+      Share(.exclusive, units: Int(values[writer]) / Self.weight),
+    ]
+  }
+}

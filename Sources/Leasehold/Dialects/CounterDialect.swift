@@ -1,0 +1,65 @@
+/// One semaphore that counts free slots: IPC::Semaphore::Concurrency's, and any other program's.
+///
+/// A set that Leasehold made itself has a second semaphore for each, which counts what is out on leases. In a set that
+/// another program made there is no room for that: a slot is taken with SEM_UNDO, recorded, and made permanent by an
+/// operation that changes no value. A `kill -9` of the daemon in between, about a microsecond, leaves one slot of which
+/// nobody can know whether it was given back; it is kept and shown as suspect.
+public struct CounterDialect: LockDialect {
+  /// Counts free slots.
+  public let semaphore: Int
+  /// Counts what is out on leases, in sets of our own.
+  public let ledger: Int?
+
+  /// The layout of the trailer of sets that Leasehold makes: beyond the slots and their ledgers.
+  public static let layoutVersion: UInt16 = 2
+  /// Semaphores of the trailer: signature, layout version, instance.
+  public static let trailerSemaphores = 3
+  /// Semaphores of one set: SEMMSL as the kernel comes, semctl(2).
+  public static let perSetMaximum = 32_000
+  /// Slots of one set that leave room for their ledgers and the trailer.
+  public static let slotsMaximum = (perSetMaximum - trailerSemaphores) / 2
+
+  /// A semaphore, with its ledger where there is one.
+  public init(semaphore: Int, ledger: Int?) {
+    self.semaphore = semaphore
+    self.ledger = ledger
+  }
+
+  /// Whether there is a ledger.
+  public var isExact: Bool { ledger != nil }
+
+  /// Takes slots.
+  public func take(_ share: Share) -> OpList {
+    guard let ledger else { return OpList(.addUndone(-share.units, to: semaphore)) }
+    return OpList(.add(-share.units, to: semaphore), then: .add(share.units, to: ledger))
+  }
+
+  /// Drops the undo of a take and changes no value.
+  public func keepTaken(_ share: Share) -> OpList {
+    OpList(.addUndone(share.units, to: semaphore), then: .add(-share.units, to: semaphore))
+  }
+
+  /// Gives slots back.
+  public func giveBack(_ share: Share) -> OpList {
+    guard let ledger else { return OpList(.add(share.units, to: semaphore)) }
+    return OpList(.add(share.units, to: semaphore), then: .add(-share.units, to: ledger))
+  }
+
+  /// Waits with SEM_UNDO.
+  public func wait(for share: Share) -> WaitSteps {
+    WaitSteps(
+      wait: OpList(.awaitUndone(-share.units, on: semaphore)), drop: OpList(.addUndone(share.units, to: semaphore)))
+  }
+
+  /// Turns waited slots into slots of the ledger.
+  public func keepWaited(_ share: Share) -> OpList {
+    guard let ledger else { return keepTaken(share) }
+    return OpList(
+      .addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
+  }
+
+  /// Slots out, where a ledger tells.
+  public func sharesOut(_ values: [UInt16]) -> [Share] {
+    ledger.map { [Share(.exclusive, units: Int(values[$0]))] } ?? []
+  }
+}

@@ -1,0 +1,70 @@
+/// What one holder has of a lock.
+public struct Share: Hashable, Sendable {
+  /// Alone or together with others; counts on readers-writer locks.
+  public var mode: LockMode
+  /// Units, 1...32767.
+  public var units: Int
+
+  /// Makes a share.
+  public init(_ mode: LockMode, units: Int) {
+    self.mode = mode
+    self.units = units
+  }
+}
+
+/// What a lock means in the kernel: turns a share taken and given back into operations on one set.
+///
+/// A dialect computes; it never decides who gets a lock, and the queues and the deadlines do not know which dialect
+/// they serve. Where the set has room for it, each list changes the lock and the count of what is out on leases in one
+/// step, so that whatever a crash leaves behind can be told from the kernel's values alone. Where it has none
+/// (``isExact`` is false), a share is taken with SEM_UNDO, recorded, and made permanent by ``keepTaken(_:)``.
+public protocol LockDialect: Sendable {
+  /// The semaphore that names the lock within its set.
+  var semaphore: Int { get }
+  /// The other semaphore of a lock that has two.
+  var companion: Int? { get }
+  /// Whether the kernel's values tell what is out on leases.
+  var isExact: Bool { get }
+  /// Takes a share, or fails as a whole.
+  func take(_ share: Share) -> OpList
+  /// Makes a share permanent that was taken with SEM_UNDO; only where not ``isExact``.
+  func keepTaken(_ share: Share) -> OpList
+  /// Gives a share back.
+  func giveBack(_ share: Share) -> OpList
+  /// How a thread waits for a share.
+  func wait(for share: Share) -> WaitSteps
+  /// Turns what a waiting thread got with SEM_UNDO into a share out on a lease, without a moment in between.
+  func keepWaited(_ share: Share) -> OpList
+  /// What is out on leases, from the values of the whole set, as shares of each mode that has any; empty where the
+  /// values do not tell.
+  func sharesOut(_ values: [UInt16]) -> [Share]
+}
+
+/// How a thread waits in the kernel, and how it leaves: every list but ``wait`` goes at once or not at all.
+public struct WaitSteps: Sendable {
+  /// Done before the wait; waits itself where it must.
+  public var enter: OpList?
+  /// The wait; done with SEM_UNDO.
+  public var wait: OpList
+  /// Undoes ``enter`` when the wait ended without success.
+  public var leave: OpList?
+  /// Undoes all after success, when nobody wants it any more.
+  public var drop: OpList
+
+  /// Makes the steps.
+  public init(enter: OpList? = nil, wait: OpList, leave: OpList? = nil, drop: OpList) {
+    self.enter = enter
+    self.wait = wait
+    self.leave = leave
+    self.drop = drop
+  }
+}
+
+extension LockDialect {
+  /// None.
+  public var companion: Int? { nil }
+  /// The kernel's values tell.
+  public var isExact: Bool { true }
+  /// Nothing to do: the count changed with the take.
+  public func keepTaken(_ share: Share) -> OpList { OpList() }
+}

@@ -1,0 +1,69 @@
+/// Leasehold's own locks: banks of 64, three semaphores each.
+///
+/// ```
+///   0...63    free units: the lock itself; native programs may take part here
+///  64...127   units out on leases (the ledger's count); nobody else writes it
+/// 128...191   the lock's capacity while the place is in use, else 0
+/// 192...194   signature 19528, layout version, instance
+/// ```
+public struct NamedDialect: LockDialect {
+  /// Locks of one bank.
+  public static let locksPerBank = 64
+  /// Semaphores of one bank.
+  public static let semaphoresPerBank = 3 * locksPerBank + 3
+  /// Where the signature begins.
+  public static let trailer = 3 * locksPerBank
+  /// Marks a set as Leasehold's: "LH" in ASCII.
+  public static let signature: UInt16 = 0x4c48
+  /// The layout above.
+  public static let layoutVersion: UInt16 = 1
+
+  /// The place in the bank, 0...63.
+  public let place: Int
+
+  /// The dialect of one place.
+  public init(place: Int) { self.place = place }
+
+  /// Free units.
+  public var semaphore: Int { place }
+  /// Units out on leases.
+  public var ledger: Int { Self.locksPerBank + place }
+  /// Capacity while in use.
+  public var live: Int { 2 * Self.locksPerBank + place }
+
+  /// Takes units, or fails as a whole.
+  public func take(_ share: Share) -> OpList {
+    OpList(.add(-share.units, to: semaphore), then: .add(share.units, to: ledger))
+  }
+
+  /// Gives units back.
+  public func giveBack(_ share: Share) -> OpList {
+    OpList(.add(share.units, to: semaphore), then: .add(-share.units, to: ledger))
+  }
+
+  /// Waits for the units with SEM_UNDO, as a native program does.
+  public func wait(for share: Share) -> WaitSteps {
+    WaitSteps(
+      wait: OpList(.awaitUndone(-share.units, on: semaphore)), drop: OpList(.addUndone(share.units, to: semaphore)))
+  }
+
+  /// Turns waited units into units of the ledger.
+  public func keepWaited(_ share: Share) -> OpList {
+    OpList(.addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
+  }
+
+  /// Puts the place into use.
+  public func open(capacity: Int) -> OpList {
+    OpList(.expectZero(live), .add(capacity, to: semaphore), .add(capacity, to: live))
+  }
+
+  /// Takes the place out of use; fails unless every unit is free.
+  public func retire(capacity: Int) -> OpList {
+    OpList(
+      .expectZero(ledger), .add(-capacity, to: live), .expectZero(live), .add(-capacity, to: semaphore),
+      .expectZero(semaphore))
+  }
+
+  /// The kernel's count of units out.
+  public func sharesOut(_ values: [UInt16]) -> [Share] { [Share(.exclusive, units: Int(values[ledger]))] }
+}

@@ -1,0 +1,83 @@
+/// PHP's sysvsem: what `sem_get` makes of a key.
+///
+/// ```
+///   0   SEM      free slots
+///   1   USAGE    open handles of PHP, and 1024 for each unit out on a lease
+///   2   SETVAL   raised by PHP while it looks at USAGE and sets SEM
+/// ```
+/// PHP sets SEM to its own maximum whenever USAGE says that it is alone, so a unit that is not counted there is wiped
+/// out by the next `sem_get`. Counting 1024 for each keeps the lease and tells the two kinds of users apart.
+/// The layout and its order are those of php-src, ext/sysvsem/sysvsem.c.
+public struct PHPDialect: LockDialect {
+  /// Semaphores of a set.
+  public static let semaphores = 3
+  /// What a unit on a lease counts in USAGE.
+  public static let weight = 1024
+  /// Units that can be out on leases at once: more would not fit USAGE.
+  public static let unitsMaximum = 31
+  /// Handles of PHP beyond which no lease is granted, because they could be taken for a unit.
+  public static let handlesMaximum = 512
+
+  private static let sem = 0
+  private static let usage = 1
+  private static let guardian = 2
+
+  /// The dialect of a set.
+  public init() {}
+
+  /// SEM.
+  public var semaphore: Int { Self.sem }
+
+  /// The number of USAGE.
+  public static var usageSemaphore: Int { usage }
+
+  /// Takes units while somebody is counted; fails when nobody is, because then SEM may be stale.
+  public func take(_ share: Share) -> OpList {
+    OpList(
+      .expectZero(Self.guardian), .add(-1, to: Self.usage), .add(share.units * Self.weight + 1, to: Self.usage),
+      .add(-share.units, to: Self.sem))
+  }
+
+  /// Sets SEM, which has `value`, to `limit` and takes units, in one step that fails unless nobody is counted: what
+  /// `sem_get` does in four calls under its guard.
+  public func takeFirst(_ share: Share, limit: Int, value: Int) -> OpList {
+    OpList(
+      .expectZero(Self.guardian), .expectZero(Self.usage), .add(-value, to: Self.sem), .expectZero(Self.sem),
+      .add(limit - share.units, to: Self.sem), .add(share.units * Self.weight, to: Self.usage))
+  }
+
+  /// Sets SEM, which has `value`, to `limit`, unless somebody is counted.
+  public func open(limit: Int, value: Int) -> OpList {
+    OpList(
+      .expectZero(Self.guardian), .expectZero(Self.usage), .add(-value, to: Self.sem), .expectZero(Self.sem),
+      .add(limit, to: Self.sem))
+  }
+
+  /// Gives units back.
+  public func giveBack(_ share: Share) -> OpList {
+    OpList(.add(share.units, to: Self.sem), then: .add(-share.units * Self.weight, to: Self.usage))
+  }
+
+  /// Counted like a handle of PHP while waiting, so that nobody sets SEM meanwhile.
+  public func wait(for share: Share) -> WaitSteps {
+    WaitSteps(
+      enter: OpList(.awaitUndone(0, on: Self.guardian), then: .awaitUndone(1, on: Self.usage)),
+      wait: OpList(.awaitUndone(-share.units, on: Self.sem)), leave: OpList(.addUndone(-1, to: Self.usage)),
+      drop: OpList(.addUndone(share.units, to: Self.sem), then: .addUndone(-1, to: Self.usage)))
+  }
+
+  /// Turns waited units and the waiter's handle into units on a lease.
+  public func keepWaited(_ share: Share) -> OpList {
+    OpList(
+      .addUndone(share.units, to: Self.sem), .add(-share.units, to: Self.sem), .addUndone(-1, to: Self.usage),
+      .add(share.units * Self.weight, to: Self.usage))
+  }
+
+  /// Units out, from USAGE.
+  public func sharesOut(_ values: [UInt16]) -> [Share] {
+    [Share(.exclusive, units: Int(values[Self.usage]) / Self.weight)]
+  }
+
+  /// Handles that PHP has open, from USAGE.
+  public static func handles(usage: Int) -> Int { usage % weight }
+}

@@ -1,0 +1,224 @@
+// Locks on sets that native programs use too. They live as long as leases or waiters stand on them and a little longer;
+// the sets themselves are made as the native program would make them, and never collected.
+
+extension Ledger {
+  /// The lock a request with a binding means, on the set that it leads to now.
+  func bindLock(_ request: AcquireRequest, _ native: NativeRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
+    let bound: BoundSet
+    do {
+      bound = try kernel.bind(native, creating: native.dialect != .sysv, for: request.caller.peer)
+    } catch {
+      throw Self.bindRefused(error, request.key, native)
+    }
+    let lock = try lock(request.key, native, on: bound, at: moment)
+    if let most = request.limit ?? lock.capacity, request.count > most { throw Self.countExceeds(request.count, most) }
+    return lock
+  }
+
+  /// The lock of a set that was found or made.
+  private func lock(
+    _ key: LockKey, _ native: NativeRequest, on bound: BoundSet, at moment: Moment
+  ) throws(LeaseholdError) -> Lock {
+    guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
+    if bound.id.key != 0, let old = nativeSetsByKey[bound.id.key], old.id != bound.id {
+      nativeSetVanished(old, at: moment)
+    }
+    let layout = try Self.layout(native, on: bound)
+    if let known = nativeSets[bound.id.set]?.locks[native.semaphore] {
+      known.wasJustMade = bound.wasMade
+      if Self.agree(known.layout, layout) { return known }
+      guard known.isIdle, retire(known) else { throw Self.otherDialect(known, key) }
+    }
+    let capacity = bound.wasMade && native.dialect == .path ? Int(native.values[native.semaphore]) : nil
+    let written = try writeLock(
+      key,
+      LockRecord(
+        lastUse: moment.monotonic.nanoseconds, set: bound.id.set, sysvKey: bound.id.key, place: native.semaphore,
+        layout: layout, capacity: capacity, semaphoreCount: bound.count, keyLength: 0, textCell: TextRecord.none))
+    storage.commit(CommitWord(.live, .lock, check: written.check), at: written.cell)
+    let lock = Lock(
+      key: key, cell: written.cell, native: adoptSet(bound.id, count: bound.count), semaphore: native.semaphore,
+      layout: layout, capacity: capacity, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
+    lock.wasJustMade = bound.wasMade
+    lock.native?.locks[native.semaphore] = lock
+    locksByCell[lock.cell] = lock
+    return lock
+  }
+
+  /// How a request's lock lies in a set; refuses numbers that the set does not have.
+  private static func layout(_ native: NativeRequest, on bound: BoundSet) throws(LeaseholdError) -> LockLayout {
+    guard native.semaphore < bound.userCount else { throw noSuchNumber(native.semaphore, of: bound) }
+    switch native.dialect {
+    case .php: return .php
+    case .apache: return .apache(count: bound.count)
+    case .path, .sysv:
+      let ledger = bound.hasLedger ? bound.userCount + native.semaphore : nil
+      return .counter(ledger: ledger, isPath: native.dialect == .path)
+    }
+  }
+
+  /// Whether a request may use a lock that is known under another name: a single semaphore may be meant by `sysv:` that
+  /// `php:` or `path:` know more of, and then takes part in what they know.
+  private static func agree(_ known: LockLayout, _ asked: LockLayout) -> Bool {
+    if known == asked { return true }
+    guard case .counter(let ledger, isPath: false) = asked else { return false }
+    return switch known {
+    case .php: ledger == nil
+    case .counter(let itsLedger, isPath: true): ledger == itsLedger
+    case .named, .apache, .counter: false
+    }
+  }
+
+  /// The entry of a set, made when needed.
+  func adoptSet(_ id: BankID, count: Int) -> NativeSet {
+    if let known = nativeSets[id.set] { return known }
+    let set = NativeSet(id: id, count: count)
+    nativeSets[id.set] = set
+    if id.key != 0 { nativeSetsByKey[id.key] = set }
+    return set
+  }
+
+  /// Forgets a set on which nothing stands any more.
+  func forgetSet(_ set: NativeSet) {
+    nativeSets[set.id.set] = nil
+    if nativeSetsByKey[set.id.key] === set { nativeSetsByKey[set.id.key] = nil }
+  }
+
+  /// A native program removed a set: its leases are over; its waiters go on in a new one, as the native program's own
+  /// would, except those who named a semaphore that must exist.
+  func nativeSetVanished(_ set: NativeSet, at moment: Moment) {
+    guard nativeSets[set.id.set] === set else { return }
+    forgetSet(set)
+    counters.setsRemoved += 1
+    let locks = set.locks.sorted { $0.key < $1.key }.map(\.value)
+    var orphans: [Lock] = []
+    for lock in locks where orphan(lock, at: moment) { orphans.append(lock) }
+    for old in orphans { moveNativeWaiters(of: old, at: moment) }
+  }
+
+  private func moveNativeWaiters(of old: Lock, at moment: Moment) {
+    var reached: Lock?
+    while let waiter = old.queue.first {
+      guard let native = waiter.request.native, native.dialect != .sysv else {
+        dismiss(waiter, Self.setRemoved(old.key))
+        continue
+      }
+      do {
+        let lock = try bindLock(waiter.request, native, at: moment)
+        old.queue.remove(waiter)
+        waiter.lock = lock
+        lock.queue.append(waiter)
+        reached = lock
+      } catch {
+        dismiss(waiter, error)
+      }
+    }
+    if let reached { serve(reached, at: moment) }
+  }
+
+  // MARK: Without a lease
+
+  /// Opens a lock without taking it: makes the set as the native program would; of an own lock, its place.
+  public func open(_ request: AcquireRequest, at moment: Moment) throws(LeaseholdError) -> OpenedLock {
+    guard state == .ready else { throw Self.notServing(state) }
+    let isKnown = locksByKey[request.key] != nil
+    let lock = try findOrMakeLock(request, at: moment)
+    lock.lastUse = moment.monotonic.nanoseconds
+    var opened = OpenedLock(lock: snapshot(lock, holders: 0, waiters: 0), wasMade: !isKnown)
+    guard lock.native != nil else { return opened }
+    opened.wasMade = lock.wasJustMade
+    if case .php = lock.layout {
+      guard let applied = openPHP(lock.set.set, limit: request.limit ?? 1) else {
+        setVanished(lock, at: moment)
+        throw Self.setKeepsVanishing(request.key)
+      }
+      opened.limitApplied = applied
+    } else if lock.layout.tellsLimit {
+      opened.limitApplied = lock.wasJustMade
+    }
+    opened.lock = snapshot(lock, holders: 0, waiters: 0)
+    return opened
+  }
+
+  /// Where a native name leads, changing nothing.
+  public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
+    let place: (key: Int32?, set: BoundSet?)
+    do {
+      place = (nil, try kernel.bind(native, creating: false, for: .unknown))
+    } catch .noSet, .noPath {
+      place = (kernel.key(of: native), nil)
+    } catch {
+      throw Self.bindRefused(error, key, native)
+    }
+    let apache = native.dialect == .apache ? ApacheDialect(reader: native.semaphore, of: native.count) : nil
+    return KeyBinding(
+      key: place.set?.id.key ?? place.key, id: place.set?.id.set, semaphoreCount: place.set?.count ?? native.count,
+      semaphore: native.semaphore, companion: apache?.writer)
+  }
+
+  /// A native lock on which nothing of ours may stand: what the kernel tells of it.
+  func inspect(
+    _ key: LockKey, _ native: NativeRequest, listed: Int
+  ) throws(LeaseholdError) -> LockSnapshot {
+    let bound: BoundSet
+    do {
+      bound = try kernel.bind(native, creating: false, for: .unknown)
+    } catch {
+      throw Self.bindRefused(error, key, native)
+    }
+    if let known = nativeSets[bound.id.set]?.locks[native.semaphore] {
+      return withKernelView(snapshot(known, holders: listed, waiters: listed))
+    }
+    guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
+    // Not known to the ledger: an entry for this answer alone.
+    let lock = Lock(
+      key: key, cell: -1, native: NativeSet(id: bound.id, count: bound.count), semaphore: native.semaphore,
+      layout: try Self.layout(native, on: bound), capacity: nil, textCell: TextRecord.none, lastUse: 0)
+    return withKernelView(snapshot(lock, holders: 0, waiters: 0))
+  }
+
+  /// Removes the whole set of a native lock, as `sem_remove` does: the leases and waiters of every lock on it end.
+  func removeNative(
+    _ key: LockKey, _ native: NativeRequest, force: Bool, at moment: Moment
+  ) throws(LeaseholdError) {
+    let bound: BoundSet
+    do {
+      bound = try kernel.bind(native, creating: false, for: .unknown)
+    } catch {
+      throw Self.bindRefused(error, key, native)
+    }
+    guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
+    let known = nativeSets[bound.id.set]
+    if !force {
+      if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
+      if let users = nativeUse(native.dialect, bound) { throw Self.inUseNatively(key, users) }
+    }
+    switch kernel.remove(bound.id.set) {
+    case .done, .removed: break
+    case .wouldBlock: throw Self.kernelRefused(KernelFailure(errno: "EAGAIN"), doing: "remove the set")
+    case .failed(let failure): throw Self.kernelRefused(failure, doing: "remove the set")
+    }
+    guard let known else { return }
+    for lock in known.locks.values { while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(key)) } }
+    nativeSetVanished(known, at: moment)
+  }
+
+  /// Who uses a set natively, as far as its values tell; `nil` for nobody.
+  private func nativeUse(_ dialect: NativeRequest.Dialect, _ bound: BoundSet) -> String? {
+    for number in 0..<bound.userCount {
+      if let waiting = kernel.waiters(bound.id.set, number), waiting > 0 {
+        return "\(waiting) wait on semaphore \(number)"
+      }
+    }
+    guard case .values(let values) = kernel.read(bound.id.set) else { return nil }
+    switch dialect {
+    case .php:
+      let handles = PHPDialect.handles(usage: Int(values[PHPDialect.usageSemaphore]))
+      return handles > 0 ? "PHP programs have \(handles) handles open" : nil
+    case .apache:
+      let holders = values.reduce(0) { $0 + Int($1) % ApacheDialect.weight }
+      return holders > 0 ? "\(holders) hold sessions" : nil
+    case .path, .sysv: return nil
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/// What a name with a native prefix says: which programs it is shared with, and where.
+public enum NativeName: Hashable, Sendable {
+  /// `php:KEY`: what `sem_get(KEY)` opens.
+  case php(Int32)
+  /// `apache:SESSION`: what Apache::Session::Lock::Semaphore locks for a session id.
+  case apache(String)
+  /// `path:/PATH`: what IPC::Semaphore::Concurrency opens for a path.
+  case path(String)
+  /// `sysv:KEY.NUMBER` or `sysv:id:ID.NUMBER`: one semaphore of a set that exists.
+  case semaphore(SemaphoreSetAddress, number: Int)
+
+  /// What may be wrong with a native name.
+  public enum Flaw: Error, Equatable, Sendable {
+    /// Not of the form; carries what the form is.
+    case malformed(String)
+    /// A key that does not fit `key_t`, or a number beyond any set; carries the range.
+    case outOfRange(String)
+    /// Key 0 (IPC_PRIVATE), which names nothing.
+    case privateKey
+  }
+
+  /// The prefixes that name native layouts; a plain key never begins with one.
+  public static let prefixes = ["php:", "apache:", "path:", "sysv:"]
+
+  /// Semaphore numbers end here: SEMMSL is at most 32000 (semctl(2)), and a number is 16 bits in semop(2).
+  public static let numberMaximum = 65_535
+
+  /// Reads a name; `nil` when it has no native prefix.
+  public init?(_ text: String) throws(Flaw) {
+    guard let prefix = Self.prefixes.first(where: text.hasPrefix) else { return nil }
+    let rest = String(text.dropFirst(prefix.count))
+    switch prefix {
+    case "php:": self = .php(try Self.key(rest, form: "php:1234 or php:0x4d2"))
+    case "apache:":
+      guard !rest.isEmpty else { throw .malformed("apache:SESSION_ID") }
+      self = .apache(rest)
+    case "path:":
+      guard rest.hasPrefix("/") else {
+        throw .malformed("path:%2Ftmp%2Fsem_file, an absolute path with its slashes encoded")
+      }
+      self = .path(rest)
+    default: self = try Self.semaphore(rest)
+    }
+  }
+
+  private static func semaphore(_ rest: String) throws(Flaw) -> NativeName {
+    let form = "sysv:0x1234.2 or sysv:id:98.0, a set and the number of a semaphore"
+    guard let dot = rest.lastIndex(of: ".") else { throw .malformed(form) }
+    let digits = rest[rest.index(after: dot)...]
+    guard isNumber(digits, digits: 9), let number = Int(digits) else { throw .malformed(form) }
+    guard number <= numberMaximum else { throw .outOfRange("a semaphore number is 0...\(numberMaximum)") }
+    let set = rest[..<dot]
+    if set.hasPrefix("id:") {
+      let digits = set.dropFirst(3)
+      guard isNumber(digits, digits: 10) else { throw .malformed(form) }
+      guard let id = Int32(digits) else { throw .outOfRange("a set's id is 0...2147483647") }
+      return .semaphore(.id(id), number: number)
+    }
+    return .semaphore(.key(try key(String(set), form: form)), number: number)
+  }
+
+  private static func isNumber(_ text: Substring, digits: Int) -> Bool {
+    (1...digits).contains(text.utf8.count) && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+  }
+
+  private static func key(_ text: String, form: String) throws(Flaw) -> Int32 {
+    switch SysVKey.parse(text) {
+    case .key(let key): return key
+    case .malformed: throw .malformed(form)
+    case .tooWide: throw .outOfRange("a key is -2147483648...4294967295 or 0x0...0xffffffff")
+    case .zero: throw .privateKey
+    }
+  }
+
+  /// The dialect's name, as answers give it.
+  public var dialect: String {
+    switch self {
+    case .php: "php"
+    case .apache: "apache"
+    case .path: "path"
+    case .semaphore: "sysv"
+    }
+  }
+}
+
+/// A System V key as people write it.
+public enum SysVKey: Equatable, Sendable {
+  /// A key that fits `key_t`, not 0.
+  case key(Int32)
+  /// Key 0 is IPC_PRIVATE: every use of it is a new object.
+  case zero
+  /// A number that does not fit.
+  case tooWide
+  /// Not a number.
+  case malformed
+
+  /// Reads decimal -2147483648...4294967295 (what is above 2147483647 wraps, as a C cast does) or `0x` and
+  /// hexadecimal digits, of which leading zeros do not count.
+  public static func parse(_ text: some StringProtocol) -> SysVKey {
+    if text.hasPrefix("0x") || text.hasPrefix("0X") {
+      let digits = text.dropFirst(2)
+      guard !digits.isEmpty, digits.utf8.allSatisfy(isHexadecimal) else { return .malformed }
+      let significant = digits.drop { $0 == "0" }
+      if significant.isEmpty { return .zero }
+      guard significant.utf8.count <= 8, let bits = UInt32(significant, radix: 16) else { return .tooWide }
+      return .key(Int32(bitPattern: bits))
+    }
+    let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+    guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return .malformed }
+    guard let number = Int64(text), (Int64(Int32.min)...Int64(UInt32.max)).contains(number) else { return .tooWide }
+    return number == 0 ? .zero : .key(Int32(truncatingIfNeeded: number))
+  }
+
+  private static func isHexadecimal(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x46, 0x61...0x66: true
+    default: false
+    }
+  }
+}

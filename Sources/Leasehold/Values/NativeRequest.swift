@@ -1,0 +1,107 @@
+/// What a request says of a native lock beyond its name: the binding parameters, checked.
+///
+/// A class, so that a request for an own lock carries one empty word of it.
+public final class NativeRequest: Sendable {
+  /// Which programs the lock is shared with.
+  public enum Dialect: UInt8, Sendable {
+    case php = 1
+    case apache = 2
+    case path = 3
+    case sysv = 4
+  }
+
+  /// Where the set is.
+  public enum Place: Hashable, Sendable {
+    /// Under a key, not 0.
+    case key(Int32)
+    /// Under its identifier.
+    case id(Int32)
+    /// Under the key that ftok(3) makes of a file and a project.
+    case path(String, project: UInt8)
+  }
+
+  /// Which programs the lock is shared with.
+  public let dialect: Dialect
+  /// Where the set is.
+  public let place: Place
+  /// The number of the semaphore; for `apache:` that of the session's readers.
+  public let semaphore: Int
+  /// Semaphores of a set that is made, and of `php:` and `apache:` sets that exist; 0 takes any (`sysv:`).
+  public let count: Int
+  /// The nine permission bits of a set that is made.
+  public let permissions: UInt16
+  /// The values of a `path:` set that is made, one for each semaphore.
+  public let values: [UInt16]
+  /// Whether the time of a `path:` file is set to now.
+  public let touches: Bool
+  /// Whether a lease on it never ends by itself (`undo=false`).
+  public let isEndless: Bool
+
+  /// Takes checked values.
+  public init(
+    _ dialect: Dialect, at place: Place, semaphore: Int, count: Int, permissions: UInt16, values: [UInt16] = [],
+    touches: Bool = false, isEndless: Bool = false
+  ) {
+    self.dialect = dialect
+    self.place = place
+    self.semaphore = semaphore
+    self.count = count
+    self.permissions = permissions
+    self.values = values
+    self.touches = touches
+    self.isEndless = isEndless
+  }
+
+  /// Calls `mix` with numbers that differ when requests do, for all practical purposes.
+  func mix(into mix: (UInt64) -> Void) {
+    mix(UInt64(dialect.rawValue) | UInt64(semaphore) << 8 | UInt64(count) << 32)
+    mix(UInt64(permissions) | (touches ? 1 << 16 : 0) | (isEndless ? 1 << 17 : 0))
+    switch place {
+    case .key(let key): mix(UInt64(UInt32(bitPattern: key)))
+    case .id(let id): mix(UInt64(UInt32(bitPattern: id)) | 1 << 32)
+    case .path(let path, let project):
+      mix(UInt64(project) | 1 << 33)
+      for byte in path.utf8 { mix(UInt64(byte)) }
+    }
+    for value in values { mix(UInt64(value)) }
+  }
+}
+
+/// A set that a native request led to.
+public struct BoundSet: Sendable {
+  /// The set.
+  public var id: BankID
+  /// All its semaphores.
+  public var count: Int
+  /// Whether it is a `path:` set that Leasehold made, with a ledger for each semaphore and a trailer.
+  public var hasLedger: Bool
+  /// Whether this request made it.
+  public var wasMade: Bool
+
+  /// Makes a description.
+  public init(id: BankID, count: Int, hasLedger: Bool = false, wasMade: Bool = false) {
+    self.id = id
+    self.count = count
+    self.hasLedger = hasLedger
+    self.wasMade = wasMade
+  }
+
+  /// The semaphores that are not Leasehold's own.
+  public var userCount: Int { hasLedger ? (count - CounterDialect.trailerSemaphores) / 2 : count }
+}
+
+/// Why a native request led nowhere.
+public enum BindFailure: Error, Sendable, Equatable {
+  /// There is no such set; carries ENOENT for a key and EINVAL for an identifier.
+  case noSet(errno: String)
+  /// The set has another number of semaphores.
+  case otherSize(found: Int)
+  /// The file is not there and cannot be made.
+  case noPath(errno: String)
+  /// The path, after links are followed, is outside the configured folders; carries these.
+  case pathNotAllowed(roots: String)
+  /// The set is one that this service keeps for itself.
+  case ownSet
+  /// The kernel refused.
+  case kernel(KernelFailure)
+}

@@ -1,0 +1,39 @@
+/// A lock that was opened without being taken.
+public struct OpenedLock: Sendable {
+  /// The lock.
+  public var lock: LockSnapshot
+  /// Whether it, or its set, did not exist before.
+  public var wasMade: Bool
+  /// Whether the asked limit is in force, on native locks that have one.
+  public var limitApplied: Bool?
+
+  /// Makes a description.
+  public init(lock: LockSnapshot, wasMade: Bool, limitApplied: Bool? = nil) {
+    self.lock = lock
+    self.wasMade = wasMade
+    self.limitApplied = limitApplied
+  }
+}
+
+/// Where a native name leads.
+public struct KeyBinding: Sendable {
+  /// The SysV key; `nil` where it cannot be known, because a file is not there or a set has only an identifier.
+  public var key: Int32?
+  /// The set; `nil` when there is none.
+  public var id: Int32?
+  /// The semaphores that the set has, or would be made with.
+  public var semaphoreCount: Int
+  /// The semaphore that names the lock.
+  public var semaphore: Int
+  /// The writers' semaphore of an `apache:` lock.
+  public var companion: Int?
+
+  /// Makes a description.
+  public init(key: Int32?, id: Int32?, semaphoreCount: Int, semaphore: Int, companion: Int?) {
+    self.key = key
+    self.id = id
+    self.semaphoreCount = semaphoreCount
+    self.semaphore = semaphore
+    self.companion = companion
+  }
+}

@@ -1,0 +1,208 @@
+import Leasehold
+
+// What `php:`, `apache:`, `path:` and `sysv:` names take besides what every lock takes.
+
+extension ParameterSet {
+  /// The names that say how a native lock is bound.
+  static let binding = ParameterSet(.perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo, .limit)
+}
+
+extension Locks {
+  /// Opens a lock without taking it.
+  static func open(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let key = try call.key()
+    var request = AcquireRequest(key: key, ttl: call.server.limits.ttlDefault, caller: call.caller)
+    request.native = try call.nativeRequest(key, makes: true)
+    if request.native == nil || request.native?.dialect == .php {
+      request.limit = try call.number(.limit, 1, Limits.slots)
+    }
+    let opened: OpenedLock
+    do {
+      opened = try call.server.service.open(request, at: call.now)
+    } catch {
+      throw Problem(error)
+    }
+    let writer = call.writer
+    return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { json in
+      writer.lock(opened.lock, limitApplied: opened.limitApplied, into: &json)
+    }
+  }
+
+  /// Where a native name leads, changing nothing.
+  static func getBinding(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let key = try call.key()
+    guard let native = try call.nativeRequest(key) else {
+      throw Problem(
+        .badKey, "'\(key)' is a plain name: only php:, apache:, path: and sysv: names lead to a System V key.",
+        facts: [("parameter", .text("key"))])
+    }
+    let binding: KeyBinding
+    do {
+      binding = try call.server.service.binding(key, native)
+    } catch {
+      throw Problem(error)
+    }
+    return call.json { json in
+      json.open("key")
+      json.append(json: key.text)
+      json.member("dialect", key.native?.dialect)
+      json.append(",\"sysv\":{\"key\":" as StaticString)
+      if let key = binding.key { json.append(decimal: Int(key)) } else { json.append("null" as StaticString) }
+      json.member("id", binding.id.map(Int.init))
+      json.member("nsems", binding.semaphoreCount)
+      json.append(",\"semaphores\":[" as StaticString)
+      json.append(decimal: binding.semaphore)
+      if let companion = binding.companion {
+        json.append(UInt8(ascii: ","))
+        json.append(decimal: companion)
+      }
+      json.append("]}" as StaticString)
+      json.member("exists", binding.id != nil)
+      json.closeAnswer()
+    }
+  }
+}
+
+extension Call {
+  /// The binding of a native name; `nil` for an own lock, which takes none of its parameters.
+  ///
+  /// `makes`: whether the request may make the set, so that `limit` is the lock's and not a listing's.
+  func nativeRequest(_ key: LockKey, makes: Bool = false) throws(Problem) -> NativeRequest? {
+    let listing = makes ? ParameterSet() : ParameterSet(.limit)
+    guard let name = key.native else {
+      try refuseOthers(than: ParameterSet(.limit), of: "a plain name")
+      return nil
+    }
+    switch name {
+    case .php(let key):
+      try refuseOthers(than: ParameterSet(.limit, .perm), of: "a php: name")
+      return try php(at: key)
+    case .apache(let session):
+      try refuseOthers(than: ParameterSet(.semaphoreKey, .nsems, .perm).union(listing), of: "an apache: name")
+      return try apache(session)
+    case .path(let path):
+      try refuseOthers(
+        than: ParameterSet(.limit, .project, .sem, .nsems, .touch, .perm, .undo), of: "a path: name")
+      return try concurrency(at: path, makes: makes)
+    case .semaphore(let set, let number):
+      try refuseOthers(than: ParameterSet(.undo).union(listing), of: "a sysv: name")
+      let place: NativeRequest.Place =
+        switch set {
+        case .key(let key): .key(key)
+        case .id(let id): .id(id)
+        }
+      return NativeRequest(.sysv, at: place, semaphore: number, count: 0, permissions: 0, isEndless: try isEndless())
+    }
+  }
+
+  private func refuseOthers(than known: ParameterSet, of what: String) throws(Problem) {
+    let strange = arguments.given.bits & ParameterSet.binding.bits & ~known.bits
+    guard strange != 0, let parameter = Parameter(rawValue: UInt8(strange.trailingZeroBitCount)) else { return }
+    throw .invalid(parameter, arguments[parameter] ?? "", "does not go with \(what)")
+  }
+
+  private func php(at key: Int32) throws(Problem) -> NativeRequest {
+    NativeRequest(
+      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: try permissions() ?? 0o666)
+  }
+
+  private func apache(_ session: String) throws(Problem) -> NativeRequest {
+    let count = try semaphoreCount(2, CounterDialect.perSetMaximum) ?? ApacheDialect.defaultSemaphores
+    let dialect = ApacheDialect(session: session.utf8, of: count)
+    return NativeRequest(
+      .apache, at: .key(try semaphoreKey() ?? 31_818), semaphore: dialect.reader, count: count,
+      permissions: try permissions() ?? 0o700)
+  }
+
+  private func concurrency(at path: String, makes: Bool) throws(Problem) -> NativeRequest {
+    let count = try semaphoreCount(1, CounterDialect.slotsMaximum) ?? 1
+    let number = try number(.sem, 0, NativeName.numberMaximum) ?? 0
+    return NativeRequest(
+      .path, at: .path(path, project: try project()), semaphore: number, count: count,
+      permissions: try permissions() ?? 0o666, values: makes ? try values(count) : [],
+      touches: try word(.touch, ["true", "false"]) != "false", isEndless: try isEndless())
+  }
+
+  /// The size of a set; the kernel's own limit may be lower and says so itself.
+  private func semaphoreCount(_ minimum: Int, _ maximum: Int) throws(Problem) -> Int? {
+    do {
+      return try number(.nsems, minimum, maximum)
+    } catch {
+      var problem = error
+      if let value = arguments[.nsems].flatMap(Int.init), value > maximum {
+        problem.facts += [("errno", .text("EINVAL")), ("limit", .text("SEMMSL"))]
+      }
+      throw problem
+    }
+  }
+
+  /// Nine permission bits as octal text, `0666` or `666`.
+  private func permissions() throws(Problem) -> UInt16? {
+    guard let text = arguments[.perm] else { return nil }
+    guard (1...4).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
+      let bits = UInt16(text, radix: 8)
+    else { throw .invalid(.perm, text, "must be octal text, such as 0666 or 600") }
+    guard bits <= 0o777 else {
+      throw Problem(
+        .outOfRange, "'perm' must be 0000...0777: the permission bits of the set.",
+        facts: [
+          ("parameter", .text("perm")), ("value", .text(text)), ("minimum", .text("0000")), ("maximum", .text("0777")),
+        ])
+    }
+    return bits
+  }
+
+  private func semaphoreKey() throws(Problem) -> Int32? {
+    guard let text = arguments[.semaphoreKey] else { return nil }
+    switch SysVKey.parse(text) {
+    case .key(let key): return key
+    case .malformed: throw .invalid(.semaphoreKey, text, "must be a key: decimal, or 0x and hexadecimal digits")
+    case .zero, .tooWide:
+      throw Problem(
+        .outOfRange, "'semaphore_key' must be -2147483648...4294967295 or 0x1...0xffffffff, and not 0.",
+        facts: [("parameter", .text("semaphore_key")), ("value", .text(text.excerpt))])
+    }
+  }
+
+  /// The project of ftok(3): a number's low byte, or the code of one character that is not a digit.
+  private func project() throws(Problem) -> UInt8 {
+    guard let text = arguments[.project] else { return 0 }
+    if text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text) {
+      return UInt8(truncatingIfNeeded: number)
+    }
+    guard text.utf8.count == 1, let code = text.utf8.first else {
+      throw .invalid(.project, text, "must be a number, of which the low byte counts, or one character")
+    }
+    return code
+  }
+
+  /// The values of a set that is made: `limit`, one for all or one for each.
+  private func values(_ count: Int) throws(Problem) -> [UInt16] {
+    guard let text = arguments[.limit] else { return Array(repeating: 1, count: count) }
+    var values: [UInt16] = []
+    for item in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let trimmed = item.drop { $0 == " " }
+      guard let value = UInt16(trimmed), trimmed.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+        throw .invalid(.limit, text, "must be a whole number, or a list with one for each of the \(count) semaphores")
+      }
+      guard (1...Limits.slots).contains(Int(value)) else { throw .outOfRange(.limit, text, 1, Limits.slots) }
+      values.append(value)
+    }
+    if values.count == 1 { return Array(repeating: values[0], count: count) }
+    guard values.count == count else {
+      throw .invalid(.limit, text, "has \(values.count) numbers for \(count) semaphores (nsems); give one, or \(count)")
+    }
+    return values
+  }
+
+  private func isEndless() throws(Problem) -> Bool { try word(.undo, ["true", "false"]) == "false" }
+
+  /// What no native lock can be asked for.
+  func check(_ request: AcquireRequest, _ native: NativeRequest) throws(Problem) {
+    if native.dialect == .apache {
+      guard request.count == 1 else { throw .invalid(.count, "\(request.count)", "must be 1 on an apache: lock") }
+    } else if request.mode == .shared {
+      throw .invalid(.mode, "shared", "goes with apache: and plain names only: slots of a counting lock are alike")
+    }
+  }
+}

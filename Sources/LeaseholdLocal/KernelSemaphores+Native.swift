@@ -1,0 +1,168 @@
+import Leasehold
+import SysV
+import SystemPackage
+
+// Sets that native programs use: found and made as these programs do.
+
+extension KernelSemaphores {
+  /// Follows a native request to its set; makes it when asked, as `sem_get` or `new` would.
+  func bind(_ request: NativeRequest, creating: Bool, for peer: Peer) throws(BindFailure) -> BoundSet {
+    let key: IPCKey
+    switch request.place {
+    case .id(let id): return try describe(SemaphoreSet(id: id), request, wasMade: false)
+    case .key(let number): key = IPCKey(rawValue: number)
+    case .path(let path, let project):
+      key = try pathRoots.key(of: path, project: project, creating: creating, touching: request.touches)
+    }
+    if key.rawValue == controlKey { throw .ownSet }
+    for _ in 0..<Self.attempts {
+      if let found = try open(key, request) { return found }
+      guard creating else { throw .noSet(errno: "ENOENT") }
+      if let made = try make(key, request, for: peer) { return made }
+    }
+    throw .kernel(KernelFailure(errno: "EEXIST"))
+  }
+
+  /// How often a set may come and go under a request.
+  private static let attempts = 4
+
+  /// The set of a key, asked for with the permissions that the native program asks for; `nil` when there is none.
+  private func open(_ key: IPCKey, _ request: NativeRequest) throws(BindFailure) -> BoundSet? {
+    let set: SemaphoreSet
+    do {
+      set = try SemaphoreSet.open(key: key, mode: request.dialect.wantsAccess ? .ownerReadWrite : [])
+    } catch .noSuchFileOrDirectory {
+      return nil
+    } catch {
+      throw .kernel(failure(error))
+    }
+    do {
+      return try describe(set, request, wasMade: false)
+    } catch .noSet {
+      return nil
+    }
+  }
+
+  /// Looks at a set and refuses one of the wrong size.
+  private func describe(
+    _ set: SemaphoreSet, _ request: NativeRequest, wasMade: Bool
+  ) throws(BindFailure) -> BoundSet {
+    let status: SemaphoreSet.Status
+    do {
+      status = try set.anyStatus()
+    } catch .invalidArgument, .identifierRemoved {
+      throw .noSet(errno: "EINVAL")
+    } catch {
+      throw .kernel(failure(error))
+    }
+    if status.permissions.key.rawValue == controlKey { throw .ownSet }
+    if request.dialect.hasFixedSize, status.count != request.count { throw .otherSize(found: status.count) }
+    let id = BankID(set: set.id, key: status.permissions.key.rawValue)
+    return BoundSet(id: id, count: status.count, hasLedger: hasLedger(set, status.count), wasMade: wasMade)
+  }
+
+  /// Whether a set was made by Leasehold for `path:` locks: its last three values say so.
+  private func hasLedger(_ set: SemaphoreSet, _ count: Int) -> Bool {
+    let trailer = count - CounterDialect.trailerSemaphores
+    guard trailer >= 2, trailer % 2 == 0, let signature = try? set.value(of: trailer),
+      signature == NamedDialect.signature, let version = try? set.value(of: trailer + 1),
+      version == CounterDialect.layoutVersion
+    else { return false }
+    return (try? set.value(of: trailer + 2)) == instance
+  }
+
+  // MARK: Making
+
+  /// Makes a set; `nil` when another process was faster.
+  private func make(_ key: IPCKey, _ request: NativeRequest, for peer: Peer) throws(BindFailure) -> BoundSet? {
+    let mode = FilePermissions(rawValue: CModeT(request.permissions))
+    do {
+      let set =
+        request.dialect == .path
+        ? try makeCounters(key, request, mode)
+        : try SemaphoreSet.create(key: key, count: request.count, mode: mode)
+      try handOver(set, to: peer)
+      return try describe(set, request, wasMade: true)
+    } catch let error as Errno {
+      if error == .fileExists { return nil }
+      throw .kernel(failure(error, creating: request.count))
+    } catch let error as BindFailure {
+      throw error
+    } catch {
+      return nil
+    }
+  }
+
+  /// A set for IPC::Semaphore::Concurrency, with room for a ledger.
+  ///
+  /// Behind the semaphores that were asked for come as many ledgers and a trailer, at which its programs do not look.
+  /// Nobody else gets in before the values are there.
+  private func makeCounters(
+    _ key: IPCKey, _ request: NativeRequest, _ mode: FilePermissions
+  ) throws(Errno) -> SemaphoreSet {
+    let count = 2 * request.count + CounterDialect.trailerSemaphores
+    let set = try SemaphoreSet.create(key: key, count: count, mode: .ownerReadWrite)
+    let ledgers = [UInt16](repeating: 0, count: request.count)
+    try set.setValues(request.values + ledgers + [NamedDialect.signature, CounterDialect.layoutVersion, instance])
+    try set.operate([.add(1, to: UInt16(request.count)), .subtract(1, from: UInt16(request.count))], timeout: .zero)
+    if mode != .ownerReadWrite { try set.setMode(mode) }
+    return set
+  }
+
+  /// A set that is made for a caller on the Unix socket becomes its user's, as if it had made it; the creator keeps its
+  /// rights.
+  private func handOver(_ set: SemaphoreSet, to peer: Peer) throws(Errno) {
+    guard case .local(_, let uid, let gid) = peer, uid != HostFacts.uid else { return }
+    var permissions = try set.status().permissions
+    permissions.owner = uid
+    permissions.group = gid
+    try set.setPermissions(permissions)
+  }
+
+  private func failure(_ error: Errno, creating count: Int) -> KernelFailure {
+    guard error == .invalidArgument, let limits = try? SemaphoreLimits.current() else { return failure(error) }
+    return KernelFailure(errno: error.label, limit: "SEMMSL", value: limits.semaphoresPerSet)
+  }
+
+  // MARK: Looking and removing
+
+  /// The key of a request, as far as it can be known without making anything.
+  func key(of request: NativeRequest) -> Int32? {
+    switch request.place {
+    case .key(let key): key
+    case .id(let id): (try? SemaphoreSet(id: id).anyStatus())?.permissions.key.rawValue
+    case .path(let path, let project):
+      (try? pathRoots.key(of: path, project: project, creating: false, touching: false))?.rawValue
+    }
+  }
+
+  /// All values of a set.
+  func read(_ set: Int32) -> SetReading {
+    do {
+      return .values(try SemaphoreSet(id: set).values())
+    } catch .invalidArgument, .identifierRemoved {
+      return .gone
+    } catch {
+      return .unreadable
+    }
+  }
+
+  /// Removes a set.
+  func remove(_ set: Int32) -> KernelOutcome {
+    do {
+      try SemaphoreSet(id: set).remove()
+      return .done
+    } catch .invalidArgument, .identifierRemoved {
+      return .removed
+    } catch {
+      return .failed(failure(error))
+    }
+  }
+}
+
+extension NativeRequest.Dialect {
+  /// PHP and Apache::Session ask for a set of one size.
+  fileprivate var hasFixedSize: Bool { self == .php || self == .apache }
+  /// PHP and Apache::Session ask for read and write at semget; the others only when they operate.
+  fileprivate var wantsAccess: Bool { hasFixedSize }
+}

@@ -1,0 +1,86 @@
+import Leasehold
+import LeaseholdTestKit
+import Testing
+
+@Suite struct ApacheTests {
+  /// What Perl 5.36 answers for `$h = 31 * $h + ord for split //, $id; $h % 16`.
+  static let numbers: [(String, Int)] = [
+    ("a", 1), ("ab", 1), ("0123456789ab", 6), ("0123456789abc", 0), ("deadbeefdeadbeefdeadbeefdeadbeef", 0),
+  ]
+
+  @Test(arguments: numbers) func aSessionHasPerlsNumber(_ session: String, _ number: Int) {
+    #expect(ApacheDialect.number(of: session.utf8, halfOf: 32) == number)
+  }
+
+  @Test func oddSizesAreCutAsPerlCutsThem() {
+    #expect(ApacheDialect.number(of: "32e3958e429f4b".utf8, halfOf: 47) == 0, "as Perl 5.36 has it")
+    let dialect = ApacheDialect(reader: 1, of: 5)
+    #expect(dialect.semaphore == 1 && dialect.companion == 3)
+  }
+
+  private func take(_ scene: Scene, _ who: String, _ mode: LockMode, _ session: String = "a") -> LeaseholdError.Code? {
+    scene.acquire(who, "apache:\(session)") {
+      $0.native = Scene.apache(session); $0.mode = mode
+    }
+  }
+
+  @Test func readersShareAndAWriterIsAlone() {
+    let scene = Scene()
+    #expect(take(scene, "ann", .shared) == nil && take(scene, "bob", .shared) == nil)
+    #expect(scene.values(31_818)[1] == 2048 && take(scene, "cat", .exclusive) == .locked)
+    scene.release("ann")
+    scene.release("bob")
+    #expect(take(scene, "cat", .exclusive) == nil && scene.values(31_818)[17] == 1024)
+    #expect(take(scene, "dan", .shared) == .locked && take(scene, "eve", .exclusive) == .locked)
+    scene.release("cat")
+    #expect(scene.values(31_818) == Array(repeating: 0, count: 32) && scene.flaws().isEmpty)
+  }
+
+  @Test func whatPerlHoldsKeepsOthersOutAndIsToldFromLeases() throws {
+    let scene = Scene()
+    _ = take(scene, "ann", .shared)
+    _ = scene.kernel.perform([.expectZero(17), .addUndone(1, to: 1)], set: scene.set(31_818), process: 50)
+    let lock = try scene.ledger.lock(Scene.key("apache:a"), Scene.apache("a"))
+    #expect(lock.nativeUnits == 1 && lock.heldUnits == 1 && lock.available == 0)
+    scene.queue("cat", "apache:a") { $0.native = Scene.apache("a") }
+    scene.release("ann")
+    #expect(scene.waits("cat"))
+    scene.kernel.kill(50)
+    scene.hear()
+    #expect(scene.has("cat") && scene.values(31_818)[17] == 1024)
+  }
+
+  @Test func sessionsOfOneNumberAreOneLockUnderTheirOwnNames() throws {
+    let scene = Scene()
+    #expect(take(scene, "ann", .exclusive, "0123456789abcdef") == nil)
+    #expect(take(scene, "bob", .shared, "fedcba9876543210") == .locked)
+    scene.restart()
+    let lease = try #require(scene.leases["ann"])
+    #expect(try scene.ledger.lease(lease.id).key.text == "apache:0123456789abcdef")
+    scene.queue("bob", "apache:fedcba9876543210") {
+      $0.native = Scene.apache("fedcba9876543210"); $0.mode = .shared
+    }
+    scene.release("ann")
+    #expect(scene.has("bob") && scene.leases["bob"]?.key.text == "apache:fedcba9876543210")
+    scene.restart()
+    let second = try #require(scene.leases["bob"])
+    #expect(try scene.ledger.lease(second.id).key.text == "apache:fedcba9876543210")
+    #expect(scene.flaws().isEmpty)
+  }
+
+  @Test func aCrashBetweenTheSemopAndTheRecordGivesTheReaderBack() {
+    let scene = Scene()
+    _ = take(scene, "ann", .shared)
+    _ = scene.kernel.perform([.add(1024, to: 1)], set: scene.set(31_818), process: SimulatedKernel.daemon)
+    scene.restart()
+    #expect(scene.values(31_818)[1] == 1024 && scene.ledger.status().recovery.unitsGivenBack == 1)
+    scene.release("ann")
+    #expect(scene.values(31_818)[1] == 0)
+  }
+
+  @Test func thirtyTwoReadersDoNotFit() {
+    let scene = Scene()
+    for reader in 0..<31 { #expect(take(scene, "r\(reader)", .shared) == nil) }
+    #expect(take(scene, "last", .shared) == .ledgerFull)
+  }
+}

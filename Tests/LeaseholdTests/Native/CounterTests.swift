@@ -1,0 +1,96 @@
+import Leasehold
+import LeaseholdTestKit
+import Testing
+
+@Suite struct CounterTests {
+  private let pathKey: Int32 = SimulatedKernel(crash: CrashSwitch()).key(of: Scene.path([1])) ?? 0
+
+  private func take(_ scene: Scene, _ who: String, _ native: NativeRequest) -> LeaseholdError.Code? {
+    scene.acquire(who, native.dialect == .path ? "path:/tmp/x" : "sysv:id:1.0") {
+      $0.native = native
+      if native.isEndless { $0.ttl = .zero }
+    }
+  }
+
+  @Test func aSetOfOurMakingCountsWhatIsOut() {
+    let scene = Scene()
+    #expect(take(scene, "ann", Scene.path([2, 3], sem: 1)) == nil && scene.leases["ann"]?.limitApplied == true)
+    #expect(Array(scene.values(pathKey).prefix(4)) == [2, 2, 0, 1])
+    #expect(take(scene, "bob", Scene.path([9, 9], sem: 1)) == nil && scene.leases["bob"]?.limitApplied == false)
+    scene.restart()
+    scene.release("ann")
+    scene.release("bob")
+    #expect(Array(scene.values(pathKey).prefix(4)) == [2, 3, 0, 0] && scene.flaws().isEmpty)
+  }
+
+  @Test func aSetOfAnotherProgramHasNoRoomAndIsUsedAllTheSame() {
+    let scene = Scene()
+    _ = scene.kernel.makeForeignSet(key: pathKey, [1])
+    #expect(take(scene, "ann", Scene.path([1])) == nil && scene.values(pathKey) == [0])
+    #expect(take(scene, "bob", Scene.path([1])) == .locked)
+    scene.restart()
+    #expect(scene.values(pathKey) == [0] && scene.has("ann"), "the lease is the ledger's, not the process's")
+    scene.release("ann")
+    #expect(scene.values(pathKey) == [1] && scene.flaws().isEmpty)
+  }
+
+  @Test func aSemaphoreThatDoesNotExistIsNotMade() {
+    let scene = Scene()
+    #expect(take(scene, "ann", Scene.semaphore(7, 0)) == .noSuchSet)
+    let set = scene.kernel.makeForeignSet(key: 5, [4])
+    #expect(take(scene, "ann", Scene.semaphore(set, 1)) == .outOfRange)
+  }
+
+  @Test func everyWaiterOfAPathSleepsInTheKernel() {
+    let scene = Scene()
+    _ = take(scene, "ann", Scene.path([1]))
+    for who in ["bob", "cat", "dan"] { scene.queue(who, "path:/tmp/x") { $0.native = Scene.path([1]) } }
+    #expect(scene.kernel.waiters(scene.set(pathKey), 0) == 3)
+    scene.cancel("cat")
+    #expect(scene.kernel.waiters(scene.set(pathKey), 0) == 2)
+    scene.release("ann")
+    #expect(scene.has("bob") && scene.waits("dan") && scene.kernel.waiters(scene.set(pathKey), 0) == 1)
+    scene.release("bob")
+    #expect(scene.has("dan") && scene.flaws().isEmpty)
+  }
+
+  @Test func nativeWaitersCountAgainstMaxWaiters() {
+    let scene = Scene()
+    _ = take(scene, "ann", Scene.path([1]))
+    _ = scene.kernel.sleep(1, set: scene.set(pathKey), semaphore: 0, process: 50)
+    func ask(_ most: Int) -> LeaseholdError.Code? {
+      scene.queue("bob", "path:/tmp/x") {
+        $0.native = Scene.path([1]); $0.maxWaiters = most
+      }
+    }
+    #expect(ask(1) == .queueFull && ask(2) == nil && scene.waits("bob"))
+  }
+
+  @Test func aLeaseWithoutUndoNeverEndsByItself() {
+    let scene = Scene()
+    #expect(take(scene, "ann", Scene.path([1], endless: true)) == nil && scene.leases["ann"]?.deadline == nil)
+    scene.restart()
+    scene.pass(.seconds(100_000))
+    #expect(scene.has("ann") && scene.renew("ann") == .invalidParameter)
+    scene.release("ann")
+    #expect(scene.values(pathKey)[0] == 1)
+  }
+
+  @Test func oneSemaphoreIsOneLockHoweverItIsNamed() {
+    let scene = Scene()
+    _ = take(scene, "ann", Scene.path([1]))
+    #expect(take(scene, "bob", Scene.semaphore(scene.set(pathKey), 0)) == .locked)
+    scene.release("ann")
+    #expect(take(scene, "bob", Scene.semaphore(scene.set(pathKey), 0)) == nil)
+    #expect(Array(scene.values(pathKey).prefix(2)) == [0, 1], "what is known of the set is kept up")
+  }
+
+  @Test func waitersOfASemaphoreThatMustExistAreSentAwayWhenItGoes() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 5, [0])
+    scene.queue("ann", "sysv:5.0") { $0.native = Scene.semaphore(set, 0) }
+    scene.kernel.removeSet(set)
+    scene.hear()
+    #expect(scene.refusals["ann"]?.code == .setRemoved || scene.clients["ann"]?.refusal?.code == .setRemoved)
+  }
+}
