@@ -3,6 +3,7 @@ import Leasehold
 /// The names that requests may use, in queries, forms and JSON bodies alike.
 enum Parameter: UInt8, CaseIterable {
   case mode, limit, count, ttl, wait, maxWaiters, owner, bind, cooldown, format, lease, force, cursor, key, state
+  case nsems, values, exclusive, uid, gid, value, ops
 
   /// The name on the wire.
   var name: StaticString {
@@ -22,19 +23,33 @@ enum Parameter: UInt8, CaseIterable {
     case .cursor: "cursor"
     case .key: "key"
     case .state: "state"
+    case .nsems: "nsems"
+    case .values: "values"
+    case .exclusive: "exclusive"
+    case .uid: "uid"
+    case .gid: "gid"
+    case .value: "value"
+    case .ops: "ops"
     }
   }
 
   /// What a JSON body may give for a parameter; text always does.
   enum JSONKind {
     case text, number, flag
+    /// A list of whole numbers; as text `3,0,5`.
+    case numbers
+    /// A list of semaphore operations; as text `0:-1:nowait,1:1`.
+    case steps
   }
 
   /// What a JSON body may give for it.
   var jsonKind: JSONKind {
     switch self {
     case .limit, .count, .ttl, .wait, .maxWaiters, .cooldown: .number
-    case .force: .flag
+    case .nsems, .uid, .gid, .value: .number
+    case .force, .exclusive: .flag
+    case .values: .numbers
+    case .ops: .steps
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state: .text
     }
   }
@@ -46,6 +61,9 @@ enum Parameter: UInt8, CaseIterable {
     switch (bytes.count, first) {
     case (3, UInt8(ascii: "t")): candidate = .ttl
     case (3, UInt8(ascii: "k")): candidate = .key
+    case (3, UInt8(ascii: "u")): candidate = .uid
+    case (3, UInt8(ascii: "g")): candidate = .gid
+    case (3, UInt8(ascii: "o")): candidate = .ops
     case (4, UInt8(ascii: "m")): candidate = .mode
     case (4, UInt8(ascii: "w")): candidate = .wait
     case (4, UInt8(ascii: "b")): candidate = .bind
@@ -54,9 +72,13 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = .force
     case (5, UInt8(ascii: "s")): candidate = .state
+    case (5, UInt8(ascii: "n")): candidate = .nsems
+    case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
     case (6, UInt8(ascii: "c")): candidate = .cursor
+    case (6, UInt8(ascii: "v")): candidate = .values
     case (8, UInt8(ascii: "c")): candidate = .cooldown
+    case (9, UInt8(ascii: "e")): candidate = .exclusive
     case (11, UInt8(ascii: "m")): candidate = .maxWaiters
     default: return nil
     }
@@ -71,11 +93,15 @@ enum Parameter: UInt8, CaseIterable {
 
 /// A set of names, one bit each.
 struct ParameterSet {
-  var bits: UInt32
+  var bits: UInt64
+  /// Whether `key` is a SysV key, which JSON may give as a number too.
+  var keyIsNumber = false
+  /// Whether a JSON body may hold what `GET /semaphores/{set}` answers beside what can be changed.
+  var ignoresReadOnly = false
 
-  init(_ parameters: Parameter...) { bits = parameters.reduce(0) { $0 | 1 << UInt32($1.rawValue) } }
+  init(_ parameters: Parameter...) { bits = parameters.reduce(0) { $0 | 1 << UInt64($1.rawValue) } }
 
-  func contains(_ parameter: Parameter) -> Bool { bits & 1 << UInt32(parameter.rawValue) != 0 }
+  func contains(_ parameter: Parameter) -> Bool { bits & 1 << UInt64(parameter.rawValue) != 0 }
 
   /// The names, for an error.
   var names: [String] { Parameter.allCases.filter(contains).map { "\($0.name)" } }
@@ -83,7 +109,7 @@ struct ParameterSet {
 
 /// The values that a request gave, as text, whichever way it gave them.
 struct Arguments: ~Copyable {
-  private var values: InlineArray<15, String?> = InlineArray(repeating: nil)
+  private var values: InlineArray<22, String?> = InlineArray(repeating: nil)
 
   subscript(parameter: Parameter) -> String? { values[Int(parameter.rawValue)] }
 

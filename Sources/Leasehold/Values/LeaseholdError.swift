@@ -8,7 +8,11 @@ public struct LeaseholdError: Error, Sendable {
     case noSuchLock = "no-such-lock"
     case noSuchLease = "no-such-lease"
     case noSuchSet = "no-such-set"
+    case noSuchSemaphore = "no-such-semaphore"
     case permissionDenied = "permission-denied"
+    case ownSet = "own-set"
+    case exists
+    case nsemsMismatch = "nsems-mismatch"
     case limitMismatch = "limit-mismatch"
     case kindMismatch = "kind-mismatch"
     case inUse = "in-use"
@@ -39,6 +43,7 @@ public struct LeaseholdError: Error, Sendable {
     case text(String)
     case number(Int64)
     case flag(Bool)
+    case texts([String])
     case none
   }
 

@@ -35,6 +35,7 @@ struct ServeSettings: Sendable, Equatable {
 
   /// Threads that wait in the kernel.
   let pumps: Int
+  let operationWaiters: Int
   /// `nil` when the highest fence is kept in the kernel only.
   let stateDirectory: String?
   /// The `key_t` of the control set.
@@ -75,6 +76,7 @@ struct ServeSettings: Sendable, Equatable {
     tombstonesMax = resolved.integer(.tombstones)
     idleLocks = resolved.duration(.idleLocks)
     pumps = resolved.integer(.pumps)
+    operationWaiters = resolved.integer(.operationWaiters)
     stateDirectory = resolved.path(.stateDir)
     controlKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.controlKey)))
     standby = resolved.toggle(.standby)
