@@ -122,7 +122,8 @@ extension LocalLockService {
   public func writeSemaphores(
     _ request: SemaphoreWrite, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoresWritten {
-    let (set, info) = try findForeign(request.address)
+    // As natives: SETVAL asks for write permission alone.
+    let (set, info) = try findForeign(request.address, readable: false)
     try check(info, request.caller, .alter)
     let numbers: Range<Int>?
     switch request.values {
@@ -150,7 +151,7 @@ extension LocalLockService {
         return broken
       }
     }.get()
-    return SemaphoresWritten(info: try find(request.address).info, broken: broken)
+    return SemaphoresWritten(info: info, broken: broken)
   }
 
   private func write(_ values: SemaphoreWrite.Values, to set: SemaphoreSet) throws(Errno) {
