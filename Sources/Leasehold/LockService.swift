@@ -39,7 +39,7 @@ public struct ReleaseOutcome: Sendable {
 /// Every call answers at once and may be made from any thread.
 ///
 /// `now` is the caller's one reading of the clock for the whole request.
-public protocol LockService: AnyObject, Sendable {
+public protocol LockService: SemaphoreService {
   /// Takes a lock, or queues for it when the request has a wait and there is a client to tell.
   func acquire(_ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant) -> AcquireOutcome
   /// The waiter is gone: it leaves its queue, and gets nothing if it was granted meanwhile.
@@ -76,10 +76,6 @@ public protocol LockService: AnyObject, Sendable {
   ) throws(LeaseholdError)
   /// A connection closed: what is bound to it ends.
   func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
-  /// The host's sets, from an index on, and the kernel's limits.
-  func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory
-  /// One set with all its semaphores.
-  func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail
   /// Whether it serves, and what it counted.
   func status() -> ServiceStatus
 }

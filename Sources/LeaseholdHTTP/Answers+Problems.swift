@@ -67,19 +67,12 @@ extension AnswerWriter {
     case .text(let text): json.append(json: text)
     case .number(let number): json.append(decimal: Int(number))
     case .flag(let flag): json.append(flag ? "true" : "false" as StaticString)
+    case .texts(let words): json.append(list: words)
     case .none: json.append("null" as StaticString)
     }
   }
 
-  func list(_ name: StaticString, _ words: [String], into json: inout ResponseBuffer) {
-    json.next(name)
-    json.append(UInt8(ascii: "["))
-    for (index, word) in words.enumerated() {
-      if index > 0 { json.append(UInt8(ascii: ",")) }
-      json.append(json: word)
-    }
-    json.append(UInt8(ascii: "]"))
-  }
+  func list(_ name: StaticString, _ words: [String], into json: inout ResponseBuffer) { json.list(name, words) }
 
   private func contention(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
     json.member("errno", "EAGAIN")

@@ -54,9 +54,18 @@ extension Arguments {
     do {
       while let member = try reader.next() {
         guard let parameter = Parameter(Array(member.name.utf8)), known.contains(parameter) else {
+          if known.ignoresReadOnly, Self.readOnly.contains(member.name) {
+            if case .nested = member.value { try reader.skip() }
+            continue
+          }
           throw Problem.unknownParameter(member.name, known: known)
         }
-        try note(parameter, try Self.text(member.value, of: parameter))
+        switch (member.value, parameter.jsonKind) {
+        case (.number(let text), .text) where parameter == .key && known.keyIsNumber: try note(parameter, text)
+        case (.nested, .numbers), (.nested, .amounts): try note(parameter, try reader.numbers(parameter))
+        case (.nested, .steps): try note(parameter, try reader.steps(parameter))
+        default: try note(parameter, try Self.text(member.value, of: parameter))
+        }
       }
     } catch let problem as Problem {
       throw problem
@@ -68,6 +77,12 @@ extension Arguments {
 }
 
 extension Arguments {
+  /// What a set is described with and cannot be changed by.
+  private static let readOnly: Set<String> = [
+    "key", "id", "cuid", "cgid", "nsems", "otime", "ctime", "otime_seconds", "ctime_seconds", "leasehold", "values",
+    "semaphores",
+  ]
+
   /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.
   fileprivate static func text(_ value: JSONScalar, of parameter: Parameter) throws(Problem) -> String {
     switch (value, parameter.jsonKind) {
@@ -77,14 +92,18 @@ extension Arguments {
         throw .invalid(parameter, text, "must be a number or a text of one character")
       }
       return String(code)
-    case (.text(let text), .text), (.text(let text), .number), (.text(let text), .flag), (.text(let text), .numbers):
+    case (.text(let text), _):
       guard !text.utf8.contains(0) else { throw .invalid(parameter, text, "must not hold NUL") }
       return text
-    case (.number(let text), .number), (.number(let text), .character), (.number(let text), .numbers): return text
+    case (.number(let text), .number), (.number(let text), .character), (.number(let text), .amounts): return text
     case (.flag(let flag), .flag): return flag ? "true" : "false"
     case (.null, _): throw .invalid(parameter, "null", "must not be null; leave it out instead")
+    case (.nested, .numbers), (.nested, .steps), (.nested, .amounts):
+      throw .invalid(parameter, "", "must be a list, as in \(parameter.listExample)")
     case (.nested, _): throw .invalid(parameter, "", "must be a single value, not an object or a list")
-    case (.number(let text), _): throw .invalid(parameter, text, "must not be a number")
+    case (.number(let text), .numbers), (.number(let text), .steps):
+      throw .invalid(parameter, text, "must be a list, as in \(parameter.listExample)")
+    case (.number(let text), _): throw .invalid(parameter, text, "must be text, not a number")
     case (.flag(let flag), _): throw .invalid(parameter, "\(flag)", "must not be true or false")
     }
   }

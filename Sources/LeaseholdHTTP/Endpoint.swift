@@ -55,8 +55,29 @@ struct Endpoint: Sendable {
       operation: "listSemaphores", method: .get, route: .semaphores, parameters: ParameterSet(.limit, .cursor),
       handle: Semaphores.list),
     Endpoint(
+      operation: "createSemaphoreSet", method: .post, route: .semaphores, parameters: semaphoreSetParameters,
+      handle: Semaphores.create),
+    Endpoint(
       operation: "getSemaphoreSet", method: .get, route: .semaphoreSet, parameters: ParameterSet(),
       handle: Semaphores.get),
+    Endpoint(
+      operation: "changeSemaphoreSet", method: .patch, route: .semaphoreSet, parameters: ownershipParameters,
+      handle: Semaphores.change),
+    Endpoint(
+      operation: "deleteSemaphoreSet", method: .delete, route: .semaphoreSet, parameters: ParameterSet(.force),
+      handle: Semaphores.remove),
+    Endpoint(
+      operation: "setSemaphores", method: .put, route: .semaphoreValues, parameters: ParameterSet(.values, .force),
+      handle: Semaphores.writeAll),
+    Endpoint(
+      operation: "operateSemaphores", method: .post, route: .semaphoreOp, parameters: ParameterSet(.ops, .wait),
+      handle: Semaphores.operate),
+    Endpoint(
+      operation: "getSemaphore", method: .get, route: .semaphore, parameters: ParameterSet(),
+      handle: Semaphores.getOne),
+    Endpoint(
+      operation: "setSemaphore", method: .put, route: .semaphore, parameters: ParameterSet(.value, .force),
+      handle: Semaphores.writeOne),
     Endpoint(operation: "health", method: .get, route: .healthz, parameters: ParameterSet(), handle: Service.health),
     Endpoint(operation: "ready", method: .get, route: .readyz, parameters: ParameterSet(), handle: Service.ready),
     Endpoint(operation: "metrics", method: .get, route: .metrics, parameters: ParameterSet(), handle: Service.metrics),
@@ -69,6 +90,18 @@ struct Endpoint: Sendable {
   private static let acquireParameters = ParameterSet(
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format
   ).union(.binding)
+
+  private static var semaphoreSetParameters: ParameterSet {
+    var parameters = ParameterSet(.key, .nsems, .mode, .values, .exclusive)
+    parameters.keyIsNumber = true
+    return parameters
+  }
+
+  private static var ownershipParameters: ParameterSet {
+    var parameters = ParameterSet(.uid, .gid, .mode)
+    parameters.ignoresReadOnly = true
+    return parameters
+  }
 
   /// The position in ``all`` of each route and method, by the numbers of both.
   private static let positions: [[Int?]] = Route.allCases.map { route in
@@ -84,11 +117,14 @@ struct Endpoint: Sendable {
 
   /// The value of Allow for a route.
   static func allow(_ route: Route) -> StaticString {
-    let methods = all.filter { $0.route == route }.map(\.method)
-    if methods.contains(.put) { return "GET, HEAD, PUT, DELETE" }
-    return switch (methods.contains(.get), methods.contains(.post), methods.contains(.delete)) {
-    case (true, false, true): "GET, HEAD, DELETE"
-    case (true, false, false): "GET, HEAD"
+    switch Set(all.filter { $0.route == route }.map(\.method)) {
+    case [.get]: "GET, HEAD"
+    case [.get, .delete]: "GET, HEAD, DELETE"
+    case [.get, .post]: "GET, HEAD, POST"
+    case [.get, .put]: "GET, HEAD, PUT"
+    case [.get, .patch, .delete]: "GET, HEAD, PATCH, DELETE"
+    case [.get, .put, .delete]: "GET, HEAD, PUT, DELETE"
+    case [.put]: "PUT"
     default: "POST"
     }
   }

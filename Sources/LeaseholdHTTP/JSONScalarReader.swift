@@ -5,11 +5,11 @@ enum JSONScalar {
   case number(String)
   case flag(Bool)
   case null
-  /// An object or a list, which no parameter takes.
+  /// An object or a list, of which nothing has been read yet.
   case nested
 }
 
-/// Reads one flat JSON object whose values are scalars (RFC 8259), member by member.
+/// Reads one JSON object (RFC 8259) member by member: scalars, and lists where they are asked for.
 ///
 /// By hand, because a request's parameters must say where they are wrong, and because names given twice must be seen:
 /// decoders keep one of them in silence.
@@ -29,7 +29,7 @@ struct JSONScalarReader {
 
   /// The next member; `nil` after the last.
   ///
-  /// After a ``JSONScalar/nested`` value nothing more can be read.
+  /// A ``JSONScalar/nested`` value must be read with ``list(_:)`` or ``skip()`` before anything else.
   mutating func next() throws(Flaw) -> (name: String, value: JSONScalar)? {
     if isDone { return nil }
     if isFirst {
@@ -47,6 +47,55 @@ struct JSONScalarReader {
     try expect(UInt8(ascii: ":"), "':' after a name")
     skipSpace()
     return (name, try scalar())
+  }
+
+  /// Reads a list, calling `element` for each element; false when the value is no list.
+  mutating func list(
+    _ element: (inout JSONScalarReader, _ index: Int) throws -> Void
+  ) throws -> Bool {
+    guard peek == UInt8(ascii: "[") else { return false }
+    offset += 1
+    skipSpace()
+    var index = 0
+    while peek != UInt8(ascii: "]") {
+      if index > 0 { try expect(UInt8(ascii: ","), "',' or ']'") }
+      skipSpace()
+      try element(&self, index)
+      index += 1
+      skipSpace()
+    }
+    offset += 1
+    return true
+  }
+
+  /// Reads an object inside a list; false when the value is none.
+  mutating func object(
+    _ member: (inout JSONScalarReader, _ name: String) throws -> Void
+  ) throws -> Bool {
+    guard peek == UInt8(ascii: "{") else { return false }
+    offset += 1
+    skipSpace()
+    var isFirst = true
+    while peek != UInt8(ascii: "}") {
+      if !isFirst { try expect(UInt8(ascii: ","), "',' or '}'") }
+      isFirst = false
+      skipSpace()
+      let name = try string()
+      try expect(UInt8(ascii: ":"), "':' after a name")
+      skipSpace()
+      try member(&self, name)
+      skipSpace()
+    }
+    offset += 1
+    return true
+  }
+
+  /// Passes over a value of any kind; lists and objects at most 8 deep.
+  mutating func skip(depth: Int = 8) throws {
+    guard case .nested = try scalar() else { return }
+    guard depth > 0 else { throw flaw("too many lists and objects inside each other") }
+    if try list({ reader, _ in try reader.skip(depth: depth - 1) }) { return }
+    _ = try object { reader, _ in try reader.skip(depth: depth - 1) }
   }
 
   private var peek: UInt8? { offset < bytes.count ? bytes[offset] : nil }
@@ -71,7 +120,8 @@ struct JSONScalarReader {
     offset += 1
   }
 
-  private mutating func scalar() throws(Flaw) -> JSONScalar {
+  /// A value; of a list or an object nothing is read.
+  mutating func scalar() throws(Flaw) -> JSONScalar {
     switch peek {
     case UInt8(ascii: "\"")?: return .text(try string())
     case UInt8(ascii: "t")?: return try word("true", .flag(true))

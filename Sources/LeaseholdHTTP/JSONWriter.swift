@@ -60,6 +60,22 @@ extension ResponseBuffer {
     append(value ? "true" : "false" as StaticString)
   }
 
+  /// A member with a list of texts.
+  mutating func list(_ name: StaticString, _ words: [String]) {
+    next(name)
+    append(list: words)
+  }
+
+  /// A list of texts.
+  mutating func append(list words: [String]) {
+    append(UInt8(ascii: "["))
+    for (index, word) in words.enumerated() {
+      if index > 0 { append(UInt8(ascii: ",")) }
+      append(json: word)
+    }
+    append(UInt8(ascii: "]"))
+  }
+
   /// A text in quotes, escaped (RFC 8259, 7).
   mutating func append(json text: String) {
     append(UInt8(ascii: "\""))

@@ -48,6 +48,9 @@ struct Metrics {
       "leasehold_kernel_waits_total", "counter", "Waits handed to the kernel because native processes held units.",
       counters.kernelWaits, &text)
     single("leasehold_kernel_waiters", "gauge", "Threads that wait in the kernel now.", UInt64(status.pumps), &text)
+    single(
+      "leasehold_operation_waiters", "gauge", "Raw semaphore operations that wait in the kernel now.",
+      UInt64(status.operationWaiters), &text)
   }
 
   private func ledger(_ text: inout ResponseBuffer) {

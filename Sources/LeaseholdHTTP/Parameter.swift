@@ -3,7 +3,8 @@ import Leasehold
 /// The names that requests may use, in queries, forms and JSON bodies alike.
 enum Parameter: UInt8, CaseIterable {
   case mode, limit, count, ttl, wait, maxWaiters, owner, bind, cooldown, format, lease, force, cursor, key, state
-  case perm, semaphoreKey, nsems, project, sem, touch, undo
+  case nsems, values, exclusive, uid, gid, value, ops
+  case perm, semaphoreKey, project, sem, touch, undo
 
   /// The name on the wire.
   var name: StaticString {
@@ -25,11 +26,17 @@ enum Parameter: UInt8, CaseIterable {
     case .state: "state"
     case .perm: "perm"
     case .semaphoreKey: "semaphore_key"
-    case .nsems: "nsems"
     case .project: "project"
     case .sem: "sem"
     case .touch: "touch"
     case .undo: "undo"
+    case .nsems: "nsems"
+    case .values: "values"
+    case .exclusive: "exclusive"
+    case .uid: "uid"
+    case .gid: "gid"
+    case .value: "value"
+    case .ops: "ops"
     }
   }
 
@@ -38,16 +45,22 @@ enum Parameter: UInt8, CaseIterable {
     case text, number, flag
     /// A number, or the code of a text's only character.
     case character
-    /// A number, or a list of numbers.
+    /// A number, or a list of numbers; as text `3` or `3,0,5`.
+    case amounts
+    /// A list of whole numbers; as text `3,0,5`.
     case numbers
+    /// A list of semaphore operations; as text `0:-1:nowait,1:1`.
+    case steps
   }
 
   /// What a JSON body may give for it.
   var jsonKind: JSONKind {
     switch self {
-    case .limit: .numbers
-    case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem: .number
-    case .force, .touch, .undo: .flag
+    case .limit: .amounts
+    case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value: .number
+    case .force, .exclusive, .touch, .undo: .flag
+    case .values: .numbers
+    case .ops: .steps
     case .project: .character
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm: .text
     }
@@ -60,6 +73,9 @@ enum Parameter: UInt8, CaseIterable {
     switch (bytes.count, first) {
     case (3, UInt8(ascii: "t")): candidate = .ttl
     case (3, UInt8(ascii: "k")): candidate = .key
+    case (3, UInt8(ascii: "u")): candidate = .uid
+    case (3, UInt8(ascii: "g")): candidate = .gid
+    case (3, UInt8(ascii: "o")): candidate = .ops
     case (4, UInt8(ascii: "m")): candidate = .mode
     case (4, UInt8(ascii: "w")): candidate = .wait
     case (4, UInt8(ascii: "b")): candidate = .bind
@@ -68,13 +84,16 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = .force
     case (5, UInt8(ascii: "s")): candidate = .state
+    case (5, UInt8(ascii: "n")): candidate = .nsems
+    case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
     case (6, UInt8(ascii: "c")): candidate = .cursor
+    case (6, UInt8(ascii: "v")): candidate = .values
     case (8, UInt8(ascii: "c")): candidate = .cooldown
+    case (9, UInt8(ascii: "e")): candidate = .exclusive
     case (11, UInt8(ascii: "m")): candidate = .maxWaiters
     case (4, UInt8(ascii: "p")): candidate = .perm
     case (13, UInt8(ascii: "s")): candidate = .semaphoreKey
-    case (5, UInt8(ascii: "n")): candidate = .nsems
     case (7, UInt8(ascii: "p")): candidate = .project
     case (3, UInt8(ascii: "s")): candidate = .sem
     case (5, UInt8(ascii: "t")): candidate = .touch
@@ -92,9 +111,13 @@ enum Parameter: UInt8, CaseIterable {
 
 /// A set of names, one bit each.
 struct ParameterSet {
-  var bits: UInt32
+  var bits: UInt64
+  /// Whether `key` is a SysV key, which JSON may give as a number too.
+  var keyIsNumber = false
+  /// Whether a JSON body may hold what `GET /semaphores/{set}` answers beside what can be changed.
+  var ignoresReadOnly = false
 
-  init(_ parameters: Parameter...) { bits = parameters.reduce(0) { $0 | 1 << UInt32($1.rawValue) } }
+  init(_ parameters: Parameter...) { bits = parameters.reduce(0) { $0 | 1 << UInt64($1.rawValue) } }
 
   func union(_ other: ParameterSet) -> ParameterSet {
     var union = self
@@ -102,7 +125,7 @@ struct ParameterSet {
     return union
   }
 
-  func contains(_ parameter: Parameter) -> Bool { bits & 1 << UInt32(parameter.rawValue) != 0 }
+  func contains(_ parameter: Parameter) -> Bool { bits & 1 << UInt64(parameter.rawValue) != 0 }
 
   /// The names, for an error.
   var names: [String] { Parameter.allCases.filter(contains).map { "\($0.name)" } }
@@ -110,7 +133,7 @@ struct ParameterSet {
 
 /// The values that a request gave, as text, whichever way it gave them.
 struct Arguments: ~Copyable {
-  private var values: InlineArray<22, String?> = InlineArray(repeating: nil)
+  private var values: InlineArray<28, String?> = InlineArray(repeating: nil)
 
   /// The names that were given.
   private(set) var given = ParameterSet()
@@ -127,7 +150,7 @@ struct Arguments: ~Copyable {
         facts: [("parameter", .text("\(parameter.name)"))])
     }
     values[Int(parameter.rawValue)] = value
-    given.bits |= 1 << UInt32(parameter.rawValue)
+    given.bits |= 1 << UInt64(parameter.rawValue)
   }
 
   /// Notes a name and a value as read from a query, a form or a body.

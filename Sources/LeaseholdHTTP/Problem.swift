@@ -88,7 +88,7 @@ struct Problem: Error {
 
   static func badJSON(_ what: String, at offset: Int) -> Problem {
     Problem(
-      .badJSON, "The body is not a JSON object of single values: \(what) at byte \(offset).",
+      .badJSON, "The body is not the JSON object that is read here: \(what) at byte \(offset).",
       facts: [("offset", .number(Int64(offset)))])
   }
 }

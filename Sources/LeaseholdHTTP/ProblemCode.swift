@@ -12,13 +12,14 @@ enum ProblemCode: String, CaseIterable {
   case badJSON = "bad-json"
   case foreignOrigin = "foreign-origin"
   case permissionDenied = "permission-denied"
+  case ownSet = "own-set"
   case notFound = "not-found"
   case noSuchLock = "no-such-lock"
   case noSuchLease = "no-such-lease"
   case noSuchSet = "no-such-set"
   case noSuchPath = "no-such-path"
   case pathNotAllowed = "path-not-allowed"
-  case nsemsMismatch = "nsems-mismatch"
+  case noSuchSemaphore = "no-such-semaphore"
   case methodNotAllowed = "method-not-allowed"
   case notAcceptable = "not-acceptable"
   case bodyTooLarge = "body-too-large"
@@ -28,6 +29,8 @@ enum ProblemCode: String, CaseIterable {
   case limitMismatch = "limit-mismatch"
   case kindMismatch = "kind-mismatch"
   case inUse = "in-use"
+  case exists
+  case nsemsMismatch = "nsems-mismatch"
   case superseded
   case expired
   case released
@@ -116,9 +119,9 @@ enum ProblemCode: String, CaseIterable {
         """)
     case .badJSON:
       Row(
-        400, "The body is not a JSON object of scalars",
+        400, "The body is not the JSON object that is read here",
         """
-        Send one JSON object, each name once, without nested values.
+        Send one JSON object, each name once; only `ops` and `values` are lists.
         """)
     case .foreignOrigin:
       Row(
@@ -131,6 +134,12 @@ enum ProblemCode: String, CaseIterable {
         403, "The kernel refuses access to this semaphore set",
         """
         See `errno`; the set's owner and mode bits decide (`ipcs -s`).
+        """)
+    case .ownSet:
+      Row(
+        403, "The service keeps this set for itself",
+        """
+        Use /locks and /leases for what stands in it, or make a set of your own.
         """)
     case .notFound:
       Row(
@@ -155,6 +164,12 @@ enum ProblemCode: String, CaseIterable {
         404, "No such semaphore set",
         """
         See `GET /semaphores` for the sets of this IPC namespace.
+        """)
+    case .noSuchSemaphore:
+      Row(
+        404, "The set has no semaphore of this number",
+        """
+        See `nsems`; numbers begin with 0.
         """)
     case .methodNotAllowed:
       Row(
@@ -201,9 +216,15 @@ enum ProblemCode: String, CaseIterable {
         """)
     case .inUse:
       Row(
-        409, "The lock is held or waited for",
+        409, "Somebody holds this or waits for it",
         """
         Wait until it is idle, or say `force=true`.
+        """)
+    case .exists:
+      Row(
+        409, "The key has a set already",
+        """
+        Leave `exclusive` out to use it, or choose another key.
         """)
     case .superseded:
       Row(
@@ -244,9 +265,9 @@ enum ProblemCode: String, CaseIterable {
         """)
     case .setRemoved:
       Row(
-        410, "The semaphore set of the lock was removed by somebody",
+        410, "The semaphore set was removed by somebody",
         """
-        Find out who ran ipcrm; acquire again.
+        Find out who did (ipcrm, or a request), and ask again.
         """)
     case .lockRemoved:
       Row(

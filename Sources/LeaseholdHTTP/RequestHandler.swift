@@ -79,7 +79,7 @@ final class RequestHandler: ExchangeHandler {
     }
   }
 
-  func hungUp(_ exchange: Exchange) { (exchange.attachment as? WaitingAcquire)?.hungUp() }
+  func hungUp(_ exchange: Exchange) { (exchange.attachment as? any WaitingRequest)?.hungUp() }
 
   func stopping(_ exchange: Exchange) -> Response {
     var problem = Problem(.draining, "The service is stopping; leases stay as they are. Try again when it is back.")
@@ -89,6 +89,10 @@ final class RequestHandler: ExchangeHandler {
 
   func completed(_ exchange: Exchange, delivered: Bool) {
     if !delivered, let lease = exchange.grant { server.service.undeliver(lease, at: Server.now()) }
+    if let waiting = exchange.attachment as? WaitingOperation {
+      if !delivered { waiting.hungUp() }
+      exchange.attachment = nil
+    }
     guard let waiting = exchange.attachment as? WaitingAcquire else { return }
     // An open hold began to get through, so its lease ends with its connection.
     if !delivered, !waiting.hasBegunHold { waiting.undoGrant() }

@@ -1,7 +1,8 @@
-/// The paths of the service; each has at most one captured segment.
+/// The paths of the service; each has at most one captured segment, and one of them a number behind it.
 enum Route: UInt8, CaseIterable {
   case acquire, release, renew, hold, locks, lock, key, leases, lease, leaseRenew
-  case semaphores, semaphoreSet, healthz, readyz, metrics, version, openapi, problem, index
+  case semaphores, semaphoreSet, semaphore, semaphoreValues, semaphoreOp
+  case healthz, readyz, metrics, version, openapi, problem, index
 }
 
 /// A request's target taken apart, nothing decoded.
@@ -9,6 +10,8 @@ struct Target {
   let route: Route
   /// The captured segment, still percent-encoded.
   let segment: UnsafeBufferPointer<UInt8>
+  /// The number behind it, decimal digits, for ``Route/semaphore``.
+  let number: UnsafeBufferPointer<UInt8>
   /// Behind the question mark.
   let query: UnsafeBufferPointer<UInt8>
 
@@ -33,6 +36,7 @@ struct Target {
     guard let route = Self.route(depth, first, second, third) else { return nil }
     self.route = route
     segment = depth == 1 ? Self.nothing : second
+    number = route == .semaphore ? third : Self.nothing
   }
 
   /// The segment that begins at an offset, and where the next one does: past the end when there is none.
@@ -68,6 +72,8 @@ struct Target {
     default:
       if equals(first, "locks") {
         action(third)
+      } else if equals(first, "semaphores") {
+        second.isEmpty ? nil : ofSet(third)
       } else {
         equals(first, "leases") && equals(third, "renew") ? .leaseRenew : nil
       }
@@ -79,6 +85,12 @@ struct Target {
     if equals(segment, "release") { return .release }
     if equals(segment, "renew") { return .renew }
     return equals(segment, "hold") ? .hold : nil
+  }
+
+  private static func ofSet(_ segment: UnsafeBufferPointer<UInt8>) -> Route? {
+    if equals(segment, "values") { return .semaphoreValues }
+    if equals(segment, "op") { return .semaphoreOp }
+    return !segment.isEmpty && segment.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? .semaphore : nil
   }
 
   private static func top(_ segment: UnsafeBufferPointer<UInt8>) -> Route? {

@@ -6,7 +6,7 @@ import Synchronization
 /// Life cycle: made with the exchange; told by the lock service that it is granted or refused, at most once, from any
 /// thread; told by the listener that the peer hung up; over when the exchange is completed. If a grant and a hang-up
 /// meet, the exchange decides, and a grant that lost is undone.
-final class WaitingAcquire: LeaseClient {
+final class WaitingAcquire: LeaseClient, WaitingRequest {
   private let exchange: Exchange
   private let server: Server
   private let requestID: [UInt8]

@@ -6,28 +6,32 @@ import SystemPackage
 
 extension KernelSemaphores {
   /// Follows a native request to its set; makes it when asked, as `sem_get` or `new` would.
-  func bind(_ request: NativeRequest, creating: Bool, for peer: Peer) throws(BindFailure) -> BoundSet {
+  func bind(
+    _ request: NativeRequest, creating: Bool, access: SemaphoreAccess?
+  ) throws(BindFailure) -> BoundSet {
     let key: IPCKey
     switch request.place {
-    case .id(let id): return try describe(SemaphoreSet(id: id), request, wasMade: false)
+    case .id(let id): return try describe(SemaphoreSet(id: id), request, access)
     case .key(let number): key = IPCKey(rawValue: number)
     case .path(let path, let project):
       key = try pathRoots.key(of: path, project: project, creating: creating, touching: request.touches)
     }
     if key.rawValue == controlKey { throw .ownSet }
     for _ in 0..<Self.attempts {
-      if let found = try open(key, request) { return found }
+      if let found = try open(key, request, access) { return found }
       guard creating else { throw .noSet(errno: "ENOENT") }
-      if let made = try make(key, request, for: peer) { return made }
+      if let made = try make(key, request) { return made }
     }
     throw .kernel(KernelFailure(errno: "EEXIST"))
   }
 
   /// How often a set may come and go under a request.
-  private static let attempts = 4
+  private static let attempts = 16
 
   /// The set of a key, asked for with the permissions that the native program asks for; `nil` when there is none.
-  private func open(_ key: IPCKey, _ request: NativeRequest) throws(BindFailure) -> BoundSet? {
+  private func open(
+    _ key: IPCKey, _ request: NativeRequest, _ access: SemaphoreAccess?
+  ) throws(BindFailure) -> BoundSet? {
     let set: SemaphoreSet
     do {
       set = try SemaphoreSet.open(key: key, mode: request.dialect.wantsAccess ? .ownerReadWrite : [])
@@ -37,15 +41,15 @@ extension KernelSemaphores {
       throw .kernel(failure(error))
     }
     do {
-      return try describe(set, request, wasMade: false)
+      return try describe(set, request, access)
     } catch .noSet {
       return nil
     }
   }
 
-  /// Looks at a set and refuses one of the wrong size.
+  /// Looks at a set and refuses one of the wrong size, and one that is not for who asks.
   private func describe(
-    _ set: SemaphoreSet, _ request: NativeRequest, wasMade: Bool
+    _ set: SemaphoreSet, _ request: NativeRequest, _ access: SemaphoreAccess?, wasMade: Bool = false
   ) throws(BindFailure) -> BoundSet {
     let status: SemaphoreSet.Status
     do {
@@ -56,9 +60,26 @@ extension KernelSemaphores {
       throw .kernel(failure(error))
     }
     if status.permissions.key.rawValue == controlKey { throw .ownSet }
+    if let access { try check(status, request, access) }
     if request.dialect.hasFixedSize, status.count != request.count { throw .otherSize(found: status.count) }
     let id = BankID(set: set.id, key: status.permissions.key.rawValue)
     return BoundSet(id: id, count: status.count, hasLedger: hasLedger(set, status.count), wasMade: wasMade)
+  }
+
+  /// Nobody gets over HTTP what the kernel would refuse their own process.
+  private func check(
+    _ status: SemaphoreSet.Status, _ request: NativeRequest, _ access: SemaphoreAccess
+  ) throws(BindFailure) {
+    let permissions = status.permissions
+    var wanted = access
+    if case .alter = access, request.dialect.wantsAccess { wanted = .open(mode: request.permissions) }
+    let mode = UInt16(truncatingIfNeeded: permissions.mode.rawValue)
+    let isLet = SemaphoreSetInfo.lets(
+      request.peer, wanted, owner: (permissions.owner, permissions.creator),
+      group: (permissions.group, permissions.creatorGroup), mode: mode)
+    guard !isLet else { return }
+    if case .control = access { throw .kernel(KernelFailure(errno: "EPERM")) }
+    throw .kernel(KernelFailure(errno: "EACCES"))
   }
 
   /// Whether a set was made by Leasehold for `path:` locks: its last three values say so.
@@ -74,21 +95,30 @@ extension KernelSemaphores {
   // MARK: Making
 
   /// Makes a set; `nil` when another process was faster.
-  private func make(_ key: IPCKey, _ request: NativeRequest, for peer: Peer) throws(BindFailure) -> BoundSet? {
+  private func make(_ key: IPCKey, _ request: NativeRequest) throws(BindFailure) -> BoundSet? {
     let mode = FilePermissions(rawValue: CModeT(request.permissions))
+    let set: SemaphoreSet
     do {
-      let set =
+      set =
         request.dialect == .path
         ? try makeCounters(key, request, mode)
         : try SemaphoreSet.create(key: key, count: request.count, mode: mode)
-      try handOver(set, to: peer)
-      return try describe(set, request, wasMade: true)
-    } catch let error as Errno {
-      if error == .fileExists { return nil }
-      throw .kernel(failure(error, creating: request.count))
-    } catch let error as BindFailure {
-      throw error
+    } catch .fileExists {
+      return nil
     } catch {
+      throw .kernel(failure(error, creating: request.count))
+    }
+    // A native program may find it and remove it before it is looked at: symfony/lock releases that way.
+    do throws(Errno) {
+      try handOver(set, to: request.peer)
+    } catch .invalidArgument, .identifierRemoved {
+      return nil
+    } catch {
+      throw .kernel(failure(error))
+    }
+    do {
+      return try describe(set, request, nil, wasMade: true)
+    } catch .noSet {
       return nil
     }
   }

@@ -29,34 +29,71 @@ extension LocalLockService {
   }
 
   /// One set with all its semaphores.
-  public func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail {
+  public func semaphoreSet(
+    _ address: SemaphoreSetAddress, for caller: Caller
+  ) throws(LeaseholdError) -> SemaphoreSetDetail {
+    let (set, info) = try find(address)
+    try check(info, caller, .read)
     do {
-      let set = try resolve(address)
-      let status = try set.status()
       let values = try set.values()
+      let refs = core.withLock { $0.ledger.refsBySemaphore(of: set.id, limit: LockSnapshot.listed) }
       var semaphores: [SemaphoreInfo] = []
+      semaphores.reserveCapacity(values.count)
       for (number, value) in values.enumerated() {
-        let pid = try set.lastProcessID(of: number)
-        let leases = core.withLock { $0.ledger.leases(on: number, of: set.id) }
-        semaphores.append(
-          SemaphoreInfo(
-            value: Int(value), pid: pid > 0 ? pid : nil, increaseWaiters: try set.waiterCount(of: number),
-            zeroWaiters: try set.zeroWaiterCount(of: number), leases: leases))
+        semaphores.append(try look(at: number, of: set, value: value, leases: refs[number] ?? []))
       }
-      return SemaphoreSetDetail(info: describe(set, status), semaphores: semaphores)
+      return SemaphoreSetDetail(info: info, semaphores: semaphores)
     } catch {
-      throw Self.explain(error, address)
+      throw explain(error, address, "read")
     }
   }
 
-  private func resolve(_ address: SemaphoreSetAddress) throws(Errno) -> SemaphoreSet {
-    switch address {
-    case .id(let id): SemaphoreSet(id: id)
-    case .key(let key): try SemaphoreSet.open(key: IPCKey(rawValue: key))
+  /// One semaphore of a set.
+  public func semaphore(
+    _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
+  ) throws(LeaseholdError) -> NumberedSemaphore {
+    let (set, info) = try find(address)
+    try check(info, caller, .read)
+    guard number < info.semaphoreCount else { throw .noSuchSemaphore(number, info, address) }
+    let refs = core.withLock { $0.ledger.refs(on: number..<number + 1, of: set.id) }
+    do {
+      let semaphore = try look(
+        at: number, of: set, value: try set.value(of: number), leases: Array(refs.prefix(LockSnapshot.listed)))
+      return NumberedSemaphore(info: info, number: number, semaphore: semaphore)
+    } catch {
+      throw explain(error, address, "read")
     }
   }
 
-  private func describe(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> SemaphoreSetInfo {
+  private func look(
+    at number: Int, of set: SemaphoreSet, value: UInt16, leases: [String]
+  ) throws(Errno) -> SemaphoreInfo {
+    let pid = try set.lastProcessID(of: number)
+    return SemaphoreInfo(
+      value: Int(value), pid: pid > 0 ? pid : nil, increaseWaiters: try set.waiterCount(of: number),
+      zeroWaiters: try set.zeroWaiterCount(of: number), leases: leases)
+  }
+
+  /// The set of a name, as the kernel describes it.
+  func find(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
+    do {
+      let set: SemaphoreSet
+      switch address {
+      case .id(let id): set = SemaphoreSet(id: id)
+      case .key(let key): set = try SemaphoreSet.open(key: IPCKey(rawValue: key))
+      }
+      return (set, describe(set, try set.status()))
+    } catch {
+      throw explain(error, address, "read")
+    }
+  }
+
+  /// A caller who is known gets no more than the kernel would give.
+  func check(_ info: SemaphoreSetInfo, _ caller: Caller, _ access: SemaphoreAccess) throws(LeaseholdError) {
+    guard info.lets(caller.peer, access) else { throw .notYours(info, access) }
+  }
+
+  func describe(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> SemaphoreSetInfo {
     let use = core.withLock { $0.ledger.bankUse(set.id) }
     let role: SemaphoreSetInfo.Role? =
       set == controlSet ? .control : use.map { .bank(locks: $0.locks, leases: $0.leases) }
@@ -66,28 +103,5 @@ extension LocalLockService {
       creatorUID: permissions.creator, creatorGID: permissions.creatorGroup,
       mode: UInt16(truncatingIfNeeded: permissions.mode.rawValue), semaphoreCount: status.count,
       lastOperation: status.operatedAtSeconds ?? 0, lastChange: status.changedAtSeconds, role: role)
-  }
-
-  private static func explain(_ error: Errno, _ address: SemaphoreSetAddress) -> LeaseholdError {
-    let name =
-      switch address {
-      case .id(let id): "id:\(id)"
-      case .key(let key): "0x" + String(UInt32(bitPattern: key), radix: 16)
-      }
-    let facts: [(name: String, value: LeaseholdError.Value)] = [("set", .text(name)), ("errno", .text(error.label))]
-    switch error {
-    case .noSuchFileOrDirectory, .invalidArgument, .identifierRemoved:
-      return LeaseholdError(
-        .noSuchSet, "This IPC namespace has no semaphore set \(name); GET /semaphores lists those it has.", facts: facts
-      )
-    case .permissionDenied, .notPermitted:
-      return LeaseholdError(
-        .permissionDenied,
-        "The mode of semaphore set \(name) does not let this service read it; GET /semaphores shows its owner and "
-          + "mode.",
-        facts: facts)
-    default:
-      return LeaseholdError(.internalError, "The kernel does not tell set \(name) (\(error.label)).", facts: facts)
-    }
   }
 }

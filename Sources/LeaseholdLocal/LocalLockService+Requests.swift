@@ -102,6 +102,7 @@ extension LocalLockService {
   public func status() -> ServiceStatus {
     var status = core.withLock { $0.ledger.status() }
     status.ipcNamespace = HostFacts.ipcNamespace()
+    status.operationWaiters = operations.count
     return status
   }
 }

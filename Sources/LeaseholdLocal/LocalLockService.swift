@@ -42,6 +42,7 @@ public final class LocalLockService: LockService {
   let wallOffset: Atomic<Int64>
   let isStopping = Atomic(false)
   let pumps: PumpPool
+  let operations: OperationPool
   private let clockThread = Mutex<HostThread?>(nil)
   private let daemonGuard: Mutex<DaemonGuard>
   private let controlKey: Int32
@@ -81,6 +82,7 @@ public final class LocalLockService: LockService {
     self.inbox = inbox
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
     self.pumps = pumps
+    operations = OperationPool(maximum: options.limits.operationWaiters)
     fenceFile = options.stateDirectory.map { FenceFile(directory: $0) }
     if let mark = fenceFile?.read(), mark > storage.header(.lastFence) { storage.setHeader(.lastFence, mark) }
     let random = Mutex(RandomPool())
@@ -105,7 +107,10 @@ public final class LocalLockService: LockService {
   }
 
   /// Stops granting: waiters are sent away, leases stay in the ledger.
-  public func drain() { change { $0.drain() } }
+  public func drain() {
+    change { $0.drain() }
+    operations.drain()
+  }
 
   /// Ends the threads and lets the guard go.
   ///
@@ -117,6 +122,7 @@ public final class LocalLockService: LockService {
     clockThread.withLock { $0 }?.join()
     clockThread.withLock { $0 = nil }
     pumps.stop()
+    operations.stop()
     inbox.service = nil
     daemonGuard.withLock { $0.release() }
   }

@@ -45,13 +45,14 @@ struct LimitFlags: ParsableArguments {
   @Option(.maxLeases) var maxLeases: String?
   @Option(.maxWaiters) var maxWaiters: String?
   @Option(.maxWaitersPerLock) var maxWaitersPerLock: String?
+  @Option(.operationWaiters) var operationWaiters: String?
   @Option(.tombstones) var tombstones: String?
   @Option(.idleLocks) var idleLocks: String?
 
   var given: [(Setting, String?)] {
     [
       (.maxLeases, maxLeases), (.maxWaiters, maxWaiters), (.maxWaitersPerLock, maxWaitersPerLock),
-      (.tombstones, tombstones), (.idleLocks, idleLocks),
+      (.operationWaiters, operationWaiters), (.tombstones, tombstones), (.idleLocks, idleLocks),
     ]
   }
 }

@@ -19,6 +19,7 @@ extension ServeSettings {
     limits.idleLocks = TimeSpan(idleLocks)
     limits.recoveryGrace = TimeSpan(recoveryGrace)
     limits.pumps = pumps
+    limits.operationWaiters = operationWaiters
     return limits
   }
 

@@ -16,6 +16,9 @@ STATE = {
     "no-such-set",
     "no-such-path",
     "path-not-allowed",
+    "no-such-semaphore",
+    "own-set",
+    "exists",
     "nsems-mismatch",
     "limit-mismatch",
     "kind-mismatch",
@@ -133,12 +136,13 @@ def may_be_invalid(problem, given, case):
     if code == "bad-key":  # bytes are counted, not characters
         return parameter == "set" or len(str(case.path_parameters.get("key", given.get("key", ""))).encode()) > 255
     if code == "missing-parameter":  # required in the query or in the body, which a schema cannot say
-        return parameter not in given and parameter in ("lease", "owner")
+        return parameter not in given and parameter in ("lease", "owner", "key", "nsems", "values", "value", "ops")
     if code == "invalid-parameter":
         return (
             (parameter == "mode" and "limit" in given)
             or parameter == "cursor"
             or (parameter in BINDING and (BINDING & set(given)))
+            or (parameter == "values" and "nsems" in given)
             or (parameter in DURATIONS and "e" in str(given.get(parameter)))
         )  # JSON numbers with an exponent
     if code == "not-found":

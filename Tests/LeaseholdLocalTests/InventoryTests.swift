@@ -65,14 +65,18 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a", limit: 4)
-    _ = try service.take("a", limit: 4)
+    let second = try service.take("a", limit: 4)
     for address in [SemaphoreSetAddress.id(lease.bank.id), .key(lease.binding.key)] {
-      let detail = try service.semaphoreSet(address)
+      let detail = try service.semaphoreSet(address, for: LocalLockService.caller)
       #expect(detail.info.id == lease.bank.id && detail.info.role == .bank(locks: 1, leases: 2))
       #expect(detail.semaphores.map(\.value) == (try lease.bank.values()).map(Int.init))
       let semaphore = detail.semaphores[lease.binding.semaphore]
-      #expect((semaphore.value, semaphore.pid, semaphore.leases) == (2, getpid(), 2))
-      #expect(detail.semaphores.reduce(0) { $0 + $1.leases } == 2)
+      #expect((semaphore.value, semaphore.pid) == (2, getpid()))
+      #expect(Set(semaphore.leases) == [lease.ref, second.ref])
+      #expect(detail.semaphores.reduce(0) { $0 + $1.leases.count } == 2)
+      let one = try service.semaphore(lease.binding.semaphore, of: address, for: LocalLockService.caller)
+      #expect((one.semaphore.value, one.number, one.info.id) == (2, lease.binding.semaphore, lease.bank.id))
+      #expect(Set(one.semaphore.leases) == [lease.ref, second.ref])
     }
   }
 
@@ -85,10 +89,10 @@ import Testing
     let native = try ChildProcess(
       perl: "if (fork) { semop(\(set.id), pack('s!3', 0, -1, 0)) } else { semop(\(set.id), pack('s!3', 1, 0, 0)) }")
     try eventually {
-      let semaphores = try service.semaphoreSet(.id(set.id)).semaphores
+      let semaphores = try service.semaphoreSet(.id(set.id), for: LocalLockService.caller).semaphores
       return semaphores[0].increaseWaiters == 1 && semaphores[1].zeroWaiters == 1
     }
-    #expect(try service.semaphoreSet(.id(set.id)).semaphores[0].pid == getpid())
+    #expect(try service.semaphore(0, of: .id(set.id), for: LocalLockService.caller).semaphore.pid == getpid())
     native.end()
   }
 
@@ -100,7 +104,9 @@ import Testing
     for (address, name) in [
       (SemaphoreSetAddress.id(gone.id), "id:\(gone.id)"), (.key(-2), "0xfffffffe"), (.id(-1), "id:-1"),
     ] {
-      let error = #expect(throws: LeaseholdError.self) { try service.semaphoreSet(address) }
+      let error = #expect(throws: LeaseholdError.self) {
+        try service.semaphoreSet(address, for: LocalLockService.caller)
+      }
       #expect(error?.code == .noSuchSet)
       #expect(error?.facts.first?.value == .text(name))
     }
@@ -114,7 +120,7 @@ import Testing
     defer { try? set.remove() }
     let error = AnotherUser.run { () -> LeaseholdError? in
       do throws(LeaseholdError) {
-        _ = try service.semaphoreSet(.id(set.id))
+        _ = try service.semaphoreSet(.id(set.id), for: LocalLockService.caller)
         return nil
       } catch {
         return error

@@ -7,7 +7,7 @@ import unittest
 from harness import ROOT, LiveTest
 from native import Native
 
-# operationId: method, path, status. {key} is a free lock, {held} a held one and {id} its lease.
+# operationId: method, path, status. {key} is a free lock, {held} a held one and {id} its lease; {set} is a native set.
 OPERATIONS = {
     "acquireLock": ("POST", "/locks/{key}/acquire", 201),
     "releaseLock": ("POST", "/locks/{held}/release?lease={id}", 200),
@@ -24,7 +24,14 @@ OPERATIONS = {
     "releaseLease": ("DELETE", "/leases/{id}", 200),
     "renewLease": ("POST", "/leases/{id}/renew", 200),
     "listSemaphores": ("GET", "/semaphores", 200),
+    "createSemaphoreSet": ("POST", "/semaphores?key=private&nsems=2", 201),
     "getSemaphoreSet": ("GET", "/semaphores/id:{set}", 200),
+    "changeSemaphoreSet": ("PATCH", "/semaphores/id:{set}?mode=0640", 200),
+    "deleteSemaphoreSet": ("DELETE", "/semaphores/id:{set}", 200),
+    "setSemaphores": ("PUT", "/semaphores/id:{set}/values?values=4,5", 200),
+    "operateSemaphores": ("POST", "/semaphores/id:{set}/op?ops=0:1,1:0", 200),
+    "getSemaphore": ("GET", "/semaphores/id:{set}/1", 200),
+    "setSemaphore": ("PUT", "/semaphores/id:{set}/1?value=3", 200),
     "health": ("GET", "/healthz", 200),
     "ready": ("GET", "/readyz", 200),
     "metrics": ("GET", "/metrics", 200),
@@ -36,6 +43,9 @@ OPERATIONS = {
 
 
 class Operations(LiveTest):
+    def native_set(self):
+        return self.granted(self.server.post("/semaphores", key="private", nsems=2))["id"]
+
     def test_the_table_has_the_operations_of_the_document(self):
         with open(os.path.join(ROOT, "openapi.yaml"), encoding="utf-8") as file:
             paths = file.read().partition("\ncomponents:")[0]
@@ -45,7 +55,7 @@ class Operations(LiveTest):
         for number, (operation, (method, path, status)) in enumerate(OPERATIONS.items()):
             with self.subTest(operation):
                 held = self.granted(self.server.acquire(f"held-{number}", owner="me"))
-                target = path.format(key=f"free-{number}", held=held["key"], id=held["lease"], set=held["sysv"]["id"])
+                target = path.format(key=f"free-{number}", held=held["key"], id=held["lease"], set=self.native_set())
                 answer = self.server.request(method, target)
                 self.assertEqual(answer.status, status, answer)
                 self.assertTrue(answer.headers["X-Request-Id"])
@@ -56,7 +66,7 @@ class Operations(LiveTest):
             with self.subTest(operation):
                 held = self.granted(self.server.acquire(f"odd-{number}", owner="me"))
                 target = path.format(key=f"odd-free-{number}", held=held["key"], id=held["lease"],
-                                     set=held["sysv"]["id"])
+                                     set=self.native_set())
                 answer = self.server.request(method, target + ("&" if "?" in target else "?") + "nonsense=1")
                 self.assertProblem(answer, 400, "unknown-parameter", parameter="nonsense")
 

@@ -111,7 +111,7 @@ TARGETS = [
     ("GET", "/semaphores/id:2147483647", 404, "no-such-set", {}, []),
     ("GET", "/semaphores/moon", 400, "bad-key", {"parameter": "set"}, ["0x"]),
     ("GET", "/semaphores/0", 400, "out-of-range", {"parameter": "set"}, ["IPC_PRIVATE"]),
-    ("GET", "/semaphores/0x1ffffffff", 400, "bad-key", {"parameter": "set"}, []),
+    ("GET", "/semaphores/0x1ffffffff", 400, "out-of-range", {"parameter": "set"}, ["32 bits"]),
     ("GET", "/semaphores/id:99999999999", 400, "bad-key", {"parameter": "set"}, []),
     # paths
     ("GET", "/nothing/here", 404, "not-found", {}, ["/nothing/here"]),

@@ -35,6 +35,12 @@ public protocol LockDialect: Sendable {
   func wait(for share: Share) -> WaitSteps
   /// Turns what a waiting thread got with SEM_UNDO into a share out on a lease, without a moment in between.
   func keepWaited(_ share: Share) -> OpList
+  /// Takes a share out of the count of what is out on leases, and gives nothing back.
+  ///
+  /// Empty where the lock's own value counts.
+  func uncount(_ share: Share) -> OpList
+  /// The semaphore that counts what is out on leases, where that is another than the lock's.
+  var counter: Int? { get }
   /// What is out on leases, from the values of the whole set, as shares of each mode that has any; empty where the
   /// values do not tell.
   func sharesOut(_ values: [UInt16]) -> [Share]
@@ -63,6 +69,10 @@ public struct WaitSteps: Sendable {
 extension LockDialect {
   /// None.
   public var companion: Int? { nil }
+  /// None.
+  public var counter: Int? { nil }
+  /// Nothing: whoever writes the lock's value writes the count.
+  public func uncount(_ share: Share) -> OpList { OpList() }
   /// The kernel's values tell.
   public var isExact: Bool { true }
   /// Nothing to do: the count changed with the take.

@@ -52,6 +52,12 @@ public struct NamedDialect: LockDialect {
     OpList(.addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
   }
 
+  /// Units out on leases have a semaphore of their own.
+  public var counter: Int? { ledger }
+
+  /// Takes units out of that count.
+  public func uncount(_ share: Share) -> OpList { OpList(.add(-share.units, to: ledger)) }
+
   /// Puts the place into use.
   public func open(capacity: Int) -> OpList {
     OpList(.expectZero(live), .add(capacity, to: semaphore), .add(capacity, to: live))

@@ -73,6 +73,12 @@ public struct PHPDialect: LockDialect {
       .add(share.units * Self.weight, to: Self.usage))
   }
 
+  /// USAGE counts.
+  public var counter: Int? { Self.usage }
+
+  /// Takes units out of USAGE.
+  public func uncount(_ share: Share) -> OpList { OpList(.add(-share.units * Self.weight, to: Self.usage)) }
+
   /// Units out, from USAGE.
   public func sharesOut(_ values: [UInt16]) -> [Share] {
     [Share(.exclusive, units: Int(values[Self.usage]) / Self.weight)]

@@ -89,7 +89,7 @@ final class Lock {
   let key: LockKey
   let cell: Int
   let set: BankID
-  let layout: LockLayout
+  var layout: LockLayout
   let dialect: any LockDialect
   /// The bank of an own lock.
   let bank: Bank?

@@ -210,7 +210,7 @@ extension Ledger {
   /// Whether another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its spelling.
   private func isMeant(_ lease: Lease, by native: NativeRequest?) -> Bool {
     guard let native, let lock = lease.lock, lock.native != nil,
-      let bound = try? kernel.bind(native, creating: false, for: .unknown)
+      let bound = try? kernel.bind(native, creating: false, access: nil)
     else { return false }
     return bound.id == lock.set && native.semaphore == lock.dialect.semaphore
   }

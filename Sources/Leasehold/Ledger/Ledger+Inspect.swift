@@ -71,17 +71,6 @@ extension Ledger {
     return (locks.count, locks.reduce(0) { $0 + $1.holders.count })
   }
 
-  /// How many leases stand on one semaphore of a set.
-  public func leases(on semaphore: Int, of set: Int32) -> Int {
-    if let native = nativeSets[set] {
-      return native.locks.values.reduce(0) { sum, lock in
-        sum + lock.holders.count { $0.stands(on: semaphore, of: lock) }
-      }
-    }
-    guard let bank = banks[set], bank.locks.indices.contains(semaphore) else { return 0 }
-    return bank.locks[semaphore]?.holders.count ?? 0
-  }
-
   /// Locks that are known.
   var lockCount: Int { nativeSets.values.reduce(locksByKey.count) { $0 + $1.locks.count } }
 
@@ -148,13 +137,5 @@ extension Ledger {
       snapshot.available = value == 0 && writers == 0 ? 1 : 0
       snapshot.nativeUnits = value % ApacheDialect.weight + writers % ApacheDialect.weight
     }
-  }
-}
-
-extension Lease {
-  /// Whether it stands on a semaphore of its lock's set.
-  func stands(on semaphore: Int, of lock: Lock) -> Bool {
-    guard case .apache = lock.layout else { return lock.dialect.semaphore == semaphore }
-    return (mode == .shared ? lock.dialect.semaphore : lock.dialect.companion) == semaphore
   }
 }

@@ -6,7 +6,7 @@ extension Ledger {
   func bindLock(_ request: AcquireRequest, _ native: NativeRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
     let bound: BoundSet
     do {
-      bound = try kernel.bind(native, creating: native.dialect != .sysv, for: request.caller.peer)
+      bound = try kernel.bind(native, creating: native.dialect != .sysv, access: .alter)
     } catch {
       throw Self.bindRefused(error, request.key, native)
     }
@@ -26,7 +26,7 @@ extension Ledger {
     let layout = try Self.layout(native, on: bound)
     if let known = nativeSets[bound.id.set]?.locks[native.semaphore] {
       known.wasJustMade = bound.wasMade
-      if Self.agree(known.layout, layout) { return known }
+      if Self.agree(known, layout) { return known }
       guard known.isIdle, retire(known) else { throw Self.otherDialect(known, key) }
     }
     let capacity = bound.wasMade && native.dialect == .path ? Int(native.values[native.semaphore]) : nil
@@ -57,15 +57,18 @@ extension Ledger {
     }
   }
 
-  /// Whether a request may use a lock that is known under another name: a single semaphore may be meant by `sysv:` that
-  /// `php:` or `path:` know more of, and then takes part in what they know.
-  private static func agree(_ known: LockLayout, _ asked: LockLayout) -> Bool {
-    if known == asked { return true }
-    guard case .counter(let ledger, isPath: false) = asked else { return false }
-    return switch known {
-    case .php: ledger == nil
-    case .counter(let itsLedger, isPath: true): ledger == itsLedger
-    case .named, .apache, .counter: false
+  /// Whether a request may use a lock that is known under another name.
+  ///
+  /// A single semaphore may be meant by `sysv:` that `php:` or `path:` know more of, and then takes part in what they
+  /// know; the other way round a `sysv:` lock becomes a `path:` one, which differs in how it waits alone.
+  private static func agree(_ known: Lock, _ asked: LockLayout) -> Bool {
+    switch (known.layout, asked) {
+    case (.php, .counter(ledger: nil, isPath: false)): return true
+    case (.counter(let ledger, let isPath), .counter(let itsLedger, let asksForPath)):
+      guard ledger == itsLedger else { return false }
+      if asksForPath, !isPath { known.layout = asked }
+      return true
+    default: return known.layout == asked
     }
   }
 
@@ -144,7 +147,7 @@ extension Ledger {
   public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
     let place: (key: Int32?, set: BoundSet?)
     do {
-      place = (nil, try kernel.bind(native, creating: false, for: .unknown))
+      place = (nil, try kernel.bind(native, creating: false, access: nil))
     } catch .noSet, .noPath {
       place = (kernel.key(of: native), nil)
     } catch {
@@ -162,7 +165,7 @@ extension Ledger {
   ) throws(LeaseholdError) -> LockSnapshot {
     let bound: BoundSet
     do {
-      bound = try kernel.bind(native, creating: false, for: .unknown)
+      bound = try kernel.bind(native, creating: false, access: .read)
     } catch {
       throw Self.bindRefused(error, key, native)
     }
@@ -183,7 +186,7 @@ extension Ledger {
   ) throws(LeaseholdError) {
     let bound: BoundSet
     do {
-      bound = try kernel.bind(native, creating: false, for: .unknown)
+      bound = try kernel.bind(native, creating: false, access: .control)
     } catch {
       throw Self.bindRefused(error, key, native)
     }

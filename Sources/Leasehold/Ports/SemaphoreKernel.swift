@@ -55,9 +55,11 @@ public protocol SemaphoreKernel: AnyObject {
   func banks() -> [BankID]
   /// Removes a bank.
   func removeBank(_ set: Int32)
-  /// Finds the set of a native request, or, when `creating`, makes it as the native program would; it then belongs to
-  /// the user behind `peer`, where that is known.
-  func bind(_ request: NativeRequest, creating: Bool, for peer: Peer) throws(BindFailure) -> BoundSet
+  /// Finds the set of a native request, or, when `creating`, makes it as the native program would.
+  ///
+  /// A new set belongs to the user who asks, where that is known. What the kernel would refuse that user is refused,
+  /// unless `access` is `nil`.
+  func bind(_ request: NativeRequest, creating: Bool, access: SemaphoreAccess?) throws(BindFailure) -> BoundSet
   /// The key that a native request names, found without making anything; `nil` when it cannot be known.
   func key(of request: NativeRequest) -> Int32?
   /// All values of any set.

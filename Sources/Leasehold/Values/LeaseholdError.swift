@@ -10,8 +10,11 @@ public struct LeaseholdError: Error, Sendable {
     case noSuchSet = "no-such-set"
     case noSuchPath = "no-such-path"
     case pathNotAllowed = "path-not-allowed"
-    case nsemsMismatch = "nsems-mismatch"
+    case noSuchSemaphore = "no-such-semaphore"
     case permissionDenied = "permission-denied"
+    case ownSet = "own-set"
+    case exists
+    case nsemsMismatch = "nsems-mismatch"
     case limitMismatch = "limit-mismatch"
     case kindMismatch = "kind-mismatch"
     case inUse = "in-use"
@@ -42,6 +45,7 @@ public struct LeaseholdError: Error, Sendable {
     case text(String)
     case number(Int64)
     case flag(Bool)
+    case texts([String])
     case none
   }
 

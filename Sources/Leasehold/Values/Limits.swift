@@ -26,6 +26,12 @@ public struct Limits: Sendable {
   public var recoveryGrace = TimeSpan.seconds(2)
   /// Threads that wait in the kernel, one for each contended lock that native processes share.
   public var pumps = 64
+  /// Raw operations that wait in the kernel, each on a thread of its own.
+  public var operationWaiters = 64
+  /// The most operations that a request may list; the kernel has a limit of its own (SEMOPM, 500 unless set).
+  public static let operations = 32_000
+  /// The largest identifier of a user or group.
+  public static let identity = 4_294_967_294
   /// The longest `owner`, in bytes of UTF-8.
   public static let ownerBytes = 128
   /// The longest Idempotency-Key, in bytes.

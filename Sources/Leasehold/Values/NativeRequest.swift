@@ -36,11 +36,13 @@ public final class NativeRequest: Sendable {
   public let touches: Bool
   /// Whether a lease on it never ends by itself (`undo=false`).
   public let isEndless: Bool
+  /// Who asks.
+  public let peer: Peer
 
   /// Takes checked values.
   public init(
     _ dialect: Dialect, at place: Place, semaphore: Int, count: Int, permissions: UInt16, values: [UInt16] = [],
-    touches: Bool = false, isEndless: Bool = false
+    touches: Bool = false, isEndless: Bool = false, peer: Peer = .unknown
   ) {
     self.dialect = dialect
     self.place = place
@@ -50,6 +52,7 @@ public final class NativeRequest: Sendable {
     self.values = values
     self.touches = touches
     self.isEndless = isEndless
+    self.peer = peer
   }
 
   /// Calls `mix` with numbers that differ when requests do, for all practical purposes.

@@ -68,11 +68,11 @@ public struct SemaphoreInfo: Sendable {
   public var increaseWaiters: Int
   /// Processes that wait for zero.
   public var zeroWaiters: Int
-  /// Leases of this service that stand on it.
-  public var leases: Int
+  /// The short names of this service's leases that stand on it; at most ``LockSnapshot/listed``.
+  public var leases: [String]
 
   /// Makes a description.
-  public init(value: Int, pid: Int32?, increaseWaiters: Int, zeroWaiters: Int, leases: Int) {
+  public init(value: Int, pid: Int32?, increaseWaiters: Int, zeroWaiters: Int, leases: [String]) {
     self.value = value
     self.pid = pid
     self.increaseWaiters = increaseWaiters

@@ -80,6 +80,8 @@ public struct ServiceStatus: Sendable {
   public var waiters = 0
   /// Waiters that sleep in the kernel.
   public var pumps = 0
+  /// Raw operations that wait in the kernel.
+  public var operationWaiters = 0
   /// Records in use in the ledger: leases, locks, long texts and remembered ends.
   public var records = 0
   /// Records that the ledger can hold.

@@ -91,7 +91,8 @@ extension Call {
         case .key(let key): .key(key)
         case .id(let id): .id(id)
         }
-      return NativeRequest(.sysv, at: place, semaphore: number, count: 0, permissions: 0, isEndless: try isEndless())
+      return NativeRequest(
+        .sysv, at: place, semaphore: number, count: 0, permissions: 0, isEndless: try isEndless(), peer: caller.peer)
     }
   }
 
@@ -103,7 +104,8 @@ extension Call {
 
   private func php(at key: Int32) throws(Problem) -> NativeRequest {
     NativeRequest(
-      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: try permissions() ?? 0o666)
+      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: try permissions() ?? 0o666,
+      peer: caller.peer)
   }
 
   private func apache(_ session: String) throws(Problem) -> NativeRequest {
@@ -111,7 +113,7 @@ extension Call {
     let dialect = ApacheDialect(session: session.utf8, of: count)
     return NativeRequest(
       .apache, at: .key(try semaphoreKey() ?? 31_818), semaphore: dialect.reader, count: count,
-      permissions: try permissions() ?? 0o700)
+      permissions: try permissions() ?? 0o700, peer: caller.peer)
   }
 
   private func concurrency(at path: String, makes: Bool) throws(Problem) -> NativeRequest {
@@ -120,7 +122,7 @@ extension Call {
     return NativeRequest(
       .path, at: .path(path, project: try project()), semaphore: number, count: count,
       permissions: try permissions() ?? 0o666, values: makes ? try values(count) : [],
-      touches: try word(.touch, ["true", "false"]) != "false", isEndless: try isEndless())
+      touches: try word(.touch, ["true", "false"]) != "false", isEndless: try isEndless(), peer: caller.peer)
   }
 
   /// The size of a set; the kernel's own limit may be lower and says so itself.

@@ -4,11 +4,8 @@ import Leasehold
 enum Semaphores {
   static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
     let filter = try call.listFilter()
-    let inventory: SemaphoreInventory
-    do {
-      inventory = try call.server.service.semaphoreSets(from: filter.cursor, limit: filter.limit)
-    } catch {
-      throw Problem(error)
+    let inventory = try answered { () throws(LeaseholdError) in
+      try call.server.service.semaphoreSets(from: filter.cursor, limit: filter.limit)
     }
     let writer = call.writer
     return call.json(capacity: 512 + inventory.sets.count * 320) { json in
@@ -20,129 +17,154 @@ enum Semaphores {
         json.append(UInt8(ascii: "}"))
       }
       json.append(UInt8(ascii: "]"))
-      limits(inventory, into: &json)
+      writer.limits(inventory, into: &json)
       json.member("next_cursor", inventory.nextCursor.map(String.init))
       json.closeAnswer()
     }
   }
 
-  private static func limits(_ inventory: SemaphoreInventory, into json: inout ResponseBuffer) {
-    json.append(",\"limits\":{\"semmni\":" as StaticString)
-    json.append(decimal: inventory.maximumSets)
-    json.member("semmns", inventory.maximumSemaphores)
-    json.member("semmsl", inventory.maximumPerSet)
-    json.member("semopm", inventory.maximumOperations)
-    json.member("semvmx", inventory.maximumValue)
-    json.append("},\"used\":{\"sets\":" as StaticString)
-    json.append(decimal: inventory.usedSets)
-    json.member("semaphores", inventory.usedSemaphores)
-    json.append("},\"free\":{\"sets\":" as StaticString)
-    json.append(decimal: max(0, inventory.maximumSets - inventory.usedSets))
-    json.member("semaphores", max(0, inventory.maximumSemaphores - inventory.usedSemaphores))
-    json.append(UInt8(ascii: "}"))
-  }
-
   static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let address = try address(call.target.segment)
-    let detail: SemaphoreSetDetail
-    do {
-      detail = try call.server.service.semaphoreSet(address)
-    } catch {
-      throw Problem(error)
+    let address = try call.setAddress()
+    let detail = try answered { () throws(LeaseholdError) in
+      try call.server.service.semaphoreSet(address, for: call.caller)
     }
     let writer = call.writer
-    return call.json(capacity: 512 + detail.semaphores.count * 80) { json in
-      writer.set(detail.info, into: &json)
-      json.append(",\"values\":[" as StaticString)
-      for (number, semaphore) in detail.semaphores.enumerated() {
-        if number > 0 { json.append(UInt8(ascii: ",")) }
-        json.append(decimal: semaphore.value)
-      }
-      json.append("],\"semaphores\":[" as StaticString)
-      for (number, semaphore) in detail.semaphores.enumerated() {
-        if number > 0 { json.append(UInt8(ascii: ",")) }
-        one(number, semaphore, into: &json)
-      }
-      json.append("]" as StaticString)
+    return call.json(capacity: 512 + detail.semaphores.count * 80) { writer.detail(detail, into: &$0) }
+  }
+
+  static func getOne(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let address = try call.setAddress()
+    let number = call.semaphoreNumber
+    let found = try answered { () throws(LeaseholdError) in
+      try call.server.service.semaphore(number, of: address, for: call.caller)
+    }
+    let writer = call.writer
+    return call.json { json in
+      writer.members(found.number, found.semaphore, into: &json)
+      json.member("key", Int(found.info.key))
+      json.member("id", Int(found.info.id))
+      json.member("nsems", found.info.semaphoreCount)
       json.closeAnswer()
     }
   }
 
-  private static func one(_ number: Int, _ semaphore: SemaphoreInfo, into json: inout ResponseBuffer) {
-    json.open("sem")
-    json.append(decimal: number)
-    json.member("value", semaphore.value)
-    json.member("pid", semaphore.pid.map(Int.init))
-    json.member("ncnt", semaphore.increaseWaiters)
-    json.member("zcnt", semaphore.zeroWaiters)
-    json.member("leases", semaphore.leases)
-    json.append(UInt8(ascii: "}"))
+  static func create(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let key = try call.newSetKey()
+    let values = try call.semaphoreValues()
+    guard let count = try call.number(.nsems, 0, Int(Int32.max)) ?? values?.count else {
+      throw .missing(.nsems, "how many semaphores a new set gets, as in nsems=1")
+    }
+    if let values, values.count != count {
+      throw .invalid(.values, "\(values.count) values", "must hold one value for each of the 'nsems' semaphores")
+    }
+    let request = SemaphoreSetRequest(
+      key: key, semaphoreCount: count, mode: try call.octalMode() ?? 0o600, values: values,
+      isExclusive: try call.flag(.exclusive), caller: call.caller)
+    let opened = try answered { () throws(LeaseholdError) in try call.server.service.makeSemaphoreSet(request) }
+    var body = ResponseBuffer(capacity: 512)
+    call.writer.set(opened.info, into: &body)
+    body.member("created", opened.isNew)
+    if !opened.isNew {
+      let given = [Parameter.nsems, .mode, .values].filter { call.arguments[$0] != nil }
+      let differs = count != opened.info.semaphoreCount
+      body.list("ignored", given.filter { $0 != .nsems || differs }.map { "\($0.name)" })
+    }
+    body.closeAnswer()
+    var response = Response(status: opened.isNew ? 201 : 200, contentType: "application/json", body: body)
+    if opened.isNew { response.location = call.writer.location(opened.info) }
+    return .respond(response)
   }
 
-  /// `0x7c4a`, `31818`, `-559038737` or `id:98`.
-  private static func address(_ segment: UnsafeBufferPointer<UInt8>) throws(Problem) -> SemaphoreSetAddress {
-    let decoded = percentDecoded(segment, plusIsSpace: false)
-    let text = decoded.map { String(decoding: $0, as: UTF8.self) } ?? ""
-    if text.hasPrefix("id:"), let id = Int32(text.dropFirst(3)), id >= 0, text.dropFirst(3).first != "+" {
-      return .id(id)
+  static func change(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let address = try call.setAddress()
+    let change = SemaphoreSetChange(
+      uid: try call.number(.uid, 0, Limits.identity).map(UInt32.init),
+      gid: try call.number(.gid, 0, Limits.identity).map(UInt32.init), mode: try call.octalMode(), caller: call.caller)
+    let info = try answered { () throws(LeaseholdError) in
+      try call.server.service.changeSemaphoreSet(address, change)
     }
-    if let key = key(text) {
-      guard key != 0 else {
-        throw Problem(
-          .outOfRange, "Key 0 is IPC_PRIVATE and names no set; use id:NUMBER, as GET /semaphores lists it.",
-          facts: [("parameter", .text("set")), ("value", .text(text))])
-      }
-      return .key(key)
+    let writer = call.writer
+    return call.json { json in
+      writer.set(info, into: &json)
+      json.closeAnswer()
     }
-    throw Problem(
-      .badKey, "A set is named by its key (0x7c4a or 31818) or by id:NUMBER, as GET /semaphores lists it.",
-      facts: [("parameter", .text("set")), ("value", .text(text.excerpt))])
   }
 
-  /// A SysV key: hexadecimal of 32 bits, or decimal from -2^31 to 2^32-1.
-  private static func key(_ text: String) -> Int32? {
-    if text.hasPrefix("0x") || text.hasPrefix("0X") {
-      let digits = text.dropFirst(2)
-      guard digits.first?.isHexDigit == true else { return nil }
-      return UInt32(digits, radix: 16).map(Int32.init(bitPattern:))
+  static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let address = try call.setAddress()
+    let force = try call.flag(.force)
+    let info = try answered { () throws(LeaseholdError) in
+      try call.server.service.removeSemaphoreSet(address, force: force, caller: call.caller, at: call.now)
     }
-    guard text.first != "+", let value = Int64(text), value >= Int64(Int32.min), value <= Int64(UInt32.max) else {
-      return nil
+    return call.json { json in
+      json.append("{\"removed\":true" as StaticString)
+      json.member("key", Int(info.key))
+      json.member("id", Int(info.id))
+      json.closeAnswer()
     }
-    return Int32(truncatingIfNeeded: value)
+  }
+
+  static func writeAll(_ call: borrowing Call) throws(Problem) -> Disposition {
+    guard let values = try call.semaphoreValues() else {
+      throw .missing(.values, "one value for each semaphore, as in [3,0,5]")
+    }
+    return try write(.all(values), call)
+  }
+
+  static func writeOne(_ call: borrowing Call) throws(Problem) -> Disposition {
+    guard let text = call.arguments[.value] else { throw .missing(.value, "0...\(Limits.slots), as in value=1") }
+    return try write(.one(call.semaphoreNumber, try Problem.value(of: "value", text)), call)
+  }
+
+  private static func write(
+    _ values: SemaphoreWrite.Values, _ call: borrowing Call
+  ) throws(Problem) -> Disposition {
+    let request = SemaphoreWrite(
+      address: try call.setAddress(), values: values, force: try call.flag(.force), caller: call.caller)
+    let written = try answered { () throws(LeaseholdError) in
+      try call.server.service.writeSemaphores(request, at: call.now)
+    }
+    return call.json { json in
+      json.append("{\"written\":true" as StaticString)
+      json.member("key", Int(written.info.key))
+      json.member("id", Int(written.info.id))
+      json.list("broken", written.broken)
+      json.closeAnswer()
+    }
+  }
+
+  static func operate(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let steps = try call.semaphoreSteps()
+    var asked = try call.span(.wait, .zero, call.server.limits.waitMaximum)
+    if asked == nil { asked = try call.preferredWait() }
+    let wait = asked ?? .zero
+    let request = OperationRequest(address: try call.setAddress(), steps: steps, wait: wait, caller: call.caller)
+    let exchange = call.exchange
+    let waiting = wait > .zero ? WaitingOperation(exchange, server: call.server, asText: call.asText) : nil
+    exchange.attachment = waiting
+    let outcome: OperationOutcome
+    do throws(LeaseholdError) {
+      outcome = try call.server.service.operate(request, client: waiting, at: call.now)
+    } catch {
+      exchange.attachment = nil
+      throw Problem(error)
+    }
+    switch outcome {
+    case .performed(let result):
+      exchange.attachment = nil
+      return .respond(result.response)
+    case .waiting(let waiter):
+      waiting?.begin(waiter)
+      return .pending
+    }
   }
 }
 
-extension AnswerWriter {
-  /// A semaphore set, left open for more members.
-  fileprivate func set(_ set: SemaphoreSetInfo, into json: inout ResponseBuffer) {
-    json.open("key")
-    json.append(decimal: Int(set.key))
-    json.member("id", Int(set.id))
-    json.member("uid", Int(set.uid))
-    json.member("gid", Int(set.gid))
-    json.member("cuid", Int(set.creatorUID))
-    json.member("cgid", Int(set.creatorGID))
-    json.member("mode", "0" + String(set.mode, radix: 8))
-    json.member("nsems", set.semaphoreCount)
-    instant("otime", set.lastOperation, into: &json)
-    instant("ctime", set.lastChange, into: &json)
-    json.member("otime_seconds", Int(set.lastOperation))
-    json.member("ctime_seconds", Int(set.lastChange))
-    json.next("leasehold")
-    switch set.role {
-    case nil: json.append("null" as StaticString)
-    case .control?: json.append("{\"role\":\"control\",\"locks\":0,\"leases\":0}" as StaticString)
-    case .bank(let locks, let leases)?:
-      json.append("{\"role\":\"bank\",\"locks\":" as StaticString)
-      json.append(decimal: locks)
-      json.member("leases", leases)
-      json.append(UInt8(ascii: "}"))
-    }
-  }
-
-  private func instant(_ name: StaticString, _ seconds: Int64, into json: inout ResponseBuffer) {
-    json.next(name)
-    if seconds > 0 { json.append(rfc3339: seconds * 1_000_000_000) } else { json.append("null" as StaticString) }
+/// What the service answers; its errors as problems.
+private func answered<Answer>(_ ask: () throws(LeaseholdError) -> Answer) throws(Problem) -> Answer {
+  do throws(LeaseholdError) {
+    return try ask()
+  } catch {
+    throw Problem(error)
   }
 }

@@ -14,7 +14,7 @@ extension SimulatedKernel {
   }
 
   /// Finds or makes a set.
-  public func bind(_ request: NativeRequest, creating: Bool, for peer: Peer) throws(BindFailure) -> BoundSet {
+  public func bind(_ request: NativeRequest, creating: Bool, access: SemaphoreAccess?) throws(BindFailure) -> BoundSet {
     if let found = find(request) {
       let set = state.sets[found]
       let count = set?.values.count ?? 0

@@ -17,7 +17,9 @@ extension SimulatedLockService {
   }
 
   /// One simulated set.
-  public func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail {
+  public func semaphoreSet(
+    _ address: SemaphoreSetAddress, for caller: Caller
+  ) throws(LeaseholdError) -> SemaphoreSetDetail {
     let found = daemon.kernel.banks().first { bank in
       switch address {
       case .key(let key): bank.key == key
@@ -26,11 +28,12 @@ extension SimulatedLockService {
     }
     guard let bank = found else { throw LeaseholdError(.noSuchSet, "The simulated host has no such semaphore set.") }
     let kernel = daemon.kernel
+    let refs = daemon.ledger.refsBySemaphore(of: bank.set, limit: LockSnapshot.listed)
     let semaphores = (0..<NamedDialect.semaphoresPerBank).map { number in
       SemaphoreInfo(
         value: kernel.value(bank.set, number) ?? 0, pid: kernel.lastProcess(bank.set, number),
         increaseWaiters: kernel.waiters(bank.set, number) ?? 0, zeroWaiters: 0,
-        leases: daemon.ledger.leases(on: number, of: bank.set))
+        leases: refs[number] ?? [])
     }
     return SemaphoreSetDetail(info: describe(bank), semaphores: semaphores)
   }

@@ -5,7 +5,7 @@ public import Leasehold
 /// For one thread at a time.
 ///
 /// Everybody hears what concerns them before a call returns.
-public final class SimulatedLockService: LockService, @unchecked Sendable {
+public final class SimulatedLockService: LockService, HostWithoutNativeSets, @unchecked Sendable {
   /// What it stands on.
   public let daemon: SimulatedDaemon
 

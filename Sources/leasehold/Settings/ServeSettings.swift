@@ -35,6 +35,7 @@ struct ServeSettings: Sendable, Equatable {
 
   /// Threads that wait in the kernel.
   let pumps: Int
+  let operationWaiters: Int
   /// `nil` when the highest fence is kept in the kernel only.
   let stateDirectory: String?
   /// Folders below which the files of `path:` locks must lie.
@@ -77,6 +78,7 @@ struct ServeSettings: Sendable, Equatable {
     tombstonesMax = resolved.integer(.tombstones)
     idleLocks = resolved.duration(.idleLocks)
     pumps = resolved.integer(.pumps)
+    operationWaiters = resolved.integer(.operationWaiters)
     stateDirectory = resolved.path(.stateDir)
     pathRoots = resolved.list(.pathRoots)
     controlKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.controlKey)))

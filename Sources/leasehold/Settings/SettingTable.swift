@@ -60,6 +60,9 @@ extension Setting {
   static let maxWaitersPerLock = Setting(
     "max-waiters-per-lock", .limits, .integer(1...1_000_000), default: "20000",
     "Requests that wait for one lock at once")
+  static let operationWaiters = Setting(
+    "operation-waiters", .limits, .integer(1...1024), default: "64",
+    "Raw semaphore operations that wait at once, each on a thread of its own")
   static let tombstones = Setting(
     "tombstones", .limits, .integer(0...1_000_000), default: "10000",
     "Ended leases that are remembered, to tell a late holder why its lease is over")
@@ -95,7 +98,7 @@ extension Setting {
     .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .drainTimeout,
     .maxBody, .allowHost,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
-    .maxLeases, .maxWaiters, .maxWaitersPerLock, .tombstones, .idleLocks,
+    .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .tombstones, .idleLocks,
     .pumps, .stateDir, .pathRoots, .controlKey, .standby,
     .logLevel, .logFormat,
   ]

@@ -6,14 +6,16 @@ import Testing
 @Suite struct ArgumentsTests {
   private let everything = ParameterSet(
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
-    .state, .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo)
+    .state, .nsems, .values, .exclusive, .uid, .gid, .value, .ops, .perm, .semaphoreKey, .project, .sem, .touch, .undo)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {
       let name = "\(parameter.name)"
       #expect(Parameter(name.utf8) == parameter)
       for wrong in [name + "x", String(name.dropLast()), String(name.dropFirst()), name.uppercased(), " " + name] {
-        #expect(Parameter(wrong.utf8) == nil, "\(wrong)")
+        // `values` less its last letter is a name too.
+        let other = Parameter.allCases.first { "\($0.name)" == wrong }
+        #expect(Parameter(wrong.utf8) == other && other != parameter, "\(wrong)")
       }
       for position in name.utf8.indices {
         var bytes = Array(name.utf8)
@@ -106,6 +108,8 @@ import Testing
     let arguments = try json(#"{ "ttl": 1.50e1, "owner":"é\n", "force": true, "limit": "7", "count": 3.0 }"#)
     #expect(arguments[.ttl] == "15" && arguments[.owner] == "é\n" && arguments[.force] == "true")
     #expect(arguments[.limit] == "7" && arguments[.count] == "3")
+    #expect(try json(#"{"limit":[1,2],"project":"5"}"#)[.limit] == "1,2")
+    #expect(try json(#"{"project":"5"}"#)[.project] == "53" && json(#"{"project":5}"#)[.project] == "5")
     #expect(try json("{}")[.ttl] == nil)
   }
 
@@ -113,12 +117,12 @@ import Testing
     for parameter in Parameter.allCases {
       let name = "\(parameter.name)"
       #expect(throws: Never.self) { _ = try json("{\"\(name)\":\"x\"}") }
-      let numeric: Set<Parameter.JSONKind> = [.number, .numbers, .character]
+      let numeric: Set<Parameter.JSONKind> = [.number, .amounts, .character]
       for (value, kinds) in [("7", numeric), ("true", [.flag])] where !kinds.contains(parameter.jsonKind) {
         let problem = #expect(throws: Problem.self, "\(name)") { _ = try json("{\"\(name)\":\(value)}") }
         #expect(problem?.code == .invalidParameter)
       }
-      for value in ["null", "{}", "[1]", #""\u0000""#] {
+      for value in ["null", "{}", #"[["a"]]"#, #""\u0000""#] + ([.numbers, .amounts].contains(parameter.jsonKind) ? [] : ["[1]"]) {
         let problem = #expect(throws: Problem.self, "\(name)") { _ = try json("{\"\(name)\":\(value)}") }
         #expect(problem?.code == .invalidParameter)
       }

@@ -8,7 +8,7 @@ import Testing
     let all = Endpoint.all
     #expect(Set(all.map { "\($0.operation)" }).count == all.count)
     #expect(Set(all.map { "\($0.method) \($0.route)" }).count == all.count)
-    #expect(all.count == 23)
+    #expect(all.count == 30)
   }
 
   @Test func everyRouteHasAnEndpointAndSaysWhichMethodsItTakes() {
@@ -42,11 +42,11 @@ import Testing
       "malformed-request", "bad-key", "invalid-parameter", "missing-parameter", "unknown-parameter",
       "duplicate-parameter", "out-of-range", "bad-json",
     ],
-    403: ["foreign-origin", "permission-denied", "path-not-allowed"],
-    404: ["not-found", "no-such-lock", "no-such-lease", "no-such-set", "no-such-path"],
+    403: ["foreign-origin", "permission-denied", "own-set", "path-not-allowed"],
+    404: ["not-found", "no-such-lock", "no-such-lease", "no-such-set", "no-such-semaphore", "no-such-path"],
     405: ["method-not-allowed"], 406: ["not-acceptable"], 413: ["body-too-large"], 414: ["uri-too-long"],
     415: ["unsupported-media-type"], 421: ["host-not-allowed"],
-    409: ["limit-mismatch", "kind-mismatch", "nsems-mismatch", "in-use", "superseded"],
+    409: ["limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded"],
     410: ["expired", "released", "broken", "undelivered", "connection-closed", "set-removed", "lock-removed"],
     422: ["count-exceeds-limit", "idempotency-mismatch"], 423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters"], 503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full"],

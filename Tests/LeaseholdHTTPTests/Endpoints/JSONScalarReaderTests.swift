@@ -62,6 +62,64 @@ import Testing
     #expect(flaw?.what.isEmpty == false)
   }
 
+  /// The one member of an object, as text, or the code and the parameter of what is wrong.
+  private func list(_ json: String, steps: Bool = false) -> String {
+    withBytes("{\"a\":\(json)}") { bytes in
+      var reader = JSONScalarReader(bytes)
+      do {
+        guard case .nested? = try reader.next()?.value else { return "scalar" }
+        let text = try steps ? reader.steps(.ops) : reader.numbers(.values)
+        return try reader.next() == nil ? text : "more"
+      } catch let problem as Problem {
+        return "\(problem.code.rawValue) \(problem.facts.first.map { "\($0.value)" } ?? "")"
+      } catch {
+        return "flaw"
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("[]", ""), ("[1]", "1"), ("[ 1 , -2,3.0 ]", "1,-2,3"), ("[1.5]", "1.5"), ("[1,]", "flaw"), ("[,1]", "flaw"),
+    ("[1 2]", "flaw"), ("[1", "flaw"), ("[1]]", "flaw"), ("[true]", "invalid-parameter text(\"values\")"),
+    ("[[1]]", "invalid-parameter text(\"values\")"), ("{}", "invalid-parameter text(\"values\")"), ("7", "scalar"),
+  ])
+  func aListOfNumbersIsTheTextOfAQuery(_ json: String, _ text: String) {
+    #expect(list(json) == text, "\(json)")
+  }
+
+  @Test(arguments: [
+    ("[]", ""), (#"[{"sem":0,"op":-1}]"#, "0:-1"),
+    (#"[{"op":1,"sem":2.0,"nowait":true,"undo":true}]"#, "2:1:nowait:undo"),
+    (#"[ {"sem":0,"op":0,"nowait":false} , {"sem":1,"op":1,"undo":false} ]"#, "0:0,1:1"),
+    (#"[{"sem":0,"op":1,"op":1}]"#, "0:1"), (#"[{"sem":0,"op":1,"op":2}]"#, #"duplicate-parameter text("ops[0].op")"#),
+    (#"[{"sem":0}]"#, #"missing-parameter text("ops[0].op")"#), ("[{}]", #"missing-parameter text("ops[0].sem")"#),
+    (#"[{"sem":0,"op":1},{"sem":"0","op":1}]"#, #"invalid-parameter text("ops[1].sem")"#),
+    (#"[{"sem":0,"op":1,"nowait":1}]"#, #"invalid-parameter text("ops[0].nowait")"#),
+    (#"[{"sem":0,"op":1,"flags":1}]"#, #"unknown-parameter text("ops[0].flags")"#),
+    (#"[{"sem":0,"op":{}}]"#, #"invalid-parameter text("ops[0].op")"#), ("[1]", #"invalid-parameter text("ops")"#),
+    (#"[{"sem":0,"op":1]"#, "flaw"), (#"[{"sem":0,"op":1,}]"#, "flaw"), (#"[{"sem" 0}]"#, "flaw"), (#"[{""#, "flaw"),
+  ])
+  func aListOfOperationsIsTheTextOfAQuery(_ json: String, _ text: String) {
+    #expect(list(json, steps: true) == text, "\(json)")
+  }
+
+  @Test(arguments: [
+    ("1", true), ("[]", true), (#"[{"a":[1,{"b":null}]},"x"]"#, true), ("[[[[[[[[1]]]]]]]]", true),
+    ("[[[[[[[[[1]]]]]]]]]", false), ("[1", false), (#"{"a"}"#, false), ("[nul]", false),
+  ])
+  func anyValueCanBePassedOver(_ json: String, _ passes: Bool) {
+    let passed = withBytes("{\"a\":\(json),\"b\":1}") { bytes in
+      var reader = JSONScalarReader(bytes)
+      do {
+        if case .nested? = try reader.next()?.value { try reader.skip() }
+        return try reader.next()?.name == "b" && reader.next() == nil
+      } catch {
+        return false
+      }
+    }
+    #expect(passed == passes, "\(json)")
+  }
+
   @Test func textThatIsNotUTF8IsRefused() {
     for bytes in [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]] as [[UInt8]] {
       #expect(throws: JSONScalarReader.Flaw.self) { try read(Array(#"{"a":""#.utf8) + bytes + Array(#""}"#.utf8)) }

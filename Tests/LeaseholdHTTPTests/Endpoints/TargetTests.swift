@@ -15,7 +15,9 @@ import Testing
     ("/", .index, ""), ("/locks", .locks, ""), ("/leases", .leases, ""), ("/semaphores", .semaphores, ""),
     ("/healthz", .healthz, ""), ("/readyz", .readyz, ""), ("/metrics", .metrics, ""), ("/version", .version, ""),
     ("/openapi.yaml", .openapi, ""), ("/problems/locked", .problem, "locked"),
-    ("/semaphores/id:7", .semaphoreSet, "id:7"),
+    ("/semaphores/id:7", .semaphoreSet, "id:7"), ("/semaphores/0x7/values", .semaphoreValues, "0x7"),
+    ("/semaphores/0x7/op", .semaphoreOp, "0x7"), ("/semaphores/0x7/12", .semaphore, "0x7"),
+    ("/semaphores/7/7", .semaphore, "7"),
     ("/locks/a", .lock, "a"), ("/locks/a%2Fb", .lock, "a%2Fb"), ("/locks/a/acquire", .acquire, "a"),
     ("/locks/a/release", .release, "a"), ("/locks/a/renew", .renew, "a"), ("/locks/a/hold", .hold, "a"),
     ("/locks/acquire/acquire", .acquire, "acquire"), ("/locks//acquire", .acquire, ""), ("/leases/0f", .lease, "0f"),
@@ -30,13 +32,20 @@ import Testing
     #expect((asked.route, asked.segment, asked.query) == (route, segment, "a=/b?c"))
   }
 
+  @Test(arguments: [("/semaphores/id:7/12?a", "12"), ("/semaphores/7/values", ""), ("/locks/a/hold", "")])
+  func theNumberBehindASetIsTaken(_ text: String, _ number: String) {
+    #expect(withBytes(text) { Target($0).map { String(decoding: $0.number, as: UTF8.self) } } == number)
+  }
+
   @Test func everyRouteIsReached() {
     #expect(Set(Self.routes.map(\.1)) == Set(Route.allCases))
   }
 
   @Test(arguments: [
     "", "*", "locks", "//", "/locks/", "/leases/", "/problems/", "/semaphores/", "/locks/a/", "/locks/a/acquire/",
-    "/locks/a/acquire/b", "/locks/a/steal", "/leases/a/acquire", "/semaphores/a/renew", "/Locks", "/locksmith", "/lock",
+    "/locks/a/acquire/b", "/locks/a/steal", "/leases/a/acquire", "/semaphores/a/renew",
+    "/semaphores//values", "/semaphores/a/", "/semaphores/a/-1", "/semaphores/a/1x",
+    "/semaphores/a/1/2", "/Locks", "/locksmith", "/lock",
     "/l%6fcks", "/healthz/", "/healthz/x", "/problems/a/renew", "http://localhost/locks", "?a", "/a/b/c/d/e",
   ])
   func thereIsNothingAt(_ text: String) {

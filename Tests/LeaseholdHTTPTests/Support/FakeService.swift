@@ -1,9 +1,10 @@
+import LeaseholdTestKit
 import Synchronization
 
 @testable import Leasehold
 
 /// A lock service that answers what the test says and remembers what it was told.
-final class FakeService: LockService {
+final class FakeService: LockService, HostWithoutNativeSets {
   struct Heard {
     var requests: [AcquireRequest] = []
     var clients: [any LeaseClient] = []
@@ -11,6 +12,9 @@ final class FakeService: LockService {
     var undelivered: [LeaseID] = []
     var followed: [LeaseID] = []
     var closed: [ConnectionID] = []
+    var operations: [OperationRequest] = []
+    var operating: [any OperationClient] = []
+    var canceledOperations: [WaiterID] = []
   }
 
   /// How acquires are answered.
@@ -44,7 +48,7 @@ final class FakeService: LockService {
   }
 
   /// Forgets the clients, which keep their exchanges.
-  func forget() { state.withLock { $0.heard.clients = [] } }
+  func forget() { state.withLock { ($0.heard.clients, $0.heard.operating) = ([], []) } }
 
   func acquire(
     _ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant
@@ -118,7 +122,22 @@ final class FakeService: LockService {
     SemaphoreInventory()
   }
 
-  func semaphoreSet(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> SemaphoreSetDetail { throw none() }
+  func semaphoreSet(
+    _ address: SemaphoreSetAddress, for caller: Caller
+  ) throws(LeaseholdError) -> SemaphoreSetDetail { throw none() }
+
+  func operate(
+    _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OperationOutcome {
+    state.withLock { state in
+      state.heard.operations.append(request)
+      guard let client else { return .performed(OperationResult(key: 5, id: 7, count: 1, waited: .zero)) }
+      state.heard.operating.append(client)
+      return .waiting(WaiterID(state.heard.operating.count))
+    }
+  }
+
+  func cancelOperation(_ waiter: WaiterID) { state.withLock { $0.heard.canceledOperations.append(waiter) } }
 
   func status() -> ServiceStatus {
     var status = ServiceStatus()

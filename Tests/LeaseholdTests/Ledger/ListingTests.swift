@@ -89,6 +89,7 @@ import Testing
     #expect(status.lastFence == scene.leases["ann"]?.fence && status.counters.granted == 1)
     let place = scene.place() ?? (0, 0)
     #expect(scene.ledger.bankUse(place.0).map { [$0.locks, $0.leases] } == [1, 1])
-    #expect(scene.ledger.leases(on: place.1, of: place.0) == 1 && scene.ledger.leases(on: 999, of: place.0) == 0)
+    #expect(scene.ledger.refs(on: place.1..<place.1 + 1, of: place.0).count == 1)
+    #expect(scene.ledger.refs(on: 999..<1000, of: place.0).isEmpty)
   }
 }

@@ -28,7 +28,7 @@ extension Scene {
   /// The values of the set under a key.
   func values(_ key: Int32 = 1234) -> [Int] {
     let request = NativeRequest(.sysv, at: .key(key), semaphore: 0, count: 0, permissions: 0)
-    guard let bound = try? kernel.bind(request, creating: false, for: .unknown),
+    guard let bound = try? kernel.bind(request, creating: false, access: nil),
       case .values(let values) = kernel.read(bound.id.set)
     else { return [] }
     return values.map(Int.init)
@@ -37,7 +37,7 @@ extension Scene {
   /// The set under a key; 0 when there is none.
   func set(_ key: Int32 = 1234) -> Int32 {
     let request = NativeRequest(.sysv, at: .key(key), semaphore: 0, count: 0, permissions: 0)
-    return (try? kernel.bind(request, creating: false, for: .unknown).id.set) ?? 0
+    return (try? kernel.bind(request, creating: false, access: nil).id.set) ?? 0
   }
 }
 

@@ -1,0 +1,71 @@
+/// What stands on a semaphore set, for those who write its values or remove it.
+extension Ledger {
+  /// The live leases on some semaphores of a set, by their short names; `nil` means all semaphores.
+  public func refs(on numbers: Range<Int>?, of set: Int32) -> [String] {
+    holders(on: numbers, of: set).map(\.id.ref)
+  }
+
+  /// The live leases on each semaphore of a set, by their short names, at most `limit` for each.
+  public func refsBySemaphore(of set: Int32, limit: Int) -> [Int: [String]] {
+    var refs: [Int: [String]] = [:]
+    for lock in locks(on: set) {
+      for lease in lock.holders {
+        let number = lease.semaphore(of: lock)
+        if refs[number, default: []].count < limit { refs[number, default: []].append(lease.id.ref) }
+      }
+    }
+    return refs
+  }
+
+  /// Whether somebody queues for a lock that stands on a set.
+  public func hasWaiters(on set: Int32) -> Bool {
+    locks(on: set).contains { !$0.queue.isEmpty }
+  }
+
+  /// Ends the leases on some semaphores of a set as broken, and gives nothing back.
+  ///
+  /// For who is about to write the values: what the leases took is not theirs to return any more.
+  /// The ledger's own count of them goes, so that nobody gives them back after a crash either.
+  public func breakLeases(on numbers: Range<Int>?, of set: Int32, at moment: Moment) -> [String] {
+    let leases = holders(on: numbers, of: set)
+    for lease in leases {
+      guard let lock = lease.lock else { continue }
+      let uncount = lock.dialect.uncount(lease.share)
+      finish(lease, .broken, at: moment.monotonic.nanoseconds)
+      if uncount.count > 0 { _ = kernel.operate(set, uncount) }
+    }
+    return leases.map(\.id.ref)
+  }
+
+  /// Somebody removed a set: what stood on it is over.
+  public func setRemoved(_ set: Int32, at moment: Moment) {
+    if let bank = banks[set] { bankVanished(bank, at: moment) }
+    guard let native = nativeSets[set] else { return }
+    for lock in native.locks.values {
+      while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key)) }
+    }
+    nativeSetVanished(native, at: moment)
+  }
+
+  private func holders(on numbers: Range<Int>?, of set: Int32) -> [Lease] {
+    locks(on: set).flatMap { lock in
+      lock.holders.filter { lease in
+        guard let numbers else { return true }
+        return numbers.contains(lease.semaphore(of: lock)) || lock.dialect.counter.map(numbers.contains) ?? false
+      }
+    }
+  }
+
+  private func locks(on set: Int32) -> [Lock] {
+    if let bank = banks[set] { return bank.locks.compactMap(\.self) }
+    return nativeSets[set].map { $0.locks.sorted { $0.key < $1.key }.map(\.value) } ?? []
+  }
+}
+
+extension Lease {
+  /// The semaphore of its lock's set that it stands on.
+  func semaphore(of lock: Lock) -> Int {
+    guard case .apache = lock.layout, mode != .shared else { return lock.dialect.semaphore }
+    return lock.dialect.companion ?? lock.dialect.semaphore
+  }
+}

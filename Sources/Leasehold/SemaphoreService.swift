@@ -1,0 +1,51 @@
+/// Hears how a waiting operation went.
+///
+/// Called at most once, on any thread, outside every lock.
+public protocol OperationClient: AnyObject, Sendable {
+  /// The whole list was done, as one step.
+  func performed(_ result: OperationResult)
+  /// Nothing was done.
+  func refused(_ error: LeaseholdError)
+}
+
+/// How a list of operations went.
+public enum OperationOutcome: Sendable {
+  /// Done, as one step.
+  case performed(OperationResult)
+  /// The client will hear of it.
+  case waiting(WaiterID)
+}
+
+/// The semaphore sets of the host, as semget(2), semop(2) and semctl(2) give them.
+///
+/// Sets that this service keeps for itself can be read and not changed. A caller who is known (see ``Caller``) gets no
+/// more than the set's owner and mode grant that user.
+public protocol SemaphoreService: AnyObject, Sendable {
+  /// The host's sets, from an index on, and the kernel's limits.
+  func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory
+  /// One set with all its semaphores.
+  func semaphoreSet(_ address: SemaphoreSetAddress, for caller: Caller) throws(LeaseholdError) -> SemaphoreSetDetail
+  /// One semaphore of a set.
+  func semaphore(
+    _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
+  ) throws(LeaseholdError) -> NumberedSemaphore
+  /// Opens a set, and makes it where there is none; nobody else sees a new one before it has its values.
+  func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet
+  /// Changes owner, group or mode.
+  func changeSemaphoreSet(_ address: SemaphoreSetAddress, _ change: SemaphoreSetChange)
+    throws(LeaseholdError) -> SemaphoreSetInfo
+  /// Writes values; every undo of the numbers written is forgotten, as the kernel does.
+  ///
+  /// Leases stand in the way unless forced; then they are broken, and give nothing back.
+  func writeSemaphores(_ request: SemaphoreWrite, at now: MonotonicInstant) throws(LeaseholdError) -> SemaphoresWritten
+  /// Removes a set; leases and waiters stand in the way unless forced.
+  func removeSemaphoreSet(
+    _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> SemaphoreSetInfo
+  /// Does a list of operations as one step, now or, when the request has a wait, as soon as the kernel can.
+  func operate(
+    _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OperationOutcome
+  /// Nobody wants to hear of a waiting operation any more: it is given up, if it was not done meanwhile.
+  func cancelOperation(_ waiter: WaiterID)
+}

@@ -1,0 +1,180 @@
+/// What a caller wants of a set that may have to be made: semget(2) with IPC_CREAT.
+public struct SemaphoreSetRequest: Sendable {
+  /// The SysV key; 0 (IPC_PRIVATE) for a set that nobody finds by a key.
+  public var key: Int32
+  /// How many semaphores a new set gets, and the fewest that one which is there must have.
+  public var semaphoreCount: Int
+  /// The nine permission bits, 0...0777.
+  public var mode: UInt16
+  /// The values of a new set, as many as it has semaphores; `nil` for zeros.
+  public var values: [UInt16]?
+  /// Whether a set that is there is an error (IPC_EXCL).
+  public var isExclusive: Bool
+  /// Who asks; a known user becomes the owner of a new set.
+  public var caller: Caller
+
+  /// Makes a request.
+  public init(
+    key: Int32, semaphoreCount: Int, mode: UInt16, values: [UInt16]?, isExclusive: Bool, caller: Caller
+  ) {
+    self.key = key
+    self.semaphoreCount = semaphoreCount
+    self.mode = mode
+    self.values = values
+    self.isExclusive = isExclusive
+    self.caller = caller
+  }
+}
+
+/// A set that was opened or made.
+public struct OpenedSemaphoreSet: Sendable {
+  /// The set as it is now.
+  public var info: SemaphoreSetInfo
+  /// Whether it was made for this request.
+  public var isNew: Bool
+
+  /// Makes an answer.
+  public init(info: SemaphoreSetInfo, isNew: Bool) {
+    self.info = info
+    self.isNew = isNew
+  }
+}
+
+/// What to change of a set (semctl(2), IPC_SET); `nil` keeps.
+public struct SemaphoreSetChange: Sendable {
+  /// The new owner.
+  public var uid: UInt32?
+  /// The new group.
+  public var gid: UInt32?
+  /// The new nine permission bits.
+  public var mode: UInt16?
+  /// Who asks.
+  public var caller: Caller
+
+  /// Makes a change.
+  public init(uid: UInt32?, gid: UInt32?, mode: UInt16?, caller: Caller) {
+    self.uid = uid
+    self.gid = gid
+    self.mode = mode
+    self.caller = caller
+  }
+}
+
+/// Values to write (semctl(2), SETVAL and SETALL).
+public struct SemaphoreWrite: Sendable {
+  /// Which semaphores get what.
+  public enum Values: Sendable {
+    /// One for each semaphore of the set.
+    case all([UInt16])
+    /// One semaphore.
+    case one(Int, UInt16)
+  }
+
+  /// The set.
+  public var address: SemaphoreSetAddress
+  /// What to write.
+  public var values: Values
+  /// Whether leases on the numbers written are broken.
+  public var force: Bool
+  /// Who asks.
+  public var caller: Caller
+
+  /// Makes a request.
+  public init(address: SemaphoreSetAddress, values: Values, force: Bool, caller: Caller) {
+    self.address = address
+    self.values = values
+    self.force = force
+    self.caller = caller
+  }
+}
+
+/// What a ``SemaphoreWrite`` did.
+public struct SemaphoresWritten: Sendable {
+  /// The set.
+  public var info: SemaphoreSetInfo
+  /// The short names of the leases that were broken.
+  public var broken: [String]
+
+  /// Makes an answer.
+  public init(info: SemaphoreSetInfo, broken: [String]) {
+    self.info = info
+    self.broken = broken
+  }
+}
+
+/// A semaphore, its number and its set.
+public struct NumberedSemaphore: Sendable {
+  /// The set.
+  public var info: SemaphoreSetInfo
+  /// Its number, from 0.
+  public var number: Int
+  /// What the kernel tells of it.
+  public var semaphore: SemaphoreInfo
+
+  /// Makes a description.
+  public init(info: SemaphoreSetInfo, number: Int, semaphore: SemaphoreInfo) {
+    self.info = info
+    self.number = number
+    self.semaphore = semaphore
+  }
+}
+
+/// One operation of a list (`struct sembuf`, semop(2)).
+public struct SemaphoreStep: Sendable, Equatable {
+  /// The semaphore's number.
+  public var semaphore: UInt16
+  /// What is added; less than zero waits until that much is there, zero waits for zero.
+  public var delta: Int16
+  /// Whether the list is refused where this operation would have to wait (IPC_NOWAIT).
+  public var refusesToWait: Bool
+  /// Whether the operation is taken back when the lease that it makes ends (SEM_UNDO).
+  public var undoes: Bool
+
+  /// Makes an operation.
+  public init(semaphore: UInt16, delta: Int16, refusesToWait: Bool = false, undoes: Bool = false) {
+    self.semaphore = semaphore
+    self.delta = delta
+    self.refusesToWait = refusesToWait
+    self.undoes = undoes
+  }
+}
+
+/// A list of operations on one set: all of them are done as one step, or none.
+public struct OperationRequest: Sendable {
+  /// The set.
+  public var address: SemaphoreSetAddress
+  /// The operations, in order; at least one.
+  public var steps: [SemaphoreStep]
+  /// How long to wait; zero does not.
+  public var wait: TimeSpan
+  /// Who asks.
+  public var caller: Caller
+
+  /// Makes a request.
+  public init(address: SemaphoreSetAddress, steps: [SemaphoreStep], wait: TimeSpan, caller: Caller) {
+    self.address = address
+    self.steps = steps
+    self.wait = wait
+    self.caller = caller
+  }
+}
+
+/// Operations that were done.
+public struct OperationResult: Sendable {
+  /// The SysV key of the set; 0 for a private one.
+  public var key: Int32
+  /// The identifier of the set.
+  public var id: Int32
+  /// How many operations.
+  public var count: Int
+  /// How long they waited.
+  public var waited: TimeSpan
+
+  /// Makes a result.
+  public init(key: Int32, id: Int32, count: Int, waited: TimeSpan) {
+    self.key = key
+    self.id = id
+    self.count = count
+    self.waited = waited
+  }
+}

@@ -1,0 +1,95 @@
+import Leasehold
+
+extension AnswerWriter {
+  /// A semaphore set, left open for more members.
+  func set(_ set: SemaphoreSetInfo, into json: inout ResponseBuffer) {
+    json.open("key")
+    json.append(decimal: Int(set.key))
+    json.member("id", Int(set.id))
+    json.member("uid", Int(set.uid))
+    json.member("gid", Int(set.gid))
+    json.member("cuid", Int(set.creatorUID))
+    json.member("cgid", Int(set.creatorGID))
+    json.member("mode", Self.octal(set.mode))
+    json.member("nsems", set.semaphoreCount)
+    instant("otime", set.lastOperation, into: &json)
+    instant("ctime", set.lastChange, into: &json)
+    json.member("otime_seconds", Int(set.lastOperation))
+    json.member("ctime_seconds", Int(set.lastChange))
+    json.next("leasehold")
+    switch set.role {
+    case nil: json.append("null" as StaticString)
+    case .control?: json.append("{\"role\":\"control\",\"locks\":0,\"leases\":0}" as StaticString)
+    case .bank(let locks, let leases)?:
+      json.append("{\"role\":\"bank\",\"locks\":" as StaticString)
+      json.append(decimal: locks)
+      json.member("leases", leases)
+      json.append(UInt8(ascii: "}"))
+    }
+  }
+
+  /// Four digits, as chmod(1) takes them.
+  private static func octal(_ mode: UInt16) -> String {
+    let digits = String(mode, radix: 8)
+    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
+
+  private func instant(_ name: StaticString, _ seconds: Int64, into json: inout ResponseBuffer) {
+    json.next(name)
+    if seconds > 0 { json.append(rfc3339: seconds * 1_000_000_000) } else { json.append("null" as StaticString) }
+  }
+
+  /// The whole of a set with its semaphores.
+  func detail(_ detail: SemaphoreSetDetail, into json: inout ResponseBuffer) {
+    set(detail.info, into: &json)
+    json.append(",\"values\":[" as StaticString)
+    for (number, semaphore) in detail.semaphores.enumerated() {
+      if number > 0 { json.append(UInt8(ascii: ",")) }
+      json.append(decimal: semaphore.value)
+    }
+    json.append("],\"semaphores\":[" as StaticString)
+    for (number, semaphore) in detail.semaphores.enumerated() {
+      if number > 0 { json.append(UInt8(ascii: ",")) }
+      members(number, semaphore, into: &json)
+      json.append(UInt8(ascii: "}"))
+    }
+    json.append(UInt8(ascii: "]"))
+    json.closeAnswer()
+  }
+
+  /// The path of a set, by its id: a key may name another one tomorrow.
+  func location(_ set: SemaphoreSetInfo) -> ResponseBuffer {
+    var path = ResponseBuffer(capacity: 32)
+    path.append("/semaphores/id:" as StaticString)
+    path.append(decimal: Int(set.id))
+    return path
+  }
+
+  /// One semaphore, left open for more members.
+  func members(_ number: Int, _ semaphore: SemaphoreInfo, into json: inout ResponseBuffer) {
+    json.open("sem")
+    json.append(decimal: number)
+    json.member("value", semaphore.value)
+    json.member("pid", Int(semaphore.pid ?? 0))
+    json.member("ncnt", semaphore.increaseWaiters)
+    json.member("zcnt", semaphore.zeroWaiters)
+    json.list("leases", semaphore.leases)
+  }
+
+  /// What the kernel allows, and what is left of it.
+  func limits(_ inventory: SemaphoreInventory, into json: inout ResponseBuffer) {
+    json.append(",\"limits\":{\"semmni\":" as StaticString)
+    json.append(decimal: inventory.maximumSets)
+    json.member("semmns", inventory.maximumSemaphores)
+    json.member("semmsl", inventory.maximumPerSet)
+    json.member("semopm", inventory.maximumOperations)
+    json.member("semvmx", inventory.maximumValue)
+    json.append("},\"used\":{\"sets\":" as StaticString)
+    json.append(decimal: inventory.usedSets)
+    json.member("semaphores", inventory.usedSemaphores)
+    json.append("},\"free\":{\"sets\":" as StaticString)
+    json.append(decimal: max(0, inventory.maximumSets - inventory.usedSets))
+    json.member("semaphores", max(0, inventory.maximumSemaphores - inventory.usedSemaphores))
+    json.append(UInt8(ascii: "}"))
+  }
+}

@@ -1,0 +1,59 @@
+import Leasehold
+import Synchronization
+
+/// A request that is parked until somebody answers it.
+protocol WaitingRequest: AnyObject {
+  /// The peer is gone.
+  func hungUp()
+}
+
+/// Raw semaphore operations that wait in the kernel.
+///
+/// Life cycle: made with the exchange; told by the service that they were done or refused, at most once, from any
+/// thread; called off when the peer hangs up. What was done before the hang-up was seen stays done, as it does for a
+/// program that dies right after semop(2).
+final class WaitingOperation: OperationClient, WaitingRequest {
+  private let exchange: Exchange
+  private let server: Server
+  private let requestID: [UInt8]
+  private let asText: Bool
+  private let waiter = Mutex<WaiterID?>(nil)
+
+  init(_ exchange: Exchange, server: Server, asText: Bool) {
+    self.exchange = exchange
+    // The request's memory belongs to the connection's thread, and answers come from others.
+    requestID = exchange.withRequestID { Array($0) }
+    self.server = server
+    self.asText = asText
+  }
+
+  /// The wait has begun; it may even be over by now.
+  func begin(_ waiter: WaiterID) { self.waiter.withLock { $0 = waiter } }
+
+  func hungUp() {
+    guard let waiter = waiter.withLock({ $0.take() }) else { return }
+    server.service.cancelOperation(waiter)
+  }
+
+  func performed(_ result: OperationResult) { exchange.resolve(result.response) }
+
+  func refused(_ error: LeaseholdError) {
+    let writer = server.writer(at: Server.now())
+    exchange.resolve(writer.response(Problem(error), requestID: requestID, asText: asText))
+  }
+}
+
+extension OperationResult {
+  /// The answer: what was done, and where.
+  var response: Response {
+    var json = ResponseBuffer(capacity: 128)
+    json.open("done")
+    json.append("true" as StaticString)
+    json.member("key", Int(key))
+    json.member("id", Int(id))
+    json.member("ops", count)
+    json.member("waited_ms", Int(waited.milliseconds))
+    json.closeAnswer()
+    return Response(status: 200, contentType: "application/json", body: json)
+  }
+}

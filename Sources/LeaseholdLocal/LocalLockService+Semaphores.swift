@@ -1,0 +1,241 @@
+public import Leasehold
+import Synchronization
+import SysV
+import SystemPackage
+
+extension LocalLockService {
+  /// Opens a set, and makes it where there is none.
+  public func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet {
+    let most: Int
+    do {
+      most = try SemaphoreLimits.current().semaphoresPerSet
+    } catch {
+      throw .outOfRoom(error)
+    }
+    guard request.semaphoreCount <= most else { throw .impossibleCount(request.semaphoreCount, most: most) }
+    // A set that is removed between the two calls, or made, is looked for again.
+    for _ in 0..<8 {
+      if let made = try create(request, most: most) { return made }
+      if request.isExclusive { throw exists(request) }
+      if let found = try open(request) { return found }
+    }
+    throw explain(.identifierRemoved, .key(request.key), "open")
+  }
+
+  /// Makes the set; `nil` when the key is taken.
+  private func create(_ request: SemaphoreSetRequest, most: Int) throws(LeaseholdError) -> OpenedSemaphoreSet? {
+    let isSetUp = request.values != nil || request.caller.peer.uid != nil
+    let mode = FilePermissions(rawValue: CModeT(request.mode))
+    let set: SemaphoreSet
+    do {
+      set = try SemaphoreSet.create(
+        key: IPCKey(rawValue: request.key), count: request.semaphoreCount, mode: isSetUp ? .ownerReadWrite : mode)
+    } catch .fileExists {
+      return nil
+    } catch .invalidArgument {
+      throw .impossibleCount(request.semaphoreCount, most: most)
+    } catch {
+      throw explain(error, .key(request.key), "make")
+    }
+    do {
+      if let values = request.values { try set.setValues(values) }
+      if isSetUp { try settle(set, request, mode) }
+      return OpenedSemaphoreSet(info: describe(set, try set.status()), isNew: true)
+    } catch {
+      try? set.remove()
+      throw explain(error, .id(set.id), "set up")
+    }
+  }
+
+  /// Lets others in: until here the set was this service's alone.
+  private func settle(_ set: SemaphoreSet, _ request: SemaphoreSetRequest, _ mode: FilePermissions) throws(Errno) {
+    var permissions = try set.status().permissions
+    permissions.mode = mode
+    guard case .local(_, let uid, let gid) = request.caller.peer else { return try set.setPermissions(permissions) }
+    var theirs = permissions
+    theirs.owner = uid
+    theirs.group = gid
+    do {
+      try set.setPermissions(theirs)
+    } catch .invalidArgument {
+      // A user of whom this user namespace knows nothing can own nothing in it.
+      try set.setPermissions(permissions)
+    }
+  }
+
+  /// Opens the set as semget(2) would; `nil` when it is gone by now.
+  private func open(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet? {
+    let key = IPCKey(rawValue: request.key)
+    let set: SemaphoreSet
+    do {
+      set = try SemaphoreSet.open(
+        key: key, count: request.semaphoreCount, mode: FilePermissions(rawValue: CModeT(request.mode)))
+    } catch .noSuchFileOrDirectory {
+      return nil
+    } catch .invalidArgument {
+      guard let smaller = try? SemaphoreSet.open(key: key), let info = look(at: smaller) else { return nil }
+      throw .otherCount(request.semaphoreCount, info, "ask for as many or fewer, or use another key", errno: "EINVAL")
+    } catch {
+      throw explain(error, .key(request.key), "open")
+    }
+    guard let info = look(at: set) else { return nil }
+    try check(info, request.caller, .open(mode: request.mode))
+    return OpenedSemaphoreSet(info: info, isNew: false)
+  }
+
+  /// What the kernel tells of a set whatever its mode (SEM_STAT_ANY has no permissions to ask).
+  ///
+  /// `nil` when it is gone.
+  private func look(at set: SemaphoreSet) -> SemaphoreSetInfo? {
+    if let status = try? set.status() { return describe(set, status) }
+    let entries = (try? IPCInventory.semaphoreSets()) ?? []
+    return entries.first { $0.set == set }.map { describe(set, $0.status) }
+  }
+
+  private func exists(_ request: SemaphoreSetRequest) -> LeaseholdError {
+    let name = SemaphoreSetAddress.key(request.key).name
+    return LeaseholdError(
+      .exists, "Key \(name) has a set already; leave 'exclusive' out to use it, or choose another key.",
+      facts: [("set", .text(name)), ("errno", .text("EEXIST"))])
+  }
+
+  /// Changes owner, group or mode.
+  public func changeSemaphoreSet(
+    _ address: SemaphoreSetAddress, _ change: SemaphoreSetChange
+  ) throws(LeaseholdError) -> SemaphoreSetInfo {
+    let (set, info) = try findForeign(address)
+    try check(info, change.caller, .control)
+    do {
+      var permissions = try set.status().permissions
+      permissions.owner = change.uid ?? permissions.owner
+      permissions.group = change.gid ?? permissions.group
+      if let mode = change.mode { permissions.mode = FilePermissions(rawValue: CModeT(mode)) }
+      try set.setPermissions(permissions)
+    } catch {
+      if error == .invalidArgument, look(at: set) != nil { throw .unmappedOwner(change) }
+      throw explain(error, address, "change")
+    }
+    return look(at: set) ?? info
+  }
+
+  /// Writes values.
+  public func writeSemaphores(
+    _ request: SemaphoreWrite, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> SemaphoresWritten {
+    // As natives: SETVAL asks for write permission alone.
+    let (set, info) = try findForeign(request.address, readable: false)
+    try check(info, request.caller, .alter)
+    let numbers: Range<Int>?
+    switch request.values {
+    case .all(let values):
+      guard values.count == info.semaphoreCount else {
+        throw .otherCount(values.count, info, "give one value for each", errno: "EINVAL")
+      }
+      numbers = nil
+    case .one(let number, _):
+      guard number < info.semaphoreCount else { throw .noSuchSemaphore(number, info, request.address) }
+      numbers = number..<number + 1
+    }
+    let moment = moment(now)
+    let broken = try change { ledger in
+      // No lease can come between the look and the write: both are inside the ledger's mutex.
+      caught { () throws(LeaseholdError) -> [String] in
+        let refs = ledger.refs(on: numbers, of: set.id)
+        guard refs.isEmpty || request.force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
+        let broken = ledger.breakLeases(on: numbers, of: set.id, at: moment)
+        do throws(Errno) {
+          try write(request.values, to: set)
+        } catch {
+          throw explain(error, request.address, "write")
+        }
+        return broken
+      }
+    }.get()
+    return SemaphoresWritten(info: info, broken: broken)
+  }
+
+  private func write(_ values: SemaphoreWrite.Values, to set: SemaphoreSet) throws(Errno) {
+    switch values {
+    case .all(let values): try set.setValues(values)
+    case .one(let number, let value): try set.setValue(value, of: number)
+    }
+  }
+
+  /// Removes a set.
+  public func removeSemaphoreSet(
+    _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> SemaphoreSetInfo {
+    let (set, info) = try findForeign(address, readable: false)
+    try check(info, caller, .control)
+    let moment = moment(now)
+    let sleepers = sleepers(on: set, info)
+    try change { ledger in
+      caught { () throws(LeaseholdError) in
+        let refs = ledger.refs(on: nil, of: set.id)
+        let waiters = sleepers + (ledger.hasWaiters(on: set.id) ? 1 : 0)
+        guard refs.isEmpty && waiters == 0 || force else {
+          throw .inUse(info, refs: refs, waiters: waiters, "remove it")
+        }
+        do throws(Errno) {
+          try set.remove()
+        } catch {
+          throw explain(error, address, "remove")
+        }
+        ledger.setRemoved(set.id, at: moment)
+      }
+    }.get()
+    return info
+  }
+
+  /// Who sleeps on the set, natives and our own; 0 where it may not be read.
+  private func sleepers(on set: SemaphoreSet, _ info: SemaphoreSetInfo) -> Int {
+    (0..<info.semaphoreCount).reduce(0) { count, number in
+      count + ((try? set.waiterCount(of: number)) ?? 0) + ((try? set.zeroWaiterCount(of: number)) ?? 0)
+    }
+  }
+
+  /// A set that is not one of this service's own.
+  ///
+  /// Removing needs no read permission, so a set that may not be read is found all the same.
+  func findForeign(
+    _ address: SemaphoreSetAddress, readable: Bool = true
+  ) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
+    let found: (set: SemaphoreSet, info: SemaphoreSetInfo)
+    do {
+      found = try find(address)
+    } catch {
+      guard !readable, error.code == .permissionDenied, let set = named(address), let info = look(at: set) else {
+        throw error
+      }
+      found = (set, info)
+    }
+    guard found.info.role == nil else { throw .ownSet(found.info) }
+    return found
+  }
+
+  private func named(_ address: SemaphoreSetAddress) -> SemaphoreSet? {
+    switch address {
+    case .id(let id): SemaphoreSet(id: id)
+    case .key(let key): try? SemaphoreSet.open(key: IPCKey(rawValue: key))
+    }
+  }
+}
+
+/// A typed throw as a value, to carry it out of a mutex.
+private func caught<Success>(_ body: () throws(LeaseholdError) -> Success) -> Result<Success, LeaseholdError> {
+  do {
+    return .success(try body())
+  } catch {
+    return .failure(error)
+  }
+}
+
+extension LeaseholdError {
+  /// A user or group that the kernel does not know here.
+  fileprivate static func unmappedOwner(_ change: SemaphoreSetChange) -> LeaseholdError {
+    let parameter = change.uid == nil ? "gid" : "uid"
+    return LeaseholdError(
+      .outOfRange, "'\(parameter)' names nobody in this user namespace; see /proc/self/uid_map and gid_map.",
+      facts: [("parameter", .text(parameter)), ("errno", .text("EINVAL"))])
+  }
+}

@@ -1,0 +1,178 @@
+// What the kernel says about semaphore sets, in words that say what to do: the one place that turns errno into errors.
+
+import Leasehold
+import SysV
+import SystemPackage
+
+extension LocalLockService {
+  /// Why the kernel did not do something with a set that a caller named.
+  ///
+  /// `what` completes "does not let this service ... it".
+  func explain(_ error: Errno, _ address: SemaphoreSetAddress, _ what: String) -> LeaseholdError {
+    let name = address.name
+    let facts: [LeaseholdError.Fact] = [("set", .text(name)), ("errno", .text(error.label))]
+    switch error {
+    case .noSuchFileOrDirectory, .invalidArgument, .identifierRemoved:
+      return LeaseholdError(
+        .noSuchSet, "This IPC namespace has no semaphore set \(name); GET /semaphores lists those it has.", facts: facts
+      )
+    case .permissionDenied:
+      return LeaseholdError(
+        .permissionDenied,
+        "The mode of semaphore set \(name) does not let this service \(what) it; GET /semaphores shows its owner and "
+          + "mode.",
+        facts: facts)
+    case .notPermitted:
+      return LeaseholdError(
+        .permissionDenied,
+        "Only the owner and the creator of semaphore set \(name), or root, may \(what) it; GET /semaphores shows both.",
+        facts: facts)
+    case .noSpace, .noMemory: return .outOfRoom(error)
+    default:
+      return LeaseholdError(
+        .internalError, "The kernel does not \(what) set \(name) (\(error.label)).", facts: facts)
+    }
+  }
+
+  /// Why a list of operations was not done.
+  func explain(_ error: Errno, _ request: OperationRequest, _ info: SemaphoreSetInfo) -> LeaseholdError {
+    let facts: [LeaseholdError.Fact] = [("set", .text(request.address.name)), ("errno", .text(error.label))]
+    switch error {
+    case .resourceTemporarilyUnavailable:
+      return LeaseholdError(
+        .locked,
+        request.wait > .zero
+          ? "An operation with nowait would have to wait, so nothing was done; try again later."
+          : "An operation would have to wait, so nothing was done; ask with wait=10s to wait, or try again later.",
+        facts: facts, retryAfter: .seconds(1))
+    case .fileTooLarge:
+      return LeaseholdError(
+        .outOfRange,
+        "Set \(request.address.name) has the semaphores 0...\(info.semaphoreCount - 1); 'ops' names another.",
+        facts: facts + [
+          ("parameter", .text("ops")), ("minimum", .number(0)), ("maximum", .number(Int64(info.semaphoreCount - 1))),
+          ("nsems", .number(Int64(info.semaphoreCount))),
+        ])
+    case .argListTooLong:
+      let most = (try? SemaphoreLimits.current().operationsPerCall) ?? 0
+      return LeaseholdError(
+        .outOfRange, "One request does at most \(most) operations here (SEMOPM); give fewer 'ops'.",
+        facts: facts + [
+          ("parameter", .text("ops")), ("minimum", .number(1)), ("maximum", .number(Int64(most))),
+          ("limit", .text("SEMOPM")),
+        ])
+    case .outOfRange:
+      let most = (try? SemaphoreLimits.current().maximumValue) ?? 32_767
+      return LeaseholdError(
+        .kernelLimit, "A semaphore's value would pass \(most) (SEMVMX), so nothing was done; add less.",
+        facts: facts + [("limit", .text("SEMVMX")), ("value", .number(Int64(most)))])
+    default: return explain(error, request.address, "operate on")
+    }
+  }
+}
+
+extension SemaphoreSetAddress {
+  /// The name as a caller would write it.
+  var name: String {
+    switch self {
+    case .id(let id): "id:\(id)"
+    case .key(let key): "0x" + String(UInt32(bitPattern: key), radix: 16)
+    }
+  }
+}
+
+extension LeaseholdError {
+  typealias Fact = (name: String, value: Value)
+
+  /// A semaphore that the set does not have.
+  static func noSuchSemaphore(
+    _ number: Int, _ info: SemaphoreSetInfo, _ address: SemaphoreSetAddress
+  ) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchSemaphore,
+      "Set \(address.name) has \(info.semaphoreCount) semaphores, 0...\(info.semaphoreCount - 1); there is no "
+        + "number \(number).",
+      facts: [
+        ("set", .text(address.name)), ("errno", .text("EINVAL")), ("nsems", .number(Int64(info.semaphoreCount))),
+      ])
+  }
+
+  /// A set of this service, which nobody changes but itself.
+  static func ownSet(_ info: SemaphoreSetInfo) -> LeaseholdError {
+    LeaseholdError(
+      .ownSet,
+      info.role == .control
+        ? "Set id:\(info.id) guards this service against a second daemon; stop the service before you change it."
+        : "Set id:\(info.id) holds locks of this service; use /locks and /leases, or make a set of your own.",
+      facts: [("set", .text("id:\(info.id)"))])
+  }
+
+  /// The kernel would refuse this user.
+  static func notYours(_ info: SemaphoreSetInfo, _ access: SemaphoreAccess) -> LeaseholdError {
+    let (errno, what) =
+      if case .control = access { ("EPERM", "Only its owner, its creator and root may do this to") } else {
+        ("EACCES", "The mode bits do not let you do this with")
+      }
+    return LeaseholdError(
+      .permissionDenied, "\(what) set id:\(info.id); GET /semaphores shows its owner and mode.",
+      facts: [("set", .text("id:\(info.id)")), ("errno", .text(errno))])
+  }
+
+  /// More or fewer semaphores than the set has.
+  static func otherCount(_ asked: Int, _ info: SemaphoreSetInfo, _ what: String, errno: String) -> LeaseholdError {
+    LeaseholdError(
+      .nsemsMismatch, "Set id:\(info.id) has \(info.semaphoreCount) semaphores, not \(asked); \(what).",
+      facts: [
+        ("set", .text("id:\(info.id)")), ("errno", .text(errno)), ("nsems", .number(Int64(info.semaphoreCount))),
+        ("asked_nsems", .number(Int64(asked))),
+      ])
+  }
+
+  /// A number of semaphores that the kernel never gives a set.
+  static func impossibleCount(_ asked: Int, most: Int) -> LeaseholdError {
+    LeaseholdError(
+      .outOfRange, "'nsems' must be 1...\(most) for a new set (SEMMSL).",
+      facts: [
+        ("parameter", .text("nsems")), ("value", .text("\(asked)")), ("minimum", .number(1)),
+        ("maximum", .number(Int64(most))), ("errno", .text("EINVAL")), ("limit", .text("SEMMSL")),
+      ])
+  }
+
+  /// No set, or no semaphore, fits in any more.
+  static func outOfRoom(_ error: Errno) -> LeaseholdError {
+    var facts: [Fact] = [("errno", .text(error.label))]
+    guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
+    else {
+      facts += [("limit", .text("memory")), ("value", .number(0))]
+      return LeaseholdError(
+        .kernelLimit, "The kernel has no memory for this (\(error.label)); free some, and try again.", facts: facts)
+    }
+    let isSets = usage.sets >= limits.sets
+    let (name, value) = isSets ? ("SEMMNI", limits.sets) : ("SEMMNS", limits.semaphores)
+    facts += [("limit", .text(name)), ("value", .number(Int64(value)))]
+    return LeaseholdError(
+      .kernelLimit,
+      "The kernel has room for \(value) \(isSets ? "sets" : "semaphores") (\(name)); remove some (ipcs -s, ipcrm), "
+        + "or raise it (sysctl kernel.sem).",
+      facts: facts)
+  }
+
+  /// Leases or waiters stand on the semaphores.
+  static func inUse(_ info: SemaphoreSetInfo, refs: [String], waiters: Int, _ what: String) -> LeaseholdError {
+    return LeaseholdError(
+      .inUse,
+      "Set id:\(info.id) has leases (\(refs.count)) or waiters (\(waiters)) on it; wait until they are gone, or give "
+        + "force=true to \(what).",
+      facts: [
+        ("set", .text("id:\(info.id)")), ("leases", .texts(Array(refs.prefix(LockSnapshot.listed)))),
+        ("waiters", .number(Int64(waiters))),
+      ])
+  }
+
+  /// The set went while a request waited on it.
+  static func setRemoved(_ address: SemaphoreSetAddress, _ error: Errno) -> LeaseholdError {
+    LeaseholdError(
+      .setRemoved, "Set \(address.name) was removed while you waited; nothing was done. Make it anew, or ask who did.",
+      facts: [("set", .text(address.name)), ("errno", .text(error.label)), ("reason", .text("set-removed"))])
+  }
+}

@@ -1,0 +1,216 @@
+"""Sets made, changed, operated on and removed over HTTP: what is refused, and how."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from harness import LiveTest, Pending, Server, eventually
+from native import Native, make_set, proc_sets, remove_set
+
+
+class SetTest(LiveTest):
+    def made(self, **members):
+        members = {"key": "private", "nsems": 2, **members}
+        made = self.granted(self.server.json_post("/semaphores", members))
+        self.addCleanup(lambda: made["id"] in proc_sets() and remove_set(made["id"]))
+        return made
+
+    def values(self, made):
+        return self.granted(self.server.get(f"/semaphores/id:{made['id']}"), 200)["values"]
+
+    def operate(self, made, ops, **members):
+        return self.server.json_post(f"/semaphores/id:{made['id']}/op", {"ops": ops, **members})
+
+    def put(self, target, value, **query):
+        return self.server.request("PUT", target, json.dumps(value), {"Content-Type": "application/json"}, **query)
+
+
+class OwnSets(SetTest):
+    def test_sets_of_the_service_are_refused_to_every_change(self):
+        lease = self.granted(self.server.acquire(self.key()))
+        listed = self.server.get("/semaphores", limit=1000)["semaphores"]
+        own = [item["id"] for item in listed if item["leasehold"]]
+        self.assertGreaterEqual(len(own), 2)
+        for set_id in own:
+            before = self.granted(self.server.get(f"/semaphores/id:{set_id}"), 200)
+            for method, rest in (
+                ("DELETE", "?force=true"),
+                ("PATCH", "?mode=0666"),
+                ("PUT", "/0?value=1&force=true"),
+                ("PUT", "/values?force=true&values=" + ",".join(["0"] * before["nsems"])),
+                ("POST", "/op?ops=0:1"),
+                ("POST", "/op?ops=0:0&wait=1s"),
+            ):
+                with self.subTest(f"{method} {rest[:20]} of {before['leasehold']['role']}"):
+                    answer = self.server.request(method, f"/semaphores/id:{set_id}{rest}")
+                    self.assertProblem(answer, 403, "own-set", set=f"id:{set_id}")
+            after = self.granted(self.server.get(f"/semaphores/id:{set_id}"), 200)
+            self.assertEqual((after["values"], after["mode"]), (before["values"], before["mode"]))
+        self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 200)
+
+
+class Refusals(SetTest):
+    def test_an_operation_that_the_kernel_refuses_changes_nothing(self):
+        made = self.made(values=[1, 2])
+        for ops, status, code, members in (
+            ([[0, -1], [1, -3]], 423, "locked", {"errno": "EAGAIN"}),
+            ([[0, 1], [2, 1]], 400, "out-of-range", {"errno": "EFBIG", "maximum": 1, "parameter": "ops"}),
+            ([[0, 1], [1, 32767]], 507, "kernel-limit", {"errno": "ERANGE", "limit": "SEMVMX", "value": 32767}),
+            ([[0, 1]] * 501, 400, "out-of-range", {"errno": "E2BIG", "limit": "SEMOPM", "maximum": 500}),
+        ):
+            with self.subTest(code=code, errno=members["errno"]):
+                answer = self.operate(made, [{"sem": sem, "op": op} for sem, op in ops])
+                self.assertProblem(answer, status, code, **members)
+                self.assertEqual(self.values(made), [1, 2])
+
+    def test_a_lease_is_no_reason_to_refuse_what_it_does_not_stand_on(self):
+        made = self.made()
+        self.granted(self.server.acquire(self.key()))
+        self.assertEqual(self.put(f"/semaphores/id:{made['id']}/values", {"values": [3, 4]})["broken"], [])
+        self.assertEqual(self.values(made), [3, 4])
+
+    def test_a_set_that_is_gone_is_404_for_every_request(self):
+        made = self.made()
+        address = f"/semaphores/id:{made['id']}"
+        self.granted(self.server.delete(address), 200)
+        for method, rest in (("GET", ""), ("GET", "/0"), ("DELETE", ""), ("DELETE", "?force=true"), ("PATCH", "?uid=0"),
+                             ("PUT", "/0?value=1"), ("PUT", "/values?values=1,2"), ("POST", "/op?ops=0:1"),
+                             ("POST", "/op?ops=0:-1&wait=5s")):
+            with self.subTest(f"{method} {rest}"):
+                answer = self.server.request(method, address + rest)
+                self.assertProblem(answer, 404, "no-such-set", errno="EINVAL", set=f"id:{made['id']}")
+
+    def test_a_number_beyond_the_set_is_404_with_how_many_it_has(self):
+        made = self.made()
+        for method, rest in (("GET", "/2"), ("PUT", "/2?value=1"), ("GET", "/99999999999999999999")):
+            answer = self.server.request(method, f"/semaphores/id:{made['id']}{rest}")
+            self.assertProblem(answer, 404, "no-such-semaphore", errno="EINVAL", nsems=2)
+
+    def test_text_and_json_are_equal(self):
+        made = self.made(values=[5, 5])
+        target = f"/semaphores/id:{made['id']}/op"
+        self.granted(self.server.post(target, ops="0:-1:nowait,1:+2"), 200)
+        self.granted(self.server.form_post(target, "ops=0:-1,1:2:nowait"), 200)
+        self.assertEqual(self.operate(made, [{"sem": 0, "op": -1, "nowait": True}, {"sem": 1, "op": 2}])["ops"], 2)
+        self.assertEqual(self.values(made), [2, 11])
+
+    def test_a_wrong_method_is_answered_with_the_right_ones(self):
+        for path, allowed in (("/semaphores", {"GET", "HEAD", "POST"}), ("/semaphores/7/op", {"POST"}),
+                              ("/semaphores/7", {"GET", "HEAD", "PATCH", "DELETE"}), ("/semaphores/7/values", {"PUT"}),
+                              ("/semaphores/7/3", {"GET", "HEAD", "PUT"})):
+            answer = self.server.request("OPTIONS", path)
+            self.assertProblem(answer, 405, "method-not-allowed")
+            self.assertEqual(set(answer.headers["Allow"].split(", ")), allowed)
+
+
+class Waiting(SetTest):
+    arguments = ("--operation-waiters", "3")
+
+    def wait(self, made, ops, wait="20s"):
+        before = self.server.get("/metrics").text
+        count = int(before.partition("\nleasehold_operation_waiters ")[2].split()[0])
+        pending = Pending(lambda: self.server.json_post(
+            f"/semaphores/id:{made['id']}/op", {"ops": ops, "wait": wait}, timeout=60))
+        eventually(lambda: pending.done or f"\nleasehold_operation_waiters {count + 1}\n"
+                   in self.server.get("/metrics").text, "an operation that waits")
+        return pending
+
+    def semaphore(self, made, number):
+        return self.granted(self.server.get(f"/semaphores/id:{made['id']}/{number}"), 200)
+
+    def test_a_waiter_that_hangs_up_leaves_the_kernel(self):
+        made = self.made()
+        sock = self.server.socket()
+        sock.sendall(f"POST /semaphores/id:{made['id']}/op?ops=0:-1&wait=20s HTTP/1.1\r\nHost: localhost\r\n"
+                     "Content-Length: 0\r\n\r\n".encode())
+        eventually(lambda: self.semaphore(made, 0)["ncnt"] == 1, "the waiter stands in the kernel")
+        sock.close()
+        eventually(lambda: self.semaphore(made, 0)["ncnt"] == 0, "the waiter is gone")
+        self.granted(self.server.post(f"/semaphores/id:{made['id']}/op", ops="0:1"), 200)
+        self.assertEqual(self.values(made), [1, 0])
+
+    def test_waiting_blocks_nobody_else_and_has_a_maximum(self):
+        made = self.made()
+        pending = [self.wait(made, [{"sem": 0, "op": -1}]) for _ in range(3)]
+        problem = self.assertProblem(
+            self.operate(made, [{"sem": 0, "op": -1}], wait="5s"), 429, "too-many-waiters", limit="operation-waiters")
+        self.assertEqual(problem["maximum"], 3)
+        self.assertEqual(self.semaphore(made, 0)["ncnt"], 3)
+        self.granted(self.server.post(f"/semaphores/id:{made['id']}/op", ops="0:3"), 200)
+        for one in pending:
+            self.assertTrue(self.granted(one.answer(), 200)["done"])
+        self.assertEqual(self.values(made), [0, 0])
+
+    def test_time_ends_a_wait_and_so_does_removal(self):
+        made = self.made()
+        answer = self.operate(made, [{"sem": 0, "op": -1}], wait="100ms")
+        self.assertProblem(answer, 423, "wait-timeout", errno="EAGAIN")
+        pending = self.wait(made, [{"sem": 0, "op": -1}])
+        problem = self.assertProblem(self.server.delete(f"/semaphores/id:{made['id']}"), 409, "in-use", waiters=1)
+        self.assertEqual(problem["leases"], [])
+        self.granted(self.server.delete(f"/semaphores/id:{made['id']}", force="true"), 200)
+        self.assertProblem(pending.answer(), 410, "set-removed", errno="EIDRM")
+
+
+class Draining(SetTest):
+    def test_a_service_that_stops_sends_waiters_away(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        server.start()
+        made = server.json_post("/semaphores", {"key": "private", "nsems": 1}).json
+        self.addCleanup(remove_set, made["id"])
+        pending = Pending(lambda: server.post(f"/semaphores/id:{made['id']}/op", ops="0:-1", wait="60s", timeout=60))
+        eventually(lambda: server.get(f"/semaphores/id:{made['id']}/0")["ncnt"] == 1, "a waiter")
+        self.assertEqual(server.terminate(), 0)
+        self.assertProblem(pending.answer(), 503, "draining")
+        with Native({"id": made["id"]}) as perl:
+            self.assertEqual(perl.ask("ncnt 0"), "ok 0")
+
+
+@unittest.skipUnless(os.getuid() == 0, "needs to become another user")
+class AnotherUser(SetTest):
+    def test_what_the_kernel_refuses_the_service_is_403_with_the_errno(self):
+        server = Server(prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"])
+        self.addCleanup(server.stop)
+        server.start()
+        for number, (mode, errnos) in enumerate({
+                0o600: "EACCES EACCES EACCES", 0o622: "EACCES - EACCES", 0o644: "- EACCES EPERM",
+                0o666: "- - EPERM"}.items()):
+            set_id = make_set(0x5EC5E0 + number, 1, mode)
+            self.addCleanup(remove_set, set_id)
+            requests = (("GET", "/0"), ("PUT", "/0?value=1"), ("PATCH", "?mode=0666"), ("DELETE", "?force=true"))
+            for (method, rest), errno in zip(requests, [*errnos.split(), "EPERM"]):
+                with self.subTest(f"{method} {rest} of {mode:o}"):
+                    answer = server.request(method, f"/semaphores/id:{set_id}{rest}")
+                    if errno == "-":
+                        self.assertEqual(answer.status, 200, answer)
+                    else:
+                        self.assertProblem(answer, 403, "permission-denied", errno=errno)
+            answer = server.json_post("/semaphores", {"key": 0x5EC5E0 + number, "nsems": 1, "mode": "0600"})
+            self.assertEqual(answer.status, 200 if mode == 0o666 else 403, answer)
+
+    def test_nobody_on_the_socket_gets_more_than_the_kernel_would_give(self):
+        self.server.over_unix.get("/healthz")
+        os.chmod(self.server.unix, 0o666)
+        made = self.made(key=0x5EC5EF, mode="0600")
+        target = f"http://localhost/semaphores/id:{made['id']}"
+        self.assertEqual(self.over_socket_as(65534, target), "403")
+        self.assertEqual(self.over_socket_as(65534, target + "?force=true", "-X", "DELETE"), "403")
+        self.assertEqual(self.over_socket_as(0, target), "200")
+        self.assertEqual(
+            self.over_socket_as(65534, "http://localhost/semaphores?key=0x5EC5EE&nsems=1", "-X", "POST"), "201")
+        theirs = self.granted(self.server.get("/semaphores/0x5EC5EE"), 200)
+        self.addCleanup(remove_set, theirs["id"])
+        self.assertEqual((theirs["uid"], theirs["gid"], theirs["mode"]), (65534, 65534, "0600"))
+        own = f"http://localhost/semaphores/id:{theirs['id']}"
+        self.assertEqual(self.over_socket_as(65534, own), "200")
+
+    def over_socket_as(self, uid, url, *arguments):
+        command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "curl", "-s", "-o", "/dev/null",
+                   "-w", "%{http_code}", "--unix-socket", self.server.unix, *arguments, url]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    unittest.main()
