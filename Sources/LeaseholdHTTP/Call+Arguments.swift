@@ -133,7 +133,7 @@ extension Call {
 
 extension String {
   /// Whether it holds a control character, those beyond ASCII (U+0080...U+009F) included.
-  fileprivate var hasControlCharacters: Bool {
+  var hasControlCharacters: Bool {
     unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
   }
 }

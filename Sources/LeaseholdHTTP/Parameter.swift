@@ -3,6 +3,7 @@ import Leasehold
 /// The names that requests may use, in queries, forms and JSON bodies alike.
 enum Parameter: UInt8, CaseIterable {
   case mode, limit, count, ttl, wait, maxWaiters, owner, bind, cooldown, format, lease, force, cursor, key, state
+  case segment, fence, size, initialize, offset, length, uid, gid
 
   /// The name on the wire.
   var name: StaticString {
@@ -22,6 +23,14 @@ enum Parameter: UInt8, CaseIterable {
     case .cursor: "cursor"
     case .key: "key"
     case .state: "state"
+    case .segment: "segment"
+    case .fence: "fence"
+    case .size: "size"
+    case .initialize: "init"
+    case .offset: "offset"
+    case .length: "length"
+    case .uid: "uid"
+    case .gid: "gid"
     }
   }
 
@@ -33,9 +42,10 @@ enum Parameter: UInt8, CaseIterable {
   /// What a JSON body may give for it.
   var jsonKind: JSONKind {
     switch self {
-    case .limit, .count, .ttl, .wait, .maxWaiters, .cooldown: .number
-    case .force: .flag
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state: .text
+    case .limit, .count, .ttl, .wait, .maxWaiters, .cooldown, .key: .number
+    case .fence, .size, .offset, .length, .uid, .gid: .number
+    case .force, .initialize: .flag
+    case .mode, .owner, .bind, .format, .lease, .cursor, .state, .segment: .text
     }
   }
 
@@ -46,16 +56,23 @@ enum Parameter: UInt8, CaseIterable {
     switch (bytes.count, first) {
     case (3, UInt8(ascii: "t")): candidate = .ttl
     case (3, UInt8(ascii: "k")): candidate = .key
+    case (3, UInt8(ascii: "u")): candidate = .uid
+    case (3, UInt8(ascii: "g")): candidate = .gid
+    case (4, UInt8(ascii: "i")): candidate = .initialize
     case (4, UInt8(ascii: "m")): candidate = .mode
+    case (4, UInt8(ascii: "s")): candidate = .size
     case (4, UInt8(ascii: "w")): candidate = .wait
     case (4, UInt8(ascii: "b")): candidate = .bind
     case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
-    case (5, UInt8(ascii: "f")): candidate = .force
+    case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
     case (5, UInt8(ascii: "s")): candidate = .state
     case (6, UInt8(ascii: "f")): candidate = .format
     case (6, UInt8(ascii: "c")): candidate = .cursor
+    case (6, UInt8(ascii: "l")): candidate = .length
+    case (6, UInt8(ascii: "o")): candidate = .offset
+    case (7, UInt8(ascii: "s")): candidate = .segment
     case (8, UInt8(ascii: "c")): candidate = .cooldown
     case (11, UInt8(ascii: "m")): candidate = .maxWaiters
     default: return nil
@@ -83,7 +100,7 @@ struct ParameterSet {
 
 /// The values that a request gave, as text, whichever way it gave them.
 struct Arguments: ~Copyable {
-  private var values: InlineArray<15, String?> = InlineArray(repeating: nil)
+  private var values: InlineArray<23, String?> = InlineArray(repeating: nil)
 
   subscript(parameter: Parameter) -> String? { values[Int(parameter.rawValue)] }
 

@@ -10,14 +10,18 @@ enum ProblemCode: String, CaseIterable {
   case duplicateParameter = "duplicate-parameter"
   case outOfRange = "out-of-range"
   case badJSON = "bad-json"
+  case badSerialized = "bad-serialized"
   case foreignOrigin = "foreign-origin"
   case permissionDenied = "permission-denied"
   case notFound = "not-found"
   case noSuchLock = "no-such-lock"
   case noSuchLease = "no-such-lease"
   case noSuchSet = "no-such-set"
+  case noSuchSegment = "no-such-segment"
+  case noSuchVariable = "no-such-variable"
   case methodNotAllowed = "method-not-allowed"
   case notAcceptable = "not-acceptable"
+  case notRepresentable = "not-representable"
   case bodyTooLarge = "body-too-large"
   case uriTooLong = "uri-too-long"
   case unsupportedMediaType = "unsupported-media-type"
@@ -25,6 +29,7 @@ enum ProblemCode: String, CaseIterable {
   case limitMismatch = "limit-mismatch"
   case kindMismatch = "kind-mismatch"
   case inUse = "in-use"
+  case corruptSegment = "corrupt-segment"
   case superseded
   case expired
   case released
@@ -33,8 +38,11 @@ enum ProblemCode: String, CaseIterable {
   case connectionClosed = "connection-closed"
   case setRemoved = "set-removed"
   case lockRemoved = "lock-removed"
+  case staleFence = "stale-fence"
+  case preconditionFailed = "precondition-failed"
   case countExceedsLimit = "count-exceeds-limit"
   case idempotencyMismatch = "idempotency-mismatch"
+  case objectsRefused = "objects-refused"
   case locked
   case waitTimeout = "wait-timeout"
   case queueFull = "queue-full"
@@ -42,6 +50,7 @@ enum ProblemCode: String, CaseIterable {
   case draining
   case starting
   case kernelLimit = "kernel-limit"
+  case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"
   case ledgerDamaged = "ledger-damaged"
   case internalError = "internal"
@@ -113,9 +122,15 @@ enum ProblemCode: String, CaseIterable {
         """)
     case .badJSON:
       Row(
-        400, "The body is not a JSON object of scalars",
+        400, "The body is not the JSON that is wanted here",
         """
-        Send one JSON object, each name once, without nested values.
+        Send one JSON object, each name once, without nested values; a variable takes any JSON value.
+        """)
+    case .badSerialized:
+      Row(
+        400, "The body is not what PHP's serialize() writes",
+        """
+        Send the text of one value, as PHP's serialize() returns it, with nothing behind it; see `offset`.
         """)
     case .foreignOrigin:
       Row(
@@ -153,6 +168,18 @@ enum ProblemCode: String, CaseIterable {
         """
         See `GET /semaphores` for the sets of this IPC namespace.
         """)
+    case .noSuchSegment:
+      Row(
+        404, "No such segment of shared memory",
+        """
+        See `GET /segments`; make one with `POST /segments`.
+        """)
+    case .noSuchVariable:
+      Row(
+        404, "No such variable in this segment",
+        """
+        See `GET /shm` for those it has; a stored null is 200.
+        """)
     case .methodNotAllowed:
       Row(
         405, "This path does not know this method",
@@ -164,6 +191,12 @@ enum ProblemCode: String, CaseIterable {
         406, "No acceptable media type can be answered",
         """
         Accept application/json, or text/plain for acquire, hold and errors.
+        """)
+    case .notRepresentable:
+      Row(
+        406, "The value cannot be shown as JSON",
+        """
+        Ask for `Accept: application/vnd.php.serialized`.
         """)
     case .limitMismatch:
       Row(
@@ -183,6 +216,12 @@ enum ProblemCode: String, CaseIterable {
         409, "The lock is held or waited for",
         """
         Wait until it is idle, or say `force=true`.
+        """)
+    case .corruptSegment:
+      Row(
+        409, "The segment is not a whole segment of PHP",
+        """
+        See `reason`. Nothing was changed; `POST /segments` with `init=true` writes a new header.
         """)
     case .superseded:
       Row(
@@ -233,11 +272,23 @@ enum ProblemCode: String, CaseIterable {
         """
         Acquire again; that makes it anew.
         """)
+    case .staleFence:
+      Row(
+        412, "A newer fence was seen for this segment",
+        """
+        Stop: somebody else holds the lock by now. Acquire again and send the new lease's fence.
+        """)
+    case .preconditionFailed:
+      Row(
+        412, "The variable is not what If-Match or If-None-Match asks for",
+        """
+        Read it again, and write with the new ETag.
+        """)
     case .bodyTooLarge:
       Row(
         413, "The body is too large",
         """
-        Send at most 64 KiB.
+        See `maximum_bytes` and the setting that the detail names.
         """)
     case .uriTooLong:
       Row(
@@ -268,6 +319,12 @@ enum ProblemCode: String, CaseIterable {
         422, "The Idempotency-Key was used with other parameters",
         """
         Use a new key for a new request.
+        """)
+    case .objectsRefused:
+      Row(
+        422, "Serialized objects are not stored",
+        """
+        Store arrays and scalars, or start the service with `--shm-objects=allow` if you trust all callers.
         """)
     case .locked:
       Row(
@@ -322,6 +379,13 @@ enum ProblemCode: String, CaseIterable {
         507, "A limit of the kernel is reached",
         """
         See `limit` and `value`; raise kernel.sem, or remove sets that nobody uses.
+        """)
+    case .segmentFull:
+      Row(
+        507, "There is no room in the segment",
+        """
+        See `needed_bytes` and `free_bytes`; the old value stays. Remove variables, or make a larger \
+        segment.
         """)
     case .ledgerFull:
       Row(

@@ -1,7 +1,8 @@
 /// The paths of the service; each has at most one captured segment.
 enum Route: UInt8, CaseIterable {
   case acquire, release, renew, hold, locks, lock, leases, lease, leaseRenew
-  case semaphores, semaphoreSet, healthz, readyz, metrics, version, openapi, problem, index
+  case semaphores, semaphoreSet, variables, variable, segments, segment, segmentBytes
+  case healthz, readyz, metrics, version, openapi, problem, index
 }
 
 /// A request's target taken apart, nothing decoded.
@@ -58,6 +59,10 @@ struct Target {
         .lease
       } else if equals(first, "semaphores") {
         .semaphoreSet
+      } else if equals(first, "shm") {
+        .variable
+      } else if equals(first, "segments") {
+        .segment
       } else if equals(first, "problems") {
         .problem
       } else {
@@ -66,6 +71,8 @@ struct Target {
     default:
       if equals(first, "locks") {
         action(third)
+      } else if equals(first, "segments"), equals(third, "bytes") {
+        .segmentBytes
       } else {
         equals(first, "leases") && equals(third, "renew") ? .leaseRenew : nil
       }
@@ -84,6 +91,8 @@ struct Target {
     if equals(segment, "locks") { return .locks }
     if equals(segment, "leases") { return .leases }
     if equals(segment, "semaphores") { return .semaphores }
+    if equals(segment, "shm") { return .variables }
+    if equals(segment, "segments") { return .segments }
     if equals(segment, "healthz") { return .healthz }
     if equals(segment, "readyz") { return .readyz }
     if equals(segment, "metrics") { return .metrics }

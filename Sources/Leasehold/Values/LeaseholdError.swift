@@ -8,10 +8,13 @@ public struct LeaseholdError: Error, Sendable {
     case noSuchLock = "no-such-lock"
     case noSuchLease = "no-such-lease"
     case noSuchSet = "no-such-set"
+    case noSuchSegment = "no-such-segment"
+    case noSuchVariable = "no-such-variable"
     case permissionDenied = "permission-denied"
     case limitMismatch = "limit-mismatch"
     case kindMismatch = "kind-mismatch"
     case inUse = "in-use"
+    case corruptSegment = "corrupt-segment"
     case superseded
     case expired
     case released
@@ -20,6 +23,8 @@ public struct LeaseholdError: Error, Sendable {
     case connectionClosed = "connection-closed"
     case setRemoved = "set-removed"
     case lockRemoved = "lock-removed"
+    case staleFence = "stale-fence"
+    case preconditionFailed = "precondition-failed"
     case countExceedsLimit = "count-exceeds-limit"
     case idempotencyMismatch = "idempotency-mismatch"
     case locked
@@ -29,6 +34,7 @@ public struct LeaseholdError: Error, Sendable {
     case draining
     case starting
     case kernelLimit = "kernel-limit"
+    case segmentFull = "segment-full"
     case ledgerFull = "ledger-full"
     case ledgerDamaged = "ledger-damaged"
     case internalError = "internal"

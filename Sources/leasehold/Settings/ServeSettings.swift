@@ -33,6 +33,12 @@ struct ServeSettings: Sendable, Equatable {
   /// How long an unused own lock is kept.
   let idleLocks: Duration
 
+  /// The `key_t` of the segment that requests mean when they name none.
+  let shmKey: Int32
+  let shmBytes: Int
+  let allowsObjects: Bool
+  let valueBytesMax: Int
+
   /// Threads that wait in the kernel.
   let pumps: Int
   /// `nil` when the highest fence is kept in the kernel only.
@@ -74,6 +80,10 @@ struct ServeSettings: Sendable, Equatable {
     waitersPerLockMax = resolved.integer(.maxWaitersPerLock)
     tombstonesMax = resolved.integer(.tombstones)
     idleLocks = resolved.duration(.idleLocks)
+    shmKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.shmKey)))
+    shmBytes = resolved.integer(.shmSize)
+    allowsObjects = resolved.text(.shmObjects) == "allow"
+    valueBytesMax = resolved.integer(.maxValue)
     pumps = resolved.integer(.pumps)
     stateDirectory = resolved.path(.stateDir)
     controlKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.controlKey)))

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ArgumentsTests {
   private let everything = ParameterSet(
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
-    .state)
+    .state, .segment, .fence, .size, .initialize, .offset, .length, .uid, .gid)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {
