@@ -82,6 +82,9 @@ let package = Package(
 
     .testTarget(
       name: "PHPVariablesTests", dependencies: ["JSONReading", "PHPVariables"], swiftSettings: strict),
+    .executableTarget(
+      name: "leasehold-fuzz", dependencies: ["PHPVariables"], path: "Tests/Fuzz",
+      exclude: ["README.md", "corpus.txt"], swiftSettings: strict),
     .testTarget(name: "SysVTests", dependencies: ["SysV"], swiftSettings: strict),
     .testTarget(
       name: "LeaseholdTests", dependencies: ["Leasehold", "LeaseholdTestKit"], swiftSettings: strict),

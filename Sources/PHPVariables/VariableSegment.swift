@@ -108,10 +108,13 @@ public struct VariableSegment {
   /// Finds a variable; of several with one key the first, as PHP does.
   ///
   /// Every chunk is checked, behind the one that is found as well.
-  public func find(_ key: Int64) throws(SegmentFlaw) -> Chunk? {
-    var found: Chunk?
+  public func find(_ key: Int64) throws(SegmentFlaw) -> Chunk? { try all(key).first }
+
+  /// The chunks with that key: PHP never leaves more than one, but others may.
+  private func all(_ key: Int64) throws(SegmentFlaw) -> [Chunk] {
+    var found: [Chunk] = []
     try forEach { chunk in
-      if chunk.key == key, found == nil { found = chunk }
+      if chunk.key == key { found.append(chunk) }
       return true
     }
     return found
@@ -135,20 +138,20 @@ public struct VariableSegment {
   @discardableResult
   public mutating func put(_ key: Int64, _ text: [UInt8]) throws(StoreFailure) -> Bool {
     guard word.holds(key) else { throw .keyOutOfRange }
-    let old: Chunk?
-    do throws(SegmentFlaw) { old = try find(key) } catch { throw .flaw(error) }
+    let old: [Chunk]
+    do throws(SegmentFlaw) { old = try all(key) } catch { throw .flaw(error) }
     // Nothing that long is in memory, and the sum must not overflow.
     let needed = word.chunkBytes(text.count)
-    let free = freeBytes + (old?.byteCount ?? 0)
+    let free = old.reduce(freeBytes) { $0 + $1.byteCount }
     guard needed <= free, word.holds(Int64(text.count)) else { throw .full(neededBytes: needed, freeBytes: free) }
-    if let old { cut(old) }
+    cut(old)
     bytes.set(key, at: end, word)
     bytes.set(Int64(text.count), at: end + word.rawValue, word)
     bytes.set(Int64(needed), at: end + 2 * word.rawValue, word)
     let place = end + word.textOffset
     bytes[place..<place + text.count].copyBytes(from: text)
     settle(end: end + needed, free: freeBytes - needed)
-    return old != nil
+    return !old.isEmpty
   }
 
   /// Takes a variable out and closes the gap.
@@ -156,9 +159,14 @@ public struct VariableSegment {
   /// The corresponding PHP function is `shm_remove_var`.
   /// - Returns: The bytes that became free; `nil` where there is no such variable.
   public mutating func remove(_ key: Int64) throws(SegmentFlaw) -> Int? {
-    guard let chunk = try find(key) else { return nil }
-    cut(chunk)
-    return chunk.byteCount
+    let chunks = try all(key)
+    cut(chunks)
+    return chunks.isEmpty ? nil : chunks.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// The last first, so that the places of the others stay right.
+  private mutating func cut(_ chunks: [Chunk]) {
+    for chunk in chunks.reversed() { cut(chunk) }
   }
 
   private mutating func cut(_ chunk: Chunk) {

@@ -15,7 +15,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 
-from harness import LiveTest, Server, eventually  # noqa: E402, F401  pylint: disable=wrong-import-position,unused-import
+from harness import LiveTest, Server, eventually  # noqa: E402, F401
 
 SERIALIZED = "application/vnd.php.serialized"
 AS_BYTES = {"Accept": SERIALIZED}
@@ -116,7 +116,8 @@ class Scenario(LiveTest):
         return self.php.bytes(f"global $m; return serialize({code});")
 
     def put(self, name, value, headers=None, **query):
-        body = value if isinstance(value, (bytes, str)) else json.dumps(value)
+        """Stores `value`: bytes as they are, everything else as JSON."""
+        body = value if isinstance(value, bytes) else json.dumps(value)
         return self.server.request("PUT", f"/shm/{name}?{self.query}", body, headers or {}, **query)
 
     def fetch(self, name, headers=None, **query):

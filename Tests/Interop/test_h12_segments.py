@@ -127,7 +127,7 @@ class DefaultSegment(Scenario):
     def test_is_made_at_first_use_and_outlives_the_service(self):
         self.assertNotIn(0x5E5E5E, ipcs())
         self.assertProblem(self.server.get("/segments/0x5e5e5e"), 404, "no-such-segment")
-        self.assertEqual(self.server.request("PUT", "/shm/1", '"stays"').status, 201)
+        self.assertEqual(self.server.request("PUT", "/shm/1", b'"stays"').status, 201)
         self.assertEqual(ipcs()[0x5E5E5E]["bytes"], 65536)
         self.server.terminate()
         self.assertEqual(self.php.value("return shm_get_var(shm_attach(0x5e5e5e), 1);"), "stays")

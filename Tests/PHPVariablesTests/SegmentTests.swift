@@ -59,7 +59,7 @@ private let golden32 =
     50 48 50 5f 53 4d 00 00  18 00 00 00 50 00 00 00  50 00 00 00 a0 00 00 00  01 00 00 00 12 00 00 00
     24 00 00 00 73 3a 31 30  3a 22 56 61 72 69 61 62  6c 65 20 31 22 3b 00 00  00 00 00 00 fe ff ff ff
     04 00 00 00 14 00 00 00  62 3a 31 3b 00 00 00 00
-    """) + [UInt8](repeating: 0, count: 88)
+    """) + [UInt8](repeating: 0, count: 80)
 
 @Suite struct SegmentTests {
   private func put(_ memory: Memory, _ key: Int64, _ value: PHPValue) throws {
@@ -83,7 +83,7 @@ private let golden32 =
     #expect(try segment.text(of: 3) == nil)
   }
 
-  @Test(arguments: [(0, 32), (1, 32), (2, 40), (8, 40), (9, 48), (16, 48), (17, 56), (24, 56), (109, 144)])
+  @Test(arguments: [(0, 32), (1, 40), (2, 40), (8, 40), (9, 48), (16, 48), (17, 56), (24, 56), (109, 144)])
   func aChunkIsAsLargeAsPHPMakesIt(_ length: Int, _ expected: Int) {
     #expect(WordSize.bits64.chunkBytes(length) == expected)
   }
@@ -142,6 +142,19 @@ private let golden32 =
     try put(memory, 1, .string(Array("Variable 2".utf8)))
     #expect(try VariableSegment(memory.bytes).freeBytes == 0)
     #expect(try VariableSegment(memory.bytes).text(of: 1) == Array(#"s:10:"Variable 2";"#.utf8))
+  }
+
+  @Test func aKeyThatStandsThereTwiceIsReplacedAndRemovedAsOne() throws {
+    let memory = Memory(400)
+    try VariableSegment.initialize(memory.bytes)
+    for key in 1...3 { try put(memory, Int64(key), .int(Int64(key))) }
+    memory.set(1, at: 40 + 2 * 40)
+    try put(memory, 1, .int(9))
+    #expect(try VariableSegment(memory.bytes).text(of: 1) == Array("i:9;".utf8))
+    var segment = try VariableSegment(memory.bytes)
+    #expect(segment.end == 120)
+    #expect(try segment.remove(1) == 40)
+    #expect(try segment.find(1) == nil && segment.text(of: 2) == Array("i:2;".utf8))
   }
 
   @Test func aKeyThat32BitsCannotHoldIsRefusedThere() throws {

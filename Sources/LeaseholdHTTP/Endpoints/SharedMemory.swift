@@ -176,7 +176,7 @@ extension Problem {
       "Variable \(variable.key) holds \(what), which JSON cannot say; ask for Accept: application/vnd.php.serialized.",
       facts: [
         ("var", .number(variable.key)), ("holds", .text(what)),
-        ("type", .text(PHPValue.typeName(of: variable.text))),
+        ("value_type", .text(PHPValue.typeName(of: variable.text))),
       ])
   }
 

@@ -8,6 +8,7 @@ final class FakeService: LockService {
     var requests: [AcquireRequest] = []
     var clients: [any LeaseClient] = []
     var canceled: [WaiterID] = []
+    var released: [LeaseID] = []
     var undelivered: [LeaseID] = []
     var followed: [LeaseID] = []
     var closed: [ConnectionID] = []
@@ -84,7 +85,10 @@ final class FakeService: LockService {
 
   func release(
     _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> ReleaseOutcome { throw none() }
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    state.withLock { $0.heard.released.append(lease) }
+    throw none()
+  }
 
   func renew(
     _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
