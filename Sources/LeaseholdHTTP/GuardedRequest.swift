@@ -34,13 +34,14 @@ final class GuardedRequest: LeaseClient {
   /// - Parameter key: `nil` for a segment without a key, which no lock guards.
   static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(Problem) -> Disposition {
     let wait = try call.guardWait()
-    guard let key else { return .respond(try work()) }
+    // Until this version serves PHP's semaphores the requests of this service take turns, and nobody else is kept out.
+    guard let key, let lock = try guardLock(key) else { return .respond(try work()) }
     if call.arguments[.lease] != nil {
       try call.checkLease(on: key)
       return .respond(try work())
     }
     var request = AcquireRequest(
-      key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMinimum), call.server.limits.ttlMaximum),
+      key: lock, ttl: min(max(ttl, call.server.limits.ttlMinimum), call.server.limits.ttlMaximum),
       caller: call.caller)
     request.wait = wait
     request.owner = "leasehold: shm"
@@ -59,13 +60,14 @@ final class GuardedRequest: LeaseClient {
     }
   }
 
-  /// The lock's name as the service knows it.
-  static func guardLock(_ key: Int32) throws(Problem) -> LockKey {
+  /// The lock's name as the service knows it; `nil` while it does not serve PHP's semaphores.
+  static func guardLock(_ key: Int32) throws(Problem) -> LockKey? {
     let name = "php:0x" + String(UInt32(bitPattern: key), radix: 16)
     do {
       return try LockKey(utf8: name.utf8)
     } catch {
-      throw Problem(flaw: error, of: name)
+      guard case .reservedPrefix = error else { throw Problem(flaw: error, of: name) }
+      return nil
     }
   }
 
@@ -117,7 +119,7 @@ extension Call {
     }
     let isNative = lease.key.text.hasPrefix("php:") || lease.key.text.hasPrefix("sysv:")
     guard isNative, lease.binding.key == key, lease.binding.semaphore == 0 else {
-      let lock = try GuardedRequest.guardLock(key).text
+      let lock = try GuardedRequest.guardLock(key)?.text ?? "none"
       throw Problem(
         .noSuchLease,
         "The lease is on lock '\(lease.key.text)', and this segment is guarded by '\(lock)'; acquire that one.",

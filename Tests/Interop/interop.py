@@ -15,7 +15,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 
-from harness import LiveTest, Server, eventually  # noqa: E402, F401
+from harness import LiveTest, Pending, Server, eventually  # noqa: E402, F401
 
 SERIALIZED = "application/vnd.php.serialized"
 AS_BYTES = {"Accept": SERIALIZED}

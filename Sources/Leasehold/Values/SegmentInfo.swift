@@ -38,8 +38,9 @@ public struct SegmentInfo: Sendable {
   /// Makes a description.
   public init() {}
 
-  /// The key of the lock that guards its variables; `nil` for a segment without a key.
-  public var guardKey: Int32? { key == 0 ? nil : key }
+  /// The key of the lock that guards its variables; `nil` for a segment without a key, and for one of this service's
+  /// own, which has none.
+  public var guardKey: Int32? { key == 0 || isOwn ? nil : key }
 }
 
 /// What a caller asks a new segment to be.

@@ -49,7 +49,8 @@ enum Segments {
     let request = try call.segmentRequest()
     let (store, writer) = (call.server.variables, call.writer)
     // Only what may write over something that is there needs the guard.
-    return try GuardedRequest.run(call, key: request.initializes ? request.key : nil) { () throws(Problem) in
+    let existing = request.initializes ? request.key.flatMap { try? store.segment(.key($0), making: false) } : nil
+    return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(Problem) in
       let creation = try Problem.passing { () throws(LeaseholdError) in try store.create(request) }
       var json = ResponseBuffer(capacity: 512)
       writer.segment(creation.segment, into: &json)
