@@ -34,6 +34,7 @@ final class GuardedRequest: LeaseClient {
   /// - Parameter key: `nil` for a segment without a key, which no lock guards.
   static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(Problem) -> Disposition {
     let wait = try call.guardWait()
+    if call.arguments[.lease] != nil { _ = try call.leaseArgument("?lease=ID") }
     // Until this version serves PHP's semaphores the requests of this service take turns, and nobody else is kept out.
     guard let key, let lock = try guardLock(key) else { return .respond(try work()) }
     if call.arguments[.lease] != nil {

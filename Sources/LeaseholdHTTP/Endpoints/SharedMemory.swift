@@ -7,7 +7,7 @@ enum SharedMemory {
     let store = call.server.variables
     let address = try call.segmentArgument()
     let limit = try call.number(.limit, 1, 100_000) ?? 1000
-    let cursor = try call.number(.cursor, 0, Int(Int32.max)) ?? 0
+    let cursor = try call.cursor()
     let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
     return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
       let list = try Problem.passing { () throws(LeaseholdError) in

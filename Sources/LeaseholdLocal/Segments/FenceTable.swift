@@ -73,7 +73,7 @@ final class FenceTable: Sendable {
     guard let place = places.first(where: { Self.isFree(table.owner($0)) }) else {
       throw LeaseholdError(
         .kernelLimit, "Fences are remembered for \(table.capacity) segments; remove segments that nobody uses.",
-        facts: [("limit", .text("fences")), ("value", .number(Int64(table.capacity))), ("errno", .none)])
+        facts: [("limit", .text("fences")), ("value", .number(Int64(table.capacity))), ("errno", .text("ENOSPC"))])
     }
     table.set(place, owner: owner, fence: fence)
   }
@@ -117,7 +117,7 @@ final class FenceTable: Sendable {
       throw LeaseholdError(
         error == .noSpace || error == .noMemory ? .kernelLimit : .internalError,
         "Fences cannot be remembered: segment \(key) cannot be used (\(error.label)); see GET /segments.",
-        facts: [("errno", .text(error.label)), ("limit", .text("SHMMNI")), ("value", .none)])
+        facts: [("errno", .text(error.label)), ("limit", .text("SHMMNI")), ("value", .number(0))])
     }
   }
 }

@@ -23,7 +23,7 @@ extension SegmentStore {
     case .noMemory:
       return LeaseholdError(
         .kernelLimit, "There is no memory to attach segment \(name); free some and try again.",
-        facts: facts + [("limit", .text("memory")), ("value", .none)])
+        facts: facts + [("limit", .text("memory")), ("value", .number(0))])
     default:
       return LeaseholdError(.internalError, "The kernel refuses segment \(name) (\(error.label)).", facts: facts)
     }
@@ -51,7 +51,7 @@ extension SegmentStore {
         + "segments that nobody uses, or raise the limit.",
       facts: [
         ("errno", .text(error.label)), ("limit", .text(limit.name)),
-        ("value", limit.name == "memory" ? .none : .number(Int64(clamping: limit.value))),
+        ("value", .number(Int64(clamping: limit.value))),
         ("size_bytes", .number(Int64(request.byteCount))),
       ])
   }

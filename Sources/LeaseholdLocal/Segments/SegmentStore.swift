@@ -100,13 +100,19 @@ public final class SegmentStore: VariableStore {
     let segment = try resolve(address)
     return try turns[Int(segment.id.magnitude) % turns.count].take { () throws(LeaseholdError) in
       let status = try status(segment, address)
-      let mapping: SharedMemoryMapping
-      do throws(Errno) { mapping = try segment.attach(access) } catch { throw explain(error, address) }
+      let owner: LedgerSegment.Mapping
+      do throws(Errno) {
+        owner = LedgerSegment.Mapping(try segment.attach(access))
+      } catch {
+        throw explain(error, address)
+      }
+      let bytes = owner.mapping.bytes
       // A ledger whose key was taken away by ipcrm is still the ledger.
-      if mapping.byteCount >= 8, mapping.bytes.loadUnaligned(as: UInt64.self) == LedgerSegment.magic {
+      if bytes.count >= 8, bytes.loadUnaligned(as: UInt64.self) == LedgerSegment.magic {
         throw ownSegment(address)
       }
-      return try body(status, segment, mapping.bytes)
+      // The bytes are there as long as their owner is.
+      return try withExtendedLifetime(owner) { () throws(LeaseholdError) in try body(status, segment, bytes) }
     }
   }
 
