@@ -5,6 +5,8 @@
 #   make build        the release build only: .build/release/leasehold
 #   make lint         swift format, shellcheck, Tests/Tidy
 #   make live         Tests/Live: the running service over HTTP (debug build)
+#   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
+#   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
@@ -26,7 +28,7 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live contract robustness soak examples bench tsan asan containers clean
+.PHONY: run test build lint live interop fuzz contract robustness soak examples bench tsan asan containers clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -39,7 +41,7 @@ build:
 	@Tools/need build
 	$(BUILD) -c release --product leasehold
 
-lint live contract robustness soak examples:
+lint live interop fuzz contract robustness soak examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

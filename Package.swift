@@ -15,6 +15,7 @@ let package = Package(
   products: [
     .executable(name: "leasehold", targets: ["leasehold"]),
     .library(name: "SysV", targets: ["SysV"]),
+    .library(name: "PHPVariables", targets: ["PHPVariables"]),
     .library(name: "Leasehold", targets: ["Leasehold", "LeaseholdLocal"]),
   ],
   dependencies: [
@@ -38,6 +39,12 @@ let package = Package(
       dependencies: ["CSysV", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
 
+    // The words of JSON, with their places.
+    .target(name: "JSONReading", swiftSettings: strict),
+
+    // PHP's serialize() and the layout of sysvshm: pure, useful to anybody.
+    .target(name: "PHPVariables", dependencies: ["JSONReading"], swiftSettings: strict),
+
     // The domain: no C, no I/O, no clock of its own.
     .target(name: "Leasehold", swiftSettings: strict),
 
@@ -45,7 +52,7 @@ let package = Package(
     .target(
       name: "LeaseholdLocal",
       dependencies: [
-        "Leasehold", "SysV", .product(name: "SystemPackage", package: "swift-system"),
+        "Leasehold", "PHPVariables", "SysV", .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -54,7 +61,8 @@ let package = Package(
     .target(
       name: "LeaseholdHTTP",
       dependencies: [
-        "CMicroHTTPD", "COpenAPI", "Leasehold", .product(name: "Logging", package: "swift-log"),
+        "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold", "PHPVariables",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
 
@@ -72,11 +80,16 @@ let package = Package(
     // Manual clock, simulated kernel, the conformance suite.
     .target(name: "LeaseholdTestKit", dependencies: ["Leasehold"], swiftSettings: strict),
 
+    .testTarget(
+      name: "PHPVariablesTests", dependencies: ["JSONReading", "PHPVariables"], swiftSettings: strict),
+    .executableTarget(
+      name: "leasehold-fuzz", dependencies: ["PHPVariables"], path: "Tests/Fuzz",
+      exclude: ["README.md", "corpus.txt"], swiftSettings: strict),
     .testTarget(name: "SysVTests", dependencies: ["SysV"], swiftSettings: strict),
     .testTarget(
       name: "LeaseholdTests", dependencies: ["Leasehold", "LeaseholdTestKit"], swiftSettings: strict),
     .testTarget(
-      name: "LeaseholdLocalTests", dependencies: ["LeaseholdLocal", "SysV", "LeaseholdTestKit"],
+      name: "LeaseholdLocalTests", dependencies: ["LeaseholdLocal", "PHPVariables", "SysV", "LeaseholdTestKit"],
       swiftSettings: strict),
     .testTarget(
       name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHTTP", "LeaseholdTestKit"],

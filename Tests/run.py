@@ -80,6 +80,18 @@ def python(*words):
     return [sys.executable, "-u", *words]
 
 
+def scenarios():
+    """One step for each file of Tests/Interop, and one for the list of rows."""
+    names = sorted(name for name in os.listdir(os.path.join(ROOT, "Tests", "Interop"))
+                   if re.fullmatch(r"test_\w+\.py", name))
+    steps = [(name[5:-3], python(f"Tests/Interop/{name}"), unittests, DEBUG) for name in names]
+    return [*steps, ("rows", python("Tests/Interop/rows.py"), one, None)]
+
+
+def fuzz(seconds):
+    return [os.path.join(ROOT, ".build", "debug", "leasehold-fuzz"), "--seconds", str(seconds)]
+
+
 def robustness(script, *words):
     return python(f"Tests/Robustness/{script}.py", *words)
 
@@ -99,6 +111,9 @@ GROUPS = {
     "debug": [("build, debug", [SWIFT, "build", "--build-tests", *JOBS], one, None)],
     "unit": [("swift test", [*APART, SWIFT, "test", "--skip-build", "--xunit-output", XUNIT], swift_tests, None)],
     "live": [("live", python("-m", "unittest", "discover", "-v", "-s", "Tests/Live"), unittests, DEBUG)],
+    "interop": scenarios(),
+    "fuzz-short": [("fuzz", fuzz(5), one, None)],
+    "fuzz": [("fuzz", fuzz(600), one, None)],
     "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
     "examples": [("examples", python("Tests/Examples/run.py"), unittests, DEBUG)],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
@@ -118,9 +133,10 @@ GROUPS = {
         ("expiry", robustness("expiry", "--expiries", "1000"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "live", "contract", "examples", "release", "robustness"]
+ALL = ["lint", "debug", "unit", "fuzz-short", "live", "interop", "contract", "examples", "release", "robustness"]
 # What a group needs before it.
-BUILDS = {"live": ["debug"], "contract": ["debug"], "examples": ["debug"], "unit": ["debug"],
+BUILDS = {"live": ["debug"], "interop": ["debug"], "fuzz": ["debug"], "fuzz-short": ["debug"],
+          "contract": ["debug"], "examples": ["debug"], "unit": ["debug"],
           "robustness": ["debug", "release"], "soak": ["release"]}
 STEP_SECONDS = {"soak": 3600}
 

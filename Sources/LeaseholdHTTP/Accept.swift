@@ -4,17 +4,21 @@ struct Accept {
   private(set) var takesJSON = true
   /// Whether plain text is asked for before JSON.
   private(set) var prefersText = false
+  /// Whether the text of `serialize()` is asked for before JSON.
+  private(set) var prefersSerialized = false
 
   init(_ exchange: Exchange) {
     guard let header = exchange.header(.accept), !equalsAny(header) else { return }
     var json = 0
     var text = 0
+    var serialized = 0
     for part in header.split(separator: UInt8(ascii: ",")) {
       let pieces = part.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
       let quality = pieces.dropFirst().compactMap(Self.quality).first ?? 1000
       switch Self.word(pieces[0]) {
       case "*/*", "application/*", "application/json", "application/problem+json", "application/x-ndjson":
         json = max(json, quality)
+      case "application/vnd.php.serialized": serialized = max(serialized, quality)
       case "text/plain", "text/*": text = max(text, quality)
       default: break
       }
@@ -22,6 +26,7 @@ struct Accept {
     takesJSON = json > 0
     // JSON wins a draw that names both, unless text was named alone.
     prefersText = text > json
+    prefersSerialized = serialized > 0 && serialized >= json
   }
 
   private static func word(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String {
@@ -43,7 +48,7 @@ private func equalsAny(_ header: UnsafeBufferPointer<UInt8>) -> Bool {
 
 /// The type of a body.
 enum MediaType {
-  case json, form, other
+  case json, form, serialized, bytes, other
 
   init(_ header: UnsafeBufferPointer<UInt8>?) {
     guard let header else {
@@ -57,6 +62,10 @@ enum MediaType {
       self = .json
     } else if equalsIgnoringCase(name, "application/x-www-form-urlencoded") {
       self = .form
+    } else if equalsIgnoringCase(name, "application/vnd.php.serialized") {
+      self = .serialized
+    } else if equalsIgnoringCase(name, "application/octet-stream") {
+      self = .bytes
     } else {
       self = .other
     }

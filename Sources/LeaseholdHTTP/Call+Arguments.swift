@@ -84,7 +84,7 @@ extension Call {
   }
 
   /// Where a listing goes on: what `next_cursor` said, to be passed back as it is.
-  private func cursor() throws(Problem) -> Int {
+  func cursor() throws(Problem) -> Int {
     guard let text = arguments[.cursor] else { return 0 }
     guard let value = Int32(text), value >= 0, "\(value)" == text else {
       throw .invalid(.cursor, text, "must be a next_cursor of the page before; leave it out to begin at the front")
@@ -133,7 +133,7 @@ extension Call {
 
 extension String {
   /// Whether it holds a control character, those beyond ASCII (U+0080...U+009F) included.
-  fileprivate var hasControlCharacters: Bool {
+  var hasControlCharacters: Bool {
     unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
   }
 }

@@ -8,6 +8,8 @@ struct Endpoint: Sendable {
   let parameters: ParameterSet
   /// Whether it may answer plain text.
   var offersText = false
+  /// Whether its body is a value and not a list of parameters, which then come from the query alone.
+  var takesValue = false
   let handle: @Sendable (borrowing Call) throws(Problem) -> Disposition
 
   /// All operations, in the order of `openapi.yaml`.
@@ -78,6 +80,38 @@ struct Endpoint: Sendable {
     Endpoint(
       operation: "setSemaphore", method: .put, route: .semaphore, parameters: ParameterSet(.value, .force),
       handle: Semaphores.writeOne),
+    Endpoint(
+      operation: "listVariables", method: .get, route: .variables,
+      parameters: ParameterSet(.segment, .limit, .cursor, .lease, .wait), handle: SharedMemory.list),
+    Endpoint(
+      operation: "getVariable", method: .get, route: .variable,
+      parameters: ParameterSet(.segment, .lease, .wait, .fence), handle: SharedMemory.get),
+    Endpoint(
+      operation: "putVariable", method: .put, route: .variable,
+      parameters: ParameterSet(.segment, .lease, .wait, .fence), takesValue: true, handle: SharedMemory.put),
+    Endpoint(
+      operation: "deleteVariable", method: .delete, route: .variable,
+      parameters: ParameterSet(.segment, .lease, .wait, .fence), handle: SharedMemory.remove),
+    Endpoint(
+      operation: "listSegments", method: .get, route: .segments, parameters: ParameterSet(.limit, .cursor),
+      handle: Segments.list),
+    Endpoint(
+      operation: "createSegment", method: .post, route: .segments,
+      parameters: segmentParameters, handle: Segments.create),
+    Endpoint(
+      operation: "getSegment", method: .get, route: .segment, parameters: ParameterSet(), handle: Segments.get),
+    Endpoint(
+      operation: "changeSegment", method: .patch, route: .segment, parameters: ownershipParameters,
+      handle: Segments.change),
+    Endpoint(
+      operation: "deleteSegment", method: .delete, route: .segment, parameters: ParameterSet(),
+      handle: Segments.remove),
+    Endpoint(
+      operation: "readSegment", method: .get, route: .segmentBytes, parameters: ParameterSet(.offset, .length),
+      handle: Segments.read),
+    Endpoint(
+      operation: "writeSegment", method: .put, route: .segmentBytes, parameters: ParameterSet(.offset, .length),
+      takesValue: true, handle: Segments.write),
     Endpoint(operation: "health", method: .get, route: .healthz, parameters: ParameterSet(), handle: Service.health),
     Endpoint(operation: "ready", method: .get, route: .readyz, parameters: ParameterSet(), handle: Service.ready),
     Endpoint(operation: "metrics", method: .get, route: .metrics, parameters: ParameterSet(), handle: Service.metrics),
@@ -93,6 +127,12 @@ struct Endpoint: Sendable {
 
   private static var semaphoreSetParameters: ParameterSet {
     var parameters = ParameterSet(.key, .nsems, .mode, .values, .exclusive)
+    parameters.keyIsNumber = true
+    return parameters
+  }
+
+  private static var segmentParameters: ParameterSet {
+    var parameters = ParameterSet(.key, .size, .mode, .initialize, .lease, .wait)
     parameters.keyIsNumber = true
     return parameters
   }

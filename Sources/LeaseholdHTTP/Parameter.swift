@@ -5,6 +5,7 @@ enum Parameter: UInt8, CaseIterable {
   case mode, limit, count, ttl, wait, maxWaiters, owner, bind, cooldown, format, lease, force, cursor, key, state
   case nsems, values, exclusive, uid, gid, value, ops
   case perm, semaphoreKey, project, sem, touch, undo
+  case segment, fence, size, initialize, offset, length
 
   /// The name on the wire.
   var name: StaticString {
@@ -37,6 +38,12 @@ enum Parameter: UInt8, CaseIterable {
     case .gid: "gid"
     case .value: "value"
     case .ops: "ops"
+    case .segment: "segment"
+    case .fence: "fence"
+    case .size: "size"
+    case .initialize: "init"
+    case .offset: "offset"
+    case .length: "length"
     }
   }
 
@@ -57,12 +64,14 @@ enum Parameter: UInt8, CaseIterable {
   var jsonKind: JSONKind {
     switch self {
     case .limit: .amounts
-    case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value: .number
-    case .force, .exclusive, .touch, .undo: .flag
+    case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
+      .fence, .size, .offset, .length:
+      .number
+    case .force, .exclusive, .touch, .undo, .initialize: .flag
     case .values: .numbers
     case .ops: .steps
     case .project: .character
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm: .text
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment: .text
     }
   }
 
@@ -76,19 +85,24 @@ enum Parameter: UInt8, CaseIterable {
     case (3, UInt8(ascii: "u")): candidate = .uid
     case (3, UInt8(ascii: "g")): candidate = .gid
     case (3, UInt8(ascii: "o")): candidate = .ops
+    case (4, UInt8(ascii: "i")): candidate = .initialize
     case (4, UInt8(ascii: "m")): candidate = .mode
+    case (4, UInt8(ascii: "s")): candidate = .size
     case (4, UInt8(ascii: "w")): candidate = .wait
     case (4, UInt8(ascii: "b")): candidate = .bind
     case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
-    case (5, UInt8(ascii: "f")): candidate = .force
+    case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
     case (5, UInt8(ascii: "s")): candidate = .state
     case (5, UInt8(ascii: "n")): candidate = .nsems
     case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
     case (6, UInt8(ascii: "c")): candidate = .cursor
     case (6, UInt8(ascii: "v")): candidate = .values
+    case (6, UInt8(ascii: "l")): candidate = .length
+    case (6, UInt8(ascii: "o")): candidate = .offset
+    case (7, UInt8(ascii: "s")): candidate = .segment
     case (8, UInt8(ascii: "c")): candidate = .cooldown
     case (9, UInt8(ascii: "e")): candidate = .exclusive
     case (11, UInt8(ascii: "m")): candidate = .maxWaiters
@@ -133,7 +147,7 @@ struct ParameterSet {
 
 /// The values that a request gave, as text, whichever way it gave them.
 struct Arguments: ~Copyable {
-  private var values: InlineArray<28, String?> = InlineArray(repeating: nil)
+  private var values: InlineArray<34, String?> = InlineArray(repeating: nil)
 
   /// The names that were given.
   private(set) var given = ParameterSet()

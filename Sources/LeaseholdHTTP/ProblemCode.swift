@@ -10,6 +10,7 @@ enum ProblemCode: String, CaseIterable {
   case duplicateParameter = "duplicate-parameter"
   case outOfRange = "out-of-range"
   case badJSON = "bad-json"
+  case badSerialized = "bad-serialized"
   case foreignOrigin = "foreign-origin"
   case permissionDenied = "permission-denied"
   case ownSet = "own-set"
@@ -17,11 +18,14 @@ enum ProblemCode: String, CaseIterable {
   case noSuchLock = "no-such-lock"
   case noSuchLease = "no-such-lease"
   case noSuchSet = "no-such-set"
+  case noSuchSegment = "no-such-segment"
+  case noSuchVariable = "no-such-variable"
   case noSuchPath = "no-such-path"
   case pathNotAllowed = "path-not-allowed"
   case noSuchSemaphore = "no-such-semaphore"
   case methodNotAllowed = "method-not-allowed"
   case notAcceptable = "not-acceptable"
+  case notRepresentable = "not-representable"
   case bodyTooLarge = "body-too-large"
   case uriTooLong = "uri-too-long"
   case unsupportedMediaType = "unsupported-media-type"
@@ -29,6 +33,7 @@ enum ProblemCode: String, CaseIterable {
   case limitMismatch = "limit-mismatch"
   case kindMismatch = "kind-mismatch"
   case inUse = "in-use"
+  case corruptSegment = "corrupt-segment"
   case exists
   case nsemsMismatch = "nsems-mismatch"
   case superseded
@@ -39,8 +44,11 @@ enum ProblemCode: String, CaseIterable {
   case connectionClosed = "connection-closed"
   case setRemoved = "set-removed"
   case lockRemoved = "lock-removed"
+  case staleFence = "stale-fence"
+  case preconditionFailed = "precondition-failed"
   case countExceedsLimit = "count-exceeds-limit"
   case idempotencyMismatch = "idempotency-mismatch"
+  case objectsRefused = "objects-refused"
   case locked
   case waitTimeout = "wait-timeout"
   case queueFull = "queue-full"
@@ -48,6 +56,7 @@ enum ProblemCode: String, CaseIterable {
   case draining
   case starting
   case kernelLimit = "kernel-limit"
+  case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"
   case ledgerDamaged = "ledger-damaged"
   case internalError = "internal"
@@ -60,7 +69,7 @@ enum ProblemCode: String, CaseIterable {
   /// What to do about it, in a sentence or two.
   var help: String { row.help }
 
-  private struct Row {
+  struct Row {
     let status: Int
     let title: StaticString
     let help: String
@@ -69,308 +78,6 @@ enum ProblemCode: String, CaseIterable {
       self.status = status
       self.title = title
       self.help = help
-    }
-  }
-
-  private var row: Row {
-    switch self {
-    case .malformedRequest:
-      Row(
-        400, "The request is not valid HTTP",
-        """
-        Check the request line, the headers and the percent-encoding.
-        """)
-    case .badKey:
-      Row(
-        400, "The key is not valid",
-        """
-        Use one percent-encoded path segment of 1..255 bytes of UTF-8 without control characters; write \
-        a slash as %2F.
-        """)
-    case .invalidParameter:
-      Row(
-        400, "A parameter has a value that cannot be read",
-        """
-        See `parameter`, and `allowed` or the detail for what it takes.
-        """)
-    case .missingParameter:
-      Row(
-        400, "A required parameter is missing",
-        """
-        Give `parameter` in the query string, a form body or a JSON body.
-        """)
-    case .unknownParameter:
-      Row(
-        400, "No such parameter here",
-        """
-        See `known` for the names that this request takes.
-        """)
-    case .duplicateParameter:
-      Row(
-        400, "A parameter is given twice with different values",
-        """
-        Give it once, or with the same value each time.
-        """)
-    case .outOfRange:
-      Row(
-        400, "A number or duration is out of its range",
-        """
-        Stay between `minimum` and `maximum`.
-        """)
-    case .badJSON:
-      Row(
-        400, "The body is not the JSON object that is read here",
-        """
-        Send one JSON object, each name once; only `ops` and `values` are lists.
-        """)
-    case .foreignOrigin:
-      Row(
-        403, "A web page of another origin may not change anything",
-        """
-        Send changing requests from a program, or from a page of the same origin.
-        """)
-    case .permissionDenied:
-      Row(
-        403, "The kernel refuses access to this semaphore set",
-        """
-        See `errno`; the set's owner and mode bits decide (`ipcs -s`).
-        """)
-    case .ownSet:
-      Row(
-        403, "The service keeps this set for itself",
-        """
-        Use /locks and /leases for what stands in it, or make a set of your own.
-        """)
-    case .notFound:
-      Row(
-        404, "No such path",
-        """
-        See `GET /` for the paths that exist.
-        """)
-    case .noSuchLock:
-      Row(
-        404, "No such lock",
-        """
-        A lock exists from its first acquire until it was idle for a while; see `GET /locks`.
-        """)
-    case .noSuchLease:
-      Row(
-        404, "No such lease",
-        """
-        Check the id and the lock's key; a lease that ended long ago is forgotten.
-        """)
-    case .noSuchSet:
-      Row(
-        404, "No such semaphore set",
-        """
-        See `GET /semaphores` for the sets of this IPC namespace.
-        """)
-    case .noSuchSemaphore:
-      Row(
-        404, "The set has no semaphore of this number",
-        """
-        See `nsems`; numbers begin with 0.
-        """)
-    case .methodNotAllowed:
-      Row(
-        405, "This path does not know this method",
-        """
-        See the Allow header.
-        """)
-    case .notAcceptable:
-      Row(
-        406, "No acceptable media type can be answered",
-        """
-        Accept application/json, or text/plain for acquire, hold and errors.
-        """)
-    case .noSuchPath:
-      Row(
-        404, "The file of a path: lock cannot be made",
-        """
-        Make its folder first: the file itself is made as IPC::Semaphore::Concurrency does. The errno says more.
-        """)
-    case .pathNotAllowed:
-      Row(
-        403, "The path is outside the folders for path: locks",
-        """
-        After links and .. are followed, the file must lie below one of the folders of --path-roots.
-        """)
-    case .nsemsMismatch:
-      Row(
-        409, "The set has another number of semaphores",
-        """
-        The member nsems is what the set has. Name that number, or remove the set when nobody uses it any more.
-        """)
-    case .limitMismatch:
-      Row(
-        409, "The lock is in use with another limit",
-        """
-        Ask for the same `limit`, or wait until the lock is idle.
-        """)
-    case .kindMismatch:
-      Row(
-        409, "The lock is in use as another kind of lock",
-        """
-        Give `limit` for a counting lock and leave it out for a readers-writer lock, or wait until the \
-        lock is idle.
-        """)
-    case .inUse:
-      Row(
-        409, "Somebody holds this or waits for it",
-        """
-        Wait until it is idle, or say `force=true`.
-        """)
-    case .exists:
-      Row(
-        409, "The key has a set already",
-        """
-        Leave `exclusive` out to use it, or choose another key.
-        """)
-    case .superseded:
-      Row(
-        409, "A retry with the same Idempotency-Key took over",
-        """
-        Nothing to do if the retry is yours: it has this place in the queue now.
-        """)
-    case .expired:
-      Row(
-        410, "The lease has expired",
-        """
-        Somebody else may hold the lock by now: stop, acquire again, and use a longer ttl or renew in \
-        time.
-        """)
-    case .released:
-      Row(
-        410, "The lease was released",
-        """
-        Acquire again.
-        """)
-    case .broken:
-      Row(
-        410, "An operator ended the lease",
-        """
-        Stop; ask the operator before you acquire again.
-        """)
-    case .undelivered:
-      Row(
-        410, "The grant never reached its client and was undone",
-        """
-        Acquire again.
-        """)
-    case .connectionClosed:
-      Row(
-        410, "The connection that the lease was bound to has ended",
-        """
-        Acquire again on a connection that stays open.
-        """)
-    case .setRemoved:
-      Row(
-        410, "The semaphore set was removed by somebody",
-        """
-        Find out who did (ipcrm, or a request), and ask again.
-        """)
-    case .lockRemoved:
-      Row(
-        410, "The lock was removed",
-        """
-        Acquire again; that makes it anew.
-        """)
-    case .bodyTooLarge:
-      Row(
-        413, "The body is too large",
-        """
-        Send at most 64 KiB.
-        """)
-    case .uriTooLong:
-      Row(
-        414, "The request target is too long",
-        """
-        Send at most 8 KiB; long parameters may go into the body.
-        """)
-    case .unsupportedMediaType:
-      Row(
-        415, "The body has a media type that is not read here",
-        """
-        Send application/json or application/x-www-form-urlencoded.
-        """)
-    case .hostNotAllowed:
-      Row(
-        421, "The Host header names another host",
-        """
-        Use localhost or a loopback address, or have the name configured.
-        """)
-    case .countExceedsLimit:
-      Row(
-        422, "More slots are asked for than the lock has",
-        """
-        Ask for at most `limit`.
-        """)
-    case .idempotencyMismatch:
-      Row(
-        422, "The Idempotency-Key was used with other parameters",
-        """
-        Use a new key for a new request.
-        """)
-    case .locked:
-      Row(
-        423, "The lock is held",
-        """
-        Retry after `retry_after_ms`, or give `wait`.
-        """)
-    case .waitTimeout:
-      Row(
-        423, "The lock was still held when the wait was over",
-        """
-        Retry, or give a longer `wait`.
-        """)
-    case .queueFull:
-      Row(
-        423, "As many as max_waiters wait already",
-        """
-        Retry after `retry_after_ms`, or raise `max_waiters`.
-        """)
-    case .tooManyWaiters:
-      Row(
-        429, "The service has as many waiters as it takes",
-        """
-        Retry later.
-        """)
-    case .internalError:
-      Row(
-        500, "The service made a mistake",
-        """
-        Look in its log for the request id, and report it.
-        """)
-    case .ledgerDamaged:
-      Row(
-        500, "Somebody wrote into the ledger",
-        """
-        See the log; the lock's set is not used any more.
-        """)
-    case .draining:
-      Row(
-        503, "The service is stopping",
-        """
-        Retry: a restarted service knows every lease.
-        """)
-    case .starting:
-      Row(
-        503, "The service is recovering its leases",
-        """
-        Retry in a moment.
-        """)
-    case .kernelLimit:
-      Row(
-        507, "A limit of the kernel is reached",
-        """
-        See `limit` and `value`; raise kernel.sem, or remove sets that nobody uses.
-        """)
-    case .ledgerFull:
-      Row(
-        507, "There is no room for another lease",
-        """
-        Release leases, or start the service with a larger ledger.
-        """)
     }
   }
 }

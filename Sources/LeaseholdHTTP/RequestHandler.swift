@@ -9,8 +9,15 @@ final class RequestHandler: ExchangeHandler {
   func headersArrived(_ exchange: Exchange) -> Response? {
     if let defect = exchange.defect { return refuse(exchange, Problem(defect)) }
     if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
-    if exchange.bodyTooLarge { return refuse(exchange, .bodyTooLarge) }
+    if exchange.bodyTooLarge { return refuse(exchange, .bodyTooLarge(exchange)) }
     return nil
+  }
+
+  func bodyLimit(_ exchange: Exchange) -> Int? {
+    guard exchange.method == .put, let target = Target(exchange.target),
+      let operation = Endpoint.find(.put, target.route), Endpoint.all[operation].takesValue
+    else { return nil }
+    return server.valueBytes
   }
 
   private func refuse(_ exchange: Exchange, _ problem: Problem) -> Response {
@@ -41,8 +48,8 @@ final class RequestHandler: ExchangeHandler {
     do throws(Problem) {
       var arguments = Arguments()
       if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.parameters) }
-      if exchange.bodyTooLarge { throw .bodyTooLarge }
-      if !exchange.body.isEmpty { try readBody(exchange, endpoint, &arguments) }
+      if exchange.bodyTooLarge { throw .bodyTooLarge(exchange) }
+      if !exchange.body.isEmpty, !endpoint.takesValue { try readBody(exchange, endpoint, &arguments) }
       if let format = arguments[.format] {
         guard format == "json" || format == "text" else { throw .notOneOf(.format, format, ["json", "text"]) }
         asText = format == "text"
@@ -72,7 +79,7 @@ final class RequestHandler: ExchangeHandler {
     switch MediaType(exchange.header(.contentType)) {
     case .json: try arguments.readJSON(exchange.body, known: endpoint.parameters)
     case .form: try arguments.readForm(exchange.body, known: endpoint.parameters)
-    case .other:
+    case .serialized, .bytes, .other:
       throw Problem(
         .unsupportedMediaType,
         "A body must be application/json or application/x-www-form-urlencoded; or put the parameters into the query.")
@@ -89,11 +96,11 @@ final class RequestHandler: ExchangeHandler {
 
   func completed(_ exchange: Exchange, delivered: Bool) {
     if !delivered, let lease = exchange.grant { server.service.undeliver(lease, at: Server.now()) }
-    if let waiting = exchange.attachment as? WaitingOperation {
-      if !delivered { waiting.hungUp() }
+    if let waiting = exchange.attachment as? WaitingOperation, !delivered { waiting.hungUp() }
+    guard let waiting = exchange.attachment as? WaitingAcquire else {
       exchange.attachment = nil
+      return
     }
-    guard let waiting = exchange.attachment as? WaitingAcquire else { return }
     // An open hold began to get through, so its lease ends with its connection.
     if !delivered, !waiting.hasBegunHold { waiting.undoGrant() }
     waiting.completed()
@@ -112,13 +119,27 @@ extension Exchange {
 
 extension Endpoint {
   /// Whether the answer is JSON: all but the metrics and the document are.
-  var answersJSON: Bool { route != .metrics && route != .openapi && route != .hold }
+  ///
+  /// A variable and the bytes of a segment look at Accept themselves.
+  var answersJSON: Bool {
+    switch route {
+    case .metrics, .openapi, .hold: false
+    case .variable, .segmentBytes: method != .get
+    default: true
+    }
+  }
 }
 
 extension Problem {
   /// The body is longer than it may be.
-  static var bodyTooLarge: Problem {
-    Problem(.bodyTooLarge, "The body is longer than this service reads (--max-body); parameters are short.")
+  static func bodyTooLarge(_ exchange: Exchange) -> Problem {
+    let isValue = exchange.valueLimitBytes != nil
+    let maximum = exchange.valueLimitBytes ?? exchange.connection.daemon.options.maxBodyBytes
+    return Problem(
+      .bodyTooLarge,
+      "The body is longer than the \(maximum) bytes that this service reads "
+        + (isValue ? "for a value (--max-value)." : "(--max-body); parameters are short."),
+      facts: [("maximum_bytes", .number(Int64(maximum)))])
   }
 
   /// What libmicrohttpd let through and we do not.

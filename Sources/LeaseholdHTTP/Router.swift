@@ -2,6 +2,7 @@
 enum Route: UInt8, CaseIterable {
   case acquire, release, renew, hold, locks, lock, key, leases, lease, leaseRenew
   case semaphores, semaphoreSet, semaphore, semaphoreValues, semaphoreOp
+  case variables, variable, segments, segment, segmentBytes
   case healthz, readyz, metrics, version, openapi, problem, index
 }
 
@@ -64,6 +65,10 @@ struct Target {
         .key
       } else if equals(first, "semaphores") {
         .semaphoreSet
+      } else if equals(first, "shm") {
+        .variable
+      } else if equals(first, "segments") {
+        .segment
       } else if equals(first, "problems") {
         .problem
       } else {
@@ -74,6 +79,8 @@ struct Target {
         action(third)
       } else if equals(first, "semaphores") {
         second.isEmpty ? nil : ofSet(third)
+      } else if equals(first, "segments"), equals(third, "bytes") {
+        .segmentBytes
       } else {
         equals(first, "leases") && equals(third, "renew") ? .leaseRenew : nil
       }
@@ -98,6 +105,8 @@ struct Target {
     if equals(segment, "locks") { return .locks }
     if equals(segment, "leases") { return .leases }
     if equals(segment, "semaphores") { return .semaphores }
+    if equals(segment, "shm") { return .variables }
+    if equals(segment, "segments") { return .segments }
     if equals(segment, "healthz") { return .healthz }
     if equals(segment, "readyz") { return .readyz }
     if equals(segment, "metrics") { return .metrics }

@@ -26,6 +26,10 @@ public struct ServerOptions: Sendable {
   public var bodyBytes = 64 * 1024
   /// Names that callers may use in Host beside loopback.
   public var allowedHosts: [String] = []
+  /// The longest value of a variable, and the most raw bytes of a segment, in one request.
+  public var valueBytes = 1 << 20
+  /// Whether serialized objects and enum cases may be stored.
+  public var allowsObjects = false
   /// How often a hold's answer beats.
   public var heartbeat = TimeSpan.seconds(5)
   /// The maxima of requests.
@@ -65,8 +69,11 @@ public struct ServerError: Error, CustomStringConvertible, Sendable {
 /// ``stop()``.
 public final class Server: Sendable {
   let service: any LockService
+  let variables: any VariableStore
   let limits: Limits
   let versions: ServerOptions.Versions
+  let valueBytes: Int
+  let allowsObjects: Bool
   let guardian: Guard
   let holds = Holds()
   let counts = RequestCounts()
@@ -80,12 +87,17 @@ public final class Server: Sendable {
   private let pulse = Pulse()
 
   /// Makes a server that does not listen yet.
-  public init(_ service: any LockService, options: ServerOptions, log: Logger) throws(ServerError) {
+  public init(
+    _ service: any LockService, variables: any VariableStore, options: ServerOptions, log: Logger
+  ) throws(ServerError) {
     self.service = service
+    self.variables = variables
     self.options = options
     self.log = log
     limits = options.limits
     versions = options.versions
+    valueBytes = options.valueBytes
+    allowsObjects = options.allowsObjects
     guardian = Guard(allowedHosts: Set(options.allowedHosts))
     do {
       watch = try HangupWatch()

@@ -25,6 +25,7 @@ struct ServeCommand: AsyncParsableCommand {
   @OptionGroup(title: Setting.Section.listening.rawValue) var listening: ListeningFlags
   @OptionGroup(title: Setting.Section.leases.rawValue) var leases: LeaseFlags
   @OptionGroup(title: Setting.Section.limits.rawValue) var limits: LimitFlags
+  @OptionGroup(title: Setting.Section.memory.rawValue) var memory: MemoryFlags
   @OptionGroup(title: Setting.Section.kernel.rawValue) var kernel: KernelFlags
   @OptionGroup(title: Setting.Section.logs.rawValue) var logs: LogFlags
 
@@ -34,7 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
 
   /// The flags that were given, by the setting's name.
   var flags: [String: String] {
-    [listening.given, leases.given, limits.given, kernel.given, logs.given].joined()
+    [listening.given, leases.given, limits.given, memory.given, kernel.given, logs.given].joined()
       .reduce(into: [:]) { flags, entry in flags[entry.0.name] = entry.1 }
   }
 

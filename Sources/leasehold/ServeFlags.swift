@@ -57,6 +57,17 @@ struct LimitFlags: ParsableArguments {
   }
 }
 
+struct MemoryFlags: ParsableArguments {
+  @Option(.shmKey) var shmKey: String?
+  @Option(.shmSize) var shmSize: String?
+  @Option(.shmObjects) var shmObjects: String?
+  @Option(.maxValue) var maxValue: String?
+
+  var given: [(Setting, String?)] {
+    [(.shmKey, shmKey), (.shmSize, shmSize), (.shmObjects, shmObjects), (.maxValue, maxValue)]
+  }
+}
+
 struct KernelFlags: ParsableArguments {
   @Option(.pumps) var pumps: String?
   @Option(.stateDir) var stateDir: String?

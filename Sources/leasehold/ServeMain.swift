@@ -33,7 +33,8 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
   }
   let server: Server
   do {
-    server = try Server(service, options: settings.serverOptions, log: log)
+    server = try Server(
+      service, variables: SegmentStore(settings.storeOptions), options: settings.serverOptions, log: log)
     try server.start()
   } catch {
     service.stop()

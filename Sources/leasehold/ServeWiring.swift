@@ -34,6 +34,16 @@ extension ServeSettings {
     return options
   }
 
+  /// The settings of the segments of this host.
+  var storeOptions: SegmentStoreOptions {
+    var options = SegmentStoreOptions()
+    options.defaultKey = shmKey
+    options.defaultBytes = shmBytes
+    options.controlKey = controlKey
+    options.readBytes = valueBytesMax
+    return options
+  }
+
   /// The settings of the HTTP server.
   var serverOptions: ServerOptions {
     var options = ServerOptions()
@@ -46,6 +56,8 @@ extension ServeSettings {
     options.connectionMemoryBytes = connectionMemoryBytes
     options.idleTimeout = TimeSpan(idleTimeout)
     options.bodyBytes = bodyBytesMax
+    options.valueBytes = valueBytesMax
+    options.allowsObjects = allowsObjects
     options.allowedHosts = allowedHosts
     options.heartbeat = TimeSpan(heartbeat)
     options.limits = limits

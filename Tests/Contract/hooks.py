@@ -20,6 +20,15 @@ STATE = {
     "own-set",
     "exists",
     "nsems-mismatch",
+    "no-such-segment",
+    "no-such-variable",
+    "not-representable",
+    "corrupt-segment",
+    "stale-fence",
+    "precondition-failed",
+    "objects-refused",
+    "segment-full",
+    "bad-serialized",
     "limit-mismatch",
     "kind-mismatch",
     "in-use",
@@ -114,6 +123,8 @@ def every_answer_has_the_common_headers(ctx, response, case):
 def a_json_answer_is_one_object_and_a_newline(ctx, response, case):
     kind = response.headers.get("content-type", [""])[0]
     if kind.startswith(("application/json", "application/problem+json")) and case.method != "HEAD":
+        if case.operation.definition.raw.get("operationId") == "getVariable" and response.status_code == 200:
+            return  # the value itself, of whatever kind
         assert response.content.startswith(b"{") and response.content.endswith(b"}\n"), response.content[-40:]
 
 
@@ -134,13 +145,15 @@ def may_be_invalid(problem, given, case):
     if parameter in ("id", "lease") and not LEASE_ID.match(str({**case.path_parameters, **given}.get(parameter))):
         return True  # made by the tool from an answer without a lease, not from the schema
     if code == "bad-key":  # bytes are counted, not characters
+        if case.path.startswith(("/shm", "/segments")):
+            return parameter in ("var", "segment", "key")  # control characters; numbers beyond 32 bits
         return parameter == "set" or len(str(case.path_parameters.get("key", given.get("key", ""))).encode()) > 255
     if code == "missing-parameter":  # required in the query or in the body, which a schema cannot say
         return parameter not in given and parameter in ("lease", "owner", "key", "nsems", "values", "value", "ops")
     if code == "invalid-parameter":
         return (
             (parameter == "mode" and "limit" in given)
-            or parameter == "cursor"
+            or parameter in ("cursor", "If-Match", "If-None-Match")
             or (parameter in BINDING and (BINDING & set(given)))
             or (parameter == "values" and "nsems" in given)
             or (parameter in DURATIONS and "e" in str(given.get(parameter)))

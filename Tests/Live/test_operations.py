@@ -7,7 +7,8 @@ import unittest
 from harness import ROOT, LiveTest
 from native import Native
 
-# operationId: method, path, status. {key} is a free lock, {held} a held one and {id} its lease; {set} is a native set.
+# operationId: method, path, status, body. {key} is a free lock, {held} a held one and {id} its lease; {set} is a
+# native set.
 OPERATIONS = {
     "acquireLock": ("POST", "/locks/{key}/acquire", 201),
     "releaseLock": ("POST", "/locks/{held}/release?lease={id}", 200),
@@ -32,6 +33,17 @@ OPERATIONS = {
     "operateSemaphores": ("POST", "/semaphores/id:{set}/op?ops=0:1,1:0", 200),
     "getSemaphore": ("GET", "/semaphores/id:{set}/1", 200),
     "setSemaphore": ("PUT", "/semaphores/id:{set}/1?value=3", 200),
+    "listVariables": ("GET", "/shm", 200),
+    "getVariable": ("GET", "/shm/here", 200),
+    "putVariable": ("PUT", "/shm/new-{set}", 201, b"[1]"),
+    "deleteVariable": ("DELETE", "/shm/here", 200),
+    "listSegments": ("GET", "/segments", 200),
+    "createSegment": ("POST", "/segments?key=private&size=64", 201),
+    "getSegment": ("GET", "/segments/0x5e6eaaaa", 200),
+    "changeSegment": ("PATCH", "/segments/0x5e6eaaaa?mode=0600", 200),
+    "deleteSegment": ("DELETE", "/segments/0x5e6eaaaa", 200),
+    "readSegment": ("GET", "/segments/0x5e6eaaaa/bytes?length=8", 200),
+    "writeSegment": ("PUT", "/segments/0x5e6eaaaa/bytes?offset=50", 200, b"abc"),
     "health": ("GET", "/healthz", 200),
     "ready": ("GET", "/readyz", 200),
     "metrics": ("GET", "/metrics", 200),
@@ -52,17 +64,19 @@ class Operations(LiveTest):
         self.assertEqual(re.findall(r"^      operationId: (\w+)$", paths, re.M), list(OPERATIONS))
 
     def test_every_operation_answers(self):
-        for number, (operation, (method, path, status)) in enumerate(OPERATIONS.items()):
+        for number, (operation, (method, path, status, *body)) in enumerate(OPERATIONS.items()):
             with self.subTest(operation):
+                self.server.post("/segments", key="0x5e6eaaaa")
+                self.server.request("PUT", "/shm/here", b"1")
                 held = self.granted(self.server.acquire(f"held-{number}", owner="me"))
                 target = path.format(key=f"free-{number}", held=held["key"], id=held["lease"], set=self.native_set())
-                answer = self.server.request(method, target)
+                answer = self.server.request(method, target, *body)
                 self.assertEqual(answer.status, status, answer)
                 self.assertTrue(answer.headers["X-Request-Id"])
                 self.assertEqual(answer.headers["Cache-Control"], "no-store")
 
     def test_every_operation_names_what_it_does_not_know(self):
-        for number, (operation, (method, path, _)) in enumerate(OPERATIONS.items()):
+        for number, (operation, (method, path, *_)) in enumerate(OPERATIONS.items()):
             with self.subTest(operation):
                 held = self.granted(self.server.acquire(f"odd-{number}", owner="me"))
                 target = path.format(key=f"odd-free-{number}", held=held["key"], id=held["lease"],

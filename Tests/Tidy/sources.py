@@ -48,6 +48,13 @@ def the_domain_imports_nothing(tree):
                 yield f"{path}:{line}: the domain knows no clock, no kernel and no {name}"
 
 
+def php_variables_are_pure(tree):
+    for path, text in tree.matching(".swift", under=("Sources/PHPVariables/", "Sources/JSONReading/")):
+        for line, name in swift_imports(text):
+            if name not in ("Swift", "JSONReading"):
+                yield f"{path}:{line}: what reads PHP's variables does no I/O and needs no {name}"
+
+
 def http_knows_no_semaphore(tree):
     for path, text in tree.matching(".swift", under=("Sources/LeaseholdHTTP/",)):
         for line, name in swift_imports(text):
@@ -130,7 +137,8 @@ def nothing_built_is_tracked(tree):
 
 CHECKS = [
     csysv_is_fenced, libmicrohttpd_is_fenced, foundation_is_nowhere, foundation_essentials_are_for_the_executable,
-    the_domain_imports_nothing, http_knows_no_semaphore, the_local_service_knows_no_http, files_are_short,
-    functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly, nothing_is_forced,
+    the_domain_imports_nothing, php_variables_are_pure, http_knows_no_semaphore, the_local_service_knows_no_http,
+    files_are_short, functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly,
+    nothing_is_forced,
     nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,
 ]

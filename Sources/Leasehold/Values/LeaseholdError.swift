@@ -11,6 +11,8 @@ public struct LeaseholdError: Error, Sendable {
     case noSuchPath = "no-such-path"
     case pathNotAllowed = "path-not-allowed"
     case noSuchSemaphore = "no-such-semaphore"
+    case noSuchSegment = "no-such-segment"
+    case noSuchVariable = "no-such-variable"
     case permissionDenied = "permission-denied"
     case ownSet = "own-set"
     case exists
@@ -18,6 +20,7 @@ public struct LeaseholdError: Error, Sendable {
     case limitMismatch = "limit-mismatch"
     case kindMismatch = "kind-mismatch"
     case inUse = "in-use"
+    case corruptSegment = "corrupt-segment"
     case superseded
     case expired
     case released
@@ -26,6 +29,8 @@ public struct LeaseholdError: Error, Sendable {
     case connectionClosed = "connection-closed"
     case setRemoved = "set-removed"
     case lockRemoved = "lock-removed"
+    case staleFence = "stale-fence"
+    case preconditionFailed = "precondition-failed"
     case countExceedsLimit = "count-exceeds-limit"
     case idempotencyMismatch = "idempotency-mismatch"
     case locked
@@ -35,6 +40,7 @@ public struct LeaseholdError: Error, Sendable {
     case draining
     case starting
     case kernelLimit = "kernel-limit"
+    case segmentFull = "segment-full"
     case ledgerFull = "ledger-full"
     case ledgerDamaged = "ledger-damaged"
     case internalError = "internal"

@@ -84,7 +84,9 @@ enum Service {
       json.member("version", version)
       json.append(
         """
-        ,"links":{"locks":"/locks","leases":"/leases","semaphores":"/semaphores","health":"/healthz","ready":"/readyz",\
+        ,"links":{"locks":"/locks","leases":"/leases","semaphores":"/semaphores",\
+        "variables":"/shm","segments":"/segments",\
+        "health":"/healthz","ready":"/readyz",\
         "metrics":"/metrics","version":"/version","openapi":"/openapi.yaml"}
         """ as StaticString)
       json.closeAnswer()

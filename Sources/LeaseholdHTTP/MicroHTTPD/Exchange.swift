@@ -36,6 +36,8 @@ final class Exchange: @unchecked Sendable {
   private(set) var defect: Defect?
   /// The body is longer than ``ListenerOptions/maxBodyBytes``; known at `headersArrived` where the length is declared.
   var bodyTooLarge = false
+  /// What the handler said of the body's length; see ``ExchangeHandler/bodyLimit(_:)``.
+  var valueLimitBytes: Int?
   /// Whatever the endpoints keep with the exchange.
   ///
   /// Only for the thread that is calling the handler about it.

@@ -12,6 +12,11 @@ protocol ExchangeHandler: AnyObject, Sendable {
   /// body. A request with a ``Exchange/defect`` gets no further than here: `nil` then closes the connection.
   func headersArrived(_ exchange: Exchange) -> Response?
 
+  /// The longest body of this request, in bytes; `nil` takes ``ListenerOptions/maxBodyBytes``.
+  ///
+  /// Asked once, before `headersArrived`.
+  func bodyLimit(_ exchange: Exchange) -> Int?
+
   /// The whole request is there.
   func requestArrived(_ exchange: Exchange) -> Disposition
 
@@ -31,4 +36,8 @@ protocol ExchangeHandler: AnyObject, Sendable {
 
   /// The connection is closed; nothing is called for it any more.
   func connectionClosed(_ connection: PeerConnection)
+}
+
+extension ExchangeHandler {
+  func bodyLimit(_ exchange: Exchange) -> Int? { nil }
 }

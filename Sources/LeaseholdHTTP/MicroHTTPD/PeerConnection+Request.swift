@@ -14,6 +14,7 @@ extension PeerConnection {
     daemon.activeExchanges.add(1, ordering: .relaxed)
     idle(since: exchange.arrived)
     exchange.captureHeaders()
+    exchange.valueLimitBytes = daemon.handler.bodyLimit(exchange)
     exchange.inspect(url: url, versionText: version, options: daemon.options)
     exchange.refusal = daemon.handler.headersArrived(exchange)
     // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
@@ -24,7 +25,7 @@ extension PeerConnection {
 
   /// A piece of the body.
   func take(_ piece: UnsafePointer<UInt8>, count: Int, for exchange: Exchange) -> Bool {
-    if !exchange.bodyTooLarge, body.count + count > daemon.options.maxBodyBytes {
+    if !exchange.bodyTooLarge, body.count + count > exchange.valueLimitBytes ?? daemon.options.maxBodyBytes {
       exchange.bodyTooLarge = true
       exchange.discardedBytes = body.count
       body.clear()
@@ -98,7 +99,7 @@ extension Exchange {
       }
       declaredBodyBytes = bytes
       hasBody = bytes > 0
-      bodyTooLarge = bytes > UInt64(options.maxBodyBytes)
+      bodyTooLarge = bytes > UInt64(valueLimitBytes ?? options.maxBodyBytes)
     }
   }
 }

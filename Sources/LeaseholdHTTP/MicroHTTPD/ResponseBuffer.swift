@@ -45,7 +45,7 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   /// Appends bytes.
   @inline(__always)
   mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
-    guard let source = bytes.baseAddress else { return }
+    guard let source = bytes.baseAddress, !bytes.isEmpty else { return }
     memcpy(reserve(bytes.count), source, bytes.count)
     count += bytes.count
   }

@@ -33,6 +33,12 @@ struct ServeSettings: Sendable, Equatable {
   /// How long an unused own lock is kept.
   let idleLocks: Duration
 
+  /// The `key_t` of the segment that requests mean when they name none.
+  let shmKey: Int32
+  let shmBytes: Int
+  let allowsObjects: Bool
+  let valueBytesMax: Int
+
   /// Threads that wait in the kernel.
   let pumps: Int
   let operationWaiters: Int
@@ -77,6 +83,10 @@ struct ServeSettings: Sendable, Equatable {
     waitersPerLockMax = resolved.integer(.maxWaitersPerLock)
     tombstonesMax = resolved.integer(.tombstones)
     idleLocks = resolved.duration(.idleLocks)
+    shmKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.shmKey)))
+    shmBytes = resolved.integer(.shmSize)
+    allowsObjects = resolved.text(.shmObjects) == "allow"
+    valueBytesMax = resolved.integer(.maxValue)
     pumps = resolved.integer(.pumps)
     operationWaiters = resolved.integer(.operationWaiters)
     stateDirectory = resolved.path(.stateDir)

@@ -5,6 +5,7 @@ struct Setting: Sendable, Hashable {
     case listening = "Listening"
     case leases = "Leases"
     case limits = "Limits"
+    case memory = "Shared memory"
     case kernel = "Kernel and state"
     case logs = "Logs"
   }

@@ -71,6 +71,21 @@ extension Setting {
     "How long an unused lock is kept")
 }
 
+// Shared memory.
+extension Setting {
+  static let shmKey = Setting(
+    "shm-key", .memory, .ipcKey, default: "0x4c534800",
+    "System V key of the segment whose variables /shm serves when a request names none")
+  static let shmSize = Setting(
+    "shm-size", .memory, .bytes(40...1 << 30), default: "1MiB", "Size of that segment where it has to be made")
+  static let shmObjects = Setting(
+    "shm-objects", .memory, .choice(["refuse", "allow"]), default: "refuse",
+    "Whether serialized objects may be stored, which PHP makes when it reads them")
+  static let maxValue = Setting(
+    "max-value", .memory, .bytes(1 << 10...64 << 20), default: "1MiB",
+    "Largest value of a variable, and most raw bytes of a segment, in one request")
+}
+
 // Kernel and state, logs.
 extension Setting {
   static let pumps = Setting(
@@ -99,6 +114,7 @@ extension Setting {
     .maxBody, .allowHost,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
     .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .tombstones, .idleLocks,
+    .shmKey, .shmSize, .shmObjects, .maxValue,
     .pumps, .stateDir, .pathRoots, .controlKey, .standby,
     .logLevel, .logFormat,
   ]

@@ -6,7 +6,8 @@ import Testing
 @Suite struct ArgumentsTests {
   private let everything = ParameterSet(
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
-    .state, .nsems, .values, .exclusive, .uid, .gid, .value, .ops, .perm, .semaphoreKey, .project, .sem, .touch, .undo)
+    .state, .nsems, .values, .exclusive, .uid, .gid, .value, .ops, .perm, .semaphoreKey, .project, .sem, .touch, .undo,
+    .segment, .fence, .size, .initialize, .offset, .length)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {
@@ -122,7 +123,9 @@ import Testing
         let problem = #expect(throws: Problem.self, "\(name)") { _ = try json("{\"\(name)\":\(value)}") }
         #expect(problem?.code == .invalidParameter)
       }
-      for value in ["null", "{}", #"[["a"]]"#, #""\u0000""#] + ([.numbers, .amounts].contains(parameter.jsonKind) ? [] : ["[1]"]) {
+      for value in ["null", "{}", #"[["a"]]"#, #""\u0000""#]
+        + ([.numbers, .amounts].contains(parameter.jsonKind) ? [] : ["[1]"])
+      {
         let problem = #expect(throws: Problem.self, "\(name)") { _ = try json("{\"\(name)\":\(value)}") }
         #expect(problem?.code == .invalidParameter)
       }

@@ -8,7 +8,7 @@ import Testing
     let all = Endpoint.all
     #expect(Set(all.map { "\($0.operation)" }).count == all.count)
     #expect(Set(all.map { "\($0.method) \($0.route)" }).count == all.count)
-    #expect(all.count == 30)
+    #expect(all.count == 41)
   }
 
   @Test func everyRouteHasAnEndpointAndSaysWhichMethodsItTakes() {
@@ -33,23 +33,34 @@ import Testing
 
   @Test func readingTakesNoParameterThatChanges() {
     for endpoint in Endpoint.all where endpoint.method == .get {
-      #expect(!endpoint.parameters.contains(.force) && !endpoint.parameters.contains(.lease), "\(endpoint.operation)")
+      // Reading a variable says under which lease it is done.
+      let isVariable = endpoint.route == .variable || endpoint.route == .variables
+      #expect(!endpoint.parameters.contains(.force), "\(endpoint.operation)")
+      #expect(endpoint.parameters.contains(.lease) == isVariable, "\(endpoint.operation)")
     }
   }
 
   static let statuses: [Int: [String]] = [
     400: [
       "malformed-request", "bad-key", "invalid-parameter", "missing-parameter", "unknown-parameter",
-      "duplicate-parameter", "out-of-range", "bad-json",
+      "duplicate-parameter", "out-of-range", "bad-json", "bad-serialized",
     ],
     403: ["foreign-origin", "permission-denied", "own-set", "path-not-allowed"],
-    404: ["not-found", "no-such-lock", "no-such-lease", "no-such-set", "no-such-semaphore", "no-such-path"],
-    405: ["method-not-allowed"], 406: ["not-acceptable"], 413: ["body-too-large"], 414: ["uri-too-long"],
+    404: [
+      "not-found", "no-such-lock", "no-such-lease", "no-such-set", "no-such-semaphore", "no-such-path",
+      "no-such-segment", "no-such-variable",
+    ],
+    405: ["method-not-allowed"], 406: ["not-acceptable", "not-representable"],
+    413: ["body-too-large"], 414: ["uri-too-long"],
     415: ["unsupported-media-type"], 421: ["host-not-allowed"],
-    409: ["limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded"],
+    409: [
+      "limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded", "corrupt-segment",
+    ],
+    412: ["stale-fence", "precondition-failed"],
     410: ["expired", "released", "broken", "undelivered", "connection-closed", "set-removed", "lock-removed"],
-    422: ["count-exceeds-limit", "idempotency-mismatch"], 423: ["locked", "wait-timeout", "queue-full"],
-    429: ["too-many-waiters"], 503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full"],
+    422: ["count-exceeds-limit", "idempotency-mismatch", "objects-refused"],
+    423: ["locked", "wait-timeout", "queue-full"],
+    429: ["too-many-waiters"], 503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
 

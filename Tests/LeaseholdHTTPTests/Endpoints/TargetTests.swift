@@ -18,6 +18,8 @@ import Testing
     ("/semaphores/id:7", .semaphoreSet, "id:7"), ("/semaphores/0x7/values", .semaphoreValues, "0x7"),
     ("/semaphores/0x7/op", .semaphoreOp, "0x7"), ("/semaphores/0x7/12", .semaphore, "0x7"),
     ("/semaphores/7/7", .semaphore, "7"),
+    ("/semaphores/id:7", .semaphoreSet, "id:7"), ("/shm", .variables, ""), ("/shm/a%2Fb", .variable, "a%2Fb"),
+    ("/segments", .segments, ""), ("/segments/0x7", .segment, "0x7"), ("/segments/id:7/bytes", .segmentBytes, "id:7"),
     ("/locks/a", .lock, "a"), ("/locks/a%2Fb", .lock, "a%2Fb"), ("/locks/a/acquire", .acquire, "a"),
     ("/locks/a/release", .release, "a"), ("/locks/a/renew", .renew, "a"), ("/locks/a/hold", .hold, "a"),
     ("/locks/acquire/acquire", .acquire, "acquire"), ("/locks//acquire", .acquire, ""), ("/leases/0f", .lease, "0f"),

@@ -9,6 +9,7 @@ final class FakeService: LockService, HostWithoutNativeSets {
     var requests: [AcquireRequest] = []
     var clients: [any LeaseClient] = []
     var canceled: [WaiterID] = []
+    var released: [LeaseID] = []
     var undelivered: [LeaseID] = []
     var followed: [LeaseID] = []
     var closed: [ConnectionID] = []
@@ -88,7 +89,10 @@ final class FakeService: LockService, HostWithoutNativeSets {
 
   func release(
     _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> ReleaseOutcome { throw none() }
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    state.withLock { $0.heard.released.append(lease) }
+    throw none()
+  }
 
   func renew(
     _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant

@@ -7,6 +7,7 @@ import Logging
 /// A server on a free port over a fake service; stopped when it goes.
 final class ServerScene {
   let service: FakeService
+  let store = FakeStore()
   let server: Server
 
   init(_ plan: FakeService.Plan = .wait, _ change: (inout ServerOptions) -> Void = { _ in }) throws {
@@ -17,7 +18,7 @@ final class ServerScene {
     change(&options)
     var log = Logger(label: "test")
     log.logLevel = .critical
-    server = try Server(service, options: options, log: log)
+    server = try Server(service, variables: store, options: options, log: log)
     try server.start()
   }
 

@@ -1,0 +1,156 @@
+/// Reads the words of JSON (RFC 8259) one by one and knows where it is.
+///
+/// By hand, because decoders turn `1.0` into `1`, keep one of two equal names in silence, and do not say where a flaw
+/// is. What the words make together, and how deep they may nest, is the caller's business.
+public struct JSONReader {
+  /// What is wrong, and at which byte.
+  public struct Flaw: Error, Equatable {
+    /// The end of a sentence.
+    public let what: String
+    /// From 0.
+    public let offset: Int
+
+    /// Describes a flaw.
+    public init(what: String, offset: Int) {
+      self.what = what
+      self.offset = offset
+    }
+  }
+
+  private let bytes: UnsafeBufferPointer<UInt8>
+  /// Where the next byte is read, from 0.
+  public private(set) var offset = 0
+
+  /// Reads bytes, which must stay where they are meanwhile.
+  public init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+  /// The next byte; `nil` at the end.
+  public var peek: UInt8? { offset < bytes.count ? bytes[offset] : nil }
+
+  /// A flaw at the next byte.
+  public func flaw(_ what: String) -> Flaw { Flaw(what: what, offset: offset) }
+
+  /// Skips blanks and line ends.
+  public mutating func skipSpace() {
+    while let byte = peek, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { offset += 1 }
+  }
+
+  /// Takes the next byte, whatever it is; the caller has looked at it.
+  public mutating func advance() { offset += 1 }
+
+  /// Takes a byte if it comes next, blanks before it left out.
+  public mutating func take(_ byte: UInt8) -> Bool {
+    skipSpace()
+    guard peek == byte else { return false }
+    offset += 1
+    return true
+  }
+
+  /// Takes a byte that must come next, blanks before it left out.
+  public mutating func expect(_ byte: UInt8, _ what: String) throws(Flaw) {
+    guard take(byte) else { throw flaw("no \(what)") }
+  }
+
+  /// Nothing but blanks may follow.
+  public mutating func end(after what: String) throws(Flaw) {
+    skipSpace()
+    guard offset == bytes.count else { throw flaw("something after the \(what)") }
+  }
+
+  /// Takes `true`, `false` or `null`.
+  public mutating func word(_ text: StaticString) throws(Flaw) {
+    for index in 0..<text.utf8CodeUnitCount {
+      guard peek == text.utf8Start[index] else { throw flaw("no value") }
+      offset += 1
+    }
+  }
+
+  /// A number as it is written.
+  public mutating func number() throws(Flaw) -> String {
+    let start = offset
+    if peek == UInt8(ascii: "-") { offset += 1 }
+    let whole = skipDigits()
+    guard whole == 1 || whole > 1 && bytes[offset - whole] != UInt8(ascii: "0") else {
+      throw flaw("a malformed number")
+    }
+    if peek == UInt8(ascii: ".") {
+      offset += 1
+      guard skipDigits() > 0 else { throw flaw("a malformed number") }
+    }
+    if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
+      offset += 1
+      if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { offset += 1 }
+      guard skipDigits() > 0 else { throw flaw("a malformed number") }
+    }
+    return String(decoding: bytes[start..<offset], as: UTF8.self)
+  }
+
+  private mutating func skipDigits() -> Int {
+    let start = offset
+    while let byte = peek, byte >= 0x30, byte <= 0x39 { offset += 1 }
+    return offset - start
+  }
+
+  /// A string, its escapes resolved.
+  public mutating func string() throws(Flaw) -> String {
+    guard peek == UInt8(ascii: "\"") else { throw flaw("no string") }
+    offset += 1
+    var text: [UInt8] = []
+    while let byte = peek {
+      switch byte {
+      case UInt8(ascii: "\""):
+        offset += 1
+        guard let string = String(validating: text, as: UTF8.self) else { throw flaw("a string that is not UTF-8") }
+        return string
+      case UInt8(ascii: "\\"): try escape(into: &text)
+      case 0..<0x20: throw flaw("a control character in a string")
+      default:
+        text.append(byte)
+        offset += 1
+      }
+    }
+    throw flaw("a string without an end")
+  }
+
+  private mutating func escape(into text: inout [UInt8]) throws(Flaw) {
+    offset += 1
+    guard let byte = peek else { throw flaw("a string without an end") }
+    offset += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0c)
+    case UInt8(ascii: "n"): text.append(0x0a)
+    case UInt8(ascii: "r"): text.append(0x0d)
+    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "u"): try unicode(into: &text)
+    default: throw flaw("an unknown escape")
+    }
+  }
+
+  private mutating func unicode(into text: inout [UInt8]) throws(Flaw) {
+    var scalar = try fourDigits()
+    if (0xd800..<0xdc00).contains(scalar), peek == UInt8(ascii: "\\") {
+      offset += 1
+      guard peek == UInt8(ascii: "u") else { throw flaw("half a surrogate pair") }
+      offset += 1
+      let low = try fourDigits()
+      guard (0xdc00..<0xe000).contains(low) else { throw flaw("half a surrogate pair") }
+      scalar = 0x10000 + (scalar - 0xd800) << 10 + (low - 0xdc00)
+    }
+    guard let value = Unicode.Scalar(scalar) else { throw flaw("half a surrogate pair") }
+    text.append(contentsOf: String(value).utf8)
+  }
+
+  private mutating func fourDigits() throws(Flaw) -> UInt32 {
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      guard let byte = peek, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw flaw("a malformed \\u escape")
+      }
+      value = value << 4 | UInt32(digit)
+      offset += 1
+    }
+    return value
+  }
+}

@@ -1,0 +1,149 @@
+/// PHP's variables in segments of shared memory, and the segments themselves.
+///
+/// Every call answers at once and may be made from any thread. Calls on one segment take turns; nothing keeps a native
+/// program out, which is what the lock of ``SegmentInfo/guardKey`` is for. Nothing stays attached between two calls.
+/// A fence that is older than the last one seen for the segment is refused, and a newer one is remembered.
+public protocol VariableStore: AnyObject, Sendable {
+  /// Finds a segment; `nil` is the default one.
+  ///
+  /// - Parameter making: Whether the default one is made where it is missing.
+  func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo
+  /// One variable; `nil` where there is none.
+  func variable(
+    _ key: VariableKey, fence: Int64?, in address: SegmentAddress?
+  ) throws(LeaseholdError) -> StoredVariable?
+  /// Stores a variable, or changes nothing at all.
+  func put(_ put: VariablePut, in address: SegmentAddress?) throws(LeaseholdError) -> PutOutcome
+  /// Takes a variable out; `nil` where there is none.
+  func remove(
+    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: SegmentAddress?
+  ) throws(LeaseholdError) -> RemovedVariable?
+  /// All variables in their order, a page of them.
+  func variables(in address: SegmentAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList
+
+  /// The host's segments, from an index on, and the kernel's limits.
+  func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory
+  /// Makes a segment, or finds the one that is there.
+  func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation
+  /// Changes owner or mode; what is `nil` stays.
+  func change(
+    _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
+  ) throws(LeaseholdError) -> SegmentInfo
+  /// Removes a segment; whoever has it attached keeps it until then.
+  func remove(_ address: SegmentAddress) throws(LeaseholdError) -> SegmentInfo
+  /// Bytes of a segment; `length` is the rest where it is `nil`.
+  func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8]
+  /// Writes bytes, and zeros behind them up to `length`.
+  func write(
+    _ bytes: [UInt8], to address: SegmentAddress, offset: Int, length: Int
+  ) throws(LeaseholdError) -> SegmentInfo
+}
+
+/// How a caller names a segment.
+public enum SegmentAddress: Sendable, Equatable {
+  /// By its SysV key, not 0.
+  case key(Int32)
+  /// By its identifier.
+  case id(Int32)
+
+  /// As the API writes it.
+  public var text: String {
+    switch self {
+    case .key(let key): "0x" + String(UInt32(bitPattern: key), radix: 16)
+    case .id(let id): "id:\(id)"
+    }
+  }
+}
+
+/// How a caller names a variable.
+public enum VariableKey: Sendable, Equatable {
+  /// PHP's variable_key.
+  case number(Int64)
+  /// A name, which the store hashes for the segment's word size.
+  case name(String)
+}
+
+/// What must hold of a variable before it is changed.
+public struct VariableCondition: Sendable, Equatable {
+  /// Tags one of which it must have; `["*"]` takes any, `nil` asks for nothing.
+  public var ifMatch: [String]?
+  /// Tags none of which it may have; `["*"]` asks that there be none.
+  public var ifNoneMatch: [String]?
+
+  /// Asks for nothing.
+  public init() {}
+}
+
+/// A value on its way into a segment, in the form of `serialize()`.
+public struct VariablePut: Sendable {
+  /// The variable.
+  public var key: VariableKey
+  /// What is stored.
+  public var text: [UInt8]
+  /// What must hold before.
+  public var condition: VariableCondition
+  /// The fence of the caller's lease; one older than the last seen is refused.
+  public var fence: Int64?
+  /// Whether the text has integers that a 32-bit PHP cannot read.
+  public var needs64Bits: Bool
+
+  /// Makes a put.
+  public init(
+    key: VariableKey, text: [UInt8], condition: VariableCondition = VariableCondition(), fence: Int64? = nil,
+    needs64Bits: Bool = false
+  ) {
+    self.key = key
+    self.text = text
+    self.condition = condition
+    self.fence = fence
+    self.needs64Bits = needs64Bits
+  }
+}
+
+/// How a put went.
+public struct PutOutcome: Sendable {
+  /// PHP's variable_key.
+  public var key: Int64
+  /// Whether an older value was replaced.
+  public var replaced: Bool
+  /// The tag of what is stored now.
+  public var tag: String
+
+  /// Makes an outcome.
+  public init(key: Int64, replaced: Bool, tag: String) {
+    self.key = key
+    self.replaced = replaced
+    self.tag = tag
+  }
+}
+
+/// A variable that was taken out.
+public struct RemovedVariable: Sendable {
+  /// PHP's variable_key.
+  public var key: Int64
+  /// The bytes that became free.
+  public var freedBytes: Int
+
+  /// Makes one.
+  public init(key: Int64, freedBytes: Int) {
+    self.key = key
+    self.freedBytes = freedBytes
+  }
+}
+
+/// A variable as it is stored.
+public struct StoredVariable: Sendable {
+  /// PHP's variable_key.
+  public var key: Int64
+  /// In the form of `serialize()`.
+  public var text: [UInt8]
+  /// Differs, for all practical purposes, when the text does.
+  public var tag: String
+
+  /// Makes one.
+  public init(key: Int64, text: [UInt8], tag: String) {
+    self.key = key
+    self.text = text
+    self.tag = tag
+  }
+}

@@ -1,0 +1,209 @@
+import Leasehold
+
+/// `/segments`: the segments of shared memory of this IPC namespace.
+enum Segments {
+  static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let filter = try call.listFilter()
+    let store = call.server.variables
+    let inventory = try Problem.passing { () throws(LeaseholdError) in
+      try store.segments(from: filter.cursor, limit: filter.limit)
+    }
+    let writer = call.writer
+    return call.json(capacity: 512 + inventory.segments.count * 384) { json in
+      json.open("segments")
+      json.append(UInt8(ascii: "["))
+      for (index, segment) in inventory.segments.enumerated() {
+        if index > 0 { json.append(UInt8(ascii: ",")) }
+        writer.segment(segment, into: &json)
+        json.append(UInt8(ascii: "}"))
+      }
+      json.append(UInt8(ascii: "]"))
+      limits(inventory, into: &json)
+      json.member("next_cursor", inventory.nextCursor.map(String.init))
+      json.closeAnswer()
+    }
+  }
+
+  private static func limits(_ inventory: SegmentInventory, into json: inout ResponseBuffer) {
+    json.append(",\"limits\":{\"shmmax\":" as StaticString)
+    json.append(decimal: UInt64(inventory.maximumBytes))
+    json.member("shmmin", Int(clamping: inventory.minimumBytes))
+    json.member("shmmni", inventory.maximumSegments)
+    json.next("shmall")
+    json.append(decimal: UInt64(inventory.maximumPages))
+    // Linux has no limit of its own for one process.
+    json.append(",\"shmseg\":null},\"used\":{\"segments\":" as StaticString)
+    json.append(decimal: inventory.usedSegments)
+    json.member("pages", inventory.usedPages)
+    json.append(UInt8(ascii: "}"))
+  }
+
+  static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let address = try call.segmentInPath()
+    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: false) }
+    return call.answer(segment)
+  }
+
+  static func create(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let request = try call.segmentRequest()
+    let (store, writer) = (call.server.variables, call.writer)
+    // Only what may write over something that is there needs the guard.
+    let existing = request.initializes ? request.key.flatMap { try? store.segment(.key($0), making: false) } : nil
+    return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(Problem) in
+      let creation = try Problem.passing { () throws(LeaseholdError) in try store.create(request) }
+      var json = ResponseBuffer(capacity: 512)
+      writer.segment(creation.segment, into: &json)
+      json.member("created", creation.created)
+      json.member("initialized", creation.initialized)
+      writer.list("ignored", creation.created ? [] : ["size", "mode"], into: &json)
+      json.closeAnswer()
+      var response = Response(status: creation.created ? 201 : 200, contentType: "application/json", body: json)
+      if creation.created {
+        var path = ResponseBuffer(capacity: 32)
+        path.append("/segments/" as StaticString)
+        path.append(creation.segment.text)
+        response.location = consume path
+      }
+      return response
+    }
+  }
+
+  static func change(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let address = try call.segmentInPath()
+    let highest = Int(UInt32.max)
+    let (uid, gid, mode) = (
+      try call.number(.uid, 0, highest), try call.number(.gid, 0, highest), try call.permissionBits()
+    )
+    let segment = try Problem.passing { () throws(LeaseholdError) in
+      try store.change(
+        address, uid: uid.map { UInt32(truncatingIfNeeded: $0) }, gid: gid.map { UInt32(truncatingIfNeeded: $0) },
+        mode: mode)
+    }
+    return call.answer(segment)
+  }
+
+  static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let address = try call.segmentInPath()
+    let segment = try Problem.passing { () throws(LeaseholdError) in try store.remove(address) }
+    return call.json { json in
+      json.append("{\"removed\":true" as StaticString)
+      json.member("segment", segment.text)
+      json.member("id", Int(segment.id))
+      json.member("nattch", segment.attachCount)
+      json.closeAnswer()
+    }
+  }
+
+  static func read(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let address = try call.segmentInPath()
+    let (offset, length) = (try call.number(.offset, 0, Int.max) ?? 0, try call.number(.length, 0, Int.max))
+    let bytes = try Problem.passing { () throws(LeaseholdError) in
+      try store.read(address, offset: offset, length: length)
+    }
+    var body = ResponseBuffer(capacity: bytes.count)
+    bytes.withUnsafeBytes { body.append(contentsOf: $0) }
+    return .respond(Response(status: 200, contentType: "application/octet-stream", body: body))
+  }
+
+  static func write(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let address = try call.segmentInPath()
+    let type = MediaType(call.exchange.header(.contentType))
+    guard type == .bytes || type == .form || call.exchange.header(.contentType) == nil else {
+      throw Problem(
+        .unsupportedMediaType, "The bytes of a segment come as application/octet-stream; values go to /shm/{var}.")
+    }
+    let bytes = Array(call.exchange.body)
+    let offset = try call.number(.offset, 0, Int.max) ?? 0
+    let length = try call.number(.length, bytes.count, Int.max) ?? bytes.count
+    let segment = try Problem.passing { () throws(LeaseholdError) in
+      try store.write(bytes, to: address, offset: offset, length: length)
+    }
+    return call.json { json in
+      json.open("written_bytes")
+      json.append(decimal: length)
+      json.member("segment", segment.text)
+      json.member("id", Int(segment.id))
+      json.member("offset", offset)
+      json.closeAnswer()
+    }
+  }
+}
+
+extension Call {
+  /// What a new segment is asked to be.
+  fileprivate func segmentRequest() throws(Problem) -> SegmentRequest {
+    guard let text = arguments[.key] else {
+      throw .missing(.key, "the segment's SysV key, as in key=0x1234, or key=private for one that has none")
+    }
+    var key: Int32?
+    if text != "private" {
+      guard case .key(let number)? = SegmentAddress(text) else {
+        throw Problem(
+          .badKey, "'key' must be a SysV key (0x1234 or 4660) or 'private'.",
+          facts: [("parameter", .text("key")), ("value", .text(text.excerpt))])
+      }
+      guard number != 0 else {
+        throw Problem(
+          .outOfRange, "Key 0 is IPC_PRIVATE; say key=private for a segment without a key.",
+          facts: [("parameter", .text("key")), ("value", .text(text))])
+      }
+      key = number
+    }
+    let size = try number(.size, 40, Int.max) ?? 10_000
+    let mode = try permissionBits() ?? 0o666
+    let initializes = try word(.initialize, ["true", "false"]) == "true"
+    return SegmentRequest(key: key, byteCount: size, mode: mode, initializes: initializes)
+  }
+
+  /// `0666` or `666`: octal text.
+  fileprivate func permissionBits() throws(Problem) -> UInt16? {
+    guard let text = arguments[.mode] else { return nil }
+    guard !text.isEmpty, text.utf8.count <= 4, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
+      let bits = UInt16(text, radix: 8)
+    else { throw .invalid(.mode, text, "must be octal text, as in 0666") }
+    guard bits <= 0o777 else {
+      throw Problem(
+        .outOfRange, "'mode' must be 0000...0777, in octal.",
+        facts: [("parameter", .text("mode")), ("value", .text(text))])
+    }
+    return bits
+  }
+
+  /// A segment as an answer.
+  fileprivate func answer(_ segment: SegmentInfo) -> Disposition {
+    json { json in
+      writer.segment(segment, into: &json)
+      json.closeAnswer()
+    }
+  }
+}
+
+extension AnswerWriter {
+  /// A segment, left open for more members.
+  fileprivate func segment(_ segment: SegmentInfo, into json: inout ResponseBuffer) {
+    json.open("key")
+    json.append(decimal: Int(segment.key))
+    json.member("id", Int(segment.id))
+    json.member("uid", Int(segment.uid))
+    json.member("gid", Int(segment.gid))
+    json.member("cuid", Int(segment.creatorUID))
+    json.member("cgid", Int(segment.creatorGID))
+    let mode = String(segment.mode, radix: 8)
+    json.member("mode", String(repeating: "0", count: max(0, 4 - mode.count)) + mode)
+    json.member("size_bytes", segment.byteCount)
+    json.member("nattch", segment.attachCount)
+    json.member("dest", segment.isGoing)
+    json.member("cpid", Int(segment.creatorPID))
+    json.member("lpid", Int(segment.lastPID))
+    json.member("atime_seconds", segment.attachedAt.map(Int.init))
+    json.member("dtime_seconds", segment.detachedAt.map(Int.init))
+    json.member("ctime_seconds", Int(segment.changedAt))
+    json.member("word_bits", segment.wordBits)
+    json.member("leasehold", segment.isOwn)
+  }
+}

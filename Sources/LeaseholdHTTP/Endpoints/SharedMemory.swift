@@ -1,0 +1,187 @@
+import Leasehold
+import PHPVariables
+
+/// `/shm`: PHP's variables in a segment of shared memory.
+enum SharedMemory {
+  static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let address = try call.segmentArgument()
+    let limit = try call.number(.limit, 1, 100_000) ?? 1000
+    let cursor = try call.cursor()
+    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
+      let list = try Problem.passing { () throws(LeaseholdError) in
+        try store.variables(in: address, from: cursor, limit: limit)
+      }
+      var json = ResponseBuffer(capacity: 256 + list.entries.count * 64)
+      write(list, of: segment, into: &json)
+      return Response(status: 200, contentType: "application/json", body: json)
+    }
+  }
+
+  private static func write(_ list: VariableList, of segment: SegmentInfo, into json: inout ResponseBuffer) {
+    json.open("variables")
+    json.append(UInt8(ascii: "["))
+    for (index, entry) in list.entries.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.open("key")
+      json.append(decimal: Int(entry.key))
+      json.member("type", entry.type)
+      json.member("length_bytes", entry.byteCount)
+      json.append(UInt8(ascii: "}"))
+    }
+    json.append(UInt8(ascii: "]"))
+    json.member("count", list.count)
+    json.member("segment", segment.text)
+    json.member("id", Int(segment.id))
+    json.member("size_bytes", list.totalBytes)
+    json.member("used_bytes", list.usedBytes)
+    json.member("free_bytes", list.freeBytes)
+    json.member("word_bits", list.wordBits)
+    json.member("next_cursor", list.nextCursor.map(String.init))
+    json.closeAnswer()
+  }
+
+  static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let (key, address, fence) = (try call.variableKey(), try call.segmentArgument(), try call.fence())
+    let accept = Accept(call.exchange)
+    guard accept.takesJSON || accept.prefersSerialized else { throw .notAVariablesType }
+    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
+      let found = try Problem.passing { () throws(LeaseholdError) in
+        try store.variable(key, fence: fence, in: address)
+      }
+      guard let variable = found else { throw .noSuchVariable(key, in: segment) }
+      var response = try accept.prefersSerialized ? serialized(variable) : json(variable, in: segment)
+      response.extra = [("ETag", "\"\(variable.tag)\"")]
+      return response
+    }
+  }
+
+  private static func serialized(_ variable: StoredVariable) -> Response {
+    var body = ResponseBuffer(capacity: variable.text.count)
+    variable.text.withUnsafeBytes { body.append(contentsOf: $0) }
+    return Response(status: 200, contentType: "application/vnd.php.serialized", body: body)
+  }
+
+  private static func json(_ variable: StoredVariable, in segment: SegmentInfo) throws(Problem) -> Response {
+    let value: PHPValue
+    do throws(PHPUnserializer.Flaw) {
+      value = try PHPUnserializer.unserialize(variable.text, ignoringRest: true)
+    } catch {
+      guard !error.isTooDeep else { throw .notRepresentable(error.what, variable) }
+      throw Problem(
+        .corruptSegment,
+        "Variable \(variable.key) of segment \(segment.text) does not hold what PHP's serialize() writes: "
+          + "\(error.what) at byte \(error.offset). Store it anew; Accept: application/vnd.php.serialized gives all.",
+        facts: [
+          ("segment", .text(segment.text)), ("reason", .text("variable \(variable.key): \(error.what)")),
+          ("offset", .number(Int64(error.offset))),
+        ])
+    }
+    var text: [UInt8] = []
+    do throws(NotRepresentable) {
+      try value.appendJSON(to: &text)
+    } catch {
+      throw .notRepresentable(error.what, variable)
+    }
+    var body = ResponseBuffer(capacity: text.count + 1)
+    text.withUnsafeBytes { body.append(contentsOf: $0) }
+    body.append(UInt8(ascii: "\n"))
+    return Response(status: 200, contentType: "application/json", body: body)
+  }
+
+  static func put(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let (key, address) = (try call.variableKey(), try call.segmentArgument())
+    let value = try call.value()
+    var put = VariablePut(key: key, text: value.text, needs64Bits: !value.fits32Bits)
+    put.fence = try call.fence()
+    put.condition = try call.condition()
+    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
+    let request = put
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
+      let outcome = try Problem.passing { () throws(LeaseholdError) in try store.put(request, in: address) }
+      var json = ResponseBuffer(capacity: 192)
+      json.open("key")
+      json.append(decimal: Int(outcome.key))
+      json.member("name", key.name)
+      json.member("segment", segment.text)
+      json.member("type", PHPValue.typeName(of: request.text))
+      json.member("length_bytes", request.text.count)
+      json.member("replaced", outcome.replaced)
+      json.member("etag", "\"\(outcome.tag)\"")
+      json.closeAnswer()
+      var response = Response(status: outcome.replaced ? 200 : 201, contentType: "application/json", body: json)
+      response.extra = [("ETag", "\"\(outcome.tag)\"")]
+      return response
+    }
+  }
+
+  static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let store = call.server.variables
+    let (key, address, fence) = (try call.variableKey(), try call.segmentArgument(), try call.fence())
+    let condition = try call.condition()
+    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
+      let removed = try Problem.passing { () throws(LeaseholdError) in
+        try store.remove(key, fence: fence, if: condition, in: address)
+      }
+      guard let removed else { throw .noSuchVariable(key, in: segment) }
+      var json = ResponseBuffer(capacity: 128)
+      json.append("{\"removed\":true" as StaticString)
+      json.member("key", Int(removed.key))
+      json.member("name", key.name)
+      json.member("segment", segment.text)
+      json.member("freed_bytes", removed.freedBytes)
+      json.closeAnswer()
+      return Response(status: 200, contentType: "application/json", body: json)
+    }
+  }
+}
+
+extension VariableKey {
+  /// The name, where it has one.
+  var name: String? { if case .name(let name) = self { name } else { nil } }
+
+  fileprivate var text: String {
+    switch self {
+    case .number(let number): "\(number)"
+    case .name(let name): "'\(name)'"
+    }
+  }
+}
+
+extension SegmentInfo {
+  /// As the API names it: by its key, where it has one.
+  var text: String { key == 0 ? SegmentAddress.id(id).text : SegmentAddress.key(key).text }
+}
+
+extension Problem {
+  /// Runs a call of the lock service or the store, and passes its error on.
+  static func passing<Success>(_ body: () throws(LeaseholdError) -> Success) throws(Problem) -> Success {
+    do throws(LeaseholdError) { return try body() } catch { throw Problem(error) }
+  }
+
+  fileprivate static func noSuchVariable(_ key: VariableKey, in segment: SegmentInfo) -> Problem {
+    Problem(
+      .noSuchVariable, "Segment \(segment.text) has no variable \(key.text); GET /shm lists those it has.",
+      facts: [("var", .text(key.name ?? key.text)), ("segment", .text(segment.text))])
+  }
+
+  fileprivate static func notRepresentable(_ what: String, _ variable: StoredVariable) -> Problem {
+    Problem(
+      .notRepresentable,
+      "Variable \(variable.key) holds \(what), which JSON cannot say; ask for Accept: application/vnd.php.serialized.",
+      facts: [
+        ("var", .number(variable.key)), ("holds", .text(what)),
+        ("value_type", .text(PHPValue.typeName(of: variable.text))),
+      ])
+  }
+
+  fileprivate static var notAVariablesType: Problem {
+    Problem(
+      .notAcceptable, "A variable comes as application/json or application/vnd.php.serialized; ask for one of them.")
+  }
+}

@@ -1,0 +1,130 @@
+import Leasehold
+import Synchronization
+
+/// A request that runs under the lock which guards a segment: PHP's semaphore of the segment's key.
+///
+/// Life cycle: made with the exchange; asks for the lock; whoever is told of the grant, on whatever thread, does the
+/// work, gives the lock back and then answers. The lock is held for the work alone, never for the answer's way to
+/// the caller. A request that hung up leaves the queue, and nothing is done for it.
+final class GuardedRequest: LeaseClient, WaitingRequest {
+  /// What to do under the lock; looks at nothing that belongs to the connection's thread.
+  typealias Work = @Sendable () throws(Problem) -> Response
+
+  /// How long a request queues for the lock when it does not say.
+  static let waitDefault = TimeSpan.seconds(5)
+  /// How long the lock is taken for if the service dies in between.
+  private static let ttl = TimeSpan.seconds(5)
+
+  private let exchange: Exchange
+  private let server: Server
+  private let requestID: [UInt8]
+  private let work: Work
+  private let waiter = Mutex<WaiterID?>(nil)
+
+  private init(_ exchange: Exchange, server: Server, work: @escaping Work) {
+    self.exchange = exchange
+    self.server = server
+    self.work = work
+    // The request's memory belongs to the connection's thread, and grants come from others.
+    requestID = exchange.withRequestID { Array($0) }
+  }
+
+  /// Does the work under the lock of a segment's key, waiting for it.
+  ///
+  /// - Parameter key: `nil` for a segment without a key, which no lock guards.
+  static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(Problem) -> Disposition {
+    let wait = try call.guardWait()
+    if call.arguments[.lease] != nil { _ = try call.leaseArgument("?lease=ID") }
+    guard let key else { return .respond(try work()) }
+    if call.arguments[.lease] != nil {
+      try call.checkLease(on: key)
+      return .respond(try work())
+    }
+    var request = AcquireRequest(
+      key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMinimum), call.server.limits.ttlMaximum),
+      caller: call.caller)
+    request.wait = wait
+    request.owner = "leasehold: shm"
+    // As PHP's sem_get with its own defaults; a set of another kind is refused.
+    request.native = NativeRequest(.php, at: .key(key), semaphore: 0, count: 3, permissions: 0o666, peer: call.caller.peer)
+    return try GuardedRequest(call.exchange, server: call.server, work: work).begin(request, at: call.now)
+  }
+
+  private func begin(_ request: AcquireRequest, at now: MonotonicInstant) throws(Problem) -> Disposition {
+    let mayWait = request.wait > .zero
+    if mayWait { exchange.attachment = self }
+    switch server.service.acquire(request, client: mayWait ? self : nil, at: now) {
+    case .granted(let lease): return .respond(try perform(lease.id))
+    case .refused(let error): throw Problem(error)
+    case .waiting(let waiter):
+      self.waiter.withLock { $0 = waiter }
+      return .pending
+    }
+  }
+
+  /// The lock's name as the service knows it.
+  static func guardLock(_ key: Int32) throws(Problem) -> LockKey {
+    let name = "php:0x" + String(UInt32(bitPattern: key), radix: 16)
+    do {
+      return try LockKey(utf8: name.utf8)
+    } catch {
+      throw Problem(flaw: error, of: name)
+    }
+  }
+
+  private func perform(_ lease: LeaseID) throws(Problem) -> Response {
+    // Whoever ended the lease meanwhile, by force, has given the lock back already.
+    defer { _ = try? server.service.release(lease, key: nil, at: Server.now()) }
+    return try work()
+  }
+
+  func granted(_ lease: LeaseSnapshot) {
+    do throws(Problem) {
+      exchange.resolve(try perform(lease.id))
+    } catch {
+      answer(error)
+    }
+  }
+
+  func refused(_ error: LeaseholdError) { answer(Problem(error)) }
+
+  func ended(_ reason: EndReason, at instant: MonotonicInstant) {}
+
+  private func answer(_ problem: Problem) {
+    exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: false))
+  }
+
+  /// The peer is gone.
+  func hungUp() {
+    guard let waiter = waiter.withLock({ $0 }) else { return }
+    server.service.cancel(waiter, at: Server.now())
+  }
+}
+
+extension Call {
+  /// How long to queue for the guard.
+  fileprivate func guardWait() throws(Problem) -> TimeSpan {
+    let maximum = server.limits.waitMaximum
+    if let wait = try span(.wait, .zero, maximum) { return wait }
+    return try preferredWait() ?? min(GuardedRequest.waitDefault, maximum)
+  }
+
+  /// The caller's lease must be alive, and be on the very semaphore that guards the segment.
+  fileprivate func checkLease(on key: Int32) throws(Problem) {
+    let id = try leaseArgument("?lease=ID")
+    let lease: LeaseSnapshot
+    do {
+      lease = try server.service.lease(id, at: now)
+    } catch {
+      throw Problem(error)
+    }
+    let isNative = lease.key.text.hasPrefix("php:") || lease.key.text.hasPrefix("sysv:")
+    guard isNative, lease.binding.key == key, lease.binding.semaphore == 0 else {
+      let lock = try GuardedRequest.guardLock(key).text
+      throw Problem(
+        .noSuchLease,
+        "The lease is on lock '\(lease.key.text)', and this segment is guarded by '\(lock)'; acquire that one.",
+        facts: [("parameter", .text("lease")), ("key", .text(lease.key.text)), ("guard", .text(lock))])
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import Leasehold
+import SysV
+import Synchronization
+import SystemPackage
+
+/// The highest fence seen for each segment, in a segment of its own: it lives as long as the segments do, through every
+/// restart of the service and no reboot.
+///
+/// ```
+/// word 0   magic
+/// then, for each segment   identifier and key, 4 bytes each; fence, 8 bytes; all zero where the place is free
+/// ```
+///
+/// Made at the first fence, mode 0600. Whoever else may write there is this user or root; a number that is read back
+/// is only compared, never used for a size or a place.
+final class FenceTable: Sendable {
+  let key: IPCKey
+  private let table = Mutex<Table?>(nil)
+
+  private static let magic: UInt64 = 0x3145_434e_4546_484c
+  private static let entryBytes = 16
+
+  private final class Table {
+    let mapping: SharedMemoryMapping
+
+    init(_ mapping: consuming SharedMemoryMapping) { self.mapping = mapping }
+
+    var capacity: Int { mapping.byteCount / FenceTable.entryBytes - 1 }
+
+    func owner(_ place: Int) -> UInt64 { mapping.bytes.load(fromByteOffset: offset(place), as: UInt64.self) }
+    func fence(_ place: Int) -> Int64 { mapping.bytes.load(fromByteOffset: offset(place) + 8, as: Int64.self) }
+
+    func set(_ place: Int, owner: UInt64, fence: Int64) {
+      // The fence first: a place that names a segment has one.
+      mapping.bytes.storeBytes(of: fence, toByteOffset: offset(place) + 8, as: Int64.self)
+      mapping.bytes.storeBytes(of: owner, toByteOffset: offset(place), as: UInt64.self)
+    }
+
+    private func offset(_ place: Int) -> Int { (place + 1) * FenceTable.entryBytes }
+  }
+
+  init(key: IPCKey) { self.key = key }
+
+  /// Two below the control key's high half: "LF" for "LH".
+  static func key(controlKey: Int32) -> IPCKey { IPCKey(rawValue: controlKey &- 0x0002_0000) }
+
+  /// Refuses a fence that is older than the last one, and remembers a newer one.
+  func see(_ fence: Int64, segment: Int32, key: Int32) throws(LeaseholdError) {
+    let result: Result<Void, LeaseholdError> = table.withLock { table in
+      do throws(LeaseholdError) {
+        let opened = if let table { table } else { try open() }
+        table = opened
+        return .success(try see(fence, Self.owner(segment, key), in: opened))
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
+  }
+
+  private func see(_ fence: Int64, _ owner: UInt64, in table: Table) throws(LeaseholdError) {
+    let places = 0..<table.capacity
+    if let place = places.first(where: { table.owner($0) == owner }) {
+      let last = table.fence(place)
+      guard fence >= last else {
+        throw LeaseholdError(
+          .staleFence, "Fence \(fence) is older than \(last), which was seen since: somebody else holds the lock now.",
+          facts: [("parameter", .text("fence")), ("fence", .number(fence)), ("last_fence", .number(last))])
+      }
+      if fence > last { table.set(place, owner: owner, fence: fence) }
+      return
+    }
+    guard let place = places.first(where: { Self.isFree(table.owner($0)) }) else {
+      throw LeaseholdError(
+        .kernelLimit, "Fences are remembered for \(table.capacity) segments; remove segments that nobody uses.",
+        facts: [("limit", .text("fences")), ("value", .number(Int64(table.capacity))), ("errno", .text("ENOSPC"))])
+    }
+    table.set(place, owner: owner, fence: fence)
+  }
+
+  /// The segment is gone.
+  func forget(segment: Int32) {
+    table.withLock { table in
+      guard let table else { return }
+      for place in 0..<table.capacity where table.owner(place) != 0 && Self.segment(table.owner(place)) == segment {
+        table.set(place, owner: 0, fence: 0)
+      }
+    }
+  }
+
+  /// Never zero: identifiers are positive, so their highest bit is free to say that there is one.
+  private static func owner(_ segment: Int32, _ key: Int32) -> UInt64 {
+    UInt64(UInt32(bitPattern: key)) << 32 | UInt64(UInt32(bitPattern: segment)) | 1 << 31
+  }
+
+  private static func segment(_ owner: UInt64) -> Int32 { Int32(truncatingIfNeeded: owner & 0x7fff_ffff) }
+
+  /// Whether nobody has the place, or its segment is gone.
+  private static func isFree(_ owner: UInt64) -> Bool {
+    guard owner != 0 else { return true }
+    guard let status = try? SharedMemorySegment(id: segment(owner)).status() else { return true }
+    return status.permissions.key.rawValue != Int32(truncatingIfNeeded: owner >> 32)
+  }
+
+  private func open() throws(LeaseholdError) -> Table {
+    do throws(Errno) {
+      let places = max(try SharedMemoryLimits.current().segments, 64)
+      let segment = try SharedMemorySegment.openOrCreate(
+        key: key, byteCount: 0, mode: .ownerReadWrite, creatingBytes: (min(places, 1 << 16) + 1) * Self.entryBytes)
+      let mapping = try segment.attach()
+      guard mapping.byteCount >= 2 * Self.entryBytes else { throw .invalidArgument }
+      let magic = mapping.bytes.load(as: UInt64.self)
+      guard magic == Self.magic || magic == 0 else { throw .invalidArgument }
+      mapping.bytes.storeBytes(of: Self.magic, as: UInt64.self)
+      return Table(mapping)
+    } catch {
+      throw LeaseholdError(
+        error == .noSpace || error == .noMemory ? .kernelLimit : .internalError,
+        "Fences cannot be remembered: segment \(key) cannot be used (\(error.label)); see GET /segments.",
+        facts: [("errno", .text(error.label)), ("limit", .text("SHMMNI")), ("value", .number(0))])
+    }
+  }
+}
+
+extension SharedMemorySegment {
+  /// Finds a segment of any size, or makes one.
+  fileprivate static func openOrCreate(
+    key: IPCKey, byteCount: Int, mode: FilePermissions, creatingBytes: Int
+  ) throws(Errno) -> SharedMemorySegment {
+    do throws(Errno) {
+      return try .open(key: key, byteCount: byteCount)
+    } catch {
+      guard error == .noSuchFileOrDirectory else { throw error }
+      return try .create(key: key, byteCount: creatingBytes, mode: mode)
+    }
+  }
+}

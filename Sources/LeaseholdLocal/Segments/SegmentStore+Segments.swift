@@ -1,0 +1,187 @@
+public import Leasehold
+import PHPVariables
+import SysV
+import SystemPackage
+
+extension SegmentStore {
+  /// Finds a segment.
+  public func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
+    let segment = try making ? resolve(address) : existing(address ?? .key(options.defaultKey))
+    // Asked for before it is attached, and while no other request has it attached: as everybody else sees it.
+    let seen = try? attached(.id(segment.id), .readOnly) { (status, _, bytes) throws(LeaseholdError) in
+      (status, (try? VariableSegment(bytes))?.word.bits)
+    }
+    if let (status, wordBits) = seen {
+      var info = describe(segment, status)
+      info.wordBits = wordBits
+      return info
+    }
+    // What may not be read has no word size that we could tell.
+    do throws(Errno) { return describe(segment, try segment.status()) } catch { throw explain(error, address) }
+  }
+
+  /// The host's segments, from an index on, and the kernel's limits.
+  public func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory {
+    do throws(Errno) {
+      let limits = try SharedMemoryLimits.current()
+      let usage = try SharedMemoryUsage.current()
+      let entries = try IPCInventory.sharedMemorySegments()
+      var inventory = SegmentInventory()
+      inventory.segments = entries.dropFirst(cursor).prefix(limit).map { describe($0.segment, $0.status) }
+      inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil
+      inventory.maximumBytes = limits.maximumByteCount
+      inventory.minimumBytes = limits.minimumByteCount
+      inventory.maximumSegments = limits.segments
+      inventory.maximumPages = limits.pages
+      inventory.usedSegments = usage.segments
+      inventory.usedPages = usage.pages
+      return inventory
+    } catch {
+      throw LeaseholdError(
+        .internalError, "The kernel does not tell its segments (\(error.label)).",
+        facts: [("errno", .text(error.label))])
+    }
+  }
+
+  /// Makes a segment, or finds the one that is there.
+  public func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
+    try making { () throws(LeaseholdError) in
+      let segment: SharedMemorySegment
+      do throws(Errno) {
+        segment = try SharedMemorySegment.create(
+          key: request.key.map(IPCKey.init) ?? .private, byteCount: request.byteCount,
+          mode: FilePermissions(rawValue: CModeT(request.mode)))
+      } catch {
+        guard error == .fileExists, let key = request.key else { throw full(error, request) }
+        return try adopt(.key(key), request)
+      }
+      do throws(LeaseholdError) {
+        let initialized = try initialize(.id(segment.id), force: true)
+        let info = try self.segment(.id(segment.id), making: false)
+        return SegmentCreation(segment: info, created: true, initialized: initialized)
+      } catch {
+        try? segment.remove()
+        throw error
+      }
+    }
+  }
+
+  /// What is there stays as it is, unless it is to get a header and has no good one.
+  private func adopt(_ address: SegmentAddress, _ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
+    let id = SegmentAddress.id(try existing(address).id)
+    let info = try segment(id, making: false)
+    guard !info.isOwn else { throw ownSegment(address) }
+    let initialized = request.initializes ? try initialize(id, force: false) : false
+    return SegmentCreation(segment: try segment(id, making: false), created: false, initialized: initialized)
+  }
+
+  private func initialize(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> Bool {
+    try attached(address, .readWrite) { (_, _, bytes) throws(LeaseholdError) in
+      if !force, (try? VariableSegment(bytes)) != nil { return false }
+      do throws(SegmentFlaw) { try VariableSegment.initialize(bytes) } catch { throw corrupt(error, address) }
+      return true
+    }
+  }
+
+  /// Changes owner or mode.
+  public func change(
+    _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
+  ) throws(LeaseholdError) -> SegmentInfo {
+    let segment = try existing(address)
+    var permissions = try status(segment, address).permissions
+    if let uid { permissions.owner = uid }
+    if let gid { permissions.group = gid }
+    if let mode { permissions.mode = FilePermissions(rawValue: CModeT(mode)) }
+    if (uid, gid, mode) != (nil, nil, nil) {
+      do throws(Errno) { try segment.setPermissions(permissions) } catch { throw explain(error, address) }
+    }
+    return try self.segment(.id(segment.id), making: false)
+  }
+
+  /// Removes a segment.
+  public func remove(_ address: SegmentAddress) throws(LeaseholdError) -> SegmentInfo {
+    let segment = try existing(address)
+    let info = describe(segment, try status(segment, address))
+    do throws(Errno) { try segment.remove() } catch { throw explain(error, address) }
+    fences.forget(segment: segment.id)
+    return info
+  }
+
+  /// As ``resolve(_:)``, but makes nothing: who asks for an end wants no beginning.
+  private func existing(_ address: SegmentAddress) throws(LeaseholdError) -> SharedMemorySegment {
+    switch address {
+    case .id(let id): return SharedMemorySegment(id: id)
+    case .key(let key):
+      do throws(Errno) { return try .open(key: IPCKey(rawValue: key)) } catch { throw explain(error, address) }
+    }
+  }
+
+  /// Bytes of a segment.
+  public func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8] {
+    try attached(.id(existing(address).id), .readOnly) { (_, _, bytes) throws(LeaseholdError) in
+      let length = length ?? max(0, bytes.count - offset)
+      try checkRange(offset, length, of: bytes.count)
+      guard length <= options.readBytes else {
+        throw LeaseholdError(
+          .outOfRange,
+          "'length' must be 0...\(options.readBytes) bytes in one answer (--max-value); read the rest with 'offset'.",
+          facts: [
+            ("parameter", .text("length")), ("value", .text("\(length)")), ("minimum", .number(0)),
+            ("maximum", .number(Int64(options.readBytes))), ("size_bytes", .number(Int64(bytes.count))),
+          ])
+      }
+      return Array(bytes[offset..<offset + length])
+    }
+  }
+
+  /// Writes bytes, and zeros behind them.
+  public func write(
+    _ content: [UInt8], to address: SegmentAddress, offset: Int, length: Int
+  ) throws(LeaseholdError) -> SegmentInfo {
+    let segment = try existing(address)
+    try attached(.id(segment.id), .readWrite) { (_, _, bytes) throws(LeaseholdError) in
+      try checkRange(offset, max(length, content.count), of: bytes.count)
+      bytes[offset..<offset + content.count].copyBytes(from: content)
+      for index in offset + content.count..<offset + max(length, content.count) { bytes[index] = 0 }
+    }
+    return try self.segment(.id(segment.id), making: false)
+  }
+
+  private func checkRange(_ offset: Int, _ length: Int, of count: Int) throws(LeaseholdError) {
+    guard offset >= 0, length >= 0, offset <= count, length <= count - offset else {
+      let isOffset = offset > count
+      throw LeaseholdError(
+        .outOfRange,
+        isOffset
+          ? "'offset' must be 0...\(count), the size of the segment."
+          : "'length' must be 0...\(count - offset): the segment has \(count) bytes.",
+        facts: [
+          ("parameter", .text(isOffset ? "offset" : "length")), ("value", .text("\(isOffset ? offset : length)")),
+          ("minimum", .number(0)), ("maximum", .number(Int64(isOffset ? count : count - offset))),
+          ("errno", .text("EFAULT")), ("size_bytes", .number(Int64(count))),
+        ])
+    }
+  }
+
+  private func describe(_ segment: SharedMemorySegment, _ status: SharedMemorySegment.Status) -> SegmentInfo {
+    let permissions = status.permissions
+    var info = SegmentInfo()
+    info.key = permissions.key.rawValue
+    info.id = segment.id
+    info.uid = permissions.owner
+    info.gid = permissions.group
+    info.creatorUID = permissions.creator
+    info.creatorGID = permissions.creatorGroup
+    info.mode = UInt16(truncatingIfNeeded: permissions.mode.rawValue)
+    info.byteCount = status.byteCount
+    info.attachCount = status.attachCount
+    info.isGoing = status.isMarkedForRemoval
+    info.creatorPID = status.creatorProcessID
+    info.lastPID = status.lastProcessID
+    info.attachedAt = status.attachedAtSeconds
+    info.detachedAt = status.detachedAtSeconds
+    info.changedAt = status.changedAtSeconds
+    info.isOwn = isOwn(status)
+    return info
+  }
+}

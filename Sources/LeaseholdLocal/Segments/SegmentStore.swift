@@ -1,0 +1,123 @@
+public import Leasehold
+import PHPVariables
+import SysV
+import Synchronization
+import SystemPackage
+
+/// How the variables of this host are set up.
+public struct SegmentStoreOptions: Sendable {
+  /// The key of the segment that requests mean when they name none.
+  public var defaultKey: Int32 = 0x4c53_4800
+  /// Its size in bytes where it has to be made.
+  public var defaultBytes = 1 << 20
+  /// Names this service's own segments, which callers must not touch.
+  public var controlKey: Int32 = 0x4c48_0001
+  /// The most bytes that one answer carries.
+  public var readBytes = 1 << 20
+
+  /// All defaults.
+  public init() {}
+}
+
+/// PHP's variables in the segments of this IPC namespace.
+///
+/// A segment is attached for each call and detached at its end, so one that a native program removes goes when that
+/// program expects it to. Calls on one segment take turns; so do all that may make one.
+public final class SegmentStore: VariableStore {
+  let options: SegmentStoreOptions
+  let fences: FenceTable
+  private let turns: [Turn]
+  private let makers = Turn()
+
+  /// A mutex in an array.
+  private final class Turn: Sendable {
+    private let mutex = Mutex(())
+
+    func take<Result: Sendable>(
+      _ body: () throws(LeaseholdError) -> Result
+    ) throws(LeaseholdError) -> Result {
+      let result: Swift.Result<Result, LeaseholdError> = mutex.withLock { _ in
+        do throws(LeaseholdError) { return .success(try body()) } catch { return .failure(error) }
+      }
+      return try result.get()
+    }
+  }
+
+  /// Makes a store; nothing is touched before the first call.
+  public init(_ options: SegmentStoreOptions) {
+    self.options = options
+    fences = FenceTable(key: FenceTable.key(controlKey: options.controlKey))
+    turns = (0..<64).map { _ in Turn() }
+  }
+
+  // MARK: Finding
+
+  func text(_ address: SegmentAddress?) -> String { (address ?? .key(options.defaultKey)).text }
+
+  /// The segment of an address.
+  ///
+  /// The default one is made where it is missing.
+  func resolve(_ address: SegmentAddress?) throws(LeaseholdError) -> SharedMemorySegment {
+    do throws(Errno) {
+      switch address {
+      case .id(let id)?: return SharedMemorySegment(id: id)
+      case .key(let key)? where key != options.defaultKey: return try .open(key: IPCKey(rawValue: key))
+      default: return try .open(key: IPCKey(rawValue: options.defaultKey))
+      }
+    } catch {
+      guard error == .noSuchFileOrDirectory, address == nil || address == .key(options.defaultKey) else {
+        throw explain(error, address)
+      }
+    }
+    let request = SegmentRequest(
+      key: options.defaultKey, byteCount: options.defaultBytes, mode: 0o666, initializes: false)
+    return SharedMemorySegment(id: try create(request).segment.id)
+  }
+
+  /// Looks at a segment, and refuses one that is this service's own.
+  func status(
+    _ segment: SharedMemorySegment, _ address: SegmentAddress?
+  ) throws(LeaseholdError) -> SharedMemorySegment.Status {
+    let status: SharedMemorySegment.Status
+    do throws(Errno) { status = try segment.status() } catch { throw explain(error, address) }
+    if isOwn(status) { throw ownSegment(address) }
+    return status
+  }
+
+  func isOwn(_ status: SharedMemorySegment.Status) -> Bool {
+    let key = status.permissions.key.rawValue
+    return key == options.controlKey || key == fences.key.rawValue
+  }
+
+  // MARK: Using
+
+  /// Runs `body` with the bytes of a segment while no other call of this service is in it.
+  func attached<Result: Sendable>(
+    _ address: SegmentAddress?, _ access: SharedMemoryMapping.Access,
+    _ body: (SharedMemorySegment.Status, SharedMemorySegment, UnsafeMutableRawBufferPointer) throws(LeaseholdError) ->
+      Result
+  ) throws(LeaseholdError) -> Result {
+    let segment = try resolve(address)
+    return try turns[Int(segment.id.magnitude) % turns.count].take { () throws(LeaseholdError) in
+      let status = try status(segment, address)
+      let owner: LedgerSegment.Mapping
+      do throws(Errno) {
+        owner = LedgerSegment.Mapping(try segment.attach(access))
+      } catch {
+        throw explain(error, address)
+      }
+      let bytes = owner.mapping.bytes
+      // A ledger whose key was taken away by ipcrm is still the ledger.
+      if bytes.count >= 8, bytes.loadUnaligned(as: UInt64.self) == LedgerSegment.magic {
+        throw ownSegment(address)
+      }
+      // The bytes are there as long as their owner is.
+      return try withExtendedLifetime(owner) { () throws(LeaseholdError) in try body(status, segment, bytes) }
+    }
+  }
+
+  /// Runs `body` while nobody else makes a segment.
+  func making<Result: Sendable>(
+    _ body: () throws(LeaseholdError) -> Result
+  ) throws(LeaseholdError) -> Result { try makers.take(body) }
+}

@@ -1,0 +1,255 @@
+/// Reads what PHP's `serialize()` writes, and trusts no number in it.
+///
+/// Objects, enum cases and references are checked for form and kept as text; no object is ever made.
+public struct PHPUnserializer {
+  /// What is wrong with a text, and at which byte.
+  public struct Flaw: Error, Equatable {
+    /// The end of a sentence.
+    public let what: String
+    /// From 0.
+    public let offset: Int
+    /// Whether only ``PHPUnserializer/maximumDepth`` is passed: PHP itself may read it.
+    public var isTooDeep = false
+  }
+
+  /// How deep arrays and objects may nest.
+  public static let maximumDepth = 512
+
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private var offset = 0
+  /// The values so far, as `r:n;` counts them.
+  private var count = 0
+  /// The old Serializable interface may hold values that we do not count.
+  private var isCountExact = true
+
+  private init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+  /// Reads one value.
+  ///
+  /// - Parameter ignoringRest: Whether bytes after the value are fine, as they are to PHP.
+  ///
+  /// The corresponding PHP function is `unserialize`.
+  public static func unserialize(_ text: [UInt8], ignoringRest: Bool = false) throws(Flaw) -> PHPValue {
+    let result: Result<PHPValue, Flaw> = text.withUnsafeBufferPointer { bytes in
+      var reader = PHPUnserializer(bytes)
+      do throws(Flaw) {
+        let value = try reader.value(depth: 0)
+        if !ignoringRest, reader.offset < bytes.count { throw reader.flaw("something after the value") }
+        return .success(value)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  private func flaw(_ what: String) -> Flaw { Flaw(what: what, offset: offset) }
+
+  private var rest: Int { bytes.count - offset }
+
+  private mutating func expect(_ byte: UInt8) throws(Flaw) {
+    guard offset < bytes.count, bytes[offset] == byte else {
+      throw flaw("no '\(Character(Unicode.Scalar(byte)))'")
+    }
+    offset += 1
+  }
+
+  private mutating func value(depth: Int) throws(Flaw) -> PHPValue {
+    guard depth < Self.maximumDepth else {
+      throw Flaw(what: "more than \(Self.maximumDepth) levels", offset: offset, isTooDeep: true)
+    }
+    let start = offset
+    guard rest >= 2 else { throw flaw("no value") }
+    let letter = bytes[offset]
+    offset += 1
+    if letter != UInt8(ascii: "R") { count += 1 }
+    if letter == UInt8(ascii: "N") {
+      try expect(UInt8(ascii: ";"))
+      return .null
+    }
+    try expect(UInt8(ascii: ":"))
+    switch letter {
+    case UInt8(ascii: "b"): return .bool(try flag())
+    case UInt8(ascii: "i"): return .int(try integer())
+    case UInt8(ascii: "d"): return .double(try double())
+    case UInt8(ascii: "s"): return .string(try string())
+    case UInt8(ascii: "a"): return .array(try array(depth: depth))
+    case UInt8(ascii: "r"), UInt8(ascii: "R"):
+      try reference(to: letter == UInt8(ascii: "R") ? count : count - 1)
+      return .reference(text: Array(bytes[start..<offset]))
+    default:
+      guard let kind = PHPObjectKind(rawValue: letter) else {
+        offset = start
+        throw flaw("no value")
+      }
+      try object(kind, depth: depth)
+      return .object(kind, text: Array(bytes[start..<offset]))
+    }
+  }
+
+  private mutating func array(depth: Int) throws(Flaw) -> [PHPElement] {
+    let count = try length("an array")
+    try expect(UInt8(ascii: ":"))
+    try expect(UInt8(ascii: "{"))
+    // Each element has a key and a value of at least four and two bytes: a larger number is a lie.
+    guard count <= rest / 6 else { throw flaw("fewer elements than it says") }
+    var elements: [PHPElement] = []
+    var places: [PHPKey: Int]?
+    for number in 0..<count {
+      let key = try key()
+      let value = try value(depth: depth + 1)
+      // A list needs no table of what was there.
+      if places == nil, key != .int(Int64(number)) {
+        places = Dictionary(uniqueKeysWithValues: elements.enumerated().map { ($1.key, $0) })
+      }
+      if let place = places?[key] {
+        elements[place].value = value
+      } else {
+        places?[key] = elements.count
+        elements.append(PHPElement(key, value))
+      }
+    }
+    try expect(UInt8(ascii: "}"))
+    return elements
+  }
+
+  private mutating func key() throws(Flaw) -> PHPKey {
+    guard rest >= 2, bytes[offset + 1] == UInt8(ascii: ":") else { throw flaw("no key") }
+    let letter = bytes[offset]
+    guard letter == UInt8(ascii: "i") || letter == UInt8(ascii: "s") else { throw flaw("no key") }
+    offset += 2
+    return letter == UInt8(ascii: "i") ? .int(try integer()) : PHPKey(canonical: try string(), .bits64)
+  }
+
+  private mutating func object(_ kind: PHPObjectKind, depth: Int) throws(Flaw) {
+    try name(withCase: kind == .enumCase)
+    if kind == .enumCase { return try expect(UInt8(ascii: ";")) }
+    try expect(UInt8(ascii: ":"))
+    let count = try length("an object")
+    try expect(UInt8(ascii: ":"))
+    try expect(UInt8(ascii: "{"))
+    guard count <= rest else { throw flaw("fewer bytes than it says") }
+    if kind == .serializable {
+      offset += count
+      isCountExact = false
+    } else {
+      guard count <= rest / 6 else { throw flaw("fewer properties than it says") }
+      for _ in 0..<count {
+        _ = try key()
+        _ = try value(depth: depth + 1)
+      }
+    }
+    try expect(UInt8(ascii: "}"))
+  }
+
+  /// The name of a class, and of an enum's case behind a colon.
+  private mutating func name(withCase: Bool) throws(Flaw) {
+    let start = offset
+    let name = try quoted("a name")
+    let parts = name.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+    let isFine = parts.count == (withCase ? 2 : 1) && parts.allSatisfy { !$0.isEmpty && $0.allSatisfy(Self.isNameByte) }
+    guard isFine else {
+      offset = start
+      throw flaw(withCase ? "no name of an enum's case" : "no name of a class")
+    }
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "\\"), 0x7f...0xff:
+      true
+    default: false
+    }
+  }
+}
+
+// Scalars.
+extension PHPUnserializer {
+  private mutating func flag() throws(Flaw) -> Bool {
+    guard offset < bytes.count, bytes[offset] == 0x30 || bytes[offset] == 0x31 else { throw flaw("neither 0 nor 1") }
+    let flag = bytes[offset] == 0x31
+    offset += 1
+    try expect(UInt8(ascii: ";"))
+    return flag
+  }
+
+  /// The bytes up to a semicolon, which is taken; none is longer than a float may be.
+  private mutating func word() throws(Flaw) -> String {
+    let start = offset
+    while offset < bytes.count, bytes[offset] != UInt8(ascii: ";"), offset - start < 1100 { offset += 1 }
+    let word = String(decoding: bytes[start..<offset], as: UTF8.self)
+    try expect(UInt8(ascii: ";"))
+    return word
+  }
+
+  private mutating func integer() throws(Flaw) -> Int64 {
+    let start = offset
+    guard let number = Int64(try word()) else {
+      offset = start
+      throw flaw("no integer of 64 bits")
+    }
+    return number
+  }
+
+  private mutating func double() throws(Flaw) -> Double {
+    let start = offset
+    let word = try word()
+    switch word {
+    case "NAN": return .nan
+    case "INF": return .infinity
+    case "-INF": return -.infinity
+    default: break
+    }
+    let isPlain = word.utf8.allSatisfy { byte in
+      (0x30...0x39).contains(byte) || "+-.eE".utf8.contains(byte)
+    }
+    guard isPlain, word.utf8.contains(where: { (0x30...0x39).contains($0) }), let number = Double(word) else {
+      offset = start
+      throw flaw("no float")
+    }
+    return number
+  }
+
+  /// Digits without a sign.
+  private mutating func length(_ what: String) throws(Flaw) -> Int {
+    var length = 0
+    let start = offset
+    while offset < bytes.count, (0x30...0x39).contains(bytes[offset]) {
+      let (scaled, overflow) = length.multipliedReportingOverflow(by: 10)
+      // No text is that long.
+      guard !overflow, scaled < Int.max - 9 else { throw flaw("no length of \(what)") }
+      length = scaled + Int(bytes[offset] - 0x30)
+      offset += 1
+    }
+    guard offset > start else { throw flaw("no length of \(what)") }
+    return length
+  }
+
+  private mutating func string() throws(Flaw) -> [UInt8] {
+    let bytes = try quoted("a string")
+    try expect(UInt8(ascii: ";"))
+    return bytes
+  }
+
+  /// `5:"bytes"`.
+  private mutating func quoted(_ what: String) throws(Flaw) -> [UInt8] {
+    let count = try length(what)
+    try expect(UInt8(ascii: ":"))
+    try expect(UInt8(ascii: "\""))
+    guard count <= rest else { throw flaw("\(what) shorter than it says") }
+    let text = Array(bytes[offset..<offset + count])
+    offset += count
+    try expect(UInt8(ascii: "\""))
+    return text
+  }
+
+  private mutating func reference(to last: Int) throws(Flaw) {
+    let start = offset
+    let number = try integer()
+    guard number >= 1, number <= Int64(last) || !isCountExact else {
+      offset = start
+      throw flaw("a reference to nothing")
+    }
+  }
+}

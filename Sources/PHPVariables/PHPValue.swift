@@ -1,0 +1,125 @@
+/// A value of PHP, as far as `serialize()` can carry it from one process to another.
+///
+/// Objects, enum cases and references keep their text: making objects is PHP's business.
+public enum PHPValue: Hashable, Sendable {
+  case null
+  case bool(Bool)
+  case int(Int64)
+  /// A float of 64 bits; NaN and the infinities too.
+  case double(Double)
+  /// Bytes, of whatever encoding.
+  case string([UInt8])
+  /// Keys and values in order; no key twice.
+  case array([PHPElement])
+  /// An object or enum case: its text, from the letter to the closing brace or semicolon.
+  case object(PHPObjectKind, text: [UInt8])
+  /// `r:n;` (the same object again) or `R:n;` (a reference), as it is written.
+  case reference(text: [UInt8])
+}
+
+/// What an opaque value is.
+public enum PHPObjectKind: UInt8, Hashable, Sendable {
+  /// `O:`, an object with properties.
+  case object = 0x4f
+  /// `C:`, an object of the old Serializable interface.
+  case serializable = 0x43
+  /// `E:`, a case of an enum.
+  case enumCase = 0x45
+}
+
+/// A key of an array with its value.
+public struct PHPElement: Hashable, Sendable {
+  /// An integer or a string that is no canonical decimal.
+  public var key: PHPKey
+  /// The value.
+  public var value: PHPValue
+
+  /// Makes an element.
+  public init(_ key: PHPKey, _ value: PHPValue) {
+    self.key = key
+    self.value = value
+  }
+}
+
+/// A key of an array.
+public enum PHPKey: Hashable, Sendable {
+  case int(Int64)
+  case string([UInt8])
+
+  /// The key that PHP makes of a string: an integer for a canonical decimal, `"7"` and `"-3"` but not `"07"`, `"-0"`
+  /// or what an integer of that size cannot hold.
+  ///
+  /// The corresponding macro of PHP is `ZEND_HANDLE_NUMERIC_STR`.
+  public init(canonical text: [UInt8], _ word: WordSize) {
+    if let number = Self.canonicalDecimal(text), word.holds(number) {
+      self = .int(number)
+    } else {
+      self = .string(text)
+    }
+  }
+
+  private static func canonicalDecimal(_ text: [UInt8]) -> Int64? {
+    guard let first = text.first, first == UInt8(ascii: "-") || (0x30...0x39).contains(first), text.count <= 20 else {
+      return nil
+    }
+    let digits = first == UInt8(ascii: "-") ? text.dropFirst() : text[...]
+    guard let leading = digits.first, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+    if leading == 0x30, text.count > 1 { return nil }
+    return Int64(String(decoding: text, as: UTF8.self))
+  }
+}
+
+/// How wide the integers of a PHP build are: `zend_long`.
+public enum WordSize: Int, Hashable, Sendable {
+  case bits32 = 4
+  case bits64 = 8
+
+  /// 32 or 64.
+  public var bits: Int { rawValue * 8 }
+
+  /// Whether a build of this size can hold the number.
+  public func holds(_ number: Int64) -> Bool { self == .bits64 || Int32(exactly: number) != nil }
+}
+
+extension PHPValue {
+  /// What the first letter of a serialized text says it is: `null`, `bool`, `int`, `double`, `string`, `array`,
+  /// `object`, `enum`, `reference`, or `unknown`.
+  public static func typeName(of text: some Collection<UInt8>) -> String {
+    switch text.first {
+    case UInt8(ascii: "N"): "null"
+    case UInt8(ascii: "b"): "bool"
+    case UInt8(ascii: "i"): "int"
+    case UInt8(ascii: "d"): "double"
+    case UInt8(ascii: "s"), UInt8(ascii: "S"): "string"
+    case UInt8(ascii: "a"): "array"
+    case UInt8(ascii: "O"), UInt8(ascii: "C"): "object"
+    case UInt8(ascii: "E"): "enum"
+    case UInt8(ascii: "r"), UInt8(ascii: "R"): "reference"
+    default: "unknown"
+    }
+  }
+
+  /// Whether an object or enum case is anywhere in it.
+  public var holdsObjects: Bool {
+    switch self {
+    case .object: true
+    case .array(let elements): elements.contains { $0.value.holdsObjects }
+    default: false
+    }
+  }
+
+  /// Whether every integer in it, keys included, fits a build of that word size.
+  ///
+  /// Objects are not looked into.
+  public func fits(_ word: WordSize) -> Bool {
+    switch self {
+    case .int(let number): word.holds(number)
+    case .array(let elements):
+      elements.allSatisfy { element in
+        if case .int(let number) = element.key, !word.holds(number) { return false }
+        return element.value.fits(word)
+      }
+    default: true
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import Leasehold
+import Synchronization
+
+/// A store with one segment that remembers what it was told, and stores nothing.
+final class FakeStore: VariableStore {
+  private struct State {
+    var guardKey: Int32 = 0x5afe
+    var puts: [VariablePut] = []
+    var creations: [SegmentRequest] = []
+  }
+
+  private let state = Mutex(State())
+
+  /// What was stored.
+  var puts: [VariablePut] { state.withLock { $0.puts } }
+  var creations: [SegmentRequest] { state.withLock { $0.creations } }
+
+  /// The key of the one segment; 0 is a private one.
+  var guardKey: Int32 {
+    get { state.withLock { $0.guardKey } }
+    set { state.withLock { $0.guardKey = newValue } }
+  }
+
+  func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
+    var info = SegmentInfo()
+    info.key = guardKey
+    info.id = 7
+    return info
+  }
+
+  func variable(
+    _ key: VariableKey, fence: Int64?, in address: SegmentAddress?
+  ) throws(LeaseholdError) -> StoredVariable? {
+    puts.last.map { StoredVariable(key: 1, text: $0.text, tag: "aa") }
+  }
+
+  func put(_ put: VariablePut, in address: SegmentAddress?) throws(LeaseholdError) -> PutOutcome {
+    state.withLock { $0.puts.append(put) }
+    return PutOutcome(key: 1, replaced: false, tag: "aa")
+  }
+
+  func remove(
+    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: SegmentAddress?
+  ) throws(LeaseholdError) -> RemovedVariable? { nil }
+
+  func variables(in address: SegmentAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList {
+    VariableList()
+  }
+
+  func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory { SegmentInventory() }
+
+  func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
+    state.withLock { $0.creations.append(request) }
+    return SegmentCreation(segment: try segment(nil, making: true), created: true, initialized: true)
+  }
+
+  func change(
+    _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
+  ) throws(LeaseholdError) -> SegmentInfo { try segment(address, making: false) }
+
+  func remove(_ address: SegmentAddress) throws(LeaseholdError) -> SegmentInfo {
+    try segment(address, making: false)
+  }
+
+  func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8] { [] }
+
+  func write(
+    _ bytes: [UInt8], to address: SegmentAddress, offset: Int, length: Int
+  ) throws(LeaseholdError) -> SegmentInfo { try segment(address, making: false) }
+}
