@@ -104,32 +104,26 @@ extension ResponseBuffer {
     let second = UInt32(truncatingIfNeeded: seconds - days * 86_400)
     append(exactly: 26) { text in
       text[0] = UInt8(ascii: "\"")
-      twoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 1)
-      twoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 3)
+      writeTwoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 1)
+      writeTwoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 3)
       text[5] = UInt8(ascii: "-")
-      twoDigits(UInt32(truncatingIfNeeded: month), at: text + 6)
+      writeTwoDigits(UInt32(truncatingIfNeeded: month), at: text + 6)
       text[8] = UInt8(ascii: "-")
-      twoDigits(UInt32(truncatingIfNeeded: day), at: text + 9)
+      writeTwoDigits(UInt32(truncatingIfNeeded: day), at: text + 9)
       text[11] = UInt8(ascii: "T")
-      twoDigits(second / 3600, at: text + 12)
+      writeTwoDigits(second / 3600, at: text + 12)
       text[14] = UInt8(ascii: ":")
-      twoDigits(second / 60 % 60, at: text + 15)
+      writeTwoDigits(second / 60 % 60, at: text + 15)
       text[17] = UInt8(ascii: ":")
-      twoDigits(second % 60, at: text + 18)
+      writeTwoDigits(second % 60, at: text + 18)
       text[20] = UInt8(ascii: ".")
       let thousandths = UInt32(truncatingIfNeeded: milliseconds - seconds * 1000)
       text[21] = 0x30 &+ UInt8(truncatingIfNeeded: thousandths / 100)
-      twoDigits(thousandths % 100, at: text + 22)
+      writeTwoDigits(thousandths % 100, at: text + 22)
       text[24] = UInt8(ascii: "Z")
       text[25] = UInt8(ascii: "\"")
     }
   }
-}
-
-@inline(__always)
-private func twoDigits(_ value: UInt32, at text: UnsafeMutablePointer<UInt8>) {
-  text[0] = 0x30 &+ UInt8(truncatingIfNeeded: value / 10)
-  text[1] = 0x30 &+ UInt8(truncatingIfNeeded: value % 10)
 }
 
 extension Int64 {

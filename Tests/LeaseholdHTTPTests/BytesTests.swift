@@ -18,6 +18,19 @@ import Testing
     #expect(text { $0.append("é" as String) } == "é")
   }
 
+  @Test func numbersOfEveryLengthAreWrittenInFull() {
+    var power: UInt64 = 1
+    for _ in 0..<20 {
+      for value in [power - 1, power, power &+ 1, power &+ power / 2] {
+        #expect(text { $0.append(decimal: value) } == "\(value)")
+        #expect(
+          text { $0.append(hex: value) } == String(repeating: "0", count: 16 - String(value, radix: 16).count)
+            + String(value, radix: 16))
+      }
+      power = power &* 10
+    }
+  }
+
   @Test func aBufferGrowsAsNeeded() {
     let many = text { for number in 0..<5000 { $0.append(UInt8(ascii: "a") + UInt8(number % 26)) } }
     #expect(many.utf8.count == 5000 && many.hasPrefix("abc"))
