@@ -32,6 +32,7 @@ let package = Package(
   targets: [
     // C fences: each is imported by exactly one place (see Tests/Tidy).
     .target(name: "CSysV"),
+    .target(name: "CEarlyAnswer"),
     .target(name: "COpenAPI", exclude: ["openapi.yaml"]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
@@ -59,7 +60,7 @@ let package = Package(
     .target(
       name: "LeaseholdHTTP",
       dependencies: [
-        "CMicroHTTPD", "COpenAPI", "Leasehold", .product(name: "Logging", package: "swift-log"),
+        "CEarlyAnswer", "CMicroHTTPD", "COpenAPI", "Leasehold", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),
 

@@ -95,6 +95,32 @@ extension ResponseBuffer {
     append(hex: id.low)
   }
 
+  /// A wall-clock second as HTTP headers have it (RFC 9110, 5.6.7).
+  mutating func append(imfFixdate seconds: Int) {
+    let days = Int64(seconds).dividedDown(by: 86_400)
+    let (year, month, day) = civilDate(days)
+    let second = UInt32(truncatingIfNeeded: Int64(seconds) - days * 86_400)
+    let names: StaticString = "ThuFriSatSunMonTueWedJanFebMarAprMayJunJulAugSepOctNovDec"
+    append(exactly: 29) { text in
+      text.update(from: names.utf8Start + 3 * Int(((days % 7) + 7) % 7), count: 3)
+      text[3] = UInt8(ascii: ",")
+      text[4] = UInt8(ascii: " ")
+      writeTwoDigits(UInt32(truncatingIfNeeded: day), at: text + 5)
+      text[7] = UInt8(ascii: " ")
+      (text + 8).update(from: names.utf8Start + 18 + 3 * Int(month), count: 3)
+      text[11] = UInt8(ascii: " ")
+      writeTwoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 12)
+      writeTwoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 14)
+      text[16] = UInt8(ascii: " ")
+      writeTwoDigits(second / 3600, at: text + 17)
+      text[19] = UInt8(ascii: ":")
+      writeTwoDigits(second / 60 % 60, at: text + 20)
+      text[22] = UInt8(ascii: ":")
+      writeTwoDigits(second % 60, at: text + 23)
+      (text + 25).update(from: (" GMT" as StaticString).utf8Start, count: 4)
+    }
+  }
+
   /// A wall-clock instant in quotes: RFC 3339, UTC, milliseconds.
   mutating func append(rfc3339 nanoseconds: Int64) {
     let milliseconds = nanoseconds.dividedDown(by: 1_000_000)

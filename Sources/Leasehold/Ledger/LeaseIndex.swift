@@ -3,8 +3,8 @@
 /// The ids are 128 random bits of our own making, so their low bits are the hash: a dictionary would hash them again,
 /// three times for each lease's life.
 ///
-/// Each slot has half of the id beside the lease, so that a probe looks at no lease but the one it finds: leases lie all
-/// over memory.
+/// Each slot has half of the id beside the lease, so that a probe looks at no lease but the one it finds: leases lie
+/// all over memory.
 struct LeaseIndex {
   private struct Slot {
     var low: UInt64

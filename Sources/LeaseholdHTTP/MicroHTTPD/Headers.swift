@@ -1,7 +1,7 @@
 /// A request header that Leasehold reads; all others are skipped in the one pass over them.
 enum HeaderName: Int, Sendable {
   case host, origin, secFetchSite, contentType, contentLength, transferEncoding, accept, prefer
-  case idempotencyKey, xRequestID, via, forwarded, xForwardedFor, authorization, ifNoneMatch, expect
+  case idempotencyKey, xRequestID, via, forwarded, xForwardedFor, authorization, ifNoneMatch, expect, connection
 
   /// Recognizes a header by length and first letter, then compares the one candidate, ignoring case.
   init?(_ key: UnsafePointer<UInt8>, count: Int) {
@@ -16,6 +16,7 @@ enum HeaderName: Int, Sendable {
     case (6, UInt8(ascii: "p")): (candidate, text) = (.prefer, "prefer")
     case (6, UInt8(ascii: "e")): (candidate, text) = (.expect, "expect")
     case (9, UInt8(ascii: "f")): (candidate, text) = (.forwarded, "forwarded")
+    case (10, UInt8(ascii: "c")): (candidate, text) = (.connection, "connection")
     case (12, UInt8(ascii: "c")): (candidate, text) = (.contentType, "content-type")
     case (12, UInt8(ascii: "x")): (candidate, text) = (.xRequestID, "x-request-id")
     case (13, UInt8(ascii: "a")): (candidate, text) = (.authorization, "authorization")
@@ -42,7 +43,7 @@ struct HeaderTable {
   private let slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>
 
   /// How many slices the memory must hold.
-  static let capacity = 16
+  static let capacity = 17
 
   /// A table without headers over the connection's memory.
   init(over slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>) { self.slices = slices }

@@ -37,6 +37,7 @@ extension PeerConnection {
   /// The whole request is there, or a parked one was resumed.
   func advance(_ exchange: Exchange) -> Bool {
     if exchange.handedOver {
+      if exchange.parking.withLock({ $0.wasSentEarly }) { return exchange.finishEarly() }
       if let answer = exchange.takeAnswer() { return exchange.send(answer) }
       return false
     }
@@ -63,7 +64,8 @@ extension PeerConnection {
       idle(since: monotonicNanoseconds())
     }
     if exchange.handedOver {
-      daemon.handler.completed(exchange, delivered: delivered && exchange.answered)
+      let delivered = exchange.wasAnsweredEarly() || delivered && exchange.answered
+      daemon.handler.completed(exchange, delivered: delivered)
     }
     exchange.forgetMemory()
     body.clear()

@@ -71,6 +71,13 @@ final class PeerConnection: @unchecked Sendable {
     return poll(&entry, 1, 0) == 0
   }
 
+  /// Writes to the socket without waiting; only for whoever has the suspended connection.
+  ///
+  /// The corresponding C function is `send`.
+  func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+    send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+  }
+
   /// Starts the idle timeout anew.
   func idle(since now: UInt64) { idleSince.store(now, ordering: .relaxed) }
 
