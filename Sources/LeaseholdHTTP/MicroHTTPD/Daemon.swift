@@ -18,6 +18,8 @@ final class Daemon: @unchecked Sendable {
 
   /// See ``Exchange/finishEarly()``.
   let standIn = Daemon.makeStandIn()
+  /// Where answers are put together, one at a time; only for the daemon's thread.
+  var scratch = ResponseBuffer(capacity: 2048)
 
   private let quiescing = Atomic<QuiesceState>(.serving)
   private let suspended = Atomic<Int>(0)

@@ -3,33 +3,55 @@ import CMicroHTTPD
 import Glibc
 import Synchronization
 
-// A grant is written to the socket of its waiter by whoever made it, usually the thread that has just read the release,
-// and before the releaser is answered. By way of libmicrohttpd it would go out after two turns of the loop.
+// Plain answers are written to their socket by whoever makes them. Afterwards libmicrohttpd is given an answer of its
+// own for its book-keeping, and what it sends for that is dropped (see cearlyanswer.h).
 //
-// Whoever took the suspended connection out of the exchange's state owns it until it resumes it: libmicrohttpd does not
-// look at the socket, and it cannot be closed. So the writer is alone. Afterwards libmicrohttpd is resumed and given an
-// answer of its own for its book-keeping, and what it sends for that is dropped (see cearlyanswer.h).
+// - An answer that is known at once: its headers cost libmicrohttpd nine allocations and a third of our instructions.
+// - A grant to a waiter: it is written by the thread that has just read the release, before the releaser is answered.
+//   By way of libmicrohttpd it would go out after two turns of the loop. Whoever took the suspended connection out of
+//   the exchange's state owns it until it resumes it: libmicrohttpd does not look at the socket, and it cannot be
+//   closed. So the writer is alone.
+//
+// Everything else goes by `send(_:)`: HTTP/1.0, HEAD, `Connection: close`, streams, long bodies, rare headers.
 extension Exchange {
-  /// Writes an answer to the socket of a suspended connection, if it is of the plain kind that can be written here.
+  /// How far an answer got that was written here.
+  enum Early: UInt8, Sendable {
+    case not, whole
+    /// The kernel took a part; libmicrohttpd's turn sends the rest.
+    case part
+  }
+
+  /// Longer bodies are left to libmicrohttpd, which does not copy them.
+  private static let bodyLimitBytes = 8192
+
+  /// Answers on the connection's thread; false has libmicrohttpd close the connection.
   ///
-  /// - Returns: Whether the kernel took all of it for a peer that was there. Else it goes by way of libmicrohttpd,
-  ///   which finds out what is wrong.
-  func sendEarly(_ response: borrowing Response) -> Bool {
-    guard Daemon.answersEarly, version == .http11, keepsConnection, response.stream == nil,
-      response.status == 201 || response.status == 200, !response.closes, response.extra.isEmpty,
-      !connection.daemon.draining.load(ordering: .relaxed), connection.peerIsThere()
-    else { return false }
-    return response.body.withBytes { body in
-      var bytes = ResponseBuffer(capacity: 384 + body.count)
-      writeHead(response, length: body.count, into: &bytes)
-      bytes.append(contentsOf: body)
-      return bytes.withBytes { bytes in
-        let sent = connection.write(bytes)
-        // Half an answer cannot be taken back. Nobody reads there, so the peer sees the connection end.
-        if sent > 0, sent < bytes.count { connection.drop() }
-        return sent == bytes.count
-      }
-    }
+  /// Only when the whole request has been read: libmicrohttpd closes the connection after any earlier answer.
+  func answer(_ response: consuming Response) -> Bool {
+    guard canBeEarly(response) else { return send(response) }
+    let daemon = connection.daemon
+    daemon.scratch.clear()
+    write(response, into: &daemon.scratch)
+    early = daemon.scratch.withBytes { connection.write($0) }
+    return early == .not ? send(response) : finishEarly()
+  }
+
+  /// Answers a waiter whose suspended connection the caller has, on any thread.
+  ///
+  /// - Returns: How much the kernel took, for a peer that was there. What it did not take at all goes by way of
+  ///   libmicrohttpd, which finds out what is wrong.
+  func sendEarly(_ response: borrowing Response) -> Early {
+    guard canBeEarly(response), connection.peerIsThere() else { return .not }
+    var bytes = ResponseBuffer(capacity: 384 + response.body.count)
+    write(response, into: &bytes)
+    return bytes.withBytes { connection.write($0) }
+  }
+
+  private func canBeEarly(_ response: borrowing Response) -> Bool {
+    Daemon.answersEarly && version == .http11 && method != .head && keepsConnection && !response.closes
+      && response.stream == nil && response.extra.isEmpty && response.allow == nil && response.retryAfterSeconds == nil
+      && response.body.count > 0 && response.body.count <= Self.bodyLimitBytes
+      && !connection.daemon.draining.load(ordering: .relaxed)
   }
 
   /// Whether the peer did not ask for anything but what HTTP/1.1 does anyway.
@@ -38,43 +60,95 @@ extension Exchange {
     return equalsIgnoringCase(asked, "keep-alive")
   }
 
-  /// The headers that `send(_:)` gives the same answer, in libmicrohttpd's order.
-  private func writeHead(_ response: borrowing Response, length: Int, into head: inout ResponseBuffer) {
-    head.append(response.status == 201 ? "HTTP/1.1 201 Created\r\nDate: " : "HTTP/1.1 200 OK\r\nDate: " as StaticString)
-    head.append(imfFixdate: time(nil))
-    head.append("\r\nX-Request-Id: " as StaticString)
-    withRequestID { head.append(contentsOf: $0) }
-    head.append("\r\nContent-Type: " as StaticString)
-    head.append(response.contentType)
-    head.append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
+  /// What `send(_:)` would have libmicrohttpd send, in the same order.
+  ///
+  /// The corresponding C function is `MHD_get_reason_phrase_for`.
+  private func write(_ response: borrowing Response, into text: inout ResponseBuffer) {
+    switch response.status {
+    case 200: text.append("HTTP/1.1 200 OK\r\nDate: " as StaticString)
+    case 201: text.append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
+    default:
+      text.append("HTTP/1.1 " as StaticString)
+      text.append(decimal: response.status)
+      text.append(UInt8(ascii: " "))
+      text.append(String(cString: MHD_get_reason_phrase_for(UInt32(truncatingIfNeeded: response.status))))
+      text.append("\r\nDate: " as StaticString)
+    }
+    text.append(imfFixdate: time(nil))
+    text.append("\r\nX-Request-Id: " as StaticString)
+    withRequestID { text.append(contentsOf: $0) }
+    if response.contentType.utf8CodeUnitCount > 0 {
+      text.append("\r\nContent-Type: " as StaticString)
+      text.append(response.contentType)
+    }
+    text.append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
     switch response.location {
     case .some(let location):
-      head.append("Location: " as StaticString)
-      location.withBytes { head.append(contentsOf: $0) }
-      head.append("\r\n" as StaticString)
+      text.append("Location: " as StaticString)
+      location.withBytes { text.append(contentsOf: $0) }
+      text.append("\r\n" as StaticString)
     case .none: break
     }
-    head.append("Content-Length: " as StaticString)
-    head.append(decimal: length)
-    head.append("\r\n\r\n" as StaticString)
+    text.append("Content-Length: " as StaticString)
+    text.append(decimal: response.body.count)
+    text.append("\r\n\r\n" as StaticString)
+    response.body.withBytes { text.append(contentsOf: $0) }
   }
 
   /// Has libmicrohttpd end the request whose answer went out early, on the connection's thread.
   ///
   /// The corresponding C function is `MHD_queue_response`.
   func finishEarly() -> Bool {
-    connection.idle(since: monotonicNanoseconds())
-    guard let stand = connection.daemon.standIn, leasehold_early_mark(connection.descriptor) else { return false }
+    guard let stand = connection.daemon.standIn, connection.markEarly() else { return false }
     answered = MHD_queue_response(connection.mhd, 200, stand) == MHD_Result.YES
     return answered
   }
 
-  /// Whether the answer went out early; the mark for libmicrohttpd's own is gone after this.
-  func wasAnsweredEarly() -> Bool {
-    guard wasPending, parking.withLock({ $0.wasSentEarly }) else { return false }
-    leasehold_early_unmark(connection.descriptor)
-    return true
+  /// Whether the kernel took the whole answer early; what was meant for libmicrohttpd's own is forgotten.
+  func endEarly() -> Bool {
+    if wasPending, early == .not { early = parking.withLock { $0.early } }
+    guard early != .not else { return false }
+    connection.unmarkEarly()
+    return early == .whole
   }
+}
+
+extension PeerConnection {
+  /// Writes an answer to the socket without waiting, and keeps what the kernel did not take.
+  ///
+  /// Only for the connection's own thread, or for whoever has the suspended connection.
+  ///
+  /// The corresponding C function is `send`.
+  func write(_ bytes: UnsafeRawBufferPointer) -> Exchange.Early {
+    let sent = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    if sent == bytes.count { return .whole }
+    guard sent > 0 else { return .not }
+    var left = ResponseBuffer(capacity: bytes.count - sent)
+    left.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+    rest = EarlyRest(left)
+    return .part
+  }
+
+  fileprivate func markEarly() -> Bool { leasehold_early_mark(descriptor, rest?.rest) }
+
+  fileprivate func unmarkEarly() {
+    leasehold_early_unmark(descriptor)
+    rest = nil
+  }
+}
+
+/// What the kernel has not taken of an answer yet.
+final class EarlyRest {
+  private let bytes: ResponseBuffer
+  let rest: UnsafeMutablePointer<leasehold_rest>
+
+  init(_ bytes: consuming ResponseBuffer) {
+    rest = .allocate(capacity: 1)
+    rest.initialize(to: leasehold_rest(bytes: bytes.base?.assumingMemoryBound(to: CChar.self), count: bytes.count))
+    self.bytes = bytes
+  }
+
+  deinit { rest.deallocate() }
 }
 
 extension Daemon {

@@ -7,8 +7,8 @@ struct Parking: ~Copyable, Sendable {
   var phase = Phase.running
   /// The answer, from `resolved` until libmicrohttpd calls again.
   var response: Response?
-  /// Instead of the answer: it is on its way already.
-  var wasSentEarly = false
+  /// Whether it is on its way already, in its place.
+  var early = Exchange.Early.not
   /// The registration with the watch, while parked.
   var token = HangupWatch.Token.none
   /// The suspended connection, while parked; whoever ends that state resumes it.
@@ -35,10 +35,10 @@ extension Exchange: HangupWatch.Target {
     }
     guard won else { return false }
     if let parked = answer.take() {
-      let isSent = sendEarly(parked)
-      if !isSent { answer = consume parked }
+      let early = sendEarly(parked)
+      if early == .not { answer = consume parked }
       parking.withLock { state in
-        state.wasSentEarly = isSent
+        state.early = early
         state.response = answer.take()
       }
     }

@@ -55,6 +55,7 @@ final class Exchange: @unchecked Sendable {
   var handedOver = false
   var wasPending = false
   var answered = false
+  var early = Early.not
   var discardedBytes = 0
   private var methodText: UnsafePointer<CChar>?
   private var generatedID: UInt64 = 0

@@ -27,6 +27,8 @@ final class PeerConnection: @unchecked Sendable {
   var current: Exchange?
   /// Where the current request's ``HeaderTable`` keeps its slices.
   let headerSlices = UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>.allocate(capacity: HeaderTable.capacity)
+  /// The rest of an answer that went out early in part.
+  var rest: EarlyRest?
   var target = ReusedBytes()
   var body = ReusedBytes()
   private var requestNumber: UInt64
@@ -69,13 +71,6 @@ final class PeerConnection: @unchecked Sendable {
   func peerIsThere() -> Bool {
     var entry = pollfd(fd: descriptor, events: Int16(pollReadHangup), revents: 0)
     return poll(&entry, 1, 0) == 0
-  }
-
-  /// Writes to the socket without waiting; only for whoever has the suspended connection.
-  ///
-  /// The corresponding C function is `send`.
-  func write(_ bytes: UnsafeRawBufferPointer) -> Int {
-    send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
   }
 
   /// Starts the idle timeout anew.

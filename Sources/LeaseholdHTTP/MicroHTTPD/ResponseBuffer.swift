@@ -23,6 +23,9 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
     return result
   }
 
+  /// Forgets the bytes and keeps the memory.
+  mutating func clear() { count = 0 }
+
   /// Appends one byte.
   @inline(__always)
   mutating func append(_ byte: UInt8) {
