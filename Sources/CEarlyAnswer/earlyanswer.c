@@ -9,13 +9,12 @@
 #include <unistd.h>
 
 /* One pointer for each descriptor; pages that are never touched cost nothing. */
-enum { DESCRIPTORS = 1 << 20 };
-static _Atomic(struct leasehold_rest *) marks[DESCRIPTORS];
+static _Atomic(struct leasehold_rest *) marks[leasehold_early_descriptors];
 static struct leasehold_rest nothing;
 
 static struct leasehold_rest *mark_of(int descriptor)
 {
-    if (descriptor < 0 || descriptor >= DESCRIPTORS) { return NULL; }
+    if (descriptor < 0 || descriptor >= leasehold_early_descriptors) { return NULL; }
     return atomic_load_explicit(&marks[descriptor], memory_order_relaxed);
 }
 
@@ -49,14 +48,14 @@ bool leasehold_early_works(void)
 
 bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest)
 {
-    if (descriptor < 0 || descriptor >= DESCRIPTORS) { return false; }
+    if (descriptor < 0 || descriptor >= leasehold_early_descriptors) { return false; }
     atomic_store_explicit(&marks[descriptor], rest != NULL ? rest : &nothing, memory_order_relaxed);
     return true;
 }
 
 void leasehold_early_unmark(int descriptor)
 {
-    if (descriptor >= 0 && descriptor < DESCRIPTORS) {
+    if (descriptor >= 0 && descriptor < leasehold_early_descriptors) {
         atomic_store_explicit(&marks[descriptor], NULL, memory_order_relaxed);
     }
 }

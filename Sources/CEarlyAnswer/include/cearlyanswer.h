@@ -12,6 +12,9 @@
  * process. Every other call goes to the kernel as it is.
  */
 
+/* Answers to sockets from this one on are left to libmicrohttpd. */
+enum { leasehold_early_descriptors = 1 << 20 };
+
 /* What the kernel did not take of an answer; the memory is the caller's. */
 struct leasehold_rest {
     const char *bytes;
@@ -23,7 +26,7 @@ bool leasehold_early_works(void);
 
 /*
  * The next sendmsg on this socket sends the rest instead (NULL: there is none) and then counts as done; until the
- * kernel has taken all of it, it fails with EAGAIN. False where the descriptor is too large.
+ * kernel has taken all of it, it fails with EAGAIN. False for a descriptor that is too large.
  */
 bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest);
 

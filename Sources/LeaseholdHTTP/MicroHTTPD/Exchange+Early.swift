@@ -24,6 +24,8 @@ extension Exchange {
   /// Longer bodies are left to libmicrohttpd, which does not copy them.
   private static let bodyLimitBytes = 8192
 
+  private static let descriptorLimit = Int32(leasehold_early_descriptors)
+
   /// Answers on the connection's thread; false has libmicrohttpd close the connection.
   ///
   /// Only when the whole request has been read: libmicrohttpd closes the connection after any earlier answer.
@@ -51,7 +53,7 @@ extension Exchange {
     Daemon.answersEarly && version == .http11 && method != .head && keepsConnection && !response.closes
       && response.stream == nil && response.extra.isEmpty && response.allow == nil && response.retryAfterSeconds == nil
       && response.body.count > 0 && response.body.count <= Self.bodyLimitBytes
-      && !connection.daemon.draining.load(ordering: .relaxed)
+      && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
   }
 
   /// Whether the peer did not ask for anything but what HTTP/1.1 does anyway.
