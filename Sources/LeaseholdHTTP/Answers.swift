@@ -9,33 +9,40 @@ struct AnswerWriter {
 
   /// The whole of a lease, with its id: only for who holds it.
   func lease(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.open("lease")
-    json.append(UInt8(ascii: "\""))
+    json.append("{\"lease\":\"" as StaticString)
     json.append(lease.id)
     json.append("\",\"ref\":\"" as StaticString)
     json.append(hex: lease.id.high >> 24, digits: 10)
     json.append(UInt8(ascii: "\""))
     describe(lease, into: &json)
-    json.member("renew_after_ms", lease.ttl > .zero ? Int(lease.ttl.milliseconds / 3) : nil)
-    deadline(lease, into: &json)
-    json.member("waited_ms", Int(lease.waited.milliseconds))
-    json.member("replayed", lease.replayed)
-    json.member("cooldown_ms", Int(lease.cooldown.milliseconds))
+    if lease.ttl > .zero {
+      json.append(",\"renew_after_ms\":" as StaticString)
+      json.append(decimal: Int(lease.ttl.milliseconds / 3))
+    } else {
+      json.append(",\"renew_after_ms\":null" as StaticString)
+    }
+    if let deadline = lease.deadline {
+      json.append(",\"deadline_monotonic_ns\":" as StaticString)
+      json.append(decimal: Int(deadline.nanoseconds))
+    } else {
+      json.append(",\"deadline_monotonic_ns\":null" as StaticString)
+    }
+    json.append(",\"waited_ms\":" as StaticString)
+    json.append(decimal: Int(lease.waited.milliseconds))
+    json.append(lease.replayed ? ",\"replayed\":true" : ",\"replayed\":false" as StaticString)
+    json.append(",\"cooldown_ms\":" as StaticString)
+    json.append(decimal: Int(lease.cooldown.milliseconds))
     since(lease, into: &json)
     binding(lease.binding, into: &json)
     json.append(",\"units\":" as StaticString)
     json.append(decimal: lease.units)
     json.append(UInt8(ascii: "}"))
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
-    for warning in warnings(lease) { list("warnings", [warning], into: &json) }
-    json.append("}\n" as StaticString)
-  }
-
-  /// What a caller should know of a lease that is granted all the same.
-  private func warnings(_ lease: LeaseSnapshot) -> [String] {
     // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
-    guard lease.binding.companion != nil, lease.binding.semaphoreCount.nonzeroBitCount > 1 else { return [] }
-    return ["nsems-not-power-of-2"]
+    if lease.binding.companion != nil, lease.binding.semaphoreCount.nonzeroBitCount > 1 {
+      json.append(",\"warnings\":[\"nsems-not-power-of-2\"]" as StaticString)
+    }
+    json.append("}\n" as StaticString)
   }
 
   /// A lease as everybody may see it.
@@ -57,16 +64,33 @@ struct AnswerWriter {
     json.append(UInt8(ascii: "}"))
   }
 
+  /// The middle of both forms, with few appends: it is written for every acquire.
   private func describe(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.member("key", lease.key.text)
-    json.member("kind", lease.kind.name)
-    json.member("mode", lease.mode.name)
-    json.member("count", lease.count)
-    json.member("limit", lease.kind.limit)
-    json.member("fence", Int(lease.fence))
-    json.member("owner", lease.owner)
-    json.member("bind", lease.bindsConnection ? "connection" : nil)
-    json.member("ttl_ms", Int(lease.ttl.milliseconds))
+    json.append(",\"key\":" as StaticString)
+    json.append(json: lease.key.text)
+    switch lease.kind {
+    case .readersWriter: json.append(",\"kind\":\"rw\",\"mode\":\"" as StaticString)
+    case .counting, .slots: json.append(",\"kind\":\"counting\",\"mode\":\"" as StaticString)
+    }
+    json.append(lease.mode == .exclusive ? "exclusive\",\"count\":" : "shared\",\"count\":" as StaticString)
+    json.append(decimal: lease.count)
+    if let limit = lease.kind.limit {
+      json.append(",\"limit\":" as StaticString)
+      json.append(decimal: limit)
+    } else {
+      json.append(",\"limit\":null" as StaticString)
+    }
+    json.append(",\"fence\":" as StaticString)
+    json.append(decimal: Int(lease.fence))
+    if let owner = lease.owner {
+      json.append(",\"owner\":" as StaticString)
+      json.append(json: owner)
+    } else {
+      json.append(",\"owner\":null" as StaticString)
+    }
+    json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
+    json.append(",\"ttl_ms\":" as StaticString)
+    json.append(decimal: Int(lease.ttl.milliseconds))
     expiry(lease, into: &json)
   }
 
@@ -75,17 +99,14 @@ struct AnswerWriter {
       json.append(",\"expires_in_ms\":null,\"expires_at\":null" as StaticString)
       return
     }
-    json.member("expires_in_ms", Int(max(0, (deadline - now).milliseconds)))
-    json.next("expires_at")
+    json.append(",\"expires_in_ms\":" as StaticString)
+    json.append(decimal: Int(max(0, (deadline - now).milliseconds)))
+    json.append(",\"expires_at\":" as StaticString)
     json.append(rfc3339: deadline.nanoseconds &+ wallOffset)
   }
 
-  private func deadline(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.member("deadline_monotonic_ns", lease.deadline.map { Int($0.nanoseconds) })
-  }
-
   private func since(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.next("since")
+    json.append(",\"since\":" as StaticString)
     json.append(rfc3339: lease.grantedAt.nanoseconds &+ wallOffset)
   }
 
@@ -100,8 +121,10 @@ struct AnswerWriter {
   private func binding(_ binding: SemaphoreBinding, into json: inout ResponseBuffer) {
     json.append(",\"sysv\":{\"key\":" as StaticString)
     json.append(decimal: Int(binding.key))
-    json.member("id", Int(binding.id))
-    json.member("nsems", binding.semaphoreCount)
+    json.append(",\"id\":" as StaticString)
+    json.append(decimal: Int(binding.id))
+    json.append(",\"nsems\":" as StaticString)
+    json.append(decimal: binding.semaphoreCount)
     json.append(",\"semaphores\":[" as StaticString)
     json.append(decimal: binding.semaphore)
     if let companion = binding.companion {

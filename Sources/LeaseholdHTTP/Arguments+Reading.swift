@@ -3,6 +3,7 @@ import Leasehold
 extension Arguments {
   /// Reads `name=value&name=value`, percent-encoded, as in a query or a form body.
   mutating func readForm(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
+    begin(bytes)
     var start = 0
     while start < bytes.count {
       var end = start
@@ -15,18 +16,31 @@ extension Arguments {
   private mutating func readPair(_ pair: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
     let split = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.count
     let value = UnsafeBufferPointer(rebasing: pair[min(split + 1, pair.count)...])
-    let name = pair[..<split]
+    let name = UnsafeBufferPointer(rebasing: pair[..<split])
+    if let parameter = Parameter(name), known.contains(parameter), Self.isPlain(value) {
+      return try note(parameter, plain: value)
+    }
     guard Self.isWellEncoded(value) else {
       throw Problem(.malformedRequest, "A parameter's value has a broken percent-encoding; write % as %25.")
     }
-    if name.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
-      guard let decoded = percentDecoded(UnsafeBufferPointer(rebasing: name), plusIsSpace: true) else {
-        throw Problem(.malformedRequest, "A parameter's name has a broken percent-encoding; write % as %25.")
-      }
-      try note(name: decoded, value: Self.text(value), known: known)
-    } else {
-      try note(name: name, value: Self.text(value), known: known)
+    guard let decoded = percentDecoded(name, plusIsSpace: true) else {
+      throw Problem(.malformedRequest, "A parameter's name has a broken percent-encoding; write % as %25.")
     }
+    guard let parameter = Parameter(decoded), known.contains(parameter) else {
+      throw Problem.unknownParameter(String(decoding: decoded.prefix(64), as: UTF8.self), known: known)
+    }
+    guard let text = Self.text(value) else {
+      throw Problem.invalid(parameter, "", "must be UTF-8 text without NUL")
+    }
+    try note(parameter, text)
+  }
+
+  /// Whether the bytes are ASCII and mean themselves.
+  private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    for byte in bytes where byte >= 0x80 || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "+") || byte == 0 {
+      return false
+    }
+    return true
   }
 
   /// Whether every percent sign is followed by two hexadecimal digits.

@@ -24,6 +24,7 @@ extension Call {
   }
 
   private func span(_ parameter: Parameter) throws(Problem) -> TimeSpan? {
+    if let bytes = arguments.plainBytes(parameter), let value = TimeSpan(text: bytes) { return value }
     guard let text = arguments[parameter] else { return nil }
     guard let value = TimeSpan(text: text.utf8) else {
       throw .invalid(parameter, text, "must be a length of time: 250ms, 30s, 1.5m, 2h, or a number of seconds")

@@ -40,7 +40,8 @@ struct Call: ~Copyable {
   }
 
   /// The parameter `lease` as a lease's id.
-  func leaseArgument(_ example: String) throws(Problem) -> LeaseID {
+  func leaseArgument(_ example: StaticString) throws(Problem) -> LeaseID {
+    if let bytes = arguments.plainBytes(.lease), let id = LeaseID(hexadecimal: bytes) { return id }
     guard let text = arguments[.lease] else { throw .missing(.lease, "the id that acquire answered, as in \(example)") }
     guard let id = LeaseID(hexadecimal: text.utf8) else { throw .notALeaseID("lease", text.utf8) }
     return id

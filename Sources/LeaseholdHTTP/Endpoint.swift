@@ -143,16 +143,18 @@ struct Endpoint: Sendable {
     return parameters
   }
 
-  /// The position in ``all`` of each route and method, by the numbers of both.
-  private static let positions: [[Int?]] = Route.allCases.map { route in
-    (0...HTTPMethod.other.rawValue).map { method in
-      all.firstIndex { $0.route == route && $0.method.rawValue == method }
+  /// The position in ``all`` of each route and method, by the numbers of both; -1 where there is none.
+  private static let positions: [Int8] = Route.allCases.flatMap { route in
+    (0..<methods).map { method in
+      Int8(all.firstIndex { $0.route == route && $0.method.rawValue == method } ?? -1)
     }
   }
+  private static let methods = Int(HTTPMethod.other.rawValue) + 1
 
   /// Finds the position in ``all`` of a method and a route; HEAD is answered wherever GET is.
   static func find(_ method: HTTPMethod, _ route: Route) -> Int? {
-    positions[Int(route.rawValue)][Int((method == .head ? .get : method).rawValue)]
+    let position = positions[Int(route.rawValue) * methods + Int((method == .head ? .get : method).rawValue)]
+    return position < 0 ? nil : Int(position)
   }
 
   /// The value of Allow for a route.

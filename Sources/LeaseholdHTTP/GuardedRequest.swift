@@ -46,7 +46,8 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
     request.wait = wait
     request.owner = "leasehold: shm"
     // As PHP's sem_get with its own defaults; a set of another kind is refused.
-    request.native = NativeRequest(.php, at: .key(key), semaphore: 0, count: 3, permissions: 0o666, peer: call.caller.peer)
+    request.native = NativeRequest(
+      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: call.caller.peer)
     return try GuardedRequest(call.exchange, server: call.server, work: work).begin(request, at: call.now)
   }
 

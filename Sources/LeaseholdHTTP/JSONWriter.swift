@@ -111,6 +111,32 @@ extension ResponseBuffer {
     append(hex: id.low)
   }
 
+  /// A wall-clock second as HTTP headers have it (RFC 9110, 5.6.7).
+  mutating func append(imfFixdate seconds: Int) {
+    let days = Int64(seconds).dividedDown(by: 86_400)
+    let (year, month, day) = civilDate(days)
+    let second = UInt32(truncatingIfNeeded: Int64(seconds) - days * 86_400)
+    let names: StaticString = "ThuFriSatSunMonTueWedJanFebMarAprMayJunJulAugSepOctNovDec"
+    append(exactly: 29) { text in
+      text.update(from: names.utf8Start + 3 * Int(((days % 7) + 7) % 7), count: 3)
+      text[3] = UInt8(ascii: ",")
+      text[4] = UInt8(ascii: " ")
+      writeTwoDigits(UInt32(truncatingIfNeeded: day), at: text + 5)
+      text[7] = UInt8(ascii: " ")
+      (text + 8).update(from: names.utf8Start + 18 + 3 * Int(month), count: 3)
+      text[11] = UInt8(ascii: " ")
+      writeTwoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 12)
+      writeTwoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 14)
+      text[16] = UInt8(ascii: " ")
+      writeTwoDigits(second / 3600, at: text + 17)
+      text[19] = UInt8(ascii: ":")
+      writeTwoDigits(second / 60 % 60, at: text + 20)
+      text[22] = UInt8(ascii: ":")
+      writeTwoDigits(second % 60, at: text + 23)
+      (text + 25).update(from: (" GMT" as StaticString).utf8Start, count: 4)
+    }
+  }
+
   /// A wall-clock instant in quotes: RFC 3339, UTC, milliseconds.
   mutating func append(rfc3339 nanoseconds: Int64) {
     let milliseconds = nanoseconds.dividedDown(by: 1_000_000)
@@ -120,32 +146,26 @@ extension ResponseBuffer {
     let second = UInt32(truncatingIfNeeded: seconds - days * 86_400)
     append(exactly: 26) { text in
       text[0] = UInt8(ascii: "\"")
-      twoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 1)
-      twoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 3)
+      writeTwoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 1)
+      writeTwoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 3)
       text[5] = UInt8(ascii: "-")
-      twoDigits(UInt32(truncatingIfNeeded: month), at: text + 6)
+      writeTwoDigits(UInt32(truncatingIfNeeded: month), at: text + 6)
       text[8] = UInt8(ascii: "-")
-      twoDigits(UInt32(truncatingIfNeeded: day), at: text + 9)
+      writeTwoDigits(UInt32(truncatingIfNeeded: day), at: text + 9)
       text[11] = UInt8(ascii: "T")
-      twoDigits(second / 3600, at: text + 12)
+      writeTwoDigits(second / 3600, at: text + 12)
       text[14] = UInt8(ascii: ":")
-      twoDigits(second / 60 % 60, at: text + 15)
+      writeTwoDigits(second / 60 % 60, at: text + 15)
       text[17] = UInt8(ascii: ":")
-      twoDigits(second % 60, at: text + 18)
+      writeTwoDigits(second % 60, at: text + 18)
       text[20] = UInt8(ascii: ".")
       let thousandths = UInt32(truncatingIfNeeded: milliseconds - seconds * 1000)
       text[21] = 0x30 &+ UInt8(truncatingIfNeeded: thousandths / 100)
-      twoDigits(thousandths % 100, at: text + 22)
+      writeTwoDigits(thousandths % 100, at: text + 22)
       text[24] = UInt8(ascii: "Z")
       text[25] = UInt8(ascii: "\"")
     }
   }
-}
-
-@inline(__always)
-private func twoDigits(_ value: UInt32, at text: UnsafeMutablePointer<UInt8>) {
-  text[0] = 0x30 &+ UInt8(truncatingIfNeeded: value / 10)
-  text[1] = 0x30 &+ UInt8(truncatingIfNeeded: value % 10)
 }
 
 extension Int64 {

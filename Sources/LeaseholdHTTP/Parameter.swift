@@ -133,6 +133,11 @@ struct ParameterSet {
 
   init(_ parameters: Parameter...) { bits = parameters.reduce(0) { $0 | 1 << UInt64($1.rawValue) } }
 
+  /// No names.
+  init() { bits = 0 }
+
+  mutating func insert(_ parameter: Parameter) { bits |= 1 << UInt64(parameter.rawValue) }
+
   func union(_ other: ParameterSet) -> ParameterSet {
     var union = self
     union.bits |= other.bits
@@ -146,35 +151,63 @@ struct ParameterSet {
 }
 
 /// The values that a request gave, as text, whichever way it gave them.
+///
+/// A plain value stays where libmicrohttpd read it and becomes a string when somebody asks; so this must not outlive
+/// the request.
 struct Arguments: ~Copyable {
-  private var values: InlineArray<34, String?> = InlineArray(repeating: nil)
-
   /// The names that were given.
   private(set) var given = ParameterSet()
+  /// Where the query begins that plain values lie in: offset and length of each in two bytes, 0 for none.
+  private var base: UnsafePointer<UInt8>?
+  private var plain: InlineArray<34, UInt32> = InlineArray(repeating: 0)
+  private var decoded: [(parameter: Parameter, text: String)] = []
 
-  subscript(parameter: Parameter) -> String? { values[Int(parameter.rawValue)] }
+  subscript(parameter: Parameter) -> String? {
+    guard given.contains(parameter) else { return nil }
+    if let bytes = plainBytes(parameter) { return String(decoding: bytes, as: UTF8.self) }
+    return decoded.first { $0.parameter == parameter }?.text
+  }
+
+  /// A value's bytes, where it is ASCII that needed no decoding.
+  @inline(__always)
+  func plainBytes(_ parameter: Parameter) -> UnsafeBufferPointer<UInt8>? {
+    let place = plain[Int(parameter.rawValue)]
+    guard place != 0, let base else { return nil }
+    return UnsafeBufferPointer(start: base + Int(place >> 16), count: Int(place & 0xffff))
+  }
+
+  /// Says where plain values lie: the first form counts, the values of another are kept as strings.
+  mutating func begin(_ form: UnsafeBufferPointer<UInt8>) {
+    if base == nil { base = form.baseAddress }
+  }
 
   /// Notes a value.
   ///
   /// The same name twice is fine as long as the values are equal.
   mutating func note(_ parameter: Parameter, _ value: String) throws(Problem) {
-    if let before = values[Int(parameter.rawValue)], before != value {
+    guard try isNew(parameter, value) else { return }
+    given.insert(parameter)
+    decoded.append((parameter, value))
+  }
+
+  /// Notes a value of ASCII bytes that mean themselves.
+  mutating func note(_ parameter: Parameter, plain value: UnsafeBufferPointer<UInt8>) throws(Problem) {
+    guard let base, let start = value.baseAddress, !value.isEmpty, (0..<0x10000).contains(start - base),
+      value.count < 0x10000
+    else { return try note(parameter, String(decoding: value, as: UTF8.self)) }
+    guard try isNew(parameter, String(decoding: value, as: UTF8.self)) else { return }
+    given.insert(parameter)
+    plain[Int(parameter.rawValue)] = UInt32(start - base) << 16 | UInt32(value.count)
+  }
+
+  /// False when the parameter has this very value already.
+  private func isNew(_ parameter: Parameter, _ value: @autoclosure () -> String) throws(Problem) -> Bool {
+    guard let before = self[parameter] else { return true }
+    guard before == value() else {
       throw Problem(
         .duplicateParameter, "'\(parameter.name)' is given twice with different values; give it once.",
         facts: [("parameter", .text("\(parameter.name)"))])
     }
-    values[Int(parameter.rawValue)] = value
-    given.bits |= 1 << UInt64(parameter.rawValue)
-  }
-
-  /// Notes a name and a value as read from a query, a form or a body.
-  mutating func note(
-    name: some Collection<UInt8>, value: @autoclosure () -> String?, known: ParameterSet
-  ) throws(Problem) {
-    guard let parameter = Parameter(name), known.contains(parameter) else {
-      throw Problem.unknownParameter(String(decoding: name.prefix(64), as: UTF8.self), known: known)
-    }
-    guard let value = value() else { throw Problem.invalid(parameter, "", "must be UTF-8 text without NUL") }
-    try note(parameter, value)
+    return false
   }
 }

@@ -18,6 +18,25 @@ import Testing
     #expect(text { $0.append("é" as String) } == "é")
   }
 
+  @Test func numbersOfEveryLengthAreWrittenInFull() {
+    var power: UInt64 = 1
+    for _ in 0..<20 {
+      for value in [power - 1, power, power &+ 1, power &+ power / 2] {
+        #expect(text { $0.append(decimal: value) } == "\(value)")
+        #expect(
+          text { $0.append(hex: value) } == String(repeating: "0", count: 16 - String(value, radix: 16).count)
+            + String(value, radix: 16))
+      }
+      power = power &* 10
+    }
+  }
+
+  @Test func datesAreWrittenAsHTTPHasThem() {
+    #expect(text { $0.append(imfFixdate: 784_111_777) } == "Sun, 06 Nov 1994 08:49:37 GMT")
+    #expect(text { $0.append(imfFixdate: 951_782_400) } == "Tue, 29 Feb 2000 00:00:00 GMT")
+    #expect(text { $0.append(imfFixdate: 4_102_444_799) } == "Thu, 31 Dec 2099 23:59:59 GMT")
+  }
+
   @Test func aBufferGrowsAsNeeded() {
     let many = text { for number in 0..<5000 { $0.append(UInt8(ascii: "a") + UInt8(number % 26)) } }
     #expect(many.utf8.count == 5000 && many.hasPrefix("abc"))

@@ -56,7 +56,9 @@ OPERATIONS = {
 
 class Operations(LiveTest):
     def native_set(self):
-        return self.granted(self.server.post("/semaphores", key="private", nsems=2))["id"]
+        made = self.granted(self.server.post("/semaphores", key="private", nsems=2))["id"]
+        self.addCleanup(lambda: self.server.delete(f"/semaphores/id:{made}", force="true"))
+        return made
 
     def test_the_table_has_the_operations_of_the_document(self):
         with open(os.path.join(ROOT, "openapi.yaml"), encoding="utf-8") as file:

@@ -22,7 +22,8 @@ def documented_codes(tree):
 
 def served_codes(tree):
     """Code to status and title, as ProblemCode.swift has them."""
-    text = tree.text("Sources/LeaseholdHTTP/ProblemCode.swift")
+    folder = "Sources/LeaseholdHTTP/"
+    text = tree.text(folder + "ProblemCode.swift") + tree.text(folder + "ProblemCode+Rows.swift")
     names = {name: raw or name for name, raw in re.findall(r'^  case (\w+)(?: = "([^"]+)")?$', text, re.M)}
     rows = re.findall(r'^    case \.(\w+):\s*Row\(\s*(\d+), "([^"]*)"', text, re.M)
     found = {names[name]: (int(status), title) for name, status, title in rows if name in names}

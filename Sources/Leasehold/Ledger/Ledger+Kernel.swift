@@ -11,8 +11,11 @@ extension Ledger {
     var wanted: [Share] = []
     if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
       let sleepers = lock.layout.waitsOneByOne ? Self.sleepersPerLock : 1
+      // Nobody sleeps for less than those before it want: what it got could not be handed to the first.
+      var most = 0
       lock.queue.forEach { waiter in
-        wanted.append(waiter.share)
+        most = max(most, waiter.share.units)
+        wanted.append(Share(waiter.share.mode, units: most))
         return wanted.count < sleepers
       }
     }

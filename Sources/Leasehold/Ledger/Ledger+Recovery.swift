@@ -213,7 +213,8 @@ extension Ledger {
     attach(lease, to: lock)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
-    if let key = lease.idempotencyKey {
+    // Nobody was told of a suspect: a retry is a new request.
+    if lease.state != .suspect, let key = lease.idempotencyKey {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }
     if lease.state == .suspect {

@@ -36,13 +36,12 @@ public struct LeaseID: Hashable, Sendable {
   /// The first ten digits: enough to tell leases apart, too few (40 of 128 bits) to act on one.
   public var ref: String { Self.digits(of: high >> 24, count: 10) }
 
-  @usableFromInline
+  @inlinable @inline(__always)
   static func value(of byte: UInt8) -> UInt64? {
-    switch byte {
-    case 0x30...0x39: UInt64(byte - 0x30)
-    case 0x61...0x66: UInt64(byte - 0x61 + 10)
-    default: nil
-    }
+    let digit = byte &- 0x30
+    if digit < 10 { return UInt64(digit) }
+    let letter = byte &- 0x61
+    return letter < 6 ? UInt64(letter + 10) : nil
   }
 
   @inline(__always)

@@ -176,11 +176,13 @@ extension Call {
       throw Problem(error)
     }
     return json(capacity: 192) { json in
-      json.append("{\"released\":true" as StaticString)
-      json.member("already", outcome.already)
+      json.append(
+        outcome.already ? "{\"released\":true,\"already\":true" : "{\"released\":true,\"already\":false" as StaticString
+      )
       json.member("key", outcome.key.text.isEmpty ? nil : outcome.key.text)
-      json.member("ref", outcome.ref)
-      json.closeAnswer()
+      json.append(",\"ref\":\"" as StaticString)
+      json.append(outcome.ref)
+      json.append("\"}\n" as StaticString)
     }
   }
 

@@ -16,6 +16,11 @@ final class Daemon: @unchecked Sendable {
   /// While set, every answer closes its connection.
   let draining = Atomic<Bool>(false)
 
+  /// See ``Exchange/finishEarly()``.
+  let standIn = Daemon.makeStandIn()
+  /// Where answers are put together, one at a time; only for the daemon's thread.
+  var scratch = ResponseBuffer(capacity: 2048)
+
   private let quiescing = Atomic<QuiesceState>(.serving)
   private let suspended = Atomic<Int>(0)
   private let table = Mutex<[UInt64: PeerConnection]>([:])
@@ -33,6 +38,8 @@ final class Daemon: @unchecked Sendable {
     self.listening = listening
     self.idleTimeout = UInt64(max(0, options.idleTimeoutSeconds) * 1e9)
   }
+
+  deinit { if let standIn { MHD_destroy_response(standIn) } }
 
   /// Starts the thread.
   ///

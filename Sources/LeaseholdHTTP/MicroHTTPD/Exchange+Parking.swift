@@ -7,6 +7,8 @@ struct Parking: ~Copyable, Sendable {
   var phase = Phase.running
   /// The answer, from `resolved` until libmicrohttpd calls again.
   var response: Response?
+  /// Whether it is on its way already, in its place.
+  var early = Exchange.Early.not
   /// The registration with the watch, while parked.
   var token = HangupWatch.Token.none
   /// The suspended connection, while parked; whoever ends that state resumes it.
@@ -25,16 +27,25 @@ extension Exchange: HangupWatch.Target {
     var suspended = SuspendedConnection.none
     let won = parking.withLock { state in
       guard state.phase == .running || state.phase == .parked else { return false }
+      if state.phase == .running { state.response = answer.take() }
       state.phase = .resolved
-      state.response = answer.take()
       swap(&token, &state.token)
       swap(&suspended, &state.suspended)
       return true
     }
+    guard won else { return false }
+    if let parked = answer.take() {
+      let early = sendEarly(parked)
+      if early == .not { answer = consume parked }
+      parking.withLock { state in
+        state.early = early
+        state.response = answer.take()
+      }
+    }
     // Before resuming: from then on libmicrohttpd may close the descriptor and the kernel may give it to another.
     connection.daemon.watch.disarm(token)
     connection.daemon.resume(suspended)
-    return won
+    return true
   }
 
   /// Suspends the connection until `resolve` or a hang-up, on the connection's thread.

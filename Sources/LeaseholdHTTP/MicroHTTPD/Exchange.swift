@@ -57,6 +57,7 @@ final class Exchange: @unchecked Sendable {
   var handedOver = false
   var wasPending = false
   var answered = false
+  var early = Early.not
   var discardedBytes = 0
   private var methodText: UnsafePointer<CChar>?
   private var generatedID: UInt64 = 0
@@ -104,7 +105,7 @@ extension Exchange {
     if generatedID == 0 { generatedID = max(connection.nextRequestNumber(), 1) }
     let number = generatedID
     return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 17) { text in
-      for digit in 0..<16 { text[15 - digit] = hexDigit(number, digit) }
+      if let base = text.baseAddress { writeHexDigits(number, at: base) }
       text[16] = 0
       return body(UnsafeBufferPointer(rebasing: text[0..<16]))
     }

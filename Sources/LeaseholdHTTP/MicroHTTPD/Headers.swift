@@ -1,7 +1,8 @@
 /// A request header that Leasehold reads; all others are skipped in the one pass over them.
-enum HeaderName: Int, Sendable {
+enum HeaderName: Int, CaseIterable, Sendable {
   case host, origin, secFetchSite, contentType, contentLength, transferEncoding, accept, prefer
   case idempotencyKey, xRequestID, via, forwarded, xForwardedFor, authorization, ifMatch, ifNoneMatch, expect
+  case connection
 
   /// Recognizes a header by length and first letter, then compares the one candidate, ignoring case.
   init?(_ key: UnsafePointer<UInt8>, count: Int) {
@@ -17,6 +18,7 @@ enum HeaderName: Int, Sendable {
     case (6, UInt8(ascii: "e")): (candidate, text) = (.expect, "expect")
     case (8, UInt8(ascii: "i")): (candidate, text) = (.ifMatch, "if-match")
     case (9, UInt8(ascii: "f")): (candidate, text) = (.forwarded, "forwarded")
+    case (10, UInt8(ascii: "c")): (candidate, text) = (.connection, "connection")
     case (12, UInt8(ascii: "c")): (candidate, text) = (.contentType, "content-type")
     case (12, UInt8(ascii: "x")): (candidate, text) = (.xRequestID, "x-request-id")
     case (13, UInt8(ascii: "a")): (candidate, text) = (.authorization, "authorization")
@@ -43,7 +45,7 @@ struct HeaderTable {
   private let slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>
 
   /// How many slices the memory must hold.
-  static let capacity = 17
+  static let capacity = HeaderName.allCases.count
 
   /// A table without headers over the connection's memory.
   init(over slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>) { self.slices = slices }

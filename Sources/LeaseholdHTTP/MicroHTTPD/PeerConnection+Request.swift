@@ -38,17 +38,22 @@ extension PeerConnection {
   /// The whole request is there, or a parked one was resumed.
   func advance(_ exchange: Exchange) -> Bool {
     if exchange.handedOver {
-      if let answer = exchange.takeAnswer() { return exchange.send(answer) }
+      exchange.early = exchange.parking.withLock { $0.early }
+      if exchange.early != .not {
+        idle(since: monotonicNanoseconds())
+        return exchange.finishEarly()
+      }
+      if let answer = exchange.takeAnswer() { return exchange.answer(answer) }
       return false
     }
-    if let response = exchange.refusal.take() { return exchange.send(response) }
+    if let response = exchange.refusal.take() { return exchange.answer(response) }
     exchange.handedOver = true
     switch daemon.handler.requestArrived(exchange) {
     case .respond(let response):
-      return exchange.send(response)
+      return exchange.answer(response)
     case .pending:
       exchange.wasPending = true
-      if let response = exchange.park() { return exchange.send(response) }
+      if let response = exchange.park() { return exchange.answer(response) }
       return true
     }
   }
@@ -63,8 +68,9 @@ extension PeerConnection {
       stream.over()
       idle(since: monotonicNanoseconds())
     }
+    let delivered = exchange.endEarly() || delivered && exchange.answered
     if exchange.handedOver {
-      daemon.handler.completed(exchange, delivered: delivered && exchange.answered)
+      daemon.handler.completed(exchange, delivered: delivered)
     }
     exchange.forgetMemory()
     body.clear()

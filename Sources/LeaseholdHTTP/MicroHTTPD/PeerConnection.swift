@@ -27,6 +27,8 @@ final class PeerConnection: @unchecked Sendable {
   var current: Exchange?
   /// Where the current request's ``HeaderTable`` keeps its slices.
   let headerSlices = UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>.allocate(capacity: HeaderTable.capacity)
+  /// The rest of an answer that went out early in part.
+  var rest: EarlyRest?
   var target = ReusedBytes()
   var body = ReusedBytes()
   private var requestNumber: UInt64

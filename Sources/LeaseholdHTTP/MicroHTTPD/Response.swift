@@ -1,7 +1,7 @@
 /// An answer: a status, a handful of headers, and bytes or a stream.
 ///
 /// ``Exchange`` adds `X-Request-Id`, `Cache-Control: no-store` and `X-Content-Type-Options: nosniff`;
-/// libmicrohttpd adds `Date`, `Content-Length` and `Connection`.
+/// it or libmicrohttpd adds `Date` and `Content-Length`, and libmicrohttpd `Connection`.
 struct Response: ~Copyable, @unchecked Sendable {
   /// The status code, 200...599.
   var status: Int

@@ -23,6 +23,9 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
     return result
   }
 
+  /// Forgets the bytes and keeps the memory.
+  mutating func clear() { count = 0 }
+
   /// Appends one byte.
   @inline(__always)
   mutating func append(_ byte: UInt8) {
@@ -62,20 +65,9 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
     if value < 10 {
       start.pointee = 0x30 &+ UInt8(truncatingIfNeeded: value)
       count += 1
-      return
+    } else {
+      count += writeDecimal(value, at: start)
     }
-    var digits = 1
-    var bound: UInt64 = 10
-    while digits < 20, value >= bound { (digits, bound) = (digits &+ 1, bound &* 10) }
-    var rest = value
-    var position = start + digits
-    for _ in 0..<digits {
-      position -= 1
-      let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-      position.pointee = 0x30 &+ UInt8(truncatingIfNeeded: digit)
-      rest = quotient
-    }
-    count += digits
   }
 
   /// Appends a number in decimal, with a minus sign where it has one.
@@ -86,14 +78,7 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 
   /// Appends the lowest digits of a number in lower-case hexadecimal, zeros in front included.
   mutating func append(hex value: UInt64, digits: Int = 16) {
-    let start = reserve(digits)
-    var rest = value
-    var position = start + digits
-    while position > start {
-      position -= 1
-      position.pointee = hexDigit(rest, 0)
-      rest >>= 4
-    }
+    writeHexDigits(value << UInt64(64 - 4 * digits), at: reserve(16))
     count += digits
   }
 
@@ -129,11 +114,4 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
     base = grown
     capacity = size
   }
-}
-
-/// One digit of a number in lower-case hexadecimal; digit 0 is the lowest.
-@inline(__always)
-func hexDigit(_ value: UInt64, _ digit: Int) -> UInt8 {
-  let nibble = UInt8(truncatingIfNeeded: value >> UInt64(digit * 4)) & 0xF
-  return nibble < 10 ? 0x30 + nibble : 0x57 + nibble
 }

@@ -26,6 +26,35 @@ import Testing
     #expect(scene.service.heard.undelivered.isEmpty && scene.service.heard.canceled.isEmpty)
   }
 
+  /// Nobody may be able to tell whether libmicrohttpd wrote an answer or the releaser did.
+  @Test func aGrantWhileWaitingHasTheHeadersOfAnyOther() throws {
+    #expect(Daemon.answersEarly)
+    let scene = try ServerScene()
+    let (early, first) = try begin(scene)
+    first.granted(try scene.lease)
+    let own = try #require(early.answer())
+    let second = try ServerScene()
+    let late = second.client().send(
+      "POST /locks/a/acquire?wait=60s HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine-7\r\nConnection: close\r\n\r\n")
+    try second.waiter().granted(try second.lease)
+    var other = try #require(late.answer())
+    #expect(other.headers.removeValue(forKey: "connection") == "close")
+    #expect(Set(own.headers.keys) == Set(other.headers.keys))
+    for (name, value) in own.headers where name != "date" { #expect(other.headers[name] == value) }
+    #expect(own.headers["date"]?.count == other.headers["date"]?.count)
+  }
+
+  @Test func aConnectionServesOnAfterAGrantWhileWaiting() throws {
+    let scene = try ServerScene()
+    let (client, waiter) = try begin(scene)
+    waiter.granted(try scene.lease)
+    // Sent before libmicrohttpd can be through with the request before.
+    for _ in 0..<3 { client.request("GET", "/version") }
+    #expect(client.answer()?.status == 201)
+    for _ in 0..<3 { #expect(client.answer()?.status == 200) }
+    #expect(scene.service.heard.undelivered.isEmpty)
+  }
+
   @Test func aRefusalWhileWaitingIsTheAnswerWithItsRequestID() throws {
     let scene = try ServerScene()
     let (client, waiter) = try begin(scene)

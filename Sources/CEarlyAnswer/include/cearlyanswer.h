@@ -1,0 +1,36 @@
+#ifndef LEASEHOLD_CEARLYANSWER_H
+#define LEASEHOLD_CEARLYANSWER_H
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Lets an answer go out before libmicrohttpd gets to it.
+ *
+ * libmicrohttpd 0.9.75 answers a resumed connection only after a turn of its loop, makes nine allocations for a handful
+ * of headers, and has no call that says "answered already". So an answer is written to the socket by whoever made it,
+ * and what libmicrohttpd sends for the same request afterwards is dropped: this target defines sendmsg(2) for the
+ * process. Every other call goes to the kernel as it is.
+ */
+
+/* Answers to sockets from this one on are left to libmicrohttpd. */
+enum { leasehold_early_descriptors = 1 << 20 };
+
+/* What the kernel did not take of an answer; the memory is the caller's. */
+struct leasehold_rest {
+    const char *bytes;
+    size_t count;
+};
+
+/* Whether libmicrohttpd's sendmsg is ours: false when something else was put before it (LD_PRELOAD). */
+bool leasehold_early_works(void);
+
+/*
+ * The next sendmsg on this socket sends the rest instead (NULL: there is none) and then counts as done; until the
+ * kernel has taken all of it, it fails with EAGAIN. False for a descriptor that is too large.
+ */
+bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest);
+
+/* Takes a mark back that may not have been used; before the descriptor can be closed. */
+void leasehold_early_unmark(int descriptor);
+
+#endif

@@ -1,0 +1,165 @@
+import CEarlyAnswer
+import CMicroHTTPD
+import Glibc
+import Synchronization
+
+// Plain answers are written to their socket by whoever makes them. Afterwards libmicrohttpd is given an answer of its
+// own for its book-keeping, and what it sends for that is dropped (see cearlyanswer.h).
+//
+// - An answer that is known at once: its headers cost libmicrohttpd nine allocations and a third of our instructions.
+// - A grant to a waiter: it is written by the thread that has just read the release, before the releaser is answered.
+//   By way of libmicrohttpd it would go out after two turns of the loop. Whoever took the suspended connection out of
+//   the exchange's state owns it until it resumes it: libmicrohttpd does not look at the socket, and it cannot be
+//   closed. So the writer is alone.
+//
+// Everything else goes by `send(_:)`: HTTP/1.0, HEAD, `Connection: close`, streams, long bodies, rare headers.
+extension Exchange {
+  /// How far an answer got that was written here.
+  enum Early: UInt8, Sendable {
+    case not, whole
+    /// The kernel took a part; libmicrohttpd's turn sends the rest.
+    case part
+  }
+
+  /// Longer bodies are left to libmicrohttpd, which does not copy them.
+  private static let bodyLimitBytes = 8192
+
+  private static let descriptorLimit = Int32(leasehold_early_descriptors)
+
+  /// Answers on the connection's thread; false has libmicrohttpd close the connection.
+  ///
+  /// Only when the whole request has been read: libmicrohttpd closes the connection after any earlier answer.
+  func answer(_ response: consuming Response) -> Bool {
+    guard canBeEarly(response) else { return send(response) }
+    let daemon = connection.daemon
+    daemon.scratch.clear()
+    write(response, into: &daemon.scratch)
+    early = daemon.scratch.withBytes { connection.write($0) }
+    return early == .not ? send(response) : finishEarly()
+  }
+
+  /// Answers a waiter whose suspended connection the caller has, on any thread.
+  ///
+  /// - Returns: How much the kernel took, for a peer that was there. What it did not take at all goes by way of
+  ///   libmicrohttpd, which finds out what is wrong.
+  func sendEarly(_ response: borrowing Response) -> Early {
+    guard canBeEarly(response), connection.peerIsThere() else { return .not }
+    var bytes = ResponseBuffer(capacity: 384 + response.body.count)
+    write(response, into: &bytes)
+    return bytes.withBytes { connection.write($0) }
+  }
+
+  private func canBeEarly(_ response: borrowing Response) -> Bool {
+    Daemon.answersEarly && version == .http11 && method != .head && keepsConnection && !response.closes
+      && response.stream == nil && response.extra.isEmpty && response.allow == nil && response.retryAfterSeconds == nil
+      && response.body.count > 0 && response.body.count <= Self.bodyLimitBytes
+      && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
+  }
+
+  /// Whether the peer did not ask for anything but what HTTP/1.1 does anyway.
+  private var keepsConnection: Bool {
+    guard let asked = headers[.connection] else { return true }
+    return equalsIgnoringCase(asked, "keep-alive")
+  }
+
+  /// What `send(_:)` would have libmicrohttpd send, in the same order.
+  ///
+  /// The corresponding C function is `MHD_get_reason_phrase_for`.
+  private func write(_ response: borrowing Response, into text: inout ResponseBuffer) {
+    switch response.status {
+    case 200: text.append("HTTP/1.1 200 OK\r\nDate: " as StaticString)
+    case 201: text.append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
+    default:
+      text.append("HTTP/1.1 " as StaticString)
+      text.append(decimal: response.status)
+      text.append(UInt8(ascii: " "))
+      text.append(String(cString: MHD_get_reason_phrase_for(UInt32(truncatingIfNeeded: response.status))))
+      text.append("\r\nDate: " as StaticString)
+    }
+    text.append(imfFixdate: time(nil))
+    text.append("\r\nX-Request-Id: " as StaticString)
+    withRequestID { text.append(contentsOf: $0) }
+    if response.contentType.utf8CodeUnitCount > 0 {
+      text.append("\r\nContent-Type: " as StaticString)
+      text.append(response.contentType)
+    }
+    text.append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
+    switch response.location {
+    case .some(let location):
+      text.append("Location: " as StaticString)
+      location.withBytes { text.append(contentsOf: $0) }
+      text.append("\r\n" as StaticString)
+    case .none: break
+    }
+    text.append("Content-Length: " as StaticString)
+    text.append(decimal: response.body.count)
+    text.append("\r\n\r\n" as StaticString)
+    response.body.withBytes { text.append(contentsOf: $0) }
+  }
+
+  /// Has libmicrohttpd end the request whose answer went out early, on the connection's thread.
+  ///
+  /// The corresponding C function is `MHD_queue_response`.
+  func finishEarly() -> Bool {
+    guard let stand = connection.daemon.standIn, connection.markEarly() else { return false }
+    answered = MHD_queue_response(connection.mhd, 200, stand) == MHD_Result.YES
+    return answered
+  }
+
+  /// Whether the kernel took the whole answer early; what was meant for libmicrohttpd's own is forgotten.
+  func endEarly() -> Bool {
+    if wasPending, early == .not { early = parking.withLock { $0.early } }
+    guard early != .not else { return false }
+    connection.unmarkEarly()
+    return early == .whole
+  }
+}
+
+extension PeerConnection {
+  /// Writes an answer to the socket without waiting, and keeps what the kernel did not take.
+  ///
+  /// Only for the connection's own thread, or for whoever has the suspended connection.
+  ///
+  /// The corresponding C function is `send`.
+  func write(_ bytes: UnsafeRawBufferPointer) -> Exchange.Early {
+    let sent = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    if sent == bytes.count { return .whole }
+    guard sent > 0 else { return .not }
+    var left = ResponseBuffer(capacity: bytes.count - sent)
+    left.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+    rest = EarlyRest(left)
+    return .part
+  }
+
+  fileprivate func markEarly() -> Bool { leasehold_early_mark(descriptor, rest?.rest) }
+
+  fileprivate func unmarkEarly() {
+    leasehold_early_unmark(descriptor)
+    rest = nil
+  }
+}
+
+/// What the kernel has not taken of an answer yet.
+final class EarlyRest {
+  private let bytes: ResponseBuffer
+  let rest: UnsafeMutablePointer<leasehold_rest>
+
+  init(_ bytes: consuming ResponseBuffer) {
+    rest = .allocate(capacity: 1)
+    rest.initialize(to: leasehold_rest(bytes: bytes.base?.assumingMemoryBound(to: CChar.self), count: bytes.count))
+    self.bytes = bytes
+  }
+
+  deinit { rest.deallocate() }
+}
+
+extension Daemon {
+  /// Whether answers can go out before libmicrohttpd gets to them.
+  static let answersEarly = leasehold_early_works()
+
+  /// What libmicrohttpd sends for a request that has its answer: a byte, so that it calls sendmsg.
+  static func makeStandIn() -> OpaquePointer? {
+    let byte = UnsafeMutableRawPointer(mutating: ("\n" as StaticString).utf8Start)
+    return MHD_create_response_from_buffer(1, byte, .RESPMEM_PERSISTENT)
+  }
+}
