@@ -63,6 +63,7 @@ extension KernelSemaphores {
     if let access { try check(status, request, access) }
     if request.dialect.hasFixedSize, status.count != request.count { throw .otherSize(found: status.count) }
     let id = BankID(set: set.id, key: status.permissions.key.rawValue)
+    let wasMade = finishIfAbandoned(set, status, request) || wasMade
     return BoundSet(id: id, count: status.count, hasLedger: hasLedger(set, status.count), wasMade: wasMade)
   }
 
@@ -130,13 +131,51 @@ extension KernelSemaphores {
   private func makeCounters(
     _ key: IPCKey, _ request: NativeRequest, _ mode: FilePermissions
   ) throws(Errno) -> SemaphoreSet {
-    let count = 2 * request.count + CounterDialect.trailerSemaphores
-    let set = try SemaphoreSet.create(key: key, count: count, mode: .ownerReadWrite)
-    let ledgers = [UInt16](repeating: 0, count: request.count)
-    try set.setValues(request.values + ledgers + [NamedDialect.signature, CounterDialect.layoutVersion, instance])
-    try set.operate([.add(1, to: UInt16(request.count)), .subtract(1, from: UInt16(request.count))], timeout: .zero)
-    if mode != .ownerReadWrite { try set.setMode(mode) }
+    let set: SemaphoreSet
+    do {
+      set = try SemaphoreSet.create(key: key, count: Self.countWithLedger(request), mode: .ownerReadWrite)
+    } catch .invalidArgument {
+      // More than SEMMSL with the ledger; without it as large as a native program's may be.
+      let plain = try SemaphoreSet.create(key: key, count: request.count, mode: .ownerReadWrite)
+      try finish(plain, request.values, mode)
+      return plain
+    }
+    try finishCounters(set, request, mode)
     return set
+  }
+
+  private static func countWithLedger(_ request: NativeRequest) -> Int {
+    2 * request.count + CounterDialect.trailerSemaphores
+  }
+
+  private func finishCounters(
+    _ set: SemaphoreSet, _ request: NativeRequest, _ mode: FilePermissions
+  ) throws(Errno) {
+    let ledgers = [UInt16](repeating: 0, count: request.count)
+    let trailer = [NamedDialect.signature, CounterDialect.layoutVersion, instance]
+    try finish(set, request.values + ledgers + trailer, mode)
+  }
+
+  /// Gives a new set its values; a semop that changes nothing marks it as finished, and only then others are let in.
+  private func finish(_ set: SemaphoreSet, _ values: [UInt16], _ mode: FilePermissions) throws(Errno) {
+    try set.setValues(values)
+    try set.operate([.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
+    if mode != .ownerReadWrite { try set.setMode(mode) }
+  }
+
+  /// Finishes a set that a daemon made and did not live to give its values: of that size, nobody ever used it.
+  private func finishIfAbandoned(
+    _ set: SemaphoreSet, _ status: SemaphoreSet.Status, _ request: NativeRequest
+  ) -> Bool {
+    guard request.dialect == .path, request.values.count == request.count, status.operatedAtSeconds == nil,
+      status.count == Self.countWithLedger(request), status.permissions.mode == .ownerReadWrite,
+      status.permissions.creator == HostFacts.uid, let values = try? set.values(), values.allSatisfy({ $0 == 0 })
+    else { return false }
+    let mode = FilePermissions(rawValue: CModeT(request.permissions))
+    guard (try? finishCounters(set, request, mode)) != nil, (try? handOver(set, to: request.peer)) != nil else {
+      return false
+    }
+    return true
   }
 
   /// A set that is made for a caller on the Unix socket becomes its user's, as if it had made it; the creator keeps its

@@ -172,7 +172,8 @@ extension LocalLockService {
     try change { ledger in
       caught { () throws(LeaseholdError) in
         let refs = ledger.refs(on: nil, of: set.id)
-        let waiters = sleepers + (ledger.hasWaiters(on: set.id) ? 1 : 0)
+        let natives = ledger.nativeUse(of: set.id) == nil ? 0 : 1
+        let waiters = sleepers + natives + (ledger.hasWaiters(on: set.id) ? 1 : 0)
         guard refs.isEmpty && waiters == 0 || force else {
           throw .inUse(info, refs: refs, waiters: waiters, "remove it")
         }

@@ -170,12 +170,30 @@ private final class PumpThread: Sendable {
   private func wait(_ job: PumpJob) -> PumpReport.Outcome? {
     let steps = job.wait.steps
     if let enter = steps.enter {
-      let entered = sleep(enter, job)
+      let entered = self.enter(enter, job)
       guard entered == .granted else { return entered }
     }
     let outcome = sleep(steps.wait, job)
     if outcome != .granted, let leave = steps.leave { _ = operate(job.wait.set, leave) }
     return outcome
+  }
+
+  /// Does what comes before a wait. It may wait itself, for a guard say, and may be refused at once.
+  private func enter(_ list: OpList, _ job: PumpJob) -> PumpReport.Outcome? {
+    while !job.isCanceled.load(ordering: .sequentiallyConsistent) {
+      let begun = HostClock.now().nanoseconds
+      switch operate(job.wait.set, list, timeoutNanoseconds: Self.longestWait) {
+      case nil: return .granted
+      case .interrupted?: continue
+      case .resourceTemporarilyUnavailable?:
+        if HostClock.now().nanoseconds - begun < Self.longestWait / 2 { return .failed }
+      case .identifierRemoved?, .invalidArgument?: return .removed
+      default:
+        Alarm().sleep(until: HostClock.now().nanoseconds + 10_000_000)
+        return .failed
+      }
+    }
+    return nil
   }
 
   /// Sleeps until all operations of a list are done.

@@ -16,8 +16,6 @@ public struct CounterDialect: LockDialect {
   public static let trailerSemaphores = 3
   /// Semaphores of one set: SEMMSL as the kernel comes, semctl(2).
   public static let perSetMaximum = 32_000
-  /// Slots of one set that leave room for their ledgers and the trailer.
-  public static let slotsMaximum = (perSetMaximum - trailerSemaphores) / 2
 
   /// A semaphore, with its ledger where there is one.
   public init(semaphore: Int, ledger: Int?) {

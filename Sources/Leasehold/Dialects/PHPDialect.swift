@@ -59,9 +59,12 @@ public struct PHPDialect: LockDialect {
   }
 
   /// Counted like a handle of PHP while waiting, so that nobody sets SEM meanwhile.
+  ///
+  /// Only beside others: who is alone must set SEM first, so the wait is given up at once.
   public func wait(for share: Share) -> WaitSteps {
     WaitSteps(
-      enter: OpList(.awaitUndone(0, on: Self.guardian), then: .awaitUndone(1, on: Self.usage)),
+      enter: OpList(
+        .awaitUndone(0, on: Self.guardian), .addUndone(-1, to: Self.usage), .addUndone(2, to: Self.usage)),
       wait: OpList(.awaitUndone(-share.units, on: Self.sem)), leave: OpList(.addUndone(-1, to: Self.usage)),
       drop: OpList(.addUndone(share.units, to: Self.sem), then: .addUndone(-1, to: Self.usage)))
   }
@@ -82,6 +85,26 @@ public struct PHPDialect: LockDialect {
   /// Units out, from USAGE.
   public func sharesOut(_ values: [UInt16]) -> [Share] {
     [Share(.exclusive, units: Int(values[Self.usage]) / Self.weight)]
+  }
+
+  /// A set as one look at its values shows it.
+  public struct State: Sendable {
+    /// SEM.
+    public let value: Int
+    /// Handles that PHP has open.
+    public let handles: Int
+    /// Whether nobody is counted: SEM may be stale, and the next user sets it.
+    public let isAlone: Bool
+    /// Whether a program is in the middle of `sem_get`.
+    public let isGuarded: Bool
+
+    /// Reads the values of a whole set.
+    public init(_ values: [UInt16]) {
+      value = Int(values[sem])
+      handles = PHPDialect.handles(usage: Int(values[usage]))
+      isAlone = values[usage] == 0
+      isGuarded = values[guardian] != 0
+    }
   }
 
   /// Handles that PHP has open, from USAGE.

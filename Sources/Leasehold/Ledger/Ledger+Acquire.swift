@@ -8,16 +8,18 @@ extension Ledger {
     do {
       let lock = try findOrMakeLock(request, at: moment)
       let share = lock.share(request.mode, count: request.count)
-      if lock.queue.isEmpty, let lease = try take(lock, share, request, at: moment) {
+      var patience = TimeSpan.zero
+      if lock.queue.isEmpty, let lease = try take(lock, share, request, &patience, at: moment) {
         return .granted(snapshot(lease))
       }
       // A set that vanished under the attempt was replaced by another: the queue of the new lock counts.
       let current = locksByCell[lock.cell] === lock ? lock : try findOrMakeLock(request, at: moment)
-      guard request.wait > .zero, let client else {
+      patience = max(patience, request.wait)
+      guard patience > .zero, let client else {
         counters.busy += 1
         return .refused(locked(current, at: moment.monotonic))
       }
-      return try enqueue(request, share: share, on: current, client: client, at: moment)
+      return try enqueue(request, share: share, on: current, for: patience, client: client, at: moment)
     } catch {
       return refuse(error)
     }
@@ -30,10 +32,10 @@ extension Ledger {
 
   /// Takes the units now; `nil` when they are not free.
   private func take(
-    _ lock: Lock, _ share: Share, _ request: AcquireRequest, at moment: Moment
+    _ lock: Lock, _ share: Share, _ request: AcquireRequest, _ patience: inout TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> Lease? {
     var lock = lock
-    for _ in 0..<3 {
+    for _ in 0..<16 {
       guard lock.hasRoom(for: share.units) else { return nil }
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       let prepared = try prepare(request, lock: lock, share: share, caller: request.caller, waited: .zero, at: moment)
@@ -46,6 +48,10 @@ extension Ledger {
       case .busy:
         discard(prepared)
         return nil
+      case .unsettled:
+        discard(prepared)
+        patience = Self.unsettledPatience
+        return nil
       case .refused(let error):
         discard(prepared)
         throw error
@@ -55,11 +61,18 @@ extension Ledger {
       lock = try findOrMakeLock(request, at: moment)
       guard lock.queue.isEmpty else { return nil }
     }
+    // Who waits goes on in the queue; its sleepers find the set that stays.
+    if request.wait > .zero { return nil }
     throw Self.setKeepsVanishing(lock.key)
   }
 
+  /// How long a request that does not wait stands in the queue of a lock of which it is not known whether it is free:
+  /// as `sem_get` waits for its guard.
+  private static let unsettledPatience = TimeSpan.milliseconds(100)
+
   private func enqueue(
-    _ request: AcquireRequest, share: Share, on lock: Lock, client: any LeaseClient, at moment: Moment
+    _ request: AcquireRequest, share: Share, on lock: Lock, for patience: TimeSpan, client: any LeaseClient,
+    at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
     if let most = request.maxWaiters {
       let inKernel = kernel.waiters(lock.set.set, lock.dialect.semaphore) ?? 0
@@ -73,6 +86,7 @@ extension Ledger {
     lastWaiterID += 1
     let waiter = Waiter(
       id: lastWaiterID, request: request, share: share, lock: lock, client: client, now: moment.monotonic)
+    waiter.due = (moment.monotonic + patience).nanoseconds
     waiters[waiter.id] = waiter
     waiterDeadlines.insert(waiter)
     lock.queue.append(waiter)

@@ -141,7 +141,7 @@ extension Ledger {
       case .taken(let limitApplied):
         guard keep(prepared, on: lock) else { return setVanished(lock, at: moment) }
         grant(waiter, prepared, on: lock, limitApplied: limitApplied)
-      case .busy:
+      case .busy, .unsettled:
         discard(prepared)
         return arrangeKernelWait(lock)
       case .refused(let error):

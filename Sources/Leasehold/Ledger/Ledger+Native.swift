@@ -42,6 +42,10 @@ extension Ledger {
     lock.wasJustMade = bound.wasMade
     lock.native?.locks[native.semaphore] = lock
     locksByCell[lock.cell] = lock
+    // What the values count as out although nothing stands here was a lost ledger's.
+    if moment.monotonic.nanoseconds >= strangersFrom, case .values(let values) = kernel.read(bound.id.set) {
+      settle(lock, values)
+    }
     return lock
   }
 
@@ -204,6 +208,18 @@ extension Ledger {
     guard let known else { return }
     for lock in known.locks.values { while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(key)) } }
     nativeSetVanished(known, at: moment)
+  }
+
+  /// Who uses a set natively, as far as the locks known on it and its values tell; `nil` for nobody.
+  public func nativeUse(of set: Int32) -> String? {
+    guard let known = nativeSets[set], let lock = known.locks.values.first else { return nil }
+    let dialect: NativeRequest.Dialect =
+      switch lock.layout {
+      case .php: .php
+      case .apache: .apache
+      case .named, .counter: .path
+      }
+    return nativeUse(dialect, BoundSet(id: known.id, count: known.count))
   }
 
   /// Who uses a set natively, as far as its values tell; `nil` for nobody.

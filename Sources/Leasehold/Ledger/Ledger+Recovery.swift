@@ -23,6 +23,7 @@ extension Ledger {
   /// Call once, as the only daemon.
   public func recover(at moment: Moment) {
     let highWater = min(Int(clamping: storage.header(.highWater)), storage.capacity)
+    if highWater == 0 { strangersFrom = (moment.monotonic + limits.ttlMaximum).nanoseconds }
     leasesByCell = Array(repeating: nil, count: highWater)
     locksByCell = Array(repeating: nil, count: highWater)
     lastFence = Int64(clamping: storage.header(.lastFence))
@@ -267,13 +268,16 @@ extension Ledger {
     case .gone: nativeSetVanished(set, at: moment)
     case .unreadable: break
     case .values(let values):
-      for lock in set.locks.values {
-        let shares = lock.dialect.sharesOut(values)
-        for share in shares {
-          let known = lock.holders.reduce(0) { shares.count == 1 || $1.mode == share.mode ? $0 + $1.units : $0 }
-          _ = giveBackExcess(share, known, lock.dialect, set.id.set)
-        }
-      }
+      for lock in set.locks.values { settle(lock, values) }
+    }
+  }
+
+  /// The same for one lock of native programs.
+  func settle(_ lock: Lock, _ values: [UInt16]) {
+    let shares = lock.dialect.sharesOut(values)
+    for share in shares {
+      let known = lock.holders.reduce(0) { shares.count == 1 || $1.mode == share.mode ? $0 + $1.units : $0 }
+      _ = giveBackExcess(share, known, lock.dialect, lock.set.set)
     }
   }
 

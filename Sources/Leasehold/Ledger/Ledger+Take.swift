@@ -4,6 +4,8 @@ enum TakeOutcome {
   case taken(limitApplied: Bool?)
   /// Not free.
   case busy
+  /// Perhaps free: a native program is in the middle of something that takes microseconds, unless it is preempted.
+  case unsettled
   /// The set is gone.
   case removed
   /// Never, or not now for another reason.
@@ -33,47 +35,51 @@ extension Ledger {
   private static let phpAttempts = 16
 
   /// Takes a share of a `php:` lock: as the first, with the limit put into force, or beside those who are counted.
+  ///
+  /// Who is counted and what is free is told by one look at the whole set, so that PHP's own steps, which its guard
+  /// covers, are never taken for a lock that is held.
   private func takePHP(_ share: Share, of lock: Lock, for request: AcquireRequest) -> TakeOutcome {
     let (set, dialect) = (lock.set.set, PHPDialect())
+    // `sysv:` names take what is there and put no limit into force.
+    let keepsValue = request.native?.dialect == .sysv
     for _ in 0..<Self.phpAttempts {
-      let usage = kernel.value(set, PHPDialect.usageSemaphore)
-      if let usage, PHPDialect.handles(usage: usage) > PHPDialect.handlesMaximum {
-        return .refused(Self.tooManyHandles(lock))
+      let state: PHPDialect.State
+      switch kernel.read(set) {
+      case .gone: return .removed
+      case .unreadable: return .refused(Self.kernelRefused(KernelFailure(errno: "EACCES"), doing: "read the set"))
+      case .values(let values): state = PHPDialect.State(values)
       }
-      let value = kernel.value(set, dialect.semaphore)
-      let isFirst = usage == 0
-      // `sysv:` names take what is there and put no limit into force.
-      let keepsValue = request.native?.dialect == .sysv
-      let limit = keepsValue ? value ?? 0 : request.limit ?? 1
-      if isFirst, share.units > limit {
+      guard state.handles <= PHPDialect.handlesMaximum else { return .refused(Self.tooManyHandles(lock)) }
+      if state.isGuarded { continue }
+      let limit = keepsValue ? state.value : request.limit ?? 1
+      if state.isAlone, share.units > limit {
         return keepsValue ? .busy : .refused(Self.countExceeds(share.units, limit))
       }
+      if !state.isAlone, state.value < share.units { return .busy }
       let operations =
-        isFirst ? dialect.takeFirst(share, limit: limit, value: value ?? 0) : dialect.take(share)
+        state.isAlone ? dialect.takeFirst(share, limit: limit, value: state.value) : dialect.take(share)
       switch kernel.operate(set, operations) {
       case .done:
-        if isFirst { lock.capacity = limit }
-        return .taken(limitApplied: keepsValue ? nil : isFirst)
-      case .wouldBlock where !isFirst && (value ?? 0) < share.units: return .busy
+        if state.isAlone { lock.capacity = limit }
+        return .taken(limitApplied: keepsValue ? nil : state.isAlone)
       case .wouldBlock: continue
       case .removed: return .removed
       case .failed(let failure): return .refused(Self.takeRefused(failure, lock))
       }
     }
-    return .busy
+    return .unsettled
   }
 
   /// Opens a `php:` set as `sem_get` does: puts the limit into force when nobody is counted.
   ///
   /// Answers whether it did; `nil` when the set is gone.
   func openPHP(_ set: Int32, limit: Int) -> Bool? {
-    let dialect = PHPDialect()
     for _ in 0..<Self.phpAttempts {
-      guard let usage = kernel.value(set, PHPDialect.usageSemaphore),
-        let value = kernel.value(set, dialect.semaphore)
-      else { return nil }
-      if usage > 0 { return false }
-      switch kernel.operate(set, dialect.open(limit: limit, value: value)) {
+      guard case .values(let values) = kernel.read(set) else { return nil }
+      let state = PHPDialect.State(values)
+      if !state.isAlone { return false }
+      if state.isGuarded { continue }
+      switch kernel.operate(set, PHPDialect().open(limit: limit, value: state.value)) {
       case .done: return true
       case .removed: return nil
       case .wouldBlock, .failed: continue

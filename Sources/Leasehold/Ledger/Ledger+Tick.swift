@@ -22,7 +22,10 @@ extension Ledger {
     let client = waiter.client
     leave(waiter)
     counters.timedOut += 1
-    notices.append(.refused(client, waitTimedOut(lock, after: waiter.request.wait, at: moment.monotonic)))
+    let error =
+      waiter.request.wait > .zero
+      ? waitTimedOut(lock, after: waiter.request.wait, at: moment.monotonic) : locked(lock, at: moment.monotonic)
+    notices.append(.refused(client, error))
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
 

@@ -46,6 +46,9 @@ public final class Ledger {
   var nativeSets: [Int32: NativeSet] = [:]
   var nativeSetsByKey: [Int32: NativeSet] = [:]
   var lastWait = 0
+  /// From when on units that values count as out and no lease covers are given back: at once after a restart with a
+  /// ledger, else when every lease of a ledger that may have been lost is over.
+  var strangersFrom: Int64 = 0
   var polledLocks: [Lock] = []
   var lastFence: Int64 = 0
   var idleScan = 0

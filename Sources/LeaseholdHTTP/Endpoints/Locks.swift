@@ -7,7 +7,8 @@ enum Locks {
     let request = try call.acquireRequest(
       bindsConnection: bindsConnection, defaultTTL: call.server.limits.ttlDefault)
     let exchange = call.exchange
-    guard request.wait > .zero else {
+    // A native lock may be in the middle of something, and then a moment passes before it is known to be held.
+    guard request.wait > .zero || request.native != nil else {
       return try answer(call.server.service.acquire(request, client: nil, at: call.now), call)
     }
     let waiting = WaitingAcquire(exchange, server: call.server, asText: call.asText, isHold: false)

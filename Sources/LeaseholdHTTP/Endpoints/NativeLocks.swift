@@ -117,7 +117,7 @@ extension Call {
   }
 
   private func concurrency(at path: String, makes: Bool) throws(Problem) -> NativeRequest {
-    let count = try semaphoreCount(1, CounterDialect.slotsMaximum) ?? 1
+    let count = try semaphoreCount(1, CounterDialect.perSetMaximum) ?? 1
     let number = try number(.sem, 0, NativeName.numberMaximum) ?? 0
     return NativeRequest(
       .path, at: .path(path, project: try project()), semaphore: number, count: count,

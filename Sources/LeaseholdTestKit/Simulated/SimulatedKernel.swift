@@ -12,6 +12,8 @@ public final class SimulatedKernel: SemaphoreKernel {
     case granted
     /// It ended because the set was removed.
     case removed
+    /// It did not begin: the first operation that could not go must not wait.
+    case refused
   }
 
   struct State {
@@ -62,6 +64,7 @@ public final class SimulatedKernel: SemaphoreKernel {
   }
 
   func wake(_ set: Int32) {
+    for token in state.sets[set]?.turnAway() ?? [] { state.sleeps[token] = .refused }
     for sleeper in state.sets[set]?.wake() ?? [] {
       state.sleeps[sleeper.token] = .granted
       if sleeper.process != Self.daemon {

@@ -64,6 +64,24 @@ struct SimulatedSet {
     return nil
   }
 
+  /// Ends sleeps whose first operation that cannot go must not wait; answers which.
+  mutating func turnAway() -> [Int] {
+    let refused = sleepers.filter { firstBlocked($0.operations).map { $0.flags & Operation.noWait != 0 } ?? false }
+    let tokens = refused.map(\.token)
+    sleepers.removeAll { tokens.contains($0.token) }
+    return tokens
+  }
+
+  private func firstBlocked(_ operations: [Operation]) -> Operation? {
+    var values = self.values
+    for operation in operations {
+      let (semaphore, delta) = (Int(operation.semaphore), Int(operation.delta))
+      if delta == 0 ? values[semaphore] != 0 : values[semaphore] + delta < 0 { return operation }
+      values[semaphore] += delta
+    }
+    return nil
+  }
+
   /// Serves sleepers in order, each that can be; answers whom.
   mutating func wake() -> [Sleeper] {
     var woken: [Sleeper] = []

@@ -101,6 +101,7 @@ public final class SimulatedWaiting: KernelWaiting {
     case .entering(let token):
       switch kernel.sleep(token) {
       case .granted: jobs[index].phase = .entered
+      case .refused: jobs[index].phase = .over(.ended(job.wait, removed: false))
       case .removed: jobs[index].phase = .over(.ended(job.wait, removed: true))
       case .asleep: if job.isCanceled, kernel.interrupt(token) { jobs[index].phase = .over(nil) }
       }
@@ -129,6 +130,7 @@ public final class SimulatedWaiting: KernelWaiting {
     switch kernel.sleep(token) {
     case .granted: return .over(.granted(job.wait))
     case .removed: return .over(.ended(job.wait, removed: true))
+    case .refused: return .over(.ended(job.wait, removed: false))
     case .asleep:
       guard job.isCanceled, kernel.interrupt(token) else { return .asleep(token) }
       leave(job)

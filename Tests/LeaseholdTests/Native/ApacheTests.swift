@@ -83,4 +83,16 @@ import Testing
     for reader in 0..<31 { #expect(take(scene, "r\(reader)", .shared) == nil) }
     #expect(take(scene, "last", .shared) == .ledgerFull)
   }
+
+  @Test func whatALostLedgerLeftBehindIsGivenBackWhenItsLeasesMustBeOver() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 31_818, Array(repeating: 0, count: 32))
+    _ = scene.kernel.perform([.add(1024, to: 1)], set: set, process: SimulatedKernel.daemon)
+    #expect(take(scene, "ann", .exclusive) == .locked, "a lease of the lost ledger may still be counted on")
+    scene.pass(Limits().ttlMaximum)
+    scene.keepHouse()
+    scene.pass(.seconds(120))
+    for _ in 0..<3 { scene.keepHouse() }
+    #expect(take(scene, "ann", .exclusive) == nil && scene.values(31_818)[1] == 0)
+  }
 }

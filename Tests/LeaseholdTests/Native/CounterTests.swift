@@ -93,4 +93,21 @@ import Testing
     scene.hear()
     #expect(scene.refusals["ann"]?.code == .setRemoved || scene.clients["ann"]?.refusal?.code == .setRemoved)
   }
+
+  @Test func aSmallWishBehindALargeOneDoesNotTakeWhatItCannotUse() {
+    let scene = Scene()
+    _ = take(scene, "ann", Scene.path([3]))
+    #expect(scene.kernel.take(2, set: scene.set(pathKey), semaphore: 0, process: 50, undoes: true))
+    scene.queue("bob", "path:/tmp/x") {
+      $0.native = Scene.path([3]); $0.count = 2
+    }
+    scene.queue("cat", "path:/tmp/x") { $0.native = Scene.path([3]) }
+    let before = scene.ledger.status().counters.kernelWaits
+    scene.release("ann")
+    #expect(scene.waits("bob") && scene.waits("cat") && scene.values(pathKey)[0] == 1)
+    #expect(scene.ledger.status().counters.kernelWaits - before <= 2)
+    scene.kernel.kill(50)
+    scene.hear()
+    #expect(scene.has("bob") && scene.has("cat") && scene.flaws().isEmpty)
+  }
 }

@@ -124,4 +124,30 @@ import Testing
     scene.pass(.seconds(1))
     #expect(scene.has("ann") && scene.values() == [0, 1024, 0])
   }
+
+  @Test func whoDoesNotWaitIsNotTurnedAwayByAGuard() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 1234, [1, 2, 1])
+    #expect(take(scene, "ann") == nil && scene.waits("ann"), "PHP is in the middle of something")
+    _ = scene.kernel.perform([.add(-1, to: 2)], set: set, process: 50)
+    scene.hear()
+    #expect(scene.has("ann") && scene.values() == [0, 1026, 0])
+    scene.release("ann")
+    _ = scene.kernel.perform([.add(1, to: 2)], set: set, process: 50)
+    #expect(take(scene, "bob") == nil)
+    scene.pass(.milliseconds(200))
+    #expect(scene.refusal("bob") == .locked, "and after a moment it counts as held")
+  }
+
+  @Test func aWaiterWhoIsLeftAloneSetsTheValueItself() {
+    let scene = Scene()
+    // PHP made the set, counted itself and raised the guard, and was killed before it set SEM.
+    let set = scene.kernel.makeForeignSet(key: 1234, [0, 0, 0])
+    _ = scene.kernel.perform([.addUndone(1, to: 2), .addUndone(1, to: 1)], set: set, process: 50)
+    scene.queue("ann", "php:1234") { $0.native = Scene.php }
+    #expect(scene.waits("ann"))
+    scene.kernel.kill(50)
+    scene.hear()
+    #expect(scene.has("ann") && scene.values() == [0, 1024, 0] && scene.flaws().isEmpty)
+  }
 }
