@@ -1,0 +1,253 @@
+"""Real PHP programs beside a server under test, in its IPC namespace, and what the kernel says of their semaphores."""
+
+import ctypes
+import functools
+import itertools
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
+
+from harness import PATIENCE, LiveTest, Pending, Server, eventually, free_port  # noqa: E402
+from native import Native, make_set, proc_sets, remove_set  # noqa: E402
+
+__all__ = ["LiveTest", "Native", "Pending", "Server", "eventually", "make_set", "proc_sets", "remove_set"]
+
+PHP_PROGRAM = os.environ.get("PHP", "php")
+IPC_RMID, GETVAL, GETALL, GETNCNT, GETZCNT, SETVAL = 0, 12, 13, 14, 15, 16
+NOBODY = 65534
+_libc = ctypes.CDLL(None, use_errno=True)
+_keys = itertools.count(0x50480001)  # nobody else is in this namespace
+
+try:
+    _modules = subprocess.run([PHP_PROGRAM, "-m"], check=True, capture_output=True, text=True).stdout.split()
+except OSError as error:
+    raise SystemExit(f"{PHP_PROGRAM}: {error.strerror}; install php-cli, or say where it is with PHP=PATH") from None
+if "sysvsem" not in _modules:
+    raise SystemExit(f"{PHP_PROGRAM} has no sysvsem extension")
+
+
+def next_key():
+    """A SysV key that nobody else uses here."""
+    return next(_keys)
+
+
+def signed(key):
+    """A key as `key_t` has it."""
+    return key - (1 << 32) if key >= 1 << 31 else key
+
+
+def set_id(key):
+    """The id of the set with a key, as semget(key, 0, 0) finds it; None when there is none."""
+    found = _libc.semget(ctypes.c_int(signed(key)), 0, 0)
+    return None if found < 0 else found
+
+
+def control(set_number, semaphore, command, value=0):
+    """semctl(2); raises OSError."""
+    result = _libc.semctl(*map(ctypes.c_int, (set_number, semaphore, command, value)))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def values(set_number, count=3):
+    """All values of a set in one look: [SEM, USAGE, SETVAL] of PHP's."""
+    array = (ctypes.c_ushort * count)()
+    if _libc.semctl(ctypes.c_int(set_number), 0, GETALL, array) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return list(array)
+
+
+def sleepers(set_number, semaphore=0):
+    """How many sleep in the kernel until a semaphore grows (GETNCNT)."""
+    return control(set_number, semaphore, GETNCNT)
+
+
+class PHP:
+    """A PHP process that obeys; it ends with the test that started it at the latest."""
+
+    def __init__(self, arguments=(), prefix=()):
+        self.process = subprocess.Popen(
+            [*prefix, PHP_PROGRAM, "-n", *extensions(), *arguments, os.path.join(HERE, "php", "driver.php")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        first = self._line(PATIENCE)
+        assert first and "ready" in first, first
+        self.pid = first["ready"]
+
+    def send(self, command):
+        """Sends a command and does not wait for its answer: it may block."""
+        self.process.stdin.write(command.encode() + b"\n")
+
+    def answer(self, timeout=PATIENCE):
+        answer = self._line(timeout)
+        if answer is None:
+            raise AssertionError(f"PHP did not answer within {timeout} s")
+        return answer
+
+    @property
+    def is_silent(self):
+        """Whether there is no answer yet."""
+        return not select.select([self.process.stdout], [], [], 0)[0]
+
+    def ask(self, command):
+        """The result of a command; no warning may come with it."""
+        self.send(command)
+        answer = self.answer()
+        assert answer["warning"] is None, f"{command}: {answer}"
+        return answer["result"]
+
+    def warned(self, command):
+        """The warning of a command that fails."""
+        self.send(command)
+        answer = self.answer()
+        assert answer["result"] is False, f"{command}: {answer}"
+        return answer["warning"]
+
+    def quit(self):
+        """The end of the script, and of the process."""
+        if self.process.poll() is None:
+            self.send("quit")
+        self.process.wait(PATIENCE)
+        self._close()
+
+    def kill(self):
+        """kill -9"""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE)
+        self._close()
+
+    def _close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def _line(self, timeout):
+        ready, _, _ = select.select([self.process.stdout], [], [], timeout)
+        if not ready:
+            return None
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else None
+
+
+@functools.cache
+def extensions():
+    """Without php.ini (-n), so that a host's settings change nothing: the extensions that are not built in."""
+    found = []
+    built_in = subprocess.run([PHP_PROGRAM, "-n", "-m"], check=True, capture_output=True, text=True).stdout.split()
+    for name in ("posix", "sysvsem", "sysvshm"):
+        if name not in built_in:
+            found += ["-d", f"extension={name}"]
+    return found
+
+
+class PHPWeb:
+    """PHP's built-in web server on loopback: one worker that serves one request after the other."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.directory = tempfile.TemporaryDirectory(prefix="leasehold-php-")
+        environment = {name: value for name, value in os.environ.items() if name != "PHP_CLI_SERVER_WORKERS"}
+        with open(os.path.join(self.directory.name, "log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    PHP_PROGRAM,
+                    "-n",
+                    *extensions(),
+                    "-S",
+                    f"127.0.0.1:{self.port}",
+                    os.path.join(HERE, "php", "page.php"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                cwd=self.directory.name,
+            )
+        eventually(self._is_up, "PHP's web server answers")
+
+    def _is_up(self):
+        assert self.process.poll() is None, "PHP's web server ended"
+        try:
+            return self.get("ping") == "pong"
+        except OSError:
+            return False
+
+    def get(self, page, **query):
+        """The text of a page."""
+        address = f"http://127.0.0.1:{self.port}/{page}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+            return answer.read().decode()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.directory.cleanup()
+
+
+class PHPTest(LiveTest):
+    """A test case with a server, PHP programs, and a key of its own for each test."""
+
+    def setUp(self):
+        self.sysv_key = next_key()
+        self.lock = f"php:{self.sysv_key}"
+
+    def php(self, *arguments, **more):
+        program = PHP(arguments, **more)
+        self.addCleanup(program.kill)
+        return program
+
+    def opened(self, max_acquire=1, name="a"):
+        """A PHP program with a handle on the test's lock."""
+        program = self.php()
+        self.assertIs(program.ask(f"get {name} {self.sysv_key} {max_acquire}"), True)
+        return program
+
+    def holding(self, max_acquire=1):
+        """A PHP program that holds the test's lock."""
+        program = self.opened(max_acquire)
+        self.assertIs(program.ask("acquire a"), True)
+        return program
+
+    @property
+    def set(self):
+        found = set_id(self.sysv_key)
+        self.assertIsNotNone(found, "there is no set")
+        return found
+
+    def assertValues(self, expected, why=None):
+        self.assertEqual(values(self.set), expected, why)
+
+    def become(self, expected):
+        """Waits until the set has these values; a process that ended is undone a moment later."""
+        try:
+            eventually(lambda: values(self.set) == expected, "these values")
+        except AssertionError:
+            self.assertValues(expected)
+
+    def waiters(self, count):
+        """Waits until that many sleep in the kernel on SEM."""
+        try:
+            eventually(lambda: sleepers(self.set) == count, "so many sleep")
+        except AssertionError:
+            self.assertEqual(sleepers(self.set), count, "sleep in the kernel")
+
+    def acquire(self, **parameters):
+        return self.server.acquire(self.lock, **parameters)
+
+    def lease(self, **parameters):
+        return self.granted(self.acquire(**parameters))
+
+    def release(self, lease):
+        return self.granted(self.server.release(lease), 200)

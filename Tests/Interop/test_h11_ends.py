@@ -1,0 +1,134 @@
+# Rows: H11
+"""What ends by itself gives back: a lease by its time or its connection, PHP by the end of its script or request."""
+
+import unittest
+
+from php_support import Pending, PHPTest, PHPWeb, eventually
+
+
+class Ends(PHPTest):
+    def over(self, lease, reason):
+        """The lease is over for that reason; the problem."""
+        gone = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
+        eventually(gone, "the lease is over")
+        code = "expired" if reason == "ttl" else reason
+        return self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, code, reason=reason)
+
+    def test_a_lease_ends_by_its_time_and_php_gets_in(self):
+        php = self.opened()
+        lease = self.lease(ttl="300ms")
+        php.send("acquire a")
+        self.waiters(1)
+        self.assertIs(php.answer()["result"], True)
+        problem = self.over(lease, "ttl")
+        self.assertRegex(problem["ended_at"], r"^\d{4}-\d\d-\d\dT")
+        self.assertValues([0, 1, 0])
+        php.quit()
+        self.become([1, 0, 0])
+        metrics = self.server.get("/metrics").text
+        self.assertRegex(metrics, r'leasehold_\w*(ended|expired)\w*(\{[^}]*reason="expired"[^}]*\})? [1-9]')
+
+    def test_a_lease_ends_with_its_connection_and_php_gets_in(self):
+        php = self.opened()
+        connection = self.server.connection()
+        lease = self.granted(
+            self.server.request("POST", f"/locks/{self.lock}/acquire?bind=connection", connection=connection)
+        )
+        php.send("acquire a")
+        self.waiters(1)
+        self.assertValues([0, 1025, 0])
+        connection.close()
+        self.assertIs(php.answer()["result"], True)
+        self.over(lease, "connection-closed")
+        self.assertValues([0, 1, 0])
+        php.quit()
+        self.become([1, 0, 0])
+
+    def test_a_hold_ends_with_its_connection_and_php_gets_in(self):
+        php = self.opened()
+        connection = self.server.connection()
+        connection.request("POST", f"/locks/{self.lock}/hold")
+        response = connection.getresponse()
+        self.assertEqual(response.status, 201)
+        response.readline()
+        self.assertIs(php.ask("acquire a nowait"), False)
+        php.send("acquire a")
+        self.waiters(1)
+        response.close()
+        connection.close()
+        self.assertIs(php.answer()["result"], True)
+        php.quit()
+        self.become([1, 0, 0])
+
+    def test_a_script_that_ends_holding_gives_back_without_a_warning(self):
+        php = self.holding()
+        waiter = self.server.acquire_later(self.lock)
+        self.waiters(1)
+        php.quit()
+        self.assertEqual(php.process.returncode, 0)
+        lease = self.granted(waiter.answer())
+        self.become([0, 1024, 0])
+        self.release(lease)
+        self.assertValues([1, 0, 0])
+
+    def test_a_script_that_is_killed_gives_back(self):
+        for end in ("die", None):
+            php = self.holding()
+            waiter = self.server.acquire_later(self.lock)
+            self.waiters(1)
+            if end:
+                php.send(end)  # posix_kill(getmypid(), SIGKILL)
+                php.process.wait(10)
+            else:
+                php.kill()
+            self.release(self.granted(waiter.answer()))
+            self.become([1, 0, 0])
+
+    def test_a_handle_whose_last_reference_goes_gives_back(self):
+        php = self.holding()
+        waiter = self.server.acquire_later(self.lock)
+        self.waiters(1)
+        self.assertIs(php.ask("free a"), True)
+        self.release(self.granted(waiter.answer()))
+        self.become([1, 0, 0])
+
+
+class WebRequests(PHPTest):
+    """The same in PHP's web server, whose one worker lives on after the request."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.web = PHPWeb()
+        cls.addClassCleanup(cls.web.stop)
+
+    def page(self, name, **query):
+        return self.web.get(name, key=self.sysv_key, **query)
+
+    def test_a_request_that_ends_holding_gives_back(self):
+        self.assertEqual(self.page("hold"), "held")
+        self.become([1, 0, 0])
+        self.release(self.lease())
+        self.assertEqual(self.page("hold"), "held")
+        self.become([1, 0, 0])
+
+    def test_a_request_finds_a_lease_in_its_way(self):
+        lease = self.lease()
+        self.assertEqual(self.page("try"), "taken")
+        self.become([0, 1024, 0])
+        self.release(lease)
+        self.assertEqual(self.page("try"), "free")
+        self.become([1, 0, 0])
+
+    def test_a_request_waits_for_a_lease(self):
+        lease = self.lease()
+        waiting = Pending(lambda: self.page("hold"))
+        self.waiters(1)
+        self.assertFalse(waiting.done)
+        self.release(lease)
+        self.assertEqual(waiting.answer(), "held")
+        self.become([1, 0, 0])
+
+
+if __name__ == "__main__":
+    unittest.main()
