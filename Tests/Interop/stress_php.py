@@ -103,10 +103,13 @@ class Run:
                     raise AssertionError(f"no answer to {method} {target}")
                 time.sleep(0.01)
 
-        target = f"/locks/php:{self.key}/acquire?limit={self.limit}&wait=10s&ttl=60s&owner=stress"
+        target = f"/locks/php:{self.key}/acquire?limit={self.limit}&ttl=60s&owner=stress&wait="
         try:
             while time.monotonic() < self.until:
-                answer = ask("POST", target, {"Idempotency-Key": str(uuid.uuid4())})
+                wait = random.choice(("0", "3ms", "20ms", "10s", "10s"))
+                if not self.kills and random.random() < 0.1:
+                    self.hang_up(target + wait)
+                answer = ask("POST", target + wait, {"Idempotency-Key": str(uuid.uuid4())})
                 if answer.status == 423:
                     continue
                 assert answer.status in (200, 201), answer.body
@@ -119,6 +122,13 @@ class Run:
         finally:
             if connection:
                 connection.close()
+
+    def hang_up(self, target):
+        """Asks, and is gone before the answer, or with it: whatever was granted must be given back."""
+        connection = self.server.connection()
+        connection.request("POST", target)
+        time.sleep(random.uniform(0, 0.01))
+        connection.close()
 
     def killer(self):
         while time.monotonic() < self.until - 1:
@@ -138,9 +148,7 @@ class Run:
                 thread.join(max(0, self.until - time.monotonic()) + 90)
             if any(thread.is_alive() for thread in threads):
                 self.errors.append(f"somebody hangs; values {values(set_id(self.key))}")
-            left = self.server.get("/leases")["leases"]
-            if left:
-                self.errors.append(f"leases are left: {left}")
+            self.check_leases()
             self.check_values()
             with open(self.count, encoding="ascii") as file:
                 counted = int(file.read())
@@ -161,6 +169,12 @@ class Run:
             + "".join(f"\n  {error}" for error in self.errors)
         )
         return not self.errors and self.overlaps == 0
+
+    def check_leases(self):
+        try:
+            eventually(lambda: not self.server.get("/leases")["leases"], "no leases", timeout=5)
+        except AssertionError:
+            self.errors.append(f"leases are left: {self.server.get('/leases')['leases']}")
 
     def check_values(self):
         if self.style == "symfony" and set_id(self.key) is None:

@@ -3,7 +3,7 @@
 
 import unittest
 
-from php_support import PHPTest, make_set, proc_sets, remove_set, set_id, signed, values
+from php_support import PHPTest, eventually, make_set, proc_sets, remove_set, set_id, signed, values
 
 
 class Opening(PHPTest):
@@ -148,6 +148,31 @@ class Opening(PHPTest):
             remove_set(made)
 
 
+class Staying(PHPTest):
+    """A native set is never collected, however long nobody used it over HTTP."""
+
+    arguments = ("--idle-locks", "1s")
+
+    def test_the_service_forgets_and_the_set_stays(self):
+        self.release(self.lease(limit=2))
+        made = self.set
+        known = lambda: self.lock in [lock["key"] for lock in self.server.get("/locks")["locks"]]  # noqa: E731
+        self.assertTrue(known())
+        eventually(lambda: not known(), "the service forgets the lock")
+        self.assertEqual((self.set, values(made)), (made, [2, 0, 0]))
+        php = self.opened(3)
+        self.assertEqual((self.set, values(made)), (made, [3, 1, 0]))
+        lease = self.lease()
+        self.assertEqual(lease["sysv"]["id"], made)
+        self.assertTrue(known())
+        self.assertEqual(self.server.terminate(), 0)
+        self.assertValues([2, 1025, 0])
+        self.server.start()
+        self.release(lease)
+        php.quit()
+        self.become([3, 0, 0])
+
+
 class Limits(PHPTest):
     """In a namespace whose SEMMNI is reached; of this class alone."""
 
@@ -163,7 +188,8 @@ class Limits(PHPTest):
             php = self.php()
             warning = php.warned(f"get a {self.sysv_key}")
             self.assertEqual(warning, f"sem_get(): Failed for key 0x{self.sysv_key:x}: No space left on device")
-            self.assertProblem(self.acquire(), 507, "kernel-limit", errno="ENOSPC")
+            for answer in (self.acquire(), self.server.request("PUT", f"/locks/{self.lock}")):
+                self.assertProblem(answer, 507, "kernel-limit", errno="ENOSPC", limit="SEMMNI", value=len(proc_sets()))
             self.assertIsNone(set_id(self.sysv_key))
         finally:
             with open("/proc/sys/kernel/sem", "w", encoding="ascii") as file:

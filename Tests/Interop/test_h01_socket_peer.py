@@ -50,6 +50,33 @@ class SocketPeer(PHPTest):
         self.assertEqual((status, body.get("code"), body.get("errno")), (403, "permission-denied", "EACCES"), body)
         self.assertValues([1, 1, 0])
 
+    def test_nor_shown_opened_or_taken_by_another_name(self):
+        php = self.php()
+        self.assertIs(php.ask(f"get a {self.sysv_key} 1 0600"), True)
+        for method, target in (
+            ("POST", f"/locks/sysv:{self.sysv_key}.0/acquire"),
+            ("POST", f"/locks/sysv:id:{self.set}.0/acquire"),
+            ("POST", f"/locks/{self.lock}/hold"),
+            ("POST", f"/locks/{self.lock}/acquire?wait=5s"),
+            ("PUT", f"/locks/{self.lock}"),
+            ("GET", f"/locks/{self.lock}"),
+            ("DELETE", f"/locks/{self.lock}?force=true"),
+        ):
+            with self.subTest(f"{method} {target}"):
+                status, body = self.nobody(method, target)
+                errno = "EPERM" if method == "DELETE" else "EACCES"
+                self.assertEqual((status, body.get("code"), body.get("errno")), (403, "permission-denied", errno), body)
+        self.assertValues([1, 1, 0])
+        php.quit()
+
+    def test_read_only_is_to_look_and_not_to_lock(self):
+        php = self.php()
+        self.assertIs(php.ask(f"get a {self.sysv_key} 1 0644"), True)
+        status, body = self.nobody("GET", f"/locks/{self.lock}")
+        self.assertEqual((status, body.get("available")), (200, 1), body)
+        status, body = self.nobody("POST", f"/locks/{self.lock}/acquire")
+        self.assertEqual((status, body.get("errno")), (403, "EACCES"), body)
+
     def test_a_set_of_root_is_not_removed_for_nobody(self):
         self.release(self.lease())
         status, body = self.nobody("DELETE", f"/locks/{self.lock}")

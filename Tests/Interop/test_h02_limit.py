@@ -120,6 +120,19 @@ class Limit(PHPTest):
         self.assertValues([32767, 2, 0])
         php.quit()
 
+    def test_query_form_and_json_say_the_same(self):
+        target = f"/locks/{self.lock}/acquire"
+        for ask in (
+            lambda: self.server.post(target, limit=2, perm="0640"),
+            lambda: self.server.form_post(target, "limit=2&perm=0640"),
+            lambda: self.server.json_post(target, {"limit": 2, "perm": "0640"}),
+            lambda: self.server.json_post(target, {"limit": "2", "perm": "640"}),
+        ):
+            lease = self.granted(ask())
+            self.assertIs(lease["limit_applied"], True)
+            self.assertValues([1, 1024, 0])
+            self.release(lease)
+
     def test_limit_and_native_held_are_null_unless_known(self):
         php = self.opened(3)
         lock = self.granted(self.server.lock(self.lock), 200)
