@@ -55,7 +55,7 @@ class Slots(PHPTest):
     def test_another_acquire_of_the_same_owner_is_another_slot(self):
         lease = self.lease(owner="me")
         self.assertProblem(self.acquire(owner="me"), 423, "locked", errno="EAGAIN")
-        waiter = self.server.acquire_later(self.lock, owner="me", wait="250ms")
+        waiter = self.server.acquire_later(self.lock, owner="me", wait="1s")
         self.become([0, 1024 + 1, 0])  # the waiter is counted
         self.assertProblem(waiter.answer(), 423, "wait-timeout")
         self.become([0, 1024, 0])

@@ -86,12 +86,12 @@ class Release(PHPTest):
         self.become([1, 0, 0])
 
     def test_renewed_it_stays(self):
-        lease = self.lease(ttl="400ms")
+        lease = self.lease(ttl="1s")
         php = self.opened()
         php.send("acquire a")
         self.waiters(1)
         self.granted(self.server.post(f"/locks/{self.lock}/renew", lease=lease["lease"], ttl="60s"), 200)
-        self.assertEqual(self.acquire(wait="600ms").status, 423)
+        self.assertEqual(self.acquire(wait="1200ms").status, 423)
         self.assertTrue(php.is_silent)
         self.release(lease)
         self.assertIs(php.answer()["result"], True)

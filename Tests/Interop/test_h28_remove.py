@@ -1,6 +1,7 @@
 # Rows: H28
 """sem_remove, both ways: who waits learns of it, who holds a lease has it no more, and the new set is a clean one."""
 
+import re
 import time
 import unittest
 
@@ -81,13 +82,13 @@ class RemovedByPHP(PHPTest):
         php = self.holding()
         first = self.server.acquire_later(self.lock)
         began = time.monotonic()
-        second = self.server.acquire_later(self.lock, wait="1500ms")
+        second = self.server.acquire_later(self.lock, wait="2s")
         self.waiters(1)
         self.assertIs(php.ask("remove a"), True)
         lease = self.granted(first.answer())
         self.assertFalse(second.done)
         self.assertProblem(second.answer(), 423, "wait-timeout")
-        self.assertGreater(time.monotonic() - began, 1.4)
+        self.assertGreater(time.monotonic() - began, 1.9)
         self.assertValues([0, 1024, 0])
         self.release(lease)
         self.assertValues([1, 0, 0])
@@ -161,6 +162,30 @@ class RemovedByPHP(PHPTest):
         self.assertValues([1, 1, 0])
         newcomer.quit()
         self.become([1, 0, 0])
+
+    def test_an_open_hold_is_told(self):
+        connection = self.server.connection()
+        connection.request("POST", f"/locks/{self.lock}/hold")
+        response = connection.getresponse()
+        self.assertEqual(response.status, 201)
+        self.assertIn(b'"lease"', response.readline())
+        php = self.opened()
+        self.assertIs(php.ask("remove a"), True)
+        lines = response.read().decode().splitlines()  # the answer ends
+        self.assertIn("set-removed", lines[-1])
+        connection.close()
+        self.release(self.lease())
+        self.assertValues([1, 0, 0])
+
+    def test_it_is_counted(self):
+        ended = lambda: int(  # noqa: E731
+            re.search(r'leases_ended_total\{reason="set_removed"\} (\d+)', self.server.get("/metrics").text)[1]
+        )
+        before = ended()
+        self.lease()
+        php = self.opened()
+        self.assertIs(php.ask("remove a"), True)
+        eventually(lambda: ended() == before + 1, "the end is counted")
 
 
 class SymfonyLock(PHPTest):
