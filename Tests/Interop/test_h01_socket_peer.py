@@ -7,9 +7,8 @@ import subprocess
 import sys
 import unittest
 
-from php_support import NOBODY, PHPTest, Server, proc_sets, set_id
+from php_support import AS_NOBODY, NOBODY, PHPTest, Server, can_be, proc_sets, set_id
 
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 ASK = """
 import http.client, json, socket, sys
 class Unix(http.client.HTTPConnection):
@@ -23,11 +22,7 @@ print(json.dumps([answer.status, json.loads(answer.read())]))
 """
 
 
-def can_be_nobody():
-    return subprocess.run([*AS_NOBODY, "true"], check=False, capture_output=True).returncode == 0
-
-
-@unittest.skipUnless(os.getuid() == 0 and can_be_nobody(), "needs root to be two users")
+@unittest.skipUnless(can_be(NOBODY), "needs root to be two users")
 class SocketPeer(PHPTest):
     @classmethod
     def setUpClass(cls):
@@ -37,9 +32,9 @@ class SocketPeer(PHPTest):
 
     def nobody(self, method, target):
         """Status and body of a request that a process of nobody sends over the socket."""
-        # -I: the interpreter's own modules only; nobody may not be able to read where this is.
-        command = [*AS_NOBODY, "/usr/bin/python3", "-I", "-c", ASK, self.server.unix, method, target]
-        command[len(AS_NOBODY)] = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
+        # The system's interpreter, and its own modules only (-I): nobody may not be able to read where this one is.
+        python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
+        command = [*AS_NOBODY, python, "-I", "-c", ASK, self.server.unix, method, target]
         result = subprocess.run(command, check=True, capture_output=True, text=True)
         return json.loads(result.stdout)
 

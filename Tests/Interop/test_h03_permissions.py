@@ -1,10 +1,9 @@
 # Rows: H3 H1 H28
 """The set's own mode bits: given at creation by either side, and obeyed."""
 
-import os
 import unittest
 
-from php_support import NOBODY, PHPTest, Server, proc_sets, set_id
+from php_support import AS_NOBODY, NOBODY, PHPTest, Server, can_be, proc_sets, set_id
 
 
 class Permissions(PHPTest):
@@ -49,30 +48,20 @@ class Permissions(PHPTest):
         self.assertEqual(self.mode(), 0o600)
 
 
-@unittest.skipUnless(os.getuid() == 0, "needs root to be two users")
+@unittest.skipUnless(can_be(NOBODY), "needs root to be two users")
 class AnotherUser(PHPTest):
     """The service as nobody, PHP as root and as nobody."""
 
-    as_nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-
     @classmethod
     def setUpClass(cls):
-        if os.readlink("/proc/self/ns/user") and not cls._may_be_nobody():
-            raise unittest.SkipTest("cannot become another user here")
-        cls.server = Server(prefix=cls.as_nobody)
+        cls.server = Server(prefix=AS_NOBODY)
         cls.addClassCleanup(cls.server.stop)
         cls.server.start()
-
-    @classmethod
-    def _may_be_nobody(cls):
-        import subprocess
-
-        return subprocess.run([*cls.as_nobody, "true"], check=False, capture_output=True).returncode == 0
 
     def test_a_set_of_root_alone(self):
         root = self.php()
         self.assertIs(root.ask(f"get a {self.sysv_key} 1 0600"), True)
-        nobody = self.php(prefix=self.as_nobody)
+        nobody = self.php(prefix=AS_NOBODY)
         warning = nobody.warned(f"get a {self.sysv_key}")
         self.assertEqual(warning, f"sem_get(): Failed for key 0x{self.sysv_key:x}: Permission denied")
         for answer in (self.acquire(), self.server.request("PUT", f"/locks/{self.lock}")):
@@ -96,7 +85,7 @@ class AnotherUser(PHPTest):
         self.assertIs(root.ask("acquire a nowait"), True)
         self.assertProblem(self.acquire(), 423, "locked")
         # Used by everybody, removed by its owner only.
-        nobody = self.php(prefix=self.as_nobody)
+        nobody = self.php(prefix=AS_NOBODY)
         self.assertIs(nobody.ask(f"get a {self.sysv_key}"), True)
         warning = nobody.warned("remove a")
         self.assertEqual(
@@ -111,7 +100,7 @@ class AnotherUser(PHPTest):
     def test_a_set_of_the_service_for_nobody_else(self):
         lease = self.lease(perm="0600")
         self.assertEqual(proc_sets()[self.set]["uid"], NOBODY)
-        nobody = self.php(prefix=self.as_nobody)
+        nobody = self.php(prefix=AS_NOBODY)
         self.assertIs(nobody.ask(f"get a {self.sysv_key}"), True)
         self.assertIs(nobody.ask("acquire a nowait"), False)
         self.release(lease)
