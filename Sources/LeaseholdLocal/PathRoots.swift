@@ -32,8 +32,13 @@ struct PathRoots: Sendable {
     if let whole = Self.resolve(path) { return whole }
     let flaw = Errno(rawValue: errno)
     guard flaw == .noSuchFileOrDirectory, let slash = path.lastIndex(of: "/") else { throw .noPath(errno: flaw.label) }
+    // It came into being meanwhile, or is a link that leads nowhere.
+    if Self.isThere(path) {
+      guard let whole = Self.resolve(path) else { throw .noPath(errno: flaw.label) }
+      return whole
+    }
     let name = path[path.index(after: slash)...]
-    guard !name.isEmpty, name != ".", name != "..", !Self.isLink(path) else { throw .noPath(errno: flaw.label) }
+    guard !name.isEmpty, name != ".", name != ".." else { throw .noPath(errno: flaw.label) }
     guard let folder = Self.resolve(slash == path.startIndex ? "/" : String(path[..<slash])) else {
       throw .noPath(errno: Errno(rawValue: errno).label)
     }
@@ -57,7 +62,7 @@ struct PathRoots: Sendable {
     folder == "/" || (file.hasPrefix(folder) && file.utf8.dropFirst(folder.utf8.count).first == UInt8(ascii: "/"))
   }
 
-  private static func isLink(_ path: String) -> Bool {
+  private static func isThere(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0
   }

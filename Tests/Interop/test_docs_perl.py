@@ -1,5 +1,5 @@
 # Rows: A17 A19
-"""Runs the examples of docs/interop-perl.md; a comment above each says what it must print."""
+"""Runs the examples of docs/interop-perl.md and docs/interop.md; a comment above each says what it must print."""
 
 import os
 import re
@@ -17,13 +17,15 @@ ALIAS = "package IPC::Semaphore::Concurrency;\nrequire Concurrency;\nour @ISA = 
 
 class Page(LiveTest):
     def setUp(self):
-        with open(os.path.join(ROOT, "docs", "interop-perl.md"), encoding="utf-8") as file:
-            self.text = file.read()
+        self.text = ""
+        for page in ("interop-perl.md", "interop.md"):
+            with open(os.path.join(ROOT, "docs", page), encoding="utf-8") as file:
+                self.text += file.read()
 
     def test_every_example_prints_what_it_says(self):
         snippets = SNIPPET.findall(self.text)
         self.assertEqual(len(snippets), self.text.count("```bash\n"), "a snippet has no expectation")
-        self.assertEqual(len(snippets), 2)
+        self.assertEqual(len(snippets), 3)
         with tempfile.TemporaryDirectory() as library:
             os.makedirs(os.path.join(library, "IPC", "Semaphore"))
             with open(os.path.join(library, "IPC", "Semaphore", "Concurrency.pm"), "w", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-# Rows: P16
+# Rows: P16 P17
 """setall and PUT values: the same values, the same refusals, and the undo of native programs is forgotten alike."""
 
 import unittest

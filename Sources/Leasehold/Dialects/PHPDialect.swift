@@ -93,6 +93,8 @@ public struct PHPDialect: LockDialect {
     public let value: Int
     /// Handles that PHP has open.
     public let handles: Int
+    /// Units out on leases.
+    public let unitsOut: Int
     /// Whether nobody is counted: SEM may be stale, and the next user sets it.
     public let isAlone: Bool
     /// Whether a program is in the middle of `sem_get`.
@@ -102,6 +104,7 @@ public struct PHPDialect: LockDialect {
     public init(_ values: [UInt16]) {
       value = Int(values[sem])
       handles = PHPDialect.handles(usage: Int(values[usage]))
+      unitsOut = Int(values[usage]) / weight
       isAlone = values[usage] == 0
       isGuarded = values[guardian] != 0
     }

@@ -50,6 +50,9 @@ extension Ledger {
       case .values(let values): state = PHPDialect.State(values)
       }
       guard state.handles <= PHPDialect.handlesMaximum else { return .refused(Self.tooManyHandles(lock)) }
+      guard state.unitsOut + share.units <= PHPDialect.unitsMaximum else {
+        return .refused(Self.takeRefused(KernelFailure(errno: "ERANGE"), lock))
+      }
       if state.isGuarded { continue }
       let limit = keepsValue ? state.value : request.limit ?? 1
       if state.isAlone, share.units > limit {
