@@ -113,13 +113,13 @@ extension ProblemCode {
         """)
     case .noSuchPath:
       Row(
-        404, "The file of a path: lock cannot be made",
+        404, "The file of a path lock cannot be made",
         """
         Make its folder first: the file itself is made as IPC::Semaphore::Concurrency does. The errno says more.
         """)
     case .pathNotAllowed:
       Row(
-        403, "The path is outside the folders for path: locks",
+        403, "The path is outside the folders for path locks",
         """
         After links and .. are followed, the file must lie below one of the folders of --path-roots.
         """)

@@ -57,7 +57,7 @@ extension Call {
     let digits = bytes.first == UInt8(ascii: "-") ? bytes.dropFirst() : bytes[...]
     if !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) {
       let text = String(decoding: bytes, as: UTF8.self)
-      guard let number = Int64(text) else {
+      guard bytes.count <= LockKey.maximumBytes, let number = Int64(text) else {
         throw Problem(
           .outOfRange, "'var' must be \(Int64.min)...\(Int64.max), as PHP's integers are.",
           facts: [

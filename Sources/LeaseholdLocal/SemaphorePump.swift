@@ -178,7 +178,9 @@ private final class PumpThread: Sendable {
     return outcome
   }
 
-  /// Does what comes before a wait. It may wait itself, for a guard say, and may be refused at once.
+  /// Does what comes before a wait.
+  ///
+  /// It may wait itself, for a guard say, and may be refused at once.
   private func enter(_ list: OpList, _ job: PumpJob) -> PumpReport.Outcome? {
     while !job.isCanceled.load(ordering: .sequentiallyConsistent) {
       let begun = HostClock.now().nanoseconds

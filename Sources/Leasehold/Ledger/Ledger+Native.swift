@@ -131,7 +131,7 @@ extension Ledger {
     let isKnown = locksByKey[request.key] != nil
     let lock = try findOrMakeLock(request, at: moment)
     lock.lastUse = moment.monotonic.nanoseconds
-    var opened = OpenedLock(lock: snapshot(lock, holders: 0, waiters: 0), wasMade: !isKnown)
+    var opened = OpenedLock(lock: withKernelView(snapshot(lock, holders: 0, waiters: 0)), wasMade: !isKnown)
     guard lock.native != nil else { return opened }
     opened.wasMade = lock.wasJustMade
     if case .php = lock.layout {
@@ -143,7 +143,7 @@ extension Ledger {
     } else if lock.layout.tellsLimit {
       opened.limitApplied = lock.wasJustMade
     }
-    opened.lock = snapshot(lock, holders: 0, waiters: 0)
+    opened.lock = withKernelView(snapshot(lock, holders: 0, waiters: 0))
     return opened
   }
 
