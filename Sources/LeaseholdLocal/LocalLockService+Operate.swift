@@ -10,7 +10,8 @@ extension LocalLockService {
   ) throws(LeaseholdError) -> OperationOutcome {
     let (set, info) = try findForeign(request.address, readable: false)
     try check(info, request.caller, request.steps.contains { $0.delta != 0 } ? .alter : .read)
-    let result = OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: .zero)
+    let undone = Set(request.steps.filter(\.undoes).map(\.semaphore)).count
+    guard undone <= Limits.adjustments else { throw .tooManyUndone(undone, request.address) }
     let operations = request.steps.map(\.operation)
     guard let client, request.wait > .zero else {
       // Nobody waits on this thread, so no operation may.
@@ -19,27 +20,51 @@ extension LocalLockService {
       } catch {
         throw explain(error, request, info)
       }
-      return .performed(result)
+      return try finish(request, info, since: now, at: now)
     }
-    if set.tryNow(operations) { return .performed(result) }
+    if set.tryNow(operations) { return try finish(request, info, since: now, at: now) }
     let job = OperationJob(
       set: set, operations: operations, deadline: (now + request.wait).nanoseconds,
-      finish: { [self] outcome in report(outcome, request, info, result, since: now, to: client) })
+      finish: { [self] outcome in report(outcome, request, info, since: now, to: client) })
     return .waiting(try self.operations.begin(job))
   }
 
   /// Nobody wants to hear of it any more.
   public func cancelOperation(_ waiter: WaiterID) { operations.cancel(waiter) }
 
+  /// After the operations: what to answer, which is a lease where some are to be taken back.
+  private func finish(
+    _ request: OperationRequest, _ info: SemaphoreSetInfo, since begun: MonotonicInstant, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OperationOutcome {
+    guard request.makesLease else {
+      return .performed(
+        OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: now - begun))
+    }
+    let moment = moment(now)
+    let set = BankID(set: info.id, key: info.key)
+    return .granted(
+      try change { ledger in
+        caught { () throws(LeaseholdError) in
+          try ledger.lease(request, on: set, count: info.semaphoreCount, waited: now - begun, at: moment)
+        }
+      }.get())
+  }
+
   private func report(
-    _ outcome: OperationJob.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo, _ result: OperationResult,
+    _ outcome: OperationJob.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo,
     since begun: MonotonicInstant, to client: any OperationClient
   ) {
     switch outcome {
     case .performed:
-      var result = result
-      result.waited = HostClock.now() - begun
-      client.performed(result)
+      do throws(LeaseholdError) {
+        switch try finish(request, info, since: begun, at: HostClock.now()) {
+        case .performed(let result): client.performed(result)
+        case .granted(let lease): client.granted(lease)
+        case .waiting: break
+        }
+      } catch {
+        client.refused(error)
+      }
     case .timedOut:
       client.refused(
         LeaseholdError(
@@ -67,7 +92,9 @@ extension SemaphoreSet {
 
 extension SemaphoreStep {
   fileprivate var operation: SemaphoreOperation {
-    SemaphoreOperation(semaphore: semaphore, delta: delta, flags: refusesToWait ? .nowait : [])
+    var flags: SemaphoreOperation.Flags = refusesToWait ? .nowait : []
+    if undoes { flags.insert(.undo) }
+    return SemaphoreOperation(semaphore: semaphore, delta: delta, flags: flags)
   }
 }
 
@@ -82,6 +109,18 @@ extension LeaseholdError {
   static var operationsDrain: LeaseholdError {
     LeaseholdError(
       .draining, "The service is stopping; nothing was done. Try again when it is back.", retryAfter: .seconds(1))
+  }
+
+  /// More semaphores than the record of a lease has room for.
+  fileprivate static func tooManyUndone(_ count: Int, _ address: SemaphoreSetAddress) -> LeaseholdError {
+    LeaseholdError(
+      .outOfRange,
+      "Operations with undo name \(count) semaphores of set \(address.name); a lease takes back those of "
+        + "\(Limits.adjustments). Use several requests.",
+      facts: [
+        ("set", .text(address.name)), ("parameter", .text("ops")), ("minimum", .number(1)),
+        ("maximum", .number(Int64(Limits.adjustments))), ("errno", .text("E2BIG")),
+      ])
   }
 
   /// As many wait as may.
