@@ -14,15 +14,13 @@ extension LocalLockService {
     guard undone <= Limits.adjustments else { throw .tooManyUndone(undone, request.address) }
     let operations = request.steps.map(\.operation)
     guard let client, request.wait > .zero else {
-      // Nobody waits on this thread, so no operation may.
-      do {
-        try set.operate(operations.map(\.refusingToWait))
-      } catch {
-        throw explain(error, request, info)
+      switch try attempt(operations, on: set, request, info, at: now) {
+      case .success(let outcome): return outcome
+      case .failure(let error): throw explain(error, request, info)
       }
-      return try finish(request, info, since: now, at: now)
     }
-    if set.tryNow(operations) { return try finish(request, info, since: now, at: now) }
+    // Whatever the kernel says now, the thread that waits hears it again.
+    if case .success(let outcome) = try attempt(operations, on: set, request, info, at: now) { return outcome }
     let job = OperationJob(
       set: set, operations: operations, deadline: (now + request.wait).nanoseconds,
       finish: { [self] outcome in report(outcome, request, info, since: now, to: client) })
@@ -32,22 +30,38 @@ extension LocalLockService {
   /// Nobody wants to hear of it any more.
   public func cancelOperation(_ waiter: WaiterID) { operations.cancel(waiter) }
 
-  /// After the operations: what to answer, which is a lease where some are to be taken back.
-  private func finish(
-    _ request: OperationRequest, _ info: SemaphoreSetInfo, since begun: MonotonicInstant, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> OperationOutcome {
+  /// Does the list if it can go at once; nobody waits on this thread, so no operation may.
+  private func attempt(
+    _ operations: [SemaphoreOperation], on set: SemaphoreSet, _ request: OperationRequest, _ info: SemaphoreSetInfo,
+    at now: MonotonicInstant
+  ) throws(LeaseholdError) -> Result<OperationOutcome, Errno> {
+    let list = operations.map(\.refusingToWait)
     guard request.makesLease else {
-      return .performed(
-        OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: now - begun))
+      if let error = set.attempt(list) { return .failure(error) }
+      return .success(.performed(result(request, info, waited: .zero)))
     }
     let moment = moment(now)
-    let set = BankID(set: info.id, key: info.key)
-    return .granted(
-      try change { ledger in
-        caught { () throws(LeaseholdError) in
-          try ledger.lease(request, on: set, count: info.semaphoreCount, waited: now - begun, at: moment)
-        }
-      }.get())
+    return try change { ledger in
+      // In the ledger's mutex, so that nobody writes the values between the operations and their lease.
+      caught { () throws(LeaseholdError) -> Result<OperationOutcome, Errno> in
+        if let error = set.attempt(list) { return .failure(error) }
+        return .success(.granted(try lease(request, info, waited: .zero, in: ledger, at: moment)))
+      }
+    }.get()
+  }
+
+  /// Puts operations that were done on a lease.
+  private func lease(
+    _ request: OperationRequest, _ info: SemaphoreSetInfo, waited: TimeSpan, in ledger: Ledger, at moment: Moment
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    try ledger.lease(
+      request, on: BankID(set: info.id, key: info.key), count: info.semaphoreCount, waited: waited, at: moment)
+  }
+
+  private func result(
+    _ request: OperationRequest, _ info: SemaphoreSetInfo, waited: TimeSpan
+  ) -> OperationResult {
+    OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: waited)
   }
 
   private func report(
@@ -56,14 +70,17 @@ extension LocalLockService {
   ) {
     switch outcome {
     case .performed:
-      do throws(LeaseholdError) {
-        switch try finish(request, info, since: begun, at: HostClock.now()) {
-        case .performed(let result): client.performed(result)
-        case .granted(let lease): client.granted(lease)
-        case .waiting: break
+      let now = HostClock.now()
+      guard request.makesLease else { return client.performed(result(request, info, waited: now - begun)) }
+      let moment = moment(now)
+      let granted = change { ledger in
+        caught { () throws(LeaseholdError) in
+          try lease(request, info, waited: now - begun, in: ledger, at: moment)
         }
-      } catch {
-        client.refused(error)
+      }
+      switch granted {
+      case .success(let lease): client.granted(lease)
+      case .failure(let error): client.refused(error)
       }
     case .timedOut:
       client.refused(
@@ -82,11 +99,14 @@ extension LocalLockService {
 }
 
 extension SemaphoreSet {
-  /// Whether the list went through at once.
-  ///
-  /// Whatever else the kernel says, the thread that waits hears it again.
-  fileprivate func tryNow(_ operations: [SemaphoreOperation]) -> Bool {
-    (try? operate(operations.map(\.refusingToWait))) != nil
+  /// Does a list in which no operation waits; `nil` when it is done.
+  fileprivate func attempt(_ operations: [SemaphoreOperation]) -> Errno? {
+    do throws(Errno) {
+      try operate(operations)
+      return nil
+    } catch {
+      return error
+    }
   }
 }
 
