@@ -40,7 +40,7 @@ final class WaitingOperation: OperationClient, WaitingRequest {
   func performed(_ result: OperationResult) { exchange.resolve(result.response) }
 
   func granted(_ lease: LeaseSnapshot) {
-    grant.withLock { $0 = lease.id }
+    if !lease.replayed { grant.withLock { $0 = lease.id } }
     if !exchange.resolve(server.writer(at: Server.now()).granted(lease, asText: asText)) { undoGrant() }
   }
 

@@ -44,6 +44,7 @@ extension LocalLockService {
     return try change { ledger in
       // In the ledger's mutex, so that nobody writes the values between the operations and their lease.
       caught { () throws(LeaseholdError) -> Result<OperationOutcome, Errno> in
+        if let known = try ledger.replay(request, on: info.id) { return .success(.granted(known)) }
         if let error = set.attempt(list) { return .failure(error) }
         return .success(.granted(try lease(request, info, waited: .zero, in: ledger, at: moment)))
       }

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 from harness import LiveTest, Pending, Server, eventually  # noqa: E402
 from native import ipcs, proc_sets, remove_set  # noqa: E402
 
-__all__ = ["BothSides", "Perl", "Server", "eventually", "ipcs", "next_second", "proc_sets", "remove_set"]
+__all__ = ["BothSides", "Pending", "Perl", "Server", "eventually", "ipcs", "next_second", "proc_sets", "remove_set"]
 QUIET = 0.2  # seconds; long enough for what must not happen to happen
 
 

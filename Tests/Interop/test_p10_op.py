@@ -5,7 +5,7 @@ import socket
 import time
 import unittest
 
-from ipc_semaphore import BothSides, Perl, eventually
+from ipc_semaphore import BothSides, Pending, Perl, eventually
 
 
 class Undo(BothSides):
@@ -135,6 +135,42 @@ class Undo(BothSides):
         perl.blocks()
         self.release(lease)
         self.assertEqual(perl.answer(), "ok 1")
+
+    def test_a_retry_gets_the_same_lease(self):
+        made = self.make(values=[5])
+
+        def ask(query, key="mine"):
+            return self.server.request("POST", f"/semaphores/id:{made}/op?{query}", headers={"Idempotency-Key": key})
+
+        first = ask("ops=0:-1:undo&ttl=60s")
+        lease = self.granted(first)
+        for query in ("ops=0:-1:undo&ttl=60s", "ops=0:-1:undo&ttl=60s&wait=1s"):
+            again = self.granted(ask(query), 200)
+            self.assertEqual((again["lease"], again["replayed"]), (lease["lease"], True))
+        self.assertProblem(ask("ops=0:-2:undo&ttl=60s"), 422, "idempotency-mismatch")
+        self.assertEqual(self.values(made), [4])
+        self.restart()
+        self.assertEqual(self.granted(ask("ops=0:-1:undo&ttl=60s"), 200)["lease"], lease["lease"])
+        self.granted(ask("ops=0:-1:undo&ttl=60s", "another"))
+        self.release(lease)
+        self.assertEqual(self.values(made), [4])
+        self.assertProblem(ask("ops=0:-1:undo&ttl=60s"), 410, "released")
+
+    def test_retries_that_wait_together_take_once(self):
+        made = self.make(values=[0])
+
+        def ask():
+            return self.server.request("POST", f"/semaphores/id:{made}/op?ops=0:-1:undo&wait=20s", timeout=60,
+                                       headers={"Idempotency-Key": "mine"})
+
+        pending = [Pending(ask) for _ in range(2)]
+        eventually(lambda: self.asleep(made) == 2, "two sleepers")
+        perl = Perl(self).use(made)
+        self.assertEqual(perl.ask("$sem->op(0, 2, 0) || undef"), "ok 1")
+        answers = [one.answer() for one in pending]
+        self.assertEqual(sorted(one.status for one in answers), [200, 201])
+        self.assertEqual(len({one["lease"] for one in answers}), 1)
+        self.assertEqual(self.values(made), [1])
 
     def test_who_hangs_up_leaves_nothing(self):
         made = self.make(values=[0])

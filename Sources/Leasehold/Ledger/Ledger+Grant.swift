@@ -11,7 +11,7 @@ extension Ledger {
   /// A crash from here to the semop leaves nothing behind.
   func prepare(
     _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan,
-    adjustments: [Operation] = [], at moment: Moment
+    adjustments: [Operation] = [], fingerprint: UInt64? = nil, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     let cell = try takeCell()
@@ -20,7 +20,7 @@ extension Ledger {
       id: makeID(), fence: nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline, lockCell: lock.cell,
       units: share.units, ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
-      fingerprint: request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
+      fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.native == nil || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, textCell: TextRecord.none)

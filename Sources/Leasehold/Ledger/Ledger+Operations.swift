@@ -18,13 +18,19 @@ extension Ledger {
     let (lock, asked, prepared): (Lock, AcquireRequest, PreparedLease)
     do throws(LeaseholdError) {
       guard state == .ready else { throw Self.notServing(state) }
+      if let known = try replay(request, on: set.set) {
+        // Two requests with one key were under way at once.
+        takeBack(request.steps, adjustments, on: set.set)
+        return known
+      }
       lock = try operationsLock(of: set, count: count, at: moment)
       var acquire = AcquireRequest(key: lock.key, ttl: request.ttl, caller: request.caller)
       acquire.owner = request.owner
+      acquire.idempotencyKey = request.idempotencyKey
       asked = acquire
       prepared = try prepare(
         asked, lock: lock, share: Share(.exclusive, units: 1), caller: asked.caller, waited: waited,
-        adjustments: adjustments, at: moment)
+        adjustments: adjustments, fingerprint: request.idempotencyKey == nil ? nil : request.fingerprint, at: moment)
     } catch {
       takeBack(request.steps, adjustments, on: set.set)
       counters.refused += 1
@@ -45,12 +51,30 @@ extension Ledger {
     return snapshot(lease)
   }
 
+  /// Answers a retry: the same lease.
+  ///
+  /// `nil` when the key is new.
+  public func replay(_ request: OperationRequest, on set: Int32) throws(LeaseholdError) -> LeaseSnapshot? {
+    guard let key = request.idempotencyKey,
+      case .lease(let lease)? = idempotency[IdempotencyScope(lock: Self.operationsKey(set).text, key: key)]
+    else { return nil }
+    guard lease.fingerprint == request.fingerprint else { throw Self.idempotencyMismatch() }
+    guard lease.isHeld else { throw Self.over(lease) }
+    lease.peer = request.caller.peer
+    counters.replayed += 1
+    var answer = snapshot(lease)
+    answer.replayed = true
+    return answer
+  }
+
+  private static func operationsKey(_ set: Int32) -> LockKey { LockKey(trusted: "op:id:\(set)") }
+
   /// What the leases on operations of a set stand on: a lock that nobody acquires and no list shows.
   private func operationsLock(of set: BankID, count: Int, at moment: Moment) throws(LeaseholdError) -> Lock {
     if set.key != 0, let old = nativeSetsByKey[set.key], old.id != set { nativeSetVanished(old, at: moment) }
     let number = LockLayout.operationsNumber
     if let known = nativeSets[set.set]?.locks[number] { return known }
-    let key = LockKey(trusted: "op:id:\(set.set)")
+    let key = Self.operationsKey(set.set)
     let written = try writeLock(
       key,
       LockRecord(
@@ -157,6 +181,25 @@ extension Ledger {
       counters.undoFailures += 1
       return
     }
+  }
+}
+
+extension OperationRequest {
+  /// A number that differs, for all practical purposes, when anything but the wait differs: tells a retry from another
+  /// request.
+  var fingerprint: UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    func mix(_ value: UInt64) {
+      hash = (hash ^ value) &* 0x0000_0100_0000_01b3
+      hash ^= hash >> 29
+    }
+    for step in steps {
+      let flags: UInt64 = (step.refusesToWait ? 1 : 0) | (step.undoes ? 2 : 0)
+      mix(UInt64(step.semaphore) | UInt64(UInt16(bitPattern: step.delta)) << 16 | flags << 32)
+    }
+    mix(UInt64(bitPattern: ttl.nanoseconds))
+    for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
+    return hash
   }
 }
 

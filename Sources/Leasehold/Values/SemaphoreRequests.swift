@@ -151,6 +151,8 @@ public struct OperationRequest: Sendable {
   public var ttl = TimeSpan.zero
   /// Free text of that lease, shown to everybody.
   public var owner: String?
+  /// A retry with the same key gets the same lease.
+  public var idempotencyKey: String?
   /// Who asks.
   public var caller: Caller
 

@@ -141,6 +141,7 @@ enum Semaphores {
     var request = OperationRequest(address: try call.setAddress(), steps: steps, wait: wait, caller: call.caller)
     request.ttl = try call.timeToLive(isBound: false) ?? call.server.limits.ttlDefault
     request.owner = try call.owner()
+    request.idempotencyKey = request.makesLease ? try call.idempotencyKey() : nil
     for name in [Parameter.ttl, .owner] where !request.makesLease && call.arguments[name] != nil {
       throw .invalid(name, call.arguments[name] ?? "", "needs an operation with undo: without, there is no lease")
     }
@@ -160,8 +161,8 @@ enum Semaphores {
       return .respond(result.response)
     case .granted(let lease):
       exchange.attachment = nil
-      // A grant whose answer cannot be delivered is undone.
-      exchange.grant = lease.id
+      // A grant whose answer cannot be delivered is undone; a repeated answer is not a grant.
+      if !lease.replayed { exchange.grant = lease.id }
       return .respond(call.writer.granted(lease, asText: call.asText))
     case .waiting(let waiter):
       waiting?.begin(waiter)
