@@ -4,6 +4,9 @@
 public protocol OperationClient: AnyObject, Sendable {
   /// The whole list was done, as one step.
   func performed(_ result: OperationResult)
+  /// The whole list was done, as one step, and is on a lease. If the answer cannot be delivered, call
+  /// ``LockService/undeliver(_:at:)``.
+  func granted(_ lease: LeaseSnapshot)
   /// Nothing was done.
   func refused(_ error: LeaseholdError)
 }
@@ -12,6 +15,8 @@ public protocol OperationClient: AnyObject, Sendable {
 public enum OperationOutcome: Sendable {
   /// Done, as one step.
   case performed(OperationResult)
+  /// Done, as one step; the end of the lease takes back what was to be taken back.
+  case granted(LeaseSnapshot)
   /// The client will hear of it.
   case waiting(WaiterID)
 }
@@ -43,6 +48,9 @@ public protocol SemaphoreService: AnyObject, Sendable {
     _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo
   /// Does a list of operations as one step, now or, when the request has a wait, as soon as the kernel can.
+  ///
+  /// If one of them is to be taken back, they are on a lease whose end does it as the kernel does at a process's exit:
+  /// without waiting, cut at 0 and at 32767.
   func operate(
     _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OperationOutcome

@@ -33,7 +33,7 @@ struct AnswerWriter {
     json.append(",\"cooldown_ms\":" as StaticString)
     json.append(decimal: Int(lease.cooldown.milliseconds))
     since(lease, into: &json)
-    binding(lease.binding, into: &json)
+    binding(lease.binding, adjusts: lease.adjusts, into: &json)
     json.append(",\"units\":" as StaticString)
     json.append(decimal: lease.units)
     json.append(UInt8(ascii: "}"))
@@ -118,7 +118,7 @@ struct AnswerWriter {
   }
 
   /// `sysv`, left open for more members.
-  private func binding(_ binding: SemaphoreBinding, into json: inout ResponseBuffer) {
+  private func binding(_ binding: SemaphoreBinding, adjusts: [Int]? = nil, into json: inout ResponseBuffer) {
     json.append(",\"sysv\":{\"key\":" as StaticString)
     json.append(decimal: Int(binding.key))
     json.append(",\"id\":" as StaticString)
@@ -126,6 +126,13 @@ struct AnswerWriter {
     json.append(",\"nsems\":" as StaticString)
     json.append(decimal: binding.semaphoreCount)
     json.append(",\"semaphores\":[" as StaticString)
+    if let adjusts {
+      for (index, number) in adjusts.enumerated() {
+        if index > 0 { json.append(UInt8(ascii: ",")) }
+        json.append(decimal: number)
+      }
+      return json.append(UInt8(ascii: "]"))
+    }
     json.append(decimal: binding.semaphore)
     if let companion = binding.companion {
       json.append(UInt8(ascii: ","))

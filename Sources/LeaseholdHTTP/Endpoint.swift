@@ -72,8 +72,8 @@ struct Endpoint: Sendable {
       operation: "setSemaphores", method: .put, route: .semaphoreValues, parameters: ParameterSet(.values, .force),
       handle: Semaphores.writeAll),
     Endpoint(
-      operation: "operateSemaphores", method: .post, route: .semaphoreOp, parameters: ParameterSet(.ops, .wait),
-      handle: Semaphores.operate),
+      operation: "operateSemaphores", method: .post, route: .semaphoreOp,
+      parameters: ParameterSet(.ops, .wait, .ttl, .owner), handle: Semaphores.operate),
     Endpoint(
       operation: "getSemaphore", method: .get, route: .semaphore, parameters: ParameterSet(),
       handle: Semaphores.getOne),

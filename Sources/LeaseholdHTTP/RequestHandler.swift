@@ -96,7 +96,10 @@ final class RequestHandler: ExchangeHandler {
 
   func completed(_ exchange: Exchange, delivered: Bool) {
     if !delivered, let lease = exchange.grant { server.service.undeliver(lease, at: Server.now()) }
-    if let waiting = exchange.attachment as? WaitingOperation, !delivered { waiting.hungUp() }
+    if let waiting = exchange.attachment as? WaitingOperation, !delivered {
+      waiting.hungUp()
+      waiting.undoGrant()
+    }
     guard let waiting = exchange.attachment as? WaitingAcquire else {
       exchange.attachment = nil
       return

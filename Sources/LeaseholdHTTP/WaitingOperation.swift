@@ -11,13 +11,15 @@ protocol WaitingRequest: AnyObject {
 ///
 /// Life cycle: made with the exchange; told by the service that they were done or refused, at most once, from any
 /// thread; called off when the peer hangs up. What was done before the hang-up was seen stays done, as it does for a
-/// program that dies right after semop(2).
+/// program that dies right after semop(2), and what it had asked to be taken back is.
 final class WaitingOperation: OperationClient, WaitingRequest {
   private let exchange: Exchange
   private let server: Server
   private let requestID: [UInt8]
   private let asText: Bool
   private let waiter = Mutex<WaiterID?>(nil)
+  /// The lease that the answer hands over, until somebody undoes it.
+  private let grant = Mutex<LeaseID?>(nil)
 
   init(_ exchange: Exchange, server: Server, asText: Bool) {
     self.exchange = exchange
@@ -36,6 +38,17 @@ final class WaitingOperation: OperationClient, WaitingRequest {
   }
 
   func performed(_ result: OperationResult) { exchange.resolve(result.response) }
+
+  func granted(_ lease: LeaseSnapshot) {
+    if !lease.replayed { grant.withLock { $0 = lease.id } }
+    if !exchange.resolve(server.writer(at: Server.now()).granted(lease, asText: asText)) { undoGrant() }
+  }
+
+  /// The answer did not get through, or lost against a hang-up: undoes the grant, once whoever asks.
+  func undoGrant() {
+    guard let lease = grant.withLock({ $0.take() }) else { return }
+    server.service.undeliver(lease, at: Server.now())
+  }
 
   func refused(_ error: LeaseholdError) {
     let writer = server.writer(at: Server.now())

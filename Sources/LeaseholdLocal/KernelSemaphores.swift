@@ -21,7 +21,16 @@ final class KernelSemaphores: SemaphoreKernel {
 
   @inline(__always)
   func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
-    switch withUnsafeBytes(of: operations.storage, { perform(set, $0, operations.count) }) {
+    outcome(withUnsafeBytes(of: operations.storage) { perform(set, $0, operations.count) })
+  }
+
+  func operate(_ set: Int32, list operations: [Operation]) -> KernelOutcome {
+    outcome(operations.withUnsafeBytes { perform(set, $0, operations.count) })
+  }
+
+  @inline(__always)
+  private func outcome(_ error: Errno?) -> KernelOutcome {
+    switch error {
     case nil: .done
     case .resourceTemporarilyUnavailable?: .wouldBlock
     case .identifierRemoved?, .invalidArgument?: .removed

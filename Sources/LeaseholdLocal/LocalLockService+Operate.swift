@@ -10,36 +10,79 @@ extension LocalLockService {
   ) throws(LeaseholdError) -> OperationOutcome {
     let (set, info) = try findForeign(request.address, readable: false)
     try check(info, request.caller, request.steps.contains { $0.delta != 0 } ? .alter : .read)
-    let result = OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: .zero)
+    let undone = Set(request.steps.filter(\.undoes).map(\.semaphore)).count
+    guard undone <= Limits.adjustments else { throw .tooManyUndone(undone, request.address) }
     let operations = request.steps.map(\.operation)
     guard let client, request.wait > .zero else {
-      // Nobody waits on this thread, so no operation may.
-      do {
-        try set.operate(operations.map(\.refusingToWait))
-      } catch {
-        throw explain(error, request, info)
+      switch try attempt(operations, on: set, request, info, at: now) {
+      case .success(let outcome): return outcome
+      case .failure(let error): throw explain(error, request, info)
       }
-      return .performed(result)
     }
-    if set.tryNow(operations) { return .performed(result) }
+    // Whatever the kernel says now, the thread that waits hears it again.
+    if case .success(let outcome) = try attempt(operations, on: set, request, info, at: now) { return outcome }
     let job = OperationJob(
       set: set, operations: operations, deadline: (now + request.wait).nanoseconds,
-      finish: { [self] outcome in report(outcome, request, info, result, since: now, to: client) })
+      finish: { [self] outcome in report(outcome, request, info, since: now, to: client) })
     return .waiting(try self.operations.begin(job))
   }
 
   /// Nobody wants to hear of it any more.
   public func cancelOperation(_ waiter: WaiterID) { operations.cancel(waiter) }
 
+  /// Does the list if it can go at once; nobody waits on this thread, so no operation may.
+  private func attempt(
+    _ operations: [SemaphoreOperation], on set: SemaphoreSet, _ request: OperationRequest, _ info: SemaphoreSetInfo,
+    at now: MonotonicInstant
+  ) throws(LeaseholdError) -> Result<OperationOutcome, Errno> {
+    let list = operations.map(\.refusingToWait)
+    guard request.makesLease else {
+      if let error = set.attempt(list) { return .failure(error) }
+      return .success(.performed(result(request, info, waited: .zero)))
+    }
+    let moment = moment(now)
+    return try change { ledger in
+      // In the ledger's mutex, so that nobody writes the values between the operations and their lease.
+      caught { () throws(LeaseholdError) -> Result<OperationOutcome, Errno> in
+        if let known = try ledger.replay(request, on: info.id) { return .success(.granted(known)) }
+        if let error = set.attempt(list) { return .failure(error) }
+        return .success(.granted(try lease(request, info, waited: .zero, in: ledger, at: moment)))
+      }
+    }.get()
+  }
+
+  /// Puts operations that were done on a lease.
+  private func lease(
+    _ request: OperationRequest, _ info: SemaphoreSetInfo, waited: TimeSpan, in ledger: Ledger, at moment: Moment
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    try ledger.lease(
+      request, on: BankID(set: info.id, key: info.key), count: info.semaphoreCount, waited: waited, at: moment)
+  }
+
+  private func result(
+    _ request: OperationRequest, _ info: SemaphoreSetInfo, waited: TimeSpan
+  ) -> OperationResult {
+    OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: waited)
+  }
+
   private func report(
-    _ outcome: OperationJob.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo, _ result: OperationResult,
+    _ outcome: OperationJob.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo,
     since begun: MonotonicInstant, to client: any OperationClient
   ) {
     switch outcome {
     case .performed:
-      var result = result
-      result.waited = HostClock.now() - begun
-      client.performed(result)
+      let now = HostClock.now()
+      guard request.makesLease else { return client.performed(result(request, info, waited: now - begun)) }
+      let moment = moment(now)
+      let granted = change { ledger in
+        caught { () throws(LeaseholdError) in
+          try lease(request, info, waited: now - begun, in: ledger, at: moment)
+        }
+      }
+      switch granted {
+      case .success(let lease): client.granted(lease)
+      case .failure(let error): client.refused(error)
+      }
     case .timedOut:
       client.refused(
         LeaseholdError(
@@ -57,17 +100,22 @@ extension LocalLockService {
 }
 
 extension SemaphoreSet {
-  /// Whether the list went through at once.
-  ///
-  /// Whatever else the kernel says, the thread that waits hears it again.
-  fileprivate func tryNow(_ operations: [SemaphoreOperation]) -> Bool {
-    (try? operate(operations.map(\.refusingToWait))) != nil
+  /// Does a list in which no operation waits; `nil` when it is done.
+  fileprivate func attempt(_ operations: [SemaphoreOperation]) -> Errno? {
+    do throws(Errno) {
+      try operate(operations)
+      return nil
+    } catch {
+      return error
+    }
   }
 }
 
 extension SemaphoreStep {
   fileprivate var operation: SemaphoreOperation {
-    SemaphoreOperation(semaphore: semaphore, delta: delta, flags: refusesToWait ? .nowait : [])
+    var flags: SemaphoreOperation.Flags = refusesToWait ? .nowait : []
+    if undoes { flags.insert(.undo) }
+    return SemaphoreOperation(semaphore: semaphore, delta: delta, flags: flags)
   }
 }
 
@@ -82,6 +130,18 @@ extension LeaseholdError {
   static var operationsDrain: LeaseholdError {
     LeaseholdError(
       .draining, "The service is stopping; nothing was done. Try again when it is back.", retryAfter: .seconds(1))
+  }
+
+  /// More semaphores than the record of a lease has room for.
+  fileprivate static func tooManyUndone(_ count: Int, _ address: SemaphoreSetAddress) -> LeaseholdError {
+    LeaseholdError(
+      .outOfRange,
+      "Operations with undo name \(count) semaphores of set \(address.name); a lease takes back those of "
+        + "\(Limits.adjustments). Use several requests.",
+      facts: [
+        ("set", .text(address.name)), ("parameter", .text("ops")), ("minimum", .number(1)),
+        ("maximum", .number(Int64(Limits.adjustments))), ("errno", .text("E2BIG")),
+      ])
   }
 
   /// As many wait as may.

@@ -223,7 +223,7 @@ extension LocalLockService {
 }
 
 /// A typed throw as a value, to carry it out of a mutex.
-private func caught<Success>(_ body: () throws(LeaseholdError) -> Success) -> Result<Success, LeaseholdError> {
+func caught<Success>(_ body: () throws(LeaseholdError) -> Success) -> Result<Success, LeaseholdError> {
   do {
     return .success(try body())
   } catch {

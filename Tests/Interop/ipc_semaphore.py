@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 from harness import LiveTest, Pending, Server, eventually  # noqa: E402
 from native import ipcs, proc_sets, remove_set  # noqa: E402
 
-__all__ = ["BothSides", "Perl", "Server", "eventually", "ipcs", "next_second", "proc_sets", "remove_set"]
+__all__ = ["BothSides", "Pending", "Perl", "Server", "eventually", "ipcs", "next_second", "proc_sets", "remove_set"]
 QUIET = 0.2  # seconds; long enough for what must not happen to happen
 
 
@@ -111,16 +111,16 @@ class BothSides(LiveTest):
         return self.server.request("PATCH", f"/semaphores/id:{set_id}", body, headers)
 
     def op(self, set_id, *ops, **more):
-        """POST op; an operation is (sem, op) or (sem, op, "nowait")."""
-        listed = [{"sem": op[0], "op": op[1], **({"nowait": True} if "nowait" in op else {})} for op in ops]
+        """POST op; an operation is (sem, op), and "nowait" and "undo" may follow."""
+        listed = [{"sem": op[0], "op": op[1], **{flag: True for flag in op[2:]}} for op in ops]
         timeout = 60 if "wait" in more else 20
         target = f"/semaphores/id:{set_id}/op"
         return self.server.json_post(target, {"ops": listed, **more}, timeout=timeout)
 
-    def op_later(self, set_id, *ops, wait="20s"):
+    def op_later(self, set_id, *ops, wait="20s", **more):
         """Begins a waiting op and returns once it sleeps in the kernel."""
         before = self.asleep(set_id)
-        pending = Pending(lambda: self.op(set_id, *ops, wait=wait))
+        pending = Pending(lambda: self.op(set_id, *ops, wait=wait, **more))
         eventually(lambda: pending.done or self.asleep(set_id) > before, "an op that waits in the kernel")
         return pending
 

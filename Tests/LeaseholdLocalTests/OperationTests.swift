@@ -14,6 +14,7 @@ import Testing
     private let heard = Mutex<[String]>([])
     var all: [String] { heard.withLock { $0 } }
     func performed(_ result: OperationResult) { heard.withLock { $0.append("done") } }
+    func granted(_ lease: LeaseSnapshot) { heard.withLock { $0.append("lease \(lease.id.text)") } }
     func refused(_ error: LeaseholdError) { heard.withLock { $0.append(error.code.rawValue) } }
   }
 
@@ -35,10 +36,17 @@ import Testing
     func operate(
       _ steps: [SemaphoreStep], wait: TimeSpan = .zero, _ client: (any OperationClient)? = nil
     ) throws(LeaseholdError) -> WaiterID? {
-      let outcome = try service.operate(
-        OperationRequest(address: .id(set.id), steps: steps, wait: wait, caller: LocalLockService.caller),
-        client: client, at: HostClock.now())
+      let outcome = try ask(steps, wait: wait, client)
       return if case .waiting(let waiter) = outcome { waiter } else { nil }
+    }
+
+    func ask(
+      _ steps: [SemaphoreStep], wait: TimeSpan = .zero, _ client: (any OperationClient)? = nil
+    ) throws(LeaseholdError) -> OperationOutcome {
+      var request = OperationRequest(
+        address: .id(set.id), steps: steps, wait: wait, caller: LocalLockService.caller)
+      request.ttl = .seconds(30)
+      return try service.operate(request, client: client, at: HostClock.now())
     }
 
     func code(_ steps: [SemaphoreStep]) -> String? {
@@ -52,8 +60,8 @@ import Testing
     }
   }
 
-  private func step(_ semaphore: UInt16, _ delta: Int16, nowait: Bool = false) -> SemaphoreStep {
-    SemaphoreStep(semaphore: semaphore, delta: delta, refusesToWait: nowait)
+  private func step(_ semaphore: UInt16, _ delta: Int16, nowait: Bool = false, undo: Bool = false) -> SemaphoreStep {
+    SemaphoreStep(semaphore: semaphore, delta: delta, refusesToWait: nowait, undoes: undo)
   }
 
   @Test func aListIsDoneInOrderAndAsOneStepOrNotAtAll() throws {
@@ -68,6 +76,46 @@ import Testing
     #expect(place.code(Array(repeating: step(0, 0), count: most + 1)) == "out-of-range E2BIG")
     #expect(try place.set.values() == [0, 2])
     #expect(place.code(Array(repeating: step(0, 0), count: most)) == nil)
+  }
+
+  @Test func theEndOfTheLeaseTakesBackWhatHasUndo() throws {
+    let place = try Place([5, 32_767])
+    let steps = [step(0, -2, undo: true), step(0, -1), step(1, -32_767, undo: true)]
+    guard case .granted(let lease) = try place.ask(steps) else { Issue.record("no lease"); return }
+    #expect(try place.set.values() == [2, 0] && lease.adjusts == [0, 1])
+    try place.set.operate([.add(30_000, to: 1)])
+    _ = try place.service.release(lease.id, key: nil, at: HostClock.now())
+    #expect(try place.set.values() == [4, 32_767])
+    #expect(place.code((0...64).map { step($0, 1, undo: true) }) == "out-of-range E2BIG")
+  }
+
+  @Test func aLongListDropsItsUndoWithoutChangingAnything() throws {
+    let most = min(500, try SemaphoreLimits.current().operationsPerCall)
+    let place = try Place([UInt16](repeating: 3, count: 64))
+    // Seven rounds with undo, up and down, which leave one more; then one without.
+    var steps: [SemaphoreStep] = []
+    for round in 0..<7 {
+      for number in 0..<64 as Range<UInt16> { steps.append(step(number, round % 2 == 0 ? 1 : -1, undo: true)) }
+    }
+    for number in 0..<UInt16(most - steps.count) { steps.append(step(number, 1)) }
+    guard case .granted(let lease) = try place.ask(steps) else { Issue.record("no lease"); return }
+    let plain = most - 448
+    #expect(try place.set.values() == (0..<64).map { $0 < plain ? 5 : 4 })
+    _ = try place.service.release(lease.id, key: nil, at: HostClock.now())
+    #expect(try place.set.values() == (0..<64).map { $0 < plain ? 4 : 3 })
+  }
+
+  @Test func aWaitWithUndoEndsWithALease() throws {
+    let place = try Place([0])
+    let listener = Listener()
+    #expect(try place.operate([step(0, -1, undo: true)], wait: .seconds(60), listener) != nil)
+    try eventually { try place.set.waiterCount(of: 0) == 1 }
+    try place.set.operate([.add(1, to: 0)])
+    try eventually { listener.all.first?.hasPrefix("lease ") == true }
+    let id = try #require(LeaseID(hexadecimal: listener.all[0].dropFirst(6).utf8))
+    #expect(try place.set.value(of: 0) == 0)
+    _ = try place.service.release(id, key: nil, at: HostClock.now())
+    #expect(try place.set.value(of: 0) == 1)
   }
 
   @Test func aWaitEndsWithWhatItWaitedFor() throws {

@@ -44,6 +44,8 @@ final class Lease: Deadlined {
   var idempotencyKey: String?
   let fingerprint: UInt64
   var textCell: UInt32
+  /// What its end adds to the set's semaphores, on leases of raw operations.
+  var adjustments: [Operation] = []
   /// Hears of its end.
   var client: (any LeaseClient)?
 
@@ -149,7 +151,10 @@ final class Lock {
 
   /// Whether the kernel's values tell what is out on leases.
   var isExact: Bool {
-    if case .counter(ledger: nil, _) = layout { false } else { true }
+    switch layout {
+    case .counter(ledger: nil, _), .operations: false
+    case .named, .php, .apache, .counter: true
+    }
   }
 
   /// What it is, with the limit where that is known.
@@ -157,7 +162,7 @@ final class Lock {
     switch layout {
     case .named(let kind): kind
     case .apache: .readersWriter
-    case .php, .counter: capacity.map { .counting(limit: $0) } ?? .slots
+    case .php, .counter, .operations: capacity.map { .counting(limit: $0) } ?? .slots
     }
   }
 
@@ -189,6 +194,11 @@ enum LockLayout: Hashable {
   case apache(count: Int)
   /// One semaphore, with a ledger where the set is of our making.
   case counter(ledger: Int?, isPath: Bool)
+  /// No lock of anybody's: what the leases on raw operations of a set stand on.
+  case operations
+
+  /// In place of a semaphore's number where there is no lock: none has it, as SEMMSL is at most 32000 (semctl(2)).
+  static let operationsNumber = 65_535
 
   /// The dialect of the lock at a place or semaphore.
   func dialect(_ semaphore: Int) -> any LockDialect {
@@ -197,13 +207,14 @@ enum LockLayout: Hashable {
     case .php: PHPDialect()
     case .apache(let count): ApacheDialect(reader: semaphore, of: count)
     case .counter(let ledger, _): CounterDialect(semaphore: semaphore, ledger: ledger)
+    case .operations: CounterDialect(semaphore: semaphore, ledger: nil)
     }
   }
 
   /// The prefix of its names; `nil` for own locks.
   var dialectName: String? {
     switch self {
-    case .named: nil
+    case .named, .operations: nil
     case .php: "php"
     case .apache: "apache"
     case .counter(_, let isPath): isPath ? "path" : "sysv"
@@ -214,7 +225,7 @@ enum LockLayout: Hashable {
   var tellsLimit: Bool {
     switch self {
     case .php, .counter(_, isPath: true): true
-    case .named, .apache, .counter: false
+    case .named, .apache, .counter, .operations: false
     }
   }
 

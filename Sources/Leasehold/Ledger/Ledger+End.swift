@@ -112,7 +112,14 @@ extension Ledger {
     let wasSuspect = lease.state == .suspect
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: lease.cell)
-    let outcome = wasSuspect ? .done : kernel.operate(lock.set.set, lock.dialect.giveBack(share))
+    let outcome: KernelOutcome =
+      if wasSuspect {
+        .done
+      } else if lock.layout == .operations {
+        adjust(lock.set.set, by: lease.adjustments)
+      } else {
+        kernel.operate(lock.set.set, lock.dialect.giveBack(share))
+      }
     finish(lease, reason, at: moment.monotonic.nanoseconds)
     gaveBack(outcome, on: lock, at: moment)
   }

@@ -10,7 +10,8 @@ extension Ledger {
   ///
   /// A crash from here to the semop leaves nothing behind.
   func prepare(
-    _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan, at moment: Moment
+    _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan,
+    adjustments: [Operation] = [], fingerprint: UInt64? = nil, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     let cell = try takeCell()
@@ -19,10 +20,10 @@ extension Ledger {
       id: makeID(), fence: nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline, lockCell: lock.cell,
       units: share.units, ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
-      fingerprint: request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
+      fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.native == nil || lock.key == request.key ? 0 : request.key.text.utf8.count,
-      textCell: TextRecord.none)
+      adjustmentCount: adjustments.count, textCell: TextRecord.none)
     guard record.textLength > 0 else {
       let body = record.body
       storage.write(body, at: cell)
@@ -30,6 +31,7 @@ extension Ledger {
     }
     var text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
+    text += adjustments.recordBytes
     if text.count > LeaseRecord.inlineBytes {
       do {
         record.textCell = try writeText(text)

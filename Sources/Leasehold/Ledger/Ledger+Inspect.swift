@@ -37,7 +37,9 @@ extension Ledger {
   /// The locks, in the order of their records.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     page(locksByCell, filter) { lock in
-      guard let lock, filter.keyPrefix.map(lock.key.text.hasPrefix) ?? true else { return nil }
+      guard let lock, lock.layout != .operations, filter.keyPrefix.map(lock.key.text.hasPrefix) ?? true else {
+        return nil
+      }
       switch filter.state {
       case .held where lock.holders.isEmpty: return nil
       case .free where !lock.holders.isEmpty: return nil
@@ -72,7 +74,9 @@ extension Ledger {
   }
 
   /// Locks that are known.
-  var lockCount: Int { nativeSets.values.reduce(locksByKey.count) { $0 + $1.locks.count } }
+  var lockCount: Int {
+    nativeSets.values.reduce(locksByKey.count) { $0 + $1.locks.values.count { $0.layout != .operations } }
+  }
 
   /// What the service is doing.
   public func status() -> ServiceStatus {
@@ -99,7 +103,8 @@ extension Ledger {
       ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
       deadline: lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline), waited: lease.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
-      binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0))
+      binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
+      adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil)
   }
 
   func snapshot(_ lock: Lock, holders: Int, waiters: Int) -> LockSnapshot {
@@ -136,6 +141,7 @@ extension Ledger {
       guard let writer = lock.dialect.companion, let writers = kernel.value(lock.set.set, writer) else { return }
       snapshot.available = value == 0 && writers == 0 ? 1 : 0
       snapshot.nativeUnits = value % ApacheDialect.weight + writers % ApacheDialect.weight
+    case .operations: break
     }
   }
 }

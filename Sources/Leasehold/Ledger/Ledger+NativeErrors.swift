@@ -76,7 +76,7 @@ extension Ledger {
       switch lock.layout {
       case .php: PHPDialect.unitsMaximum
       case .apache: ApacheDialect.unitsMaximum
-      case .named, .counter: Limits.slots
+      case .named, .counter, .operations: Limits.slots
       }
     return LeaseholdError(
       .ledgerFull,

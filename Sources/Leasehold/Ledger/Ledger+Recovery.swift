@@ -206,6 +206,8 @@ extension Ledger {
         record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : nil
       let lease = Lease(record, cell: cell, lock: lock, key: name, owner: owner, idempotencyKey: key)
       lease.state = state
+      lease.adjustments = [Operation](
+        recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes))
       adopt(lease, on: lock, graceEnd: graceEnd)
     }
   }

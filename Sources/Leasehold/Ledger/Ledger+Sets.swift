@@ -10,8 +10,9 @@ extension Ledger {
     var refs: [Int: [String]] = [:]
     for lock in locks(on: set) {
       for lease in lock.holders {
-        let number = lease.semaphore(of: lock)
-        if refs[number, default: []].count < limit { refs[number, default: []].append(lease.id.ref) }
+        for number in lease.semaphores(of: lock) where refs[number, default: []].count < limit {
+          refs[number, default: []].append(lease.id.ref)
+        }
       }
     }
     return refs
@@ -51,7 +52,8 @@ extension Ledger {
     locks(on: set).flatMap { lock in
       lock.holders.filter { lease in
         guard let numbers else { return true }
-        return numbers.contains(lease.semaphore(of: lock)) || lock.dialect.counter.map(numbers.contains) ?? false
+        return lease.semaphores(of: lock).contains(where: numbers.contains)
+          || lock.dialect.counter.map(numbers.contains) ?? false
       }
     }
   }
@@ -63,9 +65,12 @@ extension Ledger {
 }
 
 extension Lease {
-  /// The semaphore of its lock's set that it stands on.
-  func semaphore(of lock: Lock) -> Int {
-    guard case .apache = lock.layout, mode != .shared else { return lock.dialect.semaphore }
-    return lock.dialect.companion ?? lock.dialect.semaphore
+  /// The semaphores of its lock's set that it stands on.
+  func semaphores(of lock: Lock) -> [Int] {
+    switch lock.layout {
+    case .operations: adjustments.map { Int($0.semaphore) }
+    case .apache where mode != .shared: [lock.dialect.companion ?? lock.dialect.semaphore]
+    case .named, .php, .apache, .counter: [lock.dialect.semaphore]
+    }
   }
 }

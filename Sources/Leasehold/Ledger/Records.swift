@@ -6,6 +6,7 @@
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
 ///                                              | name length << 24 | waited ms << 32
+///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
 struct LeaseRecord {
@@ -29,13 +30,16 @@ struct LeaseRecord {
   var keyLength: Int
   /// Bytes of the name that was used for the lock, when it is not the lock's own.
   var nameLength = 0
+  /// What the end adds to how many semaphores, on leases of raw operations; these have no name of their own.
+  var adjustmentCount = 0
   var textCell: UInt32
 
   static let inlineBytes = 24
   static let inlineWord = 12
+  static let adjustmentBytes = 4
 
-  /// Bytes of owner, Idempotency-Key and own name together.
-  var textLength: Int { (ownerLength ?? 0) + keyLength + nameLength }
+  /// Bytes of owner, Idempotency-Key and own name or adjustments together.
+  var textLength: Int { (ownerLength ?? 0) + keyLength + nameLength + adjustmentCount * Self.adjustmentBytes }
 
   var body: CellBody {
     var body = CellBody()
@@ -47,11 +51,15 @@ struct LeaseRecord {
     body.words[5] = UInt64(bitPattern: grantedAt.nanoseconds)
     body.words[6] = UInt64(UInt32(lockCell)) | UInt64(UInt32(units)) << 32
     body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
-    let flags = UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
+    let flags =
+      UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
+      | (adjustmentCount > 0 ? 1 << 26 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
     body.words[9] = fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
-    let lengths = UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8 | UInt64(nameLength) << 24
+    let lengths =
+      UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
+      | UInt64(UInt8(nameLength + adjustmentCount)) << 24
     body.words[10] = lengths | UInt64(peerKind) << 16 | UInt64(UInt32(clamping: waited.milliseconds)) << 32
     body.words[11] = peerWord
     return body
@@ -81,6 +89,8 @@ extension LeaseRecord {
     let words = body.words
     guard let mode = LockMode(rawValue: UInt8(truncatingIfNeeded: words[8] >> 16)) else { return nil }
     let ownerByte = Int(UInt8(truncatingIfNeeded: words[10]))
+    let lastLength = Int(UInt8(truncatingIfNeeded: words[10] >> 24))
+    let isAdjusting = words[8] >> 26 & 1 == 1
     self.init(
       id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
       grantedAt: MonotonicInstant(nanoseconds: Int64(bitPattern: words[5])), deadline: Int64(bitPattern: words[0]),
@@ -91,9 +101,11 @@ extension LeaseRecord {
       waited: .milliseconds(Int64(words[10] >> 32)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
-      nameLength: Int(UInt8(truncatingIfNeeded: words[10] >> 24)), textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
-    guard (1...Limits.slots).contains(units),
-      textLength <= Limits.ownerBytes + Limits.idempotencyKeyBytes + LockKey.maximumBytes
+      nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
+      textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+    guard (1...Limits.slots).contains(units), adjustmentCount <= Limits.adjustments,
+      textLength - adjustmentCount * Self.adjustmentBytes
+        <= Limits.ownerBytes + Limits.idempotencyKeyBytes + LockKey.maximumBytes
     else { return nil }
   }
 }
@@ -106,7 +118,7 @@ extension LeaseRecord {
 ///  word 4  SysV key of the set | semaphores of the set << 32      word 5  semaphore of the ledger + 1 (native sets)
 ///  words 6...14  the key's first 72 bytes
 /// ```
-/// Layouts: 0 readers and writer, 1 counting, 2 php, 3 apache, 4 path, 5 sysv.
+/// Layouts: 0 readers and writer, 1 counting, 2 php, 3 apache, 4 path, 5 sysv, 6 raw operations.
 struct LockRecord {
   var lastUse: Int64
   var set: Int32
@@ -140,6 +152,7 @@ struct LockRecord {
     case .php: (2, 0)
     case .apache: (3, 0)
     case .counter(let ledger, let isPath): (isPath ? 4 : 5, UInt64((ledger ?? -1) + 1))
+    case .operations: (6, 0)
     }
   }
 
@@ -150,6 +163,7 @@ struct LockRecord {
     case 2: count == PHPDialect.semaphores ? .php : nil
     case 3: count >= 2 ? .apache(count: count) : nil
     case 4, 5: ledger <= UInt64(count) ? .counter(ledger: ledger == 0 ? nil : Int(ledger) - 1, isPath: code == 4) : nil
+    case 6: .operations
     default: nil
     }
   }
@@ -168,7 +182,14 @@ extension LockRecord {
       sysvKey: Int32(truncatingIfNeeded: words[4]), place: Int(words[2] >> 32 & 0xffff), layout: layout,
       capacity: capacity == 0 ? nil : capacity, semaphoreCount: count, keyLength: Int(words[2] >> 56),
       textCell: UInt32(truncatingIfNeeded: words[3] >> 32))
-    guard keyLength > 0, place < (isNative ? count : NamedDialect.locksPerBank) else { return nil }
+    guard keyLength > 0 else { return nil }
+    let isPlace =
+      switch layout {
+      case .named: place < NamedDialect.locksPerBank
+      case .operations: place == LockLayout.operationsNumber
+      case .php, .apache, .counter: place < count
+      }
+    guard isPlace else { return nil }
   }
 
   /// Whether the set is shared with native programs.

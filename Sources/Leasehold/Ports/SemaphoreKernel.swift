@@ -47,6 +47,8 @@ public struct BankID: Hashable, Sendable {
 public protocol SemaphoreKernel: AnyObject {
   /// Does all operations as one step, or none.
   func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome
+  /// The same for lists of any length.
+  func operate(_ set: Int32, list: [Operation]) -> KernelOutcome
   /// Makes a bank with every value 0 and its trailer written.
   func makeBank() throws(KernelFailure) -> BankID
   /// All values of a bank of ours; `nil` when the set is gone or is not a bank of this instance.

@@ -30,6 +30,8 @@ public struct Limits: Sendable {
   public var operationWaiters = 64
   /// The most operations that a request may list; the kernel has a limit of its own (SEMOPM, 500 unless set).
   public static let operations = 32_000
+  /// The most semaphores that the end of one lease on raw operations changes.
+  public static let adjustments = 64
   /// The largest identifier of a user or group.
   public static let identity = 4_294_967_294
   /// The longest `owner`, in bytes of UTF-8.

@@ -147,8 +147,17 @@ public struct OperationRequest: Sendable {
   public var steps: [SemaphoreStep]
   /// How long to wait; zero does not.
   public var wait: TimeSpan
+  /// How long the lease lives without being renewed, where some operation is taken back.
+  public var ttl = TimeSpan.zero
+  /// Free text of that lease, shown to everybody.
+  public var owner: String?
+  /// A retry with the same key gets the same lease.
+  public var idempotencyKey: String?
   /// Who asks.
   public var caller: Caller
+
+  /// Whether some operation is taken back, so that they go on a lease.
+  public var makesLease: Bool { steps.contains(where: \.undoes) }
 
   /// Makes a request.
   public init(address: SemaphoreSetAddress, steps: [SemaphoreStep], wait: TimeSpan, caller: Caller) {

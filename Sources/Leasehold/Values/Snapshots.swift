@@ -59,6 +59,8 @@ public struct LeaseSnapshot: Sendable {
   public var peer: Peer
   /// The kernel's side.
   public var binding: SemaphoreBinding
+  /// The semaphores that its end changes, on leases of raw operations; `nil` on leases of locks.
+  public var adjusts: [Int]? = nil
 
   /// The short name shown to everybody.
   public var ref: String { id.ref }

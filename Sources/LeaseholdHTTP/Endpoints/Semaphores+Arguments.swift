@@ -97,11 +97,9 @@ extension Call {
     }
     let semaphore = try Problem.whole("ops[\(index)].sem", parts[0], 0, 65_535, errno: "EFBIG")
     let delta = try Problem.whole("ops[\(index)].op", parts[1], -32_768, 32_767, errno: "ERANGE")
-    guard !parts[2...].contains("undo") else {
-      throw .invalid(.ops, String(text), "cannot hold 'undo' in this version; leave it out")
-    }
     return SemaphoreStep(
-      semaphore: UInt16(semaphore), delta: Int16(delta), refusesToWait: parts[2...].contains("nowait"))
+      semaphore: UInt16(semaphore), delta: Int16(delta), refusesToWait: parts[2...].contains("nowait"),
+      undoes: parts[2...].contains("undo"))
   }
 }
 

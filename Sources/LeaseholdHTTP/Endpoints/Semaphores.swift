@@ -138,7 +138,13 @@ enum Semaphores {
     var asked = try call.span(.wait, .zero, call.server.limits.waitMaximum)
     if asked == nil { asked = try call.preferredWait() }
     let wait = asked ?? .zero
-    let request = OperationRequest(address: try call.setAddress(), steps: steps, wait: wait, caller: call.caller)
+    var request = OperationRequest(address: try call.setAddress(), steps: steps, wait: wait, caller: call.caller)
+    request.ttl = try call.timeToLive(isBound: false) ?? call.server.limits.ttlDefault
+    request.owner = try call.owner()
+    request.idempotencyKey = request.makesLease ? try call.idempotencyKey() : nil
+    for name in [Parameter.ttl, .owner] where !request.makesLease && call.arguments[name] != nil {
+      throw .invalid(name, call.arguments[name] ?? "", "needs an operation with undo: without, there is no lease")
+    }
     let exchange = call.exchange
     let waiting = wait > .zero ? WaitingOperation(exchange, server: call.server, asText: call.asText) : nil
     exchange.attachment = waiting
@@ -153,6 +159,11 @@ enum Semaphores {
     case .performed(let result):
       exchange.attachment = nil
       return .respond(result.response)
+    case .granted(let lease):
+      exchange.attachment = nil
+      // A grant whose answer cannot be delivered is undone; a repeated answer is not a grant.
+      if !lease.replayed { exchange.grant = lease.id }
+      return .respond(call.writer.granted(lease, asText: call.asText))
     case .waiting(let waiter):
       waiting?.begin(waiter)
       return .pending

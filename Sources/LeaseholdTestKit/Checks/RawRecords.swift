@@ -19,6 +19,8 @@ struct RawRecords {
     let capacity: Int
     let textCell: UInt32
     let isLive: Bool
+    /// Whether it only carries leases on raw operations.
+    let isHidden: Bool
   }
 
   /// Held ones and those that cool down.
@@ -54,7 +56,8 @@ struct RawRecords {
       locks.append(
         RawLock(
           cell: cell, set: Int32(truncatingIfNeeded: words[2]), place: Int(words[2] >> 32 & 0xffff),
-          capacity: Int(words[3] & 0xffff_ffff), textCell: UInt32(words[3] >> 32), isLive: state == 1))
+          capacity: Int(words[3] & 0xffff_ffff), textCell: UInt32(words[3] >> 32), isLive: state == 1,
+          isHidden: words[2] >> 48 & 0xff == 6))
     case (3, 1): texts[cell] = UInt32(truncatingIfNeeded: words[2])
     default: flaws.append("record \(cell) has kind \(kind) and state \(state)")
     }

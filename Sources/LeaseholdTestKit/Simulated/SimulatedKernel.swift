@@ -51,6 +51,12 @@ public final class SimulatedKernel: SemaphoreKernel {
     return perform(set, (0..<operations.count).map { operations[$0] }, by: Self.daemon)
   }
 
+  /// Does all operations as one step, or none.
+  public func operate(_ set: Int32, list operations: [Operation]) -> KernelOutcome {
+    crash.step()
+    return perform(set, operations, by: Self.daemon)
+  }
+
   func perform(_ set: Int32, _ operations: [Operation], by process: Int32) -> KernelOutcome {
     switch state.sets[set]?.perform(operations, by: process) {
     case nil where state.sets[set] == nil: return .removed

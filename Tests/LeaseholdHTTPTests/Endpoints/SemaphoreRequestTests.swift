@@ -72,6 +72,23 @@ import Testing
     #expect(try ask("PATCH", "/semaphores/7", body).body.contains("no-such-set"))
   }
 
+  @Test func whatIsTakenBackSaysForHowLong() throws {
+    let scene = try ServerScene()
+    let answer = scene.answer(
+      "POST", "/semaphores/7/op?ops=3:-2:undo:nowait,0:1:undo,1:1&ttl=5s&owner=me", "Idempotency-Key: mine")
+    #expect(answer.status == 200)
+    let request = try #require(scene.service.heard.operations.first)
+    #expect(request.steps.map(\.undoes) == [true, true, false] && request.steps[0].refusesToWait)
+    #expect(request.ttl == .seconds(5) && request.owner == "me" && request.idempotencyKey == "mine")
+    _ = scene.answer("POST", "/semaphores/7/op?ops=0:1:undo")
+    #expect(scene.service.heard.operations.last?.ttl == .seconds(30))
+    for parameter in ["ttl=5s", "owner=me"] {
+      let refused = scene.answer("POST", "/semaphores/7/op?ops=0:1&\(parameter)")
+      #expect(refused.status == 400 && refused.body.contains("invalid-parameter"))
+    }
+    #expect(scene.service.heard.operations.count == 2)
+  }
+
   @Test func operationsReachTheServiceAsTheyWereGiven() throws {
     let scene = try ServerScene()
     let json = #"{"ops":[{"sem":3,"op":-2,"nowait":true},{"sem":0,"op":0}],"wait":0}"#

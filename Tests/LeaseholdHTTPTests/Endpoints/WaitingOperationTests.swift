@@ -17,6 +17,10 @@ import Testing
     return (client, operation)
   }
 
+  private func sample() throws -> LeaseSnapshot {
+    .sample(AcquireRequest(key: try LockKey(utf8: "op:id:7".utf8), ttl: .seconds(30), caller: .nobody))
+  }
+
   @Test func beingDoneIsTheAnswer() throws {
     let scene = try ServerScene()
     let (client, operation) = try begin(scene)
@@ -46,6 +50,29 @@ import Testing
     #expect(scene.service.heard.canceledOperations == [1])
     operation.performed(result)
     #expect(scene.server.activeExchanges == 0)
+  }
+
+  @Test func aLeaseIsTheAnswerWhereSomethingIsTakenBack() throws {
+    let scene = try ServerScene()
+    let (client, operation) = try begin(scene)
+    var lease = try sample()
+    lease.adjusts = [3, 5]
+    operation.granted(lease)
+    let answer = try #require(client.answer())
+    #expect(answer.status == 201 && answer.headers["location"] == "/leases/\(LeaseSnapshot.sampleID.text)")
+    #expect(answer.body.contains("\"semaphores\":[3,5]"))
+    client.hangUp()
+    #expect(eventually { scene.service.heard.closed.count == 1 })
+    #expect(scene.service.heard.undelivered.isEmpty)
+  }
+
+  @Test func aLeaseThatNobodyHearsOfIsUndoneOnce() throws {
+    let scene = try ServerScene()
+    let (client, operation) = try begin(scene)
+    client.hangUp()
+    #expect(eventually { scene.service.heard.closed.count == 1 })
+    operation.granted(try sample())
+    #expect(scene.service.heard.undelivered == [LeaseSnapshot.sampleID])
   }
 
   @Test func aServerThatStopsGivesThemUp() throws {

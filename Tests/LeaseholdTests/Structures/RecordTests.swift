@@ -12,6 +12,7 @@ import Testing
       .local(pid: .random(in: 0 ... .max, using: &random), uid: .random(in: 0 ... .max, using: &random), gid: .max),
     ])
     let long = Int64(UInt32.max)
+    let adjustments = random.pick([0, 1, Limits.adjustments])
     return LeaseRecord(
       id: LeaseID(high: random.next(), low: random.next()), fence: .random(in: 1 ... .max, using: &random),
       grantedAt: MonotonicInstant(nanoseconds: .random(in: 0 ... .max, using: &random)),
@@ -22,6 +23,7 @@ import Testing
       mode: random.pick([.exclusive, .shared]), bindsConnection: .random(using: &random), fingerprint: random.next(),
       waited: .milliseconds(.random(in: 0...long, using: &random)), peer: peer,
       ownerLength: random.pick([nil, 0, 128]), keyLength: .random(in: 0...255, using: &random),
+      nameLength: adjustments > 0 ? 0 : .random(in: 0...255, using: &random), adjustmentCount: adjustments,
       textCell: .random(in: 0 ... .max, using: &random))
   }
 
@@ -36,13 +38,15 @@ import Testing
     var layout = random.pick([
       LockLayout.named(.readersWriter), .named(.counting(limit: .random(in: 1...32_767, using: &random))),
       .apache(count: 1),
-      .counter(ledger: nil, isPath: false), .counter(ledger: .random(in: 0..<64, using: &random), isPath: true),
+      .operations, .counter(ledger: nil, isPath: false),
+      .counter(ledger: .random(in: 0..<64, using: &random), isPath: true),
     ])
     let semaphores = Int.random(in: 64...195, using: &random)
     if case .apache = layout { layout = .apache(count: semaphores) }
     let lock = LockRecord(
       lastUse: .random(in: 0 ... .max, using: &random), set: .random(in: 0 ... .max, using: &random),
-      sysvKey: .random(in: .min ... .max, using: &random), place: .random(in: 0..<64, using: &random),
+      sysvKey: .random(in: .min ... .max, using: &random),
+      place: layout == .operations ? LockLayout.operationsNumber : .random(in: 0..<64, using: &random),
       layout: layout, capacity: Self.capacity(of: layout, &random), semaphoreCount: semaphores,
       keyLength: .random(in: 1...255, using: &random), textCell: .random(in: 0 ... .max, using: &random))
     let read = try #require(LockRecord(lock.body))
