@@ -74,7 +74,7 @@ import Testing
     let clients = (0..<many).map { _ in server.client().request("POST", "/park") }
     #expect(eventually { server.handler.parked.count == many })
     #expect(server.listener.connections == many)
-    #expect(threadCount() < 100)
+    #expect(threadCount() < 200)
     for exchange in server.handler.takeParked() { #expect(ToyHandler.grant(exchange)) }
     for client in clients { #expect(client.answer()?.body == "granted\n") }
     #expect(eventually { server.handler.counts.delivered == many })

@@ -217,7 +217,7 @@ extension Ledger {
       switch lock.layout {
       case .php: .php
       case .apache: .apache
-      case .named, .counter: .path
+      case .named, .counter, .operations: .path
       }
     return nativeUse(dialect, BoundSet(id: known.id, count: known.count))
   }
