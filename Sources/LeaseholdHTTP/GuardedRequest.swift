@@ -45,6 +45,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
       caller: call.caller)
     request.wait = wait
     request.owner = "leasehold: shm"
+    request.leavesNoTrace = true
     // As PHP's sem_get with its own defaults; a set of another kind is refused.
     request.native = NativeRequest(
       .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: call.caller.peer)

@@ -35,6 +35,8 @@ final class Lease: Deadlined {
   let bindsConnection: Bool
   /// Never ends by itself (`undo=false`).
   let isEndless: Bool
+  /// Whether its end is not remembered.
+  var leavesNoTrace = false
   /// Whether the grant put the asked limit into force.
   var limitApplied: Bool?
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.

@@ -174,7 +174,7 @@ extension Ledger {
     lease.owner = nil
     counters.ended[Int(reason.rawValue)] += 1
     if wasHeld { tell(lease, reason, at: now) }
-    remember(lease)
+    if lease.leavesNoTrace { forget(lease) } else { remember(lease) }
   }
 
   private func tell(_ lease: Lease, _ reason: EndReason, at now: Int64) {

@@ -75,6 +75,7 @@ extension Ledger {
     let lease = Lease(
       prepared.record, cell: prepared.cell, lock: lock, key: request.key, owner: request.owner,
       idempotencyKey: request.idempotencyKey)
+    lease.leavesNoTrace = request.leavesNoTrace
     attach(lease, to: lock)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease

@@ -24,6 +24,8 @@ public struct AcquireRequest: Sendable {
   public var cooldown = TimeSpan.zero
   /// The binding of a native lock; `nil` for an own one.
   public var native: NativeRequest?
+  /// Whether the end of the lease is not remembered: nobody but the service itself knows of it.
+  public var leavesNoTrace = false
   /// A retry with the same key gets the same lease.
   public var idempotencyKey: String?
   /// Where the request came from.

@@ -150,4 +150,15 @@ import Testing
     scene.hear()
     #expect(scene.has("ann") && scene.values() == [0, 1024, 0] && scene.flaws().isEmpty)
   }
+
+  @Test func aLeaseOfTheServiceItselfLeavesNoTrace() {
+    let scene = Scene()
+    scene.acquire("shm", "php:1234") {
+      $0.native = Scene.php; $0.leavesNoTrace = true
+    }
+    let records = scene.ledger.status().records
+    scene.release("shm")
+    #expect(scene.end("shm") == .noSuchLease && scene.ledger.status().records == records - 1)
+    #expect(scene.values() == [1, 0, 0] && scene.flaws().isEmpty)
+  }
 }
