@@ -42,6 +42,16 @@ public struct ReleaseOutcome: Sendable {
 public protocol LockService: SemaphoreService {
   /// Takes a lock, or queues for it when the request has a wait and there is a client to tell.
   func acquire(_ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant) -> AcquireOutcome
+  /// Takes several locks at once or none, or queues for all of them while holding nothing.
+  ///
+  /// `wants` has 1...``Limits/wants`` entries; the first carries what the lease is to be.
+  func acquire(
+    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome
+  /// Turns a reader's lease into a writer's or back; going up may wait.
+  func convert(
+    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome
   /// The waiter is gone: it leaves its queue, and gets nothing if it was granted meanwhile.
   func cancel(_ waiter: WaiterID, at now: MonotonicInstant)
   /// The grant could not be handed over: the slots go back.

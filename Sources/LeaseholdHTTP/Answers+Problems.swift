@@ -49,6 +49,7 @@ extension AnswerWriter {
     json.append(UInt8(ascii: "\""))
     for fact in problem.facts { self.fact(fact, into: &json) }
     if let choices = problem.choices { list(choices.name, choices.words, into: &json) }
+    if let circle = problem.circle { self.circle(circle, into: &json) }
     if let lock = problem.contention { contention(lock, into: &json) }
     if let retryAfter = problem.retryAfter { json.member("retry_after_ms", Int(retryAfter.millisecondsRoundedUp)) }
     json.closeAnswer()

@@ -38,6 +38,7 @@ struct AnswerWriter {
     json.append(decimal: lease.units)
     json.append(UInt8(ascii: "}"))
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
+    if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
     if lease.binding.companion != nil, lease.binding.semaphoreCount.nonzeroBitCount > 1 {
       json.append(",\"warnings\":[\"nsems-not-power-of-2\"]" as StaticString)
@@ -51,6 +52,7 @@ struct AnswerWriter {
     json.append(json: lease.ref)
     if withKey {
       describe(lease, into: &json)
+      if !lease.parts.isEmpty { json.list("locks", lease.parts.map(\.key.text)) }
     } else {
       json.member("mode", lease.mode.name)
       json.member("count", lease.count)
@@ -118,7 +120,7 @@ struct AnswerWriter {
   }
 
   /// `sysv`, left open for more members.
-  private func binding(_ binding: SemaphoreBinding, adjusts: [Int]? = nil, into json: inout ResponseBuffer) {
+  func binding(_ binding: SemaphoreBinding, adjusts: [Int]? = nil, into json: inout ResponseBuffer) {
     json.append(",\"sysv\":{\"key\":" as StaticString)
     json.append(decimal: Int(binding.key))
     json.append(",\"id\":" as StaticString)

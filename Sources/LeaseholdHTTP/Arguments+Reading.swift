@@ -78,6 +78,8 @@ extension Arguments {
         case (.number(let text), .text) where parameter == .key && known.keyIsNumber: try note(parameter, text)
         case (.nested, .numbers), (.nested, .amounts): try note(parameter, try reader.numbers(parameter))
         case (.nested, .steps): try note(parameter, try reader.steps(parameter))
+        case (.nested, .texts): try note(parameter, try reader.texts(parameter))
+        case (.nested, .wants): try note(parameter, try reader.wants(parameter))
         default: try note(parameter, try Self.text(member.value, of: parameter))
         }
       }
@@ -98,7 +100,7 @@ extension Arguments {
   ]
 
   /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.
-  fileprivate static func text(_ value: JSONScalar, of parameter: Parameter) throws(Problem) -> String {
+  static func text(_ value: JSONScalar, of parameter: Parameter) throws(Problem) -> String {
     switch (value, parameter.jsonKind) {
     case (.text(let text), .character):
       // As Perl's ftok has it: "5" is the character, 5 the number.
@@ -112,7 +114,7 @@ extension Arguments {
     case (.number(let text), .number), (.number(let text), .character), (.number(let text), .amounts): return text
     case (.flag(let flag), .flag): return flag ? "true" : "false"
     case (.null, _): throw .invalid(parameter, "null", "must not be null; leave it out instead")
-    case (.nested, .numbers), (.nested, .steps), (.nested, .amounts):
+    case (.nested, .numbers), (.nested, .steps), (.nested, .amounts), (.nested, .texts), (.nested, .wants):
       throw .invalid(parameter, "", "must be a list, as in \(parameter.listExample)")
     case (.nested, _): throw .invalid(parameter, "", "must be a single value, not an object or a list")
     case (.number(let text), .numbers), (.number(let text), .steps):

@@ -57,7 +57,7 @@ struct Call: ~Copyable {
 
 extension Problem {
   /// A text that cannot be a lease's id.
-  fileprivate static func notALeaseID(_ parameter: String, _ text: some Collection<UInt8>) -> Problem {
+  static func notALeaseID(_ parameter: String, _ text: some Collection<UInt8>) -> Problem {
     Problem(
       .invalidParameter,
       text.count == 10

@@ -24,6 +24,10 @@ struct Endpoint: Sendable {
       operation: "renewLock", method: .post, route: .renew, parameters: ParameterSet(.lease, .ttl).union(.binding),
       handle: Locks.renew),
     Endpoint(
+      operation: "convertLock", method: .post, route: .convert,
+      parameters: ParameterSet(.lease, .mode, .wait, .holding, .format).union(.binding), offersText: true,
+      handle: Locks.convert),
+    Endpoint(
       operation: "holdLock", method: .post, route: .hold, parameters: acquireParameters, offersText: true,
       handle: Locks.hold),
     Endpoint(
@@ -44,6 +48,10 @@ struct Endpoint: Sendable {
     Endpoint(
       operation: "listLeases", method: .get, route: .leases,
       parameters: ParameterSet(.limit, .cursor, .owner, .key), handle: Leases.list),
+    Endpoint(
+      operation: "acquireLocks", method: .post, route: .leases,
+      parameters: ParameterSet(.want, .ttl, .wait, .holding, .owner, .bind, .cooldown, .format), offersText: true,
+      handle: Leases.acquire),
     Endpoint(
       operation: "releaseLeases", method: .delete, route: .leases, parameters: ParameterSet(.owner, .key),
       handle: Leases.releaseAll),
@@ -122,7 +130,7 @@ struct Endpoint: Sendable {
   ]
 
   private static let acquireParameters = ParameterSet(
-    .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format
+    .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .holding, .format
   ).union(.binding)
 
   private static var semaphoreSetParameters: ParameterSet {
@@ -162,6 +170,7 @@ struct Endpoint: Sendable {
     switch Set(all.filter { $0.route == route }.map(\.method)) {
     case [.get]: "GET, HEAD"
     case [.get, .delete]: "GET, HEAD, DELETE"
+    case [.get, .post, .delete]: "GET, HEAD, POST, DELETE"
     case [.get, .post]: "GET, HEAD, POST"
     case [.get, .put]: "GET, HEAD, PUT"
     case [.get, .patch, .delete]: "GET, HEAD, PATCH, DELETE"

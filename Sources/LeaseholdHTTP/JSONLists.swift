@@ -86,6 +86,11 @@ private struct StepMembers {
 extension Parameter {
   /// What a list looks like.
   var listExample: String {
-    self == .ops ? #"[{"sem":0,"op":-1}], or 0:-1 as text"# : "[3,0,5], or 3,0,5 as text"
+    switch self {
+    case .ops: #"[{"sem":0,"op":-1}], or 0:-1 as text"#
+    case .want: #"[{"key":"a"},{"key":"b","mode":"shared"}], or a,b as text"#
+    case .holding: #"["LEASE","LEASE"], or LEASE,LEASE as text"#
+    default: "[3,0,5], or 3,0,5 as text"
+    }
   }
 }

@@ -35,6 +35,9 @@ struct Metrics {
       text.append("leasehold_leases_ended_total{reason=\"\(reason.label)\"} \(count)\n")
     }
     single("leasehold_renewals_total", "counter", "Renewals of leases.", counters.renewed, &text)
+    single(
+      "leasehold_conversions_total", "counter", "Leases that became readers or writers.", counters.converted, &text)
+    single("leasehold_deadlocks_total", "counter", "Waits refused as deadlocks.", counters.deadlocks, &text)
     single("leasehold_leases", "gauge", "Live leases.", UInt64(status.leases), &text)
     single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
     single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)

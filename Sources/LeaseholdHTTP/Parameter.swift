@@ -6,6 +6,7 @@ enum Parameter: UInt8, CaseIterable {
   case nsems, values, exclusive, uid, gid, value, ops
   case perm, semaphoreKey, project, sem, touch, undo
   case segment, fence, size, initialize, offset, length
+  case holding, want
 
   /// The name on the wire.
   var name: StaticString {
@@ -44,6 +45,8 @@ enum Parameter: UInt8, CaseIterable {
     case .initialize: "init"
     case .offset: "offset"
     case .length: "length"
+    case .holding: "holding"
+    case .want: "want"
     }
   }
 
@@ -58,6 +61,10 @@ enum Parameter: UInt8, CaseIterable {
     case numbers
     /// A list of semaphore operations; as text `0:-1:nowait,1:1`.
     case steps
+    /// A list of texts; as text `a,b`.
+    case texts
+    /// A list of locks, each an object; as text their names, `a,b`.
+    case wants
   }
 
   /// What a JSON body may give for it.
@@ -71,6 +78,8 @@ enum Parameter: UInt8, CaseIterable {
     case .values: .numbers
     case .ops: .steps
     case .project: .character
+    case .holding: .texts
+    case .want: .wants
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment: .text
     }
   }
@@ -88,7 +97,8 @@ enum Parameter: UInt8, CaseIterable {
     case (4, UInt8(ascii: "i")): candidate = .initialize
     case (4, UInt8(ascii: "m")): candidate = .mode
     case (4, UInt8(ascii: "s")): candidate = .size
-    case (4, UInt8(ascii: "w")): candidate = .wait
+    case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want
+    case (7, UInt8(ascii: "h")): candidate = .holding
     case (4, UInt8(ascii: "b")): candidate = .bind
     case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
     case (5, UInt8(ascii: "c")): candidate = .count
@@ -159,7 +169,7 @@ struct Arguments: ~Copyable {
   private(set) var given = ParameterSet()
   /// Where the query begins that plain values lie in: offset and length of each in two bytes, 0 for none.
   private var base: UnsafePointer<UInt8>?
-  private var plain: InlineArray<34, UInt32> = InlineArray(repeating: 0)
+  private var plain: InlineArray<36, UInt32> = InlineArray(repeating: 0)
   private var decoded: [(parameter: Parameter, text: String)] = []
 
   subscript(parameter: Parameter) -> String? {

@@ -13,6 +13,8 @@ struct Problem: Error {
   var choices: (name: StaticString, words: [String])?
   /// Who is in the way.
   var contention: LockSnapshot?
+  /// Who waits for whom, where waiting would never end.
+  var circle: [DeadlockStep]?
   /// When trying again makes sense.
   var retryAfter: TimeSpan?
   /// The methods of the path, for 405.
@@ -32,6 +34,7 @@ struct Problem: Error {
     detail = error.detail
     facts = error.facts
     contention = error.contention
+    circle = error.circle
     retryAfter = error.retryAfter
   }
 

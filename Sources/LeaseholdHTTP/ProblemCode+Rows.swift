@@ -214,6 +214,13 @@ extension ProblemCode {
         """
         Nothing to do if the retry is yours: it has this place in the queue now.
         """)
+    case .deadlock:
+      Row(
+        409, "Waiting would never end",
+        """
+        The member circle tells who waits for whom. Release what the others wait for, and take the locks again: in the \
+        same order everywhere, or all at once with POST /leases.
+        """)
     case .expired:
       Row(
         410, "The lease has expired",

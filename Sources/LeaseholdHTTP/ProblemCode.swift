@@ -37,6 +37,7 @@ enum ProblemCode: String, CaseIterable {
   case exists
   case nsemsMismatch = "nsems-mismatch"
   case superseded
+  case deadlock
   case expired
   case released
   case broken

@@ -1,6 +1,6 @@
 /// The paths of the service; each has at most one captured segment, and one of them a number behind it.
 enum Route: UInt8, CaseIterable {
-  case acquire, release, renew, hold, locks, lock, key, leases, lease, leaseRenew
+  case acquire, release, renew, convert, hold, locks, lock, key, leases, lease, leaseRenew
   case semaphores, semaphoreSet, semaphore, semaphoreValues, semaphoreOp
   case variables, variable, segments, segment, segmentBytes
   case healthz, readyz, metrics, version, openapi, problem, index
@@ -91,6 +91,7 @@ struct Target {
     if equals(segment, "acquire") { return .acquire }
     if equals(segment, "release") { return .release }
     if equals(segment, "renew") { return .renew }
+    if equals(segment, "convert") { return .convert }
     return equals(segment, "hold") ? .hold : nil
   }
 

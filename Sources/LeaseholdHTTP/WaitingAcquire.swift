@@ -43,7 +43,7 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
   }
 
   func granted(_ lease: LeaseSnapshot) {
-    if !lease.replayed { state.withLock { $0.grant = lease.id } }
+    if !lease.replayed, !lease.isConverted { state.withLock { $0.grant = lease.id } }
     if lease.bindsConnection { exchange.connection.keepOpen(true) }
     let response: Response?
     if isHold {

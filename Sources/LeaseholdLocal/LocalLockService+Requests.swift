@@ -10,6 +10,22 @@ extension LocalLockService {
     return change { $0.acquire(request, client: client, at: moment) }
   }
 
+  /// Takes several locks at once or none.
+  public func acquire(
+    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    let moment = moment(now)
+    return change { $0.acquire(several: wants, client: client, at: moment) }
+  }
+
+  /// Turns a reader's lease into a writer's or back.
+  public func convert(
+    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    let moment = moment(now)
+    return change { $0.convert(request, client: client, at: moment) }
+  }
+
   /// The waiter is gone.
   public func cancel(_ waiter: WaiterID, at now: MonotonicInstant) {
     let moment = moment(now)

@@ -33,6 +33,7 @@ STATE = {
     "kind-mismatch",
     "in-use",
     "superseded",
+    "deadlock",
     "expired",
     "released",
     "broken",
@@ -51,6 +52,7 @@ STATE = {
     "ledger-full",
 }
 RANGES = {"out-of-range"}
+REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", "want")
 LEASE_ID = re.compile(r"[0-9a-f]{32}\Z")
 DURATION = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?(ms|s|m|h)?\Z")
 SCALARS = (str, int, float)  # what is sent of a query or form; an empty list or null is not
@@ -149,12 +151,12 @@ def may_be_invalid(problem, given, case):
             return parameter in ("var", "segment", "key")  # control characters; numbers beyond 32 bits
         return parameter == "set" or len(str(case.path_parameters.get("key", given.get("key", ""))).encode()) > 255
     if code == "missing-parameter":  # required in the query or in the body, which a schema cannot say
-        return parameter not in given and parameter in ("lease", "owner", "key", "nsems", "values", "value", "ops")
+        return parameter not in given and parameter in REQUIRED
     if code == "invalid-parameter":
         return (
             (parameter == "mode" and "limit" in given)
             or parameter in ("cursor", "If-Match", "If-None-Match")
-            or (parameter in BINDING and (BINDING & set(given)))
+            or (parameter in BINDING and (BINDING & set(given) or "want" in problem))
             or (parameter == "values" and "nsems" in given)
             or (parameter in ("ttl", "owner") and "ops" in given and "undo" not in str(given["ops"]))
             or (parameter in DURATIONS and "e" in str(given.get(parameter)))

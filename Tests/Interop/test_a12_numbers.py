@@ -74,6 +74,19 @@ class Numbers(Apache):
         self.assertEqual((answer["exists"], answer["sysv"]["id"]), (True, lease["sysv"]["id"]))
         self.assertEqual(answer["key"], self.name)
 
+    def test_two_sessions_of_one_number_in_one_request(self):
+        want = [
+            {"key": f"apache:{session}", "mode": mode, "semaphore_key": self.semkey}
+            for session, mode in (("0123456789abcdef", "read"), ("fedcba9876543210", "write"))
+        ]
+        self.assertProblem(self.server.json_post("/leases", {"want": want, "wait": 30}), 409, "deadlock")
+        want[1]["mode"] = "read"
+        lease = self.granted(self.server.json_post("/leases", {"want": want}))
+        self.assertEqual([part["sysv"]["semaphores"] for part in lease["locks"]], [[0, 16], [0, 16]])
+        self.assertEqual((lease["atomic"], self.values(self.semkey)[0]), (True, 2048))
+        self.server.release(lease)
+        self.assertEqual(sum(self.values(self.semkey)), 0)
+
     def test_two_sessions_of_one_number_exclude_each_other(self):
         first, second = "0123456789abcdef", "fedcba9876543210"  # both have number 0
         perl = self.locker(first)

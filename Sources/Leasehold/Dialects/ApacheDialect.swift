@@ -65,6 +65,10 @@ public struct ApacheDialect: LockDialect {
   /// Lets a reader in while nobody writes, a writer while there is nobody.
   public func take(_ share: Share) -> OpList {
     let weight = share.units * Self.weight
+    if share.purpose == .upgrade {
+      // In one step, so that no Perl writer comes between, as one may when the module does it.
+      return OpList(.add(-weight, to: reader), .expectZero(reader), .expectZero(writer), .add(weight, to: writer))
+    }
     return share.mode == .shared
       ? OpList(.expectZero(writer), then: .add(weight, to: reader))
       : OpList(.expectZero(reader), .expectZero(writer), .add(weight, to: writer))
@@ -76,6 +80,13 @@ public struct ApacheDialect: LockDialect {
   /// Waits as the module does.
   public func wait(for share: Share) -> WaitSteps {
     let weight = share.units * Self.weight
+    if share.purpose == .upgrade {
+      return WaitSteps(
+        wait: OpList(
+          .awaitUndone(-weight, on: reader), .awaitUndone(0, on: reader), .awaitUndone(0, on: writer),
+          .awaitUndone(weight, on: writer)),
+        drop: OpList(.addUndone(weight, to: reader), then: .addUndone(-weight, to: writer)))
+    }
     let wait =
       share.mode == .shared
       ? OpList(.awaitUndone(0, on: writer), then: .awaitUndone(weight, on: reader))
@@ -86,8 +97,28 @@ public struct ApacheDialect: LockDialect {
   /// Turns what was got with SEM_UNDO into a lease's.
   public func keepWaited(_ share: Share) -> OpList {
     let (weight, column) = (share.units * Self.weight, column(share.mode))
+    if share.purpose == .upgrade {
+      return OpList(
+        .addUndone(weight, to: reader), .add(-weight, to: reader), .add(weight, to: writer),
+        .addUndone(-weight, to: writer))
+    }
     // The positive one first: no moment, and no order of these two, in which the semaphore would be zero.
     return OpList(.add(weight, to: column), then: .addUndone(-weight, to: column))
+  }
+
+  /// The writer's share in place of the reader's.
+  public func upgrade(capacity: Int?) -> Share? { Share(.exclusive, units: 1, for: .upgrade) }
+
+  /// The reader's share in place of the writer's.
+  public func downgrade(capacity: Int?) -> OpList {
+    OpList(.add(-Self.weight, to: writer), then: .add(Self.weight, to: reader))
+  }
+
+  /// Looks as the module does, and counts nobody.
+  public func probe(_ share: Share, waits: Bool) -> OpList {
+    let flags = waits ? 0 : Operation.noWait
+    let free = [writer, reader].map { Operation(semaphore: UInt16($0), delta: 0, flags: flags) }
+    return share.mode == .shared ? OpList(free[0]) : OpList(free[1], then: free[0])
   }
 
   /// Readers and writers on leases.

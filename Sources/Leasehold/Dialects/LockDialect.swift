@@ -4,11 +4,24 @@ public struct Share: Hashable, Sendable {
   public var mode: LockMode
   /// Units, 1...32767.
   public var units: Int
+  /// What is wanted with it.
+  public var purpose = Purpose.take
+
+  /// What is wanted with a share.
+  public enum Purpose: Hashable, Sendable {
+    /// To have it.
+    case take
+    /// To have it besides the reader's share that one has: what is missing to be the only one.
+    case upgrade
+    /// To hear when it could be had, and to take nothing.
+    case probe
+  }
 
   /// Makes a share.
-  public init(_ mode: LockMode, units: Int) {
+  public init(_ mode: LockMode, units: Int, for purpose: Purpose = .take) {
     self.mode = mode
     self.units = units
+    self.purpose = purpose
   }
 }
 
@@ -41,6 +54,14 @@ public protocol LockDialect: Sendable {
   func uncount(_ share: Share) -> OpList
   /// The semaphore that counts what is out on leases, where that is another than the lock's.
   var counter: Int? { get }
+  /// What a reader takes to become the only one; `nil` where there are no readers.
+  ///
+  /// - Parameter capacity: All units of the lock, where they are known.
+  func upgrade(capacity: Int?) -> Share?
+  /// Turns the only one's share into a reader's.
+  func downgrade(capacity: Int?) -> OpList
+  /// Goes when a share could be had, and takes nothing.
+  func probe(_ share: Share, waits: Bool) -> OpList
   /// What is out on leases, from the values of the whole set, as shares of each mode that has any; empty where the
   /// values do not tell.
   func sharesOut(_ values: [UInt16]) -> [Share]
@@ -73,6 +94,17 @@ extension LockDialect {
   public var counter: Int? { nil }
   /// Nothing: whoever writes the lock's value writes the count.
   public func uncount(_ share: Share) -> OpList { OpList() }
+  /// No readers.
+  public func upgrade(capacity: Int?) -> Share? { nil }
+  /// No readers.
+  public func downgrade(capacity: Int?) -> OpList { OpList() }
+  /// Takes the units and gives them back in one step.
+  public func probe(_ share: Share, waits: Bool) -> OpList {
+    let take = Operation.add(-share.units, to: semaphore)
+    return OpList(
+      Operation(semaphore: take.semaphore, delta: take.delta, flags: waits ? 0 : take.flags),
+      then: .add(share.units, to: semaphore))
+  }
   /// The kernel's values tell.
   public var isExact: Bool { true }
   /// Nothing to do: the count changed with the take.

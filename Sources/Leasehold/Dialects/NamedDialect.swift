@@ -52,6 +52,16 @@ public struct NamedDialect: LockDialect {
     OpList(.addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
   }
 
+  /// All units but the one that a reader has.
+  public func upgrade(capacity: Int?) -> Share? {
+    capacity.map { Share(.exclusive, units: $0 - 1, for: .upgrade) }
+  }
+
+  /// Gives all units back but one.
+  public func downgrade(capacity: Int?) -> OpList {
+    capacity.map { giveBack(Share(.exclusive, units: $0 - 1)) } ?? OpList()
+  }
+
   /// Units out on leases have a semaphore of their own.
   public var counter: Int? { ledger }
 

@@ -30,6 +30,8 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
     case cooling = 4
     /// A lease whose units were taken with SEM_UNDO, which is being dropped: held from ``live`` on.
     case arming = 5
+    /// A lease's other form, with which a conversion replaces its record: the kernel's values tell which one counts.
+    case converting = 6
     /// A lease that was ``arming`` or ``disarming`` when the daemon was killed.
     case suspect = 7
     /// A lease that is over; the reason is added to this value.

@@ -11,16 +11,17 @@ final class Lease: Deadlined {
   }
 
   let id: LeaseID
-  let cell: Int
+  /// Its record; another one after a conversion.
+  var cell: Int
   let key: LockKey
   /// The lock it stands on; none once it ended.
   var lock: Lock?
   /// Where it stands among its lock's holders.
   var holderIndex = -1
   var state = State.held
-  let mode: LockMode
+  var mode: LockMode
   let count: Int
-  let units: Int
+  var units: Int
   let fence: Int64
   let grantedAt: MonotonicInstant
   /// Nanoseconds, 0 for none; as in the record.
@@ -50,6 +51,12 @@ final class Lease: Deadlined {
   var adjustments: [Operation] = []
   /// Hears of its end.
   var client: (any LeaseClient)?
+  /// What it has of other locks, on leases of several.
+  var parts: [Lease] = []
+  /// The lease it is a part of: that one has the deadline, the binding and the holder.
+  var head: Lease?
+  /// Who waits for its upgrade.
+  var upgrade: Waiter?
 
   /// A lease on a lock, or, with `nil`, what is remembered of one that ended before a restart.
   init(

@@ -4,7 +4,11 @@ extension Ledger {
     _ request: AcquireRequest, client: (any LeaseClient)?, at moment: Moment
   ) -> AcquireOutcome {
     guard state == .ready else { return refuse(Self.notServing(state)) }
-    if request.idempotencyKey != nil, let known = replay(request, client: client, at: moment) { return known }
+    if request.idempotencyKey != nil,
+      let known = replay(request, fingerprint: request.fingerprint, client: client, at: moment)
+    {
+      return known
+    }
     do {
       let lock = try findOrMakeLock(request, at: moment)
       let share = lock.share(request.mode, count: request.count)
@@ -25,7 +29,7 @@ extension Ledger {
     }
   }
 
-  private func refuse(_ error: LeaseholdError) -> AcquireOutcome {
+  func refuse(_ error: LeaseholdError) -> AcquireOutcome {
     if error.code == .queueFull { counters.busy += 1 } else { counters.refused += 1 }
     return .refused(error)
   }
@@ -68,7 +72,7 @@ extension Ledger {
 
   /// How long a request that does not wait stands in the queue of a lock of which it is not known whether it is free:
   /// as `sem_get` waits for its guard.
-  private static let unsettledPatience = TimeSpan.milliseconds(100)
+  static let unsettledPatience = TimeSpan.milliseconds(100)
 
   private func enqueue(
     _ request: AcquireRequest, share: Share, on lock: Lock, for patience: TimeSpan, client: any LeaseClient,
@@ -93,6 +97,9 @@ extension Ledger {
     if let key = request.idempotencyKey {
       idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(waiter)
     }
+    if !request.holding.isEmpty || boundLeases[request.caller.connection] != nil {
+      try refuseDeadlock(waiter, at: moment)
+    }
     if lock.queue.count == 1 || lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
     return .waiting(waiter.id)
   }
@@ -100,15 +107,15 @@ extension Ledger {
   /// Answers a retry: the same lease, or the same place in the queue.
   ///
   /// `nil` when the key is new.
-  private func replay(
-    _ request: AcquireRequest, client: (any LeaseClient)?, at moment: Moment
+  func replay(
+    _ request: AcquireRequest, fingerprint: UInt64, client: (any LeaseClient)?, at moment: Moment
   ) -> AcquireOutcome? {
     guard let key = request.idempotencyKey,
       let entry = idempotency[IdempotencyScope(lock: request.key.text, key: key)]
     else { return nil }
     switch entry {
     case .lease(let lease):
-      guard lease.fingerprint == request.fingerprint else { return refuse(Self.idempotencyMismatch()) }
+      guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
       guard lease.isHeld else { return refuse(Self.over(lease)) }
       if lease.bindsConnection { bind(lease, to: request.caller.connection) }
       lease.peer = request.caller.peer
@@ -117,7 +124,9 @@ extension Ledger {
       answer.replayed = true
       return .granted(answer)
     case .waiter(let waiter):
-      guard waiter.request.fingerprint == request.fingerprint else { return refuse(Self.idempotencyMismatch()) }
+      guard (waiter.group?.fingerprint ?? waiter.request.fingerprint) == fingerprint else {
+        return refuse(Self.idempotencyMismatch())
+      }
       guard let client, request.wait > .zero, let lock = waiter.lock else {
         counters.busy += 1
         return .refused(waiter.lock.map { locked($0, at: moment.monotonic) } ?? Self.idempotencyMismatch())
@@ -131,13 +140,27 @@ extension Ledger {
   ) -> AcquireOutcome {
     notices.append(.refused(waiter.client, Self.superseded()))
     waiters[waiter.id] = nil
-    lastWaiterID += 1
-    let successor = Waiter(
-      id: lastWaiterID, request: request, share: waiter.share, lock: lock, client: client, now: moment.monotonic)
     waiterDeadlines.remove(waiter)
+    forgetHolding(of: waiter)
+    var successors: [Waiter] = []
+    for seat in waiter.seats {
+      lastWaiterID += 1
+      guard let its = seat === waiter ? lock : seat.lock else { continue }
+      var asked = seat === waiter ? request : seat.request
+      (asked.wait, asked.caller) = (request.wait, request.caller)
+      let successor = Waiter(
+        id: lastWaiterID, request: asked, share: seat.share, lock: its, client: client, now: moment.monotonic)
+      its.queue.replace(seat, with: successor)
+      seat.lock = nil
+      successors.append(successor)
+    }
+    let successor = successors[0]
+    if let group = waiter.group {
+      let fresh = WaiterGroup(seats: successors, wants: group.wants, fingerprint: group.fingerprint)
+      fresh.blockedOn = group.blockedOn
+      for seat in group.seats { seat.group = nil }
+    }
     waiterDeadlines.insert(successor)
-    lock.queue.replace(waiter, with: successor)
-    waiter.lock = nil
     waiters[successor.id] = successor
     if let key = request.idempotencyKey {
       idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(successor)

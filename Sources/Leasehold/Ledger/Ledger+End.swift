@@ -50,8 +50,11 @@ extension Ledger {
   /// Releases all leases of an owner; answers their short names.
   public func releaseAll(owner: String, key: LockKey?, at moment: Moment) -> [String] {
     let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
-    let leases = (ofLock ?? leasesByCell.compactMap(\.self)).filter { lease in
-      lease.isHeld && lease.owner == owner && (key.map(lease.key.means) ?? true)
+    var leases: [Lease] = []
+    for lease in ofLock ?? leasesByCell.compactMap(\.self) {
+      let head = lease.head ?? lease
+      guard head.isHeld, head.owner == owner, key.map(lease.key.means) ?? true else { continue }
+      if lease === head || !leases.contains(where: { $0 === head }) { leases.append(head) }
     }
     for lease in leases { end(lease, .released, at: moment) }
     return leases.map(\.id.ref)
@@ -71,6 +74,7 @@ extension Ledger {
   /// A waiter left a queue: whoever is first now may be served, and sleeps in the kernel follow the queue.
   func moveUp(_ lock: Lock, wasFirst: Bool, at moment: Moment) {
     if wasFirst { serve(lock, at: moment) } else if lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
+    if !unserved.isEmpty { serveUnserved(at: moment) }
   }
 
   /// The grant could not be handed over: the slots go back, and a retry gets a new lease.
@@ -102,6 +106,7 @@ extension Ledger {
   ///
   /// The record first: from then on nobody else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
+    if lease.head != nil || !lease.parts.isEmpty { return endAll(lease.head ?? lease, reason, at: moment) }
     guard let lock = lease.lock else { return }
     let share = lease.share
     if lock.isExact {
@@ -150,7 +155,10 @@ extension Ledger {
     storage.store(UInt64(now), .second, at: lease.cell)
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.cooling, .lease, check: check), at: lease.cell)
-    lease.state = .cooling
+    for lease in [lease] + lease.parts {
+      lease.state = .cooling
+      dismissUpgrade(of: lease)
+    }
     unbind(lease)
     leaseDeadlines.insert(lease)
     tell(lease, .expired, at: now)
@@ -166,6 +174,7 @@ extension Ledger {
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.ended, .lease, check: check, reason: reason), at: lease.cell)
     lease.state = .ended(reason)
+    dismissUpgrade(of: lease)
     leaseDeadlines.remove(lease)
     unbind(lease)
     detach(lease)
@@ -184,7 +193,7 @@ extension Ledger {
   }
 
   /// After the semop of an end: the queue.
-  private func gaveBack(_ outcome: KernelOutcome, on lock: Lock, at moment: Moment) {
+  func gaveBack(_ outcome: KernelOutcome, on lock: Lock, at moment: Moment) {
     lock.lastUse = moment.monotonic.nanoseconds
     storage.store(UInt64(lock.lastUse), .first, at: lock.cell)
     if lock.unitsOut == 0, case .php = lock.layout { lock.capacity = nil }
@@ -200,7 +209,9 @@ extension Ledger {
 
   /// A lease whose set a native program removed is over, whether housekeeping has seen it or not.
   func noticeRemoval(below lease: Lease, at moment: Moment) {
-    guard lease.isHeld, let native = lease.lock?.native, kernel.read(native.id.set) == .gone else { return }
+    guard lease.isHeld else { return }
+    for part in lease.parts { noticeRemoval(below: part, at: moment) }
+    guard let native = lease.lock?.native, kernel.read(native.id.set) == .gone else { return }
     nativeSetVanished(native, at: moment)
   }
 
@@ -208,14 +219,16 @@ extension Ledger {
   func find(_ id: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Lease {
     guard let lease = leasesByID[id] else { throw Self.noSuchLease() }
     // The lock's name of an end from before a restart is not known any more.
-    if let key, !lease.key.text.isEmpty, !lease.key.means(key), !isMeant(lease, by: native) {
+    if let key, !lease.key.text.isEmpty, !lease.key.means(key), !isMeant(lease, by: native),
+      !lease.parts.contains(where: { $0.key.means(key) || isMeant($0, by: native) })
+    {
       throw Self.foreignLease(lease, asked: key)
     }
     return lease
   }
 
   /// Whether another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its spelling.
-  private func isMeant(_ lease: Lease, by native: NativeRequest?) -> Bool {
+  func isMeant(_ lease: Lease, by native: NativeRequest?) -> Bool {
     guard let native, let lock = lease.lock, lock.native != nil,
       let bound = try? kernel.bind(native, creating: false, access: nil)
     else { return false }

@@ -11,25 +11,27 @@ extension Ledger {
   /// A crash from here to the semop leaves nothing behind.
   func prepare(
     _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan,
-    adjustments: [Operation] = [], fingerprint: UInt64? = nil, at moment: Moment
+    adjustments: [Operation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
-      id: makeID(), fence: nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline, lockCell: lock.cell,
+      id: head?.id ?? makeID(), fence: head?.fence ?? nextFence(at: moment), grantedAt: moment.monotonic,
+      deadline: deadline, lockCell: lock.cell,
       units: share.units, ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
       fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.native == nil || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, textCell: TextRecord.none)
+    if let head { record.become(partOf: head, at: fingerprint ?? 0) }
     guard record.textLength > 0 else {
       let body = record.body
       storage.write(body, at: cell)
       return PreparedLease(record: record, body: body, cell: cell)
     }
-    var text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
+    var text = head == nil ? Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8) : []
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
     if text.count > LeaseRecord.inlineBytes {
@@ -94,7 +96,7 @@ extension Ledger {
     lock.holders.append(lease)
     lock.unitsOut += lease.units
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
-    liveLeases += 1
+    if lease.head == nil { liveLeases += 1 }
   }
 
   /// Takes a lease out of its lock's holders.
@@ -108,7 +110,7 @@ extension Ledger {
     lease.holderIndex = -1
     lease.lock = nil
     lock.unitsOut -= lease.units
-    liveLeases -= 1
+    if lease.head == nil { liveLeases -= 1 }
   }
 
   /// Binds a lease to a connection, in place of the one it was bound to.
@@ -131,8 +133,29 @@ extension Ledger {
 
   /// Hands free units to waiters in order, until the first that cannot have what it wants.
   func serve(_ lock: Lock, at moment: Moment) {
+    serveQueue(lock, at: moment)
+    if !unserved.isEmpty { serveUnserved(at: moment) }
+  }
+
+  /// Looks at the queues that moved on because a request for several locks left them.
+  func serveUnserved(at moment: Moment) {
+    while let next = unserved.popLast() {
+      if !next.queue.isEmpty { serveQueue(next, at: moment) } else { arrangeKernelWait(next) }
+    }
+  }
+
+  private func serveQueue(_ lock: Lock, at moment: Moment) {
+    guard locksByCell[lock.cell] === lock else { return }
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {
+      if let group = waiter.group {
+        guard serve(group, at: moment) else { return }
+        continue
+      }
       guard lock.hasRoom(for: waiter.share.units) else { break }
+      if let lease = waiter.converting {
+        guard serveUpgrade(waiter, lease, on: lock, at: moment) else { break }
+        continue
+      }
       let prepared: PreparedLease
       do {
         prepared = try prepare(waiter, on: lock, at: moment)
@@ -175,8 +198,30 @@ extension Ledger {
 
   /// Takes a waiter out of everything.
   func leave(_ waiter: Waiter) {
+    if let group = waiter.group { return leave(group) }
     waiter.lock?.queue.remove(waiter)
     waiter.lock = nil
+    if !waiter.holding.isEmpty { forgetHolding(of: waiter) }
+    waiter.converting?.upgrade = nil
+    waiter.converting = nil
+    forget(waiter)
+  }
+
+  /// All places of a request for several locks go at once.
+  private func leave(_ group: WaiterGroup) {
+    for seat in group.seats {
+      if let lock = seat.lock {
+        lock.queue.remove(seat)
+        unserved.append(lock)
+      }
+      seat.lock = nil
+      seat.group = nil
+    }
+    forgetHolding(of: group.seats[0])
+    forget(group.seats[0])
+  }
+
+  private func forget(_ waiter: Waiter) {
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil
     if let key = waiter.request.idempotencyKey {

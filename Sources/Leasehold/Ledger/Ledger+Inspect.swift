@@ -10,8 +10,8 @@ extension Ledger {
   /// The live leases, in the order of their records.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leasesByCell, filter) { lease in
-      guard let lease, lease.isHeld, filter.owner == nil || lease.owner == filter.owner,
-        filter.keyPrefix.map(lease.key.text.hasPrefix) ?? true
+      guard let lease, lease.head == nil, lease.isHeld, filter.owner == nil || lease.owner == filter.owner,
+        filter.keyPrefix.map({ prefix in ([lease] + lease.parts).contains { $0.key.text.hasPrefix(prefix) } }) ?? true
       else { return nil }
       return snapshot(lease)
     }
@@ -97,7 +97,7 @@ extension Ledger {
   }
 
   func snapshot(_ lease: Lease) -> LeaseSnapshot {
-    LeaseSnapshot(
+    var snapshot = LeaseSnapshot(
       id: lease.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, fence: lease.fence, owner: lease.owner, bindsConnection: lease.bindsConnection,
       ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
@@ -105,6 +105,16 @@ extension Ledger {
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
       adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil)
+    if !lease.parts.isEmpty { snapshot.parts = ([lease] + lease.parts).map(part) }
+    if let head = lease.head { snapshot.take(holderOf: self.snapshot(head)) }
+    return snapshot
+  }
+
+  private func part(_ lease: Lease) -> LeasePart {
+    LeasePart(
+      key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
+      units: lease.units, limitApplied: lease.limitApplied,
+      binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0))
   }
 
   func snapshot(_ lock: Lock, holders: Int, waiters: Int) -> LockSnapshot {

@@ -8,14 +8,23 @@ extension Ledger {
   /// because native programs look at who waits. To be called when the queue's head could not be served, or changed.
   func arrangeKernelWait(_ lock: Lock) {
     if lock.queue.isEmpty, lock.waits.isEmpty { return }
+    // On the way to another set.
+    guard locksByCell[lock.cell] === lock else { return }
     var wanted: [Share] = []
     if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
       let sleepers = lock.layout.waitsOneByOne ? Self.sleepersPerLock : 1
       // Nobody sleeps for less than those before it want: what it got could not be handed to the first.
       var most = 0
       lock.queue.forEach { waiter in
+        if let group = waiter.group {
+          // Who wants several locks holds none while it waits: one thread looks at the lock that is in the way.
+          if wanted.isEmpty, group.blockedOn === lock {
+            wanted.append(Share(waiter.share.mode, units: waiter.share.units, for: .probe))
+          }
+          return false
+        }
         most = max(most, waiter.share.units)
-        wanted.append(Share(waiter.share.mode, units: most))
+        wanted.append(Share(waiter.share.mode, units: most, for: waiter.share.purpose))
         return wanted.count < sleepers
       }
     }
@@ -30,16 +39,21 @@ extension Ledger {
     lastWait += 1
     let wait = KernelWait(
       number: lastWait, lock: lock.cell, set: lock.set.set, semaphore: lock.dialect.semaphore, share: share,
-      steps: lock.dialect.wait(for: share))
+      steps: share.purpose == .probe
+        ? WaitSteps(wait: lock.dialect.probe(share, waits: true), drop: OpList()) : lock.dialect.wait(for: share))
     guard waiting.begin(wait) else {
-      if !lock.isPolled {
-        lock.isPolled = true
-        polledLocks.append(lock)
-      }
+      poll(lock)
       return false
     }
     lock.waits.append((wait.number, share))
     return true
+  }
+
+  /// Has a queue looked at every few milliseconds, because no thread in the kernel does.
+  func poll(_ lock: Lock) {
+    guard !lock.isPolled else { return }
+    lock.isPolled = true
+    polledLocks.append(lock)
   }
 
   private func stopKernelWaits(_ lock: Lock) {
@@ -52,12 +66,25 @@ extension Ledger {
   /// Whoever is head of the queue now gets it, in one semop; when nobody wants exactly that, it goes back.
   public func kernelGranted(_ wait: KernelWait, at moment: Moment) {
     guard let lock = lockAt(wait) else {
+      if wait.share.purpose == .probe { return }
       _ = kernel.operate(wait.set, wait.steps.drop)
       return
     }
     lock.waits.removeAll { $0.number == wait.number }
-    guard let head = lock.queue.first, head.share == wait.share, state == .ready, !lock.isDamaged,
-      lock.hasRoom(for: wait.share.units), let prepared = try? prepare(head, on: lock, at: moment)
+    if wait.share.purpose == .probe { return serve(lock, at: moment) }
+    if let head = lock.queue.first, let lease = head.converting, head.share == wait.share, state == .ready,
+      !lock.isDamaged, lock.hasRoom(for: wait.share.units)
+    {
+      switch upgradeWaited(head, lease, on: lock) {
+      case .done: break
+      case .removed: return setVanished(lock, at: moment)
+      case .wouldBlock, .failed: _ = kernel.operate(wait.set, wait.steps.drop)
+      }
+      return serve(lock, at: moment)
+    }
+    guard let head = lock.queue.first, head.group == nil, head.converting == nil, head.share == wait.share,
+      state == .ready, !lock.isDamaged, lock.hasRoom(for: wait.share.units),
+      let prepared = try? prepare(head, on: lock, at: moment)
     else {
       _ = kernel.operate(wait.set, wait.steps.drop)
       return serve(lock, at: moment)
@@ -103,7 +130,14 @@ extension Ledger {
   /// Ends the leases of a lock whose set is gone and forgets it; true when somebody still waits.
   func orphan(_ lock: Lock, at moment: Moment) -> Bool {
     stopKernelWaits(lock)
-    for lease in lock.holders { finish(lease, .setRemoved, at: moment.monotonic.nanoseconds) }
+    for lease in lock.holders where lease.lock === lock {
+      let head = lease.head ?? lease
+      if head.parts.isEmpty {
+        finish(lease, .setRemoved, at: moment.monotonic.nanoseconds)
+      } else {
+        endAll(head, .setRemoved, at: moment)
+      }
+    }
     forgetLock(lock)
     return !lock.queue.isEmpty
   }
@@ -115,10 +149,11 @@ extension Ledger {
     if bankWithRoom === bank { bankWithRoom = nil }
     var orphans: [Lock] = []
     for lock in bank.locks.compactMap(\.self) where orphan(lock, at: moment) { orphans.append(lock) }
-    for lock in orphans { moveWaiters(of: lock, at: moment) }
+    // All of them before any is served: a request for several locks may wait for more than one.
+    for lock in orphans.compactMap({ moveWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
   }
 
-  private func moveWaiters(of old: Lock, at moment: Moment) {
+  private func moveWaiters(of old: Lock, at moment: Moment) -> Lock? {
     let lock: Lock
     do {
       if let known = locksByKey[old.key] {
@@ -128,13 +163,13 @@ extension Ledger {
       }
     } catch {
       while let waiter = old.queue.first { dismiss(waiter, error) }
-      return
+      return nil
     }
     while let waiter = old.queue.first {
       old.queue.remove(waiter)
       waiter.lock = lock
       lock.queue.append(waiter)
     }
-    serve(lock, at: moment)
+    return lock
   }
 }

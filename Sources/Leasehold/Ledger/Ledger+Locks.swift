@@ -118,7 +118,8 @@ extension Ledger {
       guard force else { throw inUse(lock, at: moment.monotonic) }
       while let waiter = lock.queue.first { dismiss(waiter, Self.lockRemoved(key)) }
       arrangeKernelWait(lock)
-      for lease in lock.holders { end(lease, .lockRemoved, at: moment) }
+      for lease in lock.holders where lease.lock === lock { end(lease, .lockRemoved, at: moment) }
+      serveUnserved(at: moment)
       // The set may turn out to be gone, and the lock with it.
       guard locksByKey[key] === lock else { return }
     }

@@ -100,10 +100,11 @@ extension Ledger {
     let locks = set.locks.sorted { $0.key < $1.key }.map(\.value)
     var orphans: [Lock] = []
     for lock in locks where orphan(lock, at: moment) { orphans.append(lock) }
-    for old in orphans { moveNativeWaiters(of: old, at: moment) }
+    for lock in orphans.compactMap({ moveNativeWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
+    serveUnserved(at: moment)
   }
 
-  private func moveNativeWaiters(of old: Lock, at moment: Moment) {
+  private func moveNativeWaiters(of old: Lock, at moment: Moment) -> Lock? {
     var reached: Lock?
     while let waiter = old.queue.first {
       guard let native = waiter.request.native, native.dialect != .sysv else {
@@ -120,7 +121,7 @@ extension Ledger {
         dismiss(waiter, error)
       }
     }
-    if let reached { serve(reached, at: moment) }
+    return reached
   }
 
   // MARK: Without a lease

@@ -10,8 +10,10 @@
 //   6. deadlines: what ran out meanwhile gets a grace, so that holders can renew; so do leases whose connection is gone
 
 /// What the scan found, before anything is decided.
-private struct Findings {
+struct Findings {
   var leases: [(cell: Int, record: LeaseRecord, state: Lease.State, body: CellBody)] = []
+  var parts: [(cell: Int, record: LeaseRecord, body: CellBody)] = []
+  var conversions: [(cell: Int, record: LeaseRecord, body: CellBody)] = []
   var ends: [(cell: Int, record: LeaseRecord, reason: EndReason)] = []
   var locks: [(cell: Int, record: LockRecord, body: CellBody)] = []
   var usedText: Set<Int> = []
@@ -29,10 +31,13 @@ extension Ledger {
     lastFence = Int64(clamping: storage.header(.lastFence))
     var findings = scan(highWater, at: moment)
     adoptLocks(&findings)
+    resolveConversions(&findings)
     adoptLeases(&findings, at: moment)
+    let bereft = adoptParts(&findings)
     adoptEnds(findings)
     for bank in Array(banks.values) { settle(bank, at: moment) }
     for set in Array(nativeSets.values) { settle(set, at: moment) }
+    for lease in bereft where lease.lock != nil { endAll(lease, .setRemoved, at: moment) }
     removeStrayBanks()
     freeUnused(highWater, findings)
     recovery.leases = liveLeases
@@ -74,7 +79,7 @@ extension Ledger {
       }
       switch (kind, state) {
       case (.lease, .live), (.lease, .cooling), (.lease, .ended), (.lease, .arming), (.lease, .disarming),
-        (.lease, .suspect):
+        (.lease, .suspect), (.lease, .converting):
         guard var record = LeaseRecord(body) else { discardDamaged(cell); continue }
         lastFence = max(lastFence, record.fence)
         let deadline = rebase(record.deadline, at: moment)
@@ -99,6 +104,12 @@ extension Ledger {
     into findings: inout Findings, at moment: Moment
   ) {
     switch state {
+    case .converting: findings.conversions.append((cell, record, body))
+    case .live where record.isPart: findings.parts.append((cell, record, body))
+    case .disarming where record.isPart:
+      // Given back, as below, and the end of the whole is remembered by its head.
+      recovery.unsureReleases += 1
+      storage.commit(.free, at: cell)
     case .ended: findings.ends.append((cell, record, word.reason ?? .released))
     case .disarming:
       // Given back, but for a window of about a microsecond.
@@ -317,7 +328,7 @@ extension Ledger {
   }
 
   /// The text of a record, from the record itself or from its chain; `nil` when the chain is broken.
-  private func text(
+  func text(
     _ length: Int, _ body: CellBody, _ word: Int, _ inlineBytes: Int, _ first: UInt32, _ findings: inout Findings
   ) -> [UInt8]? {
     if first == TextRecord.none { return length <= inlineBytes ? body.take(length, from: word) : nil }

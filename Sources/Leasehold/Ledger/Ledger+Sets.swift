@@ -31,6 +31,12 @@ extension Ledger {
     let leases = holders(on: numbers, of: set)
     for lease in leases {
       guard let lock = lease.lock else { continue }
+      if lease.head != nil || !lease.parts.isEmpty {
+        endAll(lease.head ?? lease, .broken, at: moment) { part, lock in
+          leases.contains { $0 === part } && lock.set.set == set
+        }
+        continue
+      }
       let uncount = lock.dialect.uncount(lease.share)
       finish(lease, .broken, at: moment.monotonic.nanoseconds)
       if uncount.count > 0 { _ = kernel.operate(set, uncount) }
@@ -46,6 +52,7 @@ extension Ledger {
       while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key)) }
     }
     nativeSetVanished(native, at: moment)
+    serveUnserved(at: moment)
   }
 
   private func holders(on numbers: Range<Int>?, of set: Int32) -> [Lease] {

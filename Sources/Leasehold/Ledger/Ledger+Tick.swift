@@ -77,5 +77,7 @@ extension Ledger {
       dismiss(waiter, error)
       if let lock, lock.queue.isEmpty { arrangeKernelWait(lock) }
     }
+    for lock in unserved where lock.queue.isEmpty { arrangeKernelWait(lock) }
+    unserved = []
   }
 }

@@ -38,6 +38,10 @@ public final class Ledger {
   var waiterDeadlines = DeadlineQueue<Waiter>()
   var waiters: [WaiterID: Waiter] = [:]
   var lastWaiterID: WaiterID = 0
+  /// Who waits and keeps a lease meanwhile, by the lease's fence.
+  var waitersHolding: [Int64: [Waiter]] = [:]
+  /// Locks whose queue moved on although nobody looked at it yet.
+  var unserved: [Lock] = []
   var boundLeases: [ConnectionID: [Lease]] = [:]
   var idempotency: [IdempotencyScope: IdempotencyEntry] = [:]
   var tombstones: TombstoneRing

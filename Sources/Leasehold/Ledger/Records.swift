@@ -6,6 +6,7 @@
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
 ///                                              | name length << 24 | waited ms << 32
+///          with bit 27 of word 8 it is a part of the lease with the same fence: that one has the deadline
 ///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
@@ -23,6 +24,8 @@ struct LeaseRecord {
   var mode: LockMode
   var bindsConnection: Bool
   var isEndless = false
+  /// Whether it is a part of the lease that has the same fence.
+  var isPart = false
   var fingerprint: UInt64
   var waited: TimeSpan
   var peer: Peer
@@ -53,7 +56,7 @@ struct LeaseRecord {
     body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
     let flags =
       UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
-      | (adjustmentCount > 0 ? 1 << 26 : 0)
+      | (adjustmentCount > 0 ? 1 << 26 : 0) | (isPart ? 1 << 27 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
     body.words[9] = fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
@@ -85,6 +88,18 @@ struct LeaseRecord {
 }
 
 extension LeaseRecord {
+  /// Leaves the deadline, the holder and the retries to the head; `fingerprint` is its place among the parts.
+  mutating func become(partOf head: LeaseRecord, at place: UInt64) {
+    isPart = true
+    (deadline, grantedAt, fingerprint) = (0, head.grantedAt, place)
+    (ownerLength, keyLength, bindsConnection, isEndless) = (nil, 0, false, false)
+  }
+
+  /// Whether it is another form of the same record.
+  func isSame(as other: LeaseRecord) -> Bool {
+    fence == other.fence && lockCell == other.lockCell && isPart == other.isPart
+  }
+
   init?(_ body: CellBody) {
     let words = body.words
     guard let mode = LockMode(rawValue: UInt8(truncatingIfNeeded: words[8] >> 16)) else { return nil }
@@ -97,7 +112,8 @@ extension LeaseRecord {
       endedAt: Int64(bitPattern: words[1]), lockCell: Int(UInt32(truncatingIfNeeded: words[6])),
       units: Int(words[6] >> 32), ttl: .milliseconds(Int64(UInt32(truncatingIfNeeded: words[7]))),
       cooldown: .milliseconds(Int64(words[7] >> 32)), count: Int(UInt16(truncatingIfNeeded: words[8])), mode: mode,
-      bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1, fingerprint: words[9],
+      bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1,
+      isPart: words[8] >> 27 & 1 == 1, fingerprint: words[9],
       waited: .milliseconds(Int64(words[10] >> 32)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
@@ -206,6 +222,14 @@ enum TextRecord {
 }
 
 extension CellBody {
+  /// The record of a lease after a conversion: another mode, other units, and everything else as it was.
+  func converted(to mode: LockMode, units: Int) -> CellBody {
+    var body = self
+    body.words[6] = body.words[6] & 0xffff_ffff | UInt64(UInt32(units)) << 32
+    body.words[8] = body.words[8] & ~(0xff << 16) | UInt64(mode.rawValue) << 16
+    return body
+  }
+
   /// Writes bytes from a word on, low byte first.
   mutating func put(_ bytes: some Sequence<UInt8>, from word: Int) {
     var index = word

@@ -11,6 +11,12 @@ final class Waiter: Deadlined {
   var caller: Caller
   /// The lock it waits for; none once it left.
   var lock: Lock?
+  /// The lease that becomes the only one, for who waits to convert it.
+  var converting: Lease?
+  /// All places of a request for several locks; this is one of them.
+  var group: WaiterGroup?
+  /// Leases that the waiting caller keeps while it waits.
+  var holding: [Lease] = []
   fileprivate(set) var next: Waiter?
   fileprivate(set) unowned(unsafe) var previous: Waiter?
 
@@ -43,6 +49,15 @@ struct WaitQueue {
     waiter.previous = last
     if let last { last.next = waiter } else { first = waiter }
     last = waiter
+    count += 1
+  }
+
+  /// Puts a waiter before all others.
+  mutating func prepend(_ waiter: Waiter) {
+    waiter.next = first
+    if let first { first.previous = waiter } else { last = waiter }
+    waiter.previous = nil
+    first = waiter
     count += 1
   }
 

@@ -24,6 +24,8 @@ public struct AcquireRequest: Sendable {
   public var cooldown = TimeSpan.zero
   /// The binding of a native lock; `nil` for an own one.
   public var native: NativeRequest?
+  /// Leases that the caller keeps while it waits: what tells a wait that would never end.
+  public var holding: [LeaseID] = []
   /// Whether the end of the lease is not remembered: nobody but the service itself knows of it.
   public var leavesNoTrace = false
   /// A retry with the same key gets the same lease.

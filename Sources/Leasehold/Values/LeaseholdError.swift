@@ -22,6 +22,7 @@ public struct LeaseholdError: Error, Sendable {
     case inUse = "in-use"
     case corruptSegment = "corrupt-segment"
     case superseded
+    case deadlock
     case expired
     case released
     case broken
@@ -63,6 +64,8 @@ public struct LeaseholdError: Error, Sendable {
   public var facts: [(name: String, value: Value)]
   /// Who is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
   public var contention: LockSnapshot?
+  /// Who waits for whom, for ``Code/deadlock``.
+  public var circle: [DeadlockStep]?
   /// When trying again makes sense.
   public var retryAfter: TimeSpan?
 

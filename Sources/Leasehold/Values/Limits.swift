@@ -34,6 +34,8 @@ public struct Limits: Sendable {
   public static let adjustments = 64
   /// The largest identifier of a user or group.
   public static let identity = 4_294_967_294
+  /// Locks that one lease can have.
+  public static let wants = 32
   /// The longest `owner`, in bytes of UTF-8.
   public static let ownerBytes = 128
   /// The longest Idempotency-Key, in bytes.

@@ -20,6 +20,10 @@ public struct ServiceCounters: Sendable, Equatable {
   public var ended = [UInt64](repeating: 0, count: EndReason.allCases.count)
   /// Undo operations that the kernel refused.
   public var undoFailures: UInt64 = 0
+  /// Leases that went from reader to writer or back.
+  public var converted: UInt64 = 0
+  /// Waits refused because they would never have ended.
+  public var deadlocks: UInt64 = 0
   /// Sets below locks of ours that somebody else removed.
   public var setsRemoved: UInt64 = 0
   /// Waits that were handed to the kernel because native processes held units.

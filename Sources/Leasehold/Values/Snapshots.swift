@@ -62,8 +62,53 @@ public struct LeaseSnapshot: Sendable {
   /// The semaphores that its end changes, on leases of raw operations; `nil` on leases of locks.
   public var adjusts: [Int]? = nil
 
+  /// Whether this answers a conversion.
+  public var isConverted = false
+  /// What it has of each lock, on leases of several; empty on a lease of one.
+  public var parts: [LeasePart] = []
+
   /// The short name shown to everybody.
   public var ref: String { id.ref }
+}
+
+extension LeaseSnapshot {
+  /// Who holds a part, and until when, is told by the whole lease.
+  mutating func take(holderOf head: LeaseSnapshot) {
+    (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
+    (grantedAt, bindsConnection, waited) = (head.grantedAt, head.bindsConnection, head.waited)
+  }
+}
+
+/// What a lease of several locks has of one of them.
+public struct LeasePart: Sendable {
+  /// The lock's name.
+  public var key: LockKey
+  /// What the lock is.
+  public var kind: LockKind
+  /// Alone or shared.
+  public var mode: LockMode
+  /// Slots taken.
+  public var count: Int
+  /// Units taken from the semaphore.
+  public var units: Int
+  /// Whether the asked limit was put into force by this grant, on native locks that have one.
+  public var limitApplied: Bool?
+  /// The kernel's side.
+  public var binding: SemaphoreBinding
+
+  /// Makes a part.
+  public init(
+    key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, limitApplied: Bool?,
+    binding: SemaphoreBinding
+  ) {
+    self.key = key
+    self.kind = kind
+    self.mode = mode
+    self.count = count
+    self.units = units
+    self.limitApplied = limitApplied
+    self.binding = binding
+  }
 }
 
 /// Somebody who queues for a lock.

@@ -22,11 +22,11 @@ enum Locks {
     return try answer(outcome, call)
   }
 
-  private static func answer(_ outcome: AcquireOutcome, _ call: borrowing Call) throws(Problem) -> Disposition {
+  static func answer(_ outcome: AcquireOutcome, _ call: borrowing Call) throws(Problem) -> Disposition {
     switch outcome {
     case .granted(let lease):
       // A grant whose answer cannot be delivered is undone; a repeated answer is not a grant.
-      if !lease.replayed { call.exchange.grant = lease.id }
+      if !lease.replayed, !lease.isConverted { call.exchange.grant = lease.id }
       if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
       return .respond(call.writer.granted(lease, asText: call.asText))
     case .refused(let error): throw Problem(error)
@@ -142,6 +142,17 @@ extension Call {
         throw .invalid(name, arguments[name] ?? "", "cannot go together with undo=false, which never ends by itself")
       }
     }
+    try describe(&request)
+    try queueing(&request)
+    request.maxWaiters = try number(.maxWaiters, 0, 100_000)
+    request.owner = try owner()
+    request.cooldown = try span(.cooldown, .zero, limits.ttlMaximum) ?? .zero
+    request.idempotencyKey = try idempotencyKey()
+    return request
+  }
+
+  /// How a lock is wanted: what `want` says of each of several.
+  func describe(_ request: inout AcquireRequest) throws(Problem) {
     switch try word(.mode, ["exclusive", "shared", "write", "read"]) {
     case "shared", "read": request.mode = .shared
     default: request.mode = .exclusive
@@ -156,16 +167,31 @@ extension Call {
         throw .invalid(.mode, "shared", "cannot go together with 'limit': slots of a counting lock are alike")
       }
     }
-    if let wait = try span(.wait, .zero, limits.waitMaximum) {
-      request.wait = wait
-    } else if let wait = try preferredWait() {
-      request.wait = wait
+  }
+
+  /// How long to queue, and what the caller keeps meanwhile.
+  func queueing(_ request: inout AcquireRequest) throws(Problem) {
+    request.wait = try waitOrPreferred()
+    request.holding = try holding()
+  }
+
+  /// `wait`, or what Prefer says.
+  func waitOrPreferred() throws(Problem) -> TimeSpan {
+    if let wait = try span(.wait, .zero, server.limits.waitMaximum) { return wait }
+    return try preferredWait() ?? .zero
+  }
+
+  /// Leases that the caller keeps while it waits.
+  func holding() throws(Problem) -> [LeaseID] {
+    guard let text = arguments[.holding] else { return [] }
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    guard parts.count <= Limits.wants else { throw .outOfRange(.holding, "\(parts.count)", 1, Limits.wants) }
+    var leases: [LeaseID] = []
+    for part in parts {
+      guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID("holding", part.utf8) }
+      leases.append(id)
     }
-    request.maxWaiters = try number(.maxWaiters, 0, 100_000)
-    request.owner = try owner()
-    request.cooldown = try span(.cooldown, .zero, limits.ttlMaximum) ?? .zero
-    request.idempotencyKey = try idempotencyKey()
-    return request
+    return leases
   }
 
   /// Gives a lease back and says so.
@@ -212,9 +238,10 @@ extension AnswerWriter {
       self.lease(lease, into: &body)
     }
     var response = Response(
-      status: lease.replayed ? 200 : 201, contentType: asText ? "text/plain; charset=utf-8" : "application/json",
+      status: lease.replayed || lease.isConverted ? 200 : 201,
+      contentType: asText ? "text/plain; charset=utf-8" : "application/json",
       body: body)
-    if !lease.replayed { response.location = location(lease) }
+    if !lease.replayed, !lease.isConverted { response.location = location(lease) }
     return response
   }
 

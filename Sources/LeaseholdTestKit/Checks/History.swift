@@ -8,12 +8,13 @@ public final class History {
     var deadline: Int64
     /// Its end because a restart lost its connection.
     var graceEnd = Int64.max
+    /// A conversion was asked for and its answer never heard: its form is not known.
+    var mayDiffer = false
   }
 
   private var told: [LeaseID: Told] = [:]
   private var queues: [LockKey: [Int]] = [:]
   private var overtaken: [(waiter: Int, by: Int, key: LockKey)] = []
-  private var fences: [LockKey: Int64] = [:]
   private var lastFence: Int64 = 0
   /// The highest fence before the step that goes on.
   private var fenceBefore: Int64 = 0
@@ -28,17 +29,25 @@ public final class History {
 
   /// A client was told of a lease.
   public func granted(_ lease: LeaseSnapshot) {
-    if !lease.replayed {
-      let before = max(fences[lease.key] ?? 0, fenceBefore)
-      if lease.fence <= before { violations.append("fence \(lease.fence) came after \(before)") }
+    // Those of one step may be heard of in any order.
+    if !lease.replayed, lease.fence <= fenceBefore {
+      violations.append("fence \(lease.fence) came after \(fenceBefore)")
     }
-    fences[lease.key] = max(fences[lease.key] ?? 0, lease.fence)
     lastFence = max(lastFence, lease.fence)
     told[lease.id] = Told(lease: lease, deadline: lease.deadline?.nanoseconds ?? .max)
   }
 
   /// A client was told of a new deadline.
   public func renewed(_ lease: LeaseSnapshot) { told[lease.id]?.deadline = lease.deadline?.nanoseconds ?? .max }
+
+  /// A client was told of another form of its lease.
+  public func converted(_ lease: LeaseSnapshot) {
+    told[lease.id]?.lease = lease
+    told[lease.id]?.mayDiffer = false
+  }
+
+  /// A client asked for another form of its lease and did not hear whether it has that.
+  public func askedToConvert(_ id: LeaseID) { told[id]?.mayDiffer = true }
 
   /// A client does not count on a lease any more: it asked for its end, or heard of it.
   public func letGo(_ id: LeaseID) { told[id] = nil }
@@ -111,16 +120,18 @@ public final class History {
     let now = daemon.clock.now.nanoseconds
     told = told.filter { _, entry in
       // Who removes a set ends what stands on it.
-      min(entry.deadline, entry.graceEnd) > now && daemon.kernel.value(entry.lease.binding.id, 0) != nil
+      min(entry.deadline, entry.graceEnd) > now
+        && entry.lease.places.allSatisfy { daemon.kernel.value($0.binding.id, 0) != nil }
     }
-    var places: [SemaphoreBinding: [LeaseSnapshot]] = [:]
+    var places: [SemaphoreBinding: [LeasePart]] = [:]
     for (id, entry) in told {
-      places[entry.lease.binding, default: []].append(entry.lease)
       guard let lease = try? daemon.ledger.lease(id) else {
         wrong.append("lease \(id.ref) on '\(entry.lease.key)' is gone before its deadline")
         continue
       }
-      if lease.fence != entry.lease.fence || lease.units != entry.lease.units {
+      if entry.mayDiffer { continue }
+      for place in entry.lease.places { places[place.binding, default: []].append(place) }
+      if lease.fence != entry.lease.fence || lease.places.map(\.units) != entry.lease.places.map(\.units) {
         wrong.append("lease \(id.ref) changed")
       }
     }
@@ -129,7 +140,7 @@ public final class History {
   }
 
   private func checkExclusion(
-    _ leases: [LeaseSnapshot], _ binding: SemaphoreBinding, _ kernel: SimulatedKernel
+    _ leases: [LeasePart], _ binding: SemaphoreBinding, _ kernel: SimulatedKernel
   ) -> [String] {
     let dialect = NamedDialect(place: binding.semaphore)
     guard let capacity = kernel.value(binding.id, dialect.live) else { return [] }
@@ -143,5 +154,14 @@ public final class History {
       wrong.append("a writer of '\(key)' is not alone")
     }
     return wrong
+  }
+}
+
+extension LeaseSnapshot {
+  /// What it has of each lock.
+  public var places: [LeasePart] {
+    parts.isEmpty
+      ? [LeasePart(key: key, kind: kind, mode: mode, count: count, units: units, limitApplied: nil, binding: binding)]
+      : parts
   }
 }

@@ -24,7 +24,7 @@ public enum Invariants {
     func expect(_ actual: Int, _ expected: Int, _ what: String) {
       if actual != expected { wrong.append("the ledger has \(actual) \(what), the records say \(expected)") }
     }
-    expect(status.leases, records.leases.count, "leases")
+    expect(status.leases, records.leases.count { !$0.isPart }, "leases")
     expect(status.locks, records.locks.count { !$0.isHidden }, "locks")
     expect(status.records, records.count, "records in use")
     let listed = daemon.ledger.locks(ListFilter()).entries
@@ -61,7 +61,11 @@ public enum Invariants {
     for lease in records.leases where !locks.contains(lease.lockCell) {
       wrong.append("the lease in record \(lease.cell) stands on record \(lease.lockCell), which is no lock in use")
     }
-    let all = records.leases + records.ends
+    let heads = Set(records.leases.filter { !$0.isPart }.map(\.fence))
+    for part in records.leases where part.isPart && !heads.contains(part.fence) {
+      wrong.append("the part in record \(part.cell) has no lease")
+    }
+    let all = (records.leases + records.ends).filter { !$0.isPart }
     if Set(all.map(\.id)).count != all.count { wrong.append("two records have the same lease id") }
     if Set(all.map(\.fence)).count != all.count { wrong.append("two leases have the same fence") }
     let places = records.locks.map { "\($0.set):\($0.place)" }

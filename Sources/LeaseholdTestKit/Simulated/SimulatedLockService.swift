@@ -24,6 +24,22 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
     return daemon.ledger.acquire(request, client: client, at: moment(now))
   }
 
+  /// Takes several locks at once or none.
+  public func acquire(
+    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    defer { daemon.settle() }
+    return daemon.ledger.acquire(several: wants, client: client, at: moment(now))
+  }
+
+  /// Turns a reader's lease into a writer's or back.
+  public func convert(
+    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    defer { daemon.settle() }
+    return daemon.ledger.convert(request, client: client, at: moment(now))
+  }
+
   /// The waiter is gone.
   public func cancel(_ waiter: WaiterID, at now: MonotonicInstant) {
     daemon.ledger.cancel(waiter, at: moment(now))

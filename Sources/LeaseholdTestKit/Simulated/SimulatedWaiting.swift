@@ -66,7 +66,7 @@ public final class SimulatedWaiting: KernelWaiting {
   /// Units that a wait was granted and that the ledger was not told of yet.
   public func unitsOnTheWay(_ set: Int32, _ semaphore: Int) -> Int {
     let granted = jobs.filter { job in
-      guard job.wait.set == set, job.wait.semaphore == semaphore else { return false }
+      guard job.wait.set == set, job.wait.semaphore == semaphore, job.wait.share.purpose != .probe else { return false }
       switch job.phase {
       case .asleep(let token): return kernel.sleep(token) == .granted
       case .over(.granted?): return true
@@ -74,7 +74,9 @@ public final class SimulatedWaiting: KernelWaiting {
       }
     }
     return reports.reduce(granted.reduce(0) { $0 + $1.wait.share.units }) { sum, report in
-      guard case .granted(let wait) = report, wait.set == set, wait.semaphore == semaphore else { return sum }
+      guard case .granted(let wait) = report, wait.set == set, wait.semaphore == semaphore,
+        wait.share.purpose != .probe
+      else { return sum }
       return sum + wait.share.units
     }
   }

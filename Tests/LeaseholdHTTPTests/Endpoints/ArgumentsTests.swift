@@ -7,7 +7,7 @@ import Testing
   private let everything = ParameterSet(
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
     .state, .nsems, .values, .exclusive, .uid, .gid, .value, .ops, .perm, .semaphoreKey, .project, .sem, .touch, .undo,
-    .segment, .fence, .size, .initialize, .offset, .length)
+    .segment, .fence, .size, .initialize, .offset, .length, .holding, .want)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {
@@ -112,6 +112,10 @@ import Testing
     #expect(try json(#"{"limit":[1,2],"project":"5"}"#)[.limit] == "1,2")
     #expect(try json(#"{"project":"5"}"#)[.project] == "53" && json(#"{"project":5}"#)[.project] == "5")
     #expect(try json("{}")[.ttl] == nil)
+    #expect(try json(#"{"holding":["a","b"]}"#)[.holding] == "a,b")
+    #expect(
+      try json(#"{"want":[{"key":"a b","count":2},{"key":"c","limit":[1,2]}]}"#)[.want]
+        == "\nkey=a%20b&count=2\nkey=c&limit=1%2c2")
   }
 
   @Test func aParameterTakesTextAndItsOwnKindAlone() {

@@ -8,7 +8,7 @@ import Testing
     let all = Endpoint.all
     #expect(Set(all.map { "\($0.operation)" }).count == all.count)
     #expect(Set(all.map { "\($0.method) \($0.route)" }).count == all.count)
-    #expect(all.count == 41)
+    #expect(all.count == 43)
   }
 
   @Test func everyRouteHasAnEndpointAndSaysWhichMethodsItTakes() {
@@ -54,7 +54,8 @@ import Testing
     413: ["body-too-large"], 414: ["uri-too-long"],
     415: ["unsupported-media-type"], 421: ["host-not-allowed"],
     409: [
-      "limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded", "corrupt-segment",
+      "limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded", "deadlock",
+      "corrupt-segment",
     ],
     412: ["stale-fence", "precondition-failed"],
     410: ["expired", "released", "broken", "undelivered", "connection-closed", "set-removed", "lock-removed"],

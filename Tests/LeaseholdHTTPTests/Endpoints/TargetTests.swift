@@ -22,6 +22,7 @@ import Testing
     ("/segments", .segments, ""), ("/segments/0x7", .segment, "0x7"), ("/segments/id:7/bytes", .segmentBytes, "id:7"),
     ("/locks/a", .lock, "a"), ("/locks/a%2Fb", .lock, "a%2Fb"), ("/locks/a/acquire", .acquire, "a"),
     ("/locks/a/release", .release, "a"), ("/locks/a/renew", .renew, "a"), ("/locks/a/hold", .hold, "a"),
+    ("/locks/a/convert", .convert, "a"),
     ("/locks/acquire/acquire", .acquire, "acquire"), ("/locks//acquire", .acquire, ""), ("/leases/0f", .lease, "0f"),
     ("/leases/0f/renew", .leaseRenew, "0f"), ("/locks/locks", .lock, "locks"), ("/keys/php:1", .key, "php:1"),
   ]

@@ -67,6 +67,14 @@ final class FakeService: LockService, HostWithoutNativeSets {
     }
   }
 
+  func acquire(
+    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome { acquire(wants[0], client: client, at: now) }
+
+  func convert(
+    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+  ) -> AcquireOutcome { .refused(LeaseholdError(.internalError, "not faked")) }
+
   func cancel(_ waiter: WaiterID, at now: MonotonicInstant) { state.withLock { $0.heard.canceled.append(waiter) } }
 
   func undeliver(_ lease: LeaseID, at now: MonotonicInstant) {

@@ -110,6 +110,35 @@ struct CrashScript: Sendable, CustomStringConvertible {
         },
       ]),
     CrashScript(
+      description: "several locks are taken, waited for and given back",
+      steps: [
+        { $0.acquire("ann", several: ["a", "b"]) },
+        { $0.acquire("bob", several: ["b", "c"]) { $0[0].wait = .seconds(60) } },
+        { $0.queue("cat", "c") }, { $0.release("ann") }, { $0.release("bob") }, { $0.release("cat") },
+      ]),
+    CrashScript(
+      description: "several locks in two sets", limits: small, records: 160, stride: 29,
+      before: { scene in for number in 0..<63 { scene.acquire("\(number)", "lock \(number)") } },
+      steps: [
+        { $0.acquire("ann", several: ["a", "b", "c"]) { $0[1].mode = .shared } },
+        { $0.acquire("bob", several: ["b", "d"]) { $0[0].wait = .seconds(60) } }, { $0.release("ann") },
+        { $0.release("bob") },
+      ]),
+    CrashScript(
+      description: "a reader becomes a writer and a reader again",
+      steps: [
+        { $0.acquire("ann") { $0.mode = .shared } }, { $0.convert("ann", to: .exclusive) },
+        { $0.convert("ann", to: .shared) }, { $0.acquire("bob") { $0.mode = .shared } },
+        { $0.convert("ann", to: .exclusive, for: .seconds(60)) }, { $0.release("bob") }, { $0.release("ann") },
+      ]),
+    CrashScript(
+      description: "a part of a lease is converted while a native process is in the way",
+      steps: [
+        { $0.acquire("ann", several: ["a", "b"]) { $0[1].mode = .shared } }, { $0.nativeTakes(1, "b") },
+        { $0.convert("ann", "b", to: .exclusive, for: .seconds(60)) }, { $0.nativeGives(1, "b") },
+        { $0.release("ann") },
+      ]),
+    CrashScript(
       description: "a second set is made and given back", limits: small, records: 160, stride: 29,
       before: { scene in for number in 0..<64 { scene.acquire("\(number)", "lock \(number)") } },
       steps: [

@@ -5,9 +5,11 @@ extension Traffic {
   /// One operation, chosen at random.
   func step() {
     switch Int.random(in: 0..<100, using: &random) {
-    case 0..<28: acquire()
-    case 28..<42: release()
-    case 42..<48: renew()
+    case 0..<22: acquire()
+    case 22..<29: acquireSeveral()
+    case 29..<41: release()
+    case 41..<45: renew()
+    case 45..<48: convert()
     case 48..<53: cancel()
     case 53..<66: passTime()
     case 66..<76: runWaits()
@@ -64,14 +66,73 @@ extension Traffic {
       if !lease.replayed { history.servedAtOnce(number, for: request.key) }
       told(lease, request)
     case .waiting(let waiter):
-      let known = waiting.first { $0.value.request.key == request.key && isRetry($0.value.request, of: request) }
+      let known = waiting.first { $0.value.keys == [request.key] && isRetry($0.value.request, of: request) }
       if let known {
         history.replaced(known.key, by: number, for: request.key)
       } else {
         history.queued(number, for: request.key)
       }
-      waiting[number] = Waiting(waiter: waiter, request: request)
+      waiting[number] = Waiting(waiter: waiter, request: request, keys: [request.key])
     case .refused(let error): note("  refused \(error.code)")
+    }
+  }
+
+  private func acquireSeveral() {
+    let first = Int.random(in: 0..<Self.keys.count, using: &random)
+    var wants: [AcquireRequest] = []
+    for offset in 0..<Int.random(in: 1...Self.keys.count, using: &random) {
+      let index = (first + offset) % Self.keys.count
+      var request = AcquireRequest(
+        key: Self.keys[index], ttl: .milliseconds(Int64.random(in: 100..<8000, using: &random)),
+        caller: Caller(connection: .random(in: 1...lastConnection, using: &random), peer: .unknown))
+      request.limit = Self.limits[index]
+      request.count = request.limit == nil ? 1 : Int.random(in: 1...2, using: &random)
+      if request.limit == nil, random.once(in: 2) { request.mode = .shared }
+      wants.append(request)
+    }
+    if !random.once(in: 3) { wants[0].wait = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
+    if random.once(in: 3) { wants[0].owner = random.pick(["ann", "bob"]) }
+    if random.once(in: 4) { wants[0].bindsConnection = true }
+    if random.once(in: 4), !history.leases.isEmpty { wants[0].holding = [random.pick(history.leases).id] }
+    lastClient += 1
+    let number = lastClient
+    note("acquire \(number) several \(wants.map { "\($0.key.text.prefix(5)) \($0.mode) \($0.count)" })")
+    let outcome = daemon.ledger.acquire(several: wants, client: TrafficClient(number, inbox), at: daemon.moment)
+    guard !daemon.crash.hasCrashed else { return }
+    switch outcome {
+    case .granted(let lease):
+      note("  at once \(lease.ref)")
+      for want in wants { history.servedAtOnce(number, for: want.key) }
+      told(lease, wants[0])
+    case .waiting(let waiter):
+      for want in wants { history.queued(number, for: want.key) }
+      waiting[number] = Waiting(waiter: waiter, request: wants[0], keys: wants.map(\.key))
+    case .refused(let error): note("  refused \(error.code)")
+    }
+  }
+
+  private func convert() {
+    guard let lease = someLease, let place = lease.places.first(where: { $0.kind == .readersWriter }) else { return }
+    lastClient += 1
+    let number = lastClient
+    let caller = Caller(connection: .random(in: 1...lastConnection, using: &random), peer: .unknown)
+    var request = ConvertRequest(
+      lease: lease.id, key: place.key, mode: random.pick([.shared, .exclusive]), caller: caller)
+    if random.once(in: 2) { request.wait = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
+    note("convert \(number) \(lease.ref) to \(request.mode)")
+    history.askedToConvert(lease.id)
+    let outcome = daemon.ledger.convert(request, client: TrafficClient(number, inbox), at: daemon.moment)
+    guard !daemon.crash.hasCrashed else { return }
+    switch outcome {
+    case .granted(let lease):
+      note("  at once")
+      history.converted(lease)
+    case .waiting(let waiter):
+      waiting[number] = Waiting(
+        waiter: waiter, request: AcquireRequest(key: place.key, ttl: .seconds(1), caller: caller), keys: [])
+    case .refused(let error):
+      note("  refused \(error.code)")
+      if let same = try? daemon.ledger.lease(lease.id) { history.converted(same) }
     }
   }
 
@@ -108,7 +169,7 @@ extension Traffic {
     else { return }
     note("cancel \(number)")
     waiting[number] = nil
-    history.left(number, waiter.request.key)
+    for key in waiter.keys { history.left(number, key) }
     daemon.ledger.cancel(waiter.waiter, at: daemon.moment)
   }
 
@@ -144,7 +205,7 @@ extension Traffic {
     where waiter.request.caller.connection == connection {
       gone.insert(number)
       waiting[number] = nil
-      history.left(number, waiter.request.key)
+      for key in waiter.keys { history.left(number, key) }
       daemon.ledger.cancel(waiter.waiter, at: daemon.moment)
     }
   }
@@ -153,7 +214,9 @@ extension Traffic {
     let owner = random.pick(["ann", "bob"])
     let key = random.once(in: 2) ? random.pick(Self.keys) : nil
     note("release all of \(owner) on \(key?.text ?? "any lock")")
-    history.letGo { $0.owner == owner && (key == nil || key == $0.key) }
+    history.letGo { lease in
+      lease.owner == owner && (key == nil || lease.places.contains { $0.key == key })
+    }
     _ = daemon.ledger.releaseAll(owner: owner, key: key, at: daemon.moment)
   }
 
@@ -161,7 +224,7 @@ extension Traffic {
     let key = random.pick(Self.keys)
     let force = random.once(in: 2)
     note("remove \(key)\(force ? " by force" : "")")
-    if force { history.letGo { $0.key == key } }
+    if force { history.letGo { $0.places.contains { $0.key == key } } }
     try? daemon.ledger.remove(key, force: force, at: daemon.moment)
   }
 

@@ -6,6 +6,8 @@ final class Traffic {
   struct Waiting {
     let waiter: WaiterID
     let request: AcquireRequest
+    /// The locks in whose queues it stands in turn; none when it waits to convert a lease.
+    let keys: [LockKey]
   }
 
   /// A run that found something.
@@ -103,7 +105,8 @@ final class Traffic {
     let values: [(String, UInt64)] = [
       ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
       ("timed out", counters.timedOut), ("canceled", counters.canceled), ("refused", counters.refused),
-      ("renewed", counters.renewed), ("sets removed", counters.setsRemoved), ("kernel waits", counters.kernelWaits),
+      ("renewed", counters.renewed), ("sets removed", counters.setsRemoved), ("converted", counters.converted),
+      ("deadlocks", counters.deadlocks), ("kernel waits", counters.kernelWaits),
       ("given back in recovery", UInt64(daemon.ledger.recovery.unitsGivenBack)),
       ("leases found by recovery", UInt64(daemon.ledger.recovery.leases)),
     ]
@@ -169,8 +172,13 @@ final class Traffic {
     switch event {
     case .granted(let number, let lease):
       note("  granted \(number) \(lease.ref) \(lease.units) of \(lease.key)")
+      if lease.isConverted {
+        history.converted(lease)
+        waiting[number] = nil
+        return
+      }
       if gone.remove(number) != nil { return daemon.ledger.undeliver(lease.id, at: daemon.moment) }
-      history.served(number, for: lease.key)
+      for place in lease.places { history.served(number, for: place.key) }
       guard let waiter = waiting.removeValue(forKey: number) else { return }
       if random.once(in: 6) {
         note("  undeliver \(lease.ref)")
@@ -180,7 +188,7 @@ final class Traffic {
       }
     case .refused(let number, let error):
       note("  refused \(number) \(error.code)")
-      if let waiter = waiting.removeValue(forKey: number) { history.left(number, waiter.request.key) }
+      if let waiter = waiting.removeValue(forKey: number) { for key in waiter.keys { history.left(number, key) } }
     case .ended(let number, let reason):
       note("  ended \(number) \(reason)")
       if let id = followed.removeValue(forKey: number) { history.letGo(id) }

@@ -13,8 +13,10 @@ extension Ledger {
     var queued = 0
     for lock in locksByCell.compactMap(\.self) {
       lock.queue.forEach { waiter in
-        queued += 1
-        if waiter.lock !== lock || waiters[waiter.id] !== waiter { wrong.append("waiter \(waiter.id) is misplaced") }
+        if waiter === waiter.lead { queued += 1 }
+        if waiter.lock !== lock || waiters[waiter.lead.id] !== waiter.lead {
+          wrong.append("waiter \(waiter.id) is misplaced")
+        }
         return true
       }
       if waiting.isWaiting(lock.cell), lock.waits.isEmpty { wrong.append("a wait for '\(lock.key)' is forgotten") }
@@ -24,8 +26,19 @@ extension Ledger {
         case .granted(let wait), .ended(let wait, _): wait.lock == lock.cell
         }
       }
+      if let group = head.group {
+        if group.blockedOn !== lock {
+          let isFree = group.seats.allSatisfy {
+            $0.lock?.queue.first === $0 && $0.lock?.hasRoom(for: $0.share.units) == true
+          }
+          if isFree, group.blockedOn == nil, !group.seats.contains(where: { $0.lock?.isPolled == true }), !reported {
+            wrong.append("nobody looks at what several locks '\(lock.key)' among them wait for")
+          }
+          continue
+        }
+      }
       if !waiting.isWaiting(lock.cell), !lock.isPolled, !reported { wrong.append("nobody waits for '\(lock.key)'") }
-      if waiting.isWaiting(lock.cell), lock.waits.first?.share != head.share {
+      if waiting.isWaiting(lock.cell), head.group == nil, lock.waits.first?.share != head.share {
         wrong.append("waits for the wrong units")
       }
     }
@@ -39,6 +52,10 @@ extension Ledger {
     var wrong: [String] = []
     var expected = 0
     for lease in leasesByCell.compactMap(\.self) {
+      if lease.head != nil {
+        if lease.queuePosition >= 0 || lease.due != 0 { wrong.append("a part has a deadline") }
+        continue
+      }
       switch lease.state {
       case .ended: if lease.queuePosition >= 0 { wrong.append("an ended lease has a deadline") }
       case .suspect: if lease.queuePosition >= 0 { wrong.append("a suspect has a deadline") }

@@ -38,19 +38,7 @@ final class Scene {
     var request = Self.request(key)
     change(&request)
     let client = RecordingClient()
-    let outcome = ledger.acquire(request, client: client, at: daemon.moment)
-    guard !daemon.crash.hasCrashed else { return nil }
-    (leases[who], refusals[who], waiters[who]) = (nil, nil, nil)
-    clients[who] = client
-    switch outcome {
-    case .granted(let lease):
-      leases[who] = lease
-      history.granted(lease)
-    case .waiting(let waiter): waiters[who] = waiter
-    case .refused(let error): refusals[who] = error
-    }
-    hear()
-    return refusals[who]?.code
+    return note(who, client, ledger.acquire(request, client: client, at: daemon.moment))
   }
 
   /// Somebody asks to queue for a lock.
@@ -63,6 +51,60 @@ final class Scene {
       request.wait = wait
       change(&request)
     }
+  }
+
+  /// Somebody asks for several locks; the answer is a refusal's code.
+  @discardableResult
+  func acquire(
+    _ who: String, several keys: [String], _ change: (inout [AcquireRequest]) -> Void = { _ in }
+  ) -> LeaseholdError.Code? {
+    var requests = keys.map { Self.request($0) }
+    change(&requests)
+    let client = RecordingClient()
+    return note(who, client, ledger.acquire(several: requests, client: client, at: daemon.moment))
+  }
+
+  /// Somebody asks for another form of their lease; the answer is a refusal's code.
+  @discardableResult
+  func convert(
+    _ who: String, _ key: String? = nil, to mode: LockMode, for wait: TimeSpan = .zero, as asking: String? = nil,
+    _ change: (inout ConvertRequest) -> Void = { _ in }
+  ) -> LeaseholdError.Code? {
+    guard let lease = leases[who] else { return nil }
+    var request = ConvertRequest(
+      lease: lease.id, key: key.map(Self.key) ?? lease.key, mode: mode, caller: Caller(connection: 1, peer: .unknown))
+    request.wait = wait
+    change(&request)
+    let client = RecordingClient()
+    history.askedToConvert(lease.id)
+    let outcome = ledger.convert(request, client: client, at: daemon.moment)
+    guard !daemon.crash.hasCrashed else { return nil }
+    let name = asking ?? who
+    (refusals[name], waiters[name], clients[name]) = (nil, nil, client)
+    switch outcome {
+    case .granted(let lease):
+      leases[name] = lease
+      history.converted(lease)
+    case .waiting(let waiter): waiters[name] = waiter
+    case .refused(let error): refusals[name] = error
+    }
+    hear()
+    return refusals[name]?.code
+  }
+
+  private func note(_ who: String, _ client: RecordingClient, _ outcome: AcquireOutcome) -> LeaseholdError.Code? {
+    guard !daemon.crash.hasCrashed else { return nil }
+    (leases[who], refusals[who], waiters[who]) = (nil, nil, nil)
+    clients[who] = client
+    switch outcome {
+    case .granted(let lease):
+      leases[who] = lease
+      history.granted(lease)
+    case .waiting(let waiter): waiters[who] = waiter
+    case .refused(let error): refusals[who] = error
+    }
+    hear()
+    return refusals[who]?.code
   }
 
   /// Somebody releases what they have; the answer is a refusal's code.
@@ -93,7 +135,7 @@ final class Scene {
   /// An operator removes a lock; the answer is a refusal's code.
   @discardableResult
   func remove(_ key: String = "a", force: Bool = false) -> LeaseholdError.Code? {
-    if force { history.letGo { $0.key.text == key } }
+    if force { history.letGo { $0.places.contains { $0.key.text == key } } }
     return attempt { () throws(LeaseholdError) in
       try ledger.remove(Self.key(key), force: force, at: daemon.moment)
     }
@@ -140,7 +182,7 @@ final class Scene {
       if let lease = clients[who]?.lease {
         leases[who] = lease
         waiters[who] = nil
-        history.granted(lease)
+        if lease.isConverted { history.converted(lease) } else { history.granted(lease) }
       } else if let refusal = clients[who]?.refusal {
         refusals[who] = refusal
         waiters[who] = nil

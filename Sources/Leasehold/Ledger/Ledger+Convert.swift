@@ -1,0 +1,223 @@
+// From reader to writer and back, with the same lease.
+//
+// The new form of the record lies in another cell while the kernel changes:
+//   1. the new form is written and committed as converting, beside the old one
+//   2. one semop
+//   3. the old form is freed, then the new one is committed as live
+// After a crash the kernel's count of what is out tells whether 2 happened, and so which form counts; a new form
+// without an old one counts in any case. A semop that fails frees the new form.
+
+/// The other form of a lease's record, committed as converting.
+struct PreparedConversion {
+  let cell: Int
+  let check: UInt32
+  let mode: LockMode
+  let units: Int
+}
+
+extension Ledger {
+  /// Turns a reader's lease into the only one, or the only one into a reader's.
+  ///
+  /// Down goes at once. Up may wait, before all who wait for the lock; of two who want up the later can never have it.
+  public func convert(
+    _ request: ConvertRequest, client: (any LeaseClient)?, at moment: Moment
+  ) -> AcquireOutcome {
+    guard state == .ready else { return refuse(Self.notServing(state)) }
+    do throws(LeaseholdError) {
+      let head = try find(request.lease, key: request.key, native: request.native)
+      noticeRemoval(below: head, at: moment)
+      guard head.isHeld else { return refuse(Self.over(head)) }
+      let lease = part(of: head, on: request.key, request.native)
+      guard let lock = lease.lock, let share = lock.dialect.upgrade(capacity: lock.capacity),
+        lock.kind == .readersWriter
+      else { return refuse(Self.notConvertible(request.key)) }
+      if lease.mode == request.mode { return .granted(converted(head)) }
+      guard request.mode == .exclusive else {
+        try downgrade(lease, on: lock, at: moment)
+        return .granted(converted(head))
+      }
+      if let other = lease.upgrade ?? lock.queue.first, other.converting != nil {
+        return refuse(other.converting === lease ? Self.alreadyConverting(lease) : deadlock(of: lease, with: other))
+      }
+      guard !lock.isDamaged else { throw Self.damaged(lock) }
+      if try upgrade(lease, share, on: lock, at: moment) { return .granted(converted(head)) }
+      guard lease.isHeld else { return refuse(Self.over(head)) }
+      guard request.wait > .zero, let client else {
+        counters.busy += 1
+        return .refused(locked(lock, at: moment.monotonic))
+      }
+      return try enqueue(request, lease, share, on: lock, client: client, at: moment)
+    } catch {
+      return refuse(error)
+    }
+  }
+
+  /// The part of a lease on several locks that a name means.
+  func part(of head: Lease, on key: LockKey, _ native: NativeRequest?) -> Lease {
+    if head.parts.isEmpty || head.key.means(key) { return head }
+    return head.parts.first { $0.key.means(key) } ?? head.parts.first { isMeant($0, by: native) } ?? head
+  }
+
+  private func converted(_ lease: Lease) -> LeaseSnapshot {
+    var answer = snapshot(lease)
+    answer.isConverted = true
+    return answer
+  }
+
+  private func enqueue(
+    _ request: ConvertRequest, _ lease: Lease, _ share: Share, on lock: Lock, client: any LeaseClient, at moment: Moment
+  ) throws(LeaseholdError) -> AcquireOutcome {
+    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    let head = lease.head ?? lease
+    var asked = AcquireRequest(key: lease.key, ttl: head.ttl, caller: request.caller)
+    asked.wait = request.wait
+    asked.owner = head.owner
+    asked.native = request.native
+    asked.holding = request.holding + [head.id]
+    lastWaiterID += 1
+    let waiter = Waiter(
+      id: lastWaiterID, request: asked, share: share, lock: lock, client: client, now: moment.monotonic)
+    waiter.converting = lease
+    lease.upgrade = waiter
+    waiters[waiter.id] = waiter
+    waiterDeadlines.insert(waiter)
+    lock.queue.prepend(waiter)
+    try refuseDeadlock(waiter, at: moment)
+    arrangeKernelWait(lock)
+    return .waiting(waiter.id)
+  }
+
+  // MARK: Steps
+
+  /// Writes the other form and commits it as converting.
+  func prepareConversion(_ lease: Lease, to mode: LockMode, units: Int) throws(LeaseholdError) -> PreparedConversion {
+    let cell = try takeCell()
+    let body = storage.body(at: lease.cell).converted(to: mode, units: units)
+    storage.write(body, at: cell)
+    let check = body.check
+    storage.commit(CommitWord(.converting, .lease, check: check), at: cell)
+    return PreparedConversion(cell: cell, check: check, mode: mode, units: units)
+  }
+
+  /// Forgets the other form: the semop did not happen.
+  func discard(_ conversion: PreparedConversion) {
+    storage.commit(.free, at: conversion.cell)
+    giveCell(conversion.cell)
+  }
+
+  /// After the semop: the other form counts.
+  func commit(_ conversion: PreparedConversion, of lease: Lease) {
+    storage.commit(.free, at: lease.cell)
+    storage.commit(CommitWord(.live, .lease, check: conversion.check), at: conversion.cell)
+    leasesByCell[lease.cell] = nil
+    giveCell(lease.cell)
+    lease.cell = conversion.cell
+    leasesByCell[lease.cell] = lease
+    lease.lock?.unitsOut += conversion.units - lease.units
+    lease.units = conversion.units
+    lease.mode = conversion.mode
+    counters.converted += 1
+  }
+
+  /// Takes what a reader lacks, now; false when it is not free.
+  private func upgrade(
+    _ lease: Lease, _ share: Share, on lock: Lock, at moment: Moment
+  ) throws(LeaseholdError) -> Bool {
+    let whole = lock.share(.exclusive, count: 1).units
+    guard lock.hasRoom(for: whole - lease.units) else { return false }
+    let conversion = try prepareConversion(lease, to: .exclusive, units: whole)
+    let outcome = kernel.operate(lock.set.set, lock.dialect.take(share))
+    guard outcome == .done else {
+      discard(conversion)
+      if case .failed(let failure) = outcome { throw Self.takeRefused(failure, lock) }
+      if outcome == .removed { setVanished(lock, at: moment) }
+      return false
+    }
+    commit(conversion, of: lease)
+    return true
+  }
+
+  private func downgrade(_ lease: Lease, on lock: Lock, at moment: Moment) throws(LeaseholdError) {
+    let conversion = try prepareConversion(lease, to: .shared, units: 1)
+    switch kernel.operate(lock.set.set, lock.dialect.downgrade(capacity: lock.capacity)) {
+    case .done: commit(conversion, of: lease)
+    case .removed:
+      discard(conversion)
+      setVanished(lock, at: moment)
+      throw Self.over(lease.head ?? lease)
+    case .wouldBlock, .failed:
+      discard(conversion)
+      throw Self.damaged(lock)
+    }
+    if !lock.queue.isEmpty { serve(lock, at: moment) }
+  }
+
+  // MARK: Waiting
+
+  /// The head of the queue wants to be the only one: false when it still has to wait.
+  func serveUpgrade(_ waiter: Waiter, _ lease: Lease, on lock: Lock, at moment: Moment) -> Bool {
+    do {
+      guard try upgrade(lease, waiter.share, on: lock, at: moment) else { return false }
+      grantUpgrade(waiter, lease)
+    } catch {
+      dismiss(waiter, error)
+    }
+    return true
+  }
+
+  /// A thread took in the kernel what the head of the queue lacks.
+  func upgradeWaited(_ waiter: Waiter, _ lease: Lease, on lock: Lock) -> KernelOutcome {
+    let whole = lock.share(.exclusive, count: 1).units
+    guard let conversion = try? prepareConversion(lease, to: .exclusive, units: whole) else { return .wouldBlock }
+    let outcome = kernel.operate(lock.set.set, lock.dialect.keepWaited(waiter.share))
+    guard outcome == .done else {
+      discard(conversion)
+      return outcome
+    }
+    commit(conversion, of: lease)
+    grantUpgrade(waiter, lease)
+    return .done
+  }
+
+  private func grantUpgrade(_ waiter: Waiter, _ lease: Lease) {
+    leave(waiter)
+    notices.append(.granted(waiter.client, converted(lease.head ?? lease)))
+  }
+
+  /// A lease is over: whoever waits to convert it is told so.
+  func dismissUpgrade(of lease: Lease) {
+    guard let waiter = lease.upgrade else { return }
+    dismiss(waiter, Self.over(lease.head ?? lease))
+  }
+
+  // MARK: After a crash
+
+  /// Which form of a record counts after a crash in the middle of a conversion: the one that agrees with the kernel.
+  ///
+  /// - Parameters:
+  ///   - form: The converting record.
+  ///   - others: What other leases have of the lock.
+  func happened(_ form: LeaseRecord, on lock: Lock, others: [LeaseRecord]) -> Bool {
+    guard case .values(let values) = kernel.read(lock.set.set) else { return false }
+    let shares = lock.dialect.sharesOut(values)
+    guard let counted = shares.first(where: { shares.count == 1 || $0.mode == .exclusive }) else { return false }
+    let counting = (others + [form]).filter { shares.count == 1 || $0.mode == .exclusive }
+    return counting.reduce(0) { $0 + $1.units } == counted.units
+  }
+
+  // MARK: Refusals
+
+  private static func notConvertible(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .kindMismatch,
+      "Lock '\(key)' has no readers: only plain names without a limit and apache: names can be shared. "
+        + "Release the lease and acquire what you need.",
+      facts: [("key", .text(key.text))])
+  }
+
+  private static func alreadyConverting(_ lease: Lease) -> LeaseholdError {
+    LeaseholdError(
+      .superseded, "Another request of yours waits to convert this lease already; wait for its answer.",
+      facts: [("ref", .text((lease.head ?? lease).id.ref))])
+  }
+}

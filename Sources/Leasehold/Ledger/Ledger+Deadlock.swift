@@ -1,0 +1,234 @@
+// Waits that would never end.
+//
+// Who waits while it keeps leases may be waited for, by way of others, by itself. The service knows what a caller keeps
+// from the lease that a conversion is about, from leases on other locks that are bound to the waiting connection, and
+// from what the caller says (`holding`). An owner's name is free text and tells nothing: many processes may use one.
+//
+// A waiter is stuck when one before it in a queue is, or when what stuck waiters keep leaves too little of a lock. All
+// who can be reached from a new waiter are taken for stuck, and freed of that one by one until nothing changes. If the
+// new one stays stuck and a way leads back to it, it closes a circle and is refused; the others go on waiting, and the
+// first of them goes on when the one that was refused lets go.
+
+/// One waiter of a circle: what it waits for, and what it keeps that the one before it waits for.
+public struct DeadlockStep: Sendable {
+  /// Free text of the waiter.
+  public var owner: String?
+  /// The lock it waits for.
+  public var waitsFor: LockKey
+  /// How it wants it.
+  public var mode: LockMode
+  /// The lease that is in the way of the one before it; `nil` where it only stands before it in a queue.
+  public var ref: String?
+  /// The lock of that lease.
+  public var holds: LockKey?
+  /// Whether it is the request that was refused.
+  public var isAsking: Bool
+}
+
+extension Ledger {
+  /// The most waiters that are looked at for one new waiter.
+  private static let deadlockSearch = 4096
+
+  /// Notes what a new waiter keeps; refuses it when it closes a circle.
+  ///
+  /// A waiter that is refused has left its queue.
+  func refuseDeadlock(_ waiter: Waiter, at moment: Moment) throws(LeaseholdError) {
+    do throws(LeaseholdError) {
+      try noteHolding(of: waiter)
+      guard !waiter.holding.isEmpty, let circle = circle(closedBy: waiter) else { return }
+      counters.deadlocks += 1
+      throw Self.deadlock(circle)
+    } catch {
+      leave(waiter)
+      serveUnserved(at: moment)
+      throw error
+    }
+  }
+
+  private func noteHolding(of waiter: Waiter) throws(LeaseholdError) {
+    // Who shares one connection among threads may wait for what another thread will release.
+    var holding = (boundLeases[waiter.caller.connection] ?? []).filter { lease in
+      !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
+    }
+    for id in waiter.request.holding {
+      guard let lease = leasesByID[id] else { throw Self.noSuchLease() }
+      guard lease.isHeld else { throw Self.over(lease) }
+      holding.append(lease)
+    }
+    for lease in holding where !waiter.holding.contains(where: { $0 === lease }) {
+      waiter.holding.append(lease)
+      waitersHolding[lease.fence, default: []].append(waiter)
+    }
+  }
+
+  /// A waiter left: it keeps nothing from anybody any more.
+  func forgetHolding(of waiter: Waiter) {
+    for lease in waiter.holding {
+      waitersHolding[lease.fence]?.removeAll { $0 === waiter }
+      if waitersHolding[lease.fence]?.isEmpty == true { waitersHolding[lease.fence] = nil }
+    }
+    waiter.holding = []
+  }
+
+  // MARK: The search
+
+  private func circle(closedBy waiter: Waiter) -> [DeadlockStep]? {
+    guard waiter.holding.contains(where: isWanted) else { return nil }
+    var reached: [WaiterID: Waiter] = [waiter.id: waiter]
+    var open = [waiter]
+    while let next = open.popLast() {
+      for blocker in blockers(of: next) where reached[blocker.waiter.id] == nil {
+        guard reached.count < Self.deadlockSearch else { return nil }
+        reached[blocker.waiter.id] = blocker.waiter
+        open.append(blocker.waiter)
+      }
+    }
+    var stuck = reached
+    var changed = true
+    while changed {
+      changed = false
+      for candidate in stuck.values where canGo(candidate, beside: stuck) {
+        stuck[candidate.id] = nil
+        changed = true
+      }
+    }
+    return stuck[waiter.id] == nil ? nil : way(from: waiter, among: stuck)
+  }
+
+  /// Whether somebody waits for a lock that a lease stands on.
+  private func isWanted(_ lease: Lease) -> Bool {
+    ([lease] + lease.parts).contains { $0.lock?.queue.isEmpty == false }
+  }
+
+  private struct Blocker {
+    let waiter: Waiter
+    /// The place of the one that it is in the way of.
+    let seat: Waiter
+    /// What it keeps; `nil` where it only stands before the other.
+    let lease: Lease?
+  }
+
+  /// Who is in a waiter's way, of those who wait themselves.
+  private func blockers(of waiter: Waiter) -> [Blocker] {
+    var blockers: [Blocker] = []
+    for seat in waiter.seats {
+      guard let lock = seat.lock else { continue }
+      if let before = seat.previous { blockers.append(Blocker(waiter: before.lead, seat: seat, lease: nil)) }
+      for lease in lock.holders where isInTheWay(lease, of: seat, on: lock) {
+        for keeper in waitersHolding[(lease.head ?? lease).fence] ?? [] {
+          blockers.append(Blocker(waiter: keeper, seat: seat, lease: lease))
+        }
+      }
+    }
+    return blockers
+  }
+
+  /// Whether a lease and what a waiter wants exclude each other, as far as that is decided by pairs.
+  private func isInTheWay(_ lease: Lease, of seat: Waiter, on lock: Lock) -> Bool {
+    if let converting = seat.converting { return lease !== converting }
+    return lock.kind != .readersWriter || seat.share.mode == .exclusive || lease.mode == .exclusive
+  }
+
+  /// Whether a waiter could go on if everybody but the stuck let go.
+  private func canGo(_ waiter: Waiter, beside stuck: [WaiterID: Waiter]) -> Bool {
+    waiter.seats.allSatisfy { seat in
+      guard let lock = seat.lock else { return true }
+      if let before = seat.previous, stuck[before.lead.id] != nil { return false }
+      let kept = lock.holders.filter { lease in
+        isInTheWay(lease, of: seat, on: lock)
+          && (waitersHolding[(lease.head ?? lease).fence] ?? []).contains { stuck[$0.id] != nil }
+      }
+      if lock.kind == .readersWriter { return kept.isEmpty }
+      // Where only native programs know how many slots there are, nobody can say that they will not do.
+      guard let capacity = lock.capacity else { return true }
+      return kept.reduce(seat.share.units) { $0 + $1.units } <= capacity
+    }
+  }
+
+  /// A way from a waiter back to itself, each step somebody who is in the way of the one before.
+  private func way(from waiter: Waiter, among stuck: [WaiterID: Waiter]) -> [DeadlockStep]? {
+    var found: [WaiterID: (from: Waiter, by: Blocker)] = [:]
+    var open = [waiter]
+    var index = 0
+    while index < open.count {
+      let next = open[index]
+      index += 1
+      for blocker in blockers(of: next) where stuck[blocker.waiter.id] != nil && found[blocker.waiter.id] == nil {
+        found[blocker.waiter.id] = (next, blocker)
+        if blocker.waiter === waiter { return steps(backTo: waiter, found) }
+        open.append(blocker.waiter)
+      }
+    }
+    return nil
+  }
+
+  private func steps(backTo waiter: Waiter, _ found: [WaiterID: (from: Waiter, by: Blocker)]) -> [DeadlockStep] {
+    var ways: [(waiter: Waiter, blocker: Blocker)] = []
+    var current = waiter
+    repeat {
+      guard let (previous, blocker) = found[current.id] else { break }
+      ways.append((previous, blocker))
+      current = previous
+    } while current !== waiter
+    ways.reverse()
+    return ways.indices.map { index in
+      let (one, seat) = (ways[index].waiter, ways[index].blocker.seat)
+      let kept = ways[index == 0 ? ways.count - 1 : index - 1].blocker.lease
+      return DeadlockStep(
+        owner: one.request.owner, waitsFor: seat.request.key, mode: seat.request.mode,
+        ref: (kept?.head ?? kept)?.id.ref, holds: kept?.key, isAsking: one === waiter)
+    }
+  }
+
+  // MARK: Refusals
+
+  /// Two readers who both want to be the only one: neither ever lets the other.
+  func deadlock(of lease: Lease, with other: Waiter) -> LeaseholdError {
+    counters.deadlocks += 1
+    let (mine, its) = (lease.head ?? lease, other.converting?.head ?? other.converting)
+    return Self.deadlock([
+      DeadlockStep(
+        owner: mine.owner, waitsFor: lease.key, mode: .exclusive, ref: mine.id.ref, holds: lease.key, isAsking: true),
+      DeadlockStep(
+        owner: other.request.owner, waitsFor: other.request.key, mode: .exclusive, ref: its?.id.ref,
+        holds: other.converting?.key, isAsking: false),
+    ])
+  }
+
+  static func deadlock(_ circle: [DeadlockStep]) -> LeaseholdError {
+    var error = LeaseholdError(
+      .deadlock,
+      "Waiting would never end: \(words(of: circle)). Release what you hold, then ask again.")
+    error.circle = circle
+    return error
+  }
+
+  /// A request for several locks of which two exclude each other.
+  static func excludesItself(_ first: LockKey, _ second: LockKey) -> LeaseholdError {
+    var error = LeaseholdError(
+      .deadlock,
+      first == second
+        ? "The request wants lock '\(first)' twice, not only to read, so it would wait for itself; ask for it once."
+        : "Locks '\(first)' and '\(second)' are one semaphore, so the request would wait for itself; ask for one.",
+      facts: [("keys", .texts([first.text, second.text]))])
+    error.circle = []
+    return error
+  }
+
+  private static func words(of circle: [DeadlockStep]) -> String {
+    func name(_ step: DeadlockStep) -> String { step.isAsking ? "you" : step.owner.map { "'\($0)'" } ?? "another" }
+    let links = circle.indices.prefix(8).map { index in
+      let (step, next) = (circle[index], circle[(index + 1) % circle.count])
+      let how = next.holds == nil ? "behind \(name(next))" : "which \(name(next)) \(next.isAsking ? "hold" : "holds")"
+      return "\(name(step)) \(step.isAsking ? "wait" : "waits") for '\(step.waitsFor)', \(how)"
+    }
+    return links.joined(separator: "; ")
+  }
+}
+
+extension Waiter {
+  /// All places of the request; itself when there is one.
+  var seats: [Waiter] { group?.seats ?? [self] }
+  /// The place that stands for the request.
+  var lead: Waiter { group?.seats.first ?? self }
+}

@@ -1,0 +1,192 @@
+// Several locks on one lease: all of them or none.
+//
+// The lease is a head record, the first lock's, and a part record for each other lock, with the head's fence. What lies
+// in one set is taken in one semop; sets come in the order of their identifiers, and what was taken is given back when
+// a later one is not free. All of that is one call of the ledger, so among leases it is one step; native programs may
+// see a set taken for the microseconds until it is given back.
+//
+//   1. all records are written       2. the semops       3. the parts are committed, then the head
+// A crash before the head's commit leaves parts without a head: recovery gives them back. An end commits the head's end
+// first, then gives everything back; parts without a living head belong to nobody.
+
+/// What a request wants of one lock: all that it names of it together.
+struct Wanted {
+  let lock: Lock
+  /// Which of the wants; the first names the place in the queue.
+  var wants: [Int]
+  var share: Share
+}
+
+extension Ledger {
+  /// Takes several locks at once or none, or queues for all of them while holding nothing.
+  ///
+  /// - Parameter wants: One for each lock, 1...``Limits/wants``; the first carries the deadline, the binding, the
+  ///   owner, the Idempotency-Key, the wait and the caller of all.
+  public func acquire(
+    several wants: [AcquireRequest], client: (any LeaseClient)?, at moment: Moment
+  ) -> AcquireOutcome {
+    guard state == .ready else { return refuse(Self.notServing(state)) }
+    guard let request = wants.first else { return refuse(Self.noSuchLease()) }
+    let fingerprint = Self.fingerprint(of: wants)
+    if request.idempotencyKey != nil,
+      let known = replay(request, fingerprint: fingerprint, client: client, at: moment)
+    {
+      return known
+    }
+    do throws(LeaseholdError) {
+      for _ in 0..<16 {
+        let wanted = try find(wants, at: moment)
+        var blocker: Lock? = wanted.first { !$0.lock.queue.isEmpty || !$0.lock.hasRoom(for: $0.share.units) }?.lock
+        var patience = TimeSpan.zero
+        if blocker == nil {
+          switch try takeAll(wanted, wants, request.caller, fingerprint, waited: .zero, at: moment) {
+          case .taken(let lease): return .granted(snapshot(lease))
+          case .busy(let lock): blocker = lock
+          case .unsettled(let lock):
+            patience = Self.unsettledPatience
+            blocker = lock
+          case .removed(let lock):
+            setVanished(lock, at: moment)
+            continue
+          }
+        }
+        patience = max(patience, request.wait)
+        guard patience > .zero, let client else {
+          counters.busy += 1
+          return .refused(blocker.map { locked($0, at: moment.monotonic) } ?? Self.noSuchLease())
+        }
+        return try enqueue(wanted, wants, fingerprint, for: patience, client: client, at: moment)
+      }
+      throw Self.setKeepsVanishing(request.key)
+    } catch {
+      return refuse(error)
+    }
+  }
+
+  static func fingerprint(of wants: [AcquireRequest]) -> UInt64 {
+    wants.reduce(0x9e37_79b9_7f4a_7c15) { ($0 << 7 | $0 >> 57) ^ $1.fingerprint &* 0xff51_afd7_ed55_8ccd }
+  }
+
+  /// The locks, made where there are none; refuses what would wait for itself.
+  private func find(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {
+    // Making the last lock may show that the set of the first is gone, and then it is another lock by now.
+    for _ in 0..<16 {
+      let wanted = try lookUp(wants, at: moment)
+      if wanted.allSatisfy({ locksByCell[$0.lock.cell] === $0.lock }) { return wanted }
+    }
+    throw Self.setKeepsVanishing(wants[0].key)
+  }
+
+  private func lookUp(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {
+    var wanted: [Wanted] = []
+    for (index, request) in wants.enumerated() {
+      let lock = try findOrMakeLock(request, at: moment)
+      guard !lock.isDamaged else { throw Self.damaged(lock) }
+      let share = lock.share(request.mode, count: request.count)
+      guard let known = wanted.firstIndex(where: { $0.lock === lock }) else {
+        wanted.append(Wanted(lock: lock, wants: [index], share: share))
+        continue
+      }
+      let before = wants[wanted[known].wants[0]]
+      if lock.kind == .readersWriter, share.mode == .exclusive || wanted[known].share.mode == .exclusive {
+        throw Self.excludesItself(before.key, request.key)
+      }
+      wanted[known].wants.append(index)
+      wanted[known].share.units += share.units
+      if lock.kind != .readersWriter, let most = request.limit ?? lock.capacity, wanted[known].share.units > most {
+        throw Self.countExceeds(wanted[known].share.units, most)
+      }
+    }
+    return wanted
+  }
+
+  private func enqueue(
+    _ wanted: [Wanted], _ wants: [AcquireRequest], _ fingerprint: UInt64, for patience: TimeSpan,
+    client: any LeaseClient, at moment: Moment
+  ) throws(LeaseholdError) -> AcquireOutcome {
+    for one in wanted where one.lock.queue.count >= limits.waitersPerLock {
+      throw queueFull(one.lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
+    }
+    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    var seats: [Waiter] = []
+    for one in wanted {
+      lastWaiterID += 1
+      var request = wants[one.wants[0]]
+      request.owner = wants[0].owner
+      if seats.isEmpty {
+        (request.idempotencyKey, request.holding) = (wants[0].idempotencyKey, wants[0].holding)
+      }
+      seats.append(
+        Waiter(
+          id: lastWaiterID, request: request, share: one.share, lock: one.lock, client: client, now: moment.monotonic))
+    }
+    let lead = seats[0]
+    _ = WaiterGroup(seats: seats, wants: wants, fingerprint: fingerprint)
+    lead.due = (moment.monotonic + patience).nanoseconds
+    waiters[lead.id] = lead
+    waiterDeadlines.insert(lead)
+    for seat in seats {
+      seat.due = lead.due
+      seat.lock?.queue.append(seat)
+    }
+    if let key = wants[0].idempotencyKey {
+      idempotency[IdempotencyScope(lock: wants[0].key.text, key: key)] = .waiter(lead)
+    }
+    try refuseDeadlock(lead, at: moment)
+    if let group = lead.group { _ = serve(group, at: moment) }
+    return .waiting(lead.id)
+  }
+
+  /// A request for several locks may be next: true when it left its queues.
+  func serve(_ group: WaiterGroup, at moment: Moment) -> Bool {
+    let lead = group.seats[0]
+    guard state == .ready, waiters[lead.id] === lead else { return false }
+    // Some of its places are on the way to another set; it is served when all are there.
+    guard group.seats.allSatisfy({ seat in seat.lock.map { locksByCell[$0.cell] === $0 } == true }) else {
+      return false
+    }
+    guard group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else {
+      watch(nil, for: group)
+      return false
+    }
+    let full = group.seats.first { $0.lock?.hasRoom(for: $0.share.units) == false || $0.lock?.isDamaged == true }
+    if let full {
+      watch(full.lock, for: group)
+      return false
+    }
+    do throws(LeaseholdError) {
+      // The queues may have moved to locks of new sets, and one lock may have become two: what counts is found anew.
+      let wanted = try find(group.wants, at: moment)
+      // Whoever looked for the locks may have found a set gone, and that may have served this very request.
+      guard waiters[lead.id] === lead else { return true }
+      guard group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else { return false }
+      guard wanted.count == group.seats.count, zip(wanted, group.seats).allSatisfy({ $0.lock === $1.lock }) else {
+        throw Self.setRemoved(lead.request.key)
+      }
+      let waited = moment.monotonic - lead.since
+      switch try takeAll(wanted, group.wants, lead.caller, group.fingerprint, waited: waited, at: moment) {
+      case .taken(let lease):
+        leave(lead)
+        notices.append(.granted(lead.client, snapshot(lease)))
+        return true
+      case .busy(let lock): watch(lock, for: group)
+      case .unsettled(let lock):
+        watch(nil, for: group)
+        poll(lock)
+      case .removed(let lock): setVanished(lock, at: moment)
+      }
+      return false
+    } catch {
+      dismiss(lead, error)
+      return true
+    }
+  }
+
+  /// Lets a thread watch the lock that is in the way of a group, and no other.
+  private func watch(_ lock: Lock?, for group: WaiterGroup) {
+    group.blockedOn = lock
+    for seat in group.seats {
+      if let lock = seat.lock { arrangeKernelWait(lock) }
+    }
+  }
+}

@@ -1,0 +1,216 @@
+/// How an attempt to take several locks went; nothing is taken unless all are.
+enum TakeAllOutcome {
+  case taken(Lease)
+  /// This one is not free.
+  case busy(Lock)
+  /// This one is perhaps free.
+  case unsettled(Lock)
+  /// The set of this one is gone.
+  case removed(Lock)
+}
+
+extension Ledger {
+  /// Takes what is wanted, all or nothing, and makes the lease.
+  func takeAll(
+    _ wanted: [Wanted], _ wants: [AcquireRequest], _ caller: Caller, _ fingerprint: UInt64, waited: TimeSpan,
+    at moment: Moment
+  ) throws(LeaseholdError) -> TakeAllOutcome {
+    var prepared: [PreparedLease] = []
+    let locks = wants.indices.map { index in wanted.first { $0.wants.contains(index) }?.lock ?? wanted[0].lock }
+    do throws(LeaseholdError) {
+      for (index, request) in wants.enumerated() {
+        let lock = locks[index]
+        var request = request
+        request.caller = caller
+        prepared.append(
+          try prepare(
+            request, lock: lock, share: lock.share(request.mode, count: request.count), caller: caller, waited: waited,
+            fingerprint: index > 0 ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint,
+            partOf: prepared.first?.record, at: moment))
+      }
+    } catch {
+      for one in prepared { discard(one) }
+      throw error
+    }
+    let order = wanted.indices.sorted { wanted[$0].lock.set.set < wanted[$1].lock.set.set }
+    var taken: [Int] = []
+    var applied: [ObjectIdentifier: Bool] = [:]
+    var next = 0
+    while next < order.count {
+      let set = wanted[order[next]].lock.set.set
+      let together = order[next...].prefix { wanted[$0].lock.set.set == set }
+      next += together.count
+      let outcome = take(together.map { wanted[$0] }, wants, &applied)
+      if outcome == nil {
+        taken += together
+        continue
+      }
+      for index in taken.reversed() { untake(wanted[index]) }
+      for one in prepared { discard(one) }
+      switch outcome {
+      case .busy(let lock)?: return .busy(lock)
+      case .unsettled(let lock)?: return .unsettled(lock)
+      case .removed(let lock)?: return .removed(lock)
+      case .refused(let error)?: throw error
+      case nil: break
+      }
+    }
+    return keepAll(prepared, locks, wants, wanted, applied, caller)
+  }
+
+  private enum Obstacle {
+    case busy(Lock)
+    case unsettled(Lock)
+    case removed(Lock)
+    case refused(LeaseholdError)
+  }
+
+  /// Takes what lies in one set, as one step; `nil` when it is done.
+  private func take(
+    _ wanted: [Wanted], _ wants: [AcquireRequest], _ applied: inout [ObjectIdentifier: Bool]
+  ) -> Obstacle? {
+    let lock = wanted[0].lock
+    if wanted.count == 1 {
+      switch take(wanted[0].share, of: lock, for: wants[wanted[0].wants[0]]) {
+      case .taken(let limitApplied):
+        if let limitApplied { applied[ObjectIdentifier(lock)] = limitApplied }
+        return nil
+      case .busy: return .busy(lock)
+      case .unsettled: return .unsettled(lock)
+      case .removed: return .removed(lock)
+      case .refused(let error): return .refused(error)
+      }
+    }
+    var operations: [Operation] = []
+    for one in wanted {
+      let list = one.lock.dialect.take(one.share)
+      operations += (0..<list.count).map { list[$0] }
+    }
+    switch kernel.operate(lock.set.set, list: operations) {
+    case .done: return nil
+    case .removed: return .removed(lock)
+    case .failed(let failure): return .refused(Self.takeRefused(failure, lock))
+    case .wouldBlock:
+      // Which one is in the way: by looking, which takes nothing.
+      let blocker = wanted.first {
+        kernel.operate(lock.set.set, $0.lock.dialect.probe($0.share, waits: false)) == .wouldBlock
+      }
+      return blocker.map { .busy($0.lock) } ?? .unsettled(lock)
+    }
+  }
+
+  /// Gives back what was taken for a lease that does not come to be.
+  private func untake(_ wanted: Wanted) {
+    let dialect = wanted.lock.dialect
+    let outcome = kernel.operate(
+      wanted.lock.set.set, wanted.lock.isExact ? dialect.giveBack(wanted.share) : dialect.wait(for: wanted.share).drop)
+    if outcome != .done, outcome != .removed { counters.undoFailures += 1 }
+  }
+
+  /// Makes permanent what was taken, and commits the lease: the parts first, the head last.
+  private func keepAll(
+    _ prepared: [PreparedLease], _ locks: [Lock], _ wants: [AcquireRequest], _ wanted: [Wanted],
+    _ applied: [ObjectIdentifier: Bool], _ caller: Caller
+  ) -> TakeAllOutcome {
+    for index in prepared.indices.reversed() {
+      if keep(prepared[index], on: locks[index]) {
+        if index > 0 {
+          storage.commit(CommitWord(.live, .lease, check: prepared[index].body.check), at: prepared[index].cell)
+        }
+        continue
+      }
+      // Its set went just now, and its record with it. What was made permanent goes back, and the rest.
+      for other in prepared.indices where other != index {
+        let (record, dialect) = (prepared[other].record, locks[other].dialect)
+        let share = Share(record.mode, units: record.units)
+        let isKept = other > index || locks[other].isExact
+        storage.commit(
+          isKept && !locks[other].isExact
+            ? CommitWord(.disarming, .lease, check: prepared[other].body.check) : .free, at: prepared[other].cell)
+        _ = kernel.operate(locks[other].set.set, isKept ? dialect.giveBack(share) : dialect.wait(for: share).drop)
+        storage.commit(.free, at: prepared[other].cell)
+        discard(prepared[other])
+      }
+      return .removed(locks[index])
+    }
+    let head = commit(prepared[0], for: wants[0], on: locks[0], caller: caller)
+    head.limitApplied = applied[ObjectIdentifier(locks[0])]
+    for index in prepared.indices.dropFirst() {
+      let part = Lease(prepared[index].record, cell: prepared[index].cell, lock: locks[index], key: wants[index].key)
+      part.limitApplied = applied[ObjectIdentifier(locks[index])]
+      adopt(part, of: head, on: locks[index])
+    }
+    return .taken(head)
+  }
+
+  /// Makes a lease a part of another.
+  func adopt(_ part: Lease, of head: Lease, on lock: Lock) {
+    part.head = head
+    part.state = head.state
+    head.parts.append(part)
+    attach(part, to: lock)
+    leasesByCell[part.cell] = part
+  }
+
+  // MARK: The end
+
+  /// Ends a lease of several locks and hands its units on.
+  ///
+  /// - Parameter isKept: Whether what it has of some semaphores is not given back, because somebody is about to write
+  ///   their values; only the count of it goes.
+  func endAll(
+    _ head: Lease, _ reason: EndReason, at moment: Moment,
+    notGivenBack isKept: (Lease, Lock) -> Bool = { _, _ in false }
+  ) {
+    let members = [head] + head.parts
+    let stood = members.compactMap { member in member.lock.map { (lease: member, lock: $0) } }
+    let wasSuspect = head.state == .suspect
+    if head.lock?.isExact == false {
+      let check = storage.commitWord(at: head.cell).check
+      storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: head.cell)
+    } else {
+      finish(head, reason, at: moment.monotonic.nanoseconds)
+    }
+    var outcomes: [KernelOutcome] = []
+    for (lease, lock) in stood {
+      if lease !== head { drop(lease, on: lock) }
+      var outcome = KernelOutcome.done
+      if isKept(lease, lock) {
+        let uncount = lock.dialect.uncount(lease.share)
+        if uncount.count > 0 { outcome = kernel.operate(lock.set.set, uncount) }
+      } else if !wasSuspect || lease !== head {
+        outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(lease.share))
+      }
+      outcomes.append(outcome)
+      if lock.isExact { continue }
+      if lease === head {
+        finish(head, reason, at: moment.monotonic.nanoseconds)
+      } else {
+        storage.commit(.free, at: lease.cell)
+        giveCell(lease.cell)
+      }
+    }
+    head.parts = []
+    // A set that turned out to be gone takes its locks along.
+    for (index, member) in stood.enumerated() where locksByCell[member.lock.cell] === member.lock {
+      gaveBack(outcomes[index], on: member.lock, at: moment)
+    }
+  }
+
+  /// Takes a part out of everything but the kernel; where that cannot tell, its record says what is under way.
+  private func drop(_ part: Lease, on lock: Lock) {
+    part.state = .ended(.released)
+    dismissUpgrade(of: part)
+    detach(part)
+    freeText(part.textCell)
+    leasesByCell[part.cell] = nil
+    part.head = nil
+    if lock.isExact {
+      storage.commit(.free, at: part.cell)
+      giveCell(part.cell)
+    } else {
+      let check = storage.commitWord(at: part.cell).check
+      storage.commit(CommitWord(.disarming, .lease, check: check), at: part.cell)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/// What a holder asks of a lease it has: to share its lock, or to be the only one.
+public struct ConvertRequest: Sendable {
+  /// The lease.
+  public var lease: LeaseID
+  /// The lock; of a lease on several, the one that is meant.
+  public var key: LockKey
+  /// The binding of a native lock; `nil` for an own one.
+  public var native: NativeRequest?
+  /// What it is to become.
+  public var mode: LockMode
+  /// How long to queue; zero means not at all.
+  public var wait = TimeSpan.zero
+  /// Other leases that the caller keeps while it waits.
+  public var holding: [LeaseID] = []
+  /// Where the request came from.
+  public var caller: Caller
+
+  /// A request that does not wait.
+  public init(lease: LeaseID, key: LockKey, mode: LockMode, caller: Caller) {
+    self.lease = lease
+    self.key = key
+    self.mode = mode
+    self.caller = caller
+  }
+}

@@ -1,0 +1,157 @@
+import Leasehold
+
+// What concerns several locks at once, or a lease that changes its form.
+
+extension Leases {
+  /// Takes several locks on one lease.
+  static func acquire(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let bindsConnection = try call.bindsConnection()
+    let wants = try call.wants(bindsConnection: bindsConnection)
+    return try call.waiting(whenNative: wants.contains { $0.native != nil }, wait: wants[0].wait) { client, now in
+      call.server.service.acquire(several: wants, client: client, at: now)
+    }
+  }
+}
+
+extension Locks {
+  /// Turns a reader's lease into a writer's, or back.
+  static func convert(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let key = try call.key()
+    let example: StaticString = "convert?lease=ID&mode=shared"
+    let lease = try call.leaseArgument(example)
+    let mode: LockMode
+    switch try call.word(.mode, ["exclusive", "shared", "write", "read"]) {
+    case "shared", "read": mode = .shared
+    case .some: mode = .exclusive
+    case nil: throw .missing(.mode, "shared or exclusive, as in \(example)")
+    }
+    var request = ConvertRequest(lease: lease, key: key, mode: mode, caller: call.caller)
+    request.native = try call.nativeRequest(key)
+    request.wait = try call.waitOrPreferred()
+    request.holding = try call.holding()
+    let asked = request
+    return try call.waiting(whenNative: false, wait: request.wait) { client, now in
+      call.server.service.convert(asked, client: client, at: now)
+    }
+  }
+}
+
+extension Call {
+  /// Asks for something that may wait, and answers it now or later.
+  func waiting(
+    whenNative: Bool, wait: TimeSpan, _ ask: ((any LeaseClient)?, MonotonicInstant) -> AcquireOutcome
+  ) throws(Problem) -> Disposition {
+    guard wait > .zero || whenNative else { return try Locks.answer(ask(nil, now), self) }
+    let waiting = WaitingAcquire(exchange, server: server, asText: asText, isHold: false)
+    exchange.attachment = waiting
+    let outcome = ask(waiting, now)
+    if case .waiting(let waiter) = outcome {
+      waiting.begin(waiter)
+      return .pending
+    }
+    exchange.attachment = nil
+    return try Locks.answer(outcome, self)
+  }
+
+  /// The parameter `want`: one request for each lock, of which the first carries what the lease is to be.
+  func wants(bindsConnection: Bool) throws(Problem) -> [AcquireRequest] {
+    guard let text = arguments[.want] else {
+      throw .missing(.want, "the locks, as in \(Parameter.want.listExample)")
+    }
+    let isList = text.hasPrefix("\n")
+    let parts = (isList ? text.dropFirst() : text[...]).split(
+      separator: isList ? "\n" : ",", omittingEmptySubsequences: false)
+    guard !text.isEmpty, parts.count <= Limits.wants else {
+      throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
+    }
+    let ttl = try timeToLive(isBound: bindsConnection) ?? server.limits.ttlDefault
+    var wants: [AcquireRequest] = []
+    for (index, part) in parts.enumerated() {
+      do throws(Problem) {
+        wants.append(isList ? try want(String(part), ttl: ttl) : try plainWant(part, ttl: ttl))
+      } catch {
+        throw error.inWant(index)
+      }
+    }
+    wants[0].bindsConnection = bindsConnection
+    try queueing(&wants[0])
+    wants[0].owner = try owner()
+    wants[0].cooldown = try span(.cooldown, .zero, server.limits.ttlMaximum) ?? .zero
+    wants[0].idempotencyKey = try idempotencyKey()
+    return wants
+  }
+
+  private func plainWant(_ name: Substring, ttl: TimeSpan) throws(Problem) -> AcquireRequest {
+    let key: LockKey
+    do {
+      key = try LockKey(utf8: name.utf8)
+    } catch {
+      throw Problem(flaw: error, of: String(name))
+    }
+    guard key.native == nil else {
+      throw .invalid(.want, String(name), "names native locks only in JSON, as in \(Parameter.want.listExample)")
+    }
+    return AcquireRequest(key: key, ttl: ttl, caller: caller)
+  }
+
+  private func want(_ form: String, ttl: TimeSpan) throws(Problem) -> AcquireRequest {
+    let bytes = Array(form.utf8)
+    let result: Result<AcquireRequest, Problem> = bytes.withUnsafeBufferPointer { bytes in
+      do throws(Problem) {
+        var arguments = Arguments()
+        try arguments.readForm(bytes, known: .want)
+        let call = Call(
+          exchange: exchange, server: server, target: target, arguments: arguments, asText: asText, writer: writer)
+        guard let key = try call.keyArgument() else { throw Problem.missing(.key, "the lock's name") }
+        var request = AcquireRequest(key: key, ttl: ttl, caller: caller)
+        request.native = try call.nativeRequest(key, makes: true)
+        try call.describe(&request)
+        return .success(request)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+}
+
+extension AnswerWriter {
+  /// The locks of a lease of several, and whether the kernel took them in one step.
+  func parts(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.next("locks")
+    json.append(UInt8(ascii: "["))
+    for (index, part) in lease.parts.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.open("key")
+      json.append(json: part.key.text)
+      json.member("kind", part.kind.name)
+      json.member("mode", part.mode.name)
+      json.member("count", part.count)
+      json.member("limit", part.kind.limit)
+      if let applied = part.limitApplied { json.member("limit_applied", applied) }
+      binding(part.binding, into: &json)
+      json.member("units", part.units)
+      json.append("}}" as StaticString)
+    }
+    json.append(UInt8(ascii: "]"))
+    json.member("atomic", Set(lease.parts.map(\.binding.id)).count == 1)
+  }
+
+  /// Who waits for whom.
+  func circle(_ circle: [DeadlockStep], into json: inout ResponseBuffer) {
+    json.next("circle")
+    json.append(UInt8(ascii: "["))
+    for (index, step) in circle.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.open("waits_for")
+      json.append(json: step.waitsFor.text)
+      json.member("mode", step.mode.name)
+      json.member("owner", step.owner)
+      json.member("holds", step.holds?.text)
+      json.member("ref", step.ref)
+      json.member("you", step.isAsking)
+      json.append(UInt8(ascii: "}"))
+    }
+    json.append(UInt8(ascii: "]"))
+  }
+}

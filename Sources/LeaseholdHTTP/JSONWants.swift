@@ -1,0 +1,79 @@
+import Leasehold
+
+extension ParameterSet {
+  /// What one lock of several is asked for with.
+  static let want = ParameterSet(
+    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch)
+}
+
+extension JSONScalarReader {
+  /// A list of texts as `a,b`.
+  mutating func texts(_ parameter: Parameter) throws -> String {
+    var texts: [String] = []
+    let isList = try list { reader, index in
+      guard case .text(let text) = try reader.scalar(), !text.utf8.contains(0), !text.contains(",") else {
+        throw Problem.invalid(parameter, "", "must hold texts alone; element \(index) is none")
+      }
+      texts.append(text)
+    }
+    guard isList else { throw Problem.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
+    return texts.joined(separator: ",")
+  }
+
+  /// A list of locks, as the form bodies that each would be, each behind a line feed: no name of a lock has one.
+  mutating func wants(_ parameter: Parameter) throws -> String {
+    var text = ""
+    let isList = try list { reader, index in
+      var form: [String] = []
+      let isObject = try reader.object { reader, name in
+        guard let member = Parameter(Array(name.utf8)), ParameterSet.want.contains(member) else {
+          throw Problem.unknownParameter(name, known: .want).inWant(index)
+        }
+        do {
+          form.append("\(member.name)=\(try reader.text(of: member).formEncoded)")
+        } catch let problem as Problem {
+          throw problem.inWant(index)
+        }
+      }
+      guard isObject else {
+        throw Problem.invalid(parameter, "", "must hold objects, as in \(parameter.listExample)").inWant(index)
+      }
+      text += "\n" + form.joined(separator: "&")
+    }
+    guard isList else { throw Problem.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
+    return text
+  }
+
+  private mutating func text(of member: Parameter) throws -> String {
+    let value = try scalar()
+    if case .nested = value, member.jsonKind == .amounts { return try numbers(member) }
+    return try Arguments.text(value, of: member)
+  }
+}
+
+extension Problem {
+  /// The same, of one lock of several.
+  func inWant(_ index: Int) -> Problem {
+    var problem = self
+    problem.facts.append(("want", .number(Int64(index))))
+    problem.detail = "want[\(index)]: " + detail
+    return problem
+  }
+}
+
+extension String {
+  /// Percent-encoded, for a form.
+  fileprivate var formEncoded: String {
+    var text = ""
+    for byte in utf8 {
+      switch byte {
+      case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+        text.unicodeScalars.append(Unicode.Scalar(byte))
+      default:
+        let digits = String(byte, radix: 16)
+        text += byte < 16 ? "%0" + digits : "%" + digits
+      }
+    }
+    return text
+  }
+}
