@@ -74,6 +74,8 @@ public protocol LockService: SemaphoreService {
   func remove(
     _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
   ) throws(LeaseholdError)
+  /// Finds the process that a caller wants a lease bound to; `socket` is the descriptor of its Unix socket.
+  func process(_ asked: AskedProcess, of caller: Caller, socket: Int32) throws(LeaseholdError) -> ProcessBinding
   /// A connection closed: what is bound to it ends.
   func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
   /// Whether it serves, and what it counted.

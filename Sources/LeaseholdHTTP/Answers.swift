@@ -56,7 +56,7 @@ struct AnswerWriter {
       json.member("count", lease.count)
       json.member("fence", Int(lease.fence))
       json.member("owner", lease.owner)
-      json.member("bind", lease.bindsConnection ? "connection" : nil)
+      bind(lease, into: &json)
       expiry(lease, into: &json)
     }
     since(lease, into: &json)
@@ -88,10 +88,20 @@ struct AnswerWriter {
     } else {
       json.append(",\"owner\":null" as StaticString)
     }
-    json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
+    bind(lease, into: &json)
     json.append(",\"ttl_ms\":" as StaticString)
     json.append(decimal: Int(lease.ttl.milliseconds))
     expiry(lease, into: &json)
+  }
+
+  private func bind(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    guard let process = lease.process else {
+      return json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
+    }
+    guard process != 0 else { return json.append(",\"bind\":\"peer\"" as StaticString) }
+    json.append(",\"bind\":\"pid:" as StaticString)
+    json.append(decimal: Int(process))
+    json.append(UInt8(ascii: "\""))
   }
 
   private func expiry(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {

@@ -32,7 +32,7 @@ extension Call {
     return value
   }
 
-  /// The time to live: within the service's range, or zero where the lease is bound to a connection.
+  /// The time to live: within the service's range, or zero where the lease is bound to something.
   func timeToLive(isBound: Bool) throws(Problem) -> TimeSpan? {
     guard let value = try span(.ttl) else { return nil }
     let limits = server.limits
@@ -40,7 +40,7 @@ extension Call {
     guard value >= limits.ttlMinimum, value <= limits.ttlMaximum else {
       throw .outOfRange(
         .ttl, arguments[.ttl] ?? "", limits.ttlMinimum, limits.ttlMaximum,
-        value == .zero ? "; only a lease with bind=connection may do without a deadline" : "")
+        value == .zero ? "; only a lease with bind=connection or bind=pid:N may do without a deadline" : "")
     }
     return value
   }

@@ -92,6 +92,17 @@ extension LocalLockService {
     }.get()
   }
 
+  /// Finds the process that a caller wants a lease bound to.
+  public func process(
+    _ asked: AskedProcess, of caller: Caller, socket: Int32
+  ) throws(LeaseholdError) -> ProcessBinding { try processes.find(asked, of: caller.peer, socket: socket) }
+
+  /// A process ended that leases are bound to.
+  func processEnded(_ process: any BoundProcess) {
+    let moment = moment(HostClock.now())
+    change { $0.processEnded(process, at: moment) }
+  }
+
   /// A connection closed.
   public func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
     let moment = moment(now)
@@ -103,6 +114,7 @@ extension LocalLockService {
     var status = core.withLock { $0.ledger.status() }
     status.ipcNamespace = HostFacts.ipcNamespace()
     status.operationWaiters = operations.count
+    status.processes = processes.watch.count
     return status
   }
 }

@@ -78,7 +78,7 @@ class Death(Apache):
         self.writer_waits(on=self.w)
         connection.close()
         perl.answer()
-        problem = self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "connection-closed")
+        problem = self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired")
         self.assertEqual(problem["reason"], "connection-closed", problem)
 
     def test_a_waiting_client_is_killed(self):

@@ -11,8 +11,7 @@ class Ends(PHPTest):
         """The lease is over for that reason; the problem."""
         gone = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(gone, "the lease is over")
-        code = "expired" if reason == "ttl" else reason
-        return self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, code, reason=reason)
+        return self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason=reason)
 
     def test_a_lease_ends_by_its_time_and_php_gets_in(self):
         php = self.opened()

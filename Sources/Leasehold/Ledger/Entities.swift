@@ -41,6 +41,8 @@ final class Lease: Deadlined {
   var limitApplied: Bool?
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
   var connection: ConnectionID = 0
+  /// The process it is bound to.
+  var bond: ProcessBond?
   var peer: Peer
   var owner: String?
   var idempotencyKey: String?
@@ -85,6 +87,15 @@ final class Lease: Deadlined {
 
   /// Whether its holder may still count on it.
   var isHeld: Bool { state == .held }
+
+  /// Whether it ends with something, so that it may do without a deadline.
+  var isBound: Bool { bindsConnection || bond != nil }
+
+  /// Whether what it is bound to is gone, or was lost in a restart and not found again yet.
+  var isAdrift: Bool {
+    if let bond { return bond.process?.hasEnded ?? true }
+    return bindsConnection && connection == 0
+  }
 }
 
 /// A lock in memory.

@@ -111,6 +111,7 @@ extension Ledger {
       guard lease.fingerprint == request.fingerprint else { return refuse(Self.idempotencyMismatch()) }
       guard lease.isHeld else { return refuse(Self.over(lease)) }
       if lease.bindsConnection { bind(lease, to: request.caller.connection) }
+      if let process = request.process, let error = reunite(lease, with: process, at: moment) { return refuse(error) }
       lease.peer = request.caller.peer
       counters.replayed += 1
       var answer = snapshot(lease)

@@ -27,16 +27,16 @@ extension Ledger {
     guard lease.isHeld else { throw Self.over(lease) }
     let span = ttl ?? lease.ttl
     guard !lease.isEndless else { throw Self.endlessLease() }
-    guard span > .zero || lease.bindsConnection else { throw Self.endlessRenewal() }
+    guard span > .zero || lease.isBound else { throw Self.endlessRenewal() }
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
     storage.store(UInt64(lease.deadline), .first, at: lease.cell)
-    if !lease.bindsConnection || lease.connection != 0 { reschedule(lease, due: lease.deadline) }
+    if !lease.isAdrift { reschedule(lease, due: lease.deadline) }
     counters.renewed += 1
     return snapshot(lease)
   }
 
-  private func reschedule(_ lease: Lease, due: Int64) {
+  func reschedule(_ lease: Lease, due: Int64) {
     lease.due = due
     if due == 0 {
       leaseDeadlines.remove(lease)
@@ -131,8 +131,8 @@ extension Ledger {
       end(lease, .expired, at: moment)
       return
     }
-    if lease.bindsConnection, lease.connection == 0 {
-      end(lease, .connectionClosed, at: moment)
+    if lease.isAdrift {
+      end(lease, lease.bindsConnection ? .connectionClosed : .processExited, at: moment)
       return
     }
     let lag = now - lease.due
@@ -152,6 +152,7 @@ extension Ledger {
     storage.commit(CommitWord(.cooling, .lease, check: check), at: lease.cell)
     lease.state = .cooling
     unbind(lease)
+    unbindProcess(lease)
     leaseDeadlines.insert(lease)
     tell(lease, .expired, at: now)
   }
@@ -168,6 +169,7 @@ extension Ledger {
     lease.state = .ended(reason)
     leaseDeadlines.remove(lease)
     unbind(lease)
+    unbindProcess(lease)
     detach(lease)
     freeText(lease.textCell)
     lease.textCell = TextRecord.none

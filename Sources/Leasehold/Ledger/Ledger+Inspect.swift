@@ -104,7 +104,8 @@ extension Ledger {
       deadline: lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline), waited: lease.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
-      adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil)
+      adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
+      process: lease.bond?.recorded.name)
   }
 
   func snapshot(_ lock: Lock, holders: Int, waiters: Int) -> LockSnapshot {

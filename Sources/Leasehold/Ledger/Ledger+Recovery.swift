@@ -206,6 +206,7 @@ extension Ledger {
         record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : nil
       let lease = Lease(record, cell: cell, lock: lock, key: name, owner: owner, idempotencyKey: key)
       lease.state = state
+      if record.bindsProcess { lease.bond = ProcessBond(recordBytes: rest.dropFirst(record.keyLength)) }
       lease.adjustments = [Operation](
         recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes))
       adopt(lease, on: lock, graceEnd: graceEnd)
@@ -226,12 +227,12 @@ extension Ledger {
       return
     }
     // Only these do without a deadline: what the check of the record does not cover is not believed.
-    let isEndless = lease.isHeld && (lease.bindsConnection || lease.isEndless) && lease.deadline == 0
+    let isEndless = lease.isHeld && (lease.isBound || lease.isEndless) && lease.deadline == 0
     if !isEndless, lease.deadline < (lease.isHeld ? graceEnd : 1) {
       lease.deadline = graceEnd
       storage.store(UInt64(graceEnd), .first, at: lease.cell)
     }
-    lease.due = lease.bindsConnection && lease.isHeld ? graceEnd : lease.deadline
+    lease.due = lease.isBound && lease.isHeld ? graceEnd : lease.deadline
     if lease.due > 0 { leaseDeadlines.insert(lease) }
   }
 

@@ -39,6 +39,8 @@ public final class Ledger {
   var waiters: [WaiterID: Waiter] = [:]
   var lastWaiterID: WaiterID = 0
   var boundLeases: [ConnectionID: [Lease]] = [:]
+  /// The leases of each process, by their records.
+  var processLeases: [ObjectIdentifier: [Int: Lease]] = [:]
   var idempotency: [IdempotencyScope: IdempotencyEntry] = [:]
   var tombstones: TombstoneRing
   var banks: [Int32: Bank] = [:]

@@ -6,7 +6,8 @@
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
 ///                                              | name length << 24 | waited ms << 32
-///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place
+///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place;
+///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
 struct LeaseRecord {
@@ -32,14 +33,19 @@ struct LeaseRecord {
   var nameLength = 0
   /// What the end adds to how many semaphores, on leases of raw operations; these have no name of their own.
   var adjustmentCount = 0
+  /// Whether it ends with a process.
+  var bindsProcess = false
   var textCell: UInt32
 
   static let inlineBytes = 24
   static let inlineWord = 12
   static let adjustmentBytes = 4
 
-  /// Bytes of owner, Idempotency-Key and own name or adjustments together.
-  var textLength: Int { (ownerLength ?? 0) + keyLength + nameLength + adjustmentCount * Self.adjustmentBytes }
+  /// Bytes of owner, Idempotency-Key, process and own name or adjustments together.
+  var textLength: Int {
+    (ownerLength ?? 0) + keyLength + (bindsProcess ? RecordedProcess.bytes : 0) + nameLength
+      + adjustmentCount * Self.adjustmentBytes
+  }
 
   var body: CellBody {
     var body = CellBody()
@@ -53,7 +59,7 @@ struct LeaseRecord {
     body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
     let flags =
       UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
-      | (adjustmentCount > 0 ? 1 << 26 : 0)
+      | (adjustmentCount > 0 ? 1 << 26 : 0) | (bindsProcess ? 1 << 28 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
     body.words[9] = fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
@@ -102,10 +108,10 @@ extension LeaseRecord {
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
-      textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+      bindsProcess: words[8] >> 28 & 1 == 1, textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
     guard (1...Limits.slots).contains(units), adjustmentCount <= Limits.adjustments,
       textLength - adjustmentCount * Self.adjustmentBytes
-        <= Limits.ownerBytes + Limits.idempotencyKeyBytes + LockKey.maximumBytes
+        <= Limits.ownerBytes + Limits.idempotencyKeyBytes + RecordedProcess.bytes + LockKey.maximumBytes
     else { return nil }
   }
 }

@@ -26,6 +26,8 @@ public struct Limits: Sendable {
   public var recoveryGrace = TimeSpan.seconds(2)
   /// Threads that wait in the kernel, one for each contended lock that native processes share.
   public var pumps = 64
+  /// Processes that leases are bound to.
+  public var processes = 10_000
   /// Raw operations that wait in the kernel, each on a thread of its own.
   public var operationWaiters = 64
   /// The most operations that a request may list; the kernel has a limit of its own (SEMOPM, 500 unless set).

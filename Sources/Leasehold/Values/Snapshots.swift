@@ -61,6 +61,8 @@ public struct LeaseSnapshot: Sendable {
   public var binding: SemaphoreBinding
   /// The semaphores that its end changes, on leases of raw operations; `nil` on leases of locks.
   public var adjusts: [Int]? = nil
+  /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
+  public var process: Int32? = nil
 
   /// The short name shown to everybody.
   public var ref: String { id.ref }

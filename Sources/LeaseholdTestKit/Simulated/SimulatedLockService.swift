@@ -95,6 +95,13 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
     try daemon.ledger.remove(key, native, force: force, at: moment(now))
   }
 
+  /// Finds the process of a number, and runs one when there is none.
+  public func process(
+    _ asked: AskedProcess, of caller: Caller, socket: Int32
+  ) throws(LeaseholdError) -> ProcessBinding {
+    ProcessBinding(daemon.processes.run(asked.name), name: asked.name)
+  }
+
   /// A connection closed.
   public func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
     daemon.ledger.connectionClosed(connection, at: moment(now))

@@ -85,6 +85,10 @@ final class FakeService: LockService, HostWithoutNativeSets {
     state.withLock { $0.heard.closed.append(connection) }
   }
 
+  func process(
+    _ asked: AskedProcess, of caller: Caller, socket: Int32
+  ) throws(LeaseholdError) -> ProcessBinding { throw none() }
+
   private func none() -> LeaseholdError { LeaseholdError(.noSuchLease, "There is none.") }
 
   func release(

@@ -110,6 +110,22 @@ struct CrashScript: Sendable, CustomStringConvertible {
         },
       ]),
     CrashScript(
+      description: "a process ends with what is bound to it",
+      steps: [
+        { scene in
+          scene.acquire("ann") {
+            $0.process = ProcessBinding(scene.daemon.processes.run(7), name: 7)
+            $0.ttl = .zero
+            $0.owner = "ann"
+          }
+        }, { $0.queue("bob") },
+        { scene in
+          scene.history.letGo { $0.process == 7 }
+          scene.daemon.endProcess(7)
+          scene.hear()
+        },
+      ]),
+    CrashScript(
       description: "a second set is made and given back", limits: small, records: 160, stride: 29,
       before: { scene in for number in 0..<64 { scene.acquire("\(number)", "lock \(number)") } },
       steps: [

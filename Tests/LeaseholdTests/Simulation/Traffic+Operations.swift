@@ -9,7 +9,8 @@ extension Traffic {
     case 28..<42: release()
     case 42..<48: renew()
     case 48..<53: cancel()
-    case 53..<66: passTime()
+    case 53..<64: passTime()
+    case 64..<66: endProcess()
     case 66..<76: runWaits()
     case 76..<86:
       var chance = SeededRandom(seed: random.next())
@@ -41,10 +42,15 @@ extension Traffic {
     if random.once(in: 5) {
       request.bindsConnection = true
       if random.once(in: 2) { request.ttl = .zero }
+    } else if random.once(in: 5) {
+      bindToProcess(&request)
     }
     // A retry repeats a request that waits, or was granted, or is over; often on another connection.
     if !keyed.isEmpty, random.once(in: 3) {
       request = random.pick(keyed)
+      if let pid = request.process?.name {
+        request.process = ProcessBinding(daemon.processes.run(pid), name: pid)
+      }
       request.caller.connection = .random(in: 1...lastConnection, using: &random)
     } else if request.idempotencyKey != nil {
       keyed = Array(keyed.suffix(5)) + [request]
