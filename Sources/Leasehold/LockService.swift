@@ -9,6 +9,13 @@ public protocol LeaseClient: AnyObject, Sendable {
   func refused(_ error: LeaseholdError)
   /// A lease whose ``AcquireRequest`` asked to follow it is over.
   func ended(_ reason: EndReason, at instant: MonotonicInstant)
+  /// An operator ends a lease that is followed; ``ended(_:at:)`` comes at its end.
+  func breaking(at end: MonotonicInstant, reason: String?)
+}
+
+extension LeaseClient {
+  /// Takes no notice.
+  public func breaking(at end: MonotonicInstant, reason: String?) {}
 }
 
 /// Names a waiting acquire until it is granted, refused or canceled.
@@ -56,6 +63,10 @@ public protocol LockService: SemaphoreService {
   func renew(
     _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
+  /// Ends somebody's lease, now or after a grace.
+  func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome
+  /// Gives a lease another id and holder.
+  func transfer(_ request: TransferRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// One lease.
   func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// The live leases.

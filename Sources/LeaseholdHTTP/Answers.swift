@@ -37,6 +37,7 @@ struct AnswerWriter {
     json.append(",\"units\":" as StaticString)
     json.append(decimal: lease.units)
     json.append(UInt8(ascii: "}"))
+    if lease.isBreaking { breaking(lease, into: &json) }
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
     if lease.binding.companion != nil, lease.binding.semaphoreCount.nonzeroBitCount > 1 {
@@ -61,6 +62,7 @@ struct AnswerWriter {
     }
     since(lease, into: &json)
     peer(lease.peer, into: &json)
+    if lease.isBreaking { breaking(lease, into: &json) }
     json.append(UInt8(ascii: "}"))
   }
 
@@ -92,6 +94,11 @@ struct AnswerWriter {
     json.append(",\"ttl_ms\":" as StaticString)
     json.append(decimal: Int(lease.ttl.milliseconds))
     expiry(lease, into: &json)
+  }
+
+  private func breaking(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.member("breaking_in_ms", lease.deadline.map { Int(max(0, ($0 - now).milliseconds)) })
+    json.member("break_reason", lease.breakReason)
   }
 
   private func bind(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {

@@ -72,6 +72,16 @@ extension Call {
     return text
   }
 
+  /// What an operator says to the holder.
+  func breakReason() throws(Problem) -> String? {
+    guard let text = arguments[.reason] else { return nil }
+    guard (1...Limits.reasonBytes).contains(text.utf8.count) else {
+      throw .outOfRange(.reason, text, TextLength(minimum: 1, maximum: Limits.reasonBytes))
+    }
+    guard !text.hasControlCharacters else { throw .invalid(.reason, text, "must not hold control characters") }
+    return text
+  }
+
   /// Page size, cursor and filters of a listing.
   func listFilter() throws(Problem) -> ListFilter {
     var filter = ListFilter()

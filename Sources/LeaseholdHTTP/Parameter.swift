@@ -6,6 +6,7 @@ enum Parameter: UInt8, CaseIterable {
   case nsems, values, exclusive, uid, gid, value, ops
   case perm, semaphoreKey, project, sem, touch, undo
   case segment, fence, size, initialize, offset, length
+  case after, reason
 
   /// The name on the wire.
   var name: StaticString {
@@ -44,6 +45,8 @@ enum Parameter: UInt8, CaseIterable {
     case .initialize: "init"
     case .offset: "offset"
     case .length: "length"
+    case .after: "after"
+    case .reason: "reason"
     }
   }
 
@@ -65,13 +68,13 @@ enum Parameter: UInt8, CaseIterable {
     switch self {
     case .limit: .amounts
     case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
-      .fence, .size, .offset, .length:
+      .fence, .size, .offset, .length, .after:
       .number
     case .force, .exclusive, .touch, .undo, .initialize: .flag
     case .values: .numbers
     case .ops: .steps
     case .project: .character
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment: .text
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason: .text
     }
   }
 
@@ -91,6 +94,7 @@ enum Parameter: UInt8, CaseIterable {
     case (4, UInt8(ascii: "w")): candidate = .wait
     case (4, UInt8(ascii: "b")): candidate = .bind
     case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
+    case (5, UInt8(ascii: "a")): candidate = .after
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
@@ -99,6 +103,7 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
     case (6, UInt8(ascii: "c")): candidate = .cursor
+    case (6, UInt8(ascii: "r")): candidate = .reason
     case (6, UInt8(ascii: "v")): candidate = .values
     case (6, UInt8(ascii: "l")): candidate = .length
     case (6, UInt8(ascii: "o")): candidate = .offset
@@ -159,7 +164,7 @@ struct Arguments: ~Copyable {
   private(set) var given = ParameterSet()
   /// Where the query begins that plain values lie in: offset and length of each in two bytes, 0 for none.
   private var base: UnsafePointer<UInt8>?
-  private var plain: InlineArray<34, UInt32> = InlineArray(repeating: 0)
+  private var plain: InlineArray<36, UInt32> = InlineArray(repeating: 0)
   private var decoded: [(parameter: Parameter, text: String)] = []
 
   subscript(parameter: Parameter) -> String? {

@@ -46,6 +46,29 @@ extension LocalLockService {
     }.get()
   }
 
+  /// Ends somebody's lease: root and this service's user anybody's, other local users their own, callers over TCP
+  /// anybody's, as nothing tells them apart.
+  public func breakLease(
+    _ request: BreakRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> BreakOutcome {
+    let moment = moment(now)
+    var request = request
+    if let uid = request.caller.peer.uid, uid != 0, uid != HostFacts.uid { request.onlyOf = uid }
+    let asked = request
+    return try change { ledger in
+      attempt { () throws(LeaseholdError) in try ledger.breakLease(asked, at: moment) }
+    }.get()
+  }
+
+  /// Gives a lease another id and holder.
+  public func transfer(
+    _ request: TransferRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let moment = moment(now)
+    return try change { ledger in attempt { () throws(LeaseholdError) in try ledger.transfer(request, at: moment) } }
+      .get()
+  }
+
   /// One lease.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)

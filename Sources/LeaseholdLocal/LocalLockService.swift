@@ -17,6 +17,8 @@ public struct LocalServiceOptions: Sendable {
   public var pathRoots = ["/tmp", "/var/tmp", "/run/lock"]
   /// Who serves, for the error of a second daemon; for example the addresses.
   public var description = ""
+  /// Told of leases that end without their holders' doing, about once a second.
+  public var onEnds: (@Sendable (EndLog) -> Void)?
   /// Whether the kernel is asked for the pidfd of a peer where it can give one, and not for the peer's number alone.
   public var usesPeerHandle = true
   /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
@@ -50,6 +52,7 @@ public final class LocalLockService: LockService {
   private let daemonGuard: Mutex<DaemonGuard>
   private let controlKey: Int32
   private let inbox: PumpInbox
+  let onEnds: (@Sendable (EndLog) -> Void)?
   let fenceFile: FenceFile?
   let fenceMark = Atomic<UInt64>(0)
   var controlSet: SemaphoreSet { daemonGuard.withLock(\.set) }
@@ -71,6 +74,7 @@ public final class LocalLockService: LockService {
       }
       try daemonGuard.waitAndTake(while: goOn)
     }
+    onEnds = options.onEnds
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
     let storage: LedgerSegment

@@ -43,6 +43,8 @@ final class Lease: Deadlined {
   var connection: ConnectionID = 0
   /// The process it is bound to.
   var bond: ProcessBond?
+  /// Set while an operator ends it, and after.
+  var breaking: BreakNote?
   var peer: Peer
   var owner: String?
   var idempotencyKey: String?
@@ -69,7 +71,8 @@ final class Lease: Deadlined {
     grantedAt = record.grantedAt
     deadline = record.deadline
     due = record.deadline
-    endedAt = record.endedAt
+    endedAt = Int64(clamping: record.endedAt.magnitude)
+    if record.endedAt < 0 { breaking = BreakNote(reason: nil) }
     ttl = record.ttl
     cooldown = record.cooldown
     waited = record.waited

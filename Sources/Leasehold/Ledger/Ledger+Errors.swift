@@ -178,7 +178,7 @@ extension Ledger {
     let reason: EndReason =
       switch lease.state {
       case .ended(let reason): reason
-      case .held, .cooling: .expired
+      case .held, .cooling: lease.ownEnd
       case .suspect: .undelivered
       }
     let (code, what): (LeaseholdError.Code, String) =
@@ -197,6 +197,7 @@ extension Ledger {
       ("ref", .text(lease.id.ref)), ("reason", .text(reason.name)),
       ("ended_at_monotonic_ns", .number(lease.endedAt)),
     ]
+    if reason == .broken, let text = lease.breaking?.reason { facts.append(("break_reason", .text(text))) }
     if !lease.key.text.isEmpty { facts.insert(("key", .text(lease.key.text)), at: 0) }
     return LeaseholdError(code, "Lease \(lease.id.ref) \(what). Acquire again.", facts: facts)
   }

@@ -105,7 +105,7 @@ extension Ledger {
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
       adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
-      process: lease.bond?.recorded.name)
+      process: lease.bond?.recorded.name, isBreaking: lease.breaking != nil, breakReason: lease.breaking?.reason)
   }
 
   func snapshot(_ lock: Lock, holders: Int, waiters: Int) -> LockSnapshot {

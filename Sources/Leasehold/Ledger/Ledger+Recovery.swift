@@ -28,6 +28,7 @@ extension Ledger {
     locksByCell = Array(repeating: nil, count: highWater)
     lastFence = Int64(clamping: storage.header(.lastFence))
     var findings = scan(highWater, at: moment)
+    endPredecessors(&findings, at: moment)
     adoptLocks(&findings)
     adoptLeases(&findings, at: moment)
     adoptEnds(findings)
@@ -122,6 +123,17 @@ extension Ledger {
     storage.store(UInt64(ended.endedAt), .second, at: cell)
     storage.commit(CommitWord(.ended, .lease, check: body.check, reason: reason), at: cell)
     return (cell, ended, reason)
+  }
+
+  /// A lease that goes on under another id is over, where the last daemon had no time to say so.
+  private func endPredecessors(_ findings: inout Findings, at moment: Moment) {
+    let replaced = Set(findings.leases.compactMap(\.record.predecessor))
+    guard !replaced.isEmpty else { return }
+    let isReplaced = findings.leases.map { $0.state == .held && replaced.contains($0.record.id.low) }
+    for (found, isReplaced) in zip(findings.leases, isReplaced) where isReplaced {
+      findings.ends.append(end(found.record, .transferred, found.body, found.cell, at: moment))
+    }
+    findings.leases = zip(findings.leases, isReplaced).filter { !$1 }.map(\.0)
   }
 
   private func discardDamaged(_ cell: Int) {
@@ -228,11 +240,13 @@ extension Ledger {
     }
     // Only these do without a deadline: what the check of the record does not cover is not believed.
     let isEndless = lease.isHeld && (lease.isBound || lease.isEndless) && lease.deadline == 0
-    if !isEndless, lease.deadline < (lease.isHeld ? graceEnd : 1) {
+    let isBreaking = lease.breaking != nil && lease.deadline > 0
+    if !isEndless, !isBreaking, lease.deadline < (lease.isHeld ? graceEnd : 1) {
       lease.deadline = graceEnd
       storage.store(UInt64(graceEnd), .first, at: lease.cell)
     }
     lease.due = lease.isBound && lease.isHeld ? graceEnd : lease.deadline
+    if isBreaking { lease.due = min(lease.due, lease.deadline) }
     if lease.due > 0 { leaseDeadlines.insert(lease) }
   }
 

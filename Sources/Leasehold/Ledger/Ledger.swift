@@ -27,6 +27,7 @@ public final class Ledger {
   public internal(set) var counters = ServiceCounters()
   /// What the last recovery found.
   public internal(set) var recovery = RecoveryReport()
+  var endLog = EndLog()
 
   var cells: CellPool
   var locksByKey: [LockKey: Lock] = [:]
@@ -105,6 +106,8 @@ public enum Notice: Sendable {
   case refused(any LeaseClient, LeaseholdError)
   /// A followed lease is over.
   case ended(any LeaseClient, EndReason, MonotonicInstant)
+  /// An operator ends a followed lease: when, and what was said.
+  case breaking(any LeaseClient, MonotonicInstant, String?)
 
   /// Tells it.
   public func deliver() {
@@ -112,6 +115,7 @@ public enum Notice: Sendable {
     case .granted(let client, let lease): client.granted(lease)
     case .refused(let client, let error): client.refused(error)
     case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
+    case .breaking(let client, let end, let reason): client.breaking(at: end, reason: reason)
     }
   }
 }

@@ -1,12 +1,14 @@
 /// A lease as it stands in a record of 128 bytes.
 ///
 /// ```
-///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)      word 1  end, ns (changes in place)
+///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)
+///  word 1  end, ns; negative when an operator ends it, before its end too (changes in place)
 ///  word 2,3  id      word 4  fence     word 5  granted at, ns     word 6  lock's record | units << 32
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
 ///                                              | name length << 24 | waited ms << 32
 ///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place;
+///          with bit 29 word 9 is the low half of the id that it goes on for, and a live record of that id is over;
 ///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
@@ -35,6 +37,8 @@ struct LeaseRecord {
   var adjustmentCount = 0
   /// Whether it ends with a process.
   var bindsProcess = false
+  /// The low half of the id that it was transferred from.
+  var predecessor: UInt64?
   var textCell: UInt32
 
   static let inlineBytes = 24
@@ -60,8 +64,9 @@ struct LeaseRecord {
     let flags =
       UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
       | (adjustmentCount > 0 ? 1 << 26 : 0) | (bindsProcess ? 1 << 28 : 0)
+      | (predecessor != nil ? 1 << 29 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
-    body.words[9] = fingerprint
+    body.words[9] = predecessor ?? fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
     let lengths =
       UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
@@ -97,18 +102,21 @@ extension LeaseRecord {
     let ownerByte = Int(UInt8(truncatingIfNeeded: words[10]))
     let lastLength = Int(UInt8(truncatingIfNeeded: words[10] >> 24))
     let isAdjusting = words[8] >> 26 & 1 == 1
+    let isSuccessor = words[8] >> 29 & 1 == 1
     self.init(
       id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
       grantedAt: MonotonicInstant(nanoseconds: Int64(bitPattern: words[5])), deadline: Int64(bitPattern: words[0]),
       endedAt: Int64(bitPattern: words[1]), lockCell: Int(UInt32(truncatingIfNeeded: words[6])),
       units: Int(words[6] >> 32), ttl: .milliseconds(Int64(UInt32(truncatingIfNeeded: words[7]))),
       cooldown: .milliseconds(Int64(words[7] >> 32)), count: Int(UInt16(truncatingIfNeeded: words[8])), mode: mode,
-      bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1, fingerprint: words[9],
+      bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1,
+      fingerprint: isSuccessor ? 0 : words[9],
       waited: .milliseconds(Int64(words[10] >> 32)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
-      bindsProcess: words[8] >> 28 & 1 == 1, textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+      bindsProcess: words[8] >> 28 & 1 == 1, predecessor: isSuccessor ? words[9] : nil,
+      textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
     guard (1...Limits.slots).contains(units), adjustmentCount <= Limits.adjustments,
       textLength - adjustmentCount * Self.adjustmentBytes
         <= Limits.ownerBytes + Limits.idempotencyKeyBytes + RecordedProcess.bytes + LockKey.maximumBytes

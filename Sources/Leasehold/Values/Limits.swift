@@ -38,6 +38,8 @@ public struct Limits: Sendable {
   public static let identity = 4_294_967_294
   /// The longest `owner`, in bytes of UTF-8.
   public static let ownerBytes = 128
+  /// The longest reason of a break, in bytes of UTF-8.
+  public static let reasonBytes = 128
   /// The longest Idempotency-Key, in bytes.
   public static let idempotencyKeyBytes = 255
   /// The most slots of a counting lock: SEMVMX, semctl(2).

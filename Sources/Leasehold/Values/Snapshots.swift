@@ -63,6 +63,10 @@ public struct LeaseSnapshot: Sendable {
   public var adjusts: [Int]? = nil
   /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
   public var process: Int32? = nil
+  /// Whether an operator ends it: the deadline cannot be moved.
+  public var isBreaking = false
+  /// What the operator said.
+  public var breakReason: String? = nil
 
   /// The short name shown to everybody.
   public var ref: String { id.ref }

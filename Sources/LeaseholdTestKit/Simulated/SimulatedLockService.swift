@@ -54,6 +54,22 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
     try daemon.ledger.renew(lease, key: key, native: native, ttl: ttl, at: moment(now))
   }
 
+  /// Ends somebody's lease.
+  public func breakLease(
+    _ request: BreakRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> BreakOutcome {
+    defer { daemon.settle() }
+    return try daemon.ledger.breakLease(request, at: moment(now))
+  }
+
+  /// Gives a lease another id and holder.
+  public func transfer(
+    _ request: TransferRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    defer { daemon.settle() }
+    return try daemon.ledger.transfer(request, at: moment(now))
+  }
+
   /// One lease.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     try daemon.ledger.lease(lease)

@@ -126,6 +126,22 @@ struct CrashScript: Sendable, CustomStringConvertible {
         },
       ]),
     CrashScript(
+      description: "an operator ends a lease after a grace, and another at once",
+      steps: [
+        {
+          $0.acquire("ann") {
+            $0.cooldown = .seconds(1)
+          }
+        }, { $0.queue("bob") }, { $0.breaks("ann", after: .seconds(1)) }, { $0.pass(.seconds(2)) },
+        { $0.pass(.seconds(2)) }, { $0.breaks("bob") },
+      ]),
+    CrashScript(
+      description: "a lease goes on under another id",
+      steps: [
+        { $0.acquire("ann", long) { $0.owner = "ann" } }, { $0.queue("bob", long) },
+        { $0.transfer("ann", to: "eve", owner: String(repeating: "eve", count: 40)) }, { $0.release("eve") },
+      ]),
+    CrashScript(
       description: "a second set is made and given back", limits: small, records: 160, stride: 29,
       before: { scene in for number in 0..<64 { scene.acquire("\(number)", "lock \(number)") } },
       steps: [

@@ -7,7 +7,9 @@ extension Traffic {
     switch Int.random(in: 0..<100, using: &random) {
     case 0..<28: acquire()
     case 28..<42: release()
-    case 42..<48: renew()
+    case 42..<46: renew()
+    case 46: breakSomeLease()
+    case 47: transfer()
     case 48..<53: cancel()
     case 53..<64: passTime()
     case 64..<66: endProcess()
@@ -85,7 +87,7 @@ extension Traffic {
     one.idempotencyKey != nil && one.idempotencyKey == other.idempotencyKey
   }
 
-  private var someLease: LeaseSnapshot? {
+  var someLease: LeaseSnapshot? {
     let leases = history.leases
     return leases.isEmpty ? nil : random.pick(leases)
   }
