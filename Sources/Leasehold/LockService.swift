@@ -9,6 +9,13 @@ public protocol LeaseClient: AnyObject, Sendable {
   func refused(_ error: LeaseholdError)
   /// A lease whose ``AcquireRequest`` asked to follow it is over.
   func ended(_ reason: EndReason, at instant: MonotonicInstant)
+  /// An operator ends a lease that is followed; ``ended(_:at:)`` comes at its end.
+  func breaking(at end: MonotonicInstant, reason: String?)
+}
+
+extension LeaseClient {
+  /// Takes no notice.
+  public func breaking(at end: MonotonicInstant, reason: String?) {}
 }
 
 /// Names a waiting acquire until it is granted, refused or canceled.
@@ -66,6 +73,10 @@ public protocol LockService: SemaphoreService {
   func renew(
     _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
+  /// Ends somebody's lease, now or after a grace.
+  func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome
+  /// Gives a lease another id and holder.
+  func transfer(_ request: TransferRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// One lease.
   func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// The live leases.
@@ -84,6 +95,8 @@ public protocol LockService: SemaphoreService {
   func remove(
     _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
   ) throws(LeaseholdError)
+  /// Finds the process that a caller wants a lease bound to; `socket` is the descriptor of its Unix socket.
+  func process(_ asked: AskedProcess, of caller: Caller, socket: Int32) throws(LeaseholdError) -> ProcessBinding
   /// A connection closed: what is bound to it ends.
   func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
   /// Whether it serves, and what it counted.

@@ -37,6 +37,7 @@ struct AnswerWriter {
     json.append(",\"units\":" as StaticString)
     json.append(decimal: lease.units)
     json.append(UInt8(ascii: "}"))
+    if lease.isBreaking { breaking(lease, into: &json) }
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
@@ -58,11 +59,12 @@ struct AnswerWriter {
       json.member("count", lease.count)
       json.member("fence", Int(lease.fence))
       json.member("owner", lease.owner)
-      json.member("bind", lease.bindsConnection ? "connection" : nil)
+      bind(lease, into: &json)
       expiry(lease, into: &json)
     }
     since(lease, into: &json)
     peer(lease.peer, into: &json)
+    if lease.isBreaking { breaking(lease, into: &json) }
     json.append(UInt8(ascii: "}"))
   }
 
@@ -90,10 +92,25 @@ struct AnswerWriter {
     } else {
       json.append(",\"owner\":null" as StaticString)
     }
-    json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
+    bind(lease, into: &json)
     json.append(",\"ttl_ms\":" as StaticString)
     json.append(decimal: Int(lease.ttl.milliseconds))
     expiry(lease, into: &json)
+  }
+
+  private func breaking(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.member("breaking_in_ms", lease.deadline.map { Int(max(0, ($0 - now).milliseconds)) })
+    json.member("break_reason", lease.breakReason)
+  }
+
+  private func bind(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    guard let process = lease.process else {
+      return json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
+    }
+    guard process != 0 else { return json.append(",\"bind\":\"peer\"" as StaticString) }
+    json.append(",\"bind\":\"pid:" as StaticString)
+    json.append(decimal: Int(process))
+    json.append(UInt8(ascii: "\""))
   }
 
   private func expiry(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {

@@ -32,7 +32,7 @@ extension Call {
     return value
   }
 
-  /// The time to live: within the service's range, or zero where the lease is bound to a connection.
+  /// The time to live: within the service's range, or zero where the lease is bound to something.
   func timeToLive(isBound: Bool) throws(Problem) -> TimeSpan? {
     guard let value = try span(.ttl) else { return nil }
     let limits = server.limits
@@ -40,7 +40,7 @@ extension Call {
     guard value >= limits.ttlMinimum, value <= limits.ttlMaximum else {
       throw .outOfRange(
         .ttl, arguments[.ttl] ?? "", limits.ttlMinimum, limits.ttlMaximum,
-        value == .zero ? "; only a lease with bind=connection may do without a deadline" : "")
+        value == .zero ? "; only a lease with bind=connection or bind=pid:N may do without a deadline" : "")
     }
     return value
   }
@@ -69,6 +69,16 @@ extension Call {
       throw .outOfRange(.owner, text, TextLength(minimum: 1, maximum: Limits.ownerBytes))
     }
     guard !text.hasControlCharacters else { throw .invalid(.owner, text, "must not hold control characters") }
+    return text
+  }
+
+  /// What an operator says to the holder.
+  func breakReason() throws(Problem) -> String? {
+    guard let text = arguments[.reason] else { return nil }
+    guard (1...Limits.reasonBytes).contains(text.utf8.count) else {
+      throw .outOfRange(.reason, text, TextLength(minimum: 1, maximum: Limits.reasonBytes))
+    }
+    guard !text.hasControlCharacters else { throw .invalid(.reason, text, "must not hold control characters") }
     return text
   }
 

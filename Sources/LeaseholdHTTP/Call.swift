@@ -55,7 +55,23 @@ struct Call: ~Copyable {
   }
 }
 
+extension Peer {
+  /// Who is at the other end, for the log.
+  var inWords: String {
+    guard case .local(let pid, let uid, _) = self else { return address ?? "unknown" }
+    return "uid \(uid)" + (pid > 0 ? ", pid \(pid)" : "")
+  }
+}
+
 extension Problem {
+  /// A text that names no lease.
+  static func notALeaseName(_ text: some Collection<UInt8>) -> Problem {
+    Problem(
+      .invalidParameter,
+      "A lease is named by its id of 32 hexadecimal digits in lower case, or by its ref, the first ten of them.",
+      facts: [("parameter", .text("id")), ("value", .text(String(decoding: text.prefix(64), as: UTF8.self)))])
+  }
+
   /// A text that cannot be a lease's id.
   static func notALeaseID(_ parameter: String, _ text: some Collection<UInt8>) -> Problem {
     Problem(

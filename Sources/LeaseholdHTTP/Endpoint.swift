@@ -62,6 +62,12 @@ struct Endpoint: Sendable {
       operation: "renewLease", method: .post, route: .leaseRenew, parameters: ParameterSet(.ttl),
       handle: Leases.renew),
     Endpoint(
+      operation: "breakLease", method: .post, route: .leaseBreak, parameters: ParameterSet(.after, .reason),
+      handle: Leases.breakLease),
+    Endpoint(
+      operation: "transferLease", method: .post, route: .leaseTransfer, parameters: ParameterSet(.owner, .ttl, .bind),
+      handle: Leases.transfer),
+    Endpoint(
       operation: "listSemaphores", method: .get, route: .semaphores, parameters: ParameterSet(.limit, .cursor),
       handle: Semaphores.list),
     Endpoint(

@@ -40,6 +40,17 @@ final class HoldStream: Sendable {
     stream.write(line)
   }
 
+  /// Writes that an operator ends the lease.
+  func breaking(at end: MonotonicInstant, reason: String?, writer: AnswerWriter) {
+    guard !asText else { return }
+    var line = ResponseBuffer(capacity: 96)
+    line.open("breaking_in_ms")
+    line.append(decimal: Int(max(0, (end - writer.now).milliseconds)))
+    line.member("break_reason", reason)
+    line.closeAnswer()
+    stream.write(line)
+  }
+
   /// Writes the last line and ends the answer.
   func end(_ reason: EndReason, at instant: MonotonicInstant, writer: AnswerWriter) {
     if !asText {

@@ -13,6 +13,7 @@ struct Metrics {
 
   func write(into text: inout ResponseBuffer) {
     leases(&text)
+    processes(&text)
     ledger(&text)
     http(&text)
     process(&text)
@@ -54,6 +55,11 @@ struct Metrics {
     single(
       "leasehold_operation_waiters", "gauge", "Raw semaphore operations that wait in the kernel now.",
       UInt64(status.operationWaiters), &text)
+  }
+
+  private func processes(_ text: inout ResponseBuffer) {
+    single(
+      "leasehold_bound_processes", "gauge", "Processes that leases are bound to.", UInt64(status.processes), &text)
   }
 
   private func ledger(_ text: inout ResponseBuffer) {

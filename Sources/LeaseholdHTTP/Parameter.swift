@@ -7,6 +7,7 @@ enum Parameter: UInt8, CaseIterable {
   case perm, semaphoreKey, project, sem, touch, undo
   case segment, fence, size, initialize, offset, length
   case holding, want
+  case after, reason
 
   /// The name on the wire.
   var name: StaticString {
@@ -47,6 +48,8 @@ enum Parameter: UInt8, CaseIterable {
     case .length: "length"
     case .holding: "holding"
     case .want: "want"
+    case .after: "after"
+    case .reason: "reason"
     }
   }
 
@@ -72,7 +75,7 @@ enum Parameter: UInt8, CaseIterable {
     switch self {
     case .limit: .amounts
     case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
-      .fence, .size, .offset, .length:
+      .fence, .size, .offset, .length, .after:
       .number
     case .force, .exclusive, .touch, .undo, .initialize: .flag
     case .values: .numbers
@@ -80,7 +83,7 @@ enum Parameter: UInt8, CaseIterable {
     case .project: .character
     case .holding: .texts
     case .want: .wants
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment: .text
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason: .text
     }
   }
 
@@ -101,6 +104,7 @@ enum Parameter: UInt8, CaseIterable {
     case (7, UInt8(ascii: "h")): candidate = .holding
     case (4, UInt8(ascii: "b")): candidate = .bind
     case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
+    case (5, UInt8(ascii: "a")): candidate = .after
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
@@ -109,6 +113,7 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
     case (6, UInt8(ascii: "c")): candidate = .cursor
+    case (6, UInt8(ascii: "r")): candidate = .reason
     case (6, UInt8(ascii: "v")): candidate = .values
     case (6, UInt8(ascii: "l")): candidate = .length
     case (6, UInt8(ascii: "o")): candidate = .offset
@@ -169,7 +174,7 @@ struct Arguments: ~Copyable {
   private(set) var given = ParameterSet()
   /// Where the query begins that plain values lie in: offset and length of each in two bytes, 0 for none.
   private var base: UnsafePointer<UInt8>?
-  private var plain: InlineArray<36, UInt32> = InlineArray(repeating: 0)
+  private var plain: InlineArray<38, UInt32> = InlineArray(repeating: 0)
   private var decoded: [(parameter: Parameter, text: String)] = []
 
   subscript(parameter: Parameter) -> String? {

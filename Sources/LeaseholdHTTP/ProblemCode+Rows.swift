@@ -65,9 +65,9 @@ extension ProblemCode {
         """)
     case .permissionDenied:
       Row(
-        403, "The kernel refuses access to this semaphore set",
+        403, "This belongs to another user",
         """
-        See `errno`; the set's owner and mode bits decide (`ipcs -s`).
+        See the detail. Of semaphore sets and segments the owner and mode bits decide (`ipcs`), and `errno` says more.
         """)
     case .ownSet:
       Row(
@@ -98,6 +98,12 @@ extension ProblemCode {
         404, "No such semaphore set",
         """
         See `GET /semaphores` for the sets of this IPC namespace.
+        """)
+    case .noSuchProcess:
+      Row(
+        422, "The process cannot be bound to",
+        """
+        Give the number of a process that runs, in your own PID namespace; or use bind=connection, hold or a ttl.
         """)
     case .noSuchSegment:
       Row(
@@ -225,14 +231,14 @@ extension ProblemCode {
       Row(
         410, "The lease has expired",
         """
-        Somebody else may hold the lock by now: stop, acquire again, and use a longer ttl or renew in \
-        time.
+        Somebody else may hold the lock by now: stop, and acquire again. `reason` says what ended it: its `ttl` \
+        (renew in time, or use a longer one), or the connection or process that it was bound to.
         """)
     case .released:
       Row(
         410, "The lease was released",
         """
-        Acquire again.
+        Acquire again. With the `reason` transferred it goes on under another id.
         """)
     case .broken:
       Row(
@@ -245,12 +251,6 @@ extension ProblemCode {
         410, "The grant never reached its client and was undone",
         """
         Acquire again.
-        """)
-    case .connectionClosed:
-      Row(
-        410, "The connection that the lease was bound to has ended",
-        """
-        Acquire again on a connection that stays open.
         """)
     case .setRemoved:
       Row(

@@ -18,6 +18,7 @@ enum ProblemCode: String, CaseIterable {
   case noSuchLock = "no-such-lock"
   case noSuchLease = "no-such-lease"
   case noSuchSet = "no-such-set"
+  case noSuchProcess = "no-such-process"
   case noSuchSegment = "no-such-segment"
   case noSuchVariable = "no-such-variable"
   case noSuchPath = "no-such-path"
@@ -42,7 +43,6 @@ enum ProblemCode: String, CaseIterable {
   case released
   case broken
   case undelivered
-  case connectionClosed = "connection-closed"
   case setRemoved = "set-removed"
   case lockRemoved = "lock-removed"
   case staleFence = "stale-fence"

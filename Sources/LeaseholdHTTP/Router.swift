@@ -1,6 +1,6 @@
 /// The paths of the service; each has at most one captured segment, and one of them a number behind it.
 enum Route: UInt8, CaseIterable {
-  case acquire, release, renew, convert, hold, locks, lock, key, leases, lease, leaseRenew
+  case acquire, release, renew, convert, hold, locks, lock, key, leases, lease, leaseRenew, leaseBreak, leaseTransfer
   case semaphores, semaphoreSet, semaphore, semaphoreValues, semaphoreOp
   case variables, variable, segments, segment, segmentBytes
   case healthz, readyz, metrics, version, openapi, problem, index
@@ -82,7 +82,7 @@ struct Target {
       } else if equals(first, "segments"), equals(third, "bytes") {
         .segmentBytes
       } else {
-        equals(first, "leases") && equals(third, "renew") ? .leaseRenew : nil
+        equals(first, "leases") ? ofLease(third) : nil
       }
     }
   }
@@ -93,6 +93,12 @@ struct Target {
     if equals(segment, "renew") { return .renew }
     if equals(segment, "convert") { return .convert }
     return equals(segment, "hold") ? .hold : nil
+  }
+
+  private static func ofLease(_ segment: UnsafeBufferPointer<UInt8>) -> Route? {
+    if equals(segment, "renew") { return .leaseRenew }
+    if equals(segment, "break") { return .leaseBreak }
+    return equals(segment, "transfer") ? .leaseTransfer : nil
   }
 
   private static func ofSet(_ segment: UnsafeBufferPointer<UInt8>) -> Route? {

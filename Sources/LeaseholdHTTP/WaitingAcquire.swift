@@ -75,6 +75,10 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
     state.withLock { $0.hold }?.end(reason, at: instant, writer: server.writer(at: Server.now()))
   }
 
+  func breaking(at end: MonotonicInstant, reason: String?) {
+    state.withLock { $0.hold }?.breaking(at: end, reason: reason, writer: server.writer(at: Server.now()))
+  }
+
   /// The open answer of a hold: the lease, then heartbeats.
   ///
   /// `nil` when the lease ended already.

@@ -33,15 +33,16 @@ extension LocalLockService {
   /// Ends a batch of what is due; answers whether more is, and when to wake up.
   private func endDue(_ now: MonotonicInstant, polls: Bool, until latest: Int64) -> (more: Bool, wake: Int64) {
     let moment = moment(now)
-    let (more, wake, notices) = core.withLock { core in
+    let (more, wake, notices, ends) = core.withLock { core in
       let ledger = core.ledger
       let more = ledger.tick(at: moment, budget: Self.batch)
       if polls, ledger.wantsPolling { ledger.poll(at: moment) }
       var wake = min(latest, ledger.nextDue ?? .max)
       if ledger.wantsPolling { wake = min(wake, now.nanoseconds + Self.pollInterval) }
       core.armed = wake
-      return (more, wake, ledger.takeNotices())
+      return (more, wake, ledger.takeNotices(), ledger.takeEnds(isNewSecond: false))
     }
+    if !ends.isEmpty { onEnds?(ends) }
     for notice in notices { notice.deliver() }
     return (more, wake)
   }
@@ -51,6 +52,8 @@ extension LocalLockService {
     keepGuard()
     let moment = moment(now)
     change { $0.housekeep(at: moment) }
+    let ends = core.withLock { $0.ledger.takeEnds(isNewSecond: true) }
+    if !ends.isEmpty { onEnds?(ends) }
     let lastFence = core.withLock { core in
       // Nothing can be done about a failure but to try again in a second; status tells of it by the segment's absence.
       _ = try? core.storage.reviveIfRemoved()

@@ -62,6 +62,29 @@ extension LocalLockService {
     }.get()
   }
 
+  /// Ends somebody's lease: root and this service's user anybody's, other local users their own, callers over TCP
+  /// anybody's, as nothing tells them apart.
+  public func breakLease(
+    _ request: BreakRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> BreakOutcome {
+    let moment = moment(now)
+    var request = request
+    if let uid = request.caller.peer.uid, uid != 0, uid != HostFacts.uid { request.onlyOf = uid }
+    let asked = request
+    return try change { ledger in
+      attempt { () throws(LeaseholdError) in try ledger.breakLease(asked, at: moment) }
+    }.get()
+  }
+
+  /// Gives a lease another id and holder.
+  public func transfer(
+    _ request: TransferRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let moment = moment(now)
+    return try change { ledger in attempt { () throws(LeaseholdError) in try ledger.transfer(request, at: moment) } }
+      .get()
+  }
+
   /// One lease.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
@@ -108,6 +131,17 @@ extension LocalLockService {
     }.get()
   }
 
+  /// Finds the process that a caller wants a lease bound to.
+  public func process(
+    _ asked: AskedProcess, of caller: Caller, socket: Int32
+  ) throws(LeaseholdError) -> ProcessBinding { try processes.find(asked, of: caller.peer, socket: socket) }
+
+  /// A process ended that leases are bound to.
+  func processEnded(_ process: any BoundProcess) {
+    let moment = moment(HostClock.now())
+    change { $0.processEnded(process, at: moment) }
+  }
+
   /// A connection closed.
   public func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
     let moment = moment(now)
@@ -119,6 +153,7 @@ extension LocalLockService {
     var status = core.withLock { $0.ledger.status() }
     status.ipcNamespace = HostFacts.ipcNamespace()
     status.operationWaiters = operations.count
+    status.processes = processes.watch.count
     return status
   }
 }

@@ -17,6 +17,10 @@ public struct LocalServiceOptions: Sendable {
   public var pathRoots = ["/tmp", "/var/tmp", "/run/lock"]
   /// Who serves, for the error of a second daemon; for example the addresses.
   public var description = ""
+  /// Told of leases that end without their holders' doing, about once a second.
+  public var onEnds: (@Sendable (EndLog) -> Void)?
+  /// Whether the kernel is asked for the pidfd of a peer where it can give one, and not for the peer's number alone.
+  public var usesPeerHandle = true
   /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
   public var stateDirectory: String?
 
@@ -43,10 +47,12 @@ public final class LocalLockService: LockService {
   let isStopping = Atomic(false)
   let pumps: PumpPool
   let operations: OperationPool
+  let processes: ProcessFinder
   private let clockThread = Mutex<HostThread?>(nil)
   private let daemonGuard: Mutex<DaemonGuard>
   private let controlKey: Int32
   private let inbox: PumpInbox
+  let onEnds: (@Sendable (EndLog) -> Void)?
   let fenceFile: FenceFile?
   let fenceMark = Atomic<UInt64>(0)
   var controlSet: SemaphoreSet { daemonGuard.withLock(\.set) }
@@ -68,6 +74,7 @@ public final class LocalLockService: LockService {
       }
       try daemonGuard.waitAndTake(while: goOn)
     }
+    onEnds = options.onEnds
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
     let storage: LedgerSegment
@@ -83,6 +90,10 @@ public final class LocalLockService: LockService {
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
     self.pumps = pumps
     operations = OperationPool(maximum: options.limits.operationWaiters)
+    let processes = ProcessFinder(
+      ProcessWatch(maximum: options.limits.processes) { inbox.deliver(endOf: $0) },
+      usesPeerHandle: options.usesPeerHandle)
+    self.processes = processes
     fenceFile = options.stateDirectory.map { FenceFile(directory: $0) }
     if let mark = fenceFile?.read(), mark > storage.header(.lastFence) { storage.setHeader(.lastFence, mark) }
     let random = Mutex(RandomPool())
@@ -94,6 +105,7 @@ public final class LocalLockService: LockService {
       waiting: pumps, limits: options.limits, makeID: { random.withLock { $0.leaseID() } })
     let begun = HostClock.now()
     ledger.recover(at: Moment(monotonic: begun, wallOffset: offset))
+    ledger.foundProcesses(processes.find(ledger.lostProcesses), at: Moment(monotonic: begun, wallOffset: offset))
     ledger.noteRecovery(took: HostClock.now() - begun)
     storage.describe(options.description, startedMicroseconds: (begun.nanoseconds + offset) / 1000)
     core = Mutex(Core(ledger: ledger, storage: storage))
@@ -104,6 +116,7 @@ public final class LocalLockService: LockService {
       throw .kernel(what: "start a thread", errno: .resourceTemporarilyUnavailable)
     }
     clockThread.withLock { $0 = thread }
+    _ = processes.watch.start()
   }
 
   /// Stops granting: waiters are sent away, leases stay in the ledger.
@@ -123,6 +136,7 @@ public final class LocalLockService: LockService {
     clockThread.withLock { $0 = nil }
     pumps.stop()
     operations.stop()
+    processes.watch.stop()
     inbox.service = nil
     daemonGuard.withLock { $0.release() }
   }
@@ -162,7 +176,7 @@ public final class LocalLockService: LockService {
   }
 }
 
-/// Carries reports from the pumps to the service, which does not exist yet when the pumps are made.
+/// Carries reports from the pumps and the watch to the service, which does not exist yet when the pumps are made.
 final class PumpInbox: Sendable {
   private let target = Mutex<LocalLockService?>(nil)
 
@@ -172,4 +186,6 @@ final class PumpInbox: Sendable {
   }
 
   func deliver(_ report: PumpReport) { service?.pumpReported(report) }
+
+  func deliver(endOf process: any BoundProcess) { service?.processEnded(process) }
 }

@@ -25,8 +25,31 @@ public struct ProcessHandle: ~Copyable, Sendable {
     fileDescriptor = FileDescriptor(rawValue: descriptor)
   }
 
+  /// Takes hold of the process that made a connection, also where its number cannot be seen from here.
+  ///
+  /// - Parameters:
+  ///   - socket: A connected Unix socket.
+  ///   - processID: Its number as SO_PEERCRED tells, 0 when it cannot be seen.
+  /// - Throws: `Errno.protocolNotAvailable` before Linux 6.5, `Errno.noSuchProcess` or `Errno.invalidArgument` when it
+  ///   ended.
+  ///
+  /// The corresponding C function is `getsockopt` with `SO_PEERPIDFD`.
+  public init(peerOf socket: FileDescriptor, processID: Int32) throws(Errno) {
+    let descriptor = try throwingErrno(system_getsockopt_peerpidfd(socket.rawValue))
+    self.processID = processID
+    fileDescriptor = FileDescriptor(rawValue: descriptor)
+  }
+
   deinit {
     _ = system_close(fileDescriptor.rawValue)
+  }
+
+  /// A number that no other process ever has until the next boot; `nil` before Linux 6.9.
+  ///
+  /// The corresponding C functions are `fstatfs` and `fstat`.
+  public var inode: UInt64? {
+    let inode = system_pidfd_inode(fileDescriptor.rawValue)
+    return inode == 0 ? nil : inode
   }
 
   /// Waits until the process has ended, and says whether it has.

@@ -46,13 +46,15 @@ struct LimitFlags: ParsableArguments {
   @Option(.maxWaiters) var maxWaiters: String?
   @Option(.maxWaitersPerLock) var maxWaitersPerLock: String?
   @Option(.operationWaiters) var operationWaiters: String?
+  @Option(.maxProcesses) var maxProcesses: String?
   @Option(.tombstones) var tombstones: String?
   @Option(.idleLocks) var idleLocks: String?
 
   var given: [(Setting, String?)] {
     [
       (.maxLeases, maxLeases), (.maxWaiters, maxWaiters), (.maxWaitersPerLock, maxWaitersPerLock),
-      (.operationWaiters, operationWaiters), (.tombstones, tombstones), (.idleLocks, idleLocks),
+      (.operationWaiters, operationWaiters), (.maxProcesses, maxProcesses),
+      (.tombstones, tombstones), (.idleLocks, idleLocks),
     ]
   }
 }
@@ -70,6 +72,7 @@ struct MemoryFlags: ParsableArguments {
 
 struct KernelFlags: ParsableArguments {
   @Option(.pumps) var pumps: String?
+  @Option(.peerPidfd) var peerPidfd: String?
   @Option(.stateDir) var stateDir: String?
   @Option(.pathRoots) var pathRoots: [String] = []
   @Option(.controlKey) var controlKey: String?
@@ -77,7 +80,7 @@ struct KernelFlags: ParsableArguments {
 
   var given: [(Setting, String?)] {
     [
-      (.pumps, pumps), (.stateDir, stateDir),
+      (.pumps, pumps), (.peerPidfd, peerPidfd), (.stateDir, stateDir),
       (.pathRoots, pathRoots.isEmpty ? nil : pathRoots.joined(separator: ",")), (.controlKey, controlKey),
       (.standby, standby.map { $0 ? "true" : "false" }),
     ]

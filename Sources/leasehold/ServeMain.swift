@@ -51,7 +51,9 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
 private func startService(
   _ settings: ServeSettings, isStopping: StopRequest, notify: Notify, log: Logger
 ) async throws -> LocalLockService {
-  let options = settings.serviceOptions
+  var options = settings.serviceOptions
+  options.onEnds = { log.tell($0) }
+  let ready = options
   if settings.standby {
     log.info("standing by if another daemon serves")
     notify.status("standing by")
@@ -60,7 +62,7 @@ private func startService(
     DispatchQueue.global().async {
       continuation.resume(
         with: Result {
-          try LocalLockService(options, standby: settings.standby) { !isStopping.isRaised }
+          try LocalLockService(ready, standby: settings.standby) { !isStopping.isRaised }
         })
     }
   }

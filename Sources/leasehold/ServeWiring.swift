@@ -20,6 +20,7 @@ extension ServeSettings {
     limits.recoveryGrace = TimeSpan(recoveryGrace)
     limits.pumps = pumps
     limits.operationWaiters = operationWaiters
+    limits.processes = processesMax
     return limits
   }
 
@@ -30,6 +31,7 @@ extension ServeSettings {
     options.controlKey = controlKey
     options.stateDirectory = stateDirectory
     options.pathRoots = pathRoots
+    options.usesPeerHandle = usesPeerPidfd
     options.description = "http://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
     return options
   }

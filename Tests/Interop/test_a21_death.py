@@ -59,6 +59,31 @@ class Death(Apache):
                     perl.kill()
                     self.assertEqual(self.rw, (0, 0))
 
+    def bound(self, mode, process):
+        """A lease of the session that ends with a process."""
+        answer = self.server.over_unix.post(
+            f"/locks/{self.name}/acquire", mode=mode, bind=f"pid:{process.pid}", ttl=0, **self.binding)
+        lease = self.granted(answer)
+        self.assertEqual(lease["bind"], f"pid:{process.pid}")
+        return lease
+
+    def test_a_process_ends_that_a_lease_is_bound_to(self):
+        """A Perl program that locks over HTTP is as good as one that locks natively: its end gives back."""
+        for end in ("kill", "exit"):
+            for mode, method in (("write", "read"), ("write", "write"), ("read", "write")):
+                with self.subTest(end=end, mode=mode, method=method):
+                    program, perl = self.perl(), self.locker()
+                    lease = self.bound(mode, program)
+                    perl.send(f"$l->acquire_{method}_lock($s)")
+                    self.writer_waits(on=self.w if mode == "write" else self.r)
+                    getattr(program, end)()
+                    perl.answer()
+                    self.assertEqual(self.rw, (1, 0) if method == "read" else (0, 1))
+                    self.assertProblem(
+                        self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason="process-exited")
+                    perl.kill()
+                    self.assertEqual(self.rw, (0, 0))
+
     def test_a_lease_runs_out(self):
         lease = self.leased("write", ttl="200ms")
         perl = self.locker()
@@ -78,7 +103,7 @@ class Death(Apache):
         self.writer_waits(on=self.w)
         connection.close()
         perl.answer()
-        problem = self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "connection-closed")
+        problem = self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired")
         self.assertEqual(problem["reason"], "connection-closed", problem)
 
     def test_a_waiting_client_is_killed(self):
@@ -131,19 +156,27 @@ class DaemonDeath(Apache):
         target = f"/locks/{self.name}/acquire"
         bound = self.server.post(target, connection=connection, mode="read", bind="connection", **self.binding)
         self.granted(bound)
+        living, dying = self.perl(), self.perl()
+        for program in (living, dying):
+            self.granted(self.server.over_unix.post(
+                target, mode="read", bind=f"pid:{program.pid}", ttl=0, **self.binding))
         waiter = self.acquire_later("write")
         self.writer_waits()
-        self.assertEqual(self.rw, (2 * LEASE + 1, 0))
+        self.assertEqual(self.rw, (4 * LEASE + 1, 0))
         self.server.kill()
+        dying.kill()
         self.writer_waits(0)
         with self.assertRaises((OSError, http.client.HTTPException)):
             waiter.answer()
-        self.assertEqual(self.rw, (2 * LEASE + 1, 0))
+        self.assertEqual(self.rw, (4 * LEASE + 1, 0))
         writer = self.locker()
         writer.send("$l->acquire_write_lock($s)")
         self.writer_waits()
         self.server.start()
-        eventually(lambda: self.rw == (LEASE + 1, 0), "the bound lease ends after its grace")
+        eventually(lambda: self.rw == (3 * LEASE + 1, 0), "the lease of the process that died is over", timeout=1)
+        eventually(lambda: self.rw == (2 * LEASE + 1, 0), "the lease of the connection ends after its grace")
+        living.kill()
+        eventually(lambda: self.rw == (LEASE + 1, 0), "the lease of the process that lived on ends with it", timeout=1)
         self.assertTrue(writer.is_silent())
         self.release(lease)
         self.assertEqual(self.rw, (1, 0))

@@ -33,6 +33,26 @@ class Death(Path):
                     perl.do("$c->release")
                     self.assertEqual(self.user_values(project=project), [1])
 
+    def test_a_process_ends(self):
+        target = f"/locks/path:{self.path.replace('/', '%2F')}/acquire"
+        for project, maker in ((1, "perl"), (2, "http")):
+            if maker == "http":
+                self.release(self.leased(project=project))
+            perl = self.user(project=project)
+            for end in ("kill", "exit"):
+                with self.subTest(maker=maker, end=end):
+                    program = self.perl()
+                    lease = self.granted(self.server.over_unix.post(
+                        target, project=project, bind=f"pid:{program.pid}", ttl=0))
+                    perl.send("$c->acquire(wait => 1, undo => 0)")
+                    self.sleeping(1, project=project)
+                    getattr(program, end)()
+                    self.assertEqual(perl.answer(), [1])
+                    self.assertProblem(
+                        self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason="process-exited")
+                    perl.do("$c->release")
+                    self.assertEqual(self.user_values(project=project), [1])
+
     def test_perl_dies(self):
         for project, maker in ((1, "perl"), (2, "http")):
             for end in ("kill", "exit"):
@@ -46,6 +66,25 @@ class Death(Path):
                     getattr(perl, end)()
                     self.release(self.granted(waiter.answer()))
                     self.assertEqual(self.user_values(project=project), [1])
+
+    def test_the_service_is_killed_and_then_the_process(self):
+        target = f"/locks/path:{self.path.replace('/', '%2F')}/acquire"
+        for project, maker in ((3, "perl"), (4, "http")):
+            with self.subTest(maker=maker):
+                if maker == "http":
+                    self.release(self.leased(project=project, limit=2))
+                self.user(project=project, value=2)
+                living, dying = self.perl(), self.perl()
+                for program in (living, dying):
+                    self.granted(self.server.over_unix.post(
+                        target, project=project, bind=f"pid:{program.pid}", ttl=0))
+                self.server.kill()
+                dying.kill()
+                self.assertEqual(self.user_values(project=project), [0])
+                self.server.start()
+                eventually(lambda: self.user_values(project=project) == [1], "one of both ended", timeout=1)
+                living.kill()
+                eventually(lambda: self.user_values(project=project) == [2], "the other, too", timeout=1)
 
     def test_the_service_is_killed(self):
         """Leases stand, waiters are gone from GETNCNT, connections' leases end after the grace; nothing twice."""

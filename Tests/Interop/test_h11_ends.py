@@ -3,7 +3,7 @@
 
 import unittest
 
-from php_support import Pending, PHPTest, PHPWeb, eventually
+from php_support import PHP, Pending, PHPTest, PHPWeb, eventually
 
 
 class Ends(PHPTest):
@@ -11,8 +11,7 @@ class Ends(PHPTest):
         """The lease is over for that reason; the problem."""
         gone = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(gone, "the lease is over")
-        code = "expired" if reason == "ttl" else reason
-        return self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, code, reason=reason)
+        return self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason=reason)
 
     def test_a_lease_ends_by_its_time_and_php_gets_in(self):
         php = self.opened()
@@ -22,6 +21,7 @@ class Ends(PHPTest):
         self.granted(self.server.post(f"/leases/{lease['lease']}/renew", ttl="100ms"), 200)
         self.assertIs(php.answer()["result"], True)
         problem = self.over(lease, "ttl")
+        self.logged(lease, "ttl")
         self.assertRegex(problem["ended_at"], r"^\d{4}-\d\d-\d\dT")
         self.assertValues([0, 1, 0])
         php.quit()
@@ -41,6 +41,7 @@ class Ends(PHPTest):
         connection.close()
         self.assertIs(php.answer()["result"], True)
         self.over(lease, "connection-closed")
+        self.logged(lease, "connection-closed")
         self.assertValues([0, 1, 0])
         php.quit()
         self.become([1, 0, 0])
@@ -60,6 +61,35 @@ class Ends(PHPTest):
         self.assertIs(php.answer()["result"], True)
         php.quit()
         self.become([1, 0, 0])
+
+    def test_a_lease_ends_with_the_script_that_it_is_bound_to_and_php_gets_in(self):
+        for end in ("quit", "kill"):
+            with self.subTest(end=end):
+                script, php = PHP(), self.opened()
+                self.addCleanup(script.kill)
+                lease = self.granted(self.server.over_unix.post(
+                    f"/locks/{self.lock}/acquire", bind=f"pid:{script.pid}", ttl=0, owner="a script"))
+                php.send("acquire a")
+                self.waiters(1)
+                self.assertValues([0, 1025, 0])
+                getattr(script, end)()
+                self.assertIs(php.answer()["result"], True)
+                problem = self.over(lease, "process-exited")
+                self.assertRegex(problem["ended_at"], r"^\d{4}-\d\d-\d\dT")
+                self.assertValues([0, 1, 0])
+                php.quit()
+                self.become([1, 0, 0])
+                self.logged(lease, "process-exited")
+        self.assertRegex(
+            self.server.get("/metrics").text, r'leasehold_leases_ended_total\{reason="process_exited"\} [1-9]')
+
+    def logged(self, lease, reason):
+        """A line in the log says that the lease is over, and does not tell its id."""
+        words = (lease["ref"], self.lock, reason)
+        lines = lambda: [line for line in self.server.log_text().splitlines()  # noqa: E731
+                         if all(word in line for word in words)]
+        eventually(lines, "a line in the log")
+        self.assertNotIn(lease["lease"], self.server.log_text())
 
     def test_a_script_that_ends_holding_gives_back_without_a_warning(self):
         php = self.holding()

@@ -149,7 +149,8 @@ import Testing
     let status = service.status()
     let counters = status.counters
     #expect((counters.granted, counters.replayed, counters.busy, counters.refused) == (1, 1, 1, 1))
-    #expect(counters.renewed == 1 && counters.ended == [1, 0, 0, 0, 0, 0, 0])
+    #expect(counters.renewed == 1 && counters.ended.count == EndReason.allCases.count)
+    #expect(counters.ended[0] == 1 && counters.ended.reduce(0, +) == 1)
     #expect((status.leases, status.locks, status.banks, status.records) == (0, 1, 1, 2))
     #expect(status.recordBytes == LedgerSegment.cellBytes)
     #expect(status.ipcNamespace == HostFacts.ipcNamespace() && status.ipcNamespace > 0)

@@ -126,7 +126,7 @@ import Testing
     #expect(second.end(of: held) == nil)
     try eventually { second.end(of: lease) != nil && second.end(of: held) != nil }
     #expect(second.end(of: lease) == .expired)
-    #expect(second.end(of: held) == .connectionClosed)
+    #expect(second.end(of: held) == .expired)
     #expect(try second.lock(lease.key).availableUnits == 16_384)
   }
 }

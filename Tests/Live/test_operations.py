@@ -26,6 +26,8 @@ OPERATIONS = {
     "getLease": ("GET", "/leases/{id}", 200),
     "releaseLease": ("DELETE", "/leases/{id}", 200),
     "renewLease": ("POST", "/leases/{id}/renew", 200),
+    "breakLease": ("POST", "/leases/{id}/break?reason=test", 200),
+    "transferLease": ("POST", "/leases/{id}/transfer", 201),
     "listSemaphores": ("GET", "/semaphores", 200),
     "createSemaphoreSet": ("POST", "/semaphores?key=private&nsems=2", 201),
     "getSemaphoreSet": ("GET", "/semaphores/id:{set}", 200),

@@ -117,7 +117,7 @@ TARGETS = [
     ("GET", "/nothing/here", 404, "not-found", {}, ["/nothing/here"]),
     ("GET", "/problems/nonsense", 404, "not-found", {}, []),
     ("POST", "/locks/nonsense/convert", 404, "not-found", {}, []),
-    ("POST", f"/leases/{ID}/break", 404, "not-found", {}, []),
+    ("POST", f"/leases/{ID}/mend", 404, "not-found", {}, []),
     ("GET", "/locks/", 404, "not-found", {}, []),
     ("GET", "/" + "x" * 9000, 414, "uri-too-long", {}, ["8"]),
 ]

@@ -91,6 +91,14 @@
     Entrance(.ftok, "fileToken") { () throws(Errno) in _ = try IPCKey.fileToken(path: "/", project: 1) },
     Entrance(.pidfd_open, "a handle") { () throws(Errno) in _ = try ProcessHandle(processID: 1) },
     Entrance(.poll, "hasEnded") { () throws(Errno) in _ = try ProcessHandle(processID: 1).hasEnded() },
+    Entrance(.getsockopt, "a peer's handle") { () throws(Errno) in
+      _ = try ProcessHandle(peerOf: FileDescriptor(rawValue: 0), processID: 0)
+    },
+    Entrance(.epoll_create1, "a set") { () throws(Errno) in _ = try ProcessSet() },
+    Entrance(.epoll_ctl, "insert") { () throws(Errno) in
+      try ProcessSet().insert(try ProcessHandle(processID: 1), as: 1)
+    },
+    Entrance(.epoll_wait, "wait") { () throws(Errno) in _ = try ProcessSet().wait(timeoutMilliseconds: 0) },
     Entrance(.pidfd_send_signal, "send") { () throws(Errno) in
       try ProcessHandle(processID: 1).send(signal: 0)
     },

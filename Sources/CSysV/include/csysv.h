@@ -3,6 +3,7 @@
 #define CSYSV_H
 
 #include <poll.h>
+#include <stdint.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
@@ -31,6 +32,17 @@ int csysv_pidfd_open(pid_t pid, unsigned int flags);
 
 // glibc has a declaration only since 2.36; syscall is variadic.
 int csysv_pidfd_send_signal(int pidfd, int sig);
+
+// The pidfd of the process that made a connection (Linux 6.5, SO_PEERPIDFD), or -1.
+int csysv_getsockopt_peerpidfd(int sockfd);
+
+// The inode of a pidfd where that names its process (pidfs, Linux 6.9), else 0.
+uint64_t csysv_pidfd_inode(int pidfd);
+
+// The Glibc module leaves epoll out. Each descriptor is reported once, as its token.
+int csysv_epoll_create1(void);
+int csysv_epoll_ctl_add(int epfd, int fd, uint64_t token);
+int csysv_epoll_wait(int epfd, uint64_t *tokens, int maxevents, int timeout);
 
 // glibc has these two only since 2.35.
 enum {

@@ -42,6 +42,10 @@ final class Lease: Deadlined {
   var limitApplied: Bool?
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
   var connection: ConnectionID = 0
+  /// The process it is bound to.
+  var bond: ProcessBond?
+  /// Set while an operator ends it, and after.
+  var breaking: BreakNote?
   var peer: Peer
   var owner: String?
   var idempotencyKey: String?
@@ -51,6 +55,8 @@ final class Lease: Deadlined {
   var adjustments: [Operation] = []
   /// Hears of its end.
   var client: (any LeaseClient)?
+  /// The fence that its parts have, on leases of several: its own until it is transferred.
+  var group: Int64
   /// What it has of other locks, on leases of several.
   var parts: [Lease] = []
   /// The lease it is a part of: that one has the deadline, the binding and the holder.
@@ -71,10 +77,12 @@ final class Lease: Deadlined {
     count = record.count
     units = record.units
     fence = record.fence
+    group = record.fence
     grantedAt = record.grantedAt
     deadline = record.deadline
     due = record.deadline
-    endedAt = record.endedAt
+    endedAt = Int64(clamping: record.endedAt.magnitude)
+    if record.endedAt < 0 { breaking = BreakNote(reason: nil) }
     ttl = record.ttl
     cooldown = record.cooldown
     waited = record.waited
@@ -92,6 +100,15 @@ final class Lease: Deadlined {
 
   /// Whether its holder may still count on it.
   var isHeld: Bool { state == .held }
+
+  /// Whether it ends with something, so that it may do without a deadline.
+  var isBound: Bool { bindsConnection || bond != nil }
+
+  /// Whether what it is bound to is gone, or was lost in a restart and not found again yet.
+  var isAdrift: Bool {
+    if let bond { return bond.process?.hasEnded ?? true }
+    return bindsConnection && connection == 0
+  }
 }
 
 /// A lock in memory.

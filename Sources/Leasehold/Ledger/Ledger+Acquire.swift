@@ -97,7 +97,7 @@ extension Ledger {
     if let key = request.idempotencyKey {
       idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(waiter)
     }
-    if !request.holding.isEmpty || boundLeases[request.caller.connection] != nil {
+    if !request.holding.isEmpty || request.process != nil || boundLeases[request.caller.connection] != nil {
       try refuseDeadlock(waiter, at: moment)
     }
     if lock.queue.count == 1 || lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
@@ -118,6 +118,7 @@ extension Ledger {
       guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
       guard lease.isHeld else { return refuse(Self.over(lease)) }
       if lease.bindsConnection { bind(lease, to: request.caller.connection) }
+      if let process = request.process, let error = reunite(lease, with: process, at: moment) { return refuse(error) }
       lease.peer = request.caller.peer
       counters.replayed += 1
       var answer = snapshot(lease)

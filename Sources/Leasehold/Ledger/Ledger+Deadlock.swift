@@ -1,8 +1,9 @@
 // Waits that would never end.
 //
 // Who waits while it keeps leases may be waited for, by way of others, by itself. The service knows what a caller keeps
-// from the lease that a conversion is about, from leases on other locks that are bound to the waiting connection, and
-// from what the caller says (`holding`). An owner's name is free text and tells nothing: many processes may use one.
+// from the lease that a conversion is about, from leases on other locks that are bound to the waiting connection, or to
+// the same process with the same owner, and from what the caller says (`holding`). An owner's name alone is free text
+// and tells nothing: many processes may use one.
 //
 // A waiter is stuck when one before it in a queue is, or when what stuck waiters keep leaves too little of a lock. All
 // who can be reached from a new waiter are taken for stuck, and freed of that one by one until nothing changes. If the
@@ -49,6 +50,13 @@ extension Ledger {
     // Who shares one connection among threads may wait for what another thread will release.
     var holding = (boundLeases[waiter.caller.connection] ?? []).filter { lease in
       !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
+    }
+    if let process = waiter.request.process?.process {
+      // One process, one purpose: threads that wait for each other can give their leases other owners.
+      holding += (processLeases[ObjectIdentifier(process)] ?? [:]).values.filter { lease in
+        lease.owner == waiter.request.owner
+          && !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
+      }
     }
     for id in waiter.request.holding {
       guard let lease = leasesByID[id] else { throw Self.noSuchLease() }

@@ -25,18 +25,19 @@ extension Ledger {
     let lease = try find(id, key: key, native: native)
     noticeRemoval(below: lease, at: moment)
     guard lease.isHeld else { throw Self.over(lease) }
+    guard lease.breaking == nil else { throw Self.beingBroken(lease, at: moment.monotonic) }
     let span = ttl ?? lease.ttl
     guard !lease.isEndless else { throw Self.endlessLease() }
-    guard span > .zero || lease.bindsConnection else { throw Self.endlessRenewal() }
+    guard span > .zero || lease.isBound else { throw Self.endlessRenewal() }
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
     storage.store(UInt64(lease.deadline), .first, at: lease.cell)
-    if !lease.bindsConnection || lease.connection != 0 { reschedule(lease, due: lease.deadline) }
+    if !lease.isAdrift { reschedule(lease, due: lease.deadline) }
     counters.renewed += 1
     return snapshot(lease)
   }
 
-  private func reschedule(_ lease: Lease, due: Int64) {
+  func reschedule(_ lease: Lease, due: Int64) {
     lease.due = due
     if due == 0 {
       leaseDeadlines.remove(lease)
@@ -133,26 +134,26 @@ extension Ledger {
   func expire(_ lease: Lease, at moment: Moment) {
     let now = moment.monotonic.nanoseconds
     if lease.state == .cooling {
-      end(lease, .expired, at: moment)
+      end(lease, lease.ownEnd, at: moment)
       return
     }
-    if lease.bindsConnection, lease.connection == 0 {
-      end(lease, .connectionClosed, at: moment)
+    if lease.isAdrift, lease.breaking == nil || now < lease.deadline {
+      end(lease, lease.bindsConnection ? .connectionClosed : .processExited, at: moment)
       return
     }
     let lag = now - lease.due
     counters.expiryLagSum += lag
     counters.expiryLagMaximum = max(counters.expiryLagMaximum, lag)
-    guard lease.cooldown > .zero else { return end(lease, .expired, at: moment) }
+    guard lease.cooldown > .zero else { return end(lease, lease.ownEnd, at: moment) }
     cool(lease, at: now)
   }
 
   /// The lease is over for its holder, its slots stay taken for the cooldown.
-  private func cool(_ lease: Lease, at now: Int64) {
+  func cool(_ lease: Lease, at now: Int64) {
     lease.due = now + lease.cooldown.nanoseconds
     lease.endedAt = now
     storage.store(UInt64(lease.due), .first, at: lease.cell)
-    storage.store(UInt64(now), .second, at: lease.cell)
+    storage.store(UInt64(bitPattern: lease.breaking == nil ? now : -now), .second, at: lease.cell)
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.cooling, .lease, check: check), at: lease.cell)
     for lease in [lease] + lease.parts {
@@ -160,8 +161,10 @@ extension Ledger {
       dismissUpgrade(of: lease)
     }
     unbind(lease)
+    unbindProcess(lease)
     leaseDeadlines.insert(lease)
-    tell(lease, .expired, at: now)
+    log(lease, lease.ownEnd)
+    tell(lease, lease.ownEnd, at: now)
   }
 
   /// Everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
@@ -171,12 +174,14 @@ extension Ledger {
       lease.endedAt = now
       storage.store(UInt64(now), .second, at: lease.cell)
     }
+    if wasHeld { log(lease, reason) }
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.ended, .lease, check: check, reason: reason), at: lease.cell)
     lease.state = .ended(reason)
     dismissUpgrade(of: lease)
     leaseDeadlines.remove(lease)
     unbind(lease)
+    unbindProcess(lease)
     detach(lease)
     freeText(lease.textCell)
     lease.textCell = TextRecord.none

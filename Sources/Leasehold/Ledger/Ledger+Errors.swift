@@ -131,7 +131,7 @@ extension Ledger {
 
   static func endlessRenewal() -> LeaseholdError {
     LeaseholdError(
-      .outOfRange, "Only a lease that is bound to a connection may do without a deadline; give a ttl.",
+      .outOfRange, "Only a lease that is bound to a connection or a process may do without a deadline; give a ttl.",
       facts: [("parameter", .text("ttl"))])
   }
 
@@ -178,7 +178,7 @@ extension Ledger {
     let reason: EndReason =
       switch lease.state {
       case .ended(let reason): reason
-      case .held, .cooling: .expired
+      case .held, .cooling: lease.ownEnd
       case .suspect: .undelivered
       }
     let (code, what): (LeaseholdError.Code, String) =
@@ -186,7 +186,9 @@ extension Ledger {
       case .released: (.released, "was released")
       case .expired: (.expired, "expired: its ttl passed without a renewal; somebody else may hold the lock now")
       case .broken: (.broken, "was ended by an operator")
-      case .connectionClosed: (.connectionClosed, "ended with the connection it was bound to")
+      case .connectionClosed: (.expired, "ended with the connection it was bound to")
+      case .processExited: (.expired, "ended with the process it was bound to")
+      case .transferred: (.released, "was transferred: it goes on under another id")
       case .undelivered: (.undelivered, "was undone because its answer could not be delivered")
       case .setRemoved: (.setRemoved, "ended because another program removed its semaphore set")
       case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
@@ -195,6 +197,7 @@ extension Ledger {
       ("ref", .text(lease.id.ref)), ("reason", .text(reason.name)),
       ("ended_at_monotonic_ns", .number(lease.endedAt)),
     ]
+    if reason == .broken, let text = lease.breaking?.reason { facts.append(("break_reason", .text(text))) }
     if !lease.key.text.isEmpty { facts.insert(("key", .text(lease.key.text)), at: 0) }
     return LeaseholdError(code, "Lease \(lease.id.ref) \(what). Acquire again.", facts: facts)
   }

@@ -14,6 +14,7 @@ extension Ledger {
     adjustments: [Operation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
+    if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
@@ -24,14 +25,18 @@ extension Ledger {
       fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.native == nil || lock.key == request.key ? 0 : request.key.text.utf8.count,
-      adjustmentCount: adjustments.count, textCell: TextRecord.none)
+      adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
     guard record.textLength > 0 else {
       let body = record.body
       storage.write(body, at: cell)
       return PreparedLease(record: record, body: body, cell: cell)
     }
-    var text = head == nil ? Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8) : []
+    var text: [UInt8] = []
+    if head == nil {
+      text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
+      if let process = request.process { text += RecordedProcess(process).recordBytes }
+    }
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
     if text.count > LeaseRecord.inlineBytes {
@@ -83,6 +88,7 @@ extension Ledger {
     leasesByCell[lease.cell] = lease
     if lease.deadline > 0 { leaseDeadlines.insert(lease) }
     if lease.bindsConnection { bind(lease, to: caller.connection) }
+    if let process = request.process { bind(lease, to: process) }
     if let key = lease.idempotencyKey {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }

@@ -104,7 +104,8 @@ extension Ledger {
       deadline: lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline), waited: lease.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
-      adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil)
+      adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
+      process: lease.bond?.recorded.name, isBreaking: lease.breaking != nil, breakReason: lease.breaking?.reason)
     if !lease.parts.isEmpty { snapshot.parts = ([lease] + lease.parts).map(part) }
     if let head = lease.head { snapshot.take(holderOf: self.snapshot(head)) }
     return snapshot

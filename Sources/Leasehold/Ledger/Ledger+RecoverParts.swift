@@ -35,7 +35,7 @@ extension Ledger {
     guard !findings.parts.isEmpty else { return [] }
     var heads: [Int64: Lease] = [:]
     for case let lease? in leasesByCell where lease.state == .held || lease.state == .cooling {
-      heads[lease.fence] = lease
+      heads[lease.group] = lease
     }
     var bereft: [Lease] = []
     for (cell, record, body) in findings.parts.sorted(by: { $0.record.fingerprint < $1.record.fingerprint }) {

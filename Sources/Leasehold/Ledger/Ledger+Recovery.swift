@@ -30,6 +30,7 @@ extension Ledger {
     locksByCell = Array(repeating: nil, count: highWater)
     lastFence = Int64(clamping: storage.header(.lastFence))
     var findings = scan(highWater, at: moment)
+    endPredecessors(&findings, at: moment)
     adoptLocks(&findings)
     resolveConversions(&findings)
     adoptLeases(&findings, at: moment)
@@ -135,6 +136,17 @@ extension Ledger {
     return (cell, ended, reason)
   }
 
+  /// A lease that goes on under another id is over, where the last daemon had no time to say so.
+  private func endPredecessors(_ findings: inout Findings, at moment: Moment) {
+    let replaced = Set(findings.leases.compactMap(\.record.predecessor))
+    guard !replaced.isEmpty else { return }
+    let isReplaced = findings.leases.map { $0.state == .held && replaced.contains($0.record.id.low) }
+    for (found, isReplaced) in zip(findings.leases, isReplaced) where isReplaced {
+      findings.ends.append(end(found.record, .transferred, found.body, found.cell, at: moment))
+    }
+    findings.leases = zip(findings.leases, isReplaced).filter { !$1 }.map(\.0)
+  }
+
   private func discardDamaged(_ cell: Int) {
     recovery.damagedRecords += 1
     storage.commit(.free, at: cell)
@@ -217,6 +229,11 @@ extension Ledger {
         record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : nil
       let lease = Lease(record, cell: cell, lock: lock, key: name, owner: owner, idempotencyKey: key)
       lease.state = state
+      if record.bindsProcess { lease.bond = ProcessBond(recordBytes: rest.dropFirst(record.keyLength)) }
+      if record.hasGroup {
+        let place = record.keyLength + (record.bindsProcess ? RecordedProcess.bytes : 0)
+        lease.group = rest.dropFirst(place).prefix(8).reversed().reduce(0) { $0 << 8 | Int64($1) }
+      }
       lease.adjustments = [Operation](
         recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes))
       adopt(lease, on: lock, graceEnd: graceEnd)
@@ -237,12 +254,14 @@ extension Ledger {
       return
     }
     // Only these do without a deadline: what the check of the record does not cover is not believed.
-    let isEndless = lease.isHeld && (lease.bindsConnection || lease.isEndless) && lease.deadline == 0
-    if !isEndless, lease.deadline < (lease.isHeld ? graceEnd : 1) {
+    let isEndless = lease.isHeld && (lease.isBound || lease.isEndless) && lease.deadline == 0
+    let isBreaking = lease.breaking != nil && lease.deadline > 0
+    if !isEndless, !isBreaking, lease.deadline < (lease.isHeld ? graceEnd : 1) {
       lease.deadline = graceEnd
       storage.store(UInt64(graceEnd), .first, at: lease.cell)
     }
-    lease.due = lease.bindsConnection && lease.isHeld ? graceEnd : lease.deadline
+    lease.due = lease.isBound && lease.isHeld ? graceEnd : lease.deadline
+    if isBreaking { lease.due = min(lease.due, lease.deadline) }
     if lease.due > 0 { leaseDeadlines.insert(lease) }
   }
 

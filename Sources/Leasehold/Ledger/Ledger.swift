@@ -27,6 +27,7 @@ public final class Ledger {
   public internal(set) var counters = ServiceCounters()
   /// What the last recovery found.
   public internal(set) var recovery = RecoveryReport()
+  var endLog = EndLog()
 
   var cells: CellPool
   var locksByKey: [LockKey: Lock] = [:]
@@ -43,6 +44,8 @@ public final class Ledger {
   /// Locks whose queue moved on although nobody looked at it yet.
   var unserved: [Lock] = []
   var boundLeases: [ConnectionID: [Lease]] = [:]
+  /// The leases of each process, by their records.
+  var processLeases: [ObjectIdentifier: [Int64: Lease]] = [:]
   var idempotency: [IdempotencyScope: IdempotencyEntry] = [:]
   var tombstones: TombstoneRing
   var banks: [Int32: Bank] = [:]
@@ -107,6 +110,8 @@ public enum Notice: Sendable {
   case refused(any LeaseClient, LeaseholdError)
   /// A followed lease is over.
   case ended(any LeaseClient, EndReason, MonotonicInstant)
+  /// An operator ends a followed lease: when, and what was said.
+  case breaking(any LeaseClient, MonotonicInstant, String?)
 
   /// Tells it.
   public func deliver() {
@@ -114,6 +119,7 @@ public enum Notice: Sendable {
     case .granted(let client, let lease): client.granted(lease)
     case .refused(let client, let error): client.refused(error)
     case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
+    case .breaking(let client, let end, let reason): client.breaking(at: end, reason: reason)
     }
   }
 }

@@ -1,13 +1,17 @@
 /// A lease as it stands in a record of 128 bytes.
 ///
 /// ```
-///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)      word 1  end, ns (changes in place)
+///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)
+///  word 1  end, ns; negative when an operator ends it, before its end too (changes in place)
 ///  word 2,3  id      word 4  fence     word 5  granted at, ns     word 6  lock's record | units << 32
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
 ///                                              | name length << 24 | waited ms << 32
 ///          with bit 27 of word 8 it is a part of the lease with the same fence: that one has the deadline
-///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place
+///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place;
+///          with bit 29 word 9 is the low half of the id that it goes on for, and a live record of that id is over;
+///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes;
+///          with bit 30 the fence that its parts have, 8 bytes, stands behind that: it is not its own after a transfer
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
 struct LeaseRecord {
@@ -26,6 +30,8 @@ struct LeaseRecord {
   var isEndless = false
   /// Whether it is a part of the lease that has the same fence.
   var isPart = false
+  /// Whether its parts have another fence.
+  var hasGroup = false
   var fingerprint: UInt64
   var waited: TimeSpan
   var peer: Peer
@@ -35,14 +41,21 @@ struct LeaseRecord {
   var nameLength = 0
   /// What the end adds to how many semaphores, on leases of raw operations; these have no name of their own.
   var adjustmentCount = 0
+  /// Whether it ends with a process.
+  var bindsProcess = false
+  /// The low half of the id that it was transferred from.
+  var predecessor: UInt64?
   var textCell: UInt32
 
   static let inlineBytes = 24
   static let inlineWord = 12
   static let adjustmentBytes = 4
 
-  /// Bytes of owner, Idempotency-Key and own name or adjustments together.
-  var textLength: Int { (ownerLength ?? 0) + keyLength + nameLength + adjustmentCount * Self.adjustmentBytes }
+  /// Bytes of owner, Idempotency-Key, process and own name or adjustments together.
+  var textLength: Int {
+    (ownerLength ?? 0) + keyLength + (bindsProcess ? RecordedProcess.bytes : 0) + (hasGroup ? 8 : 0) + nameLength
+      + adjustmentCount * Self.adjustmentBytes
+  }
 
   var body: CellBody {
     var body = CellBody()
@@ -56,9 +69,10 @@ struct LeaseRecord {
     body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
     let flags =
       UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
-      | (adjustmentCount > 0 ? 1 << 26 : 0) | (isPart ? 1 << 27 : 0)
+      | (adjustmentCount > 0 ? 1 << 26 : 0) | (isPart ? 1 << 27 : 0) | (bindsProcess ? 1 << 28 : 0)
+      | (predecessor != nil ? 1 << 29 : 0) | (hasGroup ? 1 << 30 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
-    body.words[9] = fingerprint
+    body.words[9] = predecessor ?? fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
     let lengths =
       UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
@@ -92,7 +106,7 @@ extension LeaseRecord {
   mutating func become(partOf head: LeaseRecord, at place: UInt64) {
     isPart = true
     (deadline, grantedAt, fingerprint) = (0, head.grantedAt, place)
-    (ownerLength, keyLength, bindsConnection, isEndless) = (nil, 0, false, false)
+    (ownerLength, keyLength, bindsConnection, isEndless, bindsProcess) = (nil, 0, false, false, false)
   }
 
   /// Whether it is another form of the same record.
@@ -106,6 +120,7 @@ extension LeaseRecord {
     let ownerByte = Int(UInt8(truncatingIfNeeded: words[10]))
     let lastLength = Int(UInt8(truncatingIfNeeded: words[10] >> 24))
     let isAdjusting = words[8] >> 26 & 1 == 1
+    let isSuccessor = words[8] >> 29 & 1 == 1
     self.init(
       id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
       grantedAt: MonotonicInstant(nanoseconds: Int64(bitPattern: words[5])), deadline: Int64(bitPattern: words[0]),
@@ -113,15 +128,17 @@ extension LeaseRecord {
       units: Int(words[6] >> 32), ttl: .milliseconds(Int64(UInt32(truncatingIfNeeded: words[7]))),
       cooldown: .milliseconds(Int64(words[7] >> 32)), count: Int(UInt16(truncatingIfNeeded: words[8])), mode: mode,
       bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1,
-      isPart: words[8] >> 27 & 1 == 1, fingerprint: words[9],
+      isPart: words[8] >> 27 & 1 == 1, hasGroup: words[8] >> 30 & 1 == 1,
+      fingerprint: isSuccessor ? 0 : words[9],
       waited: .milliseconds(Int64(words[10] >> 32)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
+      bindsProcess: words[8] >> 28 & 1 == 1, predecessor: isSuccessor ? words[9] : nil,
       textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
     guard (1...Limits.slots).contains(units), adjustmentCount <= Limits.adjustments,
       textLength - adjustmentCount * Self.adjustmentBytes
-        <= Limits.ownerBytes + Limits.idempotencyKeyBytes + LockKey.maximumBytes
+        <= Limits.ownerBytes + Limits.idempotencyKeyBytes + RecordedProcess.bytes + 8 + LockKey.maximumBytes
     else { return nil }
   }
 }

@@ -20,6 +20,8 @@ public struct AcquireRequest: Sendable {
   public var owner: String?
   /// Whether the lease ends with the caller's connection.
   public var bindsConnection = false
+  /// The process that the lease ends with.
+  public var process: ProcessBinding?
   /// How long the slots stay taken after the lease expired or was broken.
   public var cooldown = TimeSpan.zero
   /// The binding of a native lock; `nil` for an own one.
@@ -55,6 +57,7 @@ public struct AcquireRequest: Sendable {
     mix(UInt64(mode.rawValue) | UInt64(limit ?? 0) << 8 | UInt64(count) << 32 | (bindsConnection ? 1 << 60 : 0))
     mix(UInt64(bitPattern: ttl.nanoseconds))
     mix(UInt64(bitPattern: cooldown.nanoseconds))
+    if let process { mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
     for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
     native?.mix { mix($0) }
     return hash

@@ -11,6 +11,7 @@ public struct LeaseholdError: Error, Sendable {
     case noSuchPath = "no-such-path"
     case pathNotAllowed = "path-not-allowed"
     case noSuchSemaphore = "no-such-semaphore"
+    case noSuchProcess = "no-such-process"
     case noSuchSegment = "no-such-segment"
     case noSuchVariable = "no-such-variable"
     case permissionDenied = "permission-denied"
@@ -27,7 +28,6 @@ public struct LeaseholdError: Error, Sendable {
     case released
     case broken
     case undelivered
-    case connectionClosed = "connection-closed"
     case setRemoved = "set-removed"
     case lockRemoved = "lock-removed"
     case staleFence = "stale-fence"

@@ -26,6 +26,8 @@ public struct Limits: Sendable {
   public var recoveryGrace = TimeSpan.seconds(2)
   /// Threads that wait in the kernel, one for each contended lock that native processes share.
   public var pumps = 64
+  /// Processes that leases are bound to.
+  public var processes = 10_000
   /// Raw operations that wait in the kernel, each on a thread of its own.
   public var operationWaiters = 64
   /// The most operations that a request may list; the kernel has a limit of its own (SEMOPM, 500 unless set).
@@ -38,6 +40,8 @@ public struct Limits: Sendable {
   public static let wants = 32
   /// The longest `owner`, in bytes of UTF-8.
   public static let ownerBytes = 128
+  /// The longest reason of a break, in bytes of UTF-8.
+  public static let reasonBytes = 128
   /// The longest Idempotency-Key, in bytes.
   public static let idempotencyKeyBytes = 255
   /// The most slots of a counting lock: SEMVMX, semctl(2).

@@ -51,6 +51,10 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
   case setRemoved = 5
   /// Its lock was removed by `DELETE /locks/{key}` with force.
   case lockRemoved = 6
+  /// The process it was bound to ended.
+  case processExited = 7
+  /// It goes on under another id.
+  case transferred = 8
 
   /// The word used in answers as `reason`.
   public var name: String {
@@ -62,6 +66,8 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
     case .undelivered: "undelivered"
     case .setRemoved: "set-removed"
     case .lockRemoved: "lock-removed"
+    case .processExited: "process-exited"
+    case .transferred: "transferred"
     }
   }
 }

@@ -86,6 +86,8 @@ public struct ServiceStatus: Sendable {
   public var pumps = 0
   /// Raw operations that wait in the kernel.
   public var operationWaiters = 0
+  /// Processes that leases are bound to.
+  public var processes = 0
   /// Records in use in the ledger: leases, locks, long texts and remembered ends.
   public var records = 0
   /// Records that the ledger can hold.

@@ -61,6 +61,12 @@ public struct LeaseSnapshot: Sendable {
   public var binding: SemaphoreBinding
   /// The semaphores that its end changes, on leases of raw operations; `nil` on leases of locks.
   public var adjusts: [Int]? = nil
+  /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
+  public var process: Int32? = nil
+  /// Whether an operator ends it: the deadline cannot be moved.
+  public var isBreaking = false
+  /// What the operator said.
+  public var breakReason: String? = nil
 
   /// Whether this answers a conversion.
   public var isConverted = false
@@ -75,7 +81,8 @@ extension LeaseSnapshot {
   /// Who holds a part, and until when, is told by the whole lease.
   mutating func take(holderOf head: LeaseSnapshot) {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
-    (grantedAt, bindsConnection, waited) = (head.grantedAt, head.bindsConnection, head.waited)
+    (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
+    (process, isBreaking, breakReason) = (head.process, head.isBreaking, head.breakReason)
   }
 }
 

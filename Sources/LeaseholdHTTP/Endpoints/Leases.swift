@@ -1,4 +1,5 @@
 import Leasehold
+import Logging
 
 /// `/leases`.
 enum Leases {
@@ -46,6 +47,62 @@ enum Leases {
 
   static func release(_ call: borrowing Call) throws(Problem) -> Disposition {
     try call.released(call.leaseID(), key: nil)
+  }
+
+  /// An operator ends somebody's lease.
+  static func breakLease(_ call: borrowing Call) throws(Problem) -> Disposition {
+    guard let name = LeaseName(hexadecimal: call.target.segment) else {
+      throw .notALeaseName(call.target.segment)
+    }
+    var request = BreakRequest(name, caller: call.caller)
+    request.after = try call.span(.after, .zero, call.server.limits.ttlMaximum) ?? .zero
+    request.reason = try call.breakReason()
+    let outcome: BreakOutcome
+    do {
+      outcome = try call.server.service.breakLease(request, at: call.now)
+    } catch {
+      throw Problem(error)
+    }
+    let left = max(0, (outcome.end - call.now).milliseconds)
+    call.server.log.notice(
+      "an operator ends a lease",
+      metadata: [
+        "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
+        "reason": "\(outcome.reason ?? "")", "in_ms": "\(left)", "by": "\(call.caller.peer.inWords)",
+      ])
+    return call.json { json in
+      json.open("broken")
+      json.append(left == 0 ? "true" : "false" as StaticString)
+      json.member("key", outcome.key.text)
+      json.member("ref", outcome.ref)
+      json.member("owner", outcome.owner)
+      json.member("breaking_in_ms", Int(left))
+      json.member("break_reason", outcome.reason)
+      json.closeAnswer()
+    }
+  }
+
+  /// Hands a lease over under another id.
+  static func transfer(_ call: borrowing Call) throws(Problem) -> Disposition {
+    var request = TransferRequest(try call.leaseID(), caller: call.caller)
+    let bond = try call.bond()
+    request.owner = try call.owner()
+    request.ttl = try call.timeToLive(isBound: bond != nil)
+    switch bond {
+    case nil: break
+    case .connection?: request.bindsConnection = true
+    case .process(let asked)?: request.process = try call.process(asked)
+    }
+    let lease: LeaseSnapshot
+    do {
+      lease = try call.server.service.transfer(request, at: call.now)
+    } catch {
+      throw Problem(error)
+    }
+    // Nobody would know the new id if its answer were lost.
+    call.exchange.grant = lease.id
+    if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
+    return .respond(call.writer.granted(lease, asText: false))
   }
 
   static func renew(_ call: borrowing Call) throws(Problem) -> Disposition {

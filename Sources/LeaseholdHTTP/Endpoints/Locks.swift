@@ -3,9 +3,9 @@ import Leasehold
 /// `/locks`.
 enum Locks {
   static func acquire(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let bindsConnection = try call.bindsConnection()
-    let request = try call.acquireRequest(
-      bindsConnection: bindsConnection, defaultTTL: call.server.limits.ttlDefault)
+    let bond = try call.bond()
+    var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
+    if case .process(let asked) = bond { request.process = try call.process(asked) }
     let exchange = call.exchange
     // A native lock may be in the middle of something, and then a moment passes before it is known to be held.
     guard request.wait > .zero || request.native != nil else {
@@ -38,8 +38,8 @@ enum Locks {
     guard call.exchange.version == .http11 else {
       throw Problem(.malformedRequest, "hold needs HTTP/1.1, because its answer has no length.")
     }
-    _ = try call.bindsConnection()
-    let request = try call.acquireRequest(bindsConnection: true, defaultTTL: .zero)
+    try call.checkHold()
+    let request = try call.acquireRequest(bond: .connection, defaultTTL: .zero)
     let exchange = call.exchange
     let waiting = WaitingAcquire(exchange, server: call.server, asText: call.asText, isHold: true)
     exchange.attachment = waiting
@@ -116,29 +116,16 @@ enum Locks {
 }
 
 extension Call {
-  /// Whether the lease ends with this connection.
-  func bindsConnection() throws(Problem) -> Bool {
-    guard let text = arguments[.bind] else { return false }
-    if text == "connection" { return true }
-    if text.hasPrefix("pid:") {
-      var problem = Problem.invalid(
-        .bind, text, "cannot be a process (pid:N) in this version; use bind=connection, or a ttl")
-      problem.choices = ("allowed", ["connection"])
-      throw problem
-    }
-    throw .notOneOf(.bind, text, ["connection"])
-  }
-
-  /// What acquire and hold ask for.
-  func acquireRequest(bindsConnection: Bool, defaultTTL: TimeSpan) throws(Problem) -> AcquireRequest {
+  /// What acquire and hold ask for; the process is still to be found.
+  func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(Problem) -> AcquireRequest {
     let limits = server.limits
-    let ttl = try timeToLive(isBound: bindsConnection) ?? defaultTTL
+    let ttl = try timeToLive(isBound: bond != nil) ?? defaultTTL
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
-    request.bindsConnection = bindsConnection
+    if case .connection? = bond { request.bindsConnection = true }
     request.native = try nativeRequest(request.key, makes: true)
     if request.native?.isEndless == true {
       request.ttl = .zero
-      for (name, isGiven) in [(Parameter.ttl, arguments[.ttl] != nil), (.bind, bindsConnection)] where isGiven {
+      for (name, isGiven) in [(Parameter.ttl, arguments[.ttl] != nil), (.bind, bond != nil)] where isGiven {
         throw .invalid(name, arguments[name] ?? "", "cannot go together with undo=false, which never ends by itself")
       }
     }

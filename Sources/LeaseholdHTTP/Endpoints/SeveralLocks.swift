@@ -5,10 +5,12 @@ import Leasehold
 extension Leases {
   /// Takes several locks on one lease.
   static func acquire(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let bindsConnection = try call.bindsConnection()
-    let wants = try call.wants(bindsConnection: bindsConnection)
+    let bond = try call.bond()
+    var wants = try call.wants(bond: bond)
+    if case .process(let asked) = bond { wants[0].process = try call.process(asked) }
+    let asked = wants
     return try call.waiting(whenNative: wants.contains { $0.native != nil }, wait: wants[0].wait) { client, now in
-      call.server.service.acquire(several: wants, client: client, at: now)
+      call.server.service.acquire(several: asked, client: client, at: now)
     }
   }
 }
@@ -54,7 +56,7 @@ extension Call {
   }
 
   /// The parameter `want`: one request for each lock, of which the first carries what the lease is to be.
-  func wants(bindsConnection: Bool) throws(Problem) -> [AcquireRequest] {
+  func wants(bond: LeaseBond?) throws(Problem) -> [AcquireRequest] {
     guard let text = arguments[.want] else {
       throw .missing(.want, "the locks, as in \(Parameter.want.listExample)")
     }
@@ -64,7 +66,7 @@ extension Call {
     guard !text.isEmpty, parts.count <= Limits.wants else {
       throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
     }
-    let ttl = try timeToLive(isBound: bindsConnection) ?? server.limits.ttlDefault
+    let ttl = try timeToLive(isBound: bond != nil) ?? server.limits.ttlDefault
     var wants: [AcquireRequest] = []
     for (index, part) in parts.enumerated() {
       do throws(Problem) {
@@ -73,7 +75,7 @@ extension Call {
         throw error.inWant(index)
       }
     }
-    wants[0].bindsConnection = bindsConnection
+    if case .connection? = bond { wants[0].bindsConnection = true }
     try queueing(&wants[0])
     wants[0].owner = try owner()
     wants[0].cooldown = try span(.cooldown, .zero, server.limits.ttlMaximum) ?? .zero

@@ -63,12 +63,15 @@ public final class History {
 
   /// The daemon died and another one is up.
   ///
-  /// What is bound to a connection is promised for the grace only, queues are gone, and fences in records count as
-  /// used.
+  /// What is bound to a connection, or to a process that cannot be seen, is promised for the grace only, queues are
+  /// gone, and fences in records count as used.
   public func crashed(_ daemon: SimulatedDaemon) {
     queues = [:]
     let end = (daemon.clock.now + daemon.limits.recoveryGrace).nanoseconds
-    for (id, entry) in told where entry.lease.bindsConnection { told[id]?.graceEnd = min(end, entry.graceEnd) }
+    for (id, entry) in told {
+      let isHidden = entry.lease.process.map(daemon.processes.hidden.contains) ?? false
+      if entry.lease.bindsConnection || isHidden { told[id]?.graceEnd = min(end, entry.graceEnd) }
+    }
     let records = RawRecords(daemon.storage)
     for lease in records.leases + records.ends { lastFence = max(lastFence, lease.fence) }
   }

@@ -62,7 +62,8 @@ public enum Invariants {
       wrong.append("the lease in record \(lease.cell) stands on record \(lease.lockCell), which is no lock in use")
     }
     let heads = Set(records.leases.filter { !$0.isPart }.map(\.fence))
-    for part in records.leases where part.isPart && !heads.contains(part.fence) {
+    let isTransferred = records.leases.contains(where: \.hasGroup)
+    for part in records.leases where part.isPart && !isTransferred && !heads.contains(part.fence) {
       wrong.append("the part in record \(part.cell) has no lease")
     }
     let all = (records.leases + records.ends).filter { !$0.isPart }

@@ -45,7 +45,7 @@ extension LockServiceConformance {
       let free = try run.granted("b") { $0.caller.connection = 4711 }
       try run.expect(bound.deadline == nil, "it has a deadline")
       run.service.connectionClosed(4711, at: run.host.now)
-      try run.expect(run.end(bound) == .connectionClosed && run.end(free) == nil, "the wrong lease ended")
+      try run.expect(run.end(bound) == .expired && run.end(free) == nil, "the wrong lease ended")
     },
     ConformanceScenario("whoever follows a lease hears of its end once") { run throws(ConformanceFailure) in
       let lease = try run.granted()

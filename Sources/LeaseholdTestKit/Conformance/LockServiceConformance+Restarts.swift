@@ -33,7 +33,7 @@ extension LockServiceConformance {
         $0.bindsConnection = true; $0.idempotencyKey = "key"; $0.caller.connection = 99
       }
       run.host.pass(.milliseconds(2500))
-      try run.expect(run.host.eventually { run.end(lost) == .connectionClosed }, "it lives without a connection")
+      try run.expect(run.host.eventually { run.end(lost) == .expired }, "it lives without a connection")
       try run.expect(run.end(kept) == nil, "what was bound anew ended")
     },
   ]

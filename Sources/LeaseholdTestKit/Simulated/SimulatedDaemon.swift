@@ -12,6 +12,8 @@ public final class SimulatedDaemon {
   public let storage: MemoryStorage
   /// Outlives the daemon.
   public let kernel: SimulatedKernel
+  /// Outlive the daemon.
+  public let processes = SimulatedProcesses()
   /// Dies with the daemon.
   public private(set) var waiting: SimulatedWaiting
   /// Dies with the daemon.
@@ -58,6 +60,7 @@ public final class SimulatedDaemon {
       storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: { identifiers.next() })
     if let step { crash.crash(afterStep: step) }
     ledger.recover(at: clock.moment)
+    ledger.foundProcesses(processes.find(ledger.lostProcesses), at: clock.moment)
   }
 
   /// Tells the ledger what a waiting thread reported.

@@ -70,6 +70,22 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
     try daemon.ledger.renew(lease, key: key, native: native, ttl: ttl, at: moment(now))
   }
 
+  /// Ends somebody's lease.
+  public func breakLease(
+    _ request: BreakRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> BreakOutcome {
+    defer { daemon.settle() }
+    return try daemon.ledger.breakLease(request, at: moment(now))
+  }
+
+  /// Gives a lease another id and holder.
+  public func transfer(
+    _ request: TransferRequest, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    defer { daemon.settle() }
+    return try daemon.ledger.transfer(request, at: moment(now))
+  }
+
   /// One lease.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     try daemon.ledger.lease(lease)
@@ -109,6 +125,13 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
   ) throws(LeaseholdError) {
     defer { daemon.settle() }
     try daemon.ledger.remove(key, native, force: force, at: moment(now))
+  }
+
+  /// Finds the process of a number, and runs one when there is none.
+  public func process(
+    _ asked: AskedProcess, of caller: Caller, socket: Int32
+  ) throws(LeaseholdError) -> ProcessBinding {
+    ProcessBinding(daemon.processes.run(asked.name), name: asked.name)
   }
 
   /// A connection closed.

@@ -29,6 +29,7 @@ struct ServeSettings: Sendable, Equatable {
   let leasesMax: Int
   let waitersMax: Int
   let waitersPerLockMax: Int
+  let processesMax: Int
   let tombstonesMax: Int
   /// How long an unused own lock is kept.
   let idleLocks: Duration
@@ -42,6 +43,8 @@ struct ServeSettings: Sendable, Equatable {
   /// Threads that wait in the kernel.
   let pumps: Int
   let operationWaiters: Int
+  /// Whether the kernel is asked for pidfds of peers.
+  let usesPeerPidfd: Bool
   /// `nil` when the highest fence is kept in the kernel only.
   let stateDirectory: String?
   /// Folders below which the files of `path:` locks must lie.
@@ -81,6 +84,7 @@ struct ServeSettings: Sendable, Equatable {
     leasesMax = resolved.integer(.maxLeases)
     waitersMax = resolved.integer(.maxWaiters)
     waitersPerLockMax = resolved.integer(.maxWaitersPerLock)
+    processesMax = resolved.integer(.maxProcesses)
     tombstonesMax = resolved.integer(.tombstones)
     idleLocks = resolved.duration(.idleLocks)
     shmKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.shmKey)))
@@ -88,6 +92,7 @@ struct ServeSettings: Sendable, Equatable {
     allowsObjects = resolved.text(.shmObjects) == "allow"
     valueBytesMax = resolved.integer(.maxValue)
     pumps = resolved.integer(.pumps)
+    usesPeerPidfd = resolved.text(.peerPidfd) == "auto"
     operationWaiters = resolved.integer(.operationWaiters)
     stateDirectory = resolved.path(.stateDir)
     pathRoots = resolved.list(.pathRoots)

@@ -63,6 +63,9 @@ extension Setting {
   static let operationWaiters = Setting(
     "operation-waiters", .limits, .integer(1...1024), default: "64",
     "Raw semaphore operations that wait at once, each on a thread of its own")
+  static let maxProcesses = Setting(
+    "max-processes", .limits, .integer(0...1_000_000), default: "10000",
+    "Processes that leases are bound to at once (bind=pid:N); each takes a file descriptor")
   static let tombstones = Setting(
     "tombstones", .limits, .integer(0...1_000_000), default: "10000",
     "Ended leases that are remembered, to tell a late holder why its lease is over")
@@ -90,6 +93,9 @@ extension Setting {
 extension Setting {
   static let pumps = Setting(
     "pumps", .kernel, .integer(1...1024), default: "64", "Threads that wait in the kernel for native holders")
+  static let peerPidfd = Setting(
+    "peer-pidfd", .kernel, .choice(["auto", "never"]), default: "auto",
+    "Whether to ask the kernel for a pidfd of who connects (Linux 6.5), or for the number alone as before")
   static let stateDir = Setting(
     "state-dir", .kernel, .path(bytesMax: 4000), default: "",
     "Directory that keeps the highest fence across reboots")
@@ -113,9 +119,9 @@ extension Setting {
     .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .drainTimeout,
     .maxBody, .allowHost,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
-    .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .tombstones, .idleLocks,
+    .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .maxProcesses, .tombstones, .idleLocks,
     .shmKey, .shmSize, .shmObjects, .maxValue,
-    .pumps, .stateDir, .pathRoots, .controlKey, .standby,
+    .pumps, .peerPidfd, .stateDir, .pathRoots, .controlKey, .standby,
     .logLevel, .logFormat,
   ]
 

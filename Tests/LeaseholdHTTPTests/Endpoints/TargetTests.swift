@@ -24,7 +24,8 @@ import Testing
     ("/locks/a/release", .release, "a"), ("/locks/a/renew", .renew, "a"), ("/locks/a/hold", .hold, "a"),
     ("/locks/a/convert", .convert, "a"),
     ("/locks/acquire/acquire", .acquire, "acquire"), ("/locks//acquire", .acquire, ""), ("/leases/0f", .lease, "0f"),
-    ("/leases/0f/renew", .leaseRenew, "0f"), ("/locks/locks", .lock, "locks"), ("/keys/php:1", .key, "php:1"),
+    ("/leases/0f/renew", .leaseRenew, "0f"), ("/leases/0f/break", .leaseBreak, "0f"),
+    ("/leases/0f/transfer", .leaseTransfer, "0f"), ("/locks/locks", .lock, "locks"), ("/keys/php:1", .key, "php:1"),
   ]
 
   @Test(arguments: routes)

@@ -93,6 +93,18 @@ final class FakeService: LockService, HostWithoutNativeSets {
     state.withLock { $0.heard.closed.append(connection) }
   }
 
+  func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome {
+    throw none()
+  }
+
+  func transfer(_ request: TransferRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    throw none()
+  }
+
+  func process(
+    _ asked: AskedProcess, of caller: Caller, socket: Int32
+  ) throws(LeaseholdError) -> ProcessBinding { throw none() }
+
   private func none() -> LeaseholdError { LeaseholdError(.noSuchLease, "There is none.") }
 
   func release(

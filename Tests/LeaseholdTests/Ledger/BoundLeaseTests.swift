@@ -23,7 +23,7 @@ import Testing
     scene.acquire("dan", "d")
     scene.queue("eve", "a")
     close(1, scene)
-    #expect(scene.end("ann") == .connectionClosed && scene.end("bob") == .connectionClosed)
+    #expect(scene.end("ann") == .expired && scene.end("bob") == .expired)
     #expect(scene.has("cat") && scene.has("dan") && scene.has("eve"))
     close(1, scene)
     close(7, scene)
@@ -41,7 +41,7 @@ import Testing
     close(1, scene)
     #expect(scene.has("ann"))
     close(2, scene)
-    #expect(scene.end("ann") == .connectionClosed)
+    #expect(scene.end("ann") == .expired)
   }
 
   @Test func afterARestartABoundLeaseEndsUnlessItIsBoundAnew() {
@@ -58,11 +58,11 @@ import Testing
     }
     #expect(scene.leases["bob"]?.replayed == true)
     scene.pass(.seconds(1))
-    #expect(scene.end("ann") == .connectionClosed && scene.has("bob"))
+    #expect(scene.end("ann") == .expired && scene.has("bob"))
     scene.pass(.seconds(1000))
     #expect(scene.has("bob"))
     close(9, scene)
-    #expect(scene.end("bob") == .connectionClosed && scene.daemon.flaws().isEmpty)
+    #expect(scene.end("bob") == .expired && scene.daemon.flaws().isEmpty)
   }
 
   @Test func aRenewalDoesNotReplaceTheConnection() {
@@ -71,7 +71,7 @@ import Testing
     scene.restart()
     #expect(scene.renew("ann", ttl: .seconds(60)) == nil)
     scene.pass(scene.daemon.limits.recoveryGrace)
-    #expect(scene.end("ann") == .connectionClosed)
+    #expect(scene.end("ann") == .expired)
   }
 
   @Test func whileItDrainsConnectionsEndNothing() {

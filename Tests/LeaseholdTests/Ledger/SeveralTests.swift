@@ -170,6 +170,42 @@ import Testing
     #expect(scene.has("bob") && scene.free("b") == 0 && scene.flaws().isEmpty)
   }
 
+  @Test func aLeaseOfSeveralIsHandedOverWhole() {
+    let scene = Scene()
+    scene.acquire("ann", several: ["a", "b", "php:1234"]) { $0[2].native = Scene.php }
+    scene.transfer("ann", to: "eve", owner: "eve")
+    #expect(!scene.has("ann") && scene.has("eve") && scene.flaws().isEmpty)
+    #expect(scene.leases["eve"]?.parts.map(\.key.text) == ["a", "b", "php:1234"])
+    let shown = try? scene.ledger.lock(Scene.key("b"))
+    #expect(shown?.holders.first?.owner == "eve" && shown?.fence == scene.leases["eve"]?.fence)
+    scene.restart()
+    #expect(scene.has("eve") && scene.acquire("bob", "b") == .locked && scene.flaws().isEmpty)
+    scene.transfer("eve", to: "fay", owner: "fay")
+    scene.restart()
+    #expect(scene.has("fay") && scene.values() == [0, 1024, 0] && scene.flaws().isEmpty)
+    scene.release("fay")
+    #expect(scene.free("b") == Limits.readerUnits && scene.values() == [1, 0, 0] && scene.flaws().isEmpty)
+  }
+
+  @Test func aLeaseOfSeveralEndsWithItsProcessOrByAnOperator() {
+    let scene = Scene()
+    scene.acquire("ann", several: ["a", "b"]) { wants in
+      wants[0].process = ProcessBinding(scene.daemon.processes.run(7), name: 7)
+      wants[0].ttl = .zero
+    }
+    scene.restart()
+    #expect(scene.has("ann") && scene.flaws().isEmpty)
+    scene.history.letGo { $0.process == 7 }
+    scene.daemon.endProcess(7)
+    #expect(!scene.has("ann") && scene.free("b") == Limits.readerUnits && scene.flaws().isEmpty)
+    scene.acquire("bob", several: ["a", "b"])
+    scene.breaks("bob", after: .seconds(1))
+    scene.pass(.seconds(2))
+    #expect(scene.end("bob") == .broken)
+    #expect(scene.free("a") == Limits.readerUnits)
+    #expect(scene.flaws().isEmpty)
+  }
+
   @Test func aRestartKeepsLeasesOfSeveralLocks() {
     let scene = Scene()
     scene.acquire("ann", several: ["a", "b", String(repeating: "long", count: 50)])

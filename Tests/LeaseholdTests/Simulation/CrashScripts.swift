@@ -132,11 +132,50 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { $0.convert("ann", to: .exclusive, for: .seconds(60)) }, { $0.release("bob") }, { $0.release("ann") },
       ]),
     CrashScript(
+      description: "several locks are handed over",
+      steps: [
+        { $0.acquire("ann", several: ["a", "b"]) { $0[1].mode = .shared } },
+        { $0.transfer("ann", to: "eve", owner: "eve") }, { $0.convert("eve", "b", to: .exclusive) },
+        { $0.release("eve") },
+      ]),
+    CrashScript(
       description: "a part of a lease is converted while a native process is in the way",
       steps: [
         { $0.acquire("ann", several: ["a", "b"]) { $0[1].mode = .shared } }, { $0.nativeTakes(1, "b") },
         { $0.convert("ann", "b", to: .exclusive, for: .seconds(60)) }, { $0.nativeGives(1, "b") },
         { $0.release("ann") },
+      ]),
+    CrashScript(
+      description: "a process ends with what is bound to it",
+      steps: [
+        { scene in
+          scene.acquire("ann") {
+            $0.process = ProcessBinding(scene.daemon.processes.run(7), name: 7)
+            $0.ttl = .zero
+            $0.owner = "ann"
+          }
+        }, { $0.queue("bob") },
+        { scene in
+          scene.history.letGo { $0.process == 7 }
+          scene.daemon.endProcess(7)
+          scene.hear()
+        },
+      ]),
+    CrashScript(
+      description: "an operator ends a lease after a grace, and another at once",
+      steps: [
+        {
+          $0.acquire("ann") {
+            $0.cooldown = .seconds(1)
+          }
+        }, { $0.queue("bob") }, { $0.breaks("ann", after: .seconds(1)) }, { $0.pass(.seconds(2)) },
+        { $0.pass(.seconds(2)) }, { $0.breaks("bob") },
+      ]),
+    CrashScript(
+      description: "a lease goes on under another id",
+      steps: [
+        { $0.acquire("ann", long) { $0.owner = "ann" } }, { $0.queue("bob", long) },
+        { $0.transfer("ann", to: "eve", owner: String(repeating: "eve", count: 40)) }, { $0.release("eve") },
       ]),
     CrashScript(
       description: "a second set is made and given back", limits: small, records: 160, stride: 29,

@@ -8,10 +8,13 @@ extension Traffic {
     case 0..<22: acquire()
     case 22..<29: acquireSeveral()
     case 29..<41: release()
-    case 41..<45: renew()
-    case 45..<48: convert()
+    case 41..<44: renew()
+    case 44..<46: convert()
+    case 46: breakSomeLease()
+    case 47: transfer()
     case 48..<53: cancel()
-    case 53..<66: passTime()
+    case 53..<64: passTime()
+    case 64..<66: endProcess()
     case 66..<76: runWaits()
     case 76..<86:
       var chance = SeededRandom(seed: random.next())
@@ -43,10 +46,15 @@ extension Traffic {
     if random.once(in: 5) {
       request.bindsConnection = true
       if random.once(in: 2) { request.ttl = .zero }
+    } else if random.once(in: 5) {
+      bindToProcess(&request)
     }
     // A retry repeats a request that waits, or was granted, or is over; often on another connection.
     if !keyed.isEmpty, random.once(in: 3) {
       request = random.pick(keyed)
+      if let pid = request.process?.name {
+        request.process = ProcessBinding(daemon.processes.run(pid), name: pid)
+      }
       request.caller.connection = .random(in: 1...lastConnection, using: &random)
     } else if request.idempotencyKey != nil {
       keyed = Array(keyed.suffix(5)) + [request]
@@ -140,7 +148,7 @@ extension Traffic {
     one.idempotencyKey != nil && one.idempotencyKey == other.idempotencyKey
   }
 
-  private var someLease: LeaseSnapshot? {
+  var someLease: LeaseSnapshot? {
     let leases = history.leases
     return leases.isEmpty ? nil : random.pick(leases)
   }

@@ -89,6 +89,8 @@ final class Traffic {
     daemon.crash.disarm()
     daemon.crash.interference = nil
     for connection in 1...lastConnection { close(connection) }
+    for pid in daemon.processes.pids { daemon.endProcess(pid) }
+    history.letGo { $0.process != nil }
     hear()
     for _ in 0..<3 {
       daemon.advance(by: .seconds(3600))
@@ -132,6 +134,7 @@ final class Traffic {
   func recover() {
     countUp()
     if random.once(in: 10) { moveClock() }
+    hideProcesses()
     repeat {
       note("crash at step \(daemon.crash.steps)")
       let again = random.once(in: 3) ? Int.random(in: 0..<24, using: &random) : nil

@@ -24,7 +24,7 @@ import Testing
       waited: .milliseconds(.random(in: 0...long, using: &random)), peer: peer,
       ownerLength: random.pick([nil, 0, 128]), keyLength: .random(in: 0...255, using: &random),
       nameLength: adjustments > 0 ? 0 : .random(in: 0...255, using: &random), adjustmentCount: adjustments,
-      textCell: .random(in: 0 ... .max, using: &random))
+      bindsProcess: .random(using: &random), textCell: .random(in: 0 ... .max, using: &random))
   }
 
   @Test(arguments: 0..<200 as Range<UInt64>) func aLeaseSurvivesItsRecord(_ seed: UInt64) throws {

@@ -126,6 +126,12 @@ final class Scene {
     }
   }
 
+  /// Somebody has a lease that another had.
+  func note(_ lease: LeaseSnapshot, of who: String) {
+    leases[who] = lease
+    history.granted(lease)
+  }
+
   /// Somebody stops waiting.
   func cancel(_ who: String) {
     if let waiter = waiters[who] { ledger.cancel(waiter, at: daemon.moment) }

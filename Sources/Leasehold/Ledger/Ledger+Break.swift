@@ -1,0 +1,93 @@
+// An operator ends somebody's lease.
+//
+// A grace shortens the deadline in the record, then marks the record: the time of its end, which is 0 in a lease that
+// lives, becomes negative. So the next daemon knows that the lease cannot be renewed and gets no grace of recovery;
+// only the reason is lost. A crash between the two stores leaves a shorter deadline, of which nobody was told.
+
+extension Ledger {
+  /// Ends a lease now, or has it end after a grace in which it cannot be renewed.
+  public func breakLease(_ request: BreakRequest, at moment: Moment) throws(LeaseholdError) -> BreakOutcome {
+    let lease = try find(request.lease)
+    noticeRemoval(below: lease, at: moment)
+    guard lease.isHeld else { throw Self.over(lease) }
+    if let uid = request.onlyOf, lease.peer.uid != uid { throw Self.notYours(lease, uid) }
+    if lease.breaking == nil || request.reason != nil { lease.breaking = BreakNote(reason: request.reason) }
+    let end = moment.monotonic + request.after
+    var outcome = BreakOutcome(
+      key: lease.key, ref: lease.id.ref, owner: lease.owner, end: end, reason: lease.breaking?.reason)
+    guard request.after > .zero else {
+      tellOfBreak(lease, end: end)
+      if lease.cooldown > .zero {
+        leaseDeadlines.remove(lease)
+        cool(lease, at: moment.monotonic.nanoseconds)
+      } else {
+        self.end(lease, .broken, at: moment)
+      }
+      return outcome
+    }
+    if lease.deadline == 0 || end.nanoseconds < lease.deadline {
+      lease.deadline = end.nanoseconds
+      storage.store(UInt64(lease.deadline), .first, at: lease.cell)
+    }
+    storage.store(UInt64(bitPattern: -moment.monotonic.nanoseconds), .second, at: lease.cell)
+    reschedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
+    outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
+    tellOfBreak(lease, end: outcome.end)
+    return outcome
+  }
+
+  private func tellOfBreak(_ lease: Lease, end: MonotonicInstant) {
+    guard let client = lease.client else { return }
+    notices.append(.breaking(client, end, lease.breaking?.reason))
+  }
+
+  /// Finds a lease by either of its names; a look at every record when it is the short one.
+  private func find(_ name: LeaseName) throws(LeaseholdError) -> Lease {
+    switch name {
+    case .id(let id): return try find(id, key: nil)
+    case .ref(let ref):
+      let found = leasesByCell.lazy.compactMap(\.self).filter { $0.head == nil && $0.id.high >> 24 == ref }
+      guard let lease = found.first(where: \.isHeld) ?? found.first else { throw Self.noSuchLease() }
+      guard found.count(where: \.isHeld) <= 1 else {
+        throw LeaseholdError(.inUse, "Two leases have this ref, which is a rare chance; give the whole id of one.")
+      }
+      return lease
+    }
+  }
+
+  /// A lease that is being broken stays until its end, and no longer.
+  static func beingBroken(_ lease: Lease, at now: MonotonicInstant) -> LeaseholdError {
+    let left = max(0, (MonotonicInstant(nanoseconds: lease.deadline) - now).milliseconds)
+    var facts: [(name: String, value: LeaseholdError.Value)] = [
+      ("key", .text(lease.key.text)), ("ref", .text(lease.id.ref)), ("reason", .text(EndReason.broken.name)),
+      ("ended_at_monotonic_ns", .number(lease.deadline)), ("breaking_in_ms", .number(left)),
+    ]
+    if let reason = lease.breaking?.reason { facts.append(("break_reason", .text(reason))) }
+    return LeaseholdError(
+      .broken,
+      "An operator ends lease \(lease.id.ref): it stands for \(left) ms more and can be released, but not renewed or "
+        + "transferred. Finish what it protects.",
+      facts: facts)
+  }
+
+  private static func notYours(_ lease: Lease, _ uid: UInt32) -> LeaseholdError {
+    LeaseholdError(
+      .permissionDenied,
+      "Lease \(lease.id.ref) was not acquired by user \(uid); only root, the service's own user and the lease's may "
+        + "break it.",
+      facts: [("ref", .text(lease.id.ref)), ("errno", .text("EPERM"))])
+  }
+}
+
+/// That a lease is being broken, and why.
+final class BreakNote {
+  /// What the operator said; `nil` for nothing, or when that was lost in a restart.
+  let reason: String?
+
+  init(reason: String?) { self.reason = reason }
+}
+
+extension Lease {
+  /// How it ends by its deadline.
+  var ownEnd: EndReason { breaking == nil ? .expired : .broken }
+}

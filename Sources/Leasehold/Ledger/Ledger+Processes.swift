@@ -1,0 +1,136 @@
+// Leases that end with a process.
+//
+// The ledger opens nothing: whoever asks for such a lease brings the process, already held, and whoever watches it says
+// when it is over. A process that ends between the two is noticed by ``BoundProcess/hasEnded`` just before the grant
+// and, as both come through the ledger's lock, by ``Ledger/processEnded(_:at:)`` after it.
+
+extension Ledger {
+  /// A process ended: what is bound to it ends.
+  public func processEnded(_ process: any BoundProcess, at moment: Moment) {
+    guard let leases = processLeases.removeValue(forKey: ObjectIdentifier(process)) else { return }
+    for (_, lease) in leases.sorted(by: { $0.key < $1.key }) where lease.isHeld {
+      end(lease, .processExited, at: moment)
+    }
+  }
+
+  /// Binds a lease to a process.
+  ///
+  /// Its record says so from the grant on.
+  func bind(_ lease: Lease, to process: ProcessBinding) {
+    unbindProcess(lease)
+    let bond = lease.bond ?? ProcessBond(RecordedProcess(process))
+    bond.process = process.process
+    lease.bond = bond
+    processLeases[ObjectIdentifier(process.process), default: [:]][lease.fence] = lease
+    // It may have ended when nothing was bound to it yet: the clock finds the lease due.
+    reschedule(lease, due: process.process.hasEnded ? 1 : lease.deadline)
+  }
+
+  /// Lets a lease's process go.
+  func unbindProcess(_ lease: Lease) {
+    guard let bond = lease.bond, let process = bond.process else { return }
+    bond.process = nil
+    let id = ObjectIdentifier(process)
+    processLeases[id]?[lease.fence] = nil
+    if processLeases[id]?.isEmpty == true { processLeases[id] = nil }
+  }
+
+  /// A retry names the process of a lease: one that was lost in a restart is found again.
+  ///
+  /// Answers a refusal when it has ended.
+  func reunite(_ lease: Lease, with process: ProcessBinding, at moment: Moment) -> LeaseholdError? {
+    if process.process.hasEnded { return Self.processEnded(process) }
+    guard lease.isAdrift, let recorded = lease.bond?.recorded.stamp else { return nil }
+    guard recorded == process.process.stamp || !recorded.isFindable else {
+      // The next daemon will look for the process of the record, so no other can take its place.
+      end(lease, .processExited, at: moment)
+      return Self.over(lease)
+    }
+    bind(lease, to: process)
+    return nil
+  }
+
+  /// The processes that leases of the last daemon are bound to: to be found again, once, right after the recovery.
+  public var lostProcesses: [ProcessStamp] {
+    let stamps = leasesByCell.lazy.compactMap { lease in lease?.isHeld == true ? lease?.bond?.recorded.stamp : nil }
+    return Set(stamps).sorted { ($0.namespace, $0.pid, $0.started) < ($1.namespace, $1.pid, $1.started) }
+  }
+
+  /// Says what became of processes that leases of the last daemon are bound to.
+  ///
+  /// Leases of those that are gone end; those of which nothing is known keep the grace of the recovery, in which a
+  /// retry with the Idempotency-Key binds them anew.
+  public func foundProcesses(_ findings: [ProcessStamp: ProcessFinding], at moment: Moment) {
+    guard !findings.isEmpty else { return }
+    for lease in leasesByCell.compactMap(\.self) where lease.isHeld && lease.isAdrift {
+      guard let recorded = lease.bond?.recorded, let finding = findings[recorded.stamp] else { continue }
+      switch finding {
+      case .found(let process): bind(lease, to: ProcessBinding(process, name: recorded.name))
+      case .gone: end(lease, .processExited, at: moment)
+      case .unknown: break
+      }
+    }
+  }
+
+  /// How many processes leases are bound to.
+  var processCount: Int { processLeases.count }
+
+  static func processEnded(_ process: ProcessBinding) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchProcess,
+      process.name == 0
+        ? "The process that made this connection has ended, so no lease can be bound to it."
+        : "Process \(process.name) has ended, so no lease can be bound to it.",
+      facts: [("parameter", .text("bind")), ("value", .text(process.text))])
+  }
+}
+
+extension ProcessBinding {
+  /// As it is asked for: `pid:N` or `peer`.
+  public var text: String { name == 0 ? "peer" : "pid:\(name)" }
+}
+
+/// What ties a lease to a process.
+final class ProcessBond {
+  let recorded: RecordedProcess
+  /// `nil` when that was lost in a restart, or when the lease is over.
+  var process: (any BoundProcess)?
+
+  init(_ recorded: RecordedProcess) { self.recorded = recorded }
+
+  /// Reads a record; whatever the bytes are, they are no more than a process that is not found.
+  init(recordBytes bytes: some Sequence<UInt8>) {
+    recorded = RecordedProcess(recordBytes: Array(bytes.prefix(RecordedProcess.bytes)))
+  }
+}
+
+/// A process as it stands in a lease's record: namespace, number and name in four bytes each, start in eight, low byte
+/// first.
+struct RecordedProcess: Hashable {
+  var stamp: ProcessStamp
+  var name: Int32
+
+  static let bytes = 20
+
+  init(_ binding: ProcessBinding) {
+    stamp = binding.process.stamp
+    name = binding.name
+  }
+
+  init(recordBytes bytes: [UInt8]) {
+    func number(_ start: Int, _ count: Int) -> UInt64 {
+      (0..<count).reduce(0) { $0 | UInt64(start + $1 < bytes.count ? bytes[start + $1] : 0) << UInt64(8 * $1) }
+    }
+    stamp = ProcessStamp(
+      namespace: UInt32(number(0, 4)), pid: Int32(truncatingIfNeeded: number(4, 4)), started: number(12, 8))
+    name = Int32(truncatingIfNeeded: number(8, 4))
+  }
+
+  var recordBytes: [UInt8] {
+    let first = UInt64(stamp.namespace) | UInt64(UInt32(bitPattern: stamp.pid)) << 32
+    let numbers = [(first, 8), (UInt64(UInt32(bitPattern: name)), 4), (stamp.started, 8)]
+    return numbers.flatMap { number, count in
+      (0..<count).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) }
+    }
+  }
+}

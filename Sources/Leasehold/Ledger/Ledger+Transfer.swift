@@ -1,0 +1,98 @@
+// A lease goes on under another id.
+//
+// The units stay where they are: nothing is asked of the kernel. After a crash exactly one of both ids must be held,
+// and one store of eight bytes decides which:
+//
+//   step                                                             a crash right after it
+//   1. the successor's record is written, not marked, and names      the old id is held
+//      its predecessor
+//   2. the successor's record is marked as held                      recovery finds both held, sees that one succeeds
+//                                                                    the other, and ends the other: the new id is held
+//   3. the predecessor's record is marked as ended                   the new id is held
+//
+// The other order would have an instant in which neither is held, and recovery would give the units back.
+//
+// The successor has a fence of its own: whoever checks fences turns the old holder away, as after any change of holder.
+
+extension Ledger {
+  /// Gives a lease another id and holder; the old id is over.
+  ///
+  /// What the lease was bound to does not matter any more.
+  public func transfer(_ request: TransferRequest, at moment: Moment) throws(LeaseholdError) -> LeaseSnapshot {
+    let old = try find(request.lease, key: nil)
+    noticeRemoval(below: old, at: moment)
+    guard old.isHeld, let lock = old.lock else { throw Self.over(old) }
+    guard old.breaking == nil else { throw Self.beingBroken(old, at: moment.monotonic) }
+    let isBound = request.bindsConnection || request.process != nil
+    if old.isEndless, isBound || request.ttl != nil { throw Self.endlessLease() }
+    if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
+    let record = try successor(of: old, on: lock, request, at: moment)
+    let prepared = try write(record, of: old, request)
+    storage.setHeader(.lastFence, UInt64(record.fence))
+    storage.commit(CommitWord(.live, .lease, check: prepared.body.check), at: prepared.cell)
+    let lease = Lease(
+      prepared.record, cell: prepared.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
+    lease.adjustments = old.adjustments
+    attach(lease, to: lock)
+    leasesByID[lease.id] = lease
+    leasesByCell[lease.cell] = lease
+    lease.group = old.group
+    lease.limitApplied = old.limitApplied
+    finish(old, .transferred, at: moment.monotonic.nanoseconds)
+    for part in old.parts {
+      dismissUpgrade(of: part)
+      part.head = lease
+      part.lock?.lastFence = lease.fence
+    }
+    (lease.parts, old.parts) = (old.parts, [])
+    if lease.deadline > 0 { leaseDeadlines.insert(lease) }
+    if lease.bindsConnection { bind(lease, to: request.caller.connection) }
+    if let process = request.process { bind(lease, to: process) }
+    return snapshot(lease)
+  }
+
+  private func successor(
+    of old: Lease, on lock: Lock, _ request: TransferRequest, at moment: Moment
+  ) throws(LeaseholdError) -> LeaseRecord {
+    var deadline = old.deadline
+    if let ttl = request.ttl { deadline = ttl > .zero ? (moment.monotonic + ttl).nanoseconds : 0 }
+    let isBound = request.bindsConnection || request.process != nil
+    guard deadline > 0 || isBound || old.isEndless else { throw Self.endlessRenewal() }
+    var record = LeaseRecord(
+      id: makeID(), fence: nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline,
+      lockCell: lock.cell, units: old.units, ttl: request.ttl ?? old.ttl, cooldown: old.cooldown, count: old.count,
+      mode: old.mode, bindsConnection: request.bindsConnection, isEndless: old.isEndless, fingerprint: 0,
+      waited: .zero, peer: request.caller.peer, ownerLength: (request.owner ?? old.owner)?.utf8.count, keyLength: 0,
+      nameLength: lock.native == nil || lock.key == old.key ? 0 : old.key.text.utf8.count,
+      adjustmentCount: old.adjustments.count, bindsProcess: request.process != nil, predecessor: old.id.low,
+      textCell: TextRecord.none)
+    // Its parts stay as they are, and go by the fence they have.
+    record.hasGroup = !old.parts.isEmpty
+    return record
+  }
+
+  private func write(
+    _ record: LeaseRecord, of old: Lease, _ request: TransferRequest
+  ) throws(LeaseholdError) -> PreparedLease {
+    var record = record
+    var text = Array((request.owner ?? old.owner ?? "").utf8)
+    if let process = request.process { text += RecordedProcess(process).recordBytes }
+    if record.hasGroup { text += (0..<8).map { UInt8(truncatingIfNeeded: old.group >> (8 * $0)) } }
+    if record.nameLength > 0 { text += Array(old.key.text.utf8) }
+    text += old.adjustments.recordBytes
+    let cell = try takeCell()
+    let isLong = text.count > LeaseRecord.inlineBytes
+    if isLong {
+      do {
+        record.textCell = try writeText(text)
+      } catch {
+        giveCell(cell)
+        throw error
+      }
+    }
+    var body = record.body
+    if !isLong { body.put(text, from: LeaseRecord.inlineWord) }
+    storage.write(body, at: cell)
+    return PreparedLease(record: record, body: body, cell: cell)
+  }
+}

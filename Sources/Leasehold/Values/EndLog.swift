@@ -1,0 +1,75 @@
+/// Leases that ended without their holders' doing, for the log.
+///
+/// A few a second by name, the others as numbers: when 100 000 end at once nobody reads their names.
+public struct EndLog: Sendable {
+  /// One lease.
+  public struct Line: Sendable {
+    /// Its short name.
+    public var ref: String
+    /// The lock.
+    public var key: String
+    /// Free text of the holder.
+    public var owner: String?
+    /// Why it ended.
+    public var reason: EndReason
+    /// What an operator said.
+    public var breakReason: String?
+  }
+
+  /// Lines in a second.
+  public static let most = 100
+
+  /// Those by name, in order.
+  public private(set) var lines: [Line] = []
+  /// How many others ended (index: ``EndReason/rawValue``).
+  public private(set) var others = [Int](repeating: 0, count: EndReason.allCases.count)
+  private var room = most
+
+  init() {}
+
+  /// Whether there is anything to tell.
+  public var isEmpty: Bool { lines.isEmpty && others.allSatisfy { $0 == 0 } }
+
+  mutating func note(_ lease: Lease, _ reason: EndReason) {
+    guard room > 0 else {
+      others[Int(reason.rawValue)] += 1
+      return
+    }
+    room -= 1
+    lines.append(
+      Line(
+        ref: lease.id.ref, key: lease.key.text, owner: lease.owner, reason: reason,
+        breakReason: reason == .broken ? lease.breaking?.reason : nil))
+  }
+
+  mutating func take(isNewSecond: Bool) -> EndLog {
+    guard isNewSecond else {
+      defer { lines = [] }
+      var taken = EndLog()
+      taken.lines = lines
+      return taken
+    }
+    defer { self = EndLog() }
+    return self
+  }
+}
+
+extension EndReason {
+  /// Whether a lease that ends so ends without its holder's doing.
+  var isUnasked: Bool {
+    switch self {
+    case .expired, .broken, .connectionClosed, .processExited, .setRemoved, .lockRemoved: true
+    case .released, .undelivered, .transferred: false
+    }
+  }
+}
+
+extension Ledger {
+  /// What is to be logged; the numbers once a second, which makes room for names again.
+  public func takeEnds(isNewSecond: Bool) -> EndLog { endLog.take(isNewSecond: isNewSecond) }
+
+  /// Notes an end for the log.
+  func log(_ lease: Lease, _ reason: EndReason) {
+    if reason.isUnasked, !lease.leavesNoTrace { endLog.note(lease, reason) }
+  }
+}

@@ -1,0 +1,74 @@
+/// How a request names somebody's lease.
+public enum LeaseName: Hashable, Sendable {
+  /// By the whole id, which its holder has.
+  case id(LeaseID)
+  /// By its first ten digits, which everybody sees.
+  case ref(UInt64)
+
+  /// Reads 32 or ten hexadecimal digits in lower case; `nil` for anything else.
+  public init?<Bytes: Collection>(hexadecimal bytes: Bytes) where Bytes.Element == UInt8 {
+    if let id = LeaseID(hexadecimal: bytes) {
+      self = .id(id)
+    } else if bytes.count == 10, let id = LeaseID(hexadecimal: Array(bytes) + [UInt8](repeating: 0x30, count: 22)) {
+      self = .ref(id.high >> 24)
+    } else {
+      return nil
+    }
+  }
+}
+
+/// Ends somebody's lease, now or after a grace.
+public struct BreakRequest: Sendable {
+  /// Whose.
+  public var lease: LeaseName
+  /// How long its holder may still finish what it does; zero ends it now.
+  public var after = TimeSpan.zero
+  /// Free text for the holder, at most ``Limits/reasonBytes``.
+  public var reason: String?
+  /// Only a lease of this user's, when given.
+  public var onlyOf: UInt32?
+  /// Who asks.
+  public var caller: Caller
+
+  /// Ends a lease now.
+  public init(_ lease: LeaseName, caller: Caller) {
+    self.lease = lease
+    self.caller = caller
+  }
+}
+
+/// What a break did.
+public struct BreakOutcome: Sendable {
+  /// The lock.
+  public var key: LockKey
+  /// The lease's short name.
+  public var ref: String
+  /// Free text of its holder.
+  public var owner: String?
+  /// When it ends; the past when it has.
+  public var end: MonotonicInstant
+  /// What its holder is told.
+  public var reason: String?
+}
+
+/// Hands a lease over under another id.
+public struct TransferRequest: Sendable {
+  /// Which.
+  public var lease: LeaseID
+  /// Free text of the new holder; `nil` keeps the old one.
+  public var owner: String?
+  /// The time to live from now on; `nil` keeps the deadline.
+  public var ttl: TimeSpan?
+  /// Whether it ends with the caller's connection from now on.
+  public var bindsConnection = false
+  /// The process that it ends with from now on.
+  public var process: ProcessBinding?
+  /// Who asks.
+  public var caller: Caller
+
+  /// Hands a lease over with everything but its binding.
+  public init(_ lease: LeaseID, caller: Caller) {
+    self.lease = lease
+    self.caller = caller
+  }
+}

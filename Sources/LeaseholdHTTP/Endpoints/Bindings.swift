@@ -1,0 +1,67 @@
+import Leasehold
+
+/// What a lease is asked to end with.
+enum LeaseBond {
+  /// The connection of the request.
+  case connection
+  /// A process.
+  case process(AskedProcess)
+}
+
+extension Call {
+  /// What the lease shall end with: `connection`, `pid:N` or `peer`; `nil` for nothing.
+  func bond() throws(Problem) -> LeaseBond? {
+    guard let text = arguments[.bind] else { return nil }
+    let asked: AskedProcess
+    switch text {
+    case "connection":
+      try refuseProxies(of: "bind=connection")
+      return .connection
+    case "peer": asked = .peer
+    default:
+      let choices = ["connection", "pid:N", "peer"]
+      guard text.hasPrefix("pid:") else { throw .notOneOf(.bind, text, choices) }
+      let digits = text.dropFirst(4)
+      guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let pid = Int32(digits), pid > 0
+      else {
+        throw .invalid(.bind, text, "must be pid: and the number of a process, 1...\(Int32.max), as in bind=pid:$$")
+      }
+      asked = .number(pid)
+    }
+    try refuseProxies(of: "bind=\(text.excerpt)")
+    guard case .unix = exchange.connection.peer else {
+      throw .invalid(
+        .bind, text,
+        "needs the Unix socket, where the kernel tells who asks (serve --unix PATH, curl --unix-socket PATH); over TCP "
+          + "use bind=connection, hold or a ttl")
+    }
+    return .process(asked)
+  }
+
+  /// Finds the process that a lease shall be bound to.
+  func process(_ asked: AskedProcess) throws(Problem) -> ProcessBinding {
+    do {
+      return try server.service.process(asked, of: caller, socket: exchange.connection.descriptor)
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  /// A hold is bound to its connection and to nothing else.
+  func checkHold() throws(Problem) {
+    if let text = arguments[.bind], text != "connection" { throw .notOneOf(.bind, text, ["connection"]) }
+    try refuseProxies(of: "hold")
+  }
+
+  /// A connection that a proxy made says nothing about the client behind it.
+  private func refuseProxies(of what: String) throws(Problem) {
+    for (name, header) in [("Via", HeaderName.via), ("Forwarded", .forwarded), ("X-Forwarded-For", .xForwardedFor)]
+    where exchange.header(header) != nil {
+      throw Problem(
+        .invalidParameter,
+        "This request came through a proxy (\(name)), whose connection is not its client's, so \(what) would bind the "
+          + "lease to the proxy. Call without the proxy, or use a ttl and renew.",
+        facts: [("parameter", .text("bind")), ("header", .text(name))])
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Leasehold
+import SysV
+import SystemPackage
+
+extension LeaseholdError {
+  private static func bind(_ name: Int32?) -> [(name: String, value: Value)] {
+    [("parameter", .text("bind")), ("value", .text(name.map { $0 == 0 ? "peer" : "pid:\($0)" } ?? "peer"))]
+  }
+
+  /// Only a Unix socket tells who is at its other end.
+  static func bindNeedsUnixSocket(_ asked: AskedProcess) -> LeaseholdError {
+    LeaseholdError(
+      .invalidParameter,
+      "A lease can be bound to a process over the Unix socket only; use bind=connection, hold or a "
+        + "ttl.", facts: bind(asked.name))
+  }
+
+  /// There is no such process, or not any more.
+  static func processEnded(_ asked: AskedProcess) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchProcess,
+      asked == .peer
+        ? "The process that made this connection has ended, so no lease can be bound to it, and nothing is known of "
+          + "the numbers of its PID namespace. Connect from a process that lives."
+        : "There is no process \(asked.name) in your PID namespace, or it has ended.",
+      facts: bind(asked.name))
+  }
+
+  /// The process cannot be seen from here.
+  static func processUnseen(_ number: Int32?) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchProcess,
+      number.map {
+        "Process \($0) cannot be found from here: the numbers of your PID namespace cannot be seen from the service's. "
+          + "Use bind=peer in a request of that process itself, bind=connection, hold or a ttl; or let the service "
+          + "share your PID namespace (--pid=host, hostPID, shareProcessNamespace)."
+      }
+        ?? "The process that made this connection cannot be seen from the service's PID namespace, and this kernel "
+        + "cannot name it otherwise (Linux 6.5 can). Use bind=connection, hold or a ttl; or let both share a PID "
+        + "namespace.",
+      facts: bind(number))
+  }
+
+  /// It belongs to somebody else.
+  static func processOfAnother(_ number: Int32, owner: UInt32, _ uid: UInt32) -> LeaseholdError {
+    LeaseholdError(
+      .permissionDenied,
+      "Process \(number) belongs to user \(owner), and you are user \(uid): a lease can be bound to processes of your "
+        + "own.",
+      facts: bind(number) + [("uid", .number(Int64(owner))), ("errno", .text("EPERM"))])
+  }
+
+  /// The kernel does not hold it for us.
+  static func processRefused(_ error: Errno, _ number: Int32? = nil) -> LeaseholdError {
+    switch error {
+    case .noSuchProcess: return .processEnded(.number(number ?? 0))
+    case .invalidArgument:
+      return LeaseholdError(
+        .noSuchProcess, "\(number ?? 0) is not the number of a process but of one of its threads.", facts: bind(number))
+    case .noFunction:
+      return LeaseholdError(
+        .noSuchProcess,
+        "This kernel cannot hold processes (pidfd_open, Linux 5.3); use bind=connection, hold or a ttl.",
+        facts: bind(number))
+    default:
+      return LeaseholdError(
+        .kernelLimit,
+        "The kernel refused to watch a process (\(error.label)); end some leases with bind=pid, or raise the limit "
+          + "(ulimit -n, LimitNOFILE).",
+        facts: [("errno", .text(error.label)), ("limit", .text("RLIMIT_NOFILE"))], retryAfter: .seconds(1))
+    }
+  }
+
+  /// As many processes as may have leases.
+  static func tooManyProcesses(_ most: Int) -> LeaseholdError {
+    LeaseholdError(
+      .ledgerFull,
+      "The service watches \(most) processes, its maximum (max-processes); use bind=connection, hold or a ttl, or "
+        + "start it with a larger --max-processes.",
+      facts: [("limit", .text("max-processes")), ("value", .number(Int64(most)))], retryAfter: .seconds(1))
+  }
+}

@@ -1,0 +1,136 @@
+import Leasehold
+import SysV
+import SystemPackage
+
+/// Finds the processes that leases shall be bound to, by the names that their callers have for them.
+///
+/// The order closes the race with numbers that are used again: take hold of the process, read what `/proc` tells of the
+/// number, then see that the process still lives. What was read is then of that process.
+final class ProcessFinder: Sendable {
+  let watch: ProcessWatch
+  private let usesPeerHandle: Bool
+
+  /// - Parameter usesPeerHandle: Whether to ask for the peer's pidfd where the kernel has that (Linux 6.5).
+  init(_ watch: ProcessWatch, usesPeerHandle: Bool) {
+    self.watch = watch
+    self.usesPeerHandle = usesPeerHandle
+  }
+
+  /// The process of a name, watched.
+  func find(_ asked: AskedProcess, of peer: Peer, socket: Int32) throws(LeaseholdError) -> ProcessBinding {
+    guard case .local(let pid, let uid, _) = peer else { throw .bindNeedsUnixSocket(asked) }
+    let process =
+      switch asked {
+      case .peer: try findPeer(pid, socket)
+      case .number(let number): try find(number, of: pid, uid, socket)
+      }
+    guard watch.start() else { throw .processRefused(.resourceTemporarilyUnavailable) }
+    return ProcessBinding(process, name: asked.name)
+  }
+
+  private func findPeer(_ pid: Int32, _ socket: Int32) throws(LeaseholdError) -> WatchedProcess {
+    let handle = try holdPeer(pid, socket)
+    let facts = pid > 0 ? ProcessFacts(pid) : nil
+    guard Self.lives(handle) else { throw .processEnded(.peer) }
+    let namespace = facts == nil ? nil : ProcessFacts.ownNamespace()
+    return try watch.watch(handle, Self.stamp(pid, facts, namespace))
+  }
+
+  private func find(
+    _ number: Int32, of peer: Int32, _ uid: UInt32, _ socket: Int32
+  ) throws(LeaseholdError) -> WatchedProcess {
+    guard peer > 0, let namespace = ProcessFacts.ownNamespace() else { throw .processUnseen(number) }
+    let peerHandle = try holdPeer(peer, socket)
+    let peerFacts = ProcessFacts(peer)
+    guard Self.lives(peerHandle) else { throw .processEnded(.peer) }
+    guard let peerFacts else { throw .processUnseen(number) }
+    let isNeighbour = peerFacts.numbers.count == 1
+    let pid = isNeighbour ? number : try translate(number, of: peer, peerFacts)
+    let handle: ProcessHandle
+    do {
+      handle = try ProcessHandle(processID: pid)
+    } catch {
+      throw .processRefused(error, number)
+    }
+    let facts = ProcessFacts(pid)
+    guard Self.lives(handle) else { throw .processEnded(.number(number)) }
+    guard let facts, isNeighbour || facts.numbers.count == peerFacts.numbers.count && facts.numbers.last == number
+    else { throw .processUnseen(number) }
+    guard uid == 0 || facts.uid == uid else { throw .processOfAnother(number, owner: facts.uid, uid) }
+    return try watch.watch(handle, Self.stamp(pid, facts, namespace))
+  }
+
+  /// The number here of a process that has another number in the peer's PID namespace, which lies below this one.
+  private func translate(_ number: Int32, of peer: Int32, _ facts: ProcessFacts) throws(LeaseholdError) -> Int32 {
+    if facts.numbers.last == number { return peer }
+    guard let namespace = ProcessFacts.namespace(of: peer) else { throw .processUnseen(number) }
+    func isMeant(_ pid: Int32, _ candidate: ProcessFacts) -> Bool {
+      candidate.numbers.count == facts.numbers.count && candidate.numbers.last == number
+        && ProcessFacts.namespace(of: pid) == namespace
+    }
+    // Most often a parent: the script that runs curl.
+    var parent = facts.parent
+    for _ in 0..<16 {
+      guard parent > 0, let candidate = ProcessFacts(parent) else { break }
+      if isMeant(parent, candidate) { return parent }
+      parent = candidate.parent
+    }
+    for pid in ProcessFacts.all() {
+      if let candidate = ProcessFacts(pid), isMeant(pid, candidate) { return pid }
+    }
+    throw .processEnded(.number(number))
+  }
+
+  /// Takes hold of the process that made a connection.
+  private func holdPeer(_ pid: Int32, _ socket: Int32) throws(LeaseholdError) -> ProcessHandle {
+    if usesPeerHandle {
+      do {
+        return try ProcessHandle(peerOf: FileDescriptor(rawValue: socket), processID: pid)
+      } catch {
+        switch error {
+        case .protocolNotAvailable: break
+        case .noSuchProcess, .invalidArgument: throw .processEnded(.peer)
+        default: throw .processRefused(error)
+        }
+      }
+    }
+    guard pid > 0 else { throw .processUnseen(nil) }
+    do {
+      return try ProcessHandle(processID: pid)
+    } catch {
+      throw error == .noSuchProcess ? .processEnded(.peer) : .processRefused(error)
+    }
+  }
+
+  private static func lives(_ handle: borrowing ProcessHandle) -> Bool { (try? handle.hasEnded()) == false }
+
+  private static func stamp(_ pid: Int32, _ facts: ProcessFacts?, _ namespace: UInt64?) -> ProcessStamp {
+    guard let facts, let namespace else { return ProcessStamp(namespace: 0, pid: 0, started: 0) }
+    return ProcessStamp(namespace: UInt32(truncatingIfNeeded: namespace), pid: pid, started: facts.started)
+  }
+
+  // MARK: After a restart
+
+  /// What became of the processes that leases of the last daemon are bound to.
+  func find(_ stamps: [ProcessStamp]) -> [ProcessStamp: ProcessFinding] {
+    guard !stamps.isEmpty else { return [:] }
+    let namespace = ProcessFacts.ownNamespace().map { UInt32(truncatingIfNeeded: $0) }
+    return Dictionary(uniqueKeysWithValues: stamps.map { ($0, find($0, namespace)) })
+  }
+
+  private func find(_ stamp: ProcessStamp, _ namespace: UInt32?) -> ProcessFinding {
+    guard stamp.isFindable, stamp.namespace == namespace else { return .unknown }
+    let handle: ProcessHandle
+    do {
+      handle = try ProcessHandle(processID: stamp.pid)
+    } catch {
+      return error == .noSuchProcess || error == .invalidArgument ? .gone : .unknown
+    }
+    let facts = ProcessFacts(stamp.pid)
+    guard Self.lives(handle) else { return .gone }
+    guard let facts else { return .unknown }
+    guard facts.started == stamp.started else { return .gone }
+    guard let process = try? watch.watch(handle, stamp, isLimited: false) else { return .unknown }
+    return .found(process)
+  }
+}

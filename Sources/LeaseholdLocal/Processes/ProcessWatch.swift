@@ -1,0 +1,160 @@
+import Leasehold
+import Synchronization
+import SysV
+import SystemPackage
+
+/// A process that is held and watched for as long as somebody has a reference.
+final class WatchedProcess: BoundProcess {
+  let stamp: ProcessStamp
+  fileprivate let handle: ProcessHandle
+  fileprivate let identity: ProcessWatch.Identity?
+  private let token: UInt64
+  private let watch: ProcessWatch
+  private let ended = Atomic(false)
+
+  fileprivate init(
+    _ handle: consuming ProcessHandle, _ stamp: ProcessStamp, _ identity: ProcessWatch.Identity?, token: UInt64,
+    of watch: ProcessWatch
+  ) {
+    self.handle = handle
+    self.stamp = stamp
+    self.identity = identity
+    self.token = token
+    self.watch = watch
+  }
+
+  deinit { watch.forget(token, identity) }
+
+  var hasEnded: Bool { ended.load(ordering: .acquiring) }
+
+  fileprivate func end() { ended.store(true, ordering: .releasing) }
+}
+
+/// Says when processes end: one thread for all, one entry for each process however many leases it has.
+///
+/// The locks: a process that nobody refers to any more takes itself out, perhaps under the ledger's lock; so nothing is
+/// reported, and no reference is let go, under the lock of the entries.
+final class ProcessWatch: Sendable {
+  /// What tells a process from all others while it is held.
+  enum Identity: Hashable, Sendable {
+    /// Its number and its start.
+    case stamp(ProcessStamp)
+    /// The inode of its pidfd (Linux 6.9), where its number cannot be seen.
+    case inode(UInt64)
+  }
+
+  private struct Entry: Sendable {
+    weak var process: WatchedProcess?
+  }
+
+  private struct State {
+    var entries: [UInt64: Entry] = [:]
+    var tokens: [Identity: UInt64] = [:]
+    var lastToken: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+  private let processes = Mutex<ProcessSet?>(nil)
+  private let thread = Mutex<HostThread?>(nil)
+  private let report: @Sendable (WatchedProcess) -> Void
+  private let isStopping = Atomic(false)
+  private let hasStopped = Atomic(false)
+  private let maximum: Int
+
+  /// - Parameters:
+  ///   - maximum: Processes at most.
+  ///   - report: Told on the watch's thread, with no lock held.
+  init(maximum: Int, report: @escaping @Sendable (WatchedProcess) -> Void) {
+    self.maximum = maximum
+    self.report = report
+    HostThread.prepareInterrupts()
+  }
+
+  /// Processes that are watched.
+  var count: Int { state.withLock { $0.entries.count } }
+
+  /// Watches a process, or answers the one that is watched already.
+  ///
+  /// `isLimited`: whether the maximum counts, which it does not for what the last daemon accepted.
+  func watch(
+    _ handle: consuming ProcessHandle, _ stamp: ProcessStamp, isLimited: Bool = true
+  ) throws(LeaseholdError) -> WatchedProcess {
+    let identity = stamp.isFindable ? Identity.stamp(stamp) : handle.inode.map(Identity.inode)
+    if let known = known(identity) { return known }
+    let maximum = maximum
+    let token = state.withLock { state -> UInt64? in
+      guard !isLimited || state.entries.count < maximum else { return nil }
+      state.lastToken += 1
+      return state.lastToken
+    }
+    guard let token else { throw .tooManyProcesses(maximum) }
+    let process = WatchedProcess(handle, stamp, identity, token: token, of: self)
+    state.withLock { state in
+      state.entries[token] = Entry(process: process)
+      if let identity { state.tokens[identity] = token }
+    }
+    do {
+      try set().insert(process.handle, as: token)
+    } catch {
+      throw .processRefused(error)
+    }
+    return process
+  }
+
+  private func known(_ identity: Identity?) -> WatchedProcess? {
+    guard let identity else { return nil }
+    return state.withLock { state in state.tokens[identity].flatMap { state.entries[$0]?.process } }
+  }
+
+  fileprivate func forget(_ token: UInt64, _ identity: Identity?) {
+    state.withLock { state in
+      state.entries[token] = nil
+      if let identity, state.tokens[identity] == token { state.tokens[identity] = nil }
+    }
+  }
+
+  private func set() throws(Errno) -> ProcessSet {
+    if let set = processes.withLock(\.self) { return set }
+    let made = try ProcessSet()
+    return processes.withLock { set in
+      if let set { return set }
+      set = made
+      return made
+    }
+  }
+
+  /// Starts the thread, unless it runs or there is nothing to watch.
+  ///
+  /// Ends that happened before are reported now. False when there cannot be one more thread.
+  func start() -> Bool {
+    guard let set = processes.withLock(\.self) else { return true }
+    return thread.withLock { thread in
+      if thread != nil || isStopping.load(ordering: .acquiring) { return true }
+      thread = HostThread { [self] in run(set) }
+      return thread != nil
+    }
+  }
+
+  /// Ends the thread; the signal is repeated until it was seen.
+  func stop() {
+    isStopping.store(true, ordering: .sequentiallyConsistent)
+    guard let thread = thread.withLock({ $0.take() }) else { return }
+    while !hasStopped.load(ordering: .sequentiallyConsistent) {
+      thread.interrupt()
+      Alarm().sleep(until: HostClock.now().nanoseconds + 1_000_000)
+    }
+    thread.join()
+  }
+
+  private func run(_ set: ProcessSet) {
+    while !isStopping.load(ordering: .sequentiallyConsistent) {
+      guard let tokens = try? set.wait() else { continue }
+      for token in tokens {
+        guard let process = state.withLock({ $0.entries[token]?.process }) else { continue }
+        process.end()
+        report(process)
+      }
+    }
+    hasStopped.store(true, ordering: .sequentiallyConsistent)
+  }
+}

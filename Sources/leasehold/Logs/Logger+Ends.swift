@@ -1,0 +1,19 @@
+internal import Leasehold
+internal import Logging
+
+extension Logger {
+  /// Tells of leases that ended without their holders' doing; never the id, which is a key to the lease.
+  func tell(_ ends: EndLog) {
+    for line in ends.lines {
+      var metadata: Logger.Metadata = ["ref": "\(line.ref)", "lock": "\(line.key)", "reason": "\(line.reason.name)"]
+      if let owner = line.owner { metadata["owner"] = "\(owner)" }
+      if let said = line.breakReason { metadata["break_reason"] = "\(said)" }
+      log(level: line.reason == .broken ? .notice : .info, "a lease ended", metadata: metadata)
+    }
+    var others: Logger.Metadata = [:]
+    for reason in EndReason.allCases where ends.others[Int(reason.rawValue)] > 0 {
+      others[reason.name] = "\(ends.others[Int(reason.rawValue)])"
+    }
+    if !others.isEmpty { info("more leases ended than are named", metadata: others) }
+  }
+}

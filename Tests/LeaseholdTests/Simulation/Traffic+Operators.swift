@@ -1,0 +1,39 @@
+import Leasehold
+import LeaseholdTestKit
+
+/// Leases that are broken, and leases that change hands.
+extension Traffic {
+  /// An operator ends a lease, now or after a grace.
+  func breakSomeLease() {
+    guard let lease = someLease else { return }
+    var request = BreakRequest(
+      random.once(in: 2) ? .id(lease.id) : .ref(lease.id.high >> 24), caller: Caller(connection: 0, peer: .unknown))
+    if random.once(in: 2) { request.after = .milliseconds(Int64.random(in: 1..<3000, using: &random)) }
+    note("break \(lease.ref) after \(request.after.milliseconds) ms")
+    if request.after == .zero { history.letGo(lease.id) }
+    history.shorten(lease.id, to: (now + request.after).nanoseconds)
+    _ = try? daemon.ledger.breakLease(request, at: daemon.moment)
+  }
+
+  /// A lease goes on under another id, on another connection.
+  func transfer() {
+    guard let lease = someLease else { return }
+    var request = TransferRequest(
+      lease.id, caller: Caller(connection: .random(in: 1...lastConnection, using: &random), peer: .unknown))
+    if random.once(in: 2) { request.owner = random.pick(["eve", String(repeating: "eve", count: 40)]) }
+    if random.once(in: 2) { request.ttl = .milliseconds(Int64.random(in: 100..<8000, using: &random)) }
+    if random.once(in: 4) { request.bindsConnection = true }
+    note("transfer \(lease.ref)")
+    guard let successor = try? daemon.ledger.transfer(request, at: daemon.moment) else {
+      // Perhaps it was done and nobody heard of it.
+      if daemon.crash.hasCrashed { history.letGo(lease.id) }
+      return
+    }
+    history.letGo(lease.id)
+    guard !daemon.crash.hasCrashed else { return }
+    note("  to \(successor.ref)")
+    var acquire = AcquireRequest(key: successor.key, ttl: successor.ttl, caller: request.caller)
+    acquire.bindsConnection = request.bindsConnection
+    told(successor, acquire)
+  }
+}

@@ -1,0 +1,31 @@
+import Leasehold
+import LeaseholdTestKit
+
+/// Processes that leases are bound to.
+extension Traffic {
+  private static let pids: [Int32] = [11, 12, 13, 14]
+
+  /// Has the lease end with a process, which may end while the request waits.
+  func bindToProcess(_ request: inout AcquireRequest) {
+    let pid = random.pick(Self.pids)
+    request.process = ProcessBinding(daemon.processes.run(pid), name: pid)
+    if random.once(in: 2) { request.ttl = .zero }
+  }
+
+  func endProcess() { endProcess(random.pick(Self.pids)) }
+
+  /// A process ends, and what is bound to it.
+  func endProcess(_ pid: Int32) {
+    note("process \(pid) ends")
+    history.letGo { $0.process == pid }
+    if let process = daemon.processes.end(pid), !random.once(in: 8) {
+      daemon.ledger.processEnded(process, at: daemon.moment)
+    } else {
+      // Killed before it could say so.
+      daemon.crash.crashNow()
+    }
+  }
+
+  /// The next daemon may not see all of them.
+  func hideProcesses() { daemon.processes.hidden = random.once(in: 6) ? [random.pick(Self.pids)] : [] }
+}
