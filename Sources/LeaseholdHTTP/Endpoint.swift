@@ -112,6 +112,9 @@ struct Endpoint: Sendable {
     Endpoint(
       operation: "writeSegment", method: .put, route: .segmentBytes, parameters: ParameterSet(.offset, .length),
       takesValue: true, handle: Segments.write),
+    Endpoint(
+      operation: "events", method: .get, route: .events, parameters: ParameterSet(.key, .kind, .since, .limit, .wait),
+      handle: Events.follow),
     Endpoint(operation: "health", method: .get, route: .healthz, parameters: ParameterSet(), handle: Service.health),
     Endpoint(operation: "ready", method: .get, route: .readyz, parameters: ParameterSet(), handle: Service.ready),
     Endpoint(operation: "metrics", method: .get, route: .metrics, parameters: ParameterSet(), handle: Service.metrics),

@@ -6,6 +6,7 @@ enum Parameter: UInt8, CaseIterable {
   case nsems, values, exclusive, uid, gid, value, ops
   case perm, semaphoreKey, project, sem, touch, undo
   case segment, fence, size, initialize, offset, length
+  case kind, since
 
   /// The name on the wire.
   var name: StaticString {
@@ -44,6 +45,8 @@ enum Parameter: UInt8, CaseIterable {
     case .initialize: "init"
     case .offset: "offset"
     case .length: "length"
+    case .kind: "kind"
+    case .since: "since"
     }
   }
 
@@ -71,7 +74,7 @@ enum Parameter: UInt8, CaseIterable {
     case .values: .numbers
     case .ops: .steps
     case .project: .character
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment: .text
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .kind, .since: .text
     }
   }
 
@@ -86,6 +89,7 @@ enum Parameter: UInt8, CaseIterable {
     case (3, UInt8(ascii: "g")): candidate = .gid
     case (3, UInt8(ascii: "o")): candidate = .ops
     case (4, UInt8(ascii: "i")): candidate = .initialize
+    case (4, UInt8(ascii: "k")): candidate = .kind
     case (4, UInt8(ascii: "m")): candidate = .mode
     case (4, UInt8(ascii: "s")): candidate = .size
     case (4, UInt8(ascii: "w")): candidate = .wait
@@ -94,7 +98,7 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
-    case (5, UInt8(ascii: "s")): candidate = .state
+    case (5, UInt8(ascii: "s")): candidate = bytes.dropFirst().first == UInt8(ascii: "t") ? .state : .since
     case (5, UInt8(ascii: "n")): candidate = .nsems
     case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
@@ -159,7 +163,7 @@ struct Arguments: ~Copyable {
   private(set) var given = ParameterSet()
   /// Where the query begins that plain values lie in: offset and length of each in two bytes, 0 for none.
   private var base: UnsafePointer<UInt8>?
-  private var plain: InlineArray<34, UInt32> = InlineArray(repeating: 0)
+  private var plain: InlineArray<36, UInt32> = InlineArray(repeating: 0)
   private var decoded: [(parameter: Parameter, text: String)] = []
 
   subscript(parameter: Parameter) -> String? {

@@ -100,6 +100,7 @@ final class RequestHandler: ExchangeHandler {
       waiting.hungUp()
       waiting.undoGrant()
     }
+    if let session = exchange.attachment as? EventSession { session.completed() }
     guard let waiting = exchange.attachment as? WaitingAcquire else {
       exchange.attachment = nil
       return
@@ -126,7 +127,7 @@ extension Endpoint {
   /// A variable and the bytes of a segment look at Accept themselves.
   var answersJSON: Bool {
     switch route {
-    case .metrics, .openapi, .hold: false
+    case .metrics, .openapi, .hold, .events: false
     case .variable, .segmentBytes: method != .get
     default: true
     }

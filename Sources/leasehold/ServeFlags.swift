@@ -46,13 +46,16 @@ struct LimitFlags: ParsableArguments {
   @Option(.maxWaiters) var maxWaiters: String?
   @Option(.maxWaitersPerLock) var maxWaitersPerLock: String?
   @Option(.operationWaiters) var operationWaiters: String?
+  @Option(.eventsKept) var eventsKept: String?
+  @Option(.maxEventSubscribers) var maxEventSubscribers: String?
   @Option(.tombstones) var tombstones: String?
   @Option(.idleLocks) var idleLocks: String?
 
   var given: [(Setting, String?)] {
     [
       (.maxLeases, maxLeases), (.maxWaiters, maxWaiters), (.maxWaitersPerLock, maxWaitersPerLock),
-      (.operationWaiters, operationWaiters), (.tombstones, tombstones), (.idleLocks, idleLocks),
+      (.operationWaiters, operationWaiters), (.eventsKept, eventsKept), (.maxEventSubscribers, maxEventSubscribers),
+      (.tombstones, tombstones), (.idleLocks, idleLocks),
     ]
   }
 }

@@ -33,6 +33,7 @@ extension Ledger {
     storage.store(UInt64(lease.deadline), .first, at: lease.cell)
     if !lease.bindsConnection || lease.connection != 0 { reschedule(lease, due: lease.deadline) }
     counters.renewed += 1
+    note(.renewed, lease, at: moment.monotonic.nanoseconds)
     return snapshot(lease)
   }
 
@@ -64,6 +65,7 @@ extension Ledger {
     guard let waiter = waiters[id], let lock = waiter.lock else { return }
     let wasFirst = lock.queue.first === waiter
     leave(waiter)
+    note(.left, waiter, "canceled", at: moment.monotonic.nanoseconds)
     counters.canceled += 1
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
@@ -153,6 +155,7 @@ extension Ledger {
     lease.state = .cooling
     unbind(lease)
     leaseDeadlines.insert(lease)
+    note(.expired, lease, .expired, at: now)
     tell(lease, .expired, at: now)
   }
 
@@ -165,6 +168,7 @@ extension Ledger {
     }
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.ended, .lease, check: check, reason: reason), at: lease.cell)
+    if wasHeld { note(EventKind(reason), lease, reason, at: now) }
     lease.state = .ended(reason)
     leaseDeadlines.remove(lease)
     unbind(lease)

@@ -85,6 +85,7 @@ extension Ledger {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }
     counters.granted += 1
+    note(.granted, lease, at: lease.grantedAt.nanoseconds)
     return lease
   }
 
@@ -188,6 +189,7 @@ extension Ledger {
   /// Sends a waiter away.
   func dismiss(_ waiter: Waiter, _ error: LeaseholdError) {
     leave(waiter)
+    note(.left, waiter, error.code.rawValue, at: latest)
     counters.refused += 1
     notices.append(.refused(waiter.client, error))
   }

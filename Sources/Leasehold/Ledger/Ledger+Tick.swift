@@ -22,6 +22,7 @@ extension Ledger {
     let client = waiter.client
     leave(waiter)
     counters.timedOut += 1
+    note(.left, waiter, "wait-timeout", at: moment.monotonic.nanoseconds)
     let error =
       waiter.request.wait > .zero
       ? waitTimedOut(lock, after: waiter.request.wait, at: moment.monotonic) : locked(lock, at: moment.monotonic)

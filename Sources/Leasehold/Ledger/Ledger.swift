@@ -52,6 +52,7 @@ public final class Ledger {
   var polledLocks: [Lock] = []
   var lastFence: Int64 = 0
   var idleScan = 0
+  let ring: EventRing
 
   /// Makes a ledger over its ports.
   ///
@@ -66,6 +67,7 @@ public final class Ledger {
     self.limits = limits
     self.makeID = makeID
     cells = CellPool(capacity: storage.capacity)
+    ring = EventRing(capacity: limits.events)
     tombstones = TombstoneRing(capacity: limits.tombstones)
   }
 

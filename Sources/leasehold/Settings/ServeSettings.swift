@@ -29,6 +29,8 @@ struct ServeSettings: Sendable, Equatable {
   let leasesMax: Int
   let waitersMax: Int
   let waitersPerLockMax: Int
+  let eventsKept: Int
+  let eventSubscribersMax: Int
   let tombstonesMax: Int
   /// How long an unused own lock is kept.
   let idleLocks: Duration
@@ -81,6 +83,8 @@ struct ServeSettings: Sendable, Equatable {
     leasesMax = resolved.integer(.maxLeases)
     waitersMax = resolved.integer(.maxWaiters)
     waitersPerLockMax = resolved.integer(.maxWaitersPerLock)
+    eventsKept = resolved.integer(.eventsKept)
+    eventSubscribersMax = resolved.integer(.maxEventSubscribers)
     tombstonesMax = resolved.integer(.tombstones)
     idleLocks = resolved.duration(.idleLocks)
     shmKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.shmKey)))

@@ -63,6 +63,11 @@ extension Setting {
   static let operationWaiters = Setting(
     "operation-waiters", .limits, .integer(1...1024), default: "64",
     "Raw semaphore operations that wait at once, each on a thread of its own")
+  static let eventsKept = Setting(
+    "events-kept", .limits, .integer(16...16_000_000), default: "16384",
+    "Events kept for those who follow /events; rounded up to a power of two")
+  static let maxEventSubscribers = Setting(
+    "max-event-subscribers", .limits, .integer(1...100_000), default: "512", "Open answers of /events at once")
   static let tombstones = Setting(
     "tombstones", .limits, .integer(0...1_000_000), default: "10000",
     "Ended leases that are remembered, to tell a late holder why its lease is over")
@@ -113,7 +118,8 @@ extension Setting {
     .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .drainTimeout,
     .maxBody, .allowHost,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
-    .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .tombstones, .idleLocks,
+    .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .eventsKept, .maxEventSubscribers,
+    .tombstones, .idleLocks,
     .shmKey, .shmSize, .shmObjects, .maxValue,
     .pumps, .stateDir, .pathRoots, .controlKey, .standby,
     .logLevel, .logFormat,

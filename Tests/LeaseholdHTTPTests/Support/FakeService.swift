@@ -167,3 +167,7 @@ extension LeaseSnapshot {
       binding: SemaphoreBinding(key: 1, id: 2, semaphoreCount: 195, semaphore: 3))
   }
 }
+
+extension FakeService {
+  func events(from number: UInt64, limit: Int) -> EventBatch { EventBatch() }
+}
