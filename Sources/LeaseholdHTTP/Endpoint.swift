@@ -30,7 +30,7 @@ struct Endpoint: Sendable {
       operation: "listLocks", method: .get, route: .locks, parameters: ParameterSet(.limit, .cursor, .key, .state),
       handle: Locks.list),
     Endpoint(
-      operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(.limit).union(.binding),
+      operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(.limit, .wait).union(.binding),
       handle: Locks.get),
     Endpoint(
       operation: "openLock", method: .put, route: .lock, parameters: ParameterSet(.limit).union(.binding),

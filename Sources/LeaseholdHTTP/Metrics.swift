@@ -95,6 +95,8 @@ struct Metrics {
       "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
       UInt64(server.activeExchanges), &text)
     single("leasehold_http_connections", "gauge", "Open connections.", UInt64(server.connections), &text)
+    single(
+      "leasehold_lock_watchers", "gauge", "Requests that wait for a lock to change.", UInt64(server.looks.count), &text)
     single("leasehold_event_subscribers", "gauge", "Open answers of /events.", UInt64(server.events.count), &text)
     single(
       "leasehold_event_subscribers_dropped_total", "counter", "Answers of /events cut off because nobody read them.",

@@ -100,7 +100,7 @@ final class RequestHandler: ExchangeHandler {
       waiting.hungUp()
       waiting.undoGrant()
     }
-    if let session = exchange.attachment as? EventSession { session.completed() }
+    if exchange.attachment != nil { stopFollowing(exchange) }
     guard let waiting = exchange.attachment as? WaitingAcquire else {
       exchange.attachment = nil
       return
@@ -109,6 +109,11 @@ final class RequestHandler: ExchangeHandler {
     if !delivered, !waiting.hasBegunHold { waiting.undoGrant() }
     waiting.completed()
     exchange.attachment = nil
+  }
+
+  private func stopFollowing(_ exchange: Exchange) {
+    if let session = exchange.attachment as? EventSession { session.completed() }
+    if let look = exchange.attachment as? LockLook { look.hungUp() }
   }
 
   func connectionClosed(_ connection: PeerConnection) {

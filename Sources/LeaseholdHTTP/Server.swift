@@ -77,6 +77,7 @@ public final class Server: Sendable {
   let guardian: Guard
   let holds = Holds()
   let events: EventFeed
+  let looks = LockLooks()
   let counts = RequestCounts()
   let log: Logger
   private let options: ServerOptions

@@ -110,6 +110,10 @@ final class Lock {
   var queue = WaitQueue()
   var lastUse: Int64
   var lastFence: Int64?
+  /// Tells its states apart.
+  var version: UInt64 = 0
+  /// Who wants to hear of the next one.
+  var watches: [WatchID] = []
   /// The waits of threads in the kernel on behalf of the queue, in the order they began.
   var waits: [(number: Int, share: Share)] = []
   /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.

@@ -95,6 +95,7 @@ extension Ledger {
     lock.holders.append(lease)
     lock.unitsOut += lease.units
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
+    touch(lock)
     liveLeases += 1
   }
 
@@ -110,6 +111,7 @@ extension Ledger {
     lease.lock = nil
     lock.unitsOut -= lease.units
     liveLeases -= 1
+    touch(lock)
   }
 
   /// Binds a lease to a connection, in place of the one it was bound to.
@@ -176,7 +178,10 @@ extension Ledger {
 
   /// Takes a waiter out of everything.
   func leave(_ waiter: Waiter) {
-    waiter.lock?.queue.remove(waiter)
+    if let lock = waiter.lock {
+      lock.queue.remove(waiter)
+      touch(lock)
+    }
     waiter.lock = nil
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil

@@ -135,6 +135,7 @@ extension Ledger {
       waiter.lock = lock
       lock.queue.append(waiter)
     }
+    touch(lock)
     serve(lock, at: moment)
   }
 }

@@ -53,6 +53,7 @@ public final class Ledger {
   var lastFence: Int64 = 0
   var idleScan = 0
   let ring: EventRing
+  var watches = LockWatches()
 
   /// Makes a ledger over its ports.
   ///
@@ -105,6 +106,8 @@ public enum Notice: Sendable {
   case refused(any LeaseClient, LeaseholdError)
   /// A followed lease is over.
   case ended(any LeaseClient, EndReason, MonotonicInstant)
+  /// A watched lock changed.
+  case changed(any LockWatcher)
 
   /// Tells it.
   public func deliver() {
@@ -112,6 +115,7 @@ public enum Notice: Sendable {
     case .granted(let client, let lease): client.granted(lease)
     case .refused(let client, let error): client.refused(error)
     case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
+    case .changed(let watcher): watcher.lockChanged()
     }
   }
 }

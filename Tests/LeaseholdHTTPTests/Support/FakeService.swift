@@ -169,5 +169,11 @@ extension LeaseSnapshot {
 }
 
 extension FakeService {
+  func watch(
+    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+  ) throws(LeaseholdError) -> WatchOutcome { throw LeaseholdError(.noSuchLock, "There is none.") }
+
+  func unwatch(_ watch: WatchID) {}
+
   func events(from number: UInt64, limit: Int) -> EventBatch { EventBatch() }
 }
