@@ -43,6 +43,10 @@ struct Metrics {
       "leasehold_expiry_lag_seconds_sum", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
     seconds("leasehold_expiry_lag_seconds_max", "gauge", "The latest expiry.", counters.expiryLagMaximum, &text)
     single("leasehold_undo_failures_total", "counter", "Undos that the kernel refused.", counters.undoFailures, &text)
+    family("leasehold_drift_total", "counter", "Values that did not add up, by kind.", &text)
+    for kind in DriftKind.allCases {
+      text.append("leasehold_drift_total{kind=\"\(kind.name)\"} \(counters.drift[Int(kind.rawValue)])\n")
+    }
     single("leasehold_sets_removed_total", "counter", "Our sets that others removed.", counters.setsRemoved, &text)
     single(
       "leasehold_kernel_waits_total", "counter", "Waits handed to the kernel because native processes held units.",

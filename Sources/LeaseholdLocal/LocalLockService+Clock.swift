@@ -50,7 +50,11 @@ extension LocalLockService {
     wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
     keepGuard()
     let moment = moment(now)
-    change { $0.housekeep(at: moment) }
+    let drift = change { ledger in
+      ledger.housekeep(at: moment)
+      return ledger.takeDriftReports()
+    }
+    if let onDrift { for report in drift { onDrift(report) } }
     let lastFence = core.withLock { core in
       // Nothing can be done about a failure but to try again in a second; status tells of it by the segment's absence.
       _ = try? core.storage.reviveIfRemoved()

@@ -19,6 +19,8 @@ public struct LocalServiceOptions: Sendable {
   public var description = ""
   /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
   public var stateDirectory: String?
+  /// Hears of values that do not add up, on the thread of the clock.
+  public var onDrift: (@Sendable (DriftReport) -> Void)?
 
   /// All defaults.
   public init() {}
@@ -48,6 +50,7 @@ public final class LocalLockService: LockService {
   private let controlKey: Int32
   private let inbox: PumpInbox
   let fenceFile: FenceFile?
+  let onDrift: (@Sendable (DriftReport) -> Void)?
   let fenceMark = Atomic<UInt64>(0)
   var controlSet: SemaphoreSet { daemonGuard.withLock(\.set) }
 
@@ -82,6 +85,7 @@ public final class LocalLockService: LockService {
     self.inbox = inbox
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
     self.pumps = pumps
+    onDrift = options.onDrift
     operations = OperationPool(maximum: options.limits.operationWaiters)
     fenceFile = options.stateDirectory.map { FenceFile(directory: $0) }
     if let mark = fenceFile?.read(), mark > storage.header(.lastFence) { storage.setHeader(.lastFence, mark) }

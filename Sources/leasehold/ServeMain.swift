@@ -51,7 +51,15 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
 private func startService(
   _ settings: ServeSettings, isStopping: StopRequest, notify: Notify, log: Logger
 ) async throws -> LocalLockService {
-  let options = settings.serviceOptions
+  var options = settings.serviceOptions
+  options.onDrift = { drift in
+    log.warning(
+      "the values of a semaphore set do not add up",
+      metadata: [
+        "key": "\(drift.key)", "kind": "\(drift.kind.name)", "units": "\(drift.units)", "found": "\(drift.text)",
+      ])
+  }
+  let serviceOptions = options
   if settings.standby {
     log.info("standing by if another daemon serves")
     notify.status("standing by")
@@ -60,7 +68,7 @@ private func startService(
     DispatchQueue.global().async {
       continuation.resume(
         with: Result {
-          try LocalLockService(options, standby: settings.standby) { !isStopping.isRaised }
+          try LocalLockService(serviceOptions, standby: settings.standby) { !isStopping.isRaised }
         })
     }
   }

@@ -107,7 +107,8 @@ class Changes(LiveTest):
         tag = self.tag()
         request = f"GET /locks/{self.key()}?wait=60s HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n"
         sockets = [self.server.socket() for _ in range(40)]
-        watchers = lambda: int(self.server.get("/metrics").text.split("\nleasehold_lock_watchers ")[1].split()[0])  # noqa: E731
+        count = "\nleasehold_lock_watchers "
+        watchers = lambda: int(self.server.get("/metrics").text.split(count)[1].split()[0])  # noqa: E731
         for each in sockets:
             each.sendall(request.encode())
         eventually(lambda: watchers() == 40, "all wait")

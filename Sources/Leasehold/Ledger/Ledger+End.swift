@@ -54,7 +54,10 @@ extension Ledger {
     let leases = (ofLock ?? leasesByCell.compactMap(\.self)).filter { lease in
       lease.isHeld && lease.owner == owner && (key.map(lease.key.means) ?? true)
     }
-    for lease in leases { end(lease, .released, at: moment) }
+    for lease in leases {
+      noticeRemoval(below: lease, at: moment)
+      if lease.isHeld { end(lease, .released, at: moment) }
+    }
     return leases.map(\.id.ref)
   }
 
@@ -104,9 +107,14 @@ extension Ledger {
   ///
   /// The record first: from then on nobody else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
+    if reason != .released { noticeRemoval(below: lease, at: moment) }
     guard let lock = lease.lock else { return }
     let share = lease.share
     if lock.isExact {
+      if let capped = cappedGiveBack(share, on: lock) {
+        finish(lease, reason, at: moment.monotonic.nanoseconds)
+        return gaveBack(kernel.operate(lock.set.set, list: capped), on: lock, at: moment)
+      }
       finish(lease, reason, at: moment.monotonic.nanoseconds)
       return gaveBack(kernel.operate(lock.set.set, lock.dialect.giveBack(share)), on: lock, at: moment)
     }
@@ -202,10 +210,10 @@ extension Ledger {
     }
   }
 
-  /// A lease whose set a native program removed is over, whether housekeeping has seen it or not.
+  /// A lease whose set a native program removed or wrote is over, whether housekeeping has seen it or not.
   func noticeRemoval(below lease: Lease, at moment: Moment) {
-    guard lease.isHeld, let native = lease.lock?.native, kernel.read(native.id.set) == .gone else { return }
-    nativeSetVanished(native, at: moment)
+    guard lease.isHeld, let native = lease.lock?.native else { return }
+    look(at: native, at: moment)
   }
 
   /// Finds a lease that is known, live or over.

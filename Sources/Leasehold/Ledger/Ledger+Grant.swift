@@ -97,6 +97,7 @@ extension Ledger {
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
     touch(lock)
     liveLeases += 1
+    if let set = lock.native, !lock.isExact { markWrites(lease, on: set) }
   }
 
   /// Takes a lease out of its lock's holders.

@@ -53,7 +53,8 @@ extension Ledger {
     for bank in Array(banks.values) where kernel.value(bank.id.set, NamedDialect.trailer) == nil {
       bankVanished(bank, at: moment)
     }
-    for set in Array(nativeSets.values) where kernel.read(set.id.set) == .gone { nativeSetVanished(set, at: moment) }
+    for set in Array(nativeSets.values) { look(at: set, at: moment) }
+    lookForDriftInBanks(at: moment)
     collectIdleLocks(now: now)
   }
 

@@ -54,6 +54,8 @@ public final class Ledger {
   var idleScan = 0
   let ring: EventRing
   var watches = LockWatches()
+  var driftReports: [DriftReport] = []
+  var driftScan = 0
 
   /// Makes a ledger over its ports.
   ///
