@@ -176,8 +176,9 @@ class Following(LiveTest):
         self.assertGreaterEqual(stream.comments, 3)
 
     def test_more_than_the_maximum_are_refused(self):
-        streams = [self.follow() for _ in range(20 - metric(self.server, "leasehold_event_subscribers"))]
-        answer = self.server.get("/events")
+        eventually(lambda: metric(self.server, "leasehold_event_subscribers") == 0, "other tests' streams are gone")
+        streams = [self.follow() for _ in range(20)]
+        answer = self.server.get("/events", wait="5s")
         self.assertProblem(answer, 429, "too-many-subscribers", limit="max-event-subscribers", maximum=20)
         self.assertEqual(answer.headers["Retry-After"], "1")
         for stream in streams:

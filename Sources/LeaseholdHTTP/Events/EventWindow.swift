@@ -53,6 +53,8 @@ struct EventWindow {
       subscriber.cursor = first
     }
     count += copy(&subscriber.rest, target, limit)
+    // Behind the prelude of somebody the window has gone past, the word about the gap goes first, at the next read.
+    guard subscriber.cursor >= first else { return count }
     while subscriber.rest.isEmpty, !subscriber.isEnding, subscriber.credit > 0, subscriber.cursor < next {
       if let last = subscriber.last, subscriber.cursor >= last { break }
       let frame = frames[Int(subscriber.cursor - first)]
