@@ -1,11 +1,14 @@
 """/events: what happens to locks, as server-sent events."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import tempfile
 import unittest
 
-from harness import LiveTest, Server, eventually
+from harness import ROOT, LiveTest, Server, eventually
 
 
 class Stream:
@@ -188,6 +191,16 @@ class Following(LiveTest):
     def test_head_answers_without_a_stream(self):
         answer = self.server.request("HEAD", "/events")
         self.assertEqual((answer.status, answer.headers.get_content_type()), (200, "text/event-stream"))
+
+
+class Page(LiveTest):
+    def test_the_example_of_the_page_prints_what_it_says(self):
+        with open(os.path.join(ROOT, "docs", "events.md"), encoding="utf-8") as file:
+            [(expected, script)] = re.findall(r"^<!-- expect: (.*) -->\n```bash\n(.*?)^```", file.read(), re.S | re.M)
+        script = f"set -euo pipefail\nL=http://127.0.0.1:{self.server.port}\n{script}"
+        with tempfile.TemporaryDirectory() as directory:
+            result = subprocess.run(["bash", "-c", script], cwd=directory, check=True, capture_output=True, text=True)
+        self.assertRegex(" ".join(result.stdout.split()), expected)
 
 
 class SmallRing(LiveTest):
