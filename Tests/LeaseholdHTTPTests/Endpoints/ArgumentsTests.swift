@@ -7,7 +7,7 @@ import Testing
   private let everything = ParameterSet(
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
     .state, .nsems, .values, .exclusive, .uid, .gid, .value, .ops, .perm, .semaphoreKey, .project, .sem, .touch, .undo,
-    .segment, .fence, .size, .initialize, .offset, .length)
+    .segment, .fence, .size, .initialize, .offset, .length, .kind, .since)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {
