@@ -126,6 +126,7 @@ GROUPS = {
         ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
         ("many leases", robustness("leases", "--leases", "20000", "--ttl", "20"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "50", "--limit-ms", "25"), one, RELEASE),
+        ("subscribers", robustness("subscribers", "--subscribers", "50", "--cycles", "2000"), one, RELEASE),
     ],
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
@@ -133,6 +134,7 @@ GROUPS = {
         ("many waiters", robustness("waiters", "--waiters", "10000"), one, RELEASE),
         ("many leases", robustness("leases", "--leases", "100000"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "1000"), one, RELEASE),
+        ("subscribers", robustness("subscribers"), one, RELEASE),
     ],
 }
 ALL = ["lint", "debug", "unit", "fuzz-short", "live", "interop", "contract", "examples", "release", "robustness"]

@@ -46,7 +46,7 @@ public struct ReleaseOutcome: Sendable {
 /// Every call answers at once and may be made from any thread.
 ///
 /// `now` is the caller's one reading of the clock for the whole request.
-public protocol LockService: SemaphoreService {
+public protocol LockService: SemaphoreService, EventService, LockWatchService {
   /// Takes a lock, or queues for it when the request has a wait and there is a client to tell.
   func acquire(_ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant) -> AcquireOutcome
   /// Takes several locks at once or none, or queues for all of them while holding nothing.

@@ -34,7 +34,7 @@ struct Endpoint: Sendable {
       operation: "listLocks", method: .get, route: .locks, parameters: ParameterSet(.limit, .cursor, .key, .state),
       handle: Locks.list),
     Endpoint(
-      operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(.limit).union(.binding),
+      operation: "getLock", method: .get, route: .lock, parameters: ParameterSet(.limit, .wait).union(.binding),
       handle: Locks.get),
     Endpoint(
       operation: "openLock", method: .put, route: .lock, parameters: ParameterSet(.limit).union(.binding),
@@ -126,6 +126,9 @@ struct Endpoint: Sendable {
     Endpoint(
       operation: "writeSegment", method: .put, route: .segmentBytes, parameters: ParameterSet(.offset, .length),
       takesValue: true, handle: Segments.write),
+    Endpoint(
+      operation: "events", method: .get, route: .events, parameters: ParameterSet(.key, .kind, .since, .limit, .wait),
+      handle: Events.follow),
     Endpoint(operation: "health", method: .get, route: .healthz, parameters: ParameterSet(), handle: Service.health),
     Endpoint(operation: "ready", method: .get, route: .readyz, parameters: ParameterSet(), handle: Service.ready),
     Endpoint(operation: "metrics", method: .get, route: .metrics, parameters: ParameterSet(), handle: Service.metrics),

@@ -47,6 +47,10 @@ struct Metrics {
       "leasehold_expiry_lag_seconds_sum", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
     seconds("leasehold_expiry_lag_seconds_max", "gauge", "The latest expiry.", counters.expiryLagMaximum, &text)
     single("leasehold_undo_failures_total", "counter", "Undos that the kernel refused.", counters.undoFailures, &text)
+    family("leasehold_drift_total", "counter", "Values that did not add up, by kind.", &text)
+    for kind in DriftKind.allCases {
+      text.append("leasehold_drift_total{kind=\"\(kind.name)\"} \(counters.drift[Int(kind.rawValue)])\n")
+    }
     single("leasehold_sets_removed_total", "counter", "Our sets that others removed.", counters.setsRemoved, &text)
     single(
       "leasehold_kernel_waits_total", "counter", "Waits handed to the kernel because native processes held units.",
@@ -104,6 +108,12 @@ struct Metrics {
       "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
       UInt64(server.activeExchanges), &text)
     single("leasehold_http_connections", "gauge", "Open connections.", UInt64(server.connections), &text)
+    single(
+      "leasehold_lock_watchers", "gauge", "Requests that wait for a lock to change.", UInt64(server.looks.count), &text)
+    single("leasehold_event_subscribers", "gauge", "Open answers of /events.", UInt64(server.events.count), &text)
+    single(
+      "leasehold_event_subscribers_dropped_total", "counter", "Answers of /events cut off because nobody read them.",
+      UInt64(server.events.dropped), &text)
     single(
       "leasehold_http_dropped_streams_total", "counter", "Open answers cut off because nobody read them.",
       UInt64(server.droppedStreams), &text)

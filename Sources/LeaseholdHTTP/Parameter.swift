@@ -8,6 +8,7 @@ enum Parameter: UInt8, CaseIterable {
   case segment, fence, size, initialize, offset, length
   case holding, want
   case after, reason
+  case kind, since
 
   /// The name on the wire.
   var name: StaticString {
@@ -50,6 +51,8 @@ enum Parameter: UInt8, CaseIterable {
     case .want: "want"
     case .after: "after"
     case .reason: "reason"
+    case .kind: "kind"
+    case .since: "since"
     }
   }
 
@@ -83,7 +86,7 @@ enum Parameter: UInt8, CaseIterable {
     case .project: .character
     case .holding: .texts
     case .want: .wants
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason: .text
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since: .text
     }
   }
 
@@ -98,6 +101,7 @@ enum Parameter: UInt8, CaseIterable {
     case (3, UInt8(ascii: "g")): candidate = .gid
     case (3, UInt8(ascii: "o")): candidate = .ops
     case (4, UInt8(ascii: "i")): candidate = .initialize
+    case (4, UInt8(ascii: "k")): candidate = .kind
     case (4, UInt8(ascii: "m")): candidate = .mode
     case (4, UInt8(ascii: "s")): candidate = .size
     case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want
@@ -108,7 +112,7 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
-    case (5, UInt8(ascii: "s")): candidate = .state
+    case (5, UInt8(ascii: "s")): candidate = bytes.dropFirst().first == UInt8(ascii: "t") ? .state : .since
     case (5, UInt8(ascii: "n")): candidate = .nsems
     case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
@@ -174,7 +178,7 @@ struct Arguments: ~Copyable {
   private(set) var given = ParameterSet()
   /// Where the query begins that plain values lie in: offset and length of each in two bytes, 0 for none.
   private var base: UnsafePointer<UInt8>?
-  private var plain: InlineArray<38, UInt32> = InlineArray(repeating: 0)
+  private var plain: InlineArray<40, UInt32> = InlineArray(repeating: 0)
   private var decoded: [(parameter: Parameter, text: String)] = []
 
   subscript(parameter: Parameter) -> String? {

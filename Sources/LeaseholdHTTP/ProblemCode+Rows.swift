@@ -318,6 +318,12 @@ extension ProblemCode {
         """
         Retry later.
         """)
+    case .tooManySubscribers:
+      Row(
+        429, "As many follow the events as may",
+        """
+        Retry later, or raise `--max-event-subscribers`.
+        """)
     case .draining:
       Row(
         503, "The service is stopping",

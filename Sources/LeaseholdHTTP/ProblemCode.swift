@@ -54,6 +54,7 @@ enum ProblemCode: String, CaseIterable {
   case waitTimeout = "wait-timeout"
   case queueFull = "queue-full"
   case tooManyWaiters = "too-many-waiters"
+  case tooManySubscribers = "too-many-subscribers"
   case draining
   case starting
   case kernelLimit = "kernel-limit"

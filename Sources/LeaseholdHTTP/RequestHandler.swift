@@ -100,6 +100,7 @@ final class RequestHandler: ExchangeHandler {
       waiting.hungUp()
       waiting.undoGrant()
     }
+    if exchange.attachment != nil { stopFollowing(exchange) }
     guard let waiting = exchange.attachment as? WaitingAcquire else {
       exchange.attachment = nil
       return
@@ -108,6 +109,11 @@ final class RequestHandler: ExchangeHandler {
     if !delivered, !waiting.hasBegunHold { waiting.undoGrant() }
     waiting.completed()
     exchange.attachment = nil
+  }
+
+  private func stopFollowing(_ exchange: Exchange) {
+    if let session = exchange.attachment as? EventSession { session.completed() }
+    if let look = exchange.attachment as? LockLook { look.hungUp() }
   }
 
   func connectionClosed(_ connection: PeerConnection) {
@@ -126,7 +132,7 @@ extension Endpoint {
   /// A variable and the bytes of a segment look at Accept themselves.
   var answersJSON: Bool {
     switch route {
-    case .metrics, .openapi, .hold: false
+    case .metrics, .openapi, .hold, .events: false
     case .variable, .segmentBytes: method != .get
     default: true
     }

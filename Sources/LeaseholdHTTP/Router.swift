@@ -3,6 +3,7 @@ enum Route: UInt8, CaseIterable {
   case acquire, release, renew, convert, hold, locks, lock, key, leases, lease, leaseRenew, leaseBreak, leaseTransfer
   case semaphores, semaphoreSet, semaphore, semaphoreValues, semaphoreOp
   case variables, variable, segments, segment, segmentBytes
+  case events
   case healthz, readyz, metrics, version, openapi, problem, index
 }
 
@@ -114,6 +115,7 @@ struct Target {
     if equals(segment, "semaphores") { return .semaphores }
     if equals(segment, "shm") { return .variables }
     if equals(segment, "segments") { return .segments }
+    if equals(segment, "events") { return .events }
     if equals(segment, "healthz") { return .healthz }
     if equals(segment, "readyz") { return .readyz }
     if equals(segment, "metrics") { return .metrics }

@@ -76,6 +76,8 @@ public final class Server: Sendable {
   let allowsObjects: Bool
   let guardian: Guard
   let holds = Holds()
+  let events: EventFeed
+  let looks = LockLooks()
   let counts = RequestCounts()
   let log: Logger
   private let options: ServerOptions
@@ -95,6 +97,7 @@ public final class Server: Sendable {
     self.options = options
     self.log = log
     limits = options.limits
+    events = EventFeed(service, limits: options.limits)
     versions = options.versions
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects
@@ -134,6 +137,7 @@ public final class Server: Sendable {
     pulse.start(every: options.heartbeat.nanoseconds) { [self] in
       wallOffset.store(currentWallOffset(), ordering: .relaxed)
       holds.beat(at: Self.now(), asking: service)
+      events.beat()
     }
   }
 
@@ -169,6 +173,7 @@ public final class Server: Sendable {
     draining.store(true, ordering: .relaxed)
     for listener in listeners.withLock(\.self) { listener.quiesce() }
     holds.finishAll()
+    events.finishAll()
   }
 
   /// Answers what is left with 503, closes everything and ends the threads.

@@ -216,6 +216,18 @@ extension KernelSemaphores {
     }
   }
 
+  /// How a set looks to who wants to know whether its values were written.
+  func trace(_ set: Int32) -> SetTrace? {
+    guard let status = try? SemaphoreSet(id: set).anyStatus() else { return nil }
+    let permissions = status.permissions
+    return SetTrace(
+      changed: status.changedAtSeconds, owner: permissions.owner, group: permissions.group,
+      mode: UInt32(permissions.mode.rawValue))
+  }
+
+  /// This process.
+  var process: Int32 { HostFacts.pid }
+
   /// Removes a set.
   func remove(_ set: Int32) -> KernelOutcome {
     do {

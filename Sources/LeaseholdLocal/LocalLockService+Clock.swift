@@ -51,7 +51,11 @@ extension LocalLockService {
     wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
     keepGuard()
     let moment = moment(now)
-    change { $0.housekeep(at: moment) }
+    let drift = change { ledger in
+      ledger.housekeep(at: moment)
+      return ledger.takeDriftReports()
+    }
+    if let onDrift { for report in drift { onDrift(report) } }
     let ends = core.withLock { $0.ledger.takeEnds(isNewSecond: true) }
     if !ends.isEmpty { onEnds?(ends) }
     let lastFence = core.withLock { core in

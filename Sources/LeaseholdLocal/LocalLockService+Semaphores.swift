@@ -148,6 +148,7 @@ extension LocalLockService {
         } catch {
           throw explain(error, request.address, "write")
         }
+        ledger.wroteValues(of: set.id)
         return broken
       }
     }.get()

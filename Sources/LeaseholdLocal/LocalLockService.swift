@@ -23,6 +23,8 @@ public struct LocalServiceOptions: Sendable {
   public var usesPeerHandle = true
   /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
   public var stateDirectory: String?
+  /// Hears of values that do not add up, on the thread of the clock.
+  public var onDrift: (@Sendable (DriftReport) -> Void)?
 
   /// All defaults.
   public init() {}
@@ -54,6 +56,7 @@ public final class LocalLockService: LockService {
   private let inbox: PumpInbox
   let onEnds: (@Sendable (EndLog) -> Void)?
   let fenceFile: FenceFile?
+  let onDrift: (@Sendable (DriftReport) -> Void)?
   let fenceMark = Atomic<UInt64>(0)
   var controlSet: SemaphoreSet { daemonGuard.withLock(\.set) }
 
@@ -89,6 +92,7 @@ public final class LocalLockService: LockService {
     self.inbox = inbox
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
     self.pumps = pumps
+    onDrift = options.onDrift
     operations = OperationPool(maximum: options.limits.operationWaiters)
     let processes = ProcessFinder(
       ProcessWatch(maximum: options.limits.processes) { inbox.deliver(endOf: $0) },

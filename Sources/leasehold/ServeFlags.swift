@@ -47,6 +47,8 @@ struct LimitFlags: ParsableArguments {
   @Option(.maxWaitersPerLock) var maxWaitersPerLock: String?
   @Option(.operationWaiters) var operationWaiters: String?
   @Option(.maxProcesses) var maxProcesses: String?
+  @Option(.eventsKept) var eventsKept: String?
+  @Option(.maxEventSubscribers) var maxEventSubscribers: String?
   @Option(.tombstones) var tombstones: String?
   @Option(.idleLocks) var idleLocks: String?
 
@@ -54,6 +56,7 @@ struct LimitFlags: ParsableArguments {
     [
       (.maxLeases, maxLeases), (.maxWaiters, maxWaiters), (.maxWaitersPerLock, maxWaitersPerLock),
       (.operationWaiters, operationWaiters), (.maxProcesses, maxProcesses),
+      (.operationWaiters, operationWaiters), (.eventsKept, eventsKept), (.maxEventSubscribers, maxEventSubscribers),
       (.tombstones, tombstones), (.idleLocks, idleLocks),
     ]
   }

@@ -52,6 +52,13 @@ private func startService(
   _ settings: ServeSettings, isStopping: StopRequest, notify: Notify, log: Logger
 ) async throws -> LocalLockService {
   var options = settings.serviceOptions
+  options.onDrift = { drift in
+    log.warning(
+      "the values of a semaphore set do not add up",
+      metadata: [
+        "key": "\(drift.key)", "kind": "\(drift.kind.name)", "units": "\(drift.units)", "found": "\(drift.text)",
+      ])
+  }
   options.onEnds = { log.tell($0) }
   let ready = options
   if settings.standby {

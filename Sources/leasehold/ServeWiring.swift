@@ -15,6 +15,8 @@ extension ServeSettings {
     limits.leases = leasesMax
     limits.waiters = waitersMax
     limits.waitersPerLock = waitersPerLockMax
+    limits.events = eventsKept
+    limits.eventSubscribers = eventSubscribersMax
     limits.tombstones = tombstonesMax
     limits.idleLocks = TimeSpan(idleLocks)
     limits.recoveryGrace = TimeSpan(recoveryGrace)

@@ -3,6 +3,7 @@
 
 import unittest
 
+from followed import told
 from php_support import PHP, Pending, PHPTest, PHPWeb, eventually
 
 
@@ -11,6 +12,8 @@ class Ends(PHPTest):
         """The lease is over for that reason; the problem."""
         gone = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(gone, "the lease is over")
+        [event] = told(self.server, "expired", self.lock)
+        self.assertEqual((event["ref"], event["reason"], event["fence"]), (lease["ref"], reason, lease["fence"]))
         return self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason=reason)
 
     def test_a_lease_ends_by_its_time_and_php_gets_in(self):

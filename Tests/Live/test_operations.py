@@ -48,6 +48,7 @@ OPERATIONS = {
     "deleteSegment": ("DELETE", "/segments/0x5e6eaaaa", 200),
     "readSegment": ("GET", "/segments/0x5e6eaaaa/bytes?length=8", 200),
     "writeSegment": ("PUT", "/segments/0x5e6eaaaa/bytes?offset=50", 200, b"abc"),
+    "events": ("GET", "/events?wait=0", 200),
     "health": ("GET", "/healthz", 200),
     "ready": ("GET", "/readyz", 200),
     "metrics": ("GET", "/metrics", 200),

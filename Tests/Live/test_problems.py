@@ -73,7 +73,7 @@ TARGETS = [
     ("POST", ACQUIRE + "?" + "x" * 300 + "=1", 400, "unknown-parameter", {}, []),
     ("GET", "/healthz?x=1", 400, "unknown-parameter", {"parameter": "x"}, []),
     ("GET", "/metrics?x=1", 400, "unknown-parameter", {"parameter": "x"}, []),
-    ("GET", "/locks/nonsense?wait=1s", 400, "unknown-parameter", {"parameter": "wait"}, []),
+    ("GET", "/locks/nonsense?ttl=1s", 400, "unknown-parameter", {"parameter": "ttl"}, []),
     ("POST", ACQUIRE + "?ttl=30s&ttl=31s", 400, "duplicate-parameter", {"parameter": "ttl"}, []),
     ("POST", RELEASE, 400, "missing-parameter", {"parameter": "lease"}, []),
     ("POST", "/locks/nonsense/renew", 400, "missing-parameter", {"parameter": "lease"}, []),

@@ -53,6 +53,8 @@ final class Lease: Deadlined {
   var textCell: UInt32
   /// What its end adds to the set's semaphores, on leases of raw operations.
   var adjustments: [Operation] = []
+  /// When its set was last written at the grant, in seconds; only where nothing counts it.
+  var setChanged: Int64 = 0
   /// Hears of its end.
   var client: (any LeaseClient)?
   /// The fence that its parts have, on leases of several: its own until it is transferred.
@@ -134,6 +136,13 @@ final class Lock {
   var queue = WaitQueue()
   var lastUse: Int64
   var lastFence: Int64?
+  /// Tells its states apart.
+  var version: UInt64 = 0
+  /// Drift that was reported already.
+  var seenExcess = 0
+  var seenSurplus = 0
+  /// Who wants to hear of the next one.
+  var watches: [WatchID] = []
   /// The waits of threads in the kernel on behalf of the queue, in the order they began.
   var waits: [(number: Int, share: Share)] = []
   /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
@@ -267,6 +276,8 @@ final class NativeSet {
   let count: Int
   /// Locks by the semaphore that names them.
   var locks: [Int: Lock] = [:]
+  /// How it looked last, once something stands on it that nothing counts.
+  var trace: SetTrace?
 
   init(id: BankID, count: Int) {
     self.id = id

@@ -94,6 +94,8 @@ extension Ledger {
     waiters[waiter.id] = waiter
     waiterDeadlines.insert(waiter)
     lock.queue.append(waiter)
+    touch(lock)
+    note(.waiting, waiter, at: moment.monotonic.nanoseconds)
     if let key = request.idempotencyKey {
       idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(waiter)
     }

@@ -82,6 +82,8 @@ extension Ledger {
     waiters[waiter.id] = waiter
     waiterDeadlines.insert(waiter)
     lock.queue.prepend(waiter)
+    touch(lock)
+    note(.waiting, waiter, at: moment.monotonic.nanoseconds)
     try refuseDeadlock(waiter, at: moment)
     arrangeKernelWait(lock)
     return .waiting(waiter.id)
@@ -117,6 +119,8 @@ extension Ledger {
     lease.units = conversion.units
     lease.mode = conversion.mode
     counters.converted += 1
+    if let lock = lease.lock { touch(lock) }
+    noteConversion(of: lease, at: latest)
   }
 
   /// Takes what a reader lacks, now; false when it is not free.

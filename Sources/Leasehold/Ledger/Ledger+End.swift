@@ -34,6 +34,7 @@ extension Ledger {
     storage.store(UInt64(lease.deadline), .first, at: lease.cell)
     if !lease.isAdrift { reschedule(lease, due: lease.deadline) }
     counters.renewed += 1
+    note(.renewed, lease, at: moment.monotonic.nanoseconds)
     return snapshot(lease)
   }
 
@@ -57,7 +58,10 @@ extension Ledger {
       guard head.isHeld, head.owner == owner, key.map(lease.key.means) ?? true else { continue }
       if lease === head || !leases.contains(where: { $0 === head }) { leases.append(head) }
     }
-    for lease in leases { end(lease, .released, at: moment) }
+    for lease in leases {
+      noticeRemoval(below: lease, at: moment)
+      if lease.isHeld { end(lease, .released, at: moment) }
+    }
     return leases.map(\.id.ref)
   }
 
@@ -68,6 +72,7 @@ extension Ledger {
     guard let waiter = waiters[id], let lock = waiter.lock else { return }
     let wasFirst = lock.queue.first === waiter
     leave(waiter)
+    note(.left, waiter, "canceled", at: moment.monotonic.nanoseconds)
     counters.canceled += 1
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
@@ -107,10 +112,19 @@ extension Ledger {
   ///
   /// The record first: from then on nobody else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
-    if lease.head != nil || !lease.parts.isEmpty { return endAll(lease.head ?? lease, reason, at: moment) }
+    if reason != .released { noticeRemoval(below: lease, at: moment) }
+    if lease.head != nil || !lease.parts.isEmpty {
+      let head = lease.head ?? lease
+      if head.lock != nil { endAll(head, reason, at: moment) }
+      return
+    }
     guard let lock = lease.lock else { return }
     let share = lease.share
     if lock.isExact {
+      if let capped = cappedGiveBack(share, on: lock) {
+        finish(lease, reason, at: moment.monotonic.nanoseconds)
+        return gaveBack(kernel.operate(lock.set.set, list: capped), on: lock, at: moment)
+      }
       finish(lease, reason, at: moment.monotonic.nanoseconds)
       return gaveBack(kernel.operate(lock.set.set, lock.dialect.giveBack(share)), on: lock, at: moment)
     }
@@ -164,6 +178,7 @@ extension Ledger {
     unbindProcess(lease)
     leaseDeadlines.insert(lease)
     log(lease, lease.ownEnd)
+    note(EventKind(lease.ownEnd), lease, lease.ownEnd, at: now)
     tell(lease, lease.ownEnd, at: now)
   }
 
@@ -177,6 +192,7 @@ extension Ledger {
     if wasHeld { log(lease, reason) }
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.ended, .lease, check: check, reason: reason), at: lease.cell)
+    if wasHeld { note(EventKind(reason), lease, reason, at: now) }
     lease.state = .ended(reason)
     dismissUpgrade(of: lease)
     leaseDeadlines.remove(lease)
@@ -212,12 +228,12 @@ extension Ledger {
     }
   }
 
-  /// A lease whose set a native program removed is over, whether housekeeping has seen it or not.
+  /// A lease whose set a native program removed or wrote is over, whether housekeeping has seen it or not.
   func noticeRemoval(below lease: Lease, at moment: Moment) {
     guard lease.isHeld else { return }
     for part in lease.parts { noticeRemoval(below: part, at: moment) }
-    guard let native = lease.lock?.native, kernel.read(native.id.set) == .gone else { return }
-    nativeSetVanished(native, at: moment)
+    guard lease.isHeld, let native = lease.lock?.native else { return }
+    look(at: native, at: moment)
   }
 
   /// Finds a lease that is known, live or over.

@@ -93,6 +93,7 @@ extension Ledger {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }
     counters.granted += 1
+    note(.granted, lease, at: lease.grantedAt.nanoseconds)
     return lease
   }
 
@@ -103,6 +104,8 @@ extension Ledger {
     lock.unitsOut += lease.units
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
     if lease.head == nil { liveLeases += 1 }
+    touch(lock)
+    if let set = lock.native, !lock.isExact { markWrites(lease, on: set) }
   }
 
   /// Takes a lease out of its lock's holders.
@@ -117,6 +120,7 @@ extension Ledger {
     lease.lock = nil
     lock.unitsOut -= lease.units
     if lease.head == nil { liveLeases -= 1 }
+    touch(lock)
   }
 
   /// Binds a lease to a connection, in place of the one it was bound to.
@@ -205,7 +209,10 @@ extension Ledger {
   /// Takes a waiter out of everything.
   func leave(_ waiter: Waiter) {
     if let group = waiter.group { return leave(group) }
-    waiter.lock?.queue.remove(waiter)
+    if let lock = waiter.lock {
+      lock.queue.remove(waiter)
+      touch(lock)
+    }
     waiter.lock = nil
     if !waiter.holding.isEmpty { forgetHolding(of: waiter) }
     waiter.converting?.upgrade = nil
@@ -218,6 +225,7 @@ extension Ledger {
     for seat in group.seats {
       if let lock = seat.lock {
         lock.queue.remove(seat)
+        touch(lock)
         unserved.append(lock)
       }
       seat.lock = nil
@@ -239,6 +247,7 @@ extension Ledger {
   /// Sends a waiter away.
   func dismiss(_ waiter: Waiter, _ error: LeaseholdError) {
     leave(waiter)
+    note(.left, waiter, error.code.rawValue, at: latest)
     counters.refused += 1
     notices.append(.refused(waiter.client, error))
   }

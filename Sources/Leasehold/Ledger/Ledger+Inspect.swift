@@ -133,6 +133,8 @@ extension Ledger {
       fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot), holderCount: lock.holders.count,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
     addUse(of: lock, to: &snapshot)
+    snapshot.tag = LockTag(
+      epoch: ring.epoch, version: lock.version, units: snapshot.availableUnits, available: snapshot.available)
     return snapshot
   }
 

@@ -170,6 +170,7 @@ extension Ledger {
       waiter.lock = lock
       lock.queue.append(waiter)
     }
+    touch(lock)
     return lock
   }
 }

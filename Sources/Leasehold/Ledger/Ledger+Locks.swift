@@ -135,6 +135,7 @@ extension Ledger {
 
   /// Frees a lock's record and its place.
   func forgetLock(_ lock: Lock) {
+    touch(lock)
     if let native = lock.native {
       native.locks[lock.dialect.semaphore] = nil
       eraseLock(lock)

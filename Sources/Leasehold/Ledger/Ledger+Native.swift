@@ -116,6 +116,7 @@ extension Ledger {
         old.queue.remove(waiter)
         waiter.lock = lock
         lock.queue.append(waiter)
+        touch(lock)
         reached = lock
       } catch {
         dismiss(waiter, error)

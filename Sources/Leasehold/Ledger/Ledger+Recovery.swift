@@ -24,6 +24,7 @@ extension Ledger {
   ///
   /// Call once, as the only daemon.
   public func recover(at moment: Moment) {
+    ring.epoch = UInt64(clamping: moment.wallMicroseconds)
     let highWater = min(Int(clamping: storage.header(.highWater)), storage.capacity)
     if highWater == 0 { strangersFrom = (moment.monotonic + limits.ttlMaximum).nanoseconds }
     leasesByCell = Array(repeating: nil, count: highWater)

@@ -128,7 +128,9 @@ extension Ledger {
     for seat in seats {
       seat.due = lead.due
       seat.lock?.queue.append(seat)
+      if let lock = seat.lock { touch(lock) }
     }
+    note(.waiting, lead, at: moment.monotonic.nanoseconds)
     if let key = wants[0].idempotencyKey {
       idempotency[IdempotencyScope(lock: wants[0].key.text, key: key)] = .waiter(lead)
     }

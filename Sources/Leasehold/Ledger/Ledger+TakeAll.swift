@@ -140,6 +140,8 @@ extension Ledger {
       part.limitApplied = applied[ObjectIdentifier(locks[index])]
       adopt(part, of: head, on: locks[index])
     }
+    // The head's grant was noted before it had parts.
+    noteParts(.granted, of: head, nil, at: head.grantedAt.nanoseconds)
     return .taken(head)
   }
 
@@ -157,13 +159,17 @@ extension Ledger {
   /// Ends a lease of several locks and hands its units on.
   ///
   /// - Parameter isKept: Whether what it has of some semaphores is not given back, because somebody is about to write
-  ///   their values; only the count of it goes.
+  ///   their values; only the count of it goes, and that only when `uncounting`.
   func endAll(
-    _ head: Lease, _ reason: EndReason, at moment: Moment,
+    _ head: Lease, _ reason: EndReason, at moment: Moment, uncounting: Bool = true,
     notGivenBack isKept: (Lease, Lock) -> Bool = { _, _ in false }
   ) {
     let members = [head] + head.parts
-    let stood = members.compactMap { member in member.lock.map { (lease: member, lock: $0) } }
+    let stood = members.compactMap { member in
+      member.lock.map { lock in
+        (lease: member, lock: lock, capped: lock.isExact ? cappedGiveBack(member.share, on: lock) : nil)
+      }
+    }
     let wasSuspect = head.state == .suspect
     if head.lock?.isExact == false {
       let check = storage.commitWord(at: head.cell).check
@@ -172,12 +178,14 @@ extension Ledger {
       finish(head, reason, at: moment.monotonic.nanoseconds)
     }
     var outcomes: [KernelOutcome] = []
-    for (lease, lock) in stood {
+    for (lease, lock, capped) in stood {
       if lease !== head { drop(lease, on: lock) }
       var outcome = KernelOutcome.done
       if isKept(lease, lock) {
-        let uncount = lock.dialect.uncount(lease.share)
+        let uncount = uncounting ? lock.dialect.uncount(lease.share) : OpList()
         if uncount.count > 0 { outcome = kernel.operate(lock.set.set, uncount) }
+      } else if let capped {
+        outcome = kernel.operate(lock.set.set, list: capped)
       } else if !wasSuspect || lease !== head {
         outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(lease.share))
       }

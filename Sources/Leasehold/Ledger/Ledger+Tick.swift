@@ -22,6 +22,7 @@ extension Ledger {
     let client = waiter.client
     leave(waiter)
     counters.timedOut += 1
+    note(.left, waiter, "wait-timeout", at: moment.monotonic.nanoseconds)
     let error =
       waiter.request.wait > .zero
       ? waitTimedOut(lock, after: waiter.request.wait, at: moment.monotonic) : locked(lock, at: moment.monotonic)
@@ -52,7 +53,8 @@ extension Ledger {
     for bank in Array(banks.values) where kernel.value(bank.id.set, NamedDialect.trailer) == nil {
       bankVanished(bank, at: moment)
     }
-    for set in Array(nativeSets.values) where kernel.read(set.id.set) == .gone { nativeSetVanished(set, at: moment) }
+    for set in Array(nativeSets.values) { look(at: set, at: moment) }
+    lookForDriftInBanks(at: moment)
     collectIdleLocks(now: now)
   }
 

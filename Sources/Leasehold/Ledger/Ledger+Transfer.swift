@@ -34,6 +34,7 @@ extension Ledger {
       prepared.record, cell: prepared.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
     lease.adjustments = old.adjustments
     attach(lease, to: lock)
+    note(.granted, lease, at: moment.monotonic.nanoseconds)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
     lease.group = old.group
@@ -45,6 +46,7 @@ extension Ledger {
       part.lock?.lastFence = lease.fence
     }
     (lease.parts, old.parts) = (old.parts, [])
+    noteParts(.granted, of: lease, nil, at: moment.monotonic.nanoseconds)
     if lease.deadline > 0 { leaseDeadlines.insert(lease) }
     if lease.bindsConnection { bind(lease, to: request.caller.connection) }
     if let process = request.process { bind(lease, to: process) }

@@ -59,6 +59,10 @@ public final class Ledger {
   var polledLocks: [Lock] = []
   var lastFence: Int64 = 0
   var idleScan = 0
+  let ring: EventRing
+  var watches = LockWatches()
+  var driftReports: [DriftReport] = []
+  var driftScan = 0
 
   /// Makes a ledger over its ports.
   ///
@@ -73,6 +77,7 @@ public final class Ledger {
     self.limits = limits
     self.makeID = makeID
     cells = CellPool(capacity: storage.capacity)
+    ring = EventRing(capacity: limits.events)
     tombstones = TombstoneRing(capacity: limits.tombstones)
   }
 
@@ -112,6 +117,8 @@ public enum Notice: Sendable {
   case ended(any LeaseClient, EndReason, MonotonicInstant)
   /// An operator ends a followed lease: when, and what was said.
   case breaking(any LeaseClient, MonotonicInstant, String?)
+  /// A watched lock changed.
+  case changed(any LockWatcher)
 
   /// Tells it.
   public func deliver() {
@@ -120,6 +127,7 @@ public enum Notice: Sendable {
     case .refused(let client, let error): client.refused(error)
     case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
     case .breaking(let client, let end, let reason): client.breaking(at: end, reason: reason)
+    case .changed(let watcher): watcher.lockChanged()
     }
   }
 }

@@ -72,6 +72,10 @@ public protocol SemaphoreKernel: AnyObject {
   func value(_ set: Int32, _ semaphore: Int) -> Int?
   /// The last process to change a semaphore; `nil` when unknown.
   func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32?
+  /// How a set looks to who wants to know whether its values were written; `nil` when it cannot be read.
+  func trace(_ set: Int32) -> SetTrace?
+  /// The number of the process that does the operations.
+  var process: Int32 { get }
   /// Processes that sleep until a semaphore grows.
   func waiters(_ set: Int32, _ semaphore: Int) -> Int?
 }

@@ -30,6 +30,10 @@ public struct Limits: Sendable {
   public var processes = 10_000
   /// Raw operations that wait in the kernel, each on a thread of its own.
   public var operationWaiters = 64
+  /// Events that are kept for those who follow them; rounded up to a power of two.
+  public var events = 16_384
+  /// Answers of `/events` that may be open at once.
+  public var eventSubscribers = 512
   /// The most operations that a request may list; the kernel has a limit of its own (SEMOPM, 500 unless set).
   public static let operations = 32_000
   /// The most semaphores that the end of one lease on raw operations changes.

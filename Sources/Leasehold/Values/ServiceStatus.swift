@@ -26,6 +26,8 @@ public struct ServiceCounters: Sendable, Equatable {
   public var deadlocks: UInt64 = 0
   /// Sets below locks of ours that somebody else removed.
   public var setsRemoved: UInt64 = 0
+  /// Drift that was found, by kind (index: ``DriftKind/rawValue``).
+  public var drift = [UInt64](repeating: 0, count: DriftKind.allCases.count)
   /// Waits that were handed to the kernel because native processes held units.
   public var kernelWaits: UInt64 = 0
   /// The longest an expiry was late, in nanoseconds.

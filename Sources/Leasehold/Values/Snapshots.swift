@@ -173,6 +173,8 @@ public struct LockSnapshot: Sendable {
   public var nativeUnits: Int?
   /// Free slots as callers count them: on a readers-writer lock 1 when a writer would get in, else 0.
   public var available: Int?
+  /// Tells this state from others.
+  public var tag = LockTag(epoch: 0, version: 0)
   /// Slots that may be taken or not, because the service was killed while it took or gave them back.
   public var suspects = 0
 }

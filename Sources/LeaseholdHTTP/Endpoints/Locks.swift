@@ -87,15 +87,21 @@ enum Locks {
   static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
     let key = try call.key()
     let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
-    let lock: LockSnapshot
+    let wait = try call.span(.wait, .zero, call.server.limits.waitMaximum) ?? .zero
     let native = try call.nativeRequest(key)
+    let tags = try call.lockTags()
+    if let tags, wait > .zero {
+      return try LockLook(call.exchange, server: call.server, key, native, listed: listed, tags: tags)
+        .begin(until: call.now + wait)
+    }
+    let lock: LockSnapshot
     do {
       lock = try call.server.service.lock(key, native, listed: listed)
     } catch {
       throw Problem(error)
     }
-    let writer = call.writer
-    return call.json(capacity: 1024) { writer.lock(lock, into: &$0) }
+    let isKnown = tags.map { $0 == ["*"] || $0.contains(lock.tag.text) } ?? false
+    return .respond(call.writer.state(lock, isKnown: isKnown))
   }
 
   static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {

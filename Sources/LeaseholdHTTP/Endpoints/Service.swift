@@ -85,7 +85,7 @@ enum Service {
       json.append(
         """
         ,"links":{"locks":"/locks","leases":"/leases","semaphores":"/semaphores",\
-        "variables":"/shm","segments":"/segments",\
+        "variables":"/shm","segments":"/segments","events":"/events",\
         "health":"/healthz","ready":"/readyz",\
         "metrics":"/metrics","version":"/version","openapi":"/openapi.yaml"}
         """ as StaticString)

@@ -2,7 +2,7 @@
 enum HeaderName: Int, CaseIterable, Sendable {
   case host, origin, secFetchSite, contentType, contentLength, transferEncoding, accept, prefer
   case idempotencyKey, xRequestID, via, forwarded, xForwardedFor, authorization, ifMatch, ifNoneMatch, expect
-  case connection
+  case connection, lastEventID
 
   /// Recognizes a header by length and first letter, then compares the one candidate, ignoring case.
   init?(_ key: UnsafePointer<UInt8>, count: Int) {
@@ -21,6 +21,7 @@ enum HeaderName: Int, CaseIterable, Sendable {
     case (10, UInt8(ascii: "c")): (candidate, text) = (.connection, "connection")
     case (12, UInt8(ascii: "c")): (candidate, text) = (.contentType, "content-type")
     case (12, UInt8(ascii: "x")): (candidate, text) = (.xRequestID, "x-request-id")
+    case (13, UInt8(ascii: "l")): (candidate, text) = (.lastEventID, "last-event-id")
     case (13, UInt8(ascii: "a")): (candidate, text) = (.authorization, "authorization")
     case (13, UInt8(ascii: "i")): (candidate, text) = (.ifNoneMatch, "if-none-match")
     case (14, UInt8(ascii: "c")): (candidate, text) = (.contentLength, "content-length")

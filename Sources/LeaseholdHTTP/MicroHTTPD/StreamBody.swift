@@ -2,6 +2,18 @@ import CMicroHTTPD
 import Glibc
 import Synchronization
 
+/// Where a ``StreamBody`` gets what nobody has written to it.
+protocol StreamSource: AnyObject, Sendable {
+  /// Whether what was read last ended in the middle of something.
+  var isMidway: Bool { get }
+  /// Whether nothing more will come.
+  var isOver: Bool { get }
+  /// Moves bytes out and returns how many; 0 for nothing by now.
+  ///
+  /// On the connection's thread, under the stream's lock.
+  func read(into target: UnsafeMutableRawPointer, atMost limit: Int) -> Int
+}
+
 /// A body that goes on: lines written from any thread until `finish`.
 ///
 /// While there is nothing to send the connection is suspended and watched; a write resumes it. Like an ``Exchange`` it
@@ -12,6 +24,7 @@ final class StreamBody: Sendable {
 
   private struct State: ~Copyable, @unchecked Sendable {
     var waiting = StreamQueue()
+    var source: (any StreamSource)?
     var finished = false
     /// The peer is gone, does not read, or the listener stops: nothing more is sent.
     var broken = false
@@ -22,8 +35,12 @@ final class StreamBody: Sendable {
 
   private let state = Mutex(State())
 
-  /// Makes an empty stream; give it to one ``Response``.
-  init() {}
+  /// Makes a stream; give it to one ``Response``.
+  ///
+  /// What is written goes before what a source has.
+  init(source: (any StreamSource)? = nil) {
+    if let source { state.withLock { $0.source = source } }
+  }
 
   /// Appends bytes.
   ///
@@ -52,6 +69,21 @@ final class StreamBody: Sendable {
   @discardableResult
   func write(_ buffer: borrowing ResponseBuffer) -> Bool { buffer.withBytes { write($0) } }
 
+  /// Makes the connection's thread ask the source again.
+  func wake() { _ = change { _ in true } }
+
+  /// Cuts the body off because its peer does not read, and counts that.
+  func dropSlow() {
+    let slow = state.withLock { state in
+      defer { state.broken = true }
+      return state.broken ? nil : state.connection
+    }
+    guard let slow else { return }
+    slow.daemon.droppedStreams.add(1, ordering: .relaxed)
+    slow.drop()
+    wake()
+  }
+
   /// Ends the body after what was written.
   func finish() {
     _ = change { state in
@@ -73,6 +105,7 @@ final class StreamBody: Sendable {
     state.withLock { state in
       state.broken = true
       state.connection = nil
+      state.source = nil
     }
   }
 
@@ -106,9 +139,11 @@ final class StreamBody: Sendable {
     state.withLock { state in
       guard let connection = state.connection else { return endWithError }
       guard !state.broken else { return cutOff(connection, buffer) }
-      let count = state.waiting.read(into: UnsafeMutableRawPointer(buffer), atMost: limit)
+      let target = UnsafeMutableRawPointer(buffer)
+      var count = state.source?.isMidway == true ? 0 : state.waiting.read(into: target, atMost: limit)
+      if count == 0, let source = state.source { count = source.read(into: target, atMost: limit) }
       if count > 0 { return count }
-      if state.finished { return endOfStream }
+      if state.finished || state.source?.isOver == true { return endOfStream }
       let daemon = connection.daemon
       guard let token = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
         state.broken = true

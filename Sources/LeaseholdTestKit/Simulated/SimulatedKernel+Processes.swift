@@ -81,8 +81,16 @@ extension SimulatedKernel {
   public func setValue(_ value: Int, set: Int32, semaphore: Int) {
     guard let found = state.sets[set] else { return }
     state.sets[set]?.values[semaphore] = value
+    state.sets[set]?.lastProcess[semaphore] = 0
+    state.sets[set]?.writes += 1
     for process in found.adjustments.keys { state.sets[set]?.adjustments[process]?[semaphore] = nil }
     wake(set)
+  }
+
+  /// An administrator changes a set's mode (IPC_SET).
+  public func setMode(_ mode: UInt32, set: Int32) {
+    state.sets[set]?.mode = mode
+    state.sets[set]?.writes += 1
   }
 
   /// Units of a semaphore that native processes hold, or took to their graves.

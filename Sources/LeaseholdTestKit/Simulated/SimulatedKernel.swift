@@ -124,6 +124,14 @@ public final class SimulatedKernel: SemaphoreKernel {
     state.sets[set].map { $0.lastProcess[semaphore] }.flatMap { $0 == 0 ? nil : $0 }
   }
 
+  /// How often a set's values were written, in place of seconds.
+  public func trace(_ set: Int32) -> SetTrace? {
+    state.sets[set].map { SetTrace(changed: $0.writes, owner: 0, group: 0, mode: $0.mode) }
+  }
+
+  /// The daemon.
+  public var process: Int32 { Self.daemon }
+
   /// Processes that sleep until a semaphore grows.
   public func waiters(_ set: Int32, _ semaphore: Int) -> Int? {
     state.sets[set].map { $0.sleepers.count { $0.taken.contains { $0.semaphore == semaphore } } }

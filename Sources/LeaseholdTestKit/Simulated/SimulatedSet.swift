@@ -33,6 +33,9 @@ struct SimulatedSet {
   /// Units that native processes took to their graves.
   var abandoned: [Int: Int] = [:]
   var sleepers: [Sleeper] = []
+  /// Counts SETVAL and IPC_SET: what `sem_ctime` is to the kernel.
+  var writes: Int64 = 1
+  var mode: UInt32 = 0o666
 
   init(key: Int32, count: Int) {
     self.key = key

@@ -30,6 +30,8 @@ struct ServeSettings: Sendable, Equatable {
   let waitersMax: Int
   let waitersPerLockMax: Int
   let processesMax: Int
+  let eventsKept: Int
+  let eventSubscribersMax: Int
   let tombstonesMax: Int
   /// How long an unused own lock is kept.
   let idleLocks: Duration
@@ -85,6 +87,8 @@ struct ServeSettings: Sendable, Equatable {
     waitersMax = resolved.integer(.maxWaiters)
     waitersPerLockMax = resolved.integer(.maxWaitersPerLock)
     processesMax = resolved.integer(.maxProcesses)
+    eventsKept = resolved.integer(.eventsKept)
+    eventSubscribersMax = resolved.integer(.maxEventSubscribers)
     tombstonesMax = resolved.integer(.tombstones)
     idleLocks = resolved.duration(.idleLocks)
     shmKey = Int32(bitPattern: UInt32(truncatingIfNeeded: resolved.integer(.shmKey)))

@@ -66,6 +66,11 @@ extension Setting {
   static let maxProcesses = Setting(
     "max-processes", .limits, .integer(0...1_000_000), default: "10000",
     "Processes that leases are bound to at once (bind=pid:N); each takes a file descriptor")
+  static let eventsKept = Setting(
+    "events-kept", .limits, .integer(16...16_000_000), default: "16384",
+    "Events kept for those who follow /events; rounded up to a power of two")
+  static let maxEventSubscribers = Setting(
+    "max-event-subscribers", .limits, .integer(1...100_000), default: "512", "Open answers of /events at once")
   static let tombstones = Setting(
     "tombstones", .limits, .integer(0...1_000_000), default: "10000",
     "Ended leases that are remembered, to tell a late holder why its lease is over")
@@ -119,7 +124,8 @@ extension Setting {
     .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .drainTimeout,
     .maxBody, .allowHost,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
-    .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .maxProcesses, .tombstones, .idleLocks,
+    .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .maxProcesses, .eventsKept, .maxEventSubscribers,
+    .tombstones, .idleLocks,
     .shmKey, .shmSize, .shmObjects, .maxValue,
     .pumps, .peerPidfd, .stateDir, .pathRoots, .controlKey, .standby,
     .logLevel, .logFormat,

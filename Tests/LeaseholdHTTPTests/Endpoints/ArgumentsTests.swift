@@ -8,7 +8,7 @@ import Testing
     .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
     .state, .nsems, .values, .exclusive, .uid, .gid, .value, .ops, .perm, .semaphoreKey, .project, .sem, .touch, .undo,
     .segment, .fence, .size, .initialize, .offset, .length, .holding, .want,
-    .after, .reason)
+    .after, .reason, .kind, .since)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {

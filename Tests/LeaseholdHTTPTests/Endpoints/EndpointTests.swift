@@ -8,7 +8,7 @@ import Testing
     let all = Endpoint.all
     #expect(Set(all.map { "\($0.operation)" }).count == all.count)
     #expect(Set(all.map { "\($0.method) \($0.route)" }).count == all.count)
-    #expect(all.count == 45)
+    #expect(all.count == 46)
   }
 
   @Test func everyRouteHasAnEndpointAndSaysWhichMethodsItTakes() {
@@ -61,7 +61,8 @@ import Testing
     410: ["expired", "released", "broken", "undelivered", "set-removed", "lock-removed"],
     422: ["count-exceeds-limit", "idempotency-mismatch", "objects-refused", "no-such-process"],
     423: ["locked", "wait-timeout", "queue-full"],
-    429: ["too-many-waiters"], 503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full", "segment-full"],
+    429: ["too-many-waiters", "too-many-subscribers"],
+    503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
 

@@ -13,6 +13,7 @@ import Testing
 
   static let routes: [(String, Route, String)] = [
     ("/", .index, ""), ("/locks", .locks, ""), ("/leases", .leases, ""), ("/semaphores", .semaphores, ""),
+    ("/events", .events, ""),
     ("/healthz", .healthz, ""), ("/readyz", .readyz, ""), ("/metrics", .metrics, ""), ("/version", .version, ""),
     ("/openapi.yaml", .openapi, ""), ("/problems/locked", .problem, "locked"),
     ("/semaphores/id:7", .semaphoreSet, "id:7"), ("/semaphores/0x7/values", .semaphoreValues, "0x7"),

@@ -187,3 +187,13 @@ extension LeaseSnapshot {
       binding: SemaphoreBinding(key: 1, id: 2, semaphoreCount: 195, semaphore: 3))
   }
 }
+
+extension FakeService {
+  func watch(
+    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+  ) throws(LeaseholdError) -> WatchOutcome { throw LeaseholdError(.noSuchLock, "There is none.") }
+
+  func unwatch(_ watch: WatchID) {}
+
+  func events(from number: UInt64, limit: Int) -> EventBatch { EventBatch() }
+}

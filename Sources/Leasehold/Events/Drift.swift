@@ -1,0 +1,57 @@
+/// What may be wrong with the values of a set.
+public enum DriftKind: UInt8, Sendable, CaseIterable {
+  /// More is free than the lock's capacity allows.
+  case surplus
+  /// Fewer units are counted as out than leases have.
+  case uncounted
+  /// More units are counted as out than leases have.
+  case overcounted
+  /// Somebody wrote values where nothing counts what is out.
+  case rewritten
+
+  /// The word on the wire.
+  public var name: String {
+    switch self {
+    case .surplus: "surplus"
+    case .uncounted: "uncounted"
+    case .overcounted: "overcounted"
+    case .rewritten: "rewritten"
+    }
+  }
+}
+
+/// Drift that was found, for the log.
+public struct DriftReport: Sendable {
+  /// What is wrong.
+  public var kind: DriftKind
+  /// The lock.
+  public var key: String
+  /// By how many units.
+  public var units: Int
+  /// What was found and what was done.
+  public var text: String
+}
+
+/// What of a set changes when somebody else than semop(2) changes it.
+public struct SetTrace: Sendable, Equatable {
+  /// `sem_ctime`, in whole seconds: moved by SETVAL, SETALL and IPC_SET.
+  public var changed: Int64
+  /// Owner, group and mode, which IPC_SET alone changes.
+  public var owner: UInt32
+  /// See ``owner``.
+  public var group: UInt32
+  /// See ``owner``.
+  public var mode: UInt32
+
+  /// Makes a trace.
+  public init(changed: Int64, owner: UInt32, group: UInt32, mode: UInt32) {
+    self.changed = changed
+    self.owner = owner
+    self.group = group
+    self.mode = mode
+  }
+
+  func hasOwnership(of other: SetTrace) -> Bool {
+    owner == other.owner && group == other.group && mode == other.mode
+  }
+}

@@ -1,0 +1,113 @@
+/// What happened.
+public enum EventKind: UInt8, Sendable, CaseIterable {
+  /// An acquire went into a queue.
+  case waiting
+  /// A lease was granted.
+  case granted
+  /// A lease got a new deadline.
+  case renewed
+  /// A holder released.
+  case released
+  /// The clock, a connection or a process ended a lease; the reason tells.
+  case expired
+  /// An operator ended a lease.
+  case broken
+  /// A grant could not be handed over.
+  case undelivered
+  /// A lock or its set is gone, and with it a lease.
+  case removed
+  /// A waiter left its queue without a lease.
+  case left
+  /// Values that do not add up were found in the kernel.
+  case drift
+  /// A reader became a writer, or a writer a reader: the mode tells.
+  case converted
+  /// A lease went on under another id, which was granted with it.
+  case transferred
+
+  /// The word on the wire.
+  public var name: String {
+    switch self {
+    case .waiting: "waiting"
+    case .granted: "granted"
+    case .renewed: "renewed"
+    case .released: "released"
+    case .expired: "expired"
+    case .broken: "broken"
+    case .undelivered: "undelivered"
+    case .removed: "removed"
+    case .left: "left"
+    case .drift: "drift"
+    case .converted: "converted"
+    case .transferred: "transferred"
+    }
+  }
+
+  /// The kind of a lease's end.
+  init(_ reason: EndReason) {
+    switch reason {
+    case .released: self = .released
+    case .broken: self = .broken
+    case .undelivered: self = .undelivered
+    case .setRemoved, .lockRemoved: self = .removed
+    case .transferred: self = .transferred
+    case .expired, .connectionClosed, .processExited: self = .expired
+    }
+  }
+}
+
+/// Something that happened to a lock, small enough to be noted under the ledger's lock.
+public struct LedgerEvent: Sendable {
+  /// What happened.
+  public var kind: EventKind
+  /// Alone or shared.
+  public var mode: LockMode
+  /// Why a lease ended, a waiter left, or what kind of drift it is: one of a few words.
+  public var reason: String?
+  /// Slots of the lease or wanted by the waiter; for drift, units.
+  public var count: Int32
+  /// When, on CLOCK_MONOTONIC.
+  public var at: Int64
+  /// The lease's short name as a number of 40 bits; 0 where there is no lease.
+  public var ref: UInt64
+  /// The lease's fence; 0 where there is no lease.
+  public var fence: Int64
+  /// The lock's name.
+  public var key: String
+  /// The owner; of drift, what was found and what is done.
+  public var text: String?
+
+  static let none = LedgerEvent(
+    kind: .waiting, mode: .exclusive, reason: nil, count: 0, at: 0, ref: 0, fence: 0, key: "", text: nil)
+}
+
+/// Events out of the ring, in order.
+public struct EventBatch: Sendable {
+  /// Tells this life of the ledger from others.
+  public var epoch: UInt64
+  /// The number of the oldest event that is still there.
+  public var oldest: UInt64
+  /// The number that the next event will get.
+  public var next: UInt64
+  /// The number of the first of ``events``.
+  public var first: UInt64
+  /// The events.
+  public var events: [LedgerEvent]
+
+  /// Nothing happened.
+  public init(epoch: UInt64 = 0, oldest: UInt64 = 1, next: UInt64 = 1, first: UInt64 = 1, events: [LedgerEvent] = []) {
+    self.epoch = epoch
+    self.oldest = oldest
+    self.next = next
+    self.first = first
+    self.events = events
+  }
+}
+
+/// Where events come from.
+public protocol EventService: AnyObject, Sendable {
+  /// The events from a number on, at most `limit`; from the oldest that is there when the number is older.
+  ///
+  /// With `limit` 0 only the numbers.
+  func events(from number: UInt64, limit: Int) -> EventBatch
+}

@@ -1,0 +1,90 @@
+import Leasehold
+
+/// `/events`: what happens, as server-sent events.
+enum Events {
+  static func follow(_ call: borrowing Call) throws(Problem) -> Disposition {
+    let server = call.server
+    let filter = EventFilter(key: try call.eventKey(), kinds: try call.eventKinds())
+    let most = try call.number(.limit, 1, 1_000_000)
+    let wait = try call.span(.wait, .zero, .seconds(24 * 3600))
+    let numbers = server.service.events(from: 0, limit: 0)
+    let (start, gap) = try call.eventStart(numbers)
+    guard call.exchange.version == .http11 else {
+      throw Problem(.malformedRequest, "events needs HTTP/1.1, because its answer has no length.")
+    }
+    if call.exchange.method == .head {
+      return .respond(Response(status: 200, contentType: "text/event-stream", body: ResponseBuffer()))
+    }
+    guard !server.isDraining else {
+      throw Problem(.draining, "The service is stopping; follow the events of the one that comes after it.")
+    }
+    let prelude = EventFrame.prelude(before: start, epoch: numbers.epoch) + gap
+    let subscriber = EventSubscriber(server.events, filter, from: start, prelude: prelude)
+    subscriber.left = most
+    if let wait {
+      if wait == .zero {
+        subscriber.last = numbers.next
+      } else {
+        subscriber.deadline = UInt64(clamping: (call.now + wait).nanoseconds)
+      }
+    }
+    let stream = StreamBody(source: subscriber)
+    guard server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset) else {
+      throw .tooManySubscribers(server.limits.eventSubscribers)
+    }
+    call.exchange.attachment = EventSession(server.events, subscriber)
+    return .respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
+  }
+}
+
+extension Call {
+  /// `key`: a lock's name, or with a star behind it the beginning of names.
+  fileprivate func eventKey() throws(Problem) -> EventFilter.Key? {
+    guard let text = arguments[.key] else { return nil }
+    if text.hasSuffix("*") { return .prefix(String(text.dropLast())) }
+    return .exact(text, hash: text.hashValue)
+  }
+
+  /// `kind`: words with commas between them.
+  fileprivate func eventKinds() throws(Problem) -> UInt16 {
+    guard let text = arguments[.kind] else { return .max }
+    var kinds: UInt16 = 0
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let kind = EventKind.allCases.first(where: { $0.name == word }) else {
+        throw .notOneOf(.kind, text, EventKind.allCases.map(\.name))
+      }
+      kinds |= 1 << UInt16(kind.rawValue)
+    }
+    return kinds
+  }
+
+  /// Where to begin, and the word about what is missing before it.
+  fileprivate func eventStart(_ numbers: EventBatch) throws(Problem) -> (UInt64, gap: [UInt8]) {
+    let header = exchange.header(.lastEventID).map { String(decoding: $0, as: UTF8.self) }
+    guard let text = arguments[.since] ?? header, !text.isEmpty else { return (numbers.next, []) }
+    if text == "oldest" { return (numbers.oldest, []) }
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    let isPlain = text.utf8.allSatisfy { $0 != UInt8(ascii: "+") && !(0x41...0x5a).contains($0) }
+    guard isPlain, parts.count == 2, parts[0].count == 16, let epoch = UInt64(parts[0], radix: 16),
+      let number = UInt64(parts[1])
+    else { throw .invalid(.since, text, "(or Last-Event-ID) must be the id of an event, or 'oldest'") }
+    let gap = { (missed: UInt64?, reason: StaticString) in
+      EventFrame.gap(missed: missed, reason: reason, before: numbers.oldest, epoch: numbers.epoch)
+    }
+    guard epoch == numbers.epoch, number < numbers.next else { return (numbers.oldest, gap(nil, "other-life")) }
+    guard number + 1 < numbers.oldest else { return (number + 1, []) }
+    return (numbers.oldest, gap(numbers.oldest - number - 1, "too-old"))
+  }
+}
+
+extension Problem {
+  /// As many follow as may.
+  fileprivate static func tooManySubscribers(_ most: Int) -> Problem {
+    var problem = Problem(
+      .tooManySubscribers,
+      "\(most) follow the events, the service's maximum (max-event-subscribers); try again later.",
+      facts: [("limit", .text("max-event-subscribers")), ("maximum", .number(Int64(most)))])
+    problem.retryAfter = .seconds(1)
+    return problem
+  }
+}

@@ -1,0 +1,78 @@
+import Glibc
+import Leasehold
+
+/// Which events somebody wants.
+struct EventFilter: Sendable {
+  /// A lock's name, or the beginning of names.
+  enum Key: Sendable {
+    case exact(String, hash: Int)
+    case prefix(String)
+  }
+
+  var key: Key?
+  /// A bit for each kind.
+  var kinds = UInt16.max
+
+  func matches(_ frame: EventFrame) -> Bool {
+    guard kinds & 1 << UInt16(frame.kind.rawValue) != 0 else { return false }
+    switch key {
+    case nil: return true
+    case .exact(let text, let hash)?: return hash == frame.keyHash && text == frame.key
+    case .prefix(let text)?: return frame.key.hasPrefix(text)
+    }
+  }
+}
+
+/// Somebody who follows events: a place in the feed's window, and no events of its own.
+///
+/// What can change is the feed's, under its lock.
+final class EventSubscriber: StreamSource, @unchecked Sendable {
+  let filter: EventFilter
+  private let feed: EventFeed
+  /// The number of the event to look at next.
+  var cursor: UInt64
+  /// Bytes that go first: a frame that was cut, or a word about what is missing.
+  var rest: ArraySlice<UInt8>
+  /// Bytes that may be sent until the feed's next turn.
+  var credit = EventFeed.creditBytes
+  /// Events to send until the end.
+  var left: Int?
+  /// Where to end.
+  var last: UInt64?
+  /// When to end, in nanoseconds of CLOCK_MONOTONIC.
+  var deadline: UInt64?
+  /// Whether it was told all there is, or all that its credit allows, and sleeps.
+  var isWaiting = false
+  var isEnding = false
+  /// Whether its connection has asked for bytes.
+  var hasBegun = false
+
+  init(_ feed: EventFeed, _ filter: EventFilter, from cursor: UInt64, prelude: [UInt8]) {
+    self.feed = feed
+    self.filter = filter
+    self.cursor = cursor
+    rest = prelude[...]
+  }
+
+  var isMidway: Bool { feed.withState { _ in !rest.isEmpty } }
+
+  func read(into target: UnsafeMutableRawPointer, atMost limit: Int) -> Int {
+    feed.withState { $0.fill(self, target, limit) }
+  }
+
+  var isOver: Bool { feed.withState { _ in isEnding && rest.isEmpty } }
+}
+
+/// What an exchange keeps of its stream of events.
+final class EventSession {
+  let feed: EventFeed
+  let subscriber: EventSubscriber
+
+  init(_ feed: EventFeed, _ subscriber: EventSubscriber) {
+    self.feed = feed
+    self.subscriber = subscriber
+  }
+
+  /// The answer is over.
+  func completed() { feed.remove(subscriber) }
+}

@@ -1,0 +1,85 @@
+import Glibc
+import Leasehold
+
+/// The frames that somebody may still want, and who follows them.
+struct EventWindow {
+  /// How many frames are kept.
+  let capacity: Int
+  var epoch: UInt64 = 0
+  var frames: [EventFrame] = []
+  /// The number of the first frame.
+  var first: UInt64 = 1
+  var subscribers: [(subscriber: EventSubscriber, stream: StreamBody)] = []
+  /// Whose turn is next.
+  var turn = 0
+  var isRunning = false
+  var isStopping = false
+  var dropped = 0
+
+  /// The number of the next event.
+  var next: UInt64 { first + UInt64(frames.count) }
+
+  /// Adds what happened; forgets what is too old.
+  mutating func append(_ fresh: [EventFrame], from number: UInt64) {
+    if number != next {
+      frames = []
+      first = number
+    }
+    frames.append(contentsOf: fresh)
+    // In large pieces, because each moves all that stay.
+    guard frames.count > capacity + capacity / 4 else { return }
+    let surplus = frames.count - capacity
+    frames.removeFirst(surplus)
+    first += UInt64(surplus)
+  }
+
+  /// Moves a subscriber to the first event that it wants; false when there is none.
+  func hasNews(_ subscriber: EventSubscriber) -> Bool {
+    if !subscriber.rest.isEmpty || subscriber.cursor < first { return true }
+    while subscriber.cursor < next {
+      if subscriber.filter.matches(frames[Int(subscriber.cursor - first)]) { return true }
+      subscriber.cursor += 1
+    }
+    return false
+  }
+
+  /// Writes what a subscriber gets, whole events as long as they fit.
+  func fill(_ subscriber: EventSubscriber, _ target: UnsafeMutableRawPointer, _ limit: Int) -> Int {
+    var count = 0
+    subscriber.hasBegun = true
+    if subscriber.cursor < first, subscriber.rest.isEmpty {
+      subscriber.rest =
+        EventFrame.gap(missed: first - subscriber.cursor, reason: "too-slow", before: first, epoch: epoch)[...]
+      subscriber.cursor = first
+    }
+    count += copy(&subscriber.rest, target, limit)
+    // Behind the prelude of somebody the window has gone past, the word about the gap goes first, at the next read.
+    guard subscriber.cursor >= first else { return count }
+    while subscriber.rest.isEmpty, !subscriber.isEnding, subscriber.credit > 0, subscriber.cursor < next {
+      if let last = subscriber.last, subscriber.cursor >= last { break }
+      let frame = frames[Int(subscriber.cursor - first)]
+      if subscriber.filter.matches(frame) {
+        guard count == 0 || frame.bytes.count <= limit - count else { return count }
+        subscriber.rest = frame.bytes[...]
+        count += copy(&subscriber.rest, target + count, limit - count)
+        subscriber.credit -= frame.bytes.count
+        if let left = subscriber.left {
+          subscriber.left = left - 1
+          if left == 1 { subscriber.isEnding = true }
+        }
+      }
+      subscriber.cursor += 1
+    }
+    if let last = subscriber.last, subscriber.cursor >= last { subscriber.isEnding = true }
+    subscriber.isWaiting = count == 0
+    return count
+  }
+
+  private func copy(_ bytes: inout ArraySlice<UInt8>, _ target: UnsafeMutableRawPointer, _ limit: Int) -> Int {
+    let count = min(bytes.count, limit)
+    guard count > 0 else { return 0 }
+    bytes.withUnsafeBytes { if let source = $0.baseAddress { memcpy(target, source, count) } }
+    bytes = count == bytes.count ? [] : bytes.dropFirst(count)
+    return count
+  }
+}

@@ -1,0 +1,185 @@
+import Glibc
+import Leasehold
+import Synchronization
+
+/// A request that waits until a lock is not what its caller knows it to be.
+///
+/// Life cycle: made with the exchange; woken by the lock's next change, by a look now and then, or by its deadline, all
+/// on the thread of ``LockLooks``; over when it answered or its peer hung up.
+final class LockLook: LockWatcher, WaitingRequest {
+  private let exchange: Exchange
+  private let server: Server
+  private let requestID: [UInt8]
+  let key: LockKey
+  private let native: NativeRequest?
+  private let listed: Int
+  private let tags: [String]
+  private let watch = Mutex<WatchID?>(nil)
+  private let isOver = Atomic(false)
+
+  init(
+    _ exchange: Exchange, server: Server, _ key: LockKey, _ native: NativeRequest?, listed: Int, tags: [String]
+  ) {
+    self.exchange = exchange
+    self.server = server
+    // The request's memory belongs to the connection's thread, and the answer comes from another.
+    requestID = exchange.withRequestID { Array($0) }
+    self.key = key
+    self.native = native
+    self.listed = listed
+    self.tags = tags
+  }
+
+  /// Waits, or answers at once when the lock has changed already.
+  func begin(until deadline: MonotonicInstant) throws(Problem) -> Disposition {
+    exchange.attachment = self
+    server.looks.add(self, until: deadline)
+    do {
+      switch try server.service.watch(key, native, listed: listed, unless: tags, watcher: self) {
+      case .changed(let lock):
+        hungUp()
+        exchange.attachment = nil
+        return .respond(server.writer(at: Server.now()).state(lock, isKnown: false))
+      case .watching(let id):
+        watch.withLock { $0 = id }
+        // It may be over by now, and then nobody else would end the watch.
+        if isOver.load(ordering: .sequentiallyConsistent) { stopWatching() }
+        return .pending
+      }
+    } catch {
+      hungUp()
+      exchange.attachment = nil
+      throw Problem(error)
+    }
+  }
+
+  func lockChanged() { server.looks.changed(self) }
+
+  /// The peer is gone, or has its answer.
+  func hungUp() {
+    isOver.store(true, ordering: .sequentiallyConsistent)
+    server.looks.remove(self)
+    stopWatching()
+  }
+
+  private func stopWatching() {
+    if let id = watch.withLock({ $0.take() }) { server.service.unwatch(id) }
+  }
+
+  /// Looks at the lock and answers when it changed, or in any case when the time is up.
+  func look(isLast: Bool) {
+    guard !isOver.load(ordering: .sequentiallyConsistent) else { return }
+    let writer = server.writer(at: Server.now())
+    do {
+      let lock = try server.service.lock(key, native, listed: listed)
+      let isKnown = tags == ["*"] ? !isLast && !wasTold : tags.contains(lock.tag.text)
+      if isKnown, !isLast { return }
+      hungUp()
+      exchange.resolve(writer.state(lock, isKnown: tags == ["*"] ? !wasTold : isKnown))
+    } catch {
+      hungUp()
+      exchange.resolve(writer.response(Problem(error), requestID: requestID, asText: false))
+    }
+  }
+
+  /// Whether the ledger told of a change: the only sign where any tag will do.
+  private var wasTold: Bool { told.load(ordering: .relaxed) }
+  private let told = Atomic(false)
+
+  /// The ledger told of a change.
+  func tellAndLook() {
+    told.store(true, ordering: .relaxed)
+    look(isLast: false)
+  }
+}
+
+/// Those who wait for a lock to change, and the thread that answers them, which runs while there are any.
+final class LockLooks: Sendable {
+  /// Nanoseconds between turns: changes that come together are answered together.
+  private static let turnInterval: UInt32 = 10_000_000
+  /// Turns between looks at what native programs do: about a second.
+  private static let turnsPerSweep = 100
+  /// Locks looked at in one sweep.
+  private static let looksPerSweep = 500
+
+  private struct State {
+    var waiting: [ObjectIdentifier: (look: LockLook, deadline: MonotonicInstant)] = [:]
+    var changed: [LockLook] = []
+    var unswept: [LockLook] = []
+    var isRunning = false
+  }
+
+  private let state = Mutex(State())
+
+  /// How many wait.
+  var count: Int { state.withLock { $0.waiting.count } }
+
+  func add(_ look: LockLook, until deadline: MonotonicInstant) {
+    let mustStart = state.withLock { state in
+      state.waiting[ObjectIdentifier(look)] = (look, deadline)
+      defer { state.isRunning = true }
+      return !state.isRunning
+    }
+    if mustStart { _ = startThread(named: "lh-looks") { [self] in run() } }
+  }
+
+  func remove(_ look: LockLook) { state.withLock { _ = $0.waiting.removeValue(forKey: ObjectIdentifier(look)) } }
+
+  func changed(_ look: LockLook) { state.withLock { $0.changed.append(look) } }
+
+  private func run() {
+    var turn = 0
+    while true {
+      turn += 1
+      let now = Server.now()
+      let isTimeToSweep = turn % Self.turnsPerSweep == 0
+      let looksAtDeadlines = turn % 5 == 0
+      let (changed, late, sweep, ends) = state.withLock { state -> ([LockLook], [LockLook], [LockLook], Bool) in
+        defer { state.changed = [] }
+        let late = looksAtDeadlines ? state.waiting.values.filter { $0.deadline <= now }.map(\.look) : []
+        if isTimeToSweep, state.unswept.isEmpty { state.unswept = state.waiting.values.map(\.look) }
+        let sweep = isTimeToSweep ? Array(state.unswept.suffix(Self.looksPerSweep)) : []
+        state.unswept.removeLast(sweep.count)
+        if state.waiting.isEmpty, state.changed.isEmpty { state.isRunning = false }
+        return (state.changed, late, sweep, !state.isRunning)
+      }
+      for look in changed { look.tellAndLook() }
+      for look in late { look.look(isLast: true) }
+      for look in sweep { look.look(isLast: false) }
+      if ends { return }
+      usleep(Self.turnInterval / 1000)
+    }
+  }
+}
+
+extension AnswerWriter {
+  /// The state of a lock with its ETag: 200, or 304 to who knows it.
+  func state(_ lock: LockSnapshot, isKnown: Bool) -> Response {
+    var body = ResponseBuffer(capacity: isKnown ? 0 : 1024)
+    if !isKnown { self.lock(lock, into: &body) }
+    var response = Response(status: isKnown ? 304 : 200, contentType: isKnown ? "" : "application/json", body: body)
+    response.extra = [("ETag", "W/\"\(lock.tag.text)\"")]
+    return response
+  }
+}
+
+extension Call {
+  /// If-None-Match: what stands between the quotes, or a star; weak and strong tags are alike here (RFC 9110, 13.1.2).
+  func lockTags() throws(Problem) -> [String]? {
+    guard let bytes = exchange.header(.ifNoneMatch) else { return nil }
+    let text = String(decoding: bytes, as: UTF8.self)
+    if text == "*" { return ["*"] }
+    var tags: [String] = []
+    for part in text.split(separator: ",") {
+      var tag = part.filter { $0 != " " && $0 != "\t" }
+      if tag.hasPrefix("W/") { tag.removeFirst(2) }
+      guard tag.count > 2, tag.hasPrefix("\""), tag.hasSuffix("\"") else {
+        throw Problem(
+          .invalidParameter, "If-None-Match must be * or ETags as an answer gave them, in double quotes.",
+          facts: [("parameter", .text("If-None-Match")), ("value", .text(text.excerpt))])
+      }
+      tags.append(String(tag.dropFirst().dropLast()))
+    }
+    return tags
+  }
+}

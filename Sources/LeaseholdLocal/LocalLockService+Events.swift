@@ -1,0 +1,23 @@
+public import Leasehold
+import Synchronization
+
+extension LocalLockService {
+  /// The events from a number on.
+  public func events(from number: UInt64, limit: Int) -> EventBatch {
+    core.withLock { $0.ledger.events(from: number, limit: limit) }
+  }
+
+  /// Watches a lock.
+  public func watch(
+    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+  ) throws(LeaseholdError) -> WatchOutcome {
+    try change { ledger in
+      caught { () throws(LeaseholdError) in
+        try ledger.watch(key, native, listed: listed, unless: tags, watcher: watcher)
+      }
+    }.get()
+  }
+
+  /// The watcher is gone.
+  public func unwatch(_ watch: WatchID) { change { $0.unwatch(watch) } }
+}

@@ -1,0 +1,188 @@
+import LeaseholdTestKit
+import Testing
+
+@testable import Leasehold
+
+@Suite struct DriftTests {
+  private func drift(_ scene: Scene) -> [String] {
+    scene.ledger.takeDriftReports().map { "\($0.kind.name) \($0.units)" }
+  }
+
+  private func endKind(_ scene: Scene) -> [String] {
+    scene.ledger.events(from: 0, limit: 100).events.map(\.kind.name)
+  }
+
+  @Test func aSoundHostHasNone() {
+    let scene = Scene()
+    scene.acquire("ann", "a") { $0.limit = 3 }
+    scene.nativeTakes(1)
+    scene.acquire("php", "php:1234") {
+      $0.native = Scene.php
+      $0.limit = 2
+    }
+    scene.acquire("perl", "apache:x") { $0.native = Scene.apache("x") }
+    scene.acquire("con", "path:/tmp/x") { $0.native = Scene.path([2]) }
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty)
+    for who in ["ann", "php", "perl", "con"] { #expect(scene.release(who) == nil) }
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty)
+  }
+
+  @Test func aSurplusOnAnOwnLockIsTakenAway() throws {
+    let scene = Scene()
+    scene.acquire("ann") { $0.limit = 3 }
+    let place = try #require(scene.place())
+    scene.kernel.setValue(7, set: place.set, semaphore: place.semaphore)
+    scene.keepHouse()
+    #expect(drift(scene) == ["surplus 5"])
+    #expect(scene.free() == 2)
+    #expect(scene.has("ann"))
+    scene.release("ann")
+    #expect(scene.free() == 3)
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty)
+  }
+
+  @Test func aLedgerThatSomebodyWroteIsFoundBeforeAnyEnd() throws {
+    let scene = Scene()
+    scene.acquire("ann") { $0.limit = 3 }
+    let place = try #require(scene.place())
+    scene.kernel.setValue(0, set: place.set, semaphore: place.semaphore + NamedDialect.locksPerBank)
+    scene.keepHouse()
+    #expect(drift(scene) == ["uncounted 1"])
+    #expect(scene.has("ann"))
+    #expect(scene.acquire("bob") { $0.limit = 3 } == .ledgerDamaged)
+    scene.release("ann")
+    #expect(scene.free() == 2)
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty)
+  }
+
+  @Test func leasesThatPHPDoesNotCountAnyMoreAreBrokenAndGiveNothingBack() throws {
+    let scene = Scene()
+    for who in ["ann", "bob"] {
+      scene.acquire(who, "php:1234") {
+        $0.native = Scene.php
+        $0.limit = 3
+      }
+    }
+    // Somebody sets the semaphore up anew: all free, nobody counted but one of the two.
+    scene.kernel.setValue(3, set: scene.set(), semaphore: 0)
+    scene.kernel.setValue(1024, set: scene.set(), semaphore: 1)
+    scene.keepHouse()
+    #expect(drift(scene) == ["uncounted 1"])
+    #expect(scene.end("ann") == .broken)
+    #expect(scene.end("bob") == .broken)
+    #expect(scene.values() == [3, 0, 0])
+    #expect(endKind(scene) == ["granted", "granted", "drift", "broken", "broken"])
+  }
+
+  @Test func anEndFindsOutBeforeHousekeepingDoes() {
+    let scene = Scene()
+    scene.acquire("ann", "php:1234") { $0.native = Scene.php }
+    scene.kernel.setValue(1, set: scene.set(), semaphore: 0)
+    scene.kernel.setValue(0, set: scene.set(), semaphore: 1)
+    #expect(scene.release("ann") == .broken)
+    #expect(scene.values() == [1, 0, 0])
+    scene.acquire("bob", "php:1234") {
+      $0.native = Scene.php
+      $0.ttl = .seconds(1)
+    }
+    scene.kernel.setValue(1, set: scene.set(), semaphore: 0)
+    scene.kernel.setValue(0, set: scene.set(), semaphore: 1)
+    scene.pass(.seconds(2))
+    #expect(scene.end("bob") == .broken)
+    #expect(scene.values() == [1, 0, 0])
+  }
+
+  @Test func endsGiveBackNoMoreThanTheCapacity() {
+    let scene = Scene()
+    for who in ["ann", "bob", "cid"] {
+      scene.acquire(who, "path:/tmp/x") { $0.native = Scene.path([3]) }
+    }
+    let key = scene.ledger.locks(ListFilter()).entries.first?.binding.key ?? 0
+    #expect(scene.values(key).prefix(2) == [0, 3])
+    scene.kernel.setValue(2, set: scene.set(key), semaphore: 0)
+    scene.keepHouse()
+    #expect(drift(scene) == ["surplus 2"])
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty)
+    #expect(scene.release("ann") == nil)
+    #expect(scene.release("bob") == nil)
+    #expect(scene.values(key).prefix(2) == [2, 1])
+    #expect(scene.release("cid") == nil)
+    #expect(scene.values(key).prefix(2) == [3, 0])
+  }
+
+  @Test func apacheReadersThatAreNotCountedAnyMoreAreBroken() throws {
+    let scene = Scene()
+    for who in ["ann", "bob"] {
+      scene.acquire(who, "apache:x") {
+        $0.native = Scene.apache("x")
+        $0.mode = .shared
+      }
+    }
+    let reader = ApacheDialect(session: "x".utf8, of: 32).reader
+    scene.kernel.setValue(0, set: scene.set(31_818), semaphore: reader)
+    scene.keepHouse()
+    #expect(drift(scene) == ["uncounted 2"])
+    #expect(scene.end("ann") == .broken)
+    #expect(scene.values(31_818)[reader] == 0)
+  }
+
+  @Test func aWriteUnderALeaseThatNothingCountsBreaksIt() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 77, [2])
+    scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty)
+    scene.kernel.setValue(2, set: set, semaphore: 0)
+    // Granted after the write: not touched by it.
+    scene.acquire("bob", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    #expect(scene.release("ann") == .broken)
+    #expect(drift(scene) == ["rewritten 1"])
+    #expect(scene.kernel.value(set, 0) == 1)
+    #expect(scene.release("bob") == nil)
+    #expect(scene.kernel.value(set, 0) == 2)
+  }
+
+  @Test func aNewModeIsNoWrite() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 77, [2])
+    scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    scene.kernel.setMode(0o600, set: set)
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty)
+    #expect(scene.release("ann") == nil)
+    #expect(scene.kernel.value(set, 0) == 2)
+  }
+
+  @Test func aWriteToAnotherSemaphoreOfTheSetIsNoMatter() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 77, [2, 2])
+    scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    scene.acquire("bob", "sysv:id:\(set).1") { $0.native = Scene.semaphore(set, 1) }
+    scene.kernel.setValue(5, set: set, semaphore: 1)
+    scene.keepHouse()
+    #expect(drift(scene) == ["rewritten 1"])
+    #expect(scene.has("ann"))
+    #expect(scene.end("bob") == .broken)
+    #expect(scene.release("ann") == nil)
+    #expect([scene.kernel.value(set, 0), scene.kernel.value(set, 1)] == [2, 5])
+  }
+
+  @Test func whoWaitsGoesOnWhenLeasesAreBroken() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 77, [1])
+    scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    scene.queue("bob", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    scene.kernel.setValue(1, set: set, semaphore: 0)
+    scene.hear()
+    scene.keepHouse()
+    #expect(scene.end("ann") == .broken)
+    #expect(scene.has("bob"))
+    #expect(scene.release("bob") == nil)
+    #expect(scene.kernel.value(set, 0) == 1)
+  }
+}
