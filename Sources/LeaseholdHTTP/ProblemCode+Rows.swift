@@ -57,11 +57,23 @@ extension ProblemCode {
         """
         Send the text of one value, as PHP's serialize() returns it, with nothing behind it; see `offset`.
         """)
+    case .unauthenticated:
+      Row(
+        401, "The request has no token that counts here",
+        """
+        Send `Authorization: Bearer TOKEN` with a token of the service's file (`leasehold token` makes one).
+        """)
+    case .forbidden:
+      Row(
+        403, "The token is not for this",
+        """
+        See `needed_role` or `allowed_prefixes`; ask whoever keeps the file of tokens for another one.
+        """)
     case .foreignOrigin:
       Row(
         403, "A web page of another origin may not change anything",
         """
-        Send changing requests from a program, or from a page of the same origin.
+        Send requests that change or wait from a program, or from a page of the same origin.
         """)
     case .permissionDenied:
       Row(
@@ -310,6 +322,12 @@ extension ProblemCode {
         429, "The service has as many waiters as it takes",
         """
         Retry later.
+        """)
+    case .callerLimit:
+      Row(
+        429, "The caller has as much as one caller may have",
+        """
+        See `limit_name` and `maximum`; give something back, or wait, and try again.
         """)
     case .draining:
       Row(

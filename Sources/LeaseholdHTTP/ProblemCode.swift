@@ -11,6 +11,8 @@ enum ProblemCode: String, CaseIterable {
   case outOfRange = "out-of-range"
   case badJSON = "bad-json"
   case badSerialized = "bad-serialized"
+  case unauthenticated
+  case forbidden
   case foreignOrigin = "foreign-origin"
   case permissionDenied = "permission-denied"
   case ownSet = "own-set"
@@ -53,6 +55,7 @@ enum ProblemCode: String, CaseIterable {
   case waitTimeout = "wait-timeout"
   case queueFull = "queue-full"
   case tooManyWaiters = "too-many-waiters"
+  case callerLimit = "caller-limit"
   case draining
   case starting
   case kernelLimit = "kernel-limit"

@@ -15,6 +15,8 @@ extension ServeSettings {
     limits.leases = leasesMax
     limits.waiters = waitersMax
     limits.waitersPerLock = waitersPerLockMax
+    limits.leasesPerCaller = leasesPerCaller
+    limits.waitersPerCaller = waitersPerCaller
     limits.tombstones = tombstonesMax
     limits.idleLocks = TimeSpan(idleLocks)
     limits.recoveryGrace = TimeSpan(recoveryGrace)
@@ -30,7 +32,8 @@ extension ServeSettings {
     options.controlKey = controlKey
     options.stateDirectory = stateDirectory
     options.pathRoots = pathRoots
-    options.description = "http://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
+    let scheme = tlsKeyPath == nil ? "http" : "https"
+    options.description = "\(scheme)://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
     return options
   }
 
@@ -59,6 +62,8 @@ extension ServeSettings {
     options.valueBytes = valueBytesMax
     options.allowsObjects = allowsObjects
     options.allowedHosts = allowedHosts
+    options.tokenFile = tokenFile
+    options.unixNeedsToken = unixNeedsToken
     options.heartbeat = TimeSpan(heartbeat)
     options.limits = limits
     options.versions = ServerOptions.Versions(leasehold: leaseholdVersion, swift: compilerVersion)

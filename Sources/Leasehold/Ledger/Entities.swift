@@ -42,6 +42,8 @@ final class Lease: Deadlined {
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
   var connection: ConnectionID = 0
   var peer: Peer
+  /// Whose it is; not in the record, so unknown after a restart.
+  var account: CallerAccount?
   var owner: String?
   var idempotencyKey: String?
   let fingerprint: UInt64

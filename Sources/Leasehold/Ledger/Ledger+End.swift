@@ -48,10 +48,11 @@ extension Ledger {
   }
 
   /// Releases all leases of an owner; answers their short names.
-  public func releaseAll(owner: String, key: LockKey?, at moment: Moment) -> [String] {
+  public func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at moment: Moment) -> [String] {
     let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
     let leases = (ofLock ?? leasesByCell.compactMap(\.self)).filter { lease in
       lease.isHeld && lease.owner == owner && (key.map(lease.key.means) ?? true)
+        && (caller.map(lease.belongs) ?? true)
     }
     for lease in leases { end(lease, .released, at: moment) }
     return leases.map(\.id.ref)

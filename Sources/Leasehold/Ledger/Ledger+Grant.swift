@@ -14,6 +14,7 @@ extension Ledger {
     adjustments: [Operation] = [], fingerprint: UInt64? = nil, at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
+    try caller.account?.checkLeases()
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
@@ -76,6 +77,7 @@ extension Ledger {
       prepared.record, cell: prepared.cell, lock: lock, key: request.key, owner: request.owner,
       idempotencyKey: request.idempotencyKey)
     lease.leavesNoTrace = request.leavesNoTrace
+    lease.account = caller.account
     attach(lease, to: lock)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
@@ -95,6 +97,7 @@ extension Ledger {
     lock.unitsOut += lease.units
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
     liveLeases += 1
+    lease.account?.addLeases(1)
   }
 
   /// Takes a lease out of its lock's holders.
@@ -109,6 +112,7 @@ extension Ledger {
     lease.lock = nil
     lock.unitsOut -= lease.units
     liveLeases -= 1
+    lease.account?.addLeases(-1)
   }
 
   /// Binds a lease to a connection, in place of the one it was bound to.
@@ -179,6 +183,7 @@ extension Ledger {
     waiter.lock = nil
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil
+    waiter.caller.account?.addWaiters(-1)
     if let key = waiter.request.idempotencyKey {
       let scope = IdempotencyScope(lock: waiter.request.key.text, key: key)
       if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }

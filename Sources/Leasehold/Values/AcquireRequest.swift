@@ -55,6 +55,7 @@ public struct AcquireRequest: Sendable {
     mix(UInt64(bitPattern: cooldown.nanoseconds))
     for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
     native?.mix { mix($0) }
+    caller.mixIdentity { mix($0) }
     return hash
   }
 }

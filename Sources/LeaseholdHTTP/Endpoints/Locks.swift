@@ -132,7 +132,7 @@ extension Call {
   /// What acquire and hold ask for.
   func acquireRequest(bindsConnection: Bool, defaultTTL: TimeSpan) throws(Problem) -> AcquireRequest {
     let limits = server.limits
-    let ttl = try timeToLive(isBound: bindsConnection) ?? defaultTTL
+    let ttl = try timeToLive(isBound: bindsConnection) ?? min(defaultTTL, ttlMaximum)
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
     request.bindsConnection = bindsConnection
     request.native = try nativeRequest(request.key, makes: true)

@@ -154,7 +154,7 @@ extension Traffic {
     let key = random.once(in: 2) ? random.pick(Self.keys) : nil
     note("release all of \(owner) on \(key?.text ?? "any lock")")
     history.letGo { $0.owner == owner && (key == nil || key == $0.key) }
-    _ = daemon.ledger.releaseAll(owner: owner, key: key, at: daemon.moment)
+    _ = daemon.ledger.releaseAll(owner: owner, key: key, of: nil, at: daemon.moment)
   }
 
   private func remove() {
