@@ -20,6 +20,9 @@ struct Call: ~Copyable {
     return caller
   }
 
+  /// The variables and segments, as far as the caller may.
+  var variables: any VariableStore { server.variables.acting(for: caller) }
+
   /// The captured segment as a lock's name.
   func key() throws(Problem) -> LockKey {
     let raw = target.segment
