@@ -341,6 +341,12 @@ extension ProblemCode {
         """
         Retry in a moment.
         """)
+    case .sysvUnavailable:
+      Row(
+        503, "There are no System V semaphores here",
+        """
+        See `errno`: ENOSYS or EPERM come from a kernel without them or a filter (seccomp); run the service without it.
+        """)
     case .kernelLimit:
       Row(
         507, "A limit of the kernel is reached",

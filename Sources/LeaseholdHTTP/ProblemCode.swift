@@ -58,6 +58,7 @@ enum ProblemCode: String, CaseIterable {
   case callerLimit = "caller-limit"
   case draining
   case starting
+  case sysvUnavailable = "sysv-unavailable"
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"

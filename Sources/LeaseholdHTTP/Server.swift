@@ -150,7 +150,7 @@ public final class Server: Sendable {
   public func start() throws(ServerError) {
     raiseDescriptorLimit()
     let handler = RequestHandler(self)
-    for endpoint in endpoints {
+    for endpoint in options.endpoints {
       var listening = ListenerOptions(endpoint)
       listening.threads = options.threads
       listening.connectionLimit = options.connections
@@ -176,13 +176,6 @@ public final class Server: Sendable {
       holds.beat(at: Self.now(), asking: service)
       refusals.flush()
     }
-  }
-
-  private var endpoints: [ListenerOptions.Endpoint] {
-    var endpoints: [ListenerOptions.Endpoint] = []
-    if let host = options.host { endpoints.append(.tcp(host: host, port: options.port)) }
-    if let path = options.unixPath { endpoints.append(.unix(path: path, mode: options.unixMode)) }
-    return endpoints
   }
 
   /// The TCP port in use.

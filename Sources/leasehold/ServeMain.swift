@@ -31,6 +31,8 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
     service = try await startService(settings, isStopping: isStopping, notify: notify, log: log)
   } catch LocalServiceError.canceled {
     return .ok
+  } catch let error as LocalServiceError where error.missingSemaphores != nil && !notify.isAwaited {
+    return try await serveUnavailable(error.missingSemaphores ?? "", options, until: stop, notify: notify, log: log)
   } catch {
     throw SettingsError("\(error)", status: status(of: error))
   }

@@ -62,7 +62,7 @@ import Testing
     422: ["count-exceeds-limit", "idempotency-mismatch", "objects-refused"],
     423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters", "caller-limit"],
-    503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full", "segment-full"],
+    503: ["draining", "starting", "sysv-unavailable"], 507: ["kernel-limit", "ledger-full", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
 
