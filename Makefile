@@ -5,6 +5,7 @@
 #   make build        the release build only: .build/release/leasehold
 #   make lint         swift format, shellcheck, Tests/Tidy
 #   make live         Tests/Live: the running service over HTTP (debug build)
+#   make browser      Tests/Browser: pages of other origins in a real Chromium (debug build)
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
@@ -28,18 +29,23 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live interop fuzz contract robustness soak examples bench tsan asan containers clean
+.PHONY: run test build lint live browser interop fuzz contract robustness soak examples bench tsan asan containers clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
 
 test:
 	@Tools/need build test
+	@Tools/need browser || echo "make: without Chromium the tests of Tests/Browser are skipped" >&2
 	@python3 Tests/run.py all
 
 build:
 	@Tools/need build
 	$(BUILD) -c release --product leasehold
+
+browser:
+	@Tools/need build test browser
+	@python3 Tests/run.py browser
 
 lint live interop fuzz contract robustness soak examples:
 	@Tools/need build test

@@ -38,6 +38,9 @@ let package = Package(
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
       providers: [.apt(["libmicrohttpd-dev"])]),
+    .systemLibrary(
+      name: "CGnuTLS", pkgConfig: "gnutls",
+      providers: [.apt(["libgnutls28-dev"])]),
 
     // Typed System V IPC; useful to anybody.
     .target(
@@ -67,7 +70,7 @@ let package = Package(
     .target(
       name: "LeaseholdHTTP",
       dependencies: [
-        "CEarlyAnswer", "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold", "PHPVariables",
+        "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold", "PHPVariables",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),

@@ -116,6 +116,7 @@ GROUPS = {
     "interop": scenarios(),
     "fuzz-short": [("fuzz", fuzz(5), one, None)],
     "fuzz": [("fuzz", fuzz(600), one, None)],
+    "browser": [("browser", python("-m", "unittest", "discover", "-v", "-s", "Tests/Browser"), unittests, DEBUG)],
     "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
     "examples": [("examples", python("Tests/Examples/run.py"), unittests, DEBUG)],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
@@ -137,10 +138,11 @@ GROUPS = {
         ("subscribers", robustness("subscribers"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "fuzz-short", "live", "interop", "contract", "examples", "release", "robustness"]
+ALL = ["lint", "debug", "unit", "fuzz-short", "live", "browser", "interop", "contract", "examples", "release",
+       "robustness"]
 # What a group needs before it.
 BUILDS = {"live": ["debug"], "interop": ["debug"], "fuzz": ["debug"], "fuzz-short": ["debug"],
-          "contract": ["debug"], "examples": ["debug"], "unit": ["debug"],
+          "contract": ["debug"], "browser": ["debug"], "examples": ["debug"], "unit": ["debug"],
           "robustness": ["debug", "release"], "soak": ["release"]}
 STEP_SECONDS = {"soak": 3600}
 

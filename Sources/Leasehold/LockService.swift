@@ -82,7 +82,9 @@ public protocol LockService: SemaphoreService, EventService, LockWatchService {
   /// The live leases.
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot>
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
-  func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String]
+  ///
+  /// With a `caller` only those that are its own: of the same token, or without one of the same user.
+  func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String]
   /// One lock with at most `listed` holders and as many waiters; `native` is the binding of a native name.
   func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot
   /// Opens a lock without taking it.
@@ -118,6 +120,11 @@ extension LockService {
   public func renew(
     _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot { try renew(lease, key: key, native: nil, ttl: ttl, at: now) }
+
+  /// Releases all leases of an owner, whoever took them.
+  public func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] {
+    releaseAll(owner: owner, key: key, of: nil, at: now)
+  }
 
   /// Removes an own lock.
   public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {

@@ -4,6 +4,9 @@
 /// program out, which is what the lock of ``SegmentInfo/guardKey`` is for. Nothing stays attached between two calls.
 /// A fence that is older than the last one seen for the segment is refused, and a newer one is remembered.
 public protocol VariableStore: AnyObject, Sendable {
+  /// The same store for a caller, who gets no more than the owner and mode of each segment grant that user.
+  func acting(for caller: Caller) -> any VariableStore
+
   /// Finds a segment; `nil` is the default one.
   ///
   /// - Parameter making: Whether the default one is made where it is missing.

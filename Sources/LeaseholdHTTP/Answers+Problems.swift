@@ -27,6 +27,7 @@ extension AnswerWriter {
       status: problem.code.status,
       contentType: asText ? "text/plain; charset=utf-8" : "application/problem+json", body: body)
     response.allow = problem.allow
+    if problem.code == .unauthenticated { response.extra = [("WWW-Authenticate", "Bearer realm=\"leasehold\"")] }
     if let retryAfter = problem.retryAfter {
       response.retryAfterSeconds = Int(max(1, min(retryAfter.secondsRoundedUp, 86_400)))
     }

@@ -37,9 +37,10 @@ extension Call {
     guard let value = try span(.ttl) else { return nil }
     let limits = server.limits
     if value == .zero, isBound { return value }
-    guard value >= limits.ttlMinimum, value <= limits.ttlMaximum else {
+    let maximum = ttlMaximum
+    guard value >= limits.ttlMinimum, value <= maximum else {
       throw .outOfRange(
-        .ttl, arguments[.ttl] ?? "", limits.ttlMinimum, limits.ttlMaximum,
+        .ttl, arguments[.ttl] ?? "", limits.ttlMinimum, maximum,
         value == .zero ? "; only a lease with bind=connection or bind=pid:N may do without a deadline" : "")
     }
     return value

@@ -13,7 +13,15 @@ struct Call: ~Copyable {
   var now: MonotonicInstant { writer.now }
 
   /// The connection, and who is behind it.
-  var caller: Caller { Caller(connection: exchange.connection.id, peer: exchange.connection.knownPeer) }
+  var caller: Caller {
+    var caller = Caller(connection: exchange.connection.id, peer: exchange.connection.knownPeer)
+    caller.groups = exchange.connection.groups
+    if server.countsCallers { caller.account = server.account(of: exchange) }
+    return caller
+  }
+
+  /// The variables and segments, as far as the caller may.
+  var variables: any VariableStore { server.variables.acting(for: caller) }
 
   /// The captured segment as a lock's name.
   func key() throws(Problem) -> LockKey {

@@ -10,6 +10,8 @@ struct Endpoint: Sendable {
   var offersText = false
   /// Whether its body is a value and not a list of parameters, which then come from the query alone.
   var takesValue = false
+  /// The least role that may call it; `nil` lets the method decide (see ``neededRole``).
+  var role: Role?
   let handle: @Sendable (borrowing Call) throws(Problem) -> Disposition
 
   /// All operations, in the order of `openapi.yaml`.
@@ -63,7 +65,7 @@ struct Endpoint: Sendable {
       handle: Leases.renew),
     Endpoint(
       operation: "breakLease", method: .post, route: .leaseBreak, parameters: ParameterSet(.after, .reason),
-      handle: Leases.breakLease),
+      role: .admin, handle: Leases.breakLease),
     Endpoint(
       operation: "transferLease", method: .post, route: .leaseTransfer, parameters: ParameterSet(.owner, .ttl, .bind),
       handle: Leases.transfer),
@@ -72,16 +74,16 @@ struct Endpoint: Sendable {
       handle: Semaphores.list),
     Endpoint(
       operation: "createSemaphoreSet", method: .post, route: .semaphores, parameters: semaphoreSetParameters,
-      handle: Semaphores.create),
+      role: .admin, handle: Semaphores.create),
     Endpoint(
       operation: "getSemaphoreSet", method: .get, route: .semaphoreSet, parameters: ParameterSet(),
       handle: Semaphores.get),
     Endpoint(
       operation: "changeSemaphoreSet", method: .patch, route: .semaphoreSet, parameters: ownershipParameters,
-      handle: Semaphores.change),
+      role: .admin, handle: Semaphores.change),
     Endpoint(
       operation: "deleteSemaphoreSet", method: .delete, route: .semaphoreSet, parameters: ParameterSet(.force),
-      handle: Semaphores.remove),
+      role: .admin, handle: Semaphores.remove),
     Endpoint(
       operation: "setSemaphores", method: .put, route: .semaphoreValues, parameters: ParameterSet(.values, .force),
       handle: Semaphores.writeAll),
@@ -111,15 +113,15 @@ struct Endpoint: Sendable {
       handle: Segments.list),
     Endpoint(
       operation: "createSegment", method: .post, route: .segments,
-      parameters: segmentParameters, handle: Segments.create),
+      parameters: segmentParameters, role: .admin, handle: Segments.create),
     Endpoint(
       operation: "getSegment", method: .get, route: .segment, parameters: ParameterSet(), handle: Segments.get),
     Endpoint(
       operation: "changeSegment", method: .patch, route: .segment, parameters: ownershipParameters,
-      handle: Segments.change),
+      role: .admin, handle: Segments.change),
     Endpoint(
       operation: "deleteSegment", method: .delete, route: .segment, parameters: ParameterSet(),
-      handle: Segments.remove),
+      role: .admin, handle: Segments.remove),
     Endpoint(
       operation: "readSegment", method: .get, route: .segmentBytes, parameters: ParameterSet(.offset, .length),
       handle: Segments.read),
@@ -129,8 +131,12 @@ struct Endpoint: Sendable {
     Endpoint(
       operation: "events", method: .get, route: .events, parameters: ParameterSet(.key, .kind, .since, .limit, .wait),
       handle: Events.follow),
-    Endpoint(operation: "health", method: .get, route: .healthz, parameters: ParameterSet(), handle: Service.health),
-    Endpoint(operation: "ready", method: .get, route: .readyz, parameters: ParameterSet(), handle: Service.ready),
+    Endpoint(
+      operation: "health", method: .get, route: .healthz, parameters: ParameterSet(), role: .nobody,
+      handle: Service.health),
+    Endpoint(
+      operation: "ready", method: .get, route: .readyz, parameters: ParameterSet(), role: .nobody,
+      handle: Service.ready),
     Endpoint(operation: "metrics", method: .get, route: .metrics, parameters: ParameterSet(), handle: Service.metrics),
     Endpoint(operation: "version", method: .get, route: .version, parameters: ParameterSet(), handle: Service.version),
     Endpoint(operation: "openapi", method: .get, route: .openapi, parameters: ParameterSet(), handle: Service.openapi),

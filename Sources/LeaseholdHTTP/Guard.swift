@@ -7,12 +7,23 @@ import Leasehold
 /// Origin.
 struct Guard: Sendable {
   /// Names, beside loopback, that callers may use in Host; lower case, without port.
-  let allowedHosts: Set<String>
+  var allowedHosts: Set<String>
+  /// The tokens in force; `nil` where none are needed.
+  var tokens: TokenStore?
+  /// Whether the Unix socket, whose file has an owner and a mode, asks for tokens too.
+  var unixNeedsToken = false
 
   /// The reason to refuse a request by its headers alone.
   func refusal(_ exchange: Exchange) -> Problem? {
     var isUnix = false
     if case .unix = exchange.connection.peer { isUnix = true }
+    if let problem = foreignPage(exchange, isUnix: isUnix) { return problem }
+    guard let tokens else { return nil }
+    return refusal(exchange, tokens, isOptional: isUnix && !unixNeedsToken)
+  }
+
+  /// The reason to refuse what a web page may have sent.
+  private func foreignPage(_ exchange: Exchange, isUnix: Bool) -> Problem? {
     let host = exchange.header(.host)
     if !isUnix, let host, !isAllowed(host) {
       return Problem(
@@ -21,21 +32,31 @@ struct Guard: Sendable {
           + "--allow-host.",
         facts: [("host", .text(text(host)))])
     }
-    guard exchange.method.changesSomething else { return nil }
-    if let site = exchange.header(.secFetchSite), !equalsIgnoringCase(site, "same-origin"),
+    let (site, origin) = (exchange.header(.secFetchSite), exchange.header(.origin))
+    guard site != nil || origin != nil else { return nil }
+    // A page cannot read what it gets from here, but a browser has few connections, and so has this service.
+    guard exchange.method.changesSomething || mayStayOpen(exchange) else { return nil }
+    if let site, !equalsIgnoringCase(site, "same-origin"),
       !equalsIgnoringCase(site, "none")
     {
       return foreign("Sec-Fetch-Site", site)
     }
-    if let origin = exchange.header(.origin), !isOwn(origin, host: host) { return foreign("Origin", origin) }
+    if let origin, !isOwn(origin, host: host) { return foreign("Origin", origin) }
     return nil
+  }
+
+  private func mayStayOpen(_ exchange: Exchange) -> Bool {
+    guard let target = Target(exchange.target), let operation = Endpoint.find(exchange.method, target.route) else {
+      return false
+    }
+    return Endpoint.all[operation].mayStayOpen
   }
 
   private func foreign(_ header: String, _ value: UnsafeBufferPointer<UInt8>) -> Problem {
     Problem(
       .foreignOrigin,
-      "A web page of another origin may not change anything here (\(header): \(text(value))); call from a program "
-        + "instead.",
+      "A web page of another origin may not change anything here, nor wait for it (\(header): \(text(value))); call "
+        + "from a program instead.",
       facts: [("header", .text(header)), ("value", .text(text(value)))])
   }
 

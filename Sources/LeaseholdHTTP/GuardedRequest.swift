@@ -46,9 +46,12 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
     request.wait = wait
     request.owner = "leasehold: shm"
     request.leavesNoTrace = true
+    // The service's own, for an instant: it counts for nobody.
+    request.caller.account = nil
     // As PHP's sem_get with its own defaults; a set of another kind is refused.
     request.native = NativeRequest(
-      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: call.caller.peer)
+      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: request.caller.peer,
+      groups: request.caller.groups)
     return try GuardedRequest(call.exchange, server: call.server, work: work).begin(request, at: call.now)
   }
 
@@ -93,6 +96,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {}
 
   private func answer(_ problem: Problem) {
+    server.refusals.note(problem, to: exchange, operation: "shm")
     exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: false))
   }
 

@@ -104,6 +104,13 @@ struct Metrics {
         text.append("leasehold_http_requests_total{operation=\"\(operation)\",status=\"\(label)\"} \(count)\n")
       }
     }
+    family("leasehold_refusals_total", "counter", "Requests refused for who asked, by code.", &text)
+    for (code, count) in server.refusals.counts {
+      text.append("leasehold_refusals_total{code=\"\(code.rawValue)\"} \(count)\n")
+    }
+    single(
+      "leasehold_refusal_lines_left_out_total", "counter", "Refusals that the log does not show, for their number.",
+      server.refusals.linesLeftOut, &text)
     single(
       "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
       UInt64(server.activeExchanges), &text)

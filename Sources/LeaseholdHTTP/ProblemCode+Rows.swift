@@ -57,11 +57,23 @@ extension ProblemCode {
         """
         Send the text of one value, as PHP's serialize() returns it, with nothing behind it; see `offset`.
         """)
+    case .unauthenticated:
+      Row(
+        401, "The request has no token that counts here",
+        """
+        Send `Authorization: Bearer TOKEN` with a token of the service's file (`leasehold token` makes one).
+        """)
+    case .forbidden:
+      Row(
+        403, "The token is not for this",
+        """
+        See `needed_role` or `allowed_prefixes`; ask whoever keeps the file of tokens for another one.
+        """)
     case .foreignOrigin:
       Row(
         403, "A web page of another origin may not change anything",
         """
-        Send changing requests from a program, or from a page of the same origin.
+        Send requests that change or wait from a program, or from a page of the same origin.
         """)
     case .permissionDenied:
       Row(
@@ -324,6 +336,12 @@ extension ProblemCode {
         """
         Retry later, or raise `--max-event-subscribers`.
         """)
+    case .callerLimit:
+      Row(
+        429, "The caller has as much as one caller may have",
+        """
+        See `limit_name` and `maximum`; give something back, or wait, and try again.
+        """)
     case .draining:
       Row(
         503, "The service is stopping",
@@ -335,6 +353,12 @@ extension ProblemCode {
         503, "The service is recovering its leases",
         """
         Retry in a moment.
+        """)
+    case .sysvUnavailable:
+      Row(
+        503, "There are no System V semaphores here",
+        """
+        See `errno`: ENOSYS or EPERM come from a kernel without them or a filter (seccomp); run the service without it.
         """)
     case .kernelLimit:
       Row(

@@ -11,6 +11,8 @@ enum ProblemCode: String, CaseIterable {
   case outOfRange = "out-of-range"
   case badJSON = "bad-json"
   case badSerialized = "bad-serialized"
+  case unauthenticated
+  case forbidden
   case foreignOrigin = "foreign-origin"
   case permissionDenied = "permission-denied"
   case ownSet = "own-set"
@@ -55,8 +57,10 @@ enum ProblemCode: String, CaseIterable {
   case queueFull = "queue-full"
   case tooManyWaiters = "too-many-waiters"
   case tooManySubscribers = "too-many-subscribers"
+  case callerLimit = "caller-limit"
   case draining
   case starting
+  case sysvUnavailable = "sysv-unavailable"
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"

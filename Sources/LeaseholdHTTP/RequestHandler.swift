@@ -22,6 +22,10 @@ final class RequestHandler: ExchangeHandler {
 
   private func refuse(_ exchange: Exchange, _ problem: Problem) -> Response {
     server.counts.count(operation: nil, status: problem.code.status)
+    if server.refusals.counts(problem) {
+      let operation = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }
+      server.refusals.note(problem, to: exchange, operation: operation.map { Endpoint.all[$0].operation })
+    }
     return server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }
 
@@ -59,6 +63,7 @@ final class RequestHandler: ExchangeHandler {
       let call = Call(
         exchange: exchange, server: server, target: target, arguments: arguments, asText: asText && endpoint.offersText,
         writer: writer)
+      if let token = exchange.token { try token.check(endpoint, call) }
       let disposition = try endpoint.handle(call)
       // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
       if endpoint.method == .get { try check(accept, endpoint) }
@@ -66,6 +71,7 @@ final class RequestHandler: ExchangeHandler {
       return disposition
     } catch {
       server.counts.count(operation: operation, status: error.code.status)
+      server.refusals.note(error, to: exchange, operation: endpoint.operation)
       return .respond(writer.response(error, to: exchange, asText: asText))
     }
   }

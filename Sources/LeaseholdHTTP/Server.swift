@@ -26,6 +26,12 @@ public struct ServerOptions: Sendable {
   public var bodyBytes = 64 * 1024
   /// Names that callers may use in Host beside loopback.
   public var allowedHosts: [String] = []
+  /// The file of bearer tokens; `nil` for none.
+  public var tokenFile: String?
+  /// Whether the Unix socket asks for tokens too.
+  public var unixNeedsToken = false
+  /// The certificate of the TCP listener with those that vouch for it, and its key, both PEM; `nil` for plain HTTP.
+  public var tls: (certificate: [UInt8], key: [UInt8])?
   /// The longest value of a variable, and the most raw bytes of a segment, in one request.
   public var valueBytes = 1 << 20
   /// Whether serialized objects and enum cases may be stored.
@@ -61,6 +67,8 @@ public struct ServerError: Error, CustomStringConvertible, Sendable {
   public let description: String
   /// Whether another process has the address.
   public let isInUse: Bool
+  /// Whether a file that the settings name cannot be used.
+  public var isConfiguration = false
 }
 
 /// The HTTP face of a lock service: all listeners over one handler.
@@ -75,12 +83,17 @@ public final class Server: Sendable {
   let valueBytes: Int
   let allowsObjects: Bool
   let guardian: Guard
+  let accounts: CallerAccounts
+  /// Whether callers are told apart, for their limits or by their tokens.
+  let countsCallers: Bool
+  let refusals: Refusals
   let holds = Holds()
   let events: EventFeed
   let looks = LockLooks()
   let counts = RequestCounts()
   let log: Logger
   private let options: ServerOptions
+  private let certificate: Certificate?
   private let watch: HangupWatch
   private let listeners = Mutex<[HTTPListener]>([])
   private let draining = Atomic(false)
@@ -101,7 +114,16 @@ public final class Server: Sendable {
     versions = options.versions
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects
-    guardian = Guard(allowedHosts: Set(options.allowedHosts))
+    refusals = Refusals(log)
+    accounts = CallerAccounts(options.limits)
+    guardian = try Self.makeGuard(options, accounts)
+    countsCallers = guardian.tokens != nil || accounts.haveLimits
+    certificate = options.tls.map { Certificate(certificate: $0.certificate, key: $0.key) }
+    if let defect = certificate?.defect() {
+      throw ServerError(
+        description: "the certificate and the key cannot be used together: \(defect)", isInUse: false,
+        isConfiguration: true)
+    }
     do {
       watch = try HangupWatch()
     } catch {
@@ -110,17 +132,35 @@ public final class Server: Sendable {
     wallOffset.store(currentWallOffset(), ordering: .relaxed)
   }
 
+  private static func makeGuard(
+    _ options: ServerOptions, _ accounts: CallerAccounts
+  ) throws(ServerError) -> Guard {
+    var made = Guard(allowedHosts: Set(options.allowedHosts))
+    // A listener's own address is one of its names.
+    if let host = options.host { made.allowedHosts.insert((host.contains(":") ? "[\(host)]" : host).lowercased()) }
+    made.unixNeedsToken = options.unixNeedsToken
+    do {
+      made.tokens = try options.tokenFile.map { path throws(SecretFileError) in
+        try TokenStore(path: path, accounts: accounts)
+      }
+    } catch {
+      throw ServerError(description: "--token-file: \(error)", isInUse: false, isConfiguration: true)
+    }
+    return made
+  }
+
   /// Opens the sockets and serves.
   public func start() throws(ServerError) {
     raiseDescriptorLimit()
     let handler = RequestHandler(self)
-    for endpoint in endpoints {
+    for endpoint in options.endpoints {
       var listening = ListenerOptions(endpoint)
       listening.threads = options.threads
       listening.connectionLimit = options.connections
       listening.connectionMemoryBytes = options.connectionMemoryBytes
       listening.idleTimeoutSeconds = Double(options.idleTimeout.nanoseconds) / 1e9
       listening.maxBodyBytes = options.bodyBytes
+      if case .tcp = endpoint { listening.certificate = certificate }
       // A daemon that was killed may take a moment to let its port go.
       listening.bindRetry = .seconds(1)
       let listener = HTTPListener(listening, watch: watch)
@@ -138,14 +178,8 @@ public final class Server: Sendable {
       wallOffset.store(currentWallOffset(), ordering: .relaxed)
       holds.beat(at: Self.now(), asking: service)
       events.beat()
+      refusals.flush()
     }
-  }
-
-  private var endpoints: [ListenerOptions.Endpoint] {
-    var endpoints: [ListenerOptions.Endpoint] = []
-    if let host = options.host { endpoints.append(.tcp(host: host, port: options.port)) }
-    if let path = options.unixPath { endpoints.append(.unix(path: path, mode: options.unixMode)) }
-    return endpoints
   }
 
   /// The TCP port in use.

@@ -67,8 +67,9 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
   }
 
   func refused(_ error: LeaseholdError) {
-    let writer = server.writer(at: Server.now())
-    exchange.resolve(writer.response(Problem(error), requestID: requestID, asText: asText))
+    let (problem, writer) = (Problem(error), server.writer(at: Server.now()))
+    server.refusals.note(problem, to: exchange, operation: isHold ? "holdLock" : "acquireLock")
+    exchange.resolve(writer.response(problem, requestID: requestID, asText: asText))
   }
 
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {

@@ -51,8 +51,9 @@ final class WaitingOperation: OperationClient, WaitingRequest {
   }
 
   func refused(_ error: LeaseholdError) {
-    let writer = server.writer(at: Server.now())
-    exchange.resolve(writer.response(Problem(error), requestID: requestID, asText: asText))
+    let (problem, writer) = (Problem(error), server.writer(at: Server.now()))
+    server.refusals.note(problem, to: exchange, operation: "operateSemaphores")
+    exchange.resolve(writer.response(problem, requestID: requestID, asText: asText))
   }
 }
 

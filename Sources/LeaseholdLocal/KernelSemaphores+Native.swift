@@ -77,7 +77,7 @@ extension KernelSemaphores {
     let mode = UInt16(truncatingIfNeeded: permissions.mode.rawValue)
     let isLet = SemaphoreSetInfo.lets(
       request.peer, wanted, owner: (permissions.owner, permissions.creator),
-      group: (permissions.group, permissions.creatorGroup), mode: mode)
+      group: (permissions.group, permissions.creatorGroup), mode: mode, groups: request.groups)
     guard !isLet else { return }
     if case .control = access { throw .kernel(KernelFailure(errno: "EPERM")) }
     throw .kernel(KernelFailure(errno: "EACCES"))

@@ -90,7 +90,7 @@ extension LocalLockService {
 
   /// A caller who is known gets no more than the kernel would give.
   func check(_ info: SemaphoreSetInfo, _ caller: Caller, _ access: SemaphoreAccess) throws(LeaseholdError) {
-    guard info.lets(caller.peer, access) else { throw .notYours(info, access) }
+    guard info.lets(caller.peer, access, groups: caller.groups) else { throw .notYours(info, access) }
   }
 
   func describe(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> SemaphoreSetInfo {

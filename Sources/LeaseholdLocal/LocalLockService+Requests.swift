@@ -95,9 +95,9 @@ extension LocalLockService {
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { change { $0.leases(filter) } }
 
   /// Releases all leases of an owner.
-  public func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] {
+  public func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String] {
     let moment = moment(now)
-    return change { $0.releaseAll(owner: owner, key: key, at: moment) }
+    return change { $0.releaseAll(owner: owner, key: key, of: caller, at: moment) }
   }
 
   /// One lock.

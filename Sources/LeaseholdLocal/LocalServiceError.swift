@@ -49,3 +49,17 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
     }
   }
 }
+
+extension LocalServiceError {
+  /// The errno of semget(2) where this kernel, or a filter, has no semaphores for this process; else `nil`.
+  ///
+  /// A set that belongs to others would be EACCES.
+  public var missingSemaphores: String? {
+    guard case .kernel(_, let errno) = self else { return nil }
+    return switch errno {
+    case .noFunction: "ENOSYS"
+    case .notPermitted: "EPERM"
+    default: nil
+    }
+  }
+}

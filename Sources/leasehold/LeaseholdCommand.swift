@@ -6,7 +6,7 @@ struct LeaseholdCommand: ParsableCommand {
     commandName: "leasehold",
     abstract: "A lock service over System V semaphores.",
     version: "leasehold \(leaseholdVersion)",
-    subcommands: [ServeCommand.self, VersionCommand.self, SettingsMarkdownCommand.self])
+    subcommands: [ServeCommand.self, TokenCommand.self, VersionCommand.self, SettingsMarkdownCommand.self])
 }
 
 /// Prints the version.

@@ -16,6 +16,9 @@ struct Notify: Sendable {
     watchdogInterval = watched && allowed > 0 ? .microseconds(allowed) / 2 : nil
   }
 
+  /// Whether a manager waits to hear that the daemon is ready.
+  var isAwaited: Bool { socketName != nil }
+
   /// The daemon serves.
   func ready(status: String) { send("READY=1\nSTATUS=\(Notify.oneLine(status))") }
 

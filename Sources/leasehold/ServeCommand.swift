@@ -23,6 +23,7 @@ struct ServeCommand: AsyncParsableCommand {
   var json = false
 
   @OptionGroup(title: Setting.Section.listening.rawValue) var listening: ListeningFlags
+  @OptionGroup(title: Setting.Section.access.rawValue) var access: AccessFlags
   @OptionGroup(title: Setting.Section.leases.rawValue) var leases: LeaseFlags
   @OptionGroup(title: Setting.Section.limits.rawValue) var limits: LimitFlags
   @OptionGroup(title: Setting.Section.memory.rawValue) var memory: MemoryFlags
@@ -35,7 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
 
   /// The flags that were given, by the setting's name.
   var flags: [String: String] {
-    [listening.given, leases.given, limits.given, memory.given, kernel.given, logs.given].joined()
+    [listening.given, access.given, leases.given, limits.given, memory.given, kernel.given, logs.given].joined()
       .reduce(into: [:]) { flags, entry in flags[entry.0.name] = entry.1 }
   }
 

@@ -25,6 +25,24 @@ struct ListeningFlags: ParsableArguments {
   }
 }
 
+struct AccessFlags: ParsableArguments {
+  @Option(.tokenFile) var tokenFile: String?
+  @Flag(.unixNeedsToken) var unixNeedsToken: Bool?
+  @Option(.tlsCert) var tlsCert: String?
+  @Option(.tlsKey) var tlsKey: String?
+  @Flag(.insecurePlainHTTP) var insecurePlainHTTP: Bool?
+  @Option(.maxLeasesPerCaller) var maxLeasesPerCaller: String?
+  @Option(.maxWaitersPerCaller) var maxWaitersPerCaller: String?
+
+  var given: [(Setting, String?)] {
+    [
+      (.tokenFile, tokenFile), (.unixNeedsToken, unixNeedsToken.map { $0 ? "true" : "false" }), (.tlsCert, tlsCert),
+      (.tlsKey, tlsKey), (.insecurePlainHTTP, insecurePlainHTTP.map { $0 ? "true" : "false" }),
+      (.maxLeasesPerCaller, maxLeasesPerCaller), (.maxWaitersPerCaller, maxWaitersPerCaller),
+    ]
+  }
+}
+
 struct LeaseFlags: ParsableArguments {
   @Option(.ttlDefault) var ttlDefault: String?
   @Option(.ttlMin) var ttlMin: String?

@@ -15,6 +15,7 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
   let isStopping = StopRequest()
   // From here on SIGTERM and SIGINT end the daemon in good order, also while it stands by.
   let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
+  let reloads = await UnixSignalsSequence(trapping: .sighup)
   let stop = Task {
     for await signal in signals {
       log.info("stopping", metadata: ["signal": "\(signal)"])
@@ -23,23 +24,30 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
     }
   }
   defer { stop.cancel() }
+  let options = try settings.serverOptionsWithSecrets()
+  settings.warnOfOpenDoors(log)
   let service: LocalLockService
   do {
     service = try await startService(settings, isStopping: isStopping, notify: notify, log: log)
   } catch LocalServiceError.canceled {
     return .ok
+  } catch let error as LocalServiceError where error.missingSemaphores != nil && !notify.isAwaited {
+    return try await serveUnavailable(error.missingSemaphores ?? "", options, until: stop, notify: notify, log: log)
   } catch {
     throw SettingsError("\(error)", status: status(of: error))
   }
   let server: Server
   do {
     server = try Server(
-      service, variables: SegmentStore(settings.storeOptions), options: settings.serverOptions, log: log)
+      service, variables: SegmentStore(settings.storeOptions), options: options, log: log)
     try server.start()
   } catch {
     service.stop()
-    throw SettingsError("\(error)", status: error.isInUse ? .unavailable : .cannotCreate)
+    let status: ExitStatus = error.isInUse ? .unavailable : error.isConfiguration ? .configuration : .cannotCreate
+    throw SettingsError("\(error)", status: status)
   }
+  let reloading = reloadTokens(of: server, at: reloads, log: log)
+  defer { reloading.cancel() }
   tellReady(settings, server, service, notify: notify, log: log)
   await keepWatchdog(notify, until: stop)
   notify.stopping()

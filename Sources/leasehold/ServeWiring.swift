@@ -17,6 +17,8 @@ extension ServeSettings {
     limits.waitersPerLock = waitersPerLockMax
     limits.events = eventsKept
     limits.eventSubscribers = eventSubscribersMax
+    limits.leasesPerCaller = leasesPerCaller
+    limits.waitersPerCaller = waitersPerCaller
     limits.tombstones = tombstonesMax
     limits.idleLocks = TimeSpan(idleLocks)
     limits.recoveryGrace = TimeSpan(recoveryGrace)
@@ -34,7 +36,8 @@ extension ServeSettings {
     options.stateDirectory = stateDirectory
     options.pathRoots = pathRoots
     options.usesPeerHandle = usesPeerPidfd
-    options.description = "http://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
+    let scheme = tlsKeyPath == nil ? "http" : "https"
+    options.description = "\(scheme)://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
     return options
   }
 
@@ -63,6 +66,8 @@ extension ServeSettings {
     options.valueBytes = valueBytesMax
     options.allowsObjects = allowsObjects
     options.allowedHosts = allowedHosts
+    options.tokenFile = tokenFile
+    options.unixNeedsToken = unixNeedsToken
     options.heartbeat = TimeSpan(heartbeat)
     options.limits = limits
     options.versions = ServerOptions.Versions(leasehold: leaseholdVersion, swift: compilerVersion)

@@ -189,7 +189,7 @@ class Answers(LiveTest):
             ("GET", "/locks/x/acquire", {"POST"}),
             ("PATCH", "/locks/x", {"GET", "HEAD", "PUT", "DELETE"}),
             ("POST", "/locks", {"GET", "HEAD"}),
-            ("PATCH", "/leases", {"GET", "HEAD", "DELETE"}),
+            ("PATCH", "/leases", {"GET", "HEAD", "POST", "DELETE"}),
             ("DELETE", "/healthz", {"GET", "HEAD"}),
             ("OPTIONS", "/locks/x/hold", {"POST"}),
             ("GET", "/leases/0123456789abcdef0123456789abcdef/renew", {"POST"}),

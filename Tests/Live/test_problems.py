@@ -116,7 +116,8 @@ TARGETS = [
     # paths
     ("GET", "/nothing/here", 404, "not-found", {}, ["/nothing/here"]),
     ("GET", "/problems/nonsense", 404, "not-found", {}, []),
-    ("POST", "/locks/nonsense/convert", 404, "not-found", {}, []),
+    ("POST", "/locks/nonsense/convert", 400, "missing-parameter", {"parameter": "lease"}, ["lease"]),
+    ("POST", "/locks/nonsense/promote", 404, "not-found", {}, []),
     ("POST", f"/leases/{ID}/mend", 404, "not-found", {}, []),
     ("GET", "/locks/", 404, "not-found", {}, []),
     ("GET", "/" + "x" * 9000, 414, "uri-too-long", {}, ["8"]),
@@ -185,6 +186,7 @@ class Nonsense(LiveTest):
         self.assertEqual(
             set(problem["known"]),
             {"mode", "limit", "count", "ttl", "wait", "max_waiters", "owner", "bind", "cooldown", "format"}
+            | {"holding"}
             | {"perm", "semaphore_key", "nsems", "project", "sem", "touch", "undo"},
         )
         self.assertEqual(set(self.server.get("/locks", x=1)["known"]), {"limit", "cursor", "key", "state"})

@@ -59,9 +59,29 @@ import Testing
   func anyOtherAddressIsRefusedForLackOfTokens(host: String) throws {
     let error = try settingsError(environment: ["LEASEHOLD_HOST": host])
     #expect(
-      error.message == "--host (from LEASEHOLD_HOST): '\(host)' is not a loopback address: a non-loopback listener "
-        + "needs tokens, which this version does not have; bind to 127.0.0.1 or use --unix")
+      error.message == "--host (from LEASEHOLD_HOST): '\(host)' is not a loopback address: others than this host can "
+        + "reach it, so it needs tokens (--token-file); or bind to 127.0.0.1, or use --unix")
     #expect(error.status == .configuration)
+  }
+
+  @Test func tokensOverTheNetworkNeedTLSOrAWordThatTheyDoNot() throws {
+    let open = ["host": "192.0.2.1", "token-file": "/etc/t"]
+    #expect(try settingsError(flags: open).message.contains("without TLS everybody on the way can read the tokens"))
+    let plain = open.merging(["insecure-plain-http": "true"]) { $1 }
+    #expect(try ServeSettings(resolve(flags: plain)).allowsPlainHTTP)
+    let tls = open.merging(["tls-cert": "/c", "tls-key": "/k"]) { $1 }
+    #expect(try ServeSettings(resolve(flags: tls)).tlsKeyPath == "/k")
+    // The word alone is not enough: there would be no tokens at all.
+    #expect(
+      try settingsError(flags: ["host": "192.0.2.1", "insecure-plain-http": "true"]).message.contains("--token-file"))
+  }
+
+  @Test func halvesAreRefused() throws {
+    #expect(try settingsError(flags: ["tls-cert": "/c"]).message == "--tls-cert: --tls-key is missing: TLS needs both")
+    #expect(try settingsError(flags: ["tls-key": "/c"]).message == "--tls-key: --tls-cert is missing: TLS needs both")
+    #expect(
+      try settingsError(flags: ["unix-needs-token": "true"]).message
+        == "--unix-needs-token: there are no tokens without --token-file")
   }
 
   @Test func theStatusesAreThoseOfSysexits() {

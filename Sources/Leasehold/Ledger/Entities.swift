@@ -47,6 +47,8 @@ final class Lease: Deadlined {
   /// Set while an operator ends it, and after.
   var breaking: BreakNote?
   var peer: Peer
+  /// Whose it is; not in the record, so unknown after a restart.
+  var account: CallerAccount?
   var owner: String?
   var idempotencyKey: String?
   let fingerprint: UInt64

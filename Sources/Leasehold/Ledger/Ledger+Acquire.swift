@@ -10,6 +10,7 @@ extension Ledger {
       return known
     }
     do {
+      try request.caller.account?.checkLeases()
       let lock = try findOrMakeLock(request, at: moment)
       let share = lock.share(request.mode, count: request.count)
       var patience = TimeSpan.zero
@@ -87,11 +88,13 @@ extension Ledger {
       throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
     }
     guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    try request.caller.account?.checkWaiters()
     lastWaiterID += 1
     let waiter = Waiter(
       id: lastWaiterID, request: request, share: share, lock: lock, client: client, now: moment.monotonic)
     waiter.due = (moment.monotonic + patience).nanoseconds
     waiters[waiter.id] = waiter
+    waiter.caller.account?.addWaiters(1)
     waiterDeadlines.insert(waiter)
     lock.queue.append(waiter)
     touch(lock)
@@ -165,6 +168,8 @@ extension Ledger {
     }
     waiterDeadlines.insert(successor)
     waiters[successor.id] = successor
+    waiter.caller.account?.addWaiters(-1)
+    successor.caller.account?.addWaiters(1)
     if let key = request.idempotencyKey {
       idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(successor)
     }

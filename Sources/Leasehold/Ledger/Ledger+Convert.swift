@@ -68,6 +68,7 @@ extension Ledger {
     _ request: ConvertRequest, _ lease: Lease, _ share: Share, on lock: Lock, client: any LeaseClient, at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
     guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    try request.caller.account?.checkWaiters()
     let head = lease.head ?? lease
     var asked = AcquireRequest(key: lease.key, ttl: head.ttl, caller: request.caller)
     asked.wait = request.wait
@@ -80,6 +81,7 @@ extension Ledger {
     waiter.converting = lease
     lease.upgrade = waiter
     waiters[waiter.id] = waiter
+    waiter.caller.account?.addWaiters(1)
     waiterDeadlines.insert(waiter)
     lock.queue.prepend(waiter)
     touch(lock)

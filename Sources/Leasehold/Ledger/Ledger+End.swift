@@ -50,12 +50,13 @@ extension Ledger {
   }
 
   /// Releases all leases of an owner; answers their short names.
-  public func releaseAll(owner: String, key: LockKey?, at moment: Moment) -> [String] {
+  public func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at moment: Moment) -> [String] {
     let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
     var leases: [Lease] = []
     for lease in ofLock ?? leasesByCell.compactMap(\.self) {
       let head = lease.head ?? lease
-      guard head.isHeld, head.owner == owner, key.map(lease.key.means) ?? true else { continue }
+      guard head.isHeld, head.owner == owner, key.map(lease.key.means) ?? true, caller.map(head.belongs) ?? true
+      else { continue }
       if lease === head || !leases.contains(where: { $0 === head }) { leases.append(head) }
     }
     for lease in leases {

@@ -15,6 +15,7 @@ extension Ledger {
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
+    try caller.account?.checkLeases()
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
@@ -83,6 +84,7 @@ extension Ledger {
       prepared.record, cell: prepared.cell, lock: lock, key: request.key, owner: request.owner,
       idempotencyKey: request.idempotencyKey)
     lease.leavesNoTrace = request.leavesNoTrace
+    lease.account = caller.account
     attach(lease, to: lock)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
@@ -103,7 +105,10 @@ extension Ledger {
     lock.holders.append(lease)
     lock.unitsOut += lease.units
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
-    if lease.head == nil { liveLeases += 1 }
+    if lease.head == nil {
+      liveLeases += 1
+      lease.account?.addLeases(1)
+    }
     touch(lock)
     if let set = lock.native, !lock.isExact { markWrites(lease, on: set) }
   }
@@ -119,7 +124,10 @@ extension Ledger {
     lease.holderIndex = -1
     lease.lock = nil
     lock.unitsOut -= lease.units
-    if lease.head == nil { liveLeases -= 1 }
+    if lease.head == nil {
+      liveLeases -= 1
+      lease.account?.addLeases(-1)
+    }
     touch(lock)
   }
 
@@ -238,6 +246,7 @@ extension Ledger {
   private func forget(_ waiter: Waiter) {
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil
+    waiter.caller.account?.addWaiters(-1)
     if let key = waiter.request.idempotencyKey {
       let scope = IdempotencyScope(lock: waiter.request.key.text, key: key)
       if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }

@@ -108,6 +108,7 @@ extension Ledger {
       throw queueFull(one.lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
     }
     guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    try wants[0].caller.account?.checkWaiters()
     var seats: [Waiter] = []
     for one in wanted {
       lastWaiterID += 1
@@ -124,6 +125,7 @@ extension Ledger {
     _ = WaiterGroup(seats: seats, wants: wants, fingerprint: fingerprint)
     lead.due = (moment.monotonic + patience).nanoseconds
     waiters[lead.id] = lead
+    lead.caller.account?.addWaiters(1)
     waiterDeadlines.insert(lead)
     for seat in seats {
       seat.due = lead.due

@@ -33,6 +33,7 @@ extension Ledger {
     let lease = Lease(
       prepared.record, cell: prepared.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
     lease.adjustments = old.adjustments
+    lease.account = request.caller.account
     attach(lease, to: lock)
     note(.granted, lease, at: moment.monotonic.nanoseconds)
     leasesByID[lease.id] = lease

@@ -60,6 +60,7 @@ public struct AcquireRequest: Sendable {
     if let process { mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
     for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
     native?.mix { mix($0) }
+    caller.mixIdentity { mix($0) }
     return hash
   }
 }

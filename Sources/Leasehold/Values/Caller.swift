@@ -45,6 +45,10 @@ public struct Caller: Sendable {
   public var connection: ConnectionID
   /// Who is at its other end.
   public var peer: Peer
+  /// The groups of a peer on the Unix socket beside its primary one (SO_PEERGROUPS).
+  public var groups: [UInt32] = []
+  /// What is counted for it; `nil` where nothing is.
+  public var account: CallerAccount?
 
   /// Makes a caller.
   public init(connection: ConnectionID, peer: Peer) {

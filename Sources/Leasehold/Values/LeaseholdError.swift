@@ -38,6 +38,7 @@ public struct LeaseholdError: Error, Sendable {
     case waitTimeout = "wait-timeout"
     case queueFull = "queue-full"
     case tooManyWaiters = "too-many-waiters"
+    case callerLimit = "caller-limit"
     case draining
     case starting
     case kernelLimit = "kernel-limit"

@@ -38,11 +38,13 @@ public final class NativeRequest: Sendable {
   public let isEndless: Bool
   /// Who asks.
   public let peer: Peer
+  /// The peer's groups beside its primary one.
+  public let groups: [UInt32]
 
   /// Takes checked values.
   public init(
     _ dialect: Dialect, at place: Place, semaphore: Int, count: Int, permissions: UInt16, values: [UInt16] = [],
-    touches: Bool = false, isEndless: Bool = false, peer: Peer = .unknown
+    touches: Bool = false, isEndless: Bool = false, peer: Peer = .unknown, groups: [UInt32] = []
   ) {
     self.dialect = dialect
     self.place = place
@@ -53,6 +55,7 @@ public final class NativeRequest: Sendable {
     self.touches = touches
     self.isEndless = isEndless
     self.peer = peer
+    self.groups = groups
   }
 
   /// Calls `mix` with numbers that differ when requests do, for all practical purposes.

@@ -23,7 +23,8 @@ enum Leases {
     guard let owner = try call.owner() else {
       throw .missing(.owner, "whose leases to release, for example /leases?owner=NAME")
     }
-    let refs = call.server.service.releaseAll(owner: owner, key: try call.keyArgument(), at: call.now)
+    let refs = call.server.service.releaseAll(
+      owner: owner, key: try call.keyArgument(), of: call.isAdministrator ? nil : call.caller, at: call.now)
     let writer = call.writer
     return call.json(capacity: 128 + refs.count * 13) { json in
       json.open("released")

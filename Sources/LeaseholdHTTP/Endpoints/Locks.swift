@@ -125,7 +125,7 @@ extension Call {
   /// What acquire and hold ask for; the process is still to be found.
   func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(Problem) -> AcquireRequest {
     let limits = server.limits
-    let ttl = try timeToLive(isBound: bond != nil) ?? defaultTTL
+    let ttl = try timeToLive(isBound: bond != nil) ?? min(defaultTTL, ttlMaximum)
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
     if case .connection? = bond { request.bindsConnection = true }
     request.native = try nativeRequest(request.key, makes: true)

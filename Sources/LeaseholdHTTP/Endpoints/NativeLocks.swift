@@ -92,7 +92,8 @@ extension Call {
         case .id(let id): .id(id)
         }
       return NativeRequest(
-        .sysv, at: place, semaphore: number, count: 0, permissions: 0, isEndless: try isEndless(), peer: caller.peer)
+        .sysv, at: place, semaphore: number, count: 0, permissions: 0, isEndless: try isEndless(), peer: caller.peer,
+        groups: caller.groups)
     }
   }
 
@@ -105,7 +106,8 @@ extension Call {
   private func php(at key: Int32) throws(Problem) -> NativeRequest {
     NativeRequest(
       .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: try permissions() ?? 0o666,
-      peer: caller.peer)
+      peer: caller.peer,
+      groups: caller.groups)
   }
 
   private func apache(_ session: String) throws(Problem) -> NativeRequest {
@@ -113,7 +115,8 @@ extension Call {
     let dialect = ApacheDialect(session: session.utf8, of: count)
     return NativeRequest(
       .apache, at: .key(try semaphoreKey() ?? 31_818), semaphore: dialect.reader, count: count,
-      permissions: try permissions() ?? 0o700, peer: caller.peer)
+      permissions: try permissions() ?? 0o700, peer: caller.peer,
+      groups: caller.groups)
   }
 
   private func concurrency(at path: String, makes: Bool) throws(Problem) -> NativeRequest {
@@ -122,7 +125,8 @@ extension Call {
     return NativeRequest(
       .path, at: .path(path, project: try project()), semaphore: number, count: count,
       permissions: try permissions() ?? 0o666, values: makes ? try values(count) : [],
-      touches: try word(.touch, ["true", "false"]) != "false", isEndless: try isEndless(), peer: caller.peer)
+      touches: try word(.touch, ["true", "false"]) != "false", isEndless: try isEndless(), peer: caller.peer,
+      groups: caller.groups)
   }
 
   /// The size of a set; the kernel's own limit may be lower and says so itself.

@@ -4,7 +4,7 @@ import Leasehold
 enum Segments {
   static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
     let filter = try call.listFilter()
-    let store = call.server.variables
+    let store = call.variables
     let inventory = try Problem.passing { () throws(LeaseholdError) in
       try store.segments(from: filter.cursor, limit: filter.limit)
     }
@@ -39,7 +39,7 @@ enum Segments {
   }
 
   static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let store = call.server.variables
+    let store = call.variables
     let address = try call.segmentInPath()
     let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: false) }
     return call.answer(segment)
@@ -47,7 +47,7 @@ enum Segments {
 
   static func create(_ call: borrowing Call) throws(Problem) -> Disposition {
     let request = try call.segmentRequest()
-    let (store, writer) = (call.server.variables, call.writer)
+    let (store, writer) = (call.variables, call.writer)
     // Only what may write over something that is there needs the guard.
     let existing = request.initializes ? request.key.flatMap { try? store.segment(.key($0), making: false) } : nil
     return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(Problem) in
@@ -70,7 +70,7 @@ enum Segments {
   }
 
   static func change(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let store = call.server.variables
+    let store = call.variables
     let address = try call.segmentInPath()
     let highest = Int(UInt32.max)
     let (uid, gid, mode) = (
@@ -85,7 +85,7 @@ enum Segments {
   }
 
   static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let store = call.server.variables
+    let store = call.variables
     let address = try call.segmentInPath()
     let segment = try Problem.passing { () throws(LeaseholdError) in try store.remove(address) }
     return call.json { json in
@@ -98,7 +98,7 @@ enum Segments {
   }
 
   static func read(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let store = call.server.variables
+    let store = call.variables
     let address = try call.segmentInPath()
     let (offset, length) = (try call.number(.offset, 0, Int.max) ?? 0, try call.number(.length, 0, Int.max))
     let bytes = try Problem.passing { () throws(LeaseholdError) in
@@ -110,7 +110,7 @@ enum Segments {
   }
 
   static func write(_ call: borrowing Call) throws(Problem) -> Disposition {
-    let store = call.server.variables
+    let store = call.variables
     let address = try call.segmentInPath()
     let type = MediaType(call.exchange.header(.contentType))
     guard type == .bytes || type == .form || call.exchange.header(.contentType) == nil else {

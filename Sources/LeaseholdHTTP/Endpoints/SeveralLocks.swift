@@ -66,11 +66,15 @@ extension Call {
     guard !text.isEmpty, parts.count <= Limits.wants else {
       throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
     }
-    let ttl = try timeToLive(isBound: bond != nil) ?? server.limits.ttlDefault
+    let ttl = try timeToLive(isBound: bond != nil) ?? min(server.limits.ttlDefault, ttlMaximum)
     var wants: [AcquireRequest] = []
     for (index, part) in parts.enumerated() {
       do throws(Problem) {
-        wants.append(isList ? try want(String(part), ttl: ttl) : try plainWant(part, ttl: ttl))
+        let request = isList ? try want(String(part), ttl: ttl) : try plainWant(part, ttl: ttl)
+        if let token = exchange.token, !token.mayUse(key: request.key) {
+          throw Problem.forbidden(token, "Token '\(token.name)' may not use lock '\(request.key)'; see its prefixes.")
+        }
+        wants.append(request)
       } catch {
         throw error.inWant(index)
       }

@@ -18,6 +18,8 @@ final class Daemon: @unchecked Sendable {
 
   /// See ``Exchange/finishEarly()``.
   let standIn = Daemon.makeStandIn()
+  /// Whether what is sent goes over the socket as it is, without TLS.
+  let isPlain: Bool
   /// Where answers are put together, one at a time; only for the daemon's thread.
   var scratch = ResponseBuffer(capacity: 2048)
 
@@ -35,6 +37,7 @@ final class Daemon: @unchecked Sendable {
     self.handler = handler
     self.watch = watch
     self.owner = owner
+    isPlain = options.certificate == nil
     self.listening = listening
     self.idleTimeout = UInt64(max(0, options.idleTimeoutSeconds) * 1e9)
   }
@@ -61,7 +64,17 @@ final class Daemon: @unchecked Sendable {
       item(MHD_OPTION.NOTIFY_CONNECTION, unsafeBitCast(connectionCallback, to: Int.self), box),
       item(MHD_OPTION.END, 0),
     ]
-    let flags = MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+    let secrets = options.certificate.map(TLSTexts.init)
+    if let secrets {
+      items.insert(
+        contentsOf: [
+          item(MHD_OPTION.HTTPS_MEM_CERT, 0, secrets.certificate), item(MHD_OPTION.HTTPS_MEM_KEY, 0, secrets.key),
+          item(MHD_OPTION.HTTPS_PRIORITIES, 0, secrets.priorities),
+        ], at: 0)
+    }
+    let tls = secrets == nil ? 0 : MHD_USE_TLS.rawValue
+    let flags = tls | MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+    defer { secrets?.wipe() }
     handle = items.withUnsafeMutableBufferPointer { items in
       guard let items = items.baseAddress else { return nil }
       return withVaList([MHD_OPTION.ARRAY.rawValue, OpaquePointer(items), MHD_OPTION.END.rawValue]) { list in

@@ -12,7 +12,7 @@ import Synchronization
 //   the exchange's state owns it until it resumes it: libmicrohttpd does not look at the socket, and it cannot be
 //   closed. So the writer is alone.
 //
-// Everything else goes by `send(_:)`: HTTP/1.0, HEAD, `Connection: close`, streams, long bodies, rare headers.
+// Everything else goes by `send(_:)`: HTTP/1.0, HEAD, `Connection: close`, streams, long bodies, rare headers, TLS.
 extension Exchange {
   /// How far an answer got that was written here.
   enum Early: UInt8, Sendable {
@@ -50,8 +50,9 @@ extension Exchange {
   }
 
   private func canBeEarly(_ response: borrowing Response) -> Bool {
-    Daemon.answersEarly && version == .http11 && method != .head && keepsConnection && !response.closes
-      && response.stream == nil && response.extra.isEmpty && response.allow == nil && response.retryAfterSeconds == nil
+    Daemon.answersEarly && connection.daemon.isPlain && version == .http11 && method != .head && keepsConnection
+      && !response.closes && response.stream == nil && response.extra.isEmpty && response.allow == nil
+      && response.retryAfterSeconds == nil
       && response.body.count > 0 && response.body.count <= Self.bodyLimitBytes
       && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
   }

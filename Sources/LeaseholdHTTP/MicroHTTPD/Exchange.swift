@@ -43,6 +43,11 @@ final class Exchange: @unchecked Sendable {
   /// Only for the thread that is calling the handler about it.
   var attachment: AnyObject?
 
+  /// Who the caller has shown to be, where the handler asked.
+  ///
+  /// Written in `headersArrived`, before anybody else can see the exchange.
+  var identity: AnyObject?
+
   /// Two words that the endpoints keep with the exchange without an object of their own; written before the answer is
   /// handed over, read in `completed`.
   var ticket: (UInt64, UInt64) = (0, 0)

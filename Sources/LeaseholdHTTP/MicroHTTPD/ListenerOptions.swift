@@ -29,6 +29,9 @@ struct ListenerOptions: Sendable {
   /// How long to try again while the port is in use; zero reports at once.
   var bindRetry = Duration.zero
 
+  /// Serve HTTPS with it; `nil` for plain HTTP.
+  var certificate: Certificate?
+
   /// Options with the usual limits.
   init(_ endpoint: Endpoint) { self.endpoint = endpoint }
 }

@@ -23,6 +23,23 @@ enum PeerAddress: Sendable {
   }
 }
 
+extension PeerAddress {
+  /// The supplementary groups that the peer of a Unix socket had when it connected.
+  ///
+  /// The corresponding C function is `getsockopt` with SO_PEERGROUPS (Linux 4.13 and later).
+  func groups(_ descriptor: Int32) -> [UInt32] {
+    guard case .unix(_, let uid, _) = self, uid != 0 else { return [] }
+    let option: Int32 = 59
+    var groups = [UInt32](repeating: 0, count: 32)
+    while true {
+      var size = socklen_t(groups.count * 4)
+      if getsockopt(descriptor, SOL_SOCKET, option, &groups, &size) == 0 { return Array(groups.prefix(Int(size) / 4)) }
+      guard errno == ERANGE, Int(size) / 4 > groups.count else { return [] }
+      groups = [UInt32](repeating: 0, count: Int(size) / 4)
+    }
+  }
+}
+
 /// An IPv4 or IPv6 address with its port.
 struct TCPAddress: Sendable, CustomStringConvertible {
   private(set) var storage = sockaddr_in6()

@@ -8,6 +8,8 @@ final class PeerConnection: @unchecked Sendable {
   let id: UInt64
   /// Who is at the other end.
   let peer: PeerAddress
+  /// The groups of a peer on a Unix socket beside its primary one; empty for root, who needs none.
+  let groups: [UInt32]
 
   /// Whatever the endpoints bind to the connection.
   ///
@@ -44,6 +46,7 @@ final class PeerConnection: @unchecked Sendable {
     self.mhd = mhd
     self.descriptor = descriptor
     self.peer = PeerAddress(leasehold_mhd_peer_address(mhd), descriptor: descriptor)
+    self.groups = self.peer.groups(descriptor)
     self.socket = Mutex(descriptor)
     self.idleSince = Atomic(now)
     // Any start will do: request ids are for finding lines in logs and must not repeat soon.

@@ -7,6 +7,7 @@ extension SegmentStore {
   /// Finds a segment.
   public func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try making ? resolve(address) : existing(address ?? .key(options.defaultKey))
+    try check(segment, .read, address)
     // Asked for before it is attached, and while no other request has it attached: as everybody else sees it.
     let seen = try? attached(.id(segment.id), .readOnly) { (status, _, bytes) throws(LeaseholdError) in
       (status, (try? VariableSegment(bytes))?.word.bits)
@@ -56,8 +57,9 @@ extension SegmentStore {
         return try adopt(.key(key), request)
       }
       do throws(LeaseholdError) {
-        let initialized = try initialize(.id(segment.id), force: true)
-        let info = try self.segment(.id(segment.id), making: false)
+        let initialized = try unrestricted.initialize(.id(segment.id), force: true)
+        try handOver(segment)
+        let info = try unrestricted.segment(.id(segment.id), making: false)
         return SegmentCreation(segment: info, created: true, initialized: initialized)
       } catch {
         try? segment.remove()
@@ -68,11 +70,14 @@ extension SegmentStore {
 
   /// What is there stays as it is, unless it is to get a header and has no good one.
   private func adopt(_ address: SegmentAddress, _ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
-    let id = SegmentAddress.id(try existing(address).id)
-    let info = try segment(id, making: false)
+    let found = try existing(address)
+    try check(found, .open(mode: request.mode), address)
+    let id = SegmentAddress.id(found.id)
+    let info = try unrestricted.segment(id, making: false)
     guard !info.isOwn else { throw ownSegment(address) }
     let initialized = request.initializes ? try initialize(id, force: false) : false
-    return SegmentCreation(segment: try segment(id, making: false), created: false, initialized: initialized)
+    return SegmentCreation(
+      segment: try unrestricted.segment(id, making: false), created: false, initialized: initialized)
   }
 
   private func initialize(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> Bool {
@@ -88,6 +93,7 @@ extension SegmentStore {
     _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
+    try check(segment, .control, address)
     var permissions = try status(segment, address).permissions
     if let uid { permissions.owner = uid }
     if let gid { permissions.group = gid }
@@ -95,13 +101,14 @@ extension SegmentStore {
     if (uid, gid, mode) != (nil, nil, nil) {
       do throws(Errno) { try segment.setPermissions(permissions) } catch { throw explain(error, address) }
     }
-    return try self.segment(.id(segment.id), making: false)
+    return try unrestricted.segment(.id(segment.id), making: false)
   }
 
   /// Removes a segment.
   public func remove(_ address: SegmentAddress) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
     let info = describe(segment, try status(segment, address))
+    try check(segment, .control, address)
     do throws(Errno) { try segment.remove() } catch { throw explain(error, address) }
     fences.forget(segment: segment.id)
     return info

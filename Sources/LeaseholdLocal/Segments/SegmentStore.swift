@@ -26,8 +26,10 @@ public struct SegmentStoreOptions: Sendable {
 public final class SegmentStore: VariableStore {
   let options: SegmentStoreOptions
   let fences: FenceTable
+  /// Who asks, where that is a user of whom the kernel would not take everything.
+  let caller: Caller?
   private let turns: [Turn]
-  private let makers = Turn()
+  private let makers: Turn
 
   /// A mutex in an array.
   private final class Turn: Sendable {
@@ -48,7 +50,24 @@ public final class SegmentStore: VariableStore {
     self.options = options
     fences = FenceTable(key: FenceTable.key(controlKey: options.controlKey))
     turns = (0..<64).map { _ in Turn() }
+    makers = Turn()
+    caller = nil
   }
+
+  /// The same store for somebody else.
+  private init(_ other: SegmentStore, for caller: Caller?) {
+    (options, fences, turns, makers) = (other.options, other.fences, other.turns, other.makers)
+    self.caller = caller
+  }
+
+  /// The same store for a caller: itself for all but users of the Unix socket other than root.
+  public func acting(for caller: Caller) -> any VariableStore {
+    guard let uid = caller.peer.uid, uid != 0 else { return self }
+    return SegmentStore(self, for: caller)
+  }
+
+  /// The same store with the rights of the service.
+  var unrestricted: SegmentStore { caller == nil ? self : SegmentStore(self, for: nil) }
 
   // MARK: Finding
 
@@ -71,7 +90,8 @@ public final class SegmentStore: VariableStore {
     }
     let request = SegmentRequest(
       key: options.defaultKey, byteCount: options.defaultBytes, mode: 0o666, initializes: false)
-    return SharedMemorySegment(id: try create(request).segment.id)
+    // It is everybody's, and not the first caller's.
+    return SharedMemorySegment(id: try unrestricted.create(request).segment.id)
   }
 
   /// Looks at a segment, and refuses one that is this service's own.
@@ -100,6 +120,7 @@ public final class SegmentStore: VariableStore {
     let segment = try resolve(address)
     return try turns[Int(segment.id.magnitude) % turns.count].take { () throws(LeaseholdError) in
       let status = try status(segment, address)
+      try check(status, access, address)
       let owner: LedgerSegment.Mapping
       do throws(Errno) {
         owner = LedgerSegment.Mapping(try segment.attach(access))

@@ -95,9 +95,9 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { daemon.ledger.leases(filter) }
 
   /// Releases all leases of an owner.
-  public func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] {
+  public func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String] {
     defer { daemon.settle() }
-    return daemon.ledger.releaseAll(owner: owner, key: key, at: moment(now))
+    return daemon.ledger.releaseAll(owner: owner, key: key, of: caller, at: moment(now))
   }
 
   /// One lock.

@@ -5,11 +5,32 @@ extension ResolvedSettings {
   func check() throws(SettingsError) {
     try checkOrder(.ttlMin, .ttlDefault)
     try checkOrder(.ttlDefault, .ttlMax)
-    guard ResolvedSettings.isLoopback(text(.host)) else {
+    try checkAccess()
+  }
+
+  /// Nobody shall be served by accident who is not on this host, nor a token be readable on the way.
+  private func checkAccess() throws(SettingsError) {
+    let (certificate, key) = (path(.tlsCert), path(.tlsKey))
+    guard (certificate == nil) == (key == nil) else {
+      let (given, missing) = certificate == nil ? (Setting.tlsKey, Setting.tlsCert) : (.tlsCert, .tlsKey)
+      throw SettingsError(given, from: self[given].source, "\(missing.flag) is missing: TLS needs both")
+    }
+    if toggle(.unixNeedsToken), path(.tokenFile) == nil {
+      throw SettingsError(
+        .unixNeedsToken, from: self[.unixNeedsToken].source, "there are no tokens without --token-file")
+    }
+    guard !ResolvedSettings.isLoopback(text(.host)) else { return }
+    guard path(.tokenFile) != nil else {
       throw SettingsError(
         .host, from: self[.host].source,
-        "'\(text(.host))' is not a loopback address: a non-loopback listener needs tokens, "
-          + "which this version does not have; bind to 127.0.0.1 or use --unix")
+        "'\(text(.host))' is not a loopback address: others than this host can reach it, so it needs tokens "
+          + "(--token-file); or bind to 127.0.0.1, or use --unix")
+    }
+    guard certificate != nil || toggle(.insecurePlainHTTP) else {
+      throw SettingsError(
+        .host, from: self[.host].source,
+        "'\(text(.host))' is not a loopback address, and without TLS everybody on the way can read the tokens: give "
+          + "--tls-cert and --tls-key, or say --insecure-plain-http")
     }
   }
 

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Everything `leasehold serve` was told, read and checked.
 struct ServeSettings: Sendable, Equatable {
-  /// A loopback address: 127.0.0.0/8, ::1 or localhost.
+  /// A loopback address, or with tokens any.
   let host: String
   /// 0 takes any free port.
   let port: UInt16
@@ -18,6 +18,17 @@ struct ServeSettings: Sendable, Equatable {
   let bodyBytesMax: Int
   /// Names that the Host header may have besides the loopback names, in lower case.
   let allowedHosts: [String]
+
+  /// `nil` where no tokens are needed.
+  let tokenFile: String?
+  let unixNeedsToken: Bool
+  /// Both or neither.
+  let tlsCertificatePath: String?
+  let tlsKeyPath: String?
+  let allowsPlainHTTP: Bool
+  /// 0 is no limit.
+  let leasesPerCaller: Int
+  let waitersPerCaller: Int
 
   let ttlDefault: Duration
   let ttlMin: Duration
@@ -77,6 +88,13 @@ struct ServeSettings: Sendable, Equatable {
     drainTimeout = resolved.duration(.drainTimeout)
     bodyBytesMax = resolved.integer(.maxBody)
     allowedHosts = resolved.list(.allowHost).map { $0.lowercased() }
+    tokenFile = resolved.path(.tokenFile)
+    unixNeedsToken = resolved.toggle(.unixNeedsToken)
+    tlsCertificatePath = resolved.path(.tlsCert)
+    tlsKeyPath = resolved.path(.tlsKey)
+    allowsPlainHTTP = resolved.toggle(.insecurePlainHTTP)
+    leasesPerCaller = resolved.integer(.maxLeasesPerCaller)
+    waitersPerCaller = resolved.integer(.maxWaitersPerCaller)
     ttlDefault = resolved.duration(.ttlDefault)
     ttlMin = resolved.duration(.ttlMin)
     ttlMax = resolved.duration(.ttlMax)

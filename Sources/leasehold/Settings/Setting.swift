@@ -3,6 +3,7 @@ struct Setting: Sendable, Hashable {
   /// Where a setting stands in the help and in the documentation.
   enum Section: String, CaseIterable, Sendable {
     case listening = "Listening"
+    case access = "Who may"
     case leases = "Leases"
     case limits = "Limits"
     case memory = "Shared memory"

@@ -5,7 +5,8 @@ private let month = hour * 24 * 30
 extension Setting {
   static let host = Setting(
     "host", .listening, .text("address"), default: "127.0.0.1",
-    "Loopback address of the TCP listener: 127.0.0.0/8, ::1 or localhost")
+    "Address of the TCP listener; one that is not loopback needs --token-file, and --tls-cert or "
+      + "--insecure-plain-http")
   static let port = Setting(
     "port", .listening, .integer(0...65535), default: "31818", "TCP port; 0 takes any free one")
   static let unix = Setting(
@@ -30,6 +31,30 @@ extension Setting {
   static let allowHost = Setting(
     "allow-host", .listening, .list("name"), default: "",
     "Accept this name in the Host header besides the loopback names; may be repeated")
+}
+
+// Who may.
+extension Setting {
+  static let tokenFile = Setting(
+    "token-file", .access, .path(bytesMax: 4000), default: "",
+    "File of bearer tokens, read again on SIGHUP; without one everybody who reaches the listener may do everything")
+  static let unixNeedsToken = Setting(
+    "unix-needs-token", .access, .toggle, default: "false",
+    "Ask for a token on the Unix socket too, whose file has an owner and a mode of its own")
+  static let tlsCert = Setting(
+    "tls-cert", .access, .path(bytesMax: 4000), default: "",
+    "Serve HTTPS over TCP with this certificate and those that vouch for it, in PEM")
+  static let tlsKey = Setting(
+    "tls-key", .access, .path(bytesMax: 4000), default: "", "The certificate's private key, in PEM")
+  static let insecurePlainHTTP = Setting(
+    "insecure-plain-http", .access, .toggle, default: "false",
+    "Let tokens travel over TCP without TLS, where the network is trusted or something before the daemon ends TLS")
+  static let maxLeasesPerCaller = Setting(
+    "max-leases-per-caller", .access, .integer(0...16_000_000), default: "0",
+    "Leases of one caller at once (a token, else a user of the Unix socket, else an address); 0 is no limit")
+  static let maxWaitersPerCaller = Setting(
+    "max-waiters-per-caller", .access, .integer(0...1_000_000), default: "0",
+    "Requests of one caller that wait at once; 0 is no limit")
 }
 
 // Leases.
@@ -123,6 +148,7 @@ extension Setting {
   static let all: [Setting] = [
     .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .drainTimeout,
     .maxBody, .allowHost,
+    .tokenFile, .unixNeedsToken, .tlsCert, .tlsKey, .insecurePlainHTTP, .maxLeasesPerCaller, .maxWaitersPerCaller,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
     .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .maxProcesses, .eventsKept, .maxEventSubscribers,
     .tombstones, .idleLocks,

@@ -27,8 +27,9 @@ enum SettingsMarkdown {
 
     `leasehold serve --print-config` prints every setting, its value and where it came from, with `--json` as JSON.
 
-    `ttl-min` must not be more than `ttl-default`, nor that more than `ttl-max`. A listener that others than this
-    host can reach needs tokens, which this version does not have: it refuses a `host` that is not a loopback address.
+    `ttl-min` must not be more than `ttl-default`, nor that more than `ttl-max`. A `host` that is not a loopback address
+    needs `token-file`, and `tls-cert` with `tls-key`, or else `insecure-plain-http`; [access.md](access.md) tells more.
+
 
 
     """

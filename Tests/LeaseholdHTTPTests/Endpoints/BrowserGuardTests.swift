@@ -52,6 +52,18 @@ import Testing
     #expect(scene.service.heard.requests.count == Self.origins.filter { $0.status == 201 }.count)
   }
 
+  @Test func aPageOfAnotherOriginMayNotWaitForWhatItCannotRead() throws {
+    let scene = try ServerScene(.grant)
+    for endpoint in Endpoint.all where endpoint.method == .get && endpoint.mayStayOpen {
+      let target = endpoint.route == .variable ? "/shm/x" : "/shm"
+      for header in ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: http://evil.example"] {
+        let answer = scene.answer("GET", target, header)
+        #expect(answer.status == 403 && answer.body.contains("foreign-origin"), "\(endpoint.operation) \(header)")
+      }
+      #expect(scene.answer("GET", target, "Sec-Fetch-Site: same-origin").status != 403)
+    }
+  }
+
   @Test(arguments: ["POST", "DELETE", "PUT", "PATCH", "BREW"])
   func everyMethodThatMayChangeIsGuarded(_ method: String) throws {
     let scene = try ServerScene(.grant)

@@ -45,7 +45,8 @@ import Testing
       "malformed-request", "bad-key", "invalid-parameter", "missing-parameter", "unknown-parameter",
       "duplicate-parameter", "out-of-range", "bad-json", "bad-serialized",
     ],
-    403: ["foreign-origin", "permission-denied", "own-set", "path-not-allowed"],
+    401: ["unauthenticated"],
+    403: ["forbidden", "foreign-origin", "permission-denied", "own-set", "path-not-allowed"],
     404: [
       "not-found", "no-such-lock", "no-such-lease", "no-such-set", "no-such-semaphore", "no-such-path",
       "no-such-segment", "no-such-variable",
@@ -61,8 +62,8 @@ import Testing
     410: ["expired", "released", "broken", "undelivered", "set-removed", "lock-removed"],
     422: ["count-exceeds-limit", "idempotency-mismatch", "objects-refused", "no-such-process"],
     423: ["locked", "wait-timeout", "queue-full"],
-    429: ["too-many-waiters", "too-many-subscribers"],
-    503: ["draining", "starting"], 507: ["kernel-limit", "ledger-full", "segment-full"],
+    429: ["too-many-waiters", "too-many-subscribers", "caller-limit"],
+    503: ["draining", "starting", "sysv-unavailable"], 507: ["kernel-limit", "ledger-full", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
 

@@ -126,7 +126,7 @@ final class FakeService: LockService, HostWithoutNativeSets {
 
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { Page(entries: [], nextCursor: nil) }
 
-  func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] { [] }
+  func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String] { [] }
 
   func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
     throw none()

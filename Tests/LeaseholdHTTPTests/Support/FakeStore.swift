@@ -21,6 +21,8 @@ final class FakeStore: VariableStore {
     set { state.withLock { $0.guardKey = newValue } }
   }
 
+  func acting(for caller: Caller) -> any VariableStore { self }
+
   func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
     var info = SegmentInfo()
     info.key = guardKey

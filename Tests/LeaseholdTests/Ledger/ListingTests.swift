@@ -71,9 +71,10 @@ import Testing
     let scene = Scene()
     for key in ["a", "b", "c"] { scene.acquire(key, key) { $0.owner = key == "c" ? "bob" : "ann" } }
     scene.queue("dan", "a")
-    #expect(scene.ledger.releaseAll(owner: "ann", key: Scene.key("c"), at: scene.daemon.moment).isEmpty)
-    #expect(scene.ledger.releaseAll(owner: "ann", key: Scene.key("b"), at: scene.daemon.moment).count == 1)
-    #expect(scene.ledger.releaseAll(owner: "ann", key: nil, at: scene.daemon.moment) == [scene.leases["a"]?.ref])
+    #expect(scene.ledger.releaseAll(owner: "ann", key: Scene.key("c"), of: nil, at: scene.daemon.moment).isEmpty)
+    #expect(scene.ledger.releaseAll(owner: "ann", key: Scene.key("b"), of: nil, at: scene.daemon.moment).count == 1)
+    let refs = scene.ledger.releaseAll(owner: "ann", key: nil, of: nil, at: scene.daemon.moment)
+    #expect(refs == [scene.leases["a"]?.ref])
     scene.hear()
     #expect(scene.end("a") == .released && scene.has("c") && scene.has("dan"))
     #expect(scene.daemon.flaws().isEmpty)

@@ -225,7 +225,7 @@ extension Traffic {
     history.letGo { lease in
       lease.owner == owner && (key == nil || lease.places.contains { $0.key == key })
     }
-    _ = daemon.ledger.releaseAll(owner: owner, key: key, at: daemon.moment)
+    _ = daemon.ledger.releaseAll(owner: owner, key: key, of: nil, at: daemon.moment)
   }
 
   private func remove() {

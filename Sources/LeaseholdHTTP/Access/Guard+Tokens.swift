@@ -1,0 +1,54 @@
+import Leasehold
+
+/// Bearer tokens (RFC 6750): who calls, and whether the role is large enough for the operation.
+extension Guard {
+  /// The reason to refuse a request for its token; notes the token where there is one.
+  func refusal(_ exchange: Exchange, _ tokens: TokenStore, isOptional: Bool) -> Problem? {
+    let endpoint = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }.map { Endpoint.all[$0] }
+    let needed = endpoint?.neededRole ?? .read
+    if needed == .nobody { return nil }
+    guard let header = exchange.header(.authorization) else {
+      if isOptional { return nil }
+      return Problem(.unauthenticated, "This needs a token; send it as 'Authorization: Bearer TOKEN'.")
+    }
+    guard let secret = bearer(header), let token = tokens.find(secret) else {
+      return Problem(
+        .unauthenticated,
+        "The token of this request is not in the service's file; 'Authorization: Bearer TOKEN' needs one that is.")
+    }
+    exchange.identity = token
+    guard token.role >= needed else {
+      return .forbidden(token, endpoint.map { "\($0.operation)" } ?? "This", needs: needed)
+    }
+    return nil
+  }
+
+  /// What stands behind the word Bearer; `nil` for another scheme.
+  private func bearer(_ header: UnsafeBufferPointer<UInt8>) -> UnsafeRawBufferPointer? {
+    let scheme = 6
+    guard header.count > scheme + 1, header.count <= 512,
+      equalsIgnoringCase(UnsafeBufferPointer(rebasing: header[..<scheme]), "bearer"),
+      header[scheme] == UInt8(ascii: " ")
+    else { return nil }
+    return UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: header[(scheme + 1)...]))
+  }
+}
+
+extension Server {
+  /// The account that an exchange is counted for.
+  ///
+  /// On the connection's thread.
+  func account(of exchange: Exchange) -> CallerAccount? {
+    if let token = exchange.token { return token.account }
+    guard accounts.haveLimits else { return nil }
+    if let known = exchange.connection.attachment as? CallerAccount { return known }
+    let account = accounts.account(exchange.connection.knownPeer)
+    exchange.connection.attachment = account
+    return account
+  }
+
+  /// Reads the file of tokens again.
+  ///
+  /// - Returns: How many tokens it has; `nil` where no file was named.
+  public func reloadTokens() throws(SecretFileError) -> Int? { try guardian.tokens?.reload() }
+}

@@ -1,0 +1,58 @@
+import Leasehold
+import SysV
+import SystemPackage
+
+// Nobody gets over HTTP what shmat(2), shmget(2) or shmctl(2) would refuse their own process.
+
+extension SegmentStore {
+  /// Throws where the kernel would not let the caller do this with a segment.
+  func check(
+    _ segment: SharedMemorySegment, _ access: SemaphoreAccess, _ address: SegmentAddress?
+  ) throws(LeaseholdError) {
+    guard caller != nil else { return }
+    let status: SharedMemorySegment.Status
+    do throws(Errno) { status = try segment.status() } catch { throw explain(error, address) }
+    try check(status, access, address)
+  }
+
+  /// Throws where shmat(2) would not attach the segment for the caller: writing needs both permissions.
+  func check(
+    _ status: SharedMemorySegment.Status, _ access: SharedMemoryMapping.Access, _ address: SegmentAddress?
+  ) throws(LeaseholdError) {
+    try check(status, SemaphoreAccess.read, address)
+    if access == .readWrite { try check(status, SemaphoreAccess.alter, address) }
+  }
+
+  private func check(
+    _ status: SharedMemorySegment.Status, _ access: SemaphoreAccess, _ address: SegmentAddress?
+  ) throws(LeaseholdError) {
+    guard let caller else { return }
+    let permissions = status.permissions
+    let isLet = SemaphoreSetInfo.lets(
+      caller.peer, access, owner: (permissions.owner, permissions.creator),
+      group: (permissions.group, permissions.creatorGroup),
+      mode: UInt16(truncatingIfNeeded: permissions.mode.rawValue), groups: caller.groups)
+    guard !isLet else { return }
+    let (errno, what) =
+      if case .control = access { ("EPERM", "Only its owner, its creator and root may do this to") } else {
+        ("EACCES", "The mode bits do not let you do this with")
+      }
+    throw LeaseholdError(
+      .permissionDenied, "\(what) segment \(text(address)); GET /segments shows its owner and mode.",
+      facts: [("segment", .text(text(address))), ("errno", .text(errno))])
+  }
+
+  /// A segment that is made for a user of the Unix socket becomes that user's, as if it had been made natively.
+  func handOver(_ segment: SharedMemorySegment) throws(LeaseholdError) {
+    guard case .local(_, let uid, let gid)? = caller?.peer else { return }
+    do throws(Errno) {
+      var permissions = try segment.status().permissions
+      permissions.owner = uid
+      permissions.group = gid
+      try segment.setPermissions(permissions)
+    } catch {
+      // A user of whom this user namespace knows nothing can own nothing in it.
+      guard error == .invalidArgument else { throw explain(error, .id(segment.id)) }
+    }
+  }
+}

@@ -1,0 +1,22 @@
+internal import LeaseholdHTTP
+internal import Logging
+
+/// Answers 503 to everybody until told to stop, so that who asks learns why.
+func serveUnavailable(
+  _ errno: String, _ options: ServerOptions, until stop: Task<Void, Never>, notify: Notify, log: Logger
+) async throws -> ExitStatus {
+  log.error(
+    "there are no System V semaphores here: everything is answered 503 sysv-unavailable",
+    metadata: ["errno": "\(errno)"])
+  let server: UnavailableServer
+  do {
+    server = try UnavailableServer(errno: errno, options: options)
+    try server.start()
+  } catch {
+    throw SettingsError("\(error)", status: error.isInUse ? .unavailable : .cannotCreate)
+  }
+  notify.status("no System V semaphores here (\(errno))")
+  await stop.value
+  server.stop()
+  return .unavailable
+}
