@@ -14,6 +14,8 @@ public struct ServerOptions: Sendable {
   public var unixPath: String?
   /// The mode of the socket file.
   public var unixMode: UInt32 = 0o660
+  /// Listening sockets that somebody else made, as descriptors.
+  public var inherited: [Int32] = []
   /// Threads that serve connections, for each listener.
   public var threads = 1
   /// Connections at a time, for each listener.
@@ -141,7 +143,7 @@ public final class Server: Sendable {
     var endpoints: [ListenerOptions.Endpoint] = []
     if let host = options.host { endpoints.append(.tcp(host: host, port: options.port)) }
     if let path = options.unixPath { endpoints.append(.unix(path: path, mode: options.unixMode)) }
-    return endpoints
+    return endpoints + options.inherited.map { .inherited(descriptor: $0) }
   }
 
   /// The TCP port in use.

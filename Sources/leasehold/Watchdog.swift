@@ -1,0 +1,36 @@
+import Dispatch
+internal import Leasehold
+internal import LeaseholdLocal
+
+/// Tells the service manager's watchdog that the daemon is well, at the interval it asks for, until it is told to stop.
+///
+/// Nothing is said unless the service can do its work: its ledger can be had, and its clock turns. So a daemon that
+/// hangs is killed and started again, which costs no lease.
+func keepWatchdog(_ notify: Notify, over service: LocalLockService, until stop: Task<Void, Never>) async {
+  let beats = notify.watchdogInterval.map { interval in
+    Task {
+      while !Task.isCancelled {
+        if let status = await vitalSigns(of: service, within: max(interval, .seconds(5))) {
+          notify.watchdog(status: status)
+        }
+        try? await Task.sleep(for: interval)
+      }
+    }
+  }
+  await stop.value
+  beats?.cancel()
+}
+
+/// One line about the service; `nil` when its clock has not turned for so long.
+///
+/// Looked up on a thread of its own: with the ledger's mutex in wrong hands it never returns.
+private func vitalSigns(of service: LocalLockService, within span: Duration) async -> String? {
+  await withCheckedContinuation { continuation in
+    DispatchQueue.global().async {
+      guard service.isAlive(within: TimeSpan(span)) else { return continuation.resume(returning: nil) }
+      let status = service.status()
+      continuation.resume(
+        returning: "serving: \(status.leases) leases, \(status.locks) locks, \(status.waiters) waiters")
+    }
+  }
+}
