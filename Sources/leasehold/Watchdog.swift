@@ -8,7 +8,7 @@ internal import LeaseholdLocal
 /// hangs is killed and started again, which costs no lease.
 func keepWatchdog(_ notify: Notify, over service: LocalLockService, until stop: Task<Void, Never>) async {
   let beats = notify.watchdogInterval.map { interval in
-    Task {
+    Task(priority: .medium) {
       while !Task.isCancelled {
         if let status = await vitalSigns(of: service, within: max(interval, .seconds(5))) {
           notify.watchdog(status: status)
