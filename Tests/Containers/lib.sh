@@ -7,7 +7,7 @@
 
 name=leasehold-test-$$
 cache=${CACHE:-.build/containers}
-image=localhost/leasehold-under-test
+image=${IMAGE:-localhost/leasehold-under-test}
 debian_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 checks=0
 

@@ -68,7 +68,7 @@ killed() { # CONTAINER BIND REASON RUN-ARGUMENTS...
   local container=$1 bind=$2 reason=$3 lease seen begun
   shift 3
   podman run -d --name "$container" "$@" localhost/php:bookworm php -r "$(sed 1d Tests/Containers/app.php)" \
-    -- stay "$container" "$bind" >/dev/null
+    -- stay "$container" "$bind" >/dev/null || fail "$container does not run"
   eventually "$container has its lease" grep -q . <(podman logs "$container")
   lease=$(podman logs "$container")
   if [ "$lease" = unsupported ]; then
@@ -90,7 +90,9 @@ inside=(--pod "$pod" --user 65532:65532 -v run:/run/leasehold)
 killed "$name" connection connection-closed "${inside[@]}"
 killed "$name" pid process-exited "${inside[@]}"
 # Its own process numbers: the daemon sees the peer's as 0, and has it by SO_PEERPIDFD.
-apart=(--network none --ipc "container:$pod-app" --user 65532:65532 -v run:/run/leasehold)
+apart=(--pod "$pod" --pid private --user 65532:65532 -v run:/run/leasehold)
+[ "$(podman run --rm "${apart[@]}" localhost/php:bookworm readlink /proc/self/ns/pid)" != \
+  "$(podman exec "$pod-app" readlink /proc/self/ns/pid)" ] || fail "the container has the pod's process numbers"
 killed "$name-apart" connection connection-closed "${apart[@]}"
 killed "$name-apart" peer process-exited "${apart[@]}"
 
