@@ -152,6 +152,13 @@ public final class Server: Sendable {
   /// Requests that are being answered, waiting ones included.
   public var activeExchanges: Int { listeners.withLock { $0.reduce(0) { $0 + $1.activeExchanges } } }
 
+  /// Whether every listener answers a request of the server's own within `span`; for a watchdog.
+  ///
+  /// Blocks as long as that, for each listener.
+  public func answers(within span: TimeSpan) -> Bool {
+    listeners.withLock(\.self).allSatisfy { $0.answers(within: span.nanoseconds / 1_000_000) }
+  }
+
   /// Open connections.
   var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }
 

@@ -47,7 +47,7 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
   }
   tellReady(settings, inherited, server, service, notify: notify, log: log)
-  await keepWatchdog(notify, over: service, until: stop)
+  await keepWatchdog(notify, over: service, behind: server, until: stop)
   notify.stopping()
   await shutDown(server, service, within: settings.drainTimeout, log: log)
   return .ok
