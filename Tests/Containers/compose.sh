@@ -14,10 +14,13 @@ compose() {
   DOCKER_HOST=unix://$socket docker-compose -p "$name" -f docker/compose.yaml -f "$override" "$@"
 }
 clean_up() {
-  compose down -t 0 -v >/dev/null 2>&1 || true
   if [ ${#started[@]} -gt 0 ]; then
     kill "${started[@]}" 2>/dev/null || true
   fi
+  # Who joined a namespace goes before who made it.
+  podman rm -f -t 0 "${name}_app_1" >/dev/null 2>&1 || true
+  podman rm -f -t 0 "${name}_leasehold_1" >/dev/null 2>&1 || true
+  podman volume rm -f "${name}_run" >/dev/null 2>&1 || true
   rm -f "$socket" "$override"
 }
 trap clean_up EXIT
