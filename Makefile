@@ -14,7 +14,8 @@
 #   make examples     every shell snippet of the README, against the running service
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan
-#   make containers   docker/Dockerfile built and used with podman, from stand-in bases
+#   make deb          the Debian package, checked by lintian: .build/deb/leasehold_VERSION_ARCH.deb
+#   make containers   the image, the pod and the Debian package, really used: podman, from stand-in bases
 #   make clean        remove what was built
 #
 # What is missing (Debian packages, Swift) is installed when you are root, else named: see Tools/need.
@@ -29,7 +30,7 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live browser interop fuzz contract robustness soak examples bench tsan asan containers clean
+.PHONY: run test build lint live browser interop fuzz contract robustness soak examples bench tsan asan deb containers clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -65,9 +66,15 @@ asan:
 	$(BUILD) --build-tests --sanitize=address --scratch-path .build_asan
 	ASAN_OPTIONS=detect_leaks=0 $(APART) $(SWIFT) test --skip-build --sanitize=address --scratch-path .build_asan
 
-containers:
+# With the Swift libraries inside: Debian has none.
+deb:
+	@Tools/need build deb
+	$(BUILD) -c release --product leasehold --static-swift-stdlib -Xlinker -s --scratch-path .build_deb
+	packaging/build-deb .build_deb/release/leasehold
+
+containers: deb
 	@Tools/need build containers
-	Tests/Containers/build.sh
+	Tests/Containers/run.sh
 
 clean:
-	rm -rf .build .build_tsan .build_asan
+	rm -rf .build .build_tsan .build_asan .build_deb

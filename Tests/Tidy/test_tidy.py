@@ -4,6 +4,7 @@
 import unittest
 
 import tidy
+import units
 from tree import Tree, swift_functions
 
 CODE = "Sources/LeaseholdHTTP/ProblemCode.swift"
@@ -18,6 +19,7 @@ GOOD = {
     "docs/settings.md": "| `--port` |\n",
     "README.md": "# Hello there\n\n`make run`, `make test` [here](#hello-there)\n\n```sh\necho hi\n```\n",
     "Tests/Live/test_a.py": "for name in ('readA', 'writeA', 'too-bad'):\n    pass\n",
+    units.UNIT: "[Service]\n" + "\n".join(units.MUST_SAY) + "\n",
     "Sources/SysV/A.swift": "import CSysV\n",
     "Sources/Leasehold/A.swift": "import Synchronization\n",
 }
@@ -50,6 +52,7 @@ BAD = {
     "links_lead_somewhere": {"docs/b.md": "[x](../README.md#nowhere)\n"},
     "shell_snippets_are_shell": {"README.md": GOOD["README.md"].replace("echo hi", "if; then")},
     "readme_has_both_commands": {"README.md": "make run\n"},
+    "the_unit_keeps_semaphores": {units.UNIT: GOOD[units.UNIT].replace("PrivateIPC=no", "PrivateIPC=yes")},
 }
 
 
