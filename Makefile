@@ -5,6 +5,7 @@
 #   make build        the release build only: .build/release/leasehold
 #   make lint         swift format, shellcheck, Tests/Tidy
 #   make live         Tests/Live: the running service over HTTP (debug build)
+#   make cli          Tests/Cli: the commands, as a shell runs them (debug build)
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
@@ -28,7 +29,7 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live interop fuzz contract robustness soak examples bench tsan asan containers clean
+.PHONY: run test build lint live cli interop fuzz contract robustness soak examples bench tsan asan containers clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -41,7 +42,7 @@ build:
 	@Tools/need build
 	$(BUILD) -c release --product leasehold
 
-lint live interop fuzz contract robustness soak examples:
+lint live cli interop fuzz contract robustness soak examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 
