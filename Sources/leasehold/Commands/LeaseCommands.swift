@@ -21,7 +21,9 @@ struct AcquireCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "key"))
+  @Argument(
+    help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "key"),
+    completion: Known.locks)
   var keys: [String]
 
   func run() throws {
@@ -84,7 +86,7 @@ struct HoldCommand: ParsableCommand {
   @OptionGroup var lock: LockOptions
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("The lock's name.", valueName: "key"))
+  @Argument(help: ArgumentHelp("The lock's name.", valueName: "key"), completion: Known.locks)
   var key: String
 
   func run() throws {

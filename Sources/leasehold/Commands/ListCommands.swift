@@ -14,7 +14,7 @@ struct LocksCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("Show this lock alone.", valueName: "key"))
+  @Argument(help: ArgumentHelp("Show this lock alone.", valueName: "key"), completion: Known.locks)
   var key: String?
 
   func run() throws {

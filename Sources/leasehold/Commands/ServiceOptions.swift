@@ -21,7 +21,9 @@ struct ServiceOptions: ParsableArguments {
 
 /// How a lease is wanted, for `run`, `acquire` and `hold`.
 struct LockOptions: ParsableArguments {
-  @Option(name: .customShort("n"), help: ArgumentHelp("At most this many at once.", valueName: "slots"))
+  @Option(
+    name: [.customShort("n"), .customLong("slots")],
+    help: ArgumentHelp("At most this many at once.", valueName: "slots"))
   var limit: Int?
 
   @Flag(name: .shortAndLong, help: "Share the lock with others that share it.")

@@ -6,7 +6,9 @@ final class Guardian: @unchecked Sendable {
   // Set before any other thread is there; what it points to may be written by any thread.
   private var guardian: OpaquePointer?
 
-  /// Starts to watch. Without it a killed supervisor's lease ends by the clock.
+  /// Starts to watch.
+  ///
+  /// Without it a killed supervisor's lease ends by the clock.
   func start(group: Int32, deadline: Int64?, lease: Lease, endpoint: ServiceEndpoint) {
     let request = Request("DELETE", ["leases", lease.id]).bytes(to: endpoint, closing: true)
     guard let name = endpoint.address.candidates.first else { return }

@@ -37,7 +37,9 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var service: ServiceOptions
 
-  @Argument(help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "key"))
+  @Argument(
+    help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "key"),
+    completion: Known.locks)
   var keys: [String]
 
   // Two lists of positional arguments cannot be had, and words that are not UTF-8 must stay as they are: what follows

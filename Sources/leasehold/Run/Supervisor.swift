@@ -53,7 +53,9 @@ final class Supervisor {
     return child
   }
 
-  /// Supervises until the command has ended. It is not reaped yet, so that its number stays its own.
+  /// Supervises until the command has ended.
+  ///
+  /// It is not reaped yet, so that its number stays its own.
   func finish() -> Int32 {
     while true {
       if let status = endedOrStopped() { return status }
@@ -94,7 +96,9 @@ final class Supervisor {
     return nil
   }
 
-  /// The command was stopped: so are we, where somebody can continue us. The lease goes on only as long as its time.
+  /// The command was stopped: so are we, where somebody can continue us.
+  ///
+  /// The lease goes on only as long as its time.
   private func stopped(by signal: Int32) {
     guard terminal >= 0 || wasToldToStop else { return }
     wasToldToStop = false

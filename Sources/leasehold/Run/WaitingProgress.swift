@@ -55,12 +55,14 @@ final class WaitingProgress: Sendable {
       state.withLock { state in
         guard !state.isOver else { return }
         state.hasWritten = true
-        LogSink.standardError.write("\r\u{1b}[K" + line)
+        let columns = Int(Screen.size(of: STDERR_FILENO).ws_col)
+        // Of a line that wraps, only the end could be overwritten.
+        LogSink.standardError.write("\r\u{1b}[K" + Table.clean(line).prefix(columns > 1 ? columns - 1 : 78))
       }
     }
   }
 
-  /// One line, cut to the width of usual terminals.
+  /// One line, as long as it comes.
   static func line(key: String, lock: JSON, port: UInt16?, pid: Int32) -> String {
     let waiters = lock["waiters"].elements
     let place = waiters.firstIndex { waiter in
@@ -70,6 +72,6 @@ final class WaitingProgress: Sendable {
     var line = "leasehold: waiting for \(key)"
     if let place { line += ", \(place + 1) of \(waiters.count)" }
     if let holder = lock["holders"].elements.first { line += ", held by " + HolderText.text(holder) }
-    return String(line.prefix(78))
+    return line
   }
 }
