@@ -12,6 +12,7 @@
 #   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     every shell snippet of the README, against the running service
+#   make man          docs/man, from what the commands say of themselves (debug build)
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan
 #   make containers   docker/Dockerfile built and used with podman, from stand-in bases
@@ -29,7 +30,7 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live cli interop fuzz contract robustness soak examples bench tsan asan containers clean
+.PHONY: run test build lint live cli interop fuzz contract robustness soak examples bench tsan asan containers man clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -59,6 +60,10 @@ asan:
 	@Tools/need build test
 	$(BUILD) --build-tests --sanitize=address --scratch-path .build_asan
 	ASAN_OPTIONS=detect_leaks=0 $(APART) $(SWIFT) test --skip-build --sanitize=address --scratch-path .build_asan
+
+man:
+	$(BUILD) --product leasehold
+	Tools/man.py .build/debug/leasehold docs/man
 
 containers:
 	@Tools/need build containers

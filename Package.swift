@@ -106,6 +106,6 @@ let package = Package(
       name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHTTP", "LeaseholdTestKit"],
       swiftSettings: strict),
     .testTarget(name: "LeaseholdClientTests", dependencies: ["LeaseholdClient"], swiftSettings: strict),
-    .testTarget(name: "SettingsTests", dependencies: ["leasehold"], swiftSettings: strict),
+    .testTarget(name: "SettingsTests", dependencies: ["leasehold", "LeaseholdClient"], swiftSettings: strict),
   ]
 )

@@ -52,7 +52,7 @@ public struct Problem: Error, Sendable, Equatable {
   /// All members, such as `holders` of a lock that is held.
   public let members: JSON
 
-  init(status: Int, body: [UInt8]) {
+  package init(status: Int, body: [UInt8]) {
     self.status = status
     members = JSON(body) ?? .null
     code = members["code"].string ?? "http-\(status)"

@@ -100,7 +100,7 @@ public final class LeaseholdClient: Sendable {
 
   /// The locks that the service knows, all pages of them.
   public func locks(prefix: String? = nil) async throws(ClientError) -> [LockState] {
-    try await list("locks", prefix.map { [("prefix", $0)] } ?? []).map { LockState(json: $0) }
+    try await list("locks", prefix.map { [("key", $0)] } ?? []).map { LockState(json: $0) }
   }
 
   /// The leases that are held; they have no ids, only refs.

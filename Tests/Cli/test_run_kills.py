@@ -55,7 +55,7 @@ class OfRunItself(Table):
         self.assertLess(ticker.last(), granted["deadline_monotonic_ns"] - granted["ttl_ms"] * 1_000_000)
         ticker.process.send_signal(signal.SIGCONT)
         self.assertEqual(ticker.wait(), 70)
-        self.seen("`kill -STOP` of `leasehold run`", "killed at the deadline", "ends with its ttl",
+        self.seen("`kill -STOP` of `leasehold run`", "killed just before the deadline", "ends with its ttl",
                   "70, once continued")
 
     @staticmethod

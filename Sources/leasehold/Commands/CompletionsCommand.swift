@@ -24,7 +24,7 @@ enum Known {
   static let locks = CompletionKind.custom { _, _, prefix in
     guard let endpoint = try? ServiceEndpoint.fromEnvironment() else { return [] }
     var request = Request("GET", ["locks"], query: [("limit", "100")])
-    if !prefix.isEmpty { request.query.append((name: "prefix", value: prefix)) }
+    if !prefix.isEmpty { request.query.append((name: "key", value: prefix)) }
     request.timeout = .milliseconds(500)
     let locks = try? LeaseholdConnection(endpoint).send(request).json["locks"].elements
     return (locks ?? []).compactMap { $0["key"].string }

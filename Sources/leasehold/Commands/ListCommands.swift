@@ -22,7 +22,7 @@ struct LocksCommand: ParsableCommand {
       try ask.show(Request("GET", ["locks", key])) { Self.text($0) }
       return
     }
-    let query = [("prefix", prefix), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
+    let query = [("key", prefix), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
     try ask.showList(Request("GET", ["locks"], query: query), "locks") { locks in
       var table = Table("KEY", "KIND", "SLOTS", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
       for lock in locks {

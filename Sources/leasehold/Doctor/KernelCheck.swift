@@ -2,7 +2,9 @@ internal import Glibc
 internal import SysV
 internal import SystemPackage
 
-/// Limits of the kernel in this IPC namespace, and who owns what. Needs no service.
+/// Limits of the kernel in this IPC namespace, and who owns what.
+///
+/// Needs no service.
 enum KernelCheck {
   /// All of it.
   static func findings() -> [Finding] {

@@ -81,6 +81,9 @@ struct ServiceCheck {
     let place = "lock \(Table.clean(lock["key"].string ?? ""))"
     let pid = lock["sysv"]["pid"].int ?? 0
     let text = "native programs hold \(units) units; the last to operate was pid \(pid)"
+    if lastUser == "leasehold" {
+      return .note(place, "native programs hold \(units) units; the service operated last, so it cannot be told which")
+    }
     if let lastUser { return .note(place, "\(text), which is alive (\(lastUser))") }
     let id = lock["sysv"]["id"].int ?? 0
     let semaphore = lock["sysv"]["semaphores"].elements.first?.int ?? 0

@@ -1,4 +1,6 @@
-/// Settings of systemd that take semaphores away, or hide them. Reads files; needs no running systemd.
+/// Settings of systemd that take semaphores away, or hide them.
+///
+/// Reads files; needs no running systemd.
 struct SystemdCheck {
   /// What stands before every path; empty but in tests.
   var root = ""

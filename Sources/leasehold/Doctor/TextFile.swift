@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Files of settings and of /proc.
 enum TextFile {
-  /// The content; `nil` when it cannot be read. At most a megabyte.
+  /// The content, at most a megabyte; `nil` when it cannot be read.
   static func read(_ path: String) -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }

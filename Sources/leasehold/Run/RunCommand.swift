@@ -101,8 +101,11 @@ struct RunCommand: ParsableCommand {
   private func supervise(_ command: CommandWords, _ endpoint: ServiceEndpoint) throws -> Int32 {
     let lease = try acquisition(command, endpoint).lease()
     let guardian = Guardian()
-    let renewal = Renewal(endpoint: endpoint, lease: lease) { guardian.move(to: $0) }
-    let supervisor = Supervisor(command: command, renewal: renewal, grace: try wantedGrace(lease))
+    let grace = try wantedGrace(lease)
+    let renewal = Renewal(endpoint: endpoint, lease: lease) {
+      guardian.move(to: Supervisor.guardTime(deadline: $0, grace: grace))
+    }
+    let supervisor = Supervisor(command: command, renewal: renewal, grace: grace)
     let group: Int32
     do {
       group = try supervisor.start(environment: environment(lease, endpoint))
@@ -111,7 +114,8 @@ struct RunCommand: ParsableCommand {
       _ = try? LeaseholdConnection(endpoint).send(Request("DELETE", ["leases", lease.id]))
       throw error
     }
-    guardian.start(group: group, deadline: renewal.deadline, lease: lease, endpoint: endpoint)
+    let guardTime = renewal.deadline.map { Supervisor.guardTime(deadline: $0, grace: grace) }
+    guardian.start(group: group, deadline: guardTime, lease: lease, endpoint: endpoint)
     renewal.start()
     let status = supervisor.finish()
     renewal.stop()

@@ -157,7 +157,12 @@ final class Supervisor {
   private var lead: Int64 { grace.nanosecondsForClock + margin }
 
   /// How long before the deadline it is killed.
-  private var margin: Int64 { min(500_000_000, grace.nanosecondsForClock / 4 + 10_000_000) }
+  private var margin: Int64 { Self.margin(grace: grace) }
+
+  private static func margin(grace: Duration) -> Int64 { min(500_000_000, grace.nanosecondsForClock / 4 + 10_000_000) }
+
+  /// When the guard kills the command: after we should have, and before the deadline, as a kill takes a moment.
+  static func guardTime(deadline: Int64, grace: Duration) -> Int64 { deadline - margin(grace: grace) / 2 }
 
   /// Milliseconds until something must be decided; -1 when only an event can change anything.
   private func timeout() -> Int32 {
