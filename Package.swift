@@ -105,7 +105,8 @@ let package = Package(
     .testTarget(
       name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHTTP", "LeaseholdTestKit"],
       swiftSettings: strict),
-    .testTarget(name: "LeaseholdClientTests", dependencies: ["LeaseholdClient"], swiftSettings: strict),
+    // The daemon is started by the live tests.
+    .testTarget(name: "LeaseholdClientTests", dependencies: ["LeaseholdClient", "leasehold"], swiftSettings: strict),
     .testTarget(name: "SettingsTests", dependencies: ["leasehold", "LeaseholdClient"], swiftSettings: strict),
   ]
 )

@@ -68,7 +68,7 @@ class Run(CliTest):
 
     def test_control_c_goes_to_the_command(self):
         shell = self.shell()
-        shell.send(f"{PROGRAM} run {self.key()} -- sh -c 'trap \"echo caught; exit 9\" INT; echo on; sleep 60'\n")
+        shell.send(f"{PROGRAM} run {self.key()} -- sh -c 'trap \"echo caught; exit 9\" INT; echo on; while :; do sleep 0.1; done'\n")
         shell.expect(r"[\r\n]on\r")
         shell.send("\x03")
         shell.expect("caught")
@@ -97,6 +97,22 @@ class Run(CliTest):
         time.sleep(0.1)
         shell.send("again\n")
         shell.expect(r"[\r\n]got again\r")
+        shell.expect(r"\$ $")
+        self.assertEqual(self.holders(self.key()), [])
+
+    def test_a_job_in_the_background_stops_when_it_reads_and_fg_lets_it(self):
+        shell = self.shell()
+        shell.send(f"{PROGRAM} run --ttl 60s {self.key()} -- sh -c 'read line; echo got $line' &\n")
+        eventually(lambda: self.holders(self.key()), "the lock is held")
+        shell.expect(r"\$ $")
+        time.sleep(0.3)
+        shell.send("jobs\n")
+        shell.expect(r"Stopped")
+        shell.send("fg\n")
+        shell.expect(r"run --ttl")
+        time.sleep(0.2)
+        shell.send("input\n")
+        shell.expect(r"[\r\n]got input\r")
         shell.expect(r"\$ $")
         self.assertEqual(self.holders(self.key()), [])
 

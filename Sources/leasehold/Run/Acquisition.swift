@@ -42,7 +42,8 @@ struct Acquisition {
         if let end, MonotonicTime.now >= end { throw .problem(problem) }
         idempotencyKey = LeaseholdClient.randomKey()
       } catch .problem(let problem) where keys.count > 1 && (problem.status == 405 || problem.status == 404) {
-        throw .malformed("this service cannot take several locks at once; it is older than this program")
+        let detail = "This service cannot take several locks at once: it is older than this program."
+        throw .problem(Problem(status: 501, body: Array("{\"code\":\"not-served\",\"detail\":\"\(detail)\"}".utf8)))
       } catch {
         guard wait > .zero, try shouldAskAgain(error, missingSince: &missingSince) else { throw error }
         poll(nil, 0, 200)

@@ -23,7 +23,7 @@ final class Supervisor {
   private let renewal: Renewal
   private let grace: Duration
   private let signals: Int32
-  /// The descriptor of the terminal that we have the right to hand over, or -1.
+  /// The descriptor of the terminal we run in, or -1.
   private let terminal: Int32
   private var child: pid_t = 0
   private var lost: String?
@@ -37,15 +37,14 @@ final class Supervisor {
     self.grace = grace
     let caught = Self.passedOn + [SIGTSTP, SIGCONT, SIGCHLD]
     signals = csupervise_catch(caught, Int32(caught.count))
-    let isForeground = isatty(STDIN_FILENO) == 1 && tcgetpgrp(STDIN_FILENO) == getpgrp()
-    terminal = isForeground ? STDIN_FILENO : -1
+    terminal = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1
   }
 
   /// Starts the command; the guard must be started right after it.
   ///
   /// - Returns: Its process group.
   func start(environment: CStringList) throws -> pid_t {
-    let code = csupervise_spawn(command.pointer, environment, terminal, &child)
+    let code = csupervise_spawn(command.pointer, environment, isForeground ? terminal : -1, &child)
     guard code == 0 else {
       takeTerminalBack()
       throw ExecResult.failure(command.program, code: code)
@@ -100,18 +99,27 @@ final class Supervisor {
   ///
   /// The lease goes on only as long as its time.
   private func stopped(by signal: Int32) {
-    guard terminal >= 0 || wasToldToStop else { return }
+    let isByTerminal = terminal >= 0 && [SIGTSTP, SIGTTIN, SIGTTOU].contains(signal)
+    guard isByTerminal || wasToldToStop else { return }
     wasToldToStop = false
     takeTerminalBack()
     csupervise_stop_self()
     // Continued. What became of the lease meanwhile is decided before the command runs on.
     decide()
-    if terminal >= 0, tcgetpgrp(terminal) == getpgrp() { _ = csupervise_give_terminal(terminal, child) }
+    goOn()
+  }
+
+  /// Continues the command, in the foreground if that is where we are.
+  private func goOn() {
+    if isForeground { _ = csupervise_give_terminal(terminal, child) }
     kill(-child, SIGCONT)
   }
 
+  /// Whether the terminal is ours to hand over.
+  private var isForeground: Bool { terminal >= 0 && tcgetpgrp(terminal) == getpgrp() }
+
   private func takeTerminalBack() {
-    if terminal >= 0, tcgetpgrp(terminal) != getpgrp() { _ = csupervise_give_terminal(terminal, getpgrp()) }
+    if terminal >= 0, child > 0, tcgetpgrp(terminal) == child { _ = csupervise_give_terminal(terminal, getpgrp()) }
   }
 
   private func handle(_ signal: Int32) {
@@ -120,7 +128,7 @@ final class Supervisor {
     case SIGTSTP:
       wasToldToStop = true
       kill(-child, SIGTSTP)
-    case SIGCONT: kill(-child, SIGCONT)
+    case SIGCONT: goOn()
     default: kill(-child, signal)
     }
   }
