@@ -68,7 +68,8 @@ class Run(CliTest):
 
     def test_control_c_goes_to_the_command(self):
         shell = self.shell()
-        shell.send(f"{PROGRAM} run {self.key()} -- sh -c 'trap \"echo caught; exit 9\" INT; echo on; while :; do sleep 0.1; done'\n")
+        script = 'trap "echo caught; exit 9" INT; echo on; while :; do sleep 0.1; done'
+        shell.send(f"{PROGRAM} run {self.key()} -- sh -c '{script}'\n")
         shell.expect(r"[\r\n]on\r")
         shell.send("\x03")
         shell.expect("caught")
