@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from support import PROGRAM, CliTest, Server, eventually
@@ -55,6 +56,25 @@ class Status(CliTest):
         unix_only = self.cli("run", "--exec", self.key(), "--", "true", url=f"http://127.0.0.1:{self.server.port}")
         self.assertEqual(unix_only.returncode, 64)
         self.assertOneLine(unix_only.stderr, "unix:")
+
+
+    def test_a_service_that_denies_it_is_77(self):
+        made = {role: self.cli("token", role, "--role", role) for role in ("read", "lock")}
+        if made["read"].returncode:
+            self.skipTest("this service has no tokens")
+        tokens = {role: result.stdout.split()[0] for role, result in made.items()}
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("".join(result.stdout.splitlines()[-1] + "\n" for result in made.values()))
+            file.flush()
+            guarded = Server("--token-file", file.name)
+            self.addCleanup(guarded.stop)
+            guarded.spawn()
+            url = f"http://127.0.0.1:{guarded.port}"
+            eventually(lambda: self.cli("live", url=url).returncode == 0, "the service answers")
+        for token, status in (("", 77), (tokens["read"], 77), (tokens["lock"], 0)):
+            result = subprocess.run([PROGRAM, "run", self.key(), "--", "true"], capture_output=True, text=True,
+                                    env={**self.environment(url), "LEASEHOLD_TOKEN": token}, check=False, timeout=20)
+            self.assertEqual(result.returncode, status, result)
 
 
 class Surroundings(CliTest):

@@ -44,6 +44,7 @@ struct Failure: Error, Equatable {
   /// A problem on one line; of a held lock, who holds it.
   private static func line(_ problem: Problem) -> String {
     let holders = problem.members["holders"].elements.prefix(3).map(HolderText.text)
+    if problem.status == 401 { return problem.detail + " Here that is LEASEHOLD_TOKEN=TOKEN in the environment." }
     return problem.detail + (holders.isEmpty ? "" : " Held by " + holders.joined(separator: "; ") + ".")
   }
 }

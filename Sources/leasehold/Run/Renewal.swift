@@ -71,7 +71,7 @@ final class Renewal: Sendable {
     while true {
       while MonotonicTime.now < next {
         if state.withLock(\.isOver) { return }
-        poll(nil, 0, Int32(clamping: min((next - MonotonicTime.now) / 1_000_000 + 1, 100)))
+        poll(nil, 0, Int32(clamping: min((next - MonotonicTime.now) / 1_000_000 + 1, 1000)))
       }
       if state.withLock({ $0.isOver || $0.lost != nil }) { return }
       let asked = MonotonicTime.now
