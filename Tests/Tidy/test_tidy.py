@@ -29,6 +29,8 @@ BAD = {
     "libmicrohttpd_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CMicroHTTPD\n"},
     "early_answers_are_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CEarlyAnswer\n"},
     "gnutls_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CGnuTLS\n"},
+    "supervision_is_fenced": {"Sources/leasehold/B.swift": "import CSupervise\n"},
+    "the_client_knows_only_http": {"Sources/LeaseholdClient/B.swift": "import Leasehold\n"},
     "foundation_is_nowhere": {"Sources/leasehold/B.swift": "import Foundation\n"},
     "foundation_essentials_are_for_the_executable": {"Sources/SysV/B.swift": "import FoundationEssentials\n"},
     "the_domain_imports_nothing": {"Sources/Leasehold/B.swift": "import Glibc\n"},
