@@ -96,6 +96,10 @@ class Run:
         found = [self.plain()]
         if self.arguments.leasehold:
             found.append(self.leasehold())
+            if self.arguments.beside:
+                found.append(servers.leasehold(
+                    self.arguments.beside, self.work, self.prefix, shlex.split(self.arguments.leasehold_args),
+                    "-beside", name="Leasehold, the other"))
         else:
             self.leave_out("no --leasehold given: its rows are left out")
         redis = servers.redis(self.work, self.prefix)
@@ -156,6 +160,7 @@ class Run:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leasehold", metavar="PATH", help="the leasehold binary (a release build)")
+    parser.add_argument("--beside", metavar="PATH", help="another leasehold binary: an older one, say")
     parser.add_argument("--leasehold-args", default="", metavar="ARGS", help="more arguments for `leasehold serve`")
     parser.add_argument("--quick", action="store_true", help="a smoke test of a minute; the numbers are rough")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there, too")

@@ -152,9 +152,11 @@ def plain(binary: Path, work: Path, prefix: list[str], extra: list[str], label: 
     return Server("plain C", command, work, prefix, label)
 
 
-def leasehold(binary: str, work: Path, prefix: list[str], extra: list[str], label: str = "") -> Server:
+def leasehold(
+    binary: str, work: Path, prefix: list[str], extra: list[str], label: str = "", name: str = "Leasehold"
+) -> Server:
     command = [binary, "serve", "--host", "127.0.0.1", "--port", "{port}", "--unix", "{unix}", *extra]
-    return Server("Leasehold", command, work, prefix, label)
+    return Server(name, command, work, prefix, label)
 
 
 def redis(work: Path, prefix: list[str]) -> Server | None:
