@@ -117,12 +117,29 @@ def load(context, server, cycles):
     return time.monotonic() - begun, cpu(server.pid) - used
 
 
+def paced(server, rate, seconds):
+    """A caller that does not press: `rate` cycles a second; how long an acquire took, median and p99 in us."""
+    connection, took = harness.UnixConnection(server.unix), []
+    begun = time.monotonic()
+    for number in range(int(rate * seconds)):
+        time.sleep(max(0, begun + number / rate - time.monotonic()))
+        asked = time.monotonic()
+        connection.request("POST", "/locks/paced/acquire?format=text")
+        lease = connection.getresponse().read().decode().strip()
+        took.append(time.monotonic() - asked)
+        connection.request("DELETE", f"/leases/{lease}")
+        connection.getresponse().read()
+    connection.close()
+    took.sort()
+    return took[len(took) // 2] * 1e6, took[len(took) * 99 // 100] * 1e6
+
+
 def metric(server, name):
     return int(re.search(rf"^{name} (\d+)$", server.get("/metrics").text, re.M)[1])
 
 
 def main():
-    options = arguments(__doc__, subscribers=200, cycles=5000, processes=2, max_seconds=240)
+    options = arguments(__doc__, subscribers=200, cycles=5000, processes=2, rate=50, seconds=4, max_seconds=240)
     raise_descriptor_limit()
     report, context = Report(), multiprocessing.get_context("fork")
     cycles = options.cycles // CLIENTS * CLIENTS
@@ -130,6 +147,7 @@ def main():
         load(context, server, cycles)  # warm
         took, used = load(context, server, cycles)
         print(f"0 subscribers: {cycles / took:.0f} cycles/s, {used / cycles * 1e6:.0f} us of CPU a cycle")
+        alone = paced(server, options.rate, options.seconds)
         share, groups = options.subscribers // options.processes, []
         for _ in range(options.processes):
             pipe, end = context.Pipe()
@@ -141,11 +159,15 @@ def main():
             pipe.recv()
         total = share * options.processes
         assert quiet(lambda: metric(server, "leasehold_event_subscribers") == total, 30, 0.1), "not all follow"
+        beside = paced(server, options.rate, options.seconds)
+        print(f"an acquire, {options.rate} a second: p50 {alone[0]:.0f} us, p99 {alone[1]:.0f} us with 0 subscribers, "
+              f"p50 {beside[0]:.0f} us, p99 {beside[1]:.0f} us with {total}")
+        seen = 2 * int(options.rate * options.seconds)
         begun, used_before = time.monotonic(), cpu(server.pid)
         took, used = load(context, server, cycles)
         print(f"{total} subscribers: {cycles / took:.0f} cycles/s, {used / cycles * 1e6:.0f} us of CPU a cycle")
         for _, pipe in groups:
-            pipe.send(2 * cycles)
+            pipe.send(2 * cycles + seen)
         for _, pipe in groups:
             if not pipe.poll(options.max_seconds):
                 raise AssertionError("the followers say nothing")
