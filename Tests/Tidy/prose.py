@@ -68,4 +68,7 @@ def readme_has_both_commands(tree):
             yield f"README.md does not say '{command}'"
 
 
-CHECKS = [links_lead_somewhere, proofs_are_tests, sources_in_documents_exist, shell_snippets_are_shell, readme_has_both_commands]
+CHECKS = [
+    links_lead_somewhere, proofs_are_tests, sources_in_documents_exist, shell_snippets_are_shell,
+    readme_has_both_commands,
+]
