@@ -12,7 +12,7 @@
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
-#   make examples     every shell snippet of the README, against the running service
+#   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan

@@ -119,7 +119,10 @@ GROUPS = {
     "fuzz": [("fuzz", fuzz(600), one, None)],
     "browser": [("browser", python("-m", "unittest", "discover", "-v", "-s", "Tests/Browser"), unittests, DEBUG)],
     "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
-    "examples": [("examples", python("Tests/Examples/run.py"), unittests, DEBUG)],
+    "examples": [
+        ("examples", python("Tests/Examples/run.py"), unittests, DEBUG),
+        ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
+    ],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
     # The first two look for mistakes, which the debug build finds more of; the others measure.
     "robustness": [

@@ -7,6 +7,8 @@ import urllib.parse
 
 from tree import line_of
 
+SOURCE = re.compile(r"`((?:Sources|Tests|Tools|packaging|docker)/[\w+/.-]*|[\w+]+\.swift)`")
+
 
 def slug(heading):
     """The anchor that a heading gets on the usual forges."""
@@ -21,7 +23,7 @@ def anchors(text):
 def links_lead_somewhere(tree):
     for path, text in tree.matching(".md"):
         prose = re.sub(r"^```.*?^```|`[^`\n]*`", lambda match: re.sub(r"[^\n]", " ", match[0]), text, flags=re.S | re.M)
-        for match in re.finditer(r"\]\(([^)\s]+)\)", prose):
+        for match in re.finditer(r"\]\(([^)\s]+)(?: \"[^\"]*\")?\)", prose):
             target, _, anchor = match[1].partition("#")
             where = f"{path}:{line_of(prose, match.start())}"
             if re.match(r"[a-z]+:", target):
@@ -32,6 +34,24 @@ def links_lead_somewhere(tree):
                 yield f"{where}: there is no {target}"
             elif anchor and file.endswith(".md") and anchor not in anchors(tree.text(file)):
                 yield f"{where}: {file} has no heading #{anchor}"
+
+
+def proofs_are_tests(tree):
+    """A link with a title is a proof: its title names a test in the file that it leads to."""
+    for path, text in tree.matching(".md"):
+        for match in re.finditer(r'\]\(([^)\s]+) "([^"]*)"\)', text):
+            file = posixpath.normpath(posixpath.join(posixpath.dirname(path), match[1]))
+            if not re.search(rf"\b(?:def|func) {re.escape(match[2])}\(", tree.text(file)):
+                yield f"{path}:{line_of(text, match.start())}: {file} has no test {match[2]}"
+
+
+def sources_in_documents_exist(tree):
+    """What stands between backticks and looks like a source or a folder of sources is one."""
+    for path, text in tree.matching(".md", under=("README.md", "docs/", "CONTRIBUTING.md")):
+        for match in SOURCE.finditer(text):
+            name = match[1].rstrip("/")
+            if not any(f"/{known}".endswith(f"/{name}") or known.startswith(f"{name}/") for known in tree.paths):
+                yield f"{path}:{line_of(text, match.start())}: there is no {match[1]}"
 
 
 def shell_snippets_are_shell(tree):
@@ -48,4 +68,7 @@ def readme_has_both_commands(tree):
             yield f"README.md does not say '{command}'"
 
 
-CHECKS = [links_lead_somewhere, shell_snippets_are_shell, readme_has_both_commands]
+CHECKS = [
+    links_lead_somewhere, proofs_are_tests, sources_in_documents_exist, shell_snippets_are_shell,
+    readme_has_both_commands,
+]
