@@ -39,12 +39,13 @@ struct Metrics {
     single(
       "leasehold_conversions_total", "counter", "Leases that became readers or writers.", counters.converted, &text)
     single("leasehold_deadlocks_total", "counter", "Waits refused as deadlocks.", counters.deadlocks, &text)
+    single("leasehold_ready", "gauge", "1 while new leases are granted.", status.state == .ready ? 1 : 0, &text)
     single("leasehold_leases", "gauge", "Live leases.", UInt64(status.leases), &text)
     single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
     single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)
     single("leasehold_holds", "gauge", "Open answers of hold.", UInt64(server.holds.count), &text)
     seconds(
-      "leasehold_expiry_lag_seconds_sum", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
+      "leasehold_expiry_lag_seconds_total", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
     seconds("leasehold_expiry_lag_seconds_max", "gauge", "The latest expiry.", counters.expiryLagMaximum, &text)
     single("leasehold_undo_failures_total", "counter", "Undos that the kernel refused.", counters.undoFailures, &text)
     family("leasehold_drift_total", "counter", "Values that did not add up, by kind.", &text)
