@@ -44,6 +44,8 @@ struct Metrics {
     single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
     single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)
     single("leasehold_holds", "gauge", "Open answers of hold.", UInt64(server.holds.count), &text)
+    histogram("leasehold_wait_seconds", "How long those who got a lease had queued.", counters.waits, &text)
+    histogram("leasehold_hold_seconds", "How long leases were held that are over.", counters.holds, &text)
     seconds(
       "leasehold_expiry_lag_seconds_total", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
     seconds("leasehold_expiry_lag_seconds_max", "gauge", "The latest expiry.", counters.expiryLagMaximum, &text)
@@ -151,6 +153,19 @@ struct Metrics {
   ) {
     family(name, type, help, &text)
     text.append("\(name) \(value)\n")
+  }
+
+  private func histogram(
+    _ name: StaticString, _ help: StaticString, _ histogram: SpanHistogram, _ text: inout ResponseBuffer
+  ) {
+    family(name, "histogram", help, &text)
+    var count: UInt64 = 0
+    for (place, spans) in histogram.counts.enumerated() {
+      count += spans
+      let bound = place < SpanHistogram.bounds.count ? "\(Double(SpanHistogram.bounds[place]) / 1e9)" : "+Inf"
+      text.append("\(name)_bucket{le=\"\(bound)\"} \(count)\n")
+    }
+    text.append("\(name)_sum \(Double(histogram.sum) / 1e9)\n\(name)_count \(count)\n")
   }
 
   private func seconds(

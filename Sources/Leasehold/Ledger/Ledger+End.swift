@@ -179,6 +179,7 @@ extension Ledger {
     unbindProcess(lease)
     leaseDeadlines.insert(lease)
     log(lease, lease.ownEnd)
+    counters.holds.note(now - lease.grantedAt.nanoseconds)
     note(EventKind(lease.ownEnd), lease, lease.ownEnd, at: now)
     tell(lease, lease.ownEnd, at: now)
   }
@@ -204,7 +205,10 @@ extension Ledger {
     lease.textCell = TextRecord.none
     lease.owner = nil
     counters.ended[Int(reason.rawValue)] += 1
-    if wasHeld { tell(lease, reason, at: now) }
+    if wasHeld {
+      counters.holds.note(now - lease.grantedAt.nanoseconds)
+      tell(lease, reason, at: now)
+    }
     if lease.leavesNoTrace { forget(lease) } else { remember(lease) }
   }
 

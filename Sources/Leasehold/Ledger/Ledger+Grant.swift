@@ -95,6 +95,7 @@ extension Ledger {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }
     counters.granted += 1
+    counters.waits.note(lease.waited.nanoseconds)
     note(.granted, lease, at: lease.grantedAt.nanoseconds)
     return lease
   }

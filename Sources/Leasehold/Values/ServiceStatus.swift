@@ -34,6 +34,10 @@ public struct ServiceCounters: Sendable, Equatable {
   public var expiryLagMaximum: Int64 = 0
   /// How late expiries were in sum, in nanoseconds.
   public var expiryLagSum: Int64 = 0
+  /// How long those who were granted a lease had queued.
+  public var waits = SpanHistogram()
+  /// How long leases were held that are over.
+  public var holds = SpanHistogram()
 
   /// All zero.
   public init() {}
