@@ -34,7 +34,7 @@ async function readKernel() {
     limitLine("Semaphores", sets.used.semaphores, sets.limits.semmns, "semmns"));
   byId("sets").replaceChildren(...sets.semaphores.map((set) => {
     const ours = set.leasehold;
-    const use = !ours ? "" : ours.role === "control" ? "Leasehold: guard" : `Leasehold: ${ours.locks} locks`;
+    const use = !ours ? "" : ours.role === "control" ? "Leasehold: guard" : `Leasehold: ${ours.locks} ${ours.locks === 1 ? "lock" : "locks"}`;
     return line(hex(set.key), `${set.id}`, owner(set), `${set.nsems}`, use);
   }));
   byId("segment-limits").replaceChildren(

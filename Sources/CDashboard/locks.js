@@ -86,7 +86,7 @@ function makeRow(item) {
   item.row = make("tr", { role: "row" }, ...cells);
   item.row.dataset.key = item.lock.key;
   item.cells = cells;
-  cells[0].append(make("bdi", {}, item.lock.key));
+  cells[0].append(make("bdi", {}, item.lock.key), make("div", { class: "soft number" }));
 }
 
 function drawUse({ lock, cells }) {
@@ -98,8 +98,8 @@ function drawUse({ lock, cells }) {
   const lines = [make("span", { class: `tag ${state[0]}` }, state[1]), make("div", { class: "soft" }, slots)];
   if (lock.native_held) lines.push(make("div", { class: "soft" }, `native programs hold ${lock.native_held}`));
   if (lock.suspects) lines.push(make("div", { class: "soft" }, `${lock.suspects} suspect`));
-  if (lock.fence) lines.push(make("div", { class: "soft number", title: "The fence of the last grant" }, `fence ${lock.fence}`));
   cells[1].replaceChildren(...lines);
+  cells[0].lastElementChild.textContent = lock.fence ? `fence ${lock.fence}` : "";
 }
 
 function drawPeople(item) {
@@ -130,7 +130,7 @@ function whereabouts({ pid, uid, peer, bind }) {
   return words.join(", ");
 }
 
-const named = (person) => make("bdi", { class: "who" }, person.owner ?? "no name");
+const named = (person) => make("bdi", { class: person.owner ? "who" : "who nobody" }, person.owner ?? "no name");
 const how = (person) => (person.mode === "shared" ? "shared" : "exclusive") + (person.count > 1 ? ` × ${person.count}` : "");
 
 function drawHolder(item, holder) {

@@ -8,7 +8,7 @@ let eventsAreNew = true;
 let listReadAt = 0;
 let kernelReadAt = 0;
 let isConnected = false;
-let following = 0;
+let following = new AbortController();
 
 function say(text, isOn) {
   const status = byId("status");
@@ -48,7 +48,7 @@ async function readDetails(item) {
   item.isReading = false;
 }
 
-/** Names may be taken by a lock alone as far as a page can know; what is seen is read again when it may have changed. */
+/** What is seen is read again when it may have changed, and now and then. */
 function readSeen() {
   const now = Date.now();
   for (const item of known.values()) {
@@ -75,14 +75,16 @@ function gotEvent(id, kind, event) {
 
 /** Goes on where it was cut, with a longer pause each time it fails. */
 async function followForever() {
-  const mine = ++following;
-  for (let pause = 1000; mine === following; pause = Math.min(15000, pause * 2)) {
-    await tries(() => follow(lastEvent, gotEvent, () => {
+  following.abort();
+  const mine = following = new AbortController();
+  for (let pause = 1000; !mine.signal.aborted; pause = Math.min(15000, pause * 2)) {
+    await tries(() => follow(lastEvent, mine.signal, gotEvent, () => {
       isConnected = true;
       listIsOld = true;
       pause = 500;
       say("Live", true);
     }));
+    if (mine.signal.aborted) return;
     isConnected = false;
     if (byId("status").textContent === "Live") say("The stream of events ended; trying again", false);
     await new Promise((done) => setTimeout(done, pause));
@@ -146,6 +148,7 @@ async function submitBreak(event) {
 function submitToken(event) {
   event.preventDefault();
   token = byId("token").value.trim();
+  mayAsk = true;
   byId("token").value = "";
   byId("token-dialog").close();
   listIsOld = true;

@@ -54,17 +54,20 @@ async function breakLease(ref, words, givenToken) {
   throw new Refusal(answer.status, await answer.json().catch(() => ({})));
 }
 
+let mayAsk = true; // who closed the question is not asked again before the next answer
+
 function askForToken(detail) {
   const dialog = byId("token-dialog");
-  if (dialog.open || byId("break-dialog").open) return;
+  if (!mayAsk || dialog.open || byId("break-dialog").open) return;
+  mayAsk = false;
   byId("token-text").textContent = `${detail || "The service asks for a token."} It is kept in this page alone.`;
   dialog.showModal();
 }
 
 /** Follows /events, by fetch because EventSource cannot send a token; calls `got(kind, event)`. */
-async function follow(since, got, opened) {
+async function follow(since, signal, got, opened) {
   const target = `/events?since=${encodeURIComponent(since || "oldest")}`;
-  const answer = await checked(await fetch(target, { headers: headers({ Accept: "text/event-stream" }) }));
+  const answer = await checked(await fetch(target, { signal, headers: headers({ Accept: "text/event-stream" }) }));
   opened();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
