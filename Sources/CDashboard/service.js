@@ -33,7 +33,10 @@ async function checked(answer) {
   if (date) clockSkew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  if (answer.status === 401) askForToken(problem.detail);
+  if (answer.status === 401) {
+    problem.detail = token ? "The service does not know this token." : "The service asks for a token.";
+    askForToken(problem.detail);
+  }
   throw new Refusal(answer.status, problem);
 }
 
@@ -60,7 +63,7 @@ function askForToken(detail) {
   const dialog = byId("token-dialog");
   if (!mayAsk || dialog.open || byId("break-dialog").open) return;
   mayAsk = false;
-  byId("token-text").textContent = `${detail || "The service asks for a token."} It is kept in this page alone.`;
+  byId("token-text").textContent = `${detail} It is kept in this page alone, and forgotten with it.`;
   dialog.showModal();
 }
 
