@@ -6,15 +6,18 @@
 #   make lint         swift format, shellcheck, Tests/Tidy
 #   make live         Tests/Live: the running service over HTTP (debug build)
 #   make browser      Tests/Browser: the dashboard, and pages of others, in a real Chromium (debug build)
+#   make cli          Tests/Cli: the commands, as a shell runs them (debug build)
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     every shell snippet of the README, against the running service
+#   make man          docs/man, from what the commands say of themselves (debug build)
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan
-#   make containers   docker/Dockerfile built and used with podman, from stand-in bases
+#   make deb          the Debian package, checked by lintian: .build/deb/leasehold_VERSION_ARCH.deb
+#   make containers   the image, the pod and the Debian package, really used: podman, from stand-in bases
 #   make clean        remove what was built
 #
 # What is missing (Debian packages, Swift) is installed when you are root, else named: see Tools/need.
@@ -29,7 +32,8 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live browser interop fuzz contract robustness soak examples bench tsan asan containers clean
+.PHONY: run test build lint live cli browser interop fuzz contract robustness soak examples
+.PHONY: bench tsan asan deb containers man clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -47,7 +51,7 @@ browser:
 	@Tools/need build test browser
 	@python3 Tests/run.py browser
 
-lint live interop fuzz contract robustness soak examples:
+lint live cli interop fuzz contract robustness soak examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 
@@ -65,9 +69,19 @@ asan:
 	$(BUILD) --build-tests --sanitize=address --scratch-path .build_asan
 	ASAN_OPTIONS=detect_leaks=0 $(APART) $(SWIFT) test --skip-build --sanitize=address --scratch-path .build_asan
 
-containers:
+# With the Swift libraries inside: Debian has none.
+deb:
+	@Tools/need build deb
+	$(BUILD) -c release --product leasehold --static-swift-stdlib -Xlinker -s --scratch-path .build_deb
+	packaging/build-deb .build_deb/release/leasehold
+
+man:
+	$(BUILD) --product leasehold
+	Tools/man.py .build/debug/leasehold docs/man
+
+containers: deb
 	@Tools/need build containers
-	Tests/Containers/build.sh
+	Tests/Containers/run.sh
 
 clean:
-	rm -rf .build .build_tsan .build_asan
+	rm -rf .build .build_tsan .build_asan .build_deb

@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "SysV", targets: ["SysV"]),
     .library(name: "PHPVariables", targets: ["PHPVariables"]),
     .library(name: "Leasehold", targets: ["Leasehold", "LeaseholdLocal"]),
+    .library(name: "LeaseholdClient", targets: ["LeaseholdClient"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -34,6 +35,7 @@ let package = Package(
     // C fences: each is imported by exactly one place (see Tests/Tidy).
     .target(name: "CSysV"),
     .target(name: "CEarlyAnswer"),
+    .target(name: "CSupervise"),
     .target(name: "COpenAPI", exclude: ["openapi.yaml"]),
     .target(
       name: "CDashboard",
@@ -78,10 +80,13 @@ let package = Package(
       ],
       swiftSettings: fast),
 
+    // What programs that take locks use; knows nothing of the service but its HTTP.
+    .target(name: "LeaseholdClient", dependencies: ["JSONReading"], swiftSettings: strict),
+
     .executableTarget(
       name: "leasehold",
       dependencies: [
-        "LeaseholdLocal", "LeaseholdHTTP", "Leasehold",
+        "CSupervise", "LeaseholdClient", "LeaseholdLocal", "LeaseholdHTTP", "Leasehold", "SysV",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),
@@ -106,6 +111,8 @@ let package = Package(
     .testTarget(
       name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHTTP", "LeaseholdTestKit"],
       swiftSettings: strict),
-    .testTarget(name: "SettingsTests", dependencies: ["leasehold"], swiftSettings: strict),
+    // The daemon is started by the live tests.
+    .testTarget(name: "LeaseholdClientTests", dependencies: ["LeaseholdClient", "leasehold"], swiftSettings: strict),
+    .testTarget(name: "SettingsTests", dependencies: ["leasehold", "LeaseholdClient"], swiftSettings: strict),
   ]
 )

@@ -113,6 +113,7 @@ GROUPS = {
     "debug": [("build, debug", [SWIFT, "build", "--build-tests", *JOBS], one, None)],
     "unit": [("swift test", [*APART, SWIFT, "test", "--skip-build", "--xunit-output", XUNIT], swift_tests, None)],
     "live": [("live", python("-m", "unittest", "discover", "-v", "-s", "Tests/Live"), unittests, DEBUG)],
+    "cli": [("cli", python("-m", "unittest", "discover", "-v", "-s", "Tests/Cli"), unittests, DEBUG)],
     "interop": scenarios(),
     "fuzz-short": [("fuzz", fuzz(5), one, None)],
     "fuzz": [("fuzz", fuzz(600), one, None)],
@@ -138,10 +139,10 @@ GROUPS = {
         ("subscribers", robustness("subscribers"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "fuzz-short", "live", "browser", "interop", "contract", "examples", "release",
+ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "examples", "release",
        "robustness"]
 # What a group needs before it.
-BUILDS = {"live": ["debug"], "interop": ["debug"], "fuzz": ["debug"], "fuzz-short": ["debug"],
+BUILDS = {"live": ["debug"], "cli": ["debug"], "interop": ["debug"], "fuzz": ["debug"], "fuzz-short": ["debug"],
           "contract": ["debug"], "browser": ["debug"], "examples": ["debug"], "unit": ["debug"],
           "robustness": ["debug", "release"], "soak": ["release"]}
 STEP_SECONDS = {"soak": 3600}

@@ -14,6 +14,8 @@ public struct ServerOptions: Sendable {
   public var unixPath: String?
   /// The mode of the socket file.
   public var unixMode: UInt32 = 0o660
+  /// Listening sockets that somebody else made, as descriptors.
+  public var inherited: [Int32] = []
   /// Threads that serve connections, for each listener.
   public var threads = 1
   /// Connections at a time, for each listener.
@@ -187,6 +189,13 @@ public final class Server: Sendable {
 
   /// Requests that are being answered, waiting ones included.
   public var activeExchanges: Int { listeners.withLock { $0.reduce(0) { $0 + $1.activeExchanges } } }
+
+  /// Whether every listener answers a request of the server's own within `span`; for a watchdog.
+  ///
+  /// Blocks as long as that, for each listener.
+  public func answers(within span: TimeSpan) -> Bool {
+    listeners.withLock(\.self).allSatisfy { $0.answers(within: span.nanoseconds / 1_000_000) }
+  }
 
   /// Open connections.
   var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }

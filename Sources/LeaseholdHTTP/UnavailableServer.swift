@@ -55,7 +55,7 @@ extension ServerOptions {
     var endpoints: [ListenerOptions.Endpoint] = []
     if let host { endpoints.append(.tcp(host: host, port: port)) }
     if let unixPath { endpoints.append(.unix(path: unixPath, mode: unixMode)) }
-    return endpoints
+    return endpoints + inherited.map { .inherited(descriptor: $0) }
   }
 }
 

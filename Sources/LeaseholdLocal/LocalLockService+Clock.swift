@@ -16,6 +16,7 @@ extension LocalLockService {
     var nextPoll: Int64 = 0
     while !isStopping.load(ordering: .sequentiallyConsistent) {
       let now = HostClock.now()
+      clockTurn.store(now.nanoseconds, ordering: .relaxed)
       if now.nanoseconds >= nextHousekeeping {
         nextHousekeeping = now.nanoseconds + Self.second
         keepHouse(now)

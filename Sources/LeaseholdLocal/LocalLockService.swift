@@ -47,6 +47,8 @@ public final class LocalLockService: LockService {
   let alarm = Alarm()
   let wallOffset: Atomic<Int64>
   let isStopping = Atomic(false)
+  /// When the clock's thread turned last.
+  let clockTurn = Atomic(HostClock.now().nanoseconds)
   let pumps: PumpPool
   let operations: OperationPool
   let processes: ProcessFinder

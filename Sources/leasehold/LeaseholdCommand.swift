@@ -6,7 +6,19 @@ struct LeaseholdCommand: ParsableCommand {
     commandName: "leasehold",
     abstract: "A lock service over System V semaphores.",
     version: "leasehold \(leaseholdVersion)",
-    subcommands: [ServeCommand.self, TokenCommand.self, VersionCommand.self, SettingsMarkdownCommand.self])
+    subcommands: [VersionCommand.self, CompletionsCommand.self, SettingsMarkdownCommand.self],
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Locks",
+        subcommands: [
+          RunCommand.self, AcquireCommand.self, RenewCommand.self, ReleaseCommand.self, HoldCommand.self,
+          LocksCommand.self, LeasesCommand.self, BreakCommand.self, TopCommand.self,
+        ]),
+      CommandGroup(name: "System V", subcommands: [SemCommand.self, ShmCommand.self]),
+      CommandGroup(
+        name: "Service",
+        subcommands: [ServeCommand.self, TokenCommand.self, ReadyCommand.self, LiveCommand.self, DoctorCommand.self]),
+    ])
 }
 
 /// Prints the version.

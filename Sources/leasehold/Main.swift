@@ -6,7 +6,7 @@ internal import Glibc
 enum Main {
   static func main() async {
     do {
-      var command = try LeaseholdCommand.parseAsRoot()
+      var command = try LeaseholdCommand.parseAsRoot(RunCommand.marked(Array(CommandLine.arguments.dropFirst())))
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -28,7 +28,10 @@ struct Ending: Equatable {
 
   init(_ error: any Error) {
     let status = LeaseholdCommand.exitCode(for: error)
-    if let error = error as? SettingsError {
+    if let failure = error as? Failure {
+      self.text = failure.message.isEmpty ? "" : "leasehold: \(failure.message)\n"
+      self.status = failure.status
+    } else if let error = error as? SettingsError {
       self.text = "leasehold: \(error.message)\n"
       self.status = error.status.rawValue
     } else if status == .failure, !(error is ExitCode) {

@@ -28,8 +28,8 @@ struct Notify: Sendable {
   /// One line for `systemctl status`.
   func status(_ line: String) { send("STATUS=" + Notify.oneLine(line)) }
 
-  /// The daemon is alive; due every ``watchdogInterval``.
-  func watchdog() { send("WATCHDOG=1") }
+  /// The daemon is alive, and how it is in one line; due every ``watchdogInterval``.
+  func watchdog(status: String) { send("WATCHDOG=1\nSTATUS=\(Notify.oneLine(status))") }
 
   private static func oneLine(_ text: String) -> String {
     String(text.map { $0.isNewline ? " " : $0 })

@@ -11,7 +11,9 @@ import UnixSignals
 ///
 /// - Returns: The status to end with.
 func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
-  let notify = Notify(environment: ProcessInfo.processInfo.environment)
+  let environment = ProcessInfo.processInfo.environment
+  let notify = Notify(environment: environment)
+  let inherited = try InheritedSockets(environment: environment)
   let isStopping = StopRequest()
   // From here on SIGTERM and SIGINT end the daemon in good order, also while it stands by.
   let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
@@ -24,7 +26,14 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
     }
   }
   defer { stop.cancel() }
-  let options = try settings.serverOptionsWithSecrets()
+  var listening = try settings.serverOptionsWithSecrets()
+  if inherited.host != nil, settings.tlsKeyPath != nil {
+    throw SettingsError(
+      "a TCP socket of the service manager is served without TLS: take ListenStream=PORT out of the socket unit, or "
+        + "tls-key out of the settings")
+  }
+  inherited.replaceListeners(of: &listening)
+  let options = listening
   settings.warnOfOpenDoors(log)
   let service: LocalLockService
   do {
@@ -38,8 +47,7 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
   }
   let server: Server
   do {
-    server = try Server(
-      service, variables: SegmentStore(settings.storeOptions), options: options, log: log)
+    server = try Server(service, variables: SegmentStore(settings.storeOptions), options: options, log: log)
     try server.start()
   } catch {
     service.stop()
@@ -48,8 +56,11 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
   }
   let reloading = reloadTokens(of: server, at: reloads, log: log)
   defer { reloading.cancel() }
-  tellReady(settings, server, service, notify: notify, log: log)
-  await keepWatchdog(notify, until: stop)
+  for socket in inherited.sockets {
+    log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
+  }
+  tellReady(settings, inherited, server, service, notify: notify, log: log)
+  await keepWatchdog(notify, over: service, behind: server, until: stop)
   notify.stopping()
   await shutDown(server, service, within: settings.drainTimeout, log: log)
   return .ok
@@ -84,14 +95,17 @@ private func startService(
 }
 
 private func tellReady(
-  _ settings: ServeSettings, _ server: Server, _ service: LocalLockService, notify: Notify, log: Logger
+  _ settings: ServeSettings, _ inherited: InheritedSockets, _ server: Server, _ service: LocalLockService,
+  notify: Notify, log: Logger
 ) {
   let status = service.status()
+  let host = inherited.host ?? settings.host
+  let unixPath = inherited.unixPath ?? settings.unixPath
   let port = server.port.map { "\($0)" } ?? "none"
   log.info(
     "serving",
     metadata: [
-      "host": "\(settings.host)", "port": "\(port)", "unix": "\(settings.unixPath ?? "none")",
+      "host": "\(host)", "port": "\(port)", "unix": "\(unixPath ?? "none")",
       "ipc_namespace": "\(status.ipcNamespace)", "leases": "\(status.leases)", "locks": "\(status.locks)",
       "recovery_ms": "\(status.recovery.took.milliseconds)",
       "units_given_back": "\(status.recovery.unitsGivenBack)",
@@ -110,21 +124,7 @@ private func tellReady(
         "suspects": "\(status.recovery.suspects)", "unsure_releases": "\(status.recovery.unsureReleases)",
       ])
   }
-  notify.ready(status: "serving on \(settings.host):\(port)")
-}
-
-/// Tells the watchdog that all is well at the interval it asks for, until the daemon is told to stop.
-private func keepWatchdog(_ notify: Notify, until stop: Task<Void, Never>) async {
-  let beats = notify.watchdogInterval.map { interval in
-    Task {
-      while !Task.isCancelled {
-        notify.watchdog()
-        try? await Task.sleep(for: interval)
-      }
-    }
-  }
-  await stop.value
-  beats?.cancel()
+  notify.ready(status: "serving on \(host):\(port)")
 }
 
 /// Waiters get 503, answers in flight are finished, leases stay.

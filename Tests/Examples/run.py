@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "Tests", "Live"))
 
-from harness import LiveTest  # noqa: E402  (enters a private IPC namespace)
+from harness import PROGRAM, LiveTest  # noqa: E402  (enters a private IPC namespace)
 
 SNIPPET = re.compile(r"^<!-- expect: ([^\n]*) -->\n```bash\n(.*?)^```", re.S | re.M)
 
@@ -28,6 +28,8 @@ class Readme(LiveTest):
             with self.subTest(script.splitlines()[0]), tempfile.TemporaryDirectory() as directory:
                 result = subprocess.run(
                     ["bash", "-c", f"set -euo pipefail\nL=http://127.0.0.1:{self.server.port}\n{script}"],
+                    env={**os.environ, "LEASEHOLD_URL": f"http://127.0.0.1:{self.server.port}",
+                         "PATH": f"{os.path.dirname(os.path.abspath(PROGRAM))}:{os.environ['PATH']}"},
                     cwd=directory, capture_output=True, text=True, timeout=60, check=False)
                 self.assertEqual((result.returncode, result.stderr), (0, ""), result)
                 self.assertRegex(result.stdout.replace("\n", " "), expected)

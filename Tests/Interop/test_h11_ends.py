@@ -12,7 +12,7 @@ class Ends(PHPTest):
         """The lease is over for that reason; the problem."""
         gone = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(gone, "the lease is over")
-        [event] = told(self.server, "expired", self.lock)
+        [event] = [entry for entry in told(self.server, "expired", self.lock) if entry["ref"] == lease["ref"]]
         self.assertEqual((event["ref"], event["reason"], event["fence"]), (lease["ref"], reason, lease["fence"]))
         return self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason=reason)
 

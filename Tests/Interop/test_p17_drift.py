@@ -63,17 +63,25 @@ class Written(BothSides):
         self.granted(self.server.release(lease), 200)
         self.assertEqual(perl.value(f"$sem->getval({place})"), 3)
 
-    def test_a_raised_value_of_a_path_lock_is_not_raised_further(self):
-        key = "path:/tmp/leasehold-drift"
-        self.granted(self.server.request("PUT", "/locks/path:%2Ftmp%2Fleasehold-drift?limit=2"), 201)
-        leases = [self.granted(self.server.acquire(key)) for _ in range(2)]
-        made = self.forget(leases[0]["sysv"]["id"])
-        perl = Perl(self).use(made)
+    def test_a_raised_value_of_a_php_lock_is_not_raised_further(self):
+        key = "php:0x5afe70"
+        leases = [self.granted(self.server.acquire(key, limit=2)) for _ in range(2)]
+        perl = Perl(self).use(self.forget(leases[0]["sysv"]["id"]))
         self.assertEqual(perl.ask("defined $sem->setval(0, 1) ? 1 : undef"), "ok 1")
         self.drift(key, "surplus", 1)
         for lease in leases:
             self.granted(self.server.release(lease), 200)
-        self.assertEqual(perl.values("$sem->getall")[:2], [2, 0])
+        self.assertEqual(perl.values("$sem->getall"), [2, 0, 0])
+
+    def test_a_raised_value_of_a_path_lock_is_its_programs_right(self):
+        key = "path:/tmp/leasehold-drift"
+        self.granted(self.server.request("PUT", "/locks/path:%2Ftmp%2Fleasehold-drift?limit=2"), 201)
+        leases = [self.granted(self.server.acquire(key)) for _ in range(2)]
+        perl = Perl(self).use(self.forget(leases[0]["sysv"]["id"]))
+        self.assertEqual(perl.ask("defined $sem->setval(0, 1) ? 1 : undef"), "ok 1")
+        for lease in leases:
+            self.granted(self.server.release(lease), 200)
+        self.assertEqual(perl.values("$sem->getall")[:2], [3, 0])
 
     def test_usage_that_somebody_wiped_breaks_leases_on_phps_semaphore(self):
         key = "php:0x5afe71"

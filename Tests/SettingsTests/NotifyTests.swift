@@ -26,12 +26,14 @@ import Testing
     return messages
   }
 
-  private let expected = ["READY=1\nSTATUS=serving", "STATUS=3 leases 4 waiters", "WATCHDOG=1", "STOPPING=1"]
+  private let expected = [
+    "READY=1\nSTATUS=serving", "STATUS=3 leases 4 waiters", "WATCHDOG=1\nSTATUS=well", "STOPPING=1",
+  ]
 
   private func sayAll(_ notify: Notify) {
     notify.ready(status: "serving")
     notify.status("3 leases\n4 waiters")
-    notify.watchdog()
+    notify.watchdog(status: "well")
     notify.stopping()
   }
 

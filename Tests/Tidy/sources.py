@@ -35,6 +35,17 @@ def gnutls_is_fenced(tree):
     return imports_outside(tree, "CGnuTLS", "Sources/LeaseholdHTTP/GnuTLS/")
 
 
+def supervision_is_fenced(tree):
+    return imports_outside(tree, "CSupervise", "Sources/leasehold/Run/")
+
+
+def the_client_knows_only_http(tree):
+    for path, text in tree.matching(".swift", under=("Sources/LeaseholdClient/",)):
+        for line, name in swift_imports(text):
+            if name not in ("Glibc", "JSONReading", "Synchronization"):
+                yield f"{path}:{line}: programs that use the client should not have to build {name}"
+
+
 def foundation_is_nowhere(tree):
     for path, text in tree.matching(".swift", under=("Sources/",)):
         for line, name in swift_imports(text):
@@ -144,7 +155,8 @@ def nothing_built_is_tracked(tree):
 
 
 CHECKS = [
-    csysv_is_fenced, libmicrohttpd_is_fenced, early_answers_are_fenced, gnutls_is_fenced, foundation_is_nowhere,
+    csysv_is_fenced, libmicrohttpd_is_fenced, early_answers_are_fenced, gnutls_is_fenced, supervision_is_fenced,
+    the_client_knows_only_http, foundation_is_nowhere,
     foundation_essentials_are_for_the_executable,
     the_domain_imports_nothing, php_variables_are_pure, http_knows_no_semaphore, the_local_service_knows_no_http,
     files_are_short, functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly,

@@ -4,6 +4,7 @@
 import unittest
 
 import tidy
+import units
 from tree import Tree, swift_functions
 
 CODE = "Sources/LeaseholdHTTP/ProblemCode.swift"
@@ -18,6 +19,7 @@ GOOD = {
     "docs/settings.md": "| `--port` |\n",
     "README.md": "# Hello there\n\n`make run`, `make test` [here](#hello-there)\n\n```sh\necho hi\n```\n",
     "Tests/Live/test_a.py": "for name in ('readA', 'writeA', 'too-bad'):\n    pass\n",
+    units.UNIT: "[Service]\n" + "\n".join(units.MUST_SAY) + "\n",
     "Sources/SysV/A.swift": "import CSysV\n",
     "Sources/Leasehold/A.swift": "import Synchronization\n",
 }
@@ -27,6 +29,8 @@ BAD = {
     "libmicrohttpd_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CMicroHTTPD\n"},
     "early_answers_are_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CEarlyAnswer\n"},
     "gnutls_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CGnuTLS\n"},
+    "supervision_is_fenced": {"Sources/leasehold/B.swift": "import CSupervise\n"},
+    "the_client_knows_only_http": {"Sources/LeaseholdClient/B.swift": "import Leasehold\n"},
     "foundation_is_nowhere": {"Sources/leasehold/B.swift": "import Foundation\n"},
     "foundation_essentials_are_for_the_executable": {"Sources/SysV/B.swift": "import FoundationEssentials\n"},
     "the_domain_imports_nothing": {"Sources/Leasehold/B.swift": "import Glibc\n"},
@@ -50,6 +54,7 @@ BAD = {
     "links_lead_somewhere": {"docs/b.md": "[x](../README.md#nowhere)\n"},
     "shell_snippets_are_shell": {"README.md": GOOD["README.md"].replace("echo hi", "if; then")},
     "readme_has_both_commands": {"README.md": "make run\n"},
+    "the_unit_keeps_semaphores": {units.UNIT: GOOD[units.UNIT].replace("PrivateIPC=no", "PrivateIPC=yes")},
 }
 
 

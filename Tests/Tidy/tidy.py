@@ -10,9 +10,10 @@ import sys
 import contract
 import prose
 import sources
+import units
 from tree import Tree
 
-CHECKS = [*sources.CHECKS, *contract.CHECKS, *prose.CHECKS]
+CHECKS = [*sources.CHECKS, *contract.CHECKS, *prose.CHECKS, *units.CHECKS]
 
 
 def main():

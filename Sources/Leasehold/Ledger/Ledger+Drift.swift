@@ -102,9 +102,12 @@ extension Ledger {
     (lock.seenExcess, lock.seenSurplus) = (excess, surplus)
   }
 
-  /// What is free beyond the capacity, where that is known.
+  /// What is free beyond the capacity, where that is known and nobody may raise it.
+  ///
+  /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for whoever calls it.
   private func surplus(of lock: Lock, value: Int) -> Int {
-    lock.capacity.map { max(0, value + lock.unitsOut - $0) } ?? 0
+    if case .counter = lock.layout { return 0 }
+    return lock.capacity.map { max(0, value + lock.unitsOut - $0) } ?? 0
   }
 
   /// Ends leases that the set does not count any more; what is still counted of them is not, from now on.
@@ -137,7 +140,7 @@ extension Ledger {
 
   /// How an exact native lease gives back where more is free than there should be: only what fits; `nil` as usual.
   func cappedGiveBack(_ share: Share, on lock: Lock) -> [Operation]? {
-    guard lock.native != nil, lock.capacity != nil, lock.dialect.counter != nil,
+    guard case .php = lock.layout, lock.capacity != nil,
       let value = kernel.value(lock.set.set, lock.dialect.semaphore)
     else { return nil }
     let surplus = surplus(of: lock, value: value)

@@ -48,6 +48,9 @@ final class ToyHandler: ExchangeHandler {
     }
   }
 
+  /// Every thread that has a request for this handler hangs until `body` is done.
+  func hanging(_ body: () -> Void) { state.withLock { _ in body() } }
+
   /// Answers one parked exchange with 200 "granted".
   static func grant(_ exchange: Exchange) -> Bool { exchange.resolve(Response(status: 200, text: "granted\n")) }
 

@@ -99,20 +99,33 @@ import Testing
   @Test func endsGiveBackNoMoreThanTheCapacity() {
     let scene = Scene()
     for who in ["ann", "bob", "cid"] {
-      scene.acquire(who, "path:/tmp/x") { $0.native = Scene.path([3]) }
+      scene.acquire(who, "php:1234") {
+        $0.native = Scene.php; $0.limit = 3
+      }
     }
-    let key = scene.ledger.locks(ListFilter()).entries.first?.binding.key ?? 0
-    #expect(scene.values(key).prefix(2) == [0, 3])
-    scene.kernel.setValue(2, set: scene.set(key), semaphore: 0)
+    #expect(scene.values() == [0, 3072, 0])
+    scene.kernel.setValue(2, set: scene.set(), semaphore: 0)
     scene.keepHouse()
     #expect(drift(scene) == ["surplus 2"])
     scene.keepHouse()
     #expect(drift(scene).isEmpty)
     #expect(scene.release("ann") == nil)
     #expect(scene.release("bob") == nil)
-    #expect(scene.values(key).prefix(2) == [2, 1])
+    #expect(scene.values() == [2, 1024, 0])
     #expect(scene.release("cid") == nil)
-    #expect(scene.values(key).prefix(2) == [3, 0])
+    #expect(scene.values() == [3, 0, 0])
+  }
+
+  @Test func slotsThatAProgramAddsToAPathLockAreItsToAdd() {
+    let scene = Scene()
+    scene.acquire("ann", "path:/tmp/x") { $0.native = Scene.path([1]) }
+    let key = scene.ledger.locks(ListFilter()).entries.first?.binding.key ?? 0
+    _ = scene.kernel.perform([.add(1, to: 0)], set: scene.set(key), process: 100)
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty && scene.acquire("bob", "path:/tmp/x") { $0.native = Scene.path([1]) } == nil)
+    scene.release("ann")
+    scene.release("bob")
+    #expect(scene.values(key).prefix(2) == [2, 0])
   }
 
   @Test func apacheReadersThatAreNotCountedAnyMoreAreBroken() throws {

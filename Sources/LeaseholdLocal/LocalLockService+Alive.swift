@@ -1,0 +1,14 @@
+public import Leasehold
+import Synchronization
+
+extension LocalLockService {
+  /// Whether the ledger can be had, and the clock's thread has turned within `span`.
+  ///
+  /// It turns once a second at least. Whoever keeps the ledger's mutex for ever keeps this call for ever, too: a
+  /// watchdog must not wait for it on a thread that others need.
+  public func isAlive(within span: TimeSpan) -> Bool {
+    core.withLock { _ in }
+    let turned = clockTurn.load(ordering: .relaxed)
+    return HostClock.now().nanoseconds - turned <= span.nanoseconds
+  }
+}

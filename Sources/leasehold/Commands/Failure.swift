@@ -1,0 +1,94 @@
+internal import ArgumentParser
+internal import Glibc
+internal import LeaseholdClient
+
+/// Why a command ends without success: a line for standard error, and the status.
+struct Failure: Error, Equatable {
+  /// What happened and what to do, on one line; empty where the status says all.
+  let message: String
+  let status: Int32
+
+  init(_ message: String, _ status: ExitStatus) {
+    self.init(message, status: status.rawValue)
+  }
+
+  init(_ message: String, status: Int32) {
+    self.message = message
+    self.status = status
+  }
+
+  /// What an error of the client comes to.
+  init(_ error: ClientError, busy: Int32 = ExitStatus.temporaryFailure.rawValue) {
+    switch error {
+    case .problem(let problem):
+      let status: Int32 =
+        switch problem.status {
+        case 423, 429: busy
+        case 401, 403: ExitStatus.noPermission.rawValue
+        case 410: ExitStatus.software.rawValue
+        case 502, 503, 504: ExitStatus.unavailable.rawValue
+        case 507: ExitStatus.cannotCreate.rawValue
+        case 500: ExitStatus.software.rawValue
+        case 404 where problem.code == "no-such-lease": ExitStatus.software.rawValue
+        case 409: busy
+        default: ExitStatus.usage.rawValue
+        }
+      self.init(Failure.line(problem), status: status)
+    case .unreachable, .timedOut: self.init("\(error)", .unavailable)
+    case .leaseLost: self.init("\(error)", .software)
+    case .badAddress: self.init("\(error)", .usage)
+    case .malformed, .canceled: self.init("\(error)", .unavailable)
+    }
+  }
+
+  /// A problem on one line; of a held lock, who holds it.
+  private static func line(_ problem: Problem) -> String {
+    let holders = problem.members["holders"].elements.prefix(3).map(HolderText.text)
+    if problem.status == 401 { return problem.detail + " Here that is LEASEHOLD_TOKEN=TOKEN in the environment." }
+    return problem.detail + (holders.isEmpty ? "" : " Held by " + holders.joined(separator: "; ") + ".")
+  }
+}
+
+/// A holder or a waiter in words.
+enum HolderText {
+  static func text(_ holder: JSON) -> String {
+    var words = [holder["owner"].string ?? "lease \(holder["ref"].string ?? "?")"]
+    if let pid = holder["pid"].int { words.append("pid \(pid)") }
+    if holder["pid"].int == nil, let peer = holder["peer"].string { words.append("from \(peer)") }
+    if let left = holder["expires_in_ms"].int { words.append("\(AgeText.text(milliseconds: left)) left") }
+    return words.joined(separator: ", ")
+  }
+}
+
+/// Durations for people.
+enum AgeText {
+  /// Such as `0.4s`, `12s`, `3m05s`, `2h10m`, `3d04h`.
+  static func text(milliseconds: Int64) -> String {
+    let seconds = milliseconds / 1000
+    func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return switch seconds {
+    case ..<10: "\(milliseconds / 1000).\(max(0, milliseconds) % 1000 / 100)s"
+    case ..<60: "\(seconds)s"
+    case ..<3600: "\(seconds / 60)m\(two(seconds % 60))s"
+    case ..<86400: "\(seconds / 3600)h\(two(seconds / 60 % 60))m"
+    default: "\(seconds / 86400)d\(two(seconds / 3600 % 24))h"
+    }
+  }
+}
+
+/// The environment of this process.
+enum Environment {
+  /// A variable's value; `nil` when it is not set or empty.
+  static func value(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+  }
+}
+
+/// Runs the body and turns what the client throws into a ``Failure``.
+func failing<Value>(busy: Int32 = ExitStatus.temporaryFailure.rawValue, _ body: () throws -> Value) throws -> Value {
+  do {
+    return try body()
+  } catch let error as ClientError {
+    throw Failure(error, busy: busy)
+  }
+}

@@ -1,0 +1,140 @@
+internal import ArgumentParser
+internal import Glibc
+internal import LeaseholdClient
+
+/// `leasehold acquire`: takes a lock and prints the lease.
+struct AcquireCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "acquire", abstract: "Take a lock and print the lease's id.",
+    discussion: """
+      Waits without end unless -w or --no-wait is given. The lease ends by itself after its ttl: renew it in time. \
+      `leasehold run` does all of that for a command.
+      """)
+
+  @OptionGroup var lock: LockOptions
+
+  @Option(help: ArgumentHelp("Slots to take at once, all or none.", valueName: "slots"))
+  var count: Int?
+
+  @Option(help: ArgumentHelp("End the lease with process N: pid:N; needs a Unix socket.", valueName: "binding"))
+  var bind: String?
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(
+    help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "key"),
+    completion: Known.locks)
+  var keys: [String]
+
+  func run() throws {
+    var options = try lock.lease()
+    options.count = count
+    options.binding = bind
+    let lease = try failing {
+      let endpoint = try ask.service.endpoint()
+      return try Acquisition(endpoint: endpoint, keys: keys, options: options, patience: try lock.waiting()).lease()
+    }
+    Output.write(ask.json ? "\(lease.json)" : lease.id)
+  }
+}
+
+/// `leasehold release`: gives leases back.
+struct ReleaseCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "release", abstract: "Give leases back; a second time is no error.")
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("What acquire printed.", valueName: "lease"))
+  var leases: [String]
+
+  func run() throws {
+    for lease in leases { try ask.show(Request("DELETE", ["leases", lease])) { _ in "" } }
+  }
+}
+
+/// `leasehold renew`: moves a lease's deadline.
+struct RenewCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "renew", abstract: "Move a lease's deadline to its ttl from now.")
+
+  @Option(help: ArgumentHelp("A new ttl (default: the lease's own).", valueName: "time"))
+  var ttl: String?
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("What acquire printed.", valueName: "lease"))
+  var lease: String
+
+  func run() throws {
+    let query = try ttl.map { [("ttl", try LockOptions.duration($0, of: "--ttl").wireText)] } ?? []
+    try ask.show(Request("POST", ["leases", lease, "renew"], query: query)) { answer in
+      "ends in " + (answer["expires_in_ms"].durationCell ?? "no time: no clock ends it")
+    }
+  }
+}
+
+/// `leasehold hold`: holds a lock as long as it runs.
+struct HoldCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hold", abstract: "Hold a lock until this command ends.",
+    discussion: """
+      Prints the lease's id as soon as it has the lock. The lease lives as long as the connection: however this \
+      command ends, the lock is free. Ends with 70 when the lease ends first.
+      """)
+
+  @OptionGroup var lock: LockOptions
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("The lock's name.", valueName: "key"), completion: Known.locks)
+  var key: String
+
+  func run() throws {
+    let endpoint = try failing { try ask.service.endpoint() }
+    var options = try lock.lease()
+    options.wait = try lock.waiting() ?? .seconds(3600)
+    var request = Request("POST", ["locks", key, "hold"], query: options.query)
+    request.timeout = options.wait + .seconds(15)
+    var hasLease = false
+    var ended: String?
+    try failing {
+      _ = try LeaseholdConnection(endpoint).stream(request, silence: .seconds(60)) { line throws(ClientError) in
+        if ask.json { Output.write(line) }
+        let event = JSON(Array(line.utf8)) ?? .null
+        if !hasLease {
+          hasLease = true
+          if !ask.json { Output.write(event["lease"].string ?? "") }
+        }
+        ended = event["ended"].string ?? ended
+        return ended == nil
+      }.checked()
+    }
+    throw Failure("the lease ended: \(ended ?? "the connection was closed")", .software)
+  }
+}
+
+/// `leasehold break`: ends somebody else's lease.
+struct BreakCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "break", abstract: "End somebody else's lease; for operators.",
+    discussion: "Its holder is told when it renews. What it still does under the lock is what fences are for.")
+
+  @Option(help: ArgumentHelp("Give the holder this long to end.", valueName: "time"))
+  var after: String?
+
+  @Option(help: ArgumentHelp("Why, for the holder and the log.", valueName: "text"))
+  var reason: String?
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("The ref that `leasehold leases` shows, or the lease's id.", valueName: "ref"))
+  var lease: String
+
+  func run() throws {
+    var query = try after.map { [("after", try LockOptions.duration($0, of: "--after").wireText)] } ?? []
+    if let reason { query.append(("reason", reason)) }
+    try ask.show(Request("POST", ["leases", lease, "break"], query: query)) { answer in
+      answer["key"].string.map { "broke the lease on \(Table.clean($0))" } ?? "broken"
+    }
+  }
+}

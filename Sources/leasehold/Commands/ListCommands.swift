@@ -1,0 +1,112 @@
+internal import ArgumentParser
+internal import LeaseholdClient
+
+/// `leasehold locks`: which locks there are, or who holds one.
+struct LocksCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "locks", abstract: "List locks, or show who holds and waits for one.")
+
+  @Option(help: ArgumentHelp("Only names that begin so.", valueName: "text"))
+  var prefix: String?
+
+  @Option(help: ArgumentHelp("Only held, free or waited ones.", valueName: "state"))
+  var state: String?
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("Show this lock alone.", valueName: "key"), completion: Known.locks)
+  var key: String?
+
+  func run() throws {
+    if let key {
+      try ask.show(Request("GET", ["locks", key])) { Self.text($0) }
+      return
+    }
+    let query = [("key", prefix), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
+    try ask.showList(Request("GET", ["locks"], query: query), "locks") { locks in
+      var table = Table("KEY", "KIND", "SLOTS", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
+      for lock in locks {
+        table.add(
+          lock["key"].cell, lock["kind"].cell, lock["limit"].cell, lock["available"].cell, lock["held"].cell,
+          lock["waiting"].cell, lock["native_held"].cell, lock["fence"].cell)
+      }
+      return table
+    }
+  }
+
+  /// A lock with its holders, then its waiters in order.
+  static func text(_ lock: JSON) -> String {
+    var table = Table("", "WHO", "MODE", "COUNT", "PID", "FROM", "SINCE", "LEFT", "REF")
+    for holder in lock["holders"].elements {
+      table.add(
+        "holds", holder["owner"].cell, holder["mode"].cell, holder["count"].cell, holder["pid"].cell,
+        holder["peer"].cell, holder["since"].ageCell, holder["expires_in_ms"].durationCell, holder["ref"].cell)
+    }
+    for waiter in lock["waiters"].elements {
+      table.add(
+        "waits", waiter["owner"].cell, waiter["mode"].cell, waiter["count"].cell, waiter["pid"].cell,
+        waiter["peer"].cell, waiter["age_ms"].durationCell, waiter["wait_left_ms"].durationCell, nil)
+    }
+    let slots = lock["limit"].int.map { " of \($0) slots" } ?? ""
+    let native = lock["native_held"].int.map { $0 > 0 ? ", \($0) units held by native programs" : "" } ?? ""
+    let name = Table.clean(lock["key"].string ?? "")
+    return "\(name): \(lock["kind"].cell ?? "lock"), \(lock["available"].cell ?? "?") free\(slots)\(native)\n"
+      + table.text
+  }
+}
+
+/// `leasehold leases`: which leases are held.
+struct LeasesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "leases", abstract: "List the leases that are held.")
+
+  @Option(help: ArgumentHelp("Only those of this label.", valueName: "text"))
+  var owner: String?
+
+  @Option(help: ArgumentHelp("Only of locks whose names begin so.", valueName: "text"))
+  var key: String?
+
+  @OptionGroup var ask: AskOptions
+
+  func run() throws {
+    let query = [("owner", owner), ("key", key)].compactMap { name, value in value.map { (name, $0) } }
+    try ask.showList(Request("GET", ["leases"], query: query), "leases") { leases in
+      var table = Table("REF", "KEY", "MODE", "COUNT", "WHO", "PID", "FROM", "SINCE", "LEFT", "FENCE")
+      for lease in leases {
+        table.add(
+          lease["ref"].cell, lease["key"].cell, lease["mode"].cell, lease["count"].cell, lease["owner"].cell,
+          lease["pid"].cell, lease["peer"].cell, lease["since"].ageCell, lease["expires_in_ms"].durationCell,
+          lease["fence"].cell)
+      }
+      return table
+    }
+  }
+}
+
+/// `leasehold ready` and `leasehold live`, for probes.
+struct ReadyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ready", abstract: "End with 0 when the service is ready to give out locks, else with 69.")
+
+  @OptionGroup var ask: AskOptions
+
+  func run() throws { try Probe.run(ask, "readyz") }
+}
+
+/// Whether the service answers at all.
+struct LiveCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "live", abstract: "End with 0 when the service answers at all, else with 69.")
+
+  @OptionGroup var ask: AskOptions
+
+  func run() throws { try Probe.run(ask, "healthz") }
+}
+
+/// What both probes do.
+enum Probe {
+  static func run(_ ask: AskOptions, _ path: String) throws {
+    var request = Request("GET", [path])
+    request.timeout = .seconds(5)
+    try ask.show(request) { $0["status"].string ?? "ok" }
+  }
+}

@@ -1,0 +1,123 @@
+internal import ArgumentParser
+internal import Glibc
+internal import LeaseholdClient
+
+/// What every command that asks the service has.
+struct AskOptions: ParsableArguments {
+  @Flag(help: "Print the service's JSON; docs/cli-json.md says what is in it.")
+  var json = false
+
+  @OptionGroup var service: ServiceOptions
+
+  /// Sends a request.
+  func send(_ request: Request) throws -> Response {
+    try failing { try LeaseholdConnection(try service.endpoint()).send(request).checked() }
+  }
+
+  /// Sends a request; prints the answer's JSON, or what the body makes of it.
+  func show(_ request: Request, _ text: (JSON) -> String) throws {
+    let response = try send(request)
+    Output.write(json ? String(decoding: response.body, as: UTF8.self) : text(response.json))
+  }
+
+  /// Asks for all pages of a list; prints each as one line of JSON, or a table of all.
+  func showList(_ request: Request, _ member: String, _ table: ([JSON]) -> Table) throws {
+    let connection = LeaseholdConnection(try failing { try service.endpoint() })
+    var entries: [JSON] = []
+    var cursor: String?
+    repeat {
+      var page = request
+      page.query.append((name: "limit", value: "1000"))
+      if let cursor { page.query.append((name: "cursor", value: cursor)) }
+      let response = try failing { try connection.send(page).checked() }
+      if json { Output.write(String(decoding: response.body, as: UTF8.self)) }
+      entries += response.json[member].elements
+      cursor = response.json["next_cursor"].string
+    } while cursor != nil
+    if !json { Output.write(table(entries).text) }
+  }
+}
+
+/// Standard output.
+enum Output {
+  /// Writes text at once, with a final newline unless it is empty or has one.
+  static func write(_ text: String) {
+    LogSink(descriptor: STDOUT_FILENO).write(text.isEmpty || text.hasSuffix("\n") ? text : text + "\n")
+  }
+}
+
+/// Columns of text under their names.
+struct Table {
+  private let head: [String]
+  private var rows: [[String]] = []
+
+  init(_ head: String...) { self.head = head }
+
+  /// Adds a row; a cell is text of others, so control characters are shown as `?`.
+  mutating func add(_ cells: String?...) {
+    rows.append(cells.map { Table.clean($0 ?? "-") })
+  }
+
+  /// The lines; of a table without rows, its head alone.
+  var text: String {
+    let all = [head] + rows
+    let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    return all.map { row in
+      let cells = zip(row, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count) }
+      let line = cells.joined(separator: "  ")
+      return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
+    }.joined()
+  }
+
+  /// Text that cannot move the cursor of a terminal.
+  static func clean(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "?" : $0 }))
+  }
+}
+
+extension JSON {
+  /// A number or a text as a cell; `nil` for null and the rest.
+  var cell: String? {
+    switch self {
+    case .number(let digits): digits
+    case .string(let text): text
+    case .bool(let flag): flag ? "yes" : "no"
+    default: nil
+    }
+  }
+
+  /// A number of milliseconds as a cell.
+  var durationCell: String? { int.map { AgeText.text(milliseconds: $0) } }
+
+  /// How long ago an instant like `2026-11-22T20:36:58.012Z` was.
+  var ageCell: String? {
+    guard let text = string, let instant = Instant.milliseconds(text) else { return nil }
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    let milliseconds = Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+    return AgeText.text(milliseconds: max(0, milliseconds - instant))
+  }
+
+  /// A key of System V as `ipcs` writes it.
+  var keyCell: String? {
+    int.map { number in
+      let digits = String(UInt32(truncatingIfNeeded: number), radix: 16)
+      return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
+    }
+  }
+}
+
+/// Instants on the wire.
+enum Instant {
+  /// Milliseconds since 1970 of RFC 3339 text in UTC; `nil` for anything else.
+  static func milliseconds(_ text: String) -> Int64? {
+    let numbers = text.split { !$0.isASCIIDigit }.compactMap { Int32($0) }
+    guard numbers.count == 7, text.hasSuffix("Z") else { return nil }
+    var time = tm()
+    (time.tm_year, time.tm_mon, time.tm_mday) = (numbers[0] - 1900, numbers[1] - 1, numbers[2])
+    (time.tm_hour, time.tm_min, time.tm_sec) = (numbers[3], numbers[4], numbers[5])
+    return Int64(timegm(&time)) * 1000 + Int64(numbers[6])
+  }
+}

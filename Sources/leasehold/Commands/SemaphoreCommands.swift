@@ -1,0 +1,130 @@
+internal import ArgumentParser
+internal import LeaseholdClient
+
+/// `leasehold sem`: System V semaphore sets.
+struct SemCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sem", abstract: "List, make, change and remove System V semaphore sets.",
+    discussion: "A set is named by its key (0x7c4a, 31818) or its number (id:98).",
+    subcommands: [List.self, Show.self, Create.self, Set.self, Operate.self, Remove.self], defaultSubcommand: List.self)
+
+  /// `leasehold sem list`.
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the host's sets; the default.")
+    @OptionGroup var ask: AskOptions
+
+    func run() throws {
+      try ask.showList(Request("GET", ["semaphores"]), "semaphores") { sets in
+        var table = Table("KEY", "ID", "UID", "MODE", "NSEMS", "LAST-OP", "LEASEHOLD")
+        for set in sets {
+          let role = set["leasehold"]["role"].cell
+          let leases = set["leasehold"]["leases"].int.map { ", \($0) leases" } ?? ""
+          table.add(
+            set["key"].keyCell, set["id"].cell, set["uid"].cell, set["mode"].cell, set["nsems"].cell,
+            set["otime"].cell, role.map { $0 + leases })
+        }
+        return table
+      }
+    }
+  }
+
+  /// `leasehold sem show`.
+  struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show a set's semaphores.")
+    @OptionGroup var ask: AskOptions
+    @Argument(help: ArgumentHelp("The set.", valueName: "set")) var set: String
+
+    func run() throws {
+      try ask.show(Request("GET", ["semaphores", set])) { set in
+        var table = Table("SEM", "VALUE", "PID", "NCNT", "ZCNT", "LEASES")
+        for sem in set["semaphores"].elements {
+          table.add(
+            sem["sem"].cell, sem["value"].cell, sem["pid"].cell, sem["ncnt"].cell, sem["zcnt"].cell,
+            sem["leases"].elements.compactMap(\.cell).joined(separator: " "))
+        }
+        return table.text
+      }
+    }
+  }
+
+  /// `leasehold sem create`.
+  struct Create: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "create", abstract: "Make a set, or open it.")
+    @Option(help: ArgumentHelp("How many semaphores.", valueName: "count")) var nsems = 1
+    @Option(help: ArgumentHelp("Permissions in octal, such as 0660.", valueName: "mode")) var mode: String?
+    @Flag(help: "Fail when the set is there already.") var exclusive = false
+    @OptionGroup var ask: AskOptions
+    @Argument(help: ArgumentHelp("A key, or private.", valueName: "key")) var key: String
+
+    func run() throws {
+      var query = [("key", key), ("nsems", "\(nsems)")]
+      if let mode { query.append(("mode", mode)) }
+      if exclusive { query.append(("exclusive", "true")) }
+      try ask.show(Request("POST", ["semaphores"], query: query)) { "id:\($0["id"].cell ?? "?")" }
+    }
+  }
+
+  /// `leasehold sem set`.
+  struct Set: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "set", abstract: "Write a semaphore's value.")
+    @Flag(help: "Even while leases stand on it.") var force = false
+    @OptionGroup var ask: AskOptions
+    @Argument(help: ArgumentHelp("The set.", valueName: "set")) var set: String
+    @Argument(help: ArgumentHelp("Which semaphore, from 0.", valueName: "n")) var semaphore: Int
+    @Argument(help: ArgumentHelp("The value.", valueName: "value")) var value: Int
+
+    func run() throws {
+      var query = [("value", "\(value)")]
+      if force { query.append(("force", "true")) }
+      try ask.show(Request("PUT", ["semaphores", set, "\(semaphore)"], query: query)) { _ in "" }
+    }
+  }
+
+  /// `leasehold sem op`.
+  struct Operate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "op", abstract: "Do operations as one step; with undo they go on a lease, whose id is printed.",
+      discussion: "An operation is SEM:OP, with ,undo and ,nowait where wanted: 0:-1,undo 1:0,nowait")
+    @Option(help: ArgumentHelp("How long to wait.", valueName: "time")) var wait: String?
+    @Option(help: ArgumentHelp("Time until the lease ends.", valueName: "time")) var ttl: String?
+    @OptionGroup var ask: AskOptions
+    @Argument(help: ArgumentHelp("The set.", valueName: "set")) var set: String
+    @Argument(parsing: .allUnrecognized, help: ArgumentHelp("SEM:OP[,undo][,nowait]", valueName: "operation"))
+    var operations: [String]
+
+    func run() throws {
+      var members = [JSON.Member("ops", .array(try operations.map(Self.operation)))]
+      if let wait { members.append(JSON.Member("wait", .string(wait))) }
+      if let ttl { members.append(JSON.Member("ttl", .string(ttl))) }
+      var request = Request("POST", ["semaphores", set, "op"])
+      request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
+      let patience = try wait.map { try LockOptions.duration($0, of: "--wait") } ?? .zero
+      request.timeout = patience + .seconds(15)
+      try ask.show(request) { $0["lease"].string ?? "" }
+    }
+
+    /// Reads `0:-1,undo`.
+    static func operation(_ text: String) throws -> JSON {
+      let words = text.split(separator: ",", omittingEmptySubsequences: false)
+      let numbers = words[0].split(separator: ":").map { Int($0) }
+      guard numbers.count == 2, let sem = numbers[0], let op = numbers[1],
+        words.dropFirst().allSatisfy({ $0 == "undo" || $0 == "nowait" })
+      else { throw ValidationError("'\(text)' is no operation; give something like 0:-1,undo") }
+      return .object(
+        [JSON.Member("sem", .number("\(sem)")), JSON.Member("op", .number("\(op)"))]
+          + words.dropFirst().map { JSON.Member(String($0), .bool(true)) })
+    }
+  }
+
+  /// `leasehold sem rm`.
+  struct Remove: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "rm", abstract: "Remove a set.")
+    @Flag(help: "Even while leases stand on it.") var force = false
+    @OptionGroup var ask: AskOptions
+    @Argument(help: ArgumentHelp("The set.", valueName: "set")) var set: String
+
+    func run() throws {
+      try ask.show(Request("DELETE", ["semaphores", set], query: force ? [("force", "true")] : [])) { _ in "" }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+internal import ArgumentParser
+internal import LeaseholdClient
+
+/// Which service to ask; every command that talks to one has it.
+struct ServiceOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where the service is, such as unix:/run/leasehold/leasehold.sock (default: $LEASEHOLD_URL, else "
+        + "\(ServiceAddress.standard)).", valueName: "address"))
+  var url: String?
+
+  /// The service that `--url`, `$LEASEHOLD_URL` and `$LEASEHOLD_TOKEN` name.
+  func endpoint() throws -> ServiceEndpoint {
+    guard let url else { return try ServiceEndpoint.fromEnvironment() }
+    guard let address = ServiceAddress(url) else { throw ClientError.badAddress(url) }
+    var endpoint = ServiceEndpoint(address)
+    endpoint.token = Environment.value("LEASEHOLD_TOKEN")
+    return endpoint
+  }
+}
+
+/// How a lease is wanted, for `run`, `acquire` and `hold`.
+struct LockOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("n"), .customLong("slots")],
+    help: ArgumentHelp("At most this many at once.", valueName: "slots"))
+  var limit: Int?
+
+  @Flag(name: .shortAndLong, help: "Share the lock with others that share it.")
+  var shared = false
+
+  @Flag(name: [.customShort("x"), .customLong("exclusive")], help: "Hold the lock alone; the default.")
+  var exclusive = false
+
+  @Option(name: [.customShort("w"), .customLong("wait")], help: ArgumentHelp("How long to wait.", valueName: "time"))
+  var wait: String?
+
+  @Flag(help: "Do not wait.")
+  var noWait = false
+
+  @Option(help: ArgumentHelp("Time until the lease ends unless it is renewed.", valueName: "time"))
+  var ttl: String?
+
+  @Option(help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
+  var label: String?
+
+  func validate() throws {
+    if shared, exclusive { throw ValidationError("-s and -x cannot be had together") }
+    if shared, limit != nil { throw ValidationError("-s is for readers-writer locks, -n for counting locks") }
+    if noWait, wait != nil { throw ValidationError("--no-wait and -w cannot be had together") }
+    if let limit, limit < 1 { throw ValidationError("-n must be 1 or more") }
+    for (name, text) in [("-w", wait), ("--ttl", ttl)] {
+      if let text { _ = try Self.duration(text, of: name) }
+    }
+  }
+
+  /// What was asked for, but for the waiting.
+  func lease() throws -> LeaseOptions {
+    var options = LeaseOptions()
+    options.mode = shared ? .shared : .exclusive
+    options.limit = limit
+    options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }
+    options.label = label
+    return options
+  }
+
+  /// How long to wait; `nil` when nothing was said.
+  func waiting() throws -> Duration? {
+    noWait ? .zero : try wait.map { try Self.duration($0, of: "-w") }
+  }
+
+  static func duration(_ text: String, of name: String) throws -> Duration {
+    guard let duration = DurationText.parse(text) else {
+      throw ValidationError("\(name): '\(text)' is not a duration; give something like 250ms, 30s, 1.5m or 2h")
+    }
+    return duration
+  }
+}

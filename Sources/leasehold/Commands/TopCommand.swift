@@ -1,0 +1,138 @@
+internal import ArgumentParser
+internal import Glibc
+internal import LeaseholdClient
+
+/// `leasehold top`: the locks as they are now, again and again.
+struct TopCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "top", abstract: "Show locks, holders and waiters, each second anew; q quits.",
+    discussion: "Where standard output is no terminal it prints once and ends.")
+
+  @Option(help: ArgumentHelp("Time between two looks.", valueName: "time"))
+  var interval = "1s"
+
+  @OptionGroup var service: ServiceOptions
+
+  func validate() throws {
+    guard try LockOptions.duration(interval, of: "--interval") >= .milliseconds(100) else {
+      throw ValidationError("--interval must be 100ms or more")
+    }
+  }
+
+  func run() throws {
+    let connection = LeaseholdConnection(try failing { try service.endpoint() })
+    guard isatty(STDOUT_FILENO) == 1 else {
+      Output.write(try failing { try Self.look(connection, rows: .max).joined(separator: "\n") })
+      return
+    }
+    let milliseconds = Int32(clamping: try LockOptions.duration(interval, of: "--interval").wholeMilliseconds)
+    let screen = Screen()
+    defer { screen.restore() }
+    repeat {
+      let lines: [String]
+      do {
+        lines = try Self.look(connection, rows: screen.rows)
+      } catch {
+        lines = ["leasehold: \(error)"]
+      }
+      screen.show(lines)
+    } while !screen.isQuit(within: milliseconds)
+  }
+
+  /// The lines of one look: a summary, then each lease, the busiest locks first.
+  private static func look(_ connection: LeaseholdConnection, rows: Int) throws(ClientError) -> [String] {
+    let ready = try connection.send(Request("GET", ["readyz"])).json
+    let query = [("limit", "1000")]
+    let locks = try connection.send(Request("GET", ["locks"], query: query)).checked().json["locks"].elements
+    let leases = try connection.send(Request("GET", ["leases"], query: query)).checked().json["leases"].elements
+    return lines(ready: ready, locks: locks, leases: leases, address: connection.endpoint.address, rows: rows)
+  }
+
+  /// What a look shows.
+  static func lines(ready: JSON, locks: [JSON], leases: [JSON], address: ServiceAddress, rows: Int) -> [String] {
+    let waiting = locks.reduce(Int64(0)) { $0 + ($1["waiting"].int ?? 0) }
+    let head =
+      "leasehold \(address)  \(ready["status"].cell ?? "?")  locks \(locks.count)  leases \(leases.count)"
+      + "  waiting \(waiting)"
+    let holders = Dictionary(grouping: leases) { $0["key"].string ?? "" }
+    var table = Table("KEY", "HELD", "FREE", "WAITING", "NATIVE", "WHO", "PID", "SINCE", "LEFT", "TTL")
+    for lock in locks.sorted(by: isBusier) {
+      let held = holders[lock["key"].string ?? ""] ?? []
+      for (index, lease) in (held.isEmpty ? [.null] : held).enumerated() {
+        let isFirst = index == 0
+        table.add(
+          isFirst ? lock["key"].cell : "", isFirst ? lock["held"].cell : "", isFirst ? lock["available"].cell : "",
+          isFirst ? lock["waiting"].cell : "", isFirst ? lock["native_held"].cell : "", lease["owner"].cell,
+          lease["pid"].cell, lease["since"].ageCell, lease["expires_in_ms"].durationCell,
+          lease["ttl_ms"].durationCell)
+      }
+    }
+    let lines = [head, ""] + table.text.split(separator: "\n").map(String.init)
+    guard lines.count > rows else { return lines }
+    return lines.prefix(max(rows - 1, 1)) + ["... \(lines.count - rows + 1) more"]
+  }
+
+  private static func isBusier(_ one: JSON, _ other: JSON) -> Bool {
+    func rank(_ lock: JSON) -> (Int64, Int64) { (lock["waiting"].int ?? 0, lock["held"].int ?? 0) }
+    return rank(one) != rank(other) ? rank(one) > rank(other) : (one["key"].string ?? "") < (other["key"].string ?? "")
+  }
+}
+
+extension Duration {
+  fileprivate var wholeMilliseconds: Int64 {
+    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+  }
+}
+
+/// The whole terminal, with keys read one by one; given back as it was.
+final class Screen {
+  private var before = termios()
+  private let readsKeys: Bool
+
+  init() {
+    readsKeys = isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &before) == 0
+    if readsKeys {
+      var raw = before
+      raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
+      tcsetattr(STDIN_FILENO, TCSANOW, &raw)
+    }
+    // The second screen, without a cursor.
+    Output.write("\u{1b}[?1049h\u{1b}[?25l")
+  }
+
+  /// Gives the terminal back.
+  func restore() {
+    if readsKeys { tcsetattr(STDIN_FILENO, TCSANOW, &before) }
+    Output.write("\u{1b}[?25h\u{1b}[?1049l")
+  }
+
+  private var size: winsize { Self.size(of: STDOUT_FILENO) }
+
+  /// Of a terminal; zeros where nobody knows.
+  static func size(of descriptor: Int32) -> winsize {
+    var size = winsize()
+    return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 ? size : winsize()
+  }
+
+  /// Lines that fit; 24 where nobody knows.
+  var rows: Int { size.ws_row > 1 ? Int(size.ws_row) : 24 }
+
+  /// Writes the lines over what was there.
+  func show(_ lines: [String]) {
+    let columns = size.ws_col > 0 ? Int(size.ws_col) : 80
+    let text = lines.prefix(rows).map { String($0.prefix(columns)) + "\u{1b}[K" }.joined(separator: "\r\n")
+    LogSink(descriptor: STDOUT_FILENO).write("\u{1b}[H" + text + "\u{1b}[J")
+  }
+
+  /// Waits for the next look; says whether q, Ctrl-C or the end of input came.
+  func isQuit(within milliseconds: Int32) -> Bool {
+    guard readsKeys else {
+      poll(nil, 0, milliseconds)
+      return false
+    }
+    var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    guard poll(&entry, 1, milliseconds) > 0 else { return false }
+    var key: UInt8 = 0
+    return read(STDIN_FILENO, &key, 1) != 1 || key == UInt8(ascii: "q") || key == 3
+  }
+}

@@ -1,0 +1,45 @@
+internal import LeaseholdClient
+
+/// What the doctor found at one place.
+struct Finding: Equatable {
+  /// How bad it is.
+  enum Level: String, CaseIterable {
+    case ok
+    /// Worth knowing; nothing is broken.
+    case note
+    /// Something does not work, or will stop working.
+    case problem
+  }
+
+  let level: Level
+  /// Where it looked, in a word or two.
+  let place: String
+  /// What it saw.
+  let text: String
+  /// A command, or a setting, that mends it.
+  var fix: String?
+
+  static func ok(_ place: String, _ text: String) -> Finding { Finding(level: .ok, place: place, text: text) }
+
+  static func note(_ place: String, _ text: String, fix: String? = nil) -> Finding {
+    Finding(level: .note, place: place, text: text, fix: fix)
+  }
+
+  static func problem(_ place: String, _ text: String, fix: String? = nil) -> Finding {
+    Finding(level: .problem, place: place, text: text, fix: fix)
+  }
+
+  /// For people: a line, and one for the fix.
+  var lines: String {
+    let head = level.rawValue + String(repeating: " ", count: 9 - level.rawValue.count)
+    return "\(head)\(place): \(Table.clean(text))\n" + (fix.map { "         mend it: \($0)\n" } ?? "")
+  }
+
+  /// For programs.
+  var json: JSON {
+    .object([
+      JSON.Member("level", .string(level.rawValue)), JSON.Member("place", .string(place)),
+      JSON.Member("text", .string(text)), JSON.Member("fix", fix.map { .string($0) } ?? .null),
+    ])
+  }
+}

@@ -1,0 +1,105 @@
+internal import Glibc
+internal import LeaseholdClient
+
+/// The service as this process sees it: reachable, in the same IPC namespace, and every missing unit explained.
+struct ServiceCheck {
+  let endpoint: ServiceEndpoint
+
+  /// All findings, and the uid that the service's sets belong to.
+  func findings() -> (findings: [Finding], uid: Int64?) {
+    var findings = socket()
+    let connection = LeaseholdConnection(endpoint)
+    let ready: JSON
+    do throws(ClientError) {
+      let response = try connection.send(Request("GET", ["readyz"]))
+      ready = response.json
+      let status = ready["status"].string ?? ready["detail"].string ?? "no answer"
+      findings.append(
+        response.status == 200
+          ? .ok("service", "ready at \(endpoint.address)") : .problem("service", "not ready: \(status)"))
+    } catch {
+      findings.append(.problem("service", "\(error)", fix: "leasehold serve"))
+      return (findings, nil)
+    }
+    findings.append(Self.namespace(ready["ipc_namespace"].int, TextFile.link("/proc/self/ns/ipc")))
+    let sets = (try? connection.send(Request("GET", ["semaphores"], query: [("limit", "1000")])).json) ?? .null
+    let uid = sets["semaphores"].elements.first { $0["leasehold"]["role"].string == "control" }?["uid"].int
+    findings += missingUnits(connection)
+    return (findings, uid)
+  }
+
+  /// - Parameters:
+  ///   - service: The number of the service's namespace.
+  ///   - own: Such as `ipc:[4026531839]`.
+  static func namespace(_ service: Int64?, _ own: String?) -> Finding {
+    guard let service, let own else { return .note("IPC namespace", "cannot be compared") }
+    if own == "ipc:[\(service)]" { return .ok("IPC namespace", "the same as the service's, \(service)") }
+    return .problem(
+      "IPC namespace",
+      "the service is in \(service), this shell in \(own): native programs started here cannot meet it",
+      fix:
+        "start both in one namespace: compose `ipc: \"service:leasehold\"`, one Kubernetes pod, systemd PrivateIPC=no")
+  }
+
+  private func socket() -> [Finding] {
+    guard case .unix(let path) = endpoint.address else { return [] }
+    var status = stat()
+    guard stat(path, &status) == 0 else { return [] }
+    guard status.st_mode & S_IFMT == S_IFSOCK else { return [.problem("socket", "\(path) is no socket")] }
+    let mode = String(status.st_mode & 0o777, radix: 8)
+    let owner = "uid \(status.st_uid), gid \(status.st_gid), mode 0\(mode)"
+    if access(path, W_OK) == 0 { return [.ok("socket", "\(path) may be used: \(owner)")] }
+    let group = getgrgid(status.st_gid).map { String(cString: $0.pointee.gr_name) } ?? "\(status.st_gid)"
+    return [
+      .problem(
+        "socket", "\(path) may not be used by uid \(geteuid()): \(owner)",
+        fix: "usermod -aG \(group) $USER, then log in anew")
+    ]
+  }
+
+  /// Units that neither the lock nor a lease of ours has: natives have them, alive or dead.
+  private func missingUnits(_ connection: LeaseholdConnection) -> [Finding] {
+    var findings: [Finding] = []
+    var cursor: String?
+    var count = 0
+    repeat {
+      let query = [("limit", "1000")] + (cursor.map { [("cursor", $0)] } ?? [])
+      guard let page = try? connection.send(Request("GET", ["locks"], query: query)).json else { break }
+      for lock in page["locks"].elements {
+        count += 1
+        guard let missing = lock["native_held"].int, missing > 0 else { continue }
+        let pid = lock["sysv"]["pid"].int ?? 0
+        findings.append(Self.missing(missing, of: lock, lastUser: ProcessName.of(pid)))
+      }
+      cursor = page["next_cursor"].string
+    } while cursor != nil
+    return findings.isEmpty ? [.ok("locks", "\(count) known, and no unit of any is missing")] : findings
+  }
+
+  /// - Parameter lastUser: The name of the process that operated last; `nil` when it has ended, or is not to be seen.
+  static func missing(_ units: Int64, of lock: JSON, lastUser: String?) -> Finding {
+    let place = "lock \(Table.clean(lock["key"].string ?? ""))"
+    let pid = lock["sysv"]["pid"].int ?? 0
+    let text = "native programs hold \(units) units; the last to operate was pid \(pid)"
+    if lastUser == "leasehold" {
+      return .note(place, "native programs hold \(units) units; the service operated last, so it cannot be told which")
+    }
+    if let lastUser { return .note(place, "\(text), which is alive (\(lastUser))") }
+    let id = lock["sysv"]["id"].int ?? 0
+    let semaphore = lock["sysv"]["semaphores"].elements.first?.int ?? 0
+    return .problem(
+      place, "\(text), which has ended: it took them without SEM_UNDO, or another program has them",
+      fix: "if nobody has them: perl -e 'semop(\(id), pack(\"s!3\", \(semaphore), \(units), 0)) or die \"semop: $!\"'")
+  }
+}
+
+/// Names of processes.
+enum ProcessName {
+  /// What the process calls itself; `nil` when there is none, or it is a zombie.
+  static func of(_ pid: Int64) -> String? {
+    guard pid > 0, let stat = TextFile.read("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")"),
+      let start = stat.firstIndex(of: "("), !stat[end...].hasPrefix(") Z")
+    else { return nil }
+    return String(stat[stat.index(after: start)..<end])
+  }
+}

@@ -1,0 +1,97 @@
+/// Settings of systemd that take semaphores away, or hide them.
+///
+/// Reads files; needs no running systemd.
+struct SystemdCheck {
+  /// What stands before every path; empty but in tests.
+  var root = ""
+
+  /// - Parameter uid: Whose sets the service's are; `nil` where nobody knows.
+  func findings(uid: Int64?) -> [Finding] { logind(uid: uid) + unit() }
+
+  private func logind(uid: Int64?) -> [Finding] {
+    let files =
+      folders.flatMap { ["\($0)/logind.conf"] }
+      + folders.reversed().flatMap {
+        TextFile.names(in: root + "\($0)/logind.conf.d", suffix: ".conf").map { String($0.dropFirst(root.utf8.count)) }
+      }
+    let present = files.filter { TextFile.read(root + $0) != nil }
+    guard !present.isEmpty else { return [.ok("logind", "is not here")] }
+    let removes = setting("RemoveIPC", section: "[Login]", in: present).map(Self.isTrue) ?? true
+    guard removes else { return [.ok("logind", "RemoveIPC=no")] }
+    let firstUser = TextFile.read(root + "/etc/login.defs").flatMap { text in
+      text.split(separator: "\n").first { $0.hasPrefix("UID_MIN") }.flatMap { Int64($0.dropFirst(7).trimmedBlanks) }
+    }
+    guard let uid, uid >= firstUser ?? 1000 else {
+      return [.ok("logind", "RemoveIPC=yes spares root and system users, and the service runs as one of them")]
+    }
+    return [
+      .problem(
+        "logind", "RemoveIPC=yes removes the semaphores of uid \(uid) when that user's last login ends",
+        fix: "run the service as a system user, or: printf '[Login]\\nRemoveIPC=no\\n' "
+          + ">/etc/systemd/logind.conf.d/leasehold.conf && systemctl restart systemd-logind")
+    ]
+  }
+
+  private static let traps = [
+    ("PrivateIPC", "the service would see other semaphores than its clients"),
+    ("RemoveIPC", "all locks are removed when the service stops"),
+    ("DynamicUser", "implies RemoveIPC: all locks are removed when the service stops"),
+    ("PrivateUsers", "owners become nobody, and capabilities stop counting"),
+  ]
+
+  private func unit() -> [Finding] {
+    let name = "leasehold.service"
+    let units = ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"]
+    guard let base = units.map({ "\($0)/\(name)" }).first(where: { TextFile.read(root + $0) != nil }) else {
+      return [.ok("unit", "there is no \(name)")]
+    }
+    let parts = units.reversed().flatMap {
+      TextFile.names(in: root + "\($0)/\(name).d", suffix: ".conf").map { String($0.dropFirst(root.utf8.count)) }
+    }
+    var findings: [Finding] = []
+    for (trap, consequence) in Self.traps
+    where setting(trap, section: "[Service]", in: [base] + parts).map(Self.isTrue) ?? false {
+      findings.append(.problem("unit", "\(trap)=yes: \(consequence)", fix: Self.override("\(trap)=no")))
+    }
+    let hides = setting("ProtectProc", section: "[Service]", in: [base] + parts)
+    if hides == "invisible" || hides == "noaccess" {
+      findings.append(
+        .problem(
+          "unit", "ProtectProc=\(hides ?? ""): processes of others cannot be seen, so leases cannot be bound to them",
+          fix: Self.override("ProtectProc=default")))
+    }
+    return findings.isEmpty ? [.ok("unit", "\(base) has none of the settings that break locks")] : findings
+  }
+
+  private static func override(_ line: String) -> String {
+    "mkdir -p /etc/systemd/system/leasehold.service.d && printf '[Service]\\n\(line)\\n' "
+      + ">/etc/systemd/system/leasehold.service.d/ipc.conf && systemctl daemon-reload && systemctl restart leasehold"
+  }
+
+  private var folders: [String] { ["/etc/systemd", "/run/systemd", "/usr/lib/systemd"] }
+
+  /// The last value that the files give, in their order.
+  private func setting(_ name: String, section: String, in files: [String]) -> String? {
+    var value: String?
+    for file in files {
+      var current = ""
+      for line in (TextFile.read(root + file) ?? "").split(separator: "\n") {
+        let text = line.trimmedBlanks
+        if text.hasPrefix("[") { current = text }
+        guard current == section, text.hasPrefix(name + "=") else { continue }
+        value = String(text.dropFirst(name.count + 1)).trimmedBlanks
+      }
+    }
+    return value
+  }
+
+  private static func isTrue(_ text: String) -> Bool { ["yes", "true", "on", "1"].contains(text.lowercased()) }
+}
+
+extension StringProtocol {
+  /// Without blanks at either end.
+  var trimmedBlanks: String {
+    let head = drop(while: \.isWhitespace)
+    return String(head.reversed().drop(while: \.isWhitespace).reversed())
+  }
+}

@@ -1,0 +1,49 @@
+internal import Glibc
+
+/// Files of settings and of /proc.
+enum TextFile {
+  /// The content, at most a megabyte; `nil` when it cannot be read.
+  static func read(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var all: [UInt8] = []
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    while all.count < 1 << 20 {
+      let count = Glibc.read(descriptor, &bytes, bytes.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { return nil }
+      if count == 0 { break }
+      all += bytes[..<count]
+    }
+    return String(decoding: all, as: UTF8.self)
+  }
+
+  /// The whole numbers in a file.
+  static func numbers(_ path: String) -> [Int64]? {
+    read(path).map { $0.split(whereSeparator: \.isWhitespace).compactMap { Int64($0) } }
+  }
+
+  /// Paths of the files in a folder that end so, in order; none when there is no such folder.
+  static func names(in folder: String, suffix: String) -> [String] {
+    guard let handle = opendir(folder) else { return [] }
+    defer { closedir(handle) }
+    var names: [String] = []
+    while let entry = readdir(handle) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name.hasSuffix(suffix) { names.append(folder + "/" + name) }
+    }
+    return names.sorted()
+  }
+
+  /// Where a link leads.
+  static func link(_ path: String) -> String? {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = bytes.withUnsafeMutableBytes { buffer in
+      buffer.baseAddress.map { readlink(path, $0.assumingMemoryBound(to: CChar.self), buffer.count) } ?? -1
+    }
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+  }
+}

@@ -1,0 +1,105 @@
+internal import Glibc
+internal import LeaseholdClient
+
+/// Takes one lock or several, and waits as long as was asked for.
+struct Acquisition {
+  let endpoint: ServiceEndpoint
+  let keys: [String]
+  var options: LeaseOptions
+  /// `nil` waits without end.
+  let patience: Duration?
+
+  /// What a service allows to wait at once, if it says nothing else.
+  private static let waitAtOnce = Duration.seconds(3600)
+
+  init(endpoint: ServiceEndpoint, keys: [String], options: LeaseOptions, patience: Duration?) {
+    self.endpoint = endpoint
+    self.keys = keys
+    self.options = options
+    self.patience = patience
+  }
+
+  /// Asks until there is a lease, or the time is up.
+  ///
+  /// A service waits for an hour at most: then it is asked again, and the place in the queue is a new one. A service
+  /// that goes away while we wait is asked again for a while, with the same Idempotency-Key.
+  func lease() throws(ClientError) -> Lease {
+    let end = patience.map { MonotonicTime.after($0) }
+    var atOnce = Self.waitAtOnce
+    var idempotencyKey = LeaseholdClient.randomKey()
+    var missingSince: Int64?
+    while true {
+      let left = end.map { Duration.nanoseconds(max(0, $0 - MonotonicTime.now)) }
+      let wait = min(left ?? atOnce, atOnce)
+      let progress = wait > .zero ? WaitingProgress.start(endpoint: endpoint, keys: keys) : nil
+      defer { progress?.stop() }
+      do {
+        return try ask(wait: wait, idempotencyKey: idempotencyKey, progress: progress)
+      } catch .problem(let problem) where problem.code == "out-of-range" && isAboutWaiting(problem) {
+        atOnce = .milliseconds(problem.members["maximum_ms"].int ?? 1000)
+        idempotencyKey = LeaseholdClient.randomKey()
+      } catch .problem(let problem) where problem.code == "wait-timeout" {
+        if let end, MonotonicTime.now >= end { throw .problem(problem) }
+        idempotencyKey = LeaseholdClient.randomKey()
+      } catch .problem(let problem) where keys.count > 1 && (problem.status == 405 || problem.status == 404) {
+        let detail = "This service cannot take several locks at once: it is older than this program."
+        throw .problem(Problem(status: 501, body: Array("{\"code\":\"not-served\",\"detail\":\"\(detail)\"}".utf8)))
+      } catch {
+        guard wait > .zero, try shouldAskAgain(error, missingSince: &missingSince) else { throw error }
+        poll(nil, 0, 200)
+      }
+    }
+  }
+
+  private func isAboutWaiting(_ problem: Problem) -> Bool {
+    problem.members["parameter"].string == "wait" && (problem.members["maximum_ms"].int ?? 0) > 0
+  }
+
+  /// Whether a service that was there is only away for a moment: it is given ten seconds.
+  private func shouldAskAgain(_ error: ClientError, missingSince: inout Int64?) throws(ClientError) -> Bool {
+    switch error {
+    case .unreachable(_, let reason):
+      // Nothing there from the start is an error at once.
+      if missingSince == nil, !reason.contains("reset") { return false }
+    case .problem(let problem) where problem.isTemporary: break
+    default: return false
+    }
+    let since = missingSince ?? MonotonicTime.now
+    missingSince = since
+    return MonotonicTime.now - since < 10_000_000_000
+  }
+
+  private func ask(
+    wait: Duration, idempotencyKey: String, progress: WaitingProgress?
+  ) throws(ClientError) -> Lease {
+    var options = options
+    options.wait = wait
+    var request =
+      keys.count == 1 ? Request("POST", ["locks", keys[0], "acquire"], query: options.query) : severalRequest(options)
+    request.timeout = wait + .seconds(15)
+    request.headers = [(name: "Idempotency-Key", value: idempotencyKey)]
+    let connection = LeaseholdConnection(endpoint)
+    progress?.watch(connection)
+    guard let lease = Lease(json: try connection.send(request).checked().json) else {
+      throw .malformed("an answer without a lease")
+    }
+    return lease
+  }
+
+  private func severalRequest(_ options: LeaseOptions) -> Request {
+    var want: [JSON] = []
+    for key in keys {
+      var members = [JSON.Member("key", .string(key))]
+      if options.mode == .shared { members.append(JSON.Member("mode", .string("shared"))) }
+      if let limit = options.limit { members.append(JSON.Member("limit", .number("\(limit)"))) }
+      want.append(.object(members))
+    }
+    var members = [JSON.Member("want", .array(want))]
+    for (name, value) in options.query where name != "mode" && name != "limit" {
+      members.append(JSON.Member(name, .string(value)))
+    }
+    var request = Request("POST", ["leases"])
+    request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
+    return request
+  }
+}

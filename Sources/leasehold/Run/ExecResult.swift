@@ -1,0 +1,58 @@
+internal import CSupervise
+internal import Glibc
+
+/// A list of C strings for exec, which ends with a null; kept until the process ends.
+typealias CStringList = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+/// The command, byte for byte as it was given: its arguments need not be UTF-8.
+struct CommandWords: @unchecked Sendable {
+  // Nobody writes to it.
+  let pointer: CStringList
+
+  /// The command that begins at an index of this process's own arguments; `nil` when there is none.
+  init?(at index: Int) {
+    guard index > 0, index < CommandLine.argc else { return nil }
+    pointer = CommandLine.unsafeArgv + index
+  }
+
+  /// The program, for messages.
+  var program: String { pointer.pointee.map { String(cString: $0) } ?? "" }
+}
+
+extension Environment {
+  /// This process's environment, byte for byte, but for variables that get other values.
+  static func with(_ own: [(name: String, value: String)]) -> CStringList {
+    var entries: [UnsafeMutablePointer<CChar>?] = []
+    var next = environ
+    while let entry = next.pointee {
+      let isReplaced = own.contains { name, _ in
+        strncmp(entry, name, name.utf8.count) == 0 && entry[name.utf8.count] == CChar(UInt8(ascii: "="))
+      }
+      if !isReplaced { entries.append(entry) }
+      next += 1
+    }
+    entries += own.map { strdup("\($0.name)=\($0.value)") } + [nil]
+    let list = CStringList.allocate(capacity: entries.count)
+    list.initialize(from: entries, count: entries.count)
+    return list
+  }
+}
+
+/// What a shell says when a program cannot be started.
+enum ExecResult {
+  /// 127 where there is no such program, 126 where it cannot be run.
+  static func failure(_ program: String, code: Int32) -> Failure {
+    Failure("\(program): \(String(cString: strerror(code)))", status: code == ENOENT ? 127 : 126)
+  }
+
+  /// The status of a shell for a wait status: the command's own, or 128 + n.
+  static func status(ofWait status: Int32) -> Int32 {
+    let signal = status & 0x7f
+    return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+  }
+
+  /// Whether a wait status says that the process was stopped, and by what.
+  static func stopSignal(ofWait status: Int32) -> Int32? {
+    status & 0xff == 0x7f ? (status >> 8) & 0xff : nil
+  }
+}

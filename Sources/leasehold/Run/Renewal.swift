@@ -1,0 +1,126 @@
+internal import Dispatch
+internal import Glibc
+internal import LeaseholdClient
+import Synchronization
+
+/// Keeps a lease alive from a thread of its own, and says when it is lost.
+final class Renewal: Sendable {
+  private struct State {
+    var deadline: Int64?
+    var lost: String?
+    var isOver = false
+  }
+
+  private let endpoint: ServiceEndpoint
+  private let lease: Lease
+  private let state: Mutex<State>
+  /// A byte comes when something has changed.
+  let notices: Int32
+  private let noticesEnd: Int32
+  private let moved: @Sendable (Int64) -> Void
+
+  /// Makes it; ``start()`` begins to renew.
+  ///
+  /// - Parameter moved: Called with each new deadline.
+  init(endpoint: ServiceEndpoint, lease: Lease, moved: @escaping @Sendable (Int64) -> Void) {
+    var ends: [Int32] = [-1, -1]
+    pipe(&ends)
+    for end in ends {
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+      _ = fcntl(end, F_SETFL, O_NONBLOCK)
+    }
+    (notices, noticesEnd) = (ends[0], ends[1])
+    self.endpoint = endpoint
+    self.lease = lease
+    self.moved = moved
+    state = Mutex(State(deadline: Self.firstDeadline(of: lease)))
+  }
+
+  /// Begins to renew, when there is a clock to renew against.
+  func start() {
+    if lease.ttl != nil { DispatchQueue.global().async { self.keepRenewing() } }
+  }
+
+  /// When the lease ends if nothing more is heard; `nil` where no clock ends it.
+  var deadline: Int64? { state.withLock(\.deadline) }
+
+  /// Why the lease is lost, once it is.
+  var lost: String? { state.withLock(\.lost) }
+
+  /// Ends renewing; the lease stays.
+  func stop() {
+    state.withLock { $0.isOver = true }
+  }
+
+  /// The deadline of a grant on our clock, which is the service's on the same host.
+  static func firstDeadline(of lease: Lease) -> Int64? {
+    guard let ttl = lease.ttl else { return nil }
+    let latest = MonotonicTime.after(ttl)
+    guard let deadline = lease.deadline, deadline <= latest, deadline > latest - 60_000_000_000 else {
+      // Another host's clock, or a time namespace.
+      let left = lease.json["expires_in_ms"].int.map { Duration.milliseconds($0) }
+      return MonotonicTime.after(min(left ?? ttl, ttl))
+    }
+    return deadline
+  }
+
+  private func keepRenewing() {
+    let connection = LeaseholdConnection(endpoint)
+    var ttl = (lease.ttl ?? .zero).nanosecondsForClock
+    var next = MonotonicTime.now + ttl / 3
+    while true {
+      while MonotonicTime.now < next {
+        if state.withLock(\.isOver) { return }
+        poll(nil, 0, Int32(clamping: min((next - MonotonicTime.now) / 1_000_000 + 1, 1000)))
+      }
+      if state.withLock({ $0.isOver || $0.lost != nil }) { return }
+      let asked = MonotonicTime.now
+      do throws(ClientError) {
+        let renewed = try renew(over: connection)
+        ttl = renewed.ttl?.nanosecondsForClock ?? ttl
+        // Counted from before the request: never later than the service counts.
+        moved(to: asked + ttl)
+        next = asked + ttl / 3
+      } catch {
+        if let problem = error.problem, !problem.isTemporary {
+          lose(problem.detail)
+          return
+        }
+        // Away, or being started: as long as there is time, that does not matter.
+        next = MonotonicTime.now + min(250_000_000, ttl / 12)
+      }
+    }
+  }
+
+  private func renew(over connection: LeaseholdConnection) throws(ClientError) -> Lease {
+    var request = Request("POST", ["leases", lease.id, "renew"])
+    request.timeout = min(.seconds(3), (lease.ttl ?? .seconds(9)) / 4)
+    guard let lease = Lease(json: try connection.send(request).checked().json) else {
+      throw .malformed("an answer without a lease")
+    }
+    return lease
+  }
+
+  private func moved(to deadline: Int64) {
+    state.withLock { $0.deadline = deadline }
+    moved(deadline)
+    notify()
+  }
+
+  private func lose(_ reason: String) {
+    state.withLock { $0.lost = reason }
+    notify()
+  }
+
+  private func notify() {
+    var byte: UInt8 = 1
+    _ = write(noticesEnd, &byte, 1)
+  }
+}
+
+extension Duration {
+  /// Nanoseconds, cut; of durations that are leases' this never overflows.
+  var nanosecondsForClock: Int64 {
+    components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+  }
+}

@@ -1,0 +1,270 @@
+"""The other commands: tables, --json, errors, probes, doctor, completions, manual pages."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import PATIENCE, PROGRAM, ROOT, CliTest, eventually
+
+sys.path.insert(0, os.path.join(ROOT, "Tools"))
+import man  # noqa: E402
+
+with open(os.path.join(ROOT, "docs", "cli-json.md"), encoding="utf-8") as page:
+    CONTRACT = page.read()
+
+
+def names(value):
+    """Every member name in a JSON value."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield name
+            yield from names(member)
+    elif isinstance(value, list):
+        for element in value:
+            yield from names(element)
+
+
+class Commands(CliTest):
+    def ok(self, *words, **more):
+        result = self.cli(*words, **more)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+        return result.stdout
+
+    def json(self, *words):
+        """The JSON lines of a command, all of whose members must be in the contract."""
+        lines = [json.loads(line) for line in self.ok(*words, "--json").splitlines()]
+        for name in names(lines):
+            self.assertIn(f"`{name}`", CONTRACT, f"{words}: docs/cli-json.md does not say what {name} is")
+        return lines
+
+    def test_a_lease_by_hand(self):
+        lease = self.ok("acquire", self.key(), "--ttl", "10s", "--label", "me").strip()
+        self.assertRegex(lease, r"^[0-9a-f]{32}$")
+        self.assertEqual(self.holders(self.key())[0]["owner"], "me")
+        self.assertEqual(self.ok("renew", lease, "--ttl", "20s"), "ends in 20s\n")
+        self.assertEqual(self.ok("release", lease), "")
+        self.assertEqual(self.ok("release", lease), "")
+        over = self.cli("renew", lease)
+        self.assertEqual(over.returncode, 70)
+        self.assertOneLine(over.stderr, "released")
+
+    def test_what_json_prints_is_in_the_contract(self):
+        first = self.json("acquire", self.key(), "-n", "3", "--count", "2")[0]
+        self.assertEqual((first["key"], first["count"], first["limit"]), (self.key(), 2, 3))
+        self.server.acquire_later(self.key(), limit=3, count=2)
+        self.assertEqual(self.json("locks", "--prefix", self.key())[0]["locks"][0]["waiting"], 1)
+        self.assertEqual(len(self.json("locks", self.key())[0]["waiters"]), 1)
+        self.assertTrue(self.json("leases")[0]["leases"])
+        self.assertTrue(self.json("sem")[0]["semaphores"])
+        self.assertTrue(self.json("sem", "show", f"id:{first['sysv']['id']}")[0]["values"])
+        self.json("shm", "put", "1", "{}")
+        self.assertTrue(self.json("shm")[0]["variables"])
+        self.json("renew", first["lease"])
+        self.json("release", first["lease"])
+        self.json("ready")
+        self.json("live")
+        doctor = self.cli("doctor", "--json")
+        for name in names(json.loads(doctor.stdout)):
+            self.assertIn(f"`{name}`", CONTRACT)
+
+    def test_tables_show_who_holds_and_who_waits(self):
+        self.granted(self.server.acquire(self.key(), owner="somebody", ttl="60s"))
+        self.server.acquire_later(self.key(), owner="another")
+        self.assertRegex(self.ok("locks", "--prefix", self.key()), rf"KEY .*\n{self.key()} +rw +- +0 +1 +1 +0 +\d+\n$")
+        self.assertRegex(self.ok("locks", self.key()), r"holds +somebody .*\nwaits +another ")
+        self.assertRegex(self.ok("leases", "--key", self.key()), rf"{self.key()} +exclusive +1 +somebody ")
+
+    def test_lists_of_many_pages_are_whole(self):
+        for number in range(1100):
+            self.granted(self.server.acquire(f"{self.key()}-{number}", ttl="60s"))
+        self.assertEqual(self.ok("locks", "--prefix", f"{self.key()}-").count("\n"), 1101)
+        self.assertEqual(sum(len(page["locks"]) for page in self.json("locks", "--prefix", f"{self.key()}-")), 1100)
+
+    def test_hold_holds_as_long_as_it_runs(self):
+        process = self.begin("hold", self.key(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertRegex(process.stdout.readline(), r"^[0-9a-f]{32}\n$")
+        self.assertTrue(self.holders(self.key()))
+        process.kill()
+        eventually(lambda: not self.holders(self.key()), "the lock is free")
+        ended = self.begin("hold", self.key(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        lease = ended.stdout.readline().strip()
+        self.ok("release", lease)
+        self.assertEqual(ended.wait(PATIENCE), 70)
+        self.assertIn("released", ended.stderr.read())
+        self.granted(self.server.acquire(self.key()))
+        self.assertEqual(self.cli("hold", "--no-wait", self.key()).returncode, 75)
+
+    def test_break_ends_a_lease_or_says_that_this_service_cannot(self):
+        self.granted(self.server.acquire(self.key()))
+        result = self.cli("break", self.holders(self.key())[0]["ref"], "--reason", "test")
+        if result.returncode:
+            self.assertOneLine(result.stderr)
+            self.skipTest("this service breaks no lease")
+        self.assertEqual(self.holders(self.key()), [])
+
+    def test_semaphore_sets(self):
+        number = self.ok("sem", "create", "0x7771", "--nsems", "2", "--mode", "0600").strip()
+        self.assertRegex(number, r"^id:\d+$")
+        self.ok("sem", "set", number, "0", "5")
+        self.ok("sem", "op", number, "0:-2", "1:7")
+        self.assertRegex(self.ok("sem", "show", number), r"\n0 +3 .*\n1 +7 ")
+        lease = self.ok("sem", "op", number, "0:-3,undo", "--ttl", "60s").strip()
+        self.assertRegex(self.ok("sem", "show", "0x7771"), r"\n0 +0 ")
+        self.assertEqual(self.cli("sem", "op", number, "0:-1,nowait").returncode, 75)
+        self.ok("release", lease)
+        self.assertRegex(self.ok("sem", "show", number), r"\n0 +3 ")
+        self.assertRegex(self.ok("sem"), r"0x00007771 +\d+ ")
+        self.assertEqual(self.cli("sem", "op", number, "0-1").returncode, 64)
+        self.ok("sem", "rm", number)
+        self.assertEqual(self.cli("sem", "show", number).returncode, 64)
+
+    def test_shared_variables(self):
+        self.ok("shm", "put", "greeting", '{"a":[1,"ö"]}')
+        self.assertEqual(self.ok("shm", "get", "greeting"), '{"a":[1,"ö"]}\n')
+        self.ok("shm", "put", "greeting", stdin="5")
+        self.assertEqual(self.ok("shm", "get", "greeting"), "5\n")
+        self.assertRegex(self.ok("shm"), r"KEY +TYPE +BYTES\n[\s\S]*\d+ +int +")
+        self.ok("shm", "rm", "greeting")
+        self.assertEqual(self.cli("shm", "get", "greeting").returncode, 64)
+
+    def test_probes(self):
+        self.assertEqual(self.ok("ready"), "ready\n")
+        self.assertEqual(self.ok("live"), "ok\n")
+        for command in ("ready", "live"):
+            self.assertEqual(self.cli(command, url="unix:/nonexistent/x").returncode, 69)
+
+    def test_tcp_does_as_well_and_a_flag_beats_the_environment(self):
+        self.assertEqual(self.ok("ready", url=f"http://localhost:{self.server.port}"), "ready\n")
+        flagged = self.ok("ready", "--url", f"127.0.0.1:{self.server.port}", url="unix:/nonexistent/x")
+        self.assertEqual(flagged, "ready\n")
+
+
+class Doctor(CliTest):
+    def test_a_host_without_trouble(self):
+        result = self.cli("doctor")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertIn("ok       IPC namespace: the same", result.stdout)
+
+    def test_units_that_a_dead_program_took_are_explained_and_the_command_mends_it(self):
+        lease = self.granted(self.server.acquire(self.key()))
+        self.server.release(lease)
+        place, semaphore = lease["sysv"]["id"], lease["sysv"]["semaphores"][0]
+        subprocess.run(["perl", "-e", f'semop({place}, pack("s!3", {semaphore}, -7, 0)) or die $!'], check=True)
+        result = self.cli("doctor")
+        self.assertEqual(result.returncode, 1)
+        fix = re.search(rf"lock {self.key()}: native programs hold 7 units.*has ended.*\n +mend it: if nobody has "
+                        r"them: (.*)\n", result.stdout)
+        self.assertTrue(fix, result.stdout)
+        subprocess.run(["sh", "-c", fix[1]], check=True)
+        self.assertEqual(self.cli("doctor").returncode, 0)
+
+    def test_another_ipc_namespace_is_seen(self):
+        result = subprocess.run(["unshare", "-i", PROGRAM, "doctor"], env=self.environment(), capture_output=True,
+                                text=True, check=False, timeout=20)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stdout, r"problem +IPC namespace: the service is in \d+, this shell in")
+
+    def test_without_a_service_the_kernel_is_looked_at_all_the_same(self):
+        result = self.cli("doctor", url="unix:/nonexistent/x")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("SEMMNI:", result.stdout)
+
+    @unittest.skipIf(os.getuid(), "only root gives sets away")
+    def test_a_set_of_a_user_that_is_gone(self):
+        number = int(self.server.post("/semaphores", key="0x7772", nsems=1)["id"])
+        self.addCleanup(self.server.delete, f"/semaphores/id:{number}")
+        self.assertEqual(self.server.request("PATCH", f"/semaphores/id:{number}?uid=54321").status, 200)
+        result = self.cli("doctor")
+        self.assertIn(f"set id {number}: belongs to uid 54321, which no user has", result.stdout)
+        self.assertIn(f"mend it: ipcrm -s {number}\n", result.stdout)
+
+    def test_limits_that_are_nearly_used_up(self):
+        with open("/proc/sys/kernel/sem", encoding="ascii") as file:
+            before = file.read()
+        used = len(self.server.get("/semaphores")["semaphores"])
+        try:
+            with open("/proc/sys/kernel/sem", "w", encoding="ascii") as file:
+                file.write(f"250 32000 32 {used + 1}")
+        except OSError:
+            self.skipTest("the limits of this namespace cannot be changed")
+        try:
+            result = self.cli("doctor")
+        finally:
+            with open("/proc/sys/kernel/sem", "w", encoding="ascii") as file:
+                file.write(before)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stdout, rf"SEMMNI: {used} of {used + 1} sets are in use\n +mend it: sysctl -w "
+                         r'kernel.sem="250 32000 32 \d+"')
+
+
+class Papers(CliTest):
+    def test_the_manual_pages_are_what_the_program_says_of_itself(self):
+        for name, text in man.pages(PROGRAM).items():
+            with open(os.path.join(ROOT, "docs", "man", name), encoding="utf-8") as file:
+                self.assertEqual(file.read(), text, "make man")
+
+    def test_every_option_of_every_command_is_in_a_manual_page(self):
+        dump = json.loads(subprocess.run([PROGRAM, "--experimental-dump-help"], check=True, capture_output=True).stdout)
+        pages = "".join(man.pages(PROGRAM).values())
+        count = 0
+
+        def look(command):
+            nonlocal count
+            for argument in command.get("arguments", []):
+                for name in argument.get("names") or []:
+                    if argument["shouldDisplay"] and name["name"] not in ("help", "version", "h"):
+                        count += 1
+                        flag = ("-" if name["kind"] == "short" else "--") + name["name"]
+                        self.assertIn(f"\\fB{man.escaped(flag)}\\fR", pages)
+            for child in command.get("subcommands", []):
+                if child["shouldDisplay"] and child["commandName"] != "help":
+                    look(child)
+
+        look(dump["command"])
+        self.assertGreater(count, 60)
+
+    def test_completions_are_scripts_of_their_shells(self):
+        for shell, check in (("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])):
+            script = self.cli("completions", shell).stdout
+            self.assertIn("doctor", script)
+            self.assertIn("no-wait", script)
+            with tempfile.NamedTemporaryFile("w", suffix=f".{shell}") as file:
+                file.write(script)
+                file.flush()
+                try:
+                    result = subprocess.run([*check, file.name], capture_output=True, text=True, check=False)
+                except FileNotFoundError:
+                    continue
+                self.assertEqual((result.returncode, result.stderr), (0, ""), shell)
+        self.assertEqual(self.cli("completions", "tcsh").returncode, 64)
+
+    def test_names_of_locks_complete_from_the_service(self):
+        self.granted(self.server.acquire("deploy-web"))
+        script = "\n".join([
+            "source /dev/stdin <<<\"$SCRIPT\"", f"leasehold() {{ {PROGRAM} \"$@\"; }}",
+            "COMP_WORDS=(leasehold locks dep) COMP_CWORD=2 COMP_LINE='leasehold locks dep' COMP_POINT=19 COMP_TYPE=9",
+            "_leasehold leasehold dep locks", "printf '%s\\n' \"${COMPREPLY[@]}\""])
+        completion = self.cli("completions", "bash").stdout
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20,
+                                env={**self.environment(), "SCRIPT": completion})
+        self.assertIn("deploy-web", result.stdout, result)
+
+    def test_a_reader_that_goes_away_ends_the_writer(self):
+        script = f"{PROGRAM} completions bash | head -n 1; echo ${{PIPESTATUS[0]}}"
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+        self.assertIn(result.stdout.splitlines()[-1], ("0", str(128 + signal.SIGPIPE)))
+
+    def test_help_names_every_command(self):
+        help_text = self.cli("--help").stdout
+        for command in ("run", "acquire", "release", "renew", "hold", "locks", "leases", "sem", "shm", "break", "top",
+                        "doctor", "ready", "live", "serve", "completions"):
+            self.assertRegex(help_text, rf"\n  {command} ")
+
+
+if __name__ == "__main__":
+    unittest.main()

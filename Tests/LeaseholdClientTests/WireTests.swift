@@ -1,0 +1,99 @@
+import Testing
+
+@testable import LeaseholdClient
+
+@Suite struct WireTests {
+  @Test(arguments: [
+    ("unix:/run/leasehold/leasehold.sock", ServiceAddress.unix(path: "/run/leasehold/leasehold.sock")),
+    ("unix:///run/x", .unix(path: "/run/x")),
+    ("http://127.0.0.1:31818", .tcp(host: "127.0.0.1", port: 31818)),
+    ("http://localhost:4000/", .tcp(host: "localhost", port: 4000)),
+    ("127.0.0.1:9", .tcp(host: "127.0.0.1", port: 9)),
+    ("localhost", .tcp(host: "localhost", port: 31818)),
+    ("http://[::1]:80", .tcp(host: "::1", port: 80)),
+  ])
+  func anAddressIsReadInEverySpelling(url: String, address: ServiceAddress) {
+    #expect(ServiceAddress(url) == address)
+    #expect(ServiceAddress("\(address)") == address)
+  }
+
+  @Test(arguments: ["", "unix:", "unix:relative", "https://x", "http://", "http://a:0", "http://a:99999", "a/b", "x y"])
+  func whatIsNoAddressIsRefused(url: String) {
+    #expect(ServiceAddress(url) == nil)
+  }
+
+  @Test func aRequestIsEncodedAndHasNoLineEndsOfTheCallers() {
+    var request = Request("POST", ["locks", "a/b c%", "acquire"], query: [("owner", "me & you"), ("ttl", "30s")])
+    request.headers = [(name: "X-A", value: "1\r\nX-B: 2")]
+    let endpoint = ServiceEndpoint(.tcp(host: "::1", port: 5), token: "t")
+    #expect(
+      String(decoding: request.bytes(to: endpoint), as: UTF8.self) == """
+        POST /locks/a%2Fb%20c%25/acquire?owner=me%20%26%20you&ttl=30s HTTP/1.1\r
+        Host: [::1]:5\r
+        Authorization: Bearer t\r
+        X-A: 1X-B: 2\r
+        Content-Length: 0\r
+        \r
+
+        """)
+  }
+
+  @Test func jsonIsReadAndWrittenAsItWas() {
+    let text = #"{"a":[1,2.50,true,null],"b":{"c":"\u00e9\"\\"},"n":9007199254740993}"#
+    let json = JSON(Array(text.utf8))
+    #expect(json?["n"].int == 9_007_199_254_740_993)
+    #expect(json?["b"]["c"].string == "é\"\\")
+    #expect(json?["a"].elements.count == 4)
+    #expect(json?["none"] == .null)
+    #expect(json.map(\.description) == text.replacing("\\u00e9", with: "é"))
+    #expect(JSON(Array("{\"a\":1} x".utf8)) == nil)
+    #expect(JSON(Array(String(repeating: "[", count: 1000).utf8)) == nil)
+  }
+
+  @Test func anAnswerComesByLengthInChunksOrToTheEnd() throws {
+    let server = ScriptedServer([
+      .send(["HTTP/1.1 200 OK\r\nContent-Le", "ngth: 4\r\n\r\nab", "cd"]),
+      .send([
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "1;x\r\nd\r\n0\r\n\r\n",
+      ]),
+      .send(["HTTP/1.1 404 Not Found\r\nX-A:  b \r\n\r\nrest"]), .hangUp,
+    ])
+    let connection = LeaseholdConnection(ServiceEndpoint(.unix(path: server.path)))
+    for _ in 0..<2 {
+      let response = try connection.send(Request("GET", ["x"]))
+      #expect(response.status == 200)
+      #expect(response.body == Array("abcd".utf8))
+    }
+  }
+
+  @Test(arguments: ["nonsense\r\n\r\n", "HTTP/1.1 x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"])
+  func whatIsNoHTTPIsSaidSo(text: String) {
+    let server = ScriptedServer([.send([text])])
+    let connection = LeaseholdConnection(ServiceEndpoint(.unix(path: server.path)))
+    #expect(throws: ClientError.malformed("an answer that is not HTTP")) { try connection.send(Request("GET", ["x"])) }
+  }
+
+  @Test func aConnectionThatWasClosedMeanwhileIsMadeAnew() throws {
+    let server = ScriptedServer([answer(200, "{}", "X: 1\r\n"), .hangUp, answer(200, "{\"a\":1}")])
+    let connection = LeaseholdConnection(ServiceEndpoint(.unix(path: server.path)))
+    _ = try connection.send(Request("GET", ["x"]))
+    #expect(try connection.send(Request("GET", ["y"])).json["a"].int == 1)
+    #expect(server.asked.count == 3)
+  }
+
+  @Test func aServiceThatIsNotThereIsNamed() {
+    let connection = LeaseholdConnection(ServiceEndpoint(.unix(path: "/nonexistent/socket")))
+    let error = #expect(throws: ClientError.self) { try connection.send(Request("GET", [])) }
+    #expect(error == .unreachable(.unix(path: "/nonexistent/socket"), reason: "No such file or directory"))
+    #expect("\(error as Any)".contains("leasehold serve"))
+  }
+
+  @Test func anAnswerThatDoesNotComeInTimeIsGivenUp() {
+    let server = ScriptedServer([.stall])
+    let connection = LeaseholdConnection(ServiceEndpoint(.unix(path: server.path)))
+    var request = Request("GET", [])
+    request.timeout = .milliseconds(20)
+    #expect(throws: ClientError.timedOut(.unix(path: server.path))) { try connection.send(request) }
+  }
+}

@@ -1,0 +1,69 @@
+import LeaseholdClient
+import Testing
+
+@testable import leasehold
+
+@Suite struct DoctorTests {
+  @Test func aLimitThatIsNearlyUsedUpComesWithTheCommandThatRaisesIt() {
+    let findings = KernelCheck.semaphores(sets: 120, semaphores: 300, limits: [250, 32000, 32, 128])
+    #expect(
+      findings == [
+        .problem(
+          "SEMMNI", "120 of 128 sets are in use", fix: "sysctl -w kernel.sem=\"250 32000 32 256\""),
+        .ok("SEMMNS", "300 of 32000 semaphores are in use"),
+      ])
+    #expect(KernelCheck.semaphores(sets: 0, semaphores: 0, limits: [60, 32000, 32, 128]).first?.level == .problem)
+  }
+
+  @Test func anotherNamespaceIsAProblem() {
+    #expect(ServiceCheck.namespace(5, "ipc:[5]").level == .ok)
+    #expect(ServiceCheck.namespace(5, "ipc:[6]").level == .problem)
+    #expect(ServiceCheck.namespace(nil, "ipc:[6]").level == .note)
+  }
+
+  @Test func missingUnitsOfTheLivingAreNotedAndThoseOfTheDeadMended() {
+    let lock = JSON(Array(#"{"key":"a","sysv":{"id":7,"pid":9,"semaphores":[3]}}"#.utf8)) ?? .null
+    #expect(ServiceCheck.missing(2, of: lock, lastUser: "php").level == .note)
+    #expect(ServiceCheck.missing(2, of: lock, lastUser: "leasehold").text.contains("cannot be told"))
+    let dead = ServiceCheck.missing(2, of: lock, lastUser: nil)
+    #expect(dead.level == .problem)
+    #expect(dead.fix?.contains("semop(7, pack(\"s!3\", 3, 2, 0))") == true)
+  }
+
+  private func withRoot(_ files: [String: String], _ body: (SystemdCheck) throws -> Void) throws {
+    try withFolder { folder in
+      for (path, text) in files { try write(text, to: folder + path) }
+      try body(SystemdCheck(root: folder))
+    }
+  }
+
+  @Test func logindTakesTheSetsOfUsersOnly() throws {
+    let defs = "UID_MIN\t\t 1000\n"
+    try withRoot(["/etc/systemd/logind.conf": "[Login]\n#RemoveIPC=yes\n", "/etc/login.defs": defs]) { check in
+      #expect(check.findings(uid: 1000).first?.level == .problem)
+      #expect(check.findings(uid: 999).first?.level == .ok)
+    }
+    let files = [
+      "/etc/systemd/logind.conf": "[Login]\nRemoveIPC=yes\n",
+      "/etc/systemd/logind.conf.d/a.conf": "[Login]\nRemoveIPC = no\nRemoveIPC=no\n",
+    ]
+    try withRoot(files) { #expect($0.findings(uid: 1000).first == .ok("logind", "RemoveIPC=no")) }
+  }
+
+  @Test func aUnitWithTheUsualHardeningIsFoundOut() throws {
+    let unit = "[Unit]\nRemoveIPC=no\n[Service]\nPrivateIPC=yes\nRemoveIPC=true\nProtectProc=invisible\n"
+    let path = "/etc/systemd/system/leasehold.service"
+    try withRoot([path: unit]) { check in
+      let problems = check.findings(uid: 0).filter { $0.level == .problem }
+      #expect(
+        problems.map { String($0.text.prefix { $0 != ":" }) } == [
+          "PrivateIPC=yes", "RemoveIPC=yes", "ProtectProc=invisible",
+        ])
+      #expect(problems.allSatisfy { $0.fix?.contains("daemon-reload") == true })
+    }
+    let mended = "[Service]\nPrivateIPC=no\nRemoveIPC=no\nProtectProc=default\n"
+    try withRoot([path: unit, path + ".d/ipc.conf": mended]) { check in
+      #expect(check.findings(uid: 0).allSatisfy { $0.level == .ok })
+    }
+  }
+}

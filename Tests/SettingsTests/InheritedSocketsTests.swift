@@ -1,0 +1,85 @@
+import Glibc
+import LeaseholdHTTP
+import Testing
+
+@testable import leasehold
+
+@Suite struct InheritedSocketsTests {
+  private let announced = ["LISTEN_PID": "7", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "web:local"]
+
+  private func inherited(
+    _ environment: [String: String], _ addresses: [Int32: InheritedSockets.Address]
+  ) throws(SettingsError) -> InheritedSockets {
+    try InheritedSockets(environment: environment, processID: 7) { addresses[$0] }
+  }
+
+  @Test func socketsAreCountedFromThreeAndNamed() throws {
+    let found = try inherited(announced, [3: .tcp(host: "127.0.0.1", port: 80), 4: .unix("/run/a.sock")])
+    #expect(found.sockets.map(\.descriptor) == [3, 4])
+    #expect(found.host == "127.0.0.1" && found.unixPath == "/run/a.sock")
+    #expect(found.sockets.map(\.name) == ["web", "local"])
+    #expect(found.sockets.map(\.address.description) == ["127.0.0.1:80", "/run/a.sock"])
+    #expect(InheritedSockets.Address.tcp(host: "::1", port: 80).description == "[::1]:80")
+  }
+
+  @Test(arguments: [
+    [:], ["LISTEN_PID": "8", "LISTEN_FDS": "2"], ["LISTEN_FDS": "2"], ["LISTEN_PID": "7"],
+    ["LISTEN_PID": "7", "LISTEN_FDS": "0"],
+  ])
+  func socketsOfAnotherProcessAreLeftAlone(environment: [String: String]) throws {
+    #expect(try inherited(environment, [3: .unix("/a"), 4: .unix("/b")]).sockets == [])
+  }
+
+  @Test(arguments: ["many", "-1", "65", "2147483647"])
+  func aCountThatCannotBeIsRefused(count: String) {
+    #expect(throws: SettingsError.self) { try inherited(["LISTEN_PID": "7", "LISTEN_FDS": count], [:]) }
+  }
+
+  @Test func anythingButAListeningStreamSocketIsRefusedByItsName() {
+    let error = #expect(throws: SettingsError.self) { try inherited(announced, [3: .unix("/a")]) }
+    #expect(error?.message.hasPrefix("descriptor 4 (local) of the service manager is not a listening") == true)
+    #expect(error?.status == .configuration)
+  }
+
+  @Test(arguments: ["0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"])
+  func anAddressThatOthersReachIsRefused(host: String) {
+    let error = #expect(throws: SettingsError.self) {
+      try inherited(announced, [3: .tcp(host: host, port: 31_818), 4: .unix("/a")])
+    }
+    #expect(error?.message.contains("ListenStream=127.0.0.1:31818") == true)
+  }
+
+  @Test func aSocketReplacesTheListenerOfItsKindOnly() throws {
+    var options = ServerOptions()
+    options.unixPath = "/run/configured.sock"
+    try inherited(["LISTEN_PID": "7", "LISTEN_FDS": "1"], [3: .unix("/a")]).replaceListeners(of: &options)
+    #expect(options.inherited == [3] && options.unixPath == nil && options.host == "127.0.0.1")
+    try inherited(["LISTEN_PID": "7", "LISTEN_FDS": "1"], [3: .tcp(host: "::1", port: 1)])
+      .replaceListeners(of: &options)
+    #expect(options.host == nil)
+  }
+
+  @Test func theAddressOfARealSocketIsFound() throws {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    try #require(descriptor >= 0)
+    defer { close(descriptor) }
+    let name = "@leasehold-inherited-\(getpid())"
+    var address = try #require(sockaddr_un(socketName: name))
+    let isBound = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, sockaddr_un.length(ofName: name)) == 0
+      }
+    }
+    try #require(isBound)
+    #expect(InheritedSockets.Address(listeningAt: descriptor) == nil)
+    try #require(listen(descriptor, 1) == 0)
+    #expect(InheritedSockets.Address(listeningAt: descriptor) == .unix(name))
+    #expect(InheritedSockets.Address(listeningAt: 999) == nil)
+  }
+
+  @Test func datagramsAreNoStream() throws {
+    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(descriptor) }
+    #expect(InheritedSockets.Address(listeningAt: descriptor) == nil)
+  }
+}
