@@ -5,7 +5,7 @@
 #   make build        the release build only: .build/release/leasehold
 #   make lint         swift format, shellcheck, Tests/Tidy
 #   make live         Tests/Live: the running service over HTTP (debug build)
-#   make browser      Tests/Browser: pages of other origins in a real Chromium (debug build)
+#   make browser      Tests/Browser: the dashboard, and pages of others, in a real Chromium (debug build)
 #   make cli          Tests/Cli: the commands, as a shell runs them (debug build)
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)

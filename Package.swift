@@ -37,6 +37,9 @@ let package = Package(
     .target(name: "CEarlyAnswer"),
     .target(name: "CSupervise"),
     .target(name: "COpenAPI", exclude: ["openapi.yaml"]),
+    .target(
+      name: "CDashboard",
+      exclude: ["page.html", "style.css", "service.js", "locks.js", "activity.js", "kernel.js", "main.js"]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
       providers: [.apt(["libmicrohttpd-dev"])]),
@@ -72,7 +75,7 @@ let package = Package(
     .target(
       name: "LeaseholdHTTP",
       dependencies: [
-        "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold", "PHPVariables",
+        "CDashboard", "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold", "PHPVariables",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),

@@ -6,12 +6,15 @@ struct Accept {
   private(set) var prefersText = false
   /// Whether the text of `serialize()` is asked for before JSON.
   private(set) var prefersSerialized = false
+  /// Whether a page is asked for before JSON, as browsers do.
+  private(set) var prefersHTML = false
 
   init(_ exchange: Exchange) {
     guard let header = exchange.header(.accept), !equalsAny(header) else { return }
     var json = 0
     var text = 0
     var serialized = 0
+    var html = 0
     for part in header.split(separator: UInt8(ascii: ",")) {
       let pieces = part.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
       let quality = pieces.dropFirst().compactMap(Self.quality).first ?? 1000
@@ -19,6 +22,7 @@ struct Accept {
       case "*/*", "application/*", "application/json", "application/problem+json", "application/x-ndjson":
         json = max(json, quality)
       case "application/vnd.php.serialized": serialized = max(serialized, quality)
+      case "text/html": html = max(html, quality)
       case "text/plain", "text/*": text = max(text, quality)
       default: break
       }
@@ -26,6 +30,7 @@ struct Accept {
     takesJSON = json > 0
     // JSON wins a draw that names both, unless text was named alone.
     prefersText = text > json
+    prefersHTML = html > json
     prefersSerialized = serialized > 0 && serialized >= json
   }
 

@@ -60,6 +60,7 @@ struct AnswerWriter {
       json.member("fence", Int(lease.fence))
       json.member("owner", lease.owner)
       bind(lease, into: &json)
+      json.member("ttl_ms", Int(lease.ttl.milliseconds))
       expiry(lease, into: &json)
     }
     since(lease, into: &json)

@@ -77,7 +77,9 @@ final class RequestHandler: ExchangeHandler {
   }
 
   private func check(_ accept: Accept, _ endpoint: Endpoint) throws(Problem) {
-    guard !accept.takesJSON, !(endpoint.offersText && accept.prefersText), endpoint.answersJSON else { return }
+    guard !accept.takesJSON, !(endpoint.offersText && accept.prefersText), endpoint.answersJSON,
+      !(endpoint.route == .index && accept.prefersHTML)
+    else { return }
     throw Problem(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
   }
 

@@ -8,7 +8,7 @@ extension Guard {
     let needed = endpoint?.neededRole ?? .read
     if needed == .nobody { return nil }
     guard let header = exchange.header(.authorization) else {
-      if isOptional { return nil }
+      if isOptional || isPage(exchange, endpoint) { return nil }
       return Problem(.unauthenticated, "This needs a token; send it as 'Authorization: Bearer TOKEN'.")
     }
     guard let secret = bearer(header), let token = tokens.find(secret) else {
@@ -21,6 +21,18 @@ extension Guard {
       return .forbidden(token, endpoint.map { "\($0.operation)" } ?? "This", needs: needed)
     }
     return nil
+  }
+
+  /// Whether the locks are for those alone who have a token.
+  func asksForToken(_ exchange: Exchange) -> Bool {
+    guard tokens != nil else { return false }
+    if case .unix = exchange.connection.peer { return unixNeedsToken }
+    return true
+  }
+
+  /// The page that asks for the token has nothing in it that a token guards.
+  private func isPage(_ exchange: Exchange, _ endpoint: Endpoint?) -> Bool {
+    endpoint?.route == .index && Accept(exchange).prefersHTML
   }
 
   /// What stands behind the word Bearer; `nil` for another scheme.

@@ -78,6 +78,7 @@ enum Service {
   }
 
   static func index(_ call: borrowing Call) throws(Problem) -> Disposition {
+    if Accept(call.exchange).prefersHTML { return Dashboard.page(call) }
     let version = call.server.versions.leasehold
     return call.json { json in
       json.append("{\"name\":\"leasehold\"" as StaticString)

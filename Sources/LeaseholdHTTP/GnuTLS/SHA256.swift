@@ -51,6 +51,9 @@ struct SHA256: Equatable, Sendable {
     }
   }
 
+  /// Its 32 bytes.
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { withUnsafeBytes(of: words, body) }
+
   /// Where to look it up: the first eight bytes.
   var prefix: UInt64 { words.0 }
 

@@ -1,0 +1,72 @@
+// The host's raw sets and segments against the limits of its kernel, and PHP's variables in them.
+
+const hex = (key) => `0x${(key >>> 0).toString(16).padStart(8, "0")}`;
+const many = (number) => Number(number).toLocaleString("en-US").replaceAll(",", "\u202f");
+const unlimited = 2 ** 53;
+
+function bytes(count) {
+  if (count < 1024) return `${count} B`;
+  const power = Math.min(4, Math.floor(Math.log2(count) / 10));
+  const value = count / 1024 ** power;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
+
+function limitLine(name, used, maximum, setting) {
+  if (maximum === null || maximum === undefined || maximum > unlimited) {
+    return make("div", { class: "limit" }, make("span", {}, `${name} (${setting})`), make("span", {}, `${many(used)}, no limit`));
+  }
+  const share = maximum ? used / maximum : 1;
+  const bar = make("i");
+  bar.style.width = `${Math.min(100, Math.max(used ? 1 : 0, 100 * share))}%`;
+  const level = share > 0.9 ? " out" : share > 0.7 ? " low" : "";
+  return make("div", { class: "limit" }, make("span", {}, `${name} (${setting})`),
+    make("span", {}, `${many(used)} of ${many(maximum)}`),
+    make("div", { class: `meter${level}`, "aria-hidden": "true" }, bar));
+}
+
+const owner = ({ uid, mode }) => `uid ${uid}, ${mode}`;
+const line = (key, ...cells) => make("tr", {}, make("th", { scope: "row", class: "number" }, key),
+  ...cells.map((cell) => make("td", {}, cell)));
+
+async function readKernel() {
+  const [sets, segments] = await Promise.all([read("/semaphores?limit=200"), read("/segments?limit=200")]);
+  byId("set-limits").replaceChildren(limitLine("Sets", sets.used.sets, sets.limits.semmni, "semmni"),
+    limitLine("Semaphores", sets.used.semaphores, sets.limits.semmns, "semmns"));
+  byId("sets").replaceChildren(...sets.semaphores.map((set) => {
+    const ours = set.leasehold;
+    const use = !ours ? "" : ours.role === "control" ? "Leasehold: guard" : `Leasehold: ${ours.locks} ${ours.locks === 1 ? "lock" : "locks"}`;
+    return line(hex(set.key), `${set.id}`, owner(set), `${set.nsems}`, use);
+  }));
+  byId("segment-limits").replaceChildren(
+    limitLine("Segments", segments.used.segments, segments.limits.shmmni, "shmmni"),
+    limitLine("Pages", segments.used.pages, segments.limits.shmall, "shmall"));
+  byId("segments").replaceChildren(...segments.segments.map((segment) => {
+    let use = segment.nattch ? `${segment.nattch} attached` : "";
+    if (segment.leasehold) use = "Leasehold: ledger";
+    if (segment.word_bits) use = variablesButton(hex(segment.key));
+    return line(hex(segment.key), `${segment.id}`, owner(segment), bytes(segment.size_bytes), use);
+  }));
+}
+
+/** A read of variables takes the segment's lock for a moment, so it waits to be asked for. */
+function variablesButton(key) {
+  const button = make("button", { type: "button", class: "quiet", "aria-label": `Variables of ${key}` }, "Variables");
+  button.addEventListener("click", () => showVariables(key));
+  return button;
+}
+
+async function showVariables(key) {
+  const place = byId("variables");
+  try {
+    const list = await read(`/shm?segment=${encodeURIComponent(key)}`);
+    const rows = list.variables.map((variable) =>
+      line(`${variable.key}`, variable.type ?? "?", bytes(variable.length_bytes)));
+    const caption = `Variables in ${key}: ${list.count}, ${bytes(list.used_bytes)} of ${bytes(list.size_bytes)} used`;
+    place.replaceChildren(make("table", { class: "plain" }, make("caption", { tabindex: "-1" }, caption),
+      make("thead", {}, make("tr", {}, ...["Key", "Type", "Size"].map((name) => make("th", { scope: "col" }, name)))),
+      make("tbody", {}, ...rows)));
+    place.querySelector("caption").focus();
+  } catch (error) {
+    place.replaceChildren(make("p", { class: "error", role: "alert" }, error.message));
+  }
+}

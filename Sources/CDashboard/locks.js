@@ -1,0 +1,176 @@
+// The table of locks. The list is read as a whole, who holds and who waits only for the rows that can be seen.
+
+const firstRows = 50;
+const peopleShown = 8;
+const known = new Map(); // name to { lock, details, row, cells, isVisible, wanted, readAt }
+let showsAll = false;
+let isCut = false;
+
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    const item = known.get(entry.target.dataset.key);
+    if (item) item.isVisible = entry.isIntersecting;
+  }
+}, { rootMargin: "200px" });
+
+/** Takes a new list; names keep their rows. */
+function takeLocks(list) {
+  isCut = list.next_cursor !== null;
+  const names = new Set(list.locks.map((lock) => lock.key));
+  for (const [key, item] of known) {
+    if (names.has(key)) continue;
+    item.row?.remove();
+    if (item.row) watcher.unobserve(item.row);
+    known.delete(key);
+  }
+  for (const lock of list.locks) {
+    const item = known.get(lock.key);
+    if (!item) {
+      known.set(lock.key, { lock, isVisible: false, wanted: true, readAt: 0 });
+    } else {
+      item.wanted ||= item.lock.held !== lock.held || item.lock.waiting !== lock.waiting || item.lock.fence !== lock.fence;
+      item.lock = lock;
+    }
+  }
+  drawLocks();
+}
+
+function chosen() {
+  const [part, show] = [byId("filter").value.toLowerCase(), byId("show").value];
+  return [...known.values()].sort((a, b) => (a.lock.key < b.lock.key ? -1 : 1)).filter(({ lock }) =>
+    lock.key.toLowerCase().includes(part)
+    && (show !== "held" || lock.held > 0) && (show !== "waiting" || lock.waiting > 0)
+    && (show !== "native" || lock.native_held > 0));
+}
+
+function drawLocks() {
+  const items = chosen();
+  const shown = showsAll ? items : items.slice(0, firstRows);
+  const body = byId("rows");
+  const rows = new Set();
+  let place = body.firstElementChild;
+  for (const item of shown) {
+    if (!item.row) makeRow(item);
+    drawUse(item);
+    rows.add(item.row);
+    if (item.row === place) {
+      place = place.nextElementSibling;
+    } else {
+      body.insertBefore(item.row, place);
+      watcher.observe(item.row);
+    }
+  }
+  for (const row of [...body.children]) if (!rows.has(row)) row.remove();
+  const empty = byId("empty");
+  empty.hidden = items.length > 0;
+  empty.textContent = known.size ? "No lock is like that." : "No locks now: a lock appears with its first acquire.";
+  body.parentElement.hidden = items.length === 0;
+  byId("more").hidden = shown.length === items.length && !isCut;
+  byId("more-button").hidden = shown.length === items.length;
+  byId("more-text").textContent = `${shown.length} of ${items.length}${isCut ? " or more" : ""} locks are shown.`;
+  drawCounts();
+}
+
+function drawCounts() {
+  const locks = [...known.values()].map((item) => item.lock);
+  const sum = (member) => locks.reduce((total, lock) => total + (lock[member] || 0), 0);
+  byId("count-locks").textContent = `${locks.length}${isCut ? "+" : ""}`;
+  byId("count-leases").textContent = sum("held");
+  byId("count-waiters").textContent = sum("waiting");
+  byId("count-native").textContent = locks.filter((lock) => lock.native_held > 0).length;
+}
+
+function makeRow(item) {
+  const cells = [make("th", { scope: "row", role: "rowheader" })];
+  for (let index = 0; index < 3; index++) cells.push(make("td", { role: "cell" }));
+  item.row = make("tr", { role: "row" }, ...cells);
+  item.row.dataset.key = item.lock.key;
+  item.cells = cells;
+  cells[0].append(make("bdi", {}, item.lock.key), make("div", { class: "soft number" }));
+}
+
+function drawUse({ lock, cells }) {
+  const text = JSON.stringify([lock.kind, lock.limit, lock.available, lock.native_held, lock.fence, lock.held, lock.waiting]);
+  if (cells[1].dataset.drawn === text) return;
+  cells[1].dataset.drawn = text;
+  const state = lock.waiting ? ["wait", "contended"] : lock.held || lock.native_held ? ["held", "held"] : ["free", "free"];
+  const slots = lock.limit === null ? "readers and writers" : `${lock.available ?? "?"} of ${lock.limit} free`;
+  const lines = [make("span", { class: `tag ${state[0]}` }, state[1]), make("div", { class: "soft" }, slots)];
+  if (lock.native_held) lines.push(make("div", { class: "soft" }, `native programs hold ${lock.native_held}`));
+  if (lock.suspects) lines.push(make("div", { class: "soft" }, `${lock.suspects} suspect`));
+  cells[1].replaceChildren(...lines);
+  cells[0].lastElementChild.textContent = lock.fence ? `fence ${lock.fence}` : "";
+}
+
+function drawPeople(item) {
+  const { details, cells, lock } = item;
+  const focused = cells[2].contains(document.activeElement) ? document.activeElement.dataset.ref : null;
+  item.ticking = [];
+  const holders = details.holders.slice(0, peopleShown).map((holder) => drawHolder(item, holder));
+  if (details.held > holders.length) holders.push(make("div", { class: "soft" }, `and ${details.held - holders.length} more`));
+  cells[2].replaceChildren(...holders);
+  const waiters = details.waiters.slice(0, peopleShown).map((waiter) => drawWaiter(item, waiter));
+  const list = waiters.length ? [make("ol", { class: "waits" }, ...waiters)] : [];
+  if (details.waiting > waiters.length) list.push(make("div", { class: "soft" }, `and ${details.waiting - waiters.length} more`));
+  cells[3].replaceChildren(...list);
+  if (focused) [...cells[2].querySelectorAll("button")].find((button) => button.dataset.ref === focused)?.focus();
+  item.lock = { ...lock, held: details.held, waiting: details.waiting, available: details.available,
+    native_held: details.native_held, fence: details.fence };
+  drawUse(item);
+  tick(item);
+}
+
+/** Where somebody is, as far as it is known. */
+function whereabouts({ pid, uid, peer, bind }) {
+  const words = [];
+  if (pid) words.push(`pid ${pid}`);
+  if (uid !== null && uid !== undefined) words.push(`uid ${uid}`);
+  if (!words.length && peer) words.push(peer);
+  if (bind) words.push(bind === "connection" ? "until it disconnects" : `bound to ${bind}`);
+  return words.join(", ");
+}
+
+const named = (person) => make("bdi", { class: person.owner ? "who" : "who nobody" }, person.owner ?? "no name");
+const how = (person) => (person.mode === "shared" ? "shared" : "exclusive") + (person.count > 1 ? ` × ${person.count}` : "");
+
+function drawHolder(item, holder) {
+  const button = make("button", { type: "button", class: "quiet", "aria-label": `Break the lease of ${holder.owner ?? holder.ref}` }, "Break…");
+  button.dataset.ref = holder.ref;
+  button.addEventListener("click", () => openBreak(item.lock.key, holder));
+  const [bar, left] = [make("i"), make("span")];
+  const meter = make("div", { class: "meter", "aria-hidden": "true" }, bar);
+  const ends = holder.expires_at ? Date.parse(holder.expires_at) : null;
+  item.ticking.push({ bar, meter, left, ends, total: holder.ttl_ms, since: Date.parse(holder.since), breaking: holder.breaking_in_ms });
+  const text = make("div", { class: "soft" }, left, ` · ${how(holder)} · ${whereabouts(holder)}`);
+  return make("div", { class: "person" }, named(holder), button, meter, text);
+}
+
+function drawWaiter(item, waiter) {
+  const left = make("span");
+  item.ticking.push({ left, waitsUntil: item.readAt + waiter.wait_left_ms, began: item.readAt - waiter.age_ms });
+  return make("li", {}, named(waiter), make("div", { class: "soft" }, left, ` · ${how(waiter)} · ${whereabouts(waiter)}`));
+}
+
+/** Moves the bars and the clocks of a row. */
+function tick(item) {
+  const now = Date.now();
+  for (const entry of item.ticking || []) {
+    if (entry.waitsUntil) {
+      entry.left.textContent = `waits ${duration(now - entry.began)}, gives up in ${duration(entry.waitsUntil - now)}`;
+      continue;
+    }
+    const age = `for ${duration(serviceNow() - entry.since)}`;
+    if (entry.ends === null) {
+      entry.meter.className = "meter none";
+      entry.left.textContent = `${age}, no deadline`;
+      continue;
+    }
+    const left = entry.ends - serviceNow();
+    const share = Math.max(0, Math.min(1, left / (entry.total || 1)));
+    entry.bar.style.width = `${100 * share}%`;
+    entry.meter.className = `meter${share < 0.1 ? " out" : share < 0.33 ? " low" : ""}`;
+    const word = entry.breaking === undefined ? "left" : "until it is broken";
+    entry.left.textContent = `${duration(left)} ${word}, ${age}`;
+    if (left < -500) item.wanted = true;
+  }
+}

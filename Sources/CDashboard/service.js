@@ -1,0 +1,104 @@
+// The service as this page sees it: reads, one request that changes something, and the stream of events.
+// Everything it answers is put into the page as text, never as HTML.
+
+const byId = (id) => document.getElementById(id);
+let token = ""; // in memory alone: it goes with the page
+
+/** An element with attributes and children; strings become text. */
+function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `The service answered ${status}.`);
+    this.status = status;
+    this.code = problem.code;
+  }
+}
+
+function headers(more = {}) {
+  return token ? { Authorization: `Bearer ${token}`, ...more } : more;
+}
+
+let clockSkew = 0; // milliseconds that the service's clock is before ours
+
+async function checked(answer) {
+  const date = Date.parse(answer.headers.get("Date"));
+  if (date) clockSkew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
+  if (answer.ok) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  if (answer.status === 401) {
+    problem.detail = token ? "The service does not know this token." : "The service asks for a token.";
+    askForToken(problem.detail);
+  }
+  throw new Refusal(answer.status, problem);
+}
+
+async function read(path) {
+  const answer = await fetch(path, { headers: headers({ Accept: "application/json" }), signal: AbortSignal.timeout(15000) });
+  return (await checked(answer)).json();
+}
+
+/** Ends somebody's lease; `Content-Type` keeps pages of others from sending the same without a preflight. */
+async function breakLease(ref, words, givenToken) {
+  const sent = { "Content-Type": "application/json", Accept: "application/json" };
+  const bearer = givenToken || token;
+  if (bearer) sent.Authorization = `Bearer ${bearer}`;
+  const answer = await fetch(`/leases/${encodeURIComponent(ref)}/break`, {
+    method: "POST", headers: sent, body: JSON.stringify(words),
+  });
+  if (answer.ok) return answer.json();
+  throw new Refusal(answer.status, await answer.json().catch(() => ({})));
+}
+
+let mayAsk = true; // who closed the question is not asked again before the next answer
+
+function askForToken(detail) {
+  const dialog = byId("token-dialog");
+  if (!mayAsk || dialog.open || byId("break-dialog").open) return;
+  mayAsk = false;
+  byId("token-text").textContent = `${detail} It is kept in this page alone, and forgotten with it.`;
+  dialog.showModal();
+}
+
+/** Follows /events, by fetch because EventSource cannot send a token; calls `got(kind, event)`. */
+async function follow(since, signal, got, opened) {
+  const target = `/events?since=${encodeURIComponent(since || "oldest")}`;
+  const answer = await checked(await fetch(target, { signal, headers: headers({ Accept: "text/event-stream" }) }));
+  opened();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const frames = (text + value).split("\n\n");
+    text = frames.pop();
+    for (const frame of frames) deliver(frame, got);
+  }
+}
+
+function deliver(frame, got) {
+  const fields = { event: "message", data: "" };
+  for (const line of frame.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 1).replace(/^ /, "");
+  }
+  got(fields.id, fields.event, fields.data ? JSON.parse(fields.data) : null);
+}
+
+function duration(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+}
+
+const serviceNow = () => Date.now() + clockSkew;

@@ -1,0 +1,78 @@
+import Leasehold
+
+/// `GET /` for browsers: one page that shows what the service knows.
+///
+/// Everything that a script may add it reads from the API. Without one the page is a plain table of locks.
+enum Dashboard {
+  /// The most locks in the plain table.
+  private static let lockMaximum = 1000
+
+  static func page(_ call: borrowing Call) -> Disposition {
+    let parts = DashboardParts.shared
+    var body = ResponseBuffer(capacity: parts.head.utf8.count + parts.tail.utf8.count + 4096)
+    body.append(parts.head)
+    // The page is given to everybody, what it shows is not; a browser has no token to send before it has the page.
+    if call.server.guardian.asksForToken(call.exchange) || call.exchange.token != nil {
+      body.append("<p>The locks are shown to who has a token: a read of /locks with it lists them.</p>" as StaticString)
+    } else {
+      var filter = ListFilter()
+      filter.limit = lockMaximum
+      table(call.server.service.locks(filter), into: &body)
+    }
+    body.append(parts.tail)
+    var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)
+    response.extra = [
+      ("Content-Security-Policy", parts.policy ?? "default-src 'none'; frame-ancestors 'none'"),
+      ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"),
+    ]
+    return .respond(response)
+  }
+
+  static func table(_ page: Page<LockSnapshot>, into html: inout ResponseBuffer) {
+    guard !page.entries.isEmpty else {
+      return html.append("<p>No locks are known now.</p>" as StaticString)
+    }
+    html.append(
+      """
+      <div class="scroll" tabindex="0" role="group" aria-label="Locks"><table><caption>Locks</caption><thead><tr>\
+      <th scope="col">Lock</th><th scope="col">Limit</th><th scope="col">Available</th><th scope="col">Holders</th>\
+      <th scope="col">Waiters</th><th scope="col">Native</th></tr></thead><tbody>
+      """ as StaticString)
+    for lock in page.entries {
+      html.append("\n<tr><th scope=\"row\"><bdi>" as StaticString)
+      html.append(escaped: lock.key.text)
+      html.append("</bdi></th>" as StaticString)
+      // A readers-writer lock has no limit: one writer, or many readers.
+      if let limit = lock.kind.limit { cell(limit, into: &html) } else { html.append("<td>rw</td>" as StaticString) }
+      cell(lock.available, into: &html)
+      cell(lock.holderCount, into: &html)
+      cell(lock.waiterCount, into: &html)
+      cell(lock.nativeUnits, into: &html)
+      html.append("</tr>" as StaticString)
+    }
+    html.append("</tbody></table></div>" as StaticString)
+    if page.nextCursor != nil { html.append("<p>There are more: see /locks.</p>" as StaticString) }
+  }
+
+  private static func cell(_ number: Int?, into html: inout ResponseBuffer) {
+    html.append("<td>" as StaticString)
+    if let number { html.append(decimal: number) } else { html.append("–" as StaticString) }
+    html.append("</td>" as StaticString)
+  }
+}
+
+extension ResponseBuffer {
+  /// Appends a text so that HTML takes it for nothing but text, in an element as in a quoted attribute.
+  mutating func append(escaped text: String) {
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "&"): append("&amp;" as StaticString)
+      case UInt8(ascii: "<"): append("&lt;" as StaticString)
+      case UInt8(ascii: ">"): append("&gt;" as StaticString)
+      case UInt8(ascii: "\""): append("&quot;" as StaticString)
+      case UInt8(ascii: "'"): append("&#39;" as StaticString)
+      default: append(byte)
+      }
+    }
+  }
+}

@@ -1,0 +1,160 @@
+"""The dashboard in a real browser: what it shows, how it looks, and that nothing a caller names runs in it."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Live"))
+
+import driven
+from access import TokenServer
+from harness import Server, eventually
+
+WHY_NOT = driven.packages()
+EVIL = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
+ALL_SEEN_ARE_READ = """return [...document.querySelectorAll("#rows tr")].filter((row) =>
+    row.getBoundingClientRect().top < innerHeight).every((row) => row.querySelector(".person"))"""
+
+
+def dress(server):
+    """Three locks as people meet them: held with waiters, with free slots, and read by two."""
+    server.acquire("deploy/production", owner="ann@build-7", ttl="10m")
+    for name in ("eve", "joe"):
+        server.acquire_later("deploy/production", wait="2m", owner=f"{name}@build-9")
+    server.acquire("image-resizer", limit=4, owner=EVIL, ttl="45s")
+    server.acquire("image-resizer", limit=4, owner="worker 2", ttl="20m", count=2)
+    server.acquire(EVIL, mode="shared", ttl="5m")
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+class Dashboard(unittest.TestCase):
+    def serve(self, *flags):
+        server = Server(*flags).start()
+        self.addCleanup(server.stop)
+        return server, f"http://127.0.0.1:{server.port}/"
+
+    def text(self, driver, selector):
+        return driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent).join('|')", selector)
+
+    def shows(self, driver, selector, text):
+        eventually(lambda: text in self.text(driver, selector), f"{selector} shows {text}", timeout=30, pause=0.1)
+
+    def faces(self, count, url, first):
+        """The page in each size and colour: no word of axe, nothing wider than the window."""
+        for width, colour in driven.FACES:
+            with self.subTest(count=count, width=width, colour=colour), driven.driving(width, colour) as driver:
+                driver.get(url)
+                self.shows(driver, "#status", "Live")
+                self.shows(driver, *first)
+                if count:
+                    eventually(lambda: driver.execute_script(ALL_SEEN_ARE_READ), "the rows", timeout=30, pause=0.1)
+                driven.photograph(driver, f"{count}-{width}-{colour}")
+                wide = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
+                self.assertLessEqual(driver.execute_script(wide), 0)
+                self.assertEqual(driven.violations(driver), [])
+                self.assertEqual(driven.complaints(driver), [])
+                self.assertEqual(driver.title, "Leasehold")
+
+    def test_no_locks(self):
+        _, url = self.serve()
+        self.faces(0, url, ("#empty", "No locks now"))
+
+    def test_three_locks_with_names_that_would_run(self):
+        server, url = self.serve()
+        dress(server)
+        self.faces(3, url, ("#rows", EVIL))
+
+    def test_five_hundred_locks(self):
+        server, url = self.serve()
+        for number in range(500):
+            server.acquire(f"job-{number:03}", owner=f"worker {number % 7}", ttl="30m")
+        self.faces(500, url, ("#rows .who", "worker 3"))
+        with driven.driving() as driver:
+            driver.get(url)
+            self.shows(driver, "#more-text", "50 of 500")
+            driver.execute_script("document.getElementById('more-button').click()")
+            self.shows(driver, "#rows th", "job-499")
+            # What is seen is read, what is not is not: a page with all of them open asks no more than a few.
+            reads = "return performance.getEntriesByType('resource').filter((one) => /locks.job/.test(one.name)).length"
+            self.assertLess(driver.execute_script(reads), 100)
+            driver.execute_script("const field = document.getElementById('filter'); field.value = 'job-31';"
+                                  "field.dispatchEvent(new Event('input'))")
+            eventually(lambda: self.text(driver, "#rows th").count("job-") == 10, "the filter", timeout=20)
+
+    def test_it_is_live(self):
+        server, url = self.serve()
+        with driven.driving() as driver:
+            driver.get(url)
+            self.shows(driver, "#status", "Live")
+            lease = server.acquire("nightly", owner="ann", ttl="1m")
+            self.shows(driver, "#rows .who", "ann")
+            self.shows(driver, "#events .kind", "granted")
+            waiter = server.acquire_later("nightly", wait="30s", owner="eve")
+            self.shows(driver, ".waits .who", "eve")
+            server.release(lease)
+            self.assertEqual(waiter.answer().status, 201)
+            self.shows(driver, "#rows .person .who", "eve")
+            labels = "return [...document.querySelectorAll('#plot svg')].map((one) => one.getAttribute('aria-label'))"
+            eventually(lambda: [label[-3:] for label in driver.execute_script(labels)] == [": 2", ": 1", ": 0"],
+                       "the plot counts two grants and a wait")
+
+    def test_a_lease_is_broken_by_keyboard_and_only_with_the_name_of_its_lock(self):
+        from selenium.webdriver.common.keys import Keys
+
+        server, url = self.serve()
+        server.acquire("nightly", owner="ann", ttl="10m")
+        with driven.driving() as driver:
+            driver.get(url)
+            self.shows(driver, "#rows .who", "ann")
+            focused = driver.switch_to.active_element
+            for _ in range(12):
+                focused.send_keys(Keys.TAB)
+                focused = driver.switch_to.active_element
+                if focused.text == "Break…":
+                    break
+            self.assertEqual(focused.text, "Break…")
+            driven.photograph(driver, "focus")
+            focused.send_keys(Keys.ENTER)
+            field = driver.switch_to.active_element
+            field.send_keys("nightl", Keys.ENTER)
+            submit = driver.execute_script("return document.getElementById('break-submit')")
+            self.assertFalse(submit.is_enabled())
+            field.send_keys("y")
+            self.assertTrue(submit.is_enabled())
+            driven.photograph(driver, "break")
+            self.assertEqual(driven.violations(driver), [])
+            self.assertEqual(server.lock("nightly")["held"], 1)
+            field.send_keys(Keys.ENTER)
+            self.shows(driver, "#events .kind", "broken")
+            self.shows(driver, "#rows .tag", "free")
+
+    def test_a_service_with_tokens_shows_nothing_before_it_has_one(self):
+        server = TokenServer().start()
+        self.addCleanup(server.stop)
+        url, admin = f"http://127.0.0.1:{server.port}/", server.with_token("admin")
+        self.assertEqual(admin.acquire("nightly", owner="ann", ttl="10m").status, 201)
+        with driven.driving() as driver:
+            driver.get(url)
+            eventually(lambda: driver.execute_script("return document.getElementById('token-dialog').open"), "asked")
+            self.assertNotIn("nightly", driver.page_source)
+            driven.photograph(driver, "token")
+            self.assertEqual(driven.violations(driver), [])
+            driver.execute_script("return document.getElementById('token')").send_keys(admin.token, "\n")
+            self.shows(driver, "#rows .who", "ann")
+            self.assertEqual(driver.execute_script("return localStorage.length + sessionStorage.length"), 0)
+            self.assertEqual(driver.get_cookies(), [])
+
+    def test_without_a_script_it_is_a_table(self):
+        server, url = self.serve()
+        dress(server)
+        with driven.driving(script=False) as driver:
+            driver.get(url)
+            rows = driver.find_elements("css selector", "tbody tr")
+            self.assertTrue(any(EVIL in row.text for row in rows), [row.text for row in rows])
+            driven.photograph(driver, "no-script")
+            self.assertFalse(driver.find_element("id", "live").is_displayed())
+
+
+if __name__ == "__main__":
+    unittest.main()
