@@ -31,8 +31,8 @@ struct InheritedSockets: Sendable, Equatable {
 
   /// Looks at the sockets that the environment announces.
   ///
-  /// - Throws: An error with ``ExitStatus/configuration`` for what is no listening stream socket, and for an address
-  ///   that other hosts reach.
+  /// - Throws: An error with ``ExitStatus/configuration`` for what is no listening stream socket. Whether an
+  ///   address may be served is for ``ServeSettings/check(_:)`` to say.
   init(
     environment: [String: String], processID: Int32 = getpid(),
     address: (Int32) -> Address? = Address.init(listeningAt:)
@@ -53,19 +53,14 @@ struct InheritedSockets: Sendable, Equatable {
           "descriptor \(descriptor) (\(name)) of the service manager is not a listening stream socket: "
             + "use ListenStream= and Accept=no in the socket unit")
       }
-      if case .tcp(let host, let port) = address, !ResolvedSettings.isLoopback(host) {
-        throw SettingsError(
-          "descriptor \(descriptor) (\(name)) of the service manager listens on \(host) port \(port), which is not a "
-            + "loopback address: write ListenStream=127.0.0.1:\(port) in the socket unit")
-      }
       sockets.append(Socket(descriptor: descriptor, name: name, address: address))
     }
     self.sockets = sockets
   }
 
-  /// The host of the first TCP socket; `nil` without one.
-  var host: String? {
-    sockets.lazy.compactMap { if case .tcp(let host, _) = $0.address { host } else { nil } }.first
+  /// The hosts of the TCP sockets, in their order.
+  var hosts: [String] {
+    sockets.compactMap { if case .tcp(let host, _) = $0.address { host } else { nil } }
   }
 
   /// The path of the first Unix socket; `nil` without one.
@@ -78,7 +73,10 @@ struct InheritedSockets: Sendable, Equatable {
     for socket in sockets {
       options.inherited.append(socket.descriptor)
       switch socket.address {
-      case .tcp: options.host = nil
+      case .tcp(let host, _):
+        options.host = nil
+        // A listener's own address is one of its names.
+        options.allowedHosts.append((host.contains(":") ? "[\(host)]" : host).lowercased())
       case .unix: options.unixPath = nil
       }
     }

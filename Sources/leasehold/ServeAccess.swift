@@ -15,9 +15,41 @@ extension ServeSettings {
     return options
   }
 
+  /// Checks the TCP sockets of the service manager as `--host` is checked.
+  ///
+  /// They are served without TLS, so for an address that others reach somebody must have said that this is meant.
+  func check(_ inherited: InheritedSockets) throws(SettingsError) {
+    for socket in inherited.sockets {
+      guard case .tcp(let host, let port) = socket.address else { continue }
+      guard tlsKeyPath == nil else {
+        throw SettingsError(
+          "a TCP socket of the service manager is served without TLS: take ListenStream=\(socket.address) out of the "
+            + "socket unit, or tls-key out of the settings")
+      }
+      guard !ResolvedSettings.isLoopback(host) else { continue }
+      let what =
+        "descriptor \(socket.descriptor) (\(socket.name)) of the service manager listens on \(host) port \(port), "
+        + "which is not a loopback address"
+      guard tokenFile != nil else {
+        throw SettingsError(
+          "\(what): others than this host can reach it, so it needs tokens (--token-file); or write "
+            + "ListenStream=127.0.0.1:\(port) in the socket unit")
+      }
+      guard allowsPlainHTTP else {
+        throw SettingsError(
+          "\(what), and sockets of the service manager are served without TLS: say --insecure-plain-http, or let "
+            + "--host with --tls-cert and --tls-key open it")
+      }
+    }
+  }
+
   /// Says what is open that might better not be.
-  func warnOfOpenDoors(_ log: Logger) {
+  ///
+  /// - Parameter inherited: What stands in the place of the configured listeners.
+  func warnOfOpenDoors(_ inherited: InheritedSockets, _ log: Logger) {
     guard tokenFile != nil, tlsCertificatePath == nil else { return }
+    let hosts = inherited.hosts.isEmpty ? [host].compactMap(\.self) : inherited.hosts
+    guard let host = hosts.first(where: { !ResolvedSettings.isLoopback($0) }) ?? hosts.first else { return }
     if ResolvedSettings.isLoopback(host) {
       log.info("tokens travel without TLS, on this host alone", metadata: ["host": "\(host)"])
     } else {

@@ -27,14 +27,10 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
   }
   defer { stop.cancel() }
   var listening = try settings.serverOptionsWithSecrets()
-  if inherited.host != nil, settings.tlsKeyPath != nil {
-    throw SettingsError(
-      "a TCP socket of the service manager is served without TLS: take ListenStream=PORT out of the socket unit, or "
-        + "tls-key out of the settings")
-  }
+  try settings.check(inherited)
   inherited.replaceListeners(of: &listening)
   let options = listening
-  settings.warnOfOpenDoors(log)
+  settings.warnOfOpenDoors(inherited, log)
   let service: LocalLockService
   do {
     service = try await startService(settings, isStopping: isStopping, notify: notify, log: log)
@@ -99,13 +95,13 @@ private func tellReady(
   notify: Notify, log: Logger
 ) {
   let status = service.status()
-  let host = inherited.host ?? settings.host
+  let host = inherited.hosts.first ?? settings.host
   let unixPath = inherited.unixPath ?? settings.unixPath
   let port = server.port.map { "\($0)" } ?? "none"
   log.info(
     "serving",
     metadata: [
-      "host": "\(host)", "port": "\(port)", "unix": "\(unixPath ?? "none")",
+      "host": "\(host ?? "none")", "port": "\(port)", "unix": "\(unixPath ?? "none")",
       "ipc_namespace": "\(status.ipcNamespace)", "leases": "\(status.leases)", "locks": "\(status.locks)",
       "recovery_ms": "\(status.recovery.took.milliseconds)",
       "units_given_back": "\(status.recovery.unitsGivenBack)",
@@ -124,7 +120,7 @@ private func tellReady(
         "suspects": "\(status.recovery.suspects)", "unsure_releases": "\(status.recovery.unsureReleases)",
       ])
   }
-  notify.ready(status: "serving on \(host):\(port)")
+  notify.ready(status: "serving on \(host.map { "\($0):\(port)" } ?? unixPath ?? "nothing")")
 }
 
 /// Waiters get 503, answers in flight are finished, leases stay.

@@ -37,7 +37,8 @@ extension ServeSettings {
     options.pathRoots = pathRoots
     options.usesPeerHandle = usesPeerPidfd
     let scheme = tlsKeyPath == nil ? "http" : "https"
-    options.description = "\(scheme)://\(host):\(port)" + (unixPath.map { " and \($0)" } ?? "")
+    options.description = [host.map { "\(scheme)://\($0):\(port)" }, unixPath].compactMap(\.self)
+      .joined(separator: " and ")
     return options
   }
 

@@ -49,8 +49,8 @@ function stay(string $key, string $bind): void
         $length = sscanf(strtolower($line), 'content-length: %d')[0] ?? $length ?? 0;
     }
     $body = stream_get_contents($socket, $length);
-    // A daemon that knows no such binding says so by 400; anything else is the lease, or a fault.
-    echo $status === 201 ? json_decode($body, true)['lease'] : ($status === 400 ? 'unsupported' : $body), "\n";
+    // The lease, or what went wrong.
+    echo $status === 201 ? json_decode($body, true)['lease'] : $body, "\n";
     while ($status === 201) {
         sleep(3600);
     }

@@ -10,6 +10,7 @@ import tempfile
 import time
 import unittest
 
+from access import TokenClient, make_token, write_private
 from harness import PATIENCE, PROGRAM, UnixConnection, control_keys, eventually
 
 
@@ -99,6 +100,37 @@ class SocketsHandedOver(Managed):
             wide.listen()
             child = self.start(sockets=(wide,))
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 78)
+
+    def test_such_an_address_is_served_for_tokens_with_the_word_that_they_travel_in_the_clear(self):
+        token, line = make_token("ci", "--role", "lock")
+        tokens = os.path.join(self.folder, "tokens")
+        write_private(tokens, line + "\n")
+        with socket.socket() as wide:
+            wide.bind(("0.0.0.0", 0))
+            wide.listen()
+            child = self.start("--token-file", tokens, sockets=(wide,))
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 78)
+            self.start("--token-file", tokens, "--insecure-plain-http", sockets=(wide,))
+            port = wide.getsockname()[1]
+            self.assertEqual(TokenClient(port).post("/locks/a/acquire").status, 401)
+            self.assertEqual(TokenClient(port, token).post("/locks/a/acquire").status, 201)
+
+
+class NoPort(Managed):
+    def test_host_none_leaves_the_unix_socket_alone(self):
+        child = self.start("--host", "none", "--unix", self.path)
+        eventually(lambda: os.path.exists(self.path), "the socket is there")
+        self.assertEqual(self.ask("GET", "/readyz")[0], 200)
+        # Only the daemon's own descriptors count: other daemons may listen on this host.
+        inodes = {os.readlink(f"/proc/{child}/fd/{each}") for each in os.listdir(f"/proc/{child}/fd")}
+        for table in ("tcp", "tcp6"):
+            with open(f"/proc/{child}/net/{table}", encoding="ascii") as rows:
+                found = [row for row in rows if f"socket:[{row.split()[9]}]" in inodes]
+            self.assertEqual(found, [])
+
+    def test_host_none_alone_is_refused(self):
+        child = self.start("--host", "none")
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 64)
 
 
 class Watchdog(Managed):

@@ -76,6 +76,14 @@ import Testing
       try settingsError(flags: ["host": "192.0.2.1", "insecure-plain-http": "true"]).message.contains("--token-file"))
   }
 
+  @Test func noTCPListenerNeedsAnother() throws {
+    #expect(
+      try settingsError(flags: ["host": "none"]).message == "--host: 'none' leaves nothing to listen on: give --unix")
+    let settings = try ServeSettings(resolve(flags: ["host": "none", "unix": "/run/l.sock"]))
+    #expect(settings.host == nil && settings.serverOptions.host == nil)
+    #expect(settings.serviceOptions.description == "/run/l.sock")
+  }
+
   @Test func halvesAreRefused() throws {
     #expect(try settingsError(flags: ["tls-cert": "/c"]).message == "--tls-cert: --tls-key is missing: TLS needs both")
     #expect(try settingsError(flags: ["tls-key": "/c"]).message == "--tls-key: --tls-cert is missing: TLS needs both")

@@ -16,7 +16,7 @@ import Testing
   @Test func socketsAreCountedFromThreeAndNamed() throws {
     let found = try inherited(announced, [3: .tcp(host: "127.0.0.1", port: 80), 4: .unix("/run/a.sock")])
     #expect(found.sockets.map(\.descriptor) == [3, 4])
-    #expect(found.host == "127.0.0.1" && found.unixPath == "/run/a.sock")
+    #expect(found.hosts == ["127.0.0.1"] && found.unixPath == "/run/a.sock")
     #expect(found.sockets.map(\.name) == ["web", "local"])
     #expect(found.sockets.map(\.address.description) == ["127.0.0.1:80", "/run/a.sock"])
     #expect(InheritedSockets.Address.tcp(host: "::1", port: 80).description == "[::1]:80")
@@ -41,12 +41,34 @@ import Testing
     #expect(error?.status == .configuration)
   }
 
-  @Test(arguments: ["0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"])
-  func anAddressThatOthersReachIsRefused(host: String) {
-    let error = #expect(throws: SettingsError.self) {
-      try inherited(announced, [3: .tcp(host: host, port: 31_818), 4: .unix("/a")])
+  /// What the settings say about a TCP socket on `host`, with `flags`; `nil` when it may be served.
+  private func refusal(_ host: String, _ flags: [String: String]) throws -> SettingsError? {
+    let found = try inherited(announced, [3: .tcp(host: host, port: 31_818), 4: .unix("/a")])
+    let settings = try ServeSettings(resolve(flags: flags))
+    do {
+      try settings.check(found)
+      return nil
+    } catch {
+      return error
     }
-    #expect(error?.message.contains("ListenStream=127.0.0.1:31818") == true)
+  }
+
+  @Test(arguments: ["0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"])
+  func anAddressThatOthersReachNeedsTokensAndAWordThatTheyTravelInTheClear(host: String) throws {
+    let bare = try #require(try refusal(host, ["insecure-plain-http": "true"]))
+    #expect(bare.message.contains("--token-file") && bare.message.contains("ListenStream=127.0.0.1:31818"))
+    #expect(bare.status == .configuration)
+    let clear = try #require(try refusal(host, ["token-file": "/t"]))
+    #expect(clear.message.contains("served without TLS: say --insecure-plain-http"))
+    #expect(try refusal(host, ["token-file": "/t", "insecure-plain-http": "true"]) == nil)
+  }
+
+  @Test func onLoopbackNothingIsAskedForButThatTLSIsNotExpected() throws {
+    #expect(try refusal("127.0.0.1", [:]) == nil)
+    for host in ["127.0.0.1", "192.0.2.1"] {
+      let error = try refusal(host, ["token-file": "/t", "tls-cert": "/c", "tls-key": "/k"])
+      #expect(error?.message.contains("tls-key out of the settings") == true)
+    }
   }
 
   @Test func aSocketReplacesTheListenerOfItsKindOnly() throws {
@@ -56,7 +78,7 @@ import Testing
     #expect(options.inherited == [3] && options.unixPath == nil && options.host == "127.0.0.1")
     try inherited(["LISTEN_PID": "7", "LISTEN_FDS": "1"], [3: .tcp(host: "::1", port: 1)])
       .replaceListeners(of: &options)
-    #expect(options.host == nil)
+    #expect(options.host == nil && options.allowedHosts == ["[::1]"])
   }
 
   @Test func theAddressOfARealSocketIsFound() throws {

@@ -19,6 +19,12 @@ extension ResolvedSettings {
       throw SettingsError(
         .unixNeedsToken, from: self[.unixNeedsToken].source, "there are no tokens without --token-file")
     }
+    if ResolvedSettings.isNoHost(text(.host)) {
+      guard path(.unix) != nil else {
+        throw SettingsError(.host, from: self[.host].source, "'none' leaves nothing to listen on: give --unix")
+      }
+      return
+    }
     guard !ResolvedSettings.isLoopback(text(.host)) else { return }
     guard path(.tokenFile) != nil else {
       throw SettingsError(
@@ -43,6 +49,9 @@ extension ResolvedSettings {
         + "\(high.flag)\(upper.source.parenthesis(high)), \(upper.text)",
       status: status)
   }
+
+  /// Whether the text says that there is to be no TCP listener.
+  static func isNoHost(_ host: String) -> Bool { host == "none" }
 
   /// Whether nobody outside this host can reach the address.
   static func isLoopback(_ host: String) -> Bool {

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Everything `leasehold serve` was told, read and checked.
 struct ServeSettings: Sendable, Equatable {
-  /// A loopback address, or with tokens any.
-  let host: String
+  /// A loopback address, or with tokens any; `nil` without a TCP listener.
+  let host: String?
   /// 0 takes any free port.
   let port: UInt16
   /// `nil` without a Unix domain socket.
@@ -77,7 +77,7 @@ struct ServeSettings: Sendable, Equatable {
   /// Takes settings that are good by themselves and checks them against each other.
   init(_ resolved: ResolvedSettings) throws(SettingsError) {
     try resolved.check()
-    host = resolved.text(.host)
+    host = ResolvedSettings.isNoHost(resolved.text(.host)) ? nil : resolved.text(.host)
     port = UInt16(truncatingIfNeeded: resolved.integer(.port))
     unixPath = resolved.path(.unix)
     unixMode = UInt32(truncatingIfNeeded: resolved.integer(.unixMode))

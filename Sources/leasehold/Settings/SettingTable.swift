@@ -5,8 +5,8 @@ private let month = hour * 24 * 30
 extension Setting {
   static let host = Setting(
     "host", .listening, .text("address"), default: "127.0.0.1",
-    "Address of the TCP listener; one that is not loopback needs --token-file, and --tls-cert or "
-      + "--insecure-plain-http")
+    "Address of the TCP listener, or \"none\" for no such listener (with --unix); one that is not loopback needs "
+      + "--token-file, and --tls-cert or --insecure-plain-http")
   static let port = Setting(
     "port", .listening, .integer(0...65535), default: "31818", "TCP port; 0 takes any free one")
   static let unix = Setting(
