@@ -113,6 +113,8 @@ let package = Package(
       swiftSettings: strict),
     // The daemon is started by the live tests.
     .testTarget(name: "LeaseholdClientTests", dependencies: ["LeaseholdClient", "leasehold"], swiftSettings: strict),
-    .testTarget(name: "SettingsTests", dependencies: ["leasehold", "LeaseholdClient"], swiftSettings: strict),
+    .testTarget(
+      name: "SettingsTests", dependencies: ["leasehold", "LeaseholdClient", "LeaseholdHTTP", "LeaseholdLocal"],
+      swiftSettings: strict),
   ]
 )

@@ -1,3 +1,5 @@
+import LeaseholdHTTP
+import LeaseholdLocal
 import Testing
 
 @testable import leasehold
