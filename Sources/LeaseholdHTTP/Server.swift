@@ -73,6 +73,15 @@ public struct ServerError: Error, CustomStringConvertible, Sendable {
   public var isConfiguration = false
 }
 
+extension ServerError {
+  /// A listener that cannot be opened.
+  init(_ error: ListenError) {
+    var isInUse = false
+    if case .addressInUse = error { isInUse = true }
+    self.init(description: "\(error)", isInUse: isInUse)
+  }
+}
+
 /// The HTTP face of a lock service: all listeners over one handler.
 ///
 /// Life cycle: ``start()``, then ``drain()`` (waiters are sent away by the service, nothing new is accepted), then
@@ -170,8 +179,7 @@ public final class Server: Sendable {
         try listener.start(handler: handler)
       } catch {
         stop()
-        if case .addressInUse = error { throw ServerError(description: "\(error)", isInUse: true) }
-        throw ServerError(description: "\(error)", isInUse: false)
+        throw ServerError(error)
       }
       listeners.withLock { $0.append(listener) }
     }

@@ -32,8 +32,7 @@ public final class UnavailableServer: Sendable {
         try listener.start(handler: handler)
       } catch {
         stop()
-        if case .addressInUse = error { throw ServerError(description: "\(error)", isInUse: true) }
-        throw ServerError(description: "\(error)", isInUse: false)
+        throw ServerError(error)
       }
       listeners.withLock { $0.append(listener) }
     }

@@ -87,26 +87,36 @@ extension Ledger {
     guard lock.queue.count < limits.waitersPerLock else {
       throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
     }
-    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
-    try request.caller.account?.checkWaiters()
+    try checkRoomToWait(request.caller)
     lastWaiterID += 1
     let waiter = Waiter(
       id: lastWaiterID, request: request, share: share, lock: lock, client: client, now: moment.monotonic)
     waiter.due = (moment.monotonic + patience).nanoseconds
-    waiters[waiter.id] = waiter
-    waiter.caller.account?.addWaiters(1)
-    waiterDeadlines.insert(waiter)
     lock.queue.append(waiter)
     touch(lock)
-    note(.waiting, waiter, at: moment.monotonic.nanoseconds)
-    if let key = request.idempotencyKey {
-      idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(waiter)
-    }
+    admit(waiter, at: moment)
     if !request.holding.isEmpty || request.process != nil || boundLeases[request.caller.connection] != nil {
       try refuseDeadlock(waiter, at: moment)
     }
     if lock.queue.count == 1 || lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
     return .waiting(waiter.id)
+  }
+
+  /// Refuses who would be one waiter too many, for the service or for the caller.
+  func checkRoomToWait(_ caller: Caller) throws(LeaseholdError) {
+    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    try caller.account?.checkWaiters()
+  }
+
+  /// Counts a waiter that has its place, or all of its places; ``leave(_:)`` is the opposite.
+  func admit(_ waiter: Waiter, at moment: Moment) {
+    waiters[waiter.id] = waiter
+    waiter.caller.account?.addWaiters(1)
+    waiterDeadlines.insert(waiter)
+    note(.waiting, waiter, at: moment.monotonic.nanoseconds)
+    if let key = waiter.request.idempotencyKey {
+      idempotency[IdempotencyScope(lock: waiter.request.key.text, key: key)] = .waiter(waiter)
+    }
   }
 
   /// Answers a retry: the same lease, or the same place in the queue.

@@ -67,8 +67,7 @@ extension Ledger {
   private func enqueue(
     _ request: ConvertRequest, _ lease: Lease, _ share: Share, on lock: Lock, client: any LeaseClient, at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
-    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
-    try request.caller.account?.checkWaiters()
+    try checkRoomToWait(request.caller)
     let head = lease.head ?? lease
     var asked = AcquireRequest(key: lease.key, ttl: head.ttl, caller: request.caller)
     asked.wait = request.wait
@@ -80,12 +79,9 @@ extension Ledger {
       id: lastWaiterID, request: asked, share: share, lock: lock, client: client, now: moment.monotonic)
     waiter.converting = lease
     lease.upgrade = waiter
-    waiters[waiter.id] = waiter
-    waiter.caller.account?.addWaiters(1)
-    waiterDeadlines.insert(waiter)
     lock.queue.prepend(waiter)
     touch(lock)
-    note(.waiting, waiter, at: moment.monotonic.nanoseconds)
+    admit(waiter, at: moment)
     try refuseDeadlock(waiter, at: moment)
     arrangeKernelWait(lock)
     return .waiting(waiter.id)

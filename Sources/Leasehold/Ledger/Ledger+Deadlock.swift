@@ -41,22 +41,21 @@ extension Ledger {
       throw Self.deadlock(circle)
     } catch {
       leave(waiter)
+      note(.left, waiter, error.code.rawValue, at: moment.monotonic.nanoseconds)
       serveUnserved(at: moment)
       throw error
     }
   }
 
   private func noteHolding(of waiter: Waiter) throws(LeaseholdError) {
-    // Who shares one connection among threads may wait for what another thread will release.
-    var holding = (boundLeases[waiter.caller.connection] ?? []).filter { lease in
-      !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
-    }
+    // Threads that share a connection or a process may wait for what another thread will release; those of a process
+    // can give their leases other owners.
+    var bound = boundLeases[waiter.caller.connection] ?? []
     if let process = waiter.request.process?.process {
-      // One process, one purpose: threads that wait for each other can give their leases other owners.
-      holding += (processLeases[ObjectIdentifier(process)] ?? [:]).values.filter { lease in
-        lease.owner == waiter.request.owner
-          && !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
-      }
+      bound += (processLeases[ObjectIdentifier(process)] ?? [:]).values.filter { $0.owner == waiter.request.owner }
+    }
+    var holding = bound.filter { lease in
+      !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
     }
     for id in waiter.request.holding {
       guard let lease = leasesByID[id] else { throw Self.noSuchLease() }

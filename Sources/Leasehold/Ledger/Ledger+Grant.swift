@@ -40,6 +40,15 @@ extension Ledger {
     }
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
+    return try write(record, with: text, at: cell)
+  }
+
+  /// Writes a record with its text: in the record itself, or in a chain of text records; gives the cell back when there
+  /// is no room.
+  func write(
+    _ record: LeaseRecord, with text: [UInt8], at cell: Int
+  ) throws(LeaseholdError) -> PreparedLease {
+    var record = record
     if text.count > LeaseRecord.inlineBytes {
       do {
         record.textCell = try writeText(text)

@@ -107,8 +107,7 @@ extension Ledger {
     for one in wanted where one.lock.queue.count >= limits.waitersPerLock {
       throw queueFull(one.lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
     }
-    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
-    try wants[0].caller.account?.checkWaiters()
+    try checkRoomToWait(wants[0].caller)
     var seats: [Waiter] = []
     for one in wanted {
       lastWaiterID += 1
@@ -124,18 +123,12 @@ extension Ledger {
     let lead = seats[0]
     _ = WaiterGroup(seats: seats, wants: wants, fingerprint: fingerprint)
     lead.due = (moment.monotonic + patience).nanoseconds
-    waiters[lead.id] = lead
-    lead.caller.account?.addWaiters(1)
-    waiterDeadlines.insert(lead)
     for seat in seats {
       seat.due = lead.due
       seat.lock?.queue.append(seat)
       if let lock = seat.lock { touch(lock) }
     }
-    note(.waiting, lead, at: moment.monotonic.nanoseconds)
-    if let key = wants[0].idempotencyKey {
-      idempotency[IdempotencyScope(lock: wants[0].key.text, key: key)] = .waiter(lead)
-    }
+    admit(lead, at: moment)
     try refuseDeadlock(lead, at: moment)
     if let group = lead.group { _ = serve(group, at: moment) }
     return .waiting(lead.id)

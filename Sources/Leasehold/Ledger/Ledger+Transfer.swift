@@ -77,25 +77,11 @@ extension Ledger {
   private func write(
     _ record: LeaseRecord, of old: Lease, _ request: TransferRequest
   ) throws(LeaseholdError) -> PreparedLease {
-    var record = record
     var text = Array((request.owner ?? old.owner ?? "").utf8)
     if let process = request.process { text += RecordedProcess(process).recordBytes }
     if record.hasGroup { text += (0..<8).map { UInt8(truncatingIfNeeded: old.group >> (8 * $0)) } }
     if record.nameLength > 0 { text += Array(old.key.text.utf8) }
     text += old.adjustments.recordBytes
-    let cell = try takeCell()
-    let isLong = text.count > LeaseRecord.inlineBytes
-    if isLong {
-      do {
-        record.textCell = try writeText(text)
-      } catch {
-        giveCell(cell)
-        throw error
-      }
-    }
-    var body = record.body
-    if !isLong { body.put(text, from: LeaseRecord.inlineWord) }
-    storage.write(body, at: cell)
-    return PreparedLease(record: record, body: body, cell: cell)
+    return try write(record, with: text, at: takeCell())
   }
 }

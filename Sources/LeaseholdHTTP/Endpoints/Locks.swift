@@ -6,20 +6,11 @@ enum Locks {
     let bond = try call.bond()
     var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
     if case .process(let asked) = bond { request.process = try call.process(asked) }
-    let exchange = call.exchange
+    let asked = request
     // A native lock may be in the middle of something, and then a moment passes before it is known to be held.
-    guard request.wait > .zero || request.native != nil else {
-      return try answer(call.server.service.acquire(request, client: nil, at: call.now), call)
+    return try call.waiting(whenNative: request.native != nil, wait: request.wait) { client, now in
+      call.server.service.acquire(asked, client: client, at: now)
     }
-    let waiting = WaitingAcquire(exchange, server: call.server, asText: call.asText, isHold: false)
-    exchange.attachment = waiting
-    let outcome = call.server.service.acquire(request, client: waiting, at: call.now)
-    if case .waiting(let waiter) = outcome {
-      waiting.begin(waiter)
-      return .pending
-    }
-    exchange.attachment = nil
-    return try answer(outcome, call)
   }
 
   static func answer(_ outcome: AcquireOutcome, _ call: borrowing Call) throws(Problem) -> Disposition {

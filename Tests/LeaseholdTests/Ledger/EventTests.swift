@@ -26,6 +26,13 @@ import Testing
       ])
   }
 
+  @Test func whoIsRefusedForADeadlockHasLeft() {
+    let scene = Scene()
+    scene.acquire("ann")
+    let refused = scene.queue("again") { $0.holding = scene.leases["ann"].map { [$0.id] } ?? [] }
+    #expect(refused == .deadlock && kinds(scene) == ["granted -", "waiting -", "left deadlock"])
+  }
+
   @Test func anEndByCooldownIsNotedWhenTheHolderLosesIt() {
     let scene = Scene()
     scene.acquire("ann") {
