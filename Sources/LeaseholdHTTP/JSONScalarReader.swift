@@ -142,12 +142,27 @@ struct JSONScalarReader {
     return value
   }
 
+  /// 2.5e-1 as 0.25: who reads a fraction knows of no exponents.
+  private static func withoutExponent(_ text: String) -> String {
+    let halves = text.split(whereSeparator: { $0 == "e" || $0 == "E" })
+    guard halves.count == 2, let exponent = Int(halves[1]) else { return text }
+    let mantissa = halves[0].split(separator: ".", omittingEmptySubsequences: false)
+    let sign = mantissa[0].hasPrefix("-") ? "-" : ""
+    let whole = mantissa[0].drop(while: { $0 == "-" })
+    let digits = whole + (mantissa.count > 1 ? mantissa[1] : "")
+    let point = whole.count + exponent
+    // A Double that is no whole number has fewer places than that on either side.
+    guard point > -400, point < digits.count else { return text }
+    if point <= 0 { return "\(sign)0.\(String(repeating: "0", count: -point))\(digits)" }
+    return "\(sign)\(digits.prefix(point)).\(digits.dropFirst(point))"
+  }
+
   /// JSON knows no whole numbers of their own: 9, 9.0 and 0.9e1 are one number.
   private static func whole(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 != UInt8(ascii: ".") && $0 | 0x20 != UInt8(ascii: "e") }) { return text }
     guard let value = Double(text) else { return text }
     if value.magnitude >= 0x1p63 { return value < 0 ? "\(Int64.min)" : "\(Int64.max)" }
-    return value == value.rounded() ? "\(Int64(value))" : text
+    return value == value.rounded() ? "\(Int64(value))" : withoutExponent(text)
   }
 
   private mutating func number() throws(Flaw) -> String {

@@ -67,7 +67,8 @@ final class EventFeed: Sendable {
 
   /// Ends all streams behind what they have not been told yet.
   func finishAll() {
-    fetch()
+    // Without followers there is nobody to tell what is in the ring.
+    if count > 0 { fetch() }
     let entries = withState { state in
       state.isStopping = true
       for entry in state.subscribers { entry.subscriber.credit = .max }
