@@ -41,6 +41,7 @@ run: build
 test:
 	@Tools/need build test
 	@Tools/need browser || echo "make: without Chromium the tests of Tests/Browser are skipped" >&2
+	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
 	@python3 Tests/run.py all
 
 build:
@@ -51,7 +52,12 @@ browser:
 	@Tools/need build test browser
 	@python3 Tests/run.py browser
 
-lint live cli interop fuzz contract robustness soak examples:
+live:
+	@Tools/need build test
+	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
+	@python3 Tests/run.py live
+
+lint cli interop fuzz contract robustness soak examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

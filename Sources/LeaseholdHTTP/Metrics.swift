@@ -41,8 +41,10 @@ struct Metrics {
     single("leasehold_deadlocks_total", "counter", "Waits refused as deadlocks.", counters.deadlocks, &text)
     single("leasehold_ready", "gauge", "1 while new leases are granted.", status.state == .ready ? 1 : 0, &text)
     single("leasehold_leases", "gauge", "Live leases.", UInt64(status.leases), &text)
+    single("leasehold_leases_max", "gauge", "--max-leases.", UInt64(server.limits.leases), &text)
     single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
     single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)
+    single("leasehold_waiters_max", "gauge", "--max-waiters.", UInt64(server.limits.waiters), &text)
     single("leasehold_holds", "gauge", "Open answers of hold.", UInt64(server.holds.count), &text)
     histogram("leasehold_wait_seconds", "How long those who got a lease had queued.", counters.waits, &text)
     histogram("leasehold_hold_seconds", "How long leases were held that are over.", counters.holds, &text)
@@ -107,6 +109,7 @@ struct Metrics {
         text.append("leasehold_http_requests_total{operation=\"\(operation)\",status=\"\(label)\"} \(count)\n")
       }
     }
+    durations(&text)
     family("leasehold_refusals_total", "counter", "Requests refused for who asked, by code.", &text)
     for (code, count) in server.refusals.counts {
       text.append("leasehold_refusals_total{code=\"\(code.rawValue)\"} \(count)\n")
@@ -127,6 +130,27 @@ struct Metrics {
     single(
       "leasehold_http_dropped_streams_total", "counter", "Open answers cut off because nobody read them.",
       UInt64(server.droppedStreams), &text)
+  }
+
+  private func durations(_ text: inout ResponseBuffer) {
+    let name: StaticString = "leasehold_http_request_duration_seconds"
+    family(
+      name, "histogram",
+      "How long requests took until their answer was made or their stream began; those that had to wait are left out.",
+      &text)
+    let labels = RequestCounts.bounds.map { "\(Double($0) / 1e9)" } + ["+Inf"]
+    for (row, endpoint) in Endpoint.all.enumerated() {
+      for (column, status) in ["2xx", "4xx", "5xx"].enumerated() {
+        guard let durations = server.counts.durations(operation: row, column: column) else { continue }
+        let pair = "operation=\"\(endpoint.operation)\",status=\"\(status)\""
+        var count: UInt64 = 0
+        for (bound, requests) in zip(labels, durations.counts) {
+          count += requests
+          text.append("\(name)_bucket{\(pair),le=\"\(bound)\"} \(count)\n")
+        }
+        text.append("\(name)_sum{\(pair)} \(Double(durations.sum) / 1e9)\n\(name)_count{\(pair)} \(count)\n")
+      }
+    }
   }
 
   private func process(_ text: inout ResponseBuffer) {

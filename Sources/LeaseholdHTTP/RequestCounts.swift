@@ -1,28 +1,76 @@
 import Synchronization
 
-/// How many requests each operation answered, by status class.
+/// How many requests each operation answered, by status class, and how long the answers took.
 ///
-/// One relaxed addition a request.
-final class RequestCounts: Sendable {
+/// A request that was answered at once costs two relaxed additions, any other one. Nothing is locked or allocated.
+final class RequestCounts: @unchecked Sendable {
   /// The last row counts requests that reached no operation.
   private static let rows = Endpoint.all.count + 1
   /// 2xx, 4xx, 5xx.
   static let classes = 3
+  /// The bounds of durations, in nanoseconds: each is four times the last, from 15.625 µs to 4.096 s.
+  static let bounds: [UInt64] = (0..<10).map { firstBound << (2 * UInt64($0)) }
+  private static let firstBound: UInt64 = 15_625
 
-  private let cells: [Cell] = (0..<rows * classes).map { _ in Cell() }
+  // The cells of an operation and a class: requests without a duration, one for each bound, one beyond them, the sum.
+  private static let untimed = 0
+  private static let buckets = 11
+  private static let sum = 1 + buckets
+  private static let stride = 2 + buckets
 
-  private final class Cell: Sendable {
-    let value = Atomic<UInt64>(0)
+  private let cells: UnsafeMutablePointer<Atomic<UInt64>>
+
+  /// What is known of the durations of an operation in one status class.
+  struct Durations: Equatable {
+    /// How many fell below the bound of the same place and not below the one before; the last has no bound.
+    var counts: [UInt64]
+    /// All together, in nanoseconds.
+    var sum: UInt64
   }
 
-  /// Counts one; `operation` is a position in ``Endpoint/all``.
+  init() {
+    let count = Self.rows * Self.classes * Self.stride
+    cells = .allocate(capacity: count)
+    for place in 0..<count { (cells + place).initialize(to: Atomic(0)) }
+  }
+
+  deinit { cells.deallocate() }
+
+  /// Counts one that is not timed; `operation` is a position in ``Endpoint/all``.
   func count(operation: Int?, status: Int) {
-    let column = status < 400 ? 0 : status < 500 ? 1 : 2
-    cells[(operation ?? Self.rows - 1) * Self.classes + column].value.add(1, ordering: .relaxed)
+    cells[place(operation, column(status)) + Self.untimed].add(1, ordering: .relaxed)
+  }
+
+  /// Counts one that took so many nanoseconds.
+  func count(operation: Int, status: Int, nanoseconds: UInt64) {
+    let first = place(operation, column(status))
+    cells[first + 1 + Self.bucket(nanoseconds)].add(1, ordering: .relaxed)
+    cells[first + Self.sum].add(nanoseconds, ordering: .relaxed)
   }
 
   /// The count of an operation (`nil`: none was reached) in one status class.
   func value(operation: Int?, column: Int) -> UInt64 {
-    cells[(operation ?? Self.rows - 1) * Self.classes + column].value.load(ordering: .relaxed)
+    let first = place(operation, column)
+    return (first..<first + Self.sum).reduce(0) { $0 &+ cells[$1].load(ordering: .relaxed) }
+  }
+
+  /// The durations of an operation in one status class; `nil` where none was noted.
+  func durations(operation: Int, column: Int) -> Durations? {
+    let first = place(operation, column)
+    let counts = (0..<Self.buckets).map { cells[first + 1 + $0].load(ordering: .relaxed) }
+    guard counts.contains(where: { $0 > 0 }) else { return nil }
+    return Durations(counts: counts, sum: cells[first + Self.sum].load(ordering: .relaxed))
+  }
+
+  /// The place of the first bound that a duration does not exceed.
+  private static func bucket(_ nanoseconds: UInt64) -> Int {
+    let bits = UInt64.bitWidth - ((nanoseconds &- (nanoseconds > 0 ? 1 : 0)) / firstBound).leadingZeroBitCount
+    return min((bits + 1) / 2, buckets - 1)
+  }
+
+  private func column(_ status: Int) -> Int { status < 400 ? 0 : status < 500 ? 1 : 2 }
+
+  private func place(_ operation: Int?, _ column: Int) -> Int {
+    ((operation ?? Self.rows - 1) * Self.classes + column) * Self.stride
   }
 }

@@ -67,13 +67,21 @@ final class RequestHandler: ExchangeHandler {
       let disposition = try endpoint.handle(call)
       // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
       if endpoint.method == .get { try check(accept, endpoint) }
-      server.counts.count(operation: operation, status: 200)
+      switch disposition {
+      case .respond: count(exchange, operation, status: 200)
+      case .pending: server.counts.count(operation: operation, status: 200)
+      }
       return disposition
     } catch {
-      server.counts.count(operation: operation, status: error.code.status)
+      count(exchange, operation, status: error.code.status)
       server.refusals.note(error, to: exchange, operation: endpoint.operation)
       return .respond(writer.response(error, to: exchange, asText: asText))
     }
+  }
+
+  /// Counts a request whose answer is there, with what that took: the second and last reading of the clock.
+  private func count(_ exchange: Exchange, _ operation: Int, status: Int) {
+    server.counts.count(operation: operation, status: status, nanoseconds: monotonicNanoseconds() &- exchange.arrived)
   }
 
   private func check(_ accept: Accept, _ endpoint: Endpoint) throws(Problem) {

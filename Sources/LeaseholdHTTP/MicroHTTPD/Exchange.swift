@@ -30,7 +30,7 @@ final class Exchange: @unchecked Sendable {
   let connection: PeerConnection
   let method: HTTPMethod
   let version: HTTPVersion
-  /// When its headers had arrived, in nanoseconds of CLOCK_MONOTONIC; the one reading of the clock for this request.
+  /// When its headers had arrived, in nanoseconds of CLOCK_MONOTONIC; the one reading of the clock that decides.
   let arrived: UInt64
   /// Why it must be refused; see ``ExchangeHandler/headersArrived(_:)``.
   private(set) var defect: Defect?
