@@ -35,36 +35,6 @@ struct CellPool {
   }
 }
 
-/// Leases that ended, oldest first, as many as are remembered.
-struct TombstoneRing {
-  private var entries: [Lease?]
-  private var head = 0
-  private(set) var count = 0
-
-  init(capacity: Int) { entries = Array(repeating: nil, count: max(1, capacity)) }
-
-  var isFull: Bool { count == entries.count }
-  var oldest: Lease? { count == 0 ? nil : entries[head] }
-
-  /// Adds the latest; there must be room.
-  mutating func append(_ lease: Lease) {
-    precondition(!isFull, "make room before remembering another end")
-    entries[(head + count) % entries.count] = lease
-    count += 1
-  }
-
-  /// Takes the oldest.
-  mutating func popOldest() -> Lease? {
-    guard count > 0 else { return nil }
-    defer {
-      entries[head] = nil
-      head = (head + 1) % entries.count
-      count -= 1
-    }
-    return entries[head]
-  }
-}
-
 extension Ledger {
   /// Takes a record with memory behind it, forgetting the oldest end when there is no other room.
   func takeCell() throws(LeaseholdError) -> Int {
@@ -95,24 +65,6 @@ extension Ledger {
 
   /// Gives back a record that was never committed, or that is free again.
   func giveCell(_ cell: Int) { cells.give(cell) }
-
-  /// Remembers a lease that ended, so that its holder can be told.
-  func remember(_ lease: Lease) {
-    if tombstones.isFull, let oldest = tombstones.popOldest() { forget(oldest) }
-    tombstones.append(lease)
-  }
-
-  /// Forgets a lease that ended.
-  func forget(_ lease: Lease) {
-    storage.commit(.free, at: lease.cell)
-    leasesByID[lease.id] = nil
-    leasesByCell[lease.cell] = nil
-    if let key = lease.idempotencyKey {
-      let scope = IdempotencyScope(lock: lease.key.text, key: key)
-      if case .lease(let known)? = idempotency[scope], known === lease { idempotency[scope] = nil }
-    }
-    giveCell(lease.cell)
-  }
 
   /// Writes a text that does not fit its record; answers the first record of the chain.
   func writeText(_ bytes: [UInt8]) throws(LeaseholdError) -> UInt32 {

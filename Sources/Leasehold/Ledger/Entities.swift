@@ -68,15 +68,15 @@ final class Lease: Deadlined {
   /// Who waits for its upgrade.
   var upgrade: Waiter?
 
-  /// A lease on a lock, or, with `nil`, what is remembered of one that ended before a restart.
+  /// A lease on a lock.
   init(
-    _ record: LeaseRecord, cell: Int, lock: Lock?, key: LockKey? = nil, owner: String? = nil,
+    _ record: LeaseRecord, cell: Int, lock: Lock, key: LockKey? = nil, owner: String? = nil,
     idempotencyKey: String? = nil
   ) {
     id = record.id
     self.cell = cell
     self.lock = lock
-    self.key = key ?? lock?.key ?? LockKey(trusted: "")
+    self.key = key ?? lock.key
     mode = record.mode
     count = record.count
     units = record.units
@@ -96,7 +96,7 @@ final class Lease: Deadlined {
     self.owner = owner
     self.idempotencyKey = idempotencyKey
     fingerprint = record.fingerprint
-    textCell = lock == nil ? TextRecord.none : record.textCell
+    textCell = record.textCell
   }
 
   /// What it has of its lock.

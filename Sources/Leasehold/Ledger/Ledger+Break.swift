@@ -47,7 +47,9 @@ extension Ledger {
     case .id(let id): return try find(id, key: nil)
     case .ref(let ref):
       let found = leasesByCell.lazy.compactMap(\.self).filter { $0.head == nil && $0.id.high >> 24 == ref }
-      guard let lease = found.first(where: \.isHeld) ?? found.first else { throw Self.noSuchLease() }
+      guard let lease = found.first(where: \.isHeld) ?? found.first else {
+        throw tombstones.latest(ref: ref).map(Self.over) ?? Self.noSuchLease()
+      }
       guard found.count(where: \.isHeld) <= 1 else {
         throw LeaseholdError(.inUse, "Two leases have this ref, which is a rare chance; give the whole id of one.")
       }

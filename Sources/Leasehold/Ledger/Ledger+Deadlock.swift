@@ -58,7 +58,7 @@ extension Ledger {
       !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
     }
     for id in waiter.request.holding {
-      guard let lease = leasesByID[id] else { throw Self.noSuchLease() }
+      let lease = try find(id, key: nil)
       guard lease.isHeld else { throw Self.over(lease) }
       holding.append(lease)
     }

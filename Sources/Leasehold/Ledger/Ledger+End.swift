@@ -5,15 +5,14 @@ extension Ledger {
   public func release(
     _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, at moment: Moment
   ) throws(LeaseholdError) -> ReleaseOutcome {
+    if let end = try findEnd(id, key: key), end.reason == .released {
+      return ReleaseOutcome(key: end.key, ref: id.ref, already: true)
+    }
     let lease = try find(id, key: key, native: native)
     noticeRemoval(below: lease, at: moment)
-    switch lease.state {
-    case .held:
-      end(lease, .released, at: moment)
-      return ReleaseOutcome(key: lease.key, ref: id.ref, already: false)
-    case .ended(.released): return ReleaseOutcome(key: lease.key, ref: id.ref, already: true)
-    case .cooling, .suspect, .ended: throw Self.over(lease)
-    }
+    guard lease.isHeld else { throw Self.over(lease) }
+    end(lease, .released, at: moment)
+    return ReleaseOutcome(key: lease.key, ref: id.ref, already: false)
   }
 
   /// Moves a lease's deadline to now + `ttl` (its own when `nil`).
@@ -209,7 +208,7 @@ extension Ledger {
       counters.holds.note(now - lease.grantedAt.nanoseconds)
       tell(lease, reason, at: now)
     }
-    if lease.leavesNoTrace { forget(lease) } else { remember(lease) }
+    if lease.leavesNoTrace { forget(lease) } else { remember(lease, reason) }
   }
 
   private func tell(_ lease: Lease, _ reason: EndReason, at now: Int64) {
@@ -241,16 +240,29 @@ extension Ledger {
     look(at: native, at: moment)
   }
 
-  /// Finds a lease that is known, live or over.
+  /// Finds a lease that stands on its lock: held, or over for its holder and not for the lock.
+  ///
+  /// The error of one that ended says how.
   func find(_ id: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Lease {
-    guard let lease = leasesByID[id] else { throw Self.noSuchLease() }
-    // The lock's name of an end from before a restart is not known any more.
-    if let key, !lease.key.text.isEmpty, !lease.key.means(key), !isMeant(lease, by: native),
+    guard let lease = leasesByID[id] else {
+      guard let end = try findEnd(id, key: key) else { throw Self.noSuchLease() }
+      throw Self.over(end)
+    }
+    if let key, !lease.key.means(key), !isMeant(lease, by: native),
       !lease.parts.contains(where: { $0.key.means(key) || isMeant($0, by: native) })
     {
-      throw Self.foreignLease(lease, asked: key)
+      throw Self.foreignLease(of: lease.key, asked: key)
     }
     return lease
+  }
+
+  /// What is remembered of a lease that ended.
+  private func findEnd(_ id: LeaseID, key: LockKey?) throws(LeaseholdError) -> Tombstone? {
+    guard leasesByID[id] == nil, let end = tombstones[id] else { return nil }
+    if let key, !end.key.text.isEmpty, !end.key.means(key) {
+      throw Self.foreignLease(of: end.key, asked: key)
+    }
+    return end
   }
 
   /// Whether another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its spelling.

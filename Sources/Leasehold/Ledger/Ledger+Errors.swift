@@ -110,10 +110,10 @@ extension Ledger {
       "No lease has this id: it never existed, or ended so long ago that it is forgotten. Acquire again.")
   }
 
-  static func foreignLease(_ lease: Lease, asked key: LockKey) -> LeaseholdError {
+  static func foreignLease(of own: LockKey, asked key: LockKey) -> LeaseholdError {
     LeaseholdError(
-      .noSuchLease, "This lease is not on lock '\(key)' but on '\(lease.key)'; name that lock, or use /leases/{id}.",
-      facts: [("key", .text(lease.key.text))])
+      .noSuchLease, "This lease is not on lock '\(key)' but on '\(own)'; name that lock, or use /leases/{id}.",
+      facts: [("key", .text(own.text))])
   }
 
   static func noSuchLock(_ key: LockKey) -> LeaseholdError {
@@ -174,6 +174,11 @@ extension Ledger {
       facts: facts, retryAfter: .seconds(1))
   }
 
+  static func over(_ end: Tombstone) -> LeaseholdError {
+    if let lease = end.lease { return over(lease) }
+    return over(end.id, end.key, end.reason, endedAt: end.endedAt)
+  }
+
   static func over(_ lease: Lease) -> LeaseholdError {
     let reason: EndReason =
       switch lease.state {
@@ -181,6 +186,12 @@ extension Ledger {
       case .held, .cooling: lease.ownEnd
       case .suspect: .undelivered
       }
+    return over(lease.id, lease.key, reason, endedAt: lease.endedAt, breakReason: lease.breaking?.reason)
+  }
+
+  private static func over(
+    _ id: LeaseID, _ key: LockKey, _ reason: EndReason, endedAt: Int64, breakReason: String? = nil
+  ) -> LeaseholdError {
     let (code, what): (LeaseholdError.Code, String) =
       switch reason {
       case .released: (.released, "was released")
@@ -194,11 +205,10 @@ extension Ledger {
       case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
       }
     var facts: [(name: String, value: LeaseholdError.Value)] = [
-      ("ref", .text(lease.id.ref)), ("reason", .text(reason.name)),
-      ("ended_at_monotonic_ns", .number(lease.endedAt)),
+      ("ref", .text(id.ref)), ("reason", .text(reason.name)), ("ended_at_monotonic_ns", .number(endedAt)),
     ]
-    if reason == .broken, let text = lease.breaking?.reason { facts.append(("break_reason", .text(text))) }
-    if !lease.key.text.isEmpty { facts.insert(("key", .text(lease.key.text)), at: 0) }
-    return LeaseholdError(code, "Lease \(lease.id.ref) \(what). Acquire again.", facts: facts)
+    if reason == .broken, let text = breakReason { facts.append(("break_reason", .text(text))) }
+    if !key.text.isEmpty { facts.insert(("key", .text(key.text)), at: 0) }
+    return LeaseholdError(code, "Lease \(id.ref) \(what). Acquire again.", facts: facts)
   }
 }

@@ -268,16 +268,8 @@ extension Ledger {
 
   private func adoptEnds(_ findings: Findings) {
     for (cell, record, reason) in findings.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
-      let lease = Lease(record, cell: cell, lock: nil)
-      lease.state = .ended(reason)
-      leasesByID[lease.id] = lease
-      leasesByCell[cell] = lease
-      if tombstones.isFull, let oldest = tombstones.popOldest() {
-        storage.commit(.free, at: oldest.cell)
-        leasesByID[oldest.id] = nil
-        leasesByCell[oldest.cell] = nil
-      }
-      tombstones.append(lease)
+      if tombstones.isFull, let oldest = tombstones.popOldest() { storage.commit(.free, at: oldest.cell) }
+      tombstones.append(Tombstone(record, cell: cell, reason: reason))
     }
   }
 

@@ -32,7 +32,7 @@ public final class Ledger {
   var cells: CellPool
   var locksByKey: [LockKey: Lock] = [:]
   var locksByCell: [Lock?] = []
-  var leasesByID = LeaseIndex()
+  var leasesByID = LeaseIndex<Lease>()
   var leasesByCell: [Lease?] = []
   var liveLeases = 0
   var leaseDeadlines = DeadlineQueue<Lease>()

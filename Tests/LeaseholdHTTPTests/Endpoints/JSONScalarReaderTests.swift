@@ -40,9 +40,10 @@ import Testing
     ("0", "0"), ("-0", "-0"), ("9.0", "9"), ("0.9e1", "9"), ("90E-1", "9"), ("9e+0", "9"), ("1.5", "1.5"),
     ("-1.5e1", "-15"), ("1e400", "\(Int64.max)"), ("-1e400", "\(Int64.min)"), ("1e18", "1000000000000000000"),
     ("9223372036854775808.0", "\(Int64.max)"), ("123456789012345678901234567890", "123456789012345678901234567890"),
-    ("2.5e-1", "2.5e-1"),
+    ("2.5e-1", "0.25"), ("-2.5E-3", "-0.0025"), ("123.456e1", "1234.56"), ("6.103515625e-05", "0.00006103515625"),
+    ("12.5e+0", "12.5"), ("1e-3", "0.001"),
   ])
-  func wholeNumbersAreWrittenWithoutFraction(_ text: String, _ value: String) throws {
+  func wholeNumbersAreWrittenWithoutFractionAndNoneWithExponent(_ text: String, _ value: String) throws {
     #expect(try read(Array("{\"a\":\(text)}".utf8)) == ["a=number:\(value)"])
   }
 

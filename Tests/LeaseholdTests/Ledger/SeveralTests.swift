@@ -21,6 +21,16 @@ import Testing
     #expect(scene.free("a") == Limits.readerUnits && scene.free("c") == 5 && scene.flaws().isEmpty)
   }
 
+  @Test func whoReleasesTwiceIsToldSoByAnyOfTheLocks() throws {
+    let scene = Scene()
+    scene.acquire("ann", several: ["a", "b"])
+    let id = try #require(scene.leases["ann"]?.id)
+    scene.release("ann")
+    for key in ["a", "b"] {
+      #expect(try scene.ledger.release(id, key: Scene.key(key), at: scene.daemon.moment).already, "by \(key)")
+    }
+  }
+
   @Test func whatIsNotFreeLeavesTheOthersFree() {
     let scene = Scene()
     scene.acquire("ann", "b")

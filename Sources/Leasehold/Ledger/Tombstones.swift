@@ -1,0 +1,116 @@
+/// What is remembered of a lease that ended, so that its holder can be told.
+struct Tombstone {
+  let id: LeaseID
+  /// Its lock; empty where every name will do: of several locks, and of an end from before a restart.
+  let key: LockKey
+  let reason: EndReason
+  /// When, in nanoseconds of CLOCK_MONOTONIC.
+  let endedAt: Int64
+  /// Its record, which tells of the end after a restart.
+  let cell: Int
+  /// The lease itself, where more must be remembered: what a retry is told by, why an operator ended it.
+  let lease: Lease?
+
+  /// An end from a record.
+  init(_ record: LeaseRecord, cell: Int, reason: EndReason) {
+    id = record.id
+    key = LockKey(trusted: "")
+    self.reason = reason
+    endedAt = Int64(clamping: record.endedAt.magnitude)
+    self.cell = cell
+    lease = nil
+  }
+
+  /// The end of a lease in memory.
+  init(_ lease: Lease, _ reason: EndReason) {
+    id = lease.id
+    key = lease.parts.isEmpty ? lease.key : LockKey(trusted: "")
+    self.reason = reason
+    endedAt = lease.endedAt
+    cell = lease.cell
+    self.lease = lease.idempotencyKey == nil && lease.breaking == nil ? nil : lease
+  }
+}
+
+/// Leases that ended, oldest first, as many as are remembered.
+///
+/// Of ten thousand ends only what their holders may ask is kept, side by side: with the whole leases the memory that a
+/// new one gets would always be the one that was used least recently, and in no cache any more.
+struct TombstoneRing {
+  private var entries: [Tombstone] = []
+  private var places = LeaseIndex<Int32>()
+  private let capacity: Int
+  private var head = 0
+  private(set) var count = 0
+
+  init(capacity: Int) { self.capacity = max(1, capacity) }
+
+  var isFull: Bool { count == capacity }
+  var oldest: Tombstone? { count == 0 ? nil : entries[head] }
+
+  /// The end of a lease, if it is remembered.
+  subscript(id: LeaseID) -> Tombstone? { places[id].map { entries[Int($0)] } }
+
+  /// The latest end of a lease with such a short name; a look at all of them.
+  func latest(ref: UInt64) -> Tombstone? {
+    (0..<count).reversed().lazy.map { entries[place($0)] }.first { $0.id.high >> 24 == ref }
+  }
+
+  private func place(_ number: Int) -> Int {
+    let place = head + number
+    return place < capacity ? place : place - capacity
+  }
+
+  /// Adds the latest; there must be room.
+  mutating func append(_ tombstone: Tombstone) {
+    precondition(!isFull, "make room before remembering another end")
+    let place = place(count)
+    if place == entries.count { entries.append(tombstone) } else { entries[place] = tombstone }
+    places[tombstone.id] = Int32(truncatingIfNeeded: place)
+    count += 1
+  }
+
+  /// Takes the oldest.
+  mutating func popOldest() -> Tombstone? {
+    guard let oldest else { return nil }
+    places[oldest.id] = nil
+    head = place(1)
+    count -= 1
+    return oldest
+  }
+}
+
+extension Ledger {
+  /// Remembers a lease that ended, so that its holder can be told.
+  func remember(_ lease: Lease, _ reason: EndReason) {
+    dropFromIndex(lease)
+    if tombstones.isFull, let oldest = tombstones.popOldest() { forget(oldest) }
+    tombstones.append(Tombstone(lease, reason))
+  }
+
+  /// Forgets a lease that ended as if it had never been.
+  func forget(_ lease: Lease) {
+    dropFromIndex(lease)
+    storage.commit(.free, at: lease.cell)
+    forgetRetry(of: lease)
+    giveCell(lease.cell)
+  }
+
+  /// Forgets what was remembered of an end.
+  func forget(_ tombstone: Tombstone) {
+    storage.commit(.free, at: tombstone.cell)
+    if let lease = tombstone.lease { forgetRetry(of: lease) }
+    giveCell(tombstone.cell)
+  }
+
+  private func dropFromIndex(_ lease: Lease) {
+    leasesByID[lease.id] = nil
+    leasesByCell[lease.cell] = nil
+  }
+
+  private func forgetRetry(of lease: Lease) {
+    guard let key = lease.idempotencyKey else { return }
+    let scope = IdempotencyScope(lock: lease.key.text, key: key)
+    if case .lease(let known)? = idempotency[scope], known === lease { idempotency[scope] = nil }
+  }
+}
