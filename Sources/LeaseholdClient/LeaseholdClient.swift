@@ -77,6 +77,7 @@ public final class LeaseholdClient: Sendable {
     var request = Request("POST", ["locks", key, "acquire"], query: options.query)
     request.timeout = options.wait + .seconds(15)
     request.headers = [(name: "Idempotency-Key", value: Self.randomKey())]
+    if let trace = options.traceparent { request.headers.append((name: "traceparent", value: trace)) }
     do {
       return try lease(await send(request))
     } catch .unreachable {

@@ -74,6 +74,8 @@ public struct ServiceEndpoint: Sendable, Equatable {
   public var address: ServiceAddress
   /// Sent as `Authorization: Bearer`.
   public var token: String?
+  /// The header of that name of requests that have none of their own: the trace they are a part of (W3C Trace Context).
+  public var traceparent: String?
 
   /// Names a service.
   public init(_ address: ServiceAddress = .standard, token: String? = nil) {

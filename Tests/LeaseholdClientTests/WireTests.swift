@@ -38,6 +38,17 @@ import Testing
         """)
   }
 
+  @Test func theTraceOfAnEndpointGoesWithRequestsThatHaveNoneOfTheirOwn() {
+    var endpoint = ServiceEndpoint()
+    endpoint.traceparent = "00-1-2-01"
+    var request = Request("GET", ["locks"])
+    #expect(String(decoding: request.bytes(to: endpoint), as: UTF8.self).contains("\r\ntraceparent: 00-1-2-01\r\n"))
+    request.headers = [(name: "Traceparent", value: "00-3-4-01")]
+    let text = String(decoding: request.bytes(to: endpoint), as: UTF8.self)
+    #expect(text.contains("Traceparent: 00-3-4-01"))
+    #expect(!text.contains("00-1-2-01"))
+  }
+
   @Test func jsonIsReadAndWrittenAsItWas() {
     let text = #"{"a":[1,2.50,true,null],"b":{"c":"\u00e9\"\\"},"n":9007199254740993}"#
     let json = JSON(Array(text.utf8))

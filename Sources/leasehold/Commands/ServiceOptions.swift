@@ -9,12 +9,17 @@ struct ServiceOptions: ParsableArguments {
         + "\(ServiceAddress.standard)).", valueName: "address"))
   var url: String?
 
-  /// The service that `--url`, `$LEASEHOLD_URL` and `$LEASEHOLD_TOKEN` name.
+  /// The service that `--url`, `$LEASEHOLD_URL` and `$LEASEHOLD_TOKEN` name, for the trace of `$TRACEPARENT`.
   func endpoint() throws -> ServiceEndpoint {
-    guard let url else { return try ServiceEndpoint.fromEnvironment() }
-    guard let address = ServiceAddress(url) else { throw ClientError.badAddress(url) }
-    var endpoint = ServiceEndpoint(address)
-    endpoint.token = Environment.value("LEASEHOLD_TOKEN")
+    var endpoint: ServiceEndpoint
+    if let url {
+      guard let address = ServiceAddress(url) else { throw ClientError.badAddress(url) }
+      endpoint = ServiceEndpoint(address)
+      endpoint.token = Environment.value("LEASEHOLD_TOKEN")
+    } else {
+      endpoint = try ServiceEndpoint.fromEnvironment()
+    }
+    endpoint.traceparent = Environment.value("TRACEPARENT")
     return endpoint
   }
 }
