@@ -11,13 +11,18 @@ import Testing
     ("127.0.0.1:9", .tcp(host: "127.0.0.1", port: 9)),
     ("localhost", .tcp(host: "localhost", port: 31818)),
     ("http://[::1]:80", .tcp(host: "::1", port: 80)),
+    ("https://locks.example:4000/", .tls(host: "locks.example", port: 4000)),
+    ("https://[::1]", .tls(host: "::1", port: 31818)),
   ])
   func anAddressIsReadInEverySpelling(url: String, address: ServiceAddress) {
     #expect(ServiceAddress(url) == address)
     #expect(ServiceAddress("\(address)") == address)
   }
 
-  @Test(arguments: ["", "unix:", "unix:relative", "https://x", "http://", "http://a:0", "http://a:99999", "a/b", "x y"])
+  @Test(arguments: [
+    "", "unix:", "unix:relative", "https://", "https://a:0", "ftp://x", "http://", "http://a:0", "http://a:99999",
+    "a/b", "x y",
+  ])
   func whatIsNoAddressIsRefused(url: String) {
     #expect(ServiceAddress(url) == nil)
   }
