@@ -79,7 +79,8 @@ static int run_program(const struct csupervise_release *release) {
     close(ends[0]);
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return 0;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    // 69 is a service that could not be reached; of all else there is no use in asking again.
+    return !WIFEXITED(status) || WEXITSTATUS(status) != 69;
 }
 
 static void watch(int end, pid_t group, _Atomic int64_t *deadline_ns, const struct csupervise_release *release) {

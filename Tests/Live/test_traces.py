@@ -155,21 +155,26 @@ class Traces(LiveTest):
 
 
 class SlowWaits(LiveTest):
-    arguments = ("--log-format", "json", "--slow-wait", "300ms")
+    arguments = ("--log-format", "json", "--slow-wait", "300ms", "--heartbeat", "200ms")
 
     def test_only_long_waits_are_told_at_info_and_not_too_many(self):
         holder = self.granted(self.server.acquire(self.key()))
         self.assertEqual(self.server.acquire(self.key(), wait="20ms").status, 423)
-        waiting = [Pending(lambda: self.server.acquire(self.key(), wait="400ms", timeout=60)) for _ in range(15)]
+        waiting = [Pending(lambda: self.server.acquire(self.key(), wait="400ms", timeout=60)) for _ in range(35)]
         for pending in waiting:
             self.assertEqual(pending.answer().status, 423)
 
         def lines():
-            return [json.loads(line) for line in self.server.log_text().splitlines() if "waited for a lock" in line]
+            return [json.loads(line) for line in self.server.log_text().splitlines()]
 
-        eventually(lambda: len(lines()) >= 10, "ten lines")
-        self.assertLess(len(lines()), 16)
-        self.assertGreaterEqual(min(line["waited_ms"] for line in lines()), 300)
+        def told():
+            return [line for line in lines() if line["message"] == "waited for a lock"]
+
+        # A line each, or counted by a line.
+        eventually(lambda: len(told()) + sum(int(line.get("left_out", 0)) for line in lines()) == 35, "all are told of")
+        # They end within three seconds, or this machine is too slow to see anything.
+        self.assertLessEqual(len(told()), 30)
+        self.assertGreaterEqual(min(line["waited_ms"] for line in told()), 300)
         self.server.release(holder)
 
 

@@ -11,9 +11,10 @@ public struct TraceContext: Hashable, Sendable {
   public var span: UInt64
 
   /// No trace.
-  public static let none = TraceContext(high: 0, low: 0, span: 0)
+  @inlinable public static var none: TraceContext { TraceContext(high: 0, low: 0, span: 0) }
 
   /// Makes one of its numbers.
+  @inlinable
   public init(high: UInt64, low: UInt64, span: UInt64) {
     self.high = high
     self.low = low
