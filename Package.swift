@@ -81,7 +81,7 @@ let package = Package(
       swiftSettings: fast),
 
     // What programs that take locks use; knows nothing of the service but its HTTP.
-    .target(name: "LeaseholdClient", dependencies: ["JSONReading"], swiftSettings: strict),
+    .target(name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONReading"], swiftSettings: strict),
 
     .executableTarget(
       name: "leasehold",

@@ -4,6 +4,8 @@ public enum ClientError: Error, Sendable, Equatable {
   case problem(Problem)
   /// No service could be reached, or it went away before it answered.
   case unreachable(ServiceAddress, reason: String)
+  /// There is no TLS with the service, or its certificate is not to be trusted.
+  case insecure(ServiceAddress, reason: String)
   /// The service did not answer in time.
   case timedOut(ServiceAddress)
   /// What answered is not Leasehold.
@@ -31,11 +33,13 @@ extension ClientError: CustomStringConvertible {
     case .problem(let problem): "\(problem.code): \(problem.detail)"
     case .unreachable(let address, let reason):
       "cannot reach the service at \(address): \(reason); is `leasehold serve` running, and is LEASEHOLD_URL right?"
+    case .insecure(let address, let reason): "cannot trust the service at \(address): \(reason)"
     case .timedOut(let address): "the service at \(address) did not answer in time"
     case .malformed(let what): "what answered is not Leasehold: \(what)"
     case .leaseLost(let reason): "the lease is lost: \(reason)"
     case .badAddress(let url):
-      "'\(url)' is no address; give something like unix:/run/leasehold/leasehold.sock or http://127.0.0.1:31818"
+      "'\(url)' is no address; give something like unix:/run/leasehold/leasehold.sock, http://127.0.0.1:31818 or "
+        + "https://HOST:31818"
     case .canceled: "canceled"
     }
   }

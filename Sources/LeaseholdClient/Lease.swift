@@ -26,6 +26,9 @@ public struct LeaseOptions: Sendable {
   public var cooldown: Duration?
   /// Do not queue when that many wait already.
   public var waitersMax: Int?
+  /// The trace that the acquire is a part of, as a header `traceparent` (W3C Trace Context): the service's log and its
+  /// events name it.
+  public var traceparent: String?
 
   /// Exclusive, the service's default ttl, without waiting.
   public init() {}

@@ -16,15 +16,21 @@ public final class LeaseholdClient: Sendable {
     self.idleMax = idleMax
   }
 
-  /// Makes a client from `unix:/path` or `http://host:port`.
+  /// Makes a client from `unix:/path`, `http://host:port` or `https://host:port`.
   ///
+  /// - Parameters:
+  ///   - token: Sent as a bearer token.
+  ///   - authorities: A file in PEM with the certificates that vouch for a service of https; `nil` for those that this
+  ///     system trusts.
   /// - Throws: ``ClientError/badAddress(_:)``.
-  public convenience init(_ url: String, token: String? = nil) throws(ClientError) {
+  public convenience init(_ url: String, token: String? = nil, authorities: String? = nil) throws(ClientError) {
     guard let address = ServiceAddress(url) else { throw .badAddress(url) }
-    self.init(ServiceEndpoint(address, token: token))
+    var endpoint = ServiceEndpoint(address, token: token)
+    endpoint.authorities = authorities
+    self.init(endpoint)
   }
 
-  /// Makes a client as `LEASEHOLD_URL` and `LEASEHOLD_TOKEN` say.
+  /// Makes a client as `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say.
   ///
   /// - Throws: ``ClientError/badAddress(_:)``.
   public convenience init() throws(ClientError) {
@@ -77,6 +83,7 @@ public final class LeaseholdClient: Sendable {
     var request = Request("POST", ["locks", key, "acquire"], query: options.query)
     request.timeout = options.wait + .seconds(15)
     request.headers = [(name: "Idempotency-Key", value: Self.randomKey())]
+    if let trace = options.traceparent { request.headers.append((name: "traceparent", value: trace)) }
     do {
       return try lease(await send(request))
     } catch .unreachable {

@@ -42,7 +42,7 @@ public final class LeaseholdConnection: Sendable {
       return try exchange(request, over: connect(request))
     } catch {
       current.withLock { $0 = nil }
-      throw clientError(error)
+      throw firstError(error)
     }
   }
 
@@ -64,7 +64,7 @@ public final class LeaseholdConnection: Sendable {
         return Response(status: reader.status, headers: reader.headers, body: try reader.readBody(deadline: deadline))
       }
     } catch {
-      throw clientError(error)
+      throw firstError(error)
     }
     defer { current.withLock { $0 = nil } }
     while true {
@@ -82,10 +82,31 @@ public final class LeaseholdConnection: Sendable {
   private func connect(_ request: Request) throws(Socket.Failure) -> Socket {
     if isAborted.withLock({ $0 }) { throw .aborted }
     let limit = min(request.timeout, .seconds(5))
-    let socket = try Socket(endpoint.address, deadline: MonotonicTime.after(limit))
+    let socket = try Socket(endpoint, deadline: MonotonicTime.after(limit))
     current.withLock { $0 = socket }
     if isAborted.withLock({ $0 }) { throw .aborted }
     return socket
+  }
+
+  /// What a failure of a connection's first request comes to.
+  private func firstError(_ failure: Socket.Failure) -> ClientError {
+    guard speaksTLS(after: failure) else { return clientError(failure) }
+    return .insecure(endpoint.address, reason: "what listens there speaks TLS: give an address with https://")
+  }
+
+  /// Whether plain HTTP failed because TLS is spoken there: such a service just hangs up.
+  private func speaksTLS(after failure: Socket.Failure) -> Bool {
+    guard case .tcp(let host, let port) = endpoint.address else { return false }
+    guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return false }
+    let secure = ServiceEndpoint(.tls(host: host, port: port))
+    do throws(Socket.Failure) {
+      _ = try Socket(secure, deadline: MonotonicTime.after(.seconds(1)))
+      return true
+    } catch .tls(let trouble) {
+      return !trouble.isForeign
+    } catch {
+      return false
+    }
   }
 
   private func exchange(_ request: Request, over socket: Socket) throws(Socket.Failure) -> Response {
@@ -102,6 +123,7 @@ public final class LeaseholdConnection: Sendable {
     switch failure {
     case .aborted: .canceled
     case .timedOut: .timedOut(endpoint.address)
+    case .tls(let trouble): .insecure(endpoint.address, reason: trouble.text)
     case .system(EPROTO): .malformed("an answer that is not HTTP")
     case .system(let code): .unreachable(endpoint.address, reason: String(cString: strerror(code)))
     }

@@ -33,6 +33,9 @@ public struct Request: Sendable {
   public func bytes(to endpoint: ServiceEndpoint, closing: Bool = false) -> [UInt8] {
     var text = "\(method) \(target) HTTP/1.1\r\nHost: \(endpoint.address.hostHeader)\r\n"
     if let token = endpoint.token { text += "Authorization: Bearer \(headerValue(token))\r\n" }
+    if let trace = endpoint.traceparent, !headers.contains(where: { $0.name.lowercased() == "traceparent" }) {
+      text += "traceparent: \(headerValue(trace))\r\n"
+    }
     for header in headers { text += "\(header.name): \(headerValue(header.value))\r\n" }
     if closing { text += "Connection: close\r\n" }
     if let body { text += "Content-Type: \(body.type)\r\n" }

@@ -1,16 +1,18 @@
 internal import Glibc
 
-/// Where a service listens: a port of a host, or a Unix socket.
+/// Where a service listens: a port of a host, with or without TLS, or a Unix socket.
 public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
   /// TCP: a name or an address, an IPv6 one without brackets.
   case tcp(host: String, port: UInt16)
+  /// TLS over TCP; the certificate must be for this name or address.
+  case tls(host: String, port: UInt16)
   /// The path of a Unix domain socket.
   case unix(path: String)
 
   /// Where a service listens that was told nothing else.
   public static let standard = ServiceAddress.tcp(host: "127.0.0.1", port: 31818)
 
-  /// Reads `unix:/path`, `http://host:port`, or `host:port`; `nil` for anything else.
+  /// Reads `unix:/path`, `http://host:port`, `https://host:port`, or `host:port`; `nil` for anything else.
   ///
   /// Without a port it is 31818. There may be a `/` at the end, but no path.
   public init?(_ url: String) {
@@ -19,7 +21,8 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
       self = .unix(path: String(path))
       return
     }
-    var rest = url.dropping(prefix: "http://") ?? Substring(url)
+    let secure = url.dropping(prefix: "https://")
+    var rest = secure ?? url.dropping(prefix: "http://") ?? Substring(url)
     guard !rest.contains("://") else { return nil }
     if rest.hasSuffix("/") { rest.removeLast() }
     var portText: Substring?
@@ -41,12 +44,9 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
       }
     }
     guard !rest.isEmpty, isName else { return nil }
-    guard let portText else {
-      self = .tcp(host: String(rest), port: 31818)
-      return
-    }
-    guard let port = UInt16(portText), port > 0 else { return nil }
-    self = .tcp(host: String(rest), port: port)
+    let port = portText.map { UInt16($0) ?? 0 } ?? 31818
+    guard port > 0 else { return nil }
+    self = secure == nil ? .tcp(host: String(rest), port: port) : .tls(host: String(rest), port: port)
   }
 
   /// The address as it may be given again.
@@ -54,6 +54,7 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .unix(let path): "unix:" + path
     case .tcp(let host, let port): "http://\(authority(host)):\(port)"
+    case .tls(let host, let port): "https://\(authority(host)):\(port)"
     }
   }
 
@@ -61,7 +62,7 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
   var hostHeader: String {
     switch self {
     case .unix: "localhost"
-    case .tcp(let host, let port): "\(authority(host)):\(port)"
+    case .tcp(let host, let port), .tls(let host, let port): "\(authority(host)):\(port)"
     }
   }
 
@@ -74,6 +75,10 @@ public struct ServiceEndpoint: Sendable, Equatable {
   public var address: ServiceAddress
   /// Sent as `Authorization: Bearer`.
   public var token: String?
+  /// A file in PEM with the certificates that vouch for a service of https, in place of those that this system trusts.
+  public var authorities: String?
+  /// The header of that name of requests that have none of their own: the trace they are a part of (W3C Trace Context).
+  public var traceparent: String?
 
   /// Names a service.
   public init(_ address: ServiceAddress = .standard, token: String? = nil) {
@@ -81,16 +86,19 @@ public struct ServiceEndpoint: Sendable, Equatable {
     self.token = token
   }
 
-  /// What `LEASEHOLD_URL` and `LEASEHOLD_TOKEN` say; ``ServiceAddress/standard`` without them.
+  /// What `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say; ``ServiceAddress/standard`` without them.
   ///
   /// - Throws: ``ClientError/badAddress(_:)`` when the URL is none.
   public static func fromEnvironment() throws(ClientError) -> ServiceEndpoint {
     func value(_ name: String) -> String? {
       getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
-    guard let url = value("LEASEHOLD_URL") else { return ServiceEndpoint(token: value("LEASEHOLD_TOKEN")) }
+    var endpoint = ServiceEndpoint(token: value("LEASEHOLD_TOKEN"))
+    endpoint.authorities = value("LEASEHOLD_CACERT")
+    guard let url = value("LEASEHOLD_URL") else { return endpoint }
     guard let address = ServiceAddress(url) else { throw .badAddress(url) }
-    return ServiceEndpoint(address, token: value("LEASEHOLD_TOKEN"))
+    endpoint.address = address
+    return endpoint
   }
 }
 

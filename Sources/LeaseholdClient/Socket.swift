@@ -1,7 +1,8 @@
 internal import Glibc
 import Synchronization
 
-/// A stream socket whose calls block until a deadline; another thread may abort them.
+/// A stream socket, with TLS where the address says so, whose calls block until a deadline; another thread may abort
+/// them.
 final class Socket: Sendable {
   private struct State {
     var descriptor: Int32
@@ -13,29 +14,39 @@ final class Socket: Sendable {
     case timedOut
     case aborted
     case system(Int32)
+    /// No TLS, for this reason.
+    case tls(TLSTrouble)
   }
 
   private let descriptor: Int32
   private let state: Mutex<State>
+  private let tls: TLSSession?
 
-  /// Connects.
+  /// Connects, and sees who is there where the address is one of TLS.
   ///
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
-  init(_ address: ServiceAddress, deadline: Int64) throws(Failure) {
-    var last = Failure.system(ENOENT)
-    for candidate in address.candidates {
-      do {
-        descriptor = try Self.connected(candidate, deadline: deadline)
-        state = Mutex(State(descriptor: descriptor))
-        return
-      } catch {
-        last = error
-      }
+  init(_ endpoint: ServiceEndpoint, deadline: Int64) throws(Failure) {
+    let descriptor = try Self.connected(endpoint.address, deadline: deadline)
+    self.descriptor = descriptor
+    state = Mutex(State(descriptor: descriptor))
+    guard case .tls(let host, _) = endpoint.address else {
+      tls = nil
+      return
     }
-    throw last
+    do throws(Failure) {
+      let session = try TLSSession(descriptor, host: host, authorities: endpoint.authorities)
+      try session.shakeHands { events throws(Failure) in try Self.wait(descriptor, events, deadline) }
+      tls = session
+    } catch {
+      close(descriptor)
+      throw error
+    }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    tls?.end()
+    close(descriptor)
+  }
 
   /// Makes every call fail, now and later; may be called by any thread.
   func abort() {
@@ -47,8 +58,10 @@ final class Socket: Sendable {
 
   /// Whether nothing has come and the other side has not closed: it may be used for another request.
   var isIdle: Bool {
+    if state.withLock(\.isAborted) { return false }
+    if let tls { return tls.isIdle }
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&entry, 1, 0) == 0 && !state.withLock(\.isAborted)
+    return poll(&entry, 1, 0) == 0
   }
 
   /// The port of this side; `nil` for Unix sockets.
@@ -65,6 +78,7 @@ final class Socket: Sendable {
 
   /// Sends all of it.
   func send(_ bytes: [UInt8], deadline: Int64) throws(Failure) {
+    if let tls { return try sealed(deadline) { wait throws(Failure) in try tls.send(bytes, wait: wait) } }
     var sent = 0
     while sent < bytes.count {
       let count = bytes.withUnsafeBytes {
@@ -82,6 +96,7 @@ final class Socket: Sendable {
 
   /// Receives what is there, at least a byte; nothing when the other side has closed.
   func receive(deadline: Int64) throws(Failure) -> [UInt8] {
+    if let tls { return try sealed(deadline) { wait throws(Failure) in try tls.receive(wait: wait) } }
     while true {
       var count = 0
       let bytes = [UInt8](unsafeUninitializedCapacity: 16384) { buffer, initialized in
@@ -97,6 +112,17 @@ final class Socket: Sendable {
       } else if errno != EINTR {
         throw failure(errno)
       }
+    }
+  }
+
+  /// Runs a call of TLS; what an abort made of it is an abort.
+  private func sealed<Result>(
+    _ deadline: Int64, _ call: (TLSSession.Wait) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    do throws(Failure) {
+      return try call { events throws(Failure) in try ready(events, deadline) }
+    } catch {
+      throw state.withLock(\.isAborted) ? .aborted : error
     }
   }
 
@@ -116,6 +142,18 @@ final class Socket: Sendable {
       if result > 0 { return }
       if result < 0, errno != EINTR { throw .system(errno) }
     }
+  }
+
+  private static func connected(_ address: ServiceAddress, deadline: Int64) throws(Failure) -> Int32 {
+    var last = Failure.system(ENOENT)
+    for candidate in address.candidates {
+      do throws(Failure) {
+        return try connected(candidate, deadline: deadline)
+      } catch {
+        last = error
+      }
+    }
+    throw last
   }
 
   private static func connected(_ candidate: SocketName, deadline: Int64) throws(Failure) -> Int32 {

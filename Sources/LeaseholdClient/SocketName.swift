@@ -17,7 +17,7 @@ extension ServiceAddress {
       name.sun_family = sa_family_t(AF_UNIX)
       withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
       return [SocketName(family: AF_UNIX, bytes: withUnsafeBytes(of: &name) { Array($0) })]
-    case .tcp(let host, let port):
+    case .tcp(let host, let port), .tls(let host, let port):
       var hints = addrinfo()
       hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
       hints.ai_flags = AI_NUMERICSERV

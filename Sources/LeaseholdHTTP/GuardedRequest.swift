@@ -18,6 +18,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   private let exchange: Exchange
   private let server: Server
   private let requestID: [UInt8]
+  private let trace: TraceContext
   private let work: Work
   private let waiter = Mutex<WaiterID?>(nil)
 
@@ -27,6 +28,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
     self.work = work
     // The request's memory belongs to the connection's thread, and grants come from others.
     requestID = exchange.withRequestID { Array($0) }
+    trace = exchange.trace
   }
 
   /// Does the work under the lock of a segment's key, waiting for it.
@@ -96,7 +98,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {}
 
   private func answer(_ problem: Problem) {
-    server.refusals.note(problem, to: exchange, operation: "shm")
+    server.refusals.note(problem, to: exchange, operation: "shm", trace: trace)
     exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: false))
   }
 

@@ -24,7 +24,9 @@ final class RequestHandler: ExchangeHandler {
     server.counts.count(operation: nil, status: problem.code.status)
     if server.refusals.counts(problem) {
       let operation = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }
-      server.refusals.note(problem, to: exchange, operation: operation.map { Endpoint.all[$0].operation })
+      server.refusals.note(
+        problem, to: exchange, operation: operation.map { Endpoint.all[$0].operation },
+        trace: exchange.trace)
     }
     return server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }
@@ -74,7 +76,7 @@ final class RequestHandler: ExchangeHandler {
       return disposition
     } catch {
       count(exchange, operation, status: error.code.status)
-      server.refusals.note(error, to: exchange, operation: endpoint.operation)
+      server.refusals.note(error, to: exchange, operation: endpoint.operation, trace: exchange.trace)
       return .respond(writer.response(error, to: exchange, asText: asText))
     }
   }

@@ -42,6 +42,8 @@ public struct ServerOptions: Sendable {
   public var heartbeat = TimeSpan.seconds(5)
   /// The maxima of requests.
   public var limits = Limits()
+  /// Waits of at least this long are logged at info, others at debug.
+  public var slowWait = TimeSpan.seconds(1)
   /// What is told at `/version`.
   public var versions = Versions(leasehold: "0", swift: "6.3")
 
@@ -98,6 +100,7 @@ public final class Server: Sendable {
   /// Whether callers are told apart, for their limits or by their tokens.
   let countsCallers: Bool
   let refusals: Refusals
+  let waits: WaitLog
   let holds = Holds()
   let events: EventFeed
   let looks = LockLooks()
@@ -126,6 +129,7 @@ public final class Server: Sendable {
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects
     refusals = Refusals(log)
+    waits = WaitLog(log, slow: options.slowWait)
     accounts = CallerAccounts(options.limits)
     guardian = try Self.makeGuard(options, accounts)
     countsCallers = guardian.tokens != nil || accounts.haveLimits
@@ -189,6 +193,7 @@ public final class Server: Sendable {
       holds.beat(at: Self.now(), asking: service)
       events.beat()
       refusals.flush()
+      waits.flush()
     }
   }
 

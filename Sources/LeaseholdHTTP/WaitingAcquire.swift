@@ -12,26 +12,50 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
   private let requestID: [UInt8]
   private let asText: Bool
   let isHold: Bool
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   private struct State {
     var waiter: WaiterID?
     /// The lease that the answer hands over, until somebody undoes it.
     var grant: LeaseID?
     var hold: HoldStream?
+    var note: WaitNote
   }
 
-  init(_ exchange: Exchange, server: Server, asText: Bool, isHold: Bool) {
+  /// - Parameter request: What it waits for, for the log.
+  init(_ exchange: Exchange, server: Server, asText: Bool, isHold: Bool, _ request: AcquireRequest) {
     self.exchange = exchange
     // The request's memory belongs to the connection's thread, and errors come from others.
     requestID = exchange.withRequestID { Array($0) }
     self.server = server
     self.asText = asText
     self.isHold = isHold
+    state = Mutex(
+      State(
+        note: WaitNote(key: request.key, trace: request.caller.trace, owner: request.owner)))
   }
 
   /// The wait has begun; it may even be over by now.
   func begin(_ waiter: WaiterID) { state.withLock { $0.waiter = waiter } }
+
+  /// Finds out for whom the request waits, where it belongs to a trace: so the log tells who held up whom.
+  ///
+  /// On the connection's thread, after ``begin(_:)``.
+  func lookForHolder(_ request: AcquireRequest) {
+    guard !request.caller.trace.isNone else { return }
+    guard let lock = try? server.service.lock(request.key, request.native, listed: 1) else { return }
+    state.withLock { $0.note.queue = QueueNote(lock) }
+  }
+
+  /// Logs the wait, if there was one.
+  private func log(_ outcome: String, lease: LeaseSnapshot? = nil) {
+    let (note, waiter) = state.withLock { ($0.note, $0.waiter) }
+    guard waiter != nil || lease.map({ $0.waited > .zero }) ?? false else { return }
+    // A converted lease tells of the wait for its first form.
+    let told = lease.flatMap { $0.isConverted ? nil : $0.waited }
+    let waited = told ?? Server.now() - exchange.now
+    server.waits.note(note, outcome, waited: waited, lease: lease, exchange)
+  }
 
   /// Whether this is a hold whose answer has begun: then its lease ends with the connection, as bound leases do.
   var hasBegunHold: Bool { state.withLock { $0.hold != nil } }
@@ -39,6 +63,7 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
   /// The peer is gone.
   func hungUp() {
     guard let waiter = state.withLock({ $0.waiter }) else { return }
+    log("hung-up")
     server.service.cancel(waiter, at: Server.now())
   }
 
@@ -54,7 +79,7 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
     guard let response else {
       return refused(LeaseholdError(.released, "The lease ended before its answer began. Acquire again."))
     }
-    guard !exchange.resolve(response) else { return }
+    guard !exchange.resolve(response) else { return log("granted", lease: lease) }
     // The exchange may have been completed before the hold began.
     completed()
     undoGrant()
@@ -68,8 +93,10 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
 
   func refused(_ error: LeaseholdError) {
     let (problem, writer) = (Problem(error), server.writer(at: Server.now()))
-    server.refusals.note(problem, to: exchange, operation: isHold ? "holdLock" : "acquireLock")
+    let operation: StaticString = isHold ? "holdLock" : "acquireLock"
+    server.refusals.note(problem, to: exchange, operation: operation, trace: state.withLock(\.note.trace))
     exchange.resolve(writer.response(problem, requestID: requestID, asText: asText))
+    log(problem.code.rawValue)
   }
 
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {

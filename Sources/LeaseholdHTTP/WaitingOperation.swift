@@ -16,6 +16,7 @@ final class WaitingOperation: OperationClient, WaitingRequest {
   private let exchange: Exchange
   private let server: Server
   private let requestID: [UInt8]
+  private let trace: TraceContext
   private let asText: Bool
   private let waiter = Mutex<WaiterID?>(nil)
   /// The lease that the answer hands over, until somebody undoes it.
@@ -25,6 +26,7 @@ final class WaitingOperation: OperationClient, WaitingRequest {
     self.exchange = exchange
     // The request's memory belongs to the connection's thread, and answers come from others.
     requestID = exchange.withRequestID { Array($0) }
+    trace = exchange.trace
     self.server = server
     self.asText = asText
   }
@@ -52,7 +54,7 @@ final class WaitingOperation: OperationClient, WaitingRequest {
 
   func refused(_ error: LeaseholdError) {
     let (problem, writer) = (Problem(error), server.writer(at: Server.now()))
-    server.refusals.note(problem, to: exchange, operation: "operateSemaphores")
+    server.refusals.note(problem, to: exchange, operation: "operateSemaphores", trace: trace)
     exchange.resolve(writer.response(problem, requestID: requestID, asText: asText))
   }
 }

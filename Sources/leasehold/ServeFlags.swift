@@ -111,8 +111,9 @@ struct KernelFlags: ParsableArguments {
 struct LogFlags: ParsableArguments {
   @Option(.logLevel) var logLevel: String?
   @Option(.logFormat) var logFormat: String?
+  @Option(.slowWait) var slowWait: String?
 
-  var given: [(Setting, String?)] { [(.logLevel, logLevel), (.logFormat, logFormat)] }
+  var given: [(Setting, String?)] { [(.logLevel, logLevel), (.logFormat, logFormat), (.slowWait, slowWait)] }
 }
 
 extension Setting {

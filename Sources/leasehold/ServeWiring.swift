@@ -70,6 +70,7 @@ extension ServeSettings {
     options.tokenFile = tokenFile
     options.unixNeedsToken = unixNeedsToken
     options.heartbeat = TimeSpan(heartbeat)
+    options.slowWait = TimeSpan(slowWait)
     options.limits = limits
     options.versions = ServerOptions.Versions(leasehold: leaseholdVersion, swift: compilerVersion)
     return options

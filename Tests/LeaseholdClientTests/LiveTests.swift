@@ -83,7 +83,7 @@ import Testing
 }
 
 /// Waits until the condition holds; twenty seconds at most.
-private func eventually(_ condition: () async throws -> Bool) async throws {
+func eventually(_ condition: () async throws -> Bool) async throws {
   let end = MonotonicTime.after(.seconds(20))
   while try await !condition() {
     try #require(MonotonicTime.now < end)
@@ -92,13 +92,15 @@ private func eventually(_ condition: () async throws -> Bool) async throws {
 }
 
 /// A daemon of our own, on a Unix socket, in the IPC namespace that the tests run in.
-private final class Daemon: @unchecked Sendable {
+final class Daemon: @unchecked Sendable {
   // Used by one test at a time.
   let socket: String
   private let key: UInt32
+  private let options: [String]
   private var processID: pid_t = 0
 
-  init() throws {
+  init(_ options: [String] = ["--port", "0"]) throws {
+    self.options = options
     key = UInt32.random(in: 1...0xffff)
     socket = "/tmp/leasehold-live-\(getpid())-\(key)"
     try start()
@@ -127,9 +129,10 @@ private final class Daemon: @unchecked Sendable {
     let program = own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/leasehold"
     try #require(access(program, X_OK) == 0, "\(program) is not built")
     let digits = String(0x4c50_0000 + key, radix: 16)
-    let words = [
-      program, "serve", "--port", "0", "--unix", socket, "--control-key", "0x" + digits, "--log-level", "error",
-    ]
+    let words =
+      [
+        program, "serve", "--unix", socket, "--control-key", "0x" + digits, "--log-level", "error",
+      ] + options
     var arguments = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     try #require(posix_spawn(&processID, program, nil, nil, &arguments, environ) == 0)

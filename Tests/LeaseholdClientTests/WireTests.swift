@@ -11,13 +11,18 @@ import Testing
     ("127.0.0.1:9", .tcp(host: "127.0.0.1", port: 9)),
     ("localhost", .tcp(host: "localhost", port: 31818)),
     ("http://[::1]:80", .tcp(host: "::1", port: 80)),
+    ("https://locks.example:4000/", .tls(host: "locks.example", port: 4000)),
+    ("https://[::1]", .tls(host: "::1", port: 31818)),
   ])
   func anAddressIsReadInEverySpelling(url: String, address: ServiceAddress) {
     #expect(ServiceAddress(url) == address)
     #expect(ServiceAddress("\(address)") == address)
   }
 
-  @Test(arguments: ["", "unix:", "unix:relative", "https://x", "http://", "http://a:0", "http://a:99999", "a/b", "x y"])
+  @Test(arguments: [
+    "", "unix:", "unix:relative", "https://", "https://a:0", "ftp://x", "http://", "http://a:0", "http://a:99999",
+    "a/b", "x y",
+  ])
   func whatIsNoAddressIsRefused(url: String) {
     #expect(ServiceAddress(url) == nil)
   }
@@ -36,6 +41,17 @@ import Testing
         \r
 
         """)
+  }
+
+  @Test func theTraceOfAnEndpointGoesWithRequestsThatHaveNoneOfTheirOwn() {
+    var endpoint = ServiceEndpoint()
+    endpoint.traceparent = "00-1-2-01"
+    var request = Request("GET", ["locks"])
+    #expect(String(decoding: request.bytes(to: endpoint), as: UTF8.self).contains("\r\ntraceparent: 00-1-2-01\r\n"))
+    request.headers = [(name: "Traceparent", value: "00-3-4-01")]
+    let text = String(decoding: request.bytes(to: endpoint), as: UTF8.self)
+    #expect(text.contains("Traceparent: 00-3-4-01"))
+    #expect(!text.contains("00-1-2-01"))
   }
 
   @Test func jsonIsReadAndWrittenAsItWas() {

@@ -136,7 +136,7 @@ class Waiting(SetTest):
         problem = self.assertProblem(
             self.operate(made, [{"sem": 0, "op": -1}], wait="5s"), 429, "too-many-waiters", limit="operation-waiters")
         self.assertEqual(problem["maximum"], 3)
-        self.assertEqual(self.semaphore(made, 0)["ncnt"], 3)
+        eventually(lambda: self.semaphore(made, 0)["ncnt"] == 3, "all three stand in the kernel")
         self.granted(self.server.post(f"/semaphores/id:{made['id']}/op", ops="0:3"), 200)
         for one in pending:
             self.assertTrue(self.granted(one.answer(), 200)["done"])

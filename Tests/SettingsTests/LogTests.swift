@@ -50,6 +50,16 @@ import Testing
     #expect(line == "<7>m\n<7>m\n<6>m\n<5>m\n<4>m\n<3>m\n<2>m\n")
   }
 
+  @Test func aJSONLineForTheJournalHasAPriorityBeforeItsObject() throws {
+    let text = try lines(journal: true, json: true) { log in
+      for level in Logger.Level.allCases { log.log(level: level, "m") }
+    }
+    let found = text.split(separator: "\n")
+    #expect(found.map { $0.prefix(4) } == ["<7>{", "<7>{", "<6>{", "<5>{", "<4>{", "<3>{", "<2>{"])
+    for line in found { _ = try JSONParser.parse(Array(line.dropFirst(3).utf8)) }
+    #expect(try lines(json: true) { $0.error("m") }.hasPrefix("{"))
+  }
+
   @Test func whatIsBelowTheLevelIsNotWritten() throws {
     #expect(try lines(level: .warning) { $0.notice("no") } == "")
   }

@@ -25,11 +25,22 @@ int csupervise_give_terminal(int terminal, pid_t group);
 
 struct csupervise_guard;
 
+// What gives the lease back. With an address: `text`, as a request that is sent there. Without: this very program, run
+// with `argv` and `envp` and with `text` as its standard input. All of it must stay where it is.
+struct csupervise_release {
+    const struct sockaddr *address;
+    socklen_t length;
+    char *const *argv;
+    char *const *envp;
+    const void *text;
+    size_t count;
+};
+
 // Starts a process that watches this one. When this one dies without having called csupervise_guard_done, it kills
-// the group, waits until it is gone and sends the request, which gives the lease back. When the deadline passes it
-// kills the group. Returns NULL with errno.
-struct csupervise_guard *csupervise_guard_start(pid_t group, int64_t deadline_ns, const struct sockaddr *address,
-                                                socklen_t length, const void *request, size_t request_length);
+// the group, waits until it is gone and gives the lease back. When the deadline passes it kills the group. Returns NULL
+// with errno.
+struct csupervise_guard *csupervise_guard_start(pid_t group, int64_t deadline_ns,
+                                                const struct csupervise_release *release);
 
 // Moves the deadline (CLOCK_MONOTONIC, 0: none); any thread.
 void csupervise_guard_deadline(struct csupervise_guard *guard, int64_t deadline_ns);

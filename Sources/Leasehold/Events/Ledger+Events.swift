@@ -8,7 +8,8 @@ extension Ledger {
     ring.append(
       LedgerEvent(
         kind: kind, mode: lease.mode, reason: reason?.name, count: Int32(truncatingIfNeeded: lease.count), at: now,
-        ref: lease.id.high >> 24, fence: lease.fence, key: lease.key.text, text: lease.owner))
+        ref: lease.id.high >> 24, fence: lease.fence, key: lease.key.text, text: lease.owner,
+        trace: lease.trace))
     if !lease.parts.isEmpty { noteParts(kind, of: lease, reason, at: now) }
   }
 
@@ -18,7 +19,8 @@ extension Ledger {
       ring.append(
         LedgerEvent(
           kind: kind, mode: part.mode, reason: reason?.name, count: Int32(truncatingIfNeeded: part.count), at: now,
-          ref: head.id.high >> 24, fence: head.fence, key: part.key.text, text: head.owner))
+          ref: head.id.high >> 24, fence: head.fence, key: part.key.text, text: head.owner,
+          trace: head.trace))
     }
   }
 
@@ -28,7 +30,8 @@ extension Ledger {
     ring.append(
       LedgerEvent(
         kind: .converted, mode: lease.mode, count: Int32(truncatingIfNeeded: lease.count), at: now,
-        ref: head.id.high >> 24, fence: head.fence, key: lease.key.text, text: head.owner))
+        ref: head.id.high >> 24, fence: head.fence, key: lease.key.text, text: head.owner,
+        trace: head.trace))
   }
 
   /// Notes what happened to a waiter; `reason` tells why it left.
@@ -37,7 +40,8 @@ extension Ledger {
     ring.append(
       LedgerEvent(
         kind: kind, mode: waiter.request.mode, reason: reason, count: Int32(truncatingIfNeeded: waiter.request.count),
-        at: now, ref: 0, fence: 0, key: waiter.request.key.text, text: waiter.request.owner))
+        at: now, ref: 0, fence: 0, key: waiter.request.key.text, text: waiter.request.owner,
+        trace: waiter.caller.trace))
   }
 
   /// Notes what happened to a lock.

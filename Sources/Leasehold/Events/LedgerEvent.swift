@@ -76,6 +76,8 @@ public struct LedgerEvent: Sendable {
   public var key: String
   /// The owner; of drift, what was found and what is done.
   public var text: String?
+  /// What the request that waits, or that took the lease, was a part of.
+  public var trace = TraceContext.none
 
   static let none = LedgerEvent(
     kind: .waiting, mode: .exclusive, reason: nil, count: 0, at: 0, ref: 0, fence: 0, key: "", text: nil)

@@ -49,6 +49,8 @@ final class Lease: Deadlined {
   var peer: Peer
   /// Whose it is; not in the record, so unknown after a restart.
   var account: CallerAccount?
+  /// What the request that took it was a part of; unknown after a restart, as its account is.
+  var trace = TraceContext.none
   var owner: String?
   var idempotencyKey: String?
   let fingerprint: UInt64

@@ -94,6 +94,7 @@ extension Ledger {
       idempotencyKey: request.idempotencyKey)
     lease.leavesNoTrace = request.leavesNoTrace
     lease.account = caller.account
+    lease.trace = caller.trace
     attach(lease, to: lock)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease

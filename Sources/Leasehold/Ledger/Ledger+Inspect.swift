@@ -106,6 +106,7 @@ extension Ledger {
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
       adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
       process: lease.bond?.recorded.name, isBreaking: lease.breaking != nil, breakReason: lease.breaking?.reason)
+    snapshot.trace = lease.trace
     if !lease.parts.isEmpty { snapshot.parts = ([lease] + lease.parts).map(part) }
     if let head = lease.head { snapshot.take(holderOf: self.snapshot(head)) }
     return snapshot

@@ -34,6 +34,7 @@ extension Ledger {
       prepared.record, cell: prepared.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
     lease.adjustments = old.adjustments
     lease.account = request.caller.account
+    lease.trace = request.caller.trace
     attach(lease, to: lock)
     note(.granted, lease, at: moment.monotonic.nanoseconds)
     leasesByID[lease.id] = lease

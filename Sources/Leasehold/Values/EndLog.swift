@@ -14,6 +14,8 @@ public struct EndLog: Sendable {
     public var reason: EndReason
     /// What an operator said.
     public var breakReason: String?
+    /// What the request that took it was a part of.
+    public var trace: TraceContext
   }
 
   /// Lines in a second.
@@ -39,7 +41,7 @@ public struct EndLog: Sendable {
     lines.append(
       Line(
         ref: lease.id.ref, key: lease.key.text, owner: lease.owner, reason: reason,
-        breakReason: reason == .broken ? lease.breaking?.reason : nil))
+        breakReason: reason == .broken ? lease.breaking?.reason : nil, trace: lease.trace))
   }
 
   mutating func take(isNewSecond: Bool) -> EndLog {

@@ -70,6 +70,8 @@ public struct LeaseSnapshot: Sendable {
 
   /// Whether this answers a conversion.
   public var isConverted = false
+  /// What the request that took it was a part of.
+  public var trace = TraceContext.none
   /// What it has of each lock, on leases of several; empty on a lease of one.
   public var parts: [LeasePart] = []
 
@@ -82,6 +84,7 @@ extension LeaseSnapshot {
   mutating func take(holderOf head: LeaseSnapshot) {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
     (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
+    trace = head.trace
     (process, isBreaking, breakReason) = (head.process, head.isBreaking, head.breakReason)
   }
 }

@@ -10,20 +10,13 @@ final class Refusals: Sendable {
   /// The most lines of one second.
   static let linesPerSecond = 10
 
-  private struct Window {
-    var second: Int64 = -1
-    var lines = 0
-    var leftOut: UInt64 = 0
-  }
-
   private final class Cell: Sendable {
     let value = Atomic<UInt64>(0)
   }
 
   private let log: Logger
-  private let window = Mutex(Window())
+  private let budget = LineBudget(linesPerSecond: linesPerSecond)
   private let cells: [ProblemCode: Cell]
-  private let leftOut = Atomic<UInt64>(0)
 
   init(_ log: Logger) {
     self.log = log
@@ -38,10 +31,14 @@ final class Refusals: Sendable {
   func counts(_ problem: Problem) -> Bool { cells[problem.code] != nil }
 
   /// Counts and logs a problem if it is a refusal.
-  func note(_ problem: Problem, to exchange: Exchange, operation: StaticString?) {
+  ///
+  /// - Parameter trace: What the request is a part of, read on the connection's thread.
+  func note(
+    _ problem: Problem, to exchange: Exchange, operation: StaticString?, trace: @autoclosure () -> TraceContext
+  ) {
     guard let cell = cells[problem.code] else { return }
     cell.value.add(1, ordering: .relaxed)
-    guard let skipped = admit(Server.now()) else { return }
+    guard let skipped = budget.admit(Server.now()) else { return }
     var metadata: Logger.Metadata = [
       "code": "\(problem.code.rawValue)", "operation": "\(operation ?? "none")", "reason": "\(problem.detail)",
       "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
@@ -49,37 +46,14 @@ final class Refusals: Sendable {
     if let uid = exchange.connection.knownPeer.uid { metadata["uid"] = "\(uid)" }
     if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = "\(pid)" }
     if let token = exchange.token { metadata["token"] = "\(token.name)" }
+    trace().describe(&metadata)
     if skipped > 0 { metadata["left_out"] = "\(skipped)" }
     log.notice("refused", metadata: metadata)
   }
 
-  /// Whether a line may be written now; then, how many were not since the last one.
-  private func admit(_ now: MonotonicInstant) -> UInt64? {
-    let second = now.nanoseconds / 1_000_000_000
-    return window.withLock { window in
-      if window.second != second {
-        window.second = second
-        window.lines = 0
-      }
-      guard window.lines < Self.linesPerSecond else {
-        window.leftOut += 1
-        leftOut.add(1, ordering: .relaxed)
-        return nil
-      }
-      window.lines += 1
-      defer { window.leftOut = 0 }
-      return window.leftOut
-    }
-  }
-
   /// Says how many lines were left out, if the second is over and no line has said so.
   func flush() {
-    let second = Server.now().nanoseconds / 1_000_000_000
-    let skipped = window.withLock { window in
-      guard window.second != second else { return UInt64(0) }
-      defer { window.leftOut = 0 }
-      return window.leftOut
-    }
+    let skipped = budget.untold(Server.now())
     if skipped > 0 { log.notice("refused more", metadata: ["left_out": "\(skipped)"]) }
   }
 
@@ -91,5 +65,5 @@ final class Refusals: Sendable {
   }
 
   /// Lines that were not written.
-  var linesLeftOut: UInt64 { leftOut.load(ordering: .relaxed) }
+  var linesLeftOut: UInt64 { budget.linesLeftOut }
 }

@@ -65,12 +65,12 @@ enum Leases {
       throw Problem(error)
     }
     let left = max(0, (outcome.end - call.now).milliseconds)
-    call.server.log.notice(
-      "an operator ends a lease",
-      metadata: [
-        "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
-        "reason": "\(outcome.reason ?? "")", "in_ms": "\(left)", "by": "\(call.caller.peer.inWords)",
-      ])
+    var metadata: Logger.Metadata = [
+      "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
+      "reason": "\(outcome.reason ?? "")", "in_ms": "\(left)", "by": "\(call.caller.peer.inWords)",
+    ]
+    call.exchange.trace.describe(&metadata)
+    call.server.log.notice("an operator ends a lease", metadata: metadata)
     return call.json { json in
       json.open("broken")
       json.append(left == 0 ? "true" : "false" as StaticString)

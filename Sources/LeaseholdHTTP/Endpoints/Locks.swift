@@ -8,7 +8,7 @@ enum Locks {
     if case .process(let asked) = bond { request.process = try call.process(asked) }
     let asked = request
     // A native lock may be in the middle of something, and then a moment passes before it is known to be held.
-    return try call.waiting(whenNative: request.native != nil, wait: request.wait) { client, now in
+    return try call.waiting(for: request, wait: request.wait) { client, now in
       call.server.service.acquire(asked, client: client, at: now)
     }
   }
@@ -32,7 +32,7 @@ enum Locks {
     try call.checkHold()
     let request = try call.acquireRequest(bond: .connection, defaultTTL: .zero)
     let exchange = call.exchange
-    let waiting = WaitingAcquire(exchange, server: call.server, asText: call.asText, isHold: true)
+    let waiting = WaitingAcquire(exchange, server: call.server, asText: call.asText, isHold: true, request)
     exchange.attachment = waiting
     switch call.server.service.acquire(request, client: waiting, at: call.now) {
     case .granted(let lease):
@@ -43,6 +43,7 @@ enum Locks {
     case .refused(let error): throw Problem(error)
     case .waiting(let waiter):
       waiting.begin(waiter)
+      waiting.lookForHolder(request)
       return .pending
     }
   }

@@ -9,7 +9,9 @@ extension Leases {
     var wants = try call.wants(bond: bond)
     if case .process(let asked) = bond { wants[0].process = try call.process(asked) }
     let asked = wants
-    return try call.waiting(whenNative: wants.contains { $0.native != nil }, wait: wants[0].wait) { client, now in
+    return try call.waiting(
+      for: wants[0], whenNative: wants.contains { $0.native != nil }, wait: wants[0].wait
+    ) { client, now in
       call.server.service.acquire(several: asked, client: client, at: now)
     }
   }
@@ -32,7 +34,9 @@ extension Locks {
     request.wait = try call.waitOrPreferred()
     request.holding = try call.holding()
     let asked = request
-    return try call.waiting(whenNative: false, wait: request.wait) { client, now in
+    var wanted = AcquireRequest(key: key, ttl: .zero, caller: request.caller)
+    wanted.native = request.native
+    return try call.waiting(for: wanted, whenNative: false, wait: request.wait) { client, now in
       call.server.service.convert(asked, client: client, at: now)
     }
   }
@@ -40,15 +44,21 @@ extension Locks {
 
 extension Call {
   /// Asks for something that may wait, and answers it now or later.
+  ///
+  /// - Parameters:
+  ///   - request: What is waited for, for the log.
+  ///   - whenNative: Whether it may wait although it did not ask to; `nil` where the request's lock tells.
   func waiting(
-    whenNative: Bool, wait: TimeSpan, _ ask: ((any LeaseClient)?, MonotonicInstant) -> AcquireOutcome
+    for request: AcquireRequest, whenNative: Bool? = nil, wait: TimeSpan,
+    _ ask: ((any LeaseClient)?, MonotonicInstant) -> AcquireOutcome
   ) throws(Problem) -> Disposition {
-    guard wait > .zero || whenNative else { return try Locks.answer(ask(nil, now), self) }
-    let waiting = WaitingAcquire(exchange, server: server, asText: asText, isHold: false)
+    guard wait > .zero || whenNative ?? (request.native != nil) else { return try Locks.answer(ask(nil, now), self) }
+    let waiting = WaitingAcquire(exchange, server: server, asText: asText, isHold: false, request)
     exchange.attachment = waiting
     let outcome = ask(waiting, now)
     if case .waiting(let waiter) = outcome {
       waiting.begin(waiter)
+      waiting.lookForHolder(request)
       return .pending
     }
     exchange.attachment = nil

@@ -78,6 +78,7 @@ extension AnswerWriter {
       json.member("count", Int(event.count))
       json.member("fence", event.fence == 0 ? nil : Int(event.fence))
       json.member("reason", event.reason)
+      if let trace = event.trace.traceID { json.member("trace_id", trace) }
     }
     json.append(UInt8(ascii: "}"))
   }

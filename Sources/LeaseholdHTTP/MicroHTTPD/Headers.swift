@@ -2,7 +2,7 @@
 enum HeaderName: Int, CaseIterable, Sendable {
   case host, origin, secFetchSite, contentType, contentLength, transferEncoding, accept, prefer
   case idempotencyKey, xRequestID, via, forwarded, xForwardedFor, authorization, ifMatch, ifNoneMatch, expect
-  case connection, lastEventID
+  case connection, lastEventID, traceparent
 
   /// Recognizes a header by length and first letter, then compares the one candidate, ignoring case.
   init?(_ key: UnsafePointer<UInt8>, count: Int) {
@@ -19,6 +19,7 @@ enum HeaderName: Int, CaseIterable, Sendable {
     case (8, UInt8(ascii: "i")): (candidate, text) = (.ifMatch, "if-match")
     case (9, UInt8(ascii: "f")): (candidate, text) = (.forwarded, "forwarded")
     case (10, UInt8(ascii: "c")): (candidate, text) = (.connection, "connection")
+    case (11, UInt8(ascii: "t")): (candidate, text) = (.traceparent, "traceparent")
     case (12, UInt8(ascii: "c")): (candidate, text) = (.contentType, "content-type")
     case (12, UInt8(ascii: "x")): (candidate, text) = (.xRequestID, "x-request-id")
     case (13, UInt8(ascii: "l")): (candidate, text) = (.lastEventID, "last-event-id")

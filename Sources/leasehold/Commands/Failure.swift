@@ -34,7 +34,7 @@ struct Failure: Error, Equatable {
         default: ExitStatus.usage.rawValue
         }
       self.init(Failure.line(problem), status: status)
-    case .unreachable, .timedOut: self.init("\(error)", .unavailable)
+    case .unreachable, .timedOut, .insecure: self.init("\(error)", .unavailable)
     case .leaseLost: self.init("\(error)", .software)
     case .badAddress: self.init("\(error)", .usage)
     case .malformed, .canceled: self.init("\(error)", .unavailable)

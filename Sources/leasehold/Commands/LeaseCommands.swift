@@ -45,10 +45,11 @@ struct ReleaseCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("What acquire printed.", valueName: "lease"))
+  @Argument(help: ArgumentHelp("What acquire printed; - reads it from standard input.", valueName: "lease"))
   var leases: [String]
 
   func run() throws {
+    let leases = leases == ["-"] ? Array(AnyIterator { readLine() }) : leases
     for lease in leases { try ask.show(Request("DELETE", ["leases", lease])) { _ in "" } }
   }
 }

@@ -9,12 +9,27 @@ struct ServiceOptions: ParsableArguments {
         + "\(ServiceAddress.standard)).", valueName: "address"))
   var url: String?
 
-  /// The service that `--url`, `$LEASEHOLD_URL` and `$LEASEHOLD_TOKEN` name.
+  @Option(
+    help: ArgumentHelp(
+      "Certificates in PEM that vouch for a service of https:// (default: $LEASEHOLD_CACERT, else those that this "
+        + "system trusts).", valueName: "file"),
+    completion: .file())
+  var cacert: String?
+
+  /// The service that `--url`, `$LEASEHOLD_URL`, `$LEASEHOLD_TOKEN` and `$LEASEHOLD_CACERT` name, for the trace of
+  /// `$TRACEPARENT`.
   func endpoint() throws -> ServiceEndpoint {
-    guard let url else { return try ServiceEndpoint.fromEnvironment() }
-    guard let address = ServiceAddress(url) else { throw ClientError.badAddress(url) }
-    var endpoint = ServiceEndpoint(address)
-    endpoint.token = Environment.value("LEASEHOLD_TOKEN")
+    var endpoint: ServiceEndpoint
+    if let url {
+      guard let address = ServiceAddress(url) else { throw ClientError.badAddress(url) }
+      endpoint = ServiceEndpoint(address)
+      endpoint.token = Environment.value("LEASEHOLD_TOKEN")
+      endpoint.authorities = Environment.value("LEASEHOLD_CACERT")
+    } else {
+      endpoint = try ServiceEndpoint.fromEnvironment()
+    }
+    if let cacert { endpoint.authorities = cacert }
+    endpoint.traceparent = Environment.value("TRACEPARENT")
     return endpoint
   }
 }

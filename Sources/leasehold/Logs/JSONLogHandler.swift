@@ -1,6 +1,8 @@
 internal import Logging
 
 /// One JSON object a line: `time`, `level`, `message`, then the metadata under their own names.
+///
+/// For the journal the priority stands before it, and the object is what the journal keeps.
 struct JSONLogHandler: LogHandler {
   var logLevel: Logger.Level = .info
   var metadata: Logger.Metadata = [:]
@@ -19,7 +21,8 @@ struct JSONLogHandler: LogHandler {
   private static let reserved: Set<String> = ["time", "level", "message"]
 
   func log(event: LogEvent) {
-    var line = "{\"time\":\"\(timestamp(nanoseconds: sink.wallClock()))\",\"level\":\"\(event.level)\",\"message\":"
+    var line = sink.prefix(event.level)
+    line += "{\"time\":\"\(timestamp(nanoseconds: sink.wallClock()))\",\"level\":\"\(event.level)\",\"message\":"
     JSONText.append(event.message.description, to: &line)
     for (name, value) in mergedMetadata(of: event).sorted(by: { $0.key < $1.key }) {
       line += ","

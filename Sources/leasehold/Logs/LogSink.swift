@@ -1,14 +1,18 @@
 internal import Glibc
+internal import Logging
 
 /// Where log lines go, and all that decides on their form besides the event.
 struct LogSink: Sendable {
   let descriptor: Int32
-  /// The journal adds the time by itself and takes the priority from `<N>`.
+  /// The journal adds the time by itself and takes the priority from `<N>`, which it cuts off (sd-daemon(3)).
   var isJournal = false
   /// Nanoseconds since 1970.
   var wallClock: @Sendable () -> Int64 = LogSink.realTime
 
   static let standardError = LogSink(descriptor: STDERR_FILENO)
+
+  /// What a line begins with: the priority for the journal, whatever the line's form.
+  func prefix(_ level: Logger.Level) -> String { isJournal ? "<\(level.journalPriority)>" : "" }
 
   /// Writes a line with one call, so that lines of threads do not mix; a second call only when the first fell short.
   func write(_ line: String) {
@@ -36,5 +40,19 @@ struct LogSink: Sendable {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
     return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+  }
+}
+
+extension Logger.Level {
+  /// The priorities of syslog(3).
+  fileprivate var journalPriority: Int {
+    switch self {
+    case .trace, .debug: 7
+    case .info: 6
+    case .notice: 5
+    case .warning: 4
+    case .error: 3
+    case .critical: 2
+    }
   }
 }

@@ -7,6 +7,8 @@ extension Logger {
     for line in ends.lines {
       var metadata: Logger.Metadata = ["ref": "\(line.ref)", "lock": "\(line.key)", "reason": "\(line.reason.name)"]
       if let owner = line.owner { metadata["owner"] = "\(owner)" }
+      if let trace = line.trace.traceID { metadata["trace_id"] = "\(trace)" }
+      if let span = line.trace.spanID { metadata["span_id"] = "\(span)" }
       if let said = line.breakReason { metadata["break_reason"] = "\(said)" }
       log(level: line.reason == .broken ? .notice : .info, "a lease ended", metadata: metadata)
     }

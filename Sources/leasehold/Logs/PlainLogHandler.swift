@@ -17,10 +17,8 @@ struct PlainLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    var line = ""
-    if sink.isJournal {
-      line += "<\(event.level.journalPriority)>"
-    } else {
+    var line = sink.prefix(event.level)
+    if !sink.isJournal {
       line += timestamp(nanoseconds: sink.wallClock()) + " " + event.level.rawValue + " "
     }
     JSONText.appendEscaped(event.message.description, escapingQuotes: false, to: &line)
@@ -55,19 +53,5 @@ extension LogHandler {
     if let own = event.metadata { merged.merge(own) { $1 } }
     if let error = event.error { merged["error"] = "\(error)" }
     return merged
-  }
-}
-
-extension Logger.Level {
-  /// The priorities of syslog(3).
-  fileprivate var journalPriority: Int {
-    switch self {
-    case .trace, .debug: 7
-    case .info: 6
-    case .notice: 5
-    case .warning: 4
-    case .error: 3
-    case .critical: 2
-    }
   }
 }

@@ -1,5 +1,6 @@
 internal import CSupervise
 internal import Glibc
+internal import LeaseholdClient
 
 /// A list of C strings for exec, which ends with a null; kept until the process ends.
 typealias CStringList = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
@@ -35,6 +36,20 @@ extension Environment {
     let list = CStringList.allocate(capacity: entries.count)
     list.initialize(from: entries, count: entries.count)
     return list
+  }
+}
+
+extension Environment {
+  /// The variables that name a service.
+  static func naming(_ endpoint: ServiceEndpoint) -> [(name: String, value: String)] {
+    var variables = [(name: "LEASEHOLD_URL", value: "\(endpoint.address)")]
+    if let file = endpoint.authorities {
+      // Whoever gets it may be in another folder by then.
+      let path = realpath(file, nil)
+      defer { free(path) }
+      variables.append((name: "LEASEHOLD_CACERT", value: path.map { String(cString: $0) } ?? file))
+    }
+    return variables
   }
 }
 

@@ -91,11 +91,11 @@ struct RunCommand: ParsableCommand {
   }
 
   private func environment(_ lease: Lease, _ endpoint: ServiceEndpoint) -> CStringList {
-    Environment.with([
-      (name: "LEASEHOLD_LEASE", value: lease.id), (name: "LEASEHOLD_FENCE", value: "\(lease.fence)"),
-      (name: "LEASEHOLD_LOCK", value: keys.joined(separator: "\n")),
-      (name: "LEASEHOLD_URL", value: "\(endpoint.address)"),
-    ])
+    Environment.with(
+      [
+        (name: "LEASEHOLD_LEASE", value: lease.id), (name: "LEASEHOLD_FENCE", value: "\(lease.fence)"),
+        (name: "LEASEHOLD_LOCK", value: keys.joined(separator: "\n")),
+      ] + Environment.naming(endpoint))
   }
 
   private func supervise(_ command: CommandWords, _ endpoint: ServiceEndpoint) throws -> Int32 {

@@ -68,6 +68,8 @@ struct ServeSettings: Sendable, Equatable {
 
   let logLevel: String
   let logFormat: LogFormat
+  /// Waits of at least this long are worth a line at info.
+  let slowWait: Duration
 
   /// Form of a log line.
   enum LogFormat: String, Sendable {
@@ -122,6 +124,7 @@ struct ServeSettings: Sendable, Equatable {
     standby = resolved.toggle(.standby)
     logLevel = resolved.text(.logLevel)
     logFormat = LogFormat(rawValue: resolved.text(.logFormat)) ?? .plain
+    slowWait = resolved.duration(.slowWait)
   }
 }
 

@@ -143,6 +143,9 @@ extension Setting {
     "Least level that is logged")
   static let logFormat = Setting(
     "log-format", .logs, .choice(["plain", "json"]), default: "plain", "Form of a log line")
+  static let slowWait = Setting(
+    "slow-wait", .logs, .duration(.zero ... .seconds(86_400)), default: "1s",
+    "Requests that waited for a lock at least this long get a log line at info, others at debug")
 
   /// Every setting, in the order of the documentation.
   static let all: [Setting] = [
@@ -154,7 +157,7 @@ extension Setting {
     .tombstones, .idleLocks,
     .shmKey, .shmSize, .shmObjects, .maxValue,
     .pumps, .peerPidfd, .stateDir, .pathRoots, .controlKey, .standby,
-    .logLevel, .logFormat,
+    .logLevel, .logFormat, .slowWait,
   ]
 
   static let named: [String: Setting] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

@@ -1,0 +1,152 @@
+internal import CGnuTLS
+internal import Glibc
+
+/// TLS 1.2 or 1.3 over a connected socket that does not block, with a peer whose certificate has been looked at.
+///
+/// For one thread at a time. Where a call would block, `wait` is called with what to wait for, such as POLLIN.
+final class TLSSession: @unchecked Sendable {
+  typealias Wait = (Int16) throws(Socket.Failure) -> Void
+
+  private let session: gnutls_session_t
+  private let credentials: gnutls_certificate_credentials_t
+  private let host: String
+  /// The library keeps a pointer to the name, not the name.
+  private let hostText: UnsafeMutablePointer<CChar>
+  private let hasAuthorities: Bool
+  private var isEstablished = false
+  private var early: [UInt8] = []
+
+  /// Prepares a session with the host of a name or an address.
+  ///
+  /// - Parameters:
+  ///   - descriptor: The socket; whoever made it closes it, after this is gone.
+  ///   - authorities: A file of certificates in PEM that vouch for the service's; `nil` for those of this system.
+  init(_ descriptor: Int32, host: String, authorities: String?) throws(Socket.Failure) {
+    let credentials = try Self.credentials(authorities)
+    var made: gnutls_session_t?
+    let flags = UInt32(GNUTLS_CLIENT) | UInt32(GNUTLS_NONBLOCK) | UInt32(GNUTLS_NO_SIGNAL) | UInt32(GNUTLS_NO_TICKETS)
+    guard let hostText = strdup(host), gnutls_init(&made, flags) == 0, let made else {
+      gnutls_certificate_free_credentials(credentials)
+      throw .tls(TLSTrouble("there is no memory for a TLS session"))
+    }
+    (session, self.credentials, hasAuthorities) = (made, credentials, authorities != nil)
+    (self.host, self.hostText) = (host, hostText)
+    gnutls_set_default_priority_append(session, "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", nil, 0)
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials))
+    // A name, not an address, may be told to the other side before it shows its certificate (RFC 6066, 3).
+    if !Self.isAddress(host) { gnutls_server_name_set(session, GNUTLS_NAME_DNS, host, host.utf8.count) }
+    gnutls_session_set_verify_cert(session, hostText, 0)
+    gnutls_transport_set_int2(session, descriptor, descriptor)
+  }
+
+  deinit {
+    gnutls_deinit(session)
+    gnutls_certificate_free_credentials(credentials)
+    free(hostText)
+  }
+
+  /// Says that nothing more will be sent; before the socket is closed.
+  func end() {
+    if isEstablished { gnutls_bye(session, GNUTLS_SHUT_WR) }
+    isEstablished = false
+  }
+
+  /// Agrees on keys, and looks at the certificate: whom it is for, until when, and who vouches for it.
+  func shakeHands(wait: Wait) throws(Socket.Failure) {
+    while true {
+      let status = gnutls_handshake(session)
+      if status == 0 {
+        isEstablished = true
+        return
+      }
+      if status == GNUTLS_E_AGAIN {
+        do {
+          try wait(direction)
+        } catch .timedOut {
+          throw .tls(.silence)
+        }
+      } else if gnutls_error_is_fatal(status) != 0 {
+        throw .tls(TLSTrouble(status, session, host: host, hasAuthorities: hasAuthorities))
+      }
+    }
+  }
+
+  /// Sends all of it.
+  func send(_ bytes: [UInt8], wait: Wait) throws(Socket.Failure) {
+    var sent = 0
+    while sent < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        gnutls_record_send(session, $0.baseAddress?.advanced(by: sent), bytes.count - sent)
+      }
+      if count > 0 { sent += count } else { try settle(Int32(count), wait) }
+    }
+  }
+
+  /// Receives what is there, at least a byte; nothing when the other side has closed.
+  func receive(wait: Wait) throws(Socket.Failure) -> [UInt8] {
+    if !early.isEmpty {
+      defer { early = [] }
+      return early
+    }
+    while true {
+      var count = 0
+      let bytes = [UInt8](unsafeUninitializedCapacity: 16384) { buffer, initialized in
+        count = gnutls_record_recv(session, buffer.baseAddress, buffer.count)
+        initialized = max(count, 0)
+      }
+      if count >= 0 { return bytes }
+      try settle(Int32(count), wait)
+    }
+  }
+
+  /// Whether the session goes on and there is nothing to receive.
+  ///
+  /// TLS has messages of its own, so the socket may well have bytes.
+  var isIdle: Bool {
+    guard early.isEmpty else { return false }
+    var byte: UInt8 = 0
+    let count = gnutls_record_recv(session, &byte, 1)
+    if count > 0 { early = [byte] }
+    return count < 0 && gnutls_error_is_fatal(Int32(count)) == 0
+  }
+
+  private var direction: Int16 { gnutls_record_get_direction(session) == 0 ? Int16(POLLIN) : Int16(POLLOUT) }
+
+  /// Waits, goes on, or gives up, as a status says.
+  private func settle(_ status: Int32, _ wait: Wait) throws(Socket.Failure) {
+    if status == GNUTLS_E_AGAIN { return try wait(direction) }
+    guard gnutls_error_is_fatal(status) != 0 else { return }
+    isEstablished = false
+    switch status {
+    // The connection went away without a word, as one of TCP does.
+    case GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR, GNUTLS_E_INVALID_SESSION:
+      throw .system(ECONNRESET)
+    default: throw .tls(TLSTrouble(status, session, host: host, hasAuthorities: hasAuthorities))
+    }
+  }
+
+  /// Who may vouch for the service.
+  private static func credentials(_ authorities: String?) throws(Socket.Failure) -> gnutls_certificate_credentials_t {
+    var made: gnutls_certificate_credentials_t?
+    guard gnutls_certificate_allocate_credentials(&made) == 0, let made else {
+      throw .tls(TLSTrouble("there is no memory for certificates"))
+    }
+    guard let authorities else {
+      gnutls_certificate_set_x509_system_trust(made)
+      return made
+    }
+    let count = gnutls_certificate_set_x509_trust_file(made, authorities, GNUTLS_X509_FMT_PEM)
+    guard count > 0 else {
+      gnutls_certificate_free_credentials(made)
+      let reason = access(authorities, R_OK) == 0 ? "has no certificate in PEM" : String(cString: strerror(errno))
+      throw .tls(TLSTrouble("\(authorities), which --cacert or LEASEHOLD_CACERT names: \(reason)"))
+    }
+    return made
+  }
+
+  /// Whether it is an IP address.
+  static func isAddress(_ host: String) -> Bool {
+    var bytes = in6_addr()
+    return inet_pton(AF_INET, host, &bytes) == 1 || inet_pton(AF_INET6, host, &bytes) == 1
+  }
+}

@@ -1,0 +1,78 @@
+import Leasehold
+import Logging
+
+/// What a waiting acquire waits for, for the log.
+struct WaitNote: Sendable {
+  /// The lock; of several, the first.
+  let key: LockKey
+  let trace: TraceContext
+  let owner: String?
+  /// Who was before it; looked up where the request belongs to a trace.
+  var queue: QueueNote?
+}
+
+/// Who was before a waiter when its wait began; an object, so that other waiters pay for no more than its place.
+final class QueueNote: Sendable {
+  let holder: LeaseSnapshot?
+  let holders: Int
+  /// Those in the queue, the waiter included.
+  let waiters: Int
+
+  init(_ lock: LockSnapshot) {
+    (holder, holders, waiters) = (lock.holders.first, lock.holderCount, lock.waiterCount)
+  }
+}
+
+/// A line for each request that waited for a lock: how long, whose it was, and how it ended.
+///
+/// Waits of at least ``slow`` are logged at info, at most ``linesPerSecond`` a second, others at debug.
+final class WaitLog: Sendable {
+  /// The most lines at info of one second.
+  static let linesPerSecond = 10
+
+  private let log: Logger
+  private let slow: TimeSpan
+  private let budget = LineBudget(linesPerSecond: linesPerSecond)
+
+  init(_ log: Logger, slow: TimeSpan) {
+    self.log = log
+    self.slow = slow
+  }
+
+  /// Says how many lines were left out, if the second is over and no line has said so.
+  func flush() {
+    let skipped = budget.untold(Server.now())
+    if skipped > 0 { log.info("more requests waited", metadata: ["left_out": "\(skipped)"]) }
+  }
+
+  /// Logs a wait that is over.
+  func note(
+    _ note: WaitNote, _ outcome: String, waited: TimeSpan, lease: LeaseSnapshot? = nil, _ exchange: Exchange
+  ) {
+    let isSlow = waited >= slow
+    guard log.logLevel <= (isSlow ? .info : .debug) else { return }
+    guard let skipped = isSlow ? budget.admit(Server.now()) : 0 else { return }
+    var metadata: Logger.Metadata = [
+      "lock": "\(note.key)", "waited_ms": .stringConvertible(waited.milliseconds), "outcome": "\(outcome)",
+      "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
+    ]
+    if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = "\(pid)" }
+    if let token = exchange.token { metadata["token"] = "\(token.name)" }
+    if let lease { metadata["ref"] = "\(lease.ref)" }
+    if let owner = lease?.owner ?? note.owner { metadata["owner"] = "\(owner)" }
+    note.trace.describe(&metadata)
+    // It may have been granted before anybody looked.
+    if let holder = note.queue?.holder, holder.id != lease?.id {
+      metadata["holder_ref"] = "\(holder.ref)"
+      if let owner = holder.owner { metadata["holder_owner"] = "\(owner)" }
+      if let pid = holder.peer.pid { metadata["holder_pid"] = "\(pid)" }
+      if let trace = holder.trace.traceID { metadata["holder_trace_id"] = "\(trace)" }
+    }
+    if let queue = note.queue {
+      metadata["holders"] = .stringConvertible(queue.holders)
+      metadata["waiters"] = .stringConvertible(queue.waiters)
+    }
+    if skipped > 0 { metadata["left_out"] = "\(skipped)" }
+    log.log(level: isSlow ? .info : .debug, "waited for a lock", metadata: metadata)
+  }
+}
