@@ -1,8 +1,8 @@
 /// Finds what belongs to a lease by its id: open addressing with linear probing.
 ///
 /// The ids are 128 random bits of our own making, so their low bits are the hash: a dictionary would hash them again,
-/// three times for each lease's life. Each slot has the whole id, so that a probe looks at nothing but slots: leases lie
-/// all over memory.
+/// three times for each lease's life. Each slot has the whole id, so that a probe looks at nothing but slots: leases
+/// lie all over memory.
 struct LeaseIndex<Value> {
   private struct Slot {
     var id: LeaseID
