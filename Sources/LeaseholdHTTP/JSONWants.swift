@@ -56,7 +56,7 @@ extension Problem {
   func inWant(_ index: Int) -> Problem {
     var problem = self
     problem.facts.append(("want", .number(Int64(index))))
-    problem.detail = "want[\(index)]: " + detail
+    problem.detail = "want[\(index)]: " + self.detail
     return problem
   }
 }

@@ -176,10 +176,21 @@ struct ParameterSet {
 struct Arguments: ~Copyable {
   /// The names that were given.
   private(set) var given = ParameterSet()
-  /// Where the query begins that plain values lie in: offset and length of each in two bytes, 0 for none.
+  /// Those of them that lie in the query as they are.
+  private var plain = ParameterSet()
+  /// Where the query begins.
   private var base: UnsafePointer<UInt8>?
-  private var plain: InlineArray<40, UInt32> = InlineArray(repeating: 0)
+  /// Offset and length of each plain value, in two bytes each.
+  private let places: UnsafeMutablePointer<UInt32>?
   private var decoded: [(parameter: Parameter, text: String)] = []
+
+  /// How many places the memory must have.
+  static let capacity = Parameter.allCases.count
+
+  /// No values; plain ones are noted in the connection's memory, which has one request at a time.
+  ///
+  /// A table inside would be copied by every look at it. Without memory all values become strings.
+  init(over places: UnsafeMutablePointer<UInt32>? = nil) { self.places = places }
 
   subscript(parameter: Parameter) -> String? {
     guard given.contains(parameter) else { return nil }
@@ -190,8 +201,8 @@ struct Arguments: ~Copyable {
   /// A value's bytes, where it is ASCII that needed no decoding.
   @inline(__always)
   func plainBytes(_ parameter: Parameter) -> UnsafeBufferPointer<UInt8>? {
-    let place = plain[Int(parameter.rawValue)]
-    guard place != 0, let base else { return nil }
+    guard plain.contains(parameter), let base, let places else { return nil }
+    let place = places[Int(parameter.rawValue)]
     return UnsafeBufferPointer(start: base + Int(place >> 16), count: Int(place & 0xffff))
   }
 
@@ -211,12 +222,13 @@ struct Arguments: ~Copyable {
 
   /// Notes a value of ASCII bytes that mean themselves.
   mutating func note(_ parameter: Parameter, plain value: UnsafeBufferPointer<UInt8>) throws(Problem) {
-    guard let base, let start = value.baseAddress, !value.isEmpty, (0..<0x10000).contains(start - base),
+    guard let places, let base, let start = value.baseAddress, !value.isEmpty, (0..<0x10000).contains(start - base),
       value.count < 0x10000
     else { return try note(parameter, String(decoding: value, as: UTF8.self)) }
     guard try isNew(parameter, String(decoding: value, as: UTF8.self)) else { return }
     given.insert(parameter)
-    plain[Int(parameter.rawValue)] = UInt32(start - base) << 16 | UInt32(value.count)
+    plain.insert(parameter)
+    places[Int(parameter.rawValue)] = UInt32(start - base) << 16 | UInt32(value.count)
   }
 
   /// False when the parameter has this very value already.

@@ -1,41 +1,49 @@
 import Leasehold
 
 /// An error as HTTP says it: RFC 9457 problem details.
+///
+/// Its members are those of ``Content``.
+@dynamicMemberLookup
 struct Problem: Error {
   typealias Fact = (name: String, value: LeaseholdError.Value)
 
-  var code: ProblemCode
-  /// One sentence that says what to do.
-  var detail: String
-  /// Members of its own.
-  var facts: [Fact] = []
-  /// Words that would have been right.
-  var choices: (name: StaticString, words: [String])?
-  /// Who is in the way.
-  var contention: LockSnapshot?
-  /// Who waits for whom, where waiting would never end.
-  var circle: [DeadlockStep]?
-  /// When trying again makes sense.
-  var retryAfter: TimeSpan?
-  /// The methods of the path, for 405.
-  var allow: StaticString?
+  struct Content: Sendable {
+    var code: ProblemCode
+    /// One sentence that says what to do.
+    var detail: String
+    /// Members of its own.
+    var facts: [Fact] = []
+    /// Words that would have been right.
+    var choices: (name: StaticString, words: [String])?
+    /// Who is in the way.
+    var contention: LockSnapshot?
+    /// Who waits for whom, where waiting would never end.
+    var circle: [DeadlockStep]?
+    /// When trying again makes sense.
+    var retryAfter: TimeSpan?
+    /// The methods of the path, for 405.
+    var allow: StaticString?
+  }
+
+  private var content: Boxed<Content>
 
   init(_ code: ProblemCode, _ detail: String, facts: [Fact] = []) {
-    self.code = code
-    self.detail = detail
-    self.facts = facts
+    content = Boxed(Content(code: code, detail: detail, facts: facts))
   }
 
   /// An error of the lock service.
   ///
   /// Its codes are ours by name; a test compares the two lists.
   init(_ error: LeaseholdError) {
-    code = ProblemCode(rawValue: error.code.rawValue) ?? .internalError
-    detail = error.detail
-    facts = error.facts
-    contention = error.contention
-    circle = error.circle
-    retryAfter = error.retryAfter
+    content = Boxed(
+      Content(
+        code: ProblemCode(rawValue: error.code.rawValue) ?? .internalError, detail: error.detail, facts: error.facts,
+        contention: error.contention, circle: error.circle, retryAfter: error.retryAfter))
+  }
+
+  subscript<Member>(dynamicMember path: WritableKeyPath<Content, Member>) -> Member {
+    get { content.value[keyPath: path] }
+    set { content.value[keyPath: path] = newValue }
   }
 
   static func unknownParameter(_ name: String, known: ParameterSet) -> Problem {

@@ -52,7 +52,7 @@ final class RequestHandler: ExchangeHandler {
     let writer = server.writer(at: exchange.now)
     var asText = accept.prefersText
     do throws(Problem) {
-      var arguments = Arguments()
+      var arguments = Arguments(over: exchange.connection.argumentPlaces)
       if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.parameters) }
       if exchange.bodyTooLarge { throw .bodyTooLarge(exchange) }
       if !exchange.body.isEmpty, !endpoint.takesValue { try readBody(exchange, endpoint, &arguments) }

@@ -97,7 +97,7 @@ extension Ledger {
   }
 
   func snapshot(_ lease: Lease) -> LeaseSnapshot {
-    var snapshot = LeaseSnapshot(
+    let snapshot = LeaseSnapshot(
       id: lease.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, fence: lease.fence, owner: lease.owner, bindsConnection: lease.bindsConnection,
       ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
@@ -105,11 +105,12 @@ extension Ledger {
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
       adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
-      process: lease.bond?.recorded.name, isBreaking: lease.breaking != nil, breakReason: lease.breaking?.reason)
-    snapshot.trace = lease.trace
-    if !lease.parts.isEmpty { snapshot.parts = ([lease] + lease.parts).map(part) }
-    if let head = lease.head { snapshot.take(holderOf: self.snapshot(head)) }
-    return snapshot
+      process: lease.bond?.recorded.name, isBreaking: lease.breaking != nil, breakReason: lease.breaking?.reason,
+      trace: lease.trace, parts: lease.parts.isEmpty ? [] : ([lease] + lease.parts).map(part))
+    guard let head = lease.head else { return snapshot }
+    var part = snapshot
+    part.take(holderOf: self.snapshot(head))
+    return part
   }
 
   private func part(_ lease: Lease) -> LeasePart {

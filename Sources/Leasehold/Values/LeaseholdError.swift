@@ -1,4 +1,7 @@
 /// What went wrong, in a form that a caller can act on: a stable code, a sentence that says what to do, and the facts.
+///
+/// Its members are those of ``Content``.
+@dynamicMemberLookup
 public struct LeaseholdError: Error, Sendable {
   /// The stable, machine-readable names of everything that can go wrong in the lock service.
   public enum Code: String, Sendable, CaseIterable {
@@ -57,28 +60,36 @@ public struct LeaseholdError: Error, Sendable {
     case none
   }
 
-  /// The stable code.
-  public var code: Code
-  /// One sentence that says what to do.
-  public var detail: String
-  /// Named facts, in order.
-  public var facts: [(name: String, value: Value)]
-  /// Who is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
-  public var contention: LockSnapshot?
-  /// Who waits for whom, for ``Code/deadlock``.
-  public var circle: [DeadlockStep]?
-  /// When trying again makes sense.
-  public var retryAfter: TimeSpan?
+  /// What an error says.
+  public struct Content: Sendable {
+    /// The stable code.
+    public var code: Code
+    /// One sentence that says what to do.
+    public var detail: String
+    /// Named facts, in order.
+    public var facts: [(name: String, value: Value)]
+    /// Who is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
+    public var contention: LockSnapshot?
+    /// Who waits for whom, for ``Code/deadlock``.
+    public var circle: [DeadlockStep]?
+    /// When trying again makes sense.
+    public var retryAfter: TimeSpan?
+  }
+
+  private var content: Boxed<Content>
 
   /// Makes an error.
   public init(
     _ code: Code, _ detail: String, facts: [(name: String, value: Value)] = [], contention: LockSnapshot? = nil,
     retryAfter: TimeSpan? = nil
   ) {
-    self.code = code
-    self.detail = detail
-    self.facts = facts
-    self.contention = contention
-    self.retryAfter = retryAfter
+    content = Boxed(
+      Content(code: code, detail: detail, facts: facts, contention: contention, retryAfter: retryAfter))
+  }
+
+  /// A member of ``Content``.
+  public subscript<Member>(dynamicMember path: WritableKeyPath<Content, Member>) -> Member {
+    get { content.value[keyPath: path] }
+    set { content.value[keyPath: path] = newValue }
   }
 }

@@ -6,6 +6,10 @@ enum Locks {
     let bond = try call.bond()
     var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
     if case .process(let asked) = bond { request.process = try call.process(asked) }
+    // The shortest way for most: a request is large, and what follows takes it along.
+    if request.wait == .zero, request.native == nil {
+      return try answer(call.server.service.acquire(request, client: nil, at: call.now), call)
+    }
     let asked = request
     // A native lock may be in the middle of something, and then a moment passes before it is known to be held.
     return try call.waiting(for: request, wait: request.wait) { client, now in
@@ -13,8 +17,8 @@ enum Locks {
     }
   }
 
-  static func answer(_ outcome: AcquireOutcome, _ call: borrowing Call) throws(Problem) -> Disposition {
-    switch outcome {
+  static func answer(_ outcome: consuming AcquireOutcome, _ call: borrowing Call) throws(Problem) -> Disposition {
+    switch consume outcome {
     case .granted(let lease):
       // A grant whose answer cannot be delivered is undone; a repeated answer is not a grant.
       if !lease.replayed, !lease.isConverted { call.exchange.grant = lease.id }

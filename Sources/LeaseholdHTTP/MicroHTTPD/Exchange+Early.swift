@@ -51,9 +51,7 @@ extension Exchange {
 
   private func canBeEarly(_ response: borrowing Response) -> Bool {
     Daemon.answersEarly && connection.daemon.isPlain && version == .http11 && method != .head && keepsConnection
-      && !response.closes && response.stream == nil && response.extra.isEmpty && response.allow == nil
-      && response.retryAfterSeconds == nil
-      && response.body.count > 0 && response.body.count <= Self.bodyLimitBytes
+      && response.isPlain && response.body.count > 0 && response.body.count <= Self.bodyLimitBytes
       && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
   }
 

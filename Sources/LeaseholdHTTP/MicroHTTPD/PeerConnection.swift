@@ -29,6 +29,8 @@ final class PeerConnection: @unchecked Sendable {
   var current: Exchange?
   /// Where the current request's ``HeaderTable`` keeps its slices.
   let headerSlices = UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>.allocate(capacity: HeaderTable.capacity)
+  /// Where ``Arguments`` notes the plain values of the current request.
+  let argumentPlaces = UnsafeMutablePointer<UInt32>.allocate(capacity: Arguments.capacity)
   /// The rest of an answer that went out early in part.
   var rest: EarlyRest?
   var target = ReusedBytes()
@@ -53,7 +55,10 @@ final class PeerConnection: @unchecked Sendable {
     self.requestNumber = now ^ (id << 40)
   }
 
-  deinit { headerSlices.deallocate() }
+  deinit {
+    headerSlices.deallocate()
+    argumentPlaces.deallocate()
+  }
 
   /// Lifts the idle timeout, or brings it back: a connection that leases are bound to may be silent for hours.
   func keepOpen(_ keep: Bool) { keptOpen.store(keep, ordering: .relaxed) }

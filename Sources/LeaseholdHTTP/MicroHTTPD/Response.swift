@@ -9,18 +9,57 @@ struct Response: ~Copyable, @unchecked Sendable {
   var contentType: StaticString
   /// The body; ignored where there is a ``stream``.
   var body: ResponseBuffer
-  /// A body that is still being written.
-  var stream: StreamBody?
   /// `Location`: the path of what was made.
   var location: ResponseBuffer?
+  private var rare: Rare?
+
+  /// What few answers have: answers are moved about, and so are small.
+  private final class Rare {
+    var stream: StreamBody?
+    var allow: StaticString?
+    var retryAfterSeconds: Int?
+    var extra: [(name: StaticString, value: String)] = []
+    var closes = false
+  }
+
+  private mutating func change<Member>(_ path: ReferenceWritableKeyPath<Rare, Member>, to value: Member) {
+    let content = rare ?? Rare()
+    content[keyPath: path] = value
+    rare = content
+  }
+
+  /// Whether it has nothing but status, type, body and location.
+  var isPlain: Bool { rare == nil }
+
+  /// A body that is still being written.
+  var stream: StreamBody? {
+    get { rare?.stream }
+    set { change(\.stream, to: newValue) }
+  }
+
   /// `Allow`: the methods of a path, for status 405.
-  var allow: StaticString?
+  var allow: StaticString? {
+    get { rare?.allow }
+    set { change(\.allow, to: newValue) }
+  }
+
   /// `Retry-After`, in seconds.
-  var retryAfterSeconds: Int?
+  var retryAfterSeconds: Int? {
+    get { rare?.retryAfterSeconds }
+    set { change(\.retryAfterSeconds, to: newValue) }
+  }
+
   /// Headers beyond the usual; names must not be those above, values must hold no line break.
-  var extra: [(name: StaticString, value: String)] = []
+  var extra: [(name: StaticString, value: String)] {
+    get { rare?.extra ?? [] }
+    set { change(\.extra, to: newValue) }
+  }
+
   /// Whether the connection closes after this answer.
-  var closes = false
+  var closes: Bool {
+    get { rare?.closes ?? false }
+    set { change(\.closes, to: newValue) }
+  }
 
   /// Makes an answer whose body is complete.
   init(status: Int, contentType: StaticString, body: consuming ResponseBuffer) {

@@ -57,6 +57,22 @@ import Testing
     return arguments
   }
 
+  @Test func plainValuesStayWhereTheyWereRead() throws {
+    let places = UnsafeMutablePointer<UInt32>.allocate(capacity: Arguments.capacity)
+    defer { places.deallocate() }
+    places.initialize(repeating: .max, count: Arguments.capacity)
+    let query = Array("ttl=30s&owner=a%20b&key=jobs".utf8)
+    try query.withUnsafeBufferPointer { bytes in
+      var arguments = Arguments(over: places)
+      try arguments.readForm(bytes, known: everything)
+      let (ttl, key, owner) = (arguments.plainBytes(.ttl), arguments[.key], arguments[.owner])
+      #expect(ttl?.baseAddress == bytes.baseAddress.map { $0 + 4 } && ttl?.elementsEqual("30s".utf8) == true)
+      #expect(key == "jobs" && owner == "a b")
+      let (decoded, missing) = (arguments.plainBytes(.owner), arguments.plainBytes(.wait))
+      #expect(decoded == nil && missing == nil, "the one had to be decoded, of the other nobody wrote the place")
+    }
+  }
+
   @Test func aFormGivesDecodedValues() throws {
     let arguments = try form("owner=a+b%2Bc%C3%BC&ttl=5s&&limit=&max%5Fwaiters=3&key==&count")
     #expect(arguments[.owner] == "a b+cü" && arguments[.ttl] == "5s" && arguments[.limit] == "")
