@@ -38,7 +38,7 @@ suite() { # SUITE
     "${MAKE:-make}" deb && echo "  ok: built, and lintian has nothing to say"
   else
     "Tests/Containers/$1.sh"
-  fi 2>&1 | tee "$cache/$1.log"
+  fi 2>&1 | tee "$cache/suite-$1.log"
 }
 
 words=("$@")
@@ -62,10 +62,10 @@ for word in "${words[@]}"; do
     result=passed
     passed=$((passed + 1))
   else
-    result="FAILED: $(grep FAILED "$cache/$word.log" | tail -n 1 || echo "see $cache/$word.log")"
+    result="FAILED: $(grep FAILED "$cache/suite-$word.log" | tail -n 1 || echo "see $cache/suite-$word.log")"
     failed=$((failed + 1))
   fi
-  ok=$(grep -c '^  ok: ' "$cache/$word.log" || true)
+  ok=$(grep -c '^  ok: ' "$cache/suite-$word.log" || true)
   table+=$(printf '%-9s %3d checks %5d s  %s' "$word" "$ok" $((SECONDS - begun)) "$result")$'\n'
 done
 printf '\n%s' "$table"
