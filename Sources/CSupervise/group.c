@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "guard.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

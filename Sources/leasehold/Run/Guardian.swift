@@ -19,7 +19,8 @@ final class Guardian: @unchecked Sendable {
   /// - Parameter asking: The longest request for a lease that will be made; see ``asks(_:)``.
   init(endpoint: ServiceEndpoint, asking: Request) {
     self.endpoint = endpoint
-    let names = endpoint.address.candidates
+    // What it sends is in the clear: nothing for a service of https.
+    let names = "\(endpoint.address)".hasPrefix("https:") ? [] : endpoint.address.candidates
     let longest = max(bytes(asking).count, bytes(release(of: Self.unknown)).count)
     guardian = csupervise_guard_start(longest + Self.spare)
     for name in names {
