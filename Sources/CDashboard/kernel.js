@@ -40,25 +40,56 @@ async function readKernel() {
   byId("segment-limits").replaceChildren(
     limitLine("Segments", segments.used.segments, segments.limits.shmmni, "shmmni"),
     limitLine("Pages", segments.used.pages, segments.limits.shmall, "shmall"));
-  byId("segments").replaceChildren(...segments.segments.map((segment) => {
+  drawSegments(segments.segments);
+  if (await findVariables(segments.segments)) drawSegments(segments.segments);
+}
+
+function drawSegments(segments) {
+  byId("segments").replaceChildren(...segments.map((segment) => {
     let use = segment.nattch ? `${segment.nattch} attached` : "";
     if (segment.leasehold) use = "Leasehold: ledger";
-    if (segment.word_bits) use = variablesButton(hex(segment.key));
+    if (looks.get(life(segment))?.isVariables) use = variablesButton(segment);
     return line(hex(segment.key), `${segment.id}`, owner(segment), bytes(segment.size_bytes), use);
   }));
 }
 
+// The list does not tell which segments are PHP's: that takes a look into each. What is PHP's stays so; what is not
+// may become so, and gets another look after a while.
+const looks = new Map(); // life to { isVariables, at }
+const looksAtOnce = 12;
+const lookAgain = 60000;
+const life = ({ id, ctime_seconds: born }) => `${id} ${born}`;
+
+/** Looks into segments that are new, a few at once; whether that changed anything. */
+async function findVariables(segments) {
+  const lives = new Set(segments.map(life));
+  for (const known of looks.keys()) if (!lives.has(known)) looks.delete(known);
+  const now = Date.now();
+  const fresh = segments.filter((segment) => {
+    const look = looks.get(life(segment));
+    return !segment.leasehold && (!look || (!look.isVariables && now - look.at > lookAgain));
+  });
+  const found = await Promise.all(fresh.slice(0, looksAtOnce).map(async (segment) => {
+    // One that we may not read, or that is gone, has nothing to show.
+    const details = await read(`/segments/id:${segment.id}`).catch(() => null);
+    looks.set(life(segment), { isVariables: Boolean(details?.word_bits), at: now });
+    return Boolean(details?.word_bits);
+  }));
+  return found.includes(true);
+}
+
 /** A read of variables takes the segment's lock for a moment, so it waits to be asked for. */
-function variablesButton(key) {
-  const button = make("button", { type: "button", class: "quiet", "aria-label": `Variables of ${key}` }, "Variables");
-  button.addEventListener("click", () => showVariables(key));
+function variablesButton({ key, id }) {
+  const name = key ? hex(key) : `id ${id}`;
+  const button = make("button", { type: "button", class: "quiet", "aria-label": `Variables of ${name}` }, "Variables");
+  button.addEventListener("click", () => showVariables(name, id));
   return button;
 }
 
-async function showVariables(key) {
+async function showVariables(key, id) {
   const place = byId("variables");
   try {
-    const list = await read(`/shm?segment=${encodeURIComponent(key)}`);
+    const list = await read(`/shm?segment=id:${id}`);
     const rows = list.variables.map((variable) =>
       line(`${variable.key}`, variable.type ?? "?", bytes(variable.length_bytes)));
     const caption = `Variables in ${key}: ${list.count}, ${bytes(list.used_bytes)} of ${bytes(list.size_bytes)} used`;

@@ -28,19 +28,33 @@ function takeLocks(list) {
     if (!item) {
       known.set(lock.key, { lock, isVisible: false, wanted: true, readAt: 0 });
     } else {
-      item.wanted ||= item.lock.held !== lock.held || item.lock.waiting !== lock.waiting || item.lock.fence !== lock.fence;
+      item.wanted ||= uses(item.lock) !== uses(lock);
       item.lock = lock;
     }
   }
   drawLocks();
 }
 
+/**
+ * Whether native programs hold some of it. Of sets that others made the service may not know how much there is; but
+ * what is taken and on no lease is theirs.
+ */
+function isNative(lock) {
+  if (lock.native_held !== null) return lock.native_held > 0;
+  return lock.available === 0 && lock.held === 0;
+}
+
+/** What changes when somebody takes or gives back; of native programs there are no events. */
+function uses({ held, waiting, fence, available, native_held: native, sysv }) {
+  return `${held} ${waiting} ${fence} ${available} ${native} ${sysv?.pid}`;
+}
+
 function chosen() {
   const [part, show] = [byId("filter").value.toLowerCase(), byId("show").value];
   return [...known.values()].sort((a, b) => (a.lock.key < b.lock.key ? -1 : 1)).filter(({ lock }) =>
     lock.key.toLowerCase().includes(part)
-    && (show !== "held" || lock.held > 0) && (show !== "waiting" || lock.waiting > 0)
-    && (show !== "native" || lock.native_held > 0));
+    && (show !== "held" || lock.held > 0 || isNative(lock)) && (show !== "waiting" || lock.waiting > 0)
+    && (show !== "native" || isNative(lock)));
 }
 
 function drawLocks() {
@@ -77,7 +91,7 @@ function drawCounts() {
   byId("count-locks").textContent = `${locks.length}${isCut ? "+" : ""}`;
   byId("count-leases").textContent = sum("held");
   byId("count-waiters").textContent = sum("waiting");
-  byId("count-native").textContent = locks.filter((lock) => lock.native_held > 0).length;
+  byId("count-native").textContent = locks.filter(isNative).length;
 }
 
 function makeRow(item) {
@@ -89,42 +103,57 @@ function makeRow(item) {
   cells[0].append(make("bdi", {}, item.lock.key), make("div", { class: "soft number" }));
 }
 
+/** What is free, in words. */
+function slots(lock) {
+  if (lock.kind === "rw") return "readers and writers";
+  return lock.limit === null ? `${lock.available ?? "?"} free` : `${lock.available ?? "?"} of ${lock.limit} free`;
+}
+
 function drawUse({ lock, cells }) {
   const text = JSON.stringify([lock.kind, lock.limit, lock.available, lock.native_held, lock.fence, lock.held, lock.waiting]);
   if (cells[1].dataset.drawn === text) return;
   cells[1].dataset.drawn = text;
-  const state = lock.waiting ? ["wait", "contended"] : lock.held || lock.native_held ? ["held", "held"] : ["free", "free"];
-  const slots = lock.limit === null ? "readers and writers" : `${lock.available ?? "?"} of ${lock.limit} free`;
-  const lines = [make("span", { class: `tag ${state[0]}` }, state[1]), make("div", { class: "soft" }, slots)];
-  if (lock.native_held) lines.push(make("div", { class: "soft" }, `native programs hold ${lock.native_held}`));
+  const state = lock.waiting ? ["wait", "contended"] : lock.held || isNative(lock) ? ["held", "held"] : ["free", "free"];
+  const lines = [make("span", { class: `tag ${state[0]}` }, state[1]), make("div", { class: "soft" }, slots(lock))];
   if (lock.suspects) lines.push(make("div", { class: "soft" }, `${lock.suspects} suspect`));
   cells[1].replaceChildren(...lines);
   cells[0].lastElementChild.textContent = lock.fence ? `fence ${lock.fence}` : "";
 }
 
+const moving = new Set(["age_ms", "wait_left_ms", "expires_in_ms"]); // what differs in each answer about the same
+
 function drawPeople(item) {
-  const { details, cells, lock } = item;
+  const { details, lock } = item;
+  item.lock = { ...lock, held: details.held, waiting: details.waiting, available: details.available,
+    native_held: details.native_held, fence: details.fence, limit: details.limit, sysv: details.sysv };
+  drawUse(item);
+  // A button that is drawn anew between press and release of the mouse is not clicked: only what changed is.
+  const text = JSON.stringify(details, (name, value) => (moving.has(name) ? undefined : value));
+  if (item.drawn !== text) drawCells(item);
+  item.drawn = text;
+  tick(item);
+}
+
+function drawCells(item) {
+  const { details, cells } = item;
   const focused = cells[2].contains(document.activeElement) ? document.activeElement.dataset.ref : null;
   item.ticking = [];
   const holders = details.holders.slice(0, peopleShown).map((holder) => drawHolder(item, holder));
   if (details.held > holders.length) holders.push(make("div", { class: "soft" }, `and ${details.held - holders.length} more`));
+  if (isNative(details)) holders.push(drawNative(details));
   cells[2].replaceChildren(...holders);
   const waiters = details.waiters.slice(0, peopleShown).map((waiter) => drawWaiter(item, waiter));
   const list = waiters.length ? [make("ol", { class: "waits" }, ...waiters)] : [];
   if (details.waiting > waiters.length) list.push(make("div", { class: "soft" }, `and ${details.waiting - waiters.length} more`));
   cells[3].replaceChildren(...list);
   if (focused) [...cells[2].querySelectorAll("button")].find((button) => button.dataset.ref === focused)?.focus();
-  item.lock = { ...lock, held: details.held, waiting: details.waiting, available: details.available,
-    native_held: details.native_held, fence: details.fence };
-  drawUse(item);
-  tick(item);
 }
 
 /** Where somebody is, as far as it is known. */
 function whereabouts({ pid, uid, peer, bind }) {
   const words = [];
-  if (pid) words.push(`pid ${pid}`);
-  if (uid !== null && uid !== undefined) words.push(`uid ${uid}`);
+  if (pid) words.push(`pid\u00a0${pid}`);
+  if (uid !== null && uid !== undefined) words.push(`uid\u00a0${uid}`);
   if (!words.length && peer) words.push(peer);
   if (bind) words.push(bind === "connection" ? "until it disconnects" : `bound to ${bind}`);
   return words.join(", ");
@@ -145,6 +174,14 @@ function drawHolder(item, holder) {
   return make("div", { class: "person" }, named(holder), button, meter, text);
 }
 
+/** Native programs that hold it. The kernel knows which process operated last, which most often is the holder. */
+function drawNative({ native_held: units, sysv, kind }) {
+  const much = units === null ? "" : kind === "rw" ? (units >= 16384 ? "exclusive · " : `shared × ${units} · `) : `× ${units} · `;
+  const who = sysv?.pid ? `operated last: pid\u00a0${sysv.pid}` : "by a process out of sight";
+  return make("div", { class: "person" }, make("span", { class: "who native" }, "native program"),
+    make("div", { class: "soft" }, `${much}no lease, no deadline · ${who}`));
+}
+
 function drawWaiter(item, waiter) {
   const left = make("span");
   item.ticking.push({ left, waitsUntil: item.readAt + waiter.wait_left_ms, began: item.readAt - waiter.age_ms });
@@ -159,7 +196,7 @@ function tick(item) {
       entry.left.textContent = `waits ${duration(now - entry.began)}, gives up in ${duration(entry.waitsUntil - now)}`;
       continue;
     }
-    const age = `for ${duration(serviceNow() - entry.since)}`;
+    const age = `held ${duration(serviceNow() - entry.since)}`;
     if (entry.ends === null) {
       entry.meter.className = "meter none";
       entry.left.textContent = `${age}, no deadline`;

@@ -54,7 +54,11 @@ async function breakLease(ref, words, givenToken) {
     method: "POST", headers: sent, body: JSON.stringify(words),
   });
   if (answer.ok) return answer.json();
-  throw new Refusal(answer.status, await answer.json().catch(() => ({})));
+  const problem = await answer.json().catch(() => ({}));
+  if (answer.status === 401) {
+    problem.detail = bearer ? "The service does not know this token." : "The service asks for the token of an admin.";
+  }
+  throw new Refusal(answer.status, problem);
 }
 
 let mayAsk = true; // who closed the question is not asked again before the next answer

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "csupervise.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { gone_ms = 5000, release_ms = 2000, attempts = 5 };
+enum { gone_ms = 5000 };
+enum { word_look, word_done };
 
 struct csupervise_guard {
-    _Atomic int64_t *deadline_ns;
+    struct shared *shared;
     int end;
     pid_t pid;
 };
@@ -30,93 +32,57 @@ static int64_t now_ns(void) {
 
 // Whatever is open here would keep the readers of the caller's pipes waiting.
 static void close_all_but(int kept) {
+    int below = kept == 0 || close_range(0, (unsigned)kept - 1, 0) == 0;
+    if (below && close_range((unsigned)kept + 1, ~0U, 0) == 0) return;
     long last = sysconf(_SC_OPEN_MAX);
     if (last < 0 || last > 65536) last = 65536;
     for (int fd = 0; fd < last; fd++)
         if (fd != kept) close(fd);
 }
 
-// Whether nothing of the group is left. A member that is dead and not yet waited for still counts.
+// Whether nothing of the group runs any more, after some time at most.
 static int is_gone(pid_t group) {
     int64_t end = now_ns() + (int64_t)gone_ms * 1000000;
     do {
-        if (kill(-group, SIGKILL) != 0 && errno == ESRCH) return 1;
+        if (csupervise_group_is_dead(group)) return 1;
         poll(NULL, 0, 1);
     } while (now_ns() < end);
     return 0;
 }
 
-static int send_request(const struct csupervise_release *release) {
-    int fd = socket(release->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return 0;
-    struct timeval limit = {.tv_sec = release_ms / 1000};
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    char answer[256];
-    int done = connect(fd, release->address, release->length) == 0 &&
-               send(fd, release->text, release->count, MSG_NOSIGNAL) == (ssize_t)release->count &&
-               recv(fd, answer, sizeof answer, 0) > 0;
-    close(fd);
-    return done;
-}
-
-// TLS is too much for a process that was forked off among threads, but a new program may do what it likes.
-static int run_program(const struct csupervise_release *release) {
-    int null, ends[2], status;
-    while ((null = open("/dev/null", O_RDWR)) >= 0 && null < STDERR_FILENO) {}
-    if (pipe2(ends, O_CLOEXEC) != 0) return 0;
-    if (write(ends[1], release->text, release->count) != (ssize_t)release->count) return 0;
-    close(ends[1]);
-    pid_t child = fork();
-    if (child == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        dup2(ends[0], STDIN_FILENO);
-        execve("/proc/self/exe", release->argv, release->envp);
-        _exit(127);
-    }
-    close(ends[0]);
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return 0;
-    // 69 is a service that could not be reached; of all else there is no use in asking again.
-    return !WIFEXITED(status) || WEXITSTATUS(status) != 69;
-}
-
-static void watch(int end, pid_t group, _Atomic int64_t *deadline_ns, const struct csupervise_release *release) {
+static void watch(int end, struct shared *shared, const struct csupervise_program *program) {
     for (;;) {
-        int64_t deadline = atomic_load(deadline_ns), left_ms = 1000;
+        int64_t deadline = atomic_load(&shared->deadline_ns), left_ms = 1000;
+        pid_t group = atomic_load(&shared->group);
         if (deadline != 0) {
             int64_t left = deadline - now_ns();
-            if (left <= 0) kill(-group, SIGKILL);
-            else if (left < 1000000000) left_ms = (left + 999999) / 1000000;
+            if (left <= 0 && group > 0) kill(-group, SIGKILL);
+            else if (left > 0 && left < 1000000000) left_ms = (left + 999999) / 1000000;
         }
         struct pollfd entry = {.fd = end, .events = POLLIN};
         int ready = poll(&entry, 1, (int)left_ms);
         if (ready <= 0) continue;
         char byte;
         ssize_t count = read(end, &byte, 1);
-        if (count > 0) _exit(0);
-        if (count < 0) continue;
-        // The pipe is closed: nobody is left who would renew. First the command, then the lease.
-        if (is_gone(group))
-            for (int attempt = 0; attempt < attempts; attempt++) {
-                if (release->address != NULL ? send_request(release) : run_program(release)) break;
-                poll(NULL, 0, 200);
-            }
+        if (count > 0 && byte == word_done) _exit(0);
+        if (count != 0) continue;
+        // The pipe is closed: nobody is left who would renew, and nobody who is about to become the command, as it has
+        // the pipe open until then. First the command, then the lease.
+        group = atomic_load(&shared->group);
+        if (group <= 0 || is_gone(group)) csupervise_give_back(shared, program);
         _exit(0);
     }
 }
 
-struct csupervise_guard *csupervise_guard_start(pid_t group, int64_t deadline_ns,
-                                                const struct csupervise_release *release) {
+struct csupervise_guard *csupervise_guard_start(size_t room, const struct csupervise_program *program) {
     struct csupervise_guard *guard = malloc(sizeof *guard);
-    void *page = mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    size_t size = sizeof(struct shared) + 2 * room;
+    struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int ends[2];
-    if (guard == NULL || page == MAP_FAILED || pipe2(ends, O_CLOEXEC) != 0) return NULL;
-    guard->deadline_ns = page;
+    if (guard == NULL || shared == MAP_FAILED || pipe2(ends, O_CLOEXEC) != 0) return NULL;
+    shared->room = room;
+    guard->shared = shared;
     guard->end = ends[1];
-    atomic_store(guard->deadline_ns, deadline_ns);
     sigset_t all, mask;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
@@ -125,22 +91,61 @@ struct csupervise_guard *csupervise_guard_start(pid_t group, int64_t deadline_ns
         setsid();
         prctl(PR_SET_NAME, "leasehold-guard");
         close_all_but(ends[0]);
-        watch(ends[0], group, guard->deadline_ns, release);
+        watch(ends[0], shared, program);
     }
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     close(ends[0]);
     guard->pid = child;
-    return child > 0 ? guard : NULL;
+    if (child > 0) return guard;
+    close(ends[1]);
+    return NULL;
+}
+
+void csupervise_guard_address(struct csupervise_guard *guard, const struct sockaddr *name, socklen_t length) {
+    struct shared *shared = guard->shared;
+    if (shared->address_count == addresses_max || length > sizeof(struct sockaddr_storage)) return;
+    struct address *address = &shared->addresses[shared->address_count];
+    memcpy(&address->name, name, length);
+    address->length = length;
+    shared->address_count++;
+}
+
+void csupervise_guard_asks(struct csupervise_guard *guard, const void *ask, size_t ask_count, const void *release,
+                           size_t release_count) {
+    struct shared *shared = guard->shared;
+    atomic_store(&shared->claim, claims_nothing);
+    if (ask_count > shared->room || release_count > shared->room) return;
+    memcpy(shared->text, ask, ask_count);
+    memcpy(shared->text + shared->room, release, release_count);
+    shared->ask_count = ask_count;
+    shared->release_count = release_count;
+    atomic_store(&shared->claim, claims_asked);
+}
+
+void csupervise_guard_holds(struct csupervise_guard *guard, const void *release, size_t release_count) {
+    struct shared *shared = guard->shared;
+    if (release_count > shared->room) return;
+    // Until the last byte is there, asking again is what finds the lease; it writes the same bytes.
+    memcpy(shared->text + shared->room, release, release_count);
+    shared->release_count = release_count;
+    atomic_store(&shared->claim, claims_held);
+}
+
+void csupervise_guard_group(struct csupervise_guard *guard, pid_t group) {
+    atomic_store(&guard->shared->group, group);
 }
 
 void csupervise_guard_deadline(struct csupervise_guard *guard, int64_t deadline_ns) {
-    atomic_store(guard->deadline_ns, deadline_ns);
+    // The first one may be nearer than when the guard would look again.
+    char byte = word_look;
+    if (atomic_exchange(&guard->shared->deadline_ns, deadline_ns) == 0) (void)!write(guard->end, &byte, 1);
 }
 
 void csupervise_guard_done(struct csupervise_guard *guard) {
-    char byte = 1;
+    char byte = word_done;
     (void)!write(guard->end, &byte, 1);
     close(guard->end);
     // It ends at once; where nobody else reaps it would stay a zombie.
     while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {}
+    // Its memory stays: a thread that renews may write the deadline still.
 }

@@ -23,7 +23,7 @@ static void forget_handlers(void) {
     }
 }
 
-int csupervise_spawn(char *const argv[], char *const envp[], int terminal, pid_t *pid) {
+int csupervise_spawn(char *const argv[], char *const envp[], int terminal, struct csupervise_guard *guard, pid_t *pid) {
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0) return errno;
     sigset_t all, mask, none;
@@ -38,6 +38,8 @@ int csupervise_spawn(char *const argv[], char *const envp[], int terminal, pid_t
         forget_handlers();
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(128 + SIGKILL);
+        // Before exec, which closes the guard's pipe: whoever sees it closed sees the group.
+        if (guard != NULL) csupervise_guard_group(guard, getpid());
         pthread_sigmask(SIG_SETMASK, &none, NULL);
         int code = csupervise_exec(argv, envp);
         (void)!write(report[1], &code, sizeof code);
@@ -53,6 +55,7 @@ int csupervise_spawn(char *const argv[], char *const envp[], int terminal, pid_t
         while ((count = read(report[0], &code, sizeof code)) < 0 && errno == EINTR) {}
         if (count == sizeof code) {
             failed = code;
+            if (guard != NULL) csupervise_guard_group(guard, 0);
             while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
         }
         *pid = child;

@@ -31,6 +31,8 @@ extension ClientError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .problem(let problem): "\(problem.code): \(problem.detail)"
+    case .unreachable(let address, "Permission denied"):
+      "cannot reach the service at \(address): Permission denied; `leasehold doctor` says who may use the socket"
     case .unreachable(let address, let reason):
       "cannot reach the service at \(address): \(reason); is `leasehold serve` running, and is LEASEHOLD_URL right?"
     case .insecure(let address, let reason): "cannot trust the service at \(address): \(reason)"

@@ -21,6 +21,22 @@ struct LeaseholdCommand: ParsableCommand {
     ])
 }
 
+extension LeaseholdCommand {
+  /// What is wrong with the first argument where it should name a command and does not.
+  static func unknownCommand(_ arguments: [String]) -> Failure? {
+    guard let word = arguments.first, !word.hasPrefix("-") else { return nil }
+    var (names, hidden) = (["help"], [String]())
+    for command in configuration.subcommands + configuration.groupedSubcommands.flatMap({ $0.subcommands }) {
+      guard let name = command.configuration.commandName else { continue }
+      if command.configuration.shouldDisplay { names.append(name) } else { hidden.append(name) }
+    }
+    guard !names.contains(word), !hidden.contains(word) else { return nil }
+    let hint = nearestName(to: word, among: names).map { " did you mean '\($0)'?" } ?? ""
+    return Failure(
+      "there is no command '\(Table.clean(word))';\(hint) `leasehold --help` lists all of them", .usage)
+  }
+}
+
 /// Prints the version.
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")

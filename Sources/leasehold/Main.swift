@@ -6,7 +6,9 @@ internal import Glibc
 enum Main {
   static func main() async {
     do {
-      var command = try LeaseholdCommand.parseAsRoot(RunCommand.marked(Array(CommandLine.arguments.dropFirst())))
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      if let unknown = LeaseholdCommand.unknownCommand(arguments) { throw unknown }
+      var command = try LeaseholdCommand.parseAsRoot(RunCommand.marked(arguments))
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {

@@ -259,6 +259,30 @@ class Papers(CliTest):
         result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20)
         self.assertIn(result.stdout.splitlines()[-1], ("0", str(128 + signal.SIGPIPE)))
 
+    def test_a_command_that_there_is_not_names_the_one_that_was_meant(self):
+        for word, meant in (("lcoks", "did you mean 'locks'?"), ("relase", "did you mean 'release'?"),
+                            ("frobnicate", "`leasehold --help` lists all of them")):
+            result = self.cli(word)
+            self.assertEqual(result.returncode, 64)
+            self.assertOneLine(result.stderr, f"'{word}'", meant)
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root to become another user")
+    def test_a_socket_that_one_may_not_use_is_not_a_service_that_is_down(self):
+        folder = os.path.dirname(self.server.unix)
+        os.chmod(folder, 0o755)
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM]
+        denied = subprocess.run([*command, "locks"], env=self.environment(), capture_output=True, text=True,
+                                check=False, timeout=20)
+        self.assertEqual(denied.returncode, 69)
+        self.assertOneLine(denied.stderr, "Permission denied; `leasehold doctor` says who may use the socket")
+        doctor = subprocess.run([*command, "doctor"], env=self.environment(), capture_output=True, text=True,
+                                check=False, timeout=20)
+        self.assertEqual(doctor.returncode, 1)
+        self.assertIn("may not be used by nobody, uid 65534", doctor.stdout)
+        # Nothing that would start a second service, or make somebody a member of root's group.
+        self.assertNotIn("leasehold serve", doctor.stdout)
+        self.assertNotIn("usermod -aG root", doctor.stdout)
+
     def test_help_names_every_command(self):
         help_text = self.cli("--help").stdout
         for command in ("run", "acquire", "release", "renew", "hold", "locks", "leases", "sem", "shm", "break", "top",

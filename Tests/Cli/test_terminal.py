@@ -18,13 +18,13 @@ from support import PATIENCE, PROGRAM, CliTest, eventually
 class Terminal:
     """A program in a pseudo-terminal of its own; what it writes is kept."""
 
-    def __init__(self, test, *words):
+    def __init__(self, test, *words, rows=40, columns=160):
         self.text = ""
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
             environment = {**test.environment(), "PS1": "$ ", "TERM": "dumb", "HISTFILE": ""}
             os.execvpe(words[0], list(words), environment)
-        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.status = None
         test.addCleanup(self.close)
 
@@ -151,6 +151,22 @@ class Top(CliTest):
         terminal.send("q")
         terminal.expect(r"\x1b\[\?1049l")
         self.assertEqual(terminal.wait(), 0)
+
+    def test_in_a_narrow_terminal_it_shows_who_has_what_for_how_long(self):
+        for number in range(30):
+            self.granted(self.server.acquire(self.key(f"-{number:02}"), owner=f"worker-number-{number}", ttl="10m"))
+        for columns, rows, head in ((80, 24, "KEY +HELD +FREE +WAITING +NATIVE +WHO +SINCE +LEFT +TTL"),
+                                    (40, 10, "KEY +WAITING +WHO +LEFT")):
+            with self.subTest(columns=columns):
+                terminal = Terminal(self, PROGRAM, "top", "--interval", "100ms", rows=rows, columns=columns)
+                terminal.expect(r"\x1b\[\?1049h")
+                terminal.expect(rf"\r\n{head}\x1b")
+                line = terminal.expect(r"\r\n(\S+… .*)\x1b\[K")[1]
+                self.assertLessEqual(len(line), columns)
+                self.assertRegex(line, r" worker-\S* .*9m\d\ds")
+                terminal.expect(r"\.\.\. \d+ more")
+                terminal.send("q")
+                self.assertEqual(terminal.wait(), 0)
 
     def test_without_a_terminal_it_prints_once(self):
         self.granted(self.server.acquire(self.key(), owner="some\x7fbody".replace("\x7f", "")))

@@ -72,9 +72,19 @@ class Clients(LiveTest):
     def test_every_language_of_the_page_is_run_or_compiled(self):
         self.assertEqual({language for _, language, _ in programs()}, {*RUNNERS, "swift"})
 
+    def assertIsIn(self, text, path):
+        """All of its lines, in order, as they stand in the file."""
+        with open(path, encoding="utf-8") as file:
+            there = [line.strip() for line in file]
+        lines = [line.strip() for line in text.splitlines()]
+        self.assertIn(lines, [there[start:start + len(lines)] for start in range(len(there))])
+
     def test_the_swift_of_the_page_is_the_swift_that_is_compiled(self):
-        with open(COMPILED, encoding="utf-8") as file:
-            compiled = [line.strip() for line in file]
         for _, _, text in programs("swift"):
-            lines = [line.strip() for line in text.splitlines()]
-            self.assertIn(lines, [compiled[start:start + len(lines)] for start in range(len(compiled))])
+            self.assertIsIn(text, COMPILED)
+
+    def test_the_swift_of_the_readme_is_the_swift_that_is_run(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+            found = re.findall(r"^```swift\n(.*?)^```", file.read(), re.S | re.M)
+        self.assertEqual(len(found), 1)
+        self.assertIsIn(found[0], os.path.join(ROOT, "Tests", "LeaseholdClientTests", "LiveTests.swift"))

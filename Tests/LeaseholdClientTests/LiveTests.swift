@@ -28,6 +28,20 @@ import Testing
     #expect(left.isEmpty)
   }
 
+  /// As it stands in the README: Tests/Examples compares the two, line by line.
+  @Test func theSnippetOfTheReadmeRuns() async throws {
+    let daemon = try Daemon()
+    let service = "unix:\(daemon.socket)"
+    let client = try LeaseholdClient(service)
+    let fence = try await client.withLease("deploy", wait: .seconds(10)) { lease in
+      // The lease is renewed meanwhile. When it is lost, this task is canceled.
+      lease.fence
+    }
+    #expect(fence > 0)
+    let left = try await client.leases()
+    #expect(left.isEmpty)
+  }
+
   @Test func whoWaitsGetsTheLockInTurnAndWhoIsCanceledLeavesTheQueue() async throws {
     let daemon = try Daemon()
     let client = try LeaseholdClient("unix:\(daemon.socket)")

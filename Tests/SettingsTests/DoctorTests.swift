@@ -21,6 +21,16 @@ import Testing
     #expect(ServiceCheck.namespace(nil, "ipc:[6]").level == .note)
   }
 
+  @Test func whoMayNotUseTheSocketIsToldWhatLetsThem() {
+    func fix(_ mode: UInt32, root: Bool = false) -> String {
+      ServiceCheck.socketFix(mode: mode, group: "leasehold", groupIsRoot: root, user: "ann")
+    }
+    #expect(fix(0o660) == "usermod -aG leasehold ann, then log in anew")
+    #expect(fix(0o600).contains("--unix-mode"))
+    #expect(!fix(0o660, root: true).contains("usermod"))
+    #expect(ServiceCheck.start(hasUnit: true) == "systemctl start leasehold")
+  }
+
   @Test func missingUnitsOfTheLivingAreNotedAndThoseOfTheDeadMended() {
     let lock = JSON(Array(#"{"key":"a","sysv":{"id":7,"pid":9,"semaphores":[3]}}"#.utf8)) ?? .null
     #expect(ServiceCheck.missing(2, of: lock, lastUser: "php").level == .note)
@@ -42,6 +52,7 @@ import Testing
     try withRoot(["/etc/systemd/logind.conf": "[Login]\n#RemoveIPC=yes\n", "/etc/login.defs": defs]) { check in
       #expect(check.findings(uid: 1000).first?.level == .problem)
       #expect(check.findings(uid: 999).first?.level == .ok)
+      #expect(check.findings(uid: nil).first?.level == .note, "whose the sets are is not known")
     }
     let files = [
       "/etc/systemd/logind.conf": "[Login]\nRemoveIPC=yes\n",

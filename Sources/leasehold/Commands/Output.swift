@@ -48,10 +48,44 @@ enum Output {
 
 /// Columns of text under their names.
 struct Table {
-  private let head: [String]
+  private var head: [String]
   private var rows: [[String]] = []
 
   init(_ head: String...) { self.head = head }
+
+  private var widths: [Int] {
+    head.indices.map { column in rows.reduce(head[column].count) { max($0, $1[column].count) } }
+  }
+
+  /// Leaves columns out, in this order, until there is room for the two that may be cut, and cuts those.
+  mutating func fit(_ columns: Int, shrinking long: (String, String), dropping: [String]) {
+    let enough = (first: 16, second: 8)
+    var leftOut = dropping[...]
+    while let first = head.firstIndex(of: long.0), let second = head.firstIndex(of: long.1) {
+      let widths = widths
+      let space = columns - 2 * (head.count - 1) - (widths.reduce(0, +) - widths[first] - widths[second])
+      let wanted = min(widths[first], enough.first) + min(widths[second], enough.second)
+      if space < wanted, let name = leftOut.popFirst() {
+        if let column = head.firstIndex(of: name) { remove(column) }
+        continue
+      }
+      let most = min(widths[second], max(enough.second, space - widths[first], space / 3))
+      cut(second, to: most)
+      cut(first, to: max(4, space - most))
+      return
+    }
+  }
+
+  private mutating func remove(_ column: Int) {
+    head.remove(at: column)
+    for row in rows.indices { rows[row].remove(at: column) }
+  }
+
+  private mutating func cut(_ column: Int, to width: Int) {
+    for row in rows.indices where rows[row][column].count > width {
+      rows[row][column] = rows[row][column].prefix(max(width - 1, 0)) + "…"
+    }
+  }
 
   /// Adds a row; a cell is text of others, so control characters are shown as `?`.
   mutating func add(_ cells: String?...) {
@@ -61,7 +95,7 @@ struct Table {
   /// The lines; of a table without rows, its head alone.
   var text: String {
     let all = [head] + rows
-    let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    let widths = widths
     return all.map { row in
       let cells = zip(row, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count) }
       let line = cells.joined(separator: "  ")

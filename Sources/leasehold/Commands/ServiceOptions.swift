@@ -47,13 +47,18 @@ struct LockOptions: ParsableArguments {
   @Flag(name: [.customShort("x"), .customLong("exclusive")], help: "Hold the lock alone; the default.")
   var exclusive = false
 
-  @Option(name: [.customShort("w"), .customLong("wait")], help: ArgumentHelp("How long to wait.", valueName: "time"))
+  @Option(
+    name: [.customShort("w"), .customLong("wait")],
+    help: ArgumentHelp("How long to wait, such as 10s or 5m (default: without end).", valueName: "time"))
   var wait: String?
 
-  @Flag(help: "Do not wait.")
+  @Flag(help: "Do not wait: fail at once when others hold the lock.")
   var noWait = false
 
-  @Option(help: ArgumentHelp("Time until the lease ends unless it is renewed.", valueName: "time"))
+  @Option(
+    help: ArgumentHelp(
+      "Time until the lease ends unless it is renewed, such as 30s (default: what the service says).",
+      valueName: "time"))
   var ttl: String?
 
   @Option(help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))

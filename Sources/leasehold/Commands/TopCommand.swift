@@ -31,7 +31,7 @@ struct TopCommand: ParsableCommand {
     repeat {
       let lines: [String]
       do {
-        lines = try Self.look(connection, rows: screen.rows)
+        lines = try Self.look(connection, rows: screen.rows, columns: screen.columns)
       } catch {
         lines = ["leasehold: \(error)"]
       }
@@ -40,20 +40,27 @@ struct TopCommand: ParsableCommand {
   }
 
   /// The lines of one look: a summary, then each lease, the busiest locks first.
-  private static func look(_ connection: LeaseholdConnection, rows: Int) throws(ClientError) -> [String] {
+  private static func look(
+    _ connection: LeaseholdConnection, rows: Int, columns: Int? = nil
+  ) throws(ClientError) -> [String] {
     let ready = try connection.send(Request("GET", ["readyz"])).json
     let query = [("limit", "1000")]
     let locks = try connection.send(Request("GET", ["locks"], query: query)).checked().json["locks"].elements
     let leases = try connection.send(Request("GET", ["leases"], query: query)).checked().json["leases"].elements
-    return lines(ready: ready, locks: locks, leases: leases, address: connection.endpoint.address, rows: rows)
+    let address = connection.endpoint.address
+    return lines(ready: ready, locks: locks, leases: leases, address: address, rows: rows, columns: columns)
   }
 
   /// What a look shows.
-  static func lines(ready: JSON, locks: [JSON], leases: [JSON], address: ServiceAddress, rows: Int) -> [String] {
+  ///
+  /// - Parameter columns: What the table must fit into; `nil`: no matter.
+  static func lines(
+    ready: JSON, locks: [JSON], leases: [JSON], address: ServiceAddress, rows: Int, columns: Int? = nil
+  ) -> [String] {
     let waiting = locks.reduce(Int64(0)) { $0 + ($1["waiting"].int ?? 0) }
     let head =
-      "leasehold \(address)  \(ready["status"].cell ?? "?")  locks \(locks.count)  leases \(leases.count)"
-      + "  waiting \(waiting)"
+      "leasehold \(ready["status"].cell ?? "?")  locks \(locks.count)  leases \(leases.count)  waiting \(waiting)"
+      + "  \(address)"
     let holders = Dictionary(grouping: leases) { $0["key"].string ?? "" }
     var table = Table("KEY", "HELD", "FREE", "WAITING", "NATIVE", "WHO", "PID", "SINCE", "LEFT", "TTL")
     for lock in locks.sorted(by: isBusier) {
@@ -66,6 +73,9 @@ struct TopCommand: ParsableCommand {
           lease["pid"].cell, lease["since"].ageCell, lease["expires_in_ms"].durationCell,
           lease["ttl_ms"].durationCell)
       }
+    }
+    if let columns {
+      table.fit(columns, shrinking: ("KEY", "WHO"), dropping: ["PID", "TTL", "NATIVE", "SINCE", "FREE", "HELD"])
     }
     let lines = [head, ""] + table.text.split(separator: "\n").map(String.init)
     guard lines.count > rows else { return lines }
@@ -117,9 +127,12 @@ final class Screen {
   /// Lines that fit; 24 where nobody knows.
   var rows: Int { size.ws_row > 1 ? Int(size.ws_row) : 24 }
 
+  /// Characters of a line; 80 where nobody knows.
+  var columns: Int { size.ws_col > 0 ? Int(size.ws_col) : 80 }
+
   /// Writes the lines over what was there.
   func show(_ lines: [String]) {
-    let columns = size.ws_col > 0 ? Int(size.ws_col) : 80
+    let columns = columns
     let text = lines.prefix(rows).map { String($0.prefix(columns)) + "\u{1b}[K" }.joined(separator: "\r\n")
     LogSink(descriptor: STDOUT_FILENO).write("\u{1b}[H" + text + "\u{1b}[J")
   }

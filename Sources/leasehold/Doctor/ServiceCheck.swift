@@ -18,7 +18,10 @@ struct ServiceCheck {
         response.status == 200
           ? .ok("service", "ready at \(endpoint.address)") : .problem("service", "not ready: \(status)"))
     } catch {
-      findings.append(.problem("service", "\(error)", fix: "leasehold serve"))
+      // Whoever may not use the socket was told so: the service need not be down.
+      if findings.allSatisfy({ $0.level != .problem }) {
+        findings.append(.problem("service", "\(error)", fix: Self.start(hasUnit: SystemdCheck().unitFile != nil)))
+      }
       return (findings, nil)
     }
     findings.append(Self.namespace(ready["ipc_namespace"].int, TextFile.link("/proc/self/ns/ipc")))
@@ -26,6 +29,16 @@ struct ServiceCheck {
     let uid = sets["semaphores"].elements.first { $0["leasehold"]["role"].string == "control" }?["uid"].int
     findings += missingUnits(connection)
     return (findings, uid)
+  }
+
+  /// How to start it here.
+  static func start(hasUnit: Bool) -> String { hasUnit ? "systemctl start leasehold" : "leasehold serve" }
+
+  /// What lets a user use the socket of somebody else; membership in root's group is no way.
+  static func socketFix(mode: UInt32, group: String, groupIsRoot: Bool, user: String) -> String {
+    if mode & 0o020 == 0 { return "serve with --unix-mode 0660, or ask as the socket's owner" }
+    if groupIsRoot { return "serve as a user of its own, as the Debian package does, or ask as root" }
+    return "usermod -aG \(group) \(user), then log in anew"
   }
 
   /// - Parameters:
@@ -36,7 +49,7 @@ struct ServiceCheck {
     if own == "ipc:[\(service)]" { return .ok("IPC namespace", "the same as the service's, \(service)") }
     return .problem(
       "IPC namespace",
-      "the service is in \(service), this shell in \(own): native programs started here cannot meet it",
+      "the service is in \(service), this shell in \(own.filter(\.isNumber)): native programs here cannot meet it",
       fix:
         "start both in one namespace: compose `ipc: \"service:leasehold\"`, one Kubernetes pod, systemd PrivateIPC=no")
   }
@@ -50,11 +63,9 @@ struct ServiceCheck {
     let owner = "uid \(status.st_uid), gid \(status.st_gid), mode 0\(mode)"
     if access(path, W_OK) == 0 { return [.ok("socket", "\(path) may be used: \(owner)")] }
     let group = getgrgid(status.st_gid).map { String(cString: $0.pointee.gr_name) } ?? "\(status.st_gid)"
-    return [
-      .problem(
-        "socket", "\(path) may not be used by uid \(geteuid()): \(owner)",
-        fix: "usermod -aG \(group) $USER, then log in anew")
-    ]
+    let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
+    let fix = Self.socketFix(mode: status.st_mode, group: group, groupIsRoot: status.st_gid == 0, user: user)
+    return [.problem("socket", "\(path) may not be used by \(user), uid \(geteuid()): \(owner)", fix: fix)]
   }
 
   /// Units that neither the lock nor a lease of ours has: natives have them, alive or dead.

@@ -21,7 +21,10 @@ struct SystemdCheck {
     let firstUser = TextFile.read(root + "/etc/login.defs").flatMap { text in
       text.split(separator: "\n").first { $0.hasPrefix("UID_MIN") }.flatMap { Int64($0.dropFirst(7).trimmedBlanks) }
     }
-    guard let uid, uid >= firstUser ?? 1000 else {
+    guard let uid else {
+      return [.note("logind", "RemoveIPC=yes: whether that hurts, this tells only while the service is reachable")]
+    }
+    guard uid >= firstUser ?? 1000 else {
       return [.ok("logind", "RemoveIPC=yes spares root and system users, and the service runs as one of them")]
     }
     return [
@@ -39,10 +42,17 @@ struct SystemdCheck {
     ("PrivateUsers", "owners become nobody, and capabilities stop counting"),
   ]
 
+  private static let name = "leasehold.service"
+  private static let units = [
+    "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+  ]
+
+  /// The service's unit, where it is installed.
+  var unitFile: String? { Self.units.map { "\($0)/\(Self.name)" }.first { TextFile.read(root + $0) != nil } }
+
   private func unit() -> [Finding] {
-    let name = "leasehold.service"
-    let units = ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"]
-    guard let base = units.map({ "\($0)/\(name)" }).first(where: { TextFile.read(root + $0) != nil }) else {
+    let (name, units) = (Self.name, Self.units)
+    guard let base = unitFile else {
       return [.ok("unit", "there is no \(name)")]
     }
     let parts = units.reversed().flatMap {

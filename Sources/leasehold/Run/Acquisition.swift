@@ -8,6 +8,8 @@ struct Acquisition {
   var options: LeaseOptions
   /// `nil` waits without end.
   let patience: Duration?
+  /// Told of each request before it is made.
+  var guardian: Guardian?
 
   /// What a service allows to wait at once, if it says nothing else.
   private static let waitAtOnce = Duration.seconds(3600)
@@ -72,18 +74,26 @@ struct Acquisition {
   private func ask(
     wait: Duration, idempotencyKey: String, progress: WaitingProgress?
   ) throws(ClientError) -> Lease {
-    var options = options
-    options.wait = wait
-    var request =
-      keys.count == 1 ? Request("POST", ["locks", keys[0], "acquire"], query: options.query) : severalRequest(options)
-    request.timeout = wait + .seconds(15)
-    request.headers = [(name: "Idempotency-Key", value: idempotencyKey)]
+    let request = request(wait: wait, idempotencyKey: idempotencyKey)
+    // Whoever asks in our place does not want to wait: but a waiter's place goes to who would wait a little.
+    guardian?.asks(self.request(wait: min(wait, .milliseconds(1)), idempotencyKey: idempotencyKey))
     let connection = LeaseholdConnection(endpoint)
     progress?.watch(connection)
     guard let lease = Lease(json: try connection.send(request).checked().json) else {
       throw .malformed("an answer without a lease")
     }
     return lease
+  }
+
+  /// What is sent.
+  func request(wait: Duration, idempotencyKey: String) -> Request {
+    var options = options
+    options.wait = wait
+    var request =
+      keys.count == 1 ? Request("POST", ["locks", keys[0], "acquire"], query: options.query) : severalRequest(options)
+    request.timeout = wait + .seconds(15)
+    request.headers = [(name: "Idempotency-Key", value: idempotencyKey)]
+    return request
   }
 
   private func severalRequest(_ options: LeaseOptions) -> Request {

@@ -3,41 +3,61 @@ internal import Glibc
 internal import LeaseholdClient
 
 /// The small process that outlives a supervisor killed with -9: it kills the command, then gives the lease back.
+///
+/// It is there before a lease is asked for. So there is no moment at which a lease is granted and nobody would give it
+/// back: who dies between the grant and its answer leaves a guard that asks once more, with the same Idempotency-Key,
+/// and so learns the lease.
 final class Guardian: @unchecked Sendable {
-  // Set before any other thread is there; what it points to may be written by any thread.
-  private var guardian: OpaquePointer?
+  private let endpoint: ServiceEndpoint
+  /// What it points to may be written by any thread.
+  private(set) var guardian: OpaquePointer?
+  private var isOver = false
 
   /// Starts to watch.
   ///
-  /// Without it a killed supervisor's lease ends by the clock. Over TLS the guard runs this program once more, with the
-  /// lease where nobody sees it among the arguments.
-  func start(group: Int32, deadline: Int64?, lease: Lease, endpoint: ServiceEndpoint) {
-    var release = csupervise_release()
-    guard case .tls = endpoint.address else {
-      let request = Request("DELETE", ["leases", lease.id]).bytes(to: endpoint, closing: true)
-      guard let name = endpoint.address.candidates.first else { return }
-      name.bytes.withUnsafeBytes { bytes in
-        guard let base = bytes.baseAddress else { return }
-        release.address = base.assumingMemoryBound(to: sockaddr.self)
-        release.length = socklen_t(bytes.count)
-        start(group, deadline, text: request, &release)
-      }
+  /// Without it a killed supervisor's lease ends by the clock.
+  ///
+  /// - Parameter asking: The longest request for a lease that will be made; see ``asks(_:)``.
+  init(endpoint: ServiceEndpoint, asking: Request) {
+    self.endpoint = endpoint
+    let longest = max(bytes(asking).count, release(of: Self.unknown).count)
+    if case .tls = endpoint.address {
+      var program = Self.program(for: endpoint)
+      guardian = csupervise_guard_start(longest + Self.spare, &program)
       return
     }
-    let words = CStringList.allocate(capacity: 4)
-    words.initialize(from: [strdup("leasehold"), strdup("release"), strdup("-"), nil], count: 4)
-    release.argv = UnsafePointer(words)
-    release.envp = UnsafePointer(Environment.with(Environment.naming(endpoint)))
-    start(group, deadline, text: Array("\(lease.id)\n".utf8), &release)
+    guardian = csupervise_guard_start(longest + Self.spare, nil)
+    for name in endpoint.address.candidates {
+      name.bytes.withUnsafeBytes { bytes in
+        guard let guardian, let base = bytes.baseAddress else { return }
+        csupervise_guard_address(guardian, base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+      }
+    }
   }
 
-  /// The guard is a copy of this process, made before this returns.
-  private func start(_ group: Int32, _ deadline: Int64?, text: [UInt8], _ release: inout csupervise_release) {
-    text.withUnsafeBytes { text in
-      release.text = text.baseAddress
-      release.count = text.count
-      guardian = csupervise_guard_start(group, deadline ?? 0, &release)
-    }
+  /// What gives a lease back over TLS: the lease comes through its standard input, where nobody sees it.
+  private static func program(for endpoint: ServiceEndpoint) -> csupervise_program {
+    let words = CStringList.allocate(capacity: 4)
+    words.initialize(from: [strdup("leasehold"), strdup("release"), strdup("-"), nil], count: 4)
+    return csupervise_program(
+      argv: UnsafePointer(words), envp: UnsafePointer(Environment.with(Environment.naming(endpoint))))
+  }
+
+  /// Where an id will stand.
+  private static let unknown = String(repeating: "0", count: 32)
+  /// Room for numbers that get longer.
+  private static let spare = 64
+
+  /// A lease is about to be asked for: `request` asks again.
+  func asks(_ request: Request) {
+    let (ask, release) = (bytes(request), release(of: Self.unknown))
+    if let guardian { csupervise_guard_asks(guardian, ask, ask.count, release, release.count) }
+  }
+
+  /// There is a lease.
+  func holds(_ lease: Lease) {
+    let release = release(of: lease.id)
+    if let guardian { csupervise_guard_holds(guardian, release, release.count) }
   }
 
   /// Moves the deadline at which the command is killed whatever happens.
@@ -45,9 +65,22 @@ final class Guardian: @unchecked Sendable {
     if let guardian { csupervise_guard_deadline(guardian, deadline) }
   }
 
+  /// The command has ended, and is not reaped yet: there is nothing to kill any more.
+  func ended() {
+    if let guardian { csupervise_guard_group(guardian, 0) }
+  }
+
   /// Ends watching.
   func done() {
-    if let guardian { csupervise_guard_done(guardian) }
-    guardian = nil
+    if let guardian, !isOver { csupervise_guard_done(guardian) }
+    isOver = true
   }
+
+  /// What gives a lease back: a request, or what ``program(for:)`` reads.
+  private func release(of lease: String) -> [UInt8] {
+    if case .tls = endpoint.address { return Array("\(lease)\n".utf8) }
+    return bytes(Request("DELETE", ["leases", lease]))
+  }
+
+  private func bytes(_ request: Request) -> [UInt8] { request.bytes(to: endpoint, closing: true) }
 }

@@ -99,29 +99,40 @@ struct RunCommand: ParsableCommand {
   }
 
   private func supervise(_ command: CommandWords, _ endpoint: ServiceEndpoint) throws -> Int32 {
-    let lease = try acquisition(command, endpoint).lease()
-    let guardian = Guardian()
+    var acquisition = try acquisition(command, endpoint)
+    let asking = acquisition.request(wait: .seconds(1), idempotencyKey: LeaseholdClient.randomKey())
+    let guardian = Guardian(endpoint: endpoint, asking: asking)
+    acquisition.guardian = guardian
+    let lease: Lease
+    do {
+      lease = try acquisition.lease()
+    } catch {
+      // Where it is not known whether there is a lease, the guard finds out: it does when we end.
+      if error.problem != nil { guardian.done() }
+      throw error
+    }
+    guardian.holds(lease)
     let grace = try wantedGrace(lease)
     let renewal = Renewal(endpoint: endpoint, lease: lease) {
       guardian.move(to: Supervisor.guardTime(deadline: $0, grace: grace))
     }
     let supervisor = Supervisor(command: command, renewal: renewal, grace: grace)
-    let group: Int32
+    if let deadline = renewal.deadline { guardian.move(to: Supervisor.guardTime(deadline: deadline, grace: grace)) }
     do {
-      group = try supervisor.start(environment: environment(lease, endpoint))
+      try supervisor.start(environment: environment(lease, endpoint), guardian: guardian)
     } catch {
       renewal.stop()
       _ = try? LeaseholdConnection(endpoint).send(Request("DELETE", ["leases", lease.id]))
+      guardian.done()
       throw error
     }
-    let guardTime = renewal.deadline.map { Supervisor.guardTime(deadline: $0, grace: grace) }
-    guardian.start(group: group, deadline: guardTime, lease: lease, endpoint: endpoint)
     renewal.start()
     let status = supervisor.finish()
     renewal.stop()
-    guardian.done()
+    guardian.ended()
     supervisor.reap()
     let lost = giveBack(lease, endpoint)
+    guardian.done()
     if supervisor.reason != nil { return ExitStatus.software.rawValue }
     if let lost { throw Failure("the command ended, but had lost its lease before: \(lost)", .software) }
     return ExecResult.status(ofWait: status)

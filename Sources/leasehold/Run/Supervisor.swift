@@ -40,16 +40,14 @@ final class Supervisor {
     terminal = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1
   }
 
-  /// Starts the command; the guard must be started right after it.
-  ///
-  /// - Returns: Its process group.
-  func start(environment: CStringList) throws -> pid_t {
-    let code = csupervise_spawn(command.pointer, environment, isForeground ? terminal : -1, &child)
+  /// Starts the command; the guard knows of it before it runs.
+  func start(environment: CStringList, guardian: Guardian) throws {
+    let terminal = isForeground ? terminal : -1
+    let code = csupervise_spawn(command.pointer, environment, terminal, guardian.guardian, &child)
     guard code == 0 else {
       takeTerminalBack()
       throw ExecResult.failure(command.program, code: code)
     }
-    return child
   }
 
   /// Supervises until the command has ended.
