@@ -174,6 +174,14 @@ class Apache(Scenario):
     def binding(self):
         return {"semaphore_key": self.semkey, "nsems": self.nsems}
 
+    def elsewhere(self):
+        """A session of another number: two sessions of one number are one lock."""
+        for number in range(10):
+            answer = self.server.get(f"/keys/apache:{number}", **self.binding)
+            if answer["sysv"]["semaphores"][0] != self.r:
+                return str(number)
+        raise AssertionError("every session has this number")
+
     def locker(self, session=None):
         """A Perl program with a lock manager $l for the session $s."""
         program = self.perl()

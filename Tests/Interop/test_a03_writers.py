@@ -101,7 +101,7 @@ class Release(Apache):
 
     def test_a_lease_of_another_session_is_not_released(self):
         lease = self.leased("write")
-        other = self.at_http("apache:another", "release", "POST", lease=lease["lease"], **self.binding)
+        other = self.at_http(f"apache:{self.elsewhere()}", "release", "POST", lease=lease["lease"], **self.binding)
         self.assertProblem(other, 404, "no-such-lease")
         self.assertEqual(self.rw, (0, LEASE))
         self.release(lease)

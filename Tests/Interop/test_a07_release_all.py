@@ -8,8 +8,7 @@ from perlside import LEASE, Apache
 
 class ReleaseAll(Apache):
     def test_one_owner_in_one_session_and_then_everywhere(self):
-        other = "0" if self.session[0] != "0" else "1"
-        other += self.session[1:]
+        other = self.elsewhere()
         perl = self.locker()
         perl.do("$l->acquire_read_lock($s)")
         mine = [self.leased("read", owner="mine") for _ in range(2)]

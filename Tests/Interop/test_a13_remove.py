@@ -10,14 +10,6 @@ class Sessions(Apache):
     def delete(self, **parameters):
         return self.at_http(self.name, method="DELETE", **(self.binding | parameters))
 
-    def elsewhere(self):
-        """A session of another number."""
-        for number in range(10):
-            answer = self.server.get(f"/keys/apache:{number}", **self.binding)
-            if answer["sysv"]["semaphores"][0] != self.r:
-                return str(number)
-        raise AssertionError("every session has this number")
-
     def test_other_sessions_holders_of_both_kinds(self):
         other = self.elsewhere()
         perl = self.locker(other)

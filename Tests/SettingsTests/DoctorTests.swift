@@ -21,6 +21,14 @@ import Testing
     #expect(ServiceCheck.namespace(nil, "ipc:[6]").level == .note)
   }
 
+  @Test(arguments: [
+    ("unix:/run/leasehold/leasehold.sock", true), ("http://localhost:31818", true), ("http://127.0.0.1:31818", true),
+    ("https://[::1]:31818", true), ("https://locks.example.org:31818", false), ("http://10.1.2.3:31818", false),
+  ])
+  func onlyTheNamespaceOfThisHostIsCompared(_ url: String, _ isHere: Bool) throws {
+    #expect(ServiceCheck.isHere(try #require(ServiceAddress(url))) == isHere)
+  }
+
   @Test func whoMayNotUseTheSocketIsToldWhatLetsThem() {
     func fix(_ mode: UInt32, root: Bool = false) -> String {
       ServiceCheck.socketFix(mode: mode, group: "leasehold", groupIsRoot: root, user: "ann")

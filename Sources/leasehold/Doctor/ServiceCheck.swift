@@ -24,7 +24,10 @@ struct ServiceCheck {
       }
       return (findings, nil)
     }
-    findings.append(Self.namespace(ready["ipc_namespace"].int, TextFile.link("/proc/self/ns/ipc")))
+    findings.append(
+      Self.isHere(endpoint.address)
+        ? Self.namespace(ready["ipc_namespace"].int, TextFile.link("/proc/self/ns/ipc"))
+        : .note("IPC namespace", "not compared: the service may be on another host, whose native programs it meets"))
     let sets = (try? connection.send(Request("GET", ["semaphores"], query: [("limit", "1000")])).json) ?? .null
     let uid = sets["semaphores"].elements.first { $0["leasehold"]["role"].string == "control" }?["uid"].int
     findings += missingUnits(connection)
@@ -39,6 +42,14 @@ struct ServiceCheck {
     if mode & 0o020 == 0 { return "serve with --unix-mode 0660, or ask as the socket's owner" }
     if groupIsRoot { return "serve as a user of its own, as the Debian package does, or ask as root" }
     return "usermod -aG \(group) \(user), then log in anew"
+  }
+
+  /// Whether an address can only be of this host.
+  static func isHere(_ address: ServiceAddress) -> Bool {
+    switch address {
+    case .unix: true
+    case .tcp(let host, _), .tls(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
   }
 
   /// - Parameters:
