@@ -98,7 +98,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {}
 
   private func answer(_ problem: Problem) {
-    server.refusals.note(problem, to: exchange, operation: "shm", trace: trace)
+    server.refusals.note(problem, to: exchange, operation: "shm", trace: trace, requestID: requestID)
     exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: false))
   }
 

@@ -26,7 +26,7 @@ final class RequestHandler: ExchangeHandler {
       let operation = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }
       server.refusals.note(
         problem, to: exchange, operation: operation.map { Endpoint.all[$0].operation },
-        trace: exchange.trace)
+        trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
     }
     return server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }
@@ -76,7 +76,9 @@ final class RequestHandler: ExchangeHandler {
       return disposition
     } catch {
       count(exchange, operation, status: error.code.status)
-      server.refusals.note(error, to: exchange, operation: endpoint.operation, trace: exchange.trace)
+      server.refusals.note(
+        error, to: exchange, operation: endpoint.operation, trace: exchange.trace,
+        requestID: exchange.withRequestID { Array($0) })
       return .respond(writer.response(error, to: exchange, asText: asText))
     }
   }

@@ -47,7 +47,8 @@ final class WaitLog: Sendable {
 
   /// Logs a wait that is over.
   func note(
-    _ note: WaitNote, _ outcome: String, waited: TimeSpan, lease: LeaseSnapshot? = nil, _ exchange: Exchange
+    _ note: WaitNote, _ outcome: String, waited: TimeSpan, lease: LeaseSnapshot? = nil, _ exchange: Exchange,
+    requestID: [UInt8]
   ) {
     let isSlow = waited >= slow
     guard log.logLevel <= (isSlow ? .info : .debug) else { return }
@@ -55,6 +56,7 @@ final class WaitLog: Sendable {
     var metadata: Logger.Metadata = [
       "lock": "\(note.key)", "waited_ms": .stringConvertible(waited.milliseconds), "outcome": "\(outcome)",
       "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
+      "request_id": "\(String(decoding: requestID, as: UTF8.self))",
     ]
     if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = "\(pid)" }
     if let token = exchange.token { metadata["token"] = "\(token.name)" }

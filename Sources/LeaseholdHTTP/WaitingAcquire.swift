@@ -54,7 +54,7 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
     // A converted lease tells of the wait for its first form.
     let told = lease.flatMap { $0.isConverted ? nil : $0.waited }
     let waited = told ?? Server.now() - exchange.now
-    server.waits.note(note, outcome, waited: waited, lease: lease, exchange)
+    server.waits.note(note, outcome, waited: waited, lease: lease, exchange, requestID: requestID)
   }
 
   /// Whether this is a hold whose answer has begun: then its lease ends with the connection, as bound leases do.
@@ -94,7 +94,8 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
   func refused(_ error: LeaseholdError) {
     let (problem, writer) = (Problem(error), server.writer(at: Server.now()))
     let operation: StaticString = isHold ? "holdLock" : "acquireLock"
-    server.refusals.note(problem, to: exchange, operation: operation, trace: state.withLock(\.note.trace))
+    server.refusals.note(
+      problem, to: exchange, operation: operation, trace: state.withLock(\.note.trace), requestID: requestID)
     exchange.resolve(writer.response(problem, requestID: requestID, asText: asText))
     log(problem.code.rawValue)
   }

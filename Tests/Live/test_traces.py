@@ -58,8 +58,9 @@ class Traces(LiveTest):
         late, late_trace, _ = traceparent()
         gone, gone_trace, _ = traceparent()
         self.granted(self.acquire(first, owner="nightly"))
-        self.assertEqual(self.acquire(late, wait="50ms").status, 423)
+        refused = self.assertProblem(self.acquire(late, wait="50ms"), 423, "wait-timeout")
         line = self.line(late_trace, "waited for a lock")
+        self.assertEqual(line["request_id"], refused["request_id"])
         self.assertEqual((line["outcome"], line["holder_owner"]), ("wait-timeout", "nightly"))
         self.assertGreaterEqual(line["waited_ms"], 50)
         with self.server.socket() as sock:
@@ -105,8 +106,9 @@ class Traces(LiveTest):
     def test_a_refusal_tells_the_trace(self):
         header, trace, span = traceparent()
         answer = self.server.request("GET", "/locks", headers={"traceparent": header, "Host": "evil.example"})
-        self.assertProblem(answer, 421, "host-not-allowed")
-        self.assertEqual(self.line(trace, "refused")["span_id"], span)
+        problem = self.assertProblem(answer, 421, "host-not-allowed")
+        line = self.line(trace, "refused")
+        self.assertEqual((line["span_id"], line["request_id"]), (span, problem["request_id"]))
 
     def test_what_is_malformed_or_given_twice_is_ignored(self):
         header, trace, _ = traceparent()

@@ -32,9 +32,12 @@ final class Refusals: Sendable {
 
   /// Counts and logs a problem if it is a refusal.
   ///
-  /// - Parameter trace: What the request is a part of, read on the connection's thread.
+  /// - Parameters:
+  ///   - trace: What the request is a part of, read on the connection's thread.
+  ///   - requestID: What its answer has as X-Request-Id, read there too.
   func note(
-    _ problem: Problem, to exchange: Exchange, operation: StaticString?, trace: @autoclosure () -> TraceContext
+    _ problem: Problem, to exchange: Exchange, operation: StaticString?, trace: @autoclosure () -> TraceContext,
+    requestID: @autoclosure () -> [UInt8]
   ) {
     guard let cell = cells[problem.code] else { return }
     cell.value.add(1, ordering: .relaxed)
@@ -42,6 +45,7 @@ final class Refusals: Sendable {
     var metadata: Logger.Metadata = [
       "code": "\(problem.code.rawValue)", "operation": "\(operation ?? "none")", "reason": "\(problem.detail)",
       "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
+      "request_id": "\(String(decoding: requestID(), as: UTF8.self))",
     ]
     if let uid = exchange.connection.knownPeer.uid { metadata["uid"] = "\(uid)" }
     if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = "\(pid)" }
