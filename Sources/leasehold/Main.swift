@@ -5,6 +5,7 @@ internal import Glibc
 @main
 enum Main {
   static func main() async {
+    ProcessStart.prepare()
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())
       if let unknown = LeaseholdCommand.unknownCommand(arguments) { throw unknown }

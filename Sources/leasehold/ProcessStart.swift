@@ -1,0 +1,34 @@
+internal import Glibc
+
+/// What the process owes to whoever started it, whatever the command; done before anything else.
+enum ProcessStart {
+  static func prepare() {
+    guard openStandardDescriptors() else { exit(ExitStatus.cannotCreate.rawValue) }
+    endAtOnce(by: [SIGQUIT, SIGABRT])
+  }
+
+  /// Puts `/dev/null` where standard input, output or error is closed: else the next socket would have its number, and
+  /// messages would go to a client.
+  private static func openStandardDescriptors() -> Bool {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 && errno == EBADF {
+      // The lowest free number is this one, as those before it are open.
+      guard open("/dev/null", O_RDWR) == descriptor else { return false }
+    }
+    return true
+  }
+
+  /// Gives signals back their default.
+  ///
+  /// The Swift runtime catches them to write a backtrace where its tool lies beside its libraries, which takes seconds,
+  /// and then many lines; whoever sends one wants the process gone. What is ignored stays so, as nohup(1) wants it.
+  private static func endAtOnce(by signals: [Int32]) {
+    for signal in signals where isCaught(signal) { Glibc.signal(signal, SIG_DFL) }
+  }
+
+  private static func isCaught(_ signal: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(signal, nil, &action) == 0 else { return false }
+    // Handlers are addresses; 0 is SIG_DFL, 1 SIG_IGN.
+    return UInt(bitPattern: unsafeBitCast(action.__sigaction_handler.sa_sigaction, to: Int.self)) > 1
+  }
+}
