@@ -9,6 +9,7 @@ import SystemPackage
 struct DaemonGuard: Sendable {
   /// The set of the control key.
   let set: SemaphoreSet
+  private let key: Int32
 
   /// An odd number, so that a set of another program under the same key is noticed.
   private static let semaphoreCount = 3
@@ -17,15 +18,17 @@ struct DaemonGuard: Sendable {
   /// Finds the guard, or makes it.
   init(key: Int32) throws(LocalServiceError) {
     set = try Self.openOrMake(key)
-    let count: Int
+    self.key = key
+    let status: SemaphoreSet.Status
     do {
-      count = try set.status().count
+      status = try set.status()
     } catch {
       throw Self.explain(key, error)
     }
-    guard count == Self.semaphoreCount else {
-      throw .foreignControlSet(key: key, id: set.id, semaphoreCount: count)
+    guard status.count == Self.semaphoreCount else {
+      throw .foreignControlSet(key: key, id: set.id, semaphoreCount: status.count)
     }
+    try OwnObject.guard.check(status.permissions, key: key)
   }
 
   private static func openOrMake(_ key: Int32) throws(LocalServiceError) -> SemaphoreSet {
@@ -44,9 +47,7 @@ struct DaemonGuard: Sendable {
 
   private static func explain(_ key: Int32, _ errno: Errno) -> LocalServiceError {
     guard errno == .permissionDenied else { return .kernel(what: "open the guard (semget)", errno: errno) }
-    let owner = (try? IPCInventory.semaphoreSets())?.first { $0.status.permissions.key.rawValue == key }
-    return .notPermitted(
-      what: "the guard", key: key, owner: owner?.status.permissions.owner, errno: errno)
+    return OwnObject.guard.notPermitted(IPCKey(rawValue: key), errno)
   }
 
   /// Takes the guard now, or answers the process that has it.
@@ -61,16 +62,21 @@ struct DaemonGuard: Sendable {
     }
   }
 
-  /// Waits for the guard.
+  /// Waits for the guard, and answers the one that was taken: it may be removed and made anew meanwhile.
   ///
   /// Looks every second whether to go on.
-  func waitAndTake(while goOn: () -> Bool) throws(LocalServiceError) {
+  func waitAndTake(while goOn: () -> Bool) throws(LocalServiceError) -> DaemonGuard {
+    var waited = self
     while goOn() {
       do {
-        try set.operate(Self.take, timeout: .seconds(1))
-        return
+        try waited.set.operate(Self.take, timeout: .seconds(1))
+        return waited
       } catch .resourceTemporarilyUnavailable {
         continue
+      } catch .identifierRemoved, .invalidArgument {
+        // Who serves makes it anew at once, and has the right of way.
+        HostThread.pause(seconds: 1)
+        waited = try DaemonGuard(key: key)
       } catch {
         throw .kernel(what: "wait for the guard (semop)", errno: error)
       }
@@ -78,25 +84,56 @@ struct DaemonGuard: Sendable {
     throw .canceled
   }
 
-  /// Whether the set is gone: somebody removed it (ipcrm -s), and a second daemon could begin beside this one.
-  var isGone: Bool {
-    do {
-      _ = try set.value(of: 0)
-      return false
+  /// Whether this process still has it: the set is there, and nobody changed its value since.
+  ///
+  /// Otherwise somebody removed the set or wrote its value, and a second daemon can begin beside this one.
+  var isHeld: Bool {
+    do throws(Errno) {
+      let value = try set.value(of: 0)
+      let last = try set.lastProcessID(of: 0)
+      return value == 1 && last == HostFacts.pid
     } catch {
-      return error == .invalidArgument || error == .identifierRemoved
+      // Whatever else the kernel says is no sign of another daemon.
+      return error != .invalidArgument && error != .identifierRemoved
     }
   }
 
-  /// Makes the guard anew and takes it; `nil` when another daemon was faster.
-  static func retake(key: Int32) -> DaemonGuard? {
+  /// Takes the guard again, made anew where it is gone.
+  static func retake(key: Int32) -> Retaking {
     do {
       let fresh = try DaemonGuard(key: key)
-      return try fresh.tryTake() == nil ? fresh : nil
+      if let pid = try fresh.tryTake() { return .taken(by: pid) }
+      return .done(fresh)
     } catch {
-      return nil
+      return .failed(error)
     }
   }
+
+  /// What came of it.
+  enum Retaking {
+    case done(DaemonGuard)
+    /// Another daemon was faster.
+    case taken(by: Int32)
+    case failed(LocalServiceError)
+  }
+
+  // MARK: Noticing a removal
+
+  /// Nobody ever adds to it, so that a thread can sleep on it.
+  private static let bell: UInt16 = 1
+
+  /// Sleeps until the set is removed, or until it rings; false when it cannot sleep.
+  func sleepUntilRemoved() -> Bool {
+    do {
+      try set.operate([.subtract(1, from: Self.bell)])
+      return true
+    } catch {
+      return error == .identifierRemoved || error == .invalidArgument
+    }
+  }
+
+  /// Wakes the thread that sleeps.
+  func ring() { try? set.operate([.add(1, to: Self.bell)], timeout: .zero) }
 
   /// Lets it go before the process ends; used by tests that run several daemons in one process.
   func release() { try? set.operate([.subtract(1, from: 0, .undo)], timeout: .zero) }

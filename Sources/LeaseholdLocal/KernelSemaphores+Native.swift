@@ -64,7 +64,7 @@ extension KernelSemaphores {
     if request.dialect.hasFixedSize, status.count != request.count { throw .otherSize(found: status.count) }
     let id = BankID(set: set.id, key: status.permissions.key.rawValue)
     let wasMade = finishIfAbandoned(set, status, request) || wasMade
-    return BoundSet(id: id, count: status.count, hasLedger: hasLedger(set, status.count), wasMade: wasMade)
+    return BoundSet(id: id, count: status.count, hasLedger: hasLedger(set, status), wasMade: wasMade)
   }
 
   /// Nobody gets over HTTP what the kernel would refuse their own process.
@@ -83,11 +83,12 @@ extension KernelSemaphores {
     throw .kernel(KernelFailure(errno: "EACCES"))
   }
 
-  /// Whether a set was made by Leasehold for `path:` locks: its last three values say so.
-  private func hasLedger(_ set: SemaphoreSet, _ count: Int) -> Bool {
-    let trailer = count - CounterDialect.trailerSemaphores
-    guard trailer >= 2, trailer % 2 == 0, let signature = try? set.value(of: trailer),
-      signature == NamedDialect.signature, let version = try? set.value(of: trailer + 1),
+  /// Whether a set was made by Leasehold for `path:` locks: this user made it, and its last three values say so.
+  private func hasLedger(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> Bool {
+    let trailer = status.count - CounterDialect.trailerSemaphores
+    guard status.permissions.creator == HostFacts.uid, trailer >= 2, trailer % 2 == 0,
+      let signature = try? set.value(of: trailer), signature == NamedDialect.signature,
+      let version = try? set.value(of: trailer + 1),
       version == CounterDialect.layoutVersion
     else { return false }
     return (try? set.value(of: trailer + 2)) == instance

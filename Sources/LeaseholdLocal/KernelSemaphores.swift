@@ -95,7 +95,7 @@ final class KernelSemaphores: SemaphoreKernel {
 
   func bankValues(_ set: Int32) -> [UInt16]? {
     let set = SemaphoreSet(id: set)
-    guard let status = try? set.status(), status.count == NamedDialect.semaphoresPerBank,
+    guard let status = try? set.status(), status.count == NamedDialect.semaphoresPerBank, status.permissions.isOurs,
       let values = try? set.values(), values.count == NamedDialect.semaphoresPerBank,
       values[NamedDialect.trailer] == NamedDialect.signature,
       values[NamedDialect.trailer + 1] == NamedDialect.layoutVersion, values[NamedDialect.trailer + 2] == instance
@@ -111,7 +111,7 @@ final class KernelSemaphores: SemaphoreKernel {
   private func isBank(_ entry: IPCInventory.SemaphoreSetEntry) -> Bool {
     let status = entry.status
     let key = UInt32(bitPattern: status.permissions.key.rawValue)
-    guard status.count == NamedDialect.semaphoresPerBank,
+    guard status.count == NamedDialect.semaphoresPerBank, status.permissions.isOurs,
       UInt16(truncatingIfNeeded: key) == UInt16(truncatingIfNeeded: controlKey)
     else { return false }
     // A daemon died while it made the set: nobody ever saw it.

@@ -14,8 +14,9 @@ extension LedgerSegment {
     } catch .noSuchFileOrDirectory {
       return try create(key: key, capacity: capacity)
     } catch {
-      throw .notPermitted(what: "the ledger", key: key.rawValue, owner: nil, errno: error)
+      throw OwnObject.ledger.notPermitted(key, error)
     }
+    try OwnObject.ledger.check(segment, key: key)
     let found = try adopt(segment, key: key)
     guard found.capacity != capacity, found.isEmpty else { return found }
     return try replace(found, capacity: capacity)
@@ -34,25 +35,21 @@ extension LedgerSegment {
     }
   }
 
-  /// The magic comes last: a segment without it was never used.
-  private func initialize() {
-    setHeaderWord(1, Self.layout)
-    setHeaderWord(2, UInt64(capacity))
-    setHeaderWord(0, Self.magic)
-  }
+  /// A segment without the magic was never used.
+  private func initialize() { mendHeader() }
 
   private static func adopt(_ segment: SharedMemorySegment, key: IPCKey) throws(LocalServiceError) -> LedgerSegment {
     let mapping: Mapping
     do {
       mapping = Mapping(try segment.attach())
     } catch {
-      let owner = try? segment.status().permissions.owner
-      throw .notPermitted(what: "the ledger", key: key.rawValue, owner: owner, errno: error)
+      throw OwnObject.ledger.notPermitted(key, error)
     }
     let byteCount = mapping.mapping.byteCount
     guard byteCount >= bytes(capacity: 1) else { throw .notALedger(key: key.rawValue, id: segment.id) }
     let room = (byteCount - headerBytes) / cellBytes
     let ledger = LedgerSegment(mapping, key: key, capacity: room, populated: 0)
+    ledger.takeWords()
     switch ledger.headerWord(0) {
     case magic: break
     case 0 where (0..<512).allSatisfy({ ledger.headerWord($0) == 0 || (1...2).contains($0) }):
@@ -69,23 +66,25 @@ extension LedgerSegment {
   /// What the daemon that serves says of itself, for the error of a second one; empty when it cannot be read.
   static func description(key: Int32) -> String {
     guard let segment = try? SharedMemorySegment.open(key: IPCKey(rawValue: key)),
+      (try? OwnObject.ledger.check(segment, key: IPCKey(rawValue: key))) != nil,
       let mapping = try? segment.attach(.readOnly), mapping.byteCount >= headerBytes
     else { return "" }
     let area = UnsafeRawBufferPointer(
       start: mapping.baseAddress + descriptionWord * 8, count: descriptionBytes)
-    let text = String(decoding: area.prefix { $0 != 0 }, as: UTF8.self)
+    let text = String(decoding: area.prefix { $0 != 0 }.map { $0 < 0x20 || $0 == 0x7f ? 0x3f : $0 }, as: UTF8.self)
     return text.isEmpty ? "" : ", " + text
   }
 
   /// Whether no lease and no lock is in it.
   private var isEmpty: Bool {
-    let used = min(Int(clamping: header(.highWater)), capacity)
+    let used = header(.highWater).within(0...capacity) ?? 0
     return (0..<used).allSatisfy { commitWord(at: $0).isDisposable }
+      && lastUsed(in: used..<min(capacity, used + 16_384)) == nil
   }
 
   /// Makes an empty ledger of another size in place of an empty one; fences go on from where they were.
   private static func replace(_ old: LedgerSegment, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
-    let lastFence = old.header(.lastFence)
+    let lastFence = old.header(.lastFence).within(0...UInt64(Limits.fence)) ?? 0
     do {
       try old.mapping.mapping.segment.remove()
     } catch {
@@ -96,15 +95,25 @@ extension LedgerSegment {
     return ledger
   }
 
-  /// When somebody removed the segment (ipcrm -m), puts a new one in its place, from memory.
+  /// When somebody removed the segment (ipcrm -m), puts a new one in its place, from memory; else puts right what
+  /// somebody scribbled over its header.
   ///
-  /// True when that was needed.
+  /// True when it was removed.
   func reviveIfRemoved() throws(LocalServiceError) -> Bool {
-    do {
-      guard try mapping.mapping.segment.status().isMarkedForRemoval else { return false }
+    do throws(Errno) {
+      guard try mapping.mapping.segment.status().isMarkedForRemoval else {
+        mendHeader()
+        return false
+      }
       let segment = try SharedMemorySegment.create(
         key: key, byteCount: Self.bytes(capacity: capacity), mode: .ownerReadWrite, options: .noReserve)
-      move(to: Mapping(try segment.attach()))
+      do throws(Errno) {
+        try move(to: Mapping(try segment.attach()))
+      } catch {
+        // Half a ledger under the key would be taken for a whole one.
+        try? segment.remove()
+        throw error
+      }
       return true
     } catch {
       throw .kernel(what: "put a new ledger in place of the one that was removed", errno: error)

@@ -7,9 +7,12 @@ import SystemPackage
 /// leaves both.
 ///
 /// ```
-/// page 0   word 0 magic   1 layout   2 capacity   3 pid   4 started (wall, us)   5.. words of the ledger   32.. who
-/// serves (text) then     records of 128 bytes: commit word, fifteen words of body
+/// page 0   word 0 magic   1 layout   2 capacity   3 pid   4 started (wall, us)   5, 6, 7 words of the ledger
+///          8 the daemon's start (clock ticks since boot)   9 its PID namespace   32.. who serves (text)
+/// then     records of 128 bytes: commit word, fifteen words of body
 /// ```
+/// The words of page 0 are kept here too, and what is needed of them comes from here: others may scribble.
+///
 /// One process writes, under one mutex. Stores are single aligned words: a crash leaves each whole or absent, in order.
 final class LedgerSegment: LedgerStorage {
   static let magic: UInt64 = 0x444c_4853_4145_4c31
@@ -27,6 +30,10 @@ final class LedgerSegment: LedgerStorage {
   let capacity: Int
   private var populated: Int
   private var base: UnsafeMutableRawPointer
+  /// What page 0 should say: the words of the ledger, where the service is, who serves.
+  private var words = InlineArray<3, UInt64>(repeating: 0)
+  private var description = ""
+  var server = ServerMark.nobody
 
   /// Gives the mapping one owner that can be replaced.
   final class Mapping {
@@ -83,9 +90,29 @@ final class LedgerSegment: LedgerStorage {
     return body
   }
 
-  func header(_ word: HeaderWord) -> UInt64 { headerWord(Self.firstLedgerWord + word.rawValue) }
+  func lastUsed(in cells: Range<Int>) -> Int? {
+    let range = Self.bytes(capacity: cells.lowerBound)..<Self.bytes(capacity: cells.upperBound)
+    do {
+      try mapping.mapping.populate(range)
+    } catch {
+      guard error == .invalidArgument else { return nil }
+    }
+    return cells.last { commitWord(at: $0) != .free }
+  }
 
-  func setHeader(_ word: HeaderWord, _ value: UInt64) { setHeaderWord(Self.firstLedgerWord + word.rawValue, value) }
+  func header(_ word: HeaderWord) -> Untrusted<UInt64> {
+    Untrusted(headerWord(Self.firstLedgerWord + word.rawValue))
+  }
+
+  func setHeader(_ word: HeaderWord, _ value: UInt64) {
+    words[word.rawValue] = value
+    setHeaderWord(Self.firstLedgerWord + word.rawValue, value)
+  }
+
+  /// Begins with the words that an earlier daemon left; what of them is believed the ledger decides.
+  func takeWords() {
+    for word in HeaderWord.allCases { words[word.rawValue] = headerWord(Self.firstLedgerWord + word.rawValue) }
+  }
 
   // MARK: Raw words
 
@@ -95,25 +122,51 @@ final class LedgerSegment: LedgerStorage {
     atomic(base + index * 8).pointee.store(value, ordering: .releasing)
   }
 
-  /// Says in the header who serves, for a second daemon's error.
-  func describe(_ text: String, startedMicroseconds: Int64) {
-    setHeaderWord(3, UInt64(HostFacts.pid))
-    setHeaderWord(4, UInt64(startedMicroseconds))
+  /// Says in the header where the service is, for a second daemon's error.
+  func describe(_ text: String) {
+    description = text
+    writeDescription()
+  }
+
+  private func writeDescription() {
     let area = base + Self.descriptionWord * 8
-    var bytes = Array(text.utf8.prefix(Self.descriptionBytes - 1))
+    var bytes = Array(description.utf8.prefix(Self.descriptionBytes - 1))
     bytes.append(0)
     area.copyMemory(from: bytes, byteCount: bytes.count)
   }
 
+  // MARK: Page 0
+
+  /// Puts right what somebody scribbled over page 0, but for who serves.
+  func mendHeader() {
+    for (index, word) in headerWords where headerWord(index) != word { setHeaderWord(index, word) }
+  }
+
+  /// The words of page 0 as they should be, but for who serves; the magic comes last.
+  private var headerWords: [(Int, UInt64)] {
+    let ledger = HeaderWord.allCases.map { (Self.firstLedgerWord + $0.rawValue, words[$0.rawValue]) }
+    return [(1, Self.layout), (2, UInt64(capacity))] + ledger + [(0, Self.magic)]
+  }
+
   /// Replaces the memory below by a copy, after somebody removed the segment.
   ///
-  /// Call with nobody else at work on it.
-  func move(to other: Mapping) {
-    other.mapping.baseAddress.copyMemory(
-      from: base, byteCount: min(Self.bytes(capacity: Int(header(.highWater))), mapping.mapping.byteCount))
+  /// How much is copied, and what page 0 says, comes from here and not from the segment. Call with nobody else at work
+  /// on it.
+  func move(to other: Mapping) throws(Errno) {
+    let used = Self.bytes(capacity: min(Int(clamping: words[HeaderWord.highWater.rawValue]), capacity))
+    do {
+      try other.mapping.populate(0..<used)
+    } catch {
+      guard error == .invalidArgument else { throw error }
+    }
+    let records = used - Self.headerBytes
+    (other.mapping.baseAddress + Self.headerBytes).copyMemory(from: base + Self.headerBytes, byteCount: records)
     mapping = other
     base = other.mapping.baseAddress
     populated = 0
+    name(server)
+    writeDescription()
+    mendHeader()
   }
 
   private func address(of cell: Int) -> UnsafeMutableRawPointer {

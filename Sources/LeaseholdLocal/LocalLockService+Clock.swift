@@ -17,6 +17,7 @@ extension LocalLockService {
     while !isStopping.load(ordering: .sequentiallyConsistent) {
       let now = HostClock.now()
       clockTurn.store(now.nanoseconds, ordering: .relaxed)
+      tellSuccession()
       if now.nanoseconds >= nextHousekeeping {
         nextHousekeeping = now.nanoseconds + Self.second
         keepHouse(now)
@@ -35,6 +36,7 @@ extension LocalLockService {
   private func endDue(_ now: MonotonicInstant, polls: Bool, until latest: Int64) -> (more: Bool, wake: Int64) {
     let moment = moment(now)
     let (more, wake, notices, ends) = core.withLock { core in
+      if core.storage.namesAnother { lookWhoServes(core) }
       let ledger = core.ledger
       let more = ledger.tick(at: moment, budget: Self.batch)
       if polls, ledger.wantsPolling { ledger.poll(at: moment) }
@@ -50,7 +52,7 @@ extension LocalLockService {
 
   private func keepHouse(_ now: MonotonicInstant) {
     wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
-    keepGuard()
+    guard keepGuard() else { return }
     let moment = moment(now)
     let drift = change { ledger in
       ledger.housekeep(at: moment)

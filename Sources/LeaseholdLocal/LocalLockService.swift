@@ -25,6 +25,8 @@ public struct LocalServiceOptions: Sendable {
   public var stateDirectory: String?
   /// Hears of values that do not add up, on the thread of the clock.
   public var onDrift: (@Sendable (DriftReport) -> Void)?
+  /// Told once when another daemon, with that number, has taken this one's place: it is over, and should end.
+  public var onSucceeded: (@Sendable (_ pid: Int32) -> Void)?
 
   /// All defaults.
   public init() {}
@@ -53,8 +55,13 @@ public final class LocalLockService: LockService {
   let operations: OperationPool
   let processes: ProcessFinder
   private let clockThread = Mutex<HostThread?>(nil)
-  private let daemonGuard: Mutex<DaemonGuard>
-  private let controlKey: Int32
+  private let guardThread = Mutex<HostThread?>(nil)
+  let daemonGuard: Mutex<DaemonGuard>
+  let controlKey: Int32
+  /// The daemon that took this one's place.
+  let successor = Atomic<Int32>(0)
+  let hasToldSuccession = Atomic(false)
+  let onSucceeded: (@Sendable (Int32) -> Void)?
   private let inbox: PumpInbox
   let onEnds: (@Sendable (EndLog) -> Void)?
   let fenceFile: FenceFile?
@@ -70,15 +77,16 @@ public final class LocalLockService: LockService {
   public init(_ options: LocalServiceOptions, standby: Bool = false, while goOn: () -> Bool = { true })
     throws(LocalServiceError)
   {
-    let daemonGuard = try DaemonGuard(key: options.controlKey)
-    self.daemonGuard = Mutex(daemonGuard)
+    var daemonGuard = try DaemonGuard(key: options.controlKey)
     controlKey = options.controlKey
     if let pid = try daemonGuard.tryTake() {
       guard standby else {
         throw .alreadyServed(pid: pid, description: LedgerSegment.description(key: options.controlKey))
       }
-      try daemonGuard.waitAndTake(while: goOn)
+      daemonGuard = try daemonGuard.waitAndTake(while: goOn)
     }
+    self.daemonGuard = Mutex(daemonGuard)
+    onSucceeded = options.onSucceeded
     onEnds = options.onEnds
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
@@ -86,6 +94,7 @@ public final class LocalLockService: LockService {
     do {
       storage = try LedgerSegment.open(
         key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
+      try Self.succeed(storage, offset: offset)
     } catch {
       daemonGuard.release()
       throw error
@@ -101,7 +110,10 @@ public final class LocalLockService: LockService {
       usesPeerHandle: options.usesPeerHandle)
     self.processes = processes
     fenceFile = options.stateDirectory.map { FenceFile(directory: $0) }
-    if let mark = fenceFile?.read(), mark > storage.header(.lastFence) { storage.setHeader(.lastFence, mark) }
+    let lastFence = storage.header(.lastFence).within(0...UInt64(Limits.fence)) ?? 0
+    if let mark = fenceFile?.read(), mark > lastFence, mark <= UInt64(Limits.fence) {
+      storage.setHeader(.lastFence, mark)
+    }
     let random = Mutex(RandomPool())
     let ledger = Ledger(
       storage: storage,
@@ -113,7 +125,7 @@ public final class LocalLockService: LockService {
     ledger.recover(at: Moment(monotonic: begun, wallOffset: offset))
     ledger.foundProcesses(processes.find(ledger.lostProcesses), at: Moment(monotonic: begun, wallOffset: offset))
     ledger.noteRecovery(took: HostClock.now() - begun)
-    storage.describe(options.description, startedMicroseconds: (begun.nanoseconds + offset) / 1000)
+    storage.describe(options.description)
     core = Mutex(Core(ledger: ledger, storage: storage))
     inbox.service = self
     guard let thread = HostThread({ [self] in runClock() }) else {
@@ -122,6 +134,8 @@ public final class LocalLockService: LockService {
       throw .kernel(what: "start a thread", errno: .resourceTemporarilyUnavailable)
     }
     clockThread.withLock { $0 = thread }
+    // Without it a removed guard is noticed once a second.
+    guardThread.withLock { $0 = HostThread { [self] in watchGuard() } }
     _ = processes.watch.start()
   }
 
@@ -140,24 +154,14 @@ public final class LocalLockService: LockService {
     alarm.ring()
     clockThread.withLock { $0 }?.join()
     clockThread.withLock { $0 = nil }
+    daemonGuard.withLock { $0.ring() }
+    guardThread.withLock { $0 }?.join()
+    guardThread.withLock { $0 = nil }
     pumps.stop()
     operations.stop()
     processes.watch.stop()
     inbox.service = nil
-    daemonGuard.withLock { $0.release() }
-  }
-
-  /// Once a second: a guard that somebody removed is made anew.
-  ///
-  /// If another daemon has it by now, nothing more is granted here: two that write one ledger would undo each other's
-  /// leases.
-  func keepGuard() {
-    guard daemonGuard.withLock(\.isGone) else { return }
-    if let fresh = DaemonGuard.retake(key: controlKey) {
-      daemonGuard.withLock { $0 = fresh }
-    } else {
-      drain()
-    }
+    if successor.load(ordering: .relaxed) == 0 { daemonGuard.withLock { $0.release() } }
   }
 
   /// Runs a change of the ledger, then tells whoever must hear of it, outside the mutex.
@@ -165,6 +169,7 @@ public final class LocalLockService: LockService {
   func change<Result: Sendable>(_ body: (Ledger) -> Result) -> Result {
     var mustRing = false
     let (result, notices) = core.withLock { core in
+      if core.storage.namesAnother { lookWhoServes(core) }
       let result = body(core.ledger)
       if let due = core.ledger.nextDue, due < core.armed {
         core.armed = due
@@ -176,6 +181,9 @@ public final class LocalLockService: LockService {
     for notice in notices { notice.deliver() }
     return result
   }
+
+  /// Whether another daemon has taken this one's place.
+  public var isSucceeded: Bool { successor.load(ordering: .relaxed) != 0 }
 
   func moment(_ now: MonotonicInstant) -> Moment {
     Moment(monotonic: now, wallOffset: wallOffset.load(ordering: .relaxed))

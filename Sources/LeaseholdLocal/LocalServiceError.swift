@@ -1,3 +1,4 @@
+import SysV
 public import SystemPackage
 
 /// Why the lock service of this host could not begin.
@@ -6,10 +7,14 @@ public import SystemPackage
 public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   /// Another daemon serves this IPC namespace.
   case alreadyServed(pid: Int32, description: String)
+  /// The daemon whose guard somebody removed does not end.
+  case stillRunning(pid: Int32)
   /// The key of the guard belongs to somebody else.
   case foreignControlSet(key: Int32, id: Int32, semaphoreCount: Int)
-  /// The guard or the ledger belongs to another user.
-  case notPermitted(what: String, key: Int32, owner: UInt32?, errno: Errno)
+  /// The kernel does not let this user at what carries the key of the guard or the ledger.
+  case notPermitted(OwnObject, key: Int32, owner: UInt32?, errno: Errno)
+  /// What carries the key of the guard or the ledger was made by another user, or others may use it.
+  case notOurs(OwnObject, key: Int32, owner: UInt32, creator: UInt32, mode: UInt32)
   /// The ledger was written by another version.
   case foreignLedger(key: Int32, id: Int32, found: UInt64, understood: UInt64)
   /// The ledger's key belongs to a segment that is no ledger.
@@ -27,19 +32,28 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
     case .alreadyServed(let pid, let description):
       "another leasehold daemon (pid \(pid)\(description)) serves this IPC namespace; use it, stop it, or start "
         + "this one with --standby to wait for its turn"
+    case .stillRunning(let pid):
+      "the guard was free, but the leasehold daemon that had it (pid \(pid)) still runs: somebody removed its guard, "
+        + "and it does not end; end it (kill -9 \(pid)), its leases stay"
     case .foreignControlSet(let key, let id, let count):
-      "semaphore set \(id) with key 0x\(String(UInt32(bitPattern: key), radix: 16)) has \(count) semaphores and is not "
+      "semaphore set \(id) with key \(IPCKey(rawValue: key)) has \(count) semaphores and is not "
         + "Leasehold's guard; find its owner (ipcs -s -i \(id)), or give another --control-key"
-    case .notPermitted(let what, let key, let owner, let errno):
-      "\(what) with key 0x\(String(UInt32(bitPattern: key), radix: 16)) belongs to "
+    case .notPermitted(let object, let key, let owner, let errno):
+      "\(object.name) with key \(IPCKey(rawValue: key)) belongs to "
         + (owner.map { "uid \($0)" } ?? "another user")
-        + " (\(errno)); run as that user, or in an IPC namespace of your own"
+        + " (\(errno)); run as that user, or in an IPC namespace of your own, or, if no daemon of that user is wanted "
+        + "here, remove it as that user or root: \(object.removal(key))"
+    case .notOurs(let object, let key, let owner, let creator, let mode):
+      "\(object.name) with key \(IPCKey(rawValue: key)) was made by uid \(creator), belongs to uid \(owner) and has "
+        + "mode 0\(String(mode, radix: 8)); this daemon, of uid \(HostFacts.uid), uses only what it made itself with "
+        + "mode 0600. Run as that user, or, if no daemon of that user is wanted here, remove it"
+        + (object == .ledger ? ", with all leases in it" : "") + ": \(object.removal(key))"
     case .foreignLedger(let key, let id, let found, let understood):
-      "the ledger (segment \(id), key 0x\(String(UInt32(bitPattern: key), radix: 16))) has layout \(found), this "
+      "the ledger (segment \(id), key \(IPCKey(rawValue: key))) has layout \(found), this "
         + "version understands \(understood); start the version that wrote it, or give all its leases up with: "
         + "ipcrm -m \(id)"
     case .notALedger(let key, let id):
-      "segment \(id) with key 0x\(String(UInt32(bitPattern: key), radix: 16)) is not a Leasehold ledger; find its "
+      "segment \(id) with key \(IPCKey(rawValue: key)) is not a Leasehold ledger; find its "
         + "owner (ipcs -m -i \(id)), or give another --control-key"
     case .segmentsAreDestroyed:
       "kernel.shm_rmid_forced is 1 here, so the kernel would destroy the ledger, and with it all leases, when the "

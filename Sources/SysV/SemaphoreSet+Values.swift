@@ -9,7 +9,7 @@ extension SemaphoreSet {
   ///
   /// The corresponding C function is `semctl`, with `GETVAL`.
   public func value(of semaphore: Int) throws(Errno) -> UInt16 {
-    UInt16(try ask(GETVAL, semaphore))
+    UInt16(clamping: try ask(GETVAL, semaphore))
   }
 
   /// Sets the value of one semaphore, wakes whom that satisfies, and forgets all undos of it in all processes.

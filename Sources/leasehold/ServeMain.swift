@@ -1,5 +1,6 @@
 import Dispatch
 import FoundationEssentials
+internal import Glibc
 internal import Leasehold
 internal import LeaseholdHTTP
 internal import LeaseholdLocal
@@ -58,8 +59,9 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
   tellReady(settings, inherited, server, service, notify: notify, log: log)
   await keepWatchdog(notify, over: service, behind: server, until: stop)
   notify.stopping()
-  await shutDown(server, service, within: settings.drainTimeout, log: log)
-  return .ok
+  let isSucceeded = service.isSucceeded
+  await shutDown(server, service, within: isSucceeded ? .milliseconds(200) : settings.drainTimeout, log: log)
+  return isSucceeded ? .temporaryFailure : .ok
 }
 
 /// Makes the service on a thread of its own: recovery and standing by block.
@@ -75,6 +77,13 @@ private func startService(
       ])
   }
   options.onEnds = { log.tell($0) }
+  options.onSucceeded = { pid in
+    log.error(
+      "another daemon has taken this one's guard, so this one ends; its leases are the other's now",
+      metadata: ["pid": "\(pid)"])
+    // As when it is told to stop.
+    kill(getpid(), SIGTERM)
+  }
   let ready = options
   if settings.standby {
     log.info("standing by if another daemon serves")
@@ -141,8 +150,8 @@ private func shutDown(
 private func status(of error: any Error) -> ExitStatus {
   guard let error = error as? LocalServiceError else { return .software }
   return switch error {
-  case .alreadyServed: .temporaryFailure
-  case .notPermitted: .noPermission
+  case .alreadyServed, .stillRunning: .temporaryFailure
+  case .notPermitted, .notOurs: .noPermission
   case .foreignControlSet, .foreignLedger, .notALedger, .segmentsAreDestroyed: .configuration
   case .kernel: .cannotCreate
   case .canceled: .ok

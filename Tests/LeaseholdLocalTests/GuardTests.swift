@@ -140,8 +140,7 @@ import Testing
         return error
       }
     }
-    guard case .notPermitted(let what, key, let owner, let errno)?? = error else { throw NeverHappened() }
-    #expect(what == "the guard")
+    guard case .notPermitted(.guard, key, let owner, let errno)?? = error else { throw NeverHappened() }
     #expect(owner == getuid())
     #expect(errno == .permissionDenied)
   }

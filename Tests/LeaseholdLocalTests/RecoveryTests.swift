@@ -32,7 +32,7 @@ import Testing
     scene.stop(first)
     // Killed between the record of a release and its semop.
     try withLedger(scene) { ledger in
-      for cell in 0..<Int(ledger.header(.highWater)) where ledger.commitWord(at: cell).kind == .lease {
+      for cell in 0..<ledger.header(.highWater).clamped(to: 0...100) where ledger.commitWord(at: cell).kind == .lease {
         let check = ledger.commitWord(at: cell).check
         ledger.store(UInt64(HostClock.now().nanoseconds), .second, at: cell)
         ledger.commit(CommitWord(.ended, .lease, check: check, reason: .released), at: cell)
@@ -64,7 +64,7 @@ import Testing
     let lease = try first.take("a")
     scene.stop(first)
     try withLedger(scene) { ledger in
-      for cell in 0..<Int(ledger.header(.highWater)) where ledger.commitWord(at: cell).kind == .lease {
+      for cell in 0..<ledger.header(.highWater).clamped(to: 0...100) where ledger.commitWord(at: cell).kind == .lease {
         var body = ledger.body(at: cell)
         body.words[5] ^= 1
         ledger.write(body, at: cell)

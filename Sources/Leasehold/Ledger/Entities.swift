@@ -28,6 +28,8 @@ final class Lease: Deadlined {
   var deadline: Int64
   /// When the service looks at it next: the deadline, or the end of a grace.
   var due: Int64
+  /// The end of the grace that it got after a restart, until it is renewed or bound anew; 0 when it got none.
+  var graceEnd: Int64 = 0
   var endedAt: Int64 = 0
   var queuePosition = -1
   var ttl: TimeSpan
@@ -247,6 +249,26 @@ enum LockLayout: Hashable {
     case .apache(let count): ApacheDialect(reader: semaphore, of: count)
     case .counter(let ledger, _): CounterDialect(semaphore: semaphore, ledger: ledger)
     case .operations: CounterDialect(semaphore: semaphore, ledger: nil)
+    }
+  }
+
+  /// Where the lock may be in a set of `count`.
+  func places(of count: Int) -> ClosedRange<Int> {
+    switch self {
+    case .named: 0...NamedDialect.locksPerBank - 1
+    case .php: 0...0
+    case .apache: 0...count - 1 - count / 2
+    case .counter: 0...count - 1
+    case .operations: Self.operationsNumber...Self.operationsNumber
+    }
+  }
+
+  /// The most units that one lease may have, as the kernel counts them.
+  var unitsMaximum: Int {
+    switch self {
+    case .php: PHPDialect.unitsMaximum
+    case .apache: ApacheDialect.unitsMaximum
+    case .named, .counter, .operations: Limits.slots
     }
   }
 

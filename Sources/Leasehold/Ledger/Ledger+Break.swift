@@ -27,9 +27,10 @@ extension Ledger {
     }
     if lease.deadline == 0 || end.nanoseconds < lease.deadline {
       lease.deadline = end.nanoseconds
-      storage.store(UInt64(lease.deadline), .first, at: lease.cell)
     }
+    storage.store(UInt64(lease.deadline), .first, at: lease.cell)
     storage.store(UInt64(bitPattern: -moment.monotonic.nanoseconds), .second, at: lease.cell)
+    lease.graceEnd = 0
     reschedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
     outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
     tellOfBreak(lease, end: outcome.end)

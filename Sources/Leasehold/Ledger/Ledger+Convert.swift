@@ -91,8 +91,13 @@ extension Ledger {
 
   /// Writes the other form and commits it as converting.
   func prepareConversion(_ lease: Lease, to mode: LockMode, units: Int) throws(LeaseholdError) -> PreparedConversion {
+    // A copy of what somebody scribbled would pass the next check.
+    let old = storage.body(at: lease.cell)
+    guard old.check == storage.commitWord(at: lease.cell).check, let record = LeaseRecord(old),
+      record.id == lease.id, record.fence == lease.fence
+    else { throw Self.scribbled(lease) }
     let cell = try takeCell()
-    let body = storage.body(at: lease.cell).converted(to: mode, units: units)
+    let body = old.converted(to: mode, units: units)
     storage.write(body, at: cell)
     let check = body.check
     storage.commit(CommitWord(.converting, .lease, check: check), at: cell)
@@ -215,6 +220,14 @@ extension Ledger {
       "Lock '\(key)' has no readers: only plain names without a limit and apache: names can be shared. "
         + "Release the lease and acquire what you need.",
       facts: [("key", .text(key.text))])
+  }
+
+  private static func scribbled(_ lease: Lease) -> LeaseholdError {
+    LeaseholdError(
+      .ledgerDamaged,
+      "Another program wrote over the record of lease \(lease.id.ref) in the ledger, so it cannot be converted; it "
+        + "stays as it is. Release it and acquire what you need, and find who writes shared memory of this user.",
+      facts: [("ref", .text(lease.id.ref))])
   }
 
   private static func alreadyConverting(_ lease: Lease) -> LeaseholdError {

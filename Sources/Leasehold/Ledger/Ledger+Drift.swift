@@ -65,6 +65,7 @@ extension Ledger {
     switch kernel.read(set.id.set) {
     case .gone: nativeSetVanished(set, at: moment)
     case .unreadable: break
+    case .values(let values) where values.count != set.count: nativeSetVanished(set, at: moment)
     case .values(let values):
       for lock in Array(set.locks.values) where lock.isExact {
         if !lock.holders.isEmpty {

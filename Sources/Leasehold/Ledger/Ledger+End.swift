@@ -31,7 +31,10 @@ extension Ledger {
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
     storage.store(UInt64(lease.deadline), .first, at: lease.cell)
-    if !lease.isAdrift { reschedule(lease, due: lease.deadline) }
+    if !lease.isAdrift {
+      forgetGrace(of: lease)
+      reschedule(lease, due: lease.deadline)
+    }
     counters.renewed += 1
     note(.renewed, lease, at: moment.monotonic.nanoseconds)
     return snapshot(lease)
@@ -245,6 +248,7 @@ extension Ledger {
   /// The error of one that ended says how.
   func find(_ id: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Lease {
     guard let lease = leasesByID[id] else {
+      if hasSurrendered { throw Self.notServing(state) }
       guard let end = try findEnd(id, key: key) else { throw Self.noSuchLease() }
       throw Self.over(end)
     }

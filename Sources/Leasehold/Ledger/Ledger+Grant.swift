@@ -145,6 +145,7 @@ extension Ledger {
   /// Binds a lease to a connection, in place of the one it was bound to.
   func bind(_ lease: Lease, to connection: ConnectionID) {
     unbind(lease)
+    forgetGrace(of: lease)
     lease.connection = connection
     boundLeases[connection, default: []].append(lease)
     leaseDeadlines.remove(lease)

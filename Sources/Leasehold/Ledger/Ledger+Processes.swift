@@ -18,6 +18,7 @@ extension Ledger {
   /// Its record says so from the grant on.
   func bind(_ lease: Lease, to process: ProcessBinding) {
     unbindProcess(lease)
+    forgetGrace(of: lease)
     let bond = lease.bond ?? ProcessBond(RecordedProcess(process))
     bond.process = process.process
     lease.bond = bond

@@ -40,12 +40,18 @@ extension Ledger {
     var bereft: [Lease] = []
     for (cell, record, body) in findings.parts.sorted(by: { $0.record.fingerprint < $1.record.fingerprint }) {
       let lock = locksByCell.indices.contains(record.lockCell) ? locksByCell[record.lockCell] : nil
+      if let head = heads[record.fence], head.parts.contains(where: { $0.lock === lock }) || head.lock === lock {
+        // It has of this lock already: a copy of a record that counts.
+        recovery.damagedRecords += 1
+        storage.commit(.free, at: cell)
+        continue
+      }
       guard let head = heads[record.fence] else {
         if let lock, !lock.isExact { giveBackPart(cell, record, body, on: lock) }
         storage.commit(.free, at: cell)
         continue
       }
-      guard let lock,
+      guard let lock, record.units <= lock.layout.unitsMaximum,
         let bytes = text(
           record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
       else {

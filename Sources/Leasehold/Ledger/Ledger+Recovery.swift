@@ -7,7 +7,8 @@
 //   3. attach the leases that are held to their locks; those whose set is gone are over
 //   4. for each place: the kernel's units out less the records' sum belong to nobody; one semop gives them back
 //   5. sets of ours without a lock are removed
-//   6. deadlines: what ran out meanwhile gets a grace, so that holders can renew; so do leases whose connection is gone
+//   6. deadlines: what ran out meanwhile gets a grace, once, so that holders can renew; so do leases whose connection
+//      is gone (Ledger+Grace.swift)
 
 /// What the scan found, before anything is decided.
 struct Findings {
@@ -25,11 +26,11 @@ extension Ledger {
   /// Call once, as the only daemon.
   public func recover(at moment: Moment) {
     ring.epoch = UInt64(clamping: moment.wallMicroseconds)
-    let highWater = min(Int(clamping: storage.header(.highWater)), storage.capacity)
+    let highWater = usedRecords()
     if highWater == 0 { strangersFrom = (moment.monotonic + limits.ttlMaximum).nanoseconds }
     leasesByCell = Array(repeating: nil, count: highWater)
     locksByCell = Array(repeating: nil, count: highWater)
-    lastFence = Int64(clamping: storage.header(.lastFence))
+    lastFence = believed(.lastFence, 0...Limits.fence) ?? 0
     var findings = scan(highWater, at: moment)
     endPredecessors(&findings, at: moment)
     adoptLocks(&findings)
@@ -39,11 +40,14 @@ extension Ledger {
     adoptEnds(findings)
     for bank in Array(banks.values) { settle(bank, at: moment) }
     for set in Array(nativeSets.values) { settle(set, at: moment) }
+    distrustOverfullLocks()
     for lease in bereft where lease.lock != nil { endAll(lease, .setRemoved, at: moment) }
     removeStrayBanks()
     freeUnused(highWater, findings)
     recovery.leases = liveLeases
     recovery.locks = lockCount
+    storage.setHeader(.highWater, UInt64(highWater))
+    storage.setHeader(.lastFence, UInt64(lastFence))
     // From here on deadlines are of this clock; until here a repeated recovery must see that some may not be.
     storage.setHeader(.lastSeen, UInt64(clamping: moment.monotonic.nanoseconds))
     state = .ready
@@ -51,23 +55,6 @@ extension Ledger {
 
   /// Says how long the recovery took, for reports.
   public func noteRecovery(took: TimeSpan) { recovery.took = took }
-
-  /// A deadline on this clock, when its zero moved since the last daemon saw it: a time namespace may begin anywhere.
-  ///
-  /// A recovery that is cut short leaves some deadlines moved and others not, so what was moved must be told from what
-  /// was not: only a deadline that crosses the line is moved. A lease that has more time left than the clock went back
-  /// keeps its deadline and lasts that much longer, which is safe; shorter would not be.
-  private func rebase(_ deadline: Int64, at moment: Moment) -> Int64 {
-    let lastSeen = Int64(clamping: storage.header(.lastSeen))
-    let now = moment.monotonic.nanoseconds
-    guard deadline > 0, now < lastSeen else { return deadline }
-    let line = lastSeen - Self.longestLag
-    let moved = max(1, deadline - (lastSeen - now))
-    return deadline >= line && moved < line ? moved : deadline
-  }
-
-  /// Ends may be that late and still count as those of leases of the last daemon: 60 s, in nanoseconds.
-  private static let longestLag: Int64 = 60_000_000_000
 
   private func scan(_ highWater: Int, at moment: Moment) -> Findings {
     var findings = Findings()
@@ -83,15 +70,12 @@ extension Ledger {
       case (.lease, .live), (.lease, .cooling), (.lease, .ended), (.lease, .arming), (.lease, .disarming),
         (.lease, .suspect), (.lease, .converting):
         guard var record = LeaseRecord(body) else { discardDamaged(cell); continue }
-        lastFence = max(lastFence, record.fence)
-        let deadline = rebase(record.deadline, at: moment)
-        if deadline != record.deadline, state != .ended {
-          record.deadline = deadline
-          storage.store(UInt64(deadline), .first, at: cell)
-        }
+        if record.fence <= Limits.fence { lastFence = max(lastFence, record.fence) }
+        bringToThisClock(&record, state, cell, at: moment)
         sort(record, state, word, cell, body, into: &findings, at: moment)
       case (.lock, .live), (.lock, .preparing), (.lock, .retiring):
-        guard let record = LockRecord(body) else { discardDamaged(cell); continue }
+        guard var record = LockRecord(body) else { discardDamaged(cell); continue }
+        record.lastUse = min(record.lastUse, moment.monotonic.nanoseconds)
         findings.locks.append((cell, record, body))
       case (.text, .live): break
       default: discardDamaged(cell)
@@ -157,7 +141,7 @@ extension Ledger {
     var values: [Int32: [UInt16]?] = [:]
     for (cell, record, body) in findings.locks {
       // The name is read last: the texts of a lock that does not come back are freed.
-      guard record.isNative ? kernel.read(record.set) != .gone : isInUse(record, &values),
+      guard record.isNative ? isThere(record) : isInUse(record, &values),
         let bytes = text(
           record.keyLength, body, LockRecord.inlineWord, LockRecord.inlineBytes, record.textCell, &findings),
         let key = String(validating: bytes, as: UTF8.self).map(LockKey.init(trusted:)),
@@ -169,6 +153,15 @@ extension Ledger {
       }
       locksByCell[cell] = lock
       storage.commit(CommitWord(.live, .lock, check: body.check), at: cell)
+    }
+  }
+
+  /// Whether the set of a native lock is there, with as many semaphores as the record says.
+  private func isThere(_ record: LockRecord) -> Bool {
+    switch kernel.read(record.set) {
+    case .gone: false
+    case .unreadable: true
+    case .values(let values): values.count == record.semaphoreCount
     }
   }
 
@@ -212,9 +205,10 @@ extension Ledger {
   }
 
   private func adoptLeases(_ findings: inout Findings, at moment: Moment) {
-    let graceEnd = moment.monotonic.nanoseconds + limits.recoveryGrace.nanoseconds
     for (cell, record, state, body) in findings.leases {
+      guard leasesByID[record.id] == nil else { discardDamaged(cell); continue }
       guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
+        record.units <= lock.layout.unitsMaximum,
         let bytes = text(
           record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
       else {
@@ -230,6 +224,7 @@ extension Ledger {
         record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : nil
       let lease = Lease(record, cell: cell, lock: lock, key: name, owner: owner, idempotencyKey: key)
       lease.state = state
+      if state == .held { (lease.graceEnd, lease.endedAt) = (max(0, record.endedAt), 0) }
       if record.bindsProcess { lease.bond = ProcessBond(recordBytes: rest.dropFirst(record.keyLength)) }
       if record.hasGroup {
         let place = record.keyLength + (record.bindsProcess ? RecordedProcess.bytes : 0)
@@ -237,11 +232,11 @@ extension Ledger {
       }
       lease.adjustments = [Operation](
         recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes))
-      adopt(lease, on: lock, graceEnd: graceEnd)
+      adopt(lease, on: lock, at: moment)
     }
   }
 
-  private func adopt(_ lease: Lease, on lock: Lock, graceEnd: Int64) {
+  private func adopt(_ lease: Lease, on lock: Lock, at moment: Moment) {
     attach(lease, to: lock)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
@@ -249,20 +244,7 @@ extension Ledger {
     if lease.state != .suspect, let key = lease.idempotencyKey {
       idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
     }
-    if lease.state == .suspect {
-      lease.deadline = 0
-      lease.due = 0
-      return
-    }
-    // Only these do without a deadline: what the check of the record does not cover is not believed.
-    let isEndless = lease.isHeld && (lease.isBound || lease.isEndless) && lease.deadline == 0
-    let isBreaking = lease.breaking != nil && lease.deadline > 0
-    if !isEndless, !isBreaking, lease.deadline < (lease.isHeld ? graceEnd : 1) {
-      lease.deadline = graceEnd
-      storage.store(UInt64(graceEnd), .first, at: lease.cell)
-    }
-    lease.due = lease.isBound && lease.isHeld ? graceEnd : lease.deadline
-    if isBreaking { lease.due = min(lease.due, lease.deadline) }
+    giveGrace(lease, at: moment)
     if lease.due > 0 { leaseDeadlines.insert(lease) }
   }
 
@@ -292,6 +274,7 @@ extension Ledger {
     switch kernel.read(set.id.set) {
     case .gone: nativeSetVanished(set, at: moment)
     case .unreadable: break
+    case .values(let values) where values.count != set.count: nativeSetVanished(set, at: moment)
     case .values(let values):
       for lock in set.locks.values { settle(lock, values) }
     }
@@ -349,13 +332,15 @@ extension Ledger {
     var cell = first
     var chain: [Int] = []
     while cell != TextRecord.none {
-      guard Int(cell) < locksByCell.count, chain.count < 8 else { return nil }
+      // A text belongs to one record, and whoever comes second has lost its own.
+      guard Int(cell) < locksByCell.count, chain.count < 8, !chain.contains(Int(cell)),
+        !findings.usedText.contains(Int(cell))
+      else { return nil }
       let commit = storage.commitWord(at: Int(cell))
       let piece = storage.body(at: Int(cell))
-      let count = Int(piece.words[2] >> 32)
-      guard commit.kind == .text, commit.state == .live, commit.check == piece.check, count <= TextRecord.bytes else {
-        return nil
-      }
+      guard commit.kind == .text, commit.state == .live, commit.check == piece.check,
+        let count = piece.bits(2, from: 32, count: 32).within(1...TextRecord.bytes)
+      else { return nil }
       bytes += piece.take(count, from: TextRecord.firstWord)
       chain.append(Int(cell))
       cell = UInt32(truncatingIfNeeded: piece.words[2])

@@ -44,6 +44,7 @@ extension Ledger {
 
   /// Once a second: remembers the time, forgets old ends, collects idle locks, looks whether the sets are still there.
   public func housekeep(at moment: Moment) {
+    guard !hasSurrendered else { return }
     let now = moment.monotonic.nanoseconds
     storage.setHeader(.lastSeen, UInt64(now))
     while let oldest = tombstones.oldest, now - oldest.endedAt > limits.tombstoneAge.nanoseconds {
@@ -81,5 +82,18 @@ extension Ledger {
     }
     for lock in unserved where lock.queue.isEmpty { arrangeKernelWait(lock) }
     unserved = []
+  }
+
+  /// Another daemon has taken over the records and the semaphores: nothing of them is changed here any more.
+  public func surrender() {
+    drain()
+    hasSurrendered = true
+    (locksByKey, nativeSets, nativeSetsByKey, banks, bankWithRoom) = ([:], [:], [:], [:], nil)
+    (boundLeases, processLeases, idempotency) = ([:], [:], [:])
+    (leaseDeadlines, leasesByID) = (DeadlineQueue(), LeaseIndex())
+    leasesByCell = Array(repeating: nil, count: leasesByCell.count)
+    locksByCell = leasesByCell.map { _ in nil }
+    tombstones = TombstoneRing(capacity: limits.tombstones)
+    liveLeases = 0
   }
 }

@@ -21,6 +21,8 @@ public final class Ledger {
 
   /// Whether new leases are granted.
   public internal(set) var state = ServiceStatus.State.starting
+  /// Whether another daemon has taken over.
+  var hasSurrendered = false
   /// What to tell whom, in order; the owner takes it and tells them outside its lock.
   public var notices: [Notice] = []
   /// What was counted.
@@ -102,7 +104,7 @@ public final class Ledger {
 
   /// The next fence: grows with every grant, and across a lost ledger as long as the wall clock is not set back.
   func nextFence(at moment: Moment) -> Int64 {
-    lastFence = max(lastFence + 1, moment.wallMicroseconds)
+    lastFence = max(lastFence + 1, min(moment.wallMicroseconds, Limits.fence))
     return lastFence
   }
 }

@@ -2,7 +2,8 @@
 ///
 /// ```
 ///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)
-///  word 1  end, ns; negative when an operator ends it, before its end too (changes in place)
+///  word 1  end, ns; negative when an operator ends it, before its end too; while it is held, the end of the grace
+///          that it got after a restart (changes in place)
 ///  word 2,3  id      word 4  fence     word 5  granted at, ns     word 6  lock's record | units << 32
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
@@ -114,32 +115,38 @@ extension LeaseRecord {
     fence == other.fence && lockCell == other.lockCell && isPart == other.isPart
   }
 
+  /// Reads a record; `nil` when a number is out of its range.
+  ///
+  /// Instants and the fence are brought into theirs: what is made of them is only compared.
   init?(_ body: CellBody) {
     let words = body.words
-    guard let mode = LockMode(rawValue: UInt8(truncatingIfNeeded: words[8] >> 16)) else { return nil }
-    let ownerByte = Int(UInt8(truncatingIfNeeded: words[10]))
-    let lastLength = Int(UInt8(truncatingIfNeeded: words[10] >> 24))
     let isAdjusting = words[8] >> 26 & 1 == 1
     let isSuccessor = words[8] >> 29 & 1 == 1
+    let lastMaximum = isAdjusting ? Limits.adjustments : LockKey.maximumBytes
+    guard let mode = body.bits(8, from: 16, count: 8).within(0...UInt8.max).flatMap(LockMode.init(rawValue:)),
+      let units = body.bits(6, from: 32, count: 32).within(1...Limits.slots),
+      let count = body.bits(8, count: 16).within(1...Limits.slots),
+      let ownerByte = body.bits(10, count: 8).within(0...Limits.ownerBytes + 1),
+      let keyLength = body.bits(10, from: 8, count: 8).within(0...Limits.idempotencyKeyBytes),
+      let lastLength = body.bits(10, from: 24, count: 8).within(0...lastMaximum)
+    else { return nil }
     self.init(
-      id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
-      grantedAt: MonotonicInstant(nanoseconds: Int64(bitPattern: words[5])), deadline: Int64(bitPattern: words[0]),
-      endedAt: Int64(bitPattern: words[1]), lockCell: Int(UInt32(truncatingIfNeeded: words[6])),
-      units: Int(words[6] >> 32), ttl: .milliseconds(Int64(UInt32(truncatingIfNeeded: words[7]))),
-      cooldown: .milliseconds(Int64(words[7] >> 32)), count: Int(UInt16(truncatingIfNeeded: words[8])), mode: mode,
+      id: LeaseID(high: words[2], low: words[3]), fence: body.signed(4).clamped(to: 0...Int64.max),
+      grantedAt: MonotonicInstant(nanoseconds: body.signed(5).clamped(to: 0...Limits.instant)),
+      deadline: body.signed(0).clamped(to: -1...Limits.instant),
+      endedAt: body.signed(1).clamped(to: -Limits.instant...Limits.instant),
+      lockCell: body.bits(6, count: 32).clamped(to: 0...Int.max), units: units,
+      ttl: .milliseconds(body.bits(7, count: 32).clamped(to: 0...Int64.max)),
+      cooldown: .milliseconds(body.bits(7, from: 32, count: 32).clamped(to: 0...Int64.max)), count: count, mode: mode,
       bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1,
       isPart: words[8] >> 27 & 1 == 1, hasGroup: words[8] >> 30 & 1 == 1,
       fingerprint: isSuccessor ? 0 : words[9],
-      waited: .milliseconds(Int64(words[10] >> 32)),
+      waited: .milliseconds(body.bits(10, from: 32, count: 32).clamped(to: 0...Int64.max)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
-      ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: Int(UInt8(truncatingIfNeeded: words[10] >> 8)),
+      ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: keyLength,
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
       bindsProcess: words[8] >> 28 & 1 == 1, predecessor: isSuccessor ? words[9] : nil,
       textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
-    guard (1...Limits.slots).contains(units), adjustmentCount <= Limits.adjustments,
-      textLength - adjustmentCount * Self.adjustmentBytes
-        <= Limits.ownerBytes + Limits.idempotencyKeyBytes + RecordedProcess.bytes + 8 + LockKey.maximumBytes
-    else { return nil }
   }
 }
 
@@ -189,13 +196,13 @@ struct LockRecord {
     }
   }
 
-  static func layout(_ code: UInt64, capacity: Int, count: Int, ledger: UInt64) -> LockLayout? {
+  static func layout(_ code: UInt64, capacity: Int, count: Int, ledger: Int) -> LockLayout? {
     switch code {
     case 0: capacity == Limits.readerUnits ? .named(.readersWriter) : nil
     case 1: capacity > 0 ? .named(.counting(limit: capacity)) : nil
     case 2: count == PHPDialect.semaphores ? .php : nil
     case 3: count >= 2 ? .apache(count: count) : nil
-    case 4, 5: ledger <= UInt64(count) ? .counter(ledger: ledger == 0 ? nil : Int(ledger) - 1, isPath: code == 4) : nil
+    case 4, 5: .counter(ledger: ledger == 0 ? nil : ledger - 1, isPath: code == 4)
     case 6: .operations
     default: nil
     }
@@ -205,24 +212,18 @@ struct LockRecord {
 extension LockRecord {
   init?(_ body: CellBody) {
     let words = body.words
-    let capacity = Int(UInt32(truncatingIfNeeded: words[3]))
-    let count = Int(words[4] >> 32)
-    guard (0...Limits.slots).contains(capacity), (1...Int(Int32.max)).contains(count),
-      let layout = Self.layout(words[2] >> 48 & 0xff, capacity: capacity, count: count, ledger: words[5])
+    guard let capacity = body.bits(3, count: 32).within(0...Limits.slots),
+      let count = body.bits(4, from: 32, count: 32).within(1...Limits.semaphores),
+      let ledger = body.bits(5).within(0...count),
+      let layout = Self.layout(words[2] >> 48 & 0xff, capacity: capacity, count: count, ledger: ledger),
+      let place = body.bits(2, from: 32, count: 16).within(layout.places(of: count)),
+      let keyLength = body.bits(2, from: 56, count: 8).within(1...LockKey.maximumBytes)
     else { return nil }
     self.init(
-      lastUse: Int64(bitPattern: words[0]), set: Int32(truncatingIfNeeded: words[2]),
-      sysvKey: Int32(truncatingIfNeeded: words[4]), place: Int(words[2] >> 32 & 0xffff), layout: layout,
-      capacity: capacity == 0 ? nil : capacity, semaphoreCount: count, keyLength: Int(words[2] >> 56),
+      lastUse: body.signed(0).clamped(to: 0...Limits.instant), set: Int32(truncatingIfNeeded: words[2]),
+      sysvKey: Int32(truncatingIfNeeded: words[4]), place: place, layout: layout,
+      capacity: capacity == 0 ? nil : capacity, semaphoreCount: count, keyLength: keyLength,
       textCell: UInt32(truncatingIfNeeded: words[3] >> 32))
-    guard keyLength > 0 else { return nil }
-    let isPlace =
-      switch layout {
-      case .named: place < NamedDialect.locksPerBank
-      case .operations: place == LockLayout.operationsNumber
-      case .php, .apache, .counter: place < count
-      }
-    guard isPlace else { return nil }
   }
 
   /// Whether the set is shared with native programs.

@@ -8,13 +8,24 @@ public struct CellBody: Sendable {
   /// An empty body.
   @inline(__always)
   public init() { words = InlineArray(repeating: 0) }
+
+  /// Some bits of a word, as they were found.
+  @inline(__always)
+  func bits(_ word: Int, from low: UInt64 = 0, count: UInt64 = 64) -> Untrusted<UInt64> {
+    Untrusted((words[word] << (64 - low - count)) >> (64 - count))
+  }
+
+  /// A word with a sign, as it was found.
+  @inline(__always)
+  func signed(_ word: Int) -> Untrusted<Int64> { Untrusted(Int64(bitPattern: words[word])) }
 }
 
 /// A word of a live record that changes in place.
 public enum MutableWord: Int, Sendable {
   /// A lease's deadline; a lock's time of last use. Nanoseconds of CLOCK_MONOTONIC.
   case first = 0
-  /// When a lease ended. Nanoseconds of CLOCK_MONOTONIC.
+  /// When a lease ended; of one that is held, the end of the grace that it got after a restart, or, negative, that an
+  /// operator ends it. Nanoseconds of CLOCK_MONOTONIC.
   case second = 1
 }
 
@@ -45,10 +56,12 @@ public protocol LedgerStorage: AnyObject {
   func commit(_ word: CommitWord, at cell: Int)
   /// Reads a commit word.
   func commitWord(at cell: Int) -> CommitWord
+  /// The highest record of a range that is not free; `nil` when all are, or have no memory behind them.
+  func lastUsed(in cells: Range<Int>) -> Int?
   /// Reads a body.
   func body(at cell: Int) -> CellBody
   /// Reads a header word.
-  func header(_ word: HeaderWord) -> UInt64
+  func header(_ word: HeaderWord) -> Untrusted<UInt64>
   /// Writes a header word.
   func setHeader(_ word: HeaderWord, _ value: UInt64)
 }

@@ -39,6 +39,9 @@ final class HostThread: @unchecked Sendable {
     pthread_sigmask(SIG_UNBLOCK, signals, nil)
   }
 
+  /// Sleeps.
+  static func pause(seconds: UInt32) { sleep(seconds) }
+
   /// Waits until the thread has ended.
   ///
   /// Call once.

@@ -11,8 +11,8 @@ import SystemPackage
 /// then, for each segment   identifier and key, 4 bytes each; fence, 8 bytes; all zero where the place is free
 /// ```
 ///
-/// Made at the first fence, mode 0600. Whoever else may write there is this user or root; a number that is read back
-/// is only compared, never used for a size or a place.
+/// Made at the first fence, mode 0600; what somebody else made under its key is refused. A number that is read back is
+/// only compared, never used for a size or a place.
 final class FenceTable: Sendable {
   let key: IPCKey
   private let table = Mutex<Table?>(nil)
@@ -28,7 +28,9 @@ final class FenceTable: Sendable {
     var capacity: Int { mapping.byteCount / FenceTable.entryBytes - 1 }
 
     func owner(_ place: Int) -> UInt64 { mapping.bytes.load(fromByteOffset: offset(place), as: UInt64.self) }
-    func fence(_ place: Int) -> Int64 { mapping.bytes.load(fromByteOffset: offset(place) + 8, as: Int64.self) }
+    func fence(_ place: Int) -> Untrusted<Int64> {
+      Untrusted(mapping.bytes.load(fromByteOffset: offset(place) + 8, as: Int64.self))
+    }
 
     func set(_ place: Int, owner: UInt64, fence: Int64) {
       // The fence first: a place that names a segment has one.
@@ -61,7 +63,8 @@ final class FenceTable: Sendable {
   private func see(_ fence: Int64, _ owner: UInt64, in table: Table) throws(LeaseholdError) {
     let places = 0..<table.capacity
     if let place = places.first(where: { table.owner($0) == owner }) {
-      let last = table.fence(place)
+      // One that no daemon ever gave would shut everybody out for ever.
+      let last = table.fence(place).within(0...Limits.fence) ?? 0
       guard fence >= last else {
         throw LeaseholdError(
           .staleFence, "Fence \(fence) is older than \(last), which was seen since: somebody else holds the lock now.",
@@ -103,22 +106,39 @@ final class FenceTable: Sendable {
   }
 
   private func open() throws(LeaseholdError) -> Table {
+    let (found, owner): (SharedMemorySegment, IPCPermissions)
     do throws(Errno) {
       let places = max(try SharedMemoryLimits.current().segments, 64)
       let segment = try SharedMemorySegment.openOrCreate(
         key: key, byteCount: 0, mode: .ownerReadWrite, creatingBytes: (min(places, 1 << 16) + 1) * Self.entryBytes)
-      let mapping = try segment.attach()
+      (found, owner) = (segment, try segment.status().permissions)
+    } catch {
+      throw unusable(error)
+    }
+    do throws(LocalServiceError) {
+      try OwnObject.fences.check(owner, key: key.rawValue)
+    } catch {
+      throw LeaseholdError(
+        .internalError, "Fences cannot be remembered: \(error).",
+        facts: [("errno", .text("EPERM")), ("limit", .text("SHMMNI")), ("value", .number(0))])
+    }
+    do throws(Errno) {
+      let mapping = try found.attach()
       guard mapping.byteCount >= 2 * Self.entryBytes else { throw .invalidArgument }
       let magic = mapping.bytes.load(as: UInt64.self)
       guard magic == Self.magic || magic == 0 else { throw .invalidArgument }
       mapping.bytes.storeBytes(of: Self.magic, as: UInt64.self)
       return Table(mapping)
     } catch {
-      throw LeaseholdError(
-        error == .noSpace || error == .noMemory ? .kernelLimit : .internalError,
-        "Fences cannot be remembered: segment \(key) cannot be used (\(error.label)); see GET /segments.",
-        facts: [("errno", .text(error.label)), ("limit", .text("SHMMNI")), ("value", .number(0))])
+      throw unusable(error)
     }
+  }
+
+  private func unusable(_ error: Errno) -> LeaseholdError {
+    LeaseholdError(
+      error == .noSpace || error == .noMemory ? .kernelLimit : .internalError,
+      "Fences cannot be remembered: segment \(key) cannot be used (\(error.label)); see GET /segments.",
+      facts: [("errno", .text(error.label)), ("limit", .text("SHMMNI")), ("value", .number(0))])
   }
 }
 

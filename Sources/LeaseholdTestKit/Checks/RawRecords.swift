@@ -40,7 +40,7 @@ struct RawRecords {
     for cell in 0..<storage.capacity {
       let word = storage.commitWord(at: cell).rawValue
       guard word != 0 else { continue }
-      if cell >= Int(clamping: storage.header(.highWater)) {
+      if cell >= storage.header(.highWater).clamped(to: 0...Int.max) {
         flaws.append("record \(cell) is in use above the high-water mark")
       }
       read(storage.body(at: cell), state: Int(word & 0xff), kind: Int(word >> 8 & 0xff), cell: cell)

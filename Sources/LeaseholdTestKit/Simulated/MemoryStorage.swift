@@ -45,7 +45,7 @@ public final class MemoryStorage: LedgerStorage {
   /// Writes a body, in two steps.
   public func write(_ body: CellBody, at cell: Int) {
     if state.commits[cell] != .free { violations.append("wrote the body of record \(cell), which is in use") }
-    if cell >= reserved, cell >= Int(clamping: header(.highWater)) {
+    if cell >= reserved, cell >= Int(clamping: state.headers[HeaderWord.highWater.rawValue]) {
       violations.append("wrote record \(cell) without memory")
     }
     crash.step()
@@ -70,11 +70,14 @@ public final class MemoryStorage: LedgerStorage {
   /// Reads a commit word.
   public func commitWord(at cell: Int) -> CommitWord { state.commits[cell] }
 
+  /// The highest record of a range that is not free.
+  public func lastUsed(in cells: Range<Int>) -> Int? { cells.last { state.commits[$0] != .free } }
+
   /// Reads a body.
   public func body(at cell: Int) -> CellBody { state.bodies[cell] }
 
   /// Reads a header word.
-  public func header(_ word: HeaderWord) -> UInt64 { state.headers[word.rawValue] }
+  public func header(_ word: HeaderWord) -> Untrusted<UInt64> { Untrusted(state.headers[word.rawValue]) }
 
   /// Writes a header word.
   public func setHeader(_ word: HeaderWord, _ value: UInt64) {

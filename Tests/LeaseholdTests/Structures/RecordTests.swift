@@ -15,8 +15,9 @@ import Testing
     let adjustments = random.pick([0, 1, Limits.adjustments])
     return LeaseRecord(
       id: LeaseID(high: random.next(), low: random.next()), fence: .random(in: 1 ... .max, using: &random),
-      grantedAt: MonotonicInstant(nanoseconds: .random(in: 0 ... .max, using: &random)),
-      deadline: .random(in: 0 ... .max, using: &random), endedAt: .random(in: 0 ... .max, using: &random),
+      grantedAt: MonotonicInstant(nanoseconds: .random(in: 0...Limits.instant, using: &random)),
+      deadline: .random(in: 0...Limits.instant, using: &random),
+      endedAt: .random(in: -Limits.instant...Limits.instant, using: &random),
       lockCell: .random(in: 0...Int(UInt32.max), using: &random), units: .random(in: 1...32_767, using: &random),
       ttl: .milliseconds(.random(in: 0...long, using: &random)),
       cooldown: .milliseconds(.random(in: 0...long, using: &random)), count: .random(in: 1...32_767, using: &random),
@@ -44,9 +45,9 @@ import Testing
     let semaphores = Int.random(in: 64...195, using: &random)
     if case .apache = layout { layout = .apache(count: semaphores) }
     let lock = LockRecord(
-      lastUse: .random(in: 0 ... .max, using: &random), set: .random(in: 0 ... .max, using: &random),
+      lastUse: .random(in: 0...Limits.instant, using: &random), set: .random(in: 0 ... .max, using: &random),
       sysvKey: .random(in: .min ... .max, using: &random),
-      place: layout == .operations ? LockLayout.operationsNumber : .random(in: 0..<64, using: &random),
+      place: .random(in: layout.places(of: semaphores), using: &random),
       layout: layout, capacity: Self.capacity(of: layout, &random), semaphoreCount: semaphores,
       keyLength: .random(in: 1...255, using: &random), textCell: .random(in: 0 ... .max, using: &random))
     let read = try #require(LockRecord(lock.body))
@@ -68,7 +69,7 @@ import Testing
       }
       if let lock = LockRecord(body) {
         #expect((1...32_767).contains(lock.capacity ?? 1) && lock.keyLength > 0)
-        #expect((0..<(lock.isNative ? lock.semaphoreCount : 64)).contains(lock.place))
+        #expect(lock.layout.places(of: lock.semaphoreCount).contains(lock.place))
       }
     }
   }

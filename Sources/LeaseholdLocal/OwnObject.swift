@@ -1,0 +1,64 @@
+import Leasehold
+import SysV
+import SystemPackage
+
+/// Something that the daemon keeps in the kernel and finds again by its key.
+///
+/// A key is a number that everybody may use first. What is found under it is believed only if this user made it, owns
+/// it, and nobody else may use it: an owner alone is no proof, because whoever made an object can give it away.
+public enum OwnObject: Sendable {
+  /// The semaphore set that one daemon at a time has.
+  case `guard`
+  /// The segment of the leases.
+  case ledger
+  /// The segment of the fences of segments.
+  case fences
+
+  /// What it is called in errors.
+  var name: String {
+    switch self {
+    case .guard: "the guard"
+    case .ledger: "the ledger"
+    case .fences: "the table of fences"
+    }
+  }
+
+  /// The command that removes it.
+  func removal(_ key: Int32) -> String { "ipcrm \(self == .guard ? "-S" : "-M") \(IPCKey(rawValue: key))" }
+
+  /// Refuses what somebody else made, owns or may use.
+  func check(_ permissions: IPCPermissions, key: Int32) throws(LocalServiceError) {
+    guard permissions.isOurs, permissions.mode == .ownerReadWrite else {
+      throw .notOurs(
+        self, key: key, owner: permissions.owner, creator: permissions.creator,
+        mode: UInt32(permissions.mode.rawValue))
+    }
+  }
+
+  /// The same for a segment, before it is attached.
+  func check(_ segment: SharedMemorySegment, key: IPCKey) throws(LocalServiceError) {
+    let status: SharedMemorySegment.Status
+    do {
+      status = try segment.status()
+    } catch {
+      throw notPermitted(key, error)
+    }
+    try check(status.permissions, key: key.rawValue)
+  }
+
+  /// Why the kernel does not let this user at it, with its owner.
+  func notPermitted(_ key: IPCKey, _ errno: Errno) -> LocalServiceError {
+    let permissions: IPCPermissions? =
+      if self == .guard {
+        (try? IPCInventory.semaphoreSets())?.first { $0.status.permissions.key == key }?.status.permissions
+      } else {
+        (try? IPCInventory.sharedMemorySegments())?.first { $0.status.permissions.key == key }?.status.permissions
+      }
+    return .notPermitted(self, key: key.rawValue, owner: permissions?.owner, errno: errno)
+  }
+}
+
+extension IPCPermissions {
+  /// Whether the user of this process made it and owns it.
+  var isOurs: Bool { creator == HostFacts.uid && owner == HostFacts.uid }
+}
