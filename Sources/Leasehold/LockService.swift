@@ -103,6 +103,10 @@ public protocol LockService: SemaphoreService, EventService, LockWatchService {
   func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
   /// Whether it serves, and what it counted.
   func status() -> ServiceStatus
+  /// How long ago the clock that ends leases turned; a second at most when all is well.
+  ///
+  /// Waits for nothing.
+  var sinceClockTurned: TimeSpan { get }
 }
 
 extension LockService {

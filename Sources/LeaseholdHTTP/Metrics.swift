@@ -39,7 +39,15 @@ struct Metrics {
     single(
       "leasehold_conversions_total", "counter", "Leases that became readers or writers.", counters.converted, &text)
     single("leasehold_deadlocks_total", "counter", "Waits refused as deadlocks.", counters.deadlocks, &text)
-    single("leasehold_ready", "gauge", "1 while new leases are granted.", status.state == .ready ? 1 : 0, &text)
+    single(
+      "leasehold_ready", "gauge", "1 while new leases are granted and kept as promised.",
+      status.state == .ready && status.neededFault == nil ? 1 : 0, &text)
+    seconds(
+      "leasehold_clock_age_seconds", "gauge", "How long ago the clock that ends leases turned.",
+      server.service.sinceClockTurned.nanoseconds, &text)
+    single(
+      "leasehold_state_dir_failures_total", "counter", "Marks of fences that could not be written to --state-dir.",
+      status.stateDirectoryFailures, &text)
     single("leasehold_leases", "gauge", "Live leases.", UInt64(status.leases), &text)
     single("leasehold_leases_max", "gauge", "--max-leases.", UInt64(server.limits.leases), &text)
     single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
@@ -117,6 +125,9 @@ struct Metrics {
     single(
       "leasehold_refusal_lines_left_out_total", "counter", "Refusals that the log does not show, for their number.",
       server.refusals.linesLeftOut, &text)
+    single(
+      "leasehold_log_lines_dropped_total", "counter", "Lines that the log lost because nobody took them in time.",
+      server.logLinesDropped(), &text)
     single(
       "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
       UInt64(server.activeExchanges), &text)

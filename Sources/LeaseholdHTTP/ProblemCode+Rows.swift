@@ -345,15 +345,19 @@ extension ProblemCode {
     case .draining:
       Row(
         503, "The service is stopping",
-        """
-        Retry: a restarted service knows every lease.
-        """)
+        "Retry: a restarted service knows every lease.")
     case .starting:
       Row(
         503, "The service is recovering its leases",
-        """
-        Retry in a moment.
-        """)
+        "Retry in a moment.")
+    case .degraded:
+      Row(
+        503, "What leases rest on is gone",
+        "See the detail for what was removed and why it is not made anew; the service is ready again when it can be.")
+    case .clockStalled:
+      Row(
+        503, "The clock that ends leases does not turn",
+        "Restart the service, which knows every lease afterwards, and report what its log says.")
     case .sysvUnavailable:
       Row(
         503, "There are no System V semaphores here",

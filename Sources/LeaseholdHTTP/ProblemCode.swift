@@ -60,6 +60,8 @@ enum ProblemCode: String, CaseIterable {
   case callerLimit = "caller-limit"
   case draining
   case starting
+  case degraded
+  case clockStalled = "clock-stalled"
   case sysvUnavailable = "sysv-unavailable"
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"

@@ -44,6 +44,8 @@ public struct ServerOptions: Sendable {
   public var limits = Limits()
   /// Waits of at least this long are logged at info, others at debug.
   public var slowWait = TimeSpan.seconds(1)
+  /// How many lines the log has lost; asked by `/metrics`.
+  public var logLinesDropped: @Sendable () -> UInt64 = { 0 }
   /// What is told at `/version`.
   public var versions = Versions(leasehold: "0", swift: "6.3")
 
@@ -106,6 +108,7 @@ public final class Server: Sendable {
   let looks = LockLooks()
   let counts = RequestCounts()
   let log: Logger
+  let logLinesDropped: @Sendable () -> UInt64
   private let options: ServerOptions
   private let certificate: Certificate?
   private let watch: HangupWatch
@@ -126,6 +129,7 @@ public final class Server: Sendable {
     limits = options.limits
     events = EventFeed(service, limits: options.limits)
     versions = options.versions
+    logLinesDropped = options.logLinesDropped
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects
     refusals = Refusals(log)

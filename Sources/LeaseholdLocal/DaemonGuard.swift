@@ -46,7 +46,9 @@ struct DaemonGuard: Sendable {
   }
 
   private static func explain(_ key: Int32, _ errno: Errno) -> LocalServiceError {
-    guard errno == .permissionDenied else { return .kernel(what: "open the guard (semget)", errno: errno) }
+    guard errno == .permissionDenied else {
+      return .making("open the guard (semget)", semaphores: semaphoreCount, errno)
+    }
     return OwnObject.guard.notPermitted(IPCKey(rawValue: key), errno)
   }
 

@@ -154,6 +154,8 @@ extension LocalLockService {
     status.ipcNamespace = HostFacts.ipcNamespace()
     status.operationWaiters = operations.count
     status.processes = processes.watch.count
+    status.faults = faults.current
+    status.stateDirectoryFailures = fences?.failures ?? 0
     return status
   }
 }

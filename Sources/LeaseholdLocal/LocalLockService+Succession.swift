@@ -27,11 +27,18 @@ extension LocalLockService {
     }
   }
 
+  /// How often a guard is tried to be made anew for which there was no room.
+  private static let pauseBetweenAttempts: Int64 = 100_000_000
+
   /// The thread that sleeps on the guard.
   func watchGuard() {
     while !isStopping.load(ordering: .sequentiallyConsistent), successor.load(ordering: .relaxed) == 0 {
       guard daemonGuard.withLock({ $0 }).sleepUntilRemoved() else { return }
-      if !isStopping.load(ordering: .sequentiallyConsistent) { _ = keepGuard() }
+      if isStopping.load(ordering: .sequentiallyConsistent) { return }
+      // While there is no room for a new one, nobody can sleep on it.
+      if keepGuard(), !daemonGuard.withLock(\.isHeld) {
+        Alarm().sleep(until: HostClock.now().nanoseconds + Self.pauseBetweenAttempts)
+      }
     }
   }
 
@@ -40,18 +47,19 @@ extension LocalLockService {
   /// False when another daemon has it: then this one is over, because two that write one ledger would undo each other's
   /// leases.
   func keepGuard() -> Bool {
-    let pid = daemonGuard.withLock { daemonGuard -> Int32? in
+    let retaken = daemonGuard.withLock { daemonGuard -> DaemonGuard.Retaking? in
       if daemonGuard.isHeld { return nil }
-      switch DaemonGuard.retake(key: controlKey) {
-      case .done(let fresh):
-        daemonGuard = fresh
-        return nil
-      case .taken(let pid): return max(1, pid)
-      // Neither here nor with another daemon: the next look tries again.
-      case .failed: return nil
-      }
+      let retaken = DaemonGuard.retake(key: controlKey)
+      if case .done(let fresh) = retaken { daemonGuard = fresh }
+      return retaken
     }
-    if let pid { core.withLock { giveWay(to: pid, $0.ledger) } }
+    switch retaken {
+    case nil: faults.note(.guardSet, nil)
+    case .done: faults.noteReplaced(.guardSet)
+    case .taken(let pid): core.withLock { giveWay(to: max(1, pid), $0.ledger) }
+    // Neither here nor with another daemon: the next look tries again.
+    case .failed(let error): faults.note(.guardSet, "\(error)")
+    }
     return successor.load(ordering: .relaxed) == 0
   }
 

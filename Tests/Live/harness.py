@@ -38,6 +38,9 @@ def kill_what_is_left():
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+# A shell that runs this in the background has both ignored, and so would every program that is started here.
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def control_keys():

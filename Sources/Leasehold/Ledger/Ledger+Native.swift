@@ -96,7 +96,7 @@ extension Ledger {
   func nativeSetVanished(_ set: NativeSet, at moment: Moment) {
     guard nativeSets[set.id.set] === set else { return }
     forgetSet(set)
-    counters.setsRemoved += 1
+    noteRemoved(set.id, isOwn: false, under: set.locks.values)
     let locks = set.locks.sorted { $0.key < $1.key }.map(\.value)
     var orphans: [Lock] = []
     for lock in locks where orphan(lock, at: moment) { orphans.append(lock) }

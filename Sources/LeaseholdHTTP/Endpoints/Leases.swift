@@ -67,7 +67,7 @@ enum Leases {
     let left = max(0, (outcome.end - call.now).milliseconds)
     var metadata: Logger.Metadata = [
       "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
-      "reason": "\(outcome.reason ?? "")", "in_ms": "\(left)", "by": "\(call.caller.peer.inWords)",
+      "reason": "\(outcome.reason ?? "")", "in_ms": .stringConvertible(left), "by": "\(call.caller.peer.inWords)",
     ]
     call.exchange.trace.describe(&metadata)
     call.server.log.notice("an operator ends a lease", metadata: metadata)

@@ -81,7 +81,7 @@ final class Daemon: @unchecked Sendable {
         withoutSignals { MHD_start_daemon_va(flags, 0, nil, nil, requestCallback, box, list) }
       }
     }
-    guard handle != nil else { throw .daemonRefused }
+    guard handle != nil else { throw .daemonRefused(place: options.endpoint.description) }
   }
 
   /// Stops accepting; returns when that is done.

@@ -8,6 +8,10 @@ public import Leasehold
 public final class SimulatedLockService: LockService, HostWithoutNativeSets, @unchecked Sendable {
   /// What it stands on.
   public let daemon: SimulatedDaemon
+  /// What fails, as a test says.
+  public var faults: [ServiceFault] = []
+  /// How long ago the clock turned, as a test says.
+  public var sinceClockTurned = TimeSpan.zero
 
   /// A service over a daemon.
   public init(_ daemon: SimulatedDaemon) { self.daemon = daemon }
@@ -141,5 +145,9 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
   }
 
   /// Whether it serves, and what it counted.
-  public func status() -> ServiceStatus { daemon.ledger.status() }
+  public func status() -> ServiceStatus {
+    var status = daemon.ledger.status()
+    status.faults = faults
+    return status
+  }
 }

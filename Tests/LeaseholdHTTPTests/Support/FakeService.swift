@@ -28,6 +28,8 @@ final class FakeService: LockService, HostWithoutNativeSets {
     var plan = Plan.wait
     var isLeaseOver = false
     var deadline: MonotonicInstant?
+    var faults: [ServiceFault] = []
+    var sinceClockTurned = TimeSpan.zero
   }
 
   private let state = Mutex(State())
@@ -166,7 +168,15 @@ final class FakeService: LockService, HostWithoutNativeSets {
   func status() -> ServiceStatus {
     var status = ServiceStatus()
     status.state = .ready
+    state.withLock { status.faults = $0.faults }
     return status
+  }
+
+  var sinceClockTurned: TimeSpan { state.withLock { $0.sinceClockTurned } }
+
+  /// Lets something fail.
+  func ail(_ faults: [ServiceFault], sinceClockTurned: TimeSpan = .zero) {
+    state.withLock { ($0.faults, $0.sinceClockTurned) = (faults, sinceClockTurned) }
   }
 }
 
