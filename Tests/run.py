@@ -140,6 +140,7 @@ GROUPS = {
         ("many leases", robustness("leases", "--leases", "20000", "--ttl", "20"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "50", "--limit-ms", "25"), one, RELEASE),
         ("subscribers", robustness("subscribers", "--subscribers", "50", "--cycles", "2000"), one, RELEASE),
+        ("log stall", robustness("log_stall", "--seconds", "3", "--limit-ms", "25"), one, RELEASE),
     ],
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
@@ -148,6 +149,7 @@ GROUPS = {
         ("many leases", robustness("leases", "--leases", "100000"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "1000"), one, RELEASE),
         ("subscribers", robustness("subscribers"), one, RELEASE),
+        ("log stall", robustness("log_stall", "--seconds", "60"), one, RELEASE),
     ],
 }
 ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "examples", "release",
