@@ -9,6 +9,8 @@ public enum FenceFileError: Error, Equatable, CustomStringConvertible, Sendable 
   case notAFile(path: String)
   /// Others could have written the file.
   case notOurs(path: String, owner: UInt32, mode: UInt32)
+  /// Others could put another file in the place of the mark.
+  case openFolder(path: String, owner: UInt32, mode: UInt32)
   /// The file has no number, or one that leaves no room for fences.
   case outOfRange(path: String, found: String)
 
@@ -23,6 +25,9 @@ public enum FenceFileError: Error, Equatable, CustomStringConvertible, Sendable 
     case .notOurs(let path, let owner, let mode):
       "\(path) belongs to uid \(owner), mode 0\(String(mode, radix: 8)): others could have set the fences in it; "
         + "if its number is right: chown \(HostFacts.uid) \(path) && chmod 0600 \(path); else remove it"
+    case .openFolder(let path, let owner, let mode):
+      "the folder \(path) belongs to uid \(owner), mode 0\(String(mode, radix: 8)): others could replace the mark of "
+        + "fences in it; chown \(HostFacts.uid) \(path) && chmod o-w \(path), or give another --state-dir"
     case .outOfRange(let path, let found):
       "\(path) has '\(found)' where a number from 0 to \(FenceFile.largest) is expected; fences cannot go on from it. "
         + "Remove it, and they go on from the ledger and the wall clock: see first that the clock is right"
@@ -51,8 +56,10 @@ struct FenceFile: Sendable {
 
   /// The mark; `nil` when there is none yet.
   func read() throws(FenceFileError) -> UInt64? {
+    let directory = try openFolder()
+    defer { close(directory) }
     // A device or a fifo must not keep the start waiting.
-    let file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+    let file = openat(directory, Self.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
     if file < 0 {
       if errno == ENOENT { return nil }
       throw errno == ELOOP ? .notAFile(path: path) : failure("open \(path)")
@@ -71,8 +78,7 @@ struct FenceFile: Sendable {
 
   /// Writes a mark, cut to ``largest``; the old one stays whole until the new one is on the disk.
   func write(_ mark: UInt64) throws(FenceFileError) {
-    let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard directory >= 0 else { throw failure("open the folder \(folder)") }
+    let directory = try openFolder()
     defer { close(directory) }
     let file = try makeFresh(in: directory)
     var text = "\(min(mark, Self.largest))\n"
@@ -83,6 +89,24 @@ struct FenceFile: Sendable {
     guard problem == 0 else { throw failure("write \(freshPath)", problem) }
     guard renameat(directory, Self.freshName, directory, Self.name) == 0 else { throw failure("rename \(freshPath)") }
     guard fsync(directory) == 0 else { throw failure("sync the folder \(folder)") }
+  }
+
+  /// The folder, if nobody else may replace what is in it.
+  private func openFolder() throws(FenceFileError) -> Int32 {
+    let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { throw failure("open the folder \(folder)") }
+    var status = stat()
+    let isKnown = fstat(directory, &status) == 0
+    let isSticky = status.st_mode & S_ISVTX != 0
+    guard isKnown, [0, HostFacts.uid].contains(status.st_uid), isSticky || status.st_mode & S_IWOTH == 0 else {
+      let reason: FenceFileError =
+        isKnown
+        ? .openFolder(path: folder, owner: status.st_uid, mode: status.st_mode & 0o7777)
+        : failure("look at the folder \(folder)")
+      close(directory)
+      throw reason
+    }
+    return directory
   }
 
   /// A new file for the new mark, in place of what a daemon that died may have left.

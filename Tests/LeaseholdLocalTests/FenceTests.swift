@@ -58,6 +58,34 @@ import Testing
     }
   }
 
+  @Test func aFolderInWhichOthersCouldReplaceTheMarkIsRefused() throws {
+    try withDirectory { path in
+      let file = FenceFile(directory: path)
+      #expect(chmod(path, 0o777) == 0)
+      let refusal = FenceFileError.openFolder(path: path, owner: getuid(), mode: 0o777)
+      #expect(throws: refusal) { try file.read() }
+      #expect(throws: refusal) { try file.write(7) }
+      // Where only owners may remove what is theirs, as in /tmp.
+      #expect(chmod(path, 0o1777) == 0)
+      try file.write(7)
+      #expect(try file.read() == 7)
+    }
+  }
+
+  @Test func aDiskThatDoesNotTakeTheMarkForSomeSecondsStalls() throws {
+    try withDirectory { path in
+      let fences = try FenceKeeper(directory: path, lastFence: 1000) { _ in }
+      let now = MonotonicInstant(nanoseconds: 1)
+      #expect(try FenceFile(directory: path).read() == 1000 + FenceFile.ahead)
+      fences.note(1001, at: now)
+      #expect(!fences.isStalled(at: now + .seconds(60)))
+      // Nobody has started the thread, so nothing is written.
+      fences.note(fences.mark - FenceFile.ahead / 4, at: now)
+      fences.note(fences.mark, at: now + .seconds(4))
+      #expect(!fences.isStalled(at: now + .seconds(5)) && fences.isStalled(at: now + .seconds(6)))
+    }
+  }
+
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func aMarkOfAnotherUserIsRefused() throws {
     try withDirectory { path in

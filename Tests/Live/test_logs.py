@@ -113,7 +113,8 @@ class StateDirectory(unittest.TestCase):
     def test_a_folder_or_mark_that_cannot_be_used_is_refused_by_name(self):
         server = harness.Server()
         self.addCleanup(server.stop)
-        folder = server.directory
+        folder = server.directory + "/state"
+        os.mkdir(folder, 0o755)
         self.assertIn(folder + "/missing", self.refusal(folder + "/missing"))
         for text, mode in (("9223372036854775807\n", 0o600), ("", 0o600), ("7\n", 0o666)):
             with open(folder + "/fence", "w", encoding="utf-8") as file:
