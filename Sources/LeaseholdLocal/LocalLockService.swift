@@ -134,6 +134,8 @@ public final class LocalLockService: LockService {
     storage.describe(options.description)
     core = Mutex(Core(ledger: ledger, storage: storage))
     inbox.service = self
+    // A recovery that took long is no clock that stands.
+    clockTurn.store(HostClock.now().nanoseconds, ordering: .relaxed)
     guard fences?.start() ?? true, processes.watch.start(),
       let thread = HostThread(named: "lh-clock", { [self] in runClock() })
     else {

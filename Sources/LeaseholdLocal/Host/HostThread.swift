@@ -8,7 +8,7 @@ package final class HostThread: @unchecked Sendable {
   /// Starts a thread; `nil` when the process may have no more (EAGAIN, pids limit).
   ///
   /// - Parameter name: At most 15 bytes; shown by `ps -L`.
-  package init?(named name: StaticString = "lh-host", _ body: @escaping @Sendable () -> Void) {
+  package init?(named name: StaticString? = nil, _ body: @escaping @Sendable () -> Void) {
     let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
     pthread_attr_init(attributes)
     defer {
@@ -70,22 +70,25 @@ package final class HostThread: @unchecked Sendable {
   }
 
   private final class Body {
-    private let name: StaticString
+    private let name: StaticString?
     private let body: @Sendable () -> Void
 
-    init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) {
+    init(_ name: StaticString?, _ body: @escaping @Sendable () -> Void) {
       self.name = name
       self.body = body
     }
 
     func run() {
-      // The calls that name a thread are variadic, or GNU's own, which Swift does not see.
-      let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-      if file >= 0 {
-        _ = write(file, name.utf8Start, name.utf8CodeUnitCount)
-        close(file)
-      }
+      if let name { takeName(name) }
       body()
+    }
+
+    /// The calls that name a thread are variadic, or GNU's own, which Swift does not see.
+    private func takeName(_ name: StaticString) {
+      let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+      guard file >= 0 else { return }
+      _ = write(file, name.utf8Start, name.utf8CodeUnitCount)
+      close(file)
     }
   }
 }
