@@ -1,4 +1,5 @@
 import Glibc
+import Leasehold
 public import SystemPackage
 
 /// Why the high-water mark of fences cannot be read or kept.
@@ -44,8 +45,8 @@ struct FenceFile: Sendable {
 
   /// Fences count microseconds: ten seconds ahead.
   static let ahead: UInt64 = 10_000_000
-  /// The largest mark: in the year 2255, and an integer to every reader of JSON.
-  static let largest: UInt64 = 1 << 53
+  /// The largest mark: as far as fences are believed, in the year 2255.
+  static let largest = UInt64(Limits.fence)
   private static let name = "fence"
   private static let freshName = "fence.new"
 

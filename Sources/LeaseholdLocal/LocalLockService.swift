@@ -134,6 +134,15 @@ public final class LocalLockService: LockService {
     storage.describe(options.description)
     core = Mutex(Core(ledger: ledger, storage: storage))
     inbox.service = self
+    guard startThreads() else {
+      inbox.service = nil
+      daemonGuard.release()
+      throw .noThread
+    }
+  }
+
+  /// Starts the threads; none runs when there cannot be all of them.
+  private func startThreads() -> Bool {
     // A recovery that took long is no clock that stands.
     clockTurn.store(HostClock.now().nanoseconds, ordering: .relaxed)
     guard fences?.start() ?? true, processes.watch.start(),
@@ -141,13 +150,12 @@ public final class LocalLockService: LockService {
     else {
       fences?.stop()
       processes.watch.stop()
-      inbox.service = nil
-      daemonGuard.release()
-      throw .noThread
+      return false
     }
     clockThread.withLock { $0 = thread }
     // Without it a removed guard is noticed once a second.
     guardThread.withLock { $0 = HostThread(named: "lh-guard") { [self] in watchGuard() } }
+    return true
   }
 
   /// Goes on from the mark in `--state-dir`, and sees that the next one can be written.

@@ -14,7 +14,7 @@ extension Logger {
         metadata: ["part": "\(fault.part.rawValue)", "reason": "\(fault.reason)"])
     case .ended(let part): self.notice("works again", metadata: ["part": "\(part.rawValue)"])
     case .replaced(let part):
-      warning("somebody removed it, and it was made anew", metadata: ["part": "\(part.rawValue)"])
+      warning("somebody removed it, or wrote over it; it was put right", metadata: ["part": "\(part.rawValue)"])
     }
   }
 }
