@@ -130,11 +130,15 @@ def run(name, server, options, report):
 
 
 def compare(name, load, normal, options, report):
-    """At p99 leases end no later than so many ms after those of a run with a reader, and answers are as fast."""
+    """At p99 leases end no later than so many ms after those of a run with a reader, and answers are as fast.
+
+    What a busy machine adds differs from run to run: half as much again, or a millisecond, is no waiting for a reader.
+    """
     late = percentile(load.lags, 0.99) - percentile(normal.lags, 0.99)
     report.expect(late <= options.limit_ms, f"{name}: expiries are {late:.1f} ms later")
-    slower = percentile(load.answers, 0.5) / percentile(normal.answers, 0.5)
-    report.expect(slower <= 1.5, f"{name}: answers take {slower:.2f} times as long")
+    usual = percentile(normal.answers, 0.5)
+    slower = percentile(load.answers, 0.5) - usual
+    report.expect(slower <= max(1, usual / 2), f"{name}: answers take {slower:.2f} ms longer than {usual:.2f} ms")
 
 
 def read_log(options, report):
