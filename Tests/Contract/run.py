@@ -24,9 +24,11 @@ DOCUMENT = os.path.join(ROOT, "openapi.yaml")
 SERVER = ["--max-wait", "300ms", "--heartbeat", "100ms"]
 
 
-def environment(directory):
+def environment(directory, requirements="requirements.txt"):
     """The tools, pinned, in a venv that is made once."""
-    stamp, wanted = os.path.join(directory, "installed"), open(os.path.join(HERE, "requirements.txt")).read()
+    stamp = os.path.join(directory, "installed")
+    with open(os.path.join(HERE, requirements), encoding="utf-8") as file:
+        wanted = file.read()
     if not os.path.exists(stamp) or open(stamp).read() != wanted:
         venv.create(directory, with_pip=True, clear=True)
         subprocess.run(
@@ -36,7 +38,7 @@ def environment(directory):
                 "--quiet",
                 "--disable-pip-version-check",
                 "--requirement",
-                os.path.join(HERE, "requirements.txt"),
+                os.path.join(HERE, requirements),
             ],
             check=True,
         )

@@ -89,12 +89,12 @@ extension Ledger {
       }
       let before = wants[wanted[known].wants[0]]
       if lock.kind == .readersWriter, share.mode == .exclusive || wanted[known].share.mode == .exclusive {
-        throw Self.excludesItself(before.key, request.key)
+        throw Self.sameLockTwice(before.key, request.key, "not only to read, so it would wait for itself")
       }
       wanted[known].wants.append(index)
       wanted[known].share.units += share.units
       if lock.kind != .readersWriter, let most = request.limit ?? lock.capacity, wanted[known].share.units > most {
-        throw Self.countExceeds(wanted[known].share.units, most)
+        throw Self.sameLockTwice(before.key, request.key, "\(wanted[known].share.units) of its \(most) slots")
       }
     }
     return wanted
