@@ -127,6 +127,8 @@ GROUPS = {
     "fuzz": [("fuzz", fuzz(600), one, None)],
     "browser": [("browser", python("-m", "unittest", "discover", "-v", "-s", "Tests/Browser"), unittests, DEBUG)],
     "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
+    "contract-full": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG, "--full"), one, DEBUG)],
+    "clients-generated": [("generated clients", python("Tests/Contract/test_clients.py", "-v"), unittests, DEBUG)],
     "examples": [
         ("examples", python("Tests/Examples/run.py"), unittests, DEBUG),
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
@@ -150,13 +152,13 @@ GROUPS = {
         ("subscribers", robustness("subscribers"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "examples", "release",
-       "robustness"]
+ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "clients-generated", "examples",
+       "release", "robustness"]
 # What a group needs before it.
 BUILDS = {"live": ["debug"], "cli": ["debug"], "interop": ["debug"], "fuzz": ["debug"], "fuzz-short": ["debug"],
-          "contract": ["debug"], "browser": ["debug"], "examples": ["debug"], "unit": ["debug"],
+          "contract": ["debug"], "contract-full": ["debug"], "clients-generated": ["debug"], "browser": ["debug"], "examples": ["debug"], "unit": ["debug"],
           "robustness": ["debug", "release"], "soak": ["release"]}
-STEP_SECONDS = {"soak": 3600}
+STEP_SECONDS = {"soak": 3600, "contract-full": 4 * 3600}
 
 
 def run(command, program, seconds):
