@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""What openapi.yaml must keep to beyond the rules of OpenAPI: python3 Tests/Contract/document.py [FILE], with PyYAML."""
+"""What openapi.yaml must keep to beyond the rules of OpenAPI; needs PyYAML.
+
+python3 Tests/Contract/document.py [FILE]
+"""
 
 import os
 import sys

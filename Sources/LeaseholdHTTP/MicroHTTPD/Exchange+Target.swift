@@ -4,7 +4,7 @@ extension Exchange {
   /// A target in absolute form, as clients send to proxies, says so itself, and its Host counts no more.
   func readTarget() {
     let target = connection.target.bytes
-    for byte in target where byte <= 0x20 || byte == 0x7f { note(.malformedRequestLine) }
+    if holds(below: 0x21, target) { note(.malformedRequestLine) }
     if method == .other, !isToken(methodBytes) { note(.malformedRequestLine) }
     if let host = headers[.host] {
       if headers.isRepeated(.host) { note(.repeatedHost) } else if !isHostAndPort(host) { note(.malformedHost) }

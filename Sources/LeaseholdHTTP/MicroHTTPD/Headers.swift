@@ -64,9 +64,9 @@ struct HeaderTable {
 
   /// Takes the next line of the head.
   mutating func take(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
-    lines.follow(name, value)
-    guard let base = name.baseAddress, let name = HeaderName(base, count: name.count) else { return }
-    note(name, value)
+    let known = name.baseAddress.flatMap { HeaderName($0, count: name.count) }
+    lines.follow(name, isKnown: known != nil, value)
+    if let known { note(known, value) }
   }
 
   /// Puts the authority of a target in absolute form in the place of Host (RFC 9112, 3.2.2).
