@@ -107,6 +107,8 @@ class Several(LiveTest):
             ([a, a], [a, a]),
             ([{"key": a}, {"key": "b"}, {"key": a, "mode": "shared"}], [a, a]),
             ([{"key": a, "limit": 2}, {"key": a, "limit": 2, "count": 2}], [a, a]),
+            ([{"key": a, "mode": "shared"}, {"key": a, "limit": 3}], [a, a]),
+            ([{"key": a, "limit": 3}, {"key": "b"}, {"key": a, "limit": 4}], [a, a]),
             ([{"key": "php:1010"}, {"key": "php:0x3f2"}], ["php:1010", "php:0x3f2"]),
             ([{"key": f"path:{path}"}, {"key": f"path:{self.server.directory}/./lock"}], None),
         ):

@@ -80,6 +80,10 @@ extension Ledger {
   private func lookUp(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {
     var wanted: [Wanted] = []
     for (index, request) in wants.enumerated() {
+      // An idle lock becomes of the kind that is asked for: of two kinds each would undo the other.
+      if let other = wants[..<index].first(where: { $0.limit != request.limit && $0.key.means(request.key) }) {
+        throw Self.sameLockTwice(other.key, request.key, "with different limits")
+      }
       let lock = try findOrMakeLock(request, at: moment)
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       let share = lock.share(request.mode, count: request.count)
