@@ -10,7 +10,7 @@
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
-#   make contract-full     the same, until each operation was asked 400 times in each way; about half an hour
+#   make contract-full     the same, until each operation was asked 400 times in each way; about an hour
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
 #   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
