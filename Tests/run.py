@@ -127,6 +127,8 @@ GROUPS = {
     "fuzz": [("fuzz", fuzz(600), one, None)],
     "browser": [("browser", python("-m", "unittest", "discover", "-v", "-s", "Tests/Browser"), unittests, DEBUG)],
     "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
+    "contract-full": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG, "--full"), one, DEBUG)],
+    "clients-generated": [("generated clients", python("Tests/Contract/test_clients.py", "-v"), unittests, DEBUG)],
     "examples": [
         ("examples", python("Tests/Examples/run.py"), unittests, DEBUG),
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
@@ -152,13 +154,14 @@ GROUPS = {
         ("log stall", robustness("log_stall", "--seconds", "60"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "examples", "release",
-       "robustness"]
+ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "clients-generated",
+       "examples", "release", "robustness"]
 # What a group needs before it.
-BUILDS = {"live": ["debug"], "cli": ["debug"], "interop": ["debug"], "fuzz": ["debug"], "fuzz-short": ["debug"],
-          "contract": ["debug"], "browser": ["debug"], "examples": ["debug"], "unit": ["debug"],
-          "robustness": ["debug", "release"], "soak": ["release"]}
-STEP_SECONDS = {"soak": 3600}
+BUILDS = {group: ["debug"] for group in (
+    "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
+    "examples",
+)} | {"robustness": ["debug", "release"], "soak": ["release"]}
+STEP_SECONDS = {"soak": 3600, "contract-full": 4 * 3600}
 
 
 def run(command, program, seconds):

@@ -165,18 +165,12 @@ extension ProblemCode {
         """
         Ask for `Accept: application/vnd.php.serialized`.
         """)
-    case .bodyTooLarge:
-      Row(
-        413, "The body is too large",
-        """
-        Send at most 64 KiB.
-        """)
+    case .bodyTooLarge: Row(413, "The body is too large", "Send at most 64 KiB.")
     case .uriTooLong:
-      Row(
-        414, "The request target is too long",
-        """
-        Send at most 8 KiB; long parameters may go into the body.
-        """)
+      Row(414, "The request target is too long", "Send at most 8 KiB; long parameters may go into the body.")
+    case .headersTooLarge:
+      Row(431, "The header fields are too large", "Send fewer or shorter ones: no cookies are needed here.")
+    case .unknownVersion: Row(505, "This version of HTTP is not spoken here", "Send HTTP/1.1, or HTTP/1.0.")
     case .unsupportedMediaType:
       Row(
         415, "The body has a media type that is not read here",
@@ -288,12 +282,9 @@ extension ProblemCode {
         """
         Read it again, and write with the new ETag.
         """)
-    case .countExceedsLimit:
-      Row(
-        422, "More slots are asked for than the lock has",
-        """
-        Ask for at most `limit`.
-        """)
+    case .countExceedsLimit: Row(422, "More slots are asked for than the lock has", "Ask for at most `limit`.")
+    case .sameLockTwice:
+      Row(422, "The request wants one lock twice", "Name each lock once; names of one semaphore are one lock.")
     case .idempotencyMismatch:
       Row(
         422, "The Idempotency-Key was used with other parameters",

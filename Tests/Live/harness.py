@@ -5,6 +5,7 @@ import http.client
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -202,6 +203,16 @@ class Client:
             sock.connect(self.address)
             return sock
         return socket.create_connection(("127.0.0.1", self.address), timeout)
+
+
+def methods(answer):
+    """What Allow has."""
+    return {word.strip() for word in answer.headers["Allow"].split(",")}
+
+
+def statuses(text):
+    """Of all answers in what a connection gave."""
+    return [int(number) for number in re.findall(rb"^HTTP/1\.1 (\d{3}) ", text, re.M)]
 
 
 def read_all(sock):

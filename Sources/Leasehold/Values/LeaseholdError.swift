@@ -36,6 +36,7 @@ public struct LeaseholdError: Error, Sendable {
     case staleFence = "stale-fence"
     case preconditionFailed = "precondition-failed"
     case countExceedsLimit = "count-exceeds-limit"
+    case sameLockTwice = "same-lock-twice"
     case idempotencyMismatch = "idempotency-mismatch"
     case locked
     case waitTimeout = "wait-timeout"

@@ -9,9 +9,7 @@ enum Events {
     let wait = try call.span(.wait, .zero, .seconds(24 * 3600))
     let numbers = server.service.events(from: 0, limit: 0)
     let (start, gap) = try call.eventStart(numbers)
-    guard call.exchange.version == .http11 else {
-      throw Problem(.malformedRequest, "events needs HTTP/1.1, because its answer has no length.")
-    }
+    try call.checkVersion("events")
     if call.exchange.method == .head {
       return .respond(Response(status: 200, contentType: "text/event-stream", body: ResponseBuffer()))
     }

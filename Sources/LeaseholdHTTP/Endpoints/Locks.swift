@@ -30,9 +30,7 @@ enum Locks {
   }
 
   static func hold(_ call: borrowing Call) throws(Problem) -> Disposition {
-    guard call.exchange.version == .http11 else {
-      throw Problem(.malformedRequest, "hold needs HTTP/1.1, because its answer has no length.")
-    }
+    try call.checkVersion("hold")
     try call.checkHold()
     let request = try call.acquireRequest(bond: .connection, defaultTTL: .zero)
     let exchange = call.exchange

@@ -51,6 +51,7 @@ final class Daemon: @unchecked Sendable {
   ///
   /// The corresponding C function is `MHD_start_daemon_va`.
   func start() throws(ListenError) {
+    _ = LibraryError.areReplaced
     let box = Unmanaged.passUnretained(self).toOpaque()
     let limit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
     var items = [

@@ -36,6 +36,7 @@ extension Exchange {
     if contentType.utf8CodeUnitCount > 0 { add(mhd, "Content-Type", text(contentType)) }
     add(mhd, "Cache-Control", text("no-store"))
     add(mhd, "X-Content-Type-Options", text("nosniff"))
+    add(mhd, "Cross-Origin-Resource-Policy", text("same-origin"))
     if location != nil { location?.withCString { add(mhd, "Location", $0) } }
     if let allow { add(mhd, "Allow", text(allow)) }
     if let retryAfter { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }

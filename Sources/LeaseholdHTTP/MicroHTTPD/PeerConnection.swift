@@ -34,6 +34,8 @@ final class PeerConnection: @unchecked Sendable {
   /// The rest of an answer that went out early in part.
   var rest: EarlyRest?
   var target = ReusedBytes()
+  /// Where the path begins in it; see ``Exchange/readTarget()``.
+  var targetStart = 0
   var body = ReusedBytes()
   private var requestNumber: UInt64
 
