@@ -29,9 +29,11 @@ extension LocalLockService {
 
   /// The thread that sleeps on the guard.
   func watchGuard() {
-    while !isStopping.load(ordering: .sequentiallyConsistent), successor.load(ordering: .relaxed) == 0 {
-      guard daemonGuard.withLock({ $0 }).sleepUntilRemoved() else { return }
-      if !isStopping.load(ordering: .sequentiallyConsistent) { _ = keepGuard() }
+    while !isStopping.load(ordering: .sequentiallyConsistent), !isSucceeded {
+      daemonGuard.withLock { $0 }.sleepUntilRemoved()
+      guard !isStopping.load(ordering: .sequentiallyConsistent), keepGuard() else { return }
+      // Where it cannot be made anew there is nothing to sleep on.
+      if case .nobody = daemonGuard.withLock(\.holder) { HostThread.pause(seconds: 1) }
     }
   }
 
@@ -40,31 +42,35 @@ extension LocalLockService {
   /// False when another daemon has it: then this one is over, because two that write one ledger would undo each other's
   /// leases.
   func keepGuard() -> Bool {
-    let pid = daemonGuard.withLock { daemonGuard -> Int32? in
-      if daemonGuard.isHeld { return nil }
+    if let pid = takeGuardAgain() { core.withLock { giveWay(to: pid, $0.ledger) } }
+    return !isSucceeded
+  }
+
+  /// Answers the daemon that was faster.
+  private func takeGuardAgain() -> Int32? {
+    daemonGuard.withLock { daemonGuard in
+      // A value that somebody wrote tells nothing of another daemon: one that has the guard is named in the header.
+      guard case .nobody = daemonGuard.holder else { return nil }
       switch DaemonGuard.retake(key: controlKey) {
-      case .done(let fresh):
-        daemonGuard = fresh
-        return nil
+      case .done(let fresh): daemonGuard = fresh
       case .taken(let pid): return max(1, pid)
-      // Neither here nor with another daemon: the next look tries again.
-      case .failed: return nil
+      case .failed: break
       }
+      return nil
     }
-    if let pid { core.withLock { giveWay(to: pid, $0.ledger) } }
-    return successor.load(ordering: .relaxed) == 0
   }
 
   /// Another name is in the header: of a daemon that has the guard, or scribbled there.
   func lookWhoServes(_ core: borrowing Core) {
-    guard successor.load(ordering: .relaxed) == 0 else { return }
-    if daemonGuard.withLock(\.isHeld) { return core.storage.name(core.storage.server) }
+    guard !isSucceeded else { return }
+    if let pid = takeGuardAgain() { return giveWay(to: pid, core.ledger) }
+    if case .this = daemonGuard.withLock(\.holder) { return core.storage.name(core.storage.server) }
     giveWay(to: Int32(clamping: core.storage.namedServer.pid), core.ledger)
   }
 
   /// Ends the service of this daemon: waiters are sent away, and what is in the ledger is not touched any more.
   private func giveWay(to pid: Int32, _ ledger: Ledger) {
-    guard successor.exchange(pid, ordering: .sequentiallyConsistent) == 0 else { return }
+    guard successor.exchange(max(1, pid), ordering: .sequentiallyConsistent) == 0 else { return }
     ledger.surrender()
     alarm.ring()
   }

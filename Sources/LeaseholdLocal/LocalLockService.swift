@@ -110,9 +110,9 @@ public final class LocalLockService: LockService {
       usesPeerHandle: options.usesPeerHandle)
     self.processes = processes
     fenceFile = options.stateDirectory.map { FenceFile(directory: $0) }
-    let lastFence = storage.header(.lastFence).within(0...UInt64(Limits.fence)) ?? 0
-    if let mark = fenceFile?.read(), mark > lastFence, mark <= UInt64(Limits.fence) {
-      storage.setHeader(.lastFence, mark)
+    let lastFence = storage.header(.lastFence).within(0...Limits.foundFence) ?? 0
+    if let mark = fenceFile?.read().map(Untrusted.init)?.within(0...Limits.foundFence), mark > lastFence {
+      storage.setHeader(.lastFence, UInt64(mark))
     }
     let random = Mutex(RandomPool())
     let ledger = Ledger(

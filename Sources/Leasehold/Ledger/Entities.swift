@@ -207,6 +207,9 @@ final class Lock {
     }
   }
 
+  /// The most units that one lease can have.
+  var unitsMaximum: Int { bank == nil ? layout.unitsMaximum : capacity ?? 0 }
+
   /// What a request takes from the semaphore.
   @inline(__always)
   func share(_ mode: LockMode, count: Int) -> Share {
