@@ -153,13 +153,13 @@ final class Scribbles {
     for (key, leases) in Dictionary(grouping: live, by: \.key) {
       let live = leases.reduce(0) { $0 + $1.units }
       // What a record says of the limit of a native lock may be forged: the kernel counts.
-      let isNative = key.text.contains(":")
+      let isNative = leases[0].binding.semaphoreCount != NamedDialect.semaphoresPerBank
       let own = leases[0].kind == .readersWriter ? Limits.readerUnits : leases[0].kind.limit ?? 0
       let capacity = isNative ? 3 : own
       if live > capacity { wrong.append("\(live) units of '\(key)' were granted, it has \(capacity): \(leases)") }
     }
     for lock in scene.ledger.locks(ListFilter()).entries {
-      guard !lock.key.text.contains(":"), let capacity = lock.capacity, lock.heldUnits > capacity else { continue }
+      guard lock.binding.semaphoreCount == NamedDialect.semaphoresPerBank, let capacity = lock.capacity, lock.heldUnits > capacity else { continue }
       let before = scene.leases["new"]?.id
       scene.acquire("new", lock.key.text)
       if let id = scene.leases["new"]?.id, id != before {
