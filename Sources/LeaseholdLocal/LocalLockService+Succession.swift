@@ -11,19 +11,18 @@ import Synchronization
 
 extension LocalLockService {
   /// How long a new daemon waits for the end of one whose place it takes.
-  static let patience = Duration.seconds(5)
+  private static let patience = TimeSpan.seconds(5)
 
-  /// Puts this daemon's name into the ledger, then waits for the end of the one that was named there, if it still runs.
-  static func succeed(_ storage: LedgerSegment, offset: Int64) throws(LocalServiceError) {
-    let last = storage.namedServer
-    let mark = ServerMark.own(startedMicroseconds: (HostClock.now().nanoseconds &+ offset) / 1000)
-    storage.name(mark)
-    guard last.namespace == mark.namespace, mark.namespace != 0, last.pid != mark.pid,
+  /// Waits for the end of the daemon that was named in the ledger before this one, if it still runs.
+  static func awaitEnd(of last: ServerMark, while goOn: () -> Bool) throws(LocalServiceError) {
+    guard last.namespace != 0, last.namespace == ProcessFacts.ownNamespace(), last.pid != HostFacts.pid,
       let pid = Int32(exactly: last.pid), let handle = try? ProcessHandle(processID: pid),
       ProcessFacts(pid)?.started == last.processStarted
     else { return }
-    if (try? handle.hasEnded(within: patience)) == false {
-      throw .stillRunning(pid: pid)
+    let deadline = HostClock.now() + patience
+    while (try? handle.hasEnded(within: .milliseconds(50))) != true {
+      guard goOn() else { throw .canceled }
+      guard HostClock.now() < deadline else { throw .stillRunning(pid: pid) }
     }
   }
 

@@ -266,6 +266,13 @@ enum LockLayout: Hashable {
     }
   }
 
+  /// Whether what a lock at a place counts in, if it does, is where it belongs in a set of `count`.
+  func hasRoom(for place: Int, in count: Int) -> Bool {
+    guard case .counter(let ledger?, _) = self else { return true }
+    let slots = (count - CounterDialect.trailerSemaphores) / 2
+    return place < slots && ledger == slots + place && count == 2 * slots + CounterDialect.trailerSemaphores
+  }
+
   /// The most units that one lease may have, as the kernel counts them.
   var unitsMaximum: Int {
     switch self {

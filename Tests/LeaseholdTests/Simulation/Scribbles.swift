@@ -159,7 +159,9 @@ final class Scribbles {
       if live > capacity { wrong.append("\(live) units of '\(key)' were granted, it has \(capacity): \(leases)") }
     }
     for lock in scene.ledger.locks(ListFilter()).entries {
-      guard lock.binding.semaphoreCount == NamedDialect.semaphoresPerBank, let capacity = lock.capacity, lock.heldUnits > capacity else { continue }
+      guard lock.binding.semaphoreCount == NamedDialect.semaphoresPerBank, let capacity = lock.capacity,
+        lock.heldUnits > capacity
+      else { continue }
       let before = scene.leases["new"]?.id
       scene.acquire("new", lock.key.text)
       if let id = scene.leases["new"]?.id, id != before {
