@@ -53,6 +53,8 @@ final class Scribbles {
 
   /// Writes over a word, or some.
   func scribble() {
+    // A forged record may put a lease on another lock: what counts is what is granted from here on.
+    granted = []
     for _ in 0..<Int.random(in: 1...3, using: &random) {
       switch Int.random(in: 0..<10, using: &random) {
       case 0: scribbleHeader()
@@ -148,7 +150,6 @@ final class Scribbles {
   /// Nothing that is granted now is more than a lock has, whatever the records say.
   func flaws() -> [String] {
     var wrong: [String] = []
-    // A copy of a lock's record takes the leases of the one that was there: where they stand by now is what counts.
     let live = granted.compactMap { try? scene.ledger.lease($0) }
     for (key, leases) in Dictionary(grouping: live, by: \.key) {
       let live = leases.reduce(0) { $0 + $1.units }
