@@ -10,7 +10,7 @@
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
-#   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
+#   make robustness   Tests/Robustness, short: kill -9, dying clients, what is found, many waiters, many leases
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)
