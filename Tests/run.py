@@ -134,10 +134,11 @@ GROUPS = {
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
     ],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
-    # The first two look for mistakes, which the debug build finds more of; the others measure.
+    # The first three look for mistakes, which the debug build finds more of; the others measure.
     "robustness": [
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
         ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
+        ("what is found", robustness("found"), one, DEBUG),
         ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
         ("many leases", robustness("leases", "--leases", "20000", "--ttl", "20"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "50", "--limit-ms", "25"), one, RELEASE),
@@ -147,6 +148,7 @@ GROUPS = {
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
         ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),
+        ("what is found", robustness("found", "--scribbles", "300", "--removals", "50"), one, RELEASE),
         ("many waiters", robustness("waiters", "--waiters", "10000"), one, RELEASE),
         ("many leases", robustness("leases", "--leases", "100000"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "1000"), one, RELEASE),

@@ -46,7 +46,7 @@ struct FenceFile: Sendable {
   /// Fences count microseconds: ten seconds ahead.
   static let ahead: UInt64 = 10_000_000
   /// The largest mark: as far as fences are believed, in the year 2255.
-  static let largest = UInt64(Limits.fence)
+  static let largest = UInt64(Limits.foundFence)
   private static let name = "fence"
   private static let freshName = "fence.new"
 

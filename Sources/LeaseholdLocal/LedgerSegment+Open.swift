@@ -82,7 +82,7 @@ extension LedgerSegment {
 
   /// Makes an empty ledger of another size in place of an empty one; fences go on from where they were.
   private static func replace(_ old: LedgerSegment, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
-    let lastFence = old.header(.lastFence).within(0...UInt64(Limits.fence)) ?? 0
+    let lastFence = old.header(.lastFence).within(0...UInt64(Limits.foundFence)) ?? 0
     do {
       try old.mapping.mapping.segment.remove()
     } catch {

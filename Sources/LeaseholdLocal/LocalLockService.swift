@@ -97,7 +97,9 @@ public final class LocalLockService: LockService {
     do {
       storage = try LedgerSegment.open(
         key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
-      try Self.succeed(storage, offset: offset)
+      let last = storage.namedServer
+      storage.name(.own(startedMicroseconds: (HostClock.now().nanoseconds &+ offset) / 1000))
+      try Self.awaitEnd(of: last, while: goOn)
     } catch {
       daemonGuard.release()
       throw error

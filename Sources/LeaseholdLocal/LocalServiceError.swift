@@ -59,8 +59,9 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
         + "version understands \(understood); start the version that wrote it, or give all its leases up with: "
         + "ipcrm -m \(id)"
     case .notALedger(let key, let id):
-      "segment \(id) with key \(IPCKey(rawValue: key)) is not a Leasehold ledger; find its "
-        + "owner (ipcs -m -i \(id)), or give another --control-key"
+      "segment \(id) with key \(IPCKey(rawValue: key)) is not a Leasehold ledger; find its owner "
+        + "(ipcs -m -i \(id)), or give another --control-key; if a daemon was killed while it made it, remove it: "
+        + "ipcrm -m \(id)"
     case .segmentsAreDestroyed:
       "kernel.shm_rmid_forced is 1 here, so the kernel would destroy the ledger, and with it all leases, when the "
         + "daemon stops; set it to 0 (sysctl -w kernel.shm_rmid_forced=0)"

@@ -1,4 +1,5 @@
 import Glibc
+import SysV
 import SystemPackage
 import Testing
 
@@ -166,6 +167,41 @@ import Testing
       #expect(try service.take("b").fence == Int64(ahead) + 2)
       try eventually { (try? FenceFile(directory: path).read()) ?? 0 > ahead + FenceFile.ahead / 2 }
     }
+  }
+
+  @Test(arguments: [UInt64(Limits.foundFence) + 1, 1 << 53, 1 << 62, 1 << 63, .max])
+  func aMarkThatLeavesNoRoomForFencesIsNotBelieved(_ mark: UInt64) throws {
+    try withDirectory { path in
+      try #require(writeFile("\(path)/fence", "\(mark)\n"))
+      let scene = Scene()
+      scene.options.stateDirectory = path
+      let service = try scene.start()
+      #expect(abs(try service.take("a").fence / 1_000_000 - Int64(time(nil))) < 60)
+    }
+  }
+
+  @Test func aMarkThatIsTheLargestOneIsFollowed() throws {
+    try withDirectory { path in
+      try #require(writeFile("\(path)/fence", "\(Limits.foundFence)\n"))
+      let scene = Scene()
+      scene.options.stateDirectory = path
+      #expect(try scene.start().take("a").fence == Limits.foundFence + 1)
+    }
+  }
+
+  @Test func aTableOfFencesThatOthersMayUseIsRefusedAndNumbersOutOfRangeAreNotBelieved() throws {
+    let key = IPCKey(rawValue: Scene().key)
+    let segment = try SharedMemorySegment.create(key: key, byteCount: 4096, mode: [.ownerReadWrite, .otherReadWrite])
+    defer { try? segment.remove() }
+    let refused = #expect(throws: LeaseholdError.self) { try FenceTable(key: key).see(5, segment: 7, key: 9) }
+    #expect(refused?.detail.contains("ipcrm -M \(key)") == true)
+    try segment.setMode(.ownerReadWrite)
+    let table = FenceTable(key: key)
+    try table.see(5, segment: 7, key: 9)
+    let mapping = try segment.attach()
+    mapping.bytes.storeBytes(of: Int64.max, toByteOffset: 24, as: Int64.self)
+    try table.see(6, segment: 7, key: 9)
+    #expect(throws: LeaseholdError.self) { try table.see(5, segment: 7, key: 9) }
   }
 
   @Test func theMarkIsKeptAheadOfTheFences() throws {

@@ -104,7 +104,7 @@ public final class Ledger {
 
   /// The next fence: grows with every grant, and across a lost ledger as long as the wall clock is not set back.
   func nextFence(at moment: Moment) -> Int64 {
-    lastFence = max(lastFence + 1, min(moment.wallMicroseconds, Limits.fence))
+    lastFence = max(lastFence + 1, min(moment.wallMicroseconds, Limits.foundFence))
     return lastFence
   }
 }

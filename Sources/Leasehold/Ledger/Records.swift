@@ -217,6 +217,7 @@ extension LockRecord {
       let ledger = body.bits(5).within(0...count),
       let layout = Self.layout(words[2] >> 48 & 0xff, capacity: capacity, count: count, ledger: ledger),
       let place = body.bits(2, from: 32, count: 16).within(layout.places(of: count)),
+      layout.hasRoom(for: place, in: count),
       let keyLength = body.bits(2, from: 56, count: 8).within(1...LockKey.maximumBytes)
     else { return nil }
     self.init(

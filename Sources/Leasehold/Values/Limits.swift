@@ -54,10 +54,12 @@ public struct Limits: Sendable {
   public static let idempotencyKeyBytes = 255
   /// The most slots of a counting lock: SEMVMX, semctl(2).
   public static let slots = 32_767
-  /// The largest fence that is believed: 2^53, above which readers of JSON round, less room for 2^40 grants.
+  /// The largest fence: below 2^53, above which readers of JSON round.
   ///
   /// Fences count microseconds of the wall clock, which reach it in the year 2255.
-  public static let fence: Int64 = (1 << 53) - (1 << 40)
+  public static let fence: Int64 = (1 << 53) - 1
+  /// The largest fence that is believed where it is found: one that leaves room for 2^40 more.
+  public static let foundFence: Int64 = fence - (1 << 40)
   /// The latest instant that is believed, in nanoseconds of CLOCK_MONOTONIC: 146 years after the boot.
   public static let instant: Int64 = 1 << 62
   /// How far ahead the deadline of a lease of an earlier daemon may be: 31 days, one more than any ttl.

@@ -73,7 +73,7 @@ extension Setting {
     "Time between two lines of a held connection")
   static let recoveryGrace = Setting(
     "recovery-grace", .leases, .duration(.zero ... .seconds(600)), default: "2s",
-    "Time that leases found at the start get at least, so that their holders can renew them")
+    "Time that leases found at the start get at least, once, so that their holders can renew them")
 }
 
 // Limits.
