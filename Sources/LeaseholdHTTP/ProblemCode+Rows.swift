@@ -79,7 +79,8 @@ extension ProblemCode {
       Row(
         403, "This belongs to another user",
         """
-        See the detail. Of semaphore sets and segments the owner and mode bits decide (`ipcs`), and `errno` says more.
+        See the detail. Of semaphore sets, segments and the files of path locks the owner and mode bits decide (`ipcs`,
+        `ls -l`), and `errno` says more.
         """)
     case .ownSet:
       Row(

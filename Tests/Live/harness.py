@@ -63,6 +63,20 @@ def eventually(condition, what, timeout=PATIENCE, pause=0.01):
         time.sleep(pause)
 
 
+def as_user(user, work):
+    """Does some work as another user; the whole process is that user meanwhile, so only for what is quickly done."""
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(user)
+    os.seteuid(user)
+    try:
+        return work()
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body

@@ -114,9 +114,7 @@ extension Ledger {
     waiter.caller.account?.addWaiters(1)
     waiterDeadlines.insert(waiter)
     note(.waiting, waiter, at: moment.monotonic.nanoseconds)
-    if let key = waiter.request.idempotencyKey {
-      idempotency[IdempotencyScope(lock: waiter.request.key.text, key: key)] = .waiter(waiter)
-    }
+    if let scope = IdempotencyScope(waiter.request) { idempotency[scope] = .waiter(waiter) }
   }
 
   /// Answers a retry: the same lease, or the same place in the queue.
@@ -125,9 +123,7 @@ extension Ledger {
   func replay(
     _ request: AcquireRequest, fingerprint: UInt64, client: (any LeaseClient)?, at moment: Moment
   ) -> AcquireOutcome? {
-    guard let key = request.idempotencyKey,
-      let entry = idempotency[IdempotencyScope(lock: request.key.text, key: key)]
-    else { return nil }
+    guard let scope = IdempotencyScope(request), let entry = idempotency[scope] else { return nil }
     switch entry {
     case .lease(let lease):
       guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
@@ -180,9 +176,7 @@ extension Ledger {
     waiters[successor.id] = successor
     waiter.caller.account?.addWaiters(-1)
     successor.caller.account?.addWaiters(1)
-    if let key = request.idempotencyKey {
-      idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(successor)
-    }
+    if let scope = IdempotencyScope(request) { idempotency[scope] = .waiter(successor) }
     return .waiting(successor.id)
   }
 }

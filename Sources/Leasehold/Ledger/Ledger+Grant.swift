@@ -101,9 +101,7 @@ extension Ledger {
     if lease.deadline > 0 { leaseDeadlines.insert(lease) }
     if lease.bindsConnection { bind(lease, to: caller.connection) }
     if let process = request.process { bind(lease, to: process) }
-    if let key = lease.idempotencyKey {
-      idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
-    }
+    if let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
     counters.granted += 1
     counters.waits.note(lease.waited.nanoseconds)
     note(.granted, lease, at: lease.grantedAt.nanoseconds)
@@ -259,10 +257,8 @@ extension Ledger {
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil
     waiter.caller.account?.addWaiters(-1)
-    if let key = waiter.request.idempotencyKey {
-      let scope = IdempotencyScope(lock: waiter.request.key.text, key: key)
-      if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }
-    }
+    guard let scope = IdempotencyScope(waiter.request) else { return }
+    if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }
   }
 
   /// Sends a waiter away.

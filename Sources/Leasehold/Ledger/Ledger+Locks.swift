@@ -110,12 +110,14 @@ extension Ledger {
 
   /// Removes a lock; `force` ends its leases and refuses its waiters first.
   public func remove(
-    _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, at moment: Moment
+    _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, within confinement: Confinement? = nil,
+    at moment: Moment
   ) throws(LeaseholdError) {
-    if let native { return try removeNative(key, native, force: force, at: moment) }
+    if let native { return try removeNative(key, native, force: force, within: confinement, at: moment) }
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
     if !lock.isIdle {
       guard force else { throw inUse(lock, at: moment.monotonic) }
+      try check(confinement, holdersOf: [lock])
       while let waiter = lock.queue.first { dismiss(waiter, Self.lockRemoved(key)) }
       arrangeKernelWait(lock)
       for lease in lock.holders where lease.lock === lock { end(lease, .lockRemoved, at: moment) }

@@ -188,7 +188,7 @@ extension Ledger {
 
   /// Removes the whole set of a native lock, as `sem_remove` does: the leases and waiters of every lock on it end.
   func removeNative(
-    _ key: LockKey, _ native: NativeRequest, force: Bool, at moment: Moment
+    _ key: LockKey, _ native: NativeRequest, force: Bool, within confinement: Confinement?, at moment: Moment
   ) throws(LeaseholdError) {
     let bound: BoundSet
     do {
@@ -198,6 +198,7 @@ extension Ledger {
     }
     guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
     let known = nativeSets[bound.id.set]
+    if let known { try check(confinement, holdersOf: known.locks.values) }
     if !force {
       if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
       if let users = nativeUse(native.dialect, bound) { throw Self.inUseNatively(key, users) }

@@ -56,18 +56,6 @@ public final class CallerAccount: Sendable {
   }
 }
 
-extension Caller {
-  /// Calls `mix` with numbers that tell callers apart: nobody gets another's lease by its Idempotency-Key.
-  func mixIdentity(into mix: (UInt64) -> Void) {
-    if let token = account?.token {
-      mix(1 << 34)
-      for byte in token.utf8 { mix(UInt64(byte)) }
-    } else if let uid = peer.uid, uid != 0 {
-      mix(UInt64(uid) | 1 << 35)
-    }
-  }
-}
-
 extension Lease {
   /// Whether the lease is a caller's own: taken with the same token, or without one by the same user of this host.
   ///

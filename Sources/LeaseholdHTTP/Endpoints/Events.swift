@@ -4,7 +4,8 @@ import Leasehold
 enum Events {
   static func follow(_ call: borrowing Call) throws(Problem) -> Disposition {
     let server = call.server
-    let filter = EventFilter(key: try call.eventKey(), kinds: try call.eventKinds())
+    let filter = EventFilter(
+      key: try call.eventKey(), kinds: try call.eventKinds(), confinement: call.confinement)
     let most = try call.number(.limit, 1, 1_000_000)
     let wait = try call.span(.wait, .zero, .seconds(24 * 3600))
     let numbers = server.service.events(from: 0, limit: 0)
