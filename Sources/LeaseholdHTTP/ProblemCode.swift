@@ -61,6 +61,7 @@ enum ProblemCode: String, CaseIterable {
   case draining
   case starting
   case sysvUnavailable = "sysv-unavailable"
+  case tooManyConnections = "too-many-connections"
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"

@@ -48,6 +48,8 @@ STATE = {
     "queue-full",
     "too-many-waiters",
     "too-many-subscribers",
+    "too-many-connections",
+    "caller-limit",
     "permission-denied",
     "kernel-limit",
     "ledger-full",

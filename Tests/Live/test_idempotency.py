@@ -4,20 +4,7 @@ import os
 import unittest
 
 from access import TokenServer
-from harness import Client, LiveTest, Pending, UnixConnection, as_user, eventually
-
-
-class UserClient(Client):
-    """A user of the Unix socket."""
-
-    def __init__(self, path, user):
-        super().__init__(path)
-        self.user = user
-
-    def connection(self, timeout=20):
-        connection = UnixConnection(self.address, timeout)
-        as_user(self.user, connection.connect)
-        return connection
+from harness import LiveTest, Pending, UserClient, eventually
 
 
 class Idempotency(LiveTest):

@@ -5,7 +5,7 @@ import signal
 import unittest
 
 import access
-from harness import LiveTest, Server, eventually
+from harness import NOBODY, LiveTest, Server, eventually
 
 
 class TokenTest(LiveTest):
@@ -170,6 +170,40 @@ class Files(unittest.TestCase):
             with self.subTest(oct(mode)):
                 os.chmod(server.token_file, mode)
                 self.assertIn("others can read or change it; chmod 0600", self.refused(server))
+
+    @unittest.skipUnless(os.geteuid() == 0, "SKIPPED: needs root, to give files away")
+    def test_a_file_that_another_user_could_change_is_refused(self):
+        server = self.server()
+        os.chown(server.token_file, NOBODY, -1)
+        log = self.refused(server)
+        self.assertIn(f"'{server.token_file}' belongs to uid {NOBODY}", log)
+        self.assertIn("chown 0 ", log)
+        os.chown(server.token_file, 0, 0)
+        theirs, real = os.path.join(server.directory, "theirs"), server.token_file + ".real"
+        os.rename(server.token_file, real)
+        os.symlink(real, server.token_file)
+        os.chown(server.token_file, NOBODY, NOBODY, follow_symlinks=False)
+        self.assertIn(f"is a link of uid {NOBODY}", self.refused(server))
+        os.unlink(server.token_file)
+        os.mkdir(theirs)
+        os.chown(theirs, NOBODY, NOBODY)
+        os.rename(real, os.path.join(theirs, "tokens"))
+        os.symlink(os.path.join(theirs, "tokens"), server.token_file)
+        self.assertIn(f"in a folder of uid {NOBODY}", self.refused(server))
+        os.chown(theirs, 0, 0)
+        server.start()
+
+    def test_what_is_no_file_is_refused_at_once(self):
+        server = self.server()
+        os.unlink(server.token_file)
+        os.mkfifo(server.token_file, 0o600)
+        self.assertIn("is not a file", self.refused(server))
+        os.unlink(server.token_file)
+        os.symlink("/dev/zero", server.token_file)
+        self.assertIn("is not a file", self.refused(server))
+        os.unlink(server.token_file)
+        access.write_private(server.token_file, "#" * (1 << 20) + "\n")
+        self.assertIn("has more than 1048576 bytes", self.refused(server))
 
     def test_a_broken_line_is_refused_with_its_number(self):
         server = self.server()

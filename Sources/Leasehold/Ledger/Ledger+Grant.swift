@@ -15,7 +15,7 @@ extension Ledger {
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
-    try caller.account?.checkLeases()
+    try caller.account?.check(.leases)
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
@@ -116,7 +116,7 @@ extension Ledger {
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
     if lease.head == nil {
       liveLeases += 1
-      lease.account?.addLeases(1)
+      lease.account?.add(1, .leases)
     }
     touch(lock)
     if let set = lock.native, !lock.isExact { markWrites(lease, on: set) }
@@ -135,7 +135,7 @@ extension Ledger {
     lock.unitsOut -= lease.units
     if lease.head == nil {
       liveLeases -= 1
-      lease.account?.addLeases(-1)
+      lease.account?.add(-1, .leases)
     }
     touch(lock)
   }
@@ -256,7 +256,7 @@ extension Ledger {
   private func forget(_ waiter: Waiter) {
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil
-    waiter.caller.account?.addWaiters(-1)
+    waiter.caller.account?.add(-1, .waiters)
     guard let scope = IdempotencyScope(waiter.request) else { return }
     if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }
   }

@@ -11,7 +11,10 @@ extension Ledger {
       }
     }
     try Self.checkCount(request)
-    return try makeLock(request.key, kind: request.kind, at: moment)
+    let claim = try request.caller.account?.claim(.locks)
+    let lock = try makeLock(request.key, kind: request.kind, at: moment)
+    lock.claim = claim
+    return lock
   }
 
   /// Makes a lock; a set that turns out to be gone is replaced by another.
@@ -151,6 +154,7 @@ extension Ledger {
 
   private func eraseLock(_ lock: Lock) {
     storage.commit(.free, at: lock.cell)
+    lock.claim = nil
     locksByCell[lock.cell] = nil
     freeText(lock.textCell)
     lock.textCell = TextRecord.none

@@ -23,6 +23,7 @@ extension Ledger {
     noticeRemoval(below: old, at: moment)
     guard old.isHeld, let lock = old.lock else { throw Self.over(old) }
     guard old.breaking == nil else { throw Self.beingBroken(old, at: moment.monotonic) }
+    if let account = request.caller.account, account !== old.account { try account.check(.leases) }
     let isBound = request.bindsConnection || request.process != nil
     if old.isEndless, isBound || request.ttl != nil { throw Self.endlessLease() }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }

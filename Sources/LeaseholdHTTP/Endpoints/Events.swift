@@ -29,11 +29,12 @@ enum Events {
         subscriber.deadline = UInt64(clamping: (call.now + wait).nanoseconds)
       }
     }
+    let claim = try Problem.passing { () throws(LeaseholdError) in try call.caller.account?.claim(.streams) }
     let stream = StreamBody(source: subscriber)
     guard server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset) else {
       throw .tooManySubscribers(server.limits.eventSubscribers)
     }
-    call.exchange.attachment = EventSession(server.events, subscriber)
+    call.exchange.attachment = EventSession(server.events, subscriber, claim)
     return .respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
   }
 }

@@ -69,12 +69,17 @@ final class EventSubscriber: StreamSource, @unchecked Sendable {
 final class EventSession {
   let feed: EventFeed
   let subscriber: EventSubscriber
+  private var claim: CallerClaim?
 
-  init(_ feed: EventFeed, _ subscriber: EventSubscriber) {
+  init(_ feed: EventFeed, _ subscriber: EventSubscriber, _ claim: CallerClaim?) {
+    self.claim = claim
     self.feed = feed
     self.subscriber = subscriber
   }
 
   /// The answer is over.
-  func completed() { feed.remove(subscriber) }
+  func completed() {
+    feed.remove(subscriber)
+    claim = nil
+  }
 }

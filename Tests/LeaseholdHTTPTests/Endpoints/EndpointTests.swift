@@ -63,7 +63,8 @@ import Testing
     422: ["count-exceeds-limit", "idempotency-mismatch", "objects-refused", "no-such-process"],
     423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters", "too-many-subscribers", "caller-limit"],
-    503: ["draining", "starting", "sysv-unavailable"], 507: ["kernel-limit", "ledger-full", "segment-full"],
+    503: ["draining", "starting", "sysv-unavailable", "too-many-connections"],
+    507: ["kernel-limit", "ledger-full", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
 
