@@ -122,7 +122,7 @@ extension Call {
     let id = try leaseArgument("?lease=ID")
     let lease: LeaseSnapshot
     do {
-      lease = try server.service.lease(id, at: now)
+      lease = try server.service.lease(id, within: confinement, at: now)
     } catch {
       throw Problem(error)
     }

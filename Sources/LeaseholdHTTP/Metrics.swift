@@ -122,6 +122,11 @@ struct Metrics {
     for (code, count) in server.refusals.counts {
       text.append("leasehold_refusals_total{code=\"\(code.rawValue)\"} \(count)\n")
     }
+    family("leasehold_caller_limit_hits_total", "counter", "Requests for more than one caller may have.", &text)
+    for resource in CallerResource.allCases {
+      let count = server.accounts.hits.count(of: resource)
+      text.append("leasehold_caller_limit_hits_total{limit=\"\(resource.setting)\"} \(count)\n")
+    }
     single(
       "leasehold_refusal_lines_left_out_total", "counter", "Refusals that the log does not show, for their number.",
       server.refusals.linesLeftOut, &text)
@@ -132,6 +137,10 @@ struct Metrics {
       "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
       UInt64(server.activeExchanges), &text)
     single("leasehold_http_connections", "gauge", "Open connections.", UInt64(server.connections), &text)
+    single(
+      "leasehold_http_refused_connections_total", "counter",
+      "Connections that were one too many, for their caller or for the listener.",
+      UInt64(server.refusedConnections), &text)
     single(
       "leasehold_lock_watchers", "gauge", "Requests that wait for a lock to change.", UInt64(server.looks.count), &text)
     single("leasehold_event_subscribers", "gauge", "Open answers of /events.", UInt64(server.events.count), &text)

@@ -79,7 +79,7 @@ extension ProblemCode {
       Row(
         403, "This belongs to another user",
         """
-        See the detail. Of semaphore sets and segments the owner and mode bits decide (`ipcs`), and `errno` says more.
+        See the detail. Of sets, segments and files the owner and mode bits decide (`ipcs`, `ls`); `errno` says more.
         """)
     case .ownSet:
       Row(
@@ -331,7 +331,7 @@ extension ProblemCode {
       Row(
         429, "The caller has as much as one caller may have",
         """
-        See `limit_name` and `maximum`; give something back, or wait, and try again.
+        See `limit_name`, a setting, and `maximum`; give something back, or wait, and try again.
         """)
     case .draining:
       Row(
@@ -355,6 +355,10 @@ extension ProblemCode {
         """
         See `errno`: ENOSYS or EPERM come from a kernel without them or a filter (seccomp); run the service without it.
         """)
+    case .tooManyConnections:
+      Row(
+        503, "As many connections are open as may",
+        "Retry later, close connections that nobody uses, or raise `--max-connections`.")
     case .kernelLimit:
       Row(
         507, "A limit of the kernel is reached",

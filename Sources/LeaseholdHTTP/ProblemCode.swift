@@ -66,6 +66,7 @@ enum ProblemCode: String, CaseIterable {
   case degraded
   case clockStalled = "clock-stalled"
   case sysvUnavailable = "sysv-unavailable"
+  case tooManyConnections = "too-many-connections"
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"

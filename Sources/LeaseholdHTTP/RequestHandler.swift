@@ -8,9 +8,28 @@ final class RequestHandler: ExchangeHandler {
 
   func headersArrived(_ exchange: Exchange) -> Response? {
     if let defect = exchange.defect { return refuse(exchange, Problem(defect)) }
+    if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal, !isForEverybody(exchange) {
+      return refuse(exchange, refusal)
+    }
     if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
     if exchange.bodyTooLarge { return refuse(exchange, .bodyTooLarge(exchange)) }
     return nil
+  }
+
+  /// Whether the request is one that is answered whoever asks, and however many do.
+  private func isForEverybody(_ exchange: Exchange) -> Bool {
+    guard let target = Target(exchange.target), let operation = Endpoint.find(exchange.method, target.route) else {
+      return false
+    }
+    return Endpoint.all[operation].neededRole == .nobody
+  }
+
+  func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission {
+    let seat = Seat(
+      connection.knownPeer, in: server.accounts, isFull: isFull,
+      limit: connection.daemon.options.connectionLimit)
+    connection.attachment = seat
+    return seat.refusal == nil ? .served : .refused
   }
 
   func bodyLimit(_ exchange: Exchange) -> Int? {
@@ -150,6 +169,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func connectionClosed(_ connection: PeerConnection) {
+    connection.attachment = nil
     server.service.connectionClosed(connection.id, at: Server.now())
   }
 }

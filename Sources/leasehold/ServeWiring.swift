@@ -16,8 +16,7 @@ extension ServeSettings {
     limits.waitersPerLock = waitersPerLockMax
     limits.events = eventsKept
     limits.eventSubscribers = eventSubscribersMax
-    limits.leasesPerCaller = leasesPerCaller
-    limits.waitersPerCaller = waitersPerCaller
+    limits.perCaller = perCaller
     limits.tombstones = tombstonesMax
     limits.idleLocks = TimeSpan(idleLocks)
     limits.recoveryGrace = TimeSpan(recoveryGrace)
@@ -62,6 +61,7 @@ extension ServeSettings {
     options.connections = connectionsMax
     options.connectionMemoryBytes = connectionMemoryBytes
     options.idleTimeout = TimeSpan(idleTimeout)
+    options.firstRequestTimeout = TimeSpan(firstRequestTimeout)
     options.bodyBytes = bodyBytesMax
     options.valueBytes = valueBytesMax
     options.allowsObjects = allowsObjects

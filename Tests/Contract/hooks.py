@@ -50,6 +50,8 @@ STATE = {
     "queue-full",
     "too-many-waiters",
     "too-many-subscribers",
+    "too-many-connections",
+    "caller-limit",
     "permission-denied",
     "forbidden",
     "caller-limit",

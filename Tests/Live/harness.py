@@ -1,6 +1,7 @@
 """Starts, stops and kills `leasehold serve`, and talks to it. Each has a control key and ports of its own."""
 
 import atexit
+import ctypes
 import http.client
 import itertools
 import json
@@ -65,6 +66,27 @@ def eventually(condition, what, timeout=PATIENCE, pause=0.01):
         if time.monotonic() > deadline:
             raise AssertionError(f"did not happen within {timeout} s: {what}")
         time.sleep(pause)
+
+
+NOBODY = 65534
+
+
+def as_user(user, work):
+    """Does some work on this thread as another user; Python's own calls would change every thread."""
+    setgroups, setresgid, setresuid = (116, 119, 117) if os.uname().machine == "x86_64" else (159, 149, 147)
+    call, same = ctypes.CDLL(None, use_errno=True).syscall, ctypes.c_long(-1)
+
+    def become(group, identity):
+        if call(setresgid, same, group, same) or call(setresuid, same, identity, same):
+            raise OSError(ctypes.get_errno(), "cannot become another user")
+
+    call(setgroups, 0, None)
+    become(user, user)
+    try:
+        return work()
+    finally:
+        call(setresuid, same, 0, same)
+        become(0, 0)
 
 
 class Answer:
@@ -226,6 +248,19 @@ def read_all(sock):
             break
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+class UserClient(Client):
+    """A user of the Unix socket."""
+
+    def __init__(self, path, user):
+        super().__init__(path)
+        self.user = user
+
+    def connection(self, timeout=PATIENCE):
+        connection = UnixConnection(self.address, timeout)
+        as_user(self.user, connection.connect)
+        return connection
 
 
 class Server(Client):

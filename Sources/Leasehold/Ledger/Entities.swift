@@ -153,6 +153,8 @@ final class Lock {
   var waits: [(number: Int, share: Share)] = []
   /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
   var isPolled = false
+  /// Counts it for who made it; nobody's after a restart.
+  var claim: CallerClaim?
   /// Whether the request that found it last made its set.
   var wasJustMade = false
   /// Somebody wrote the ledger's semaphore: nothing is granted until the set is removed.

@@ -10,7 +10,7 @@ extension Ledger {
       return known
     }
     do {
-      try request.caller.account?.checkLeases()
+      try request.caller.account?.check(.leases)
       let lock = try findOrMakeLock(request, at: moment)
       let share = lock.share(request.mode, count: request.count)
       var patience = TimeSpan.zero
@@ -105,18 +105,16 @@ extension Ledger {
   /// Refuses who would be one waiter too many, for the service or for the caller.
   func checkRoomToWait(_ caller: Caller) throws(LeaseholdError) {
     guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
-    try caller.account?.checkWaiters()
+    try caller.account?.check(.waiters)
   }
 
   /// Counts a waiter that has its place, or all of its places; ``leave(_:)`` is the opposite.
   func admit(_ waiter: Waiter, at moment: Moment) {
     waiters[waiter.id] = waiter
-    waiter.caller.account?.addWaiters(1)
+    waiter.caller.account?.add(1, .waiters)
     waiterDeadlines.insert(waiter)
     note(.waiting, waiter, at: moment.monotonic.nanoseconds)
-    if let key = waiter.request.idempotencyKey {
-      idempotency[IdempotencyScope(lock: waiter.request.key.text, key: key)] = .waiter(waiter)
-    }
+    if let scope = IdempotencyScope(waiter.request) { idempotency[scope] = .waiter(waiter) }
   }
 
   /// Answers a retry: the same lease, or the same place in the queue.
@@ -125,9 +123,7 @@ extension Ledger {
   func replay(
     _ request: AcquireRequest, fingerprint: UInt64, client: (any LeaseClient)?, at moment: Moment
   ) -> AcquireOutcome? {
-    guard let key = request.idempotencyKey,
-      let entry = idempotency[IdempotencyScope(lock: request.key.text, key: key)]
-    else { return nil }
+    guard let scope = IdempotencyScope(request), let entry = idempotency[scope] else { return nil }
     switch entry {
     case .lease(let lease):
       guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
@@ -178,11 +174,9 @@ extension Ledger {
     }
     waiterDeadlines.insert(successor)
     waiters[successor.id] = successor
-    waiter.caller.account?.addWaiters(-1)
-    successor.caller.account?.addWaiters(1)
-    if let key = request.idempotencyKey {
-      idempotency[IdempotencyScope(lock: request.key.text, key: key)] = .waiter(successor)
-    }
+    waiter.caller.account?.add(-1, .waiters)
+    successor.caller.account?.add(1, .waiters)
+    if let scope = IdempotencyScope(request) { idempotency[scope] = .waiter(successor) }
     return .waiting(successor.id)
   }
 }

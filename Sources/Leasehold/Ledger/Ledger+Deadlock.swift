@@ -58,7 +58,7 @@ extension Ledger {
       !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
     }
     for id in waiter.request.holding {
-      let lease = try find(id, key: nil)
+      let lease = try find(id, key: nil, within: waiter.caller.confinement)
       guard lease.isHeld else { throw Self.over(lease) }
       holding.append(lease)
     }

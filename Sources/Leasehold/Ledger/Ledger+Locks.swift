@@ -11,7 +11,10 @@ extension Ledger {
       }
     }
     try Self.checkCount(request)
-    return try makeLock(request.key, kind: request.kind, at: moment)
+    let claim = try request.caller.account?.claim(.locks)
+    let lock = try makeLock(request.key, kind: request.kind, at: moment)
+    lock.claim = claim
+    return lock
   }
 
   /// Makes a lock; a set that turns out to be gone is replaced by another.
@@ -110,12 +113,14 @@ extension Ledger {
 
   /// Removes a lock; `force` ends its leases and refuses its waiters first.
   public func remove(
-    _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, at moment: Moment
+    _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, within confinement: Confinement? = nil,
+    at moment: Moment
   ) throws(LeaseholdError) {
-    if let native { return try removeNative(key, native, force: force, at: moment) }
+    if let native { return try removeNative(key, native, force: force, within: confinement, at: moment) }
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
     if !lock.isIdle {
       guard force else { throw inUse(lock, at: moment.monotonic) }
+      try check(confinement, holdersOf: [lock])
       while let waiter = lock.queue.first { dismiss(waiter, Self.lockRemoved(key)) }
       arrangeKernelWait(lock)
       for lease in lock.holders where lease.lock === lock { end(lease, .lockRemoved, at: moment) }
@@ -149,6 +154,7 @@ extension Ledger {
 
   private func eraseLock(_ lock: Lock) {
     storage.commit(.free, at: lock.cell)
+    lock.claim = nil
     locksByCell[lock.cell] = nil
     freeText(lock.textCell)
     lock.textCell = TextRecord.none

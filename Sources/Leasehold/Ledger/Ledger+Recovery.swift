@@ -241,9 +241,7 @@ extension Ledger {
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
     // Nobody was told of a suspect: a retry is a new request.
-    if lease.state != .suspect, let key = lease.idempotencyKey {
-      idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
-    }
+    if lease.state != .suspect, let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
     giveGrace(lease, at: moment)
     if lease.due > 0 { leaseDeadlines.insert(lease) }
   }

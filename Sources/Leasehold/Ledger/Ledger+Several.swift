@@ -64,7 +64,10 @@ extension Ledger {
   }
 
   static func fingerprint(of wants: [AcquireRequest]) -> UInt64 {
-    wants.reduce(0x9e37_79b9_7f4a_7c15) { ($0 << 7 | $0 >> 57) ^ $1.fingerprint &* 0xff51_afd7_ed55_8ccd }
+    guard let caller = wants.first?.caller else { return 0 }
+    var hash = RequestHash()
+    for request in wants { hash.mix(request.fingerprint) }
+    return hash.fingerprint(of: caller)
   }
 
   /// The locks, made where there are none; refuses what would wait for itself.

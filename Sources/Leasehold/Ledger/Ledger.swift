@@ -134,12 +134,6 @@ public enum Notice: Sendable {
   }
 }
 
-/// An Idempotency-Key counts within one lock.
-struct IdempotencyScope: Hashable {
-  let lock: String
-  let key: String
-}
-
 /// What an Idempotency-Key stands for.
 enum IdempotencyEntry {
   case lease(Lease)

@@ -8,6 +8,7 @@
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
 ///                                              | name length << 24 | waited ms << 32
+///          (the high half of the fingerprint is the caller's)
 ///          with bit 27 of word 8 it is a part of the lease with the same fence: that one has the deadline
 ///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place;
 ///          with bit 29 word 9 is the low half of the id that it goes on for, and a live record of that id is over;

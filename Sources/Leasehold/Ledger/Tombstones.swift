@@ -109,8 +109,7 @@ extension Ledger {
   }
 
   private func forgetRetry(of lease: Lease) {
-    guard let key = lease.idempotencyKey else { return }
-    let scope = IdempotencyScope(lock: lease.key.text, key: key)
+    guard let scope = IdempotencyScope(lease) else { return }
     if case .lease(let known)? = idempotency[scope], known === lease { idempotency[scope] = nil }
   }
 }

@@ -17,6 +17,7 @@ public struct LeaseholdError: Error, Sendable {
     case noSuchProcess = "no-such-process"
     case noSuchSegment = "no-such-segment"
     case noSuchVariable = "no-such-variable"
+    case forbidden
     case permissionDenied = "permission-denied"
     case ownSet = "own-set"
     case exists

@@ -16,10 +16,8 @@ public struct Limits: Sendable {
   public var waiters = 100_000
   /// Waiters of one lock.
   public var waitersPerLock = 20_000
-  /// Leases of one caller; 0 is no limit of its own.
-  public var leasesPerCaller = 0
-  /// Waiters of one caller; 0 is no limit of its own.
-  public var waitersPerCaller = 0
+  /// What one caller may have at once; 0 is its kind's share of what there is.
+  public var perCaller = CallerMaxima(0)
   /// Ended leases that are remembered, so that their holders learn how they ended.
   public var tombstones = 10_000
   /// How long an ended lease is remembered: 10 min.

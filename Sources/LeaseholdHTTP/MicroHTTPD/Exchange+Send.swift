@@ -18,7 +18,8 @@ extension Exchange {
 
   private func makeResponse(_ response: consuming Response) -> OpaquePointer? {
     let made = response.stream == nil ? nil : response.stream?.makeResponse()
-    let closes = response.closes || connection.daemon.draining.load(ordering: .relaxed)
+    let closes =
+      response.closes || connection.isSurplus || connection.daemon.draining.load(ordering: .relaxed)
     var location = response.location.take()
     let (contentType, allow, retryAfter) = (response.contentType, response.allow, response.retryAfterSeconds)
     let extra = response.extra

@@ -68,6 +68,9 @@ final class HTTPListener: Sendable {
   /// Open connections.
   var connections: Int { sum { $0.connections } }
 
+  /// Connections that were one too many.
+  var refusedConnections: Int { sum { $0.refusedConnections.load(ordering: .relaxed) } }
+
   /// Streams cut off because their peer did not read.
   var droppedStreams: Int { sum { $0.droppedStreams.load(ordering: .relaxed) } }
 

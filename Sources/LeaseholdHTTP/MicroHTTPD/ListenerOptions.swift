@@ -26,7 +26,7 @@ struct ListenerOptions: Sendable {
   var endpoint: Endpoint
   /// Threads that serve connections; each keeps the connections it accepted.
   var threads = 1
-  /// Connections at a time, all threads together; more wait in the kernel.
+  /// Connections at a time, all threads together; of more, a few are told so.
   var connectionLimit = 10_000
   /// Memory for one connection's request head and answer head, in bytes.
   var connectionMemoryBytes = 16 * 1024
@@ -34,6 +34,8 @@ struct ListenerOptions: Sendable {
   ///
   /// Waiting for an answer does not count.
   var idleTimeoutSeconds = 60.0
+  /// Seconds from accept to the head of the first request; no longer than the idle timeout.
+  var firstRequestTimeoutSeconds = 10.0
   /// The longest body that is kept.
   var maxBodyBytes = 64 * 1024
   /// The longest path and query together.

@@ -12,7 +12,7 @@ extension PeerConnection {
     let exchange = Exchange(connection: self, method: method, version: version)
     current = exchange
     daemon.activeExchanges.add(1, ordering: .relaxed)
-    idle(since: exchange.arrived)
+    noteRequest(at: exchange.arrived)
     exchange.captureHeaders(url: url, method: method, version: version)
     exchange.readTarget()
     exchange.valueLimitBytes = daemon.handler.bodyLimit(exchange)

@@ -63,7 +63,7 @@ import Testing
     422: ["count-exceeds-limit", "same-lock-twice", "idempotency-mismatch", "objects-refused", "no-such-process"],
     423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters", "too-many-subscribers", "caller-limit"],
-    503: ["draining", "starting", "degraded", "clock-stalled", "sysv-unavailable"],
+    503: ["draining", "starting", "degraded", "clock-stalled", "sysv-unavailable", "too-many-connections"],
     507: ["kernel-limit", "ledger-full", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
