@@ -12,7 +12,7 @@
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make contract-full     the same, until each operation was asked 400 times in each way; about an hour
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
-#   make robustness   Tests/Robustness, short: kill -9, dying clients, what is found, a stalled log, many waiters and leases
+#   make robustness   Tests/Robustness, short: kill -9, dying clients, what is found, a stalled log, many waiters
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)

@@ -4,18 +4,23 @@
 /// before it, and hands over names with blanks. Where a proxy before it reads the same bytes in another way, one of the
 /// two takes the body of a request for the next request. But libmicrohttpd reads in place, with a NUL for each byte
 /// that ends a word: so every line must begin two bytes, CR and LF, behind the one before. What does not is refused.
+/// From 1.0 on it checks lines by itself (`MHD_OPTION_CLIENT_DISCIPLINE_LVL`) and cuts blanks behind values: there only
+/// names and values are looked at.
 ///
 /// One flaw leaves no trace: a line of one byte, colon or NUL, and LF alone, at which libmicrohttpd ends the head. A
 /// proxy that lets it pass would have to take three things that RFC 9112 forbids.
 struct HeadLines {
   /// The first flaw.
   private(set) var flaw: Exchange.Defect?
-  /// Where the next line must begin.
+  /// Where the next line must begin; 0 where places tell nothing.
   private var next: UInt = 0
+
+  private static let placesTell = libmicrohttpdVersion().utf8.starts(with: "0.".utf8)
 
   /// Looks at the request line: its three words, one blank between them.
   mutating func begin(method: UInt, methodSize: Int, target: UInt, targetSize: Int, version: UInt) {
-    flaw = nil
+    (flaw, next) = (nil, 0)
+    guard Self.placesTell else { return }
     if target != method + UInt(methodSize) + 1 || version != target + UInt(targetSize) + 1 {
       flaw = .malformedRequestLine
     }
@@ -29,7 +34,7 @@ struct HeadLines {
   ) {
     guard flaw == nil else { return }
     let (start, valueStart) = (UInt(bitPattern: name.baseAddress), UInt(bitPattern: value.baseAddress))
-    if start != next {
+    if next != 0, start != next {
       flaw = start == next &- 1 ? .bareLineFeed : .brokenLine
     } else if valueStart <= start + UInt(name.count) {
       flaw = .brokenLine
@@ -38,12 +43,12 @@ struct HeadLines {
     } else if !isFieldValue(value) {
       flaw = .badFieldValue
     }
-    next = valueStart + UInt(value.count) + Self.lineEnd
+    if next != 0 { next = valueStart + UInt(value.count) + Self.lineEnd }
   }
 
   /// Looks at the empty line, behind which the head ends.
   mutating func finish(at end: UInt) {
-    guard flaw == nil, end != next + Self.lineEnd else { return }
+    guard flaw == nil, next != 0, end != next + Self.lineEnd else { return }
     flaw = end < next + Self.lineEnd ? .bareLineFeed : .brokenLine
   }
 
