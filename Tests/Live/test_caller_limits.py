@@ -6,7 +6,7 @@ import time
 import unittest
 
 import access
-from harness import NOBODY, LiveTest, Server, UserClient, as_user, eventually
+from harness import NOBODY, LiveTest, Pending, Server, UserClient, as_user, eventually
 
 LIMITS = ("--max-leases-per-caller", "3", "--max-waiters-per-caller", "2")
 
@@ -108,7 +108,12 @@ class OneOfTwo(LiveTest):
     def setUp(self):
         self.root, self.nobody = self.server.over_unix, UserClient(self.server.unix, NOBODY)
         self.open = []
-        self.addCleanup(lambda: [opened.close() for opened in self.open])
+        self.addCleanup(self.close)
+
+    def close(self):
+        for opened in self.open:
+            opened.close()
+        eventually(lambda: self.nobody.get("/version").status == 200, "the daemon sees them closed")
 
     def user_socket(self):
         made = as_user(NOBODY, lambda: unix_socket(self.server.unix))
@@ -176,6 +181,21 @@ class OneOfTwo(LiveTest):
         self.root.delete(f"/locks/{self.key()}", force="true")
         self.assertEqual([waiter.answer().status for waiter in [*waiters, last]], [410] * 5)
         self.assertEqual(self.root.get(f"/leases/{held['lease']}").status, 410)
+
+    def test_waiters_for_the_guard_of_a_segment(self):
+        """They count as waiters; who may not wait is still served where there is nothing to wait for."""
+        made = self.granted(self.nobody.post("/segments", key="0x5e7f", size=1000, mode="0600", init="true"))
+        self.assertEqual(self.nobody.get("/shm", segment="0x5e7f").status, 200)
+        held = self.granted(self.root.acquire("php:0x5e7f"))
+        waiters = []
+        for number in range(4):
+            waiters.append(Pending(lambda: self.nobody.get("/shm", segment="0x5e7f", wait="20s")))
+            eventually(lambda: self.root.waiting("php:0x5e7f") == number + 1, "a waiter for the guard")
+        self.over(self.nobody.get("/shm", segment="0x5e7f", wait="20s"), "max-waiters-per-caller", 4)
+        self.root.release(held)
+        self.assertEqual([waiter.answer().status for waiter in waiters], [200] * 4)
+        self.nobody.delete(f"/segments/id:{made['id']}")
+        self.root.delete("/locks/php:0x5e7f", force="true")
 
     def test_streams(self):
         def follow(connect):

@@ -25,6 +25,8 @@ final class CallerAccounts: Sendable {
   init(_ limits: Limits, connections: Int) {
     maxima = limits.perCaller
     var totals = CallerMaxima(limits.leases)
+    // What the ledger has room for beside a record for each lease.
+    totals[.locks] = limits.records - limits.leases - limits.tombstones
     totals[.waiters] = limits.waiters
     totals[.connections] = connections
     totals[.streams] = limits.eventSubscribers

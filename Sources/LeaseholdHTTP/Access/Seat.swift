@@ -34,8 +34,8 @@ extension Problem {
   fileprivate static func tooManyConnections(_ most: Int) -> Problem {
     var problem = Problem(
       .tooManyConnections,
-      "\(most) connections are open here, the maximum (--max-connections); try again later, or over the Unix socket, "
-        + "which has connections of its own.",
+      "\(most) connections are open on this listener, its maximum (--max-connections); try again later. Root on the "
+        + "Unix socket and /healthz are served even now.",
       facts: [("limit", .text("max-connections")), ("maximum", .number(Int64(most)))])
     problem.retryAfter = .seconds(1)
     return problem

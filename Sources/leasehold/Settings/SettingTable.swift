@@ -69,7 +69,7 @@ extension Setting {
     "Raw semaphore operations of one caller that wait at once; \(halfUnlessSet)")
   static let maxLocksPerCaller = Setting(
     "max-locks-per-caller", .access, .integer(0...16_000_000), default: "0",
-    "Locks that one caller made and that are known still, used or not; 0 is half of --max-leases")
+    "Locks that one caller made and that are known still, used or not; 0 is five eighths of --max-leases")
   static let maxSegmentBytesPerCaller = Setting(
     "max-segment-bytes-per-caller", .access, .bytes(0...1 << 46), default: "0",
     "Bytes of segments that one caller made; 0 is a quarter of the memory")
