@@ -214,8 +214,9 @@ public final class Server: Sendable {
       --max-processes
       """,
       metadata: [
-        "limit": "\(limit)", "needed": "\(needed)", "listeners": "\(listeners)",
-        "max_connections": "\(options.connections)", "max_processes": "\(options.limits.processes)",
+        "limit": .stringConvertible(limit), "needed": .stringConvertible(needed),
+        "listeners": .stringConvertible(listeners), "max_connections": .stringConvertible(options.connections),
+        "max_processes": .stringConvertible(options.limits.processes),
       ])
   }
 

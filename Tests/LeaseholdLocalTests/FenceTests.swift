@@ -170,13 +170,13 @@ import Testing
   }
 
   @Test(arguments: [UInt64(Limits.foundFence) + 1, 1 << 53, 1 << 62, 1 << 63, .max])
-  func aMarkThatLeavesNoRoomForFencesIsNotBelieved(_ mark: UInt64) throws {
+  func aMarkThatLeavesNoRoomForFencesIsRefusedByItsFile(_ mark: UInt64) throws {
     try withDirectory { path in
       try #require(writeFile("\(path)/fence", "\(mark)\n"))
       let scene = Scene()
       scene.options.stateDirectory = path
-      let service = try scene.start()
-      #expect(abs(try service.take("a").fence / 1_000_000 - Int64(time(nil))) < 60)
+      let refused = #expect(throws: LocalServiceError.self) { try scene.start() }
+      #expect("\(try #require(refused))".contains("\(path)/fence has '\(mark)'"))
     }
   }
 

@@ -164,6 +164,9 @@ class OneOfTwo(LiveTest):
         self.assertEqual(third.get("/healthz").status, 200)
         self.assertEqual(self.root.get("/locks").status, 200)
         self.assertEqual(self.server.get("/locks").status, 200)
+        for sock in opened:
+            sock.close()
+        eventually(lambda: third.get("/locks").status == 200, "room when they are closed")
 
     def test_leases(self):
         made = self.granted(self.nobody.post("/semaphores", key="private", nsems=1, mode="0666"))["id"]
