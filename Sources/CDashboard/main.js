@@ -115,8 +115,8 @@ function openBreak(key, holder) {
   dialog.dataset.key = key;
   dialog.dataset.ref = holder.ref;
   byId("break-ref").textContent = holder.ref;
-  byId("break-owner").textContent = holder.owner ?? "a holder without a name";
-  byId("break-key").textContent = key;
+  byId("break-owner").textContent = visible(holder.owner ?? "a holder without a name");
+  byId("break-key").textContent = visible(key);
   for (const id of ["break-name", "break-reason", "break-token"]) byId(id).value = "";
   byId("break-after").value = "0";
   byId("break-error").textContent = "";
@@ -125,10 +125,16 @@ function openBreak(key, holder) {
   byId("break-name").focus();
 }
 
+/** Whether that is the lock's name, or what is shown of it. */
+function namesLock(text) {
+  const { key } = byId("break-dialog").dataset;
+  return text === key || text === visible(key);
+}
+
 async function submitBreak(event) {
   event.preventDefault();
   const dialog = byId("break-dialog");
-  if (byId("break-name").value !== dialog.dataset.key) return;
+  if (!namesLock(byId("break-name").value)) return;
   const words = { after: byId("break-after").value };
   if (byId("break-reason").value) words.reason = byId("break-reason").value;
   byId("break-submit").disabled = true;
@@ -165,7 +171,7 @@ function begin() {
   byId("token-dialog").querySelector("form").addEventListener("submit", submitToken);
   byId("break-dialog").querySelector("form").addEventListener("submit", submitBreak);
   byId("break-name").addEventListener("input", () => {
-    byId("break-submit").disabled = byId("break-name").value !== byId("break-dialog").dataset.key;
+    byId("break-submit").disabled = !namesLock(byId("break-name").value);
   });
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());
