@@ -70,6 +70,18 @@ class Nested(CliTest):
             self.refused((outer,), "run", inner, "--", "true", key=outer)
             self.refused((outer,), "acquire", "--no-wait", inner, key=outer)
 
+    def test_of_a_lock_that_counts_natively_nobody_knows_and_that_is_said(self):
+        number = self.cli("sem", "create", "0x7793").stdout.strip()
+        self.addCleanup(self.cli, "sem", "rm", "--force", number)
+        self.cli("sem", "set", number, "0", "1")
+        for inner in ("sysv:0x7793.0", f"sysv:{number}.0"):
+            result = self.below(("sysv:0x7793.0",), "run", "-w", "300ms", inner, "--", "true")
+            self.assertEqual(result.returncode, 75, result)
+            self.assertIn(f"waiting for '{inner}', of which a `leasehold run` above this holds a unit", result.stderr)
+        self.cli("sem", "set", number, "0", "2")
+        result = self.below(("sysv:0x7793.0",), "run", "-w", "300ms", "sysv:0x7793.0", "--", "true")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
     def test_other_locks_and_other_services_are_no_conflict(self):
         self.granted_below((self.key(),), "run", self.key("-other"), "--", "true")
         other = Server()

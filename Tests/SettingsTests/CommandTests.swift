@@ -119,6 +119,15 @@ import Testing
     #expect(Enclosing(holding: nil, lease: nil).ids.isEmpty)
     #expect(Enclosing(holding: "a,b", lease: "b").ids == ["a", "b"])
     #expect(Enclosing(holding: nil, lease: "b").ids == ["b"])
+    let own = Enclosing(holding: "abcdef0123456", lease: nil)
+    func keepsAll(_ limit: String, _ available: Int, _ refs: String...) -> Bool {
+      let holders = refs.map { "{\"ref\":\"\($0)\"}" }.joined(separator: ",")
+      let lock = "{\"kind\":\"counting\",\"limit\":\(limit),\"available\":\(available),\"holders\":[\(holders)]}"
+      return own.mayKeepAll(of: JSON(Array(lock.utf8)) ?? .null)
+    }
+    #expect(keepsAll("null", 0, "abcdef0123"))
+    #expect(!keepsAll("null", 1, "abcdef0123") && !keepsAll("1", 0, "abcdef0123") && !keepsAll("null", 0))
+    #expect(!keepsAll("null", 0, "abcdef0123", "9999999999"))
     let many = (0..<40).map { "\($0)" }
     #expect(Enclosing(holding: many.joined(separator: ","), lease: nil).ids == Array(many.suffix(32)))
   }

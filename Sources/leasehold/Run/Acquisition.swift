@@ -31,6 +31,7 @@ struct Acquisition {
   /// Below a `leasehold run` the service is told what that one holds, so that it refuses to let us wait for ourselves.
   mutating func lease() throws(ClientError) -> Lease {
     options.holding = Enclosing.current.held(at: endpoint)
+    if !options.holding.isEmpty, patience != .zero { tellOfOwnUnits() }
     let end = patience.map { MonotonicTime.after($0) }
     var atOnce = Self.waitAtOnce
     var idempotencyKey = LeaseholdClient.randomKey()
@@ -63,6 +64,19 @@ struct Acquisition {
 
   private func isAboutWaiting(_ problem: Problem) -> Bool {
     problem.members["parameter"].string == "wait" && (problem.members["maximum_ms"].int ?? 0) > 0
+  }
+
+  /// Says what may never end, where nobody knows.
+  private func tellOfOwnUnits() {
+    for key in keys {
+      var request = Request("GET", ["locks", key])
+      request.timeout = .seconds(5)
+      guard let lock = try? LeaseholdConnection(endpoint).send(request).json, Enclosing.current.mayKeepAll(of: lock)
+      else { continue }
+      Output.complain(
+        "waiting for '\(key)', of which a `leasehold run` above this holds a unit: if there is no other, this never ends"
+      )
+    }
   }
 
   private func isAboutHolding(_ problem: Problem) -> Bool {

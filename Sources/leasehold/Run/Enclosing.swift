@@ -30,6 +30,15 @@ struct Enclosing {
     (name: Self.variable, value: (ids.filter { $0 != lease.id } + [lease.id]).joined(separator: ","))
   }
 
+  /// Whether a lock, as the service shows it, may be had by nobody but these leases: of a lock that counts natively,
+  /// the service does not know how many units there are, and lets us wait.
+  func mayKeepAll(of lock: JSON) -> Bool {
+    let holders = lock["holders"].elements
+    return lock["kind"].string == "counting" && lock["limit"].int == nil && lock["available"].int == 0
+      && !holders.isEmpty
+      && holders.allSatisfy { holder in ids.contains { $0.hasPrefix(holder["ref"].string ?? "?") } }
+  }
+
   /// Those that this service has given, and that are not over: the environment may be older than they.
   func held(at endpoint: ServiceEndpoint) -> [String] {
     guard !ids.isEmpty else { return [] }
