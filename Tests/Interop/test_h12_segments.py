@@ -34,7 +34,10 @@ class Segments(Scenario):
     def test_sizes_and_modes_that_cannot_be(self):
         post = lambda **query: self.server.post("/segments", key=f"{self.key:#x}", **query)  # noqa: E731
         self.assertProblem(post(size=39), 400, "out-of-range", parameter="size", minimum=40)
-        self.assertProblem(post(size=1 << 62), 507, "kernel-limit")
+        self.assertProblem(post(size=1 << 62), 429, "caller-limit", limit_name="max-segment-bytes-per-caller")
+        # The kernel's own maximum is what bounds root.
+        answer = self.server.over_unix.post("/segments", key=f"{self.key:#x}", size=1 << 62)
+        self.assertProblem(answer, 507, "kernel-limit")
         self.assertProblem(post(mode="0888"), 400, "invalid-parameter", parameter="mode")
         self.assertProblem(post(mode="1777"), 400, "out-of-range", parameter="mode")
         self.assertProblem(self.server.json_post("/segments", {"key": "1", "mode": 438}), 400, "invalid-parameter")
