@@ -46,6 +46,14 @@ struct Problem: Error {
     set { content.value[keyPath: path] = newValue }
   }
 
+  /// The detail, with the names of the locks that the first in the queue waits for.
+  ///
+  /// They come last and from the facts, because not everybody may see every name.
+  var sentence: String {
+    guard let busy = self.contention?.queuedFor, !busy.isEmpty else { return self.detail }
+    return self.detail + " Busy: " + busy.prefix(8).map { "'\($0)'" }.joined(separator: ", ") + "."
+  }
+
   static func unknownParameter(_ name: String, known: ParameterSet) -> Problem {
     let names = known.names
     let name = name.excerpt

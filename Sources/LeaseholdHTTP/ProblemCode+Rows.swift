@@ -381,9 +381,9 @@ extension ProblemCode {
         """)
     case .ledgerDamaged:
       Row(
-        500, "Somebody wrote into the ledger",
+        500, "Somebody wrote the lock's values",
         """
-        See the log; the lock's set is not used any more.
+        The lock is damaged: `mend` is the request that puts it right and touches no other lock.
         """)
     case .internalError:
       Row(

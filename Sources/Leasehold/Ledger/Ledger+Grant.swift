@@ -102,7 +102,7 @@ extension Ledger {
     if lease.bindsConnection { bind(lease, to: caller.connection) }
     if let process = request.process { bind(lease, to: process) }
     if let key = lease.idempotencyKey {
-      idempotency[IdempotencyScope(lock: lease.key.text, key: key)] = .lease(lease)
+      idempotency[IdempotencyScope(lease.key, key)] = .lease(lease)
     }
     counters.granted += 1
     counters.waits.note(lease.waited.nanoseconds)
@@ -177,6 +177,7 @@ extension Ledger {
   private func serveQueue(_ lock: Lock, at moment: Moment) {
     guard locksByCell[lock.cell] === lock else { return }
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {
+      if waiter.isDetached, waiter.group == nil { break }
       if let group = waiter.group {
         guard serve(group, at: moment) else { return }
         continue
@@ -223,7 +224,7 @@ extension Ledger {
     leave(waiter)
     let lease = commit(prepared, for: waiter.request, on: lock, caller: waiter.caller)
     lease.limitApplied = limitApplied
-    notices.append(.granted(waiter.client, snapshot(lease)))
+    if let client = waiter.client { notices.append(.granted(client, snapshot(lease))) }
   }
 
   /// Takes a waiter out of everything.
@@ -260,7 +261,7 @@ extension Ledger {
     waiters[waiter.id] = nil
     waiter.caller.account?.addWaiters(-1)
     if let key = waiter.request.idempotencyKey {
-      let scope = IdempotencyScope(lock: waiter.request.key.text, key: key)
+      let scope = IdempotencyScope(waiter.request.key, key)
       if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }
     }
   }
@@ -270,7 +271,7 @@ extension Ledger {
     leave(waiter)
     note(.left, waiter, error.code.rawValue, at: latest)
     counters.refused += 1
-    notices.append(.refused(waiter.client, error))
+    if let client = waiter.client { notices.append(.refused(client, error)) }
   }
 }
 

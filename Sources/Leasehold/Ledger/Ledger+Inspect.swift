@@ -10,8 +10,9 @@ extension Ledger {
   /// The live leases, in the order of their records.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leasesByCell, filter) { lease in
-      guard let lease, lease.head == nil, lease.isHeld, filter.owner == nil || lease.owner == filter.owner,
-        filter.keyPrefix.map({ prefix in ([lease] + lease.parts).contains { $0.key.text.hasPrefix(prefix) } }) ?? true
+      guard let lease, lease.head == nil, lease.isHeld, filter.takes(lease.owner),
+        filter.keyPrefix.map({ prefix in ([lease] + lease.parts).contains { $0.key.text.begins(with: prefix) } })
+          ?? true
       else { return nil }
       return snapshot(lease)
     }
@@ -37,11 +38,13 @@ extension Ledger {
   /// The locks, in the order of their records.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     page(locksByCell, filter) { lock in
-      guard let lock, lock.layout != .operations, filter.keyPrefix.map(lock.key.text.hasPrefix) ?? true else {
-        return nil
-      }
+      guard let lock, lock.layout != .operations,
+        filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true
+      else { return nil }
       switch filter.state {
-      case .held where lock.holders.isEmpty: return nil
+      case .held where lock.holders.count == lock.cooling: return nil
+      case .cooling where lock.cooling == 0: return nil
+      case .damaged where !lock.isDamaged: return nil
       case .free where !lock.holders.isEmpty: return nil
       case .waited where lock.queue.isEmpty: return nil
       default: return withKernelView(snapshot(lock, holders: 0, waiters: 0))
@@ -70,7 +73,7 @@ extension Ledger {
   public func bankUse(_ set: Int32) -> (locks: Int, leases: Int)? {
     guard let bank = banks[set] else { return nil }
     let locks = bank.locks.compactMap(\.self)
-    return (locks.count, locks.reduce(0) { $0 + $1.holders.count })
+    return (locks.count, locks.reduce(0) { $0 + $1.holders.count - $1.cooling })
   }
 
   /// Locks that are known.
@@ -82,7 +85,10 @@ extension Ledger {
   public func status() -> ServiceStatus {
     var status = ServiceStatus()
     status.state = state
-    status.leases = liveLeases
+    status.leases = liveLeases - coolingLeases - suspectLeases
+    status.cooling = coolingLeases
+    status.suspects = suspectLeases
+    status.damagedLocks = damagedLocks
     status.locks = lockCount
     status.waiters = waiters.count
     status.pumps = waiting.count
@@ -105,7 +111,7 @@ extension Ledger {
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
       adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
-      process: lease.bond?.recorded.name, isBreaking: lease.breaking != nil, breakReason: lease.breaking?.reason,
+      process: lease.bond?.recorded.name, breaking: lease.breaking, state: HolderState(lease.state),
       trace: lease.trace, parts: lease.parts.isEmpty ? [] : ([lease] + lease.parts).map(part))
     guard let head = lease.head else { return snapshot }
     var part = snapshot
@@ -127,14 +133,18 @@ extension Ledger {
       queued.append(
         WaiterSnapshot(
           owner: waiter.request.owner, mode: waiter.request.mode, count: waiter.request.count, peer: waiter.caller.peer,
-          since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.due)))
+          since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.lead.due),
+          keys: waiter.group.map { $0.wants.map(\.key) } ?? [], isDetached: waiter.isDetached))
       return true
     }
     var snapshot = LockSnapshot(
       key: lock.key, kind: lock.kind, availableUnits: nil, capacity: lock.capacity, heldUnits: lock.unitsOut,
-      fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot), holderCount: lock.holders.count,
+      fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
+      holderCount: lock.holders.count - lock.cooling, coolingCount: lock.cooling,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
     addUse(of: lock, to: &snapshot)
+    snapshot.isDamaged = lock.isDamaged
+    snapshot.queuedFor = otherLocks(inTheWayOf: lock.queue.first)
     snapshot.tag = LockTag(
       epoch: ring.epoch, version: lock.version, units: snapshot.availableUnits, available: snapshot.available)
     return snapshot
@@ -157,6 +167,21 @@ extension Ledger {
       snapshot.available = value == 0 && writers == 0 ? 1 : 0
       snapshot.nativeUnits = value % ApacheDialect.weight + writers % ApacheDialect.weight
     case .operations: break
+    }
+  }
+}
+
+extension ListFilter {
+  /// Whether leases of an owner are asked for.
+  fileprivate func takes(_ other: String?) -> Bool { owner == nil || other.isExactly(owner) }
+}
+
+extension HolderState {
+  fileprivate init(_ state: Lease.State) {
+    switch state {
+    case .cooling: self = .cooling
+    case .suspect: self = .suspect
+    case .held, .ended: self = .held
     }
   }
 }

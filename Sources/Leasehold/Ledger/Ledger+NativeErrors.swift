@@ -96,12 +96,6 @@ extension Ledger {
       retryAfter: .seconds(1))
   }
 
-  static func setRemoved(_ key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .setRemoved, "The semaphore set of '\(key)' was removed while this request waited. Ask again.",
-      facts: [("key", .text(key.text)), ("errno", .text("EIDRM")), ("reason", .text("set-removed"))])
-  }
-
   static func endlessLease() -> LeaseholdError {
     LeaseholdError(
       .invalidParameter, "This lease was taken with undo=false: it has no deadline and needs no renewal.")

@@ -43,6 +43,27 @@ final class Token: Sendable {
   private static let nativePrefixes = ["php:", "apache:", "path:", "sysv:", "shm:"]
 }
 
+extension LockSnapshot {
+  /// What a caller with a token sees of it: no names of locks that the token may not use.
+  func seen(by token: Token?) -> LockSnapshot {
+    guard let token, token.prefixes != nil else { return self }
+    var shown = self
+    shown.queuedFor.removeAll { !token.mayUse(key: $0) }
+    for index in shown.waiters.indices { shown.waiters[index].keys.removeAll { !token.mayUse(key: $0) } }
+    return shown
+  }
+}
+
+extension Problem {
+  /// What a caller with a token is told.
+  func told(to token: Token?) -> Problem {
+    guard token?.prefixes != nil, let lock = self.contention else { return self }
+    var told = self
+    told.contention = lock.seen(by: token)
+    return told
+  }
+}
+
 extension Exchange {
   /// The token that the request came with, where it needed one or had one.
   var token: Token? { identity as? Token }

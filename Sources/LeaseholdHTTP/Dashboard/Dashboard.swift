@@ -40,8 +40,11 @@ enum Dashboard {
       """ as StaticString)
     for lock in page.entries {
       html.append("\n<tr><th scope=\"row\"><bdi>" as StaticString)
-      html.append(escaped: lock.key.text)
-      html.append("</bdi></th>" as StaticString)
+      html.append(escaped: lock.key.visible)
+      html.append("</bdi>" as StaticString)
+      if lock.isDamaged { html.append(" (damaged)" as StaticString) }
+      if lock.coolingCount > 0 { html.append(" (cools down)" as StaticString) }
+      html.append("</th>" as StaticString)
       // A readers-writer lock has no limit: one writer, or many readers.
       if let limit = lock.kind.limit { cell(limit, into: &html) } else { html.append("<td>rw</td>" as StaticString) }
       cell(lock.available, into: &html)
