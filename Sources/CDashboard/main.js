@@ -54,7 +54,7 @@ function readSeen() {
   for (const item of known.values()) {
     if (budget < 1) return;
     if (!item.row?.isConnected || !item.isVisible || item.isReading) continue;
-    const isIdle = !item.lock.held && !item.lock.waiting && !item.details?.held && !isNative(item.lock);
+    const isIdle = !item.lock.held && !item.lock.cooling && !item.lock.waiting && !item.details?.held && !isNative(item.lock);
     const age = now - item.readAt;
     if ((item.wanted && age > 400) || age > (isIdle ? 30000 : 8000)) {
       budget -= 1;
@@ -115,8 +115,8 @@ function openBreak(key, holder) {
   dialog.dataset.key = key;
   dialog.dataset.ref = holder.ref;
   byId("break-ref").textContent = holder.ref;
-  byId("break-owner").textContent = holder.owner ?? "a holder without a name";
-  byId("break-key").textContent = key;
+  byId("break-owner").textContent = holder.owner ? visible(holder.owner) : "a holder without a name";
+  byId("break-key").textContent = visible(key);
   for (const id of ["break-name", "break-reason", "break-token"]) byId(id).value = "";
   byId("break-after").value = "0";
   byId("break-error").textContent = "";
@@ -125,10 +125,16 @@ function openBreak(key, holder) {
   byId("break-name").focus();
 }
 
+/** Whether the name is typed, as it is or as it is shown. */
+function isNamed() {
+  const { key } = byId("break-dialog").dataset;
+  return [key, visible(key)].includes(byId("break-name").value);
+}
+
 async function submitBreak(event) {
   event.preventDefault();
   const dialog = byId("break-dialog");
-  if (byId("break-name").value !== dialog.dataset.key) return;
+  if (!isNamed()) return;
   const words = { after: byId("break-after").value };
   if (byId("break-reason").value) words.reason = byId("break-reason").value;
   byId("break-submit").disabled = true;
@@ -165,7 +171,7 @@ function begin() {
   byId("token-dialog").querySelector("form").addEventListener("submit", submitToken);
   byId("break-dialog").querySelector("form").addEventListener("submit", submitBreak);
   byId("break-name").addEventListener("input", () => {
-    byId("break-submit").disabled = byId("break-name").value !== byId("break-dialog").dataset.key;
+    byId("break-submit").disabled = !isNamed();
   });
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());

@@ -4,6 +4,12 @@
 const byId = (id) => document.getElementById(id);
 let token = ""; // in memory alone: it goes with the page
 
+/** A text from outside with what nobody sees, or what turns the rest around, written as its code. */
+function visible(text) {
+  return text.replace(/[\p{Cf}\p{Cc}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
+    (character) => `\\u{${character.codePointAt(0).toString(16).toUpperCase()}}`);
+}
+
 /** An element with attributes and children; strings become text. */
 function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);

@@ -78,12 +78,16 @@ class Dashboard(LiveTest):
         self.assertEqual(re.findall(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b", text), [])
 
     def test_names_and_owners_stay_text(self):
-        for number, name in enumerate((EVIL, "<script>alert(1)</script>", "\u202e<b>", "a&lt;b")):
+        for number, name in enumerate((EVIL, "<script>alert(1)</script>", "b\u0301<b>", "a&lt;b")):
             self.assertEqual(self.server.acquire(f"{number} {name}", owner=EVIL).status, 201)
         seen = Names(self.page().text)
         self.assertEqual(seen.scripts, 1)
-        for number, name in enumerate((EVIL, "<script>alert(1)</script>", "\u202e<b>", "a&lt;b")):
+        for number, name in enumerate((EVIL, "<script>alert(1)</script>", "b\u0301<b>", "a&lt;b")):
             self.assertIn(f"{number} {name}", seen.names)
+
+    def test_what_nobody_sees_in_a_native_name_is_shown_as_its_code(self):
+        self.assertEqual(self.server.acquire("apache:a\u202eb").status, 201)
+        self.assertIn("apache:a\\u{202E}b", Names(self.page().text).names)
 
     def test_the_plain_table_counts(self):
         key = self.key()
