@@ -152,8 +152,8 @@ class Names(TruthTest):
 class Places(TruthTest):
     def wait(self, key, name):
         sock = self.server.socket()
-        sock.sendall(f"POST /locks/{key}/acquire?wait=20s HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {name}\r\n\r\n"
-                     .encode())
+        head = f"POST /locks/{key}/acquire?wait=20s HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {name}\r\n\r\n"
+        sock.sendall(head.encode())
         return sock
 
     def detached(self):
@@ -167,7 +167,8 @@ class Places(TruthTest):
         broken.close()
         eventually(lambda: self.detached() == [True, False], "its connection is seen to be broken")
         self.server.release(held)
-        retry = self.server.request("POST", f"/locks/{self.key()}/acquire?wait=10s", headers={"Idempotency-Key": "mine"})
+        target = f"/locks/{self.key()}/acquire?wait=10s"
+        retry = self.server.request("POST", target, headers={"Idempotency-Key": "mine"})
         lease = self.granted(retry)
         self.assertFalse(behind.done)
         self.server.release(lease)
