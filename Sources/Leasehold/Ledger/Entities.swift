@@ -117,6 +117,9 @@ final class Lease: Deadlined {
   /// Whether it ends with something, so that it may do without a deadline.
   var isBound: Bool { bindsConnection || bond != nil }
 
+  /// When it ends by itself unless somebody renews it or takes it up again, in nanoseconds; 0 for never.
+  var end: Int64 { isAdrift && due > 0 && (deadline == 0 || due < deadline) ? due : deadline }
+
   /// Whether what it is bound to is gone, or was lost in a restart and not found again yet.
   var isAdrift: Bool {
     if let bond { return bond.process?.hasEnded ?? true }

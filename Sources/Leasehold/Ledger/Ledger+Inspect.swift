@@ -107,7 +107,7 @@ extension Ledger {
       id: lease.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, fence: lease.fence, owner: lease.owner, bindsConnection: lease.bindsConnection,
       ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
-      deadline: lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline), waited: lease.waited,
+      deadline: lease.end == 0 ? nil : MonotonicInstant(nanoseconds: lease.end), waited: lease.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
       adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
