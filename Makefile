@@ -10,7 +10,9 @@
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
-#   make robustness   Tests/Robustness, short: kill -9, dying clients, many waiters, many leases
+#   make contract-full     the same, until each operation was asked 400 times in each way; about an hour
+#   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
+#   make robustness   Tests/Robustness, short: kill -9, dying clients, what is found, a stalled log, many waiters
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)
@@ -32,8 +34,8 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live cli browser interop fuzz contract robustness soak examples
-.PHONY: bench tsan asan deb containers man clean
+.PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
+.PHONY: examples bench tsan asan deb containers man clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -57,7 +59,11 @@ live:
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
 	@python3 Tests/run.py live
 
-lint cli interop fuzz contract robustness soak examples:
+clients-generated:
+	@Tools/need build test clients
+	@python3 Tests/run.py clients-generated
+
+lint cli interop fuzz contract contract-full robustness soak examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

@@ -127,36 +127,43 @@ GROUPS = {
     "fuzz": [("fuzz", fuzz(600), one, None)],
     "browser": [("browser", python("-m", "unittest", "discover", "-v", "-s", "Tests/Browser"), unittests, DEBUG)],
     "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
+    "contract-full": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG, "--full"), one, DEBUG)],
+    "clients-generated": [("generated clients", python("Tests/Contract/test_clients.py", "-v"), unittests, DEBUG)],
     "examples": [
         ("examples", python("Tests/Examples/run.py"), unittests, DEBUG),
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
     ],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
-    # The first two look for mistakes, which the debug build finds more of; the others measure.
+    # The first three look for mistakes, which the debug build finds more of; the others measure.
     "robustness": [
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
         ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
+        ("what is found", robustness("found"), one, DEBUG),
         ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
         ("many leases", robustness("leases", "--leases", "20000", "--ttl", "20"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "50", "--limit-ms", "25"), one, RELEASE),
         ("subscribers", robustness("subscribers", "--subscribers", "50", "--cycles", "2000"), one, RELEASE),
+        ("log stall", robustness("log_stall", "--seconds", "3", "--limit-ms", "25"), one, RELEASE),
     ],
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
         ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),
+        ("what is found", robustness("found", "--scribbles", "300", "--removals", "50"), one, RELEASE),
         ("many waiters", robustness("waiters", "--waiters", "10000"), one, RELEASE),
         ("many leases", robustness("leases", "--leases", "100000"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "1000"), one, RELEASE),
         ("subscribers", robustness("subscribers"), one, RELEASE),
+        ("log stall", robustness("log_stall", "--seconds", "60"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "examples", "release",
-       "robustness"]
+ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "clients-generated",
+       "examples", "release", "robustness"]
 # What a group needs before it.
-BUILDS = {"live": ["debug"], "cli": ["debug"], "interop": ["debug"], "fuzz": ["debug"], "fuzz-short": ["debug"],
-          "contract": ["debug"], "browser": ["debug"], "examples": ["debug"], "unit": ["debug"],
-          "robustness": ["debug", "release"], "soak": ["release"]}
-STEP_SECONDS = {"soak": 3600}
+BUILDS = {group: ["debug"] for group in (
+    "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
+    "examples",
+)} | {"robustness": ["debug", "release"], "soak": ["release"]}
+STEP_SECONDS = {"soak": 3600, "contract-full": 4 * 3600}
 
 
 def run(command, program, seconds):

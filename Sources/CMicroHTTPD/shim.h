@@ -32,6 +32,14 @@ static inline const struct sockaddr *leasehold_mhd_peer_address(struct MHD_Conne
     return info ? info->client_addr : NULL;
 }
 
+/* The size of a request's head, from its method to behind its empty line; 0 before it was read. */
+static inline size_t leasehold_mhd_head_size(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
 /* Names the calling thread, for `ps -L`. */
 static inline void leasehold_name_thread(const char *name)
 {

@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
 #include "csysv.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -78,4 +80,35 @@ uint64_t csysv_pidfd_inode(int pidfd)
         return 0;
     }
     return status.st_ino;
+}
+
+_Static_assert(csysv_o_path == O_PATH, "O_PATH");
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+/* <linux/openat2.h> is younger than some of the systems that this is built on. */
+int csysv_openat2_beneath(int folder, const char *path, int flags, mode_t mode)
+{
+    enum { resolve_no_magiclinks = 0x02, resolve_beneath = 0x08 };
+    struct {
+        uint64_t flags, mode, resolve;
+    } how = {(uint64_t)flags, mode, resolve_beneath | resolve_no_magiclinks};
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+int csysv_setfsuid(uid_t uid)
+{
+    return setfsuid(uid);
+}
+
+int csysv_setfsgid(gid_t gid)
+{
+    return setfsgid(gid);
+}
+
+int csysv_setgroups(size_t count, const gid_t *groups)
+{
+    return (int)syscall(SYS_setgroups, count, groups);
 }

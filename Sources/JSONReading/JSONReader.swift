@@ -48,7 +48,7 @@ public struct JSONReader {
 
   /// Takes a byte that must come next, blanks before it left out.
   public mutating func expect(_ byte: UInt8, _ what: String) throws(Flaw) {
-    guard take(byte) else { throw flaw("no \(what)") }
+    guard take(byte) else { throw flaw("\(what) was expected") }
   }
 
   /// Nothing but blanks may follow.
@@ -60,7 +60,7 @@ public struct JSONReader {
   /// Takes `true`, `false` or `null`.
   public mutating func word(_ text: StaticString) throws(Flaw) {
     for index in 0..<text.utf8CodeUnitCount {
-      guard peek == text.utf8Start[index] else { throw flaw("no value") }
+      guard peek == text.utf8Start[index] else { throw flaw("a value was expected") }
       offset += 1
     }
   }
@@ -93,7 +93,7 @@ public struct JSONReader {
 
   /// A string, its escapes resolved.
   public mutating func string() throws(Flaw) -> String {
-    guard peek == UInt8(ascii: "\"") else { throw flaw("no string") }
+    guard peek == UInt8(ascii: "\"") else { throw flaw("a text in double quotes was expected") }
     offset += 1
     var text: [UInt8] = []
     while let byte = peek {

@@ -66,25 +66,34 @@ public protocol LockService: SemaphoreService, EventService, LockWatchService {
   /// Follows a lease: `client` hears of its end. Answers false when it is over already.
   func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool
   /// Gives a lease back. `key`, when given, must be its lock; `native` is the binding of a native name.
+  ///
+  /// Here and below, what `confinement` does not cover is refused.
   func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome
   /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
   func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
   /// Ends somebody's lease, now or after a grace.
   func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome
   /// Gives a lease another id and holder.
   func transfer(_ request: TransferRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// One lease.
-  func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
+  func lease(
+    _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot
   /// The live leases.
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot>
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   ///
   /// With a `caller` only those that are its own: of the same token, or without one of the same user.
-  func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String]
+  /// Leases that are not covered stay.
+  func releaseAll(
+    owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [String]
   /// One lock with at most `listed` holders and as many waiters; `native` is the binding of a native name.
   func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot
   /// Opens a lock without taking it.
@@ -95,7 +104,8 @@ public protocol LockService: SemaphoreService, EventService, LockWatchService {
   func locks(_ filter: ListFilter) -> Page<LockSnapshot>
   /// Removes a lock, of a native one the whole set; `force` ends its leases and refuses its waiters first.
   func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError)
   /// Finds the process that a caller wants a lease bound to; `socket` is the descriptor of its Unix socket.
   func process(_ asked: AskedProcess, of caller: Caller, socket: Int32) throws(LeaseholdError) -> ProcessBinding
@@ -103,6 +113,10 @@ public protocol LockService: SemaphoreService, EventService, LockWatchService {
   func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
   /// Whether it serves, and what it counted.
   func status() -> ServiceStatus
+  /// How long ago the clock that ends leases turned; a second at most when all is well.
+  ///
+  /// Waits for nothing.
+  var sinceClockTurned: TimeSpan { get }
 }
 
 extension LockService {
@@ -114,20 +128,27 @@ extension LockService {
   /// Gives a lease back.
   public func release(
     _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, key: key, native: nil, at: now) }
+  ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, key: key, native: nil, within: nil, at: now) }
 
   /// Moves a lease's deadline.
   public func renew(
     _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> LeaseSnapshot { try renew(lease, key: key, native: nil, ttl: ttl, at: now) }
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    try renew(lease, key: key, native: nil, ttl: ttl, within: nil, at: now)
+  }
+
+  /// One lease, whoever asks.
+  public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    try self.lease(lease, within: nil, at: now)
+  }
 
   /// Releases all leases of an owner, whoever took them.
   public func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] {
-    releaseAll(owner: owner, key: key, of: nil, at: now)
+    releaseAll(owner: owner, key: key, of: nil, within: nil, at: now)
   }
 
   /// Removes an own lock.
   public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {
-    try remove(key, nil, force: force, at: now)
+    try remove(key, nil, force: force, within: nil, at: now)
   }
 }

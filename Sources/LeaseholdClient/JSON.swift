@@ -102,7 +102,7 @@ public indirect enum JSON: Sendable, Equatable {
     while true {
       reader.skipSpace()
       let name = try reader.string()
-      try reader.expect(UInt8(ascii: ":"), "':' after a name")
+      try reader.expect(UInt8(ascii: ":"), "':' behind the name")
       members.append(Member(name, try value(&reader, depth: depth + 1)))
       if reader.take(UInt8(ascii: "}")) { return members }
       try reader.expect(UInt8(ascii: ","), "',' or '}'")

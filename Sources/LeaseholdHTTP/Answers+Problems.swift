@@ -28,9 +28,7 @@ extension AnswerWriter {
       contentType: asText ? "text/plain; charset=utf-8" : "application/problem+json", body: body)
     response.allow = problem.allow
     if problem.code == .unauthenticated { response.extra = [("WWW-Authenticate", "Bearer realm=\"leasehold\"")] }
-    if let retryAfter = problem.retryAfter {
-      response.retryAfterSeconds = Int(max(1, min(retryAfter.secondsRoundedUp, 86_400)))
-    }
+    response.retryAfterSeconds = problem.pause.map { Int($0.secondsRoundedUp) }
     return response
   }
 
@@ -57,7 +55,7 @@ extension AnswerWriter {
     if let choices = problem.choices { list(choices.name, choices.words, into: &json) }
     if let circle = problem.circle { self.circle(circle, into: &json) }
     if let lock = problem.contention { contention(lock, into: &json) }
-    if let retryAfter = problem.retryAfter { json.member("retry_after_ms", Int(retryAfter.millisecondsRoundedUp)) }
+    if let pause = problem.pause { json.member("retry_after_ms", Int(pause.millisecondsRoundedUp)) }
     json.closeAnswer()
   }
 
@@ -96,5 +94,13 @@ extension AnswerWriter {
     json.member("cooling", lock.coolingCount)
     json.member("waiters", lock.waiterCount)
     json.list("queued_for", lock.queuedFor.map(\.text))
+  }
+}
+
+extension Problem {
+  /// The answer to a request that nobody here has read.
+  func response(requestID: [UInt8]) -> Response {
+    AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0)
+      .response(self, requestID: requestID, asText: false)
   }
 }

@@ -32,18 +32,40 @@ extension Call {
     return value
   }
 
-  /// The time to live: within the service's range, or zero where the lease is bound to something.
-  func timeToLive(isBound: Bool) throws(Problem) -> TimeSpan? {
+  /// The time to live: within the range of the service and of the token, or zero where the lease is bound to something
+  /// and no token has a maximum.
+  func timeToLive(isBound: Bool) throws(Problem) -> TimeSpan? { try timeToLive(isBound: isBound, room: longest) }
+
+  /// How long a lease may block its lock.
+  private var longest: TimeSpan { min(confinement?.longest ?? server.limits.ttlMaximum, server.limits.ttlMaximum) }
+
+  private func timeToLive(isBound: Bool, room: TimeSpan) throws(Problem) -> TimeSpan? {
     guard let value = try span(.ttl) else { return nil }
-    let limits = server.limits
-    if value == .zero, isBound { return value }
-    let maximum = ttlMaximum
-    guard value >= limits.ttlMinimum, value <= maximum else {
-      throw .outOfRange(
-        .ttl, arguments[.ttl] ?? "", limits.ttlMinimum, maximum,
-        value == .zero ? "; only a lease with bind=connection or bind=pid:N may do without a deadline" : "")
+    if value == .zero, isBound, confinement?.longest == nil { return value }
+    guard value >= server.limits.ttlMinimum, value <= room else {
+      throw .outOfRange(.ttl, arguments[.ttl] ?? "", server.limits.ttlMinimum, room, timesHint(isZero: value == .zero))
     }
     return value
+  }
+
+  private func timesHint(isZero: Bool) -> String {
+    if let confinement, let longest = confinement.longest {
+      return "; token '\(confinement.token)' may keep a lock for \(longest.text), ttl and cooldown together (ttl-max)"
+    }
+    return isZero ? "; only a lease with bind=connection or bind=pid:N may do without a deadline" : ""
+  }
+
+  /// Time to live and cooldown of a new lease: a token's maximum is for both together, bound or not.
+  func times(isBound: Bool, default ttl: TimeSpan) throws(Problem) -> (ttl: TimeSpan, cooldown: TimeSpan) {
+    let cooldown = try span(.cooldown, .zero, server.limits.ttlMaximum) ?? .zero
+    guard confinement?.longest != nil else {
+      return (try timeToLive(isBound: isBound) ?? min(ttl, server.limits.ttlMaximum), cooldown)
+    }
+    let (room, least) = (longest - cooldown, min(longest, server.limits.ttlMinimum))
+    guard room >= least else {
+      throw .outOfRange(.cooldown, arguments[.cooldown] ?? "", .zero, longest - least, timesHint(isZero: false))
+    }
+    return (try timeToLive(isBound: isBound, room: room) ?? (ttl > .zero ? min(ttl, room) : room), cooldown)
   }
 
   /// A word out of a list; `nil` when not given.
@@ -86,6 +108,7 @@ extension Call {
   /// Page size, cursor and filters of a listing.
   func listFilter() throws(Problem) -> ListFilter {
     var filter = ListFilter()
+    filter.confinement = confinement
     filter.limit = try number(.limit, 1, 1000) ?? filter.limit
     filter.cursor = try cursor()
     filter.keyPrefix = try keyPrefix()

@@ -68,7 +68,7 @@ extension Call {
   }
 
   /// The fence of the caller's lease.
-  func fence() throws(Problem) -> Int64? { try number(.fence, 0, Int.max).map(Int64.init) }
+  func fence() throws(Problem) -> Int64? { try number(.fence, 0, Int(Limits.fence)).map(Int64.init) }
 
   /// If-Match and If-None-Match (RFC 9110, 13.1).
   func condition() throws(Problem) -> VariableCondition {

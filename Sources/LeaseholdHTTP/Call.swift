@@ -16,7 +16,8 @@ struct Call: ~Copyable {
   var caller: Caller {
     var caller = Caller(connection: exchange.connection.id, peer: exchange.connection.knownPeer)
     caller.groups = exchange.connection.groups
-    if server.countsCallers { caller.account = server.account(of: exchange) }
+    caller.account = server.account(of: exchange)
+    caller.confinement = confinement
     caller.trace = exchange.trace
     return caller
   }

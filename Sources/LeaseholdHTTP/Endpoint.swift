@@ -183,15 +183,21 @@ struct Endpoint: Sendable {
   /// The value of Allow for a route.
   static func allow(_ route: Route) -> StaticString {
     switch Set(all.filter { $0.route == route }.map(\.method)) {
-    case [.get]: "GET, HEAD"
-    case [.get, .delete]: "GET, HEAD, DELETE"
-    case [.get, .post, .delete]: "GET, HEAD, POST, DELETE"
-    case [.get, .post]: "GET, HEAD, POST"
-    case [.get, .put]: "GET, HEAD, PUT"
-    case [.get, .patch, .delete]: "GET, HEAD, PATCH, DELETE"
-    case [.get, .put, .delete]: "GET, HEAD, PUT, DELETE"
-    case [.put]: "PUT"
-    default: "POST"
+    case [.get]: "GET, HEAD, OPTIONS"
+    case [.get, .delete]: "GET, HEAD, DELETE, OPTIONS"
+    case [.get, .post, .delete]: "GET, HEAD, POST, DELETE, OPTIONS"
+    case [.get, .post]: "GET, HEAD, POST, OPTIONS"
+    case [.get, .put]: "GET, HEAD, PUT, OPTIONS"
+    case [.get, .patch, .delete]: "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case [.get, .put, .delete]: "GET, HEAD, PUT, DELETE, OPTIONS"
+    case [.put]: "PUT, OPTIONS"
+    default: "POST, OPTIONS"
     }
+  }
+
+  /// The value of Allow for OPTIONS of a target; `nil` where there is nothing.
+  static func options(_ target: UnsafeBufferPointer<UInt8>) -> StaticString? {
+    if target.elementsEqual("*".utf8) { return "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }
+    return Target(target).map { allow($0.route) }
   }
 }

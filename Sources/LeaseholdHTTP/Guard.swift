@@ -18,7 +18,8 @@ struct Guard: Sendable {
     var isUnix = false
     if case .unix = exchange.connection.peer { isUnix = true }
     if let problem = foreignPage(exchange, isUnix: isUnix) { return problem }
-    guard let tokens else { return nil }
+    // OPTIONS says nothing that the contract does not say.
+    guard let tokens, exchange.method != .options else { return nil }
     return refusal(exchange, tokens, isOptional: isUnix && !unixNeedsToken)
   }
 

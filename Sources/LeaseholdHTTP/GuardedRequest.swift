@@ -21,8 +21,11 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   private let trace: TraceContext
   private let work: Work
   private let waiter = Mutex<WaiterID?>(nil)
+  /// Its place among what its caller may have waiting.
+  private let place: CallerClaim?
 
-  private init(_ exchange: Exchange, server: Server, work: @escaping Work) {
+  private init(_ exchange: Exchange, server: Server, place: CallerClaim?, work: @escaping Work) {
+    self.place = place
     self.exchange = exchange
     self.server = server
     self.work = work
@@ -54,15 +57,23 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
     request.native = NativeRequest(
       .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: request.caller.peer,
       groups: request.caller.groups)
-    return try GuardedRequest(call.exchange, server: call.server, work: work).begin(request, at: call.now)
+    var (place, refusal): (CallerClaim?, LeaseholdError?)
+    if wait > .zero {
+      do throws(LeaseholdError) { place = try call.caller.account?.claim(.waiters) } catch { refusal = error }
+    }
+    return try GuardedRequest(call.exchange, server: call.server, place: place, work: work)
+      .begin(request, orWaiting: refusal, at: call.now)
   }
 
-  private func begin(_ request: AcquireRequest, at now: MonotonicInstant) throws(Problem) -> Disposition {
-    let mayWait = request.wait > .zero
+  /// - Parameter refusal: Why its caller may not wait, although it asks to.
+  private func begin(
+    _ request: AcquireRequest, orWaiting refusal: LeaseholdError?, at now: MonotonicInstant
+  ) throws(Problem) -> Disposition {
+    let mayWait = request.wait > .zero && refusal == nil
     if mayWait { exchange.attachment = self }
     switch server.service.acquire(request, client: mayWait ? self : nil, at: now) {
     case .granted(let lease): return .respond(try perform(lease.id))
-    case .refused(let error): throw Problem(error)
+    case .refused(let error): throw Problem(error.code == .locked ? refusal ?? error : error)
     case .waiting(let waiter):
       self.waiter.withLock { $0 = waiter }
       return .pending
@@ -122,7 +133,7 @@ extension Call {
     let id = try leaseArgument("?lease=ID")
     let lease: LeaseSnapshot
     do {
-      lease = try server.service.lease(id, at: now)
+      lease = try server.service.lease(id, within: confinement, at: now)
     } catch {
       throw Problem(error)
     }

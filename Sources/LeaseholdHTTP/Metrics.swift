@@ -39,7 +39,15 @@ struct Metrics {
     single(
       "leasehold_conversions_total", "counter", "Leases that became readers or writers.", counters.converted, &text)
     single("leasehold_deadlocks_total", "counter", "Waits refused as deadlocks.", counters.deadlocks, &text)
-    single("leasehold_ready", "gauge", "1 while new leases are granted.", status.state == .ready ? 1 : 0, &text)
+    single(
+      "leasehold_ready", "gauge", "1 while new leases are granted and kept as promised.",
+      status.state == .ready && status.neededFault == nil ? 1 : 0, &text)
+    seconds(
+      "leasehold_clock_age_seconds", "gauge", "How long ago the clock that ends leases turned.",
+      server.service.sinceClockTurned.nanoseconds, &text)
+    single(
+      "leasehold_state_dir_failures_total", "counter", "Marks of fences that could not be written to --state-dir.",
+      status.stateDirectoryFailures, &text)
     single("leasehold_leases", "gauge", "Leases that somebody holds.", UInt64(status.leases), &text)
     single(
       "leasehold_cooling_leases", "gauge", "Leases that are over while their slots cool down.", UInt64(status.cooling),
@@ -120,13 +128,25 @@ struct Metrics {
     for (code, count) in server.refusals.counts {
       text.append("leasehold_refusals_total{code=\"\(code.rawValue)\"} \(count)\n")
     }
+    family("leasehold_caller_limit_hits_total", "counter", "Requests for more than one caller may have.", &text)
+    for resource in CallerResource.allCases {
+      let count = server.accounts.hits.count(of: resource)
+      text.append("leasehold_caller_limit_hits_total{limit=\"\(resource.setting)\"} \(count)\n")
+    }
     single(
       "leasehold_refusal_lines_left_out_total", "counter", "Refusals that the log does not show, for their number.",
       server.refusals.linesLeftOut, &text)
     single(
+      "leasehold_log_lines_dropped_total", "counter", "Lines that the log lost because nobody took them in time.",
+      server.logLinesDropped(), &text)
+    single(
       "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
       UInt64(server.activeExchanges), &text)
     single("leasehold_http_connections", "gauge", "Open connections.", UInt64(server.connections), &text)
+    single(
+      "leasehold_http_refused_connections_total", "counter",
+      "Connections that were one too many, for their caller or for the listener.",
+      UInt64(server.refusedConnections), &text)
     single(
       "leasehold_lock_watchers", "gauge", "Requests that wait for a lock to change.", UInt64(server.looks.count), &text)
     single("leasehold_event_subscribers", "gauge", "Open answers of /events.", UInt64(server.events.count), &text)

@@ -54,6 +54,12 @@ struct Problem: Error {
     return self.detail + " Busy: " + busy.prefix(8).map { "'\($0)'" }.joined(separator: ", ") + "."
   }
 
+  /// How long to leave before the next try: 1...5 s.
+  ///
+  /// A lock may be released long before its lease would end, and who is told to come back in an hour sleeps through it
+  /// (when the leases end at the latest, `holders` tells). Shorter than that, many who ask are many requests.
+  var pause: TimeSpan? { self.retryAfter.map { min(max($0, .seconds(1)), .seconds(5)) } }
+
   static func unknownParameter(_ name: String, known: ParameterSet) -> Problem {
     let names = known.names
     let name = name.excerpt

@@ -79,7 +79,7 @@ extension ProblemCode {
       Row(
         403, "This belongs to another user",
         """
-        See the detail. Of semaphore sets and segments the owner and mode bits decide (`ipcs`), and `errno` says more.
+        See the detail. Of sets, segments and files the owner and mode bits decide (`ipcs`, `ls`); `errno` says more.
         """)
     case .ownSet:
       Row(
@@ -165,18 +165,12 @@ extension ProblemCode {
         """
         Ask for `Accept: application/vnd.php.serialized`.
         """)
-    case .bodyTooLarge:
-      Row(
-        413, "The body is too large",
-        """
-        Send at most 64 KiB.
-        """)
+    case .bodyTooLarge: Row(413, "The body is too large", "Send at most 64 KiB.")
     case .uriTooLong:
-      Row(
-        414, "The request target is too long",
-        """
-        Send at most 8 KiB; long parameters may go into the body.
-        """)
+      Row(414, "The request target is too long", "Send at most 8 KiB; long parameters may go into the body.")
+    case .headersTooLarge:
+      Row(431, "The header fields are too large", "Send fewer or shorter ones: no cookies are needed here.")
+    case .unknownVersion: Row(505, "This version of HTTP is not spoken here", "Send HTTP/1.1, or HTTP/1.0.")
     case .unsupportedMediaType:
       Row(
         415, "The body has a media type that is not read here",
@@ -288,12 +282,9 @@ extension ProblemCode {
         """
         Read it again, and write with the new ETag.
         """)
-    case .countExceedsLimit:
-      Row(
-        422, "More slots are asked for than the lock has",
-        """
-        Ask for at most `limit`.
-        """)
+    case .countExceedsLimit: Row(422, "More slots are asked for than the lock has", "Ask for at most `limit`.")
+    case .sameLockTwice:
+      Row(422, "The request wants one lock twice", "Name each lock once; names of one semaphore are one lock.")
     case .idempotencyMismatch:
       Row(
         422, "The Idempotency-Key was used with other parameters",
@@ -340,26 +331,34 @@ extension ProblemCode {
       Row(
         429, "The caller has as much as one caller may have",
         """
-        See `limit_name` and `maximum`; give something back, or wait, and try again.
+        See `limit_name`, a setting, and `maximum`; give something back, or wait, and try again.
         """)
     case .draining:
       Row(
         503, "The service is stopping",
-        """
-        Retry: a restarted service knows every lease.
-        """)
+        "Retry: a restarted service knows every lease.")
     case .starting:
       Row(
         503, "The service is recovering its leases",
-        """
-        Retry in a moment.
-        """)
+        "Retry in a moment.")
+    case .degraded:
+      Row(
+        503, "What leases rest on is gone",
+        "See the detail for what was removed and why it is not made anew; the service is ready again when it can be.")
+    case .clockStalled:
+      Row(
+        503, "The clock that ends leases does not turn",
+        "Restart the service, which knows every lease afterwards, and report what its log says.")
     case .sysvUnavailable:
       Row(
         503, "There are no System V semaphores here",
         """
         See `errno`: ENOSYS or EPERM come from a kernel without them or a filter (seccomp); run the service without it.
         """)
+    case .tooManyConnections:
+      Row(
+        503, "As many connections are open as may",
+        "Retry later, close connections that nobody uses, or raise `--max-connections`.")
     case .kernelLimit:
       Row(
         507, "A limit of the kernel is reached",

@@ -31,6 +31,8 @@ enum ProblemCode: String, CaseIterable {
   case notRepresentable = "not-representable"
   case bodyTooLarge = "body-too-large"
   case uriTooLong = "uri-too-long"
+  case headersTooLarge = "headers-too-large"
+  case unknownVersion = "unknown-version"
   case unsupportedMediaType = "unsupported-media-type"
   case hostNotAllowed = "host-not-allowed"
   case limitMismatch = "limit-mismatch"
@@ -50,6 +52,7 @@ enum ProblemCode: String, CaseIterable {
   case staleFence = "stale-fence"
   case preconditionFailed = "precondition-failed"
   case countExceedsLimit = "count-exceeds-limit"
+  case sameLockTwice = "same-lock-twice"
   case idempotencyMismatch = "idempotency-mismatch"
   case objectsRefused = "objects-refused"
   case locked
@@ -60,7 +63,10 @@ enum ProblemCode: String, CaseIterable {
   case callerLimit = "caller-limit"
   case draining
   case starting
+  case degraded
+  case clockStalled = "clock-stalled"
   case sysvUnavailable = "sysv-unavailable"
+  case tooManyConnections = "too-many-connections"
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"

@@ -8,9 +8,28 @@ final class RequestHandler: ExchangeHandler {
 
   func headersArrived(_ exchange: Exchange) -> Response? {
     if let defect = exchange.defect { return refuse(exchange, Problem(defect)) }
+    if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal, !isForEverybody(exchange) {
+      return refuse(exchange, refusal)
+    }
     if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
     if exchange.bodyTooLarge { return refuse(exchange, .bodyTooLarge(exchange)) }
     return nil
+  }
+
+  /// Whether the request is one that is answered whoever asks, and however many do.
+  private func isForEverybody(_ exchange: Exchange) -> Bool {
+    guard let target = Target(exchange.target), let operation = Endpoint.find(exchange.method, target.route) else {
+      return false
+    }
+    return Endpoint.all[operation].neededRole == .nobody
+  }
+
+  func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission {
+    let seat = Seat(
+      connection.knownPeer, in: server.accounts, isFull: isFull,
+      limit: connection.daemon.options.connectionLimit)
+    connection.attachment = seat
+    return seat.refusal == nil ? .served : .refused
   }
 
   func bodyLimit(_ exchange: Exchange) -> Int? {
@@ -32,6 +51,12 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
+    if exchange.method == .options, let allow = Endpoint.options(exchange.target) {
+      server.counts.count(operation: nil, status: 204)
+      var response = Response(status: 204, contentType: "", body: ResponseBuffer())
+      response.allow = allow
+      return .respond(response)
+    }
     guard let target = Target(exchange.target) else {
       let path = String(decoding: exchange.target.prefix { $0 != UInt8(ascii: "?") }.prefix(128), as: UTF8.self)
       return .respond(refuse(exchange, Problem(.notFound, "There is nothing at \(path); GET / lists what there is.")))
@@ -101,11 +126,18 @@ final class RequestHandler: ExchangeHandler {
   private func readBody(_ exchange: Exchange, _ endpoint: Endpoint, _ arguments: inout Arguments) throws(Problem) {
     switch MediaType(exchange.header(.contentType)) {
     case .json: try arguments.readJSON(exchange.body, known: endpoint.parameters)
-    case .form: try arguments.readForm(exchange.body, known: endpoint.parameters)
+    case .form:
+      // curl calls a body a form when it is not told what it is; no form begins like that.
+      if JSONScalarReader.begins(exchange.body) {
+        try arguments.readJSON(exchange.body, known: endpoint.parameters)
+      } else {
+        try arguments.readForm(exchange.body, known: endpoint.parameters)
+      }
     case .serialized, .bytes, .other:
       throw Problem(
         .unsupportedMediaType,
-        "A body must be application/json or application/x-www-form-urlencoded; or put the parameters into the query.")
+        "A body's Content-Type must be application/json or application/x-www-form-urlencoded; or put the parameters "
+          + "into the query.")
     }
   }
 
@@ -144,6 +176,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func connectionClosed(_ connection: PeerConnection) {
+    connection.attachment = nil
     server.service.connectionClosed(connection.id, at: Server.now())
   }
 }
@@ -178,15 +211,60 @@ extension Problem {
       facts: [("maximum_bytes", .number(Int64(maximum)))])
   }
 
+  /// What libmicrohttpd does not let through.
+  init(_ error: LibraryError) {
+    switch error {
+    case .unreadableHead:
+      self.init(
+        .malformedRequest, "The request line is not METHOD TARGET HTTP/1.1, or a header field is not NAME: VALUE.")
+    case .unreadableLength: self.init(.malformedRequest, "The Content-Length is not one whole number.")
+    case .unreadableChunk: self.init(.malformedRequest, "The chunks of the body are not as RFC 9112, 7.1 has them.")
+    case .hugeBody: self.init(.bodyTooLarge, "The length of the body has more than 64 bits.")
+    case .hugeTarget:
+      self.init(.uriTooLong, "The request line does not fit into the memory of a connection (--connection-memory).")
+    case .hugeHead:
+      self.init(
+        .headersTooLarge, "The header fields do not fit into the memory of a connection (--connection-memory).")
+    case .unknownVersion:
+      self.init(.unknownVersion, "The request is not of HTTP/1.1 or HTTP/1.0, the versions that are spoken here.")
+    case .unknown: self.init(.internalError, "The request could not be read; please report this, with what was sent.")
+    }
+  }
+
   /// What libmicrohttpd let through and we do not.
   init(_ defect: Exchange.Defect) {
     switch defect {
-    case .nulInTarget: self.init(.malformedRequest, "The path holds a NUL byte.")
+    case .malformedRequestLine:
+      self.init(
+        .malformedRequest,
+        "The request line is not METHOD TARGET HTTP/1.1 with one blank between them; a blank in a name is %20.")
+    case .unknownTargetForm:
+      self.init(
+        .malformedRequest,
+        "The target is neither a path that begins with / nor http://HOST/PATH; this service is no proxy.")
+    case .needsTLS:
+      self.init(
+        .hostNotAllowed, "The target is an https URL, but the request came without TLS; ask for http:// or for a path.")
+    case .bareLineFeed:
+      self.init(.malformedRequest, "A line of the request's head ends with LF alone; each must end with CR LF.")
+    case .brokenLine:
+      self.init(.malformedRequest, "A line of the request's head is folded, has no name, or holds a NUL byte.")
+    case .badFieldName:
+      self.init(
+        .malformedRequest,
+        "The name of a header field has a character that none may have, such as a blank before the colon.")
+    case .badFieldValue:
+      self.init(.malformedRequest, "The value of a header field has a control character, such as CR without LF.")
     case .targetTooLong:
       self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
     case .ambiguousLength: self.init(.malformedRequest, "The length of the body is given in two ways.")
-    case .unknownTransferEncoding: self.init(.malformedRequest, "The only Transfer-Encoding understood is chunked.")
+    case .unknownTransferEncoding:
+      self.init(.malformedRequest, "The only Transfer-Encoding understood is chunked, and that in HTTP/1.1.")
     case .repeatedHost: self.init(.malformedRequest, "Host is given more than once.")
+    case .missingHost:
+      self.init(.malformedRequest, "The Host header is missing, which each request of HTTP/1.1 must have.")
+    case .malformedHost:
+      self.init(.malformedRequest, "The Host header is no host name or address with or without a port.")
     }
   }
 }

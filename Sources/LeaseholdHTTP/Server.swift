@@ -24,6 +24,8 @@ public struct ServerOptions: Sendable {
   public var connectionMemoryBytes = 16 * 1024
   /// How long a connection may be silent.
   public var idleTimeout = TimeSpan.seconds(60)
+  /// How long a connection may be open without having asked for anything.
+  public var firstRequestTimeout = TimeSpan.seconds(10)
   /// The longest body.
   public var bodyBytes = 64 * 1024
   /// Names that callers may use in Host beside loopback.
@@ -44,6 +46,8 @@ public struct ServerOptions: Sendable {
   public var limits = Limits()
   /// Waits of at least this long are logged at info, others at debug.
   public var slowWait = TimeSpan.seconds(1)
+  /// How many lines the log has lost; asked by `/metrics`.
+  public var logLinesDropped: @Sendable () -> UInt64 = { 0 }
   /// What is told at `/version`.
   public var versions = Versions(leasehold: "0", swift: "6.3")
 
@@ -97,8 +101,6 @@ public final class Server: Sendable {
   let allowsObjects: Bool
   let guardian: Guard
   let accounts: CallerAccounts
-  /// Whether callers are told apart, for their limits or by their tokens.
-  let countsCallers: Bool
   let refusals: Refusals
   let waits: WaitLog
   let holds = Holds()
@@ -106,6 +108,7 @@ public final class Server: Sendable {
   let looks = LockLooks()
   let counts = RequestCounts()
   let log: Logger
+  let logLinesDropped: @Sendable () -> UInt64
   private let options: ServerOptions
   private let certificate: Certificate?
   private let watch: HangupWatch
@@ -126,13 +129,13 @@ public final class Server: Sendable {
     limits = options.limits
     events = EventFeed(service, limits: options.limits)
     versions = options.versions
+    logLinesDropped = options.logLinesDropped
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects
     refusals = Refusals(log)
     waits = WaitLog(log, slow: options.slowWait)
-    accounts = CallerAccounts(options.limits)
+    accounts = CallerAccounts(options.limits, connections: options.connections)
     guardian = try Self.makeGuard(options, accounts)
-    countsCallers = guardian.tokens != nil || accounts.haveLimits
     certificate = options.tls.map { Certificate(certificate: $0.certificate, key: $0.key) }
     if let defect = certificate?.defect() {
       throw ServerError(
@@ -166,7 +169,7 @@ public final class Server: Sendable {
 
   /// Opens the sockets and serves.
   public func start() throws(ServerError) {
-    raiseDescriptorLimit()
+    warnOfDescriptors(raiseDescriptorLimit())
     let handler = RequestHandler(self)
     for endpoint in options.endpoints {
       var listening = ListenerOptions(endpoint)
@@ -174,6 +177,7 @@ public final class Server: Sendable {
       listening.connectionLimit = options.connections
       listening.connectionMemoryBytes = options.connectionMemoryBytes
       listening.idleTimeoutSeconds = Double(options.idleTimeout.nanoseconds) / 1e9
+      listening.firstRequestTimeoutSeconds = Double(options.firstRequestTimeout.nanoseconds) / 1e9
       listening.maxBodyBytes = options.bodyBytes
       if case .tcp = endpoint { listening.certificate = certificate }
       // A daemon that was killed may take a moment to let its port go.
@@ -197,6 +201,28 @@ public final class Server: Sendable {
     }
   }
 
+  /// Says so where the kernel would refuse connections before the settings do.
+  private func warnOfDescriptors(_ limit: UInt64) {
+    let listeners = max(1, options.endpoints.count)
+    let needed =
+      listeners * (options.connections + options.threads * Daemon.reserve) + options.limits.processes
+      + Self.ownDescriptors
+    guard limit < UInt64(needed) else { return }
+    log.warning(
+      """
+      file descriptors do not suffice: raise the hard limit (LimitNOFILE=, ulimit -Hn), or lower --max-connections or \
+      --max-processes
+      """,
+      metadata: [
+        "limit": .stringConvertible(limit), "needed": .stringConvertible(needed),
+        "listeners": .stringConvertible(listeners), "max_connections": .stringConvertible(options.connections),
+        "max_processes": .stringConvertible(options.limits.processes),
+      ])
+  }
+
+  /// What the daemon has open beside connections and the processes that leases are bound to.
+  private static let ownDescriptors = 128
+
   /// The TCP port in use.
   public var port: UInt16? { listeners.withLock { $0.lazy.compactMap(\.port).first } }
 
@@ -212,6 +238,9 @@ public final class Server: Sendable {
 
   /// Open connections.
   var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }
+
+  /// Connections that were one too many, for their caller or for the listener.
+  var refusedConnections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.refusedConnections } } }
 
   /// Answers cut off because their peer did not read.
   var droppedStreams: Int { listeners.withLock { $0.reduce(0) { $0 + $1.droppedStreams } } }

@@ -42,7 +42,7 @@ final class WaitLog: Sendable {
   /// Says how many lines were left out, if the second is over and no line has said so.
   func flush() {
     let skipped = budget.untold(Server.now())
-    if skipped > 0 { log.info("more requests waited", metadata: ["left_out": "\(skipped)"]) }
+    if skipped > 0 { log.info("more requests waited", metadata: ["left_out": .stringConvertible(skipped)]) }
   }
 
   /// Logs a wait that is over.
@@ -58,7 +58,7 @@ final class WaitLog: Sendable {
       "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
       "request_id": "\(String(decoding: requestID, as: UTF8.self))",
     ]
-    if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = "\(pid)" }
+    if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = .stringConvertible(pid) }
     if let token = exchange.token { metadata["token"] = "\(token.name)" }
     if let lease { metadata["ref"] = "\(lease.ref)" }
     if let owner = lease?.owner ?? note.owner { metadata["owner"] = "\(owner)" }
@@ -67,14 +67,14 @@ final class WaitLog: Sendable {
     if let holder = note.queue?.holder, holder.id != lease?.id {
       metadata["holder_ref"] = "\(holder.ref)"
       if let owner = holder.owner { metadata["holder_owner"] = "\(owner)" }
-      if let pid = holder.peer.pid { metadata["holder_pid"] = "\(pid)" }
+      if let pid = holder.peer.pid { metadata["holder_pid"] = .stringConvertible(pid) }
       if let trace = holder.trace.traceID { metadata["holder_trace_id"] = "\(trace)" }
     }
     if let queue = note.queue {
       metadata["holders"] = .stringConvertible(queue.holders)
       metadata["waiters"] = .stringConvertible(queue.waiters)
     }
-    if skipped > 0 { metadata["left_out"] = "\(skipped)" }
+    if skipped > 0 { metadata["left_out"] = .stringConvertible(skipped) }
     log.log(level: isSlow ? .info : .debug, "waited for a lock", metadata: metadata)
   }
 }

@@ -46,7 +46,9 @@ struct DaemonGuard: Sendable {
   }
 
   private static func explain(_ key: Int32, _ errno: Errno) -> LocalServiceError {
-    guard errno == .permissionDenied else { return .kernel(what: "open the guard (semget)", errno: errno) }
+    guard errno == .permissionDenied else {
+      return .making("open the guard (semget)", semaphores: semaphoreCount, errno)
+    }
     return OwnObject.guard.notPermitted(IPCKey(rawValue: key), errno)
   }
 
@@ -84,17 +86,24 @@ struct DaemonGuard: Sendable {
     throw .canceled
   }
 
-  /// Whether this process still has it: the set is there, and nobody changed its value since.
-  ///
-  /// Otherwise somebody removed the set or wrote its value, and a second daemon can begin beside this one.
-  var isHeld: Bool {
+  /// Who has it, as far as the kernel tells.
+  enum Holder {
+    case this
+    /// The set is gone, or its value was written to 0: whoever takes it next has it.
+    case nobody
+    /// Its value was changed since this process took it.
+    case unknown
+  }
+
+  /// Who has it now, after this process took it.
+  var holder: Holder {
     do throws(Errno) {
       let value = try set.value(of: 0)
-      let last = try set.lastProcessID(of: 0)
-      return value == 1 && last == HostFacts.pid
+      if value == 0 { return .nobody }
+      return try set.lastProcessID(of: 0) == HostFacts.pid ? .this : .unknown
     } catch {
       // Whatever else the kernel says is no sign of another daemon.
-      return error != .invalidArgument && error != .identifierRemoved
+      return error == .invalidArgument || error == .identifierRemoved ? .nobody : .this
     }
   }
 
@@ -122,13 +131,13 @@ struct DaemonGuard: Sendable {
   /// Nobody ever adds to it, so that a thread can sleep on it.
   private static let bell: UInt16 = 1
 
-  /// Sleeps until the set is removed, or until it rings; false when it cannot sleep.
-  func sleepUntilRemoved() -> Bool {
+  /// Sleeps until the set is removed, until it rings, or for a second; not at all where the set is gone.
+  func sleepUntilRemoved() {
     do {
-      try set.operate([.subtract(1, from: Self.bell)])
-      return true
+      try set.operate([.subtract(1, from: Self.bell)], timeout: .seconds(1))
+    } catch .resourceTemporarilyUnavailable, .identifierRemoved, .invalidArgument {
     } catch {
-      return error == .identifierRemoved || error == .invalidArgument
+      HostThread.pause(seconds: 1)
     }
   }
 

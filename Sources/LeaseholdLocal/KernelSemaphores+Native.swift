@@ -14,7 +14,9 @@ extension KernelSemaphores {
     case .id(let id): return try describe(SemaphoreSet(id: id), request, access)
     case .key(let number): key = IPCKey(rawValue: number)
     case .path(let path, let project):
-      key = try pathRoots.key(of: path, project: project, creating: creating, touching: request.touches)
+      key = try pathRoots.key(
+        of: path, project: project, creating: creating, touching: request.touches,
+        for: FileCaller(request.peer, groups: request.groups))
     }
     if key.rawValue == controlKey { throw .ownSet }
     for _ in 0..<Self.attempts {
@@ -202,7 +204,9 @@ extension KernelSemaphores {
     case .key(let key): key
     case .id(let id): (try? SemaphoreSet(id: id).anyStatus())?.permissions.key.rawValue
     case .path(let path, let project):
-      (try? pathRoots.key(of: path, project: project, creating: false, touching: false))?.rawValue
+      (try? pathRoots.key(
+        of: path, project: project, creating: false, touching: false,
+        for: FileCaller(request.peer, groups: request.groups)))?.rawValue
     }
   }
 

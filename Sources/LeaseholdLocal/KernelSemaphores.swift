@@ -95,6 +95,11 @@ final class KernelSemaphores: SemaphoreKernel {
   }
 
   func failure(_ error: Errno) -> KernelFailure {
+    if error == .invalidArgument, let most = try? SemaphoreLimits.current().semaphoresPerSet,
+      most < NamedDialect.semaphoresPerBank
+    {
+      return KernelFailure(errno: error.label, limit: "SEMMSL", value: most)
+    }
     guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
     else { return KernelFailure(errno: error.label) }
     return usage.sets >= limits.sets

@@ -24,14 +24,12 @@ extension LedgerSegment {
 
   private static func create(key: IPCKey, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
     do {
-      let segment = try SharedMemorySegment.create(
-        key: key, byteCount: bytes(capacity: capacity), mode: .ownerReadWrite, options: .noReserve)
       let ledger = LedgerSegment(
-        Mapping(try segment.attach()), key: key, capacity: capacity, populated: 0)
+        Mapping(try make(key, bytes(capacity: capacity))), key: key, capacity: capacity, populated: 0)
       ledger.initialize()
       return ledger
     } catch {
-      throw .kernel(what: "make the ledger (\(bytes(capacity: capacity)) bytes of shared memory)", errno: error)
+      throw .making("make the ledger (\(bytes(capacity: capacity)) bytes)", bytes: bytes(capacity: capacity), error)
     }
   }
 
@@ -84,7 +82,7 @@ extension LedgerSegment {
 
   /// Makes an empty ledger of another size in place of an empty one; fences go on from where they were.
   private static func replace(_ old: LedgerSegment, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
-    let lastFence = old.header(.lastFence).within(0...UInt64(Limits.fence)) ?? 0
+    let lastFence = old.header(.lastFence).within(0...UInt64(Limits.foundFence)) ?? 0
     do {
       try old.mapping.mapping.segment.remove()
     } catch {
@@ -100,23 +98,29 @@ extension LedgerSegment {
   ///
   /// True when it was removed.
   func reviveIfRemoved() throws(LocalServiceError) -> Bool {
+    let byteCount = Self.bytes(capacity: capacity)
     do throws(Errno) {
       guard try mapping.mapping.segment.status().isMarkedForRemoval else {
         mendHeader()
         return false
       }
-      let segment = try SharedMemorySegment.create(
-        key: key, byteCount: Self.bytes(capacity: capacity), mode: .ownerReadWrite, options: .noReserve)
-      do throws(Errno) {
-        try move(to: Mapping(try segment.attach()))
-      } catch {
-        // Half a ledger under the key would be taken for a whole one.
-        try? segment.remove()
-        throw error
-      }
+      try move(to: Mapping(try Self.make(key, byteCount)))
       return true
     } catch {
-      throw .kernel(what: "put a new ledger in place of the one that was removed", errno: error)
+      throw .making("make the ledger anew, which somebody removed (\(byteCount) bytes)", bytes: byteCount, error)
+    }
+  }
+
+  /// Makes a segment and attaches it, or leaves none.
+  private static func make(_ key: IPCKey, _ byteCount: Int) throws(Errno) -> SharedMemoryMapping {
+    let segment = try SharedMemorySegment.create(
+      key: key, byteCount: byteCount, mode: .ownerReadWrite, options: .noReserve)
+    do {
+      return try segment.attach()
+    } catch {
+      // Its key would be in the way of the next attempt.
+      try? segment.remove()
+      throw error
     }
   }
 }

@@ -8,7 +8,12 @@ extension LocalLockService {
   /// watchdog must not wait for it on a thread that others need.
   public func isAlive(within span: TimeSpan) -> Bool {
     core.withLock { _ in }
+    return sinceClockTurned <= span
+  }
+
+  /// How long ago the clock's thread turned.
+  public var sinceClockTurned: TimeSpan {
     let turned = clockTurn.load(ordering: .relaxed)
-    return HostClock.now().nanoseconds - turned <= span.nanoseconds
+    return TimeSpan(nanoseconds: max(0, HostClock.now().nanoseconds - turned))
   }
 }

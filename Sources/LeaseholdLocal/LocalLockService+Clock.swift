@@ -61,21 +61,31 @@ extension LocalLockService {
     if let onDrift { for report in drift { onDrift(report) } }
     let ends = core.withLock { $0.ledger.takeEnds(isNewSecond: true) }
     if !ends.isEmpty { onEnds?(ends) }
-    let lastFence = core.withLock { core in
-      // Nothing can be done about a failure but to try again in a second; status tells of it by the segment's absence.
-      _ = try? core.storage.reviveIfRemoved()
-      return UInt64(clamping: core.ledger.status().lastFence)
+    let lastFence = keepLedger()
+    guard let fences else { return }
+    fences.note(lastFence, at: now)
+    if fences.isStalled(at: now) {
+      faults.note(.stateDirectory, "the disk of --state-dir has not taken the mark of fences for some seconds")
     }
-    markFence(lastFence)
   }
 
-  /// Keeps the mark on disk ahead of the fences.
-  private func markFence(_ lastFence: UInt64) {
-    guard let fenceFile else { return }
-    let mark = fenceMark.load(ordering: .relaxed)
-    guard lastFence + FenceFile.ahead / 2 > mark else { return }
-    let next = max(lastFence, mark) + FenceFile.ahead
-    if (try? fenceFile.write(next)) != nil { fenceMark.store(next, ordering: .relaxed) }
+  /// Once a second: a ledger that somebody removed is made anew.
+  ///
+  /// Grants go on without one, and it is tried again in a second; until then the service is not ready, as its leases
+  /// would not outlive it.
+  ///
+  /// - Returns: The last fence.
+  private func keepLedger() -> UInt64 {
+    let (revived, lastFence) = core.withLock { core -> (Result<Bool, LocalServiceError>, UInt64) in
+      let revived = Result { () throws(LocalServiceError) in try core.storage.reviveIfRemoved() }
+      return (revived, UInt64(clamping: core.ledger.status().lastFence))
+    }
+    switch revived {
+    case .success(false): faults.note(.ledger, nil)
+    case .success(true): faults.noteReplaced(.ledger)
+    case .failure(let error): faults.note(.ledger, "\(error)")
+    }
+    return lastFence
   }
 
   /// A thread that waited in the kernel has something to say.

@@ -21,9 +21,12 @@ extension LocalLockService {
     }
     // Whatever the kernel says now, the thread that waits hears it again.
     if case .success(let outcome) = try attempt(operations, on: set, request, info, at: now) { return outcome }
+    let claim = try request.caller.account?.claim(.operations)
     let job = OperationJob(
       set: set, operations: operations, deadline: (now + request.wait).nanoseconds,
-      finish: { [self] outcome in report(outcome, request, info, since: now, to: client) })
+      finish: { [self] outcome in
+        withExtendedLifetime(claim) { report(outcome, request, info, since: now, to: client) }
+      })
     return .waiting(try self.operations.begin(job))
   }
 

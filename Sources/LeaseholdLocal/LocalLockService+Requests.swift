@@ -43,22 +43,28 @@ extension LocalLockService {
 
   /// Gives a lease back.
   public func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     let moment = moment(now)
     return try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.release(lease, key: key, native: native, at: moment) }
+      attempt { () throws(LeaseholdError) in
+        try ledger.release(lease, key: key, native: native, within: confinement, at: moment)
+      }
     }
     .get()
   }
 
   /// Moves a lease's deadline.
   public func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
     return try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.renew(lease, key: key, native: native, ttl: ttl, at: moment) }
+      attempt { () throws(LeaseholdError) in
+        try ledger.renew(lease, key: key, native: native, ttl: ttl, within: confinement, at: moment)
+      }
     }.get()
   }
 
@@ -86,18 +92,24 @@ extension LocalLockService {
   }
 
   /// One lease.
-  public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+  public func lease(
+    _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
-    return try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lease(lease, at: moment) } }.get()
+    return try change { ledger in
+      attempt { () throws(LeaseholdError) in try ledger.lease(lease, within: confinement, at: moment) }
+    }.get()
   }
 
   /// The live leases.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { change { $0.leases(filter) } }
 
   /// Releases all leases of an owner.
-  public func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String] {
+  public func releaseAll(
+    owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [String] {
     let moment = moment(now)
-    return change { $0.releaseAll(owner: owner, key: key, of: caller, at: moment) }
+    return change { $0.releaseAll(owner: owner, key: key, of: caller, within: confinement, at: moment) }
   }
 
   /// One lock.
@@ -123,11 +135,14 @@ extension LocalLockService {
 
   /// Removes a lock.
   public func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) {
     let moment = moment(now)
     try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.remove(key, native, force: force, at: moment) }
+      attempt { () throws(LeaseholdError) in
+        try ledger.remove(key, native, force: force, within: confinement, at: moment)
+      }
     }.get()
   }
 
@@ -154,6 +169,8 @@ extension LocalLockService {
     status.ipcNamespace = HostFacts.ipcNamespace()
     status.operationWaiters = operations.count
     status.processes = processes.watch.count
+    status.faults = faults.current
+    status.stateDirectoryFailures = fences?.failures ?? 0
     return status
   }
 }

@@ -142,6 +142,7 @@ extension LocalLockService {
       caught { () throws(LeaseholdError) -> [String] in
         let refs = ledger.refs(on: numbers, of: set.id)
         guard refs.isEmpty || request.force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
+        try ledger.checkReach(request.caller, on: numbers, of: set.id)
         let broken = ledger.breakLeases(on: numbers, of: set.id, at: moment)
         do throws(Errno) {
           try write(request.values, to: set)
@@ -178,6 +179,7 @@ extension LocalLockService {
         guard refs.isEmpty && waiters == 0 || force else {
           throw .inUse(info, refs: refs, waiters: waiters, "remove it")
         }
+        try ledger.checkReach(caller, on: nil, of: set.id)
         do throws(Errno) {
           try set.remove()
         } catch {

@@ -11,27 +11,33 @@ import Synchronization
 
 extension LocalLockService {
   /// How long a new daemon waits for the end of one whose place it takes.
-  static let patience = Duration.seconds(5)
+  private static let patience = TimeSpan.seconds(5)
 
-  /// Puts this daemon's name into the ledger, then waits for the end of the one that was named there, if it still runs.
-  static func succeed(_ storage: LedgerSegment, offset: Int64) throws(LocalServiceError) {
-    let last = storage.namedServer
-    let mark = ServerMark.own(startedMicroseconds: (HostClock.now().nanoseconds &+ offset) / 1000)
-    storage.name(mark)
-    guard last.namespace == mark.namespace, mark.namespace != 0, last.pid != mark.pid,
+  /// Waits for the end of the daemon that was named in the ledger before this one, if it still runs.
+  static func awaitEnd(of last: ServerMark, while goOn: () -> Bool) throws(LocalServiceError) {
+    guard last.namespace != 0, last.namespace == ProcessFacts.ownNamespace(), last.pid != HostFacts.pid,
       let pid = Int32(exactly: last.pid), let handle = try? ProcessHandle(processID: pid),
       ProcessFacts(pid)?.started == last.processStarted
     else { return }
-    if (try? handle.hasEnded(within: patience)) == false {
-      throw .stillRunning(pid: pid)
+    let deadline = HostClock.now() + patience
+    while (try? handle.hasEnded(within: .milliseconds(50))) != true {
+      guard goOn() else { throw .canceled }
+      guard HostClock.now() < deadline else { throw .stillRunning(pid: pid) }
     }
   }
 
+  /// How often a guard is tried to be made anew for which there was no room.
+  private static let pauseBetweenAttempts: Int64 = 100_000_000
+
   /// The thread that sleeps on the guard.
   func watchGuard() {
-    while !isStopping.load(ordering: .sequentiallyConsistent), successor.load(ordering: .relaxed) == 0 {
-      guard daemonGuard.withLock({ $0 }).sleepUntilRemoved() else { return }
-      if !isStopping.load(ordering: .sequentiallyConsistent) { _ = keepGuard() }
+    while !isStopping.load(ordering: .sequentiallyConsistent), !isSucceeded {
+      daemonGuard.withLock { $0 }.sleepUntilRemoved()
+      guard !isStopping.load(ordering: .sequentiallyConsistent), keepGuard() else { return }
+      // Where it cannot be made anew there is nothing to sleep on.
+      if case .nobody = daemonGuard.withLock(\.holder) {
+        Alarm().sleep(until: HostClock.now().nanoseconds + Self.pauseBetweenAttempts)
+      }
     }
   }
 
@@ -40,31 +46,40 @@ extension LocalLockService {
   /// False when another daemon has it: then this one is over, because two that write one ledger would undo each other's
   /// leases.
   func keepGuard() -> Bool {
-    let pid = daemonGuard.withLock { daemonGuard -> Int32? in
-      if daemonGuard.isHeld { return nil }
-      switch DaemonGuard.retake(key: controlKey) {
-      case .done(let fresh):
-        daemonGuard = fresh
-        return nil
-      case .taken(let pid): return max(1, pid)
-      // Neither here nor with another daemon: the next look tries again.
-      case .failed: return nil
-      }
+    if let pid = takeGuardAgain() { core.withLock { giveWay(to: pid, $0.ledger) } }
+    return !isSucceeded
+  }
+
+  /// Answers the daemon that was faster.
+  private func takeGuardAgain() -> Int32? {
+    let retaken = daemonGuard.withLock { daemonGuard -> DaemonGuard.Retaking? in
+      // A value that somebody wrote tells nothing of another daemon: one that has the guard is named in the header.
+      guard case .nobody = daemonGuard.holder else { return nil }
+      let retaken = DaemonGuard.retake(key: controlKey)
+      if case .done(let fresh) = retaken { daemonGuard = fresh }
+      return retaken
     }
-    if let pid { core.withLock { giveWay(to: pid, $0.ledger) } }
-    return successor.load(ordering: .relaxed) == 0
+    switch retaken {
+    case nil: faults.note(.guardSet, nil)
+    case .done: faults.noteReplaced(.guardSet)
+    case .taken(let pid): return max(1, pid)
+    // Neither here nor with another daemon: the next look tries again.
+    case .failed(let error): faults.note(.guardSet, "\(error)")
+    }
+    return nil
   }
 
   /// Another name is in the header: of a daemon that has the guard, or scribbled there.
   func lookWhoServes(_ core: borrowing Core) {
-    guard successor.load(ordering: .relaxed) == 0 else { return }
-    if daemonGuard.withLock(\.isHeld) { return core.storage.name(core.storage.server) }
+    guard !isSucceeded else { return }
+    if let pid = takeGuardAgain() { return giveWay(to: pid, core.ledger) }
+    if case .this = daemonGuard.withLock(\.holder) { return core.storage.name(core.storage.server) }
     giveWay(to: Int32(clamping: core.storage.namedServer.pid), core.ledger)
   }
 
   /// Ends the service of this daemon: waiters are sent away, and what is in the ledger is not touched any more.
   private func giveWay(to pid: Int32, _ ledger: Ledger) {
-    guard successor.exchange(pid, ordering: .sequentiallyConsistent) == 0 else { return }
+    guard successor.exchange(max(1, pid), ordering: .sequentiallyConsistent) == 0 else { return }
     ledger.surrender()
     alarm.ring()
   }

@@ -23,6 +23,8 @@ public struct LocalServiceOptions: Sendable {
   public var usesPeerHandle = true
   /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
   public var stateDirectory: String?
+  /// Hears what begins to fail and what works again; on any thread.
+  public var onFault: (@Sendable (FaultNotice) -> Void)?
   /// Hears of values that do not add up, on the thread of the clock.
   public var onDrift: (@Sendable (DriftReport) -> Void)?
   /// Told once when another daemon, with that number, has taken this one's place: it is over, and should end.
@@ -64,9 +66,10 @@ public final class LocalLockService: LockService {
   let onSucceeded: (@Sendable (Int32) -> Void)?
   private let inbox: PumpInbox
   let onEnds: (@Sendable (EndLog) -> Void)?
-  let fenceFile: FenceFile?
+  let faults: FaultBook
+  /// `nil` when the clock alone keeps fences growing.
+  let fences: FenceKeeper?
   let onDrift: (@Sendable (DriftReport) -> Void)?
-  let fenceMark = Atomic<UInt64>(0)
   var controlSet: SemaphoreSet { daemonGuard.withLock(\.set) }
 
   /// Takes the guard, recovers the ledger and begins to serve.
@@ -94,7 +97,9 @@ public final class LocalLockService: LockService {
     do {
       storage = try LedgerSegment.open(
         key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
-      try Self.succeed(storage, offset: offset)
+      let last = storage.namedServer
+      storage.name(.own(startedMicroseconds: (HostClock.now().nanoseconds &+ offset) / 1000))
+      try Self.awaitEnd(of: last, while: goOn)
     } catch {
       daemonGuard.release()
       throw error
@@ -109,10 +114,13 @@ public final class LocalLockService: LockService {
       ProcessWatch(maximum: options.limits.processes) { inbox.deliver(endOf: $0) },
       usesPeerHandle: options.usesPeerHandle)
     self.processes = processes
-    fenceFile = options.stateDirectory.map { FenceFile(directory: $0) }
-    let lastFence = storage.header(.lastFence).within(0...UInt64(Limits.fence)) ?? 0
-    if let mark = fenceFile?.read(), mark > lastFence, mark <= UInt64(Limits.fence) {
-      storage.setHeader(.lastFence, mark)
+    let faults = FaultBook(report: options.onFault)
+    self.faults = faults
+    do {
+      fences = try Self.keepFences(options, storage, faults)
+    } catch {
+      daemonGuard.release()
+      throw error
     }
     let random = Mutex(RandomPool())
     let ledger = Ledger(
@@ -128,15 +136,45 @@ public final class LocalLockService: LockService {
     storage.describe(options.description)
     core = Mutex(Core(ledger: ledger, storage: storage))
     inbox.service = self
-    guard let thread = HostThread({ [self] in runClock() }) else {
+    guard startThreads() else {
       inbox.service = nil
       daemonGuard.release()
-      throw .kernel(what: "start a thread", errno: .resourceTemporarilyUnavailable)
+      throw .noThread
+    }
+  }
+
+  /// Starts the threads; none runs when there cannot be all of them.
+  private func startThreads() -> Bool {
+    // A recovery that took long is no clock that stands.
+    clockTurn.store(HostClock.now().nanoseconds, ordering: .relaxed)
+    guard fences?.start() ?? true, processes.watch.start(),
+      let thread = HostThread(named: "lh-clock", { [self] in runClock() })
+    else {
+      fences?.stop()
+      processes.watch.stop()
+      return false
     }
     clockThread.withLock { $0 = thread }
     // Without it a removed guard is noticed once a second.
-    guardThread.withLock { $0 = HostThread { [self] in watchGuard() } }
-    _ = processes.watch.start()
+    guardThread.withLock { $0 = HostThread(named: "lh-guard") { [self] in watchGuard() } }
+    return true
+  }
+
+  /// Goes on from the mark in `--state-dir`, and sees that the next one can be written.
+  private static func keepFences(
+    _ options: LocalServiceOptions, _ storage: LedgerSegment, _ faults: FaultBook
+  ) throws(LocalServiceError) -> FenceKeeper? {
+    guard let directory = options.stateDirectory else { return nil }
+    do {
+      let lastFence = storage.header(.lastFence).within(0...FenceFile.largest) ?? 0
+      let fences = try FenceKeeper(directory: directory, lastFence: lastFence) { error in
+        faults.note(.stateDirectory, error.map { "\($0)" })
+      }
+      if fences.found > lastFence { storage.setHeader(.lastFence, fences.found) }
+      return fences
+    } catch {
+      throw .stateDirectory(error)
+    }
   }
 
   /// Stops granting: waiters are sent away, leases stay in the ledger.
@@ -157,6 +195,7 @@ public final class LocalLockService: LockService {
     daemonGuard.withLock { $0.ring() }
     guardThread.withLock { $0 }?.join()
     guardThread.withLock { $0 = nil }
+    fences?.stop()
     pumps.stop()
     operations.stop()
     processes.watch.stop()

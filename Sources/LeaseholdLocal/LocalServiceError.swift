@@ -21,7 +21,13 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   case notALedger(key: Int32, id: Int32)
   /// The kernel would destroy the ledger with the daemon.
   case segmentsAreDestroyed
-  /// A kernel limit or something unexpected.
+  /// A limit of the kernel, such as SHMMAX: what it is, and what it must be at least where that is known.
+  case kernelLimit(what: String, limit: KernelLimit, errno: Errno)
+  /// The mark of fences cannot be read, or not be kept.
+  case stateDirectory(FenceFileError)
+  /// There cannot be one more thread.
+  case noThread
+  /// Something unexpected of the kernel.
   case kernel(what: String, errno: Errno)
   /// The wait for the other daemon's end was called off.
   case canceled
@@ -53,11 +59,17 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
         + "version understands \(understood); start the version that wrote it, or give all its leases up with: "
         + "ipcrm -m \(id)"
     case .notALedger(let key, let id):
-      "segment \(id) with key \(IPCKey(rawValue: key)) is not a Leasehold ledger; find its "
-        + "owner (ipcs -m -i \(id)), or give another --control-key"
+      "segment \(id) with key \(IPCKey(rawValue: key)) is not a Leasehold ledger; find its owner "
+        + "(ipcs -m -i \(id)), or give another --control-key; if a daemon was killed while it made it, remove it: "
+        + "ipcrm -m \(id)"
     case .segmentsAreDestroyed:
       "kernel.shm_rmid_forced is 1 here, so the kernel would destroy the ledger, and with it all leases, when the "
         + "daemon stops; set it to 0 (sysctl -w kernel.shm_rmid_forced=0)"
+    case .kernelLimit(let what, let limit, let errno): "cannot \(what): \(errno); \(limit.description)"
+    case .stateDirectory(let error): "--state-dir: \(error)"
+    case .noThread:
+      "cannot start a thread: the process may have no more; see ulimit -u, TasksMax= of the unit, pids.max of the "
+        + "container"
     case .kernel(let what, let errno): "cannot \(what): \(errno)"
     case .canceled: "stopped while waiting for the other daemon"
     }

@@ -49,7 +49,7 @@ public struct PHPUnserializer {
 
   private mutating func expect(_ byte: UInt8) throws(Flaw) {
     guard offset < bytes.count, bytes[offset] == byte else {
-      throw flaw("no '\(Character(Unicode.Scalar(byte)))'")
+      throw flaw("'\(Character(Unicode.Scalar(byte)))' was expected")
     }
     offset += 1
   }
@@ -59,7 +59,7 @@ public struct PHPUnserializer {
       throw Flaw(what: "more than \(Self.maximumDepth) levels", offset: offset, isTooDeep: true)
     }
     let start = offset
-    guard rest >= 2 else { throw flaw("no value") }
+    guard rest >= 2 else { throw flaw("a value was expected") }
     let letter = bytes[offset]
     offset += 1
     if letter != UInt8(ascii: "R") { count += 1 }
@@ -80,7 +80,7 @@ public struct PHPUnserializer {
     default:
       guard let kind = PHPObjectKind(rawValue: letter) else {
         offset = start
-        throw flaw("no value")
+        throw flaw("a value was expected")
       }
       try object(kind, depth: depth)
       return .object(kind, text: Array(bytes[start..<offset]))
@@ -114,9 +114,9 @@ public struct PHPUnserializer {
   }
 
   private mutating func key() throws(Flaw) -> PHPKey {
-    guard rest >= 2, bytes[offset + 1] == UInt8(ascii: ":") else { throw flaw("no key") }
+    guard rest >= 2, bytes[offset + 1] == UInt8(ascii: ":") else { throw flaw("a key was expected") }
     let letter = bytes[offset]
-    guard letter == UInt8(ascii: "i") || letter == UInt8(ascii: "s") else { throw flaw("no key") }
+    guard letter == UInt8(ascii: "i") || letter == UInt8(ascii: "s") else { throw flaw("a key was expected") }
     offset += 2
     return letter == UInt8(ascii: "i") ? .int(try integer()) : PHPKey(canonical: try string(), .bits64)
   }
@@ -150,7 +150,7 @@ public struct PHPUnserializer {
     let isFine = parts.count == (withCase ? 2 : 1) && parts.allSatisfy { !$0.isEmpty && $0.allSatisfy(Self.isNameByte) }
     guard isFine else {
       offset = start
-      throw flaw(withCase ? "no name of an enum's case" : "no name of a class")
+      throw flaw(withCase ? "the name of an enum's case was expected" : "the name of a class was expected")
     }
   }
 
@@ -187,7 +187,7 @@ extension PHPUnserializer {
     let start = offset
     guard let number = Int64(try word()) else {
       offset = start
-      throw flaw("no integer of 64 bits")
+      throw flaw("an integer of 64 bits was expected")
     }
     return number
   }
@@ -206,7 +206,7 @@ extension PHPUnserializer {
     }
     guard isPlain, word.utf8.contains(where: { (0x30...0x39).contains($0) }), let number = Double(word) else {
       offset = start
-      throw flaw("no float")
+      throw flaw("a float was expected")
     }
     return number
   }
@@ -218,11 +218,11 @@ extension PHPUnserializer {
     while offset < bytes.count, (0x30...0x39).contains(bytes[offset]) {
       let (scaled, overflow) = length.multipliedReportingOverflow(by: 10)
       // No text is that long.
-      guard !overflow, scaled < Int.max - 9 else { throw flaw("no length of \(what)") }
+      guard !overflow, scaled < Int.max - 9 else { throw flaw("the length of \(what) was expected") }
       length = scaled + Int(bytes[offset] - 0x30)
       offset += 1
     }
-    guard offset > start else { throw flaw("no length of \(what)") }
+    guard offset > start else { throw flaw("the length of \(what) was expected") }
     return length
   }
 

@@ -108,7 +108,7 @@ private struct JSONMapping {
     case UInt8(ascii: "f")?: return try word("false", .bool(false))
     case UInt8(ascii: "n")?: return try word("null", .null)
     case let byte? where byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte): return try number()
-    default: throw reader.flaw("no value")
+    default: throw reader.flaw("a value was expected")
     }
   }
 
@@ -149,7 +149,7 @@ private struct JSONMapping {
       reader.skipSpace()
       let key = PHPKey(canonical: Array(try reader.string().utf8), self.word)
       guard keys.insert(key).inserted else { throw reader.flaw("a name that stands in its object a second time") }
-      try reader.expect(UInt8(ascii: ":"), "':' after a name")
+      try reader.expect(UInt8(ascii: ":"), "':' behind the name")
       elements.append(PHPElement(key, try value(depth: depth + 1)))
       if reader.take(UInt8(ascii: "}")) { return elements }
       try reader.expect(UInt8(ascii: ","), "',' or '}'")

@@ -54,6 +54,16 @@ public struct IPCKey: RawRepresentable, Hashable, Sendable {
     if key == -1, let error = errnoIfSet() { throw error }
     return IPCKey(rawValue: key)
   }
+
+  /// The same for a file that is known by its numbers already, so that no other can take its place in between.
+  ///
+  /// - Parameters:
+  ///   - device: `st_dev` of fstat(2).
+  ///   - inode: `st_ino` of fstat(2).
+  public static func fileToken(device: UInt64, inode: UInt64, project: UInt8) -> IPCKey {
+    let bits = UInt32(project) << 24 | UInt32(device & 0xff) << 16 | UInt32(inode & 0xffff)
+    return IPCKey(rawValue: Int32(bitPattern: bits))
+  }
 }
 
 extension IPCKey: CustomStringConvertible {

@@ -15,6 +15,7 @@ package enum Syscall: String, CaseIterable, Sendable {
   case madvise, ftok
   case pidfd_open, pidfd_send_signal, poll, close
   case getsockopt, epoll_create1, epoll_ctl, epoll_wait
+  case openat2
 }
 
 @inline(__always)
@@ -111,6 +112,34 @@ func system_ftok(_ pathname: UnsafePointer<CChar>, _ proj_id: CInt) -> key_t {
   errno = 0
   return ftok(pathname, proj_id)
 }
+
+/// Never leaves the folder, whatever links and `..` say (RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS).
+func system_openat2_beneath(_ folder: CInt, _ path: UnsafePointer<CChar>, _ flags: CInt, _ mode: mode_t) -> CInt {
+  if isForcedToFail(.openat2) { return -1 }
+  return csysv_openat2_beneath(folder, path, flags, mode)
+}
+
+/// Answers what it was before; -1 asks, and changes nothing.
+func system_setfsuid(_ uid: uid_t) -> uid_t { uid_t(bitPattern: csysv_setfsuid(uid)) }
+
+/// Answers what it was before; -1 asks, and changes nothing.
+func system_setfsgid(_ gid: gid_t) -> gid_t { gid_t(bitPattern: csysv_setfsgid(gid)) }
+
+/// Of the calling thread alone.
+func system_setgroups(_ groups: [gid_t]) -> CInt { csysv_setgroups(groups.count, groups) }
+
+/// O_PATH.
+let systemJustNaming = CInt(csysv_o_path)
+
+func system_getgroups() -> [gid_t] {
+  var groups = [gid_t](repeating: 0, count: Int(max(0, getgroups(0, nil))))
+  let count = getgroups(CInt(groups.count), &groups)
+  return Array(groups.prefix(Int(max(0, count))))
+}
+
+func system_geteuid() -> uid_t { geteuid() }
+
+func system_getegid() -> gid_t { getegid() }
 
 func system_pidfd_open(_ pid: pid_t, _ flags: CUnsignedInt) -> CInt {
   if isForcedToFail(.pidfd_open) { return -1 }

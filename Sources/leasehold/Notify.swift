@@ -35,12 +35,17 @@ struct Notify: Sendable {
     String(text.map { $0.isNewline ? " " : $0 })
   }
 
+  /// How long a manager that does not read its messages is waited for.
+  private static let patience = 1
+
   /// A message that cannot be delivered is dropped: there is nobody to tell.
   private func send(_ message: String) {
     guard let socketName, var address = sockaddr_un(socketName: socketName) else { return }
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
+    var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     let length = sockaddr_un.length(ofName: socketName)
     var message = message
     message.withUTF8 { bytes in

@@ -1,6 +1,5 @@
 internal import LeaseholdHTTP
 internal import Logging
-import UnixSignals
 
 extension ServeSettings {
   /// The settings of the HTTP server, with the certificate and the key that they name.
@@ -61,12 +60,12 @@ extension ServeSettings {
 }
 
 /// Reads the file of tokens again whenever SIGHUP comes.
-func reloadTokens(of server: Server, at signals: UnixSignalsSequence, log: Logger) -> Task<Void, Never> {
+func reloadTokens(of server: Server, at signals: AsyncStream<Void>, log: Logger) -> Task<Void, Never> {
   Task {
     for await _ in signals {
       do {
         if let count = try server.reloadTokens() {
-          log.info("read the tokens again", metadata: ["tokens": "\(count)"])
+          log.info("read the tokens again", metadata: ["tokens": .stringConvertible(count)])
         } else {
           log.info("nothing to read again: there is no --token-file")
         }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import Glibc
 internal import Logging
 
 /// `leasehold serve`: reads the settings, then prints them or serves.
@@ -49,9 +50,17 @@ struct ServeCommand: AsyncParsableCommand {
       print(json ? resolved.json : resolved.table, terminator: "")
       return
     }
-    let log = Logger(settings: settings, environment: environment)
-    for warning in resolved.warnings { log.warning("\(warning)") }
-    let status = try await serve(settings, log: log)
-    throw status.exitCode
+    // Whoever reads the log, or an answer, may go at any time.
+    signal(SIGPIPE, SIG_IGN)
+    let log = try DaemonLog(settings: settings, environment: environment)
+    defer { log.flush() }
+    for warning in resolved.warnings { log.logger.warning("\(warning)") }
+    do {
+      throw try await serve(settings, log: log).exitCode
+    } catch {
+      let ending = Ending(error)
+      if !ending.text.isEmpty { log.lines.append(ending.text) }
+      throw ExitCode(ending.status)
+    }
   }
 }

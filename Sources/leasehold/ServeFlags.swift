@@ -11,6 +11,7 @@ struct ListeningFlags: ParsableArguments {
   @Option(.maxConnections) var maxConnections: String?
   @Option(.connectionMemory) var connectionMemory: String?
   @Option(.idleTimeout) var idleTimeout: String?
+  @Option(.firstRequestTimeout) var firstRequestTimeout: String?
   @Option(.drainTimeout) var drainTimeout: String?
   @Option(.maxBody) var maxBody: String?
   @Option(.allowHost) var allowHost: [String] = []
@@ -19,6 +20,7 @@ struct ListeningFlags: ParsableArguments {
     [
       (.host, host), (.port, port), (.unix, unix), (.unixMode, unixMode), (.threads, threads),
       (.maxConnections, maxConnections), (.connectionMemory, connectionMemory), (.idleTimeout, idleTimeout),
+      (.firstRequestTimeout, firstRequestTimeout),
       (.drainTimeout, drainTimeout), (.maxBody, maxBody),
       (.allowHost, allowHost.isEmpty ? nil : allowHost.joined(separator: ",")),
     ]
@@ -33,12 +35,21 @@ struct AccessFlags: ParsableArguments {
   @Flag(.insecurePlainHTTP) var insecurePlainHTTP: Bool?
   @Option(.maxLeasesPerCaller) var maxLeasesPerCaller: String?
   @Option(.maxWaitersPerCaller) var maxWaitersPerCaller: String?
+  @Option(.maxConnectionsPerCaller) var maxConnectionsPerCaller: String?
+  @Option(.maxEventSubscribersPerCaller) var maxEventSubscribersPerCaller: String?
+  @Option(.operationWaitersPerCaller) var operationWaitersPerCaller: String?
+  @Option(.maxLocksPerCaller) var maxLocksPerCaller: String?
+  @Option(.maxSegmentBytesPerCaller) var maxSegmentBytesPerCaller: String?
 
   var given: [(Setting, String?)] {
     [
       (.tokenFile, tokenFile), (.unixNeedsToken, unixNeedsToken.map { $0 ? "true" : "false" }), (.tlsCert, tlsCert),
       (.tlsKey, tlsKey), (.insecurePlainHTTP, insecurePlainHTTP.map { $0 ? "true" : "false" }),
       (.maxLeasesPerCaller, maxLeasesPerCaller), (.maxWaitersPerCaller, maxWaitersPerCaller),
+      (.maxConnectionsPerCaller, maxConnectionsPerCaller),
+      (.maxEventSubscribersPerCaller, maxEventSubscribersPerCaller),
+      (.operationWaitersPerCaller, operationWaitersPerCaller), (.maxLocksPerCaller, maxLocksPerCaller),
+      (.maxSegmentBytesPerCaller, maxSegmentBytesPerCaller),
     ]
   }
 }

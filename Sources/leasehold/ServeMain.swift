@@ -5,36 +5,27 @@ internal import Leasehold
 internal import LeaseholdHTTP
 internal import LeaseholdLocal
 internal import Logging
-import Synchronization
-import UnixSignals
 
 /// Serves until it is told to stop.
 ///
 /// - Returns: The status to end with.
-func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
+func serve(_ settings: ServeSettings, log lines: DaemonLog) async throws -> ExitStatus {
+  let log = lines.logger
   let environment = ProcessInfo.processInfo.environment
   let notify = Notify(environment: environment)
   let inherited = try InheritedSockets(environment: environment)
-  let isStopping = StopRequest()
   // From here on SIGTERM and SIGINT end the daemon in good order, also while it stands by.
-  let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
-  let reloads = await UnixSignalsSequence(trapping: .sighup)
-  let stop = Task {
-    for await signal in signals {
-      log.info("stopping", metadata: ["signal": "\(signal)"])
-      isStopping.raise()
-      return
-    }
-  }
-  defer { stop.cancel() }
+  let signals = try DaemonSignals(log: lines, drainTimeout: settings.drainTimeout)
+  let stop = Task { for await _ in signals.stops {} }
   var listening = try settings.serverOptionsWithSecrets()
   try settings.check(inherited)
   inherited.replaceListeners(of: &listening)
+  listening.logLinesDropped = { lines.lines.droppedLines }
   let options = listening
   settings.warnOfOpenDoors(inherited, log)
   let service: LocalLockService
   do {
-    service = try await startService(settings, isStopping: isStopping, notify: notify, log: log)
+    service = try await startService(settings, signals, notify: notify, log: log)
   } catch LocalServiceError.canceled {
     return .ok
   } catch let error as LocalServiceError where error.missingSemaphores != nil && !notify.isAwaited {
@@ -51,7 +42,7 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
     let status: ExitStatus = error.isInUse ? .unavailable : error.isConfiguration ? .configuration : .cannotCreate
     throw SettingsError("\(error)", status: status)
   }
-  let reloading = reloadTokens(of: server, at: reloads, log: log)
+  let reloading = reloadTokens(of: server, at: signals.reloads, log: log)
   defer { reloading.cancel() }
   for socket in inherited.sockets {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
@@ -66,24 +57,26 @@ func serve(_ settings: ServeSettings, log: Logger) async throws -> ExitStatus {
 
 /// Makes the service on a thread of its own: recovery and standing by block.
 private func startService(
-  _ settings: ServeSettings, isStopping: StopRequest, notify: Notify, log: Logger
+  _ settings: ServeSettings, _ signals: DaemonSignals, notify: Notify, log: Logger
 ) async throws -> LocalLockService {
   var options = settings.serviceOptions
   options.onDrift = { drift in
     log.warning(
       "the values of a semaphore set do not add up",
       metadata: [
-        "key": "\(drift.key)", "kind": "\(drift.kind.name)", "units": "\(drift.units)", "found": "\(drift.text)",
+        "key": "\(drift.key)", "kind": "\(drift.kind.name)", "units": .stringConvertible(drift.units),
+        "found": "\(drift.text)",
       ])
   }
   options.onEnds = { log.tell($0) }
   options.onSucceeded = { pid in
     log.error(
       "another daemon has taken this one's guard, so this one ends; its leases are the other's now",
-      metadata: ["pid": "\(pid)"])
+      metadata: ["pid": .stringConvertible(pid)])
     // As when it is told to stop.
     kill(getpid(), SIGTERM)
   }
+  options.onFault = { log.tell($0) }
   let ready = options
   if settings.standby {
     log.info("standing by if another daemon serves")
@@ -93,7 +86,7 @@ private func startService(
     DispatchQueue.global().async {
       continuation.resume(
         with: Result {
-          try LocalLockService(ready, standby: settings.standby) { !isStopping.isRaised }
+          try LocalLockService(ready, standby: settings.standby) { !signals.isStopping }
         })
     }
   }
@@ -106,29 +99,32 @@ private func tellReady(
   let status = service.status()
   let host = inherited.hosts.first ?? settings.host
   let unixPath = inherited.unixPath ?? settings.unixPath
-  let port = server.port.map { "\($0)" } ?? "none"
-  log.info(
-    "serving",
-    metadata: [
-      "host": "\(host ?? "none")", "port": "\(port)", "unix": "\(unixPath ?? "none")",
-      "ipc_namespace": "\(status.ipcNamespace)", "leases": "\(status.leases)", "locks": "\(status.locks)",
-      "recovery_ms": "\(status.recovery.took.milliseconds)",
-      "units_given_back": "\(status.recovery.unitsGivenBack)",
-    ])
-  if status.recovery.damagedRecords > 0 || status.recovery.leasesLost > 0 {
+  let recovery = status.recovery
+  var metadata: Logger.Metadata = [
+    "host": "\(host ?? "none")", "unix": "\(unixPath ?? "none")",
+    "ipc_namespace": .stringConvertible(status.ipcNamespace), "leases": .stringConvertible(status.leases),
+    "locks": .stringConvertible(status.locks), "recovery_ms": .stringConvertible(recovery.took.milliseconds),
+    "units_given_back": .stringConvertible(recovery.unitsGivenBack),
+  ]
+  if let port = server.port { metadata["port"] = .stringConvertible(port) }
+  log.info("serving", metadata: metadata)
+  if recovery.damagedRecords > 0 || recovery.leasesLost > 0 {
     log.warning(
       "the last daemon's ledger was not whole",
       metadata: [
-        "damaged_records": "\(status.recovery.damagedRecords)", "leases_lost": "\(status.recovery.leasesLost)",
+        "damaged_records": .stringConvertible(recovery.damagedRecords),
+        "leases_lost": .stringConvertible(recovery.leasesLost),
       ])
   }
-  if status.recovery.suspects > 0 || status.recovery.unsureReleases > 0 {
+  if recovery.suspects > 0 || recovery.unsureReleases > 0 {
     log.warning(
       "the last daemon was killed while it took slots of sets that other programs made, or gave them back",
       metadata: [
-        "suspects": "\(status.recovery.suspects)", "unsure_releases": "\(status.recovery.unsureReleases)",
+        "suspects": .stringConvertible(recovery.suspects),
+        "unsure_releases": .stringConvertible(recovery.unsureReleases),
       ])
   }
+  let port = server.port.map { "\($0)" } ?? "none"
   notify.ready(status: "serving on \(host.map { "\($0):\(port)" } ?? unixPath ?? "nothing")")
 }
 
@@ -144,7 +140,7 @@ private func shutDown(
   server.stop()
   let leases = service.status().leases
   service.stop()
-  log.info("stopped", metadata: ["leases_kept": "\(leases)"])
+  log.info("stopped", metadata: ["leases_kept": .stringConvertible(leases)])
 }
 
 private func status(of error: any Error) -> ExitStatus {
@@ -153,7 +149,8 @@ private func status(of error: any Error) -> ExitStatus {
   case .alreadyServed, .stillRunning: .temporaryFailure
   case .notPermitted, .notOurs: .noPermission
   case .foreignControlSet, .foreignLedger, .notALedger, .segmentsAreDestroyed: .configuration
-  case .kernel: .cannotCreate
+  case .stateDirectory: .configuration
+  case .kernel, .kernelLimit, .noThread: .cannotCreate
   case .canceled: .ok
   }
 }

@@ -2,7 +2,6 @@ internal import Glibc
 internal import Leasehold
 internal import LeaseholdHTTP
 internal import LeaseholdLocal
-import Synchronization
 
 extension ServeSettings {
   /// The settings as the lock service wants them.
@@ -17,8 +16,7 @@ extension ServeSettings {
     limits.waitersPerLock = waitersPerLockMax
     limits.events = eventsKept
     limits.eventSubscribers = eventSubscribersMax
-    limits.leasesPerCaller = leasesPerCaller
-    limits.waitersPerCaller = waitersPerCaller
+    limits.perCaller = perCaller
     limits.tombstones = tombstonesMax
     limits.idleLocks = TimeSpan(idleLocks)
     limits.recoveryGrace = TimeSpan(recoveryGrace)
@@ -63,6 +61,7 @@ extension ServeSettings {
     options.connections = connectionsMax
     options.connectionMemoryBytes = connectionMemoryBytes
     options.idleTimeout = TimeSpan(idleTimeout)
+    options.firstRequestTimeout = TimeSpan(firstRequestTimeout)
     options.bodyBytes = bodyBytesMax
     options.valueBytes = valueBytesMax
     options.allowsObjects = allowsObjects
@@ -92,15 +91,4 @@ extension TimeSpan {
     self = .seconds(seconds)
     nanoseconds = nanoseconds.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
   }
-}
-
-/// Raised once, when the daemon is told to stop.
-final class StopRequest: Sendable {
-  private let raised = Atomic(false)
-
-  /// Raises it.
-  func raise() { raised.store(true, ordering: .sequentiallyConsistent) }
-
-  /// Whether it was raised.
-  var isRaised: Bool { raised.load(ordering: .sequentiallyConsistent) }
 }

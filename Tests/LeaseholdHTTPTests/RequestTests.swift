@@ -4,7 +4,7 @@ import Testing
 
 /// What a request may look like on the wire.
 @Suite struct RequestTests {
-  @Test(arguments: ["/a%2Fb", "/%00", "/k?x=%26&y=a+b", "/?", "/a?b?c", "*", "/%zz", "//x", "/\u{FC}"])
+  @Test(arguments: ["/a%2Fb", "/%00", "/k?x=%26&y=a+b", "/?", "/a?b?c", "/%zz", "//x", "/\u{FC}"])
   func theTargetComesAsItWasSent(_ target: String) throws {
     let server = try TestServer()
     #expect(server.client().request("GET", target).answer()?.body == "get \(target) http11 - \n")
@@ -90,7 +90,11 @@ import Testing
   }
 
   @Test(arguments: [
-    ("Host: a\r\nHost: b\r\n\r\n", "repeatedHost"),
+    ("Host: a\r\nHost: b\r\n\r\n", "repeatedHost"), ("A: b\r\n\r\n", "missingHost"),
+    ("Host: a b\r\n\r\n", "malformedHost"), ("Host: a\r\nB : c\r\n\r\n", "badFieldName"),
+    ("Host: a\r\nB: c\rd\r\n\r\n", "badFieldValue"), ("Host: a\r\nB: c\nD: e\r\n\r\n", "bareLineFeed"),
+    ("Host: a\r\nB: c\r\n\n", "bareLineFeed"), ("Host: a\r\nB: c\r\n d\r\n\r\n", "brokenLine"),
+    ("Host: a\r\nB: c\0d\r\n\r\n", "brokenLine"), ("Host: a\r\n: c\r\n\r\n", "brokenLine"),
     ("Host: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "ambiguousLength"),
     ("Host: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "ambiguousLength"),
     ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "unknownTransferEncoding"),
@@ -133,5 +137,18 @@ import Testing
     let client = server.client()
     #expect(
       client.send("GET / HTTP/1.1\r\nhOST: x\r\nCONTENT-type:a/b\t \r\n\r\n").answer()?.body == "get / http11 a/b \n")
+  }
+
+  @Test func theHeadOfALibraryErrorTellsWhichOneItIs() {
+    for (status, page, error) in [
+      (400, "<html><body>wrong value for <b>Content-Length</b> header</body></html>", LibraryError.unreadableLength),
+      (400, "<html><body>Your HTTP chunked encoding was incorrect</body></html>", .unreadableChunk),
+      (400, "<html><body>Your HTTP request was incorrect</body></html>", .unreadableHead),
+      (413, "", .hugeBody), (414, "", .hugeTarget), (431, "", .hugeHead), (505, "", .unknownVersion),
+      (500, "", .unknown),
+    ] {
+      #expect(Array(page.utf8).withUnsafeBytes { LibraryError(status: status, page: $0) } == error, "\(page)")
+    }
+    #expect(LibraryError.areReplaced)
   }
 }

@@ -114,4 +114,26 @@ import Testing
     #expect(second.status().banks == 0)
     #expect(scene.banks.isEmpty)
   }
+
+  @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
+  func aSetOfAnotherUserIsNoBankWhateverItsValues() throws {
+    let scene = Scene()
+    let first = try scene.start()
+    let lease = try first.take("a")
+    let values = try lease.bank.values()
+    scene.stop(first)
+    let key = IPCKey(rawValue: lease.binding.key)
+    try lease.bank.remove()
+    let foreign = try #require(
+      AnotherUser.run { () -> SemaphoreSet? in
+        let mode: FilePermissions = [.ownerReadWrite, .groupReadWrite, .otherReadWrite]
+        guard let set = try? SemaphoreSet.create(key: key, count: values.count, mode: mode) else { return nil }
+        return (try? set.setValues(values)) == nil ? nil : set
+      } ?? nil)
+    let second = try scene.start()
+    #expect(second.end(of: lease) == .setRemoved && second.status().recovery.setsRemoved == 0)
+    let fresh = try second.take("a")
+    #expect(fresh.bank != foreign)
+    #expect(try foreign.values() == values, "it is neither used nor removed")
+  }
 }

@@ -144,4 +144,37 @@ import Testing
     #expect(owner == getuid())
     #expect(errno == .permissionDenied)
   }
+
+  @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
+  func aGuardThatAnotherUserMadeIsRefusedAlsoWhenItWasGivenAway() throws {
+    let scene = Scene()
+    let key = IPCKey(rawValue: scene.key)
+    let set = try #require(
+      AnotherUser.run { try? SemaphoreSet.create(key: key, count: 3, mode: .ownerReadWrite) } ?? nil)
+    try expectRefused(scene, .guard, owner: AnotherUser.id, creator: AnotherUser.id, mode: 0o600)
+    let isGiven = AnotherUser.run {
+      guard var permissions = try? set.status().permissions else { return false }
+      permissions.owner = 0
+      return (try? set.setPermissions(permissions)) != nil
+    }
+    #expect(isGiven == true)
+    try expectRefused(scene, .guard, owner: 0, creator: AnotherUser.id, mode: 0o600)
+    #expect(try set.values() == [0, 0, 0], "nothing was done with it")
+  }
+
+  @Test func aGuardThatOthersMayUseIsRefused() throws {
+    let scene = Scene()
+    scene.stop(try scene.start())
+    try #require(scene.control).setMode([.ownerReadWrite, .otherReadWrite])
+    try expectRefused(scene, .guard, owner: getuid(), creator: getuid(), mode: 0o606)
+  }
+
+  private func expectRefused(
+    _ scene: Scene, _ object: OwnObject, owner: UInt32, creator: UInt32, mode: UInt32
+  ) throws {
+    let error = #expect(throws: LocalServiceError.self) { try scene.start() }
+    guard case .notOurs(object, scene.key, owner, creator, mode)? = error else { throw NeverHappened() }
+    let words = "\(error.map(\.description) ?? "")"
+    #expect(words.contains("uid \(creator)") && words.contains(object.removal(scene.key)))
+  }
 }

@@ -117,11 +117,97 @@ import Testing
     let old = try #require(scene.segment)
     try old.remove()
     try eventually { scene.segment.map { $0 != old } ?? false }
-    #expect(LedgerSegment.description(key: scene.key) == ", http://example")
+    try eventually { LedgerSegment.description(key: scene.key) == ", http://example" }
     let later = try first.take("b")
     let second = try scene.restart(first)
     #expect(second.end(of: lease) == nil && second.end(of: later) == nil)
     #expect(second.status().recovery.leases == 2)
+  }
+
+  @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
+  func aLedgerThatAnotherUserMadeIsRefusedWithTheCommandThatRemovesIt() throws {
+    let scene = Scene()
+    let first = try scene.start()
+    _ = try first.take("a")
+    scene.stop(first)
+    let segment = try #require(scene.segment)
+    let mapping = try segment.attach(.readOnly)
+    let bytes = [UInt8](mapping.bytes)
+    try segment.remove()
+    try mapping.detach()
+    let key = IPCKey(rawValue: scene.key)
+    let isMade = AnotherUser.run { () -> Bool in
+      let mode: FilePermissions = [.ownerReadWrite, .groupReadWrite, .otherReadWrite]
+      guard let copy = try? SharedMemorySegment.create(key: key, byteCount: bytes.count, mode: mode),
+        let target = try? copy.attach()
+      else { return false }
+      target.bytes.copyBytes(from: bytes)
+      return true
+    }
+    #expect(isMade == true)
+    let error = #expect(throws: LocalServiceError.self) { try scene.start() }
+    guard case .notOurs(.ledger, scene.key, AnotherUser.id, AnotherUser.id, 0o666)? = error else {
+      throw NeverHappened()
+    }
+    #expect("\(error.map(\.description) ?? "")".contains("ipcrm -M \(key)"))
+    #expect(LedgerSegment.description(key: scene.key) == "")
+  }
+
+  @Test func aLedgerThatOthersMayWriteIsRefused() throws {
+    let scene = Scene()
+    scene.stop(try scene.start())
+    try #require(scene.segment).setMode([.ownerReadWrite, .groupReadWrite])
+    let error = #expect(throws: LocalServiceError.self) { try scene.start() }
+    guard case .notOurs(.ledger, scene.key, _, _, 0o660)? = error else { throw NeverHappened() }
+  }
+
+  private static let scribbles: [UInt64] = [0, 1, 1 << 62, 1 << 63, .max]
+
+  @Test(arguments: 0..<10, Self.scribbles)
+  func aScribbledHeaderCostsNoLeaseNeitherNowNorLater(_ word: Int, _ value: UInt64) throws {
+    let scene = Scene()
+    scene.options.description = "http://example"
+    let first = try scene.start()
+    let leases = try (0..<3).map { try first.take("lock \($0)") }
+    let old = try #require(scene.segment)
+    try write(value, atWord: word, of: old)
+    try old.remove()
+    try eventually { scene.segment.map { $0 != old } ?? false }
+    try eventually { LedgerSegment.description(key: scene.key) == ", http://example" }
+    let later = try first.take("later")
+    #expect(later.fence > leases[2].fence)
+    let second = try scene.restart(first)
+    for lease in leases + [later] { #expect(second.end(of: lease) == nil) }
+    #expect(try second.refusal("later")?.code == .locked)
+    #expect(try second.take("another").fence > later.fence)
+    #expect(second.status().recovery.damagedRecords == 0)
+  }
+
+  @Test(arguments: 2..<10, Self.scribbles)
+  func aHeaderThatIsScribbledWhileNobodyServesCostsNoLease(_ word: Int, _ value: UInt64) throws {
+    let scene = Scene()
+    let first = try scene.start()
+    let lease = try first.take("a")
+    scene.stop(first)
+    try write(value, atWord: word, of: try #require(scene.segment))
+    let second = try scene.start()
+    #expect(second.end(of: lease) == nil)
+    #expect(try second.refusal("a")?.code == .locked)
+    let fence = try second.take("b").fence
+    #expect(fence > lease.fence && fence <= Limits.fence)
+  }
+
+  @Test func aHeaderThatIsScribbledWhileItServesIsMended() throws {
+    let scene = Scene()
+    let service = try scene.start()
+    let lease = try service.take("a")
+    let segment = try #require(scene.segment)
+    let before = try (0..<10).map { try read(word: $0, of: segment) }
+    for word in 0..<10 { try write(.max, atWord: word, of: segment) }
+    #expect(service.end(of: lease) == nil)
+    // The last time that was seen goes on by itself.
+    try eventually { try (0..<7).allSatisfy { try read(word: $0, of: segment) == before[$0] } }
+    #expect(service.status().state == .ready && !service.isSucceeded)
   }
 
   @Test func aLongDescriptionIsCut() throws {

@@ -35,19 +35,41 @@ import Testing
     #expect(recovered, "the next acquire must work when the limit is raised")
   }
 
-  @Test(.enabled(if: OwnNamespace.isAvailable, "needs CAP_SYS_ADMIN for a namespace of its own"))
-  func aHostWithoutRoomForTheGuardIsAnErrorOfTheStart() throws {
-    let errno = OwnNamespace.run { () -> Errno? in
-      guard writeFile("/proc/sys/kernel/sem", "250 32000 100 0") else { return nil }
+  /// What a start says after a limit was set in a namespace of its own.
+  private static func startError(after file: String, _ value: String) -> String? {
+    let said: String?? = OwnNamespace.run { () -> String? in
+      guard writeFile("/proc/sys/kernel/\(file)", value) else { return nil }
       do throws(LocalServiceError) {
         _ = try LocalLockService(Scene().options)
         return nil
       } catch {
-        if case .kernel(_, let errno) = error { return errno }
-        return nil
+        return error.description
       }
     }
-    #expect(errno == .some(.noSpace))
+    return said ?? nil
+  }
+
+  @Test(
+    .enabled(if: OwnNamespace.isAvailable, "needs CAP_SYS_ADMIN for a namespace of its own"),
+    arguments: [
+      ("sem", "250 32000 100 0", "SEMMNI is 0", "kernel.sem=\"250 32000 100 32000\""),
+      ("sem", "250 2 100 100", "SEMMNS is 2", "kernel.sem=\"250 1024000000 100 100\""),
+      ("sem", "2 32000 100 100", "SEMMSL is 2", "kernel.sem=\"250 32000 100 100\""),
+      ("shmmax", "5000", "SHMMAX is 5000", "kernel.shmmax="), ("shmall", "1", "SHMALL is 1", "kernel.shmall="),
+      ("shmmni", "0", "SHMMNI is 0", "kernel.shmmni=1"),
+    ])
+  func aLimitThatStopsAStartIsNamedWithItsValueAndTheLineThatRaisesIt(
+    _ file: String, _ value: String, _ limit: String, _ remedy: String
+  ) throws {
+    let said = try #require(Self.startError(after: file, value))
+    #expect(said.contains(limit) && said.contains(remedy), "\(said)")
+  }
+
+  @Test(.enabled(if: OwnNamespace.isAvailable, "needs CAP_SYS_ADMIN for a namespace of its own"))
+  func aSetOfOwnLocksThatPassesSEMMSLNamesIt() throws {
+    let (recovered, refusal) = try #require(Self.refusal(after: "100 32000 100 100"))
+    #expect(refusal?.facts.contains { $0.name == "limit" && $0.value == .text("SEMMSL") } == true)
+    #expect(recovered)
   }
 
   @Test func theLedgerIsFullAtItsLimitAndHasRoomAgainAfterARelease() throws {

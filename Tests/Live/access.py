@@ -58,7 +58,11 @@ class TokenClient(Client):
 
 
 class TokenServer(Server):
-    """A daemon with a file of tokens: `admin`, `lock`, `read`, and `part`, which may use app- and php: names only."""
+    """A daemon with a file of tokens: `admin`, `lock`, `other`, `read`, and `part`, which may use app- and php: names.
+
+    `narrow` and `sets` are administrators of app- and of raw sets, `letter` reads names that begin with p, `short` is
+    one whose leases end soon.
+    """
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, **more)
@@ -69,6 +73,10 @@ class TokenServer(Server):
             "other": make_token("other", "--role", "lock"),
             "read": make_token("read", "--role", "read"),
             "part": make_token("part", "--role", "lock", "--keys", "app-,php:", "--ttl-max", "1m"),
+            "narrow": make_token("narrow", "--role", "admin", "--keys", "app-"),
+            "letter": make_token("letter", "--role", "read", "--keys", "p"),
+            "sets": make_token("sets", "--role", "admin", "--keys", "sysv:"),
+            "short": make_token("short", "--role", "admin", "--ttl-max", "2s"),
         }
         self.tokens = {name: token for name, (token, _) in made.items()}
         self.lines = {name: line for name, (_, line) in made.items()}

@@ -1,10 +1,12 @@
 """Starts, stops and kills `leasehold serve`, and talks to it. Each has a control key and ports of its own."""
 
 import atexit
+import ctypes
 import http.client
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -38,6 +40,9 @@ def kill_what_is_left():
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+# A shell that runs this in the background has both ignored, and so would every program that is started here.
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def control_keys():
@@ -61,6 +66,27 @@ def eventually(condition, what, timeout=PATIENCE, pause=0.01):
         if time.monotonic() > deadline:
             raise AssertionError(f"did not happen within {timeout} s: {what}")
         time.sleep(pause)
+
+
+NOBODY = 65534
+
+
+def as_user(user, work):
+    """Does some work on this thread as another user; Python's own calls would change every thread."""
+    setgroups, setresgid, setresuid = (116, 119, 117) if os.uname().machine == "x86_64" else (159, 149, 147)
+    call, same = ctypes.CDLL(None, use_errno=True).syscall, ctypes.c_long(-1)
+
+    def become(group, identity):
+        if call(setresgid, same, group, same) or call(setresuid, same, identity, same):
+            raise OSError(ctypes.get_errno(), "cannot become another user")
+
+    call(setgroups, 0, None)
+    become(user, user)
+    try:
+        return work()
+    finally:
+        call(setresuid, same, 0, same)
+        become(0, 0)
 
 
 class Answer:
@@ -201,6 +227,16 @@ class Client:
         return socket.create_connection(("127.0.0.1", self.address), timeout)
 
 
+def methods(answer):
+    """What Allow has."""
+    return {word.strip() for word in answer.headers["Allow"].split(",")}
+
+
+def statuses(text):
+    """Of all answers in what a connection gave."""
+    return [int(number) for number in re.findall(rb"^HTTP/1\.1 (\d{3}) ", text, re.M)]
+
+
 def read_all(sock):
     chunks = []
     while True:
@@ -212,6 +248,19 @@ def read_all(sock):
             break
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+class UserClient(Client):
+    """A user of the Unix socket."""
+
+    def __init__(self, path, user):
+        super().__init__(path)
+        self.user = user
+
+    def connection(self, timeout=PATIENCE):
+        connection = UnixConnection(self.address, timeout)
+        as_user(self.user, connection.connect)
+        return connection
 
 
 class Server(Client):

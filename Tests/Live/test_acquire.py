@@ -66,8 +66,8 @@ class Acquire(LiveTest):
         held = self.granted(self.server.acquire(self.key(), owner="first"))
         answer = self.server.acquire(self.key())
         problem = self.assertProblem(answer, 423, "locked", waiters=0, limit=None, available=0, errno="EAGAIN")
-        self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
-        self.assertGreater(problem["retry_after_ms"], 0)
+        self.assertEqual((answer.headers["Retry-After"], problem["retry_after_ms"]), ("5", 5000))
+        self.assertGreater(problem["holders"][0]["expires_in_ms"], 20_000)
         [holder] = problem["holders"]
         self.assertEqual((holder["ref"], holder["owner"], holder["fence"]), (held["ref"], "first", held["fence"]))
         self.assertNotIn(held["lease"], answer.text, "the capability of somebody else must not be shown")

@@ -4,7 +4,7 @@ import http.client
 import json
 import unittest
 
-from harness import LiveTest
+from harness import LiveTest, methods, statuses
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -173,6 +173,39 @@ class Forms(LiveTest):
             )
         )
 
+    def test_json_that_calls_itself_a_form_is_read_as_json(self):
+        for body in ('{"ttl":"5s"}', ' \r\n{"ttl":5}', '{"ttl":5.0}\n'):
+            lease = self.granted(self.server.form_post(f"/locks/{self.key()}/acquire", body))
+            self.assertEqual(lease["ttl_ms"], 5000)
+            self.server.release(lease)
+        problem = self.assertProblem(self.server.form_post(f"/locks/{self.key()}/acquire", '{"ttl":'), 400, "bad-json")
+        self.assertIn("a value was expected at byte 7", problem["detail"])
+        answer = self.server.request("POST", f"/locks/{self.key()}/acquire", "{}", {"Content-Type": "text/plain"})
+        self.assertIn("Content-Type", self.assertProblem(answer, 415, "unsupported-media-type")["detail"])
+
+    def test_an_empty_list_and_null_are_objects_without_members(self):
+        for body in ("[]", " [ ]\n"):
+            for post in (self.server.form_post, self.json_text):
+                self.server.release(self.granted(post(f"/locks/{self.key()}/acquire", body)))
+        for body in ("null", " null\n"):
+            self.server.release(self.granted(self.json_text(f"/locks/{self.key()}/acquire", body)))
+        for body, words in (
+            ("[1]", "an object such as {\"ttl\":\"30s\"} was expected, not a list, at byte 0"),
+            ("[", "an object such as {\"ttl\":\"30s\"} was expected, not a list, at byte 0"),
+            ("[] x", "something after the object at byte 3"),
+            ("null,", "something after the object at byte 4"),
+            ("nul", "a value was expected at byte 3"),
+            ("3", "an object such as {\"ttl\":\"30s\"} was expected at byte 0"),
+            ('{"ttl" 3}', "':' behind the name was expected at byte 7"),
+            ('{"ttl":3 "wait":3}', "',' or '}' was expected at byte 9"),
+            ('{ttl:3}', "a text in double quotes was expected at byte 1"),
+        ):
+            problem = self.assertProblem(self.json_text(f"/locks/{self.key()}/acquire", body), 400, "bad-json")
+            self.assertIn(words, problem["detail"])
+
+    def json_text(self, target, text):
+        return self.server.request("POST", target, text, {"Content-Type": "application/json"})
+
     def test_the_unix_socket_serves_the_same(self):
         lease = self.granted(self.server.over_unix.acquire(self.key(), limit=1))
         self.assertProblem(self.server.acquire(self.key(), limit=1), 423, "locked")
@@ -191,14 +224,14 @@ class Answers(LiveTest):
             ("POST", "/locks", {"GET", "HEAD"}),
             ("PATCH", "/leases", {"GET", "HEAD", "POST", "DELETE"}),
             ("DELETE", "/healthz", {"GET", "HEAD"}),
-            ("OPTIONS", "/locks/x/hold", {"POST"}),
+            ("TRACE", "/locks/x/hold", {"POST"}),
             ("GET", "/leases/0123456789abcdef0123456789abcdef/renew", {"POST"}),
             ("BREW", "/", {"GET", "HEAD"}),
         ):
             with self.subTest(f"{method} {target}"):
                 answer = self.server.request(method, target)
                 self.assertProblem(answer, 405, "method-not-allowed")
-                self.assertEqual({word.strip() for word in answer.headers["Allow"].split(",")}, allow)
+                self.assertEqual(methods(answer), allow | {"OPTIONS"})
 
     def test_accept_chooses_the_form_of_the_answer(self):
         for accept, kind in (
@@ -236,9 +269,14 @@ class Answers(LiveTest):
             self.server.get("/openapi.yaml"),
             self.server.request("BREW", "/"),
             self.server.acquire(self.key()),
+            self.server.acquire(self.key()),
+            self.server.request("OPTIONS", "/"),
+            self.server.request("HEAD", "/version"),
+            self.server.get("/healthz", headers={"X": "y" * 30_000}),
         ):
             self.assertEqual(answer.headers["Cache-Control"], "no-store")
             self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+            self.assertEqual(answer.headers["Cross-Origin-Resource-Policy"], "same-origin")
             self.assertTrue(answer.headers["X-Request-Id"])
             self.assertIsNone(answer.headers["Access-Control-Allow-Origin"])
 
@@ -258,6 +296,24 @@ class Answers(LiveTest):
         for name in ("leasehold_build_info", "leasehold_leases", "leasehold_acquires_total"):
             self.assertRegex(answer.text, rf"(?m)^# TYPE {name} ")
             self.assertRegex(answer.text, rf"(?m)^{name}(\{{.*\}})? \d")
+
+    def test_an_answer_without_a_length_is_not_for_http_1_0_and_says_who_may_have_made_it_that(self):
+        for line in (f"POST /locks/{self.key()}/hold", "GET /events"):
+            text = self.server.raw(f"{line} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            self.assertEqual(statuses(text), [400])
+            self.assertIn(b"proxy_http_version 1.1", text)
+        self.assertEqual(self.server.lock(self.key()).status, 404)
+
+    def test_who_shuts_its_sending_side_is_answered_unless_it_waits(self):
+        self.granted(self.server.acquire(self.key()))
+        other = f"POST /locks/{self.key()}-2/acquire"
+        for line in ("GET /healthz", "GET /openapi.yaml", other, f"GET /locks/{self.key()}"):
+            text = self.server.raw((line + LAST[12:].decode()).encode(), shut=True)
+            self.assertRegex(text, rb"\AHTTP/1\.1 20[01] .*")
+            self.assertTrue(text.endswith(b"\n"), text[-50:])
+        line = f"POST /locks/{self.key()}/acquire?wait=20s HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        self.assertEqual(self.server.raw(line.encode(), shut=True), b"")
+        self.assertEqual(self.server.waiting(self.key()), 0)
 
     def test_http_1_0_closes_after_its_answer(self):
         answer = self.server.raw(b"GET /healthz HTTP/1.0\r\n\r\n")

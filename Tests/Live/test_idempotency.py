@@ -1,8 +1,10 @@
 """A lost answer costs no slot: retries with the same Idempotency-Key."""
 
+import os
 import unittest
 
-from harness import LiveTest, Pending, eventually
+from access import TokenServer
+from harness import LiveTest, Pending, UserClient, eventually
 
 
 class Idempotency(LiveTest):
@@ -78,6 +80,64 @@ class Idempotency(LiveTest):
                 self.assertProblem(
                     self.acquire(name, suffix="2"), 400, "invalid-parameter", parameter="Idempotency-Key"
                 )
+
+
+class Doors(unittest.TestCase):
+    """A key of one caller is another key for another, before a restart and after."""
+
+    def setUp(self):
+        self.server = TokenServer("--unix-mode", "0666")
+        self.addCleanup(self.server.stop)
+        self.server.start()
+        self.doors = {
+            "root": self.server.over_unix, "token lock": self.server.with_token("lock"),
+            "token other": self.server.with_token("other"),
+        }
+        if os.geteuid() == 0:
+            self.doors["nobody"] = UserClient(self.server.unix, 65534)
+
+    def ask(self, target, **parameters):
+        """The same request with the same key at every door."""
+        headers = {"Idempotency-Key": "guessed", "Content-Type": "application/json"}
+        return {name: door.post(target, headers=headers, **parameters) for name, door in self.doors.items()}
+
+    def same_again(self, target, **parameters):
+        first = self.ask(target, **parameters)
+        self.assertEqual({name: answer.status for name, answer in first.items()}, dict.fromkeys(self.doors, 201))
+        leases = {name: answer["lease"] for name, answer in first.items()}
+        self.assertEqual(len(set(leases.values())), len(self.doors))
+        for is_after in (False, True):
+            again = self.ask(target, **parameters)
+            with self.subTest(target, after_a_restart=is_after):
+                self.assertEqual({name: answer.status for name, answer in again.items()},
+                                 dict.fromkeys(self.doors, 200))
+                self.assertEqual({name: answer["lease"] for name, answer in again.items()}, leases)
+            if not is_after:
+                self.server.kill()
+                self.server.start()
+
+    def test_one_lock(self):
+        self.same_again("/locks/a/acquire", limit=9)
+
+    def test_several_locks(self):
+        self.same_again("/leases", body='{"want":[{"key":"a","limit":9},{"key":"b","limit":9}]}')
+
+    def test_raw_operations(self):
+        made = self.server.over_unix.post("/semaphores", key="private", nsems=1, mode="0666").json["id"]
+        self.same_again(f"/semaphores/id:{made}/op", ops="0:1:undo")
+        self.server.over_unix.delete(f"/semaphores/id:{made}", force="true")
+
+    def test_a_waiter_is_not_superseded(self):
+        held = self.server.over_unix.acquire("w").json
+        waiting = {
+            name: door.acquire_later("w", headers={"Idempotency-Key": "guessed"}) for name, door in self.doors.items()
+        }
+        self.assertEqual(self.server.over_unix.waiting("w"), len(self.doors))
+        self.server.over_unix.release(held)
+        for name in list(self.doors):
+            answer = waiting[name].answer()
+            self.assertEqual(answer.status, 201, answer)
+            self.server.over_unix.release(answer.json)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import harness
+from harness import eventually
 
 
 class Journal(unittest.TestCase):
@@ -55,6 +56,73 @@ class Journal(unittest.TestCase):
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT")
         for line in self.lines("--log-format", "json", stream=self.other):
             self.assertIn("time", json.loads(line))
+
+
+class Lines(unittest.TestCase):
+    def serve(self, *options):
+        server = harness.Server(*options)
+        self.addCleanup(server.stop)
+        return server.start()
+
+    def test_numbers_and_booleans_are_such_in_every_json_line(self):
+        server = self.serve("--log-format", "json", "--log-level", "debug", "--slow-wait", "0s",
+                            "--max-waiters-per-caller", "1")
+        short = server.acquire("short", ttl="100ms", owner="17").json
+        waiter = server.over_unix.acquire_later("short")
+        self.assertEqual(server.over_unix.acquire("short", wait="5s").status, 429)
+        waiter = waiter.answer().json
+        self.assertEqual(server.post(f"/leases/{waiter['ref']}/break", after="0s").status, 200)
+        kept = server.acquire("kept", ttl="60s").json
+        self.assertEqual(subprocess.run(["ipcrm", "-s", str(kept["sysv"]["id"])]).returncode, 0)
+        messages = lambda: {json.loads(line)["message"] for line in server.log_text().splitlines()}
+        eventually(lambda: "a semaphore set was removed" in messages(), "the removed set being told of")
+        server.process.terminate()
+        server.process.wait(harness.PATIENCE)
+        told = {"serving", "waited for a lock", "refused", "an operator ends a lease", "a lease ended", "stopped"}
+        self.assertLessEqual(told, messages())
+        names = {"lock", "owner", "ref", "holder_ref", "holder_owner", "request_id", "time"}  # may look like anything
+        for line in map(json.loads, server.log_text().splitlines()):
+            for name, value in line.items():
+                if isinstance(value, str) and name not in names:
+                    self.assertNotRegex(value, r"^(-?\d+(\.\d+)?|true|false)$", line)
+            if line["message"] == "serving":
+                self.assertEqual((line["port"], line["leases"], line["locks"]), (server.port, 0, 0))
+            if line["message"] == "a lease ended" and line["ref"] == short["ref"]:
+                self.assertEqual(line["owner"], "17")
+
+    def test_a_removed_set_is_one_warning_with_how_many_leases_it_took_along(self):
+        server = self.serve()
+        leases = [server.acquire(f"job {number}", ttl="60s").json for number in range(3)]
+        self.assertEqual(subprocess.run(["ipcrm", "-s", str(leases[0]["sysv"]["id"])]).returncode, 0)
+        for lease in leases:
+            eventually(lambda lease=lease: server.get("/leases/" + lease["lease"]).status == 410, "the lease's end")
+        told = lambda: [line for line in server.log_text().splitlines() if "semaphore set was removed" in line]
+        eventually(told, "the line")
+        self.assertEqual(len(told()), 1, told())
+        self.assertRegex(told()[0], r" warning .* leases_ended=3 ")
+
+
+class StateDirectory(unittest.TestCase):
+    def refusal(self, folder):
+        server = harness.Server("--state-dir", folder)
+        self.addCleanup(server.stop)
+        server.spawn()
+        self.assertEqual(server.process.wait(harness.PATIENCE), 78, server.log_text())
+        return server.log_text()
+
+    def test_a_folder_or_mark_that_cannot_be_used_is_refused_by_name(self):
+        server = harness.Server()
+        self.addCleanup(server.stop)
+        folder = server.directory + "/state"
+        os.mkdir(folder, 0o755)
+        self.assertIn(folder + "/missing", self.refusal(folder + "/missing"))
+        for text, mode in (("9223372036854775807\n", 0o600), ("", 0o600), ("7\n", 0o666)):
+            with open(folder + "/fence", "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(folder + "/fence", mode)
+            said = self.refusal(folder)
+            self.assertIn(folder + "/fence", said)
+            self.assertIn("emove it", said)
 
 
 if __name__ == "__main__":

@@ -128,9 +128,9 @@ FORM = "application/x-www-form-urlencoded"
 # content type, body, status, code, members
 BODIES = [
     (JSON, "{", 400, "bad-json", {}),
-    (JSON, "[]", 400, "bad-json", {}),
+    (JSON, "[1]", 400, "bad-json", {}),
     (JSON, '"ttl"', 400, "bad-json", {}),
-    (JSON, "null", 400, "bad-json", {}),
+    (JSON, "nul", 400, "bad-json", {}),
     (JSON, '{"ttl":"30s"} x', 400, "bad-json", {}),
     (JSON, '{"ttl":"30s",}', 400, "bad-json", {}),
     (JSON, "{'ttl':'30s'}", 400, "bad-json", {}),

@@ -1,5 +1,6 @@
 """Several locks at once, conversions, and waits that would never end."""
 
+import os
 import random
 import threading
 import time
@@ -99,7 +100,24 @@ class Several(LiveTest):
         problem = self.several({"key": a}, {"key": "b", "count": 0}).json
         self.assertEqual((problem["want"], problem["parameter"]), (1, "count"))
         self.assertTrue(problem["detail"].startswith("want[1]: "), problem)
-        self.assertProblem(self.several(a, a), 409, "deadlock", circle=[])
+
+    def test_one_lock_twice_is_refused_at_once_by_its_names(self):
+        a, path = self.key(), os.path.join(self.server.directory, "lock")
+        for wants, names in (
+            ([a, a], [a, a]),
+            ([{"key": a}, {"key": "b"}, {"key": a, "mode": "shared"}], [a, a]),
+            ([{"key": a, "limit": 2}, {"key": a, "limit": 2, "count": 2}], [a, a]),
+            ([{"key": a, "mode": "shared"}, {"key": a, "limit": 3}], [a, a]),
+            ([{"key": a, "limit": 3}, {"key": "b"}, {"key": a, "limit": 4}], [a, a]),
+            ([{"key": "php:1010"}, {"key": "php:0x3f2"}], ["php:1010", "php:0x3f2"]),
+            ([{"key": f"path:{path}"}, {"key": f"path:{self.server.directory}/./lock"}], None),
+        ):
+            for wait in ("0", "5s"):
+                problem = self.assertProblem(self.several(*wants, wait=wait), 422, "same-lock-twice")
+                self.assertEqual(problem["keys"], names or problem["keys"])
+                self.assertTrue(all(name in problem["detail"] for name in problem["keys"]), problem)
+        self.assertProblem(self.server.post("/leases", want=f"{a},{a}"), 422, "same-lock-twice")
+        self.granted(self.several({"key": a, "mode": "shared"}, {"key": a, "mode": "shared"}))
 
     def test_a_waiter_that_hangs_up_leaves_every_queue(self):
         a, b = self.key("-a"), self.key("-b")

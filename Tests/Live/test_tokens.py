@@ -5,7 +5,7 @@ import signal
 import unittest
 
 import access
-from harness import LiveTest, Server, eventually
+from harness import NOBODY, LiveTest, Server, eventually
 
 
 class TokenTest(LiveTest):
@@ -83,7 +83,7 @@ class Tokens(TokenTest):
                 self.assertProblem(answer, 403, "forbidden", token="part", allowed_prefixes=["app-", "php:"])
                 self.assertProblem(self.part.lock(key), 403, "forbidden")
         self.assertEqual(self.part.acquire("php:0x7a11").status, 201)
-        # A lease is reached by its id, whoever took it; lists show the part that was asked for.
+        # Lists show the part that was asked for.
         self.assertEqual(self.part.release(lease).status, 200)
         self.assertProblem(self.part.get("/locks"), 403, "forbidden")
         self.assertProblem(self.part.get("/leases", key="ap"), 403, "forbidden")
@@ -98,7 +98,6 @@ class Tokens(TokenTest):
         problem = self.assertProblem(self.part.acquire("app-ttl", ttl="61s"), 400, "out-of-range")
         self.assertEqual(problem["maximum_ms"], 60000)
         self.assertEqual(self.part.acquire("app-ttl", ttl="60s").status, 201)
-        self.assertProblem(self.part.acquire("php:0x7a12", undo="false"), 403, "forbidden")
 
     def test_an_owner_releases_its_own(self):
         mine = self.granted(self.lock.acquire(self.key("-1"), owner="all of us"))
@@ -113,7 +112,9 @@ class Tokens(TokenTest):
     def test_an_idempotency_key_is_its_token_s_own(self):
         headers = {"Idempotency-Key": "guessed"}
         mine = self.granted(self.lock.acquire(self.key(), headers=headers))
-        self.assertProblem(self.other.acquire(self.key(), headers=headers), 422, "idempotency-mismatch")
+        # For another it is a key of its own, so this is a request like any other.
+        self.assertProblem(self.other.acquire(self.key(), headers=headers), 423, "locked")
+        self.assertProblem(self.lock.acquire(self.key(), headers=headers, ttl="9s"), 422, "idempotency-mismatch")
         self.assertEqual(self.granted(self.lock.acquire(self.key(), headers=headers), 200)["lease"], mine["lease"])
 
     def test_the_unix_socket_needs_none_and_takes_one(self):
@@ -169,6 +170,40 @@ class Files(unittest.TestCase):
             with self.subTest(oct(mode)):
                 os.chmod(server.token_file, mode)
                 self.assertIn("others can read or change it; chmod 0600", self.refused(server))
+
+    @unittest.skipUnless(os.geteuid() == 0, "SKIPPED: needs root, to give files away")
+    def test_a_file_that_another_user_could_change_is_refused(self):
+        server = self.server()
+        os.chown(server.token_file, NOBODY, -1)
+        log = self.refused(server)
+        self.assertIn(f"'{server.token_file}' belongs to uid {NOBODY}", log)
+        self.assertIn("chown 0 ", log)
+        os.chown(server.token_file, 0, 0)
+        theirs, real = os.path.join(server.directory, "theirs"), server.token_file + ".real"
+        os.rename(server.token_file, real)
+        os.symlink(real, server.token_file)
+        os.chown(server.token_file, NOBODY, NOBODY, follow_symlinks=False)
+        self.assertIn(f"is a link of uid {NOBODY}", self.refused(server))
+        os.unlink(server.token_file)
+        os.mkdir(theirs)
+        os.chown(theirs, NOBODY, NOBODY)
+        os.rename(real, os.path.join(theirs, "tokens"))
+        os.symlink(os.path.join(theirs, "tokens"), server.token_file)
+        self.assertIn(f"in a folder of uid {NOBODY}", self.refused(server))
+        os.chown(theirs, 0, 0)
+        server.start()
+
+    def test_what_is_no_file_is_refused_at_once(self):
+        server = self.server()
+        os.unlink(server.token_file)
+        os.mkfifo(server.token_file, 0o600)
+        self.assertIn("is not a file", self.refused(server))
+        os.unlink(server.token_file)
+        os.symlink("/dev/zero", server.token_file)
+        self.assertIn("is not a file", self.refused(server))
+        os.unlink(server.token_file)
+        access.write_private(server.token_file, "#" * (1 << 20) + "\n")
+        self.assertIn("has more than 1048576 bytes", self.refused(server))
 
     def test_a_broken_line_is_refused_with_its_number(self):
         server = self.server()

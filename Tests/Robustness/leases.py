@@ -91,7 +91,7 @@ def main():
     options = arguments(__doc__, leases=100_000, ttl=60, limit_seconds=1.0)
     options.leases -= options.leases % 4
     report = Report()
-    with running("--recovery-grace", f"{GRACE}s", "--max-leases", str(options.leases + 1000)) as server:
+    with running("--recovery-grace", f"{GRACE}s", "--max-leases", str(2 * options.leases)) as server:
         _, empty = segments()
         granted, seconds = fill(server, options)
         made_at = time.monotonic()

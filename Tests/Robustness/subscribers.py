@@ -143,7 +143,7 @@ def main():
     raise_descriptor_limit()
     report, context = Report(), multiprocessing.get_context("fork")
     cycles = options.cycles // CLIENTS * CLIENTS
-    with running("--events-kept", str(4 * cycles), "--max-event-subscribers", str(options.subscribers)) as server:
+    with running("--events-kept", str(4 * cycles), "--max-event-subscribers", str(2 * options.subscribers)) as server:
         load(context, server, cycles)  # warm
         took, used = load(context, server, cycles)
         print(f"0 subscribers: {cycles / took:.0f} cycles/s, {used / cycles * 1e6:.0f} us of CPU a cycle")

@@ -85,13 +85,15 @@ import Testing
         "say \"hi\" ä",
         metadata: [
           "fence": .stringConvertible(7), "held": .stringConvertible(true), "keys": ["a", "b"],
+          "lag": .stringConvertible(0.5), "odd": .stringConvertible(Double.nan),
           "lock": ["key": "k", "limit": .stringConvertible(UInt64.max)], "time": "late",
         ])
     }
     #expect(
       line == "{\"time\":\"2026-11-22T14:02:36.728Z\",\"level\":\"notice\",\"message\":\"say \\\"hi\\\" ä\","
         + "\"fence\":7,"
-        + "\"held\":true,\"keys\":[\"a\",\"b\"],\"lock\":{\"key\":\"k\",\"limit\":18446744073709551615},"
+        + "\"held\":true,\"keys\":[\"a\",\"b\"],\"lag\":0.5,\"lock\":{\"key\":\"k\",\"limit\":18446744073709551615},"
+        + "\"odd\":\"nan\","
         + "\"metadata.time\":\"late\"}\n")
     #expect(throws: Never.self) { try JSONParser.parse(Array(line.utf8)) }
   }

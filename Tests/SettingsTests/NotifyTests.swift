@@ -47,6 +47,21 @@ import Testing
     #expect(try received(at: "@leasehold-notify-\(getpid())", sayAll) == expected)
   }
 
+  @Test func aServiceManagerThatDoesNotReadCostsMessagesAndNothingElse() throws {
+    let room = try withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { text in
+      let file = open("/proc/sys/net/unix/max_dgram_qlen", O_RDONLY)
+      defer { close(file) }
+      let count = read(file, text.baseAddress, 31)
+      let digits = text.prefix(max(0, count - 1)).map(UInt8.init(bitPattern:))
+      return try #require(Int(String(decoding: digits, as: UTF8.self)))
+    }
+    // It returns, which is all that is asked: the last ones find no room.
+    let messages = try received(at: "@leasehold-notify-full-\(getpid())") { notify in
+      for number in 0..<room + 3 { notify.status("\(number)") }
+    }
+    #expect(messages.count < room + 3 && messages.first == "STATUS=0")
+  }
+
   @Test(arguments: [
     [:], ["NOTIFY_SOCKET": ""], ["NOTIFY_SOCKET": "relative"], ["NOTIFY_SOCKET": "/nonexistent/notify"],
     ["NOTIFY_SOCKET": "/" + String(repeating: "n", count: 200)],

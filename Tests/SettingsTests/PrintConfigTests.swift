@@ -10,12 +10,12 @@ import Testing
       sources.flags["allow-host"] = "a, b"
       let lines = try sources.resolve().table.split(separator: "\n")
       #expect(lines.count == Setting.all.count { !$0.isHidden })
-      #expect(lines[0] == "host                    127.0.0.1                default")
-      #expect(lines[1] == "port                    9                        flag --port")
-      #expect(lines[2] == "unix                    /run/l.sock              environment LEASEHOLD_UNIX")
-      #expect(lines.contains("allow-host              a,b                      flag --allow-host"))
-      #expect(lines.contains("ttl-max                 90m                      file \(path)"))
-      #expect(lines.contains("state-dir               -                        default"))
+      #expect(lines[0] == "host                              127.0.0.1                default")
+      #expect(lines[1] == "port                              9                        flag --port")
+      #expect(lines[2] == "unix                              /run/l.sock              environment LEASEHOLD_UNIX")
+      #expect(lines.contains("allow-host                        a,b                      flag --allow-host"))
+      #expect(lines.contains("ttl-max                           90m                      file \(path)"))
+      #expect(lines.contains("state-dir                         -                        default"))
     }
   }
 

@@ -99,6 +99,9 @@
       try ProcessSet().insert(try ProcessHandle(processID: 1), as: 1)
     },
     Entrance(.epoll_wait, "wait") { () throws(Errno) in _ = try ProcessSet().wait(timeoutMilliseconds: 0) },
+    Entrance(.openat2, "beneath") { () throws(Errno) in
+      _ = try FileDescriptor(rawValue: -1).open(beneath: "a", FileDescriptor.justNaming)
+    },
     Entrance(.pidfd_send_signal, "send") { () throws(Errno) in
       try ProcessHandle(processID: 1).send(signal: 0)
     },

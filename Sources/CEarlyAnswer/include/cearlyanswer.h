@@ -33,4 +33,13 @@ bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest);
 /* Takes a mark back that may not have been used; before the descriptor can be closed. */
 void leasehold_early_unmark(int descriptor);
 
+/*
+ * Writes the answer that is sent instead of a page of libmicrohttpd's own, which it makes of what it cannot read, and
+ * returns its size; 0 lets the page go out. The page is not terminated.
+ */
+typedef size_t (*leasehold_page)(int status, const char *page, size_t page_size, char *answer, size_t capacity);
+
+/* From now on such pages are replaced, on sockets without TLS. */
+void leasehold_replace_pages(leasehold_page make);
+
 #endif

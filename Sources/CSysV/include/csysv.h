@@ -44,6 +44,17 @@ int csysv_epoll_create1(void);
 int csysv_epoll_ctl_add(int epfd, int fd, uint64_t token);
 int csysv_epoll_wait(int epfd, uint64_t *tokens, int maxevents, int timeout);
 
+// Opens what lies beneath a folder: links and ".." that lead out of it are EXDEV. glibc has no wrapper (Linux 5.6).
+int csysv_openat2_beneath(int folder, const char *path, int flags, mode_t mode);
+
+// The rights that the calling thread alone has for files; glibc's setgroups changes every thread.
+int csysv_setfsuid(uid_t uid);
+int csysv_setfsgid(gid_t gid);
+int csysv_setgroups(size_t count, const gid_t *groups);
+
+// The Glibc module leaves it out: a descriptor that names a file and opens nothing.
+enum { csysv_o_path = 010000000 };
+
 // glibc has these two only since 2.35.
 enum {
     csysv_madv_populate_read = 22,

@@ -163,6 +163,8 @@ final class Lock {
   var waits: [(number: Int, share: Share)] = []
   /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
   var isPolled = false
+  /// Counts it for who made it; nobody's after a restart.
+  var claim: CallerClaim?
   /// Whether the request that found it last made its set.
   var wasJustMade = false
   /// Somebody wrote its values: nothing is granted until it is removed.
@@ -219,6 +221,9 @@ final class Lock {
     }
   }
 
+  /// The most units that one lease can have.
+  var unitsMaximum: Int { bank == nil ? layout.unitsMaximum : capacity ?? 0 }
+
   /// What a request takes from the semaphore.
   @inline(__always)
   func share(_ mode: LockMode, count: Int) -> Share {
@@ -273,6 +278,13 @@ enum LockLayout: Hashable {
     case .counter: 0...count - 1
     case .operations: Self.operationsNumber...Self.operationsNumber
     }
+  }
+
+  /// Whether what a lock at a place counts in, if it does, is where it belongs in a set of `count`.
+  func hasRoom(for place: Int, in count: Int) -> Bool {
+    guard case .counter(let ledger?, _) = self else { return true }
+    let slots = (count - CounterDialect.trailerSemaphores) / 2
+    return place < slots && ledger == slots + place && count == 2 * slots + CounterDialect.trailerSemaphores
   }
 
   /// The most units that one lease may have, as the kernel counts them.

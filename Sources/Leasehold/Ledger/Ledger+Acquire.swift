@@ -10,7 +10,7 @@ extension Ledger {
       return known
     }
     do {
-      try request.caller.account?.checkLeases()
+      try request.caller.account?.check(.leases)
       let lock = try findOrMakeLock(request, at: moment)
       let share = lock.share(request.mode, count: request.count)
       var patience = TimeSpan.zero
@@ -105,17 +105,15 @@ extension Ledger {
   /// Refuses who would be one waiter too many, for the service or for the caller.
   func checkRoomToWait(_ caller: Caller) throws(LeaseholdError) {
     guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
-    try caller.account?.checkWaiters()
+    try caller.account?.check(.waiters)
   }
 
   /// Counts a waiter that has its place, or all of its places; ``leave(_:)`` is the opposite.
   func admit(_ waiter: Waiter, at moment: Moment) {
     waiters[waiter.id] = waiter
-    waiter.caller.account?.addWaiters(1)
+    waiter.caller.account?.add(1, .waiters)
     waiterDeadlines.insert(waiter)
     note(.waiting, waiter, at: moment.monotonic.nanoseconds)
-    if let key = waiter.request.idempotencyKey {
-      idempotency[IdempotencyScope(waiter.request.key, key)] = .waiter(waiter)
-    }
+    if let scope = IdempotencyScope(waiter.request) { idempotency[scope] = .waiter(waiter) }
   }
 }

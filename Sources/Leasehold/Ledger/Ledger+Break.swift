@@ -7,7 +7,7 @@
 extension Ledger {
   /// Ends a lease now, or has it end after a grace in which it cannot be renewed.
   public func breakLease(_ request: BreakRequest, at moment: Moment) throws(LeaseholdError) -> BreakOutcome {
-    let lease = try find(request.lease)
+    let lease = try find(request.lease, within: request.caller.confinement)
     noticeRemoval(below: lease, at: moment)
     guard lease.isHeld else { throw Self.over(lease) }
     if let uid = request.onlyOf, lease.peer.uid != uid { throw Self.notYours(lease, uid) }
@@ -46,14 +46,17 @@ extension Ledger {
   }
 
   /// Finds a lease by either of its names; a look at every record when it is the short one.
-  private func find(_ name: LeaseName) throws(LeaseholdError) -> Lease {
+  private func find(_ name: LeaseName, within confinement: Confinement?) throws(LeaseholdError) -> Lease {
     switch name {
-    case .id(let id): return try find(id, key: nil)
+    case .id(let id): return try find(id, key: nil, within: confinement)
     case .ref(let ref):
       let found = leasesByCell.lazy.compactMap(\.self).filter { $0.head == nil && $0.id.high >> 24 == ref }
       guard let lease = found.first(where: \.isHeld) ?? found.first else {
-        throw tombstones.latest(ref: ref).map(Self.over) ?? Self.noSuchLease()
+        guard let end = tombstones.latest(ref: ref) else { throw Self.noSuchLease() }
+        if let confinement { try confinement.check(end) }
+        throw Self.over(end)
       }
+      if let confinement { try confinement.check(lease) }
       guard found.count(where: \.isHeld) <= 1 else {
         throw LeaseholdError(.inUse, "Two leases have this ref, which is a rare chance; give the whole id of one.")
       }

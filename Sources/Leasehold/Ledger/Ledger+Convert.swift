@@ -24,7 +24,8 @@ extension Ledger {
   ) -> AcquireOutcome {
     guard state == .ready else { return refuse(Self.notServing(state)) }
     do throws(LeaseholdError) {
-      let head = try find(request.lease, key: request.key, native: request.native)
+      let head = try find(
+        request.lease, key: request.key, native: request.native, within: request.caller.confinement)
       noticeRemoval(below: head, at: moment)
       guard head.isHeld else { return refuse(Self.over(head)) }
       let lease = part(of: head, on: request.key, request.native)

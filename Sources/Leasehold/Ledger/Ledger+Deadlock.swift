@@ -60,7 +60,7 @@ extension Ledger {
       !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
     }
     for id in waiter.request.holding {
-      let lease = try find(id, key: nil)
+      let lease = try find(id, key: nil, within: waiter.caller.confinement)
       guard lease.isHeld else { throw Self.over(lease) }
       holding.append(lease)
     }
@@ -212,16 +212,14 @@ extension Ledger {
     return error
   }
 
-  /// A request for several locks of which two exclude each other.
-  static func excludesItself(_ first: LockKey, _ second: LockKey) -> LeaseholdError {
-    var error = LeaseholdError(
-      .deadlock,
+  /// A request for several locks that wants one of them, perhaps under two names, more often than can be.
+  static func sameLockTwice(_ first: LockKey, _ second: LockKey, _ why: String) -> LeaseholdError {
+    LeaseholdError(
+      .sameLockTwice,
       first == second
-        ? "The request wants lock '\(first)' twice, not only to read, so it would wait for itself; ask for it once."
-        : "Locks '\(first)' and '\(second)' are one semaphore, so the request would wait for itself; ask for one.",
+        ? "The request wants lock '\(first)' twice, \(why); ask for it once."
+        : "Locks '\(first)' and '\(second)' are one semaphore, which the request wants twice, \(why); ask for one.",
       facts: [("keys", .texts([first.text, second.text]))])
-    error.circle = []
-    return error
   }
 
   private static func words(of circle: [DeadlockStep]) -> String {

@@ -3,12 +3,13 @@ extension Ledger {
   ///
   /// `key`, when given, must be its lock.
   public func release(
-    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, at moment: Moment
+    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, within confinement: Confinement? = nil,
+    at moment: Moment
   ) throws(LeaseholdError) -> ReleaseOutcome {
-    if let end = try findEnd(id, key: key), end.reason == .released {
+    if let end = try findEnd(id, key: key, within: confinement), end.reason == .released {
       return ReleaseOutcome(key: end.key, ref: id.ref, already: true)
     }
-    let lease = try find(id, key: key, native: native)
+    let lease = try find(id, key: key, native: native, within: confinement)
     noticeRemoval(below: lease, at: moment)
     guard lease.isHeld else { throw Self.over(lease) }
     end(lease, .released, at: moment)
@@ -19,15 +20,17 @@ extension Ledger {
   ///
   /// One store of eight bytes.
   public func renew(
-    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, ttl: TimeSpan?, at moment: Moment
+    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, ttl: TimeSpan?,
+    within confinement: Confinement? = nil, at moment: Moment
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let lease = try find(id, key: key, native: native)
+    let lease = try find(id, key: key, native: native, within: confinement)
     noticeRemoval(below: lease, at: moment)
     guard lease.isHeld else { throw Self.over(lease) }
     guard lease.breaking == nil else { throw Self.beingBroken(lease, at: moment.monotonic) }
     let span = ttl ?? lease.ttl
     guard !lease.isEndless else { throw Self.endlessLease() }
     guard span > .zero || lease.isBound else { throw Self.endlessRenewal() }
+    if let confinement { try confinement.check(span, and: lease.cooldown) }
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
     storage.store(UInt64(lease.deadline), .first, at: lease.cell)
@@ -52,12 +55,15 @@ extension Ledger {
   }
 
   /// Releases all leases of an owner; answers their short names.
-  public func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at moment: Moment) -> [String] {
+  public func releaseAll(
+    owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement? = nil, at moment: Moment
+  ) -> [String] {
     let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
     var leases: [Lease] = []
     for lease in ofLock ?? leasesByCell.compactMap(\.self) {
       let head = lease.head ?? lease
-      guard head.isHeld, head.owner.isExactly(owner), key.map(lease.key.means) ?? true, caller.map(head.belongs) ?? true
+      guard head.isHeld, head.owner.isExactly(owner), key.map(lease.key.means) ?? true,
+        caller.map(head.belongs) ?? true, confinement.map({ $0.covers(head) }) ?? true
       else { continue }
       if lease === head || !leases.contains(where: { $0 === head }) { leases.append(head) }
     }
@@ -77,8 +83,8 @@ extension Ledger {
   /// The grant could not be handed over: the slots go back, and a retry gets a new lease.
   public func undeliver(_ id: LeaseID, at moment: Moment) {
     guard let lease = leasesByID[id], lease.isHeld else { return }
-    if let key = lease.idempotencyKey {
-      idempotency[IdempotencyScope(lease.key, key)] = nil
+    if let scope = IdempotencyScope(lease) {
+      idempotency[scope] = nil
       lease.idempotencyKey = nil
     }
     end(lease, .undelivered, at: moment)
@@ -243,13 +249,18 @@ extension Ledger {
 
   /// Finds a lease that stands on its lock: held, or over for its holder and not for the lock.
   ///
+  /// The one way from an id to a lease that a caller means, and so where it is seen that the caller may reach it.
+  ///
   /// The error of one that ended says how.
-  func find(_ id: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Lease {
+  func find(
+    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, within confinement: Confinement?
+  ) throws(LeaseholdError) -> Lease {
     guard let lease = leasesByID[id] else {
       if hasSurrendered { throw Self.notServing(state) }
-      guard let end = try findEnd(id, key: key) else { throw Self.noSuchLease() }
+      guard let end = try findEnd(id, key: key, within: confinement) else { throw Self.noSuchLease() }
       throw Self.over(end)
     }
+    if let confinement { try confinement.check(lease) }
     if let key, !lease.key.means(key), !isMeant(lease, by: native),
       !lease.parts.contains(where: { $0.key.means(key) || isMeant($0, by: native) })
     {
@@ -259,8 +270,11 @@ extension Ledger {
   }
 
   /// What is remembered of a lease that ended.
-  private func findEnd(_ id: LeaseID, key: LockKey?) throws(LeaseholdError) -> Tombstone? {
+  private func findEnd(
+    _ id: LeaseID, key: LockKey?, within confinement: Confinement?
+  ) throws(LeaseholdError) -> Tombstone? {
     guard leasesByID[id] == nil, let end = tombstones[id] else { return nil }
+    if let confinement { try confinement.check(end) }
     if let key, let own = end.key, !own.means(key), !end.keys.contains(where: { $0.means(key) }) {
       throw Self.foreignLease(of: own, asked: key)
     }

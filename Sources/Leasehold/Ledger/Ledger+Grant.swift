@@ -15,7 +15,7 @@ extension Ledger {
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
-    try caller.account?.checkLeases()
+    try caller.account?.check(.leases)
     let cell = try takeCell()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
@@ -101,9 +101,7 @@ extension Ledger {
     if lease.deadline > 0 { leaseDeadlines.insert(lease) }
     if lease.bindsConnection { bind(lease, to: caller.connection) }
     if let process = request.process { bind(lease, to: process) }
-    if let key = lease.idempotencyKey {
-      idempotency[IdempotencyScope(lease.key, key)] = .lease(lease)
-    }
+    if let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
     counters.granted += 1
     counters.waits.note(lease.waited.nanoseconds)
     note(.granted, lease, at: lease.grantedAt.nanoseconds)
@@ -118,7 +116,7 @@ extension Ledger {
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
     if lease.head == nil {
       liveLeases += 1
-      lease.account?.addLeases(1)
+      lease.account?.add(1, .leases)
     }
     touch(lock)
     if let set = lock.native, !lock.isExact { markWrites(lease, on: set) }
@@ -137,7 +135,7 @@ extension Ledger {
     lock.unitsOut -= lease.units
     if lease.head == nil {
       liveLeases -= 1
-      lease.account?.addLeases(-1)
+      lease.account?.add(-1, .leases)
     }
     touch(lock)
   }
@@ -259,11 +257,9 @@ extension Ledger {
   private func forget(_ waiter: Waiter) {
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil
-    waiter.caller.account?.addWaiters(-1)
-    if let key = waiter.request.idempotencyKey {
-      let scope = IdempotencyScope(waiter.request.key, key)
-      if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }
-    }
+    waiter.caller.account?.add(-1, .waiters)
+    guard let scope = IdempotencyScope(waiter.request) else { return }
+    if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }
   }
 
   /// Sends a waiter away.

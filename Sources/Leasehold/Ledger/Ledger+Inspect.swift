@@ -1,7 +1,9 @@
 extension Ledger {
   /// One lease that is live; the error tells how one that is not ended.
-  public func lease(_ id: LeaseID, at moment: Moment? = nil) throws(LeaseholdError) -> LeaseSnapshot {
-    let lease = try find(id, key: nil)
+  public func lease(
+    _ id: LeaseID, within confinement: Confinement? = nil, at moment: Moment? = nil
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let lease = try find(id, key: nil, within: confinement)
     if let moment { noticeRemoval(below: lease, at: moment) }
     guard lease.isHeld else { throw Self.over(lease) }
     return snapshot(lease)
@@ -11,6 +13,7 @@ extension Ledger {
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leasesByCell, filter) { lease in
       guard let lease, lease.head == nil, lease.isHeld, filter.takes(lease.owner),
+        filter.confinement.map({ $0.covers(lease) }) ?? true,
         filter.keyPrefix.map({ prefix in ([lease] + lease.parts).contains { $0.key.text.begins(with: prefix) } })
           ?? true
       else { return nil }
@@ -39,7 +42,8 @@ extension Ledger {
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     page(locksByCell, filter) { lock in
       guard let lock, lock.layout != .operations,
-        filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true
+        filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true,
+        filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
       else { return nil }
       switch filter.state {
       case .held where lock.holders.count == lock.cooling: return nil

@@ -148,7 +148,7 @@ extension Ledger {
   /// A set of ours is gone (somebody removed it): its leases are over, its waiters go on in a new set.
   func bankVanished(_ bank: Bank, at moment: Moment) {
     guard banks.removeValue(forKey: bank.id.set) != nil else { return }
-    counters.setsRemoved += 1
+    noteRemoved(bank.id, isOwn: true, under: bank.locks.lazy.compactMap(\.self))
     if bankWithRoom === bank { bankWithRoom = nil }
     var orphans: [Lock] = []
     for lock in bank.locks.compactMap(\.self) where orphan(lock, at: moment) { orphans.append(lock) }

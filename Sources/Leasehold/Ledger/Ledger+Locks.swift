@@ -12,7 +12,10 @@ extension Ledger {
     }
     try Self.checkCount(request)
     if let hidden = request.key.hiddenCharacter { throw Self.hidden(hidden.scalar, at: hidden.offset) }
-    return try makeLock(request.key, kind: request.kind, at: moment)
+    let claim = try request.caller.account?.claim(.locks)
+    let lock = try makeLock(request.key, kind: request.kind, at: moment)
+    lock.claim = claim
+    return lock
   }
 
   /// Makes a lock; a set that turns out to be gone is replaced by another, and a place that is not clean, too.
@@ -113,14 +116,16 @@ extension Ledger {
 
   /// Removes a lock; `force` ends its leases and refuses its waiters first.
   public func remove(
-    _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, at moment: Moment
+    _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, within confinement: Confinement? = nil,
+    at moment: Moment
   ) throws(LeaseholdError) {
-    if let native { return try removeNative(key, native, force: force, at: moment) }
+    if let native { return try removeNative(key, native, force: force, within: confinement, at: moment) }
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
     // Who holds it natively cannot be told from the values of a damaged lock.
     if lock.isDamaged, !force { throw Self.damaged(lock) }
     if !lock.isIdle {
       guard force else { throw inUse(lock, at: moment.monotonic) }
+      try check(confinement, holdersOf: [lock])
       while let waiter = lock.queue.first {
         dismiss(waiter, Self.lockRemoved(key, at: moment))
       }
@@ -151,6 +156,7 @@ extension Ledger {
 
   private func eraseLock(_ lock: Lock) {
     storage.commit(.free, at: lock.cell)
+    lock.claim = nil
     locksByCell[lock.cell] = nil
     freeText(lock.textCell)
     lock.textCell = TextRecord.none

@@ -10,14 +10,14 @@ extension Ledger {
     } catch {
       throw Self.bindRefused(error, request.key, native)
     }
-    let lock = try lock(request.key, native, on: bound, at: moment)
+    let lock = try lock(request.key, native, on: bound, for: request.caller, at: moment)
     if let most = request.limit ?? lock.capacity, request.count > most { throw Self.countExceeds(request.count, most) }
     return lock
   }
 
   /// The lock of a set that was found or made.
   private func lock(
-    _ key: LockKey, _ native: NativeRequest, on bound: BoundSet, at moment: Moment
+    _ key: LockKey, _ native: NativeRequest, on bound: BoundSet, for caller: Caller, at moment: Moment
   ) throws(LeaseholdError) -> Lock {
     guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
     if bound.id.key != 0, let old = nativeSetsByKey[bound.id.key], old.id != bound.id {
@@ -29,6 +29,7 @@ extension Ledger {
       if Self.agree(known, layout) { return known }
       guard known.isIdle, retire(known) else { throw Self.otherDialect(known, key) }
     }
+    let claim = try caller.account?.claim(.locks)
     let capacity = bound.wasMade && native.dialect == .path ? Int(native.values[native.semaphore]) : nil
     let written = try writeLock(
       key,
@@ -41,6 +42,7 @@ extension Ledger {
       key: key, cell: written.cell, native: adoptSet(bound.id, count: bound.count), semaphore: native.semaphore,
       layout: layout, capacity: capacity, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
     lock.wasJustMade = bound.wasMade
+    lock.claim = claim
     lock.native?.locks[native.semaphore] = lock
     locksByCell[lock.cell] = lock
     // What the values count as out although nothing stands here was a lost ledger's.
@@ -97,7 +99,7 @@ extension Ledger {
   func nativeSetVanished(_ set: NativeSet, at moment: Moment) {
     guard nativeSets[set.id.set] === set else { return }
     forgetSet(set)
-    counters.setsRemoved += 1
+    noteRemoved(set.id, isOwn: false, under: set.locks.values)
     let locks = set.locks.sorted { $0.key < $1.key }.map(\.value)
     var orphans: [Lock] = []
     for lock in locks where orphan(lock, at: moment) { orphans.append(lock) }
@@ -189,7 +191,7 @@ extension Ledger {
 
   /// Removes the whole set of a native lock, as `sem_remove` does: the leases and waiters of every lock on it end.
   func removeNative(
-    _ key: LockKey, _ native: NativeRequest, force: Bool, at moment: Moment
+    _ key: LockKey, _ native: NativeRequest, force: Bool, within confinement: Confinement?, at moment: Moment
   ) throws(LeaseholdError) {
     let bound: BoundSet
     do {
@@ -199,6 +201,7 @@ extension Ledger {
     }
     guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
     let known = nativeSets[bound.id.set]
+    if let known { try check(confinement, holdersOf: known.locks.values) }
     if !force {
       if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
       if let users = nativeUse(native.dialect, bound) { throw Self.inUseNatively(key, users) }

@@ -26,6 +26,16 @@ extension Ledger {
       return LeaseholdError(
         .noSuchPath, "The file of '\(key)' is not there and cannot be made (\(errno)); make its folder first.",
         facts: facts)
+    case .pathDenied(let errno):
+      facts.append(("errno", .text(errno)))
+      return LeaseholdError(
+        .permissionDenied,
+        "The file of '\(key)' may not be found or made with your rights (\(errno)): "
+          + (errno == "ELOOP"
+            ? "there is a link in its path, and the service follows none for other users than its own; name the file "
+              + "itself."
+            : "see the owners and modes of the file and of its folders, which you must be allowed to search."),
+        facts: facts)
     case .pathNotAllowed(let roots):
       return LeaseholdError(
         .pathNotAllowed,

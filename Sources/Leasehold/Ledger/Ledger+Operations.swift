@@ -56,7 +56,8 @@ extension Ledger {
   /// `nil` when the key is new.
   public func replay(_ request: OperationRequest, on set: Int32) throws(LeaseholdError) -> LeaseSnapshot? {
     guard let key = request.idempotencyKey,
-      case .lease(let lease)? = idempotency[IdempotencyScope(Self.operationsKey(set), key)]
+      case .lease(let lease)? = idempotency[
+        IdempotencyScope(lock: Self.operationsKey(set), key: key, door: request.caller.door)]
     else { return nil }
     guard lease.fingerprint == request.fingerprint else { throw Self.idempotencyMismatch() }
     guard lease.isHeld else { throw Self.over(lease) }
@@ -188,18 +189,14 @@ extension OperationRequest {
   /// A number that differs, for all practical purposes, when anything but the wait differs: tells a retry from another
   /// request.
   var fingerprint: UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ value: UInt64) {
-      hash = (hash ^ value) &* 0x0000_0100_0000_01b3
-      hash ^= hash >> 29
-    }
+    var hash = RequestHash()
     for step in steps {
       let flags: UInt64 = (step.refusesToWait ? 1 : 0) | (step.undoes ? 2 : 0)
-      mix(UInt64(step.semaphore) | UInt64(UInt16(bitPattern: step.delta)) << 16 | flags << 32)
+      hash.mix(UInt64(step.semaphore) | UInt64(UInt16(bitPattern: step.delta)) << 16 | flags << 32)
     }
-    mix(UInt64(bitPattern: ttl.nanoseconds))
-    for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
-    return hash
+    hash.mix(UInt64(bitPattern: ttl.nanoseconds))
+    hash.mix(owner ?? "")
+    return hash.fingerprint(of: caller)
   }
 }
 

@@ -51,7 +51,7 @@ extension Ledger {
         storage.commit(.free, at: cell)
         continue
       }
-      guard let lock, record.units <= lock.layout.unitsMaximum,
+      guard let lock, record.units <= lock.unitsMaximum,
         let bytes = text(
           record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
       else {

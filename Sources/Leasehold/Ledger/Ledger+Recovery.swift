@@ -30,7 +30,7 @@ extension Ledger {
     if highWater == 0 { strangersFrom = (moment.monotonic + limits.ttlMaximum).nanoseconds }
     leasesByCell = Array(repeating: nil, count: highWater)
     locksByCell = Array(repeating: nil, count: highWater)
-    lastFence = believed(.lastFence, 0...Limits.fence) ?? 0
+    lastFence = believed(.lastFence, 0...Limits.foundFence) ?? 0
     var findings = scan(highWater, at: moment)
     endPredecessors(&findings, at: moment)
     adoptLocks(&findings, at: moment)
@@ -70,7 +70,7 @@ extension Ledger {
       case (.lease, .live), (.lease, .cooling), (.lease, .ended), (.lease, .arming), (.lease, .disarming),
         (.lease, .suspect), (.lease, .converting):
         guard var record = LeaseRecord(body) else { discardDamaged(cell); continue }
-        if record.fence <= Limits.fence { lastFence = max(lastFence, record.fence) }
+        if record.fence <= Limits.foundFence { lastFence = max(lastFence, record.fence) }
         bringToThisClock(&record, state, cell, at: moment)
         sort(record, state, word, cell, body, into: &findings, at: moment)
       case (.lock, .live), (.lock, .preparing), (.lock, .retiring):
@@ -210,7 +210,7 @@ extension Ledger {
         record.endedAt = record.endedAt.signum() * moment.monotonic.nanoseconds
       }
       guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
-        record.units <= lock.layout.unitsMaximum,
+        record.units <= lock.unitsMaximum,
         let bytes = text(
           record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
       else {
@@ -244,9 +244,7 @@ extension Ledger {
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
     // Nobody was told of a suspect: a retry is a new request.
-    if lease.state != .suspect, let key = lease.idempotencyKey {
-      idempotency[IdempotencyScope(lease.key, key)] = .lease(lease)
-    }
+    if lease.state != .suspect, let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
     if lease.state == .cooling { coolingLeases += 1 }
     if lease.state == .suspect { suspectLeases += 1 }
     giveGrace(lease, at: moment)

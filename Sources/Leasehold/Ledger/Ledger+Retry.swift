@@ -7,9 +7,7 @@ extension Ledger {
   func replay(
     _ request: AcquireRequest, fingerprint: UInt64, client: (any LeaseClient)?, at moment: Moment
   ) -> AcquireOutcome? {
-    guard let key = request.idempotencyKey,
-      let entry = idempotency[IdempotencyScope(request.key, key)]
-    else { return nil }
+    guard let scope = IdempotencyScope(request), let entry = idempotency[scope] else { return nil }
     switch entry {
     case .lease(let lease):
       guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
@@ -63,11 +61,9 @@ extension Ledger {
     }
     waiterDeadlines.insert(successor)
     waiters[successor.id] = successor
-    waiter.caller.account?.addWaiters(-1)
-    successor.caller.account?.addWaiters(1)
-    if let key = request.idempotencyKey {
-      idempotency[IdempotencyScope(request.key, key)] = .waiter(successor)
-    }
+    waiter.caller.account?.add(-1, .waiters)
+    successor.caller.account?.add(1, .waiters)
+    if let scope = IdempotencyScope(request) { idempotency[scope] = .waiter(successor) }
     // What its place is for may have become free while nobody could be told.
     if wasDetached { for seat in successor.seats { if let lock = seat.lock { serve(lock, at: moment) } } }
     return .waiting(successor.id)

@@ -23,6 +23,12 @@ extension Ledger {
     locks(on: set).contains { !$0.queue.isEmpty }
   }
 
+  /// Throws where one of the live leases on some semaphores of a set is not for a caller to end.
+  public func checkReach(_ caller: Caller, on numbers: Range<Int>?, of set: Int32) throws(LeaseholdError) {
+    guard let confinement = caller.confinement else { return }
+    for lease in holders(on: numbers, of: set) { try confinement.check(lease) }
+  }
+
   /// Ends the leases on some semaphores of a set as broken, and gives nothing back.
   ///
   /// For who is about to write the values: what the leases took is not theirs to return any more.

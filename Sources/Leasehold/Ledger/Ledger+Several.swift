@@ -64,7 +64,10 @@ extension Ledger {
   }
 
   static func fingerprint(of wants: [AcquireRequest]) -> UInt64 {
-    wants.reduce(0x9e37_79b9_7f4a_7c15) { ($0 << 7 | $0 >> 57) ^ $1.fingerprint &* 0xff51_afd7_ed55_8ccd }
+    guard let caller = wants.first?.caller else { return 0 }
+    var hash = RequestHash()
+    for request in wants { hash.mix(request.fingerprint) }
+    return hash.fingerprint(of: caller)
   }
 
   /// The locks, made where there are none; refuses what would wait for itself.
@@ -80,6 +83,10 @@ extension Ledger {
   private func lookUp(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {
     var wanted: [Wanted] = []
     for (index, request) in wants.enumerated() {
+      // An idle lock becomes of the kind that is asked for: of two kinds each would undo the other.
+      if let other = wants[..<index].first(where: { $0.limit != request.limit && $0.key.means(request.key) }) {
+        throw Self.sameLockTwice(other.key, request.key, "with different limits")
+      }
       let lock = try findOrMakeLock(request, at: moment)
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       let share = lock.share(request.mode, count: request.count)
@@ -89,12 +96,12 @@ extension Ledger {
       }
       let before = wants[wanted[known].wants[0]]
       if lock.kind == .readersWriter, share.mode == .exclusive || wanted[known].share.mode == .exclusive {
-        throw Self.excludesItself(before.key, request.key)
+        throw Self.sameLockTwice(before.key, request.key, "not only to read, so it would wait for itself")
       }
       wanted[known].wants.append(index)
       wanted[known].share.units += share.units
       if lock.kind != .readersWriter, let most = request.limit ?? lock.capacity, wanted[known].share.units > most {
-        throw Self.countExceeds(wanted[known].share.units, most)
+        throw Self.sameLockTwice(before.key, request.key, "\(wanted[known].share.units) of its \(most) slots")
       }
     }
     return wanted

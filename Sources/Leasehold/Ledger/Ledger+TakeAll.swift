@@ -78,6 +78,10 @@ extension Ledger {
       case .busy: return .busy(lock)
       case .unsettled: return .unsettled(lock)
       case .removed: return .removed(lock)
+      case .refused(let error) where error.code == .countExceedsLimit && wanted[0].wants.count > 1:
+        // No single want is too large: what is put into force, and so the limit, is known only now.
+        let keys = wanted[0].wants.map { wants[$0].key }
+        return .refused(Self.sameLockTwice(keys[0], keys[1], "more of its slots than its limit"))
       case .refused(let error): return .refused(error)
       }
     }

@@ -19,10 +19,11 @@ extension Ledger {
   ///
   /// What the lease was bound to does not matter any more.
   public func transfer(_ request: TransferRequest, at moment: Moment) throws(LeaseholdError) -> LeaseSnapshot {
-    let old = try find(request.lease, key: nil)
+    let old = try find(request.lease, key: nil, within: request.caller.confinement)
     noticeRemoval(below: old, at: moment)
     guard old.isHeld, let lock = old.lock else { throw Self.over(old) }
     guard old.breaking == nil else { throw Self.beingBroken(old, at: moment.monotonic) }
+    if let account = request.caller.account, account !== old.account { try account.check(.leases) }
     let isBound = request.bindsConnection || request.process != nil
     if old.isEndless, isBound || request.ttl != nil { throw Self.endlessLease() }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
@@ -62,6 +63,10 @@ extension Ledger {
     if let ttl = request.ttl { deadline = ttl > .zero ? (moment.monotonic + ttl).nanoseconds : 0 }
     let isBound = request.bindsConnection || request.process != nil
     guard deadline > 0 || isBound || old.isEndless else { throw Self.endlessRenewal() }
+    if let confinement = request.caller.confinement {
+      let span = TimeSpan(nanoseconds: deadline == 0 ? 0 : max(1, deadline - moment.monotonic.nanoseconds))
+      try confinement.check(span, and: old.cooldown)
+    }
     var record = LeaseRecord(
       id: makeID(), fence: nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline,
       lockCell: lock.cell, units: old.units, ttl: request.ttl ?? old.ttl, cooldown: old.cooldown, count: old.count,

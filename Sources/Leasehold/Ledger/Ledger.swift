@@ -111,7 +111,7 @@ public final class Ledger {
 
   /// The next fence: grows with every grant, and across a lost ledger as long as the wall clock is not set back.
   func nextFence(at moment: Moment) -> Int64 {
-    lastFence = max(lastFence + 1, min(moment.wallMicroseconds, Limits.fence))
+    lastFence = max(lastFence + 1, min(moment.wallMicroseconds, Limits.foundFence))
     return lastFence
   }
 }
@@ -138,17 +138,6 @@ public enum Notice: Sendable {
     case .breaking(let client, let end, let note): client.breaking(at: end, note)
     case .changed(let watcher): watcher.lockChanged()
     }
-  }
-}
-
-/// An Idempotency-Key counts within one lock.
-struct IdempotencyScope: Hashable {
-  let lock: LockKey
-  let key: ExactText
-
-  init(_ lock: LockKey, _ key: String) {
-    self.lock = lock
-    self.key = ExactText(key)
   }
 }
 

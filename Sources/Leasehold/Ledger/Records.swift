@@ -8,6 +8,7 @@
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16
 ///                                              | name length << 24 | waited ms << 32
+///          (the high half of the fingerprint is the caller's)
 ///          with bit 27 of word 8 it is a part of the lease with the same fence: that one has the deadline
 ///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place;
 ///          with bit 29 word 9 is the low half of the id that it goes on for, and a live record of that id is over;
@@ -224,6 +225,7 @@ extension LockRecord {
       let ledger = body.bits(5).within(0...count),
       let layout = Self.layout(words[2] >> 48 & 0xff, capacity: capacity, count: count, ledger: ledger),
       let place = body.bits(2, from: 32, count: 16).within(layout.places(of: count)),
+      layout.hasRoom(for: place, in: count),
       let keyLength = body.bits(2, from: 56, count: 8).within(1...LockKey.maximumBytes)
     else { return nil }
     self.init(

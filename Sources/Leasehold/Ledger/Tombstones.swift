@@ -117,8 +117,7 @@ extension Ledger {
   }
 
   private func forgetRetry(of lease: Lease) {
-    guard let key = lease.idempotencyKey else { return }
-    let scope = IdempotencyScope(lease.key, key)
+    guard let scope = IdempotencyScope(lease) else { return }
     if case .lease(let known)? = idempotency[scope], known === lease { idempotency[scope] = nil }
   }
 }

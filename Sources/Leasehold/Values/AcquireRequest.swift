@@ -45,22 +45,18 @@ public struct AcquireRequest: Sendable {
   /// The kind of lock this request makes or expects.
   public var kind: LockKind { limit.map { .counting(limit: $0) } ?? .readersWriter }
 
-  /// A number that differs, for all practical purposes, when anything but the wait differs: tells a retry from another
-  /// request.
+  /// Differs, for all practical purposes, when anything but the wait differs: tells a retry from another request.
+  ///
+  /// Its high half is the caller's.
   public var fingerprint: UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ value: UInt64) {
-      hash = (hash ^ value) &* 0x0000_0100_0000_01b3
-      hash ^= hash >> 29
-    }
-    for byte in key.text.utf8 { mix(UInt64(byte)) }
-    mix(UInt64(mode.rawValue) | UInt64(limit ?? 0) << 8 | UInt64(count) << 32 | (bindsConnection ? 1 << 60 : 0))
-    mix(UInt64(bitPattern: ttl.nanoseconds))
-    mix(UInt64(bitPattern: cooldown.nanoseconds))
-    if let process { mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
-    for byte in (owner ?? "").utf8 { mix(UInt64(byte)) }
-    native?.mix { mix($0) }
-    caller.mixIdentity { mix($0) }
-    return hash
+    var hash = RequestHash()
+    hash.mix(key.text)
+    hash.mix(UInt64(mode.rawValue) | UInt64(limit ?? 0) << 8 | UInt64(count) << 32 | (bindsConnection ? 1 << 60 : 0))
+    hash.mix(UInt64(bitPattern: ttl.nanoseconds))
+    hash.mix(UInt64(bitPattern: cooldown.nanoseconds))
+    if let process { hash.mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
+    hash.mix(owner ?? "")
+    native?.mix { hash.mix($0) }
+    return hash.fingerprint(of: caller)
   }
 }

@@ -55,6 +55,8 @@ public struct Caller: Sendable {
   public var groups: [UInt32] = []
   /// What is counted for it; `nil` where nothing is.
   public var account: CallerAccount?
+  /// What it is confined to; `nil` for nothing.
+  public var confinement: Confinement?
   /// What the request is a part of.
   public var trace = TraceContext.none
 

@@ -2,69 +2,110 @@ import Synchronization
 
 /// Whose requests are counted together, and whose leases belong together: a token, a user of this host, or an address.
 ///
-/// The counts change only inside the ledger's mutex; anybody may read them.
+/// Anybody may read the counts. Those of leases, waiters and locks change only inside the ledger's mutex.
 public final class CallerAccount: Sendable {
   /// For people: `token ci`, `uid 33` or `192.0.2.7`.
   public let label: String
   /// The token's name; `nil` where the caller is known by its user or address.
   public let token: String?
-  /// Leases it may have at once; `Int.max` for as many as the service has.
-  public let leasesMaximum: Int
-  /// Requests of it that may wait at once; `Int.max` for as many as the service lets.
-  public let waitersMaximum: Int
+  private let tallies: [Tally]
+  private let hits: CallerLimitHits?
 
-  private let leaseCount = Atomic(0)
-  private let waiterCount = Atomic(0)
+  private final class Tally: Sendable {
+    let count = Atomic(0)
+    let most: Int
 
-  /// Makes an account without leases and waiters.
-  public init(label: String, token: String? = nil, leasesMaximum: Int = .max, waitersMaximum: Int = .max) {
+    init(most: Int) { self.most = most }
+  }
+
+  /// Makes an account of nothing.
+  ///
+  /// - Parameter maxima: What it may have at once; `Int.max` for as many as the service has.
+  public init(label: String, token: String? = nil, maxima: CallerMaxima = .none, hits: CallerLimitHits? = nil) {
     self.label = label
     self.token = token
-    self.leasesMaximum = leasesMaximum
-    self.waitersMaximum = waitersMaximum
+    self.hits = hits
+    tallies = CallerResource.allCases.map { Tally(most: maxima[$0]) }
   }
 
-  /// Leases that it has, those whose slots cool down included.
-  public var leases: Int { leaseCount.load(ordering: .relaxed) }
-  /// Requests that wait.
-  public var waiters: Int { waiterCount.load(ordering: .relaxed) }
+  /// What it has.
+  public func count(of resource: CallerResource) -> Int { tallies[resource.rawValue].count.load(ordering: .relaxed) }
 
-  func addLeases(_ number: Int) { leaseCount.add(number, ordering: .relaxed) }
-  func addWaiters(_ number: Int) { waiterCount.add(number, ordering: .relaxed) }
-
-  /// Throws where one more lease would be too many.
-  func checkLeases() throws(LeaseholdError) {
-    guard leases >= leasesMaximum else { return }
-    throw exceeded("max-leases-per-caller", "leases", leases, leasesMaximum, "release some, or let them expire")
+  func add(_ number: Int, _ resource: CallerResource) {
+    tallies[resource.rawValue].count.wrappingAdd(number, ordering: .relaxed)
   }
 
-  /// Throws where one more waiter would be too many.
-  func checkWaiters() throws(LeaseholdError) {
-    guard waiters >= waitersMaximum else { return }
-    throw exceeded("max-waiters-per-caller", "waiters", waiters, waitersMaximum, "wait for one thing at a time")
+  /// Throws where more would be too many.
+  @inline(__always)
+  func check(_ resource: CallerResource, adding number: Int = 1) throws(LeaseholdError) {
+    let tally = tallies[resource.rawValue]
+    let count = tally.count.load(ordering: .relaxed)
+    guard count > tally.most - number else { return }
+    throw exceeded(resource, count, tally.most)
   }
 
-  private func exceeded(_ limit: String, _ what: String, _ count: Int, _ most: Int, _ advice: String) -> LeaseholdError
-  {
-    LeaseholdError(
-      .callerLimit, "You (\(label)) have \(count) \(what), and a caller may have \(most) (--\(limit)); \(advice).",
+  /// Whether so much more would not be too much.
+  public func hasRoom(for resource: CallerResource, _ number: Int) -> Bool {
+    count(of: resource) <= tallies[resource.rawValue].most - number
+  }
+
+  /// Counts something for as long as the claim lives, or throws where it would be too much.
+  public func claim(_ resource: CallerResource, _ number: Int = 1) throws(LeaseholdError) -> CallerClaim {
+    let tally = tallies[resource.rawValue]
+    let count = tally.count.wrappingAdd(number, ordering: .relaxed).newValue
+    // From here on the end of the claim takes it back.
+    let claim = CallerClaim(self, resource, number)
+    guard count <= tally.most else { throw exceeded(resource, count &- number, tally.most) }
+    return claim
+  }
+
+  private func exceeded(_ resource: CallerResource, _ count: Int, _ most: Int) -> LeaseholdError {
+    hits?.note(resource)
+    let name = resource.name
+    return LeaseholdError(
+      .callerLimit,
+      "You (\(label)) have \(count) \(name.words), and a caller may have \(most) (--\(resource.setting)); "
+        + "\(resource.advice).",
       facts: [
-        ("limit_name", .text(limit)), ("caller", .text(label)), (what, .number(Int64(count))),
+        ("limit_name", .text(resource.setting)), ("caller", .text(label)), (name.member, .number(Int64(count))),
         ("maximum", .number(Int64(most))),
       ],
       retryAfter: .seconds(1))
   }
 }
 
-extension Caller {
-  /// Calls `mix` with numbers that tell callers apart: nobody gets another's lease by its Idempotency-Key.
-  func mixIdentity(into mix: (UInt64) -> Void) {
-    if let token = account?.token {
-      mix(1 << 34)
-      for byte in token.utf8 { mix(UInt64(byte)) }
-    } else if let uid = peer.uid, uid != 0 {
-      mix(UInt64(uid) | 1 << 35)
-    }
+/// Something that a caller has, counted until the last reference to this goes.
+public final class CallerClaim: Sendable {
+  /// Whose.
+  public let account: CallerAccount
+  private let resource: CallerResource
+  private let number: Int
+
+  init(_ account: CallerAccount, _ resource: CallerResource, _ number: Int) {
+    self.account = account
+    self.resource = resource
+    self.number = number
+  }
+
+  deinit { account.add(-number, resource) }
+}
+
+/// How often each limit of a caller was hit, by whichever.
+public final class CallerLimitHits: Sendable {
+  private final class Cell: Sendable {
+    let value = Atomic<UInt64>(0)
+  }
+
+  private let cells = CallerResource.allCases.map { _ in Cell() }
+
+  /// None yet.
+  public init() {}
+
+  func note(_ resource: CallerResource) { cells[resource.rawValue].value.add(1, ordering: .relaxed) }
+
+  /// How often.
+  public func count(of resource: CallerResource) -> UInt64 {
+    cells[resource.rawValue].value.load(ordering: .relaxed)
   }
 }
 

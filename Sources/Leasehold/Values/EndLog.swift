@@ -18,6 +18,18 @@ public struct EndLog: Sendable {
     public var trace: TraceContext
   }
 
+  /// A semaphore set that somebody removed.
+  public struct RemovedSet: Sendable {
+    /// The kernel's number.
+    public var set: Int32
+    /// Its key; 0 for none.
+    public var key: Int32
+    /// Whether it was made for own locks.
+    public var isOwn: Bool
+    /// Leases that ended with it.
+    public var leases: Int
+  }
+
   /// Lines in a second.
   public static let most = 100
 
@@ -25,12 +37,19 @@ public struct EndLog: Sendable {
   public private(set) var lines: [Line] = []
   /// How many others ended (index: ``EndReason/rawValue``).
   public private(set) var others = [Int](repeating: 0, count: EndReason.allCases.count)
+  /// Sets that were removed, in order.
+  public private(set) var sets: [RemovedSet] = []
+  /// How many others were.
+  public private(set) var moreSets = 0
   private var room = most
+  private var roomForSets = most
 
   init() {}
 
   /// Whether there is anything to tell.
-  public var isEmpty: Bool { lines.isEmpty && others.allSatisfy { $0 == 0 } }
+  public var isEmpty: Bool {
+    lines.isEmpty && sets.isEmpty && moreSets == 0 && others.allSatisfy { $0 == 0 }
+  }
 
   mutating func note(_ lease: Lease, _ reason: EndReason) {
     guard room > 0 else {
@@ -44,11 +63,20 @@ public struct EndLog: Sendable {
         breakReason: reason == .broken ? lease.breaking?.reason : nil, trace: lease.trace))
   }
 
+  mutating func note(_ removed: RemovedSet) {
+    guard roomForSets > 0 else {
+      moreSets += 1
+      return
+    }
+    roomForSets -= 1
+    sets.append(removed)
+  }
+
   mutating func take(isNewSecond: Bool) -> EndLog {
     guard isNewSecond else {
-      defer { lines = [] }
+      defer { (lines, sets) = ([], []) }
       var taken = EndLog()
-      taken.lines = lines
+      (taken.lines, taken.sets) = (lines, sets)
       return taken
     }
     defer { self = EndLog() }
@@ -73,5 +101,17 @@ extension Ledger {
   /// Notes an end for the log.
   func log(_ lease: Lease, _ reason: EndReason) {
     if reason.isUnasked, !lease.leavesNoTrace { endLog.note(lease, reason) }
+  }
+
+  /// Counts a set that is gone, with the leases on its locks, and notes it for the log; before they end.
+  func noteRemoved(_ id: BankID, isOwn: Bool, under locks: some Sequence<Lock>) {
+    counters.setsRemoved += 1
+    var heads: Set<ObjectIdentifier> = []
+    for lock in locks {
+      for lease in lock.holders where lease.lock === lock && lease.isHeld {
+        heads.insert(ObjectIdentifier(lease.head ?? lease))
+      }
+    }
+    endLog.note(EndLog.RemovedSet(set: id.set, key: id.key, isOwn: isOwn, leases: heads.count))
   }
 }

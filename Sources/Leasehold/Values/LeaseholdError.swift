@@ -17,6 +17,7 @@ public struct LeaseholdError: Error, Sendable {
     case noSuchProcess = "no-such-process"
     case noSuchSegment = "no-such-segment"
     case noSuchVariable = "no-such-variable"
+    case forbidden
     case permissionDenied = "permission-denied"
     case ownSet = "own-set"
     case exists
@@ -36,6 +37,7 @@ public struct LeaseholdError: Error, Sendable {
     case staleFence = "stale-fence"
     case preconditionFailed = "precondition-failed"
     case countExceedsLimit = "count-exceeds-limit"
+    case sameLockTwice = "same-lock-twice"
     case idempotencyMismatch = "idempotency-mismatch"
     case locked
     case waitTimeout = "wait-timeout"

@@ -16,10 +16,8 @@ public struct Limits: Sendable {
   public var waiters = 100_000
   /// Waiters of one lock.
   public var waitersPerLock = 20_000
-  /// Leases of one caller; 0 is no limit of its own.
-  public var leasesPerCaller = 0
-  /// Waiters of one caller; 0 is no limit of its own.
-  public var waitersPerCaller = 0
+  /// What one caller may have at once; 0 is its kind's share of what there is.
+  public var perCaller = CallerMaxima(0)
   /// Ended leases that are remembered, so that their holders learn how they ended.
   public var tombstones = 10_000
   /// How long an ended lease is remembered: 10 min.
@@ -54,10 +52,12 @@ public struct Limits: Sendable {
   public static let idempotencyKeyBytes = 255
   /// The most slots of a counting lock: SEMVMX, semctl(2).
   public static let slots = 32_767
-  /// The largest fence that is believed: 2^53, above which readers of JSON round, less room for 2^40 grants.
+  /// The largest fence: below 2^53, above which readers of JSON round.
   ///
   /// Fences count microseconds of the wall clock, which reach it in the year 2255.
-  public static let fence: Int64 = (1 << 53) - (1 << 40)
+  public static let fence: Int64 = (1 << 53) - 1
+  /// The largest fence that is believed where it is found: one that leaves room for 2^40 more.
+  public static let foundFence: Int64 = fence - (1 << 40)
   /// The latest instant that is believed, in nanoseconds of CLOCK_MONOTONIC: 146 years after the boot.
   public static let instant: Int64 = 1 << 62
   /// How far ahead the deadline of a lease of an earlier daemon may be: 31 days, one more than any ttl.

@@ -58,6 +58,18 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
   /// The length in seconds, rounded up.
   public var secondsRoundedUp: Int64 { nanoseconds <= 0 ? 0 : (nanoseconds - 1) / 1_000_000_000 + 1 }
 
+  /// Both together, saturating.
+  public static func + (lhs: Self, rhs: Self) -> Self {
+    let (sum, overflows) = lhs.nanoseconds.addingReportingOverflow(rhs.nanoseconds)
+    return Self(nanoseconds: overflows ? (rhs.nanoseconds < 0 ? .min : .max) : sum)
+  }
+
+  /// What is left of the first without the second; below zero when that is longer.
+  public static func - (lhs: Self, rhs: Self) -> Self {
+    let (difference, overflows) = lhs.nanoseconds.subtractingReportingOverflow(rhs.nanoseconds)
+    return Self(nanoseconds: overflows ? (rhs.nanoseconds < 0 ? .max : .min) : difference)
+  }
+
   /// Whether `lhs` is shorter.
   public static func < (lhs: Self, rhs: Self) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
 }

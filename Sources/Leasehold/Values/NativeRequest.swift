@@ -104,6 +104,8 @@ public enum BindFailure: Error, Sendable, Equatable {
   case otherSize(found: Int)
   /// The file is not there and cannot be made.
   case noPath(errno: String)
+  /// The caller has no right to find or make the file; carries EACCES, EPERM, or ELOOP for a link that is not followed.
+  case pathDenied(errno: String)
   /// The path, after links are followed, is outside the configured folders; carries these.
   case pathNotAllowed(roots: String)
   /// The set is one that this service keeps for itself.

@@ -53,6 +53,8 @@ public struct SegmentRequest: Sendable {
   public var mode: UInt16
   /// Whether one that exists gets a header where it has no good one.
   public var initializes: Bool
+  /// Whose it is counted as; `nil` for nobody's.
+  public var account: CallerAccount?
 
   /// Makes a request.
   public init(key: Int32?, byteCount: Int, mode: UInt16, initializes: Bool) {

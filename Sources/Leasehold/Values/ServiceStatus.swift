@@ -112,6 +112,10 @@ public struct ServiceStatus: Sendable {
   public var lastFence: Int64 = 0
   /// The inode of the IPC namespace: two programs share semaphores only if theirs are equal.
   public var ipcNamespace: UInt64 = 0
+  /// What fails at the moment.
+  public var faults: [ServiceFault] = []
+  /// Marks of fences that could not be written.
+  public var stateDirectoryFailures: UInt64 = 0
   /// Counters.
   public var counters = ServiceCounters()
   /// The last recovery.
@@ -119,4 +123,7 @@ public struct ServiceStatus: Sendable {
 
   /// Everything at zero.
   public init() {}
+
+  /// What fails that the service is not ready without.
+  public var neededFault: ServiceFault? { faults.first { $0.part.isNeeded } }
 }

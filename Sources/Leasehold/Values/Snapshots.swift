@@ -230,6 +230,8 @@ public struct ListFilter: Sendable {
   public var owner: String?
   /// Only locks in this state.
   public var state: LockState?
+  /// Only what its caller may reach.
+  public var confinement: Confinement?
 
   /// Everything.
   public init() {}

@@ -51,12 +51,7 @@ extension Server {
   ///
   /// On the connection's thread.
   func account(of exchange: Exchange) -> CallerAccount? {
-    if let token = exchange.token { return token.account }
-    guard accounts.haveLimits else { return nil }
-    if let known = exchange.connection.attachment as? CallerAccount { return known }
-    let account = accounts.account(exchange.connection.knownPeer)
-    exchange.connection.attachment = account
-    return account
+    exchange.token?.account ?? exchange.connection.seat?.account
   }
 
   /// Reads the file of tokens again.

@@ -47,18 +47,18 @@ final class Refusals: Sendable {
       "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
       "request_id": "\(String(decoding: requestID(), as: UTF8.self))",
     ]
-    if let uid = exchange.connection.knownPeer.uid { metadata["uid"] = "\(uid)" }
-    if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = "\(pid)" }
+    if let uid = exchange.connection.knownPeer.uid { metadata["uid"] = .stringConvertible(uid) }
+    if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = .stringConvertible(pid) }
     if let token = exchange.token { metadata["token"] = "\(token.name)" }
     trace().describe(&metadata)
-    if skipped > 0 { metadata["left_out"] = "\(skipped)" }
+    if skipped > 0 { metadata["left_out"] = .stringConvertible(skipped) }
     log.notice("refused", metadata: metadata)
   }
 
   /// Says how many lines were left out, if the second is over and no line has said so.
   func flush() {
     let skipped = budget.untold(Server.now())
-    if skipped > 0 { log.notice("refused more", metadata: ["left_out": "\(skipped)"]) }
+    if skipped > 0 { log.notice("refused more", metadata: ["left_out": .stringConvertible(skipped)]) }
   }
 
   /// How often each code was answered, in the order of the table.

@@ -36,7 +36,7 @@ extension Endpoint {
   enum Reach {
     /// Nothing that has a name.
     case service
-    /// A lease, by its id: who knows it may use it.
+    /// Leases, by an id or an owner: looked at when they are found.
     case lease
     /// The lock in the path.
     case lock

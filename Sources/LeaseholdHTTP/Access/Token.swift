@@ -4,10 +4,8 @@ import Leasehold
 final class Token: Sendable {
   let name: String
   let role: Role
-  /// What names of locks must begin with; `nil` for all locks.
-  let prefixes: [String]?
-  /// The longest time to live of its leases; `nil` for the service's own.
-  let ttlMaximum: TimeSpan?
+  /// Which locks it may use and for how long; `nil` for all, and as long as the service lets.
+  let confinement: Confinement?
   let digest: SHA256
   let account: CallerAccount
 
@@ -16,40 +14,23 @@ final class Token: Sendable {
   ) {
     self.name = name
     self.role = role
-    self.prefixes = prefixes
-    self.ttlMaximum = ttlMaximum
+    confinement =
+      prefixes == nil && ttlMaximum == nil ? nil : Confinement(token: name, prefixes: prefixes, longest: ttlMaximum)
     self.digest = digest
     self.account = account
   }
 
-  /// Whether the token may use the lock of this name.
-  func mayUse(key: LockKey) -> Bool { mayUse(name: key.text) }
-
-  /// Whether one of the prefixes covers a name, as it is spelled.
-  ///
-  /// A prefix without a colon covers own locks only, and `..` could lead a path out of its prefix.
-  func mayUse(name: String) -> Bool {
-    guard let prefixes else { return true }
-    let native = Self.nativePrefixes.first { name.utf8.starts(with: $0.utf8) }
-    if native == "path:", name.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) })
-    {
-      return false
-    }
-    return prefixes.contains { prefix in
-      name.utf8.starts(with: prefix.utf8) && (native.map { prefix.utf8.starts(with: $0.utf8) } ?? true)
-    }
-  }
-
-  private static let nativePrefixes = ["php:", "apache:", "path:", "sysv:", "shm:"]
+  /// Whether the token may use what has this name.
+  func mayUse(name: String) -> Bool { confinement?.covers(name) ?? true }
 }
 
 extension LockSnapshot {
   /// What a caller with a token sees of it: no names of locks that the token may not use.
   func seen(by token: Token?) -> LockSnapshot {
-    guard let token, token.prefixes != nil else { return self }
+    guard let confinement = token?.confinement, confinement.prefixes != nil else { return self }
     var shown = self
-    shown.queuedFor.removeAll { !token.mayUse(key: $0) }
-    for index in shown.waiters.indices { shown.waiters[index].keys.removeAll { !token.mayUse(key: $0) } }
+    shown.queuedFor.removeAll { !confinement.covers($0.text) }
+    for index in shown.waiters.indices { shown.waiters[index].keys.removeAll { !confinement.covers($0.text) } }
     return shown
   }
 }
@@ -57,7 +38,7 @@ extension LockSnapshot {
 extension Problem {
   /// What a caller with a token is told.
   func told(to token: Token?) -> Problem {
-    guard token?.prefixes != nil, let lock = self.contention else { return self }
+    guard token?.confinement?.prefixes != nil, let lock = self.contention else { return self }
     var told = self
     told.contention = lock.seen(by: token)
     return told
@@ -73,22 +54,18 @@ extension Token {
   /// Throws unless the token may do what the request asks, beyond the role that was checked by its path alone.
   func check(_ endpoint: Endpoint, _ call: borrowing Call) throws(Problem) {
     if role < .admin, call.arguments[.force] == "true" { throw .forbidden(self, "force=true", needs: .admin) }
-    if let ttlMaximum, call.arguments[.undo] == "false" {
-      throw .forbidden(
-        self,
-        "undo=false asks for a lease that never ends, and the leases of token '\(name)' last at most "
-          + "\(ttlMaximum.text).")
-    }
-    guard prefixes != nil else { return }
+    guard let confinement, confinement.prefixes != nil else { return }
     switch endpoint.reach {
-    case .service, .lease: return
+    case .service: return
+    // The lease itself is looked at where it is found.
+    case .lease: if let key = call.arguments[.key] { try check(name: key) }
     case .lock: try check(name: call.key().text)
     case .list:
       guard let prefix = call.arguments[.key] else {
-        throw .forbidden(
-          self, "Token '\(name)' sees a part of the locks only; ask with key=PREFIX, a prefix it may use.")
+        throw Problem(confinement.refusal("Token '\(name)' sees a part of the locks only, so ask with key=PREFIX"))
       }
-      try check(name: prefix)
+      // The star says that it is a prefix.
+      try check(name: endpoint.route == .events && prefix.hasSuffix("*") ? String(prefix.dropLast()) : prefix)
     case .semaphores:
       let isAll = endpoint.route == .semaphores
       try check(name: "sysv:" + (isAll ? call.arguments[.key] ?? "" : call.segmentText))
@@ -101,14 +78,10 @@ extension Token {
     }
   }
 
-  private func check(name asked: String) throws(Problem) {
-    guard !mayUse(name: asked) else { return }
-    var problem = Problem.forbidden(
-      self,
-      "Token '\(name)' may not use '\(asked.excerpt)'; it may use names that begin with one of "
-        + "\((prefixes ?? []).joined(separator: ", ")).")
-    problem.choices = ("allowed_prefixes", prefixes ?? [])
-    throw problem
+  /// Throws unless the token may use what has this name.
+  func check(name asked: String) throws(Problem) {
+    guard let confinement, !confinement.covers(asked) else { return }
+    throw Problem(confinement.refusal("Token '\(name)' may not use '\(asked.excerpt)'"))
   }
 }
 
@@ -118,11 +91,8 @@ extension Call {
     percentDecoded(target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 
-  /// The longest time to live for this caller.
-  var ttlMaximum: TimeSpan {
-    guard let own = exchange.token?.ttlMaximum else { return server.limits.ttlMaximum }
-    return min(own, server.limits.ttlMaximum)
-  }
+  /// What the caller is confined to.
+  var confinement: Confinement? { exchange.token?.confinement }
 
   /// Whether the caller may end what others hold.
   ///

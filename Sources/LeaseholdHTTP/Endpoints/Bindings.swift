@@ -53,6 +53,15 @@ extension Call {
     try refuseProxies(of: "hold")
   }
 
+  /// An answer that goes on needs chunks, which HTTP/1.0 does not have.
+  func checkVersion(_ what: String) throws(Problem) {
+    guard exchange.version != .http11 else { return }
+    throw Problem(
+      .malformedRequest,
+      "\(what) needs HTTP/1.1, because its answer has no length, and the request came as HTTP/1.0. A proxy may have "
+        + "made that of it: nginx needs 'proxy_http_version 1.1'.")
+  }
+
   /// A connection that a proxy made says nothing about the client behind it.
   private func refuseProxies(of what: String) throws(Problem) {
     for (name, header) in [("Via", HeaderName.via), ("Forwarded", .forwarded), ("X-Forwarded-For", .xForwardedFor)]

@@ -4,14 +4,13 @@ import Leasehold
 enum Events {
   static func follow(_ call: borrowing Call) throws(Problem) -> Disposition {
     let server = call.server
-    let filter = EventFilter(key: try call.eventKey(), kinds: try call.eventKinds())
+    let filter = EventFilter(
+      key: try call.eventKey(), kinds: try call.eventKinds(), confinement: call.confinement)
     let most = try call.number(.limit, 1, 1_000_000)
     let wait = try call.span(.wait, .zero, .seconds(24 * 3600))
     let numbers = server.service.events(from: 0, limit: 0)
     let (start, gap) = try call.eventStart(numbers)
-    guard call.exchange.version == .http11 else {
-      throw Problem(.malformedRequest, "events needs HTTP/1.1, because its answer has no length.")
-    }
+    try call.checkVersion("events")
     if call.exchange.method == .head {
       return .respond(Response(status: 200, contentType: "text/event-stream", body: ResponseBuffer()))
     }
@@ -28,11 +27,12 @@ enum Events {
         subscriber.deadline = UInt64(clamping: (call.now + wait).nanoseconds)
       }
     }
+    let claim = try Problem.passing { () throws(LeaseholdError) in try call.caller.account?.claim(.streams) }
     let stream = StreamBody(source: subscriber)
     guard server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset) else {
       throw .tooManySubscribers(server.limits.eventSubscribers)
     }
-    call.exchange.attachment = EventSession(server.events, subscriber)
+    call.exchange.attachment = EventSession(server.events, subscriber, claim)
     return .respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
   }
 }

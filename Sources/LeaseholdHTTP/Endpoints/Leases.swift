@@ -24,7 +24,8 @@ enum Leases {
       throw .missing(.owner, "whose leases to release, for example /leases?owner=NAME")
     }
     let refs = call.server.service.releaseAll(
-      owner: owner, key: try call.keyArgument(), of: call.isAdministrator ? nil : call.caller, at: call.now)
+      owner: owner, key: try call.keyArgument(), of: call.isAdministrator ? nil : call.caller,
+      within: call.confinement, at: call.now)
     let writer = call.writer
     return call.json(capacity: 128 + refs.count * 13) { json in
       json.open("released")
@@ -38,7 +39,7 @@ enum Leases {
     let id = try call.leaseID()
     let lease: LeaseSnapshot
     do {
-      lease = try call.server.service.lease(id, at: call.now)
+      lease = try call.server.service.lease(id, within: call.confinement, at: call.now)
     } catch {
       throw Problem(error)
     }
@@ -67,7 +68,7 @@ enum Leases {
     let left = max(0, (outcome.end - call.now).milliseconds)
     var metadata: Logger.Metadata = [
       "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
-      "reason": "\(outcome.reason ?? "")", "in_ms": "\(left)", "by": "\(call.caller.inWords)",
+      "reason": "\(outcome.reason ?? "")", "in_ms": .stringConvertible(left), "by": "\(call.caller.inWords)",
     ]
     call.exchange.trace.describe(&metadata)
     call.server.log.notice("an operator ends a lease", metadata: metadata)

@@ -30,9 +30,7 @@ enum Locks {
   }
 
   static func hold(_ call: borrowing Call) throws(Problem) -> Disposition {
-    guard call.exchange.version == .http11 else {
-      throw Problem(.malformedRequest, "hold needs HTTP/1.1, because its answer has no length.")
-    }
+    try call.checkVersion("hold")
     try call.checkHold()
     let request = try call.acquireRequest(bond: .connection, defaultTTL: .zero)
     let exchange = call.exchange
@@ -105,7 +103,7 @@ enum Locks {
     let force = try call.word(.force, ["true", "false"]) == "true"
     let native = try call.nativeRequest(key)
     do {
-      try call.server.service.remove(key, native, force: force, at: call.now)
+      try call.server.service.remove(key, native, force: force, within: call.confinement, at: call.now)
     } catch {
       throw Problem(error)
     }
@@ -120,8 +118,7 @@ enum Locks {
 extension Call {
   /// What acquire and hold ask for; the process is still to be found.
   func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(Problem) -> AcquireRequest {
-    let limits = server.limits
-    let ttl = try timeToLive(isBound: bond != nil) ?? min(defaultTTL, ttlMaximum)
+    let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
     if case .connection? = bond { request.bindsConnection = true }
     request.native = try nativeRequest(request.key, makes: true)
@@ -135,7 +132,7 @@ extension Call {
     try queueing(&request)
     request.maxWaiters = try number(.maxWaiters, 0, 100_000)
     request.owner = try owner()
-    request.cooldown = try span(.cooldown, .zero, limits.ttlMaximum) ?? .zero
+    request.cooldown = cooldown
     request.idempotencyKey = try idempotencyKey()
     return request
   }
@@ -187,7 +184,7 @@ extension Call {
   func released(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(Problem) -> Disposition {
     let outcome: ReleaseOutcome
     do {
-      outcome = try server.service.release(lease, key: key, native: native, at: now)
+      outcome = try server.service.release(lease, key: key, native: native, within: confinement, at: now)
     } catch {
       throw Problem(error)
     }
@@ -207,7 +204,8 @@ extension Call {
     let ttl = try timeToLive(isBound: true)
     let renewed: LeaseSnapshot
     do {
-      renewed = try server.service.renew(lease, key: key, native: native, ttl: ttl, at: now)
+      renewed = try server.service.renew(
+        lease, key: key, native: native, ttl: ttl, within: confinement, at: now)
     } catch {
       throw Problem(error)
     }

@@ -201,7 +201,14 @@ extension Call {
     return values
   }
 
-  private func isEndless() throws(Problem) -> Bool { try word(.undo, ["true", "false"]) == "false" }
+  private func isEndless() throws(Problem) -> Bool {
+    guard try word(.undo, ["true", "false"]) == "false" else { return false }
+    guard let token = exchange.token, let longest = token.confinement?.longest else { return true }
+    throw .forbidden(
+      token,
+      "undo=false asks for a lease that never ends, and the leases of token '\(token.name)' last at most "
+        + "\(longest.text).")
+  }
 
   /// What no native lock can be asked for.
   func check(_ request: AcquireRequest, _ native: NativeRequest) throws(Problem) {

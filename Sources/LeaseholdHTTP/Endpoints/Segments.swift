@@ -157,7 +157,9 @@ extension Call {
     let size = try number(.size, 40, Int.max) ?? 10_000
     let mode = try permissionBits() ?? 0o666
     let initializes = try word(.initialize, ["true", "false"]) == "true"
-    return SegmentRequest(key: key, byteCount: size, mode: mode, initializes: initializes)
+    var request = SegmentRequest(key: key, byteCount: size, mode: mode, initializes: initializes)
+    request.account = caller.account
+    return request
   }
 
   /// `0666` or `666`: octal text.

@@ -139,7 +139,7 @@ enum Semaphores {
     if asked == nil { asked = try call.preferredWait() }
     let wait = asked ?? .zero
     var request = OperationRequest(address: try call.setAddress(), steps: steps, wait: wait, caller: call.caller)
-    request.ttl = try call.timeToLive(isBound: false) ?? call.server.limits.ttlDefault
+    request.ttl = try call.times(isBound: false, default: call.server.limits.ttlDefault).ttl
     request.owner = try call.owner()
     request.idempotencyKey = request.makesLease ? try call.idempotencyKey() : nil
     for name in [Parameter.ttl, .owner] where !request.makesLease && call.arguments[name] != nil {

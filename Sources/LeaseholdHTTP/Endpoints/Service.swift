@@ -2,8 +2,19 @@ import Leasehold
 
 /// The service itself.
 enum Service {
+  /// A clock that has not turned for so long does not end leases any more; it turns once a second at least.
+  private static let clockPatience = TimeSpan.seconds(5)
+
   static func health(_ call: borrowing Call) throws(Problem) -> Disposition {
-    call.json(capacity: 64) { $0.append("{\"status\":\"ok\"}\n" as StaticString) }
+    let stood = call.server.service.sinceClockTurned
+    guard stood <= clockPatience else {
+      throw Problem(
+        .clockStalled,
+        "The clock that ends leases has not turned for \(stood.milliseconds) ms: no lease expires, and no wait ends. "
+          + "Restart the service; leases stay.",
+        facts: [("stalled_ms", .number(stood.milliseconds))])
+    }
+    return call.json(capacity: 64) { $0.append("{\"status\":\"ok\"}\n" as StaticString) }
   }
 
   static func ready(_ call: borrowing Call) throws(Problem) -> Disposition {
@@ -14,6 +25,16 @@ enum Service {
         status.state == .starting || !isListening
         ? Problem(.starting, "The ledger is being recovered, or not every listener is open yet.")
         : Problem(.draining, "The service is stopping; leases stay.")
+      problem.retryAfter = .seconds(1)
+      throw problem
+    }
+    _ = try health(call)
+    if let fault = status.neededFault {
+      var problem = Problem(
+        .degraded,
+        "The \(fault.part.rawValue) is gone, so leases would not be kept as promised: \(fault.reason). It is tried "
+          + "again every second.",
+        facts: [("part", .text(fault.part.rawValue))])
       problem.retryAfter = .seconds(1)
       throw problem
     }

@@ -76,14 +76,12 @@ extension Call {
     guard !text.isEmpty, parts.count <= Limits.wants else {
       throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
     }
-    let ttl = try timeToLive(isBound: bond != nil) ?? min(server.limits.ttlDefault, ttlMaximum)
+    let (ttl, cooldown) = try times(isBound: bond != nil, default: server.limits.ttlDefault)
     var wants: [AcquireRequest] = []
     for (index, part) in parts.enumerated() {
       do throws(Problem) {
         let request = isList ? try want(String(part), ttl: ttl) : try plainWant(part, ttl: ttl)
-        if let token = exchange.token, !token.mayUse(key: request.key) {
-          throw Problem.forbidden(token, "Token '\(token.name)' may not use lock '\(request.key)'; see its prefixes.")
-        }
+        try exchange.token?.check(name: request.key.text)
         wants.append(request)
       } catch {
         throw error.inWant(index)
@@ -92,7 +90,7 @@ extension Call {
     if case .connection? = bond { wants[0].bindsConnection = true }
     try queueing(&wants[0])
     wants[0].owner = try owner()
-    wants[0].cooldown = try span(.cooldown, .zero, server.limits.ttlMaximum) ?? .zero
+    wants[0].cooldown = cooldown
     wants[0].idempotencyKey = try idempotencyKey()
     return wants
   }

@@ -12,9 +12,11 @@ struct EventFilter: Sendable {
   var key: Key?
   /// A bit for each kind.
   var kinds = UInt16.max
+  /// What its caller may know of; `nil` for all.
+  var confinement: Confinement?
 
   func matches(_ frame: EventFrame) -> Bool {
-    guard kinds & 1 << UInt16(frame.kind.rawValue) != 0 else { return false }
+    guard kinds & 1 << UInt16(frame.kind.rawValue) != 0, confinement?.covers(frame.key) ?? true else { return false }
     switch key {
     case nil: return true
     case .exact(let text, let hash)?: return hash == frame.keyHash && text.isExactly(frame.key)
@@ -67,12 +69,17 @@ final class EventSubscriber: StreamSource, @unchecked Sendable {
 final class EventSession {
   let feed: EventFeed
   let subscriber: EventSubscriber
+  private var claim: CallerClaim?
 
-  init(_ feed: EventFeed, _ subscriber: EventSubscriber) {
+  init(_ feed: EventFeed, _ subscriber: EventSubscriber, _ claim: CallerClaim?) {
+    self.claim = claim
     self.feed = feed
     self.subscriber = subscriber
   }
 
   /// The answer is over.
-  func completed() { feed.remove(subscriber) }
+  func completed() {
+    feed.remove(subscriber)
+    claim = nil
+  }
 }

@@ -31,6 +31,7 @@ let targetCallback:
     guard let mhd, let context = leasehold_mhd_socket_context(mhd) else { return nil }
     Unmanaged<PeerConnection>.fromOpaque(context)._withUnsafeGuaranteedRef { connection in
       connection.target.clear()
+      connection.targetStart = 0
       guard let uri else { return }
       let count = strlen(uri)
       uri.withMemoryRebound(to: UInt8.self, capacity: count) { _ = connection.target.append($0, count: count) }
@@ -77,10 +78,10 @@ let completedCallback: MHD_RequestCompletedCallback = { _, _, context, code in
 private let headerCallback: MHD_KeyValueIteratorN = { exchange, _, key, keySize, value, valueSize in
   guard let exchange, let key, let value else { return MHD_Result.YES }
   key.withMemoryRebound(to: UInt8.self, capacity: keySize) { key in
-    guard let name = HeaderName(key, count: keySize) else { return }
     value.withMemoryRebound(to: UInt8.self, capacity: valueSize) { value in
       Unmanaged<Exchange>.fromOpaque(exchange)._withUnsafeGuaranteedRef {
-        $0.headers.note(name, UnsafeBufferPointer(start: value, count: valueSize))
+        $0.headers.take(
+          UnsafeBufferPointer(start: key, count: keySize), UnsafeBufferPointer(start: value, count: valueSize))
       }
     }
   }
@@ -88,11 +89,18 @@ private let headerCallback: MHD_KeyValueIteratorN = { exchange, _, key, keySize,
 }
 
 extension Exchange {
-  /// Reads the request's headers in one pass.
+  /// Reads the request's headers in one pass, and notes what is wrong with the lines of the head.
   ///
   /// The corresponding C function is `MHD_get_connection_values_n`.
-  func captureHeaders() {
+  func captureHeaders(url: UnsafePointer<CChar>?, method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) {
+    guard let url, let method, let version else { return note(.malformedRequestLine) }
+    let start = UInt(bitPattern: method)
+    headers.lines.begin(
+      method: start, methodSize: strlen(method), target: UInt(bitPattern: url), targetSize: connection.target.count,
+      version: UInt(bitPattern: version))
     let box = Unmanaged.passUnretained(self).toOpaque()
     MHD_get_connection_values_n(connection.mhd, .HEADER_KIND, headerCallback, box)
+    headers.lines.finish(at: start + UInt(leasehold_mhd_head_size(connection.mhd)))
+    if let flaw = headers.lines.flaw { note(flaw) }
   }
 }

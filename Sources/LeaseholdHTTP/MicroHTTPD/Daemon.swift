@@ -18,6 +18,17 @@ final class Daemon: @unchecked Sendable {
 
   /// See ``Exchange/finishEarly()``.
   let standIn = Daemon.makeStandIn()
+  /// Connections that were one too many.
+  let refusedConnections = Atomic<Int>(0)
+  /// How many of those are open; only for the daemon's thread.
+  private var surplus = 0
+
+  /// Connections beyond the limit: for those who are always served, and for telling the others that they are not.
+  static let reserve = 64
+  /// How many at a time are told that they are one too many, and for how long they may take to ask, in nanoseconds.
+  private static let told = 32
+  private static let toldPatience: UInt64 = 2_000_000_000
+
   /// Whether what is sent goes over the socket as it is, without TLS.
   let isPlain: Bool
   /// Where answers are put together, one at a time; only for the daemon's thread.
@@ -27,6 +38,9 @@ final class Daemon: @unchecked Sendable {
   private let suspended = Atomic<Int>(0)
   private let table = Mutex<[UInt64: PeerConnection]>([:])
   private let idleTimeout: UInt64
+  private let firstRequestTimeout: UInt64
+  /// This thread's share of the listener's connections.
+  private let connectionLimit: Int
   private var handle: OpaquePointer?
   private var listening: Int32
 
@@ -39,7 +53,9 @@ final class Daemon: @unchecked Sendable {
     self.owner = owner
     isPlain = options.certificate == nil
     self.listening = listening
-    self.idleTimeout = UInt64(max(0, options.idleTimeoutSeconds) * 1e9)
+    idleTimeout = UInt64(max(0, options.idleTimeoutSeconds) * 1e9)
+    firstRequestTimeout = min(idleTimeout, UInt64(max(0, options.firstRequestTimeoutSeconds) * 1e9))
+    connectionLimit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
   }
 
   deinit { if let standIn { MHD_destroy_response(standIn) } }
@@ -51,11 +67,11 @@ final class Daemon: @unchecked Sendable {
   ///
   /// The corresponding C function is `MHD_start_daemon_va`.
   func start() throws(ListenError) {
+    _ = LibraryError.areReplaced
     let box = Unmanaged.passUnretained(self).toOpaque()
-    let limit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
     var items = [
       item(MHD_OPTION.LISTEN_SOCKET, Int(listening)),
-      item(MHD_OPTION.CONNECTION_LIMIT, limit),
+      item(MHD_OPTION.CONNECTION_LIMIT, connectionLimit + Self.reserve),
       item(MHD_OPTION.CONNECTION_MEMORY_LIMIT, options.connectionMemoryBytes),
       item(MHD_OPTION.CONNECTION_TIMEOUT, 0),
       item(MHD_OPTION.URI_LOG_CALLBACK, unsafeBitCast(targetCallback, to: Int.self), box),
@@ -81,7 +97,7 @@ final class Daemon: @unchecked Sendable {
         withoutSignals { MHD_start_daemon_va(flags, 0, nil, nil, requestCallback, box, list) }
       }
     }
-    guard handle != nil else { throw .daemonRefused }
+    guard handle != nil else { throw .daemonRefused(place: options.endpoint.description) }
   }
 
   /// Stops accepting; returns when that is done.
@@ -147,10 +163,21 @@ final class Daemon: @unchecked Sendable {
 
   func opened(_ connection: PeerConnection) {
     quiesceIfAsked()
-    table.withLock { $0[connection.id] = connection }
+    let others = table.withLock { table in
+      defer { table[connection.id] = connection }
+      return table.count
+    }
+    guard handler.connectionOpened(connection, isFull: others - surplus >= connectionLimit) == .refused else { return }
+    connection.beSurplus()
+    refusedConnections.add(1, ordering: .relaxed)
+    surplus += 1
+    if surplus > Self.told { connection.drop() }
   }
 
-  func closed(_ connection: PeerConnection) { table.withLock { $0[connection.id] = nil } }
+  func closed(_ connection: PeerConnection) {
+    table.withLock { $0[connection.id] = nil }
+    if connection.isSurplus { surplus -= 1 }
+  }
 
   private func item(_ option: MHD_OPTION, _ value: Int, _ pointer: UnsafeMutableRawPointer? = nil) -> MHD_OptionItem {
     MHD_OptionItem(option: option, value: value, ptr_value: pointer)
@@ -172,7 +199,12 @@ extension Daemon: HangupWatch.Sweeper {
   /// Closes the connections that have been idle for too long.
   func sweep(at now: UInt64) {
     guard idleTimeout > 0 else { return }
-    let idle = table.withLock { table in table.values.filter { $0.isIdle(at: now, timeout: idleTimeout) } }
+    let idle = table.withLock { table in table.values.filter { $0.isIdle(at: now, timeout: timeout(of: $0)) } }
     for connection in idle { connection.drop() }
+  }
+
+  private func timeout(of connection: PeerConnection) -> UInt64 {
+    if connection.isSurplus { return min(idleTimeout, Self.toldPatience) }
+    return connection.hasAsked ? idleTimeout : firstRequestTimeout
   }
 }

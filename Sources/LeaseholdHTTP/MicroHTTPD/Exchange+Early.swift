@@ -61,39 +61,8 @@ extension Exchange {
     return equalsIgnoringCase(asked, "keep-alive")
   }
 
-  /// What `send(_:)` would have libmicrohttpd send, in the same order.
-  ///
-  /// The corresponding C function is `MHD_get_reason_phrase_for`.
   private func write(_ response: borrowing Response, into text: inout ResponseBuffer) {
-    switch response.status {
-    case 200: text.append("HTTP/1.1 200 OK\r\nDate: " as StaticString)
-    case 201: text.append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
-    default:
-      text.append("HTTP/1.1 " as StaticString)
-      text.append(decimal: response.status)
-      text.append(UInt8(ascii: " "))
-      text.append(String(cString: MHD_get_reason_phrase_for(UInt32(truncatingIfNeeded: response.status))))
-      text.append("\r\nDate: " as StaticString)
-    }
-    text.append(imfFixdate: time(nil))
-    text.append("\r\nX-Request-Id: " as StaticString)
-    withRequestID { text.append(contentsOf: $0) }
-    if response.contentType.utf8CodeUnitCount > 0 {
-      text.append("\r\nContent-Type: " as StaticString)
-      text.append(response.contentType)
-    }
-    text.append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
-    switch response.location {
-    case .some(let location):
-      text.append("Location: " as StaticString)
-      location.withBytes { text.append(contentsOf: $0) }
-      text.append("\r\n" as StaticString)
-    case .none: break
-    }
-    text.append("Content-Length: " as StaticString)
-    text.append(decimal: response.body.count)
-    text.append("\r\n\r\n" as StaticString)
-    response.body.withBytes { text.append(contentsOf: $0) }
+    withRequestID { text.append(response, requestID: $0, closes: false) }
   }
 
   /// Has libmicrohttpd end the request whose answer went out early, on the connection's thread.
@@ -111,6 +80,45 @@ extension Exchange {
     guard early != .not else { return false }
     connection.unmarkEarly()
     return early == .whole
+  }
+}
+
+extension ResponseBuffer {
+  /// What ``Exchange/send(_:)`` would have libmicrohttpd send, in the same order.
+  ///
+  /// The corresponding C function is `MHD_get_reason_phrase_for`.
+  mutating func append(_ response: borrowing Response, requestID: UnsafeBufferPointer<UInt8>, closes: Bool) {
+    switch response.status {
+    case 200: append("HTTP/1.1 200 OK\r\nDate: " as StaticString)
+    case 201: append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
+    default:
+      append("HTTP/1.1 " as StaticString)
+      append(decimal: response.status)
+      append(UInt8(ascii: " "))
+      append(String(cString: MHD_get_reason_phrase_for(UInt32(truncatingIfNeeded: response.status))))
+      append("\r\nDate: " as StaticString)
+    }
+    append(imfFixdate: time(nil))
+    append("\r\nX-Request-Id: " as StaticString)
+    append(contentsOf: requestID)
+    if response.contentType.utf8CodeUnitCount > 0 {
+      append("\r\nContent-Type: " as StaticString)
+      append(response.contentType)
+    }
+    append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
+    append("Cross-Origin-Resource-Policy: same-origin\r\n" as StaticString)
+    switch response.location {
+    case .some(let location):
+      append("Location: " as StaticString)
+      location.withBytes { append(contentsOf: $0) }
+      append("\r\n" as StaticString)
+    case .none: break
+    }
+    if closes { append("Connection: close\r\n" as StaticString) }
+    append("Content-Length: " as StaticString)
+    append(decimal: response.body.count)
+    append("\r\n\r\n" as StaticString)
+    response.body.withBytes { append(contentsOf: $0) }
   }
 }
 

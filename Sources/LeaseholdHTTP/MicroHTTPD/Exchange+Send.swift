@@ -18,7 +18,8 @@ extension Exchange {
 
   private func makeResponse(_ response: consuming Response) -> OpaquePointer? {
     let made = response.stream == nil ? nil : response.stream?.makeResponse()
-    let closes = response.closes || connection.daemon.draining.load(ordering: .relaxed)
+    let closes =
+      response.closes || connection.isSurplus || connection.daemon.draining.load(ordering: .relaxed)
     var location = response.location.take()
     let (contentType, allow, retryAfter) = (response.contentType, response.allow, response.retryAfterSeconds)
     let extra = response.extra
@@ -36,6 +37,7 @@ extension Exchange {
     if contentType.utf8CodeUnitCount > 0 { add(mhd, "Content-Type", text(contentType)) }
     add(mhd, "Cache-Control", text("no-store"))
     add(mhd, "X-Content-Type-Options", text("nosniff"))
+    add(mhd, "Cross-Origin-Resource-Policy", text("same-origin"))
     if location != nil { location?.withCString { add(mhd, "Location", $0) } }
     if let allow { add(mhd, "Allow", text(allow)) }
     if let retryAfter { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// One request and its answer.
@@ -14,16 +15,28 @@ import Synchronization
 final class Exchange: @unchecked Sendable {
   /// Why a request cannot be served, whatever it asks for.
   enum Defect: UInt8, Sendable {
-    /// The target holds a NUL byte.
-    case nulInTarget
+    /// The request line is not a method, a target and a version with one blank between them (RFC 9112, 3).
+    case malformedRequestLine
+    /// The target is no path, no URL, and not the star of OPTIONS (RFC 9112, 3.2).
+    case unknownTargetForm
+    /// The target is a URL of https, and there is no TLS (RFC 9110, 7.4).
+    case needsTLS
     /// The target is longer than ``ListenerOptions/maxTargetBytes``.
     case targetTooLong
+    /// A line ends with LF alone (RFC 9112, 2.2).
+    case bareLineFeed
+    /// A line is folded, has no name, or holds a NUL byte (RFC 9112, 5).
+    case brokenLine
+    /// The name of a field is no token (RFC 9112, 5.1).
+    case badFieldName
+    /// The value of a field holds a control character (RFC 9110, 5.5).
+    case badFieldValue
     /// More than one, or not a number: Content-Length; or both it and Transfer-Encoding (RFC 9112, 6.3).
     case ambiguousLength
-    /// Transfer-Encoding is not exactly "chunked".
+    /// Transfer-Encoding is not exactly "chunked", or came with HTTP/1.0.
     case unknownTransferEncoding
-    /// More than one Host (RFC 9112, 3.2).
-    case repeatedHost
+    /// More than one Host, none with HTTP/1.1, or one that is no host (RFC 9112, 3.2).
+    case repeatedHost, missingHost, malformedHost
   }
 
   /// The connection it came on.
@@ -84,8 +97,17 @@ final class Exchange: @unchecked Sendable {
   /// The method as sent, for ``HTTPMethod/other``.
   var methodName: String { methodText.map { String(cString: $0) } ?? "" }
 
-  /// Path and query as sent, nothing decoded.
-  var target: UnsafeBufferPointer<UInt8> { connection.target.bytes }
+  /// The bytes of it, as long as the request's memory is there.
+  var methodBytes: UnsafeBufferPointer<UInt8> {
+    guard let methodText else { return UnsafeBufferPointer(start: nil, count: 0) }
+    let count = strlen(methodText)
+    return UnsafeBufferPointer(start: UnsafeRawPointer(methodText).assumingMemoryBound(to: UInt8.self), count: count)
+  }
+
+  /// Path and query as sent, nothing decoded; of a target in absolute form, what follows the authority.
+  var target: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(rebasing: connection.target.bytes[connection.targetStart...])
+  }
 
   /// The body, empty where there is none and where it is too large.
   var body: UnsafeBufferPointer<UInt8> { connection.body.bytes }

@@ -6,6 +6,11 @@
 /// `hungUp` and `stopping` are called on the thread that serves the connection and must not block: one slow call
 /// delays every other connection of that thread.
 protocol ExchangeHandler: AnyObject, Sendable {
+  /// A connection was accepted.
+  ///
+  /// - Parameter isFull: Whether its thread has as many connections as it takes; it can serve a few more.
+  func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission
+
   /// The headers are there, the body is not yet.
   ///
   /// A refusal returned here costs no reading of the body. The connection closes after it unless the request has no
@@ -43,5 +48,16 @@ protocol ExchangeHandler: AnyObject, Sendable {
 
 extension ExchangeHandler {
   func bodyLimit(_ exchange: Exchange) -> Int? { nil }
+
   func resolved(_ exchange: Exchange, status: Int) {}
+
+  func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission { .served }
+}
+
+/// What becomes of a connection that was accepted.
+enum Admission: Sendable {
+  /// It is served.
+  case served
+  /// It is one too many: its first request is answered if it comes soon, while there is room for that.
+  case refused
 }

@@ -34,7 +34,9 @@ final class HTTPListener: Sendable {
     do throws(ListenError) {
       for _ in 0..<max(1, options.threads) {
         let duplicate = fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 0)
-        guard duplicate >= 0 else { throw .system(call: "fcntl", errno: errno) }
+        guard duplicate >= 0 else {
+          throw .system(call: "fcntl", place: options.endpoint.description, errno: errno)
+        }
         let daemon = Daemon(options, handler: handler, watch: watch, owner: owner, listening: duplicate)
         daemons.append(daemon)
         try daemon.start()
@@ -65,6 +67,9 @@ final class HTTPListener: Sendable {
 
   /// Open connections.
   var connections: Int { sum { $0.connections } }
+
+  /// Connections that were one too many.
+  var refusedConnections: Int { sum { $0.refusedConnections.load(ordering: .relaxed) } }
 
   /// Streams cut off because their peer did not read.
   var droppedStreams: Int { sum { $0.droppedStreams.load(ordering: .relaxed) } }

@@ -73,11 +73,13 @@ final class HangupWatch: Sendable {
   init() throws(ListenError) {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-    guard epoll >= 0, wake >= 0 else { throw .system(call: "epoll_create1", errno: errno) }
+    guard epoll >= 0, wake >= 0 else { throw .system(call: "epoll_create1", place: "any address", errno: errno) }
     var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: Token.none.bits))
-    guard epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0 else { throw .system(call: "epoll_ctl", errno: errno) }
+    guard epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0 else {
+      throw .system(call: "epoll_ctl", place: "any address", errno: errno)
+    }
     let started = startThread(named: "hangup-watch") { [self] in run() }
-    guard let started else { throw .system(call: "pthread_create", errno: errno) }
+    guard let started else { throw .system(call: "pthread_create", place: "any address", errno: errno) }
     thread.withLock { $0 = started }
   }
 

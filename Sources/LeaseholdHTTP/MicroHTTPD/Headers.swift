@@ -44,6 +44,8 @@ enum HeaderName: Int, CaseIterable, Sendable {
 struct HeaderTable {
   private var present: UInt32 = 0
   private var repeated: UInt32 = 0
+  /// What the lines look like that the headers stand on.
+  var lines = HeadLines()
   private let slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>
 
   /// How many slices the memory must hold.
@@ -60,8 +62,21 @@ struct HeaderTable {
   /// Whether the request has the header more than once.
   func isRepeated(_ name: HeaderName) -> Bool { repeated & (1 << UInt32(name.rawValue)) != 0 }
 
+  /// Takes the next line of the head.
+  mutating func take(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
+    let known = name.baseAddress.flatMap { HeaderName($0, count: name.count) }
+    lines.follow(name, isKnown: known != nil, value)
+    if let known { note(known, value) }
+  }
+
+  /// Puts the authority of a target in absolute form in the place of Host (RFC 9112, 3.2.2).
+  mutating func replaceHost(_ authority: UnsafeBufferPointer<UInt8>) {
+    present |= 1 << UInt32(HeaderName.host.rawValue)
+    slices[HeaderName.host.rawValue] = authority
+  }
+
   /// Notes a header; a later one of the same name only counts as a repetition.
-  mutating func note(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
+  private mutating func note(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
     let bit: UInt32 = 1 << UInt32(name.rawValue)
     if present & bit != 0 {
       repeated |= bit

@@ -48,7 +48,7 @@ struct ListenSocket: Sendable {
   }
 
   private static func tcp(host: String, port: UInt16) throws(ListenError) -> ListenSocket {
-    let name = "\(host):\(port)"
+    let name = ListenerOptions.Endpoint.tcp(host: host, port: port).description
     var hints = addrinfo()
     hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -58,7 +58,7 @@ struct ListenSocket: Sendable {
       throw .badAddress(host)
     }
     defer { freeaddrinfo(found) }
-    let descriptor = try make(address.pointee.ai_family)
+    let descriptor = try make(address.pointee.ai_family, for: name)
     set(descriptor, SOL_SOCKET, SO_REUSEADDR)
     // Accepted sockets inherit it.
     set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
@@ -72,7 +72,7 @@ struct ListenSocket: Sendable {
   private static func unix(path: String, mode: UInt32) throws(ListenError) -> ListenSocket {
     guard var address = sockaddr_un(path: path) else { throw .badPath(path) }
     try SocketFile.clearStale(path, &address)
-    let descriptor = try make(AF_UNIX)
+    let descriptor = try make(AF_UNIX, for: path)
     let bound = address.withSocketAddress { bind(descriptor, $0, $1) }
     guard bound == 0 else { throw failed("bind", path, closing: descriptor) }
     // Before listen nobody can connect, so nobody slips in ahead of the mode.
@@ -94,10 +94,10 @@ struct ListenSocket: Sendable {
     return ListenSocket(descriptor: descriptor, inherited: true)
   }
 
-  private static func make(_ family: Int32) throws(ListenError) -> Int32 {
+  private static func make(_ family: Int32, for place: String) throws(ListenError) -> Int32 {
     let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
     let descriptor = socket(family, Int32(type), 0)
-    guard descriptor >= 0 else { throw .system(call: "socket", errno: errno) }
+    guard descriptor >= 0 else { throw .system(call: "socket", place: place, errno: errno) }
     return descriptor
   }
 
@@ -113,7 +113,8 @@ struct ListenSocket: Sendable {
     case EADDRINUSE: .addressInUse(what)
     case EACCES, EPERM: .permissionDenied(what)
     case EADDRNOTAVAIL: .badAddress(what)
-    default: .system(call: call, errno: reason)
+    case ENOENT, ENOTDIR: .noFolder(path: what)
+    default: .system(call: call, place: what, errno: reason)
     }
   }
 }

@@ -12,10 +12,11 @@ extension PeerConnection {
     let exchange = Exchange(connection: self, method: method, version: version)
     current = exchange
     daemon.activeExchanges.add(1, ordering: .relaxed)
-    idle(since: exchange.arrived)
-    exchange.captureHeaders()
+    noteRequest(at: exchange.arrived)
+    exchange.captureHeaders(url: url, method: method, version: version)
+    exchange.readTarget()
     exchange.valueLimitBytes = daemon.handler.bodyLimit(exchange)
-    exchange.inspect(url: url, versionText: version, options: daemon.options)
+    exchange.inspect(daemon.options)
     exchange.refusal = daemon.handler.headersArrived(exchange)
     // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
     guard exchange.hasBody || exchange.defect != nil else { return true }
@@ -82,18 +83,11 @@ extension PeerConnection {
 
 extension Exchange {
   /// Finds what makes the request unfit, and whether a body follows.
-  func inspect(url: UnsafePointer<CChar>?, versionText: UnsafePointer<CChar>?, options: ListenerOptions) {
-    // The version follows the target in libmicrohttpd's memory, one separator between: a NUL inside shows as a
-    // difference to the length that `strlen` found.
-    if let url, let versionText, versionText.pointee != 0 {
-      let distance = UInt(bitPattern: versionText) &- UInt(bitPattern: url)
-      if distance != UInt(target.count) + 1 { note(.nulInTarget) }
-    }
+  func inspect(_ options: ListenerOptions) {
     if target.count > options.maxTargetBytes { note(.targetTooLong) }
-    if headers.isRepeated(.host) { note(.repeatedHost) }
     if let coding = headers[.transferEncoding] {
       hasBody = true
-      if headers.isRepeated(.transferEncoding) || !equalsIgnoringCase(coding, "chunked") {
+      if headers.isRepeated(.transferEncoding) || version == .http10 || !equalsIgnoringCase(coding, "chunked") {
         note(.unknownTransferEncoding)
       }
       if headers[.contentLength] != nil { note(.ambiguousLength) }

@@ -22,6 +22,8 @@ final class PeerConnection: @unchecked Sendable {
   /// Since when the connection has been idle, in nanoseconds of CLOCK_MONOTONIC; `neverIdle` while it is exempt.
   private let idleSince: Atomic<UInt64>
   private let keptOpen = Atomic<Bool>(false)
+  private let asked = Atomic<Bool>(false)
+  private let surplus = Atomic<Bool>(false)
 
   // What follows belongs to the thread that serves the connection.
   let descriptor: Int32
@@ -34,6 +36,8 @@ final class PeerConnection: @unchecked Sendable {
   /// The rest of an answer that went out early in part.
   var rest: EarlyRest?
   var target = ReusedBytes()
+  /// Where the path begins in it; see ``Exchange/readTarget()``.
+  var targetStart = 0
   var body = ReusedBytes()
   private var requestNumber: UInt64
 
@@ -80,6 +84,21 @@ final class PeerConnection: @unchecked Sendable {
     var entry = pollfd(fd: descriptor, events: Int16(pollReadHangup), revents: 0)
     return poll(&entry, 1, 0) == 0
   }
+
+  /// Whether the head of a request has come.
+  var hasAsked: Bool { asked.load(ordering: .relaxed) }
+
+  /// A request's head is there.
+  func noteRequest(at now: UInt64) {
+    asked.store(true, ordering: .relaxed)
+    idle(since: now)
+  }
+
+  /// Whether it is one too many, so that it closes after one answer.
+  var isSurplus: Bool { surplus.load(ordering: .relaxed) }
+
+  /// Makes it one too many.
+  func beSurplus() { surplus.store(true, ordering: .relaxed) }
 
   /// Starts the idle timeout anew.
   func idle(since now: UInt64) { idleSince.store(now, ordering: .relaxed) }

@@ -1,7 +1,8 @@
 /// An answer: a status, a handful of headers, and bytes or a stream.
 ///
-/// ``Exchange`` adds `X-Request-Id`, `Cache-Control: no-store` and `X-Content-Type-Options: nosniff`;
-/// it or libmicrohttpd adds `Date` and `Content-Length`, and libmicrohttpd `Connection`.
+/// ``Exchange`` adds `X-Request-Id`, `Cache-Control: no-store`, `X-Content-Type-Options: nosniff` and
+/// `Cross-Origin-Resource-Policy: same-origin`; it or libmicrohttpd adds `Date` and `Content-Length`, and libmicrohttpd
+/// `Connection`.
 struct Response: ~Copyable, @unchecked Sendable {
   /// The status code, 200...599.
   var status: Int
@@ -37,7 +38,7 @@ struct Response: ~Copyable, @unchecked Sendable {
     set { change(\.stream, to: newValue) }
   }
 
-  /// `Allow`: the methods of a path, for status 405.
+  /// `Allow`: the methods of a path, for status 405 and for OPTIONS.
   var allow: StaticString? {
     get { rare?.allow }
     set { change(\.allow, to: newValue) }

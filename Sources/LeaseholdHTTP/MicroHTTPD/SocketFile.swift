@@ -32,11 +32,11 @@ struct SocketFile: Sendable {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT || errno == ENOTDIR { return }
-      throw errno == EACCES ? .permissionDenied(path) : .system(call: "lstat", errno: errno)
+      throw errno == EACCES ? .permissionDenied(path) : .system(call: "lstat", place: path, errno: errno)
     }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw .pathExists(path) }
     let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    guard probe >= 0 else { throw .system(call: "socket", errno: errno) }
+    guard probe >= 0 else { throw .system(call: "socket", place: path, errno: errno) }
     defer { close(probe) }
     let connected = address.withSocketAddress { connect(probe, $0, $1) }
     // EAGAIN: somebody listens and its queue is full. EACCES: somebody else's, which we could not replace either.

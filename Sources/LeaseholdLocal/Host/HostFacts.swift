@@ -19,6 +19,9 @@ enum HostFacts {
     return count == 1 && byte == UInt8(ascii: "1")
   }
 
+  /// Bytes of a page of memory.
+  static var pageBytes: Int { max(1, sysconf(Int32(_SC_PAGESIZE))) }
+
   /// The user of this process.
   static var uid: UInt32 { geteuid() }
 

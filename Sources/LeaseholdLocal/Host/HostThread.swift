@@ -1,12 +1,14 @@
 import Glibc
 
 /// A thread of our own with a small stack, for loops that block in the kernel.
-final class HostThread: @unchecked Sendable {
+package final class HostThread: @unchecked Sendable {
   // Written once, before anybody else can see the object.
   private let thread: pthread_t
 
   /// Starts a thread; `nil` when the process may have no more (EAGAIN, pids limit).
-  init?(_ body: @escaping @Sendable () -> Void) {
+  ///
+  /// - Parameter name: At most 15 bytes; shown by `ps -L`.
+  package init?(named name: StaticString? = nil, _ body: @escaping @Sendable () -> Void) {
     let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
     pthread_attr_init(attributes)
     defer {
@@ -14,7 +16,7 @@ final class HostThread: @unchecked Sendable {
       attributes.deallocate()
     }
     pthread_attr_setstacksize(attributes, 256 * 1024)
-    let box = Unmanaged.passRetained(Body(body))
+    let box = Unmanaged.passRetained(Body(name, body))
     var handle = pthread_t()
     let result = pthread_create(
       &handle, attributes,
@@ -44,8 +46,11 @@ final class HostThread: @unchecked Sendable {
 
   /// Waits until the thread has ended.
   ///
-  /// Call once.
-  func join() { pthread_join(thread, nil) }
+  /// Call once, or ``detach()``.
+  package func join() { pthread_join(thread, nil) }
+
+  /// Leaves the thread to itself: nobody waits for its end.
+  package func detach() { pthread_detach(thread) }
 
   /// Makes a system call that the thread sleeps in return EINTR.
   func interrupt() { pthread_kill(thread, Self.interruptSignal) }
@@ -65,21 +70,39 @@ final class HostThread: @unchecked Sendable {
   }
 
   private final class Body {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    private let name: StaticString?
+    private let body: @Sendable () -> Void
+
+    init(_ name: StaticString?, _ body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
+
+    func run() {
+      if let name { takeName(name) }
+      body()
+    }
+
+    /// The calls that name a thread are variadic, or GNU's own, which Swift does not see.
+    private func takeName(_ name: StaticString) {
+      let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+      guard file >= 0 else { return }
+      _ = write(file, name.utf8Start, name.utf8CodeUnitCount)
+      close(file)
+    }
   }
 }
 
 /// Wakes a thread that sleeps with a deadline: a condition variable on CLOCK_MONOTONIC.
 ///
 /// The kernel's timer behind it is exact to the thread's timer slack, 50 us (prctl(2), PR_SET_TIMERSLACK).
-final class Alarm: @unchecked Sendable {
+package final class Alarm: @unchecked Sendable {
   // The state below is guarded by the mutex; both live at stable addresses, as pthread asks.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var isRinging = false
 
-  init() {
+  package init() {
     pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
@@ -96,7 +119,7 @@ final class Alarm: @unchecked Sendable {
   }
 
   /// Ends the sleep, the current one or the next.
-  func ring() {
+  package func ring() {
     pthread_mutex_lock(mutex)
     isRinging = true
     pthread_cond_signal(condition)
@@ -104,7 +127,7 @@ final class Alarm: @unchecked Sendable {
   }
 
   /// Sleeps until a reading of CLOCK_MONOTONIC in nanoseconds, or until it rings.
-  func sleep(until instant: Int64) {
+  package func sleep(until instant: Int64) {
     pthread_mutex_lock(mutex)
     HostClock.withTimespec(nanoseconds: max(0, instant)) { time in
       while !isRinging, pthread_cond_timedwait(condition, mutex, time) == 0 {}
@@ -114,7 +137,7 @@ final class Alarm: @unchecked Sendable {
   }
 
   /// Sleeps until it rings.
-  func sleep() {
+  package func sleep() {
     pthread_mutex_lock(mutex)
     while !isRinging { pthread_cond_wait(condition, mutex) }
     isRinging = false

@@ -148,7 +148,14 @@ final class ProcessWatch: Sendable {
 
   private func run(_ set: ProcessSet) {
     while !isStopping.load(ordering: .sequentiallyConsistent) {
-      guard let tokens = try? set.wait() else { continue }
+      let tokens: [UInt64]
+      do throws(Errno) {
+        tokens = try set.wait()
+      } catch {
+        // What fails for another reason than a signal may go on failing, and must not take a whole processor.
+        if error != .interrupted { Alarm().sleep(until: HostClock.now().nanoseconds + 10_000_000) }
+        continue
+      }
       for token in tokens {
         guard let process = state.withLock({ $0.entries[token]?.process }) else { continue }
         process.end()

@@ -48,6 +48,9 @@ extension SegmentStore {
   public func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
     try making { () throws(LeaseholdError) in
       let segment: SharedMemorySegment
+      // What is there costs nobody anything.
+      if let key = request.key, (try? existing(.key(key))) != nil { return try adopt(.key(key), request) }
+      let claim = try claims.claim(request)
       do throws(Errno) {
         segment = try SharedMemorySegment.create(
           key: request.key.map(IPCKey.init) ?? .private, byteCount: request.byteCount,
@@ -59,10 +62,12 @@ extension SegmentStore {
       do throws(LeaseholdError) {
         let initialized = try unrestricted.initialize(.id(segment.id), force: true)
         try handOver(segment)
+        claims.keep(claim, for: segment.id)
         let info = try unrestricted.segment(.id(segment.id), making: false)
         return SegmentCreation(segment: info, created: true, initialized: initialized)
       } catch {
         try? segment.remove()
+        claims.forget(segment.id)
         throw error
       }
     }
@@ -111,6 +116,7 @@ extension SegmentStore {
     try check(segment, .control, address)
     do throws(Errno) { try segment.remove() } catch { throw explain(error, address) }
     fences.forget(segment: segment.id)
+    claims.forget(segment.id)
     return info
   }
 

@@ -26,6 +26,7 @@ public struct SegmentStoreOptions: Sendable {
 public final class SegmentStore: VariableStore {
   let options: SegmentStoreOptions
   let fences: FenceTable
+  let claims: SegmentClaims
   /// Who asks, where that is a user of whom the kernel would not take everything.
   let caller: Caller?
   private let turns: [Turn]
@@ -49,6 +50,7 @@ public final class SegmentStore: VariableStore {
   public init(_ options: SegmentStoreOptions) {
     self.options = options
     fences = FenceTable(key: FenceTable.key(controlKey: options.controlKey))
+    claims = SegmentClaims()
     turns = (0..<64).map { _ in Turn() }
     makers = Turn()
     caller = nil
@@ -57,6 +59,7 @@ public final class SegmentStore: VariableStore {
   /// The same store for somebody else.
   private init(_ other: SegmentStore, for caller: Caller?) {
     (options, fences, turns, makers) = (other.options, other.fences, other.turns, other.makers)
+    claims = other.claims
     self.caller = caller
   }
 

@@ -8,6 +8,10 @@ public import Leasehold
 public final class SimulatedLockService: LockService, HostWithoutNativeSets, @unchecked Sendable {
   /// What it stands on.
   public let daemon: SimulatedDaemon
+  /// What fails, as a test says.
+  public var faults: [ServiceFault] = []
+  /// How long ago the clock turned, as a test says.
+  public var sinceClockTurned = TimeSpan.zero
 
   /// A service over a daemon.
   public init(_ daemon: SimulatedDaemon) { self.daemon = daemon }
@@ -57,17 +61,19 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
 
   /// Gives a lease back.
   public func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     defer { daemon.settle() }
-    return try daemon.ledger.release(lease, key: key, native: native, at: moment(now))
+    return try daemon.ledger.release(lease, key: key, native: native, within: confinement, at: moment(now))
   }
 
   /// Moves a lease's deadline.
   public func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    try daemon.ledger.renew(lease, key: key, native: native, ttl: ttl, at: moment(now))
+    try daemon.ledger.renew(lease, key: key, native: native, ttl: ttl, within: confinement, at: moment(now))
   }
 
   /// Ends somebody's lease.
@@ -87,17 +93,21 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
   }
 
   /// One lease.
-  public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
-    try daemon.ledger.lease(lease)
+  public func lease(
+    _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    try daemon.ledger.lease(lease, within: confinement)
   }
 
   /// The live leases.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { daemon.ledger.leases(filter) }
 
   /// Releases all leases of an owner.
-  public func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String] {
+  public func releaseAll(
+    owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [String] {
     defer { daemon.settle() }
-    return daemon.ledger.releaseAll(owner: owner, key: key, of: caller, at: moment(now))
+    return daemon.ledger.releaseAll(owner: owner, key: key, of: caller, within: confinement, at: moment(now))
   }
 
   /// One lock.
@@ -121,10 +131,11 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
 
   /// Removes a lock.
   public func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) {
     defer { daemon.settle() }
-    try daemon.ledger.remove(key, native, force: force, at: moment(now))
+    try daemon.ledger.remove(key, native, force: force, within: confinement, at: moment(now))
   }
 
   /// Finds the process of a number, and runs one when there is none.
@@ -141,5 +152,9 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
   }
 
   /// Whether it serves, and what it counted.
-  public func status() -> ServiceStatus { daemon.ledger.status() }
+  public func status() -> ServiceStatus {
+    var status = daemon.ledger.status()
+    status.faults = faults
+    return status
+  }
 }

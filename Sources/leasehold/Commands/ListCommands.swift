@@ -95,7 +95,7 @@ struct ReadyCommand: ParsableCommand {
 /// Whether the service answers at all.
 struct LiveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "live", abstract: "End with 0 when the service answers at all, else with 69.")
+    commandName: "live", abstract: "End with 0 when the service answers and its clock turns, else with 69.")
 
   @OptionGroup var ask: AskOptions
 

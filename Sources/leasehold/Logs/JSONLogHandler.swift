@@ -3,11 +3,11 @@ internal import Logging
 /// One JSON object a line: `time`, `level`, `message`, then the metadata under their own names.
 ///
 /// For the journal the priority stands before it, and the object is what the journal keeps.
-struct JSONLogHandler: LogHandler {
+struct JSONLogHandler: LineHandler {
   var logLevel: Logger.Level = .info
   var metadata: Logger.Metadata = [:]
   var metadataProvider: Logger.MetadataProvider?
-  let sink: LogSink
+  var sink: LogSink
 
   init(sink: LogSink) {
     self.sink = sink
@@ -20,7 +20,7 @@ struct JSONLogHandler: LogHandler {
 
   private static let reserved: Set<String> = ["time", "level", "message"]
 
-  func log(event: LogEvent) {
+  func line(of event: LogEvent) -> String {
     var line = sink.prefix(event.level)
     line += "{\"time\":\"\(timestamp(nanoseconds: sink.wallClock()))\",\"level\":\"\(event.level)\",\"message\":"
     JSONText.append(event.message.description, to: &line)
@@ -30,14 +30,14 @@ struct JSONLogHandler: LogHandler {
       line += ":"
       JSONLogHandler.append(value, to: &line)
     }
-    line += "}\n"
-    sink.write(line)
+    return line + "}\n"
   }
 
   private static func append(_ value: Logger.MetadataValue, to line: inout String) {
     switch value {
     case .string(let text): JSONText.append(text, to: &line)
     case .stringConvertible(let number as any FixedWidthInteger): line += number.description
+    case .stringConvertible(let number as Double) where number.isFinite: line += number.description
     case .stringConvertible(let isTrue as Bool): line += isTrue ? "true" : "false"
     case .stringConvertible(let other): JSONText.append(other.description, to: &line)
     case .array(let elements):

@@ -8,24 +8,19 @@ struct LogSink: Sendable {
   var isJournal = false
   /// Nanoseconds since 1970.
   var wallClock: @Sendable () -> Int64 = LogSink.realTime
+  /// Takes the lines of the daemon, which never waits for who reads them; without it they are written at once.
+  var queue: LogQueue?
 
   static let standardError = LogSink(descriptor: STDERR_FILENO)
 
   /// What a line begins with: the priority for the journal, whatever the line's form.
   func prefix(_ level: Logger.Level) -> String { isJournal ? "<\(level.journalPriority)>" : "" }
 
-  /// Writes a line with one call, so that lines of threads do not mix; a second call only when the first fell short.
+  /// Writes a line, or queues it.
   func write(_ line: String) {
-    var line = line
-    line.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while !rest.isEmpty {
-        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-        if count < 0 && errno == EINTR { continue }
-        if count <= 0 { return }
-        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-      }
-    }
+    if let queue { return queue.append(line) }
+    var writer = LineWriter(descriptor: descriptor)
+    _ = writer.write(line)
   }
 
   /// Whether `$JOURNAL_STREAM` names the file behind the descriptor; a shell inherits the variable without the file.
@@ -41,6 +36,18 @@ struct LogSink: Sendable {
     clock_gettime(CLOCK_REALTIME, &now)
     return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
   }
+}
+
+/// A handler whose lines can be had without writing them.
+protocol LineHandler: LogHandler {
+  var sink: LogSink { get set }
+
+  /// The line of an event, with its newline.
+  func line(of event: LogEvent) -> String
+}
+
+extension LineHandler {
+  func log(event: LogEvent) { sink.write(line(of: event)) }
 }
 
 extension Logger.Level {

@@ -4,6 +4,18 @@ internal import Logging
 extension Logger {
   /// Tells of leases that ended without their holders' doing; never the id, which is a key to the lease.
   func tell(_ ends: EndLog) {
+    for removed in ends.sets {
+      // Programs remove sets of their own as a matter of course; what takes a lease along is for somebody to look at.
+      log(
+        level: removed.isOwn || removed.leases > 0 ? .warning : .info, "a semaphore set was removed",
+        metadata: [
+          "set": .stringConvertible(removed.set), "key": "0x\(String(UInt32(bitPattern: removed.key), radix: 16))",
+          "own": .stringConvertible(removed.isOwn), "leases_ended": .stringConvertible(removed.leases),
+        ])
+    }
+    if ends.moreSets > 0 {
+      warning("more semaphore sets were removed than are named", metadata: ["sets": .stringConvertible(ends.moreSets)])
+    }
     for line in ends.lines {
       var metadata: Logger.Metadata = ["ref": "\(line.ref)", "lock": "\(line.key)", "reason": "\(line.reason.name)"]
       if let owner = line.owner { metadata["owner"] = "\(owner)" }
@@ -14,7 +26,7 @@ extension Logger {
     }
     var others: Logger.Metadata = [:]
     for reason in EndReason.allCases where ends.others[Int(reason.rawValue)] > 0 {
-      others[reason.name] = "\(ends.others[Int(reason.rawValue)])"
+      others[reason.name] = .stringConvertible(ends.others[Int(reason.rawValue)])
     }
     if !others.isEmpty { info("more leases ended than are named", metadata: others) }
   }

@@ -1,11 +1,11 @@
 internal import Logging
 
 /// One line an event for people: time, level, message, then `name=value` sorted by name.
-struct PlainLogHandler: LogHandler {
+struct PlainLogHandler: LineHandler {
   var logLevel: Logger.Level = .info
   var metadata: Logger.Metadata = [:]
   var metadataProvider: Logger.MetadataProvider?
-  let sink: LogSink
+  var sink: LogSink
 
   init(sink: LogSink) {
     self.sink = sink
@@ -16,7 +16,7 @@ struct PlainLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  func log(event: LogEvent) {
+  func line(of event: LogEvent) -> String {
     var line = sink.prefix(event.level)
     if !sink.isJournal {
       line += timestamp(nanoseconds: sink.wallClock()) + " " + event.level.rawValue + " "
@@ -28,8 +28,7 @@ struct PlainLogHandler: LogHandler {
       line += "="
       PlainLogHandler.append(value.description, to: &line)
     }
-    line += "\n"
-    sink.write(line)
+    return line + "\n"
   }
 
   /// Quotes what would not be read back as one word.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Leasehold
 
 /// Everything `leasehold serve` was told, read and checked.
 struct ServeSettings: Sendable, Equatable {
@@ -14,6 +15,7 @@ struct ServeSettings: Sendable, Equatable {
   let connectionsMax: Int
   let connectionMemoryBytes: Int
   let idleTimeout: Duration
+  let firstRequestTimeout: Duration
   let drainTimeout: Duration
   let bodyBytesMax: Int
   /// Names that the Host header may have besides the loopback names, in lower case.
@@ -26,9 +28,8 @@ struct ServeSettings: Sendable, Equatable {
   let tlsCertificatePath: String?
   let tlsKeyPath: String?
   let allowsPlainHTTP: Bool
-  /// 0 is no limit.
-  let leasesPerCaller: Int
-  let waitersPerCaller: Int
+  /// What one caller may have; 0 is its share.
+  let perCaller: CallerMaxima
 
   let ttlDefault: Duration
   let ttlMin: Duration
@@ -87,6 +88,7 @@ struct ServeSettings: Sendable, Equatable {
     connectionsMax = resolved.integer(.maxConnections)
     connectionMemoryBytes = resolved.integer(.connectionMemory)
     idleTimeout = resolved.duration(.idleTimeout)
+    firstRequestTimeout = resolved.duration(.firstRequestTimeout)
     drainTimeout = resolved.duration(.drainTimeout)
     bodyBytesMax = resolved.integer(.maxBody)
     allowedHosts = resolved.list(.allowHost).map { $0.lowercased() }
@@ -95,8 +97,11 @@ struct ServeSettings: Sendable, Equatable {
     tlsCertificatePath = resolved.path(.tlsCert)
     tlsKeyPath = resolved.path(.tlsKey)
     allowsPlainHTTP = resolved.toggle(.insecurePlainHTTP)
-    leasesPerCaller = resolved.integer(.maxLeasesPerCaller)
-    waitersPerCaller = resolved.integer(.maxWaitersPerCaller)
+    var perCaller = CallerMaxima(0)
+    for resource in CallerResource.allCases {
+      if let setting = Setting.named[resource.setting] { perCaller[resource] = resolved.integer(setting) }
+    }
+    self.perCaller = perCaller
     ttlDefault = resolved.duration(.ttlDefault)
     ttlMin = resolved.duration(.ttlMin)
     ttlMax = resolved.duration(.ttlMax)

@@ -23,6 +23,9 @@ extension Setting {
   static let idleTimeout = Setting(
     "idle-timeout", .listening, .duration(.seconds(1)...hour * 24), default: "60s",
     "Close a connection that is silent for so long and waits for nothing")
+  static let firstRequestTimeout = Setting(
+    "first-request-timeout", .listening, .duration(.seconds(1)...hour), default: "10s",
+    "Close a connection that has not sent the head of its first request by then")
   static let drainTimeout = Setting(
     "drain-timeout", .listening, .duration(.zero ... .seconds(600)), default: "5s",
     "Time for open requests to end when the daemon stops")
@@ -51,10 +54,27 @@ extension Setting {
     "Let tokens travel over TCP without TLS, where the network is trusted or something before the daemon ends TLS")
   static let maxLeasesPerCaller = Setting(
     "max-leases-per-caller", .access, .integer(0...16_000_000), default: "0",
-    "Leases of one caller at once (a token, else a user of the Unix socket, else an address); 0 is no limit")
+    "Leases of one caller at once: a token, else a user of the Unix socket, else an address; \(halfUnlessSet)")
   static let maxWaitersPerCaller = Setting(
     "max-waiters-per-caller", .access, .integer(0...1_000_000), default: "0",
-    "Requests of one caller that wait at once; 0 is no limit")
+    "Requests of one caller that wait at once; \(halfUnlessSet)")
+  static let maxConnectionsPerCaller = Setting(
+    "max-connections-per-caller", .access, .integer(0...1_000_000), default: "0",
+    "Connections of one caller at once, all listeners together; tokens do not count here; \(halfUnlessSet)")
+  static let maxEventSubscribersPerCaller = Setting(
+    "max-event-subscribers-per-caller", .access, .integer(0...100_000), default: "0",
+    "Open answers of /events of one caller; \(halfUnlessSet)")
+  static let operationWaitersPerCaller = Setting(
+    "operation-waiters-per-caller", .access, .integer(0...1024), default: "0",
+    "Raw semaphore operations of one caller that wait at once; \(halfUnlessSet)")
+  static let maxLocksPerCaller = Setting(
+    "max-locks-per-caller", .access, .integer(0...16_000_000), default: "0",
+    "Locks that one caller made and that are known still, used or not; 0 is five eighths of --max-leases")
+  static let maxSegmentBytesPerCaller = Setting(
+    "max-segment-bytes-per-caller", .access, .bytes(0...1 << 46), default: "0",
+    "Bytes of segments that one caller made; 0 is a quarter of the memory")
+
+  private static let halfUnlessSet = "0 is half of what there is"
 }
 
 // Leases.
@@ -73,7 +93,7 @@ extension Setting {
     "Time between two lines of a held connection")
   static let recoveryGrace = Setting(
     "recovery-grace", .leases, .duration(.zero ... .seconds(600)), default: "2s",
-    "Time that leases found at the start get at least, so that their holders can renew them")
+    "Time that leases found at the start get at least, once, so that their holders can renew them")
 }
 
 // Limits.
@@ -149,9 +169,11 @@ extension Setting {
 
   /// Every setting, in the order of the documentation.
   static let all: [Setting] = [
-    .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .drainTimeout,
-    .maxBody, .allowHost,
+    .host, .port, .unix, .unixMode, .threads, .maxConnections, .connectionMemory, .idleTimeout, .firstRequestTimeout,
+    .drainTimeout, .maxBody, .allowHost,
     .tokenFile, .unixNeedsToken, .tlsCert, .tlsKey, .insecurePlainHTTP, .maxLeasesPerCaller, .maxWaitersPerCaller,
+    .maxConnectionsPerCaller, .maxEventSubscribersPerCaller, .operationWaitersPerCaller, .maxLocksPerCaller,
+    .maxSegmentBytesPerCaller,
     .ttlDefault, .ttlMin, .ttlMax, .maxWait, .heartbeat, .recoveryGrace,
     .maxLeases, .maxWaiters, .maxWaitersPerLock, .operationWaiters, .maxProcesses, .eventsKept, .maxEventSubscribers,
     .tombstones, .idleLocks,

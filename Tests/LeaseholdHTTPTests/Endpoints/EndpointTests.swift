@@ -16,7 +16,7 @@ import Testing
       let methods = Set(Endpoint.all.filter { $0.route == route }.map { "\($0.method)".uppercased() })
       #expect(!methods.isEmpty, "\(route)")
       let allowed = Set("\(Endpoint.allow(route))".split(separator: ",").map { $0.filter { $0 != " " } })
-      #expect(allowed == (methods.contains("GET") ? methods.union(["HEAD"]) : methods), "\(route)")
+      #expect(allowed == methods.union(methods.contains("GET") ? ["HEAD", "OPTIONS"] : ["OPTIONS"]), "\(route)")
     }
   }
 
@@ -52,7 +52,7 @@ import Testing
       "no-such-segment", "no-such-variable",
     ],
     405: ["method-not-allowed"], 406: ["not-acceptable", "not-representable"],
-    413: ["body-too-large"], 414: ["uri-too-long"],
+    413: ["body-too-large"], 414: ["uri-too-long"], 431: ["headers-too-large"], 505: ["unknown-version"],
     415: ["unsupported-media-type"], 421: ["host-not-allowed"],
     409: [
       "limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded", "deadlock",
@@ -60,10 +60,11 @@ import Testing
     ],
     412: ["stale-fence", "precondition-failed"],
     410: ["expired", "released", "broken", "undelivered", "set-removed", "lock-removed"],
-    422: ["count-exceeds-limit", "idempotency-mismatch", "objects-refused", "no-such-process"],
+    422: ["count-exceeds-limit", "same-lock-twice", "idempotency-mismatch", "objects-refused", "no-such-process"],
     423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters", "too-many-subscribers", "caller-limit"],
-    503: ["draining", "starting", "sysv-unavailable"], 507: ["kernel-limit", "ledger-full", "segment-full"],
+    503: ["draining", "starting", "degraded", "clock-stalled", "sysv-unavailable", "too-many-connections"],
+    507: ["kernel-limit", "ledger-full", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
 

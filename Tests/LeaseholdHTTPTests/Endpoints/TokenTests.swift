@@ -83,10 +83,12 @@ import Testing
 
   @Test func accountsAreSharedByNameAndForgottenWhenNobodyUsesThem() {
     var limits = Limits()
-    limits.leasesPerCaller = 5
-    let accounts = CallerAccounts(limits)
+    limits.perCaller[.leases] = 5
+    let accounts = CallerAccounts(limits, connections: 100)
     let kept = accounts.account(token: "a")
-    #expect(accounts.account(token: "a") === kept && kept.leasesMaximum == 5 && kept.waitersMaximum == .max)
+    #expect(accounts.account(token: "a") === kept)
+    #expect(kept.hasRoom(for: .leases, 5) && !kept.hasRoom(for: .leases, 6))
+    #expect(kept.hasRoom(for: .waiters, limits.waiters / 2) && !kept.hasRoom(for: .waiters, limits.waiters / 2 + 1))
     for user in 0..<2000 { _ = accounts.account(.local(pid: 1, uid: UInt32(user), gid: 0)) }
     #expect(accounts.account(token: "a") === kept)
     let labels = [

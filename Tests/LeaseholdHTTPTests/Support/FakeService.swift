@@ -28,6 +28,8 @@ final class FakeService: LockService, HostWithoutNativeSets {
     var plan = Plan.wait
     var isLeaseOver = false
     var deadline: MonotonicInstant?
+    var faults: [ServiceFault] = []
+    var sinceClockTurned = TimeSpan.zero
   }
 
   private let state = Mutex(State())
@@ -108,17 +110,21 @@ final class FakeService: LockService, HostWithoutNativeSets {
   private func none() -> LeaseholdError { LeaseholdError(.noSuchLease, "There is none.") }
 
   func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     state.withLock { $0.heard.released.append(lease) }
     throw none()
   }
 
   func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, at now: MonotonicInstant
+    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot { throw none() }
 
-  func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+  func lease(
+    _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
     var answer = LeaseSnapshot.sample(AcquireRequest(key: LockKey(trusted: "a"), ttl: .zero, caller: .nobody))
     answer.deadline = deadline
     return answer
@@ -126,7 +132,9 @@ final class FakeService: LockService, HostWithoutNativeSets {
 
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { Page(entries: [], nextCursor: nil) }
 
-  func releaseAll(owner: String, key: LockKey?, of caller: Caller?, at now: MonotonicInstant) -> [String] { [] }
+  func releaseAll(
+    owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [String] { [] }
 
   func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
     throw none()
@@ -139,7 +147,8 @@ final class FakeService: LockService, HostWithoutNativeSets {
   func locks(_ filter: ListFilter) -> Page<LockSnapshot> { Page(entries: [], nextCursor: nil) }
 
   func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, at now: MonotonicInstant
+    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
+    at now: MonotonicInstant
   ) throws(LeaseholdError) { throw none() }
 
   func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
@@ -166,7 +175,15 @@ final class FakeService: LockService, HostWithoutNativeSets {
   func status() -> ServiceStatus {
     var status = ServiceStatus()
     status.state = .ready
+    state.withLock { status.faults = $0.faults }
     return status
+  }
+
+  var sinceClockTurned: TimeSpan { state.withLock { $0.sinceClockTurned } }
+
+  /// Lets something fail.
+  func ail(_ faults: [ServiceFault], sinceClockTurned: TimeSpan = .zero) {
+    state.withLock { ($0.faults, $0.sinceClockTurned) = (faults, sinceClockTurned) }
   }
 }
 

@@ -56,9 +56,8 @@ import Testing
     #expect(scene.ledger.locks(filter).entries.count == 1 && scene.ledger.leases(filter).entries.count == 1)
     filter.keyPrefix = "cafe"
     #expect(scene.ledger.locks(filter).entries.count == 1, "a beginning may end within what is shown as one letter")
-    let scopes: Set = [
-      IdempotencyScope(Scene.key("a"), Self.composed), IdempotencyScope(Scene.key("a"), Self.decomposed),
-    ]
+    let scopes = Set(
+      [Self.composed, Self.decomposed].map { IdempotencyScope(lock: Scene.key("a"), key: $0, door: 0) })
     #expect(scopes.count == 2)
   }
 

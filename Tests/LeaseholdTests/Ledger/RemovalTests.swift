@@ -85,6 +85,9 @@ import Testing
     scene.acquire("dan", "b")
     scene.removeSet()
     scene.keepHouse()
+    let removed = scene.ledger.takeEnds(isNewSecond: false).sets
+    #expect(removed.map(\.leases) == [2] && removed.allSatisfy(\.isOwn))
+    #expect(scene.ledger.takeEnds(isNewSecond: true).sets.isEmpty)
     #expect(scene.end("ann") == .setRemoved && scene.end("dan") == .setRemoved)
     #expect(scene.has("bob") && scene.waits("cat"))
     scene.release("bob")

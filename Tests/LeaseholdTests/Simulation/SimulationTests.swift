@@ -27,4 +27,26 @@ private func environment(_ name: String) -> UInt64? { getenv(name).flatMap { UIn
     let rare = counted.filter { $0.value < runs / 10 }
     #expect(runs < 100 || rare.isEmpty, "too rare to mean anything")
   }
+
+  /// `LEASEHOLD_SCRIBBLE_SEED` chooses the first seed, `LEASEHOLD_SCRIBBLE_RUNS` how many.
+  @Test func wordsThatSomebodyScribblesEndNoDaemonAndLetNobodyInTwice() {
+    let first = environment("LEASEHOLD_SCRIBBLE_SEED") ?? 1
+    let runs = environment("LEASEHOLD_SCRIBBLE_RUNS") ?? 300
+    for seed in first..<first + runs {
+      if getenv("LEASEHOLD_SCRIBBLE_SEED") != nil { print("seed \(seed)") }
+      let scribbles = Scribbles(seed: seed)
+      for round in 0..<3 {
+        scribbles.scribble()
+        if round != 1 { scribbles.serve() }
+        scribbles.scene.restart()
+        scribbles.serve()
+        let flaws = scribbles.flaws()
+        guard flaws.isEmpty else {
+          Issue.record(
+            "LEASEHOLD_SCRIBBLE_SEED=\(seed) LEASEHOLD_SCRIBBLE_RUNS=1 repeats this: \(flaws) \(scribbles.log)")
+          return
+        }
+      }
+    }
+  }
 }

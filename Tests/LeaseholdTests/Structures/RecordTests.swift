@@ -42,12 +42,17 @@ import Testing
       .operations, .counter(ledger: nil, isPath: false),
       .counter(ledger: .random(in: 0..<64, using: &random), isPath: true),
     ])
-    let semaphores = Int.random(in: 64...195, using: &random)
+    let semaphores = 2 * Int.random(in: 32...96, using: &random) + CounterDialect.trailerSemaphores
+    var place: Int?
+    if case .counter(let ledger?, let isPath) = layout {
+      place = ledger % 32
+      layout = .counter(ledger: (semaphores - CounterDialect.trailerSemaphores) / 2 + ledger % 32, isPath: isPath)
+    }
     if case .apache = layout { layout = .apache(count: semaphores) }
     let lock = LockRecord(
       lastUse: .random(in: 0...Limits.instant, using: &random), set: .random(in: 0 ... .max, using: &random),
       sysvKey: .random(in: .min ... .max, using: &random),
-      place: .random(in: layout.places(of: semaphores), using: &random),
+      place: place ?? .random(in: layout.places(of: semaphores), using: &random),
       layout: layout, capacity: Self.capacity(of: layout, &random), semaphoreCount: semaphores,
       firstFence: .random(in: 0 ... .max, using: &random), isDamaged: random.once(in: 2),
       keyLength: .random(in: 1...255, using: &random), textCell: .random(in: 0 ... .max, using: &random))

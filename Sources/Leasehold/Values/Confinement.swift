@@ -1,0 +1,101 @@
+/// What a token confines its caller to: some locks, by the beginnings of their names, and a time for which it may keep
+/// one.
+///
+/// What a request names is looked at before it is asked; what it reaches without naming it, by a lease's id or owner,
+/// in a list, or because it stands on the same set, is looked at by the ledger when it is found.
+public final class Confinement: Sendable {
+  /// The token, for people.
+  public let token: String
+  /// What names of locks must begin with; `nil` for all locks.
+  public let prefixes: [String]?
+  /// How long its leases last at most, their cooldown included; `nil` for as long as the service lets.
+  public let longest: TimeSpan?
+
+  /// Makes a confinement.
+  public init(token: String, prefixes: [String]?, longest: TimeSpan?) {
+    self.token = token
+    self.prefixes = prefixes
+    self.longest = longest
+  }
+
+  /// Whether one of the prefixes covers a name, as it is spelled.
+  ///
+  /// A prefix without a colon covers own locks only, and `..` could lead a path out of its prefix.
+  public func covers(_ name: String) -> Bool {
+    guard let prefixes else { return true }
+    let native = Self.nativePrefixes.first { name.utf8.starts(with: $0.utf8) }
+    if native == "path:", name.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) })
+    {
+      return false
+    }
+    return prefixes.contains { prefix in
+      name.utf8.starts(with: prefix.utf8) && (native.map { prefix.utf8.starts(with: $0.utf8) } ?? true)
+    }
+  }
+
+  private static let nativePrefixes = NativeName.prefixes + ["shm:"]
+
+  /// Whether all that a lease stands on is covered.
+  func covers(_ lease: Lease) -> Bool {
+    guard prefixes != nil else { return true }
+    let head = lease.head ?? lease
+    return coversAlone(head) && head.parts.allSatisfy(coversAlone)
+  }
+
+  /// A lease on raw operations stands on a set, under any of its names.
+  private func coversAlone(_ lease: Lease) -> Bool {
+    guard let lock = lease.lock, lock.layout == .operations else { return covers(lease.key.text) }
+    let key = UInt32(bitPattern: lock.set.key)
+    let names = ["id:\(lock.set.set)", "0x\(String(key, radix: 16))", "\(lock.set.key)", "\(key)"]
+    return (key == 0 ? names.prefix(1) : names[...]).contains { covers("sysv:" + $0) }
+  }
+
+  /// Throws for a lease that stands on something else; does not say on what.
+  func check(_ lease: Lease) throws(LeaseholdError) {
+    guard !covers(lease) else { return }
+    throw refusal("This reaches a lease on a lock that token '\(token)' may not use")
+  }
+
+  /// Throws for an end that is remembered of a lock that is not covered.
+  func check(_ end: Tombstone) throws(LeaseholdError) {
+    guard let key = end.key, !([key] + end.keys).allSatisfy({ covers($0.text) }), end.lease.map(covers) != true
+    else { return }
+    throw refusal("This was a lease on a lock that token '\(token)' may not use")
+  }
+
+  /// A name, or what it leads to, that is not covered.
+  public func refusal(_ what: String) -> LeaseholdError {
+    let prefixes = prefixes ?? []
+    return LeaseholdError(
+      .forbidden, "\(what); it may use names that begin with one of \(prefixes.joined(separator: ", ")).",
+      facts: [("token", .text(token)), ("allowed_prefixes", .texts(prefixes))])
+  }
+
+  /// Throws where a lease would block its lock for longer than it may.
+  ///
+  /// - Parameters:
+  ///   - span: How long it would live from now on; zero is for ever.
+  ///   - cooldown: How long its slots stay taken after that.
+  func check(_ span: TimeSpan, and cooldown: TimeSpan) throws(LeaseholdError) {
+    guard let longest, span <= .zero || span + cooldown > longest else { return }
+    let room = max(.zero, longest - cooldown)
+    throw LeaseholdError(
+      .outOfRange,
+      "The lease would last for \(span > .zero ? span.text : "ever")"
+        + (cooldown > .zero ? " and cool down for \(cooldown.text)" : "")
+        + ", and token '\(token)' may keep a lock for \(longest.text) at most (ttl-max); give a ttl of \(room.text) or "
+        + "less.",
+      facts: [
+        ("parameter", .text("ttl")), ("value", .text(span.text)), ("maximum", .text(room.text)),
+        ("maximum_ms", .number(room.milliseconds)), ("token", .text(token)),
+      ])
+  }
+}
+
+extension Ledger {
+  /// Throws where a request would end leases that its caller may not reach: all that stand on some locks.
+  func check(_ confinement: Confinement?, holdersOf locks: some Sequence<Lock>) throws(LeaseholdError) {
+    guard let confinement, confinement.prefixes != nil else { return }
+    for lock in locks { for lease in lock.holders { try confinement.check(lease) } }
+  }
+}

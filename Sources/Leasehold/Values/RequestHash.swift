@@ -1,0 +1,58 @@
+/// A number that differs, for all practical purposes, when requests do: tells a retry from another request.
+struct RequestHash {
+  private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  mutating func mix(_ value: UInt64) {
+    hash = (hash ^ value) &* 0x0000_0100_0000_01b3
+    hash ^= hash >> 29
+  }
+
+  mutating func mix(_ text: String) {
+    for byte in text.utf8 { mix(UInt64(byte)) }
+  }
+
+  fileprivate var folded: UInt32 { UInt32(truncatingIfNeeded: hash ^ hash >> 32) }
+
+  /// What was mixed in the low half, who asks in the high one: so a record tells both after a restart.
+  func fingerprint(of caller: Caller) -> UInt64 { UInt64(caller.door) << 32 | UInt64(folded) }
+}
+
+extension Caller {
+  /// A number for who asks, as far as retries are concerned: a token, a user of the Unix socket, or whoever comes over
+  /// TCP without a token.
+  var door: UInt32 {
+    var hash = RequestHash()
+    if let token = account?.token {
+      hash.mix(1 << 34)
+      hash.mix(token)
+    } else {
+      hash.mix(peer.uid.map { UInt64($0) | 1 << 35 } ?? 1 << 36)
+    }
+    return hash.folded
+  }
+}
+
+/// An Idempotency-Key counts within one lock and for one caller: the same key of another is another key.
+struct IdempotencyScope: Hashable {
+  private let lock: LockKey
+  private let key: ExactText
+  private let door: UInt32
+
+  /// What a request asks for; `nil` without a key.
+  init?(_ request: AcquireRequest) {
+    guard let key = request.idempotencyKey else { return nil }
+    self.init(lock: request.key, key: key, door: request.caller.door)
+  }
+
+  /// What a lease answers; `nil` without a key.
+  init?(_ lease: Lease) {
+    guard let key = lease.idempotencyKey else { return nil }
+    self.init(lock: lease.key, key: key, door: UInt32(truncatingIfNeeded: lease.fingerprint >> 32))
+  }
+
+  init(lock: LockKey, key: String, door: UInt32) {
+    self.lock = lock
+    self.key = ExactText(key)
+    self.door = door
+  }
+}

@@ -1,0 +1,87 @@
+import Glibc
+import Leasehold
+import Synchronization
+
+/// Who is counted together, by token, user or address.
+///
+/// Those that nobody uses are forgotten now and then.
+final class CallerAccounts: Sendable {
+  private struct Weak: Sendable {
+    weak let account: CallerAccount?
+  }
+
+  private struct State {
+    var accounts: [String: Weak] = [:]
+    var sweepAt = 256
+  }
+
+  private let maxima: CallerMaxima
+  private let totals: CallerMaxima
+  /// How often their limits were hit.
+  let hits = CallerLimitHits()
+  private let state = Mutex(State())
+
+  /// - Parameter connections: As many as a listener takes.
+  init(_ limits: Limits, connections: Int) {
+    maxima = limits.perCaller
+    var totals = CallerMaxima(limits.leases)
+    // What the ledger has room for beside a record for each lease.
+    totals[.locks] = limits.records - limits.leases - limits.tombstones
+    totals[.waiters] = limits.waiters
+    totals[.connections] = connections
+    totals[.streams] = limits.eventSubscribers
+    totals[.operations] = limits.operationWaiters
+    // Others need memory, too.
+    totals[.segmentBytes] = max(1 << 20, sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE)))
+    self.totals = totals
+  }
+
+  /// The account of a token.
+  func account(token: String) -> CallerAccount { account("token \(token)", token: token, .single) }
+
+  /// The account of who has no token: the user of a Unix socket, else the address.
+  func account(_ peer: Peer) -> CallerAccount {
+    let kind = Self.kind(of: peer)
+    switch peer {
+    case .local(_, let uid, _): return account("uid \(uid)", token: nil, kind)
+    case .ipv4(let address, _) where address >> 24 == 127: return account("loopback", token: nil, kind)
+    case .ipv6(0, 1, _): return account("loopback", token: nil, kind)
+    case .ipv4(let address, _): return account(Peer.ipv4(address, port: 0).host, token: nil, kind)
+    // One site has at least 64 bits of them to choose from.
+    case .ipv6(let network, _, _): return account(Peer.ipv6(network, 0, port: 0).host, token: nil, kind)
+    case .unknown: return account("unknown", token: nil, kind)
+    }
+  }
+
+  /// How far a peer without a token can be told from others.
+  static func kind(of peer: Peer) -> CallerKind {
+    switch peer {
+    case .local(_, let uid, _): uid == 0 || uid == geteuid() ? .trusted : .single
+    case .ipv4(let address, _) where address >> 24 == 127: .host
+    case .ipv6(0, 1, _), .unknown: .host
+    case .ipv4, .ipv6: .single
+    }
+  }
+
+  private func account(_ label: String, token: String?, _ kind: CallerKind) -> CallerAccount {
+    state.withLock { state in
+      if let known = state.accounts[label]?.account { return known }
+      if state.accounts.count >= state.sweepAt {
+        state.accounts = state.accounts.filter { $0.value.account != nil }
+        state.sweepAt = max(256, 2 * state.accounts.count)
+      }
+      let account = CallerAccount(
+        label: label, token: token, maxima: maxima.resolved(for: kind, of: totals), hits: hits)
+      state.accounts[label] = Weak(account: account)
+      return account
+    }
+  }
+}
+
+extension Peer {
+  /// The address without its port.
+  fileprivate var host: String {
+    let text = address ?? "unknown"
+    return text.lastIndex(of: ":").map { String(text[..<$0]) } ?? text
+  }
+}

@@ -1,0 +1,39 @@
+import Leasehold
+import Synchronization
+
+/// What fails at the moment; each change is told once, however often the failure is seen.
+final class FaultBook: Sendable {
+  private let book = Mutex<[ServiceFault]>([])
+  private let report: (@Sendable (FaultNotice) -> Void)?
+
+  init(report: (@Sendable (FaultNotice) -> Void)?) { self.report = report }
+
+  /// What fails, in the order in which it began to.
+  var current: [ServiceFault] { book.withLock(\.self) }
+
+  /// Notes that a part fails, or with `nil` that it works.
+  func note(_ part: ServiceFault.Part, _ reason: String?) {
+    let notice = book.withLock { faults -> FaultNotice? in
+      let known = faults.firstIndex { $0.part == part }
+      switch (known, reason) {
+      case (nil, nil): return nil
+      case (let place?, nil):
+        faults.remove(at: place)
+        return .ended(part)
+      case (let place?, let reason?):
+        faults[place].reason = reason
+        return nil
+      case (nil, let reason?):
+        faults.append(ServiceFault(part, reason))
+        return .began(ServiceFault(part, reason))
+      }
+    }
+    if let notice { report?(notice) }
+  }
+
+  /// Notes that a part was removed by somebody and is there again.
+  func noteReplaced(_ part: ServiceFault.Part) {
+    note(part, nil)
+    report?(.replaced(part))
+  }
+}

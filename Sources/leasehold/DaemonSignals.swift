@@ -1,0 +1,84 @@
+internal import Glibc
+internal import Leasehold
+internal import LeaseholdLocal
+internal import Logging
+import Synchronization
+
+/// SIGTERM, SIGINT and SIGHUP, heard by a thread of their own: whatever else hangs, the daemon can be stopped.
+///
+/// The first SIGTERM or SIGINT asks for an orderly end, and bounds the time it takes; the second is that end.
+final class DaemonSignals: Sendable {
+  /// Ends when the daemon is told to stop.
+  let stops: AsyncStream<Void>
+  /// One element for each SIGHUP.
+  let reloads: AsyncStream<Void>
+  private let stopping: AsyncStream<Void>.Continuation
+  private let reloading: AsyncStream<Void>.Continuation
+  private let stopAsked = Atomic(false)
+  private let log: DaemonLog
+  private let patience: TimeSpan
+
+  /// What an orderly end may take beyond `--drain-timeout`: the last lines of the log, and ending the threads.
+  private static let spare = TimeSpan.seconds(3)
+
+  /// Catches the signals from here on.
+  init(log: DaemonLog, drainTimeout: Duration) throws(SettingsError) {
+    (stops, stopping) = AsyncStream.makeStream()
+    (reloads, reloading) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    self.log = log
+    patience = TimeSpan(nanoseconds: TimeSpan(drainTimeout).nanoseconds + Self.spare.nanoseconds)
+    guard let caught = CaughtSignals([SIGTERM, SIGINT, SIGHUP]),
+      let thread = HostThread(named: "lh-signals", { [self] in run(caught) })
+    else { throw SettingsError("signals cannot be caught: no thread, or no pipe, is left", status: .cannotCreate) }
+    thread.detach()
+  }
+
+  /// Whether the daemon was told to stop.
+  var isStopping: Bool { stopAsked.load(ordering: .sequentiallyConsistent) }
+
+  private func run(_ caught: CaughtSignals) {
+    acceptAll()
+    var end: Int64?
+    while true {
+      let signals = caught.next(within: end.map(Self.milliseconds) ?? -1)
+      if signals.isEmpty { endLate() }
+      for signal in signals {
+        guard signal != SIGHUP else {
+          reloading.yield()
+          continue
+        }
+        if end != nil { endBy(signal) }
+        end = HostClock.now().nanoseconds + patience.nanoseconds
+        log.logger.info("stopping", metadata: ["signal": signal == SIGTERM ? "SIGTERM" : "SIGINT"])
+        stopAsked.store(true, ordering: .sequentiallyConsistent)
+        stopping.finish()
+      }
+    }
+  }
+
+  /// A thread that Dispatch started has most signals blocked; here somebody is to take them.
+  private func acceptAll() {
+    var none = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, nil)
+  }
+
+  private static func milliseconds(until end: Int64) -> Int32 {
+    Int32(clamping: max(0, (end - HostClock.now().nanoseconds + 999_999) / 1_000_000))
+  }
+
+  /// Something hangs: the daemon ends without it.
+  ///
+  /// Leases stay, as they do when it is killed.
+  private func endLate() -> Never {
+    log.logger.error("did not stop in good order within --drain-timeout, and ends anyway; leases stay")
+    log.lines.flush(within: .milliseconds(200))
+    _exit(ExitStatus.software.rawValue)
+  }
+
+  private func endBy(_ number: Int32) -> Never {
+    signal(number, SIG_DFL)
+    raise(number)
+    _exit(128 + number)
+  }
+}

@@ -1,0 +1,46 @@
+internal import Glibc
+internal import Logging
+
+/// The daemon's log on standard error.
+struct DaemonLog: Sendable {
+  let logger: Logger
+  let lines: LogQueue
+
+  /// How long the end of the daemon waits for who reads the log.
+  private static let lastWait = Duration.seconds(1)
+
+  /// Starts the thread that writes.
+  ///
+  /// - Throws: An error when there cannot be one more thread.
+  init(settings: ServeSettings, environment: [String: String]) throws(SettingsError) {
+    var sink = LogSink.standardError
+    sink.isJournal = LogSink.isJournal(descriptor: sink.descriptor, environment: environment)
+    var handler: any LineHandler =
+      switch settings.logFormat {
+      case .plain: PlainLogHandler(sink: sink)
+      case .json: JSONLogHandler(sink: sink)
+      }
+    let form = handler
+    guard let lines = LogQueue(descriptor: sink.descriptor, gapLine: { form.line(of: .missingLines($0)) }) else {
+      throw SettingsError("there cannot be one more thread: see ulimit -u, TasksMax=", status: .cannotCreate)
+    }
+    handler.sink.queue = lines
+    let complete = handler
+    var logger = Logger(label: "leasehold") { _ in complete }
+    logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .info
+    self.logger = logger
+    self.lines = lines
+  }
+
+  /// Gives what was logged a moment to be written, before the process ends.
+  func flush() { lines.flush(within: Self.lastWait) }
+}
+
+extension LogEvent {
+  /// Tells of lines that were dropped.
+  static func missingLines(_ count: UInt64) -> LogEvent {
+    LogEvent(
+      level: .warning, message: "\(count) lines were dropped: who reads this log did not keep up, or could not be had",
+      metadata: ["lines_dropped": .stringConvertible(count)], source: "leasehold", file: "", function: "", line: 0)
+  }
+}

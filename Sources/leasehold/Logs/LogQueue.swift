@@ -1,0 +1,128 @@
+internal import Leasehold
+internal import LeaseholdLocal
+import Synchronization
+
+/// Lines on their way to a reader who may be slow, or gone.
+///
+/// Whoever logs puts a line here and goes on. One thread writes them, and it alone waits for the reader. A line that
+/// does not fit any more, or that cannot be written, is dropped and counted; where there is room again the log says how
+/// many it lacks.
+final class LogQueue: Sendable {
+  /// What may wait; as much again is being written.
+  struct Room: Sendable {
+    var lines = 4096
+    var bytes = 512 * 1024
+  }
+
+  private enum Entry {
+    case line(String)
+    /// So many lines are missing here.
+    case gap(UInt64)
+  }
+
+  private struct State {
+    var entries: [Entry] = []
+    var bytes = 0
+    /// Dropped since the last entry.
+    var untold: UInt64 = 0
+    /// The thread has written all and sleeps.
+    var isIdle = false
+    var isClosed = false
+  }
+
+  private let descriptor: Int32
+  private let room: Room
+  private let gapLine: @Sendable (UInt64) -> String
+  private let state = Mutex(State())
+  private let dropped = Atomic<UInt64>(0)
+  private let work = Alarm()
+  private let rest = Alarm()
+
+  /// Starts the thread; `nil` when there cannot be one more.
+  ///
+  /// - Parameter gapLine: The line that tells of so many lines that are missing.
+  init?(descriptor: Int32, room: Room = Room(), gapLine: @escaping @Sendable (UInt64) -> String) {
+    self.descriptor = descriptor
+    self.room = room
+    self.gapLine = gapLine
+    guard let thread = HostThread(named: "lh-log", { [self] in run() }) else { return nil }
+    thread.detach()
+  }
+
+  /// Lines that were lost.
+  var droppedLines: UInt64 { dropped.load(ordering: .relaxed) }
+
+  /// Whether a line stands in the queue that the thread has not taken.
+  var isWaiting: Bool { state.withLock { !$0.entries.isEmpty } }
+
+  /// Puts a line in the queue, or drops it; never waits for the reader.
+  func append(_ line: String) {
+    let wakes = state.withLock { state -> Bool in
+      let size = line.utf8.count
+      guard !state.isClosed, state.entries.count < room.lines, state.bytes + size <= room.bytes else {
+        state.untold += 1
+        dropped.add(1, ordering: .relaxed)
+        return false
+      }
+      if state.untold > 0 { state.entries.append(.gap(state.untold)) }
+      state.untold = 0
+      state.entries.append(.line(line))
+      state.bytes += size
+      defer { state.isIdle = false }
+      return state.isIdle
+    }
+    if wakes { work.ring() }
+  }
+
+  /// Waits until all is written, at most as long as given; false when it is not.
+  @discardableResult
+  func flush(within span: Duration) -> Bool {
+    let deadline = HostClock.now().nanoseconds + TimeSpan(span).nanoseconds
+    while true {
+      if state.withLock({ $0.isIdle }) { return true }
+      if HostClock.now().nanoseconds >= deadline { return false }
+      rest.sleep(until: deadline)
+    }
+  }
+
+  /// Takes nothing more; the thread ends when it has written the rest.
+  func close() {
+    state.withLock { $0.isClosed = true }
+    work.ring()
+  }
+
+  private func run() {
+    var writer = LineWriter(descriptor: descriptor)
+    var missing: UInt64 = 0
+    while let entries = next() {
+      for entry in entries {
+        switch entry {
+        case .gap(let lines): missing += lines
+        case .line(let line):
+          if missing > 0, writer.write(gapLine(missing)) { missing = 0 }
+          if writer.write(line) { continue }
+          missing += 1
+          dropped.add(1, ordering: .relaxed)
+        }
+      }
+      if missing > 0, writer.write(gapLine(missing)) { missing = 0 }
+    }
+  }
+
+  /// What there is to write, as soon as there is something; `nil` when nothing will come any more.
+  private func next() -> [Entry]? {
+    while true {
+      let (entries, isClosed) = state.withLock { state -> ([Entry], Bool) in
+        if state.untold > 0 { state.entries.append(.gap(state.untold)) }
+        let entries = state.entries
+        state.isIdle = entries.isEmpty
+        (state.entries, state.bytes, state.untold) = ([], 0, 0)
+        return (entries, state.isClosed)
+      }
+      if !entries.isEmpty { return entries }
+      rest.ring()
+      if isClosed { return nil }
+      work.sleep()
+    }
+  }
+}
