@@ -134,7 +134,8 @@ def nothing_is_forced(tree):
 def text_from_outside_is_compared_as_bytes(tree):
     """Swift takes composed and decomposed letters for one; names, owners and prefixes are their bytes."""
     loose = re.compile(r"\bhas(Prefix|Suffix)\b(?!\(\")|\b(lease|head|request)\.owner [!=]= |key\.text [!=]= (?!\")")
-    for path, text in tree.matching(".swift", under=("Sources/Leasehold/", "Sources/LeaseholdHTTP/")):
+    folders = ("Sources/Leasehold/", "Sources/LeaseholdHTTP/", "Sources/LeaseholdLocal/Paths/")
+    for path, text in tree.matching(".swift", under=folders):
         for number, line in enumerate(text.split("\n"), 1):
             if loose.search(line) and not line.lstrip().startswith("//"):
                 yield f"{path}:{number}: compares text as Swift does; use isExactly or begins(with:)"

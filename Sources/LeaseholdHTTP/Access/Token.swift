@@ -65,7 +65,8 @@ extension Token {
         throw Problem(confinement.refusal("Token '\(name)' sees a part of the locks only, so ask with key=PREFIX"))
       }
       // The star says that it is a prefix.
-      try check(name: endpoint.route == .events && prefix.hasSuffix("*") ? String(prefix.dropLast()) : prefix)
+      let isStarred = endpoint.route == .events && prefix.utf8.last == UInt8(ascii: "*")
+      try check(name: isStarred ? String(prefix.unicodeScalars.dropLast()) : prefix)
     case .semaphores:
       let isAll = endpoint.route == .semaphores
       try check(name: "sysv:" + (isAll ? call.arguments[.key] ?? "" : call.segmentText))
