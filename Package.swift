@@ -15,6 +15,17 @@ let strict: [SwiftSetting] = [
 let fast: [SwiftSetting] =
   strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+// C that reads what others write. SysV is a library that others may depend on, which flags like these forbid: its C has
+// no buffer that is filled from outside.
+let hardened: [CSetting] = [
+  .unsafeFlags(["-fstack-protector-strong"]), .define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release)),
+]
+
+// Nothing that the loader fills in can be written afterwards. That addresses differ each time (PIE) is Swift's default.
+let sealed: [LinkerSetting] = [
+  .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now"])
+]
+
 let package = Package(
   name: "leasehold",
   products: [
@@ -32,9 +43,10 @@ let package = Package(
   ],
   targets: [
     // C fences: each is imported by exactly one place (see Tests/Tidy).
-    .target(name: "CSysV"),
-    .target(name: "CEarlyAnswer"),
-    .target(name: "CSupervise"),
+    .target(
+      name: "CSysV", cSettings: [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]),
+    .target(name: "CEarlyAnswer", cSettings: hardened),
+    .target(name: "CSupervise", cSettings: hardened),
     .target(name: "COpenAPI", exclude: ["openapi.yaml"]),
     .target(
       name: "CDashboard",
@@ -90,7 +102,7 @@ let package = Package(
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: strict),
+      swiftSettings: strict, linkerSettings: sealed),
 
     // Manual clock, simulated kernel, the conformance suite.
     .target(name: "LeaseholdTestKit", dependencies: ["Leasehold"], swiftSettings: strict),

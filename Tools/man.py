@@ -31,12 +31,15 @@ ENVIRONMENT = [
     ("LEASEHOLD_URL",
      "Where the service is: unix:/run/leasehold/leasehold.sock or http://127.0.0.1:31818, the default; "
      "https://HOST:PORT over TLS."),
-    ("LEASEHOLD_TOKEN", "Sent as Authorization: Bearer."),
+    ("LEASEHOLD_TOKEN", "Sent as Authorization: Bearer. The command of run does not get it, but with --keep-token."),
     ("LEASEHOLD_CACERT",
      "File of certificates in PEM that vouch for a service of https, in place of those that the system trusts."),
     ("TRACEPARENT", "Sent as traceparent (W3C Trace Context): the log of the service names the trace."),
     ("LEASEHOLD_LEASE, LEASEHOLD_FENCE, LEASEHOLD_LOCK",
      "Set by run for its command: the lease, the fence to send along with writes, the names of the locks, one a line."),
+    ("LEASEHOLD_HOLDING",
+     "Set by run for its command: its lease and those of each run above it, with commas between. Commands that take "
+     "locks say so to the service, which refuses to let them wait for themselves."),
 ]
 
 

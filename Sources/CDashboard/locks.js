@@ -101,7 +101,7 @@ function makeRow(item) {
   item.row = make("tr", { role: "row" }, ...cells);
   item.row.dataset.key = item.lock.key;
   item.cells = cells;
-  cells[0].append(make("bdi", {}, visible(item.lock.key)), make("div", { class: "soft number" }));
+  cells[0].append(make("bdi", {}, item.lock.key), make("div", { class: "soft number" }));
 }
 
 /** What is free, in words. */
@@ -139,7 +139,7 @@ function useInWords(lock) {
 
 /** Names of locks with commas between them. */
 function names(keys) {
-  return keys.flatMap((key, place) => [place ? ", " : "", make("bdi", {}, visible(key))]);
+  return keys.flatMap((key, place) => [place ? ", " : "", make("bdi", {}, key)]);
 }
 
 const moving = new Set(["age_ms", "wait_left_ms", "expires_in_ms"]); // what differs in each answer about the same
@@ -184,7 +184,7 @@ function whereabouts({ pid, uid, peer, bind }) {
   return words.join(", ");
 }
 
-const named = (person) => make("bdi", { class: person.owner ? "who" : "who nobody" }, person.owner ? visible(person.owner) : "no name");
+const named = (person) => make("bdi", { class: person.owner ? "who" : "who nobody" }, person.owner || "no name");
 const how = (person) => (person.mode === "shared" ? "shared" : "exclusive") + (person.count > 1 ? ` × ${person.count}` : "");
 
 function drawHolder(item, holder) {

@@ -115,7 +115,7 @@ function openBreak(key, holder) {
   dialog.dataset.key = key;
   dialog.dataset.ref = holder.ref;
   byId("break-ref").textContent = holder.ref;
-  byId("break-owner").textContent = holder.owner ? visible(holder.owner) : "a holder without a name";
+  byId("break-owner").textContent = visible(holder.owner ?? "a holder without a name");
   byId("break-key").textContent = visible(key);
   for (const id of ["break-name", "break-reason", "break-token"]) byId(id).value = "";
   byId("break-after").value = "0";
@@ -125,16 +125,16 @@ function openBreak(key, holder) {
   byId("break-name").focus();
 }
 
-/** Whether the name is typed, as it is or as it is shown. */
-function isNamed() {
+/** Whether that is the lock's name, or what is shown of it. */
+function namesLock(text) {
   const { key } = byId("break-dialog").dataset;
-  return [key, visible(key)].includes(byId("break-name").value);
+  return text === key || text === visible(key);
 }
 
 async function submitBreak(event) {
   event.preventDefault();
   const dialog = byId("break-dialog");
-  if (!isNamed()) return;
+  if (!namesLock(byId("break-name").value)) return;
   const words = { after: byId("break-after").value };
   if (byId("break-reason").value) words.reason = byId("break-reason").value;
   byId("break-submit").disabled = true;
@@ -171,7 +171,7 @@ function begin() {
   byId("token-dialog").querySelector("form").addEventListener("submit", submitToken);
   byId("break-dialog").querySelector("form").addEventListener("submit", submitBreak);
   byId("break-name").addEventListener("input", () => {
-    byId("break-submit").disabled = !isNamed();
+    byId("break-submit").disabled = !namesLock(byId("break-name").value);
   });
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());

@@ -4,25 +4,25 @@
 const byId = (id) => document.getElementById(id);
 let token = ""; // in memory alone: it goes with the page
 
-/** A text from outside with what nobody sees, or what turns the rest around, written as its code. */
+/** Text of others with everything by its number that does not show: marks of direction, and what is not seen at all. */
 function visible(text) {
-  return text.replace(/[\p{Cf}\p{Cc}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
-    (character) => `\\u{${character.codePointAt(0).toString(16).toUpperCase()}}`);
+  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (mark) => `\\u{${mark.codePointAt(0).toString(16)}}`);
 }
 
-/** An element with attributes and children; strings become text. */
+/** An element with attributes and children; strings become text, in which everything shows. */
 function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined) element.setAttribute(key, value);
+    if (value !== null && value !== undefined) element.setAttribute(key, visible(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  const shown = children.filter((child) => child !== null && child !== undefined);
+  element.append(...shown.map((child) => (child instanceof Node ? child : visible(child))));
   return element;
 }
 
 class Refusal extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || `The service answered ${status}.`);
+    super(visible(problem.detail || problem.title || `The service answered ${status}.`));
     this.status = status;
     this.code = problem.code;
   }

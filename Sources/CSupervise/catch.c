@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -28,6 +29,34 @@ int csupervise_catch(const int *signals, int count) {
             sigaction(signals[index], &action, NULL);
     }
     return ends[0];
+}
+
+static struct {
+    int input, output;
+    struct termios before;
+    const char *text;
+    size_t length;
+} screen;
+
+static void give_screen_back(int number) {
+    if (screen.input >= 0) tcsetattr(screen.input, TCSANOW, &screen.before);
+    (void)!write(screen.output, screen.text, screen.length);
+    // The signal is blocked in its handler, and its default action is back: it ends us on the way out.
+    raise(number);
+}
+
+void csupervise_keep_screen(int input, const struct termios *before, int output, const char *text) {
+    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGTERM, SIGPIPE};
+    screen.input = input;
+    screen.output = output;
+    screen.before = *before;
+    screen.length = strlen(text);
+    screen.text = strdup(text);
+    for (size_t index = 0; index < sizeof ending / sizeof *ending; index++) {
+        struct sigaction old, action = {.sa_handler = give_screen_back, .sa_flags = SA_RESETHAND};
+        if (sigaction(ending[index], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(ending[index], &action, NULL);
+    }
 }
 
 void csupervise_stop_self(void) {

@@ -16,11 +16,13 @@
 #include <unistd.h>
 
 enum { gone_ms = 5000 };
-enum { word_look, word_done };
+// A byte that wakes the guard up.
+enum { word_look };
 
 struct csupervise_guard {
     struct shared *shared;
-    int end;
+    struct csupervise_program program; // without argv: none
+    int end; // of the pipe whose other end the guard reads; keeps its number
     pid_t pid;
 };
 
@@ -63,9 +65,7 @@ static void watch(int end, struct shared *shared, const struct csupervise_progra
         int ready = poll(&entry, 1, (int)left_ms);
         if (ready <= 0) continue;
         char byte;
-        ssize_t count = read(end, &byte, 1);
-        if (count > 0 && byte == word_done) _exit(0);
-        if (count != 0) continue;
+        if (read(end, &byte, 1) != 0) continue;
         // The pipe is closed: nobody is left who would renew, and nobody who is about to become the command, as it has
         // the pipe open until then. First the command, then the lease.
         group = atomic_load(&shared->group);
@@ -74,15 +74,10 @@ static void watch(int end, struct shared *shared, const struct csupervise_progra
     }
 }
 
-struct csupervise_guard *csupervise_guard_start(size_t room, const struct csupervise_program *program) {
-    struct csupervise_guard *guard = malloc(sizeof *guard);
-    size_t size = sizeof(struct shared) + 2 * room;
-    struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+// Starts the process; what is watched is told through the pipe that comes to stand at `end`.
+static int begin(struct csupervise_guard *guard) {
     int ends[2];
-    if (guard == NULL || shared == MAP_FAILED || pipe2(ends, O_CLOEXEC) != 0) return NULL;
-    shared->room = room;
-    guard->shared = shared;
-    guard->end = ends[1];
+    if (pipe2(ends, O_CLOEXEC) != 0) return 0;
     sigset_t all, mask;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
@@ -91,14 +86,35 @@ struct csupervise_guard *csupervise_guard_start(size_t room, const struct csuper
         setsid();
         prctl(PR_SET_NAME, "leasehold-guard");
         close_all_but(ends[0]);
-        watch(ends[0], shared, program);
+        watch(ends[0], guard->shared, guard->program.argv == NULL ? NULL : &guard->program);
     }
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     close(ends[0]);
-    guard->pid = child;
-    if (child > 0) return guard;
-    close(ends[1]);
-    return NULL;
+    // A thread that renews may be writing to it: the number stays, and what it means changes in one step.
+    if (child > 0 && guard->end >= 0) dup3(ends[1], guard->end, O_CLOEXEC);
+    if (child > 0 && guard->end < 0) guard->end = ends[1];
+    if (guard->end != ends[1]) close(ends[1]);
+    guard->pid = child > 0 ? child : 0;
+    return child > 0;
+}
+
+struct csupervise_guard *csupervise_guard_start(size_t room, const struct csupervise_program *program) {
+    struct csupervise_guard *guard = malloc(sizeof *guard);
+    size_t size = sizeof(struct shared) + 2 * room;
+    struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (guard == NULL || shared == MAP_FAILED) return NULL;
+    shared->room = room;
+    *guard = (struct csupervise_guard){.shared = shared, .end = -1};
+    if (program != NULL) guard->program = *program;
+    return begin(guard) ? guard : NULL;
+}
+
+enum csupervise_guard_state csupervise_guard_look(struct csupervise_guard *guard) {
+    if (guard->pid > 0) {
+        pid_t ended = waitpid(guard->pid, NULL, WNOHANG);
+        if (ended == 0 || (ended < 0 && errno != ECHILD)) return csupervise_guard_watches;
+    }
+    return begin(guard) ? csupervise_guard_replaced : csupervise_guard_missing;
 }
 
 void csupervise_guard_address(struct csupervise_guard *guard, const struct sockaddr *name, socklen_t length) {
@@ -142,10 +158,11 @@ void csupervise_guard_deadline(struct csupervise_guard *guard, int64_t deadline_
 }
 
 void csupervise_guard_done(struct csupervise_guard *guard) {
-    char byte = word_done;
-    (void)!write(guard->end, &byte, 1);
+    // It has nothing to do any more, and need not be awake to learn it: somebody may have stopped it.
+    if (guard->pid > 0) {
+        kill(guard->pid, SIGKILL);
+        while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {}
+    }
     close(guard->end);
-    // It ends at once; where nobody else reaps it would stay a zombie.
-    while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {}
     // Its memory stays: a thread that renews may write the deadline still.
 }

@@ -32,8 +32,8 @@ public protocol VariableStore: AnyObject, Sendable {
   func change(
     _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo
-  /// Removes a segment; whoever has it attached keeps it until then.
-  func remove(_ address: SegmentAddress) throws(LeaseholdError) -> SegmentInfo
+  /// Removes a segment; whoever has it attached keeps it until then, which is refused unless `force`.
+  func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo
   /// Bytes of a segment; `length` is the rest where it is `nil`.
   func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8]
   /// Writes bytes, and zeros behind them up to `length`.

@@ -26,6 +26,8 @@ public struct LeaseOptions: Sendable {
   public var cooldown: Duration?
   /// Do not queue when that many wait already.
   public var waitersMax: Int?
+  /// Ids of leases that are kept meanwhile: when waiting for this one would never end, that is an error at once.
+  public var holding: [String] = []
   /// The trace that the acquire is a part of, as a header `traceparent` (W3C Trace Context): the service's log and its
   /// events name it.
   public var traceparent: String?
@@ -44,6 +46,7 @@ public struct LeaseOptions: Sendable {
     if let label { query.append(("owner", label)) }
     if let binding { query.append(("bind", binding)) }
     if let cooldown { query.append(("cooldown", cooldown.wireText)) }
+    if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
     if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }
     return query
   }

@@ -24,25 +24,29 @@ public final class LeaseholdConnection: Sendable {
 
   /// Sends a request and waits for the whole answer, whatever its status.
   ///
-  /// Where the connection was used before and turns out to be closed, the request is sent once more on a new one.
+  /// Where the connection was used before and turns out to be closed, the request is sent once more on a new one. All
+  /// of that takes ``Request/timeout`` at most.
   public func send(_ request: Request) throws(ClientError) -> Response {
+    let deadline = MonotonicTime.after(request.timeout)
     if let used = current.withLock({ $0 }) {
       if used.isIdle {
         do throws(Socket.Failure) {
-          return try exchange(request, over: used)
+          return try exchange(request, over: used, deadline: deadline)
         } catch .system {
           // The service may have closed it in the same moment.
         } catch {
+          // An answer that comes late must not be taken for that of a later request.
+          current.withLock { $0 = nil }
           throw clientError(error)
         }
       }
       current.withLock { $0 = nil }
     }
     do throws(Socket.Failure) {
-      return try exchange(request, over: connect(request))
+      return try exchange(request, over: connect(before: deadline), deadline: deadline)
     } catch {
       current.withLock { $0 = nil }
-      throw firstError(error)
+      throw firstError(error, before: deadline)
     }
   }
 
@@ -54,9 +58,9 @@ public final class LeaseholdConnection: Sendable {
     _ request: Request, silence: Duration, line body: (String) throws(ClientError) -> Bool
   ) throws(ClientError) -> Response {
     let reader: ResponseReader
+    let deadline = MonotonicTime.after(request.timeout)
     do throws(Socket.Failure) {
-      let socket = try connect(request)
-      let deadline = MonotonicTime.after(request.timeout)
+      let socket = try connect(before: deadline)
       try socket.send(request.bytes(to: endpoint, closing: true), deadline: deadline)
       reader = ResponseReader(socket)
       try reader.readHead(deadline: deadline)
@@ -64,7 +68,7 @@ public final class LeaseholdConnection: Sendable {
         return Response(status: reader.status, headers: reader.headers, body: try reader.readBody(deadline: deadline))
       }
     } catch {
-      throw firstError(error)
+      throw firstError(error, before: deadline)
     }
     defer { current.withLock { $0 = nil } }
     while true {
@@ -79,28 +83,27 @@ public final class LeaseholdConnection: Sendable {
     return Response(status: reader.status, headers: reader.headers, body: [])
   }
 
-  private func connect(_ request: Request) throws(Socket.Failure) -> Socket {
+  private func connect(before deadline: Int64) throws(Socket.Failure) -> Socket {
     if isAborted.withLock({ $0 }) { throw .aborted }
-    let limit = min(request.timeout, .seconds(5))
-    let socket = try Socket(endpoint, deadline: MonotonicTime.after(limit))
+    let socket = try Socket(endpoint, deadline: min(deadline, MonotonicTime.after(.seconds(5))))
     current.withLock { $0 = socket }
     if isAborted.withLock({ $0 }) { throw .aborted }
     return socket
   }
 
   /// What a failure of a connection's first request comes to.
-  private func firstError(_ failure: Socket.Failure) -> ClientError {
-    guard speaksTLS(after: failure) else { return clientError(failure) }
+  private func firstError(_ failure: Socket.Failure, before deadline: Int64) -> ClientError {
+    guard speaksTLS(after: failure, before: deadline) else { return clientError(failure) }
     return .insecure(endpoint.address, reason: "what listens there speaks TLS: give an address with https://")
   }
 
   /// Whether plain HTTP failed because TLS is spoken there: such a service just hangs up.
-  private func speaksTLS(after failure: Socket.Failure) -> Bool {
+  private func speaksTLS(after failure: Socket.Failure, before deadline: Int64) -> Bool {
     guard case .tcp(let host, let port) = endpoint.address else { return false }
     guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return false }
     let secure = ServiceEndpoint(.tls(host: host, port: port))
     do throws(Socket.Failure) {
-      _ = try Socket(secure, deadline: MonotonicTime.after(.seconds(1)))
+      _ = try Socket(secure, deadline: min(deadline, MonotonicTime.after(.seconds(1))))
       return true
     } catch .tls(let trouble) {
       return !trouble.isForeign
@@ -109,8 +112,9 @@ public final class LeaseholdConnection: Sendable {
     }
   }
 
-  private func exchange(_ request: Request, over socket: Socket) throws(Socket.Failure) -> Response {
-    let deadline = MonotonicTime.after(request.timeout)
+  private func exchange(
+    _ request: Request, over socket: Socket, deadline: Int64
+  ) throws(Socket.Failure) -> Response {
     try socket.send(request.bytes(to: endpoint), deadline: deadline)
     let reader = ResponseReader(socket)
     try reader.readHead(deadline: deadline)
@@ -123,6 +127,7 @@ public final class LeaseholdConnection: Sendable {
     switch failure {
     case .aborted: .canceled
     case .timedOut: .timedOut(endpoint.address)
+    case .unknownHost: .unreachable(endpoint.address, reason: "no host has this name")
     case .tls(let trouble): .insecure(endpoint.address, reason: trouble.text)
     case .system(EPROTO): .malformed("an answer that is not HTTP")
     case .system(let code): .unreachable(endpoint.address, reason: String(cString: strerror(code)))

@@ -13,6 +13,8 @@ final class Socket: Sendable {
   enum Failure: Error, Equatable {
     case timedOut
     case aborted
+    /// No address has this name.
+    case unknownHost
     case system(Int32)
     /// No TLS, for this reason.
     case tls(TLSTrouble)
@@ -145,8 +147,9 @@ final class Socket: Sendable {
   }
 
   private static func connected(_ address: ServiceAddress, deadline: Int64) throws(Failure) -> Int32 {
-    var last = Failure.system(ENOENT)
-    for candidate in address.candidates {
+    guard let candidates = address.candidates(before: deadline) else { throw .timedOut }
+    var last = Failure.unknownHost
+    for candidate in candidates {
       do throws(Failure) {
         return try connected(candidate, deadline: deadline)
       } catch {

@@ -120,7 +120,7 @@ struct Endpoint: Sendable {
       operation: "changeSegment", method: .patch, route: .segment, parameters: ownershipParameters,
       role: .admin, handle: Segments.change),
     Endpoint(
-      operation: "deleteSegment", method: .delete, route: .segment, parameters: ParameterSet(),
+      operation: "deleteSegment", method: .delete, route: .segment, parameters: ParameterSet(.force),
       role: .admin, handle: Segments.remove),
     Endpoint(
       operation: "readSegment", method: .get, route: .segmentBytes, parameters: ParameterSet(.offset, .length),

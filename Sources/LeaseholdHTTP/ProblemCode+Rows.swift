@@ -241,35 +241,22 @@ extension ProblemCode {
         (renew in time, or use a longer one), or the connection or process that it was bound to.
         """)
     case .released:
-      Row(
-        410, "The lease was released",
-        """
-        Acquire again. With the `reason` transferred it goes on under another id.
-        """)
+      Row(410, "The lease was released", "Acquire again. With the `reason` transferred it goes on under another id.")
     case .broken:
+      Row(410, "An operator ended the lease", "Stop; ask the operator before you acquire again.")
+    case .rewritten:
       Row(
-        410, "An operator ended the lease",
+        410, "Another program wrote the values under the lease",
         """
-        Stop; ask the operator before you acquire again.
+        Stop: the writer counts the lock anew, and somebody else may hold it. Acquire again; find out who writes \
+        (SETVAL).
         """)
     case .undelivered:
-      Row(
-        410, "The grant never reached its client and was undone",
-        """
-        Acquire again.
-        """)
+      Row(410, "The grant never reached its client and was undone", "Acquire again.")
     case .setRemoved:
-      Row(
-        410, "The semaphore set was removed by somebody",
-        """
-        Find out who did (ipcrm, or a request), and ask again.
-        """)
+      Row(410, "The semaphore set was removed by somebody", "Find out who did (ipcrm, or a request), and ask again.")
     case .lockRemoved:
-      Row(
-        410, "The lock was removed",
-        """
-        Acquire again; that makes it anew.
-        """)
+      Row(410, "The lock was removed", "Acquire again; that makes it anew.")
     case .staleFence:
       Row(
         412, "A newer fence was seen for this segment",
@@ -373,10 +360,18 @@ extension ProblemCode {
         segment.
         """)
     case .ledgerFull:
+      Row(507, "There is no room for another lease", "Release leases, or start the service with a larger ledger.")
+    case .nativeCountFull:
       Row(
-        507, "There is no room for another lease",
+        507, "A native lock's count of its users is full",
         """
-        Release leases, or start the service with a larger ledger.
+        Ask with `wait`, which waits for room; or release leases, or close handles of native programs (`native_count`).
+        """)
+    case .tooManyNativeHandles:
+      Row(
+        507, "Too many native programs use the lock to grant a lease beside them",
+        """
+        Ask with `wait`, which waits until they are fewer; or close handles (`native_count`) down to `value`.
         """)
     case .ledgerDamaged:
       Row(
@@ -385,11 +380,7 @@ extension ProblemCode {
         The lock is damaged: `mend` is the request that puts it right and touches no other lock.
         """)
     case .internalError:
-      Row(
-        500, "The service made a mistake",
-        """
-        Look in its log for the request id, and report it.
-        """)
+      Row(500, "The service made a mistake", "Look in its log for the request id, and report it.")
     }
   }
 }

@@ -46,6 +46,7 @@ enum ProblemCode: String, CaseIterable {
   case expired
   case released
   case broken
+  case rewritten
   case undelivered
   case setRemoved = "set-removed"
   case lockRemoved = "lock-removed"
@@ -70,6 +71,8 @@ enum ProblemCode: String, CaseIterable {
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"
+  case nativeCountFull = "native-count-full"
+  case tooManyNativeHandles = "too-many-native-handles"
   case ledgerDamaged = "ledger-damaged"
   case internalError = "internal"
 

@@ -85,6 +85,13 @@ extension KernelSemaphores {
     throw .kernel(KernelFailure(errno: "EACCES"))
   }
 
+  /// Whether a set was made by Leasehold for `path:` locks.
+  func hasLedger(_ set: Int32, count: Int) -> Bool {
+    let set = SemaphoreSet(id: set)
+    guard let status = try? set.anyStatus(), status.count == count else { return false }
+    return hasLedger(set, status)
+  }
+
   /// Whether a set was made by Leasehold for `path:` locks: this user made it, and its last three values say so.
   private func hasLedger(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> Bool {
     let trailer = status.count - CounterDialect.trailerSemaphores
@@ -114,6 +121,7 @@ extension KernelSemaphores {
     }
     // A native program may find it and remove it before it is looked at: symfony/lock releases that way.
     do throws(Errno) {
+      if request.dialect != .path { try set.markAsFinished() }
       try handOver(set, to: request.peer)
     } catch .invalidArgument, .identifierRemoved {
       return nil
@@ -162,7 +170,7 @@ extension KernelSemaphores {
   /// Gives a new set its values; a semop that changes nothing marks it as finished, and only then others are let in.
   private func finish(_ set: SemaphoreSet, _ values: [UInt16], _ mode: FilePermissions) throws(Errno) {
     try set.setValues(values)
-    try set.operate([.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
+    try set.markAsFinished()
     if mode != .ownerReadWrite { try set.setMode(mode) }
   }
 
@@ -226,8 +234,8 @@ extension KernelSemaphores {
     guard let status = try? SemaphoreSet(id: set).anyStatus() else { return nil }
     let permissions = status.permissions
     return SetTrace(
-      changed: status.changedAtSeconds, owner: permissions.owner, group: permissions.group,
-      mode: UInt32(permissions.mode.rawValue))
+      changed: status.changedAtSeconds, operated: status.operatedAtSeconds ?? 0, owner: permissions.owner,
+      group: permissions.group, mode: UInt32(permissions.mode.rawValue))
   }
 
   /// This process.

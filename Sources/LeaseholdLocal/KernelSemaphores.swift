@@ -82,7 +82,7 @@ final class KernelSemaphores: SemaphoreKernel {
     values[NamedDialect.trailer + 1] = NamedDialect.layoutVersion
     values[NamedDialect.trailer + 2] = instance
     try set.setValues(values)
-    try set.operate([.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
+    try set.markAsFinished()
     if mode != .ownerReadWrite { try set.setMode(mode) }
   }
 
@@ -145,6 +145,16 @@ final class KernelSemaphores: SemaphoreKernel {
   }
 
   func waiters(_ set: Int32, _ semaphore: Int) -> Int? { try? SemaphoreSet(id: set).waiterCount(of: semaphore) }
+}
+
+extension SemaphoreSet {
+  /// Does an operation that changes nothing: programs wait for the first one (`sem_otime`) before they use a set that
+  /// another is making.
+  func markAsFinished() throws(Errno) {
+    let isAtMost = try value(of: 0) == LeaseCounter.valueMaximum
+    try operate(
+      isAtMost ? [.subtract(1, from: 0), .add(1, to: 0)] : [.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
+  }
 }
 
 extension Errno {

@@ -13,6 +13,7 @@ extension LocalLockService {
     let undone = Set(request.steps.filter(\.undoes).map(\.semaphore)).count
     guard undone <= Limits.adjustments else { throw .tooManyUndone(undone, request.address) }
     let operations = request.steps.map(\.operation)
+    try prepare(request, info, at: now)
     guard let client, request.wait > .zero else {
       switch try attempt(operations, on: set, request, info, at: now) {
       case .success(let outcome): return outcome
@@ -28,6 +29,20 @@ extension LocalLockService {
         withExtendedLifetime(claim) { report(outcome, request, info, since: now, to: client) }
       })
     return .waiting(try self.operations.begin(job))
+  }
+
+  /// Refuses to write books, and looks for what a native program wrote before this hides it.
+  private func prepare(
+    _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
+  ) throws(LeaseholdError) {
+    let written = request.steps.filter { $0.delta != 0 }.map { Int($0.semaphore)..<Int($0.semaphore) + 1 }
+    guard !written.isEmpty else { return }
+    let moment = moment(now)
+    try change { ledger in
+      caught { () throws(LeaseholdError) in
+        try ledger.prepareToWrite(written, of: info.id, count: info.semaphoreCount, force: false, at: moment)
+      }
+    }.get()
   }
 
   /// Nobody wants to hear of it any more.
@@ -75,11 +90,12 @@ extension LocalLockService {
     switch outcome {
     case .performed:
       let now = HostClock.now()
+      let afterwards = moment(now)
+      change { $0.operatedAfterWait(on: info.id, at: afterwards) }
       guard request.makesLease else { return client.performed(result(request, info, waited: now - begun)) }
-      let moment = moment(now)
       let granted = change { ledger in
         caught { () throws(LeaseholdError) in
-          try lease(request, info, waited: now - begun, in: ledger, at: moment)
+          try lease(request, info, waited: now - begun, in: ledger, at: afterwards)
         }
       }
       switch granted {

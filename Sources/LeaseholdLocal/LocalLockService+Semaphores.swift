@@ -24,12 +24,11 @@ extension LocalLockService {
 
   /// Makes the set; `nil` when the key is taken.
   private func create(_ request: SemaphoreSetRequest, most: Int) throws(LeaseholdError) -> OpenedSemaphoreSet? {
-    let isSetUp = request.values != nil || request.caller.peer.uid != nil
     let mode = FilePermissions(rawValue: CModeT(request.mode))
     let set: SemaphoreSet
     do {
       set = try SemaphoreSet.create(
-        key: IPCKey(rawValue: request.key), count: request.semaphoreCount, mode: isSetUp ? .ownerReadWrite : mode)
+        key: IPCKey(rawValue: request.key), count: request.semaphoreCount, mode: .ownerReadWrite)
     } catch .fileExists {
       return nil
     } catch .invalidArgument {
@@ -39,7 +38,8 @@ extension LocalLockService {
     }
     do {
       if let values = request.values { try set.setValues(values) }
-      if isSetUp { try settle(set, request, mode) }
+      try set.markAsFinished()
+      if mode != .ownerReadWrite || request.caller.peer.uid != nil { try settle(set, request, mode) }
       return OpenedSemaphoreSet(info: describe(set, try set.status()), isNew: true)
     } catch {
       try? set.remove()
@@ -105,13 +105,23 @@ extension LocalLockService {
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
     let (set, info) = try findForeign(address)
     try check(info, change.caller, .control)
-    do {
-      var permissions = try set.status().permissions
-      permissions.owner = change.uid ?? permissions.owner
-      permissions.group = change.gid ?? permissions.group
-      if let mode = change.mode { permissions.mode = FilePermissions(rawValue: CModeT(mode)) }
-      try set.setPermissions(permissions)
-    } catch {
+    let moment = moment(HostClock.now())
+    // Before and after, in the ledger's mutex: this moves the time by which a native program's writes are noticed.
+    let error = self.change { ledger -> Errno? in
+      ledger.lookForWrites(on: set.id, at: moment)
+      defer { ledger.wroteStatus(of: set.id) }
+      do throws(Errno) {
+        var permissions = try set.status().permissions
+        permissions.owner = change.uid ?? permissions.owner
+        permissions.group = change.gid ?? permissions.group
+        if let mode = change.mode { permissions.mode = FilePermissions(rawValue: CModeT(mode)) }
+        try set.setPermissions(permissions)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let error {
       if error == .invalidArgument, look(at: set) != nil { throw .unmappedOwner(change) }
       throw explain(error, address, "change")
     }
@@ -140,6 +150,8 @@ extension LocalLockService {
     let broken = try change { ledger in
       // No lease can come between the look and the write: both are inside the ledger's mutex.
       caught { () throws(LeaseholdError) -> [String] in
+        try ledger.prepareToWrite(
+          numbers.map { [$0] }, of: set.id, count: info.semaphoreCount, force: request.force, at: moment)
         let refs = ledger.refs(on: numbers, of: set.id)
         guard refs.isEmpty || request.force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
         try ledger.checkReach(request.caller, on: numbers, of: set.id)
@@ -149,7 +161,7 @@ extension LocalLockService {
         } catch {
           throw explain(error, request.address, "write")
         }
-        ledger.wroteValues(of: set.id)
+        ledger.wroteValues(of: set.id, numbers)
         return broken
       }
     }.get()

@@ -33,7 +33,7 @@ extension LeaseholdCommand {
     guard !names.contains(word), !hidden.contains(word) else { return nil }
     let hint = nearestName(to: word, among: names).map { " did you mean '\($0)'?" } ?? ""
     return Failure(
-      "there is no command '\(Table.clean(word))';\(hint) `leasehold --help` lists all of them", .usage)
+      "there is no command '\(word)';\(hint) `leasehold --help` lists all of them", .usage)
   }
 }
 

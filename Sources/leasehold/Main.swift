@@ -9,7 +9,7 @@ enum Main {
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())
       if let unknown = LeaseholdCommand.unknownCommand(arguments) { throw unknown }
-      var command = try LeaseholdCommand.parseAsRoot(RunCommand.marked(arguments))
+      var command = try LeaseholdCommand.parseAsRoot(try RunCommand.marked(arguments))
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -17,7 +17,7 @@ enum Main {
       }
     } catch {
       let ending = Ending(error)
-      LogSink(descriptor: ending.status == ExitStatus.ok.rawValue ? STDOUT_FILENO : STDERR_FILENO).write(ending.text)
+      LogSink(descriptor: ending.isAnswer ? STDOUT_FILENO : STDERR_FILENO).write(ending.text)
       exit(ending.status)
     }
   }
@@ -25,25 +25,34 @@ enum Main {
 
 /// What a command's error, or its wish to end, comes to.
 struct Ending: Equatable {
-  /// For standard output when the status is 0, else for standard error; empty or with a final newline.
+  /// Empty or with a final newline.
   let text: String
   let status: Int32
+  /// Whether the text is what was asked for, such as help, and belongs on standard output.
+  let isAnswer: Bool
 
   init(_ error: any Error) {
     let status = LeaseholdCommand.exitCode(for: error)
     if let failure = error as? Failure {
-      self.text = failure.message.isEmpty ? "" : "leasehold: \(failure.message)\n"
-      self.status = failure.status
+      self.init(line: failure.message, failure.status)
     } else if let error = error as? SettingsError {
-      self.text = "leasehold: \(error.message)\n"
-      self.status = error.status.rawValue
+      self.init(line: error.message, error.status.rawValue)
     } else if status == .failure, !(error is ExitCode) {
-      self.text = "leasehold: \(error)\n"
-      self.status = ExitStatus.software.rawValue
+      self.init(line: "\(error)", ExitStatus.software.rawValue)
     } else {
-      let message = LeaseholdCommand.fullMessage(for: error)
-      self.text = message.isEmpty ? "" : message + "\n"
-      self.status = status.rawValue
+      let message = VisibleText.of(LeaseholdCommand.fullMessage(for: error), keepingLines: true)
+      self.init(message.isEmpty ? "" : message + "\n", status.rawValue, isAnswer: status == .success)
     }
+  }
+
+  /// One line about what went wrong.
+  private init(line: String, _ status: Int32) {
+    self.init(line.isEmpty ? "" : "leasehold: \(VisibleText.of(line))\n", status, isAnswer: false)
+  }
+
+  private init(_ text: String, _ status: Int32, isAnswer: Bool) {
+    self.text = text
+    self.status = status
+    self.isAnswer = isAnswer
   }
 }

@@ -74,7 +74,7 @@ class States(PageTest):
             self.shows(driver, '#rows tr[data-key="hurt"] code', "DELETE /locks/hurt?force=true")
             self.shows(driver, '#rows tr[data-key="job"] .tag', "cools down")
             self.shows(driver, '#rows tr[data-key="job"] .person', "cools down")
-            self.shows(driver, '#rows tr[data-key="job"] .person', "bob\\u{202E}")
+            self.shows(driver, '#rows tr[data-key="job"] .person', "bob\\u{202e}")
             self.assertEqual(self.text(driver, '#rows tr[data-key="job"] button'), "", "there is nothing to break")
             self.shows(driver, '#rows tr[data-key="free"]', "also waits for busy")
             self.shows(driver, '#rows tr[data-key="free"] .waits', "wants also busy")

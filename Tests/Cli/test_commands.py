@@ -43,7 +43,7 @@ class Commands(CliTest):
         return lines
 
     def test_a_lease_by_hand(self):
-        lease = self.ok("acquire", self.key(), "--ttl", "10s", "--label", "me").strip()
+        lease = self.ok("acquire", self.key(), "--ttl", "10s", "--owner", "me").strip()
         self.assertRegex(lease, r"^[0-9a-f]{32}$")
         self.assertEqual(self.holders(self.key())[0]["owner"], "me")
         self.assertEqual(self.ok("renew", lease, "--ttl", "20s"), "ends in 20s\n")
@@ -78,6 +78,18 @@ class Commands(CliTest):
         self.assertRegex(self.ok("locks", "--prefix", self.key()), rf"KEY .*\n{self.key()} +rw +- +0 +1 +1 +0 +\d+\n$")
         self.assertRegex(self.ok("locks", self.key()), r"holds +somebody .*\nwaits +another ")
         self.assertRegex(self.ok("leases", "--key", self.key()), rf"{self.key()} +exclusive +1 +somebody ")
+
+    def test_one_word_each_and_the_others_as_aliases(self):
+        for owner in ("--owner", "--label"):
+            for limit in ("--limit", "--slots", "-n"):
+                lease = self.json("acquire", self.key(), owner, "me", limit, "7")[0]
+                self.assertEqual((lease["owner"], lease["limit"]), ("me", 7))
+            for prefix in ("--prefix", "--key"):
+                self.assertEqual(self.ok("leases", prefix, self.key(), owner, "me").count("\n"), 4)
+                self.assertEqual(self.ok("leases", prefix, self.key(), owner, "you").count("\n"), 1)
+                self.assertEqual(self.ok("locks", prefix, self.key()).count("\n"), 2)
+            for lease in self.json("leases", "--prefix", self.key())[0]["leases"]:
+                self.ok("break", lease["ref"])
 
     def test_lists_of_many_pages_are_whole(self):
         for number in range(1100):
@@ -162,6 +174,39 @@ class Doctor(CliTest):
         self.assertTrue(fix, result.stdout)
         subprocess.run(["sh", "-c", fix[1]], check=True)
         self.assertEqual(self.cli("doctor").returncode, 0)
+
+    def test_a_damaged_lock_comes_with_the_command_that_mends_it_and_ends_no_other_lease(self):
+        lease = self.granted(self.server.acquire(self.key("-it's hurt"), limit=3))
+        other = self.granted(self.server.acquire(self.key("-other"), ttl="60s"))
+        place, semaphore = lease["sysv"]["id"], lease["sysv"]["semaphores"][0]
+        script = f'semctl({place}, {semaphore}, 16, pack("i", 3)) or die $!'
+        subprocess.run(["perl", "-e", script], check=True)
+        self.server.release(lease)
+        eventually(lambda: self.server.acquire(self.key("-it's hurt"), limit=3).status != 201, "nothing is granted")
+        if "damaged" not in self.server.lock(self.key("-it's hurt")).json:
+            self.skipTest("this service does not tell which locks are damaged")
+        for url in (None, f"http://127.0.0.1:{self.server.port}"):
+            result = self.cli("doctor", url=url)
+            self.assertEqual(result.returncode, 1)
+            fix = re.search(rf"problem +lock {self.key()}-it's hurt: it is damaged.*\n +mend it: (.*)\n", result.stdout)
+            self.assertTrue(fix, result.stdout)
+        subprocess.run(["sh", "-c", fix[1]], check=True, capture_output=True)
+        self.assertEqual(self.cli("doctor").returncode, 0)
+        self.assertEqual(self.server.acquire(self.key("-it's hurt"), limit=3).status, 201)
+        self.assertEqual(self.server.get(f"/leases/{other['lease']}").status, 200)
+
+    def test_a_socket_that_nobody_listens_on_comes_with_the_command_that_does(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "other place.sock")
+            result = self.cli("doctor", url=f"unix:{path}")
+            fix = re.search(r"mend it: (?:export .* start that one with|leasehold serve) (--unix .*)\n", result.stdout)
+            self.assertTrue(fix, result.stdout)
+            # Its other listener and its key are the host's: here they must be of nobody else.
+            environment = {**os.environ, "LEASEHOLD_PORT": "0", "LEASEHOLD_CONTROL_KEY": "0x4c49abcd"}
+            service = subprocess.Popen(["sh", "-c", f"exec {PROGRAM} serve {fix[1]}"], env=environment,
+                                       stderr=subprocess.DEVNULL)
+            self.addCleanup(self.end, service)
+            eventually(lambda: self.cli("ready", url=f"unix:{path}").returncode == 0, "it listens there")
 
     def test_another_ipc_namespace_is_seen(self):
         result = subprocess.run(["unshare", "-i", PROGRAM, "doctor"], env=self.environment(), capture_output=True,

@@ -105,7 +105,7 @@ class Commands(TlsTest):
         for host in ("localhost", "127.0.0.1"):
             with self.subTest(host):
                 url = f"https://{host}:{self.server.port}"
-                lease = self.cli("acquire", self.key(), "--ttl", "10s", "--label", "me", url=url).stdout.strip()
+                lease = self.cli("acquire", self.key(), "--ttl", "10s", "--owner", "me", url=url).stdout.strip()
                 self.assertRegex(lease, "^[0-9a-f]{32}$")
                 self.assertEqual(self.holders(self.key())[0]["owner"], "me")
                 self.assertEqual(self.cli("renew", lease, url=url).returncode, 0)
@@ -152,7 +152,8 @@ class Run(TlsTest):
         script = f"cd / && sleep 1.5 && {PROGRAM} locks && echo $LEASEHOLD_URL $LEASEHOLD_CACERT"
         environment = {**self.environment(), "LEASEHOLD_CACERT": ""}
         result = subprocess.run(
-            [PROGRAM, "run", "--url", url, "--cacert", file, "--ttl", "600ms", self.key(), "--", "sh", "-c", script],
+            [PROGRAM, "run", "--url", url, "--cacert", file, "--ttl", "600ms", "--keep-token", self.key(), "--", "sh",
+             "-c", script],
             env=environment, cwd=folder, capture_output=True, text=True, timeout=20, check=False)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertIn(self.key(), result.stdout)

@@ -44,7 +44,7 @@ class Status(CliTest):
             self.assertOneLine(result.stderr, url, "leasehold serve")
 
     def test_a_wrong_command_line_is_64(self):
-        for words in ((), ("--", "true"), (self.key(),), (self.key(), "--"), ("-n", "x", self.key(), "--", "true"),
+        for words in ((), ("--", "true"), (self.key(),), (self.key(), "--"), ("--limit", "x", self.key(), "--", "true"),
                       ("-s", "-n", "2", self.key(), "--", "true"), ("-w", "1 hour", self.key(), "--", "true"),
                       ("-w", "1s", "--no-wait", self.key(), "--", "true"), ("-E", "300", self.key(), "--", "true"),
                       ("--ttl", "1ms", self.key(), "--", "true"), ("--exec", "--ttl", "1s", self.key(), "--", "true")):
@@ -83,9 +83,22 @@ class Surroundings(CliTest):
         result = self.cli("run", self.key(), "--", "sh", "-c", script.format(self.server.unix))
         lines = dict(line.split("=", 1) for line in result.stdout.splitlines() if line.startswith("LEASEHOLD_"))
         self.assertEqual(lines["LEASEHOLD_LOCK"], self.key())
+        self.assertEqual(lines["LEASEHOLD_HOLDING"], lines["LEASEHOLD_LEASE"])
         self.assertEqual(lines["LEASEHOLD_URL"], f"unix:{self.server.unix}")
         self.assertIn(f'"fence":{lines["LEASEHOLD_FENCE"]},', result.stdout)
         self.assertRegex(result.stdout, r'"owner":"sh\[\d+\]"')
+
+    def test_the_token_stays_with_run_unless_it_is_to_be_kept(self):
+        script = "import os; print(sorted(name for name in os.environ if 'TOKEN' in name))"
+        for flags, kept in (((), "['MY_TOKEN']"), (("--exec",), "['MY_TOKEN']"),
+                            (("--keep-token",), "['LEASEHOLD_TOKEN', 'MY_TOKEN']"),
+                            (("--exec", "--keep-token"), "['LEASEHOLD_TOKEN', 'MY_TOKEN']")):
+            with self.subTest(flags):
+                result = subprocess.run(
+                    [PROGRAM, "run", *flags, self.key(), "--", sys.executable, "-c", script], capture_output=True,
+                    env={**self.environment(), "LEASEHOLD_TOKEN": "secret", "MY_TOKEN": "of others"}, text=True,
+                    check=False, timeout=20)
+                self.assertEqual((result.stdout, result.stderr), (kept + "\n", ""))
 
     def test_standard_streams_are_passed_on_byte_for_byte(self):
         data = bytes(range(256)) * 4000

@@ -39,6 +39,7 @@ STATE = {
     "expired",
     "released",
     "broken",
+    "rewritten",
     "undelivered",
     "set-removed",
     "lock-removed",
@@ -57,6 +58,8 @@ STATE = {
     "caller-limit",
     "kernel-limit",
     "ledger-full",
+    "native-count-full",
+    "too-many-native-handles",
 }
 RANGES = {"out-of-range"}
 REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", "want")

@@ -87,7 +87,7 @@ class OneSemaphoreManyNames(Path):
         for _ in range(31):
             leases.append(self.granted(self.server.acquire("apache:a", mode="read", semaphore_key=77)))
         answer = self.server.acquire("apache:a", mode="read", semaphore_key=77)
-        self.assertProblem(answer, 507, "ledger-full", errno="ERANGE")
+        self.assertProblem(answer, 507, "native-count-full", errno="ERANGE", units_out=31)
         self.assertEqual(max(self.values(77)), 31 * LEASE)
         self.release(leases.pop())
         leases.append(self.granted(self.server.acquire("apache:a", mode="read", semaphore_key=77)))

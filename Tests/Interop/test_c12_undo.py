@@ -89,8 +89,13 @@ class Endless(Path):
         self.release(third)
         self.release(lease)
         self.assertEqual(self.user_values(), [2])
-        # Two slots now, for both.
-        leases = [self.leased(), self.leased()]
+        # Two slots now: for Perl, and for leases where nobody but Perl set the limit.
+        leases = [self.leased()]
+        if self.ours:
+            self.assertProblem(self.acquire(), 423, "locked", limit=1)
+            self.assertTrue(self.peer.do("$c->acquire"))
+        else:
+            leases.append(self.leased())
         self.assertFalse(self.peer.do("$c->acquire"))
         for one in leases:
             self.release(one)

@@ -120,7 +120,7 @@ class Slots(PHPTest):
     def test_31_units_are_out_at_most(self):
         leases = [self.lease(limit=40, count=30), self.lease(limit=40)]
         self.assertValues([9, 31 * 1024, 0])
-        self.assertProblem(self.acquire(limit=40), 507, "ledger-full", limit="units-per-native-lock", value=31)
+        self.assertProblem(self.acquire(limit=40), 507, "native-count-full", units_out=31, native_count=0)
         self.assertValues([9, 31 * 1024, 0])
         php = self.opened()
         self.assertIs(php.ask("acquire a"), True)  # PHP may

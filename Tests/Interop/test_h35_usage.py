@@ -34,7 +34,7 @@ class Usage(PHPTest):
         lease = self.lease(limit=5)
         self.assertValues([4, 512 + 1024, 0])
         self.assertIs(php.ask(f"get more {self.sysv_key} 5"), True)
-        self.assertProblem(self.acquire(limit=5), 507, "ledger-full", limit="php-handles", value=512)
+        self.assertProblem(self.acquire(limit=5), 507, "too-many-native-handles", native_count=513, value=512)
         self.assertValues([4, 513 + 1024, 0])
         self.release(lease)
         self.assertValues([5, 513, 0])
@@ -84,6 +84,39 @@ class Usage(PHPTest):
         control(self.set, 2, SETVAL, 0)
         self.release(self.lease())
         self.assertValues([1, 0, 0])
+
+
+class Books(PHPTest):
+    def test_nobody_writes_what_php_counts_with(self):
+        lease = self.lease(limit=2)
+        key = lease["sysv"]["key"] & 0xFFFFFFFF
+        for number in (1, 2):
+            self.assertProblem(self.server.acquire(f"sysv:{key}.{number}"), 403, "own-set", semaphore=number)
+            wants = {"ttl": "9s", "want": [{"key": "other"}, {"key": f"sysv:{key}.{number}"}]}
+            self.assertProblem(self.server.json_post("/leases", wants), 403, "own-set")
+            self.assertProblem(
+                self.server.post(f"/semaphores/{key}/op", ops=f"{number}:1"), 403, "own-set", semaphore=number)
+            self.assertProblem(self.server.request("PUT", f"/semaphores/{key}/{number}?value=0"), 403, "own-set")
+        self.assertProblem(self.server.request("PUT", f"/semaphores/{key}/values?values=1,0,0"), 403, "own-set")
+        self.assertValues([1, 1024, 0])
+        # Slots are no books: sysv: takes part in what php: knows, and reading is free.
+        second = self.granted(self.server.acquire(f"sysv:{key}.0"))
+        self.assertValues([0, 2048, 0])
+        self.release(second)
+        self.granted(self.server.post(f"/semaphores/{key}/op", ops="2:0"), 200)
+        self.granted(self.server.request("PUT", f"/semaphores/{key}/values?values=2,0,0&force=true"), 200)
+        self.assertProblem(self.server.release(lease), 410, "broken")
+        self.assertValues([2, 0, 0])
+
+    def test_a_lease_on_usage_keeps_php_away(self):
+        made = make_set(self.sysv_key, 3, 0o666)
+        control(made, 1, SETVAL, 5)
+        key = self.sysv_key & 0xFFFFFFFF
+        lease = self.granted(self.server.acquire(f"sysv:{key}.1"))
+        self.assertProblem(self.acquire(), 409, "kind-mismatch")
+        self.granted(self.server.release(lease), 200)
+        control(made, 1, SETVAL, 0)
+        self.release(self.lease())
 
 
 class Restart(PHPTest):

@@ -18,8 +18,8 @@ class Written(BothSides):
         eventually(lambda: f"key={key}" in self.server.log_text() or f'"{key}"' in self.server.log_text(), "a log line")
 
     def broken(self, lease):
-        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "broken", reason="broken")
-        self.assertProblem(self.server.release(lease), 410, "broken")
+        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "rewritten", reason="rewritten")
+        self.assertProblem(self.server.release(lease), 410, "rewritten")
 
     def test_setval_under_a_lease_on_a_set_of_others_breaks_it(self):
         made = self.make(values=[2])

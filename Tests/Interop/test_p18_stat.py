@@ -4,7 +4,7 @@
 import datetime
 import unittest
 
-from ipc_semaphore import BothSides, Perl, next_second
+from ipc_semaphore import BothSides, Perl, next_second, proc_sets
 
 
 class Stat(BothSides):
@@ -30,10 +30,21 @@ class Stat(BothSides):
             self.assertEqual(self.same(perl.use(set_id), set_id)["key"], key)
 
     def test_a_set_that_was_never_operated_on_has_no_otime(self):
-        made = self.make(values=[1])
-        shown = self.same(Perl(self).use(made), made)
+        key = 0x5E181
+        perl = Perl(self)
+        self.assertRegex(perl.ask(f"($sem = IPC::Semaphore->new({key}, 1, 0666 | IPC_CREAT)) ? 1 : undef"), "ok")
+        made = next(number for number, row in proc_sets().items() if row["key"] == key)
+        self.forget(made)
+        shown = self.same(perl, made)
         self.assertIsNone(shown["otime"])
         self.assertEqual(shown["otime_seconds"], 0)
+
+    def test_who_waits_for_the_otime_of_a_set_made_over_http_goes_on(self):
+        for members in ({}, {"values": [1]}, {"values": [32767]}, {"nsems": 3, "mode": "0000"}, {"mode": "0666"}):
+            made = self.make(**members)
+            shown = self.get(made)
+            self.assertGreater(shown["otime_seconds"], 0, members)
+            self.assertEqual(shown["values"], members.get("values", [0] * members.get("nsems", 1)))
 
     def test_otime_moves_with_op_and_ctime_with_the_others(self):
         made = self.make(nsems=2)

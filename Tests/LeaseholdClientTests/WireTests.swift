@@ -112,4 +112,24 @@ import Testing
     request.timeout = .milliseconds(20)
     #expect(throws: ClientError.timedOut(.unix(path: server.path))) { try connection.send(request) }
   }
+
+  @Test func anAnswerThatComesTooLateIsNoAnswerToTheNextRequest() throws {
+    let server = ScriptedServer([answer(200, "1"), .stall, answer(200, "3")])
+    let connection = LeaseholdConnection(ServiceEndpoint(.unix(path: server.path)))
+    var request = Request("GET", ["x"])
+    #expect(try connection.send(request).body == Array("1".utf8))
+    request.timeout = .milliseconds(50)
+    let error = #expect(throws: ClientError.self) { try connection.send(request) }
+    #expect(error == .timedOut(.unix(path: server.path)))
+    request.timeout = .seconds(15)
+    #expect(try connection.send(request).body == Array("3".utf8))
+  }
+
+  @Test func aNameThatNoHostHasIsSaidToBeSo() {
+    let connection = LeaseholdConnection(ServiceEndpoint(.tcp(host: "no-such-host.invalid", port: 1)))
+    let error = #expect(throws: ClientError.self) { try connection.send(Request("GET", ["x"])) }
+    // Where no name server answers, nobody knows.
+    let address = connection.endpoint.address
+    #expect(error == .unreachable(address, reason: "no host has this name") || error == .timedOut(address))
+  }
 }

@@ -18,7 +18,7 @@ import Testing
   }
 
   private func clean() {
-    _ = try? store.remove(.key(options.defaultKey))
+    _ = try? store.remove(.key(options.defaultKey), force: true)
     try? SharedMemorySegment.open(key: store.fences.key).remove()
   }
 
@@ -51,7 +51,7 @@ import Testing
   @Test func fencesGoWithTheirSegment() throws {
     defer { clean() }
     _ = try put(store, "i:1;", fence: 7)
-    _ = try store.remove(.key(options.defaultKey))
+    _ = try store.remove(.key(options.defaultKey), force: true)
     #expect(try !put(store, "i:1;", fence: 1).replaced)
   }
 

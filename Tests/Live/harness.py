@@ -40,9 +40,10 @@ def kill_what_is_left():
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-# A shell that runs this in the background has both ignored, and so would every program that is started here.
-signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# In the background, and under nohup, these are ignored, and what we start would inherit that. No handler is inherited.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 def control_keys():

@@ -5,21 +5,68 @@ import Testing
 @testable import leasehold
 
 @Suite struct CommandTests {
-  @Test func theCommandGivesWayToItsPlace() {
-    #expect(RunCommand.marked(["run", "a", "--", "b", "--", "c"]) == ["run", "a", "--command-at=4"])
-    #expect(RunCommand.marked(["run", "a", "--"]) == ["run", "a"])
-    #expect(RunCommand.marked(["run", "a"]) == ["run", "a"])
-    #expect(RunCommand.marked(["locks", "--", "a"]) == ["locks", "--", "a"])
+  @Test func theCommandGivesWayToItsPlace() throws {
+    #expect(try RunCommand.marked(["run", "a", "--", "b", "--", "c"]) == ["run", "a", "--command-at=4"])
+    #expect(try RunCommand.marked(["run", "a", "--"]) == ["run", "a"])
+    #expect(try RunCommand.marked(["run", "a"]) == ["run", "a"])
+    #expect(try RunCommand.marked(["locks", "--", "a"]) == ["locks", "--", "a"])
+    #expect(try RunCommand.marked(["acquire", "-w5", "--", "-w5"]) == ["acquire", "--wait=5", "--", "-w5"])
+    #expect(try RunCommand.marked(["serve", "-w5"]) == ["serve", "-w5"])
   }
 
   @Test func runTakesTheLettersOfFlock() throws {
-    let words = RunCommand.marked(["run", "-s", "-w", "1.5", "-E", "7", "--ttl", "2m", "a", "b", "--", "c"])
+    let words = try RunCommand.marked(["run", "-s", "-w", "1.5", "-E7", "--ttl", "2m", "a", "b", "--", "c"])
     let command = try #require(LeaseholdCommand.parseAsRoot(words) as? RunCommand)
     #expect(command.keys == ["a", "b"])
     #expect(command.conflictStatus == 7)
     #expect(try command.lock.waiting() == .seconds(1.5))
     #expect(try command.lock.lease().ttl == .seconds(120))
     #expect(try command.lock.lease().mode == .shared)
+  }
+
+  @Test(arguments: [
+    (["-sw10", "a"], ["--shared", "--wait=10", "a"]), (["-w", "-1"], ["--wait=-1"]), (["-w"], ["--wait"]),
+    (["-n", "5", "a"], ["--limit=5", "a"]), (["-n5"], ["--limit=5"]), (["-n=5"], ["--limit=5"]),
+    (["-n", "a"], ["--no-wait", "a"]), (["-n"], ["--no-wait"]), (["-nb", "a"], ["--no-wait", "a"]),
+    (["-nqE0", "a"], ["--no-wait", "--quiet", "--conflict-exit-code=0", "a"]), (["-xo"], ["--exclusive"]),
+    (["-sZq"], ["--shared", "-Zq"]), (["-"], ["-"]), (["--close", "--wait", "3"], ["--wait", "3"]),
+  ])
+  func lettersBecomeLongOptions(_ words: [String], _ spelled: [String]) throws {
+    #expect(try FlockLetters.spelledOut(words) == spelled)
+  }
+
+  @Test(arguments: [["-c", "date"], ["-xc", "date"], ["--command=date"], ["-u"], ["--unlock"], ["--fcntl"]])
+  func whatDoesNotFitIsRefusedWithTheReason(_ words: [String]) throws {
+    let failure = try #require(throws: Failure.self) { try FlockLetters.spelledOut(words) }
+    #expect(failure.status == 64)
+    #expect(failure.message.hasPrefix("-") && failure.message.contains(": "))
+  }
+
+  @Test(arguments: [
+    ("Lock 'a' is held; ask with wait=10s to queue.", false, "Lock 'a' is held; ask with -w 10s to queue."),
+    ("'ttl' must be 100ms...24h.", true, "--ttl must be 100ms...24h."),
+    ("Lock 'ttl' is held, and 'wait=1s' of it's own.", true, "Lock 'ttl' is held, and 'wait=1s' of it's own."),
+    ("'alice' waits for 'limit'.", false, "'alice' waits for 'limit'."),
+    ("Give limit=3, or force=true (mode=shared).", false, "Give --limit 3, or --force (-s)."),
+    ("leave 'count' out", true, "leave --count out"), ("use x=1 and =.", true, "use x=1 and =."),
+    ("use bind=connection, hold or a ttl", false, "use `leasehold hold` or a ttl"), ("", true, ""), ("'", true, "'"),
+    ("no set 'GET /locks'; GET /semaphores lists them.", true, "no set 'GET /locks'; `leasehold sem` lists them."),
+  ])
+  func parametersAreFlags(_ detail: String, _ mayName: Bool, _ spoken: String) {
+    #expect(FlagWords.spoken(detail, mayName: mayName) == spoken)
+  }
+
+  @Test func aWaiterForItselfIsNotAskedToTryAgain() {
+    let body = Array(#"{"code":"deadlock","detail":"no"}"#.utf8)
+    #expect(Failure(ClientError.problem(Problem(status: 409, body: body)), busy: 0).status == 64)
+    #expect(Failure(ClientError.problem(Problem(status: 409, body: [])), busy: 0).status == 75)
+  }
+
+  @Test func aSkipIsQuietAndAnErrorIsNot() {
+    for (status, isSkip) in [(423, true), (429, false), (409, false), (503, false)] {
+      let failure = Failure(ClientError.problem(Problem(status: status, body: [])), busy: 7, isQuiet: true)
+      #expect(failure.message.isEmpty == isSkip, "\(status)")
+    }
   }
 
   @Test(arguments: [
@@ -47,7 +94,42 @@ import Testing
   @Test func aTableHasColumnsAndNothingThatMovesTheCursor() {
     var table = Table("A", "LONG", "C")
     table.add("xxx", nil, "\u{1b}[1m")
-    #expect(table.text == "A    LONG  C\nxxx  -     ?[1m\n")
+    #expect(table.text == "A    LONG  C\nxxx  -     \\u{1b}[1m\n")
+  }
+
+  @Test(arguments: [
+    ("a\u{202e}b", "a\\u{202e}b"), ("\u{200b}\u{2066}\u{feff}", "\\u{200b}\\u{2066}\\u{feff}"),
+    ("\u{2028}\u{a0}\u{85}\n", "\\u{2028}\\u{a0}\\u{85}\\u{a}"), ("\u{e0041}", "\\u{e0041}"),
+    ("Grüße, 世界 e\u{301}", "Grüße, 世界 e\u{301}"), ("", ""),
+  ])
+  func whatDoesNotShowIsShownByItsNumber(_ text: String, _ visible: String) {
+    #expect(VisibleText.of(text).unicodeScalars.elementsEqual(visible.unicodeScalars))
+    #expect(VisibleText.of("\(text)\n", keepingLines: true).hasSuffix("\n"))
+  }
+
+  @Test func jsonStaysWhatItIs() {
+    let text = "{\"a\u{202e}\":\"\u{e0041}\u{7f} ü\",\n \"b\":[1]}\n"
+    let visible = VisibleText.ofJSON(text)
+    #expect(visible == "{\"a\\u202e\":\"\\udb40\\udc41\\u007f ü\",\n \"b\":[1]}\n")
+    #expect(JSON(Array(visible.utf8)) != nil)
+    #expect(JSON(Array(visible.utf8)) == JSON(Array(text.utf8)))
+  }
+
+  @Test func whatRunsBelowRunKnowsAllLeasesAbove() {
+    #expect(Enclosing(holding: nil, lease: nil).ids.isEmpty)
+    #expect(Enclosing(holding: "a,b", lease: "b").ids == ["a", "b"])
+    #expect(Enclosing(holding: nil, lease: "b").ids == ["b"])
+    let own = Enclosing(holding: "abcdef0123456", lease: nil)
+    func keepsAll(_ limit: String, _ available: Int, _ refs: String...) -> Bool {
+      let holders = refs.map { "{\"ref\":\"\($0)\"}" }.joined(separator: ",")
+      let lock = "{\"kind\":\"counting\",\"limit\":\(limit),\"available\":\(available),\"holders\":[\(holders)]}"
+      return own.mayKeepAll(of: JSON(Array(lock.utf8)) ?? .null)
+    }
+    #expect(keepsAll("null", 0, "abcdef0123"))
+    #expect(!keepsAll("null", 1, "abcdef0123") && !keepsAll("1", 0, "abcdef0123") && !keepsAll("null", 0))
+    #expect(!keepsAll("null", 0, "abcdef0123", "9999999999"))
+    let many = (0..<40).map { "\($0)" }
+    #expect(Enclosing(holding: many.joined(separator: ","), lease: nil).ids == Array(many.suffix(32)))
   }
 
   @Test func anInstantIsMillisecondsSince1970() {
@@ -63,8 +145,8 @@ import Testing
          "holders":[{"owner":"me","pid":9,"expires_in_ms":12000}]}
         """.utf8))
     let value = lock ?? .null
-    let byPort = WaitingProgress.line(key: "a", lock: value, port: 77, pid: 5)
+    let byPort = WaitWatch.line(key: "a", lock: value, port: 77, pid: 5)
     #expect(byPort == "leasehold: waiting for a, 2 of 3, held by me, pid 9, 12s left")
-    #expect(WaitingProgress.line(key: "a", lock: value, port: nil, pid: 5).contains(", 3 of 3,"))
+    #expect(WaitWatch.line(key: "a", lock: value, port: nil, pid: 5).contains(", 3 of 3,"))
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import LeaseholdClient
 import Testing
 
@@ -13,6 +14,14 @@ import Testing
         .ok("SEMMNS", "300 of 32000 semaphores are in use"),
       ])
     #expect(KernelCheck.semaphores(sets: 0, semaphores: 0, limits: [60, 32000, 32, 128]).first?.level == .problem)
+    // Nothing that the kernel refuses is advised: it takes 32768 sets, and numbers of 32 bits.
+    func fixes(_ sets: Int64, _ semaphores: Int64, _ limits: [Int64]) -> [String] {
+      KernelCheck.semaphores(sets: sets, semaphores: semaphores, limits: limits).compactMap(\.fix)
+    }
+    #expect(fixes(29_000, 0, [250, 32000, 32, 30_000]) == ["sysctl -w kernel.sem=\"250 32000 32 32768\""])
+    #expect(fixes(32_768, 0, [250, 32000, 32, 32_768]).allSatisfy { $0.contains("ipcs -s") && !$0.contains("sysctl") })
+    let most = Int64(Int32.max)
+    #expect(fixes(0, most, [250, most - 1, 32, 128]) == ["sysctl -w kernel.sem=\"250 \(most) 32 128\""])
   }
 
   @Test func anotherNamespaceIsAProblem() {
@@ -36,7 +45,32 @@ import Testing
     #expect(fix(0o660) == "usermod -aG leasehold ann, then log in anew")
     #expect(fix(0o600).contains("--unix-mode"))
     #expect(!fix(0o660, root: true).contains("usermod"))
-    #expect(ServiceCheck.start(hasUnit: true) == "systemctl start leasehold")
+  }
+
+  @Test(arguments: [
+    ("unix:/run/leasehold/leasehold.sock", true, "systemctl start leasehold"),
+    ("unix:/run/leasehold/leasehold.sock", false, "leasehold serve --unix /run/leasehold/leasehold.sock"),
+    ("unix:/tmp/it's mine", true, #"leasehold serve --unix '/tmp/it'\''s mine'"#),
+    ("http://127.0.0.1:31818", true, "systemctl start leasehold"), ("http://127.0.0.1:31818", false, "leasehold serve"),
+    ("http://localhost:4000", true, "leasehold serve --port 4000"),
+    ("http://[::1]:4000", true, "leasehold serve --port 4000 --host ::1"), ("http://10.1.2.3:31818", true, nil),
+    ("https://localhost:4000", false, "leasehold serve --port 4000 --tls-cert CERT.pem --tls-key KEY.pem"),
+  ])
+  func aServiceIsStartedWhereItIsLookedFor(_ url: String, _ hasUnit: Bool, _ fix: String?) throws {
+    #expect(ServiceCheck.start(try #require(ServiceAddress(url)), hasUnit: hasUnit) == fix)
+  }
+
+  @Test func aDamagedLockComesWithTheLineThatRemovesItAlone() {
+    let lock = JSON(Array(#"{"key":"a 'b'/c","damaged":true}"#.utf8)) ?? .null
+    let overUnix = ServiceCheck.damaged(lock, at: ServiceEndpoint(.unix(path: "/run/x.sock")))
+    #expect(overUnix.level == .problem)
+    #expect(
+      overUnix.fix
+        == "curl -X DELETE --unix-socket /run/x.sock 'http://localhost/locks/a%20%27b%27%2Fc?force=true'")
+    let overTCP = ServiceCheck.damaged(lock, at: ServiceEndpoint(.standard, token: "secret"))
+    #expect(
+      overTCP.fix == "curl -X DELETE -H \"Authorization: Bearer $LEASEHOLD_TOKEN\" "
+        + "'http://127.0.0.1:31818/locks/a%20%27b%27%2Fc?force=true'")
   }
 
   @Test func missingUnitsOfTheLivingAreNotedAndThoseOfTheDeadMended() {
@@ -79,6 +113,18 @@ import Testing
           "PrivateIPC=yes", "RemoveIPC=yes", "ProtectProc=invisible",
         ])
       #expect(problems.allSatisfy { $0.fix?.contains("daemon-reload") == true })
+    }
+    // Each remedy, done, mends, and undoes none of the others: also where another file has the word so far.
+    let later = path + ".d/z-last.conf"
+    let login = "/etc/systemd/logind.conf"
+    try withRoot([path: unit, later: "[Service]\nPrivateIPC=yes\n", login: "[Login]\nRemoveIPC=yes\n"]) { check in
+      let problems = check.findings(uid: 1000).filter { $0.level == .problem }
+      #expect(problems.count == 4)
+      for problem in problems {
+        let command = try #require(problem.fix?.split(separator: " && systemctl").first)
+        #expect(system(String(command.replacing("/etc/", with: check.root + "/etc/"))) == 0)
+      }
+      #expect(check.findings(uid: 1000).filter { $0.level == .problem }.isEmpty)
     }
     let mended = "[Service]\nPrivateIPC=no\nRemoveIPC=no\nProtectProc=default\n"
     try withRoot([path: unit, path + ".d/ipc.conf": mended]) { check in

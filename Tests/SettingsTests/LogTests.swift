@@ -74,6 +74,15 @@ import Testing
     #expect(json.hasSuffix("\"message\":\"\(escaped)\"}\n"))
   }
 
+  @Test func nothingInAnEventTurnsTheDirectionOfWritingOrHides() throws {
+    let evil = "a\u{202e}b\u{2066}\u{200b}\u{feff}\u{a0}\u{e0041}ü"
+    let escaped = "a\\u202eb\\u2066\\u200b\\ufeff\\u00a0\\udb40\\udc41ü"
+    let plain = try lines { $0.error("m", metadata: ["lock": "\(evil)"]) }
+    #expect(plain.hasSuffix(" error m lock=\(escaped)\n"))
+    let json = try lines(json: true) { $0.error("m", metadata: ["lock": "\(evil)"]) }
+    #expect(json.hasSuffix("\"lock\":\"\(escaped)\"}\n"))
+  }
+
   @Test func quotesAndBackslashesAreQuotedWhereAValueIs() throws {
     let line = try lines { $0.info("say \"hi\"", metadata: ["k": "a\"b", "p": "c\\d", "e": "x=y"]) }
     #expect(line.hasSuffix("info say \"hi\" e=\"x=y\" k=\"a\\\"b\" p=\"c\\\\d\"\n"))

@@ -6,10 +6,15 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <termios.h>
 
 // Makes a handler for each signal write its number, one byte, into a pipe. Signals that are ignored stay so.
 // Returns the end to read, or -1 with errno. Once a process.
 int csupervise_catch(const int *signals, int count);
+
+// Whatever ends this process from now on gives the terminal back first: its settings to `input` (-1: none), and `text`,
+// which is copied, to `output`. Once a process.
+void csupervise_keep_screen(int input, const struct termios *before, int output, const char *text);
 
 // Stops this process group as SIGTSTP does by default; returns when it is continued, or at once where nobody could.
 void csupervise_stop_self(void);
@@ -28,6 +33,11 @@ struct csupervise_program {
 // told. With a program (NULL: none) that is run, with what `release` is as its standard input; asking again is not for
 // it. Returns NULL with errno.
 struct csupervise_guard *csupervise_guard_start(size_t room, const struct csupervise_program *program);
+
+enum csupervise_guard_state { csupervise_guard_watches, csupervise_guard_replaced, csupervise_guard_missing };
+
+// Whether the guard is there still. One that has died is replaced: the new one knows what the old one knew.
+enum csupervise_guard_state csupervise_guard_look(struct csupervise_guard *guard);
 
 // Tells where the service is; up to four addresses, tried in this order.
 void csupervise_guard_address(struct csupervise_guard *guard, const struct sockaddr *name, socklen_t length);

@@ -1,14 +1,11 @@
 /// Apache::Session::Lock::Semaphore: one set for all sessions, the first half of its semaphores for readers, the second
 /// for writers.
 ///
-/// Perl adds 1 for each holder; a lease adds 1024, so that the two can be told apart. Both only ever ask whether a
-/// semaphore is zero. The operations are those of the module, version 1.04, `acquire_read_lock` and
-/// `acquire_write_lock`.
+/// Perl adds 1 for each holder; a lease adds 1024. Both only ever ask whether a semaphore is zero. The operations are
+/// those of the module, version 1.04, `acquire_read_lock` and `acquire_write_lock`.
 public struct ApacheDialect: LockDialect {
   /// What a lease adds.
-  public static let weight = 1024
-  /// Leases that fit on one semaphore.
-  public static let unitsMaximum = 31
+  public static let weight = LeaseCounter.sharedWeight
   /// Semaphores of a set on Linux, unless said otherwise.
   public static let defaultSemaphores = 32
 
@@ -122,10 +119,10 @@ public struct ApacheDialect: LockDialect {
   }
 
   /// Readers and writers on leases.
-  public func sharesOut(_ values: [UInt16]) -> [Share] {
+  public var counters: [LeaseCounter] {
     [
-      Share(.shared, units: Int(values[reader]) / Self.weight),
-      Share(.exclusive, units: Int(values[writer]) / Self.weight),
+      LeaseCounter(reader, of: .shared, weight: Self.weight),
+      LeaseCounter(writer, of: .exclusive, weight: Self.weight),
     ]
   }
 }

@@ -57,13 +57,8 @@ public struct CounterDialect: LockDialect {
   }
 
   /// The ledger counts, where there is one.
-  public var counter: Int? { ledger }
+  public var counters: [LeaseCounter] { ledger.map { [LeaseCounter($0)] } ?? [] }
 
   /// Takes slots out of the ledger.
   public func uncount(_ share: Share) -> OpList { ledger.map { OpList(.add(-share.units, to: $0)) } ?? OpList() }
-
-  /// Slots out, where a ledger tells.
-  public func sharesOut(_ values: [UInt16]) -> [Share] {
-    ledger.map { [Share(.exclusive, units: Int(values[$0]))] } ?? []
-  }
 }

@@ -52,8 +52,8 @@ public protocol LockDialect: Sendable {
   ///
   /// Empty where the lock's own value counts.
   func uncount(_ share: Share) -> OpList
-  /// The semaphore that counts what is out on leases, where that is another than the lock's.
-  var counter: Int? { get }
+  /// The semaphores that count what is out on leases; empty where there are none.
+  var counters: [LeaseCounter] { get }
   /// What a reader takes to become the only one; `nil` where there are no readers.
   ///
   /// - Parameter capacity: All units of the lock, where they are known.
@@ -62,9 +62,50 @@ public protocol LockDialect: Sendable {
   func downgrade(capacity: Int?) -> OpList
   /// Goes when a share could be had, and takes nothing.
   func probe(_ share: Share, waits: Bool) -> OpList
-  /// What is out on leases, from the values of the whole set, as shares of each mode that has any; empty where the
-  /// values do not tell.
-  func sharesOut(_ values: [UInt16]) -> [Share]
+}
+
+/// A semaphore that counts what is out on leases.
+public struct LeaseCounter: Hashable, Sendable {
+  /// Its number in the set.
+  public let semaphore: Int
+  /// Whose leases it counts; `nil` for all of the lock.
+  public let mode: LockMode?
+  /// What it grows by with each unit on a lease.
+  public let weight: Int
+
+  /// What native programs add beside ``sharedWeight``: 1 each, in any number that fits.
+  public static let sharedWeight = 1024
+  /// The largest value of a semaphore: SEMVMX, semctl(2).
+  public static let valueMaximum = 32_767
+  /// Room that leases leave to native programs, which a full count would stop for good; and beside more natives no
+  /// lease is granted.
+  ///
+  /// Half a unit: so few before a take or a give-back, and a crash in it leaves no doubt. Beside leases that stand
+  /// there may be any number.
+  public static let roomForNatives = sharedWeight / 2
+
+  /// Describes a semaphore.
+  public init(_ semaphore: Int, of mode: LockMode? = nil, weight: Int = 1) {
+    self.semaphore = semaphore
+    self.mode = mode
+    self.weight = weight
+  }
+
+  /// Whether native programs count themselves in it, too: then the value alone does not tell how much is whose.
+  public var isShared: Bool { weight > 1 }
+
+  /// Whether a value that leaves so much to natives does not cover the leases.
+  ///
+  /// Below zero is where handles were wiped out by a write and given up afterwards; a unit's weight is not among them.
+  public func isShort(leaving natives: Int) -> Bool { natives < (isShared ? -Self.roomForNatives : 0) }
+
+  /// Whether it counts leases of a mode.
+  public func counts(_ mode: LockMode) -> Bool { self.mode == nil || self.mode == mode }
+
+  /// Whether leases may have so many units more while the value is `value`.
+  public func hasRoom(for units: Int, beside value: Int) -> Bool {
+    value + units * weight <= Self.valueMaximum - (isShared ? Self.roomForNatives : 0)
+  }
 }
 
 /// How a thread waits in the kernel, and how it leaves: every list but ``wait`` goes at once or not at all.
@@ -90,8 +131,6 @@ public struct WaitSteps: Sendable {
 extension LockDialect {
   /// None.
   public var companion: Int? { nil }
-  /// None.
-  public var counter: Int? { nil }
   /// Nothing: whoever writes the lock's value writes the count.
   public func uncount(_ share: Share) -> OpList { OpList() }
   /// No readers.

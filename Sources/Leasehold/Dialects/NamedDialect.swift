@@ -63,7 +63,7 @@ public struct NamedDialect: LockDialect {
   }
 
   /// Units out on leases have a semaphore of their own.
-  public var counter: Int? { ledger }
+  public var counters: [LeaseCounter] { [LeaseCounter(ledger)] }
 
   /// Takes units out of that count.
   public func uncount(_ share: Share) -> OpList { OpList(.add(-share.units, to: ledger)) }
@@ -81,7 +81,4 @@ public struct NamedDialect: LockDialect {
       .expectZero(ledger), .add(-capacity, to: live), .expectZero(live), .add(-capacity, to: semaphore),
       .expectZero(semaphore))
   }
-
-  /// The kernel's count of units out.
-  public func sharesOut(_ values: [UInt16]) -> [Share] { [Share(.exclusive, units: Int(values[ledger]))] }
 }

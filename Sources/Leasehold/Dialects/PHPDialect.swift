@@ -6,17 +6,16 @@
 ///   2   SETVAL   raised by PHP while it looks at USAGE and sets SEM
 /// ```
 /// PHP sets SEM to its own maximum whenever USAGE says that it is alone, so a unit that is not counted there is wiped
-/// out by the next `sem_get`. Counting 1024 for each keeps the lease and tells the two kinds of users apart.
+/// out by the next `sem_get`. Counting 1024 for each keeps the lease; how many of them are leases' is what the records
+/// say, and all the rest are PHP's handles.
 /// The layout and its order are those of php-src, ext/sysvsem/sysvsem.c.
 public struct PHPDialect: LockDialect {
   /// Semaphores of a set.
   public static let semaphores = 3
   /// What a unit on a lease counts in USAGE.
-  public static let weight = 1024
-  /// Units that can be out on leases at once: more would not fit USAGE.
-  public static let unitsMaximum = 31
-  /// Handles of PHP beyond which no lease is granted, because they could be taken for a unit.
-  public static let handlesMaximum = 512
+  public static let weight = LeaseCounter.sharedWeight
+  /// Units that can be out on leases at once, beside no handle at all: more would not fit USAGE.
+  public static let unitsMaximum = (LeaseCounter.valueMaximum - LeaseCounter.roomForNatives) / weight
 
   private static let sem = 0
   private static let usage = 1
@@ -28,8 +27,8 @@ public struct PHPDialect: LockDialect {
   /// SEM.
   public var semaphore: Int { Self.sem }
 
-  /// The number of USAGE.
-  public static var usageSemaphore: Int { usage }
+  /// The numbers of USAGE and SETVAL: PHP's own books.
+  public static let books = usage...guardian
 
   /// Takes units while somebody is counted; fails when nobody is, because then SEM may be stale.
   public func take(_ share: Share) -> OpList {
@@ -77,39 +76,31 @@ public struct PHPDialect: LockDialect {
   }
 
   /// USAGE counts.
-  public var counter: Int? { Self.usage }
+  public var counters: [LeaseCounter] { [LeaseCounter(Self.usage, weight: Self.weight)] }
 
   /// Takes units out of USAGE.
   public func uncount(_ share: Share) -> OpList { OpList(.add(-share.units * Self.weight, to: Self.usage)) }
-
-  /// Units out, from USAGE.
-  public func sharesOut(_ values: [UInt16]) -> [Share] {
-    [Share(.exclusive, units: Int(values[Self.usage]) / Self.weight)]
-  }
 
   /// A set as one look at its values shows it.
   public struct State: Sendable {
     /// SEM.
     public let value: Int
-    /// Handles that PHP has open.
+    /// USAGE.
+    public let usage: Int
+    /// Handles that PHP has open; below zero when USAGE does not cover the leases any more.
     public let handles: Int
-    /// Units out on leases.
-    public let unitsOut: Int
     /// Whether nobody is counted: SEM may be stale, and the next user sets it.
     public let isAlone: Bool
     /// Whether a program is in the middle of `sem_get`.
     public let isGuarded: Bool
 
-    /// Reads the values of a whole set.
-    public init(_ values: [UInt16]) {
+    /// Reads the values of a whole set, `units` of which are out on leases.
+    public init(_ values: [UInt16], leases units: Int) {
       value = Int(values[sem])
-      handles = PHPDialect.handles(usage: Int(values[usage]))
-      unitsOut = Int(values[usage]) / weight
-      isAlone = values[usage] == 0
+      usage = Int(values[PHPDialect.usage])
+      handles = usage - units * weight
+      isAlone = usage == 0
       isGuarded = values[guardian] != 0
     }
   }
-
-  /// Handles that PHP has open, from USAGE.
-  public static func handles(usage: Int) -> Int { usage % weight }
 }

@@ -36,6 +36,8 @@ public struct DriftReport: Sendable {
 public struct SetTrace: Sendable, Equatable {
   /// `sem_ctime`, in whole seconds: moved by SETVAL, SETALL and IPC_SET.
   public var changed: Int64
+  /// `sem_otime`, in whole seconds: moved by semop(2) alone.
+  public var operated: Int64
   /// Owner, group and mode, which IPC_SET alone changes.
   public var owner: UInt32
   /// See ``owner``.
@@ -44,8 +46,9 @@ public struct SetTrace: Sendable, Equatable {
   public var mode: UInt32
 
   /// Makes a trace.
-  public init(changed: Int64, owner: UInt32, group: UInt32, mode: UInt32) {
+  public init(changed: Int64, operated: Int64, owner: UInt32, group: UInt32, mode: UInt32) {
     self.changed = changed
+    self.operated = operated
     self.owner = owner
     self.group = group
     self.mode = mode

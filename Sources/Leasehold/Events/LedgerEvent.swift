@@ -10,7 +10,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case released
   /// The clock, a connection or a process ended a lease; the reason tells.
   case expired
-  /// An operator ended a lease.
+  /// An operator ended a lease, or a program that wrote the values it stood on: the reason tells.
   case broken
   /// A grant could not be handed over.
   case undelivered
@@ -47,7 +47,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   init(_ reason: EndReason) {
     switch reason {
     case .released: self = .released
-    case .broken: self = .broken
+    case .broken, .rewritten: self = .broken
     case .undelivered: self = .undelivered
     case .setRemoved, .lockRemoved: self = .removed
     case .transferred: self = .transferred

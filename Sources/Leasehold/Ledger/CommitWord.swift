@@ -28,7 +28,8 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
     case retiring = 3
     /// A lease that is over for its holder while its slots stay taken.
     case cooling = 4
-    /// A lease whose units were taken with SEM_UNDO, which is being dropped: held from ``live`` on.
+    /// A lease whose units are being taken where the kernel's values alone cannot tell whether they were: held from
+    /// ``live`` on.
     case arming = 5
     /// A lease's other form, with which a conversion replaces its record: the kernel's values tell which one counts.
     case converting = 6

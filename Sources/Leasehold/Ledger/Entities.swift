@@ -64,7 +64,7 @@ final class Lease: Deadlined {
   var textCell: UInt32
   /// What its end adds to the set's semaphores, on leases of raw operations.
   var adjustments: [Operation] = []
-  /// When its set was last written at the grant, in seconds; only where nothing counts it.
+  /// When its set was last written at the grant, in seconds; on native sets.
   var setChanged: Int64 = 0
   /// Hears of its end.
   var client: (any LeaseClient)?
@@ -141,7 +141,7 @@ final class Lock {
   let native: NativeSet?
   /// All units; `nil` where a native program may have set them.
   ///
-  /// Of `php:` sets known while leases are out, because PHP sets it only when nobody is counted.
+  /// Of `php:` sets known while somebody is counted, because PHP sets it only when nobody is.
   var capacity: Int?
   var textCell: UInt32
   var holders: [Lease] = []
@@ -171,6 +171,10 @@ final class Lock {
   ///
   /// Set by ``Ledger/damage(_:_:units:_:at:)`` alone.
   var isDamaged = false
+  /// What natives had of each counter at the last look.
+  var natives: [LeaseCounter: Int] = [:]
+  /// Whether a thread that waited in the kernel got units since the last look.
+  var tookWaiting = false
 
   init(key: LockKey, cell: Int, bank: Bank, place: Int, kind: LockKind, textCell: UInt32, lastUse: Int64) {
     self.key = key
@@ -290,8 +294,7 @@ enum LockLayout: Hashable {
   /// The most units that one lease may have, as the kernel counts them.
   var unitsMaximum: Int {
     switch self {
-    case .php: PHPDialect.unitsMaximum
-    case .apache: ApacheDialect.unitsMaximum
+    case .php, .apache: PHPDialect.unitsMaximum
     case .named, .counter, .operations: Limits.slots
     }
   }
@@ -326,13 +329,27 @@ final class NativeSet {
   let count: Int
   /// Locks by the semaphore that names them.
   var locks: [Int: Lock] = [:]
-  /// How it looked last, once something stands on it that nothing counts.
+  /// How it looked last, once a lease stands on it.
   var trace: SetTrace?
+  /// Who changed semaphores with leases last, and to what, at that look.
+  var seen: [Int: SeenSemaphore] = [:]
+  /// Whether the last look could not tell yet what the set's time moved for.
+  var isUndecided = false
 
   init(id: BankID, count: Int) {
     self.id = id
     self.count = count
   }
+
+  /// Whether leases stand on it.
+  var hasLeases: Bool { locks.values.contains { !$0.holders.isEmpty } }
+}
+
+/// A semaphore as one look found it.
+struct SeenSemaphore: Equatable {
+  /// The process that changed it last.
+  var process: Int32?
+  var value: Int
 }
 
 /// A semaphore set with room for 64 own locks.

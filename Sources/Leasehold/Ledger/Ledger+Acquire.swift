@@ -43,8 +43,17 @@ extension Ledger {
     for _ in 0..<16 {
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       guard lock.hasRoom(for: share.units) else { return nil }
+      if let native = lock.native, native.hasLeases || lock.sharesCount && lock.capacity != nil {
+        // Whoever is granted something now must not share it with leases that a native program's write ended.
+        look(at: native, at: moment)
+        guard locksByCell[lock.cell] === lock else {
+          lock = try findOrMakeLock(request, at: moment)
+          guard lock.queue.isEmpty else { return nil }
+          continue
+        }
+      }
       let prepared = try prepare(request, lock: lock, share: share, caller: request.caller, waited: .zero, at: moment)
-      switch take(share, of: lock, for: request) {
+      switch take(share, of: lock, for: request, prepared) {
       case .taken(let limitApplied):
         guard keep(prepared, on: lock) else { break }
         let lease = commit(prepared, for: request, on: lock, caller: request.caller)
@@ -52,6 +61,10 @@ extension Ledger {
         return lease
       case .busy:
         discard(prepared)
+        return nil
+      case .full(let error):
+        discard(prepared)
+        guard request.wait > .zero else { throw error }
         return nil
       case .unsettled:
         discard(prepared)

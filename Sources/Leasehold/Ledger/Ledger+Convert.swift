@@ -137,7 +137,7 @@ extension Ledger {
     let outcome = kernel.operate(lock.set.set, lock.dialect.take(share))
     guard outcome == .done else {
       discard(conversion)
-      if case .failed(let failure) = outcome { throw Self.takeRefused(failure, lock) }
+      if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
       if outcome == .removed { setVanished(lock, at: moment) }
       return false
     }
@@ -206,11 +206,12 @@ extension Ledger {
   ///   - form: The converting record.
   ///   - others: What other leases have of the lock.
   func happened(_ form: LeaseRecord, on lock: Lock, others: [LeaseRecord]) -> Bool {
-    guard case .values(let values) = kernel.read(lock.set.set) else { return false }
-    let shares = lock.dialect.sharesOut(values)
-    guard let counted = shares.first(where: { shares.count == 1 || $0.mode == .exclusive }) else { return false }
-    let counting = (others + [form]).filter { shares.count == 1 || $0.mode == .exclusive }
-    return counting.reduce(0) { $0 + $1.units } == counted.units
+    guard case .values(let values) = kernel.read(lock.set.set),
+      let counter = lock.counter(of: .exclusive), values.indices.contains(counter.semaphore)
+    else { return false }
+    let counting = (others + [form]).filter { counter.counts($0.mode) }
+    // Where natives count, too, none does beside a writer of ours, and none but one writer does without.
+    return counting.reduce(0) { $0 + $1.units } == Int(values[counter.semaphore]) / counter.weight
   }
 
   // MARK: Refusals

@@ -1,6 +1,8 @@
-// Values that do not add up, because somebody wrote them: found once a second, and on native sets before each end.
+// Values that do not add up, because somebody wrote them: found once a second, and on native sets before each grant and
+// each end.
 //
-// The rule: an end never gives back what the kernel's values do not cover, and never makes more free than there is.
+// The rule: an end never gives back what the kernel's values do not cover, and never makes more free than there is; of
+// what may be natives' nothing is taken. What the time of a set's last write tells stands in Ledger+Writes.swift.
 
 extension Ledger {
   /// Banks of own locks that one housekeeping looks into.
@@ -59,31 +61,56 @@ extension Ledger {
 
   /// Looks at a set: whether it is there, and whether its values cover the leases that stand on it.
   func look(at set: NativeSet, at moment: Moment) {
-    switch kernel.read(set.id.set) {
+    notice(set, at: moment)
+    if !unserved.isEmpty { serveUnserved(at: moment) }
+  }
+
+  /// The same, and leaves those who wait for what was found to be served by the caller.
+  func notice(_ set: NativeSet, at moment: Moment) {
+    switch read(set) {
     case .gone: nativeSetVanished(set, at: moment)
-    case .unreadable: break
-    case .values(let values) where values.count != set.count: nativeSetVanished(set, at: moment)
+    case .unreadable: lookForWrites(to: set, [], set.newTrace(kernel), at: moment)
     case .values(let values):
+      let trace = set.newTrace(kernel)
+      let isWritten = trace.map { $0.isWritten(since: set.trace) } ?? false
       for lock in Array(set.locks.values) where lock.isExact {
-        if !lock.holders.isEmpty {
-          lookExactly(at: lock, values, at: moment)
-        } else if let capacity = lock.capacity, Int(values[lock.dialect.semaphore]) > capacity {
-          // Raised while nobody held it: that is nobody's harm, and from now on the number is not known.
-          lock.capacity = nil
+        if lock.holders.isEmpty {
+          if isWritten || lock.capacity != nil { forgetLimitIfAlone(lock, values, isWritten: isWritten) }
+        } else {
+          endUncounted(on: lock, values, isWritten: isWritten, at: moment)
         }
       }
-      lookForWrites(to: set, at: moment)
+      lookForWrites(to: set, values, trace, at: moment)
+      for lock in set.locks.values where lock.isExact && !lock.holders.isEmpty {
+        reportExcess(of: lock, values, at: moment)
+      }
     }
   }
 
-  private func lookExactly(at lock: Lock, _ values: [UInt16], at moment: Moment) {
-    let shares = lock.dialect.sharesOut(values)
-    var excess = 0
-    for share in shares {
-      let leases = shares.count == 1 ? lock.holders : lock.holders.filter { $0.mode == share.mode }
-      let known = leases.reduce(0) { $0 + $1.units }
-      if share.units < known { return endUncounted(leases, share, known, on: lock, at: moment) }
-      excess += share.units - known
+  /// Ends leases that their counters do not cover.
+  private func endUncounted(on lock: Lock, _ values: [UInt16], isWritten: Bool, at moment: Moment) {
+    // A thread that got an upgrade has moved units from one counter to the other, and tells it in a moment.
+    if lock.waits.contains(where: { $0.share.purpose == .upgrade }) { return }
+    for counter in lock.dialect.counters {
+      let value = Int(values[counter.semaphore])
+      dropSuspects(of: lock, counter, value, at: moment)
+      let units = lock.units(in: counter)
+      guard units > 0 else { continue }
+      let natives = lock.natives(in: counter, value: value)
+      // A program that wrote back what it had read before a lease wrote a unit's weight less, whoever else is counted.
+      let fell = (lock.natives[counter] ?? natives) - natives
+      let isReset = counter.isShared && isWritten && fell >= units * counter.weight - LeaseCounter.sharedWeight / 4
+      if counter.isShort(leaving: natives) || isReset {
+        endUncounted(counter, value, units, on: lock, at: moment)
+      } else if counter.isShared {
+        lock.natives[counter] = natives
+      }
+    }
+  }
+
+  private func reportExcess(of lock: Lock, _ values: [UInt16], at moment: Moment) {
+    let excess = lock.dialect.counters.filter { !$0.isShared }.reduce(0) {
+      $0 + max(0, lock.natives(in: $1, value: Int(values[$1.semaphore])))
     }
     let surplus = self.surplus(of: lock, value: Int(values[lock.dialect.semaphore]))
     guard excess != lock.seenExcess || surplus != lock.seenSurplus else { return }
@@ -100,6 +127,15 @@ extension Ledger {
     (lock.seenExcess, lock.seenSurplus) = (excess, surplus)
   }
 
+  /// Units that a killed daemon may have left in the value are not in it when it does not cover them.
+  private func dropSuspects(of lock: Lock, _ counter: LeaseCounter, _ value: Int, at moment: Moment) {
+    guard counter.isShared, counter.isShort(leaving: lock.natives(in: counter, value: value)) else { return }
+    for suspect in lock.holders where suspect.state == .suspect && counter.counts(suspect.mode) {
+      finishMarked(suspect, .undelivered, at: moment.monotonic.nanoseconds)
+      if !counter.isShort(leaving: lock.natives(in: counter, value: value)) { return }
+    }
+  }
+
   /// What is free beyond the capacity, where that is known and nobody may raise it.
   ///
   /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for whoever calls it.
@@ -108,89 +144,58 @@ extension Ledger {
     return lock.capacity.map { max(0, value + lock.unitsOut - $0) } ?? 0
   }
 
-  /// Ends leases that the set does not count any more; what is still counted of them is not, from now on.
-  private func endUncounted(_ leases: [Lease], _ counted: Share, _ known: Int, on lock: Lock, at moment: Moment) {
+  /// PHP sets a limit of its own when nobody is counted: from then on that of the last lease says nothing.
+  func forgetLimitIfAlone(_ lock: Lock, _ values: [UInt16]? = nil, isWritten: Bool = false) {
+    guard case .php = lock.layout, lock.capacity != nil, lock.unitsOut == 0 else { return }
+    let usage = PHPDialect.books.lowerBound
+    let value = values.map { Int($0[usage]) } ?? kernel.value(lock.set.set, usage)
+    if isWritten || (value ?? 0) == 0 { lock.capacity = nil }
+  }
+
+  /// Ends leases that the set does not count any more; where natives count, too, what it still counts is theirs.
+  private func endUncounted(
+    _ counter: LeaseCounter, _ value: Int, _ units: Int, on lock: Lock, at moment: Moment
+  ) {
+    let leases = lock.holders.filter { counter.counts($0.mode) }
+    let counted = min(units, value / counter.weight)
     report(
-      .uncounted, lock, units: known - counted.units,
-      "The set counts \(counted.units) units as out and leases have \(known): \(leases.count) leases are broken, and "
-        + "nothing is given back.", at: moment)
+      .uncounted, lock, units: max(1, units - counted),
+      "The set counts \(value) where \(units) units of leases have \(units * counter.weight): \(leases.count) leases "
+        + "are broken, and nothing is given back.", at: moment)
     breakUncovered(leases, at: moment)
-    if counted.units > 0 {
-      let uncount = lock.dialect.uncount(counted)
-      _ = kernel.operate(lock.set.set, uncount.count > 0 ? uncount : lock.dialect.giveBack(counted))
+    if counted > 0, !counter.isShared {
+      let share = Share(.exclusive, units: counted)
+      _ = kernel.operate(lock.set.set, lock.dialect.uncount(share))
     }
-    if lock.unitsOut == 0, case .php = lock.layout { lock.capacity = nil }
-    (lock.seenExcess, lock.seenSurplus) = (0, 0)
-    if !lock.queue.isEmpty { serve(lock, at: moment) }
+    forgetLimitIfAlone(lock)
+    (lock.seenExcess, lock.seenSurplus, lock.natives) = (0, 0, [:])
+    if !lock.queue.isEmpty { unserved.append(lock) }
   }
 
   /// Ends leases and gives nothing back of what the set does not cover; what they have of other locks goes back.
-  private func breakUncovered(_ leases: [Lease], at moment: Moment) {
+  func breakUncovered(_ leases: [Lease], at moment: Moment) {
     for lease in leases where lease.lock != nil {
       let head = lease.head ?? lease
       guard !head.parts.isEmpty else {
-        finish(lease, .broken, at: moment.monotonic.nanoseconds)
+        finishMarked(lease, .rewritten, at: moment.monotonic.nanoseconds)
         continue
       }
-      endAll(head, .broken, at: moment, uncounting: false) { part, _ in leases.contains { $0 === part } }
+      endAll(head, .rewritten, at: moment, uncounting: false) { part, _ in leases.contains { $0 === part } }
     }
   }
 
-  /// How an exact native lease gives back where more is free than there should be: only what fits; `nil` as usual.
+  /// How a lease gives back where natives count, too, and more is free or less counted than there should be: only what
+  /// fits, and what is there; `nil` as usual.
   func cappedGiveBack(_ share: Share, on lock: Lock) -> [Operation]? {
-    guard case .php = lock.layout, lock.capacity != nil,
-      let value = kernel.value(lock.set.set, lock.dialect.semaphore)
+    guard lock.sharesCount, let counter = lock.counter(of: share.mode),
+      case .success(let values) = readCounts(of: lock)
     else { return nil }
-    let surplus = surplus(of: lock, value: value)
-    guard surplus > 0 else { return nil }
-    let back = max(0, share.units - surplus)
-    let uncount = lock.dialect.uncount(share)
-    let operations = (0..<uncount.count).map { uncount[$0] }
-    return back > 0 ? [.add(back, to: lock.dialect.semaphore)] + operations : operations
-  }
-
-  // MARK: Sets without a count
-
-  /// Notes when a set was last written, for a lease that nothing counts.
-  func markWrites(_ lease: Lease, on set: NativeSet) {
-    let trace = kernel.trace(set.id.set)
-    lease.setChanged = trace?.changed ?? 0
-    set.trace = set.trace ?? trace
-  }
-
-  /// This service itself wrote values: what stands on the set by now is not touched by that.
-  public func wroteValues(of id: Int32) {
-    guard let set = nativeSets[id], let trace = kernel.trace(id) else { return }
-    forgive(set, trace)
-  }
-
-  private func forgive(_ set: NativeSet, _ trace: SetTrace) {
-    set.trace = trace
-    for lock in set.locks.values { for lease in lock.holders { lease.setChanged = trace.changed } }
-  }
-
-  /// Ends leases whose semaphores somebody wrote, as SETVAL forgets the undo of every process.
-  private func lookForWrites(to set: NativeSet, at moment: Moment) {
-    guard let before = set.trace, let trace = kernel.trace(set.id.set), trace != before else { return }
-    // Owner or mode are new: that moves the time, too, and is the likelier reason.
-    guard trace.hasOwnership(of: before) else { return forgive(set, trace) }
-    set.trace = trace
-    for lock in Array(set.locks.values) where !lock.isExact {
-      let leases = lock.holders.filter {
-        $0.state != .suspect && $0.setChanged < trace.changed && isWritten($0, of: lock, set)
-      }
-      guard !leases.isEmpty else { continue }
-      report(
-        .rewritten, lock, units: leases.reduce(0) { $0 + $1.units },
-        "Values of the set were written: \(leases.count) leases are broken, and nothing is given back.", at: moment)
-      breakUncovered(leases, at: moment)
-      if !lock.queue.isEmpty { serve(lock, at: moment) }
+    let surplus = lock.layout == .php ? surplus(of: lock, value: Int(values[lock.dialect.semaphore])) : 0
+    let counted = min(share.units * counter.weight, Int(values[counter.semaphore]))
+    guard surplus > 0 || counted < share.units * counter.weight else { return nil }
+    let back = lock.layout == .php ? max(0, share.units - surplus) : 0
+    return [(back, lock.dialect.semaphore), (-counted, counter.semaphore)].filter { $0.0 != 0 }.map {
+      .add($0.0, to: $0.1)
     }
-  }
-
-  /// Whether it may be a lease's own semaphore that was written: of several, not one that this process changed last.
-  private func isWritten(_ lease: Lease, of lock: Lock, _ set: NativeSet) -> Bool {
-    set.count == 1
-      || lease.semaphores(of: lock).contains { kernel.lastProcess(set.id.set, $0) != kernel.process }
   }
 }

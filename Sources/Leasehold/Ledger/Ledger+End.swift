@@ -117,28 +117,39 @@ extension Ledger {
     }
     guard let lock = lease.lock else { return }
     let share = lease.share
-    if lock.isExact {
-      if let capped = cappedGiveBack(share, on: lock) {
-        finish(lease, reason, at: moment.monotonic.nanoseconds)
-        return gaveBack(kernel.operate(lock.set.set, list: capped), on: lock, at: moment)
-      }
+    if lock.isExact, !lock.sharesCount {
       finish(lease, reason, at: moment.monotonic.nanoseconds)
       return gaveBack(kernel.operate(lock.set.set, lock.dialect.giveBack(share)), on: lock, at: moment)
     }
     // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
-    let wasSuspect = lease.state == .suspect
-    let check = storage.commitWord(at: lease.cell).check
-    storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: lease.cell)
-    let outcome: KernelOutcome =
-      if wasSuspect {
-        .done
-      } else if lock.layout == .operations {
-        adjust(lock.set.set, by: lease.adjustments)
-      } else {
-        kernel.operate(lock.set.set, lock.dialect.giveBack(share))
-      }
-    finish(lease, reason, at: moment.monotonic.nanoseconds)
+    let capped = cappedGiveBack(share, on: lock)
+    let outcome: KernelOutcome
+    if lease.state == .suspect {
+      outcome = .done
+    } else {
+      markEnd(
+        lease.cell, reason, giving: share, of: lock, isCapped: capped != nil, isBreaking: lease.breaking != nil)
+      outcome =
+        if let capped {
+          kernel.operate(lock.set.set, list: capped)
+        } else if lock.layout == .operations {
+          adjust(lock.set.set, by: lease.adjustments)
+        } else {
+          kernel.operate(lock.set.set, lock.dialect.giveBack(share))
+        }
+    }
+    finishMarked(lease, reason, at: moment.monotonic.nanoseconds)
     gaveBack(outcome, on: lock, at: moment)
+  }
+
+  /// Finishes a lease whose record may have something else in the place of the time of its end.
+  func finishMarked(_ lease: Lease, _ reason: EndReason, at now: Int64) {
+    if lease.state == .suspect { lease.endedAt = now }
+    if !lease.isHeld {
+      storage.store(
+        UInt64(bitPattern: lease.breaking == nil ? lease.endedAt : -lease.endedAt), .second, at: lease.cell)
+    }
+    finish(lease, reason, at: now)
   }
 
   /// A deadline passed.
@@ -225,7 +236,7 @@ extension Ledger {
   func gaveBack(_ outcome: KernelOutcome, on lock: Lock, at moment: Moment) {
     lock.lastUse = moment.monotonic.nanoseconds
     storage.store(UInt64(lock.lastUse), .first, at: lock.cell)
-    if lock.unitsOut == 0, case .php = lock.layout { lock.capacity = nil }
+    if lock.unitsOut == 0 { forgetLimitIfAlone(lock) }
     switch outcome {
     case .done: if !lock.queue.isEmpty { serve(lock, at: moment) }
     case .removed: setVanished(lock, at: moment)

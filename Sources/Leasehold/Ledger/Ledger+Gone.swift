@@ -46,6 +46,12 @@ extension Ledger {
       case .connectionClosed: (.expired, "ended with the connection it was bound to")
       case .processExited: (.expired, "ended with the process it was bound to")
       case .transferred: (.released, "was transferred: it goes on under another id")
+      case .rewritten:
+        (
+          .rewritten,
+          "ended because another program wrote the values of its semaphores; nothing was given back, and somebody else "
+            + "may hold the lock now"
+        )
       case .undelivered: (.undelivered, "was undone because its answer could not be delivered")
       case .setRemoved: (.setRemoved, "ended because another program removed its semaphore set")
       case .lockRemoved: (.lockRemoved, "ended because its lock was removed")

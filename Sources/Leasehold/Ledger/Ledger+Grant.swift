@@ -119,7 +119,7 @@ extension Ledger {
       lease.account?.add(1, .leases)
     }
     touch(lock)
-    if let set = lock.native, !lock.isExact { markWrites(lease, on: set) }
+    if let set = lock.native { markWrites(lease, on: set, of: lock) }
   }
 
   /// Takes a lease out of its lock's holders.
@@ -173,6 +173,8 @@ extension Ledger {
   }
 
   private func serveQueue(_ lock: Lock, at moment: Moment) {
+    // Whoever is granted something now must not share it with leases that a native program's write ended.
+    if let native = lock.native, native.hasLeases, !lock.queue.isEmpty { notice(native, at: moment) }
     guard locksByCell[lock.cell] === lock else { return }
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {
       if waiter.isDetached, waiter.group == nil { break }
@@ -192,11 +194,11 @@ extension Ledger {
         dismiss(waiter, error)
         continue
       }
-      switch take(waiter.share, of: lock, for: waiter.request) {
+      switch take(waiter.share, of: lock, for: waiter.request, prepared) {
       case .taken(let limitApplied):
         guard keep(prepared, on: lock) else { return setVanished(lock, at: moment) }
         grant(waiter, prepared, on: lock, limitApplied: limitApplied)
-      case .busy, .unsettled:
+      case .busy, .full, .unsettled:
         discard(prepared)
         return arrangeKernelWait(lock)
       case .refused(let error):

@@ -158,7 +158,7 @@ extension Ledger {
   private func addUse(of lock: Lock, to snapshot: inout LockSnapshot) {
     guard let value = kernel.value(lock.set.set, lock.dialect.semaphore) else { return }
     snapshot.availableUnits = value
-    snapshot.suspects = lock.isExact ? 0 : lock.holders.count { $0.state == .suspect }
+    snapshot.suspects = lock.native == nil ? 0 : lock.holders.count { $0.state == .suspect }
     switch lock.layout {
     case .named(let kind):
       snapshot.available = kind == .readersWriter ? (value == lock.capacity ? 1 : 0) : value
@@ -169,7 +169,7 @@ extension Ledger {
     case .apache:
       guard let writer = lock.dialect.companion, let writers = kernel.value(lock.set.set, writer) else { return }
       snapshot.available = value == 0 && writers == 0 ? 1 : 0
-      snapshot.nativeUnits = value % ApacheDialect.weight + writers % ApacheDialect.weight
+      snapshot.nativeUnits = max(0, value + writers - lock.unitsOut * ApacheDialect.weight)
     case .operations: break
     }
   }

@@ -10,6 +10,10 @@ extension Ledger {
     if lock.queue.isEmpty, lock.waits.isEmpty { return }
     // On the way to another set.
     guard locksByCell[lock.cell] === lock else { return }
+    if let head = lock.queue.first, cannotSleep(for: head.share, on: lock) {
+      stopKernelWaits(lock)
+      return poll(lock)
+    }
     var wanted: [Share] = []
     if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
       let sleepers = lock.layout.waitsOneByOne ? Self.sleepersPerLock : 1
@@ -34,6 +38,19 @@ extension Ledger {
     while kept < min(wanted.count, lock.waits.count), wanted[kept] == lock.waits[kept].share { kept += 1 }
     while lock.waits.count > kept { waiting.cancel(lock.waits.removeLast().number) }
     for share in wanted[kept...] where !beginWait(lock, for: share) { break }
+  }
+
+  /// Whether a thread that sleeps for a native lock would be woken for nothing: what it would get could not be counted,
+  /// or is beyond the limit.
+  private func cannotSleep(for share: Share, on lock: Lock) -> Bool {
+    guard lock.native != nil, share.purpose == .take else { return false }
+    if lock.sharesCount, let counter = lock.counter(of: share.mode),
+      let value = kernel.value(lock.set.set, counter.semaphore), full(lock, for: share, counter, value: value) != nil
+    {
+      return true
+    }
+    return !lock.isWithinLimit(share.units)
+      && (kernel.value(lock.set.set, lock.dialect.semaphore) ?? 0) >= share.units
   }
 
   private func beginWait(_ lock: Lock, for share: Share) -> Bool {
@@ -72,6 +89,12 @@ extension Ledger {
       _ = kernel.operate(wait.set, wait.steps.drop)
       return
     }
+    if let native = lock.native, native.hasLeases, wait.share.purpose != .probe {
+      // What woke it may have been a write, and then those leases are over that stand on what was written.
+      lock.tookWaiting = true
+      notice(native, at: moment)
+      guard locksByCell[lock.cell] === lock else { return }
+    }
     lock.waits.removeAll { $0.number == wait.number }
     if wait.share.purpose == .probe { return serve(lock, at: moment) }
     if let head = lock.queue.first, let lease = head.converting, head.share == wait.share, state == .ready,
@@ -80,33 +103,56 @@ extension Ledger {
       switch upgradeWaited(head, lease, on: lock) {
       case .done: break
       case .removed: return setVanished(lock, at: moment)
-      case .wouldBlock, .failed: _ = kernel.operate(wait.set, wait.steps.drop)
+      case .wouldBlock, .failed: drop(wait, on: lock)
       }
       return serve(lock, at: moment)
     }
     guard let head = lock.queue.first, head.group == nil, head.converting == nil, !head.isDetached,
       head.share == wait.share,
       state == .ready, !lock.isDamaged, lock.hasRoom(for: wait.share.units),
+      lock.native == nil || lock.isWithinLimit(wait.share.units),
       let prepared = try? prepare(head, on: lock, at: moment)
     else {
-      _ = kernel.operate(wait.set, wait.steps.drop)
+      drop(wait, on: lock)
       return serve(lock, at: moment)
     }
     if lock.isExact {
+      if lock.sharesCount, case .success(let values) = readCounts(of: lock) {
+        mark([prepared], taking: wait.share, of: lock, values, waited: true)
+      }
       switch kernel.operate(wait.set, lock.dialect.keepWaited(wait.share)) {
       case .done: grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
       case .removed:
+        unmark([prepared])
         discard(prepared)
         return setVanished(lock, at: moment)
       case .wouldBlock, .failed:
+        unmark([prepared])
         discard(prepared)
-        _ = kernel.operate(wait.set, wait.steps.drop)
+        drop(wait, on: lock)
       }
     } else {
       guard keep(prepared, on: lock) else { return setVanished(lock, at: moment) }
       grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
     }
     serve(lock, at: moment)
+  }
+
+  /// Gives back what a thread waited for and nobody wants.
+  ///
+  /// A write may have come since, and others after it: of a `php:` set no more goes back than the limit allows, and no
+  /// handle that is not counted any more.
+  private func drop(_ wait: KernelWait, on lock: Lock) {
+    guard lock.layout == .php, case .success(let values) = readCounts(of: lock) else {
+      _ = kernel.operate(wait.set, wait.steps.drop)
+      return
+    }
+    let (units, state) = (wait.share.units, PHPDialect.State(values, leases: lock.unitsOut))
+    let surplus = lock.capacity.map { min(units, max(0, state.value + units + lock.unitsOut - $0)) } ?? 0
+    var operations = [Operation.addUndone(units, to: lock.dialect.semaphore)]
+    if surplus > 0 { operations.append(.add(-surplus, to: lock.dialect.semaphore)) }
+    if state.handles > 0 { operations.append(.addUndone(-1, to: PHPDialect.books.lowerBound)) }
+    _ = kernel.operate(wait.set, list: operations)
   }
 
   /// A thread's wait ended without a grant: canceled, or the set is gone.
@@ -136,7 +182,7 @@ extension Ledger {
     for lease in lock.holders where lease.lock === lock {
       let head = lease.head ?? lease
       if head.parts.isEmpty {
-        finish(lease, .setRemoved, at: moment.monotonic.nanoseconds)
+        finishMarked(lease, .setRemoved, at: moment.monotonic.nanoseconds)
       } else {
         endAll(head, .setRemoved, at: moment)
       }

@@ -24,6 +24,7 @@ extension Ledger {
       nativeSetVanished(old, at: moment)
     }
     let layout = try Self.layout(native, on: bound)
+    try checkBooks(native, layout, on: bound)
     if let known = nativeSets[bound.id.set]?.locks[native.semaphore] {
       known.wasJustMade = bound.wasMade
       if Self.agree(known, layout) { return known }
@@ -45,8 +46,10 @@ extension Ledger {
     lock.claim = claim
     lock.native?.locks[native.semaphore] = lock
     locksByCell[lock.cell] = lock
-    // What the values count as out although nothing stands here was a lost ledger's.
-    if moment.monotonic.nanoseconds >= strangersFrom, case .values(let values) = kernel.read(bound.id.set) {
+    // What a ledger of ours counts as out although nothing stands here was a lost ledger's.
+    if moment.monotonic.nanoseconds >= strangersFrom, !lock.sharesCount, let set = lock.native,
+      case .values(let values) = read(set)
+    {
       settle(lock, values)
     }
     return lock
@@ -237,13 +240,14 @@ extension Ledger {
         return "\(waiting) wait on semaphore \(number)"
       }
     }
-    guard case .values(let values) = kernel.read(bound.id.set) else { return nil }
+    guard case .values(let values) = kernel.read(bound.id.set), values.count == bound.count else { return nil }
+    let units = nativeSets[bound.id.set]?.locks.values.reduce(0) { $0 + ($1.sharesCount ? $1.unitsOut : 0) } ?? 0
     switch dialect {
     case .php:
-      let handles = PHPDialect.handles(usage: Int(values[PHPDialect.usageSemaphore]))
+      let handles = PHPDialect.State(values, leases: units).handles
       return handles > 0 ? "PHP programs have \(handles) handles open" : nil
     case .apache:
-      let holders = values.reduce(0) { $0 + Int($1) % ApacheDialect.weight }
+      let holders = values.reduce(0) { $0 + Int($1) } - units * ApacheDialect.weight
       return holders > 0 ? "\(holders) hold sessions" : nil
     case .path, .sysv: return nil
     }

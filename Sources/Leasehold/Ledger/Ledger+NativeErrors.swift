@@ -80,30 +80,54 @@ extension Ledger {
       facts: [("key", .text(key.text))])
   }
 
-  static func takeRefused(_ failure: KernelFailure, _ lock: Lock) -> LeaseholdError {
-    guard failure.errno == "ERANGE", lock.bank == nil else { return kernelRefused(failure, doing: "take the lock") }
-    let most =
-      switch lock.layout {
-      case .php: PHPDialect.unitsMaximum
-      case .apache: ApacheDialect.unitsMaximum
-      case .named, .counter, .operations: Limits.slots
-      }
+  /// No room to count another lease besides those that are out and the native programs.
+  static func countFull(_ lock: Lock, _ counter: LeaseCounter, value: Int) -> LeaseholdError {
+    let (units, natives) = (lock.units(in: counter), max(0, lock.natives(in: counter, value: value)))
+    let whose = lock.layout == .php ? "handles of PHP" : "holders of native programs"
     return LeaseholdError(
-      .ledgerFull,
-      "The semaphores of '\(lock.key)' have room for \(most) units out on leases, and \(lock.unitsOut) are out; "
-        + "release some.",
+      .nativeCountFull,
+      "Semaphore \(counter.semaphore) of set \(lock.set.set), which counts who uses '\(lock.key)', is full: "
+        + "\(natives) \(whose) and \(units) units on leases, which count \(counter.weight) each, of "
+        + "\(LeaseCounter.valueMaximum) (SEMVMX), \(LeaseCounter.roomForNatives) of which are kept for native "
+        + "programs. Ask with wait=10s to queue, or release some.",
       facts: [
-        ("errno", .text("ERANGE")), ("limit", .text("units-per-native-lock")), ("value", .number(Int64(most))),
+        ("key", .text(lock.key.text)), ("errno", .text("ERANGE")), ("limit", .text("SEMVMX")),
+        ("value", .number(Int64(LeaseCounter.valueMaximum))), ("native_count", .number(Int64(natives))),
+        ("units_out", .number(Int64(units))),
       ], retryAfter: .seconds(1))
   }
 
-  static func tooManyHandles(_ lock: Lock) -> LeaseholdError {
+  /// Beside so many natives a crash could leave a lease of which nobody can know.
+  static func tooManyNatives(_ lock: Lock, _ counter: LeaseCounter, _ natives: Int) -> LeaseholdError {
+    let whose = lock.layout == .php ? "handles of PHP are open on" : "native programs hold"
+    return LeaseholdError(
+      .tooManyNativeHandles,
+      "\(natives) \(whose) '\(lock.key)'; leases are granted beside at most \(LeaseCounter.roomForNatives), so that "
+        + "after a crash units can be told from them. Ask with wait=10s to queue, or close some.",
+      facts: [
+        ("key", .text(lock.key.text)), ("limit", .text("native-handles")),
+        ("value", .number(Int64(LeaseCounter.roomForNatives))), ("native_count", .number(Int64(natives))),
+      ], retryAfter: .seconds(1))
+  }
+
+  static func neverCounted(_ count: Int, most: Int) -> LeaseholdError {
     LeaseholdError(
-      .ledgerFull,
-      "More than \(PHPDialect.handlesMaximum) PHP handles are open on '\(lock.key)'; leases could not be told from "
-        + "them. Close some.",
-      facts: [("limit", .text("php-handles")), ("value", .number(Int64(PHPDialect.handlesMaximum)))],
-      retryAfter: .seconds(1))
+      .countExceedsLimit,
+      "count=\(count) can never be had: the semaphore that counts a php: set's users has room for \(most) units on "
+        + "leases; ask for fewer.",
+      facts: [("count", .number(Int64(count))), ("limit", .number(Int64(most)))])
+  }
+
+  /// A semaphore in which a lock keeps its books is no lock of its own, and nobody writes it from aside.
+  static func books(_ number: Int, of set: Int32, _ lock: LockKey?) -> LeaseholdError {
+    let whose = lock.map { "of '\($0)'" } ?? "of this service"
+    return LeaseholdError(
+      .ownSet,
+      "Semaphore \(number) of set id:\(set) keeps the books \(whose): who writes it lets somebody in too many or "
+        + "stops everybody. Use "
+        + (lock.map { "'\($0)'" } ?? "the path: lock")
+        + ", or, to set the books right, PUT its value with force=true, which ends the leases that it counts.",
+      facts: [("set", .text("id:\(set)")), ("semaphore", .number(Int64(number)))])
   }
 
   static func endlessLease() -> LeaseholdError {

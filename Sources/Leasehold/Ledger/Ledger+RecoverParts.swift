@@ -47,7 +47,7 @@ extension Ledger {
         continue
       }
       guard let head = heads[record.fence] else {
-        if let lock, !lock.isExact { giveBackPart(cell, record, body, on: lock) }
+        if let lock, !lock.isExact || lock.sharesCount { giveBackPart(cell, record, on: lock) }
         storage.commit(.free, at: cell)
         continue
       }
@@ -65,9 +65,10 @@ extension Ledger {
     return bereft
   }
 
-  private func giveBackPart(_ cell: Int, _ record: LeaseRecord, _ body: CellBody, on lock: Lock) {
-    storage.commit(CommitWord(.disarming, .lease, check: body.check), at: cell)
-    let outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(Share(record.mode, units: record.units)))
+  private func giveBackPart(_ cell: Int, _ record: LeaseRecord, on lock: Lock) {
+    let share = Share(record.mode, units: record.units)
+    markEnd(cell, .released, giving: share, of: lock)
+    let outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(share))
     if outcome == .done { recovery.unitsGivenBack += record.units }
   }
 }

@@ -5,7 +5,8 @@
 //   1. scan the records: locks, leases, ends; a record that does not pass its check is freed
 //   2. read each bank: a lock whose place is not in use never got that far, or was on its way out
 //   3. attach the leases that are held to their locks; those whose set is gone are over
-//   4. for each place: the kernel's units out less the records' sum belong to nobody; one semop gives them back
+//   4. for each place: the kernel's units out less the records' sum belong to nobody; one semop gives them back; where
+//      natives count, too, that is so of units only that marked records account for (Ledger+RecoverCounts.swift)
 //   5. sets of ours without a lock are removed
 //   6. deadlines: what ran out meanwhile gets a grace, once, so that holders can renew; so do leases whose connection
 //      is gone (Ledger+Grace.swift)
@@ -17,6 +18,7 @@ struct Findings {
   var conversions: [(cell: Int, record: LeaseRecord, body: CellBody)] = []
   var ends: [(cell: Int, record: LeaseRecord, reason: EndReason)] = []
   var locks: [(cell: Int, record: LockRecord, body: CellBody)] = []
+  var underway: [Underway] = []
   var usedText: Set<Int> = []
 }
 
@@ -34,7 +36,9 @@ extension Ledger {
     var findings = scan(highWater, at: moment)
     endPredecessors(&findings, at: moment)
     adoptLocks(&findings, at: moment)
+    sortUnderway(&findings, at: moment)
     resolveConversions(&findings)
+    resolveUnderway(&findings, at: moment)
     adoptLeases(&findings, at: moment)
     let bereft = adoptParts(&findings)
     adoptEnds(findings, at: moment)
@@ -84,7 +88,7 @@ extension Ledger {
     return findings
   }
 
-  /// Tells leases from ends, and both from what was under way where the kernel's values cannot tell how far it came.
+  /// Tells leases from ends, and both from what was under way.
   private func sort(
     _ record: LeaseRecord, _ state: CommitWord.State, _ word: CommitWord, _ cell: Int, _ body: CellBody,
     into findings: inout Findings, at moment: Moment
@@ -92,26 +96,42 @@ extension Ledger {
     switch state {
     case .converting: findings.conversions.append((cell, record, body))
     case .live where record.isPart: findings.parts.append((cell, record, body))
-    case .disarming where record.isPart:
-      // Given back, as below, and the end of the whole is remembered by its head.
-      recovery.unsureReleases += 1
-      storage.commit(.free, at: cell)
     case .ended: findings.ends.append((cell, record, word.reason ?? .released))
-    case .disarming:
-      // Given back, but for a window of about a microsecond.
-      recovery.unsureReleases += 1
-      findings.ends.append(end(record, word.reason ?? .released, body, cell, at: moment))
-    case .arming, .suspect:
-      // Perhaps the undo ran, perhaps it had been dropped: never given back by itself.
-      storage.commit(CommitWord(.suspect, .lease, check: word.check), at: cell)
+    case .arming, .disarming: findings.underway.append(Underway(cell: cell, record: record, body: body, word: word))
+    case .suspect:
       recovery.suspects += 1
       findings.leases.append((cell, record, .suspect, body))
     default: findings.leases.append((cell, record, state == .cooling ? .cooling : .held, body))
     }
   }
 
+  /// Decides what was under way where nothing counts what is out: the kernel cannot tell how far it came.
+  private func sortUnderway(_ findings: inout Findings, at moment: Moment) {
+    let all = findings.underway
+    findings.underway = []
+    for one in all {
+      let lock = locksByCell.indices.contains(one.record.lockCell) ? locksByCell[one.record.lockCell] : nil
+      if lock?.sharesCount == true {
+        findings.underway.append(one)
+      } else if one.isTaking {
+        // Perhaps the undo ran, perhaps it had been dropped: never given back by itself.
+        storage.commit(CommitWord(.suspect, .lease, check: one.word.check), at: one.cell)
+        recovery.suspects += 1
+        findings.leases.append((one.cell, one.record, .suspect, one.body))
+      } else if one.record.isPart {
+        // Given back, as below, and the end of the whole is remembered by its head.
+        recovery.unsureReleases += 1
+        storage.commit(.free, at: one.cell)
+      } else {
+        // Given back, but for a window of about a microsecond.
+        recovery.unsureReleases += 1
+        findings.ends.append(end(one.record, one.word.reason ?? .released, one.body, one.cell, at: moment))
+      }
+    }
+  }
+
   /// Ends a lease that was found, as of now.
-  private func end(
+  func end(
     _ record: LeaseRecord, _ reason: EndReason, _ body: CellBody, _ cell: Int, at moment: Moment
   ) -> (cell: Int, record: LeaseRecord, reason: EndReason) {
     var ended = record
@@ -241,10 +261,12 @@ extension Ledger {
 
   private func adopt(_ lease: Lease, on lock: Lock, at moment: Moment) {
     attach(lease, to: lock)
-    leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
     // Nobody was told of a suspect: a retry is a new request.
-    if lease.state != .suspect, let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
+    if lease.state != .suspect {
+      leasesByID[lease.id] = lease
+      if let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
+    }
     if lease.state == .cooling { coolingLeases += 1 }
     if lease.state == .suspect { suspectLeases += 1 }
     giveGrace(lease, at: moment)
@@ -275,12 +297,12 @@ extension Ledger {
     for place in 0..<NamedDialect.locksPerBank {
       let dialect = NamedDialect(place: place)
       let lock = bank.locks[place]
+      let out = Int(values[dialect.ledger])
       // Of a lock that is damaged the values tell nothing.
-      for share in dialect.sharesOut(values) where lock?.isDamaged != true {
-        guard !giveBackExcess(share, lock?.unitsOut ?? 0, dialect, bank.id.set), let lock else { continue }
+      if lock?.isDamaged != true, !giveBackExcess(out - (lock?.unitsOut ?? 0), dialect, bank.id.set), let lock {
         damage(
-          lock, .uncounted, units: abs(lock.unitsOut - share.units),
-          "The set counts \(share.units) units as out and leases have \(lock.unitsOut)", at: moment)
+          lock, .uncounted, units: abs(lock.unitsOut - out),
+          "The set counts \(out) units as out and leases have \(lock.unitsOut)", at: moment)
       }
       if lock == nil { clear(dialect, of: bank, values) }
     }
@@ -288,30 +310,25 @@ extension Ledger {
 
   /// The same for a set of native programs, lock by lock.
   private func settle(_ set: NativeSet, at moment: Moment) {
-    switch kernel.read(set.id.set) {
+    switch read(set) {
     case .gone: nativeSetVanished(set, at: moment)
     case .unreadable: break
-    case .values(let values) where values.count != set.count: nativeSetVanished(set, at: moment)
     case .values(let values):
       for lock in set.locks.values { settle(lock, values) }
     }
   }
 
-  /// The same for one lock of native programs.
+  /// The same for one lock of native programs, where nobody but this service counts what is out.
   func settle(_ lock: Lock, _ values: [UInt16]) {
-    let shares = lock.dialect.sharesOut(values)
-    for share in shares {
-      let known = lock.holders.reduce(0) { shares.count == 1 || $1.mode == share.mode ? $0 + $1.units : $0 }
-      _ = giveBackExcess(share, known, lock.dialect, lock.set.set)
+    for counter in lock.dialect.counters where !counter.isShared {
+      _ = giveBackExcess(lock.natives(in: counter, value: Int(values[counter.semaphore])), lock.dialect, lock.set.set)
     }
   }
 
-  /// Gives back the difference between what the kernel counts as out and what the records say; false when it is not
-  /// covered.
-  private func giveBackExcess(_ share: Share, _ known: Int, _ dialect: any LockDialect, _ set: Int32) -> Bool {
-    let excess = share.units - known
+  /// Gives back what the kernel counts as out beyond what the records say; false when it is not covered.
+  private func giveBackExcess(_ excess: Int, _ dialect: any LockDialect, _ set: Int32) -> Bool {
     guard excess != 0 else { return true }
-    guard excess > 0, kernel.operate(set, dialect.giveBack(Share(share.mode, units: excess))) == .done else {
+    guard excess > 0, kernel.operate(set, dialect.giveBack(Share(.exclusive, units: excess))) == .done else {
       return false
     }
     recovery.unitsGivenBack += excess

@@ -43,9 +43,9 @@ extension Ledger {
         }
         continue
       }
-      let uncount = lock.dialect.uncount(lease.share)
-      finish(lease, .broken, at: moment.monotonic.nanoseconds)
+      let uncount = lease.state == .suspect ? OpList() : lock.dialect.uncount(lease.share)
       if uncount.count > 0 { _ = kernel.operate(set, uncount) }
+      finishMarked(lease, .broken, at: moment.monotonic.nanoseconds)
     }
     return leases.map(\.id.ref)
   }
@@ -66,7 +66,7 @@ extension Ledger {
       lock.holders.filter { lease in
         guard let numbers else { return true }
         return lease.semaphores(of: lock).contains(where: numbers.contains)
-          || lock.dialect.counter.map(numbers.contains) ?? false
+          || lock.dialect.counters.contains { $0.counts(lease.mode) && numbers.contains($0.semaphore) }
       }
     }
   }

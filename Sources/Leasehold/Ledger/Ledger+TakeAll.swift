@@ -40,12 +40,13 @@ extension Ledger {
       let set = wanted[order[next]].lock.set.set
       let together = order[next...].prefix { wanted[$0].lock.set.set == set }
       next += together.count
-      let outcome = take(together.map { wanted[$0] }, wants, &applied)
+      let outcome = take(together.map { wanted[$0] }, wants, prepared, &applied)
       if outcome == nil {
         taken += together
         continue
       }
       for index in taken.reversed() { untake(wanted[index]) }
+      unmark(prepared)
       for one in prepared { discard(one) }
       switch outcome {
       case .busy(let lock)?: return .busy(lock)
@@ -67,15 +68,23 @@ extension Ledger {
 
   /// Takes what lies in one set, as one step; `nil` when it is done.
   private func take(
-    _ wanted: [Wanted], _ wants: [AcquireRequest], _ applied: inout [ObjectIdentifier: Bool]
+    _ wanted: [Wanted], _ wants: [AcquireRequest], _ prepared: [PreparedLease],
+    _ applied: inout [ObjectIdentifier: Bool]
   ) -> Obstacle? {
     let lock = wanted[0].lock
     if wanted.count == 1 {
-      switch take(wanted[0].share, of: lock, for: wants[wanted[0].wants[0]]) {
+      let records = wanted[0].wants.map { prepared[$0] }
+      let request = wants[wanted[0].wants[0]]
+      let outcome =
+        lock.native == nil
+        ? take(wanted[0].share, of: lock, for: request, records[0])
+        : takeNatively(wanted[0].share, of: lock, for: request, records)
+      switch outcome {
       case .taken(let limitApplied):
         if let limitApplied { applied[ObjectIdentifier(lock)] = limitApplied }
         return nil
       case .busy: return .busy(lock)
+      case .full(let error): return wants[0].wait > .zero ? .unsettled(lock) : .refused(error)
       case .unsettled: return .unsettled(lock)
       case .removed: return .removed(lock)
       case .refused(let error) where error.code == .countExceedsLimit && wanted[0].wants.count > 1:
@@ -87,13 +96,24 @@ extension Ledger {
     }
     var operations: [Operation] = []
     for one in wanted {
+      if one.lock.native != nil, !one.lock.isWithinLimit(one.share.units) { return .busy(one.lock) }
+      if one.lock.sharesCount {
+        switch readCounts(of: one.lock) {
+        case .failure: return .removed(one.lock)
+        case .success(let values):
+          if let full = full(one.lock, for: one.share, values) {
+            return wants[0].wait > .zero ? .unsettled(one.lock) : .refused(full)
+          }
+          mark(one.wants.map { prepared[$0] }, taking: one.share, of: one.lock, values)
+        }
+      }
       let list = one.lock.dialect.take(one.share)
       operations += (0..<list.count).map { list[$0] }
     }
     switch kernel.operate(lock.set.set, list: operations) {
     case .done: return nil
     case .removed: return .removed(lock)
-    case .failed(let failure): return .refused(Self.takeRefused(failure, lock))
+    case .failed(let failure): return .refused(Self.kernelRefused(failure, doing: "take the locks"))
     case .wouldBlock:
       // Which one is in the way: by looking, which takes nothing.
       let blocker = wanted.first {
@@ -128,9 +148,11 @@ extension Ledger {
         let (record, dialect) = (prepared[other].record, locks[other].dialect)
         let share = Share(record.mode, units: record.units)
         let isKept = other > index || locks[other].isExact
-        storage.commit(
-          isKept && !locks[other].isExact
-            ? CommitWord(.disarming, .lease, check: prepared[other].body.check) : .free, at: prepared[other].cell)
+        if isKept, !locks[other].isExact || locks[other].sharesCount {
+          markEnd(prepared[other].cell, .undelivered, giving: share, of: locks[other])
+        } else {
+          storage.commit(.free, at: prepared[other].cell)
+        }
         _ = kernel.operate(locks[other].set.set, isKept ? dialect.giveBack(share) : dialect.wait(for: share).drop)
         storage.commit(.free, at: prepared[other].cell)
         discard(prepared[other])
@@ -171,19 +193,20 @@ extension Ledger {
     let members = [head] + head.parts
     let stood = members.compactMap { member in
       member.lock.map { lock in
-        (lease: member, lock: lock, capped: lock.isExact ? cappedGiveBack(member.share, on: lock) : nil)
+        (lease: member, lock: lock, capped: cappedGiveBack(member.share, on: lock))
       }
     }
     let wasSuspect = head.state == .suspect
-    if head.lock?.isExact == false {
-      let check = storage.commitWord(at: head.cell).check
-      storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: head.cell)
+    if let lock = head.lock, !lock.isExact || lock.sharesCount {
+      markEnd(
+        head.cell, reason, giving: head.share, of: lock, isCapped: stood[0].capped != nil,
+        isBreaking: head.breaking != nil)
     } else {
       finish(head, reason, at: moment.monotonic.nanoseconds)
     }
     var outcomes: [KernelOutcome] = []
     for (lease, lock, capped) in stood {
-      if lease !== head { drop(lease, on: lock) }
+      if lease !== head { drop(lease, on: lock, isCapped: capped != nil) }
       var outcome = KernelOutcome.done
       if isKept(lease, lock) {
         let uncount = uncounting ? lock.dialect.uncount(lease.share) : OpList()
@@ -194,9 +217,9 @@ extension Ledger {
         outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(lease.share))
       }
       outcomes.append(outcome)
-      if lock.isExact { continue }
+      if lock.isExact, !lock.sharesCount { continue }
       if lease === head {
-        finish(head, reason, at: moment.monotonic.nanoseconds)
+        finishMarked(head, reason, at: moment.monotonic.nanoseconds)
       } else {
         storage.commit(.free, at: lease.cell)
         giveCell(lease.cell)
@@ -209,19 +232,18 @@ extension Ledger {
   }
 
   /// Takes a part out of everything but the kernel; where that cannot tell, its record says what is under way.
-  private func drop(_ part: Lease, on lock: Lock) {
+  private func drop(_ part: Lease, on lock: Lock, isCapped: Bool) {
     part.state = .ended(.released)
     dismissUpgrade(of: part)
     detach(part)
     freeText(part.textCell)
     leasesByCell[part.cell] = nil
     part.head = nil
-    if lock.isExact {
+    if lock.isExact, !lock.sharesCount {
       storage.commit(.free, at: part.cell)
       giveCell(part.cell)
     } else {
-      let check = storage.commitWord(at: part.cell).check
-      storage.commit(CommitWord(.disarming, .lease, check: check), at: part.cell)
+      markEnd(part.cell, .released, giving: part.share, of: lock, isCapped: isCapped)
     }
   }
 }

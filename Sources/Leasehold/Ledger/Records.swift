@@ -3,7 +3,8 @@
 /// ```
 ///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)
 ///  word 1  end, ns; negative when an operator ends it, before its end too; while it is held, the end of the grace
-///          that it got after a restart (changes in place)
+///          that it got after a restart (changes in place); of a record that is arming or disarming where natives
+///          count, too, a ``CountWitness``, which is later than any instant
 ///  word 2,3  id      word 4  fence     word 5  granted at, ns     word 6  lock's record | units << 32
 ///  word 7  ttl ms | cooldown ms << 32  word 8  count | mode << 16 | bound << 24 | endless << 25 | text's record << 32
 ///  word 9  fingerprint of the request  word 10 owner length + 1 | key length << 8 | peer kind << 16

@@ -64,6 +64,8 @@ public protocol SemaphoreKernel: AnyObject {
   /// A new set belongs to the user who asks, where that is known. What the kernel would refuse that user is refused,
   /// unless `access` is `nil`.
   func bind(_ request: NativeRequest, creating: Bool, access: SemaphoreAccess?) throws(BindFailure) -> BoundSet
+  /// Whether this service made a set for `path:` locks: its last three values say so.
+  func hasLedger(_ set: Int32, count: Int) -> Bool
   /// The key that a native request names, found without making anything; `nil` when it cannot be known.
   func key(of request: NativeRequest) -> Int32?
   /// All values of any set.

@@ -31,6 +31,7 @@ public struct LeaseholdError: Error, Sendable {
     case expired
     case released
     case broken
+    case rewritten
     case undelivered
     case setRemoved = "set-removed"
     case lockRemoved = "lock-removed"
@@ -49,6 +50,8 @@ public struct LeaseholdError: Error, Sendable {
     case kernelLimit = "kernel-limit"
     case segmentFull = "segment-full"
     case ledgerFull = "ledger-full"
+    case nativeCountFull = "native-count-full"
+    case tooManyNativeHandles = "too-many-native-handles"
     case ledgerDamaged = "ledger-damaged"
     case internalError = "internal"
   }

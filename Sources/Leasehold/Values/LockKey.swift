@@ -109,19 +109,10 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
     if text.utf8.allSatisfy({ $0 < 0x80 }) { return nil }
     var offset = 0
     for scalar in text.unicodeScalars {
-      if scalar.value > 0x7f, scalar.isHidden { return (scalar, offset) }
+      if scalar.isHidden { return (scalar, offset) }
       offset += UTF8.width(scalar)
     }
     return nil
-  }
-
-  /// The name with characters that nobody sees written as `\u{202E}`.
-  public var visible: String {
-    guard hiddenCharacter != nil else { return text }
-    return text.unicodeScalars.reduce(into: "") { shown, scalar in
-      guard scalar.value > 0x7f, scalar.isHidden else { return shown.unicodeScalars.append(scalar) }
-      shown += "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
-    }
   }
 
   /// The name as a segment of a path: percent-encoded but for letters, digits and `-._~`.
@@ -138,9 +129,11 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Unicode.Scalar {
-  /// Whether it is not seen by itself.
-  fileprivate var isHidden: Bool {
-    switch properties.generalCategory {
+  /// Whether it is not seen by itself: a control, a format, a separator other than the plain blank, or what is ignored
+  /// unless a font knows better.
+  public var isHidden: Bool {
+    if isASCII { return value < 0x20 || value == 0x7f }
+    return switch properties.generalCategory {
     case .format, .control, .lineSeparator, .paragraphSeparator, .spaceSeparator: true
     default: properties.isDefaultIgnorableCodePoint
     }

@@ -55,6 +55,8 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
   case processExited = 7
   /// It goes on under another id.
   case transferred = 8
+  /// Another program wrote the values that it stood on.
+  case rewritten = 9
 
   /// The word used in answers as `reason`.
   public var name: String {
@@ -68,6 +70,7 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
     case .lockRemoved: "lock-removed"
     case .processExited: "process-exited"
     case .transferred: "transferred"
+    case .rewritten: "rewritten"
     }
   }
 }

@@ -40,7 +40,7 @@ enum Dashboard {
       """ as StaticString)
     for lock in page.entries {
       html.append("\n<tr><th scope=\"row\"><bdi>" as StaticString)
-      html.append(escaped: lock.key.visible)
+      html.append(escaped: lock.key.text)
       html.append("</bdi>" as StaticString)
       if lock.isDamaged { html.append(" (damaged)" as StaticString) }
       if lock.coolingCount > 0 { html.append(" (cools down)" as StaticString) }
@@ -65,16 +65,18 @@ enum Dashboard {
 }
 
 extension ResponseBuffer {
-  /// Appends a text so that HTML takes it for nothing but text, in an element as in a quoted attribute.
+  /// Appends a text so that HTML takes it for nothing but text, in an element as in a quoted attribute, and a reader
+  /// sees all of it: what does not show, such as a mark of direction, is there by its number.
   mutating func append(escaped text: String) {
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "&"): append("&amp;" as StaticString)
-      case UInt8(ascii: "<"): append("&lt;" as StaticString)
-      case UInt8(ascii: ">"): append("&gt;" as StaticString)
-      case UInt8(ascii: "\""): append("&quot;" as StaticString)
-      case UInt8(ascii: "'"): append("&#39;" as StaticString)
-      default: append(byte)
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": append("&amp;" as StaticString)
+      case "<": append("&lt;" as StaticString)
+      case ">": append("&gt;" as StaticString)
+      case "\"": append("&quot;" as StaticString)
+      case "'": append("&#39;" as StaticString)
+      case _ where scalar.isHidden: append("\\u{\(String(scalar.value, radix: 16))}")
+      default: for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { append(byte) }
       }
     }
   }

@@ -87,7 +87,8 @@ enum Segments {
   static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
     let store = call.variables
     let address = try call.segmentInPath()
-    let segment = try Problem.passing { () throws(LeaseholdError) in try store.remove(address) }
+    let force = try call.flag(.force)
+    let segment = try Problem.passing { () throws(LeaseholdError) in try store.remove(address, force: force) }
     return call.json { json in
       json.append("{\"removed\":true" as StaticString)
       json.member("segment", segment.text)

@@ -110,10 +110,17 @@ extension SegmentStore {
   }
 
   /// Removes a segment.
-  public func remove(_ address: SegmentAddress) throws(LeaseholdError) -> SegmentInfo {
+  public func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
     let info = describe(segment, try status(segment, address))
     try check(segment, .control, address)
+    guard info.attachCount == 0 || force else {
+      throw LeaseholdError(
+        .inUse,
+        "Segment id:\(segment.id) is attached \(info.attachCount) times (ipcs -m -p): these programs would go on in it "
+          + "and find nobody else there. Wait until they are gone, or give force=true.",
+        facts: [("segment", .text("id:\(segment.id)")), ("nattch", .number(Int64(info.attachCount)))])
+    }
     do throws(Errno) { try segment.remove() } catch { throw explain(error, address) }
     fences.forget(segment: segment.id)
     claims.forget(segment.id)

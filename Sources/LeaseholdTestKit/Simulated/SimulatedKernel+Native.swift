@@ -23,7 +23,7 @@ extension SimulatedKernel {
       }
       return BoundSet(
         id: BankID(set: found, key: set?.key ?? 0), count: count,
-        hasLedger: set?.values.suffix(CounterDialect.trailerSemaphores).first == Int(NamedDialect.signature))
+        hasLedger: hasLedger(found, count: count))
     }
     guard creating, let key = key(of: request) else { throw .noSet(errno: "ENOENT") }
     return BoundSet(
@@ -31,6 +31,11 @@ extension SimulatedKernel {
       count: request.dialect == .path
         ? 2 * request.count + CounterDialect.trailerSemaphores : request.count, hasLedger: request.dialect == .path,
       wasMade: true)
+  }
+
+  /// Whether the last values of a set say that it was made for `path:` locks.
+  public func hasLedger(_ set: Int32, count: Int) -> Bool {
+    state.sets[set]?.values.suffix(CounterDialect.trailerSemaphores).first == Int(NamedDialect.signature)
   }
 
   private func find(_ request: NativeRequest) -> Int32? {

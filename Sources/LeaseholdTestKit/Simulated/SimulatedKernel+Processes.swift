@@ -77,12 +77,14 @@ extension SimulatedKernel {
     for sleeper in gone.sleepers { state.sleeps[sleeper.token] = .removed }
   }
 
-  /// An administrator writes a value (SETVAL): every adjustment of that semaphore is forgotten.
-  public func setValue(_ value: Int, set: Int32, semaphore: Int) {
+  /// A process writes a value (SETVAL): every adjustment of that semaphore is forgotten.
+  ///
+  /// - Parameter process: Of an administrator whom this PID namespace does not know, unless it is said.
+  public func setValue(_ value: Int, set: Int32, semaphore: Int, process: Int32 = 0) {
     guard let found = state.sets[set] else { return }
     state.sets[set]?.values[semaphore] = value
-    state.sets[set]?.lastProcess[semaphore] = 0
-    state.sets[set]?.writes += 1
+    state.sets[set]?.lastProcess[semaphore] = process
+    state.sets[set]?.noteWrite()
     for process in found.adjustments.keys { state.sets[set]?.adjustments[process]?[semaphore] = nil }
     wake(set)
   }
@@ -90,7 +92,7 @@ extension SimulatedKernel {
   /// An administrator changes a set's mode (IPC_SET).
   public func setMode(_ mode: UInt32, set: Int32) {
     state.sets[set]?.mode = mode
-    state.sets[set]?.writes += 1
+    state.sets[set]?.noteWrite()
   }
 
   /// Units of a semaphore that native processes hold, or took to their graves.

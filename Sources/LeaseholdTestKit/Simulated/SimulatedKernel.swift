@@ -132,9 +132,11 @@ public final class SimulatedKernel: SemaphoreKernel {
     state.sets[set].map { $0.lastProcess[semaphore] }.flatMap { $0 == 0 ? nil : $0 }
   }
 
-  /// How often a set's values were written, in place of seconds.
+  /// When a set was written and operated on, by a clock that turns with each of both.
   public func trace(_ set: Int32) -> SetTrace? {
-    state.sets[set].map { SetTrace(changed: $0.writes, owner: 0, group: 0, mode: $0.mode) }
+    state.sets[set].map {
+      SetTrace(changed: $0.written, operated: $0.operated, owner: 0, group: 0, mode: $0.mode)
+    }
   }
 
   /// The daemon.

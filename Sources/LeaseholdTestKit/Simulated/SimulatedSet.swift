@@ -33,8 +33,12 @@ struct SimulatedSet {
   /// Units that native processes took to their graves.
   var abandoned: [Int: Int] = [:]
   var sleepers: [Sleeper] = []
-  /// Counts SETVAL and IPC_SET: what `sem_ctime` is to the kernel.
-  var writes: Int64 = 1
+  /// Turns with each operation, SETVAL and IPC_SET: what seconds are to the kernel.
+  var clock: Int64 = 1
+  /// When SETVAL or IPC_SET was last: `sem_ctime`.
+  var written: Int64 = 1
+  /// When an operation was last: `sem_otime`; 0 for never.
+  var operated: Int64 = 0
   var mode: UInt32 = 0o666
 
   init(key: Int32, count: Int) {
@@ -63,8 +67,16 @@ struct SimulatedSet {
     }
     self.values = values
     self.adjustments[process] = adjustments.isEmpty ? nil : adjustments
-    for operation in operations where operation.delta != 0 { lastProcess[Int(operation.semaphore)] = process }
+    for operation in operations { lastProcess[Int(operation.semaphore)] = process }
+    clock += 1
+    operated = clock
     return nil
+  }
+
+  /// SETVAL and IPC_SET move the time of the last change.
+  mutating func noteWrite() {
+    clock += 1
+    written = clock
   }
 
   /// Ends sleeps whose first operation that cannot go must not wait; answers which.

@@ -18,19 +18,26 @@ struct Failure: Error, Equatable {
   }
 
   /// What an error of the client comes to.
-  init(_ error: ClientError, busy: Int32 = ExitStatus.temporaryFailure.rawValue) {
+  ///
+  /// - Parameters:
+  ///   - busy: The status when others hold the lock.
+  ///   - isQuiet: Whether nothing is said of that.
+  init(_ error: ClientError, busy: Int32 = ExitStatus.temporaryFailure.rawValue, isQuiet: Bool = false) {
     switch error {
+    case .problem(let problem) where problem.status == 423 && isQuiet: self.init("", status: busy)
     case .problem(let problem):
       let status: Int32 =
         switch problem.status {
         case 423, 429: busy
+        // Whoever waits for itself has made a mistake, which no later attempt mends.
+        case 409 where problem.code == "deadlock": ExitStatus.usage.rawValue
         case 401, 403: ExitStatus.noPermission.rawValue
         case 410: ExitStatus.software.rawValue
         case 502, 503, 504: ExitStatus.unavailable.rawValue
         case 507: ExitStatus.cannotCreate.rawValue
         case 500: ExitStatus.software.rawValue
         case 404 where problem.code == "no-such-lease": ExitStatus.software.rawValue
-        case 409: busy
+        case 409: ExitStatus.temporaryFailure.rawValue
         default: ExitStatus.usage.rawValue
         }
       self.init(Failure.line(problem), status: status)
@@ -43,9 +50,19 @@ struct Failure: Error, Equatable {
 
   /// A problem on one line; of a held lock, who holds it.
   private static func line(_ problem: Problem) -> String {
+    let isBelowRun = !Enclosing.current.ids.isEmpty
+    if problem.status == 401 {
+      let hint = isBelowRun ? ", which `leasehold run --keep-token` lets its command have." : "."
+      return problem.spoken + " Here that is LEASEHOLD_TOKEN=TOKEN in the environment" + hint
+    }
+    let circle = problem.members["circle"].elements
+    if problem.code == "deadlock", isBelowRun, circle.count == 1, let key = circle[0]["waits_for"].string {
+      let held = circle[0]["holds"].string ?? key
+      return "this would wait for itself: it runs below a `leasehold run` that holds '\(held)' until it ends; take the "
+        + "lock there alone"
+    }
     let holders = problem.members["holders"].elements.prefix(3).map(HolderText.text)
-    if problem.status == 401 { return problem.detail + " Here that is LEASEHOLD_TOKEN=TOKEN in the environment." }
-    return problem.detail + (holders.isEmpty ? "" : " Held by " + holders.joined(separator: "; ") + ".")
+    return problem.spoken + (holders.isEmpty ? "" : " Held by " + holders.joined(separator: "; ") + ".")
   }
 }
 
@@ -85,10 +102,12 @@ enum Environment {
 }
 
 /// Runs the body and turns what the client throws into a ``Failure``.
-func failing<Value>(busy: Int32 = ExitStatus.temporaryFailure.rawValue, _ body: () throws -> Value) throws -> Value {
+func failing<Value>(
+  busy: Int32 = ExitStatus.temporaryFailure.rawValue, isQuiet: Bool = false, _ body: () throws -> Value
+) throws -> Value {
   do {
     return try body()
   } catch let error as ClientError {
-    throw Failure(error, busy: busy)
+    throw Failure(error, busy: busy, isQuiet: isQuiet)
   }
 }

@@ -30,11 +30,11 @@ struct AcquireCommand: ParsableCommand {
     var options = try lock.lease()
     options.count = count
     options.binding = bind
-    let lease = try failing {
-      let endpoint = try ask.service.endpoint()
-      return try Acquisition(endpoint: endpoint, keys: keys, options: options, patience: try lock.waiting()).lease()
+    let lease = try failing(isQuiet: lock.quiet) {
+      var acquisition = try lock.acquisition(try ask.service.endpoint(), keys, options)
+      return try acquisition.lease()
     }
-    Output.write(ask.json ? "\(lease.json)" : lease.id)
+    Output.write(ask.json ? VisibleText.ofJSON("\(lease.json)") : lease.id)
   }
 }
 
@@ -94,23 +94,35 @@ struct HoldCommand: ParsableCommand {
     let endpoint = try failing { try ask.service.endpoint() }
     var options = try lock.lease()
     options.wait = try lock.waiting() ?? .seconds(3600)
+    options.holding = Enclosing.current.held(at: endpoint)
+    if !options.holding.isEmpty { options.wait = max(options.wait, .milliseconds(1)) }
     var request = Request("POST", ["locks", key, "hold"], query: options.query)
-    request.timeout = options.wait + .seconds(15)
+    request.timeout = options.wait + .seconds(5)
+    let isWaiting = options.wait > .zero
+    let ended = try failing(isQuiet: lock.quiet) { try follow(request, at: endpoint, isWaiting: isWaiting) }
+    throw Failure("the lease ended: \(ended ?? "the connection was closed")", .software)
+  }
+
+  /// Prints what comes until the lease ends; why it did.
+  private func follow(
+    _ request: Request, at endpoint: ServiceEndpoint, isWaiting: Bool
+  ) throws(ClientError) -> String? {
     var hasLease = false
     var ended: String?
-    try failing {
-      _ = try LeaseholdConnection(endpoint).stream(request, silence: .seconds(60)) { line throws(ClientError) in
-        if ask.json { Output.write(line) }
+    let connection = LeaseholdConnection(endpoint)
+    return try WaitWatch.during(connection, isNeeded: isWaiting, key: key, quiet: lock.quiet) {
+      watch throws(ClientError) in
+      _ = try connection.stream(request, silence: .seconds(60)) { line throws(ClientError) in
+        watch?.stop()
+        if ask.json { Output.writeJSON(Array(line.utf8)) }
         let event = JSON(Array(line.utf8)) ?? .null
-        if !hasLease {
-          hasLease = true
-          if !ask.json { Output.write(event["lease"].string ?? "") }
-        }
+        if !hasLease, !ask.json { Output.write(event["lease"].string ?? "") }
+        hasLease = true
         ended = event["ended"].string ?? ended
         return ended == nil
       }.checked()
+      return ended
     }
-    throw Failure("the lease ended: \(ended ?? "the connection was closed")", .software)
   }
 }
 
@@ -135,7 +147,7 @@ struct BreakCommand: ParsableCommand {
     var query = try after.map { [("after", try LockOptions.duration($0, of: "--after").wireText)] } ?? []
     if let reason { query.append(("reason", reason)) }
     try ask.show(Request("POST", ["leases", lease, "break"], query: query)) { answer in
-      answer["key"].string.map { "broke the lease on \(Table.clean($0))" } ?? "broken"
+      answer["key"].string.map { "broke the lease on \(VisibleText.of($0))" } ?? "broken"
     }
   }
 }

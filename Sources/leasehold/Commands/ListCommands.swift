@@ -6,7 +6,9 @@ struct LocksCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "locks", abstract: "List locks, or show who holds and waits for one.")
 
-  @Option(help: ArgumentHelp("Only names that begin so.", valueName: "text"))
+  @Option(
+    name: [.customLong("prefix"), .customLong("key")],
+    help: ArgumentHelp("Only names that begin so.", valueName: "text"))
   var prefix: String?
 
   @Option(help: ArgumentHelp("Only held, free or waited ones.", valueName: "state"))
@@ -24,7 +26,7 @@ struct LocksCommand: ParsableCommand {
     }
     let query = [("key", prefix), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
     try ask.showList(Request("GET", ["locks"], query: query), "locks") { locks in
-      var table = Table("KEY", "KIND", "SLOTS", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
+      var table = Table("KEY", "KIND", "LIMIT", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
       for lock in locks {
         table.add(
           lock["key"].cell, lock["kind"].cell, lock["limit"].cell, lock["available"].cell, lock["held"].cell,
@@ -49,7 +51,7 @@ struct LocksCommand: ParsableCommand {
     }
     let slots = lock["limit"].int.map { " of \($0) slots" } ?? ""
     let native = lock["native_held"].int.map { $0 > 0 ? ", \($0) units held by native programs" : "" } ?? ""
-    let name = Table.clean(lock["key"].string ?? "")
+    let name = VisibleText.of(lock["key"].string ?? "")
     return "\(name): \(lock["kind"].cell ?? "lock"), \(lock["available"].cell ?? "?") free\(slots)\(native)\n"
       + table.text
   }
@@ -59,16 +61,20 @@ struct LocksCommand: ParsableCommand {
 struct LeasesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "leases", abstract: "List the leases that are held.")
 
-  @Option(help: ArgumentHelp("Only those of this label.", valueName: "text"))
+  @Option(
+    name: [.customLong("owner"), .customLong("label")],
+    help: ArgumentHelp("Only those of this owner.", valueName: "text"))
   var owner: String?
 
-  @Option(help: ArgumentHelp("Only of locks whose names begin so.", valueName: "text"))
-  var key: String?
+  @Option(
+    name: [.customLong("prefix"), .customLong("key")],
+    help: ArgumentHelp("Only of locks whose names begin so.", valueName: "text"))
+  var prefix: String?
 
   @OptionGroup var ask: AskOptions
 
   func run() throws {
-    let query = [("owner", owner), ("key", key)].compactMap { name, value in value.map { (name, $0) } }
+    let query = [("owner", owner), ("key", prefix)].compactMap { name, value in value.map { (name, $0) } }
     try ask.showList(Request("GET", ["leases"], query: query), "leases") { leases in
       var table = Table("REF", "KEY", "MODE", "COUNT", "WHO", "PID", "FROM", "SINCE", "LEFT", "FENCE")
       for lease in leases {

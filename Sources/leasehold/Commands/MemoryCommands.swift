@@ -41,7 +41,7 @@ struct ShmCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("A number or a name.", valueName: "var")) var variable: String
 
     func run() throws {
-      try ask.show(Request("GET", ["shm", variable], query: segment.query)) { "\($0)" }
+      try ask.show(Request("GET", ["shm", variable], query: segment.query)) { VisibleText.ofJSON("\($0)") }
     }
   }
 

@@ -9,15 +9,17 @@ struct AskOptions: ParsableArguments {
 
   @OptionGroup var service: ServiceOptions
 
-  /// Sends a request.
-  func send(_ request: Request) throws -> Response {
-    try failing { try LeaseholdConnection(try service.endpoint()).send(request).checked() }
-  }
-
   /// Sends a request; prints the answer's JSON, or what the body makes of it.
-  func show(_ request: Request, _ text: (JSON) -> String) throws {
-    let response = try send(request)
-    Output.write(json ? String(decoding: response.body, as: UTF8.self) : text(response.json))
+  ///
+  /// - Parameter isWaiting: Whether the answer may take long.
+  func show(_ request: Request, isWaiting: Bool = false, _ text: (JSON) -> String) throws {
+    let response = try failing {
+      let connection = LeaseholdConnection(try service.endpoint())
+      return try WaitWatch.during(connection, isNeeded: isWaiting, key: nil, quiet: true) { _ throws(ClientError) in
+        try connection.send(request).checked()
+      }
+    }
+    if json { Output.writeJSON(response.body) } else { Output.write(text(response.json)) }
   }
 
   /// Asks for all pages of a list; prints each as one line of JSON, or a table of all.
@@ -30,7 +32,7 @@ struct AskOptions: ParsableArguments {
       page.query.append((name: "limit", value: "1000"))
       if let cursor { page.query.append((name: "cursor", value: cursor)) }
       let response = try failing { try connection.send(page).checked() }
-      if json { Output.write(String(decoding: response.body, as: UTF8.self)) }
+      if json { Output.writeJSON(response.body) }
       entries += response.json[member].elements
       cursor = response.json["next_cursor"].string
     } while cursor != nil
@@ -38,11 +40,21 @@ struct AskOptions: ParsableArguments {
   }
 }
 
-/// Standard output.
+/// Standard output, and what is said beside it.
 enum Output {
   /// Writes text at once, with a final newline unless it is empty or has one.
   static func write(_ text: String) {
     LogSink(descriptor: STDOUT_FILENO).write(text.isEmpty || text.hasSuffix("\n") ? text : text + "\n")
+  }
+
+  /// Writes JSON; what would not show in its texts is escaped.
+  static func writeJSON(_ bytes: [UInt8]) {
+    write(VisibleText.ofJSON(String(decoding: bytes, as: UTF8.self)))
+  }
+
+  /// Writes a line on standard error.
+  static func complain(_ text: String) {
+    LogSink.standardError.write("leasehold: \(VisibleText.of(text))\n")
   }
 }
 
@@ -87,9 +99,9 @@ struct Table {
     }
   }
 
-  /// Adds a row; a cell is text of others, so control characters are shown as `?`.
+  /// Adds a row; a cell is text of others.
   mutating func add(_ cells: String?...) {
-    rows.append(cells.map { Table.clean($0 ?? "-") })
+    rows.append(cells.map { VisibleText.of($0 ?? "-") })
   }
 
   /// The lines; of a table without rows, its head alone.
@@ -101,13 +113,6 @@ struct Table {
       let line = cells.joined(separator: "  ")
       return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
     }.joined()
-  }
-
-  /// Text that cannot move the cursor of a terminal.
-  static func clean(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "?" : $0 }))
   }
 }
 

@@ -85,7 +85,8 @@ struct SemCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "op", abstract: "Do operations as one step; with undo they go on a lease, whose id is printed.",
       discussion: "An operation is SEM:OP, with ,undo and ,nowait where wanted: 0:-1,undo 1:0,nowait")
-    @Option(help: ArgumentHelp("How long to wait.", valueName: "time")) var wait: String?
+    @Option(name: [.customShort("w"), .customLong("wait")], help: ArgumentHelp("How long to wait.", valueName: "time"))
+    var wait: String?
     @Option(help: ArgumentHelp("Time until the lease ends.", valueName: "time")) var ttl: String?
     @OptionGroup var ask: AskOptions
     @Argument(help: ArgumentHelp("The set.", valueName: "set")) var set: String
@@ -99,8 +100,8 @@ struct SemCommand: ParsableCommand {
       var request = Request("POST", ["semaphores", set, "op"])
       request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
       let patience = try wait.map { try LockOptions.duration($0, of: "--wait") } ?? .zero
-      request.timeout = patience + .seconds(15)
-      try ask.show(request) { $0["lease"].string ?? "" }
+      request.timeout = patience + .seconds(5)
+      try ask.show(request, isWaiting: patience > .zero) { $0["lease"].string ?? "" }
     }
 
     /// Reads `0:-1,undo`.

@@ -37,8 +37,9 @@ struct ServiceOptions: ParsableArguments {
 /// How a lease is wanted, for `run`, `acquire` and `hold`.
 struct LockOptions: ParsableArguments {
   @Option(
-    name: [.customShort("n"), .customLong("slots")],
-    help: ArgumentHelp("At most this many at once.", valueName: "slots"))
+    name: [.customShort("n"), .customLong("limit"), .customLong("slots")],
+    help: ArgumentHelp(
+      "At most this many at once. Without a number, -n is --no-wait, as flock's.", valueName: "slots"))
   var limit: Int?
 
   @Flag(name: .shortAndLong, help: "Share the lock with others that share it.")
@@ -48,12 +49,17 @@ struct LockOptions: ParsableArguments {
   var exclusive = false
 
   @Option(
-    name: [.customShort("w"), .customLong("wait")],
+    name: [.customShort("w"), .customLong("wait"), .customLong("timeout")],
     help: ArgumentHelp("How long to wait, such as 10s or 5m (default: without end).", valueName: "time"))
   var wait: String?
 
-  @Flag(help: "Do not wait: fail at once when others hold the lock.")
+  @Flag(
+    name: [.customLong("no-wait"), .customLong("nonblock"), .customLong("nb")],
+    help: "Do not wait: fail at once when others hold the lock.")
   var noWait = false
+
+  @Flag(name: .shortAndLong, help: "Say nothing when others hold the lock; errors are told all the same.")
+  var quiet = false
 
   @Option(
     help: ArgumentHelp(
@@ -61,8 +67,10 @@ struct LockOptions: ParsableArguments {
       valueName: "time"))
   var ttl: String?
 
-  @Option(help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
-  var label: String?
+  @Option(
+    name: [.customLong("owner"), .customLong("label")],
+    help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
+  var owner: String?
 
   func validate() throws {
     if shared, exclusive { throw ValidationError("-s and -x cannot be had together") }
@@ -80,8 +88,15 @@ struct LockOptions: ParsableArguments {
     options.mode = shared ? .shared : .exclusive
     options.limit = limit
     options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }
-    options.label = label
+    options.label = owner
     return options
+  }
+
+  /// One lock or several, taken as these options say.
+  func acquisition(_ endpoint: ServiceEndpoint, _ keys: [String], _ options: LeaseOptions) throws -> Acquisition {
+    var acquisition = Acquisition(endpoint: endpoint, keys: keys, options: options, patience: try waiting())
+    acquisition.isQuiet = quiet
+    return acquisition
   }
 
   /// How long to wait; `nil` when nothing was said.

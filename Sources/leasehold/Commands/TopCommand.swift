@@ -33,7 +33,7 @@ struct TopCommand: ParsableCommand {
       do {
         lines = try Self.look(connection, rows: screen.rows, columns: screen.columns)
       } catch {
-        lines = ["leasehold: \(error)"]
+        lines = [VisibleText.of("leasehold: \(Failure(error).message)")]
       }
       screen.show(lines)
     } while !screen.isQuit(within: milliseconds)
@@ -43,10 +43,14 @@ struct TopCommand: ParsableCommand {
   private static func look(
     _ connection: LeaseholdConnection, rows: Int, columns: Int? = nil
   ) throws(ClientError) -> [String] {
-    let ready = try connection.send(Request("GET", ["readyz"])).json
-    let query = [("limit", "1000")]
-    let locks = try connection.send(Request("GET", ["locks"], query: query)).checked().json["locks"].elements
-    let leases = try connection.send(Request("GET", ["leases"], query: query)).checked().json["leases"].elements
+    func get(_ path: String, _ query: [(String, String)] = []) throws(ClientError) -> Response {
+      var request = Request("GET", [path], query: query)
+      request.timeout = .seconds(5)
+      return try connection.send(request)
+    }
+    let ready = try get("readyz").json
+    let locks = try get("locks", [("limit", "1000")]).checked().json["locks"].elements
+    let leases = try get("leases", [("limit", "1000")]).checked().json["leases"].elements
     let address = connection.endpoint.address
     return lines(ready: ready, locks: locks, leases: leases, address: address, rows: rows, columns: columns)
   }
@@ -106,14 +110,18 @@ final class Screen {
       raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
       tcsetattr(STDIN_FILENO, TCSANOW, &raw)
     }
+    // Whatever ends us must not leave a screen behind that a shell cannot use.
+    ScreenKeeper.keep(readsKeys ? before : nil, text: Self.giveBack)
     // The second screen, without a cursor.
     Output.write("\u{1b}[?1049h\u{1b}[?25l")
   }
 
+  private static let giveBack = "\u{1b}[?25h\u{1b}[?1049l\n"
+
   /// Gives the terminal back.
   func restore() {
     if readsKeys { tcsetattr(STDIN_FILENO, TCSANOW, &before) }
-    Output.write("\u{1b}[?25h\u{1b}[?1049l")
+    Output.write(Self.giveBack)
   }
 
   private var size: winsize { Self.size(of: STDOUT_FILENO) }

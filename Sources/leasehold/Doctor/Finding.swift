@@ -32,7 +32,7 @@ struct Finding: Equatable {
   /// For people: a line, and one for the fix.
   var lines: String {
     let head = level.rawValue + String(repeating: " ", count: 9 - level.rawValue.count)
-    return "\(head)\(place): \(Table.clean(text))\n" + (fix.map { "         mend it: \($0)\n" } ?? "")
+    return "\(head)\(place): \(VisibleText.of(text))\n" + (fix.map { "         mend it: \($0)\n" } ?? "")
   }
 
   /// For programs.

@@ -32,13 +32,35 @@ enum KernelCheck {
       findings.append(
         .problem("SEMMSL", "a set may have \(limits[0]) semaphores; Leasehold's own have 195", fix: fix(0, 250)))
     }
-    let rows = [("SEMMNI", "sets", sets, limits[3], 3), ("SEMMNS", "semaphores", semaphores, limits[1], 1)]
-    for (name, noun, used, limit, index) in rows {
-      let text = "\(used) of \(limit) \(noun) are in use"
+    let rows = [
+      ("SEMMNI", "sets", sets, limits[3], 3, setsMax),
+      ("SEMMNS", "semaphores", semaphores, limits[1], 1, Int64(Int32.max)),
+    ]
+    for (name, noun, used, limit, index, most) in rows {
       findings.append(
-        isTight(used, limit) ? .problem(name, text, fix: fix(index, max(limit * 2, used * 2))) : .ok(name, text))
+        room(
+          name, "\(used) of \(limit) \(noun) are in use", used, limit, most: most, raise: { fix(index, $0) },
+          unused: "ipcs -s"))
     }
     return findings
+  }
+
+  /// IPCMNI of the kernel: there are never more sets, nor segments, unless it was booted with ipcmni_extend.
+  private static let setsMax: Int64 = 32768
+
+  /// - Parameters:
+  ///   - most: What the kernel takes as the limit.
+  ///   - raise: The command that makes it a number.
+  ///   - unused: What lists the candidates for removal.
+  private static func room(
+    _ name: String, _ text: String, _ used: Int64, _ limit: Int64, most: Int64, raise: (Int64) -> String, unused: String
+  ) -> Finding {
+    guard isTight(used, limit) else { return .ok(name, text) }
+    let wanted = max(limit, used).multipliedReportingOverflow(by: 2)
+    let raised = wanted.overflow ? most : min(wanted.partialValue, most)
+    guard raised <= limit else { return .problem(name, text, fix: raise(raised)) }
+    return .problem(
+      name, text, fix: "there is no larger limit: see with \(unused) what is not needed, and remove it with ipcrm")
   }
 
   /// Less than a tenth is left.
@@ -53,9 +75,11 @@ enum KernelCheck {
   private static func segments() -> [Finding] {
     guard let usage = try? SharedMemoryUsage.current(), let limit = TextFile.numbers("/proc/sys/kernel/shmmni")?.first
     else { return [.note("SHMMNI", "cannot be read")] }
-    let text = "\(usage.segments) of \(limit) segments are in use"
-    return isTight(Int64(usage.segments), limit)
-      ? [.problem("SHMMNI", text, fix: "sysctl -w kernel.shmmni=\(limit * 2)")] : [.ok("SHMMNI", text)]
+    return [
+      room(
+        "SHMMNI", "\(usage.segments) of \(limit) segments are in use", Int64(usage.segments), limit, most: setsMax,
+        raise: { "sysctl -w kernel.shmmni=\($0)" }, unused: "ipcs -m")
+    ]
   }
 
   /// Sets and segments of users that do not exist any more.

@@ -20,7 +20,7 @@ struct ServiceCheck {
     } catch {
       // Whoever may not use the socket was told so: the service need not be down.
       if findings.allSatisfy({ $0.level != .problem }) {
-        findings.append(.problem("service", "\(error)", fix: Self.start(hasUnit: SystemdCheck().unitFile != nil)))
+        findings.append(.problem("service", "\(error)", fix: remedy()))
       }
       return (findings, nil)
     }
@@ -34,8 +34,42 @@ struct ServiceCheck {
     return (findings, uid)
   }
 
-  /// How to start it here.
-  static func start(hasUnit: Bool) -> String { hasUnit ? "systemctl start leasehold" : "leasehold serve" }
+  /// What lets us reach a service: another address when one answers there, as there is one a host; else a start.
+  private func remedy() -> String? {
+    let start = Self.start(endpoint.address, hasUnit: SystemdCheck().unitFile != nil)
+    guard start != nil, let other = [.unix(path: Self.unitSocket), .standard].first(where: Self.answers) else {
+      return start
+    }
+    guard case .unix(let path) = endpoint.address else { return "export LEASEHOLD_URL=\(other)" }
+    return "export LEASEHOLD_URL=\(other), where a service answers; or start that one with --unix "
+      + ShellWord.quoted(path)
+  }
+
+  private static func answers(_ address: ServiceAddress) -> Bool {
+    var request = Request("GET", ["healthz"])
+    request.timeout = .seconds(1)
+    return (try? LeaseholdConnection(ServiceEndpoint(address)).send(request)) != nil
+  }
+
+  /// How to make somebody listen there; `nil` where only that host's people can.
+  ///
+  /// The installed unit listens where it says: anywhere else is for a service of one's own.
+  static func start(_ address: ServiceAddress, hasUnit: Bool) -> String? {
+    switch address {
+    case .unix(let path):
+      hasUnit && path == unitSocket ? "systemctl start leasehold" : "leasehold serve --unix \(ShellWord.quoted(path))"
+    case _ where !isHere(address): nil
+    case .standard: hasUnit ? "systemctl start leasehold" : "leasehold serve"
+    case .tcp(let host, let port):
+      "leasehold serve --port \(port)" + (host == "localhost" || host == "127.0.0.1" ? "" : " --host \(host)")
+    case .tls(let host, let port):
+      "leasehold serve --port \(port)" + (host == "localhost" || host == "127.0.0.1" ? "" : " --host \(host)")
+        + " --tls-cert CERT.pem --tls-key KEY.pem"
+    }
+  }
+
+  /// Where the unit of the Debian package listens, besides TCP.
+  private static let unitSocket = "/run/leasehold/leasehold.sock"
 
   /// What lets a user use the socket of somebody else; membership in root's group is no way.
   static func socketFix(mode: UInt32, group: String, groupIsRoot: Bool, user: String) -> String {
@@ -89,18 +123,39 @@ struct ServiceCheck {
       guard let page = try? connection.send(Request("GET", ["locks"], query: query)).json else { break }
       for lock in page["locks"].elements {
         count += 1
+        if lock["damaged"].bool == true { findings.append(Self.damaged(lock, at: endpoint)) }
         guard let missing = lock["native_held"].int, missing > 0 else { continue }
         let pid = lock["sysv"]["pid"].int ?? 0
         findings.append(Self.missing(missing, of: lock, lastUser: ProcessName.of(pid)))
       }
       cursor = page["next_cursor"].string
     } while cursor != nil
-    return findings.isEmpty ? [.ok("locks", "\(count) known, and no unit of any is missing")] : findings
+    return findings.isEmpty
+      ? [.ok("locks", "\(count) known; none is damaged, and no unit of any is missing")] : findings
+  }
+
+  /// A lock of which nothing is granted any more.
+  static func damaged(_ lock: JSON, at endpoint: ServiceEndpoint) -> Finding {
+    let key = lock["key"].string ?? ""
+    let request = Request("DELETE", ["locks", key], query: [("force", "true")])
+    var words = ["curl", "-X", "DELETE"]
+    if endpoint.token != nil { words += ["-H", "\"Authorization: Bearer $LEASEHOLD_TOKEN\""] }
+    if case .tls = endpoint.address, let file = endpoint.authorities { words += ["--cacert", ShellWord.quoted(file)] }
+    if case .unix(let path) = endpoint.address {
+      words += ["--unix-socket", ShellWord.quoted(path), ShellWord.quoted("http://localhost\(request.target)")]
+    } else {
+      words.append(ShellWord.quoted("\(endpoint.address)\(request.target)"))
+    }
+    return .problem(
+      "lock \(VisibleText.of(key))",
+      "it is damaged: another program wrote its values, and nothing is granted from it until it is made anew. Its own "
+        + "leases end with it, no others",
+      fix: words.joined(separator: " "))
   }
 
   /// - Parameter lastUser: The name of the process that operated last; `nil` when it has ended, or is not to be seen.
   static func missing(_ units: Int64, of lock: JSON, lastUser: String?) -> Finding {
-    let place = "lock \(Table.clean(lock["key"].string ?? ""))"
+    let place = "lock \(VisibleText.of(lock["key"].string ?? ""))"
     let pid = lock["sysv"]["pid"].int ?? 0
     let text = "native programs hold \(units) units; the last to operate was pid \(pid)"
     if lastUser == "leasehold" {

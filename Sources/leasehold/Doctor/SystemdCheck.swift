@@ -30,8 +30,7 @@ struct SystemdCheck {
     return [
       .problem(
         "logind", "RemoveIPC=yes removes the semaphores of uid \(uid) when that user's last login ends",
-        fix: "run the service as a system user, or: printf '[Login]\\nRemoveIPC=no\\n' "
-          + ">/etc/systemd/logind.conf.d/leasehold.conf && systemctl restart systemd-logind")
+        fix: Self.dropIn("logind.conf.d", "[Login]", "RemoveIPC=no") + " && systemctl restart systemd-logind")
     ]
   }
 
@@ -74,8 +73,15 @@ struct SystemdCheck {
   }
 
   private static func override(_ line: String) -> String {
-    "mkdir -p /etc/systemd/system/leasehold.service.d && printf '[Service]\\n\(line)\\n' "
-      + ">/etc/systemd/system/leasehold.service.d/ipc.conf && systemctl daemon-reload && systemctl restart leasehold"
+    dropIn("system/leasehold.service.d", "[Service]", line)
+      + " && systemctl daemon-reload && systemctl restart leasehold"
+  }
+
+  /// Writes a file of one setting, which has the last word, and leaves those alone that other findings have led to.
+  private static func dropIn(_ folder: String, _ section: String, _ line: String) -> String {
+    let folder = "/etc/systemd/\(folder)"
+    let name = "zz-leasehold-\(line.prefix { $0 != "=" }).conf"
+    return "mkdir -p \(folder) && printf '\(section)\\n\(line)\\n' >\(folder)/\(name)"
   }
 
   private var folders: [String] { ["/etc/systemd", "/run/systemd", "/usr/lib/systemd"] }

@@ -47,3 +47,20 @@ enum TextFile {
     return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
   }
 }
+
+/// Words of a command line.
+enum ShellWord {
+  /// The word as a shell reads it back, in quotes where it needs them.
+  static func quoted(_ word: String) -> String {
+    let isPlain =
+      !word.isEmpty
+      && word.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        default: "%+,-./:=@_".utf8.contains(byte)
+        }
+      }
+    return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+  }
+}

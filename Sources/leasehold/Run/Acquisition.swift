@@ -8,6 +8,8 @@ struct Acquisition {
   var options: LeaseOptions
   /// `nil` waits without end.
   let patience: Duration?
+  /// Whether nothing is said of the waiting.
+  var isQuiet = false
   /// Told of each request before it is made.
   var guardian: Guardian?
 
@@ -25,7 +27,11 @@ struct Acquisition {
   ///
   /// A service waits for an hour at most: then it is asked again, and the place in the queue is a new one. A service
   /// that goes away while we wait is asked again for a while, with the same Idempotency-Key.
-  func lease() throws(ClientError) -> Lease {
+  ///
+  /// Below a `leasehold run` the service is told what that one holds, so that it refuses to let us wait for ourselves.
+  mutating func lease() throws(ClientError) -> Lease {
+    options.holding = Enclosing.current.held(at: endpoint)
+    if !options.holding.isEmpty, patience != .zero { tellOfOwnUnits() }
     let end = patience.map { MonotonicTime.after($0) }
     var atOnce = Self.waitAtOnce
     var idempotencyKey = LeaseholdClient.randomKey()
@@ -33,15 +39,18 @@ struct Acquisition {
     while true {
       let left = end.map { Duration.nanoseconds(max(0, $0 - MonotonicTime.now)) }
       let wait = min(left ?? atOnce, atOnce)
-      let progress = wait > .zero ? WaitingProgress.start(endpoint: endpoint, keys: keys) : nil
-      defer { progress?.stop() }
       do {
-        return try ask(wait: wait, idempotencyKey: idempotencyKey, progress: progress)
+        return try ask(wait: wait, idempotencyKey: idempotencyKey)
       } catch .problem(let problem) where problem.code == "out-of-range" && isAboutWaiting(problem) {
         atOnce = .milliseconds(problem.members["maximum_ms"].int ?? 1000)
         idempotencyKey = LeaseholdClient.randomKey()
       } catch .problem(let problem) where problem.code == "wait-timeout" {
         if let end, MonotonicTime.now >= end { throw .problem(problem) }
+        idempotencyKey = LeaseholdClient.randomKey()
+      } catch .problem(let problem) where isAboutHolding(problem) {
+        // One of them has ended just now.
+        let held = Enclosing.current.held(at: endpoint)
+        options.holding = held.count < options.holding.count ? held : []
         idempotencyKey = LeaseholdClient.randomKey()
       } catch .problem(let problem) where keys.count > 1 && (problem.status == 405 || problem.status == 404) {
         let detail = "This service cannot take several locks at once: it is older than this program."
@@ -55,6 +64,23 @@ struct Acquisition {
 
   private func isAboutWaiting(_ problem: Problem) -> Bool {
     problem.members["parameter"].string == "wait" && (problem.members["maximum_ms"].int ?? 0) > 0
+  }
+
+  /// Says what may never end, where nobody knows.
+  private func tellOfOwnUnits() {
+    for key in keys {
+      var request = Request("GET", ["locks", key])
+      request.timeout = .seconds(5)
+      guard let lock = try? LeaseholdConnection(endpoint).send(request).json, Enclosing.current.mayKeepAll(of: lock)
+      else { continue }
+      Output.complain(
+        "waiting for '\(key)', of which a `leasehold run` above this holds a unit: if there is no other, this never ends"
+      )
+    }
+  }
+
+  private func isAboutHolding(_ problem: Problem) -> Bool {
+    !options.holding.isEmpty && (problem.status == 410 || problem.code == "no-such-lease")
   }
 
   /// Whether a service that was there is only away for a moment: it is given ten seconds.
@@ -71,18 +97,20 @@ struct Acquisition {
     return MonotonicTime.now - since < 10_000_000_000
   }
 
-  private func ask(
-    wait: Duration, idempotencyKey: String, progress: WaitingProgress?
-  ) throws(ClientError) -> Lease {
+  private func ask(wait: Duration, idempotencyKey: String) throws(ClientError) -> Lease {
+    // Only who waits is told that it would wait for itself.
+    let wait = options.holding.isEmpty ? wait : max(wait, .milliseconds(1))
     let request = request(wait: wait, idempotencyKey: idempotencyKey)
     // Whoever asks in our place does not want to wait: but a waiter's place goes to who would wait a little.
     guardian?.asks(self.request(wait: min(wait, .milliseconds(1)), idempotencyKey: idempotencyKey))
     let connection = LeaseholdConnection(endpoint)
-    progress?.watch(connection)
-    guard let lease = Lease(json: try connection.send(request).checked().json) else {
-      throw .malformed("an answer without a lease")
+    return try WaitWatch.during(connection, isNeeded: wait > .zero, key: keys[0], quiet: isQuiet) {
+      _ throws(ClientError) in
+      guard let lease = Lease(json: try connection.send(request).checked().json) else {
+        throw .malformed("an answer without a lease")
+      }
+      return lease
     }
-    return lease
   }
 
   /// What is sent.
@@ -91,7 +119,7 @@ struct Acquisition {
     options.wait = wait
     var request =
       keys.count == 1 ? Request("POST", ["locks", keys[0], "acquire"], query: options.query) : severalRequest(options)
-    request.timeout = wait + .seconds(15)
+    request.timeout = wait + .seconds(5)
     request.headers = [(name: "Idempotency-Key", value: idempotencyKey)]
     return request
   }

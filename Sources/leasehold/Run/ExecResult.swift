@@ -21,12 +21,17 @@ struct CommandWords: @unchecked Sendable {
 }
 
 extension Environment {
-  /// This process's environment, byte for byte, but for variables that get other values.
-  static func with(_ own: [(name: String, value: String)]) -> CStringList {
+  /// The one variable of ours that is a secret.
+  static let token = "LEASEHOLD_TOKEN"
+
+  /// This process's environment, byte for byte, but for variables that get other values, and for the token.
+  ///
+  /// - Parameter keepingToken: Whether who gets the environment may ask in our name.
+  static func with(_ own: [(name: String, value: String)], keepingToken: Bool) -> CStringList {
     var entries: [UnsafeMutablePointer<CChar>?] = []
     var next = environ
     while let entry = next.pointee {
-      let isReplaced = own.contains { name, _ in
+      let isReplaced = (own.map(\.name) + (keepingToken ? [] : [token])).contains { name in
         strncmp(entry, name, name.utf8.count) == 0 && entry[name.utf8.count] == CChar(UInt8(ascii: "="))
       }
       if !isReplaced { entries.append(entry) }

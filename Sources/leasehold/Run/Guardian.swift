@@ -12,6 +12,8 @@ final class Guardian: @unchecked Sendable {
   /// What it points to may be written by any thread.
   private(set) var guardian: OpaquePointer?
   private var isOver = false
+  /// Whatever kills it again and again is not to be outrun.
+  private var replacementsLeft = 16
 
   /// Starts to watch.
   ///
@@ -27,7 +29,7 @@ final class Guardian: @unchecked Sendable {
       return
     }
     guardian = csupervise_guard_start(longest + Self.spare, nil)
-    for name in endpoint.address.candidates {
+    for name in endpoint.address.candidates(before: MonotonicTime.after(.seconds(5))) ?? [] {
       name.bytes.withUnsafeBytes { bytes in
         guard let guardian, let base = bytes.baseAddress else { return }
         csupervise_guard_address(guardian, base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
@@ -39,8 +41,9 @@ final class Guardian: @unchecked Sendable {
   private static func program(for endpoint: ServiceEndpoint) -> csupervise_program {
     let words = CStringList.allocate(capacity: 4)
     words.initialize(from: [strdup("leasehold"), strdup("release"), strdup("-"), nil], count: 4)
-    return csupervise_program(
-      argv: UnsafePointer(words), envp: UnsafePointer(Environment.with(Environment.naming(endpoint))))
+    // It asks in our name: the token stays.
+    let variables = Environment.with(Environment.naming(endpoint), keepingToken: true)
+    return csupervise_program(argv: UnsafePointer(words), envp: UnsafePointer(variables))
   }
 
   /// Where an id will stand.
@@ -48,8 +51,24 @@ final class Guardian: @unchecked Sendable {
   /// Room for numbers that get longer.
   private static let spare = 64
 
+  /// Sees whether the guard is alive; says so when it is not, and starts another.
+  ///
+  /// For the thread that made it.
+  func look() {
+    guard let guardian, !isOver, replacementsLeft > 0 else { return }
+    let state = csupervise_guard_look(guardian)
+    if state == csupervise_guard_watches { return }
+    replacementsLeft = state == csupervise_guard_replaced ? replacementsLeft - 1 : 0
+    Output.complain(
+      replacementsLeft > 0
+        ? "the guard of this lease was killed; there is a new one"
+        : "the guard of this lease was killed, and there will be no other: should this process be killed too, the "
+          + "command may go on after its lease, and the lock stays taken until its time is up")
+  }
+
   /// A lease is about to be asked for: `request` asks again.
   func asks(_ request: Request) {
+    look()
     let (ask, release) = (bytes(request), release(of: Self.unknown))
     if let guardian { csupervise_guard_asks(guardian, ask, ask.count, release, release.count) }
   }

@@ -83,7 +83,7 @@ final class Renewal: Sendable {
         next = asked + ttl / 3
       } catch {
         if let problem = error.problem, !problem.isTemporary {
-          lose(problem.detail)
+          lose(problem.spoken)
           return
         }
         // Away, or being started: as long as there is time, that does not matter.

@@ -12,8 +12,8 @@ struct RunCommand: ParsableCommand {
       Waits for the lock, without end unless -w or --no-wait is given, runs the command, renews the lease meanwhile, \
       and gives it back when the command ends. A command whose lease cannot be renewed is stopped before the lease \
       ends: TERM, and KILL after the grace. The command is started without a shell, in a process group of its own; \
-      signals and standard input are passed on to it. It finds LEASEHOLD_LEASE, LEASEHOLD_FENCE, LEASEHOLD_LOCK and \
-      LEASEHOLD_URL in its environment.
+      signals and standard input are passed on to it. It finds LEASEHOLD_LEASE, LEASEHOLD_FENCE, LEASEHOLD_LOCK, \
+      LEASEHOLD_HOLDING and LEASEHOLD_URL in its environment. The same lock taken again below it is refused at once.
 
       Ends with the command's status, or 128 + n when signal n ended it; else with 75 when others hold the lock, 69 \
       when the service cannot be reached, 70 when the lease was lost, 64 for a wrong command line, 77 when the \
@@ -35,6 +35,9 @@ struct RunCommand: ParsableCommand {
     help: "Become the command; the lease ends with the process. Needs a Unix socket.")
   var exec = false
 
+  @Flag(help: "Let the command have LEASEHOLD_TOKEN; without it, the command has its lease, and no token.")
+  var keepToken = false
+
   @OptionGroup var service: ServiceOptions
 
   @Argument(
@@ -49,10 +52,14 @@ struct RunCommand: ParsableCommand {
 
   private static let commandMark = "command-at"
 
-  /// The arguments after the program's name, for the parser: of `run`, the command gives way to its place.
-  static func marked(_ arguments: [String]) -> [String] {
-    guard arguments.first == "run", let end = arguments.firstIndex(of: "--") else { return arguments }
-    return arguments[..<end] + (end + 1 < arguments.count ? ["--\(commandMark)=\(end + 2)"] : [])
+  /// The arguments after the program's name, for the parser: flock's letters spelled out, and of `run`, the command
+  /// gives way to its place.
+  static func marked(_ arguments: [String]) throws(Failure) -> [String] {
+    guard let name = arguments.first, FlockLetters.commands.contains(name) else { return arguments }
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    let words = [name] + (try FlockLetters.spelledOut(arguments[..<end].dropFirst()))
+    guard name == "run", end < arguments.endIndex else { return words + arguments[end...] }
+    return words + (end + 1 < arguments.count ? ["--\(commandMark)=\(end + 2)"] : [])
   }
 
   func validate() throws {
@@ -72,30 +79,31 @@ struct RunCommand: ParsableCommand {
     let busy = conflictStatus ?? ExitStatus.temporaryFailure.rawValue
     let endpoint = try failing { try service.endpoint() }
     if exec {
-      try failing(busy: busy) { try replace(command, endpoint) }
+      try failing(busy: busy, isQuiet: lock.quiet) { try replace(command, endpoint) }
     } else {
-      throw ExitCode(try failing(busy: busy) { try supervise(command, endpoint) })
+      throw ExitCode(try failing(busy: busy, isQuiet: lock.quiet) { try supervise(command, endpoint) })
     }
   }
 
   /// Who holds the lock, where nothing was said: the command's name and our number.
-  private func label(_ command: CommandWords) -> String {
+  private func owner(_ command: CommandWords) -> String {
     let name = command.program.split(separator: "/").last.map(String.init) ?? ""
-    return "\(Table.clean(String(name.prefix(30))))[\(getpid())]"
+    let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(30).filter(\.isShown)))
+    return "\(shown)[\(getpid())]"
   }
 
   private func acquisition(_ command: CommandWords, _ endpoint: ServiceEndpoint) throws -> Acquisition {
     var options = try lock.lease()
-    if options.label == nil { options.label = label(command) }
-    return Acquisition(endpoint: endpoint, keys: keys, options: options, patience: try lock.waiting())
+    if options.label == nil { options.label = owner(command) }
+    return try lock.acquisition(endpoint, keys, options)
   }
 
   private func environment(_ lease: Lease, _ endpoint: ServiceEndpoint) -> CStringList {
     Environment.with(
       [
         (name: "LEASEHOLD_LEASE", value: lease.id), (name: "LEASEHOLD_FENCE", value: "\(lease.fence)"),
-        (name: "LEASEHOLD_LOCK", value: keys.joined(separator: "\n")),
-      ] + Environment.naming(endpoint))
+        (name: "LEASEHOLD_LOCK", value: keys.joined(separator: "\n")), Enclosing.current.variable(adding: lease),
+      ] + Environment.naming(endpoint), keepingToken: keepToken)
   }
 
   private func supervise(_ command: CommandWords, _ endpoint: ServiceEndpoint) throws -> Int32 {
@@ -116,13 +124,13 @@ struct RunCommand: ParsableCommand {
     let renewal = Renewal(endpoint: endpoint, lease: lease) {
       guardian.move(to: Supervisor.guardTime(deadline: $0, grace: grace))
     }
-    let supervisor = Supervisor(command: command, renewal: renewal, grace: grace)
+    let supervisor = Supervisor(command: command, renewal: renewal, guardian: guardian, grace: grace)
     if let deadline = renewal.deadline { guardian.move(to: Supervisor.guardTime(deadline: deadline, grace: grace)) }
     do {
-      try supervisor.start(environment: environment(lease, endpoint), guardian: guardian)
+      try supervisor.start(environment: environment(lease, endpoint))
     } catch {
       renewal.stop()
-      _ = try? LeaseholdConnection(endpoint).send(Request("DELETE", ["leases", lease.id]))
+      _ = giveBack(lease, endpoint, before: renewal.deadline)
       guardian.done()
       throw error
     }
@@ -131,7 +139,7 @@ struct RunCommand: ParsableCommand {
     renewal.stop()
     guardian.ended()
     supervisor.reap()
-    let lost = giveBack(lease, endpoint)
+    let lost = giveBack(lease, endpoint, before: renewal.deadline)
     guardian.done()
     if supervisor.reason != nil { return ExitStatus.software.rawValue }
     if let lost { throw Failure("the command ended, but had lost its lease before: \(lost)", .software) }
@@ -139,20 +147,25 @@ struct RunCommand: ParsableCommand {
   }
 
   /// Releases the lease; why it was over before, if it was.
-  private func giveBack(_ lease: Lease, _ endpoint: ServiceEndpoint) -> String? {
+  ///
+  /// - Parameter deadline: When it ends by itself: there is no use in asking much longer.
+  private func giveBack(_ lease: Lease, _ endpoint: ServiceEndpoint, before deadline: Int64?) -> String? {
     let connection = LeaseholdConnection(endpoint)
     var request = Request("DELETE", ["leases", lease.id])
-    request.timeout = .seconds(2)
-    for attempt in 0..<3 {
-      if attempt > 0 { poll(nil, 0, 200) }
+    let (soon, late) = (MonotonicTime.after(.milliseconds(250)), MonotonicTime.after(.seconds(6)))
+    let end = max(soon, min(deadline ?? late, late))
+    while true {
+      request.timeout = min(.seconds(2), .nanoseconds(max(0, end - MonotonicTime.now)))
       do throws(ClientError) {
         _ = try connection.send(request).checked()
         return nil
       } catch {
-        if let problem = error.problem, !problem.isTemporary { return problem.detail }
+        if let problem = error.problem, !problem.isTemporary { return problem.spoken }
       }
+      guard MonotonicTime.after(.milliseconds(200)) < end else { break }
+      poll(nil, 0, 200)
     }
-    LogSink.standardError.write("leasehold: cannot reach the service: the lock stays taken until its time is up\n")
+    Output.complain("cannot reach the service: the lock stays taken until its time is up")
     return nil
   }
 
@@ -173,7 +186,7 @@ struct RunCommand: ParsableCommand {
     acquisition.options.binding = "pid:\(getpid())"
     let lease = try acquisition.lease()
     let code = csupervise_exec(command.pointer, environment(lease, endpoint))
-    _ = try? LeaseholdConnection(endpoint).send(Request("DELETE", ["leases", lease.id]))
+    _ = giveBack(lease, endpoint, before: nil)
     throw ExecResult.failure(command.program, code: code)
   }
 }

@@ -9,18 +9,11 @@ internal import LeaseholdClient
 /// the deadline. If it is killed, the kernel kills the command at once (PR_SET_PDEATHSIG), the guard kills the
 /// command's process group, waits until it is gone, and gives the lease back. If all are killed, the clock ends it.
 final class Supervisor {
-  /// What was observed in the end.
-  struct Outcome {
-    /// As waitpid(2) gives it.
-    let waitStatus: Int32
-    /// Why the command was stopped; `nil` when it ended by itself.
-    let lost: String?
-  }
-
   private static let passedOn = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH]
 
   private let command: CommandWords
   private let renewal: Renewal
+  private let guardian: Guardian
   private let grace: Duration
   private let signals: Int32
   /// The descriptor of the terminal we run in, or -1.
@@ -31,17 +24,20 @@ final class Supervisor {
   private var wasToldToStop = false
 
   /// Catches signals from here on.
-  init(command: CommandWords, renewal: Renewal, grace: Duration) {
+  init(command: CommandWords, renewal: Renewal, guardian: Guardian, grace: Duration) {
     self.command = command
     self.renewal = renewal
+    self.guardian = guardian
     self.grace = grace
-    let caught = Self.passedOn + [SIGTSTP, SIGCONT, SIGCHLD]
+    // PIPE is what writing to a terminal or a guard that is gone makes of us: no reason to leave the command alone.
+    let caught = Self.passedOn + [SIGTSTP, SIGCONT, SIGCHLD, SIGPIPE]
     signals = csupervise_catch(caught, Int32(caught.count))
     terminal = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1
   }
 
   /// Starts the command; the guard knows of it before it runs.
-  func start(environment: CStringList, guardian: Guardian) throws {
+  func start(environment: CStringList) throws {
+    guardian.look()
     let terminal = isForeground ? terminal : -1
     let code = csupervise_spawn(command.pointer, environment, terminal, guardian.guardian, &child)
     guard code == 0 else {
@@ -62,7 +58,9 @@ final class Supervisor {
         pollfd(fd: renewal.notices, events: Int16(POLLIN), revents: 0),
       ]
       poll(&entries, nfds_t(entries.count), timeout())
-      for signal in drain(signals) { handle(signal) }
+      let caught = drain(signals)
+      for signal in caught { handle(signal) }
+      if caught.contains(SIGCHLD) { guardian.look() }
       _ = drain(renewal.notices)
     }
   }
@@ -122,7 +120,7 @@ final class Supervisor {
 
   private func handle(_ signal: Int32) {
     switch signal {
-    case SIGCHLD: break
+    case SIGCHLD, SIGPIPE: break
     case SIGTSTP:
       wasToldToStop = true
       kill(-child, SIGTSTP)
@@ -153,7 +151,7 @@ final class Supervisor {
   private func stop(_ reason: String, killAt: Int64) {
     lost = reason
     self.killAt = killAt
-    LogSink.standardError.write("leasehold: \(reason); stopping the command\n")
+    Output.complain("\(reason); stopping the command")
     kill(-child, SIGTERM)
     // A stopped process does nothing about TERM.
     kill(-child, SIGCONT)

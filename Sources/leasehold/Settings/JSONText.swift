@@ -1,6 +1,6 @@
 /// JSON that is written: by the log and by `--print-config --json`.
 enum JSONText {
-  /// Appends a string with its quotes; control characters, also those from 7F to 9F, are escaped.
+  /// Appends a string with its quotes; what does not show, such as controls and marks of direction, is escaped.
   static func append(_ string: String, to line: inout String) {
     line += "\""
     appendEscaped(string, escapingQuotes: true, to: &line)
@@ -16,10 +16,8 @@ enum JSONText {
       case "\t": line += "\\t"
       case "\"" where escapingQuotes: line += "\\\""
       case "\\" where escapingQuotes: line += "\\\\"
-      case "\0"..<" ", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
-        let digits = String(scalar.value, radix: 16)
-        line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: line.unicodeScalars.append(scalar)
+      case _ where scalar.isShown: line.unicodeScalars.append(scalar)
+      default: scalar.appendEscape(to: &line)
       }
     }
   }

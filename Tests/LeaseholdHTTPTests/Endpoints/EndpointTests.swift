@@ -59,12 +59,12 @@ import Testing
       "corrupt-segment",
     ],
     412: ["stale-fence", "precondition-failed"],
-    410: ["expired", "released", "broken", "undelivered", "set-removed", "lock-removed"],
+    410: ["expired", "released", "broken", "rewritten", "undelivered", "set-removed", "lock-removed"],
     422: ["count-exceeds-limit", "same-lock-twice", "idempotency-mismatch", "objects-refused", "no-such-process"],
     423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters", "too-many-subscribers", "caller-limit"],
     503: ["draining", "starting", "degraded", "clock-stalled", "sysv-unavailable", "too-many-connections"],
-    507: ["kernel-limit", "ledger-full", "segment-full"],
+    507: ["kernel-limit", "ledger-full", "native-count-full", "too-many-native-handles", "segment-full"],
     500: ["ledger-damaged", "internal"],
   ]
 

@@ -60,7 +60,7 @@ final class FakeStore: VariableStore {
     _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo { try segment(address, making: false) }
 
-  func remove(_ address: SegmentAddress) throws(LeaseholdError) -> SegmentInfo {
+  func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo {
     try segment(address, making: false)
   }
 

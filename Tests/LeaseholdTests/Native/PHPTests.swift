@@ -89,7 +89,8 @@ import Testing
   @Test func moreThanALedgerHoldsIsRefused() {
     let scene = Scene()
     #expect(take(scene, "ann", limit: 40, count: 31) == nil)
-    #expect(take(scene, "bob", limit: 40) == .ledgerFull)
+    #expect(take(scene, "bob", limit: 40) == .nativeCountFull)
+    #expect(take(scene, "bob", limit: 40, count: 32) == .countExceedsLimit)
     #expect(scene.values() == [9, 31 * 1024, 0])
     scene.release("ann")
     #expect(take(scene, "cat", limit: 2, count: 3) == .countExceedsLimit)

@@ -116,7 +116,7 @@ final class Traffic {
       ("leases found by recovery", UInt64(daemon.ledger.recovery.leases)),
     ]
     for (name, value) in values { counted[name, default: 0] += value }
-    for reason in EndReason.allCases {
+    for reason in EndReason.allCases where reason != .rewritten {
       counted["ended: " + reason.name, default: 0] += counters.ended[Int(reason.rawValue)]
     }
   }

@@ -39,7 +39,7 @@ import Testing
     #expect(kernel.operate(set, dialect.open(capacity: 5)) == .done)
     #expect(kernel.operate(set, dialect.take(Share(.exclusive, units: 3))) == .done)
     #expect(values(kernel, set, dialect) == [2, 3, 5])
-    #expect(kernel.bankValues(set).map(dialect.sharesOut) == [Share(.exclusive, units: 3)])
+    #expect(dialect.counters == [LeaseCounter(64 + place)] && kernel.value(set, 64 + place) == 3)
     #expect(kernel.operate(set, dialect.take(Share(.exclusive, units: 3))) == .wouldBlock)
     #expect(kernel.operate(set, dialect.giveBack(Share(.exclusive, units: 3))) == .done)
     #expect(values(kernel, set, dialect) == [5, 0, 5])

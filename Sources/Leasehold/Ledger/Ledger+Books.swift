@@ -1,0 +1,87 @@
+// Which semaphores of a set are books, and no locks: what PHP counts and guards with, what Apache's sessions count
+// while leases are among them, the count of leases and the marks of a `path:` set of this service's making.
+//
+// Whoever writes such a set asks here: acquires by `sysv:` names, raw operations, values that are set.
+
+extension Ledger {
+  /// The books among some semaphores of a set, and the lock whose they are.
+  ///
+  /// - Parameters:
+  ///   - numbers: Which semaphores; `nil` for all.
+  ///   - firstOwn: The first semaphore behind those of the user, on a set of this service's making.
+  func book(among numbers: Range<Int>?, of set: Int32, firstOwn: Int?) -> (number: Int, lock: LockKey?)? {
+    for lock in (nativeSets[set]?.locks.values).map(Array.init) ?? [] {
+      if let number = lock.books.first(where: { numbers?.contains($0) ?? true }) { return (number, lock.key) }
+    }
+    guard let firstOwn else { return nil }
+    if let numbers { return numbers.upperBound > firstOwn ? (max(firstOwn, numbers.lowerBound), nil) : nil }
+    return (firstOwn, nil)
+  }
+
+  /// Refuses to write books, and looks at the set before it is written: what stands on it must not seem written.
+  ///
+  /// - Parameter numbers: Which semaphores; `nil` for all.
+  public func prepareToWrite(
+    _ numbers: [Range<Int>]?, of set: Int32, count: Int, force: Bool, at moment: Moment
+  ) throws(LeaseholdError) {
+    if !force {
+      let bound = BoundSet(
+        id: BankID(set: set, key: 0), count: count, hasLedger: kernel.hasLedger(set, count: count))
+      let firstOwn = bound.hasLedger ? bound.userCount : nil
+      for numbers in numbers.map({ $0.map(Optional.some) }) ?? [nil] {
+        if let book = book(among: numbers, of: set, firstOwn: firstOwn) {
+          throw Self.books(book.number, of: set, book.lock)
+        }
+      }
+    }
+    lookForWrites(on: set, at: moment)
+  }
+
+  /// Looks for what a native program wrote, before this service writes something itself.
+  public func lookForWrites(on set: Int32, at moment: Moment) {
+    if let known = nativeSets[set], known.hasLeases { look(at: known, at: moment) }
+  }
+
+  /// A thread that slept for a caller of raw operations changed semaphores: what woke it may have been a write.
+  public func operatedAfterWait(on set: Int32, at moment: Moment) {
+    guard let known = nativeSets[set], known.hasLeases else { return }
+    for lock in known.locks.values { lock.tookWaiting = true }
+    look(at: known, at: moment)
+  }
+
+  /// Refuses a name that leads to another lock's books, and one whose books are in use as a lock.
+  func checkBooks(
+    _ native: NativeRequest, _ layout: LockLayout, on bound: BoundSet
+  ) throws(LeaseholdError) {
+    guard let set = nativeSets[bound.id.set] else { return }
+    if set.locks[native.semaphore]?.layout != layout,
+      let book = book(among: native.semaphore..<native.semaphore + 1, of: bound.id.set, firstOwn: nil)
+    {
+      throw Self.books(book.number, of: bound.id.set, book.lock)
+    }
+    let books = layout.books(native.semaphore)
+    for (number, lock) in set.locks where number != native.semaphore && !lock.isIdle {
+      let stands = number == LockLayout.operationsNumber ? lock.holders.flatMap { $0.semaphores(of: lock) } : [number]
+      if stands.contains(where: books.contains) { throw Self.otherDialect(lock, lock.key) }
+    }
+  }
+}
+
+extension LockLayout {
+  /// The books of a lock of this layout that is named by a semaphore.
+  func books(_ semaphore: Int) -> [Int] {
+    switch self {
+    case .php: Array(PHPDialect.books)
+    case .apache(let count): [semaphore, ApacheDialect(reader: semaphore, of: count).writer]
+    case .named, .counter, .operations: []
+    }
+  }
+}
+
+extension Lock {
+  /// What it keeps books in now: Apache's are the module's own to write while no lease is counted.
+  fileprivate var books: [Int] {
+    if case .apache = layout, holders.isEmpty { return [] }
+    return layout.books(dialect.semaphore)
+  }
+}

@@ -1,0 +1,147 @@
+// What leases have of semaphores in which native programs count themselves, too: PHP's USAGE, Apache's readers and
+// writers.
+//
+// How many units of such a value are leases' is what the records say; the rest is natives', in any number. So after a
+// crash the value does not tell whether the units of a record that was being written are in it. That record tells: it
+// is marked before the semop, and has what the kernel said right before.
+//
+//   take        1. the record is marked as arming, with the values    2. semop   3. marked as held
+//   give back   1. the values, marked as disarming with the reason    2. semop   3. marked as ended
+//
+// What recovery makes of it stands in Ledger+RecoverCounts.swift.
+
+extension Lock {
+  /// Whether native programs count themselves where leases are counted.
+  @inline(__always)
+  var sharesCount: Bool {
+    switch layout {
+    case .php, .apache: true
+    case .named, .counter, .operations: false
+    }
+  }
+
+  /// The semaphore that counts leases of a mode.
+  func counter(of mode: LockMode) -> LeaseCounter? { dialect.counters.first { $0.counts(mode) } }
+
+  /// Units of leases in a counter, as the records have them.
+  func units(in counter: LeaseCounter) -> Int {
+    counter.mode == nil ? unitsOut : holders.reduce(0) { counter.counts($1.mode) ? $0 + $1.units : $0 }
+  }
+
+  /// What of a counter's value is natives'; below zero when it does not cover the leases.
+  func natives(in counter: LeaseCounter, value: Int) -> Int { value - units(in: counter) * counter.weight }
+
+  /// Whether so many more units may be out on leases by the limit that this service put into force.
+  ///
+  /// Leases with `undo=false` do not count: any program may free their slots, as IPC::Semaphore::Concurrency's do.
+  func isWithinLimit(_ units: Int) -> Bool {
+    guard let capacity, unitsOut + units > capacity else { return true }
+    return holders.reduce(units) { $1.isEndless ? $0 : $0 + $1.units } <= capacity
+  }
+}
+
+/// What the kernel said right before units were taken or given back where natives count, too.
+///
+/// In one word of the record: bits 0...14 the count, 15...29 the free units, 30 whether these are known, 31...52 the
+/// process, 53 whether a thread of ours waited, 60 always.
+struct CountWitness: Equatable {
+  /// Who did it.
+  var process: Int32
+  /// The value of the counter, when nothing is done.
+  var count: Int
+  /// The value of the lock's own semaphore, when nothing is done; where that is another one.
+  var free: Int?
+  /// Whether a thread of ours waited for units: what it may just have got goes back at a crash.
+  var hasWaits = false
+
+  init(process: Int32, count: Int, free: Int?, hasWaits: Bool = false) {
+    self.process = process
+    self.count = count
+    self.free = free
+    self.hasWaits = hasWaits
+  }
+
+  init?(word: UInt64) {
+    let bits = Int64(bitPattern: word).magnitude
+    guard bits >> 60 == 1 else { return nil }
+    count = Int(bits & 0x7fff)
+    free = bits >> 30 & 1 == 1 ? Int(bits >> 15 & 0x7fff) : nil
+    process = Int32(truncatingIfNeeded: bits >> 31 & 0x3f_ffff)
+    hasWaits = bits >> 53 & 1 == 1
+  }
+
+  /// The word; negative where an operator ends the lease, as the time of an end is.
+  func word(isBreaking: Bool) -> UInt64 {
+    let known = free.map { UInt64($0 & 0x7fff) << 15 | 1 << 30 } ?? 0
+    let bits =
+      UInt64(count & 0x7fff) | known | UInt64(UInt32(bitPattern: process) & 0x3f_ffff) << 31
+      | (hasWaits ? 1 << 53 : 0) | 1 << 60
+    return isBreaking ? UInt64(bitPattern: -Int64(bits)) : bits
+  }
+}
+
+extension Ledger {
+  /// All values of a native set; one whose size changed is another set.
+  func read(_ set: NativeSet) -> SetReading {
+    let reading = kernel.read(set.id.set)
+    if case .values(let values) = reading, values.count != set.count { return .gone }
+    return reading
+  }
+
+  private func witness(_ share: Share, of lock: Lock, _ values: [UInt16], knowsFree: Bool) -> CountWitness? {
+    guard let counter = lock.counter(of: share.mode) else { return nil }
+    let isApart = counter.semaphore != lock.dialect.semaphore && lock.dialect.companion == nil
+    return CountWitness(
+      process: kernel.process, count: Int(values[counter.semaphore]),
+      free: isApart && knowsFree ? Int(values[lock.dialect.semaphore]) : nil, hasWaits: !lock.waits.isEmpty)
+  }
+
+  /// Marks records whose units are about to be taken together.
+  ///
+  /// - Parameter waited: Whether they were taken with SEM_UNDO by a thread that waited: then that is undone when
+  ///   nothing is done.
+  func mark(
+    _ prepared: [PreparedLease], taking share: Share, of lock: Lock, _ values: [UInt16], waited: Bool = false
+  ) {
+    if let counter = lock.counter(of: share.mode) {
+      lock.natives[counter] = lock.natives(in: counter, value: Int(values[counter.semaphore]))
+    }
+    guard var witness = witness(share, of: lock, values, knowsFree: true) else { return }
+    if waited {
+      witness.free = witness.free.map { $0 + share.units }
+      if lock.dialect.companion != nil {
+        witness.count = max(0, witness.count - share.units * LeaseCounter.sharedWeight)
+      }
+    }
+    for one in prepared {
+      storage.commit(CommitWord(.arming, .lease, check: one.body.check), at: one.cell)
+      storage.store(witness.word(isBreaking: false), .second, at: one.cell)
+    }
+  }
+
+  /// Takes the marks back: nothing was taken, or it was given back.
+  func unmark(_ prepared: [PreparedLease]) {
+    for one in prepared where storage.commitWord(at: one.cell) != .free { storage.commit(.free, at: one.cell) }
+  }
+
+  /// Marks a lease's record: what it has is about to be given back where the kernel's values alone cannot tell whether
+  /// it was.
+  ///
+  /// - Parameter isCapped: Whether less than all of it goes back.
+  func markEnd(
+    _ cell: Int, _ reason: EndReason, giving share: Share, of lock: Lock, isCapped: Bool = false,
+    isBreaking: Bool = false
+  ) {
+    let check = storage.commitWord(at: cell).check
+    if lock.sharesCount {
+      var word: UInt64 = 0
+      if let native = lock.native, case .values(let values) = read(native),
+        let witness = witness(share, of: lock, values, knowsFree: !isCapped)
+      {
+        word = witness.word(isBreaking: isBreaking)
+      }
+      storage.store(word, .second, at: cell)
+    }
+    storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: cell)
+  }
+}

@@ -1,0 +1,124 @@
+// Recovery of what was under way where native programs count themselves, too.
+//
+// Only the units of records that are marked (Ledger+Counts.swift) may be given back, and only when they are in the
+// value for sure: whatever else it counts may be natives'. What tells, in this order:
+//
+//   1. the value does not cover them besides the leases that stand: they are not in it
+//   2. the counter was last changed by the dead daemon: it is where it was, or a whole unit away
+//   3. the lock's own semaphore, where that is another one, was last changed by the dead daemon: it tells exactly, but
+//      for what a thread that waited may have had; so in that case it is asked last
+//   4. natives were few right before, and as many are now as if a whole unit of the value were not theirs
+//
+// Otherwise nobody can know. Then the units stay as they are, and a suspect stands for them, which goes as soon as the
+// value does not cover it.
+
+/// A record that says that units were being taken or given back.
+struct Underway {
+  var cell: Int
+  var record: LeaseRecord
+  var body: CellBody
+  var word: CommitWord
+
+  var isTaking: Bool { word.state == .arming }
+  var witness: CountWitness? { CountWitness(word: UInt64(bitPattern: record.endedAt)) }
+}
+
+extension Ledger {
+  /// So many natives more or fewer are nothing unusual after a crash.
+  private static let usualChange = 64
+
+  /// Ends or forgets what was under way, by what the kernel tells.
+  func resolveUnderway(_ findings: inout Findings, at moment: Moment) {
+    var left = findings.underway
+    findings.underway = []
+    while let first = left.first {
+      // What was taken together has the same values.
+      let group = left.filter { $0.isTaking && isSame($0, first) }
+      let members = first.isTaking ? group : [first]
+      left.removeAll { one in members.contains { $0.cell == one.cell } }
+      resolve(members, &findings, at: moment)
+    }
+  }
+
+  private func isSame(_ one: Underway, _ other: Underway) -> Bool {
+    one.isTaking == other.isTaking && one.record.lockCell == other.record.lockCell
+      && one.record.mode == other.record.mode && one.record.fence == other.record.fence
+  }
+
+  private func resolve(_ group: [Underway], _ findings: inout Findings, at moment: Moment) {
+    let record = group[0].record
+    guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
+      let counter = lock.counter(of: record.mode)
+    else {
+      for one in group { close(one, &findings, at: moment) }
+      return
+    }
+    switch isCounted(group, by: counter, on: lock, findings) {
+    case false?: for one in group { close(one, &findings, at: moment) }
+    case true?:
+      for one in group {
+        let share = Share(record.mode, units: one.record.units)
+        markEnd(one.cell, one.word.reason ?? .undelivered, giving: share, of: lock)
+        let outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(share))
+        if outcome == .done { recovery.unitsGivenBack += share.units } else { counters.undoFailures += 1 }
+        close(one, &findings, at: moment)
+      }
+    case nil:
+      for one in group {
+        storage.commit(CommitWord(.suspect, .lease, check: one.word.check), at: one.cell)
+        recovery.suspects += 1
+        findings.leases.append((one.cell, one.record, .suspect, one.body))
+      }
+    }
+  }
+
+  /// Whether units are in the value still; `nil` when nobody can know.
+  private func isCounted(
+    _ group: [Underway], by counter: LeaseCounter, on lock: Lock, _ findings: Findings
+  ) -> Bool? {
+    guard let native = lock.native, case .values(let values) = read(native) else { return nil }
+    let units = group.reduce(0) { $0 + $1.record.units }
+    let weight = units * counter.weight
+    let standing = (findings.leases.map(\.record) + findings.parts.map(\.record)).filter {
+      $0.lockCell == lock.cell && counter.counts($0.mode)
+    }
+    let leases = standing.reduce(0) { $0 + $1.units } * counter.weight
+    let value = Int(values[counter.semaphore])
+    guard value - leases >= weight else { return false }
+    let isTaking = group[0].isTaking
+    // Without values a take was not begun; the time of an end takes their place when that is done.
+    guard let witness = group[0].witness else { return isTaking || group[0].record.endedAt != 0 ? false : nil }
+    // What the value was without these units.
+    let without = isTaking ? witness.count : witness.count - weight
+    if kernel.lastProcess(lock.set.set, counter.semaphore) == witness.process {
+      return value - without >= weight / 2
+    }
+    let told = freeTells(witness, units, isTaking: isTaking, of: lock, values)
+    if !witness.hasWaits, let told { return told }
+    let isUsual = abs(value - without - weight) <= Self.usualChange
+    return without - leases <= LeaseCounter.roomForNatives && isUsual ? true : told
+  }
+
+  /// What the lock's own semaphore tells of whether units are counted as out.
+  private func freeTells(
+    _ witness: CountWitness, _ units: Int, isTaking: Bool, of lock: Lock, _ values: [UInt16]
+  ) -> Bool? {
+    guard let free = witness.free, kernel.lastProcess(lock.set.set, lock.dialect.semaphore) == witness.process else {
+      return nil
+    }
+    return switch Int(values[lock.dialect.semaphore]) {
+    case free: !isTaking
+    case isTaking ? free - units : free + units: isTaking
+    default: nil
+    }
+  }
+
+  /// Nothing of it is in the value: who was not told of it never will be, and an end is one.
+  private func close(_ one: Underway, _ findings: inout Findings, at moment: Moment) {
+    if one.isTaking || one.record.isPart {
+      storage.commit(.free, at: one.cell)
+    } else {
+      findings.ends.append(end(one.record, one.word.reason ?? .released, one.body, one.cell, at: moment))
+    }
+  }
+}

@@ -1,0 +1,77 @@
+internal import LeaseholdClient
+
+extension Problem {
+  /// The sentence in the words of the commands: what HTTP calls a parameter is a flag here.
+  var spoken: String { FlagWords.spoken(detail, mayName: isAboutParameters) }
+
+  /// Whether a quoted word may be a parameter's name; elsewhere it is the name of a lock or of a holder.
+  private var isAboutParameters: Bool {
+    [
+      "invalid-parameter", "missing-parameter", "out-of-range", "unknown-parameter", "count-exceeds-limit",
+      "kind-mismatch", "bad-key",
+    ].contains(code)
+  }
+}
+
+/// The flags that stand for HTTP's parameters.
+enum FlagWords {
+  /// By the parameter's name; every parameter that a command sends is here.
+  static let flags: [String: String] = [
+    "wait": "-w", "ttl": "--ttl", "limit": "--limit", "count": "--count", "owner": "--owner", "bind": "--bind",
+    "reason": "--reason", "after": "--after", "force": "--force", "mode": "--mode", "nsems": "--nsems",
+    "segment": "--segment", "state": "--state", "exclusive": "--exclusive", "key": "KEY", "value": "VALUE",
+  ]
+
+  /// Values with words of their own: flags that take none, and what a command does by itself.
+  private static let values: [String: String] = [
+    "mode=shared": "-s", "mode=exclusive": "-x", "force=true": "--force", "exclusive=true": "--exclusive",
+    "bind=connection": "`leasehold hold`",
+  ]
+
+  /// Requests, and the commands that make them; longer ones first.
+  private static let requests: [(request: String, command: String)] = [
+    ("POST /semaphores {\"key\":\"private\"}", "`leasehold sem create private`"),
+    ("POST /semaphores", "`leasehold sem create`"), ("GET /semaphores", "`leasehold sem`"),
+    ("GET /segments", "`ipcs -m`"), ("GET /shm", "`leasehold shm`"), ("GET /locks", "`leasehold locks`"),
+    ("an acquire or PUT /locks/{key} makes", "`leasehold acquire` makes"), ("use /locks/NAME", "give one"),
+    (", percent-encoded: /shm/42, /shm/counter", ": 42, counter"),
+    ("use /locks and /leases", "use `leasehold locks` and `leasehold leases`"),
+  ]
+
+  /// A sentence of the service with flags and commands in place of parameters and requests.
+  ///
+  /// - Parameter mayName: Whether `'ttl'` may mean the parameter.
+  static func spoken(_ detail: String, mayName: Bool) -> String {
+    var spoken = ""
+    var isQuoted = false
+    // Between two quotes stands somebody's word: a name, or a parameter.
+    for (index, part) in detail.split(separator: "'", omittingEmptySubsequences: false).enumerated() {
+      isQuoted = index % 2 == 1
+      if isQuoted, mayName, let flag = flags[String(part)], !spoken.hasSuffix("ock ") {
+        spoken += flag
+      } else {
+        spoken += isQuoted ? "'\(part)'" : words(part)
+      }
+    }
+    // An apostrophe that no other closes.
+    if isQuoted { spoken.removeLast() }
+    return spoken.replacing("`leasehold hold`, hold or", with: "`leasehold hold` or")
+  }
+
+  /// Words with blanks between, of which those of the form `name=value` become flags.
+  private static func words(_ text: some StringProtocol) -> String {
+    var text = String(text)
+    if text.contains("/") {
+      for (request, command) in requests { text = text.replacing(request, with: command) }
+    }
+    return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+      let head = word.prefix { "(\"`".contains($0) }
+      let rest = word.dropFirst(head.count)
+      let tail = String(rest.reversed().prefix { ",;.)`\"".contains($0) }.reversed())
+      let pair = rest.dropLast(tail.count)
+      let name = pair.prefix { $0 != "=" }
+      guard name.endIndex < pair.endIndex, let flag = flags[String(name)] else { return String(word) }
+      return head + (values[String(pair)] ?? "\(flag) \(pair.dropFirst(name.count + 1))") + tail
+    }.joined(separator: " ")
+  }
+}

@@ -1,0 +1,53 @@
+/// Text of others as a person may see it: what would move a cursor, turn the direction of writing, or not be seen at
+/// all is shown by its number.
+enum VisibleText {
+  /// The text with everything that does not show written as `\u{202e}`.
+  ///
+  /// - Parameter keepingLines: Whether line ends are the text's own.
+  static func of(_ text: String, keepingLines: Bool = false) -> String {
+    var visible = ""
+    visible.reserveCapacity(text.utf8.count)
+    for scalar in text.unicodeScalars {
+      if scalar.isShown || (keepingLines && scalar == "\n") {
+        visible.unicodeScalars.append(scalar)
+      } else {
+        visible += "\\u{" + String(scalar.value, radix: 16) + "}"
+      }
+    }
+    return visible
+  }
+
+  /// JSON, which stays what it is: what does not show can only stand in its texts, where an escape means the same.
+  static func ofJSON(_ json: String) -> String {
+    guard json.unicodeScalars.contains(where: { !$0.isShown && $0.value > 0x20 }) else { return json }
+    var visible = ""
+    for scalar in json.unicodeScalars {
+      if scalar.isShown || scalar.value < 0x20 {
+        visible.unicodeScalars.append(scalar)
+      } else {
+        scalar.appendEscape(to: &visible)
+      }
+    }
+    return visible
+  }
+}
+
+extension Unicode.Scalar {
+  /// Whether it is seen as itself: no control (Cc), no format character (Cf), and no separator but the blank.
+  var isShown: Bool {
+    if value < 0x7f { return value >= 0x20 }
+    if value < 0xa0 { return false }
+    return switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator: false
+    default: true
+    }
+  }
+
+  /// Appends it as JSON escapes it, in one or two units of UTF-16.
+  func appendEscape(to text: inout String) {
+    for unit in UTF16.encode(self).map(Array.init) ?? [] {
+      let digits = String(unit, radix: 16)
+      text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+  }
+}

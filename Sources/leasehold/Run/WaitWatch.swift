@@ -1,0 +1,122 @@
+internal import Dispatch
+internal import Glibc
+internal import LeaseholdClient
+import Synchronization
+
+/// Looks after a request that waits: whether the service still answers at all, and, on a terminal, for whom we wait and
+/// how many are before us.
+final class WaitWatch: Sendable {
+  private struct State {
+    var isOver = false
+    var hasWritten = false
+    var isSilent = false
+  }
+
+  /// Seconds between two looks where nobody sees what they tell.
+  private static let pause = 5
+  /// How long an answer may take, and how often it may fail to come before the service counts as gone.
+  private static let (patience, missesMax) = (Duration.seconds(5), 3)
+
+  /// The request that waits goes by this one, and is aborted when the service falls silent.
+  private let connection: LeaseholdConnection
+  /// The lock to tell about; `nil` where nobody sees it.
+  private let key: String?
+  private let state = Mutex(State())
+
+  private init(_ connection: LeaseholdConnection, key: String?) {
+    self.connection = connection
+    self.key = key
+  }
+
+  /// Runs the body, which waits for an answer over a connection, and looks after it meanwhile.
+  ///
+  /// - Parameters:
+  ///   - isNeeded: Whether it waits at all.
+  ///   - key: The lock, or the first of several; `nil` where there is none to tell about.
+  static func during<Value>(
+    _ connection: LeaseholdConnection, isNeeded: Bool, key: String?, quiet: Bool,
+    _ body: (WaitWatch?) throws(ClientError) -> Value
+  ) throws(ClientError) -> Value {
+    guard isNeeded else { return try body(nil) }
+    let watch = WaitWatch(connection, key: !quiet && isatty(STDERR_FILENO) == 1 ? key : nil)
+    defer { watch.stop() }
+    DispatchQueue.global().async { watch.look() }
+    do {
+      return try body(watch)
+    } catch {
+      throw error == .canceled && watch.isSilent ? .timedOut(connection.endpoint.address) : error
+    }
+  }
+
+  /// Whether the service took connections and answered none: then the request has been aborted.
+  private var isSilent: Bool { state.withLock(\.isSilent) }
+
+  /// Ends looking, and clears the line.
+  func stop() {
+    state.withLock { state in
+      if !state.isOver, state.hasWritten { LogSink.standardError.write("\r\u{1b}[K") }
+      state.isOver = true
+    }
+  }
+
+  private func look() {
+    var request = key.map { Request("GET", ["locks", $0]) } ?? Request("GET", ["healthz"])
+    request.timeout = Self.patience
+    var telling = LeaseholdConnection(connection.endpoint)
+    var (misses, left) = (0, key == nil ? Self.pause : 0)
+    // Most waits are short: nothing is said about them.
+    poll(nil, 0, 400)
+    while !state.withLock(\.isOver) {
+      if left <= 0 || misses > 0 {
+        left = key == nil ? Self.pause : 0
+        do throws(ClientError) {
+          let answer = try telling.send(request).json
+          misses = 0
+          if let key { tell(key, answer) }
+        } catch .timedOut {
+          misses += 1
+          if misses == Self.missesMax { return giveUp() }
+          continue
+        } catch {
+          // The request that waits hears of that by itself.
+        }
+        // A connection for each waiter is enough, where nobody looks on.
+        if key == nil { telling = LeaseholdConnection(connection.endpoint) }
+      }
+      left -= 1
+      poll(nil, 0, 1000)
+    }
+  }
+
+  private func giveUp() {
+    let isWaiting = state.withLock { state in
+      state.isSilent = !state.isOver
+      return state.isSilent
+    }
+    if isWaiting { connection.abort() }
+  }
+
+  private func tell(_ key: String, _ answer: JSON) {
+    let line = Self.line(key: key, lock: answer, port: connection.localPort, pid: getpid())
+    state.withLock { state in
+      guard !state.isOver else { return }
+      state.hasWritten = true
+      let columns = Int(Screen.size(of: STDERR_FILENO).ws_col)
+      // Of a line that wraps, only the end could be overwritten.
+      LogSink.standardError.write("\r\u{1b}[K" + VisibleText.of(line).prefix(columns > 1 ? columns - 1 : 78))
+    }
+  }
+
+  /// One line, as long as it comes.
+  static func line(key: String, lock: JSON, port: UInt16?, pid: Int32) -> String {
+    let waiters = lock["waiters"].elements
+    let place = waiters.firstIndex { waiter in
+      if let port { return waiter["peer"].string?.hasSuffix(":\(port)") ?? false }
+      return waiter["pid"].int == Int64(pid)
+    }
+    var line = "leasehold: waiting for \(key)"
+    if let place { line += ", \(place + 1) of \(waiters.count)" }
+    if let holder = lock["holders"].elements.first { line += ", held by " + HolderText.text(holder) }
+    return line
+  }
+}

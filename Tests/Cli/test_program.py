@@ -1,0 +1,48 @@
+"""How the program is built: what makes a mistake in it harder to use."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+from support import PROGRAM, ROOT
+
+PACKAGE = os.path.getmtime(os.path.join(ROOT, "Package.swift"))
+RELEASES = [path for path in (os.path.join(ROOT, folder, "release", "leasehold") for folder in (".build", ".build_deb"))
+            if os.path.exists(path) and os.path.getmtime(path) > PACKAGE]
+
+
+@unittest.skipUnless(shutil.which("readelf"), "there is no readelf (binutils)")
+class Hardening(unittest.TestCase):
+    def read(self, path, *flags):
+        return subprocess.run(["readelf", "-W", *flags, path], check=True, capture_output=True, text=True).stdout
+
+    def test_it_lies_elsewhere_each_time_and_its_tables_are_sealed(self):
+        for path in [PROGRAM, *RELEASES]:
+            with self.subTest(path):
+                self.assertRegex(self.read(path, "-h"), r"Type: +DYN")
+                dynamic = self.read(path, "-d")
+                self.assertRegex(dynamic, r"FLAGS_1.*\bNOW\b.*\bPIE\b")
+                self.assertRegex(dynamic, r"\(FLAGS\).*BIND_NOW")
+                segments = self.read(path, "-l")
+                self.assertIn("GNU_RELRO", segments)
+                self.assertRegex(segments, r"GNU_STACK .* RW ")
+                self.assertNotRegex(segments, r"LOAD .* RWE ")
+
+    def test_its_c_parts_watch_their_stacks(self):
+        for path in [PROGRAM, *RELEASES]:
+            with self.subTest(path):
+                self.assertIn("__stack_chk_fail", self.read(path, "--dyn-syms"))
+
+    @unittest.skipUnless(RELEASES, "there is no release build")
+    def test_its_c_parts_check_their_buffers(self):
+        # Nothing of a debug build is checked: that needs the optimizer.
+        for path in RELEASES:
+            with self.subTest(path):
+                names = re.findall(r" (__\w+_chk)@", self.read(path, "--dyn-syms"))
+                self.assertTrue(names, "no call is fortified")
+
+
+if __name__ == "__main__":
+    unittest.main()
