@@ -27,6 +27,8 @@ function drawEvents() {
     if (event.key !== undefined) words.append(make("bdi", {}, event.key));
     if (event.owner) words.append(" · ", make("bdi", {}, event.owner));
     if (event.reason && event.reason !== kind) words.append(make("span", { class: "soft" }, ` (${event.reason})`));
+    if (event.by) words.append(make("span", { class: "soft" }, ` by ${event.by}`));
+    if (event.break_reason) words.append(make("span", { class: "soft" }, `: ${event.break_reason}`));
     if (event.detail) words.append(make("span", { class: "soft" }, ` ${event.detail}`));
     if (kind === "gap") words.append(`${event.missed ?? "some"} events are missing`);
     const time = new Date(at).toLocaleTimeString("en-GB");

@@ -45,8 +45,8 @@ function isNative(lock) {
 }
 
 /** What changes when somebody takes or gives back; of native programs there are no events. */
-function uses({ held, waiting, fence, available, native_held: native, sysv }) {
-  return `${held} ${waiting} ${fence} ${available} ${native} ${sysv?.pid}`;
+function uses({ held, cooling, waiting, damaged, queued_for: others, fence, available, native_held: native, sysv }) {
+  return `${held} ${cooling} ${waiting} ${damaged} ${others} ${fence} ${available} ${native} ${sysv?.pid}`;
 }
 
 function chosen() {
@@ -54,6 +54,7 @@ function chosen() {
   return [...known.values()].sort((a, b) => (a.lock.key < b.lock.key ? -1 : 1)).filter(({ lock }) =>
     lock.key.toLowerCase().includes(part)
     && (show !== "held" || lock.held > 0 || isNative(lock)) && (show !== "waiting" || lock.waiting > 0)
+    && (show !== "damaged" || lock.damaged)
     && (show !== "native" || isNative(lock)));
 }
 
@@ -110,22 +111,45 @@ function slots(lock) {
 }
 
 function drawUse({ lock, cells }) {
-  const text = JSON.stringify([lock.kind, lock.limit, lock.available, lock.native_held, lock.fence, lock.held, lock.waiting]);
+  const text = JSON.stringify([lock.kind, lock.limit, lock.available, lock.native_held, lock.fence, lock.held, lock.waiting,
+    lock.cooling, lock.damaged, lock.queued_for]);
   if (cells[1].dataset.drawn === text) return;
   cells[1].dataset.drawn = text;
-  const state = lock.waiting ? ["wait", "contended"] : lock.held || isNative(lock) ? ["held", "held"] : ["free", "free"];
-  const lines = [make("span", { class: `tag ${state[0]}` }, state[1]), make("div", { class: "soft" }, slots(lock))];
+  const [style, word] = useInWords(lock);
+  const lines = [make("span", { class: `tag ${style}` }, word), make("div", { class: "soft" }, slots(lock))];
+  if (lock.damaged) {
+    lines.push(make("div", { class: "soft" }, "another program wrote its values, so nothing is granted; to mend it: ",
+      make("code", {}, `DELETE /locks/${encodeURIComponent(lock.key)}?force=true`)));
+  }
+  if (lock.queued_for.length) {
+    lines.push(make("div", { class: "soft" }, "free, but the first in its queue also waits for ", ...names(lock.queued_for)));
+  }
   if (lock.suspects) lines.push(make("div", { class: "soft" }, `${lock.suspects} suspect`));
   cells[1].replaceChildren(...lines);
   cells[0].lastElementChild.textContent = lock.fence ? `fence ${lock.fence}` : "";
+}
+
+/** How a lock is used, as a class of the tag and a word. */
+function useInWords(lock) {
+  if (lock.damaged) return ["lost", "damaged"];
+  if (lock.waiting) return ["wait", "contended"];
+  if (lock.held || isNative(lock)) return ["held", "held"];
+  return lock.cooling ? ["wait", "cools down"] : ["free", "free"];
+}
+
+/** Names of locks with commas between them. */
+function names(keys) {
+  return keys.flatMap((key, place) => [place ? ", " : "", make("bdi", {}, key)]);
 }
 
 const moving = new Set(["age_ms", "wait_left_ms", "expires_in_ms"]); // what differs in each answer about the same
 
 function drawPeople(item) {
   const { details, lock } = item;
-  item.lock = { ...lock, held: details.held, waiting: details.waiting, available: details.available,
-    native_held: details.native_held, fence: details.fence, limit: details.limit, sysv: details.sysv };
+  item.lock = { ...lock };
+  for (const member of ["held", "cooling", "waiting", "damaged", "queued_for", "available", "native_held", "fence", "limit", "sysv"]) {
+    item.lock[member] = details[member];
+  }
   drawUse(item);
   // A button that is drawn anew between press and release of the mouse is not clicked: only what changed is.
   const text = JSON.stringify(details, (name, value) => (moving.has(name) ? undefined : value));
@@ -139,7 +163,8 @@ function drawCells(item) {
   const focused = cells[2].contains(document.activeElement) ? document.activeElement.dataset.ref : null;
   item.ticking = [];
   const holders = details.holders.slice(0, peopleShown).map((holder) => drawHolder(item, holder));
-  if (details.held > holders.length) holders.push(make("div", { class: "soft" }, `and ${details.held - holders.length} more`));
+  const more = details.held + details.cooling - holders.length;
+  if (more > 0) holders.push(make("div", { class: "soft" }, `and ${more} more`));
   if (isNative(details)) holders.push(drawNative(details));
   cells[2].replaceChildren(...holders);
   const waiters = details.waiters.slice(0, peopleShown).map((waiter) => drawWaiter(item, waiter));
@@ -159,10 +184,11 @@ function whereabouts({ pid, uid, peer, bind }) {
   return words.join(", ");
 }
 
-const named = (person) => make("bdi", { class: person.owner ? "who" : "who nobody" }, person.owner ?? "no name");
+const named = (person) => make("bdi", { class: person.owner ? "who" : "who nobody" }, person.owner || "no name");
 const how = (person) => (person.mode === "shared" ? "shared" : "exclusive") + (person.count > 1 ? ` × ${person.count}` : "");
 
 function drawHolder(item, holder) {
+  if (holder.state !== "held") return drawPast(item, holder);
   const button = make("button", { type: "button", class: "quiet", "aria-label": `Break the lease of ${holder.owner ?? holder.ref}` }, "Break…");
   button.dataset.ref = holder.ref;
   button.addEventListener("click", () => openBreak(item.lock.key, holder));
@@ -172,6 +198,15 @@ function drawHolder(item, holder) {
   item.ticking.push({ bar, meter, left, ends, total: holder.ttl_ms, since: Date.parse(holder.since), breaking: holder.breaking_in_ms });
   const text = make("div", { class: "soft" }, left, ` · ${how(holder)} · ${whereabouts(holder)}`);
   return make("div", { class: "person" }, named(holder), button, meter, text);
+}
+
+/** What was somebody's lease: its slots cool down, or nobody knows whether it has any. */
+function drawPast(item, holder) {
+  const left = make("span");
+  if (holder.state === "cooling" && holder.expires_at) item.ticking.push({ left, coolsUntil: Date.parse(holder.expires_at) });
+  const word = holder.state === "cooling" ? "cools down" : "in doubt: nobody knows whether it is taken";
+  return make("div", { class: "person" }, make("span", { class: "who nobody" }, word),
+    make("div", { class: "soft" }, left, ` · ${how(holder)} · last held by `, named(holder)));
 }
 
 /** Native programs that hold it. The kernel knows which process operated last, which most often is the holder. */
@@ -185,7 +220,10 @@ function drawNative({ native_held: units, sysv, kind }) {
 function drawWaiter(item, waiter) {
   const left = make("span");
   item.ticking.push({ left, waitsUntil: item.readAt + waiter.wait_left_ms, began: item.readAt - waiter.age_ms });
-  return make("li", {}, named(waiter), make("div", { class: "soft" }, left, ` · ${how(waiter)} · ${whereabouts(waiter)}`));
+  const others = (waiter.locks ?? []).filter((key) => key !== item.lock.key);
+  const wants = others.length ? [make("div", { class: "soft" }, "wants also ", ...names(others))] : [];
+  const where = waiter.detached ? "its connection broke, its place is kept" : whereabouts(waiter);
+  return make("li", {}, named(waiter), make("div", { class: "soft" }, left, ` · ${how(waiter)} · ${where}`), ...wants);
 }
 
 /** Moves the bars and the clocks of a row. */
@@ -194,6 +232,11 @@ function tick(item) {
   for (const entry of item.ticking || []) {
     if (entry.waitsUntil) {
       entry.left.textContent = `waits ${duration(now - entry.began)}, gives up in ${duration(entry.waitsUntil - now)}`;
+      continue;
+    }
+    if (entry.coolsUntil) {
+      entry.left.textContent = `free in ${duration(entry.coolsUntil - serviceNow())}`;
+      if (entry.coolsUntil < serviceNow() - 500) item.wanted = true;
       continue;
     }
     const age = `held ${duration(serviceNow() - entry.since)}`;

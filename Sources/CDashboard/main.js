@@ -54,7 +54,7 @@ function readSeen() {
   for (const item of known.values()) {
     if (budget < 1) return;
     if (!item.row?.isConnected || !item.isVisible || item.isReading) continue;
-    const isIdle = !item.lock.held && !item.lock.waiting && !item.details?.held && !isNative(item.lock);
+    const isIdle = !item.lock.held && !item.lock.cooling && !item.lock.waiting && !item.details?.held && !isNative(item.lock);
     const age = now - item.readAt;
     if ((item.wanted && age > 400) || age > (isIdle ? 30000 : 8000)) {
       budget -= 1;

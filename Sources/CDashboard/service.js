@@ -6,7 +6,7 @@ let token = ""; // in memory alone: it goes with the page
 
 /** Text of others with everything by its number that does not show: marks of direction, and what is not seen at all. */
 function visible(text) {
-  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (mark) => `\\u{${mark.codePointAt(0).toString(16)}}`);
+  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (mark) => `\\u{${mark.codePointAt(0).toString(16)}}`);
 }
 
 /** An element with attributes and children; strings become text, in which everything shows. */

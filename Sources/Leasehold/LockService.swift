@@ -10,12 +10,12 @@ public protocol LeaseClient: AnyObject, Sendable {
   /// A lease whose ``AcquireRequest`` asked to follow it is over.
   func ended(_ reason: EndReason, at instant: MonotonicInstant)
   /// An operator ends a lease that is followed; ``ended(_:at:)`` comes at its end.
-  func breaking(at end: MonotonicInstant, reason: String?)
+  func breaking(at end: MonotonicInstant, _ note: BreakNote)
 }
 
 extension LeaseClient {
   /// Takes no notice.
-  public func breaking(at end: MonotonicInstant, reason: String?) {}
+  public func breaking(at end: MonotonicInstant, _ note: BreakNote) {}
 }
 
 /// Names a waiting acquire until it is granted, refused or canceled.
@@ -33,8 +33,8 @@ public enum AcquireOutcome: Sendable {
 
 /// How a release went.
 public struct ReleaseOutcome: Sendable {
-  /// The lock.
-  public var key: LockKey
+  /// The lock; `nil` where it was released before a restart that forgot it.
+  public var key: LockKey?
   /// The lease's short name.
   public var ref: String
   /// Whether it had been released before.

@@ -18,7 +18,7 @@ extension AnswerWriter {
     if asText {
       body.append(problem.code.rawValue)
       body.append(": " as StaticString)
-      body.append(problem.detail)
+      body.append(problem.sentence)
       body.append(UInt8(ascii: "\n"))
     } else {
       write(problem, requestID, into: &body)
@@ -41,11 +41,16 @@ extension AnswerWriter {
     json.append(problem.code.title)
     json.append(UInt8(ascii: "\""))
     json.member("status", problem.code.status)
-    json.member("detail", problem.detail)
+    json.member("detail", problem.sentence)
     json.member("code", problem.code.rawValue)
     json.append(",\"request_id\":\"" as StaticString)
     requestID(&json)
     json.append(UInt8(ascii: "\""))
+    assert(
+      problem.code.status != 410
+        || ["key", "ref", "reason", LeaseholdError.endedAtFact].allSatisfy { name in
+          problem.facts.contains { $0.name == name }
+        }, "a 410 has a shape of its own: make it with LeaseholdError.gone")
     for fact in problem.facts { self.fact(fact, into: &json) }
     if let choices = problem.choices { list(choices.name, choices.words, into: &json) }
     if let circle = problem.circle { self.circle(circle, into: &json) }
@@ -55,11 +60,8 @@ extension AnswerWriter {
   }
 
   private func fact(_ fact: Problem.Fact, into json: inout ResponseBuffer) {
-    if fact.name == "ended_at_monotonic_ns", case .number(let instant) = fact.value {
-      json.next("ended_at")
-      json.append(rfc3339: instant &+ wallOffset)
-      return
-    }
+    if fact.name == LeaseholdError.endedAtFact { return instant("ended_at", fact.value, into: &json) }
+    if fact.name == LeaseholdError.endsAtFact { return instant("ends_at", fact.value, into: &json) }
     json.append(",\"" as StaticString)
     json.append(fact.name)
     json.append("\":" as StaticString)
@@ -70,6 +72,12 @@ extension AnswerWriter {
     case .texts(let words): json.append(list: words)
     case .none: json.append("null" as StaticString)
     }
+  }
+
+  private func instant(_ name: StaticString, _ value: LeaseholdError.Value, into json: inout ResponseBuffer) {
+    json.next(name)
+    guard case .number(let instant) = value else { return json.append("null" as StaticString) }
+    json.append(rfc3339: instant &+ wallOffset)
   }
 
   func list(_ name: StaticString, _ words: [String], into json: inout ResponseBuffer) { json.list(name, words) }
@@ -83,7 +91,9 @@ extension AnswerWriter {
     json.member("native_held", lock.nativeUnits)
     json.next("holders")
     holders(lock, into: &json)
+    json.member("cooling", lock.coolingCount)
     json.member("waiters", lock.waiterCount)
+    json.list("queued_for", lock.queuedFor.map(\.text))
   }
 }
 

@@ -15,7 +15,7 @@ struct AnswerWriter {
     json.append(hex: lease.id.high >> 24, digits: 10)
     json.append(UInt8(ascii: "\""))
     describe(lease, into: &json)
-    if lease.ttl > .zero {
+    if lease.ttl > .zero, !lease.isBreaking {
       json.append(",\"renew_after_ms\":" as StaticString)
       json.append(decimal: Int(lease.ttl.milliseconds / 3))
     } else {
@@ -55,6 +55,7 @@ struct AnswerWriter {
       describe(lease, into: &json)
       if !lease.parts.isEmpty { json.list("locks", lease.parts.map(\.key.text)) }
     } else {
+      json.member("state", lease.state.rawValue)
       json.member("mode", lease.mode.name)
       json.member("count", lease.count)
       json.member("fence", Int(lease.fence))
@@ -101,7 +102,8 @@ struct AnswerWriter {
 
   private func breaking(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     json.member("breaking_in_ms", lease.deadline.map { Int(max(0, ($0 - now).milliseconds)) })
-    json.member("break_reason", lease.breakReason)
+    json.member("break_reason", lease.breaking?.reason)
+    json.member("broken_by", lease.breaking?.by)
   }
 
   private func bind(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
@@ -166,8 +168,6 @@ struct AnswerWriter {
     json.open("key")
     json.append(json: lock.key.text)
     summary(lock, into: &json)
-    json.member("held", lock.holderCount)
-    json.member("waiting", lock.waiterCount)
     semaphore(lock, into: &json)
     json.append("}}" as StaticString)
   }
@@ -177,8 +177,6 @@ struct AnswerWriter {
     json.open("key")
     json.append(json: lock.key.text)
     summary(lock, into: &json)
-    json.member("held", lock.holderCount)
-    json.member("waiting", lock.waiterCount)
     json.next("holders")
     holders(lock, into: &json)
     json.next("waiters")
@@ -210,6 +208,11 @@ struct AnswerWriter {
     json.member("native_held", lock.nativeUnits)
     json.member("fence", lock.fence.map(Int.init))
     json.member("suspects", lock.suspects)
+    json.member("damaged", lock.isDamaged)
+    json.member("held", lock.holderCount)
+    json.member("cooling", lock.coolingCount)
+    json.member("waiting", lock.waiterCount)
+    json.list("queued_for", lock.queuedFor.map(\.text))
   }
 
   /// The holders of a lock as a list.
@@ -229,6 +232,8 @@ struct AnswerWriter {
     json.member("count", waiter.count)
     json.member("age_ms", Int(max(0, (now - waiter.since).milliseconds)))
     json.member("wait_left_ms", Int(max(0, (waiter.until - now).milliseconds)))
+    json.member("detached", waiter.isDetached)
+    if !waiter.keys.isEmpty { json.list("locks", waiter.keys.map(\.text)) }
     peer(waiter.peer, into: &json)
     json.append(UInt8(ascii: "}"))
   }

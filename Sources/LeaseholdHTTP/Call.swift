@@ -65,14 +65,6 @@ struct Call: ~Copyable {
   }
 }
 
-extension Peer {
-  /// Who is at the other end, for the log.
-  var inWords: String {
-    guard case .local(let pid, let uid, _) = self else { return address ?? "unknown" }
-    return "uid \(uid)" + (pid > 0 ? ", pid \(pid)" : "")
-  }
-}
-
 extension Problem {
   /// A text that names no lease.
   static func notALeaseName(_ text: some Collection<UInt8>) -> Problem {

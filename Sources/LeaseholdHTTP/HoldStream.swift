@@ -41,12 +41,13 @@ final class HoldStream: Sendable {
   }
 
   /// Writes that an operator ends the lease.
-  func breaking(at end: MonotonicInstant, reason: String?, writer: AnswerWriter) {
+  func breaking(at end: MonotonicInstant, _ note: BreakNote, writer: AnswerWriter) {
     guard !asText else { return }
     var line = ResponseBuffer(capacity: 96)
     line.open("breaking_in_ms")
     line.append(decimal: Int(max(0, (end - writer.now).milliseconds)))
-    line.member("break_reason", reason)
+    line.member("break_reason", note.reason)
+    line.member("broken_by", note.by)
     line.closeAnswer()
     stream.write(line)
   }

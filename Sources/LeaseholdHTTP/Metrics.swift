@@ -48,9 +48,15 @@ struct Metrics {
     single(
       "leasehold_state_dir_failures_total", "counter", "Marks of fences that could not be written to --state-dir.",
       status.stateDirectoryFailures, &text)
-    single("leasehold_leases", "gauge", "Live leases.", UInt64(status.leases), &text)
+    single("leasehold_leases", "gauge", "Leases that somebody holds.", UInt64(status.leases), &text)
+    single(
+      "leasehold_cooling_leases", "gauge", "Leases that are over while their slots cool down.", UInt64(status.cooling),
+      &text)
     single("leasehold_leases_max", "gauge", "--max-leases.", UInt64(server.limits.leases), &text)
-    single("leasehold_locks", "gauge", "Own locks that are known.", UInt64(status.locks), &text)
+    single("leasehold_locks", "gauge", "Locks that are known.", UInt64(status.locks), &text)
+    single(
+      "leasehold_damaged_locks", "gauge", "Locks that grant nothing because somebody wrote their values.",
+      UInt64(status.damagedLocks), &text)
     single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)
     single("leasehold_waiters_max", "gauge", "--max-waiters.", UInt64(server.limits.waiters), &text)
     single("leasehold_holds", "gauge", "Open answers of hold.", UInt64(server.holds.count), &text)

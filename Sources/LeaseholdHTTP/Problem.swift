@@ -46,6 +46,14 @@ struct Problem: Error {
     set { content.value[keyPath: path] = newValue }
   }
 
+  /// The detail, with the names of the locks that the first in the queue waits for.
+  ///
+  /// They come last and from the facts, because not everybody may see every name.
+  var sentence: String {
+    guard let busy = self.contention?.queuedFor, !busy.isEmpty else { return self.detail }
+    return self.detail + " Busy: " + busy.prefix(8).map { "'\($0)'" }.joined(separator: ", ") + "."
+  }
+
   /// How long to leave before the next try: 1...5 s.
   ///
   /// A lock may be released long before its lease would end, and who is told to come back in an hour sleeps through it

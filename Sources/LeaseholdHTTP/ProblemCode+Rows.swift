@@ -374,7 +374,11 @@ extension ProblemCode {
         Ask with `wait`, which waits until they are fewer; or close handles (`native_count`) down to `value`.
         """)
     case .ledgerDamaged:
-      Row(500, "Somebody wrote into the ledger", "See the log; the lock's set is not used any more.")
+      Row(
+        500, "Somebody wrote the lock's values",
+        """
+        The lock is damaged: `mend` is the request that puts it right and touches no other lock.
+        """)
     case .internalError:
       Row(500, "The service made a mistake", "Look in its log for the request id, and report it.")
     }

@@ -91,15 +91,18 @@ final class RequestHandler: ExchangeHandler {
         exchange: exchange, server: server, target: target, arguments: arguments, asText: asText && endpoint.offersText,
         writer: writer)
       if let token = exchange.token { try token.check(endpoint, call) }
+      exchange.operation = operation
       let disposition = try endpoint.handle(call)
       // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
       if endpoint.method == .get { try check(accept, endpoint) }
       switch disposition {
       case .respond: count(exchange, operation, status: 200)
-      case .pending: server.counts.count(operation: operation, status: 200)
+      // Counted when it is answered.
+      case .pending: break
       }
       return disposition
     } catch {
+      let error = error.told(to: exchange.token)
       count(exchange, operation, status: error.code.status)
       server.refusals.note(
         error, to: exchange, operation: endpoint.operation, trace: exchange.trace,
@@ -136,6 +139,10 @@ final class RequestHandler: ExchangeHandler {
         "A body's Content-Type must be application/json or application/x-www-form-urlencoded; or put the parameters "
           + "into the query.")
     }
+  }
+
+  func resolved(_ exchange: Exchange, status: Int) {
+    server.counts.count(operation: exchange.operation, status: status)
   }
 
   func hungUp(_ exchange: Exchange) { (exchange.attachment as? any WaitingRequest)?.hungUp() }

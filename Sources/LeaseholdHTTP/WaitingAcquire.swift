@@ -77,12 +77,25 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
       response = server.writer(at: Server.now()).granted(lease, asText: asText)
     }
     guard let response else {
-      return refused(LeaseholdError(.released, "The lease ended before its answer began. Acquire again."))
+      return refused(end(of: lease))
     }
     guard !exchange.resolve(response) else { return log("granted", lease: lease) }
     // The exchange may have been completed before the hold began.
     completed()
     undoGrant()
+  }
+
+  /// How a lease ended before its answer began.
+  func end(of lease: LeaseSnapshot) -> LeaseholdError {
+    let now = Server.now()
+    do {
+      _ = try server.service.lease(lease.id, at: now)
+    } catch {
+      return error
+    }
+    return LeaseholdError.gone(
+      .released, "The lease ended before its answer began. Acquire again.", key: lease.key, ref: lease.ref,
+      reason: .released, endedAt: now.nanoseconds)
   }
 
   /// The answer did not get through, or lost against a hang-up: undoes the grant, once whoever asks.
@@ -92,7 +105,7 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
   }
 
   func refused(_ error: LeaseholdError) {
-    let (problem, writer) = (Problem(error), server.writer(at: Server.now()))
+    let (problem, writer) = (Problem(error).told(to: exchange.token), server.writer(at: Server.now()))
     let operation: StaticString = isHold ? "holdLock" : "acquireLock"
     server.refusals.note(
       problem, to: exchange, operation: operation, trace: state.withLock(\.note.trace), requestID: requestID)
@@ -104,8 +117,8 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
     state.withLock { $0.hold }?.end(reason, at: instant, writer: server.writer(at: Server.now()))
   }
 
-  func breaking(at end: MonotonicInstant, reason: String?) {
-    state.withLock { $0.hold }?.breaking(at: end, reason: reason, writer: server.writer(at: Server.now()))
+  func breaking(at end: MonotonicInstant, _ note: BreakNote) {
+    state.withLock { $0.hold }?.breaking(at: end, note, writer: server.writer(at: Server.now()))
   }
 
   /// The open answer of a hold: the lease, then heartbeats.

@@ -28,6 +28,15 @@ final class KernelSemaphores: SemaphoreKernel {
     outcome(operations.withUnsafeBytes { perform(set, $0, operations.count) })
   }
 
+  func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome {
+    do {
+      try SemaphoreSet(id: set).setValue(UInt16(clamping: value), of: semaphore)
+      return .done
+    } catch {
+      return outcome(error)
+    }
+  }
+
   @inline(__always)
   private func outcome(_ error: Errno?) -> KernelOutcome {
     switch error {

@@ -110,7 +110,7 @@ extension LocalLockService {
             + "anew.",
           facts: [("set", .text(request.address.name)), ("errno", .text("EAGAIN"))], retryAfter: .seconds(1)))
     case .failed(.identifierRemoved), .failed(.invalidArgument):
-      client.refused(.setRemoved(request.address, .identifierRemoved))
+      client.refused(.setRemoved(request.address, .identifierRemoved, at: HostClock.now()))
     case .failed(let error): client.refused(explain(error, request, info))
     case .draining: client.refused(.operationsDrain)
     case .canceled: break

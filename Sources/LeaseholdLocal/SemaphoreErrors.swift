@@ -170,9 +170,12 @@ extension LeaseholdError {
   }
 
   /// The set went while a request waited on it.
-  static func setRemoved(_ address: SemaphoreSetAddress, _ error: Errno) -> LeaseholdError {
-    LeaseholdError(
+  static func setRemoved(
+    _ address: SemaphoreSetAddress, _ error: Errno, at now: MonotonicInstant
+  ) -> LeaseholdError {
+    .gone(
       .setRemoved, "Set \(address.name) was removed while you waited; nothing was done. Make it anew, or ask who did.",
-      facts: [("set", .text(address.name)), ("errno", .text(error.label)), ("reason", .text("set-removed"))])
+      key: nil, ref: nil, reason: .setRemoved, endedAt: now.nanoseconds,
+      facts: [("set", .text(address.name)), ("errno", .text(error.label))])
   }
 }

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 import driven
 from access import TokenServer
-from harness import PATIENCE, Server, eventually
+from harness import PATIENCE, Pending, Server, eventually
 from native import Native
 
 WHY_NOT = driven.packages()
@@ -55,6 +55,32 @@ class PageTest(unittest.TestCase):
 
     def is_open(self, driver, dialog):
         return driver.execute_script("return document.getElementById(arguments[0]).open", dialog)
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+class States(PageTest):
+    def test_damaged_cooling_and_free_but_waited_for(self):
+        server, url = self.begin(Server())
+        lease = server.acquire("hurt", limit=3, owner="ann").json
+        server.acquire("job", ttl="200ms", cooldown="5m", owner="bob\u202e")
+        server.acquire("busy", owner="cat")
+        Pending(lambda: server.json_post("/leases", {"want": [{"key": "free"}, {"key": "busy"}], "wait": "60s"}))
+        with Native(lease["sysv"]) as perl:
+            perl.ask(f"op {lease['sysv']['semaphores'][0] + 64} 1")
+        eventually(lambda: server.get("/readyz")["damaged_locks"] == 1, "it is found damaged")
+        with driven.driving() as driver:
+            driver.get(url)
+            self.shows(driver, '#rows tr[data-key="hurt"] .tag', "damaged")
+            self.shows(driver, '#rows tr[data-key="hurt"] code', "DELETE /locks/hurt?force=true")
+            self.shows(driver, '#rows tr[data-key="job"] .tag', "cools down")
+            self.shows(driver, '#rows tr[data-key="job"] .person', "cools down")
+            self.shows(driver, '#rows tr[data-key="job"] .person', "bob\\u{202e}")
+            self.assertEqual(self.text(driver, '#rows tr[data-key="job"] button'), "", "there is nothing to break")
+            self.shows(driver, '#rows tr[data-key="free"]', "also waits for busy")
+            self.shows(driver, '#rows tr[data-key="free"] .waits', "wants also busy")
+            self.assertEqual(self.text(driver, "#count-leases"), "2")
+            driven.photograph(driver, "states")
+            self.assertEqual(driven.violations(driver), [])
 
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)

@@ -29,7 +29,8 @@ class Breaking(BreakTest):
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual(
             answer.json, {"broken": True, "key": self.key(), "ref": lease["ref"], "owner": "ann",
-                          "breaking_in_ms": 0, "break_reason": "the host goes down"})
+                          "breaking_in_ms": 0, "break_reason": "the host goes down",
+                          "broken_by": f"uid {os.getuid()}, pid {os.getpid()}"})
         self.granted(waiter.answer())
         for answer in (self.server.get(f"/leases/{lease['lease']}"), self.server.release(lease),
                        self.server.post(f"/leases/{lease['lease']}/renew")):

@@ -131,6 +131,16 @@ def nothing_is_forced(tree):
             yield f"{path}:{line_of(code, match.start())}: '{match[0]}' ends the process where an error would do"
 
 
+def text_from_outside_is_compared_as_bytes(tree):
+    """Swift takes composed and decomposed letters for one; names, owners and prefixes are their bytes."""
+    loose = re.compile(r"\bhas(Prefix|Suffix)\b(?!\(\")|\b(lease|head|request)\.owner [!=]= |key\.text [!=]= (?!\")")
+    folders = ("Sources/Leasehold/", "Sources/LeaseholdHTTP/", "Sources/LeaseholdLocal/Paths/")
+    for path, text in tree.matching(".swift", under=folders):
+        for number, line in enumerate(text.split("\n"), 1):
+            if loose.search(line) and not line.lstrip().startswith("//"):
+                yield f"{path}:{number}: compares text as Swift does; use isExactly or begins(with:)"
+
+
 def nothing_is_left_to_do(tree):
     marks = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r"|fatalError\(\s*\"not " + "implemented"
     for path, text in tree.files.items():
@@ -161,5 +171,5 @@ CHECKS = [
     the_domain_imports_nothing, php_variables_are_pure, http_knows_no_semaphore, the_local_service_knows_no_http,
     files_are_short, functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly,
     nothing_is_forced,
-    nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,
+    text_from_outside_is_compared_as_bytes, nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,
 ]

@@ -44,6 +44,7 @@ BAD = {
     "markdown_lines_are_short": {"docs/b.md": "x" * 140 + "\n"},
     "lines_end_cleanly": {"docs/b.md": "x \n"},
     "nothing_is_forced": {"Sources/SysV/B.swift": "let a = b!.c\n"},
+    "text_from_outside_is_compared_as_bytes": {"Sources/Leasehold/B.swift": "let a = b.hasPrefix(c)\n"},
     "nothing_is_left_to_do": {"Sources/SysV/B.swift": "// TO" + "DO: more\n"},
     "nothing_names_one_machine": {"docs/b.md": "see /wo" + "rk/x\n"},
     "nothing_built_is_tracked": {"Package.resolved": "{}\n"},

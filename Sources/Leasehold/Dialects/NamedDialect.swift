@@ -68,9 +68,11 @@ public struct NamedDialect: LockDialect {
   /// Takes units out of that count.
   public func uncount(_ share: Share) -> OpList { OpList(.add(-share.units, to: ledger)) }
 
-  /// Puts the place into use.
+  /// Puts the place into use; fails unless it is clean.
   public func open(capacity: Int) -> OpList {
-    OpList(.expectZero(live), .add(capacity, to: semaphore), .add(capacity, to: live))
+    OpList(
+      .expectZero(live), .expectZero(ledger), .expectZero(semaphore), .add(capacity, to: semaphore),
+      .add(capacity, to: live))
   }
 
   /// Takes the place out of use; fails unless every unit is free.

@@ -9,7 +9,7 @@ extension Ledger {
       LedgerEvent(
         kind: kind, mode: lease.mode, reason: reason?.name, count: Int32(truncatingIfNeeded: lease.count), at: now,
         ref: lease.id.high >> 24, fence: lease.fence, key: lease.key.text, text: lease.owner,
-        trace: lease.trace))
+        trace: lease.trace, breaking: kind == .broken ? lease.breaking : nil))
     if !lease.parts.isEmpty { noteParts(kind, of: lease, reason, at: now) }
   }
 
@@ -20,7 +20,7 @@ extension Ledger {
         LedgerEvent(
           kind: kind, mode: part.mode, reason: reason?.name, count: Int32(truncatingIfNeeded: part.count), at: now,
           ref: head.id.high >> 24, fence: head.fence, key: part.key.text, text: head.owner,
-          trace: head.trace))
+          trace: head.trace, breaking: kind == .broken ? head.breaking : nil))
     }
   }
 

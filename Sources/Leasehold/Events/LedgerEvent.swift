@@ -78,6 +78,8 @@ public struct LedgerEvent: Sendable {
   public var text: String?
   /// What the request that waits, or that took the lease, was a part of.
   public var trace = TraceContext.none
+  /// Of a lease that an operator ended, who and why; `nil` where nobody did, or a restart forgot it.
+  public var breaking: BreakNote?
 
   static let none = LedgerEvent(
     kind: .waiting, mode: .exclusive, reason: nil, count: 0, at: 0, ref: 0, fence: 0, key: "", text: nil)

@@ -18,7 +18,12 @@ final class Lease: Deadlined {
   var lock: Lock?
   /// Where it stands among its lock's holders.
   var holderIndex = -1
-  var state = State.held
+  var state = State.held {
+    didSet {
+      if oldValue == .cooling { lock?.cooling -= 1 }
+      if state == .cooling { lock?.cooling += 1 }
+    }
+  }
   var mode: LockMode
   let count: Int
   var units: Int
@@ -90,7 +95,7 @@ final class Lease: Deadlined {
     deadline = record.deadline
     due = record.deadline
     endedAt = Int64(clamping: record.endedAt.magnitude)
-    if record.endedAt < 0 { breaking = BreakNote(reason: nil) }
+    if record.endedAt < 0 { breaking = BreakNote(reason: nil, by: nil) }
     ttl = record.ttl
     cooldown = record.cooldown
     waited = record.waited
@@ -111,6 +116,9 @@ final class Lease: Deadlined {
 
   /// Whether it ends with something, so that it may do without a deadline.
   var isBound: Bool { bindsConnection || bond != nil }
+
+  /// When it ends by itself unless somebody renews it or takes it up again, in nanoseconds; 0 for never.
+  var end: Int64 { isAdrift && due > 0 && (deadline == 0 || due < deadline) ? due : deadline }
 
   /// Whether what it is bound to is gone, or was lost in a restart and not found again yet.
   var isAdrift: Bool {
@@ -139,6 +147,8 @@ final class Lock {
   var holders: [Lease] = []
   /// Units out on leases, cooling ones included.
   var unitsOut = 0
+  /// How many of its holders are over for those who had them, and cool down.
+  var cooling = 0
   var queue = WaitQueue()
   var lastUse: Int64
   var lastFence: Int64?
@@ -157,7 +167,9 @@ final class Lock {
   var claim: CallerClaim?
   /// Whether the request that found it last made its set.
   var wasJustMade = false
-  /// Somebody wrote the ledger's semaphore: nothing is granted until the set is removed.
+  /// Somebody wrote its values: nothing is granted until it is removed.
+  ///
+  /// Set by ``Ledger/damage(_:_:units:_:at:)`` alone.
   var isDamaged = false
   /// What natives had of each counter at the last look.
   var natives: [LeaseCounter: Int] = [:]
@@ -345,6 +357,9 @@ final class Bank {
   let id: BankID
   /// A bit for each free place.
   var freePlaces: UInt64 = .max
+  /// A bit for each place whose values had to be put right: native programs may still take it for what it was, so it is
+  /// used again when there is no other.
+  var mendedPlaces: UInt64 = 0
   var locks: [Lock?] = Array(repeating: nil, count: NamedDialect.locksPerBank)
 
   init(id: BankID) { self.id = id }
@@ -353,10 +368,14 @@ final class Bank {
   var hasRoom: Bool { freePlaces != 0 }
 
   func takePlace() -> Int {
-    let place = freePlaces.trailingZeroBitCount
+    let clean = freePlaces & ~mendedPlaces
+    let place = (clean != 0 ? clean : freePlaces).trailingZeroBitCount
     freePlaces &= ~(1 << UInt64(place))
     return place
   }
+
+  /// Takes a place out of use for as long as this daemon lives.
+  func block(_ place: Int) { freePlaces &= ~(1 << UInt64(place)) }
 
   func freePlace(_ place: Int) {
     locks[place] = nil

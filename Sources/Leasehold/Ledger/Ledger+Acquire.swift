@@ -36,13 +36,13 @@ extension Ledger {
   }
 
   /// Takes the units now; `nil` when they are not free.
-  private func take(
+  func take(
     _ lock: Lock, _ share: Share, _ request: AcquireRequest, _ patience: inout TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> Lease? {
     var lock = lock
     for _ in 0..<16 {
-      guard lock.hasRoom(for: share.units) else { return nil }
       guard !lock.isDamaged else { throw Self.damaged(lock) }
+      guard lock.hasRoom(for: share.units) else { return nil }
       if let native = lock.native, native.hasLeases || lock.sharesCount && lock.capacity != nil {
         // Whoever is granted something now must not share it with leases that a native program's write ended.
         look(at: native, at: moment)
@@ -81,7 +81,7 @@ extension Ledger {
     }
     // Who waits goes on in the queue; its sleepers find the set that stays.
     if request.wait > .zero { return nil }
-    throw Self.setKeepsVanishing(lock.key)
+    throw Self.setKeepsVanishing(lock.key, at: moment)
   }
 
   /// How long a request that does not wait stands in the queue of a lock of which it is not known whether it is free:
@@ -128,68 +128,5 @@ extension Ledger {
     waiterDeadlines.insert(waiter)
     note(.waiting, waiter, at: moment.monotonic.nanoseconds)
     if let scope = IdempotencyScope(waiter.request) { idempotency[scope] = .waiter(waiter) }
-  }
-
-  /// Answers a retry: the same lease, or the same place in the queue.
-  ///
-  /// `nil` when the key is new.
-  func replay(
-    _ request: AcquireRequest, fingerprint: UInt64, client: (any LeaseClient)?, at moment: Moment
-  ) -> AcquireOutcome? {
-    guard let scope = IdempotencyScope(request), let entry = idempotency[scope] else { return nil }
-    switch entry {
-    case .lease(let lease):
-      guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
-      guard lease.isHeld else { return refuse(Self.over(lease)) }
-      if lease.bindsConnection { bind(lease, to: request.caller.connection) }
-      if let process = request.process, let error = reunite(lease, with: process, at: moment) { return refuse(error) }
-      lease.peer = request.caller.peer
-      counters.replayed += 1
-      var answer = snapshot(lease)
-      answer.replayed = true
-      return .granted(answer)
-    case .waiter(let waiter):
-      guard (waiter.group?.fingerprint ?? waiter.request.fingerprint) == fingerprint else {
-        return refuse(Self.idempotencyMismatch())
-      }
-      guard let client, request.wait > .zero, let lock = waiter.lock else {
-        counters.busy += 1
-        return .refused(waiter.lock.map { locked($0, at: moment.monotonic) } ?? Self.idempotencyMismatch())
-      }
-      return supersede(waiter, on: lock, request, client, at: moment)
-    }
-  }
-
-  private func supersede(
-    _ waiter: Waiter, on lock: Lock, _ request: AcquireRequest, _ client: any LeaseClient, at moment: Moment
-  ) -> AcquireOutcome {
-    notices.append(.refused(waiter.client, Self.superseded()))
-    waiters[waiter.id] = nil
-    waiterDeadlines.remove(waiter)
-    forgetHolding(of: waiter)
-    var successors: [Waiter] = []
-    for seat in waiter.seats {
-      lastWaiterID += 1
-      guard let its = seat === waiter ? lock : seat.lock else { continue }
-      var asked = seat === waiter ? request : seat.request
-      (asked.wait, asked.caller) = (request.wait, request.caller)
-      let successor = Waiter(
-        id: lastWaiterID, request: asked, share: seat.share, lock: its, client: client, now: moment.monotonic)
-      its.queue.replace(seat, with: successor)
-      seat.lock = nil
-      successors.append(successor)
-    }
-    let successor = successors[0]
-    if let group = waiter.group {
-      let fresh = WaiterGroup(seats: successors, wants: group.wants, fingerprint: group.fingerprint)
-      fresh.blockedOn = group.blockedOn
-      for seat in group.seats { seat.group = nil }
-    }
-    waiterDeadlines.insert(successor)
-    waiters[successor.id] = successor
-    waiter.caller.account?.add(-1, .waiters)
-    successor.caller.account?.add(1, .waiters)
-    if let scope = IdempotencyScope(request) { idempotency[scope] = .waiter(successor) }
-    return .waiting(successor.id)
   }
 }

@@ -11,10 +11,13 @@ extension Ledger {
     noticeRemoval(below: lease, at: moment)
     guard lease.isHeld else { throw Self.over(lease) }
     if let uid = request.onlyOf, lease.peer.uid != uid { throw Self.notYours(lease, uid) }
-    if lease.breaking == nil || request.reason != nil { lease.breaking = BreakNote(reason: request.reason) }
+    if lease.breaking == nil || request.reason != nil {
+      lease.breaking = BreakNote(reason: request.reason, by: request.caller.inWords)
+    }
     let end = moment.monotonic + request.after
     var outcome = BreakOutcome(
-      key: lease.key, ref: lease.id.ref, owner: lease.owner, end: end, reason: lease.breaking?.reason)
+      key: lease.key, ref: lease.id.ref, owner: lease.owner, end: end, reason: lease.breaking?.reason,
+      by: lease.breaking?.by)
     guard request.after > .zero else {
       tellOfBreak(lease, end: end)
       if lease.cooldown > .zero {
@@ -39,7 +42,7 @@ extension Ledger {
 
   private func tellOfBreak(_ lease: Lease, end: MonotonicInstant) {
     guard let client = lease.client else { return }
-    notices.append(.breaking(client, end, lease.breaking?.reason))
+    notices.append(.breaking(client, end, lease.breaking ?? BreakNote(reason: nil, by: nil)))
   }
 
   /// Finds a lease by either of its names; a look at every record when it is the short one.
@@ -61,21 +64,6 @@ extension Ledger {
     }
   }
 
-  /// A lease that is being broken stays until its end, and no longer.
-  static func beingBroken(_ lease: Lease, at now: MonotonicInstant) -> LeaseholdError {
-    let left = max(0, (MonotonicInstant(nanoseconds: lease.deadline) - now).milliseconds)
-    var facts: [(name: String, value: LeaseholdError.Value)] = [
-      ("key", .text(lease.key.text)), ("ref", .text(lease.id.ref)), ("reason", .text(EndReason.broken.name)),
-      ("ended_at_monotonic_ns", .number(lease.deadline)), ("breaking_in_ms", .number(left)),
-    ]
-    if let reason = lease.breaking?.reason { facts.append(("break_reason", .text(reason))) }
-    return LeaseholdError(
-      .broken,
-      "An operator ends lease \(lease.id.ref): it stands for \(left) ms more and can be released, but not renewed or "
-        + "transferred. Finish what it protects.",
-      facts: facts)
-  }
-
   private static func notYours(_ lease: Lease, _ uid: UInt32) -> LeaseholdError {
     LeaseholdError(
       .permissionDenied,
@@ -83,14 +71,6 @@ extension Ledger {
         + "break it.",
       facts: [("ref", .text(lease.id.ref)), ("errno", .text("EPERM"))])
   }
-}
-
-/// That a lease is being broken, and why.
-final class BreakNote {
-  /// What the operator said; `nil` for nothing, or when that was lost in a restart.
-  let reason: String?
-
-  init(reason: String?) { self.reason = reason }
 }
 
 extension Lease {

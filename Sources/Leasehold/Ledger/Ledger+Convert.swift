@@ -189,7 +189,7 @@ extension Ledger {
 
   private func grantUpgrade(_ waiter: Waiter, _ lease: Lease) {
     leave(waiter)
-    notices.append(.granted(waiter.client, converted(lease.head ?? lease)))
+    if let client = waiter.client { notices.append(.granted(client, converted(lease.head ?? lease))) }
   }
 
   /// A lease is over: whoever waits to convert it is told so.

@@ -52,7 +52,9 @@ extension Ledger {
     // can give their leases other owners.
     var bound = boundLeases[waiter.caller.connection] ?? []
     if let process = waiter.request.process?.process {
-      bound += (processLeases[ObjectIdentifier(process)] ?? [:]).values.filter { $0.owner == waiter.request.owner }
+      bound += (processLeases[ObjectIdentifier(process)] ?? [:]).values.filter {
+        $0.owner.isExactly(waiter.request.owner)
+      }
     }
     var holding = bound.filter { lease in
       !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
@@ -236,4 +238,6 @@ extension Waiter {
   var seats: [Waiter] { group?.seats ?? [self] }
   /// The place that stands for the request.
   var lead: Waiter { group?.seats.first ?? self }
+  /// Whether its connection broke: its place is kept for a moment, and nothing is granted to it.
+  var isDetached: Bool { lead.client == nil }
 }

@@ -43,12 +43,9 @@ extension Ledger {
     let (free, out, capacity) = (Int(values[dialect.semaphore]), Int(values[dialect.ledger]), lock.capacity ?? 0)
     guard out == lock.unitsOut, Int(values[dialect.live]) == capacity else {
       // As when an undo fails: the leases stay, and nothing is granted that could meet them.
-      lock.isDamaged = true
-      let kind: DriftKind = out < lock.unitsOut ? .uncounted : .overcounted
-      return report(
-        kind, lock, units: abs(out - lock.unitsOut),
-        "The set counts \(out) units as out and leases have \(lock.unitsOut): nothing more is granted until the lock "
-          + "is removed.", at: moment)
+      return damage(
+        lock, out < lock.unitsOut ? .uncounted : .overcounted, units: abs(out - lock.unitsOut),
+        "The set counts \(out) units as out and leases have \(lock.unitsOut)", at: moment)
     }
     let surplus = free + out - capacity
     guard surplus > 0 else { return }

@@ -62,8 +62,8 @@ extension Ledger {
     var leases: [Lease] = []
     for lease in ofLock ?? leasesByCell.compactMap(\.self) {
       let head = lease.head ?? lease
-      guard head.isHeld, head.owner == owner, key.map(lease.key.means) ?? true, caller.map(head.belongs) ?? true,
-        confinement.map({ $0.covers(head) }) ?? true
+      guard head.isHeld, head.owner.isExactly(owner), key.map(lease.key.means) ?? true,
+        caller.map(head.belongs) ?? true, confinement.map({ $0.covers(head) }) ?? true
       else { continue }
       if lease === head || !leases.contains(where: { $0 === head }) { leases.append(head) }
     }
@@ -72,18 +72,6 @@ extension Ledger {
       if lease.isHeld { end(lease, .released, at: moment) }
     }
     return leases.map(\.id.ref)
-  }
-
-  /// The waiter is gone: it leaves its queue.
-  ///
-  /// Nothing happens when it was granted or refused meanwhile.
-  public func cancel(_ id: WaiterID, at moment: Moment) {
-    guard let waiter = waiters[id], let lock = waiter.lock else { return }
-    let wasFirst = lock.queue.first === waiter
-    leave(waiter)
-    note(.left, waiter, "canceled", at: moment.monotonic.nanoseconds)
-    counters.canceled += 1
-    moveUp(lock, wasFirst: wasFirst, at: moment)
   }
 
   /// A waiter left a queue: whoever is first now may be served, and sleeps in the kernel follow the queue.
@@ -185,7 +173,10 @@ extension Ledger {
   /// The lease is over for its holder, its slots stay taken for the cooldown.
   func cool(_ lease: Lease, at now: Int64) {
     lease.due = now + lease.cooldown.nanoseconds
+    lease.deadline = lease.due
     lease.endedAt = now
+    coolingLeases += 1
+    counters.ended[Int(lease.ownEnd.rawValue)] += 1
     storage.store(UInt64(lease.due), .first, at: lease.cell)
     storage.store(UInt64(bitPattern: lease.breaking == nil ? now : -now), .second, at: lease.cell)
     let check = storage.commitWord(at: lease.cell).check
@@ -204,8 +195,13 @@ extension Ledger {
   }
 
   /// Everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
-  func finish(_ lease: Lease, _ reason: EndReason, at now: Int64) {
+  ///
+  /// What cools down is over already, for the reason that it had then: a removal of its lock ends only the cooldown.
+  func finish(_ lease: Lease, _ asked: EndReason, at now: Int64) {
     let wasHeld = lease.isHeld
+    let reason = lease.state == .cooling ? lease.ownEnd : asked
+    if lease.state == .cooling { coolingLeases -= 1 } else { counters.ended[Int(reason.rawValue)] += 1 }
+    if lease.state == .suspect { suspectLeases -= 1 }
     if wasHeld {
       lease.endedAt = now
       storage.store(UInt64(now), .second, at: lease.cell)
@@ -223,7 +219,6 @@ extension Ledger {
     freeText(lease.textCell)
     lease.textCell = TextRecord.none
     lease.owner = nil
-    counters.ended[Int(reason.rawValue)] += 1
     if wasHeld {
       counters.holds.note(now - lease.grantedAt.nanoseconds)
       tell(lease, reason, at: now)
@@ -248,7 +243,10 @@ extension Ledger {
     case .wouldBlock, .failed:
       // Somebody wrote the set's values. Nothing is added that the ledger's own count does not cover.
       counters.undoFailures += 1
-      if lock.bank != nil { lock.isDamaged = true } else if !lock.queue.isEmpty { serve(lock, at: moment) }
+      guard lock.bank == nil else {
+        return damage(lock, .uncounted, units: 0, "The set's values do not cover what a lease gave back", at: moment)
+      }
+      if !lock.queue.isEmpty { serve(lock, at: moment) }
     }
   }
 
@@ -288,8 +286,8 @@ extension Ledger {
   ) throws(LeaseholdError) -> Tombstone? {
     guard leasesByID[id] == nil, let end = tombstones[id] else { return nil }
     if let confinement { try confinement.check(end) }
-    if let key, !end.key.text.isEmpty, !end.key.means(key) {
-      throw Self.foreignLease(of: end.key, asked: key)
+    if let key, let own = end.key, !own.means(key), !end.keys.contains(where: { $0.means(key) }) {
+      throw Self.foreignLease(of: own, asked: key)
     }
     return end
   }

@@ -51,17 +51,18 @@ extension Ledger {
   }
 
   func locked(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
-    contended(.locked, lock, "is held; ask with wait=10s to queue for it, or try again later", at: now)
+    contended(.locked, lock, { "\($0); ask with wait=10s to queue for it, or try again later" }, at: now)
   }
 
   func waitTimedOut(_ lock: Lock, after wait: TimeSpan, at now: MonotonicInstant) -> LeaseholdError {
     contended(
-      .waitTimeout, lock, "did not become free within \(wait.milliseconds) ms; ask again to queue anew", at: now)
+      .waitTimeout, lock,
+      { "was not to be had within \(wait.milliseconds) ms: it \($0); ask again to queue anew" }, at: now)
   }
 
   func queueFull(_ lock: Lock, _ limit: String, _ most: Int, at now: MonotonicInstant) -> LeaseholdError {
     var error = contended(
-      .queueFull, lock, "is held and \(most) or more wait already (\(limit)); try again later", at: now)
+      .queueFull, lock, { "\($0), and \(most) or more wait already (\(limit)); try again later" }, at: now)
     error.facts += [("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))]
     return error
   }
@@ -70,20 +71,23 @@ extension Ledger {
     let natives = lock.isIdle
     var error = contended(
       .inUse, lock,
-      natives
-        ? "is held by processes that did not come through this service; end them first (see 'sysv' and ipcs -s -i)"
-        : "is held or queued for; wait until it is free, or give force=true to end its leases", at: now)
+      { what in
+        natives
+          ? "is held by processes that did not come through this service; end them first (see 'sysv' and ipcs -s -i)"
+          : "\(what); wait until nobody has or wants it, or give force=true to end its leases"
+      }, at: now)
     error.retryAfter = nil
     return error
   }
 
   private func contended(
-    _ code: LeaseholdError.Code, _ lock: Lock, _ what: String, at now: MonotonicInstant
+    _ code: LeaseholdError.Code, _ lock: Lock, _ words: (String) -> String, at now: MonotonicInstant
   ) -> LeaseholdError {
+    let shown = snapshot(lock, holders: 10, waiters: 0)
     let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
     let left = TimeSpan(nanoseconds: next - now.nanoseconds)
     return LeaseholdError(
-      code, "Lock '\(lock.key)' \(what).", contention: snapshot(lock, holders: 10, waiters: 0),
+      code, "Lock '\(lock.key)' \(words(hindrance(of: lock, shown))).", contention: shown,
       retryAfter: max(.seconds(1), next == 0 ? .seconds(1) : left))
   }
 
@@ -116,6 +120,17 @@ extension Ledger {
       facts: [("key", .text(own.text))])
   }
 
+  static func hidden(_ scalar: Unicode.Scalar, at offset: Int) -> LeaseholdError {
+    let digits = String(scalar.value, radix: 16, uppercase: true)
+    let code = "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    let name = scalar.properties.name.map { " (\($0))" } ?? ""
+    return LeaseholdError(
+      .badKey,
+      "A new lock's name must not hold characters that nobody sees: at byte \(offset) there is \(code)\(name), which "
+        + "would make it look like another name. Leave it out.",
+      facts: [("parameter", .text("key")), ("character", .text(code)), ("offset", .number(Int64(offset)))])
+  }
+
   static func noSuchLock(_ key: LockKey) -> LeaseholdError {
     LeaseholdError(
       .noSuchLock,
@@ -123,30 +138,10 @@ extension Ledger {
       facts: [("key", .text(key.text))])
   }
 
-  static func lockRemoved(_ key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .lockRemoved, "Lock '\(key)' was removed while you waited; acquire it again to make it anew.",
-      facts: [("key", .text(key.text)), ("reason", .text("lock-removed"))])
-  }
-
   static func endlessRenewal() -> LeaseholdError {
     LeaseholdError(
       .outOfRange, "Only a lease that is bound to a connection or a process may do without a deadline; give a ttl.",
       facts: [("parameter", .text("ttl"))])
-  }
-
-  static func damaged(_ lock: Lock) -> LeaseholdError {
-    LeaseholdError(
-      .ledgerDamaged,
-      "Another program wrote the values of semaphore set \(lock.set.set), so nothing is granted from it. "
-        + "Remove the set (ipcrm -s \(lock.set.set)) when nobody needs it, or DELETE the lock with force=true.",
-      facts: [("key", .text(lock.key.text)), ("set", .number(Int64(lock.set.set)))])
-  }
-
-  static func setKeepsVanishing(_ key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .setRemoved, "Some program keeps removing the semaphore set of lock '\(key)'; find it (ipcs -s, auditctl).",
-      facts: [("key", .text(key.text)), ("reason", .text("set-removed"))])
   }
 
   static func ledgerFull(_ capacity: Int) -> LeaseholdError {
@@ -172,49 +167,5 @@ extension Ledger {
       "The kernel refused to \(what): \(failure.errno)\(limit). Free some (ipcs -s, ipcrm) or raise it (sysctl "
         + "kernel.sem).",
       facts: facts, retryAfter: .seconds(1))
-  }
-
-  static func over(_ end: Tombstone) -> LeaseholdError {
-    if let lease = end.lease { return over(lease) }
-    return over(end.id, end.key, end.reason, endedAt: end.endedAt)
-  }
-
-  static func over(_ lease: Lease) -> LeaseholdError {
-    let reason: EndReason =
-      switch lease.state {
-      case .ended(let reason): reason
-      case .held, .cooling: lease.ownEnd
-      case .suspect: .undelivered
-      }
-    return over(lease.id, lease.key, reason, endedAt: lease.endedAt, breakReason: lease.breaking?.reason)
-  }
-
-  private static func over(
-    _ id: LeaseID, _ key: LockKey, _ reason: EndReason, endedAt: Int64, breakReason: String? = nil
-  ) -> LeaseholdError {
-    let (code, what): (LeaseholdError.Code, String) =
-      switch reason {
-      case .released: (.released, "was released")
-      case .expired: (.expired, "expired: its ttl passed without a renewal; somebody else may hold the lock now")
-      case .broken: (.broken, "was ended by an operator")
-      case .connectionClosed: (.expired, "ended with the connection it was bound to")
-      case .processExited: (.expired, "ended with the process it was bound to")
-      case .transferred: (.released, "was transferred: it goes on under another id")
-      case .rewritten:
-        (
-          .rewritten,
-          "ended because another program wrote the values of its semaphores; nothing was given back, and somebody else "
-            + "may hold the lock now"
-        )
-      case .undelivered: (.undelivered, "was undone because its answer could not be delivered")
-      case .setRemoved: (.setRemoved, "ended because another program removed its semaphore set")
-      case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
-      }
-    var facts: [(name: String, value: LeaseholdError.Value)] = [
-      ("ref", .text(id.ref)), ("reason", .text(reason.name)), ("ended_at_monotonic_ns", .number(endedAt)),
-    ]
-    if reason == .broken, let text = breakReason { facts.append(("break_reason", .text(text))) }
-    if !key.text.isEmpty { facts.insert(("key", .text(key.text)), at: 0) }
-    return LeaseholdError(code, "Lease \(id.ref) \(what). Acquire again.", facts: facts)
   }
 }

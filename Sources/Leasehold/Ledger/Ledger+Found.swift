@@ -30,9 +30,12 @@ extension Ledger {
   }
 
   /// More units on leases than a lock has: some record is not what it was, and nothing is granted that could meet them.
-  func distrustOverfullLocks() {
+  func distrustOverfullLocks(at moment: Moment) {
     for case let lock? in locksByCell where lock.bank != nil && lock.unitsOut > lock.capacity ?? 0 {
-      lock.isDamaged = true
+      let capacity = lock.capacity ?? 0
+      damage(
+        lock, .uncounted, units: lock.unitsOut - capacity, "Leases have \(lock.unitsOut) units of its \(capacity)",
+        at: moment)
     }
   }
 

@@ -177,6 +177,7 @@ extension Ledger {
     if let native = lock.native, native.hasLeases, !lock.queue.isEmpty { notice(native, at: moment) }
     guard locksByCell[lock.cell] === lock else { return }
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {
+      if waiter.isDetached, waiter.group == nil { break }
       if let group = waiter.group {
         guard serve(group, at: moment) else { return }
         continue
@@ -223,7 +224,7 @@ extension Ledger {
     leave(waiter)
     let lease = commit(prepared, for: waiter.request, on: lock, caller: waiter.caller)
     lease.limitApplied = limitApplied
-    notices.append(.granted(waiter.client, snapshot(lease)))
+    if let client = waiter.client { notices.append(.granted(client, snapshot(lease))) }
   }
 
   /// Takes a waiter out of everything.
@@ -268,7 +269,7 @@ extension Ledger {
     leave(waiter)
     note(.left, waiter, error.code.rawValue, at: latest)
     counters.refused += 1
-    notices.append(.refused(waiter.client, error))
+    if let client = waiter.client { notices.append(.refused(client, error)) }
   }
 }
 

@@ -12,9 +12,10 @@ extension Ledger {
   /// The live leases, in the order of their records.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leasesByCell, filter) { lease in
-      guard let lease, lease.head == nil, lease.isHeld, filter.owner == nil || lease.owner == filter.owner,
+      guard let lease, lease.head == nil, lease.isHeld, filter.takes(lease.owner),
         filter.confinement.map({ $0.covers(lease) }) ?? true,
-        filter.keyPrefix.map({ prefix in ([lease] + lease.parts).contains { $0.key.text.hasPrefix(prefix) } }) ?? true
+        filter.keyPrefix.map({ prefix in ([lease] + lease.parts).contains { $0.key.text.begins(with: prefix) } })
+          ?? true
       else { return nil }
       return snapshot(lease)
     }
@@ -40,11 +41,14 @@ extension Ledger {
   /// The locks, in the order of their records.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     page(locksByCell, filter) { lock in
-      guard let lock, lock.layout != .operations, filter.keyPrefix.map(lock.key.text.hasPrefix) ?? true,
+      guard let lock, lock.layout != .operations,
+        filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true,
         filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
       else { return nil }
       switch filter.state {
-      case .held where lock.holders.isEmpty: return nil
+      case .held where lock.holders.count == lock.cooling: return nil
+      case .cooling where lock.cooling == 0: return nil
+      case .damaged where !lock.isDamaged: return nil
       case .free where !lock.holders.isEmpty: return nil
       case .waited where lock.queue.isEmpty: return nil
       default: return withKernelView(snapshot(lock, holders: 0, waiters: 0))
@@ -73,7 +77,7 @@ extension Ledger {
   public func bankUse(_ set: Int32) -> (locks: Int, leases: Int)? {
     guard let bank = banks[set] else { return nil }
     let locks = bank.locks.compactMap(\.self)
-    return (locks.count, locks.reduce(0) { $0 + $1.holders.count })
+    return (locks.count, locks.reduce(0) { $0 + $1.holders.count - $1.cooling })
   }
 
   /// Locks that are known.
@@ -85,7 +89,10 @@ extension Ledger {
   public func status() -> ServiceStatus {
     var status = ServiceStatus()
     status.state = state
-    status.leases = liveLeases
+    status.leases = liveLeases - coolingLeases - suspectLeases
+    status.cooling = coolingLeases
+    status.suspects = suspectLeases
+    status.damagedLocks = damagedLocks
     status.locks = lockCount
     status.waiters = waiters.count
     status.pumps = waiting.count
@@ -104,11 +111,11 @@ extension Ledger {
       id: lease.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, fence: lease.fence, owner: lease.owner, bindsConnection: lease.bindsConnection,
       ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
-      deadline: lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline), waited: lease.waited,
+      deadline: lease.end == 0 ? nil : MonotonicInstant(nanoseconds: lease.end), waited: lease.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
       adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
-      process: lease.bond?.recorded.name, isBreaking: lease.breaking != nil, breakReason: lease.breaking?.reason,
+      process: lease.bond?.recorded.name, breaking: lease.breaking, state: HolderState(lease.state),
       trace: lease.trace, parts: lease.parts.isEmpty ? [] : ([lease] + lease.parts).map(part))
     guard let head = lease.head else { return snapshot }
     var part = snapshot
@@ -130,14 +137,18 @@ extension Ledger {
       queued.append(
         WaiterSnapshot(
           owner: waiter.request.owner, mode: waiter.request.mode, count: waiter.request.count, peer: waiter.caller.peer,
-          since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.due)))
+          since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.lead.due),
+          keys: waiter.group.map { $0.wants.map(\.key) } ?? [], isDetached: waiter.isDetached))
       return true
     }
     var snapshot = LockSnapshot(
       key: lock.key, kind: lock.kind, availableUnits: nil, capacity: lock.capacity, heldUnits: lock.unitsOut,
-      fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot), holderCount: lock.holders.count,
+      fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
+      holderCount: lock.holders.count - lock.cooling, coolingCount: lock.cooling,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
     addUse(of: lock, to: &snapshot)
+    snapshot.isDamaged = lock.isDamaged
+    snapshot.queuedFor = otherLocks(inTheWayOf: lock.queue.first)
     snapshot.tag = LockTag(
       epoch: ring.epoch, version: lock.version, units: snapshot.availableUnits, available: snapshot.available)
     return snapshot
@@ -160,6 +171,21 @@ extension Ledger {
       snapshot.available = value == 0 && writers == 0 ? 1 : 0
       snapshot.nativeUnits = max(0, value + writers - lock.unitsOut * ApacheDialect.weight)
     case .operations: break
+    }
+  }
+}
+
+extension ListFilter {
+  /// Whether leases of an owner are asked for.
+  fileprivate func takes(_ other: String?) -> Bool { owner == nil || other.isExactly(owner) }
+}
+
+extension HolderState {
+  fileprivate init(_ state: Lease.State) {
+    switch state {
+    case .cooling: self = .cooling
+    case .suspect: self = .suspect
+    case .held, .ended: self = .held
     }
   }
 }

@@ -20,6 +20,8 @@ extension Ledger {
       // Nobody sleeps for less than those before it want: what it got could not be handed to the first.
       var most = 0
       lock.queue.forEach { waiter in
+        // Nothing is taken for who could not be told.
+        if waiter.isDetached { return false }
         if let group = waiter.group {
           // Who wants several locks holds none while it waits: one thread looks at the lock that is in the way.
           if wanted.isEmpty, group.blockedOn === lock {
@@ -105,7 +107,8 @@ extension Ledger {
       }
       return serve(lock, at: moment)
     }
-    guard let head = lock.queue.first, head.group == nil, head.converting == nil, head.share == wait.share,
+    guard let head = lock.queue.first, head.group == nil, head.converting == nil, !head.isDetached,
+      head.share == wait.share,
       state == .ready, !lock.isDamaged, lock.hasRoom(for: wait.share.units),
       lock.native == nil || lock.isWithinLimit(wait.share.units),
       let prepared = try? prepare(head, on: lock, at: moment)

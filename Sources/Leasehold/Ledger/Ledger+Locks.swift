@@ -11,21 +11,24 @@ extension Ledger {
       }
     }
     try Self.checkCount(request)
+    if let hidden = request.key.hiddenCharacter { throw Self.hidden(hidden.scalar, at: hidden.offset) }
     let claim = try request.caller.account?.claim(.locks)
     let lock = try makeLock(request.key, kind: request.kind, at: moment)
     lock.claim = claim
     return lock
   }
 
-  /// Makes a lock; a set that turns out to be gone is replaced by another.
+  /// Makes a lock; a set that turns out to be gone is replaced by another, and a place that is not clean, too.
   func makeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock {
-    for _ in 0..<3 {
+    let sets = counters.setsRemoved
+    while counters.setsRemoved < sets + 3 {
       if let lock = try tryToMakeLock(key, kind: kind, at: moment) { return lock }
     }
-    throw Self.setKeepsVanishing(key)
+    throw Self.setKeepsVanishing(key, at: moment)
   }
 
-  /// Record as preparing, semaphores into use, record as live; `nil` when the set is gone.
+  /// Record as preparing, semaphores into use, record as live; `nil` when the set is gone, or the place is not clean
+  /// and not used again.
   private func tryToMakeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock? {
     let bank = try bankForNewLock()
     let place = bank.takePlace()
@@ -36,8 +39,8 @@ extension Ledger {
         key,
         LockRecord(
           lastUse: moment.monotonic.nanoseconds, set: bank.id.set, sysvKey: bank.id.key, place: place,
-          layout: .named(kind), capacity: capacity, semaphoreCount: NamedDialect.semaphoresPerBank, keyLength: 0,
-          textCell: TextRecord.none))
+          layout: .named(kind), capacity: capacity, semaphoreCount: NamedDialect.semaphoresPerBank,
+          firstFence: lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
     } catch {
       bank.freePlace(place)
       throw error
@@ -55,9 +58,9 @@ extension Ledger {
       bankVanished(bank, at: moment)
       return nil
     case .wouldBlock, .failed:
-      // Somebody wrote into the place: it is never used again, another one will do.
+      // Somebody wrote into the place: another one will do.
       eraseLock(lock)
-      throw Self.damaged(lock)
+      return nil
     }
     storage.commit(CommitWord(.live, .lock, check: check), at: lock.cell)
     bank.locks[place] = lock
@@ -118,29 +121,28 @@ extension Ledger {
   ) throws(LeaseholdError) {
     if let native { return try removeNative(key, native, force: force, within: confinement, at: moment) }
     guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
+    // Who holds it natively cannot be told from the values of a damaged lock.
+    if lock.isDamaged, !force { throw Self.damaged(lock) }
     if !lock.isIdle {
       guard force else { throw inUse(lock, at: moment.monotonic) }
       try check(confinement, holdersOf: [lock])
-      while let waiter = lock.queue.first { dismiss(waiter, Self.lockRemoved(key)) }
+      while let waiter = lock.queue.first {
+        dismiss(waiter, Self.lockRemoved(key, at: moment))
+      }
       arrangeKernelWait(lock)
       for lease in lock.holders where lease.lock === lock { end(lease, .lockRemoved, at: moment) }
       serveUnserved(at: moment)
       // The set may turn out to be gone, and the lock with it.
       guard locksByKey[key] === lock else { return }
     }
-    if lock.isDamaged { return bankDamaged(lock) }
+    if lock.isDamaged { return mend(lock, at: moment) }
     guard retire(lock) else { throw inUse(lock, at: moment.monotonic) }
-  }
-
-  /// A lock whose place somebody wrote into is forgotten, and its place is never used again.
-  private func bankDamaged(_ lock: Lock) {
-    forgetLock(lock)
-    lock.bank?.freePlaces &= ~(1 << UInt64(lock.dialect.semaphore))
   }
 
   /// Frees a lock's record and its place.
   func forgetLock(_ lock: Lock) {
     touch(lock)
+    if lock.isDamaged { damagedLocks -= 1 }
     if let native = lock.native {
       native.locks[lock.dialect.semaphore] = nil
       eraseLock(lock)
@@ -180,7 +182,7 @@ extension Ledger {
   }
 
   /// An empty set is given back to the host, unless it is the one that the next lock will go to.
-  private func dropBankIfEmpty(_ bank: Bank) {
+  func dropBankIfEmpty(_ bank: Bank) {
     guard bank.isEmpty else {
       if bankWithRoom?.hasRoom != true { bankWithRoom = bank }
       return

@@ -36,7 +36,8 @@ extension Ledger {
       key,
       LockRecord(
         lastUse: moment.monotonic.nanoseconds, set: bound.id.set, sysvKey: bound.id.key, place: native.semaphore,
-        layout: layout, capacity: capacity, semaphoreCount: bound.count, keyLength: 0, textCell: TextRecord.none))
+        layout: layout, capacity: capacity, semaphoreCount: bound.count, firstFence: lastFence &+ 1, keyLength: 0,
+        textCell: TextRecord.none))
     storage.commit(CommitWord(.live, .lock, check: written.check), at: written.cell)
     let lock = Lock(
       key: key, cell: written.cell, native: adoptSet(bound.id, count: bound.count), semaphore: native.semaphore,
@@ -113,7 +114,7 @@ extension Ledger {
     var reached: Lock?
     while let waiter = old.queue.first {
       guard let native = waiter.request.native, native.dialect != .sysv else {
-        dismiss(waiter, Self.setRemoved(old.key))
+        dismiss(waiter, Self.setRemoved(old.key, at: moment))
         continue
       }
       do {
@@ -144,7 +145,7 @@ extension Ledger {
     if case .php = lock.layout {
       guard let applied = openPHP(lock.set.set, limit: request.limit ?? 1) else {
         setVanished(lock, at: moment)
-        throw Self.setKeepsVanishing(request.key)
+        throw Self.setKeepsVanishing(request.key, at: moment)
       }
       opened.limitApplied = applied
     } else if lock.layout.tellsLimit {
@@ -214,7 +215,9 @@ extension Ledger {
     case .failed(let failure): throw Self.kernelRefused(failure, doing: "remove the set")
     }
     guard let known else { return }
-    for lock in known.locks.values { while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(key)) } }
+    for lock in known.locks.values {
+      while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(key, at: moment)) }
+    }
     nativeSetVanished(known, at: moment)
   }
 

@@ -130,12 +130,6 @@ extension Ledger {
       facts: [("set", .text("id:\(set)")), ("semaphore", .number(Int64(number)))])
   }
 
-  static func setRemoved(_ key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .setRemoved, "The semaphore set of '\(key)' was removed while this request waited. Ask again.",
-      facts: [("key", .text(key.text)), ("errno", .text("EIDRM")), ("reason", .text("set-removed"))])
-  }
-
   static func endlessLease() -> LeaseholdError {
     LeaseholdError(
       .invalidParameter, "This lease was taken with undo=false: it has no deadline and needs no renewal.")

@@ -44,7 +44,7 @@ extension Ledger {
       counters.refused += 1
       if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "keep the operations") }
       setVanished(lock, at: moment)
-      throw Self.setRemoved(lock.key)
+      throw Self.setRemoved(lock.key, at: moment)
     }
     let lease = commit(prepared, for: asked, on: lock, caller: asked.caller)
     lease.adjustments = adjustments
@@ -57,7 +57,7 @@ extension Ledger {
   public func replay(_ request: OperationRequest, on set: Int32) throws(LeaseholdError) -> LeaseSnapshot? {
     guard let key = request.idempotencyKey,
       case .lease(let lease)? = idempotency[
-        IdempotencyScope(lock: Self.operationsKey(set).text, key: key, door: request.caller.door)]
+        IdempotencyScope(lock: Self.operationsKey(set), key: key, door: request.caller.door)]
     else { return nil }
     guard lease.fingerprint == request.fingerprint else { throw Self.idempotencyMismatch() }
     guard lease.isHeld else { throw Self.over(lease) }
@@ -80,7 +80,7 @@ extension Ledger {
       key,
       LockRecord(
         lastUse: moment.monotonic.nanoseconds, set: set.set, sysvKey: set.key, place: number, layout: .operations,
-        capacity: nil, semaphoreCount: count, keyLength: 0, textCell: TextRecord.none))
+        capacity: nil, semaphoreCount: count, firstFence: lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
     storage.commit(CommitWord(.live, .lock, check: written.check), at: written.cell)
     let lock = Lock(
       key: key, cell: written.cell, native: adoptSet(set, count: count), semaphore: number, layout: .operations,

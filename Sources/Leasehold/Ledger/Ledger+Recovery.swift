@@ -35,16 +35,16 @@ extension Ledger {
     lastFence = believed(.lastFence, 0...Limits.foundFence) ?? 0
     var findings = scan(highWater, at: moment)
     endPredecessors(&findings, at: moment)
-    adoptLocks(&findings)
+    adoptLocks(&findings, at: moment)
     sortUnderway(&findings, at: moment)
     resolveConversions(&findings)
     resolveUnderway(&findings, at: moment)
     adoptLeases(&findings, at: moment)
     let bereft = adoptParts(&findings)
-    adoptEnds(findings)
+    adoptEnds(findings, at: moment)
     for bank in Array(banks.values) { settle(bank, at: moment) }
     for set in Array(nativeSets.values) { settle(set, at: moment) }
-    distrustOverfullLocks()
+    distrustOverfullLocks(at: moment)
     for lease in bereft where lease.lock != nil { endAll(lease, .setRemoved, at: moment) }
     removeStrayBanks()
     freeUnused(highWater, findings)
@@ -157,7 +157,7 @@ extension Ledger {
     storage.commit(.free, at: cell)
   }
 
-  private func adoptLocks(_ findings: inout Findings) {
+  private func adoptLocks(_ findings: inout Findings, at moment: Moment) {
     var values: [Int32: [UInt16]?] = [:]
     for (cell, record, body) in findings.locks {
       // The name is read last: the texts of a lock that does not come back are freed.
@@ -173,6 +173,7 @@ extension Ledger {
       }
       locksByCell[cell] = lock
       storage.commit(CommitWord(.live, .lock, check: body.check), at: cell)
+      if let values = values[record.set] ?? nil { lookForDamage(of: lock, record, values, at: moment) }
     }
   }
 
@@ -193,16 +194,12 @@ extension Ledger {
   }
 
   private func adoptNamed(_ record: LockRecord, _ key: LockKey, _ cell: Int, values: [UInt16]?) -> Lock? {
-    let dialect = NamedDialect(place: record.place)
-    guard case .named(let kind) = record.layout, let present = values, locksByKey[key] == nil else { return nil }
+    guard case .named(let kind) = record.layout, values != nil, locksByKey[key] == nil else { return nil }
     let bank = adoptBank(BankID(set: record.set, key: record.sysvKey))
     let lock = Lock(
       key: key, cell: cell, bank: bank, place: record.place, kind: kind, textCell: record.textCell,
       lastUse: record.lastUse)
-    // Something else wrote the place's capacity: nothing is granted there.
-    lock.isDamaged = Int(present[dialect.live]) != lock.capacity || bank.locks[record.place] != nil
-    bank.locks[record.place] = lock
-    bank.freePlaces &= ~(1 << UInt64(record.place))
+    bank.block(record.place)
     locksByKey[key] = lock
     return lock
   }
@@ -225,8 +222,13 @@ extension Ledger {
   }
 
   private func adoptLeases(_ findings: inout Findings, at moment: Moment) {
-    for (cell, record, state, body) in findings.leases {
-      guard leasesByID[record.id] == nil else { discardDamaged(cell); continue }
+    for (cell, found, state, body) in findings.leases {
+      guard leasesByID[found.id] == nil else { discardDamaged(cell); continue }
+      // The clock may begin anywhere for this daemon, and nothing that happened is still to come.
+      var record = found
+      if state == .cooling, record.endedAt.magnitude > UInt64(clamping: moment.monotonic.nanoseconds) {
+        record.endedAt = record.endedAt.signum() * moment.monotonic.nanoseconds
+      }
       guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
         record.units <= lock.unitsMaximum,
         let bytes = text(
@@ -252,6 +254,7 @@ extension Ledger {
       }
       lease.adjustments = [Operation](
         recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes))
+      if state == .suspect { lease.endedAt = moment.monotonic.nanoseconds }
       adopt(lease, on: lock, at: moment)
     }
   }
@@ -264,15 +267,28 @@ extension Ledger {
       leasesByID[lease.id] = lease
       if let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
     }
+    if lease.state == .cooling { coolingLeases += 1 }
+    if lease.state == .suspect { suspectLeases += 1 }
     giveGrace(lease, at: moment)
     if lease.due > 0 { leaseDeadlines.insert(lease) }
   }
 
-  private func adoptEnds(_ findings: Findings) {
-    for (cell, record, reason) in findings.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
+  private func adoptEnds(_ findings: Findings, at moment: Moment) {
+    for (cell, found, reason) in findings.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
       if tombstones.isFull, let oldest = tombstones.popOldest() { storage.commit(.free, at: oldest.cell) }
-      tombstones.append(Tombstone(record, cell: cell, reason: reason))
+      var record = found
+      record.endedAt = min(Int64(clamping: found.endedAt.magnitude), moment.monotonic.nanoseconds)
+      tombstones.append(Tombstone(record, of: lockOnceUnder(record)?.key, cell: cell, reason: reason))
     }
+  }
+
+  /// The lock that a lease stood on which is over; `nil` where its record is another's by now.
+  private func lockOnceUnder(_ record: LeaseRecord) -> Lock? {
+    guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
+      let known = LockRecord(storage.body(at: record.lockCell)), known.firstFence > 0,
+      record.fence >= known.firstFence
+    else { return nil }
+    return lock
   }
 
   /// Gives back what a dead daemon had taken for nobody, place by place.
@@ -281,11 +297,14 @@ extension Ledger {
     for place in 0..<NamedDialect.locksPerBank {
       let dialect = NamedDialect(place: place)
       let lock = bank.locks[place]
-      if !giveBackExcess(Int(values[dialect.ledger]) - (lock?.unitsOut ?? 0), dialect, bank.id.set) {
-        // Fewer units out than the records say: somebody wrote the ledger's semaphore.
-        lock?.isDamaged = true
+      let out = Int(values[dialect.ledger])
+      // Of a lock that is damaged the values tell nothing.
+      if lock?.isDamaged != true, !giveBackExcess(out - (lock?.unitsOut ?? 0), dialect, bank.id.set), let lock {
+        damage(
+          lock, .uncounted, units: abs(lock.unitsOut - out),
+          "The set counts \(out) units as out and leases have \(lock.unitsOut)", at: moment)
       }
-      if lock == nil, values[dialect.live] != 0 { clear(dialect, of: bank, capacity: values) }
+      if lock == nil { clear(dialect, of: bank, values) }
     }
   }
 
@@ -314,12 +333,6 @@ extension Ledger {
     }
     recovery.unitsGivenBack += excess
     return true
-  }
-
-  /// A place in use that no record knows: out of use, or never used again while natives hold units of it.
-  private func clear(_ dialect: NamedDialect, of bank: Bank, capacity values: [UInt16]) {
-    let outcome = kernel.operate(bank.id.set, dialect.retire(capacity: Int(values[dialect.live])))
-    if outcome != .done { bank.freePlaces &= ~(1 << UInt64(dialect.place)) }
   }
 
   private func removeStrayBanks() {

@@ -55,7 +55,7 @@ extension Ledger {
     if let bank = banks[set] { bankVanished(bank, at: moment) }
     guard let native = nativeSets[set] else { return }
     for lock in native.locks.values {
-      while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key)) }
+      while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key, at: moment)) }
     }
     nativeSetVanished(native, at: moment)
     serveUnserved(at: moment)

@@ -58,7 +58,7 @@ extension Ledger {
         }
         return try enqueue(wanted, wants, fingerprint, for: patience, client: client, at: moment)
       }
-      throw Self.setKeepsVanishing(request.key)
+      throw Self.setKeepsVanishing(request.key, at: moment)
     } catch {
       return refuse(error)
     }
@@ -79,7 +79,7 @@ extension Ledger {
       for native in wanted.compactMap(\.lock.native) where native.hasLeases { notice(native, at: moment) }
       if wanted.allSatisfy({ locksByCell[$0.lock.cell] === $0.lock }) { return wanted }
     }
-    throw Self.setKeepsVanishing(wants[0].key)
+    throw Self.setKeepsVanishing(wants[0].key, at: moment)
   }
 
   private func lookUp(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {
@@ -151,7 +151,7 @@ extension Ledger {
     guard group.seats.allSatisfy({ seat in seat.lock.map { locksByCell[$0.cell] === $0 } == true }) else {
       return false
     }
-    guard group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else {
+    guard !lead.isDetached, group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else {
       watch(nil, for: group)
       return false
     }
@@ -167,13 +167,13 @@ extension Ledger {
       guard waiters[lead.id] === lead else { return true }
       guard group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else { return false }
       guard wanted.count == group.seats.count, zip(wanted, group.seats).allSatisfy({ $0.lock === $1.lock }) else {
-        throw Self.setRemoved(lead.request.key)
+        throw Self.setRemoved(lead.request.key, at: moment)
       }
       let waited = moment.monotonic - lead.since
       switch try takeAll(wanted, group.wants, lead.caller, group.fingerprint, waited: waited, at: moment) {
       case .taken(let lease):
         leave(lead)
-        notices.append(.granted(lead.client, snapshot(lease)))
+        if let client = lead.client { notices.append(.granted(client, snapshot(lease))) }
         return true
       case .busy(let lock): watch(lock, for: group)
       case .unsettled(let lock):

@@ -225,7 +225,6 @@ extension Ledger {
         giveCell(lease.cell)
       }
     }
-    head.parts = []
     // A set that turned out to be gone takes its locks along.
     for (index, member) in stood.enumerated() where locksByCell[member.lock.cell] === member.lock {
       gaveBack(outcomes[index], on: member.lock, at: moment)

@@ -18,14 +18,16 @@ extension Ledger {
 
   private func timeOut(_ waiter: Waiter, at moment: Moment) {
     guard let lock = waiter.lock else { return }
+    guard let client = waiter.client else { return letGo(waiter, at: moment) }
     let wasFirst = lock.queue.first === waiter
-    let client = waiter.client
+    let inTheWay = lockInTheWay(of: waiter) ?? lock
     leave(waiter)
     counters.timedOut += 1
     note(.left, waiter, "wait-timeout", at: moment.monotonic.nanoseconds)
     let error =
       waiter.request.wait > .zero
-      ? waitTimedOut(lock, after: waiter.request.wait, at: moment.monotonic) : locked(lock, at: moment.monotonic)
+      ? waitTimedOut(inTheWay, after: waiter.request.wait, at: moment.monotonic)
+      : locked(inTheWay, at: moment.monotonic)
     notices.append(.refused(client, error))
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
@@ -100,6 +102,6 @@ extension Ledger {
     leasesByCell = Array(repeating: nil, count: leasesByCell.count)
     locksByCell = leasesByCell.map { _ in nil }
     tombstones = TombstoneRing(capacity: limits.tombstones)
-    liveLeases = 0
+    (liveLeases, coolingLeases, suspectLeases, damagedLocks) = (0, 0, 0, 0)
   }
 }

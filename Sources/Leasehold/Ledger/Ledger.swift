@@ -36,7 +36,14 @@ public final class Ledger {
   var locksByCell: [Lock?] = []
   var leasesByID = LeaseIndex<Lease>()
   var leasesByCell: [Lease?] = []
+  /// Leases on the records, each of which takes room: held ones, those that cool down, and suspects.
   var liveLeases = 0
+  /// Of these, those whose slots cool down.
+  var coolingLeases = 0
+  /// Of these, those of which nobody knows whether they took anything.
+  var suspectLeases = 0
+  /// Own locks whose values somebody wrote.
+  var damagedLocks = 0
   var leaseDeadlines = DeadlineQueue<Lease>()
   var waiterDeadlines = DeadlineQueue<Waiter>()
   var waiters: [WaiterID: Waiter] = [:]
@@ -117,8 +124,8 @@ public enum Notice: Sendable {
   case refused(any LeaseClient, LeaseholdError)
   /// A followed lease is over.
   case ended(any LeaseClient, EndReason, MonotonicInstant)
-  /// An operator ends a followed lease: when, and what was said.
-  case breaking(any LeaseClient, MonotonicInstant, String?)
+  /// An operator ends a followed lease: when, who and why.
+  case breaking(any LeaseClient, MonotonicInstant, BreakNote)
   /// A watched lock changed.
   case changed(any LockWatcher)
 
@@ -128,7 +135,7 @@ public enum Notice: Sendable {
     case .granted(let client, let lease): client.granted(lease)
     case .refused(let client, let error): client.refused(error)
     case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
-    case .breaking(let client, let end, let reason): client.breaking(at: end, reason: reason)
+    case .breaking(let client, let end, let note): client.breaking(at: end, note)
     case .changed(let watcher): watcher.lockChanged()
     }
   }

@@ -155,7 +155,8 @@ extension LeaseRecord {
 /// A lock as it stands in a record.
 ///
 /// ```
-///  word 0  last use, ns of CLOCK_MONOTONIC (changes in place)     word 1  unused
+///  word 0  last use, ns of CLOCK_MONOTONIC (changes in place)
+///  word 1  the first fence of a lease on it, 0 unknown; bit 63: somebody wrote its values (changes in place)
 ///  word 2  set | place << 32 | layout << 48 | key length << 56    word 3  capacity (0 unknown) | text's record << 32
 ///  word 4  SysV key of the set | semaphores of the set << 32      word 5  semaphore of the ledger + 1 (native sets)
 ///  words 6...14  the key's first 72 bytes
@@ -170,15 +171,21 @@ struct LockRecord {
   var layout: LockLayout
   var capacity: Int?
   var semaphoreCount: Int
+  /// Leases with this fence or a later one, and with this record's number, stood on this lock; 0 where it is not known.
+  var firstFence: Int64
+  /// Whether somebody wrote its values.
+  var isDamaged = false
   var keyLength: Int
   var textCell: UInt32
 
+  static let damagedBit: UInt64 = 1 << 63
   static let inlineBytes = 72
   static let inlineWord = 6
 
   var body: CellBody {
     var body = CellBody()
     body.words[0] = UInt64(bitPattern: lastUse)
+    body.words[1] = UInt64(bitPattern: firstFence) | (isDamaged ? Self.damagedBit : 0)
     let (code, ledger) = packedLayout
     body.words[2] = UInt64(UInt32(bitPattern: set)) | UInt64(place) << 32 | code << 48 | UInt64(UInt8(keyLength)) << 56
     body.words[3] = UInt64(UInt32(capacity ?? 0)) | UInt64(textCell) << 32
@@ -225,7 +232,9 @@ extension LockRecord {
     self.init(
       lastUse: body.signed(0).clamped(to: 0...Limits.instant), set: Int32(truncatingIfNeeded: words[2]),
       sysvKey: Int32(truncatingIfNeeded: words[4]), place: place, layout: layout,
-      capacity: capacity == 0 ? nil : capacity, semaphoreCount: count, keyLength: keyLength,
+      capacity: capacity == 0 ? nil : capacity, semaphoreCount: count,
+      firstFence: body.bits(1, count: 63).clamped(to: 0...Int64.max), isDamaged: words[1] & Self.damagedBit != 0,
+      keyLength: keyLength,
       textCell: UInt32(truncatingIfNeeded: words[3] >> 32))
   }
 

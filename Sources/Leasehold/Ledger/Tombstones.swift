@@ -1,34 +1,42 @@
 /// What is remembered of a lease that ended, so that its holder can be told.
 struct Tombstone {
   let id: LeaseID
-  /// Its lock; empty where every name will do: of several locks, and of an end from before a restart.
-  let key: LockKey
+  /// Its lock, of several the first; `nil` where the end is from before a restart and the lock is not known any more.
+  let key: LockKey?
+  /// The names of all its locks, on a lease of several; empty where there is one, or a restart forgot them.
+  let keys: [LockKey]
   let reason: EndReason
   /// When, in nanoseconds of CLOCK_MONOTONIC.
   let endedAt: Int64
   /// Its record, which tells of the end after a restart.
   let cell: Int
-  /// The lease itself, where more must be remembered: what a retry is told by, why an operator ended it.
+  /// Who ended it and why, when somebody broke it.
+  let breaking: BreakNote?
+  /// The lease itself, where a retry is told by it.
   let lease: Lease?
 
   /// An end from a record.
-  init(_ record: LeaseRecord, cell: Int, reason: EndReason) {
+  init(_ record: LeaseRecord, of key: LockKey?, cell: Int, reason: EndReason) {
     id = record.id
-    key = LockKey(trusted: "")
+    self.key = key
+    keys = []
     self.reason = reason
-    endedAt = Int64(clamping: record.endedAt.magnitude)
+    endedAt = record.endedAt
     self.cell = cell
+    breaking = nil
     lease = nil
   }
 
   /// The end of a lease in memory.
   init(_ lease: Lease, _ reason: EndReason) {
     id = lease.id
-    key = lease.parts.isEmpty ? lease.key : LockKey(trusted: "")
+    key = lease.key
+    keys = lease.parts.isEmpty ? [] : ([lease] + lease.parts).map(\.key)
     self.reason = reason
     endedAt = lease.endedAt
     cell = lease.cell
-    self.lease = lease.idempotencyKey == nil && lease.breaking == nil ? nil : lease
+    breaking = reason == .broken ? lease.breaking : nil
+    self.lease = lease.idempotencyKey == nil ? nil : lease
   }
 }
 

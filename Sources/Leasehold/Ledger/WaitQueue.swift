@@ -7,7 +7,8 @@ final class Waiter: Deadlined {
   /// When it gives up, in nanoseconds.
   var due: Int64
   var queuePosition = -1
-  var client: any LeaseClient
+  /// Who hears of it; nobody while its connection is broken and its place is kept.
+  var client: (any LeaseClient)?
   var caller: Caller
   /// The lock it waits for; none once it left.
   var lock: Lock?

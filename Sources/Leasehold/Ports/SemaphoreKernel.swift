@@ -49,6 +49,8 @@ public protocol SemaphoreKernel: AnyObject {
   func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome
   /// The same for lists of any length.
   func operate(_ set: Int32, list: [Operation]) -> KernelOutcome
+  /// Writes the value of one semaphore, which makes the kernel forget what anybody marked with SEM_UNDO there.
+  func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome
   /// Makes a bank with every value 0 and its trailer written.
   func makeBank() throws(KernelFailure) -> BankID
   /// All values of a bank of ours; `nil` when the set is gone or is not a bank of this instance.

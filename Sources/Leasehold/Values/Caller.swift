@@ -34,6 +34,12 @@ public enum Peer: Hashable, Sendable {
     }
   }
 
+  /// Who is at the other end, for people.
+  public var inWords: String {
+    guard case .local(let pid, let uid, _) = self else { return address ?? "unknown" }
+    return "uid \(uid)" + (pid > 0 ? ", pid \(pid)" : "")
+  }
+
   private static func groups(_ half: UInt64) -> String {
     stride(from: 48, through: 0, by: -16).map { String(half >> UInt64($0) & 0xffff, radix: 16) }.joined(separator: ":")
   }
@@ -59,4 +65,7 @@ public struct Caller: Sendable {
     self.connection = connection
     self.peer = peer
   }
+
+  /// Who it is, for people: `token ci`, `uid 33, pid 4711` or `127.0.0.1:5555`.
+  public var inWords: String { account?.token.map { "token \($0)" } ?? peer.inWords }
 }

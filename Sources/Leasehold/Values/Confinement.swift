@@ -58,7 +58,8 @@ public final class Confinement: Sendable {
 
   /// Throws for an end that is remembered of a lock that is not covered.
   func check(_ end: Tombstone) throws(LeaseholdError) {
-    guard !end.key.text.isEmpty, !covers(end.key.text), end.lease.map(covers) != true else { return }
+    guard let key = end.key, !([key] + end.keys).allSatisfy({ covers($0.text) }), end.lease.map(covers) != true
+    else { return }
     throw refusal("This was a lease on a lock that token '\(token)' may not use")
   }
 

@@ -37,6 +37,22 @@ public struct BreakRequest: Sendable {
   }
 }
 
+/// That a lease is being broken, or was: by whom, and why.
+///
+/// An object, so that all others carry one empty word of it.
+public final class BreakNote: Sendable {
+  /// What the operator said; `nil` for nothing, or when that was lost in a restart.
+  public let reason: String?
+  /// Who it was, as ``Caller/inWords`` tells; `nil` when that was lost in a restart.
+  public let by: String?
+
+  /// Notes who and why.
+  public init(reason: String?, by: String?) {
+    self.reason = reason
+    self.by = by
+  }
+}
+
 /// What a break did.
 public struct BreakOutcome: Sendable {
   /// The lock.
@@ -49,6 +65,8 @@ public struct BreakOutcome: Sendable {
   public var end: MonotonicInstant
   /// What its holder is told.
   public var reason: String?
+  /// Who ends it, as its holder is told.
+  public var by: String?
 }
 
 /// Hands a lease over under another id.

@@ -1,6 +1,7 @@
 /// The name of a lock: 1...255 bytes of UTF-8 without control characters.
 ///
-/// A name with a native prefix is one that ``NativeName`` can read.
+/// A name with a native prefix is one that ``NativeName`` can read. Names are told apart by their bytes: a composed and
+/// a decomposed letter make two locks.
 public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   /// The name as it was given.
   public let text: String
@@ -83,11 +84,58 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
 
   /// Whether two names mean the same lock of the same dialect, however its key is spelled.
   public func means(_ other: LockKey) -> Bool {
-    if text == other.text { return true }
+    if self == other { return true }
     guard let native else { return false }
     return native == other.native
   }
 
   /// The name.
   public var description: String { text }
+
+  /// Whether both names have the same bytes.
+  @inlinable
+  public static func == (one: LockKey, other: LockKey) -> Bool { one.text.isExactly(other.text) }
+
+  /// Hashes the bytes.
+  @inlinable
+  public func hash(into hasher: inout Hasher) { text.hashBytes(into: &hasher) }
+
+  /// The first character that nobody sees, or that changes how the others are shown: formats (Unicode's Cf), separators
+  /// other than the plain blank, and what is ignored unless a font knows better; `nil` where every one is visible.
+  ///
+  /// The joiners U+200C and U+200D are among them. Some scripts write with them; a lock's name has to tell itself from
+  /// others more than it has to be written well.
+  public var hiddenCharacter: (scalar: Unicode.Scalar, offset: Int)? {
+    if text.utf8.allSatisfy({ $0 < 0x80 }) { return nil }
+    var offset = 0
+    for scalar in text.unicodeScalars {
+      if scalar.isHidden { return (scalar, offset) }
+      offset += UTF8.width(scalar)
+    }
+    return nil
+  }
+
+  /// The name as a segment of a path: percent-encoded but for letters, digits and `-._~`.
+  public var pathSegment: String {
+    var segment = ""
+    for byte in text.utf8 {
+      switch byte {
+      case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: segment.unicodeScalars.append(.init(byte))
+      default: segment += (byte < 0x10 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+      }
+    }
+    return segment
+  }
+}
+
+extension Unicode.Scalar {
+  /// Whether it is not seen by itself: a control, a format, a separator other than the plain blank, or what is ignored
+  /// unless a font knows better.
+  public var isHidden: Bool {
+    if isASCII { return value < 0x20 || value == 0x7f }
+    return switch properties.generalCategory {
+    case .format, .control, .lineSeparator, .paragraphSeparator, .spaceSeparator: true
+    default: properties.isDefaultIgnorableCodePoint
+    }
+  }
 }

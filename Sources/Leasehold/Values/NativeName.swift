@@ -3,9 +3,9 @@ public enum NativeName: Hashable, Sendable {
   /// `php:KEY`: what `sem_get(KEY)` opens.
   case php(Int32)
   /// `apache:SESSION`: what Apache::Session::Lock::Semaphore locks for a session id.
-  case apache(String)
+  case apache(ExactText)
   /// `path:/PATH`: what IPC::Semaphore::Concurrency opens for a path.
-  case path(String)
+  case path(ExactText)
   /// `sysv:KEY.NUMBER` or `sysv:id:ID.NUMBER`: one semaphore of a set that exists.
   case semaphore(SemaphoreSetAddress, number: Int)
 
@@ -27,18 +27,18 @@ public enum NativeName: Hashable, Sendable {
 
   /// Reads a name; `nil` when it has no native prefix.
   public init?(_ text: String) throws(Flaw) {
-    guard let prefix = Self.prefixes.first(where: text.hasPrefix) else { return nil }
-    let rest = String(text.dropFirst(prefix.count))
+    guard let prefix = Self.prefixes.first(where: { text.begins(with: $0) }) else { return nil }
+    let rest = String(text.unicodeScalars.dropFirst(prefix.utf8.count))
     switch prefix {
     case "php:": self = .php(try Self.key(rest, form: "php:1234 or php:0x4d2"))
     case "apache:":
       guard !rest.isEmpty else { throw .malformed("apache:SESSION_ID") }
-      self = .apache(rest)
+      self = .apache(ExactText(rest))
     case "path:":
-      guard rest.hasPrefix("/") else {
+      guard rest.begins(with: "/") else {
         throw .malformed("path:%2Ftmp%2Fsem_file, an absolute path with its slashes encoded")
       }
-      self = .path(rest)
+      self = .path(ExactText(rest))
     default: self = try Self.semaphore(rest)
     }
   }

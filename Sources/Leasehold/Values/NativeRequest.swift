@@ -11,7 +11,7 @@ public final class NativeRequest: Sendable {
   }
 
   /// Where the set is.
-  public enum Place: Hashable, Sendable {
+  public enum Place: Sendable {
     /// Under a key, not 0.
     case key(Int32)
     /// Under its identifier.

@@ -34,25 +34,25 @@ extension Caller {
 
 /// An Idempotency-Key counts within one lock and for one caller: the same key of another is another key.
 struct IdempotencyScope: Hashable {
-  private let lock: String
-  private let key: String
+  private let lock: LockKey
+  private let key: ExactText
   private let door: UInt32
 
   /// What a request asks for; `nil` without a key.
   init?(_ request: AcquireRequest) {
     guard let key = request.idempotencyKey else { return nil }
-    self.init(lock: request.key.text, key: key, door: request.caller.door)
+    self.init(lock: request.key, key: key, door: request.caller.door)
   }
 
   /// What a lease answers; `nil` without a key.
   init?(_ lease: Lease) {
     guard let key = lease.idempotencyKey else { return nil }
-    self.init(lock: lease.key.text, key: key, door: UInt32(truncatingIfNeeded: lease.fingerprint >> 32))
+    self.init(lock: lease.key, key: key, door: UInt32(truncatingIfNeeded: lease.fingerprint >> 32))
   }
 
-  init(lock: String, key: String, door: UInt32) {
+  init(lock: LockKey, key: String, door: UInt32) {
     self.lock = lock
-    self.key = key
+    self.key = ExactText(key)
     self.door = door
   }
 }

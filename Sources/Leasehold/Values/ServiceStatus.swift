@@ -82,8 +82,14 @@ public struct ServiceStatus: Sendable {
 
   /// Whether it serves.
   public var state = State.starting
-  /// Live leases.
+  /// Leases that somebody holds.
   public var leases = 0
+  /// Leases that are over for their holders while their slots cool down.
+  public var cooling = 0
+  /// Leases of which nobody knows whether they have anything.
+  public var suspects = 0
+  /// Own locks whose values somebody wrote.
+  public var damagedLocks = 0
   /// Known locks.
   public var locks = 0
   /// Waiters.

@@ -63,10 +63,10 @@ public struct LeaseSnapshot: Sendable {
   public var adjusts: [Int]? = nil
   /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
   public var process: Int32? = nil
-  /// Whether an operator ends it: the deadline cannot be moved.
-  public var isBreaking = false
-  /// What the operator said.
-  public var breakReason: String? = nil
+  /// Who ends it and why, while an operator does.
+  public var breaking: BreakNote?
+  /// Whether somebody holds it.
+  public var state = HolderState.held
 
   /// Whether this answers a conversion.
   public var isConverted = false
@@ -77,6 +77,18 @@ public struct LeaseSnapshot: Sendable {
 
   /// The short name shown to everybody.
   public var ref: String { id.ref }
+  /// Whether an operator ends it: the deadline cannot be moved.
+  public var isBreaking: Bool { breaking != nil }
+}
+
+/// How a lease stands that has slots of its lock.
+public enum HolderState: String, Sendable {
+  /// Somebody holds it.
+  case held
+  /// It is over for its holder, and its slots stay taken until its deadline.
+  case cooling
+  /// Nobody holds it, and nobody knows whether its slots are taken.
+  case suspect
 }
 
 extension LeaseSnapshot {
@@ -85,7 +97,7 @@ extension LeaseSnapshot {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
     (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
     trace = head.trace
-    (process, isBreaking, breakReason) = (head.process, head.isBreaking, head.breakReason)
+    (process, breaking, state) = (head.process, head.breaking, head.state)
   }
 }
 
@@ -135,6 +147,10 @@ public struct WaiterSnapshot: Sendable {
   public var since: MonotonicInstant
   /// When it gives up.
   public var until: MonotonicInstant
+  /// All locks that it wants, when it wants several; else empty.
+  public var keys: [LockKey] = []
+  /// Whether its connection broke: its place is kept for a moment, for a retry with the same Idempotency-Key.
+  public var isDetached = false
 }
 
 /// A lock as it was at one instant.
@@ -152,10 +168,12 @@ public struct LockSnapshot: Sendable {
   public var heldUnits: Int
   /// The fence of the last grant; `nil` when there was none since the lock was made.
   public var fence: Int64?
-  /// Who holds it; cut to ``listed`` entries.
+  /// Who holds it, and what cools down; cut to ``listed`` entries.
   public var holders: [LeaseSnapshot]
-  /// How many hold it.
+  /// How many hold it; those that cool down are not among them.
   public var holderCount: Int
+  /// How many leases are over for their holders while their slots cool down.
+  public var coolingCount: Int
   /// Who waits, in order; cut to ``listed`` entries.
   public var waiters: [WaiterSnapshot]
   /// How many wait.
@@ -180,6 +198,10 @@ public struct LockSnapshot: Sendable {
   public var tag = LockTag(epoch: 0, version: 0)
   /// Slots that may be taken or not, because the service was killed while it took or gave them back.
   public var suspects = 0
+  /// Whether somebody wrote its values, so that nothing is granted until it is removed by force.
+  public var isDamaged = false
+  /// The other locks for which the first in the queue waits, while this one has room for it.
+  public var queuedFor: [LockKey] = []
 }
 
 /// One page of a listing.
@@ -219,8 +241,12 @@ public struct ListFilter: Sendable {
 public enum LockState: String, Sendable, CaseIterable {
   /// Somebody holds it.
   case held
-  /// Nobody does.
+  /// Nobody does, and nothing cools down.
   case free
   /// Somebody waits.
   case waited
+  /// Slots of it cool down.
+  case cooling
+  /// Somebody wrote its values.
+  case damaged
 }

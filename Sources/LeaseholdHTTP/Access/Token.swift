@@ -24,6 +24,27 @@ final class Token: Sendable {
   func mayUse(name: String) -> Bool { confinement?.covers(name) ?? true }
 }
 
+extension LockSnapshot {
+  /// What a caller with a token sees of it: no names of locks that the token may not use.
+  func seen(by token: Token?) -> LockSnapshot {
+    guard let confinement = token?.confinement, confinement.prefixes != nil else { return self }
+    var shown = self
+    shown.queuedFor.removeAll { !confinement.covers($0.text) }
+    for index in shown.waiters.indices { shown.waiters[index].keys.removeAll { !confinement.covers($0.text) } }
+    return shown
+  }
+}
+
+extension Problem {
+  /// What a caller with a token is told.
+  func told(to token: Token?) -> Problem {
+    guard token?.confinement?.prefixes != nil, let lock = self.contention else { return self }
+    var told = self
+    told.contention = lock.seen(by: token)
+    return told
+  }
+}
+
 extension Exchange {
   /// The token that the request came with, where it needed one or had one.
   var token: Token? { identity as? Token }
@@ -44,7 +65,8 @@ extension Token {
         throw Problem(confinement.refusal("Token '\(name)' sees a part of the locks only, so ask with key=PREFIX"))
       }
       // The star says that it is a prefix.
-      try check(name: endpoint.route == .events && prefix.hasSuffix("*") ? String(prefix.dropLast()) : prefix)
+      let isStarred = endpoint.route == .events && prefix.utf8.last == UInt8(ascii: "*")
+      try check(name: isStarred ? String(prefix.unicodeScalars.dropLast()) : prefix)
     case .semaphores:
       let isAll = endpoint.route == .semaphores
       try check(name: "sysv:" + (isAll ? call.arguments[.key] ?? "" : call.segmentText))

@@ -42,10 +42,10 @@ public struct TokenLine: Sendable {
   }
 
   private mutating func option(_ word: String) throws(Flaw) {
-    if word.hasPrefix("keys="), prefixes == nil {
+    if word.begins(with: "keys="), prefixes == nil {
       var prefixes: [String] = []
-      for part in word.dropFirst(5).split(separator: ",", omittingEmptySubsequences: false) {
-        let bytes = Array(part.utf8).withUnsafeBufferPointer { percentDecoded($0, plusIsSpace: false) }
+      for part in word.utf8.dropFirst(5).split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+        let bytes = Array(part).withUnsafeBufferPointer { percentDecoded($0, plusIsSpace: false) }
         guard let bytes, !bytes.isEmpty, let prefix = String(validating: bytes, as: UTF8.self) else {
           throw Flaw(description: "a prefix in keys= is empty or not percent-encoded UTF-8")
         }

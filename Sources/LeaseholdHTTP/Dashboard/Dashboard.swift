@@ -41,7 +41,10 @@ enum Dashboard {
     for lock in page.entries {
       html.append("\n<tr><th scope=\"row\"><bdi>" as StaticString)
       html.append(escaped: lock.key.text)
-      html.append("</bdi></th>" as StaticString)
+      html.append("</bdi>" as StaticString)
+      if lock.isDamaged { html.append(" (damaged)" as StaticString) }
+      if lock.coolingCount > 0 { html.append(" (cools down)" as StaticString) }
+      html.append("</th>" as StaticString)
       // A readers-writer lock has no limit: one writer, or many readers.
       if let limit = lock.kind.limit { cell(limit, into: &html) } else { html.append("<td>rw</td>" as StaticString) }
       cell(lock.available, into: &html)
@@ -75,17 +78,6 @@ extension ResponseBuffer {
       case _ where scalar.isHidden: append("\\u{\(String(scalar.value, radix: 16))}")
       default: for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { append(byte) }
       }
-    }
-  }
-}
-
-extension Unicode.Scalar {
-  /// Whether it is a control, a format character, or ends a line or a paragraph.
-  fileprivate var isHidden: Bool {
-    if isASCII { return value < 0x20 || value == 0x7f }
-    return switch properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator: true
-    default: false
     }
   }
 }

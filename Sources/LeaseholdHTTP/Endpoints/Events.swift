@@ -41,8 +41,8 @@ extension Call {
   /// `key`: a lock's name, or with a star behind it the beginning of names.
   fileprivate func eventKey() throws(Problem) -> EventFilter.Key? {
     guard let text = arguments[.key] else { return nil }
-    if text.hasSuffix("*") { return .prefix(String(text.dropLast())) }
-    return .exact(text, hash: text.hashValue)
+    if text.utf8.last == UInt8(ascii: "*") { return .prefix(String(text.unicodeScalars.dropLast())) }
+    return .exact(text, hash: ExactText(text).hashValue)
   }
 
   /// `kind`: words with commas between them.

@@ -68,7 +68,7 @@ enum Leases {
     let left = max(0, (outcome.end - call.now).milliseconds)
     var metadata: Logger.Metadata = [
       "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
-      "reason": "\(outcome.reason ?? "")", "in_ms": .stringConvertible(left), "by": "\(call.caller.peer.inWords)",
+      "reason": "\(outcome.reason ?? "")", "in_ms": .stringConvertible(left), "by": "\(call.caller.inWords)",
     ]
     call.exchange.trace.describe(&metadata)
     call.server.log.notice("an operator ends a lease", metadata: metadata)
@@ -80,6 +80,7 @@ enum Leases {
       json.member("owner", outcome.owner)
       json.member("breaking_in_ms", Int(left))
       json.member("break_reason", outcome.reason)
+      json.member("broken_by", outcome.by)
       json.closeAnswer()
     }
   }

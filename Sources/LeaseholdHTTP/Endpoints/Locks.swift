@@ -39,7 +39,7 @@ enum Locks {
     switch call.server.service.acquire(request, client: waiting, at: call.now) {
     case .granted(let lease):
       guard let response = waiting.holdResponse(lease) else {
-        throw Problem(.released, "The lease ended before its answer began. Acquire again.")
+        throw Problem(waiting.end(of: lease))
       }
       return .respond(response)
     case .refused(let error): throw Problem(error)
@@ -64,13 +64,13 @@ enum Locks {
 
   static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
     let page = call.server.service.locks(try call.listFilter())
-    let writer = call.writer
+    let (writer, token) = (call.writer, call.exchange.token)
     return call.json(capacity: 256 + page.entries.count * 256) { json in
       json.open("locks")
       json.append(UInt8(ascii: "["))
       for (index, lock) in page.entries.enumerated() {
         if index > 0 { json.append(UInt8(ascii: ",")) }
-        writer.listed(lock, into: &json)
+        writer.listed(lock.seen(by: token), into: &json)
       }
       json.append(UInt8(ascii: "]"))
       json.member("next_cursor", page.nextCursor.map(String.init))
@@ -95,7 +95,7 @@ enum Locks {
       throw Problem(error)
     }
     let isKnown = tags.map { $0 == ["*"] || $0.contains(lock.tag.text) } ?? false
-    return .respond(call.writer.state(lock, isKnown: isKnown))
+    return .respond(call.writer.state(lock.seen(by: call.exchange.token), isKnown: isKnown))
   }
 
   static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
@@ -192,7 +192,7 @@ extension Call {
       json.append(
         outcome.already ? "{\"released\":true,\"already\":true" : "{\"released\":true,\"already\":false" as StaticString
       )
-      json.member("key", outcome.key.text.isEmpty ? nil : outcome.key.text)
+      json.member("key", outcome.key?.text)
       json.append(",\"ref\":\"" as StaticString)
       json.append(outcome.ref)
       json.append("\"}\n" as StaticString)

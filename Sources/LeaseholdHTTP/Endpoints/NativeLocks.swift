@@ -79,11 +79,11 @@ extension Call {
       return try php(at: key)
     case .apache(let session):
       try refuseOthers(than: ParameterSet(.semaphoreKey, .nsems, .perm).union(listing), of: "an apache: name")
-      return try apache(session)
+      return try apache(session.text)
     case .path(let path):
       try refuseOthers(
         than: ParameterSet(.limit, .project, .sem, .nsems, .touch, .perm, .undo), of: "a path: name")
-      return try concurrency(at: path, makes: makes)
+      return try concurrency(at: path.text, makes: makes)
     case .semaphore(let set, let number):
       try refuseOthers(than: ParameterSet(.undo).union(listing), of: "a sysv: name")
       let place: NativeRequest.Place =

@@ -41,7 +41,9 @@ enum Service {
     return call.json { json in
       json.append("{\"status\":\"ready\"" as StaticString)
       json.member("leases", status.leases)
+      json.member("cooling", status.cooling)
       json.member("locks", status.locks)
+      json.member("damaged_locks", status.damagedLocks)
       json.member("waiters", status.waiters)
       json.member("ipc_namespace", Int(clamping: status.ipcNamespace))
       json.append(",\"recovery\":{\"took_ms\":" as StaticString)

@@ -12,7 +12,7 @@ final class EventFrame: Sendable {
   init(_ event: LedgerEvent, number: UInt64, epoch: UInt64, writer: AnswerWriter) {
     kind = event.kind
     key = event.key
-    keyHash = event.key.hashValue
+    keyHash = ExactText(event.key).hashValue
     var frame = ResponseBuffer(capacity: 384)
     frame.append("id: " as StaticString)
     frame.append(eventID: number, of: epoch)
@@ -78,6 +78,10 @@ extension AnswerWriter {
       json.member("count", Int(event.count))
       json.member("fence", event.fence == 0 ? nil : Int(event.fence))
       json.member("reason", event.reason)
+      if let note = event.breaking {
+        json.member("break_reason", note.reason)
+        json.member("by", note.by)
+      }
       if let trace = event.trace.traceID { json.member("trace_id", trace) }
     }
     json.append(UInt8(ascii: "}"))

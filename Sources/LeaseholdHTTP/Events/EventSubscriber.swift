@@ -19,8 +19,8 @@ struct EventFilter: Sendable {
     guard kinds & 1 << UInt16(frame.kind.rawValue) != 0, confinement?.covers(frame.key) ?? true else { return false }
     switch key {
     case nil: return true
-    case .exact(let text, let hash)?: return hash == frame.keyHash && text == frame.key
-    case .prefix(let text)?: return frame.key.hasPrefix(text)
+    case .exact(let text, let hash)?: return hash == frame.keyHash && text.isExactly(frame.key)
+    case .prefix(let text)?: return frame.key.begins(with: text)
     }
   }
 }

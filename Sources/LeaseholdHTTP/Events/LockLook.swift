@@ -39,7 +39,7 @@ final class LockLook: LockWatcher, WaitingRequest {
       case .changed(let lock):
         hungUp()
         exchange.attachment = nil
-        return .respond(server.writer(at: Server.now()).state(lock, isKnown: false))
+        return .respond(server.writer(at: Server.now()).state(lock.seen(by: exchange.token), isKnown: false))
       case .watching(let id):
         watch.withLock { $0 = id }
         // It may be over by now, and then nobody else would end the watch.
@@ -75,7 +75,8 @@ final class LockLook: LockWatcher, WaitingRequest {
       let isKnown = tags == ["*"] ? !isLast && !wasTold : tags.contains(lock.tag.text)
       if isKnown, !isLast { return }
       hungUp()
-      exchange.resolve(writer.state(lock, isKnown: tags == ["*"] ? !wasTold : isKnown))
+      exchange.resolve(
+        writer.state(lock.seen(by: exchange.token), isKnown: tags == ["*"] ? !wasTold : isKnown))
     } catch {
       hungUp()
       exchange.resolve(writer.response(Problem(error), requestID: requestID, asText: false))

@@ -22,6 +22,7 @@ extension Exchange: HangupWatch.Target {
   ///   Then the response is dropped, and `completed(delivered: false)` has come or is coming.
   @discardableResult
   func resolve(_ response: consuming Response) -> Bool {
+    let status = response.status
     var answer: Response? = response
     var token = HangupWatch.Token.none
     var suspended = SuspendedConnection.none
@@ -34,6 +35,7 @@ extension Exchange: HangupWatch.Target {
       return true
     }
     guard won else { return false }
+    connection.daemon.handler.resolved(self, status: status)
     if let parked = answer.take() {
       let early = sendEarly(parked)
       if early == .not { answer = consume parked }

@@ -61,6 +61,9 @@ final class Exchange: @unchecked Sendable {
   /// Written in `headersArrived`, before anybody else can see the exchange.
   var identity: AnyObject?
 
+  /// What it asks for, as a position in the handler's table; written before it can be pending.
+  var operation: Int?
+
   /// Two words that the endpoints keep with the exchange without an object of their own; written before the answer is
   /// handed over, read in `completed`.
   var ticket: (UInt64, UInt64) = (0, 0)

@@ -25,6 +25,9 @@ protocol ExchangeHandler: AnyObject, Sendable {
   /// The whole request is there.
   func requestArrived(_ exchange: Exchange) -> Disposition
 
+  /// A pending exchange is answered with this status. Called on the thread that answers, before the answer is sent.
+  func resolved(_ exchange: Exchange, status: Int)
+
   /// The peer of a pending exchange went away: it closed, reset or half-closed its connection.
   ///
   /// Called on the watch's thread, never after ``Exchange/resolve(_:)`` returned true for this exchange. `completed`
@@ -45,6 +48,8 @@ protocol ExchangeHandler: AnyObject, Sendable {
 
 extension ExchangeHandler {
   func bodyLimit(_ exchange: Exchange) -> Int? { nil }
+
+  func resolved(_ exchange: Exchange, status: Int) {}
 
   func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission { .served }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Leasehold
 import SysV
 import Synchronization
 import SystemPackage
@@ -16,7 +17,7 @@ final class PathRoot: Sendable {
   }
 
   init(_ path: String) {
-    self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    self.path = path.utf8.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     _ = held()
   }
 
@@ -47,7 +48,7 @@ final class PathRoot: Sendable {
   /// What a path says behind the folder's own; `nil` when it does not begin with that.
   func rest(of other: String) -> String? {
     let prefix = path == "/" ? "" : path
-    guard other.hasPrefix(prefix), other.utf8.dropFirst(prefix.utf8.count).first == UInt8(ascii: "/") else {
+    guard other.begins(with: prefix), other.utf8.dropFirst(prefix.utf8.count).first == UInt8(ascii: "/") else {
       return nil
     }
     return Self.relative(other[other.utf8.index(other.startIndex, offsetBy: prefix.utf8.count)...])
@@ -55,8 +56,13 @@ final class PathRoot: Sendable {
 
   /// A path without the slashes that it begins with; the folder itself where nothing is left.
   static func relative(_ path: Substring) -> String {
-    let rest = path.drop { $0 == "/" }
-    return rest.isEmpty ? "." : String(rest)
+    let rest = path.utf8.drop { $0 == UInt8(ascii: "/") }
+    return rest.isEmpty ? "." : String(Substring(rest))
+  }
+
+  /// The names of a path, as the kernel tells them apart: a slash before a combining mark is one, too.
+  static func steps(of path: String) -> [String] {
+    path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
   }
 
   /// Whether the kernel can open beneath a folder: Linux 5.6, and a sandbox that knows the call.

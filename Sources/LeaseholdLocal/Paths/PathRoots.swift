@@ -89,7 +89,7 @@ struct PathRoots: Sendable {
   /// The folder that a path leads into by its text, or else the last of its folders that is one of ours by whatever
   /// name, and what comes behind.
   private func locate(_ path: String) throws(BindFailure) -> (FileDescriptor, String) {
-    let hasDots = path.split(separator: "/").contains("..")
+    let hasDots = PathRoot.steps(of: path).contains("..")
     for folder in folders where !hasDots {
       guard let rest = folder.rest(of: path), let held = folder.held() else { continue }
       switch FileStatus.identity(of: folder.path) {
@@ -99,7 +99,7 @@ struct PathRoots: Sendable {
       }
     }
     var end = path.endIndex
-    while let slash = path[..<end].lastIndex(of: "/") {
+    while let slash = path.utf8[..<end].lastIndex(of: UInt8(ascii: "/")) {
       end = slash
       let ancestor = slash == path.startIndex ? "/" : String(path[..<slash])
       guard case .success(let identity) = FileStatus.identity(of: ancestor) else { continue }

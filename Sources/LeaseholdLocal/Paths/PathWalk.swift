@@ -24,11 +24,11 @@ struct PathWalk: ~Copyable {
 
   /// Finds a file, or makes it.
   mutating func open(_ path: String, _ wish: FileWish) throws(Errno) -> FileDescriptor {
-    let steps = path.split(separator: "/").filter { $0 != "." }
-    let leadsToFolder = path.hasSuffix("/") || steps.last == ".."
-    for step in leadsToFolder ? steps[...] : steps.dropLast() { try go(String(step)) }
+    let steps = PathRoot.steps(of: path).filter { $0 != "." }
+    let leadsToFolder = path.utf8.last == UInt8(ascii: "/") || steps.last == ".."
+    for step in leadsToFolder ? steps[...] : steps.dropLast() { try go(step) }
     guard !leadsToFolder, let name = steps.last else { return try name(".", in: folder) }
-    return try file(String(name), wish)
+    return try file(name, wish)
   }
 
   private mutating func go(_ step: String) throws(Errno) {

@@ -24,7 +24,10 @@ public enum Invariants {
     func expect(_ actual: Int, _ expected: Int, _ what: String) {
       if actual != expected { wrong.append("the ledger has \(actual) \(what), the records say \(expected)") }
     }
-    expect(status.leases, records.leases.count { !$0.isPart }, "leases")
+    expect(
+      status.leases + status.cooling + status.suspects, records.leases.count { !$0.isPart },
+      "leases, cooling ones included,")
+    expect(status.cooling, records.leases.count { $0.isCooling && !$0.isPart }, "leases that cool down")
     expect(status.locks, records.locks.count { !$0.isHidden }, "locks")
     expect(status.records, records.count, "records in use")
     let listed = daemon.ledger.locks(ListFilter()).entries

@@ -10,6 +10,8 @@ struct RawRecords {
     let lockCell: Int
     let units: Int
     let textCell: UInt32
+    /// Whether its slots cool down.
+    let isCooling: Bool
     /// Whether it is what a lease of several has of one more lock.
     let isPart: Bool
     /// Whether its parts have another fence than it has.
@@ -54,7 +56,7 @@ struct RawRecords {
       let lease = RawLease(
         cell: cell, id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
         deadline: Int64(bitPattern: words[0]), lockCell: Int(words[6] & 0xffff_ffff), units: Int(words[6] >> 32),
-        textCell: UInt32(words[8] >> 32), isPart: words[8] >> 27 & 1 == 1,
+        textCell: UInt32(words[8] >> 32), isCooling: state == 4, isPart: words[8] >> 27 & 1 == 1,
         hasGroup: words[8] >> 30 & 1 == 1)
       if state < 16 { leases.append(lease) } else { ends.append(lease) }
     case (2, 1...3):

@@ -57,6 +57,14 @@ public final class SimulatedKernel: SemaphoreKernel {
     return perform(set, operations, by: Self.daemon)
   }
 
+  /// Writes one value, as SETVAL does.
+  public func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome {
+    crash.step()
+    guard state.sets[set] != nil else { return .removed }
+    setValue(value, set: set, semaphore: semaphore)
+    return .done
+  }
+
   func perform(_ set: Int32, _ operations: [Operation], by process: Int32) -> KernelOutcome {
     switch state.sets[set]?.perform(operations, by: process) {
     case nil where state.sets[set] == nil: return .removed

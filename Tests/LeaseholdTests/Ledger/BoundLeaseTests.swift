@@ -81,4 +81,18 @@ import Testing
     close(1, scene)
     #expect(scene.has("ann"))
   }
+
+  @Test func afterARestartItSaysUntilWhenItsHolderMustComeBack() throws {
+    let scene = Scene()
+    scene.acquire("ann") {
+      $0.bindsConnection = true; $0.ttl = .zero
+    }
+    let id = try #require(scene.leases["ann"]?.id)
+    #expect(try scene.ledger.lease(id).deadline == nil)
+    scene.restart()
+    let end = scene.daemon.clock.now + scene.daemon.limits.recoveryGrace
+    #expect(try scene.ledger.lease(id).deadline == end)
+    scene.pass(scene.daemon.limits.recoveryGrace)
+    #expect(scene.end("ann") == .expired)
+  }
 }

@@ -36,7 +36,7 @@ import Testing
     #expect(scene.breaks("ann", after: .seconds(10), reason: "maintenance") == nil)
     let id = try #require(scene.leases["ann"]?.id)
     let shown = try scene.ledger.lease(id)
-    #expect(shown.isBreaking && shown.breakReason == "maintenance" && shown.deadline == renewed + .seconds(10))
+    #expect(shown.isBreaking && shown.breaking?.reason == "maintenance" && shown.deadline == renewed + .seconds(10))
     #expect(scene.renew("ann") == .broken && scene.has("ann"))
     #expect(scene.breaks("ann", after: .seconds(50)) == nil)
     #expect(try scene.ledger.lease(id).deadline == renewed + .seconds(10))
@@ -93,7 +93,7 @@ import Testing
     scene.pass(.seconds(1))
     #expect(problem("bob")?.code == .broken && scene.has("ann"))
     scene.pass(.seconds(10))
-    #expect(problem("ann")?.code == .broken && fact("break_reason", problem("ann")) == nil)
+    #expect(problem("ann")?.code == .broken && fact("break_reason", problem("ann")) == LeaseholdError.Value.none)
   }
 
   @Test func onlyWhoMayBreaks() {

@@ -92,7 +92,7 @@ import Testing
     let place = try #require(scene.place())
     scene.kernel.setValue(7, set: place.set, semaphore: NamedDialect(place: place.semaphore).ledger)
     scene.restart()
-    #expect(scene.has("ann") && scene.acquire("bob") == .locked)
+    #expect(scene.has("ann") && scene.acquire("bob") == .ledgerDamaged)
     scene.release("ann")
     #expect(scene.acquire("bob") == .ledgerDamaged)
   }

@@ -71,11 +71,20 @@ extension Traffic {
     switch outcome {
     case .granted(let lease):
       note("  at once \(lease.ref) \(lease.units)\(lease.replayed ? " again" : "")")
-      if !lease.replayed { history.servedAtOnce(number, for: request.key) }
+      // A retry that does not wait gets what its place is for.
+      let kept = detached.first { $0.value.keys == [request.key] && isRetry($0.value.request, of: request) }
+      if let kept, !lease.replayed {
+        detached[kept.key] = nil
+        history.served(kept.key, for: request.key)
+      } else if !lease.replayed {
+        history.servedAtOnce(number, for: request.key)
+      }
       told(lease, request)
     case .waiting(let waiter):
-      let known = waiting.first { $0.value.keys == [request.key] && isRetry($0.value.request, of: request) }
+      let known = waiting.merging(detached) { one, _ in one }
+        .first { $0.value.keys == [request.key] && isRetry($0.value.request, of: request) }
       if let known {
+        detached[known.key] = nil
         history.replaced(known.key, by: number, for: request.key)
       } else {
         history.queued(number, for: request.key)
@@ -176,8 +185,16 @@ extension Traffic {
     guard let number = waiting.keys.min(by: { $0 &* 37 % 101 < $1 &* 37 % 101 }), let waiter = waiting[number]
     else { return }
     note("cancel \(number)")
+    hangUp(number, waiter)
+  }
+
+  private func hangUp(_ number: Int, _ waiter: Waiting) {
     waiting[number] = nil
-    for key in waiter.keys { history.left(number, key) }
+    if waiter.request.idempotencyKey != nil {
+      detached[number] = waiter
+    } else {
+      for key in waiter.keys { history.left(number, key) }
+    }
     daemon.ledger.cancel(waiter.waiter, at: daemon.moment)
   }
 
@@ -212,9 +229,7 @@ extension Traffic {
     for (number, waiter) in waiting.sorted(by: { $0.key < $1.key })
     where waiter.request.caller.connection == connection {
       gone.insert(number)
-      waiting[number] = nil
-      for key in waiter.keys { history.left(number, key) }
-      daemon.ledger.cancel(waiter.waiter, at: daemon.moment)
+      hangUp(number, waiter)
     }
   }
 

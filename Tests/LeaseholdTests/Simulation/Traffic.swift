@@ -1,5 +1,6 @@
-import Leasehold
 import LeaseholdTestKit
+
+@testable import Leasehold
 
 /// Random traffic of one seed: clients, native processes, waiting threads, time, removed sets and crashes.
 final class Traffic {
@@ -25,6 +26,8 @@ final class Traffic {
   let history = History()
   let inbox = TrafficInbox()
   var waiting: [Int: Waiting] = [:]
+  /// Clients whose connection broke while they waited with an Idempotency-Key, as long as their place is kept.
+  var detached: [Int: Waiting] = [:]
   /// Clients that waited on a connection that closed: nothing can be delivered to them.
   var gone: Set<Int> = []
   /// The connection each told lease is bound to.
@@ -143,6 +146,7 @@ final class Traffic {
     } while daemon.crash.hasCrashed
     daemon.crash.disarm()
     waiting = [:]
+    detached = [:]
     gone = []
     followed = [:]
     connections = [:]
@@ -162,12 +166,21 @@ final class Traffic {
 
   /// What clients heard takes effect on them, in order; some of them are not there any more.
   private func hear() {
+    forgetPlaces()
     daemon.tell()
     var events = inbox.takeAll()
     while !events.isEmpty {
       for event in events { hear(event) }
       daemon.tell()
       events = inbox.takeAll()
+    }
+  }
+
+  /// Places that are kept no longer are nobody's; which these are the ledger says, and what they allow is checked.
+  private func forgetPlaces() {
+    for (number, waiter) in detached where daemon.ledger.waiters[waiter.waiter] == nil {
+      detached[number] = nil
+      for key in waiter.keys { history.left(number, key) }
     }
   }
 

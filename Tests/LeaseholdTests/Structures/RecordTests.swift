@@ -54,6 +54,7 @@ import Testing
       sysvKey: .random(in: .min ... .max, using: &random),
       place: place ?? .random(in: layout.places(of: semaphores), using: &random),
       layout: layout, capacity: Self.capacity(of: layout, &random), semaphoreCount: semaphores,
+      firstFence: .random(in: 0 ... .max, using: &random), isDamaged: random.once(in: 2),
       keyLength: .random(in: 1...255, using: &random), textCell: .random(in: 0 ... .max, using: &random))
     let read = try #require(LockRecord(lock.body))
     #expect("\(read)" == "\(lock)")

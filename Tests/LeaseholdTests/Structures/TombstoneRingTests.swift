@@ -8,7 +8,7 @@ import Testing
     var record = RecordTests.lease(seed: number)
     record.id = LeaseID(high: number << 24, low: number &* 0x9e37_79b9_7f4a_7c15)
     record.endedAt = Int64(number)
-    return Tombstone(record, cell: cell, reason: .released)
+    return Tombstone(record, of: nil, cell: cell, reason: .released)
   }
 
   @Test(arguments: 1...8 as ClosedRange<UInt64>) func itIsAQueueThatFindsById(_ seed: UInt64) {
@@ -41,7 +41,7 @@ import Testing
       if ring.isFull { _ = ring.popOldest() }
       var record = RecordTests.lease(seed: 1)
       record.id = LeaseID(high: 7 << 24 | UInt64(cell), low: UInt64(cell))
-      ring.append(Tombstone(record, cell: cell, reason: .expired))
+      ring.append(Tombstone(record, of: nil, cell: cell, reason: .expired))
     }
     #expect(ring.latest(ref: 7)?.cell == 6 && ring.latest(ref: 8) == nil)
   }

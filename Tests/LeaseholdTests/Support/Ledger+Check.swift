@@ -21,6 +21,11 @@ extension Ledger {
       }
       if waiting.isWaiting(lock.cell), lock.waits.isEmpty { wrong.append("a wait for '\(lock.key)' is forgotten") }
       guard let head = lock.queue.first, !lock.isDamaged, lock.hasRoom(for: head.share.units) else { continue }
+      // Nobody waits for who could not be told.
+      if head.isDetached {
+        if head.group == nil, waiting.isWaiting(lock.cell) { wrong.append("a wait for nobody") }
+        continue
+      }
       let reported = waiting.reports.contains { report in
         switch report {
         case .granted(let wait), .ended(let wait, _): wait.lock == lock.cell

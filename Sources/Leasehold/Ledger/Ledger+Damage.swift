@@ -1,0 +1,97 @@
+// Own locks whose values somebody wrote.
+//
+// What is free and what is out does not add up any more, so nothing is granted, and whoever waits is told. Leases
+// stay: their holders rely on them. That a lock is damaged is in its record, because after a crash the values alone
+// might look as if native programs held the rest. An operator removes the lock by force, which puts its three
+// semaphores right and touches no other lock of the set.
+
+extension Ledger {
+  /// Somebody wrote a lock's values.
+  ///
+  /// - Parameters:
+  ///   - units: By how many; 0 where that is not known.
+  ///   - found: What was seen, without a full stop.
+  func damage(_ lock: Lock, _ kind: DriftKind, units: Int, _ found: String, at moment: Moment) {
+    guard !lock.isDamaged, lock.bank != nil else { return }
+    lock.isDamaged = true
+    damagedLocks += 1
+    storage.store(storage.body(at: lock.cell).words[1] | LockRecord.damagedBit, .second, at: lock.cell)
+    report(
+      kind, lock, units: units,
+      "\(found): the lock is damaged and grants nothing until \(Self.mending(lock)).", at: moment)
+    touch(lock)
+    while let waiter = lock.queue.first { dismiss(waiter.lead, Self.damaged(lock)) }
+    arrangeKernelWait(lock)
+    if !unserved.isEmpty { serveUnserved(at: moment) }
+  }
+
+  /// A lock that is damaged is forgotten, and its place is as if it had never been used.
+  ///
+  /// The mark that the place is in use goes first: what a crash leaves behind it belongs to no lock, and the next
+  /// daemon clears it.
+  func mend(_ lock: Lock, at moment: Moment) {
+    guard let bank = lock.bank else { return }
+    let place = lock.dialect.semaphore
+    let isShared = locksByCell.contains { $0 !== lock && $0?.bank === bank && $0?.dialect.semaphore == place }
+    let check = storage.commitWord(at: lock.cell).check
+    storage.commit(CommitWord(.retiring, .lock, check: check), at: lock.cell)
+    let outcome = isShared ? .wouldBlock : clear(NamedDialect(place: place), of: bank)
+    if outcome == .removed { return bankVanished(bank, at: moment) }
+    forgetLock(lock)
+    bank.mendedPlaces |= 1 << UInt64(place)
+    if outcome == .done { dropBankIfEmpty(bank) } else { bank.block(place) }
+  }
+
+  /// Writes a place's semaphores as they are where no lock is.
+  func clear(_ dialect: NamedDialect, of bank: Bank) -> KernelOutcome {
+    for semaphore in [dialect.live, dialect.ledger, dialect.semaphore] {
+      let outcome = kernel.write(0, to: semaphore, of: bank.id.set)
+      guard outcome == .done else { return outcome }
+    }
+    return .done
+  }
+
+  // MARK: At a start
+
+  /// Whether somebody wrote a lock's values: before the last daemon noticed it, or since.
+  func lookForDamage(of lock: Lock, _ record: LockRecord, _ values: [UInt16], at moment: Moment) {
+    guard case .named = record.layout, let bank = lock.bank else { return }
+    defer { bank.locks[record.place] = lock }
+    let live = Int(values[NamedDialect(place: record.place).live])
+    if record.isDamaged {
+      damage(lock, .uncounted, units: 0, "The last daemon found its values written", at: moment)
+    } else if live != lock.capacity || bank.locks[record.place] != nil {
+      damage(
+        lock, .overcounted, units: abs(live - (lock.capacity ?? 0)),
+        "The set says that the lock has \(live) units, and it has \(lock.capacity ?? 0)", at: moment)
+    }
+  }
+
+  /// A place that no record knows: out of use, or never used again while natives hold units of it; where it is out of
+  /// use, what was left there goes.
+  func clear(_ dialect: NamedDialect, of bank: Bank, _ values: [UInt16]) {
+    if values[dialect.live] != 0 {
+      let outcome = kernel.operate(bank.id.set, dialect.retire(capacity: Int(values[dialect.live])))
+      if outcome != .done { bank.block(dialect.place) }
+    } else if values[dialect.semaphore] != 0 || values[dialect.ledger] != 0, clear(dialect, of: bank) != .done {
+      bank.block(dialect.place)
+    }
+  }
+
+  // MARK: Words
+
+  /// The one command that mends a lock, and does nothing to others.
+  private static func mending(_ lock: Lock) -> String { "DELETE /locks/\(lock.key.pathSegment)?force=true" }
+
+  static func damaged(_ lock: Lock) -> LeaseholdError {
+    LeaseholdError(
+      .ledgerDamaged,
+      "Lock '\(lock.key)' is damaged: another program wrote its values in semaphore set \(lock.set.set), so nothing is "
+        + "granted. \(mending(lock)) ends what it still protects and puts its values right; other locks of the set are "
+        + "not touched.",
+      facts: [
+        ("key", .text(lock.key.text)), ("damaged", .flag(true)), ("set", .number(Int64(lock.set.set))),
+        ("mend", .text(mending(lock))),
+      ])
+  }
+}

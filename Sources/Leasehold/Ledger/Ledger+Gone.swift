@@ -1,0 +1,105 @@
+// 410: what is over. Each answer has the same members, null where something is not known: `key`, `ref`, `reason` and
+// `ended_at`, which is never ahead; a lease that is being broken has `ends_at` instead of it.
+
+extension LeaseholdError {
+  /// The only way to say that something is over.
+  ///
+  /// - Parameters:
+  ///   - key: The lock; `nil` where a restart forgot it, and where there is none.
+  ///   - ref: The lease's short name; `nil` for a waiter, who had none yet.
+  ///   - endedAt: When, in nanoseconds of CLOCK_MONOTONIC; `nil` where the end is still to come.
+  public static func gone(
+    _ code: Code, _ detail: String, key: LockKey?, ref: String?, reason: EndReason, endedAt: Int64?,
+    facts: [(name: String, value: Value)] = []
+  ) -> LeaseholdError {
+    LeaseholdError(
+      code, detail,
+      facts: [
+        ("key", key.map { .text($0.text) } ?? .none), ("ref", ref.map { .text($0) } ?? .none),
+        ("reason", .text(reason.name)), (endedAtFact, endedAt.map { .number($0) } ?? .none),
+      ] + facts)
+  }
+
+  /// The fact that is shown as `ended_at`.
+  public static let endedAtFact = "ended_at_monotonic_ns"
+  /// The fact that is shown as `ends_at`.
+  public static let endsAtFact = "ends_at_monotonic_ns"
+}
+
+extension Ledger {
+  static func over(_ lease: Lease) -> LeaseholdError {
+    let reason: EndReason =
+      switch lease.state {
+      case .ended(let reason): reason
+      case .held, .cooling: lease.ownEnd
+      case .suspect: .undelivered
+      }
+    return over(Tombstone(lease, reason))
+  }
+
+  static func over(_ end: Tombstone) -> LeaseholdError {
+    let (code, what): (LeaseholdError.Code, String) =
+      switch end.reason {
+      case .released: (.released, "was released")
+      case .expired: (.expired, "expired: its ttl passed without a renewal; somebody else may hold the lock now")
+      case .broken: (.broken, "was ended by an operator" + (end.breaking?.by.map { " (\($0))" } ?? ""))
+      case .connectionClosed: (.expired, "ended with the connection it was bound to")
+      case .processExited: (.expired, "ended with the process it was bound to")
+      case .transferred: (.released, "was transferred: it goes on under another id")
+      case .rewritten:
+        (
+          .rewritten,
+          "ended because another program wrote the values of its semaphores; nothing was given back, and somebody else "
+            + "may hold the lock now"
+        )
+      case .undelivered: (.undelivered, "was undone because its answer could not be delivered")
+      case .setRemoved: (.setRemoved, "ended because another program removed its semaphore set")
+      case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
+      }
+    var facts: [(name: String, value: LeaseholdError.Value)] = []
+    if !end.keys.isEmpty { facts.append(("locks", .texts(end.keys.map(\.text)))) }
+    if end.reason == .broken { facts += breakFacts(end.breaking) }
+    return .gone(
+      code, "Lease \(end.id.ref) \(what). Acquire again.", key: end.key, ref: end.id.ref, reason: end.reason,
+      endedAt: end.endedAt, facts: facts)
+  }
+
+  /// A lease that is being broken stays until its end, and no longer.
+  static func beingBroken(_ lease: Lease, at now: MonotonicInstant) -> LeaseholdError {
+    let left = max(0, (MonotonicInstant(nanoseconds: lease.deadline) - now).milliseconds)
+    let who = lease.breaking?.by.map { " (\($0))" } ?? ""
+    return .gone(
+      .broken,
+      "An operator\(who) ends lease \(lease.id.ref): it stands for \(left) ms more and can be released, but not "
+        + "renewed or transferred. Finish what it protects.",
+      key: lease.key, ref: lease.id.ref, reason: .broken, endedAt: nil,
+      facts: [(LeaseholdError.endsAtFact, .number(lease.deadline)), ("breaking_in_ms", .number(left))]
+        + breakFacts(lease.breaking))
+  }
+
+  private static func breakFacts(_ note: BreakNote?) -> [(name: String, value: LeaseholdError.Value)] {
+    [
+      ("break_reason", note?.reason.map { .text($0) } ?? .none), ("broken_by", note?.by.map { .text($0) } ?? .none),
+    ]
+  }
+
+  // MARK: Waiters
+
+  static func lockRemoved(_ key: LockKey, at moment: Moment) -> LeaseholdError {
+    .gone(
+      .lockRemoved, "Lock '\(key)' was removed while you waited; acquire it again to make it anew.", key: key, ref: nil,
+      reason: .lockRemoved, endedAt: moment.monotonic.nanoseconds)
+  }
+
+  static func setKeepsVanishing(_ key: LockKey, at moment: Moment) -> LeaseholdError {
+    .gone(
+      .setRemoved, "Some program keeps removing the semaphore set of lock '\(key)'; find it (ipcs -s, auditctl).",
+      key: key, ref: nil, reason: .setRemoved, endedAt: moment.monotonic.nanoseconds)
+  }
+
+  static func setRemoved(_ key: LockKey, at moment: Moment) -> LeaseholdError {
+    .gone(
+      .setRemoved, "The semaphore set of '\(key)' was removed while this request waited. Ask again.", key: key,
+      ref: nil, reason: .setRemoved, endedAt: moment.monotonic.nanoseconds, facts: [("errno", .text("EIDRM"))])
+  }
+}

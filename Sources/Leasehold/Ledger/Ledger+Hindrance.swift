@@ -1,0 +1,51 @@
+// Why somebody does not get a lock: what answers say of it, and of the queue that stands before it.
+
+extension Ledger {
+  /// Why a lock is not to be had, as what follows its name in a sentence.
+  func hindrance(of lock: Lock, _ shown: LockSnapshot) -> String {
+    if let first = lock.queue.first, isFree(lock, for: first) {
+      if !shown.queuedFor.isEmpty {
+        return "is free, but the first in its queue waits for other locks too ('queued_for' names those that are busy)"
+      }
+      if first.isDetached {
+        return "is free, but kept for the first in its queue, whose connection broke, for a moment"
+      }
+    }
+    if shown.holderCount > 0 { return "is held" }
+    if shown.coolingCount > 0 {
+      return "is held by nobody, but cools down after its last lease ('holders' say until when)"
+    }
+    if let natives = shown.nativeUnits, natives > 0 {
+      return "is held by processes that did not come through this service (see 'native_held')"
+    }
+    return lock.queue.isEmpty ? "is held" : "is queued for"
+  }
+
+  /// The locks for which a request for several waits, if that is not the one it stands in the queue of here; empty for
+  /// others.
+  func otherLocks(inTheWayOf seat: Waiter?) -> [LockKey] {
+    guard let seat, let group = seat.group, let lock = seat.lock, isFree(lock, for: seat) else { return [] }
+    let others = group.seats.filter { $0 !== seat }
+    let busy = others.filter { other in
+      other.lock.map { $0.queue.first !== other || !isFree($0, for: other) } ?? true
+    }
+    return (busy.isEmpty ? others : busy).map { $0.lock?.key ?? $0.request.key }
+  }
+
+  /// The lock that is most in the way of a request, of several the first that is busy.
+  func lockInTheWay(of waiter: Waiter) -> Lock? {
+    let seat = waiter.seats.first { seat in
+      seat.lock.map { $0.queue.first !== seat || !isFree($0, for: seat) } ?? false
+    }
+    return seat?.lock ?? waiter.lock
+  }
+
+  /// Whether a lock has what a place in its queue is for, as far as the ledger and the kernel tell.
+  private func isFree(_ lock: Lock, for seat: Waiter) -> Bool {
+    guard !lock.isDamaged, lock.hasRoom(for: seat.share.units) else { return false }
+    // By looking: an operation that changes nothing would still be the semaphore's last one.
+    guard let value = kernel.value(lock.set.set, lock.dialect.semaphore) else { return false }
+    guard let companion = lock.dialect.companion else { return value >= seat.share.units }
+    return kernel.value(lock.set.set, companion) == 0 && (seat.share.mode == .shared || value == 0)
+  }
+}
