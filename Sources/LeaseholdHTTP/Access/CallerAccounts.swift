@@ -6,13 +6,23 @@ import Synchronization
 ///
 /// Those that nobody uses are forgotten now and then.
 final class CallerAccounts: Sendable {
-  private struct Weak: Sendable {
-    weak let account: CallerAccount?
-  }
-
   private struct State {
-    var accounts: [String: Weak] = [:]
+    // Not weak: whatever was referred to weakly once is retained and released in a slower way, on each request.
+    var accounts: [String: CallerAccount] = [:]
     var sweepAt = 256
+
+    /// Forgets the accounts that nothing but this table knows.
+    mutating func sweep() {
+      var unused: [String] = []
+      // By index, as any copy of the table would be another reference.
+      var index = accounts.startIndex
+      while index != accounts.endIndex {
+        if isKnownUniquelyReferenced(&accounts.values[index]) { unused.append(accounts[index].key) }
+        accounts.formIndex(after: &index)
+      }
+      for label in unused { accounts[label] = nil }
+      sweepAt = max(256, 2 * accounts.count)
+    }
   }
 
   private let maxima: CallerMaxima
@@ -35,6 +45,9 @@ final class CallerAccounts: Sendable {
     totals[.segmentBytes] = max(1 << 20, sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE)))
     self.totals = totals
   }
+
+  /// How many are known.
+  var count: Int { state.withLock { $0.accounts.count } }
 
   /// The account of a token.
   func account(token: String) -> CallerAccount { account("token \(token)", token: token, .single) }
@@ -65,14 +78,11 @@ final class CallerAccounts: Sendable {
 
   private func account(_ label: String, token: String?, _ kind: CallerKind) -> CallerAccount {
     state.withLock { state in
-      if let known = state.accounts[label]?.account { return known }
-      if state.accounts.count >= state.sweepAt {
-        state.accounts = state.accounts.filter { $0.value.account != nil }
-        state.sweepAt = max(256, 2 * state.accounts.count)
-      }
+      if let known = state.accounts[label] { return known }
+      if state.accounts.count >= state.sweepAt { state.sweep() }
       let account = CallerAccount(
         label: label, token: token, maxima: maxima.resolved(for: kind, of: totals), hits: hits)
-      state.accounts[label] = Weak(account: account)
+      state.accounts[label] = account
       return account
     }
   }

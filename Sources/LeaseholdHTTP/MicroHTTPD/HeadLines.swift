@@ -69,23 +69,26 @@ func isFieldValue(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
   return true
 }
 
-/// Whether some byte is smaller than `limit`, which is at most 0x80, or DEL: eight bytes at once.
+/// Whether some byte is smaller than `limit`, which is at most 0x80, or DEL: eight bytes at once, the last ones twice.
 func holds(below limit: UInt8, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
   let (ones, tops) = (UInt64(0x0101_0101_0101_0101), UInt64(0x8080_8080_8080_8080))
   let raw = UnsafeRawBufferPointer(bytes)
-  var index = 0
-  var found: UInt64 = 0
-  while index + 8 <= raw.count {
-    let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+  func finds(in word: UInt64) -> Bool {
     let others = word ^ (ones &* 0x7f)
-    found |= (word &- ones &* UInt64(limit)) & ~word | (others &- ones) & ~others
-    index += 8
+    return ((word &- ones &* UInt64(limit)) & ~word | (others &- ones) & ~others) & tops != 0
   }
-  if found & tops != 0 { return true }
-  while index < raw.count {
-    if raw[index] < limit || raw[index] == 0x7f { return true }
-    index += 1
+  if raw.count >= 8 {
+    for index in stride(from: 0, to: raw.count - 8, by: 8)
+    where finds(in: raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)) {
+      return true
+    }
+    return finds(in: raw.loadUnaligned(fromByteOffset: raw.count - 8, as: UInt64.self))
   }
+  if raw.count >= 4 {
+    let first = UInt64(raw.loadUnaligned(as: UInt32.self))
+    return finds(in: first << 32 | UInt64(raw.loadUnaligned(fromByteOffset: raw.count - 4, as: UInt32.self)))
+  }
+  for byte in raw where byte < limit || byte == 0x7f { return true }
   return false
 }
 

@@ -16,7 +16,7 @@ extension PeerConnection {
     exchange.captureHeaders(url: url, method: method, version: version)
     exchange.readTarget()
     exchange.valueLimitBytes = daemon.handler.bodyLimit(exchange)
-    exchange.inspect(daemon.options)
+    exchange.inspect(maxTargetBytes: daemon.options.maxTargetBytes, maxBodyBytes: daemon.options.maxBodyBytes)
     exchange.refusal = daemon.handler.headersArrived(exchange)
     // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
     guard exchange.hasBody || exchange.defect != nil else { return true }
@@ -83,8 +83,8 @@ extension PeerConnection {
 
 extension Exchange {
   /// Finds what makes the request unfit, and whether a body follows.
-  func inspect(_ options: ListenerOptions) {
-    if target.count > options.maxTargetBytes { note(.targetTooLong) }
+  func inspect(maxTargetBytes: Int, maxBodyBytes: Int) {
+    if target.count > maxTargetBytes { note(.targetTooLong) }
     if let coding = headers[.transferEncoding] {
       hasBody = true
       if headers.isRepeated(.transferEncoding) || version == .http10 || !equalsIgnoringCase(coding, "chunked") {
@@ -99,7 +99,7 @@ extension Exchange {
       }
       declaredBodyBytes = bytes
       hasBody = bytes > 0
-      bodyTooLarge = bytes > UInt64(valueLimitBytes ?? options.maxBodyBytes)
+      bodyTooLarge = bytes > UInt64(valueLimitBytes ?? maxBodyBytes)
     }
   }
 }
