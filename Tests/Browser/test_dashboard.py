@@ -131,7 +131,8 @@ class Dashboard(unittest.TestCase):
 
     def test_names_that_would_lie_are_shown_by_their_numbers_and_break_by_what_is_shown(self):
         server, url = self.serve()
-        server.acquire("apache:a\u202eb\u200b", owner="\u2066ann", ttl="10m")
+        lease = server.acquire("apache:a\u202eb\u200b", semaphore_key="0x5afe41", owner="\u2066ann", ttl="10m").json
+        self.addCleanup(os.system, f"ipcrm -s {lease['sysv']['id']}")
         with driven.driving() as driver:
             driver.get(url)
             self.shows(driver, "#rows bdi", "apache:a\\u{202e}b\\u{200b}")

@@ -74,8 +74,8 @@ struct Acquisition {
       guard let lock = try? LeaseholdConnection(endpoint).send(request).json, Enclosing.current.mayKeepAll(of: lock)
       else { continue }
       Output.complain(
-        "waiting for '\(key)', of which a `leasehold run` above this holds a unit: if there is no other, this never ends"
-      )
+        "waiting for '\(key)', of which a `leasehold run` above this holds a unit: if there is no other, this never "
+          + "ends")
     }
   }
 
