@@ -130,8 +130,8 @@ class Heads(LiveTest):
             byte = source.choice([b"\0", b"\r", b"\n", b" ", b"\t", b":", b"\x0b", b"\x7f"])
             flawed = head[:place] + byte + head[place + source.randrange(2) :]
             text = self.server.raw(flawed + LAST, timeout=2)
-            # libmicrohttpd leaves of a colon or NUL with LF what it leaves of CR LF: the one flaw that cannot be seen.
-            if len(statuses(text)) > 1 and not re.search(rb"\r\n[:\0]\n", flawed):
+            # libmicrohttpd leaves of NUL with LF what it leaves of CR LF: the one flaw that cannot be seen.
+            if len(statuses(text)) > 1 and not re.search(rb"\0\n|\r\n:\n", flawed):
                 # Then the head is one that the RFC allows.
                 line, _, fields = flawed.lstrip(b"\r\n").partition(b"\r\n")
                 self.assertRegex(line, rb"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ /[!-~]* HTTP/1\.\d$", flawed)
