@@ -18,7 +18,7 @@ NEVER_SENT = {
 
 
 # No command does these: HTTP's words are the only ones there are.
-OF_HTTP_ALONE = {"POST /segments", "DELETE /segments", "GET /healthz", "POST /leases"}
+OF_HTTP_ALONE = {"POST /segments", "DELETE /segments", "GET /healthz", "POST /leases", "DELETE /locks"}
 REQUEST = r"\b(?:GET|HEAD|PUT|POST|PATCH|DELETE) /\w+"
 
 
