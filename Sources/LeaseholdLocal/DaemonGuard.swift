@@ -47,7 +47,7 @@ struct DaemonGuard: Sendable {
 
   private static func explain(_ key: Int32, _ errno: Errno) -> LocalServiceError {
     guard errno == .permissionDenied else {
-      return .making("open the guard (semget)", semaphores: semaphoreCount, errno)
+      return .making(LocalServiceError.openingGuard, semaphores: semaphoreCount, errno)
     }
     return OwnObject.guard.notPermitted(IPCKey(rawValue: key), errno)
   }
@@ -141,8 +141,17 @@ struct DaemonGuard: Sendable {
     }
   }
 
-  /// Wakes the thread that sleeps.
-  func ring() { try? set.operate([.add(1, to: Self.bell)], timeout: .zero) }
+  /// Wakes the thread that sleeps; whoever rings waits for it, so the kernel is asked until it does.
+  func ring() {
+    while true {
+      do throws(Errno) {
+        return try set.operate([.add(1, to: Self.bell)], timeout: .zero)
+      } catch {
+        if error == .identifierRemoved || error == .invalidArgument || error == .outOfRange { return }
+        Alarm().sleep(until: HostClock.now().nanoseconds + 1_000_000)
+      }
+    }
+  }
 
   /// Lets it go before the process ends; used by tests that run several daemons in one process.
   func release() { try? set.operate([.subtract(1, from: 0, .undo)], timeout: .zero) }

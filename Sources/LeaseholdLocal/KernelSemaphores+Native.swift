@@ -27,9 +27,6 @@ extension KernelSemaphores {
     throw .kernel(KernelFailure(errno: "EEXIST"))
   }
 
-  /// How often a set may come and go under a request.
-  private static let attempts = 16
-
   /// The set of a key, asked for with the permissions that the native program asks for; `nil` when there is none.
   private func open(
     _ key: IPCKey, _ request: NativeRequest, _ access: SemaphoreAccess?
@@ -121,8 +118,10 @@ extension KernelSemaphores {
     }
     // A native program may find it and remove it before it is looked at: symfony/lock releases that way.
     do throws(Errno) {
-      if request.dialect != .path { try set.markAsFinished() }
-      try handOver(set, to: request.peer)
+      try orRemove(set) { () throws(Errno) in
+        if request.dialect != .path { try set.markAsFinished() }
+        try handOver(set, to: request.peer)
+      }
     } catch .invalidArgument, .identifierRemoved {
       return nil
     } catch {
@@ -148,10 +147,10 @@ extension KernelSemaphores {
     } catch .invalidArgument {
       // More than SEMMSL with the ledger; without it as large as a native program's may be.
       let plain = try SemaphoreSet.create(key: key, count: request.count, mode: .ownerReadWrite)
-      try finish(plain, request.values, mode)
+      try orRemove(plain) { () throws(Errno) in try finish(plain, request.values, mode) }
       return plain
     }
-    try finishCounters(set, request, mode)
+    try orRemove(set) { () throws(Errno) in try finishCounters(set, request, mode) }
     return set
   }
 

@@ -51,8 +51,15 @@ final class KernelSemaphores: SemaphoreKernel {
   @inline(__always)
   private func perform(_ set: Int32, _ bytes: UnsafeRawBufferPointer, _ count: Int) -> Errno? {
     let operations = bytes.assumingMemoryBound(to: SemaphoreOperation.self)
-    return SemaphoreSet(id: set).operate(UnsafeBufferPointer(rebasing: operations[..<count]))
+    let list = UnsafeBufferPointer(rebasing: operations[..<count])
+    var error = SemaphoreSet(id: set).operate(list)
+    // Nothing here sleeps, so the kernel has no reason to; what stands between us and it (ptrace, gVisor) may have.
+    for _ in 0..<Self.attempts where error == .interrupted { error = SemaphoreSet(id: set).operate(list) }
+    return error
   }
+
+  /// How often something is tried again that fails without a lasting reason, or that others undo.
+  static let attempts = 16
 
   // MARK: Banks
 
@@ -65,7 +72,7 @@ final class KernelSemaphores: SemaphoreKernel {
       do {
         let set = try SemaphoreSet.create(
           key: key, count: NamedDialect.semaphoresPerBank, mode: .ownerReadWrite)
-        try finish(set)
+        try orRemove(set) { () throws(Errno) in try finish(set) }
         return BankID(set: set.id, key: key.rawValue)
       } catch .fileExists {
         continue
@@ -84,6 +91,16 @@ final class KernelSemaphores: SemaphoreKernel {
     try set.setValues(values)
     try set.markAsFinished()
     if mode != .ownerReadWrite { try set.setMode(mode) }
+  }
+
+  /// Does something to a set that was just made; a set that cannot be finished must not stay.
+  func orRemove(_ set: SemaphoreSet, _ body: () throws(Errno) -> Void) throws(Errno) {
+    do {
+      try body()
+    } catch {
+      try? set.remove()
+      throw error
+    }
   }
 
   /// The half of the control key that the bank's key does not tell, less the bit that no semaphore can hold.
@@ -108,10 +125,45 @@ final class KernelSemaphores: SemaphoreKernel {
   }
 
   func bankValues(_ set: Int32) -> [UInt16]? {
-    let set = SemaphoreSet(id: set)
-    guard let status = try? set.status(), status.count == NamedDialect.semaphoresPerBank, status.permissions.isOurs,
-      let values = try? set.values(), values.count == NamedDialect.semaphoresPerBank,
-      values[NamedDialect.trailer] == NamedDialect.signature,
+    for _ in 0..<Self.attempts {
+      do throws(Errno) {
+        return try readBank(SemaphoreSet(id: set))
+      } catch {
+        // Only a set that is gone has no values; ``requireReadable(_:)`` saw that this one can be read.
+        if error == .invalidArgument || error == .identifierRemoved { return nil }
+      }
+    }
+    return nil
+  }
+
+  /// Refuses a start at which a bank of this instance cannot be read: its leases would be taken for lost.
+  static func requireReadable(_ controlKey: Int32) throws(LocalServiceError) {
+    let entries: [IPCInventory.SemaphoreSetEntry]
+    do {
+      entries = try IPCInventory.semaphoreSets()
+    } catch {
+      throw .unreadableSet(id: nil, errno: error)
+    }
+    let kernel = KernelSemaphores(controlKey: controlKey, mode: .ownerReadWrite)
+    for entry in entries where entry.status.count == NamedDialect.semaphoresPerBank && entry.status.permissions.isOurs {
+      let key = UInt32(bitPattern: entry.status.permissions.key.rawValue)
+      guard UInt16(truncatingIfNeeded: key) == UInt16(truncatingIfNeeded: controlKey) else { continue }
+      do {
+        _ = try kernel.readBank(entry.set)
+      } catch .invalidArgument, .identifierRemoved {
+        continue
+      } catch {
+        throw .unreadableSet(id: entry.id, errno: error)
+      }
+    }
+  }
+
+  /// The values of a bank of ours; `nil` when the set is another's.
+  private func readBank(_ set: SemaphoreSet) throws(Errno) -> [UInt16]? {
+    let status = try set.status()
+    guard status.count == NamedDialect.semaphoresPerBank, status.permissions.isOurs else { return nil }
+    let values = try set.values()
+    guard values.count == NamedDialect.semaphoresPerBank, values[NamedDialect.trailer] == NamedDialect.signature,
       values[NamedDialect.trailer + 1] == NamedDialect.layoutVersion, values[NamedDialect.trailer + 2] == instance
     else { return nil }
     return values

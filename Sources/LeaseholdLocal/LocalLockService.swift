@@ -94,12 +94,15 @@ public final class LocalLockService: LockService {
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
     let storage: LedgerSegment
+    let pool: RandomPool
     do {
       storage = try LedgerSegment.open(
         key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
       let last = storage.namedServer
       storage.name(.own(startedMicroseconds: (HostClock.now().nanoseconds &+ offset) / 1000))
       try Self.awaitEnd(of: last, while: goOn)
+      pool = try RandomPool()
+      try KernelSemaphores.requireReadable(options.controlKey)
     } catch {
       daemonGuard.release()
       throw error
@@ -122,7 +125,7 @@ public final class LocalLockService: LockService {
       daemonGuard.release()
       throw error
     }
-    let random = Mutex(RandomPool())
+    let random = Mutex(pool)
     let ledger = Ledger(
       storage: storage,
       kernel: KernelSemaphores(

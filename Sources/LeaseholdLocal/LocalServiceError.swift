@@ -27,6 +27,8 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   case stateDirectory(FenceFileError)
   /// There cannot be one more thread.
   case noThread
+  /// A set that may hold locks of this service cannot be read, or, without a number, the list of sets.
+  case unreadableSet(id: Int32?, errno: Errno)
   /// Something unexpected of the kernel.
   case kernel(what: String, errno: Errno)
   /// The wait for the other daemon's end was called off.
@@ -70,6 +72,12 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
     case .noThread:
       "cannot start a thread: the process may have no more; see ulimit -u, TasksMax= of the unit, pids.max of the "
         + "container"
+    case .unreadableSet(let id?, let errno):
+      "semaphore set \(id), which has locks of this service, cannot be read (\(errno)), and its leases would be taken "
+        + "for lost; look who owns it and with which mode (ipcs -s -i \(id)), then start again: nothing was changed"
+    case .unreadableSet(nil, let errno):
+      "the list of semaphore sets cannot be read (\(errno)), so nobody knows which locks there are; start again: "
+        + "nothing was changed"
     case .kernel(let what, let errno): "cannot \(what): \(errno)"
     case .canceled: "stopped while waiting for the other daemon"
     }
@@ -77,11 +85,14 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
 }
 
 extension LocalServiceError {
+  /// What fails where there are no semaphores: the first thing that is done with any.
+  static let openingGuard = "open the guard (semget)"
+
   /// The errno of semget(2) where this kernel, or a filter, has no semaphores for this process; else `nil`.
   ///
   /// A set that belongs to others would be EACCES.
   public var missingSemaphores: String? {
-    guard case .kernel(_, let errno) = self else { return nil }
+    guard case .kernel(Self.openingGuard, let errno) = self else { return nil }
     return switch errno {
     case .noFunction: "ENOSYS"
     case .notPermitted: "EPERM"

@@ -48,6 +48,9 @@ public enum OwnObject: Sendable {
 
   /// Why the kernel does not let this user at it, with its owner.
   func notPermitted(_ key: IPCKey, _ errno: Errno) -> LocalServiceError {
+    guard errno == .permissionDenied || errno == .notPermitted else {
+      return .kernel(what: "use \(name), key \(key)", errno: errno)
+    }
     let permissions: IPCPermissions? =
       if self == .guard {
         (try? IPCInventory.semaphoreSets())?.first { $0.status.permissions.key == key }?.status.permissions

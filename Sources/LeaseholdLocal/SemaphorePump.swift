@@ -174,7 +174,7 @@ private final class PumpThread: Sendable {
       guard entered == .granted else { return entered }
     }
     let outcome = sleep(steps.wait, job)
-    if outcome != .granted, let leave = steps.leave { _ = operate(job.wait.set, leave) }
+    if outcome != .granted, let leave = steps.leave { self.leave(leave, job.wait.set) }
     return outcome
   }
 
@@ -196,6 +196,18 @@ private final class PumpThread: Sendable {
       }
     }
     return nil
+  }
+
+  /// Takes back what came before a wait, however often the kernel has no memory for it.
+  private func leave(_ list: OpList, _ set: Int32) {
+    while true {
+      switch operate(set, list) {
+      case .noMemory?, .permissionDenied?, .interrupted?:
+        if isEnding.load(ordering: .sequentiallyConsistent) { return }
+        Alarm().sleep(until: HostClock.now().nanoseconds + 10_000_000)
+      default: return
+      }
+    }
   }
 
   /// Sleeps until all operations of a list are done.

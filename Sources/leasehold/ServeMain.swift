@@ -150,7 +150,7 @@ private func status(of error: any Error) -> ExitStatus {
   case .notPermitted, .notOurs: .noPermission
   case .foreignControlSet, .foreignLedger, .notALedger, .segmentsAreDestroyed: .configuration
   case .stateDirectory: .configuration
-  case .kernel, .kernelLimit, .noThread: .cannotCreate
+  case .unreadableSet, .kernel, .kernelLimit, .noThread: .cannotCreate
   case .canceled: .ok
   }
 }

@@ -224,8 +224,8 @@ import Testing
     #expect(service.status().lastFence == fences.last)
   }
 
-  @Test func idsAreDistinctAndHaveNoZeroHalves() {
-    var pool = RandomPool()
+  @Test func idsAreDistinctAndHaveNoZeroHalves() throws {
+    var pool = try RandomPool()
     let ids = (0..<10_000).map { _ in pool.leaseID() }
     #expect(Set(ids).count == ids.count)
     #expect(Set(ids.map(\.ref)).count > 9_990)

@@ -165,6 +165,8 @@ final class Lock {
   var isPolled = false
   /// Counts it for who made it; nobody's after a restart.
   var claim: CallerClaim?
+  /// What the kernel could not take back of it yet.
+  var debts = 0
   /// Whether the request that found it last made its set.
   var wasJustMade = false
   /// Somebody wrote its values: nothing is granted until it is removed.
@@ -205,8 +207,8 @@ final class Lock {
     self.lastUse = lastUse
   }
 
-  /// Whether no lease stands on it and nobody waits.
-  var isIdle: Bool { holders.isEmpty && queue.isEmpty }
+  /// Whether no lease stands on it, nobody waits, and the kernel has all of it back.
+  var isIdle: Bool { holders.isEmpty && queue.isEmpty && debts == 0 }
 
   /// Whether the kernel's values tell what is out on leases.
   var isExact: Bool {

@@ -53,9 +53,14 @@ extension Ledger {
         }
       }
       let prepared = try prepare(request, lock: lock, share: share, caller: request.caller, waited: .zero, at: moment)
-      switch take(share, of: lock, for: request, prepared) {
+      taking: switch take(share, of: lock, for: request, prepared) {
       case .taken(let limitApplied):
-        guard keep(prepared, on: lock) else { break }
+        switch keep(prepared, on: lock) {
+        case .done: break
+        case .removed: break taking
+        case .wouldBlock: throw Self.kernelRefused(KernelFailure(errno: "EAGAIN"), doing: "take the lock")
+        case .failed(let failure): throw Self.kernelRefused(failure, doing: "take the lock")
+        }
         let lease = commit(prepared, for: request, on: lock, caller: request.caller)
         lease.limitApplied = limitApplied
         return lease

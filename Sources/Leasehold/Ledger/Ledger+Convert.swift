@@ -153,6 +153,9 @@ extension Ledger {
       discard(conversion)
       setVanished(lock, at: moment)
       throw Self.over(lease.head ?? lease)
+    case .failed(let failure) where failure.mayPass:
+      discard(conversion)
+      throw Self.kernelRefused(failure, doing: "take the lock")
     case .wouldBlock, .failed:
       discard(conversion)
       throw Self.damaged(lock)

@@ -33,7 +33,9 @@ extension Ledger {
     for step in 0..<min(all.count, Self.banksPerLook) {
       let bank = all[(driftScan + step) % all.count]
       guard case .values(let values) = kernel.read(bank.id.set) else { continue }
-      for lock in bank.locks.compactMap(\.self) where !lock.isDamaged { look(at: lock, values, at: moment) }
+      for lock in bank.locks.compactMap(\.self) where !lock.isDamaged && lock.debts == 0 {
+        look(at: lock, values, at: moment)
+      }
     }
     driftScan = (driftScan + Self.banksPerLook) % all.count
   }
@@ -81,7 +83,7 @@ extension Ledger {
         }
       }
       lookForWrites(to: set, values, trace, at: moment)
-      for lock in set.locks.values where lock.isExact && !lock.holders.isEmpty {
+      for lock in set.locks.values where lock.isExact && !lock.holders.isEmpty && lock.debts == 0 {
         reportExcess(of: lock, values, at: moment)
       }
     }
@@ -165,7 +167,7 @@ extension Ledger {
     breakUncovered(leases, at: moment)
     if counted > 0, !counter.isShared {
       let share = Share(.exclusive, units: counted)
-      _ = kernel.operate(lock.set.set, lock.dialect.uncount(share))
+      _ = giveBack(lock.dialect.uncount(share), to: lock.set.set, of: lock)
     }
     forgetLimitIfAlone(lock)
     (lock.seenExcess, lock.seenSurplus, lock.natives) = (0, 0, [:])

@@ -119,7 +119,7 @@ extension Ledger {
     let share = lease.share
     if lock.isExact, !lock.sharesCount {
       finish(lease, reason, at: moment.monotonic.nanoseconds)
-      return gaveBack(kernel.operate(lock.set.set, lock.dialect.giveBack(share)), on: lock, at: moment)
+      return gaveBack(giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock), on: lock, at: moment)
     }
     // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
     let capped = cappedGiveBack(share, on: lock)
@@ -131,11 +131,11 @@ extension Ledger {
         lease.cell, reason, giving: share, of: lock, isCapped: capped != nil, isBreaking: lease.breaking != nil)
       outcome =
         if let capped {
-          kernel.operate(lock.set.set, list: capped)
+          giveBack(list: capped, to: lock.set.set, of: lock)
         } else if lock.layout == .operations {
-          adjust(lock.set.set, by: lease.adjustments)
+          adjust(lock.set.set, by: lease.adjustments, of: lock)
         } else {
-          kernel.operate(lock.set.set, lock.dialect.giveBack(share))
+          giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock)
         }
     }
     finishMarked(lease, reason, at: moment.monotonic.nanoseconds)
@@ -240,6 +240,7 @@ extension Ledger {
     switch outcome {
     case .done: if !lock.queue.isEmpty { serve(lock, at: moment) }
     case .removed: setVanished(lock, at: moment)
+    case .failed where outcome.mayPass: counters.undoFailures += 1
     case .wouldBlock, .failed:
       // Somebody wrote the set's values. Nothing is added that the ledger's own count does not cover.
       counters.undoFailures += 1

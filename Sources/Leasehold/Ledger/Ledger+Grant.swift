@@ -71,16 +71,18 @@ extension Ledger {
 
   /// Where the kernel's values cannot tell what is out on leases: makes permanent what was taken with SEM_UNDO.
   ///
-  /// False when the set went meanwhile; then the prepared lease is discarded. A crash between the two stores leaves a
-  /// suspect: whether the undo ran nobody can know.
-  func keep(_ prepared: PreparedLease, on lock: Lock) -> Bool {
-    guard !lock.isExact else { return true }
+  /// Where that cannot be done, the prepared lease is discarded, and what was taken goes back. A crash between the two
+  /// stores leaves a suspect: whether the undo ran nobody can know.
+  func keep(_ prepared: PreparedLease, on lock: Lock) -> KernelOutcome {
+    guard !lock.isExact else { return .done }
     storage.commit(CommitWord(.arming, .lease, check: prepared.body.check), at: prepared.cell)
     let share = Share(prepared.record.mode, units: prepared.record.units)
-    if kernel.operate(lock.set.set, lock.dialect.keepTaken(share)) == .done { return true }
+    let outcome = kernel.operate(lock.set.set, lock.dialect.keepTaken(share))
+    guard outcome != .done else { return .done }
     storage.commit(.free, at: prepared.cell)
     discard(prepared)
-    return false
+    if outcome != .removed { _ = giveBack(lock.dialect.wait(for: share).drop, to: lock.set.set, of: lock) }
+    return outcome
   }
 
   /// Step three of a grant, after the semop: commits the record.
@@ -196,8 +198,12 @@ extension Ledger {
       }
       switch take(waiter.share, of: lock, for: waiter.request, prepared) {
       case .taken(let limitApplied):
-        guard keep(prepared, on: lock) else { return setVanished(lock, at: moment) }
-        grant(waiter, prepared, on: lock, limitApplied: limitApplied)
+        switch keep(prepared, on: lock) {
+        case .done: grant(waiter, prepared, on: lock, limitApplied: limitApplied)
+        case .removed: return setVanished(lock, at: moment)
+        case .wouldBlock: dismiss(waiter, Self.kernelRefused(KernelFailure(errno: "EAGAIN"), doing: "take the lock"))
+        case .failed(let failure): dismiss(waiter, Self.kernelRefused(failure, doing: "take the lock"))
+        }
       case .busy, .full, .unsettled:
         discard(prepared)
         return arrangeKernelWait(lock)

@@ -85,8 +85,7 @@ extension Ledger {
   /// Whoever is head of the queue now gets it, in one semop; when nobody wants exactly that, it goes back.
   public func kernelGranted(_ wait: KernelWait, at moment: Moment) {
     guard let lock = lockAt(wait) else {
-      if wait.share.purpose == .probe { return }
-      _ = kernel.operate(wait.set, wait.steps.drop)
+      _ = giveBack(wait.steps.drop, to: wait.set, of: nil)
       return
     }
     if let native = lock.native, native.hasLeases, wait.share.purpose != .probe {
@@ -132,8 +131,11 @@ extension Ledger {
         drop(wait, on: lock)
       }
     } else {
-      guard keep(prepared, on: lock) else { return setVanished(lock, at: moment) }
-      grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
+      switch keep(prepared, on: lock) {
+      case .done: grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
+      case .removed: return setVanished(lock, at: moment)
+      case .wouldBlock, .failed: break
+      }
     }
     serve(lock, at: moment)
   }
@@ -144,7 +146,7 @@ extension Ledger {
   /// handle that is not counted any more.
   private func drop(_ wait: KernelWait, on lock: Lock) {
     guard lock.layout == .php, case .success(let values) = readCounts(of: lock) else {
-      _ = kernel.operate(wait.set, wait.steps.drop)
+      _ = giveBack(wait.steps.drop, to: wait.set, of: lock)
       return
     }
     let (units, state) = (wait.share.units, PHPDialect.State(values, leases: lock.unitsOut))
@@ -152,7 +154,7 @@ extension Ledger {
     var operations = [Operation.addUndone(units, to: lock.dialect.semaphore)]
     if surplus > 0 { operations.append(.add(-surplus, to: lock.dialect.semaphore)) }
     if state.handles > 0 { operations.append(.addUndone(-1, to: PHPDialect.books.lowerBound)) }
-    _ = kernel.operate(wait.set, list: operations)
+    _ = giveBack(list: operations, to: wait.set, of: lock)
   }
 
   /// A thread's wait ended without a grant: canceled, or the set is gone.

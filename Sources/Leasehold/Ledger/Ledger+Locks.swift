@@ -57,6 +57,10 @@ extension Ledger {
       bank.freePlace(place)
       bankVanished(bank, at: moment)
       return nil
+    case .failed(let failure) where failure.mayPass:
+      eraseLock(lock)
+      bank.freePlace(place)
+      throw Self.kernelRefused(failure, doing: "take the lock")
     case .wouldBlock, .failed:
       // Somebody wrote into the place: another one will do.
       eraseLock(lock)

@@ -137,10 +137,10 @@ extension Ledger {
 
   /// Applies the adjustments as the kernel does when a process exits: semaphore by semaphore, without waiting, no value
   /// below 0 or above 32767.
-  func adjust(_ set: Int32, by adjustments: [Operation]) -> KernelOutcome {
+  func adjust(_ set: Int32, by adjustments: [Operation], of lock: Lock?) -> KernelOutcome {
     var worst = KernelOutcome.done
     for adjustment in adjustments {
-      let outcome = adjust(set, by: adjustment)
+      let outcome = adjust(set, by: adjustment, of: lock)
       if outcome == .removed { return .removed }
       if outcome != .done { worst = outcome }
     }
@@ -148,9 +148,9 @@ extension Ledger {
   }
 
   /// One semaphore: all of it, or else as much as goes, in halves of halves so that no value needs to be read.
-  private func adjust(_ set: Int32, by adjustment: Operation) -> KernelOutcome {
+  private func adjust(_ set: Int32, by adjustment: Operation, of lock: Lock?) -> KernelOutcome {
     let (semaphore, sign) = (Int(adjustment.semaphore), Int(adjustment.delta.signum()))
-    let outcome = kernel.operate(set, OpList(.add(Int(adjustment.delta), to: semaphore)))
+    let outcome = giveBack(OpList(.add(Int(adjustment.delta), to: semaphore)), to: set, of: lock)
     guard outcome.isOutOfRange else { return outcome }
     var left = abs(Int(adjustment.delta))
     var piece = 1 << 14
@@ -165,6 +165,7 @@ extension Ledger {
       } else if outcome.isOutOfRange {
         piece /= 2
       } else {
+        if outcome.mayPass { owe([.add(sign * left, to: semaphore)], to: set, of: lock) }
         return outcome
       }
     }
@@ -177,7 +178,7 @@ extension Ledger {
     let outcome = kernel.operate(set, list: inverse)
     guard outcome != .done, outcome != .removed else { return }
     guard dropUndo(adjustments, on: set) == .done,
-      adjust(set, by: SemaphoreStep.adjustments(steps)) == .done
+      adjust(set, by: SemaphoreStep.adjustments(steps), of: nil) == .done
     else {
       counters.undoFailures += 1
       return

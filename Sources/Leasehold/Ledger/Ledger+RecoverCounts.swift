@@ -59,7 +59,7 @@ extension Ledger {
       for one in group {
         let share = Share(record.mode, units: one.record.units)
         markEnd(one.cell, one.word.reason ?? .undelivered, giving: share, of: lock)
-        let outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(share))
+        let outcome = giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock)
         if outcome == .done { recovery.unitsGivenBack += share.units } else { counters.undoFailures += 1 }
         close(one, &findings, at: moment)
       }

@@ -68,7 +68,7 @@ extension Ledger {
   private func giveBackPart(_ cell: Int, _ record: LeaseRecord, on lock: Lock) {
     let share = Share(record.mode, units: record.units)
     markEnd(cell, .released, giving: share, of: lock)
-    let outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(share))
+    let outcome = giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock)
     if outcome == .done { recovery.unitsGivenBack += record.units }
   }
 }

@@ -299,7 +299,9 @@ extension Ledger {
       let lock = bank.locks[place]
       let out = Int(values[dialect.ledger])
       // Of a lock that is damaged the values tell nothing.
-      if lock?.isDamaged != true, !giveBackExcess(out - (lock?.unitsOut ?? 0), dialect, bank.id.set), let lock {
+      if lock?.isDamaged != true, !giveBackExcess(out - (lock?.unitsOut ?? 0), dialect, bank.id.set, of: lock),
+        let lock
+      {
         damage(
           lock, .uncounted, units: abs(lock.unitsOut - out),
           "The set counts \(out) units as out and leases have \(lock.unitsOut)", at: moment)
@@ -321,16 +323,17 @@ extension Ledger {
   /// The same for one lock of native programs, where nobody but this service counts what is out.
   func settle(_ lock: Lock, _ values: [UInt16]) {
     for counter in lock.dialect.counters where !counter.isShared {
-      _ = giveBackExcess(lock.natives(in: counter, value: Int(values[counter.semaphore])), lock.dialect, lock.set.set)
+      let natives = lock.natives(in: counter, value: Int(values[counter.semaphore]))
+      _ = giveBackExcess(natives, lock.dialect, lock.set.set, of: lock)
     }
   }
 
   /// Gives back what the kernel counts as out beyond what the records say; false when it is not covered.
-  private func giveBackExcess(_ excess: Int, _ dialect: any LockDialect, _ set: Int32) -> Bool {
+  private func giveBackExcess(_ excess: Int, _ dialect: any LockDialect, _ set: Int32, of lock: Lock?) -> Bool {
     guard excess != 0 else { return true }
-    guard excess > 0, kernel.operate(set, dialect.giveBack(Share(.exclusive, units: excess))) == .done else {
-      return false
-    }
+    guard excess > 0 else { return false }
+    let outcome = giveBack(dialect.giveBack(Share(.exclusive, units: excess)), to: set, of: lock)
+    guard outcome == .done || outcome.mayPass else { return false }
     recovery.unitsGivenBack += excess
     return true
   }

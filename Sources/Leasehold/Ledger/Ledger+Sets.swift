@@ -44,7 +44,7 @@ extension Ledger {
         continue
       }
       let uncount = lease.state == .suspect ? OpList() : lock.dialect.uncount(lease.share)
-      if uncount.count > 0 { _ = kernel.operate(set, uncount) }
+      _ = giveBack(uncount, to: set, of: lock)
       finishMarked(lease, .broken, at: moment.monotonic.nanoseconds)
     }
     return leases.map(\.id.ref)

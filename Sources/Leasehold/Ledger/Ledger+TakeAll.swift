@@ -56,7 +56,7 @@ extension Ledger {
       case nil: break
       }
     }
-    return keepAll(prepared, locks, wants, wanted, applied, caller)
+    return try keepAll(prepared, locks, wants, wanted, applied, caller)
   }
 
   private enum Obstacle {
@@ -126,8 +126,9 @@ extension Ledger {
   /// Gives back what was taken for a lease that does not come to be.
   private func untake(_ wanted: Wanted) {
     let dialect = wanted.lock.dialect
-    let outcome = kernel.operate(
-      wanted.lock.set.set, wanted.lock.isExact ? dialect.giveBack(wanted.share) : dialect.wait(for: wanted.share).drop)
+    let outcome = giveBack(
+      wanted.lock.isExact ? dialect.giveBack(wanted.share) : dialect.wait(for: wanted.share).drop,
+      to: wanted.lock.set.set, of: wanted.lock)
     if outcome != .done, outcome != .removed { counters.undoFailures += 1 }
   }
 
@@ -135,15 +136,16 @@ extension Ledger {
   private func keepAll(
     _ prepared: [PreparedLease], _ locks: [Lock], _ wants: [AcquireRequest], _ wanted: [Wanted],
     _ applied: [ObjectIdentifier: Bool], _ caller: Caller
-  ) -> TakeAllOutcome {
+  ) throws(LeaseholdError) -> TakeAllOutcome {
     for index in prepared.indices.reversed() {
-      if keep(prepared[index], on: locks[index]) {
+      let outcome = keep(prepared[index], on: locks[index])
+      if outcome == .done {
         if index > 0 {
           storage.commit(CommitWord(.live, .lease, check: prepared[index].body.check), at: prepared[index].cell)
         }
         continue
       }
-      // Its set went just now, and its record with it. What was made permanent goes back, and the rest.
+      // Its set went just now, say, and its record with it. What was made permanent goes back, and the rest.
       for other in prepared.indices where other != index {
         let (record, dialect) = (prepared[other].record, locks[other].dialect)
         let share = Share(record.mode, units: record.units)
@@ -153,11 +155,13 @@ extension Ledger {
         } else {
           storage.commit(.free, at: prepared[other].cell)
         }
-        _ = kernel.operate(locks[other].set.set, isKept ? dialect.giveBack(share) : dialect.wait(for: share).drop)
+        _ = giveBack(
+          isKept ? dialect.giveBack(share) : dialect.wait(for: share).drop, to: locks[other].set.set, of: locks[other])
         storage.commit(.free, at: prepared[other].cell)
         discard(prepared[other])
       }
-      return .removed(locks[index])
+      if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
+      return outcome == .removed ? .removed(locks[index]) : .unsettled(locks[index])
     }
     let head = commit(prepared[0], for: wants[0], on: locks[0], caller: caller)
     head.limitApplied = applied[ObjectIdentifier(locks[0])]
@@ -210,11 +214,11 @@ extension Ledger {
       var outcome = KernelOutcome.done
       if isKept(lease, lock) {
         let uncount = uncounting ? lock.dialect.uncount(lease.share) : OpList()
-        if uncount.count > 0 { outcome = kernel.operate(lock.set.set, uncount) }
+        outcome = giveBack(uncount, to: lock.set.set, of: lock)
       } else if let capped {
-        outcome = kernel.operate(lock.set.set, list: capped)
+        outcome = giveBack(list: capped, to: lock.set.set, of: lock)
       } else if !wasSuspect || lease !== head {
-        outcome = kernel.operate(lock.set.set, lock.dialect.giveBack(lease.share))
+        outcome = giveBack(lock.dialect.giveBack(lease.share), to: lock.set.set, of: lock)
       }
       outcomes.append(outcome)
       if lock.isExact, !lock.sharesCount { continue }

@@ -36,6 +36,7 @@ extension Ledger {
   ///
   /// Call every few milliseconds while ``wantsPolling``.
   public func poll(at moment: Moment) {
+    payDebts(at: moment)
     let locks = polledLocks
     polledLocks = []
     for lock in locks {
@@ -53,7 +54,9 @@ extension Ledger {
       _ = tombstones.popOldest()
       forget(oldest)
     }
-    for bank in Array(banks.values) where kernel.value(bank.id.set, NamedDialect.trailer) == nil {
+    // What cannot be read is not gone for that: its mode may have been changed, or memory was short.
+    for bank in Array(banks.values)
+    where kernel.value(bank.id.set, NamedDialect.trailer) == nil && kernel.read(bank.id.set) == .gone {
       bankVanished(bank, at: moment)
     }
     for set in Array(nativeSets.values) { look(at: set, at: moment) }

@@ -99,7 +99,7 @@ extension Ledger {
         .rewritten, lock, units: units,
         "Values of the set were written: \(leases.count) leases are broken, and nothing is given back.", at: moment)
       let uncount = lock.dialect.uncount(Share(.exclusive, units: units))
-      if uncount.count > 0 { _ = kernel.operate(set.id.set, uncount) }
+      _ = giveBack(uncount, to: set.id.set, of: lock)
       breakUncovered(leases, at: moment)
       forgetLimitIfAlone(lock)
       if !lock.queue.isEmpty { unserved.append(lock) }

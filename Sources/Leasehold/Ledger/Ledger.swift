@@ -66,6 +66,7 @@ public final class Ledger {
   /// ledger, else when every lease of a ledger that may have been lost is over.
   var strangersFrom: Int64 = 0
   var polledLocks: [Lock] = []
+  var debts: [Debt] = []
   var lastFence: Int64 = 0
   var idleScan = 0
   let ring: EventRing
@@ -99,7 +100,7 @@ public final class Ledger {
   }
 
   /// Whether some queue must be looked at every few milliseconds because no thread was free to wait in the kernel.
-  public var wantsPolling: Bool { !polledLocks.isEmpty }
+  public var wantsPolling: Bool { !polledLocks.isEmpty || !debts.isEmpty }
 
   /// Takes the notices.
   public func takeNotices() -> [Notice] {

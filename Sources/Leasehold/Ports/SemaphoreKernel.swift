@@ -19,6 +19,9 @@ public struct KernelFailure: Error, Sendable, Equatable {
   /// The limit's value.
   public var value: Int?
 
+  /// Whether the kernel may do the same operations later: it lacked memory, or this process the right to do them.
+  var mayPass: Bool { ["ENOMEM", "EACCES", "EPERM", "EINTR", "ENOSYS"].contains(errno) }
+
   /// Makes a failure.
   public init(errno: String, limit: String? = nil, value: Int? = nil) {
     self.errno = errno

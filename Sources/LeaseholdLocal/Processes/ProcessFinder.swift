@@ -31,7 +31,7 @@ final class ProcessFinder: Sendable {
   private func findPeer(_ pid: Int32, _ socket: Int32) throws(LeaseholdError) -> WatchedProcess {
     let handle = try holdPeer(pid, socket)
     let facts = pid > 0 ? ProcessFacts(pid) : nil
-    guard Self.lives(handle) else { throw .processEnded(.peer) }
+    try Self.require(handle, .peer)
     let namespace = facts == nil ? nil : ProcessFacts.ownNamespace()
     return try watch.watch(handle, Self.stamp(pid, facts, namespace))
   }
@@ -42,7 +42,7 @@ final class ProcessFinder: Sendable {
     guard peer > 0, let namespace = ProcessFacts.ownNamespace() else { throw .processUnseen(number) }
     let peerHandle = try holdPeer(peer, socket)
     let peerFacts = ProcessFacts(peer)
-    guard Self.lives(peerHandle) else { throw .processEnded(.peer) }
+    try Self.require(peerHandle, .peer)
     guard let peerFacts else { throw .processUnseen(number) }
     let isNeighbour = peerFacts.numbers.count == 1
     let pid = isNeighbour ? number : try translate(number, of: peer, peerFacts)
@@ -53,7 +53,7 @@ final class ProcessFinder: Sendable {
       throw .processRefused(error, number)
     }
     let facts = ProcessFacts(pid)
-    guard Self.lives(handle) else { throw .processEnded(.number(number)) }
+    try Self.require(handle, .number(number))
     guard let facts, isNeighbour || facts.numbers.count == peerFacts.numbers.count && facts.numbers.last == number
     else { throw .processUnseen(number) }
     guard uid == 0 || facts.uid == uid else { throw .processOfAnother(number, owner: facts.uid, uid) }
@@ -102,7 +102,28 @@ final class ProcessFinder: Sendable {
     }
   }
 
-  private static func lives(_ handle: borrowing ProcessHandle) -> Bool { (try? handle.hasEnded()) == false }
+  /// Whether the process lives; never a guess.
+  private static func lives(_ handle: borrowing ProcessHandle) throws(Errno) -> Bool {
+    while true {
+      do {
+        return try !handle.hasEnded()
+      } catch {
+        if error != .interrupted { throw error }
+      }
+    }
+  }
+
+  /// The same, for who is told why that cannot be known.
+  private static func require(
+    _ handle: borrowing ProcessHandle, _ asked: AskedProcess
+  ) throws(LeaseholdError) {
+    do {
+      if try lives(handle) { return }
+    } catch {
+      throw .processRefused(error)
+    }
+    throw .processEnded(asked)
+  }
 
   private static func stamp(_ pid: Int32, _ facts: ProcessFacts?, _ namespace: UInt64?) -> ProcessStamp {
     guard let facts, let namespace else { return ProcessStamp(namespace: 0, pid: 0, started: 0) }
@@ -114,8 +135,22 @@ final class ProcessFinder: Sendable {
   /// What became of the processes that leases of the last daemon are bound to.
   func find(_ stamps: [ProcessStamp]) -> [ProcessStamp: ProcessFinding] {
     guard !stamps.isEmpty else { return [:] }
-    let namespace = ProcessFacts.ownNamespace().map { UInt32(truncatingIfNeeded: $0) }
-    return Dictionary(uniqueKeysWithValues: stamps.map { ($0, find($0, namespace)) })
+    let namespace = Self.namespace()
+    return Dictionary(uniqueKeysWithValues: stamps.map { ($0, findPatiently($0, namespace)) })
+  }
+
+  /// Looks again where the look itself failed: too many files are open, or memory was short for a moment.
+  private func findPatiently(_ stamp: ProcessStamp, _ namespace: UInt32?) -> ProcessFinding {
+    for _ in 0..<3 {
+      let finding = find(stamp, namespace ?? Self.namespace())
+      if case .unknown = finding { continue }
+      return finding
+    }
+    return .unknown
+  }
+
+  private static func namespace() -> UInt32? {
+    ProcessFacts.ownNamespace().map { UInt32(truncatingIfNeeded: $0) }
   }
 
   private func find(_ stamp: ProcessStamp, _ namespace: UInt32?) -> ProcessFinding {
@@ -127,7 +162,8 @@ final class ProcessFinder: Sendable {
       return error == .noSuchProcess || error == .invalidArgument ? .gone : .unknown
     }
     let facts = ProcessFacts(stamp.pid)
-    guard Self.lives(handle) else { return .gone }
+    guard let lives = try? Self.lives(handle) else { return .unknown }
+    guard lives else { return .gone }
     guard let facts else { return .unknown }
     guard facts.started == stamp.started else { return .gone }
     guard let process = try? watch.watch(handle, stamp, isLimited: false) else { return .unknown }

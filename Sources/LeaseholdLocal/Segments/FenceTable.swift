@@ -101,7 +101,13 @@ final class FenceTable: Sendable {
   /// Whether nobody has the place, or its segment is gone.
   private static func isFree(_ owner: UInt64) -> Bool {
     guard owner != 0 else { return true }
-    guard let status = try? SharedMemorySegment(id: segment(owner)).status() else { return true }
+    let status: SharedMemorySegment.Status
+    do {
+      status = try SharedMemorySegment(id: segment(owner)).status()
+    } catch {
+      // A segment that cannot be looked at is there, and its fence must not be forgotten.
+      return error == .invalidArgument || error == .identifierRemoved
+    }
     return status.permissions.key.rawValue != Int32(truncatingIfNeeded: owner >> 32)
   }
 

@@ -65,12 +65,20 @@ final class Traffic {
     }
   }
 
-  /// The kernel refuses to take units now and then, for want of memory say.
+  /// The kernel refuses to take units, or to give them back, now and then, for want of memory say.
   private func refuseSometimes() {
     var chance = SeededRandom(seed: seed ^ 0xbad)
     daemon.kernel.failure = { _, operations in
-      let takes = operations.count == 2 && operations[0].delta < 0
-      return takes && chance.once(in: 12) ? .failed(KernelFailure(errno: "ENOMEM")) : nil
+      let isPair = operations.count == 2 && operations[0].delta != 0
+      return isPair && chance.once(in: 12) ? .failed(KernelFailure(errno: "ENOMEM")) : nil
+    }
+  }
+
+  /// What the kernel refused to take back, the clock's thread gives it a moment later.
+  private func payDebts() {
+    while !daemon.ledger.debts.isEmpty, !daemon.crash.hasCrashed {
+      daemon.ledger.payDebts(at: daemon.moment)
+      hear()
     }
   }
 
@@ -80,7 +88,9 @@ final class Traffic {
       if random.once(in: 12) { daemon.crash.crash(afterStep: Int.random(in: 0..<16, using: &random)) }
       step()
       hear()
+      payDebts()
       if daemon.crash.hasCrashed { recover() }
+      payDebts()
       try check()
     }
     countUp()
