@@ -53,13 +53,15 @@ static bool replace_page(int descriptor, const struct msghdr *message, ssize_t *
 /* True when there is no more of it. */
 static bool send_rest(int descriptor, struct leasehold_rest *rest)
 {
-    if (rest->count == 0) { return true; }
-    ssize_t sent = send(descriptor, rest->bytes, rest->count, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) { return false; }
-    rest->bytes += sent;
-    rest->count -= (size_t)sent;
-    errno = EAGAIN;
-    return rest->count == 0;
+    /* libmicrohttpd asks again at the next edge (EPOLLET), and there is none before the kernel has said EAGAIN. */
+    while (rest->count > 0) {
+        ssize_t sent = send(descriptor, rest->bytes, rest->count, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR) { continue; }
+        if (sent < 0) { return false; }
+        rest->bytes += sent;
+        rest->count -= (size_t)sent;
+    }
+    return true;
 }
 
 ssize_t sendmsg(int descriptor, const struct msghdr *message, int flags)

@@ -145,7 +145,7 @@ struct Metrics {
     single("leasehold_http_connections", "gauge", "Open connections.", UInt64(server.connections), &text)
     single(
       "leasehold_http_refused_connections_total", "counter",
-      "Connections that were one too many, for their caller or for the listener.",
+      "Connections that were one too many, for their caller, for the listener, or for the process.",
       UInt64(server.refusedConnections), &text)
     single(
       "leasehold_lock_watchers", "gauge", "Requests that wait for a lock to change.", UInt64(server.looks.count), &text)

@@ -14,8 +14,8 @@ final class Pulse: Sendable {
 
   /// Starts beating.
   ///
-  /// Call once.
-  func start(every interval: Int64, _ beat: @escaping @Sendable () -> Void) {
+  /// Call once. False where there cannot be one more thread (`errno` says why).
+  func start(every interval: Int64, _ beat: @escaping @Sendable () -> Void) -> Bool {
     let thread = startThread(named: "lh-pulse") { [self] in
       var next = Int64(monotonicNanoseconds()) + interval
       while !state.withLock({ $0.isStopped }) {
@@ -29,6 +29,7 @@ final class Pulse: Sendable {
       }
     }
     state.withLock { $0.thread = thread }
+    return thread != nil
   }
 
   /// Stops, and waits until it has.

@@ -153,6 +153,14 @@ final class RequestHandler: ExchangeHandler {
     return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }
 
+  func cannotWait(_ exchange: Exchange, errno: Int32) -> Response {
+    hungUp(exchange)
+    let problem = Problem.cannotWait("epoll_ctl", errno)
+    server.refusals.note(
+      problem, to: exchange, operation: "wait", trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
+    return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+  }
+
   func completed(_ exchange: Exchange, delivered: Bool) {
     if !delivered, let lease = exchange.grant { server.service.undeliver(lease, at: Server.now()) }
     if let waiting = exchange.attachment as? WaitingOperation, !delivered {

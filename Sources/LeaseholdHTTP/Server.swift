@@ -1,3 +1,4 @@
+import Glibc
 public import Leasehold
 public import Logging
 import Synchronization
@@ -117,6 +118,7 @@ public final class Server: Sendable {
   private let listening = Atomic(false)
   private let wallOffset = Atomic<Int64>(0)
   private let pulse = Pulse()
+  private let toldTurnedAway = Atomic(0)
 
   /// Makes a server that does not listen yet.
   public init(
@@ -192,13 +194,19 @@ public final class Server: Sendable {
       listeners.withLock { $0.append(listener) }
     }
     listening.store(true, ordering: .relaxed)
-    pulse.start(every: options.heartbeat.nanoseconds) { [self] in
+    let beats = pulse.start(every: options.heartbeat.nanoseconds) { [self] in
       wallOffset.store(currentWallOffset(), ordering: .relaxed)
       holds.beat(at: Self.now(), asking: service)
       events.beat()
       refusals.flush()
       waits.flush()
+      tellOfTurnedAway()
     }
+    // Holds without heartbeats would be taken for dead.
+    guard !beats else { return }
+    let reason = errno
+    stop()
+    throw ServerError(.system(call: "pthread_create", place: "any address", errno: reason))
   }
 
   /// Says so where the kernel would refuse connections before the settings do.
@@ -220,11 +228,28 @@ public final class Server: Sendable {
       ])
   }
 
+  /// Tells, at most once a beat, that connections were closed for want of descriptors.
+  private func tellOfTurnedAway() {
+    let now = HTTPListener.turnedAway
+    let before = toldTurnedAway.exchange(now, ordering: .relaxed)
+    guard now > before else { return }
+    log.warning(
+      """
+      connections were closed because no descriptor, or no memory, was left for them: raise the hard limit \
+      (LimitNOFILE=, ulimit -Hn, fs.file-max), or lower --max-connections
+      """,
+      metadata: ["connections": .stringConvertible(now - before)])
+  }
+
   /// What the daemon has open beside connections and the processes that leases are bound to.
   private static let ownDescriptors = 128
 
   /// The TCP port in use.
-  public var port: UInt16? { listeners.withLock { $0.lazy.compactMap(\.port).first } }
+  public var port: UInt16? {
+    // Asked once each: what the kernel told a moment ago it may refuse now, and lazy sequences ask twice.
+    for listener in listeners.withLock(\.self) { if let port = listener.port { return port } }
+    return nil
+  }
 
   /// Requests that are being answered, waiting ones included.
   public var activeExchanges: Int { listeners.withLock { $0.reduce(0) { $0 + $1.activeExchanges } } }
@@ -239,8 +264,10 @@ public final class Server: Sendable {
   /// Open connections.
   var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }
 
-  /// Connections that were one too many, for their caller or for the listener.
-  var refusedConnections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.refusedConnections } } }
+  /// Connections that were one too many, for their caller, for the listener, or for the descriptors of the process.
+  var refusedConnections: Int {
+    listeners.withLock { $0.reduce(0) { $0 + $1.refusedConnections } } + HTTPListener.turnedAway
+  }
 
   /// Answers cut off because their peer did not read.
   var droppedStreams: Int { listeners.withLock { $0.reduce(0) { $0 + $1.droppedStreams } } }

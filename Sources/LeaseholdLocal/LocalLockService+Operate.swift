@@ -163,6 +163,15 @@ extension LeaseholdError {
       ])
   }
 
+  /// No thread can be started to wait on.
+  static var noThreadToWait: LeaseholdError {
+    LeaseholdError(
+      .kernelLimit,
+      "The service cannot start one more thread to wait on (EAGAIN), so nothing was done: its limit of tasks is "
+        + "reached (TasksMax, pids.max, ulimit -u). Try again later.",
+      facts: [("errno", .text("EAGAIN")), ("limit", .text("tasks"))], retryAfter: .seconds(1))
+  }
+
   /// As many wait as may.
   static func tooManyOperations(_ most: Int) -> LeaseholdError {
     LeaseholdError(

@@ -108,7 +108,9 @@ final class OperationPool: Sendable {
         state.all.append(thread)
         state.idle.append(thread)
       }
-      guard let thread = state.idle.popLast() else { return .failure(.tooManyOperations(maximum)) }
+      guard let thread = state.idle.popLast() else {
+        return .failure(state.all.count < maximum ? .noThreadToWait : .tooManyOperations(maximum))
+      }
       state.lastID += 1
       state.jobs[state.lastID] = thread
       thread.begin(job, state.lastID)
@@ -202,17 +204,25 @@ private final class OperationThread: Sendable {
 
   func interrupt() { thread.withLock { $0 }?.interrupt() }
 
-  /// Ends the thread, which must have been called off, and waits for it.
+  /// Ends the thread, which must have been called off, and waits for it; the signal is repeated until it was seen.
   func end() {
     isEnding.store(true, ordering: .sequentiallyConsistent)
     alarm.ring()
+    while !hasEnded.load(ordering: .sequentiallyConsistent) {
+      interrupt()
+      Alarm().sleep(until: HostClock.now().nanoseconds + 1_000_000)
+    }
     thread.withLock { $0 }?.join()
   }
+
+  private let hasEnded = Atomic(false)
 
   private func run(_ pool: OperationPool) {
     while true {
       guard let (job, id) = current.withLock({ $0 }) else {
-        if isEnding.load(ordering: .sequentiallyConsistent) { return }
+        if isEnding.load(ordering: .sequentiallyConsistent) {
+          return hasEnded.store(true, ordering: .sequentiallyConsistent)
+        }
         alarm.sleep()
         continue
       }

@@ -2,6 +2,7 @@
 #define LEASEHOLD_CEARLYANSWER_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Lets an answer go out before libmicrohttpd gets to it.
@@ -41,5 +42,15 @@ typedef size_t (*leasehold_page)(int status, const char *page, size_t page_size,
 
 /* From now on such pages are replaced, on sockets without TLS. */
 void leasehold_replace_pages(leasehold_page make);
+
+/*
+ * Keeps a listener from going deaf: this target defines accept4(2) for the process, too.
+ *
+ * When the process has no descriptor left, or the kernel no memory, libmicrohttpd 0.9.75 stops accepting until one of
+ * the listener's own connections closes, and they may stay open for hours. Here such a connection is accepted with a
+ * descriptor that is kept in reserve, and closed; the next one has its chance. To libmicrohttpd it looks as if there
+ * had been none (EAGAIN). This says how many were closed.
+ */
+uint64_t leasehold_turned_away(void);
 
 #endif

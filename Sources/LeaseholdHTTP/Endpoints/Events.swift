@@ -29,9 +29,7 @@ enum Events {
     }
     let claim = try Problem.passing { () throws(LeaseholdError) in try call.caller.account?.claim(.streams) }
     let stream = StreamBody(source: subscriber)
-    guard server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset) else {
-      throw .tooManySubscribers(server.limits.eventSubscribers)
-    }
+    try server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset)
     call.exchange.attachment = EventSession(server.events, subscriber, claim)
     return .respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
   }
@@ -79,7 +77,7 @@ extension Call {
 
 extension Problem {
   /// As many follow as may.
-  fileprivate static func tooManySubscribers(_ most: Int) -> Problem {
+  static func tooManySubscribers(_ most: Int) -> Problem {
     var problem = Problem(
       .tooManySubscribers,
       "\(most) follow the events, the service's maximum (max-event-subscribers); try again later.",

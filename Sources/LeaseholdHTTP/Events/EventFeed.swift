@@ -40,8 +40,8 @@ final class EventFeed: Sendable {
   /// Who was dropped because they did not read.
   var dropped: Int { withState { $0.dropped } }
 
-  /// Takes somebody in; false when as many follow as may.
-  func add(_ subscriber: EventSubscriber, _ stream: StreamBody, wallOffset: Int64) -> Bool {
+  /// Takes somebody in, if there is room, and a thread.
+  func add(_ subscriber: EventSubscriber, _ stream: StreamBody, wallOffset: Int64) throws(Problem) {
     self.wallOffset.store(wallOffset, ordering: .relaxed)
     let (isIn, mustStart) = withState { state -> (Bool, Bool) in
       guard state.subscribers.count < most, !state.isStopping else { return (false, false) }
@@ -49,8 +49,14 @@ final class EventFeed: Sendable {
       defer { state.isRunning = true }
       return (true, !state.isRunning)
     }
-    if mustStart { _ = startThread(named: "lh-events") { [self] in run() } }
-    return isIn
+    guard isIn else { throw .tooManySubscribers(most) }
+    guard mustStart, startThread(named: "lh-events", { [self] in run() }) == nil else { return }
+    let reason = errno
+    withState { state in
+      state.isRunning = false
+      state.subscribers.removeAll { $0.subscriber === subscriber }
+    }
+    throw .cannotWait("pthread_create", reason)
   }
 
   /// Lets somebody go.

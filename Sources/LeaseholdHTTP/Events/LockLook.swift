@@ -33,8 +33,8 @@ final class LockLook: LockWatcher, WaitingRequest {
   /// Waits, or answers at once when the lock has changed already.
   func begin(until deadline: MonotonicInstant) throws(Problem) -> Disposition {
     exchange.attachment = self
-    server.looks.add(self, until: deadline)
     do {
+      try server.looks.add(self, until: deadline)
       switch try server.service.watch(key, native, listed: listed, unless: tags, watcher: self) {
       case .changed(let lock):
         hungUp()
@@ -49,7 +49,8 @@ final class LockLook: LockWatcher, WaitingRequest {
     } catch {
       hungUp()
       exchange.attachment = nil
-      throw Problem(error)
+      if let error = error as? LeaseholdError { throw Problem(error) }
+      throw (error as? Problem) ?? .cannotWait("pthread_create", EAGAIN)
     }
   }
 
@@ -115,13 +116,19 @@ final class LockLooks: Sendable {
   /// How many wait.
   var count: Int { state.withLock { $0.waiting.count } }
 
-  func add(_ look: LockLook, until deadline: MonotonicInstant) {
+  func add(_ look: LockLook, until deadline: MonotonicInstant) throws(Problem) {
     let mustStart = state.withLock { state in
       state.waiting[ObjectIdentifier(look)] = (look, deadline)
       defer { state.isRunning = true }
       return !state.isRunning
     }
-    if mustStart { _ = startThread(named: "lh-looks") { [self] in run() } }
+    guard mustStart, startThread(named: "lh-looks", { [self] in run() }) == nil else { return }
+    let reason = errno
+    state.withLock { state in
+      state.isRunning = false
+      state.waiting[ObjectIdentifier(look)] = nil
+    }
+    throw .cannotWait("pthread_create", reason)
   }
 
   func remove(_ look: LockLook) { state.withLock { _ = $0.waiting.removeValue(forKey: ObjectIdentifier(look)) } }

@@ -51,27 +51,32 @@ extension Exchange: HangupWatch.Target {
   }
 
   /// Suspends the connection until `resolve` or a hang-up, on the connection's thread.
-  /// - Returns: An answer if one is there already or the listener is stopping.
+  /// - Returns: An answer if one is there already, the listener is stopping, or the kernel cannot watch the connection.
   func park() -> Response? {
     let daemon = connection.daemon
     var answer: Response?
-    let stopping = parking.withLock { state in
+    let arming = parking.withLock { state -> HangupWatch.Arming? in
       guard state.phase == .running else {
         answer = state.response.take()
-        return false
+        return nil
       }
       // The event may come before `suspend` is through; the watch's thread then waits for this lock.
-      guard let token = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
+      let arming = daemon.watch.arm(connection.descriptor, self, of: daemon.owner)
+      guard case .armed(let token) = arming else {
         state.phase = .resolved
-        return true
+        return arming
       }
       connection.exemptFromIdling()
       state.token = token
       state.suspended = daemon.suspend(connection)
       state.phase = .parked
-      return false
+      return nil
     }
-    return stopping ? daemon.handler.stopping(self) : answer
+    return switch arming {
+    case .stopped?: daemon.handler.stopping(self)
+    case .refused(let errno)?: daemon.handler.cannotWait(self, errno: errno)
+    case .armed?, nil: answer
+    }
   }
 
   /// Takes the answer when libmicrohttpd calls again after a resume; `nil` if the peer is gone.

@@ -37,6 +37,11 @@ protocol ExchangeHandler: AnyObject, Sendable {
   /// The answer for a pending exchange whose listener is being stopped. Called on the thread that stops.
   func stopping(_ exchange: Exchange) -> Response
 
+  /// The answer for a pending exchange whose connection the kernel does not watch: nobody would see its peer go.
+  ///
+  /// Called on the connection's thread; nothing may resolve the exchange any more.
+  func cannotWait(_ exchange: Exchange, errno: Int32) -> Response
+
   /// A request for which `requestArrived` was called is over; called exactly once for each.
   ///
   /// - Parameter delivered: Whether the kernel took the whole answer for a peer that was there.
@@ -52,6 +57,8 @@ extension ExchangeHandler {
   func resolved(_ exchange: Exchange, status: Int) {}
 
   func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission { .served }
+
+  func cannotWait(_ exchange: Exchange, errno: Int32) -> Response { stopping(exchange) }
 }
 
 /// What becomes of a connection that was accepted.

@@ -72,8 +72,9 @@ final class HangupWatch: Sendable {
   /// Starts the thread.
   init() throws(ListenError) {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+    guard epoll >= 0 else { throw .system(call: "epoll_create1", place: "any address", errno: errno) }
     wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-    guard epoll >= 0, wake >= 0 else { throw .system(call: "epoll_create1", place: "any address", errno: errno) }
+    guard wake >= 0 else { throw .system(call: "eventfd", place: "any address", errno: errno) }
     var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: Token.none.bits))
     guard epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0 else {
       throw .system(call: "epoll_ctl", place: "any address", errno: errno)
@@ -91,10 +92,19 @@ final class HangupWatch: Sendable {
   /// A name for one listener among those that share the watch.
   static func newOwner() -> UInt64 { lastOwner.add(1, ordering: .relaxed).newValue }
 
-  /// Registers a socket; `nil` once the owner was stopped.
-  func arm(_ descriptor: Int32, _ target: any Target, of owner: UInt64) -> Token? {
+  /// What became of an attempt to watch a socket.
+  enum Arming {
+    case armed(Token)
+    /// The owner was stopped.
+    case stopped
+    /// The kernel refused, with this errno: no memory, or too many watches (fs.epoll.max_user_watches).
+    case refused(Int32)
+  }
+
+  /// Registers a socket.
+  func arm(_ descriptor: Int32, _ target: any Target, of owner: UInt64) -> Arming {
     registry.withLock { registry in
-      guard !registry.ended, !registry.stopped.contains(owner) else { return nil }
+      guard !registry.ended, !registry.stopped.contains(owner) else { return .stopped }
       let index: UInt32
       if let reused = registry.free.popLast() {
         index = reused
@@ -106,11 +116,12 @@ final class HangupWatch: Sendable {
       let token = Token(bits: UInt64(generation) << 32 | UInt64(index))
       var event = epoll_event(events: Self.interest, data: epoll_data_t(u64: token.bits))
       guard epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+        let reason = errno
         registry.free.append(index)
-        return nil
+        return .refused(reason)
       }
       registry.slots[Int(index)] = Slot(generation: generation, descriptor: descriptor, owner: owner, target: target)
-      return token
+      return .armed(token)
     }
   }
 

@@ -145,7 +145,7 @@ final class StreamBody: Sendable {
       if count > 0 { return count }
       if state.finished || state.source?.isOver == true { return endOfStream }
       let daemon = connection.daemon
-      guard let token = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
+      guard case .armed(let token) = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
         state.broken = true
         return cutOff(connection, buffer)
       }

@@ -1,0 +1,29 @@
+import Glibc
+import Leasehold
+
+extension Problem {
+  /// The kernel has not what a request needs that waits; nothing was done.
+  static func cannotWait(_ call: String, _ errno: Int32) -> Problem {
+    let name =
+      switch errno {
+      case EAGAIN: "EAGAIN"
+      case EMFILE: "EMFILE"
+      case ENFILE: "ENFILE"
+      case ENOMEM: "ENOMEM"
+      case ENOSPC: "ENOSPC"
+      case EPERM: "EPERM"
+      default: "errno \(errno)"
+      }
+    let limit =
+      call == "pthread_create"
+      ? "the service has as many tasks as it may (TasksMax, pids.max, ulimit -u)"
+      : "its user watches as many descriptors as it may (fs.epoll.max_user_watches)"
+    var problem = Problem(
+      .kernelLimit,
+      "The kernel cannot let this request wait (\(call): \(name)), so nothing was done: memory is short, or \(limit). "
+        + "Try again later, or ask without waiting.",
+      facts: [("errno", .text(name)), ("limit", .text(call == "pthread_create" ? "tasks" : "max_user_watches"))])
+    problem.retryAfter = .seconds(1)
+    return problem
+  }
+}
