@@ -15,7 +15,7 @@ static void caught(int number) {
     int saved = errno;
     unsigned char byte = (unsigned char)number;
     // A full pipe means that nobody reads: then one signal more tells nothing new.
-    (void)!write(pipe_end, &byte, 1);
+    while (write(pipe_end, &byte, 1) < 0 && errno == EINTR) {}
     errno = saved;
 }
 

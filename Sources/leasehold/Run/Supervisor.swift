@@ -79,15 +79,20 @@ final class Supervisor {
   /// The wait status once the command has ended; stops with it when it was stopped.
   private func endedOrStopped() -> Int32? {
     var information = siginfo_t()
-    while waitid(P_PID, id_t(child), &information, WEXITED | WNOHANG | WNOWAIT) == 0 {
+    while true {
+      guard waitid(P_PID, id_t(child), &information, WEXITED | WNOHANG | WNOWAIT) == 0 else {
+        if errno == EINTR { continue }
+        break
+      }
       guard information.si_signo == SIGCHLD else { break }
       let status = information._sifields._sigchld.si_status
       return information.si_code == Int32(CLD_EXITED) ? status << 8 : status
     }
     var status: Int32 = 0
-    if waitpid(child, &status, WNOHANG | WUNTRACED) == child, let signal = ExecResult.stopSignal(ofWait: status) {
-      stopped(by: signal)
-    }
+    guard waitpid(child, &status, WNOHANG | WUNTRACED) == child else { return nil }
+    // It ended between the two looks, or the first failed: then it is reaped by now.
+    guard let signal = ExecResult.stopSignal(ofWait: status) else { return status }
+    stopped(by: signal)
     return nil
   }
 
