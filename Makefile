@@ -12,7 +12,8 @@
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make contract-full     the same, until each operation was asked 400 times in each way; about an hour
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
-#   make robustness   Tests/Robustness, short: kill -9, dying clients, what is found, a stalled log, many waiters
+#   make robustness   Tests/Robustness, short: kill -9, failing calls, dying clients, a stalled log, many waiters
+#   make sweep        Tests/Robustness/sweep.py, long: each call of libc fails with each errno of its man page
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)
@@ -34,7 +35,7 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
+.PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak sweep
 .PHONY: examples bench tsan asan deb containers man clean
 
 run: build
@@ -63,7 +64,7 @@ clients-generated:
 	@Tools/need build test clients
 	@python3 Tests/run.py clients-generated
 
-lint cli interop fuzz contract contract-full robustness soak examples:
+lint cli interop fuzz contract contract-full robustness soak sweep examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

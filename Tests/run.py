@@ -134,9 +134,10 @@ GROUPS = {
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
     ],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
-    # The first three look for mistakes, which the debug build finds more of; the others measure.
+    # The first four look for mistakes, which the debug build finds more of; the others measure.
     "robustness": [
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
+        ("failing calls", robustness("sweep", "--seconds", "80"), one, DEBUG),
         ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
         ("what is found", robustness("found"), one, DEBUG),
         ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
@@ -145,8 +146,12 @@ GROUPS = {
         ("subscribers", robustness("subscribers", "--subscribers", "50", "--cycles", "2000"), one, RELEASE),
         ("log stall", robustness("log_stall", "--seconds", "3", "--limit-ms", "25"), one, RELEASE),
     ],
+    "sweep": [
+        ("failing calls", robustness("sweep", "--seconds", "3000", "--errnos", "99", "--rounds", "4"), one, DEBUG),
+    ],
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
+        ("failing calls", robustness("sweep", "--seconds", "1200", "--errnos", "99"), one, RELEASE),
         ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),
         ("what is found", robustness("found", "--scribbles", "300", "--removals", "50"), one, RELEASE),
         ("many waiters", robustness("waiters", "--waiters", "10000"), one, RELEASE),
@@ -162,8 +167,8 @@ ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop
 BUILDS = {group: ["debug"] for group in (
     "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
     "examples",
-)} | {"robustness": ["debug", "release"], "soak": ["release"]}
-STEP_SECONDS = {"soak": 3600, "contract-full": 4 * 3600}
+)} | {"robustness": ["debug", "release"], "sweep": ["debug"], "soak": ["release"]}
+STEP_SECONDS = {"soak": 3600, "sweep": 3600, "contract-full": 4 * 3600}
 
 
 def run(command, program, seconds):

@@ -74,11 +74,11 @@ class KeepAlive:
 class Report:
     """Collects violations; the first ones are printed as they come."""
 
-    def __init__(self):
-        self.violations = []
+    def __init__(self, shown=20):
+        self.violations, self.shown = [], shown
 
     def violation(self, text):
-        if len(self.violations) < 20:
+        if len(self.violations) < self.shown:
             print(f"VIOLATION {text}", flush=True)
         self.violations.append(text)
 

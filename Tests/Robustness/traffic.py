@@ -39,6 +39,8 @@ class Worker(threading.Thread):
 class Caller(Worker):
     """Acquires with short ttls; releases, renews or forgets."""
 
+    TTLS_MS, RENEWALS_MS, WAITS_MS = (150, 300, 800, 2000), (200, 1000), (0, 20, 100)
+
     def __init__(self, seed, client, history, locks):
         super().__init__(seed)
         self.history, self.locks = history, locks
@@ -46,7 +48,7 @@ class Caller(Worker):
 
     def turn(self):
         lock = self.random.choice(self.locks)
-        ttl, wait = self.random.choice((150, 300, 800, 2000)), self.random.choice((0, 20, 100))
+        ttl, wait = self.random.choice(self.TTLS_MS), self.random.choice(self.WAITS_MS)
         parameters = {"ttl": f"{ttl}ms", "wait": f"{wait}ms"}
         if lock.limit:
             parameters |= {"limit": lock.limit, "count": self.random.randint(1, min(2, lock.limit - 1))}
@@ -71,7 +73,7 @@ class Caller(Worker):
             grant.ended_at = time.monotonic_ns()
 
     def renew(self, grant):
-        ttl = self.random.choice((200, 1000))
+        ttl = self.random.choice(self.RENEWALS_MS)
         now = time.monotonic_ns()
         # Until the answer says otherwise the deadline may be the old or the new one.
         grant.deadline = min(grant.deadline, now + ttl * 1_000_000)

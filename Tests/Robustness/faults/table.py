@@ -1,0 +1,232 @@
+"""Which functions can be made to fail and with what: the errnos that the man pages name.
+
+Left out of every row: EFAULT, EBADF, ENOTSOCK, ENOTTY and EINVAL where they mean a wrong argument of ours, what a man
+page names for other kinds of files or sockets, and what says something of the world that is not so: that a process is
+gone (ESRCH of pidfd_open), that a value is too small or too large (E2BIG, EAGAIN, EFBIG, ERANGE of semop; the tests of
+drift make that true), that a socket is full or empty (EAGAIN: the next edge of epoll comes only if it is). EIDRM stays,
+because faults.c makes it true.
+"""
+
+import re
+import subprocess
+
+# How a function says that it failed.
+MINUS_ONE, NULL, CODE, NOTHING_DONE = "minus_one", "null", "code", "nothing_done"
+HALVED = 10000  # not an errno: half of what was asked for is written or read
+HALVED_NAME = "HALVED"
+
+NO_MEMORY = "ENOMEM"
+FILES = "EACCES ELOOP EMFILE ENFILE ENOENT ENOMEM ENOSPC ENOTDIR EPERM EROFS EINTR EIO"
+LOOK_AT_FILES = "EACCES ELOOP ENOENT ENOMEM ENOTDIR"
+
+# Name: the errnos, how it says so, and what must happen beside it to be true to the kernel (see faults.c).
+CALLS = {
+    # System V IPC. EIDRM removes what it says is removed; EINVAL of semop says the same, later.
+    "semget": ("EACCES EEXIST ENOENT ENOMEM ENOSPC", MINUS_ONE),
+    "semop": ("EACCES EIDRM EINTR ENOMEM", MINUS_ONE, "removes_set"),
+    "semtimedop": ("EACCES EAGAIN EIDRM EINTR ENOMEM", MINUS_ONE, "removes_set"),
+    "semctl": ("EACCES EIDRM ENOMEM EPERM", MINUS_ONE, "removes_set"),
+    "shmget": ("EACCES EEXIST EINVAL ENFILE ENOENT ENOMEM ENOSPC EPERM", MINUS_ONE),
+    "shmat": ("EACCES EIDRM EINVAL ENOMEM", MINUS_ONE, "removes_segment"),
+    "shmctl": ("EACCES EIDRM ENOMEM EOVERFLOW EPERM", MINUS_ONE, "removes_segment"),
+    "shmdt": ("EINVAL", MINUS_ONE),
+    "ftok": (LOOK_AT_FILES, MINUS_ONE),
+    # Sockets.
+    "socket": ("EACCES EAFNOSUPPORT EMFILE ENFILE ENOBUFS ENOMEM", MINUS_ONE),
+    "bind": ("EACCES EADDRINUSE EADDRNOTAVAIL ENOMEM EROFS", MINUS_ONE),
+    "listen": ("EADDRINUSE EOPNOTSUPP", MINUS_ONE),
+    "connect": ("EACCES EAGAIN ECONNREFUSED EINTR ENETUNREACH ETIMEDOUT EPERM", MINUS_ONE),
+    "recv": ("ECONNRESET EINTR ENOMEM ETIMEDOUT", MINUS_ONE),
+    "send": ("ECONNRESET EINTR ENOBUFS ENOMEM EPIPE ETIMEDOUT HALVED", MINUS_ONE),
+    "sendto": ("EAGAIN ECONNREFUSED EINTR ENOBUFS ENOMEM EPIPE", MINUS_ONE),
+    "shutdown": ("ENOTCONN", MINUS_ONE),
+    "getsockname": ("ENOBUFS", MINUS_ONE),
+    "getsockopt": ("ENOPROTOOPT ENOMEM", MINUS_ONE),
+    "setsockopt": ("ENOPROTOOPT ENOMEM", MINUS_ONE),
+    "socketpair": ("EMFILE ENFILE", MINUS_ONE),
+    "getaddrinfo": ("EAI_MEMORY EAI_SYSTEM EAI_AGAIN", CODE),
+    "getnameinfo": ("EAI_MEMORY EAI_OVERFLOW", CODE),
+    # Waiting.
+    "epoll_create1": ("EMFILE ENFILE ENOMEM", MINUS_ONE),
+    # To take a descriptor out needs nothing that could be missing.
+    "epoll_ctl": ("ENOMEM ENOSPC", MINUS_ONE, "when_adding"),
+    "epoll_wait": ("EINTR", MINUS_ONE),
+    "poll": ("EINTR ENOMEM", MINUS_ONE),
+    "select": ("EINTR ENOMEM", MINUS_ONE),
+    "eventfd": ("EMFILE ENFILE ENODEV ENOMEM", MINUS_ONE),
+    "eventfd_read": ("EAGAIN EINTR", MINUS_ONE),
+    "eventfd_write": ("EAGAIN EINTR", MINUS_ONE),
+    # Files.
+    "open": (FILES, MINUS_ONE),
+    "openat": (FILES, MINUS_ONE),
+    "opendir": (FILES, NULL),
+    "fdopendir": (NO_MEMORY, NULL),
+    "readdir": ("ENOENT", NULL),
+    "read": ("EAGAIN EINTR EIO HALVED", MINUS_ONE),
+    "pread": ("EINTR EIO HALVED", MINUS_ONE),
+    "pread64": ("EINTR EIO", MINUS_ONE),
+    # A pipe of our own that is not full, and whose reader lives, takes every byte.
+    "write": ("EDQUOT EFBIG EINTR EIO ENOSPC EPERM HALVED", MINUS_ONE, "on_files"),
+    "pwrite": ("EDQUOT EFBIG EINTR EIO ENOSPC EPERM", MINUS_ONE),
+    "sendfile64": ("EAGAIN EIO ENOMEM", MINUS_ONE),
+    "close": ("EDQUOT EINTR EIO ENOSPC", MINUS_ONE, "closes"),
+    "close_range": ("EMFILE ENOMEM", MINUS_ONE),
+    "fsync": ("EDQUOT EINTR EIO ENOSPC EROFS", MINUS_ONE),
+    "lseek": ("EOVERFLOW ESPIPE", MINUS_ONE),
+    "ftruncate": ("EFBIG EINTR EIO EPERM", MINUS_ONE),
+    "renameat": ("EACCES EBUSY EDQUOT ENOENT ENOMEM ENOSPC EPERM EROFS", MINUS_ONE),
+    "rename": ("EACCES EBUSY EDQUOT ENOENT ENOMEM ENOSPC EPERM EROFS", MINUS_ONE),
+    "unlink": ("EACCES EBUSY EIO ENOENT ENOMEM EPERM EROFS", MINUS_ONE),
+    "unlinkat": ("EACCES EBUSY EIO ENOENT ENOMEM EPERM EROFS", MINUS_ONE),
+    "rmdir": ("EACCES EBUSY ENOENT ENOTEMPTY EROFS", MINUS_ONE),
+    "mkdir": ("EACCES EDQUOT EEXIST ENOENT ENOSPC EROFS", MINUS_ONE),
+    "access": ("EACCES EIO ENOENT ENOMEM EROFS", MINUS_ONE),
+    "chmod": ("EACCES EIO ENOENT EPERM EROFS", MINUS_ONE),
+    "utimensat": ("EACCES ELOOP ENOENT EPERM EROFS", MINUS_ONE),
+    "futimens": ("EACCES EPERM EROFS", MINUS_ONE),
+    "stat": (LOOK_AT_FILES + " EOVERFLOW", MINUS_ONE),
+    "lstat": (LOOK_AT_FILES + " EOVERFLOW", MINUS_ONE),
+    "fstat": ("ENOMEM EOVERFLOW", MINUS_ONE),
+    "fstatat": (LOOK_AT_FILES, MINUS_ONE),
+    "fstatfs": ("EINTR EIO ENOMEM ENOSYS", MINUS_ONE),
+    "readlink": (LOOK_AT_FILES + " EIO", MINUS_ONE),
+    "readlinkat": (LOOK_AT_FILES + " EIO", MINUS_ONE),
+    "realpath": (LOOK_AT_FILES + " EIO", NULL),
+    "pipe": ("EMFILE ENFILE", MINUS_ONE),
+    "pipe2": ("EMFILE ENFILE", MINUS_ONE),
+    "dup": ("EMFILE", MINUS_ONE),
+    "dup2": ("EBUSY EINTR EMFILE", MINUS_ONE),
+    "dup3": ("EBUSY EINTR EMFILE", MINUS_ONE),
+    "fcntl": ("EMFILE EINTR ENOLCK", MINUS_ONE),
+    "ioctl": ("ENOTTY", MINUS_ONE),
+    # Memory. A failing malloc of Swift's runtime is the end by design; faults.c leaves that alone.
+    "mmap": ("EACCES EAGAIN ENFILE ENOMEM EPERM", MINUS_ONE),
+    "munmap": (NO_MEMORY, MINUS_ONE),
+    "madvise": ("EAGAIN EINVAL EIO ENOMEM", MINUS_ONE),
+    "strdup": (NO_MEMORY, NULL),
+    "getentropy": ("EIO ENOSYS", MINUS_ONE),
+    # Threads and processes.
+    "pthread_create": ("EAGAIN EPERM", CODE),
+    "fork": ("EAGAIN ENOMEM ENOSYS", MINUS_ONE),
+    "execve": ("E2BIG EACCES EIO ENOENT ENOEXEC ENOMEM", MINUS_ONE),
+    "execvpe": ("E2BIG EACCES EIO ENOENT ENOEXEC ENOMEM", MINUS_ONE),
+    "kill": ("EPERM ESRCH", MINUS_ONE),
+    "waitpid": ("ECHILD EINTR", MINUS_ONE),
+    "waitid": ("ECHILD EINTR", MINUS_ONE),
+    "prctl": ("EINVAL", MINUS_ONE),
+    "setpgid": ("EACCES EPERM ESRCH", MINUS_ONE),
+    "setsid": ("EPERM", MINUS_ONE),
+    "sigaction": ("EINVAL", MINUS_ONE),
+    "getrlimit": ("EINVAL", MINUS_ONE),
+    "setrlimit": ("EPERM", MINUS_ONE),
+    "getrusage": ("EINVAL", MINUS_ONE),
+    "sysconf": ("EINVAL", MINUS_ONE),
+    # Terminals and users.
+    "tcgetattr": ("ENOTTY", MINUS_ONE),
+    "tcsetattr": ("EINTR ENOTTY", MINUS_ONE),
+    "tcgetpgrp": ("ENOTTY", MINUS_ONE),
+    "tcsetpgrp": ("ENOTTY EPERM", MINUS_ONE),
+    "getpwuid": ("EINTR EIO EMFILE ENFILE ENOMEM", NULL),
+    "getgrgid": ("EINTR EIO EMFILE ENFILE ENOMEM", NULL),
+    "getgroups": ("EPERM", MINUS_ONE),
+    "localtime": ("EOVERFLOW", NULL),
+}
+
+MEMORY = {
+    "malloc": ("(size_t size)", "(size)"),
+    "calloc": ("(size_t number, size_t size)", "(number, size)"),
+    "realloc": ("(void *old, size_t size)", "(old, size)"),
+}
+
+# By syscall(2): the Linux call.
+NUMBERS = {
+    "accept4": "EAGAIN ECONNABORTED EINTR EMFILE ENFILE ENOBUFS ENOMEM EPERM EPROTO ENETDOWN",
+    "sendmsg": "ECONNRESET EINTR ENOBUFS ENOMEM EPIPE ETIMEDOUT",
+    "pidfd_open": "EMFILE ENFILE ENODEV ENOMEM ENOSYS",
+    "pidfd_send_signal": "EPERM ESRCH",
+    "getdents64": "ENOENT EINTR",
+    "openat2": "EACCES EAGAIN ELOOP EMFILE ENFILE ENOENT ENOMEM ENOSPC ENOSYS ENOTDIR EPERM EROFS EXDEV",
+    "setgroups": "ENOMEM EPERM",
+}
+
+# What is imported and never made to fail, and why. A name that begins with a pattern's text ends with "*".
+EXCUSES = {
+    "has no way to fail, or none but wrong arguments": """
+        __cxa_finalize __errno_location __fdelt_chk __libc_start_main __stack_chk_fail __tls_get_addr clock_gettime
+        explicit_bzero exit _exit abort free freeaddrinfo getegid geteuid getgid getuid getenv getpagesize getpgrp
+        getpid getppid inet_ntop inet_pton isatty malloc_usable_size rewinddir closedir sigaddset sigemptyset sigfillset
+        sigprocmask sleep time timegm gmtime_r timespec_get umask usleep dlsym environ __environ _ITM_* __gmon_start__
+        pthread_self pthread_sigmask pthread_setname_np pthread_kill pthread_join pthread_detach
+        pthread_getspecific pthread_setspecific raise setfsgid setfsuid sigaction setenv unsetenv timespec_get""",
+    "computes": """
+        atoi ceil floor rint round trunc memchr memcmp memcpy memmem memmove memset strcat strchr strcmp strcpy strlen
+        strncmp strrchr strstr strtol strftime strerror strerrorname_np __xpg_strerror_r __memcpy_chk __snprintf_chk
+        tdelete tfind tsearch *f *l *_r jn yn remquo lgamma_r""",
+    "a lock or its attributes: fails by misuse alone": """
+        pthread_attr_destroy pthread_attr_init pthread_attr_setstacksize pthread_cond_* pthread_condattr_*
+        pthread_mutex_* pthread_mutexattr_* pthread_rwlock_* pthread_key_create sem_destroy sem_init sem_open
+        sem_post sem_wait flockfile funlockfile""",
+    "writes by way of stdio, which the sweep reaches as write(2) of the log and of answers": """
+        fflush fwrite putc stdout stderr __fprintf_chk __vfprintf_chk""",
+    "belongs to another library; what it calls itself is swept, or is its own affair": """
+        MHD_* gnutls_* _Block_copy _Block_release _NSConcreteStackBlock swift_* _swift* __swift* _dispatch* dispatch_*
+        $s* block_*""",
+    "is ours or is told apart by its number: swept as syscall:*": "accept4 syscall sendmsg",
+}
+
+# Functions that are swept in one module and left alone in the other.
+SPARED = {
+    ("malloc", "program"): "Swift's own memory, by way of inlined code: a trap by design",
+    ("calloc", "program"): "the same",
+    ("realloc", "program"): "the buffer of an answer: a trap by design, as all of Swift's memory",
+    ("write", "libmicrohttpd"): "wakes its threads by eventfd(2), which takes every write; sockets get send(2)",
+    ("strdup", "program"): "the words of a command that is about to be started",
+}
+
+TABLE = {
+    **{name: row[0].split() for name, row in CALLS.items()},
+    **{name: [NO_MEMORY] for name in MEMORY},
+    **{f"syscall:{name}": errnos.split() for name, errnos in NUMBERS.items()},
+}
+NAMES = list(TABLE)
+
+
+def inclusion():
+    """The text of calls.inc, in the order of NAMES."""
+    lines = [f"#ifndef {macro}\n#define {macro}(...)\n#endif" for macro in ("CALL", "MEMORY", "NUMBER")]
+    for name, (_, kind, *effect) in CALLS.items():
+        lines.append(f"CALL({name}, {kind}, {effect[0] if effect else 'none'})")
+    lines += [f"MEMORY({name}, {parameters}, {words})" for name, (parameters, words) in MEMORY.items()]
+    lines += [f"NUMBER({name})" for name in NUMBERS]
+    return "\n".join(lines) + "\n#undef CALL\n#undef MEMORY\n#undef NUMBER\n"
+
+
+def imports(path):
+    """The undefined dynamic symbols of a program or a library."""
+    text = subprocess.run(["nm", "-D", "--undefined-only", path], check=True, capture_output=True, text=True).stdout
+    return {line.split()[-1].split("@")[0] for line in text.splitlines() if line.split()}
+
+
+def libraries(program, *names):
+    """Where the loader finds these libraries of a program."""
+    text = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    found = dict(re.findall(r"^\s*(\S+) => (\S+)", text, re.M))
+    return [path for library, path in found.items() if library.startswith(names)]
+
+
+def excuse(name):
+    """Why a name is left out; None when nobody said."""
+    for reason, words in EXCUSES.items():
+        for word in words.split():
+            pattern = re.escape(word).replace(r"\*", ".*")
+            if re.fullmatch(pattern, name):
+                return reason
+    return None
+
+
+def unexplained(program):
+    """What a program and its libraries import that is neither swept nor excused."""
+    found = set()
+    for path in [program, *libraries(program, "libmicrohttpd", "libswiftGlibc")]:
+        found |= imports(path)
+    return sorted(name for name in found if name not in TABLE and excuse(name) is None)
