@@ -177,8 +177,8 @@ function drawCells(item) {
 /** Where somebody is, as far as it is known. */
 function whereabouts({ pid, uid, peer, bind }) {
   const words = [];
-  if (pid) words.push(`pid\u00a0${pid}`);
-  if (uid !== null && uid !== undefined) words.push(`uid\u00a0${uid}`);
+  if (pid) words.push(`pid ${pid}`);
+  if (uid !== null && uid !== undefined) words.push(`uid ${uid}`);
   if (!words.length && peer) words.push(peer);
   if (bind) words.push(bind === "connection" ? "until it disconnects" : `bound to ${bind}`);
   return words.join(", ");
@@ -212,7 +212,7 @@ function drawPast(item, holder) {
 /** Native programs that hold it. The kernel knows which process operated last, which most often is the holder. */
 function drawNative({ native_held: units, sysv, kind }) {
   const much = units === null ? "" : kind === "rw" ? (units >= 16384 ? "exclusive · " : `shared × ${units} · `) : `× ${units} · `;
-  const who = sysv?.pid ? `operated last: pid\u00a0${sysv.pid}` : "by a process out of sight";
+  const who = sysv?.pid ? `operated last: pid ${sysv.pid}` : "by a process out of sight";
   return make("div", { class: "person" }, make("span", { class: "who native" }, "native program"),
     make("div", { class: "soft" }, `${much}no lease, no deadline · ${who}`));
 }

@@ -136,7 +136,7 @@ class Dashboard(unittest.TestCase):
         with driven.driving() as driver:
             driver.get(url)
             self.shows(driver, "#rows bdi", "apache:a\\u{202e}b\\u{200b}")
-            self.shows(driver, "#rows .who", "\\u{2066}ann")
+            self.shows(driver, "#rows", "\\u{2066}ann")
             self.shows(driver, "#events", "\\u{2066}ann")
             for mark in "\u202e\u200b\u2066":
                 self.assertNotIn(mark, driver.execute_script("return document.body.innerText"))

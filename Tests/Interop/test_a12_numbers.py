@@ -79,7 +79,7 @@ class Numbers(Apache):
             {"key": f"apache:{session}", "mode": mode, "semaphore_key": self.semkey}
             for session, mode in (("0123456789abcdef", "read"), ("fedcba9876543210", "write"))
         ]
-        self.assertProblem(self.server.json_post("/leases", {"want": want, "wait": 30}), 409, "deadlock")
+        self.assertProblem(self.server.json_post("/leases", {"want": want, "wait": 30}), 422, "same-lock-twice")
         want[1]["mode"] = "read"
         lease = self.granted(self.server.json_post("/leases", {"want": want}))
         self.assertEqual([part["sysv"]["semaphores"] for part in lease["locks"]], [[0, 16], [0, 16]])

@@ -36,7 +36,13 @@ extension Lock {
   /// Leases with `undo=false` do not count: any program may free their slots, as IPC::Semaphore::Concurrency's do.
   func isWithinLimit(_ units: Int) -> Bool {
     guard let capacity, unitsOut + units > capacity else { return true }
-    return holders.reduce(units) { $1.isEndless ? $0 : $0 + $1.units } <= capacity
+    return units <= roomWithinLimit
+  }
+
+  /// Units that the limit leaves for leases, whatever the value says; any number where it is not known.
+  var roomWithinLimit: Int {
+    guard let capacity else { return .max }
+    return capacity - holders.reduce(0) { $1.isEndless ? $0 : $0 + $1.units }
   }
 }
 

@@ -164,7 +164,7 @@ extension Ledger {
       snapshot.available = kind == .readersWriter ? (value == lock.capacity ? 1 : 0) : value
       snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
     case .php, .counter:
-      snapshot.available = value
+      snapshot.available = max(0, min(value, lock.roomWithinLimit))
       snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
     case .apache:
       guard let writer = lock.dialect.companion, let writers = kernel.value(lock.set.set, writer) else { return }
