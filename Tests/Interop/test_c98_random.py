@@ -36,9 +36,11 @@ class Slots(Path):
         count = min(count, self.first[number])
         end = self.random.choice(({"ttl": "1h"}, {"undo": "false"}))
         answer = self.acquire(sem=number, count=count, **end)
-        # Slots that Perl added are Perl's: leases with a deadline never exceed the limit that this service applied.
+        # Slots that Perl added are Perl's: leases with a deadline never exceed the limit that this service applied, as
+        # long as it knows it; a set does not tell a new daemon.
         bounded = sum(units for lease, place, units in self.leases if place == number and lease["ttl_ms"])
-        fits = not self.ours or bounded + count <= self.first[number]
+        knows = self.ours and answer.json["limit"] is not None
+        fits = not knows or bounded + count <= self.first[number]
         self.assertEqual(answer.status, 201 if fits and self.model[number] >= count else 423, answer)
         if answer.status == 201:
             self.model[number] -= count
