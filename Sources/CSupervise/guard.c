@@ -160,8 +160,9 @@ void csupervise_guard_deadline(struct csupervise_guard *guard, int64_t deadline_
 void csupervise_guard_done(struct csupervise_guard *guard) {
     // It has nothing to do any more, and need not be awake to learn it: somebody may have stopped it.
     if (guard->pid > 0) {
-        kill(guard->pid, SIGKILL);
-        while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {}
+        // Where it may not be ended it ends by itself, once the pipe is closed.
+        if (kill(guard->pid, SIGKILL) == 0)
+            while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {}
     }
     close(guard->end);
     // Its memory stays: a thread that renews may write the deadline still.
