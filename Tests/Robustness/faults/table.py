@@ -2,7 +2,7 @@
 
 Left out of every row: EFAULT, EBADF, ENOTSOCK, ENOTTY and EINVAL where they mean a wrong argument of ours, what a man
 page names for other kinds of files or sockets, and what says something of the world that is not so: that a process is
-gone (ESRCH of pidfd_open), that a value is too small or too large (E2BIG, EAGAIN, EFBIG, ERANGE of semop; the tests of
+gone (ESRCH), that a value is too small or too large (E2BIG, EAGAIN, EFBIG, ERANGE of semop; the tests of
 drift make that true), that a socket is full or empty (EAGAIN: the next edge of epoll comes only if it is). EIDRM stays,
 because faults.c makes it true.
 """
@@ -110,7 +110,7 @@ CALLS = {
     "fork": ("EAGAIN ENOMEM ENOSYS", MINUS_ONE),
     "execve": ("E2BIG EACCES EIO ENOENT ENOEXEC ENOMEM", MINUS_ONE),
     "execvpe": ("E2BIG EACCES EIO ENOENT ENOEXEC ENOMEM", MINUS_ONE),
-    "kill": ("EPERM ESRCH", MINUS_ONE),
+    "kill": ("EPERM", MINUS_ONE),
     "waitpid": ("ECHILD EINTR", MINUS_ONE),
     "waitid": ("ECHILD EINTR", MINUS_ONE),
     "prctl": ("EINVAL", MINUS_ONE),
@@ -143,7 +143,7 @@ NUMBERS = {
     "accept4": "EAGAIN ECONNABORTED EINTR EMFILE ENFILE ENOBUFS ENOMEM EPERM EPROTO ENETDOWN",
     "sendmsg": "ECONNRESET EINTR ENOBUFS ENOMEM EPIPE ETIMEDOUT",
     "pidfd_open": "EMFILE ENFILE ENODEV ENOMEM ENOSYS",
-    "pidfd_send_signal": "EPERM ESRCH",
+    "pidfd_send_signal": "EPERM",
     "getdents64": "ENOENT EINTR",
     "openat2": "EACCES EAGAIN ELOOP EMFILE ENFILE ENOENT ENOMEM ENOSPC ENOSYS ENOTDIR EPERM EROFS EXDEV",
     "setgroups": "ENOMEM EPERM",
