@@ -134,10 +134,11 @@ GROUPS = {
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
     ],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
-    # The first four look for mistakes, which the debug build finds more of; the others measure.
+    # The first five look for mistakes, which the debug build finds more of; the others measure.
     "robustness": [
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
         ("failing calls", robustness("sweep", "--seconds", "80"), one, DEBUG),
+        ("signals", robustness("signals", "--rounds", "16"), one, DEBUG),
         ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
         ("what is found", robustness("found"), one, DEBUG),
         ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
@@ -152,6 +153,7 @@ GROUPS = {
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
         ("failing calls", robustness("sweep", "--seconds", "1200", "--errnos", "99"), one, RELEASE),
+        ("signals", robustness("signals", "--rounds", "400"), one, RELEASE),
         ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),
         ("what is found", robustness("found", "--scribbles", "300", "--removals", "50"), one, RELEASE),
         ("many waiters", robustness("waiters", "--waiters", "10000"), one, RELEASE),
