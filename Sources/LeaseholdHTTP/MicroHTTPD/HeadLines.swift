@@ -7,8 +7,8 @@
 /// From 1.0 on it checks lines by itself (`MHD_OPTION_CLIENT_DISCIPLINE_LVL`) and cuts blanks behind values: there only
 /// names and values are looked at.
 ///
-/// One flaw leaves no trace: NUL and LF where CR and LF belong, and a line of nothing but a colon and LF. A proxy that lets
-/// it pass would have to take what RFC 9112 forbids twice.
+/// One flaw leaves no trace: NUL and LF where CR and LF belong, and a line of nothing but a colon and LF. A proxy that
+/// lets it pass would have to take what RFC 9112 forbids twice.
 struct HeadLines {
   /// The first flaw.
   private(set) var flaw: Exchange.Defect?

@@ -80,9 +80,9 @@ class Runs:
         report.expect(status >= 0, f"{name}: ended by signal {-status}")
         report.expect(status != 0 or ended, f"{name}: status 0, but the command did not run to its end")
         report.expect(status == 0 or text.strip(), f"{name}: status {status} without a word")
-        begun = [line for line in lines if line]
-        for first, second in zip(begun, begun[1:], strict=False):
-            if first.startswith("begin") and second.startswith("begin") and first.split()[1] != mark:
+        for first, second in zip(lines, lines[1:], strict=False):
+            # One that never ended was killed; one that ended after the next began was there with it.
+            if first.startswith("begin ") and second == f"begin {mark}" and first.replace("begin", "end") in lines:
                 report.violation(f"{name}: {first} and {second} ran at once")
         free = quiet(lambda: self.server.get("/leases")["leases"] == [], 4, 0.02)
         report.expect(free, f"{name}: the lease is still there: {self.server.get('/leases').text}")

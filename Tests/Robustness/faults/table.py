@@ -2,7 +2,7 @@
 
 Left out of every row: EFAULT, EBADF, ENOTSOCK, ENOTTY and EINVAL where they mean a wrong argument of ours, what a man
 page names for other kinds of files or sockets, and what says something of the world that is not so: that a process is
-gone (ESRCH), that a value is too small or too large (E2BIG, EAGAIN, EFBIG, ERANGE of semop; the tests of
+gone (ECHILD, ESRCH), that a value is too small or too large (E2BIG, EAGAIN, EFBIG, ERANGE of semop; the tests of
 drift make that true), that a socket is full or empty (EAGAIN: the next edge of epoll comes only if it is). EIDRM stays,
 because faults.c makes it true.
 """
@@ -111,8 +111,8 @@ CALLS = {
     "execve": ("E2BIG EACCES EIO ENOENT ENOEXEC ENOMEM", MINUS_ONE),
     "execvpe": ("E2BIG EACCES EIO ENOENT ENOEXEC ENOMEM", MINUS_ONE),
     "kill": ("EPERM", MINUS_ONE),
-    "waitpid": ("ECHILD EINTR", MINUS_ONE),
-    "waitid": ("ECHILD EINTR", MINUS_ONE),
+    "waitpid": ("EINTR", MINUS_ONE),
+    "waitid": ("EINTR", MINUS_ONE),
     "prctl": ("EINVAL", MINUS_ONE),
     "setpgid": ("EACCES EPERM ESRCH", MINUS_ONE),
     "setsid": ("EPERM", MINUS_ONE),
