@@ -104,15 +104,21 @@ extension Ledger {
 
   /// Marks records whose units are about to be taken together.
   ///
-  /// - Parameter waited: Whether they were taken with SEM_UNDO by a thread that waited: then that is undone when
-  ///   nothing is done.
+  /// - Parameters:
+  ///   - waited: Whether they were taken with SEM_UNDO by a thread that waited: then that is undone when nothing is
+  ///     done.
+  ///   - limit: What the first who is counted sets SEM to.
   func mark(
-    _ prepared: [PreparedLease], taking share: Share, of lock: Lock, _ values: [UInt16], waited: Bool = false
+    _ prepared: [PreparedLease], taking share: Share, of lock: Lock, _ values: [UInt16], waited: Bool = false,
+    setting limit: Int? = nil
   ) {
     if let counter = lock.counter(of: share.mode) {
       lock.natives[counter] = lock.natives(in: counter, value: Int(values[counter.semaphore]))
     }
-    guard var witness = witness(share, of: lock, values, knowsFree: true) else { return }
+    // From another value than the limit, SEM does not go down by what is taken, and may even stay what it was.
+    let isFirst = lock.counter(of: share.mode).map { values[$0.semaphore] == 0 } ?? false
+    let knowsFree = !isFirst || limit == Int(values[lock.dialect.semaphore])
+    guard var witness = witness(share, of: lock, values, knowsFree: knowsFree) else { return }
     if waited {
       witness.free = witness.free.map { $0 + share.units }
       if lock.dialect.companion != nil {

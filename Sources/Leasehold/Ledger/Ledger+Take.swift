@@ -87,7 +87,7 @@ extension Ledger {
       }
       if !state.isAlone, state.value < share.units || !lock.isWithinLimit(share.units) { return .busy }
       if let full = full(lock, for: share, values) { return .full(full) }
-      mark(prepared, taking: share, of: lock, values)
+      mark(prepared, taking: share, of: lock, values, setting: limit)
       let operations =
         state.isAlone ? dialect.takeFirst(share, limit: limit, value: state.value) : dialect.take(share)
       switch kernel.operate(set, operations) {
