@@ -10,7 +10,7 @@
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
-#   make contract-full     the same, until each operation was asked 400 times in each way; about an hour
+#   make contract-full     the same, until each operation was asked 400 times in each way
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
 #   make robustness   Tests/Robustness, short: kill -9, failing calls, dying clients, a stalled log, many waiters
 #   make sweep        Tests/Robustness/sweep.py, long: each call of libc fails with each errno of its man page
