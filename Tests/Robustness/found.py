@@ -9,6 +9,7 @@ import random
 import signal
 import struct
 import time
+from pathlib import Path
 
 from support import FAILURES, Report, arguments, harness, quiet, running
 
@@ -154,7 +155,7 @@ def succession(report):
     with running() as first:
         lease = first.acquire("job", ttl="10m").json
         other = harness.Server(control_key=first.control_key)
-        os.kill(first.pid, signal.SIGSTOP)
+        stop(first.pid)
         old = guard(first)
         libc.semctl(old, 0, IPC_RMID)
         other.spawn()
@@ -170,6 +171,18 @@ def succession(report):
         other.wait_ready()
         report.expect(held(other, lease), "the lease is gone")
         other.stop()
+
+
+def stop(pid):
+    """Stops a process: the signal is sent at once, but a thread on another processor runs on for a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    stopped = quiet(lambda: all(state(task) == "T" for task in Path(f"/proc/{pid}/task").iterdir()), 10)
+    assert stopped, f"process {pid} does not stop"
+
+
+def state(task):
+    """The state of a thread, as proc(5) names it: the word behind the name in parentheses."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def grants(server):
