@@ -49,7 +49,7 @@ extension Lock {
 /// What the kernel said right before units were taken or given back where natives count, too.
 ///
 /// In one word of the record: bits 0...14 the count, 15...29 the free units, 30 whether these are known, 31...52 the
-/// process, 53 whether a thread of ours waited, 60 always.
+/// process, 53 whether a thread of ours waited, 54 whether it was written for a give-back, 60 always.
 struct CountWitness: Equatable {
   /// Who did it.
   var process: Int32
@@ -59,12 +59,17 @@ struct CountWitness: Equatable {
   var free: Int?
   /// Whether a thread of ours waited for units: what it may just have got goes back at a crash.
   var hasWaits = false
+  /// Whether units were about to be given back, not taken.
+  ///
+  /// The record's state does not tell: recovery writes the word into a record that is still marked as arming.
+  var isOfEnd = false
 
-  init(process: Int32, count: Int, free: Int?, hasWaits: Bool = false) {
+  init(process: Int32, count: Int, free: Int?, hasWaits: Bool = false, isOfEnd: Bool = false) {
     self.process = process
     self.count = count
     self.free = free
     self.hasWaits = hasWaits
+    self.isOfEnd = isOfEnd
   }
 
   init?(word: UInt64) {
@@ -74,6 +79,7 @@ struct CountWitness: Equatable {
     free = bits >> 30 & 1 == 1 ? Int(bits >> 15 & 0x7fff) : nil
     process = Int32(truncatingIfNeeded: bits >> 31 & 0x3f_ffff)
     hasWaits = bits >> 53 & 1 == 1
+    isOfEnd = bits >> 54 & 1 == 1
   }
 
   /// The word; negative where an operator ends the lease, as the time of an end is.
@@ -81,7 +87,7 @@ struct CountWitness: Equatable {
     let known = free.map { UInt64($0 & 0x7fff) << 15 | 1 << 30 } ?? 0
     let bits =
       UInt64(count & 0x7fff) | known | UInt64(UInt32(bitPattern: process) & 0x3f_ffff) << 31
-      | (hasWaits ? 1 << 53 : 0) | 1 << 60
+      | (hasWaits ? 1 << 53 : 0) | (isOfEnd ? 1 << 54 : 0) | 1 << 60
     return isBreaking ? UInt64(bitPattern: -Int64(bits)) : bits
   }
 }
@@ -148,8 +154,9 @@ extension Ledger {
     if lock.sharesCount {
       var word: UInt64 = 0
       if let native = lock.native, case .values(let values) = read(native),
-        let witness = witness(share, of: lock, values, knowsFree: !isCapped)
+        var witness = witness(share, of: lock, values, knowsFree: !isCapped)
       {
+        witness.isOfEnd = true
         word = witness.word(isBreaking: isBreaking)
       }
       storage.store(word, .second, at: cell)

@@ -111,6 +111,17 @@ extension Traffic {
     if random.once(in: 3) { wants[0].owner = random.pick(["ann", "bob"]) }
     if random.once(in: 4) { wants[0].bindsConnection = true }
     if random.once(in: 4), !history.leases.isEmpty { wants[0].holding = [random.pick(history.leases).id] }
+    if !keyedSeveral.isEmpty, random.once(in: 3) {
+      wants = random.pick(keyedSeveral)
+      wants[0].caller.connection = .random(in: 1...lastConnection, using: &random)
+    } else if random.once(in: 2) {
+      wants[0].idempotencyKey = random.pick(["m", "n"])
+      keyedSeveral = Array(keyedSeveral.suffix(3)) + [wants]
+    }
+    acquire(several: wants)
+  }
+
+  private func acquire(several wants: [AcquireRequest]) {
     lastClient += 1
     let number = lastClient
     note("acquire \(number) several \(wants.map { "\($0.key.text.prefix(5)) \($0.mode) \($0.count)" })")
@@ -118,12 +129,18 @@ extension Traffic {
     guard !daemon.crash.hasCrashed else { return }
     switch outcome {
     case .granted(let lease):
-      note("  at once \(lease.ref)")
-      for want in wants { history.servedAtOnce(number, for: want.key) }
+      note("  at once \(lease.ref)\(lease.replayed ? " again" : "")")
+      if !lease.replayed { for want in wants { history.servedAtOnce(number, for: want.key) } }
       told(lease, wants[0])
     case .waiting(let waiter):
-      for want in wants { history.queued(number, for: want.key) }
-      waiting[number] = Waiting(waiter: waiter, request: wants[0], keys: wants.map(\.key))
+      let keys = wants.map(\.key)
+      let known = waiting.merging(detached) { one, _ in one }
+        .first { $0.value.keys == keys && isRetry($0.value.request, of: wants[0]) }
+      if let known { detached[known.key] = nil }
+      for key in keys {
+        if let known { history.replaced(known.key, by: number, for: key) } else { history.queued(number, for: key) }
+      }
+      waiting[number] = Waiting(waiter: waiter, request: wants[0], keys: keys)
     case .refused(let error): note("  refused \(error.code)")
     }
   }

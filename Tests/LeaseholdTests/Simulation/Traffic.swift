@@ -34,6 +34,7 @@ final class Traffic {
   var connections: [LeaseID: ConnectionID] = [:]
   /// Requests that may be repeated.
   var keyed: [AcquireRequest] = []
+  var keyedSeveral: [[AcquireRequest]] = []
   var followed: [Int: LeaseID] = [:]
   var lastClient = 0
   var lastConnection: ConnectionID = 4
