@@ -22,11 +22,11 @@ final class DaemonSignals: Sendable {
   private static let spare = TimeSpan.seconds(3)
 
   /// Catches the signals from here on.
-  init(log: DaemonLog, drainTimeout: Duration) throws(SettingsError) {
+  init(log: DaemonLog, drainTimeout: TimeSpan) throws(SettingsError) {
     (stops, stopping) = AsyncStream.makeStream()
     (reloads, reloading) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     self.log = log
-    patience = TimeSpan(nanoseconds: TimeSpan(drainTimeout).nanoseconds + Self.spare.nanoseconds)
+    patience = TimeSpan(nanoseconds: drainTimeout.nanoseconds + Self.spare.nanoseconds)
     guard let caught = CaughtSignals([SIGTERM, SIGINT, SIGHUP]),
       let thread = HostThread(named: "lh-signals", { [self] in run(caught) })
     else { throw SettingsError("signals cannot be caught: no thread, or no pipe, is left", status: .cannotCreate) }

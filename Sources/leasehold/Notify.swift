@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Leasehold
 
 /// Tells the service manager how the daemon is; does nothing where `$NOTIFY_SOCKET` is not set.
 ///
@@ -7,13 +8,13 @@ struct Notify: Sendable {
   /// A path, or an abstract name after `@`.
   private let socketName: String?
   /// Time between two ``watchdog()``: half of what the manager allows; `nil` when it does not watch.
-  let watchdogInterval: Duration?
+  let watchdogInterval: TimeSpan?
 
   init(environment: [String: String], processID: Int32 = getpid()) {
     socketName = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
     let watched = environment["WATCHDOG_PID"].map { $0 == String(processID) } ?? true
     let allowed = environment["WATCHDOG_USEC"].flatMap(Int64.init) ?? 0
-    watchdogInterval = watched && allowed > 0 ? .microseconds(allowed) / 2 : nil
+    watchdogInterval = watched && allowed > 0 ? TimeSpan(nanoseconds: min(allowed, .max / 1000) * 500) : nil
   }
 
   /// Whether a manager waits to hear that the daemon is ready.

@@ -1,17 +1,16 @@
+internal import Leasehold
 internal import LeaseholdHTTP
 internal import Logging
 
-extension ServeSettings {
-  /// The settings of the HTTP server, with the certificate and the key that they name.
-  func serverOptionsWithSecrets() throws(SettingsError) -> ServerOptions {
-    var options = serverOptions
-    guard let tlsCertificatePath, let tlsKeyPath else { return options }
+extension ServeOptions {
+  /// Reads the certificate and the key that are named.
+  mutating func readSecrets() throws(SettingsError) {
+    guard let tlsCertificatePath, let tlsKeyPath else { return }
     do {
-      options.tls = (try SecretFile.read(tlsCertificatePath, isSecret: false), try SecretFile.read(tlsKeyPath))
+      server.tls = (try SecretFile.read(tlsCertificatePath, isSecret: false), try SecretFile.read(tlsKeyPath))
     } catch {
       throw SettingsError("--tls-cert, --tls-key: \(error)")
     }
-    return options
   }
 
   /// Checks the TCP sockets of the service manager as `--host` is checked.
@@ -25,11 +24,11 @@ extension ServeSettings {
           "a TCP socket of the service manager is served without TLS: take ListenStream=\(socket.address) out of the "
             + "socket unit, or tls-key out of the settings")
       }
-      guard !ResolvedSettings.isLoopback(host) else { continue }
+      guard !Self.isLoopback(host) else { continue }
       let what =
         "descriptor \(socket.descriptor) (\(socket.name)) of the service manager listens on \(host) port \(port), "
         + "which is not a loopback address"
-      guard tokenFile != nil else {
+      guard server.tokenFile != nil else {
         throw SettingsError(
           "\(what): others than this host can reach it, so it needs tokens (--token-file); or write "
             + "ListenStream=127.0.0.1:\(port) in the socket unit")
@@ -46,10 +45,10 @@ extension ServeSettings {
   ///
   /// - Parameter inherited: What stands in the place of the configured listeners.
   func warnOfOpenDoors(_ inherited: InheritedSockets, _ log: Logger) {
-    guard tokenFile != nil, tlsCertificatePath == nil else { return }
-    let hosts = inherited.hosts.isEmpty ? [host].compactMap(\.self) : inherited.hosts
-    guard let host = hosts.first(where: { !ResolvedSettings.isLoopback($0) }) ?? hosts.first else { return }
-    if ResolvedSettings.isLoopback(host) {
+    guard server.tokenFile != nil, tlsCertificatePath == nil else { return }
+    let hosts = inherited.hosts.isEmpty ? [server.host].compactMap(\.self) : inherited.hosts
+    guard let host = hosts.first(where: { !Self.isLoopback($0) }) ?? hosts.first else { return }
+    if Self.isLoopback(host) {
       log.info("tokens travel without TLS, on this host alone", metadata: ["host": "\(host)"])
     } else {
       log.warning(

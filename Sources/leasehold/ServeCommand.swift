@@ -37,14 +37,14 @@ struct ServeCommand: AsyncParsableCommand {
 
   /// The flags that were given, by the setting's name.
   var flags: [String: String] {
-    [listening.given, access.given, leases.given, limits.given, memory.given, kernel.given, logs.given].joined()
-      .reduce(into: [:]) { flags, entry in flags[entry.0.name] = entry.1 }
+    let groups: [any SettingFlags] = [listening, access, leases, limits, memory, kernel, logs]
+    return groups.reduce(into: [:]) { flags, group in flags.merge(group.given) { $1 } }
   }
 
   func run() async throws {
     let environment = ProcessInfo.processInfo.environment
     let resolved = try SettingsSources(flags: flags, environment: environment, configPath: config).resolve()
-    let settings = try ServeSettings(resolved)
+    let options = try ServeOptions(resolved)
     if printConfig {
       for warning in resolved.warnings { LogSink.standardError.write("leasehold: warning: \(warning)\n") }
       print(json ? resolved.json : resolved.table, terminator: "")
@@ -52,11 +52,11 @@ struct ServeCommand: AsyncParsableCommand {
     }
     // Whoever reads the log, or an answer, may go at any time.
     signal(SIGPIPE, SIG_IGN)
-    let log = try DaemonLog(settings: settings, environment: environment)
+    let log = try DaemonLog(options: options, environment: environment)
     defer { log.flush() }
     for warning in resolved.warnings { log.logger.warning("\(warning)") }
     do {
-      throw try await serve(settings, log: log).exitCode
+      throw try await serve(options, log: log).exitCode
     } catch {
       let ending = Ending(error)
       if !ending.text.isEmpty { log.lines.append(ending.text) }

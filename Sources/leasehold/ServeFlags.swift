@@ -2,154 +2,151 @@ internal import ArgumentParser
 
 // The argument parser needs a property for each flag; all that is said about it comes from the table.
 
-struct ListeningFlags: ParsableArguments {
-  @Option(.host) var host: String?
-  @Option(.port) var port: String?
-  @Option(.unix) var unix: String?
-  @Option(.unixMode) var unixMode: String?
-  @Option(.threads) var threads: String?
-  @Option(.maxConnections) var maxConnections: String?
-  @Option(.connectionMemory) var connectionMemory: String?
-  @Option(.idleTimeout) var idleTimeout: String?
-  @Option(.firstRequestTimeout) var firstRequestTimeout: String?
-  @Option(.drainTimeout) var drainTimeout: String?
-  @Option(.maxBody) var maxBody: String?
-  @Option(.allowHost) var allowHost: [String] = []
+struct ListeningFlags: SettingFlags {
+  @Option("host") var host: String?
+  @Option("port") var port: String?
+  @Option("unix") var unix: String?
+  @Option("unix-mode") var unixMode: String?
+  @Option("threads") var threads: String?
+  @Option("max-connections") var maxConnections: String?
+  @Option("connection-memory") var connectionMemory: String?
+  @Option("idle-timeout") var idleTimeout: String?
+  @Option("first-request-timeout") var firstRequestTimeout: String?
+  @Option("drain-timeout") var drainTimeout: String?
+  @Option("max-body") var maxBody: String?
+  @Option("allow-host") var allowHost: [String] = []
+}
 
-  var given: [(Setting, String?)] {
-    [
-      (.host, host), (.port, port), (.unix, unix), (.unixMode, unixMode), (.threads, threads),
-      (.maxConnections, maxConnections), (.connectionMemory, connectionMemory), (.idleTimeout, idleTimeout),
-      (.firstRequestTimeout, firstRequestTimeout),
-      (.drainTimeout, drainTimeout), (.maxBody, maxBody),
-      (.allowHost, allowHost.isEmpty ? nil : allowHost.joined(separator: ",")),
-    ]
+struct AccessFlags: SettingFlags {
+  @Option("token-file") var tokenFile: String?
+  @Flag("unix-needs-token") var unixNeedsToken: Bool?
+  @Option("tls-cert") var tlsCert: String?
+  @Option("tls-key") var tlsKey: String?
+  @Flag("insecure-plain-http") var insecurePlainHTTP: Bool?
+  @Option("max-leases-per-caller") var maxLeasesPerCaller: String?
+  @Option("max-waiters-per-caller") var maxWaitersPerCaller: String?
+  @Option("max-connections-per-caller") var maxConnectionsPerCaller: String?
+  @Option("max-event-subscribers-per-caller") var maxEventSubscribersPerCaller: String?
+  @Option("operation-waiters-per-caller") var operationWaitersPerCaller: String?
+  @Option("max-locks-per-caller") var maxLocksPerCaller: String?
+  @Option("max-segment-bytes-per-caller") var maxSegmentBytesPerCaller: String?
+}
+
+struct LeaseFlags: SettingFlags {
+  @Option("ttl-default") var ttlDefault: String?
+  @Option("ttl-min") var ttlMin: String?
+  @Option("ttl-max") var ttlMax: String?
+  @Option("max-wait") var maxWait: String?
+  @Option("heartbeat") var heartbeat: String?
+  @Option("recovery-grace") var recoveryGrace: String?
+}
+
+struct LimitFlags: SettingFlags {
+  @Option("max-leases") var maxLeases: String?
+  @Option("max-waiters") var maxWaiters: String?
+  @Option("max-waiters-per-lock") var maxWaitersPerLock: String?
+  @Option("operation-waiters") var operationWaiters: String?
+  @Option("max-processes") var maxProcesses: String?
+  @Option("events-kept") var eventsKept: String?
+  @Option("max-event-subscribers") var maxEventSubscribers: String?
+  @Option("tombstones") var tombstones: String?
+  @Option("idle-locks") var idleLocks: String?
+}
+
+struct MemoryFlags: SettingFlags {
+  @Option("shm-key") var shmKey: String?
+  @Option("shm-size") var shmSize: String?
+  @Option("shm-objects") var shmObjects: String?
+  @Option("max-value") var maxValue: String?
+}
+
+struct KernelFlags: SettingFlags {
+  @Option("pumps") var pumps: String?
+  @Option("peer-pidfd") var peerPidfd: String?
+  @Option("state-dir") var stateDir: String?
+  @Option("path-roots") var pathRoots: [String] = []
+  @Option("control-key") var controlKey: String?
+  @Flag("standby") var standby: Bool?
+}
+
+struct LogFlags: SettingFlags {
+  @Option("log-level") var logLevel: String?
+  @Option("log-format") var logFormat: String?
+  @Option("slow-wait") var slowWait: String?
+}
+
+/// Flags of settings: the property of each is called as the setting, without dashes.
+protocol SettingFlags: ParsableArguments {}
+
+extension SettingFlags {
+  /// The flags that were given, by the setting's name.
+  var given: [String: String] {
+    Mirror(reflecting: self).children.reduce(into: [:]) { given, child in
+      guard let flag = child.value as? any GivenFlag, let text = flag.text else { return }
+      guard let name = child.label.flatMap({ flagNames[$0.dropFirst().lowercased()] }) else {
+        preconditionFailure("no setting is called as the property \(child.label ?? "")")
+      }
+      given[name] = text
+    }
   }
 }
 
-struct AccessFlags: ParsableArguments {
-  @Option(.tokenFile) var tokenFile: String?
-  @Flag(.unixNeedsToken) var unixNeedsToken: Bool?
-  @Option(.tlsCert) var tlsCert: String?
-  @Option(.tlsKey) var tlsKey: String?
-  @Flag(.insecurePlainHTTP) var insecurePlainHTTP: Bool?
-  @Option(.maxLeasesPerCaller) var maxLeasesPerCaller: String?
-  @Option(.maxWaitersPerCaller) var maxWaitersPerCaller: String?
-  @Option(.maxConnectionsPerCaller) var maxConnectionsPerCaller: String?
-  @Option(.maxEventSubscribersPerCaller) var maxEventSubscribersPerCaller: String?
-  @Option(.operationWaitersPerCaller) var operationWaitersPerCaller: String?
-  @Option(.maxLocksPerCaller) var maxLocksPerCaller: String?
-  @Option(.maxSegmentBytesPerCaller) var maxSegmentBytesPerCaller: String?
+/// Names of settings by those of their flags' properties, in lower case.
+private let flagNames = Dictionary(
+  uniqueKeysWithValues: Setting.all.map { ($0.name.filter { $0 != "-" }, $0.name) })
 
-  var given: [(Setting, String?)] {
-    [
-      (.tokenFile, tokenFile), (.unixNeedsToken, unixNeedsToken.map { $0 ? "true" : "false" }), (.tlsCert, tlsCert),
-      (.tlsKey, tlsKey), (.insecurePlainHTTP, insecurePlainHTTP.map { $0 ? "true" : "false" }),
-      (.maxLeasesPerCaller, maxLeasesPerCaller), (.maxWaitersPerCaller, maxWaitersPerCaller),
-      (.maxConnectionsPerCaller, maxConnectionsPerCaller),
-      (.maxEventSubscribersPerCaller, maxEventSubscribersPerCaller),
-      (.operationWaitersPerCaller, operationWaitersPerCaller), (.maxLocksPerCaller, maxLocksPerCaller),
-      (.maxSegmentBytesPerCaller, maxSegmentBytesPerCaller),
-    ]
-  }
+/// A wrapped property of the argument parser.
+private protocol GivenFlag {
+  /// Its value as the environment would have it; `nil` when the flag was not given.
+  var text: String? { get }
 }
 
-struct LeaseFlags: ParsableArguments {
-  @Option(.ttlDefault) var ttlDefault: String?
-  @Option(.ttlMin) var ttlMin: String?
-  @Option(.ttlMax) var ttlMax: String?
-  @Option(.maxWait) var maxWait: String?
-  @Option(.heartbeat) var heartbeat: String?
-  @Option(.recoveryGrace) var recoveryGrace: String?
-
-  var given: [(Setting, String?)] {
-    [
-      (.ttlDefault, ttlDefault), (.ttlMin, ttlMin), (.ttlMax, ttlMax), (.maxWait, maxWait),
-      (.heartbeat, heartbeat), (.recoveryGrace, recoveryGrace),
-    ]
-  }
+extension Option: GivenFlag where Value: GivenFlag {
+  fileprivate var text: String? { wrappedValue.text }
 }
 
-struct LimitFlags: ParsableArguments {
-  @Option(.maxLeases) var maxLeases: String?
-  @Option(.maxWaiters) var maxWaiters: String?
-  @Option(.maxWaitersPerLock) var maxWaitersPerLock: String?
-  @Option(.operationWaiters) var operationWaiters: String?
-  @Option(.maxProcesses) var maxProcesses: String?
-  @Option(.eventsKept) var eventsKept: String?
-  @Option(.maxEventSubscribers) var maxEventSubscribers: String?
-  @Option(.tombstones) var tombstones: String?
-  @Option(.idleLocks) var idleLocks: String?
-
-  var given: [(Setting, String?)] {
-    [
-      (.maxLeases, maxLeases), (.maxWaiters, maxWaiters), (.maxWaitersPerLock, maxWaitersPerLock),
-      (.operationWaiters, operationWaiters), (.maxProcesses, maxProcesses),
-      (.operationWaiters, operationWaiters), (.eventsKept, eventsKept), (.maxEventSubscribers, maxEventSubscribers),
-      (.tombstones, tombstones), (.idleLocks, idleLocks),
-    ]
-  }
+extension Flag: GivenFlag where Value: GivenFlag {
+  fileprivate var text: String? { wrappedValue.text }
 }
 
-struct MemoryFlags: ParsableArguments {
-  @Option(.shmKey) var shmKey: String?
-  @Option(.shmSize) var shmSize: String?
-  @Option(.shmObjects) var shmObjects: String?
-  @Option(.maxValue) var maxValue: String?
-
-  var given: [(Setting, String?)] {
-    [(.shmKey, shmKey), (.shmSize, shmSize), (.shmObjects, shmObjects), (.maxValue, maxValue)]
-  }
+extension Optional: GivenFlag where Wrapped: LosslessStringConvertible {
+  fileprivate var text: String? { map(\.description) }
 }
 
-struct KernelFlags: ParsableArguments {
-  @Option(.pumps) var pumps: String?
-  @Option(.peerPidfd) var peerPidfd: String?
-  @Option(.stateDir) var stateDir: String?
-  @Option(.pathRoots) var pathRoots: [String] = []
-  @Option(.controlKey) var controlKey: String?
-  @Flag(.standby) var standby: Bool?
-
-  var given: [(Setting, String?)] {
-    [
-      (.pumps, pumps), (.peerPidfd, peerPidfd), (.stateDir, stateDir),
-      (.pathRoots, pathRoots.isEmpty ? nil : pathRoots.joined(separator: ",")), (.controlKey, controlKey),
-      (.standby, standby.map { $0 ? "true" : "false" }),
-    ]
-  }
-}
-
-struct LogFlags: ParsableArguments {
-  @Option(.logLevel) var logLevel: String?
-  @Option(.logFormat) var logFormat: String?
-  @Option(.slowWait) var slowWait: String?
-
-  var given: [(Setting, String?)] { [(.logLevel, logLevel), (.logFormat, logFormat), (.slowWait, slowWait)] }
+extension [String]: GivenFlag {
+  fileprivate var text: String? { isEmpty ? nil : joined(separator: ",") }
 }
 
 extension Setting {
+  fileprivate static func row(_ name: String) -> Setting {
+    guard let setting = named[name] else { preconditionFailure("--\(name) is not in the table of settings") }
+    return setting
+  }
+
   fileprivate var parserName: NameSpecification { [.customLong(name)] }
 
   fileprivate var parserHelp: ArgumentHelp {
-    ArgumentHelp(
-      "\(helpWithRange)", valueName: kind.placeholder, visibility: isHidden ? .hidden : .default)
+    ArgumentHelp("\(helpWithRange)", valueName: kind.placeholder, visibility: isHidden ? .hidden : .default)
   }
 }
 
 extension Option where Value == String? {
-  fileprivate init(_ setting: Setting) {
+  fileprivate init(_ name: String) {
+    let setting = Setting.row(name)
     self.init(name: setting.parserName, help: setting.parserHelp)
   }
 }
 
 extension Option where Value == [String] {
-  fileprivate init(wrappedValue: [String], _ setting: Setting) {
+  fileprivate init(wrappedValue: [String], _ name: String) {
+    let setting = Setting.row(name)
     self.init(wrappedValue: wrappedValue, name: setting.parserName, help: setting.parserHelp)
   }
 }
 
 extension Flag where Value == Bool? {
-  fileprivate init(_ setting: Setting) {
+  fileprivate init(_ name: String) {
+    let setting = Setting.row(name)
     self.init(name: setting.parserName, inversion: .prefixedNo, help: setting.parserHelp)
   }
 }

@@ -9,33 +9,35 @@ internal import Logging
 /// Serves until it is told to stop.
 ///
 /// - Returns: The status to end with.
-func serve(_ settings: ServeSettings, log lines: DaemonLog) async throws -> ExitStatus {
+func serve(_ given: ServeOptions, log lines: DaemonLog) async throws -> ExitStatus {
   let log = lines.logger
   let environment = ProcessInfo.processInfo.environment
   let notify = Notify(environment: environment)
   let inherited = try InheritedSockets(environment: environment)
   // From here on SIGTERM and SIGINT end the daemon in good order, also while it stands by.
-  let signals = try DaemonSignals(log: lines, drainTimeout: settings.drainTimeout)
+  let signals = try DaemonSignals(log: lines, drainTimeout: given.drainTimeout)
   let stop = Task { for await _ in signals.stops {} }
-  var listening = try settings.serverOptionsWithSecrets()
-  try settings.check(inherited)
-  inherited.replaceListeners(of: &listening)
-  listening.logLinesDropped = { lines.lines.droppedLines }
-  let options = listening
-  settings.warnOfOpenDoors(inherited, log)
+  try given.check(inherited)
+  given.warnOfOpenDoors(inherited, log)
+  var complete = given
+  try complete.readSecrets()
+  inherited.replaceListeners(of: &complete.server)
+  complete.server.logLinesDropped = { lines.lines.droppedLines }
+  let options = complete
   let service: LocalLockService
   do {
-    service = try await startService(settings, signals, notify: notify, log: log)
+    service = try await startService(options, signals, notify: notify, log: log)
   } catch LocalServiceError.canceled {
     return .ok
   } catch let error as LocalServiceError where error.missingSemaphores != nil && !notify.isAwaited {
-    return try await serveUnavailable(error.missingSemaphores ?? "", options, until: stop, notify: notify, log: log)
+    return try await serveUnavailable(
+      error.missingSemaphores ?? "", options.server, until: stop, notify: notify, log: log)
   } catch {
     throw SettingsError("\(error)", status: status(of: error))
   }
   let server: Server
   do {
-    server = try Server(service, variables: SegmentStore(settings.storeOptions), options: options, log: log)
+    server = try Server(service, variables: SegmentStore(options.store), options: options.server, log: log)
     try server.start()
   } catch {
     service.stop()
@@ -47,20 +49,20 @@ func serve(_ settings: ServeSettings, log lines: DaemonLog) async throws -> Exit
   for socket in inherited.sockets {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
   }
-  tellReady(settings, inherited, server, service, notify: notify, log: log)
+  tellReady(options.server, inherited, server, service, notify: notify, log: log)
   await keepWatchdog(notify, over: service, behind: server, until: stop)
   notify.stopping()
   let isSucceeded = service.isSucceeded
-  await shutDown(server, service, within: isSucceeded ? .milliseconds(200) : settings.drainTimeout, log: log)
+  await shutDown(server, service, within: isSucceeded ? .milliseconds(200) : options.drainTimeout, log: log)
   return isSucceeded ? .temporaryFailure : .ok
 }
 
 /// Makes the service on a thread of its own: recovery and standing by block.
 private func startService(
-  _ settings: ServeSettings, _ signals: DaemonSignals, notify: Notify, log: Logger
+  _ options: ServeOptions, _ signals: DaemonSignals, notify: Notify, log: Logger
 ) async throws -> LocalLockService {
-  var options = settings.serviceOptions
-  options.onDrift = { drift in
+  var service = options.service
+  service.onDrift = { drift in
     log.warning(
       "the values of a semaphore set do not add up",
       metadata: [
@@ -68,17 +70,17 @@ private func startService(
         "found": "\(drift.text)",
       ])
   }
-  options.onEnds = { log.tell($0) }
-  options.onSucceeded = { pid in
+  service.onEnds = { log.tell($0) }
+  service.onSucceeded = { pid in
     log.error(
       "another daemon has taken this one's guard, so this one ends; its leases are the other's now",
       metadata: ["pid": .stringConvertible(pid)])
     // As when it is told to stop.
     kill(getpid(), SIGTERM)
   }
-  options.onFault = { log.tell($0) }
-  let ready = options
-  if settings.standby {
+  service.onFault = { log.tell($0) }
+  let ready = service
+  if options.standby {
     log.info("standing by if another daemon serves")
     notify.status("standing by")
   }
@@ -86,19 +88,19 @@ private func startService(
     DispatchQueue.global().async {
       continuation.resume(
         with: Result {
-          try LocalLockService(ready, standby: settings.standby) { !signals.isStopping }
+          try LocalLockService(ready, standby: options.standby) { !signals.isStopping }
         })
     }
   }
 }
 
 private func tellReady(
-  _ settings: ServeSettings, _ inherited: InheritedSockets, _ server: Server, _ service: LocalLockService,
+  _ options: ServerOptions, _ inherited: InheritedSockets, _ server: Server, _ service: LocalLockService,
   notify: Notify, log: Logger
 ) {
   let status = service.status()
-  let host = inherited.hosts.first ?? settings.host
-  let unixPath = inherited.unixPath ?? settings.unixPath
+  let host = inherited.hosts.first ?? options.host
+  let unixPath = inherited.unixPath ?? options.unixPath
   let recovery = status.recovery
   var metadata: Logger.Metadata = [
     "host": "\(host ?? "none")", "unix": "\(unixPath ?? "none")",
@@ -130,12 +132,12 @@ private func tellReady(
 
 /// Waiters get 503, answers in flight are finished, leases stay.
 private func shutDown(
-  _ server: Server, _ service: LocalLockService, within limit: Duration, log: Logger
+  _ server: Server, _ service: LocalLockService, within limit: TimeSpan, log: Logger
 ) async {
   server.drain()
   service.drain()
   let clock = ContinuousClock()
-  let deadline = clock.now + limit
+  let deadline = clock.now + .nanoseconds(limit.nanoseconds)
   while server.activeExchanges > 0, clock.now < deadline { try? await Task.sleep(for: .milliseconds(2)) }
   server.stop()
   let leases = service.status().leases

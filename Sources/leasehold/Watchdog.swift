@@ -16,7 +16,7 @@ func keepWatchdog(
         if let status = await vitalSigns(of: service, server, within: max(interval, .seconds(5))) {
           notify.watchdog(status: status)
         }
-        try? await Task.sleep(for: interval)
+        try? await Task.sleep(for: .nanoseconds(interval.nanoseconds))
       }
     }
   }
@@ -28,11 +28,10 @@ func keepWatchdog(
 ///
 /// Looked up on a thread of its own: with the ledger's mutex in wrong hands it never returns.
 private func vitalSigns(
-  of service: LocalLockService, _ server: Server, within span: Duration
+  of service: LocalLockService, _ server: Server, within span: TimeSpan
 ) async -> String? {
   await withCheckedContinuation { continuation in
     DispatchQueue.global().async {
-      let span = TimeSpan(span)
       guard service.isAlive(within: span), server.answers(within: span) else {
         return continuation.resume(returning: nil)
       }

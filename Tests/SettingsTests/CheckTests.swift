@@ -1,3 +1,4 @@
+import Leasehold
 import LeaseholdHTTP
 import LeaseholdLocal
 import Testing
@@ -44,14 +45,14 @@ import Testing
     #expect(
       try settingsError(flags: ["ttl-min": "1m"], environment: ["LEASEHOLD_TTL_DEFAULT": "59s"])
         == SettingsError(
-          "--ttl-min: 60s is more than --ttl-default (from LEASEHOLD_TTL_DEFAULT), 59s", status: .usage))
+          "--ttl-min: 1m is more than --ttl-default (from LEASEHOLD_TTL_DEFAULT), 59s", status: .usage))
     let equal = ["ttl-min": "5s", "ttl-default": "5s", "ttl-max": "5s"]
-    #expect(try ServeSettings(resolve(flags: equal)).ttlMin == .seconds(5))
+    #expect(try ServeOptions(resolve(flags: equal)).limits.ttlMinimum == .seconds(5))
   }
 
   @Test(arguments: ["127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "localhost"])
   func aLoopbackAddressIsTaken(host: String) throws {
-    #expect(try ServeSettings(resolve(flags: ["host": host])).host == host)
+    #expect(try ServeOptions(resolve(flags: ["host": host])).server.host == host)
   }
 
   @Test(arguments: [
@@ -70,9 +71,9 @@ import Testing
     let open = ["host": "192.0.2.1", "token-file": "/etc/t"]
     #expect(try settingsError(flags: open).message.contains("without TLS everybody on the way can read the tokens"))
     let plain = open.merging(["insecure-plain-http": "true"]) { $1 }
-    #expect(try ServeSettings(resolve(flags: plain)).allowsPlainHTTP)
+    #expect(try ServeOptions(resolve(flags: plain)).allowsPlainHTTP)
     let tls = open.merging(["tls-cert": "/c", "tls-key": "/k"]) { $1 }
-    #expect(try ServeSettings(resolve(flags: tls)).tlsKeyPath == "/k")
+    #expect(try ServeOptions(resolve(flags: tls)).tlsKeyPath == "/k")
     // The word alone is not enough: there would be no tokens at all.
     #expect(
       try settingsError(flags: ["host": "192.0.2.1", "insecure-plain-http": "true"]).message.contains("--token-file"))
@@ -81,9 +82,9 @@ import Testing
   @Test func noTCPListenerNeedsAnother() throws {
     #expect(
       try settingsError(flags: ["host": "none"]).message == "--host: 'none' leaves nothing to listen on: give --unix")
-    let settings = try ServeSettings(resolve(flags: ["host": "none", "unix": "/run/l.sock"]))
-    #expect(settings.host == nil && settings.serverOptions.host == nil)
-    #expect(settings.serviceOptions.description == "/run/l.sock")
+    let settings = try ServeOptions(resolve(flags: ["host": "none", "unix": "/run/l.sock"]))
+    #expect(settings.server.host == nil)
+    #expect(settings.service.description == "/run/l.sock")
   }
 
   @Test func halvesAreRefused() throws {

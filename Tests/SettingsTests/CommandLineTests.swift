@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import LeaseholdHTTP
 import Testing
 
 @testable import leasehold
@@ -22,12 +23,12 @@ import Testing
 
   @Test func aListMayBeRepeatedOrHaveCommas() throws {
     let flags = try parse(["--allow-host", "A,b", "--allow-host", "c"]).flags
-    #expect(try ServeSettings(resolve(flags: flags)).allowedHosts == ["a", "b", "c"])
+    #expect(try ServeOptions(resolve(flags: flags)).server.allowedHosts == ["a", "b", "c"])
   }
 
   @Test func aSwitchCanBeTurnedOffOverTheEnvironment() throws {
     let flags = try parse(["--no-standby"]).flags
-    #expect(!(try ServeSettings(resolve(flags: flags, environment: ["LEASEHOLD_STANDBY": "true"])).standby))
+    #expect(!(try ServeOptions(resolve(flags: flags, environment: ["LEASEHOLD_STANDBY": "true"])).standby))
   }
 
   @Test func anUnknownFlagEndsWithTheStatusForUsageAndTheNearestFlag() throws {

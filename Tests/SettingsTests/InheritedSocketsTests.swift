@@ -44,7 +44,7 @@ import Testing
   /// What the settings say about a TCP socket on `host`, with `flags`; `nil` when it may be served.
   private func refusal(_ host: String, _ flags: [String: String]) throws -> SettingsError? {
     let found = try inherited(announced, [3: .tcp(host: host, port: 31_818), 4: .unix("/a")])
-    let settings = try ServeSettings(resolve(flags: flags))
+    let settings = try ServeOptions(resolve(flags: flags))
     do {
       try settings.check(found)
       return nil

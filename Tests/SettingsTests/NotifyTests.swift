@@ -1,4 +1,5 @@
 import Glibc
+import Leasehold
 import Testing
 
 @testable import leasehold

@@ -8,31 +8,31 @@ import Testing
   private let file = "{\"port\": 3}"
 
   @Test func aFlagBeatsTheEnvironmentThatBeatsTheFileThatBeatsTheDefault() throws {
-    let fromFlag = try resolve(flags: flags, environment: environment, file: file)[.port]
+    let fromFlag = try resolve(flags: flags, environment: environment, file: file)["port"]
     #expect(fromFlag.value == .integer(1))
     #expect(fromFlag.source == .flag)
-    let fromEnvironment = try resolve(environment: environment, file: file)[.port]
+    let fromEnvironment = try resolve(environment: environment, file: file)["port"]
     #expect(fromEnvironment.value == .integer(2))
     #expect(fromEnvironment.source == .environment)
     let fromFile = try resolve(file: file)
-    #expect(fromFile[.port].value == .integer(3))
-    #expect(fromFile[.port].source == .file(path: try #require(fromFile.configPath), line: 1))
-    let fallback = try resolve()[.port]
+    #expect(fromFile["port"].value == .integer(3))
+    #expect(fromFile["port"].source == .file(path: try #require(fromFile.configPath), line: 1))
+    let fallback = try resolve()["port"]
     #expect(fallback.value == .integer(31818))
     #expect(fallback.source == .fallback)
   }
 
   @Test(arguments: Setting.all) func everySettingIsReadFromEveryPlace(setting: Setting) throws {
     let (own, other) = sample(setting)
-    let flag = try resolve(flags: [setting.name: own], environment: [setting.environmentName: other])[setting]
+    let flag = try resolve(flags: [setting.name: own], environment: [setting.environmentName: other])[setting.name]
     #expect(flag.source == .flag)
     #expect(flag.value == (try setting.kind.parse(own)))
     let variable = try resolve(environment: [setting.environmentName: own], file: "{\"\(setting.name)\":\"\(other)\"}")
-    #expect(variable[setting].source == .environment)
-    #expect(variable[setting].value == (try setting.kind.parse(own)))
+    #expect(variable[setting.name].source == .environment)
+    #expect(variable[setting.name].value == (try setting.kind.parse(own)))
     let file = try resolve(file: "\n{\"\(setting.name)\": \"\(own)\"}")
-    #expect(file[setting].source == .file(path: try #require(file.configPath), line: 2))
-    #expect(file[setting].value == (try setting.kind.parse(own)))
+    #expect(file[setting.name].source == .file(path: try #require(file.configPath), line: 2))
+    #expect(file[setting.name].value == (try setting.kind.parse(own)))
   }
 
   private func sample(_ setting: Setting) -> (String, String) {
@@ -67,10 +67,10 @@ import Testing
       try withFile("{\"port\": 2}") { second in
         var sources = SettingsSources(environment: ["LEASEHOLD_CONFIG": first], systemPath: second)
         let byVariable = try sources.resolve()
-        #expect(byVariable[.port].value == .integer(1))
+        #expect(byVariable["port"].value == .integer(1))
         sources.configPath = second
         let byFlag = try sources.resolve()
-        #expect(byFlag[.port].value == .integer(2))
+        #expect(byFlag["port"].value == .integer(2))
         sources.configPath = ""
         let byNone = try sources.resolve()
         #expect(byNone.configPath == nil)
@@ -97,7 +97,7 @@ import Testing
 
   @Test func aServiceLinkOfKubernetesIsNoPort() throws {
     let resolved = try resolve(environment: ["LEASEHOLD_PORT": "tcp://10.0.0.1:31818"])
-    #expect(resolved[.port].source == .fallback)
+    #expect(resolved["port"].source == .fallback)
     #expect(
       resolved.warnings == [
         "LEASEHOLD_PORT is a service link of Kubernetes and is not used; set enableServiceLinks: false"

@@ -1,3 +1,6 @@
+import Leasehold
+import LeaseholdHTTP
+import LeaseholdLocal
 import Testing
 
 @testable import leasehold
@@ -11,24 +14,24 @@ import Testing
   }
 
   @Test func theDefaultsAreTheDocumentedOnes() throws {
-    let settings = try ServeSettings(resolve())
-    #expect(settings.host == "127.0.0.1")
-    #expect(settings.port == 31818)
-    #expect(settings.unixPath == nil)
-    #expect(settings.unixMode == 0o660)
-    #expect(settings.connectionsMax == 20000)
-    #expect(settings.connectionMemoryBytes == 16384)
-    #expect(settings.idleTimeout == .seconds(60))
+    let settings = try ServeOptions(resolve())
+    #expect(settings.server.host == "127.0.0.1")
+    #expect(settings.server.port == 31818)
+    #expect(settings.server.unixPath == nil)
+    #expect(settings.server.unixMode == 0o660)
+    #expect(settings.server.connections == 20000)
+    #expect(settings.server.connectionMemoryBytes == 16384)
+    #expect(settings.server.idleTimeout == .seconds(60))
     #expect(settings.drainTimeout == .seconds(5))
-    #expect(settings.bodyBytesMax == 65536)
-    #expect(settings.allowedHosts.isEmpty)
-    #expect(settings.ttlDefault == .seconds(30))
-    #expect(settings.ttlMin == .milliseconds(100))
-    #expect(settings.ttlMax == .seconds(86_400))
-    #expect(settings.waitMax == .seconds(3600))
-    #expect(settings.leasesMax == 1_000_000)
-    #expect(settings.stateDirectory == nil)
-    #expect(settings.controlKey == 0x4c48_0001)
+    #expect(settings.server.bodyBytes == 65536)
+    #expect(settings.server.allowedHosts.isEmpty)
+    #expect(settings.limits.ttlDefault == .seconds(30))
+    #expect(settings.limits.ttlMinimum == .milliseconds(100))
+    #expect(settings.limits.ttlMaximum == .seconds(86_400))
+    #expect(settings.limits.waitMaximum == .seconds(3600))
+    #expect(settings.limits.leases == 1_000_000)
+    #expect(settings.service.stateDirectory == nil)
+    #expect(settings.service.controlKey == 0x4c48_0001)
     #expect(!settings.standby)
     #expect(settings.logFormat == .plain)
   }
@@ -69,9 +72,9 @@ import Testing
       ]
     case .duration(let range):
       [
-        (DurationText.text(range.lowerBound), true), (DurationText.text(range.upperBound), true),
-        (DurationText.text(range.upperBound + .milliseconds(1)), false),
-        (range.lowerBound == .zero ? "-1ms" : "0.0\(DurationText.text(range.lowerBound))", false),
+        (range.lowerBound.text, true), (range.upperBound.text, true),
+        (TimeSpan(nanoseconds: range.upperBound.nanoseconds + 1_000_000).text, false),
+        (range.lowerBound == .zero ? "-1ms" : "0.0\(range.lowerBound.text)", false),
       ]
     case .ipcKey:
       [
@@ -95,12 +98,12 @@ import Testing
   }
 
   @Test func aKeyAboveTwoToTheThirtyFirstBecomesANegativeKey() throws {
-    #expect(try ServeSettings(resolve(flags: ["control-key": "0xffffffff"])).controlKey == -1)
+    #expect(try ServeOptions(resolve(flags: ["control-key": "0xffffffff"])).service.controlKey == -1)
   }
 
   @Test(arguments: [(1, 1), (2, 1), (3, 1), (4, 2), (6, 3), (8, 4), (64, 4)])
   func threadsFollowTheProcessorsUnlessTheyAreSet(processors: Int, expected: Int) throws {
-    #expect(try ServeSettings(resolve()).threadCount(processors: processors) == expected)
-    #expect(try ServeSettings(resolve(flags: ["threads": "7"])).threadCount(processors: processors) == 7)
+    #expect(ServeOptions.threads(processors: processors) == expected)
+    #expect(try ServeOptions(resolve(flags: ["threads": "7"])).server.threads == 7)
   }
 }

@@ -21,7 +21,7 @@ func settingsError(
   flags: [String: String] = [:], environment: [String: String] = [:], file: String? = nil
 ) throws -> SettingsError {
   try #require(throws: SettingsError.self) {
-    _ = try ServeSettings(resolve(flags: flags, environment: environment, file: file))
+    _ = try ServeOptions(resolve(flags: flags, environment: environment, file: file))
   }
 }
 

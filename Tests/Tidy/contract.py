@@ -74,17 +74,6 @@ def operations_are_tested(tree):
             yield f"no test names the operation '{operation}'"
 
 
-def settings_are_documented(tree):
-    table, page = tree.text("Sources/leasehold/Settings/SettingTable.swift"), tree.text("docs/settings.md")
-    settings = re.findall(r'= Setting\(\s*"([a-z-]+)"((?:[^"]|"[^"]*")*?)(?=\n  static|\n})', table)
-    if not settings:
-        yield "Sources/leasehold/Settings/SettingTable.swift: no settings found"
-    for name, rest in settings:
-        if "hidden: true" not in rest and f"`--{name}`" not in page:
-            yield f"docs/settings.md does not have --{name}"
-
-
 CHECKS = [
     error_codes_are_documented, operations_are_documented_in_order, error_codes_are_tested, operations_are_tested,
-    settings_are_documented,
 ]

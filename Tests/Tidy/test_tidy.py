@@ -9,14 +9,11 @@ from tree import Tree, swift_functions
 
 CODE = "Sources/LeaseholdHTTP/ProblemCode.swift"
 ENDPOINTS = "Sources/LeaseholdHTTP/Endpoint.swift"
-SETTINGS = "Sources/leasehold/Settings/SettingTable.swift"
 GOOD = {
     "openapi.yaml": "paths:\n  /a:\n    get:\n      operationId: readA\n    put:\n      operationId: writeA\n"
     "components:\n  x-problem-codes:\n    too-bad:\n      status: 400\n      title: It is bad\n",
     CODE: 'enum ProblemCode {\n  case tooBad = "too-bad"\n\n    case .tooBad:\n      Row(\n        400, "It is bad",\n',
     ENDPOINTS: 'x = [E(operation: "readA"),\n  E(operation: "writeA")]\n',
-    SETTINGS: '  static let port = Setting(\n    "port", "TCP port")\n}\n',
-    "docs/settings.md": "| `--port` |\n",
     "README.md": "# Hello there\n\n`make run`, `make test` [here](#hello-there)\n\n```sh\necho hi\n```\n",
     "Tests/Live/test_a.py": "def test_a():\n    for name in ('readA', 'writeA', 'too-bad'):\n        pass\n",
     "docs/a.md": '`Sources/SysV/A.swift`, `A.swift`, `Sources/SysV/`, [x](../Tests/Live/test_a.py "test_a")\n',
@@ -52,7 +49,6 @@ BAD = {
     "operations_are_documented_in_order": {"openapi.yaml": GOOD["openapi.yaml"].replace("readA", "seeA")},
     "error_codes_are_tested": {"Tests/Live/test_a.py": "'readA', 'writeA', too-bad\n"},
     "operations_are_tested": {"Tests/Live/test_a.py": "'readA', 'too-bad'\n"},
-    "settings_are_documented": {"docs/settings.md": "| `--port-range` |\n"},
     "proofs_are_tests": {"docs/b.md": '[x](../Tests/Live/test_a.py "test_that_is_not_there")\n'},
     "sources_in_documents_exist": {"docs/b.md": "`Sources/SysV/A.swift`, `B.swift`\n"},
     "links_lead_somewhere": {"docs/b.md": "[x](../README.md#nowhere)\n"},
@@ -77,7 +73,7 @@ class EveryCheck(unittest.TestCase):
     def test_sees_an_empty_project(self):
         empty = [check.__name__ for check in tidy.CHECKS if list(check(Tree({})))]
         self.assertEqual(empty, ["error_codes_are_documented", "operations_are_documented_in_order",
-                                 "settings_are_documented", "readme_has_both_commands"])
+                                 "readme_has_both_commands"])
 
 
 class Functions(unittest.TestCase):

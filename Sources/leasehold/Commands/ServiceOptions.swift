@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Leasehold
 internal import LeaseholdClient
 
 /// Which service to ask; every command that talks to one has it.
@@ -105,9 +106,9 @@ struct LockOptions: ParsableArguments {
   }
 
   static func duration(_ text: String, of name: String) throws -> Duration {
-    guard let duration = DurationText.parse(text) else {
+    guard let span = TimeSpan(text: text.utf8) else {
       throw ValidationError("\(name): '\(text)' is not a duration; give something like 250ms, 30s, 1.5m or 2h")
     }
-    return duration
+    return .nanoseconds(span.nanoseconds)
   }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Leasehold
 internal import Logging
 
 /// The daemon's log on standard error.
@@ -7,16 +8,16 @@ struct DaemonLog: Sendable {
   let lines: LogQueue
 
   /// How long the end of the daemon waits for who reads the log.
-  private static let lastWait = Duration.seconds(1)
+  private static let lastWait = TimeSpan.seconds(1)
 
   /// Starts the thread that writes.
   ///
   /// - Throws: An error when there cannot be one more thread.
-  init(settings: ServeSettings, environment: [String: String]) throws(SettingsError) {
+  init(options: ServeOptions, environment: [String: String]) throws(SettingsError) {
     var sink = LogSink.standardError
     sink.isJournal = LogSink.isJournal(descriptor: sink.descriptor, environment: environment)
     var handler: any LineHandler =
-      switch settings.logFormat {
+      switch options.logFormat {
       case .plain: PlainLogHandler(sink: sink)
       case .json: JSONLogHandler(sink: sink)
       }
@@ -27,7 +28,7 @@ struct DaemonLog: Sendable {
     handler.sink.queue = lines
     let complete = handler
     var logger = Logger(label: "leasehold") { _ in complete }
-    logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .info
+    logger.logLevel = Logger.Level(rawValue: options.logLevel) ?? .info
     self.logger = logger
     self.lines = lines
   }

@@ -76,8 +76,8 @@ final class LogQueue: Sendable {
 
   /// Waits until all is written, at most as long as given; false when it is not.
   @discardableResult
-  func flush(within span: Duration) -> Bool {
-    let deadline = HostClock.now().nanoseconds + TimeSpan(span).nanoseconds
+  func flush(within span: TimeSpan) -> Bool {
+    let deadline = HostClock.now().nanoseconds + span.nanoseconds
     while true {
       if state.withLock({ $0.isIdle }) { return true }
       if HostClock.now().nanoseconds >= deadline { return false }

@@ -6,6 +6,12 @@ struct ResolvedSetting: Sendable, Equatable {
 
   /// The value as a user would write it.
   var text: String { setting.kind.text(of: value) }
+
+  /// The flag, and where its value came from if it was not the flag.
+  var place: String { setting.flag + source.parenthesis(setting) }
+
+  /// An error that names the setting, its source and the reason.
+  func error(_ reason: String) -> SettingsError { SettingsError(setting, from: source, reason) }
 }
 
 /// Every setting, each one good by itself.
@@ -17,45 +23,11 @@ struct ResolvedSettings: Sendable {
   /// For the log, once there is one.
   let warnings: [String]
 
-  subscript(setting: Setting) -> ResolvedSetting {
-    guard let found = all.first(where: { $0.setting.name == setting.name }) else {
-      preconditionFailure("\(setting.name) is not in the table of settings")
+  /// The setting of a name that the table has.
+  subscript(name: String) -> ResolvedSetting {
+    guard let found = all.first(where: { $0.setting.name == name }) else {
+      preconditionFailure("\(name) is not in the table of settings")
     }
     return found
-  }
-
-  func text(_ setting: Setting) -> String {
-    guard case .text(let text) = self[setting].value else { preconditionFailure("\(setting.name) is no text") }
-    return text
-  }
-
-  /// A path; `nil` when it is empty.
-  func path(_ setting: Setting) -> String? {
-    let path = text(setting)
-    return path.isEmpty ? nil : path
-  }
-
-  func list(_ setting: Setting) -> [String] {
-    guard case .list(let list) = self[setting].value else { preconditionFailure("\(setting.name) is no list") }
-    return list
-  }
-
-  func integer(_ setting: Setting) -> Int {
-    guard case .integer(let number) = self[setting].value else {
-      preconditionFailure("\(setting.name) is no number")
-    }
-    return number
-  }
-
-  func duration(_ setting: Setting) -> Duration {
-    guard case .duration(let duration) = self[setting].value else {
-      preconditionFailure("\(setting.name) is no duration")
-    }
-    return duration
-  }
-
-  func toggle(_ setting: Setting) -> Bool {
-    guard case .toggle(let isOn) = self[setting].value else { preconditionFailure("\(setting.name) is no switch") }
-    return isOn
   }
 }

@@ -1,3 +1,5 @@
+internal import Leasehold
+
 extension SettingKind {
   /// Writes a value in the form in which every source reads it.
   func text(of value: SettingValue) -> String {
@@ -6,7 +8,7 @@ extension SettingKind {
     case (.bytes, .integer(let number)): SizeText.text(number)
     case (.ipcKey, .integer(let number)): "0x" + hexadecimal(number)
     case (_, .integer(let number)): String(number)
-    case (_, .duration(let duration)): DurationText.text(duration)
+    case (_, .duration(let duration)): duration.text
     case (_, .list(let elements)): elements.joined(separator: ",")
     case (_, .toggle(let isOn)): isOn ? "true" : "false"
     case (_, .text(let text)): text
@@ -20,7 +22,7 @@ extension SettingKind {
     case .integer(let range): "\(range.lowerBound) to \(range.upperBound)"
     case .octal(let range): SettingKind.octalText(range.lowerBound) + " to " + SettingKind.octalText(range.upperBound)
     case .bytes(let range): SizeText.text(range.lowerBound) + " to " + SizeText.text(range.upperBound)
-    case .duration(let range): DurationText.text(range.lowerBound) + " to " + DurationText.text(range.upperBound)
+    case .duration(let range): "\(range.lowerBound.text) to \(range.upperBound.text)"
     case .choice(let known): known.joined(separator: ", ")
     }
   }

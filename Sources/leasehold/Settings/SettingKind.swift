@@ -1,3 +1,5 @@
+internal import Leasehold
+
 /// What a setting holds, how it is written and what range it has.
 enum SettingKind: Sendable, Hashable {
   /// One line of text; the payload names it in the help.
@@ -9,7 +11,7 @@ enum SettingKind: Sendable, Hashable {
   case integer(ClosedRange<Int>)
   case octal(ClosedRange<Int>)
   case bytes(ClosedRange<Int>)
-  case duration(ClosedRange<Duration>)
+  case duration(ClosedRange<TimeSpan>)
   /// A System V key: a number of 32 bits that is not 0.
   case ipcKey
   case toggle
@@ -22,7 +24,7 @@ enum SettingValue: Sendable, Hashable {
   case text(String)
   case list([String])
   case integer(Int)
-  case duration(Duration)
+  case duration(TimeSpan)
   case toggle(Bool)
 }
 
@@ -59,7 +61,7 @@ extension SettingKind {
       }
       return .integer(try within(range, bytes, shown: text))
     case .duration(let range):
-      guard let duration = DurationText.parse(text) else {
+      guard let duration = TimeSpan(text: text.utf8) else {
         throw UnusableValue(
           reason: "'\(text)' is not a duration; give something like 250ms, 30s, 1.5m or 2h")
       }

@@ -1,6 +1,3 @@
-internal import Configuration
-internal import Synchronization
-
 /// The places settings come from, the first one wins: flags, environment, file, defaults.
 struct SettingsSources: Sendable {
   /// Values of flags by the setting's name.
@@ -20,24 +17,13 @@ struct SettingsSources: Sendable {
     "LEASEHOLD_URL", "LEASEHOLD_LEASE", "LEASEHOLD_FENCE", "LEASEHOLD_LOCK",
   ]
 
-  /// Reads and checks every setting by itself; ``ServeSettings`` checks them against each other.
+  /// Reads and checks every setting by itself; ``ServeOptions`` checks them against each other.
   func resolve() throws(SettingsError) -> ResolvedSettings {
     let file = try readFile()
-    let recorder = SourceRecorder()
     let variables = settingVariables
-    let reader = ConfigReader(
-      providers: [
-        InMemoryProvider(name: "flags", texts: flags),
-        EnvironmentVariablesProvider(environmentVariables: variables).prefixKeys(with: "leasehold"),
-        InMemoryProvider(name: "file", texts: file?.entries.mapValues(\.text) ?? [:]),
-        InMemoryProvider(
-          name: "defaults",
-          texts: Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.name, $0.fallback) })),
-      ], accessReporter: recorder)
     var resolved: [ResolvedSetting] = []
     for setting in Setting.all {
-      let text = reader.string(forKey: ConfigKey([setting.name]), default: setting.fallback)
-      let source = source(of: setting, provider: recorder.lastProvider, file: file)
+      let (text, source) = given(setting, variables, file) ?? (setting.fallback, .fallback)
       do {
         resolved.append(ResolvedSetting(setting: setting, value: try setting.kind.parse(text), source: source))
       } catch {
@@ -45,6 +31,15 @@ struct SettingsSources: Sendable {
       }
     }
     return ResolvedSettings(all: resolved, configPath: file?.path, warnings: warnings)
+  }
+
+  private func given(
+    _ setting: Setting, _ variables: [String: String], _ file: SettingsFile?
+  ) -> (text: String, source: SettingSource)? {
+    if let text = flags[setting.name] { return (text, .flag) }
+    if let text = variables[setting.environmentName] { return (text, .environment) }
+    guard let file, let entry = file.entries[setting.name] else { return nil }
+    return (entry.text, .file(path: file.path, line: entry.line))
   }
 
   private func readFile() throws(SettingsError) -> SettingsFile? {
@@ -60,22 +55,13 @@ struct SettingsSources: Sendable {
     if let file = try SettingsFile.read(path: path) { return file }
     throw SettingsError("\(place): there is no file '\(path)'", status: status)
   }
-
-  private func source(of setting: Setting, provider: Int, file: SettingsFile?) -> SettingSource {
-    switch provider {
-    case 0: .flag
-    case 1: .environment
-    case 2: .file(path: file?.path ?? "", line: file?.entries[setting.name]?.line ?? 0)
-    default: .fallback
-    }
-  }
 }
 
 // The environment.
 extension SettingsSources {
   /// Kubernetes gives every container of a namespace with a service "leasehold" a `LEASEHOLD_PORT=tcp://…`.
   private func isServiceLink(_ name: String) -> Bool {
-    name == Setting.port.environmentName && environment[name]?.hasPrefix("tcp://") == true
+    name == "LEASEHOLD_PORT" && environment[name]?.hasPrefix("tcp://") == true
   }
 
   private var settingVariables: [String: String] {
@@ -96,24 +82,5 @@ extension SettingsSources {
       let hint = nearest.flatMap { Setting.named[$0] }.map { "; did you mean \($0.environmentName)?" } ?? ""
       return "\(name) is not a setting and is not used" + hint
     }
-  }
-}
-
-/// Remembers which provider answered last: the reader asks them in order and reports all it asked.
-private final class SourceRecorder: AccessReporter {
-  private let provider = Mutex(0)
-
-  var lastProvider: Int { provider.withLock(\.self) }
-
-  func report(_ event: AccessEvent) {
-    provider.withLock { $0 = event.providerResults.count - 1 }
-  }
-}
-
-extension InMemoryProvider {
-  /// A provider of texts under keys of one component.
-  fileprivate init(name: String, texts: [String: String]) {
-    let values = texts.map { (AbsoluteConfigKey([$0.key]), ConfigValue(.string($0.value), isSecret: false)) }
-    self.init(name: name, values: Dictionary(uniqueKeysWithValues: values))
   }
 }

@@ -1,0 +1,128 @@
+internal import Glibc
+internal import Leasehold
+internal import LeaseholdHTTP
+internal import LeaseholdLocal
+
+/// Everything `leasehold serve` was told, read and checked, as each part of the service takes it.
+///
+/// The table of settings says which setting goes where.
+struct ServeOptions: Sendable {
+  var server = ServerOptions()
+  var service = LocalServiceOptions()
+  var store = SegmentStoreOptions()
+  /// The maxima of service and server.
+  var limits = Limits()
+  /// Time for open requests to end.
+  var drainTimeout = TimeSpan.seconds(5)
+  /// With ``tlsKeyPath``, both or neither.
+  var tlsCertificatePath: String?
+  var tlsKeyPath: String?
+  var allowsPlainHTTP = false
+  /// Whether to wait for another daemon to end.
+  var standby = false
+  var logLevel = "info"
+  var logFormat = LogFormat.plain
+
+  /// Form of a log line.
+  enum LogFormat: String, Sendable {
+    case plain, json
+  }
+
+  /// Takes settings that are good by themselves and checks them against each other.
+  init(_ resolved: ResolvedSettings) throws(SettingsError) {
+    for entry in resolved.all { entry.setting.store(entry.value, &self) }
+    try check(resolved)
+    if server.threads == 0 { server.threads = Self.threads(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+    server.allowedHosts = server.allowedHosts.map { $0.lowercased() }
+    server.limits = limits
+    server.versions = ServerOptions.Versions(leasehold: leaseholdVersion, swift: compilerVersion)
+    service.limits = limits
+    let scheme = tlsKeyPath == nil ? "http" : "https"
+    service.description = [server.host.map { "\(scheme)://\($0):\(server.port)" }, server.unixPath]
+      .compactMap(\.self).joined(separator: " and ")
+    store.controlKey = service.controlKey
+    store.readBytes = server.valueBytes
+  }
+
+  /// The threads that serve connections where none are set: one below 4 processors, else half of them and at most 4.
+  static func threads(processors: Int) -> Int { processors < 4 ? 1 : min(4, processors / 2) }
+}
+
+#if compiler(>=6.4)
+  private let compilerVersion = "6.4 or later"
+#elseif compiler(>=6.3)
+  private let compilerVersion = "6.3"
+#else
+  private let compilerVersion = "6.2"
+#endif
+
+// Settings that are words where the parts take something else.
+extension ServeOptions {
+  var hostText: String {
+    get { server.host ?? "none" }
+    set { server.host = newValue == "none" ? nil : newValue }
+  }
+
+  var shmObjects: String {
+    get { server.allowsObjects ? "allow" : "refuse" }
+    set { server.allowsObjects = newValue == "allow" }
+  }
+
+  var peerPidfd: String {
+    get { service.usesPeerHandle ? "auto" : "never" }
+    set { service.usesPeerHandle = newValue == "auto" }
+  }
+}
+
+// What one setting alone cannot tell.
+extension ServeOptions {
+  private func check(_ resolved: ResolvedSettings) throws(SettingsError) {
+    try checkOrder(resolved["ttl-min"], limits.ttlMinimum, resolved["ttl-default"], limits.ttlDefault)
+    try checkOrder(resolved["ttl-default"], limits.ttlDefault, resolved["ttl-max"], limits.ttlMaximum)
+    guard (tlsCertificatePath == nil) == (tlsKeyPath == nil) else {
+      let (given, missing) = tlsCertificatePath == nil ? ("tls-key", "tls-cert") : ("tls-cert", "tls-key")
+      throw resolved[given].error("--\(missing) is missing: TLS needs both")
+    }
+    if server.unixNeedsToken, server.tokenFile == nil {
+      throw resolved["unix-needs-token"].error("there are no tokens without --token-file")
+    }
+    try checkHost(resolved["host"])
+  }
+
+  /// Nobody shall be served by accident who is not on this host, nor a token be readable on the way.
+  private func checkHost(_ setting: ResolvedSetting) throws(SettingsError) {
+    guard let host = server.host else {
+      guard server.unixPath == nil else { return }
+      throw setting.error("'none' leaves nothing to listen on: give --unix")
+    }
+    guard !Self.isLoopback(host) else { return }
+    guard server.tokenFile != nil else {
+      throw setting.error(
+        "'\(host)' is not a loopback address: others than this host can reach it, so it needs tokens (--token-file); "
+          + "or bind to 127.0.0.1, or use --unix")
+    }
+    guard tlsCertificatePath != nil || allowsPlainHTTP else {
+      throw setting.error(
+        "'\(host)' is not a loopback address, and without TLS everybody on the way can read the tokens: give "
+          + "--tls-cert and --tls-key, or say --insecure-plain-http")
+    }
+  }
+
+  private func checkOrder(
+    _ low: ResolvedSetting, _ lower: TimeSpan, _ high: ResolvedSetting, _ upper: TimeSpan
+  ) throws(SettingsError) {
+    guard lower > upper else { return }
+    let status: ExitStatus = [low.source, high.source].contains(.flag) ? .usage : .configuration
+    throw SettingsError("\(low.place): \(low.text) is more than \(high.place), \(high.text)", status: status)
+  }
+
+  /// Whether nobody outside this host can reach the address.
+  static func isLoopback(_ host: String) -> Bool {
+    if host == "localhost" { return true }
+    var four = in_addr()
+    if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
+    var six = in6_addr()
+    guard inet_pton(AF_INET6, host, &six) == 1 else { return false }
+    return withUnsafeBytes(of: six) { bytes in bytes.last == 1 && bytes.dropLast().allSatisfy { $0 == 0 } }
+  }
+}
