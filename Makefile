@@ -14,6 +14,7 @@
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
 #   make robustness   Tests/Robustness, short: kill -9, failing calls, dying clients, a stalled log, many waiters
 #   make sweep        Tests/Robustness/sweep.py, long: each call of libc fails with each errno of its man page
+#   make upgrade      leases of an older program live on under this one; OLD=REVISION says which (HEAD)
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)
@@ -35,8 +36,8 @@ BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak sweep
-.PHONY: examples bench tsan asan deb containers man clean
+.PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
+.PHONY: sweep upgrade examples bench tsan asan deb containers man clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -64,7 +65,7 @@ clients-generated:
 	@Tools/need build test clients
 	@python3 Tests/run.py clients-generated
 
-lint cli interop fuzz contract contract-full robustness soak sweep examples:
+lint cli interop fuzz contract contract-full robustness soak sweep upgrade examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

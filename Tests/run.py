@@ -139,6 +139,7 @@ GROUPS = {
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
         ("failing calls", robustness("sweep", "--seconds", "80"), one, DEBUG),
         ("signals", robustness("signals", "--rounds", "16"), one, DEBUG),
+        ("upgrade", robustness("upgrade"), one, DEBUG),
         ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
         ("what is found", robustness("found"), one, DEBUG),
         ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
@@ -149,6 +150,9 @@ GROUPS = {
     ],
     "sweep": [
         ("failing calls", robustness("sweep", "--seconds", "3000", "--errnos", "99", "--rounds", "4"), one, DEBUG),
+    ],
+    "upgrade": [
+        ("upgrade", robustness("upgrade", "--old", os.environ.get("OLD", "HEAD")), one, RELEASE),
     ],
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
@@ -169,7 +173,7 @@ ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop
 BUILDS = {group: ["debug"] for group in (
     "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
     "examples",
-)} | {"robustness": ["debug", "release"], "sweep": ["debug"], "soak": ["release"]}
+)} | {"robustness": ["debug", "release"], "sweep": ["debug"], "soak": ["release"], "upgrade": ["release"]}
 STEP_SECONDS = {"soak": 3600, "sweep": 3600, "contract-full": 4 * 3600}
 
 
