@@ -9,6 +9,8 @@ public final class CrashSwitch {
   public private(set) var hasCrashed = false
   /// Called before each step of a daemon that lives: what other processes do in between.
   public var interference: (() -> Void)?
+  /// Hears of each step of a daemon that lives, in a few characters, in order.
+  public var witness: ((String) -> Void)?
   private var crashStep: Int?
   private var isInterfering = false
   private var worlds: [(freeze: () -> Void, thaw: () -> Void)] = []
@@ -39,10 +41,11 @@ public final class CrashSwitch {
 
   func add(freeze: @escaping () -> Void, thaw: @escaping () -> Void) { worlds.append((freeze, thaw)) }
 
-  /// To be called before each effect.
-  func step() {
+  /// To be called before each effect; `effect` is what it is.
+  func step(_ effect: @autoclosure () -> String) {
     if let crashStep, steps >= crashStep { crashNow() }
     steps += 1
+    if let witness, !hasCrashed { witness(effect()) }
     guard !hasCrashed, !isInterfering, let interference else { return }
     isInterfering = true
     interference()

@@ -48,22 +48,22 @@ public final class MemoryStorage: LedgerStorage {
     if cell >= reserved, cell >= Int(clamping: state.headers[HeaderWord.highWater.rawValue]) {
       violations.append("wrote record \(cell) without memory")
     }
-    crash.step()
+    crash.step("write \(cell) \(String(body.digest, radix: 16))")
     for word in 0..<7 { state.bodies[cell].words[word] = body.words[word] }
-    crash.step()
+    crash.step("&")
     for word in 7..<15 { state.bodies[cell].words[word] = body.words[word] }
   }
 
   /// Changes one word.
   public func store(_ value: UInt64, _ word: MutableWord, at cell: Int) {
     if state.commits[cell] == .free { violations.append("changed a word of record \(cell), which is free") }
-    crash.step()
+    crash.step("store \(cell).\(word) \(Int64(bitPattern: value))")
     state.bodies[cell].words[word.rawValue] = value
   }
 
   /// Commits a record.
   public func commit(_ word: CommitWord, at cell: Int) {
-    crash.step()
+    crash.step("mark \(cell) \(word.name)")
     state.commits[cell] = word
   }
 
@@ -81,7 +81,7 @@ public final class MemoryStorage: LedgerStorage {
 
   /// Writes a header word.
   public func setHeader(_ word: HeaderWord, _ value: UInt64) {
-    crash.step()
+    crash.step("\(word) = \(value)")
     state.headers[word.rawValue] = value
   }
 
@@ -96,5 +96,25 @@ public final class MemoryStorage: LedgerStorage {
     state.commits = Array(repeating: .free, count: capacity)
     state.bodies = Array(repeating: CellBody(), count: capacity)
     state.headers = Array(repeating: 0, count: state.headers.count)
+  }
+}
+
+extension CellBody {
+  /// Tells bodies apart in a trace.
+  fileprivate var digest: UInt32 {
+    var hash: UInt64 = 0
+    for index in 0..<15 { hash = (hash ^ words[index]) &* 0x9e37_79b9_7f4a_7c15; hash ^= hash >> 29 }
+    return UInt32(truncatingIfNeeded: hash)
+  }
+}
+
+extension CommitWord {
+  /// The word in a trace: its state and kind, with the reason of an end.
+  fileprivate var name: String {
+    let (state, kind) = (Int(rawValue & 0xff), Int(rawValue >> 8 & 0xff))
+    let states = ["free", "live", "preparing", "retiring", "cooling", "arming", "converting", "suspect"]
+    let kinds = ["", " lease", " lock", " text"]
+    let word = state < 16 ? states[state] : (state < 32 ? "ended" : "disarming") + "(\(state % 16))"
+    return word + kinds[kind]
   }
 }

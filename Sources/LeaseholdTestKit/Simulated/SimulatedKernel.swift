@@ -46,20 +46,25 @@ public final class SimulatedKernel: SemaphoreKernel {
 
   /// Does all operations as one step, or none.
   public func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
-    crash.step()
+    crash.step("semop \(set)\(Self.text((0..<operations.count).map { operations[$0] }))")
     if let forced = failure?(set, operations) { return forced }
     return perform(set, (0..<operations.count).map { operations[$0] }, by: Self.daemon)
   }
 
   /// Does all operations as one step, or none.
   public func operate(_ set: Int32, list operations: [Operation]) -> KernelOutcome {
-    crash.step()
+    crash.step("semop \(set)\(Self.text(operations))")
     return perform(set, operations, by: Self.daemon)
+  }
+
+  /// Operations in a trace: what is added to which semaphore, with SEM_UNDO where that is so.
+  private static func text(_ operations: [Operation]) -> String {
+    operations.map { " \($0.semaphore):\($0.delta)\($0.flags & Operation.undo != 0 ? "u" : "")" }.joined()
   }
 
   /// Writes one value, as SETVAL does.
   public func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome {
-    crash.step()
+    crash.step("SETVAL \(set) \(semaphore):\(value)")
     guard state.sets[set] != nil else { return .removed }
     setValue(value, set: set, semaphore: semaphore)
     return .done
@@ -94,11 +99,11 @@ public final class SimulatedKernel: SemaphoreKernel {
     guard state.sets.count < setLimit else {
       throw KernelFailure(errno: "ENOSPC", limit: "SEMMNI", value: setLimit)
     }
-    crash.step()
+    crash.step("make a bank")
     let id = state.nextSet
     state.nextSet += 1
     state.sets[id] = SimulatedSet(key: 0x4c49_0000 + id, count: NamedDialect.semaphoresPerBank)
-    crash.step()
+    crash.step("sign \(id)")
     state.sets[id]?.isSigned = true
     state.sets[id]?.values[NamedDialect.trailer] = Int(NamedDialect.signature)
     return BankID(set: id, key: 0x4c49_0000 + id)
@@ -117,7 +122,7 @@ public final class SimulatedKernel: SemaphoreKernel {
 
   /// Removes a bank.
   public func removeBank(_ set: Int32) {
-    crash.step()
+    crash.step("remove \(set)")
     removeSet(set)
   }
 
