@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from harness import RW_UNITS, LiveTest, eventually
+from harness import RW_UNITS, LiveTest
 
 LEASE_MEMBERS = {
     "lease",
@@ -72,33 +72,6 @@ class Acquire(LiveTest):
         self.assertEqual((holder["ref"], holder["owner"], holder["fence"]), (held["ref"], "first", held["fence"]))
         self.assertNotIn(held["lease"], answer.text, "the capability of somebody else must not be shown")
 
-    def test_readers_share_and_a_writer_excludes(self):
-        readers = [self.granted(self.server.acquire(self.key(), mode=mode)) for mode in ("shared", "read", "shared")]
-        self.assertEqual({reader["mode"] for reader in readers}, {"shared"})
-        self.assertEqual({reader["sysv"]["units"] for reader in readers}, {1})
-        self.assertProblem(self.server.acquire(self.key(), mode="write"), 423, "locked")
-        for reader in readers:
-            self.granted(self.server.release(reader), 200)
-        writer = self.granted(self.server.acquire(self.key(), mode="write"))
-        self.assertEqual(writer["mode"], "exclusive")
-        self.assertProblem(self.server.acquire(self.key(), mode="read"), 423, "locked")
-
-    def test_a_counting_lock_gives_as_many_slots_as_its_limit(self):
-        leases = [self.granted(self.server.acquire(self.key(), limit=3)) for _ in range(3)]
-        self.assertEqual(
-            {(lease["kind"], lease["limit"], lease["sysv"]["units"]) for lease in leases}, {("counting", 3, 1)}
-        )
-        self.assertProblem(self.server.acquire(self.key(), limit=3), 423, "locked", limit=3, available=0)
-        self.server.release(leases[1])
-        self.granted(self.server.acquire(self.key(), limit=3))
-
-    def test_a_count_is_taken_all_or_none(self):
-        three = self.granted(self.server.acquire(self.key(), limit=5, count=3))
-        self.assertEqual((three["count"], three["sysv"]["units"]), (3, 3))
-        self.assertProblem(self.server.acquire(self.key(), limit=5, count=3), 423, "locked", available=2)
-        self.granted(self.server.acquire(self.key(), limit=5, count=2))
-        self.assertEqual(self.server.lock(self.key())["available"], 0)
-
     def test_a_live_lock_keeps_its_limit_and_kind(self):
         lease = self.granted(self.server.acquire(self.key(), limit=3))
         self.assertProblem(self.server.acquire(self.key(), limit=4), 409, "limit-mismatch", limit=3, asked_limit=4)
@@ -114,24 +87,6 @@ class Acquire(LiveTest):
         self.assertIn("3", problem["detail"])
         self.assertIn("4", problem["detail"])
         self.assertProblem(self.server.acquire(self.key(), count=2), 422, "count-exceeds-limit")
-
-    def test_an_idle_lock_may_change_its_kind(self):
-        for parameters in (
-            {},
-            {"limit": 2},
-            {"limit": 7, "count": 7},
-            {"mode": "shared"},
-            {"limit": 32767, "count": 32767},
-            {},
-        ):
-            self.server.release(self.granted(self.server.acquire(self.key(), **parameters)))
-
-    def test_the_whole_range_of_limits_counts(self):
-        big = self.granted(self.server.acquire(self.key(), limit=32767, count=32766))
-        self.granted(self.server.acquire(self.key(), limit=32767))
-        self.assertProblem(self.server.acquire(self.key(), limit=32767), 423, "locked", available=0)
-        self.server.release(big)
-        self.assertEqual(self.server.lock(self.key())["available"], 32766)
 
     def test_durations_come_in_four_units_and_bare_seconds(self):
         for text, ms in (
@@ -172,25 +127,6 @@ class Acquire(LiveTest):
         self.assertProblem(self.server.post(target, headers={"Prefer": "respond-async, wait=1"}), 423, "wait-timeout")
         self.assertGreaterEqual(time.monotonic() - begun, 1)
         self.assertProblem(self.server.post(target, headers={"Prefer": "wait=3600"}, wait="10ms"), 423, "wait-timeout")
-
-    def test_fences_only_grow_over_all_locks(self):
-        fences = []
-        for number in range(50):
-            lease = self.granted(self.server.acquire(self.key(str(number % 3)), limit=1))
-            fences.append(lease["fence"])
-            self.server.release(lease)
-        self.assertEqual(fences, sorted(set(fences)))
-
-    def test_cooldown_keeps_the_slot_after_expiry_and_not_after_release(self):
-        lease = self.granted(self.server.acquire(self.key(), ttl="10s", cooldown="10s"))
-        self.assertEqual(lease["cooldown_ms"], 10000)
-        self.server.release(lease)
-        begun = time.monotonic()
-        lease = self.granted(self.server.acquire(self.key(), ttl="200ms", cooldown="1s"))
-        eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "the lease expires")
-        self.assertProblem(self.server.acquire(self.key()), 423, "locked")
-        self.granted(self.server.acquire(self.key(), wait="20s"))
-        self.assertGreaterEqual(time.monotonic() - begun, 1.2)
 
     def test_a_key_may_hold_slashes_spaces_umlauts_and_percent_signs(self):
         for key in ("a/b", "a b", "Schlüssel", "100%", "%2F", "x?y=z#w", "🔒", "a+b", "a;b&c", "'\"\\"):

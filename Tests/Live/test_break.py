@@ -58,15 +58,6 @@ class Breaking(BreakTest):
         self.assertProblem(
             self.server.get(f"/leases/{lease['lease']}"), 410, "broken", break_reason="maintenance")
 
-    def test_a_grace_survives_a_daemon_that_is_killed(self):
-        lease = self.lease(ttl="1h")
-        self.server.post(f"/leases/{lease['lease']}/break", after="2s", reason="maintenance")
-        self.server.kill()
-        self.server.start()
-        self.assertProblem(self.server.post(f"/leases/{lease['lease']}/renew"), 410, "broken")
-        self.granted(self.server.acquire(self.key(), wait="10s"))
-        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "broken")
-
     def test_a_hold_says_so(self):
         stream = Stream(self.server, f"/locks/{self.key()}/hold")
         self.addCleanup(stream.close)

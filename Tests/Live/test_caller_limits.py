@@ -29,13 +29,6 @@ class Limits(LiveTest):
         self.server.release(leases[0])
         self.assertEqual(self.server.acquire(self.key("-4")).status, 201)
 
-    def test_expiry_and_force_give_back_too(self):
-        for n in range(3):
-            self.granted(self.server.acquire(self.key(f"-{n}"), ttl="100ms" if n else "60s"))
-        eventually(lambda: self.server.acquire(self.key("-5")).status == 201, "room after the expiry")
-        self.server.delete(f"/locks/{self.key('-0')}", force="true")
-        self.assertEqual(self.server.acquire(self.key("-6")).status, 201)
-
     def test_one_waiter_more_is_429(self):
         lease = self.granted(self.server.acquire(self.key()))
         waiters = [self.server.acquire_later(self.key()) for _ in range(2)]
@@ -47,15 +40,6 @@ class Limits(LiveTest):
         later = self.server.acquire_later(self.key())
         self.server.delete(f"/locks/{self.key()}", force="true")
         self.assertEqual([waiters[1].answer().status, later.answer().status], [410, 410])
-
-    def test_a_waiter_s_grant_is_counted(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        waiter = self.server.acquire_later(self.key())
-        for n in range(2):
-            self.granted(self.server.acquire(self.key(f"-{n}")))
-        self.server.over_unix.release(lease)
-        self.granted(waiter.answer())
-        self.assertProblem(self.server.acquire(self.key("-9")), 429, "caller-limit")
 
     def test_users_of_the_unix_socket_are_callers_of_their_own(self):
         for n in range(3):

@@ -101,25 +101,6 @@ class Following(LiveTest):
         self.assertEqual(numbers, sorted(set(numbers)))
         self.server.release(second)
 
-    def test_each_way_to_end_has_its_kind_and_reason(self):
-        stream = self.follow(f"/events?key={self.key()}*&kind=expired,removed,left,undelivered")
-        self.granted(self.server.acquire(self.key("a"), ttl="100ms"))
-        event = stream.event()
-        self.assertEqual((event["kind"], event["reason"], event["key"]), ("expired", "ttl", self.key("a")))
-        connection = self.server.connection()
-        self.granted(self.server.request("POST", f"/locks/{self.key('b')}/acquire?bind=connection",
-                                         connection=connection))
-        connection.close()
-        event = stream.event()
-        self.assertEqual((event["kind"], event["reason"]), ("expired", "connection-closed"))
-        self.granted(self.server.acquire(self.key("c")))
-        self.assertEqual(self.server.acquire(self.key("c"), wait="100ms").status, 423)
-        event = stream.event()
-        self.assertEqual((event["kind"], event["reason"]), ("left", "wait-timeout"))
-        self.server.delete(f"/locks/{self.key('c')}", force="true")
-        event = stream.event()
-        self.assertEqual((event["kind"], event["reason"]), ("removed", "lock-removed"))
-
     def test_filters_choose_keys_and_kinds(self):
         exact = self.follow(f"/events?key={self.key()}&kind=granted")
         prefix = self.follow(f"/events?key={self.key()}*&kind=released,granted")

@@ -52,12 +52,6 @@ class LeaseLife(LiveTest):
         self.assertLess(shorter["deadline_monotonic_ns"], renewed["deadline_monotonic_ns"])
         eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "a shorter ttl counts too")
 
-    def test_renewing_a_lease_without_deadline_is_fine(self):
-        connection = self.server.connection()
-        lease = self.granted(self.server.acquire(self.key(), ttl=0, bind="connection", connection=connection))
-        self.assertIsNone(self.granted(self.server.post(f"/leases/{lease['lease']}/renew"), 200)["expires_in_ms"])
-        connection.close()
-
     def test_a_lease_can_be_read_by_its_id(self):
         lease = self.granted(self.server.acquire(self.key(), owner="me"))
         read = self.granted(self.server.get(f"/leases/{lease['lease']}"), 200)

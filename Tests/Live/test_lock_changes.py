@@ -32,21 +32,6 @@ class Changes(LiveTest):
         self.assertEqual(self.server.lock(self.key()).headers["ETag"], answer.headers["ETag"])
         return answer.json
 
-    def test_the_tag_changes_with_grants_waiters_and_ends_and_not_else(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        tags = [self.tag()]
-        self.assertEqual(self.tag(), tags[0])
-        self.assertEqual(self.granted(self.server.post(f"/leases/{lease['lease']}/renew"), 200)["key"], self.key())
-        self.assertEqual(self.tag(), tags[0])
-        pending = self.server.acquire_later(self.key())
-        tags.append(self.tag())
-        self.server.release(lease)
-        second = self.granted(pending.answer())
-        tags.append(self.tag())
-        self.server.release(second)
-        tags.append(self.tag())
-        self.assertEqual(len(set(tags)), 4, tags)
-
     def test_a_known_state_is_304_and_another_200(self):
         lease = self.granted(self.server.acquire(self.key()))
         tag = self.tag()
@@ -70,22 +55,6 @@ class Changes(LiveTest):
                 self.server.release(lease)
                 self.assertEqual(self.assertState(pending.answer(), tag)["held"], 0)
                 lease = self.granted(self.server.acquire(self.key()))
-
-    def test_a_grant_a_waiter_an_expiry_and_a_removal_wake_too(self):
-        self.granted(self.server.acquire(self.key(), ttl="100s"))
-        tag = self.tag()
-        pending = self.look_later(tag)
-        waiter = self.server.acquire_later(self.key(), ttl="300ms")
-        self.assertEqual(self.assertState(pending.answer(), tag)["waiting"], 1)
-        tag = self.tag()
-        pending = self.look_later(tag)
-        self.server.delete(f"/locks/{self.key()}", force="true")
-        self.assertProblem(pending.answer(), 404, "no-such-lock")
-        self.assertEqual(waiter.answer().status, 410)
-        self.granted(self.server.acquire(self.key(), ttl="500ms"))
-        tag = self.tag()
-        pending = self.look_later(tag)
-        self.assertEqual(self.assertState(pending.answer(), tag)["held"], 0)
 
     def test_the_wait_ends_with_304(self):
         self.granted(self.server.acquire(self.key()))

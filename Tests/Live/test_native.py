@@ -80,33 +80,6 @@ class NativeProgram(LiveTest):
         self.assertEqual(perl.ask(perl.give(1)), "ok")
         self.granted(self.server.acquire(self.key(), limit=3))
 
-    def test_a_lock_that_perl_holds_keeps_its_kind_and_limit(self):
-        perl = self.native(limit=3)
-        self.assertEqual(perl.ask(perl.take(1)), "ok")
-        self.assertProblem(self.server.acquire(self.key(), limit=4), 409, "limit-mismatch")
-        self.assertProblem(self.server.acquire(self.key()), 409, "kind-mismatch")
-        self.assertProblem(self.server.delete(f"/locks/{self.key()}"), 409, "in-use")
-
-    def test_http_waiters_and_perl_share_many_turns_and_nothing_is_lost(self):
-        perl = self.native(limit=2)
-        for _ in range(30):
-            self.assertEqual(perl.ask(perl.take(2)), "ok")
-            waiter = self.server.acquire_later(self.key(), limit=2)
-            self.assertEqual(perl.ask(perl.give(1)), "ok")
-            lease = self.granted(waiter.answer())
-            self.assertEqual(perl.ask(perl.give(1)), "ok")
-            self.granted(self.server.release(lease), 200)
-        lock = self.server.lock(self.key())
-        self.assertEqual((lock["available"], lock["native_held"], lock["sysv"]["value"]), (2, 0, 2))
-
-    def test_several_waiters_are_served_in_order_when_perl_gives_back(self):
-        perl = self.native(limit=3)
-        self.assertEqual(perl.ask(perl.take(3)), "ok")
-        waiters = [self.server.acquire_later(self.key(), limit=3, owner=str(number)) for number in range(3)]
-        for waiter in waiters:
-            self.assertEqual(perl.ask(perl.give(1)), "ok")
-            self.granted(waiter.answer())
-
     def test_a_kill_of_the_daemon_while_perl_holds_loses_nothing(self):
         perl = self.native()
         self.assertEqual(perl.ask(perl.take()), "ok")

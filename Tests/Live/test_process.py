@@ -93,38 +93,6 @@ class Ends(ProcessTest):
         client.close()
         self.granted(waiter.answer())
 
-    def test_a_waiter_whose_process_ends_is_passed_over(self):
-        process = self.sleeper()
-        holder = self.granted(self.server.acquire(self.key()))
-        waiter = self.server.over_unix.acquire_later(self.key(), bind=f"pid:{process.pid}")
-        behind = self.server.acquire_later(self.key())
-        self.bury(process)
-        time.sleep(0.1)  # until the watch has seen it
-        self.server.release(holder)
-        self.assertProblem(waiter.answer(), 422, "no-such-process")
-        self.granted(behind.answer())
-
-    def test_a_waiter_gets_a_lease_that_is_bound(self):
-        process = self.sleeper()
-        holder = self.granted(self.server.acquire(self.key()))
-        waiter = self.server.over_unix.acquire_later(self.key(), bind=f"pid:{process.pid}", ttl=0)
-        self.server.release(holder)
-        lease = self.granted(waiter.answer())
-        process.kill()
-        self.over(lease)
-
-    def test_a_renewal_and_a_retry_keep_the_binding(self):
-        process = self.sleeper()
-        headers = {"Idempotency-Key": "again"}
-        target = f"/locks/{self.key()}/acquire?bind=pid:{process.pid}"
-        lease = self.granted(self.server.over_unix.request("POST", target, headers=headers))
-        again = self.granted(self.server.over_unix.request("POST", target, headers=headers), 200)
-        self.assertEqual((again["lease"], again["replayed"]), (lease["lease"], True))
-        renewed = self.granted(self.server.post(f"/leases/{lease['lease']}/renew", ttl=0), 200)
-        self.assertEqual((renewed["bind"], renewed["expires_at"]), (f"pid:{process.pid}", None))
-        process.kill()
-        self.over(lease)
-
     def test_the_log_says_so_and_tells_no_secret(self):
         process = self.sleeper()
         lease = self.bound(process.pid, owner="somebody")

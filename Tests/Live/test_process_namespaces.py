@@ -7,7 +7,7 @@ import sys
 import time
 import unittest
 
-from harness import LiveTest, Server, eventually
+from harness import LiveTest, Server
 from processes import CLIENT, SECONDS_UNTIL_GONE, Client, ProcessTest, in_namespace
 
 

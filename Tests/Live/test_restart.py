@@ -1,10 +1,9 @@
 """Stopping, dying, coming back; two daemons at once."""
 
-import http.client
 import time
 import unittest
 
-from harness import PATIENCE, Pending, Server, eventually, free_port
+from harness import PATIENCE, Pending, Server, free_port
 
 
 class RestartTest(unittest.TestCase):
@@ -49,50 +48,8 @@ class Stopping(RestartTest):
         response.read()
         connection.close()
 
-    def test_fences_grow_over_restarts(self):
-        server, fences = self.start(), []
-        for round_number in range(6):
-            lease = self.lease(server)
-            fences.append(lease["fence"])
-            server.release(lease)
-            server.kill() if round_number % 2 else server.terminate()
-            server.start()
-        self.assertEqual(fences, sorted(set(fences)))
-
 
 class Dying(RestartTest):
-    def test_a_lease_survives_kill_9_and_is_renewed_and_released(self):
-        server = self.start()
-        lease = self.lease(server, ttl="60s")
-        server.kill()
-        server.start()
-        self.assertEqual(server.acquire("k")["code"], "locked")
-        renewed = server.post(f"/leases/{lease['lease']}/renew")
-        self.assertEqual((renewed.status, renewed["fence"]), (200, lease["fence"]))
-        self.assertEqual(server.release(lease).status, 200)
-        self.lease(server)
-
-    def test_a_lease_that_survived_still_expires_in_time(self):
-        server = self.start()
-        lease = self.lease(server, ttl="3s")
-        server.kill()
-        server.start()
-        waiter = server.acquire_later("k")
-        self.assertEqual(waiter.answer().status, 201)
-        self.assertGreaterEqual(time.monotonic_ns(), lease["deadline_monotonic_ns"])
-        self.assertEqual(server.get(f"/leases/{lease['lease']}")["code"], "expired")
-
-    def test_a_lease_that_expired_meanwhile_is_renewable_for_a_grace_and_then_over(self):
-        server = self.start("--recovery-grace", "1s")
-        renewed, lost = self.lease(server, "a", ttl="200ms"), self.lease(server, "b", ttl="200ms")
-        server.kill()
-        time.sleep(0.5)
-        server.start()
-        self.assertEqual(server.post(f"/leases/{renewed['lease']}/renew", ttl="60s").status, 200)
-        eventually(lambda: server.get(f"/leases/{lost['lease']}").status == 410, "the grace is over")
-        self.lease(server, "b")
-        self.assertEqual(server.get(f"/leases/{renewed['lease']}").status, 200)
-
     def test_a_bound_lease_does_not_survive_its_connection_by_a_crash(self):
         server = self.start("--recovery-grace", "100ms")
         connection = server.connection()
@@ -103,26 +60,6 @@ class Dying(RestartTest):
         server.start()
         self.assertEqual(server.acquire("k", wait="20s").status, 201)
 
-    def test_a_waiter_of_the_dead_daemon_holds_nothing(self):
-        server = self.start()
-        lease = self.lease(server)
-        waiter = server.acquire_later("k")
-        server.kill()
-        with self.assertRaises((OSError, http.client.HTTPException)):
-            waiter.answer()
-        server.start()
-        self.assertEqual(server.waiting("k"), 0)
-        server.release(lease)
-        self.lease(server)
-
-    def test_an_idempotent_retry_finds_its_lease_after_a_crash(self):
-        server = self.start()
-        headers = {"Idempotency-Key": "run-1"}
-        lease = self.lease(server, headers=headers)
-        server.kill()
-        server.start()
-        again = server.acquire("k", headers=headers)
-        self.assertEqual((again.status, again["lease"], again["replayed"]), (200, lease["lease"], True))
 
 
 class TwoDaemons(RestartTest):

@@ -1,13 +1,10 @@
 """Several locks at once, conversions, and waits that would never end."""
 
 import os
-import random
-import threading
 import time
 import unittest
 
-from harness import PATIENCE, RW_UNITS, LiveTest, Pending, eventually
-from native import Native
+from harness import RW_UNITS, LiveTest, Pending, eventually
 
 
 class Several(LiveTest):
@@ -53,32 +50,6 @@ class Several(LiveTest):
         answer = self.server.form_post("/leases", f"want={a}&format=text")
         self.assertRegex(answer.text, r"^[0-9a-f]{32}\n$")
         self.server.delete(f"/leases/{answer.text.strip()}")
-
-    def test_who_waits_for_several_holds_none_and_is_not_passed(self):
-        a, b = self.key("-a"), self.key("-b")
-        held = self.granted(self.server.acquire(b))
-        waiter = self.several_later(a, b)
-        self.assertEqual(self.server.lock(a)["available"], 1)
-        self.assertProblem(self.server.acquire(a), 423, "locked")
-        behind = self.server.acquire_later(a)
-        self.server.release(held)
-        lease = self.granted(waiter.answer())
-        self.assertGreaterEqual(lease["waited_ms"], 0)
-        self.assertFalse(behind.done)
-        self.server.release(lease)
-        self.granted(behind.answer())
-
-    def test_a_native_holder_of_one_is_waited_for(self):
-        a, b = self.key("-a"), self.key("-b")
-        sysv = self.granted(self.server.acquire(b))
-        self.server.release(sysv)
-        with Native(sysv["sysv"]) as native:
-            native.ask(native.take(1))
-            waiter = self.several_later(a, b)
-            self.assertEqual((self.server.lock(a)["available"], self.server.lock(b)["native_held"]), (1, 1))
-            eventually(lambda: self.server.lock(b)["sysv"]["ncnt"] == 1, "one of ours asleep on it")
-            native.ask(native.give(1))
-            self.granted(waiter.answer())
 
     def test_bad_wants_are_explained(self):
         a = self.key()
@@ -133,58 +104,6 @@ class Several(LiveTest):
         self.granted(self.server.acquire(a))
         self.server.release(held)
 
-    def test_a_lease_of_several_survives_kill_and_ends_as_one(self):
-        a, b = self.key("-a"), self.key("-b")
-        lease = self.granted(self.several(a, {"key": b, "mode": "shared"}, ttl="3s", owner="survivor"))
-        self.server.kill()
-        self.server.start()
-        self.assertEqual(self.server.get(f"/leases/{lease['lease']}")["locks"], lease["locks"])
-        self.assertProblem(self.server.acquire(a), 423, "locked")
-        eventually(lambda: self.server.lock(a)["held"] + self.server.lock(b)["held"] == 0, "its end")
-        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired")
-
-    def test_random_requests_never_hang_and_never_overlap(self):
-        """Threads that take random locks together, by marks that each holder checks; the seed is printed."""
-        seed = random.SystemRandom().getrandbits(32)
-        print(f"seed {seed}")
-        names = [self.key(f"-{number}") for number in range(5)]
-        marks, flaws, done = {name: [] for name in names}, [], []
-        guard = threading.Lock()
-
-        def work(number):
-            source = random.Random(seed + number)
-            deadline = time.monotonic() + 3
-            while time.monotonic() < deadline:
-                wants = [
-                    {"key": name, "mode": source.choice(("exclusive", "shared"))}
-                    for name in source.sample(names, source.randint(1, 4))
-                ]
-                answer = self.several(*wants, wait="20s", ttl="20s")
-                if answer.status != 201:
-                    flaws.append(answer)
-                    return
-                with guard:
-                    for want in wants:
-                        others = marks[want["key"]]
-                        if others and (want["mode"] == "exclusive" or "exclusive" in others):
-                            flaws.append((want, list(others)))
-                        others.append(want["mode"])
-                time.sleep(source.random() / 500)
-                with guard:
-                    for want in wants:
-                        marks[want["key"]].remove(want["mode"])
-                self.server.release(answer.json)
-                done.append(number)
-
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(PATIENCE * 2)
-        self.assertEqual(flaws, [])
-        self.assertEqual(set(done), set(range(12)), "somebody never got anything")
-        self.assertFalse(any(thread.is_alive() for thread in threads), "somebody hangs")
-        self.assertEqual([self.server.lock(name)["held"] for name in names], [0] * 5)
 
 
 class Conversions(LiveTest):
@@ -214,16 +133,6 @@ class Conversions(LiveTest):
             parameter="mode",
         )
 
-    def test_an_upgrade_that_hangs_up_keeps_the_readers_share(self):
-        lease, other = (self.granted(self.server.acquire(self.key(), mode="shared")) for _ in range(2))
-        connection = self.server.connection()
-        connection.request("POST", f"/locks/{self.key()}/convert?lease={lease['lease']}&mode=exclusive&wait=30s")
-        eventually(lambda: self.server.waiting(self.key()) == 1, "the upgrade in the queue")
-        connection.close()
-        eventually(lambda: self.server.waiting(self.key()) == 0, "it left")
-        self.server.release(other)
-        self.assertEqual(self.server.get(f"/leases/{lease['lease']}")["mode"], "shared")
-
 
 class Deadlocks(LiveTest):
     def test_a_circle_of_three_is_refused_at_once(self):
@@ -247,23 +156,6 @@ class Deadlocks(LiveTest):
         self.server.release(leases[1])
         self.granted(waiters[0].answer())
         self.server.release(second)
-
-    def test_a_bound_connection_that_waits_is_known(self):
-        connections = [self.server.connection() for _ in range(2)]
-        for number, connection in enumerate(connections):
-            answer = self.server.post(
-                f"/locks/{self.key(f'-{number}')}/acquire", bind="connection", connection=connection
-            )
-            self.granted(answer)
-        first = Pending(
-            lambda: self.server.post(f"/locks/{self.key('-1')}/acquire", wait="30s", connection=connections[0])
-        )
-        eventually(lambda: self.server.waiting(self.key("-1")) == 1, "the first waits")
-        answer = self.server.post(f"/locks/{self.key('-0')}/acquire", wait="30s", connection=connections[1])
-        self.assertProblem(answer, 409, "deadlock")
-        connections[1].close()
-        self.granted(first.answer())
-        connections[0].close()
 
 
 if __name__ == "__main__":

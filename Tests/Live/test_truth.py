@@ -2,7 +2,6 @@
 
 import datetime
 import re
-import time
 import urllib.parse
 
 from harness import LiveTest, Pending, eventually
@@ -173,19 +172,6 @@ class Places(TruthTest):
         self.assertFalse(behind.done)
         self.server.release(lease)
         self.assertEqual(self.granted(behind.answer())["owner"], "behind")
-
-    def test_without_a_retry_the_others_go_on_after_two_seconds(self):
-        held = self.granted(self.server.acquire(self.key()))
-        broken = self.wait(self.key(), "mine")
-        eventually(lambda: self.server.waiting(self.key()) == 1, "it queues")
-        behind = self.server.acquire_later(self.key(), owner="behind")
-        broken.close()
-        eventually(lambda: self.detached() == [True, False], "its connection is seen to be broken")
-        begun = time.monotonic()
-        self.server.release(held)
-        self.granted(behind.answer())
-        self.assertGreater(time.monotonic() - begun, 1)
-        self.assertIn('"reason":"canceled"', self.events(self.key(), "left")[0])
 
     def test_a_request_that_waits_is_counted_when_it_is_answered(self):
         count = 'leasehold_http_requests_total{operation="acquireLock",status="%s"}'
