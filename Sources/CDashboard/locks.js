@@ -2,37 +2,56 @@
 
 const firstRows = 50;
 const peopleShown = 8;
-const known = new Map(); // name to { lock, details, row, cells, isVisible, wanted, readAt }
+const known = new Map(); // address to { lock, details, row, cells, isVisible, wanted, readAt }
 let showsAll = false;
 let isCut = false;
 
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) {
-    const item = known.get(entry.target.dataset.key);
+    const item = known.get(entry.target.dataset.address);
     if (item) item.isVisible = entry.isIntersecting;
   }
 }, { rootMargin: "200px" });
 
-/** Takes a new list; names keep their rows. */
+/** Where a lock is read. Some names say only with the numbers of their semaphores which lock is meant. */
+function address({ key, dialect, sysv }) {
+  const words = new URLSearchParams({ limit: 20 });
+  if (dialect === "apache") {
+    const [reader, writer] = sysv.semaphores;
+    words.set("semaphore_key", sysv.key);
+    words.set("nsems", 2 * (writer - reader));
+  } else if (dialect === "path") {
+    words.set("project", (sysv.key >>> 24) & 0xff);
+    words.set("sem", sysv.semaphores[0]);
+  }
+  return `/locks/${encodeURIComponent(key)}?${words}`;
+}
+
+/** Takes a new list; locks keep their rows. */
 function takeLocks(list) {
   isCut = list.next_cursor !== null;
-  const names = new Set(list.locks.map((lock) => lock.key));
-  for (const [key, item] of known) {
-    if (names.has(key)) continue;
+  const addresses = new Set(list.locks.map(address));
+  for (const [place, item] of known) {
+    if (addresses.has(place)) continue;
     item.row?.remove();
     if (item.row) watcher.unobserve(item.row);
-    known.delete(key);
+    known.delete(place);
   }
   for (const lock of list.locks) {
-    const item = known.get(lock.key);
+    const item = known.get(address(lock));
     if (!item) {
-      known.set(lock.key, { lock, isVisible: false, wanted: true, readAt: 0 });
+      known.set(address(lock), { lock, isVisible: false, wanted: true, readAt: 0 });
     } else {
       item.wanted ||= uses(item.lock) !== uses(lock);
       item.lock = lock;
     }
   }
   drawLocks();
+}
+
+/** What is known of the locks of a name is old. */
+function wake(key) {
+  for (const item of known.values()) if (item.lock.key === key) item.wanted = true;
 }
 
 /**
@@ -99,7 +118,7 @@ function makeRow(item) {
   const cells = [make("th", { scope: "row", role: "rowheader" })];
   for (let index = 0; index < 3; index++) cells.push(make("td", { role: "cell" }));
   item.row = make("tr", { role: "row" }, ...cells);
-  item.row.dataset.key = item.lock.key;
+  item.row.dataset.address = address(item.lock);
   item.cells = cells;
   cells[0].append(make("bdi", {}, item.lock.key), make("div", { class: "soft number" }));
 }

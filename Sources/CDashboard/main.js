@@ -37,7 +37,7 @@ async function readDetails(item) {
   item.wanted = false;
   item.isReading = true;
   try {
-    const details = await read(`/locks/${encodeURIComponent(item.lock.key)}?limit=20`);
+    const details = await read(address(item.lock));
     item.readAt = Date.now();
     item.details = details;
     drawPeople(item);
@@ -68,8 +68,7 @@ function gotEvent(id, kind, event) {
   if (!event) return;
   takeEvent(kind, event);
   eventsAreNew = true;
-  const item = known.get(event.key);
-  if (item) item.wanted = true;
+  wake(event.key);
   if (kind !== "renewed") listIsOld = true;
 }
 
@@ -142,8 +141,7 @@ async function submitBreak(event) {
     await breakLease(dialog.dataset.ref, words, byId("break-token").value);
     dialog.close();
     listIsOld = true;
-    const item = known.get(dialog.dataset.key);
-    if (item) item.wanted = true;
+    wake(dialog.dataset.key);
   } catch (error) {
     byId("break-error").textContent = error.message;
     byId("break-submit").disabled = false;

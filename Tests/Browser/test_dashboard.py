@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Live"))
@@ -129,16 +130,41 @@ class Dashboard(unittest.TestCase):
             self.shows(driver, "#events .kind", "broken")
             self.shows(driver, "#rows .tag", "free")
 
-    def test_names_that_would_lie_are_shown_by_their_numbers(self):
+    def test_names_that_would_lie_are_shown_by_their_numbers_and_break_by_what_is_shown(self):
         server, url = self.serve()
         lease = server.acquire("apache:a\u202eb\u200b", semaphore_key="0x5afe41", owner="\u2066ann", ttl="10m").json
         self.addCleanup(os.system, f"ipcrm -s {lease['sysv']['id']}")
         with driven.driving() as driver:
             driver.get(url)
             self.shows(driver, "#rows bdi", "apache:a\\u{202e}b\\u{200b}")
+            self.shows(driver, "#rows .who", "\\u{2066}ann")
             self.shows(driver, "#events", "\\u{2066}ann")
             for mark in "\u202e\u200b\u2066":
                 self.assertNotIn(mark, driver.execute_script("return document.body.innerText"))
+            driver.execute_script(
+                "[...document.querySelectorAll('button')].find((one) => one.textContent === 'Break…').click()")
+            field = driver.switch_to.active_element
+            field.send_keys(self.text(driver, "#break-key"))
+            self.assertTrue(driver.execute_script("return document.getElementById('break-submit')").is_enabled())
+            driver.execute_script("document.getElementById('break-submit').click()")
+            self.shows(driver, "#events .kind", "broken")
+
+    def test_locks_that_share_a_name_have_a_row_each(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        server, url = self.serve("--path-roots", folder.name)
+        name = f"path:{folder.name}/jobs"
+        for owner, key, more in (
+            ("ann", "apache:one", {"semaphore_key": "0xfa000001", "nsems": 8}), ("eve", "apache:one", {}),
+            ("joe", name, {"project": "A", "nsems": 3, "sem": 2}), ("kim", name, {"nsems": 3, "sem": 2}),
+        ):
+            lease = server.acquire(key, owner=owner, ttl="10m", **more).json
+            self.addCleanup(os.system, f"ipcrm -s {lease['sysv']['id']}")
+        with driven.driving() as driver:
+            driver.get(url)
+            for owner in ("ann", "eve", "joe", "kim"):
+                self.shows(driver, "#rows .who", owner)
+            self.assertEqual(self.text(driver, "#rows .who").count("|"), 3)
 
     def test_a_service_with_tokens_shows_nothing_before_it_has_one(self):
         server = TokenServer().start()
