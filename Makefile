@@ -46,6 +46,7 @@ test:
 	@Tools/need build test
 	@Tools/need browser || echo "make: without Chromium the tests of Tests/Browser are skipped" >&2
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
+	@Tools/need nginx || echo "make: without nginx its settings in docs/deployment.md are not tried" >&2
 	@python3 Tests/run.py all
 
 build:
@@ -59,6 +60,7 @@ browser:
 live:
 	@Tools/need build test
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
+	@Tools/need nginx || echo "make: without nginx its settings in docs/deployment.md are not tried" >&2
 	@python3 Tests/run.py live
 
 clients-generated:

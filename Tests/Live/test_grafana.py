@@ -5,8 +5,8 @@ import os
 import tempfile
 import unittest
 
-import promtool
 import queries
+import tools
 from harness import LiveTest
 
 JOB = 'job="leasehold",instance="a:1"'
@@ -109,7 +109,7 @@ class DashboardTest(LiveTest):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             json.dump({"groups": [{"name": "panels", "rules": rules}]}, file)
             file.flush()
-            self.assertIn(f"{len(rules)} rules found", promtool.run(self, "check", "rules", file.name))
+            self.assertIn(f"{len(rules)} rules found", tools.promtool(self, "check", "rules", file.name))
 
     def test_panels_have_ids_of_their_own_and_do_not_overlap(self):
         self.assertEqual(len({panel["id"] for panel in self.panels}), len(self.panels))
@@ -150,7 +150,7 @@ class DashboardTest(LiveTest):
 
 class AlertsTest(LiveTest):
     def test_promtool_accepts_the_rules(self):
-        self.assertIn(f"{len(ILL)} rules found", promtool.run(self, "check", "rules", "--lint-fatal", queries.RULES))
+        self.assertIn(f"{len(ILL)} rules found", tools.promtool(self, "check", "rules", "--lint-fatal", queries.RULES))
 
     def test_everything_the_rules_ask_for_is_served(self):
         self.granted(self.server.acquire(self.key()))
@@ -168,7 +168,7 @@ class AlertsTest(LiveTest):
             path = os.path.join(folder, "test.yaml")
             with open(path, "w", encoding="utf-8") as file:
                 json.dump({"rule_files": [queries.RULES], "evaluation_interval": "1m", "tests": tests}, file)
-            self.assertIn("SUCCESS", promtool.run(self, "test", "rules", path))
+            self.assertIn("SUCCESS", tools.promtool(self, "test", "rules", path))
 
     @staticmethod
     def group(name, changes, firing):
