@@ -147,6 +147,16 @@ private final class Swapping: Sendable {
     #expect(place.refusal("in/fifo/f", usesOpenat2: usesOpenat2) == .noPath(errno: "ENOTDIR"))
   }
 
+  @Test(.enabled(if: PathRoot.kernelHasOpenat2)) func wantOfMemoryIsNotTakenForAMissingFile() throws {
+    let place = try Place()
+    place.write("in/f")
+    for error in [Errno.noMemory, .tooManyOpenFiles] {
+      let refusal = ForcedErrno.$current.withValue(ForcedErrno(.openat2, error)) { place.refusal("in/f") }
+      #expect(refusal == .kernel(KernelFailure(errno: error.label)))
+    }
+    #expect(place.refusal("in/f") == nil)
+  }
+
   @Test func aRootThatComesLaterIsFound() throws {
     let place = try Place()
     let roots = PathRoots([place.path + "/later"])

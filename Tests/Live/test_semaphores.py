@@ -2,12 +2,15 @@
 
 import os
 import unittest
+import urllib.parse
 
 from harness import LiveTest, Server
 from native import Native, ipcs, make_set, proc_sets, remove_set
 
 
 class Semaphores(LiveTest):
+    arguments = ("--path-roots", "/tmp")
+
     def foreign(self, key, nsems=3, mode=0o644):
         set_id = make_set(key, nsems, mode)
         self.addCleanup(lambda: set_id in proc_sets() and remove_set(set_id))
@@ -28,6 +31,25 @@ class Semaphores(LiveTest):
                 self.assertEqual(item[name], row[name])
             self.assertEqual((item["otime_seconds"], item["ctime_seconds"]), (row["otime"], row["ctime"]))
             self.assertEqual(item["otime"] is None, row["otime"] == 0)
+
+    def test_each_way_to_make_a_set_operates_on_it_for_who_waits_for_that(self):
+        before = set(proc_sets())
+        path = os.path.join(self.server.directory, "made")
+        made = [
+            self.server.post("/semaphores", key="0x5afe31", nsems=2),
+            self.server.post("/semaphores", key="private", nsems=1),
+            self.server.request("PUT", "/locks/php:0x5afe32"),
+            self.server.request("PUT", "/locks/apache:a", semaphore_key="0x5afe33"),
+            self.server.request("PUT", f"/locks/path:{urllib.parse.quote(path, safe='')}"),
+            self.server.acquire("php:0x5afe34"), self.server.acquire("apache:a", semaphore_key="0x5afe35"),
+            self.server.acquire(f"path:{path}2"),
+        ]
+        self.assertEqual({answer.status for answer in made}, {201}, made)
+        sets = {number: row for number, row in proc_sets().items() if number not in before}
+        for number in sets:
+            self.addCleanup(remove_set, number)
+        self.assertEqual(len(sets), len(made), sets)
+        self.assertEqual([row for row in sets.values() if row["otime"] == 0], [])
 
     def test_own_sets_say_what_they_are_for(self):
         lease = self.granted(self.server.acquire(self.key()))

@@ -56,6 +56,7 @@ struct PathRoots: Sendable {
     switch error {
     case .improperLink: .pathNotAllowed(roots: folders.map(\.path).joined(separator: ", "))
     case .permissionDenied, .notPermitted, .tooManySymbolicLinkLevels: .pathDenied(errno: error.label)
+    case let error where error.isWant: .kernel(KernelFailure(errno: error.label))
     default: .noPath(errno: error.label)
     }
   }
@@ -94,7 +95,7 @@ struct PathRoots: Sendable {
       guard let rest = folder.rest(of: path), let held = folder.held() else { continue }
       switch FileStatus.identity(of: folder.path) {
       case .success(let identity) where identity == held.identity: return (held.descriptor, rest)
-      case .failure(let error) where error == .permissionDenied: throw .pathDenied(errno: error.label)
+      case .failure(let error) where error == .permissionDenied || error.isWant: throw refusal(error)
       default: continue
       }
     }
@@ -102,13 +103,25 @@ struct PathRoots: Sendable {
     while let slash = path.utf8[..<end].lastIndex(of: UInt8(ascii: "/")) {
       end = slash
       let ancestor = slash == path.startIndex ? "/" : String(path[..<slash])
-      guard case .success(let identity) = FileStatus.identity(of: ancestor) else { continue }
+      let identity: FileStatus.Identity
+      switch FileStatus.identity(of: ancestor) {
+      case .success(let found): identity = found
+      case .failure(let error) where error.isWant: throw refusal(error)
+      case .failure: continue
+      }
       for folder in folders {
         guard let held = folder.held(), held.identity == identity else { continue }
         return (held.descriptor, PathRoot.relative(path[slash...]))
       }
     }
     throw .pathNotAllowed(roots: folders.map(\.path).joined(separator: ", "))
+  }
+}
+
+extension Errno {
+  /// Whether it says nothing of the file: the kernel or the process had no memory or descriptor left to look.
+  fileprivate var isWant: Bool {
+    [.noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .overflow].contains(self)
   }
 }
 
