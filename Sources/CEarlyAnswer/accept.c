@@ -11,6 +11,15 @@
 /* A descriptor in reserve, -1 while somebody uses it. */
 static atomic_int reserve = -1;
 static atomic_ullong turned_away;
+/* How often none could be accepted for want of something, and what the kernel said last. */
+static atomic_ullong failures;
+static atomic_int failure;
+
+static void note(int error)
+{
+    atomic_store_explicit(&failure, error, memory_order_relaxed);
+    atomic_fetch_add_explicit(&failures, 1, memory_order_release);
+}
 
 static void make_reserve(void)
 {
@@ -37,21 +46,31 @@ int accept4(int listening, struct sockaddr *address, socklen_t *length, int flag
         if (atomic_load_explicit(&reserve, memory_order_relaxed) < 0) { make_reserve(); }
         return accepted;
     }
-    switch (errno) {
+    int error = errno;
+    switch (error) {
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM: break;
+    case EPERM: note(error); return -1;
     default: return -1;
     }
     /* Without a reserve they wait in the queue of the socket; the pause keeps the loop from spinning meanwhile. */
     if (turn_away(listening)) {
         atomic_fetch_add_explicit(&turned_away, 1, memory_order_relaxed);
     } else {
+        note(error);
         usleep(1000);
     }
     errno = EAGAIN;
     return -1;
+}
+
+uint64_t leasehold_accept_failures(int *error)
+{
+    uint64_t count = atomic_load_explicit(&failures, memory_order_acquire);
+    *error = atomic_load_explicit(&failure, memory_order_relaxed);
+    return count;
 }
 
 uint64_t leasehold_turned_away(void)

@@ -118,7 +118,7 @@ public final class Server: Sendable {
   private let listening = Atomic(false)
   private let wallOffset = Atomic<Int64>(0)
   private let pulse = Pulse()
-  private let toldTurnedAway = Atomic(0)
+  private let acceptTroubles = AcceptTroubles()
 
   /// Makes a server that does not listen yet.
   public init(
@@ -200,7 +200,7 @@ public final class Server: Sendable {
       events.beat()
       refusals.flush()
       waits.flush()
-      tellOfTurnedAway()
+      acceptTroubles.tell(log)
     }
     // Holds without heartbeats would be taken for dead.
     guard !beats else { return }
@@ -228,19 +228,6 @@ public final class Server: Sendable {
       ])
   }
 
-  /// Tells, at most once a beat, that connections were closed for want of descriptors.
-  private func tellOfTurnedAway() {
-    let now = HTTPListener.turnedAway
-    let before = toldTurnedAway.exchange(now, ordering: .relaxed)
-    guard now > before else { return }
-    log.warning(
-      """
-      connections were closed because no descriptor, or no memory, was left for them: raise the hard limit \
-      (LimitNOFILE=, ulimit -Hn, fs.file-max), or lower --max-connections
-      """,
-      metadata: ["connections": .stringConvertible(now - before)])
-  }
-
   /// What the daemon has open beside connections and the processes that leases are bound to.
   private static let ownDescriptors = 128
 
@@ -266,7 +253,7 @@ public final class Server: Sendable {
 
   /// Connections that were one too many, for their caller, for the listener, or for the descriptors of the process.
   var refusedConnections: Int {
-    listeners.withLock { $0.reduce(0) { $0 + $1.refusedConnections } } + HTTPListener.turnedAway
+    listeners.withLock { $0.reduce(0) { $0 + $1.refusedConnections } } + AcceptTroubles.turnedAway
   }
 
   /// Answers cut off because their peer did not read.

@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Live"))
 
+import access  # noqa: E402,F401
 import harness  # noqa: E402  (enters a private IPC namespace)
 from native import Native  # noqa: E402,F401
 

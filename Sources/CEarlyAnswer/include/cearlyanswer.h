@@ -53,4 +53,7 @@ void leasehold_replace_pages(leasehold_page make);
  */
 uint64_t leasehold_turned_away(void);
 
+/* How often nobody could be accepted, nor closed: they wait in the kernel. `error` is the last errno. */
+uint64_t leasehold_accept_failures(int *error);
+
 #endif

@@ -160,12 +160,6 @@ final class EarlyRest {
   deinit { rest.deallocate() }
 }
 
-extension HTTPListener {
-  /// Connections that were closed because the process had no descriptor for them, or the kernel no memory; of all
-  /// listeners.
-  static var turnedAway: Int { Int(clamping: leasehold_turned_away()) }
-}
-
 extension Daemon {
   /// Whether answers can go out before libmicrohttpd gets to them.
   static let answersEarly = leasehold_early_works()

@@ -37,6 +37,8 @@ def build():
 def number(name):
     if name == table.HALVED_NAME:
         return table.HALVED
+    if name in table.TLS_NUMBERS:
+        return table.TLS_NUMBERS[name]
     return getattr(errno, name) if hasattr(errno, name) else getattr(socket, name)
 
 

@@ -1,5 +1,6 @@
 """The traffic under which calls fail: something of everything that the service does, all of it short."""
 
+import contextlib
 import http.client
 import json
 import subprocess
@@ -34,8 +35,19 @@ class Judge:
 
     def __init__(self, report):
         self.report, self.fault, self.hurt = report, None, 0
+        self.usual, self.unusual = set(), set()  # codes of refusals without and with a fault
+
+    def refusal(self, answer):
+        with contextlib.suppress(ValueError, KeyError):
+            code = answer["code"]
+            if self.fault is None:
+                self.usual.add(code)
+            elif code not in self.usual:
+                self.unusual.add(code)
 
     def answer(self, method, target, answer, seconds):
+        if answer.status >= 400:
+            self.refusal(answer)
         if seconds > PATIENCE / 2:
             self.report.violation(f"{self.fault}: {method} {target} took {seconds:.1f} s: {answer}")
         if answer.status in EXPECTED or (target == "/readyz" and answer.status == 503):

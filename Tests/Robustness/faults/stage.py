@@ -1,22 +1,25 @@
 """A daemon with the preloaded library, its traffic, and the checks after each failed call."""
 
 import contextlib
+import http.client
 import os
 import random
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
 import traceback
 
-from faults import books, mixed
+from faults import books, mixed, table
 from faults.control import Faults
 from history import SECOND, History
-from support import FAILURES, KeepAlive, harness, quiet
+from support import FAILURES, KeepAlive, access, harness, quiet
 from traffic import NativeWorker
 
 CRASH = re.compile(r"^.*(?:Fatal error|\*\*\* |Crashed|stack smashing|AddressSanitizer).*$", re.M)
+LASTING = 40  # calls in a row that fail: for as long as a case takes
 START_SECONDS, STOP_SECONDS = 15, 15
 ARGUMENTS = (
     "--recovery-grace", "2s", "--heartbeat", "100ms", "--idle-locks", "1s", "--drain-timeout", "500ms",
@@ -25,17 +28,33 @@ ARGUMENTS = (
 
 
 class FaultyServer(harness.Server):
-    """A daemon whose calls can be made to fail."""
+    """A daemon whose calls can be made to fail; its port may be one for TLS."""
 
-    def __init__(self, faults, *arguments):
-        self.faults = faults
+    def __init__(self, faults, *arguments, tls=False, prefix=()):
+        self.faults, self.trusted = faults, None
         words = [f"{name}={value}" for name, value in faults.environment().items()]
-        super().__init__(*arguments, prefix=("env", *words))
+        super().__init__(*arguments, prefix=(*prefix, "env", *words))
+        if tls:
+            certificate, key = access.make_certificate(self.directory)
+            self.trusted = ssl.create_default_context(cafile=certificate)
+            self.arguments += ["--tls-cert", certificate, "--tls-key", key]
         self.state = os.path.join(self.directory, "state")
         os.mkdir(self.state)
         self.arguments += ["--state-dir", self.state]
         self.path_lock = "path:" + os.path.join(self.directory, "sem").replace("/", "%2F")
         self.arguments += ["--path-roots", self.directory]
+
+    def connection(self, timeout=harness.PATIENCE):
+        if self.trusted is None:
+            return super().connection(timeout)
+        return http.client.HTTPSConnection("localhost", self.port, timeout=timeout, context=self.trusted)
+
+    def is_ready(self):
+        # Not over TLS, which may be what fails.
+        try:
+            return self.over_unix.get("/readyz", timeout=2).status == 200
+        except FAILURES:
+            return False
 
     def crash(self):
         """What the log says of a crash; None when there was none."""
@@ -56,11 +75,11 @@ def clear():
 class Stage:
     """One daemon, and what is known of it."""
 
-    def __init__(self, library, seed, report, verbose=False):
+    def __init__(self, library, seed, report, verbose=False, tls=False):
         self.report, self.chance, self.verbose = report, random.Random(seed), verbose
         self.faults = Faults(library, harness.PROGRAM)
         self.judge = mixed.Judge(report)
-        self.server = FaultyServer(self.faults, *ARGUMENTS)
+        self.server = FaultyServer(self.faults, *ARGUMENTS, tls=tls)
         self.log_read = 0
         self.workers, self.natives, self.rates = [], [], {}
 
@@ -155,8 +174,8 @@ class Stage:
     def case(self, function, module, error, nth, times=1):
         """One call fails under traffic; whether it did."""
         name = f"{module}: {function} {error}, call {nth}" + (f", {times} times" if times > 1 else "")
-        self.judge.fault, self.judge.hurt = name, 0
-        before = len(self.report.violations)
+        self.judge.fault, self.judge.hurt, self.judge.unusual = name, 0, set()
+        before, signs = len(self.report.violations), self.signs()
         self.faults.arm(function, module, error, nth, times)
         self.go()
         fired = quiet(lambda: self.faults.fired(function, module) >= times, 1.0, 0.01)
@@ -164,16 +183,34 @@ class Stage:
         self.faults.disarm(function, module)
         self.park()
         self.check(removal=error == "EIDRM")
+        lasted = times == LASTING and self.faults.fired(function, module) > 0
+        if lasted and not table.quiet(function, error) and not self.is_told(signs):
+            self.report.violation(f"{name}: nobody was told, at " + self.place(function, module))
         if self.verbose or len(self.report.violations) > before:
             self.tell(function, module, fired)
         self.judge.fault = None
         return fired
 
+    def is_told(self, signs):
+        """Whether somebody was: who asked, the log, or who reads the metrics. The log has a beat of a second."""
+        return self.judge.hurt or self.judge.unusual or quiet(lambda: self.signs() != signs, 2.5, 0.1)
+
+    def signs(self):
+        """What the daemon itself says of failures: its log, and its metrics."""
+        try:
+            lines = self.server.over_unix.get("/metrics", timeout=5).text.splitlines()
+        except FAILURES:
+            lines = []
+        return self.server.log_text(), [line for line in lines if line.startswith(table.TELLING)]
+
+    def place(self, function, module):
+        return " < ".join(self.faults.where(function, module)[:8])
+
     def tell(self, function, module, fired):
         text = self.server.log_text()
         print(f"--- {self.judge.fault}: {'fired' if fired else 'not reached'}, {self.judge.hurt} answers hurt")
         if fired:
-            print("    at " + " < ".join(self.faults.where(function, module)[:8]))
+            print("    at " + self.place(function, module))
         print("    log: " + text[self.log_read:].replace("\n", "\n    log: ")[-1500:], flush=True)
         self.log_read = len(text)
 

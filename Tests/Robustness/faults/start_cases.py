@@ -2,6 +2,8 @@
 
 import contextlib
 import http.client
+import os
+import socket
 import subprocess
 import time
 
@@ -15,7 +17,11 @@ class Succession:
 
     def __init__(self, faults, report, verbose=False):
         self.faults, self.report, self.verbose = faults, report, verbose
-        self.server = FaultyServer(faults, *ARGUMENTS)
+        # With all that a service manager gives: a socket to tell of its life, and less descriptors than there can be.
+        self.server = FaultyServer(faults, *ARGUMENTS, tls=True, prefix=("prlimit", "--nofile=1024:"))
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(os.path.join(self.server.directory, "notify"))
+        self.server.prefix.insert(-1, "NOTIFY_SOCKET=" + self.manager.getsockname())
         self.leases = {}
 
     def begin(self):
@@ -64,6 +70,7 @@ class Succession:
         name = f"start, {module}: {function} {error}, call {nth}"
         before = len(self.report.violations)
         log = len(self.server.log_text())
+        self.hear()
         self.faults.arm(function, module, error, nth)
         begun = time.monotonic()
         self.server.spawn()
@@ -89,9 +96,16 @@ class Succession:
             print("    log: " + text.replace("\n", "\n    log: "), flush=True)
         return fired
 
+    def hear(self):
+        """Empties the manager's socket, which must not be full."""
+        with contextlib.suppress(BlockingIOError):
+            while self.manager.recv(4096, socket.MSG_DONTWAIT):
+                pass
+
     def stop_case(self, function, module, error, nth):
         name = f"stop, {module}: {function} {error}, call {nth}"
         before = len(self.report.violations)
+        self.hear()
         self.server.start()
         with contextlib.suppress(FAILURES):
             self.server.acquire("brief", ttl="100ms")
@@ -170,6 +184,7 @@ class Succession:
         self.sleeper.kill()
         self.sleeper.wait()
         self.server.stop()
+        self.manager.close()
 
     def imbalance(self):
         return books.imbalance(

@@ -17,6 +17,17 @@ HALVED_NAME = "HALVED"
 
 NO_MEMORY = "ENOMEM"
 FILES = "EACCES ELOOP EMFILE ENFILE ENOENT ENOMEM ENOSPC ENOTDIR EPERM EROFS EINTR EIO"
+TLS_MEMORY = "GNUTLS_E_MEMORY_ERROR"
+TLS_LINE = ("GNUTLS_E_INTERRUPTED GNUTLS_E_PULL_ERROR GNUTLS_E_PUSH_ERROR GNUTLS_E_UNEXPECTED_PACKET_LENGTH "
+            "GNUTLS_E_INTERNAL_ERROR " + TLS_MEMORY)
+TLS_NUMBERS = {
+    "GNUTLS_E_UNSUPPORTED_VERSION_PACKET": -8, "GNUTLS_E_UNEXPECTED_PACKET_LENGTH": -9,
+    "GNUTLS_E_FATAL_ALERT_RECEIVED": -12, "GNUTLS_E_NO_CIPHER_SUITES": -21, "GNUTLS_E_DECRYPTION_FAILED": -24,
+    "GNUTLS_E_MEMORY_ERROR": -25, "GNUTLS_E_BASE64_DECODING_ERROR": -34, "GNUTLS_E_INVALID_REQUEST": -50,
+    "GNUTLS_E_INTERRUPTED": -52, "GNUTLS_E_PUSH_ERROR": -53, "GNUTLS_E_PULL_ERROR": -54,
+    "GNUTLS_E_INTERNAL_ERROR": -59, "GNUTLS_E_PREMATURE_TERMINATION": -110,
+    "GNUTLS_E_NO_PRIORITIES_WERE_SET": -409,
+}
 LOOK_AT_FILES = "EACCES ELOOP ENOENT ENOMEM ENOTDIR"
 
 # Name: the errnos, how it says so, and what must happen beside it to be true to the kernel (see faults.c).
@@ -116,7 +127,6 @@ CALLS = {
     "prctl": ("EINVAL", MINUS_ONE),
     "setpgid": ("EACCES EPERM ESRCH", MINUS_ONE),
     "setsid": ("EPERM", MINUS_ONE),
-    "sigaction": ("EINVAL", MINUS_ONE),
     "getrlimit": ("EINVAL", MINUS_ONE),
     "setrlimit": ("EPERM", MINUS_ONE),
     "getrusage": ("EINVAL", MINUS_ONE),
@@ -130,6 +140,23 @@ CALLS = {
     "getgrgid": ("EINTR EIO EMFILE ENFILE ENOMEM", NULL),
     "getgroups": ("EPERM", MINUS_ONE),
     "localtime": ("EOVERFLOW", NULL),
+    # GnuTLS, which says it by a negative number. GNUTLS_E_AGAIN is left out as EAGAIN of a socket is.
+    "gnutls_global_init": (TLS_MEMORY, CODE),
+    "gnutls_init": (TLS_MEMORY, CODE),
+    "gnutls_priority_init": (TLS_MEMORY + " GNUTLS_E_INVALID_REQUEST", CODE),
+    "gnutls_priority_set": ("GNUTLS_E_NO_PRIORITIES_WERE_SET", CODE),
+    "gnutls_credentials_set": (TLS_MEMORY, CODE),
+    "gnutls_alpn_set_protocols": (TLS_MEMORY, CODE),
+    "gnutls_certificate_allocate_credentials": (TLS_MEMORY, CODE),
+    "gnutls_certificate_set_x509_key_mem": (TLS_MEMORY + " GNUTLS_E_BASE64_DECODING_ERROR", CODE),
+    "gnutls_certificate_set_x509_key_mem2": (TLS_MEMORY + " GNUTLS_E_BASE64_DECODING_ERROR", CODE),
+    "gnutls_handshake": (
+        TLS_LINE + " GNUTLS_E_NO_CIPHER_SUITES GNUTLS_E_FATAL_ALERT_RECEIVED GNUTLS_E_UNSUPPORTED_VERSION_PACKET",
+        CODE),
+    "gnutls_record_recv": (TLS_LINE + " GNUTLS_E_PREMATURE_TERMINATION GNUTLS_E_DECRYPTION_FAILED", CODE),
+    "gnutls_record_send": (TLS_LINE, CODE),
+    "gnutls_bye": (TLS_LINE, CODE),
+    "gnutls_hash_fast": (TLS_MEMORY, CODE),
 }
 
 MEMORY = {
@@ -169,8 +196,19 @@ EXCUSES = {
     "writes by way of stdio, which the sweep reaches as write(2) of the log and of answers": """
         fflush fwrite putc stdout stderr __fprintf_chk __vfprintf_chk""",
     "belongs to another library; what it calls itself is swept, or is its own affair": """
-        MHD_* gnutls_* _Block_copy _Block_release _NSConcreteStackBlock swift_* _swift* __swift* _dispatch* dispatch_*
+        MHD_* _Block_copy _Block_release _NSConcreteStackBlock swift_* _swift* __swift* _dispatch* dispatch_*
         $s* block_*""",
+    "GnuTLS: frees, looks, or cannot fail": """
+        gnutls_certificate_free_credentials gnutls_certificate_get_peers gnutls_certificate_server_set_request
+        gnutls_certificate_set_dh_params gnutls_certificate_set_retrieve_function* gnutls_cipher_get gnutls_deinit
+        gnutls_global_deinit gnutls_malloc gnutls_priority_deinit gnutls_protocol_get_version gnutls_error_is_fatal
+        gnutls_psk_* gnutls_dh_params_* gnutls_record_check_pending gnutls_record_get_direction gnutls_session_get_ptr
+        gnutls_session_set_ptr gnutls_session_set_verify_cert gnutls_strerror gnutls_transport_set_int2
+        gnutls_alert_get gnutls_alert_get_name""",
+    "GnuTLS of our commands, and of client certificates, which the service does not ask for": """
+        gnutls_certificate_set_x509_system_trust gnutls_certificate_set_x509_trust_file
+        gnutls_certificate_set_x509_trust_mem gnutls_server_name_set gnutls_session_get_verify_cert_status
+        gnutls_set_default_priority_append gnutls_x509_crt_*""",
     "is ours or is told apart by its number: swept as syscall:*": "accept4 syscall sendmsg",
 }
 
@@ -181,6 +219,46 @@ SPARED = {
     ("realloc", "program"): "the buffer of an answer: a trap by design, as all of Swift's memory",
     ("write", "libmicrohttpd"): "wakes its threads by eventfd(2), which takes every write; sockets get send(2)",
     ("strdup", "program"): "the words of a command that is about to be started",
+}
+
+# The metrics that tell of a failure.
+TELLING = (
+    "leasehold_state_dir_failures_total", "leasehold_undo_failures_total", "leasehold_drift_total",
+    "leasehold_sets_removed_total", "leasehold_suspect_slots", "leasehold_ledger_damaged_entries",
+    "leasehold_log_lines_dropped_total", "leasehold_http_refused_connections_total",
+    "leasehold_http_dropped_streams_total", "leasehold_event_subscribers_dropped_total",
+    'leasehold_leases_ended_total{reason="undelivered"}', 'leasehold_leases_ended_total{reason="set_removed"}',
+)
+
+# A failure that lasts is told: in the log, by these metrics, or to who asked by a status or a code that is not usual,
+# or by no answer at all. Some need not be told, whoever calls.
+QUIET = {
+    "is done again at once": "*/EINTR */GNUTLS_E_INTERRUPTED */HALVED",
+    "the descriptor is closed all the same": "close",
+    "the peer is gone before we knew it": "shutdown syscall:accept4/ECONNABORTED syscall:accept4/EPROTO",
+    "there was nobody: the next one is accepted": "syscall:accept4/EAGAIN syscall:accept4/ENETDOWN",
+    "libmicrohttpd sends what could not go out early": "send",
+    "a wish: nothing is promised of it": "setsockopt prctl utimensat",
+    "wakes a thread, which looks anyway": "read/EAGAIN read/EIO",
+    "a header less; status and body are whole": "strdup",
+    "is asked at getrandom(2), too": "getentropy",
+}
+
+# Functions that nothing here calls, although the program imports them, and why.
+UNREACHED = {
+    "swift-system has it, and nobody calls it": """
+        dup dup2 fdopendir fstatat ftruncate lseek mkdir munmap pread pwrite rmdir""",
+    "swift-log has it for a handler that is not used": "localtime",
+    "`doctor` and `top`, which hold nothing": "access getgrgid getpwuid opendir readdir tcgetattr",
+    "only with a terminal; Tests/Cli/test_terminal.py": "tcgetpgrp tcsetpgrp tcsetattr",
+    "only below a kernel with pidfds in pidfs (6.9)": "fstatfs",
+    "only when not root; Tests/Live/test_socket_users.py": "getgroups",
+    "SysV offers it, the program makes keys by itself": "ftok",
+    "the guard gives back over TLS, by a command": "execve dup3 readlinkat",
+    "sockets from systemd; Tests/Live/test_service_manager.py": "getnameinfo",
+    "a name server is asked; Tests/LeaseholdClientTests": "socketpair",
+    "only where a rename failed; what is left of it goes at the next start": "unlinkat",
+    "only with --token-file; Tests/Live/test_tokens.py": "realpath gnutls_hash_fast",
 }
 
 TABLE = {
@@ -224,9 +302,22 @@ def excuse(name):
     return None
 
 
+def quiet(function, error):
+    """Why nothing need be told; None when it must be."""
+    names = {function, f"{function}/{error}", f"*/{error}"}
+    return next((reason for reason, words in QUIET.items() if names & set(words.split())), None)
+
+
 def unexplained(program):
     """What a program and its libraries import that is neither swept nor excused."""
     found = set()
     for path in [program, *libraries(program, "libmicrohttpd", "libswiftGlibc")]:
         found |= imports(path)
     return sorted(name for name in found if name not in TABLE and excuse(name) is None)
+
+
+def unreached(program, called):
+    """What a program imports, can be made to fail, and neither was called nor is excused."""
+    imported = imports(program)
+    excused = {name for words in UNREACHED.values() for name in words.split()}
+    return sorted(name for name in NAMES if name in imported and name not in called | excused)
