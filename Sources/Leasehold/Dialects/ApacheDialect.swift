@@ -78,11 +78,11 @@ public struct ApacheDialect: LockDialect {
   public func wait(for share: Share) -> WaitSteps {
     let weight = share.units * Self.weight
     if share.purpose == .upgrade {
-      return WaitSteps(
-        wait: OpList(
-          .awaitUndone(-weight, on: reader), .awaitUndone(0, on: reader), .awaitUndone(0, on: writer),
-          .awaitUndone(weight, on: writer)),
-        drop: OpList(.addUndone(weight, to: reader), then: .addUndone(-weight, to: writer)))
+      // Waits until one reader is left and changes nothing: whose unit that is, the kernel cannot know, and a thread
+      // that moved it would take another reader's when its own is over.
+      let away = Operation(semaphore: UInt16(reader), delta: Int16(-weight), flags: 0)
+      let back = Operation(semaphore: UInt16(reader), delta: Int16(weight), flags: 0)
+      return WaitSteps(wait: OpList(away, waiting(reader), waiting(writer), back), drop: OpList())
     }
     let wait =
       share.mode == .shared
@@ -94,11 +94,7 @@ public struct ApacheDialect: LockDialect {
   /// Turns what was got with SEM_UNDO into a lease's.
   public func keepWaited(_ share: Share) -> OpList {
     let (weight, column) = (share.units * Self.weight, column(share.mode))
-    if share.purpose == .upgrade {
-      return OpList(
-        .addUndone(weight, to: reader), .add(-weight, to: reader), .add(weight, to: writer),
-        .addUndone(-weight, to: writer))
-    }
+    if share.purpose == .upgrade { return take(share) }
     // The positive one first: no moment, and no order of these two, in which the semaphore would be zero.
     return OpList(.add(weight, to: column), then: .addUndone(-weight, to: column))
   }
@@ -113,10 +109,11 @@ public struct ApacheDialect: LockDialect {
 
   /// Looks as the module does, and counts nobody.
   public func probe(_ share: Share, waits: Bool) -> OpList {
-    let flags = waits ? 0 : Operation.noWait
-    let free = [writer, reader].map { Operation(semaphore: UInt16($0), delta: 0, flags: flags) }
+    let free = [writer, reader].map { waits ? waiting($0) : .expectZero($0) }
     return share.mode == .shared ? OpList(free[0]) : OpList(free[1], then: free[0])
   }
+
+  private func waiting(_ semaphore: Int) -> Operation { Operation(semaphore: UInt16(semaphore), delta: 0, flags: 0) }
 
   /// Readers and writers on leases.
   public var counters: [LeaseCounter] {

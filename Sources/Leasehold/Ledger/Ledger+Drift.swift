@@ -91,8 +91,6 @@ extension Ledger {
 
   /// Ends leases that their counters do not cover.
   private func endUncounted(on lock: Lock, _ values: [UInt16], isWritten: Bool, at moment: Moment) {
-    // A thread that got an upgrade has moved units from one counter to the other, and tells it in a moment.
-    if lock.waits.contains(where: { $0.share.purpose == .upgrade }) { return }
     for counter in lock.dialect.counters {
       let value = Int(values[counter.semaphore])
       dropSuspects(of: lock, counter, value, at: moment)

@@ -102,6 +102,37 @@ import Testing
     #expect(scene.values(31_818)[reader] == 1024 && scene.values(31_818)[writer] == 0 && scene.flaws().isEmpty)
   }
 
+  @Test func aWaitForAConversionTakesNothingFromAnotherReader() {
+    for (isOver, step) in [(false, TimeSpan.seconds(2)), (true, .zero)] {
+      let scene = Scene()
+      let session = Scene.apache("s")
+      for who in ["ann", "bob"] {
+        scene.acquire(who, "apache:s") {
+          $0.native = session; $0.mode = .shared
+        }
+      }
+      let set = scene.set(31_818)
+      _ = scene.kernel.perform([.addUndone(1, to: session.semaphore)], set: set, process: 100)
+      if !isOver { scene.release("bob") }
+      scene.convert("ann", to: .exclusive, for: .seconds(2), as: "up") { $0.native = session }
+      #expect(scene.waits("up"))
+      // What the kernel lets the thread have now, the ledger hears of later: first the wait is over, or the lease.
+      scene.kernel.kill(100)
+      if isOver {
+        scene.history.letGo { $0.fence == scene.leases["ann"]?.fence }
+        if let ann = scene.leases["ann"] { _ = try? scene.ledger.release(ann.id, key: nil, at: scene.daemon.moment) }
+      }
+      scene.daemon.clock.advance(by: step)
+      _ = scene.ledger.tick(at: scene.daemon.moment, budget: 10)
+      scene.ledger.housekeep(at: scene.daemon.moment)
+      scene.hear()
+      let (gone, kept) = isOver ? ("ann", "bob") : ("bob", "ann")
+      #expect(scene.has(kept) && !scene.has(gone) && scene.values(31_818)[session.semaphore] == 1024)
+      scene.release(kept)
+      #expect(scene.values(31_818).allSatisfy { $0 == 0 } && scene.flaws().isEmpty)
+    }
+  }
+
   @Test func aCrashAtAnyStepOfANativeConversionLeavesOneFormOrTheOther() {
     for target in [LockMode.exclusive, .shared] {
       var step = 0
