@@ -135,11 +135,12 @@ GROUPS = {
     ],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
     "hardening": [("as released", python("Tests/Cli/test_program.py", "-v"), unittests, RELEASE)],
-    # The first five look for mistakes, which the debug build finds more of; the others measure.
+    # The first six look for mistakes, which the debug build finds more of; the others measure.
     "robustness": [
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
+        ("kill at a call", robustness("kill_loop", "--kills", "40", "--at-calls", "1"), one, DEBUG),
         ("failing calls", robustness("sweep", "--seconds", "80"), one, DEBUG),
-        ("signals", robustness("signals", "--rounds", "16"), one, DEBUG),
+        ("signals", robustness("signals", "--rounds", "18"), one, DEBUG),
         ("upgrade", robustness("upgrade"), one, DEBUG),
         ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
         ("what is found", robustness("found"), one, DEBUG),
@@ -157,6 +158,7 @@ GROUPS = {
     ],
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
+        ("kill at a call", robustness("kill_loop", "--kills", "1000", "--at-calls", "1"), one, RELEASE),
         ("failing calls", robustness("sweep", "--seconds", "1200", "--errnos", "99"), one, RELEASE),
         ("signals", robustness("signals", "--rounds", "400"), one, RELEASE),
         ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),

@@ -10,21 +10,30 @@ import time
 from dataclasses import dataclass, field
 
 SECOND = 1_000_000_000
+RW_UNITS = 16384  # of an exclusive lease, whatever its set counts it as
 
 
 @dataclass
 class Grant:
-    key: str
-    units: int
+    stands: list  # (key, units) for each of its locks
     sent_at: int  # when the request was sent
     granted_at: int  # when the answer was read
     deadline: int | None  # the earliest that is possible; None: none
-    latest: int | None  # the latest that is possible, when a renew got no answer
+    latest: int | None  # the latest that is possible, when a renew got no answer; None: not known
     lease: str = ""
     ref: str = ""
     fence: int = 0
     release_sent_at: int | None = None
     ended_at: int | None = None  # known to be over
+    changes: list = field(default_factory=list)  # (moment, units) of conversions, as far as they are certain
+
+    @property
+    def key(self):
+        return self.stands[0][0]
+
+    @property
+    def units(self):
+        return self.stands[0][1]
 
     def is_certain(self, now):
         if self.release_sent_at is not None or self.ended_at is not None:
@@ -35,19 +44,40 @@ class Grant:
         ends = [end for end in (self.release_sent_at, self.ended_at, self.deadline) if end is not None]
         return min(ends) if ends else time.monotonic_ns()
 
+    def becomes(self, units):
+        """Another number of units is certain from now on."""
+        self.changes.append((time.monotonic_ns(), units))
+
+    def events(self, key):
+        """(moment, 1 where units are taken, the change) of a lock."""
+        units, end = sum(units for name, units in self.stands if name == key), self.certain_until()
+        if not units or end <= self.granted_at:
+            return
+        yield self.granted_at, 1, units
+        for moment, after in self.changes:
+            if self.granted_at < moment < end and after != units:
+                yield moment, int(after > units), after - units
+                units = after
+        yield end, 0, -units
+
 
 @dataclass
 class History:
     capacities: dict  # key -> units
     grants: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    wrong: list = field(default_factory=list)  # promises that were broken, as they were noticed
 
     def granted(self, answer, sent_at):
-        """Records the answer of an acquire."""
+        """Records the answer of an acquire, or finds the grant that a retry was told of again."""
+        if answer["replayed"]:
+            with self.lock:
+                for known in reversed(self.grants):
+                    if known.lease == answer["lease"]:
+                        return known
         deadline = answer["deadline_monotonic_ns"]
         grant = Grant(
-            answer["key"],
-            answer["sysv"]["units"],
+            [(one["key"], units_of(one)) for one in answer.get("locks", [answer])],
             sent_at,
             time.monotonic_ns(),
             deadline,
@@ -62,7 +92,7 @@ class History:
 
     def native(self, key, units):
         now = time.monotonic_ns()
-        grant = Grant(key, units, now, now, None, None)
+        grant = Grant([(key, units)], now, now, None, None)
         with self.lock:
             self.grants.append(grant)
         return grant
@@ -71,17 +101,20 @@ class History:
         with self.lock:
             return [grant for grant in self.grants if grant.lease]
 
+    def violation(self, text):
+        with self.lock:
+            self.wrong.append(text)
+
+    def violations(self):
+        """Everything that is wrong."""
+        return self.wrong + self.exclusion() + self.fences()
+
     def exclusion(self):
         """Descriptions of moments in which a lock was given to more than it has room for."""
         found = []
         for key, capacity in self.capacities.items():
-            events = []
-            for grant in self.grants:
-                end = grant.certain_until()
-                if grant.key == key and end > grant.granted_at:
-                    events += [(grant.granted_at, 1, grant.units), (end, 0, -grant.units)]
             held = 0
-            for moment, _, units in sorted(events):
+            for moment, _, units in sorted(event for grant in self.grants for event in grant.events(key)):
                 held += units
                 if held > capacity:
                     found.append(f"{key}: {held} of {capacity} units given out at {moment}")
@@ -103,3 +136,8 @@ class History:
         if len({grant.fence for grant in leases}) != len({grant.lease for grant in leases}):
             found.append("two leases have one fence")
         return found
+
+
+def units_of(lock):
+    """Units of a lease on a lock of its answer."""
+    return RW_UNITS if lock["kind"] == "rw" and lock["mode"] == "exclusive" else lock["sysv"]["units"]

@@ -4,7 +4,9 @@ python3 Tests/Robustness/leases.py --leases 100000
 """
 
 import multiprocessing
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -87,6 +89,29 @@ def fill(server, options):
     return granted, time.monotonic() - begun
 
 
+def terminate_while_it_recovers(server, report, recovery, granted, times=5):
+    """SIGTERM ends a daemon that recovers, soon, and its leases stay for the next."""
+    for number in range(times):
+        server.kill()
+        said = server.log_text()
+        server.spawn()
+        time.sleep(recovery * (number + 0.5) / times)
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        try:
+            status = server.process.wait(20)
+        except subprocess.TimeoutExpired:
+            report.violation("SIGTERM does not end a daemon that recovers")
+            return server.start()
+        took = time.monotonic() - begun
+        # Before the program catches it, and says anything, the signal itself ends the process.
+        is_early = status == -signal.SIGTERM and server.log_text() == said
+        report.expect(status == 0 or is_early, f"SIGTERM in recovery: {status}")
+        report.expect(took < recovery + 1, f"SIGTERM in recovery takes {took:.1f} s")
+        server.start()
+        report.expect(held(server) == granted, f"{held(server)} of {granted} leases after SIGTERM in recovery")
+
+
 def main():
     options = arguments(__doc__, leases=100_000, ttl=60, limit_seconds=1.0)
     options.leases -= options.leases % 4
@@ -108,6 +133,7 @@ def main():
         report.expect(held(server) == granted, f"{held(server)} of {granted} leases after kill -9")
         report.expect(recovery < options.limit_seconds, "recovery takes too long")
         print(f"recovered in {recovery * 1000:.0f} ms, the start of the program included")
+        terminate_while_it_recovers(server, report, recovery, granted)
         # Dead while all deadlines pass: then they end together, when the grace is over.
         server.kill()
         time.sleep(max(0.0, made_at + options.ttl + 1 - time.monotonic()))

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import time
 
-from history import History
-from kill_loop import GRACE_MS, LOCKS, Books, keep, park, resume, settle
+from faults.books import LIBC
+from load import GRACE_MS, Load
 from support import Report, arguments, harness, quiet, running
-from traffic import Caller, NativeWorker
 
+GETPID, GETVAL = 11, 12
 PATIENCE = 15  # seconds, for a daemon to end or to begin
 
 
@@ -22,9 +22,11 @@ class Rounds:
     def __init__(self, server, chance, report):
         self.server, self.chance, self.report = server, chance, report
 
-    def terminate(self):
+    def terminate(self, then=None):
         """It ends by itself, soon, and leaves its leases to the next."""
         self.server.process.send_signal(signal.SIGTERM)
+        if then:
+            self.server.process.send_signal(then)
         try:
             status = self.server.process.wait(PATIENCE)
             self.report.expect(status == 0, f"TERM: ended with {status}")
@@ -69,36 +71,76 @@ class Rounds:
             self.server.spawn()
         other.stop()
 
+    def stand_by(self):
+        """Of two that stand by, one serves when the first is over, and the other when that one is."""
+        process, waiting = self.server.process, []
+        self.server.arguments.append("--standby")
+        for _ in range(2):
+            self.server.spawn()
+            waiting.append(self.server.process)
+        self.server.arguments.remove("--standby")
+        time.sleep(self.chance.random() * 0.1)
+        for left in (2, 1):
+            over = self.chance.random()
+            process.send_signal(signal.SIGTERM if over < 0.4 else signal.SIGKILL)
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.report.violation("a daemon with others that stand by does not end")
+                process.kill()
+                process.wait()
+            process = self.taker(waiting)
+            if process is None:
+                self.report.violation(f"none of {left} that stood by takes over: {self.server.log_text()[-600:]}")
+                break
+            waiting.remove(process)
+            time.sleep(self.chance.random() * 0.1)
+        for one in waiting:
+            one.kill()
+            one.wait()
+        self.server.process = process or self.server.spawn().process
+
+    def taker(self, waiting):
+        """The process that took the guard, when it serves."""
+
+        def serving():
+            guard = LIBC.semget(int(self.server.control_key, 16), 0, 0)
+            pid = LIBC.semctl(guard, 0, GETPID) if LIBC.semctl(guard, 0, GETVAL) == 1 else 0
+            return next((one for one in waiting if one.pid == pid), None)
+
+        is_served = quiet(lambda: serving() and self.server.is_ready(), PATIENCE)
+        return serving() if is_served else None
+
+    def stop_and_kill(self):
+        """A daemon that is suspended is killed, or told to end, which it hears when it goes on."""
+        self.server.process.send_signal(signal.SIGSTOP)
+        time.sleep(self.chance.random() * 0.1)
+        if self.chance.random() < 0.5:
+            self.server.kill()
+            self.server.spawn()
+            return
+        self.terminate(then=signal.SIGCONT)
+
 
 def main():
     options = arguments(__doc__.splitlines()[0], rounds=24, callers=6)
     chance, report = random.Random(options.seed), Report()
-    history = History({lock.key: lock.capacity for lock in LOCKS})
     with running("--recovery-grace", f"{GRACE_MS}ms", "--drain-timeout", "200ms") as server:
-        sysv = {lock.key: keep(server, history, lock) for lock in LOCKS if lock.natives}
-        natives = [
-            NativeWorker(chance.random(), history, lock, sysv[lock.key]) for lock in LOCKS for _ in range(lock.natives)
+        load = Load(server, chance, report, options.callers)
+        rounds = Rounds(server, chance, report)
+        actions = [
+            rounds.terminate, rounds.suspend, rounds.intrude, rounds.race, rounds.stand_by, rounds.stop_and_kill
         ]
-        callers = [
-            Caller(chance.random(), server.over_unix if number % 3 else server, history, LOCKS)
-            for number in range(options.callers)
-        ]
-        books, rounds = Books(server, history, natives, report), Rounds(server, chance, report)
-        actions = [rounds.terminate, rounds.suspend, rounds.intrude, rounds.race]
-        for worker in natives + callers:
-            worker.start()
         for number in range(options.rounds):
-            resume(natives + callers)
+            action = actions[number % len(actions)]
+            load.resume()
             time.sleep(0.05 + chance.random() * 0.15)
-            actions[number % len(actions)]()
-            park(natives + callers)
+            action()
+            load.park()
             server.wait_ready()
-            books.check(f"{number} ({actions[number % len(actions)].__name__})")
-        settle(server, history, natives, callers, report, books)
-    for text in history.exclusion() + history.fences():
-        report.violation(text)
-    report.expect(len(history.leases()) > options.rounds, f"too little traffic: {len(history.leases())} leases")
-    report.finish(f"{options.rounds} rounds, {len(history.leases())} leases")
+            load.books.check(f"{number} ({action.__name__})")
+        load.settle()
+    load.finish(f"{options.rounds} rounds", options.rounds)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,50 @@
 import random
 import threading
 import time
+import urllib.parse
+from dataclasses import dataclass
 
-from history import SECOND
+from history import RW_UNITS, SECOND
 from support import FAILURES, KeepAlive, Native
+
+
+@dataclass
+class Lock:
+    """A lock under load."""
+
+    key: str
+    limit: int | None = None  # what callers name
+    natives: int = 0  # programs that take and give its units beside the service
+    slots: int | None = None  # what a set of another program's making has
+
+    @property
+    def capacity(self):
+        return self.limit or self.slots or RW_UNITS
+
+    @property
+    def is_readers_writer(self):
+        return not (self.limit or self.slots)
+
+    @property
+    def is_own(self):
+        return ":" not in self.key
+
+    @property
+    def path(self):
+        return "/locks/" + urllib.parse.quote(self.key, safe=":")
+
+    def held(self, holder):
+        """Units of a holder in an answer of GET."""
+        if self.is_readers_writer:
+            return RW_UNITS if holder["mode"] == "exclusive" else 1
+        return holder["count"]
+
+    def want(self, chance):
+        """Parameters of an acquire."""
+        if self.is_readers_writer:
+            return {"mode": chance.choice(("exclusive", "shared", "shared"))}
+        count = {"count": chance.randint(1, min(2, self.capacity - 1))}
+        return count | ({"limit": self.limit} if self.limit else {})
 
 
 class Worker(threading.Thread):
@@ -35,6 +76,9 @@ class Worker(threading.Thread):
     def park(self):
         """Leaves everything in a state that is known."""
 
+    def leave(self):
+        """Ends what would stay for ever; the worker is parked, and does not go on."""
+
 
 class Caller(Worker):
     """Acquires with short ttls; releases, renews or forgets."""
@@ -49,22 +93,23 @@ class Caller(Worker):
     def turn(self):
         lock = self.random.choice(self.locks)
         ttl, wait = self.random.choice(self.TTLS_MS), self.random.choice(self.WAITS_MS)
-        parameters = {"ttl": f"{ttl}ms", "wait": f"{wait}ms"}
-        if lock.limit:
-            parameters |= {"limit": lock.limit, "count": self.random.randint(1, min(2, lock.limit - 1))}
-        else:
-            parameters["mode"] = self.random.choice(("exclusive", "shared", "shared"))
-        sent_at = time.monotonic_ns()
-        answer = self.ask("POST", f"/locks/{lock.key}/acquire", **parameters)
-        if answer is None or answer.status not in (200, 201):
+        grant = self.acquire(lock, ttl=f"{ttl}ms", wait=f"{wait}ms", **lock.want(self.random))
+        if grant is None:
             return
-        grant = self.history.granted(answer.json, sent_at)
         time.sleep(self.random.random() * 0.01)
         choice = self.random.random()
         if choice < 0.7:
             self.release(grant)
         elif choice < 0.85:
             self.renew(grant)
+
+    def acquire(self, lock, **parameters):
+        """The grant, if there was one."""
+        sent_at = time.monotonic_ns()
+        answer = self.ask("POST", f"{lock.path}/acquire", **parameters)
+        if answer is None or answer.status not in (200, 201):
+            return None
+        return self.history.granted(answer.json, sent_at)
 
     def release(self, grant):
         grant.release_sent_at = time.monotonic_ns()
@@ -110,7 +155,7 @@ class NativeWorker(Worker):
         if self.blocked:
             self.await_block()
         elif self.grant is None:
-            units = self.random.randint(1, self.lock.limit - 1)
+            units = self.random.randint(1, self.lock.capacity - 1)
             if self.random.random() < 0.5:
                 if self.program.ask(self.program.take(units, nowait=True)) == "ok":
                     self.grant = self.history.native(self.lock.key, units)
@@ -143,3 +188,6 @@ class NativeWorker(Worker):
         # A program asleep in semop could be granted while the books are checked.
         if self.blocked:
             self.restart()
+
+    def leave(self):
+        self.restart()

@@ -16,6 +16,9 @@ BUILT = os.path.join(ROOT, ".build", "faults")
 
 HEAD = struct.Struct("QQQ")
 SLOT = struct.Struct("40sqqqqii24Q")
+# Instead of an errno: the process is killed before the call, or after it.
+KILL_BEFORE, KILL_AFTER = "KILL_BEFORE", "KILL_AFTER"
+NUMBERS = {table.HALVED_NAME: table.HALVED, KILL_BEFORE: table.HALVED + 1, KILL_AFTER: table.HALVED + 2}
 CALLS, LEFT, TIMES, FIRED, ERROR, WHERE = 40, 48, 56, 64, 72, 76
 MODULES = ("program", "libmicrohttpd")
 
@@ -35,8 +38,8 @@ def build():
 
 
 def number(name):
-    if name == table.HALVED_NAME:
-        return table.HALVED
+    if name in NUMBERS:
+        return NUMBERS[name]
     if name in table.TLS_NUMBERS:
         return table.TLS_NUMBERS[name]
     return getattr(errno, name) if hasattr(errno, name) else getattr(socket, name)
