@@ -46,6 +46,7 @@ let package = Package(
       name: "CSysV", cSettings: [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]),
     .target(name: "CEarlyAnswer", cSettings: hardened),
     .target(name: "CSupervise", cSettings: hardened),
+    .target(name: "CHost", cSettings: hardened),
     .target(name: "COpenAPI", exclude: ["openapi.yaml"]),
     .target(
       name: "CDashboard",
@@ -63,6 +64,9 @@ let package = Package(
       dependencies: ["CSysV", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
 
+    // Threads, clocks, epoll and pools.
+    .target(name: "LeaseholdHost", dependencies: ["CHost"], swiftSettings: fast),
+
     // The words of JSON, with their places.
     .target(name: "JSONReading", swiftSettings: strict),
 
@@ -76,7 +80,7 @@ let package = Package(
     .target(
       name: "LeaseholdLocal",
       dependencies: [
-        "Leasehold", "PHPVariables", "SysV", .product(name: "SystemPackage", package: "swift-system"),
+        "Leasehold", "LeaseholdHost", "PHPVariables", "SysV", .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),
@@ -85,18 +89,19 @@ let package = Package(
     .target(
       name: "LeaseholdHTTP",
       dependencies: [
-        "CDashboard", "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold", "PHPVariables",
+        "CDashboard", "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold",
+        "LeaseholdHost", "PHPVariables",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),
 
     // What programs that take locks use; knows nothing of the service but its HTTP.
-    .target(name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONReading"], swiftSettings: strict),
+    .target(name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONReading", "LeaseholdHost"], swiftSettings: strict),
 
     .executableTarget(
       name: "leasehold",
       dependencies: [
-        "CSupervise", "LeaseholdClient", "LeaseholdLocal", "LeaseholdHTTP", "Leasehold", "SysV",
+        "CSupervise", "LeaseholdClient", "LeaseholdHost", "LeaseholdLocal", "LeaseholdHTTP", "Leasehold", "SysV",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -110,18 +115,22 @@ let package = Package(
     .executableTarget(
       name: "leasehold-fuzz", dependencies: ["PHPVariables"], path: "Tests/Fuzz",
       exclude: ["README.md", "corpus.txt"], swiftSettings: strict),
+    .testTarget(name: "LeaseholdHostTests", dependencies: ["LeaseholdHost"], swiftSettings: strict),
     .testTarget(name: "SysVTests", dependencies: ["SysV"], swiftSettings: strict),
     .testTarget(
       name: "LeaseholdTests", dependencies: ["Leasehold", "LeaseholdTestKit"],
       exclude: ["Simulation/StoresAndSemops.txt"], swiftSettings: strict),
     .testTarget(
-      name: "LeaseholdLocalTests", dependencies: ["LeaseholdLocal", "PHPVariables", "SysV", "LeaseholdTestKit"],
+      name: "LeaseholdLocalTests",
+      dependencies: ["LeaseholdHost", "LeaseholdLocal", "PHPVariables", "SysV", "LeaseholdTestKit"],
       swiftSettings: strict),
     .testTarget(
-      name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHTTP", "LeaseholdTestKit"],
+      name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHost", "LeaseholdHTTP", "LeaseholdTestKit"],
       swiftSettings: strict),
     // The daemon is started by the live tests.
-    .testTarget(name: "LeaseholdClientTests", dependencies: ["LeaseholdClient", "leasehold"], swiftSettings: strict),
+    .testTarget(
+      name: "LeaseholdClientTests", dependencies: ["LeaseholdClient", "LeaseholdHost", "leasehold"],
+      swiftSettings: strict),
     .testTarget(
       name: "SettingsTests", dependencies: ["leasehold", "LeaseholdClient", "LeaseholdHTTP", "LeaseholdLocal"],
       swiftSettings: strict),

@@ -1,12 +1,8 @@
 #ifndef LEASEHOLD_CMICROHTTPD_SHIM_H
 #define LEASEHOLD_CMICROHTTPD_SHIM_H
 #include <microhttpd.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
 
-// epoll and eventfd are here because Swift's Glibc module leaves them out; the functions, because Swift imports no
-// variadic ones, and MHD_get_connection_info and prctl are.
+// The functions are here because Swift imports no variadic ones, and MHD_get_connection_info is.
 
 /* The pointer that MHD_OPTION_NOTIFY_CONNECTION left on a connection, or NULL. */
 static inline void *leasehold_mhd_socket_context(struct MHD_Connection *connection)
@@ -38,12 +34,6 @@ static inline size_t leasehold_mhd_head_size(struct MHD_Connection *connection)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     return info ? info->header_size : 0;
-}
-
-/* Names the calling thread, for `ps -L`. */
-static inline void leasehold_name_thread(const char *name)
-{
-    prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
 #endif

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,27 +47,6 @@ int csysv_getsockopt_peerpidfd(int sockfd)
     int pidfd = -1;
     socklen_t size = sizeof pidfd;
     return getsockopt(sockfd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0 ? pidfd : -1;
-}
-
-int csysv_epoll_create1(void)
-{
-    return epoll_create1(EPOLL_CLOEXEC);
-}
-
-int csysv_epoll_ctl_add(int epfd, int fd, uint64_t token)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = token};
-    return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event);
-}
-
-int csysv_epoll_wait(int epfd, uint64_t *tokens, int maxevents, int timeout)
-{
-    struct epoll_event events[64];
-    int count = epoll_wait(epfd, events, maxevents < 64 ? maxevents : 64, timeout);
-    for (int index = 0; index < count; index++) {
-        tokens[index] = events[index].data.u64;
-    }
-    return count;
 }
 
 uint64_t csysv_pidfd_inode(int pidfd)

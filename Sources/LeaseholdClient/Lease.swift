@@ -1,3 +1,5 @@
+internal import LeaseholdHost
+
 /// What a lock is taken for.
 public enum LeaseMode: String, Sendable {
   /// Alone.

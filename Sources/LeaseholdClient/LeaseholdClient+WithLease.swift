@@ -1,3 +1,5 @@
+internal import LeaseholdHost
+
 extension LeaseholdClient {
   /// Takes a lock, runs the body, and gives the lock back however the body ends.
   ///
@@ -72,8 +74,8 @@ extension LeaseholdClient {
   /// - Throws: ``ClientError/leaseLost(reason:)``.
   private func keepRenewing(_ lease: Lease) async throws {
     var lease = lease
-    while let next = lease.renewal(after: MonotonicTime.now) {
-      try await Task.sleep(for: .nanoseconds(max(0, next - MonotonicTime.now)))
+    while let next = lease.renewal(after: HostClock.monotonic()) {
+      try await Task.sleep(for: .nanoseconds(max(0, next - HostClock.monotonic())))
       lease = try await renewInTime(lease)
     }
   }
@@ -85,7 +87,7 @@ extension LeaseholdClient {
       } catch {
         if case .canceled = error { throw error }
         if let problem = error.problem, !problem.isTemporary { throw ClientError.leaseLost(reason: problem.detail) }
-        if let deadline = lease.deadline, MonotonicTime.now >= deadline {
+        if let deadline = lease.deadline, HostClock.monotonic() >= deadline {
           throw ClientError.leaseLost(reason: "its time was up before the service could be reached: \(error)")
         }
         try await Task.sleep(for: .milliseconds(200))

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LeaseholdHost
 import Synchronization
 
 /// One HTTP/1.1 connection to the service, for one thread at a time; each call blocks.
@@ -27,7 +28,7 @@ public final class LeaseholdConnection: Sendable {
   /// Where the connection was used before and turns out to be closed, the request is sent once more on a new one. All
   /// of that takes ``Request/timeout`` at most.
   public func send(_ request: Request) throws(ClientError) -> Response {
-    let deadline = MonotonicTime.after(request.timeout)
+    let deadline = HostClock.monotonic(after: request.timeout)
     if let used = current.withLock({ $0 }) {
       if used.isIdle {
         do throws(Socket.Failure) {
@@ -58,7 +59,7 @@ public final class LeaseholdConnection: Sendable {
     _ request: Request, silence: Duration, line body: (String) throws(ClientError) -> Bool
   ) throws(ClientError) -> Response {
     let reader: ResponseReader
-    let deadline = MonotonicTime.after(request.timeout)
+    let deadline = HostClock.monotonic(after: request.timeout)
     do throws(Socket.Failure) {
       let socket = try connect(before: deadline)
       try socket.send(request.bytes(to: endpoint, closing: true), deadline: deadline)
@@ -74,7 +75,7 @@ public final class LeaseholdConnection: Sendable {
     while true {
       let line: String?
       do throws(Socket.Failure) {
-        line = try reader.readLine(deadline: MonotonicTime.after(silence))
+        line = try reader.readLine(deadline: HostClock.monotonic(after: silence))
       } catch {
         throw clientError(error)
       }
@@ -85,7 +86,7 @@ public final class LeaseholdConnection: Sendable {
 
   private func connect(before deadline: Int64) throws(Socket.Failure) -> Socket {
     if isAborted.withLock({ $0 }) { throw .aborted }
-    let socket = try Socket(endpoint, deadline: min(deadline, MonotonicTime.after(.seconds(5))))
+    let socket = try Socket(endpoint, deadline: min(deadline, HostClock.monotonic(after: .seconds(5))))
     current.withLock { $0 = socket }
     if isAborted.withLock({ $0 }) { throw .aborted }
     return socket
@@ -103,7 +104,7 @@ public final class LeaseholdConnection: Sendable {
     guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return false }
     let secure = ServiceEndpoint(.tls(host: host, port: port))
     do throws(Socket.Failure) {
-      _ = try Socket(secure, deadline: min(deadline, MonotonicTime.after(.seconds(1))))
+      _ = try Socket(secure, deadline: min(deadline, HostClock.monotonic(after: .seconds(1))))
       return true
     } catch .tls(let trouble) {
       return !trouble.isForeign

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LeaseholdHost
 import Synchronization
 
 /// A stream socket, with TLS where the address says so, whose calls block until a deadline; another thread may abort
@@ -136,7 +137,7 @@ final class Socket: Sendable {
 
   private static func wait(_ descriptor: Int32, _ events: Int16, _ deadline: Int64) throws(Failure) {
     while true {
-      let left = deadline - MonotonicTime.now
+      let left = deadline - HostClock.monotonic()
       guard left > 0 else { throw .timedOut }
       var entry = pollfd(fd: descriptor, events: events, revents: 0)
       let milliseconds = Int32(clamping: (left + 999_999) / 1_000_000)
@@ -188,29 +189,7 @@ final class Socket: Sendable {
   }
 }
 
-/// CLOCK_MONOTONIC, which the service's deadlines are readings of.
-public enum MonotonicTime {
-  /// Nanoseconds since some moment before this host started.
-  public static var now: Int64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-  }
-
-  /// The moment that lies this far ahead, saturating.
-  public static func after(_ duration: Duration) -> Int64 {
-    now.addingReportingOverflow(duration.wholeNanoseconds).partialValue
-  }
-}
-
 extension Duration {
-  /// Nanoseconds, rounded down; a hundred years at most.
-  var wholeNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let bounded = min(max(seconds, -3_000_000_000), 3_000_000_000)
-    return bounded * 1_000_000_000 + attoseconds / 1_000_000_000
-  }
-
   /// The duration as the service reads it: whole milliseconds, rounded up.
   public var wireText: String { "\((wholeNanoseconds + 999_999) / 1_000_000)ms" }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LeaseholdHost
 import Synchronization
 
 /// An address as the kernel takes it.
@@ -32,48 +33,20 @@ private final class NameLookup: Sendable {
   private let host: String
   private let port: UInt16
   private let found = Mutex<[SocketName]?>(nil)
-  /// The end to wait at, and the end that is closed when there is a result.
-  private let ends: (wait: Int32, close: Int32)
+  private let alarm = Alarm()
 
-  init(_ host: String, _ port: UInt16) {
-    (self.host, self.port) = (host, port)
-    var pair: [Int32] = [-1, -1]
-    let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-    ends = socketpair(AF_UNIX, kind, 0, &pair) == 0 ? (pair[0], pair[1]) : (-1, -1)
-  }
+  init(_ host: String, _ port: UInt16) { (self.host, self.port) = (host, port) }
 
   /// The result; `nil` when it does not come in time, and the thread ends whenever it does.
   func result(before deadline: Int64) -> [SocketName]? {
-    guard ends.wait >= 0 else { return nil }
-    defer { close(ends.wait) }
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self).toOpaque()
-    let created = pthread_create(
-      &thread, nil,
-      { context in
-        if let context { Unmanaged<NameLookup>.fromOpaque(context).takeRetainedValue().look() }
-        return nil
-      }, context)
-    guard created == 0 else {
-      Unmanaged<NameLookup>.fromOpaque(context).release()
-      close(ends.close)
-      return nil
+    let thread = HostThread(stackBytes: HostThread.requestStackBytes) { [self] in
+      let names = Self.names(host, port, flags: 0)
+      found.withLock { $0 = names }
+      alarm.ring()
     }
-    pthread_detach(thread)
-    var entry = pollfd(fd: ends.wait, events: Int16(POLLIN), revents: 0)
-    while true {
-      let left = deadline - MonotonicTime.now
-      guard left > 0 else { return nil }
-      let result = poll(&entry, 1, Int32(clamping: (left + 999_999) / 1_000_000))
-      if result > 0 { return found.withLock(\.self) }
-      if result < 0, errno != EINTR { return nil }
-    }
-  }
-
-  private func look() {
-    let names = Self.names(host, port, flags: 0)
-    found.withLock { $0 = names }
-    close(ends.close)
+    guard thread != nil else { return nil }
+    alarm.sleep(until: deadline)
+    return found.withLock(\.self)
   }
 
   static func names(_ host: String, _ port: UInt16, flags: Int32) -> [SocketName] {

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import LeaseholdHost
 import Synchronization
 
 /// A thread with a connection of its own, on which requests block.
@@ -12,42 +12,29 @@ final class Worker: Sendable {
 
   let connection: LeaseholdConnection
   private let state = Mutex(State())
-  private let semaphore: Wakeup
+  private let alarm = Alarm()
 
   init(_ endpoint: ServiceEndpoint) {
     connection = LeaseholdConnection(endpoint)
-    semaphore = Wakeup()
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self).toOpaque()
-    let result = pthread_create(
-      &thread, nil,
-      { context in
-        if let context { Unmanaged<Worker>.fromOpaque(context).takeRetainedValue().work() }
-        return nil
-      }, context)
-    if result == 0 {
-      pthread_detach(thread)
-    } else {
-      Unmanaged<Worker>.fromOpaque(context).release()
-      connection.abort()
-    }
+    // Without a thread nothing would ever answer.
+    if HostThread(stackBytes: HostThread.requestStackBytes, { [self] in work() }) == nil { connection.abort() }
   }
 
   /// Runs the job on the thread; the one before must be over.
   func run(_ job: @escaping @Sendable (LeaseholdConnection) -> Void) {
     state.withLock { $0.job = job }
-    semaphore.post()
+    alarm.ring()
   }
 
   /// Ends the thread once it is idle.
   func dismiss() {
     state.withLock { $0.isDismissed = true }
-    semaphore.post()
+    alarm.ring()
   }
 
   private func work() {
     while true {
-      semaphore.wait()
+      alarm.sleep()
       let (job, isDismissed) = state.withLock { state in
         defer { state.job = nil }
         return (state.job, state.isDismissed)
@@ -55,23 +42,5 @@ final class Worker: Sendable {
       job?(connection)
       if isDismissed { return }
     }
-  }
-}
-
-/// A counting semaphore of this process.
-private final class Wakeup: @unchecked Sendable {
-  private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-  init() { sem_init(semaphore, 0, 0) }
-
-  deinit {
-    sem_destroy(semaphore)
-    semaphore.deallocate()
-  }
-
-  func post() { sem_post(semaphore) }
-
-  func wait() {
-    while sem_wait(semaphore) != 0 {}
   }
 }

@@ -1,51 +1,33 @@
-import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// A thread that does something at regular intervals until it is stopped.
 final class Pulse: Sendable {
-  private struct State: @unchecked Sendable {
-    var thread: pthread_t?
-    var isStopped = false
-  }
-
-  private let state = Mutex(State())
-  /// The thread looks at least this often whether to stop.
-  private static let longestSleep: Int64 = 50_000_000
+  private let thread = Mutex<HostThread?>(nil)
+  private let isStopped = Atomic(false)
+  private let alarm = Alarm()
 
   /// Starts beating.
   ///
-  /// Call once. False where there cannot be one more thread (`errno` says why).
+  /// Call once. False where there cannot be one more thread.
   func start(every interval: Int64, _ beat: @escaping @Sendable () -> Void) -> Bool {
-    let thread = startThread(named: "lh-pulse") { [self] in
-      var next = Int64(monotonicNanoseconds()) + interval
-      while !state.withLock({ $0.isStopped }) {
-        let left = next - Int64(monotonicNanoseconds())
-        if left > 0 {
-          usleep(UInt32(min(left, Self.longestSleep) / 1000) + 1)
-          continue
-        }
+    let started = HostThread(named: "lh-pulse", stackBytes: HostThread.requestStackBytes) { [self] in
+      var next = HostClock.monotonic() + interval
+      while true {
+        alarm.sleep(until: next)
+        if isStopped.load(ordering: .sequentiallyConsistent) { return }
         next += interval
         beat()
       }
     }
-    state.withLock { $0.thread = thread }
-    return thread != nil
+    thread.withLock { $0 = started }
+    return started != nil
   }
 
   /// Stops, and waits until it has.
   func stop() {
-    let thread = state.withLock { state in
-      state.isStopped = true
-      defer { state.thread = nil }
-      return state.thread
-    }
-    if let thread { pthread_join(thread, nil) }
+    isStopped.store(true, ordering: .sequentiallyConsistent)
+    alarm.ring()
+    thread.withLock { $0.take() }?.join()
   }
-}
-
-/// CLOCK_REALTIME less CLOCK_MONOTONIC, in nanoseconds.
-func currentWallOffset() -> Int64 {
-  var time = timespec()
-  clock_gettime(CLOCK_REALTIME, &time)
-  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec) - Int64(monotonicNanoseconds())
 }

@@ -1,4 +1,5 @@
 import Leasehold
+import LeaseholdHost
 
 /// From a request to its endpoint and back: the straight line of every call.
 final class RequestHandler: ExchangeHandler {
@@ -113,7 +114,9 @@ final class RequestHandler: ExchangeHandler {
 
   /// Counts a request whose answer is there, with what that took: the second and last reading of the clock.
   private func count(_ exchange: Exchange, _ operation: Int, status: Int) {
-    server.counts.count(operation: operation, status: status, nanoseconds: monotonicNanoseconds() &- exchange.arrived)
+    server.counts.count(
+      operation: operation, status: status,
+      nanoseconds: UInt64(truncatingIfNeeded: HostClock.monotonic() &- exchange.arrived))
   }
 
   private func check(_ accept: Accept, _ endpoint: Endpoint) throws(Problem) {
@@ -191,7 +194,7 @@ final class RequestHandler: ExchangeHandler {
 
 extension Exchange {
   /// CLOCK_MONOTONIC when the headers had arrived.
-  var now: MonotonicInstant { MonotonicInstant(nanoseconds: Int64(arrived)) }
+  var now: MonotonicInstant { MonotonicInstant(nanoseconds: arrived) }
 }
 
 extension Endpoint {

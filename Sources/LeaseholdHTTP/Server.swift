@@ -1,5 +1,6 @@
 import Glibc
 public import Leasehold
+import LeaseholdHost
 public import Logging
 import Synchronization
 
@@ -149,7 +150,7 @@ public final class Server: Sendable {
     } catch {
       throw ServerError(description: "\(error)", isInUse: false)
     }
-    wallOffset.store(currentWallOffset(), ordering: .relaxed)
+    wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
   }
 
   private static func makeGuard(
@@ -195,7 +196,7 @@ public final class Server: Sendable {
     }
     listening.store(true, ordering: .relaxed)
     let beats = pulse.start(every: options.heartbeat.nanoseconds) { [self] in
-      wallOffset.store(currentWallOffset(), ordering: .relaxed)
+      wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
       holds.beat(at: Self.now(), asking: service)
       events.beat()
       refusals.flush()
@@ -204,9 +205,8 @@ public final class Server: Sendable {
     }
     // Holds without heartbeats would be taken for dead.
     guard !beats else { return }
-    let reason = errno
     stop()
-    throw ServerError(.system(call: "pthread_create", place: "any address", errno: reason))
+    throw ServerError(.system(call: "pthread_create", place: "any address", errno: EAGAIN))
   }
 
   /// Says so where the kernel would refuse connections before the settings do.
@@ -286,7 +286,7 @@ public final class Server: Sendable {
     for listener in listeners { listener.stop() }
   }
 
-  static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: Int64(monotonicNanoseconds())) }
+  static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: HostClock.monotonic()) }
 
   func writer(at now: MonotonicInstant) -> AnswerWriter {
     AnswerWriter(now: now, wallOffset: wallOffset.load(ordering: .relaxed))

@@ -1,4 +1,5 @@
 import Leasehold
+import LeaseholdHost
 import Logging
 import Synchronization
 
@@ -85,7 +86,7 @@ private final class UnavailableHandler: ExchangeHandler {
   }
 
   private func response(_ problem: Problem, _ exchange: Exchange) -> Response {
-    AnswerWriter(now: exchange.now, wallOffset: currentWallOffset())
+    AnswerWriter(now: exchange.now, wallOffset: HostClock.wallOffset())
       .response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }
 

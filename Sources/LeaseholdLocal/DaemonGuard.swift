@@ -1,4 +1,5 @@
 import Leasehold
+import LeaseholdHost
 import SysV
 import SystemPackage
 
@@ -77,7 +78,7 @@ struct DaemonGuard: Sendable {
         continue
       } catch .identifierRemoved, .invalidArgument {
         // Who serves makes it anew at once, and has the right of way.
-        HostThread.pause(seconds: 1)
+        HostClock.sleep(nanoseconds: 1_000_000_000)
         waited = try DaemonGuard(key: key)
       } catch {
         throw .kernel(what: "wait for the guard (semop)", errno: error)
@@ -137,7 +138,7 @@ struct DaemonGuard: Sendable {
       try set.operate([.subtract(1, from: Self.bell)], timeout: .seconds(1))
     } catch .resourceTemporarilyUnavailable, .identifierRemoved, .invalidArgument {
     } catch {
-      HostThread.pause(seconds: 1)
+      HostClock.sleep(nanoseconds: 1_000_000_000)
     }
   }
 
@@ -148,7 +149,7 @@ struct DaemonGuard: Sendable {
         return try set.operate([.add(1, to: Self.bell)], timeout: .zero)
       } catch {
         if error == .identifierRemoved || error == .invalidArgument || error == .outOfRange { return }
-        Alarm().sleep(until: HostClock.now().nanoseconds + 1_000_000)
+        HostClock.sleep(nanoseconds: 1_000_000)
       }
     }
   }

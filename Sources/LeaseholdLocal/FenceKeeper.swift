@@ -1,4 +1,5 @@
 import Leasehold
+import LeaseholdHost
 import Synchronization
 
 /// Keeps the mark in ``FenceFile`` ahead of the fences.
@@ -45,9 +46,7 @@ final class FenceKeeper: Sendable {
 
   /// Starts the thread; false when there cannot be one more.
   func start() -> Bool {
-    guard let thread = HostThread(named: "lh-fences", { [self] in run() }) else { return false }
-    thread.detach()
-    return true
+    HostThread(named: "lh-fences") { [self] in run() } != nil
   }
 
   /// Notes the last fence; once a second is enough.
@@ -89,7 +88,7 @@ final class FenceKeeper: Sendable {
       } catch {
         failed.add(1, ordering: .relaxed)
         report(error)
-        alarm.sleep(until: HostClock.now().nanoseconds + Self.pause)
+        alarm.sleep(until: HostClock.monotonic() + Self.pause)
       }
     }
   }

@@ -1,4 +1,5 @@
 public import Leasehold
+import LeaseholdHost
 import Synchronization
 
 extension LocalLockService {
@@ -14,6 +15,6 @@ extension LocalLockService {
   /// How long ago the clock's thread turned.
   public var sinceClockTurned: TimeSpan {
     let turned = clockTurn.load(ordering: .relaxed)
-    return TimeSpan(nanoseconds: max(0, HostClock.now().nanoseconds - turned))
+    return TimeSpan(nanoseconds: max(0, HostClock.monotonic() - turned))
   }
 }

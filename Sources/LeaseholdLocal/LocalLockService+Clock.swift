@@ -1,18 +1,17 @@
 import Leasehold
+import LeaseholdHost
 import Synchronization
 
 extension LocalLockService {
   private static let second: Int64 = 1_000_000_000
   /// How often queues are looked at for which no thread could wait.
   private static let pollInterval: Int64 = 10_000_000
-  /// How often a signal is repeated that a waiting thread may have missed.
-  private static let nudgeInterval: Int64 = 1_000_000
   /// Ends done in one go before others get the ledger.
   private static let batch = 128
 
   /// The thread of the clock: ends what is due, and once a second keeps house.
   func runClock() {
-    var nextHousekeeping = HostClock.now().nanoseconds
+    var nextHousekeeping = HostClock.monotonic()
     var nextPoll: Int64 = 0
     while !isStopping.load(ordering: .sequentiallyConsistent) {
       let now = HostClock.now()
@@ -26,9 +25,7 @@ extension LocalLockService {
       if polls { nextPoll = now.nanoseconds + Self.pollInterval }
       let (more, wake) = endDue(now, polls: polls, until: nextHousekeeping)
       if more { continue }
-      let nudges = pumps.wantsNudge
-      if nudges { pumps.nudge() }
-      alarm.sleep(until: nudges ? min(wake, now.nanoseconds + Self.nudgeInterval) : wake)
+      alarm.sleep(until: wake)
     }
   }
 

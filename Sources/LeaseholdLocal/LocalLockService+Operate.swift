@@ -1,4 +1,5 @@
 public import Leasehold
+import LeaseholdHost
 import Synchronization
 import SysV
 import SystemPackage
@@ -23,12 +24,23 @@ extension LocalLockService {
     // Whatever the kernel says now, the thread that waits hears it again.
     if case .success(let outcome) = try attempt(operations, on: set, request, info, at: now) { return outcome }
     let claim = try request.caller.account?.claim(.operations)
-    let job = OperationJob(
-      set: set, operations: operations, deadline: (now + request.wait).nanoseconds,
-      finish: { [self] outcome in
-        withExtendedLifetime(claim) { report(outcome, request, info, since: now, to: client) }
-      })
-    return .waiting(try self.operations.begin(job))
+    let wait = OperationWait(set: set, operations: operations, deadline: (now + request.wait).nanoseconds)
+    let id = lastOperation.add(1, ordering: .relaxed).newValue
+    do {
+      try self.operations.begin(id) { [self] sleep in
+        let outcome = wait.run(sleep)
+        return { [self] in
+          withExtendedLifetime(claim) { report(outcome, request, info, since: now, to: client) }
+        }
+      }
+    } catch {
+      switch error {
+      case .stopped: throw LeaseholdError.operationsDrain
+      case .noThread: throw LeaseholdError.noThreadToWait
+      case .full: throw LeaseholdError.tooManyOperations(self.operations.threadsMax)
+      }
+    }
+    return .waiting(id)
   }
 
   /// Refuses to write books, and looks for what a native program wrote before this hides it.
@@ -84,7 +96,7 @@ extension LocalLockService {
   }
 
   private func report(
-    _ outcome: OperationJob.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo,
+    _ outcome: OperationWait.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo,
     since begun: MonotonicInstant, to client: any OperationClient
   ) {
     switch outcome {

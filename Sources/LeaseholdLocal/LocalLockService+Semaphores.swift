@@ -1,4 +1,5 @@
 public import Leasehold
+import LeaseholdHost
 import Synchronization
 import SysV
 import SystemPackage

@@ -6,6 +6,7 @@
 // that was named before. So no two of them ever work on one ledger.
 
 import Leasehold
+import LeaseholdHost
 import SysV
 import Synchronization
 
@@ -36,7 +37,7 @@ extension LocalLockService {
       guard !isStopping.load(ordering: .sequentiallyConsistent), keepGuard() else { return }
       // Where it cannot be made anew there is nothing to sleep on.
       if case .nobody = daemonGuard.withLock(\.holder) {
-        Alarm().sleep(until: HostClock.now().nanoseconds + Self.pauseBetweenAttempts)
+        HostClock.sleep(nanoseconds: Self.pauseBetweenAttempts)
       }
     }
   }

@@ -1,4 +1,5 @@
 public import Leasehold
+import LeaseholdHost
 import Synchronization
 import SysV
 import SystemPackage
@@ -52,9 +53,10 @@ public final class LocalLockService: LockService {
   let wallOffset: Atomic<Int64>
   let isStopping = Atomic(false)
   /// When the clock's thread turned last.
-  let clockTurn = Atomic(HostClock.now().nanoseconds)
+  let clockTurn = Atomic(HostClock.monotonic())
   let pumps: PumpPool
-  let operations: OperationPool
+  let operations: SleeperPool
+  let lastOperation = Atomic<WaiterID>(0)
   let processes: ProcessFinder
   private let clockThread = Mutex<HostThread?>(nil)
   private let guardThread = Mutex<HostThread?>(nil)
@@ -99,7 +101,7 @@ public final class LocalLockService: LockService {
       storage = try LedgerSegment.open(
         key: IPCKey(rawValue: options.controlKey), capacity: options.limits.records)
       let last = storage.namedServer
-      storage.name(.own(startedMicroseconds: (HostClock.now().nanoseconds &+ offset) / 1000))
+      storage.name(.own(startedMicroseconds: (HostClock.monotonic() &+ offset) / 1000))
       try Self.awaitEnd(of: last, while: goOn)
       pool = try RandomPool()
       try KernelSemaphores.requireReadable(options.controlKey)
@@ -112,7 +114,7 @@ public final class LocalLockService: LockService {
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
     self.pumps = pumps
     onDrift = options.onDrift
-    operations = OperationPool(maximum: options.limits.operationWaiters)
+    operations = SleeperPool(named: "lh-operation", threadsMax: options.limits.operationWaiters)
     let processes = ProcessFinder(
       ProcessWatch(maximum: options.limits.processes) { inbox.deliver(endOf: $0) },
       usesPeerHandle: options.usesPeerHandle)
@@ -149,7 +151,7 @@ public final class LocalLockService: LockService {
   /// Starts the threads; none runs when there cannot be all of them.
   private func startThreads() -> Bool {
     // A recovery that took long is no clock that stands.
-    clockTurn.store(HostClock.now().nanoseconds, ordering: .relaxed)
+    clockTurn.store(HostClock.monotonic(), ordering: .relaxed)
     guard fences?.start() ?? true, processes.watch.start(),
       let thread = HostThread(named: "lh-clock", { [self] in runClock() })
     else {
@@ -219,7 +221,7 @@ public final class LocalLockService: LockService {
       }
       return (result, core.ledger.takeNotices())
     }
-    if mustRing || pumps.wantsNudge { alarm.ring() }
+    if mustRing { alarm.ring() }
     for notice in notices { notice.deliver() }
     return result
   }

@@ -14,7 +14,7 @@ package enum Syscall: String, CaseIterable, Sendable {
   case shmget, shmat, shmdt, shmctl
   case madvise, ftok
   case pidfd_open, pidfd_send_signal, poll, close
-  case getsockopt, epoll_create1, epoll_ctl, epoll_wait
+  case getsockopt
   case openat2
 }
 
@@ -157,23 +157,6 @@ func system_getsockopt_peerpidfd(_ sockfd: CInt) -> CInt {
 }
 
 func system_pidfd_inode(_ pidfd: CInt) -> UInt64 { csysv_pidfd_inode(pidfd) }
-
-func system_epoll_create1() -> CInt {
-  if isForcedToFail(.epoll_create1) { return -1 }
-  return csysv_epoll_create1()
-}
-
-func system_epoll_ctl_add(_ epfd: CInt, _ fd: CInt, _ token: UInt64) -> CInt {
-  if isForcedToFail(.epoll_ctl) { return -1 }
-  return csysv_epoll_ctl_add(epfd, fd, token)
-}
-
-func system_epoll_wait(
-  _ epfd: CInt, _ tokens: UnsafeMutablePointer<UInt64>?, _ maxevents: CInt, _ timeout: CInt
-) -> CInt {
-  if isForcedToFail(.epoll_wait) { return -1 }
-  return csysv_epoll_wait(epfd, tokens, maxevents, timeout)
-}
 
 func system_poll(_ fds: UnsafeMutablePointer<pollfd>, _ nfds: nfds_t, _ timeout: CInt) -> CInt {
   if isForcedToFail(.poll) { return -1 }

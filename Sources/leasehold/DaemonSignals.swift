@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Leasehold
+internal import LeaseholdHost
 internal import LeaseholdLocal
 internal import Logging
 import Synchronization
@@ -28,9 +29,8 @@ final class DaemonSignals: Sendable {
     self.log = log
     patience = TimeSpan(nanoseconds: drainTimeout.nanoseconds + Self.spare.nanoseconds)
     guard let caught = CaughtSignals([SIGTERM, SIGINT, SIGHUP]),
-      let thread = HostThread(named: "lh-signals", { [self] in run(caught) })
+      HostThread(named: "lh-signals", { [self] in run(caught) }) != nil
     else { throw SettingsError("signals cannot be caught: no thread, or no pipe, is left", status: .cannotCreate) }
-    thread.detach()
   }
 
   /// Whether the daemon was told to stop.
@@ -40,7 +40,7 @@ final class DaemonSignals: Sendable {
     acceptAll()
     var end: Int64?
     while true {
-      let signals = caught.next(within: end.map(Self.milliseconds) ?? -1)
+      let signals = caught.next(within: end.map(HostClock.milliseconds) ?? -1)
       if signals.isEmpty { endLate() }
       for signal in signals {
         guard signal != SIGHUP else {
@@ -48,7 +48,7 @@ final class DaemonSignals: Sendable {
           continue
         }
         if end != nil { endBy(signal) }
-        end = HostClock.now().nanoseconds + patience.nanoseconds
+        end = HostClock.monotonic() + patience.nanoseconds
         log.logger.info("stopping", metadata: ["signal": signal == SIGTERM ? "SIGTERM" : "SIGINT"])
         stopAsked.store(true, ordering: .sequentiallyConsistent)
         stopping.finish()
@@ -56,15 +56,11 @@ final class DaemonSignals: Sendable {
     }
   }
 
-  /// A thread that Dispatch started has most signals blocked; here somebody is to take them.
+  /// A thread of ours takes no signals; here somebody is to take them.
   private func acceptAll() {
     var none = sigset_t()
     sigemptyset(&none)
     pthread_sigmask(SIG_SETMASK, &none, nil)
-  }
-
-  private static func milliseconds(until end: Int64) -> Int32 {
-    Int32(clamping: max(0, (end - HostClock.now().nanoseconds + 999_999) / 1_000_000))
   }
 
   /// Something hangs: the daemon ends without it.

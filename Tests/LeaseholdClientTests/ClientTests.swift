@@ -1,3 +1,4 @@
+import LeaseholdHost
 import Testing
 
 @testable import LeaseholdClient
@@ -8,7 +9,7 @@ import Testing
   }
 
   @Test func aGrantIsALeaseWithItsFence() async throws {
-    let server = ScriptedServer([answer(201, leaseBody("l1", ttl: 60000, fence: 42, now: MonotonicTime.now))])
+    let server = ScriptedServer([answer(201, leaseBody("l1", ttl: 60000, fence: 42, now: HostClock.monotonic()))])
     var options = LeaseOptions()
     options.limit = 5
     options.wait = .seconds(1.5)
@@ -29,7 +30,7 @@ import Testing
   }
 
   @Test func anAcquireWhoseAnswerIsLostIsRepeatedWithTheSameKey() async throws {
-    let server = ScriptedServer([.hangUp, answer(200, leaseBody("l1", ttl: 60000, now: MonotonicTime.now))])
+    let server = ScriptedServer([.hangUp, answer(200, leaseBody("l1", ttl: 60000, now: HostClock.monotonic()))])
     #expect(try await client(server).acquire("deploy").id == "l1")
     let keys = server.asked.map { $0.split(separator: "\r\n").first { $0.hasPrefix("Idempotency-Key") } }
     #expect(keys.count == 2 && keys[0] != nil && keys[0] == keys[1])
@@ -57,7 +58,7 @@ import Testing
 
   @Test func theBodyRunsUnderTheLeaseAndTheLeaseIsGivenBack() async throws {
     let server = ScriptedServer([
-      answer(201, leaseBody("l1", ttl: 60000, now: MonotonicTime.now)), answer(200, "{}"),
+      answer(201, leaseBody("l1", ttl: 60000, now: HostClock.monotonic())), answer(200, "{}"),
     ])
     let fence = try await client(server).withLease("deploy") { $0.fence }
     #expect(fence == 7)
@@ -67,7 +68,7 @@ import Testing
   @Test func aBodyThatThrowsGivesTheLeaseBackToo() async throws {
     struct Odd: Error {}
     let server = ScriptedServer([
-      answer(201, leaseBody("l1", ttl: 60000, now: MonotonicTime.now)), answer(200, "{}"),
+      answer(201, leaseBody("l1", ttl: 60000, now: HostClock.monotonic())), answer(200, "{}"),
     ])
     await #expect(throws: Odd.self) { try await client(server).withLease("deploy") { _ in throw Odd() } }
     #expect(server.asked.last?.hasPrefix("DELETE /leases/l1 ") == true)
@@ -75,7 +76,7 @@ import Testing
 
   @Test func aLostLeaseCancelsTheBodyAndIsTheError() async throws {
     let server = ScriptedServer([
-      answer(201, leaseBody("l1", ttl: 30, now: MonotonicTime.now)),
+      answer(201, leaseBody("l1", ttl: 30, now: HostClock.monotonic())),
       answer(410, #"{"code":"broken","detail":"An operator broke it."}"#), answer(410, "{}"),
     ])
     let error = await #expect(throws: ClientError.self) {
@@ -86,7 +87,7 @@ import Testing
 
   @Test func aServiceThatIsAwayForAMomentDoesNotCostTheLease() async throws {
     // A deadline far off, however slow this machine is; renewals come at a third of the ttl.
-    let now = MonotonicTime.now + 60_000_000_000
+    let now = HostClock.monotonic() + 60_000_000_000
     let server = ScriptedServer([
       answer(201, leaseBody("l1", ttl: 300, now: now)), .hangUp, .hangUp,
       answer(200, leaseBody("l1", ttl: 60000, now: now)), answer(200, "{}"),

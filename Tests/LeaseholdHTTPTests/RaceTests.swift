@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 import Synchronization
 import Testing
 
@@ -20,12 +21,12 @@ import Testing
 
   @Test(arguments: [1, 2])
   func grantAndHangUpRacingCompleteEachExchangeOnce(_ threads: Int) throws {
-    let seed = monotonicNanoseconds()
+    let seed = UInt64(bitPattern: HostClock.monotonic())
     var random = Generator(state: seed)
     let server = try TestServer { $0.threads = threads }
     let handler = server.handler
     let running = Atomic<Bool>(true)
-    let granter = startThread(named: "granter") {
+    let granter = HostThread(named: "granter") {
       while running.load(ordering: .relaxed) || !handler.parked.isEmpty {
         for exchange in handler.takeParked() { _ = ToyHandler.grant(exchange) }
         sched_yield()
@@ -47,7 +48,7 @@ import Testing
       }
     }
     running.store(false, ordering: .relaxed)
-    if let granter { pthread_join(granter, nil) }
+    granter?.join()
     #expect(eventually { handler.counts.closed == 1500 }, "seed \(seed)")
     let counts = handler.counts
     #expect(counts.arrived == counts.delivered + counts.undelivered, "seed \(seed)")
@@ -61,14 +62,14 @@ import Testing
       let server = try TestServer { $0.threads = 1 + round % 2 }
       let handler = server.handler
       let running = Atomic<Bool>(true)
-      let granter = startThread(named: "granter") {
+      let granter = HostThread(named: "granter") {
         while running.load(ordering: .relaxed) {
           for exchange in handler.takeParked() { _ = ToyHandler.grant(exchange) }
           for stream in handler.streams { stream.put("x\n") }
         }
       }
       let port = server.port
-      let caller = startThread(named: "caller") {
+      let caller = HostThread(named: "caller") {
         var clients: [RawClient] = []
         while running.load(ordering: .relaxed), clients.count < 400 {
           clients.append(RawClient(port: port).request("POST", clients.count % 3 == 0 ? "/stream" : "/park"))
@@ -78,7 +79,7 @@ import Testing
       usleep(UInt32(round) * 500)
       server.listener.stop(grace: .milliseconds(20))
       running.store(false, ordering: .relaxed)
-      for thread in [granter, caller] { if let thread { pthread_join(thread, nil) } }
+      for thread in [granter, caller] { thread?.join() }
       let counts = handler.counts
       #expect(counts.arrived == counts.delivered + counts.undelivered, "round \(round)")
       #expect(handler.completionsPerExchange.isSubset(of: [1]), "round \(round)")

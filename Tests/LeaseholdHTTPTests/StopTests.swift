@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 import Testing
 
 @testable import LeaseholdHTTP
@@ -51,7 +52,7 @@ import Testing
       let server = try TestServer { $0.threads = 1 + round % 2 }
       let port = server.port
       let callers = (0..<3).map { _ in
-        startThread(named: "caller") {
+        HostThread(named: "caller") {
           let client = RawClient(port: port)
           while client.request("GET", "/a").answer() != nil {}
           while RawClient(port: port).request("GET", "/b").answer() != nil {}
@@ -59,7 +60,7 @@ import Testing
       }
       usleep(3000)
       server.listener.quiesce()
-      for caller in callers { if let caller { pthread_join(caller, nil) } }
+      for caller in callers { caller?.join() }
     }
   }
 

@@ -1,3 +1,4 @@
+import LeaseholdHost
 import SysV
 import SystemPackage
 import Testing

@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 import LeaseholdTestKit
 import SysV
 import SystemPackage

@@ -55,7 +55,7 @@ import Testing
       namespace: UInt32(truncatingIfNeeded: namespace), pid: getpid(), started: facts.started)
     let finder = ProcessFinder(ProcessWatch(maximum: 4) { _ in }, usesPeerHandle: true)
     func find() -> ProcessFinding? { finder.find([stamp])[stamp] }
-    for (call, error) in [(Syscall.poll, Errno.noMemory), (.pidfd_open, .tooManyOpenFiles), (.epoll_ctl, .noSpace)] {
+    for (call, error) in [(Syscall.poll, Errno.noMemory), (.pidfd_open, .tooManyOpenFiles)] {
       guard case .unknown? = failing(call, error, times: .always, { find() }) else { throw NeverHappened() }
       // It is looked at again: memory comes back, and descriptors.
       guard case .found? = failing(call, error, { find() }) else { throw NeverHappened() }

@@ -1,3 +1,4 @@
+import LeaseholdHost
 import LeaseholdTestKit
 import SysV
 import Testing

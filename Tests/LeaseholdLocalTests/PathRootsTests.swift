@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 import Synchronization
 import SysV
 import SystemPackage

@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 import SysV
 import SystemPackage
 import Testing

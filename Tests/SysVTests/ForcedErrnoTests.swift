@@ -94,11 +94,6 @@
     Entrance(.getsockopt, "a peer's handle") { () throws(Errno) in
       _ = try ProcessHandle(peerOf: FileDescriptor(rawValue: 0), processID: 0)
     },
-    Entrance(.epoll_create1, "a set") { () throws(Errno) in _ = try ProcessSet() },
-    Entrance(.epoll_ctl, "insert") { () throws(Errno) in
-      try ProcessSet().insert(try ProcessHandle(processID: 1), as: 1)
-    },
-    Entrance(.epoll_wait, "wait") { () throws(Errno) in _ = try ProcessSet().wait(timeoutMilliseconds: 0) },
     Entrance(.openat2, "beneath") { () throws(Errno) in
       _ = try FileDescriptor(rawValue: -1).open(beneath: "a", FileDescriptor.justNaming)
     },

@@ -35,6 +35,10 @@ def gnutls_is_fenced(tree):
     return imports_outside(tree, "CGnuTLS", "Sources/LeaseholdHTTP/GnuTLS/", "Sources/LeaseholdClient/TLS/")
 
 
+def the_host_is_fenced(tree):
+    return imports_outside(tree, "CHost", "Sources/LeaseholdHost/")
+
+
 def supervision_is_fenced(tree):
     return imports_outside(tree, "CSupervise", "Sources/leasehold/Run/")
 
@@ -42,8 +46,17 @@ def supervision_is_fenced(tree):
 def the_client_knows_only_http(tree):
     for path, text in tree.matching(".swift", under=("Sources/LeaseholdClient/",)):
         for line, name in swift_imports(text):
-            if name not in ("CGnuTLS", "Glibc", "JSONReading", "Synchronization"):
+            if name not in ("CGnuTLS", "Glibc", "JSONReading", "LeaseholdHost", "Synchronization"):
                 yield f"{path}:{line}: programs that use the client should not have to build {name}"
+
+
+def leaves_know_nobody(tree):
+    known = {"Sources/LeaseholdHost/": ("CHost", "Glibc", "Synchronization")}
+    for folder, modules in known.items():
+        for path, text in tree.matching(".swift", under=(folder,)):
+            for line, name in swift_imports(text):
+                if name not in modules:
+                    yield f"{path}:{line}: a leaf knows {' and '.join(modules)}, and not {name}"
 
 
 def foundation_is_nowhere(tree):
@@ -165,7 +178,8 @@ def nothing_built_is_tracked(tree):
 
 
 CHECKS = [
-    csysv_is_fenced, libmicrohttpd_is_fenced, early_answers_are_fenced, gnutls_is_fenced, supervision_is_fenced,
+    csysv_is_fenced, libmicrohttpd_is_fenced, early_answers_are_fenced, gnutls_is_fenced, the_host_is_fenced,
+    supervision_is_fenced, leaves_know_nobody,
     the_client_knows_only_http, foundation_is_nowhere,
     foundation_essentials_are_for_the_executable,
     the_domain_imports_nothing, php_variables_are_pure, http_knows_no_semaphore, the_local_service_knows_no_http,

@@ -27,6 +27,8 @@ BAD = {
     "libmicrohttpd_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CMicroHTTPD\n"},
     "early_answers_are_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CEarlyAnswer\n"},
     "gnutls_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CGnuTLS\n"},
+    "the_host_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CHost\n"},
+    "leaves_know_nobody": {"Sources/LeaseholdHost/B.swift": "import Leasehold\n"},
     "supervision_is_fenced": {"Sources/leasehold/B.swift": "import CSupervise\n"},
     "the_client_knows_only_http": {"Sources/LeaseholdClient/B.swift": "import Leasehold\n"},
     "foundation_is_nowhere": {"Sources/leasehold/B.swift": "import Foundation\n"},

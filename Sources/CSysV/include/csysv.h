@@ -39,11 +39,6 @@ int csysv_getsockopt_peerpidfd(int sockfd);
 // The inode of a pidfd where that names its process (pidfs, Linux 6.9), else 0.
 uint64_t csysv_pidfd_inode(int pidfd);
 
-// The Glibc module leaves epoll out. Each descriptor is reported once, as its token.
-int csysv_epoll_create1(void);
-int csysv_epoll_ctl_add(int epfd, int fd, uint64_t token);
-int csysv_epoll_wait(int epfd, uint64_t *tokens, int maxevents, int timeout);
-
 // Opens what lies beneath a folder: links and ".." that lead out of it are EXDEV. glibc has no wrapper (Linux 5.6).
 int csysv_openat2_beneath(int folder, const char *path, int flags, mode_t mode);
 

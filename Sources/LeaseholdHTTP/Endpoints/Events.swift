@@ -24,7 +24,7 @@ enum Events {
       if wait == .zero {
         subscriber.last = numbers.next
       } else {
-        subscriber.deadline = UInt64(clamping: (call.now + wait).nanoseconds)
+        subscriber.deadline = (call.now + wait).nanoseconds
       }
     }
     let claim = try Problem.passing { () throws(LeaseholdError) in try call.caller.account?.claim(.streams) }

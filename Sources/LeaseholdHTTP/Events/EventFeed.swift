@@ -1,5 +1,6 @@
 import Glibc
 import Leasehold
+import LeaseholdHost
 import Synchronization
 
 /// Hands the ledger's events to those who follow them, by one thread that runs while there are any.
@@ -15,7 +16,7 @@ final class EventFeed: Sendable {
   /// Subscribers woken a turn.
   private static let wakesPerTurn = 20
   /// Nanoseconds between turns.
-  private static let turnInterval: UInt32 = 10_000_000
+  private static let turnInterval: Int64 = 10_000_000
   /// Events fetched at once: how long the ledger is kept.
   private static let batch = 512
   /// Batches of one turn.
@@ -50,13 +51,14 @@ final class EventFeed: Sendable {
       return (true, !state.isRunning)
     }
     guard isIn else { throw .tooManySubscribers(most) }
-    guard mustStart, startThread(named: "lh-events", { [self] in run() }) == nil else { return }
-    let reason = errno
+    guard mustStart,
+      HostThread(named: "lh-events", stackBytes: HostThread.requestStackBytes, { [self] in run() }) == nil
+    else { return }
     withState { state in
       state.isRunning = false
       state.subscribers.removeAll { $0.subscriber === subscriber }
     }
-    throw .cannotWait("pthread_create", reason)
+    throw .cannotWait("pthread_create", EAGAIN)
   }
 
   /// Lets somebody go.
@@ -86,11 +88,11 @@ final class EventFeed: Sendable {
   private func run() {
     while true {
       fetch()
-      let (wakes, stuck, ends) = withState { $0.takeTurn(most: Self.wakesPerTurn, now: monotonicNanoseconds()) }
+      let (wakes, stuck, ends) = withState { $0.takeTurn(most: Self.wakesPerTurn, now: HostClock.monotonic()) }
       for stream in stuck { stream.dropSlow() }
       for stream in wakes { stream.wake() }
       if ends { return }
-      usleep(Self.turnInterval / 1000)
+      HostClock.sleep(nanoseconds: Self.turnInterval)
     }
   }
 
@@ -128,7 +130,7 @@ extension EventWindow {
   }
 
   /// Chooses whom to wake, whom to drop, and whether the thread has nobody left.
-  mutating func takeTurn(most: Int, now: UInt64) -> (wakes: [StreamBody], stuck: [StreamBody], ends: Bool) {
+  mutating func takeTurn(most: Int, now: Int64) -> (wakes: [StreamBody], stuck: [StreamBody], ends: Bool) {
     var (wakes, stuck): ([StreamBody], [StreamBody]) = ([], [])
     let count = subscribers.count
     let begin = turn

@@ -42,7 +42,7 @@ final class EventSubscriber: StreamSource, @unchecked Sendable {
   /// Where to end.
   var last: UInt64?
   /// When to end, in nanoseconds of CLOCK_MONOTONIC.
-  var deadline: UInt64?
+  var deadline: Int64?
   /// Whether it was told all there is, or all that its credit allows, and sleeps.
   var isWaiting = false
   var isEnding = false

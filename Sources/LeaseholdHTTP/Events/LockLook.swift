@@ -1,5 +1,6 @@
 import Glibc
 import Leasehold
+import LeaseholdHost
 import Synchronization
 
 /// A request that waits until a lock is not what its caller knows it to be.
@@ -98,7 +99,7 @@ final class LockLook: LockWatcher, WaitingRequest {
 /// Those who wait for a lock to change, and the thread that answers them, which runs while there are any.
 final class LockLooks: Sendable {
   /// Nanoseconds between turns: changes that come together are answered together.
-  private static let turnInterval: UInt32 = 10_000_000
+  private static let turnInterval: Int64 = 10_000_000
   /// Turns between looks at what native programs do: about a second.
   private static let turnsPerSweep = 100
   /// Locks looked at in one sweep.
@@ -122,13 +123,13 @@ final class LockLooks: Sendable {
       defer { state.isRunning = true }
       return !state.isRunning
     }
-    guard mustStart, startThread(named: "lh-looks", { [self] in run() }) == nil else { return }
-    let reason = errno
+    guard mustStart, HostThread(named: "lh-looks", stackBytes: HostThread.requestStackBytes, { [self] in run() }) == nil
+    else { return }
     state.withLock { state in
       state.isRunning = false
       state.waiting[ObjectIdentifier(look)] = nil
     }
-    throw .cannotWait("pthread_create", reason)
+    throw .cannotWait("pthread_create", EAGAIN)
   }
 
   func remove(_ look: LockLook) { state.withLock { _ = $0.waiting.removeValue(forKey: ObjectIdentifier(look)) } }
@@ -155,7 +156,7 @@ final class LockLooks: Sendable {
       for look in late { look.look(isLast: true) }
       for look in sweep { look.look(isLast: false) }
       if ends { return }
-      usleep(Self.turnInterval / 1000)
+      HostClock.sleep(nanoseconds: Self.turnInterval)
     }
   }
 }

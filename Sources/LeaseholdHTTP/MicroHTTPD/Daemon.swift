@@ -1,5 +1,6 @@
 import CMicroHTTPD
 import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// One libmicrohttpd daemon: one thread, one epoll set, its share of the connections.
@@ -27,7 +28,7 @@ final class Daemon: @unchecked Sendable {
   static let reserve = 64
   /// How many at a time are told that they are one too many, and for how long they may take to ask, in nanoseconds.
   private static let told = 32
-  private static let toldPatience: UInt64 = 2_000_000_000
+  private static let toldPatience: Int64 = 2_000_000_000
 
   /// Whether what is sent goes over the socket as it is, without TLS.
   let isPlain: Bool
@@ -37,8 +38,8 @@ final class Daemon: @unchecked Sendable {
   private let quiescing = Atomic<QuiesceState>(.serving)
   private let suspended = Atomic<Int>(0)
   private let table = Mutex<[UInt64: PeerConnection]>([:])
-  private let idleTimeout: UInt64
-  private let firstRequestTimeout: UInt64
+  private let idleTimeout: Int64
+  private let firstRequestTimeout: Int64
   /// This thread's share of the listener's connections.
   private let connectionLimit: Int
   private var handle: OpaquePointer?
@@ -53,8 +54,8 @@ final class Daemon: @unchecked Sendable {
     self.owner = owner
     isPlain = options.certificate == nil
     self.listening = listening
-    idleTimeout = UInt64(max(0, options.idleTimeoutSeconds) * 1e9)
-    firstRequestTimeout = min(idleTimeout, UInt64(max(0, options.firstRequestTimeoutSeconds) * 1e9))
+    idleTimeout = Int64(max(0, options.idleTimeoutSeconds) * 1e9)
+    firstRequestTimeout = min(idleTimeout, Int64(max(0, options.firstRequestTimeoutSeconds) * 1e9))
     connectionLimit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
   }
 
@@ -94,7 +95,7 @@ final class Daemon: @unchecked Sendable {
     handle = items.withUnsafeMutableBufferPointer { items in
       guard let items = items.baseAddress else { return nil }
       return withVaList([MHD_OPTION.ARRAY.rawValue, OpaquePointer(items), MHD_OPTION.END.rawValue]) { list in
-        withoutSignals { MHD_start_daemon_va(flags, 0, nil, nil, requestCallback, box, list) }
+        HostThread.withoutSignals { MHD_start_daemon_va(flags, 0, nil, nil, requestCallback, box, list) }
       }
     }
     guard handle != nil else { throw .daemonRefused(place: options.endpoint.description) }
@@ -197,13 +198,13 @@ struct SuspendedConnection: @unchecked Sendable {
 
 extension Daemon: HangupWatch.Sweeper {
   /// Closes the connections that have been idle for too long.
-  func sweep(at now: UInt64) {
+  func sweep(at now: Int64) {
     guard idleTimeout > 0 else { return }
     let idle = table.withLock { table in table.values.filter { $0.isIdle(at: now, timeout: timeout(of: $0)) } }
     for connection in idle { connection.drop() }
   }
 
-  private func timeout(of connection: PeerConnection) -> UInt64 {
+  private func timeout(of connection: PeerConnection) -> Int64 {
     if connection.isSurplus { return min(idleTimeout, Self.toldPatience) }
     return connection.hasAsked ? idleTimeout : firstRequestTimeout
   }

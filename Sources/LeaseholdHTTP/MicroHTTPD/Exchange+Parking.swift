@@ -1,3 +1,4 @@
+import LeaseholdHost
 import Synchronization
 
 /// Where a pending exchange is; see ``Exchange``.
@@ -82,7 +83,7 @@ extension Exchange: HangupWatch.Target {
   /// Takes the answer when libmicrohttpd calls again after a resume; `nil` if the peer is gone.
   func takeAnswer() -> Response? {
     let answer = parking.withLock { $0.response.take() }
-    connection.idle(since: monotonicNanoseconds())
+    connection.idle(since: HostClock.monotonic())
     return connection.peerIsThere() ? answer : nil
   }
 

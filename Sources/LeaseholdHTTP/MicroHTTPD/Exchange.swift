@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// One request and its answer.
@@ -44,7 +45,7 @@ final class Exchange: @unchecked Sendable {
   let method: HTTPMethod
   let version: HTTPVersion
   /// When its headers had arrived, in nanoseconds of CLOCK_MONOTONIC; the one reading of the clock that decides.
-  let arrived: UInt64
+  let arrived: Int64
   /// Why it must be refused; see ``ExchangeHandler/headersArrived(_:)``.
   private(set) var defect: Defect?
   /// The body is longer than ``ListenerOptions/maxBodyBytes``; known at `headersArrived` where the length is declared.
@@ -91,7 +92,7 @@ final class Exchange: @unchecked Sendable {
     self.method = HTTPMethod(method)
     self.methodText = method
     self.version = HTTPVersion(version)
-    self.arrived = monotonicNanoseconds()
+    self.arrived = HostClock.monotonic()
   }
 
   /// The method as sent, for ``HTTPMethod/other``.

@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// One listening socket with its connections.
@@ -97,14 +98,13 @@ final class HTTPListener: Sendable {
       return (state.socket.take(), state.daemons)
     }
     for target in watch.stop(owner) { target.listenerStops() }
-    let (seconds, attoseconds) = grace.components
-    let deadline = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
+    let deadline = HostClock.monotonic(after: grace)
     while daemons.contains(where: { $0.activeExchanges.load(ordering: .relaxed) > 0 }) {
-      guard monotonicNanoseconds() < deadline else { break }
-      usleep(500)
+      guard HostClock.monotonic() < deadline else { break }
+      HostClock.sleep(nanoseconds: 500_000)
     }
     // Whoever took a suspended connection out resumes it, so this ends; stopping before would abort the process.
-    while daemons.contains(where: { $0.suspendedConnections > 0 }) { usleep(100) }
+    while daemons.contains(where: { $0.suspendedConnections > 0 }) { HostClock.sleep(nanoseconds: 100_000) }
     for daemon in daemons { daemon.stop() }
     socket?.close()
   }
@@ -120,7 +120,7 @@ private final class SweepAll: HangupWatch.Sweeper {
 
   init(daemons: [Daemon]) { self.daemons = daemons }
 
-  func sweep(at now: UInt64) {
+  func sweep(at now: Int64) {
     for daemon in daemons { daemon.sweep(at: now) }
   }
 }

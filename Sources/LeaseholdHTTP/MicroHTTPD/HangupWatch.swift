@@ -1,5 +1,5 @@
-import CMicroHTTPD
 import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// Notices that the peer of a suspended connection has gone.
@@ -38,7 +38,7 @@ final class HangupWatch: Sendable {
 
   /// Does something now and then on the watch's thread.
   protocol Sweeper: AnyObject, Sendable {
-    func sweep(at now: UInt64)
+    func sweep(at now: Int64)
   }
 
   /// A registration; a stale one is harmless.
@@ -64,29 +64,20 @@ final class HangupWatch: Sendable {
   }
 
   private let registry = Mutex(Registry())
-  private let epoll: Int32
-  private let wake: Int32
-  private let thread = Mutex<pthread_t?>(nil)
+  private let poller: Poller
+  private let thread = Mutex<HostThread?>(nil)
   private static let lastOwner = Atomic<UInt64>(0)
 
   /// Starts the thread.
   init() throws(ListenError) {
-    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-    guard epoll >= 0 else { throw .system(call: "epoll_create1", place: "any address", errno: errno) }
-    wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-    guard wake >= 0 else { throw .system(call: "eventfd", place: "any address", errno: errno) }
-    var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: Token.none.bits))
-    guard epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0 else {
-      throw .system(call: "epoll_ctl", place: "any address", errno: errno)
+    do {
+      poller = try Poller()
+    } catch {
+      throw .system(call: error.call, place: "any address", errno: error.errno)
     }
-    let started = startThread(named: "hangup-watch") { [self] in run() }
-    guard let started else { throw .system(call: "pthread_create", place: "any address", errno: errno) }
+    let started = HostThread(named: "hangup-watch", stackBytes: HostThread.requestStackBytes) { [self] in run() }
+    guard let started else { throw .system(call: "pthread_create", place: "any address", errno: EAGAIN) }
     thread.withLock { $0 = started }
-  }
-
-  deinit {
-    close(epoll)
-    close(wake)
   }
 
   /// A name for one listener among those that share the watch.
@@ -114,11 +105,11 @@ final class HangupWatch: Sendable {
       }
       let generation = registry.slots[Int(index)].generation
       let token = Token(bits: UInt64(generation) << 32 | UInt64(index))
-      var event = epoll_event(events: Self.interest, data: epoll_data_t(u64: token.bits))
-      guard epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
-        let reason = errno
+      do throws(Poller.Failure) {
+        try poller.add(descriptor, for: .hangup, as: token.bits)
+      } catch {
         registry.free.append(index)
-        return .refused(reason)
+        return .refused(error.errno)
       }
       registry.slots[Int(index)] = Slot(generation: generation, descriptor: descriptor, owner: owner, target: target)
       return .armed(token)
@@ -146,17 +137,15 @@ final class HangupWatch: Sendable {
       registry.sweepers[owner] = sweeper
       registry.sweepMilliseconds = registry.sweepMilliseconds < 0 ? period : min(period, registry.sweepMilliseconds)
     }
-    eventfd_write(wake, 1)
+    poller.wake()
   }
 
   /// Ends the thread, after every listener that uses it has stopped.
   func shutdown() {
     registry.withLock { $0.ended = true }
-    eventfd_write(wake, 1)
-    if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
+    poller.wake()
+    thread.withLock { $0.take() }?.join()
   }
-
-  private static let interest = pollReadHangup | EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLONESHOT.rawValue
 
   /// Takes a registration apart if it is still the one of this generation.
   private func take(_ token: Token) -> (any Target)? {
@@ -166,8 +155,7 @@ final class HangupWatch: Sendable {
       guard index < registry.slots.count, registry.slots[index].generation == generation,
         let target = registry.slots[index].target
       else { return nil }
-      var unused = epoll_event()
-      epoll_ctl(epoll, EPOLL_CTL_DEL, registry.slots[index].descriptor, &unused)
+      poller.remove(registry.slots[index].descriptor)
       registry.slots[index] = Slot(generation: generation &+ 1)
       registry.free.append(UInt32(index))
       return target
@@ -175,26 +163,15 @@ final class HangupWatch: Sendable {
   }
 
   private func run() {
-    withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 64) { events in
-      var swept = monotonicNanoseconds()
-      while true {
-        let (ended, period) = registry.withLock { ($0.ended, $0.sweepers.isEmpty ? -1 : $0.sweepMilliseconds) }
-        if ended { return }
-        let count = epoll_wait(epoll, events.baseAddress, 64, period)
-        for index in 0..<max(0, Int(count)) {
-          let bits = events[index].data.u64
-          if bits == Token.none.bits {
-            var value: eventfd_t = 0
-            eventfd_read(wake, &value)
-          } else {
-            take(Token(bits: bits))?.peerGone()
-          }
-        }
-        let now = monotonicNanoseconds()
-        if period >= 0, now - swept >= UInt64(period) * 1_000_000 {
-          swept = now
-          for sweeper in registry.withLock({ Array($0.sweepers.values) }) { sweeper.sweep(at: now) }
-        }
+    var swept = HostClock.monotonic()
+    while true {
+      let (ended, period) = registry.withLock { ($0.ended, $0.sweepers.isEmpty ? -1 : $0.sweepMilliseconds) }
+      if ended { return }
+      poller.wait(milliseconds: period) { take(Token(bits: $0))?.peerGone() }
+      let now = HostClock.monotonic()
+      if period >= 0, now - swept >= Int64(period) * 1_000_000 {
+        swept = now
+        for sweeper in registry.withLock({ Array($0.sweepers.values) }) { sweeper.sweep(at: now) }
       }
     }
   }

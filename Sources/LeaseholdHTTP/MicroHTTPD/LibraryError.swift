@@ -1,5 +1,6 @@
 import CEarlyAnswer
 import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// What libmicrohttpd refuses by itself, before anybody here sees the request.
@@ -50,7 +51,7 @@ private let replacePage: leasehold_page = {
   status, page, pageSize, answer, capacity in
   guard let answer else { return 0 }
   let error = LibraryError(status: Int(status), page: UnsafeRawBufferPointer(start: page, count: pageSize))
-  let number = monotonicNanoseconds() &+ unread.add(1, ordering: .relaxed).newValue << 40
+  let number = UInt64(bitPattern: HostClock.monotonic()) &+ unread.add(1, ordering: .relaxed).newValue << 40
   let text = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { id in
     if let base = id.baseAddress { writeHexDigits(number, at: base) }
     var text = ResponseBuffer(capacity: 1024)

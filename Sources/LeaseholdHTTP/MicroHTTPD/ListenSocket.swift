@@ -1,5 +1,6 @@
 import CMicroHTTPD
 import Glibc
+import LeaseholdHost
 
 /// A listening socket, made here because libmicrohttpd makes no Unix sockets and tells no reasons.
 struct ListenSocket: Sendable {
@@ -13,9 +14,7 @@ struct ListenSocket: Sendable {
 
   /// Opens the endpoint, trying again for a while if the address is in use.
   static func open(_ options: ListenerOptions) throws(ListenError) -> ListenSocket {
-    let (seconds, attoseconds) = options.bindRetry.components
-    let patience = UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
-    let deadline = monotonicNanoseconds() + patience
+    let deadline = HostClock.monotonic(after: options.bindRetry)
     while true {
       do throws(ListenError) {
         switch options.endpoint {
@@ -24,8 +23,8 @@ struct ListenSocket: Sendable {
         case .inherited(let descriptor): return try inherited(descriptor)
         }
       } catch {
-        guard case .addressInUse = error, monotonicNanoseconds() < deadline else { throw error }
-        usleep(20_000)
+        guard case .addressInUse = error, HostClock.monotonic() < deadline else { throw error }
+        HostClock.sleep(nanoseconds: 20_000_000)
       }
     }
   }

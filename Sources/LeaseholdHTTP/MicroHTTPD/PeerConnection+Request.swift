@@ -1,3 +1,4 @@
+import LeaseholdHost
 import Synchronization
 
 /// The way of a request through its connection, on the connection's thread. Each step returns false to have
@@ -41,7 +42,7 @@ extension PeerConnection {
     if exchange.handedOver {
       exchange.early = exchange.parking.withLock { $0.early }
       if exchange.early != .not {
-        idle(since: monotonicNanoseconds())
+        idle(since: HostClock.monotonic())
         return exchange.finishEarly()
       }
       if let answer = exchange.takeAnswer() { return exchange.answer(answer) }
@@ -67,7 +68,7 @@ extension PeerConnection {
     daemon.quiesceIfAsked()
     if let stream = exchange.stream {
       stream.over()
-      idle(since: monotonicNanoseconds())
+      idle(since: HostClock.monotonic())
     }
     let delivered = exchange.endEarly() || delivered && exchange.answered
     if exchange.handedOver {

@@ -1,5 +1,6 @@
 import CMicroHTTPD
 import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// One TCP or Unix connection, from accept to close.
@@ -20,7 +21,7 @@ final class PeerConnection: @unchecked Sendable {
   /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never somebody else's.
   private let socket: Mutex<Int32>
   /// Since when the connection has been idle, in nanoseconds of CLOCK_MONOTONIC; `neverIdle` while it is exempt.
-  private let idleSince: Atomic<UInt64>
+  private let idleSince: Atomic<Int64>
   private let keptOpen = Atomic<Bool>(false)
   private let asked = Atomic<Bool>(false)
   private let surplus = Atomic<Bool>(false)
@@ -41,12 +42,12 @@ final class PeerConnection: @unchecked Sendable {
   var body = ReusedBytes()
   private var requestNumber: UInt64
 
-  private static let neverIdle = UInt64.max
+  private static let neverIdle = Int64.max
   private static let lastID = Atomic<UInt64>(0)
 
   init(daemon: Daemon, mhd: OpaquePointer) {
     let descriptor = leasehold_mhd_descriptor(mhd)
-    let now = monotonicNanoseconds()
+    let now = HostClock.monotonic()
     self.id = Self.lastID.add(1, ordering: .relaxed).newValue
     self.daemon = daemon
     self.mhd = mhd
@@ -56,7 +57,7 @@ final class PeerConnection: @unchecked Sendable {
     self.socket = Mutex(descriptor)
     self.idleSince = Atomic(now)
     // Any start will do: request ids are for finding lines in logs and must not repeat soon.
-    self.requestNumber = now ^ (id << 40)
+    self.requestNumber = UInt64(bitPattern: now) ^ (id << 40)
   }
 
   deinit {
@@ -89,7 +90,7 @@ final class PeerConnection: @unchecked Sendable {
   var hasAsked: Bool { asked.load(ordering: .relaxed) }
 
   /// A request's head is there.
-  func noteRequest(at now: UInt64) {
+  func noteRequest(at now: Int64) {
     asked.store(true, ordering: .relaxed)
     idle(since: now)
   }
@@ -101,13 +102,13 @@ final class PeerConnection: @unchecked Sendable {
   func beSurplus() { surplus.store(true, ordering: .relaxed) }
 
   /// Starts the idle timeout anew.
-  func idle(since now: UInt64) { idleSince.store(now, ordering: .relaxed) }
+  func idle(since now: Int64) { idleSince.store(now, ordering: .relaxed) }
 
   /// Exempts the connection from the idle timeout: it is our turn, not the peer's.
   func exemptFromIdling() { idleSince.store(Self.neverIdle, ordering: .relaxed) }
 
   /// Whether the peer has been silent, or has not taken its answer, for too long.
-  func isIdle(at now: UInt64, timeout: UInt64) -> Bool {
+  func isIdle(at now: Int64, timeout: Int64) -> Bool {
     let since = idleSince.load(ordering: .relaxed)
     return since < now && now - since > timeout && !isKeptOpen
   }
@@ -125,5 +126,5 @@ final class PeerConnection: @unchecked Sendable {
   }
 }
 
-/// POLLRDHUP and EPOLLRDHUP, which share their value: the peer has shut down its sending side.
-let pollReadHangup: UInt32 = 0x2000
+/// POLLRDHUP: the peer has shut down its sending side.
+private let pollReadHangup: Int32 = 0x2000

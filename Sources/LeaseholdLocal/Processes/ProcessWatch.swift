@@ -1,4 +1,5 @@
 import Leasehold
+import LeaseholdHost
 import Synchronization
 import SysV
 import SystemPackage
@@ -54,11 +55,10 @@ final class ProcessWatch: Sendable {
   }
 
   private let state = Mutex(State())
-  private let processes = Mutex<ProcessSet?>(nil)
+  private let poller = Mutex<Poller?>(nil)
   private let thread = Mutex<HostThread?>(nil)
   private let report: @Sendable (WatchedProcess) -> Void
   private let isStopping = Atomic(false)
-  private let hasStopped = Atomic(false)
   private let maximum: Int
 
   /// - Parameters:
@@ -67,7 +67,6 @@ final class ProcessWatch: Sendable {
   init(maximum: Int, report: @escaping @Sendable (WatchedProcess) -> Void) {
     self.maximum = maximum
     self.report = report
-    HostThread.prepareInterrupts()
   }
 
   /// Processes that are watched.
@@ -94,9 +93,9 @@ final class ProcessWatch: Sendable {
       if let identity { state.tokens[identity] = token }
     }
     do {
-      try set().insert(process.handle, as: token)
+      try made().add(process.handle.fileDescriptor.rawValue, for: .reading, as: token)
     } catch {
-      throw .processRefused(error)
+      throw .processRefused(Errno(rawValue: error.errno))
     }
     return process
   }
@@ -113,12 +112,11 @@ final class ProcessWatch: Sendable {
     }
   }
 
-  private func set() throws(Errno) -> ProcessSet {
-    if let set = processes.withLock(\.self) { return set }
-    let made = try ProcessSet()
-    return processes.withLock { set in
-      if let set { return set }
-      set = made
+  private func made() throws(Poller.Failure) -> Poller {
+    try poller.withLock { poller throws(Poller.Failure) in
+      if let poller { return poller }
+      let made = try Poller()
+      poller = made
       return made
     }
   }
@@ -127,41 +125,28 @@ final class ProcessWatch: Sendable {
   ///
   /// Ends that happened before are reported now. False when there cannot be one more thread.
   func start() -> Bool {
-    guard let set = processes.withLock(\.self) else { return true }
+    guard let poller = poller.withLock(\.self) else { return true }
     return thread.withLock { thread in
       if thread != nil || isStopping.load(ordering: .acquiring) { return true }
-      thread = HostThread { [self] in run(set) }
+      thread = HostThread(named: "lh-processes") { [self] in run(poller) }
       return thread != nil
     }
   }
 
-  /// Ends the thread; the signal is repeated until it was seen.
+  /// Ends the thread.
   func stop() {
     isStopping.store(true, ordering: .sequentiallyConsistent)
-    guard let thread = thread.withLock({ $0.take() }) else { return }
-    while !hasStopped.load(ordering: .sequentiallyConsistent) {
-      thread.interrupt()
-      Alarm().sleep(until: HostClock.now().nanoseconds + 1_000_000)
-    }
-    thread.join()
+    poller.withLock(\.self)?.wake()
+    thread.withLock { $0.take() }?.join()
   }
 
-  private func run(_ set: ProcessSet) {
+  private func run(_ poller: Poller) {
     while !isStopping.load(ordering: .sequentiallyConsistent) {
-      let tokens: [UInt64]
-      do throws(Errno) {
-        tokens = try set.wait()
-      } catch {
-        // What fails for another reason than a signal may go on failing, and must not take a whole processor.
-        if error != .interrupted { Alarm().sleep(until: HostClock.now().nanoseconds + 10_000_000) }
-        continue
-      }
-      for token in tokens {
-        guard let process = state.withLock({ $0.entries[token]?.process }) else { continue }
+      poller.wait { token in
+        guard let process = state.withLock({ $0.entries[token]?.process }) else { return }
         process.end()
         report(process)
       }
     }
-    hasStopped.store(true, ordering: .sequentiallyConsistent)
   }
 }

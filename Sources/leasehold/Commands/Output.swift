@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// What every command that asks the service has.
 struct AskOptions: ParsableArguments {
@@ -133,10 +134,7 @@ extension JSON {
   /// How long ago an instant like `2026-11-22T20:36:58.012Z` was.
   var ageCell: String? {
     guard let text = string, let instant = Instant.milliseconds(text) else { return nil }
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    let milliseconds = Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
-    return AgeText.text(milliseconds: max(0, milliseconds - instant))
+    return AgeText.text(milliseconds: max(0, HostClock.wall() / 1_000_000 - instant))
   }
 
   /// A key of System V as `ipcs` writes it.

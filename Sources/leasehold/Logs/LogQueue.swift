@@ -1,4 +1,5 @@
 internal import Leasehold
+internal import LeaseholdHost
 internal import LeaseholdLocal
 import Synchronization
 
@@ -45,8 +46,7 @@ final class LogQueue: Sendable {
     self.descriptor = descriptor
     self.room = room
     self.gapLine = gapLine
-    guard let thread = HostThread(named: "lh-log", { [self] in run() }) else { return nil }
-    thread.detach()
+    guard HostThread(named: "lh-log", { [self] in run() }) != nil else { return nil }
   }
 
   /// Lines that were lost.
@@ -77,10 +77,10 @@ final class LogQueue: Sendable {
   /// Waits until all is written, at most as long as given; false when it is not.
   @discardableResult
   func flush(within span: TimeSpan) -> Bool {
-    let deadline = HostClock.now().nanoseconds + span.nanoseconds
+    let deadline = HostClock.monotonic() + span.nanoseconds
     while true {
       if state.withLock({ $0.isIdle }) { return true }
-      if HostClock.now().nanoseconds >= deadline { return false }
+      if HostClock.monotonic() >= deadline { return false }
       rest.sleep(until: deadline)
     }
   }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LeaseholdHost
 internal import Logging
 
 /// Where log lines go, and all that decides on their form besides the event.
@@ -7,7 +8,7 @@ struct LogSink: Sendable {
   /// The journal adds the time by itself and takes the priority from `<N>`, which it cuts off (sd-daemon(3)).
   var isJournal = false
   /// Nanoseconds since 1970.
-  var wallClock: @Sendable () -> Int64 = LogSink.realTime
+  var wallClock: @Sendable () -> Int64 = HostClock.wall
   /// Takes the lines of the daemon, which never waits for who reads them; without it they are written at once.
   var queue: LogQueue?
 
@@ -29,12 +30,6 @@ struct LogSink: Sendable {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { return false }
     return stream == "\(status.st_dev):\(status.st_ino)"
-  }
-
-  private static func realTime() -> Int64 {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
   }
 }
 

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// Takes one lock or several, and waits as long as was asked for.
 struct Acquisition {
@@ -32,12 +33,12 @@ struct Acquisition {
   mutating func lease() throws(ClientError) -> Lease {
     options.holding = Enclosing.current.held(at: endpoint)
     if !options.holding.isEmpty, patience != .zero { tellOfOwnUnits() }
-    let end = patience.map { MonotonicTime.after($0) }
+    let end = patience.map { HostClock.monotonic(after: $0) }
     var atOnce = Self.waitAtOnce
     var idempotencyKey = LeaseholdClient.randomKey()
     var missingSince: Int64?
     while true {
-      let left = end.map { Duration.nanoseconds(max(0, $0 - MonotonicTime.now)) }
+      let left = end.map { Duration.nanoseconds(max(0, $0 - HostClock.monotonic())) }
       let wait = min(left ?? atOnce, atOnce)
       do {
         return try ask(wait: wait, idempotencyKey: idempotencyKey)
@@ -45,7 +46,7 @@ struct Acquisition {
         atOnce = .milliseconds(problem.members["maximum_ms"].int ?? 1000)
         idempotencyKey = LeaseholdClient.randomKey()
       } catch .problem(let problem) where problem.code == "wait-timeout" {
-        if let end, MonotonicTime.now >= end { throw .problem(problem) }
+        if let end, HostClock.monotonic() >= end { throw .problem(problem) }
         idempotencyKey = LeaseholdClient.randomKey()
       } catch .problem(let problem) where isAboutHolding(problem) {
         // One of them has ended just now.
@@ -92,9 +93,9 @@ struct Acquisition {
     case .problem(let problem) where problem.isTemporary: break
     default: return false
     }
-    let since = missingSince ?? MonotonicTime.now
+    let since = missingSince ?? HostClock.monotonic()
     missingSince = since
-    return MonotonicTime.now - since < 10_000_000_000
+    return HostClock.monotonic() - since < 10_000_000_000
   }
 
   private func ask(wait: Duration, idempotencyKey: String) throws(ClientError) -> Lease {

@@ -1,6 +1,6 @@
-internal import Dispatch
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 import Synchronization
 
 /// Keeps a lease alive from a thread of its own, and says when it is lost.
@@ -18,6 +18,7 @@ final class Renewal: Sendable {
   let notices: Int32
   private let noticesEnd: Int32
   private let moved: @Sendable (Int64) -> Void
+  private let alarm = Alarm()
 
   /// Makes it; ``start()`` begins to renew.
   ///
@@ -38,7 +39,9 @@ final class Renewal: Sendable {
 
   /// Begins to renew, when there is a clock to renew against.
   func start() {
-    if lease.ttl != nil { DispatchQueue.global().async { self.keepRenewing() } }
+    guard lease.ttl != nil else { return }
+    let thread = HostThread(stackBytes: HostThread.requestStackBytes) { [self] in keepRenewing() }
+    if thread == nil { lose("it cannot be renewed, as no thread is left (EAGAIN)") }
   }
 
   /// When the lease ends if nothing more is heard; `nil` where no clock ends it.
@@ -50,34 +53,32 @@ final class Renewal: Sendable {
   /// Ends renewing; the lease stays.
   func stop() {
     state.withLock { $0.isOver = true }
+    alarm.ring()
   }
 
   /// The deadline of a grant on our clock, which is the service's on the same host.
   static func firstDeadline(of lease: Lease) -> Int64? {
     guard let ttl = lease.ttl else { return nil }
-    let latest = MonotonicTime.after(ttl)
+    let latest = HostClock.monotonic(after: ttl)
     guard let deadline = lease.deadline, deadline <= latest, deadline > latest - 60_000_000_000 else {
       // Another host's clock, or a time namespace.
       let left = lease.json["expires_in_ms"].int.map { Duration.milliseconds($0) }
-      return MonotonicTime.after(min(left ?? ttl, ttl))
+      return HostClock.monotonic(after: min(left ?? ttl, ttl))
     }
     return deadline
   }
 
   private func keepRenewing() {
     let connection = LeaseholdConnection(endpoint)
-    var ttl = (lease.ttl ?? .zero).nanosecondsForClock
-    var next = MonotonicTime.now + ttl / 3
+    var ttl = (lease.ttl ?? .zero).wholeNanoseconds
+    var next = HostClock.monotonic() + ttl / 3
     while true {
-      while MonotonicTime.now < next {
-        if state.withLock(\.isOver) { return }
-        poll(nil, 0, Int32(clamping: min((next - MonotonicTime.now) / 1_000_000 + 1, 1000)))
-      }
+      alarm.sleep(until: next)
       if state.withLock({ $0.isOver || $0.lost != nil }) { return }
-      let asked = MonotonicTime.now
+      let asked = HostClock.monotonic()
       do throws(ClientError) {
         let renewed = try renew(over: connection)
-        ttl = renewed.ttl?.nanosecondsForClock ?? ttl
+        ttl = renewed.ttl?.wholeNanoseconds ?? ttl
         // Counted from before the request: never later than the service counts.
         moved(to: asked + ttl)
         next = asked + ttl / 3
@@ -87,7 +88,7 @@ final class Renewal: Sendable {
           return
         }
         // Away, or being started: as long as there is time, that does not matter.
-        next = MonotonicTime.now + min(250_000_000, ttl / 12)
+        next = HostClock.monotonic() + min(250_000_000, ttl / 12)
       }
     }
   }
@@ -115,12 +116,5 @@ final class Renewal: Sendable {
   private func notify() {
     var byte: UInt8 = 1
     _ = write(noticesEnd, &byte, 1)
-  }
-}
-
-extension Duration {
-  /// Nanoseconds, cut; of durations that are leases' this never overflows.
-  var nanosecondsForClock: Int64 {
-    components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
   }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CSupervise
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// `leasehold run`: holds a lock, or several, while a command runs.
 struct RunCommand: ParsableCommand {
@@ -152,17 +153,17 @@ struct RunCommand: ParsableCommand {
   private func giveBack(_ lease: Lease, _ endpoint: ServiceEndpoint, before deadline: Int64?) -> String? {
     let connection = LeaseholdConnection(endpoint)
     var request = Request("DELETE", ["leases", lease.id])
-    let (soon, late) = (MonotonicTime.after(.milliseconds(250)), MonotonicTime.after(.seconds(6)))
+    let (soon, late) = (HostClock.monotonic(after: .milliseconds(250)), HostClock.monotonic(after: .seconds(6)))
     let end = max(soon, min(deadline ?? late, late))
     while true {
-      request.timeout = min(.seconds(2), .nanoseconds(max(0, end - MonotonicTime.now)))
+      request.timeout = min(.seconds(2), .nanoseconds(max(0, end - HostClock.monotonic())))
       do throws(ClientError) {
         _ = try connection.send(request).checked()
         return nil
       } catch {
         if let problem = error.problem, !problem.isTemporary { return problem.spoken }
       }
-      guard MonotonicTime.after(.milliseconds(200)) < end else { break }
+      guard HostClock.monotonic(after: .milliseconds(200)) < end else { break }
       poll(nil, 0, 200)
     }
     Output.complain("cannot reach the service: the lock stays taken until its time is up")

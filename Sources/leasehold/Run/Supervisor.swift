@@ -1,6 +1,7 @@
 internal import CSupervise
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// Runs a command under a lease: passes signals on, and stops the command before the lease is gone.
 ///
@@ -138,13 +139,13 @@ final class Supervisor {
 
   /// Begins to stop the command when it is time to, and kills it when the grace is over.
   private func decide() {
-    let now = MonotonicTime.now
+    let now = HostClock.monotonic()
     if lost == nil {
       if let reason = renewal.lost {
-        stop("the lease is lost: \(reason)", killAt: now + grace.nanosecondsForClock)
+        stop("the lease is lost: \(reason)", killAt: now + grace.wholeNanoseconds)
       } else if let deadline = renewal.deadline, now >= deadline - lead {
         let reason = "the service did not renew the lease, whose time is nearly up"
-        stop(reason, killAt: min(now + grace.nanosecondsForClock, deadline - margin))
+        stop(reason, killAt: min(now + grace.wholeNanoseconds, deadline - margin))
       }
     }
     if let killAt, now >= killAt {
@@ -163,12 +164,12 @@ final class Supervisor {
   }
 
   /// How long before the deadline the command is told to end.
-  private var lead: Int64 { grace.nanosecondsForClock + margin }
+  private var lead: Int64 { grace.wholeNanoseconds + margin }
 
   /// How long before the deadline it is killed.
   private var margin: Int64 { Self.margin(grace: grace) }
 
-  private static func margin(grace: Duration) -> Int64 { min(500_000_000, grace.nanosecondsForClock / 4 + 10_000_000) }
+  private static func margin(grace: Duration) -> Int64 { min(500_000_000, grace.wholeNanoseconds / 4 + 10_000_000) }
 
   /// When the guard kills the command: after we should have, and before the deadline, as a kill takes a moment.
   static func guardTime(deadline: Int64, grace: Duration) -> Int64 { deadline - margin(grace: grace) / 2 }
@@ -177,7 +178,7 @@ final class Supervisor {
   private func timeout() -> Int32 {
     let next = lost == nil ? renewal.deadline.map { $0 - lead } : killAt
     guard let next else { return -1 }
-    return Int32(clamping: max(0, (next - MonotonicTime.now + 999_999) / 1_000_000))
+    return HostClock.milliseconds(until: next)
   }
 
   private func drain(_ descriptor: Int32) -> [Int32] {

@@ -1,6 +1,6 @@
-internal import Dispatch
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 import Synchronization
 
 /// Looks after a request that waits: whether the service still answers at all, and, on a terminal, for whom we wait and
@@ -22,6 +22,7 @@ final class WaitWatch: Sendable {
   /// The lock to tell about; `nil` where nobody sees it.
   private let key: String?
   private let state = Mutex(State())
+  private let alarm = Alarm()
 
   private init(_ connection: LeaseholdConnection, key: String?) {
     self.connection = connection
@@ -40,7 +41,8 @@ final class WaitWatch: Sendable {
     guard isNeeded else { return try body(nil) }
     let watch = WaitWatch(connection, key: !quiet && isatty(STDERR_FILENO) == 1 ? key : nil)
     defer { watch.stop() }
-    DispatchQueue.global().async { watch.look() }
+    // Without a thread nothing is told, and a wait ends all the same.
+    _ = HostThread(stackBytes: HostThread.requestStackBytes) { watch.look() }
     do {
       return try body(watch)
     } catch {
@@ -57,6 +59,7 @@ final class WaitWatch: Sendable {
       if !state.isOver, state.hasWritten { LogSink.standardError.write("\r\u{1b}[K") }
       state.isOver = true
     }
+    alarm.ring()
   }
 
   private func look() {
@@ -65,7 +68,7 @@ final class WaitWatch: Sendable {
     var telling = LeaseholdConnection(connection.endpoint)
     var (misses, left) = (0, key == nil ? Self.pause : 0)
     // Most waits are short: nothing is said about them.
-    poll(nil, 0, 400)
+    alarm.sleep(until: HostClock.monotonic(after: .milliseconds(400)))
     while !state.withLock(\.isOver) {
       if left <= 0 || misses > 0 {
         left = key == nil ? Self.pause : 0
@@ -84,7 +87,7 @@ final class WaitWatch: Sendable {
         if key == nil { telling = LeaseholdConnection(connection.endpoint) }
       }
       left -= 1
-      poll(nil, 0, 1000)
+      alarm.sleep(until: HostClock.monotonic(after: .seconds(1)))
     }
   }
 

@@ -1,5 +1,6 @@
 import Glibc
 import Leasehold
+import LeaseholdHost
 import Testing
 
 @testable import LeaseholdHTTP
@@ -112,9 +113,9 @@ import Testing
       let (client, waiter) = try begin(scene)
       let lease = try scene.lease
       let before = scene.service.heard
-      let granter = startThread(named: "granter") { waiter.granted(lease) }
+      let granter = HostThread(named: "granter") { waiter.granted(lease) }
       if round % 2 == 0 { client.halfClose() } else { client.hangUp() }
-      if let granter { pthread_join(granter, nil) }
+      granter?.join()
       client.hangUp()
       #expect(eventually { scene.service.heard.closed.count == round })
       let after = scene.service.heard

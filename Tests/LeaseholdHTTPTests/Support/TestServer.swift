@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 
 @testable import LeaseholdHTTP
 
@@ -41,9 +42,9 @@ final class TestServer {
 
 /// Waits until something is so; false after a time that no healthy run needs.
 func eventually(_ condition: () -> Bool) -> Bool {
-  let deadline = monotonicNanoseconds() + 30_000_000_000
+  let deadline = HostClock.monotonic() + 30_000_000_000
   while !condition() {
-    guard monotonicNanoseconds() < deadline else { return false }
+    guard HostClock.monotonic() < deadline else { return false }
     usleep(300)
   }
   return true

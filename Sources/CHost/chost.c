@@ -1,0 +1,64 @@
+#define _GNU_SOURCE
+#include "chost.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+int chost_epoll_create(void)
+{
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+int chost_epoll_add(int epoll, int descriptor, int hangup_alone, uint64_t token)
+{
+    struct epoll_event event = {
+        .events = (hangup_alone ? EPOLLRDHUP : EPOLLIN) | EPOLLONESHOT, .data.u64 = token};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int chost_epoll_remove(int epoll, int descriptor)
+{
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL);
+}
+
+int chost_epoll_wait(int epoll, uint64_t *tokens, int tokens_max, int milliseconds)
+{
+    struct epoll_event events[64];
+    int count = epoll_wait(epoll, events, tokens_max < 64 ? tokens_max : 64, milliseconds);
+    for (int index = 0; index < count; index++) {
+        tokens[index] = events[index].data.u64;
+    }
+    return count;
+}
+
+int chost_wakeup_create(int epoll)
+{
+    int wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = UINT64_MAX};
+    if (wakeup >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, &event) != 0) {
+        int reason = errno;
+        close(wakeup);
+        errno = reason;
+        return -1;
+    }
+    return wakeup;
+}
+
+void chost_wakeup_ring(int wakeup)
+{
+    eventfd_write(wakeup, 1);
+}
+
+void chost_wakeup_clear(int wakeup)
+{
+    eventfd_t value;
+    eventfd_read(wakeup, &value);
+}
+
+void chost_name_thread(const char *name)
+{
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}

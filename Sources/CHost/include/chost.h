@@ -1,0 +1,22 @@
+#ifndef LEASEHOLD_CHOST_H
+#define LEASEHOLD_CHOST_H
+#include <stdint.h>
+
+// What Swift's Glibc module leaves out: epoll, eventfd, and prctl, which is variadic. No type of glibc's is here, as
+// Swift would take it for one of this module.
+
+// Each descriptor is reported once, as its token: when it can be read or ends, or only when its peer hangs up.
+int chost_epoll_create(void);
+int chost_epoll_add(int epoll, int descriptor, int hangup_alone, uint64_t token);
+int chost_epoll_remove(int epoll, int descriptor);
+int chost_epoll_wait(int epoll, uint64_t *tokens, int tokens_max, int milliseconds);
+
+// An eventfd in an epoll set, where it is reported each time as UINT64_MAX, until it is cleared; or -1.
+int chost_wakeup_create(int epoll);
+void chost_wakeup_ring(int wakeup);
+void chost_wakeup_clear(int wakeup);
+
+// Names the calling thread, for `ps -L`: 15 bytes at most.
+void chost_name_thread(const char *name);
+
+#endif

@@ -1,0 +1,171 @@
+import Synchronization
+
+/// Threads for work that may block, started when first needed and kept; at most so many, and nothing queues.
+///
+/// A place is reserved before the work is made, so that whoever finds none can still say so. The thread that ran last
+/// is taken first: the others' stacks stay cold.
+package final class BlockingPool: Sendable {
+  /// Why there is no place.
+  package enum Refusal: Error, Equatable {
+    /// All threads are busy, and there are as many as there may be.
+    case full
+    /// The process may have no more threads.
+    case noThread
+    /// ``stop()`` was called.
+    case stopped
+  }
+
+  /// A thread that waits for its work; it is given back when it is let go without.
+  package struct Place: ~Copyable, Sendable {
+    private var thread: PoolThread?
+    private let pool: BlockingPool
+
+    fileprivate init(_ thread: PoolThread, _ pool: BlockingPool) { (self.thread, self.pool) = (thread, pool) }
+
+    deinit {
+      if let thread { pool.free(thread) }
+    }
+
+    /// Has the thread run the work; once.
+    package consuming func run(_ work: @escaping @Sendable () -> Void) {
+      _ = begin {
+        work()
+        return {}
+      }
+    }
+
+    /// Has the thread run a job, which answers what is to be run once the thread counts as free.
+    consuming func begin(_ job: @escaping PoolThread.Job) -> PoolThread? {
+      let thread = thread.take()
+      thread?.begin(job)
+      return thread
+    }
+  }
+
+  private struct State {
+    var idle: [PoolThread] = []
+    var all: [PoolThread] = []
+    var isStopped = false
+  }
+
+  private let state = Mutex(State())
+  private let name: StaticString
+  private let stackBytes: Int
+  /// As many threads at most.
+  package let threadsMax: Int
+
+  /// An empty pool.
+  ///
+  /// - Parameters:
+  ///   - name: The threads' name, of at most 15 bytes.
+  ///   - threadsMax: At least 1.
+  ///   - stackBytes: Of each thread.
+  package init(
+    named name: StaticString, threadsMax: Int, stackBytes: Int = HostThread.requestStackBytes
+  ) {
+    precondition(threadsMax > 0, "a pool needs room for a thread")
+    (self.name, self.threadsMax, self.stackBytes) = (name, threadsMax, stackBytes)
+  }
+
+  /// Places that are reserved or at work now.
+  package var busy: Int { state.withLock { $0.all.count - $0.idle.count } }
+
+  /// Reserves a place.
+  ///
+  /// - Throws: ``Refusal``.
+  package func reserve() throws(Refusal) -> Place {
+    Place(try thread(), self)
+  }
+
+  private func thread() throws(Refusal) -> PoolThread {
+    try state.withLock { state throws(Refusal) in
+      guard !state.isStopped else { throw .stopped }
+      if let thread = state.idle.popLast() { return thread }
+      guard state.all.count < threadsMax else { throw .full }
+      guard let thread = PoolThread(of: self, named: name, stackBytes: stackBytes) else { throw .noThread }
+      state.all.append(thread)
+      return thread
+    }
+  }
+
+  /// Refuses further work, waits until what runs has ended, and ends the threads.
+  ///
+  /// - Parameter deadline: A reading of CLOCK_MONOTONIC; what runs longer is left to itself.
+  /// - Returns: Whether all have ended.
+  @discardableResult
+  package func stop(by deadline: Int64 = .max) -> Bool {
+    endThreads().reduce(true) { hasEnded, thread in thread.end(by: deadline) && hasEnded }
+  }
+
+  /// Refuses further work and tells the threads to end behind what they run.
+  func endThreads() -> [PoolThread] {
+    let threads = state.withLock { state in
+      state.isStopped = true
+      defer { state.all = [] }
+      return state.all
+    }
+    for thread in threads { thread.askToEnd() }
+    return threads
+  }
+
+  func free(_ thread: PoolThread) { state.withLock { $0.idle.append(thread) } }
+}
+
+/// A thread of a pool and the job it has.
+final class PoolThread: Sendable {
+  /// Work, and what comes after it.
+  typealias Job = @Sendable () -> @Sendable () -> Void
+
+  private let alarm = Alarm()
+  private let job = Mutex<Job?>(nil)
+  private let isEnding = Atomic(false)
+  private let hasEnded = Atomic(false)
+  private let ending = Alarm()
+  private let thread = Mutex<HostThread?>(nil)
+
+  fileprivate init?(of pool: BlockingPool, named name: StaticString, stackBytes: Int) {
+    let started = HostThread(named: name, stackBytes: stackBytes) { [self] in run(for: pool) }
+    guard let started else { return nil }
+    thread.withLock { $0 = started }
+  }
+
+  fileprivate func begin(_ new: @escaping Job) {
+    job.withLock { job in
+      precondition(job == nil, "a thread has one job at a time")
+      job = new
+    }
+    alarm.ring()
+  }
+
+  func interrupt() { thread.withLock { $0?.interrupt() } }
+
+  fileprivate func askToEnd() {
+    isEnding.store(true, ordering: .sequentiallyConsistent)
+    alarm.ring()
+  }
+
+  /// Waits for the end that was asked for, until a reading of CLOCK_MONOTONIC; false when it did not come.
+  @discardableResult
+  func end(by deadline: Int64) -> Bool {
+    if !hasEnded.load(ordering: .sequentiallyConsistent) { ending.sleep(until: deadline) }
+    let thread = thread.withLock { $0.take() }
+    guard hasEnded.load(ordering: .sequentiallyConsistent) else { return false }
+    thread?.join()
+    return true
+  }
+
+  private func run(for pool: BlockingPool) {
+    while true {
+      if let job = job.withLock({ $0.take() }) {
+        let afterwards = job()
+        pool.free(self)
+        afterwards()
+      } else if isEnding.load(ordering: .sequentiallyConsistent) {
+        hasEnded.store(true, ordering: .sequentiallyConsistent)
+        return ending.ring()
+      } else {
+        alarm.sleep()
+      }
+    }
+  }
+}
