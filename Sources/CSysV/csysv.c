@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int csysv_semctl(int semid, int semnum, int cmd, union csysv_semun arg)
@@ -74,6 +76,14 @@ int csysv_openat2_beneath(int folder, const char *path, int flags, mode_t mode)
         uint64_t flags, mode, resolve;
     } how = {(uint64_t)flags, mode, resolve_beneath | resolve_no_magiclinks};
     return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+/* fgetxattr refuses a descriptor that only names. */
+ssize_t csysv_getxattr_posix_acl(int fd, void *value, size_t size)
+{
+    char path[sizeof "/proc/self/fd/-2147483648"];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return getxattr(path, "system.posix_acl_access", value, size);
 }
 
 int csysv_setfsuid(uid_t uid)

@@ -1,3 +1,4 @@
+import Glibc
 public import SystemPackage
 
 extension FileDescriptor {
@@ -16,6 +17,19 @@ extension FileDescriptor {
     FileDescriptor(
       rawValue: try throwingErrno(
         path.withPlatformString { system_openat2_beneath(rawValue, $0, flags, permissions.rawValue) }))
+  }
+
+  /// The access control list of the file (acl(5)), in the kernel's form; `nil` where it has none.
+  ///
+  /// The corresponding C function is `getxattr` with `system.posix_acl_access`.
+  public func accessList() throws(Errno) -> [UInt8]? {
+    // XATTR_SIZE_MAX, which no list exceeds.
+    var bytes = [UInt8](repeating: 0, count: 65_536)
+    let count = bytes.withUnsafeMutableBytes { system_getxattr_posix_acl(rawValue, $0) }
+    guard count < 0 else { return Array(bytes.prefix(count)) }
+    let error = Errno(rawValue: errno)
+    guard error == .noData || error == .notSupportedOnSocket else { throw error }
+    return nil
   }
 
   /// The flag for a descriptor that names a file, whatever it is, and opens nothing: no device moves, no FIFO waits.

@@ -15,7 +15,7 @@ package enum Syscall: String, CaseIterable, Sendable {
   case madvise, ftok
   case pidfd_open, pidfd_send_signal, poll, close
   case getsockopt
-  case openat2
+  case openat2, getxattr
 }
 
 @inline(__always)
@@ -117,6 +117,12 @@ func system_ftok(_ pathname: UnsafePointer<CChar>, _ proj_id: CInt) -> key_t {
 func system_openat2_beneath(_ folder: CInt, _ path: UnsafePointer<CChar>, _ flags: CInt, _ mode: mode_t) -> CInt {
   if isForcedToFail(.openat2) { return -1 }
   return csysv_openat2_beneath(folder, path, flags, mode)
+}
+
+/// The attribute `system.posix_acl_access`, by way of /proc, as the descriptor may only name the file.
+func system_getxattr_posix_acl(_ fd: CInt, _ value: UnsafeMutableRawBufferPointer) -> Int {
+  if isForcedToFail(.getxattr) { return -1 }
+  return csysv_getxattr_posix_acl(fd, value.baseAddress, value.count)
 }
 
 /// Answers what it was before; -1 asks, and changes nothing.

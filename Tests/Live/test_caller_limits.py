@@ -81,7 +81,7 @@ def unix_socket(path):
 
 @unittest.skipUnless(os.geteuid() == 0, "SKIPPED: needs root, to be two users")
 class OneOfTwo(LiveTest):
-    """A user of the Unix socket has half of what there is, unless told otherwise; root is not held up by that."""
+    """A user of the Unix socket has half of what others leave, unless told otherwise; root is not held up by that."""
 
     arguments = (
         "--unix-mode", "0666", "--max-connections", "40", "--max-leases", "80", "--max-waiters", "8",
@@ -134,16 +134,58 @@ class OneOfTwo(LiveTest):
         eventually(lambda: self.nobody.get("/version").status == 200, "room when they are closed")
         self.assertRegex(self.server.get("/metrics").text, r"leasehold_http_refused_connections_total [1-9]")
 
+    def test_two_who_take_all_they_can_leave_room_for_a_third(self):
+        def connections(user):
+            """As many as are served of 25."""
+            opened = [as_user(user, lambda: unix_socket(self.server.unix)) for _ in range(25)]
+            self.open += opened
+            served = 0
+            for sock in opened:
+                try:
+                    sock.sendall(b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    served += sock.recv(4096).startswith(b"HTTP/1.1 200")
+                except OSError:
+                    pass  # closed without a word
+            return served
+
+        self.assertEqual([connections(NOBODY - number) for number in (1, 2)], [20, 10])
+        third = UserClient(self.server.unix, NOBODY - 3)
+        self.assertEqual([third.get("/locks").status for _ in range(5)], [200] * 5)
+        held = self.granted(self.root.acquire(self.key()))
+        waiters = [UserClient(self.server.unix, NOBODY - number) for number in (1, 1, 1, 1, 2, 2, 3)]
+        # One connection of each is free at least: those that were refused are closed.
+        for sock in self.open:
+            sock.close()
+        eventually(lambda: waiters[0].get("/version").status == 200, "room when they are closed")
+        pending = []
+        for waiter in waiters:
+            pending.append(waiter.acquire_later(self.key()))
+        for number, most in ((1, 4), (2, 2), (3, 1)):
+            answer = UserClient(self.server.unix, NOBODY - number).acquire(self.key(), wait="5s")
+            self.assertProblem(answer, 429, "caller-limit", limit_name="max-waiters-per-caller", waiters=most)
+        pending.append(UserClient(self.server.unix, NOBODY - 4).acquire_later(self.key()))
+        self.root.delete(f"/locks/{self.key()}", force="true")
+        self.assertEqual([waiter.answer().status for waiter in pending], [410] * 8)
+        self.assertEqual(self.root.get(f"/leases/{held['lease']}").status, 410)
+
+    def test_long_polls_count_as_waiters(self):
+        held = self.granted(self.root.acquire(self.key()))
+        path = f"/locks/{self.key()}"
+        polls = [Pending(lambda: self.nobody.get(path, wait="20s", headers={"If-None-Match": "*"})) for _ in range(4)]
+        look = lambda: self.nobody.get(path, wait="100ms", headers={"If-None-Match": "*"})
+        eventually(lambda: look().status == 429, "as many as may")
+        self.over(look(), "max-waiters-per-caller", 4)
+        self.root.release(held)
+        self.assertEqual([poll.answer().status for poll in polls], [200] * 4)
+        self.assertEqual(look().status, 304)
+
     def test_a_full_listener_serves_root_and_health(self):
-        users = [NOBODY - 1, NOBODY - 2, NOBODY - 3]
-        opened = []
-        for user in users[:2]:
-            opened += [as_user(user, lambda: unix_socket(self.server.unix)) for _ in range(20)]
+        opened = [unix_socket(self.server.unix) for _ in range(40)]
         self.open += opened
         for sock in opened:
             sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 200"))
-        third = UserClient(self.server.unix, users[2])
+        third = UserClient(self.server.unix, NOBODY - 3)
         self.assertProblem(third.get("/locks"), 503, "too-many-connections", limit="max-connections", maximum=40)
         self.assertEqual(third.get("/healthz").status, 200)
         self.assertEqual(self.root.get("/locks").status, 200)
@@ -194,8 +236,9 @@ class OneOfTwo(LiveTest):
         opened = [follow(self.user_socket) for _ in range(3)]
         self.over(self.nobody.get("/events"), "max-event-subscribers-per-caller", 3)
         self.open.append(follow(lambda: unix_socket(self.server.unix)))
-        opened.pop().close()
-        eventually(lambda: self.nobody.get("/events", wait="0s").status == 200, "room when one is closed")
+        for _ in range(2):  # root's one is one that others do not leave
+            opened.pop().close()
+        eventually(lambda: self.nobody.get("/events", wait="0s").status == 200, "room when they are closed")
 
     def test_raw_operations_that_wait(self):
         made = self.granted(self.nobody.post("/semaphores", key="private", nsems=1, mode="0666"))["id"]

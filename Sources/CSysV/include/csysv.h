@@ -50,6 +50,9 @@ int csysv_setgroups(size_t count, const gid_t *groups);
 // The Glibc module leaves it out: a descriptor that names a file and opens nothing.
 enum { csysv_o_path = 010000000 };
 
+// The access control list of a file that a descriptor names (O_PATH), as the kernel keeps it: its bytes, or -1.
+ssize_t csysv_getxattr_posix_acl(int fd, void *value, size_t size);
+
 // glibc has these two only since 2.35.
 enum {
     csysv_madv_populate_read = 22,

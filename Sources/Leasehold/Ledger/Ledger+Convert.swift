@@ -38,7 +38,10 @@ extension Ledger {
         return .granted(converted(head))
       }
       if let other = lease.upgrade ?? lock.queue.first, other.converting != nil {
-        return refuse(other.converting === lease ? Self.alreadyConverting(lease) : deadlock(of: lease, with: other))
+        return refuse(
+          other.converting === lease
+            ? Self.alreadyConverting(lease)
+            : deadlock(of: lease, with: other, told: request.caller.confinement))
       }
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       if try upgrade(lease, share, on: lock, at: moment) { return .granted(converted(head)) }

@@ -14,11 +14,12 @@
 public struct DeadlockStep: Sendable {
   /// Free text of the waiter.
   public var owner: String?
-  /// The lock it waits for.
-  public var waitsFor: LockKey
+  /// The lock it waits for; `nil` where the caller may not know it.
+  public var waitsFor: LockKey?
   /// How it wants it.
   public var mode: LockMode
-  /// The lease that is in the way of the one before it; `nil` where it only stands before it in a queue.
+  /// The lease that is in the way of the one before it; `nil` where it only stands before it in a queue, or the caller
+  /// may not know it.
   public var ref: String?
   /// The lock of that lease.
   public var holds: LockKey?
@@ -38,7 +39,7 @@ extension Ledger {
       try noteHolding(of: waiter)
       guard !waiter.holding.isEmpty, let circle = circle(closedBy: waiter) else { return }
       counters.deadlocks += 1
-      throw Self.deadlock(circle)
+      throw Self.deadlock(circle, told: waiter.caller.confinement)
     } catch {
       leave(waiter)
       note(.left, waiter, error.code.rawValue, at: moment.monotonic.nanoseconds)
@@ -192,19 +193,22 @@ extension Ledger {
   // MARK: Refusals
 
   /// Two readers who both want to be the only one: neither ever lets the other.
-  func deadlock(of lease: Lease, with other: Waiter) -> LeaseholdError {
+  func deadlock(of lease: Lease, with other: Waiter, told confinement: Confinement?) -> LeaseholdError {
     counters.deadlocks += 1
     let (mine, its) = (lease.head ?? lease, other.converting?.head ?? other.converting)
-    return Self.deadlock([
+    let circle = [
       DeadlockStep(
         owner: mine.owner, waitsFor: lease.key, mode: .exclusive, ref: mine.id.ref, holds: lease.key, isAsking: true),
       DeadlockStep(
         owner: other.request.owner, waitsFor: other.request.key, mode: .exclusive, ref: its?.id.ref,
         holds: other.converting?.key, isAsking: false),
-    ])
+    ]
+    return Self.deadlock(circle, told: confinement)
   }
 
-  static func deadlock(_ circle: [DeadlockStep]) -> LeaseholdError {
+  /// - Parameter confinement: What the caller may know of: it hears of no lock, lease or owner outside it.
+  private static func deadlock(_ circle: [DeadlockStep], told confinement: Confinement?) -> LeaseholdError {
+    let circle = confinement.map { confinement in circle.map { $0.told(to: confinement) } } ?? circle
     var error = LeaseholdError(
       .deadlock,
       "Waiting would never end: \(words(of: circle)). Release what you hold, then ask again.")
@@ -227,9 +231,23 @@ extension Ledger {
     let links = circle.indices.prefix(8).map { index in
       let (step, next) = (circle[index], circle[(index + 1) % circle.count])
       let how = next.holds == nil ? "behind \(name(next))" : "which \(name(next)) \(next.isAsking ? "hold" : "holds")"
-      return "\(name(step)) \(step.isAsking ? "wait" : "waits") for '\(step.waitsFor)', \(how)"
+      let lock = step.waitsFor.map { "'\($0)'" } ?? "another lock"
+      return "\(name(step)) \(step.isAsking ? "wait" : "waits") for \(lock), \(how)"
     }
     return links.joined(separator: "; ")
+  }
+}
+
+extension DeadlockStep {
+  /// The step without what a confinement does not cover.
+  fileprivate func told(to confinement: Confinement) -> DeadlockStep {
+    var told = self
+    func isHidden(_ key: LockKey?) -> Bool { key.map { !confinement.covers($0.text) } ?? false }
+    let (hidesWait, hidesLease) = (isHidden(waitsFor), isHidden(holds))
+    if hidesWait { told.waitsFor = nil }
+    if hidesLease { (told.holds, told.ref) = (nil, nil) }
+    if hidesWait, holds == nil || hidesLease { told.owner = nil }
+    return told
   }
 }
 

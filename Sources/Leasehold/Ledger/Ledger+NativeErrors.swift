@@ -34,7 +34,8 @@ extension Ledger {
           + (errno == "ELOOP"
             ? "there is a link in its path, and the service follows none for other users than its own; name the file "
               + "itself."
-            : "see the owners and modes of the file and of its folders, which you must be allowed to search."),
+            : "see the owners, modes and access control lists of the file and of its folders, which you must be "
+              + "allowed to search."),
         facts: facts)
     case .pathNotAllowed(let roots):
       return LeaseholdError(

@@ -13,59 +13,88 @@ public final class CallerAccount: Sendable {
 
   private final class Tally: Sendable {
     let count = Atomic(0)
-    let most: Int
+    let bound: CallerBound
+    let pool: CallerPool
 
-    init(most: Int) { self.most = most }
+    init(_ bound: CallerBound, of pool: CallerPool) {
+      self.bound = bound
+      self.pool = pool
+    }
+
+    /// The most that it may have while it has so many.
+    @inline(__always)
+    func most(beside count: Int) -> Int {
+      switch bound {
+      case .none: .max
+      case .fixed(let most): most
+      case .allButOne(let parts): max(1, (parts - 1) * pool.leftByOthers(than: count) / parts)
+      }
+    }
+
+    @inline(__always)
+    func add(_ number: Int) -> Int {
+      pool.add(number)
+      return count.wrappingAdd(number, ordering: .relaxed).newValue
+    }
   }
 
   /// Makes an account of nothing.
   ///
-  /// - Parameter maxima: What it may have at once; `Int.max` for as many as the service has.
-  public init(label: String, token: String? = nil, maxima: CallerMaxima = .none, hits: CallerLimitHits? = nil) {
+  /// - Parameters:
+  ///   - maxima: What it may have at once; `Int.max` for as many as the service has, 0 for its kind's part of that.
+  ///   - pools: What all callers have together.
+  public init(
+    label: String, token: String? = nil, maxima: CallerMaxima = .none, _ kind: CallerKind = .single,
+    in pools: CallerPools = CallerPools(of: .none), hits: CallerLimitHits? = nil
+  ) {
     self.label = label
     self.token = token
     self.hits = hits
-    tallies = CallerResource.allCases.map { Tally(most: maxima[$0]) }
+    tallies = CallerResource.allCases.map {
+      Tally(kind.bound(of: $0, maxima[$0], total: pools[$0].total), of: pools[$0])
+    }
   }
 
   /// What it has.
   public func count(of resource: CallerResource) -> Int { tallies[resource.rawValue].count.load(ordering: .relaxed) }
 
-  func add(_ number: Int, _ resource: CallerResource) {
-    tallies[resource.rawValue].count.wrappingAdd(number, ordering: .relaxed)
-  }
+  func add(_ number: Int, _ resource: CallerResource) { _ = tallies[resource.rawValue].add(number) }
 
   /// Throws where more would be too many.
   @inline(__always)
   func check(_ resource: CallerResource, adding number: Int = 1) throws(LeaseholdError) {
     let tally = tallies[resource.rawValue]
     let count = tally.count.load(ordering: .relaxed)
-    guard count > tally.most - number else { return }
-    throw exceeded(resource, count, tally.most)
+    let most = tally.most(beside: count)
+    guard count > most - number else { return }
+    throw exceeded(resource, count, most)
   }
 
   /// Whether so much more would not be too much.
   public func hasRoom(for resource: CallerResource, _ number: Int) -> Bool {
-    count(of: resource) <= tallies[resource.rawValue].most - number
+    let count = count(of: resource)
+    return count <= tallies[resource.rawValue].most(beside: count) - number
   }
 
   /// Counts something for as long as the claim lives, or throws where it would be too much.
   public func claim(_ resource: CallerResource, _ number: Int = 1) throws(LeaseholdError) -> CallerClaim {
     let tally = tallies[resource.rawValue]
-    let count = tally.count.wrappingAdd(number, ordering: .relaxed).newValue
+    let count = tally.add(number)
     // From here on the end of the claim takes it back.
     let claim = CallerClaim(self, resource, number)
-    guard count <= tally.most else { throw exceeded(resource, count &- number, tally.most) }
+    let most = tally.most(beside: count)
+    guard count <= most else { throw exceeded(resource, count &- number, most) }
     return claim
   }
 
   private func exceeded(_ resource: CallerResource, _ count: Int, _ most: Int) -> LeaseholdError {
     hits?.note(resource)
     let name = resource.name
+    let isShare = if case .allButOne = tallies[resource.rawValue].bound { true } else { false }
     return LeaseholdError(
       .callerLimit,
-      "You (\(label)) have \(count) \(name.words), and a caller may have \(most) (--\(resource.setting)); "
-        + "\(resource.advice).",
+      "You (\(label)) have \(count) \(name.words), and a caller may have \(most)"
+        + (isShare ? ", fewer the more others have" : "") + " (--\(resource.setting)); \(resource.advice).",
       facts: [
         ("limit_name", .text(resource.setting)), ("caller", .text(label)), (name.member, .number(Int64(count))),
         ("maximum", .number(Int64(most))),

@@ -1,8 +1,10 @@
+import Synchronization
+
 /// What is bounded for each caller by itself, so that one leaves room for the others.
 public enum CallerResource: Int, CaseIterable, Sendable {
   /// Leases, those whose slots cool down included.
   case leases
-  /// Requests that queue for locks.
+  /// Requests that wait: in queues, for PHP's guard, for a lock to change.
   case waiters
   /// Open connections.
   case connections
@@ -70,18 +72,56 @@ public struct CallerMaxima: Sendable, Equatable {
 
   /// As many as there are.
   public static let none = CallerMaxima(.max)
+}
 
-  /// What a caller may have where nothing was set (0): its kind's share of what there is.
+/// What all callers have of one resource.
+public final class CallerPool: Sendable {
+  let total: Int
+  private let used = Atomic(0)
+
+  init(total: Int) { self.total = min(max(0, total), Self.totalMax) }
+
+  /// So many that 31 times as many can be counted.
+  private static let totalMax = 1 << 56
+
+  @inline(__always)
+  func add(_ number: Int) { used.wrappingAdd(number, ordering: .relaxed) }
+
+  /// What is not the others' of somebody who has so many.
+  @inline(__always)
+  func leftByOthers(than count: Int) -> Int {
+    total - min(max(0, used.load(ordering: .relaxed) &- count), total)
+  }
+}
+
+/// What all callers have of each resource.
+public struct CallerPools: Sendable {
+  private var pools: [CallerPool]
+
+  /// Pools of which nobody has anything yet.
   ///
   /// - Parameter totals: What the service has of each.
-  public func resolved(for kind: CallerKind, of totals: CallerMaxima) -> CallerMaxima {
-    var resolved = self
-    for resource in CallerResource.allCases where self[resource] == 0 {
-      resolved[resource] = kind.share(of: totals[resource])
-    }
-    if kind == .trusted { resolved[.connections] = .max }
-    return resolved
+  public init(of totals: CallerMaxima) {
+    pools = CallerResource.allCases.map { CallerPool(total: totals[$0]) }
   }
+
+  /// The same pools, but one of its own for a resource that others do not take part in.
+  public func separating(_ resource: CallerResource) -> CallerPools {
+    var other = self
+    other.pools[resource.rawValue] = CallerPool(total: self[resource].total)
+    return other
+  }
+
+  subscript(resource: CallerResource) -> CallerPool { pools[resource.rawValue] }
+}
+
+/// What bounds a caller's part of a resource.
+enum CallerBound {
+  case none
+  /// A number, whatever others have.
+  case fixed(Int)
+  /// All but one of so many parts of what others leave, so that it shrinks as the pool fills up, whoever fills it.
+  case allButOne(ofParts: Int)
 }
 
 /// How far a caller can be told from others.
@@ -93,12 +133,20 @@ public enum CallerKind: Sendable {
   /// A token, another user of the Unix socket, an address of another host.
   case single
 
-  /// Two single callers leave nothing over, a host's programs nearly all.
-  func share(of total: Int) -> Int {
+  /// The bound that was set; where that is 0, half of what others leave, or for a host's programs nearly all of it.
+  ///
+  /// So one caller alone has half, a second one a quarter, the next an eighth; who has nothing may always have one,
+  /// while there is one.
+  func bound(of resource: CallerResource, _ most: Int, total: Int) -> CallerBound {
     switch self {
-    case .trusted: .max
-    case .host: total < 64 ? .max : total - total / 32
-    case .single: max(1, total / 2)
+    case .trusted where resource == .connections: .none
+    case _ where most == .max: .none
+    case _ where most > 0: .fixed(most)
+    case .trusted: .none
+    // So few are for tests, and for who knows what they set.
+    case .host where total < 64: .none
+    case .host: .allButOne(ofParts: 32)
+    case .single: .allButOne(ofParts: 2)
     }
   }
 }

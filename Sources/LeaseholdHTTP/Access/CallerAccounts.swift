@@ -26,7 +26,8 @@ final class CallerAccounts: Sendable {
   }
 
   private let maxima: CallerMaxima
-  private let totals: CallerMaxima
+  /// What all have together, of connections by kind of listener: a full one takes nothing from the other.
+  private let pools: (network: CallerPools, unix: CallerPools)
   /// How often their limits were hit.
   let hits = CallerLimitHits()
   private let state = Mutex(State())
@@ -43,7 +44,8 @@ final class CallerAccounts: Sendable {
     totals[.operations] = limits.operationWaiters
     // Others need memory, too.
     totals[.segmentBytes] = max(1 << 20, sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE)))
-    self.totals = totals
+    let pools = CallerPools(of: totals)
+    self.pools = (pools, pools.separating(.connections))
   }
 
   /// How many are known.
@@ -56,7 +58,7 @@ final class CallerAccounts: Sendable {
   func account(_ peer: Peer) -> CallerAccount {
     let kind = Self.kind(of: peer)
     switch peer {
-    case .local(_, let uid, _): return account("uid \(uid)", token: nil, kind)
+    case .local(_, let uid, _): return account("uid \(uid)", token: nil, kind, in: pools.unix)
     case .ipv4(let address, _) where address >> 24 == 127: return account("loopback", token: nil, kind)
     case .ipv6(0, 1, _): return account("loopback", token: nil, kind)
     case .ipv4(let address, _): return account(Peer.ipv4(address, port: 0).host, token: nil, kind)
@@ -76,12 +78,14 @@ final class CallerAccounts: Sendable {
     }
   }
 
-  private func account(_ label: String, token: String?, _ kind: CallerKind) -> CallerAccount {
+  private func account(
+    _ label: String, token: String?, _ kind: CallerKind, in pools: CallerPools? = nil
+  ) -> CallerAccount {
     state.withLock { state in
       if let known = state.accounts[label] { return known }
       if state.accounts.count >= state.sweepAt { state.sweep() }
       let account = CallerAccount(
-        label: label, token: token, maxima: maxima.resolved(for: kind, of: totals), hits: hits)
+        label: label, token: token, maxima: maxima, kind, in: pools ?? self.pools.network, hits: hits)
       state.accounts[label] = account
       return account
     }

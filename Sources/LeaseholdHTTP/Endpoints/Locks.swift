@@ -85,7 +85,8 @@ enum Locks {
     let native = try call.nativeRequest(key)
     let tags = try call.lockTags()
     if let tags, wait > .zero {
-      return try LockLook(call.exchange, server: call.server, key, native, listed: listed, tags: tags)
+      let place = try Problem.passing { () throws(LeaseholdError) in try call.caller.account?.claim(.waiters) }
+      return try LockLook(call.exchange, server: call.server, key, native, listed: listed, tags: tags, place: place)
         .begin(until: call.now + wait)
     }
     let lock: LockSnapshot

@@ -158,7 +158,7 @@ extension AnswerWriter {
     for (index, step) in circle.enumerated() {
       if index > 0 { json.append(UInt8(ascii: ",")) }
       json.open("waits_for")
-      json.append(json: step.waitsFor.text)
+      if let key = step.waitsFor { json.append(json: key.text) } else { json.append("null" as StaticString) }
       json.member("mode", step.mode.name)
       json.member("owner", step.owner)
       json.member("holds", step.holds?.text)

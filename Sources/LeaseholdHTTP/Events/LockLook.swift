@@ -15,11 +15,13 @@ final class LockLook: LockWatcher, WaitingRequest {
   private let native: NativeRequest?
   private let listed: Int
   private let tags: [String]
+  private let place: Mutex<CallerClaim?>
   private let watch = Mutex<WatchID?>(nil)
   private let isOver = Atomic(false)
 
   init(
-    _ exchange: Exchange, server: Server, _ key: LockKey, _ native: NativeRequest?, listed: Int, tags: [String]
+    _ exchange: Exchange, server: Server, _ key: LockKey, _ native: NativeRequest?, listed: Int, tags: [String],
+    place: CallerClaim?
   ) {
     self.exchange = exchange
     self.server = server
@@ -29,6 +31,7 @@ final class LockLook: LockWatcher, WaitingRequest {
     self.native = native
     self.listed = listed
     self.tags = tags
+    self.place = Mutex(place)
   }
 
   /// Waits, or answers at once when the lock has changed already.
@@ -61,6 +64,7 @@ final class LockLook: LockWatcher, WaitingRequest {
   func hungUp() {
     isOver.store(true, ordering: .sequentiallyConsistent)
     server.looks.remove(self)
+    place.withLock { $0 = nil }
     stopWatching()
   }
 

@@ -85,10 +85,12 @@ struct FileStatus {
     let inode: UInt64
   }
 
+  private let file: FileDescriptor
   private let status: stat
 
   /// The corresponding C function is `fstat`.
   init(_ file: FileDescriptor) throws(Errno) {
+    self.file = file
     var status = stat()
     guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
     self.status = status
@@ -108,12 +110,22 @@ struct FileStatus {
   /// Whether no name leads to it any more.
   var isRemoved: Bool { status.st_nlink == 0 }
 
-  /// Whether owner and mode give somebody a right: 4 to read, 2 to write, 1 to run or search.
-  func lets(_ caller: FileCaller, _ right: UInt32) -> Bool {
+  /// Whether owner, mode and access control list give somebody rights: 4 to read, 2 to write, 1 to run or search.
+  ///
+  /// Who is not the owner and meets a list that cannot be read has none.
+  func lets(_ caller: FileCaller, _ rights: UInt32) -> Bool {
     guard case .user(let user) = caller else { return true }
-    let isMember = status.st_gid == user.group || user.groups.contains(status.st_gid)
-    let shift: UInt32 = status.st_uid == user.user ? 6 : isMember ? 3 : 0
-    return status.st_mode >> shift & right == right
+    if status.st_uid == user.user { return status.st_mode >> 6 & rights == rights }
+    let groups = Set(user.groups + [user.group])
+    do throws(Errno) {
+      // Without rights for the group, which are those of the list's mask, the kernel does not look at the list either.
+      guard status.st_mode >> 3 & 7 != 0, let bytes = try file.accessList() else {
+        return status.st_mode >> (groups.contains(status.st_gid) ? 3 : 0) & rights == rights
+      }
+      return AccessList(bytes)?.lets(user: user.user, groups: groups, owningGroup: status.st_gid, rights) ?? false
+    } catch {
+      return false
+    }
   }
 
   /// Whether somebody is the owner.

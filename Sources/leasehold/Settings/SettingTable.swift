@@ -69,28 +69,29 @@ extension Setting {
       \.allowsPlainHTTP),
     Setting(
       "max-leases-per-caller", .access, .integer(0...16_000_000), default: "0",
-      "Leases of one caller at once: a token, else a user of the Unix socket, else an address; \(halfUnlessSet)",
+      "Leases of one caller at once: a token, else a user of the Unix socket, else an address; \(shareUnlessSet)",
       \.limits.perCaller[.leases]),
     Setting(
       "max-waiters-per-caller", .access, .integer(0...1_000_000), default: "0",
-      "Requests of one caller that wait at once; \(halfUnlessSet)", \.limits.perCaller[.waiters]),
+      "Requests of one caller that wait at once; \(shareUnlessSet)", \.limits.perCaller[.waiters]),
     Setting(
       "max-connections-per-caller", .access, .integer(0...1_000_000), default: "0",
-      "Connections of one caller at once, all listeners together; tokens do not count here; \(halfUnlessSet)",
+      "Connections of one caller at once; tokens do not count here; \(shareUnlessSet)",
       \.limits.perCaller[.connections]),
     Setting(
       "max-event-subscribers-per-caller", .access, .integer(0...100_000), default: "0",
-      "Open answers of /events of one caller; \(halfUnlessSet)", \.limits.perCaller[.streams]),
+      "Open answers of /events of one caller; \(shareUnlessSet)", \.limits.perCaller[.streams]),
     Setting(
       "operation-waiters-per-caller", .access, .integer(0...1024), default: "0",
-      "Raw semaphore operations of one caller that wait at once; \(halfUnlessSet)", \.limits.perCaller[.operations]),
+      "Raw semaphore operations of one caller that wait at once; \(shareUnlessSet)", \.limits.perCaller[.operations]),
     Setting(
       "max-locks-per-caller", .access, .integer(0...16_000_000), default: "0",
-      "Locks that one caller made and that are known still, used or not; 0 is five eighths of --max-leases",
+      "Locks that one caller made and that are known still, used or not; \(shareUnlessSet)",
       \.limits.perCaller[.locks]),
     Setting(
       "max-segment-bytes-per-caller", .access, .bytes(0...1 << 46), default: "0",
-      "Bytes of segments that one caller made; 0 is a quarter of the memory", \.limits.perCaller[.segmentBytes]),
+      "Bytes of segments that one caller made; 0 is half of what others leave of half of the memory",
+      \.limits.perCaller[.segmentBytes]),
   ]
 
   private static let leases: [Setting] = [
@@ -191,5 +192,5 @@ extension Setting {
       "Requests that waited for a lock at least this long get a log line at info, others at debug", \.server.slowWait),
   ]
 
-  private static let halfUnlessSet = "0 is half of what there is"
+  private static let shareUnlessSet = "0 is half of what others leave"
 }

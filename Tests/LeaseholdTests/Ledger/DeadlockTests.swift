@@ -23,7 +23,7 @@ import Testing
     #expect(wait(scene, "ann", for: "b", keeping: "a of ann") == nil)
     #expect(wait(scene, "bob", for: "a", keeping: "b of bob") == .deadlock)
     let circle = scene.refusals["bob"]?.circle ?? []
-    #expect(circle.map(\.owner) == ["bob", "ann"] && circle.map(\.waitsFor.text) == ["a", "b"])
+    #expect(circle.map(\.owner) == ["bob", "ann"] && circle.map(\.waitsFor?.text) == ["a", "b"])
     #expect(circle.compactMap(\.ref) == ["b of bob", "a of ann"].compactMap { scene.leases[$0]?.ref })
     #expect(scene.refusals["bob"]?.detail.contains("you wait for 'a', which 'ann' holds") == true)
     #expect(scene.waits("ann") && scene.ledger.counters.deadlocks == 1 && scene.flaws().isEmpty)
@@ -41,6 +41,26 @@ import Testing
     // In its way stands ann, who holds a, and dan before it in the queue, who keeps nothing.
     #expect(scene.refusals["cat"]?.circle?.map(\.owner) == ["cat", "ann", "bob"])
     #expect(scene.flaws().isEmpty)
+  }
+
+  @Test func aCircleNamesNothingThatATokenMayNotUse() {
+    let scene = Scene()
+    for (who, key) in [("ann", "a"), ("bob", "b"), ("cat", "c"), ("dan", "d")] {
+      scene.acquire("\(key) of \(who)", key)
+    }
+    #expect(wait(scene, "ann", for: "b", keeping: "a of ann") == nil)
+    #expect(wait(scene, "bob", for: "d", keeping: "b of bob") == nil)
+    #expect(wait(scene, "dan", for: "c", keeping: "d of dan") == nil)
+    let confined = Confinement(token: "t", prefixes: ["a", "c"], longest: nil)
+    let refusal = wait(scene, "cat", for: "a", keeping: "c of cat") { $0.caller.confinement = confined }
+    #expect(refusal == .deadlock)
+    let circle = scene.refusals["cat"]?.circle ?? []
+    #expect(circle.map(\.waitsFor?.text) == ["a", nil, nil, "c"] && circle.map(\.holds?.text) == ["c", "a", nil, nil])
+    #expect(circle.map(\.owner) == ["cat", "ann", nil, "dan"])
+    #expect(circle.map { $0.ref != nil } == [true, true, false, false])
+    let detail = scene.refusals["cat"]?.detail ?? ""
+    #expect(detail.contains("'ann' waits for another lock, behind another; another waits for another lock"))
+    #expect(!["'b'", "'d'", "'bob'"].contains(where: detail.contains), "\(detail)")
   }
 
   @Test func waitingForOneselfIsACircleOfOne() {

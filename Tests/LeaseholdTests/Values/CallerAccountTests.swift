@@ -4,25 +4,61 @@ import Testing
 @testable import Leasehold
 
 @Suite struct CallerAccountTests {
+  /// How much a caller gets who takes one by one for as long as it is let.
+  private func greed(_ account: CallerAccount, _ resource: CallerResource, upTo most: Int = 2000) -> Int {
+    var taken = 0
+    while taken < most, (try? account.check(resource)) != nil {
+      account.add(1, resource)
+      taken += 1
+    }
+    return taken
+  }
+
+  private func account(
+    _ kind: CallerKind, of total: Int = 1000, set: Int = 0, in pools: CallerPools? = nil
+  ) -> CallerAccount {
+    CallerAccount(
+      label: "uid 7", maxima: CallerMaxima(set), kind, in: pools ?? CallerPools(of: CallerMaxima(total)))
+  }
+
   @Test func oneCallersShareIsHalfAndAHostsNearlyAll() {
-    var totals = CallerMaxima(1000)
-    totals[.streams] = 20
-    totals[.operations] = 1
-    var set = CallerMaxima(0)
-    set[.waiters] = 7
-    let (single, host, trusted) = (
-      set.resolved(for: .single, of: totals), set.resolved(for: .host, of: totals),
-      set.resolved(for: .trusted, of: totals)
-    )
-    #expect([single, host, trusted].map { $0[.leases] } == [500, 969, .max])
-    #expect([single, host, trusted].map { $0[.streams] } == [10, .max, .max])
-    #expect([single, host, trusted].map { $0[.operations] } == [1, .max, .max])
+    let kinds: [CallerKind] = [.single, .host, .trusted]
+    #expect(kinds.map { greed(account($0), .leases) } == [500, 968, 2000])
+    #expect(kinds.map { greed(account($0, of: 20), .streams) } == [10, 2000, 2000])
+    #expect(kinds.map { greed(account($0, of: 1), .operations) } == [1, 2000, 2000])
     // What was set holds for all, but root is never kept from connecting.
-    #expect([single, host, trusted].map { $0[.waiters] } == [7, 7, 7])
-    var connections = CallerMaxima(0)
-    connections[.connections] = 1
-    #expect(connections.resolved(for: .trusted, of: totals)[.connections] == .max)
-    #expect(connections.resolved(for: .single, of: totals)[.connections] == 1)
+    #expect(kinds.map { greed(account($0, set: 7), .waiters) } == [7, 7, 7])
+    #expect(kinds.map { greed(account($0, set: 1), .connections) } == [1, 1, 2000])
+  }
+
+  @Test(arguments: CallerResource.allCases)
+  func whoeverTakesAllTheyCanLeavesRoomForTheNext(_ resource: CallerResource) throws {
+    let pools = CallerPools(of: CallerMaxima(1000))
+    let callers = (0..<9).map { _ in account(.single, in: pools) }
+    #expect(callers.map { greed($0, resource) } == [500, 250, 125, 62, 31, 16, 8, 4, 2])
+    // A host's programs beside them have nearly all of what is left, and leave one.
+    #expect(greed(account(.host, in: pools), resource) == 1)
+    #expect(greed(account(.single, in: pools), resource) == 1)
+    // Who has more than its part gets no more until it is below it, and others as soon as it gives back.
+    callers[0].add(-100, resource)
+    let error = #expect(throws: LeaseholdError.self) { try callers[0].claim(resource) }
+    #expect(error?.detail.contains("have 400") == true && error?.detail.contains("fewer the more others have") == true)
+    #expect(greed(callers[8], resource) > 0)
+    // Who came together has the same.
+    let others = CallerPools(of: CallerMaxima(1000))
+    let equals = (0..<4).map { _ in account(.single, in: others) }
+    for _ in 0..<400 { for caller in equals where caller.hasRoom(for: resource, 1) { caller.add(1, resource) } }
+    #expect(equals.map { $0.count(of: resource) } == [200, 200, 200, 200])
+  }
+
+  @Test func rootsPartCountsForWhatOthersLeave() {
+    let pools = CallerPools(of: CallerMaxima(1000))
+    #expect(greed(account(.trusted, in: pools), .leases, upTo: 900) == 900)
+    #expect(greed(account(.single, in: pools), .leases) == 50)
+    let apart = pools.separating(.connections)
+    #expect(greed(account(.single, in: apart), .leases) == 25)
+    #expect(greed(account(.single, in: pools), .connections) == 500)
+    #expect(greed(account(.single, in: apart), .connections) == 500)
   }
 
   @Test(arguments: CallerResource.allCases)
