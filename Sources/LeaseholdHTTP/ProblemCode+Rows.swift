@@ -350,7 +350,8 @@ extension ProblemCode {
       Row(
         507, "A limit of the kernel is reached",
         """
-        See `limit` and `value`; raise kernel.sem, or remove sets that nobody uses.
+        See `errno`, `limit` and `value`, and the detail for what to do: memory to free, a limit of kernel.sem to \
+        raise, or sets that nobody uses to remove.
         """)
     case .segmentFull:
       Row(
@@ -361,6 +362,12 @@ extension ProblemCode {
         """)
     case .ledgerFull:
       Row(507, "There is no room for another lease", "Release leases, or start the service with a larger ledger.")
+    case .tooManyProcesses:
+      Row(
+        507, "Leases are bound to as many processes as may be",
+        """
+        Use `bind=connection`, `hold` or a `ttl`; or start the service with a larger `--max-processes`.
+        """)
     case .nativeCountFull:
       Row(
         507, "A native lock's count of its users is full",

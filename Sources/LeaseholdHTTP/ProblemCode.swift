@@ -71,6 +71,7 @@ enum ProblemCode: String, CaseIterable {
   case kernelLimit = "kernel-limit"
   case segmentFull = "segment-full"
   case ledgerFull = "ledger-full"
+  case tooManyProcesses = "too-many-processes"
   case nativeCountFull = "native-count-full"
   case tooManyNativeHandles = "too-many-native-handles"
   case ledgerDamaged = "ledger-damaged"

@@ -1,3 +1,4 @@
+import Glibc
 import Leasehold
 import SysV
 import SystemPackage
@@ -230,11 +231,13 @@ extension KernelSemaphores {
 
   /// How a set looks to who wants to know whether its values were written.
   func trace(_ set: Int32) -> SetTrace? {
+    // The kernel stamps sets with the seconds that this tells, not with those of a finer clock.
+    let read = Int64(time(nil))
     guard let status = try? SemaphoreSet(id: set).anyStatus() else { return nil }
     let permissions = status.permissions
     return SetTrace(
       changed: status.changedAtSeconds, operated: status.operatedAtSeconds ?? 0, owner: permissions.owner,
-      group: permissions.group, mode: UInt32(permissions.mode.rawValue))
+      group: permissions.group, mode: UInt32(permissions.mode.rawValue), read: read)
   }
 
   /// This process.

@@ -58,6 +58,7 @@ STATE = {
     "caller-limit",
     "kernel-limit",
     "ledger-full",
+    "too-many-processes",
     "native-count-full",
     "too-many-native-handles",
 }

@@ -53,6 +53,33 @@ class Written(BothSides):
         self.granted(self.server.release(lease), 200)
         self.assertEqual((self.values(made), told(self.server, "drift", key)), ([2], []))
 
+    def test_ipc_set_and_operations_between_two_looks_are_no_write(self):
+        """As Log4perl does: it sets owner and mode at its start, and takes and gives at once."""
+        made = self.make(values=[3])
+        key = f"sysv:id:{made}.0"
+        perl, other = Perl(self).use(made), Perl(self).use(made)
+        for number, mode in enumerate(("0666", "0660")):
+            next_second(proc_sets()[made]["ctime"])
+            lease = self.granted(self.server.acquire(key))
+            self.assertEqual(other.ask("$sem->op(0, -1, 0) || undef"), "ok 1")
+            asked = f"(defined $sem->set(mode => {mode}) && $sem->op(0, -1, 0) && $sem->op(0, 1, 0)) ? 1 : undef"
+            self.assertEqual(perl.ask(asked), "ok 1")
+            self.granted(self.server.get(f"/leases/{lease['lease']}"), 200)
+            self.assertEqual(other.ask("$sem->op(0, 1, 0) || undef"), "ok 1")
+            self.granted(self.server.release(lease), 200)
+            self.assertEqual((self.values(made), told(self.server, "drift", key)), ([3], []), number)
+
+    def test_a_write_beside_operations_and_a_mode_never_leads_to_more_leases_than_slots(self):
+        made = self.make(values=[2])
+        key = f"sysv:id:{made}.0"
+        next_second(proc_sets()[made]["ctime"])
+        lease = self.granted(self.server.acquire(key))
+        perl = Perl(self).use(made)
+        asked = "(defined $sem->set(mode => 0640) && $sem->op(0, -1, 0) && defined $sem->setval(0, 2)) ? 1 : undef"
+        self.assertEqual(perl.ask(asked), "ok 1")
+        self.assertEqual([self.server.acquire(key).status for _ in range(3)], [201, 201, 423])
+        self.broken(lease)
+
     def test_a_raised_value_of_an_own_lock_is_put_right(self):
         lease = self.granted(self.server.acquire("own", limit=3))
         place = lease["sysv"]["semaphores"][0]

@@ -166,7 +166,7 @@ class Limits(ProcessTest):
         lease = self.bound(second.pid, self.key("2"))
         self.bound(first.pid, self.key("3"))
         problem = self.assertProblem(
-            self.server.over_unix.acquire(self.key("4"), bind=f"pid:{third.pid}"), 507, "ledger-full",
+            self.server.over_unix.acquire(self.key("4"), bind=f"pid:{third.pid}"), 507, "too-many-processes",
             limit="max-processes", value=2)
         self.assertIn("--max-processes", problem["detail"])
         self.server.release(lease)

@@ -97,6 +97,7 @@
     Entrance(.openat2, "beneath") { () throws(Errno) in
       _ = try FileDescriptor(rawValue: -1).open(beneath: "a", FileDescriptor.justNaming)
     },
+    Entrance(.getxattr, "accessList") { () throws(Errno) in _ = try FileDescriptor(rawValue: -1).accessList() },
     Entrance(.pidfd_send_signal, "send") { () throws(Errno) in
       try ProcessHandle(processID: 1).send(signal: 0)
     },

@@ -44,14 +44,22 @@ public struct SetTrace: Sendable, Equatable {
   public var group: UInt32
   /// See ``owner``.
   public var mode: UInt32
+  /// When it was read, at the earliest, in whole seconds of the same clock.
+  public var read: Int64
 
   /// Makes a trace.
-  public init(changed: Int64, operated: Int64, owner: UInt32, group: UInt32, mode: UInt32) {
+  public init(changed: Int64, operated: Int64, owner: UInt32, group: UInt32, mode: UInt32, read: Int64) {
     self.changed = changed
     self.operated = operated
+    self.read = read
     self.owner = owner
     self.group = group
     self.mode = mode
+  }
+
+  /// Whether no operation was done since: its time did not move, and would have, as it was read in a later second.
+  func isUnoperated(since before: SetTrace) -> Bool {
+    operated == before.operated && before.operated < before.read
   }
 
   func hasOwnership(of other: SetTrace) -> Bool {

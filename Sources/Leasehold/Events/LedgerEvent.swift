@@ -51,7 +51,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case .undelivered: self = .undelivered
     case .setRemoved, .lockRemoved: self = .removed
     case .transferred: self = .transferred
-    case .expired, .connectionClosed, .processExited: self = .expired
+    case .expired, .connectionClosed, .processExited, .processLost: self = .expired
     }
   }
 }

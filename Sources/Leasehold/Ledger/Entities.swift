@@ -335,6 +335,9 @@ final class NativeSet {
   var trace: SetTrace?
   /// Who changed semaphores with leases last, and to what, at that look.
   var seen: [Int: SeenSemaphore] = [:]
+  /// What semaphores with leases have, besides what native programs hold, when all leases on them have ended: the least
+  /// and the most that looks found, since a lease stands on them.
+  var settled: [Int: ClosedRange<Int>] = [:]
   /// Whether the last look could not tell yet what the set's time moved for.
   var isUndecided = false
 

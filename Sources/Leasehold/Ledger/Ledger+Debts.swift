@@ -8,6 +8,18 @@ struct Debt {
   let operations: [Operation]
   /// Whose units they are; `nil` when the lock is forgotten already.
   let lock: Lock?
+  /// The record that tells the next daemon that they are still out, where the set does not.
+  var mark: EndMark?
+}
+
+/// The record of a lease that is over, marked as giving back until that is done.
+struct EndMark {
+  let cell: Int
+  let word: CommitWord
+  let share: Share
+  let isCapped: Bool
+  /// The time of the end; negative where an operator ended it.
+  let endedAt: Int64
 }
 
 extension Ledger {
@@ -39,15 +51,47 @@ extension Ledger {
     debts = []
     for debt in due {
       debt.lock?.debts -= 1
+      let mark = debt.mark.flatMap { storage.commitWord(at: $0.cell) == $0.word ? $0 : nil }
+      if let mark, let lock = debt.lock { renew(mark, of: lock) }
       // Of raw operations as much is taken back as goes, as at any end.
       let isAdjustment = debt.lock?.layout == .operations
       let outcome =
         isAdjustment
         ? adjust(debt.set, by: debt.operations, of: debt.lock)
         : giveBack(list: debt.operations, to: debt.set, of: debt.lock)
+      if let mark {
+        if outcome.mayPass { debts[debts.count - 1].mark = mark } else { lift(mark) }
+      }
       guard let lock = debt.lock, locksByCell[lock.cell] === lock, !outcome.mayPass else { continue }
       gaveBack(outcome, on: lock, at: moment)
     }
+  }
+}
+
+// Where natives count, too, the set does not show that units of nobody are out, so the record does.
+extension Ledger {
+  /// The units of a lease that just ended could not go back: its record goes on saying that this is under way.
+  func keepMark(of lease: Lease, _ reason: EndReason, on lock: Lock, isCapped: Bool) {
+    guard !lease.leavesNoTrace, !debts.isEmpty else { return }
+    let endedAt = lease.breaking == nil ? lease.endedAt : -lease.endedAt
+    markEnd(
+      lease.cell, reason, giving: lease.share, of: lock, isCapped: isCapped, isBreaking: lease.breaking != nil)
+    debts[debts.count - 1].mark = EndMark(
+      cell: lease.cell, word: storage.commitWord(at: lease.cell), share: lease.share, isCapped: isCapped,
+      endedAt: endedAt)
+  }
+
+  /// Natives may have come and gone since.
+  private func renew(_ mark: EndMark, of lock: Lock) {
+    markEnd(
+      mark.cell, mark.word.reason ?? .released, giving: mark.share, of: lock, isCapped: mark.isCapped,
+      isBreaking: mark.endedAt < 0)
+  }
+
+  private func lift(_ mark: EndMark) {
+    storage.store(UInt64(bitPattern: mark.endedAt), .second, at: mark.cell)
+    storage.commit(
+      CommitWord(.ended, .lease, check: mark.word.check, reason: mark.word.reason ?? .released), at: mark.cell)
   }
 }
 

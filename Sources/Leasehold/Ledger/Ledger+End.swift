@@ -139,6 +139,7 @@ extension Ledger {
         }
     }
     finishMarked(lease, reason, at: moment.monotonic.nanoseconds)
+    if outcome.mayPass, lock.sharesCount { keepMark(of: lease, reason, on: lock, isCapped: capped != nil) }
     gaveBack(outcome, on: lock, at: moment)
   }
 
@@ -160,7 +161,8 @@ extension Ledger {
       return
     }
     if lease.isAdrift, lease.breaking == nil || now < lease.deadline {
-      end(lease, lease.bindsConnection ? .connectionClosed : .processExited, at: moment)
+      let isSeen = lease.bond?.process != nil
+      end(lease, lease.bindsConnection ? .connectionClosed : isSeen ? .processExited : .processLost, at: moment)
       return
     }
     let lag = now - lease.due

@@ -163,9 +163,22 @@ extension Ledger {
     }
     let limit = failure.limit.map { ", limit \($0)" + (failure.value.map { " = \($0)" } ?? "") } ?? ""
     return LeaseholdError(
-      .kernelLimit,
-      "The kernel refused to \(what): \(failure.errno)\(limit). Free some (ipcs -s, ipcrm) or raise it (sysctl "
-        + "kernel.sem).",
-      facts: facts, retryAfter: .seconds(1))
+      .kernelLimit, "The kernel refused to \(what): \(failure.errno)\(limit). \(failure.advice)", facts: facts,
+      retryAfter: .seconds(1))
+  }
+}
+
+extension KernelFailure {
+  /// What to do: each error has a reason of its own, and only some are limits that can be raised.
+  fileprivate var advice: String {
+    switch errno {
+    case "ENOSPC": "Remove sets that nobody uses (ipcs -s, ipcrm -s ID), or raise it (sysctl kernel.sem)."
+    case "ENOMEM": "The host or the container has no memory left for it: free some, and try again."
+    case "E2BIG": "One call may do no more operations: ask for fewer at once, or raise it (sysctl kernel.sem)."
+    case "ERANGE": "A value or what is to be undone would pass its range: give units back first."
+    case "EAGAIN", "EINTR": "Something else came between: try again."
+    case "ENOSYS": "There are no System V semaphores here, or a filter (seccomp) keeps this service from them."
+    default: "The log may tell more; try again."
+    }
   }
 }

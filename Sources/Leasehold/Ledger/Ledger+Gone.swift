@@ -45,6 +45,12 @@ extension Ledger {
       case .broken: (.broken, "was ended by an operator" + (end.breaking?.by.map { " (\($0))" } ?? ""))
       case .connectionClosed: (.expired, "ended with the connection it was bound to")
       case .processExited: (.expired, "ended with the process it was bound to")
+      case .processLost:
+        (
+          .expired,
+          "ended because the process it was bound to could not be seen after a restart of the service: it may live, "
+            + "and somebody else may hold the lock now"
+        )
       case .transferred: (.released, "was transferred: it goes on under another id")
       case .rewritten:
         (

@@ -44,7 +44,7 @@ extension Ledger {
     guard lease.isAdrift, let recorded = lease.bond?.recorded.stamp else { return nil }
     guard recorded == process.process.stamp || !recorded.isFindable else {
       // The next daemon will look for the process of the record, so no other can take its place.
-      end(lease, .processExited, at: moment)
+      end(lease, .processLost, at: moment)
       return Self.over(lease)
     }
     bind(lease, to: process)

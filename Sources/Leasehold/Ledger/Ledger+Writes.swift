@@ -10,9 +10,15 @@
 //   semop      stays       moves       who did it
 //
 // So a time that moved is a write of a semaphore only if another process than this service's has changed that one since
-// the last look. This service looks before each operation of its own, which would hide that. A write is taken for one
-// also when an operation of another program, and a new mode that is the old one, fall between two looks: the kernel
-// tells no difference.
+// the last look. This service looks before each operation of its own, which would hide that.
+//
+// Where the time of operations did not move, that process wrote. Where it did, an IPC_SET and an operation may have
+// come together, and the kernel tells no difference; so the values decide what they mean:
+//
+//   - no operation of natives can have led there: all that is free or natives' is less than the value, or nothing is.
+//     Then it was a write. On a lock that leases have as a whole that is always so.
+//   - else nothing is free that leases had, whoever wrote, and the leases stand: they and what is free are no more than
+//     the lock ever had
 
 extension SetTrace {
   /// Whether values may have been written since: the time moved, and no new owner or mode is the reason.
@@ -32,15 +38,26 @@ extension Ledger {
   func markWrites(_ lease: Lease, on set: NativeSet, of lock: Lock) {
     let trace = kernel.trace(set.id.set)
     lease.setChanged = trace?.changed ?? 0
-    set.trace = set.trace ?? trace
+    if let trace {
+      // What this service did itself is no operation that a look must explain.
+      set.trace?.operated = trace.operated
+      set.trace?.read = trace.read
+      set.trace = set.trace ?? trace
+    }
+    if lock.isJudgedByWrites {
+      for number in Set(lease.semaphores(of: lock)) where lease.isAlone(on: number, of: set) {
+        set.settle(number, at: kernel.value(set.id.set, number) ?? 0, isFirst: true)
+      }
+    }
     // The last daemon changed its semaphores, or somebody after it.
     if state != .ready { see(lease.semaphores(of: lock), of: set) }
   }
 
   private func see(_ semaphores: some Sequence<Int>, of set: NativeSet) {
     for number in semaphores {
-      set.seen[number] = SeenSemaphore(
-        process: kernel.lastProcess(set.id.set, number), value: kernel.value(set.id.set, number) ?? 0)
+      let value = kernel.value(set.id.set, number) ?? 0
+      set.seen[number] = SeenSemaphore(process: kernel.lastProcess(set.id.set, number), value: value)
+      set.settle(number, at: value)
     }
   }
 
@@ -64,6 +81,7 @@ extension Ledger {
   }
 
   private func forgive(_ set: NativeSet, _ trace: SetTrace) {
+    set.settled = [:]
     for lock in set.locks.values { for lease in lock.holders { lease.setChanged = trace.changed } }
     remember(trace, of: set)
   }
@@ -82,8 +100,7 @@ extension Ledger {
   func lookForWrites(to set: NativeSet, _ values: [UInt16], _ trace: SetTrace?, at moment: Moment) {
     guard let before = set.trace, let trace else { return }
     guard trace.changed != before.changed else { return remember(trace, of: set) }
-    // Owner or mode are new: that moves the time, too, and is the likelier reason.
-    guard trace.hasOwnership(of: before) else { return forgive(set, trace) }
+    let isUnoperated = trace.isUnoperated(since: before)
     if mayHideAWait(trace, on: set), !set.isUndecided {
       // A thread of ours may have got what a write set free, and tells it in a moment.
       set.isUndecided = true
@@ -91,7 +108,8 @@ extension Ledger {
     }
     for lock in Array(set.locks.values) where lock.isJudgedByWrites {
       let leases = lock.holders.filter {
-        $0.state != .suspect && $0.setChanged < trace.changed && isWritten($0, of: lock, set)
+        $0.state != .suspect && $0.setChanged < trace.changed
+          && isWritten($0, of: lock, set, isUnoperated: isUnoperated)
       }
       guard !leases.isEmpty else { continue }
       let units = leases.reduce(0) { $0 + $1.units }
@@ -114,12 +132,55 @@ extension Ledger {
   }
 
   /// Whether it is a lease's own semaphore that was written.
-  private func isWritten(_ lease: Lease, of lock: Lock, _ set: NativeSet) -> Bool {
+  private func isWritten(_ lease: Lease, of lock: Lock, _ set: NativeSet, isUnoperated: Bool) -> Bool {
     lease.semaphores(of: lock).contains { number in
       let process = kernel.lastProcess(set.id.set, number)
       if process == kernel.process { return lock.tookWaiting }
-      guard let seen = set.seen[number] else { return true }
-      return seen != SeenSemaphore(process: process, value: kernel.value(set.id.set, number) ?? 0)
+      let value = kernel.value(set.id.set, number) ?? 0
+      if set.seen[number] == SeenSemaphore(process: process, value: value) { return false }
+      return isUnoperated || !set.explains(value, of: number)
+    }
+  }
+}
+
+extension NativeSet {
+  /// What the ends of all leases add to a semaphore.
+  private func givenBack(to number: Int) -> Int {
+    locks.values.reduce(0) { sum, lock in
+      guard lock.layout == .operations else {
+        return lock.isJudgedByWrites && lock.dialect.semaphore == number ? sum + lock.unitsOut : sum
+      }
+      return lock.holders.reduce(sum) { sum, lease in
+        lease.adjustments.reduce(sum) { Int($1.semaphore) == number ? $0 + Int($1.delta) : $0 }
+      }
+    }
+  }
+
+  /// Notes what a semaphore comes to without leases, while it has a value.
+  ///
+  /// - Parameter isFirst: Whether no lease stood on it before.
+  fileprivate func settle(_ number: Int, at value: Int, isFirst: Bool = false) {
+    let whole = value + givenBack(to: number)
+    let known = isFirst ? nil : settled[number]
+    settled[number] = min(whole, known?.lowerBound ?? whole)...max(whole, known?.upperBound ?? whole)
+  }
+
+  /// Whether operations of native programs may have brought a semaphore to a value since the last look, and nothing
+  /// that leases have is free.
+  fileprivate func explains(_ value: Int, of number: Int) -> Bool {
+    guard let settled = settled[number] else { return false }
+    let back = givenBack(to: number)
+    if back < 0 { return value + back >= settled.lowerBound }
+    let natives = settled.upperBound - back
+    return natives > 0 && value <= natives
+  }
+}
+
+extension Lease {
+  /// Whether no other lease gives something to a semaphore.
+  fileprivate func isAlone(on number: Int, of set: NativeSet) -> Bool {
+    !set.locks.values.contains { lock in
+      lock.isJudgedByWrites && lock.holders.contains { $0 !== self && $0.semaphores(of: lock).contains(number) }
     }
   }
 }

@@ -88,7 +88,7 @@ extension EndReason {
   /// Whether a lease that ends so ends without its holder's doing.
   var isUnasked: Bool {
     switch self {
-    case .expired, .broken, .connectionClosed, .processExited, .setRemoved, .lockRemoved, .rewritten: true
+    case .expired, .broken, .connectionClosed, .processExited, .processLost, .setRemoved, .lockRemoved, .rewritten: true
     case .released, .undelivered, .transferred: false
     }
   }

@@ -50,6 +50,7 @@ public struct LeaseholdError: Error, Sendable {
     case kernelLimit = "kernel-limit"
     case segmentFull = "segment-full"
     case ledgerFull = "ledger-full"
+    case tooManyProcesses = "too-many-processes"
     case nativeCountFull = "native-count-full"
     case tooManyNativeHandles = "too-many-native-handles"
     case ledgerDamaged = "ledger-damaged"

@@ -57,6 +57,8 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
   case transferred = 8
   /// Another program wrote the values that it stood on.
   case rewritten = 9
+  /// The process it was bound to was not seen again after a restart: nobody knows whether it lives.
+  case processLost = 10
 
   /// The word used in answers as `reason`.
   public var name: String {
@@ -71,6 +73,7 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
     case .processExited: "process-exited"
     case .transferred: "transferred"
     case .rewritten: "rewritten"
+    case .processLost: "process-lost"
     }
   }
 }

@@ -74,7 +74,7 @@ extension LeaseholdError {
   /// As many processes as may have leases.
   static func tooManyProcesses(_ most: Int) -> LeaseholdError {
     LeaseholdError(
-      .ledgerFull,
+      .tooManyProcesses,
       "The service watches \(most) processes, its maximum (max-processes); use bind=connection, hold or a ttl, or "
         + "start it with a larger --max-processes.",
       facts: [("limit", .text("max-processes")), ("value", .number(Int64(most)))], retryAfter: .seconds(1))

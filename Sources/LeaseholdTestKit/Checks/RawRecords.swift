@@ -52,7 +52,7 @@ struct RawRecords {
   private mutating func read(_ body: CellBody, state: Int, kind: Int, cell: Int) {
     let words = body.words
     switch (kind, state) {
-    case (1, 1), (1, 4), (1, 7), (1, 16...25):
+    case (1, 1), (1, 4), (1, 7), (1, 16...26):
       let lease = RawLease(
         cell: cell, id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
         deadline: Int64(bitPattern: words[0]), lockCell: Int(words[6] & 0xffff_ffff), units: Int(words[6] >> 32),

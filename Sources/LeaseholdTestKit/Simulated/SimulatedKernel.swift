@@ -140,7 +140,7 @@ public final class SimulatedKernel: SemaphoreKernel {
   /// When a set was written and operated on, by a clock that turns with each of both.
   public func trace(_ set: Int32) -> SetTrace? {
     state.sets[set].map {
-      SetTrace(changed: $0.written, operated: $0.operated, owner: 0, group: 0, mode: $0.mode)
+      SetTrace(changed: $0.written, operated: $0.operated, owner: 0, group: 0, mode: $0.mode, read: $0.clock + 1)
     }
   }
 

@@ -64,7 +64,10 @@ import Testing
     423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters", "too-many-subscribers", "caller-limit"],
     503: ["draining", "starting", "degraded", "clock-stalled", "sysv-unavailable", "too-many-connections"],
-    507: ["kernel-limit", "ledger-full", "native-count-full", "too-many-native-handles", "segment-full"],
+    507: [
+      "kernel-limit", "ledger-full", "too-many-processes", "native-count-full", "too-many-native-handles",
+      "segment-full",
+    ],
     500: ["ledger-damaged", "internal"],
   ]
 

@@ -53,6 +53,67 @@ import Testing
     #expect(scene.free() == Limits.readerUnits && scene.acquire("bob") == nil && scene.flaws().isEmpty)
   }
 
+  /// Where natives count, too, the record says what the set does not.
+  @Test(arguments: [0, 3, 600], [false, true])
+  func aDebtOfANativeLockIsKnownToTheNextDaemon(_ natives: Int, _ isBroken: Bool) throws {
+    let scene = Scene()
+    scene.acquire("ann", "php:1234") { ($0.native, $0.limit) = (Scene.php, 2) }
+    let id = try #require(scene.leases["ann"]?.id)
+    if natives > 0 { _ = scene.kernel.perform([.addUndone(natives, to: 1)], set: scene.set(), process: 50) }
+    scene.keepHouse()
+    refuseToGiveBack(scene, times: .max)
+    if isBroken { scene.breaks("ann", reason: "maintenance") } else { scene.release("ann") }
+    #expect(scene.values() == [1, 1024 + natives, 0])
+    // In vain again and again, and natives come meanwhile.
+    scene.pass(.milliseconds(10))
+    _ = scene.kernel.perform([.addUndone(1, to: 1)], set: scene.set(), process: 51)
+    scene.kernel.failure = nil
+    scene.restart()
+    #expect(scene.values() == [2, natives + 1, 0] && scene.ledger.recovery.unitsGivenBack == 1)
+    let refused = #expect(throws: LeaseholdError.self) {
+      try scene.ledger.renew(id, key: nil, ttl: nil, at: scene.daemon.moment)
+    }
+    #expect(refused?.code == (isBroken ? .broken : .released) && scene.flaws().isEmpty)
+  }
+
+  @Test func aDebtThatIsPaidIsAnEndLikeAnyOther() throws {
+    let scene = Scene()
+    scene.acquire("ann", "apache:x") { ($0.native, $0.mode) = (Scene.apache("x"), .shared) }
+    let id = try #require(scene.leases["ann"]?.id)
+    // The list of an end there begins with what it takes.
+    var left = 2
+    scene.kernel.failure = { _, list in
+      guard left > 0, list.count == 1, list[0].delta < 0 else { return nil }
+      left -= 1
+      return .failed(KernelFailure(errno: "ENOMEM"))
+    }
+    scene.release("ann")
+    let reader = ApacheDialect(session: "x".utf8, of: 32).reader
+    #expect(scene.values(31_818)[reader] == 1024)
+    for _ in 0..<3 { scene.pass(.milliseconds(10)) }
+    #expect(scene.values(31_818)[reader] == 0)
+    scene.restart()
+    #expect(scene.values(31_818)[reader] == 0 && scene.ledger.recovery.unitsGivenBack == 0)
+    let refused = #expect(throws: LeaseholdError.self) {
+      try scene.ledger.renew(id, key: nil, ttl: nil, at: scene.daemon.moment)
+    }
+    #expect(refused?.code == .released && scene.flaws().isEmpty)
+  }
+
+  /// What is said is what mends it: only some errors are limits that can be raised.
+  @Test(arguments: [
+    ("ENOSPC", "ipcrm"), ("ENOMEM", "no memory"), ("E2BIG", "fewer at once"), ("ERANGE", "its range"),
+    ("EAGAIN", "try again"), ("ENOSYS", "seccomp"), ("EFBIG", "log"),
+  ])
+  func eachErrorHasItsOwnAdvice(_ errno: String, _ word: String) {
+    let scene = Scene()
+    scene.kernel.failure = { _, _ in .failed(KernelFailure(errno: errno)) }
+    #expect(scene.acquire("ann") == .kernelLimit)
+    let detail = scene.refusals["ann"]?.detail ?? ""
+    #expect(detail.contains(errno) && detail.contains(word), "\(detail)")
+    #expect(detail.contains("ipcrm") == (errno == "ENOSPC"))
+  }
+
   @Test func unitsThatCouldNotBeKeptGoBackAndTheLeasesBesideThemStand() {
     let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2])

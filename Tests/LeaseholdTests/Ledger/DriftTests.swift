@@ -227,6 +227,74 @@ import Testing
     }
   }
 
+  /// What natives do between two looks, beside a lease on one of three slots of which they have one.
+  private func beside(_ operations: [Int], mode: UInt32 = 0o666) -> (scene: Scene, set: Int32) {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 77, [3])
+    scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    scene.keepHouse()
+    _ = scene.kernel.perform([.add(-1, to: 0)], set: set, process: 100)
+    scene.keepHouse()
+    for number in operations { _ = scene.kernel.perform([.add(number, to: 0)], set: set, process: 200) }
+    scene.kernel.setMode(mode, set: set)
+    return (scene, set)
+  }
+
+  @Test(arguments: [[-1], [1], [-1, 1], [1, -1], [-1, 1, 1], [1, -1, -1]], [0o666, 0o600] as [UInt32])
+  func operationsOfNativesBesideAModeAreNoWrite(_ operations: [Int], _ mode: UInt32) {
+    let (scene, set) = beside(operations, mode: mode)
+    scene.keepHouse()
+    #expect(drift(scene).isEmpty && scene.has("ann"))
+    let free = 1 + operations.reduce(0, +)
+    #expect(scene.release("ann") == nil && scene.kernel.value(set, 0) == free + 1)
+  }
+
+  /// Whoever hides behind what natives do: no more leases than slots, and no slot of a lease is free.
+  @Test(arguments: [0, 1, 2, 3, 7], [[], [-1], [1], [-1, 1]] as [[Int]])
+  func aWriteBesideOperationsNeverLeadsToMoreLeasesThanTheLimit(_ value: Int, _ operations: [Int]) {
+    let (scene, set) = beside(operations, mode: 0o600)
+    scene.kernel.setValue(value, set: set, semaphore: 0, process: 300)
+    // It is no write of what a lease has where less is free than natives could have left.
+    let isCovered = !operations.isEmpty && value <= 2
+    #expect((scene.acquire("bob", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) } == nil) == (value > 0))
+    #expect((scene.end("ann") == .rewritten) == !isCovered)
+    for who in ["cat", "dan", "eve"] { scene.acquire(who, "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) } }
+    let holders = (try? scene.ledger.lock(Scene.key("sysv:id:\(set).0"), Scene.semaphore(set, 0)).holders.count) ?? 0
+    #expect(holders <= (value > 3 ? 4 : 3), "\(value), \(operations)")
+  }
+
+  @Test func aModeDoesNotHideAWrite() {
+    let scene = Scene()
+    let set = scene.kernel.makeForeignSet(key: 77, [2])
+    scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
+    scene.keepHouse()
+    scene.kernel.setValue(2, set: set, semaphore: 0, process: 100)
+    scene.kernel.setMode(0o600, set: set)
+    #expect(scene.release("ann") == .rewritten && scene.kernel.value(set, 0) == 2)
+  }
+
+  /// A thread that slept for a waiter has what it waited for before the ledger hears of it.
+  @Test func whatAThreadOfOursJustGotIsNoDrift() {
+    let locks: [(name: String, native: NativeRequest?, mode: LockMode)] = [
+      ("a", nil, .exclusive), ("php:1234", Scene.php, .exclusive), ("path:/tmp/x", Scene.path([1]), .exclusive),
+      ("apache:x", Scene.apache("x"), .exclusive), ("apache:x", Scene.apache("x"), .shared),
+    ]
+    for (name, native, mode) in locks {
+      let scene = Scene()
+      scene.acquire("ann", name) { ($0.native, $0.mode) = (native, .exclusive) }
+      scene.queue("bob", name) { ($0.native, $0.mode) = (native, mode) }
+      scene.queue("cat", name) { ($0.native, $0.mode) = (native, mode) }
+      for who in ["ann", "bob", "cat"] {
+        guard let lease = scene.leases[who] else { continue }
+        _ = try? scene.ledger.release(lease.id, key: nil, at: scene.daemon.moment)
+        for _ in 0..<2 { scene.ledger.housekeep(at: scene.daemon.moment) }
+        #expect(drift(scene).isEmpty, "\(name)")
+        scene.hear()
+      }
+      #expect(scene.leases["cat"] != nil && drift(scene).isEmpty, "\(name)")
+    }
+  }
+
   @Test func aWriteOfAValueThatIsThereAlreadyIsAWrite() {
     let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2])

@@ -43,6 +43,10 @@ import Testing
       scene.keepHouse()
     case "lock-removed": scene.remove(force: true)
     case "process-exited": scene.daemon.endProcess(4711)
+    case "process-lost":
+      scene.daemon.processes.hidden = [4711]
+      scene.restart()
+      scene.pass(.seconds(3))
     case "transferred": scene.transfer("ann", to: "bob")
     default: break
     }
@@ -57,7 +61,9 @@ import Testing
     let scene = Scene()
     let change: (inout AcquireRequest) -> Void = { request in
       if reason == .connectionClosed { (request.bindsConnection, request.caller.connection) = (true, 7) }
-      if reason == .processExited { request.process = ProcessBinding(scene.daemon.processes.run(4711), name: 4711) }
+      if [.processExited, .processLost].contains(reason) {
+        request.process = ProcessBinding(scene.daemon.processes.run(4711), name: 4711)
+      }
     }
     if several {
       scene.acquire("ann", several: ["a", "b"]) { change(&$0[0]) }
@@ -70,10 +76,10 @@ import Testing
     if restarts { scene.restart() }
     let error = Self.error(scene, id)
     // An end that only the words of native programs bring about has tests of its own.
-    guard let error else { return #expect(![.released, .broken].contains(reason), "it goes on") }
+    guard let error else { return #expect(![.released, .broken, .processLost].contains(reason), "it goes on") }
     #expect(Self.flaws(error, now: scene.daemon.clock.now).isEmpty)
     #expect(Self.fact("reason", error) == .text(reason.name) && Self.fact("ref", error) == .text(id.ref))
-    if !restarts {
+    if !restarts, reason != .processLost {
       #expect(Self.fact("key", error) == .text("a"))
       #expect(Self.fact("locks", error) == (several ? .texts(["a", "b"]) : nil))
     } else if [.released, .expired, .broken, .undelivered, .connectionClosed].contains(reason) {
