@@ -139,6 +139,7 @@ GROUPS = {
     "robustness": [
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
         ("kill at a call", robustness("kill_loop", "--kills", "40", "--at-calls", "1"), one, DEBUG),
+        ("many natives", robustness("natives"), one, DEBUG),
         ("failing calls", robustness("sweep", "--seconds", "80"), one, DEBUG),
         ("signals", robustness("signals", "--rounds", "18"), one, DEBUG),
         ("upgrade", robustness("upgrade"), one, DEBUG),
@@ -159,6 +160,7 @@ GROUPS = {
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
         ("kill at a call", robustness("kill_loop", "--kills", "1000", "--at-calls", "1"), one, RELEASE),
+        ("many natives", robustness("natives", "--kills", "500"), one, RELEASE),
         ("failing calls", robustness("sweep", "--seconds", "1200", "--errnos", "99"), one, RELEASE),
         ("signals", robustness("signals", "--rounds", "400"), one, RELEASE),
         ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),
