@@ -72,14 +72,14 @@ extension Ledger {
     for _ in 0..<min(4096, locksByCell.count) {
       idleScan = idleScan + 1 < locksByCell.count ? idleScan + 1 : 0
       guard let lock = locksByCell[idleScan], lock.isIdle, !lock.isDamaged else { continue }
-      if now - lock.lastUse >= limits.idleLocks.nanoseconds, !isRaised(lock) { _ = retire(lock) }
+      if now - lock.lastUse >= limits.idleLocks.nanoseconds, !isLimitKnownHereAlone(lock) { _ = retire(lock) }
     }
   }
 
-  /// Whether a `path:` lock has more free than the limit that this service put into force: that is known only here.
-  private func isRaised(_ lock: Lock) -> Bool {
-    guard case .counter = lock.layout, let capacity = lock.capacity else { return false }
-    return (kernel.value(lock.set.set, lock.dialect.semaphore) ?? 0) > capacity
+  /// Whether the limit of a `path:` lock would be lost: this service put it into force, and the set does not tell it.
+  private func isLimitKnownHereAlone(_ lock: Lock) -> Bool {
+    guard case .counter = lock.layout, lock.capacity != nil else { return false }
+    return kernel.value(lock.set.set, lock.dialect.semaphore) != nil
   }
 
   /// Stops granting: every waiter is sent away, leases stay.

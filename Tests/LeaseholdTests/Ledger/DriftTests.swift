@@ -136,6 +136,25 @@ import Testing
     #expect(scene.acquire("eve", "path:/tmp/x") { $0.native = Scene.path([1]) } == .locked)
   }
 
+  @Test func theLimitOfASetThatWasMadeHereIsKnownAfterARestartHoweverLongNobodyUsedIt() {
+    let scene = Scene()
+    func ask(_ who: String) -> LeaseholdError.Code? {
+      scene.acquire(who, "path:/tmp/x") { $0.native = Scene.path([1]) }
+    }
+    #expect(ask("ann") == nil && scene.release("ann") == nil)
+    let key = scene.ledger.locks(ListFilter()).entries.first?.binding.key ?? 0
+    scene.pass(.seconds(3600))
+    for _ in 0..<3 { scene.keepHouse() }
+    scene.restart()
+    _ = scene.kernel.perform([.add(1, to: 0)], set: scene.set(key), process: 100)
+    #expect(ask("ann") == nil && ask("bob") == .locked && scene.leases["ann"]?.kind.limit == 1)
+    scene.release("ann")
+    scene.kernel.removeSet(scene.set(key))
+    scene.pass(.seconds(3600))
+    for _ in 0..<3 { scene.keepHouse() }
+    #expect(scene.ledger.locks(ListFilter()).entries.isEmpty)
+  }
+
   @Test func apacheReadersThatAreNotCountedAnyMoreAreBroken() throws {
     let scene = Scene()
     for who in ["ann", "bob"] {
