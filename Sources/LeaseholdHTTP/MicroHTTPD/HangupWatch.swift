@@ -38,6 +38,8 @@ final class HangupWatch: Sendable {
 
   /// Does something now and then on the watch's thread.
   protocol Sweeper: AnyObject, Sendable {
+    /// Whether there is anything to sweep; ``HangupWatch/wakeUp()`` says that there is again.
+    var hasWork: Bool { get }
     func sweep(at now: Int64)
   }
 
@@ -140,6 +142,9 @@ final class HangupWatch: Sendable {
     poller.wake()
   }
 
+  /// Has the thread ask again whether there is anything to sweep.
+  func wakeUp() { poller.wake() }
+
   /// Ends the thread, after every listener that uses it has stopped.
   func shutdown() {
     registry.withLock { $0.ended = true }
@@ -165,8 +170,10 @@ final class HangupWatch: Sendable {
   private func run() {
     var swept = HostClock.monotonic()
     while true {
-      let (ended, period) = registry.withLock { ($0.ended, $0.sweepers.isEmpty ? -1 : $0.sweepMilliseconds) }
+      let (ended, sweepers, interval) = registry.withLock { ($0.ended, $0.sweepers.values, $0.sweepMilliseconds) }
       if ended { return }
+      // With nothing to sweep it sleeps until it is woken.
+      let period = sweepers.contains { $0.hasWork } ? interval : -1
       poller.wait(milliseconds: period) { take(Token(bits: $0))?.peerGone() }
       let now = HostClock.monotonic()
       if period >= 0, now - swept >= Int64(period) * 1_000_000 {
