@@ -92,7 +92,7 @@ public struct ApacheDialect: LockDialect {
   }
 
   /// Turns what was got with SEM_UNDO into a lease's.
-  public func keepWaited(_ share: Share) -> OpList {
+  public func permanentWait(_ share: Share) -> OpList {
     let (weight, column) = (share.units * Self.weight, column(share.mode))
     if share.purpose == .upgrade { return take(share) }
     // The positive one first: no moment, and no order of these two, in which the semaphore would be zero.

@@ -24,7 +24,7 @@ public struct CounterDialect: LockDialect {
   }
 
   /// Whether there is a ledger.
-  public var isExact: Bool { ledger != nil }
+  public var countsLeasedUnits: Bool { ledger != nil }
 
   /// Takes slots.
   public func take(_ share: Share) -> OpList {
@@ -33,7 +33,7 @@ public struct CounterDialect: LockDialect {
   }
 
   /// Drops the undo of a take and changes no value.
-  public func keepTaken(_ share: Share) -> OpList {
+  public func permanentTake(_ share: Share) -> OpList {
     OpList(.addUndone(share.units, to: semaphore), then: .add(-share.units, to: semaphore))
   }
 
@@ -50,8 +50,8 @@ public struct CounterDialect: LockDialect {
   }
 
   /// Turns waited slots into slots of the ledger.
-  public func keepWaited(_ share: Share) -> OpList {
-    guard let ledger else { return keepTaken(share) }
+  public func permanentWait(_ share: Share) -> OpList {
+    guard let ledger else { return permanentTake(share) }
     return OpList(
       .addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
   }
@@ -60,5 +60,7 @@ public struct CounterDialect: LockDialect {
   public var counters: [LeaseCounter] { ledger.map { [LeaseCounter($0)] } ?? [] }
 
   /// Takes slots out of the ledger.
-  public func uncount(_ share: Share) -> OpList { ledger.map { OpList(.add(-share.units, to: $0)) } ?? OpList() }
+  public func removeFromCount(_ share: Share) -> OpList {
+    ledger.map { OpList(.add(-share.units, to: $0)) } ?? OpList()
+  }
 }

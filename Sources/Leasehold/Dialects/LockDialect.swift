@@ -30,28 +30,29 @@ public struct Share: Hashable, Sendable {
 /// A dialect computes; it never decides who gets a lock, and the queues and the deadlines do not know which dialect
 /// they serve. Where the set has room for it, each list changes the lock and the count of what is out on leases in one
 /// step, so that whatever a crash leaves behind can be told from the kernel's values alone. Where it has none
-/// (``isExact`` is false), a share is taken with SEM_UNDO, recorded, and made permanent by ``keepTaken(_:)``.
+/// (``countsLeasedUnits`` is false), a share is taken with SEM_UNDO, recorded, and made permanent by
+/// ``permanentTake(_:)``.
 public protocol LockDialect: Sendable {
   /// The semaphore that names the lock within its set.
   var semaphore: Int { get }
   /// The other semaphore of a lock that has two.
   var companion: Int? { get }
   /// Whether the kernel's values tell what is out on leases.
-  var isExact: Bool { get }
+  var countsLeasedUnits: Bool { get }
   /// Takes a share, or fails as a whole.
   func take(_ share: Share) -> OpList
-  /// Makes a share permanent that was taken with SEM_UNDO; only where not ``isExact``.
-  func keepTaken(_ share: Share) -> OpList
+  /// Makes a share permanent that was taken with SEM_UNDO; only where not ``countsLeasedUnits``.
+  func permanentTake(_ share: Share) -> OpList
   /// Gives a share back.
   func giveBack(_ share: Share) -> OpList
   /// How a thread waits for a share.
   func wait(for share: Share) -> WaitSteps
   /// Turns what a waiting thread got with SEM_UNDO into a share out on a lease, without a moment in between.
-  func keepWaited(_ share: Share) -> OpList
+  func permanentWait(_ share: Share) -> OpList
   /// Takes a share out of the count of what is out on leases, and gives nothing back.
   ///
   /// Empty where the lock's own value counts.
-  func uncount(_ share: Share) -> OpList
+  func removeFromCount(_ share: Share) -> OpList
   /// The semaphores that count what is out on leases; empty where there are none.
   var counters: [LeaseCounter] { get }
   /// What a reader takes to become the only one; `nil` where there are no readers.
@@ -132,7 +133,7 @@ extension LockDialect {
   /// None.
   public var companion: Int? { nil }
   /// Nothing: whoever writes the lock's value writes the count.
-  public func uncount(_ share: Share) -> OpList { OpList() }
+  public func removeFromCount(_ share: Share) -> OpList { OpList() }
   /// No readers.
   public func upgrade(capacity: Int?) -> Share? { nil }
   /// No readers.
@@ -145,7 +146,7 @@ extension LockDialect {
       then: .add(share.units, to: semaphore))
   }
   /// The kernel's values tell.
-  public var isExact: Bool { true }
+  public var countsLeasedUnits: Bool { true }
   /// Nothing to do: the count changed with the take.
-  public func keepTaken(_ share: Share) -> OpList { OpList() }
+  public func permanentTake(_ share: Share) -> OpList { OpList() }
 }

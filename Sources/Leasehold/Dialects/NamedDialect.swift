@@ -48,7 +48,7 @@ public struct NamedDialect: LockDialect {
   }
 
   /// Turns waited units into units of the ledger.
-  public func keepWaited(_ share: Share) -> OpList {
+  public func permanentWait(_ share: Share) -> OpList {
     OpList(.addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
   }
 
@@ -66,7 +66,7 @@ public struct NamedDialect: LockDialect {
   public var counters: [LeaseCounter] { [LeaseCounter(ledger)] }
 
   /// Takes units out of that count.
-  public func uncount(_ share: Share) -> OpList { OpList(.add(-share.units, to: ledger)) }
+  public func removeFromCount(_ share: Share) -> OpList { OpList(.add(-share.units, to: ledger)) }
 
   /// Puts the place into use; fails unless it is clean.
   public func open(capacity: Int) -> OpList {

@@ -15,7 +15,7 @@ public struct PHPDialect: LockDialect {
   /// What a unit on a lease counts in USAGE.
   public static let weight = LeaseCounter.sharedWeight
   /// Units that can be out on leases at once, beside no handle at all: more would not fit USAGE.
-  public static let unitsMaximum = (LeaseCounter.valueMaximum - LeaseCounter.roomForNatives) / weight
+  public static let unitsMax = (LeaseCounter.valueMaximum - LeaseCounter.roomForNatives) / weight
 
   private static let sem = 0
   private static let usage = 1
@@ -69,7 +69,7 @@ public struct PHPDialect: LockDialect {
   }
 
   /// Turns waited units and the waiter's handle into units on a lease.
-  public func keepWaited(_ share: Share) -> OpList {
+  public func permanentWait(_ share: Share) -> OpList {
     OpList(
       .addUndone(share.units, to: Self.sem), .add(-share.units, to: Self.sem), .addUndone(-1, to: Self.usage),
       .add(share.units * Self.weight, to: Self.usage))
@@ -79,7 +79,7 @@ public struct PHPDialect: LockDialect {
   public var counters: [LeaseCounter] { [LeaseCounter(Self.usage, weight: Self.weight)] }
 
   /// Takes units out of USAGE.
-  public func uncount(_ share: Share) -> OpList { OpList(.add(-share.units * Self.weight, to: Self.usage)) }
+  public func removeFromCount(_ share: Share) -> OpList { OpList(.add(-share.units * Self.weight, to: Self.usage)) }
 
   /// A set as one look at its values shows it.
   public struct State: Sendable {

@@ -26,7 +26,7 @@ extension Ledger {
 
   /// Notes that a lease has another form on one lock.
   func noteConversion(of lease: Lease, at now: Int64) {
-    let head = lease.head ?? lease
+    let head = lease.whole
     ring.append(
       LedgerEvent(
         kind: .converted, mode: lease.mode, count: Int32(truncatingIfNeeded: lease.count), at: now,

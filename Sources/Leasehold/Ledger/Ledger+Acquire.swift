@@ -43,7 +43,7 @@ extension Ledger {
     for _ in 0..<16 {
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       guard lock.hasRoom(for: share.units) else { return nil }
-      if let native = lock.native, native.hasLeases || lock.sharesCount && lock.capacity != nil {
+      if let native = lock.place.native, native.hasLeases || lock.place.sharesCount && lock.capacity != nil {
         // Whoever is granted something now must not share it with leases that a native program's write ended.
         look(at: native, at: moment)
         guard locksByCell[lock.cell] === lock else {
@@ -98,7 +98,7 @@ extension Ledger {
     at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
     if let most = request.maxWaiters {
-      let inKernel = kernel.waiters(lock.set.set, lock.dialect.semaphore) ?? 0
+      let inKernel = kernel.waiters(lock.set.set, lock.place.semaphore) ?? 0
       let native = max(0, inKernel - lock.waits.count)
       guard lock.queue.count + native < most else { throw queueFull(lock, "max_waiters", most, at: moment.monotonic) }
     }
@@ -116,7 +116,7 @@ extension Ledger {
     if !request.holding.isEmpty || request.process != nil || boundLeases[request.caller.connection] != nil {
       try refuseDeadlock(waiter, at: moment)
     }
-    if lock.queue.count == 1 || lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
+    if lock.queue.count == 1 || lock.waitsOneByOne { arrangeKernelWait(lock) }
     return .waiting(waiter.id)
   }
 

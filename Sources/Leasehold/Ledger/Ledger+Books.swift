@@ -54,7 +54,7 @@ extension Ledger {
     _ native: NativeRequest, _ layout: LockLayout, on bound: BoundSet
   ) throws(LeaseholdError) {
     guard let set = nativeSets[bound.id.set] else { return }
-    if set.locks[native.semaphore]?.layout != layout,
+    if set.locks[native.semaphore]?.place.nativeLayout != layout,
       let book = book(among: native.semaphore..<native.semaphore + 1, of: bound.id.set, firstOwn: nil)
     {
       throw Self.books(book.number, of: bound.id.set, book.lock)
@@ -81,7 +81,7 @@ extension LockLayout {
 extension Lock {
   /// What it keeps books in now: Apache's are the module's own to write while no lease is counted.
   fileprivate var books: [Int] {
-    if case .apache = layout, holders.isEmpty { return [] }
-    return layout.books(dialect.semaphore)
+    if place.isApache, holders.isEmpty { return [] }
+    return place.nativeLayout?.books(place.semaphore) ?? []
   }
 }

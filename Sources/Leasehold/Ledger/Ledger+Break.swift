@@ -50,7 +50,7 @@ extension Ledger {
     switch name {
     case .id(let id): return try find(id, key: nil, within: confinement)
     case .ref(let ref):
-      let found = leasesByCell.lazy.compactMap(\.self).filter { $0.head == nil && $0.id.high >> 24 == ref }
+      let found = leasesByCell.lazy.compactMap(\.self).filter { !$0.isPart && $0.id.high >> 24 == ref }
       guard let lease = found.first(where: \.isHeld) ?? found.first else {
         guard let end = tombstones.latest(ref: ref) else { throw Self.noSuchLease() }
         if let confinement { try confinement.check(end) }

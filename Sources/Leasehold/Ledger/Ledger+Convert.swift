@@ -29,7 +29,7 @@ extension Ledger {
       noticeRemoval(below: head, at: moment)
       guard head.isHeld else { return refuse(Self.over(head)) }
       let lease = part(of: head, on: request.key, request.native)
-      guard let lock = lease.lock, let share = lock.dialect.upgrade(capacity: lock.capacity),
+      guard let lock = lease.lock, let share = lock.place.dialect.upgrade(capacity: lock.capacity),
         lock.kind == .readersWriter
       else { return refuse(Self.notConvertible(request.key)) }
       if lease.mode == request.mode { return .granted(converted(head)) }
@@ -72,7 +72,7 @@ extension Ledger {
     _ request: ConvertRequest, _ lease: Lease, _ share: Share, on lock: Lock, client: any LeaseClient, at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
     try checkRoomToWait(request.caller)
-    let head = lease.head ?? lease
+    let head = lease.whole
     var asked = AcquireRequest(key: lease.key, ttl: head.ttl, caller: request.caller)
     asked.wait = request.wait
     asked.owner = head.owner
@@ -137,7 +137,7 @@ extension Ledger {
     let whole = lock.share(.exclusive, count: 1).units
     guard lock.hasRoom(for: whole - lease.units) else { return false }
     let conversion = try prepareConversion(lease, to: .exclusive, units: whole)
-    let outcome = kernel.operate(lock.set.set, lock.dialect.take(share))
+    let outcome = kernel.operate(lock.set.set, lock.place.take(share))
     guard outcome == .done else {
       discard(conversion)
       if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
@@ -150,12 +150,12 @@ extension Ledger {
 
   private func downgrade(_ lease: Lease, on lock: Lock, at moment: Moment) throws(LeaseholdError) {
     let conversion = try prepareConversion(lease, to: .shared, units: 1)
-    switch kernel.operate(lock.set.set, lock.dialect.downgrade(capacity: lock.capacity)) {
+    switch kernel.operate(lock.set.set, lock.place.dialect.downgrade(capacity: lock.capacity)) {
     case .done: commit(conversion, of: lease)
     case .removed:
       discard(conversion)
       setVanished(lock, at: moment)
-      throw Self.over(lease.head ?? lease)
+      throw Self.over(lease.whole)
     case .failed(let failure) where failure.mayPass:
       discard(conversion)
       throw Self.kernelRefused(failure, doing: "take the lock")
@@ -183,7 +183,7 @@ extension Ledger {
   func upgradeWaited(_ waiter: Waiter, _ lease: Lease, on lock: Lock) -> KernelOutcome {
     let whole = lock.share(.exclusive, count: 1).units
     guard let conversion = try? prepareConversion(lease, to: .exclusive, units: whole) else { return .wouldBlock }
-    let outcome = kernel.operate(lock.set.set, lock.dialect.keepWaited(waiter.share))
+    let outcome = kernel.operate(lock.set.set, lock.place.dialect.permanentWait(waiter.share))
     guard outcome == .done else {
       discard(conversion)
       return outcome
@@ -195,13 +195,13 @@ extension Ledger {
 
   private func grantUpgrade(_ waiter: Waiter, _ lease: Lease) {
     leave(waiter)
-    if let client = waiter.client { notices.append(.granted(client, converted(lease.head ?? lease))) }
+    if let client = waiter.client { notices.append(.granted(client, converted(lease.whole))) }
   }
 
   /// A lease is over: whoever waits to convert it is told so.
   func dismissUpgrade(of lease: Lease) {
     guard let waiter = lease.upgrade else { return }
-    dismiss(waiter, Self.over(lease.head ?? lease))
+    dismiss(waiter, Self.over(lease.whole))
   }
 
   // MARK: After a crash
@@ -241,6 +241,6 @@ extension Ledger {
   private static func alreadyConverting(_ lease: Lease) -> LeaseholdError {
     LeaseholdError(
       .superseded, "Another request of yours waits to convert this lease already; wait for its answer.",
-      facts: [("ref", .text((lease.head ?? lease).id.ref))])
+      facts: [("ref", .text(lease.whole.id.ref))])
   }
 }

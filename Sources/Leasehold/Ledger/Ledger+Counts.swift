@@ -11,17 +11,8 @@
 // What recovery makes of it stands in Ledger+RecoverCounts.swift.
 
 extension Lock {
-  /// Whether native programs count themselves where leases are counted.
-  @inline(__always)
-  var sharesCount: Bool {
-    switch layout {
-    case .php, .apache: true
-    case .named, .counter, .operations: false
-    }
-  }
-
   /// The semaphore that counts leases of a mode.
-  func counter(of mode: LockMode) -> LeaseCounter? { dialect.counters.first { $0.counts(mode) } }
+  func counter(of mode: LockMode) -> LeaseCounter? { place.dialect.counters.first { $0.counts(mode) } }
 
   /// Units of leases in a counter, as the records have them.
   func units(in counter: LeaseCounter) -> Int {
@@ -102,10 +93,10 @@ extension Ledger {
 
   private func witness(_ share: Share, of lock: Lock, _ values: [UInt16], knowsFree: Bool) -> CountWitness? {
     guard let counter = lock.counter(of: share.mode) else { return nil }
-    let isApart = counter.semaphore != lock.dialect.semaphore && lock.dialect.companion == nil
+    let isApart = counter.semaphore != lock.place.semaphore && lock.place.dialect.companion == nil
     return CountWitness(
       process: kernel.process, count: Int(values[counter.semaphore]),
-      free: isApart && knowsFree ? Int(values[lock.dialect.semaphore]) : nil, hasWaits: !lock.waits.isEmpty)
+      free: isApart && knowsFree ? Int(values[lock.place.semaphore]) : nil, hasWaits: !lock.waits.isEmpty)
   }
 
   /// Marks records whose units are about to be taken together.
@@ -123,11 +114,11 @@ extension Ledger {
     }
     // From another value than the limit, SEM does not go down by what is taken, and may even stay what it was.
     let isFirst = lock.counter(of: share.mode).map { values[$0.semaphore] == 0 } ?? false
-    let knowsFree = !isFirst || limit == Int(values[lock.dialect.semaphore])
+    let knowsFree = !isFirst || limit == Int(values[lock.place.semaphore])
     guard var witness = witness(share, of: lock, values, knowsFree: knowsFree) else { return }
     if waited {
       witness.free = witness.free.map { $0 + share.units }
-      if lock.dialect.companion != nil {
+      if lock.place.dialect.companion != nil {
         witness.count = max(0, witness.count - share.units * LeaseCounter.sharedWeight)
       }
     }
@@ -151,9 +142,9 @@ extension Ledger {
     isBreaking: Bool = false
   ) {
     let check = storage.commitWord(at: cell).check
-    if lock.sharesCount {
+    if lock.place.sharesCount {
       var word: UInt64 = 0
-      if let native = lock.native, case .values(let values) = read(native),
+      if let native = lock.place.native, case .values(let values) = read(native),
         var witness = witness(share, of: lock, values, knowsFree: !isCapped)
       {
         witness.isOfEnd = true

@@ -12,7 +12,7 @@ extension Ledger {
   ///   - units: By how many; 0 where that is not known.
   ///   - found: What was seen, without a full stop.
   func damage(_ lock: Lock, _ kind: DriftKind, units: Int, _ found: String, at moment: Moment) {
-    guard !lock.isDamaged, lock.bank != nil else { return }
+    guard !lock.isDamaged, lock.place.isOwn else { return }
     lock.isDamaged = true
     damagedLocks += 1
     storage.store(storage.body(at: lock.cell).words[1] | LockRecord.damagedBit, .second, at: lock.cell)
@@ -30,9 +30,9 @@ extension Ledger {
   /// The mark that the place is in use goes first: what a crash leaves behind it belongs to no lock, and the next
   /// daemon clears it.
   func mend(_ lock: Lock, at moment: Moment) {
-    guard let bank = lock.bank else { return }
-    let place = lock.dialect.semaphore
-    let isShared = locksByCell.contains { $0 !== lock && $0?.bank === bank && $0?.dialect.semaphore == place }
+    guard let bank = lock.place.bank else { return }
+    let place = lock.place.semaphore
+    let isShared = locksByCell.contains { $0 !== lock && $0?.place.bank === bank && $0?.place.semaphore == place }
     let check = storage.commitWord(at: lock.cell).check
     storage.commit(CommitWord(.retiring, .lock, check: check), at: lock.cell)
     let outcome = isShared ? .wouldBlock : clear(NamedDialect(place: place), of: bank)
@@ -55,7 +55,7 @@ extension Ledger {
 
   /// Whether somebody wrote a lock's values: before the last daemon noticed it, or since.
   func lookForDamage(of lock: Lock, _ record: LockRecord, _ values: [UInt16], at moment: Moment) {
-    guard case .named = record.layout, let bank = lock.bank else { return }
+    guard case .named = record.layout, let bank = lock.place.bank else { return }
     defer { bank.locks[record.place] = lock }
     let live = Int(values[NamedDialect(place: record.place).live])
     if record.isDamaged {

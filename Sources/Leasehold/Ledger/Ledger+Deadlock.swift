@@ -58,7 +58,7 @@ extension Ledger {
       }
     }
     var holding = bound.filter { lease in
-      !([lease] + lease.parts).contains { part in waiter.seats.contains { $0.lock === part.lock } }
+      !lease.members.contains { part in waiter.seats.contains { $0.lock === part.lock } }
     }
     for id in waiter.request.holding {
       let lease = try find(id, key: nil, within: waiter.caller.confinement)
@@ -107,7 +107,7 @@ extension Ledger {
 
   /// Whether somebody waits for a lock that a lease stands on.
   private func isWanted(_ lease: Lease) -> Bool {
-    ([lease] + lease.parts).contains { $0.lock?.queue.isEmpty == false }
+    lease.members.contains { $0.lock?.queue.isEmpty == false }
   }
 
   private struct Blocker {
@@ -125,7 +125,7 @@ extension Ledger {
       guard let lock = seat.lock else { continue }
       if let before = seat.previous { blockers.append(Blocker(waiter: before.lead, seat: seat, lease: nil)) }
       for lease in lock.holders where isInTheWay(lease, of: seat, on: lock) {
-        for keeper in waitersHolding[(lease.head ?? lease).fence] ?? [] {
+        for keeper in waitersHolding[lease.whole.fence] ?? [] {
           blockers.append(Blocker(waiter: keeper, seat: seat, lease: lease))
         }
       }
@@ -146,7 +146,7 @@ extension Ledger {
       if let before = seat.previous, stuck[before.lead.id] != nil { return false }
       let kept = lock.holders.filter { lease in
         isInTheWay(lease, of: seat, on: lock)
-          && (waitersHolding[(lease.head ?? lease).fence] ?? []).contains { stuck[$0.id] != nil }
+          && (waitersHolding[lease.whole.fence] ?? []).contains { stuck[$0.id] != nil }
       }
       if lock.kind == .readersWriter { return kept.isEmpty }
       // Where only native programs know how many slots there are, nobody can say that they will not do.
@@ -186,7 +186,7 @@ extension Ledger {
       let kept = ways[index == 0 ? ways.count - 1 : index - 1].blocker.lease
       return DeadlockStep(
         owner: one.request.owner, waitsFor: seat.request.key, mode: seat.request.mode,
-        ref: (kept?.head ?? kept)?.id.ref, holds: kept?.key, isAsking: one === waiter)
+        ref: kept?.whole.id.ref, holds: kept?.key, isAsking: one === waiter)
     }
   }
 
@@ -195,7 +195,7 @@ extension Ledger {
   /// Two readers who both want to be the only one: neither ever lets the other.
   func deadlock(of lease: Lease, with other: Waiter, told confinement: Confinement?) -> LeaseholdError {
     counters.deadlocks += 1
-    let (mine, its) = (lease.head ?? lease, other.converting?.head ?? other.converting)
+    let (mine, its) = (lease.whole, other.converting?.whole)
     let circle = [
       DeadlockStep(
         owner: mine.owner, waitsFor: lease.key, mode: .exclusive, ref: mine.id.ref, holds: lease.key, isAsking: true),

@@ -54,7 +54,7 @@ extension Ledger {
       let mark = debt.mark.flatMap { storage.commitWord(at: $0.cell) == $0.word ? $0 : nil }
       if let mark, let lock = debt.lock { renew(mark, of: lock) }
       // Of raw operations as much is taken back as goes, as at any end.
-      let isAdjustment = debt.lock?.layout == .operations
+      let isAdjustment = debt.lock?.place.isOperations == true
       let outcome =
         isAdjustment
         ? adjust(debt.set, by: debt.operations, of: debt.lock)

@@ -41,7 +41,7 @@ extension Ledger {
   }
 
   private func look(at lock: Lock, _ values: [UInt16], at moment: Moment) {
-    let dialect = NamedDialect(place: lock.dialect.semaphore)
+    let dialect = NamedDialect(place: lock.place.semaphore)
     let (free, out, capacity) = (Int(values[dialect.semaphore]), Int(values[dialect.ledger]), lock.capacity ?? 0)
     guard out == lock.unitsOut, Int(values[dialect.live]) == capacity else {
       // As when an undo fails: the leases stay, and nothing is granted that could meet them.
@@ -75,7 +75,7 @@ extension Ledger {
     case .values(let values):
       let trace = set.newTrace(kernel)
       let isWritten = trace.map { $0.isWritten(since: set.trace) } ?? false
-      for lock in Array(set.locks.values) where lock.isExact {
+      for lock in Array(set.locks.values) where lock.place.countsLeasedUnits {
         if lock.holders.isEmpty {
           if isWritten || lock.capacity != nil { forgetLimitIfAlone(lock, values, isWritten: isWritten) }
         } else {
@@ -83,7 +83,7 @@ extension Ledger {
         }
       }
       lookForWrites(to: set, values, trace, at: moment)
-      for lock in set.locks.values where lock.isExact && !lock.holders.isEmpty && lock.debts == 0 {
+      for lock in set.locks.values where lock.place.countsLeasedUnits && !lock.holders.isEmpty && lock.debts == 0 {
         reportExcess(of: lock, values, at: moment)
       }
     }
@@ -91,7 +91,7 @@ extension Ledger {
 
   /// Ends leases that their counters do not cover.
   private func endUncounted(on lock: Lock, _ values: [UInt16], isWritten: Bool, at moment: Moment) {
-    for counter in lock.dialect.counters {
+    for counter in lock.place.dialect.counters {
       let value = Int(values[counter.semaphore])
       dropSuspects(of: lock, counter, value, at: moment)
       let units = lock.units(in: counter)
@@ -109,10 +109,10 @@ extension Ledger {
   }
 
   private func reportExcess(of lock: Lock, _ values: [UInt16], at moment: Moment) {
-    let excess = lock.dialect.counters.filter { !$0.isShared }.reduce(0) {
+    let excess = lock.place.dialect.counters.filter { !$0.isShared }.reduce(0) {
       $0 + max(0, lock.natives(in: $1, value: Int(values[$1.semaphore])))
     }
-    let surplus = self.surplus(of: lock, value: Int(values[lock.dialect.semaphore]))
+    let surplus = self.surplus(of: lock, value: Int(values[lock.place.semaphore]))
     guard excess != lock.seenExcess || surplus != lock.seenSurplus else { return }
     if excess > lock.seenExcess {
       report(
@@ -140,13 +140,13 @@ extension Ledger {
   ///
   /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for whoever calls it.
   private func surplus(of lock: Lock, value: Int) -> Int {
-    if case .counter = lock.layout { return 0 }
+    if case .counter = lock.place { return 0 }
     return lock.capacity.map { max(0, value + lock.unitsOut - $0) } ?? 0
   }
 
   /// PHP sets a limit of its own when nobody is counted: from then on that of the last lease says nothing.
   func forgetLimitIfAlone(_ lock: Lock, _ values: [UInt16]? = nil, isWritten: Bool = false) {
-    guard case .php = lock.layout, lock.capacity != nil, lock.unitsOut == 0 else { return }
+    guard lock.place.isPHP, lock.capacity != nil, lock.unitsOut == 0 else { return }
     let usage = PHPDialect.books.lowerBound
     let value = values.map { Int($0[usage]) } ?? kernel.value(lock.set.set, usage)
     if isWritten || (value ?? 0) == 0 { lock.capacity = nil }
@@ -165,7 +165,7 @@ extension Ledger {
     breakUncovered(leases, at: moment)
     if counted > 0, !counter.isShared {
       let share = Share(.exclusive, units: counted)
-      _ = giveBack(lock.dialect.uncount(share), to: lock.set.set, of: lock)
+      _ = giveBack(lock.place.dialect.removeFromCount(share), to: lock.set.set, of: lock)
     }
     forgetLimitIfAlone(lock)
     (lock.seenExcess, lock.seenSurplus, lock.natives) = (0, 0, [:])
@@ -175,7 +175,7 @@ extension Ledger {
   /// Ends leases and gives nothing back of what the set does not cover; what they have of other locks goes back.
   func breakUncovered(_ leases: [Lease], at moment: Moment) {
     for lease in leases where lease.lock != nil {
-      let head = lease.head ?? lease
+      let head = lease.whole
       guard !head.parts.isEmpty else {
         finishMarked(lease, .rewritten, at: moment.monotonic.nanoseconds)
         continue
@@ -187,14 +187,14 @@ extension Ledger {
   /// How a lease gives back where natives count, too, and more is free or less counted than there should be: only what
   /// fits, and what is there; `nil` as usual.
   func cappedGiveBack(_ share: Share, on lock: Lock) -> [Operation]? {
-    guard lock.sharesCount, let counter = lock.counter(of: share.mode),
+    guard lock.place.sharesCount, let counter = lock.counter(of: share.mode),
       case .success(let values) = readCounts(of: lock)
     else { return nil }
-    let surplus = lock.layout == .php ? surplus(of: lock, value: Int(values[lock.dialect.semaphore])) : 0
+    let surplus = lock.place.isPHP ? surplus(of: lock, value: Int(values[lock.place.semaphore])) : 0
     let counted = min(share.units * counter.weight, Int(values[counter.semaphore]))
     guard surplus > 0 || counted < share.units * counter.weight else { return nil }
-    let back = lock.layout == .php ? max(0, share.units - surplus) : 0
-    return [(back, lock.dialect.semaphore), (-counted, counter.semaphore)].filter { $0.0 != 0 }.map {
+    let back = lock.place.isPHP ? max(0, share.units - surplus) : 0
+    return [(back, lock.place.semaphore), (-counted, counter.semaphore)].filter { $0.0 != 0 }.map {
       .add($0.0, to: $0.1)
     }
   }

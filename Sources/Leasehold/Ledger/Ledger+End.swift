@@ -61,7 +61,7 @@ extension Ledger {
     let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
     var leases: [Lease] = []
     for lease in ofLock ?? leasesByCell.compactMap(\.self) {
-      let head = lease.head ?? lease
+      let head = lease.whole
       guard head.isHeld, head.owner.isExactly(owner), key.map(lease.key.means) ?? true,
         caller.map(head.belongs) ?? true, confinement.map({ $0.covers(head) }) ?? true
       else { continue }
@@ -76,7 +76,7 @@ extension Ledger {
 
   /// A waiter left a queue: whoever is first now may be served, and sleeps in the kernel follow the queue.
   func moveUp(_ lock: Lock, wasFirst: Bool, at moment: Moment) {
-    if wasFirst { serve(lock, at: moment) } else if lock.layout.waitsOneByOne { arrangeKernelWait(lock) }
+    if wasFirst { serve(lock, at: moment) } else if lock.waitsOneByOne { arrangeKernelWait(lock) }
     if !unserved.isEmpty { serveUnserved(at: moment) }
   }
 
@@ -110,16 +110,16 @@ extension Ledger {
   /// The record first: from then on nobody else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
     if reason != .released { noticeRemoval(below: lease, at: moment) }
-    if lease.head != nil || !lease.parts.isEmpty {
-      let head = lease.head ?? lease
+    if lease.isOfSeveral {
+      let head = lease.whole
       if head.lock != nil { endAll(head, reason, at: moment) }
       return
     }
     guard let lock = lease.lock else { return }
     let share = lease.share
-    if lock.isExact, !lock.sharesCount {
+    if !lock.place.marksMoves {
       finish(lease, reason, at: moment.monotonic.nanoseconds)
-      return gaveBack(giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock), on: lock, at: moment)
+      return gaveBack(giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock), on: lock, at: moment)
     }
     // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
     let capped = cappedGiveBack(share, on: lock)
@@ -132,10 +132,10 @@ extension Ledger {
       outcome =
         if let capped {
           giveBack(list: capped, to: lock.set.set, of: lock)
-        } else if lock.layout == .operations {
+        } else if lock.place.isOperations {
           adjust(lock.set.set, by: lease.adjustments, of: lock)
         } else {
-          giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock)
+          giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
         }
     }
     finishMarked(lease, reason, at: moment.monotonic.nanoseconds)
@@ -183,7 +183,7 @@ extension Ledger {
     storage.store(UInt64(bitPattern: lease.breaking == nil ? now : -now), .second, at: lease.cell)
     let check = storage.commitWord(at: lease.cell).check
     storage.commit(CommitWord(.cooling, .lease, check: check), at: lease.cell)
-    for lease in [lease] + lease.parts {
+    for lease in lease.members {
       lease.state = .cooling
       dismissUpgrade(of: lease)
     }
@@ -246,7 +246,7 @@ extension Ledger {
     case .wouldBlock, .failed:
       // Somebody wrote the set's values. Nothing is added that the ledger's own count does not cover.
       counters.undoFailures += 1
-      guard lock.bank == nil else {
+      guard !lock.place.isOwn else {
         return damage(lock, .uncounted, units: 0, "The set's values do not cover what a lease gave back", at: moment)
       }
       if !lock.queue.isEmpty { serve(lock, at: moment) }
@@ -257,7 +257,7 @@ extension Ledger {
   func noticeRemoval(below lease: Lease, at moment: Moment) {
     guard lease.isHeld else { return }
     for part in lease.parts { noticeRemoval(below: part, at: moment) }
-    guard lease.isHeld, let native = lease.lock?.native else { return }
+    guard lease.isHeld, let native = lease.lock?.place.native else { return }
     look(at: native, at: moment)
   }
 
@@ -297,9 +297,9 @@ extension Ledger {
 
   /// Whether another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its spelling.
   func isMeant(_ lease: Lease, by native: NativeRequest?) -> Bool {
-    guard let native, let lock = lease.lock, lock.native != nil,
+    guard let native, let lock = lease.lock, !lock.place.isOwn,
       let bound = try? kernel.bind(native, creating: false, access: nil)
     else { return false }
-    return bound.id == lock.set && native.semaphore == lock.dialect.semaphore
+    return bound.id == lock.set && native.semaphore == lock.place.semaphore
   }
 }

@@ -31,7 +31,7 @@ extension Ledger {
 
   /// More units on leases than a lock has: some record is not what it was, and nothing is granted that could meet them.
   func distrustOverfullLocks(at moment: Moment) {
-    for case let lock? in locksByCell where lock.bank != nil && lock.unitsOut > lock.capacity ?? 0 {
+    for case let lock? in locksByCell where lock.place.isOwn && lock.unitsOut > lock.capacity ?? 0 {
       let capacity = lock.capacity ?? 0
       damage(
         lock, .uncounted, units: lock.unitsOut - capacity, "Leases have \(lock.unitsOut) units of its \(capacity)",

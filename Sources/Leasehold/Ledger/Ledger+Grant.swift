@@ -25,7 +25,7 @@ extension Ledger {
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
       fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
-      nameLength: lock.native == nil || lock.key == request.key ? 0 : request.key.text.utf8.count,
+      nameLength: lock.place.isOwn || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
     guard record.textLength > 0 else {
@@ -74,14 +74,14 @@ extension Ledger {
   /// Where that cannot be done, the prepared lease is discarded, and what was taken goes back. A crash between the two
   /// stores leaves a suspect: whether the undo ran nobody can know.
   func keep(_ prepared: PreparedLease, on lock: Lock) -> KernelOutcome {
-    guard !lock.isExact else { return .done }
+    guard !lock.place.countsLeasedUnits else { return .done }
     storage.commit(CommitWord(.arming, .lease, check: prepared.body.check), at: prepared.cell)
     let share = Share(prepared.record.mode, units: prepared.record.units)
-    let outcome = kernel.operate(lock.set.set, lock.dialect.keepTaken(share))
+    let outcome = kernel.operate(lock.set.set, lock.place.dialect.permanentTake(share))
     guard outcome != .done else { return .done }
     storage.commit(.free, at: prepared.cell)
     discard(prepared)
-    if outcome != .removed { _ = giveBack(lock.dialect.wait(for: share).drop, to: lock.set.set, of: lock) }
+    if outcome != .removed { _ = giveBack(lock.place.dialect.wait(for: share).drop, to: lock.set.set, of: lock) }
     return outcome
   }
 
@@ -116,12 +116,12 @@ extension Ledger {
     lock.holders.append(lease)
     lock.unitsOut += lease.units
     lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
-    if lease.head == nil {
+    if !lease.isPart {
       liveLeases += 1
       lease.account?.add(1, .leases)
     }
     touch(lock)
-    if let set = lock.native { markWrites(lease, on: set, of: lock) }
+    if let set = lock.place.native { markWrites(lease, on: set, of: lock) }
   }
 
   /// Takes a lease out of its lock's holders.
@@ -135,7 +135,7 @@ extension Ledger {
     lease.holderIndex = -1
     lease.lock = nil
     lock.unitsOut -= lease.units
-    if lease.head == nil {
+    if !lease.isPart {
       liveLeases -= 1
       lease.account?.add(-1, .leases)
     }
@@ -176,7 +176,7 @@ extension Ledger {
 
   private func serveQueue(_ lock: Lock, at moment: Moment) {
     // Whoever is granted something now must not share it with leases that a native program's write ended.
-    if let native = lock.native, native.hasLeases, !lock.queue.isEmpty { notice(native, at: moment) }
+    if let native = lock.place.native, native.hasLeases, !lock.queue.isEmpty { notice(native, at: moment) }
     guard locksByCell[lock.cell] === lock else { return }
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {
       if waiter.isDetached, waiter.group == nil { break }

@@ -12,9 +12,9 @@ extension Ledger {
   /// The live leases, in the order of their records.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leasesByCell, filter) { lease in
-      guard let lease, lease.head == nil, lease.isHeld, filter.takes(lease.owner),
+      guard let lease, !lease.isPart, lease.isHeld, filter.takes(lease.owner),
         filter.confinement.map({ $0.covers(lease) }) ?? true,
-        filter.keyPrefix.map({ prefix in ([lease] + lease.parts).contains { $0.key.text.begins(with: prefix) } })
+        filter.keyPrefix.map({ prefix in lease.members.contains { $0.key.text.begins(with: prefix) } })
           ?? true
       else { return nil }
       return snapshot(lease)
@@ -44,7 +44,7 @@ extension Ledger {
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     var bank: (set: Int32, values: [UInt16])?
     return page(locksByCell, filter) { lock in
-      guard let lock, lock.layout != .operations,
+      guard let lock, !lock.place.isOperations,
         filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true,
         filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
       else { return nil }
@@ -56,11 +56,11 @@ extension Ledger {
       case .waited where lock.queue.isEmpty: return nil
       default: break
       }
-      guard lock.bank != nil else { return snapshot(lock, holders: 0, waiters: 0) }
+      guard lock.place.isOwn else { return snapshot(lock, holders: 0, waiters: 0) }
       if bank?.set != lock.set.set {
         if case .values(let values) = kernel.read(lock.set.set) { bank = (lock.set.set, values) } else { bank = nil }
       }
-      let semaphore = lock.dialect.semaphore
+      let semaphore = lock.place.semaphore
       let value = bank.flatMap { $0.values.indices.contains(semaphore) ? Int($0.values[semaphore]) : nil }
       return snapshot(lock, holders: 0, waiters: 0, value: .some(value))
     }
@@ -89,7 +89,7 @@ extension Ledger {
 
   /// Locks that are known.
   var lockCount: Int {
-    nativeSets.values.reduce(locksByKey.count) { $0 + $1.locks.values.count { $0.layout != .operations } }
+    nativeSets.values.reduce(locksByKey.count) { $0 + $1.locks.values.count { !$0.place.isOperations } }
   }
 
   /// What the service is doing.
@@ -121,12 +121,12 @@ extension Ledger {
       deadline: lease.end == 0 ? nil : MonotonicInstant(nanoseconds: lease.end), waited: lease.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
-      adjusts: lease.lock?.layout == .operations ? lease.adjustments.map { Int($0.semaphore) } : nil,
+      adjusts: lease.semaphoresAdjusted,
       process: lease.bond?.recorded.name, breaking: lease.breaking, state: HolderState(lease.state),
-      trace: lease.trace, parts: lease.parts.isEmpty ? [] : ([lease] + lease.parts).map(part))
-    guard let head = lease.head else { return snapshot }
+      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part))
+    guard case .part(of: let whole) = lease.kind else { return snapshot }
     var part = snapshot
-    part.take(holderOf: self.snapshot(head))
+    part.take(holderOf: self.snapshot(whole))
     return part
   }
 
@@ -156,7 +156,7 @@ extension Ledger {
       fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
       holderCount: lock.holders.count - lock.cooling, coolingCount: lock.cooling,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
-    if let value = value ?? kernel.value(lock.set.set, lock.dialect.semaphore) {
+    if let value = value ?? kernel.value(lock.set.set, lock.place.semaphore) {
       addUse(value, of: lock, to: &snapshot)
     }
     snapshot.isDamaged = lock.isDamaged
@@ -169,16 +169,16 @@ extension Ledger {
   /// Adds what the kernel says is free, and what that says of natives.
   private func addUse(_ value: Int, of lock: Lock, to snapshot: inout LockSnapshot) {
     snapshot.availableUnits = value
-    snapshot.suspects = lock.native == nil ? 0 : lock.holders.count { $0.state == .suspect }
-    switch lock.layout {
-    case .named(let kind):
-      snapshot.available = kind == .readersWriter ? (value == lock.capacity ? 1 : 0) : value
+    snapshot.suspects = lock.place.isOwn ? 0 : lock.holders.count { $0.state == .suspect }
+    switch lock.place {
+    case .own(_, _, let isCounting):
+      snapshot.available = isCounting ? value : (value == lock.capacity ? 1 : 0)
       snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
     case .php, .counter:
       snapshot.available = max(0, min(value, lock.roomWithinLimit))
       snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
     case .apache:
-      guard let writer = lock.dialect.companion, let writers = kernel.value(lock.set.set, writer) else { return }
+      guard let writer = lock.place.dialect.companion, let writers = kernel.value(lock.set.set, writer) else { return }
       snapshot.available = value == 0 && writers == 0 ? 1 : 0
       snapshot.nativeUnits = max(0, value + writers - lock.unitsOut * ApacheDialect.weight)
     case .operations: break

@@ -16,7 +16,7 @@ extension Ledger {
     }
     var wanted: [Share] = []
     if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
-      let sleepers = lock.layout.waitsOneByOne ? Self.sleepersPerLock : 1
+      let sleepers = lock.waitsOneByOne ? Self.sleepersPerLock : 1
       // Nobody sleeps for less than those before it want: what it got could not be handed to the first.
       var most = 0
       lock.queue.forEach { waiter in
@@ -43,23 +43,24 @@ extension Ledger {
   /// Whether a thread that sleeps for a native lock would be woken for nothing: what it would get could not be counted,
   /// or is beyond the limit.
   private func cannotSleep(for share: Share, on lock: Lock) -> Bool {
-    guard lock.native != nil, share.purpose == .take else { return false }
-    if lock.sharesCount, let counter = lock.counter(of: share.mode),
+    guard !lock.place.isOwn, share.purpose == .take else { return false }
+    if lock.place.sharesCount, let counter = lock.counter(of: share.mode),
       let value = kernel.value(lock.set.set, counter.semaphore), full(lock, for: share, counter, value: value) != nil
     {
       return true
     }
     return !lock.isWithinLimit(share.units)
-      && (kernel.value(lock.set.set, lock.dialect.semaphore) ?? 0) >= share.units
+      && (kernel.value(lock.set.set, lock.place.semaphore) ?? 0) >= share.units
   }
 
   private func beginWait(_ lock: Lock, for share: Share) -> Bool {
     counters.kernelWaits += 1
     lastWait += 1
     let wait = KernelWait(
-      number: lastWait, lock: lock.cell, set: lock.set.set, semaphore: lock.dialect.semaphore, share: share,
+      number: lastWait, lock: lock.cell, set: lock.set.set, semaphore: lock.place.semaphore, share: share,
       steps: share.purpose == .probe
-        ? WaitSteps(wait: lock.dialect.probe(share, waits: true), drop: OpList()) : lock.dialect.wait(for: share))
+        ? WaitSteps(wait: lock.place.dialect.probe(share, waits: true), drop: OpList())
+        : lock.place.dialect.wait(for: share))
     guard waiting.begin(wait) else {
       poll(lock)
       return false
@@ -88,7 +89,7 @@ extension Ledger {
       _ = giveBack(wait.steps.drop, to: wait.set, of: nil)
       return
     }
-    if let native = lock.native, native.hasLeases, wait.share.purpose != .probe {
+    if let native = lock.place.native, native.hasLeases, wait.share.purpose != .probe {
       // What woke it may have been a write, and then those leases are over that stand on what was written.
       lock.tookWaiting = true
       notice(native, at: moment)
@@ -109,18 +110,18 @@ extension Ledger {
     guard let head = lock.queue.first, head.group == nil, head.converting == nil, !head.isDetached,
       head.share == wait.share,
       state == .ready, !lock.isDamaged, lock.hasRoom(for: wait.share.units),
-      lock.native == nil || lock.isWithinLimit(wait.share.units),
+      lock.place.isOwn || lock.isWithinLimit(wait.share.units),
       let prepared = try? prepare(head, on: lock, at: moment)
     else {
       drop(wait, on: lock)
       return serve(lock, at: moment)
     }
-    if lock.isExact {
-      if lock.sharesCount, case .success(let values) = readCounts(of: lock) {
+    if lock.place.countsLeasedUnits {
+      if lock.place.sharesCount, case .success(let values) = readCounts(of: lock) {
         mark([prepared], taking: wait.share, of: lock, values, waited: true)
       }
-      switch kernel.operate(wait.set, lock.dialect.keepWaited(wait.share)) {
-      case .done: grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
+      switch kernel.operate(wait.set, lock.place.dialect.permanentWait(wait.share)) {
+      case .done: grant(head, prepared, on: lock, limitApplied: lock.tellsLimit ? false : nil)
       case .removed:
         unmark([prepared])
         discard(prepared)
@@ -132,7 +133,7 @@ extension Ledger {
       }
     } else {
       switch keep(prepared, on: lock) {
-      case .done: grant(head, prepared, on: lock, limitApplied: lock.layout.tellsLimit ? false : nil)
+      case .done: grant(head, prepared, on: lock, limitApplied: lock.tellsLimit ? false : nil)
       case .removed: return setVanished(lock, at: moment)
       case .wouldBlock, .failed: break
       }
@@ -145,14 +146,14 @@ extension Ledger {
   /// A write may have come since, and others after it: of a `php:` set no more goes back than the limit allows, and no
   /// handle that is not counted any more.
   private func drop(_ wait: KernelWait, on lock: Lock) {
-    guard lock.layout == .php, case .success(let values) = readCounts(of: lock) else {
+    guard lock.place.isPHP, case .success(let values) = readCounts(of: lock) else {
       _ = giveBack(wait.steps.drop, to: wait.set, of: lock)
       return
     }
     let (units, state) = (wait.share.units, PHPDialect.State(values, leases: lock.unitsOut))
     let surplus = lock.capacity.map { min(units, max(0, state.value + units + lock.unitsOut - $0)) } ?? 0
-    var operations = [Operation.addUndone(units, to: lock.dialect.semaphore)]
-    if surplus > 0 { operations.append(.add(-surplus, to: lock.dialect.semaphore)) }
+    var operations = [Operation.addUndone(units, to: lock.place.semaphore)]
+    if surplus > 0 { operations.append(.add(-surplus, to: lock.place.semaphore)) }
     if state.handles > 0 { operations.append(.addUndone(-1, to: PHPDialect.books.lowerBound)) }
     _ = giveBack(list: operations, to: wait.set, of: lock)
   }
@@ -167,22 +168,22 @@ extension Ledger {
 
   private func lockAt(_ wait: KernelWait) -> Lock? {
     guard locksByCell.indices.contains(wait.lock), let lock = locksByCell[wait.lock], lock.set.set == wait.set,
-      lock.dialect.semaphore == wait.semaphore
+      lock.place.semaphore == wait.semaphore
     else { return nil }
     return lock
   }
 
   /// The set below a lock is gone (somebody removed it): leases on it are over, waiters go on in a new set.
   func setVanished(_ lock: Lock, at moment: Moment) {
-    if let bank = lock.bank { return bankVanished(bank, at: moment) }
-    if let native = lock.native { nativeSetVanished(native, at: moment) }
+    if let bank = lock.place.bank { return bankVanished(bank, at: moment) }
+    if let native = lock.place.native { nativeSetVanished(native, at: moment) }
   }
 
   /// Ends the leases of a lock whose set is gone and forgets it; true when somebody still waits.
   func orphan(_ lock: Lock, at moment: Moment) -> Bool {
     stopKernelWaits(lock)
     for lease in lock.holders where lease.lock === lock {
-      let head = lease.head ?? lease
+      let head = lease.whole
       if head.parts.isEmpty {
         finishMarked(lease, .setRemoved, at: moment.monotonic.nanoseconds)
       } else {

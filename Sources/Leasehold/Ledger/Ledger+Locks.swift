@@ -46,8 +46,8 @@ extension Ledger {
       throw error
     }
     let lock = Lock(
-      key: key, cell: written.cell, bank: bank, place: place, kind: kind, textCell: written.textCell,
-      lastUse: moment.monotonic.nanoseconds)
+      key: key, cell: written.cell, place: .own(bank, place: UInt8(place), isCounting: kind != .readersWriter),
+      capacity: capacity, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
     let check = written.check
     storage.commit(CommitWord(.preparing, .lock, check: check), at: lock.cell)
     switch kernel.operate(bank.id.set, NamedDialect(place: place).open(capacity: capacity)) {
@@ -100,13 +100,13 @@ extension Ledger {
   func retire(_ lock: Lock) -> Bool {
     guard lock.isIdle else { return false }
     // Native sets stay as they are: only what the ledger knows of them goes.
-    guard let bank = lock.bank else {
+    guard let bank = lock.place.bank else {
       forgetLock(lock)
       return true
     }
     let check = storage.commitWord(at: lock.cell).check
     storage.commit(CommitWord(.retiring, .lock, check: check), at: lock.cell)
-    let dialect = NamedDialect(place: lock.dialect.semaphore)
+    let dialect = NamedDialect(place: lock.place.semaphore)
     switch kernel.operate(bank.id.set, dialect.retire(capacity: lock.capacity ?? 0)) {
     case .done, .removed:
       forgetLock(lock)
@@ -147,15 +147,15 @@ extension Ledger {
   func forgetLock(_ lock: Lock) {
     touch(lock)
     if lock.isDamaged { damagedLocks -= 1 }
-    if let native = lock.native {
-      native.locks[lock.dialect.semaphore] = nil
+    if let native = lock.place.native {
+      native.locks[lock.place.semaphore] = nil
       eraseLock(lock)
       if native.locks.isEmpty { forgetSet(native) }
       return
     }
     locksByKey[lock.key] = nil
     eraseLock(lock)
-    lock.bank?.freePlace(lock.dialect.semaphore)
+    lock.place.bank?.freePlace(lock.place.semaphore)
   }
 
   private func eraseLock(_ lock: Lock) {

@@ -39,17 +39,16 @@ extension Ledger {
         layout: layout, capacity: capacity, semaphoreCount: bound.count, firstFence: lastFence &+ 1, keyLength: 0,
         textCell: TextRecord.none))
     storage.commit(CommitWord(.live, .lock, check: written.check), at: written.cell)
+    let set = adoptSet(bound.id, count: bound.count)
     let lock = Lock(
-      key: key, cell: written.cell, native: adoptSet(bound.id, count: bound.count), semaphore: native.semaphore,
-      layout: layout, capacity: capacity, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
+      key: key, cell: written.cell, place: Place(set, layout, native.semaphore), capacity: capacity,
+      textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
     lock.wasJustMade = bound.wasMade
     lock.claim = claim
-    lock.native?.locks[native.semaphore] = lock
+    set.locks[native.semaphore] = lock
     locksByCell[lock.cell] = lock
     // What a ledger of ours counts as out although nothing stands here was a lost ledger's.
-    if moment.monotonic.nanoseconds >= strangersFrom, !lock.sharesCount, let set = lock.native,
-      case .values(let values) = read(set)
-    {
+    if moment.monotonic.nanoseconds >= strangersFrom, !lock.place.sharesCount, case .values(let values) = read(set) {
       settle(lock, values)
     }
     return lock
@@ -72,13 +71,13 @@ extension Ledger {
   /// A single semaphore may be meant by `sysv:` that `php:` or `path:` know more of, and then takes part in what they
   /// know; the other way round a `sysv:` lock becomes a `path:` one, which differs in how it waits alone.
   private static func agree(_ known: Lock, _ asked: LockLayout) -> Bool {
-    switch (known.layout, asked) {
+    switch (known.place, asked) {
     case (.php, .counter(ledger: nil, isPath: false)): return true
-    case (.counter(let ledger, let isPath), .counter(let itsLedger, let asksForPath)):
-      guard ledger == itsLedger else { return false }
-      if asksForPath, !isPath { known.layout = asked }
+    case (.counter(let set, let semaphore, let ledger, let isPath), .counter(let itsLedger, let asksForPath)):
+      guard ledger.map({ Int($0) }) == itsLedger else { return false }
+      if asksForPath, !isPath { known.place = .counter(set, semaphore: semaphore, ledger: ledger, isPath: true) }
       return true
-    default: return known.layout == asked
+    default: return known.place.nativeLayout == asked
     }
   }
 
@@ -140,15 +139,15 @@ extension Ledger {
     let lock = try findOrMakeLock(request, at: moment)
     lock.lastUse = moment.monotonic.nanoseconds
     var opened = OpenedLock(lock: withKernelView(snapshot(lock, holders: 0, waiters: 0)), wasMade: !isKnown)
-    guard lock.native != nil else { return opened }
+    guard !lock.place.isOwn else { return opened }
     opened.wasMade = lock.wasJustMade
-    if case .php = lock.layout {
+    if lock.place.isPHP {
       guard let applied = openPHP(lock.set.set, limit: request.limit ?? 1) else {
         setVanished(lock, at: moment)
         throw Self.setKeepsVanishing(request.key, at: moment)
       }
       opened.limitApplied = applied
-    } else if lock.layout.tellsLimit {
+    } else if lock.tellsLimit {
       opened.limitApplied = lock.wasJustMade
     }
     opened.lock = withKernelView(snapshot(lock, holders: 0, waiters: 0))
@@ -186,9 +185,10 @@ extension Ledger {
     }
     guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
     // Not known to the ledger: an entry for this answer alone.
+    let set = NativeSet(id: bound.id, count: bound.count)
     let lock = Lock(
-      key: key, cell: -1, native: NativeSet(id: bound.id, count: bound.count), semaphore: native.semaphore,
-      layout: try Self.layout(native, on: bound), capacity: nil, textCell: TextRecord.none, lastUse: 0)
+      key: key, cell: -1, place: Place(set, try Self.layout(native, on: bound), native.semaphore), capacity: nil,
+      textCell: TextRecord.none, lastUse: 0)
     return withKernelView(snapshot(lock, holders: 0, waiters: 0))
   }
 
@@ -225,10 +225,10 @@ extension Ledger {
   public func nativeUse(of set: Int32) -> String? {
     guard let known = nativeSets[set], let lock = known.locks.values.first else { return nil }
     let dialect: NativeRequest.Dialect =
-      switch lock.layout {
+      switch lock.place {
       case .php: .php
       case .apache: .apache
-      case .named, .counter, .operations: .path
+      case .own, .counter, .operations: .path
       }
     return nativeUse(dialect, BoundSet(id: known.id, count: known.count))
   }
@@ -241,7 +241,7 @@ extension Ledger {
       }
     }
     guard case .values(let values) = kernel.read(bound.id.set), values.count == bound.count else { return nil }
-    let units = nativeSets[bound.id.set]?.locks.values.reduce(0) { $0 + ($1.sharesCount ? $1.unitsOut : 0) } ?? 0
+    let units = nativeSets[bound.id.set]?.locks.values.reduce(0) { $0 + ($1.place.sharesCount ? $1.unitsOut : 0) } ?? 0
     switch dialect {
     case .php:
       let handles = PHPDialect.State(values, leases: units).handles

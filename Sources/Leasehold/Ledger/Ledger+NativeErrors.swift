@@ -84,7 +84,7 @@ extension Ledger {
   /// No room to count another lease besides those that are out and the native programs.
   static func countFull(_ lock: Lock, _ counter: LeaseCounter, value: Int) -> LeaseholdError {
     let (units, natives) = (lock.units(in: counter), max(0, lock.natives(in: counter, value: value)))
-    let whose = lock.layout == .php ? "handles of PHP" : "holders of native programs"
+    let whose = lock.place.isPHP ? "handles of PHP" : "holders of native programs"
     return LeaseholdError(
       .nativeCountFull,
       "Semaphore \(counter.semaphore) of set \(lock.set.set), which counts who uses '\(lock.key)', is full: "
@@ -100,7 +100,7 @@ extension Ledger {
 
   /// Beside so many natives a crash could leave a lease of which nobody can know.
   static func tooManyNatives(_ lock: Lock, _ counter: LeaseCounter, _ natives: Int) -> LeaseholdError {
-    let whose = lock.layout == .php ? "handles of PHP are open on" : "native programs hold"
+    let whose = lock.place.isPHP ? "handles of PHP are open on" : "native programs hold"
     return LeaseholdError(
       .tooManyNativeHandles,
       "\(natives) \(whose) '\(lock.key)'; leases are granted beside at most \(LeaseCounter.roomForNatives), so that "

@@ -47,7 +47,7 @@ extension Ledger {
       throw Self.setRemoved(lock.key, at: moment)
     }
     let lease = commit(prepared, for: asked, on: lock, caller: asked.caller)
-    lease.adjustments = adjustments
+    lease.kind = .operations(adjustments)
     return snapshot(lease)
   }
 
@@ -82,10 +82,11 @@ extension Ledger {
         lastUse: moment.monotonic.nanoseconds, set: set.set, sysvKey: set.key, place: number, layout: .operations,
         capacity: nil, semaphoreCount: count, firstFence: lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
     storage.commit(CommitWord(.live, .lock, check: written.check), at: written.cell)
+    let native = adoptSet(set, count: count)
     let lock = Lock(
-      key: key, cell: written.cell, native: adoptSet(set, count: count), semaphore: number, layout: .operations,
-      capacity: nil, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
-    lock.native?.locks[number] = lock
+      key: key, cell: written.cell, place: .operations(native), capacity: nil, textCell: written.textCell,
+      lastUse: moment.monotonic.nanoseconds)
+    native.locks[number] = lock
     locksByCell[lock.cell] = lock
     return lock
   }

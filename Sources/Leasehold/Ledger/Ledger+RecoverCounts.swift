@@ -59,7 +59,7 @@ extension Ledger {
       for one in group {
         let share = Share(record.mode, units: one.record.units)
         markEnd(one.cell, one.word.reason ?? .undelivered, giving: share, of: lock)
-        let outcome = giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock)
+        let outcome = giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
         if outcome == .done { recovery.unitsGivenBack += share.units } else { counters.undoFailures += 1 }
         close(one, &findings, at: moment)
       }
@@ -76,7 +76,7 @@ extension Ledger {
   private func isCounted(
     _ group: [Underway], by counter: LeaseCounter, on lock: Lock, _ findings: Findings
   ) -> Bool? {
-    guard let native = lock.native, case .values(let values) = read(native) else { return nil }
+    guard let native = lock.place.native, case .values(let values) = read(native) else { return nil }
     let units = group.reduce(0) { $0 + $1.record.units }
     let weight = units * counter.weight
     let standing = (findings.leases.map(\.record) + findings.parts.map(\.record)).filter {
@@ -106,10 +106,10 @@ extension Ledger {
   private func freeTells(
     _ witness: CountWitness, _ units: Int, isTaking: Bool, of lock: Lock, _ values: [UInt16]
   ) -> Bool? {
-    guard let free = witness.free, kernel.lastProcess(lock.set.set, lock.dialect.semaphore) == witness.process else {
+    guard let free = witness.free, kernel.lastProcess(lock.set.set, lock.place.semaphore) == witness.process else {
       return nil
     }
-    return switch Int(values[lock.dialect.semaphore]) {
+    return switch Int(values[lock.place.semaphore]) {
     case free: !isTaking
     case isTaking ? free - units : free + units: isTaking
     default: nil

@@ -35,7 +35,7 @@ extension Ledger {
     guard !findings.parts.isEmpty else { return [] }
     var heads: [Int64: Lease] = [:]
     for case let lease? in leasesByCell where lease.state == .held || lease.state == .cooling {
-      heads[lease.group] = lease
+      if case .whole(let parts) = lease.kind { heads[parts.fence] = lease } else { heads[lease.fence] = lease }
     }
     var bereft: [Lease] = []
     for (cell, record, body) in findings.parts.sorted(by: { $0.record.fingerprint < $1.record.fingerprint }) {
@@ -47,11 +47,11 @@ extension Ledger {
         continue
       }
       guard let head = heads[record.fence] else {
-        if let lock, !lock.isExact || lock.sharesCount { giveBackPart(cell, record, on: lock) }
+        if let lock, lock.place.marksMoves { giveBackPart(cell, record, on: lock) }
         storage.commit(.free, at: cell)
         continue
       }
-      guard let lock, record.units <= lock.unitsMaximum,
+      guard let lock, record.units <= lock.unitsMax,
         let bytes = text(
           record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
       else {
@@ -68,7 +68,7 @@ extension Ledger {
   private func giveBackPart(_ cell: Int, _ record: LeaseRecord, on lock: Lock) {
     let share = Share(record.mode, units: record.units)
     markEnd(cell, .released, giving: share, of: lock)
-    let outcome = giveBack(lock.dialect.giveBack(share), to: lock.set.set, of: lock)
+    let outcome = giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
     if outcome == .done { recovery.unitsGivenBack += record.units }
   }
 }

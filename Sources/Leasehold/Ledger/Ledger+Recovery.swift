@@ -111,7 +111,7 @@ extension Ledger {
     findings.underway = []
     for one in all {
       let lock = locksByCell.indices.contains(one.record.lockCell) ? locksByCell[one.record.lockCell] : nil
-      if lock?.sharesCount == true {
+      if lock?.place.sharesCount == true {
         findings.underway.append(one)
       } else if one.isTaking {
         // Perhaps the undo ran, perhaps it had been dropped: never given back by itself.
@@ -197,8 +197,8 @@ extension Ledger {
     guard case .named(let kind) = record.layout, values != nil, locksByKey[key] == nil else { return nil }
     let bank = adoptBank(BankID(set: record.set, key: record.sysvKey))
     let lock = Lock(
-      key: key, cell: cell, bank: bank, place: record.place, kind: kind, textCell: record.textCell,
-      lastUse: record.lastUse)
+      key: key, cell: cell, place: .own(bank, place: UInt8(record.place), isCounting: kind != .readersWriter),
+      capacity: record.capacity, textCell: record.textCell, lastUse: record.lastUse)
     bank.block(record.place)
     locksByKey[key] = lock
     return lock
@@ -208,7 +208,7 @@ extension Ledger {
     let set = adoptSet(BankID(set: record.set, key: record.sysvKey), count: record.semaphoreCount)
     guard set.locks[record.place] == nil else { return nil }
     let lock = Lock(
-      key: key, cell: cell, native: set, semaphore: record.place, layout: record.layout, capacity: record.capacity,
+      key: key, cell: cell, place: Place(set, record.layout, record.place), capacity: record.capacity,
       textCell: record.textCell, lastUse: record.lastUse)
     set.locks[record.place] = lock
     return lock
@@ -230,7 +230,7 @@ extension Ledger {
         record.endedAt = record.endedAt.signum() * moment.monotonic.nanoseconds
       }
       guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
-        record.units <= lock.unitsMaximum,
+        record.units <= lock.unitsMax,
         let bytes = text(
           record.textLength, body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, record.textCell, &findings)
       else {
@@ -250,10 +250,13 @@ extension Ledger {
       if record.bindsProcess { lease.bond = ProcessBond(recordBytes: rest.dropFirst(record.keyLength)) }
       if record.hasGroup {
         let place = record.keyLength + (record.bindsProcess ? RecordedProcess.bytes : 0)
-        lease.group = rest.dropFirst(place).prefix(8).reversed().reduce(0) { $0 << 8 | Int64($1) }
+        lease.kind = .whole(
+          Lease.Parts(fence: rest.dropFirst(place).prefix(8).reversed().reduce(0) { $0 << 8 | Int64($1) }))
       }
-      lease.adjustments = [Operation](
-        recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes))
+      if lock.place.isOperations {
+        lease.kind = .operations(
+          [Operation](recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes)))
+      }
       if state == .suspect { lease.endedAt = moment.monotonic.nanoseconds }
       adopt(lease, on: lock, at: moment)
     }
@@ -322,9 +325,9 @@ extension Ledger {
 
   /// The same for one lock of native programs, where nobody but this service counts what is out.
   func settle(_ lock: Lock, _ values: [UInt16]) {
-    for counter in lock.dialect.counters where !counter.isShared {
+    for counter in lock.place.dialect.counters where !counter.isShared {
       let natives = lock.natives(in: counter, value: Int(values[counter.semaphore]))
-      _ = giveBackExcess(natives, lock.dialect, lock.set.set, of: lock)
+      _ = giveBackExcess(natives, lock.place.dialect, lock.set.set, of: lock)
     }
   }
 

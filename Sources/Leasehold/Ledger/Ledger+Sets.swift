@@ -37,13 +37,13 @@ extension Ledger {
     let leases = holders(on: numbers, of: set)
     for lease in leases {
       guard let lock = lease.lock else { continue }
-      if lease.head != nil || !lease.parts.isEmpty {
-        endAll(lease.head ?? lease, .broken, at: moment) { part, lock in
+      if lease.isOfSeveral {
+        endAll(lease.whole, .broken, at: moment) { part, lock in
           leases.contains { $0 === part } && lock.set.set == set
         }
         continue
       }
-      let uncount = lease.state == .suspect ? OpList() : lock.dialect.uncount(lease.share)
+      let uncount = lease.state == .suspect ? OpList() : lock.place.dialect.removeFromCount(lease.share)
       _ = giveBack(uncount, to: set, of: lock)
       finishMarked(lease, .broken, at: moment.monotonic.nanoseconds)
     }
@@ -66,7 +66,7 @@ extension Ledger {
       lock.holders.filter { lease in
         guard let numbers else { return true }
         return lease.semaphores(of: lock).contains(where: numbers.contains)
-          || lock.dialect.counters.contains { $0.counts(lease.mode) && numbers.contains($0.semaphore) }
+          || lock.place.dialect.counters.contains { $0.counts(lease.mode) && numbers.contains($0.semaphore) }
       }
     }
   }
@@ -80,10 +80,10 @@ extension Ledger {
 extension Lease {
   /// The semaphores of its lock's set that it stands on.
   func semaphores(of lock: Lock) -> [Int] {
-    switch lock.layout {
+    switch lock.place {
     case .operations: adjustments.map { Int($0.semaphore) }
-    case .apache where mode != .shared: [lock.dialect.companion ?? lock.dialect.semaphore]
-    case .named, .php, .apache, .counter: [lock.dialect.semaphore]
+    case .apache where mode != .shared: [lock.place.dialect.companion ?? lock.place.semaphore]
+    case .own, .php, .apache, .counter: [lock.place.semaphore]
     }
   }
 }

@@ -76,7 +76,7 @@ extension Ledger {
     // Making the last lock may show that the set of the first is gone, and then it is another lock by now.
     for _ in 0..<16 {
       let wanted = try lookUp(wants, at: moment)
-      for native in wanted.compactMap(\.lock.native) where native.hasLeases { notice(native, at: moment) }
+      for native in wanted.compactMap(\.lock.place.native) where native.hasLeases { notice(native, at: moment) }
       if wanted.allSatisfy({ locksByCell[$0.lock.cell] === $0.lock }) { return wanted }
     }
     throw Self.setKeepsVanishing(wants[0].key, at: moment)

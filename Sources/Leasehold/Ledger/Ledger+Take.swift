@@ -20,13 +20,13 @@ extension Ledger {
   func take(
     _ share: Share, of lock: Lock, for request: AcquireRequest, _ prepared: PreparedLease
   ) -> TakeOutcome {
-    lock.native == nil
+    lock.place.isOwn
       ? takeNow(share, of: lock) : takeNatively(share, of: lock, for: request, [prepared])
   }
 
   @inline(__always)
   private func takeNow(_ share: Share, of lock: Lock) -> TakeOutcome {
-    switch kernel.operate(lock.set.set, lock.dialect.take(share)) {
+    switch kernel.operate(lock.set.set, lock.place.take(share)) {
     case .done: .taken(limitApplied: limitApplied(lock))
     case .wouldBlock: .busy
     case .removed: .removed
@@ -39,10 +39,10 @@ extension Ledger {
     _ share: Share, of lock: Lock, for request: AcquireRequest, _ prepared: [PreparedLease]
   ) -> TakeOutcome {
     let outcome: TakeOutcome
-    switch lock.layout {
+    switch lock.place {
     case .php: outcome = takePHP(share, of: lock, for: request, prepared)
     case .apache: outcome = takeApache(share, of: lock, prepared)
-    case .named, .counter, .operations: return lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .busy
+    case .own, .counter, .operations: return lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .busy
     }
     if case .taken = outcome { return outcome }
     unmark(prepared)
@@ -51,8 +51,7 @@ extension Ledger {
 
   /// Of `path:` locks: whether the set was made with the limit that is asked for now, as far as that is known.
   private func limitApplied(_ lock: Lock) -> Bool? {
-    guard case .counter(_, isPath: true) = lock.layout else { return nil }
-    return lock.wasJustMade
+    lock.place.isPath ? lock.wasJustMade : nil
   }
 
   /// How often a take is tried anew when PHP was in the middle of something, each a few microseconds later.
@@ -68,8 +67,8 @@ extension Ledger {
     let (set, dialect) = (lock.set.set, PHPDialect())
     // `sysv:` names take what is there and put no limit into force.
     let keepsValue = request.native?.dialect == .sysv
-    guard share.units <= PHPDialect.unitsMaximum else {
-      return .refused(Self.neverCounted(share.units, most: PHPDialect.unitsMaximum))
+    guard share.units <= PHPDialect.unitsMax else {
+      return .refused(Self.neverCounted(share.units, most: PHPDialect.unitsMax))
     }
     for _ in 0..<Self.phpAttempts {
       let values: [UInt16]
@@ -108,11 +107,11 @@ extension Ledger {
     switch readCounts(of: lock) {
     case .failure(let obstacle): return obstacle.outcome
     case .success(let values):
-      if let writer = lock.dialect.companion, values[writer] > 0 { return .busy }
+      if let writer = lock.place.dialect.companion, values[writer] > 0 { return .busy }
       if let full = full(lock, for: share, values) { return .full(full) }
       mark(prepared, taking: share, of: lock, values)
     }
-    let outcome = kernel.operate(lock.set.set, lock.dialect.take(share))
+    let outcome = kernel.operate(lock.set.set, lock.place.take(share))
     return switch outcome {
     case .done: .taken(limitApplied: nil)
     case .wouldBlock: .busy
@@ -129,7 +128,7 @@ extension Ledger {
 
   /// The values of a native set in which a lock counts.
   func readCounts(of lock: Lock) -> Result<[UInt16], Unread> {
-    guard let native = lock.native else { return .failure(Unread(outcome: .removed)) }
+    guard let native = lock.place.native else { return .failure(Unread(outcome: .removed)) }
     return switch read(native) {
     case .gone: .failure(Unread(outcome: .removed))
     case .unreadable:

@@ -76,7 +76,7 @@ extension Ledger {
       let records = wanted[0].wants.map { prepared[$0] }
       let request = wants[wanted[0].wants[0]]
       let outcome =
-        lock.native == nil
+        lock.place.isOwn
         ? take(wanted[0].share, of: lock, for: request, records[0])
         : takeNatively(wanted[0].share, of: lock, for: request, records)
       switch outcome {
@@ -96,8 +96,8 @@ extension Ledger {
     }
     var operations: [Operation] = []
     for one in wanted {
-      if one.lock.native != nil, !one.lock.isWithinLimit(one.share.units) { return .busy(one.lock) }
-      if one.lock.sharesCount {
+      if !one.lock.place.isOwn, !one.lock.isWithinLimit(one.share.units) { return .busy(one.lock) }
+      if one.lock.place.sharesCount {
         switch readCounts(of: one.lock) {
         case .failure: return .removed(one.lock)
         case .success(let values):
@@ -107,7 +107,7 @@ extension Ledger {
           mark(one.wants.map { prepared[$0] }, taking: one.share, of: one.lock, values)
         }
       }
-      let list = one.lock.dialect.take(one.share)
+      let list = one.lock.place.take(one.share)
       operations += (0..<list.count).map { list[$0] }
     }
     switch kernel.operate(lock.set.set, list: operations) {
@@ -117,7 +117,7 @@ extension Ledger {
     case .wouldBlock:
       // Which one is in the way: by looking, which takes nothing.
       let blocker = wanted.first {
-        kernel.operate(lock.set.set, $0.lock.dialect.probe($0.share, waits: false)) == .wouldBlock
+        kernel.operate(lock.set.set, $0.lock.place.dialect.probe($0.share, waits: false)) == .wouldBlock
       }
       return blocker.map { .busy($0.lock) } ?? .unsettled(lock)
     }
@@ -125,9 +125,9 @@ extension Ledger {
 
   /// Gives back what was taken for a lease that does not come to be.
   private func untake(_ wanted: Wanted) {
-    let dialect = wanted.lock.dialect
+    let dialect = wanted.lock.place.dialect
     let outcome = giveBack(
-      wanted.lock.isExact ? dialect.giveBack(wanted.share) : dialect.wait(for: wanted.share).drop,
+      wanted.lock.place.countsLeasedUnits ? dialect.giveBack(wanted.share) : dialect.wait(for: wanted.share).drop,
       to: wanted.lock.set.set, of: wanted.lock)
     if outcome != .done, outcome != .removed { counters.undoFailures += 1 }
   }
@@ -147,10 +147,10 @@ extension Ledger {
       }
       // Its set went just now, say, and its record with it. What was made permanent goes back, and the rest.
       for other in prepared.indices where other != index {
-        let (record, dialect) = (prepared[other].record, locks[other].dialect)
+        let (record, dialect) = (prepared[other].record, locks[other].place.dialect)
         let share = Share(record.mode, units: record.units)
-        let isKept = other > index || locks[other].isExact
-        if isKept, !locks[other].isExact || locks[other].sharesCount {
+        let isKept = other > index || locks[other].place.countsLeasedUnits
+        if isKept, locks[other].place.marksMoves {
           markEnd(prepared[other].cell, .undelivered, giving: share, of: locks[other])
         } else {
           storage.commit(.free, at: prepared[other].cell)
@@ -177,9 +177,15 @@ extension Ledger {
 
   /// Makes a lease a part of another.
   func adopt(_ part: Lease, of head: Lease, on lock: Lock) {
-    part.head = head
+    if case .whole(let parts) = head.kind {
+      parts.leases.append(part)
+    } else {
+      let parts = Lease.Parts(fence: part.fence)
+      parts.leases = [part]
+      head.kind = .whole(parts)
+    }
+    part.kind = .part(of: head)
     part.state = head.state
-    head.parts.append(part)
     attach(part, to: lock)
     leasesByCell[part.cell] = part
   }
@@ -194,14 +200,14 @@ extension Ledger {
     _ head: Lease, _ reason: EndReason, at moment: Moment, uncounting: Bool = true,
     notGivenBack isKept: (Lease, Lock) -> Bool = { _, _ in false }
   ) {
-    let members = [head] + head.parts
+    let members = head.members
     let stood = members.compactMap { member in
       member.lock.map { lock in
         (lease: member, lock: lock, capped: cappedGiveBack(member.share, on: lock))
       }
     }
     let wasSuspect = head.state == .suspect
-    if let lock = head.lock, !lock.isExact || lock.sharesCount {
+    if let lock = head.lock, lock.place.marksMoves {
       markEnd(
         head.cell, reason, giving: head.share, of: lock, isCapped: stood[0].capped != nil,
         isBreaking: head.breaking != nil)
@@ -213,15 +219,15 @@ extension Ledger {
       if lease !== head { drop(lease, on: lock, isCapped: capped != nil) }
       var outcome = KernelOutcome.done
       if isKept(lease, lock) {
-        let uncount = uncounting ? lock.dialect.uncount(lease.share) : OpList()
+        let uncount = uncounting ? lock.place.dialect.removeFromCount(lease.share) : OpList()
         outcome = giveBack(uncount, to: lock.set.set, of: lock)
       } else if let capped {
         outcome = giveBack(list: capped, to: lock.set.set, of: lock)
       } else if !wasSuspect || lease !== head {
-        outcome = giveBack(lock.dialect.giveBack(lease.share), to: lock.set.set, of: lock)
+        outcome = giveBack(lock.place.giveBack(lease.share), to: lock.set.set, of: lock)
       }
       outcomes.append(outcome)
-      if lock.isExact, !lock.sharesCount { continue }
+      if !lock.place.marksMoves { continue }
       if lease === head {
         finishMarked(head, reason, at: moment.monotonic.nanoseconds)
       } else {
@@ -242,8 +248,8 @@ extension Ledger {
     detach(part)
     freeText(part.textCell)
     leasesByCell[part.cell] = nil
-    part.head = nil
-    if lock.isExact, !lock.sharesCount {
+    part.kind = .single
+    if !lock.place.marksMoves {
       storage.commit(.free, at: part.cell)
       giveCell(part.cell)
     } else {

@@ -78,8 +78,8 @@ extension Ledger {
 
   /// Whether the limit of a `path:` lock would be lost: this service put it into force, and the set does not tell it.
   private func isLimitKnownHereAlone(_ lock: Lock) -> Bool {
-    guard case .counter = lock.layout, lock.capacity != nil else { return false }
-    return kernel.value(lock.set.set, lock.dialect.semaphore) != nil
+    guard case .counter = lock.place, lock.capacity != nil else { return false }
+    return kernel.value(lock.set.set, lock.place.semaphore) != nil
   }
 
   /// Stops granting: every waiter is sent away, leases stay.

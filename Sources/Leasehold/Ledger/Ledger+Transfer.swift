@@ -33,22 +33,21 @@ extension Ledger {
     storage.commit(CommitWord(.live, .lease, check: prepared.body.check), at: prepared.cell)
     let lease = Lease(
       prepared.record, cell: prepared.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
-    lease.adjustments = old.adjustments
+    if case .operations = old.kind { lease.kind = old.kind }
     lease.account = request.caller.account
     lease.trace = request.caller.trace
     attach(lease, to: lock)
     note(.granted, lease, at: moment.monotonic.nanoseconds)
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
-    lease.group = old.group
     lease.limitApplied = old.limitApplied
     finish(old, .transferred, at: moment.monotonic.nanoseconds)
     for part in old.parts {
       dismissUpgrade(of: part)
-      part.head = lease
+      part.kind = .part(of: lease)
       part.lock?.lastFence = lease.fence
     }
-    (lease.parts, old.parts) = (old.parts, [])
+    if case .whole = old.kind { (lease.kind, old.kind) = (old.kind, .single) }
     noteParts(.granted, of: lease, nil, at: moment.monotonic.nanoseconds)
     if lease.deadline > 0 { leaseDeadlines.insert(lease) }
     if lease.bindsConnection { bind(lease, to: request.caller.connection) }
@@ -72,11 +71,11 @@ extension Ledger {
       lockCell: lock.cell, units: old.units, ttl: request.ttl ?? old.ttl, cooldown: old.cooldown, count: old.count,
       mode: old.mode, bindsConnection: request.bindsConnection, isEndless: old.isEndless, fingerprint: 0,
       waited: .zero, peer: request.caller.peer, ownerLength: (request.owner ?? old.owner)?.utf8.count, keyLength: 0,
-      nameLength: lock.native == nil || lock.key == old.key ? 0 : old.key.text.utf8.count,
+      nameLength: lock.place.isOwn || lock.key == old.key ? 0 : old.key.text.utf8.count,
       adjustmentCount: old.adjustments.count, bindsProcess: request.process != nil, predecessor: old.id.low,
       textCell: TextRecord.none)
     // Its parts stay as they are, and go by the fence they have.
-    record.hasGroup = !old.parts.isEmpty
+    record.hasGroup = old.isOfSeveral
     return record
   }
 
@@ -85,7 +84,7 @@ extension Ledger {
   ) throws(LeaseholdError) -> PreparedLease {
     var text = Array((request.owner ?? old.owner ?? "").utf8)
     if let process = request.process { text += RecordedProcess(process).recordBytes }
-    if record.hasGroup { text += (0..<8).map { UInt8(truncatingIfNeeded: old.group >> (8 * $0)) } }
+    if case .whole(let parts) = old.kind { text += (0..<8).map { UInt8(truncatingIfNeeded: parts.fence >> (8 * $0)) } }
     if record.nameLength > 0 { text += Array(old.key.text.utf8) }
     text += old.adjustments.recordBytes
     return try write(record, with: text, at: takeCell())

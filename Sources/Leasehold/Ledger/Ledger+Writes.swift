@@ -67,7 +67,7 @@ extension Ledger {
   ///   limit from now on, whatever was known before.
   public func wroteValues(of id: Int32, _ numbers: Range<Int>?) {
     guard let set = nativeSets[id] else { return }
-    for lock in Array(set.locks.values) where numbers?.contains(lock.dialect.semaphore) ?? true {
+    for lock in Array(set.locks.values) where numbers?.contains(lock.place.semaphore) ?? true {
       lock.capacity = nil
       if lock.isIdle { forgetLock(lock) }
     }
@@ -116,7 +116,7 @@ extension Ledger {
       report(
         .rewritten, lock, units: units,
         "Values of the set were written: \(leases.count) leases are broken, and nothing is given back.", at: moment)
-      let uncount = lock.dialect.uncount(Share(.exclusive, units: units))
+      let uncount = lock.place.dialect.removeFromCount(Share(.exclusive, units: units))
       _ = giveBack(uncount, to: set.id.set, of: lock)
       breakUncovered(leases, at: moment)
       forgetLimitIfAlone(lock)
@@ -147,8 +147,8 @@ extension NativeSet {
   /// What the ends of all leases add to a semaphore.
   private func givenBack(to number: Int) -> Int {
     locks.values.reduce(0) { sum, lock in
-      guard lock.layout == .operations else {
-        return lock.isJudgedByWrites && lock.dialect.semaphore == number ? sum + lock.unitsOut : sum
+      guard lock.place.isOperations else {
+        return lock.isJudgedByWrites && lock.place.semaphore == number ? sum + lock.unitsOut : sum
       }
       return lock.holders.reduce(sum) { sum, lease in
         lease.adjustments.reduce(sum) { Int($1.semaphore) == number ? $0 + Int($1.delta) : $0 }
@@ -188,6 +188,6 @@ extension Lease {
 extension Lock {
   /// Whether a write of its semaphore ends its leases: Apache's are counted in it, and only the count is looked at.
   var isJudgedByWrites: Bool {
-    if case .apache = layout { false } else { native != nil }
+    !place.isOwn && !place.isApache
   }
 }

@@ -31,7 +31,7 @@ struct Tombstone {
   init(_ lease: Lease, _ reason: EndReason) {
     id = lease.id
     key = lease.key
-    keys = lease.parts.isEmpty ? [] : ([lease] + lease.parts).map(\.key)
+    keys = lease.parts.isEmpty ? [] : lease.members.map(\.key)
     self.reason = reason
     endedAt = lease.endedAt
     cell = lease.cell

@@ -38,13 +38,13 @@ public final class Confinement: Sendable {
   /// Whether all that a lease stands on is covered.
   func covers(_ lease: Lease) -> Bool {
     guard prefixes != nil else { return true }
-    let head = lease.head ?? lease
+    let head = lease.whole
     return coversAlone(head) && head.parts.allSatisfy(coversAlone)
   }
 
   /// A lease on raw operations stands on a set, under any of its names.
   private func coversAlone(_ lease: Lease) -> Bool {
-    guard let lock = lease.lock, lock.layout == .operations else { return covers(lease.key.text) }
+    guard let lock = lease.lock, lock.place.isOperations else { return covers(lease.key.text) }
     let key = UInt32(bitPattern: lock.set.key)
     let names = ["id:\(lock.set.set)", "0x\(String(key, radix: 16))", "\(lock.set.key)", "\(key)"]
     return (key == 0 ? names.prefix(1) : names[...]).contains { covers("sysv:" + $0) }

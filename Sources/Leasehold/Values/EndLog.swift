@@ -109,7 +109,7 @@ extension Ledger {
     var heads: Set<ObjectIdentifier> = []
     for lock in locks {
       for lease in lock.holders where lease.lock === lock && lease.isHeld {
-        heads.insert(ObjectIdentifier(lease.head ?? lease))
+        heads.insert(ObjectIdentifier(lease.whole))
       }
     }
     endLog.note(EndLog.RemovedSet(set: id.set, key: id.key, isOwn: isOwn, leases: heads.count))

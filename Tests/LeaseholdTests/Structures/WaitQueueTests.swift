@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct WaitQueueTests {
   private let lock = Lock(
-    key: Scene.key("a"), cell: 0, bank: Bank(id: BankID(set: 1, key: 1)), place: 0, kind: .readersWriter,
+    key: Scene.key("a"), cell: 0, place: .own(Bank(id: BankID(set: 1, key: 1)), place: 0, isCounting: false),
+    capacity: nil,
     textCell: .max, lastUse: 0)
 
   private func waiter(_ id: WaiterID) -> Waiter {

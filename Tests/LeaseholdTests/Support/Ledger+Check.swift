@@ -57,7 +57,7 @@ extension Ledger {
     var wrong: [String] = []
     var expected = 0
     for lease in leasesByCell.compactMap(\.self) {
-      if lease.head != nil {
+      if lease.isPart {
         if lease.queuePosition >= 0 || lease.due != 0 { wrong.append("a part has a deadline") }
         continue
       }

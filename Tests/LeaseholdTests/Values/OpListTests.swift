@@ -53,7 +53,7 @@ import Testing
     _ = kernel.operate(set, dialect.open(capacity: 5))
     _ = kernel.sleep(4, set: set, semaphore: 1, process: SimulatedKernel.daemon)
     #expect(kernel.adjustment(of: SimulatedKernel.daemon, set: set, semaphore: 1) == 4)
-    #expect(kernel.operate(set, dialect.keepWaited(Share(.exclusive, units: 4))) == .done)
+    #expect(kernel.operate(set, dialect.permanentWait(Share(.exclusive, units: 4))) == .done)
     #expect(values(kernel, set, dialect) == [1, 4, 5])
     kernel.kill(SimulatedKernel.daemon)
     #expect(values(kernel, set, dialect) == [1, 4, 5], "the kernel has nothing to undo any more")

@@ -1,0 +1,172 @@
+/// A lease in memory.
+///
+/// Its truth is the record; this is what makes answers fast.
+final class Lease: Deadlined {
+  enum State: Equatable {
+    case held
+    case cooling
+    /// Killed in the middle of taking or giving back where the kernel cannot tell: counted as taken, held by nobody.
+    case suspect
+    case ended(EndReason)
+  }
+
+  /// What a lease is on its lock.
+  enum Kind {
+    /// On one lock.
+    case single
+    /// On several locks: of the first by itself, of the others by its parts.
+    case whole(Parts)
+    /// A part of the lease that has the deadline, the binding and the holder.
+    case part(of: Lease)
+    /// On raw operations: what its end adds to the set's semaphores.
+    case operations([Operation])
+  }
+
+  /// What a lease of several has of the locks after its first.
+  final class Parts {
+    var leases: [Lease] = []
+    /// The fence in their records: that of the whole until it is transferred.
+    let fence: Int64
+
+    init(fence: Int64) { self.fence = fence }
+  }
+
+  let id: LeaseID
+  /// Its record; another one after a conversion.
+  var cell: Int
+  let key: LockKey
+  /// The lock it stands on; none once it ended.
+  var lock: Lock?
+  /// Where it stands among its lock's holders.
+  var holderIndex = -1
+  var state = State.held {
+    didSet {
+      if oldValue == .cooling { lock?.cooling -= 1 }
+      if state == .cooling { lock?.cooling += 1 }
+    }
+  }
+  var mode: LockMode
+  let count: Int
+  var units: Int
+  let fence: Int64
+  let grantedAt: MonotonicInstant
+  /// Nanoseconds, 0 for none; as in the record.
+  var deadline: Int64
+  /// When the service looks at it next: the deadline, or the end of a grace.
+  var due: Int64
+  /// The end of the grace that it got after a restart, until it is renewed or bound anew; 0 when it got none.
+  var graceEnd: Int64 = 0
+  var endedAt: Int64 = 0
+  var queuePosition = -1
+  var ttl: TimeSpan
+  let cooldown: TimeSpan
+  let waited: TimeSpan
+  let bindsConnection: Bool
+  /// Never ends by itself (`undo=false`).
+  let isEndless: Bool
+  /// Whether its end is not remembered.
+  var leavesNoTrace = false
+  /// Whether the grant put the asked limit into force.
+  var limitApplied: Bool?
+  /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
+  var connection: ConnectionID = 0
+  /// The process it is bound to.
+  var bond: ProcessBond?
+  /// Set while an operator ends it, and after.
+  var breaking: BreakNote?
+  var peer: Peer
+  /// Whose it is; not in the record, so unknown after a restart.
+  var account: CallerAccount?
+  /// What the request that took it was a part of; unknown after a restart, as its account is.
+  var trace = TraceContext.none
+  var owner: String?
+  var idempotencyKey: String?
+  let fingerprint: UInt64
+  var textCell: UInt32
+  /// When its set was last written at the grant, in seconds; on native sets.
+  var setChanged: Int64 = 0
+  /// Hears of its end.
+  var client: (any LeaseClient)?
+  /// Whether it stands alone, is one of several, or has several.
+  var kind = Kind.single
+  /// Who waits for its upgrade.
+  var upgrade: Waiter?
+
+  /// A lease on a lock.
+  init(
+    _ record: LeaseRecord, cell: Int, lock: Lock, key: LockKey? = nil, owner: String? = nil,
+    idempotencyKey: String? = nil
+  ) {
+    id = record.id
+    self.cell = cell
+    self.lock = lock
+    self.key = key ?? lock.key
+    mode = record.mode
+    count = record.count
+    units = record.units
+    fence = record.fence
+    grantedAt = record.grantedAt
+    deadline = record.deadline
+    due = record.deadline
+    endedAt = Int64(clamping: record.endedAt.magnitude)
+    if record.endedAt < 0 { breaking = BreakNote(reason: nil, by: nil) }
+    ttl = record.ttl
+    cooldown = record.cooldown
+    waited = record.waited
+    bindsConnection = record.bindsConnection
+    isEndless = record.isEndless
+    peer = record.peer
+    self.owner = owner
+    self.idempotencyKey = idempotencyKey
+    fingerprint = record.fingerprint
+    textCell = record.textCell
+  }
+
+  /// Whether another lease is the one that its holder has.
+  @inline(__always)
+  var isPart: Bool { if case .part = kind { true } else { false } }
+
+  /// The lease that its holder has: itself, or the one it is a part of.
+  var whole: Lease { if case .part(let whole) = kind { whole } else { self } }
+
+  /// What it has of other locks; empty on a lease of one.
+  var parts: [Lease] { if case .whole(let parts) = kind { parts.leases } else { [] } }
+
+  /// Itself and its parts, one for each lock.
+  var members: [Lease] { [self] + parts }
+
+  /// Whether it is of several locks, or a part of one.
+  var isOfSeveral: Bool {
+    switch kind {
+    case .whole, .part: true
+    case .single, .operations: false
+    }
+  }
+
+  /// What its end adds to the set's semaphores; empty but on raw operations.
+  var adjustments: [Operation] { if case .operations(let adjustments) = kind { adjustments } else { [] } }
+
+  /// The semaphores whose values its end changes, of one on raw operations; `nil` for others, and once it is over.
+  var semaphoresAdjusted: [Int]? {
+    guard lock != nil, case .operations(let adjustments) = kind else { return nil }
+    return adjustments.map { Int($0.semaphore) }
+  }
+
+  /// What it has of its lock.
+  var share: Share { Share(mode, units: units) }
+
+  /// Whether its holder may still count on it.
+  var isHeld: Bool { state == .held }
+
+  /// Whether it ends with something, so that it may do without a deadline.
+  var isBound: Bool { bindsConnection || bond != nil }
+
+  /// When it ends by itself unless somebody renews it or takes it up again, in nanoseconds; 0 for never.
+  var end: Int64 { isAdrift && due > 0 && (deadline == 0 || due < deadline) ? due : deadline }
+
+  /// Whether what it is bound to is gone, or was lost in a restart and not found again yet.
+  var isAdrift: Bool {
+    if let bond { return bond.process?.hasEnded ?? true }
+    return bindsConnection && connection == 0
+  }
+}

@@ -1,0 +1,137 @@
+/// A lock in memory.
+final class Lock {
+  /// Its name; of a native lock, the first that was used for it.
+  let key: LockKey
+  let cell: Int
+  /// Where it is; of a `sysv:` lock it becomes that of a `path:` one when such a name leads to it.
+  var place: Place
+  /// All units; `nil` where a native program may have set them.
+  ///
+  /// Of `php:` sets known while somebody is counted, because PHP sets it only when nobody is.
+  var capacity: Int?
+  var textCell: UInt32
+  var holders: [Lease] = []
+  /// Units out on leases, cooling ones included.
+  var unitsOut = 0
+  /// How many of its holders are over for those who had them, and cool down.
+  var cooling = 0
+  var queue = WaitQueue()
+  var lastUse: Int64
+  var lastFence: Int64?
+  /// Tells its states apart.
+  var version: UInt64 = 0
+  /// Drift that was reported already.
+  var seenExcess = 0
+  var seenSurplus = 0
+  /// Who wants to hear of the next one.
+  var watches: [WatchID] = []
+  /// The waits of threads in the kernel on behalf of the queue, in the order they began.
+  var waits: [(number: Int, share: Share)] = []
+  /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
+  var isPolled = false
+  /// Counts it for who made it; nobody's after a restart.
+  var claim: CallerClaim?
+  /// What the kernel could not take back of it yet.
+  var debts = 0
+  /// Whether the request that found it last made its set.
+  var wasJustMade = false
+  /// Somebody wrote its values: nothing is granted until it is removed.
+  ///
+  /// Set by ``Ledger/damage(_:_:units:_:at:)`` alone.
+  var isDamaged = false
+  /// What natives had of each counter at the last look.
+  var natives: [LeaseCounter: Int] = [:]
+  /// Whether a thread that waited in the kernel got units since the last look.
+  var tookWaiting = false
+
+  init(key: LockKey, cell: Int, place: Place, capacity: Int?, textCell: UInt32, lastUse: Int64) {
+    self.key = key
+    self.cell = cell
+    self.place = place
+    self.capacity = capacity
+    self.textCell = textCell
+    self.lastUse = lastUse
+  }
+
+  /// The set that it lies in.
+  @inline(__always)
+  var set: BankID { place.set }
+
+  /// Whether no lease stands on it, nobody waits, and the kernel has all of it back.
+  var isIdle: Bool { holders.isEmpty && queue.isEmpty && debts == 0 }
+
+  /// What it is, with the limit where that is known.
+  var kind: LockKind {
+    switch place {
+    case .own(_, _, isCounting: false), .apache: .readersWriter
+    case .own, .php, .counter, .operations: capacity.map { .counting(limit: $0) } ?? .slots
+    }
+  }
+
+  /// The most units that one lease can have, as the kernel counts them.
+  var unitsMax: Int {
+    switch place {
+    case .own: capacity ?? 0
+    case .php, .apache: PHPDialect.unitsMax
+    case .counter, .operations: Limits.slots
+    }
+  }
+
+  /// What a request takes from the semaphore.
+  @inline(__always)
+  func share(_ mode: LockMode, count: Int) -> Share {
+    if case .own(_, _, isCounting: false) = place { return Share(mode, units: mode == .exclusive ? capacity ?? 0 : 1) }
+    return Share(mode, units: count)
+  }
+
+  /// Whether so many more units may be out on leases, as far as the ledger knows: of native locks only the kernel does.
+  @inline(__always)
+  func hasRoom(for units: Int) -> Bool { !place.isOwn || unitsOut + units <= capacity ?? .max }
+
+  var binding: SemaphoreBinding {
+    SemaphoreBinding(
+      key: set.key, id: set.set, semaphoreCount: place.native?.count ?? NamedDialect.semaphoresPerBank,
+      semaphore: place.semaphore, companion: place.dialect.companion)
+  }
+
+  /// Whether answers tell if the asked limit was put into force.
+  var tellsLimit: Bool { place.isPHP || place.isPath }
+
+  /// Whether every waiter sleeps in the kernel by itself, because native programs of the kind count waiters.
+  var waitsOneByOne: Bool { place.isPath }
+}
+
+/// How a lock lies in its set: what its record says, and what makes its dialect.
+enum LockLayout: Hashable {
+  /// Leasehold's own, in a bank.
+  case named(LockKind)
+  /// PHP's three semaphores.
+  case php
+  /// One of the sessions' numbers in a set of `count`.
+  case apache(count: Int)
+  /// One semaphore, with a ledger where the set is of our making.
+  case counter(ledger: Int?, isPath: Bool)
+  /// No lock of anybody's: what the leases on raw operations of a set stand on.
+  case operations
+
+  /// In place of a semaphore's number where there is no lock: none has it, as SEMMSL is at most 32000 (semctl(2)).
+  static let operationsNumber = 65_535
+
+  /// Where the lock may be in a set of `count`.
+  func places(of count: Int) -> ClosedRange<Int> {
+    switch self {
+    case .named: 0...NamedDialect.locksPerBank - 1
+    case .php: 0...0
+    case .apache: 0...count - 1 - count / 2
+    case .counter: 0...count - 1
+    case .operations: Self.operationsNumber...Self.operationsNumber
+    }
+  }
+
+  /// Whether what a lock at a place counts in, if it does, is where it belongs in a set of `count`.
+  func hasRoom(for place: Int, in count: Int) -> Bool {
+    guard case .counter(let ledger?, _) = self else { return true }
+    let slots = (count - CounterDialect.trailerSemaphores) / 2
+    return place < slots && ledger == slots + place && count == 2 * slots + CounterDialect.trailerSemaphores
+  }
+}
