@@ -58,7 +58,7 @@ final class DaemonSignals: Sendable {
       if signals.isEmpty { endLate() }
       for signal in signals {
         guard signal != SIGHUP else {
-          if let body = reload.withLock({ $0 }) { HostThread(named: "lh-reload", body)?.detach() }
+          if let body = reload.withLock({ $0 }) { _ = HostThread(named: "lh-reload", body) }
           continue
         }
         if end != nil { endBy(signal) }

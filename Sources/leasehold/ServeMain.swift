@@ -2,6 +2,7 @@ import FoundationEssentials
 internal import Glibc
 internal import Leasehold
 internal import LeaseholdHTTP
+internal import LeaseholdHost
 internal import LeaseholdLocal
 internal import Logging
 
@@ -127,9 +128,9 @@ private func shutDown(
 ) {
   server.drain()
   service.drain()
-  let deadline = HostClock.now() + limit
-  while server.activeExchanges > 0, HostClock.now() < deadline {
-    Alarm().sleep(until: HostClock.now().nanoseconds + 2_000_000)
+  let deadline = HostClock.monotonic() + limit.nanoseconds
+  while server.activeExchanges > 0, HostClock.monotonic() < deadline {
+    Alarm().sleep(until: HostClock.monotonic() + 2_000_000)
   }
   server.stop()
   let leases = service.status().leases

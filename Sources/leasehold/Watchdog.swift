@@ -1,5 +1,6 @@
 internal import Leasehold
 internal import LeaseholdHTTP
+internal import LeaseholdHost
 internal import LeaseholdLocal
 
 /// Tells the service manager's watchdog that the daemon is well, at the interval it asks for, until it is told to stop.
@@ -12,16 +13,15 @@ func keepWatchdog(
   _ notify: Notify, over service: LocalLockService, behind server: Server, until signals: DaemonSignals
 ) {
   guard let interval = notify.watchdogInterval else { return }
-  let thread = HostThread(named: "lh-watchdog") {
+  _ = HostThread(named: "lh-watchdog") {
     let alarm = Alarm()
     while !signals.isStopping {
       if let status = vitalSigns(of: service, server, within: max(interval, .seconds(5))) {
         notify.watchdog(status: status)
       }
-      alarm.sleep(until: HostClock.now().nanoseconds + interval.nanoseconds)
+      alarm.sleep(until: HostClock.monotonic() + interval.nanoseconds)
     }
   }
-  thread?.detach()
 }
 
 /// One line about the service; `nil` when its clock has not turned for so long, or a listener does not answer.

@@ -139,7 +139,7 @@ extension Ledger {
         }
     }
     finishMarked(lease, reason, at: moment.monotonic.nanoseconds)
-    if outcome.mayPass, lock.sharesCount { keepMark(of: lease, reason, on: lock, isCapped: capped != nil) }
+    if outcome.mayPass, lock.place.sharesCount { keepMark(of: lease, reason, on: lock, isCapped: capped != nil) }
     gaveBack(outcome, on: lock, at: moment)
   }
 
