@@ -6,15 +6,14 @@ extension Arguments {
     begin(bytes)
     var start = 0
     while start < bytes.count {
-      var end = start
-      while end < bytes.count, bytes[end] != UInt8(ascii: "&") { end += 1 }
+      let end = bytes.position(of: UInt8(ascii: "&"), from: start)
       if end > start { try readPair(UnsafeBufferPointer(rebasing: bytes[start..<end]), known: known) }
       start = end + 1
     }
   }
 
   private mutating func readPair(_ pair: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
-    let split = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.count
+    let split = pair.position(of: UInt8(ascii: "="))
     let value = UnsafeBufferPointer(rebasing: pair[min(split + 1, pair.count)...])
     let name = UnsafeBufferPointer(rebasing: pair[..<split])
     if let parameter = Parameter(name), known.contains(parameter), Self.isPlain(value) {

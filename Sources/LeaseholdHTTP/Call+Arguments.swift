@@ -169,7 +169,8 @@ extension Call {
 extension String {
   /// Whether it holds a control character, those beyond ASCII (U+0080...U+009F) included.
   var hasControlCharacters: Bool {
-    unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
+    let isPlain = utf8.withContiguousStorageIfAvailable { UnsafeRawBufferPointer($0).isPlainASCII() } ?? false
+    return !isPlain && unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
   }
 }
 

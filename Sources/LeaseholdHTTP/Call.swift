@@ -14,12 +14,9 @@ struct Call: ~Copyable {
 
   /// The connection, and who is behind it.
   var caller: Caller {
-    var caller = Caller(connection: exchange.connection.id, peer: exchange.connection.knownPeer)
-    caller.groups = exchange.connection.groups
-    caller.account = server.account(of: exchange)
-    caller.confinement = confinement
-    caller.trace = exchange.trace
-    return caller
+    Caller(
+      connection: exchange.connection.id, peer: exchange.connection.knownPeer, groups: exchange.connection.groups,
+      account: server.account(of: exchange), confinement: confinement, trace: exchange.trace)
   }
 
   /// The variables and segments, as far as the caller may.
@@ -28,7 +25,7 @@ struct Call: ~Copyable {
   /// The captured segment as a lock's name.
   func key() throws(Problem) -> LockKey {
     let raw = target.segment
-    if !raw.contains(UInt8(ascii: "%")) { return try Self.key(raw) }
+    if raw.position(of: UInt8(ascii: "%")) == raw.count { return try Self.key(raw) }
     guard let decoded = percentDecoded(raw, plusIsSpace: false) else {
       throw Problem(.malformedRequest, "The lock's name has a broken percent-encoding; write % as %25.")
     }

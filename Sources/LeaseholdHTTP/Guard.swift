@@ -26,12 +26,15 @@ struct Guard: Sendable {
   /// The reason to refuse what a web page may have sent.
   private func foreignPage(_ exchange: Exchange, isUnix: Bool) -> Problem? {
     let host = exchange.header(.host)
-    if !isUnix, let host, !isAllowed(host) {
-      return Problem(
-        .hostNotAllowed,
-        "Host '\(text(host))' is not one of this service's names; use localhost or 127.0.0.1, or start it with "
-          + "--allow-host.",
-        facts: [("host", .text(text(host)))])
+    if let host, !exchange.hasKnownHost {
+      if !isUnix, !isAllowed(host) {
+        return Problem(
+          .hostNotAllowed,
+          "Host '\(text(host))' is not one of this service's names; use localhost or 127.0.0.1, or start it with "
+            + "--allow-host.",
+          facts: [("host", .text(text(host)))])
+      }
+      exchange.connection.noteHost(host)
     }
     let (site, origin) = (exchange.header(.secFetchSite), exchange.header(.origin))
     guard site != nil || origin != nil else { return nil }

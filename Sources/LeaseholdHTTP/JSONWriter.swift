@@ -1,4 +1,5 @@
 import Leasehold
+import Synchronization
 
 /// JSON written straight into the answer's memory.
 ///
@@ -81,6 +82,7 @@ extension ResponseBuffer {
     append(UInt8(ascii: "\""))
     var text = text
     text.withUTF8 { bytes in
+      if bytes.meanThemselves { return append(contentsOf: bytes) }
       var start = 0
       for index in 0..<bytes.count {
         let byte = bytes[index]
@@ -168,6 +170,14 @@ extension ResponseBuffer {
   }
 }
 
+extension UnsafeBufferPointer<UInt8> {
+  /// Whether they are ASCII of which nothing is escaped.
+  fileprivate var meanThemselves: Bool {
+    guard UnsafeRawBufferPointer(self).isPlainASCII() else { return false }
+    return position(of: UInt8(ascii: "\"")) == count && position(of: UInt8(ascii: "\\")) == count
+  }
+}
+
 extension Int64 {
   /// Division that rounds toward the past, for instants before 1970.
   fileprivate func dividedDown(by divisor: Int64) -> Int64 {
@@ -175,9 +185,26 @@ extension Int64 {
   }
 }
 
-/// Year, month and day of a day number since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms").
+/// The day that was asked for last: its number since 1970-01-01, year, month and day, in 24, 16, 8 and 8 bits.
+private let knownDay = Atomic<UInt64>(0)
+
+/// Year, month and day of a day number since 1970-01-01: nearly all that is asked for is today.
 private func civilDate(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+  let known = knownDay.load(ordering: .relaxed)
+  if known != 0, known >> 32 == UInt64(bitPattern: days) {
+    return (Int64(known >> 16 & 0xffff), Int64(known >> 8 & 0xff), Int64(known & 0xff))
+  }
+  let date = computedDate(days)
+  if (0...0xff_ffff).contains(days), date.year <= 0xffff {
+    knownDay.store(
+      UInt64(days) << 32 | UInt64(date.year) << 16 | UInt64(date.month) << 8 | UInt64(date.day), ordering: .relaxed)
+  }
+  return date
+}
+
+/// The same, computed (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+@inline(never)
+private func computedDate(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
   let shifted = days + 719_468
   let era = shifted.dividedDown(by: 146_097)
   let dayOfEra = shifted - era * 146_097

@@ -192,8 +192,15 @@ struct Arguments: ~Copyable {
   /// A table inside would be copied by every look at it. Without memory all values become strings.
   init(over places: UnsafeMutablePointer<UInt32>? = nil) { self.places = places }
 
-  subscript(parameter: Parameter) -> String? {
-    guard given.contains(parameter) else { return nil }
+  @inline(__always)
+  subscript(parameter: Parameter) -> String? { given.contains(parameter) ? text(of: parameter) : nil }
+
+  /// Whether one of several was given.
+  @inline(__always)
+  func has(anyOf parameters: ParameterSet) -> Bool { given.bits & parameters.bits != 0 }
+
+  @inline(never)
+  private func text(of parameter: Parameter) -> String? {
     if let bytes = plainBytes(parameter) { return String(decoding: bytes, as: UTF8.self) }
     return decoded.first { $0.parameter == parameter }?.text
   }

@@ -1,3 +1,5 @@
+import Leasehold
+
 /// The paths of the service; each has at most one captured segment, and one of them a number behind it.
 enum Route: UInt8, CaseIterable {
   case acquire, release, renew, convert, hold, locks, lock, key, leases, lease, leaseRenew, leaseBreak, leaseTransfer
@@ -22,7 +24,8 @@ struct Target {
   /// Finds the route of a raw target; `nil` when there is none.
   init?(_ target: UnsafeBufferPointer<UInt8>) {
     var path = target
-    if let question = target.firstIndex(of: UInt8(ascii: "?")) {
+    let question = target.position(of: UInt8(ascii: "?"))
+    if question < target.count {
       path = UnsafeBufferPointer(rebasing: target[..<question])
       query = UnsafeBufferPointer(rebasing: target[(question + 1)...])
     } else {
@@ -46,8 +49,7 @@ struct Target {
     _ path: UnsafeBufferPointer<UInt8>, from start: Int
   ) -> (UnsafeBufferPointer<UInt8>, next: Int) {
     guard start <= path.count else { return (nothing, start) }
-    var end = start
-    while end < path.count, path[end] != UInt8(ascii: "/") { end += 1 }
+    let end = path.position(of: UInt8(ascii: "/"), from: start)
     return (UnsafeBufferPointer(rebasing: path[start..<end]), end + 1)
   }
 
@@ -124,8 +126,7 @@ struct Target {
   }
 
   private static func equals(_ bytes: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
-    guard bytes.count == text.utf8CodeUnitCount else { return false }
-    for index in 0..<bytes.count where bytes[index] != text.utf8Start[index] { return false }
-    return true
+    bytes.count == text.utf8CodeUnitCount
+      && UnsafeRawBufferPointer(bytes).hasBytes(of: UnsafeRawBufferPointer(start: text.utf8Start, count: bytes.count))
   }
 }

@@ -210,14 +210,16 @@ public final class LocalLockService: LockService {
   @inline(__always)
   func change<Result: Sendable>(_ body: (Ledger) -> Result) -> Result {
     var mustRing = false
-    let (result, notices) = core.withLock { core in
+    var notices: [Notice] = []
+    let result = core.withLock { core in
       if core.storage.namesAnother { lookWhoServes(core) }
       let result = body(core.ledger)
       if let due = core.ledger.nextDue, due < core.armed {
         core.armed = due
         mustRing = true
       }
-      return (result, core.ledger.takeNotices())
+      notices = core.ledger.takeNotices()
+      return result
     }
     if mustRing || pumps.wantsNudge { alarm.ring() }
     for notice in notices { notice.deliver() }

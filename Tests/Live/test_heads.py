@@ -1,8 +1,10 @@
 """What stands before a body: the lines of the head, the forms of a target, OPTIONS (RFC 9112, 2 to 6)."""
 
+import email.utils
 import json
 import random
 import re
+import time
 import unittest
 
 from harness import LiveTest, methods, read_all, statuses
@@ -67,6 +69,18 @@ class Heads(LiveTest):
             with self.subTest(line):
                 self.refused(f"{line}\r\nHost: localhost")
         self.refused("GET /healthz HTTP/2.0\r\nHost: localhost", 505, "unknown-version")
+
+    def test_each_answer_has_one_date(self):
+        for line in (
+            "GET /version HTTP/1.1", "HEAD /version HTTP/1.1", "GET /nothing HTTP/1.1", "PUT /version HTTP/1.1",
+            "GET /openapi.yaml HTTP/1.1", "GET /versio n HTTP/1.1", "GET /healthz HTTP/2.0",
+        ):
+            with self.subTest(line):
+                head = self.server.raw(f"{line}\r\nHost: localhost\r\n\r\n".encode() + LAST).partition(b"\r\n\r\n")[0]
+                dates = re.findall(rb"\r\nDate: (.*)(?=\r\n|$)", head)
+                self.assertEqual(len(dates), 1, head)
+                sent = email.utils.parsedate_to_datetime(dates[0].decode())
+                self.assertLess(abs(time.time() - sent.timestamp()), 30)
 
     def test_there_is_one_host_and_it_is_one(self):
         for fields in (

@@ -52,18 +52,25 @@ public struct Caller: Sendable {
   /// Who is at its other end.
   public var peer: Peer
   /// The groups of a peer on the Unix socket beside its primary one (SO_PEERGROUPS).
-  public var groups: [UInt32] = []
+  public var groups: [UInt32]
   /// What is counted for it; `nil` where nothing is.
   public var account: CallerAccount?
   /// What it is confined to; `nil` for nothing.
   public var confinement: Confinement?
   /// What the request is a part of.
-  public var trace = TraceContext.none
+  public var trace: TraceContext
 
   /// Makes a caller.
-  public init(connection: ConnectionID, peer: Peer) {
+  public init(
+    connection: ConnectionID, peer: Peer, groups: [UInt32] = [], account: CallerAccount? = nil,
+    confinement: Confinement? = nil, trace: TraceContext = .none
+  ) {
     self.connection = connection
     self.peer = peer
+    self.groups = groups
+    self.account = account
+    self.confinement = confinement
+    self.trace = trace
   }
 
   /// Who it is, for people: `token ci`, `uid 33, pid 4711` or `127.0.0.1:5555`.

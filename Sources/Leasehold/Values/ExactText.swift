@@ -8,7 +8,9 @@ extension String {
   public func isExactly(_ other: String) -> Bool {
     guard utf8.count == other.utf8.count else { return false }
     return utf8.withContiguousStorageIfAvailable { mine in
-      other.utf8.withContiguousStorageIfAvailable { its in mine.elementsEqual(its) } ?? mine.elementsEqual(other.utf8)
+      other.utf8.withContiguousStorageIfAvailable { its in
+        UnsafeRawBufferPointer(mine).hasBytes(of: UnsafeRawBufferPointer(its))
+      } ?? mine.elementsEqual(other.utf8)
     } ?? utf8.elementsEqual(other.utf8)
   }
 

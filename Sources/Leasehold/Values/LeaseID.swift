@@ -16,15 +16,37 @@ public struct LeaseID: Hashable, Sendable {
   /// Reads 32 hexadecimal digits in lower case, the one way an id is written; `nil` for anything else.
   @inlinable
   public init?<Bytes: Collection>(hexadecimal bytes: Bytes) where Bytes.Element == UInt8 {
-    guard bytes.count == 32 else { return nil }
-    var halves: (UInt64, UInt64) = (0, 0)
-    var position = 0
-    for byte in bytes {
-      guard let digit = Self.value(of: byte) else { return nil }
-      if position < 16 { halves.0 = halves.0 << 4 | digit } else { halves.1 = halves.1 << 4 | digit }
-      position += 1
+    let halves = bytes.withContiguousStorageIfAvailable { Self.halves(UnsafeRawBufferPointer($0)) }
+    guard let (high, low) = halves ?? Array(bytes).withUnsafeBytes({ Self.halves($0) }) else { return nil }
+    self.init(high: high, low: low)
+  }
+
+  @usableFromInline
+  static func halves(_ digits: UnsafeRawBufferPointer) -> (high: UInt64, low: UInt64)? {
+    guard digits.count == 32 else { return nil }
+    var (high, low): (UInt64, UInt64) = (0, 0)
+    for offset in stride(from: 0, to: 32, by: 8) {
+      guard let eight = value(ofEight: UInt64(bigEndian: digits.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+      else { return nil }
+      high = high << 32 | low >> 32
+      low = low << 32 | eight
     }
-    self.init(high: halves.0, low: halves.1)
+    return (high, low)
+  }
+
+  /// Reads eight digits at once, the first one in the highest byte; `nil` where they are not what the value is written
+  /// as.
+  @inline(__always)
+  private static func value(ofEight text: UInt64) -> UInt64? {
+    // A letter has bit 6 set and is nine more than its lowest four bits say.
+    let letters = text >> 6 & 0x0101_0101_0101_0101
+    let nibbles = text & 0x0f0f_0f0f_0f0f_0f0f &+ letters &* 9
+    guard nibbles & 0xf0f0_f0f0_f0f0_f0f0 == 0, nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27 == text,
+      (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101 == letters
+    else { return nil }
+    var packed = (nibbles | nibbles >> 4) & 0x00ff_00ff_00ff_00ff
+    packed = (packed | packed >> 8) & 0x0000_ffff_0000_ffff
+    return (packed | packed >> 16) & 0xffff_ffff
   }
 
   /// Hashes one half: the bits are random already.
@@ -35,14 +57,6 @@ public struct LeaseID: Hashable, Sendable {
 
   /// The first ten digits: enough to tell leases apart, too few (40 of 128 bits) to act on one.
   public var ref: String { Self.digits(of: high >> 24, count: 10) }
-
-  @inlinable @inline(__always)
-  static func value(of byte: UInt8) -> UInt64? {
-    let digit = byte &- 0x30
-    if digit < 10 { return UInt64(digit) }
-    let letter = byte &- 0x61
-    return letter < 6 ? UInt64(letter + 10) : nil
-  }
 
   @inline(__always)
   private static func digit(_ value: UInt64) -> UInt8 {

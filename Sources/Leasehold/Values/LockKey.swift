@@ -29,19 +29,17 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   public init<Bytes: Collection>(utf8 bytes: Bytes) throws(Flaw) where Bytes.Element == UInt8 {
     guard !bytes.isEmpty else { throw .empty }
     guard bytes.count <= Self.maximumBytes else { throw .tooLong(bytes.count) }
+    if bytes.withContiguousStorageIfAvailable({ UnsafeRawBufferPointer($0).isPlainASCII() }) ?? false {
+      try self.init(checked: String(decoding: bytes, as: UTF8.self))
+      return
+    }
     var offset = 0
-    var union: UInt8 = 0
     for byte in bytes {
       if byte < 0x20 || byte == 0x7f { throw .controlCharacter(at: offset) }
-      union |= byte
       offset += 1
     }
-    if union < 0x80 {
-      try self.init(checked: String(decoding: bytes, as: UTF8.self))
-    } else {
-      guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
-      try self.init(beyondASCII: text)
-    }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
+    try self.init(beyondASCII: text)
   }
 
   /// Takes a name that may hold the control characters beyond ASCII, U+0080...U+009F.
@@ -67,13 +65,20 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
         throw .native(error)
       }
     }
-    guard text != ".", text != ".." else { throw .dots }
+    if text.utf8.count < 3, text == "." || text == ".." { throw .dots }
     self.text = text
   }
 
-  @inline(__always)
   private static func mayBeNative(_ text: String) -> Bool {
-    text.utf8.dropFirst(3).prefix(4).contains(UInt8(ascii: ":"))
+    var text = text
+    return text.withUTF8 { bytes in
+      var offset = 3
+      while offset < min(bytes.count, 7) {
+        if bytes[offset] == UInt8(ascii: ":") { return true }
+        offset += 1
+      }
+      return false
+    }
   }
 
   /// Takes a name that is known to be good: one that was checked before it was stored.

@@ -33,7 +33,7 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
   public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
   /// No time at all.
-  public static let zero = TimeSpan(nanoseconds: 0)
+  public static var zero: TimeSpan { TimeSpan(nanoseconds: 0) }
 
   /// A span of whole milliseconds, saturating.
   public static func milliseconds(_ count: Int64) -> TimeSpan {

@@ -10,10 +10,16 @@ enum Locks {
     if request.wait == .zero, request.native == nil {
       return try answer(call.server.service.acquire(request, client: nil, at: call.now), call)
     }
-    let asked = request
-    // A native lock may be in the middle of something, and then a moment passes before it is known to be held.
-    return try call.waiting(for: request, wait: request.wait) { client, now in
-      call.server.service.acquire(asked, client: client, at: now)
+    return try queue(request, call)
+  }
+
+  /// Apart, because what waits keeps a copy of its request.
+  ///
+  /// A native lock may be in the middle of something, and then a moment passes before it is known to be held.
+  @inline(never)
+  private static func queue(_ request: AcquireRequest, _ call: borrowing Call) throws(Problem) -> Disposition {
+    try call.waiting(for: request, wait: request.wait) { client, now in
+      call.server.service.acquire(request, client: client, at: now)
     }
   }
 
@@ -115,6 +121,11 @@ enum Locks {
   }
 }
 
+extension ParameterSet {
+  /// What few plain locks are asked for with.
+  fileprivate static let rareOfAcquire = ParameterSet(.mode, .count, .limit, .maxWaiters)
+}
+
 extension Call {
   /// What acquire and hold ask for; the process is still to be found.
   func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(Problem) -> AcquireRequest {
@@ -128,9 +139,11 @@ extension Call {
         throw .invalid(name, arguments[name] ?? "", "cannot go together with undo=false, which never ends by itself")
       }
     }
-    try describe(&request)
+    if request.native != nil || arguments.has(anyOf: .rareOfAcquire) {
+      try describe(&request)
+      request.maxWaiters = try number(.maxWaiters, 0, 100_000)
+    }
     try queueing(&request)
-    request.maxWaiters = try number(.maxWaiters, 0, 100_000)
     request.owner = try owner()
     request.cooldown = cooldown
     request.idempotencyKey = try idempotencyKey()

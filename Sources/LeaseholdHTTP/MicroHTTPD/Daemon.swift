@@ -33,6 +33,8 @@ final class Daemon: @unchecked Sendable {
   let isPlain: Bool
   /// Where answers are put together, one at a time; only for the daemon's thread.
   var scratch = ResponseBuffer(capacity: 2048)
+  /// The Date of its answers; only for the daemon's thread.
+  var date = DateField()
 
   private let quiescing = Atomic<QuiesceState>(.serving)
   private let suspended = Atomic<Int>(0)
@@ -58,6 +60,12 @@ final class Daemon: @unchecked Sendable {
     connectionLimit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
   }
 
+  /// Whether Date is written here.
+  ///
+  /// libmicrohttpd makes one even for the answer of its own that nobody gets. Over TLS it sends pages of its own, which
+  /// need one.
+  var writesDate: Bool { isPlain && LibraryError.areReplaced }
+
   deinit { if let standIn { MHD_destroy_response(standIn) } }
 
   /// Starts the thread.
@@ -67,7 +75,6 @@ final class Daemon: @unchecked Sendable {
   ///
   /// The corresponding C function is `MHD_start_daemon_va`.
   func start() throws(ListenError) {
-    _ = LibraryError.areReplaced
     let box = Unmanaged.passUnretained(self).toOpaque()
     var items = [
       item(MHD_OPTION.LISTEN_SOCKET, Int(listening)),
@@ -89,7 +96,9 @@ final class Daemon: @unchecked Sendable {
         ], at: 0)
     }
     let tls = secrets == nil ? 0 : MHD_USE_TLS.rawValue
-    let flags = tls | MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+    let flags =
+      tls | MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+      | (writesDate ? MHD_USE_SUPPRESS_DATE_NO_CLOCK.rawValue : 0)
     defer { secrets?.wipe() }
     handle = items.withUnsafeMutableBufferPointer { items in
       guard let items = items.baseAddress else { return nil }

@@ -1,38 +1,42 @@
-/// Writes a number in decimal and answers how many digits it has; there must be room for 20.
+/// Writes a number in decimal, two digits at a time from its end, and answers how many it has.
+///
+/// There must be room for 20.
 func writeDecimal(_ value: UInt64, at text: UnsafeMutablePointer<UInt8>) -> Int {
-  guard value >= 100_000_000 else { return writeShort(UInt32(truncatingIfNeeded: value), at: text) }
-  let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
-  let length = writeDecimal(high, at: text)
-  writePairs(UInt32(truncatingIfNeeded: low), 4, at: text + length)
-  return length + 8
-}
-
-/// A number below 100 000 000.
-private func writeShort(_ value: UInt32, at text: UnsafeMutablePointer<UInt8>) -> Int {
-  let pairs = value < 10_000 ? (value < 100 ? 1 : 2) : (value < 1_000_000 ? 3 : 4)
-  writePairs(value, pairs, at: text)
-  guard text.pointee == 0x30 else { return 2 * pairs }
-  text.update(from: text + 1, count: 2 * pairs - 1)
-  return 2 * pairs - 1
-}
-
-/// Two digits for each pair, zeros in front included.
-private func writePairs(_ value: UInt32, _ pairs: Int, at text: UnsafeMutablePointer<UInt8>) {
-  var rest = value
-  var position = text + 2 * pairs
-  while position > text {
-    position -= 2
+  if value < 10 {
+    text[0] = 0x30 &+ UInt8(truncatingIfNeeded: value)
+    return 1
+  }
+  var (length, least) = (2, UInt64(10))
+  // The least number of as many digits grows no further than 10^19, which 64 bits hold.
+  let tenth = value / 10
+  while tenth >= least {
+    length += 2
+    least *= 100
+  }
+  if value < least { length -= 1 }
+  var (rest, end) = (value, text + length)
+  while rest >= 100 {
     let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
-    writeTwoDigits(pair, at: position)
+    end -= 2
+    writeTwoDigits(UInt32(truncatingIfNeeded: pair), at: end)
     rest = quotient
   }
+  if rest >= 10 {
+    writeTwoDigits(UInt32(truncatingIfNeeded: rest), at: text)
+  } else {
+    text[0] = 0x30 &+ UInt8(truncatingIfNeeded: rest)
+  }
+  return length
 }
 
-/// A number below 100 as two digits.
+/// Writes a number below 100 as two digits, zero in front included.
+///
+/// The tens by one multiplication, both to ASCII by one addition.
 @inline(__always)
 func writeTwoDigits(_ value: UInt32, at text: UnsafeMutablePointer<UInt8>) {
-  text[0] = 0x30 &+ UInt8(truncatingIfNeeded: value / 10)
-  text[1] = 0x30 &+ UInt8(truncatingIfNeeded: value % 10)
+  let tens = (value &* 103) >> 10
+  let digits = UInt16(truncatingIfNeeded: tens | (value &- tens &* 10) << 8) &+ 0x3030
+  UnsafeMutableRawPointer(text).storeBytes(of: digits.littleEndian, as: UInt16.self)
 }
 
 /// Writes the 16 digits of a number in lower-case hexadecimal.

@@ -33,7 +33,7 @@ extension Exchange {
     guard canBeEarly(response) else { return send(response) }
     let daemon = connection.daemon
     daemon.scratch.clear()
-    write(response, into: &daemon.scratch)
+    write(response, into: &daemon.scratch, date: &daemon.date)
     early = daemon.scratch.withBytes { connection.write($0) }
     return early == .not ? send(response) : finishEarly()
   }
@@ -45,7 +45,8 @@ extension Exchange {
   func sendEarly(_ response: borrowing Response) -> Early {
     guard canBeEarly(response), connection.peerIsThere() else { return .not }
     var bytes = ResponseBuffer(capacity: 384 + response.body.count)
-    write(response, into: &bytes)
+    var date = DateField()
+    write(response, into: &bytes, date: &date)
     return bytes.withBytes { connection.write($0) }
   }
 
@@ -61,8 +62,10 @@ extension Exchange {
     return equalsIgnoringCase(asked, "keep-alive")
   }
 
-  private func write(_ response: borrowing Response, into text: inout ResponseBuffer) {
-    withRequestID { text.append(response, requestID: $0, closes: false) }
+  private func write(
+    _ response: borrowing Response, into text: inout ResponseBuffer, date: inout DateField
+  ) {
+    withRequestID { text.append(response, requestID: $0, date: &date, closes: false) }
   }
 
   /// Has libmicrohttpd end the request whose answer went out early, on the connection's thread.
@@ -87,7 +90,9 @@ extension ResponseBuffer {
   /// What ``Exchange/send(_:)`` would have libmicrohttpd send, in the same order.
   ///
   /// The corresponding C function is `MHD_get_reason_phrase_for`.
-  mutating func append(_ response: borrowing Response, requestID: UnsafeBufferPointer<UInt8>, closes: Bool) {
+  mutating func append(
+    _ response: borrowing Response, requestID: UnsafeBufferPointer<UInt8>, date: inout DateField, closes: Bool
+  ) {
     switch response.status {
     case 200: append("HTTP/1.1 200 OK\r\nDate: " as StaticString)
     case 201: append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
@@ -98,7 +103,7 @@ extension ResponseBuffer {
       append(String(cString: MHD_get_reason_phrase_for(UInt32(truncatingIfNeeded: response.status))))
       append("\r\nDate: " as StaticString)
     }
-    append(imfFixdate: time(nil))
+    date.append(to: &self)
     append("\r\nX-Request-Id: " as StaticString)
     append(contentsOf: requestID)
     if response.contentType.utf8CodeUnitCount > 0 {

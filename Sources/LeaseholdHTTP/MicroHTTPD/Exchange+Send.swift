@@ -30,6 +30,10 @@ extension Exchange {
       guard let made = bufferResponse(response) else { return nil }
       mhd = made
     }
+    if connection.daemon.writesDate {
+      var date = DateField()
+      date.withCString { add(mhd, "Date", $0) }
+    }
     withRequestID { id in
       guard let base = id.baseAddress else { return }
       base.withMemoryRebound(to: CChar.self, capacity: id.count + 1) { add(mhd, "X-Request-Id", $0) }

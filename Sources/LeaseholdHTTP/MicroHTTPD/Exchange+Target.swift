@@ -1,13 +1,22 @@
+import Leasehold
+
 extension Exchange {
   /// Finds the path in the target, and whom the request is for (RFC 9112, 3.2 and 3.3).
   ///
   /// A target in absolute form, as clients send to proxies, says so itself, and its Host counts no more.
   func readTarget() {
     let target = connection.target.bytes
-    if holds(below: 0x21, target) { note(.malformedRequestLine) }
+    if !UnsafeRawBufferPointer(target).isPlainASCII(from: 0x21), target.contains(where: { $0 < 0x21 || $0 == 0x7f }) {
+      note(.malformedRequestLine)
+    }
     if method == .other, !isToken(methodBytes) { note(.malformedRequestLine) }
     if let host = headers[.host] {
-      if headers.isRepeated(.host) { note(.repeatedHost) } else if !isHostAndPort(host) { note(.malformedHost) }
+      hasKnownHost = connection.isKnownHost(host)
+      if headers.isRepeated(.host) {
+        note(.repeatedHost)
+      } else if !hasKnownHost, !isHostAndPort(host) {
+        note(.malformedHost)
+      }
     } else if version == .http11 {
       note(.missingHost)
     }
@@ -39,6 +48,7 @@ extension Exchange {
       let path = [UInt8(ascii: "/")] + target[end...]
       guard connection.target.append(path, count: path.count) else { return note(.unknownTargetForm) }
     }
+    hasKnownHost = false
     headers.replaceHost(UnsafeBufferPointer(rebasing: connection.target.bytes[start..<end]))
   }
 }

@@ -47,6 +47,8 @@ final class Exchange: @unchecked Sendable {
   let arrived: UInt64
   /// Why it must be refused; see ``ExchangeHandler/headersArrived(_:)``.
   private(set) var defect: Defect?
+  /// Host is the one of an earlier request on the connection, which was found good.
+  var hasKnownHost = false
   /// The body is longer than ``ListenerOptions/maxBodyBytes``; known at `headersArrived` where the length is declared.
   var bodyTooLarge = false
   /// What the handler said of the body's length; see ``ExchangeHandler/bodyLimit(_:)``.

@@ -1,3 +1,5 @@
+import Leasehold
+
 /// Follows the head of a request line by line (RFC 9112, 2.2, 3 and 5), to find what libmicrohttpd reads too leniently.
 ///
 /// libmicrohttpd 0.9.75 takes LF alone as the end of a line, cuts a value at a NUL, joins a folded line to the *name*
@@ -38,7 +40,7 @@ struct HeadLines {
       flaw = start == next &- 1 ? .bareLineFeed : .brokenLine
     } else if valueStart <= start + UInt(name.count) {
       flaw = .brokenLine
-    } else if isKnown ? holds(below: 0x21, name) : !isToken(name) {
+    } else if isKnown ? !UnsafeRawBufferPointer(name).isPlainASCII(from: 0x21) : !isToken(name) {
       flaw = .badFieldName
     } else if !isFieldValue(value) {
       flaw = .badFieldValue
@@ -64,32 +66,9 @@ func isToken(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
 
 /// Whether the bytes may be the value of a field (RFC 9110, 5.5): no controls but the tab.
 func isFieldValue(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-  guard holds(below: 0x20, bytes) else { return true }
+  if UnsafeRawBufferPointer(bytes).isPlainASCII() { return true }
   for byte in bytes where byte < 0x20 && byte != 0x09 || byte == 0x7f { return false }
   return true
-}
-
-/// Whether some byte is smaller than `limit`, which is at most 0x80, or DEL: eight bytes at once, the last ones twice.
-func holds(below limit: UInt8, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-  let (ones, tops) = (UInt64(0x0101_0101_0101_0101), UInt64(0x8080_8080_8080_8080))
-  let raw = UnsafeRawBufferPointer(bytes)
-  func finds(in word: UInt64) -> Bool {
-    let others = word ^ (ones &* 0x7f)
-    return ((word &- ones &* UInt64(limit)) & ~word | (others &- ones) & ~others) & tops != 0
-  }
-  if raw.count >= 8 {
-    for index in stride(from: 0, to: raw.count - 8, by: 8)
-    where finds(in: raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)) {
-      return true
-    }
-    return finds(in: raw.loadUnaligned(fromByteOffset: raw.count - 8, as: UInt64.self))
-  }
-  if raw.count >= 4 {
-    let first = UInt64(raw.loadUnaligned(as: UInt32.self))
-    return finds(in: first << 32 | UInt64(raw.loadUnaligned(fromByteOffset: raw.count - 4, as: UInt32.self)))
-  }
-  for byte in raw where byte < limit || byte == 0x7f { return true }
-  return false
 }
 
 /// Whether the bytes are a host with or without a port (RFC 3986, 3.2): what Host has, and a target in absolute form.

@@ -97,8 +97,19 @@ struct HeaderTable {
 
 /// Compares with a lower-case name made of letters, digits and hyphens.
 func equalsIgnoringCase(_ bytes: UnsafeBufferPointer<UInt8>, _ lowercase: StaticString) -> Bool {
-  guard bytes.count == lowercase.utf8CodeUnitCount else { return false }
-  for index in 0..<bytes.count where bytes[index] | 0x20 != lowercase.utf8Start[index] { return false }
+  let count = bytes.count
+  guard count == lowercase.utf8CodeUnitCount else { return false }
+  let (raw, name) = (UnsafeRawBufferPointer(bytes), UnsafeRawPointer(lowercase.utf8Start))
+  var offset = 0
+  while offset &+ 4 < count {
+    let four = raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self) | 0x2020_2020
+    if four != name.loadUnaligned(fromByteOffset: offset, as: UInt32.self) { return false }
+    offset &+= 4
+  }
+  while offset < count {
+    if bytes[offset] | 0x20 != lowercase.utf8Start[offset] { return false }
+    offset &+= 1
+  }
   return true
 }
 

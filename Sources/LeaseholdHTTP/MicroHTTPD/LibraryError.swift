@@ -54,7 +54,9 @@ private let replacePage: leasehold_page = {
   let text = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { id in
     if let base = id.baseAddress { writeHexDigits(number, at: base) }
     var text = ResponseBuffer(capacity: 1024)
-    text.append(Problem(error).response(requestID: Array(id)), requestID: UnsafeBufferPointer(id), closes: true)
+    var date = DateField()
+    text.append(
+      Problem(error).response(requestID: Array(id)), requestID: UnsafeBufferPointer(id), date: &date, closes: true)
     return text
   }
   guard text.count <= capacity else { return 0 }

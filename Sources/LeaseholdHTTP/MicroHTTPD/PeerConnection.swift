@@ -1,5 +1,6 @@
 import CMicroHTTPD
 import Glibc
+import Leasehold
 import Synchronization
 
 /// One TCP or Unix connection, from accept to close.
@@ -39,6 +40,8 @@ final class PeerConnection: @unchecked Sendable {
   /// Where the path begins in it; see ``Exchange/readTarget()``.
   var targetStart = 0
   var body = ReusedBytes()
+  /// The Host that was found good last.
+  private var knownHost = ReusedBytes()
   private var requestNumber: UInt64
 
   private static let neverIdle = UInt64.max
@@ -62,6 +65,18 @@ final class PeerConnection: @unchecked Sendable {
   deinit {
     headerSlices.deallocate()
     argumentPlaces.deallocate()
+  }
+
+  /// Whether it is the Host that was found good last.
+  func isKnownHost(_ host: UnsafeBufferPointer<UInt8>) -> Bool {
+    !host.isEmpty && UnsafeRawBufferPointer(host).hasBytes(of: UnsafeRawBufferPointer(knownHost.bytes))
+  }
+
+  /// Keeps a Host that was found good: nearly all requests of a connection have the same.
+  func noteHost(_ host: UnsafeBufferPointer<UInt8>) {
+    guard let base = host.baseAddress, host.count <= 255 else { return }
+    knownHost.clear()
+    _ = knownHost.append(base, count: host.count)
   }
 
   /// Lifts the idle timeout, or brings it back: a connection that leases are bound to may be silent for hours.

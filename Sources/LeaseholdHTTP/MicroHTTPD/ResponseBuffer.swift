@@ -62,15 +62,11 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   /// Appends a number in decimal.
   mutating func append(decimal value: UInt64) {
     let start = reserve(20)
-    if value < 10 {
-      start.pointee = 0x30 &+ UInt8(truncatingIfNeeded: value)
-      count += 1
-    } else {
-      count += writeDecimal(value, at: start)
-    }
+    count += writeDecimal(value, at: start)
   }
 
   /// Appends a number in decimal, with a minus sign where it has one.
+  @inline(__always)
   mutating func append(decimal value: Int) {
     if value < 0 { append(UInt8(ascii: "-")) }
     append(decimal: UInt64(value.magnitude))

@@ -32,6 +32,19 @@ import Testing
     #expect(scene.client().send("GET /healthz HTTP/1.0\r\n\r\n").answer()?.status == 200)
   }
 
+  @Test func aGoodHostBeforeABadOneOnTheSameConnectionHelpsNobody() throws {
+    let scene = try ServerScene()
+    let client = scene.client()
+    for (host, status) in [
+      ("localhost", 200), ("evil.example", 421), ("localhost", 200), ("", 421), ("localhos", 421), ("localhost", 200),
+    ] {
+      client.send("GET /version HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+      #expect(client.answer()?.status == status, "\(host)")
+    }
+    client.send("GET http://evil.example/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    #expect(client.answer()?.status == 421)
+  }
+
   static let origins: [(headers: [String], status: Int)] = [
     ([], 201), (["Origin: http://localhost:5"], 201), (["Origin: https://localhost:5"], 201),
     (["Origin: http://localhost"], 403), (["Origin: http://localhost:55"], 403), (["Origin: http://127.0.0.1:5"], 403),

@@ -25,5 +25,19 @@ import Testing
     }
   }
 
+  @Test func noByteButADigitIsTakenInAnyPlace() {
+    let digits = Array("0123456789abcdeffedcba9876543210".utf8)
+    for place in digits.indices {
+      for byte in UInt8.min...UInt8.max {
+        var changed = digits
+        changed[place] = byte
+        let isDigit = (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+        let id = LeaseID(hexadecimal: changed)
+        #expect((id != nil) == isDigit)
+        if let id { #expect(Array(id.text.utf8) == changed) }
+      }
+    }
+  }
+
   @Test func leadingZerosAreWritten() { #expect(LeaseID(high: 1, low: 2).text == "00000000000000010000000000000002") }
 }

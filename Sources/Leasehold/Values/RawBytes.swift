@@ -1,0 +1,47 @@
+// Names, fields and ids are short, and each request has a dozen of them: their bytes are looked at eight at a time.
+// What does not fill the last eight is looked at together with some bytes before it, a second time.
+
+extension UnsafeRawBufferPointer {
+  /// Whether every byte is ASCII, no smaller than `least` (at most 0x80), and not DEL.
+  public func isPlainASCII(from least: UInt8 = 0x20) -> Bool {
+    let (ones, tops) = (UInt64(0x0101_0101_0101_0101), UInt64(0x8080_8080_8080_8080))
+    let floor = ones &* UInt64(least)
+    // The first byte that is none of these has its top bit set in one of the three: beyond ASCII, too small, or DEL.
+    func flaws(_ word: UInt64) -> UInt64 { (word | (word &- floor) | (word &+ ones)) & tops }
+    if count >= 8 {
+      var found = flaws(loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+      var offset = 0
+      while offset < count &- 8 {
+        found |= flaws(loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        offset &+= 8
+      }
+      return found == 0
+    }
+    if count >= 4 {
+      let first = UInt64(loadUnaligned(as: UInt32.self))
+      return flaws(first << 32 | UInt64(loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))) == 0
+    }
+    for byte in self where byte < least || byte >= 0x7f { return false }
+    return true
+  }
+
+  /// Whether both have the same bytes.
+  public func hasBytes(of other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
+    if count >= 8 {
+      var difference =
+        loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+        ^ other.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+      var offset = 0
+      while offset < count &- 8 {
+        difference |=
+          loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+          ^ other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        offset &+= 8
+      }
+      return difference == 0
+    }
+    for offset in 0..<count where self[offset] != other[offset] { return false }
+    return true
+  }
+}
