@@ -12,6 +12,7 @@
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make contract-full     the same, until each operation was asked 400 times in each way
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
+#   make footprint    Tests/Footprint: instructions and cache misses of a cycle, kernel calls, an idle daemon (release)
 #   make robustness   Tests/Robustness, short: kill -9, failing calls, dying clients, a stalled log, many waiters
 #   make sweep        Tests/Robustness/sweep.py, long: each call of libc fails with each errno of its man page
 #   make upgrade      leases of an older program live on under this one; OLD=REVISION says which (HEAD)
@@ -37,7 +38,7 @@ APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
-.PHONY: sweep upgrade examples bench tsan asan deb containers man clean
+.PHONY: sweep upgrade footprint examples bench tsan asan deb containers man clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -67,7 +68,7 @@ clients-generated:
 	@Tools/need build test clients
 	@python3 Tests/run.py clients-generated
 
-lint cli interop fuzz contract contract-full robustness soak sweep upgrade examples:
+lint cli interop fuzz contract contract-full footprint robustness soak sweep upgrade examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

@@ -135,6 +135,7 @@ GROUPS = {
     ],
     "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
     "hardening": [("as released", python("Tests/Cli/test_program.py", "-v"), unittests, RELEASE)],
+    "footprint": [("footprint", python("Tests/Footprint/test_footprint.py", "-v"), unittests, RELEASE)],
     # The first five look for mistakes, which the debug build finds more of; the others measure.
     "robustness": [
         ("kill -9", robustness("kill_loop", "--kills", "30"), one, DEBUG),
@@ -169,13 +170,15 @@ GROUPS = {
     ],
 }
 ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "clients-generated",
-       "examples", "release", "hardening", "robustness"]
+       "examples", "release", "hardening", "footprint", "robustness"]
 # What a group needs before it.
 BUILDS = {group: ["debug"] for group in (
     "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
     "examples",
-)} | {"hardening": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"], "soak": ["release"],
-     "upgrade": ["release"]}
+)} | {
+    "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
+    "soak": ["release"], "upgrade": ["release"],
+}
 STEP_SECONDS = {"soak": 3600, "sweep": 3600, "contract-full": 4 * 3600}
 
 

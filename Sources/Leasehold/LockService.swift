@@ -35,8 +35,8 @@ public enum AcquireOutcome: Sendable {
 public struct ReleaseOutcome: Sendable {
   /// The lock; `nil` where it was released before a restart that forgot it.
   public var key: LockKey?
-  /// The lease's short name.
-  public var ref: String
+  /// The lease.
+  public var id: LeaseID
   /// Whether it had been released before.
   public var already: Bool
 }

@@ -131,10 +131,12 @@ struct DaemonGuard: Sendable {
   /// Nobody ever adds to it, so that a thread can sleep on it.
   private static let bell: UInt16 = 1
 
-  /// Sleeps until the set is removed, until it rings, or for a second; not at all where the set is gone.
+  /// Sleeps until the set is removed or until it rings; not at all where the set is gone.
+  ///
+  /// The clock looks at the guard each second as well, so nothing is lost where this wakes late.
   func sleepUntilRemoved() {
     do {
-      try set.operate([.subtract(1, from: Self.bell)], timeout: .seconds(1))
+      try set.operate([.subtract(1, from: Self.bell)], timeout: .seconds(60))
     } catch .resourceTemporarilyUnavailable, .identifierRemoved, .invalidArgument {
     } catch {
       HostThread.pause(seconds: 1)

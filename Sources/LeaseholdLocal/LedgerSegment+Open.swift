@@ -25,7 +25,7 @@ extension LedgerSegment {
   private static func create(key: IPCKey, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
     do {
       let ledger = LedgerSegment(
-        Mapping(try make(key, bytes(capacity: capacity))), key: key, capacity: capacity, populated: 0)
+        Mapping(try make(key, bytes(capacity: capacity))), key: key, capacity: capacity, isFresh: true)
       ledger.initialize()
       return ledger
     } catch {
@@ -46,7 +46,7 @@ extension LedgerSegment {
     let byteCount = mapping.mapping.byteCount
     guard byteCount >= bytes(capacity: 1) else { throw .notALedger(key: key.rawValue, id: segment.id) }
     let room = (byteCount - headerBytes) / cellBytes
-    let ledger = LedgerSegment(mapping, key: key, capacity: room, populated: 0)
+    let ledger = LedgerSegment(mapping, key: key, capacity: room, isFresh: false)
     ledger.takeWords()
     switch ledger.headerWord(0) {
     case magic: break

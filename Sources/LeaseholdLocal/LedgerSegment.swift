@@ -29,6 +29,8 @@ final class LedgerSegment: LedgerStorage {
   let key: IPCKey
   let capacity: Int
   private var populated: Int
+  /// Whether it was made here and has no record yet.
+  private var isFresh: Bool
   private var base: UnsafeMutableRawPointer
   /// What page 0 should say: the words of the ledger, where the service is, who serves.
   private var words = InlineArray<3, UInt64>(repeating: 0)
@@ -41,11 +43,12 @@ final class LedgerSegment: LedgerStorage {
     init(_ mapping: consuming SharedMemoryMapping) { self.mapping = mapping }
   }
 
-  init(_ mapping: Mapping, key: IPCKey, capacity: Int, populated: Int) {
+  init(_ mapping: Mapping, key: IPCKey, capacity: Int, isFresh: Bool) {
     self.mapping = mapping
     self.key = key
     self.capacity = capacity
-    self.populated = populated
+    self.isFresh = isFresh
+    populated = 0
     base = mapping.mapping.baseAddress
   }
 
@@ -56,6 +59,7 @@ final class LedgerSegment: LedgerStorage {
   func reserve(_ count: Int) throws(KernelFailure) {
     let needed = Self.bytes(capacity: count)
     guard needed > populated else { return }
+    isFresh = isFresh && count == 0
     let end = min((needed / Self.step + 1) * Self.step, Self.bytes(capacity: capacity))
     do {
       try mapping.mapping.populate(populated..<end)
@@ -91,6 +95,8 @@ final class LedgerSegment: LedgerStorage {
   }
 
   func lastUsed(in cells: Range<Int>) -> Int? {
+    // To look would give each page its memory.
+    if isFresh { return nil }
     let range = Self.bytes(capacity: cells.lowerBound)..<Self.bytes(capacity: cells.upperBound)
     do {
       try mapping.mapping.populate(range)

@@ -9,7 +9,8 @@ extension LocalLockService {
     do {
       let limits = try SemaphoreLimits.current()
       let usage = try SemaphoreUsage.current()
-      let entries = try IPCInventory.semaphoreSets()
+      // One call for each set: not where only their number is asked for.
+      let entries = limit > 0 ? try IPCInventory.semaphoreSets() : []
       var inventory = SemaphoreInventory()
       inventory.sets = entries.dropFirst(cursor).prefix(limit).map { describe($0.set, $0.status) }
       inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil

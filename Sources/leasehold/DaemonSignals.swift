@@ -8,12 +8,10 @@ import Synchronization
 ///
 /// The first SIGTERM or SIGINT asks for an orderly end, and bounds the time it takes; the second is that end.
 final class DaemonSignals: Sendable {
-  /// Ends when the daemon is told to stop.
-  let stops: AsyncStream<Void>
-  /// One element for each SIGHUP.
-  let reloads: AsyncStream<Void>
-  private let stopping: AsyncStream<Void>.Continuation
-  private let reloading: AsyncStream<Void>.Continuation
+  /// Rings when the daemon is told to stop.
+  private let stopAlarm = Alarm()
+  /// What SIGHUP asks for.
+  private let reload = Mutex<(@Sendable () -> Void)?>(nil)
   private let stopAsked = Atomic(false)
   private let log: DaemonLog
   private let patience: TimeSpan
@@ -23,8 +21,6 @@ final class DaemonSignals: Sendable {
 
   /// Catches the signals from here on.
   init(log: DaemonLog, drainTimeout: TimeSpan) throws(SettingsError) {
-    (stops, stopping) = AsyncStream.makeStream()
-    (reloads, reloading) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     self.log = log
     patience = TimeSpan(nanoseconds: drainTimeout.nanoseconds + Self.spare.nanoseconds)
     guard let caught = CaughtSignals([SIGTERM, SIGINT, SIGHUP]),
@@ -36,6 +32,24 @@ final class DaemonSignals: Sendable {
   /// Whether the daemon was told to stop.
   var isStopping: Bool { stopAsked.load(ordering: .sequentiallyConsistent) }
 
+  /// Waits until the daemon is told to stop; for one thread.
+  func waitForStop() { while !isStopping { stopAlarm.sleep() } }
+
+  /// Has `body` run at each SIGHUP, on a thread of its own: files may hang, and the daemon can be stopped all the same.
+  func onReload(_ body: @escaping @Sendable () -> Void) { reload.withLock { $0 = body } }
+
+  /// Blocks signals in this thread and in those that it starts: the one that hears them accepts them again.
+  ///
+  /// Those of faults are not blocked, as they would then end the process without a trace.
+  ///
+  /// The corresponding C function is `pthread_sigmask`.
+  static func leaveToTheirThread() {
+    var blocked = sigset_t()
+    sigfillset(&blocked)
+    for fault in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT] { sigdelset(&blocked, fault) }
+    pthread_sigmask(SIG_SETMASK, &blocked, nil)
+  }
+
   private func run(_ caught: CaughtSignals) {
     acceptAll()
     var end: Int64?
@@ -44,19 +58,19 @@ final class DaemonSignals: Sendable {
       if signals.isEmpty { endLate() }
       for signal in signals {
         guard signal != SIGHUP else {
-          reloading.yield()
+          if let body = reload.withLock({ $0 }) { HostThread(named: "lh-reload", body)?.detach() }
           continue
         }
         if end != nil { endBy(signal) }
         end = HostClock.now().nanoseconds + patience.nanoseconds
         log.logger.info("stopping", metadata: ["signal": signal == SIGTERM ? "SIGTERM" : "SIGINT"])
         stopAsked.store(true, ordering: .sequentiallyConsistent)
-        stopping.finish()
+        stopAlarm.ring()
       }
     }
   }
 
-  /// A thread that Dispatch started has most signals blocked; here somebody is to take them.
+  /// Others have them blocked; see ``leaveToTheirThread()``.
   private func acceptAll() {
     var none = sigset_t()
     sigemptyset(&none)

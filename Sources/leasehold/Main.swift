@@ -4,17 +4,13 @@ internal import Glibc
 /// Where the process begins, and the only place where it ends.
 @main
 enum Main {
-  static func main() async {
+  static func main() {
     ProcessStart.prepare()
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())
       if let unknown = LeaseholdCommand.unknownCommand(arguments) { throw unknown }
       var command = try LeaseholdCommand.parseAsRoot(try RunCommand.marked(arguments))
-      if var asynchronous = command as? any AsyncParsableCommand {
-        try await asynchronous.run()
-      } else {
-        try command.run()
-      }
+      try command.run()
     } catch {
       let ending = Ending(error)
       LogSink(descriptor: ending.isAnswer ? STDOUT_FILENO : STDERR_FILENO).write(ending.text)

@@ -58,19 +58,15 @@ extension ServeOptions {
   }
 }
 
-/// Reads the file of tokens again whenever SIGHUP comes.
-func reloadTokens(of server: Server, at signals: AsyncStream<Void>, log: Logger) -> Task<Void, Never> {
-  Task {
-    for await _ in signals {
-      do {
-        if let count = try server.reloadTokens() {
-          log.info("read the tokens again", metadata: ["tokens": .stringConvertible(count)])
-        } else {
-          log.info("nothing to read again: there is no --token-file")
-        }
-      } catch {
-        log.error("the tokens stay as they were", metadata: ["reason": "\(error)"])
-      }
+/// Reads the file of tokens again, as SIGHUP asks.
+func reloadTokens(of server: Server, log: Logger) {
+  do {
+    if let count = try server.reloadTokens() {
+      log.info("read the tokens again", metadata: ["tokens": .stringConvertible(count)])
+    } else {
+      log.info("nothing to read again: there is no --token-file")
     }
+  } catch {
+    log.error("the tokens stay as they were", metadata: ["reason": "\(error)"])
   }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 internal import Logging
 
 /// `leasehold serve`: reads the settings, then prints them or serves.
-struct ServeCommand: AsyncParsableCommand {
+struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve", abstract: "Run the daemon.",
     discussion: """
@@ -41,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
     return groups.reduce(into: [:]) { flags, group in flags.merge(group.given) { $1 } }
   }
 
-  func run() async throws {
+  func run() throws {
     let environment = ProcessInfo.processInfo.environment
     let resolved = try SettingsSources(flags: flags, environment: environment, configPath: config).resolve()
     let options = try ServeOptions(resolved)
@@ -52,11 +52,12 @@ struct ServeCommand: AsyncParsableCommand {
     }
     // Whoever reads the log, or an answer, may go at any time.
     signal(SIGPIPE, SIG_IGN)
+    DaemonSignals.leaveToTheirThread()
     let log = try DaemonLog(options: options, environment: environment)
     defer { log.flush() }
     for warning in resolved.warnings { log.logger.warning("\(warning)") }
     do {
-      throw try await serve(options, log: log).exitCode
+      throw try serve(options, log: log).exitCode
     } catch {
       let ending = Ending(error)
       if !ending.text.isEmpty { log.lines.append(ending.text) }

@@ -1,4 +1,3 @@
-import Dispatch
 import FoundationEssentials
 internal import Glibc
 internal import Leasehold
@@ -9,14 +8,13 @@ internal import Logging
 /// Serves until it is told to stop.
 ///
 /// - Returns: The status to end with.
-func serve(_ given: ServeOptions, log lines: DaemonLog) async throws -> ExitStatus {
+func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   let log = lines.logger
   let environment = ProcessInfo.processInfo.environment
   let notify = Notify(environment: environment)
   let inherited = try InheritedSockets(environment: environment)
   // From here on SIGTERM and SIGINT end the daemon in good order, also while it stands by.
   let signals = try DaemonSignals(log: lines, drainTimeout: given.drainTimeout)
-  let stop = Task { for await _ in signals.stops {} }
   try given.check(inherited)
   given.warnOfOpenDoors(inherited, log)
   var complete = given
@@ -26,12 +24,12 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) async throws -> ExitStat
   let options = complete
   let service: LocalLockService
   do {
-    service = try await startService(options, signals, notify: notify, log: log)
+    service = try startService(options, signals, notify: notify, log: log)
   } catch LocalServiceError.canceled {
     return .ok
   } catch let error as LocalServiceError where error.missingSemaphores != nil && !notify.isAwaited {
-    return try await serveUnavailable(
-      error.missingSemaphores ?? "", options.server, until: stop, notify: notify, log: log)
+    return try serveUnavailable(
+      error.missingSemaphores ?? "", options.server, until: signals, notify: notify, log: log)
   } catch {
     throw SettingsError("\(error)", status: status(of: error))
   }
@@ -44,23 +42,24 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) async throws -> ExitStat
     let status: ExitStatus = error.isInUse ? .unavailable : error.isConfiguration ? .configuration : .cannotCreate
     throw SettingsError("\(error)", status: status)
   }
-  let reloading = reloadTokens(of: server, at: signals.reloads, log: log)
-  defer { reloading.cancel() }
+  signals.onReload { reloadTokens(of: server, log: log) }
   for socket in inherited.sockets {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
   }
   tellReady(options.server, inherited, server, service, notify: notify, log: log)
-  await keepWatchdog(notify, over: service, behind: server, until: stop)
+  keepWatchdog(notify, over: service, behind: server, until: signals)
+  ProcessStart.end()
+  signals.waitForStop()
   notify.stopping()
   let isSucceeded = service.isSucceeded
-  await shutDown(server, service, within: isSucceeded ? .milliseconds(200) : options.drainTimeout, log: log)
+  shutDown(server, service, within: isSucceeded ? .milliseconds(200) : options.drainTimeout, log: log)
   return isSucceeded ? .temporaryFailure : .ok
 }
 
-/// Makes the service on a thread of its own: recovery and standing by block.
+/// Makes the service; waits for its turn, and for the recovery.
 private func startService(
   _ options: ServeOptions, _ signals: DaemonSignals, notify: Notify, log: Logger
-) async throws -> LocalLockService {
+) throws -> LocalLockService {
   var service = options.service
   service.onDrift = { drift in
     log.warning(
@@ -79,19 +78,11 @@ private func startService(
     kill(getpid(), SIGTERM)
   }
   service.onFault = { log.tell($0) }
-  let ready = service
   if options.standby {
     log.info("standing by if another daemon serves")
     notify.status("standing by")
   }
-  return try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue.global().async {
-      continuation.resume(
-        with: Result {
-          try LocalLockService(ready, standby: options.standby) { !signals.isStopping }
-        })
-    }
-  }
+  return try LocalLockService(service, standby: options.standby) { !signals.isStopping }
 }
 
 private func tellReady(
@@ -133,12 +124,13 @@ private func tellReady(
 /// Waiters get 503, answers in flight are finished, leases stay.
 private func shutDown(
   _ server: Server, _ service: LocalLockService, within limit: TimeSpan, log: Logger
-) async {
+) {
   server.drain()
   service.drain()
-  let clock = ContinuousClock()
-  let deadline = clock.now + .nanoseconds(limit.nanoseconds)
-  while server.activeExchanges > 0, clock.now < deadline { try? await Task.sleep(for: .milliseconds(2)) }
+  let deadline = HostClock.now() + limit
+  while server.activeExchanges > 0, HostClock.now() < deadline {
+    Alarm().sleep(until: HostClock.now().nanoseconds + 2_000_000)
+  }
   server.stop()
   let leases = service.status().leases
   service.stop()

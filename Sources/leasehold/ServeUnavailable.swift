@@ -3,8 +3,8 @@ internal import Logging
 
 /// Answers 503 to everybody until told to stop, so that who asks learns why.
 func serveUnavailable(
-  _ errno: String, _ options: ServerOptions, until stop: Task<Void, Never>, notify: Notify, log: Logger
-) async throws -> ExitStatus {
+  _ errno: String, _ options: ServerOptions, until signals: DaemonSignals, notify: Notify, log: Logger
+) throws -> ExitStatus {
   log.error(
     "there are no System V semaphores here: everything is answered 503 sysv-unavailable",
     metadata: ["errno": "\(errno)"])
@@ -16,7 +16,7 @@ func serveUnavailable(
     throw SettingsError("\(error)", status: error.isInUse ? .unavailable : .cannotCreate)
   }
   notify.status("no System V semaphores here (\(errno))")
-  await stop.value
+  signals.waitForStop()
   server.stop()
   return .unavailable
 }

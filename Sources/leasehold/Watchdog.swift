@@ -1,4 +1,3 @@
-import Dispatch
 internal import Leasehold
 internal import LeaseholdHTTP
 internal import LeaseholdLocal
@@ -7,37 +6,27 @@ internal import LeaseholdLocal
 ///
 /// Nothing is said unless the service can do its work: its listeners answer, its ledger can be had, its clock turns.
 /// So a daemon that hangs is killed and started again, which costs no lease.
+///
+/// On a thread of its own: with the ledger's mutex in wrong hands a look at it never returns, and nothing is said.
 func keepWatchdog(
-  _ notify: Notify, over service: LocalLockService, behind server: Server, until stop: Task<Void, Never>
-) async {
-  let beats = notify.watchdogInterval.map { interval in
-    Task(priority: .medium) {
-      while !Task.isCancelled {
-        if let status = await vitalSigns(of: service, server, within: max(interval, .seconds(5))) {
-          notify.watchdog(status: status)
-        }
-        try? await Task.sleep(for: .nanoseconds(interval.nanoseconds))
+  _ notify: Notify, over service: LocalLockService, behind server: Server, until signals: DaemonSignals
+) {
+  guard let interval = notify.watchdogInterval else { return }
+  let thread = HostThread(named: "lh-watchdog") {
+    let alarm = Alarm()
+    while !signals.isStopping {
+      if let status = vitalSigns(of: service, server, within: max(interval, .seconds(5))) {
+        notify.watchdog(status: status)
       }
+      alarm.sleep(until: HostClock.now().nanoseconds + interval.nanoseconds)
     }
   }
-  await stop.value
-  beats?.cancel()
+  thread?.detach()
 }
 
 /// One line about the service; `nil` when its clock has not turned for so long, or a listener does not answer.
-///
-/// Looked up on a thread of its own: with the ledger's mutex in wrong hands it never returns.
-private func vitalSigns(
-  of service: LocalLockService, _ server: Server, within span: TimeSpan
-) async -> String? {
-  await withCheckedContinuation { continuation in
-    DispatchQueue.global().async {
-      guard service.isAlive(within: span), server.answers(within: span) else {
-        return continuation.resume(returning: nil)
-      }
-      let status = service.status()
-      continuation.resume(
-        returning: "serving: \(status.leases) leases, \(status.locks) locks, \(status.waiters) waiters")
-    }
-  }
+private func vitalSigns(of service: LocalLockService, _ server: Server, within span: TimeSpan) -> String? {
+  guard service.isAlive(within: span), server.answers(within: span) else { return nil }
+  let status = service.status()
+  return "serving: \(status.leases) leases, \(status.locks) locks, \(status.waiters) waiters"
 }

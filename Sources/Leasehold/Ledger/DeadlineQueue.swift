@@ -38,7 +38,7 @@ struct DeadlineQueue<Element: Deadlined> {
     element.queuePosition = -1
     let last = entries.removeLast()
     guard position < entries.count else { return }
-    place(last, at: position)
+    entries[position] = last
     siftUp(position)
     siftDown(position)
   }
@@ -66,37 +66,51 @@ struct DeadlineQueue<Element: Deadlined> {
     return nil
   }
 
-  private mutating func place(_ entry: Entry, at position: Int) {
-    entries[position] = entry
-    entry.element.queuePosition = position
-  }
-
+  /// Moves an entry up as far as it belongs.
+  ///
+  /// What is in its way moves into the hole that it leaves, so that nothing is retained.
   private mutating func siftUp(_ start: Int) {
-    let entry = entries[start]
-    var position = start
-    while position > 0 {
-      let parent = (position - 1) / 4
-      guard entry.key < entries[parent].key else { break }
-      place(entries[parent], at: position)
-      position = parent
+    entries.withUnsafeMutableBufferPointer { entries in
+      guard let base = entries.baseAddress else { return }
+      let entry = (base + start).move()
+      var hole = start
+      while hole > 0 {
+        let parent = (hole - 1) / 4
+        guard entry.key < base[parent].key else { break }
+        Self.move(parent, to: hole, in: base)
+        hole = parent
+      }
+      Self.place(entry, at: hole, in: base)
     }
-    place(entry, at: position)
   }
 
   private mutating func siftDown(_ start: Int) {
-    let entry = entries[start]
-    var position = start
-    while true {
-      let first = position * 4 + 1
-      guard first < entries.count else { break }
-      var best = first
-      for child in first..<Swift.min(first + 4, entries.count) where entries[child].key < entries[best].key {
-        best = child
+    entries.withUnsafeMutableBufferPointer { entries in
+      guard let base = entries.baseAddress else { return }
+      let entry = (base + start).move()
+      var hole = start
+      while true {
+        let first = hole * 4 + 1
+        guard first < entries.count else { break }
+        var best = first
+        for child in first..<Swift.min(first + 4, entries.count) where base[child].key < base[best].key {
+          best = child
+        }
+        guard base[best].key < entry.key else { break }
+        Self.move(best, to: hole, in: base)
+        hole = best
       }
-      guard entries[best].key < entry.key else { break }
-      place(entries[best], at: position)
-      position = best
+      Self.place(entry, at: hole, in: base)
     }
-    place(entry, at: position)
+  }
+
+  private static func move(_ position: Int, to hole: Int, in base: UnsafeMutablePointer<Entry>) {
+    (base + hole).moveInitialize(from: base + position, count: 1)
+    base[hole].element.queuePosition = hole
+  }
+
+  private static func place(_ entry: consuming Entry, at hole: Int, in base: UnsafeMutablePointer<Entry>) {
+    entry.element.queuePosition = hole
+    (base + hole).initialize(to: entry)
   }
 }

@@ -7,13 +7,13 @@ extension Ledger {
     at moment: Moment
   ) throws(LeaseholdError) -> ReleaseOutcome {
     if let end = try findEnd(id, key: key, within: confinement), end.reason == .released {
-      return ReleaseOutcome(key: end.key, ref: id.ref, already: true)
+      return ReleaseOutcome(key: end.key, id: id, already: true)
     }
     let lease = try find(id, key: key, native: native, within: confinement)
     noticeRemoval(below: lease, at: moment)
     guard lease.isHeld else { throw Self.over(lease) }
     end(lease, .released, at: moment)
-    return ReleaseOutcome(key: lease.key, ref: id.ref, already: false)
+    return ReleaseOutcome(key: lease.key, id: id, already: false)
   }
 
   /// Moves a lease's deadline to now + `ttl` (its own when `nil`).

@@ -38,9 +38,12 @@ extension Ledger {
     return lock
   }
 
-  /// The locks, in the order of their records.
+  /// The locks, in the order of their records, without who changed the semaphore last and who sleeps on it.
+  ///
+  /// The kernel is asked once for each bank.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
-    page(locksByCell, filter) { lock in
+    var bank: (set: Int32, values: [UInt16])?
+    return page(locksByCell, filter) { lock in
       guard let lock, lock.layout != .operations,
         filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true,
         filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
@@ -51,20 +54,24 @@ extension Ledger {
       case .damaged where !lock.isDamaged: return nil
       case .free where !lock.holders.isEmpty: return nil
       case .waited where lock.queue.isEmpty: return nil
-      default: return withKernelView(snapshot(lock, holders: 0, waiters: 0))
+      default: break
       }
+      guard lock.bank != nil else { return snapshot(lock, holders: 0, waiters: 0) }
+      if bank?.set != lock.set.set {
+        if case .values(let values) = kernel.read(lock.set.set) { bank = (lock.set.set, values) } else { bank = nil }
+      }
+      let semaphore = lock.dialect.semaphore
+      let value = bank.flatMap { $0.values.indices.contains(semaphore) ? Int($0.values[semaphore]) : nil }
+      return snapshot(lock, holders: 0, waiters: 0, value: .some(value))
     }
   }
-
-  /// The most records one listing looks at, so that nobody waits long for the ledger; a page may be short.
-  static let recordsPerPage = 20_000
 
   private func page<Entity, Entry>(
     _ table: [Entity], _ filter: ListFilter, _ entry: (Entity) -> Entry?
   ) -> Page<Entry> {
     var page = Page<Entry>(entries: [], nextCursor: nil)
     var cell = filter.cursor
-    let stop = min(table.count, filter.cursor + Self.recordsPerPage)
+    let stop = min(table.count, filter.cursor + filter.records)
     while cell < stop, page.entries.count < filter.limit {
       if let found = entry(table[cell]) { page.entries.append(found) }
       cell += 1
@@ -130,7 +137,10 @@ extension Ledger {
       binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0))
   }
 
-  func snapshot(_ lock: Lock, holders: Int, waiters: Int) -> LockSnapshot {
+  /// A lock as it is now.
+  ///
+  /// `value`: what the kernel has free of an own lock, where it was asked already.
+  func snapshot(_ lock: Lock, holders: Int, waiters: Int, value: Int?? = nil) -> LockSnapshot {
     var queued: [WaiterSnapshot] = []
     lock.queue.forEach { waiter in
       guard queued.count < waiters else { return false }
@@ -146,7 +156,9 @@ extension Ledger {
       fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
       holderCount: lock.holders.count - lock.cooling, coolingCount: lock.cooling,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
-    addUse(of: lock, to: &snapshot)
+    if let value = value ?? kernel.value(lock.set.set, lock.dialect.semaphore) {
+      addUse(value, of: lock, to: &snapshot)
+    }
     snapshot.isDamaged = lock.isDamaged
     snapshot.queuedFor = otherLocks(inTheWayOf: lock.queue.first)
     snapshot.tag = LockTag(
@@ -155,8 +167,7 @@ extension Ledger {
   }
 
   /// Adds what the kernel says is free, and what that says of natives.
-  private func addUse(of lock: Lock, to snapshot: inout LockSnapshot) {
-    guard let value = kernel.value(lock.set.set, lock.dialect.semaphore) else { return }
+  private func addUse(_ value: Int, of lock: Lock, to snapshot: inout LockSnapshot) {
     snapshot.availableUnits = value
     snapshot.suspects = lock.native == nil ? 0 : lock.holders.count { $0.state == .suspect }
     switch lock.layout {

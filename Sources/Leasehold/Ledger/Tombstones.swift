@@ -70,11 +70,11 @@ struct TombstoneRing {
   }
 
   /// Adds the latest; there must be room.
-  mutating func append(_ tombstone: Tombstone) {
+  mutating func append(_ tombstone: consuming Tombstone) {
     precondition(!isFull, "make room before remembering another end")
     let place = place(count)
-    if place == entries.count { entries.append(tombstone) } else { entries[place] = tombstone }
     places[tombstone.id] = Int32(truncatingIfNeeded: place)
+    if place == entries.count { entries.append(tombstone) } else { entries[place] = tombstone }
     count += 1
   }
 

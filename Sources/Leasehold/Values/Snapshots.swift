@@ -232,6 +232,8 @@ public struct ListFilter: Sendable {
   public var state: LockState?
   /// Only what its caller may reach.
   public var confinement: Confinement?
+  /// The most records that are looked at: a page may be short.
+  public var records = 20_000
 
   /// Everything.
   public init() {}

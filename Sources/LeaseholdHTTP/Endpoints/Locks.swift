@@ -207,7 +207,7 @@ extension Call {
       )
       json.member("key", outcome.key?.text)
       json.append(",\"ref\":\"" as StaticString)
-      json.append(outcome.ref)
+      json.append(hex: outcome.id.high >> 24, digits: 10)
       json.append("\"}\n" as StaticString)
     }
   }

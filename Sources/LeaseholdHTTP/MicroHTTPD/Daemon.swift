@@ -176,6 +176,7 @@ final class Daemon: @unchecked Sendable {
       defer { table[connection.id] = connection }
       return table.count
     }
+    if others == 0 { watch.wakeUp() }
     guard handler.connectionOpened(connection, isFull: others - surplus >= connectionLimit) == .refused else { return }
     connection.beSurplus()
     refusedConnections.add(1, ordering: .relaxed)
@@ -205,6 +206,9 @@ struct SuspendedConnection: @unchecked Sendable {
 }
 
 extension Daemon: HangupWatch.Sweeper {
+  /// Whether a connection is open that may be idle for too long.
+  var hasWork: Bool { idleTimeout > 0 && table.withLock { !$0.isEmpty } }
+
   /// Closes the connections that have been idle for too long.
   func sweep(at now: UInt64) {
     guard idleTimeout > 0 else { return }

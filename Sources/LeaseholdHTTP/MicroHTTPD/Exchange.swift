@@ -115,6 +115,7 @@ final class Exchange: @unchecked Sendable {
   var body: UnsafeBufferPointer<UInt8> { connection.body.bytes }
 
   /// A header's value without white space around it; the first of several.
+  @inline(__always)
   func header(_ name: HeaderName) -> UnsafeBufferPointer<UInt8>? { headers[name] }
 
   /// Forgets the pointers into memory that libmicrohttpd is about to use for the next request.

@@ -120,6 +120,8 @@ private final class SweepAll: HangupWatch.Sweeper {
 
   init(daemons: [Daemon]) { self.daemons = daemons }
 
+  var hasWork: Bool { daemons.contains { $0.hasWork } }
+
   func sweep(at now: UInt64) {
     for daemon in daemons { daemon.sweep(at: now) }
   }

@@ -38,6 +38,8 @@ final class HangupWatch: Sendable {
 
   /// Does something now and then on the watch's thread.
   protocol Sweeper: AnyObject, Sendable {
+    /// Whether there is anything to sweep; ``HangupWatch/wakeUp()`` says that there is again.
+    var hasWork: Bool { get }
     func sweep(at now: UInt64)
   }
 
@@ -149,6 +151,11 @@ final class HangupWatch: Sendable {
     eventfd_write(wake, 1)
   }
 
+  /// Has the thread ask again whether there is anything to sweep.
+  ///
+  /// The corresponding C function is `eventfd_write`.
+  func wakeUp() { eventfd_write(wake, 1) }
+
   /// Ends the thread, after every listener that uses it has stopped.
   func shutdown() {
     registry.withLock { $0.ended = true }
@@ -178,8 +185,10 @@ final class HangupWatch: Sendable {
     withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 64) { events in
       var swept = monotonicNanoseconds()
       while true {
-        let (ended, period) = registry.withLock { ($0.ended, $0.sweepers.isEmpty ? -1 : $0.sweepMilliseconds) }
+        let (ended, sweepers, interval) = registry.withLock { ($0.ended, $0.sweepers.values, $0.sweepMilliseconds) }
         if ended { return }
+        // With nothing to sweep it sleeps until it is woken.
+        let period = sweepers.contains { $0.hasWork } ? interval : -1
         let count = epoll_wait(epoll, events.baseAddress, 64, period)
         for index in 0..<max(0, Int(count)) {
           let bits = events[index].data.u64

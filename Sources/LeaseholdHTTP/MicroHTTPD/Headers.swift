@@ -55,6 +55,7 @@ struct HeaderTable {
   init(over slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>) { self.slices = slices }
 
   /// The header's value without white space around it, or `nil`.
+  @inline(__always)
   subscript(name: HeaderName) -> UnsafeBufferPointer<UInt8>? {
     present & (1 << UInt32(name.rawValue)) == 0 ? nil : slices[name.rawValue]
   }

@@ -1,3 +1,4 @@
+import CMicroHTTPD
 import Glibc
 import Synchronization
 
@@ -9,8 +10,10 @@ final class Pulse: Sendable {
   }
 
   private let state = Mutex(State())
-  /// The thread looks at least this often whether to stop.
-  private static let longestSleep: Int64 = 50_000_000
+  /// Ends the thread's sleep (eventfd(2)).
+  private let wake = eventfd(0, Int32(EFD_CLOEXEC))
+
+  deinit { close(wake) }
 
   /// Starts beating.
   ///
@@ -21,7 +24,8 @@ final class Pulse: Sendable {
       while !state.withLock({ $0.isStopped }) {
         let left = next - Int64(monotonicNanoseconds())
         if left > 0 {
-          usleep(UInt32(min(left, Self.longestSleep) / 1000) + 1)
+          var entry = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+          poll(&entry, 1, Int32(clamping: left / 1_000_000 + 1))
           continue
         }
         next += interval
@@ -36,6 +40,7 @@ final class Pulse: Sendable {
   func stop() {
     let thread = state.withLock { state in
       state.isStopped = true
+      eventfd_write(wake, 1)
       defer { state.thread = nil }
       return state.thread
     }
