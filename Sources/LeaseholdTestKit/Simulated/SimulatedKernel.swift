@@ -28,7 +28,7 @@ public final class SimulatedKernel: SemaphoreKernel {
   /// SEMMNI: sets that the host may have.
   public var setLimit = 32_000
   /// Asked before each operation of the daemon: an answer other than `nil` is given instead of doing it.
-  public var failure: ((Int32, OpList) -> KernelOutcome?)?
+  public var failure: ((Int32, [Operation]) -> KernelOutcome?)?
   var state = State()
   private var frozen: State?
   private let crash: CrashSwitch
@@ -46,14 +46,13 @@ public final class SimulatedKernel: SemaphoreKernel {
 
   /// Does all operations as one step, or none.
   public func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
-    crash.step("semop \(set)\(Self.text((0..<operations.count).map { operations[$0] }))")
-    if let forced = failure?(set, operations) { return forced }
-    return perform(set, (0..<operations.count).map { operations[$0] }, by: Self.daemon)
+    operate(set, list: (0..<operations.count).map { operations[$0] })
   }
 
   /// Does all operations as one step, or none.
   public func operate(_ set: Int32, list operations: [Operation]) -> KernelOutcome {
     crash.step("semop \(set)\(Self.text(operations))")
+    if let forced = failure?(set, operations) { return forced }
     return perform(set, operations, by: Self.daemon)
   }
 
