@@ -58,8 +58,8 @@ final class LedgerSegment: LedgerStorage {
 
   func reserve(_ count: Int) throws(KernelFailure) {
     let needed = Self.bytes(capacity: count)
-    guard needed > populated else { return }
-    isFresh = isFresh && count == 0
+    guard count > 0, needed > populated else { return }
+    isFresh = false
     let end = min((needed / Self.step + 1) * Self.step, Self.bytes(capacity: capacity))
     do {
       try mapping.mapping.populate(populated..<end)
