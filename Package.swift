@@ -67,11 +67,11 @@ let package = Package(
     // Threads, clocks, epoll and pools.
     .target(name: "LeaseholdHost", dependencies: ["CHost"], swiftSettings: fast),
 
-    // The words of JSON, with their places.
-    .target(name: "JSONReading", swiftSettings: strict),
+    // JSON: words with their places, values, and escaping.
+    .target(name: "JSONText", swiftSettings: fast),
 
     // PHP's serialize() and the layout of sysvshm: pure, useful to anybody.
-    .target(name: "PHPVariables", dependencies: ["JSONReading"], swiftSettings: strict),
+    .target(name: "PHPVariables", dependencies: ["JSONText"], swiftSettings: strict),
 
     // The domain: no C, no I/O, no clock of its own.
     .target(name: "Leasehold", swiftSettings: fast),
@@ -89,19 +89,19 @@ let package = Package(
     .target(
       name: "LeaseholdHTTP",
       dependencies: [
-        "CDashboard", "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONReading", "Leasehold",
+        "CDashboard", "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONText", "Leasehold",
         "LeaseholdHost", "PHPVariables",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),
 
     // What programs that take locks use; knows nothing of the service but its HTTP.
-    .target(name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONReading", "LeaseholdHost"], swiftSettings: strict),
+    .target(name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONText", "LeaseholdHost"], swiftSettings: strict),
 
     .executableTarget(
       name: "leasehold",
       dependencies: [
-        "CSupervise", "LeaseholdClient", "LeaseholdHost", "LeaseholdLocal", "LeaseholdHTTP", "Leasehold", "SysV",
+        "CSupervise", "JSONText", "LeaseholdClient", "LeaseholdHost", "LeaseholdLocal", "LeaseholdHTTP", "Leasehold", "SysV",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -111,10 +111,11 @@ let package = Package(
     .target(name: "LeaseholdTestKit", dependencies: ["Leasehold"], swiftSettings: strict),
 
     .testTarget(
-      name: "PHPVariablesTests", dependencies: ["JSONReading", "PHPVariables"], swiftSettings: strict),
+      name: "PHPVariablesTests", dependencies: ["JSONText", "PHPVariables"], swiftSettings: strict),
     .executableTarget(
       name: "leasehold-fuzz", dependencies: ["PHPVariables"], path: "Tests/Fuzz",
       exclude: ["README.md", "corpus.txt"], swiftSettings: strict),
+    .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
     .testTarget(name: "LeaseholdHostTests", dependencies: ["LeaseholdHost"], swiftSettings: strict),
     .testTarget(name: "SysVTests", dependencies: ["SysV"], swiftSettings: strict),
     .testTarget(
@@ -132,7 +133,8 @@ let package = Package(
       name: "LeaseholdClientTests", dependencies: ["LeaseholdClient", "LeaseholdHost", "leasehold"],
       swiftSettings: strict),
     .testTarget(
-      name: "SettingsTests", dependencies: ["leasehold", "LeaseholdClient", "LeaseholdHTTP", "LeaseholdLocal"],
+      name: "SettingsTests",
+      dependencies: ["JSONText", "leasehold", "LeaseholdClient", "LeaseholdHTTP", "LeaseholdLocal"],
       swiftSettings: strict),
   ]
 )

@@ -1,4 +1,4 @@
-import JSONReading
+import JSONText
 import Leasehold
 import PHPVariables
 

@@ -1,10 +1,11 @@
+import JSONText
 import Leasehold
 import Synchronization
 
 /// JSON written straight into the answer's memory.
 ///
 /// Members are written with their comma behind the previous one, so callers say `first` once and `member` after.
-extension ResponseBuffer {
+extension ResponseBuffer: JSONBuffer {
   /// Begins an object with its first member's name.
   @inline(__always)
   mutating func open(_ name: StaticString) {
@@ -77,33 +78,14 @@ extension ResponseBuffer {
     append(UInt8(ascii: "]"))
   }
 
-  /// A text in quotes, escaped (RFC 8259, 7).
+  /// A text in quotes, escaped.
   mutating func append(json text: String) {
-    append(UInt8(ascii: "\""))
     var text = text
     text.withUTF8 { bytes in
-      if bytes.meanThemselves { return append(contentsOf: bytes) }
-      var start = 0
-      for index in 0..<bytes.count {
-        let byte = bytes[index]
-        guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7f else { continue }
-        append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<index]))
-        escape(byte)
-        start = index + 1
-      }
-      append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
-    }
-    append(UInt8(ascii: "\""))
-  }
-
-  private mutating func escape(_ byte: UInt8) {
-    switch byte {
-    case UInt8(ascii: "\""): append("\\\"" as StaticString)
-    case UInt8(ascii: "\\"): append("\\\\" as StaticString)
-    case 0x0a: append("\\n" as StaticString)
-    default:
-      append("\\u" as StaticString)
-      append(hex: UInt64(byte), digits: 4)
+      guard bytes.meanThemselves else { return appendQuoted(bytes) }
+      append(UInt8(ascii: "\""))
+      append(contentsOf: bytes)
+      append(UInt8(ascii: "\""))
     }
   }
 

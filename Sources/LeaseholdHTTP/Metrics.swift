@@ -1,5 +1,6 @@
 import Glibc
 import Leasehold
+import LeaseholdHost
 
 /// What `/metrics` tells, in the Prometheus text format 0.0.4.
 struct Metrics {
@@ -182,10 +183,7 @@ struct Metrics {
   private func process(_ text: inout ResponseBuffer) {
     var usage = rusage()
     getrusage(RUSAGE_SELF.rawValue, &usage)
-    let time = [usage.ru_utime, usage.ru_stime].reduce(0) {
-      $0 + Int64($1.tv_sec) * 1_000_000_000 + Int64($1.tv_usec) * 1000
-    }
-    seconds("process_cpu_seconds_total", "counter", "CPU time of this process.", time, &text)
+    seconds("process_cpu_seconds_total", "counter", "CPU time of this process.", HostClock.processorTime(), &text)
     single(
       "process_resident_memory_max_bytes", "gauge", "The most memory that was resident.",
       UInt64(usage.ru_maxrss) * 1024,

@@ -14,6 +14,9 @@ package enum HostClock {
   /// CLOCK_REALTIME now.
   package static func wall() -> Int64 { read(CLOCK_REALTIME) }
 
+  /// The processor time of this process, of users' code and the kernel's: CLOCK_PROCESS_CPUTIME_ID.
+  package static func processorTime() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
   /// CLOCK_REALTIME less CLOCK_MONOTONIC.
   package static func wallOffset() -> Int64 { wall() - monotonic() }
 

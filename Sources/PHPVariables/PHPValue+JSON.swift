@@ -1,9 +1,9 @@
-public import JSONReading
+public import JSONText
 
 /// Why a JSON text is no value of PHP.
 public enum JSONMappingError: Error, Equatable {
   /// It is not JSON.
-  case flaw(JSONReader.Flaw)
+  case flaw(JSONScanner.Flaw)
   /// A whole number that PHP's int cannot hold, or a float that is none.
   case outOfRange(String, offset: Int)
 }
@@ -21,10 +21,10 @@ extension PHPValue {
   /// whose canonical decimals are integer keys. The same name twice in one object is an error.
   /// - Parameter word: The size of PHP's integers where the value is going.
   public init(json bytes: UnsafeBufferPointer<UInt8>, _ word: WordSize = .bits64) throws(JSONMappingError) {
-    var mapping = JSONMapping(reader: JSONReader(bytes), word: word)
-    do throws(JSONReader.Flaw) {
+    var mapping = JSONMapping(scanner: JSONScanner(bytes), word: word)
+    do throws(JSONScanner.Flaw) {
       self = try mapping.value(depth: 0)
-      try mapping.reader.end(after: "value")
+      try mapping.scanner.end(after: "value")
     } catch {
       throw mapping.outOfRange ?? .flaw(error)
     }
@@ -71,88 +71,59 @@ extension PHPValue {
     guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else {
       throw NotRepresentable(what: "a string that is not UTF-8")
     }
-    text.append(UInt8(ascii: "\""))
-    for byte in bytes {
-      switch byte {
-      case UInt8(ascii: "\""): text += "\\\"".utf8
-      case UInt8(ascii: "\\"): text += "\\\\".utf8
-      case 0x0a: text += "\\n".utf8
-      case 0..<0x20, 0x7f:
-        let digits = String(byte, radix: 16)
-        text += (byte < 0x10 ? "\\u000" : "\\u00").utf8
-        text += digits.utf8
-      default: text.append(byte)
-      }
-    }
-    text.append(UInt8(ascii: "\""))
+    bytes.withUnsafeBufferPointer { text.appendQuoted($0) }
   }
 }
 
 /// A JSON text on its way to a value of PHP.
 private struct JSONMapping {
-  var reader: JSONReader
+  var scanner: JSONScanner
   let word: WordSize
   /// Why the last flaw was one, where it is no flaw of the JSON.
   var outOfRange: JSONMappingError?
 
-  mutating func value(depth: Int) throws(JSONReader.Flaw) -> PHPValue {
+  mutating func value(depth: Int) throws(JSONScanner.Flaw) -> PHPValue {
     guard depth < PHPUnserializer.maximumDepth else {
-      throw reader.flaw("more than \(PHPUnserializer.maximumDepth) levels")
+      throw scanner.flaw("more than \(PHPUnserializer.maximumDepth) levels")
     }
-    reader.skipSpace()
-    switch reader.peek {
-    case UInt8(ascii: "{")?: return .array(try object(depth: depth))
-    case UInt8(ascii: "[")?: return .array(try list(depth: depth))
-    case UInt8(ascii: "\"")?: return .string(Array(try reader.string().utf8))
-    case UInt8(ascii: "t")?: return try word("true", .bool(true))
-    case UInt8(ascii: "f")?: return try word("false", .bool(false))
-    case UInt8(ascii: "n")?: return try word("null", .null)
-    case let byte? where byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte): return try number()
-    default: throw reader.flaw("a value was expected")
+    scanner.skipSpace()
+    let start = scanner.offset
+    switch try scanner.word() {
+    case .object: return .array(try object(depth: depth))
+    case .list: return .array(try list(depth: depth))
+    case .text(let text): return .string(Array(text.utf8))
+    case .number(let digits): return try number(digits, at: start)
+    case .flag(let flag): return .bool(flag)
+    case .null: return .null
     }
   }
 
-  private mutating func word(_ text: StaticString, _ value: PHPValue) throws(JSONReader.Flaw) -> PHPValue {
-    try reader.word(text)
-    return value
-  }
-
-  private mutating func number() throws(JSONReader.Flaw) -> PHPValue {
-    let start = reader.offset
-    let text = try reader.number()
+  private mutating func number(_ text: String, at start: Int) throws(JSONScanner.Flaw) -> PHPValue {
     if text.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e") }) {
       if let number = Double(text), number.isFinite { return .double(number) }
     } else if let number = Int64(text), self.word.holds(number) {
       return .int(number)
     }
     outOfRange = .outOfRange(text, offset: start)
-    throw reader.flaw("a number out of range")
+    throw scanner.flaw("a number out of range")
   }
 
-  private mutating func list(depth: Int) throws(JSONReader.Flaw) -> [PHPElement] {
-    reader.advance()
+  private mutating func list(depth: Int) throws(JSONScanner.Flaw) -> [PHPElement] {
     var elements: [PHPElement] = []
-    if reader.take(UInt8(ascii: "]")) { return elements }
-    while true {
+    while try scanner.hasNext(before: UInt8(ascii: "]"), isFirst: elements.isEmpty) {
       elements.append(PHPElement(.int(Int64(elements.count)), try value(depth: depth + 1)))
-      if reader.take(UInt8(ascii: "]")) { return elements }
-      try reader.expect(UInt8(ascii: ","), "',' or ']'")
     }
+    return elements
   }
 
-  private mutating func object(depth: Int) throws(JSONReader.Flaw) -> [PHPElement] {
-    reader.advance()
+  private mutating func object(depth: Int) throws(JSONScanner.Flaw) -> [PHPElement] {
     var elements: [PHPElement] = []
     var keys: Set<PHPKey> = []
-    if reader.take(UInt8(ascii: "}")) { return elements }
-    while true {
-      reader.skipSpace()
-      let key = PHPKey(canonical: Array(try reader.string().utf8), self.word)
-      guard keys.insert(key).inserted else { throw reader.flaw("a name that stands in its object a second time") }
-      try reader.expect(UInt8(ascii: ":"), "':' behind the name")
+    while try scanner.hasNext(before: UInt8(ascii: "}"), isFirst: elements.isEmpty) {
+      let key = PHPKey(canonical: Array(try scanner.name().utf8), self.word)
+      guard keys.insert(key).inserted else { throw scanner.flaw("a name that stands in its object a second time") }
       elements.append(PHPElement(key, try value(depth: depth + 1)))
-      if reader.take(UInt8(ascii: "}")) { return elements }
-      try reader.expect(UInt8(ascii: ","), "',' or '}'")
     }
+    return elements
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import LeaseholdClient
+import JSONText
 import Testing
 
 @testable import leasehold

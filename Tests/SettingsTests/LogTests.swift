@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import JSONText
 import Testing
 
 @testable import leasehold
@@ -56,7 +57,7 @@ import Testing
     }
     let found = text.split(separator: "\n")
     #expect(found.map { $0.prefix(4) } == ["<7>{", "<7>{", "<6>{", "<5>{", "<4>{", "<3>{", "<2>{"])
-    for line in found { _ = try JSONParser.parse(Array(line.dropFirst(3).utf8)) }
+    for line in found { _ = try JSON(parsing: Array(line.dropFirst(3).utf8)) }
     #expect(try lines(json: true) { $0.error("m") }.hasPrefix("{"))
   }
 
@@ -104,7 +105,7 @@ import Testing
         + "\"held\":true,\"keys\":[\"a\",\"b\"],\"lag\":0.5,\"lock\":{\"key\":\"k\",\"limit\":18446744073709551615},"
         + "\"odd\":\"nan\","
         + "\"metadata.time\":\"late\"}\n")
-    #expect(throws: Never.self) { try JSONParser.parse(Array(line.utf8)) }
+    #expect(throws: Never.self) { try JSON(parsing: Array(line.utf8)) }
   }
 
   @Test func linesOfManyThreadsDoNotMix() async throws {
@@ -125,7 +126,7 @@ import Testing
     close(ends[0])
     let lines = content.split(separator: "\n")
     #expect(Set(lines).count == 1600)
-    for line in lines { _ = try JSONParser.parse(Array(line.utf8)) }
+    for line in lines { _ = try JSON(parsing: Array(line.utf8)) }
   }
 
   @Test(arguments: [

@@ -1,3 +1,4 @@
+import JSONText
 import Testing
 
 @testable import leasehold
@@ -27,7 +28,7 @@ import Testing
   @Test func theJSONHasValueSourceAndOriginOfEverySetting() throws {
     let resolved = try resolve(
       flags: ["unix": "/run/\"quoted\""], environment: ["LEASEHOLD_STANDBY": "yes"], file: "{\"port\": 3}")
-    let members = try object(JSONParser.parse(Array(resolved.json.utf8)))
+    let members = try object(JSON(parsing: Array(resolved.json.utf8)))
     #expect(members["config"] == .string(try #require(resolved.configPath)))
     let settings = try object(#require(members["settings"]))
     #expect(settings.count == Setting.all.count { !$0.isHidden })
@@ -47,22 +48,22 @@ import Testing
   @Test func theValuesOfTheJSONCanBePutIntoAFile() throws {
     let flags = ["ttl-max": "1500ms", "ttl-default": "1.5", "unix-mode": "600", "allow-host": "a,b", "standby": "on"]
     let resolved = try resolve(flags: flags)
-    let settings = try object(#require(object(JSONParser.parse(Array(resolved.json.utf8)))["settings"]))
+    let settings = try object(#require(object(JSON(parsing: Array(resolved.json.utf8)))["settings"]))
     let lines = try settings.map { name, row in
-      "\(JSONText.quoted(name)): \(written(try #require(object(row)["value"])))"
+      "\(VisibleText.quoted(name)): \(written(try #require(object(row)["value"])))"
     }
     let again = try resolve(file: "{" + lines.joined(separator: ",\n") + "}")
     #expect(again.all.map(\.value) == resolved.all.map(\.value))
   }
 
-  private func object(_ value: JSONValue) throws -> [String: JSONValue] {
+  private func object(_ value: JSON) throws -> [String: JSON] {
     guard case .object(let members) = value else { throw UnusableValue(reason: "not an object") }
     return Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.value) })
   }
 
-  private func written(_ value: JSONValue) -> String {
+  private func written(_ value: JSON) -> String {
     switch value {
-    case .string(let text): JSONText.quoted(text)
+    case .string(let text): VisibleText.quoted(text)
     case .number(let digits): digits
     case .bool(let isOn): isOn ? "true" : "false"
     case .array(let elements): "[" + elements.map(written).joined(separator: ",") + "]"

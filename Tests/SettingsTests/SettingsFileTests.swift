@@ -1,3 +1,4 @@
+import JSONText
 import Testing
 
 @testable import leasehold
@@ -41,24 +42,24 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", "line 1, column 1: it ends too early"),
-    ("{\"port\": 1,}", "line 1, column 12: a name in double quotes is missing here"),
-    ("{\n  \"port\" 1\n}", "line 2, column 10: a colon is missing here"),
-    ("{\n\n \"port\": 1 \"host\": 2}", "line 3, column 12: a comma or a closing brace is missing here"),
-    ("{\"port\": 01}", "line 1, column 11: a number must not begin with 0"),
-    ("{\"port\": 1.}", "line 1, column 12: a digit is missing here"),
-    ("{\"port\": -}", "line 1, column 11: a digit is missing here"),
-    ("{\"port\": tru}", "line 1, column 10: a value is missing here"),
-    ("{\"port\": 1} x", "line 1, column 13: something follows the end of the document"),
-    ("{\"port\": 1, \"port\": 2}", "line 1, column 13: 'port' stands here a second time"),
-    ("{\"host\": \"a", "line 1, column 12: a string has no end"),
-    ("{\"host\": \"a\nb\"}", "line 1, column 12: a control character must be escaped"),
-    ("{\"host\": \"\\q\"}", "line 1, column 13: this escape is unknown"),
-    ("{\"host\": \"\\u12g4\"}", "line 1, column 13: four hexadecimal digits are missing here"),
-    ("{\"host\": \"\\ud800\"}", "line 1, column 17: half of a surrogate pair is missing"),
-    ("{\"allow-host\": [\"a\"", "line 1, column 20: a comma or a closing bracket is missing here"),
-    (String(repeating: "[", count: 17), "line 1, column 17: it is nested too deeply"),
-    ("{// no comments\n}", "line 1, column 2: a name in double quotes is missing here"),
+    ("", "line 1, column 1: a value was expected"),
+    ("{\"port\": 1,}", "line 1, column 12: a text in double quotes was expected"),
+    ("{\n  \"port\" 1\n}", "line 2, column 10: ':' behind the name was expected"),
+    ("{\n\n \"port\": 1 \"host\": 2}", "line 3, column 12: ',' or '}' was expected"),
+    ("{\"port\": 01}", "line 1, column 12: a malformed number"),
+    ("{\"port\": 1.}", "line 1, column 12: a malformed number"),
+    ("{\"port\": -}", "line 1, column 11: a malformed number"),
+    ("{\"port\": tru}", "line 1, column 13: a value was expected"),
+    ("{\"port\": 1} x", "line 1, column 13: something after the value"),
+    ("{\"port\": 1, \"port\": 2}", "line 1, column 13: 'port' stands in its object a second time"),
+    ("{\"host\": \"a", "line 1, column 12: a string without an end"),
+    ("{\"host\": \"a\nb\"}", "line 1, column 12: a control character in a string"),
+    ("{\"host\": \"\\q\"}", "line 1, column 13: an unknown escape"),
+    ("{\"host\": \"\\u12g4\"}", "line 1, column 15: a malformed \\u escape"),
+    ("{\"host\": \"\\ud800\"}", "line 1, column 17: half a surrogate pair"),
+    ("{\"allow-host\": [\"a\"", "line 1, column 20: ',' or ']' was expected"),
+    (String(repeating: "[", count: 17), "line 1, column 17: more than 16 levels"),
+    ("{// no comments\n}", "line 1, column 2: a text in double quotes was expected"),
   ])
   func textThatIsNoJSONIsAnErrorWithItsPlace(content: String, expected: String) {
     #expect(message(content) == "a.json, " + expected)
@@ -67,7 +68,7 @@ import Testing
   @Test func bytesThatAreNotUTF8AreAnError() throws {
     let content = Array("{\"host\": \"".utf8) + [0xFF] + Array("\"}".utf8)
     let error = #expect(throws: SettingsError.self) { try SettingsFile(path: "a.json", content: content) }
-    #expect(error?.message == "a.json, line 1, column 12: this string is not UTF-8")
+    #expect(error?.message == "a.json, line 1, column 13: a string that is not UTF-8")
   }
 
   @Test func aFileThatIsTooLargeIsRefusedAndNeverCut() throws {
@@ -84,8 +85,8 @@ import Testing
   @Test func aCutDocumentNeverReadsAsAWholeOne() {
     let content = Array("{\"host\": \"::1\", \"allow-host\": [\"a\", \"\\u00e4\"], \"ttl-max\": -1.5e+3}".utf8)
     for length in 0..<content.count {
-      #expect(throws: JSONError.self) { try JSONParser.parse(Array(content[..<length])) }
+      #expect(throws: JSONScanner.Flaw.self) { try JSON(parsing: Array(content[..<length])) }
     }
-    #expect(throws: Never.self) { try JSONParser.parse(content) }
+    #expect(throws: Never.self) { try JSON(parsing: content) }
   }
 }

@@ -30,6 +30,28 @@ enum VisibleText {
     }
     return visible
   }
+
+  /// A text as JSON, in quotes; a terminal takes no orders from it, and a log keeps it on one line.
+  static func quoted(_ text: String) -> String { "\"" + escaped(text, withQuotes: true) + "\"" }
+
+  /// A text as JSON escapes it, and what does not show, such as controls and marks of direction, too.
+  ///
+  /// - Parameter withQuotes: Whether quotes and backslashes are escaped.
+  static func escaped(_ text: String, withQuotes: Bool) -> String {
+    var escaped = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\n": escaped += "\\n"
+      case "\r": escaped += "\\r"
+      case "\t": escaped += "\\t"
+      case "\"" where withQuotes: escaped += "\\\""
+      case "\\" where withQuotes: escaped += "\\\\"
+      case _ where scalar.isShown: escaped.unicodeScalars.append(scalar)
+      default: scalar.appendEscape(to: &escaped)
+      }
+    }
+    return escaped
+  }
 }
 
 extension Unicode.Scalar {
@@ -44,7 +66,7 @@ extension Unicode.Scalar {
   }
 
   /// Appends it as JSON escapes it, in one or two units of UTF-16.
-  func appendEscape(to text: inout String) {
+  fileprivate func appendEscape(to text: inout String) {
     for unit in UTF16.encode(self).map(Array.init) ?? [] {
       let digits = String(unit, radix: 16)
       text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits

@@ -23,10 +23,10 @@ struct JSONLogHandler: LineHandler {
   func line(of event: LogEvent) -> String {
     var line = sink.prefix(event.level)
     line += "{\"time\":\"\(timestamp(nanoseconds: sink.wallClock()))\",\"level\":\"\(event.level)\",\"message\":"
-    JSONText.append(event.message.description, to: &line)
+    line += VisibleText.quoted(event.message.description)
     for (name, value) in mergedMetadata(of: event).sorted(by: { $0.key < $1.key }) {
       line += ","
-      JSONText.append(JSONLogHandler.reserved.contains(name) ? "metadata." + name : name, to: &line)
+      line += VisibleText.quoted(JSONLogHandler.reserved.contains(name) ? "metadata." + name : name)
       line += ":"
       JSONLogHandler.append(value, to: &line)
     }
@@ -35,11 +35,11 @@ struct JSONLogHandler: LineHandler {
 
   private static func append(_ value: Logger.MetadataValue, to line: inout String) {
     switch value {
-    case .string(let text): JSONText.append(text, to: &line)
+    case .string(let text): line += VisibleText.quoted(text)
     case .stringConvertible(let number as any FixedWidthInteger): line += number.description
     case .stringConvertible(let number as Double) where number.isFinite: line += number.description
     case .stringConvertible(let isTrue as Bool): line += isTrue ? "true" : "false"
-    case .stringConvertible(let other): JSONText.append(other.description, to: &line)
+    case .stringConvertible(let other): line += VisibleText.quoted(other.description)
     case .array(let elements):
       line += "["
       for (index, element) in elements.enumerated() {
@@ -51,7 +51,7 @@ struct JSONLogHandler: LineHandler {
       line += "{"
       for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
         if index > 0 { line += "," }
-        JSONText.append(member.key, to: &line)
+        line += VisibleText.quoted(member.key)
         line += ":"
         append(member.value, to: &line)
       }

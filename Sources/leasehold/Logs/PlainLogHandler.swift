@@ -21,7 +21,7 @@ struct PlainLogHandler: LineHandler {
     if !sink.isJournal {
       line += timestamp(nanoseconds: sink.wallClock()) + " " + event.level.rawValue + " "
     }
-    JSONText.appendEscaped(event.message.description, escapingQuotes: false, to: &line)
+    line += VisibleText.escaped(event.message.description, withQuotes: false)
     for (name, value) in mergedMetadata(of: event).sorted(by: { $0.key < $1.key }) {
       line += " "
       PlainLogHandler.append(name, to: &line)
@@ -37,9 +37,9 @@ struct PlainLogHandler: LineHandler {
       !text.isEmpty
       && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" && $0 != "\\" }
     if isWord {
-      JSONText.appendEscaped(text, escapingQuotes: false, to: &line)
+      line += VisibleText.escaped(text, withQuotes: false)
     } else {
-      JSONText.append(text, to: &line)
+      line += VisibleText.quoted(text)
     }
   }
 }

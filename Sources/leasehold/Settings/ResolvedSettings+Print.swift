@@ -15,11 +15,11 @@ extension ResolvedSettings {
   /// The same as one JSON object; each value is in a form that the file takes.
   var json: String {
     let members = shown.map { row in
-      let origin = row.source.origin(of: row.setting).map(JSONText.quoted) ?? "null"
-      return "    \(JSONText.quoted(row.setting.name)): {\"value\": \(row.json), "
-        + "\"source\": \(JSONText.quoted(row.source.noun)), \"origin\": \(origin)}"
+      let origin = row.source.origin(of: row.setting).map(VisibleText.quoted) ?? "null"
+      return "    \(VisibleText.quoted(row.setting.name)): {\"value\": \(row.json), "
+        + "\"source\": \(VisibleText.quoted(row.source.noun)), \"origin\": \(origin)}"
     }
-    let file = configPath.map(JSONText.quoted) ?? "null"
+    let file = configPath.map(VisibleText.quoted) ?? "null"
     return "{\n  \"config\": \(file),\n  \"settings\": {\n" + members.joined(separator: ",\n") + "\n  }\n}\n"
   }
 }
@@ -34,8 +34,8 @@ extension ResolvedSetting {
     switch (setting.kind, value) {
     case (.integer, .integer(let number)): String(number)
     case (_, .toggle(let isOn)): isOn ? "true" : "false"
-    case (_, .list(let elements)): "[" + elements.map(JSONText.quoted).joined(separator: ", ") + "]"
-    default: JSONText.quoted(text)
+    case (_, .list(let elements)): "[" + elements.map(VisibleText.quoted).joined(separator: ", ") + "]"
+    default: VisibleText.quoted(text)
     }
   }
 }

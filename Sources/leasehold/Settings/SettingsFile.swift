@@ -1,3 +1,5 @@
+internal import JSONText
+
 /// The file of settings: one JSON object, its names are those of the flags.
 struct SettingsFile: Sendable, Equatable {
   struct Entry: Sendable, Equatable {
@@ -12,25 +14,28 @@ struct SettingsFile: Sendable, Equatable {
   ///
   /// - Throws: An error that names the place when the text is not JSON, the name when it is unknown.
   init(path: String, content: [UInt8]) throws(SettingsError) {
-    let document: JSONValue
+    let place = { (offset: Int) in TextPlace(of: offset, in: content) }
+    let document: JSON
     do {
-      document = try JSONParser.parse(content)
+      document = try JSON(parsing: content, depthMax: 16, refusesTwins: true)
     } catch {
-      throw SettingsError("\(path), line \(error.line), column \(error.column): \(error.reason)")
+      let place = place(error.offset)
+      throw SettingsError("\(path), line \(place.line), column \(place.column): \(error.what)")
     }
     guard case .object(let members) = document else {
       throw SettingsError("\(path): the file must hold one JSON object, not \(document.noun)")
     }
     var entries: [String: Entry] = [:]
     for member in members {
+      let line = place(member.offset).line
       guard Setting.named[member.name] != nil else {
-        throw SettingsError("\(path), line \(member.line): \(SettingsFile.unknown(member.name))")
+        throw SettingsError("\(path), line \(line): \(SettingsFile.unknown(member.name))")
       }
       guard let text = SettingsFile.text(of: member.value) else {
         throw SettingsError(
-          "\(path), line \(member.line): '\(member.name)' cannot be \(member.value.noun)")
+          "\(path), line \(line): '\(member.name)' cannot be \(member.value.noun)")
       }
-      entries[member.name] = Entry(text: text, line: member.line)
+      entries[member.name] = Entry(text: text, line: line)
     }
     self.path = path
     self.entries = entries
@@ -43,7 +48,7 @@ struct SettingsFile: Sendable, Equatable {
   }
 
   /// The value as a flag would have it; `nil` for what no flag can say.
-  private static func text(of value: JSONValue) -> String? {
+  private static func text(of value: JSON) -> String? {
     switch value {
     case .string(let text): return text
     case .number(let digits): return digits
@@ -56,6 +61,33 @@ struct SettingsFile: Sendable, Equatable {
       }
       return texts.joined(separator: ",")
     case .null, .object: return nil
+    }
+  }
+}
+
+/// Where a byte of a text stands, from 1.
+private struct TextPlace {
+  let line: Int
+  /// In bytes.
+  let column: Int
+
+  init(of offset: Int, in text: [UInt8]) {
+    let before = text[..<offset]
+    line = before.count { $0 == UInt8(ascii: "\n") } + 1
+    column = offset - (before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0) + 1
+  }
+}
+
+extension JSON {
+  /// What it is, for an error.
+  fileprivate var noun: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a truth value"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
     }
   }
 }

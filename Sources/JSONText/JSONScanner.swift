@@ -1,8 +1,7 @@
 /// Reads the words of JSON (RFC 8259) one by one and knows where it is.
 ///
-/// By hand, because decoders turn `1.0` into `1`, keep one of two equal names in silence, and do not say where a flaw
-/// is. What the words make together, and how deep they may nest, is the caller's business.
-public struct JSONReader {
+/// What the words make together, and how deep they may nest, is the caller's business.
+public struct JSONScanner {
   /// What is wrong, and at which byte.
   public struct Flaw: Error, Equatable {
     /// The end of a sentence.
@@ -35,9 +34,6 @@ public struct JSONReader {
     while let byte = peek, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { offset += 1 }
   }
 
-  /// Takes the next byte, whatever it is; the caller has looked at it.
-  public mutating func advance() { offset += 1 }
-
   /// Takes a byte if it comes next, blanks before it left out.
   public mutating func take(_ byte: UInt8) -> Bool {
     skipSpace()
@@ -57,16 +53,66 @@ public struct JSONReader {
     guard offset == bytes.count else { throw flaw("something after the \(what)") }
   }
 
-  /// Takes `true`, `false` or `null`.
-  public mutating func word(_ text: StaticString) throws(Flaw) {
+  /// Whether another element comes in a list, or another member in an object; what closes it is taken.
+  ///
+  /// - Parameters:
+  ///   - close: `]` or `}`.
+  ///   - isFirst: Whether none came before; else a comma must.
+  public mutating func hasNext(before close: UInt8, isFirst: Bool) throws(Flaw) -> Bool {
+    if take(close) { return false }
+    if !isFirst { try expect(UInt8(ascii: ","), close == UInt8(ascii: "]") ? "',' or ']'" : "',' or '}'") }
+    skipSpace()
+    return true
+  }
+
+  /// Takes the name of a member and the colon behind it; its value comes next.
+  public mutating func name() throws(Flaw) -> String {
+    skipSpace()
+    let name = try string()
+    try expect(UInt8(ascii: ":"), "':' behind the name")
+    skipSpace()
+    return name
+  }
+
+  /// A word, or what opens a list or an object.
+  public enum Word: Sendable, Equatable {
+    case object
+    case list
+    case text(String)
+    /// A number as it is written.
+    case number(String)
+    case flag(Bool)
+    case null
+  }
+
+  /// Takes the next word, blanks before it left out.
+  public mutating func word() throws(Flaw) -> Word {
+    skipSpace()
+    switch peek {
+    case UInt8(ascii: "{")?:
+      offset += 1
+      return .object
+    case UInt8(ascii: "[")?:
+      offset += 1
+      return .list
+    case UInt8(ascii: "\"")?: return .text(try string())
+    case UInt8(ascii: "t")?: return try literal("true", .flag(true))
+    case UInt8(ascii: "f")?: return try literal("false", .flag(false))
+    case UInt8(ascii: "n")?: return try literal("null", .null)
+    case UInt8(ascii: "-")?, (UInt8(ascii: "0")...UInt8(ascii: "9"))?: return .number(try number())
+    default: throw flaw("a value was expected")
+    }
+  }
+
+  private mutating func literal(_ text: StaticString, _ word: Word) throws(Flaw) -> Word {
     for index in 0..<text.utf8CodeUnitCount {
       guard peek == text.utf8Start[index] else { throw flaw("a value was expected") }
       offset += 1
     }
+    return word
   }
 
-  /// A number as it is written.
-  public mutating func number() throws(Flaw) -> String {
+  private mutating func number() throws(Flaw) -> String {
     let start = offset
     if peek == UInt8(ascii: "-") { offset += 1 }
     let whole = skipDigits()
@@ -92,21 +138,26 @@ public struct JSONReader {
   }
 
   /// A string, its escapes resolved.
-  public mutating func string() throws(Flaw) -> String {
+  private mutating func string() throws(Flaw) -> String {
     guard peek == UInt8(ascii: "\"") else { throw flaw("a text in double quotes was expected") }
     offset += 1
     var text: [UInt8] = []
+    var start = offset
     while let byte = peek {
       switch byte {
       case UInt8(ascii: "\""):
+        let rest = UnsafeBufferPointer(rebasing: bytes[start..<offset])
         offset += 1
-        guard let string = String(validating: text, as: UTF8.self) else { throw flaw("a string that is not UTF-8") }
+        let string =
+          text.isEmpty ? String(validating: rest, as: UTF8.self) : String(validating: text + rest, as: UTF8.self)
+        guard let string else { throw flaw("a string that is not UTF-8") }
         return string
-      case UInt8(ascii: "\\"): try escape(into: &text)
+      case UInt8(ascii: "\\"):
+        text += bytes[start..<offset]
+        try escape(into: &text)
+        start = offset
       case 0..<0x20: throw flaw("a control character in a string")
-      default:
-        text.append(byte)
-        offset += 1
+      default: offset += 1
       }
     }
     throw flaw("a string without an end")

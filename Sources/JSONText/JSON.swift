@@ -1,0 +1,132 @@
+/// A JSON value; numbers keep their digits and objects their order.
+public indirect enum JSON: Sendable, Equatable {
+  case null
+  case bool(Bool)
+  /// A number as it is written.
+  case number(String)
+  case string(String)
+  case array([JSON])
+  case object([Member])
+
+  /// A name and its value; where they were read does not make them differ.
+  public struct Member: Sendable, Equatable {
+    /// The name.
+    public let name: String
+    /// The value.
+    public let value: JSON
+    /// The first byte of the name in the text it was read from, from 0.
+    public let offset: Int
+
+    /// Makes a member of an object.
+    public init(_ name: String, _ value: JSON, offset: Int = 0) {
+      (self.name, self.value, self.offset) = (name, value, offset)
+    }
+
+    /// Equal in name and value.
+    public static func == (one: Member, other: Member) -> Bool { one.name == other.name && one.value == other.value }
+  }
+
+  /// Reads a text; `nil` when it is not JSON.
+  public init?(_ bytes: [UInt8]) { try? self.init(parsing: bytes) }
+
+  /// Reads a text.
+  ///
+  /// - Parameters:
+  ///   - depthMax: How deep values may nest.
+  ///   - refusesTwins: Whether a name may stand in its object only once.
+  /// - Throws: ``JSONScanner/Flaw``.
+  public init(parsing bytes: [UInt8], depthMax: Int = 64, refusesTwins: Bool = false) throws(JSONScanner.Flaw) {
+    self = try bytes.withUnsafeBufferPointer { bytes throws(JSONScanner.Flaw) in
+      var parser = Parser(scanner: JSONScanner(bytes), depthMax: depthMax, refusesTwins: refusesTwins)
+      let value = try parser.value(depth: 0)
+      try parser.scanner.end(after: "value")
+      return value
+    }
+  }
+
+  /// The first member of that name; ``null`` when there is none.
+  public subscript(name: String) -> JSON {
+    guard case .object(let members) = self else { return .null }
+    return members.first { $0.name == name }?.value ?? .null
+  }
+
+  /// The text of a string.
+  public var string: String? {
+    if case .string(let text) = self { text } else { nil }
+  }
+
+  /// A whole number that fits.
+  public var int: Int64? {
+    if case .number(let digits) = self { Int64(digits) } else { nil }
+  }
+
+  /// A truth value.
+  public var bool: Bool? {
+    if case .bool(let flag) = self { flag } else { nil }
+  }
+
+  /// The elements of an array; none when it is no array.
+  public var elements: [JSON] {
+    if case .array(let elements) = self { elements } else { [] }
+  }
+
+  private struct Parser {
+    var scanner: JSONScanner
+    let depthMax: Int
+    let refusesTwins: Bool
+
+    mutating func value(depth: Int) throws(JSONScanner.Flaw) -> JSON {
+      guard depth < depthMax else { throw scanner.flaw("more than \(depthMax) levels") }
+      switch try scanner.word() {
+      case .object: return .object(try members(depth: depth))
+      case .list: return .array(try list(depth: depth))
+      case .text(let text): return .string(text)
+      case .number(let digits): return .number(digits)
+      case .flag(let flag): return .bool(flag)
+      case .null: return .null
+      }
+    }
+
+    private mutating func list(depth: Int) throws(JSONScanner.Flaw) -> [JSON] {
+      var elements: [JSON] = []
+      while try scanner.hasNext(before: UInt8(ascii: "]"), isFirst: elements.isEmpty) {
+        elements.append(try value(depth: depth + 1))
+      }
+      return elements
+    }
+
+    private mutating func members(depth: Int) throws(JSONScanner.Flaw) -> [Member] {
+      var members: [Member] = []
+      while try scanner.hasNext(before: UInt8(ascii: "}"), isFirst: members.isEmpty) {
+        let start = scanner.offset
+        let name = try scanner.name()
+        if refusesTwins, members.contains(where: { $0.name == name }) {
+          throw JSONScanner.Flaw(what: "'\(name)' stands in its object a second time", offset: start)
+        }
+        members.append(Member(name, try value(depth: depth + 1), offset: start))
+      }
+      return members
+    }
+  }
+}
+
+extension JSON: CustomStringConvertible {
+  /// The value as JSON, on one line.
+  public var description: String {
+    switch self {
+    case .null: "null"
+    case .bool(let flag): "\(flag)"
+    case .number(let digits): digits
+    case .string(let text): Self.quoted(text)
+    case .array(let elements): "[" + elements.map(\.description).joined(separator: ",") + "]"
+    case .object(let members):
+      "{" + members.map { Self.quoted($0.name) + ":" + $0.value.description }.joined(separator: ",") + "}"
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var quoted: [UInt8] = []
+    quoted.appendQuoted(text)
+    return String(decoding: quoted, as: UTF8.self)
+  }
+}
