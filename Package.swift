@@ -58,10 +58,13 @@ let package = Package(
       name: "CGnuTLS", pkgConfig: "gnutls",
       providers: [.apt(["libgnutls28-dev"])]),
 
+    // The values of System V IPC: operations, keys, permissions.
+    .target(name: "SysVTypes", swiftSettings: fast),
+
     // Typed System V IPC; useful to anybody.
     .target(
       name: "SysV",
-      dependencies: ["CSysV", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["CSysV", "SysVTypes", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
 
     // Threads, clocks, epoll and pools.
@@ -74,13 +77,14 @@ let package = Package(
     .target(name: "PHPVariables", dependencies: ["JSONText"], swiftSettings: strict),
 
     // The domain: no C, no I/O, no clock of its own.
-    .target(name: "Leasehold", swiftSettings: fast),
+    .target(name: "Leasehold", dependencies: ["SysVTypes"], swiftSettings: fast),
 
     // The lock service of one host.
     .target(
       name: "LeaseholdLocal",
       dependencies: [
-        "Leasehold", "LeaseholdHost", "PHPVariables", "SysV", .product(name: "SystemPackage", package: "swift-system"),
+        "Leasehold", "LeaseholdHost", "PHPVariables", "SysV", "SysVTypes",
+        .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),
@@ -90,7 +94,7 @@ let package = Package(
       name: "LeaseholdHTTP",
       dependencies: [
         "CDashboard", "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONText", "Leasehold",
-        "LeaseholdHost", "PHPVariables",
+        "LeaseholdHost", "PHPVariables", "SysVTypes",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: fast),
@@ -101,14 +105,15 @@ let package = Package(
     .executableTarget(
       name: "leasehold",
       dependencies: [
-        "CSupervise", "JSONText", "LeaseholdClient", "LeaseholdHost", "LeaseholdLocal", "LeaseholdHTTP", "Leasehold", "SysV",
+        "CSupervise", "JSONText", "LeaseholdClient", "LeaseholdHost", "LeaseholdLocal", "LeaseholdHTTP", "Leasehold",
+        "SysV", "SysVTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict, linkerSettings: sealed),
 
     // Manual clock, simulated kernel, the conformance suite.
-    .target(name: "LeaseholdTestKit", dependencies: ["Leasehold"], swiftSettings: strict),
+    .target(name: "LeaseholdTestKit", dependencies: ["Leasehold", "SysVTypes"], swiftSettings: strict),
 
     .testTarget(
       name: "PHPVariablesTests", dependencies: ["JSONText", "PHPVariables"], swiftSettings: strict),
@@ -117,16 +122,17 @@ let package = Package(
       exclude: ["README.md", "corpus.txt"], swiftSettings: strict),
     .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
     .testTarget(name: "LeaseholdHostTests", dependencies: ["LeaseholdHost"], swiftSettings: strict),
-    .testTarget(name: "SysVTests", dependencies: ["SysV"], swiftSettings: strict),
+    .testTarget(name: "SysVTests", dependencies: ["SysV", "SysVTypes"], swiftSettings: strict),
     .testTarget(
-      name: "LeaseholdTests", dependencies: ["Leasehold", "LeaseholdTestKit"],
+      name: "LeaseholdTests", dependencies: ["Leasehold", "LeaseholdTestKit", "SysVTypes"],
       exclude: ["Simulation/StoresAndSemops.txt"], swiftSettings: strict),
     .testTarget(
       name: "LeaseholdLocalTests",
       dependencies: ["LeaseholdHost", "LeaseholdLocal", "PHPVariables", "SysV", "LeaseholdTestKit"],
       swiftSettings: strict),
     .testTarget(
-      name: "LeaseholdHTTPTests", dependencies: ["LeaseholdHost", "LeaseholdHTTP", "LeaseholdTestKit"],
+      name: "LeaseholdHTTPTests",
+      dependencies: ["JSONText", "LeaseholdHost", "LeaseholdHTTP", "LeaseholdTestKit", "SysVTypes"],
       swiftSettings: strict),
     // The daemon is started by the live tests.
     .testTarget(

@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// PHP's variables in segments of shared memory, and the segments themselves.
 ///
 /// Every call answers at once and may be made from any thread. Calls on one segment take turns; nothing keeps a native
@@ -52,7 +54,7 @@ public enum SegmentAddress: Sendable, Equatable {
   /// As the API writes it.
   public var text: String {
     switch self {
-    case .key(let key): "0x" + String(UInt32(bitPattern: key), radix: 16)
+    case .key(let key): IPCKey(rawValue: key).shortHexadecimal
     case .id(let id): "id:\(id)"
     }
   }

@@ -1,5 +1,6 @@
 import Leasehold
 import Synchronization
+import SysVTypes
 
 /// A request that runs under the lock which guards a segment: PHP's semaphore of the segment's key.
 ///
@@ -82,7 +83,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
 
   /// The lock's name as the service knows it.
   static func guardLock(_ key: Int32) throws(Problem) -> LockKey {
-    let name = "php:0x" + String(UInt32(bitPattern: key), radix: 16)
+    let name = "php:" + IPCKey(rawValue: key).shortHexadecimal
     do {
       return try LockKey(utf8: name.utf8)
     } catch {

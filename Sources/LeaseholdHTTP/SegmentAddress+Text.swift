@@ -1,4 +1,5 @@
 import Leasehold
+import SysVTypes
 
 extension SegmentAddress {
   /// Reads `0x4c534800`, `1234`, `-559038737` or `id:98`; `nil` for anything else.
@@ -8,15 +9,9 @@ extension SegmentAddress {
     if text.hasPrefix("id:") {
       guard let id = Int32(text.dropFirst(3)), id >= 0, text.dropFirst(3).first != "+" else { return nil }
       self = .id(id)
-    } else if text.hasPrefix("0x") || text.hasPrefix("0X") {
-      let digits = text.dropFirst(2)
-      guard digits.first?.isHexDigit == true, let bits = UInt32(digits, radix: 16) else { return nil }
-      self = .key(Int32(bitPattern: bits))
     } else {
-      guard text.first != "+", let number = Int64(text),
-        (Int64(Int32.min)...Int64(UInt32.max)).contains(number)
-      else { return nil }
-      self = .key(Int32(truncatingIfNeeded: number))
+      guard let key = IPCKey(parsing: text) else { return nil }
+      self = .key(key.rawValue)
     }
   }
 }

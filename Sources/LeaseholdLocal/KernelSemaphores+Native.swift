@@ -8,7 +8,7 @@ import SystemPackage
 extension KernelSemaphores {
   /// Follows a native request to its set; makes it when asked, as `sem_get` or `new` would.
   func bind(
-    _ request: NativeRequest, creating: Bool, access: SemaphoreAccess?
+    _ request: NativeRequest, creating: Bool, access: IPCAccess?
   ) throws(BindFailure) -> BoundSet {
     let key: IPCKey
     switch request.place {
@@ -30,7 +30,7 @@ extension KernelSemaphores {
 
   /// The set of a key, asked for with the permissions that the native program asks for; `nil` when there is none.
   private func open(
-    _ key: IPCKey, _ request: NativeRequest, _ access: SemaphoreAccess?
+    _ key: IPCKey, _ request: NativeRequest, _ access: IPCAccess?
   ) throws(BindFailure) -> BoundSet? {
     let set: SemaphoreSet
     do {
@@ -49,7 +49,7 @@ extension KernelSemaphores {
 
   /// Looks at a set and refuses one of the wrong size, and one that is not for who asks.
   private func describe(
-    _ set: SemaphoreSet, _ request: NativeRequest, _ access: SemaphoreAccess?, wasMade: Bool = false
+    _ set: SemaphoreSet, _ request: NativeRequest, _ access: IPCAccess?, wasMade: Bool = false
   ) throws(BindFailure) -> BoundSet {
     let status: SemaphoreSet.Status
     do {
@@ -69,16 +69,13 @@ extension KernelSemaphores {
 
   /// Nobody gets over HTTP what the kernel would refuse their own process.
   private func check(
-    _ status: SemaphoreSet.Status, _ request: NativeRequest, _ access: SemaphoreAccess
+    _ status: SemaphoreSet.Status, _ request: NativeRequest, _ access: IPCAccess
   ) throws(BindFailure) {
-    let permissions = status.permissions
     var wanted = access
-    if case .alter = access, request.dialect.wantsAccess { wanted = .open(mode: request.permissions) }
-    let mode = UInt16(truncatingIfNeeded: permissions.mode.rawValue)
-    let isLet = SemaphoreSetInfo.lets(
-      request.peer, wanted, owner: (permissions.owner, permissions.creator),
-      group: (permissions.group, permissions.creatorGroup), mode: mode, groups: request.groups)
-    guard !isLet else { return }
+    if case .alter = access, request.dialect.wantsAccess {
+      wanted = .open(mode: IPCMode(rawValue: request.permissions))
+    }
+    guard !status.permissions.lets(request.peer, wanted, groups: request.groups) else { return }
     if case .control = access { throw .kernel(KernelFailure(errno: "EPERM")) }
     throw .kernel(KernelFailure(errno: "EACCES"))
   }
@@ -105,7 +102,7 @@ extension KernelSemaphores {
 
   /// Makes a set; `nil` when another process was faster.
   private func make(_ key: IPCKey, _ request: NativeRequest) throws(BindFailure) -> BoundSet? {
-    let mode = FilePermissions(rawValue: CModeT(request.permissions))
+    let mode = IPCMode(rawValue: request.permissions)
     let set: SemaphoreSet
     do {
       set =
@@ -140,7 +137,7 @@ extension KernelSemaphores {
   /// Behind the semaphores that were asked for come as many ledgers and a trailer, at which its programs do not look.
   /// Nobody else gets in before the values are there.
   private func makeCounters(
-    _ key: IPCKey, _ request: NativeRequest, _ mode: FilePermissions
+    _ key: IPCKey, _ request: NativeRequest, _ mode: IPCMode
   ) throws(Errno) -> SemaphoreSet {
     let set: SemaphoreSet
     do {
@@ -160,7 +157,7 @@ extension KernelSemaphores {
   }
 
   private func finishCounters(
-    _ set: SemaphoreSet, _ request: NativeRequest, _ mode: FilePermissions
+    _ set: SemaphoreSet, _ request: NativeRequest, _ mode: IPCMode
   ) throws(Errno) {
     let ledgers = [UInt16](repeating: 0, count: request.count)
     let trailer = [NamedDialect.signature, CounterDialect.layoutVersion, instance]
@@ -168,7 +165,7 @@ extension KernelSemaphores {
   }
 
   /// Gives a new set its values; a semop that changes nothing marks it as finished, and only then others are let in.
-  private func finish(_ set: SemaphoreSet, _ values: [UInt16], _ mode: FilePermissions) throws(Errno) {
+  private func finish(_ set: SemaphoreSet, _ values: [UInt16], _ mode: IPCMode) throws(Errno) {
     try set.setValues(values)
     try set.markAsFinished()
     if mode != .ownerReadWrite { try set.setMode(mode) }
@@ -182,7 +179,7 @@ extension KernelSemaphores {
       status.count == Self.countWithLedger(request), status.permissions.mode == .ownerReadWrite,
       status.permissions.creator == HostFacts.uid, let values = try? set.values(), values.allSatisfy({ $0 == 0 })
     else { return false }
-    let mode = FilePermissions(rawValue: CModeT(request.permissions))
+    let mode = IPCMode(rawValue: request.permissions)
     guard (try? finishCounters(set, request, mode)) != nil, (try? handOver(set, to: request.peer)) != nil else {
       return false
     }

@@ -5,7 +5,7 @@ import SystemPackage
 /// The semaphores of this IPC namespace, as the ledger needs them.
 final class KernelSemaphores: SemaphoreKernel {
   let controlKey: Int32
-  private let mode: FilePermissions
+  private let mode: IPCMode
   let pathRoots: PathRoots
   private var nextBank = 0
 
@@ -13,7 +13,7 @@ final class KernelSemaphores: SemaphoreKernel {
   private static let firstBank: UInt32 = 0x4c49
   private static let bankNumbers = 0x8000
 
-  init(controlKey: Int32, mode: FilePermissions, pathRoots: [String] = []) {
+  init(controlKey: Int32, mode: IPCMode, pathRoots: [String] = []) {
     self.controlKey = controlKey
     self.mode = mode
     self.pathRoots = PathRoots(pathRoots)
@@ -24,7 +24,7 @@ final class KernelSemaphores: SemaphoreKernel {
     outcome(withUnsafeBytes(of: operations.storage) { perform(set, $0, operations.count) })
   }
 
-  func operate(_ set: Int32, list operations: [Operation]) -> KernelOutcome {
+  func operate(_ set: Int32, list operations: [SemaphoreOperation]) -> KernelOutcome {
     outcome(operations.withUnsafeBytes { perform(set, $0, operations.count) })
   }
 
@@ -47,7 +47,7 @@ final class KernelSemaphores: SemaphoreKernel {
     }
   }
 
-  /// ``Operation`` has the layout of `struct sembuf`, so the list goes to the kernel as it is.
+  /// ``SemaphoreOperation`` has the layout of `struct sembuf`, so the list goes to the kernel as it is.
   @inline(__always)
   private func perform(_ set: Int32, _ bytes: UnsafeRawBufferPointer, _ count: Int) -> Errno? {
     let operations = bytes.assumingMemoryBound(to: SemaphoreOperation.self)

@@ -90,8 +90,8 @@ extension LocalLockService {
   }
 
   /// A caller who is known gets no more than the kernel would give.
-  func check(_ info: SemaphoreSetInfo, _ caller: Caller, _ access: SemaphoreAccess) throws(LeaseholdError) {
-    guard info.lets(caller.peer, access, groups: caller.groups) else { throw .notYours(info, access) }
+  func check(_ info: SemaphoreSetInfo, _ caller: Caller, _ access: IPCAccess) throws(LeaseholdError) {
+    guard info.permissions.lets(caller.peer, access, groups: caller.groups) else { throw .notYours(info, access) }
   }
 
   func describe(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> SemaphoreSetInfo {
@@ -102,7 +102,7 @@ extension LocalLockService {
     return SemaphoreSetInfo(
       key: permissions.key.rawValue, id: set.id, uid: permissions.owner, gid: permissions.group,
       creatorUID: permissions.creator, creatorGID: permissions.creatorGroup,
-      mode: UInt16(truncatingIfNeeded: permissions.mode.rawValue), semaphoreCount: status.count,
+      mode: permissions.mode.rawValue, semaphoreCount: status.count,
       lastOperation: status.operatedAtSeconds ?? 0, lastChange: status.changedAtSeconds, role: role)
   }
 }

@@ -13,7 +13,7 @@ extension LocalLockService {
     try check(info, request.caller, request.steps.contains { $0.delta != 0 } ? .alter : .read)
     let undone = Set(request.steps.filter(\.undoes).map(\.semaphore)).count
     guard undone <= Limits.adjustments else { throw .tooManyUndone(undone, request.address) }
-    let operations = request.steps.map(\.operation)
+    let operations = request.steps
     try prepare(request, info, at: now)
     guard let client, request.wait > .zero else {
       switch try attempt(operations, on: set, request, info, at: now) {
@@ -139,14 +139,6 @@ extension SemaphoreSet {
     } catch {
       return error
     }
-  }
-}
-
-extension SemaphoreStep {
-  fileprivate var operation: SemaphoreOperation {
-    var flags: SemaphoreOperation.Flags = refusesToWait ? .nowait : []
-    if undoes { flags.insert(.undo) }
-    return SemaphoreOperation(semaphore: semaphore, delta: delta, flags: flags)
   }
 }
 

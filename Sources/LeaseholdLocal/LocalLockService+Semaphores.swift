@@ -25,7 +25,7 @@ extension LocalLockService {
 
   /// Makes the set; `nil` when the key is taken.
   private func create(_ request: SemaphoreSetRequest, most: Int) throws(LeaseholdError) -> OpenedSemaphoreSet? {
-    let mode = FilePermissions(rawValue: CModeT(request.mode))
+    let mode = IPCMode(rawValue: request.mode)
     let set: SemaphoreSet
     do {
       set = try SemaphoreSet.create(
@@ -49,7 +49,7 @@ extension LocalLockService {
   }
 
   /// Lets others in: until here the set was this service's alone.
-  private func settle(_ set: SemaphoreSet, _ request: SemaphoreSetRequest, _ mode: FilePermissions) throws(Errno) {
+  private func settle(_ set: SemaphoreSet, _ request: SemaphoreSetRequest, _ mode: IPCMode) throws(Errno) {
     var permissions = try set.status().permissions
     permissions.mode = mode
     guard case .local(_, let uid, let gid) = request.caller.peer else { return try set.setPermissions(permissions) }
@@ -70,7 +70,7 @@ extension LocalLockService {
     let set: SemaphoreSet
     do {
       set = try SemaphoreSet.open(
-        key: key, count: request.semaphoreCount, mode: FilePermissions(rawValue: CModeT(request.mode)))
+        key: key, count: request.semaphoreCount, mode: IPCMode(rawValue: request.mode))
     } catch .noSuchFileOrDirectory {
       return nil
     } catch .invalidArgument {
@@ -80,7 +80,7 @@ extension LocalLockService {
       throw explain(error, .key(request.key), "open")
     }
     guard let info = look(at: set) else { return nil }
-    try check(info, request.caller, .open(mode: request.mode))
+    try check(info, request.caller, .open(mode: IPCMode(rawValue: request.mode)))
     return OpenedSemaphoreSet(info: info, isNew: false)
   }
 
@@ -115,7 +115,7 @@ extension LocalLockService {
         var permissions = try set.status().permissions
         permissions.owner = change.uid ?? permissions.owner
         permissions.group = change.gid ?? permissions.group
-        if let mode = change.mode { permissions.mode = FilePermissions(rawValue: CModeT(mode)) }
+        if let mode = change.mode { permissions.mode = IPCMode(rawValue: mode) }
         try set.setPermissions(permissions)
         return nil
       } catch {

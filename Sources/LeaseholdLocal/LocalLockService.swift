@@ -132,7 +132,7 @@ public final class LocalLockService: LockService {
       storage: storage,
       kernel: KernelSemaphores(
         controlKey: options.controlKey,
-        mode: FilePermissions(rawValue: CModeT(truncatingIfNeeded: options.setMode)), pathRoots: options.pathRoots),
+        mode: IPCMode(rawValue: UInt16(truncatingIfNeeded: options.setMode)), pathRoots: options.pathRoots),
       waiting: pumps, limits: options.limits, makeID: { random.withLock { $0.leaseID() } })
     let begun = HostClock.now()
     ledger.recover(at: Moment(monotonic: begun, wallOffset: offset))

@@ -76,7 +76,7 @@ extension SemaphoreSetAddress {
   var name: String {
     switch self {
     case .id(let id): "id:\(id)"
-    case .key(let key): "0x" + String(UInt32(bitPattern: key), radix: 16)
+    case .key(let key): IPCKey(rawValue: key).shortHexadecimal
     }
   }
 }
@@ -108,7 +108,7 @@ extension LeaseholdError {
   }
 
   /// The kernel would refuse this user.
-  static func notYours(_ info: SemaphoreSetInfo, _ access: SemaphoreAccess) -> LeaseholdError {
+  static func notYours(_ info: SemaphoreSetInfo, _ access: IPCAccess) -> LeaseholdError {
     let (errno, what) =
       if case .control = access { ("EPERM", "Only its owner, its creator and root may do this to") } else {
         ("EACCES", "The mode bits do not let you do this with")

@@ -1,5 +1,6 @@
 import CSysV
 public import SystemPackage
+public import SysVTypes
 
 extension SemaphoreSet {
   /// Performs the operations as one step, waiting until all of them can be done.
@@ -97,5 +98,18 @@ extension UnsafeBufferPointer<SemaphoreOperation> {
   /// The kernel only reads; C forgot the const.
   fileprivate var sembufs: UnsafeMutablePointer<sembuf>? {
     UnsafeMutableRawPointer(mutating: baseAddress)?.assumingMemoryBound(to: sembuf.self)
+  }
+}
+
+extension SemaphoreOperation {
+  /// Whether its members and flags are where C has them, so that the kernel may read an array of them.
+  static var isLaidOutAsInC: Bool {
+    typealias Ours = MemoryLayout<SemaphoreOperation>
+    typealias Theirs = MemoryLayout<sembuf>
+    return (Ours.size, Ours.stride) == (Theirs.size, Theirs.stride)
+      && Ours.offset(of: \.semaphore) == Theirs.offset(of: \.sem_num)
+      && Ours.offset(of: \.delta) == Theirs.offset(of: \.sem_op)
+      && Ours.offset(of: \.flags) == Theirs.offset(of: \.sem_flg)
+      && Int32(Flags.nowait.rawValue) == IPC_NOWAIT && Int32(Flags.undo.rawValue) == Int32(SEM_UNDO)
   }
 }

@@ -1,5 +1,6 @@
 import CSysV
 public import SystemPackage
+public import SysVTypes
 
 extension SemaphoreSet {
   /// What the kernel tells of a set, as of one instant.
@@ -71,7 +72,7 @@ extension SemaphoreSet {
   /// Sets the mode and keeps owner and group: two calls, the first of which needs read permission.
   ///
   /// - Throws: As ``status()`` and ``setPermissions(_:)``.
-  public func setMode(_ mode: FilePermissions) throws(Errno) {
+  public func setMode(_ mode: IPCMode) throws(Errno) {
     var permissions = try status().permissions
     permissions.mode = mode
     try setPermissions(permissions)

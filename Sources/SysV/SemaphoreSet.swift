@@ -1,5 +1,6 @@
 import CSysV
 public import SystemPackage
+public import SysVTypes
 
 /// A set of semaphores in the kernel, known by its number.
 ///
@@ -24,7 +25,7 @@ public struct SemaphoreSet: Hashable, Sendable, Identifiable {
   ///
   /// The corresponding C function is `semget`, with `IPC_CREAT | IPC_EXCL`.
   public static func create(
-    key: IPCKey = .private, count: Int, mode: FilePermissions = .ownerReadWrite
+    key: IPCKey = .private, count: Int, mode: IPCMode = .ownerReadWrite
   ) throws(Errno) -> SemaphoreSet {
     try get(key, count, IPC_CREAT | IPC_EXCL, mode)
   }
@@ -39,7 +40,7 @@ public struct SemaphoreSet: Hashable, Sendable, Identifiable {
   ///
   /// The corresponding C function is `semget`.
   public static func open(
-    key: IPCKey, count: Int = 0, mode: FilePermissions = []
+    key: IPCKey, count: Int = 0, mode: IPCMode = []
   ) throws(Errno) -> SemaphoreSet {
     if key == .private { throw .noSuchFileOrDirectory }
     return try get(key, count, 0, mode)
@@ -52,15 +53,15 @@ public struct SemaphoreSet: Hashable, Sendable, Identifiable {
   ///
   /// The corresponding C function is `semget`, with `IPC_CREAT`.
   public static func openOrCreate(
-    key: IPCKey, count: Int, mode: FilePermissions = .ownerReadWrite
+    key: IPCKey, count: Int, mode: IPCMode = .ownerReadWrite
   ) throws(Errno) -> SemaphoreSet {
     try get(key, count, IPC_CREAT, mode)
   }
 
   private static func get(
-    _ key: IPCKey, _ count: Int, _ flags: CInt, _ mode: FilePermissions
+    _ key: IPCKey, _ count: Int, _ flags: CInt, _ mode: IPCMode
   ) throws(Errno) -> SemaphoreSet {
-    let bits = flags | CInt(mode.rawValue & IPCPermissions.modeBits)
+    let bits = flags | CInt(mode.rawValue)
     return SemaphoreSet(id: try throwingErrno(system_semget(key.rawValue, CInt(clamping: count), bits)))
   }
 

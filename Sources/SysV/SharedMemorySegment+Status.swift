@@ -1,5 +1,6 @@
 import CSysV
 public import SystemPackage
+public import SysVTypes
 
 extension SharedMemorySegment {
   /// What the kernel tells of a segment, as of one instant.
@@ -57,7 +58,7 @@ extension SharedMemorySegment {
   /// Sets the mode and keeps owner and group: two calls, the first of which needs read permission.
   ///
   /// - Throws: As ``status()`` and ``setPermissions(_:)``.
-  public func setMode(_ mode: FilePermissions) throws(Errno) {
+  public func setMode(_ mode: IPCMode) throws(Errno) {
     var permissions = try status().permissions
     permissions.mode = mode
     try setPermissions(permissions)

@@ -1,5 +1,6 @@
 import CSysV
 public import SystemPackage
+public import SysVTypes
 
 /// A piece of shared memory in the kernel, known by its number.
 ///
@@ -44,7 +45,7 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   ///
   /// The corresponding C function is `shmget`, with `IPC_CREAT | IPC_EXCL`.
   public static func create(
-    key: IPCKey = .private, byteCount: Int, mode: FilePermissions = .ownerReadWrite, options: Options = []
+    key: IPCKey = .private, byteCount: Int, mode: IPCMode = .ownerReadWrite, options: Options = []
   ) throws(Errno) -> SharedMemorySegment {
     try get(key, byteCount, IPC_CREAT | IPC_EXCL | options.rawValue, mode)
   }
@@ -59,7 +60,7 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   ///
   /// The corresponding C function is `shmget`.
   public static func open(
-    key: IPCKey, byteCount: Int = 0, mode: FilePermissions = []
+    key: IPCKey, byteCount: Int = 0, mode: IPCMode = []
   ) throws(Errno) -> SharedMemorySegment {
     if key == .private { throw .noSuchFileOrDirectory }
     return try get(key, byteCount, 0, mode)
@@ -71,15 +72,15 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   ///
   /// The corresponding C function is `shmget`, with `IPC_CREAT`.
   public static func openOrCreate(
-    key: IPCKey, byteCount: Int, mode: FilePermissions = .ownerReadWrite, options: Options = []
+    key: IPCKey, byteCount: Int, mode: IPCMode = .ownerReadWrite, options: Options = []
   ) throws(Errno) -> SharedMemorySegment {
     try get(key, byteCount, IPC_CREAT | options.rawValue, mode)
   }
 
   private static func get(
-    _ key: IPCKey, _ byteCount: Int, _ flags: CInt, _ mode: FilePermissions
+    _ key: IPCKey, _ byteCount: Int, _ flags: CInt, _ mode: IPCMode
   ) throws(Errno) -> SharedMemorySegment {
-    let bits = flags | CInt(mode.rawValue & IPCPermissions.modeBits)
+    let bits = flags | CInt(mode.rawValue)
     return SharedMemorySegment(id: try throwingErrno(system_shmget(key.rawValue, byteCount, bits)))
   }
 

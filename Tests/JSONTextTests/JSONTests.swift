@@ -14,7 +14,10 @@ import Testing
 
   @Test func valuesKeepTheirDigitsTheirOrderAndTheirPlace() throws {
     let value = try parse(#" {"b": 1.0, "a": [true, null, "\u00e9\n"], "b": -0} "#)
-    guard case .object(let members) = value else { return Issue.record("it is an object") }
+    guard case .object(let members) = value else {
+      Issue.record("it is an object")
+      return
+    }
     #expect(members.map(\.name) == ["b", "a", "b"])
     #expect(members.map(\.offset) == [2, 12, 40])
     #expect(value["b"] == .number("1.0") && value["a"].elements == [.bool(true), .null, .string("é\n")])

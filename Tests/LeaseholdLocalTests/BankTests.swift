@@ -32,7 +32,7 @@ import Testing
     let scene = Scene()
     scene.options.setMode = mode
     let lease = try scene.start().take("a")
-    #expect(try lease.bank.status().permissions.mode.rawValue == mode)
+    #expect(try lease.bank.status().permissions.mode.rawValue == UInt16(mode))
     #expect(try lease.bank.status().operatedAtSeconds != nil)
     #expect(try #require(scene.control).status().permissions.mode == .ownerReadWrite)
   }
@@ -127,7 +127,7 @@ import Testing
     try lease.bank.remove()
     let foreign = try #require(
       AnotherUser.run { () -> SemaphoreSet? in
-        let mode: FilePermissions = [.ownerReadWrite, .groupReadWrite, .otherReadWrite]
+        let mode: IPCMode = [.ownerReadWrite, .groupReadWrite, .otherReadWrite]
         guard let set = try? SemaphoreSet.create(key: key, count: values.count, mode: mode) else { return nil }
         return (try? set.setValues(values)) == nil ? nil : set
       } ?? nil)

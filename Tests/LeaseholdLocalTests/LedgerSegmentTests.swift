@@ -138,7 +138,7 @@ import Testing
     try mapping.detach()
     let key = IPCKey(rawValue: scene.key)
     let isMade = AnotherUser.run { () -> Bool in
-      let mode: FilePermissions = [.ownerReadWrite, .groupReadWrite, .otherReadWrite]
+      let mode: IPCMode = [.ownerReadWrite, .groupReadWrite, .otherReadWrite]
       guard let copy = try? SharedMemorySegment.create(key: key, byteCount: bytes.count, mode: mode),
         let target = try? copy.attach()
       else { return false }

@@ -35,14 +35,14 @@ import Testing
     deinit { try? set.remove() }
 
     func operate(
-      _ steps: [SemaphoreStep], wait: TimeSpan = .zero, _ client: (any OperationClient)? = nil
+      _ steps: [SemaphoreOperation], wait: TimeSpan = .zero, _ client: (any OperationClient)? = nil
     ) throws(LeaseholdError) -> WaiterID? {
       let outcome = try ask(steps, wait: wait, client)
       return if case .waiting(let waiter) = outcome { waiter } else { nil }
     }
 
     func ask(
-      _ steps: [SemaphoreStep], wait: TimeSpan = .zero, _ client: (any OperationClient)? = nil
+      _ steps: [SemaphoreOperation], wait: TimeSpan = .zero, _ client: (any OperationClient)? = nil
     ) throws(LeaseholdError) -> OperationOutcome {
       var request = OperationRequest(
         address: .id(set.id), steps: steps, wait: wait, caller: LocalLockService.caller)
@@ -50,7 +50,7 @@ import Testing
       return try service.operate(request, client: client, at: HostClock.now())
     }
 
-    func code(_ steps: [SemaphoreStep]) -> String? {
+    func code(_ steps: [SemaphoreOperation]) -> String? {
       do throws(LeaseholdError) {
         _ = try operate(steps)
         return nil
@@ -61,8 +61,11 @@ import Testing
     }
   }
 
-  private func step(_ semaphore: UInt16, _ delta: Int16, nowait: Bool = false, undo: Bool = false) -> SemaphoreStep {
-    SemaphoreStep(semaphore: semaphore, delta: delta, refusesToWait: nowait, undoes: undo)
+  private func step(_ semaphore: UInt16, _ delta: Int16, nowait: Bool = false, undo: Bool = false) -> SemaphoreOperation
+  {
+    var flags: SemaphoreOperation.Flags = nowait ? .nowait : []
+    if undo { flags.insert(.undo) }
+    return SemaphoreOperation(semaphore: semaphore, delta: delta, flags: flags)
   }
 
   @Test func aListIsDoneInOrderAndAsOneStepOrNotAtAll() throws {
@@ -94,7 +97,7 @@ import Testing
     let most = min(500, try SemaphoreLimits.current().operationsPerCall)
     let place = try Place([UInt16](repeating: 3, count: 64))
     // Seven rounds with undo, up and down, which leave one more; then one without.
-    var steps: [SemaphoreStep] = []
+    var steps: [SemaphoreOperation] = []
     for round in 0..<7 {
       for number in 0..<64 as Range<UInt16> { steps.append(step(number, round % 2 == 0 ? 1 : -1, undo: true)) }
     }

@@ -89,7 +89,7 @@ import Testing
       code {
         _ = try service.operate(
           OperationRequest(
-            address: address, steps: [SemaphoreStep(semaphore: 0, delta: 1)], wait: .zero, caller: stranger),
+            address: address, steps: [SemaphoreOperation(semaphore: 0, delta: 1)], wait: .zero, caller: stranger),
           client: nil, at: HostClock.now())
       } == (.permissionDenied, "EACCES"))
     #expect(
@@ -152,7 +152,7 @@ import Testing
         code {
           _ = try service.operate(
             OperationRequest(
-              address: address, steps: [SemaphoreStep(semaphore: 0, delta: 1)], wait: .zero, caller: Self.caller),
+              address: address, steps: [SemaphoreOperation(semaphore: 0, delta: 1)], wait: .zero, caller: Self.caller),
             client: nil, at: HostClock.now())
         },
       ]

@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// Apache::Session::Lock::Semaphore: one set for all sessions, the first half of its semaphores for readers, the second
 /// for writers.
 ///
@@ -80,8 +82,8 @@ public struct ApacheDialect: LockDialect {
     if share.purpose == .upgrade {
       // Waits until one reader is left and changes nothing: whose unit that is, the kernel cannot know, and a thread
       // that moved it would take another reader's when its own is over.
-      let away = Operation(semaphore: UInt16(reader), delta: Int16(-weight), flags: 0)
-      let back = Operation(semaphore: UInt16(reader), delta: Int16(weight), flags: 0)
+      let away = SemaphoreOperation(semaphore: UInt16(reader), delta: Int16(-weight))
+      let back = SemaphoreOperation(semaphore: UInt16(reader), delta: Int16(weight))
       return WaitSteps(wait: OpList(away, waiting(reader), waiting(writer), back), drop: OpList())
     }
     let wait =
@@ -113,7 +115,9 @@ public struct ApacheDialect: LockDialect {
     return share.mode == .shared ? OpList(free[0]) : OpList(free[1], then: free[0])
   }
 
-  private func waiting(_ semaphore: Int) -> Operation { Operation(semaphore: UInt16(semaphore), delta: 0, flags: 0) }
+  private func waiting(_ semaphore: Int) -> SemaphoreOperation {
+    SemaphoreOperation(semaphore: UInt16(semaphore), delta: 0)
+  }
 
   /// Readers and writers on leases.
   public var counters: [LeaseCounter] {

@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// One semaphore that counts free slots: IPC::Semaphore::Concurrency's, and any other program's.
 ///
 /// A set that Leasehold made itself has a second semaphore for each, which counts what is out on leases. In a set that

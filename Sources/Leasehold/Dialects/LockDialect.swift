@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// What one holder has of a lock.
 public struct Share: Hashable, Sendable {
   /// Alone or together with others; counts on readers-writer locks.
@@ -140,9 +142,9 @@ extension LockDialect {
   public func downgrade(capacity: Int?) -> OpList { OpList() }
   /// Takes the units and gives them back in one step.
   public func probe(_ share: Share, waits: Bool) -> OpList {
-    let take = Operation.add(-share.units, to: semaphore)
+    let take = SemaphoreOperation.add(-share.units, to: semaphore)
     return OpList(
-      Operation(semaphore: take.semaphore, delta: take.delta, flags: waits ? 0 : take.flags),
+      SemaphoreOperation(semaphore: take.semaphore, delta: take.delta, flags: waits ? [] : take.flags),
       then: .add(share.units, to: semaphore))
   }
   /// The kernel's values tell.

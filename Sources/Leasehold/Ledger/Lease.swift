@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// A lease in memory.
 ///
 /// Its truth is the record; this is what makes answers fast.
@@ -19,7 +21,7 @@ final class Lease: Deadlined {
     /// A part of the lease that has the deadline, the binding and the holder.
     case part(of: Lease)
     /// On raw operations: what its end adds to the set's semaphores.
-    case operations([Operation])
+    case operations([SemaphoreOperation])
   }
 
   /// What a lease of several has of the locks after its first.
@@ -144,7 +146,7 @@ final class Lease: Deadlined {
   }
 
   /// What its end adds to the set's semaphores; empty but on raw operations.
-  var adjustments: [Operation] { if case .operations(let adjustments) = kind { adjustments } else { [] } }
+  var adjustments: [SemaphoreOperation] { if case .operations(let adjustments) = kind { adjustments } else { [] } }
 
   /// The semaphores whose values its end changes, of one on raw operations; `nil` for others, and once it is over.
   var semaphoresAdjusted: [Int]? {

@@ -1,3 +1,5 @@
+import SysVTypes
+
 // What must go back and could not: the kernel had no memory for a moment, or somebody took away the right to write the
 // set. The values are as they were, so the same operations are done later, once; until then the kernel counts the units
 // as out, and nobody else gets them.
@@ -5,7 +7,7 @@
 /// Operations that give something back, to be done as soon as the kernel does them.
 struct Debt {
   let set: Int32
-  let operations: [Operation]
+  let operations: [SemaphoreOperation]
   /// Whose units they are; `nil` when the lock is forgotten already.
   let lock: Lock?
   /// The record that tells the next daemon that they are still out, where the set does not.
@@ -32,14 +34,14 @@ extension Ledger {
   }
 
   /// The same for lists of any length.
-  func giveBack(list operations: [Operation], to set: Int32, of lock: Lock?) -> KernelOutcome {
+  func giveBack(list operations: [SemaphoreOperation], to set: Int32, of lock: Lock?) -> KernelOutcome {
     let outcome = kernel.operate(set, list: operations)
     if outcome.mayPass { owe(operations, to: set, of: lock) }
     return outcome
   }
 
   /// Remembers what is to be done later, every few milliseconds until it is.
-  func owe(_ operations: [Operation], to set: Int32, of lock: Lock?) {
+  func owe(_ operations: [SemaphoreOperation], to set: Int32, of lock: Lock?) {
     debts.append(Debt(set: set, operations: operations, lock: lock))
     lock?.debts += 1
   }

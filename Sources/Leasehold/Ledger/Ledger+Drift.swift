@@ -1,3 +1,5 @@
+import SysVTypes
+
 // Values that do not add up, because somebody wrote them: found once a second, and on native sets before each grant and
 // each end.
 //
@@ -186,7 +188,7 @@ extension Ledger {
 
   /// How a lease gives back where natives count, too, and more is free or less counted than there should be: only what
   /// fits, and what is there; `nil` as usual.
-  func cappedGiveBack(_ share: Share, on lock: Lock) -> [Operation]? {
+  func cappedGiveBack(_ share: Share, on lock: Lock) -> [SemaphoreOperation]? {
     guard lock.place.sharesCount, let counter = lock.counter(of: share.mode),
       case .success(let values) = readCounts(of: lock)
     else { return nil }

@@ -1,3 +1,5 @@
+import SysVTypes
+
 extension Ledger {
   /// Gives a lease back.
   ///

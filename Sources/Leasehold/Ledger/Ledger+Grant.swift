@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// A lease whose record is written and not committed.
 struct PreparedLease {
   var record: LeaseRecord
@@ -11,7 +13,8 @@ extension Ledger {
   /// A crash from here to the semop leaves nothing behind.
   func prepare(
     _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan,
-    adjustments: [Operation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil, at moment: Moment
+    adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil,
+    at moment: Moment
   ) throws(LeaseholdError) -> PreparedLease {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }

@@ -1,3 +1,5 @@
+import SysVTypes
+
 extension Ledger {
   /// One lease that is live; the error tells how one that is not ended.
   public func lease(

@@ -1,3 +1,5 @@
+import SysVTypes
+
 extension Ledger {
   /// Threads that sleep for one `path:` lock at most, one for each waiter, so that native programs count them.
   private static let sleepersPerLock = 64
@@ -152,7 +154,7 @@ extension Ledger {
     }
     let (units, state) = (wait.share.units, PHPDialect.State(values, leases: lock.unitsOut))
     let surplus = lock.capacity.map { min(units, max(0, state.value + units + lock.unitsOut - $0)) } ?? 0
-    var operations = [Operation.addUndone(units, to: lock.place.semaphore)]
+    var operations = [SemaphoreOperation.addUndone(units, to: lock.place.semaphore)]
     if surplus > 0 { operations.append(.add(-surplus, to: lock.place.semaphore)) }
     if state.handles > 0 { operations.append(.addUndone(-1, to: PHPDialect.books.lowerBound)) }
     _ = giveBack(list: operations, to: wait.set, of: lock)

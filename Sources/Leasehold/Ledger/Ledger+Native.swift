@@ -1,3 +1,5 @@
+import SysVTypes
+
 // Locks on sets that native programs use too. They live as long as leases or waiters stand on them and a little longer;
 // the sets themselves are made as the native program would make them, and never collected.
 

@@ -1,3 +1,5 @@
+import SysVTypes
+
 // Raw operations on a lease: SEM_UNDO with a clock.
 //
 // The order of steps is that of every set without a ledger of its own: the operations are done with SEM_UNDO before
@@ -14,7 +16,7 @@ extension Ledger {
   public func lease(
     _ request: OperationRequest, on set: BankID, count: Int, waited: TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let adjustments = SemaphoreStep.adjustments(request.steps.filter(\.undoes))
+    let adjustments = SemaphoreOperation.adjustments(request.steps.filter(\.undoes))
     let (lock, asked, prepared): (Lock, AcquireRequest, PreparedLease)
     do throws(LeaseholdError) {
       guard state == .ready else { throw Self.notServing(state) }
@@ -99,7 +101,7 @@ extension Ledger {
   /// Drops the undo of what was done with SEM_UNDO, and changes no value.
   ///
   /// In one step, unless that is longer than the kernel takes or somebody's value is in the way of a large one.
-  private func dropUndo(_ adjustments: [Operation], on set: Int32) -> KernelOutcome {
+  private func dropUndo(_ adjustments: [SemaphoreOperation], on set: Int32) -> KernelOutcome {
     guard !adjustments.isEmpty else { return .done }
     let pieces = adjustments.flatMap(Self.pieces)
     let outcome = kernel.operate(set, list: pieces.flatMap { Self.dropUndo($0, upFirst: true) })
@@ -119,15 +121,17 @@ extension Ledger {
   }
 
   /// Two operations: what the undo would add, so that it adds nothing any more, and the opposite without undo.
-  private static func dropUndo(_ adjustment: Operation, upFirst: Bool) -> [Operation] {
+  private static func dropUndo(_ adjustment: SemaphoreOperation, upFirst: Bool) -> [SemaphoreOperation] {
     let (delta, semaphore) = (Int(adjustment.delta), Int(adjustment.semaphore))
-    let (undone, plain) = (Operation.addUndone(delta, to: semaphore), Operation.add(-delta, to: semaphore))
+    let (undone, plain) = (
+      SemaphoreOperation.addUndone(delta, to: semaphore), SemaphoreOperation.add(-delta, to: semaphore)
+    )
     return (delta > 0) == upFirst ? [undone, plain] : [plain, undone]
   }
 
-  private static func pieces(_ adjustment: Operation) -> [Operation] {
+  private static func pieces(_ adjustment: SemaphoreOperation) -> [SemaphoreOperation] {
     var left = Int(adjustment.delta)
-    var pieces: [Operation] = []
+    var pieces: [SemaphoreOperation] = []
     while left != 0 {
       let piece = max(-smallPiece, min(smallPiece, left))
       pieces.append(.add(piece, to: Int(adjustment.semaphore)))
@@ -138,7 +142,7 @@ extension Ledger {
 
   /// Applies the adjustments as the kernel does when a process exits: semaphore by semaphore, without waiting, no value
   /// below 0 or above 32767.
-  func adjust(_ set: Int32, by adjustments: [Operation], of lock: Lock?) -> KernelOutcome {
+  func adjust(_ set: Int32, by adjustments: [SemaphoreOperation], of lock: Lock?) -> KernelOutcome {
     var worst = KernelOutcome.done
     for adjustment in adjustments {
       let outcome = adjust(set, by: adjustment, of: lock)
@@ -149,7 +153,7 @@ extension Ledger {
   }
 
   /// One semaphore: all of it, or else as much as goes, in halves of halves so that no value needs to be read.
-  private func adjust(_ set: Int32, by adjustment: Operation, of lock: Lock?) -> KernelOutcome {
+  private func adjust(_ set: Int32, by adjustment: SemaphoreOperation, of lock: Lock?) -> KernelOutcome {
     let (semaphore, sign) = (Int(adjustment.semaphore), Int(adjustment.delta.signum()))
     let outcome = giveBack(OpList(.add(Int(adjustment.delta), to: semaphore)), to: set, of: lock)
     guard outcome.isOutOfRange else { return outcome }
@@ -174,12 +178,12 @@ extension Ledger {
   }
 
   /// Takes operations back that were done and get no lease: as one step, or else as an exit would.
-  private func takeBack(_ steps: [SemaphoreStep], _ adjustments: [Operation], on set: Int32) {
+  private func takeBack(_ steps: [SemaphoreOperation], _ adjustments: [SemaphoreOperation], on set: Int32) {
     let inverse = steps.reversed().filter { $0.delta != 0 }.map(\.inverse)
     let outcome = kernel.operate(set, list: inverse)
     guard outcome != .done, outcome != .removed else { return }
     guard dropUndo(adjustments, on: set) == .done,
-      adjust(set, by: SemaphoreStep.adjustments(steps), of: nil) == .done
+      adjust(set, by: SemaphoreOperation.adjustments(steps), of: nil) == .done
     else {
       counters.undoFailures += 1
       return
@@ -213,25 +217,25 @@ extension KernelOutcome {
   }
 }
 
-extension SemaphoreStep {
+extension SemaphoreOperation {
   /// What takes steps back, semaphore by semaphore: the opposite of all that they add.
-  static func adjustments(_ steps: [SemaphoreStep]) -> [Operation] {
+  static func adjustments(_ steps: [SemaphoreOperation]) -> [SemaphoreOperation] {
     var sums: [UInt16: Int] = [:]
     for step in steps { sums[step.semaphore, default: 0] -= Int(step.delta) }
     return sums.filter { $0.value != 0 }.sorted { $0.key < $1.key }.map { semaphore, delta in
-      Operation(semaphore: semaphore, delta: Int16(clamping: delta), flags: Operation.noWait)
+      SemaphoreOperation(semaphore: semaphore, delta: Int16(clamping: delta), flags: .nowait)
     }
   }
 
   /// Takes this step back; if it was done with SEM_UNDO, its undo too.
-  fileprivate var inverse: Operation {
-    Operation(
+  fileprivate var inverse: SemaphoreOperation {
+    SemaphoreOperation(
       semaphore: semaphore, delta: Int16(clamping: -Int(delta)),
-      flags: Operation.noWait | (undoes ? Operation.undo : 0))
+      flags: undoes ? [.nowait, .undo] : .nowait)
   }
 }
 
-extension [Operation] {
+extension [SemaphoreOperation] {
   /// The adjustments of a lease as bytes of its text: semaphore and delta, two bytes each, low byte first.
   var recordBytes: [UInt8] {
     var bytes: [UInt8] = []
@@ -248,7 +252,7 @@ extension [Operation] {
   init(recordBytes bytes: [UInt8]) {
     func half(_ at: Int) -> UInt16 { UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8 }
     self = stride(from: 0, to: bytes.count - 3, by: LeaseRecord.adjustmentBytes).map { at in
-      Operation(semaphore: half(at), delta: Int16(bitPattern: half(at + 2)), flags: Operation.noWait)
+      SemaphoreOperation(semaphore: half(at), delta: Int16(bitPattern: half(at + 2)), flags: .nowait)
     }
   }
 }

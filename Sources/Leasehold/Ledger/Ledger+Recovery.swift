@@ -1,3 +1,5 @@
+import SysVTypes
+
 // Recovery: what a daemon that died left in shared memory and in the kernel becomes the ledger's state.
 //
 // Every step may be cut short and repeated: nothing here decides by what is remembered, only by records and values.
@@ -255,7 +257,7 @@ extension Ledger {
       }
       if lock.place.isOperations {
         lease.kind = .operations(
-          [Operation](recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes)))
+          [SemaphoreOperation](recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes)))
       }
       if state == .suspect { lease.endedAt = moment.monotonic.nanoseconds }
       adopt(lease, on: lock, at: moment)

@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// What stands on a semaphore set, for those who write its values or remove it.
 extension Ledger {
   /// The live leases on some semaphores of a set, by their short names; `nil` means all semaphores.

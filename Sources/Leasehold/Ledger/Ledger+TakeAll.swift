@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// How an attempt to take several locks went; nothing is taken unless all are.
 enum TakeAllOutcome {
   case taken(Lease)
@@ -94,7 +96,7 @@ extension Ledger {
       case .refused(let error): return .refused(error)
       }
     }
-    var operations: [Operation] = []
+    var operations: [SemaphoreOperation] = []
     for one in wanted {
       if !one.lock.place.isOwn, !one.lock.isWithinLimit(one.share.units) { return .busy(one.lock) }
       if one.lock.place.sharesCount {

@@ -1,3 +1,5 @@
+import SysVTypes
+
 // Whether somebody wrote values under leases (SETVAL, SETALL), as that makes the kernel forget what it would take back
 // at the end of a process: a lease is such a SEM_UNDO with a clock, and is forgotten alike.
 //

@@ -1,3 +1,5 @@
+public import SysVTypes
+
 /// How the kernel answered an operation that does not wait.
 public enum KernelOutcome: Sendable, Equatable {
   /// All of it happened.
@@ -51,7 +53,7 @@ public protocol SemaphoreKernel: AnyObject {
   /// Does all operations as one step, or none.
   func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome
   /// The same for lists of any length.
-  func operate(_ set: Int32, list: [Operation]) -> KernelOutcome
+  func operate(_ set: Int32, list: [SemaphoreOperation]) -> KernelOutcome
   /// Writes the value of one semaphore, which makes the kernel forget what anybody marked with SEM_UNDO there.
   func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome
   /// Makes a bank with every value 0 and its trailer written.
@@ -66,7 +68,7 @@ public protocol SemaphoreKernel: AnyObject {
   ///
   /// A new set belongs to the user who asks, where that is known. What the kernel would refuse that user is refused,
   /// unless `access` is `nil`.
-  func bind(_ request: NativeRequest, creating: Bool, access: SemaphoreAccess?) throws(BindFailure) -> BoundSet
+  func bind(_ request: NativeRequest, creating: Bool, access: IPCAccess?) throws(BindFailure) -> BoundSet
   /// Whether this service made a set for `path:` locks: its last three values say so.
   func hasLedger(_ set: Int32, count: Int) -> Bool
   /// The key that a native request names, found without making anything; `nil` when it cannot be known.

@@ -1,3 +1,5 @@
+import SysVTypes
+
 /// What a name with a native prefix says: which programs it is shared with, and where.
 public enum NativeName: Hashable, Sendable {
   /// `php:KEY`: what `sem_get(KEY)` opens.
@@ -64,8 +66,8 @@ public enum NativeName: Hashable, Sendable {
   }
 
   private static func key(_ text: String, form: String) throws(Flaw) -> Int32 {
-    switch SysVKey.parse(text) {
-    case .key(let key): return key
+    switch IPCKey.read(text) {
+    case .key(let key): return key.rawValue
     case .malformed: throw .malformed(form)
     case .tooWide: throw .outOfRange("a key is -2147483648...4294967295 or 0x0...0xffffffff")
     case .zero: throw .privateKey
@@ -79,42 +81,6 @@ public enum NativeName: Hashable, Sendable {
     case .apache: "apache"
     case .path: "path"
     case .semaphore: "sysv"
-    }
-  }
-}
-
-/// A System V key as people write it.
-public enum SysVKey: Equatable, Sendable {
-  /// A key that fits `key_t`, not 0.
-  case key(Int32)
-  /// Key 0 is IPC_PRIVATE: every use of it is a new object.
-  case zero
-  /// A number that does not fit.
-  case tooWide
-  /// Not a number.
-  case malformed
-
-  /// Reads decimal -2147483648...4294967295 (what is above 2147483647 wraps, as a C cast does) or `0x` and
-  /// hexadecimal digits, of which leading zeros do not count.
-  public static func parse(_ text: some StringProtocol) -> SysVKey {
-    if text.hasPrefix("0x") || text.hasPrefix("0X") {
-      let digits = text.dropFirst(2)
-      guard !digits.isEmpty, digits.utf8.allSatisfy(isHexadecimal) else { return .malformed }
-      let significant = digits.drop { $0 == "0" }
-      if significant.isEmpty { return .zero }
-      guard significant.utf8.count <= 8, let bits = UInt32(significant, radix: 16) else { return .tooWide }
-      return .key(Int32(bitPattern: bits))
-    }
-    let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-    guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return .malformed }
-    guard let number = Int64(text), (Int64(Int32.min)...Int64(UInt32.max)).contains(number) else { return .tooWide }
-    return number == 0 ? .zero : .key(Int32(truncatingIfNeeded: number))
-  }
-
-  private static func isHexadecimal(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x46, 0x61...0x66: true
-    default: false
     }
   }
 }

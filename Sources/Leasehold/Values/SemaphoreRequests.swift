@@ -1,3 +1,5 @@
+public import SysVTypes
+
 /// What a caller wants of a set that may have to be made: semget(2) with IPC_CREAT.
 public struct SemaphoreSetRequest: Sendable {
   /// The SysV key; 0 (IPC_PRIVATE) for a set that nobody finds by a key.
@@ -119,32 +121,12 @@ public struct NumberedSemaphore: Sendable {
   }
 }
 
-/// One operation of a list (`struct sembuf`, semop(2)).
-public struct SemaphoreStep: Sendable, Equatable {
-  /// The semaphore's number.
-  public var semaphore: UInt16
-  /// What is added; less than zero waits until that much is there, zero waits for zero.
-  public var delta: Int16
-  /// Whether the list is refused where this operation would have to wait (IPC_NOWAIT).
-  public var refusesToWait: Bool
-  /// Whether the operation is taken back when the lease that it makes ends (SEM_UNDO).
-  public var undoes: Bool
-
-  /// Makes an operation.
-  public init(semaphore: UInt16, delta: Int16, refusesToWait: Bool = false, undoes: Bool = false) {
-    self.semaphore = semaphore
-    self.delta = delta
-    self.refusesToWait = refusesToWait
-    self.undoes = undoes
-  }
-}
-
 /// A list of operations on one set: all of them are done as one step, or none.
 public struct OperationRequest: Sendable {
   /// The set.
   public var address: SemaphoreSetAddress
   /// The operations, in order; at least one.
-  public var steps: [SemaphoreStep]
+  public var steps: [SemaphoreOperation]
   /// How long to wait; zero does not.
   public var wait: TimeSpan
   /// How long the lease lives without being renewed, where some operation is taken back.
@@ -160,7 +142,7 @@ public struct OperationRequest: Sendable {
   public var makesLease: Bool { steps.contains(where: \.undoes) }
 
   /// Makes a request.
-  public init(address: SemaphoreSetAddress, steps: [SemaphoreStep], wait: TimeSpan, caller: Caller) {
+  public init(address: SemaphoreSetAddress, steps: [SemaphoreOperation], wait: TimeSpan, caller: Caller) {
     self.address = address
     self.steps = steps
     self.wait = wait

@@ -1,4 +1,5 @@
 import Leasehold
+import SysVTypes
 
 // What `php:`, `apache:`, `path:` and `sysv:` names take besides what every lock takes.
 
@@ -160,8 +161,8 @@ extension Call {
 
   private func semaphoreKey() throws(Problem) -> Int32? {
     guard let text = arguments[.semaphoreKey] else { return nil }
-    switch SysVKey.parse(text) {
-    case .key(let key): return key
+    switch IPCKey.read(text) {
+    case .key(let key): return key.rawValue
     case .malformed: throw .invalid(.semaphoreKey, text, "must be a key: decimal, or 0x and hexadecimal digits")
     case .zero, .tooWide:
       throw Problem(

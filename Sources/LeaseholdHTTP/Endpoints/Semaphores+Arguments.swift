@@ -1,4 +1,5 @@
 import Leasehold
+import SysVTypes
 
 extension Call {
   /// The captured segment as a set: `0x7c4a`, `31818`, `-559038737` or `id:98`.
@@ -8,7 +9,7 @@ extension Call {
     if text.hasPrefix("id:"), let id = Int32(text.dropFirst(3)), id >= 0, text.dropFirst(3).first != "+" {
       return .id(id)
     }
-    switch SysVKey.parse(text) {
+    switch IPCKey.read(text) {
     case .malformed:
       throw Problem(
         .badKey, "A set is named by its key (0x7c4a or 31818) or by id:NUMBER, as GET /semaphores lists it.",
@@ -17,7 +18,7 @@ extension Call {
       throw Problem(
         .outOfRange, "Key 0 is IPC_PRIVATE and names no set; use id:NUMBER, as GET /semaphores lists it.",
         facts: [("parameter", .text("set")), ("value", .text(text))])
-    case .key(let key): return .key(key)
+    case .key(let key): return .key(key.rawValue)
     case .tooWide: throw .keyTooWide("set", text)
     }
   }
@@ -31,13 +32,13 @@ extension Call {
       throw .missing(.key, "a SysV key such as 0x7c4a or 31818, or private for a set that only its id names")
     }
     if text == "private" { return 0 }
-    switch SysVKey.parse(text) {
+    switch IPCKey.read(text) {
     case .malformed: throw .invalid(.key, text, "must be a SysV key, 0x7c4a or 31818, or private")
     case .zero:
       throw Problem(
         .outOfRange, "Key 0 is IPC_PRIVATE; say key=private for a set that only its id names, or choose another key.",
         facts: [("parameter", .text("key")), ("value", .text(text.excerpt)), ("allowed_instead", .text("private"))])
-    case .key(let key): return key
+    case .key(let key): return key.rawValue
     case .tooWide: throw .keyTooWide("key", text)
     }
   }
@@ -74,7 +75,7 @@ extension Call {
   }
 
   /// The parameter `ops`, at least one.
-  func semaphoreSteps() throws(Problem) -> [SemaphoreStep] {
+  func semaphoreSteps() throws(Problem) -> [SemaphoreOperation] {
     guard let text = arguments[.ops] else { throw .missing(.ops, "the operations, as in \(Parameter.ops.listExample)") }
     guard !text.isEmpty else { throw .invalid(.ops, text, "must hold at least one operation") }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
@@ -83,23 +84,23 @@ extension Call {
       problem.facts.append(("errno", .text("E2BIG")))
       throw problem
     }
-    var steps: [SemaphoreStep] = []
+    var steps: [SemaphoreOperation] = []
     steps.reserveCapacity(parts.count)
     for (index, part) in parts.enumerated() { steps.append(try Self.step(part, index)) }
     return steps
   }
 
   /// `SEM:OP`, and behind it `:nowait` and `:undo` in any order.
-  private static func step(_ text: Substring, _ index: Int) throws(Problem) -> SemaphoreStep {
+  private static func step(_ text: Substring, _ index: Int) throws(Problem) -> SemaphoreOperation {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count >= 2, Set(parts[2...]).isSubset(of: ["nowait", "undo"]) else {
       throw .invalid(.ops, String(text), "must hold operations as SEM:OP, SEM:OP:nowait or SEM:OP:undo")
     }
     let semaphore = try Problem.whole("ops[\(index)].sem", parts[0], 0, 65_535, errno: "EFBIG")
     let delta = try Problem.whole("ops[\(index)].op", parts[1], -32_768, 32_767, errno: "ERANGE")
-    return SemaphoreStep(
-      semaphore: UInt16(semaphore), delta: Int16(delta), refusesToWait: parts[2...].contains("nowait"),
-      undoes: parts[2...].contains("undo"))
+    var flags: SemaphoreOperation.Flags = parts[2...].contains("nowait") ? .nowait : []
+    if parts[2...].contains("undo") { flags.insert(.undo) }
+    return SemaphoreOperation(semaphore: UInt16(semaphore), delta: Int16(delta), flags: flags)
   }
 }
 

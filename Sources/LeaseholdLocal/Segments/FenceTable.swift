@@ -151,7 +151,7 @@ final class FenceTable: Sendable {
 extension SharedMemorySegment {
   /// Finds a segment of any size, or makes one.
   fileprivate static func openOrCreate(
-    key: IPCKey, byteCount: Int, mode: FilePermissions, creatingBytes: Int
+    key: IPCKey, byteCount: Int, mode: IPCMode, creatingBytes: Int
   ) throws(Errno) -> SharedMemorySegment {
     do throws(Errno) {
       return try .open(key: key, byteCount: byteCount)

@@ -7,7 +7,7 @@ import SystemPackage
 extension SegmentStore {
   /// Throws where the kernel would not let the caller do this with a segment.
   func check(
-    _ segment: SharedMemorySegment, _ access: SemaphoreAccess, _ address: SegmentAddress?
+    _ segment: SharedMemorySegment, _ access: IPCAccess, _ address: SegmentAddress?
   ) throws(LeaseholdError) {
     guard caller != nil else { return }
     let status: SharedMemorySegment.Status
@@ -19,20 +19,15 @@ extension SegmentStore {
   func check(
     _ status: SharedMemorySegment.Status, _ access: SharedMemoryMapping.Access, _ address: SegmentAddress?
   ) throws(LeaseholdError) {
-    try check(status, SemaphoreAccess.read, address)
-    if access == .readWrite { try check(status, SemaphoreAccess.alter, address) }
+    try check(status, IPCAccess.read, address)
+    if access == .readWrite { try check(status, IPCAccess.alter, address) }
   }
 
   private func check(
-    _ status: SharedMemorySegment.Status, _ access: SemaphoreAccess, _ address: SegmentAddress?
+    _ status: SharedMemorySegment.Status, _ access: IPCAccess, _ address: SegmentAddress?
   ) throws(LeaseholdError) {
     guard let caller else { return }
-    let permissions = status.permissions
-    let isLet = SemaphoreSetInfo.lets(
-      caller.peer, access, owner: (permissions.owner, permissions.creator),
-      group: (permissions.group, permissions.creatorGroup),
-      mode: UInt16(truncatingIfNeeded: permissions.mode.rawValue), groups: caller.groups)
-    guard !isLet else { return }
+    guard !status.permissions.lets(caller.peer, access, groups: caller.groups) else { return }
     let (errno, what) =
       if case .control = access { ("EPERM", "Only its owner, its creator and root may do this to") } else {
         ("EACCES", "The mode bits do not let you do this with")

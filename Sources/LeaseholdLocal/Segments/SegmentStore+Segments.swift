@@ -54,7 +54,7 @@ extension SegmentStore {
       do throws(Errno) {
         segment = try SharedMemorySegment.create(
           key: request.key.map(IPCKey.init) ?? .private, byteCount: request.byteCount,
-          mode: FilePermissions(rawValue: CModeT(request.mode)))
+          mode: IPCMode(rawValue: request.mode))
       } catch {
         guard error == .fileExists, let key = request.key else { throw full(error, request) }
         return try adopt(.key(key), request)
@@ -76,7 +76,7 @@ extension SegmentStore {
   /// What is there stays as it is, unless it is to get a header and has no good one.
   private func adopt(_ address: SegmentAddress, _ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
     let found = try existing(address)
-    try check(found, .open(mode: request.mode), address)
+    try check(found, .open(mode: IPCMode(rawValue: request.mode)), address)
     let id = SegmentAddress.id(found.id)
     let info = try unrestricted.segment(id, making: false)
     guard !info.isOwn else { throw ownSegment(address) }
@@ -102,7 +102,7 @@ extension SegmentStore {
     var permissions = try status(segment, address).permissions
     if let uid { permissions.owner = uid }
     if let gid { permissions.group = gid }
-    if let mode { permissions.mode = FilePermissions(rawValue: CModeT(mode)) }
+    if let mode { permissions.mode = IPCMode(rawValue: mode) }
     if (uid, gid, mode) != (nil, nil, nil) {
       do throws(Errno) { try segment.setPermissions(permissions) } catch { throw explain(error, address) }
     }
@@ -192,7 +192,7 @@ extension SegmentStore {
     info.gid = permissions.group
     info.creatorUID = permissions.creator
     info.creatorGID = permissions.creatorGroup
-    info.mode = UInt16(truncatingIfNeeded: permissions.mode.rawValue)
+    info.mode = permissions.mode.rawValue
     info.byteCount = status.byteCount
     info.attachCount = status.attachCount
     info.isGoing = status.isMarkedForRemoval

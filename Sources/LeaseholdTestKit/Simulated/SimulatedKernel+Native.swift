@@ -1,4 +1,5 @@
 public import Leasehold
+public import SysVTypes
 
 // Sets that native programs use: made and found as the real kernel's side does it.
 
@@ -14,7 +15,7 @@ extension SimulatedKernel {
   }
 
   /// Finds or makes a set.
-  public func bind(_ request: NativeRequest, creating: Bool, access: SemaphoreAccess?) throws(BindFailure) -> BoundSet {
+  public func bind(_ request: NativeRequest, creating: Bool, access: IPCAccess?) throws(BindFailure) -> BoundSet {
     if let found = find(request) {
       let set = state.sets[found]
       let count = set?.values.count ?? 0

@@ -1,4 +1,5 @@
 public import Leasehold
+public import SysVTypes
 
 // What processes other than the daemon do, and what only the tests may see.
 
@@ -7,8 +8,8 @@ extension SimulatedKernel {
   ///
   /// False when they are not free.
   public func take(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) -> Bool {
-    var operation = Operation.add(-units, to: semaphore)
-    if undoes { operation.flags |= Operation.undo }
+    var operation = SemaphoreOperation.add(-units, to: semaphore)
+    if undoes { operation.flags.insert(.undo) }
     guard perform(set, [operation], by: process) == .done else { return false }
     state.sets[set]?.held[process, default: [:]][semaphore, default: 0] += units
     return true
@@ -17,8 +18,8 @@ extension SimulatedKernel {
   /// A native process gives back units that it took, with the SEM_UNDO flag as when it took them.
   public func give(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) {
     guard let held = state.sets[set]?.held[process]?[semaphore], held >= units else { return }
-    var operation = Operation.add(units, to: semaphore)
-    if undoes { operation.flags |= Operation.undo }
+    var operation = SemaphoreOperation.add(units, to: semaphore)
+    if undoes { operation.flags.insert(.undo) }
     state.sets[set]?.held[process]?[semaphore] = held == units ? nil : held - units
     _ = perform(set, [operation], by: process)
   }
@@ -27,15 +28,15 @@ extension SimulatedKernel {
   ///
   /// `nil` when the set is gone.
   public func sleep(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool = true) -> Int? {
-    var operation = Operation.add(-units, to: semaphore)
-    operation.flags = undoes ? Operation.undo : 0
+    var operation = SemaphoreOperation.add(-units, to: semaphore)
+    operation.flags = undoes ? .undo : []
     return sleep([operation], set: set, process: process)
   }
 
   /// A process goes to sleep until all of its operations are possible at once; the answer names the sleep.
   ///
   /// `nil` when the set is gone.
-  public func sleep(_ operations: [Operation], set: Int32, process: Int32) -> Int? {
+  public func sleep(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> Int? {
     guard state.sets[set] != nil else { return nil }
     let token = state.nextToken
     state.nextToken += 1
@@ -46,7 +47,7 @@ extension SimulatedKernel {
   }
 
   /// A native process does several operations at once, without waiting; what it holds by them is its own affair.
-  public func perform(_ operations: [Operation], set: Int32, process: Int32) -> KernelOutcome {
+  public func perform(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> KernelOutcome {
     perform(set, operations, by: process)
   }
 

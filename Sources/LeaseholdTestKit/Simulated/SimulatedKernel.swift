@@ -1,4 +1,5 @@
 public import Leasehold
+public import SysVTypes
 
 /// The semaphores of a host that exists in memory only, with the kernel's rules.
 ///
@@ -50,15 +51,15 @@ public final class SimulatedKernel: SemaphoreKernel {
   }
 
   /// Does all operations as one step, or none.
-  public func operate(_ set: Int32, list operations: [Operation]) -> KernelOutcome {
+  public func operate(_ set: Int32, list operations: [SemaphoreOperation]) -> KernelOutcome {
     crash.step("semop \(set)\(Self.text(operations))")
     if let forced = failure?(set, operations) { return forced }
     return perform(set, operations, by: Self.daemon)
   }
 
   /// Operations in a trace: what is added to which semaphore, with SEM_UNDO where that is so.
-  private static func text(_ operations: [Operation]) -> String {
-    operations.map { " \($0.semaphore):\($0.delta)\($0.flags & Operation.undo != 0 ? "u" : "")" }.joined()
+  private static func text(_ operations: [SemaphoreOperation]) -> String {
+    operations.map { " \($0.semaphore):\($0.delta)\($0.undoes ? "u" : "")" }.joined()
   }
 
   /// Writes one value, as SETVAL does.
@@ -69,7 +70,7 @@ public final class SimulatedKernel: SemaphoreKernel {
     return .done
   }
 
-  func perform(_ set: Int32, _ operations: [Operation], by process: Int32) -> KernelOutcome {
+  func perform(_ set: Int32, _ operations: [SemaphoreOperation], by process: Int32) -> KernelOutcome {
     switch state.sets[set]?.perform(operations, by: process) {
     case nil where state.sets[set] == nil: return .removed
     case nil: break

@@ -1,11 +1,12 @@
 import Leasehold
+import SysVTypes
 
 /// A process that sleeps in semop.
 struct Sleeper {
   let token: Int
   let process: Int32
   /// What it waits for: all or nothing.
-  let operations: [Operation]
+  let operations: [SemaphoreOperation]
 
   /// What a native process holds once it is served.
   var taken: [(semaphore: Int, units: Int)] {
@@ -48,7 +49,7 @@ struct SimulatedSet {
   }
 
   /// Applies all operations in order, or none (semop(2)).
-  mutating func perform(_ operations: [Operation], by process: Int32) -> Refusal? {
+  mutating func perform(_ operations: [SemaphoreOperation], by process: Int32) -> Refusal? {
     var values = self.values
     var adjustments = self.adjustments[process] ?? [:]
     for operation in operations {
@@ -60,7 +61,7 @@ struct SimulatedSet {
       if value < 0 { return .again }
       if value > Self.maximum { return .range }
       values[semaphore] = value
-      guard operation.flags & Operation.undo != 0 else { continue }
+      guard operation.undoes else { continue }
       let adjustment = (adjustments[semaphore] ?? 0) - delta
       guard abs(adjustment) <= Self.maximum else { return .range }
       adjustments[semaphore] = adjustment == 0 ? nil : adjustment
@@ -81,13 +82,13 @@ struct SimulatedSet {
 
   /// Ends sleeps whose first operation that cannot go must not wait; answers which.
   mutating func turnAway() -> [Int] {
-    let refused = sleepers.filter { firstBlocked($0.operations).map { $0.flags & Operation.noWait != 0 } ?? false }
+    let refused = sleepers.filter { firstBlocked($0.operations).map { $0.refusesToWait } ?? false }
     let tokens = refused.map(\.token)
     sleepers.removeAll { tokens.contains($0.token) }
     return tokens
   }
 
-  private func firstBlocked(_ operations: [Operation]) -> Operation? {
+  private func firstBlocked(_ operations: [SemaphoreOperation]) -> SemaphoreOperation? {
     var values = self.values
     for operation in operations {
       let (semaphore, delta) = (Int(operation.semaphore), Int(operation.delta))

@@ -1,4 +1,5 @@
 public import Leasehold
+import SysVTypes
 
 /// What a thread that waited in the kernel has to say to the ledger.
 public enum WaitReport: Sendable {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import LeaseholdClient
 internal import LeaseholdHost
+internal import SysVTypes
 
 /// What every command that asks the service has.
 struct AskOptions: ParsableArguments {
@@ -139,10 +140,7 @@ extension JSON {
 
   /// A key of System V as `ipcs` writes it.
   var keyCell: String? {
-    int.map { number in
-      let digits = String(UInt32(truncatingIfNeeded: number), radix: 16)
-      return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
-    }
+    int.map { IPCKey(rawValue: Int32(truncatingIfNeeded: $0)).hexadecimal }
   }
 }
 

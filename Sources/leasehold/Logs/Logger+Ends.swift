@@ -1,5 +1,6 @@
 internal import Leasehold
 internal import Logging
+internal import SysVTypes
 
 extension Logger {
   /// Tells of leases that ended without their holders' doing; never the id, which is a key to the lease.
@@ -9,7 +10,7 @@ extension Logger {
       log(
         level: removed.isOwn || removed.leases > 0 ? .warning : .info, "a semaphore set was removed",
         metadata: [
-          "set": .stringConvertible(removed.set), "key": "0x\(String(UInt32(bitPattern: removed.key), radix: 16))",
+          "set": .stringConvertible(removed.set), "key": "\(IPCKey(rawValue: removed.key).shortHexadecimal)",
           "own": .stringConvertible(removed.isOwn), "leases_ended": .stringConvertible(removed.leases),
         ])
     }

@@ -1,4 +1,5 @@
 internal import Leasehold
+internal import SysVTypes
 
 /// What a setting holds, how it is written and what range it has.
 enum SettingKind: Sendable, Hashable {
@@ -97,13 +98,10 @@ extension SettingKind {
   }
 
   private func ipcKey(_ text: String) throws(UnusableValue) -> Int {
-    let isHex = text.hasPrefix("0x") || text.hasPrefix("0X")
-    let digits = isHex ? text.dropFirst(2) : text[...]
-    guard !digits.hasPrefix("+"), !digits.hasPrefix("-"), let key = UInt32(digits, radix: isHex ? 16 : 10), key != 0
-    else {
+    guard case .key(let key) = IPCKey.read(text), !text.hasPrefix("-") else {
       throw UnusableValue(reason: "'\(text)' is not a System V key; give something like 0x4c480001, not 0")
     }
-    return Int(key)
+    return Int(UInt32(bitPattern: key.rawValue))
   }
 
   private func toggle(_ text: String) throws(UnusableValue) -> Bool {

@@ -1,4 +1,5 @@
 import Leasehold
+import SysVTypes
 import Testing
 
 @testable import LeaseholdHTTP
@@ -100,7 +101,7 @@ import Testing
       #expect(request.address == .key(7) && request.wait == .zero)
       #expect(
         request.steps == [
-          SemaphoreStep(semaphore: 3, delta: -2, refusesToWait: true), SemaphoreStep(semaphore: 0, delta: 0),
+          SemaphoreOperation(semaphore: 3, delta: -2, flags: .nowait), SemaphoreOperation(semaphore: 0, delta: 0),
         ])
     }
     #expect(scene.service.heard.operations.count == 2)

@@ -1,4 +1,5 @@
 import LeaseholdTestKit
+import SysVTypes
 import Testing
 
 @testable import Leasehold

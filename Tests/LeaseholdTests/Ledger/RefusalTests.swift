@@ -1,5 +1,6 @@
 import Leasehold
 import LeaseholdTestKit
+import SysVTypes
 import Testing
 
 @Suite struct RefusalTests {

@@ -1,5 +1,6 @@
 import Leasehold
 import LeaseholdTestKit
+import SysVTypes
 
 /// Native programs and callers who meet them, on simulated sets.
 extension Scene {
@@ -59,7 +60,7 @@ struct PHPProcess {
     _ = operate([.addUndone(-1, to: 2)])
   }
 
-  private func operate(_ operations: [Operation]) -> Bool {
+  private func operate(_ operations: [SemaphoreOperation]) -> Bool {
     scene.kernel.perform(operations, set: set, process: pid) == .done
   }
 

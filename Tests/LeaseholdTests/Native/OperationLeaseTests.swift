@@ -1,11 +1,12 @@
 import Leasehold
 import LeaseholdTestKit
+import SysVTypes
 import Testing
 
 /// Raw operations on leases: whatever happens, they are taken back once or not at all.
 @Suite struct OperationLeaseTests {
-  private static func step(_ semaphore: UInt16, _ delta: Int16, undoes: Bool = true) -> SemaphoreStep {
-    SemaphoreStep(semaphore: semaphore, delta: delta, undoes: undoes)
+  private static func step(_ semaphore: UInt16, _ delta: Int16, undoes: Bool = true) -> SemaphoreOperation {
+    SemaphoreOperation(semaphore: semaphore, delta: delta, flags: undoes ? .undo : [])
   }
 
   private final class Place {
@@ -21,10 +22,10 @@ import Testing
     var values: [Int] { scene.values(key) }
 
     /// The daemon does the operations with SEM_UNDO, then puts them on a lease.
-    func take(_ steps: [SemaphoreStep], ttl: TimeSpan = .seconds(30)) -> Result<LeaseSnapshot, LeaseholdError>? {
+    func take(_ steps: [SemaphoreOperation], ttl: TimeSpan = .seconds(30)) -> Result<LeaseSnapshot, LeaseholdError>? {
       let list = steps.map { step in
         step.undoes
-          ? Operation.addUndone(Int(step.delta), to: Int(step.semaphore))
+          ? SemaphoreOperation.addUndone(Int(step.delta), to: Int(step.semaphore))
           : .add(Int(step.delta), to: Int(step.semaphore))
       }
       guard scene.kernel.operate(set, list: list) == .done else { return nil }
@@ -32,7 +33,7 @@ import Testing
     }
 
     func lease(
-      _ steps: [SemaphoreStep], ttl: TimeSpan = .seconds(30), key idempotencyKey: String? = nil
+      _ steps: [SemaphoreOperation], ttl: TimeSpan = .seconds(30), key idempotencyKey: String? = nil
     ) -> Result<LeaseSnapshot, LeaseholdError> {
       var request = OperationRequest(
         address: .id(set), steps: steps, wait: .zero, caller: Caller(connection: 1, peer: .unknown))

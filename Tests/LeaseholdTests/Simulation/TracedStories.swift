@@ -1,5 +1,6 @@
 import Leasehold
 import LeaseholdTestKit
+import SysVTypes
 
 /// Stories whose stores and semops are written down, besides those that are crashed at every step.
 extension CrashScript {
@@ -117,10 +118,11 @@ extension Scene {
   /// The daemon does operations with SEM_UNDO, then puts them on a lease of "ops".
   fileprivate func operate(_ steps: [(semaphore: UInt16, delta: Int16)], ttl: TimeSpan = .seconds(30)) {
     let set = set(77)
-    let list = steps.map { Operation.addUndone(Int($0.delta), to: Int($0.semaphore)) }
+    let list = steps.map { SemaphoreOperation.addUndone(Int($0.delta), to: Int($0.semaphore)) }
     guard kernel.operate(set, list: list) == .done else { return }
     var request = OperationRequest(
-      address: .id(set), steps: steps.map { SemaphoreStep(semaphore: $0.semaphore, delta: $0.delta, undoes: true) },
+      address: .id(set),
+      steps: steps.map { SemaphoreOperation(semaphore: $0.semaphore, delta: $0.delta, flags: .undo) },
       wait: .zero, caller: Caller(connection: 1, peer: .unknown))
     request.ttl = ttl
     request.owner = "somebody with a name that does not fit into the record"

@@ -1,4 +1,5 @@
 import LeaseholdTestKit
+import SysVTypes
 
 @testable import Leasehold
 

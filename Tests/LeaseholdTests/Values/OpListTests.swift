@@ -1,23 +1,19 @@
 import LeaseholdTestKit
+import SysVTypes
 import Testing
 
 @testable import Leasehold
 
 @Suite struct OpListTests {
-  @Test func anOperationHasTheLayoutOfSembuf() {
-    #expect(MemoryLayout<Operation>.size == 6)
-    #expect(MemoryLayout<Operation>.stride == 6)
-    #expect(Operation.noWait == 0o4000 && Operation.undo == 0o10000)
-  }
-
   @Test func operationsCarryTheirFlags() {
-    #expect(Operation.add(-3, to: 7) == Operation(semaphore: 7, delta: -3, flags: 0o4000))
-    #expect(Operation.addUndone(3, to: 7) == Operation(semaphore: 7, delta: 3, flags: 0o14000))
-    #expect(Operation.expectZero(7) == Operation(semaphore: 7, delta: 0, flags: 0o4000))
+    #expect(SemaphoreOperation.add(-3, to: 7) == SemaphoreOperation(semaphore: 7, delta: -3, flags: .nowait))
+    #expect(
+      SemaphoreOperation.addUndone(3, to: 7) == SemaphoreOperation(semaphore: 7, delta: 3, flags: [.nowait, .undo]))
+    #expect(SemaphoreOperation.expectZero(7) == SemaphoreOperation(semaphore: 7, delta: 0, flags: .nowait))
   }
 
   @Test func bothWaysToMakeAListAgree() {
-    let (one, other) = (Operation.add(1, to: 2), Operation.add(-1, to: 3))
+    let (one, other) = (SemaphoreOperation.add(1, to: 2), SemaphoreOperation.add(-1, to: 3))
     let lists = [OpList(one, other), OpList(one, then: other)]
     for list in lists { #expect(list.count == 2 && list[0] == one && list[1] == other) }
   }

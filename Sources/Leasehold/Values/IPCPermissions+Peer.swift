@@ -1,0 +1,20 @@
+public import SysVTypes
+
+extension IPCPermissions {
+  /// Whether the kernel would let a peer do this by itself, so that nobody gets over HTTP what semop(2) refuses.
+  ///
+  /// Only a Unix socket tells who calls (SO_PEERCRED and SO_PEERGROUPS); others have the rights of the service.
+  public func lets(_ peer: Peer, _ access: IPCAccess, groups: [UInt32] = []) -> Bool {
+    guard case .local(_, let user, let group) = peer else { return true }
+    return lets(user: user, groups: CollectionOfOne(group) + groups, access)
+  }
+}
+
+extension SemaphoreSetInfo {
+  /// Who owns it, who made it, and who may do what with it.
+  public var permissions: IPCPermissions {
+    IPCPermissions(
+      key: IPCKey(rawValue: key), owner: uid, group: gid, creator: creatorUID, creatorGroup: creatorGID,
+      mode: IPCMode(rawValue: mode))
+  }
+}
