@@ -69,6 +69,9 @@ package final class SleeperPool: Sendable {
   /// Sleeps that nobody has called off.
   package var count: Int { state.withLock { $0.asleep.count } }
 
+  /// Sleeps that have not ended, those that were called off included.
+  package var unfinished: Int { state.withLock { $0.asleep.count + $0.calledOff.count } }
+
   /// Begins a sleep.
   ///
   /// - Parameter id: The caller's own; each once.

@@ -200,7 +200,7 @@ extension LocalLockService {
   public func status() -> ServiceStatus {
     var status = core.withLock { $0.ledger.status() }
     status.ipcNamespace = HostFacts.ipcNamespace()
-    status.operationWaiters = operations.count
+    status.operationWaiters = operations.unfinished
     status.processes = processes.watch.count
     status.faults = faults.current
     status.stateDirectoryFailures = fences?.failures ?? 0

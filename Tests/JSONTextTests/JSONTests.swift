@@ -19,7 +19,7 @@ import Testing
       return
     }
     #expect(members.map(\.name) == ["b", "a", "b"])
-    #expect(members.map(\.offset) == [2, 12, 40])
+    #expect(members.map(\.offset) == [2, 12, 43])
     #expect(value["b"] == .number("1.0") && value["a"].elements == [.bool(true), .null, .string("é\n")])
     #expect(value.description == #"{"b":1.0,"a":[true,null,"é\n"],"b":-0}"#)
   }
