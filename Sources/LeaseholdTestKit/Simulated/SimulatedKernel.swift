@@ -29,7 +29,7 @@ public final class SimulatedKernel: SemaphoreKernel {
   /// SEMMNI: sets that the host may have.
   public var setLimit = 32_000
   /// Asked before each operation of the daemon: an answer other than `nil` is given instead of doing it.
-  public var failure: ((Int32, [Operation]) -> KernelOutcome?)?
+  public var failure: ((Int32, [SemaphoreOperation]) -> KernelOutcome?)?
   var state = State()
   private var frozen: State?
   private let crash: CrashSwitch
