@@ -21,9 +21,13 @@ extension Ledger {
   /// Makes a lock; a set that turns out to be gone is replaced by another, and a place that is not clean, too.
   func makeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock {
     let sets = counters.setsRemoved
-    while counters.setsRemoved < sets + 3 {
+    var uncleanPlaces = 0
+    while counters.setsRemoved < sets + 3, uncleanPlaces < NamedDialect.locksPerBank {
+      let removed = counters.setsRemoved
       if let lock = try tryToMakeLock(key, kind: kind, at: moment) { return lock }
+      if counters.setsRemoved == removed { uncleanPlaces += 1 }
     }
+    guard uncleanPlaces == 0 else { throw Self.kernelRefused(KernelFailure(errno: "ERANGE"), doing: "take the lock") }
     throw Self.setKeepsVanishing(key, at: moment)
   }
 
@@ -57,7 +61,7 @@ extension Ledger {
       bank.freePlace(place)
       bankVanished(bank, at: moment)
       return nil
-    case .failed(let failure) where failure.mayPass:
+    case .failed(let failure) where failure.errno != "ERANGE":
       eraseLock(lock)
       bank.freePlace(place)
       throw Self.kernelRefused(failure, doing: "take the lock")
