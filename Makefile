@@ -16,6 +16,7 @@
 #   make robustness   Tests/Robustness, short: kill -9, failing calls, dying clients, a stalled log, many waiters
 #   make sweep        Tests/Robustness/sweep.py, long: each call of libc fails with each errno of its man page
 #   make upgrade      leases of an older program live on under this one; OLD=REVISION says which (HEAD)
+#   make mutants      Tests/Mutants: faults put in on purpose, each noticed by the tests (debug build); half an hour
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)
@@ -38,7 +39,7 @@ APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
-.PHONY: sweep upgrade footprint examples bench tsan asan deb containers man clean
+.PHONY: sweep mutants upgrade footprint examples bench tsan asan deb containers man clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -68,7 +69,7 @@ clients-generated:
 	@Tools/need build test clients
 	@python3 Tests/run.py clients-generated
 
-lint cli interop fuzz contract contract-full footprint robustness soak sweep upgrade examples:
+lint cli interop fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

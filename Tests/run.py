@@ -158,6 +158,7 @@ GROUPS = {
     "upgrade": [
         ("upgrade", robustness("upgrade", "--old", os.environ.get("OLD", "HEAD")), one, RELEASE),
     ],
+    "mutants": [("mutants", python("Tests/Mutants/run.py"), one, None)],
     "soak": [
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
         ("kill at a call", robustness("kill_loop", "--kills", "1000", "--at-calls", "1"), one, RELEASE),
@@ -183,7 +184,7 @@ BUILDS = {group: ["debug"] for group in (
     "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
     "soak": ["release"], "upgrade": ["release"],
 }
-STEP_SECONDS = {"soak": 3600, "sweep": 3600, "contract-full": 4 * 3600}
+STEP_SECONDS = {"soak": 3600, "mutants": 3600, "sweep": 3600, "contract-full": 4 * 3600}
 
 
 def run(command, program, seconds):

@@ -5,25 +5,14 @@ import http.client
 import json
 import subprocess
 import time
-from dataclasses import dataclass
 
 from support import KeepAlive
-from traffic import Caller
+from traffic import Caller, Lock
 
 JSON = {"Content-Type": "application/json"}
 PATIENCE = 8  # seconds: nothing here waits for more than a fraction of one
 EXPECTED = {200, 201, 202, 204, 403, 404, 409, 410, 412, 422, 423}
 PHP, SYSV, APACHE = "php:0x5afe10", "sysv:0x5afe11.0", "apache:0x5afe12"
-
-
-@dataclass
-class Lock:
-    key: str
-    limit: int | None
-
-    @property
-    def capacity(self):
-        return self.limit or 16384
 
 
 LOCKS = [Lock("mutex", None), Lock("pool", 4), Lock("pair-a", 2), Lock("pair-b", 2)]
