@@ -155,6 +155,8 @@ final class Traffic {
       let again = random.once(in: 3) ? Int.random(in: 0..<24, using: &random) : nil
       if random.once(in: 4) { daemon.clock.advance(by: .milliseconds(Int64.random(in: 0..<5000, using: &random))) }
       daemon.restart(crashAfterStep: again)
+      // A recovery that did not get to its end may have begun a grace.
+      history.crashed(daemon)
     } while daemon.crash.hasCrashed
     daemon.crash.disarm()
     waiting = [:]
@@ -163,7 +165,6 @@ final class Traffic {
     followed = [:]
     connections = [:]
     _ = inbox.takeAll()
-    history.crashed(daemon)
   }
 
   private func check() throws(Failure) {
