@@ -118,6 +118,7 @@ function makeRow(item) {
   const cells = [make("th", { scope: "row", role: "rowheader" })];
   for (let index = 0; index < 3; index++) cells.push(make("td", { role: "cell" }));
   item.row = make("tr", { role: "row" }, ...cells);
+  item.row.dataset.key = item.lock.key;
   item.row.dataset.address = address(item.lock);
   item.cells = cells;
   cells[0].append(make("bdi", {}, item.lock.key), make("div", { class: "soft number" }));

@@ -183,9 +183,11 @@ EXCUSES = {
         __cxa_finalize __errno_location __fdelt_chk __libc_start_main __stack_chk_fail __tls_get_addr clock_gettime
         explicit_bzero exit _exit abort free freeaddrinfo getegid geteuid getgid getuid getenv getpagesize getpgrp
         getpid getppid inet_ntop inet_pton isatty malloc_usable_size rewinddir closedir sigaddset sigemptyset sigfillset
+        sigdelset clock_nanosleep
         sigprocmask sleep time timegm gmtime_r timespec_get umask usleep dlsym environ __environ _ITM_* __gmon_start__
         pthread_self pthread_sigmask pthread_setname_np pthread_kill pthread_join pthread_detach
         pthread_getspecific pthread_setspecific raise setfsgid setfsuid sigaction setenv unsetenv timespec_get""",
+    "looks at the start for memory to give back, and does without": "fopen getline fclose",
     "computes": """
         atoi ceil floor rint round trunc memchr memcmp memcpy memmem memmove memset strcat strchr strcmp strcpy strlen
         strncmp strrchr strstr strtol strftime strerror strerrorname_np __xpg_strerror_r __memcpy_chk __snprintf_chk
@@ -240,7 +242,7 @@ QUIET = {
     "there was nobody: the next one is accepted": "syscall:accept4/EAGAIN syscall:accept4/ENETDOWN",
     "libmicrohttpd sends what could not go out early": "send",
     "a wish: nothing is promised of it": "setsockopt prctl utimensat",
-    "wakes a thread, which looks anyway": "read/EAGAIN read/EIO",
+    "wakes a thread, which looks anyway": "read/EAGAIN read/EIO eventfd_read/EAGAIN",
     "a header less; status and body are whole": "strdup",
     "is asked at getrandom(2), too": "getentropy",
 }
