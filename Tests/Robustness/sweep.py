@@ -36,6 +36,8 @@ def chosen(options, calls, chance, without=()):
 
 def under_traffic(options, chance, report, library, until, tls=False):
     stage = Stage(library, chance.random(), report, options.verbose, tls)
+    # The few cases of a short run are others each time: what they show of words is noted, and judged in a long one.
+    stage.wants_told = options.errnos >= LONG_FORM
     fired, done = 0, 0
     try:
         stage.start()

@@ -241,10 +241,11 @@ QUIET = {
     "the peer is gone before we knew it": "shutdown syscall:accept4/ECONNABORTED syscall:accept4/EPROTO",
     "there was nobody: the next one is accepted": "syscall:accept4/EAGAIN syscall:accept4/ENETDOWN",
     "libmicrohttpd sends what could not go out early": "send",
-    "a wish: nothing is promised of it": "setsockopt prctl utimensat",
-    "wakes a thread, which looks anyway": "read/EAGAIN read/EIO eventfd_read/EAGAIN",
+    "a wish: nothing is promised of it": "setsockopt prctl utimensat gnutls_alpn_set_protocols",
+    "wakes a thread, which looks anyway": "read/EAGAIN read/EIO eventfd_read/EAGAIN eventfd_write/EAGAIN",
     "a header less; status and body are whole": "strdup",
     "is asked at getrandom(2), too": "getentropy",
+    "a figure of /metrics less": "getrusage",
 }
 
 # Functions that nothing here calls, although the program imports them, and why.
