@@ -43,14 +43,17 @@ let package = Package(
   targets: [
     // C fences: each is imported by exactly one place (see Tests/Tidy).
     .target(
-      name: "CSysV", cSettings: [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]),
-    .target(name: "CEarlyAnswer", cSettings: hardened),
-    .target(name: "CSupervise", cSettings: hardened),
+      name: "CSysV", exclude: ["DESIGN.md"],
+      cSettings: [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]),
+    .target(name: "CEarlyAnswer", exclude: ["DESIGN.md"], cSettings: hardened),
+    .target(name: "CSupervise", exclude: ["DESIGN.md"], cSettings: hardened),
     .target(name: "CHost", cSettings: hardened),
-    .target(name: "COpenAPI", exclude: ["openapi.yaml"]),
+    .target(name: "COpenAPI", exclude: ["DESIGN.md", "openapi.yaml"]),
     .target(
       name: "CDashboard",
-      exclude: ["page.html", "style.css", "service.js", "locks.js", "activity.js", "kernel.js", "main.js"]),
+      exclude: [
+        "DESIGN.md", "page.html", "style.css", "service.js", "locks.js", "activity.js", "kernel.js", "main.js",
+      ]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
       providers: [.apt(["libmicrohttpd-dev"])]),
@@ -59,25 +62,25 @@ let package = Package(
       providers: [.apt(["libgnutls28-dev"])]),
 
     // The values of System V IPC: operations, keys, permissions.
-    .target(name: "SysVTypes", swiftSettings: fast),
+    .target(name: "SysVTypes", exclude: ["DESIGN.md"], swiftSettings: fast),
 
     // Typed System V IPC; useful to anybody.
     .target(
       name: "SysV",
       dependencies: ["CSysV", "SysVTypes", .product(name: "SystemPackage", package: "swift-system")],
-      swiftSettings: strict),
+      exclude: ["DESIGN.md"], swiftSettings: strict),
 
     // Threads, clocks, epoll and pools.
-    .target(name: "LeaseholdHost", dependencies: ["CHost"], swiftSettings: fast),
+    .target(name: "LeaseholdHost", dependencies: ["CHost"], exclude: ["DESIGN.md"], swiftSettings: fast),
 
     // JSON: words with their places, values, and escaping.
-    .target(name: "JSONText", swiftSettings: fast),
+    .target(name: "JSONText", exclude: ["DESIGN.md"], swiftSettings: fast),
 
     // PHP's serialize() and the layout of sysvshm: pure, useful to anybody.
-    .target(name: "PHPVariables", dependencies: ["JSONText"], swiftSettings: strict),
+    .target(name: "PHPVariables", dependencies: ["JSONText"], exclude: ["DESIGN.md"], swiftSettings: strict),
 
     // The domain: no C, no I/O, no clock of its own.
-    .target(name: "Leasehold", dependencies: ["SysVTypes"], swiftSettings: fast),
+    .target(name: "Leasehold", dependencies: ["SysVTypes"], exclude: ["DESIGN.md"], swiftSettings: fast),
 
     // The lock service of one host.
     .target(
@@ -87,7 +90,7 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: fast),
+      exclude: ["DESIGN.md"], swiftSettings: fast),
 
     // HTTP over the domain; knows no semaphore.
     .target(
@@ -97,10 +100,12 @@ let package = Package(
         "LeaseholdHost", "PHPVariables", "SysVTypes",
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: fast),
+      exclude: ["DESIGN.md"], swiftSettings: fast),
 
     // What programs that take locks use; knows nothing of the service but its HTTP.
-    .target(name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONText", "LeaseholdHost"], swiftSettings: strict),
+    .target(
+      name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONText", "LeaseholdHost"], exclude: ["DESIGN.md"],
+      swiftSettings: strict),
 
     .executableTarget(
       name: "leasehold",
@@ -110,10 +115,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: strict, linkerSettings: sealed),
+      exclude: ["DESIGN.md"], swiftSettings: strict, linkerSettings: sealed),
 
     // Manual clock, simulated kernel, the conformance suite.
-    .target(name: "LeaseholdTestKit", dependencies: ["Leasehold", "SysVTypes"], swiftSettings: strict),
+    .target(
+      name: "LeaseholdTestKit", dependencies: ["Leasehold", "SysVTypes"], exclude: ["DESIGN.md"],
+      swiftSettings: strict),
 
     .testTarget(
       name: "PHPVariablesTests", dependencies: ["JSONText", "PHPVariables"], swiftSettings: strict),
