@@ -137,6 +137,7 @@ async function submitBreak(event) {
   const words = { after: byId("break-after").value };
   if (byId("break-reason").value) words.reason = byId("break-reason").value;
   byId("break-submit").disabled = true;
+  byId("break-error").textContent = "";
   try {
     await breakLease(dialog.dataset.ref, words, byId("break-token").value);
     dialog.close();
