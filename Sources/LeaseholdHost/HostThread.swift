@@ -76,17 +76,28 @@ package final class HostThread: @unchecked Sendable {
     sigaction(interruptSignal, &action, nil)
   }
 
-  /// Runs `body` with signals blocked, so that the threads it starts never take one that is meant for another.
+  /// Blocks signals in this thread and in those that it starts: who is to hear them accepts them again.
   ///
   /// Those of faults are not, as they would then end the process without a trace, and neither is ``interrupt()``'s.
+  ///
+  /// The corresponding C function is `pthread_sigmask`.
+  package static func blockSignals() { _ = block() }
+
+  /// Runs `body` with signals blocked, so that the threads it starts never take one that is meant for another.
   package static func withoutSignals<Result>(_ body: () -> Result) -> Result {
+    var before = block()
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    return body()
+  }
+
+  /// What was blocked before.
+  private static func block() -> sigset_t {
     var blocked = sigset_t()
     var before = sigset_t()
     sigfillset(&blocked)
     for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, interruptSignal] { sigdelset(&blocked, signal) }
     pthread_sigmask(SIG_SETMASK, &blocked, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    return body()
+    return before
   }
 
   private final class Body {

@@ -163,7 +163,7 @@ extension LocalLockService {
     return page
   }
 
-  /// What a listing takes from the ledger at once: less than a millisecond's work.
+  /// What a listing takes from the ledger at once, so that nobody waits for a whole page.
   private static let (entriesPerSlice, recordsPerSlice) = (100, 5000)
 
   /// Removes a lock.

@@ -38,18 +38,6 @@ final class DaemonSignals: Sendable {
   /// Has `body` run at each SIGHUP, on a thread of its own: files may hang, and the daemon can be stopped all the same.
   func onReload(_ body: @escaping @Sendable () -> Void) { reload.withLock { $0 = body } }
 
-  /// Blocks signals in this thread and in those that it starts: the one that hears them accepts them again.
-  ///
-  /// Those of faults are not blocked, as they would then end the process without a trace.
-  ///
-  /// The corresponding C function is `pthread_sigmask`.
-  static func leaveToTheirThread() {
-    var blocked = sigset_t()
-    sigfillset(&blocked)
-    for fault in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT] { sigdelset(&blocked, fault) }
-    pthread_sigmask(SIG_SETMASK, &blocked, nil)
-  }
-
   private func run(_ caught: CaughtSignals) {
     acceptAll()
     var end: Int64?
@@ -70,7 +58,7 @@ final class DaemonSignals: Sendable {
     }
   }
 
-  /// Others have them blocked; see ``leaveToTheirThread()``.
+  /// Others have them blocked; see ``HostThread/blockSignals()``.
   private func acceptAll() {
     var none = sigset_t()
     sigemptyset(&none)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import Glibc
+internal import LeaseholdHost
 internal import Logging
 
 /// `leasehold serve`: reads the settings, then prints them or serves.
@@ -52,7 +53,7 @@ struct ServeCommand: ParsableCommand {
     }
     // Whoever reads the log, or an answer, may go at any time.
     signal(SIGPIPE, SIG_IGN)
-    DaemonSignals.leaveToTheirThread()
+    HostThread.blockSignals()
     let log = try DaemonLog(options: options, environment: environment)
     defer { log.flush() }
     for warning in resolved.warnings { log.logger.warning("\(warning)") }

@@ -130,7 +130,7 @@ private func shutDown(
   service.drain()
   let deadline = HostClock.monotonic() + limit.nanoseconds
   while server.activeExchanges > 0, HostClock.monotonic() < deadline {
-    Alarm().sleep(until: HostClock.monotonic() + 2_000_000)
+    HostClock.sleep(nanoseconds: 2_000_000)
   }
   server.stop()
   let leases = service.status().leases

@@ -14,12 +14,11 @@ func keepWatchdog(
 ) {
   guard let interval = notify.watchdogInterval else { return }
   _ = HostThread(named: "lh-watchdog") {
-    let alarm = Alarm()
     while !signals.isStopping {
       if let status = vitalSigns(of: service, server, within: max(interval, .seconds(5))) {
         notify.watchdog(status: status)
       }
-      alarm.sleep(until: HostClock.monotonic() + interval.nanoseconds)
+      HostClock.sleep(nanoseconds: interval.nanoseconds)
     }
   }
 }
