@@ -29,16 +29,20 @@ let targetCallback:
   @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
     _, uri, mhd in
     guard let mhd, let context = leasehold_mhd_socket_context(mhd) else { return nil }
-    Unmanaged<PeerConnection>.fromOpaque(context)._withUnsafeGuaranteedRef { connection in
+    let hasTarget = Unmanaged<PeerConnection>.fromOpaque(context)._withUnsafeGuaranteedRef { connection in
       connection.target.clear()
       connection.targetStart = 0
-      guard let uri else { return }
+      guard let uri else { return true }
       let count = strlen(uri)
-      uri.withMemoryRebound(to: UInt8.self, capacity: count) { _ = connection.target.append($0, count: count) }
+      let isCopied = uri.withMemoryRebound(to: UInt8.self, capacity: count) { bytes in
+        connection.target.append(bytes, count: count)
+      }
       // libmicrohttpd would put each argument of the query into the connection's memory; nobody reads them there.
       if let query = strchr(uri, 0x3F) { query[1] = 0 }
+      return isCopied
     }
-    return context
+    // Without memory for the target there is no request: the connection is closed, nothing is said of what was sent.
+    return hasTarget ? context : nil
   }
 
 /// Leaves the path as it was sent: "%2F" in a key must not become "/".
