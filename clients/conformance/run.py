@@ -3,15 +3,15 @@
 
     LEASEHOLD=.build/release/leasehold clients/conformance/run.py [NAME ...] [--markdown]
 
-Each language has a driver: one executable file `clients/NAME/conformance_driver` (or `conformance_driver.py`, `.js` ..),
-a small program that uses the library as any program would. It is started anew for each case, with LEASEHOLD_URL in its
-environment, and must be the process that holds the leases: a script that starts something else does so by exec. It may
-first build what it needs; the first answer has 120 s, each other what the command says and 10 s.
+Each language has a driver: one executable file `clients/NAME/conformance_driver` (or `conformance_driver.py`, `.js`
+..), a small program that uses the library as any program would. It is started anew for each case, with LEASEHOLD_URL
+in its environment, and must be the process that holds the leases: a script that starts something else does so by
+exec. It may first build what it needs; the first answer has 120 s, each other what the command says and 10 s.
 
-It reads one JSON object a line from standard input, does that, and writes one JSON object a line to standard output, in
-order, flushed; what goes to standard error is shown when a case fails. It ends when its input ends. Times are seconds and
-may be fractions. Members it does not know are ignored; a command or an option that its library has not is answered with
-the error `unsupported`, which the table shows as a dash.
+It reads one JSON object a line from standard input, does that, and writes one JSON object a line to standard output,
+in order, flushed; what goes to standard error is shown when a case fails. It ends when its input ends. Times are
+seconds and may be fractions. Members it does not know are ignored; a command or an option that its library has not is
+answered with the error `unsupported`, which the table shows as a dash.
 
     {"do":"hello"}              {"ok":true,"client":"python","keeps":["process","stream","renewal"]}
     {"do":"acquire","as":"a","key":"deploy","wait":10,"keep":"auto"}
