@@ -22,7 +22,9 @@
 #   make man          docs/man, from what the commands say of themselves (debug build)
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan
+#   make project      write what packaging/project.env and VERSION say to the places that name it
 #   make deb          the Debian package, checked by lintian: .build/deb/leasehold_VERSION_ARCH.deb
+#   make image        the image, IMAGE:VERSION; DOCKER=podman takes another engine
 #   make containers   the Debian package, the image, the pod, really used: podman, from stand-in bases; as root
 #   make clean        remove what was built
 #
@@ -39,7 +41,7 @@ APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
-.PHONY: sweep mutants upgrade footprint examples bench tsan asan deb containers man clean
+.PHONY: sweep mutants upgrade footprint examples bench tsan asan deb image project containers man clean
 
 run: build
 	exec .build/release/leasehold serve $(ARGS)
@@ -53,6 +55,7 @@ test:
 
 build:
 	@Tools/need build
+	@Tools/version write
 	$(BUILD) -c release --product leasehold
 
 browser:
@@ -90,8 +93,15 @@ asan:
 # With the Swift libraries inside: Debian has none.
 deb:
 	@Tools/need build deb
+	@Tools/version write
 	$(BUILD) -c release --product leasehold --static-swift-stdlib -Xlinker -s --scratch-path .build_deb
 	packaging/build-deb .build_deb/release/leasehold
+
+project:
+	@Tools/project.py
+
+image:
+	@Tools/image
 
 man:
 	$(BUILD) --product leasehold

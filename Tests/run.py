@@ -113,6 +113,7 @@ GROUPS = {
         ("shellcheck", lambda: ["shellcheck", *shell_scripts()], one, None),
         ("tidy", python("Tests/Tidy/tidy.py"), tidy_checks, None),
         ("tests of tidy", python("Tests/Tidy/test_tidy.py"), unittests, None),
+        ("versions", python("Tests/Release/test_version.py", "-v"), unittests, None),
     ],
     "debug": [("build, debug", [SWIFT, "build", "--build-tests", *JOBS], one, None)],
     # The client's tests keep leases alive by time: not beside tests that take all threads.
@@ -221,6 +222,8 @@ def main(groups):
     for group in groups:
         for name, command, count, program in GROUPS[group]:
             print(f"\n=== {name}", flush=True)
+            if group in ("debug", "release"):
+                subprocess.run([os.path.join(ROOT, "Tools", "version"), "write"], check=True)
             started = time.monotonic()
             status, output = run(command() if callable(command) else command, program, STEP_SECONDS.get(group, 1200))
             result = count(status, output)

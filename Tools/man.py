@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/man/*.1 from the command tree: Tools/man.py PROGRAM FOLDER
+"""Writes manual pages from the command tree: Tools/man.py PROGRAM FOLDER [VERSION]
 
 The program says what it takes (--experimental-dump-help, of swift-argument-parser); this turns it into man(7).
 """
@@ -137,12 +137,19 @@ def own_page(command, version):
     yield from (".SH SEE ALSO", "\\fBleasehold\\fR(1)")
 
 
-def pages(program):
+def release():
+    """The release that these sources are, or become: docs/man is of it."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    with open(os.path.join(folder, "VERSION"), encoding="utf-8") as file:
+        return file.readline().strip().partition("-")[0]
+
+
+def pages(program, version=None):
     """File name to text."""
     def say(word):
         return subprocess.run([program, word], check=True, capture_output=True, text=True).stdout
 
-    root, version = json.loads(say("--experimental-dump-help"))["command"], say("--version").split()[-1]
+    root, version = json.loads(say("--experimental-dump-help"))["command"], version or release()
     made = {"leasehold.1": main_page(root, version)}
     for child in shown(root):
         if child["commandName"] in OWN_PAGES:
@@ -152,8 +159,8 @@ def pages(program):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: Tools/man.py PROGRAM FOLDER")
-    for file_name, page in pages(sys.argv[1]).items():
+    if len(sys.argv) not in (3, 4):
+        sys.exit("usage: Tools/man.py PROGRAM FOLDER [VERSION]")
+    for file_name, page in pages(sys.argv[1], *sys.argv[3:]).items():
         with open(os.path.join(sys.argv[2], file_name), "w", encoding="utf-8") as file:
             file.write(page)

@@ -53,20 +53,6 @@ public struct ServerOptions: Sendable {
   /// What is told at `/version`.
   public var versions = Versions(leasehold: "0", swift: "6.3")
 
-  /// What is told at `/version`.
-  public struct Versions: Sendable {
-    /// This service's version.
-    public var leasehold: String
-    /// The compiler's.
-    public var swift: String
-
-    /// Makes the pair.
-    public init(leasehold: String, swift: String) {
-      self.leasehold = leasehold
-      self.swift = swift
-    }
-  }
-
   /// All defaults.
   public init() {}
 }

@@ -1,11 +1,12 @@
 internal import ArgumentParser
+internal import LeaseholdHTTP
 
 /// The root of the command tree.
 struct LeaseholdCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "leasehold",
     abstract: "A lock service over System V semaphores.",
-    version: "leasehold \(leaseholdVersion)",
+    version: "leasehold \(Build.version)",
     subcommands: [VersionCommand.self, CompletionsCommand.self, SettingsMarkdownCommand.self],
     groupedSubcommands: [
       CommandGroup(
@@ -41,8 +42,11 @@ extension LeaseholdCommand {
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
+  @Flag(help: "Print JSON: the commit, the instant of the build, and what it was built with, too.")
+  var json = false
+
   func run() {
-    print("leasehold \(leaseholdVersion)")
+    print(json ? "\(ServerOptions.Versions.built.json)" : "leasehold \(Build.version)")
   }
 }
 

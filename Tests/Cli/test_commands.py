@@ -247,6 +247,12 @@ class Doctor(CliTest):
 
 
 class Papers(CliTest):
+    def test_the_version_is_told_as_the_service_tells_it(self):
+        told = json.loads(self.cli("version", "--json").stdout)
+        self.assertEqual(told, self.server.get("/version").json)
+        self.assertEqual(self.cli("version").stdout, f"leasehold {told['version']}\n")
+        self.assertEqual(self.cli("--version").stdout, f"leasehold {told['version']}\n")
+
     def test_the_manual_pages_are_what_the_program_says_of_itself(self):
         for name, text in man.pages(PROGRAM).items():
             with open(os.path.join(ROOT, "docs", "man", name), encoding="utf-8") as file:

@@ -24,8 +24,8 @@ podman image exists "$image" || fail "$image is not there: run Tests/Containers/
 as_played() {
   sed -e "s#name: app-with-leasehold#name: $pod#" \
     -e '/^  containers:/d' -e 's#^  initContainers:#  containers:#' -e '/^      restartPolicy: Always/d' \
-    -e "s#image: leasehold\$#image: $image\n      imagePullPolicy: Never#" \
-    -e 's#image: curlimages/curl#image: localhost/php:bookworm\n      imagePullPolicy: Never#' \
+    -e "s#image: [^ ]*leasehold:.*\$#image: $image\n      imagePullPolicy: Never#" \
+    -e 's#image: curlimages/curl.*#image: localhost/php:bookworm\n      imagePullPolicy: Never#' \
     -e 's#^        - |$#        - exec sleep 86400#' -e '/^          while sleep 5/,/^          done/d' \
     docker/kubernetes/sidecar.yaml
 }

@@ -7,8 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=Tests/Containers/lib.sh
 . Tests/Containers/lib.sh
 
-version=$(sed -n 's/^let leaseholdVersion = "\(.*\)"$/\1/p' Sources/leasehold/Version.swift)
-package=${PACKAGE:-.build/deb/leasehold_${version}_$(dpkg --print-architecture).deb}
+package=${PACKAGE:-.build/deb/leasehold_$(Tools/version deb)_$(dpkg --print-architecture).deb}
 [ -f "$package" ] || fail "there is no $package: run make deb first"
 trap 'podman rm -f -t 0 "$name" >/dev/null 2>&1 || true' EXIT
 

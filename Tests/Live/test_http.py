@@ -284,10 +284,13 @@ class Answers(LiveTest):
         self.assertEqual(self.server.get("/healthz").json, {"status": "ok"})
         version = self.server.get("/version").json
         self.assertEqual((version["name"], version["api"]), ("leasehold", "1"))
+        self.assertEqual(set(version), {"name", "version", "commit", "built", "swift", "libmicrohttpd", "api"})
         index = self.server.get("/").json
         self.assertEqual((index["name"], index["version"]), ("leasehold", version["version"]))
         self.assertTrue(index["links"])
-        self.assertEqual(self.server.get("/openapi.yaml").headers.get_content_type(), "application/yaml")
+        document = self.server.get("/openapi.yaml")
+        self.assertEqual(document.headers.get_content_type(), "application/yaml")
+        self.assertIn(f"\n  version: {version['version']}\n", document.text)
 
     def test_metrics_are_text_for_prometheus(self):
         self.granted(self.server.acquire(self.key()))

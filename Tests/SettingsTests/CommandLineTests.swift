@@ -50,7 +50,7 @@ import Testing
     #expect(help.text.hasPrefix("OVERVIEW: "))
     let version = Ending(try #require(throws: (any Error).self) { try LeaseholdCommand.parseAsRoot(["--version"]) })
     #expect(version.status == 0)
-    #expect(version.text == "leasehold \(leaseholdVersion)\n")
+    #expect(version.text == "leasehold \(Build.version)\n")
   }
 
   @Test func settingsEndWithOneLineAndAnyOtherErrorIsAFaultOfTheProgram() {

@@ -2,6 +2,8 @@
 
 import re
 
+import project
+
 TESTS = (".swift", ".py", ".sh", ".pl")
 # Codes that no test can ask for, and why.
 BEYOND_TESTS = {
@@ -74,6 +76,13 @@ def operations_are_tested(tree):
             yield f"no test names the operation '{operation}'"
 
 
+def the_project_is_named_alike(tree):
+    for path, _, wrong in project.differences(tree.files):
+        for what in wrong:
+            yield f"{path} {what}; make project writes what {project.VALUES} and VERSION say"
+
+
 CHECKS = [
+    the_project_is_named_alike,
     error_codes_are_documented, operations_are_documented_in_order, error_codes_are_tested, operations_are_tested,
 ]

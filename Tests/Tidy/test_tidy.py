@@ -10,7 +10,9 @@ from tree import Tree, swift_functions
 CODE = "Sources/LeaseholdHTTP/ProblemCode.swift"
 ENDPOINTS = "Sources/LeaseholdHTTP/Endpoint.swift"
 GOOD = {
-    "openapi.yaml": "paths:\n  /a:\n    get:\n      operationId: readA\n    put:\n      operationId: writeA\n"
+    "openapi.yaml":
+    "info:\n  version: 1.2.0\n  contact:\n    name: A\n    url: https://b.invalid\n"
+    "paths:\n  /a:\n    get:\n      operationId: readA\n    put:\n      operationId: writeA\n"
     "components:\n  x-problem-codes:\n    too-bad:\n      status: 400\n      title: It is bad\n",
     CODE: 'enum ProblemCode {\n  case tooBad = "too-bad"\n\n    case .tooBad:\n      Row(\n        400, "It is bad",\n',
     ENDPOINTS: 'x = [E(operation: "readA"),\n  E(operation: "writeA")]\n',
@@ -20,6 +22,10 @@ GOOD = {
     units.UNIT: "[Service]\n" + "\n".join(units.MUST_SAY) + "\n",
     "Sources/SysV/A.swift": "import CSysV\n",
     "Sources/Leasehold/A.swift": "import Synchronization\n",
+    "VERSION": "1.2.0-dev\n",
+    "packaging/project.env": "MAINTAINER='A <a@b.invalid>'\nREPOSITORY=https://b.invalid/c\n"
+    "HOMEPAGE=https://b.invalid\nSECURITY=https://b.invalid/hole\nIMAGE=b.invalid/leasehold\n",
+    "docs/install.md": "curl -LO $R/leasehold_1.2.0_amd64.deb\n\ndocker run b.invalid/leasehold:1.2.0\n",
 }
 # Check to the files that make it fail.
 BAD = {
@@ -29,6 +35,7 @@ BAD = {
     "gnutls_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CGnuTLS\n"},
     "the_host_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CHost\n"},
     "leaves_know_nobody": {"Sources/LeaseholdHost/B.swift": "import Leasehold\n"},
+    "the_build_is_fenced": {"Sources/LeaseholdHTTP/B.swift": "import CBuild\n"},
     "supervision_is_fenced": {"Sources/leasehold/B.swift": "import CSupervise\n"},
     "the_client_knows_only_http": {"Sources/LeaseholdClient/B.swift": "import Leasehold\n"},
     "foundation_is_nowhere": {"Sources/leasehold/B.swift": "import Foundation\n"},
@@ -47,6 +54,7 @@ BAD = {
     "nothing_is_left_to_do": {"Sources/SysV/B.swift": "// TO" + "DO: more\n"},
     "nothing_names_one_machine": {"docs/b.md": "see /wo" + "rk/x\n"},
     "nothing_built_is_tracked": {"Package.resolved": "{}\n"},
+    "the_project_is_named_alike": {"docs/install.md": "docker run leasehold:1.1.9\n"},
     "error_codes_are_documented": {"openapi.yaml": GOOD["openapi.yaml"].replace("400", "401")},
     "operations_are_documented_in_order": {"openapi.yaml": GOOD["openapi.yaml"].replace("readA", "seeA")},
     "error_codes_are_tested": {"Tests/Live/test_a.py": "'readA', 'writeA', too-bad\n"},

@@ -7,18 +7,20 @@ python3 Tests/Tidy/tidy.py            test_tidy.py shows for each check a tree t
 import os
 import sys
 
-import contract
-import prose
-import sources
-import units
-from tree import Tree
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "Tools"))
+
+import contract  # noqa: E402
+import prose  # noqa: E402
+import sources  # noqa: E402
+import units  # noqa: E402
+from tree import Tree  # noqa: E402
 
 CHECKS = [*sources.CHECKS, *contract.CHECKS, *prose.CHECKS, *units.CHECKS]
 
 
 def main():
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    tree, failed = Tree.of_checkout(root), 0
+    tree, failed = Tree.of_checkout(ROOT), 0
     for check in CHECKS:
         violations = list(check(tree))
         failed += bool(violations)

@@ -68,19 +68,13 @@ enum Service {
 
   static func version(_ call: borrowing Call) throws(Problem) -> Disposition {
     let versions = call.server.versions
-    return call.json(capacity: 192) { json in
-      json.append("{\"name\":\"leasehold\"" as StaticString)
-      json.member("version", versions.leasehold)
-      json.member("swift", versions.swift)
-      json.member("libmicrohttpd", libmicrohttpdVersion())
-      json.append(",\"api\":\"1\"" as StaticString)
-      json.closeAnswer()
-    }
+    return call.json { $0.append("\(versions.json)\n") }
   }
 
   static func openapi(_ call: borrowing Call) throws(Problem) -> Disposition {
-    var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount)
-    OpenAPIDocument.write(into: &body)
+    let version = call.server.versions.leasehold
+    var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount + version.utf8.count)
+    OpenAPIDocument.write(version: version, into: &body)
     return .respond(Response(status: 200, contentType: "application/yaml", body: body))
   }
 

@@ -35,7 +35,7 @@ struct ServeOptions: Sendable {
     if server.threads == 0 { server.threads = Self.threads(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
     server.allowedHosts = server.allowedHosts.map { $0.lowercased() }
     server.limits = limits
-    server.versions = ServerOptions.Versions(leasehold: leaseholdVersion, swift: compilerVersion)
+    server.versions = .built
     service.limits = limits
     let scheme = tlsKeyPath == nil ? "http" : "https"
     service.description = [server.host.map { "\(scheme)://\($0):\(server.port)" }, server.unixPath]
@@ -47,14 +47,6 @@ struct ServeOptions: Sendable {
   /// The threads that serve connections where none are set: one below 4 processors, else half of them and at most 4.
   static func threads(processors: Int) -> Int { processors < 4 ? 1 : min(4, processors / 2) }
 }
-
-#if compiler(>=6.4)
-  private let compilerVersion = "6.4 or later"
-#elseif compiler(>=6.3)
-  private let compilerVersion = "6.3"
-#else
-  private let compilerVersion = "6.2"
-#endif
 
 // Settings that are words where the parts take something else.
 extension ServeOptions {
