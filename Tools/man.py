@@ -76,7 +76,15 @@ def section(title, pairs):
         yield from (".TP", f"\\fB{escaped(head)}\\fR", escaped(text))
 
 
+def run_synopsis():
+    head = "\\fBleasehold run\\fR [\\fIoptions\\fR] \\fIlock\\fR "
+    words = "\\fIcommand\\fR [\\fIargument\\fR ...]"
+    return "\n.br\n".join([head + words, head + "\\fB\\-c\\fR \\fItext\\fR", head + "... \\fB\\-\\-\\fR " + words])
+
+
 def synopsis(words, command):
+    if words[-1] == "run":
+        return run_synopsis()
     line = f"\\fB{escaped(' '.join(words))}\\fR"
     displayed = [a for a in command.get("arguments", []) if a["shouldDisplay"]]
     if any(a["kind"] != "positional" for a in displayed):
@@ -85,8 +93,6 @@ def synopsis(words, command):
         if argument["kind"] == "positional":
             head = option_head(argument)
             line += f" [{head}]" if argument["isOptional"] else f" {head}"
-    if words[-1] == "run":
-        line += " \\fB\\-\\-\\fR \\fIcommand\\fR [\\fIargument\\fR ...]"
     return line
 
 

@@ -54,7 +54,7 @@ class Commands(CliTest):
         self.assertOneLine(over.stderr, "released")
 
     def test_what_json_prints_is_in_the_contract(self):
-        first = self.json("acquire", self.key(), "-n", "3", "--count", "2")[0]
+        first = self.json("acquire", self.key(), "-j", "3", "--count", "2")[0]
         self.assertEqual((first["key"], first["count"], first["limit"]), (self.key(), 2, 3))
         self.server.acquire_later(self.key(), limit=3, count=2)
         self.assertEqual(self.json("locks", "--prefix", self.key())[0]["locks"][0]["waiting"], 1)
@@ -81,7 +81,7 @@ class Commands(CliTest):
 
     def test_one_word_each_and_the_others_as_aliases(self):
         for owner in ("--owner", "--label"):
-            for limit in ("--limit", "--slots", "-n"):
+            for limit in ("--limit", "--slots", "-j"):
                 lease = self.json("acquire", self.key(), owner, "me", limit, "7")[0]
                 self.assertEqual((lease["owner"], lease["limit"]), ("me", 7))
             for prefix in ("--prefix", "--key"):

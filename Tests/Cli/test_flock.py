@@ -1,5 +1,6 @@
 """flock's letters and long names, and a skip without a word."""
 
+import json
 import os
 import re
 import subprocess
@@ -17,11 +18,14 @@ class Letters(CliTest):
     def test_a_value_may_be_joined_or_apart(self):
         for words in (("-w10",), ("-w", "10"), ("-w=10",), ("--wait=10",), ("--timeout", "10"), ("-sw10",),
                       ("-xw", "1.5"),
-                      ("-E7",), ("-E", "7"), ("-qE7",), ("--conflict-exit-code", "7"), ("-n5",), ("-n", "5"),
-                      ("-n5", "-w1"), ("--limit=5",), ("-x",), ("-e",), ("-s",), ("-o",), ("--close",), ("-xo",)):
+                      ("-E7",), ("-E", "7"), ("-qE7",), ("--conflict-exit-code", "7"), ("-j5",), ("-j", "5"),
+                      ("-j5", "-w1"), ("--slots", "5"), ("--limit=5",), ("--ttl", "9s"), ("-n",),
+                      ("-x",), ("-e",), ("-s",), ("-o",), ("--close",), ("-xo",)):
             with self.subTest(words):
                 self.assertEqual(self.status(*words, self.key("-".join(words))), 0)
                 self.assertEqual(self.status(self.key("-".join(words)), *words), 0)
+                for position in ((*words, self.key("-".join(words))), (self.key("-".join(words)), *words)):
+                    self.assertEqual(self.cli("run", *position, "sh", "-c", "exit 3").returncode, 3)
 
     def test_other_commands_take_them_too(self):
         for command in ("acquire", "hold"):
@@ -45,9 +49,8 @@ class Letters(CliTest):
             self.assertEqual(self.cli("run", word, self.key(), "--", "sh", "-c", "exit 3").returncode, 3)
 
     def test_what_does_not_fit_is_refused_with_the_reason(self):
-        for words, reason in ((("-c", "date"), "sh -c"), (("--command", "date"), "sh -c"), (("-u",), "release"),
-                              (("--unlock",), "release"), (("--fcntl",), "file"), (("--verbose",), "--quiet"),
-                              (("-xc", "date"), "sh -c")):
+        for words, reason in ((("-u",), "release"), (("--unlock",), "release"), (("--fcntl",), "file"),
+                              (("-c", "date"), "second command"), (("-n", "5"), "-j 5"), (("-xn5",), "--nonblock 5")):
             for position in ((*words, self.key()), (self.key(), *words)):
                 with self.subTest(position):
                     result = self.cli("run", *position, "--", "true")
@@ -56,8 +59,76 @@ class Letters(CliTest):
         self.assertEqual(self.cli("run", "-Z", self.key(), "--", "true").returncode, 64)
 
     def test_the_commands_own_letters_are_its_own(self):
-        result = self.cli("run", "-w10", self.key(), "--", "printf", "%s|", "-w10", "-c", "-n", "--unlock")
-        self.assertEqual(result.stdout, "-w10|-c|-n|--unlock|")
+        for dashes in ((), ("--",)):
+            words = ("-w10", "-c", "-n", "--unlock", "--help")
+            result = self.cli("run", "-w10", self.key(), *dashes, "printf", "%s|", *words)
+            self.assertEqual(result.stdout, "-w10|-c|-n|--unlock|--help|")
+
+    def test_a_number_behind_n_would_be_locked_and_is_refused_everywhere(self):
+        for command in ("run", "acquire", "hold"):
+            result = self.cli(command, "-n", "5", self.key(), *(("--", "true") if command == "run" else ()))
+            self.assertEqual(result.returncode, 64)
+            self.assertOneLine(result.stderr, "-j 5", "--nonblock 5")
+        self.assertEqual(self.status("--nonblock", "5"), 0)
+        self.assertEqual(self.server.lock("5").status, 200)
+
+    def test_the_second_word_begins_the_command_and_several_locks_need_dashes(self):
+        result = self.cli("run", self.key(), "sh", "-c", 'echo "$LEASEHOLD_LOCK" "$@"', "sh", "a b")
+        self.assertEqual((result.returncode, result.stdout), (0, f"{self.key()} a b\n"))
+        result = self.cli("run", self.key(), self.key("-b"), "--", "sh", "-c", 'echo "$LEASEHOLD_LOCK"')
+        self.assertEqual((result.returncode, result.stdout), (0, f"{self.key()}\n{self.key('-b')}\n"))
+        self.assertEqual(self.cli("run", self.key(), "/no/such/program", "--").returncode, 64)
+        self.assertEqual(self.cli("run", self.key(), "/no/such/program").returncode, 127)
+
+    def test_words_before_dashes_are_locks_and_that_is_said_where_it_was_not_meant(self):
+        result = self.cli("run", self.key(), "checkout", "--", "/no/such/file")
+        self.assertEqual(result.returncode, 127)
+        self.assertOneLine(result.stderr, "'checkout'", "before --")
+
+    def test_a_text_is_for_the_shell_byte_for_byte(self):
+        for words in (("-c", "printf '%s|' \"$LEASEHOLD_LOCK\" 'a  b'; exit 4"),
+                      ("-cprintf '%s|' \"$LEASEHOLD_LOCK\" 'a  b'; exit 4",),
+                      ("--command=printf '%s|' \"$LEASEHOLD_LOCK\" 'a  b'; exit 4",)):
+            for position in ((*words, self.key()), (self.key(), *words)):
+                for flags in ((), ("-F",)):
+                    result = self.cli("run", *flags, *position)
+                    self.assertEqual((result.returncode, result.stdout), (4, f"{self.key()}|a  b|"), result)
+        odd = subprocess.run([PROGRAM, "run", self.key(), b"-xcprintf '\xff\xfe'"], env=self.environment(),
+                             capture_output=True, check=False, timeout=20)
+        self.assertEqual(odd.stdout, b"\xff\xfe", odd)
+        for words, reason in (((self.key(), "-c", "true", "more"), "second command"), ((self.key(), "-c"), "missing")):
+            result = self.cli("run", *words)
+            self.assertEqual(result.returncode, 64)
+            self.assertOneLine(result.stderr, reason)
+        self.assertOneLine(self.cli("acquire", "-c", "true", self.key()).stderr, "only `run`")
+
+    def test_verbose_says_how_long_it_waited(self):
+        got = rf"leasehold: got '{self.key()}' after 0\.\d{{3}} s\n"
+        self.assertRegex(self.cli("run", "--verbose", self.key(), "true").stderr, f"^{got}$")
+        lease = self.granted(self.server.acquire(self.key(), ttl="60s"))
+        waiting = self.begin("run", "--verbose", "-q", self.key(), "true", stderr=subprocess.PIPE, text=True)
+        eventually(lambda: self.server.waiting(self.key()) == 1, "it waits")
+        time.sleep(1)
+        self.server.release(lease)
+        self.assertEqual(waiting.wait(20), 0)
+        self.assertRegex(waiting.stderr.read(), rf"^leasehold: got '{self.key()}' after [1-9]\d*\.\d{{3}} s\n$")
+        lease = self.cli("acquire", "--verbose", self.key())
+        self.assertRegex(lease.stderr, f"^{got}$")
+        self.assertEqual(self.cli("release", lease.stdout.strip()).returncode, 0)
+        held = self.begin("hold", "--verbose", self.key(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        held.stdout.readline()
+        self.assertRegex(held.stderr.readline(), f"^{got}$")
+
+    def test_each_option_of_run_with_a_value_is_known_where_the_command_begins(self):
+        dump = json.loads(subprocess.run([PROGRAM, "--experimental-dump-help"], check=True, capture_output=True).stdout)
+        run = next(c for c in dump["command"]["subcommands"] if c["commandName"] == "run")
+        names = ["--" + name["name"] for argument in run["arguments"] if argument["kind"] == "option"
+                 and argument["shouldDisplay"] for name in argument["names"] if name["kind"] != "short"]
+        self.assertGreater(len(names), 9)
+        for name in names:
+            if name != "--command":
+                # Were its value not known as one, it would be the lock, and the lock the command.
+                self.assertIn("no command", self.cli("run", name, "9", self.key()).stderr, name)
 
     def test_every_letter_of_flock_is_in_the_table_of_the_page(self):
         with open(os.path.join(ROOT, "docs", "cli.md"), encoding="utf-8") as file:

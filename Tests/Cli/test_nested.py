@@ -61,9 +61,9 @@ class Nested(CliTest):
 
     def test_slots_are_taken_as_long_as_there_are_some(self):
         key = self.key()
-        self.granted_below(("-n", "2", key), "run", "-n", "2", key, "--", "true")
-        self.refused(("-n", "1", key), "run", "-n", "1", key, "--", "true")
-        self.refused(("-n", "2", key), "run", "-n", "2", key, "--", PROGRAM, "run", "-n", "2", key, "--", "true")
+        self.granted_below(("-j", "2", key), "run", "-j", "2", key, "--", "true")
+        self.refused(("-j", "1", key), "run", "-j", "1", key, "--", "true")
+        self.refused(("-j", "2", key), "run", "-j", "2", key, "--", PROGRAM, "run", "-j", "2", key, "--", "true")
 
     def test_other_spellings_of_a_native_lock_are_the_same_lock(self):
         for outer, inner in (("php:10", "php:10"), ("php:10", "php:0xa"), ("php:0x0a", "php:10")):

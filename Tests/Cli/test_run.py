@@ -45,7 +45,7 @@ class Status(CliTest):
 
     def test_a_wrong_command_line_is_64(self):
         for words in ((), ("--", "true"), (self.key(),), (self.key(), "--"), ("--limit", "x", self.key(), "--", "true"),
-                      ("-s", "-n", "2", self.key(), "--", "true"), ("-w", "1 hour", self.key(), "--", "true"),
+                      ("-s", "-j", "2", self.key(), "--", "true"), ("-w", "1 hour", self.key(), "--", "true"),
                       ("-w", "1s", "--no-wait", self.key(), "--", "true"), ("-E", "300", self.key(), "--", "true"),
                       ("--ttl", "1ms", self.key(), "--", "true"), ("--exec", "--ttl", "1s", self.key(), "--", "true")):
             with self.subTest(words):
@@ -147,9 +147,9 @@ class Locks(CliTest):
 
     def test_so_many_slots_and_no_more(self):
         for _ in range(2):
-            self.begin("run", "-n", "2", self.key(), "--", "sleep", "60")
+            self.begin("run", "-j", "2", self.key(), "--", "sleep", "60")
         eventually(lambda: len(self.holders(self.key())) == 2, "two slots are taken")
-        self.assertEqual(self.cli("run", "-n", "2", "--no-wait", self.key(), "--", "true").returncode, 75)
+        self.assertEqual(self.cli("run", "-j", "2", "--no-wait", self.key(), "--", "true").returncode, 75)
 
     def test_without_a_word_it_waits_and_asks_again(self):
         # The longest wait of this service is shorter than what it takes.

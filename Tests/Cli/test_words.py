@@ -99,9 +99,9 @@ class Flags(CliTest):
         for words, part in (
             (("acquire", held, "--no-wait"), "-w 10s"), (("run", "--no-wait", held, "--", "true"), "-w 10s"),
             (("hold", "--no-wait", held), "-w 10s"), (("acquire", key, "--ttl", "1ms"), "--ttl must be"),
-            (("acquire", key, "--ttl", "0"), "--ttl"), (("acquire", key, "--count", "4", "-n", "3"), "--limit 3"),
+            (("acquire", key, "--ttl", "0"), "--ttl"), (("acquire", key, "--count", "4", "-j", "3"), "--limit 3"),
             (("acquire", key, "--count", "4"), "--limit 4"), (("acquire", self.key("-slots")), "--limit 3"),
-            (("acquire", held, "-n", "2"), "--limit"), (("acquire", key, "--owner", "x" * 200), "--owner must"),
+            (("acquire", held, "-j", "2"), "--limit"), (("acquire", key, "--owner", "x" * 200), "--owner must"),
             (("acquire", key, "--bind", "pid:0"), "--bind"), (("acquire", key, "--bind", "nobody"), "--bind"),
             (("acquire", "php:x"), "php:1234"), (("acquire", "php:77", "-s"), None),
             (("renew", "x"), None), (("break", "0" * 10, "--after", "900h"), None),

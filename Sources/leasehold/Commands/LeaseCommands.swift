@@ -1,13 +1,14 @@
 internal import ArgumentParser
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// `leasehold acquire`: takes a lock and prints the lease.
 struct AcquireCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "acquire", abstract: "Take a lock and print the lease's id.",
     discussion: """
-      Waits without end unless -w or --no-wait is given. The lease ends by itself after its ttl: renew it in time. \
+      Waits without end unless -w or -n is given. The lease ends by itself after its ttl: renew it in time. \
       `leasehold run` does all of that for a command.
       """)
 
@@ -22,7 +23,7 @@ struct AcquireCommand: ParsableCommand {
   @OptionGroup var ask: AskOptions
 
   @Argument(
-    help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "key"),
+    help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "lock"),
     completion: Known.locks)
   var keys: [String]
 
@@ -87,7 +88,7 @@ struct HoldCommand: ParsableCommand {
   @OptionGroup var lock: LockOptions
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("The lock's name.", valueName: "key"), completion: Known.locks)
+  @Argument(help: ArgumentHelp("The lock's name.", valueName: "lock"), completion: Known.locks)
   var key: String
 
   func run() throws {
@@ -109,6 +110,7 @@ struct HoldCommand: ParsableCommand {
   ) throws(ClientError) -> String? {
     var hasLease = false
     var ended: String?
+    let start = HostClock.monotonic()
     let connection = LeaseholdConnection(endpoint)
     return try WaitWatch.during(connection, isNeeded: isWaiting, key: key, quiet: lock.quiet) {
       watch throws(ClientError) in
@@ -116,6 +118,7 @@ struct HoldCommand: ParsableCommand {
         watch?.stop()
         if ask.json { Output.writeJSON(Array(line.utf8)) }
         let event = JSON(Array(line.utf8)) ?? .null
+        if !hasLease, lock.verbose { Acquisition.tell([key], since: start) }
         if !hasLease, !ask.json { Output.write(event["lease"].string ?? "") }
         hasLease = true
         ended = event["ended"].string ?? ended

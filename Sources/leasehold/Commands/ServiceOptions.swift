@@ -38,9 +38,8 @@ struct ServiceOptions: ParsableArguments {
 /// How a lease is wanted, for `run`, `acquire` and `hold`.
 struct LockOptions: ParsableArguments {
   @Option(
-    name: [.customShort("n"), .customLong("limit"), .customLong("slots")],
-    help: ArgumentHelp(
-      "At most this many at once. Without a number, -n is --no-wait, as flock's.", valueName: "slots"))
+    name: [.customShort("j"), .customLong("slots"), .customLong("limit")],
+    help: ArgumentHelp("At most this many at once.", valueName: "slots"))
   var limit: Int?
 
   @Flag(name: .shortAndLong, help: "Share the lock with others that share it.")
@@ -55,12 +54,15 @@ struct LockOptions: ParsableArguments {
   var wait: String?
 
   @Flag(
-    name: [.customLong("no-wait"), .customLong("nonblock"), .customLong("nb")],
+    name: [.customShort("n"), .customLong("no-wait"), .customLong("nonblock"), .customLong("nb")],
     help: "Do not wait: fail at once when others hold the lock.")
   var noWait = false
 
   @Flag(name: .shortAndLong, help: "Say nothing when others hold the lock; errors are told all the same.")
   var quiet = false
+
+  @Flag(help: "Say how long it waited.")
+  var verbose = false
 
   @Option(
     help: ArgumentHelp(
@@ -75,9 +77,9 @@ struct LockOptions: ParsableArguments {
 
   func validate() throws {
     if shared, exclusive { throw ValidationError("-s and -x cannot be had together") }
-    if shared, limit != nil { throw ValidationError("-s is for readers-writer locks, -n for counting locks") }
-    if noWait, wait != nil { throw ValidationError("--no-wait and -w cannot be had together") }
-    if let limit, limit < 1 { throw ValidationError("-n must be 1 or more") }
+    if shared, limit != nil { throw ValidationError("-s is for readers-writer locks, -j for counting locks") }
+    if noWait, wait != nil { throw ValidationError("-n and -w cannot be had together") }
+    if let limit, limit < 1 { throw ValidationError("-j must be 1 or more") }
     for (name, text) in [("-w", wait), ("--ttl", ttl)] {
       if let text { _ = try Self.duration(text, of: name) }
     }
@@ -97,6 +99,7 @@ struct LockOptions: ParsableArguments {
   func acquisition(_ endpoint: ServiceEndpoint, _ keys: [String], _ options: LeaseOptions) throws -> Acquisition {
     var acquisition = Acquisition(endpoint: endpoint, keys: keys, options: options, patience: try waiting())
     acquisition.isQuiet = quiet
+    acquisition.isVerbose = verbose
     return acquisition
   }
 

@@ -11,6 +11,8 @@ struct Acquisition {
   let patience: Duration?
   /// Whether nothing is said of the waiting.
   var isQuiet = false
+  /// Whether it is told how long it took.
+  var isVerbose = false
   /// Told of each request before it is made.
   var guardian: Guardian?
 
@@ -33,6 +35,7 @@ struct Acquisition {
   mutating func lease() throws(ClientError) -> Lease {
     options.holding = Enclosing.current.held(at: endpoint)
     if !options.holding.isEmpty, patience != .zero { tellOfOwnUnits() }
+    let start = HostClock.monotonic()
     let end = patience.map { HostClock.monotonic(after: $0) }
     var atOnce = Self.waitAtOnce
     var idempotencyKey = LeaseholdClient.randomKey()
@@ -41,7 +44,9 @@ struct Acquisition {
       let left = end.map { Duration.nanoseconds(max(0, $0 - HostClock.monotonic())) }
       let wait = min(left ?? atOnce, atOnce)
       do {
-        return try ask(wait: wait, idempotencyKey: idempotencyKey)
+        let lease = try ask(wait: wait, idempotencyKey: idempotencyKey)
+        if isVerbose { Self.tell(keys, since: start) }
+        return lease
       } catch .problem(let problem) where problem.code == "out-of-range" && isAboutWaiting(problem) {
         atOnce = .milliseconds(problem.members["maximum_ms"].int ?? 1000)
         idempotencyKey = LeaseholdClient.randomKey()
@@ -61,6 +66,13 @@ struct Acquisition {
         poll(nil, 0, 200)
       }
     }
+  }
+
+  /// Says how long it took to get the locks.
+  static func tell(_ keys: [String], since start: Int64) {
+    let milliseconds = (HostClock.monotonic() - start) / 1_000_000
+    let names = keys.map { "'\($0)'" }.joined(separator: ", ")
+    Output.complain("got \(names) after \(milliseconds / 1000).\("\(milliseconds % 1000 + 1000)".dropFirst()) s")
   }
 
   private func isAboutWaiting(_ problem: Problem) -> Bool {

@@ -10,10 +10,17 @@ struct CommandWords: @unchecked Sendable {
   // Nobody writes to it.
   let pointer: CStringList
 
-  /// The command that begins at an index of this process's own arguments; `nil` when there is none.
-  init?(at index: Int) {
-    guard index > 0, index < CommandLine.argc else { return nil }
-    pointer = CommandLine.unsafeArgv + index
+  /// The command at a place of this process's own arguments; `nil` when there is none.
+  init?(at place: CommandPlace) {
+    switch place {
+    case .words(let index):
+      guard index > 0, index < CommandLine.argc else { return nil }
+      pointer = CommandLine.unsafeArgv + index
+    case .script(let index, let offset):
+      guard index > 0, index < CommandLine.argc, let word = CommandLine.unsafeArgv[index] else { return nil }
+      pointer = CStringList.allocate(capacity: 4)
+      pointer.initialize(from: [strdup("sh"), strdup("-c"), word + offset, nil], count: 4)
+    }
   }
 
   /// The program, for messages.

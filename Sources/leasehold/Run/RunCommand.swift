@@ -8,12 +8,17 @@ internal import LeaseholdHost
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Run a command while holding a lock.",
-    usage: "leasehold run [<options>] <key> ... -- <command> [<argument> ...]",
+    usage: """
+      leasehold run [<options>] <lock> <command> [<argument> ...]
+             leasehold run [<options>] <lock> -c <text for the shell>
+             leasehold run [<options>] <lock> ... -- <command> [<argument> ...]
+      """,
     discussion: """
-      Waits for the lock, without end unless -w or --no-wait is given, runs the command, renews the lease meanwhile, \
+      Waits for the lock, without end unless -w or -n is given, runs the command, renews the lease meanwhile, \
       and gives it back when the command ends. A command whose lease cannot be renewed is stopped before the lease \
       ends: TERM, and KILL after the grace. The command is started without a shell, in a process group of its own; \
-      signals and standard input are passed on to it. It finds LEASEHOLD_LEASE, LEASEHOLD_FENCE, LEASEHOLD_LOCK, \
+      signals and standard input are passed on to it. The second word begins it; several locks, or a command with a -- \
+      of its own, need a -- before it. It finds LEASEHOLD_LEASE, LEASEHOLD_FENCE, LEASEHOLD_LOCK, \
       LEASEHOLD_HOLDING and LEASEHOLD_URL in its environment. The same lock taken again below it is refused at once.
 
       Ends with the command's status, or 128 + n when signal n ended it; else with 75 when others hold the lock, 69 \
@@ -42,30 +47,34 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var service: ServiceOptions
 
   @Argument(
-    help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "key"),
+    help: ArgumentHelp("Names of locks; with several, all or none are taken.", valueName: "lock"),
     completion: Known.locks)
   var keys: [String]
 
-  // Two lists of positional arguments cannot be had, and words that are not UTF-8 must stay as they are: what follows
-  // `--` is looked up where it is.
+  // For the help alone: it is taken before the parser is asked.
+  @Option(
+    name: [.customShort("c"), .customLong("command")],
+    help: ArgumentHelp("Run this text with sh -c, in place of a command.", valueName: "text"))
+  var script: String?
+
+  // Two lists of positional arguments cannot be had, and words that are not UTF-8 must stay as they are: the command is
+  // looked up where it is.
   @Option(name: .customLong(RunCommand.commandMark), help: .hidden)
-  var commandIndex: Int?
+  var commandPlace: String?
 
   private static let commandMark = "command-at"
 
   /// The arguments after the program's name, for the parser: flock's letters spelled out, and of `run`, the command
   /// gives way to its place.
   static func marked(_ arguments: [String]) throws(Failure) -> [String] {
-    guard let name = arguments.first, FlockLetters.commands.contains(name) else { return arguments }
-    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
-    let words = [name] + (try FlockLetters.spelledOut(arguments[..<end].dropFirst()))
-    guard name == "run", end < arguments.endIndex else { return words + arguments[end...] }
-    return words + (end + 1 < arguments.count ? ["--\(commandMark)=\(end + 2)"] : [])
+    guard FlockLetters.areMeant(by: arguments) else { return arguments }
+    let letters = try FlockLetters(arguments)
+    return letters.spelled + (letters.command.map { ["--\(commandMark)=\($0.text)"] } ?? [])
   }
 
   func validate() throws {
-    if commandIndex == nil {
-      throw ValidationError("no command: give it after --, as in `leasehold run deploy -- ./deploy.sh`")
+    if commandPlace == nil {
+      throw ValidationError("no command: give it after the lock, as in `leasehold run deploy ./deploy.sh`")
     }
     if let conflictStatus, !(0...255).contains(conflictStatus) { throw ValidationError("-E must be 0 to 255") }
     if let grace { _ = try LockOptions.duration(grace, of: "--grace") }
@@ -74,7 +83,7 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
-    guard let command = commandIndex.flatMap({ CommandWords(at: $0) }) else {
+    guard let command = commandPlace.flatMap(CommandPlace.init).flatMap(CommandWords.init) else {
       throw ValidationError("no command")
     }
     let busy = conflictStatus ?? ExitStatus.temporaryFailure.rawValue
@@ -84,6 +93,12 @@ struct RunCommand: ParsableCommand {
     } else {
       throw ExitCode(try failing(busy: busy, isQuiet: lock.quiet) { try supervise(command, endpoint) })
     }
+  }
+
+  /// Why there is no such program, where it may be the second half of the command that was meant.
+  private func explained(_ error: any Error) -> any Error {
+    guard let failure = error as? Failure, failure.status == 127, keys.count > 1 else { return error }
+    return Failure(failure.message + "; '\(keys[1])' is taken for a lock, as every word before -- is", status: 127)
   }
 
   /// Who holds the lock, where nothing was said: the command's name and our number.
@@ -133,7 +148,7 @@ struct RunCommand: ParsableCommand {
       renewal.stop()
       _ = giveBack(lease, endpoint, before: renewal.deadline)
       guardian.done()
-      throw error
+      throw explained(error)
     }
     renewal.start()
     let status = supervisor.finish()
@@ -188,6 +203,6 @@ struct RunCommand: ParsableCommand {
     let lease = try acquisition.lease()
     let code = csupervise_exec(command.pointer, environment(lease, endpoint))
     _ = giveBack(lease, endpoint, before: nil)
-    throw ExecResult.failure(command.program, code: code)
+    throw explained(ExecResult.failure(command.program, code: code))
   }
 }
