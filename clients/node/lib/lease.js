@@ -1,0 +1,246 @@
+import { now } from './address.js'
+import { LeaseLost, errorOf, isGone, lossOf } from './errors.js'
+
+Symbol.asyncDispose ??= Symbol('Symbol.asyncDispose')
+
+const TIMER_MAX_MS = 2 ** 31 - 1
+// A held stream has a line every few seconds; before two were seen nobody knows how few.
+const SILENCE_MS = 20_000
+const RENEW_PAUSE_MS = 100
+const RENEW_LEAST_MS = 250
+const TTL_LEAST_MS = 100
+
+/** A lock that is held. It is kept without help; `signal` aborts at once when it is lost. */
+export class Lease {
+  /** The locks' names. */
+  keys
+  /** Its short name, for listings and logs. */
+  ref
+  /** Grows with every grant: send it along with each write that must not come late. */
+  fence
+  /** `exclusive` or `shared`. */
+  mode
+  owner
+  /** How it is kept: `process`, `stream` or `renewal`. */
+  keep
+  #client
+  #id
+  #onLost
+  #transport
+  #undo
+  #watcher
+  #stream
+  #state = 'held'
+  #loss = null
+  #deadline
+  #ttlMs
+  #end
+  #mayStand = false
+  #lost = new AbortController()
+  #timers = new Set()
+  #released
+
+  /** @internal */
+  constructor({ client, transport, undo, watcher, wanted, way, answer, deadline, stream }) {
+    Object.assign(this, { keys: wanted.keys, ref: answer.ref, fence: answer.fence, mode: answer.mode, keep: way })
+    this.owner = answer.owner ?? null
+    this.#client = client
+    this.#id = answer.lease
+    this.#onLost = wanted.onLost
+    this.#transport = transport
+    this.#undo = undo
+    this.#watcher = watcher
+    this.#stream = stream
+    this.#deadline = deadline
+    this.#ttlMs = answer.ttl_ms
+    // The granting lies ttl before the deadline, or later.
+    this.#end = deadline - this.#ttlMs + wanted.maxHoldMs
+    if (stream) this.#follow(stream)
+    else watcher.add(this)
+    if (deadline < Infinity) this.#at(() => this.#deadline, () => this.#expire())
+    if (this.isRenewed) this.#renewAt(deadline - this.#ttlMs * 2 / 3, RENEW_PAUSE_MS)
+  }
+
+  /** @internal The client that took it. */
+  get client() { return this.#client }
+
+  /** @internal */
+  get isRenewed() { return this.keep === 'renewal' }
+
+  /** The secret name of the lease: whoever has it may renew and release. */
+  get id() { return this.#id }
+
+  /** Aborts when the lease is lost, with the LeaseLost as its reason. A release does not abort it. */
+  get signal() { return this.#lost.signal }
+
+  /** Whether it is held, by the clock of this moment. */
+  get held() {
+    if (this.#state === 'held' && now() >= this.#deadline) this.#expire()
+    return this.#state === 'held'
+  }
+
+  /** Until the deadline; Infinity when only the end of the process or of the connection ends the lease. */
+  get remainingMs() { return this.held ? this.#deadline - now() : 0 }
+
+  /** Why it is lost; null while it is not. */
+  get loss() { return this.held ? null : this.#loss }
+
+  /** Throws LeaseLost when it is lost: for a step that cannot be taken back. */
+  check() {
+    if (!this.held && this.#loss) throw this.#loss
+  }
+
+  /** Moves the deadline to its ttl from now. Leases with a `ttlMs` are renewed without this, too. */
+  async renew() {
+    this.check()
+    const answer = await this.#sendRenewal(5000, false)
+    if (answer.status < 300) return
+    this.check()
+    throw errorOf(answer)
+  }
+
+  /** Gives it back. True when it was held until now; false when it was over already. Never throws. */
+  async release() {
+    if (this.#released) {
+      await this.#released
+      return false
+    }
+    this.#released = this.#release()
+    return this.#released
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.release()
+    if (this.#loss && this.#onLost === 'throw') throw this.#loss
+  }
+
+  /** For the environment of a program that is to know of it, as `leasehold run` gives it. */
+  env() {
+    const holding = [process.env.LEASEHOLD_HOLDING, this.#id].filter(Boolean).join(',')
+    return {
+      LEASEHOLD_LEASE: this.#id, LEASEHOLD_FENCE: String(this.fence), LEASEHOLD_LOCK: this.keys.join('\n'),
+      LEASEHOLD_HOLDING: holding, LEASEHOLD_URL: this.#client.url,
+    }
+  }
+
+  /** @internal Asks the service; a loss is noted, silence is not. */
+  async confirm() {
+    const answer = await this.#transport.ask('GET', `/leases/${this.#id}`, { background: true })
+    if (isGone(answer)) this.#lose(lossOf(answer, this.keys))
+  }
+
+  /** @internal An event about it. */
+  ended({ reason, break_reason: breakReason, at: endedAt }) {
+    this.#lose(new LeaseLost(reason, { keys: this.keys, breakReason, endedAt }))
+  }
+
+  toJSON() { return { keys: this.keys, ref: this.ref, fence: this.fence, mode: this.mode, held: this.held } }
+
+  async #release() {
+    if (this.#state === 'held' && now() >= this.#deadline) this.#expire()
+    if (this.#state !== 'held') {
+      if (this.#mayStand) await this.#undo.lease(this.#id, { until: now() + this.#ttlMs })
+      return false
+    }
+    this.#state = 'released'
+    this.#stop()
+    const result = await this.#undo.lease(this.#id, { keys: this.keys, until: this.#deadline })
+    this.#stream?.close()
+    if (result instanceof LeaseLost) {
+      this.#loss = result
+      this.#lost.abort(result)
+    }
+    return result === true
+  }
+
+  #lose(loss) {
+    if (this.#state !== 'held') return
+    this.#state = 'lost'
+    this.#loss = loss
+    this.#stop()
+    this.#stream?.close()
+    this.#lost.abort(loss)
+  }
+
+  /** Over by the own clock; the service may think otherwise, and is told by the release. */
+  #expire() {
+    this.#mayStand = true
+    this.#lose(new LeaseLost('deadline', { keys: this.keys }))
+  }
+
+  #stop() {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+    this.#watcher.remove(this)
+  }
+
+  /** Runs `work` at a time of the monotonic clock that may move. No program is kept alive by it. */
+  #at(time, work) {
+    const left = time() - now()
+    if (left <= 0) return work()
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.#at(time, work)
+    }, Math.min(Math.ceil(left), TIMER_MAX_MS)).unref()
+    this.#timers.add(timer)
+  }
+
+  #renewAt(time, pause) {
+    this.#at(() => time, async () => {
+      // The last renewal reaches the end.
+      if (!this.held || this.#deadline >= this.#end) return
+      const timeoutMs = Math.min(Math.max(this.#ttlMs / 6, RENEW_LEAST_MS), this.#deadline - now())
+      const answer = await this.#sendRenewal(timeoutMs, true).catch(() => null)
+      if (this.#state !== 'held') return
+      if (answer?.status < 300) return this.#renewAt(answer.sentAt + this.#ttlMs / 3, RENEW_PAUSE_MS)
+      const most = Math.max(this.#ttlMs / 6, RENEW_PAUSE_MS)
+      this.#renewAt(now() + Math.min(pause, most), Math.min(2 * pause, most))
+    })
+  }
+
+  async #sendRenewal(timeoutMs, background) {
+    const left = this.#end - now()
+    const query = left < this.#ttlMs ? `?ttl=${Math.max(TTL_LEAST_MS, Math.floor(left))}ms` : ''
+    const target = `/leases/${this.#id}/renew${query}`
+    const answer = await this.#transport.ask('POST', target, { timeoutMs, background })
+    const { status, body } = answer
+    if (status < 300 && body?.ttl_ms > 0) {
+      this.#deadline = Math.min(Math.max(this.#deadline, answer.sentAt + body.expires_in_ms), this.#end)
+    } else if (isGone(answer)) {
+      // An operator who leaves some time ends it later than now.
+      this.#mayStand = body?.breaking_in_ms > 0
+      this.#lose(lossOf(answer, this.keys))
+    }
+    return answer
+  }
+
+  async #follow({ lines, pulse }) {
+    try {
+      for await (const line of lines) {
+        pulse.beat()
+        if (line === '') continue
+        const said = JSON.parse(line)
+        if (said.ended) return this.ended({ reason: said.ended, break_reason: said.break_reason, at: said.at })
+      }
+      this.#lose(new LeaseLost('connection-closed', { keys: this.keys }))
+    } catch (error) {
+      this.#lose(new LeaseLost(error.timedOut ? 'silent' : 'connection-closed', { keys: this.keys }))
+    }
+  }
+}
+
+/** How long a held stream may be silent: four times as long as from line to line. */
+export class Pulse {
+  #last = now()
+  #longest = 0
+  #beats = 0
+
+  beat() {
+    const time = now()
+    this.#longest = Math.max(this.#longest, time - this.#last)
+    this.#last = time
+    this.#beats += 1
+  }
+
+  get patienceMs() { return this.#beats < 2 ? SILENCE_MS : 4 * this.#longest }
+}

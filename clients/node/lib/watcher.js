@@ -1,0 +1,99 @@
+import { now } from './address.js'
+
+const KINDS = 'expired,broken,removed,transferred'
+// A comment comes every few seconds, a minute at most.
+const SILENCE_MS = 75_000
+// A release by somebody with the id is none of these events: each lease is asked for now and then.
+const ASK_MS = 15_000
+const LINGER_MS = 5000
+
+/** Follows the events of the service while there are leases to be told about. Keeps no program alive. */
+export class Watcher {
+  #transport
+  #leases = new Map()
+  #count = 0
+  #stream = null
+  #isRunning = false
+  #isFollowing = false
+  #timer = null
+  #emptySince = 0
+
+  constructor(transport) { this.#transport = transport }
+
+  /** Those that are renewed are told by that, too: for them alone nothing is opened. */
+  add(lease) {
+    this.#leases.set(lease.ref, lease)
+    if (lease.isRenewed) return
+    this.#count += 1
+    this.#timer ??= setTimeout(() => this.#ask(), ASK_MS).unref()
+    if (!this.#isRunning) this.#run()
+  }
+
+  remove(lease) {
+    if (!this.#leases.delete(lease.ref) || lease.isRenewed) return
+    this.#count -= 1
+    if (this.#count === 0) this.#emptySince = now()
+  }
+
+  close() {
+    this.#leases.clear()
+    this.#count = 0
+    clearTimeout(this.#timer)
+    this.#timer = null
+    this.#emptySince = -Infinity
+    this.#stream?.close()
+  }
+
+  get #isWanted() { return this.#count > 0 || now() - this.#emptySince < LINGER_MS }
+
+  #ask() {
+    this.#timer = null
+    if (!this.#isWanted) return this.#stream?.close()
+    this.#askAll()
+    this.#timer = setTimeout(() => this.#ask(), ASK_MS).unref()
+  }
+
+  /** Nobody tells what happened while nobody listened. */
+  #askAll() {
+    for (const lease of this.#leases.values()) if (!lease.isRenewed) lease.confirm().catch(() => {})
+  }
+
+  async #run() {
+    this.#isRunning = true
+    for (let pause = 50; this.#isWanted; pause = Math.min(2 * pause, 1000)) {
+      try {
+        this.#stream = await this.#transport.open('GET', `/events?kind=${KINDS}`, { timeoutMs: 5000, background: true })
+        if (this.#stream.status < 300) {
+          pause = 50
+          await this.#read(this.#stream.lines(() => SILENCE_MS))
+        }
+      } catch {
+        // It is opened again.
+      }
+      this.#isFollowing = false
+      this.#stream?.close?.()
+      this.#stream = null
+      if (this.#isWanted) await new Promise(resolve => setTimeout(resolve, pause).unref())
+    }
+    this.#isRunning = false
+    // A lease may have come in the meantime.
+    if (this.#count > 0) this.#run()
+  }
+
+  async #read(lines) {
+    let kind = ''
+    for await (const line of lines) {
+      if (!this.#isFollowing) {
+        this.#isFollowing = true
+        this.#askAll()
+      }
+      if (line.startsWith('event: ')) kind = line.slice(7)
+      else if (line.startsWith('data: ')) this.#tell(kind, JSON.parse(line.slice(6)))
+    }
+  }
+
+  #tell(kind, event) {
+    if (kind === 'gap') this.#askAll()
+    else this.#leases.get(event.ref)?.ended(event)
+  }
+}

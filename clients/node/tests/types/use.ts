@@ -1,0 +1,23 @@
+// What the types allow and refuse; it is compiled only.
+import { acquire, withLock, Client, LeaseLost, Locked, type Lease } from '../../index.js'
+
+export async function use(controller: AbortController): Promise<[number, string, boolean]> {
+  const lease: Lease = await acquire('deploy', { waitMs: 10_000, signal: controller.signal })
+  lease.signal.addEventListener('abort', () => {})
+  const fence: number = await withLock('a', async inner => inner.fence)
+  const text: string = await withLock(['a', { key: 'b', slots: 3 }], { onLost: 'ignore' }, () => 'x')
+  try {
+    lease.check()
+  } catch (error) {
+    if (error instanceof LeaseLost) return [fence, error.reason, false]
+    if (error instanceof Locked) return [error.holders.length, text, false]
+  }
+  // @ts-expect-error
+  await acquire('deploy', { wait: 10 })
+  // @ts-expect-error
+  await acquire('deploy', { ttlMs: '30s' })
+  await new Client({ url: 'unix:/x' }).send('GET', '/locks')
+  const released: boolean = await lease.release()
+  await lease[Symbol.asyncDispose]()
+  return [fence, text, released]
+}
