@@ -3,7 +3,7 @@ import Leasehold
 
 extension Arguments {
   /// Reads `name=value&name=value`, percent-encoded, as in a query or a form body.
-  mutating func readForm(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
+  mutating func readForm(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(LeaseholdError) {
     begin(bytes)
     var start = 0
     while start < bytes.count {
@@ -13,7 +13,7 @@ extension Arguments {
     }
   }
 
-  private mutating func readPair(_ pair: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
+  private mutating func readPair(_ pair: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(LeaseholdError) {
     let split = pair.position(of: UInt8(ascii: "="))
     let value = UnsafeBufferPointer(rebasing: pair[min(split + 1, pair.count)...])
     let name = UnsafeBufferPointer(rebasing: pair[..<split])
@@ -21,16 +21,16 @@ extension Arguments {
       return try note(parameter, plain: value)
     }
     guard Self.isWellEncoded(value) else {
-      throw Problem(.malformedRequest, "A parameter's value has a broken percent-encoding; write % as %25.")
+      throw LeaseholdError(.malformedRequest, "A parameter's value has a broken percent-encoding; write % as %25.")
     }
     guard let decoded = percentDecoded(name, plusIsSpace: true) else {
-      throw Problem(.malformedRequest, "A parameter's name has a broken percent-encoding; write % as %25.")
+      throw LeaseholdError(.malformedRequest, "A parameter's name has a broken percent-encoding; write % as %25.")
     }
     guard let parameter = Parameter(decoded), known.contains(parameter) else {
-      throw Problem.unknownParameter(String(decoding: decoded.prefix(64), as: UTF8.self), known: known)
+      throw LeaseholdError.unknownParameter(String(decoding: decoded.prefix(64), as: UTF8.self), known: known)
     }
     guard let text = Self.text(value) else {
-      throw Problem.invalid(parameter, "", "must be UTF-8 text without NUL")
+      throw LeaseholdError.invalid(parameter, "", "must be UTF-8 text without NUL")
     }
     try note(parameter, text)
   }
@@ -63,7 +63,7 @@ extension Arguments {
   }
 
   /// Reads the members of one JSON object.
-  mutating func readJSON(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(Problem) {
+  mutating func readJSON(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(LeaseholdError) {
     var reader = JSONScalarReader(bytes)
     do {
       while let member = try reader.next() {
@@ -72,7 +72,7 @@ extension Arguments {
             if case .nested = member.value { try reader.skip() }
             continue
           }
-          throw Problem.unknownParameter(member.name, known: known)
+          throw LeaseholdError.unknownParameter(member.name, known: known)
         }
         switch (member.value, parameter.jsonKind) {
         case (.number(let text), .text) where parameter == .key && known.keyIsNumber: try note(parameter, text)
@@ -83,11 +83,11 @@ extension Arguments {
         default: try note(parameter, try Self.text(member.value, of: parameter))
         }
       }
-    } catch let problem as Problem {
+    } catch let problem as LeaseholdError {
       throw problem
     } catch {
       let flaw = error as? JSONScalarReader.Flaw
-      throw Problem.badJSON(flaw?.what ?? "a flaw", at: flaw?.offset ?? 0)
+      throw LeaseholdError.badJSON(flaw?.what ?? "a flaw", at: flaw?.offset ?? 0)
     }
   }
 }
@@ -100,7 +100,7 @@ extension Arguments {
   ]
 
   /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.
-  static func text(_ value: JSONScalar, of parameter: Parameter) throws(Problem) -> String {
+  static func text(_ value: JSONScalar, of parameter: Parameter) throws(LeaseholdError) -> String {
     switch (value, parameter.jsonKind) {
     case (.text(let text), .character):
       // As Perl's ftok has it: "5" is the character, 5 the number.

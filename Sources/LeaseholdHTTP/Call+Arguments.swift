@@ -2,7 +2,7 @@ import Leasehold
 
 extension Call {
   /// A whole number within a range; `nil` when not given.
-  func number(_ parameter: Parameter, _ minimum: Int, _ maximum: Int) throws(Problem) -> Int? {
+  func number(_ parameter: Parameter, _ minimum: Int, _ maximum: Int) throws(LeaseholdError) -> Int? {
     guard let text = arguments[parameter] else { return nil }
     let digits = text.hasPrefix("-") ? text.utf8.dropFirst() : text.utf8[...]
     guard !digits.isEmpty, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
@@ -15,7 +15,7 @@ extension Call {
   }
 
   /// A length of time within a range; `nil` when not given.
-  func span(_ parameter: Parameter, _ minimum: TimeSpan, _ maximum: TimeSpan) throws(Problem) -> TimeSpan? {
+  func span(_ parameter: Parameter, _ minimum: TimeSpan, _ maximum: TimeSpan) throws(LeaseholdError) -> TimeSpan? {
     guard let value = try span(parameter) else { return nil }
     guard value >= minimum, value <= maximum else {
       throw .outOfRange(parameter, arguments[parameter] ?? "", minimum, maximum)
@@ -23,7 +23,7 @@ extension Call {
     return value
   }
 
-  private func span(_ parameter: Parameter) throws(Problem) -> TimeSpan? {
+  private func span(_ parameter: Parameter) throws(LeaseholdError) -> TimeSpan? {
     if let bytes = arguments.plainBytes(parameter), let value = TimeSpan(text: bytes) { return value }
     guard let text = arguments[parameter] else { return nil }
     guard let value = TimeSpan(text: text.utf8) else {
@@ -34,12 +34,12 @@ extension Call {
 
   /// The time to live: within the range of the service and of the token, or zero where the lease is bound to something
   /// and no token has a maximum.
-  func timeToLive(isBound: Bool) throws(Problem) -> TimeSpan? { try timeToLive(isBound: isBound, room: longest) }
+  func timeToLive(isBound: Bool) throws(LeaseholdError) -> TimeSpan? { try timeToLive(isBound: isBound, room: longest) }
 
   /// How long a lease may block its lock.
   private var longest: TimeSpan { min(confinement?.longest ?? server.limits.ttlMaximum, server.limits.ttlMaximum) }
 
-  private func timeToLive(isBound: Bool, room: TimeSpan) throws(Problem) -> TimeSpan? {
+  private func timeToLive(isBound: Bool, room: TimeSpan) throws(LeaseholdError) -> TimeSpan? {
     guard let value = try span(.ttl) else { return nil }
     if value == .zero, isBound, confinement?.longest == nil { return value }
     guard value >= server.limits.ttlMinimum, value <= room else {
@@ -56,7 +56,7 @@ extension Call {
   }
 
   /// Time to live and cooldown of a new lease: a token's maximum is for both together, bound or not.
-  func times(isBound: Bool, default ttl: TimeSpan) throws(Problem) -> (ttl: TimeSpan, cooldown: TimeSpan) {
+  func times(isBound: Bool, default ttl: TimeSpan) throws(LeaseholdError) -> (ttl: TimeSpan, cooldown: TimeSpan) {
     let cooldown = try span(.cooldown, .zero, server.limits.ttlMaximum) ?? .zero
     guard confinement?.longest != nil else {
       return (try timeToLive(isBound: isBound) ?? min(ttl, server.limits.ttlMaximum), cooldown)
@@ -69,24 +69,24 @@ extension Call {
   }
 
   /// A word out of a list; `nil` when not given.
-  func word(_ parameter: Parameter, _ words: [String]) throws(Problem) -> String? {
+  func word(_ parameter: Parameter, _ words: [String]) throws(LeaseholdError) -> String? {
     guard let text = arguments[parameter] else { return nil }
     guard words.contains(text) else { throw .notOneOf(parameter, text, words) }
     return text
   }
 
   /// A lock's name given as a parameter.
-  func keyArgument() throws(Problem) -> LockKey? {
+  func keyArgument() throws(LeaseholdError) -> LockKey? {
     guard let text = arguments[.key] else { return nil }
     do {
       return try LockKey(utf8: text.utf8)
     } catch {
-      throw Problem(flaw: error, of: text)
+      throw LeaseholdError(flaw: error, of: text)
     }
   }
 
   /// The holder's free text.
-  func owner() throws(Problem) -> String? {
+  func owner() throws(LeaseholdError) -> String? {
     guard let text = arguments[.owner] else { return nil }
     guard (1...Limits.ownerBytes).contains(text.utf8.count) else {
       throw .outOfRange(.owner, text, TextLength(minimum: 1, maximum: Limits.ownerBytes))
@@ -96,7 +96,7 @@ extension Call {
   }
 
   /// What an operator says to the holder.
-  func breakReason() throws(Problem) -> String? {
+  func breakReason() throws(LeaseholdError) -> String? {
     guard let text = arguments[.reason] else { return nil }
     guard (1...Limits.reasonBytes).contains(text.utf8.count) else {
       throw .outOfRange(.reason, text, TextLength(minimum: 1, maximum: Limits.reasonBytes))
@@ -106,7 +106,7 @@ extension Call {
   }
 
   /// Page size, cursor and filters of a listing.
-  func listFilter() throws(Problem) -> ListFilter {
+  func listFilter() throws(LeaseholdError) -> ListFilter {
     var filter = ListFilter()
     filter.confinement = confinement
     filter.limit = try number(.limit, 1, 1000) ?? filter.limit
@@ -119,7 +119,7 @@ extension Call {
   }
 
   /// Where a listing goes on: what `next_cursor` said, to be passed back as it is.
-  func cursor() throws(Problem) -> Int {
+  func cursor() throws(LeaseholdError) -> Int {
     guard let text = arguments[.cursor] else { return 0 }
     guard let value = Int32(text), value >= 0, "\(value)" == text else {
       throw .invalid(.cursor, text, "must be a next_cursor of the page before; leave it out to begin at the front")
@@ -128,10 +128,10 @@ extension Call {
   }
 
   /// What names in a listing begin with.
-  private func keyPrefix() throws(Problem) -> String? {
+  private func keyPrefix() throws(LeaseholdError) -> String? {
     guard let text = arguments[.key] else { return nil }
     guard (1...LockKey.maximumBytes).contains(text.utf8.count), !text.hasControlCharacters else {
-      throw Problem(
+      throw LeaseholdError(
         .badKey, "'key' must be the beginning of a name: 1...255 bytes of UTF-8 without control characters.",
         facts: [("parameter", .text("key")), ("value", .text(String(text.prefix(64))))])
     }
@@ -139,10 +139,10 @@ extension Call {
   }
 
   /// The Idempotency-Key header: 1...255 printable ASCII characters.
-  func idempotencyKey() throws(Problem) -> String? {
+  func idempotencyKey() throws(LeaseholdError) -> String? {
     guard let bytes = exchange.header(.idempotencyKey) else { return nil }
     guard (1...Limits.idempotencyKeyBytes).contains(bytes.count), bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {
-      throw Problem(
+      throw LeaseholdError(
         .invalidParameter, "Idempotency-Key must be 1...\(Limits.idempotencyKeyBytes) printable ASCII characters.",
         facts: [("parameter", .text("Idempotency-Key"))])
     }
@@ -150,7 +150,7 @@ extension Call {
   }
 
   /// `Prefer: wait=N` (RFC 7240): a synonym for the parameter, which wins.
-  func preferredWait() throws(Problem) -> TimeSpan? {
+  func preferredWait() throws(LeaseholdError) -> TimeSpan? {
     guard let bytes = exchange.header(.prefer) else { return nil }
     for part in bytes.split(whereSeparator: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: ";") }) {
       let trimmed = part.drop { $0 == 0x20 || $0 == 0x09 }
@@ -180,9 +180,9 @@ struct TextLength {
   let maximum: Int
 }
 
-extension Problem {
-  static func outOfRange(_ parameter: Parameter, _ value: String, _ length: TextLength) -> Problem {
-    Problem(
+extension LeaseholdError {
+  static func outOfRange(_ parameter: Parameter, _ value: String, _ length: TextLength) -> LeaseholdError {
+    LeaseholdError(
       .outOfRange,
       "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has "
         + "\(value.utf8.count).",

@@ -23,31 +23,31 @@ struct Call: ~Copyable {
   var variables: any VariableStore { server.variables.acting(for: caller) }
 
   /// The captured segment as a lock's name.
-  func key() throws(Problem) -> LockKey {
+  func key() throws(LeaseholdError) -> LockKey {
     let raw = target.segment
     if raw.position(of: UInt8(ascii: "%")) == raw.count { return try Self.key(raw) }
     guard let decoded = percentDecoded(raw, plusIsSpace: false) else {
-      throw Problem(.malformedRequest, "The lock's name has a broken percent-encoding; write % as %25.")
+      throw LeaseholdError(.malformedRequest, "The lock's name has a broken percent-encoding; write % as %25.")
     }
     return try Self.key(decoded)
   }
 
-  private static func key(_ bytes: some Collection<UInt8>) throws(Problem) -> LockKey {
+  private static func key(_ bytes: some Collection<UInt8>) throws(LeaseholdError) -> LockKey {
     do {
       return try LockKey(utf8: bytes)
     } catch {
-      throw Problem(flaw: error, of: String(decoding: bytes.prefix(64), as: UTF8.self))
+      throw LeaseholdError(flaw: error, of: String(decoding: bytes.prefix(64), as: UTF8.self))
     }
   }
 
   /// The captured segment as a lease's id.
-  func leaseID() throws(Problem) -> LeaseID {
+  func leaseID() throws(LeaseholdError) -> LeaseID {
     guard let id = LeaseID(hexadecimal: target.segment) else { throw .notALeaseID("id", target.segment) }
     return id
   }
 
   /// The parameter `lease` as a lease's id.
-  func leaseArgument(_ example: StaticString) throws(Problem) -> LeaseID {
+  func leaseArgument(_ example: StaticString) throws(LeaseholdError) -> LeaseID {
     if let bytes = arguments.plainBytes(.lease), let id = LeaseID(hexadecimal: bytes) { return id }
     guard let text = arguments[.lease] else { throw .missing(.lease, "the id that acquire answered, as in \(example)") }
     guard let id = LeaseID(hexadecimal: text.utf8) else { throw .notALeaseID("lease", text.utf8) }
@@ -62,18 +62,18 @@ struct Call: ~Copyable {
   }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// A text that names no lease.
-  static func notALeaseName(_ text: some Collection<UInt8>) -> Problem {
-    Problem(
+  static func notALeaseName(_ text: some Collection<UInt8>) -> LeaseholdError {
+    LeaseholdError(
       .invalidParameter,
       "A lease is named by its id of 32 hexadecimal digits in lower case, or by its ref, the first ten of them.",
       facts: [("parameter", .text("id")), ("value", .text(String(decoding: text.prefix(64), as: UTF8.self)))])
   }
 
   /// A text that cannot be a lease's id.
-  static func notALeaseID(_ parameter: String, _ text: some Collection<UInt8>) -> Problem {
-    Problem(
+  static func notALeaseID(_ parameter: String, _ text: some Collection<UInt8>) -> LeaseholdError {
+    LeaseholdError(
       .invalidParameter,
       text.count == 10
         ? "A ref of ten digits only names a lease; give the id of 32 digits that its acquire answered."
@@ -84,7 +84,7 @@ extension Problem {
   }
 
   /// What is wrong with a lock's name.
-  init(flaw: LockKey.Flaw, of name: String) {
+  convenience init(flaw: LockKey.Flaw, of name: String) {
     let detail =
       switch flaw {
       case .empty: "A lock's name must not be empty; use /locks/NAME."
@@ -101,7 +101,7 @@ extension Problem {
         "Key 0 is IPC_PRIVATE, which names nothing: make a set with POST /semaphores {\"key\":\"private\"} and use "
           + "sysv:id:ID.NUMBER."
       }
-    let code: ProblemCode =
+    let code: LeaseholdError.Code =
       switch flaw {
       case .native(.outOfRange), .native(.privateKey): .outOfRange
       default: .badKey

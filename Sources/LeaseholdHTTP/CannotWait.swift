@@ -1,9 +1,9 @@
 import Glibc
 import Leasehold
 
-extension Problem {
+extension LeaseholdError {
   /// The kernel has not what a request needs that waits; nothing was done.
-  static func cannotWait(_ call: String, _ errno: Int32) -> Problem {
+  static func cannotWait(_ call: String, _ errno: Int32) -> LeaseholdError {
     let name =
       switch errno {
       case EAGAIN: "EAGAIN"
@@ -18,12 +18,11 @@ extension Problem {
       call == "pthread_create"
       ? "the service has as many tasks as it may (TasksMax, pids.max, ulimit -u)"
       : "its user watches as many descriptors as it may (fs.epoll.max_user_watches)"
-    var problem = Problem(
+    return LeaseholdError(
       .kernelLimit,
       "The kernel cannot let this request wait (\(call): \(name)), so nothing was done: memory is short, or \(limit). "
         + "Try again later, or ask without waiting.",
-      facts: [("errno", .text(name)), ("limit", .text(call == "pthread_create" ? "tasks" : "max_user_watches"))])
-    problem.retryAfter = .seconds(1)
-    return problem
+      facts: [("errno", .text(name)), ("limit", .text(call == "pthread_create" ? "tasks" : "max_user_watches"))],
+      retryAfter: .seconds(1))
   }
 }

@@ -1,3 +1,5 @@
+import Leasehold
+
 /// One operation of the API.
 struct Endpoint: Sendable {
   /// The operationId of `openapi.yaml`.
@@ -12,7 +14,7 @@ struct Endpoint: Sendable {
   var takesValue = false
   /// The least role that may call it; `nil` lets the method decide (see ``neededRole``).
   var role: Role?
-  let handle: @Sendable (borrowing Call) throws(Problem) -> Disposition
+  let handle: @Sendable (borrowing Call) throws(LeaseholdError) -> Disposition
 
   /// All operations, in the order of `openapi.yaml`.
   static let all: [Endpoint] = [

@@ -14,7 +14,7 @@ struct Guard: Sendable {
   var unixNeedsToken = false
 
   /// The reason to refuse a request by its headers alone.
-  func refusal(_ exchange: Exchange) -> Problem? {
+  func refusal(_ exchange: Exchange) -> LeaseholdError? {
     var isUnix = false
     if case .unix = exchange.connection.peer { isUnix = true }
     if let problem = foreignPage(exchange, isUnix: isUnix) { return problem }
@@ -24,11 +24,11 @@ struct Guard: Sendable {
   }
 
   /// The reason to refuse what a web page may have sent.
-  private func foreignPage(_ exchange: Exchange, isUnix: Bool) -> Problem? {
+  private func foreignPage(_ exchange: Exchange, isUnix: Bool) -> LeaseholdError? {
     let host = exchange.header(.host)
     if let host, !exchange.hasKnownHost {
       if !isUnix, !isAllowed(host) {
-        return Problem(
+        return LeaseholdError(
           .hostNotAllowed,
           "Host '\(text(host))' is not one of this service's names; use localhost or 127.0.0.1, or start it with "
             + "--allow-host.",
@@ -56,8 +56,8 @@ struct Guard: Sendable {
     return Endpoint.all[operation].mayStayOpen
   }
 
-  private func foreign(_ header: String, _ value: UnsafeBufferPointer<UInt8>) -> Problem {
-    Problem(
+  private func foreign(_ header: String, _ value: UnsafeBufferPointer<UInt8>) -> LeaseholdError {
+    LeaseholdError(
       .foreignOrigin,
       "A web page of another origin may not change anything here, nor wait for it (\(header): \(text(value))); call "
         + "from a program instead.",

@@ -9,7 +9,7 @@ import SysVTypes
 /// the caller. A request that hung up leaves the queue, and nothing is done for it.
 final class GuardedRequest: LeaseClient, WaitingRequest {
   /// What to do under the lock; looks at nothing that belongs to the connection's thread.
-  typealias Work = @Sendable () throws(Problem) -> Response
+  typealias Work = @Sendable () throws(LeaseholdError) -> Response
 
   /// How long a request queues for the lock when it does not say.
   static let waitDefault = TimeSpan.seconds(5)
@@ -38,7 +38,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   /// Does the work under the lock of a segment's key, waiting for it.
   ///
   /// - Parameter key: `nil` for a segment without a key, which no lock guards.
-  static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(Problem) -> Disposition {
+  static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(LeaseholdError) -> Disposition {
     let wait = try call.guardWait()
     if call.arguments[.lease] != nil { _ = try call.leaseArgument("?lease=ID") }
     guard let key else { return .respond(try work()) }
@@ -69,12 +69,12 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   /// - Parameter refusal: Why its caller may not wait, although it asks to.
   private func begin(
     _ request: AcquireRequest, orWaiting refusal: LeaseholdError?, at now: MonotonicInstant
-  ) throws(Problem) -> Disposition {
+  ) throws(LeaseholdError) -> Disposition {
     let mayWait = request.wait > .zero && refusal == nil
     if mayWait { exchange.attachment = self }
     switch server.service.acquire(request, client: mayWait ? self : nil, at: now) {
     case .granted(let lease): return .respond(try perform(lease.id))
-    case .refused(let error): throw Problem(error.code == .locked ? refusal ?? error : error)
+    case .refused(let error): throw error.code == .locked ? refusal ?? error : error
     case .waiting(let waiter):
       self.waiter.withLock { $0 = waiter }
       return .pending
@@ -82,34 +82,34 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   }
 
   /// The lock's name as the service knows it.
-  static func guardLock(_ key: Int32) throws(Problem) -> LockKey {
+  static func guardLock(_ key: Int32) throws(LeaseholdError) -> LockKey {
     let name = "php:" + IPCKey(rawValue: key).shortHexadecimal
     do {
       return try LockKey(utf8: name.utf8)
     } catch {
-      throw Problem(flaw: error, of: name)
+      throw LeaseholdError(flaw: error, of: name)
     }
   }
 
-  private func perform(_ lease: LeaseID) throws(Problem) -> Response {
+  private func perform(_ lease: LeaseID) throws(LeaseholdError) -> Response {
     // Whoever ended the lease meanwhile, by force, has given the lock back already.
     defer { _ = try? server.service.release(lease, key: nil, at: Server.now()) }
     return try work()
   }
 
   func granted(_ lease: LeaseSnapshot) {
-    do throws(Problem) {
+    do throws(LeaseholdError) {
       exchange.resolve(try perform(lease.id))
     } catch {
       answer(error)
     }
   }
 
-  func refused(_ error: LeaseholdError) { answer(Problem(error)) }
+  func refused(_ error: LeaseholdError) { answer(error) }
 
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {}
 
-  private func answer(_ problem: Problem) {
+  private func answer(_ problem: LeaseholdError) {
     server.refusals.note(problem, to: exchange, operation: "shm", trace: trace, requestID: requestID)
     exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: false))
   }
@@ -123,25 +123,20 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
 
 extension Call {
   /// How long to queue for the guard.
-  fileprivate func guardWait() throws(Problem) -> TimeSpan {
+  fileprivate func guardWait() throws(LeaseholdError) -> TimeSpan {
     let maximum = server.limits.waitMaximum
     if let wait = try span(.wait, .zero, maximum) { return wait }
     return try preferredWait() ?? min(GuardedRequest.waitDefault, maximum)
   }
 
   /// The caller's lease must be alive, and be on the very semaphore that guards the segment.
-  fileprivate func checkLease(on key: Int32) throws(Problem) {
+  fileprivate func checkLease(on key: Int32) throws(LeaseholdError) {
     let id = try leaseArgument("?lease=ID")
-    let lease: LeaseSnapshot
-    do {
-      lease = try server.service.lease(id, within: confinement, at: now)
-    } catch {
-      throw Problem(error)
-    }
+    let lease = try server.service.lease(id, within: confinement, at: now)
     let isNative = lease.key.text.hasPrefix("php:") || lease.key.text.hasPrefix("sysv:")
     guard isNative, lease.binding.key == key, lease.binding.semaphore == 0 else {
       let lock = try GuardedRequest.guardLock(key).text
-      throw Problem(
+      throw LeaseholdError(
         .noSuchLease,
         "The lease is on lock '\(lease.key.text)', and this segment is guarded by '\(lock)'; acquire that one.",
         facts: [("parameter", .text("lease")), ("key", .text(lease.key.text)), ("guard", .text(lock))])

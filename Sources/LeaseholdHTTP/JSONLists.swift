@@ -7,12 +7,12 @@ extension JSONScalarReader {
     var text = ""
     let isList = try list { reader, index in
       guard case .number(let number) = try reader.scalar() else {
-        throw Problem.invalid(parameter, "", "must hold whole numbers alone; element \(index) is none")
+        throw LeaseholdError.invalid(parameter, "", "must hold whole numbers alone; element \(index) is none")
       }
       if index > 0 { text += "," }
       text += number
     }
-    guard isList else { throw Problem.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
+    guard isList else { throw LeaseholdError.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
     return text
   }
 
@@ -23,12 +23,12 @@ extension JSONScalarReader {
       var step = StepMembers(parameter: parameter, index: index)
       let isObject = try reader.object { reader, name in try step.note(name, try reader.scalar()) }
       guard isObject else {
-        throw Problem.invalid(parameter, "", "must hold objects, as in \(parameter.listExample)")
+        throw LeaseholdError.invalid(parameter, "", "must hold objects, as in \(parameter.listExample)")
       }
       if index > 0 { text += "," }
       text += try step.text()
     }
-    guard isList else { throw Problem.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
+    guard isList else { throw LeaseholdError.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
     return text
   }
 }
@@ -47,7 +47,7 @@ private struct StepMembers {
     self.index = index
   }
 
-  mutating func note(_ name: String, _ value: JSONScalar) throws(Problem) {
+  mutating func note(_ name: String, _ value: JSONScalar) throws(LeaseholdError) {
     switch (name, value) {
     case ("sem", .number(let text)): try note(text, name, in: \.semaphore)
     case ("op", .number(let text)): try note(text, name, in: \.delta)
@@ -56,30 +56,29 @@ private struct StepMembers {
     case ("sem", _), ("op", _): throw flaw(name, "must be a whole number")
     case ("nowait", _), ("undo", _): throw flaw(name, "must be true or false")
     default:
-      var problem = flaw(name.excerpt, "is not known; an operation has sem, op, nowait and undo", .unknownParameter)
-      problem.choices = ("known", ["sem", "op", "nowait", "undo"])
-      throw problem
+      throw flaw(name.excerpt, "is not known; an operation has sem, op, nowait and undo", .unknownParameter)
+        .adding([("known", .texts(["sem", "op", "nowait", "undo"]))])
     }
   }
 
   private mutating func note<Value: Equatable>(
     _ value: Value, _ name: String, in member: WritableKeyPath<StepMembers, Value?>
-  ) throws(Problem) {
+  ) throws(LeaseholdError) {
     if let before = self[keyPath: member], before != value {
       throw flaw(name, "is given twice with different values", .duplicateParameter)
     }
     self[keyPath: member] = value
   }
 
-  func text() throws(Problem) -> String {
+  func text() throws(LeaseholdError) -> String {
     guard let semaphore else { throw flaw("sem", "is missing: the semaphore's number", .missingParameter) }
     guard let delta else { throw flaw("op", "is missing: what to add, or 0 to wait for zero", .missingParameter) }
     return "\(semaphore):\(delta)" + (nowait == true ? ":nowait" : "") + (undo == true ? ":undo" : "")
   }
 
-  private func flaw(_ name: String, _ what: String, _ code: ProblemCode = .invalidParameter) -> Problem {
+  private func flaw(_ name: String, _ what: String, _ code: LeaseholdError.Code = .invalidParameter) -> LeaseholdError {
     let whole = "\(parameter.name)[\(index)].\(name)"
-    return Problem(code, "'\(whole)' \(what).", facts: [("parameter", .text(whole))])
+    return LeaseholdError(code, "'\(whole)' \(what).", facts: [("parameter", .text(whole))])
   }
 }
 

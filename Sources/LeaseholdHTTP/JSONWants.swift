@@ -12,11 +12,11 @@ extension JSONScalarReader {
     var texts: [String] = []
     let isList = try list { reader, index in
       guard case .text(let text) = try reader.scalar(), !text.utf8.contains(0), !text.contains(",") else {
-        throw Problem.invalid(parameter, "", "must hold texts alone; element \(index) is none")
+        throw LeaseholdError.invalid(parameter, "", "must hold texts alone; element \(index) is none")
       }
       texts.append(text)
     }
-    guard isList else { throw Problem.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
+    guard isList else { throw LeaseholdError.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
     return texts.joined(separator: ",")
   }
 
@@ -27,20 +27,20 @@ extension JSONScalarReader {
       var form: [String] = []
       let isObject = try reader.object { reader, name in
         guard let member = Parameter(Array(name.utf8)), ParameterSet.want.contains(member) else {
-          throw Problem.unknownParameter(name, known: .want).inWant(index)
+          throw LeaseholdError.unknownParameter(name, known: .want).inWant(index)
         }
         do {
           form.append("\(member.name)=\(try reader.text(of: member).formEncoded)")
-        } catch let problem as Problem {
+        } catch let problem as LeaseholdError {
           throw problem.inWant(index)
         }
       }
       guard isObject else {
-        throw Problem.invalid(parameter, "", "must hold objects, as in \(parameter.listExample)").inWant(index)
+        throw LeaseholdError.invalid(parameter, "", "must hold objects, as in \(parameter.listExample)").inWant(index)
       }
       text += "\n" + form.joined(separator: "&")
     }
-    guard isList else { throw Problem.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
+    guard isList else { throw LeaseholdError.invalid(parameter, "", "must be a list, as in \(parameter.listExample)") }
     return text
   }
 
@@ -51,13 +51,10 @@ extension JSONScalarReader {
   }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// The same, of one lock of several.
-  func inWant(_ index: Int) -> Problem {
-    var problem = self
-    problem.facts.append(("want", .number(Int64(index))))
-    problem.detail = "want[\(index)]: " + self.detail
-    return problem
+  func inWant(_ index: Int) -> LeaseholdError {
+    adding([("want", .number(Int64(index)))], before: "want[\(index)]: ")
   }
 }
 

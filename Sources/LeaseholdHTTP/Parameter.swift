@@ -221,14 +221,14 @@ struct Arguments: ~Copyable {
   /// Notes a value.
   ///
   /// The same name twice is fine as long as the values are equal.
-  mutating func note(_ parameter: Parameter, _ value: String) throws(Problem) {
+  mutating func note(_ parameter: Parameter, _ value: String) throws(LeaseholdError) {
     guard try isNew(parameter, value) else { return }
     given.insert(parameter)
     decoded.append((parameter, value))
   }
 
   /// Notes a value of ASCII bytes that mean themselves.
-  mutating func note(_ parameter: Parameter, plain value: UnsafeBufferPointer<UInt8>) throws(Problem) {
+  mutating func note(_ parameter: Parameter, plain value: UnsafeBufferPointer<UInt8>) throws(LeaseholdError) {
     guard let places, let base, let start = value.baseAddress, !value.isEmpty, (0..<0x10000).contains(start - base),
       value.count < 0x10000
     else { return try note(parameter, String(decoding: value, as: UTF8.self)) }
@@ -239,10 +239,10 @@ struct Arguments: ~Copyable {
   }
 
   /// False when the parameter has this very value already.
-  private func isNew(_ parameter: Parameter, _ value: @autoclosure () -> String) throws(Problem) -> Bool {
+  private func isNew(_ parameter: Parameter, _ value: @autoclosure () -> String) throws(LeaseholdError) -> Bool {
     guard let before = self[parameter] else { return true }
     guard before == value() else {
-      throw Problem(
+      throw LeaseholdError(
         .duplicateParameter, "'\(parameter.name)' is given twice with different values; give it once.",
         facts: [("parameter", .text("\(parameter.name)"))])
     }

@@ -8,7 +8,7 @@ final class RequestHandler: ExchangeHandler {
   init(_ server: Server) { self.server = server }
 
   func headersArrived(_ exchange: Exchange) -> Response? {
-    if let defect = exchange.defect { return refuse(exchange, Problem(defect)) }
+    if let defect = exchange.defect { return refuse(exchange, LeaseholdError(defect)) }
     if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal, !isForEverybody(exchange) {
       return refuse(exchange, refusal)
     }
@@ -40,8 +40,8 @@ final class RequestHandler: ExchangeHandler {
     return server.valueBytes
   }
 
-  private func refuse(_ exchange: Exchange, _ problem: Problem) -> Response {
-    server.counts.count(operation: nil, status: problem.code.status)
+  private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
+    server.counts.count(operation: nil, status: ProblemTable.row(problem.code).status)
     if server.refusals.counts(problem) {
       let operation = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }
       server.refusals.note(
@@ -60,13 +60,16 @@ final class RequestHandler: ExchangeHandler {
     }
     guard let target = Target(exchange.target) else {
       let path = String(decoding: exchange.target.prefix { $0 != UInt8(ascii: "?") }.prefix(128), as: UTF8.self)
-      return .respond(refuse(exchange, Problem(.notFound, "There is nothing at \(path); GET / lists what there is.")))
+      return .respond(
+        refuse(exchange, LeaseholdError(.notFound, "There is nothing at \(path); GET / lists what there is.")))
     }
     guard let operation = Endpoint.find(exchange.method, target.route) else {
-      var problem = Problem(
-        .methodNotAllowed, "This path takes \(Endpoint.allow(target.route)), not \(exchange.methodName.prefix(32)).")
-      problem.allow = Endpoint.allow(target.route)
-      return .respond(refuse(exchange, problem))
+      let allow = Endpoint.allow(target.route)
+      var response = refuse(
+        exchange,
+        LeaseholdError(.methodNotAllowed, "This path takes \(allow), not \(exchange.methodName.prefix(32))."))
+      response.allow = allow
+      return .respond(response)
     }
     return answer(exchange, target, Endpoint.all[operation], operation)
   }
@@ -77,7 +80,7 @@ final class RequestHandler: ExchangeHandler {
     let accept = Accept(exchange)
     let writer = server.writer(at: exchange.now)
     var asText = accept.prefersText
-    do throws(Problem) {
+    do throws(LeaseholdError) {
       var arguments = Arguments(over: exchange.connection.argumentPlaces)
       if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.parameters) }
       if exchange.bodyTooLarge { throw .bodyTooLarge(exchange) }
@@ -104,7 +107,7 @@ final class RequestHandler: ExchangeHandler {
       return disposition
     } catch {
       let error = error.told(to: exchange.token)
-      count(exchange, operation, status: error.code.status)
+      count(exchange, operation, status: ProblemTable.row(error.code).status)
       server.refusals.note(
         error, to: exchange, operation: endpoint.operation, trace: exchange.trace,
         requestID: exchange.withRequestID { Array($0) })
@@ -119,14 +122,16 @@ final class RequestHandler: ExchangeHandler {
       nanoseconds: UInt64(truncatingIfNeeded: HostClock.monotonic() &- exchange.arrived))
   }
 
-  private func check(_ accept: Accept, _ endpoint: Endpoint) throws(Problem) {
+  private func check(_ accept: Accept, _ endpoint: Endpoint) throws(LeaseholdError) {
     guard !accept.takesJSON, !(endpoint.offersText && accept.prefersText), endpoint.answersJSON,
       !(endpoint.route == .index && accept.prefersHTML)
     else { return }
-    throw Problem(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
+    throw LeaseholdError(
+      .notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
   }
 
-  private func readBody(_ exchange: Exchange, _ endpoint: Endpoint, _ arguments: inout Arguments) throws(Problem) {
+  private func readBody(_ exchange: Exchange, _ endpoint: Endpoint, _ arguments: inout Arguments) throws(LeaseholdError)
+  {
     switch MediaType(exchange.header(.contentType)) {
     case .json: try arguments.readJSON(exchange.body, known: endpoint.parameters)
     case .form:
@@ -137,7 +142,7 @@ final class RequestHandler: ExchangeHandler {
         try arguments.readForm(exchange.body, known: endpoint.parameters)
       }
     case .serialized, .bytes, .other:
-      throw Problem(
+      throw LeaseholdError(
         .unsupportedMediaType,
         "A body's Content-Type must be application/json or application/x-www-form-urlencoded; or put the parameters "
           + "into the query.")
@@ -151,14 +156,15 @@ final class RequestHandler: ExchangeHandler {
   func hungUp(_ exchange: Exchange) { (exchange.attachment as? any WaitingRequest)?.hungUp() }
 
   func stopping(_ exchange: Exchange) -> Response {
-    var problem = Problem(.draining, "The service is stopping; leases stay as they are. Try again when it is back.")
-    problem.retryAfter = .seconds(1)
+    let problem = LeaseholdError(
+      .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
+      retryAfter: .seconds(1))
     return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }
 
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response {
     hungUp(exchange)
-    let problem = Problem.cannotWait("epoll_ctl", errno)
+    let problem = LeaseholdError.cannotWait("epoll_ctl", errno)
     server.refusals.note(
       problem, to: exchange, operation: "wait", trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
     return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
@@ -210,12 +216,12 @@ extension Endpoint {
   }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// The body is longer than it may be.
-  static func bodyTooLarge(_ exchange: Exchange) -> Problem {
+  static func bodyTooLarge(_ exchange: Exchange) -> LeaseholdError {
     let isValue = exchange.valueLimitBytes != nil
     let maximum = exchange.valueLimitBytes ?? exchange.connection.daemon.options.maxBodyBytes
-    return Problem(
+    return LeaseholdError(
       .bodyTooLarge,
       "The body is longer than the \(maximum) bytes that this service reads "
         + (isValue ? "for a value (--max-value)." : "(--max-body); parameters are short."),
@@ -223,7 +229,7 @@ extension Problem {
   }
 
   /// What libmicrohttpd does not let through.
-  init(_ error: LibraryError) {
+  convenience init(_ error: LibraryError) {
     switch error {
     case .unreadableHead:
       self.init(
@@ -243,7 +249,7 @@ extension Problem {
   }
 
   /// What libmicrohttpd let through and we do not.
-  init(_ defect: Exchange.Defect) {
+  convenience init(_ defect: Exchange.Defect) {
     switch defect {
     case .malformedRequestLine:
       self.init(

@@ -18,25 +18,25 @@ extension SegmentAddress {
 
 extension Call {
   /// The segment of the path.
-  func segmentInPath() throws(Problem) -> SegmentAddress {
+  func segmentInPath() throws(LeaseholdError) -> SegmentAddress {
     let decoded = percentDecoded(target.segment, plusIsSpace: false)
     return try Self.address(decoded.map { String(decoding: $0, as: UTF8.self) } ?? "")
   }
 
   /// The segment of the query; `nil` is the default one.
-  func segmentArgument() throws(Problem) -> SegmentAddress? {
+  func segmentArgument() throws(LeaseholdError) -> SegmentAddress? {
     guard let text = arguments[.segment] else { return nil }
     return try Self.address(text)
   }
 
-  private static func address(_ text: String) throws(Problem) -> SegmentAddress {
+  private static func address(_ text: String) throws(LeaseholdError) -> SegmentAddress {
     guard let address = SegmentAddress(text) else {
-      throw Problem(
+      throw LeaseholdError(
         .badKey, "A segment is named by its key (0x4c534800 or 1280526336) or by id:NUMBER, as GET /segments lists it.",
         facts: [("parameter", .text("segment")), ("value", .text(text.excerpt))])
     }
     guard address != .key(0) else {
-      throw Problem(
+      throw LeaseholdError(
         .outOfRange,
         "Key 0 is IPC_PRIVATE and names no segment; use id:NUMBER, or 'private' with POST /segments to make one.",
         facts: [("parameter", .text("segment")), ("value", .text(text))])
@@ -45,15 +45,16 @@ extension Call {
   }
 
   /// The variable of the path: PHP's integer, or a name.
-  func variableKey() throws(Problem) -> VariableKey {
+  func variableKey() throws(LeaseholdError) -> VariableKey {
     guard let bytes = percentDecoded(target.segment, plusIsSpace: false), !bytes.isEmpty else {
-      throw Problem(.badKey, "A variable is named by an integer or by a name, percent-encoded: /shm/42, /shm/counter.")
+      throw LeaseholdError(
+        .badKey, "A variable is named by an integer or by a name, percent-encoded: /shm/42, /shm/counter.")
     }
     let digits = bytes.first == UInt8(ascii: "-") ? bytes.dropFirst() : bytes[...]
     if !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) {
       let text = String(decoding: bytes, as: UTF8.self)
       guard bytes.count <= LockKey.maximumBytes, let number = Int64(text) else {
-        throw Problem(
+        throw LeaseholdError(
           .outOfRange, "'var' must be \(Int64.min)...\(Int64.max), as PHP's integers are.",
           facts: [
             ("parameter", .text("var")), ("value", .text(text.excerpt)), ("minimum", .number(.min)),
@@ -65,7 +66,7 @@ extension Call {
     guard bytes.count <= LockKey.maximumBytes, let name = String(validating: bytes, as: UTF8.self),
       !name.hasControlCharacters
     else {
-      throw Problem(
+      throw LeaseholdError(
         .badKey, "A variable's name must be 1...\(LockKey.maximumBytes) bytes of UTF-8 without control characters.",
         facts: [("parameter", .text("var")), ("value", .text(String(decoding: bytes, as: UTF8.self).excerpt))])
     }

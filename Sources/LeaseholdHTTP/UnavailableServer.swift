@@ -66,7 +66,7 @@ private final class UnavailableHandler: ExchangeHandler {
   init(errno: String) { self.errno = errno }
 
   func headersArrived(_ exchange: Exchange) -> Response? {
-    if let defect = exchange.defect { return response(Problem(defect), exchange) }
+    if let defect = exchange.defect { return response(LeaseholdError(defect), exchange) }
     return exchange.bodyTooLarge ? response(problem, exchange) : nil
   }
 
@@ -77,15 +77,15 @@ private final class UnavailableHandler: ExchangeHandler {
     return .respond(Response(status: 200, contentType: "application/json", text: "{\"status\":\"ok\"}\n"))
   }
 
-  private var problem: Problem {
-    Problem(
+  private var problem: LeaseholdError {
+    LeaseholdError(
       .sysvUnavailable,
       "The kernel, or a filter of system calls, has no System V semaphores for this service (semget is \(errno)); "
         + "run it where it may use them.",
       facts: [("errno", .text(errno))])
   }
 
-  private func response(_ problem: Problem, _ exchange: Exchange) -> Response {
+  private func response(_ problem: LeaseholdError, _ exchange: Exchange) -> Response {
     AnswerWriter(now: exchange.now, wallOffset: HostClock.wallOffset())
       .response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }

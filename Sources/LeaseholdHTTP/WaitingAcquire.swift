@@ -105,7 +105,7 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
   }
 
   func refused(_ error: LeaseholdError) {
-    let (problem, writer) = (Problem(error).told(to: exchange.token), server.writer(at: Server.now()))
+    let (problem, writer) = (error.told(to: exchange.token), server.writer(at: Server.now()))
     let operation: StaticString = isHold ? "holdLock" : "acquireLock"
     server.refusals.note(
       problem, to: exchange, operation: operation, trace: state.withLock(\.note.trace), requestID: requestID)

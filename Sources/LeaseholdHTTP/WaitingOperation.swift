@@ -53,9 +53,8 @@ final class WaitingOperation: OperationClient, WaitingRequest {
   }
 
   func refused(_ error: LeaseholdError) {
-    let (problem, writer) = (Problem(error), server.writer(at: Server.now()))
-    server.refusals.note(problem, to: exchange, operation: "operateSemaphores", trace: trace, requestID: requestID)
-    exchange.resolve(writer.response(problem, requestID: requestID, asText: asText))
+    server.refusals.note(error, to: exchange, operation: "operateSemaphores", trace: trace, requestID: requestID)
+    exchange.resolve(server.writer(at: Server.now()).response(error, requestID: requestID, asText: asText))
   }
 }
 

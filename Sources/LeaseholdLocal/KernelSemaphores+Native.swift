@@ -25,7 +25,7 @@ extension KernelSemaphores {
       guard creating else { throw .noSet(errno: "ENOENT") }
       if let made = try make(key, request) { return made }
     }
-    throw .kernel(KernelFailure(errno: "EEXIST"))
+    throw .kernel(KernelFailure(.exists))
   }
 
   /// The set of a key, asked for with the permissions that the native program asks for; `nil` when there is none.
@@ -76,8 +76,8 @@ extension KernelSemaphores {
       wanted = .open(mode: IPCMode(rawValue: request.permissions))
     }
     guard !status.permissions.lets(request.peer, wanted, groups: request.groups) else { return }
-    if case .control = access { throw .kernel(KernelFailure(errno: "EPERM")) }
-    throw .kernel(KernelFailure(errno: "EACCES"))
+    if case .control = access { throw .kernel(KernelFailure(.notPermitted)) }
+    throw .kernel(KernelFailure(.accessDenied))
   }
 
   /// Whether a set was made by Leasehold for `path:` locks.
@@ -198,7 +198,7 @@ extension KernelSemaphores {
 
   private func failure(_ error: Errno, creating count: Int) -> KernelFailure {
     guard error == .invalidArgument, let limits = try? SemaphoreLimits.current() else { return failure(error) }
-    return KernelFailure(errno: error.label, limit: "SEMMSL", value: limits.semaphoresPerSet)
+    return KernelFailure(error.known, limit: KernelLimit(.semaphoresPerSet, limits.semaphoresPerSet))
   }
 
   // MARK: Looking and removing

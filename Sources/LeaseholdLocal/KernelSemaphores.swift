@@ -43,7 +43,7 @@ final class KernelSemaphores: SemaphoreKernel {
     case nil: .done
     case .resourceTemporarilyUnavailable?: .wouldBlock
     case .identifierRemoved?, .invalidArgument?: .removed
-    case let error?: .failed(KernelFailure(errno: error.label))
+    case let error?: .failed(KernelFailure(error.known))
     }
   }
 
@@ -80,7 +80,7 @@ final class KernelSemaphores: SemaphoreKernel {
         throw failure(error)
       }
     }
-    throw KernelFailure(errno: "EEXIST")
+    throw KernelFailure(.exists)
   }
 
   private func finish(_ set: SemaphoreSet) throws(Errno) {
@@ -115,13 +115,13 @@ final class KernelSemaphores: SemaphoreKernel {
     if error == .invalidArgument, let most = try? SemaphoreLimits.current().semaphoresPerSet,
       most < NamedDialect.semaphoresPerBank
     {
-      return KernelFailure(errno: error.label, limit: "SEMMSL", value: most)
+      return KernelFailure(error.known, limit: KernelLimit(.semaphoresPerSet, most))
     }
     guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
-    else { return KernelFailure(errno: error.label) }
+    else { return KernelFailure(error.known) }
     return usage.sets >= limits.sets
-      ? KernelFailure(errno: error.label, limit: "SEMMNI", value: limits.sets)
-      : KernelFailure(errno: error.label, limit: "SEMMNS", value: limits.semaphores)
+      ? KernelFailure(error.known, limit: KernelLimit(.sets, limits.sets))
+      : KernelFailure(error.known, limit: KernelLimit(.semaphores, limits.semaphores))
   }
 
   func bankValues(_ set: Int32) -> [UInt16]? {
@@ -212,4 +212,7 @@ extension SemaphoreSet {
 extension Errno {
   /// The C name, for example `ENOSPC`.
   var label: String { name ?? "errno \(rawValue)" }
+
+  /// The same as the domain knows it.
+  var known: KernelErrno { KernelErrno(rawValue: rawValue) }
 }

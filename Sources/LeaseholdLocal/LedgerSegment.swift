@@ -65,7 +65,7 @@ final class LedgerSegment: LedgerStorage {
       try mapping.mapping.populate(populated..<end)
     } catch {
       // Kernels before 5.14 cannot; there a want of memory shows at the first touch.
-      guard error == .invalidArgument else { throw KernelFailure(errno: error.label) }
+      guard error == .invalidArgument else { throw KernelFailure(error.known) }
     }
     populated = end
   }

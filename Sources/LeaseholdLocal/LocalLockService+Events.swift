@@ -11,11 +11,9 @@ extension LocalLockService {
   public func watch(
     _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {
-    try change { ledger in
-      caught { () throws(LeaseholdError) in
-        try ledger.watch(key, native, listed: listed, unless: tags, watcher: watcher)
-      }
-    }.get()
+    try change { ledger throws(LeaseholdError) in
+      try ledger.watch(key, native, listed: listed, unless: tags, watcher: watcher)
+    }
   }
 
   /// The watcher is gone.

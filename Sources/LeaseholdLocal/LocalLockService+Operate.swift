@@ -50,11 +50,9 @@ extension LocalLockService {
     let written = request.steps.filter { $0.delta != 0 }.map { Int($0.semaphore)..<Int($0.semaphore) + 1 }
     guard !written.isEmpty else { return }
     let moment = moment(now)
-    try change { ledger in
-      caught { () throws(LeaseholdError) in
-        try ledger.prepareToWrite(written, of: info.id, count: info.semaphoreCount, force: false, at: moment)
-      }
-    }.get()
+    try change { ledger throws(LeaseholdError) in
+      try ledger.prepareToWrite(written, of: info.id, count: info.semaphoreCount, force: false, at: moment)
+    }
   }
 
   /// Nobody wants to hear of it any more.
@@ -71,14 +69,12 @@ extension LocalLockService {
       return .success(.performed(result(request, info, waited: .zero)))
     }
     let moment = moment(now)
-    return try change { ledger in
+    return try change { ledger throws(LeaseholdError) -> Result<OperationOutcome, Errno> in
       // In the ledger's mutex, so that nobody writes the values between the operations and their lease.
-      caught { () throws(LeaseholdError) -> Result<OperationOutcome, Errno> in
-        if let known = try ledger.replay(request, on: info.id) { return .success(.granted(known)) }
-        if let error = set.attempt(list) { return .failure(error) }
-        return .success(.granted(try lease(request, info, waited: .zero, in: ledger, at: moment)))
-      }
-    }.get()
+      if let known = try ledger.replay(request, on: info.id) { return .success(.granted(known)) }
+      if let error = set.attempt(list) { return .failure(error) }
+      return .success(.granted(try lease(request, info, waited: .zero, in: ledger, at: moment)))
+    }
   }
 
   /// Puts operations that were done on a lease.
@@ -105,14 +101,13 @@ extension LocalLockService {
       let afterwards = moment(now)
       change { $0.operatedAfterWait(on: info.id, at: afterwards) }
       guard request.makesLease else { return client.performed(result(request, info, waited: now - begun)) }
-      let granted = change { ledger in
-        caught { () throws(LeaseholdError) in
-          try lease(request, info, waited: now - begun, in: ledger, at: afterwards)
-        }
-      }
-      switch granted {
-      case .success(let lease): client.granted(lease)
-      case .failure(let error): client.refused(error)
+      do throws(LeaseholdError) {
+        client.granted(
+          try change { ledger throws(LeaseholdError) in
+            try lease(request, info, waited: now - begun, in: ledger, at: afterwards)
+          })
+      } catch {
+        client.refused(error)
       }
     case .timedOut:
       client.refused(

@@ -49,12 +49,9 @@ extension LocalLockService {
     at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     let moment = moment(now)
-    return try change { ledger in
-      attempt { () throws(LeaseholdError) in
-        try ledger.release(lease, key: key, native: native, within: confinement, at: moment)
-      }
+    return try change { ledger throws(LeaseholdError) in
+      try ledger.release(lease, key: key, native: native, within: confinement, at: moment)
     }
-    .get()
   }
 
   /// Moves a lease's deadline.
@@ -63,11 +60,9 @@ extension LocalLockService {
     at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
-    return try change { ledger in
-      attempt { () throws(LeaseholdError) in
-        try ledger.renew(lease, key: key, native: native, ttl: ttl, within: confinement, at: moment)
-      }
-    }.get()
+    return try change { ledger throws(LeaseholdError) in
+      try ledger.renew(lease, key: key, native: native, ttl: ttl, within: confinement, at: moment)
+    }
   }
 
   /// Ends somebody's lease: root and this service's user anybody's, other local users their own, callers over TCP
@@ -79,9 +74,8 @@ extension LocalLockService {
     var request = request
     if let uid = request.caller.peer.uid, uid != 0, uid != HostFacts.uid { request.onlyOf = uid }
     let asked = request
-    return try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.breakLease(asked, at: moment) }
-    }.get()
+    return try change { ledger throws(LeaseholdError) in try ledger.breakLease(asked, at: moment)
+    }
   }
 
   /// Gives a lease another id and holder.
@@ -89,8 +83,7 @@ extension LocalLockService {
     _ request: TransferRequest, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
-    return try change { ledger in attempt { () throws(LeaseholdError) in try ledger.transfer(request, at: moment) } }
-      .get()
+    return try change { ledger throws(LeaseholdError) in try ledger.transfer(request, at: moment) }
   }
 
   /// One lease.
@@ -98,9 +91,8 @@ extension LocalLockService {
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
-    return try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.lease(lease, within: confinement, at: moment) }
-    }.get()
+    return try change { ledger throws(LeaseholdError) in try ledger.lease(lease, within: confinement, at: moment)
+    }
   }
 
   /// The live leases.
@@ -116,20 +108,19 @@ extension LocalLockService {
 
   /// One lock.
   public func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.lock(key, native, listed: listed) } }.get()
+    try change { ledger throws(LeaseholdError) in try ledger.lock(key, native, listed: listed) }
   }
 
   /// Opens a lock without taking it.
   public func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock {
     let moment = moment(now)
-    return try change { ledger in
-      attempt { () throws(LeaseholdError) in try ledger.open(request, at: moment) }
-    }.get()
+    return try change { ledger throws(LeaseholdError) in try ledger.open(request, at: moment)
+    }
   }
 
   /// Where a native name leads.
   public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
-    try change { ledger in attempt { () throws(LeaseholdError) in try ledger.binding(key, native) } }.get()
+    try change { ledger throws(LeaseholdError) in try ledger.binding(key, native) }
   }
 
   /// The locks.
@@ -172,11 +163,9 @@ extension LocalLockService {
     at now: MonotonicInstant
   ) throws(LeaseholdError) {
     let moment = moment(now)
-    try change { ledger in
-      attempt { () throws(LeaseholdError) in
-        try ledger.remove(key, native, force: force, within: confinement, at: moment)
-      }
-    }.get()
+    try change { ledger throws(LeaseholdError) in
+      try ledger.remove(key, native, force: force, within: confinement, at: moment)
+    }
   }
 
   /// Finds the process that a caller wants a lease bound to.
@@ -205,14 +194,5 @@ extension LocalLockService {
     status.faults = faults.current
     status.stateDirectoryFailures = fences?.failures ?? 0
     return status
-  }
-}
-
-/// A typed throw as a value, to carry it out of a mutex.
-private func attempt<Success>(_ body: () throws(LeaseholdError) -> Success) -> Result<Success, LeaseholdError> {
-  do {
-    return .success(try body())
-  } catch {
-    return .failure(error)
   }
 }

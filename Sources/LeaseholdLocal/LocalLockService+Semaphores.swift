@@ -148,24 +148,22 @@ extension LocalLockService {
       numbers = number..<number + 1
     }
     let moment = moment(now)
-    let broken = try change { ledger in
+    let broken = try change { ledger throws(LeaseholdError) -> [String] in
       // No lease can come between the look and the write: both are inside the ledger's mutex.
-      caught { () throws(LeaseholdError) -> [String] in
-        try ledger.prepareToWrite(
-          numbers.map { [$0] }, of: set.id, count: info.semaphoreCount, force: request.force, at: moment)
-        let refs = ledger.refs(on: numbers, of: set.id)
-        guard refs.isEmpty || request.force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
-        try ledger.checkReach(request.caller, on: numbers, of: set.id)
-        let broken = ledger.breakLeases(on: numbers, of: set.id, at: moment)
-        do throws(Errno) {
-          try write(request.values, to: set)
-        } catch {
-          throw explain(error, request.address, "write")
-        }
-        ledger.wroteValues(of: set.id, numbers)
-        return broken
+      try ledger.prepareToWrite(
+        numbers.map { [$0] }, of: set.id, count: info.semaphoreCount, force: request.force, at: moment)
+      let refs = ledger.refs(on: numbers, of: set.id)
+      guard refs.isEmpty || request.force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
+      try ledger.checkReach(request.caller, on: numbers, of: set.id)
+      let broken = ledger.breakLeases(on: numbers, of: set.id, at: moment)
+      do throws(Errno) {
+        try write(request.values, to: set)
+      } catch {
+        throw explain(error, request.address, "write")
       }
-    }.get()
+      ledger.wroteValues(of: set.id, numbers)
+      return broken
+    }
     return SemaphoresWritten(info: info, broken: broken)
   }
 
@@ -184,23 +182,21 @@ extension LocalLockService {
     try check(info, caller, .control)
     let moment = moment(now)
     let sleepers = sleepers(on: set, info)
-    try change { ledger in
-      caught { () throws(LeaseholdError) in
-        let refs = ledger.refs(on: nil, of: set.id)
-        let natives = ledger.nativeUse(of: set.id) == nil ? 0 : 1
-        let waiters = sleepers + natives + (ledger.hasWaiters(on: set.id) ? 1 : 0)
-        guard refs.isEmpty && waiters == 0 || force else {
-          throw .inUse(info, refs: refs, waiters: waiters, "remove it")
-        }
-        try ledger.checkReach(caller, on: nil, of: set.id)
-        do throws(Errno) {
-          try set.remove()
-        } catch {
-          throw explain(error, address, "remove")
-        }
-        ledger.setRemoved(set.id, at: moment)
+    try change { ledger throws(LeaseholdError) in
+      let refs = ledger.refs(on: nil, of: set.id)
+      let natives = ledger.nativeUse(of: set.id) == nil ? 0 : 1
+      let waiters = sleepers + natives + (ledger.hasWaiters(on: set.id) ? 1 : 0)
+      guard refs.isEmpty && waiters == 0 || force else {
+        throw .inUse(info, refs: refs, waiters: waiters, "remove it")
       }
-    }.get()
+      try ledger.checkReach(caller, on: nil, of: set.id)
+      do throws(Errno) {
+        try set.remove()
+      } catch {
+        throw explain(error, address, "remove")
+      }
+      ledger.setRemoved(set.id, at: moment)
+    }
     return info
   }
 
@@ -235,15 +231,6 @@ extension LocalLockService {
     case .id(let id): SemaphoreSet(id: id)
     case .key(let key): try? SemaphoreSet.open(key: IPCKey(rawValue: key))
     }
-  }
-}
-
-/// A typed throw as a value, to carry it out of a mutex.
-func caught<Success>(_ body: () throws(LeaseholdError) -> Success) -> Result<Success, LeaseholdError> {
-  do {
-    return .success(try body())
-  } catch {
-    return .failure(error)
   }
 }
 

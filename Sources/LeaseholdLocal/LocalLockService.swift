@@ -210,12 +210,16 @@ public final class LocalLockService: LockService {
 
   /// Runs a change of the ledger, then tells whoever must hear of it, outside the mutex.
   @inline(__always)
-  func change<Result: Sendable>(_ body: (Ledger) -> Result) -> Result {
+  func change<Success: Sendable, Failure: Error>(
+    _ body: (Ledger) throws(Failure) -> Success
+  ) throws(Failure) -> Success {
     var mustRing = false
     var notices: [Notice] = []
     let result = core.withLock { core in
       if core.storage.namesAnother { lookWhoServes(core) }
-      let result = body(core.ledger)
+      // As a value: the notices of what failed are told as well.
+      let result: Result<Success, Failure>
+      do throws(Failure) { result = .success(try body(core.ledger)) } catch { result = .failure(error) }
       if let due = core.ledger.nextDue, due < core.armed {
         core.armed = due
         mustRing = true
@@ -225,7 +229,7 @@ public final class LocalLockService: LockService {
     }
     if mustRing { alarm.ring() }
     for notice in notices { notice.deliver() }
-    return result
+    return try result.get()
   }
 
   /// Whether another daemon has taken this one's place.

@@ -22,7 +22,7 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   /// The kernel would destroy the ledger with the daemon.
   case segmentsAreDestroyed
   /// A limit of the kernel, such as SHMMAX: what it is, and what it must be at least where that is known.
-  case kernelLimit(what: String, limit: KernelLimit, errno: Errno)
+  case kernelLimit(what: String, limit: StartLimit, errno: Errno)
   /// The mark of fences cannot be read, or not be kept.
   case stateDirectory(FenceFileError)
   /// There cannot be one more thread.

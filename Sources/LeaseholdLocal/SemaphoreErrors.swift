@@ -82,8 +82,6 @@ extension SemaphoreSetAddress {
 }
 
 extension LeaseholdError {
-  typealias Fact = (name: String, value: Value)
-
   /// A semaphore that the set does not have.
   static func noSuchSemaphore(
     _ number: Int, _ info: SemaphoreSetInfo, _ address: SemaphoreSetAddress

@@ -60,11 +60,9 @@ class Flags(CliTest):
             known, named = set(re.findall(REQUEST, file.read())), set()
         for folder in ("Leasehold", "LeaseholdLocal", "LeaseholdHTTP"):
             for path in glob.glob(os.path.join(ROOT, "Sources", folder, "**", "*.swift"), recursive=True):
-                # What explains a code has no reader at a command line.
-                if not path.endswith("ProblemCode+Rows.swift"):
-                    with open(path, encoding="utf-8") as file:
-                        lines = [line for line in file if not line.lstrip().startswith("//")]
-                    named |= set(re.findall(REQUEST, "".join(lines)))
+                with open(path, encoding="utf-8") as file:
+                    lines = [line for line in file if not line.lstrip().startswith("//")]
+                named |= set(re.findall(REQUEST, "".join(lines)))
         self.assertIn("GET /semaphores", named)
         self.assertEqual(named - OF_HTTP_ALONE - known, set(), "SpokenProblem.swift has no command for these")
 

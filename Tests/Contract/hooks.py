@@ -221,8 +221,10 @@ def may_be_invalid(problem, given, case):
         if case.path.startswith(("/shm", "/segments")):
             return parameter in ("var", "segment", "key")  # control characters; numbers beyond 32 bits
         name = str(case.path_parameters.get("key", given.get("key", "")))
-        # Of `want`, the names are in the detail alone. What stands behind a prefix, and "..", no pattern says.
+        # Of `want`, the names are in the detail alone. What stands behind a prefix, "..", and the classes of Unicode
+        # that a new name may not have, no pattern says.
         is_special = name in (".", "..") or name.startswith(("php:", "apache:", "path:", "sysv:")) or "want" in problem
+        is_special = is_special or "characters that nobody sees" in problem["detail"]
         return parameter == "set" or is_special or len(name.encode()) > 255 or case.path.startswith("/keys")
     if code == "missing-parameter":  # required in the query or in the body, which a schema cannot say
         return parameter not in given and parameter in REQUIRED

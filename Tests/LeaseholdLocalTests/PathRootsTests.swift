@@ -153,7 +153,7 @@ private final class Swapping: Sendable {
     place.write("in/f")
     for error in [Errno.noMemory, .tooManyOpenFiles] {
       let refusal = ForcedErrno.$current.withValue(ForcedErrno(.openat2, error)) { place.refusal("in/f") }
-      #expect(refusal == .kernel(KernelFailure(errno: error.label)))
+      #expect(refusal == .kernel(KernelFailure(error.known)))
     }
     #expect(place.refusal("in/f") == nil)
   }

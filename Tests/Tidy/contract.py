@@ -4,6 +4,7 @@ import re
 
 import project
 
+TABLE = "Sources/LeaseholdHTTP/Answers/ProblemTable.swift"
 TESTS = (".swift", ".py", ".sh", ".pl")
 # Codes that no test can ask for, and why.
 BEYOND_TESTS = {
@@ -23,11 +24,15 @@ def documented_codes(tree):
 
 
 def served_codes(tree):
-    """Code to status and title, as ProblemCode.swift has them."""
-    folder = "Sources/LeaseholdHTTP/"
-    text = tree.text(folder + "ProblemCode.swift") + tree.text(folder + "ProblemCode+Rows.swift")
-    names = {name: raw or name for name, raw in re.findall(r'^  case (\w+)(?: = "([^"]+)")?$', text, re.M)}
-    rows = re.findall(r'^    case \.(\w+):\s*Row\(\s*(\d+), "([^"]*)"', text, re.M)
+    """Code to status and title: the constants of every layer, with their rows in ProblemTable.swift."""
+    sources = "\n".join(text for _, text in tree.matching(".swift", under=("Sources/",)))
+    constants = r"extension LeaseholdError\.Code \{\n((?:  .*\n|\n)*)\}"
+    names = {
+        name: raw
+        for block in re.findall(constants, sources)
+        for name, raw in re.findall(r'^  (?:public )?static let (\w+) = Self\(rawValue: "([^"]+)"\)$', block, re.M)
+    }
+    rows = re.findall(r'^    \.(\w+): Row\(\s*(\d+), "([^"]*)"', tree.text(TABLE), re.M)
     found = {names[name]: (int(status), title) for name, status, title in rows if name in names}
     return {**{raw: (None, None) for raw in names.values()}, **found}
 
@@ -44,10 +49,10 @@ def served_operations(tree):
 def error_codes_are_documented(tree):
     documented, served = documented_codes(tree), served_codes(tree)
     if not served:
-        yield "Sources/LeaseholdHTTP/ProblemCode.swift: no codes found"
+        yield f"{TABLE}: no codes found"
     for code in sorted(documented.keys() | served.keys()):
         if documented.get(code) != served.get(code):
-            yield f"{code}: openapi.yaml says {documented.get(code)}, ProblemCode.swift {served.get(code)}"
+            yield f"{code}: openapi.yaml says {documented.get(code)}, the table {served.get(code)}"
 
 
 def operations_are_documented_in_order(tree):

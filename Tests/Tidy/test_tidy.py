@@ -7,14 +7,16 @@ import tidy
 import units
 from tree import Tree, swift_functions
 
-CODE = "Sources/LeaseholdHTTP/ProblemCode.swift"
+CODE = "Sources/LeaseholdHTTP/Answers/ProblemTable.swift"
 ENDPOINTS = "Sources/LeaseholdHTTP/Endpoint.swift"
 GOOD = {
     "openapi.yaml":
     "info:\n  version: 1.2.0\n  contact:\n    name: A\n    url: https://b.invalid\n"
     "paths:\n  /a:\n    get:\n      operationId: readA\n    put:\n      operationId: writeA\n"
     "components:\n  x-problem-codes:\n    too-bad:\n      status: 400\n      title: It is bad\n",
-    CODE: 'enum ProblemCode {\n  case tooBad = "too-bad"\n\n    case .tooBad:\n      Row(\n        400, "It is bad",\n',
+    CODE: 'static let rows = [\n    .tooBad: Row(\n      400, "It is bad"),\n  ]\n',
+    "Sources/LeaseholdHTTP/A.swift": "extension LeaseholdError.Code {\n"
+    '  static let tooBad = Self(rawValue: "too-bad")\n}\n',
     ENDPOINTS: 'x = [E(operation: "readA"),\n  E(operation: "writeA")]\n',
     "README.md": "# Hello there\n\n`make run`, `make test` [here](#hello-there)\n\n```sh\necho hi\n```\n",
     "Tests/Live/test_a.py": "def test_a():\n    for name in ('readA', 'writeA', 'too-bad'):\n        pass\n",

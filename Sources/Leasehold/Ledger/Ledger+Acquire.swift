@@ -58,7 +58,7 @@ extension Ledger {
         switch keep(prepared, on: lock) {
         case .done: break
         case .removed: break taking
-        case .wouldBlock: throw Self.kernelRefused(KernelFailure(errno: "EAGAIN"), doing: "take the lock")
+        case .wouldBlock: throw Self.kernelRefused(KernelFailure(.wouldBlock), doing: "take the lock")
         case .failed(let failure): throw Self.kernelRefused(failure, doing: "take the lock")
         }
         let lease = commit(prepared, for: request, on: lock, caller: request.caller)

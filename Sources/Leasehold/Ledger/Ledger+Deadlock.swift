@@ -209,11 +209,9 @@ extension Ledger {
   /// - Parameter confinement: What the caller may know of: it hears of no lock, lease or owner outside it.
   private static func deadlock(_ circle: [DeadlockStep], told confinement: Confinement?) -> LeaseholdError {
     let circle = confinement.map { confinement in circle.map { $0.told(to: confinement) } } ?? circle
-    var error = LeaseholdError(
+    return LeaseholdError(
       .deadlock,
-      "Waiting would never end: \(words(of: circle)). Release what you hold, then ask again.")
-    error.circle = circle
-    return error
+      "Waiting would never end: \(words(of: circle)). Release what you hold, then ask again.", circle: circle)
   }
 
   /// A request for several locks that wants one of them, perhaps under two names, more often than can be.

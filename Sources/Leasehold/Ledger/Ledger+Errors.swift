@@ -46,7 +46,7 @@ extension Ledger {
       LeaseholdError(
         .kindMismatch,
         "Lock '\(lock.key)' is in use without a limit; leave 'limit' out, or wait until nobody uses it.",
-        facts: [("kind", .text("rw")), ("limit", .none)])
+        facts: [("kind", .text("rw")), ("limit", .null)])
     }
   }
 
@@ -61,34 +61,32 @@ extension Ledger {
   }
 
   func queueFull(_ lock: Lock, _ limit: String, _ most: Int, at now: MonotonicInstant) -> LeaseholdError {
-    var error = contended(
-      .queueFull, lock, { "\($0), and \(most) or more wait already (\(limit)); try again later" }, at: now)
-    error.facts += [("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))]
-    return error
+    contended(
+      .queueFull, lock, { "\($0), and \(most) or more wait already (\(limit)); try again later" }, at: now
+    ).adding([("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))])
   }
 
   func inUse(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
     let natives = lock.isIdle
-    var error = contended(
+    return contended(
       .inUse, lock,
       { what in
         natives
           ? "is held by processes that did not come through this service; end them first (see 'sysv' and ipcs -s -i)"
           : "\(what); wait until nobody has or wants it, or give force=true to end its leases"
-      }, at: now)
-    error.retryAfter = nil
-    return error
+      }, at: now, mayPass: false)
   }
 
   private func contended(
-    _ code: LeaseholdError.Code, _ lock: Lock, _ words: (String) -> String, at now: MonotonicInstant
+    _ code: LeaseholdError.Code, _ lock: Lock, _ words: (String) -> String, at now: MonotonicInstant,
+    mayPass: Bool = true
   ) -> LeaseholdError {
     let shown = snapshot(lock, holders: 10, waiters: 0)
     let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
     let left = TimeSpan(nanoseconds: next - now.nanoseconds)
     return LeaseholdError(
       code, "Lock '\(lock.key)' \(words(hindrance(of: lock, shown))).", contention: shown,
-      retryAfter: max(.seconds(1), next == 0 ? .seconds(1) : left))
+      retryAfter: mayPass ? max(.seconds(1), next == 0 ? .seconds(1) : left) : nil)
   }
 
   static func tooManyWaiters(_ most: Int) -> LeaseholdError {
@@ -152,18 +150,19 @@ extension Ledger {
   }
 
   static func kernelRefused(_ failure: KernelFailure, doing what: String) -> LeaseholdError {
-    var facts: [(name: String, value: LeaseholdError.Value)] = [("errno", .text(failure.errno))]
-    if let limit = failure.limit { facts.append(("limit", .text(limit))) }
-    if let value = failure.value { facts.append(("value", .number(Int64(value)))) }
-    if failure.errno == "EACCES" || failure.errno == "EPERM" {
+    var facts: [LeaseholdError.Fact] = [("errno", .text(failure.errno.name))]
+    if let limit = failure.limit {
+      facts += [("limit", .text(limit.name.rawValue)), ("value", .number(Int64(limit.value)))]
+    }
+    if failure.errno == .accessDenied || failure.errno == .notPermitted {
       return LeaseholdError(
         .permissionDenied,
-        "The kernel does not let this service \(what) (\(failure.errno)); see the set's owner and mode.",
+        "The kernel does not let this service \(what) (\(failure.errno.name)); see the set's owner and mode.",
         facts: facts)
     }
-    let limit = failure.limit.map { ", limit \($0)" + (failure.value.map { " = \($0)" } ?? "") } ?? ""
+    let limit = failure.limit.map { ", limit \($0.name.rawValue) = \($0.value)" } ?? ""
     return LeaseholdError(
-      .kernelLimit, "The kernel refused to \(what): \(failure.errno)\(limit). \(failure.advice)", facts: facts,
+      .kernelLimit, "The kernel refused to \(what): \(failure.errno.name)\(limit). \(failure.advice)", facts: facts,
       retryAfter: .seconds(1))
   }
 }
@@ -172,12 +171,12 @@ extension KernelFailure {
   /// What to do: each error has a reason of its own, and only some are limits that can be raised.
   fileprivate var advice: String {
     switch errno {
-    case "ENOSPC": "Remove sets that nobody uses (ipcs -s, ipcrm -s ID), or raise it (sysctl kernel.sem)."
-    case "ENOMEM": "The host or the container has no memory left for it: free some, and try again."
-    case "E2BIG": "One call may do no more operations: ask for fewer at once, or raise it (sysctl kernel.sem)."
-    case "ERANGE": "A value or what is to be undone would pass its range: give units back first."
-    case "EAGAIN", "EINTR": "Something else came between: try again."
-    case "ENOSYS": "There are no System V semaphores here, or a filter (seccomp) keeps this service from them."
+    case .noSpace: "Remove sets that nobody uses (ipcs -s, ipcrm -s ID), or raise it (sysctl kernel.sem)."
+    case .noMemory: "The host or the container has no memory left for it: free some, and try again."
+    case .listTooLong: "One call may do no more operations: ask for fewer at once, or raise it (sysctl kernel.sem)."
+    case .outOfRange: "A value or what is to be undone would pass its range: give units back first."
+    case .wouldBlock, .interrupted: "Something else came between: try again."
+    case .noSuchCall: "There are no System V semaphores here, or a filter (seccomp) keeps this service from them."
     default: "The log may tell more; try again."
     }
   }

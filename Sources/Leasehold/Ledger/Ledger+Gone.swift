@@ -10,20 +10,15 @@ extension LeaseholdError {
   ///   - endedAt: When, in nanoseconds of CLOCK_MONOTONIC; `nil` where the end is still to come.
   public static func gone(
     _ code: Code, _ detail: String, key: LockKey?, ref: String?, reason: EndReason, endedAt: Int64?,
-    facts: [(name: String, value: Value)] = []
+    facts: [Fact] = []
   ) -> LeaseholdError {
     LeaseholdError(
       code, detail,
       facts: [
-        ("key", key.map { .text($0.text) } ?? .none), ("ref", ref.map { .text($0) } ?? .none),
-        ("reason", .text(reason.name)), (endedAtFact, endedAt.map { .number($0) } ?? .none),
+        ("key", key.map { .text($0.text) } ?? .null), ("ref", ref.map { .text($0) } ?? .null),
+        ("reason", .text(reason.name)), ("ended_at", endedAt.map { .instant($0) } ?? .null),
       ] + facts)
   }
-
-  /// The fact that is shown as `ended_at`.
-  public static let endedAtFact = "ended_at_monotonic_ns"
-  /// The fact that is shown as `ends_at`.
-  public static let endsAtFact = "ends_at_monotonic_ns"
 }
 
 extension Ledger {
@@ -62,7 +57,7 @@ extension Ledger {
       case .setRemoved: (.setRemoved, "ended because another program removed its semaphore set")
       case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
       }
-    var facts: [(name: String, value: LeaseholdError.Value)] = []
+    var facts: [LeaseholdError.Fact] = []
     if !end.keys.isEmpty { facts.append(("locks", .texts(end.keys.map(\.text)))) }
     if end.reason == .broken { facts += breakFacts(end.breaking) }
     return .gone(
@@ -79,13 +74,13 @@ extension Ledger {
       "An operator\(who) ends lease \(lease.id.ref): it stands for \(left) ms more and can be released, but not "
         + "renewed or transferred. Finish what it protects.",
       key: lease.key, ref: lease.id.ref, reason: .broken, endedAt: nil,
-      facts: [(LeaseholdError.endsAtFact, .number(lease.deadline)), ("breaking_in_ms", .number(left))]
+      facts: [("ends_at", .instant(lease.deadline)), ("breaking_in_ms", .number(left))]
         + breakFacts(lease.breaking))
   }
 
-  private static func breakFacts(_ note: BreakNote?) -> [(name: String, value: LeaseholdError.Value)] {
+  private static func breakFacts(_ note: BreakNote?) -> [LeaseholdError.Fact] {
     [
-      ("break_reason", note?.reason.map { .text($0) } ?? .none), ("broken_by", note?.by.map { .text($0) } ?? .none),
+      ("break_reason", note?.reason.map { .text($0) } ?? .null), ("broken_by", note?.by.map { .text($0) } ?? .null),
     ]
   }
 

@@ -204,7 +204,7 @@ extension Ledger {
         switch keep(prepared, on: lock) {
         case .done: grant(waiter, prepared, on: lock, limitApplied: limitApplied)
         case .removed: return setVanished(lock, at: moment)
-        case .wouldBlock: dismiss(waiter, Self.kernelRefused(KernelFailure(errno: "EAGAIN"), doing: "take the lock"))
+        case .wouldBlock: dismiss(waiter, Self.kernelRefused(KernelFailure(.wouldBlock), doing: "take the lock"))
         case .failed(let failure): dismiss(waiter, Self.kernelRefused(failure, doing: "take the lock"))
         }
       case .busy, .full, .unsettled:

@@ -27,7 +27,7 @@ extension Ledger {
       if let lock = try tryToMakeLock(key, kind: kind, at: moment) { return lock }
       if counters.setsRemoved == removed { uncleanPlaces += 1 }
     }
-    guard uncleanPlaces == 0 else { throw Self.kernelRefused(KernelFailure(errno: "ERANGE"), doing: "take the lock") }
+    guard uncleanPlaces == 0 else { throw Self.kernelRefused(KernelFailure(.outOfRange), doing: "take the lock") }
     throw Self.setKeepsVanishing(key, at: moment)
   }
 
@@ -61,7 +61,7 @@ extension Ledger {
       bank.freePlace(place)
       bankVanished(bank, at: moment)
       return nil
-    case .failed(let failure) where failure.errno != "ERANGE":
+    case .failed(let failure) where failure.errno != .outOfRange:
       eraseLock(lock)
       bank.freePlace(place)
       throw Self.kernelRefused(failure, doing: "take the lock")

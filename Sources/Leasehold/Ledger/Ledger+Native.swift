@@ -213,7 +213,7 @@ extension Ledger {
     }
     switch kernel.remove(bound.id.set) {
     case .done, .removed: break
-    case .wouldBlock: throw Self.kernelRefused(KernelFailure(errno: "EAGAIN"), doing: "remove the set")
+    case .wouldBlock: throw Self.kernelRefused(KernelFailure(.wouldBlock), doing: "remove the set")
     case .failed(let failure): throw Self.kernelRefused(failure, doing: "remove the set")
     }
     guard let known else { return }

@@ -2,7 +2,7 @@
 
 extension Ledger {
   static func bindRefused(_ failure: BindFailure, _ key: LockKey, _ native: NativeRequest) -> LeaseholdError {
-    var facts: [(name: String, value: LeaseholdError.Value)] = [("key", .text(key.text))]
+    var facts: [LeaseholdError.Fact] = [("key", .text(key.text))]
     switch failure {
     case .noSet(let errno):
       facts.append(("errno", .text(errno)))
@@ -47,12 +47,13 @@ extension Ledger {
         .kindMismatch,
         "'\(key)' leads to a set in which this service keeps its own locks; use their plain names instead.",
         facts: facts)
-    case .kernel(let failure) where failure.limit == "SEMMSL":
+    case .kernel(let failure) where failure.limit?.name == .semaphoresPerSet:
       return LeaseholdError(
-        .outOfRange, "A set here has at most \(failure.value ?? 0) semaphores (SEMMSL); ask for fewer, or raise it.",
+        .outOfRange,
+        "A set here has at most \(failure.limit?.value ?? 0) semaphores (SEMMSL); ask for fewer, or raise it.",
         facts: facts + [
-          ("parameter", .text("nsems")), ("errno", .text(failure.errno)), ("limit", .text("SEMMSL")),
-          ("minimum", .number(1)), ("maximum", .number(Int64(failure.value ?? 0))),
+          ("parameter", .text("nsems")), ("errno", .text(failure.errno.name)), ("limit", .text("SEMMSL")),
+          ("minimum", .number(1)), ("maximum", .number(Int64(failure.limit?.value ?? 0))),
         ])
     case .kernel(let failure): return kernelRefused(failure, doing: "open the set of '\(key)'")
     }

@@ -114,7 +114,7 @@ extension Ledger {
         tries += 1
       }
       guard outcome == .done else {
-        return outcome == .wouldBlock ? .failed(KernelFailure(errno: "EAGAIN")) : outcome
+        return outcome == .wouldBlock ? .failed(KernelFailure(.wouldBlock)) : outcome
       }
     }
     return .done
@@ -211,7 +211,7 @@ extension KernelOutcome {
   fileprivate var isOutOfRange: Bool {
     switch self {
     case .wouldBlock: true
-    case .failed(let failure): failure.errno == "ERANGE"
+    case .failed(let failure): failure.errno == .outOfRange
     case .done, .removed: false
     }
   }

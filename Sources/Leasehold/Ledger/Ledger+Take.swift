@@ -95,7 +95,7 @@ extension Ledger {
         return .taken(limitApplied: keepsValue ? nil : state.isAlone)
       case .wouldBlock: continue
       case .removed: return .removed
-      case .failed(let failure) where failure.errno == "ERANGE": continue
+      case .failed(let failure) where failure.errno == .outOfRange: continue
       case .failed(let failure): return .refused(Self.kernelRefused(failure, doing: "take the lock"))
       }
     }
@@ -116,7 +116,7 @@ extension Ledger {
     case .done: .taken(limitApplied: nil)
     case .wouldBlock: .busy
     case .removed: .removed
-    case .failed(let failure) where failure.errno == "ERANGE": .unsettled
+    case .failed(let failure) where failure.errno == .outOfRange: .unsettled
     case .failed(let failure): .refused(Self.kernelRefused(failure, doing: "take the lock"))
     }
   }
@@ -132,7 +132,7 @@ extension Ledger {
     return switch read(native) {
     case .gone: .failure(Unread(outcome: .removed))
     case .unreadable:
-      .failure(Unread(outcome: .refused(Self.kernelRefused(KernelFailure(errno: "EACCES"), doing: "read the set"))))
+      .failure(Unread(outcome: .refused(Self.kernelRefused(KernelFailure(.accessDenied), doing: "read the set"))))
     case .values(let values): .success(values)
     }
   }

@@ -12,26 +12,6 @@ public enum KernelOutcome: Sendable, Equatable {
   case failed(KernelFailure)
 }
 
-/// A refusal by the kernel: the errno by name and, where one was hit, the limit.
-public struct KernelFailure: Error, Sendable, Equatable {
-  /// For example `ENOSPC`.
-  public var errno: String
-  /// For example `SEMMNI`.
-  public var limit: String?
-  /// The limit's value.
-  public var value: Int?
-
-  /// Whether the kernel may do the same operations later: it lacked memory, or this process the right to do them.
-  var mayPass: Bool { ["ENOMEM", "EACCES", "EPERM", "EINTR", "ENOSYS"].contains(errno) }
-
-  /// Makes a failure.
-  public init(errno: String, limit: String? = nil, value: Int? = nil) {
-    self.errno = errno
-    self.limit = limit
-    self.value = value
-  }
-}
-
 /// A set of own locks in the kernel.
 public struct BankID: Hashable, Sendable {
   /// The identifier of the set: a removed set's is not used again for millions of creations.

@@ -1,101 +1,120 @@
 /// What went wrong, in a form that a caller can act on: a stable code, a sentence that says what to do, and the facts.
-///
-/// Its members are those of ``Content``.
-@dynamicMemberLookup
-public struct LeaseholdError: Error, Sendable {
-  /// The stable, machine-readable names of everything that can go wrong in the lock service.
-  public enum Code: String, Sendable, CaseIterable {
-    case badKey = "bad-key"
-    case outOfRange = "out-of-range"
-    case invalidParameter = "invalid-parameter"
-    case noSuchLock = "no-such-lock"
-    case noSuchLease = "no-such-lease"
-    case noSuchSet = "no-such-set"
-    case noSuchPath = "no-such-path"
-    case pathNotAllowed = "path-not-allowed"
-    case noSuchSemaphore = "no-such-semaphore"
-    case noSuchProcess = "no-such-process"
-    case noSuchSegment = "no-such-segment"
-    case noSuchVariable = "no-such-variable"
-    case forbidden
-    case permissionDenied = "permission-denied"
-    case ownSet = "own-set"
-    case exists
-    case nsemsMismatch = "nsems-mismatch"
-    case limitMismatch = "limit-mismatch"
-    case kindMismatch = "kind-mismatch"
-    case inUse = "in-use"
-    case corruptSegment = "corrupt-segment"
-    case superseded
-    case deadlock
-    case expired
-    case released
-    case broken
-    case rewritten
-    case undelivered
-    case setRemoved = "set-removed"
-    case lockRemoved = "lock-removed"
-    case staleFence = "stale-fence"
-    case preconditionFailed = "precondition-failed"
-    case countExceedsLimit = "count-exceeds-limit"
-    case sameLockTwice = "same-lock-twice"
-    case idempotencyMismatch = "idempotency-mismatch"
-    case locked
-    case waitTimeout = "wait-timeout"
-    case queueFull = "queue-full"
-    case tooManyWaiters = "too-many-waiters"
-    case callerLimit = "caller-limit"
-    case draining
-    case starting
-    case kernelLimit = "kernel-limit"
-    case segmentFull = "segment-full"
-    case ledgerFull = "ledger-full"
-    case tooManyProcesses = "too-many-processes"
-    case nativeCountFull = "native-count-full"
-    case tooManyNativeHandles = "too-many-native-handles"
-    case ledgerDamaged = "ledger-damaged"
-    case internalError = "internal"
+public final class LeaseholdError: Error, Sendable {
+  /// A stable, machine-readable name of something that can go wrong.
+  ///
+  /// Open: each layer adds its own. `openapi.yaml` lists them all.
+  public struct Code: RawRepresentable, Hashable, Sendable {
+    /// The name, in lower case with hyphens.
+    public let rawValue: String
+
+    /// Makes a code of a name.
+    public init(rawValue: String) { self.rawValue = rawValue }
   }
 
-  /// A fact that goes with an error: a member of the problem document.
+  /// The value of a fact.
   public enum Value: Sendable, Equatable {
     case text(String)
     case number(Int64)
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    case instant(Int64)
     case flag(Bool)
     case texts([String])
-    case none
+    case null
   }
 
-  /// What an error says.
-  public struct Content: Sendable {
-    /// The stable code.
-    public var code: Code
-    /// One sentence that says what to do.
-    public var detail: String
-    /// Named facts, in order.
-    public var facts: [(name: String, value: Value)]
-    /// Who is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
-    public var contention: LockSnapshot?
-    /// Who waits for whom, for ``Code/deadlock``.
-    public var circle: [DeadlockStep]?
-    /// When trying again makes sense.
-    public var retryAfter: TimeSpan?
-  }
+  /// A fact that goes with an error: a member of the problem document.
+  public typealias Fact = (name: String, value: Value)
 
-  private var content: Boxed<Content>
+  /// The stable code.
+  public let code: Code
+  /// One sentence that says what to do.
+  public let detail: String
+  /// Named facts, in order.
+  public let facts: [Fact]
+  /// The lock that is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
+  public let contention: LockSnapshot?
+  /// The waiters and holders that wait for each other, for ``Code/deadlock``.
+  public let circle: [DeadlockStep]?
+  /// When trying again makes sense.
+  public let retryAfter: TimeSpan?
 
   /// Makes an error.
   public init(
-    _ code: Code, _ detail: String, facts: [(name: String, value: Value)] = [], contention: LockSnapshot? = nil,
-    retryAfter: TimeSpan? = nil
+    _ code: Code, _ detail: String, facts: [Fact] = [], contention: LockSnapshot? = nil,
+    circle: [DeadlockStep]? = nil, retryAfter: TimeSpan? = nil
   ) {
-    content = Boxed(
-      Content(code: code, detail: detail, facts: facts, contention: contention, retryAfter: retryAfter))
+    self.code = code
+    self.detail = detail
+    self.facts = facts
+    self.contention = contention
+    self.circle = circle
+    self.retryAfter = retryAfter
   }
 
-  /// A member of ``Content``.
-  public subscript<Member>(dynamicMember path: WritableKeyPath<Content, Member>) -> Member {
-    get { content.value[keyPath: path] }
-    set { content.value[keyPath: path] = newValue }
+  /// The same error with more facts, and with something before its sentence.
+  public func adding(_ facts: [Fact], before prefix: String = "") -> LeaseholdError {
+    LeaseholdError(
+      code, prefix + detail, facts: self.facts + facts, contention: contention, circle: circle,
+      retryAfter: retryAfter)
   }
+
+  /// The same error about a lock as another caller may see it.
+  public func showing(_ contention: LockSnapshot) -> LeaseholdError {
+    LeaseholdError(code, detail, facts: facts, contention: contention, circle: circle, retryAfter: retryAfter)
+  }
+}
+
+// The names say what they are; what to do about each stands in `x-problem-codes` of openapi.yaml.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+extension LeaseholdError.Code {
+  public static let badKey = Self(rawValue: "bad-key")
+  public static let outOfRange = Self(rawValue: "out-of-range")
+  public static let invalidParameter = Self(rawValue: "invalid-parameter")
+  public static let noSuchLock = Self(rawValue: "no-such-lock")
+  public static let noSuchLease = Self(rawValue: "no-such-lease")
+  public static let noSuchSet = Self(rawValue: "no-such-set")
+  public static let noSuchPath = Self(rawValue: "no-such-path")
+  public static let pathNotAllowed = Self(rawValue: "path-not-allowed")
+  public static let noSuchSemaphore = Self(rawValue: "no-such-semaphore")
+  public static let noSuchProcess = Self(rawValue: "no-such-process")
+  public static let noSuchSegment = Self(rawValue: "no-such-segment")
+  public static let noSuchVariable = Self(rawValue: "no-such-variable")
+  public static let forbidden = Self(rawValue: "forbidden")
+  public static let permissionDenied = Self(rawValue: "permission-denied")
+  public static let ownSet = Self(rawValue: "own-set")
+  public static let exists = Self(rawValue: "exists")
+  public static let nsemsMismatch = Self(rawValue: "nsems-mismatch")
+  public static let limitMismatch = Self(rawValue: "limit-mismatch")
+  public static let kindMismatch = Self(rawValue: "kind-mismatch")
+  public static let inUse = Self(rawValue: "in-use")
+  public static let corruptSegment = Self(rawValue: "corrupt-segment")
+  public static let superseded = Self(rawValue: "superseded")
+  public static let deadlock = Self(rawValue: "deadlock")
+  public static let expired = Self(rawValue: "expired")
+  public static let released = Self(rawValue: "released")
+  public static let broken = Self(rawValue: "broken")
+  public static let rewritten = Self(rawValue: "rewritten")
+  public static let undelivered = Self(rawValue: "undelivered")
+  public static let setRemoved = Self(rawValue: "set-removed")
+  public static let lockRemoved = Self(rawValue: "lock-removed")
+  public static let staleFence = Self(rawValue: "stale-fence")
+  public static let preconditionFailed = Self(rawValue: "precondition-failed")
+  public static let countExceedsLimit = Self(rawValue: "count-exceeds-limit")
+  public static let sameLockTwice = Self(rawValue: "same-lock-twice")
+  public static let idempotencyMismatch = Self(rawValue: "idempotency-mismatch")
+  public static let locked = Self(rawValue: "locked")
+  public static let waitTimeout = Self(rawValue: "wait-timeout")
+  public static let queueFull = Self(rawValue: "queue-full")
+  public static let tooManyWaiters = Self(rawValue: "too-many-waiters")
+  public static let callerLimit = Self(rawValue: "caller-limit")
+  public static let draining = Self(rawValue: "draining")
+  public static let starting = Self(rawValue: "starting")
+  public static let kernelLimit = Self(rawValue: "kernel-limit")
+  public static let segmentFull = Self(rawValue: "segment-full")
+  public static let ledgerFull = Self(rawValue: "ledger-full")
+  public static let tooManyProcesses = Self(rawValue: "too-many-processes")
+  public static let nativeCountFull = Self(rawValue: "native-count-full")
+  public static let tooManyNativeHandles = Self(rawValue: "too-many-native-handles")
+  public static let ledgerDamaged = Self(rawValue: "ledger-damaged")
+  public static let internalError = Self(rawValue: "internal")
 }

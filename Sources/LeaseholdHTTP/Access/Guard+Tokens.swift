@@ -3,16 +3,16 @@ import Leasehold
 /// Bearer tokens (RFC 6750): who calls, and whether the role is large enough for the operation.
 extension Guard {
   /// The reason to refuse a request for its token; notes the token where there is one.
-  func refusal(_ exchange: Exchange, _ tokens: TokenStore, isOptional: Bool) -> Problem? {
+  func refusal(_ exchange: Exchange, _ tokens: TokenStore, isOptional: Bool) -> LeaseholdError? {
     let endpoint = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }.map { Endpoint.all[$0] }
     let needed = endpoint?.neededRole ?? .read
     if needed == .nobody { return nil }
     guard let header = exchange.header(.authorization) else {
       if isOptional || isPage(exchange, endpoint) { return nil }
-      return Problem(.unauthenticated, "This needs a token; send it as 'Authorization: Bearer TOKEN'.")
+      return LeaseholdError(.unauthenticated, "This needs a token; send it as 'Authorization: Bearer TOKEN'.")
     }
     guard let secret = bearer(header), let token = tokens.find(secret) else {
-      return Problem(
+      return LeaseholdError(
         .unauthenticated,
         "The token of this request is not in the service's file; 'Authorization: Bearer TOKEN' needs one that is.")
     }

@@ -16,19 +16,18 @@ final class Refusals: Sendable {
 
   private let log: Logger
   private let budget = LineBudget(linesPerSecond: linesPerSecond)
-  private let cells: [ProblemCode: Cell]
+  private let cells: [LeaseholdError.Code: Cell]
 
   init(_ log: Logger) {
     self.log = log
-    cells = Dictionary(
-      uniqueKeysWithValues: ProblemCode.allCases.filter(Self.isOne).map { ($0, Cell()) })
+    cells = Dictionary(uniqueKeysWithValues: Self.codes.map { ($0, Cell()) })
   }
 
-  /// Whether a code refuses who asks and not what is asked.
-  private static func isOne(_ code: ProblemCode) -> Bool { [401, 403, 421, 429].contains(code.status) }
+  /// The codes that refuse who asks and not what is asked, in the order of the table.
+  private static let codes = ProblemTable.rows.filter { [401, 403, 421, 429].contains($0.value.status) }.map(\.key)
 
   /// Whether a problem is a refusal.
-  func counts(_ problem: Problem) -> Bool { cells[problem.code] != nil }
+  func counts(_ problem: LeaseholdError) -> Bool { cells[problem.code] != nil }
 
   /// Counts and logs a problem if it is a refusal.
   ///
@@ -36,7 +35,7 @@ final class Refusals: Sendable {
   ///   - trace: What the request is a part of, read on the connection's thread.
   ///   - requestID: What its answer has as X-Request-Id, read there too.
   func note(
-    _ problem: Problem, to exchange: Exchange, operation: StaticString?, trace: @autoclosure () -> TraceContext,
+    _ problem: LeaseholdError, to exchange: Exchange, operation: StaticString?, trace: @autoclosure () -> TraceContext,
     requestID: @autoclosure () -> [UInt8]
   ) {
     guard let cell = cells[problem.code] else { return }
@@ -62,10 +61,8 @@ final class Refusals: Sendable {
   }
 
   /// How often each code was answered, in the order of the table.
-  var counts: [(code: ProblemCode, count: UInt64)] {
-    ProblemCode.allCases.compactMap { code in
-      cells[code].map { (code, $0.value.load(ordering: .relaxed)) }
-    }
+  var counts: [(code: LeaseholdError.Code, count: UInt64)] {
+    Self.codes.compactMap { code in cells[code].map { (code, $0.value.load(ordering: .relaxed)) } }
   }
 
   /// Lines that were not written.

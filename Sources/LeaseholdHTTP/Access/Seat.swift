@@ -4,7 +4,7 @@ import Leasehold
 final class Seat {
   let account: CallerAccount
   /// Why it is one too many.
-  let refusal: Problem?
+  let refusal: LeaseholdError?
   private let claim: CallerClaim?
 
   /// - Parameter isFull: Whether the listener has as many as it takes; root and the service's user do not mind.
@@ -17,7 +17,7 @@ final class Seat {
       refusal = mustGo ? .tooManyConnections(limit) : nil
     } catch {
       claim = nil
-      refusal = Problem(error)
+      refusal = error
     }
   }
 }
@@ -29,15 +29,14 @@ extension PeerConnection {
   var seat: Seat? { attachment as? Seat }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// As many connections are open as may.
-  fileprivate static func tooManyConnections(_ most: Int) -> Problem {
-    var problem = Problem(
+  fileprivate static func tooManyConnections(_ most: Int) -> LeaseholdError {
+    LeaseholdError(
       .tooManyConnections,
       "\(most) connections are open on this listener, its maximum (--max-connections); try again later. Root on the "
         + "Unix socket and /healthz are served even now.",
-      facts: [("limit", .text("max-connections")), ("maximum", .number(Int64(most)))])
-    problem.retryAfter = .seconds(1)
-    return problem
+      facts: [("limit", .text("max-connections")), ("maximum", .number(Int64(most)))],
+      retryAfter: .seconds(1))
   }
 }

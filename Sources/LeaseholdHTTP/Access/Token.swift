@@ -35,13 +35,11 @@ extension LockSnapshot {
   }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// What a caller with a token is told.
-  func told(to token: Token?) -> Problem {
-    guard token?.confinement?.prefixes != nil, let lock = self.contention else { return self }
-    var told = self
-    told.contention = lock.seen(by: token)
-    return told
+  func told(to token: Token?) -> LeaseholdError {
+    guard token?.confinement?.prefixes != nil, let lock = contention else { return self }
+    return showing(lock.seen(by: token))
   }
 }
 
@@ -52,7 +50,7 @@ extension Exchange {
 
 extension Token {
   /// Throws unless the token may do what the request asks, beyond the role that was checked by its path alone.
-  func check(_ endpoint: Endpoint, _ call: borrowing Call) throws(Problem) {
+  func check(_ endpoint: Endpoint, _ call: borrowing Call) throws(LeaseholdError) {
     if role < .admin, call.arguments[.force] == "true" { throw .forbidden(self, "force=true", needs: .admin) }
     guard let confinement, confinement.prefixes != nil else { return }
     switch endpoint.reach {
@@ -62,7 +60,7 @@ extension Token {
     case .lock: try check(name: call.key().text)
     case .list:
       guard let prefix = call.arguments[.key] else {
-        throw Problem(confinement.refusal("Token '\(name)' sees a part of the locks only, so ask with key=PREFIX"))
+        throw confinement.refusal("Token '\(name)' sees a part of the locks only, so ask with key=PREFIX")
       }
       // The star says that it is a prefix.
       let isStarred = endpoint.route == .events && prefix.utf8.last == UInt8(ascii: "*")
@@ -80,9 +78,9 @@ extension Token {
   }
 
   /// Throws unless the token may use what has this name.
-  func check(name asked: String) throws(Problem) {
+  func check(name asked: String) throws(LeaseholdError) {
     guard let confinement, !confinement.covers(asked) else { return }
-    throw Problem(confinement.refusal("Token '\(name)' may not use '\(asked.excerpt)'"))
+    throw confinement.refusal("Token '\(name)' may not use '\(asked.excerpt)'")
   }
 }
 
@@ -106,17 +104,16 @@ extension Call {
   }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// A token that is good, but not for this.
-  static func forbidden(_ token: Token, _ detail: String) -> Problem {
-    Problem(.forbidden, detail, facts: [("token", .text(token.name)), ("role", .text(token.role.name))])
+  static func forbidden(_ token: Token, _ detail: String) -> LeaseholdError {
+    LeaseholdError(.forbidden, detail, facts: [("token", .text(token.name)), ("role", .text(token.role.name))])
   }
 
   /// A token whose role is too small.
-  static func forbidden(_ token: Token, _ what: String, needs role: Role) -> Problem {
-    var problem = forbidden(
-      token, "\(what) needs the role '\(role.name)', and token '\(token.name)' has '\(token.role.name)'.")
-    problem.facts.append(("needed_role", .text(role.name)))
-    return problem
+  static func forbidden(_ token: Token, _ what: String, needs role: Role) -> LeaseholdError {
+    forbidden(
+      token, "\(what) needs the role '\(role.name)', and token '\(token.name)' has '\(token.role.name)'."
+    ).adding([("needed_role", .text(role.name))])
   }
 }

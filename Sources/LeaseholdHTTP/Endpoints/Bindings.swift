@@ -10,7 +10,7 @@ enum LeaseBond {
 
 extension Call {
   /// What the lease shall end with: `connection`, `pid:N` or `peer`; `nil` for nothing.
-  func bond() throws(Problem) -> LeaseBond? {
+  func bond() throws(LeaseholdError) -> LeaseBond? {
     guard let text = arguments[.bind] else { return nil }
     let asked: AskedProcess
     switch text {
@@ -39,34 +39,30 @@ extension Call {
   }
 
   /// Finds the process that a lease shall be bound to.
-  func process(_ asked: AskedProcess) throws(Problem) -> ProcessBinding {
-    do {
-      return try server.service.process(asked, of: caller, socket: exchange.connection.descriptor)
-    } catch {
-      throw Problem(error)
-    }
+  func process(_ asked: AskedProcess) throws(LeaseholdError) -> ProcessBinding {
+    try server.service.process(asked, of: caller, socket: exchange.connection.descriptor)
   }
 
   /// A hold is bound to its connection and to nothing else.
-  func checkHold() throws(Problem) {
+  func checkHold() throws(LeaseholdError) {
     if let text = arguments[.bind], text != "connection" { throw .notOneOf(.bind, text, ["connection"]) }
     try refuseProxies(of: "hold")
   }
 
   /// An answer that goes on needs chunks, which HTTP/1.0 does not have.
-  func checkVersion(_ what: String) throws(Problem) {
+  func checkVersion(_ what: String) throws(LeaseholdError) {
     guard exchange.version != .http11 else { return }
-    throw Problem(
+    throw LeaseholdError(
       .malformedRequest,
       "\(what) needs HTTP/1.1, because its answer has no length, and the request came as HTTP/1.0. A proxy may have "
         + "made that of it: nginx needs 'proxy_http_version 1.1'.")
   }
 
   /// A connection that a proxy made says nothing about the client behind it.
-  private func refuseProxies(of what: String) throws(Problem) {
+  private func refuseProxies(of what: String) throws(LeaseholdError) {
     for (name, header) in [("Via", HeaderName.via), ("Forwarded", .forwarded), ("X-Forwarded-For", .xForwardedFor)]
     where exchange.header(header) != nil {
-      throw Problem(
+      throw LeaseholdError(
         .invalidParameter,
         "This request came through a proxy (\(name)), whose connection is not its client's, so \(what) would bind the "
           + "lease to the proxy. Call without the proxy, or use a ttl and renew.",

@@ -2,7 +2,7 @@ import Leasehold
 
 /// `/events`: what happens, as server-sent events.
 enum Events {
-  static func follow(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func follow(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let server = call.server
     let filter = EventFilter(
       key: try call.eventKey(), kinds: try call.eventKinds(), confinement: call.confinement)
@@ -15,7 +15,7 @@ enum Events {
       return .respond(Response(status: 200, contentType: "text/event-stream", body: ResponseBuffer()))
     }
     guard !server.isDraining else {
-      throw Problem(.draining, "The service is stopping; follow the events of the one that comes after it.")
+      throw LeaseholdError(.draining, "The service is stopping; follow the events of the one that comes after it.")
     }
     let prelude = EventFrame.prelude(before: start, epoch: numbers.epoch) + gap
     let subscriber = EventSubscriber(server.events, filter, from: start, prelude: prelude)
@@ -27,7 +27,7 @@ enum Events {
         subscriber.deadline = (call.now + wait).nanoseconds
       }
     }
-    let claim = try Problem.passing { () throws(LeaseholdError) in try call.caller.account?.claim(.streams) }
+    let claim = try call.caller.account?.claim(.streams)
     let stream = StreamBody(source: subscriber)
     try server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset)
     call.exchange.attachment = EventSession(server.events, subscriber, claim)
@@ -37,14 +37,14 @@ enum Events {
 
 extension Call {
   /// `key`: a lock's name, or with a star behind it the beginning of names.
-  fileprivate func eventKey() throws(Problem) -> EventFilter.Key? {
+  fileprivate func eventKey() throws(LeaseholdError) -> EventFilter.Key? {
     guard let text = arguments[.key] else { return nil }
     if text.utf8.last == UInt8(ascii: "*") { return .prefix(String(text.unicodeScalars.dropLast())) }
     return .exact(text, hash: ExactText(text).hashValue)
   }
 
   /// `kind`: words with commas between them.
-  fileprivate func eventKinds() throws(Problem) -> UInt16 {
+  fileprivate func eventKinds() throws(LeaseholdError) -> UInt16 {
     guard let text = arguments[.kind] else { return .max }
     var kinds: UInt16 = 0
     for word in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -57,7 +57,7 @@ extension Call {
   }
 
   /// Where to begin, and the word about what is missing before it.
-  fileprivate func eventStart(_ numbers: EventBatch) throws(Problem) -> (UInt64, gap: [UInt8]) {
+  fileprivate func eventStart(_ numbers: EventBatch) throws(LeaseholdError) -> (UInt64, gap: [UInt8]) {
     let header = exchange.header(.lastEventID).map { String(decoding: $0, as: UTF8.self) }
     guard let text = arguments[.since] ?? header, !text.isEmpty else { return (numbers.next, []) }
     if text == "oldest" { return (numbers.oldest, []) }
@@ -75,14 +75,13 @@ extension Call {
   }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// As many follow as may.
-  static func tooManySubscribers(_ most: Int) -> Problem {
-    var problem = Problem(
+  static func tooManySubscribers(_ most: Int) -> LeaseholdError {
+    LeaseholdError(
       .tooManySubscribers,
       "\(most) follow the events, the service's maximum (max-event-subscribers); try again later.",
-      facts: [("limit", .text("max-event-subscribers")), ("maximum", .number(Int64(most)))])
-    problem.retryAfter = .seconds(1)
-    return problem
+      facts: [("limit", .text("max-event-subscribers")), ("maximum", .number(Int64(most)))],
+      retryAfter: .seconds(1))
   }
 }

@@ -3,7 +3,7 @@ import Logging
 
 /// `/leases`.
 enum Leases {
-  static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let page = call.server.service.leases(try call.listFilter())
     let writer = call.writer
     return call.json(capacity: 256 + page.entries.count * 384) { json in
@@ -19,7 +19,7 @@ enum Leases {
     }
   }
 
-  static func releaseAll(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func releaseAll(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     guard let owner = try call.owner() else {
       throw .missing(.owner, "whose leases to release, for example /leases?owner=NAME")
     }
@@ -35,36 +35,26 @@ enum Leases {
     }
   }
 
-  static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let id = try call.leaseID()
-    let lease: LeaseSnapshot
-    do {
-      lease = try call.server.service.lease(id, within: call.confinement, at: call.now)
-    } catch {
-      throw Problem(error)
-    }
+    let lease = try call.server.service.lease(id, within: call.confinement, at: call.now)
     let writer = call.writer
     return call.json(capacity: 704) { writer.lease(lease, into: &$0) }
   }
 
-  static func release(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func release(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.released(call.leaseID(), key: nil)
   }
 
   /// An operator ends somebody's lease.
-  static func breakLease(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func breakLease(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     guard let name = LeaseName(hexadecimal: call.target.segment) else {
       throw .notALeaseName(call.target.segment)
     }
     var request = BreakRequest(name, caller: call.caller)
     request.after = try call.span(.after, .zero, call.server.limits.ttlMaximum) ?? .zero
     request.reason = try call.breakReason()
-    let outcome: BreakOutcome
-    do {
-      outcome = try call.server.service.breakLease(request, at: call.now)
-    } catch {
-      throw Problem(error)
-    }
+    let outcome = try call.server.service.breakLease(request, at: call.now)
     let left = max(0, (outcome.end - call.now).milliseconds)
     var metadata: Logger.Metadata = [
       "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
@@ -86,7 +76,7 @@ enum Leases {
   }
 
   /// Hands a lease over under another id.
-  static func transfer(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func transfer(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     var request = TransferRequest(try call.leaseID(), caller: call.caller)
     let bond = try call.bond()
     request.owner = try call.owner()
@@ -96,19 +86,14 @@ enum Leases {
     case .connection?: request.bindsConnection = true
     case .process(let asked)?: request.process = try call.process(asked)
     }
-    let lease: LeaseSnapshot
-    do {
-      lease = try call.server.service.transfer(request, at: call.now)
-    } catch {
-      throw Problem(error)
-    }
+    let lease = try call.server.service.transfer(request, at: call.now)
     // Nobody would know the new id if its answer were lost.
     call.exchange.grant = lease.id
     if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
     return .respond(call.writer.granted(lease, asText: false))
   }
 
-  static func renew(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func renew(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.renewed(call.leaseID(), key: nil)
   }
 }

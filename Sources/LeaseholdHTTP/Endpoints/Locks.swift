@@ -2,7 +2,7 @@ import Leasehold
 
 /// `/locks`.
 enum Locks {
-  static func acquire(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let bond = try call.bond()
     var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
     if case .process(let asked) = bond { request.process = try call.process(asked) }
@@ -17,25 +17,27 @@ enum Locks {
   ///
   /// A native lock may be in the middle of something, and then a moment passes before it is known to be held.
   @inline(never)
-  private static func queue(_ request: AcquireRequest, _ call: borrowing Call) throws(Problem) -> Disposition {
+  private static func queue(_ request: AcquireRequest, _ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.waiting(for: request, wait: request.wait) { client, now in
       call.server.service.acquire(request, client: client, at: now)
     }
   }
 
-  static func answer(_ outcome: consuming AcquireOutcome, _ call: borrowing Call) throws(Problem) -> Disposition {
+  static func answer(_ outcome: consuming AcquireOutcome, _ call: borrowing Call) throws(LeaseholdError) -> Disposition
+  {
     switch consume outcome {
     case .granted(let lease):
       // A grant whose answer cannot be delivered is undone; a repeated answer is not a grant.
       if !lease.replayed, !lease.isConverted { call.exchange.grant = lease.id }
       if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
       return .respond(call.writer.granted(lease, asText: call.asText))
-    case .refused(let error): throw Problem(error)
-    case .waiting: throw Problem(.internalError, "A request without a client was told to wait; please report this.")
+    case .refused(let error): throw error
+    case .waiting:
+      throw LeaseholdError(.internalError, "A request without a client was told to wait; please report this.")
     }
   }
 
-  static func hold(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func hold(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.checkVersion("hold")
     try call.checkHold()
     let request = try call.acquireRequest(bond: .connection, defaultTTL: .zero)
@@ -45,10 +47,10 @@ enum Locks {
     switch call.server.service.acquire(request, client: waiting, at: call.now) {
     case .granted(let lease):
       guard let response = waiting.holdResponse(lease) else {
-        throw Problem(waiting.end(of: lease))
+        throw waiting.end(of: lease)
       }
       return .respond(response)
-    case .refused(let error): throw Problem(error)
+    case .refused(let error): throw error
     case .waiting(let waiter):
       waiting.begin(waiter)
       waiting.lookForHolder(request)
@@ -56,19 +58,19 @@ enum Locks {
     }
   }
 
-  static func release(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func release(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     let native = try call.nativeRequest(key)
     return try call.released(call.leaseArgument("release?lease=ID"), key: key, native: native)
   }
 
-  static func renew(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func renew(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     let native = try call.nativeRequest(key)
     return try call.renewed(call.leaseArgument("renew?lease=ID&ttl=30s"), key: key, native: native)
   }
 
-  static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let page = call.server.service.locks(try call.listFilter())
     let (writer, token) = (call.writer, call.exchange.token)
     return call.json(capacity: 256 + page.entries.count * 256) { json in
@@ -84,36 +86,27 @@ enum Locks {
     }
   }
 
-  static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
     let wait = try call.span(.wait, .zero, call.server.limits.waitMaximum) ?? .zero
     let native = try call.nativeRequest(key)
     let tags = try call.lockTags()
     if let tags, wait > .zero {
-      let place = try Problem.passing { () throws(LeaseholdError) in try call.caller.account?.claim(.waiters) }
+      let place = try call.caller.account?.claim(.waiters)
       return try LockLook(call.exchange, server: call.server, key, native, listed: listed, tags: tags, place: place)
         .begin(until: call.now + wait)
     }
-    let lock: LockSnapshot
-    do {
-      lock = try call.server.service.lock(key, native, listed: listed)
-    } catch {
-      throw Problem(error)
-    }
+    let lock = try call.server.service.lock(key, native, listed: listed)
     let isKnown = tags.map { $0 == ["*"] || $0.contains(lock.tag.text) } ?? false
     return .respond(call.writer.state(lock.seen(by: call.exchange.token), isKnown: isKnown))
   }
 
-  static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     let force = try call.word(.force, ["true", "false"]) == "true"
     let native = try call.nativeRequest(key)
-    do {
-      try call.server.service.remove(key, native, force: force, within: call.confinement, at: call.now)
-    } catch {
-      throw Problem(error)
-    }
+    try call.server.service.remove(key, native, force: force, within: call.confinement, at: call.now)
     return call.json { json in
       json.append("{\"removed\":true" as StaticString)
       json.member("key", key.text)
@@ -129,7 +122,7 @@ extension ParameterSet {
 
 extension Call {
   /// What acquire and hold ask for; the process is still to be found.
-  func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(Problem) -> AcquireRequest {
+  func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
     if case .connection? = bond { request.bindsConnection = true }
@@ -152,7 +145,7 @@ extension Call {
   }
 
   /// How a lock is wanted: what `want` says of each of several.
-  func describe(_ request: inout AcquireRequest) throws(Problem) {
+  func describe(_ request: inout AcquireRequest) throws(LeaseholdError) {
     switch try word(.mode, ["exclusive", "shared", "write", "read"]) {
     case "shared", "read": request.mode = .shared
     default: request.mode = .exclusive
@@ -170,19 +163,19 @@ extension Call {
   }
 
   /// How long to queue, and what the caller keeps meanwhile.
-  func queueing(_ request: inout AcquireRequest) throws(Problem) {
+  func queueing(_ request: inout AcquireRequest) throws(LeaseholdError) {
     request.wait = try waitOrPreferred()
     request.holding = try holding()
   }
 
   /// `wait`, or what Prefer says.
-  func waitOrPreferred() throws(Problem) -> TimeSpan {
+  func waitOrPreferred() throws(LeaseholdError) -> TimeSpan {
     if let wait = try span(.wait, .zero, server.limits.waitMaximum) { return wait }
     return try preferredWait() ?? .zero
   }
 
   /// Leases that the caller keeps while it waits.
-  func holding() throws(Problem) -> [LeaseID] {
+  func holding() throws(LeaseholdError) -> [LeaseID] {
     guard let text = arguments[.holding] else { return [] }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
     guard parts.count <= Limits.wants else { throw .outOfRange(.holding, "\(parts.count)", 1, Limits.wants) }
@@ -195,13 +188,8 @@ extension Call {
   }
 
   /// Gives a lease back and says so.
-  func released(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(Problem) -> Disposition {
-    let outcome: ReleaseOutcome
-    do {
-      outcome = try server.service.release(lease, key: key, native: native, within: confinement, at: now)
-    } catch {
-      throw Problem(error)
-    }
+  func released(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Disposition {
+    let outcome = try server.service.release(lease, key: key, native: native, within: confinement, at: now)
     return json(capacity: 192) { json in
       json.append(
         outcome.already ? "{\"released\":true,\"already\":true" : "{\"released\":true,\"already\":false" as StaticString
@@ -214,15 +202,10 @@ extension Call {
   }
 
   /// Moves a lease's deadline and answers the lease.
-  func renewed(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(Problem) -> Disposition {
+  func renewed(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Disposition {
     let ttl = try timeToLive(isBound: true)
-    let renewed: LeaseSnapshot
-    do {
-      renewed = try server.service.renew(
-        lease, key: key, native: native, ttl: ttl, within: confinement, at: now)
-    } catch {
-      throw Problem(error)
-    }
+    let renewed = try server.service.renew(
+      lease, key: key, native: native, ttl: ttl, within: confinement, at: now)
     let writer = writer
     return json(capacity: 704) { writer.lease(renewed, into: &$0) }
   }

@@ -10,19 +10,14 @@ extension ParameterSet {
 
 extension Locks {
   /// Opens a lock without taking it.
-  static func open(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func open(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     var request = AcquireRequest(key: key, ttl: call.server.limits.ttlDefault, caller: call.caller)
     request.native = try call.nativeRequest(key, makes: true)
     if request.native == nil || request.native?.dialect == .php {
       request.limit = try call.number(.limit, 1, Limits.slots)
     }
-    let opened: OpenedLock
-    do {
-      opened = try call.server.service.open(request, at: call.now)
-    } catch {
-      throw Problem(error)
-    }
+    let opened = try call.server.service.open(request, at: call.now)
     let writer = call.writer
     return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { json in
       writer.lock(opened.lock, limitApplied: opened.limitApplied, into: &json)
@@ -30,19 +25,14 @@ extension Locks {
   }
 
   /// Where a native name leads, changing nothing.
-  static func getBinding(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func getBinding(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     guard let native = try call.nativeRequest(key) else {
-      throw Problem(
+      throw LeaseholdError(
         .badKey, "'\(key)' is a plain name: only php:, apache:, path: and sysv: names lead to a System V key.",
         facts: [("parameter", .text("key"))])
     }
-    let binding: KeyBinding
-    do {
-      binding = try call.server.service.binding(key, native)
-    } catch {
-      throw Problem(error)
-    }
+    let binding = try call.server.service.binding(key, native)
     return call.json { json in
       json.open("key")
       json.append(json: key.text)
@@ -68,7 +58,7 @@ extension Call {
   /// The binding of a native name; `nil` for an own lock, which takes none of its parameters.
   ///
   /// `makes`: whether the request may make the set, so that `limit` is the lock's and not a listing's.
-  func nativeRequest(_ key: LockKey, makes: Bool = false) throws(Problem) -> NativeRequest? {
+  func nativeRequest(_ key: LockKey, makes: Bool = false) throws(LeaseholdError) -> NativeRequest? {
     let listing = makes ? ParameterSet() : ParameterSet(.limit)
     guard let name = key.native else {
       try refuseOthers(than: ParameterSet(.limit), of: "a plain name")
@@ -98,20 +88,20 @@ extension Call {
     }
   }
 
-  private func refuseOthers(than known: ParameterSet, of what: String) throws(Problem) {
+  private func refuseOthers(than known: ParameterSet, of what: String) throws(LeaseholdError) {
     let strange = arguments.given.bits & ParameterSet.binding.bits & ~known.bits
     guard strange != 0, let parameter = Parameter(rawValue: UInt8(strange.trailingZeroBitCount)) else { return }
     throw .invalid(parameter, arguments[parameter] ?? "", "does not go with \(what)")
   }
 
-  private func php(at key: Int32) throws(Problem) -> NativeRequest {
+  private func php(at key: Int32) throws(LeaseholdError) -> NativeRequest {
     NativeRequest(
       .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: try permissions() ?? 0o666,
       peer: caller.peer,
       groups: caller.groups)
   }
 
-  private func apache(_ session: String) throws(Problem) -> NativeRequest {
+  private func apache(_ session: String) throws(LeaseholdError) -> NativeRequest {
     let count = try semaphoreCount(2, CounterDialect.perSetMaximum) ?? ApacheDialect.defaultSemaphores
     let dialect = ApacheDialect(session: session.utf8, of: count)
     return NativeRequest(
@@ -120,7 +110,7 @@ extension Call {
       groups: caller.groups)
   }
 
-  private func concurrency(at path: String, makes: Bool) throws(Problem) -> NativeRequest {
+  private func concurrency(at path: String, makes: Bool) throws(LeaseholdError) -> NativeRequest {
     let count = try semaphoreCount(1, CounterDialect.perSetMaximum) ?? 1
     let number = try number(.sem, 0, NativeName.numberMaximum) ?? 0
     return NativeRequest(
@@ -131,26 +121,23 @@ extension Call {
   }
 
   /// The size of a set; the kernel's own limit may be lower and says so itself.
-  private func semaphoreCount(_ minimum: Int, _ maximum: Int) throws(Problem) -> Int? {
+  private func semaphoreCount(_ minimum: Int, _ maximum: Int) throws(LeaseholdError) -> Int? {
     do {
       return try number(.nsems, minimum, maximum)
     } catch {
-      var problem = error
-      if let value = arguments[.nsems].flatMap(Int.init), value > maximum {
-        problem.facts += [("errno", .text("EINVAL")), ("limit", .text("SEMMSL"))]
-      }
-      throw problem
+      guard let value = arguments[.nsems].flatMap(Int.init), value > maximum else { throw error }
+      throw error.adding([("errno", .text("EINVAL")), ("limit", .text("SEMMSL"))])
     }
   }
 
   /// Nine permission bits as octal text, `0666` or `666`.
-  private func permissions() throws(Problem) -> UInt16? {
+  private func permissions() throws(LeaseholdError) -> UInt16? {
     guard let text = arguments[.perm] else { return nil }
     guard (1...4).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
       let bits = UInt16(text, radix: 8)
     else { throw .invalid(.perm, text, "must be octal text, such as 0666 or 600") }
     guard bits <= 0o777 else {
-      throw Problem(
+      throw LeaseholdError(
         .outOfRange, "'perm' must be 0000...0777: the permission bits of the set.",
         facts: [
           ("parameter", .text("perm")), ("value", .text(text)), ("minimum", .text("0000")), ("maximum", .text("0777")),
@@ -159,20 +146,20 @@ extension Call {
     return bits
   }
 
-  private func semaphoreKey() throws(Problem) -> Int32? {
+  private func semaphoreKey() throws(LeaseholdError) -> Int32? {
     guard let text = arguments[.semaphoreKey] else { return nil }
     switch IPCKey.read(text) {
     case .key(let key): return key.rawValue
     case .malformed: throw .invalid(.semaphoreKey, text, "must be a key: decimal, or 0x and hexadecimal digits")
     case .zero, .tooWide:
-      throw Problem(
+      throw LeaseholdError(
         .outOfRange, "'semaphore_key' must be -2147483648...4294967295 or 0x1...0xffffffff, and not 0.",
         facts: [("parameter", .text("semaphore_key")), ("value", .text(text.excerpt))])
     }
   }
 
   /// The project of ftok(3): a number's low byte, or the code of one character that is not a digit.
-  private func project() throws(Problem) -> UInt8 {
+  private func project() throws(LeaseholdError) -> UInt8 {
     guard let text = arguments[.project] else { return 0 }
     if text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text) {
       return UInt8(truncatingIfNeeded: number)
@@ -184,7 +171,7 @@ extension Call {
   }
 
   /// The values of a set that is made: `limit`, one for all or one for each.
-  private func values(_ count: Int) throws(Problem) -> [UInt16] {
+  private func values(_ count: Int) throws(LeaseholdError) -> [UInt16] {
     guard let text = arguments[.limit] else { return Array(repeating: 1, count: count) }
     var values: [UInt16] = []
     for item in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -202,7 +189,7 @@ extension Call {
     return values
   }
 
-  private func isEndless() throws(Problem) -> Bool {
+  private func isEndless() throws(LeaseholdError) -> Bool {
     guard try word(.undo, ["true", "false"]) == "false" else { return false }
     guard let token = exchange.token, let longest = token.confinement?.longest else { return true }
     throw .forbidden(
@@ -212,7 +199,7 @@ extension Call {
   }
 
   /// What no native lock can be asked for.
-  func check(_ request: AcquireRequest, _ native: NativeRequest) throws(Problem) {
+  func check(_ request: AcquireRequest, _ native: NativeRequest) throws(LeaseholdError) {
     if native.dialect == .apache {
       guard request.count == 1 else { throw .invalid(.count, "\(request.count)", "must be 1 on an apache: lock") }
     } else if request.mode == .shared {

@@ -2,12 +2,10 @@ import Leasehold
 
 /// `/segments`: the segments of shared memory of this IPC namespace.
 enum Segments {
-  static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let filter = try call.listFilter()
     let store = call.variables
-    let inventory = try Problem.passing { () throws(LeaseholdError) in
-      try store.segments(from: filter.cursor, limit: filter.limit)
-    }
+    let inventory = try store.segments(from: filter.cursor, limit: filter.limit)
     let writer = call.writer
     return call.json(capacity: 512 + inventory.segments.count * 384) { json in
       json.open("segments")
@@ -38,20 +36,20 @@ enum Segments {
     json.append(UInt8(ascii: "}"))
   }
 
-  static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let address = try call.segmentInPath()
-    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: false) }
+    let segment = try store.segment(address, making: false)
     return call.answer(segment)
   }
 
-  static func create(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func create(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let request = try call.segmentRequest()
     let (store, writer) = (call.variables, call.writer)
     // Only what may write over something that is there needs the guard.
     let existing = request.initializes ? request.key.flatMap { try? store.segment(.key($0), making: false) } : nil
-    return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(Problem) in
-      let creation = try Problem.passing { () throws(LeaseholdError) in try store.create(request) }
+    return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(LeaseholdError) in
+      let creation = try store.create(request)
       var json = ResponseBuffer(capacity: 512)
       writer.segment(creation.segment, into: &json)
       json.member("created", creation.created)
@@ -69,26 +67,24 @@ enum Segments {
     }
   }
 
-  static func change(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func change(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let address = try call.segmentInPath()
     let highest = Int(UInt32.max)
     let (uid, gid, mode) = (
       try call.number(.uid, 0, highest), try call.number(.gid, 0, highest), try call.permissionBits()
     )
-    let segment = try Problem.passing { () throws(LeaseholdError) in
-      try store.change(
-        address, uid: uid.map { UInt32(truncatingIfNeeded: $0) }, gid: gid.map { UInt32(truncatingIfNeeded: $0) },
-        mode: mode)
-    }
+    let segment = try store.change(
+      address, uid: uid.map { UInt32(truncatingIfNeeded: $0) }, gid: gid.map { UInt32(truncatingIfNeeded: $0) },
+      mode: mode)
     return call.answer(segment)
   }
 
-  static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let address = try call.segmentInPath()
     let force = try call.flag(.force)
-    let segment = try Problem.passing { () throws(LeaseholdError) in try store.remove(address, force: force) }
+    let segment = try store.remove(address, force: force)
     return call.json { json in
       json.append("{\"removed\":true" as StaticString)
       json.member("segment", segment.text)
@@ -98,32 +94,28 @@ enum Segments {
     }
   }
 
-  static func read(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func read(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let address = try call.segmentInPath()
     let (offset, length) = (try call.number(.offset, 0, Int.max) ?? 0, try call.number(.length, 0, Int.max))
-    let bytes = try Problem.passing { () throws(LeaseholdError) in
-      try store.read(address, offset: offset, length: length)
-    }
+    let bytes = try store.read(address, offset: offset, length: length)
     var body = ResponseBuffer(capacity: bytes.count)
     bytes.withUnsafeBytes { body.append(contentsOf: $0) }
     return .respond(Response(status: 200, contentType: "application/octet-stream", body: body))
   }
 
-  static func write(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func write(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let address = try call.segmentInPath()
     let type = MediaType(call.exchange.header(.contentType))
     guard type == .bytes || type == .form || call.exchange.header(.contentType) == nil else {
-      throw Problem(
+      throw LeaseholdError(
         .unsupportedMediaType, "The bytes of a segment come as application/octet-stream; values go to /shm/{var}.")
     }
     let bytes = Array(call.exchange.body)
     let offset = try call.number(.offset, 0, Int.max) ?? 0
     let length = try call.number(.length, bytes.count, Int.max) ?? bytes.count
-    let segment = try Problem.passing { () throws(LeaseholdError) in
-      try store.write(bytes, to: address, offset: offset, length: length)
-    }
+    let segment = try store.write(bytes, to: address, offset: offset, length: length)
     return call.json { json in
       json.open("written_bytes")
       json.append(decimal: length)
@@ -137,19 +129,19 @@ enum Segments {
 
 extension Call {
   /// What a new segment is asked to be.
-  fileprivate func segmentRequest() throws(Problem) -> SegmentRequest {
+  fileprivate func segmentRequest() throws(LeaseholdError) -> SegmentRequest {
     guard let text = arguments[.key] else {
       throw .missing(.key, "the segment's SysV key, as in key=0x1234, or key=private for one that has none")
     }
     var key: Int32?
     if text != "private" {
       guard case .key(let number)? = SegmentAddress(text) else {
-        throw Problem(
+        throw LeaseholdError(
           .badKey, "'key' must be a SysV key (0x1234 or 4660) or 'private'.",
           facts: [("parameter", .text("key")), ("value", .text(text.excerpt))])
       }
       guard number != 0 else {
-        throw Problem(
+        throw LeaseholdError(
           .outOfRange, "Key 0 is IPC_PRIVATE; say key=private for a segment without a key.",
           facts: [("parameter", .text("key")), ("value", .text(text))])
       }
@@ -164,13 +156,13 @@ extension Call {
   }
 
   /// `0666` or `666`: octal text.
-  fileprivate func permissionBits() throws(Problem) -> UInt16? {
+  fileprivate func permissionBits() throws(LeaseholdError) -> UInt16? {
     guard let text = arguments[.mode] else { return nil }
     guard !text.isEmpty, text.utf8.count <= 4, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
       let bits = UInt16(text, radix: 8)
     else { throw .invalid(.mode, text, "must be octal text, as in 0666") }
     guard bits <= 0o777 else {
-      throw Problem(
+      throw LeaseholdError(
         .outOfRange, "'mode' must be 0000...0777, in octal.",
         facts: [("parameter", .text("mode")), ("value", .text(text))])
     }

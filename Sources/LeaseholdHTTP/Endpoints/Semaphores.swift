@@ -2,11 +2,9 @@ import Leasehold
 
 /// `/semaphores`.
 enum Semaphores {
-  static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let filter = try call.listFilter()
-    let inventory = try answered { () throws(LeaseholdError) in
-      try call.server.service.semaphoreSets(from: filter.cursor, limit: filter.limit)
-    }
+    let inventory = try call.server.service.semaphoreSets(from: filter.cursor, limit: filter.limit)
     let writer = call.writer
     return call.json(capacity: 512 + inventory.sets.count * 320) { json in
       json.open("semaphores")
@@ -23,21 +21,17 @@ enum Semaphores {
     }
   }
 
-  static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setAddress()
-    let detail = try answered { () throws(LeaseholdError) in
-      try call.server.service.semaphoreSet(address, for: call.caller)
-    }
+    let detail = try call.server.service.semaphoreSet(address, for: call.caller)
     let writer = call.writer
     return call.json(capacity: 512 + detail.semaphores.count * 80) { writer.detail(detail, into: &$0) }
   }
 
-  static func getOne(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func getOne(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setAddress()
     let number = call.semaphoreNumber
-    let found = try answered { () throws(LeaseholdError) in
-      try call.server.service.semaphore(number, of: address, for: call.caller)
-    }
+    let found = try call.server.service.semaphore(number, of: address, for: call.caller)
     let writer = call.writer
     return call.json { json in
       writer.members(found.number, found.semaphore, into: &json)
@@ -48,7 +42,7 @@ enum Semaphores {
     }
   }
 
-  static func create(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func create(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.newSetKey()
     let values = try call.semaphoreValues()
     guard let count = try call.number(.nsems, 0, Int(Int32.max)) ?? values?.count else {
@@ -60,7 +54,7 @@ enum Semaphores {
     let request = SemaphoreSetRequest(
       key: key, semaphoreCount: count, mode: try call.octalMode() ?? 0o600, values: values,
       isExclusive: try call.flag(.exclusive), caller: call.caller)
-    let opened = try answered { () throws(LeaseholdError) in try call.server.service.makeSemaphoreSet(request) }
+    let opened = try call.server.service.makeSemaphoreSet(request)
     var body = ResponseBuffer(capacity: 512)
     call.writer.set(opened.info, into: &body)
     body.member("created", opened.isNew)
@@ -75,14 +69,12 @@ enum Semaphores {
     return .respond(response)
   }
 
-  static func change(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func change(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setAddress()
     let change = SemaphoreSetChange(
       uid: try call.number(.uid, 0, Limits.identity).map(UInt32.init),
       gid: try call.number(.gid, 0, Limits.identity).map(UInt32.init), mode: try call.octalMode(), caller: call.caller)
-    let info = try answered { () throws(LeaseholdError) in
-      try call.server.service.changeSemaphoreSet(address, change)
-    }
+    let info = try call.server.service.changeSemaphoreSet(address, change)
     let writer = call.writer
     return call.json { json in
       writer.set(info, into: &json)
@@ -90,12 +82,10 @@ enum Semaphores {
     }
   }
 
-  static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setAddress()
     let force = try call.flag(.force)
-    let info = try answered { () throws(LeaseholdError) in
-      try call.server.service.removeSemaphoreSet(address, force: force, caller: call.caller, at: call.now)
-    }
+    let info = try call.server.service.removeSemaphoreSet(address, force: force, caller: call.caller, at: call.now)
     return call.json { json in
       json.append("{\"removed\":true" as StaticString)
       json.member("key", Int(info.key))
@@ -104,26 +94,24 @@ enum Semaphores {
     }
   }
 
-  static func writeAll(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func writeAll(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     guard let values = try call.semaphoreValues() else {
       throw .missing(.values, "one value for each semaphore, as in [3,0,5]")
     }
     return try write(.all(values), call)
   }
 
-  static func writeOne(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func writeOne(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     guard let text = call.arguments[.value] else { throw .missing(.value, "0...\(Limits.slots), as in value=1") }
-    return try write(.one(call.semaphoreNumber, try Problem.value(of: "value", text)), call)
+    return try write(.one(call.semaphoreNumber, try LeaseholdError.value(of: "value", text)), call)
   }
 
   private static func write(
     _ values: SemaphoreWrite.Values, _ call: borrowing Call
-  ) throws(Problem) -> Disposition {
+  ) throws(LeaseholdError) -> Disposition {
     let request = SemaphoreWrite(
       address: try call.setAddress(), values: values, force: try call.flag(.force), caller: call.caller)
-    let written = try answered { () throws(LeaseholdError) in
-      try call.server.service.writeSemaphores(request, at: call.now)
-    }
+    let written = try call.server.service.writeSemaphores(request, at: call.now)
     return call.json { json in
       json.append("{\"written\":true" as StaticString)
       json.member("key", Int(written.info.key))
@@ -133,7 +121,7 @@ enum Semaphores {
     }
   }
 
-  static func operate(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func operate(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let steps = try call.semaphoreSteps()
     var asked = try call.span(.wait, .zero, call.server.limits.waitMaximum)
     if asked == nil { asked = try call.preferredWait() }
@@ -153,7 +141,7 @@ enum Semaphores {
       outcome = try call.server.service.operate(request, client: waiting, at: call.now)
     } catch {
       exchange.attachment = nil
-      throw Problem(error)
+      throw error
     }
     switch outcome {
     case .performed(let result):
@@ -168,14 +156,5 @@ enum Semaphores {
       waiting?.begin(waiter)
       return .pending
     }
-  }
-}
-
-/// What the service answers; its errors as problems.
-private func answered<Answer>(_ ask: () throws(LeaseholdError) -> Answer) throws(Problem) -> Answer {
-  do throws(LeaseholdError) {
-    return try ask()
-  } catch {
-    throw Problem(error)
   }
 }

@@ -5,10 +5,10 @@ enum Service {
   /// A clock that has not turned for so long does not end leases any more; it turns once a second at least.
   private static let clockPatience = TimeSpan.seconds(5)
 
-  static func health(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func health(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let stood = call.server.service.sinceClockTurned
     guard stood <= clockPatience else {
-      throw Problem(
+      throw LeaseholdError(
         .clockStalled,
         "The clock that ends leases has not turned for \(stood.milliseconds) ms: no lease expires, and no wait ends. "
           + "Restart the service; leases stay.",
@@ -17,26 +17,22 @@ enum Service {
     return call.json(capacity: 64) { $0.append("{\"status\":\"ok\"}\n" as StaticString) }
   }
 
-  static func ready(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func ready(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let status = call.server.service.status()
     let isListening = call.server.isListening
     guard status.state == .ready, isListening, !call.server.isDraining else {
-      var problem =
-        status.state == .starting || !isListening
-        ? Problem(.starting, "The ledger is being recovered, or not every listener is open yet.")
-        : Problem(.draining, "The service is stopping; leases stay.")
-      problem.retryAfter = .seconds(1)
-      throw problem
+      throw status.state == .starting || !isListening
+        ? LeaseholdError(
+          .starting, "The ledger is being recovered, or not every listener is open yet.", retryAfter: .seconds(1))
+        : LeaseholdError(.draining, "The service is stopping; leases stay.", retryAfter: .seconds(1))
     }
     _ = try health(call)
     if let fault = status.neededFault {
-      var problem = Problem(
+      throw LeaseholdError(
         .degraded,
         "The \(fault.part.rawValue) is gone, so leases would not be kept as promised: \(fault.reason). It is tried "
           + "again every second.",
-        facts: [("part", .text(fault.part.rawValue))])
-      problem.retryAfter = .seconds(1)
-      throw problem
+        facts: [("part", .text(fault.part.rawValue))], retryAfter: .seconds(1))
     }
     return call.json { json in
       json.append("{\"status\":\"ready\"" as StaticString)
@@ -60,41 +56,42 @@ enum Service {
     }
   }
 
-  static func metrics(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func metrics(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     var body = ResponseBuffer(capacity: 8192)
     Metrics(call.server).write(into: &body)
     return .respond(Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body))
   }
 
-  static func version(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func version(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let versions = call.server.versions
     return call.json { $0.append("\(versions.json)\n") }
   }
 
-  static func openapi(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func openapi(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let version = call.server.versions.leasehold
     var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount + version.utf8.count)
     OpenAPIDocument.write(version: version, into: &body)
     return .respond(Response(status: 200, contentType: "application/yaml", body: body))
   }
 
-  static func problem(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func problem(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let name = percentDecoded(call.target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    guard let code = ProblemCode(rawValue: name) else {
-      throw Problem(.notFound, "No error has the code '\(name.excerpt)'; openapi.yaml lists them all.")
+    let code = LeaseholdError.Code(rawValue: name)
+    guard let row = ProblemTable.known(code), let help = OpenAPIDocument.help(code) else {
+      throw LeaseholdError(.notFound, "No error has the code '\(name.excerpt)'; openapi.yaml lists them all.")
     }
     return call.json(capacity: 512) { json in
       json.open("type")
       json.append(json: "/problems/" + code.rawValue)
       json.member("code", code.rawValue)
-      json.member("status", code.status)
-      json.member("title", "\(code.title)")
-      json.member("help", code.help)
+      json.member("status", row.status)
+      json.member("title", "\(row.title)")
+      json.member("help", help)
       json.closeAnswer()
     }
   }
 
-  static func index(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func index(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     if Accept(call.exchange).prefersHTML { return Dashboard.page(call) }
     let version = call.server.versions.leasehold
     return call.json { json in

@@ -4,7 +4,7 @@ import Leasehold
 
 extension Leases {
   /// Takes several locks on one lease.
-  static func acquire(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let bond = try call.bond()
     var wants = try call.wants(bond: bond)
     if case .process(let asked) = bond { wants[0].process = try call.process(asked) }
@@ -19,7 +19,7 @@ extension Leases {
 
 extension Locks {
   /// Turns a reader's lease into a writer's, or back.
-  static func convert(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func convert(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     let example: StaticString = "convert?lease=ID&mode=shared"
     let lease = try call.leaseArgument(example)
@@ -51,7 +51,7 @@ extension Call {
   func waiting(
     for request: AcquireRequest, whenNative: Bool? = nil, wait: TimeSpan,
     _ ask: ((any LeaseClient)?, MonotonicInstant) -> AcquireOutcome
-  ) throws(Problem) -> Disposition {
+  ) throws(LeaseholdError) -> Disposition {
     guard wait > .zero || whenNative ?? (request.native != nil) else { return try Locks.answer(ask(nil, now), self) }
     let waiting = WaitingAcquire(exchange, server: server, asText: asText, isHold: false, request)
     exchange.attachment = waiting
@@ -66,7 +66,7 @@ extension Call {
   }
 
   /// The parameter `want`: one request for each lock, of which the first carries what the lease is to be.
-  func wants(bond: LeaseBond?) throws(Problem) -> [AcquireRequest] {
+  func wants(bond: LeaseBond?) throws(LeaseholdError) -> [AcquireRequest] {
     guard let text = arguments[.want] else {
       throw .missing(.want, "the locks, as in \(Parameter.want.listExample)")
     }
@@ -79,7 +79,7 @@ extension Call {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: server.limits.ttlDefault)
     var wants: [AcquireRequest] = []
     for (index, part) in parts.enumerated() {
-      do throws(Problem) {
+      do throws(LeaseholdError) {
         let request = isList ? try want(String(part), ttl: ttl) : try plainWant(part, ttl: ttl)
         try exchange.token?.check(name: request.key.text)
         wants.append(request)
@@ -95,12 +95,12 @@ extension Call {
     return wants
   }
 
-  private func plainWant(_ name: Substring, ttl: TimeSpan) throws(Problem) -> AcquireRequest {
+  private func plainWant(_ name: Substring, ttl: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let key: LockKey
     do {
       key = try LockKey(utf8: name.utf8)
     } catch {
-      throw Problem(flaw: error, of: String(name))
+      throw LeaseholdError(flaw: error, of: String(name))
     }
     guard key.native == nil else {
       throw .invalid(.want, String(name), "names native locks only in JSON, as in \(Parameter.want.listExample)")
@@ -108,15 +108,15 @@ extension Call {
     return AcquireRequest(key: key, ttl: ttl, caller: caller)
   }
 
-  private func want(_ form: String, ttl: TimeSpan) throws(Problem) -> AcquireRequest {
+  private func want(_ form: String, ttl: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let bytes = Array(form.utf8)
-    let result: Result<AcquireRequest, Problem> = bytes.withUnsafeBufferPointer { bytes in
-      do throws(Problem) {
+    let result: Result<AcquireRequest, LeaseholdError> = bytes.withUnsafeBufferPointer { bytes in
+      do throws(LeaseholdError) {
         var arguments = Arguments()
         try arguments.readForm(bytes, known: .want)
         let call = Call(
           exchange: exchange, server: server, target: target, arguments: arguments, asText: asText, writer: writer)
-        guard let key = try call.keyArgument() else { throw Problem.missing(.key, "the lock's name") }
+        guard let key = try call.keyArgument() else { throw LeaseholdError.missing(.key, "the lock's name") }
         var request = AcquireRequest(key: key, ttl: ttl, caller: caller)
         request.native = try call.nativeRequest(key, makes: true)
         try call.describe(&request)

@@ -3,16 +3,14 @@ import PHPVariables
 
 /// `/shm`: PHP's variables in a segment of shared memory.
 enum SharedMemory {
-  static func list(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let address = try call.segmentArgument()
     let limit = try call.number(.limit, 1, 100_000) ?? 1000
     let cursor = try call.cursor()
-    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
-    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
-      let list = try Problem.passing { () throws(LeaseholdError) in
-        try store.variables(in: address, from: cursor, limit: limit)
-      }
+    let segment = try store.segment(address, making: true)
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
+      let list = try store.variables(in: address, from: cursor, limit: limit)
       var json = ResponseBuffer(capacity: 256 + list.entries.count * 64)
       write(list, of: segment, into: &json)
       return Response(status: 200, contentType: "application/json", body: json)
@@ -42,16 +40,14 @@ enum SharedMemory {
     json.closeAnswer()
   }
 
-  static func get(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let (key, address, fence) = (try call.variableKey(), try call.segmentArgument(), try call.fence())
     let accept = Accept(call.exchange)
     guard accept.takesJSON || accept.prefersSerialized else { throw .notAVariablesType }
-    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
-    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
-      let found = try Problem.passing { () throws(LeaseholdError) in
-        try store.variable(key, fence: fence, in: address)
-      }
+    let segment = try store.segment(address, making: true)
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
+      let found = try store.variable(key, fence: fence, in: address)
       guard let variable = found else { throw .noSuchVariable(key, in: segment) }
       var response = try accept.prefersSerialized ? serialized(variable) : json(variable, in: segment)
       response.extra = [("ETag", "\"\(variable.tag)\"")]
@@ -65,13 +61,13 @@ enum SharedMemory {
     return Response(status: 200, contentType: "application/vnd.php.serialized", body: body)
   }
 
-  private static func json(_ variable: StoredVariable, in segment: SegmentInfo) throws(Problem) -> Response {
+  private static func json(_ variable: StoredVariable, in segment: SegmentInfo) throws(LeaseholdError) -> Response {
     let value: PHPValue
     do throws(PHPUnserializer.Flaw) {
       value = try PHPUnserializer.unserialize(variable.text, ignoringRest: true)
     } catch {
       guard !error.isTooDeep else { throw .notRepresentable(error.what, variable) }
-      throw Problem(
+      throw LeaseholdError(
         .corruptSegment,
         "Variable \(variable.key) of segment \(segment.text) does not hold what PHP's serialize() writes: "
           + "\(error.what) at byte \(error.offset). Store it anew; Accept: application/vnd.php.serialized gives all.",
@@ -92,17 +88,17 @@ enum SharedMemory {
     return Response(status: 200, contentType: "application/json", body: body)
   }
 
-  static func put(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func put(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let (key, address) = (try call.variableKey(), try call.segmentArgument())
     let value = try call.value()
     var put = VariablePut(key: key, text: value.text, needs64Bits: !value.fits32Bits)
     put.fence = try call.fence()
     put.condition = try call.condition()
-    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
+    let segment = try store.segment(address, making: true)
     let request = put
-    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
-      let outcome = try Problem.passing { () throws(LeaseholdError) in try store.put(request, in: address) }
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
+      let outcome = try store.put(request, in: address)
       var json = ResponseBuffer(capacity: 192)
       json.open("key")
       json.append(decimal: Int(outcome.key))
@@ -119,15 +115,13 @@ enum SharedMemory {
     }
   }
 
-  static func remove(_ call: borrowing Call) throws(Problem) -> Disposition {
+  static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = call.variables
     let (key, address, fence) = (try call.variableKey(), try call.segmentArgument(), try call.fence())
     let condition = try call.condition()
-    let segment = try Problem.passing { () throws(LeaseholdError) in try store.segment(address, making: true) }
-    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(Problem) in
-      let removed = try Problem.passing { () throws(LeaseholdError) in
-        try store.remove(key, fence: fence, if: condition, in: address)
-      }
+    let segment = try store.segment(address, making: true)
+    return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
+      let removed = try store.remove(key, fence: fence, if: condition, in: address)
       guard let removed else { throw .noSuchVariable(key, in: segment) }
       var json = ResponseBuffer(capacity: 128)
       json.append("{\"removed\":true" as StaticString)
@@ -158,20 +152,15 @@ extension SegmentInfo {
   var text: String { key == 0 ? SegmentAddress.id(id).text : SegmentAddress.key(key).text }
 }
 
-extension Problem {
-  /// Runs a call of the lock service or the store, and passes its error on.
-  static func passing<Success>(_ body: () throws(LeaseholdError) -> Success) throws(Problem) -> Success {
-    do throws(LeaseholdError) { return try body() } catch { throw Problem(error) }
-  }
-
-  fileprivate static func noSuchVariable(_ key: VariableKey, in segment: SegmentInfo) -> Problem {
-    Problem(
+extension LeaseholdError {
+  fileprivate static func noSuchVariable(_ key: VariableKey, in segment: SegmentInfo) -> LeaseholdError {
+    LeaseholdError(
       .noSuchVariable, "Segment \(segment.text) has no variable \(key.text); GET /shm lists those it has.",
       facts: [("var", .text(key.name ?? key.text)), ("segment", .text(segment.text))])
   }
 
-  fileprivate static func notRepresentable(_ what: String, _ variable: StoredVariable) -> Problem {
-    Problem(
+  fileprivate static func notRepresentable(_ what: String, _ variable: StoredVariable) -> LeaseholdError {
+    LeaseholdError(
       .notRepresentable,
       "Variable \(variable.key) holds \(what), which JSON cannot say; ask for Accept: application/vnd.php.serialized.",
       facts: [
@@ -180,8 +169,8 @@ extension Problem {
       ])
   }
 
-  fileprivate static var notAVariablesType: Problem {
-    Problem(
+  fileprivate static var notAVariablesType: LeaseholdError {
+    LeaseholdError(
       .notAcceptable, "A variable comes as application/json or application/vnd.php.serialized; ask for one of them.")
   }
 }

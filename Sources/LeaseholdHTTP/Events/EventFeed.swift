@@ -42,7 +42,7 @@ final class EventFeed: Sendable {
   var dropped: Int { withState { $0.dropped } }
 
   /// Takes somebody in, if there is room, and a thread.
-  func add(_ subscriber: EventSubscriber, _ stream: StreamBody, wallOffset: Int64) throws(Problem) {
+  func add(_ subscriber: EventSubscriber, _ stream: StreamBody, wallOffset: Int64) throws(LeaseholdError) {
     self.wallOffset.store(wallOffset, ordering: .relaxed)
     let (isIn, mustStart) = withState { state -> (Bool, Bool) in
       guard state.subscribers.count < most, !state.isStopping else { return (false, false) }

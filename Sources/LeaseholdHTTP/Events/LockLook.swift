@@ -35,9 +35,9 @@ final class LockLook: LockWatcher, WaitingRequest {
   }
 
   /// Waits, or answers at once when the lock has changed already.
-  func begin(until deadline: MonotonicInstant) throws(Problem) -> Disposition {
+  func begin(until deadline: MonotonicInstant) throws(LeaseholdError) -> Disposition {
     exchange.attachment = self
-    do {
+    do throws(LeaseholdError) {
       try server.looks.add(self, until: deadline)
       switch try server.service.watch(key, native, listed: listed, unless: tags, watcher: self) {
       case .changed(let lock):
@@ -53,8 +53,7 @@ final class LockLook: LockWatcher, WaitingRequest {
     } catch {
       hungUp()
       exchange.attachment = nil
-      if let error = error as? LeaseholdError { throw Problem(error) }
-      throw (error as? Problem) ?? .cannotWait("pthread_create", EAGAIN)
+      throw error
     }
   }
 
@@ -85,7 +84,7 @@ final class LockLook: LockWatcher, WaitingRequest {
         writer.state(lock.seen(by: exchange.token), isKnown: tags == ["*"] ? !wasTold : isKnown))
     } catch {
       hungUp()
-      exchange.resolve(writer.response(Problem(error), requestID: requestID, asText: false))
+      exchange.resolve(writer.response(error, requestID: requestID, asText: false))
     }
   }
 
@@ -121,7 +120,7 @@ final class LockLooks: Sendable {
   /// How many wait.
   var count: Int { state.withLock { $0.waiting.count } }
 
-  func add(_ look: LockLook, until deadline: MonotonicInstant) throws(Problem) {
+  func add(_ look: LockLook, until deadline: MonotonicInstant) throws(LeaseholdError) {
     let mustStart = state.withLock { state in
       state.waiting[ObjectIdentifier(look)] = (look, deadline)
       defer { state.isRunning = true }
@@ -178,7 +177,7 @@ extension AnswerWriter {
 
 extension Call {
   /// If-None-Match: what stands between the quotes, or a star; weak and strong tags are alike here (RFC 9110, 13.1.2).
-  func lockTags() throws(Problem) -> [String]? {
+  func lockTags() throws(LeaseholdError) -> [String]? {
     guard let bytes = exchange.header(.ifNoneMatch) else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)
     if text == "*" { return ["*"] }
@@ -187,7 +186,7 @@ extension Call {
       var tag = part.filter { $0 != " " && $0 != "\t" }
       if tag.hasPrefix("W/") { tag.removeFirst(2) }
       guard tag.count > 2, tag.hasPrefix("\""), tag.hasSuffix("\"") else {
-        throw Problem(
+        throw LeaseholdError(
           .invalidParameter, "If-None-Match must be * or ETags as an answer gave them, in double quotes.",
           facts: [("parameter", .text("If-None-Match")), ("value", .text(text.excerpt))])
       }

@@ -1,5 +1,6 @@
 import CEarlyAnswer
 import Glibc
+import Leasehold
 import LeaseholdHost
 import Synchronization
 
@@ -57,7 +58,8 @@ private let replacePage: leasehold_page = {
     var text = ResponseBuffer(capacity: 1024)
     var date = DateField()
     text.append(
-      Problem(error).response(requestID: Array(id)), requestID: UnsafeBufferPointer(id), date: &date, closes: true)
+      LeaseholdError(error).response(requestID: Array(id)), requestID: UnsafeBufferPointer(id), date: &date,
+      closes: true)
     return text
   }
   guard text.count <= capacity else { return 0 }

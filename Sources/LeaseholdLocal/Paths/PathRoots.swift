@@ -56,7 +56,7 @@ struct PathRoots: Sendable {
     switch error {
     case .improperLink: .pathNotAllowed(roots: folders.map(\.path).joined(separator: ", "))
     case .permissionDenied, .notPermitted, .tooManySymbolicLinkLevels: .pathDenied(errno: error.label)
-    case let error where error.isWant: .kernel(KernelFailure(errno: error.label))
+    case let error where error.isWant: .kernel(KernelFailure(error.known))
     default: .noPath(errno: error.label)
     }
   }

@@ -48,16 +48,11 @@ final class FenceTable: Sendable {
 
   /// Refuses a fence that is older than the last one, and remembers a newer one.
   func see(_ fence: Int64, segment: Int32, key: Int32) throws(LeaseholdError) {
-    let result: Result<Void, LeaseholdError> = table.withLock { table in
-      do throws(LeaseholdError) {
-        let opened = if let table { table } else { try open() }
-        table = opened
-        return .success(try see(fence, Self.owner(segment, key), in: opened))
-      } catch {
-        return .failure(error)
-      }
+    try table.withLock { table throws(LeaseholdError) in
+      let opened = if let table { table } else { try open() }
+      table = opened
+      try see(fence, Self.owner(segment, key), in: opened)
     }
-    try result.get()
   }
 
   private func see(_ fence: Int64, _ owner: UInt64, in table: Table) throws(LeaseholdError) {

@@ -121,7 +121,7 @@ extension SegmentStore {
       .preconditionFailed,
       "\(header) does not hold: variable \(number) "
         + (tag.map { "has the ETag \"\($0)\"; read it again before you write." } ?? "does not exist."),
-      facts: [("header", .text(header)), ("var", .number(number)), ("etag", tag.map { .text("\"\($0)\"") } ?? .none)])
+      facts: [("header", .text(header)), ("var", .number(number)), ("etag", tag.map { .text("\"\($0)\"") } ?? .null)])
   }
 
   /// 64 bits of FNV-1a over the text, stirred at the end.

@@ -38,12 +38,7 @@ public final class SegmentStore: VariableStore {
 
     func take<Result: Sendable>(
       _ body: () throws(LeaseholdError) -> Result
-    ) throws(LeaseholdError) -> Result {
-      let result: Swift.Result<Result, LeaseholdError> = mutex.withLock { _ in
-        do throws(LeaseholdError) { return .success(try body()) } catch { return .failure(error) }
-      }
-      return try result.get()
-    }
+    ) throws(LeaseholdError) -> Result { try mutex.withLock { _ throws(LeaseholdError) in try body() } }
   }
 
   /// Makes a store; nothing is touched before the first call.

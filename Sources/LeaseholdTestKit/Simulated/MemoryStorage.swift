@@ -38,7 +38,7 @@ public final class MemoryStorage: LedgerStorage {
 
   /// Makes sure of memory for the records below `count`.
   public func reserve(_ count: Int) throws(KernelFailure) {
-    if let memoryLimit, count > memoryLimit { throw KernelFailure(errno: "ENOMEM") }
+    if let memoryLimit, count > memoryLimit { throw KernelFailure(.noMemory) }
     reserved = max(reserved, count)
   }
 

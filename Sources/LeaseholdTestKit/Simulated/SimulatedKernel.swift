@@ -75,8 +75,8 @@ public final class SimulatedKernel: SemaphoreKernel {
     case nil where state.sets[set] == nil: return .removed
     case nil: break
     case .again?: return .wouldBlock
-    case .range?: return .failed(KernelFailure(errno: "ERANGE"))
-    case .tooBig?: return .failed(KernelFailure(errno: "EFBIG"))
+    case .range?: return .failed(KernelFailure(.outOfRange))
+    case .tooBig?: return .failed(KernelFailure(.noSuchSemaphore))
     }
     wake(set)
     return .done
@@ -97,7 +97,7 @@ public final class SimulatedKernel: SemaphoreKernel {
   /// Makes a bank, in two steps: a set without a signature may be left behind.
   public func makeBank() throws(KernelFailure) -> BankID {
     guard state.sets.count < setLimit else {
-      throw KernelFailure(errno: "ENOSPC", limit: "SEMMNI", value: setLimit)
+      throw KernelFailure(.noSpace, limit: KernelLimit(.sets, setLimit))
     }
     crash.step("make a bank")
     let id = state.nextSet

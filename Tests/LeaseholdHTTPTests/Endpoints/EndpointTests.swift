@@ -73,22 +73,24 @@ import Testing
 
   @Test func everyCodeHasItsStatus() {
     for (status, codes) in Self.statuses {
-      for code in codes { #expect(ProblemCode(rawValue: code)?.status == status, "\(code)") }
+      for code in codes { #expect(ProblemTable.known(.init(rawValue: code))?.status == status, "\(code)") }
     }
-    #expect(Set(ProblemCode.allCases.map(\.rawValue)) == Set(Self.statuses.values.joined()))
+    #expect(Set(ProblemTable.rows.map(\.key.rawValue)) == Set(Self.statuses.values.joined()))
   }
 
-  @Test func everyErrorOfTheServiceHasACodeOfTheSameName() {
-    for code in LeaseholdError.Code.allCases {
-      #expect(ProblemCode(rawValue: code.rawValue) != nil, "\(code)")
-      #expect(Problem(LeaseholdError(code, "x")).code.rawValue == code.rawValue)
-    }
+  @Test func anErrorWithoutARowIsA500ThatKeepsItsCode() {
+    let writer = AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0)
+    let response = writer.response(LeaseholdError(.init(rawValue: "made-up"), "No."), requestID: [], asText: false)
+    #expect(response.status == 500)
+    #expect(response.body.withBytes { String(decoding: $0, as: UTF8.self) }.contains("\"code\":\"made-up\""))
   }
 
   @Test func titlesAreDistinctAndEverythingSaysWhatToDo() {
-    #expect(Set(ProblemCode.allCases.map { "\($0.title)" }).count == ProblemCode.allCases.count)
-    for code in ProblemCode.allCases {
-      #expect(code.help.hasSuffix(".") && !"\(code.title)".hasSuffix("."), "\(code)")
+    #expect(Set(ProblemTable.rows.map { "\($0.value.title)" }).count == ProblemTable.rows.count)
+    for (code, row) in ProblemTable.rows {
+      let help = OpenAPIDocument.help(code)
+      #expect(help?.hasSuffix(".") == true && !"\(row.title)".hasSuffix("."), "\(code)")
+      #expect(help?.contains("\"") == false && help?.contains("  ") == false, "\(code)")
       #expect(code.rawValue.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (0x61...0x7a).contains($0) }, "\(code)")
     }
   }

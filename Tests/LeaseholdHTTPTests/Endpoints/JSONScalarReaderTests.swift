@@ -1,3 +1,4 @@
+import Leasehold
 import JSONText
 import LeaseholdTestKit
 import Testing
@@ -76,7 +77,7 @@ import Testing
         guard case .nested? = try reader.next()?.value else { return "scalar" }
         let text = try steps ? reader.steps(.ops) : reader.numbers(.values)
         return try reader.next() == nil ? text : "more"
-      } catch let problem as Problem {
+      } catch let problem as LeaseholdError {
         return "\(problem.code.rawValue) \(problem.facts.first.map { "\($0.value)" } ?? "")"
       } catch {
         return "flaw"

@@ -93,7 +93,7 @@ import Testing
     scene.pass(.seconds(1))
     #expect(problem("bob")?.code == .broken && scene.has("ann"))
     scene.pass(.seconds(10))
-    #expect(problem("ann")?.code == .broken && fact("break_reason", problem("ann")) == LeaseholdError.Value.none)
+    #expect(problem("ann")?.code == .broken && fact("break_reason", problem("ann")) == LeaseholdError.Value.null)
   }
 
   @Test func onlyWhoMayBreaks() {

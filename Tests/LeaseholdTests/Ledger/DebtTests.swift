@@ -7,17 +7,17 @@ import Testing
 /// What must go back and cannot, because the kernel has no memory or no right for it, goes back later, once.
 @Suite struct DebtTests {
   /// The kernel refuses the next operations that give something to a semaphore before they take from another.
-  private func refuseToGiveBack(_ scene: Scene, errno: String = "ENOMEM", times: Int = 1) {
+  private func refuseToGiveBack(_ scene: Scene, errno: KernelErrno = .noMemory, times: Int = 1) {
     var left = times
     scene.kernel.failure = { _, list in
       guard left > 0, list.count > 0, list[0].delta > 0 else { return nil }
       left -= 1
-      return .failed(KernelFailure(errno: errno))
+      return .failed(KernelFailure(errno))
     }
   }
 
-  @Test(arguments: ["ENOMEM", "EACCES", "EPERM", "EINTR"])
-  func aSlotThatCouldNotGoBackGoesToTheQueueLater(_ errno: String) {
+  @Test(arguments: [KernelErrno.noMemory, .accessDenied, .notPermitted, .interrupted])
+  func aSlotThatCouldNotGoBackGoesToTheQueueLater(_ errno: KernelErrno) {
     let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
@@ -86,7 +86,7 @@ import Testing
     scene.kernel.failure = { _, list in
       guard left > 0, list.count == 1, list[0].delta < 0 else { return nil }
       left -= 1
-      return .failed(KernelFailure(errno: "ENOMEM"))
+      return .failed(KernelFailure(.noMemory))
     }
     scene.release("ann")
     let reader = ApacheDialect(session: "x".utf8, of: 32).reader
@@ -103,16 +103,16 @@ import Testing
 
   /// What is said is what mends it: only some errors are limits that can be raised.
   @Test(arguments: [
-    ("ENOSPC", "ipcrm"), ("ENOMEM", "no memory"), ("E2BIG", "fewer at once"), ("ERANGE", "its range"),
-    ("EAGAIN", "try again"), ("ENOSYS", "seccomp"), ("EFBIG", "log"),
+    (KernelErrno.noSpace, "ipcrm"), (.noMemory, "no memory"), (.listTooLong, "fewer at once"),
+    (.outOfRange, "its range"), (.wouldBlock, "try again"), (.noSuchCall, "seccomp"), (.noSuchSemaphore, "log"),
   ])
-  func eachErrorHasItsOwnAdvice(_ errno: String, _ word: String) {
+  func eachErrorHasItsOwnAdvice(_ errno: KernelErrno, _ word: String) {
     let scene = Scene()
-    scene.kernel.failure = { _, _ in .failed(KernelFailure(errno: errno)) }
+    scene.kernel.failure = { _, _ in .failed(KernelFailure(errno)) }
     #expect(scene.acquire("ann") == .kernelLimit)
     let detail = scene.refusals["ann"]?.detail ?? ""
-    #expect(detail.contains(errno) && detail.contains(word), "\(detail)")
-    #expect(detail.contains("ipcrm") == (errno == "ENOSPC"))
+    #expect(detail.contains(errno.name) && detail.contains(word), "\(detail)")
+    #expect(detail.contains("ipcrm") == (errno == .noSpace))
   }
 
   @Test func unitsThatCouldNotBeKeptGoBackAndTheLeasesBesideThemStand() {
@@ -126,7 +126,7 @@ import Testing
     var step = 0
     scene.kernel.failure = { _, _ in
       step += 1
-      return step == 2 ? .failed(KernelFailure(errno: "ENOMEM")) : nil
+      return step == 2 ? .failed(KernelFailure(.noMemory)) : nil
     }
     #expect(scene.acquire("bob", "sysv:77.0", asks) == .kernelLimit)
     scene.kernel.failure = nil

@@ -21,8 +21,8 @@ import Testing
   /// What is wrong with the shape of an error.
   private static func flaws(_ error: LeaseholdError?, now: MonotonicInstant) -> [String] {
     guard let error else { return ["there is none"] }
-    var wrong = ["key", "ref", "reason", LeaseholdError.endedAtFact].filter { fact($0, error) == nil }
-    if case .number(let instant)? = fact(LeaseholdError.endedAtFact, error), instant > now.nanoseconds || instant <= 0 {
+    var wrong = ["key", "ref", "reason", "ended_at"].filter { fact($0, error) == nil }
+    if case .instant(let instant)? = fact("ended_at", error), instant > now.nanoseconds || instant <= 0 {
       wrong.append("it ended at \(instant), and now is \(now.nanoseconds)")
     }
     return wrong
@@ -99,7 +99,7 @@ import Testing
     scene.acquire("bob", "b")
     scene.restart()
     let error = Self.error(scene, id)
-    #expect(error?.code == .released && Self.fact("key", error) == LeaseholdError.Value.none)
+    #expect(error?.code == .released && Self.fact("key", error) == LeaseholdError.Value.null)
     #expect(try scene.ledger.release(id, key: nil, at: scene.daemon.moment).key == nil)
     #expect(Self.flaws(error, now: scene.daemon.clock.now).isEmpty)
   }
@@ -125,13 +125,13 @@ import Testing
     scene.breaks("ann", after: .seconds(10), reason: "maintenance")
     let id = try #require(scene.leases["ann"]?.id)
     let error = Self.error(scene, id)
-    #expect(error?.code == .broken && Self.fact(LeaseholdError.endedAtFact, error) == LeaseholdError.Value.none)
+    #expect(error?.code == .broken && Self.fact("ended_at", error) == LeaseholdError.Value.null)
     let end = (scene.daemon.clock.now + .seconds(10)).nanoseconds
-    #expect(Self.fact(LeaseholdError.endsAtFact, error) == .number(end))
+    #expect(Self.fact("ends_at", error) == .instant(end))
     #expect(Self.fact("broken_by", error) == .text("unknown"))
     scene.pass(.seconds(11))
     #expect(Self.flaws(Self.error(scene, id), now: scene.daemon.clock.now).isEmpty)
-    #expect(Self.fact(LeaseholdError.endsAtFact, Self.error(scene, id)) == nil)
+    #expect(Self.fact("ends_at", Self.error(scene, id)) == nil)
   }
 
   @Test func whoBrokeItAndWhyIsInTheEventTheAnswerAndTheEnd() throws {
@@ -168,6 +168,6 @@ import Testing
     scene.remove(force: true)
     let error = scene.refusals["bob"]
     #expect(error?.code == .lockRemoved && Self.flaws(error, now: scene.daemon.clock.now).isEmpty)
-    #expect(Self.fact("ref", error) == LeaseholdError.Value.none)
+    #expect(Self.fact("ref", error) == LeaseholdError.Value.null)
   }
 }

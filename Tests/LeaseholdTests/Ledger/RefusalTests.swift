@@ -60,13 +60,14 @@ import Testing
     #expect(scene.acquire("ann") == nil && scene.flaws().isEmpty)
   }
 
-  @Test(arguments: [("EACCES", .permissionDenied), ("ENOMEM", .kernelLimit)] as [(String, LeaseholdError.Code)])
-  func aRefusalByTheKernelLeavesNothingBehind(_ errno: String, _ code: LeaseholdError.Code) {
+  @Test(
+    arguments: [(.accessDenied, .permissionDenied), (.noMemory, .kernelLimit)] as [(KernelErrno, LeaseholdError.Code)])
+  func aRefusalByTheKernelLeavesNothingBehind(_ errno: KernelErrno, _ code: LeaseholdError.Code) {
     let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     scene.kernel.failure = { _, list in
-      list.count == 2 && list[0].delta < 0 ? .failed(KernelFailure(errno: errno)) : nil
+      list.count == 2 && list[0].delta < 0 ? .failed(KernelFailure(errno)) : nil
     }
     #expect(scene.acquire("cat", "b") == code)
     scene.release("ann")

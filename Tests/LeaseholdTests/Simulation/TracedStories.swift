@@ -89,7 +89,7 @@ extension CrashScript {
       steps: [
         { $0.acquire("ann") }, { $0.queue("bob") },
         {
-          $0.kernel.failure = { _, _ in .failed(KernelFailure(errno: "ENOMEM")) }
+          $0.kernel.failure = { _, _ in .failed(KernelFailure(.noMemory)) }
           $0.release("ann")
           $0.acquire("cat", "c")
           $0.kernel.failure = nil

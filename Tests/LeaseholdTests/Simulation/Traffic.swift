@@ -72,7 +72,7 @@ final class Traffic {
     var chance = SeededRandom(seed: seed ^ 0xbad)
     daemon.kernel.failure = { _, operations in
       let isPair = operations.count == 2 && operations[0].delta != 0
-      return isPair && chance.once(in: 12) ? .failed(KernelFailure(errno: "ENOMEM")) : nil
+      return isPair && chance.once(in: 12) ? .failed(KernelFailure(.noMemory)) : nil
     }
   }
 

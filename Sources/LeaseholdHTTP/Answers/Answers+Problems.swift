@@ -2,18 +2,19 @@ import Leasehold
 
 extension AnswerWriter {
   /// A problem as the answer to an exchange: JSON, or one readable line for who asked for text.
-  func response(_ problem: Problem, to exchange: Exchange, asText: Bool) -> Response {
+  func response(_ problem: LeaseholdError, to exchange: Exchange, asText: Bool) -> Response {
     response(problem, asText: asText) { json in exchange.withRequestID { json.append(contentsOf: $0) } }
   }
 
   /// The same for a thread that may not look into the request.
-  func response(_ problem: Problem, requestID: [UInt8], asText: Bool) -> Response {
+  func response(_ problem: LeaseholdError, requestID: [UInt8], asText: Bool) -> Response {
     response(problem, asText: asText) { json in requestID.withUnsafeBufferPointer { json.append(contentsOf: $0) } }
   }
 
   private func response(
-    _ problem: Problem, asText: Bool, _ requestID: (inout ResponseBuffer) -> Void
+    _ problem: LeaseholdError, asText: Bool, _ requestID: (inout ResponseBuffer) -> Void
   ) -> Response {
+    let row = ProblemTable.row(problem.code)
     var body = ResponseBuffer(capacity: 512)
     if asText {
       body.append(problem.code.rawValue)
@@ -21,63 +22,55 @@ extension AnswerWriter {
       body.append(problem.sentence)
       body.append(UInt8(ascii: "\n"))
     } else {
-      write(problem, requestID, into: &body)
+      write(problem, row, requestID, into: &body)
     }
     var response = Response(
-      status: problem.code.status,
+      status: row.status,
       contentType: asText ? "text/plain; charset=utf-8" : "application/problem+json", body: body)
-    response.allow = problem.allow
     if problem.code == .unauthenticated { response.extra = [("WWW-Authenticate", "Bearer realm=\"leasehold\"")] }
     response.retryAfterSeconds = problem.pause.map { Int($0.secondsRoundedUp) }
     return response
   }
 
   private func write(
-    _ problem: Problem, _ requestID: (inout ResponseBuffer) -> Void, into json: inout ResponseBuffer
+    _ problem: LeaseholdError, _ row: ProblemTable.Row, _ requestID: (inout ResponseBuffer) -> Void,
+    into json: inout ResponseBuffer
   ) {
     json.append("{\"type\":\"/problems/" as StaticString)
     json.append(problem.code.rawValue)
     json.append("\",\"title\":\"" as StaticString)
-    json.append(problem.code.title)
+    json.append(row.title)
     json.append(UInt8(ascii: "\""))
-    json.member("status", problem.code.status)
+    json.member("status", row.status)
     json.member("detail", problem.sentence)
     json.member("code", problem.code.rawValue)
     json.append(",\"request_id\":\"" as StaticString)
     requestID(&json)
     json.append(UInt8(ascii: "\""))
     assert(
-      problem.code.status != 410
-        || ["key", "ref", "reason", LeaseholdError.endedAtFact].allSatisfy { name in
+      row.status != 410
+        || ["key", "ref", "reason", "ended_at"].allSatisfy { name in
           problem.facts.contains { $0.name == name }
         }, "a 410 has a shape of its own: make it with LeaseholdError.gone")
     for fact in problem.facts { self.fact(fact, into: &json) }
-    if let choices = problem.choices { list(choices.name, choices.words, into: &json) }
     if let circle = problem.circle { self.circle(circle, into: &json) }
     if let lock = problem.contention { contention(lock, into: &json) }
     if let pause = problem.pause { json.member("retry_after_ms", Int(pause.millisecondsRoundedUp)) }
     json.closeAnswer()
   }
 
-  private func fact(_ fact: Problem.Fact, into json: inout ResponseBuffer) {
-    if fact.name == LeaseholdError.endedAtFact { return instant("ended_at", fact.value, into: &json) }
-    if fact.name == LeaseholdError.endsAtFact { return instant("ends_at", fact.value, into: &json) }
+  private func fact(_ fact: LeaseholdError.Fact, into json: inout ResponseBuffer) {
     json.append(",\"" as StaticString)
     json.append(fact.name)
     json.append("\":" as StaticString)
     switch fact.value {
     case .text(let text): json.append(json: text)
     case .number(let number): json.append(decimal: Int(number))
+    case .instant(let instant): json.append(rfc3339: instant &+ wallOffset)
     case .flag(let flag): json.append(flag ? "true" : "false" as StaticString)
     case .texts(let words): json.append(list: words)
-    case .none: json.append("null" as StaticString)
+    case .null: json.append("null" as StaticString)
     }
-  }
-
-  private func instant(_ name: StaticString, _ value: LeaseholdError.Value, into json: inout ResponseBuffer) {
-    json.next(name)
-    guard case .number(let instant) = value else { return json.append("null" as StaticString) }
-    json.append(rfc3339: instant &+ wallOffset)
   }
 
   func list(_ name: StaticString, _ words: [String], into json: inout ResponseBuffer) { json.list(name, words) }
@@ -97,7 +90,7 @@ extension AnswerWriter {
   }
 }
 
-extension Problem {
+extension LeaseholdError {
   /// The answer to a request that nobody here has read.
   func response(requestID: [UInt8]) -> Response {
     AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0)

@@ -2,7 +2,7 @@ import SysV
 import SystemPackage
 
 /// A limit of the kernel that keeps the service from starting, and how to raise it.
-public struct KernelLimit: Equatable, Sendable, CustomStringConvertible {
+public struct StartLimit: Equatable, Sendable, CustomStringConvertible {
   /// Its name, such as SHMMAX.
   public let name: String
   /// What it is.
@@ -24,18 +24,18 @@ public struct KernelLimit: Equatable, Sendable, CustomStringConvertible {
 extension LocalServiceError {
   /// Why a segment of shared memory could not be made.
   static func making(_ what: String, bytes: Int, _ errno: Errno) -> LocalServiceError {
-    guard let limit = KernelLimit(bytes: bytes, errno) else { return .kernel(what: what, errno: errno) }
+    guard let limit = StartLimit(bytes: bytes, errno) else { return .kernel(what: what, errno: errno) }
     return .kernelLimit(what: what, limit: limit, errno: errno)
   }
 
   /// Why a set could not be made.
   static func making(_ what: String, semaphores: Int, _ errno: Errno) -> LocalServiceError {
-    guard let limit = KernelLimit(semaphores: semaphores, errno) else { return .kernel(what: what, errno: errno) }
+    guard let limit = StartLimit(semaphores: semaphores, errno) else { return .kernel(what: what, errno: errno) }
     return .kernelLimit(what: what, limit: limit, errno: errno)
   }
 }
 
-extension KernelLimit {
+extension StartLimit {
   /// The limit behind an error of shmget(2); `nil` where it is none.
   init?(bytes: Int, _ errno: Errno) {
     guard [.invalidArgument, .noSpace].contains(errno), let limits = try? SharedMemoryLimits.current() else {
