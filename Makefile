@@ -1,6 +1,6 @@
 # Leasehold. What there is to make:
 #
-#   make run          build (release) and serve on 127.0.0.1:31818; ARGS="--port 4000" is passed on
+#   make run          build (release) and serve on 127.0.0.1:31818 and your own socket; ARGS="--port 4000" is passed on
 #   make test         everything that is checked before a change is merged; ends with "N passed, N failed"
 #   make build        the release build only: .build/release/leasehold
 #   make lint         swift format, shellcheck, Tests/Tidy
@@ -44,7 +44,7 @@ export SWIFT JOBS
 .PHONY: sweep mutants upgrade footprint examples bench tsan asan deb image project containers man clean
 
 run: build
-	exec .build/release/leasehold serve $(ARGS)
+	exec .build/release/leasehold serve --unix own $(ARGS)
 
 test:
 	@Tools/need build test

@@ -18,6 +18,7 @@ STATUSES = [
     ("0", "done"),
     ("1", "of doctor: a problem was found"),
     ("64", "the command line cannot be understood, or the service does not take what it asks for"),
+    ("66", "there is no lock, lease, set, segment or variable of this name"),
     ("69", "the service cannot be reached, or is not ready"),
     ("70", "the lease was lost or is over, or a fault of the program"),
     ("73", "the kernel has no room, or a listener cannot be made"),
@@ -29,8 +30,12 @@ STATUSES = [
 ]
 ENVIRONMENT = [
     ("LEASEHOLD_URL",
-     "Where the service is: unix:/run/leasehold/leasehold.sock or http://127.0.0.1:31818, the default; "
-     "https://HOST:PORT over TLS."),
+     "Where the service is: unix:/run/leasehold/leasehold.sock, http://127.0.0.1:31818, or https://HOST:PORT over TLS. "
+     "Without it, the first that is there of /run/leasehold/leasehold.sock, the socket of your own service, and "
+     "http://127.0.0.1:31818."),
+    ("XDG_RUNTIME_DIR",
+     "The socket of your own service is leasehold/leasehold.sock there; without it, "
+     "/tmp/leasehold-UID/leasehold.sock."),
     ("LEASEHOLD_TOKEN", "Sent as Authorization: Bearer. The command of run does not get it, but with --keep-token."),
     ("LEASEHOLD_CACERT",
      "File of certificates in PEM that vouch for a service of https, in place of those that the system trusts."),

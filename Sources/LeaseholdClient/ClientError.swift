@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Why a request had no success.
 public enum ClientError: Error, Sendable, Equatable {
   /// The service refused and said why.
@@ -14,6 +16,8 @@ public enum ClientError: Error, Sendable, Equatable {
   case leaseLost(reason: String)
   /// A text that is no address of a service.
   case badAddress(String)
+  /// The folder of the user's own service cannot be used.
+  case unsafeFolder(String, reason: String)
   /// The task was canceled.
   case canceled
 
@@ -31,10 +35,13 @@ extension ClientError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .problem(let problem): "\(problem.code): \(problem.detail)"
-    case .unreachable(let address, "Permission denied"):
-      "cannot reach the service at \(address): Permission denied; `leasehold doctor` says who may use the socket"
+    case .unreachable(let address, let reason) where reason.hasPrefix("Permission denied"):
+      "cannot reach the service at \(address): \(reason); `leasehold doctor` says what lets you use the socket"
     case .unreachable(let address, let reason):
       "cannot reach the service at \(address): \(reason); is `leasehold serve` running, and is LEASEHOLD_URL right?"
+    case .unsafeFolder(let path, let reason):
+      "cannot use \(path) for a service of your own: \(reason); remove it, set XDG_RUNTIME_DIR, or name a service with "
+        + "LEASEHOLD_URL"
     case .insecure(let address, let reason): "cannot trust the service at \(address): \(reason)"
     case .timedOut(let address): "the service at \(address) did not answer in time"
     case .malformed(let what): "what answered is not Leasehold: \(what)"
@@ -43,6 +50,24 @@ extension ClientError: CustomStringConvertible {
       "'\(url)' is no address; give something like unix:/run/leasehold/leasehold.sock, http://127.0.0.1:31818 or "
         + "https://HOST:31818"
     case .canceled: "canceled"
+    }
+  }
+}
+
+extension ServiceAddress {
+  /// The words of an errno of connect(2), and what the file of a socket adds to it.
+  func reason(of code: Int32) -> String {
+    let text = String(cString: strerror(code))
+    guard case .unix(let path) = self else { return text }
+    var status = stat()
+    guard stat(path, &status) == 0 else { return text }
+    if status.st_mode & S_IFMT != S_IFSOCK { return "\(text): the file is no socket" }
+    switch code {
+    case EACCES:
+      let group = getgrgid(status.st_gid).map { String(cString: $0.pointee.gr_name) } ?? "gid \(status.st_gid)"
+      return "\(text): it is for group \(group), mode 0\(String(status.st_mode & 0o777, radix: 8))"
+    case ECONNREFUSED: return "\(text): the service that made the socket has ended"
+    default: return text
     }
   }
 }

@@ -128,10 +128,10 @@ public final class LeaseholdConnection: Sendable {
     switch failure {
     case .aborted: .canceled
     case .timedOut: .timedOut(endpoint.address)
-    case .unknownHost: .unreachable(endpoint.address, reason: "no host has this name")
+    case .unknownHost(let why): .unreachable(endpoint.address, reason: "the name cannot be resolved: \(why)")
     case .tls(let trouble): .insecure(endpoint.address, reason: trouble.text)
     case .system(EPROTO): .malformed("an answer that is not HTTP")
-    case .system(let code): .unreachable(endpoint.address, reason: String(cString: strerror(code)))
+    case .system(let code): .unreachable(endpoint.address, reason: endpoint.address.reason(of: code))
     }
   }
 }

@@ -86,7 +86,8 @@ public struct ServiceEndpoint: Sendable, Equatable {
     self.token = token
   }
 
-  /// What `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say; ``ServiceAddress/standard`` without them.
+  /// What `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say; without an address, the service that
+  /// ``ServiceAddress/found()`` finds.
   ///
   /// - Throws: ``ClientError/badAddress(_:)`` when the URL is none.
   public static func fromEnvironment() throws(ClientError) -> ServiceEndpoint {
@@ -95,7 +96,10 @@ public struct ServiceEndpoint: Sendable, Equatable {
     }
     var endpoint = ServiceEndpoint(token: value("LEASEHOLD_TOKEN"))
     endpoint.authorities = value("LEASEHOLD_CACERT")
-    guard let url = value("LEASEHOLD_URL") else { return endpoint }
+    guard let url = value("LEASEHOLD_URL") else {
+      endpoint.address = .found()
+      return endpoint
+    }
     guard let address = ServiceAddress(url) else { throw .badAddress(url) }
     endpoint.address = address
     return endpoint

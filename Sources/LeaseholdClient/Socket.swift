@@ -14,8 +14,8 @@ final class Socket: Sendable {
   enum Failure: Error, Equatable {
     case timedOut
     case aborted
-    /// No address has this name.
-    case unknownHost
+    /// The name has no address, for this reason.
+    case unknownHost(String)
     case system(Int32)
     /// No TLS, for this reason.
     case tls(TLSTrouble)
@@ -148,8 +148,15 @@ final class Socket: Sendable {
   }
 
   private static func connected(_ address: ServiceAddress, deadline: Int64) throws(Failure) -> Int32 {
-    guard let candidates = address.candidates(before: deadline) else { throw .timedOut }
-    var last = Failure.unknownHost
+    let candidates: [SocketName]
+    do throws(NameFailure) {
+      candidates = try address.candidates(before: deadline)
+    } catch .unknown(let why) {
+      throw .unknownHost(why)
+    } catch {
+      throw .timedOut
+    }
+    var last = Failure.timedOut
     for candidate in candidates {
       do throws(Failure) {
         return try connected(candidate, deadline: deadline)

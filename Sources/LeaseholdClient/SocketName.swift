@@ -11,10 +11,11 @@ package struct SocketName: Sendable {
 }
 
 extension ServiceAddress {
-  /// What to connect to, in order; none when the name is unknown, `nil` when nobody says in time.
+  /// What to connect to, in order, at least one.
   ///
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
-  package func candidates(before deadline: Int64) -> [SocketName]? {
+  /// - Throws: A failure when nobody says in time, or why there is none.
+  package func candidates(before deadline: Int64) throws(NameFailure) -> [SocketName] {
     switch self {
     case .unix(let path):
       var name = sockaddr_un()
@@ -22,23 +23,31 @@ extension ServiceAddress {
       withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
       return [SocketName(family: AF_UNIX, bytes: withUnsafeBytes(of: &name) { Array($0) })]
     case .tcp(let host, let port), .tls(let host, let port):
-      let numeric = NameLookup.names(host, port, flags: AI_NUMERICHOST)
-      return numeric.isEmpty ? NameLookup(host, port).result(before: deadline) : numeric
+      if case .success(let numeric) = NameLookup.names(host, port, flags: AI_NUMERICHOST) { return numeric }
+      guard let result = NameLookup(host, port).result(before: deadline) else { throw .timedOut }
+      return try result.get()
     }
   }
+}
+
+/// Why a host has no address.
+package enum NameFailure: Error, Equatable {
+  case timedOut
+  /// The words of gai_strerror(3).
+  case unknown(String)
 }
 
 /// Looks a host up on a thread of its own: getaddrinfo(3) takes as long as name servers do, which may be a minute.
 private final class NameLookup: Sendable {
   private let host: String
   private let port: UInt16
-  private let found = Mutex<[SocketName]?>(nil)
+  private let found = Mutex<Result<[SocketName], NameFailure>?>(nil)
   private let alarm = Alarm()
 
   init(_ host: String, _ port: UInt16) { (self.host, self.port) = (host, port) }
 
   /// The result; `nil` when it does not come in time, and the thread ends whenever it does.
-  func result(before deadline: Int64) -> [SocketName]? {
+  func result(before deadline: Int64) -> Result<[SocketName], NameFailure>? {
     let thread = HostThread(stackBytes: HostThread.requestStackBytes) { [self] in
       let names = Self.names(host, port, flags: 0)
       found.withLock { $0 = names }
@@ -49,12 +58,17 @@ private final class NameLookup: Sendable {
     return found.withLock(\.self)
   }
 
-  static func names(_ host: String, _ port: UInt16, flags: Int32) -> [SocketName] {
+  static func names(_ host: String, _ port: UInt16, flags: Int32) -> Result<[SocketName], NameFailure> {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = AI_NUMERICSERV | flags
     var list: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(host, "\(port)", &hints, &list) == 0 else { return [] }
+    let status = getaddrinfo(host, "\(port)", &hints, &list)
+    guard status == 0 else {
+      let text =
+        status == EAI_SYSTEM ? strerror(errno).map { String(cString: $0) } : String(cString: gai_strerror(status))
+      return .failure(.unknown(text ?? "error \(status)"))
+    }
     defer { freeaddrinfo(list) }
     var names: [SocketName] = []
     var entry = list
@@ -63,6 +77,6 @@ private final class NameLookup: Sendable {
       names.append(SocketName(family: info.ai_family, bytes: bytes))
       entry = info.ai_next
     }
-    return names
+    return .success(names)
   }
 }

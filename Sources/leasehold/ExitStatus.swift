@@ -6,6 +6,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case ok = 0
   /// The command line cannot be understood, or a flag's value cannot be used (EX_USAGE).
   case usage = 64
+  /// There is no lock, lease, set, segment or variable of this name (EX_NOINPUT).
+  case noInput = 66
   /// The daemon, or something it needs, cannot be reached (EX_UNAVAILABLE).
   case unavailable = 69
   /// A fault of the program itself (EX_SOFTWARE).
@@ -27,6 +29,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     switch self {
     case .ok: "done"
     case .usage: "the command line cannot be understood, or the value of a flag cannot be used"
+    case .noInput: "there is no lock, lease, set, segment or variable of this name"
     case .unavailable: "the daemon, or something it needs, cannot be reached"
     case .software: "a fault of the program itself"
     case .cannotCreate: "a listener, a socket file or a kernel object cannot be made"

@@ -75,7 +75,7 @@ class Commands(CliTest):
     def test_tables_show_who_holds_and_who_waits(self):
         self.granted(self.server.acquire(self.key(), owner="somebody", ttl="60s"))
         self.server.acquire_later(self.key(), owner="another")
-        self.assertRegex(self.ok("locks", "--prefix", self.key()), rf"KEY .*\n{self.key()} +rw +- +0 +1 +1 +0 +\d+\n$")
+        self.assertRegex(self.ok("locks", "--prefix", self.key()), rf"LOCK .*\n{self.key()} +rw +- +0 +1 +1 +0 +\d+\n$")
         self.assertRegex(self.ok("locks", self.key()), r"holds +somebody .*\nwaits +another ")
         self.assertRegex(self.ok("leases", "--key", self.key()), rf"{self.key()} +exclusive +1 +somebody ")
 
@@ -84,12 +84,38 @@ class Commands(CliTest):
             for limit in ("--limit", "--slots", "-j"):
                 lease = self.json("acquire", self.key(), owner, "me", limit, "7")[0]
                 self.assertEqual((lease["owner"], lease["limit"]), ("me", 7))
-            for prefix in ("--prefix", "--key"):
+            for prefix in ("--lock", "--prefix", "--key"):
                 self.assertEqual(self.ok("leases", prefix, self.key(), owner, "me").count("\n"), 4)
                 self.assertEqual(self.ok("leases", prefix, self.key(), owner, "you").count("\n"), 1)
                 self.assertEqual(self.ok("locks", prefix, self.key()).count("\n"), 2)
             for lease in self.json("leases", "--prefix", self.key())[0]["leases"]:
                 self.ok("break", lease["ref"])
+
+    def test_a_lock_may_be_chosen_as_a_shell_would(self):
+        self.granted(self.server.acquire(self.key("-one"), ttl="60s"))
+        for command in ("locks", "leases"):
+            self.assertEqual(self.ok(command, "--lock", self.key("-*")).count("\n"), 2)
+            self.assertEqual(self.ok(command, "--lock", self.key("-two*")).count("\n"), 1)
+
+    def test_what_is_not_there_is_66(self):
+        for words in (("locks", self.key()), ("renew", "0" * 32), ("release", "0" * 32), ("break", "0" * 10),
+                      ("sem", "show", "0x7a7a"), ("sem", "rm", "id:99999"), ("sem", "op", "0x7a7a", "0:1"),
+                      ("shm", "get", "nothing"), ("shm", "rm", "nothing"), ("acquire", "sysv:0x7a7a.0")):
+            with self.subTest(words):
+                result = self.cli(*words)
+                self.assertEqual(result.returncode, 66, result)
+                self.assertOneLine(result.stderr)
+
+    def test_why_a_service_cannot_be_reached_names_what_and_why(self):
+        with tempfile.NamedTemporaryFile() as file:
+            for url, reason in (("http://no-such-host.invalid", "cannot be resolved|did not answer"),
+                                (f"unix:{file.name}", "the file is no socket"),
+                                ("unix:/nonexistent/x", "No such file or directory"),
+                                ("http://127.0.0.1:1", "Connection refused")):
+                result = self.cli("locks", url=url)
+                self.assertEqual(result.returncode, 69)
+                self.assertOneLine(result.stderr, url)
+                self.assertRegex(result.stderr, reason)
 
     def test_lists_of_many_pages_are_whole(self):
         for number in range(1100):
@@ -133,7 +159,7 @@ class Commands(CliTest):
         self.assertRegex(self.ok("sem"), r"0x00007771 +\d+ ")
         self.assertEqual(self.cli("sem", "op", number, "0-1").returncode, 64)
         self.ok("sem", "rm", number)
-        self.assertEqual(self.cli("sem", "show", number).returncode, 64)
+        self.assertEqual(self.cli("sem", "show", number).returncode, 66)
 
     def test_shared_variables(self):
         self.ok("shm", "put", "greeting", '{"a":[1,"ö"]}')
@@ -142,7 +168,7 @@ class Commands(CliTest):
         self.assertEqual(self.ok("shm", "get", "greeting"), "5\n")
         self.assertRegex(self.ok("shm"), r"KEY +TYPE +BYTES\n[\s\S]*\d+ +int +")
         self.ok("shm", "rm", "greeting")
-        self.assertEqual(self.cli("shm", "get", "greeting").returncode, 64)
+        self.assertEqual(self.cli("shm", "get", "greeting").returncode, 66)
 
     def test_probes(self):
         self.assertEqual(self.ok("ready"), "ready\n")
@@ -169,8 +195,8 @@ class Doctor(CliTest):
         subprocess.run(["perl", "-e", f'semop({place}, pack("s!3", {semaphore}, -7, 0)) or die $!'], check=True)
         result = self.cli("doctor")
         self.assertEqual(result.returncode, 1)
-        fix = re.search(rf"lock {self.key()}: native programs hold 7 units.*has ended.*\n +mend it: if nobody has "
-                        r"them: (.*)\n", result.stdout)
+        fix = re.search(rf"lock {self.key()}: native programs hold 7 units.*has ended.*\n +mend it: (.*)"
+                        r"  # if nobody has them\n", result.stdout)
         self.assertTrue(fix, result.stdout)
         subprocess.run(["sh", "-c", fix[1]], check=True)
         self.assertEqual(self.cli("doctor").returncode, 0)
@@ -198,7 +224,8 @@ class Doctor(CliTest):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "other place.sock")
             result = self.cli("doctor", url=f"unix:{path}")
-            fix = re.search(r"mend it: (?:export .* start that one with|leasehold serve) (--unix .*)\n", result.stdout)
+            fix = re.search(r"mend it: (?:export .*  # .* start that one with|leasehold serve) (--unix .*)\n",
+                            result.stdout)
             self.assertTrue(fix, result.stdout)
             # Its other listener and its key are the host's: here they must be of nobody else.
             environment = {**os.environ, "LEASEHOLD_PORT": "0", "LEASEHOLD_CONTROL_KEY": "0x4c49abcd"}
@@ -324,7 +351,7 @@ class Papers(CliTest):
         denied = subprocess.run([*command, "locks"], env=self.environment(), capture_output=True, text=True,
                                 check=False, timeout=20)
         self.assertEqual(denied.returncode, 69)
-        self.assertOneLine(denied.stderr, "Permission denied; `leasehold doctor` says who may use the socket")
+        self.assertOneLine(denied.stderr, "Permission denied: it is for group ", "`leasehold doctor`")
         doctor = subprocess.run([*command, "doctor"], env=self.environment(), capture_output=True, text=True,
                                 check=False, timeout=20)
         self.assertEqual(doctor.returncode, 1)

@@ -155,8 +155,8 @@ class Top(CliTest):
     def test_in_a_narrow_terminal_it_shows_who_has_what_for_how_long(self):
         for number in range(30):
             self.granted(self.server.acquire(self.key(f"-{number:02}"), owner=f"worker-number-{number}", ttl="10m"))
-        for columns, rows, head in ((80, 24, "KEY +HELD +FREE +WAITING +NATIVE +WHO +SINCE +LEFT +TTL"),
-                                    (40, 10, "KEY +WAITING +WHO +LEFT")):
+        for columns, rows, head in ((80, 24, "LOCK +HELD +FREE +WAITING +NATIVE +OWNER +SINCE +LEFT +TTL"),
+                                    (40, 10, "LOCK +WAITING +OWNER +LEFT")):
             with self.subTest(columns=columns):
                 terminal = Terminal(self, PROGRAM, "top", "--interval", "100ms", rows=rows, columns=columns)
                 terminal.expect(r"\x1b\[\?1049h")

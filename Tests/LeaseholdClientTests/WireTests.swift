@@ -130,6 +130,7 @@ import Testing
     let error = #expect(throws: ClientError.self) { try connection.send(Request("GET", ["x"])) }
     // Where no name server answers, nobody knows.
     let address = connection.endpoint.address
-    #expect(error == .unreachable(address, reason: "no host has this name") || error == .timedOut(address))
+    let isUnknown = error?.description.contains("the name cannot be resolved: ") ?? false
+    #expect(isUnknown || error == .timedOut(address))
   }
 }

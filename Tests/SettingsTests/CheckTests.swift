@@ -96,6 +96,6 @@ import Testing
   }
 
   @Test func theStatusesAreThoseOfSysexits() {
-    #expect(ExitStatus.allCases.map(\.rawValue) == [0, 64, 69, 70, 73, 75, 77, 78])
+    #expect(ExitStatus.allCases.map(\.rawValue) == [0, 64, 66, 69, 70, 73, 75, 77, 78])
   }
 }

@@ -72,8 +72,9 @@ import Testing
     ("'ttl' must be 100ms...24h.", true, "--ttl must be 100ms...24h."),
     ("Lock 'ttl' is held, and 'wait=1s' of it's own.", true, "Lock 'ttl' is held, and 'wait=1s' of it's own."),
     ("'alice' waits for 'limit'.", false, "'alice' waits for 'limit'."),
-    ("Give limit=3, or force=true (mode=shared).", false, "Give --limit 3, or --force (-s)."),
-    ("leave 'count' out", true, "leave --count out"), ("use x=1 and =.", true, "use x=1 and =."),
+    ("Give limit=3, or force=true (mode=shared).", false, "Give --slots 3, or --force (-s)."),
+    ("leave 'count' out", true, "leave --take out"), ("say key=private", false, "say private"),
+    ("use x=1 and =.", true, "use x=1 and =."),
     ("use bind=connection, hold or a ttl", false, "use `leasehold hold` or a ttl"), ("", true, ""), ("'", true, "'"),
     ("no set 'GET /locks'; GET /semaphores lists them.", true, "no set 'GET /locks'; `leasehold sem` lists them."),
   ])
@@ -99,6 +100,18 @@ import Testing
   ])
   func aProblemIsAStatus(http: Int, status: Int32) {
     #expect(Failure(ClientError.problem(Problem(status: http, body: []))).status == status)
+  }
+
+  @Test func whatIsNotThereHasAStatusOfItsOwn() {
+    for code in ["no-such-lock", "no-such-lease", "no-such-set", "no-such-variable"] {
+      let problem = Problem(status: 404, body: Array("{\"code\":\"\(code)\"}".utf8))
+      #expect(Failure(ClientError.problem(problem)).status == 66)
+    }
+  }
+
+  @Test(arguments: [("pay*", "pay"), ("pay", "pay"), ("*", ""), ("a*b", "a*b")])
+  func aStarAtTheEndOfAPrefixMayStandThere(_ text: String, _ prefix: String) {
+    #expect(LockPrefix(argument: text).text == prefix)
   }
 
   @Test func aWaitStatusIsWhatAShellSays() {

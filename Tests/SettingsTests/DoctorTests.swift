@@ -42,7 +42,7 @@ import Testing
     func fix(_ mode: UInt32, root: Bool = false) -> String {
       ServiceCheck.socketFix(mode: mode, group: "leasehold", groupIsRoot: root, user: "ann")
     }
-    #expect(fix(0o660) == "usermod -aG leasehold ann, then log in anew")
+    #expect(fix(0o660) == "usermod -aG leasehold ann  # then log in anew")
     #expect(fix(0o600).contains("--unix-mode"))
     #expect(!fix(0o660, root: true).contains("usermod"))
   }

@@ -36,7 +36,7 @@ struct Failure: Error, Equatable {
         case 502, 503, 504: ExitStatus.unavailable.rawValue
         case 507: ExitStatus.cannotCreate.rawValue
         case 500: ExitStatus.software.rawValue
-        case 404 where problem.code == "no-such-lease": ExitStatus.software.rawValue
+        case 404 where problem.code.hasPrefix("no-such-"): ExitStatus.noInput.rawValue
         case 409: ExitStatus.temporaryFailure.rawValue
         default: ExitStatus.usage.rawValue
         }
@@ -44,6 +44,7 @@ struct Failure: Error, Equatable {
     case .unreachable, .timedOut, .insecure: self.init("\(error)", .unavailable)
     case .leaseLost: self.init("\(error)", .software)
     case .badAddress: self.init("\(error)", .usage)
+    case .unsafeFolder: self.init("\(error)", .cannotCreate)
     case .malformed, .canceled: self.init("\(error)", .unavailable)
     }
   }

@@ -14,7 +14,9 @@ struct AcquireCommand: ParsableCommand {
 
   @OptionGroup var lock: LockOptions
 
-  @Option(help: ArgumentHelp("Slots to take at once, all or none.", valueName: "slots"))
+  @Option(
+    name: [.customLong("take"), .customLong("count")],
+    help: ArgumentHelp("Slots to take at once, all or none.", valueName: "slots"))
   var count: Int?
 
   @Option(help: ArgumentHelp("End the lease with process N: pid:N; needs a Unix socket.", valueName: "binding"))

@@ -7,16 +7,16 @@ struct LocksCommand: ParsableCommand {
     commandName: "locks", abstract: "List locks, or show who holds and waits for one.")
 
   @Option(
-    name: [.customLong("prefix"), .customLong("key")],
-    help: ArgumentHelp("Only names that begin so.", valueName: "text"))
-  var prefix: String?
+    name: [.customLong("lock"), .customLong("prefix"), .customLong("key")],
+    help: ArgumentHelp("Only locks whose names begin so; a * at the end may stand there.", valueName: "text"))
+  var prefix: LockPrefix?
 
   @Option(help: ArgumentHelp("Only held, free or waited ones.", valueName: "state"))
   var state: String?
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("Show this lock alone.", valueName: "key"), completion: Known.locks)
+  @Argument(help: ArgumentHelp("Show this lock alone.", valueName: "lock"), completion: Known.locks)
   var key: String?
 
   func run() throws {
@@ -24,9 +24,9 @@ struct LocksCommand: ParsableCommand {
       try ask.show(Request("GET", ["locks", key])) { Self.text($0) }
       return
     }
-    let query = [("key", prefix), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
+    let query = [("key", prefix?.text), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
     try ask.showList(Request("GET", ["locks"], query: query), "locks") { locks in
-      var table = Table("KEY", "KIND", "LIMIT", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
+      var table = Table("LOCK", "KIND", "LIMIT", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
       for lock in locks {
         table.add(
           lock["key"].cell, lock["kind"].cell, lock["limit"].cell, lock["available"].cell, lock["held"].cell,
@@ -38,7 +38,7 @@ struct LocksCommand: ParsableCommand {
 
   /// A lock with its holders, then its waiters in order.
   static func text(_ lock: JSON) -> String {
-    var table = Table("", "WHO", "MODE", "COUNT", "PID", "FROM", "SINCE", "LEFT", "REF")
+    var table = Table("", "OWNER", "MODE", "COUNT", "PID", "FROM", "SINCE", "LEFT", "REF")
     for holder in lock["holders"].elements {
       table.add(
         "holds", holder["owner"].cell, holder["mode"].cell, holder["count"].cell, holder["pid"].cell,
@@ -67,16 +67,16 @@ struct LeasesCommand: ParsableCommand {
   var owner: String?
 
   @Option(
-    name: [.customLong("prefix"), .customLong("key")],
-    help: ArgumentHelp("Only of locks whose names begin so.", valueName: "text"))
-  var prefix: String?
+    name: [.customLong("lock"), .customLong("prefix"), .customLong("key")],
+    help: ArgumentHelp("Only of locks whose names begin so; a * at the end may stand there.", valueName: "text"))
+  var prefix: LockPrefix?
 
   @OptionGroup var ask: AskOptions
 
   func run() throws {
-    let query = [("owner", owner), ("key", prefix)].compactMap { name, value in value.map { (name, $0) } }
+    let query = [("owner", owner), ("key", prefix?.text)].compactMap { name, value in value.map { (name, $0) } }
     try ask.showList(Request("GET", ["leases"], query: query), "leases") { leases in
-      var table = Table("REF", "KEY", "MODE", "COUNT", "WHO", "PID", "FROM", "SINCE", "LEFT", "FENCE")
+      var table = Table("REF", "LOCK", "MODE", "COUNT", "OWNER", "PID", "FROM", "SINCE", "LEFT", "FENCE")
       for lease in leases {
         table.add(
           lease["ref"].cell, lease["key"].cell, lease["mode"].cell, lease["count"].cell, lease["owner"].cell,
@@ -86,6 +86,14 @@ struct LeasesCommand: ParsableCommand {
       return table
     }
   }
+}
+
+/// The beginning of locks' names, as in `pay` or `pay*`.
+struct LockPrefix: ExpressibleByArgument {
+  /// Without the star.
+  let text: String
+
+  init(argument: String) { text = argument.hasSuffix("*") ? String(argument.dropLast()) : argument }
 }
 
 /// `leasehold ready` and `leasehold live`, for probes.

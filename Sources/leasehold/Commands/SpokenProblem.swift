@@ -17,15 +17,15 @@ extension Problem {
 enum FlagWords {
   /// By the parameter's name; every parameter that a command sends is here.
   static let flags: [String: String] = [
-    "wait": "-w", "ttl": "--ttl", "limit": "--limit", "count": "--count", "owner": "--owner", "bind": "--bind",
+    "wait": "-w", "ttl": "--ttl", "limit": "--slots", "count": "--take", "owner": "--owner", "bind": "--bind",
     "reason": "--reason", "after": "--after", "force": "--force", "mode": "--mode", "nsems": "--nsems",
-    "segment": "--segment", "state": "--state", "exclusive": "--exclusive", "key": "KEY", "value": "VALUE",
+    "segment": "--segment", "state": "--state", "exclusive": "--exclusive", "key": "LOCK", "value": "VALUE",
   ]
 
   /// Values with words of their own: flags that take none, and what a command does by itself.
   private static let values: [String: String] = [
     "mode=shared": "-s", "mode=exclusive": "-x", "force=true": "--force", "exclusive=true": "--exclusive",
-    "bind=connection": "`leasehold hold`",
+    "bind=connection": "`leasehold hold`", "key=private": "private",
   ]
 
   /// Requests, and the commands that make them; longer ones first.

@@ -66,7 +66,7 @@ struct TopCommand: ParsableCommand {
       "leasehold \(ready["status"].cell ?? "?")  locks \(locks.count)  leases \(leases.count)  waiting \(waiting)"
       + "  \(address)"
     let holders = Dictionary(grouping: leases) { $0["key"].string ?? "" }
-    var table = Table("KEY", "HELD", "FREE", "WAITING", "NATIVE", "WHO", "PID", "SINCE", "LEFT", "TTL")
+    var table = Table("LOCK", "HELD", "FREE", "WAITING", "NATIVE", "OWNER", "PID", "SINCE", "LEFT", "TTL")
     for lock in locks.sorted(by: isBusier) {
       let held = holders[lock["key"].string ?? ""] ?? []
       for (index, lease) in (held.isEmpty ? [.null] : held).enumerated() {
@@ -79,7 +79,7 @@ struct TopCommand: ParsableCommand {
       }
     }
     if let columns {
-      table.fit(columns, shrinking: ("KEY", "WHO"), dropping: ["PID", "TTL", "NATIVE", "SINCE", "FREE", "HELD"])
+      table.fit(columns, shrinking: ("LOCK", "OWNER"), dropping: ["PID", "TTL", "NATIVE", "SINCE", "FREE", "HELD"])
     }
     let lines = [head, ""] + table.text.split(separator: "\n").map(String.init)
     guard lines.count > rows else { return lines }

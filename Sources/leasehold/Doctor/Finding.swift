@@ -16,7 +16,7 @@ struct Finding: Equatable {
   let place: String
   /// What it saw.
   let text: String
-  /// A command, or a setting, that mends it.
+  /// A command that mends it, for a shell; what more is to be done, or cannot be typed, stands in it as a comment.
   var fix: String?
 
   static func ok(_ place: String, _ text: String) -> Finding { Finding(level: .ok, place: place, text: text) }

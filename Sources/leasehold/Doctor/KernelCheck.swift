@@ -60,7 +60,7 @@ enum KernelCheck {
     let raised = wanted.overflow ? most : min(wanted.partialValue, most)
     guard raised <= limit else { return .problem(name, text, fix: raise(raised)) }
     return .problem(
-      name, text, fix: "there is no larger limit: see with \(unused) what is not needed, and remove it with ipcrm")
+      name, text, fix: "\(unused)  # there is no larger limit: remove what is not needed with ipcrm")
   }
 
   /// Less than a tenth is left.

@@ -37,11 +37,13 @@ struct ServiceCheck {
   /// What lets us reach a service: another address when one answers there, as there is one a host; else a start.
   private func remedy() -> String? {
     let start = Self.start(endpoint.address, hasUnit: SystemdCheck().unitFile != nil)
-    guard start != nil, let other = [.unix(path: Self.unitSocket), .standard].first(where: Self.answers) else {
+    guard start != nil,
+      let other = [.system, .unix(path: OwnFolder.current.socket), .standard].first(where: Self.answers)
+    else {
       return start
     }
     guard case .unix(let path) = endpoint.address else { return "export LEASEHOLD_URL=\(other)" }
-    return "export LEASEHOLD_URL=\(other), where a service answers; or start that one with --unix "
+    return "export LEASEHOLD_URL=\(other)  # a service answers there; or start that one with --unix "
       + ShellWord.quoted(path)
   }
 
@@ -57,7 +59,7 @@ struct ServiceCheck {
   static func start(_ address: ServiceAddress, hasUnit: Bool) -> String? {
     switch address {
     case .unix(let path):
-      hasUnit && path == unitSocket ? "systemctl start leasehold" : "leasehold serve --unix \(ShellWord.quoted(path))"
+      hasUnit && address == .system ? "systemctl start leasehold" : "leasehold serve --unix \(ShellWord.quoted(path))"
     case _ where !isHere(address): nil
     case .standard: hasUnit ? "systemctl start leasehold" : "leasehold serve"
     case .tcp(let host, let port):
@@ -68,14 +70,11 @@ struct ServiceCheck {
     }
   }
 
-  /// Where the unit of the Debian package listens, besides TCP.
-  private static let unitSocket = "/run/leasehold/leasehold.sock"
-
   /// What lets a user use the socket of somebody else; membership in root's group is no way.
   static func socketFix(mode: UInt32, group: String, groupIsRoot: Bool, user: String) -> String {
-    if mode & 0o020 == 0 { return "serve with --unix-mode 0660, or ask as the socket's owner" }
-    if groupIsRoot { return "serve as a user of its own, as the Debian package does, or ask as root" }
-    return "usermod -aG \(group) \(user), then log in anew"
+    if mode & 0o020 == 0 { return "# serve with --unix-mode 0660, or ask as the socket's owner" }
+    if groupIsRoot { return "# serve as a user of its own, as the Debian package does, or ask as root" }
+    return "usermod -aG \(group) \(user)  # then log in anew"
   }
 
   /// Whether an address can only be of this host.
@@ -96,7 +95,7 @@ struct ServiceCheck {
       "IPC namespace",
       "the service is in \(service), this shell in \(own.filter(\.isNumber)): native programs here cannot meet it",
       fix:
-        "start both in one namespace: compose `ipc: \"service:leasehold\"`, one Kubernetes pod, systemd PrivateIPC=no")
+        "# start both in one namespace: compose `ipc: \"service:leasehold\"`, a Kubernetes pod, systemd PrivateIPC=no")
   }
 
   private func socket() -> [Finding] {
@@ -166,7 +165,8 @@ struct ServiceCheck {
     let semaphore = lock["sysv"]["semaphores"].elements.first?.int ?? 0
     return .problem(
       place, "\(text), which has ended: it took them without SEM_UNDO, or another program has them",
-      fix: "if nobody has them: perl -e 'semop(\(id), pack(\"s!3\", \(semaphore), \(units), 0)) or die \"semop: $!\"'")
+      fix: "perl -e 'semop(\(id), pack(\"s!3\", \(semaphore), \(units), 0)) or die \"semop: $!\"'  # if nobody has them"
+    )
   }
 }
 

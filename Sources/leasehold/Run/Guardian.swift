@@ -30,7 +30,7 @@ final class Guardian: @unchecked Sendable {
       return
     }
     guardian = csupervise_guard_start(longest + Self.spare, nil)
-    for name in endpoint.address.candidates(before: HostClock.monotonic(after: .seconds(5))) ?? [] {
+    for name in (try? endpoint.address.candidates(before: HostClock.monotonic(after: .seconds(5)))) ?? [] {
       name.bytes.withUnsafeBytes { bytes in
         guard let guardian, let base = bytes.baseAddress else { return }
         csupervise_guard_address(guardian, base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Leasehold
+internal import LeaseholdClient
 internal import LeaseholdHTTP
 internal import LeaseholdLocal
 
@@ -31,6 +32,7 @@ struct ServeOptions: Sendable {
   /// Takes settings that are good by themselves and checks them against each other.
   init(_ resolved: ResolvedSettings) throws(SettingsError) {
     for entry in resolved.all { entry.setting.store(entry.value, &self) }
+    if server.unixPath == "own" { server.unixPath = try Self.ownSocket(resolved["unix"]) }
     try check(resolved)
     if server.threads == 0 { server.threads = Self.threads(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
     server.allowedHosts = server.allowedHosts.map { $0.lowercased() }
@@ -42,6 +44,16 @@ struct ServeOptions: Sendable {
       .compactMap(\.self).joined(separator: " and ")
     store.controlKey = service.controlKey
     store.readBytes = server.valueBytes
+  }
+
+  /// The path of the user's own socket, in a folder that is there.
+  private static func ownSocket(_ setting: ResolvedSetting) throws(SettingsError) -> String {
+    do throws(ClientError) {
+      try OwnFolder.current.make()
+    } catch {
+      throw setting.error("\(error)")
+    }
+    return OwnFolder.current.socket
   }
 
   /// The threads that serve connections where none are set: one below 4 processors, else half of them and at most 4.

@@ -20,7 +20,8 @@ extension Setting {
     Setting(
       "port", .listening, .integer(0...65535), default: "31818", "TCP port; 0 takes any free one", \.server.port),
     Setting(
-      "unix", .listening, .path(bytesMax: 107), default: "", "Listen on this Unix domain socket, too",
+      "unix", .listening, .path(bytesMax: 107), default: "",
+      "Listen on this Unix domain socket, too; \"own\" is that of your own service, where commands look",
       \.server.unixPath),
     Setting(
       "unix-mode", .listening, .octal(0...0o777), default: "0660", "Permissions of the Unix domain socket",
