@@ -11,6 +11,7 @@
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make contract-full     the same, until each operation was asked 400 times in each way
+#   make clients      the tests of the libraries below clients: Python, Node, ..; what tools they need is installed
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
 #   make footprint    Tests/Footprint: instructions and cache misses of a cycle, kernel calls, an idle daemon (release)
 #   make robustness   Tests/Robustness, short: kill -9, failing calls, dying clients, a stalled log, many waiters
@@ -41,13 +42,14 @@ APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
-.PHONY: sweep mutants upgrade footprint examples bench tsan asan deb image project containers man clean
+.PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb image project containers man clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
 
 test:
 	@Tools/need build test
+	@Tools/need clients || echo "make: without their tools some tests of the clients are skipped" >&2
 	@Tools/need browser || echo "make: without Chromium the tests of Tests/Browser are skipped" >&2
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
 	@Tools/need nginx || echo "make: without nginx its settings in docs/deployment.md are not tried" >&2
@@ -71,6 +73,10 @@ live:
 clients-generated:
 	@Tools/need build test clients
 	@python3 Tests/run.py clients-generated
+
+clients:
+	@Tools/need build test clients
+	@python3 Tests/run.py $@
 
 lint cli interop fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
 	@Tools/need build test

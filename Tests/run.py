@@ -90,6 +90,25 @@ def scenarios():
     return [*steps, *stress, ("rows", python("Tests/Interop/rows.py"), one, None)]
 
 
+def client_tests(status, output):
+    """What a client's own runner counted: unittest, node --test, go test -v, or else the whole as one test."""
+    ran = [int(count) for count in re.findall(r"^Ran (\d+) tests? in", output, re.M)]
+    ran += [int(count) for count in re.findall(r"^# pass (\d+)$", output, re.M)]
+    ran += [len(re.findall(r"^\s*--- PASS: ", output, re.M))]
+    skipped = re.findall(r"^(?:skipped: .*|.*\.\.\. skipped .*|.* # SKIP.*)$", output, re.M)
+    passed = sum(ran) - len([line for line in skipped if "... skipped" in line])
+    failed = sum(int(count) for count in re.findall(r"\b(?:failures|errors)=(\d+)|^# fail (\d+)$", output, re.M)
+                 for count in count if count) if status else 0
+    return Result(max(0, passed - failed) or int(status == 0 and not skipped), failed or int(status != 0), skipped)
+
+
+def clients():
+    """One step for each library below clients that has an executable `test`."""
+    folder = os.path.join(ROOT, "clients")
+    return [(f"client, {name}", [os.path.join(folder, name, "test")], client_tests, DEBUG)
+            for name in sorted(os.listdir(folder)) if os.access(os.path.join(folder, name, "test"), os.X_OK)]
+
+
 def fuzz(seconds):
     return [os.path.join(ROOT, ".build", "debug", "leasehold-fuzz"), "--seconds", str(seconds)]
 
@@ -130,6 +149,7 @@ GROUPS = {
     "contract": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG), one, DEBUG)],
     "contract-full": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG, "--full"), one, DEBUG)],
     "clients-generated": [("generated clients", python("Tests/Contract/test_clients.py", "-v"), unittests, DEBUG)],
+    "clients": clients(),
     "examples": [
         ("examples", python("Tests/Examples/run.py"), unittests, DEBUG),
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
@@ -176,11 +196,11 @@ GROUPS = {
     ],
 }
 ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "clients-generated",
-       "examples", "release", "hardening", "footprint", "robustness"]
+       "clients", "examples", "release", "hardening", "footprint", "robustness"]
 # What a group needs before it.
 BUILDS = {group: ["debug"] for group in (
     "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
-    "examples",
+    "clients", "examples",
 )} | {
     "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
     "soak": ["release"], "upgrade": ["release"],

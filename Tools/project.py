@@ -26,6 +26,8 @@ RULES = (
     (r"openapi\.yaml", r"^  contact:\n    name: .*\n    url: ", r".*", "{HOMEPAGE}", True),
     (r"docs/man/.*\.1", r'^\.TH .*"leasehold ', r'[^"]*', "{RELEASE}", True),
     (r"Sources/CBuild/cbuild\.c", r"#define LEASEHOLD_VERSION ", r'"[^"]*"', '"{VERSION}"', True),
+    (r"clients/python/src/leasehold/__init__\.py", r"^__version__ = ", r'"[^"]*"', '"{PYTHON}"', True),
+    (r"clients/node/package\.json", r'^  "version": ', r'"[^"]*"', '"{VERSION}"', True),
     (r"SECURITY\.md", r"privately, at\s+<", r"[^>]*", "{SECURITY}", True),
     (r"docker/Dockerfile", r"^ARG VERSION=", r"\S*", "{VERSION}", True),
     (r"docker/Dockerfile", r'\bopencontainers\.image\.source="', r'[^"]*', "{REPOSITORY}", True),
@@ -52,7 +54,7 @@ def values(text, version):
         raise ValueError(f"{VALUES} does not say {', '.join(missing)}")
     version = version.strip()
     return found | {"NAME": found["MAINTAINER"].partition(" <")[0], "VERSION": version,
-                    "RELEASE": version.partition("-")[0]}
+                    "RELEASE": version.partition("-")[0], "PYTHON": version.replace("-dev", ".dev0").replace("-", "")}
 
 
 def image(files):

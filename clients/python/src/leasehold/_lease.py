@@ -1,0 +1,214 @@
+"""A lease as the program sees it."""
+
+from __future__ import annotations
+
+import os
+import time
+from types import TracebackType
+from typing import Dict, List, Optional, Tuple, Type
+
+from . import _process
+from ._drive import Flow, run
+from ._service import Sending, query, quote
+from ._state import Phase, State
+from ._tasks import GIVES_UP, give_back, read_mode, renewal
+from ._want import Seconds, duration, seconds
+from ._watcher import Job
+from .errors import LeaseLost, from_problem, invalid
+
+RELEASE_SECONDS = 2.0
+LOST_HERE = ("deadline", "silent")  # reasons that the service may not know of yet
+
+
+class Held:
+    """What leases of threads and of tasks have in common."""
+
+    def __init__(self, state: State, on_lost: str) -> None:
+        self._state = state
+        self._on_lost = on_lost
+
+    @property
+    def keys(self) -> Tuple[str, ...]:
+        """The names of its locks."""
+        return self._state.keys
+
+    @property
+    def ref(self) -> str:
+        """What listings, events and `break_` call it; no secret."""
+        return self._state.ref
+
+    @property
+    def fence(self) -> int:
+        """A number that grows with every grant of the lock: send it along with writes that must not come late."""
+        return self._state.fence
+
+    @property
+    def mode(self) -> str:
+        """exclusive or shared."""
+        return self._state.mode
+
+    @property
+    def owner(self) -> Optional[str]:
+        """What others are shown."""
+        return self._state.owner
+
+    @property
+    def kept_by(self) -> str:
+        """process, stream or renewal."""
+        return self._state.way
+
+    @property
+    def remaining(self) -> Optional[float]:
+        """Seconds until its deadline on this process's clock; None when it has none."""
+        return self._state.remaining()
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended before it was released; nobody is asked but the clock."""
+        return self._state.lost() is not None
+
+    @property
+    def lost_reason(self) -> Optional[str]:
+        """Why it was lost; None while it was not."""
+        loss = self._state.lost()
+        return None if loss is None else loss.reason
+
+    def check(self) -> None:
+        """Raises LeaseLost when it is lost, or was released."""
+        loss = self._state.lost()
+        if loss is not None:
+            raise loss.with_traceback(None)
+        if self._state.phase is Phase.RELEASED:
+            raise LeaseLost(f"{', '.join(self.keys)}: The lease was released.", code="released",
+                            problem={"reason": "released"})
+
+    def env(self) -> Dict[str, str]:
+        """The environment of this process with what `leasehold run` gives its command, for a program to be started."""
+        state = self._state
+        above = os.environ.get("LEASEHOLD_HOLDING")
+        return {**os.environ, "LEASEHOLD_LEASE": state.id, "LEASEHOLD_FENCE": str(state.fence),
+                "LEASEHOLD_LOCK": "\n".join(state.keys), "LEASEHOLD_URL": state.service.address.url,
+                "LEASEHOLD_HOLDING": f"{above},{state.id}" if above else state.id}
+
+    def __repr__(self) -> str:
+        loss = self._state.lost()
+        how = f"lost: {loss.reason}" if loss else self._state.phase.name.lower()
+        return f"<{type(self).__name__} {', '.join(self.keys)} {self.mode} fence={self.fence} {how}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a lease is of one process, and cannot be pickled")
+
+    def _release(self, jobs: List[Job]) -> Flow[bool]:
+        """Gives it back; what is not answered in time, or is interrupted, is left to the watcher (rule 28)."""
+        state = self._state
+        held = state.end()
+        _process.watcher().drop(state)
+        here = state.loss is not None and state.loss.reason in LOST_HERE
+        if not held and not here:
+            return False
+        until = time.monotonic() + RELEASE_SECONDS
+        try:
+            answer = yield from state.service.simple("DELETE", f"/leases/{state.id}", until)
+        except BaseException as error:
+            lasts = (state.remaining() or GIVES_UP) if state.way == "renewal" else GIVES_UP
+            end = time.monotonic() + lasts + RELEASE_SECONDS
+            jobs.append(_process.watcher().submit(lambda job: give_back(state.service, state.id, job, end)))
+            if not isinstance(error, OSError):
+                raise
+            return held
+        finally:
+            state.hang_up()
+        if answer.status in (404, 410) and held:
+            state.phase = Phase.HELD  # it was not: the service ended it before
+            state.lose(answer.json())
+            return False
+        return held
+
+    def _renew(self, ttl: Optional[Seconds]) -> Flow[None]:
+        self.check()
+        state, wanted = self._state, seconds(ttl, "ttl", 0.001)
+        sent = state.service.clock()
+        epoch = state.epoch if wanted is None else state.shorten(sent, wanted)
+        until = time.monotonic() + state.service.timeout
+        try:
+            answer = yield from renewal(state, wanted, until)
+        except OSError as error:
+            raise state.service.unavailable(error) from error
+        if answer.status == 200:
+            return state.renewed(epoch, sent, answer.json())
+        state.told(sent, answer.status, answer.json())
+        self.check()
+        raise from_problem(answer.status, answer.json())
+
+    def _convert(self, mode: str, wait: Optional[Seconds], jobs: List[Job]) -> Flow[None]:
+        self.check()
+        if mode not in ("shared", "exclusive"):
+            raise invalid(f"mode={mode!r} is neither shared nor exclusive.", "mode")
+        state, service = self._state, self._state.service
+        patience = seconds(wait, "wait") or 0.0
+        parameters = f"lease={state.id}&mode={mode}&wait={duration(patience)}"
+        request = service.request("POST", f"/locks/{quote(self.keys[0])}/convert?{parameters}")
+        sent = service.clock()
+        try:
+            answer = yield from service.ask(
+                lambda: Sending(request, time.monotonic() + patience + service.timeout), float("inf"))
+        except BaseException:
+            jobs.append(_process.watcher().submit(lambda job: read_mode(state, job)))
+            raise
+        if answer.status == 200:
+            state.mode = answer.json()["mode"]
+            return
+        state.told(sent, answer.status, answer.json())
+        self.check()
+        raise from_problem(answer.status, answer.json())
+
+    def _note(self, text: str) -> Flow[None]:
+        self.check()
+        sent = self._state.service.clock()
+        answer = yield from self._state.service.simple("PUT", f"/leases/{self._state.id}/note" + query({"note": text}))
+        if answer.status >= 400:
+            self._state.told(sent, answer.status if answer.json().get("code") != "not-found" else 0, answer.json())
+            self.check()
+            raise from_problem(answer.status, answer.json())
+
+
+class Lease(Held):
+    """A lease of `leasehold.acquire`, or of `with Lock(..) as lease`. Any thread may use it."""
+
+    def release(self) -> bool:
+        """Gives the lock back; whether it was held until now. Raises nothing, and takes no longer than 2 s."""
+        return run(self._release([]))
+
+    def renew(self, ttl: Optional[Seconds] = None) -> None:
+        """Asks for a new deadline, counted from now. A lease with a ttl is renewed without this."""
+        run(self._renew(ttl))
+
+    def convert(self, mode: str, wait: Optional[Seconds] = None) -> None:
+        """Makes a reader of a writer (shared), or a writer of a reader (exclusive; at once, or after `wait`)."""
+        run(self._convert(mode, wait, []))
+
+    def note(self, text: str) -> None:
+        """Shows others how far the work is."""
+        run(self._note(text))
+
+    def wait_lost(self, timeout: Optional[Seconds] = None) -> bool:
+        """Waits until the lease is over, or the time is up; whether it is lost."""
+        patience = seconds(timeout, "timeout")
+        until = None if patience is None else time.monotonic() + patience
+        ended = self._state.ended()
+        while not self.lost:
+            left = self._state.remaining()
+            if until is not None:
+                left = min(left if left is not None else float("inf"), until - time.monotonic())
+            if ended.wait(left) or (until is not None and time.monotonic() >= until):
+                break
+        return self.lost
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 trace: Optional[TracebackType]) -> None:
+        released = self._state.phase is Phase.RELEASED
+        if not self.release() and not released and kind is None and self._on_lost == "raise":
+            self.check()

@@ -1,0 +1,98 @@
+"""What is done beside the caller: renewing a lease, giving one back, and taking back what an acquire may have got."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Callable, Optional
+
+from ._drive import Flow, pause
+from ._service import Sending, Service
+from ._wire import Answer
+from .errors import LeaseholdError, Unavailable
+
+if TYPE_CHECKING:
+    from ._state import State
+    from ._watcher import Job
+
+GIVES_UP = 3600.0  # seconds after which nobody asks any more for what a service does not answer
+OVERTAKEN = 0.25
+
+
+def renew(state: State) -> Flow[None]:
+    """Renews a lease once, as often as it takes (rule 17)."""
+    attempt, wait, longest = max(0.25, state.ttl / 6), 0.1, max(0.1, state.ttl / 6)
+    try:
+        while state.lost() is None and state.next_ttl() > 0:
+            sent, epoch = state.service.clock(), state.epoch
+            try:
+                answer = yield from renewal(state, state.next_ttl(), time.monotonic() + attempt)
+                if answer.status == 200:
+                    return state.renewed(epoch, sent, answer.json())
+                state.told(sent, answer.status, answer.json())
+                if answer.status in (404, 410):
+                    return
+            except (OSError, LeaseholdError):
+                pass
+            yield from pause(wait)
+            wait = min(2 * wait, longest)
+    finally:
+        state.renewing = False
+
+
+def renewal(state: State, ttl: Optional[float], until: float) -> Flow[Answer]:
+    """Asks once for a new deadline."""
+    target = f"/leases/{state.id}/renew" + (f"?ttl={round(ttl * 1000)}ms" if ttl is not None else "")
+    request = state.service.request("POST", target)
+    return (yield from state.service.once(lambda: Sending(request, until), until))
+
+
+def give_back(service: Service, lease: str, job: Job, until: float) -> Flow[None]:
+    """Releases a lease whose release was not answered."""
+    yield from _persist(service, "DELETE", f"/leases/{lease}", until)
+    job.settle()
+
+
+def take_back(service: Service, key: str, again: Callable[[], Sending], job: Job, until: float) -> Flow[None]:
+    """Sees to it that an acquire whose answer is unknown leaves neither a slot nor a place in the queue (rule 11)."""
+    if service.cancels_by_key:
+        answer = yield from _persist(service, "DELETE", "/leases", until, f"Idempotency-Key: {key}\r\n")
+        if answer is None or answer.status not in (400, 404, 405):
+            return
+        service.cancels_by_key = False
+    for last in (False, True):
+        answer = yield from _persist_sending(service, again, until)
+        if answer is None or answer.status not in (200, 201, 423):
+            return
+        if answer.status != 423:
+            return (yield from give_back(service, answer.json()["lease"], job, until))
+        job.settle()
+        if not last:
+            yield from pause(OVERTAKEN)
+
+
+def _persist(service: Service, method: str, target: str, until: float,
+             fields: str = "") -> Flow[Optional[Answer]]:
+    request = service.request(method, target, fields)
+    return (yield from _persist_sending(service, lambda: Sending(request, time.monotonic() + service.timeout), until))
+
+
+def _persist_sending(service: Service, build: Callable[[], Sending], until: float) -> Flow[Optional[Answer]]:
+    """Asks until there is an answer, or it is `until`; None then."""
+    wait = 0.1
+    while time.monotonic() < until:
+        try:
+            return (yield from service.ask(build, until))
+        except Unavailable:
+            yield from pause(wait)
+            wait = min(2 * wait, 5.0)
+        except LeaseholdError:
+            return None
+    return None
+
+
+def read_mode(state: State, job: Job) -> Flow[None]:
+    """Finds out how a conversion ended whose answer was lost."""
+    answer = yield from _persist(state.service, "GET", f"/leases/{state.id}", time.monotonic() + 60)
+    if answer is not None and answer.status == 200:
+        state.mode = answer.json().get("mode", state.mode)
+    job.settle()

@@ -1,0 +1,240 @@
+"""How a lease is kept, and how its loss is told."""
+
+import signal
+import threading
+import time
+import unittest
+
+from support import LiveTest, PATIENCE, eventually, leasehold
+from leasehold import LeaseLost, Lock
+
+
+class Loss(LiveTest):
+    WAYS = ({"keep": "process"}, {"keep": "stream"}, {"ttl": 1.5})
+
+    def test_a_broken_lease_is_told_by_itself(self):
+        for options in self.WAYS:
+            with self.subTest(options):
+                lease = leasehold.acquire(self.key, client=self.client, **options)
+                threading.Timer(0.3, self.breaks, [lease], {"reason": "host goes down"}).start()
+                begun = time.monotonic()
+                self.assertTrue(lease.wait_lost(PATIENCE))
+                self.assertLess(time.monotonic() - begun, 1.2)
+                self.assertEqual(lease.lost_reason, "broken")
+                with self.assertRaises(LeaseLost) as error:
+                    lease.check()
+                self.assertEqual((error.exception.reason, error.exception.break_reason), ("broken", "host goes down"))
+                self.assertRegex(error.exception.ended_at, r"^\d{4}-\d\d-\d\dT")
+                self.assertFalse(lease.release())
+
+    def test_a_lease_broken_before_anybody_listened(self):
+        lease = leasehold.acquire(self.key, client=self.client)
+        self.breaks(lease)
+        self.assertTrue(lease.wait_lost(PATIENCE))
+
+    def test_a_lost_lease_leaves_the_block(self):
+        with self.assertRaises(LeaseLost), Lock(self.key, client=self.client) as lease:
+            self.breaks(lease)
+            result = "done"
+        self.assertEqual(result, "done")
+
+    def test_what_the_body_raises_is_not_hidden(self):
+        with self.assertRaises(ZeroDivisionError), Lock(self.key, client=self.client) as lease:
+            self.breaks(lease)
+            1 / 0
+
+    def test_who_ignores_it_keeps_the_result(self):
+        @Lock(self.key, client=self.client, on_lost="ignore")
+        def work():
+            self.server.over_unix.delete(f"/locks/{self.key}", force="true")
+            return "done"
+
+        self.assertEqual(work(), "done")
+
+    def test_released_within_the_block(self):
+        with Lock(self.key, client=self.client) as lease:
+            self.assertTrue(lease.release())
+        self.assertFalse(lease.lost)
+
+    def test_the_lock_is_removed(self):
+        lease = leasehold.acquire(self.key, client=self.client)
+        eventually(lambda: self.server.over_unix.delete(f"/locks/{self.key}", force="true").status == 200, "removed")
+        self.assertTrue(lease.wait_lost(PATIENCE))
+        self.assertEqual(lease.lost_reason, "lock-removed")
+
+    def test_an_operator_gives_time(self):
+        for options in self.WAYS[1:]:
+            with self.subTest(options):
+                lease = leasehold.acquire(self.key, client=self.client, **options)
+                self.breaks(lease, after="800ms", reason="later")
+                time.sleep(0.4)
+                lease.check()
+                self.assertTrue(lease.wait_lost(PATIENCE))
+                self.assertEqual(lease.lost_reason, "broken")
+                self.assertRaisesRegex(LeaseLost, "", lease.check)
+
+    def test_a_ttl_is_renewed_and_not_waited_for(self):
+        with Lock(self.key, client=self.client, ttl=0.6) as lease:
+            time.sleep(1.5)
+            lease.check()
+            self.assertGreater(lease.remaining, 0.1)
+        self.assertFree()
+
+    def test_a_lease_is_held_no_longer_than_max_hold(self):
+        for options in ({}, {"keep": "stream"}, {"ttl": 0.5}):
+            with self.subTest(options):
+                begun = time.monotonic()
+                lease = leasehold.acquire(self.key, client=self.client, max_hold=0.9, **options)
+                self.assertTrue(lease.wait_lost(PATIENCE))
+                self.assertLess(time.monotonic() - begun, 1.0)
+                self.assertGreater(time.monotonic() - begun, 0.6)
+                self.assertIn(lease.lost_reason, ("deadline", "ttl", "expired"))
+                self.assertFree(within=2)
+
+    def test_renewed_by_hand_to_a_shorter_time(self):
+        lease = leasehold.acquire(self.key, client=self.client, ttl=30)
+        lease.renew(0.4)
+        self.assertLess(lease.remaining, 0.41)
+        lease.renew(20)
+        self.assertGreater(lease.remaining, 15)
+        lease.release()
+        self.assertRaises(LeaseLost, lease.renew)
+
+    def test_the_deadline_counts_from_before_the_request_also_after_a_wait(self):
+        first = leasehold.acquire(self.key, client=self.client)
+        threading.Timer(0.5, first.release).start()
+        got = []
+
+        def take():
+            lease = leasehold.acquire(self.key, client=self.client, ttl=2, wait=10)
+            real = self.server.over_unix.get(f"/leases/{lease._state.id}")["deadline_monotonic_ns"] / 1e9
+            got.append(real - lease._state.deadline)
+            lease.release()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join(PATIENCE)
+        self.assertGreaterEqual(got[0], 0)
+        self.assertLess(got[0], 0.3)
+
+    def test_a_process_that_was_stopped_past_its_deadline(self):
+        for proxied in (False, True):
+            url = self.proxy().url if proxied else self.url
+            program = self.program(f"""
+lease = acquire({self.key!r}, ttl=0.5)
+print("has")
+sys.stdin.readline()
+print(lease.lost, lease.lost_reason)
+try: lease.check()
+except LeaseLost: print("told")
+""", url)
+            self.assertEqual(program.line(), "has")
+            program.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.9)
+            self.assertFree(within=1)
+            program.say()
+            program.process.send_signal(signal.SIGCONT)
+            self.assertRegex(program.end()[0], r"^True (deadline|ttl)\ntold$")
+
+    def test_a_holder_that_is_killed(self):
+        for options, url in (("", self.url), ("keep='stream'", self.url), ("", self.tcp_url), ("ttl=1", self.url)):
+            with self.subTest(options):
+                program = self.program(f"lease = acquire({self.key!r}, {options})\nprint('has')\ntime.sleep(60)", url)
+                self.assertEqual(program.line(), "has")
+                program.process.kill()
+                took = self.assertFree(within=3)
+                self.assertLess(took, 2 if "ttl" in options else 1)
+
+    def test_more_leases_than_a_request_can_name(self):
+        many = [leasehold.acquire(f"{self.key} {number}", client=self.client) for number in range(40)]
+        with self.assertRaises(leasehold.AlreadyHeld):
+            leasehold.acquire(f"{self.key} 0", client=self.client)
+        self.breaks(many[3])
+        self.assertTrue(many[3].wait_lost(PATIENCE))
+        self.assertEqual([lease.release() for lease in many].count(False), 1)
+
+
+class Away(LiveTest):
+    """The daemon is killed: each test has one of its own."""
+
+    def setUp(self):
+        self.server = type(self).server = type(self.server)(*self.arguments).start()
+        self.addCleanup(self.server.stop)
+        self.url, self.client = f"unix:{self.server.unix}", leasehold.Client(f"unix:{self.server.unix}")
+
+    def restart(self, away=0.0):
+        self.server.kill()
+        time.sleep(away)
+        self.server.start()
+
+    def test_the_daemon_is_killed_and_started_again(self):
+        bound = leasehold.acquire(self.key, client=self.client)
+        renewed = leasehold.acquire(self.key + " ttl", client=self.client, ttl=2)
+        stream = leasehold.acquire(self.key + " stream", client=self.client, keep="stream")
+        self.restart(away=0.3)
+        self.assertTrue(stream.wait_lost(PATIENCE))
+        self.assertEqual(stream.lost_reason, "connection-closed")
+        time.sleep(1.5)
+        bound.check()
+        renewed.check()
+        self.assertEqual(self.held(), 1)
+        self.breaks(bound)
+        self.assertTrue(bound.wait_lost(PATIENCE))
+        self.assertTrue(renewed.release())
+        with Lock(self.key, client=self.client):
+            pass
+
+    def test_a_lease_that_ended_while_nobody_listened(self):
+        with Lock(self.key + " first", client=self.client):
+            time.sleep(0.2)
+        lease = leasehold.acquire(self.key, client=self.client)
+        proxy_free = self.server.over_unix
+        self.restart()
+        eventually(lambda: proxy_free.delete(f"/locks/{self.key}", force="true").status in (200, 404), "removed")
+        self.assertTrue(lease.wait_lost(PATIENCE))
+
+    def test_away_for_longer_than_the_ttl(self):
+        lease = leasehold.acquire(self.key, client=self.client, ttl=0.6)
+        begun = time.monotonic()
+        self.server.kill()
+        self.assertTrue(lease.wait_lost(PATIENCE))
+        self.assertLess(time.monotonic() - begun, 0.65)
+        self.assertEqual(lease.lost_reason, "deadline")
+        self.server.start()
+        self.assertFree()
+
+    def test_who_waits_keeps_waiting_through_a_restart(self):
+        first = leasehold.acquire(self.key, client=self.client)
+        got = []
+        thread = threading.Thread(target=lambda: got.append(leasehold.acquire(self.key, client=self.client).release()))
+        thread.start()
+        eventually(lambda: self.queued() == 1, "it waits")
+        self.restart(away=0.2)
+        eventually(lambda: self.queued() == 1, "it waits again")
+        self.assertTrue(first.release())
+        thread.join(PATIENCE)
+        self.assertEqual(got, [True])
+
+    def test_a_release_while_the_daemon_is_away_is_done_later(self):
+        for options in ({}, {"ttl": 20}):
+            lease = leasehold.acquire(self.key, client=self.client, **options)
+            self.server.kill()
+            begun = time.monotonic()
+            self.assertTrue(lease.release())
+            self.assertLess(time.monotonic() - begun, 3)
+            self.server.start()
+            self.assertFree(within=6)
+
+    def test_holder_and_daemon_are_killed(self):
+        for options in ("", "keep='stream'", "ttl=1"):
+            with self.subTest(options):
+                program = self.program(f"lease = acquire({self.key!r}, {options})\nprint('has')\ntime.sleep(60)")
+                self.assertEqual(program.line(), "has")
+                program.process.kill()
+                self.server.kill()
+                self.server.start()
+                self.assertFree(within=5)
+
+
+if __name__ == "__main__":
+    unittest.main()
