@@ -55,7 +55,7 @@ struct Call: ~Copyable {
   }
 
   /// A JSON answer with status 200.
-  func json(_ status: Int = 200, capacity: Int = 512, _ write: (inout ResponseBuffer) -> Void) -> Disposition {
+  func json(_ status: UInt16 = 200, capacity: Int = 512, _ write: (inout ResponseBuffer) -> Void) -> Disposition {
     var body = ResponseBuffer(capacity: capacity)
     write(&body)
     return .respond(Response(status: status, contentType: "application/json", body: body))

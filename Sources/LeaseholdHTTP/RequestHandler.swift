@@ -10,7 +10,9 @@ final class RequestHandler: ExchangeHandler {
   func headersArrived(_ exchange: Exchange) -> Response? {
     if let defect = exchange.defect { return refuse(exchange, LeaseholdError(defect)) }
     if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal, !isForEverybody(exchange) {
-      return refuse(exchange, refusal)
+      var response = refuse(exchange, refusal)
+      response.closes = true
+      return response
     }
     if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
     if exchange.bodyTooLarge { return refuse(exchange, .bodyTooLarge(exchange)) }
@@ -41,7 +43,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
-    server.counts.count(operation: nil, status: ProblemTable.row(problem.code).status)
+    server.counts.count(operation: nil, status: Int(ProblemTable.row(problem.code).status))
     if server.refusals.counts(problem) {
       let operation = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }
       server.refusals.note(
@@ -55,7 +57,7 @@ final class RequestHandler: ExchangeHandler {
     if exchange.method == .options, let allow = Endpoint.options(exchange.target) {
       server.counts.count(operation: nil, status: 204)
       var response = Response(status: 204, contentType: "", body: ResponseBuffer())
-      response.allow = allow
+      response.add("Allow", allow)
       return .respond(response)
     }
     guard let target = Target(exchange.target) else {
@@ -68,7 +70,7 @@ final class RequestHandler: ExchangeHandler {
       var response = refuse(
         exchange,
         LeaseholdError(.methodNotAllowed, "This path takes \(allow), not \(exchange.methodName.prefix(32))."))
-      response.allow = allow
+      response.add("Allow", allow)
       return .respond(response)
     }
     return answer(exchange, target, Endpoint.all[operation], operation)
@@ -107,7 +109,7 @@ final class RequestHandler: ExchangeHandler {
       return disposition
     } catch {
       let error = error.told(to: exchange.token)
-      count(exchange, operation, status: ProblemTable.row(error.code).status)
+      count(exchange, operation, status: Int(ProblemTable.row(error.code).status))
       server.refusals.note(
         error, to: exchange, operation: endpoint.operation, trace: exchange.trace,
         requestID: exchange.withRequestID { Array($0) })

@@ -139,7 +139,7 @@ final class WaitingAcquire: LeaseClient, WaitingRequest {
     var response = Response(
       status: lease.replayed ? 200 : 201,
       contentType: asText ? "text/plain; charset=utf-8" : "application/x-ndjson", stream: hold.stream)
-    if !lease.replayed { response.location = writer.location(lease) }
+    if !lease.replayed { response.add("Location") { $0.append(pathOf: lease.id) } }
     return response
   }
 

@@ -27,8 +27,8 @@ extension AnswerWriter {
     var response = Response(
       status: row.status,
       contentType: asText ? "text/plain; charset=utf-8" : "application/problem+json", body: body)
-    if problem.code == .unauthenticated { response.extra = [("WWW-Authenticate", "Bearer realm=\"leasehold\"")] }
-    response.retryAfterSeconds = problem.pause.map { Int($0.secondsRoundedUp) }
+    if let challenge = row.challenge { response.add("WWW-Authenticate", challenge) }
+    if let pause = problem.pause { response.retryAfterSeconds = UInt16(clamping: pause.secondsRoundedUp) }
     return response
   }
 
@@ -41,7 +41,7 @@ extension AnswerWriter {
     json.append("\",\"title\":\"" as StaticString)
     json.append(row.title)
     json.append(UInt8(ascii: "\""))
-    json.member("status", row.status)
+    json.member("status", Int(row.status))
     json.member("detail", problem.sentence)
     json.member("code", problem.code.rawValue)
     json.append(",\"request_id\":\"" as StaticString)

@@ -6,16 +6,16 @@ import Leasehold
 enum ProblemTable {
   /// What HTTP says of a code.
   struct Row: Sendable {
-    let status: Int
+    let status: UInt16
     /// The same for every problem of the code.
     let title: StaticString
-    /// Header lines that every such answer has; empty in most.
-    let header: StaticString
+    /// The challenge that goes with a 401.
+    let challenge: StaticString?
 
-    init(_ status: Int, _ title: StaticString, header: StaticString = "") {
+    init(_ status: UInt16, _ title: StaticString, challenge: StaticString? = nil) {
       self.status = status
       self.title = title
-      self.header = header
+      self.challenge = challenge
     }
   }
 
@@ -31,7 +31,7 @@ enum ProblemTable {
     .badJSON: Row(400, "The body is not the JSON that is wanted here"),
     .badSerialized: Row(400, "The body is not what PHP's serialize() writes"),
     .unauthenticated: Row(
-      401, "The request has no token that counts here", header: "WWW-Authenticate: Bearer realm=\"leasehold\"\r\n"),
+      401, "The request has no token that counts here", challenge: "Bearer realm=\"leasehold\""),
     .forbidden: Row(403, "The token is not for this"),
     .foreignOrigin: Row(403, "A web page of another origin may not change anything"),
     .permissionDenied: Row(403, "This belongs to another user"),

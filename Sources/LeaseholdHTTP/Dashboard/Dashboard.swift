@@ -21,10 +21,9 @@ enum Dashboard {
     }
     body.append(parts.tail)
     var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)
-    response.extra = [
-      ("Content-Security-Policy", parts.policy ?? "default-src 'none'; frame-ancestors 'none'"),
-      ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"),
-    ]
+    response.add("Content-Security-Policy", parts.policy ?? "default-src 'none'; frame-ancestors 'none'")
+    response.add("Referrer-Policy", "no-referrer" as StaticString)
+    response.add("Vary", "Accept" as StaticString)
     return .respond(response)
   }
 

@@ -225,15 +225,15 @@ extension AnswerWriter {
       status: lease.replayed || lease.isConverted ? 200 : 201,
       contentType: asText ? "text/plain; charset=utf-8" : "application/json",
       body: body)
-    if !lease.replayed, !lease.isConverted { response.location = location(lease) }
+    if !lease.replayed, !lease.isConverted { response.add("Location") { $0.append(pathOf: lease.id) } }
     return response
   }
+}
 
+extension ResponseBuffer {
   /// The path of a lease.
-  func location(_ lease: LeaseSnapshot) -> ResponseBuffer {
-    var path = ResponseBuffer(capacity: 48)
-    path.append("/leases/" as StaticString)
-    path.append(lease.id)
-    return path
+  mutating func append(pathOf lease: LeaseID) {
+    append("/leases/" as StaticString)
+    append(lease)
   }
 }

@@ -57,12 +57,7 @@ enum Segments {
       writer.list("ignored", creation.created ? [] : ["size", "mode"], into: &json)
       json.closeAnswer()
       var response = Response(status: creation.created ? 201 : 200, contentType: "application/json", body: json)
-      if creation.created {
-        var path = ResponseBuffer(capacity: 32)
-        path.append("/segments/" as StaticString)
-        path.append(creation.segment.text)
-        response.location = consume path
-      }
+      if creation.created { response.add("Location", "/segments/\(creation.segment.text)") }
       return response
     }
   }

@@ -57,14 +57,6 @@ extension AnswerWriter {
     json.closeAnswer()
   }
 
-  /// The path of a set, by its id: a key may name another one tomorrow.
-  func location(_ set: SemaphoreSetInfo) -> ResponseBuffer {
-    var path = ResponseBuffer(capacity: 32)
-    path.append("/semaphores/id:" as StaticString)
-    path.append(decimal: Int(set.id))
-    return path
-  }
-
   /// One semaphore, left open for more members.
   func members(_ number: Int, _ semaphore: SemaphoreInfo, into json: inout ResponseBuffer) {
     json.open("sem")

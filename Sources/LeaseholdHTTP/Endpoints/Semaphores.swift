@@ -65,7 +65,8 @@ enum Semaphores {
     }
     body.closeAnswer()
     var response = Response(status: opened.isNew ? 201 : 200, contentType: "application/json", body: body)
-    if opened.isNew { response.location = call.writer.location(opened.info) }
+    // By its id: a key may name another one tomorrow.
+    if opened.isNew { response.add("Location", "/semaphores/id:\(opened.info.id)") }
     return .respond(response)
   }
 

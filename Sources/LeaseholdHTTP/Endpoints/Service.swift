@@ -84,7 +84,7 @@ enum Service {
       json.open("type")
       json.append(json: "/problems/" + code.rawValue)
       json.member("code", code.rawValue)
-      json.member("status", row.status)
+      json.member("status", Int(row.status))
       json.member("title", "\(row.title)")
       json.member("help", help)
       json.closeAnswer()

@@ -50,7 +50,7 @@ enum SharedMemory {
       let found = try store.variable(key, fence: fence, in: address)
       guard let variable = found else { throw .noSuchVariable(key, in: segment) }
       var response = try accept.prefersSerialized ? serialized(variable) : json(variable, in: segment)
-      response.extra = [("ETag", "\"\(variable.tag)\"")]
+      response.add("ETag", "\"\(variable.tag)\"")
       return response
     }
   }
@@ -110,7 +110,7 @@ enum SharedMemory {
       json.member("etag", "\"\(outcome.tag)\"")
       json.closeAnswer()
       var response = Response(status: outcome.replaced ? 200 : 201, contentType: "application/json", body: json)
-      response.extra = [("ETag", "\"\(outcome.tag)\"")]
+      response.add("ETag", "\"\(outcome.tag)\"")
       return response
     }
   }

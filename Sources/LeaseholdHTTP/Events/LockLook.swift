@@ -170,7 +170,7 @@ extension AnswerWriter {
     var body = ResponseBuffer(capacity: isKnown ? 0 : 1024)
     if !isKnown { self.lock(lock, into: &body) }
     var response = Response(status: isKnown ? 304 : 200, contentType: isKnown ? "" : "application/json", body: body)
-    response.extra = [("ETag", "W/\"\(lock.tag.text)\"")]
+    response.add("ETag", "W/\"\(lock.tag.text)\"")
     return response
   }
 }

@@ -12,7 +12,8 @@ import Synchronization
 //   the exchange's state owns it until it resumes it: libmicrohttpd does not look at the socket, and it cannot be
 //   closed. So the writer is alone.
 //
-// Everything else goes by `send(_:)`: HTTP/1.0, HEAD, `Connection: close`, streams, long bodies, rare headers, TLS.
+// Everything else goes by `send(_:)`: HTTP/1.0, HEAD, answers that close, streams, answers without a body, long bodies,
+// TLS.
 extension Exchange {
   /// How far an answer got that was written here.
   enum Early: UInt8, Sendable {
@@ -52,7 +53,7 @@ extension Exchange {
 
   private func canBeEarly(_ response: borrowing Response) -> Bool {
     Daemon.answersEarly && connection.daemon.isPlain && version == .http11 && method != .head && keepsConnection
-      && response.isPlain && response.body.count > 0 && response.body.count <= Self.bodyLimitBytes
+      && response.stream == nil && !response.closes && (1...Self.bodyLimitBytes).contains(response.body.count)
       && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
   }
 
@@ -98,9 +99,11 @@ extension ResponseBuffer {
     case 201: append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
     default:
       append("HTTP/1.1 " as StaticString)
-      append(decimal: response.status)
+      append(decimal: UInt64(response.status))
       append(UInt8(ascii: " "))
-      append(String(cString: MHD_get_reason_phrase_for(UInt32(truncatingIfNeeded: response.status))))
+      if let phrase = MHD_get_reason_phrase_for(UInt32(response.status)) {
+        append(contentsOf: UnsafeRawBufferPointer(start: phrase, count: strlen(phrase)))
+      }
       append("\r\nDate: " as StaticString)
     }
     date.append(to: &self)
@@ -112,12 +115,11 @@ extension ResponseBuffer {
     }
     append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
     append("Cross-Origin-Resource-Policy: same-origin\r\n" as StaticString)
-    switch response.location {
-    case .some(let location):
-      append("Location: " as StaticString)
-      location.withBytes { append(contentsOf: $0) }
+    response.lines.withBytes { append(contentsOf: $0) }
+    if response.retryAfterSeconds > 0 {
+      append("Retry-After: " as StaticString)
+      append(decimal: UInt64(response.retryAfterSeconds))
       append("\r\n" as StaticString)
-    case .none: break
     }
     if closes { append("Connection: close\r\n" as StaticString) }
     append("Content-Length: " as StaticString)

@@ -23,7 +23,7 @@ extension Exchange: HangupWatch.Target {
   ///   Then the response is dropped, and `completed(delivered: false)` has come or is coming.
   @discardableResult
   func resolve(_ response: consuming Response) -> Bool {
-    let status = response.status
+    let status = Int(response.status)
     var answer: Response? = response
     var token = HangupWatch.Token.none
     var suspended = SuspendedConnection.none

@@ -7,7 +7,7 @@ extension Exchange {
   ///
   /// The corresponding C function is `MHD_queue_response`.
   func send(_ response: consuming Response) -> Bool {
-    let status = UInt32(truncatingIfNeeded: response.status)
+    let status = UInt32(response.status)
     stream = response.stream
     stream?.bind(to: connection)
     guard let mhd = makeResponse(response) else { return false }
@@ -20,9 +20,8 @@ extension Exchange {
     let made = response.stream == nil ? nil : response.stream?.makeResponse()
     let closes =
       response.closes || connection.isSurplus || connection.daemon.draining.load(ordering: .relaxed)
-    var location = response.location.take()
-    let (contentType, allow, retryAfter) = (response.contentType, response.allow, response.retryAfterSeconds)
-    let extra = response.extra
+    let (contentType, retryAfter) = (response.contentType, response.retryAfterSeconds)
+    var lines = response.takeLines()
     let mhd: OpaquePointer
     if let made {
       mhd = made
@@ -42,10 +41,8 @@ extension Exchange {
     add(mhd, "Cache-Control", text("no-store"))
     add(mhd, "X-Content-Type-Options", text("nosniff"))
     add(mhd, "Cross-Origin-Resource-Policy", text("same-origin"))
-    if location != nil { location?.withCString { add(mhd, "Location", $0) } }
-    if let allow { add(mhd, "Allow", text(allow)) }
-    if let retryAfter { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }
-    for (name, value) in extra { value.withCString { add(mhd, name, $0) } }
+    lines.withHeaders { MHD_add_response_header(mhd, $0, $1) }
+    if retryAfter > 0 { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }
     if closes { add(mhd, "Connection", text("close")) }
     return mhd
   }
@@ -62,6 +59,22 @@ extension Exchange {
 /// Adds a header; libmicrohttpd copies both.
 private func add(_ response: OpaquePointer, _ name: StaticString, _ value: UnsafePointer<CChar>) {
   MHD_add_response_header(response, text(name), value)
+}
+
+extension ResponseBuffer {
+  /// Runs `body` with the name and the value of each header line; the lines are gone afterwards.
+  fileprivate mutating func withHeaders(_ body: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Void) {
+    guard count > 0 else { return }
+    withCString { text in
+      var name = UnsafeMutablePointer(mutating: text)
+      while let colon = strchr(name, Int32(UInt8(ascii: ":"))), let end = strchr(colon, Int32(UInt8(ascii: "\r"))) {
+        (colon.pointee, end.pointee) = (0, 0)
+        body(name, colon + 2)
+        name = end + 2
+      }
+    }
+    clear()
+  }
 }
 
 /// Text known at compile time ends with a NUL.

@@ -5,79 +5,59 @@
 /// `Connection`.
 struct Response: ~Copyable, @unchecked Sendable {
   /// The status code, 200...599.
-  var status: Int
+  var status: UInt16
+  /// `Retry-After`, in seconds; left out where 0.
+  var retryAfterSeconds: UInt16 = 0
+  /// Whether the connection closes after this answer.
+  var closes = false
   /// `Content-Type`; left out where empty.
   var contentType: StaticString
   /// The body; ignored where there is a ``stream``.
   var body: ResponseBuffer
-  /// `Location`: the path of what was made.
-  var location: ResponseBuffer?
-  private var rare: Rare?
-
-  /// What few answers have: answers are moved about, and so are small.
-  private final class Rare {
-    var stream: StreamBody?
-    var allow: StaticString?
-    var retryAfterSeconds: Int?
-    var extra: [(name: StaticString, value: String)] = []
-    var closes = false
-  }
-
-  private mutating func change<Member>(_ path: ReferenceWritableKeyPath<Rare, Member>, to value: Member) {
-    let content = rare ?? Rare()
-    content[keyPath: path] = value
-    rare = content
-  }
-
-  /// Whether it has nothing but status, type, body and location.
-  var isPlain: Bool { rare == nil }
-
+  /// Further header lines, ready to be sent: `Location`, `ETag`, `Allow` and the like, each with CR and LF behind it.
+  private(set) var lines = ResponseBuffer()
   /// A body that is still being written.
-  var stream: StreamBody? {
-    get { rare?.stream }
-    set { change(\.stream, to: newValue) }
+  var stream: StreamBody?
+
+  /// Adds a header line; the value is what `write` appends, which has no line break.
+  ///
+  /// The name must be none of those that every answer has.
+  mutating func add(_ name: StaticString, _ write: (inout ResponseBuffer) -> Void) {
+    lines.append(name)
+    lines.append(": " as StaticString)
+    write(&lines)
+    lines.append("\r\n" as StaticString)
   }
 
-  /// `Allow`: the methods of a path, for status 405 and for OPTIONS.
-  var allow: StaticString? {
-    get { rare?.allow }
-    set { change(\.allow, to: newValue) }
-  }
+  /// Adds a header line whose value is known at compile time.
+  mutating func add(_ name: StaticString, _ value: StaticString) { add(name) { $0.append(value) } }
 
-  /// `Retry-After`, in seconds.
-  var retryAfterSeconds: Int? {
-    get { rare?.retryAfterSeconds }
-    set { change(\.retryAfterSeconds, to: newValue) }
-  }
+  /// Adds a header line with a value without line breaks.
+  mutating func add(_ name: StaticString, _ value: String) { add(name) { $0.append(value) } }
 
-  /// Headers beyond the usual; names must not be those above, values must hold no line break.
-  var extra: [(name: StaticString, value: String)] {
-    get { rare?.extra ?? [] }
-    set { change(\.extra, to: newValue) }
-  }
-
-  /// Whether the connection closes after this answer.
-  var closes: Bool {
-    get { rare?.closes ?? false }
-    set { change(\.closes, to: newValue) }
+  /// Takes the header lines out.
+  mutating func takeLines() -> ResponseBuffer {
+    var taken = ResponseBuffer()
+    swap(&taken, &lines)
+    return taken
   }
 
   /// Makes an answer whose body is complete.
-  init(status: Int, contentType: StaticString, body: consuming ResponseBuffer) {
+  init(status: UInt16, contentType: StaticString, body: consuming ResponseBuffer) {
     self.status = status
     self.contentType = contentType
     self.body = body
   }
 
   /// Makes an answer whose body is known at compile time.
-  init(status: Int, contentType: StaticString = "text/plain; charset=utf-8", text: StaticString) {
+  init(status: UInt16, contentType: StaticString = "text/plain; charset=utf-8", text: StaticString) {
     var body = ResponseBuffer(capacity: text.utf8CodeUnitCount)
     body.append(text)
     self.init(status: status, contentType: contentType, body: body)
   }
 
   /// Makes an answer whose body goes on until the stream is finished.
-  init(status: Int, contentType: StaticString, stream: StreamBody) {
+  init(status: UInt16, contentType: StaticString, stream: StreamBody) {
     self.init(status: status, contentType: contentType, body: ResponseBuffer())
     self.stream = stream
   }
