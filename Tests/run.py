@@ -91,13 +91,15 @@ def scenarios():
 
 
 def client_tests(status, output):
-    """What a client's own runner counted: unittest, node --test, go test -v, or else the whole as one test."""
+    """What a client's own runner counted: unittest, node --test, go test -v, phpunit, or else the whole as one test."""
     ran = [int(count) for count in re.findall(r"^Ran (\d+) tests? in", output, re.M)]
     ran += [int(count) for count in re.findall(r"^# pass (\d+)$", output, re.M)]
     ran += [len(re.findall(r"^\s*--- PASS: ", output, re.M))]
+    ran += [int(count) for count in re.findall(r"^(?:OK \(|Tests: )(\d+)\b", output, re.M)]
     skipped = re.findall(r"^(?:skipped: .*|.*\.\.\. skipped .*|.* # SKIP.*)$", output, re.M)
     passed = sum(ran) - len([line for line in skipped if "... skipped" in line])
-    failed = sum(int(count) for count in re.findall(r"\b(?:failures|errors)=(\d+)|^# fail (\d+)$", output, re.M)
+    told = r"\b(?:failures|errors)=(\d+)|^# fail (\d+)$|^Tests: .*\b(?:Failures|Errors): (\d+)"
+    failed = sum(int(count) for count in re.findall(told, output, re.M)
                  for count in count if count) if status else 0
     return Result(max(0, passed - failed) or int(status == 0 and not skipped), failed or int(status != 0), skipped)
 

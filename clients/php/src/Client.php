@@ -1,0 +1,92 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Leasehold;
+
+use Leasehold\Exception\{Invalid, LeaseholdException};
+use Leasehold\Internal\{Acquisition, Problems, Transport};
+
+/** Where the service is and who asks. */
+final class Client
+{
+    /** @internal */
+    public readonly Transport $transport;
+    /** @internal Whether the service said that it cannot bind leases to this process. */
+    public bool $cannotBindProcess = false;
+    private static ?self $default = null;
+
+    /**
+     * Makes a client; it connects with its first request.
+     *
+     * @param string|null $url `unix:/path`, `http://host:port` or `https://host:port`; null for LEASEHOLD_URL, else the
+     *     socket of the package where there is one, else port 31818 of this host
+     * @param string|null $token a bearer token; null for LEASEHOLD_TOKEN, if that is set
+     * @param float $timeout how long one request may take beyond its wait in a queue, in seconds
+     * @throws Invalid
+     */
+    public function __construct(
+        ?string $url = null,
+        #[\SensitiveParameter] ?string $token = null,
+        public readonly float $timeout = 5.0,
+    ) {
+        if (!($timeout > 0) || is_infinite($timeout)) {
+            throw new Invalid('A timeout is a time in seconds, more than none.');
+        }
+        $this->transport = new Transport($url, $token, $timeout);
+    }
+
+    /** The client of everybody who names none: as the environment says, the same for the whole request. */
+    public static function default(): self
+    {
+        return self::$default ??= new self();
+    }
+
+    /**
+     * Takes a lock; see `Lock::acquire`, which takes the same.
+     *
+     * @throws LeaseholdException
+     */
+    public function acquire(
+        string|array $key,
+        ?float $wait = null,
+        bool $shared = false,
+        ?int $slots = null,
+        int $count = 1,
+        ?float $ttl = null,
+        ?float $maxHold = null,
+        ?string $owner = null,
+        Keep $keep = Keep::Auto,
+    ): Lease {
+        return (new Acquisition($this, $key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep))->run();
+    }
+
+    /**
+     * One lock with its holders and waiters, as `GET /locks/{key}` shows it; null when nobody uses it.
+     *
+     * @return array<string, mixed>|null
+     * @throws LeaseholdException
+     */
+    public function lock(string $key): ?array
+    {
+        $answer = $this->transport->request('GET', '/locks/' . rawurlencode($key));
+        if ($answer->code() === 'no-such-lock') {
+            return null;
+        }
+        return $answer->status < 400 ? $answer->json : throw Problems::exception($answer);
+    }
+
+    /**
+     * Any other request.
+     *
+     * @param array<string, mixed>|null $body sent as JSON
+     * @return array<string, mixed> the answer
+     * @throws LeaseholdException
+     */
+    public function call(string $method, string $target, ?array $body = null): array
+    {
+        $answer = $this->transport->request(
+            $method, $target, body: $body === null ? null : static fn (): array => $body);
+        return $answer->status < 400 ? $answer->json : throw Problems::exception($answer);
+    }
+}

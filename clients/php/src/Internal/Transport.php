@@ -1,0 +1,136 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Leasehold\Internal;
+
+use Leasehold\Exception\{LeaseholdException, Unavailable};
+
+/** Brings requests to the service and tries again where it may be away for a moment; all of them may be sent twice. */
+final class Transport
+{
+    private const FIRST_PAUSE = 0.05;
+    private const LONGEST_PAUSE = 0.5;
+    /** How long a service is tried that this process has never reached, in seconds. */
+    private const UNKNOWN = 1.0;
+
+    public readonly Address $address;
+    private readonly Connection $shared;
+    /** @var array<string, array{int, callable(): void}> what the service has still to be told, and until when */
+    private array $owed = [];
+    private int $pid;
+    private static bool $wasReached = false;
+
+    public function __construct(?string $url, private readonly ?string $token, public readonly float $timeout)
+    {
+        $this->address = Address::find($url);
+        $this->shared = $this->connection();
+        $this->pid = (int) getmypid();
+    }
+
+    /** A connection of its own, which connects with its first request. */
+    public function connection(): Connection
+    {
+        return new Connection(
+            $this->address, $this->token ?? (getenv('LEASEHOLD_TOKEN') ?: null), getenv('LEASEHOLD_CACERT') ?: null);
+    }
+
+    /**
+     * Sends a request until it is answered.
+     *
+     * @param array<string, string> $headers
+     * @param (callable(float): array<string, mixed>)|null $body makes the body, from what is left of the wait in
+     *     seconds
+     * @param int $waitUntil when it stops to wait in a queue, by the clock
+     * @param int $deadline when nothing is tried any more, by the clock
+     * @param float|null $attempt how long one sending may take beyond the wait, in seconds; null for the timeout
+     * @throws Unavailable
+     */
+    public function request(
+        string $method,
+        string $target,
+        array $headers = [],
+        ?callable $body = null,
+        int $waitUntil = 0,
+        int $deadline = PHP_INT_MAX,
+        ?float $attempt = null,
+        ?Connection $via = null,
+    ): Answer {
+        $this->payOwed();
+        [$lostAt, $mayHaveArrived, $pause] = [null, false, self::FIRST_PAUSE];
+        while (true) {
+            $sentAt = Clock::now();
+            $left = max(0, $waitUntil - $sentAt);
+            $until = min($deadline, $sentAt + $left + Clock::nanoseconds($attempt ?? $this->timeout));
+            try {
+                $json = $body === null ? null : json_encode($body($left / 1e9), JSON_THROW_ON_ERROR);
+                $answer = $this->once($via ?? $this->shared, $method, $target, $headers, $json, $until);
+                if (!$answer->isPassing()) {
+                    return $answer;
+                }
+                $error = Problems::exception($answer);
+            } catch (Unavailable $error) {
+                $mayHaveArrived = $mayHaveArrived || $error->mayHaveArrived;
+            }
+            $now = Clock::now();
+            if ($lostAt === null || $now - $sentAt > Clock::nanoseconds(self::UNKNOWN)) {
+                $lostAt = min($now, max($sentAt, $waitUntil));
+            }
+            $patience = self::$wasReached ? $this->timeout : min(self::UNKNOWN, $this->timeout);
+            $end = min($deadline, $lostAt + Clock::nanoseconds($patience));
+            if ($now + Clock::nanoseconds($pause) >= $end) {
+                assert($error instanceof Unavailable);
+                $error->mayHaveArrived = $mayHaveArrived;
+                throw $error;
+            }
+            Clock::pause($pause, $end);
+            $pause = min(2 * $pause, self::LONGEST_PAUSE);
+        }
+    }
+
+    /** Remembers what the service has to be told when it is back, until a reading of the clock. */
+    public function owe(string $name, int $until, callable $work): void
+    {
+        $this->owed[$name] = [$until, $work];
+    }
+
+    /** Sends a request over a connection; one that had stood idle and turns out to be closed is replaced. */
+    private function once(
+        Connection $via, string $method, string $target, array $headers, ?string $body, int $until,
+    ): Answer {
+        $wasOpen = $via->isOpen();
+        try {
+            $answer = $via->send($method, $target, $headers, $body, $until);
+        } catch (Unavailable $error) {
+            if (!$wasOpen || Clock::now() >= $until) {
+                throw $error;
+            }
+            $answer = $via->send($method, $target, $headers, $body, $until);
+        }
+        self::$wasReached = true;
+        return $answer;
+    }
+
+    private function payOwed(): void
+    {
+        if ($this->pid !== getmypid()) {
+            [$this->owed, $this->pid] = [[], (int) getmypid()];
+        }
+        // Its requests come here too, and find nothing owed.
+        [$owed, $this->owed] = [$this->owed, []];
+        while ($owed !== []) {
+            $name = array_key_first($owed);
+            [$until, $work] = $owed[$name];
+            try {
+                if (Clock::now() < $until) {
+                    $work();
+                }
+                unset($owed[$name]);
+            } catch (LeaseholdException) {
+                break;
+            } finally {
+                $this->owed += $owed;
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Leasehold;
+
+use Leasehold\Exception\{Deadlock, Invalid, LeaseholdException, LeaseLost, Locked, Unavailable};
+use Leasehold\Internal\{Answer, Clock, Connection, GrantRequest, Held, Problems, Seconds, Signals};
+
+/**
+ * A lock that this program has.
+ *
+ * It is held until it is released or lost. PHP has no thread that watches it, so a loss is seen by the next look: by
+ * `check`, `renew` and `release`, and by `isHeld`, which asks only this process.
+ */
+final class Lease
+{
+    /** How long a release is tried, in seconds. */
+    private const RELEASE = 2.0;
+    /** The shortest time that the service lends a lock for, in seconds. */
+    public const SHORTEST = 0.1;
+
+    /** @var list<string> the locks; one, but for leases of several */
+    public readonly array $keys;
+    /** Its short name, for listings and logs. */
+    public readonly string $ref;
+    /** Grows with every grant: send it along with each write that must not come late. */
+    public readonly int $fence;
+    /** Who has it, for people. */
+    public readonly ?string $owner;
+    private readonly string $id;
+    private readonly int $pid;
+    private readonly ?int $latest;
+    private string $mode;
+    private ?float $ttl;
+    private ?int $renewAt;
+    private ?int $breakingAt = null;
+    private bool $isReleased = false;
+    private ?LeaseLost $lost = null;
+
+    /**
+     * @internal
+     * @param array<string, mixed> $json what the service answered
+     * @param Connection|null $connection what it lives by, if it does
+     * @param int|null $deadline when it ends, by the clock
+     * @param float|null $maxHold how long it may last at most, in seconds
+     * @param bool $isOwn whether nobody but this program has its id
+     */
+    public function __construct(
+        private readonly Client $client,
+        array $json,
+        public readonly Keep $keep,
+        private readonly ?Connection $connection = null,
+        private ?int $deadline = null,
+        ?float $maxHold = null,
+        bool $isOwn = true,
+    ) {
+        $this->id = $json['lease'];
+        $this->ref = $json['ref'] ?? substr($this->id, 0, 10);
+        $this->keys = isset($json['locks']) ? array_column($json['locks'], 'key') : [$json['key']];
+        $this->fence = $json['fence'];
+        $this->owner = $json['owner'] ?? null;
+        $this->mode = $json['mode'] ?? 'exclusive';
+        $this->pid = (int) getmypid();
+        $this->ttl = $keep === Keep::Renewal && isset($json['ttl_ms']) ? $json['ttl_ms'] / 1000 : null;
+        $this->renewAt = $this->renewalFrom(Clock::now());
+        $this->latest = $maxHold === null || $deadline === null ? null
+            : $deadline - GrantRequest::span($json['ttl_ms']) + Clock::nanoseconds($maxHold);
+        if ($isOwn) {
+            Held::add($client->transport->address, $this->id, $this);
+        }
+    }
+
+    /** Its secret name: who has it may renew and release. */
+    public function id(): string
+    {
+        return $this->id;
+    }
+
+    /** `exclusive` or `shared`. */
+    public function mode(): string
+    {
+        return $this->mode;
+    }
+
+    /** What is left by the clock of this process, in seconds; null without a deadline. */
+    public function remaining(): ?float
+    {
+        return $this->deadline === null ? null : max(0, $this->deadline - Clock::now()) / 1e9;
+    }
+
+    /** What is left of the time that an operator gave it, as of the last look, in seconds; null if nobody ends it. */
+    public function breakingIn(): ?float
+    {
+        return $this->breakingAt === null ? null : max(0, $this->breakingAt - Clock::now()) / 1e9;
+    }
+
+    /** Tells whether it is neither released nor lost, as far as this process knows; asks nobody. */
+    public function isHeld(): bool
+    {
+        return !$this->isReleased && $this->lost() === null;
+    }
+
+    /** How it was lost; null when it was not, as far as this process knows. */
+    public function lost(): ?LeaseLost
+    {
+        if ($this->lost === null && !$this->isReleased) {
+            if ($this->pid !== getmypid()) {
+                $this->lose(Problems::lost('The parent of this process has the lease, not its child.', 'forked'));
+            } elseif ($this->deadline !== null && Clock::now() >= $this->deadline) {
+                $this->lose(Problems::lost("The time of lease $this->ref was over before it was renewed.", 'deadline'));
+            } elseif ($this->connection !== null && $this->connection->isBroken()) {
+                $message = "The connection that lease $this->ref was bound to is closed.";
+                $this->lose(Problems::lost($message, 'connection-closed'));
+            }
+        }
+        return $this->lost;
+    }
+
+    /**
+     * Asks the service whether it is held; where it has a ttl and a third of that is over, it is renewed.
+     *
+     * A service that does not answer ends nothing before the deadline.
+     * @param bool $renew whether to renew it when that is due
+     * @throws LeaseLost
+     */
+    public function check(bool $renew = true): void
+    {
+        $this->mustBeHeld();
+        if ($renew && $this->renewAt !== null && Clock::now() >= $this->renewAt) {
+            $this->renew();
+            return;
+        }
+        try {
+            $answer = $this->client->transport->request(
+                'GET', $this->target(), deadline: $this->deadline ?? PHP_INT_MAX);
+            $this->accept($answer);
+        } catch (Unavailable) {
+            $this->mustBeHeld();
+        }
+    }
+
+    /**
+     * Moves the deadline to `ttl` from now, or to its own ttl from now; tries until the old deadline.
+     *
+     * Without a ttl of either it has no deadline to move, and is only asked for.
+     * @throws LeaseLost
+     * @throws Unavailable when nothing answered, and it has no deadline
+     */
+    public function renew(?float $ttl = null): void
+    {
+        $this->mustBeHeld();
+        $ttl = Seconds::checkPositive('ttl', $ttl) ?? $this->ttl;
+        $left = $this->latest === null ? INF : ($this->latest - Clock::now()) / 1e9;
+        if ($ttl === null || $left < self::SHORTEST) {
+            $this->check(renew: false);
+            return;
+        }
+        $body = ['ttl' => Seconds::text(min($ttl, $left))];
+        [$pause, $sentAt] = [0.1, 0];
+        while (true) {
+            try {
+                $sending = function () use ($body, &$sentAt): array {
+                    $sentAt = Clock::now();
+                    return $body;
+                };
+                $this->accept($this->client->transport->request(
+                    'POST', $this->target('/renew'), body: $sending, deadline: $this->deadline ?? PHP_INT_MAX,
+                    attempt: $this->ttl === null ? null : max(0.25, $this->ttl / 6)), $sentAt);
+                $this->ttl = $this->keep === Keep::Renewal ? $ttl : null;
+                return;
+            } catch (Unavailable $error) {
+                $this->mustBeHeld();
+                if ($this->deadline === null) {
+                    throw $error;
+                }
+                Clock::pause($pause, $this->deadline);
+                $pause = min(2 * $pause, max(0.1, ($this->ttl ?? 0.6) / 6));
+            }
+        }
+    }
+
+    /**
+     * Turns a reader's lease into a writer's (`exclusive`), or back (`shared`); the fence stays.
+     *
+     * @param float $wait how long to wait for other readers to go, in seconds
+     * @throws Locked when others read until the wait is over; this one still reads then
+     * @throws Deadlock when another reader wants the same, and waits for this one
+     * @throws LeaseLost
+     * @throws LeaseholdException
+     */
+    public function convert(string $mode, float $wait = 0): void
+    {
+        $this->mustBeHeld();
+        if (count($this->keys) !== 1) {
+            throw new Invalid('A lease on several locks is converted by Client::call, which says which of them.');
+        }
+        Seconds::check('wait', $wait);
+        $body = function (float $left) use ($mode): array {
+            $body = ['lease' => $this->id, 'mode' => $mode];
+            return $left > 0 ? $body + ['wait' => Seconds::text($left)] : $body;
+        };
+        $this->accept($this->client->transport->request(
+            'POST', '/locks/' . rawurlencode($this->keys[0]) . '/convert', body: $body,
+            waitUntil: Clock::in($wait), deadline: $this->deadline ?? PHP_INT_MAX));
+    }
+
+    /**
+     * Gives the lock back, and tells whether it was held until now; a second time says no.
+     *
+     * Never throws. What does not reach the service within two seconds is sent with the client's next request.
+     */
+    public function release(): bool
+    {
+        return $this->giveBack() ?? true;
+    }
+
+    /**
+     * The environment for a program that works under this lease: the same as `leasehold run` gives.
+     *
+     * @return array<string, string>
+     */
+    public function env(): array
+    {
+        $address = $this->client->transport->address;
+        return [
+            'LEASEHOLD_LEASE' => $this->id,
+            'LEASEHOLD_FENCE' => (string) $this->fence,
+            'LEASEHOLD_LOCK' => implode(',', $this->keys),
+            'LEASEHOLD_HOLDING' => implode(',', array_unique([$this->id, ...Held::ids($address)])),
+            'LEASEHOLD_URL' => $address->isUnix ? "unix:$address" : (string) $address,
+        ];
+    }
+
+    /** @return array<string, mixed> without the secret */
+    public function __debugInfo(): array
+    {
+        return ['keys' => $this->keys, 'ref' => $this->ref, 'fence' => $this->fence, 'mode' => $this->mode,
+            'owner' => $this->owner, 'keep' => $this->keep, 'remaining' => $this->remaining()];
+    }
+
+    public function __serialize(): array
+    {
+        throw new \LogicException('A lease is of the process that has it.');
+    }
+
+    /**
+     * @internal
+     * @return bool|null as `release`; null when the service did not answer, and will be told later
+     */
+    public function giveBack(): ?bool
+    {
+        if ($this->isReleased) {
+            return false;
+        }
+        $wasHeld = $this->lost() === null;
+        if ($this->lost?->reason() === 'forked') {
+            return false;
+        }
+        Held::remove($this->client->transport->address, $this->id);
+        // What is lost by the clock here, or by its connection, the service may still count as held.
+        $isOver = !$wasHeld && !in_array($this->lost?->reason(), ['deadline', 'connection-closed'], true);
+        $this->isReleased = $wasHeld;
+        if ($isOver) {
+            return false;
+        }
+        return Signals::after(fn (): ?bool => $this->tellReleased($wasHeld));
+    }
+
+    private function tellReleased(bool $wasHeld): ?bool
+    {
+        [$transport, $target] = [$this->client->transport, $this->target()];
+        try {
+            $via = $this->connection !== null && !$this->connection->isBroken() ? $this->connection : null;
+            $answer = $transport->request('DELETE', $target, deadline: Clock::in(self::RELEASE), via: $via);
+            $lost = Problems::exception($answer);
+            if ($answer->status >= 400 && $lost instanceof LeaseLost && $wasHeld) {
+                $this->isReleased = false;
+                $this->lose($lost);
+            }
+            return $answer->status < 400 && $wasHeld;
+        } catch (LeaseholdException) {
+            $again = static fn (): Answer => $transport->request('DELETE', $target, deadline: Clock::in(0.25));
+            $transport->owe($target, $this->deadline ?? PHP_INT_MAX, $again);
+            return $wasHeld ? null : false;
+        } finally {
+            $this->connection?->close();
+        }
+    }
+
+    private function target(string $more = ''): string
+    {
+        return "/leases/$this->id$more";
+    }
+
+    private function mustBeHeld(): void
+    {
+        if ($this->isReleased) {
+            throw Problems::lost("Lease $this->ref was released.", 'released');
+        }
+        if (($lost = $this->lost()) !== null) {
+            throw $lost;
+        }
+    }
+
+    /** @param int|null $sentAt when it was sent, if it is about a new deadline */
+    private function accept(Answer $answer, ?int $sentAt = null): void
+    {
+        if ($answer->status >= 400) {
+            $error = Problems::exception($answer);
+            if ($error instanceof LeaseLost) {
+                $this->lose($error);
+            }
+            throw $error;
+        }
+        $this->mode = $answer->json['mode'] ?? $this->mode;
+        $breaking = $answer->json['breaking_in_ms'] ?? null;
+        $this->breakingAt = $breaking === null ? null : Clock::in($breaking / 1000);
+        if ($sentAt !== null) {
+            $left = $answer->json['expires_in_ms'] ?? null;
+            $this->deadline = $left === null ? null : $sentAt + GrantRequest::span($left);
+            $this->renewAt = $this->renewalFrom($sentAt);
+        }
+    }
+
+    private function renewalFrom(int $now): ?int
+    {
+        return $this->ttl === null ? null : $now + Clock::nanoseconds($this->ttl / 3);
+    }
+
+    private function lose(LeaseLost $lost): void
+    {
+        $this->lost = $lost;
+        Held::remove($this->client->transport->address, $this->id);
+    }
+}

@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Leasehold;
+
+use Leasehold\Exception\{LeaseholdException, LeaseLost, Locked};
+
+/** Takes locks: `Lock::with('deploy', fn (Lease $lease) => deploy($lease->fence), wait: 10)`. */
+final class Lock
+{
+    /**
+     * Takes a lock, calls the body with the lease, and gives the lock back however the body ends.
+     *
+     * @template T
+     * @param callable(Lease): T $body
+     * @param bool $ignoreLoss whether the body's result counts although the lease was lost before its end; what the
+     *     body throws always leaves as it is
+     * @return T
+     * @throws Locked when others have it until the wait is over
+     * @throws LeaseLost when the lease was lost before the body ended
+     * @throws LeaseholdException
+     */
+    public static function with(
+        string|array $key,
+        callable $body,
+        ?float $wait = null,
+        bool $shared = false,
+        ?int $slots = null,
+        int $count = 1,
+        ?float $ttl = null,
+        ?float $maxHold = null,
+        ?string $owner = null,
+        Keep $keep = Keep::Auto,
+        bool $ignoreLoss = false,
+        ?Client $client = null,
+    ): mixed {
+        $lease = self::acquire($key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep, $client);
+        try {
+            $result = $body($lease);
+        } catch (\Throwable $error) {
+            $lease->release();
+            throw $error;
+        }
+        $lease->release();
+        if (!$ignoreLoss && ($lost = $lease->lost()) !== null) {
+            throw $lost;
+        }
+        return $result;
+    }
+
+    /**
+     * Takes a lock.
+     *
+     * The lease is not released when its object is forgotten: call `release`, or use `with`.
+     *
+     * @param string|list<string|array<string, mixed>> $key a name; or several, all or none: names, or what a member of
+     *     `want` says in `POST /leases`, such as `['key' => 'b', 'mode' => 'shared']`
+     * @param float|null $wait how long to wait in the queue, in seconds: 0 tries once, null waits without end
+     * @param bool $shared whether others who share may hold it too
+     * @param int|null $slots makes it a counting lock of so many slots
+     * @param int $count how many slots to take, all or none
+     * @param float|null $ttl how long it lasts unless it is renewed, in seconds; null for no deadline
+     * @param float|null $maxHold how long it may last at most, in seconds
+     * @param string|null $owner shown to everybody who asks who has it; null for `USER@HOST PROGRAM`
+     * @throws Locked when others have it until the wait is over
+     * @throws LeaseholdException
+     */
+    public static function acquire(
+        string|array $key,
+        ?float $wait = null,
+        bool $shared = false,
+        ?int $slots = null,
+        int $count = 1,
+        ?float $ttl = null,
+        ?float $maxHold = null,
+        ?string $owner = null,
+        Keep $keep = Keep::Auto,
+        ?Client $client = null,
+    ): Lease {
+        $client ??= Client::default();
+        return $client->acquire($key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep);
+    }
+}
