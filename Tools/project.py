@@ -28,6 +28,8 @@ RULES = (
     (r"Sources/CBuild/cbuild\.c", r"#define LEASEHOLD_VERSION ", r'"[^"]*"', '"{VERSION}"', True),
     (r"clients/python/src/leasehold/__init__\.py", r"^__version__ = ", r'"[^"]*"', '"{PYTHON}"', True),
     (r"clients/node/package\.json", r'^  "version": ', r'"[^"]*"', '"{VERSION}"', True),
+    (r"clients/go/go\.mod", r"^module ", r"\S+", "{MODULE}/clients/go", True),
+    (r"clients/go/.*\.(?:go|md)", r'^\s*(?:import )?leasehold "', r'[^"]*', "{MODULE}/clients/go", False),
     (r"SECURITY\.md", r"privately, at\s+<", r"[^>]*", "{SECURITY}", True),
     (r"docker/Dockerfile", r"^ARG VERSION=", r"\S*", "{VERSION}", True),
     (r"docker/Dockerfile", r'\bopencontainers\.image\.source="', r'[^"]*', "{REPOSITORY}", True),
@@ -54,7 +56,8 @@ def values(text, version):
         raise ValueError(f"{VALUES} does not say {', '.join(missing)}")
     version = version.strip()
     return found | {"NAME": found["MAINTAINER"].partition(" <")[0], "VERSION": version,
-                    "RELEASE": version.partition("-")[0], "PYTHON": version.replace("-dev", ".dev0").replace("-", "")}
+                    "RELEASE": version.partition("-")[0], "PYTHON": version.replace("-dev", ".dev0").replace("-", ""),
+                    "MODULE": found["REPOSITORY"].partition("://")[2]}
 
 
 def image(files):

@@ -1,0 +1,296 @@
+package leasehold
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	ttlLeast   = 100 * time.Millisecond
+	ttlDefault = 30 * time.Second
+	// A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
+	askAgain   = 30 * time.Second
+	streamWait = 10 * time.Minute
+	// A service that never answered is not waited for as long as one that did (rule 4).
+	neverReached = time.Second
+	pauseFirst   = 50 * time.Millisecond
+	pauseMost    = 500 * time.Millisecond
+)
+
+// Config says where a service is. What is left out the environment says.
+type Config struct {
+	// URL is unix:/PATH, http://HOST:PORT or https://HOST:PORT; else LEASEHOLD_URL, the usual socket, or TCP.
+	URL string
+	// Token is sent as a bearer token; else LEASEHOLD_TOKEN.
+	Token string
+	// Authorities is a file in PEM with the certificates that vouch for the service; else LEASEHOLD_CACERT.
+	Authorities string
+	// Timeout bounds how long the service may take to answer, and be away; 0 is five seconds.
+	Timeout time.Duration
+}
+
+// Client is a way to one service. Goroutines share it freely.
+type Client struct {
+	transport *transport
+	timeout   time.Duration
+	undo      *undo
+	watcher   *watcher
+	// Whether the service cannot see this process; the longest wait that it takes.
+	isUnseen atomic.Bool
+	waitMost atomic.Int64
+}
+
+// NewClient makes a client; it connects with its first request.
+func NewClient(config Config) (*Client, error) {
+	transport, err := newTransport(config)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{transport: transport, timeout: config.Timeout, undo: &undo{transport: transport}}
+	if c.timeout <= 0 {
+		c.timeout = 5 * time.Second
+	}
+	c.watcher = &watcher{transport: transport, leases: map[string]*Lease{}}
+	c.isUnseen.Store(transport.address.socket == "")
+	c.waitMost.Store(int64(time.Hour))
+	return c, nil
+}
+
+// URL returns where the service is.
+func (c *Client) URL() string { return c.transport.address.text }
+
+// Close closes what stands idle. Leases are not released.
+func (c *Client) Close() { c.transport.close() }
+
+func (c *Client) obtain(ctx context.Context, w *wish) (*Lease, error) {
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w.holding = c.holding(ctx)
+	for {
+		way := c.wayOf(w)
+		lease, isOtherWay, err := c.acquire(ctx, w, way)
+		if !isOtherWay {
+			return lease, err
+		}
+		c.isUnseen.Store(true)
+	}
+}
+
+func (c *Client) wayOf(w *wish) Keep {
+	switch {
+	case w.keep != Auto:
+		return w.keep
+	case !c.isUnseen.Load():
+		return Process
+	case len(w.wants) > 1:
+		return Renewal // a stream is on one lock
+	default:
+		return Stream
+	}
+}
+
+// holding are the leases of the context, by which the service finds circles (rule 10).
+func (c *Client) holding(ctx context.Context) []string {
+	var ids []string
+	for _, id := range strings.Split(os.Getenv("LEASEHOLD_HOLDING"), ",") {
+		if len(id) == 32 {
+			ids = append(ids, id)
+		}
+	}
+	for lease := FromContext(ctx); lease != nil; lease = lease.outer {
+		if lease.client == c && lease.Held() {
+			ids = append(ids, lease.id)
+		}
+	}
+	return ids
+}
+
+// attempt is one acquire on its way: its key, its patience, and whether the service may know of it.
+type attempt struct {
+	wish      *wish
+	way       Keep
+	client    *Client
+	key       string
+	begun     time.Duration
+	until     time.Duration
+	isPending atomic.Bool
+
+	failingSince, lastFailed time.Duration
+	pause                    time.Duration
+}
+
+func (a *attempt) now() time.Duration { return a.client.transport.now() }
+
+func (a *attempt) left() time.Duration {
+	if a.until == forever {
+		return forever
+	}
+	return longer(0, a.until-a.now())
+}
+
+// renew makes the same wish a new request.
+func (a *attempt) renew() { a.key, a.begun = randomKey(), a.now() }
+
+// acquire asks until it is answered. It returns true when no process can be bound to.
+func (c *Client) acquire(ctx context.Context, w *wish, way Keep) (*Lease, bool, error) {
+	a := &attempt{wish: w, way: way, client: c, until: forever, failingSince: -1, lastFailed: -forever}
+	a.renew()
+	if w.wait < forever/2 {
+		a.until = a.begun + w.wait
+	}
+	lease, isOtherWay, err := a.run(ctx)
+	if err != nil && a.isPending.Load() && way != Stream {
+		target, body := w.request(way, time.Millisecond)
+		c.undo.request(a.key, target, body)
+	}
+	return lease, isOtherWay, err
+}
+
+func (a *attempt) run(ctx context.Context) (*Lease, bool, error) {
+	for {
+		wait := shorter(a.left(), time.Duration(a.client.waitMost.Load()))
+		got, held, err := a.ask(ctx, wait)
+		var e *Error
+		if errors.As(err, &e) && e.timedOut && a.way != Stream && wait > askAgain {
+			continue // no answer because the lock was not free yet is no failure
+		}
+		if err == nil && got.status < 300 && got.Lease == "" {
+			held.close()
+			err = a.client.transport.notHTTP(nil)
+		}
+		if err == nil && got.status >= 400 {
+			a.isPending.Store(false)
+			if a.isOtherWay(got) {
+				return nil, true, nil
+			}
+			err = a.next(got)
+		}
+		switch {
+		case err == nil && got.status < 300:
+			return a.granted(ctx, got, held)
+		case err == nil:
+			continue
+		}
+		if err := a.failed(ctx, err); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+func (a *attempt) ask(ctx context.Context, wait time.Duration) (*answer, *stream, error) {
+	if a.way == Stream {
+		wait = shorter(wait, streamWait)
+		target, _ := a.wish.request(a.way, wait)
+		return a.client.transport.open(ctx, wait+a.client.timeout, call{method: http.MethodPost, target: target}, true)
+	}
+	target, body := a.wish.request(a.way, wait)
+	got, err := a.client.transport.ask(ctx, shorter(wait, askAgain)+a.client.timeout, call{
+		method: http.MethodPost, target: target, body: body, key: a.key, isFresh: a.isPending.Load(),
+		onSent: func() { a.isPending.Store(true) },
+	})
+	return got, nil, err
+}
+
+// isOtherWay reports whether the service cannot see the process, or knows of a proxy between.
+func (a *attempt) isOtherWay(got *answer) bool {
+	isRefused := got.Code == "no-such-process" || (got.status == http.StatusBadRequest && got.Parameter == "bind")
+	return isRefused && a.wish.keep == Auto && a.way == Process
+}
+
+// next is nil when the refusal asks for another request; otherwise it is the error.
+func (a *attempt) next(got *answer) error {
+	most := time.Duration(got.Maximum) * time.Millisecond
+	switch {
+	case got.status == http.StatusBadRequest && got.Parameter == "wait" && most < time.Duration(a.client.waitMost.Load()):
+		a.client.waitMost.Store(int64(most))
+		return nil
+	case got.Code == "wait-timeout" && a.left() > 0, got.Code == "undelivered":
+		a.renew()
+		return nil
+	}
+	e := errorOf(got, a.wish.keys())
+	if e.Kind == ErrLocked && a.isAllOwn(e.Holders) {
+		e.Kind, e.Code = ErrAlreadyHeld, "already-held"
+	} else if e.Code == "locked" && a.wish.wait > 0 {
+		e.Kind, e.Code = ErrWaitTimeout, "wait-timeout"
+	}
+	return e
+}
+
+func (a *attempt) isAllOwn(holders []Holder) bool {
+	for _, holder := range holders {
+		isOwn := false
+		for _, id := range a.wish.holding {
+			isOwn = isOwn || strings.HasPrefix(id, holder.Ref)
+		}
+		if !isOwn {
+			return false
+		}
+	}
+	return len(holders) > 0
+}
+
+// failed waits before the next try; it returns the error when there is none (rule 4).
+func (a *attempt) failed(ctx context.Context, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.timedOut || (e.Code != "unreachable" && e.Status != http.StatusServiceUnavailable) {
+		return err
+	}
+	now := a.now()
+	// Whoever stood in the queue until it broke begins to count now.
+	if a.failingSince < 0 || now-a.lastFailed > 2*pauseMost {
+		a.failingSince, a.pause = now, pauseFirst
+	}
+	a.lastFailed = now
+	patience := a.client.timeout
+	if !a.client.transport.isReached.Load() {
+		patience = shorter(patience, neverReached)
+	}
+	if now-a.failingSince+a.pause > patience {
+		return err
+	}
+	if err := sleep(ctx, a.pause); err != nil {
+		return err
+	}
+	a.pause = shorter(2*a.pause, pauseMost)
+	return nil
+}
+
+func (a *attempt) granted(ctx context.Context, got *answer, held *stream) (*Lease, bool, error) {
+	lease := newLease(ctx, a, got, held)
+	if err := ctx.Err(); err != nil {
+		lease.Release()
+		return nil, false, err
+	}
+	return lease, false, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func randomKey() string {
+	var bytes [16]byte
+	if _, err := rand.Read(bytes[:]); err != nil {
+		panic(err) // the kernel has always some
+	}
+	return hex.EncodeToString(bytes[:])
+}

@@ -1,0 +1,3 @@
+module leasehold.invalid/leasehold/clients/go
+
+go 1.19

@@ -1,0 +1,348 @@
+package leasehold
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	renewPause = 100 * time.Millisecond
+	renewLeast = 250 * time.Millisecond
+	// A held stream has a line every few seconds; before two were seen nobody knows how few.
+	silence = 20 * time.Second
+)
+
+type state int
+
+const (
+	held state = iota
+	released
+	isLost
+)
+
+// Lease is a lock that is held. It is kept without help; Context ends at once when it is lost.
+type Lease struct {
+	// Keys are the names of the locks.
+	Keys []string
+	// Ref is its short name, for listings and logs.
+	Ref string
+	// Fence grows with every grant: send it along with each write that must not come late.
+	Fence int64
+	// Mode is exclusive or shared.
+	Mode string
+	// Owner is what others see.
+	Owner string
+	// Keep is how it is kept: Process, Stream or Renewal.
+	Keep Keep
+
+	id          string
+	client      *Client
+	outer       *Lease
+	ctx         context.Context
+	cancel      context.CancelFunc
+	done        chan struct{}
+	stream      *stream
+	ignoresLoss bool
+	ttl         time.Duration
+	end         time.Duration // what MaxHold leaves
+
+	mutex    sync.Mutex
+	state    state
+	loss     *Error
+	deadline time.Duration
+	timer    *time.Timer
+	mayStand bool // for the service, although it is lost here
+}
+
+func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
+	l := &Lease{
+		Keys: a.wish.keys(), Ref: got.Ref, Fence: got.Fence, Mode: got.Mode, Owner: got.Owner, Keep: a.way,
+		id: got.Lease, client: a.client, outer: FromContext(ctx), stream: s, ignoresLoss: a.wish.ignoresLoss,
+		done: make(chan struct{}), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
+	}
+	inner, cancel := context.WithCancel(ctx)
+	l.ctx, l.cancel = leaseContext{inner, l}, cancel
+	if l.ttl > 0 {
+		// Two times at which the lease stands for certain (rule 22).
+		first := a.begun + time.Duration(got.Waited)*time.Millisecond + l.ttl
+		l.deadline = longer(first, got.sent+time.Duration(got.ExpiresIn)*time.Millisecond)
+		if a.wish.maxHold < forever {
+			l.end = l.deadline - l.ttl + a.wish.maxHold
+		}
+		l.mutex.Lock()
+		l.timer = time.AfterFunc(l.deadline-l.now(), l.onTimer)
+		l.mutex.Unlock()
+	}
+	if s != nil {
+		go l.follow()
+	} else {
+		a.client.watcher.add(l)
+	}
+	if l.Keep == Renewal {
+		go l.renewOnAndOn()
+	}
+	return l
+}
+
+// Context ends when the lease is lost or released, or when the context ends that it was taken in.
+func (l *Lease) Context() context.Context { return l.ctx }
+
+// Held reports whether it is held, by the clock of this moment.
+func (l *Lease) Held() bool {
+	l.look()
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.state == held
+}
+
+// Err returns nil while the lease is held, and after it was given back; an ErrLeaseLost when it is lost.
+// It asks the clock of this moment: look before a step that cannot be taken back.
+func (l *Lease) Err() error {
+	l.look()
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.loss == nil {
+		return nil
+	}
+	return l.loss
+}
+
+// Remaining returns the time until the deadline, 0 when it is over; false where only the end of the process or of the
+// connection ends the lease.
+func (l *Lease) Remaining() (time.Duration, bool) {
+	l.look()
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	switch {
+	case l.state != held:
+		return 0, true
+	case l.deadline == forever:
+		return 0, false
+	default:
+		return l.deadline - l.now(), true
+	}
+}
+
+// Renew moves the deadline to the TTL from now. Leases with a TTL are renewed without this, too.
+func (l *Lease) Renew(ctx context.Context) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	got, err := l.sendRenewal(ctx, l.client.timeout)
+	if err != nil {
+		return err
+	}
+	if got.status >= 400 {
+		return errorOf(got, l.Keys)
+	}
+	return nil
+}
+
+// Release gives the lease back. It returns true when it was held until now, and false when it was over already; a
+// second time asks nobody. No cancellation keeps it from being done.
+func (l *Lease) Release() bool {
+	l.look()
+	l.mutex.Lock()
+	was, until := l.state, l.deadline
+	if was == held {
+		l.state = released
+	}
+	mayStand := l.mayStand
+	l.mayStand = false
+	l.mutex.Unlock()
+	if was != held {
+		if mayStand {
+			l.client.undo.lease(l.id, l.now()+l.ttl)
+		}
+		return false
+	}
+	l.stop()
+	got := l.client.undo.lease(l.id, until)
+	l.stream.close()
+	if got != nil && got.isGone() {
+		l.mutex.Lock()
+		l.loss = lostBy(got, l.Keys)
+		l.mutex.Unlock()
+	}
+	return got != nil && got.status < 300
+}
+
+// ID returns the secret name of the lease: whoever has it may renew and release.
+func (l *Lease) ID() string { return l.id }
+
+// Env returns what a program that is started may know of the lease, as leasehold run gives it.
+func (l *Lease) Env() []string {
+	holding := l.id
+	if outer := os.Getenv("LEASEHOLD_HOLDING"); outer != "" {
+		holding = outer + "," + l.id
+	}
+	return []string{
+		"LEASEHOLD_LEASE=" + l.id, "LEASEHOLD_FENCE=" + strconv.FormatInt(l.Fence, 10),
+		"LEASEHOLD_LOCK=" + strings.Join(l.Keys, "\n"), "LEASEHOLD_HOLDING=" + holding,
+		"LEASEHOLD_URL=" + l.client.URL(),
+	}
+}
+
+// String names the lease without its secret.
+func (l *Lease) String() string {
+	return fmt.Sprintf("lease %s on %s", l.Ref, strings.Join(l.Keys, ", "))
+}
+
+// GoString names the lease without its secret.
+func (l *Lease) GoString() string { return l.String() }
+
+func (l *Lease) now() time.Duration { return l.client.transport.now() }
+
+// look compares the deadline with the clock.
+func (l *Lease) look() {
+	l.mutex.Lock()
+	left := l.deadline - l.now()
+	isOver := l.state == held && left <= 0
+	l.mutex.Unlock()
+	if isOver {
+		l.lose(lost("deadline", l.Keys), true)
+	}
+}
+
+// onTimer looks at the deadline, which was moved meanwhile when the lease was renewed.
+func (l *Lease) onTimer() {
+	l.look()
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.state == held {
+		l.timer.Reset(l.deadline - l.now())
+	}
+}
+
+// lose notes a loss; mayStand says that the service may still know the lease, so that it is worth a release.
+func (l *Lease) lose(loss *Error, mayStand bool) {
+	l.mutex.Lock()
+	if l.state != held {
+		l.mutex.Unlock()
+		return
+	}
+	l.state, l.loss, l.mayStand = isLost, loss, mayStand
+	l.mutex.Unlock()
+	l.stop()
+	l.stream.close()
+}
+
+func (l *Lease) stop() {
+	l.cancel()
+	close(l.done)
+	l.client.watcher.remove(l)
+	l.mutex.Lock()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.mutex.Unlock()
+}
+
+// confirm asks the service; a loss is noted, silence is not.
+func (l *Lease) confirm() {
+	got, err := l.client.transport.ask(context.Background(), l.client.timeout, call{
+		method: http.MethodGet, target: "/leases/" + l.id,
+	})
+	if err == nil && got.isGone() {
+		l.lose(lostBy(got, l.Keys), false)
+	}
+}
+
+// renewOnAndOn renews after a third of the TTL, and tries again what failed, until the deadline (rule 17).
+func (l *Lease) renewOnAndOn() {
+	l.mutex.Lock()
+	next := l.deadline - l.ttl*2/3
+	l.mutex.Unlock()
+	pause, most := renewPause, longer(l.ttl/6, renewPause)
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-time.After(next - l.now()):
+		}
+		l.mutex.Lock()
+		left, isLast := l.deadline-l.now(), l.deadline >= l.end
+		l.mutex.Unlock()
+		if isLast || left <= 0 {
+			return // the last renewal reached the end, or the clock knows
+		}
+		got, err := l.sendRenewal(context.Background(), shorter(longer(l.ttl/6, renewLeast), left))
+		if err == nil && got.status < 300 {
+			next, pause = got.sent+l.ttl/3, renewPause
+			continue
+		}
+		next, pause = l.now()+shorter(pause, most), shorter(2*pause, most)
+	}
+}
+
+func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration) (*answer, error) {
+	target := "/leases/" + l.id + "/renew"
+	if left := l.end - l.now(); left < l.ttl {
+		target += "?ttl=" + inMilliseconds(longer(left, ttlLeast))
+	}
+	got, err := l.client.transport.ask(ctx, timeout, call{method: http.MethodPost, target: target})
+	switch {
+	case err != nil:
+	case got.isGone():
+		// An operator who leaves some time ends it later than now.
+		l.lose(lostBy(got, l.Keys), got.BreakingIn > 0)
+	case got.status < 300 && got.TTL > 0:
+		l.mutex.Lock()
+		until := got.sent + time.Duration(got.ExpiresIn)*time.Millisecond
+		l.deadline = shorter(longer(l.deadline, until), l.end)
+		l.mutex.Unlock()
+	}
+	return got, err
+}
+
+// follow reads the lines of a held stream.
+func (l *Lease) follow() {
+	last, longest, beats := l.now(), time.Duration(0), 0
+	for {
+		patience := silence
+		if beats >= 2 {
+			patience = 4 * longest
+		}
+		line, isThere := l.stream.next(patience)
+		if !isThere {
+			break
+		}
+		now := l.now()
+		longest, last, beats = longer(longest, now-last), now, beats+1
+		var said document
+		if parse([]byte(line), &said) == nil && said.Ended != "" {
+			said.Reason, said.EndedAt = said.Ended, said.At
+			l.lose(lostBy(&answer{document: said}, l.Keys), false)
+			return
+		}
+	}
+	reason := "connection-closed"
+	if l.stream.isSilent.Load() {
+		reason = "silent"
+	}
+	l.lose(lost(reason, l.Keys), false)
+}
+
+// leaseContext is the context of a lease: its end is seen by the clock before any timer tells.
+type leaseContext struct {
+	context.Context
+	lease *Lease
+}
+
+func (c leaseContext) Err() error {
+	c.lease.look()
+	return c.Context.Err()
+}
+
+func (c leaseContext) Value(key any) any {
+	if key == (contextKey{}) {
+		return c.lease
+	}
+	return c.Context.Value(key)
+}

@@ -1,0 +1,250 @@
+package leasehold
+
+import (
+	"encoding/json"
+	"math"
+	"net/url"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const forever = time.Duration(math.MaxInt64)
+
+// Keep is how a lease is kept.
+type Keep string
+
+const (
+	// Auto is Process over a Unix socket where the service sees the process, else Stream; Renewal with a TTL.
+	Auto Keep = "auto"
+	// Process binds the lease to this process: it ends when that ends, and outlives a restart of the service.
+	Process Keep = "process"
+	// Stream binds the lease to a connection.
+	Stream Keep = "stream"
+	// Renewal gives the lease a TTL, and renews it.
+	Renewal Keep = "renewal"
+)
+
+// Want is one of several locks on one lease.
+type Want struct {
+	Key string
+	// Shared holds it beside others who share.
+	Shared bool
+	// Slots makes or expects a counting lock, Count is how many to take; 0 is unsaid.
+	Slots, Count int
+}
+
+// Option is how a lease is wanted.
+type Option func(*wish)
+
+// Wait bounds the wait in the queue; 0 tries once. Without it the wait ends with the context.
+func Wait(most time.Duration) Option { return func(w *wish) { w.wait = most } }
+
+// Shared holds the lock beside others who share it.
+func Shared() Option { return func(w *wish) { w.one.Shared = true } }
+
+// Slots takes one of so many slots of a counting lock.
+func Slots(number int) Option { return func(w *wish) { w.one.Slots = number } }
+
+// Count takes several slots at once, all or none.
+func Count(number int) Option { return func(w *wish) { w.one.Count = number } }
+
+// TTL asks for a lease that ends after this time unless it is renewed, and renews it.
+func TTL(ttl time.Duration) Option { return func(w *wish) { w.ttl, w.hasTTL = ttl, true } }
+
+// MaxHold is how long the lease may last at most.
+func MaxHold(most time.Duration) Option {
+	return func(w *wish) { w.maxHold, w.hasMaxHold = most, true }
+}
+
+// Cooldown is how long the slots stay taken after the lease was lost.
+func Cooldown(rest time.Duration) Option { return func(w *wish) { w.cooldown = rest } }
+
+// Owner is shown to everybody who asks who holds the lock; without it USER@HOST PROGRAM.
+func Owner(text string) Option { return func(w *wish) { w.owner = &text } }
+
+// Kept says how the lease is kept.
+func Kept(by Keep) Option { return func(w *wish) { w.keep = by } }
+
+// IgnoreLoss lets Do return nil although the lease was lost, when its work had no error.
+func IgnoreLoss() Option { return func(w *wish) { w.ignoresLoss = true } }
+
+// wish is what a caller wants.
+type wish struct {
+	one                          Want
+	wants                        []Want
+	wait, ttl, maxHold, cooldown time.Duration
+	hasTTL, hasMaxHold           bool
+	keep                         Keep
+	owner                        *string
+	ignoresLoss                  bool
+	holding                      []string
+}
+
+func (w *wish) keys() []string {
+	keys := make([]string, len(w.wants))
+	for index, want := range w.wants {
+		keys[index] = want.Key
+	}
+	return keys
+}
+
+// check refuses what makes no sense, and settles what was left open.
+func (w *wish) check() error {
+	if len(w.wants) == 0 || len(w.wants) > 32 {
+		return invalid("a lease is on 1 to 32 locks, not on %d", len(w.wants))
+	}
+	for _, want := range w.wants {
+		switch {
+		case want.Key == "":
+			return invalid("the name of a lock is not empty")
+		case want.Shared && want.Slots != 0:
+			return invalid("a lock with slots cannot be shared")
+		case want.Slots < 0 || want.Slots > 32767 || want.Count < 0 || want.Count > 32767:
+			return invalid("slots and count are from 1 to 32767")
+		}
+	}
+	switch w.keep {
+	case Auto, Renewal:
+	case Process, Stream:
+		if w.hasTTL {
+			return invalid("TTL is for leases that are renewed, not for those kept by %s; MaxHold bounds any", w.keep)
+		}
+	default:
+		return invalid("a lease is kept by auto, process, stream or renewal, not by %q", w.keep)
+	}
+	switch {
+	case w.keep == Stream && len(w.wants) > 1:
+		return invalid("a stream keeps one lock; several are kept by process or renewal")
+	case w.wait < 0 || w.cooldown < 0:
+		return invalid("a time is not negative")
+	case w.hasTTL && w.ttl < ttlLeast, w.hasMaxHold && w.maxHold < ttlLeast:
+		return invalid("TTL and MaxHold are %v and longer", ttlLeast)
+	}
+	if w.hasTTL {
+		w.keep = Renewal
+	} else {
+		w.ttl = ttlDefault
+	}
+	if !w.hasMaxHold {
+		w.maxHold = forever
+	}
+	if w.owner == nil {
+		owner := defaultOwner()
+		w.owner = &owner
+	}
+	return nil
+}
+
+// request returns the target and the JSON body of an acquire that is kept in a way and waits for so long.
+func (w *wish) request(way Keep, wait time.Duration) (string, []byte) {
+	fields := map[string]string{"owner": *w.owner}
+	if wait > 0 {
+		fields["wait"] = inMilliseconds(wait + time.Millisecond - 1)
+	}
+	if w.cooldown > 0 {
+		fields["cooldown"] = inMilliseconds(w.cooldown)
+	}
+	if way == Process {
+		fields["bind"], fields["ttl"] = "pid:"+strconv.Itoa(os.Getpid()), "0"
+	}
+	if w.maxHold < forever {
+		fields["ttl"] = inMilliseconds(w.maxHold)
+	}
+	if way == Renewal {
+		fields["ttl"] = inMilliseconds(shorter(w.ttl, w.maxHold))
+	}
+	if len(w.holding) > 0 {
+		fields["holding"] = strings.Join(w.holding, ",")
+	}
+	if len(w.wants) > 1 {
+		return w.several(fields)
+	}
+	values := url.Values{}
+	for name, value := range fields {
+		values.Set(name, value)
+	}
+	want := w.wants[0]
+	for name, value := range want.fields() {
+		values.Set(name, value.(string))
+	}
+	verb := "acquire"
+	if way == Stream {
+		verb = "hold"
+	}
+	return "/locks/" + url.PathEscape(want.Key) + "/" + verb + "?" + values.Encode(), nil
+}
+
+func (w *wish) several(fields map[string]string) (string, []byte) {
+	whole := map[string]any{}
+	for name, value := range fields {
+		whole[name] = value
+	}
+	wants := make([]map[string]any, len(w.wants))
+	for index, want := range w.wants {
+		wants[index] = want.fields()
+		wants[index]["key"] = want.Key
+	}
+	whole["want"] = wants
+	body, err := json.Marshal(whole)
+	if err != nil {
+		panic(err) // texts and numbers only
+	}
+	return "/leases", body
+}
+
+func (want Want) fields() map[string]any {
+	fields := map[string]any{}
+	if want.Shared {
+		fields["mode"] = "shared"
+	}
+	if want.Slots > 0 {
+		fields["limit"] = strconv.Itoa(want.Slots)
+	}
+	if want.Count > 0 {
+		fields["count"] = strconv.Itoa(want.Count)
+	}
+	return fields
+}
+
+func inMilliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "ms" }
+
+func shorter(a, b time.Duration) time.Duration {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+func longer(a, b time.Duration) time.Duration {
+	if a > b {
+		return a
+	}
+	return b
+}
+
+// defaultOwner is USER@HOST PROGRAM in 128 bytes (rule 8).
+func defaultOwner() string {
+	name := "unknown"
+	if who, err := user.Current(); err == nil {
+		name = who.Username
+	}
+	host, _ := os.Hostname()
+	text := strings.ToValidUTF8(name+"@"+host+" "+filepath.Base(os.Args[0]), "")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text)
+	for len(text) > 128 {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	return text
+}
