@@ -4,8 +4,18 @@
 //   acquire NAME [nowait] | release NAME | remove NAME      sem_acquire, sem_release, sem_remove
 //   free NAME      drops the last reference to the handle
 //   symfony NAME KEY [nowait]   takes a lock as symfony/lock's SemaphoreStore does: again and again while it is removed
+//   lock NAME RESOURCE [wait] | unlock NAME | locked NAME   by symfony/lock itself, with its SemaphoreStore
 //   die | quit     kill -9 of itself; the end of the script
 // An answer: {"result":true,"warning":null}. Before the first: {"ready":PID}.
+
+// Debian's; SYMFONY_LOCK is the folder of another one.
+spl_autoload_register(static function (string $name): void {
+    $lock = 'Symfony\\Component\\Lock\\';
+    $file = str_starts_with($name, $lock)
+        ? (getenv('SYMFONY_LOCK') ?: '/usr/share/php/Symfony/Component/Lock') . '/' . substr($name, strlen($lock))
+        : "/usr/share/php/$name";
+    require strtr($file, '\\', '/') . '.php';
+});
 
 set_error_handler(function (int $level, string $message) use (&$warning): bool {
     $warning = $message;
@@ -53,6 +63,15 @@ function obey(array $words, array &$handles): mixed
                 $handles[$name] = $handle;
             }
             return $acquired;
+        case 'lock':
+            $factory = new Symfony\Component\Lock\LockFactory(new Symfony\Component\Lock\Store\SemaphoreStore());
+            $handles[$name] = $factory->createLock($words[2]);
+            return $handles[$name]->acquire(($words[3] ?? '') === 'wait');
+        case 'unlock':
+            $handles[$name]->release();
+            return true;
+        case 'locked':
+            return $handles[$name]->isAcquired();
         case 'die':
             posix_kill(getmypid(), SIGKILL);
     }
