@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Leasehold\Tests;
 
 use Leasehold\Client;
-use Leasehold\Exception\{LeaseLost, Unavailable};
-use Leasehold\{Keep, Lock};
+use Leasehold\Exception\{Invalid, Unavailable};
+use Leasehold\Keep;
 
 /** What is lost on the way: answers, requests, connections. */
 final class FaultTest extends ServiceTestCase
@@ -183,9 +183,37 @@ final class FaultTest extends ServiceTestCase
         $waiter->kill();
     }
 
+    public function testAServiceThatCannotBindProcessesGetsAStreamAndIsRemembered(): void
+    {
+        $client = $this->spoilt(['problem:no-such-process']);
+        $first = $client->acquire($this->key('first'));
+        $this->assertSame(Keep::Stream, $first->keep);
+        $this->assertSame(Keep::Stream, $client->acquire($this->key('second'))->keep);
+        $this->assertSame([$first->ref], $this->holders($this->key('first')));
+        $client = $this->spoilt(['problem:no-such-process']);
+        $this->assertSame('no-such-process', $this->thrown(Invalid::class, fn () =>
+            $client->acquire($this->key(), keep: Keep::Process))->problem);
+    }
+
+    public function testWhatTheServiceCouldNotDeliverIsAskedForAgain(): void
+    {
+        $lease = $this->spoilt(['problem:undelivered'])->acquire($this->key(), wait: 0);
+        $this->assertSame([$lease->ref], $this->holders($this->key()));
+        $lease->release();
+    }
+
+    public function testAServiceThatStopsIsTriedAgainAndOneThatIsFullIsNot(): void
+    {
+        $this->spoilt(['problem:draining'])->acquire($this->key(), wait: 0)->release();
+        $client = $this->spoilt(['problem:too-many-waiters']);
+        $error = $this->thrown(Unavailable::class, fn () => $client->acquire($this->key(), wait: 0));
+        $this->assertSame(['too-many-waiters', 429], [$error->problem, $error->status]);
+        $this->assertFree($this->key());
+    }
+
     private function cutAll(Client $client): void
     {
-        $this->thrown(\Leasehold\Exception\Invalid::class, fn () => $client->call('GET', '/nowhere'));
+        $this->thrown(Invalid::class, fn () => $client->call('GET', '/nowhere'));
         usleep(1000);
     }
 }

@@ -5,10 +5,16 @@
 // It ends when its input does.
 // HOW of a connection: `answer:N` ends it after N bytes of answers, `request:N` after N bytes of requests, `silent`
 // passes nothing on, `mute` passes requests on and no answers; `-`, and every one after the last, is left alone.
-// `seed:S` makes up the rest, one in three spoilt, until SIGUSR1; a line is written for each.
+// `problem:CODE` answers its first request by itself, with that problem. `seed:S` makes up the rest, one in three spoilt, until SIGUSR1; a line is written for each.
 
 declare(strict_types=1);
 
+const PROBLEMS = [
+    'no-such-process' => ['status' => 422, 'parameter' => 'bind'],
+    'undelivered' => ['status' => 410, 'reason' => 'undelivered', 'ref' => null],
+    'draining' => ['status' => 503],
+    'too-many-waiters' => ['status' => 429],
+];
 [, $socket, $service] = $argv;
 $plans = array_slice($argv, 3);
 $isRandom = str_starts_with(end($plans) ?: '', 'seed:');
@@ -54,7 +60,7 @@ while (true) {
             fclose($client);
         } else {
             [$what, $count] = explode(':', $plan() . ':0');
-            $pairs[] = ['client' => $client, 'service' => $upstream, 'what' => $what, 'left' => (int) $count];
+            $pairs[] = ['client' => $client, 'service' => $upstream, 'what' => $what, 'left' => is_numeric($count) ? (int) $count : $count];
         }
         continue;
     }
@@ -66,6 +72,13 @@ while (true) {
             $bytes = fread($pair[$from], 65536);
             if ($bytes === '' || $bytes === false) {
                 $end($number);
+                continue;
+            }
+            if ($pair['what'] === 'problem') {
+                $body = json_encode(['code' => $pair['left'], 'detail' => 'of the cutter'] + PROBLEMS[$pair['left']]);
+                fwrite($pair['client'], sprintf("HTTP/1.1 %d Problem\r\nContent-Length: %d\r\n\r\n%s",
+                    PROBLEMS[$pair['left']]['status'], strlen($body), $body));
+                $pairs[$number]['what'] = '-';
                 continue;
             }
             $isCut = $pair['what'] === ($from === 'client' ? 'request' : 'answer');
