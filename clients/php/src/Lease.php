@@ -272,13 +272,17 @@ final class Lease
         [$transport, $target] = [$this->client->transport, $this->target()];
         try {
             $via = $this->connection !== null && !$this->connection->isBroken() ? $this->connection : null;
-            $answer = $transport->request('DELETE', $target, deadline: Clock::in(self::RELEASE), via: $via);
-            $lost = Problems::exception($answer);
-            if ($answer->status >= 400 && $lost instanceof LeaseLost && $wasHeld) {
-                $this->isReleased = false;
-                $this->lose($lost);
+            $answer = $transport->request(
+                'DELETE', $target, deadline: Clock::in(self::RELEASE), attempt: self::RELEASE / 3, via: $via);
+            if ($answer->status < 400) {
+                return $wasHeld;
             }
-            return $answer->status < 400 && $wasHeld;
+            $error = Problems::exception($answer);
+            if ($error instanceof LeaseLost && $wasHeld) {
+                $this->isReleased = false;
+                $this->lose($error);
+            }
+            return false;
         } catch (LeaseholdException) {
             $again = static fn (): Answer => $transport->request('DELETE', $target, deadline: Clock::in(0.25));
             $transport->owe($target, $this->deadline ?? PHP_INT_MAX, $again);

@@ -183,6 +183,26 @@ final class FaultTest extends ServiceTestCase
         $waiter->kill();
     }
 
+    public function testAReleaseIsDoneBeforeTheHandlerOfASignal(): void
+    {
+        $this->spoilt(['once', 'silent']);
+        $url = 'unix:' . self::$daemon->folder . '/cut';
+        $releases = Program::php($url, "
+            \$client = new Client('$url', timeout: 0.5);
+            pcntl_async_signals(true);
+            pcntl_signal(SIGUSR1, function () { throw new DomainException('canceled'); });
+            \$l = Lock::acquire('{$this->key()}', client: \$client);
+            echo \"has it\\n\";
+            try { \$l->release(); } catch (DomainException \$e) { echo \$e->getMessage(), \"\\n\"; } fgets(STDIN);");
+        $this->assertSame('has it', $releases->line());
+        usleep(200000);
+        $releases->signal(SIGUSR1);
+        $this->assertCount(1, $this->holders($this->key()));
+        $this->assertSame('canceled', $releases->line());
+        $this->assertFree($this->key());
+        $releases->kill();
+    }
+
     public function testAServiceThatCannotBindProcessesGetsAStreamAndIsRemembered(): void
     {
         $client = $this->spoilt(['problem:no-such-process']);

@@ -126,15 +126,15 @@ final class KeepTest extends ServiceTestCase
     public function testTheDeadlineIsNeverLaterThanTheServices(): void
     {
         $holder = $this->client->acquire($this->key());
-        $waiter = Program::php(self::$daemon->url(), "\$l = Lock::acquire('{$this->key()}', ttl: 5, client: \$client);
+        $waiter = Program::php(self::$daemon->url(), "\$l = Lock::acquire('{$this->key()}', ttl: 3, client: \$client);
             echo \$l->remaining(), \"\\n\"; fgets(STDIN); \$l->renew(); echo \$l->remaining(), \"\\n\"; fgets(STDIN);");
         eventually(fn (): bool => $this->waiting($this->key()) === 1, 'it waits');
-        usleep(300000);
+        usleep(800000);
         $holder->release();
         for ($i = 0; $i < 2; $i++) {
             $remaining = (float) $waiter->line();
-            $this->assertLessThan(5, $remaining);
-            $this->assertGreaterThan(4, $remaining, 'the wait does not count');
+            $this->assertLessThan(3, $remaining);
+            $this->assertGreaterThan(2.5, $remaining, 'the wait does not count');
             $waiter->write('more');
         }
         $waiter->kill();

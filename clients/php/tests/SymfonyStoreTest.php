@@ -172,6 +172,28 @@ final class SymfonyStoreTest extends ServiceTestCase
         $other->wait();
     }
 
+    public function testWhoHandedAKeyOnMayWaitForItsLock(): void
+    {
+        $store = $this->store(maxWait: 10);
+        $store->save($key = new Key($this->key()));
+        $other = Program::php(self::$daemon->url(), '
+            $key = unserialize(base64_decode(trim(fgets(STDIN)))); usleep(200000);
+            (new Leasehold\Symfony\LeaseholdStore($client))->delete($key);');
+        $other->write(base64_encode(serialize($key)));
+        $store->waitAndSave($next = new Key($this->key()));
+        $this->saved('01', $store, $key, $next);
+        $store->delete($next);
+        $other->wait();
+    }
+
+    public function testABoundKeyOfThisProgramIsNotWaitedFor(): void
+    {
+        $store = $this->store(bound: true);
+        $store->save($key = new Key($this->key()));
+        $this->conflict(fn () => $store->waitAndSave(new Key($this->key())));
+        $store->delete($key);
+    }
+
     public function testABoundKeyCannotBeSerialized(): void
     {
         $store = $this->store(bound: true);
@@ -190,10 +212,10 @@ final class SymfonyStoreTest extends ServiceTestCase
         $store->putOffExpiration($key, 0.3);
         $this->assertTrue($store->exists($key));
         $this->assertLessThanOrEqual(0.3, $key->getRemainingLifetime());
-        usleep(100000);
-        $this->assertTrue($store->exists($key), 'a question is no refresh');
-        usleep(350000);
-        $this->assertFalse($store->exists($key));
+        usleep(150000);
+        $this->assertTrue($store->exists($key));
+        usleep(200000);
+        $this->assertFalse($store->exists($key), 'a question is no refresh');
         $this->assertFalse($key->hasState(LeaseholdStore::class));
         $this->conflict(fn () => $store->putOffExpiration($key, 10));
         $store->save($next = new Key($this->key()));

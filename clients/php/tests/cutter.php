@@ -5,7 +5,8 @@
 // It ends when its input does.
 // HOW of a connection: `answer:N` ends it after N bytes of answers, `request:N` after N bytes of requests, `silent`
 // passes nothing on, `mute` passes requests on and no answers; `-`, and every one after the last, is left alone.
-// `problem:CODE` answers its first request by itself, with that problem. `seed:S` makes up the rest, one in three spoilt, until SIGUSR1; a line is written for each.
+// `once` ends it with its second request, `problem:CODE` answers its first request by itself, with that problem.
+// `seed:S` makes up the rest, one in three spoilt, until SIGUSR1; a line is written for each.
 
 declare(strict_types=1);
 
@@ -60,7 +61,8 @@ while (true) {
             fclose($client);
         } else {
             [$what, $count] = explode(':', $plan() . ':0');
-            $pairs[] = ['client' => $client, 'service' => $upstream, 'what' => $what, 'left' => is_numeric($count) ? (int) $count : $count];
+            $left = is_numeric($count) ? (int) $count : $count;
+            $pairs[] = ['client' => $client, 'service' => $upstream, 'what' => $what, 'left' => $left];
         }
         continue;
     }
@@ -79,6 +81,10 @@ while (true) {
                 fwrite($pair['client'], sprintf("HTTP/1.1 %d Problem\r\nContent-Length: %d\r\n\r\n%s",
                     PROBLEMS[$pair['left']]['status'], strlen($body), $body));
                 $pairs[$number]['what'] = '-';
+                continue;
+            }
+            if ($pair['what'] === 'once' && $from === 'client' && $pairs[$number]['left']++ > 0) {
+                $end($number);
                 continue;
             }
             $isCut = $pair['what'] === ($from === 'client' ? 'request' : 'answer');

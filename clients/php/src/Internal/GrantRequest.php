@@ -110,7 +110,8 @@ final class GrantRequest
     /** @param float $patience how long to try, in seconds */
     private function takeBack(float $patience): void
     {
-        $answer = $this->transport->request('DELETE', '/leases', $this->headers(), deadline: Clock::in($patience));
+        $answer = $this->transport->request(
+            'DELETE', '/leases', $this->headers(), deadline: Clock::in($patience), attempt: $patience / 3);
         if (in_array($answer->status, [400, 404, 405], true)) {
             $this->takeOver($patience);
             // The first sending may have been overtaken on its way.

@@ -43,7 +43,8 @@ final class Transport
      *     seconds
      * @param int $waitUntil when it stops to wait in a queue, by the clock
      * @param int $deadline when nothing is tried any more, by the clock
-     * @param float|null $attempt how long one sending may take beyond the wait, in seconds; null for the timeout
+     * @param float|null $attempt how long one sending may take beyond the wait, in seconds; then it is tried until the
+     *     deadline. Null for the timeout, for all sendings
      * @throws Unavailable
      */
     public function request(
@@ -77,7 +78,7 @@ final class Transport
                 $lostAt = min($now, max($sentAt, $waitUntil));
             }
             $patience = self::$wasReached ? $this->timeout : min(self::UNKNOWN, $this->timeout);
-            $end = min($deadline, $lostAt + Clock::nanoseconds($patience));
+            $end = $attempt !== null ? $deadline : min($deadline, $lostAt + Clock::nanoseconds($patience));
             if ($now + Clock::nanoseconds($pause) >= $end) {
                 assert($error instanceof Unavailable);
                 $error->mayHaveArrived = $mayHaveArrived;
