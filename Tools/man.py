@@ -36,6 +36,8 @@ ENVIRONMENT = [
     ("XDG_RUNTIME_DIR",
      "The socket of your own service is leasehold/leasehold.sock there; without it, "
      "/tmp/leasehold-UID/leasehold.sock."),
+    ("LEASEHOLD_IDLE_EXIT",
+     "After what time without work your own service ends, which run, acquire and hold start: 5m without it."),
     ("LEASEHOLD_TOKEN", "Sent as Authorization: Bearer. The command of run does not get it, but with --keep-token."),
     ("LEASEHOLD_CACERT",
      "File of certificates in PEM that vouch for a service of https, in place of those that the system trusts."),

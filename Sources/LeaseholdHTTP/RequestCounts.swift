@@ -20,6 +20,14 @@ final class RequestCounts: @unchecked Sendable {
 
   private let cells: UnsafeMutablePointer<Atomic<UInt64>>
 
+  /// All of them.
+  var total: UInt64 {
+    let operations = [nil] + Endpoint.all.indices.map(Optional.some)
+    return operations.reduce(0) { sum, operation in
+      (0..<Self.classes).reduce(sum) { $0 &+ value(operation: operation, column: $1) }
+    }
+  }
+
   /// What is known of the durations of an operation in one status class.
   struct Durations: Equatable {
     /// How many fell below the bound of the same place and not below the one before; the last has no bound.

@@ -234,8 +234,11 @@ public final class Server: Sendable {
     listeners.withLock(\.self).allSatisfy { $0.answers(within: span.nanoseconds / 1_000_000) }
   }
 
+  /// Requests that were answered so far.
+  public var answeredRequests: UInt64 { counts.total }
+
   /// Open connections.
-  var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }
+  public var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }
 
   /// Connections that were one too many, for their caller, for the listener, or for the descriptors of the process.
   var refusedConnections: Int {

@@ -61,7 +61,7 @@ extension LedgerSegment {
     return ledger
   }
 
-  /// What the daemon that serves says of itself, for the error of a second one; empty when it cannot be read.
+  /// Where the daemon listens that made this user's ledger, in its own words; empty when that cannot be read.
   static func description(key: Int32) -> String {
     guard let segment = try? SharedMemorySegment.open(key: IPCKey(rawValue: key)),
       (try? OwnObject.ledger.check(segment, key: IPCKey(rawValue: key))) != nil,
@@ -70,7 +70,7 @@ extension LedgerSegment {
     let area = UnsafeRawBufferPointer(
       start: mapping.baseAddress + descriptionWord * 8, count: descriptionBytes)
     let text = String(decoding: area.prefix { $0 != 0 }.map { $0 < 0x20 || $0 == 0x7f ? 0x3f : $0 }, as: UTF8.self)
-    return text.isEmpty ? "" : ", " + text
+    return text
   }
 
   /// Whether no lease and no lock is in it.

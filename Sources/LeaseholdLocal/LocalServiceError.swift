@@ -38,7 +38,8 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   public var description: String {
     switch self {
     case .alreadyServed(let pid, let description):
-      "another leasehold daemon (pid \(pid)\(description)) serves this IPC namespace; use it, stop it, or start "
+      "another leasehold daemon (pid \(pid)" + (description.isEmpty ? "" : ", \(description)")
+        + ") serves this IPC namespace; use it, stop it, or start "
         + "this one with --standby to wait for its turn"
     case .stillRunning(let pid):
       "the guard was free, but the leasehold daemon that had it (pid \(pid)) still runs: somebody removed its guard, "

@@ -13,6 +13,7 @@ struct ListeningFlags: SettingFlags {
   @Option("idle-timeout") var idleTimeout: String?
   @Option("first-request-timeout") var firstRequestTimeout: String?
   @Option("drain-timeout") var drainTimeout: String?
+  @Option("idle-exit") var idleExit: String?
   @Option("max-body") var maxBody: String?
   @Option("allow-host") var allowHost: [String] = []
 }

@@ -28,7 +28,9 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
     service = try startService(options, signals, notify: notify, log: log)
   } catch LocalServiceError.canceled {
     return .ok
-  } catch let error as LocalServiceError where error.missingSemaphores != nil && !notify.isAwaited {
+  } catch let error as LocalServiceError
+    where error.missingSemaphores != nil && !notify.isAwaited && options.idleExit == .zero
+  {
     return try serveUnavailable(
       error.missingSemaphores ?? "", options.server, until: signals, notify: notify, log: log)
   } catch {
@@ -48,6 +50,7 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
   }
   tellReady(options.server, inherited, server, service, notify: notify, log: log)
+  keepIdleWatch(options.idleExit, over: service, behind: server, until: signals, log: log)
   keepWatchdog(notify, over: service, behind: server, until: signals)
   ProcessStart.end()
   signals.waitForStop()

@@ -16,7 +16,7 @@ import Testing
     let error = #expect(throws: LocalServiceError.self) { try scene.start() }
     guard case .alreadyServed(let pid, let description)? = error else { throw NeverHappened() }
     #expect(pid == getpid())
-    #expect(description == ", http://127.0.0.1:31818")
+    #expect(description == "http://127.0.0.1:31818")
     #expect("\(error.map(\.description) ?? "")".contains("--standby"))
   }
 

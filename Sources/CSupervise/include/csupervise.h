@@ -67,6 +67,11 @@ int csupervise_spawn(char *const argv[], char *const envp[], int terminal, struc
 // Replaces this process; returns the errno.
 int csupervise_exec(char *const argv[], char *const envp[]);
 
+// Starts this very program once more, as a service: in a session of its own, in /, with no descriptor but /dev/null and
+// `log`, which takes `log_max` bytes at most. Returns the number of a process beside it, which ends with its status, or
+// with this process, or when it is killed: the service goes on. -1 with errno.
+pid_t csupervise_detach(char *const argv[], char *const envp[], int log, size_t log_max);
+
 // Makes `group` the terminal's foreground group, also from the background. Returns 0 or an errno.
 int csupervise_give_terminal(int terminal, pid_t group);
 

@@ -34,7 +34,7 @@ struct AcquireCommand: ParsableCommand {
     options.count = count
     options.binding = bind
     let lease = try failing(isQuiet: lock.quiet) {
-      var acquisition = try lock.acquisition(try ask.service.endpoint(), keys, options)
+      var acquisition = try lock.acquisition(try ask.service.endpoint(mayStart: !lock.noStart), keys, options)
       return try acquisition.lease()
     }
     Output.write(ask.json ? VisibleText.ofJSON("\(lease.json)") : lease.id)
@@ -52,6 +52,7 @@ struct ReleaseCommand: ParsableCommand {
   var leases: [String]
 
   func run() throws {
+    if !ask.service.isNamed { OwnService.revive() }
     let leases = leases == ["-"] ? Array(AnyIterator { readLine() }) : leases
     for lease in leases { try ask.show(Request("DELETE", ["leases", lease])) { _ in "" } }
   }
@@ -71,6 +72,7 @@ struct RenewCommand: ParsableCommand {
   var lease: String
 
   func run() throws {
+    if !ask.service.isNamed { OwnService.revive() }
     let query = try ttl.map { [("ttl", try LockOptions.duration($0, of: "--ttl").wireText)] } ?? []
     try ask.show(Request("POST", ["leases", lease, "renew"], query: query)) { answer in
       "ends in " + (answer["expires_in_ms"].durationCell ?? "no time: no clock ends it")
@@ -94,7 +96,7 @@ struct HoldCommand: ParsableCommand {
   var key: String
 
   func run() throws {
-    let endpoint = try failing { try ask.service.endpoint() }
+    let endpoint = try failing { try ask.service.endpoint(mayStart: !lock.noStart) }
     var options = try lock.lease()
     options.wait = try lock.waiting() ?? .seconds(3600)
     options.holding = Enclosing.current.held(at: endpoint)
@@ -102,7 +104,15 @@ struct HoldCommand: ParsableCommand {
     var request = Request("POST", ["locks", key, "hold"], query: options.query)
     request.timeout = options.wait + .seconds(5)
     let isWaiting = options.wait > .zero
-    let ended = try failing(isQuiet: lock.quiet) { try follow(request, at: endpoint, isWaiting: isWaiting) }
+    let ended = try failing(isQuiet: lock.quiet) {
+      do {
+        return try follow(request, at: endpoint, isWaiting: isWaiting)
+      } catch ClientError.unreachable where OwnService(at: endpoint, mayStart: !lock.noStart) != nil {
+        // It ended, having been idle, while we asked.
+        try OwnService(at: endpoint, mayStart: true)?.start()
+        return try follow(request, at: endpoint, isWaiting: isWaiting)
+      }
+    }
     throw Failure("the lease ended: \(ended ?? "the connection was closed")", .software)
   }
 

@@ -17,9 +17,14 @@ struct ServiceOptions: ParsableArguments {
     completion: .file())
   var cacert: String?
 
+  /// Whether somebody says where the service is.
+  var isNamed: Bool { url != nil || Environment.value("LEASEHOLD_URL") != nil }
+
   /// The service that `--url`, `$LEASEHOLD_URL`, `$LEASEHOLD_TOKEN` and `$LEASEHOLD_CACERT` name, for the trace of
   /// `$TRACEPARENT`.
-  func endpoint() throws -> ServiceEndpoint {
+  ///
+  /// - Parameter mayStart: Whether the user's own service is started where no address is given and no service is there.
+  func endpoint(mayStart: Bool = false) throws -> ServiceEndpoint {
     var endpoint: ServiceEndpoint
     if let url {
       guard let address = ServiceAddress(url) else { throw ClientError.badAddress(url) }
@@ -28,6 +33,9 @@ struct ServiceOptions: ParsableArguments {
       endpoint.authorities = Environment.value("LEASEHOLD_CACERT")
     } else {
       endpoint = try ServiceEndpoint.fromEnvironment()
+      if mayStart, !isNamed, endpoint.address == .standard {
+        endpoint.address = try OwnService.found()
+      }
     }
     if let cacert { endpoint.authorities = cacert }
     endpoint.traceparent = Environment.value("TRACEPARENT")
@@ -75,6 +83,9 @@ struct LockOptions: ParsableArguments {
     help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
   var owner: String?
 
+  @Flag(help: "Where there is no service, fail, and do not start one of your own.")
+  var noStart = false
+
   func validate() throws {
     if shared, exclusive { throw ValidationError("-s and -x cannot be had together") }
     if shared, limit != nil { throw ValidationError("-s is for readers-writer locks, -j for counting locks") }
@@ -100,6 +111,7 @@ struct LockOptions: ParsableArguments {
     var acquisition = Acquisition(endpoint: endpoint, keys: keys, options: options, patience: try waiting())
     acquisition.isQuiet = quiet
     acquisition.isVerbose = verbose
+    acquisition.own = OwnService(at: endpoint, mayStart: !noStart)
     return acquisition
   }
 

@@ -13,6 +13,8 @@ struct Acquisition {
   var isQuiet = false
   /// Whether it is told how long it took.
   var isVerbose = false
+  /// What is started again when it goes away.
+  var own: OwnService?
   /// Told of each request before it is made.
   var guardian: Guardian?
 
@@ -62,8 +64,10 @@ struct Acquisition {
         let detail = "This service cannot take several locks at once: it is older than this program."
         throw .problem(Problem(status: 501, body: Array("{\"code\":\"not-served\",\"detail\":\"\(detail)\"}".utf8)))
       } catch {
-        guard wait > .zero, try shouldAskAgain(error, missingSince: &missingSince) else { throw error }
-        poll(nil, 0, 200)
+        let isPatient = wait > .zero || own != nil
+        guard isPatient, shouldAskAgain(error, missingSince: &missingSince) else { throw error }
+        // One's own may have begun to end, having been idle, and is started again at once.
+        poll(nil, 0, own == nil ? 200 : 2)
       }
     }
   }
@@ -97,11 +101,15 @@ struct Acquisition {
   }
 
   /// Whether a service that was there is only away for a moment: it is given ten seconds.
-  private func shouldAskAgain(_ error: ClientError, missingSince: inout Int64?) throws(ClientError) -> Bool {
+  private func shouldAskAgain(_ error: ClientError, missingSince: inout Int64?) -> Bool {
     switch error {
     case .unreachable(_, let reason):
       // Nothing there from the start is an error at once.
-      if missingSince == nil, !reason.contains("reset") { return false }
+      if let own {
+        guard (try? own.start()) != nil else { return false }
+      } else if missingSince == nil, !reason.contains("reset") {
+        return false
+      }
     case .problem(let problem) where problem.isTemporary: break
     default: return false
     }

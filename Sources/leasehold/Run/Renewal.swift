@@ -13,6 +13,7 @@ final class Renewal: Sendable {
 
   private let endpoint: ServiceEndpoint
   private let lease: Lease
+  private let own: OwnService?
   private let state: Mutex<State>
   /// A byte comes when something has changed.
   let notices: Int32
@@ -22,8 +23,10 @@ final class Renewal: Sendable {
 
   /// Makes it; ``start()`` begins to renew.
   ///
-  /// - Parameter moved: Called with each new deadline.
-  init(endpoint: ServiceEndpoint, lease: Lease, moved: @escaping @Sendable (Int64) -> Void) {
+  /// - Parameters:
+  ///   - own: What is started again when it goes away.
+  ///   - moved: Called with each new deadline.
+  init(endpoint: ServiceEndpoint, lease: Lease, own: OwnService?, moved: @escaping @Sendable (Int64) -> Void) {
     var ends: [Int32] = [-1, -1]
     pipe(&ends)
     for end in ends {
@@ -33,6 +36,7 @@ final class Renewal: Sendable {
     (notices, noticesEnd) = (ends[0], ends[1])
     self.endpoint = endpoint
     self.lease = lease
+    self.own = own
     self.moved = moved
     state = Mutex(State(deadline: Self.firstDeadline(of: lease)))
   }
@@ -88,6 +92,7 @@ final class Renewal: Sendable {
           return
         }
         // Away, or being started: as long as there is time, that does not matter.
+        if case .unreachable = error { try? own?.start(within: .seconds(3)) }
         next = HostClock.monotonic() + min(250_000_000, ttl / 12)
       }
     }

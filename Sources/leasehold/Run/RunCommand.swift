@@ -87,7 +87,7 @@ struct RunCommand: ParsableCommand {
       throw ValidationError("no command")
     }
     let busy = conflictStatus ?? ExitStatus.temporaryFailure.rawValue
-    let endpoint = try failing { try service.endpoint() }
+    let endpoint = try failing { try service.endpoint(mayStart: !lock.noStart) }
     if exec {
       try failing(busy: busy, isQuiet: lock.quiet) { try replace(command, endpoint) }
     } else {
@@ -137,7 +137,7 @@ struct RunCommand: ParsableCommand {
     }
     guardian.holds(lease)
     let grace = try wantedGrace(lease)
-    let renewal = Renewal(endpoint: endpoint, lease: lease) {
+    let renewal = Renewal(endpoint: endpoint, lease: lease, own: acquisition.own) {
       guardian.move(to: Supervisor.guardTime(deadline: $0, grace: grace))
     }
     let supervisor = Supervisor(command: command, renewal: renewal, guardian: guardian, grace: grace)
@@ -177,6 +177,9 @@ struct RunCommand: ParsableCommand {
         return nil
       } catch {
         if let problem = error.problem, !problem.isTemporary { return problem.spoken }
+        if case .unreachable = error {
+          try? OwnService(at: endpoint, mayStart: !lock.noStart)?.start(within: .seconds(2))
+        }
       }
       guard HostClock.monotonic(after: .milliseconds(200)) < end else { break }
       poll(nil, 0, 200)

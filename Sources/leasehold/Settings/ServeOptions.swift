@@ -15,6 +15,8 @@ struct ServeOptions: Sendable {
   var limits = Limits()
   /// Time for open requests to end.
   var drainTimeout = TimeSpan.seconds(5)
+  /// The daemon ends when nobody needs it for so long; zero is never.
+  var idleExit = TimeSpan.zero
   /// With ``tlsKeyPath``, both or neither.
   var tlsCertificatePath: String?
   var tlsKeyPath: String?

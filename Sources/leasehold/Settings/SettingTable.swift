@@ -45,6 +45,9 @@ extension Setting {
       "drain-timeout", .listening, .duration(.zero ... .seconds(600)), default: "5s",
       "Time for open requests to end when the daemon stops", \.drainTimeout),
     Setting(
+      "idle-exit", .listening, .duration(.zero...day), default: "0s",
+      "End when for so long nobody holds a lease, waits, is connected or asks; 0 is never", \.idleExit),
+    Setting(
       "max-body", .listening, .bytes(1 << 10...1 << 20), default: "64KiB", "Largest request body", \.server.bodyBytes),
     Setting(
       "allow-host", .listening, .list("name"), default: "",

@@ -1,0 +1,140 @@
+internal import CSupervise
+internal import Glibc
+internal import LeaseholdClient
+internal import LeaseholdHost
+internal import LeaseholdLocal
+
+/// The user's own service, which a command starts where there is no other, and which ends when nobody needs it.
+struct OwnService: Sendable {
+  private let folder: OwnFolder
+
+  /// The service at an endpoint, if that is the user's own and may be started.
+  init?(at endpoint: ServiceEndpoint, mayStart: Bool) {
+    folder = .current
+    guard mayStart, endpoint.address == .unix(path: folder.socket) else { return nil }
+  }
+
+  /// Where the service is that a command asks which may start one: one that is there, else the user's own, which takes
+  /// connections then.
+  static func found() throws(Failure) -> ServiceAddress {
+    let address = ServiceAddress.found()
+    if address != .standard || address.accepts { return address }
+    if let elsewhere { return elsewhere }
+    let own = OwnService(folder: .current)
+    try own.start()
+    return own.isThere ? own.address : elsewhere ?? own.address
+  }
+
+  /// Starts the user's own service again where it was killed: its leases are in the kernel.
+  static func revive() {
+    let own = OwnService(folder: .current)
+    guard ServiceAddress.found() == .standard, access(own.folder.socket, F_OK) == 0 else { return }
+    try? own.start()
+  }
+
+  private init(folder: OwnFolder) { self.folder = folder }
+
+  private var address: ServiceAddress { .unix(path: folder.socket) }
+  private var isThere: Bool { folder.answers }
+
+  /// Another address at which this user's daemon serves the namespace.
+  private static var elsewhere: ServiceAddress? {
+    LocalLockService.ownAddresses().lazy
+      .compactMap { ServiceAddress($0.hasPrefix("/") ? "unix:\($0)" : $0) }.first { $0.accepts }
+  }
+
+  /// Starts the service unless it is there, and waits until it takes connections.
+  ///
+  /// Of many who do so at once, one starts it. A daemon that serves this namespace elsewhere is not doubled: the guard
+  /// in the kernel sees to that.
+  func start(within patience: Duration = .seconds(10)) throws(Failure) {
+    do throws(ClientError) {
+      try folder.make()
+    } catch {
+      throw Failure(error)
+    }
+    let deadline = HostClock.monotonic(after: patience)
+    let turn = open("\(folder.path)/start.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard turn >= 0 else { throw failure("\(folder.path)/start.lock: \(String(cString: strerror(errno)))") }
+    // What the lock is on is closed with it.
+    defer { close(turn) }
+    while !isThere {
+      if flock(turn, LOCK_EX | LOCK_NB) == 0 {
+        if isThere { return }
+        if try launch(before: deadline) { return }
+      }
+      guard HostClock.monotonic() < deadline else { throw failure("another command is at it, and it does not answer") }
+      poll(nil, 0, 2)
+    }
+  }
+
+  /// Starts it; says whether it, or a daemon elsewhere, takes connections, which it does no more if it has been idle.
+  private func launch(before deadline: Int64) throws(Failure) -> Bool {
+    let log = try openLog()
+    defer { close(log) }
+    let helper = csupervise_detach(arguments, Self.environment, log, Self.logBytes)
+    guard helper > 0 else { throw failure(String(cString: strerror(errno))) }
+    var status: Int32 = 0
+    var hasEnded = false
+    while !isThere, !hasEnded, HostClock.monotonic() < deadline {
+      poll(nil, 0, 1)
+      hasEnded = waitpid(helper, &status, WNOHANG) == helper
+    }
+    if !hasEnded {
+      kill(helper, SIGKILL)
+      while waitpid(helper, nil, 0) < 0, errno == EINTR {}
+    }
+    // One that was refused because another serves is no failure where that one can be asked.
+    if isThere || (hasEnded && Self.elsewhere != nil) { return true }
+    if hasEnded, status == 0 { return false }
+    throw failure(hasEnded ? lastWords ?? "it ended with \(ExecResult.status(ofWait: status))" : "it does not answer")
+  }
+
+  private func failure(_ reason: String) -> Failure {
+    Failure("cannot start a service of your own at \(address): \(reason) (\(logPath))", .unavailable)
+  }
+
+  // MARK: The log
+
+  /// It is cut there: a service of one's own has nobody who rotates its log.
+  private static let logBytes = 1 << 20
+
+  private var logPath: String { "\(folder.path)/service.log" }
+
+  /// A new log; the one before is kept.
+  private func openLog() throws(Failure) -> Int32 {
+    rename(logPath, logPath + ".1")
+    let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard log >= 0 else { throw failure(String(cString: strerror(errno))) }
+    return log
+  }
+
+  /// Why it ended.
+  private var lastWords: String? {
+    TextFile.read(logPath)?.split(separator: "\n").last { $0.hasPrefix("leasehold: ") }
+      .map { String($0.dropFirst("leasehold: ".count)) }
+  }
+
+  // MARK: The program
+
+  /// How long nobody needs it until it ends.
+  private static let idle = (variable: "LEASEHOLD_IDLE_EXIT", standard: "5m")
+
+  private var arguments: CStringList {
+    Self.list([
+      "leasehold", "serve", "--config", "", "--host", "none", "--unix", folder.socket, "--unix-mode", "0600",
+      "--idle-exit", Environment.value(Self.idle.variable) ?? Self.idle.standard,
+    ])
+  }
+
+  /// Nothing of who happens to start it, but what any program needs to run here.
+  private static var environment: CStringList {
+    list(["PATH", "LD_LIBRARY_PATH", "TZ"].compactMap { name in Environment.value(name).map { "\(name)=\($0)" } })
+  }
+
+  private static func list(_ words: [String]) -> CStringList {
+    let list = CStringList.allocate(capacity: words.count + 1)
+    list.initialize(from: words.map { strdup($0) } + [nil], count: words.count + 1)
+    return list
+  }
+}
