@@ -101,7 +101,7 @@ final class Driver
         } catch (Throwable $error) {
             $isOne = static fn (string $kind): bool => $error instanceof $kind;
             $kinds = array_filter(self::KINDS, $isOne, ARRAY_FILTER_USE_KEY);
-            return ['ok' => false, 'error' => reset($kinds) ?: 'other', 'code' => $error->problem ?? null,
+            return ['ok' => false, 'error' => reset($kinds) ?: 'other', 'code' => ($error->problem ?? '') ?: null,
                 'message' => $error->getMessage(), 'reason' => $error instanceof LeaseLost ? $error->reason() : null];
         }
     }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Leasehold\Internal;
 
 use Leasehold\{Client, Keep, Lease};
-use Leasehold\Exception\{Invalid, LeaseholdException, Locked, WaitTimeout};
+use Leasehold\Exception\{Invalid, LeaseholdException, Locked, Unavailable, WaitTimeout};
 
 /** Takes a lock: chooses how the lease is kept, waits, and leaves nothing behind when it does not get it. */
 final class Acquisition
@@ -52,6 +52,9 @@ final class Acquisition
             $left = $this->wait === 0.0 ? 0.0 : min($this->longest, max(0, $end - Clock::now()) / 1e9);
             try {
                 $answer = $request->send($left);
+                if ($answer->status < 300 && !$answer->isLease()) {
+                    throw new Unavailable('What answers there is not Leasehold: it sent no lease.');
+                }
                 if ($answer->status < 300) {
                     return new Lease($this->client, $answer->json, $keep, $request->connection,
                         $request->deadline($answer), $this->maxHold, $this->isOwn);

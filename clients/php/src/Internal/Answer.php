@@ -12,6 +12,13 @@ final class Answer
     {
     }
 
+    /** Tells whether it is a lease, and not what some other server says. */
+    public function isLease(): bool
+    {
+        $has = is_string($this->json['lease'] ?? null) && is_int($this->json['fence'] ?? null);
+        return $this->status < 300 && $has && isset($this->json['key']);
+    }
+
     /** The stable name of a problem; empty for an answer that is none. */
     public function code(): string
     {

@@ -30,9 +30,15 @@ final class Connection
 
     public function __construct(
         private readonly Address $address,
-        private readonly ?string $token,
+        #[\SensitiveParameter] private readonly ?string $token,
         private readonly ?string $authorities,
     ) {
+    }
+
+    /** @return array<string, mixed> without the token */
+    public function __debugInfo(): array
+    {
+        return ['address' => $this->address, 'isOpen' => $this->stream !== null];
     }
 
     public function __destruct()

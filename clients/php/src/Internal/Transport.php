@@ -21,11 +21,20 @@ final class Transport
     private int $pid;
     private static bool $wasReached = false;
 
-    public function __construct(?string $url, private readonly ?string $token, public readonly float $timeout)
-    {
+    public function __construct(
+        ?string $url,
+        #[\SensitiveParameter] private readonly ?string $token,
+        public readonly float $timeout,
+    ) {
         $this->address = Address::find($url);
         $this->shared = $this->connection();
         $this->pid = (int) getmypid();
+    }
+
+    /** @return array<string, mixed> without the token */
+    public function __debugInfo(): array
+    {
+        return ['address' => $this->address, 'timeout' => $this->timeout];
     }
 
     /** A connection of its own, which connects with its first request. */
