@@ -17,7 +17,7 @@ final class WebTest extends ServiceTestCase
         try {
             eventually(fn (): bool => @fsockopen('127.0.0.1', $port) !== false, 'the web server listens');
             $workers = [];
-            foreach (['forget', 'exit', 'throw', 'memory', 'time', 'release'] as $how) {
+            foreach (['forget', 'background', 'exit', 'throw', 'memory', 'time', 'release'] as $how) {
                 $context = stream_context_create(['http' => ['ignore_errors' => true, 'timeout' => 20]]);
                 @file_get_contents("http://127.0.0.1:$port/?$how", false, $context);
                 $answer = json_decode((string) file_get_contents($seen), true);

@@ -11,6 +11,7 @@ $lease = Leasehold\Lock::acquire('web', wait: 0);
 file_put_contents(getenv('SEEN'), json_encode(['pid' => getmypid(), 'keep' => $lease->keep->value]));
 match ($_SERVER['QUERY_STRING']) {
     'forget' => null,
+    'background' => exec('sleep 4 >/dev/null 2>&1 &'),
     'exit' => exit,
     'throw' => throw new RuntimeException('nobody catches it'),
     'memory' => str_repeat('x', (int) ini_set('memory_limit', '16M') + (1 << 28)),

@@ -98,11 +98,16 @@ final class Connection
         }
         [$stream, $this->stream, $this->read] = [$this->stream, null, ''];
         unset(self::$open[$this]);
-        if ($this->address->isSecure && $this->pid !== getmypid()) {
+        $isOwn = $this->pid === getmypid();
+        if ($this->address->isSecure && !$isOwn) {
             self::$inherited[] = $stream;
-        } else {
-            fclose($stream);
+            return;
         }
+        if ($isOwn && !$this->address->isSecure) {
+            // Programs that were started meanwhile have copies, as PHP closes none on exec.
+            @stream_socket_shutdown($stream, STREAM_SHUT_RDWR);
+        }
+        fclose($stream);
     }
 
     /** After a fork: the child keeps no connection of its parent's open. */
