@@ -56,6 +56,20 @@ func TestAReleaseWhoseAnswerStopsIsAskedForAgain(t *testing.T) {
 	}
 }
 
+func TestAReleaseOnASilentConnectionIsAskedForOnAnother(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t)
+	p := proxyBefore(t, d)
+	lease, err := d.client(t, p.url).Obtain(background, "a")
+	must(t, err)
+	p.once(1, fault{isSilence: true})
+	p.cut()
+	begun := time.Now()
+	if !lease.Release() || time.Since(begun) > 1500*time.Millisecond || !d.isFree("a") {
+		t.Fatal("not released in time")
+	}
+}
+
 func TestAnAnswerThatIsNeverWhole(t *testing.T) {
 	t.Parallel()
 	d := startDaemon(t, "--heartbeat", "100ms")

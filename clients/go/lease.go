@@ -134,7 +134,7 @@ func (l *Lease) Renew(ctx context.Context) error {
 	if err := l.Err(); err != nil {
 		return err
 	}
-	got, err := l.sendRenewal(ctx, l.client.timeout)
+	got, err := l.sendRenewal(ctx, l.client.timeout, false)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (l *Lease) renewOnAndOn() {
 	l.mutex.Lock()
 	next := l.deadline - l.ttl*2/3
 	l.mutex.Unlock()
-	pause, most := renewPause, longer(l.ttl/6, renewPause)
+	pause, most := time.Duration(0), longer(l.ttl/6, renewPause)
 	for {
 		select {
 		case <-l.done:
@@ -272,21 +272,22 @@ func (l *Lease) renewOnAndOn() {
 		if isLast || left <= 0 {
 			return // the last renewal reached the end, or the clock knows
 		}
-		got, err := l.sendRenewal(context.Background(), shorter(longer(l.ttl/6, renewLeast), left))
+		got, err := l.sendRenewal(context.Background(), shorter(longer(l.ttl/6, renewLeast), left), pause > 0)
 		if err == nil && got.status < 300 {
-			next, pause = got.sent+l.ttl/3, renewPause
+			next, pause = got.sent+l.ttl/3, 0
 			continue
 		}
-		next, pause = l.now()+shorter(pause, most), shorter(2*pause, most)
+		pause = shorter(longer(2*pause, renewPause), most)
+		next = l.now() + pause
 	}
 }
 
-func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration) (*answer, error) {
+func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration, isFresh bool) (*answer, error) {
 	target := "/leases/" + l.id + "/renew"
 	if left := l.end - l.now(); left < l.ttl {
 		target += "?ttl=" + inMilliseconds(longer(left, ttlLeast))
 	}
-	got, err := l.client.transport.ask(ctx, timeout, call{method: http.MethodPost, target: target})
+	got, err := l.client.transport.ask(ctx, timeout, call{method: http.MethodPost, target: target, isFresh: isFresh})
 	switch {
 	case err != nil:
 	case got.isGone():

@@ -9,27 +9,31 @@ import (
 // A release is not cut short by what cuts the caller short, but it does not hold it up for long either (rule 28).
 const releasePatience = 2 * time.Second
 
+// A connection that went silent is left soon; to ask twice costs nothing.
+const firstPatience = 500 * time.Millisecond
+
 // undo gives back what nobody holds any more, again and again until the service has heard it.
 type undo struct{ transport *transport }
 
 // lease releases a lease. It returns the answer, or nil while nobody hears it; then it is told until a time.
 func (u *undo) lease(id string, until time.Duration) *answer {
 	end := u.transport.now() + releasePatience
-	for pause := pauseFirst; ; pause = shorter(2*pause, pauseMost) {
-		if got := u.release(id, end-u.transport.now()); got != nil {
-			return got
-		}
-		if u.transport.now()+pause >= end {
-			break
-		}
+	got := u.release(id, firstPatience, false)
+	for pause := pauseFirst; got == nil && u.transport.now()+pause < end; pause = shorter(2*pause, pauseMost) {
 		time.Sleep(pause)
+		got = u.release(id, end-u.transport.now(), true)
 	}
-	go u.insist(until, func() bool { return u.release(id, releasePatience) != nil })
+	if got != nil {
+		return got
+	}
+	go u.insist(until, func() bool { return u.release(id, releasePatience, true) != nil })
 	return nil
 }
 
-func (u *undo) release(id string, timeout time.Duration) *answer {
-	got, err := u.transport.ask(context.Background(), timeout, call{method: http.MethodDelete, target: "/leases/" + id})
+func (u *undo) release(id string, timeout time.Duration, isFresh bool) *answer {
+	got, err := u.transport.ask(context.Background(), timeout, call{
+		method: http.MethodDelete, target: "/leases/" + id, isFresh: isFresh,
+	})
 	if err != nil || (got.status >= 400 && !got.isGone()) {
 		return nil
 	}

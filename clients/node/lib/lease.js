@@ -1,8 +1,6 @@
 import { now } from './address.js'
 import { LeaseLost, errorOf, isGone, lossOf } from './errors.js'
 
-Symbol.asyncDispose ??= Symbol('Symbol.asyncDispose')
-
 const TIMER_MAX_MS = 2 ** 31 - 1
 // A held stream has a line every few seconds; before two were seen nobody knows how few.
 const SILENCE_MS = 20_000
@@ -58,7 +56,7 @@ export class Lease {
     if (stream) this.#follow(stream)
     else watcher.add(this)
     if (deadline < Infinity) this.#at(() => this.#deadline, () => this.#expire())
-    if (this.isRenewed) this.#renewAt(deadline - this.#ttlMs * 2 / 3, RENEW_PAUSE_MS)
+    if (this.isRenewed) this.#renewAt(deadline - this.#ttlMs * 2 / 3)
   }
 
   /** @internal The client that took it. */
@@ -93,7 +91,7 @@ export class Lease {
   /** Moves the deadline to its ttl from now. Leases with a `ttlMs` are renewed without this, too. */
   async renew() {
     this.check()
-    const answer = await this.#sendRenewal(5000, false)
+    const answer = await this.#sendRenewal({ timeoutMs: 5000 })
     if (answer.status < 300) return
     this.check()
     throw errorOf(answer)
@@ -185,24 +183,25 @@ export class Lease {
     this.#timers.add(timer)
   }
 
-  #renewAt(time, pause) {
+  #renewAt(time, pause = 0) {
     this.#at(() => time, async () => {
       // The last renewal reaches the end.
       if (!this.held || this.#deadline >= this.#end) return
       const timeoutMs = Math.min(Math.max(this.#ttlMs / 6, RENEW_LEAST_MS), this.#deadline - now())
-      const answer = await this.#sendRenewal(timeoutMs, true).catch(() => null)
+      const answer = await this.#sendRenewal({ timeoutMs, background: true, fresh: pause > 0 }).catch(() => null)
       if (this.#state !== 'held') return
-      if (answer?.status < 300) return this.#renewAt(answer.sentAt + this.#ttlMs / 3, RENEW_PAUSE_MS)
+      if (answer?.status < 300) return this.#renewAt(answer.sentAt + this.#ttlMs / 3)
       const most = Math.max(this.#ttlMs / 6, RENEW_PAUSE_MS)
-      this.#renewAt(now() + Math.min(pause, most), Math.min(2 * pause, most))
+      const next = Math.min(pause === 0 ? RENEW_PAUSE_MS : 2 * pause, most)
+      this.#renewAt(now() + next, next)
     })
   }
 
-  async #sendRenewal(timeoutMs, background) {
+  async #sendRenewal(how) {
     const left = this.#end - now()
     const query = left < this.#ttlMs ? `?ttl=${Math.max(TTL_LEAST_MS, Math.floor(left))}ms` : ''
     const target = `/leases/${this.#id}/renew${query}`
-    const answer = await this.#transport.ask('POST', target, { timeoutMs, background })
+    const answer = await this.#transport.ask('POST', target, how)
     const { status, body } = answer
     if (status < 300 && body?.ttl_ms > 0) {
       this.#deadline = Math.min(Math.max(this.#deadline, answer.sentAt + body.expires_in_ms), this.#end)

@@ -3,6 +3,8 @@ import { isGone, lossOf } from './errors.js'
 
 // A release is not cut short by what cuts the caller short, but it does not hold it up for long either.
 const RELEASE_MS = 2000
+// A connection that went silent is left soon; to ask twice costs nothing.
+const FIRST_MS = 500
 const PAUSE_MAX_MS = 2000
 
 /** Gives back what nobody holds any more, again and again until the service has heard it. */
@@ -19,14 +21,16 @@ export class Undo {
 
   /** Releases a lease. Resolves to true, to the loss that the service tells of, or to null while nobody hears it. */
   async lease(id, { keys = [], until = Infinity } = {}) {
-    const attempt = async background => {
-      const answer = await this.#ask('DELETE', `/leases/${id}`, { background })
+    const attempt = async (background, more = { fresh: true }) => {
+      const answer = await this.#ask('DELETE', `/leases/${id}`, { background, ...more })
       if (answer.status < 300) return true
       return isGone(answer) ? lossOf(answer, keys) : null
     }
     const end = now() + RELEASE_MS
+    let more = { timeoutMs: FIRST_MS }
     for (let pause = 50; ; pause = Math.min(2 * pause, 500)) {
-      const result = await attempt(false).catch(() => null)
+      const result = await attempt(false, more).catch(() => null)
+      more = { timeoutMs: Math.max(end - now() - pause, FIRST_MS), fresh: true }
       if (result !== null) return result
       if (now() + pause >= Math.min(end, until)) break
       await new Promise(resolve => setTimeout(resolve, pause))
@@ -58,7 +62,7 @@ export class Undo {
   }
 
   #ask(method, target, options) {
-    return this.#transport.ask(method, target, { ...options, timeoutMs: RELEASE_MS })
+    return this.#transport.ask(method, target, { timeoutMs: RELEASE_MS, ...options })
   }
 
   /** The further attempts keep no program alive. */

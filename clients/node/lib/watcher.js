@@ -53,9 +53,11 @@ export class Watcher {
     this.#timer = setTimeout(() => this.#ask(), ASK_MS).unref()
   }
 
-  /** Nobody tells what happened while nobody listened. */
-  #askAll() {
-    for (const lease of this.#leases.values()) if (!lease.isRenewed) lease.confirm().catch(() => {})
+  /** Nobody tells what happened while nobody listened. One after the other: there may be thousands. */
+  async #askAll() {
+    for (const lease of [...this.#leases.values()]) {
+      if (!lease.isRenewed && lease.held) await lease.confirm().catch(() => {})
+    }
   }
 
   async #run() {

@@ -48,6 +48,21 @@ describe('an answer that stops', () => {
     proxy.stop()
   })
 
+  test('of a release on a connection that went silent is asked for again on another', async () => {
+    const proxy = await Proxy.before(daemon)
+    const key = fresh()
+    const client = daemon.client({ url: proxy.url })
+    const lease = await client.acquire(key)
+    let faulty = 1
+    proxy.plan = () => faulty-- > 0 ? { side: 'answer', after: 0, how: 'silence' } : null
+    proxy.cut()
+    const begun = Date.now()
+    assert.equal(await lease.release(), true)
+    assert.ok(Date.now() - begun < 1500)
+    assert.ok(await daemon.isFree(key))
+    proxy.stop()
+  })
+
   test('and stays open: the request is given up after its time, and taken back', async () => {
     const proxy = await Proxy.before(daemon)
     const key = fresh()
