@@ -152,7 +152,13 @@ func (c *Client) acquire(ctx context.Context, w *wish, way Keep) (*Lease, bool, 
 	lease, isOtherWay, err := a.run(ctx)
 	if err != nil && a.isPending.Load() && way != Stream {
 		target, body := w.request(way, time.Millisecond)
-		c.undo.request(a.key, target, body)
+		if ctx.Err() != nil {
+			// Whoever cancels finds nothing left.
+			c.undo.request(a.key, target, body)
+		} else {
+			// Whoever waited for an answer in vain need not wait for another.
+			go c.undo.request(a.key, target, body)
+		}
 	}
 	return lease, isOtherWay, err
 }

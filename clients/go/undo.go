@@ -42,6 +42,7 @@ func (u *undo) release(id string, timeout time.Duration, isFresh bool) *answer {
 
 // request takes back an acquire whose answer is not known: what it got, or its place in the queue (rule 11).
 func (u *undo) request(key, target string, body []byte) {
+	replay := func() bool { return u.replay(key, target, body) }
 	once := func() bool {
 		got, err := u.transport.ask(context.Background(), releasePatience, call{
 			method: http.MethodDelete, target: "/leases", key: key,
@@ -52,10 +53,14 @@ func (u *undo) request(key, target string, body []byte) {
 		switch got.status {
 		case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed:
 			// An older service. Once more for a request that was overtaken by this one.
-			if !u.replay(key, target, body) {
+			if !replay() {
 				return false
 			}
-			time.AfterFunc(250*time.Millisecond, func() { u.replay(key, target, body) })
+			time.AfterFunc(250*time.Millisecond, func() {
+				if !replay() {
+					u.insist(forever, replay)
+				}
+			})
 			return true
 		default:
 			return got.status < 300

@@ -119,7 +119,9 @@ export class Client {
         if (await this.#isOtherWay(answer, { wanted, way, ask, holding })) return null
       }
     } catch (error) {
-      if (ask.isPending) await this.#undo.request(ask.key, requestFor(wanted, way, { waitMs: 1, holding }))
+      const undone = ask.isPending && this.#undo.request(ask.key, requestFor(wanted, way, { waitMs: 1, holding }))
+      // Whoever cancels finds nothing left; whoever waited for an answer in vain need not wait for another.
+      if (wanted.signal?.aborted) await undone
       throw error
     }
   }

@@ -47,7 +47,7 @@ export class Undo {
       if (![400, 404, 405].includes(answer.status)) return null
       // An older service. Once more for a request that was overtaken by this one.
       if (!await this.#replay(key, request, background)) return null
-      this.#later(() => this.#replay(key, request, true).catch(() => true), Infinity, 250)
+      this.#later(() => this.#replay(key, request, true), Infinity, 250)
       return true
     }
     const result = await attempt(false).catch(() => null)

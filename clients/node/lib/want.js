@@ -1,3 +1,4 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events'
 import os from 'node:os'
 import path from 'node:path'
 import { Invalid } from './errors.js'
@@ -57,13 +58,20 @@ export function readOptions(key, options = {}) {
     owner: owner === undefined ? defaultOwner() : String(owner),
     keep: ttlMs === undefined ? keep : 'renewal',
     onLost,
-    signal: options.signal,
+    signal: options.signal === undefined ? undefined : signalOf(options.signal),
     holding: options.holding,
   }
 }
 
 const encoded = text => encodeURIComponent(text).replace(/[!'()*]/g, mark => `%${mark.charCodeAt(0).toString(16)}`)
 const duration = ms => `${Math.floor(ms)}ms`
+
+/** A signal that many may wait with: as with fetch, a warning of too many listeners would be of no use. */
+function signalOf(signal) {
+  if (!(signal instanceof AbortSignal)) throw invalid('signal is an AbortSignal')
+  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal)
+  return signal
+}
 
 /** `USER@HOST PROGRAM`, in 128 bytes (rule 8). */
 function defaultOwner() {

@@ -95,6 +95,22 @@ for (const [keep, door] of Object.entries(doors)) {
 }
 
 describe('what is asked for', () => {
+  test('one signal cancels many, without a warning', async () => {
+    const [key, client, controller] = [fresh(), daemon.client(), new AbortController()]
+    const warnings = []
+    const warned = warning => warnings.push(warning.name)
+    process.on('warning', warned)
+    const lease = await client.acquire(key)
+    const many = Array.from({ length: 40 }, () => client.acquire(key, { signal: controller.signal }))
+    await eventually(async () => (await daemon.lock(key)).waiting === 40, 'all wait')
+    controller.abort()
+    for (const { reason } of await Promise.allSettled(many)) assert.equal(reason.name, 'AbortError')
+    await lease.release()
+    await eventually(() => daemon.isFree(key), 'nothing is left')
+    process.off('warning', warned)
+    assert.deepEqual(warnings, [])
+  })
+
   test('shared, slots, and several at once', async () => {
     const client = daemon.client()
     const [readers, counting] = [fresh(), fresh()]
@@ -115,7 +131,7 @@ describe('what is asked for', () => {
   test('what makes no sense is refused before it is sent', async () => {
     const nowhere = new Client({ url: 'unix:/nowhere' })
     for (const [key, options] of [['', {}], ['a', { ttlMs: 0 }], ['a', { ttlMs: '30s' }], ['a', { wait: 10 }], [[], {}],
-      ['a', { shared: true, slots: 3 }], ['a', { keep: 'well' }], ['a', { waitMs: -1 }], ['a', { slots: 1.5 }],
+      ['a', { signal: 5 }], ['a', { shared: true, slots: 3 }], ['a', { keep: 'well' }], ['a', { waitMs: -1 }], ['a', { slots: 1.5 }],
       ['a', { ttlMs: 1000, keep: 'process' }], [['a', 'b'], { keep: 'stream' }]]) {
       await assert.rejects(nowhere.acquire(key, options), Invalid, JSON.stringify([key, options]))
     }
