@@ -1,4 +1,4 @@
-import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events'
+import { setMaxListeners } from 'node:events'
 import os from 'node:os'
 import path from 'node:path'
 import { Invalid } from './errors.js'
@@ -69,7 +69,7 @@ const duration = ms => `${Math.floor(ms)}ms`
 /** A signal that many may wait with: as with fetch, a warning of too many listeners would be of no use. */
 function signalOf(signal) {
   if (!(signal instanceof AbortSignal)) throw invalid('signal is an AbortSignal')
-  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal)
+  setMaxListeners(0, signal)
   return signal
 }
 
