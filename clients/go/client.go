@@ -18,7 +18,7 @@ const (
 	// A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
 	askAgain   = 30 * time.Second
 	streamWait = 10 * time.Minute
-	// A service that never answered is not waited for as long as one that did (rule 4).
+	// A service that was never there is not waited for as long as one that was (rule 4).
 	neverReached = time.Second
 	pauseFirst   = 50 * time.Millisecond
 	pauseMost    = 500 * time.Millisecond

@@ -24,7 +24,7 @@ func ways(d *daemon) map[Keep]struct {
 	}{
 		Process: {"unix:" + d.socket, nil},
 		Stream:  {d.tcp, nil},
-		Renewal: {d.tcp, []Option{TTL(time.Second)}},
+		Renewal: {d.tcp, []Option{TTL(2 * time.Second)}},
 	}
 }
 
@@ -63,7 +63,7 @@ func TestEachWayOfKeeping(t *testing.T) {
 				must(t, err)
 				time.Sleep(100 * time.Millisecond)
 				d.breakLease(lease, "host goes down")
-				e := lostWithin(t, lease, 900*time.Millisecond)
+				e := lostWithin(t, lease, 2*time.Second)
 				if e.Reason != "broken" || (keep != Stream && e.BreakReason != "host goes down") || !errors.Is(e, ErrLeaseLost) {
 					t.Fatalf("%+v", e)
 				}
@@ -113,7 +113,7 @@ func TestADaemonThatIsKilledAndRestarted(t *testing.T) {
 	for keep, way := range ways(d) {
 		options := way.options
 		if keep == Renewal {
-			options = []Option{TTL(2500 * time.Millisecond)}
+			options = []Option{TTL(5 * time.Second)}
 		}
 		lease, err := d.client(t, way.url).Obtain(background, string(keep), options...)
 		must(t, err)
@@ -122,10 +122,10 @@ func TestADaemonThatIsKilledAndRestarted(t *testing.T) {
 	d.kill()
 	time.Sleep(300 * time.Millisecond)
 	d.start()
-	if e := lostWithin(t, leases[Stream], time.Second); e.Reason != "connection-closed" {
+	if e := lostWithin(t, leases[Stream], 3*time.Second); e.Reason != "connection-closed" {
 		t.Fatal(e)
 	}
-	time.Sleep(1200 * time.Millisecond)
+	time.Sleep(2 * time.Second)
 	for _, keep := range []Keep{Process, Renewal} {
 		if err := leases[keep].Err(); err != nil || d.holder(string(keep)) != leases[keep].Ref || !leases[keep].Release() {
 			t.Fatal(keep, err)

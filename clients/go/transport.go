@@ -118,9 +118,12 @@ type call struct {
 }
 
 func (t *transport) send(ctx context.Context, c call) (*http.Response, error) {
-	if c.onSent != nil {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { c.onSent() }})
-	}
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		t.isReached.Store(true)
+		if c.onSent != nil {
+			c.onSent()
+		}
+	}})
 	request, err := http.NewRequestWithContext(ctx, c.method, t.address.base+c.target, bytes.NewReader(c.body))
 	if err != nil {
 		return nil, err
@@ -140,11 +143,7 @@ func (t *transport) send(ctx context.Context, c call) (*http.Response, error) {
 	if c.isFresh {
 		way = t.fresh
 	}
-	response, err := way.RoundTrip(request)
-	if err == nil {
-		t.isReached.Store(true)
-	}
-	return response, err
+	return way.RoundTrip(request)
 }
 
 // ask sends a request and reads the whole answer. The error is that of ctx, or an *Error.

@@ -11,7 +11,7 @@ import { Watcher } from './watcher.js'
 // A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
 const ASK_AGAIN_MS = 30_000
 const STREAM_WAIT_MS = 600_000
-// A service that never answered is not waited for as long as one that did.
+// A service that was never there is not waited for as long as one that was (rule 4).
 const NEVER_REACHED_MS = 1000
 const PAUSE_MS = { first: 50, most: 500 }
 

@@ -10,7 +10,7 @@ const UNREACHED = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EHOSTUNREACH'
 
 /** HTTP to one service, over kept connections. */
 export class Transport {
-  /** Whether the service has ever answered. */
+  /** Whether the service was ever there. */
   isReached = false
 
   constructor({ url, token = process.env.LEASEHOLD_TOKEN, ca } = {}) {
@@ -136,11 +136,14 @@ export class Transport {
     if (body !== undefined) all['Content-Type'] = 'application/json'
     if (body === undefined && method !== 'GET') all['Content-Length'] = 0
     const request = this.http.request({ ...this.options, method, path: target, headers: all, agent })
+    const connected = () => {
+      this.isReached = true
+      onSent()
+    }
     request.on('socket', socket => {
-      if (socket.connecting) socket.once('connect', onSent)
-      else onSent()
+      if (socket.connecting) socket.once('connect', connected)
+      else connected()
     })
-    request.on('response', () => { this.isReached = true })
     return request
   }
 

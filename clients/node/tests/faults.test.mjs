@@ -87,11 +87,11 @@ describe('an answer that stops', () => {
 
   test('of a renewal does not end the lease before its deadline', async () => {
     const proxy = await Proxy.before(daemon)
-    const lease = await daemon.client({ url: proxy.url }).acquire(fresh(), { ttlMs: 900 })
+    const lease = await daemon.client({ url: proxy.url }).acquire(fresh(), { ttlMs: 1500 })
     let faulty = 2
     proxy.plan = () => faulty-- > 0 ? { side: 'answer', after: 5, how: faulty ? 'close' : 'silence' } : null
     proxy.cut()
-    await sleep(2000)
+    await sleep(2500)
     assert.equal(lease.held, true)
     assert.ok(faulty < 1)
     assert.equal(await lease.release(), true)
