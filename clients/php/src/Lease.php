@@ -35,6 +35,8 @@ final class Lease
     private ?float $ttl;
     private ?int $renewAt;
     private ?int $breakingAt = null;
+    /** @var array<string, mixed> what its loss will say */
+    private array $breaking = [];
     private bool $isReleased = false;
     private ?LeaseLost $lost = null;
 
@@ -107,6 +109,8 @@ final class Lease
         if ($this->lost === null && !$this->isReleased) {
             if ($this->pid !== getmypid()) {
                 $this->lose(Problems::lost('The parent of this process has the lease, not its child.', 'forked'));
+            } elseif ($this->breakingAt !== null && Clock::now() >= $this->breakingAt) {
+                $this->lose(new LeaseLost("Lease $this->ref was ended by an operator.", '', 0, $this->breaking));
             } elseif ($this->deadline !== null && Clock::now() >= $this->deadline) {
                 $this->lose(Problems::lost("The time of lease $this->ref was over before it was renewed.", 'deadline'));
             } elseif ($this->connection !== null && $this->connection->isBroken()) {
@@ -127,14 +131,15 @@ final class Lease
     public function check(bool $renew = true): void
     {
         $this->mustBeHeld();
-        if ($renew && $this->renewAt !== null && Clock::now() >= $this->renewAt) {
+        if ($renew && $this->renewAt !== null && $this->breakingAt === null && Clock::now() >= $this->renewAt) {
             $this->renew();
             return;
         }
         try {
+            $now = Clock::now();
             $answer = $this->client->transport->request(
                 'GET', $this->target(), deadline: $this->deadline ?? PHP_INT_MAX);
-            $this->accept($answer);
+            $this->accept($answer, $now);
         } catch (Unavailable) {
             $this->mustBeHeld();
         }
@@ -143,7 +148,7 @@ final class Lease
     /**
      * Moves the deadline to `ttl` from now, or to its own ttl from now; tries until the old deadline.
      *
-     * Without a ttl of either it has no deadline to move, and is only asked for.
+     * Without a ttl of either it has no deadline to move, and is only asked for; as it is while an operator ends it.
      * @throws LeaseLost
      * @throws Unavailable when nothing answered, and it has no deadline
      */
@@ -152,7 +157,7 @@ final class Lease
         $this->mustBeHeld();
         $ttl = Seconds::checkPositive('ttl', $ttl) ?? $this->ttl;
         $left = $this->latest === null ? INF : ($this->latest - Clock::now()) / 1e9;
-        if ($ttl === null || $left < self::SHORTEST) {
+        if ($ttl === null || $left < self::SHORTEST || $this->breakingAt !== null) {
             $this->check(renew: false);
             return;
         }
@@ -166,7 +171,7 @@ final class Lease
                 };
                 $this->accept($this->client->transport->request(
                     'POST', $this->target('/renew'), body: $sending, deadline: $this->deadline ?? PHP_INT_MAX,
-                    attempt: $this->ttl === null ? null : max(0.25, $this->ttl / 6)), $sentAt);
+                    attempt: $this->ttl === null ? null : max(0.25, $this->ttl / 6)), $sentAt, isRenewal: true);
                 $this->ttl = $this->keep === Keep::Renewal ? $ttl : null;
                 return;
             } catch (Unavailable $error) {
@@ -200,9 +205,10 @@ final class Lease
             $body = ['lease' => $this->id, 'mode' => $mode];
             return $left > 0 ? $body + ['wait' => Seconds::text($left)] : $body;
         };
+        $now = Clock::now();
         $this->accept($this->client->transport->request(
             'POST', '/locks/' . rawurlencode($this->keys[0]) . '/convert', body: $body,
-            waitUntil: Clock::in($wait), deadline: $this->deadline ?? PHP_INT_MAX));
+            waitUntil: Clock::in($wait), deadline: $this->deadline ?? PHP_INT_MAX), $now);
     }
 
     /**
@@ -307,20 +313,27 @@ final class Lease
         }
     }
 
-    /** @param int|null $sentAt when it was sent, if it is about a new deadline */
-    private function accept(Answer $answer, ?int $sentAt = null): void
+    /** @param int $sentAt when it was asked for, by the clock */
+    private function accept(Answer $answer, int $sentAt, bool $isRenewal = false): void
     {
+        $breaking = $answer->json['breaking_in_ms'] ?? null;
+        if ($breaking !== null) {
+            $this->breakingAt = $sentAt + GrantRequest::span($breaking);
+            $this->breaking = ['reason' => 'broken', 'break_reason' => $answer->json['break_reason'] ?? null];
+        }
         if ($answer->status >= 400) {
+            // An operator who leaves it some time refuses it more, but has not ended it yet.
+            if ($isRenewal && $breaking !== null) {
+                return;
+            }
             $error = Problems::exception($answer);
-            if ($error instanceof LeaseLost) {
+            if ($error instanceof LeaseLost && $breaking === null) {
                 $this->lose($error);
             }
             throw $error;
         }
         $this->mode = $answer->json['mode'] ?? $this->mode;
-        $breaking = $answer->json['breaking_in_ms'] ?? null;
-        $this->breakingAt = $breaking === null ? null : Clock::in($breaking / 1000);
-        if ($sentAt !== null) {
+        if ($isRenewal) {
             $left = $answer->json['expires_in_ms'] ?? null;
             $this->deadline = $left === null ? null : $sentAt + GrantRequest::span($left);
             $this->renewAt = $this->renewalFrom($sentAt);

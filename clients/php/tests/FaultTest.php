@@ -83,6 +83,27 @@ final class FaultTest extends ServiceTestCase
         $first->wait();
     }
 
+    public function testAWaitBehindAProxyThatWentSilentGoesOn(): void
+    {
+        $holder = Program::php(self::$daemon->url(), "\$l = Lock::acquire('{$this->key()}', client: \$client);
+            echo \"has it\\n\"; fgets(STDIN); \$l->release();");
+        $holder->line();
+        $this->spoilt(['mute']);
+        $first = Program::php('unix:' . self::$daemon->folder . '/cut', "
+            Leasehold\Internal\Transport::\$lookAfter = 0.3;
+            \$l = Lock::acquire('{$this->key()}', client: \$client); echo \"first\\n\"; fgets(STDIN); \$l->release();");
+        eventually(fn (): bool => $this->waiting($this->key()) === 1, 'the first waits');
+        $second = Program::php(self::$daemon->url(),
+            "Lock::acquire('{$this->key()}', wait: 20, client: \$client); echo \"second\\n\"; fgets(STDIN);");
+        eventually(fn (): bool => $this->waiting($this->key()) === 2, 'the second waits');
+        usleep(500000);
+        $holder->write('now');
+        $this->assertSame('first', $first->line(), 'it has kept its place');
+        $first->write('now');
+        $this->assertSame('second', $second->line());
+        array_map(static fn (Program $program) => $program->kill(), [$first, $second, $holder]);
+    }
+
     public function testReleasesAndRenewalsAreSentAgain(): void
     {
         foreach (['answer:0', 'answer:30', 'request:20'] as $how) {

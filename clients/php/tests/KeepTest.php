@@ -166,6 +166,16 @@ final class KeepTest extends ServiceTestCase
         $lease->check();
         $this->assertEqualsWithDelta(30, $lease->breakingIn(), 2);
         $this->assertTrue($lease->release());
+        $short = $this->client->acquire($this->key('short'), ttl: 0.6);
+        $this->client->call('POST', "/leases/$short->ref/break?after=500ms&reason=enough");
+        usleep(250000);
+        $short->check();
+        $short->renew(60);
+        $this->assertLessThan(1, $short->remaining(), 'renewed no more');
+        $this->assertTrue($short->isHeld());
+        usleep(300000);
+        $this->assertFalse($short->isHeld());
+        $this->assertSame(['broken', 'enough'], [$short->lost()->reason(), $short->lost()->breakReason()]);
     }
 
     /**

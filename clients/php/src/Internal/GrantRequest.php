@@ -99,7 +99,7 @@ final class GrantRequest
         $body = [...$this->want->body, ...$this->terms, 'owner' => $this->owner];
         if ($left > 0) {
             $body['wait'] = Seconds::text($left);
-            $holding = $this->namesHeld ? Held::ids($this->transport->address) : [];
+            $holding = $this->namesHeld ? Held::ids($this->transport->address, $this->want->keys) : [];
             if ($holding !== []) {
                 $body['holding'] = $holding;
             }

@@ -32,12 +32,20 @@ final class Held
         unset(self::$leases["$address"][$id]);
     }
 
-    /** @return list<string> the ids of this program's leases, and of those of `leasehold run` above it */
-    public static function ids(Address $address): array
+    /**
+     * The ids of this program's leases, and of those of `leasehold run` above it: those on wanted locks first, then the
+     * last ones.
+     *
+     * @param list<string> $wanted
+     * @return list<string>
+     */
+    public static function ids(Address $address, array $wanted = []): array
     {
         $own = array_filter(self::$leases["$address"] ?? [], static fn (Lease $lease): bool => $lease->isHeld());
-        // Not the keys: one of digits alone would be a number.
-        $ids = array_map(static fn (Lease $lease): string => $lease->id(), array_values($own));
+        $own = array_reverse(array_values($own));
+        $isWanted = static fn (Lease $lease): bool => array_intersect($lease->keys, $wanted) !== [];
+        usort($own, static fn (Lease $one, Lease $other): int => $isWanted($other) <=> $isWanted($one));
+        $ids = array_map(static fn (Lease $lease): string => $lease->id(), $own);
         return array_slice(array_values(array_unique([...$ids, ...self::above($address)])), 0, self::MOST);
     }
 

@@ -20,6 +20,8 @@ final class Transport
     private array $owed = [];
     private int $pid;
     private static bool $wasReached = false;
+    /** @internal How long one waits before it looks whether the service is there, in seconds. */
+    public static float $lookAfter = 20.0;
 
     public function __construct(
         ?string $url,
@@ -68,10 +70,16 @@ final class Transport
     ): Answer {
         $this->payOwed();
         [$lostAt, $mayHaveArrived, $pause] = [null, false, self::FIRST_PAUSE];
+        if ($attempt === null) {
+            $deadline = min($deadline, max(Clock::now(), $waitUntil) + Clock::nanoseconds($this->timeout));
+        }
         while (true) {
             $sentAt = Clock::now();
             $left = max(0, $waitUntil - $sentAt);
             $until = min($deadline, $sentAt + $left + Clock::nanoseconds($attempt ?? $this->timeout));
+            if ($left > Clock::nanoseconds(self::$lookAfter)) {
+                $until = min($until, $sentAt + Clock::nanoseconds(self::$lookAfter));
+            }
             try {
                 $json = $body === null ? null : json_encode($body($left / 1e9), JSON_THROW_ON_ERROR);
                 $answer = $this->once($via ?? $this->shared, $method, $target, $headers, $json, $until);
@@ -83,6 +91,11 @@ final class Transport
                 $mayHaveArrived = $mayHaveArrived || $error->mayHaveArrived;
             }
             $now = Clock::now();
+            if ($now >= $until && $now < $waitUntil && $this->isThere()) {
+                // A proxy may have gone silent: the next sending has the place in the queue.
+                $lostAt = null;
+                continue;
+            }
             if ($lostAt === null || $now - $sentAt > Clock::nanoseconds(self::UNKNOWN)) {
                 $lostAt = min($now, max($sentAt, $waitUntil));
             }
@@ -102,6 +115,17 @@ final class Transport
     public function owe(string $name, int $until, callable $work): void
     {
         $this->owed[$name] = [$until, $work];
+    }
+
+    /** Tells whether the service answers on a connection that nobody has used. */
+    private function isThere(): bool
+    {
+        try {
+            $connection = $this->connection();
+            return $connection->send('GET', '/healthz', [], null, Clock::in($this->timeout))->status === 200;
+        } catch (LeaseholdException) {
+            return false;
+        }
     }
 
     /** Sends a request over a connection; one that had stood idle and turns out to be closed is replaced. */

@@ -10,6 +10,8 @@ use Leasehold\Exception\Invalid;
 final class Want
 {
     public readonly string $target;
+    /** @var list<string> */
+    public readonly array $keys;
     /** @var array<string, mixed> */
     public readonly array $body;
 
@@ -22,6 +24,7 @@ final class Want
         if (is_string($key)) {
             $this->target = '/locks/' . rawurlencode($key) . '/acquire';
             $this->body = $kind;
+            $this->keys = [$key];
             return;
         }
         if ($key === []) {
@@ -33,5 +36,6 @@ final class Want
         $this->target = '/leases';
         $want = array_map(static fn (string|array $one): array => is_array($one) ? $one : ['key' => $one], $key);
         $this->body = ['want' => array_values($want)];
+        $this->keys = array_column($want, 'key');
     }
 }

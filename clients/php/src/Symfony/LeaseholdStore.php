@@ -83,6 +83,7 @@ final class LeaseholdStore implements BlockingStoreInterface, BlockingSharedLock
         $this->asSymfony(function () use ($key, $lease, $ttl): void {
             try {
                 $lease->renew(max(Lease::SHORTEST, $ttl));
+                $key->reduceLifetime($lease->breakingIn() ?? $ttl);
             } catch (LeaseLost $error) {
                 $this->forget($key);
                 throw $error;
