@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -211,6 +213,41 @@ func TestAServiceThatIsNotThereOrNotForUs(t *testing.T) {
 	defer syscall.Setreuid(-1, 0)
 	_, err := d.client(t, "").Obtain(background, "a")
 	if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "group root (mode 600)") {
+		t.Fatal(err)
+	}
+}
+
+func TestOverTLSWithAToken(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	authority, key, file := filepath.Join(folder, "ca"), filepath.Join(folder, "key"), filepath.Join(folder, "tokens")
+	if err := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+		"-nodes", "-keyout", key, "-out", authority, "-subj", "/CN=localhost",
+		"-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1").Run(); err != nil {
+		t.Skip("openssl:", err)
+	}
+	printed, err := exec.Command(os.Getenv("LEASEHOLD"), "token", "me", "--role", "lock").Output()
+	must(t, err)
+	token, line, _ := strings.Cut(string(printed), "\n")
+	must(t, os.WriteFile(file, []byte(line), 0o600))
+	must(t, os.Chmod(key, 0o600))
+	d := startDaemon(t, "--tls-cert", authority, "--tls-key", key, "--token-file", file)
+	url := strings.Replace(d.tcp, "http:", "https:", 1)
+	for _, options := range [][]Option{nil, {TTL(5 * time.Second)}} {
+		c := d.clientWith(t, Config{URL: url, Token: token, Authorities: authority})
+		lease, err := c.Obtain(background, "a", options...)
+		must(t, err)
+		if !lease.Release() {
+			t.Fatal(lease)
+		}
+	}
+	_, err = d.clientWith(t, Config{URL: url, Authorities: authority}).Obtain(background, "a")
+	if !errors.Is(err, ErrDenied) {
+		t.Fatal(err)
+	}
+	var e *Error
+	_, err = d.clientWith(t, Config{URL: url, Token: token}).Obtain(background, "a")
+	if !errors.As(err, &e) || e.Kind != ErrUnavailable || e.Code != "insecure" {
 		t.Fatal(err)
 	}
 }

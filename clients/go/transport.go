@@ -187,7 +187,12 @@ func (t *transport) failure(ctx, limited context.Context, cause error) error {
 		return ctx.Err()
 	}
 	e := &Error{Kind: ErrUnavailable, Code: "unreachable", cause: cause}
+	var unknown x509.UnknownAuthorityError
+	var misnamed x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	switch {
+	case errors.As(cause, &unknown), errors.As(cause, &misnamed), errors.As(cause, &invalid):
+		e.Code, e.Detail = "insecure", fmt.Sprintf("cannot trust the service at %s: %v", t.address.text, cause)
 	case limited.Err() != nil:
 		e.Code, e.timedOut = "no-answer", true
 		e.Detail = fmt.Sprintf("the service at %s did not answer in time", t.address.text)

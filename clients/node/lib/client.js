@@ -214,7 +214,8 @@ class Ask {
 
   /** Waits before the next try; throws when the service was away for too long, or it is of no use (rule 4). */
   async failed(error) {
-    if (!(error instanceof Unavailable) || error.timedOut || error.code === 'malformed') throw error
+    const mayPass = error instanceof Unavailable && !error.timedOut && !['malformed', 'insecure'].includes(error.code)
+    if (!mayPass) throw error
     // Whoever waited in the queue until it broke begins to count now.
     if (this.#failingSince === null || now() - this.#lastFailed > 2 * PAUSE_MS.most) {
       this.#failingSince = now()

@@ -141,7 +141,7 @@ export class Transport {
       onSent()
     }
     request.on('socket', socket => {
-      if (socket.connecting) socket.once('connect', connected)
+      if (socket.connecting) socket.once(this.address.isTLS ? 'secureConnect' : 'connect', connected)
       else connected()
     })
     return request
@@ -182,6 +182,10 @@ export class Transport {
   #failure(cause) {
     if (cause.code === 'EACCES' || cause.code === 'EPERM') {
       return new Denied(refusalOf(this.options.socketPath ?? this.address.url), { code: 'socket-denied', cause })
+    }
+    if (/CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(cause.code)) {
+      const text = `cannot trust the service at ${this.address.url}: ${cause.message}`
+      return new Unavailable(text, { code: 'insecure', cause })
     }
     if (String(cause.code).startsWith('HPE_')) return notHTTP(this.address.url, cause)
     const help = UNREACHED.has(cause.code) ? '; is `leasehold serve` running, and is LEASEHOLD_URL right?' : ''

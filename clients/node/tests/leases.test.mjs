@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import {
   AlreadyHeld, Client, Deadlock, Denied, Invalid, LeaseLost, Locked, Unavailable, WaitTimeout,
 } from '../index.js'
-import { Daemon, eventually, freePort, sleep } from './daemon.mjs'
+import { Daemon, PROGRAM, eventually, freePort, sleep } from './daemon.mjs'
 
 let daemon
 let number = 0
@@ -131,8 +134,8 @@ describe('what is asked for', () => {
   test('what makes no sense is refused before it is sent', async () => {
     const nowhere = new Client({ url: 'unix:/nowhere' })
     for (const [key, options] of [['', {}], ['a', { ttlMs: 0 }], ['a', { ttlMs: '30s' }], ['a', { wait: 10 }], [[], {}],
-      ['a', { signal: 5 }], ['a', { shared: true, slots: 3 }], ['a', { keep: 'well' }], ['a', { waitMs: -1 }], ['a', { slots: 1.5 }],
-      ['a', { ttlMs: 1000, keep: 'process' }], [['a', 'b'], { keep: 'stream' }]]) {
+      ['a', { signal: 5 }], ['a', { shared: true, slots: 3 }], ['a', { keep: 'well' }], ['a', { waitMs: -1 }],
+      ['a', { slots: 1.5 }], ['a', { ttlMs: 1000, keep: 'process' }], [['a', 'b'], { keep: 'stream' }]]) {
       await assert.rejects(nowhere.acquire(key, options), Invalid, JSON.stringify([key, options]))
     }
     assert.throws(() => new Client({ url: 'redis://localhost' }), Invalid)
@@ -161,6 +164,31 @@ describe('what is asked for', () => {
         && error.message.includes('group root (mode 600)'))
     } finally {
       process.seteuid(0)
+    }
+  })
+
+  const openssl = spawnSync('openssl', ['version']).status === 0
+  test('over TLS, with a token', { skip: !openssl && 'no openssl' }, async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'leasehold-'))
+    const [ca, key, file] = ['certificate', 'key', 'tokens'].map(name => path.join(folder, name))
+    spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+      '-keyout', key, '-out', ca, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'])
+    const [token, line] = spawnSync(PROGRAM, ['token', 'me', '--role', 'lock']).stdout.toString().split('\n')
+    writeFileSync(file, `${line}\n`, { mode: 0o600 })
+    chmodSync(key, 0o600)
+    const secret = await Daemon.start('--tls-cert', ca, '--tls-key', key, '--token-file', file)
+    try {
+      const url = secret.tcp.replace('http:', 'https:')
+      for (const options of [{}, { ttlMs: 5000 }]) {
+        const lease = await secret.client({ url, token, ca }).acquire('a', options)
+        assert.equal(await lease.release(), true)
+      }
+      await assert.rejects(secret.client({ url, ca }).acquire('a'), Denied)
+      await assert.rejects(secret.client({ url, token }).acquire('a'), error => error instanceof Unavailable
+        && error.code === 'insecure')
+    } finally {
+      await secret.stop()
+      rmSync(folder, { recursive: true })
     }
   })
 
