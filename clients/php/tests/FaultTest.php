@@ -96,7 +96,7 @@ final class FaultTest extends ServiceTestCase
         $second = Program::php(self::$daemon->url(),
             "Lock::acquire('{$this->key()}', wait: 20, client: \$client); echo \"second\\n\"; fgets(STDIN);");
         eventually(fn (): bool => $this->waiting($this->key()) === 2, 'the second waits');
-        usleep(500000);
+        usleep(630000); // about when the place is asked for again
         $holder->write('now');
         $this->assertSame('first', $first->line(), 'it has kept its place');
         $first->write('now');

@@ -27,8 +27,13 @@ final class Program
         return new self([PHP_BINARY, '-r', "$uses require $autoload; \$client = new Client('$url'); $code"]);
     }
 
+    /** The next line that it says; empty at its end. */
     public function line(): string
     {
+        [$read, $none] = [[$this->pipes[1]], null];
+        if (stream_select($read, $none, $none, 20) !== 1) {
+            throw new \RuntimeException('The program says nothing.');
+        }
         return trim((string) fgets($this->pipes[1]));
     }
 

@@ -19,6 +19,8 @@ final class Connection
 
     /** @var resource|null */
     private $stream = null;
+    /** @var resource|null one that is left, but stands in a queue until the next answer */
+    private $former = null;
     private int $pid = 0;
     private string $read = '';
     /** Whether the request that is under way may have reached the service. */
@@ -70,12 +72,15 @@ final class Connection
      * Sends a request and reads its answer, whatever the status.
      *
      * @param array<string, string> $headers
+     * @param bool $staysInLine whether the connection stays open beyond the deadline, until the next answer: so a
+     *     waiter has its place until it has asked for it on another one
      * @throws Unavailable when no whole answer came until the deadline; the connection is closed then, and
      *     `mayHaveArrived` says whether the request was sent
      * @throws Denied when the socket is not for this user
      */
-    public function send(string $method, string $target, array $headers, ?string $body, int $deadline): Answer
-    {
+    public function send(
+        string $method, string $target, array $headers, ?string $body, int $deadline, bool $staysInLine = false,
+    ): Answer {
         $this->hasSent = false;
         try {
             self::closeInherited();
@@ -83,21 +88,36 @@ final class Connection
                 $this->connect($deadline);
             }
             $this->write($this->head($method, $target, $headers, $body) . $body, $deadline);
-            return $this->answer($deadline);
+            $answer = $this->answer($deadline);
+            $this->end($this->former);
+            return $answer;
         } catch (\Throwable $error) {
             // Nobody can tell what would come next on this connection.
-            $this->close();
+            if ($staysInLine && $this->stream !== null && Clock::now() >= $deadline) {
+                $this->end($this->former);
+                [$this->former, $this->stream, $this->read] = [$this->stream, null, ''];
+            } else {
+                $this->close();
+            }
             throw $error;
         }
     }
 
     public function close(): void
     {
-        if ($this->stream === null) {
+        $this->end($this->former);
+        $this->end($this->stream);
+        $this->read = '';
+        unset(self::$open[$this]);
+    }
+
+    /** @param resource|null $ended becomes null */
+    private function end(&$ended): void
+    {
+        [$stream, $ended] = [$ended, null];
+        if ($stream === null) {
             return;
         }
-        [$stream, $this->stream, $this->read] = [$this->stream, null, ''];
-        unset(self::$open[$this]);
         $isOwn = $this->pid === getmypid();
         if ($this->address->isSecure && !$isOwn) {
             self::$inherited[] = $stream;

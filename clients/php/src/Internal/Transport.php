@@ -77,12 +77,13 @@ final class Transport
             $sentAt = Clock::now();
             $left = max(0, $waitUntil - $sentAt);
             $until = min($deadline, $sentAt + $left + Clock::nanoseconds($attempt ?? $this->timeout));
-            if ($left > Clock::nanoseconds(self::$lookAfter)) {
+            $isLong = $left > Clock::nanoseconds(self::$lookAfter);
+            if ($isLong) {
                 $until = min($until, $sentAt + Clock::nanoseconds(self::$lookAfter));
             }
             try {
                 $json = $body === null ? null : json_encode($body($left / 1e9), JSON_THROW_ON_ERROR);
-                $answer = $this->once($via ?? $this->shared, $method, $target, $headers, $json, $until);
+                $answer = $this->once($via ?? $this->shared, $method, $target, $headers, $json, $until, $isLong);
                 if (!$answer->isPassing()) {
                     return $answer;
                 }
@@ -91,7 +92,7 @@ final class Transport
                 $mayHaveArrived = $mayHaveArrived || $error->mayHaveArrived;
             }
             $now = Clock::now();
-            if ($now >= $until && $now < $waitUntil && $this->isThere()) {
+            if ($isLong && $now >= $until && $this->isThere()) {
                 // A proxy may have gone silent: the next sending has the place in the queue.
                 $lostAt = null;
                 continue;
@@ -131,15 +132,16 @@ final class Transport
     /** Sends a request over a connection; one that had stood idle and turns out to be closed is replaced. */
     private function once(
         Connection $via, string $method, string $target, array $headers, ?string $body, int $until,
+        bool $staysInLine = false,
     ): Answer {
         $wasOpen = $via->isOpen();
         try {
-            $answer = $via->send($method, $target, $headers, $body, $until);
+            $answer = $via->send($method, $target, $headers, $body, $until, $staysInLine);
         } catch (Unavailable $error) {
             if (!$wasOpen || Clock::now() >= $until) {
                 throw $error;
             }
-            $answer = $via->send($method, $target, $headers, $body, $until);
+            $answer = $via->send($method, $target, $headers, $body, $until, $staysInLine);
         }
         self::$wasReached = true;
         return $answer;
