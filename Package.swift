@@ -90,12 +90,10 @@ let package = Package(
       exclude: [
         "DESIGN.md", "page.html", "style.css", "service.js", "locks.js", "activity.js", "kernel.js", "main.js",
       ]),
-    .systemLibrary(
-      name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
-      providers: [.apt(["libmicrohttpd-dev"])]),
-    .systemLibrary(
-      name: "CGnuTLS", pkgConfig: "gnutls",
-      providers: [.apt(["libgnutls28-dev"])]),
+    .target(name: "CLazyLibrary", cSettings: hardened),
+    // Of Debian's libmicrohttpd-dev and libgnutls28-dev; the libraries are loaded when they are needed.
+    .target(name: "CMicroHTTPD", dependencies: ["CLazyLibrary"], cSettings: hardened),
+    .target(name: "CGnuTLS", dependencies: ["CLazyLibrary"], cSettings: hardened),
 
     // The values of System V IPC: operations, keys, permissions.
     .target(name: "SysVTypes", exclude: ["DESIGN.md"], swiftSettings: fast),

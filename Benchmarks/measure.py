@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import time
@@ -127,6 +128,38 @@ def raw_pairs(programs: dict[str, Path], plan: Plan, prefix: list[str]) -> dict:
         for _ in range(plan.rounds)
     ]
     return {name: statistics.median(run[name] for run in runs) for name in ("p50_ns", "p99_ns", "mean_ns")}
+
+
+@dataclass
+class StartRow:
+    what: str
+    wall_ms: float
+    cpu_ms: float
+
+
+def starts(program: str, server: Server, work: Path, plan: Plan) -> list[StartRow]:
+    """A command under a lock, from fork to wait, and all the processes that it takes."""
+    url = server.address("Unix")[1]
+    environment = {**os.environ, "LEASEHOLD_URL": f"unix:{url}"}
+    commands = {
+        "flock(1)": ["flock", str(work / "flock"), "true"],
+        "leasehold run": [program, "run", "start", "true"],
+        "leasehold run --exec": [program, "run", "--exec", "start", "true"],
+        "leasehold --version": [program, "--version"],
+    }
+    found: dict[str, list[tuple[float, float]]] = {what: [] for what in commands}
+    with open(os.devnull, "wb") as null:
+        for _ in range(plan.rounds * 30):
+            for what, words in commands.items():
+                begin = time.perf_counter()
+                quiet = [(os.POSIX_SPAWN_DUP2, null.fileno(), 1)]
+                pid = os.posix_spawnp(words[0], words, environment, file_actions=quiet)
+                _, status, usage = os.wait4(pid, 0)
+                found[what].append((time.perf_counter() - begin, usage.ru_utime + usage.ru_stime))
+                if status != 0:
+                    raise BenchmarkError(f"{words} ended with {status}")
+    return [StartRow(what, statistics.median(wall for wall, _ in rows) * 1e3,
+                     statistics.mean(cpu for _, cpu in rows) * 1e3) for what, rows in found.items()]
 
 
 @dataclass

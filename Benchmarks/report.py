@@ -7,7 +7,7 @@ import platform
 import textwrap
 from pathlib import Path
 
-from measure import CycleRow, HandoffRow, MemoryRow
+from measure import CycleRow, HandoffRow, MemoryRow, StartRow
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -48,6 +48,14 @@ def handoff_section(rows: list[HandoffRow]) -> str:
 def raw_section(pairs: dict) -> str:
     return ("### The kernel alone\n\nAcquire and release by semop(2), two operations each, no server: "
             f"{pairs['p50_ns']:.0f} ns a pair (p99 of batches of 1,000: {pairs['p99_ns']:.0f} ns).")
+
+
+def start_section(rows: list[StartRow]) -> str:
+    floor = rows[0]
+    lines = [[row.what, f"{row.wall_ms:.1f}", f"{row.wall_ms / floor.wall_ms:.1f}", f"{row.cpu_ms:.1f}"]
+             for row in rows]
+    return "### Start\n\n`true` under a lock that is free:\n\n" + table(
+        ["command", "ms", "flock = 1", "CPU ms"], lines)
 
 
 def memory_section(rows: list[MemoryRow]) -> str:

@@ -30,7 +30,7 @@ PROGRAMS = {
     "fill_client": ["fill_client.c", *CLIENT_PARTS],
     "raw_semop": ["raw_semop.c", "bench.c"],
 }
-SECTIONS = ["cycles", "handoff", "raw", "memory"]
+SECTIONS = ["cycles", "handoff", "raw", "start", "memory"]
 
 
 def say(text: str) -> None:
@@ -120,6 +120,11 @@ class Run:
                 say("hand-over")
                 parts.append(report.handoff_section(
                     measure.handoff(self.programs, contenders, self.plan, self.prefix)))
+            if "start" in sections and self.arguments.leasehold:
+                say("start of a command")
+                leasehold = next(server for server in contenders if server.name == "Leasehold")
+                parts.append(report.start_section(
+                    measure.starts(self.arguments.leasehold, leasehold, self.work, self.plan)))
         if "raw" in sections:
             say("semop alone")
             parts.append(report.raw_section(measure.raw_pairs(self.programs, self.plan, self.prefix)))

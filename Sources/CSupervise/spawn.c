@@ -31,7 +31,8 @@ int csupervise_spawn(char *const argv[], char *const envp[], int terminal, struc
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
     pid_t parent = getpid();
-    pid_t child = fork();
+    // No copy is made of what is gone with exec; the thread waits until then. Handlers are each process's own.
+    pid_t child = vfork();
     if (child == 0) {
         setpgid(0, 0);
         if (terminal >= 0) tcsetpgrp(terminal, getpid());

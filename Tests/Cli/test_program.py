@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 from support import PROGRAM, ROOT
@@ -33,6 +34,22 @@ class Hardening(unittest.TestCase):
                 self.assertIn("GNU_RELRO", segments)
                 self.assertRegex(segments, r"GNU_STACK .* RW ")
                 self.assertNotRegex(segments, r"LOAD .* RWE ")
+
+    def test_it_loads_what_only_some_commands_need_when_they_need_it(self):
+        for path in {PROGRAM, *RELEASES}:
+            with self.subTest(path):
+                self.assertNotRegex(self.read(path, "-d"), r"NEEDED.*(gnutls|microhttpd)")
+        with tempfile.TemporaryDirectory() as folder:
+            for library, words in (("libmicrohttpd.so.12", ("serve", "--port", "0", "--control-key", "0x4c48fa12")),
+                                   ("libgnutls.so.30", ("token", "a", "--role", "lock"))):
+                with open(os.path.join(folder, library), "w", encoding="ascii") as file:
+                    file.write("no library" * 100)
+                result = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=20, check=False,
+                                        env={**os.environ, "LD_LIBRARY_PATH": folder})
+                self.assertEqual(result.returncode, 69, result)
+                self.assertRegex(result.stderr, rf"leasehold: cannot load {library}: .*invalid ELF header\n$")
+                self.assertEqual(subprocess.run([PROGRAM, "version"], stdout=subprocess.DEVNULL, check=False,
+                                                env={**os.environ, "LD_LIBRARY_PATH": folder}).returncode, 0)
 
     def test_its_c_parts_watch_their_stacks(self):
         for path in {PROGRAM, *RELEASES}:

@@ -290,9 +290,11 @@ def imports(path):
 
 
 def libraries(program, *names):
-    """Where the loader finds these libraries of a program."""
+    """Where the loader finds these libraries of a program, those too that it loads when it needs them."""
+    known = subprocess.run(["ldconfig", "-p"], check=True, capture_output=True, text=True).stdout
+    found = dict(reversed(re.findall(r"^\s*(lib(?:microhttpd|gnutls)\.so\.\d+) .* => (\S+)", known, re.M)))
     text = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    found = dict(re.findall(r"^\s*(\S+) => (\S+)", text, re.M))
+    found |= dict(re.findall(r"^\s*(\S+) => (\S+)", text, re.M))
     return [path for library, path in found.items() if library.startswith(names)]
 
 
