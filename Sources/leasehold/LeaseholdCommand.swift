@@ -30,6 +30,7 @@ extension LeaseholdCommand {
     for command in configuration.subcommands + configuration.groupedSubcommands.flatMap({ $0.subcommands }) {
       guard let name = command.configuration.commandName else { continue }
       if command.configuration.shouldDisplay { names.append(name) } else { hidden.append(name) }
+      hidden += command.configuration.aliases
     }
     guard !names.contains(word), !hidden.contains(word) else { return nil }
     let hint = nearestName(to: word, among: names).map { " did you mean '\($0)'?" } ?? ""

@@ -97,6 +97,12 @@ class Commands(CliTest):
             self.assertEqual(self.ok(command, "--lock", self.key("-*")).count("\n"), 2)
             self.assertEqual(self.ok(command, "--lock", self.key("-two*")).count("\n"), 1)
 
+    def test_locks_has_the_short_names_of_other_tools(self):
+        self.granted(self.server.acquire(self.key(), owner="ann", ttl="60s"))
+        for word in ("ls", "ps"):
+            self.assertEqual(self.ok(word, "--lock", self.key()).count("\n"), 2)
+            self.assertIn("holds  ann", self.ok(word, self.key()))
+
     def test_what_is_not_there_is_66(self):
         for words in (("locks", self.key()), ("renew", "0" * 32), ("release", "0" * 32), ("break", "0" * 10),
                       ("sem", "show", "0x7a7a"), ("sem", "rm", "id:99999"), ("sem", "op", "0x7a7a", "0:1"),
@@ -325,7 +331,7 @@ class Papers(CliTest):
         script = "\n".join([
             "source /dev/stdin <<<\"$SCRIPT\"", f"leasehold() {{ {PROGRAM} \"$@\"; }}",
             "COMP_WORDS=(leasehold locks dep) COMP_CWORD=2 COMP_LINE='leasehold locks dep' COMP_POINT=19 COMP_TYPE=9",
-            "_leasehold leasehold dep locks", "printf '%s\\n' \"${COMPREPLY[@]}\""])
+            "_leasehold_or_command leasehold dep locks", "printf '%s\\n' \"${COMPREPLY[@]}\""])
         completion = self.cli("completions", "bash").stdout
         result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20,
                                 env={**self.environment(), "SCRIPT": completion})
@@ -364,7 +370,7 @@ class Papers(CliTest):
         help_text = self.cli("--help").stdout
         for command in ("run", "acquire", "release", "renew", "hold", "locks", "leases", "sem", "shm", "break", "top",
                         "doctor", "ready", "live", "serve", "completions"):
-            self.assertRegex(help_text, rf"\n  {command} ")
+            self.assertRegex(help_text, rf"\n  {command}[ ,]")
 
 
 if __name__ == "__main__":

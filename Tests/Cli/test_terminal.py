@@ -161,12 +161,30 @@ class Top(CliTest):
                 terminal = Terminal(self, PROGRAM, "top", "--interval", "100ms", rows=rows, columns=columns)
                 terminal.expect(r"\x1b\[\?1049h")
                 terminal.expect(rf"\r\n{head}\x1b")
-                line = terminal.expect(r"\r\n(\S+… .*)\x1b\[K")[1]
+                line = terminal.expect(r"\r\n(\S+…\S+ .*)\x1b\[K")[1]
                 self.assertLessEqual(len(line), columns)
-                self.assertRegex(line, r" worker-\S* .*9m\d\ds")
+                self.assertRegex(line, r" work\S*\d .*9m\d\ds")
                 terminal.expect(r"\.\.\. \d+ more")
                 terminal.send("q")
                 self.assertEqual(terminal.wait(), 0)
+
+    def test_keys_sort_and_filter(self):
+        for name, owner in (("aa", "ann"), ("bb", "bob"), ("cc", "ann")):
+            self.granted(self.server.acquire(self.key(f"-{name}"), owner=owner, ttl="10m"))
+        self.server.acquire_later(self.key("-cc"))
+        terminal = Terminal(self, PROGRAM, "top", "--interval", "100ms", rows=80, columns=100)
+        terminal.expect(r"by waiting, s sorts")
+        terminal.expect(r"-cc [\s\S]*-aa [\s\S]*-bb ")
+        terminal.send("ss")
+        terminal.expect(r"by name[\s\S]*-aa [\s\S]*-bb [\s\S]*-cc ")
+        terminal.send("/BOB\r")
+        shown = terminal.expect(r"/BOB  Esc: all([\s\S]*?)\x1b\[J")[1]
+        self.assertIn("-bb ", shown)
+        self.assertNotIn("-aa ", shown)
+        terminal.send("\x1b")
+        terminal.expect(r"/ filters[\s\S]*-aa ")
+        terminal.send("q")
+        self.assertEqual(terminal.wait(), 0)
 
     def test_without_a_terminal_it_prints_once(self):
         self.granted(self.server.acquire(self.key(), owner="some\x7fbody".replace("\x7f", "")))

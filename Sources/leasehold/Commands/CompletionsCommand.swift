@@ -7,26 +7,38 @@ struct CompletionsCommand: ParsableCommand {
     commandName: "completions", abstract: "Print a completion script for bash, zsh or fish.",
     discussion: "As in: leasehold completions bash >/usr/share/bash-completion/completions/leasehold")
 
-  @Argument(help: ArgumentHelp("bash, zsh or fish.", valueName: "shell"))
+  @Argument(
+    help: ArgumentHelp("bash, zsh or fish.", valueName: "shell"), completion: .list(["bash", "zsh", "fish"]))
   var shell: String
 
   func run() throws {
-    guard let shell = CompletionShell(rawValue: shell) else {
+    guard let known = CompletionShell(rawValue: shell) else {
       throw ValidationError("'\(shell)' is none of \(CompletionShell.allCases.map(\.rawValue).joined(separator: ", "))")
     }
-    Output.write(LeaseholdCommand.completionScript(for: shell))
+    Output.write(CompletionScript.completed(LeaseholdCommand.completionScript(for: known), shell: shell))
   }
 }
 
-/// Words that a shell completes from what the service has.
+/// Words that a shell completes from what the service has; none when it does not answer at once.
 enum Known {
-  /// Names of locks; none when the service does not answer at once.
+  /// Names of locks.
   static let locks = CompletionKind.custom { _, _, prefix in
+    words("locks", prefix.isEmpty ? [] : [("key", prefix)]) { $0["key"].string }
+  }
+
+  /// Refs of leases.
+  static let refs = CompletionKind.custom { _, _, _ in words("leases", []) { $0["ref"].string } }
+
+  /// Owners of leases.
+  static let owners = CompletionKind.custom { _, _, _ in words("leases", []) { $0["owner"].string } }
+
+  private static func words(
+    _ list: String, _ query: [(String, String)], _ word: (JSON) -> String?
+  ) -> [String] {
     guard let endpoint = try? ServiceEndpoint.fromEnvironment() else { return [] }
-    var request = Request("GET", ["locks"], query: [("limit", "100")])
-    if !prefix.isEmpty { request.query.append((name: "key", value: prefix)) }
-    request.timeout = .milliseconds(500)
-    let locks = try? LeaseholdConnection(endpoint).send(request).json["locks"].elements
-    return (locks ?? []).compactMap { $0["key"].string }
+    var request = Request("GET", [list], query: [("limit", "100")] + query)
+    request.timeout = .milliseconds(200)
+    let entries = try? LeaseholdConnection(endpoint).send(request).json[list].elements
+    return (entries ?? []).compactMap(word)
   }
 }

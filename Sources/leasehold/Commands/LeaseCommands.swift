@@ -155,7 +155,9 @@ struct BreakCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("The ref that `leasehold leases` shows, or the lease's id.", valueName: "ref"))
+  @Argument(
+    help: ArgumentHelp("The ref that `leasehold leases` shows, or the lease's id.", valueName: "ref"),
+    completion: Known.refs)
   var lease: String
 
   func run() throws {

@@ -4,14 +4,16 @@ internal import LeaseholdClient
 /// `leasehold locks`: which locks there are, or who holds one.
 struct LocksCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "locks", abstract: "List locks, or show who holds and waits for one.")
+    commandName: "locks", abstract: "List locks, or show who holds and waits for one.", aliases: ["ls", "ps"])
 
   @Option(
     name: [.customLong("lock"), .customLong("prefix"), .customLong("key")],
     help: ArgumentHelp("Only locks whose names begin so; a * at the end may stand there.", valueName: "text"))
   var prefix: LockPrefix?
 
-  @Option(help: ArgumentHelp("Only held, free or waited ones.", valueName: "state"))
+  @Option(
+    help: ArgumentHelp("Only held, free, waited, cooling or damaged ones.", valueName: "state"),
+    completion: .list(["held", "free", "waited", "cooling", "damaged"]))
   var state: String?
 
   @OptionGroup var ask: AskOptions
@@ -63,7 +65,7 @@ struct LeasesCommand: ParsableCommand {
 
   @Option(
     name: [.customLong("owner"), .customLong("label")],
-    help: ArgumentHelp("Only those of this owner.", valueName: "text"))
+    help: ArgumentHelp("Only those of this owner.", valueName: "text"), completion: Known.owners)
   var owner: String?
 
   @Option(

@@ -96,9 +96,13 @@ struct Table {
   }
 
   private mutating func cut(_ column: Int, to width: Int) {
-    for row in rows.indices where rows[row][column].count > width {
-      rows[row][column] = rows[row][column].prefix(max(width - 1, 0)) + "…"
-    }
+    for row in rows.indices { rows[row][column] = Self.cut(rows[row][column], to: width) }
+  }
+
+  /// A text that is at most so wide: what is cut is its middle, as names differ at their ends.
+  static func cut(_ text: String, to width: Int) -> String {
+    guard text.count > width, width > 0 else { return text }
+    return text.prefix(width / 2) + "…" + text.suffix(width - 1 - width / 2)
   }
 
   /// Adds a row; a cell is text of others.

@@ -6,8 +6,8 @@ internal import LeaseholdClient
 struct ServiceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Where the service is, such as unix:/run/leasehold/leasehold.sock (default: $LEASEHOLD_URL, else "
-        + "\(ServiceAddress.standard)).", valueName: "address"))
+      "Where the service is, such as unix:/run/leasehold/leasehold.sock (default: $LEASEHOLD_URL, else that socket, "
+        + "else your own service's, else \(ServiceAddress.standard)).", valueName: "address"))
   var url: String?
 
   @Option(

@@ -6,7 +6,10 @@ internal import LeaseholdClient
 struct TopCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top", abstract: "Show locks, holders and waiters, each second anew; q quits.",
-    discussion: "Where standard output is no terminal it prints once and ends.")
+    discussion: """
+      s sorts by who waits, by who holds, by name; / filters by a part of the lock's name or of an owner's, Enter ends \
+      typing, Esc shows all. Where standard output is no terminal it prints once and ends.
+      """)
 
   @Option(help: ArgumentHelp("Time between two looks.", valueName: "time"))
   var interval = "1s"
@@ -28,20 +31,22 @@ struct TopCommand: ParsableCommand {
     let milliseconds = Int32(clamping: try LockOptions.duration(interval, of: "--interval").wholeMilliseconds)
     let screen = Screen()
     defer { screen.restore() }
-    repeat {
+    var view = TopView()
+    while true {
       let lines: [String]
       do {
-        lines = try Self.look(connection, rows: screen.rows, columns: screen.columns)
+        lines = try Self.look(connection, view, rows: screen.rows, columns: screen.columns)
       } catch {
         lines = [VisibleText.of("leasehold: \(Failure(error).message)")]
       }
       screen.show(lines)
-    } while !screen.isQuit(within: milliseconds)
+      guard screen.keys(within: milliseconds).allSatisfy({ view.take($0) }) else { return }
+    }
   }
 
   /// The lines of one look: a summary, then each lease, the busiest locks first.
   private static func look(
-    _ connection: LeaseholdConnection, rows: Int, columns: Int? = nil
+    _ connection: LeaseholdConnection, _ view: TopView? = nil, rows: Int, columns: Int? = nil
   ) throws(ClientError) -> [String] {
     func get(_ path: String, _ query: [(String, String)] = []) throws(ClientError) -> Response {
       var request = Request("GET", [path], query: query)
@@ -52,23 +57,24 @@ struct TopCommand: ParsableCommand {
     let locks = try get("locks", [("limit", "1000")]).checked().json["locks"].elements
     let leases = try get("leases", [("limit", "1000")]).checked().json["leases"].elements
     let address = connection.endpoint.address
-    return lines(ready: ready, locks: locks, leases: leases, address: address, rows: rows, columns: columns)
+    return lines(ready: ready, locks: locks, leases: leases, address: address, view: view, rows: rows, columns: columns)
   }
 
   /// What a look shows.
   ///
-  /// - Parameter columns: What the table must fit into; `nil`: no matter.
+  /// - Parameters:
+  ///   - view: What somebody has chosen; `nil` where nobody can.
+  ///   - columns: What the table must fit into; `nil`: no matter.
   static func lines(
-    ready: JSON, locks: [JSON], leases: [JSON], address: ServiceAddress, rows: Int, columns: Int? = nil
+    ready: JSON, locks: [JSON], leases: [JSON], address: ServiceAddress, view: TopView? = nil, rows: Int,
+    columns: Int? = nil
   ) -> [String] {
     let waiting = locks.reduce(Int64(0)) { $0 + ($1["waiting"].int ?? 0) }
     let head =
       "leasehold \(ready["status"].cell ?? "?")  locks \(locks.count)  leases \(leases.count)  waiting \(waiting)"
       + "  \(address)"
-    let holders = Dictionary(grouping: leases) { $0["key"].string ?? "" }
     var table = Table("LOCK", "HELD", "FREE", "WAITING", "NATIVE", "OWNER", "PID", "SINCE", "LEFT", "TTL")
-    for lock in locks.sorted(by: isBusier) {
-      let held = holders[lock["key"].string ?? ""] ?? []
+    for (lock, held) in (view ?? TopView()).chosen(locks, leases: leases) {
       for (index, lease) in (held.isEmpty ? [.null] : held).enumerated() {
         let isFirst = index == 0
         table.add(
@@ -81,14 +87,9 @@ struct TopCommand: ParsableCommand {
     if let columns {
       table.fit(columns, shrinking: ("LOCK", "OWNER"), dropping: ["PID", "TTL", "NATIVE", "SINCE", "FREE", "HELD"])
     }
-    let lines = [head, ""] + table.text.split(separator: "\n").map(String.init)
+    let lines = [head, VisibleText.of(view?.line ?? "")] + table.text.split(separator: "\n").map(String.init)
     guard lines.count > rows else { return lines }
     return lines.prefix(max(rows - 1, 1)) + ["... \(lines.count - rows + 1) more"]
-  }
-
-  private static func isBusier(_ one: JSON, _ other: JSON) -> Bool {
-    func rank(_ lock: JSON) -> (Int64, Int64) { (lock["waiting"].int ?? 0, lock["held"].int ?? 0) }
-    return rank(one) != rank(other) ? rank(one) > rank(other) : (one["key"].string ?? "") < (other["key"].string ?? "")
   }
 }
 
@@ -145,15 +146,16 @@ final class Screen {
     LogSink(descriptor: STDOUT_FILENO).write("\u{1b}[H" + text + "\u{1b}[J")
   }
 
-  /// Waits for the next look; says whether q, Ctrl-C or the end of input came.
-  func isQuit(within milliseconds: Int32) -> Bool {
+  /// Waits for the next look, or until keys come, and says which; Ctrl-C at the end of input.
+  func keys(within milliseconds: Int32) -> [UInt8] {
     guard readsKeys else {
       poll(nil, 0, milliseconds)
-      return false
+      return []
     }
     var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-    guard poll(&entry, 1, milliseconds) > 0 else { return false }
-    var key: UInt8 = 0
-    return read(STDIN_FILENO, &key, 1) != 1 || key == UInt8(ascii: "q") || key == 3
+    guard poll(&entry, 1, milliseconds) > 0 else { return [] }
+    var keys = [UInt8](repeating: 0, count: 64)
+    let count = read(STDIN_FILENO, &keys, keys.count)
+    return count > 0 ? Array(keys[..<count]) : [3]
   }
 }

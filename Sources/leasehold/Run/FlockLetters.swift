@@ -38,6 +38,9 @@ struct FlockLetters {
     "--url", "--cacert",
   ]
 
+  /// All options of `run` whose value is the next word.
+  static let valuedWords = valued.sorted() + ["-w", "-j", "-E", "-c", "--command"]
+
   /// The name of the command, then its options and locks for the parser.
   private(set) var spelled: [String]
   /// Where the command of `run` is; `nil` when there is none.
