@@ -10,6 +10,9 @@ export const PROGRAM = process.env.LEASEHOLD
 if (!PROGRAM) throw new Error('say with LEASEHOLD=PATH which program to test')
 
 let count = 0
+const running = new Set()
+// No daemon outlives the tests, however they end.
+process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /** Waits until `condition()` is true, and returns it. */
@@ -55,6 +58,7 @@ export class Daemon {
       '--control-key', `0x${this.control.toString(16)}`, ...this.more].map(String)
     this.#process = spawn(PROGRAM, words, { stdio: ['ignore', log, log] })
     this.#process.unref()
+    running.add(this.#process)
     this.ask ??= this.client({ timeoutMs: 2000 })
     await eventually(() => this.ask.send('GET', '/readyz').then(() => true, () => {
       if (this.#process.exitCode !== null) throw new Error(readFileSync(path.join(this.directory, 'log'), 'utf8'))
@@ -75,6 +79,7 @@ export class Daemon {
     this.#process.ref()
     this.#process.kill('SIGKILL')
     await ended
+    running.delete(this.#process)
   }
 
   async stop() {
