@@ -137,8 +137,11 @@ final class Lease
         }
         try {
             $now = Clock::now();
+            // A connection that went silent must not use up the time that is left for a renewal.
+            $patience = min($this->client->timeout, $this->ttl === null ? INF : max(0.25, $this->ttl / 6));
             $answer = $this->client->transport->request(
-                'GET', $this->target(), deadline: $this->deadline ?? PHP_INT_MAX);
+                'GET', $this->target(), deadline: min(Clock::in($patience), $this->deadline ?? PHP_INT_MAX),
+                attempt: $patience / 3);
             $this->accept($answer, $now);
         } catch (Unavailable) {
             $this->mustBeHeld();

@@ -11,9 +11,9 @@ class Unavailable extends LeaseholdException
      * @internal
      * @param bool $mayHaveArrived whether the service may have done what was asked
      */
-    public static function unanswered(string $message, bool $mayHaveArrived): self
+    public static function unanswered(string $message, string $code, bool $mayHaveArrived): self
     {
-        $error = new self($message);
+        $error = new self($message, $code);
         $error->mayHaveArrived = $mayHaveArrived;
         return $error;
     }

@@ -157,7 +157,9 @@ final class Connection
             stream_set_timeout($stream, (int) ceil($seconds));
             if (!@stream_socket_enable_crypto($stream, true, STREAM_CRYPTO_METHOD_TLS_CLIENT)) {
                 fclose($stream);
-                throw $this->failure('no TLS session: ' . (error_get_last()['message'] ?? 'refused'));
+                $why = preg_replace('/^.*(?:error:|\): )/s', '', error_get_last()['message'] ?? 'refused');
+                $isOfCertificate = preg_match('/certificate/i', $why) === 1;
+                throw $this->failure("no TLS session: $why", $isOfCertificate ? 'insecure' : '');
             }
         }
         stream_set_blocking($stream, false);
@@ -207,7 +209,7 @@ final class Connection
         do {
             $head = $this->readUntil("\r\n\r\n", $deadline);
             if (!preg_match('~^HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?(\r\n|$)~', $head, $parts)) {
-                throw $this->failure('what answers does not speak HTTP');
+                throw $this->failure('what answers does not speak HTTP', 'malformed');
             }
             $status = (int) $parts[1];
         } while ($status < 200);
@@ -234,7 +236,7 @@ final class Connection
         while (true) {
             $line = $this->readUntil("\r\n", $deadline);
             if (!preg_match('~^([0-9a-fA-F]{1,7})(?:;|$)~', $line, $parts)) {
-                throw $this->failure('a chunk of its answer has no length');
+                throw $this->failure('a chunk of its answer has no length', 'malformed');
             }
             $count = (int) hexdec($parts[1]);
             if ($count === 0) {
@@ -244,7 +246,7 @@ final class Connection
             }
             $body .= $this->readCount($count, $deadline);
             if ($this->readUntil("\r\n", $deadline) !== '' || strlen($body) > self::BODY_MAX) {
-                throw $this->failure('its answer is not whole, or too long');
+                throw $this->failure('its answer is not whole, or too long', 'malformed');
             }
         }
     }
@@ -253,7 +255,7 @@ final class Connection
     {
         while (($end = strpos($this->read, $mark)) === false) {
             if (strlen($this->read) > self::HEAD_MAX) {
-                throw $this->failure('the head of its answer is too long');
+                throw $this->failure('the head of its answer is too long', 'malformed');
             }
             $this->readMore($deadline) || throw $this->failure('the connection broke');
         }
@@ -265,7 +267,7 @@ final class Connection
     private function readCount(int $count, int $deadline): string
     {
         if ($count > self::BODY_MAX) {
-            throw $this->failure('its answer is too long');
+            throw $this->failure('its answer is too long', 'malformed');
         }
         while (strlen($this->read) < $count) {
             $this->readMore($deadline) || throw $this->failure('the connection broke');
@@ -279,7 +281,7 @@ final class Connection
     {
         while ($this->readMore($deadline)) {
             if (strlen($this->read) > self::BODY_MAX) {
-                throw $this->failure('its answer is too long');
+                throw $this->failure('its answer is too long', 'malformed');
             }
         }
         return $this->read;
@@ -314,8 +316,9 @@ final class Connection
         } while (!$ready);
     }
 
-    private function failure(string $reason): Unavailable
+    /** @param string $code for what will not pass: `malformed` or `insecure` */
+    private function failure(string $reason, string $code = ''): Unavailable
     {
-        return Unavailable::unanswered("No answer from $this->address: $reason.", $this->hasSent);
+        return Unavailable::unanswered("No answer from $this->address: $reason.", $code, $this->hasSent);
     }
 }

@@ -90,6 +90,11 @@ final class Transport
                 $error = Problems::exception($answer);
             } catch (Unavailable $error) {
                 $mayHaveArrived = $mayHaveArrived || $error->mayHaveArrived;
+                self::$wasReached = self::$wasReached || $mayHaveArrived;
+                if ($error->problem !== '') {
+                    $error->mayHaveArrived = $mayHaveArrived;
+                    throw $error;
+                }
             }
             $now = Clock::now();
             if ($isLong && $now >= $until && $this->isThere()) {
