@@ -104,6 +104,19 @@ final class FaultTest extends ServiceTestCase
         array_map(static fn (Program $program) => $program->kill(), [$first, $second, $holder]);
     }
 
+    public function testAWaitForAServiceThatStandsStillEndsBeforeItsTime(): void
+    {
+        [$lease, $url] = [$this->client->acquire($this->key()), self::$daemon->url()];
+        $waiter = Program::php($url, "
+            Leasehold\Internal\Transport::\$lookAfter = 1.2; \$client = new Client('$url', timeout: 0.4);
+            try { Lock::acquire('{$this->key()}', wait: 60, client: \$client); }
+            catch (Exception \$e) { echo get_class(\$e), \"\\n\"; }");
+        eventually(fn (): bool => $this->waiting($this->key()) === 1, 'it waits');
+        self::$daemon->frozenWhile(fn () => $this->assertSame(Unavailable::class, $waiter->line()));
+        $waiter->wait();
+        $lease->release();
+    }
+
     public function testReleasesAndRenewalsAreSentAgain(): void
     {
         foreach (['answer:0', 'answer:30', 'request:20'] as $how) {

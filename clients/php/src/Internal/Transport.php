@@ -18,7 +18,6 @@ final class Transport
     private readonly Connection $shared;
     /** @var array<string, array{int, callable(): void}> what the service has still to be told, and until when */
     private array $owed = [];
-    private int $pid;
     private static bool $wasReached = false;
     /** @internal How long one waits before it looks whether the service is there, in seconds. */
     public static float $lookAfter = 20.0;
@@ -30,7 +29,6 @@ final class Transport
     ) {
         $this->address = Address::find($url);
         $this->shared = $this->connection();
-        $this->pid = (int) getmypid();
     }
 
     /** @return array<string, mixed> without the token */
@@ -77,9 +75,11 @@ final class Transport
             $sentAt = Clock::now();
             $left = max(0, $waitUntil - $sentAt);
             $until = min($deadline, $sentAt + $left + Clock::nanoseconds($attempt ?? $this->timeout));
-            $isLong = $left > Clock::nanoseconds(self::$lookAfter);
+            $patience = self::$wasReached ? $this->timeout : min(self::UNKNOWN, $this->timeout);
+            $slice = Clock::nanoseconds($lostAt === null ? self::$lookAfter : min(self::$lookAfter, $patience));
+            $isLong = $left > $slice;
             if ($isLong) {
-                $until = min($until, $sentAt + Clock::nanoseconds(self::$lookAfter));
+                $until = min($until, $sentAt + $slice);
             }
             try {
                 $json = $body === null ? null : json_encode($body($left / 1e9), JSON_THROW_ON_ERROR);
@@ -97,15 +97,17 @@ final class Transport
                 }
             }
             $now = Clock::now();
-            if ($isLong && $now >= $until && $this->isThere()) {
-                // A proxy may have gone silent: the next sending has the place in the queue.
-                $lostAt = null;
-                continue;
-            }
-            if ($lostAt === null || $now - $sentAt > Clock::nanoseconds(self::UNKNOWN)) {
+            if ($isLong && $now >= $until) {
+                if ($this->isThere()) {
+                    // A proxy may have gone silent: the next sending has the place in the queue.
+                    $lostAt = null;
+                    continue;
+                }
+                $lostAt ??= $until;
+            } elseif ($lostAt === null || $now - $sentAt > Clock::nanoseconds(self::UNKNOWN)) {
                 $lostAt = min($now, max($sentAt, $waitUntil));
             }
-            $patience = self::$wasReached ? $this->timeout : min(self::UNKNOWN, $this->timeout);
+            $now = Clock::now();
             $end = $attempt !== null ? $deadline : min($deadline, $lostAt + Clock::nanoseconds($patience));
             if ($now + Clock::nanoseconds($pause) >= $end) {
                 assert($error instanceof Unavailable);
@@ -154,9 +156,6 @@ final class Transport
 
     private function payOwed(): void
     {
-        if ($this->pid !== getmypid()) {
-            [$this->owed, $this->pid] = [[], (int) getmypid()];
-        }
         // Its requests come here too, and find nothing owed.
         [$owed, $this->owed] = [$this->owed, []];
         while ($owed !== []) {
