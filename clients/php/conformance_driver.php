@@ -65,9 +65,10 @@ final class Driver
         }
     }
 
-    /** What a program does in its loop: nobody else renews for it. */
+    /** What a program does in its loop: nobody else renews for it, or tells the service what it missed. */
     private function look(): void
     {
+        array_map(static fn (Client $client): bool => $client->settle(), $this->clients);
         foreach ($this->looks as $name => [$next, $pause]) {
             if (microtime(true) < $next || !$this->leases[$name]->isHeld()) {
                 continue;

@@ -62,6 +62,16 @@ final class Client
     }
 
     /**
+     * Sends releases that were not answered, as every other request does first; for programs that may be idle for long.
+     *
+     * @return bool whether nothing is left to send
+     */
+    public function settle(): bool
+    {
+        return $this->transport->settle();
+    }
+
+    /**
      * One lock with its holders and waiters, as `GET /locks/{key}` shows it; null when nobody uses it.
      *
      * @return array<string, mixed>|null

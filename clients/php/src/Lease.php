@@ -17,6 +17,8 @@ final class Lease
 {
     /** How long a release is tried, in seconds. */
     private const RELEASE = 2.0;
+    /** How long a lease that lives by a connection is held without a word of the service, in seconds. */
+    private const SILENCE = 20.0;
     /** The shortest time that the service lends a lock for, in seconds. */
     public const SHORTEST = 0.1;
 
@@ -34,6 +36,7 @@ final class Lease
     private string $mode;
     private ?float $ttl;
     private ?int $renewAt;
+    private int $heardAt;
     private ?int $breakingAt = null;
     /** @var array<string, mixed> what its loss will say */
     private array $breaking = [];
@@ -65,7 +68,8 @@ final class Lease
         $this->mode = $json['mode'] ?? 'exclusive';
         $this->pid = (int) getmypid();
         $this->ttl = $keep === Keep::Renewal && isset($json['ttl_ms']) ? $json['ttl_ms'] / 1000 : null;
-        $this->renewAt = $this->renewalFrom(Clock::now());
+        $this->heardAt = Clock::now();
+        $this->renewAt = $this->renewalFrom($this->heardAt);
         $this->latest = $maxHold === null || $deadline === null ? null
             : $deadline - GrantRequest::span($json['ttl_ms']) + Clock::nanoseconds($maxHold);
         if ($isOwn) {
@@ -124,26 +128,23 @@ final class Lease
     /**
      * Asks the service whether it is held; where it has a ttl and a third of that is over, it is renewed.
      *
-     * A service that does not answer ends nothing before the deadline.
+     * A service that does not answer soon ends nothing before the deadline: the next call tries again. But a lease that
+     * lives by a connection is lost when nothing was heard for 20 s, as the service may have lost that connection.
      * @param bool $renew whether to renew it when that is due
      * @throws LeaseLost
      */
     public function check(bool $renew = true): void
     {
         $this->mustBeHeld();
-        if ($renew && $this->renewAt !== null && $this->breakingAt === null && Clock::now() >= $this->renewAt) {
-            $this->renew();
-            return;
-        }
+        $isDue = $renew && $this->renewAt !== null && $this->breakingAt === null && Clock::now() >= $this->renewAt;
+        // A connection that went silent must not use up the time that is left for a renewal.
+        $patience = min($this->client->timeout, 1.0, $this->ttl === null ? INF : max(0.25, $this->ttl / 6));
         try {
-            $now = Clock::now();
-            // A connection that went silent must not use up the time that is left for a renewal.
-            $patience = min($this->client->timeout, $this->ttl === null ? INF : max(0.25, $this->ttl / 6));
-            $answer = $this->client->transport->request(
-                'GET', $this->target(), deadline: min(Clock::in($patience), $this->deadline ?? PHP_INT_MAX),
-                attempt: $patience / 3);
-            $this->accept($answer, $now);
+            $this->ask($isDue ? $this->ttl : null, Clock::in($patience), max(0.1, $patience / 3));
         } catch (Unavailable) {
+            if ($this->connection !== null && Clock::now() >= $this->heardAt + Clock::nanoseconds(self::SILENCE)) {
+                $this->lose(Problems::lost("Nothing was heard of lease $this->ref for 20 s.", 'silent'));
+            }
             $this->mustBeHeld();
         }
     }
@@ -159,22 +160,14 @@ final class Lease
     {
         $this->mustBeHeld();
         $ttl = Seconds::checkPositive('ttl', $ttl) ?? $this->ttl;
-        $left = $this->latest === null ? INF : ($this->latest - Clock::now()) / 1e9;
-        if ($ttl === null || $left < self::SHORTEST || $this->breakingAt !== null) {
+        if ($ttl === null) {
             $this->check(renew: false);
             return;
         }
-        $body = ['ttl' => Seconds::text(min($ttl, $left))];
-        [$pause, $sentAt] = [0.1, 0];
+        $pause = 0.1;
         while (true) {
             try {
-                $sending = function () use ($body, &$sentAt): array {
-                    $sentAt = Clock::now();
-                    return $body;
-                };
-                $this->accept($this->client->transport->request(
-                    'POST', $this->target('/renew'), body: $sending, deadline: $this->deadline ?? PHP_INT_MAX,
-                    attempt: $this->ttl === null ? null : max(0.25, $this->ttl / 6)), $sentAt, isRenewal: true);
+                $this->ask($ttl, PHP_INT_MAX, $this->deadline === null ? null : max(0.25, $ttl / 6));
                 $this->ttl = $this->keep === Keep::Renewal ? $ttl : null;
                 return;
             } catch (Unavailable $error) {
@@ -183,7 +176,7 @@ final class Lease
                     throw $error;
                 }
                 Clock::pause($pause, $this->deadline);
-                $pause = min(2 * $pause, max(0.1, ($this->ttl ?? 0.6) / 6));
+                $pause = min(2 * $pause, max(0.1, $ttl / 6));
             }
         }
     }
@@ -217,7 +210,8 @@ final class Lease
     /**
      * Gives the lock back, and tells whether it was held until now; a second time says no.
      *
-     * Never throws. What does not reach the service within two seconds is sent with the client's next request.
+     * Never throws. What does not reach the service within two seconds is sent with the client's next request, or by
+     * `Client::settle`.
      */
     public function release(): bool
     {
@@ -293,12 +287,32 @@ final class Lease
             }
             return false;
         } catch (LeaseholdException) {
-            $again = static fn (): Answer => $transport->request('DELETE', $target, deadline: Clock::in(0.25));
-            $transport->owe($target, $this->deadline ?? PHP_INT_MAX, $again);
+            $transport->owe($target, $this->deadline ?? PHP_INT_MAX, static fn (): Answer =>
+                $transport->request('DELETE', $target, deadline: Clock::in(0.5), attempt: 0.2));
             return $wasHeld ? null : false;
         } finally {
             $this->connection?->close();
         }
+    }
+
+    /**
+     * Looks at it, or renews it.
+     *
+     * @param float|null $ttl for a renewal, which is a look all the same where it would be of no use
+     */
+    private function ask(?float $ttl, int $until, ?float $attempt): void
+    {
+        $left = $this->latest === null ? INF : ($this->latest - Clock::now()) / 1e9;
+        $isRenewal = $ttl !== null && $left >= self::SHORTEST && $this->breakingAt === null;
+        $sentAt = Clock::now();
+        $body = function () use ($ttl, $left, &$sentAt): array {
+            $sentAt = Clock::now();
+            return ['ttl' => Seconds::text(min($ttl, $left))];
+        };
+        $answer = $this->client->transport->request(
+            $isRenewal ? 'POST' : 'GET', $this->target($isRenewal ? '/renew' : ''), body: $isRenewal ? $body : null,
+            deadline: min($until, $this->deadline ?? PHP_INT_MAX), attempt: $attempt);
+        $this->accept($answer, $sentAt, $isRenewal);
     }
 
     private function target(string $more = ''): string
@@ -335,6 +349,7 @@ final class Lease
             }
             throw $error;
         }
+        $this->heardAt = $sentAt;
         $this->mode = $answer->json['mode'] ?? $this->mode;
         if ($isRenewal) {
             $left = $answer->json['expires_in_ms'] ?? null;

@@ -100,6 +100,22 @@ final class KeepTest extends ServiceTestCase
         });
     }
 
+    public function testACheckDoesNotWaitLongForAServiceThatIsAway(): void
+    {
+        foreach ([Keep::Process, Keep::Renewal] as $keep) {
+            $ttl = $keep === Keep::Renewal ? 0.9 : null;
+            $lease = $this->client->acquire($this->key($keep->value), ttl: $ttl, keep: $keep);
+            usleep(350000);
+            self::$daemon->frozenWhile(function () use ($lease): void {
+                $begun = hrtime(true);
+                $lease->check();
+                $this->assertLessThan(1.5, (hrtime(true) - $begun) / 1e9);
+                $this->assertTrue($lease->isHeld());
+            });
+            $lease->release();
+        }
+    }
+
     public function testAServiceThatIsBackInTime(): void
     {
         $lease = $this->client->acquire($this->key(), ttl: 5);

@@ -64,7 +64,7 @@ final class GrantRequest
         } catch (LeaseholdException) {
             // Then it is owed.
         }
-        $this->transport->owe("acquire $this->key", Clock::in(3600), fn () => $this->takeBack(0.25));
+        $this->transport->owe("acquire $this->key", Clock::in(3600), fn () => $this->takeBack(0.5));
     }
 
     /** When the lease ends at the latest, by the clock; null where no clock ends it. */

@@ -125,6 +125,13 @@ final class Transport
         $this->owed[$name] = [$until, $work];
     }
 
+    /** Tells the service what it has still to be told; tells whether nothing is left. */
+    public function settle(): bool
+    {
+        $this->payOwed();
+        return $this->owed === [];
+    }
+
     /** Tells whether the service answers on a connection that nobody has used. */
     private function isThere(): bool
     {
