@@ -2,12 +2,13 @@
 ///
 /// Called on any thread, outside every lock.
 public protocol LeaseClient: AnyObject, Sendable {
-  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, call
-  /// ``LockService/undeliver(_:at:)``.
+  /// The wait is over: the lease is the caller's. If the answer cannot be delivered, withdraw the grant.
   func granted(_ lease: LeaseSnapshot)
   /// The wait is over without a lease.
   func refused(_ error: LeaseholdError)
-  /// A lease whose ``AcquireRequest`` asked to follow it is over.
+  /// The deadline of a lease that is followed; `nil` for none.
+  func renewed(until deadline: MonotonicInstant?)
+  /// A lease that is followed is over.
   func ended(_ reason: EndReason, at instant: MonotonicInstant)
   /// An operator ends a lease that is followed; ``ended(_:at:)`` comes at its end.
   func breaking(at end: MonotonicInstant, _ note: BreakNote)
@@ -15,20 +16,33 @@ public protocol LeaseClient: AnyObject, Sendable {
 
 extension LeaseClient {
   /// Takes no notice.
+  public func renewed(until deadline: MonotonicInstant?) {}
+
+  /// Takes no notice.
   public func breaking(at end: MonotonicInstant, _ note: BreakNote) {}
 }
 
-/// Names a waiting acquire until it is granted, refused or canceled.
+/// Names a waiting acquire until it is granted, refused or withdrawn.
 public typealias WaiterID = UInt64
 
 /// How an acquire went.
 public enum AcquireOutcome: Sendable {
   /// The lease is the caller's.
   case granted(LeaseSnapshot)
-  /// The client will hear of it.
-  case waiting(WaiterID)
-  /// No.
+  /// The client will hear of it; where the request belongs to a trace, who is before it.
+  case waiting(WaiterID, behind: QueueNote?)
+  /// Not granted; the error says why and when to retry.
   case refused(LeaseholdError)
+}
+
+/// What nobody hears of any more.
+public enum Withdrawal: Sendable {
+  /// A wait whose caller is gone: it leaves its queue, and gets nothing if it was granted meanwhile.
+  case waiter(WaiterID)
+  /// A grant that could not be handed over: its slots go back, unless a retry was told of the lease since.
+  case grant(Grant)
+  /// A connection that closed: what is bound to it ends.
+  case connection(ConnectionID)
 }
 
 /// How a release went.
@@ -43,40 +57,42 @@ public struct ReleaseOutcome: Sendable {
 
 /// Locks and leases.
 ///
-/// Every call answers at once and may be made from any thread.
+/// Calls may be made from any thread. ``acquire(_:client:at:)``, ``convert(_:client:at:)``, ``withdraw(_:at:)`` and
+/// ``follow(_:client:)`` answer at once; the others may take their time where ``EngineTraits/mayBlock`` says so.
 ///
-/// `now` is the caller's one reading of the clock for the whole request.
-public protocol LockService: SemaphoreService, EventService, LockWatchService {
-  /// Takes a lock, or queues for it when the request has a wait and there is a client to tell.
-  func acquire(_ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant) -> AcquireOutcome
-  /// Takes several locks at once or none, or queues for all of them while holding nothing.
+/// `now` is the caller's one reading of the clock for the whole request; what `confinement` does not cover is refused.
+public protocol LockService: AnyObject, Sendable {
+  /// Takes one lock, or several at once or none; or queues for them, holding nothing.
   ///
-  /// `wants` has 1...``Limits/wants`` entries; the first carries what the lease is to be.
+  /// - Parameter client: Asked for whom to tell, at most once and before ``AcquireOutcome/waiting(_:behind:)`` is
+  ///   answered; it must not call the service.
   func acquire(
-    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome
   /// Turns a reader's lease into a writer's or back; going up may wait.
   func convert(
-    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome
-  /// The waiter is gone: it leaves its queue, and gets nothing if it was granted meanwhile.
-  func cancel(_ waiter: WaiterID, at now: MonotonicInstant)
-  /// The grant could not be handed over: the slots go back.
-  func undeliver(_ lease: LeaseID, at now: MonotonicInstant)
-  /// Follows a lease: `client` hears of its end. Answers false when it is over already.
+  /// Takes back what nobody hears of any more; does nothing where it is over.
+  func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant)
+  /// Follows a lease: `client` hears of its deadline as it is now, of what changes it, and of its end. Answers false
+  /// when it is over already.
   func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool
-  /// Gives a lease back. `key`, when given, must be its lock; `native` is the binding of a native name.
-  ///
-  /// Here and below, what `confinement` does not cover is refused.
+  /// Gives a lease back; `lock`, when given, must be its lock.
   func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome
   /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
   func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
+  /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
+  ///
+  /// With a `caller` only those that are its own: of the same token, or without one of the same user.
+  /// Leases that are not covered stay.
+  func releaseAll(
+    owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> [String]
   /// Ends somebody's lease, now or after a grace.
   func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome
   /// Gives a lease another id and holder.
@@ -86,69 +102,49 @@ public protocol LockService: SemaphoreService, EventService, LockWatchService {
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
   /// The live leases.
-  func leases(_ filter: ListFilter) -> Page<LeaseSnapshot>
-  /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
-  ///
-  /// With a `caller` only those that are its own: of the same token, or without one of the same user.
-  /// Leases that are not covered stay.
-  func releaseAll(
-    owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
-  ) -> [String]
-  /// One lock with at most `listed` holders and as many waiters; `native` is the binding of a native name.
-  func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot
-  /// Opens a lock without taking it.
-  func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock
-  /// Where a native name leads.
-  func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding
+  func leases(_ filter: ListFilter) throws(LeaseholdError) -> Page<LeaseSnapshot>
+  /// One lock with at most `listed` holders and as many waiters.
+  func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot
   /// The locks.
-  func locks(_ filter: ListFilter) -> Page<LockSnapshot>
+  func locks(_ filter: ListFilter) throws(LeaseholdError) -> Page<LockSnapshot>
   /// Removes a lock, of a native one the whole set; `force` ends its leases and refuses its waiters first.
   func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError)
+}
+
+/// Locks that native programs share, and what is made of them without a lease.
+public protocol NativeLockService: AnyObject, Sendable {
+  /// Opens a lock without taking it.
+  func open(_ want: Want, for caller: Caller, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock
+  /// Where a native name leads.
+  func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding
+}
+
+/// Finds the processes that leases are bound to.
+public protocol ProcessService: AnyObject, Sendable {
   /// Finds the process that a caller wants a lease bound to; `socket` is the descriptor of its Unix socket.
   func process(_ asked: AskedProcess, of caller: Caller, socket: Int32) throws(LeaseholdError) -> ProcessBinding
-  /// A connection closed: what is bound to it ends.
-  func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant)
-  /// Whether it serves, and what it counted.
-  func status() -> ServiceStatus
-  /// How long ago the clock that ends leases turned; a second at most when all is well.
-  ///
-  /// Waits for nothing.
-  var sinceClockTurned: TimeSpan { get }
 }
 
 extension LockService {
   /// One own lock with as many holders and waiters as an answer usually lists.
   public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
-    try lock(key, nil, listed: LockSnapshot.listed)
+    try lock(LockName(key), listed: LockSnapshot.listed)
   }
 
   /// Gives a lease back.
-  public func release(
-    _ lease: LeaseID, key: LockKey?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, key: key, native: nil, within: nil, at: now) }
+  public func release(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> ReleaseOutcome {
+    try release(lease, on: nil, within: nil, at: now)
+  }
 
   /// Moves a lease's deadline.
   public func renew(
-    _ lease: LeaseID, key: LockKey?, ttl: TimeSpan?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> LeaseSnapshot {
-    try renew(lease, key: key, native: nil, ttl: ttl, within: nil, at: now)
-  }
+    _ lease: LeaseID, ttl: TimeSpan?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot { try renew(lease, on: nil, ttl: ttl, within: nil, at: now) }
 
   /// One lease, whoever asks.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     try self.lease(lease, within: nil, at: now)
-  }
-
-  /// Releases all leases of an owner, whoever took them.
-  public func releaseAll(owner: String, key: LockKey?, at now: MonotonicInstant) -> [String] {
-    releaseAll(owner: owner, key: key, of: nil, within: nil, at: now)
-  }
-
-  /// Removes an own lock.
-  public func remove(_ key: LockKey, force: Bool, at now: MonotonicInstant) throws(LeaseholdError) {
-    try remove(key, nil, force: force, within: nil, at: now)
   }
 }

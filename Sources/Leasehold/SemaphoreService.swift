@@ -4,8 +4,7 @@
 public protocol OperationClient: AnyObject, Sendable {
   /// The whole list was done, as one step.
   func performed(_ result: OperationResult)
-  /// The whole list was done, as one step, and is on a lease. If the answer cannot be delivered, call
-  /// ``LockService/undeliver(_:at:)``.
+  /// The whole list was done, as one step, and is on a lease. If the answer cannot be delivered, withdraw the grant.
   func granted(_ lease: LeaseSnapshot)
   /// Nothing was done.
   func refused(_ error: LeaseholdError)

@@ -33,15 +33,16 @@ struct AnswerWriter {
     json.append(",\"cooldown_ms\":" as StaticString)
     json.append(decimal: Int(lease.cooldown.milliseconds))
     since(lease, into: &json)
-    binding(lease.binding, adjusts: lease.adjusts, into: &json)
-    json.append(",\"units\":" as StaticString)
-    json.append(decimal: lease.units)
-    json.append(UInt8(ascii: "}"))
+    if binding(lease.binding, adjusts: lease.adjusts, into: &json) {
+      json.append(",\"units\":" as StaticString)
+      json.append(decimal: lease.units)
+      json.append(UInt8(ascii: "}"))
+    }
     if lease.isBreaking { breaking(lease, into: &json) }
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
-    if lease.binding.companion != nil, lease.binding.semaphoreCount.nonzeroBitCount > 1 {
+    if let binding = lease.binding, binding.companion != nil, binding.semaphoreCount.nonzeroBitCount > 1 {
       json.append(",\"warnings\":[\"nsems-not-power-of-2\"]" as StaticString)
     }
     json.append("}\n" as StaticString)
@@ -139,8 +140,12 @@ struct AnswerWriter {
     json.member("uid", peer.uid.map(Int.init))
   }
 
-  /// `sysv`, left open for more members.
-  func binding(_ binding: SemaphoreBinding, adjusts: [Int]? = nil, into json: inout ResponseBuffer) {
+  /// `sysv`, left open for more members; `null` and false where there are no semaphores.
+  func binding(_ binding: SemaphoreBinding?, adjusts: [Int]? = nil, into json: inout ResponseBuffer) -> Bool {
+    guard let binding else {
+      json.append(",\"sysv\":null" as StaticString)
+      return false
+    }
     json.append(",\"sysv\":{\"key\":" as StaticString)
     json.append(decimal: Int(binding.key))
     json.append(",\"id\":" as StaticString)
@@ -153,7 +158,8 @@ struct AnswerWriter {
         if index > 0 { json.append(UInt8(ascii: ",")) }
         json.append(decimal: number)
       }
-      return json.append(UInt8(ascii: "]"))
+      json.append(UInt8(ascii: "]"))
+      return true
     }
     json.append(decimal: binding.semaphore)
     if let companion = binding.companion {
@@ -161,6 +167,7 @@ struct AnswerWriter {
       json.append(decimal: companion)
     }
     json.append(UInt8(ascii: "]"))
+    return true
   }
 
   /// A lock in a listing.
@@ -169,7 +176,7 @@ struct AnswerWriter {
     json.append(json: lock.key.text)
     summary(lock, into: &json)
     semaphore(lock, into: &json)
-    json.append("}}" as StaticString)
+    json.append(UInt8(ascii: "}"))
   }
 
   /// The whole of a lock; `limitApplied` where it was just opened.
@@ -187,17 +194,17 @@ struct AnswerWriter {
     }
     json.append(UInt8(ascii: "]"))
     semaphore(lock, into: &json)
-    json.append(UInt8(ascii: "}"))
     if let limitApplied { json.member("limit_applied", limitApplied) }
     json.append("}\n" as StaticString)
   }
 
-  /// `sysv` with what the kernel tells of the semaphore, left open.
+  /// `sysv` with what the kernel tells of the semaphore.
   private func semaphore(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
-    binding(lock.binding, into: &json)
+    guard binding(lock.binding, into: &json) else { return }
     json.member("value", lock.availableUnits)
     json.member("pid", lock.lastPID.map(Int.init))
     json.member("ncnt", lock.kernelWaiters)
+    json.append(UInt8(ascii: "}"))
   }
 
   private func summary(_ lock: LockSnapshot, into json: inout ResponseBuffer) {

@@ -20,7 +20,11 @@ struct Call: ~Copyable {
   }
 
   /// The variables and segments, as far as the caller may.
-  var variables: any VariableStore { server.variables.acting(for: caller) }
+  ///
+  /// - Throws: `not-supported`.
+  var variables: any VariableStore {
+    get throws(LeaseholdError) { try server.variables().acting(for: caller) }
+  }
 
   /// The captured segment as a lock's name.
   func key() throws(LeaseholdError) -> LockKey {
@@ -112,15 +116,5 @@ extension LeaseholdError {
         ("parameter", .text("key")), ("value", .text(String(decoding: name.utf8.prefix(64), as: UTF8.self))),
         ("maximum_bytes", .number(Int64(LockKey.maximumBytes))),
       ])
-  }
-}
-
-extension PeerConnection {
-  /// Who is at the other end, as the lock service knows peers.
-  var knownPeer: Peer {
-    switch peer {
-    case .unix(let pid, let uid, let gid): .local(pid: pid, uid: uid, gid: gid)
-    case .tcp(let address): address.known
-    }
   }
 }

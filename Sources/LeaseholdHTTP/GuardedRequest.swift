@@ -7,7 +7,7 @@ import SysVTypes
 /// Life cycle: made with the exchange; asks for the lock; whoever is told of the grant, on whatever thread, does the
 /// work, gives the lock back and then answers. The lock is held for the work alone, never for the answer's way to
 /// the caller. A request that hung up leaves the queue, and nothing is done for it.
-final class GuardedRequest: LeaseClient, WaitingRequest {
+final class GuardedRequest: LeaseClient, PendingRequest {
   /// What to do under the lock; looks at nothing that belongs to the connection's thread.
   typealias Work = @Sendable () throws(LeaseholdError) -> Response
 
@@ -16,10 +16,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   /// How long the lock is taken for if the service dies in between.
   private static let ttl = TimeSpan.seconds(5)
 
-  private let exchange: Exchange
-  private let server: Server
-  private let requestID: [UInt8]
-  private let trace: TraceContext
+  private let request: ParkedRequest
   private let work: Work
   private let waiter = Mutex<WaiterID?>(nil)
   /// Its place among what its caller may have waiting.
@@ -27,13 +24,11 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
 
   private init(_ exchange: Exchange, server: Server, place: CallerClaim?, work: @escaping Work) {
     self.place = place
-    self.exchange = exchange
-    self.server = server
     self.work = work
-    // The request's memory belongs to the connection's thread, and grants come from others.
-    requestID = exchange.withRequestID { Array($0) }
-    trace = exchange.trace
+    request = ParkedRequest(exchange, server: server, "shm", asText: false)
   }
+
+  private var locks: any LockService { request.server.engine.locks }
 
   /// Does the work under the lock of a segment's key, waiting for it.
   ///
@@ -55,7 +50,7 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
     // The service's own, for an instant: it counts for nobody.
     request.caller.account = nil
     // As PHP's sem_get with its own defaults; a set of another kind is refused.
-    request.native = NativeRequest(
+    request.want.lock.native = NativeRequest(
       .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: request.caller.peer,
       groups: request.caller.groups)
     var (place, refusal): (CallerClaim?, LeaseholdError?)
@@ -70,12 +65,18 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
   private func begin(
     _ request: AcquireRequest, orWaiting refusal: LeaseholdError?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> Disposition {
-    let mayWait = request.wait > .zero && refusal == nil
-    if mayWait { exchange.attachment = self }
-    switch server.service.acquire(request, client: mayWait ? self : nil, at: now) {
+    var asked = request
+    if refusal != nil { asked.wait = .zero }
+    let outcome = locks.acquire(
+      asked,
+      client: {
+        self.request.exchange.context.pending = self
+        return self
+      }, at: now)
+    switch outcome {
     case .granted(let lease): return .respond(try perform(lease.id))
     case .refused(let error): throw error.code == .locked ? refusal ?? error : error
-    case .waiting(let waiter):
+    case .waiting(let waiter, _):
       self.waiter.withLock { $0 = waiter }
       return .pending
     }
@@ -93,31 +94,25 @@ final class GuardedRequest: LeaseClient, WaitingRequest {
 
   private func perform(_ lease: LeaseID) throws(LeaseholdError) -> Response {
     // Whoever ended the lease meanwhile, by force, has given the lock back already.
-    defer { _ = try? server.service.release(lease, key: nil, at: Server.now()) }
+    defer { _ = try? locks.release(lease, at: Server.now()) }
     return try work()
   }
 
   func granted(_ lease: LeaseSnapshot) {
     do throws(LeaseholdError) {
-      exchange.resolve(try perform(lease.id))
+      request.answer(try perform(lease.id))
     } catch {
-      answer(error)
+      request.refuse(error)
     }
   }
 
-  func refused(_ error: LeaseholdError) { answer(error) }
+  func refused(_ error: LeaseholdError) { request.refuse(error) }
 
   func ended(_ reason: EndReason, at instant: MonotonicInstant) {}
 
-  private func answer(_ problem: LeaseholdError) {
-    server.refusals.note(problem, to: exchange, operation: "shm", trace: trace, requestID: requestID)
-    exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: false))
-  }
-
-  /// The peer is gone.
   func hungUp() {
     guard let waiter = waiter.withLock({ $0 }) else { return }
-    server.service.cancel(waiter, at: Server.now())
+    locks.withdraw(.waiter(waiter), at: Server.now())
   }
 }
 
@@ -132,9 +127,9 @@ extension Call {
   /// The caller's lease must be alive, and be on the very semaphore that guards the segment.
   fileprivate func checkLease(on key: Int32) throws(LeaseholdError) {
     let id = try leaseArgument("?lease=ID")
-    let lease = try server.service.lease(id, within: confinement, at: now)
+    let lease = try server.engine.locks.lease(id, within: confinement, at: now)
     let isNative = lease.key.text.hasPrefix("php:") || lease.key.text.hasPrefix("sysv:")
-    guard isNative, lease.binding.key == key, lease.binding.semaphore == 0 else {
+    guard isNative, lease.binding?.key == key, lease.binding?.semaphore == 0 else {
       let lock = try GuardedRequest.guardLock(key).text
       throw LeaseholdError(
         .noSuchLease,

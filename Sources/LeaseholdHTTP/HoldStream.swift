@@ -4,13 +4,19 @@ import Synchronization
 /// The open answer of a hold: one line with the lease, a line for each heartbeat, a last line when the lease ends.
 final class HoldStream: Sendable {
   let stream = StreamBody()
-  let lease: LeaseID
   private let asText: Bool
   private let beats = Atomic(0)
+  /// In nanoseconds of CLOCK_MONOTONIC; 0 for none.
+  private let deadline: Atomic<Int64>
 
   init(_ lease: LeaseSnapshot, asText: Bool) {
-    self.lease = lease.id
     self.asText = asText
+    deadline = Atomic(lease.deadline?.nanoseconds ?? 0)
+  }
+
+  /// The lease has another deadline, or none.
+  func renewed(until deadline: MonotonicInstant?) {
+    self.deadline.store(deadline?.nanoseconds ?? 0, ordering: .relaxed)
   }
 
   /// Writes the first line.
@@ -26,7 +32,7 @@ final class HoldStream: Sendable {
   }
 
   /// Writes a heartbeat: it tells the caller that the lease lives, and the service that the caller reads.
-  func beat(at now: MonotonicInstant, deadline: MonotonicInstant?) {
+  func beat(at now: MonotonicInstant) {
     let number = beats.add(1, ordering: .relaxed).newValue
     var line = ResponseBuffer(capacity: 64)
     if asText {
@@ -34,7 +40,9 @@ final class HoldStream: Sendable {
     } else {
       line.open("heartbeat")
       line.append(decimal: number)
-      line.member("expires_in_ms", deadline.map { Int(max(0, ($0 - now).milliseconds)) })
+      let deadline = deadline.load(ordering: .relaxed)
+      let left = (MonotonicInstant(nanoseconds: deadline) - now).milliseconds
+      line.member("expires_in_ms", deadline == 0 ? nil : Int(max(0, left)))
       line.closeAnswer()
     }
     stream.write(line)
@@ -42,6 +50,7 @@ final class HoldStream: Sendable {
 
   /// Writes that an operator ends the lease.
   func breaking(at end: MonotonicInstant, _ note: BreakNote, writer: AnswerWriter) {
+    renewed(until: end)
     guard !asText else { return }
     var line = ResponseBuffer(capacity: 96)
     line.open("breaking_in_ms")
@@ -75,13 +84,8 @@ final class Holds: Sendable {
 
   func remove(_ hold: HoldStream) { open.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(hold)) } }
 
-  /// Writes a heartbeat to all whose lease lives: with its deadline as it is by now, for leases are renewed.
-  func beat(at now: MonotonicInstant, asking service: any LockService) {
-    for hold in open.withLock({ Array($0.values) }) {
-      guard let lease = try? service.lease(hold.lease, at: now) else { continue }
-      hold.beat(at: now, deadline: lease.deadline)
-    }
-  }
+  /// Writes a heartbeat to all.
+  func beat(at now: MonotonicInstant) { for hold in open.withLock({ Array($0.values) }) { hold.beat(at: now) } }
 
   /// Ends all answers without a word about the leases, which stay in the ledger.
   func finishAll() {

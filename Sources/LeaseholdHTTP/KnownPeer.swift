@@ -18,10 +18,12 @@ extension TCPAddress {
   }
 }
 
-extension Exchange {
-  /// The lease that this exchange's answer hands over; undone if the answer cannot be delivered.
-  var grant: LeaseID? {
-    get { ticket == (0, 0) ? nil : LeaseID(high: ticket.0, low: ticket.1) }
-    set { ticket = newValue.map { ($0.high, $0.low) } ?? (0, 0) }
+extension PeerConnection {
+  /// Who is at the other end, as the lock service knows peers.
+  var knownPeer: Peer {
+    switch peer {
+    case .unix(let pid, let uid, let gid): .local(pid: pid, uid: uid, gid: gid)
+    case .tcp(let address): address.known
+    }
   }
 }

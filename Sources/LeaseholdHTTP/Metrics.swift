@@ -9,13 +9,13 @@ struct Metrics {
 
   init(_ server: Server) {
     self.server = server
-    status = server.service.status()
+    status = server.engine.life.status()
   }
 
   func write(into text: inout ResponseBuffer) {
     leases(&text)
-    processes(&text)
-    ledger(&text)
+    if let figures = status.ledger { ledger(figures, &text) }
+    kernel(&text)
     http(&text)
     process(&text)
   }
@@ -45,10 +45,7 @@ struct Metrics {
       status.state == .ready && status.neededFault == nil ? 1 : 0, &text)
     seconds(
       "leasehold_clock_age_seconds", "gauge", "How long ago the clock that ends leases turned.",
-      server.service.sinceClockTurned.nanoseconds, &text)
-    single(
-      "leasehold_state_dir_failures_total", "counter", "Marks of fences that could not be written to --state-dir.",
-      status.stateDirectoryFailures, &text)
+      server.engine.life.sinceClockTurned.nanoseconds, &text)
     single("leasehold_leases", "gauge", "Leases that somebody holds.", UInt64(status.leases), &text)
     single(
       "leasehold_cooling_leases", "gauge", "Leases that are over while their slots cool down.", UInt64(status.cooling),
@@ -75,24 +72,24 @@ struct Metrics {
     single(
       "leasehold_kernel_waits_total", "counter", "Waits handed to the kernel because native processes held units.",
       counters.kernelWaits, &text)
-    single("leasehold_kernel_waiters", "gauge", "Threads that wait in the kernel now.", UInt64(status.pumps), &text)
+  }
+
+  private func ledger(_ ledger: LedgerStatus, _ text: inout ResponseBuffer) {
+    single("leasehold_kernel_waiters", "gauge", "Threads that wait in the kernel now.", UInt64(ledger.pumps), &text)
     single(
       "leasehold_operation_waiters", "gauge", "Raw semaphore operations that wait in the kernel now.",
-      UInt64(status.operationWaiters), &text)
-  }
-
-  private func processes(_ text: inout ResponseBuffer) {
+      UInt64(ledger.operationWaiters), &text)
     single(
-      "leasehold_bound_processes", "gauge", "Processes that leases are bound to.", UInt64(status.processes), &text)
-  }
-
-  private func ledger(_ text: inout ResponseBuffer) {
-    single("leasehold_ledger_entries", "gauge", "Records in use.", UInt64(status.records), &text)
-    single("leasehold_ledger_capacity", "gauge", "Records that fit.", UInt64(status.recordCapacity), &text)
-    single("leasehold_ledger_entry_bytes", "gauge", "Bytes of a record.", UInt64(status.recordBytes), &text)
-    single("leasehold_semaphore_sets", "gauge", "Sets that hold own locks.", UInt64(status.banks), &text)
-    single("leasehold_last_fence", "gauge", "The last fence handed out.", UInt64(clamping: status.lastFence), &text)
-    let recovery = status.recovery
+      "leasehold_bound_processes", "gauge", "Processes that leases are bound to.", UInt64(ledger.processes), &text)
+    single(
+      "leasehold_state_dir_failures_total", "counter", "Marks of fences that could not be written to --state-dir.",
+      ledger.stateDirectoryFailures, &text)
+    single("leasehold_ledger_entries", "gauge", "Records in use.", UInt64(ledger.records), &text)
+    single("leasehold_ledger_capacity", "gauge", "Records that fit.", UInt64(ledger.recordCapacity), &text)
+    single("leasehold_ledger_entry_bytes", "gauge", "Bytes of a record.", UInt64(ledger.recordBytes), &text)
+    single("leasehold_semaphore_sets", "gauge", "Sets that hold own locks.", UInt64(ledger.banks), &text)
+    single("leasehold_last_fence", "gauge", "The last fence handed out.", UInt64(clamping: ledger.lastFence), &text)
+    let recovery = ledger.recovery
     seconds("leasehold_recovery_seconds", "gauge", "How long the last recovery took.", recovery.took.nanoseconds, &text)
     single("leasehold_recovered_leases", "gauge", "Leases the last recovery found.", UInt64(recovery.leases), &text)
     single(
@@ -105,7 +102,10 @@ struct Metrics {
       "leasehold_suspect_slots", "gauge",
       "Slots of foreign sets that the last daemon had half taken.",
       UInt64(recovery.suspects), &text)
-    guard let inventory = try? server.service.semaphoreSets(from: 0, limit: 0) else { return }
+  }
+
+  private func kernel(_ text: inout ResponseBuffer) {
+    guard let inventory = try? server.engine.semaphores?.semaphoreSets(from: 0, limit: 0) else { return }
     single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(inventory.usedSets), &text)
     single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.maximumSets), &text)
     single(

@@ -155,7 +155,7 @@ final class RequestHandler: ExchangeHandler {
     server.counts.count(operation: exchange.operation, status: status)
   }
 
-  func hungUp(_ exchange: Exchange) { (exchange.attachment as? any WaitingRequest)?.hungUp() }
+  func hungUp(_ exchange: Exchange) { exchange.context.pending?.hungUp() }
 
   func stopping(_ exchange: Exchange) -> Response {
     let problem = LeaseholdError(
@@ -173,30 +173,15 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func completed(_ exchange: Exchange, delivered: Bool) {
-    if !delivered, let lease = exchange.grant { server.service.undeliver(lease, at: Server.now()) }
-    if let waiting = exchange.attachment as? WaitingOperation, !delivered {
-      waiting.hungUp()
-      waiting.undoGrant()
+    if !delivered, let grant = exchange.context.grant {
+      server.engine.locks.withdraw(.grant(grant), at: Server.now())
     }
-    if exchange.attachment != nil { stopFollowing(exchange) }
-    guard let waiting = exchange.attachment as? WaitingAcquire else {
-      exchange.attachment = nil
-      return
-    }
-    // An open hold began to get through, so its lease ends with its connection.
-    if !delivered, !waiting.hasBegunHold { waiting.undoGrant() }
-    waiting.completed()
-    exchange.attachment = nil
-  }
-
-  private func stopFollowing(_ exchange: Exchange) {
-    if let session = exchange.attachment as? EventSession { session.completed() }
-    if let look = exchange.attachment as? LockLook { look.hungUp() }
+    if let pending = exchange.context.pending.take() { pending.completed(delivered: delivered) }
   }
 
   func connectionClosed(_ connection: PeerConnection) {
     connection.attachment = nil
-    server.service.connectionClosed(connection.id, at: Server.now())
+    server.engine.locks.withdraw(.connection(connection.id), at: Server.now())
   }
 }
 

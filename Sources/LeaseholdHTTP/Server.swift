@@ -81,8 +81,7 @@ extension ServerError {
 /// Life cycle: ``start()``, then ``drain()`` (waiters are sent away by the service, nothing new is accepted), then
 /// ``stop()``.
 public final class Server: Sendable {
-  let service: any LockService
-  let variables: any VariableStore
+  let engine: Engine
   let limits: Limits
   let versions: ServerOptions.Versions
   let valueBytes: Int
@@ -109,14 +108,15 @@ public final class Server: Sendable {
 
   /// Makes a server that does not listen yet.
   public init(
-    _ service: any LockService, variables: any VariableStore, options: ServerOptions, log: Logger
+    _ engine: Engine, options: ServerOptions, log: Logger
   ) throws(ServerError) {
-    self.service = service
-    self.variables = variables
+    self.engine = engine
     self.options = options
     self.log = log
-    limits = options.limits
-    events = EventFeed(service, limits: options.limits)
+    var limits = options.limits
+    limits.ttlMinimum = max(limits.ttlMinimum, engine.traits.ttlMin)
+    self.limits = limits
+    events = EventFeed(engine.events, limits: options.limits)
     versions = options.versions
     logLinesDropped = options.logLinesDropped
     valueBytes = options.valueBytes
@@ -183,7 +183,7 @@ public final class Server: Sendable {
     listening.store(true, ordering: .relaxed)
     let beats = pulse.start(every: options.heartbeat.nanoseconds) { [self] in
       wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
-      holds.beat(at: Self.now(), asking: service)
+      holds.beat(at: Self.now())
       events.beat()
       refusals.flush()
       waits.flush()

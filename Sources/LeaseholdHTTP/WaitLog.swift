@@ -7,19 +7,13 @@ struct WaitNote: Sendable {
   let key: LockKey
   let trace: TraceContext
   let owner: String?
-  /// Who was before it; looked up where the request belongs to a trace.
+  /// Who was before it, where the request belongs to a trace.
   var queue: QueueNote?
 }
 
-/// Who was before a waiter when its wait began; an object, so that other waiters pay for no more than its place.
-final class QueueNote: Sendable {
-  let holder: LeaseSnapshot?
-  let holders: Int
-  /// Those in the queue, the waiter included.
-  let waiters: Int
-
-  init(_ lock: LockSnapshot) {
-    (holder, holders, waiters) = (lock.holders.first, lock.holderCount, lock.waiterCount)
+extension WaitNote {
+  init(_ request: AcquireRequest) {
+    self.init(key: request.want.lock.key, trace: request.caller.trace, owner: request.owner)
   }
 }
 

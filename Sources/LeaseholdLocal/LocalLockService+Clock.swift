@@ -75,7 +75,7 @@ extension LocalLockService {
   private func keepLedger() -> UInt64 {
     let (revived, lastFence) = core.withLock { core -> (Result<Bool, LocalServiceError>, UInt64) in
       let revived = Result { () throws(LocalServiceError) in try core.storage.reviveIfRemoved() }
-      return (revived, UInt64(clamping: core.ledger.status().lastFence))
+      return (revived, UInt64(clamping: core.ledger.lastFenceGiven))
     }
     switch revived {
     case .success(false): faults.note(.ledger, nil)

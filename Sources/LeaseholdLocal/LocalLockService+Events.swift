@@ -9,10 +9,10 @@ extension LocalLockService {
 
   /// Watches a lock.
   public func watch(
-    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+    _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {
     try change { ledger throws(LeaseholdError) in
-      try ledger.watch(key, native, listed: listed, unless: tags, watcher: watcher)
+      try ledger.watch(lock, listed: listed, unless: tags, watcher: watcher)
     }
   }
 

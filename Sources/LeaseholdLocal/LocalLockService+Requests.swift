@@ -4,40 +4,26 @@ import Synchronization
 import SysV
 
 extension LocalLockService {
-  /// Takes a lock, or queues for it.
+  /// Takes one lock, or several at once or none; or queues for them.
   public func acquire(
-    _ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
     let moment = moment(now)
     return change { $0.acquire(request, client: client, at: moment) }
   }
 
-  /// Takes several locks at once or none.
-  public func acquire(
-    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
-  ) -> AcquireOutcome {
-    let moment = moment(now)
-    return change { $0.acquire(several: wants, client: client, at: moment) }
-  }
-
   /// Turns a reader's lease into a writer's or back.
   public func convert(
-    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
     let moment = moment(now)
     return change { $0.convert(request, client: client, at: moment) }
   }
 
-  /// The waiter is gone.
-  public func cancel(_ waiter: WaiterID, at now: MonotonicInstant) {
+  /// Takes back what nobody hears of any more.
+  public func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
     let moment = moment(now)
-    change { $0.cancel(waiter, at: moment) }
-  }
-
-  /// The grant could not be handed over.
-  public func undeliver(_ lease: LeaseID, at now: MonotonicInstant) {
-    let moment = moment(now)
-    change { $0.undeliver(lease, at: moment) }
+    change { $0.withdraw(withdrawal, at: moment) }
   }
 
   /// Follows a lease.
@@ -45,23 +31,21 @@ extension LocalLockService {
 
   /// Gives a lease back.
   public func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     let moment = moment(now)
     return try change { ledger throws(LeaseholdError) in
-      try ledger.release(lease, key: key, native: native, within: confinement, at: moment)
+      try ledger.release(lease, key: lock?.key, native: lock?.native, within: confinement, at: moment)
     }
   }
 
   /// Moves a lease's deadline.
   public func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
     return try change { ledger throws(LeaseholdError) in
-      try ledger.renew(lease, key: key, native: native, ttl: ttl, within: confinement, at: moment)
+      try ledger.renew(lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment)
     }
   }
 
@@ -107,14 +91,19 @@ extension LocalLockService {
   }
 
   /// One lock.
-  public func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    try change { ledger throws(LeaseholdError) in try ledger.lock(key, native, listed: listed) }
+  public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try change { ledger throws(LeaseholdError) in
+      try ledger.lock(lock.key, lock.native, listed: listed)
+    }
   }
 
   /// Opens a lock without taking it.
-  public func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock {
+  public func open(
+    _ want: Want, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock {
     let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.open(request, at: moment)
+    return try change { ledger throws(LeaseholdError) in
+      try ledger.open(want, for: caller, at: moment)
     }
   }
 
@@ -128,7 +117,7 @@ extension LocalLockService {
     var page = inSlices(filter) { $0.locks($1) }
     // No call tells these of a whole set; nobody else waits for the ledger meanwhile.
     for index in page.entries.indices {
-      let binding = page.entries[index].binding
+      guard let binding = page.entries[index].binding else { continue }
       let set = SemaphoreSet(id: binding.id)
       page.entries[index].lastPID = (try? set.lastProcessID(of: binding.semaphore)).flatMap { $0 > 0 ? $0 : nil }
       page.entries[index].kernelWaiters = try? set.waiterCount(of: binding.semaphore)
@@ -159,12 +148,11 @@ extension LocalLockService {
 
   /// Removes a lock.
   public func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) {
     let moment = moment(now)
     try change { ledger throws(LeaseholdError) in
-      try ledger.remove(key, native, force: force, within: confinement, at: moment)
+      try ledger.remove(lock.key, lock.native, force: force, within: confinement, at: moment)
     }
   }
 
@@ -179,20 +167,14 @@ extension LocalLockService {
     change { $0.processEnded(process, at: moment) }
   }
 
-  /// A connection closed.
-  public func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
-    let moment = moment(now)
-    change { $0.connectionClosed(connection, at: moment) }
-  }
-
   /// Whether it serves, and what it counted.
   public func status() -> ServiceStatus {
     var status = core.withLock { $0.ledger.status() }
-    status.ipcNamespace = HostFacts.ipcNamespace()
-    status.operationWaiters = operations.unfinished
-    status.processes = processes.watch.count
     status.faults = faults.current
-    status.stateDirectoryFailures = fences?.failures ?? 0
+    status.ledger?.ipcNamespace = HostFacts.ipcNamespace()
+    status.ledger?.operationWaiters = operations.unfinished
+    status.ledger?.processes = processes.watch.count
+    status.ledger?.stateDirectoryFailures = fences?.failures ?? 0
     return status
   }
 }

@@ -40,7 +40,9 @@ public struct LocalServiceOptions: Sendable {
 /// Life cycle: made with the guard in hand, which recovers the ledger before anything is answered; then calls from any
 /// thread; ``drain()``; ``stop()``. One mutex covers the ledger: the straight line from a request to semop is inside
 /// it.
-public final class LocalLockService: LockService {
+public final class LocalLockService: LockService, NativeLockService, SemaphoreService, EventService, LockWatchService,
+  ProcessService, EngineLife
+{
   struct Core {
     let ledger: Ledger
     let storage: LedgerSegment
@@ -237,6 +239,16 @@ public final class LocalLockService: LockService {
 
   func moment(_ now: MonotonicInstant) -> Moment {
     Moment(monotonic: now, wallOffset: wallOffset.load(ordering: .relaxed))
+  }
+}
+
+extension LocalLockService {
+  /// The engine of this host: all of it, with `variables`.
+  public func engine(variables: any VariableStore) -> Engine {
+    var engine = Engine(self, traits: EngineTraits(name: "local"))
+    (engine.native, engine.semaphores, engine.processes) = (self, self, self)
+    engine.variables = variables
+    return engine
   }
 }
 

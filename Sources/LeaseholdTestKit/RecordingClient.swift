@@ -9,6 +9,7 @@ public final class RecordingClient: LeaseClient {
     var grants: [LeaseSnapshot] = []
     var refusals: [LeaseholdError] = []
     var ends: [EndReason] = []
+    var deadlines: [MonotonicInstant?] = []
   }
 
   private let heard = Mutex(Heard())
@@ -30,6 +31,12 @@ public final class RecordingClient: LeaseClient {
 
   /// Reports of an end: must never be more than one for each lease that is followed.
   public var ends: Int { heard.withLock { $0.ends.count } }
+
+  /// The deadlines of the followed lease, in order.
+  public var deadlines: [MonotonicInstant?] { heard.withLock(\.deadlines) }
+
+  /// Remembers a deadline.
+  public func renewed(until deadline: MonotonicInstant?) { heard.withLock { $0.deadlines.append(deadline) } }
 
   /// Remembers a grant.
   public func granted(_ lease: LeaseSnapshot) { heard.withLock { $0.grants.append(lease) } }

@@ -29,5 +29,5 @@ func keepIdleWatch(
 
 extension ServiceStatus {
   /// Whether somebody has something, or waits for it.
-  fileprivate var isNeeded: Bool { leases + cooling + suspects + waiters + operationWaiters > 0 }
+  fileprivate var isNeeded: Bool { leases + cooling + suspects + waiters + (ledger?.operationWaiters ?? 0) > 0 }
 }

@@ -38,7 +38,8 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   }
   let server: Server
   do {
-    server = try Server(service, variables: SegmentStore(options.store), options: options.server, log: log)
+    server = try Server(
+      service.engine(variables: SegmentStore(options.store)), options: options.server, log: log)
     try server.start()
   } catch {
     service.stop()
@@ -96,10 +97,11 @@ private func tellReady(
   let status = service.status()
   let host = inherited.hosts.first ?? options.host
   let unixPath = inherited.unixPath ?? options.unixPath
-  let recovery = status.recovery
+  let ledger = status.ledger ?? LedgerStatus()
+  let recovery = ledger.recovery
   var metadata: Logger.Metadata = [
     "host": "\(host ?? "none")", "unix": "\(unixPath ?? "none")",
-    "ipc_namespace": .stringConvertible(status.ipcNamespace), "leases": .stringConvertible(status.leases),
+    "ipc_namespace": .stringConvertible(ledger.ipcNamespace), "leases": .stringConvertible(status.leases),
     "locks": .stringConvertible(status.locks), "recovery_ms": .stringConvertible(recovery.took.milliseconds),
     "units_given_back": .stringConvertible(recovery.unitsGivenBack),
   ]

@@ -48,7 +48,7 @@ import Testing
 
   private func expectUnits(_ lease: LeaseSnapshot, free: UInt16, out: UInt16, live: UInt16) throws {
     let values = try lease.bank.values()
-    let place = lease.binding.semaphore
+    let place = lease.place.semaphore
     #expect([values[place], values[64 + place], values[128 + place]] == [free, out, live])
   }
 
@@ -78,7 +78,7 @@ import Testing
     try lease.bank.remove()
     let second = try scene.start()
     #expect(second.end(of: lease) == .setRemoved)
-    #expect(second.status().recovery.leasesLost == 1)
+    #expect(second.status().ledger?.recovery.leasesLost == 1)
     #expect(try second.take("a").bank != lease.bank)
   }
 
@@ -87,14 +87,14 @@ import Testing
     let service = try scene.start()
     let lease = try service.take("a")
     try service.giveBack(lease)
-    let native = try ChildProcess.holding(1, of: lease.binding.semaphore, in: lease.bank)
+    let native = try ChildProcess.holding(1, of: lease.place.semaphore, in: lease.bank)
     let waiter = RecordingClient()
     try service.wait("a", waiter)
-    try eventually { try lease.bank.waiterCount(of: lease.binding.semaphore) == 1 }
+    try eventually { try lease.bank.waiterCount(of: lease.place.semaphore) == 1 }
     try lease.bank.remove()
     try eventually { waiter.lease != nil }
     #expect(waiter.lease?.bank != lease.bank)
-    try eventually { service.status().pumps == 0 }
+    try eventually { service.status().ledger?.pumps == 0 }
     native.end()
   }
 }

@@ -1,4 +1,5 @@
 import LeaseholdHost
+import LeaseholdTestKit
 import SysV
 import SystemPackage
 import Testing
@@ -14,13 +15,13 @@ import Testing
     let counting = try service.take("counting", limit: 5)
     let values = try rw.bank.values()
     #expect(rw.bank == counting.bank && values.count == 195)
-    #expect((rw.binding.semaphoreCount, rw.binding.id) == (195, rw.bank.id))
-    #expect(try SemaphoreSet.open(key: IPCKey(rawValue: rw.binding.key)) == rw.bank)
-    expect(rw.binding.semaphore, of: values, free: 0, out: 16_384, live: 16_384)
-    expect(counting.binding.semaphore, of: values, free: 4, out: 1, live: 5)
+    #expect((rw.place.semaphoreCount, rw.place.id) == (195, rw.bank.id))
+    #expect(try SemaphoreSet.open(key: IPCKey(rawValue: rw.place.key)) == rw.bank)
+    expect(rw.place.semaphore, of: values, free: 0, out: 16_384, live: 16_384)
+    expect(counting.place.semaphore, of: values, free: 4, out: 1, live: 5)
     #expect(values[192] == 19_528 && values[193] == 1)
     try service.giveBack(counting)
-    expect(counting.binding.semaphore, of: try rw.bank.values(), free: 5, out: 0, live: 5)
+    expect(counting.place.semaphore, of: try rw.bank.values(), free: 5, out: 0, live: 5)
   }
 
   private func expect(_ place: Int, of values: [UInt16], free: UInt16, out: UInt16, live: UInt16) {
@@ -41,11 +42,11 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let leases = try (0..<65).map { try service.take("lock \($0)") }
-    #expect(Set(leases.prefix(64).map(\.binding.id)).count == 1)
-    #expect(Set(leases.prefix(64).map(\.binding.semaphore)) == Set(0..<64))
-    #expect(leases[64].binding.id != leases[0].binding.id)
-    #expect(leases[64].binding.key != leases[0].binding.key)
-    #expect(service.status().banks == 2)
+    #expect(Set(leases.prefix(64).map(\.place.id)).count == 1)
+    #expect(Set(leases.prefix(64).map(\.place.semaphore)) == Set(0..<64))
+    #expect(leases[64].place.id != leases[0].place.id)
+    #expect(leases[64].place.key != leases[0].place.key)
+    #expect(service.status().ledger?.banks == 2)
   }
 
   @Test func aKeyOfSomebodyElseIsSkipped() throws {
@@ -56,7 +57,7 @@ import Testing
     defer { try? foreign.remove() }
     let service = try scene.start()
     let lease = try service.take("a")
-    #expect(UInt32(bitPattern: lease.binding.key) == 0x4c4a_0000 | low)
+    #expect(UInt32(bitPattern: lease.place.key) == 0x4c4a_0000 | low)
     #expect(try foreign.values() == [0, 0])
     let again = try scene.restart(service)
     #expect(again.end(of: lease) == nil)
@@ -70,7 +71,7 @@ import Testing
       key: IPCKey(rawValue: Int32(bitPattern: 0x4c49_0000 | low)), count: NamedDialect.semaphoresPerBank)
     let service = try scene.start()
     #expect(throws: Errno.invalidArgument) { try half.status() }
-    #expect(service.status().recovery.setsRemoved == 1)
+    #expect(service.status().ledger?.recovery.setsRemoved == 1)
   }
 
   @Test func aSetOfThatSizeWithAnotherSignatureIsLeftAlone() throws {
@@ -82,7 +83,7 @@ import Testing
     let service = try scene.start()
     _ = try service.take("a")
     #expect(try foreign.value(of: 0) == 1)
-    #expect(service.status().recovery.setsRemoved == 0)
+    #expect(service.status().ledger?.recovery.setsRemoved == 0)
   }
 
   @Test func servicesWhoseControlKeysShareTheLowHalfLeaveEachOthersSetsAlone() throws {
@@ -92,8 +93,8 @@ import Testing
     let lease = try first.take("a")
     let second = try other.start()
     let foreign = try second.take("a")
-    #expect(lease.binding.id != foreign.binding.id)
-    #expect(second.status().recovery.setsRemoved == 0)
+    #expect(lease.place.id != foreign.place.id)
+    #expect(second.status().ledger?.recovery.setsRemoved == 0)
     #expect(try first.lock(try lockKey("a")).heldUnits == 16_384)
     let again = try one.restart(first)
     #expect(again.end(of: lease) == nil && second.end(of: foreign) == nil)
@@ -106,13 +107,13 @@ import Testing
     let leases = try (0..<70).map { try first.take("lock \($0)") }
     for lease in leases {
       try first.giveBack(lease)
-      try first.remove(lease.key, force: false, at: HostClock.now())
+      try first.remove(LockName(lease.key), force: false, within: nil, at: HostClock.now())
     }
-    #expect(first.status().banks == 1)
+    #expect(first.status().ledger?.banks == 1)
     scene.stop(first)
     #expect(scene.banks.count == 1)
     let second = try scene.start()
-    #expect(second.status().banks == 0)
+    #expect(second.status().ledger?.banks == 0)
     #expect(scene.banks.isEmpty)
   }
 
@@ -123,7 +124,7 @@ import Testing
     let lease = try first.take("a")
     let values = try lease.bank.values()
     scene.stop(first)
-    let key = IPCKey(rawValue: lease.binding.key)
+    let key = IPCKey(rawValue: lease.place.key)
     try lease.bank.remove()
     let foreign = try #require(
       AnotherUser.run { () -> SemaphoreSet? in
@@ -132,7 +133,7 @@ import Testing
         return (try? set.setValues(values)) == nil ? nil : set
       } ?? nil)
     let second = try scene.start()
-    #expect(second.end(of: lease) == .setRemoved && second.status().recovery.setsRemoved == 0)
+    #expect(second.end(of: lease) == .setRemoved && second.status().ledger?.recovery.setsRemoved == 0)
     let fresh = try second.take("a")
     #expect(fresh.bank != foreign)
     #expect(try foreign.values() == values, "it is neither used nor removed")

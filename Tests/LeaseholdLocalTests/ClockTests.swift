@@ -15,7 +15,7 @@ import Testing
     #expect(service.follow(lease.id, client: follower))
     let waiter = RecordingClient()
     try service.wait("a", waiter)
-    #expect(service.status().pumps == 0)
+    #expect(service.status().ledger?.pumps == 0)
     try eventually { waiter.lease != nil }
     let next = try #require(waiter.lease)
     #expect(next.grantedAt >= (try #require(lease.deadline)))
@@ -43,7 +43,7 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a", ttl: .seconds(1))
-    let renewed = try service.renew(lease.id, key: nil, ttl: .seconds(60), at: HostClock.now())
+    let renewed = try service.renew(lease.id, ttl: .seconds(60), at: HostClock.now())
     let short = try service.take("b", ttl: .milliseconds(1500))
     try eventually { service.end(of: short) != nil }
     #expect(service.end(of: lease) == nil)
@@ -56,10 +56,10 @@ import Testing
     let service = try scene.start()
     let kept = try service.take("kept")
     let leases = try (0..<70).map { try service.take("lock \($0)") }
-    #expect(service.status().banks == 2)
+    #expect(service.status().ledger?.banks == 2)
     for lease in leases { try service.giveBack(lease) }
     try eventually { service.status().locks == 1 }
-    #expect(service.status().banks == 1 && scene.banks.count == 1)
+    #expect(service.status().ledger?.banks == 1 && scene.banks.count == 1)
     #expect(service.end(of: kept) == nil)
     #expect(throws: LeaseholdError.self) { try service.lock(try lockKey("lock 3")) }
     let values = try kept.bank.values()
@@ -71,7 +71,7 @@ import Testing
     scene.options.limits.idleLocks = .milliseconds(100)
     let service = try scene.start()
     let lease = try service.take("a")
-    let native = try ChildProcess.holding(of: lease.binding.semaphore, in: lease.bank, afterRelease: lease, by: service)
+    let native = try ChildProcess.holding(of: lease.place.semaphore, in: lease.bank, afterRelease: lease, by: service)
     let canary = try service.take("canary")
     try service.giveBack(canary)
     try eventually { service.status().locks == 1 }
@@ -87,7 +87,7 @@ import Testing
     let lease = try service.take("a")
     try service.giveBack(lease)
     try eventually { service.end(of: lease) == .noSuchLease }
-    #expect(service.status().records == 1)
+    #expect(service.status().ledger?.records == 1)
   }
 
   @Test func drainRefusesWaitersAndNewAcquiresAndKeepsLeases() throws {
@@ -101,7 +101,7 @@ import Testing
     #expect(service.status().state == .draining && service.status().waiters == 0)
     #expect(try service.refusal("b")?.code == .draining)
     #expect(service.end(of: lease) == nil)
-    service.connectionClosed(LocalLockService.caller.connection, at: HostClock.now())
+    service.withdraw(.connection(LocalLockService.caller.connection), at: HostClock.now())
     #expect(try scene.restart(service).end(of: lease) == nil)
   }
 

@@ -20,7 +20,7 @@ import Testing
     #expect(Set(sets.map(\.id)).count == sets.count)
     let bank = try #require(sets.first { $0.id == lease.bank.id })
     #expect(bank.role == .bank(locks: 2, leases: 2))
-    #expect((bank.key, bank.semaphoreCount, bank.mode) == (lease.binding.key, 195, 0o600))
+    #expect((bank.key, bank.semaphoreCount, bank.mode) == (lease.place.key, 195, 0o600))
     #expect(bank.lastOperation > 0 && bank.lastChange > 0)
     let control = try #require(sets.first { $0.key == scene.key })
     #expect(control.role == .control && control.semaphoreCount == 3)
@@ -67,16 +67,16 @@ import Testing
     let service = try scene.start()
     let lease = try service.take("a", limit: 4)
     let second = try service.take("a", limit: 4)
-    for address in [SemaphoreSetAddress.id(lease.bank.id), .key(lease.binding.key)] {
+    for address in [SemaphoreSetAddress.id(lease.bank.id), .key(lease.place.key)] {
       let detail = try service.semaphoreSet(address, for: LocalLockService.caller)
       #expect(detail.info.id == lease.bank.id && detail.info.role == .bank(locks: 1, leases: 2))
       #expect(detail.semaphores.map(\.value) == (try lease.bank.values()).map(Int.init))
-      let semaphore = detail.semaphores[lease.binding.semaphore]
+      let semaphore = detail.semaphores[lease.place.semaphore]
       #expect((semaphore.value, semaphore.pid) == (2, getpid()))
       #expect(Set(semaphore.leases) == [lease.ref, second.ref])
       #expect(detail.semaphores.reduce(0) { $0 + $1.leases.count } == 2)
-      let one = try service.semaphore(lease.binding.semaphore, of: address, for: LocalLockService.caller)
-      #expect((one.semaphore.value, one.number, one.info.id) == (2, lease.binding.semaphore, lease.bank.id))
+      let one = try service.semaphore(lease.place.semaphore, of: address, for: LocalLockService.caller)
+      #expect((one.semaphore.value, one.number, one.info.id) == (2, lease.place.semaphore, lease.bank.id))
       #expect(Set(one.semaphore.leases) == [lease.ref, second.ref])
     }
   }
@@ -145,15 +145,15 @@ import Testing
     #expect(replay.replayed && replay.id == lease.id)
     _ = try service.refusal("a")
     _ = try service.refusal("a", limit: 2)
-    _ = try service.renew(lease.id, key: nil, ttl: nil, at: HostClock.now())
+    _ = try service.renew(lease.id, ttl: nil, at: HostClock.now())
     try service.giveBack(lease)
     let status = service.status()
     let counters = status.counters
     #expect((counters.granted, counters.replayed, counters.busy, counters.refused) == (1, 1, 1, 1))
     #expect(counters.renewed == 1 && counters.ended.count == EndReason.allCases.count)
     #expect(counters.ended[0] == 1 && counters.ended.reduce(0, +) == 1)
-    #expect((status.leases, status.locks, status.banks, status.records) == (0, 1, 1, 2))
-    #expect(status.recordBytes == LedgerSegment.cellBytes)
-    #expect(status.ipcNamespace == HostFacts.ipcNamespace() && status.ipcNamespace > 0)
+    #expect((status.leases, status.locks, status.ledger?.banks, status.ledger?.records) == (0, 1, 1, 2))
+    #expect(status.ledger?.recordBytes == LedgerSegment.cellBytes)
+    #expect(status.ledger?.ipcNamespace == HostFacts.ipcNamespace() && HostFacts.ipcNamespace() > 0)
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdTestKit
 import SysV
 import SystemPackage
 import Testing
@@ -67,6 +68,6 @@ import Testing
     let service = try scene.start()
     let lease = try service.take("a")
     try failing(.semop, .interrupted, times: .count(3)) { try service.giveBack(lease) }
-    #expect(try lease.bank.values()[lease.binding.semaphore] == UInt16(Limits.readerUnits))
+    #expect(try lease.bank.values()[lease.place.semaphore] == UInt16(Limits.readerUnits))
   }
 }

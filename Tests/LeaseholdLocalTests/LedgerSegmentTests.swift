@@ -1,5 +1,6 @@
 import Glibc
 import LeaseholdHost
+import LeaseholdTestKit
 import SysV
 import SystemPackage
 import Testing
@@ -13,8 +14,8 @@ import Testing
     let service = try scene.start()
     let status = service.status()
     #expect(status.state == .ready)
-    #expect((status.leases, status.locks, status.records, status.banks) == (0, 0, 0, 0))
-    #expect(status.recordCapacity == scene.options.limits.records)
+    #expect((status.leases, status.locks, status.ledger?.records, status.ledger?.banks) == (0, 0, 0, 0))
+    #expect(status.ledger?.recordCapacity == scene.options.limits.records)
     let segment = try #require(scene.segment).status()
     #expect(segment.byteCount == LedgerSegment.bytes(capacity: scene.options.limits.records))
     #expect(segment.permissions.mode == .ownerReadWrite)
@@ -30,8 +31,8 @@ import Testing
     let second = try scene.restart(first)
     let found = try second.lease(lease.id, at: HostClock.now())
     #expect((found.key, found.kind, found.count, found.fence) == (lease.key, lease.kind, 2, lease.fence))
-    #expect((found.owner, found.deadline, found.binding) == (request.owner, lease.deadline, lease.binding))
-    let report = second.status().recovery
+    #expect((found.owner, found.deadline, found.place) == (request.owner, lease.deadline, lease.place))
+    let report = second.status().ledger?.recovery ?? RecoveryReport()
     #expect((report.leases, report.locks, report.unitsGivenBack, report.damagedRecords) == (1, 1, 0, 0))
     try second.giveBack(found)
     #expect(try second.lock(request.key).availableUnits == 3)
@@ -78,7 +79,7 @@ import Testing
     #expect(scene.segment == segment)
     #expect(try read(word: 0, of: segment) == LedgerSegment.magic)
     #expect(try read(word: 1, of: segment) == LedgerSegment.layout)
-    #expect(service.status().recordCapacity == capacity)
+    #expect(service.status().ledger?.recordCapacity == capacity)
     _ = try service.take("a")
   }
 
@@ -87,26 +88,26 @@ import Testing
     let first = try scene.start()
     let lease = try first.take("a")
     try first.giveBack(lease)
-    try first.remove(try lockKey("a"), force: false, at: HostClock.now())
+    try first.remove(LockName(try lockKey("a")), force: false, within: nil, at: HostClock.now())
     let old = scene.segment
     scene.options.limits.leases = 700
     let second = try scene.restart(first)
     #expect(scene.segment != old)
-    #expect(second.status().recordCapacity == scene.options.limits.records)
-    #expect(second.status().lastFence == lease.fence)
+    #expect(second.status().ledger?.recordCapacity == scene.options.limits.records)
+    #expect(second.status().ledger?.lastFence == lease.fence)
     #expect(try second.take("a").fence > lease.fence)
   }
 
   @Test func aLedgerInUseKeepsItsSize() throws {
     let scene = Scene()
     let first = try scene.start()
-    let capacity = first.status().recordCapacity
+    let capacity = first.status().ledger?.recordCapacity
     let lease = try first.take("a")
     let old = scene.segment
     scene.options.limits.leases = 50
     let second = try scene.restart(first)
     #expect(scene.segment == old)
-    #expect(second.status().recordCapacity == capacity)
+    #expect(second.status().ledger?.recordCapacity == capacity)
     #expect(second.end(of: lease) == nil)
   }
 
@@ -122,7 +123,7 @@ import Testing
     let later = try first.take("b")
     let second = try scene.restart(first)
     #expect(second.end(of: lease) == nil && second.end(of: later) == nil)
-    #expect(second.status().recovery.leases == 2)
+    #expect(second.status().ledger?.recovery.leases == 2)
   }
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
@@ -181,7 +182,7 @@ import Testing
     for lease in leases + [later] { #expect(second.end(of: lease) == nil) }
     #expect(try second.refusal("later")?.code == .locked)
     #expect(try second.take("another").fence > later.fence)
-    #expect(second.status().recovery.damagedRecords == 0)
+    #expect(second.status().ledger?.recovery.damagedRecords == 0)
   }
 
   @Test(arguments: 2..<10, Self.scribbles)

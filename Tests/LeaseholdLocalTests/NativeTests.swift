@@ -19,7 +19,7 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a", limit: 3)
-    let native = try ChildProcess.holding(2, of: lock.binding.semaphore, in: lock.bank)
+    let native = try ChildProcess.holding(2, of: lock.place.semaphore, in: lock.bank)
     let found = try service.lock(lock.key)
     #expect((found.nativeUnits, found.available, found.lastPID) == (2, 1, native.id))
     _ = try service.take("a", limit: 3)
@@ -34,12 +34,12 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
-    let native = try ChildProcess.holding(1, of: lock.binding.semaphore, in: lock.bank)
+    let native = try ChildProcess.holding(1, of: lock.place.semaphore, in: lock.bank)
     let waiter = RecordingClient()
     try service.wait("a", waiter)
-    #expect(service.status().pumps == 1)
+    #expect(service.status().ledger?.pumps == 1)
     #expect(service.status().counters.kernelWaits == 1)
-    try eventually { try lock.bank.waiterCount(of: lock.binding.semaphore) == 1 }
+    try eventually { try lock.bank.waiterCount(of: lock.place.semaphore) == 1 }
     #expect(waiter.answers == 0)
     if isKilled {
       native.end()
@@ -50,9 +50,9 @@ import Testing
     try eventually { waiter.lease != nil }
     let lease = try #require(waiter.lease)
     // The units are the ledger's now, not the thread's: nothing would be undone at the death of this process.
-    #expect(try lease.bank.value(of: lease.binding.semaphore) == 0)
-    #expect(try lease.bank.value(of: 64 + lease.binding.semaphore) == 16_384)
-    #expect(service.status().pumps == 0)
+    #expect(try lease.bank.value(of: lease.place.semaphore) == 0)
+    #expect(try lease.bank.value(of: 64 + lease.place.semaphore) == 16_384)
+    #expect(service.status().ledger?.pumps == 0)
     try service.giveBack(lease)
     #expect(try service.lock(lock.key).availableUnits == 16_384)
   }
@@ -61,14 +61,14 @@ import Testing
     let scene = Scene()
     let first = try scene.start()
     let lock = try freeLock(first, "a", limit: 1)
-    let native = try ChildProcess.holding(of: lock.binding.semaphore, in: lock.bank)
+    let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)
     let waiter = RecordingClient()
     try first.wait("a", limit: 1, waiter)
     native.end()
     try eventually { waiter.lease != nil }
     let lease = try #require(waiter.lease)
     let second = try scene.restart(first)
-    #expect(second.status().recovery.unitsGivenBack == 0)
+    #expect(second.status().ledger?.recovery.unitsGivenBack == 0)
     #expect(second.end(of: lease) == nil)
     #expect(try second.lock(lock.key).availableUnits == 0)
   }
@@ -77,14 +77,14 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
-    let native = try ChildProcess.holding(of: lock.binding.semaphore, in: lock.bank)
+    let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)
     for _ in 0..<20 {
       let waiter = RecordingClient()
       let id = try service.wait("a", waiter)
-      try eventually { try lock.bank.waiterCount(of: lock.binding.semaphore) == 1 }
-      service.cancel(id, at: HostClock.now())
-      #expect(service.status().pumps == 0)
-      try eventually { try lock.bank.waiterCount(of: lock.binding.semaphore) == 0 }
+      try eventually { try lock.bank.waiterCount(of: lock.place.semaphore) == 1 }
+      service.withdraw(.waiter(id), at: HostClock.now())
+      #expect(service.status().ledger?.pumps == 0)
+      try eventually { try lock.bank.waiterCount(of: lock.place.semaphore) == 0 }
       #expect(waiter.answers == 0)
     }
     #expect(service.status().counters.canceled == 20)
@@ -96,13 +96,13 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
-    let native = try ChildProcess.holding(of: lock.binding.semaphore, in: lock.bank)
+    let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)
     let waiter = RecordingClient()
     try service.wait("a", for: .milliseconds(200), waiter)
     try eventually { waiter.refusal != nil }
     #expect(waiter.refusal?.code == .waitTimeout)
     #expect(waiter.refusal?.contention?.nativeUnits == 1)
-    try eventually { try lock.bank.waiterCount(of: lock.binding.semaphore) == 0 }
+    try eventually { try lock.bank.waiterCount(of: lock.place.semaphore) == 0 }
     native.end()
   }
 
@@ -111,13 +111,13 @@ import Testing
     scene.options.limits.pumps = 2
     let service = try scene.start()
     let locks = try (0..<5).map { try freeLock(service, "lock \($0)") }
-    let semaphores = locks.map { "\($0.binding.semaphore)" }.joined(separator: ", ")
+    let semaphores = locks.map { "\($0.place.semaphore)" }.joined(separator: ", ")
     let native = try ChildProcess(
       perl: "semop(\(locks[0].bank.id), pack('s!3', $_, -1, 010000)) or die for (\(semaphores)); sleep 1 while 1;")
     for lock in locks { try eventually { try service.lock(lock.key).nativeUnits == 1 } }
     let waiters = locks.map { _ in RecordingClient() }
     for (lock, waiter) in zip(locks, waiters) { try service.wait(lock.key.text, waiter) }
-    #expect(service.status().pumps == 2)
+    #expect(service.status().ledger?.pumps == 2)
     native.end()
     try eventually { waiters.allSatisfy { $0.lease != nil } }
     #expect(waiters.allSatisfy { $0.answers == 1 })
@@ -128,7 +128,7 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a", limit: 1)
-    let place = lease.binding.semaphore
+    let place = lease.place.semaphore
     let native = try ChildProcess(
       perl: "semop(\(lease.bank.id), pack('s!3', \(place), -1, 010000)) or die; sleep 1 while 1;")
     try eventually { try lease.bank.waiterCount(of: place) == 1 }
@@ -145,14 +145,14 @@ import Testing
     let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
-    let native = try ChildProcess.holding(of: lock.binding.semaphore, in: lock.bank)
+    let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)
     let waiter = RecordingClient()
     try service.wait("a", waiter)
-    try eventually { try lock.bank.waiterCount(of: lock.binding.semaphore) == 1 }
+    try eventually { try lock.bank.waiterCount(of: lock.place.semaphore) == 1 }
     scene.stop(service)
-    #expect(try lock.bank.waiterCount(of: lock.binding.semaphore) == 0)
+    #expect(try lock.bank.waiterCount(of: lock.place.semaphore) == 0)
     #expect(waiter.refusal?.code == .draining)
     native.end()
-    try eventually { try lock.bank.value(of: lock.binding.semaphore) == 16_384 }
+    try eventually { try lock.bank.value(of: lock.place.semaphore) == 16_384 }
   }
 }

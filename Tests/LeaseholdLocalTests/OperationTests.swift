@@ -88,7 +88,7 @@ import Testing
     guard case .granted(let lease) = try place.ask(steps) else { Issue.record("no lease"); return }
     #expect(try place.set.values() == [2, 0] && lease.adjusts == [0, 1])
     try place.set.operate([.add(30_000, to: 1)])
-    _ = try place.service.release(lease.id, key: nil, at: HostClock.now())
+    _ = try place.service.release(lease.id, at: HostClock.now())
     #expect(try place.set.values() == [4, 32_767])
     #expect(place.code((0...64).map { step($0, 1, undo: true) }) == "out-of-range E2BIG")
   }
@@ -105,7 +105,7 @@ import Testing
     guard case .granted(let lease) = try place.ask(steps) else { Issue.record("no lease"); return }
     let plain = most - 448
     #expect(try place.set.values() == (0..<64).map { $0 < plain ? 5 : 4 })
-    _ = try place.service.release(lease.id, key: nil, at: HostClock.now())
+    _ = try place.service.release(lease.id, at: HostClock.now())
     #expect(try place.set.values() == (0..<64).map { $0 < plain ? 4 : 3 })
   }
 
@@ -118,7 +118,7 @@ import Testing
     try eventually { listener.all.first?.hasPrefix("lease ") == true }
     let id = try #require(LeaseID(hexadecimal: listener.all[0].dropFirst(6).utf8))
     #expect(try place.set.value(of: 0) == 0)
-    _ = try place.service.release(id, key: nil, at: HostClock.now())
+    _ = try place.service.release(id, at: HostClock.now())
     #expect(try place.set.value(of: 0) == 1)
   }
 
@@ -128,10 +128,10 @@ import Testing
     #expect(try place.operate([step(0, -1)], wait: .seconds(60), grows) != nil)
     #expect(try place.operate([step(1, 0)], wait: .seconds(60), zero) != nil)
     try eventually { try place.set.waiterCount(of: 0) == 1 && place.set.zeroWaiterCount(of: 1) == 1 }
-    #expect(place.service.status().operationWaiters == 2 && grows.all.isEmpty && zero.all.isEmpty)
+    #expect(place.service.status().ledger?.operationWaiters == 2 && grows.all.isEmpty && zero.all.isEmpty)
     try place.set.operate([.add(1, to: 0), .subtract(1, from: 1)])
     try eventually { grows.all == ["done"] && zero.all == ["done"] }
-    try eventually { place.service.status().operationWaiters == 0 }
+    try eventually { place.service.status().ledger?.operationWaiters == 0 }
     #expect(try place.set.values() == [0, 0])
   }
 
@@ -139,7 +139,7 @@ import Testing
     let place = try Place([1])
     let listener = Listener()
     #expect(try place.operate([step(0, -1)], wait: .seconds(60), listener) == nil)
-    #expect(listener.all.isEmpty && place.service.status().operationWaiters == 0)
+    #expect(listener.all.isEmpty && place.service.status().ledger?.operationWaiters == 0)
   }
 
   @Test func theFirstOperationThatCannotGoDecidesWhetherToWait() throws {
@@ -173,7 +173,7 @@ import Testing
       place.service.cancelOperation(waiter)
       place.service.cancelOperation(waiter)
     }
-    try eventually { place.service.status().operationWaiters == 0 }
+    try eventually { place.service.status().ledger?.operationWaiters == 0 }
     #expect(try place.set.waiterCount(of: 0) == 0 && listener.all.isEmpty)
     try place.set.operate([.add(1, to: 0)])
     #expect(try place.set.values() == [1])
@@ -205,7 +205,7 @@ import Testing
     #expect(error?.code == .tooManyWaiters)
     try eventually { try place.set.waiterCount(of: 0) == 2 }
     try place.set.operate([.add(1, to: 0)])
-    try eventually { listener.all == ["done"] && place.service.status().operationWaiters == 1 }
+    try eventually { listener.all == ["done"] && place.service.status().ledger?.operationWaiters == 1 }
     _ = try place.operate([step(0, -1)], wait: .seconds(60), listener)
   }
 

@@ -12,17 +12,17 @@ import Testing
     let scene = Scene()
     let first = try scene.start()
     let lease = try first.take("a", limit: 5)
-    let place = UInt16(lease.binding.semaphore)
+    let place = UInt16(lease.place.semaphore)
     scene.stop(first)
     // Killed between the semop of a grant and its record.
     try lease.bank.operate([.subtract(3, from: place), .add(3, to: 64 + place)])
     let second = try scene.start()
-    #expect(second.status().recovery.unitsGivenBack == 3)
+    #expect(second.status().ledger?.recovery.unitsGivenBack == 3)
     #expect(try second.lock(lease.key).availableUnits == 4)
     #expect(second.end(of: lease) == nil)
     #expect(try lease.bank.value(of: 64 + Int(place)) == 1)
     let third = try scene.restart(second)
-    #expect(third.status().recovery.unitsGivenBack == 0)
+    #expect(third.status().ledger?.recovery.unitsGivenBack == 0)
     #expect(try third.lock(lease.key).availableUnits == 4)
   }
 
@@ -40,7 +40,7 @@ import Testing
       }
     }
     let second = try scene.start()
-    #expect(second.status().recovery.unitsGivenBack == 16_384)
+    #expect(second.status().ledger?.recovery.unitsGivenBack == 16_384)
     #expect(second.end(of: lease) == .released)
     #expect(try second.take("a").bank == lease.bank)
   }
@@ -51,12 +51,12 @@ import Testing
     let lease = try first.take("a")
     scene.stop(first)
     // Killed while it made a second lock.
-    let place = UInt16(lease.binding.semaphore == 63 ? 0 : 63)
+    let place = UInt16(lease.place.semaphore == 63 ? 0 : 63)
     try lease.bank.operate([.add(7, to: place), .add(7, to: 128 + place)])
     let second = try scene.start()
     #expect(try lease.bank.value(of: Int(place)) == 0)
     #expect(try lease.bank.value(of: 128 + Int(place)) == 0)
-    #expect(second.status().recovery.unitsGivenBack == 0)
+    #expect(second.status().ledger?.recovery.unitsGivenBack == 0)
   }
 
   @Test func aScribbledRecordIsDroppedAndItsUnitsGoBack() throws {
@@ -72,8 +72,8 @@ import Testing
       }
     }
     let second = try scene.start()
-    #expect(second.status().recovery.damagedRecords == 1)
-    #expect(second.status().recovery.unitsGivenBack == 16_384)
+    #expect(second.status().ledger?.recovery.damagedRecords == 1)
+    #expect(second.status().ledger?.recovery.unitsGivenBack == 16_384)
     #expect(second.end(of: lease) == .noSuchLease)
   }
 
@@ -88,22 +88,22 @@ import Testing
     let lease = try first.take("a", limit: 3)
     let neighbour = try first.take("b", limit: 3)
     scene.stop(first)
-    try lease.bank.setValue(0, of: 64 + lease.binding.semaphore)
+    try lease.bank.setValue(0, of: 64 + lease.place.semaphore)
     let second = try scene.start()
     #expect(try second.refusal("a", limit: 3)?.code == .ledgerDamaged)
-    #expect(second.status().recovery.unitsGivenBack == 0)
+    #expect(second.status().ledger?.recovery.unitsGivenBack == 0)
     #expect(try second.take("b", limit: 3).bank == neighbour.bank)
-    try second.remove(lease.key, force: true, at: HostClock.now())
+    try second.remove(LockName(lease.key), force: true, within: nil, at: HostClock.now())
     let fresh = try second.take("a", limit: 3)
-    #expect(fresh.binding.semaphore != lease.binding.semaphore || fresh.bank != lease.bank)
-    #expect(try fresh.bank.value(of: fresh.binding.semaphore) == 2)
+    #expect(fresh.place.semaphore != lease.place.semaphore || fresh.bank != lease.bank)
+    #expect(try fresh.bank.value(of: fresh.place.semaphore) == 2)
   }
 
   @Test func aLedgerSemaphoreWrittenWhileServingIsNoticedByTheNextGiveBack() throws {
     let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a", limit: 3)
-    try lease.bank.setValue(0, of: 64 + lease.binding.semaphore)
+    try lease.bank.setValue(0, of: 64 + lease.place.semaphore)
     try service.giveBack(lease)
     #expect(service.status().counters.undoFailures == 1)
     #expect(try service.refusal("a", limit: 3)?.code == .ledgerDamaged)

@@ -1,5 +1,6 @@
 import Glibc
 import LeaseholdHost
+import LeaseholdTestKit
 import Synchronization
 import SysV
 import Testing
@@ -39,7 +40,7 @@ import Testing
     #expect(service.end(of: lease) == .draining, "its lease is the other's now")
     try eventually { told.get() == child.id }
     // Nothing that stood in the ledger was touched.
-    #expect(try lease.bank.value(of: 64 + lease.binding.semaphore) == 16_384)
+    #expect(try lease.bank.value(of: 64 + lease.place.semaphore) == 16_384)
     child.end()
     scene.stop(service)
     #expect(try scene.start().end(of: lease) == nil)

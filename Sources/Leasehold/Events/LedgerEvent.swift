@@ -112,6 +112,8 @@ public struct EventBatch: Sendable {
 public protocol EventService: AnyObject, Sendable {
   /// The events from a number on, at most `limit`; from the oldest that is there when the number is older.
   ///
+  /// Answers at once.
+  ///
   /// With `limit` 0 only the numbers.
   func events(from number: UInt64, limit: Int) -> EventBatch
 }

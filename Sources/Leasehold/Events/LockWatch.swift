@@ -39,9 +39,9 @@ public enum WatchOutcome: Sendable {
 public protocol LockWatchService: AnyObject, Sendable {
   /// Watches a lock as long as its tag is one of these: by what stands between the quotes, or `*`.
   func watch(
-    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+    _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome
-  /// The watcher is gone.
+  /// The watcher is gone; answers at once.
   func unwatch(_ watch: WatchID)
 }
 
@@ -77,14 +77,15 @@ extension Ledger {
 
   /// Watches a lock as long as its tag is one of these.
   public func watch(
-    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+    _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {
-    let snapshot = try lock(key, native, listed: listed)
+    let snapshot = try self.lock(lock.key, lock.native, listed: listed)
     guard tags == ["*"] || tags.contains(snapshot.tag.text) else { return .changed(snapshot) }
     guard watches.byID.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
     watches.lastID += 1
     let known =
-      native == nil ? locksByKey[key] : nativeSets[snapshot.binding.id]?.locks[snapshot.binding.semaphore]
+      lock.native == nil
+      ? locksByKey[lock.key] : snapshot.binding.flatMap { nativeSets[$0.id]?.locks[$0.semaphore] }
     watches.byID[watches.lastID] = LockWatches.Watch(lock: known, watcher: watcher)
     known?.watches.append(watches.lastID)
     return .watching(watches.lastID)

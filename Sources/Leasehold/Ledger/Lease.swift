@@ -70,6 +70,8 @@ final class Lease: Deadlined {
   var leavesNoTrace = false
   /// Whether the grant put the asked limit into force.
   var limitApplied: Bool?
+  /// How often its holder was told of it; see ``LeaseSnapshot/stamp``.
+  var told: UInt32 = 1
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
   var connection: ConnectionID = 0
   /// The process it is bound to.

@@ -1,8 +1,9 @@
 extension Ledger {
-  /// Takes a lock, or queues for it when the request has a wait and there is a client to tell.
+  /// Takes one lock, or several at once or none; or queues for them when the request has a wait.
   public func acquire(
-    _ request: AcquireRequest, client: (any LeaseClient)?, at moment: Moment
+    _ request: AcquireRequest, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
+    guard request.others.isEmpty else { return acquire(several: request.each, client: client, at: moment) }
     guard state == .ready else { return refuse(Self.notServing(state)) }
     if request.idempotencyKey != nil,
       let known = replay(request, fingerprint: request.fingerprint, client: client, at: moment)
@@ -20,11 +21,11 @@ extension Ledger {
       // A set that vanished under the attempt was replaced by another: the queue of the new lock counts.
       let current = locksByCell[lock.cell] === lock ? lock : try findOrMakeLock(request, at: moment)
       patience = max(patience, request.wait)
-      guard patience > .zero, let client else {
+      guard patience > .zero else {
         counters.busy += 1
         return .refused(locked(current, at: moment.monotonic))
       }
-      return try enqueue(request, share: share, on: current, for: patience, client: client, at: moment)
+      return try enqueue(request, share: share, on: current, for: patience, client: client(), at: moment)
     } catch {
       return refuse(error)
     }
@@ -117,7 +118,15 @@ extension Ledger {
       try refuseDeadlock(waiter, at: moment)
     }
     if lock.queue.count == 1 || lock.waitsOneByOne { arrangeKernelWait(lock) }
-    return .waiting(waiter.id)
+    return .waiting(waiter.id, behind: queueNote(of: waiter, at: lock))
+  }
+
+  /// Who is before a waiter, where its request belongs to a trace: so a log tells who held up whom.
+  func queueNote(of waiter: Waiter, at lock: Lock) -> QueueNote? {
+    guard !waiter.caller.trace.isNone else { return nil }
+    return QueueNote(
+      holder: lock.holders.first.map(snapshot), holders: lock.holders.count - lock.cooling,
+      waiters: lock.queue.count)
   }
 
   /// Refuses who would be one waiter too many, for the service or for the caller.

@@ -20,18 +20,18 @@ extension Ledger {
   ///
   /// Down goes at once. Up may wait, before all who wait for the lock; of two who want up the later can never have it.
   public func convert(
-    _ request: ConvertRequest, client: (any LeaseClient)?, at moment: Moment
+    _ request: ConvertRequest, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
     guard state == .ready else { return refuse(Self.notServing(state)) }
     do throws(LeaseholdError) {
       let head = try find(
-        request.lease, key: request.key, native: request.native, within: request.caller.confinement)
+        request.lease, key: request.lock.key, native: request.lock.native, within: request.caller.confinement)
       noticeRemoval(below: head, at: moment)
       guard head.isHeld else { return refuse(Self.over(head)) }
-      let lease = part(of: head, on: request.key, request.native)
+      let lease = part(of: head, on: request.lock.key, request.lock.native)
       guard let lock = lease.lock, let share = lock.place.dialect.upgrade(capacity: lock.capacity),
         lock.kind == .readersWriter
-      else { return refuse(Self.notConvertible(request.key)) }
+      else { return refuse(Self.notConvertible(request.lock.key)) }
       if lease.mode == request.mode { return .granted(converted(head)) }
       guard request.mode == .exclusive else {
         try downgrade(lease, on: lock, at: moment)
@@ -46,11 +46,11 @@ extension Ledger {
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       if try upgrade(lease, share, on: lock, at: moment) { return .granted(converted(head)) }
       guard lease.isHeld else { return refuse(Self.over(head)) }
-      guard request.wait > .zero, let client else {
+      guard request.wait > .zero else {
         counters.busy += 1
         return .refused(locked(lock, at: moment.monotonic))
       }
-      return try enqueue(request, lease, share, on: lock, client: client, at: moment)
+      return try enqueue(request, lease, share, on: lock, client: client(), at: moment)
     } catch {
       return refuse(error)
     }
@@ -76,7 +76,7 @@ extension Ledger {
     var asked = AcquireRequest(key: lease.key, ttl: head.ttl, caller: request.caller)
     asked.wait = request.wait
     asked.owner = head.owner
-    asked.native = request.native
+    asked.native = request.lock.native
     asked.holding = request.holding + [head.id]
     lastWaiterID += 1
     let waiter = Waiter(
@@ -88,7 +88,7 @@ extension Ledger {
     admit(waiter, at: moment)
     try refuseDeadlock(waiter, at: moment)
     arrangeKernelWait(lock)
-    return .waiting(waiter.id)
+    return .waiting(waiter.id, behind: queueNote(of: waiter, at: lock))
   }
 
   // MARK: Steps

@@ -41,8 +41,15 @@ extension Ledger {
       reschedule(lease, due: lease.deadline)
     }
     counters.renewed += 1
+    tellDeadline(of: lease)
     note(.renewed, lease, at: moment.monotonic.nanoseconds)
     return snapshot(lease)
+  }
+
+  /// Who follows the lease hears of its deadline.
+  private func tellDeadline(of lease: Lease) {
+    guard let client = lease.client else { return }
+    notices.append(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
   }
 
   func reschedule(_ lease: Lease, due: Int64) {
@@ -82,9 +89,20 @@ extension Ledger {
     if !unserved.isEmpty { serveUnserved(at: moment) }
   }
 
+  /// Takes back what nobody hears of any more.
+  public func withdraw(_ withdrawal: Withdrawal, at moment: Moment) {
+    switch withdrawal {
+    case .waiter(let waiter): cancel(waiter, at: moment)
+    case .grant(let grant): undo(grant, at: moment)
+    case .connection(let connection): connectionClosed(connection, at: moment)
+    }
+  }
+
   /// The grant could not be handed over: the slots go back, and a retry gets a new lease.
-  public func undeliver(_ id: LeaseID, at moment: Moment) {
-    guard let lease = leasesByID[id], lease.isHeld else { return }
+  ///
+  /// A lease that a retry was told of meanwhile stays.
+  private func undo(_ grant: Grant, at moment: Moment) {
+    guard let lease = leasesByID[grant.lease], lease.isHeld, UInt64(lease.told) == grant.stamp else { return }
     if let scope = IdempotencyScope(lease) {
       idempotency[scope] = nil
       lease.idempotencyKey = nil
@@ -92,17 +110,18 @@ extension Ledger {
     end(lease, .undelivered, at: moment)
   }
 
-  /// Follows a lease: `client` hears of its end.
+  /// Follows a lease: `client` hears of its deadline as it is now, of what changes it, and of its end.
   ///
   /// False when it is over already.
   public func follow(_ id: LeaseID, client: any LeaseClient) -> Bool {
     guard let lease = leasesByID[id], lease.isHeld else { return false }
     lease.client = client
+    tellDeadline(of: lease)
     return true
   }
 
   /// A connection closed: what is bound to it ends.
-  public func connectionClosed(_ connection: ConnectionID, at moment: Moment) {
+  private func connectionClosed(_ connection: ConnectionID, at moment: Moment) {
     guard state == .ready, let leases = boundLeases[connection] else { return }
     for lease in leases where lease.isHeld { end(lease, .connectionClosed, at: moment) }
   }

@@ -35,8 +35,10 @@ extension Ledger {
   /// Adds who changed the semaphore last and who sleeps on it: two system calls.
   func withKernelView(_ lock: LockSnapshot) -> LockSnapshot {
     var lock = lock
-    lock.lastPID = kernel.lastProcess(lock.binding.id, lock.binding.semaphore)
-    lock.kernelWaiters = kernel.waiters(lock.binding.id, lock.binding.semaphore)
+    if let binding = lock.binding {
+      lock.lastPID = kernel.lastProcess(binding.id, binding.semaphore)
+      lock.kernelWaiters = kernel.waiters(binding.id, binding.semaphore)
+    }
     return lock
   }
 
@@ -104,14 +106,16 @@ extension Ledger {
     status.damagedLocks = damagedLocks
     status.locks = lockCount
     status.waiters = waiters.count
-    status.pumps = waiting.count
-    status.records = cells.used
-    status.recordCapacity = cells.capacity
-    status.recordBytes = 128
-    status.banks = banks.count
-    status.lastFence = lastFence
     status.counters = counters
-    status.recovery = recovery
+    var figures = LedgerStatus()
+    figures.pumps = waiting.count
+    figures.records = cells.used
+    figures.recordCapacity = cells.capacity
+    figures.recordBytes = 128
+    figures.banks = banks.count
+    figures.lastFence = lastFence
+    figures.recovery = recovery
+    status.ledger = figures
     return status
   }
 
@@ -122,10 +126,10 @@ extension Ledger {
       ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
       deadline: lease.end == 0 ? nil : MonotonicInstant(nanoseconds: lease.end), waited: lease.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
-      binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0),
+      binding: lease.lock?.binding,
       adjusts: lease.semaphoresAdjusted,
       process: lease.bond?.recorded.name, breaking: lease.breaking, state: HolderState(lease.state),
-      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part))
+      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told))
     guard case .part(of: let whole) = lease.kind else { return snapshot }
     var part = snapshot
     part.take(holderOf: self.snapshot(whole))
@@ -136,7 +140,7 @@ extension Ledger {
     LeasePart(
       key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, limitApplied: lease.limitApplied,
-      binding: lease.lock?.binding ?? SemaphoreBinding(key: 0, id: 0, semaphoreCount: 0, semaphore: 0))
+      binding: lease.lock?.binding)
   }
 
   /// A lock as it is now.

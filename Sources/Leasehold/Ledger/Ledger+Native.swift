@@ -135,8 +135,9 @@ extension Ledger {
   // MARK: Without a lease
 
   /// Opens a lock without taking it: makes the set as the native program would; of an own lock, its place.
-  public func open(_ request: AcquireRequest, at moment: Moment) throws(LeaseholdError) -> OpenedLock {
+  public func open(_ want: Want, for caller: Caller, at moment: Moment) throws(LeaseholdError) -> OpenedLock {
     guard state == .ready else { throw Self.notServing(state) }
+    let request = AcquireRequest(want, ttl: .zero, caller: caller)
     let isKnown = locksByKey[request.key] != nil
     let lock = try findOrMakeLock(request, at: moment)
     lock.lastUse = moment.monotonic.nanoseconds

@@ -64,6 +64,7 @@ extension Ledger {
     guard lease.fingerprint == request.fingerprint else { throw Self.idempotencyMismatch() }
     guard lease.isHeld else { throw Self.over(lease) }
     lease.peer = request.caller.peer
+    lease.told &+= 1
     counters.replayed += 1
     var answer = snapshot(lease)
     answer.replayed = true

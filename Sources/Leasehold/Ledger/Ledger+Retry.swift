@@ -5,7 +5,7 @@ extension Ledger {
   ///
   /// `nil` when the key is new.
   func replay(
-    _ request: AcquireRequest, fingerprint: UInt64, client: (any LeaseClient)?, at moment: Moment
+    _ request: AcquireRequest, fingerprint: UInt64, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome? {
     guard let scope = IdempotencyScope(request), let entry = idempotency[scope] else { return nil }
     switch entry {
@@ -15,6 +15,7 @@ extension Ledger {
       if lease.bindsConnection { bind(lease, to: request.caller.connection) }
       if let process = request.process, let error = reunite(lease, with: process, at: moment) { return refuse(error) }
       lease.peer = request.caller.peer
+      lease.told &+= 1
       counters.replayed += 1
       var answer = snapshot(lease)
       answer.replayed = true
@@ -24,12 +25,12 @@ extension Ledger {
         return refuse(Self.idempotencyMismatch())
       }
       guard let lock = waiter.lock else { return refuse(Self.idempotencyMismatch()) }
-      guard let client, request.wait > .zero else {
+      guard request.wait > .zero else {
         if let lease = takeOver(waiter, on: lock, request, at: moment) { return .granted(snapshot(lease)) }
         counters.busy += 1
         return .refused(locked(lockInTheWay(of: waiter) ?? lock, at: moment.monotonic))
       }
-      return supersede(waiter, on: lock, request, client, at: moment)
+      return supersede(waiter, on: lock, request, client(), at: moment)
     }
   }
 
@@ -66,7 +67,7 @@ extension Ledger {
     if let scope = IdempotencyScope(request) { idempotency[scope] = .waiter(successor) }
     // What its place is for may have become free while nobody could be told.
     if wasDetached { for seat in successor.seats { if let lock = seat.lock { serve(lock, at: moment) } } }
-    return .waiting(successor.id)
+    return .waiting(successor.id, behind: queueNote(of: successor, at: lock))
   }
 
   /// A retry that does not wait gets what the place of its first request is for, if that may be had now.
@@ -91,7 +92,7 @@ extension Ledger {
   ///
   /// Until then it has its place, and nobody behind it gets what it is for: so a retry finds the place, and the others
   /// wait at most that much longer. Nothing happens when it was granted or refused meanwhile.
-  public func cancel(_ id: WaiterID, at moment: Moment) {
+  func cancel(_ id: WaiterID, at moment: Moment) {
     guard let waiter = waiters[id], let lock = waiter.lock else { return }
     guard waiter.request.idempotencyKey != nil, state == .ready else { return letGo(waiter, at: moment) }
     guard !waiter.isDetached else { return }

@@ -22,8 +22,8 @@ extension Ledger {
   ///
   /// - Parameter wants: One for each lock, 1...``Limits/wants``; the first carries the deadline, the binding, the
   ///   owner, the Idempotency-Key, the wait and the caller of all.
-  public func acquire(
-    several wants: [AcquireRequest], client: (any LeaseClient)?, at moment: Moment
+  func acquire(
+    several wants: [AcquireRequest], client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
     guard state == .ready else { return refuse(Self.notServing(state)) }
     guard let request = wants.first else { return refuse(Self.noSuchLease()) }
@@ -52,11 +52,11 @@ extension Ledger {
           }
         }
         patience = max(patience, request.wait)
-        guard patience > .zero, let client else {
+        guard patience > .zero else {
           counters.busy += 1
           return .refused(blocker.map { locked($0, at: moment.monotonic) } ?? Self.noSuchLease())
         }
-        return try enqueue(wanted, wants, fingerprint, for: patience, client: client, at: moment)
+        return try enqueue(wanted, wants, fingerprint, for: patience, client: client(), at: moment)
       }
       throw Self.setKeepsVanishing(request.key, at: moment)
     } catch {
@@ -140,7 +140,7 @@ extension Ledger {
     admit(lead, at: moment)
     try refuseDeadlock(lead, at: moment)
     if let group = lead.group { _ = serve(group, at: moment) }
-    return .waiting(lead.id)
+    return .waiting(lead.id, behind: lead.lock.flatMap { queueNote(of: lead, at: $0) })
   }
 
   /// A request for several locks may be next: true when it left its queues.

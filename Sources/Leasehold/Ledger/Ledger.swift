@@ -102,6 +102,9 @@ public final class Ledger {
   /// Whether some queue must be looked at every few milliseconds because no thread was free to wait in the kernel.
   public var wantsPolling: Bool { !polledLocks.isEmpty || !debts.isEmpty }
 
+  /// The last fence handed out.
+  public var lastFenceGiven: Int64 { lastFence }
+
   /// Takes the notices.
   public func takeNotices() -> [Notice] {
     if notices.isEmpty { return [] }
@@ -117,12 +120,14 @@ public final class Ledger {
   }
 }
 
-/// Somebody must hear something.
+/// A callback to run after the mutex is released.
 public enum Notice: Sendable {
   /// A waiter got its lease.
   case granted(any LeaseClient, LeaseSnapshot)
   /// A waiter was refused.
   case refused(any LeaseClient, LeaseholdError)
+  /// A followed lease has another deadline, or none.
+  case renewed(any LeaseClient, MonotonicInstant?)
   /// A followed lease is over.
   case ended(any LeaseClient, EndReason, MonotonicInstant)
   /// An operator ends a followed lease: when, who and why.
@@ -135,6 +140,7 @@ public enum Notice: Sendable {
     switch self {
     case .granted(let client, let lease): client.granted(lease)
     case .refused(let client, let error): client.refused(error)
+    case .renewed(let client, let deadline): client.renewed(until: deadline)
     case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
     case .breaking(let client, let end, let note): client.breaking(at: end, note)
     case .changed(let watcher): watcher.lockChanged()

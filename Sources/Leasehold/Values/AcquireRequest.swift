@@ -1,15 +1,40 @@
-/// What a caller asks of a lock.
-///
-/// Checked values only: ranges were checked where the request was read.
-public struct AcquireRequest: Sendable {
-  /// The lock.
+/// The name of a lock, and for a native one where it leads.
+public struct LockName: Sendable {
+  /// The lock's key.
   public var key: LockKey
+  /// The binding of a native lock; `nil` for an own one.
+  public var native: NativeRequest?
+
+  /// A name as callers write it.
+  public init(_ key: LockKey, _ native: NativeRequest? = nil) {
+    self.key = key
+    self.native = native
+  }
+}
+
+/// A lock, and how much of it.
+public struct Want: Sendable {
+  /// The lock.
+  public var lock: LockName
   /// Alone or shared.
   public var mode: LockMode = .exclusive
   /// The slots of a counting lock, 1...32767; `nil` for a readers-writer lock.
   public var limit: Int?
   /// Slots taken at once, 1...32767.
   public var count = 1
+
+  /// The whole of a readers-writer lock.
+  public init(_ lock: LockName) { self.lock = lock }
+}
+
+/// One lock or several, and what the lease on them shall be.
+///
+/// Checked values only: ranges were checked where the request was read.
+public struct AcquireRequest: Sendable {
+  /// The lock, of several the first.
+  public var want: Want
+  /// The other locks, at most ``Limits/wants`` - 1: all are taken at once or none.
+  public var others: [Want] = []
   /// How long the lease lives without being renewed; zero means no deadline, for bound leases only.
   public var ttl: TimeSpan
   /// How long to queue; zero means not at all.
@@ -24,8 +49,6 @@ public struct AcquireRequest: Sendable {
   public var process: ProcessBinding?
   /// How long the slots stay taken after the lease expired or was broken.
   public var cooldown = TimeSpan.zero
-  /// The binding of a native lock; `nil` for an own one.
-  public var native: NativeRequest?
   /// Leases that the caller keeps while it waits: what tells a wait that would never end.
   public var holding: [LeaseID] = []
   /// Whether the end of the lease is not remembered: nobody but the service itself knows of it.
@@ -37,9 +60,23 @@ public struct AcquireRequest: Sendable {
 
   /// A request for a lock with everything else at its default.
   public init(key: LockKey, ttl: TimeSpan, caller: Caller) {
-    self.key = key
+    want = Want(LockName(key))
     self.ttl = ttl
     self.caller = caller
+  }
+
+  /// A request for what is wanted, with everything else at its default.
+  public init(_ want: Want, ttl: TimeSpan, caller: Caller) {
+    self.want = want
+    self.ttl = ttl
+    self.caller = caller
+  }
+
+  /// One request for each lock: the first is this one, the others carry no more than what they want and the ttl.
+  var each: [AcquireRequest] {
+    var first = self
+    first.others = []
+    return [first] + others.map { AcquireRequest($0, ttl: ttl, caller: caller) }
   }
 
   /// The kind of lock this request makes or expects.
@@ -58,5 +95,38 @@ public struct AcquireRequest: Sendable {
     hash.mix(owner ?? "")
     native?.mix { hash.mix($0) }
     return hash.fingerprint(of: caller)
+  }
+}
+
+// What is wanted of the first lock.
+extension AcquireRequest {
+  /// The lock's key.
+  public var key: LockKey {
+    get { want.lock.key }
+    set { want.lock.key = newValue }
+  }
+
+  /// The binding of a native lock; `nil` for an own one.
+  public var native: NativeRequest? {
+    get { want.lock.native }
+    set { want.lock.native = newValue }
+  }
+
+  /// Alone or shared.
+  public var mode: LockMode {
+    get { want.mode }
+    set { want.mode = newValue }
+  }
+
+  /// The slots of a counting lock; `nil` for a readers-writer lock.
+  public var limit: Int? {
+    get { want.limit }
+    set { want.limit = newValue }
+  }
+
+  /// Slots taken at once.
+  public var count: Int {
+    get { want.count }
+    set { want.count = newValue }
   }
 }

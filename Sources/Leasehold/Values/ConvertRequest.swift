@@ -3,9 +3,7 @@ public struct ConvertRequest: Sendable {
   /// The lease.
   public var lease: LeaseID
   /// The lock; of a lease on several, the one that is meant.
-  public var key: LockKey
-  /// The binding of a native lock; `nil` for an own one.
-  public var native: NativeRequest?
+  public var lock: LockName
   /// What it is to become.
   public var mode: LockMode
   /// How long to queue; zero means not at all.
@@ -16,9 +14,9 @@ public struct ConvertRequest: Sendable {
   public var caller: Caller
 
   /// A request that does not wait.
-  public init(lease: LeaseID, key: LockKey, mode: LockMode, caller: Caller) {
+  public init(lease: LeaseID, on lock: LockName, mode: LockMode, caller: Caller) {
     self.lease = lease
-    self.key = key
+    self.lock = lock
     self.mode = mode
     self.caller = caller
   }

@@ -68,6 +68,35 @@ public struct RecoveryReport: Sendable, Equatable {
   public init() {}
 }
 
+/// The figures of a ledger, and of the host that it is on.
+public struct LedgerStatus: Sendable {
+  /// Waiters that sleep in the kernel.
+  public var pumps = 0
+  /// Raw operations that wait in the kernel.
+  public var operationWaiters = 0
+  /// Processes that leases are bound to.
+  public var processes = 0
+  /// Records in use in the ledger: leases, locks, long texts and remembered ends.
+  public var records = 0
+  /// Records that the ledger can hold.
+  public var recordCapacity = 0
+  /// Bytes of one record.
+  public var recordBytes = 0
+  /// Sets that hold own locks.
+  public var banks = 0
+  /// The last fence handed out.
+  public var lastFence: Int64 = 0
+  /// The inode of the IPC namespace: two programs share semaphores only if theirs are equal.
+  public var ipcNamespace: UInt64 = 0
+  /// Marks of fences that could not be written.
+  public var stateDirectoryFailures: UInt64 = 0
+  /// The last recovery.
+  public var recovery = RecoveryReport()
+
+  /// Everything at zero.
+  public init() {}
+}
+
 /// Whether the service serves, and what it counted.
 public struct ServiceStatus: Sendable {
   /// The states of a service.
@@ -94,32 +123,12 @@ public struct ServiceStatus: Sendable {
   public var locks = 0
   /// Waiters.
   public var waiters = 0
-  /// Waiters that sleep in the kernel.
-  public var pumps = 0
-  /// Raw operations that wait in the kernel.
-  public var operationWaiters = 0
-  /// Processes that leases are bound to.
-  public var processes = 0
-  /// Records in use in the ledger: leases, locks, long texts and remembered ends.
-  public var records = 0
-  /// Records that the ledger can hold.
-  public var recordCapacity = 0
-  /// Bytes of one record.
-  public var recordBytes = 0
-  /// Sets that hold own locks.
-  public var banks = 0
-  /// The last fence handed out.
-  public var lastFence: Int64 = 0
-  /// The inode of the IPC namespace: two programs share semaphores only if theirs are equal.
-  public var ipcNamespace: UInt64 = 0
   /// What fails at the moment.
   public var faults: [ServiceFault] = []
-  /// Marks of fences that could not be written.
-  public var stateDirectoryFailures: UInt64 = 0
   /// Counters.
   public var counters = ServiceCounters()
-  /// The last recovery.
-  public var recovery = RecoveryReport()
+  /// What an engine tells that keeps a ledger on this host; `nil` for others.
+  public var ledger: LedgerStatus?
 
   /// Everything at zero.
   public init() {}

@@ -57,8 +57,8 @@ public struct LeaseSnapshot: Sendable {
   public var limitApplied: Bool? = nil
   /// The connection it came on.
   public var peer: Peer
-  /// The kernel's side.
-  public var binding: SemaphoreBinding
+  /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
+  public var binding: SemaphoreBinding?
   /// The semaphores that its end changes, on leases of raw operations; `nil` on leases of locks.
   public var adjusts: [Int]? = nil
   /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
@@ -75,10 +75,29 @@ public struct LeaseSnapshot: Sendable {
   /// What it has of each lock, on leases of several; empty on a lease of one.
   public var parts: [LeasePart] = []
 
+  /// How often its holder was told of it by then: a grant and each retry with its Idempotency-Key is once.
+  public var stamp: UInt64 = 1
+
   /// The short name shown to everybody.
   public var ref: String { id.ref }
+  /// What an answer that tells of it hands over.
+  public var grant: Grant { Grant(lease: id, stamp: stamp) }
   /// Whether an operator ends it: the deadline cannot be moved.
   public var isBreaking: Bool { breaking != nil }
+}
+
+/// A lease on its way to its holder.
+public struct Grant: Sendable, Equatable {
+  /// The lease.
+  public let lease: LeaseID
+  /// Tells this grant from a later one of the same lease.
+  public let stamp: UInt64
+
+  /// A grant of a lease.
+  public init(lease: LeaseID, stamp: UInt64) {
+    self.lease = lease
+    self.stamp = stamp
+  }
 }
 
 /// How a lease stands that has slots of its lock.
@@ -115,13 +134,13 @@ public struct LeasePart: Sendable {
   public var units: Int
   /// Whether the asked limit was put into force by this grant, on native locks that have one.
   public var limitApplied: Bool?
-  /// The kernel's side.
-  public var binding: SemaphoreBinding
+  /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
+  public var binding: SemaphoreBinding?
 
   /// Makes a part.
   public init(
     key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, limitApplied: Bool?,
-    binding: SemaphoreBinding
+    binding: SemaphoreBinding?
   ) {
     self.key = key
     self.kind = kind
@@ -153,6 +172,23 @@ public struct WaiterSnapshot: Sendable {
   public var isDetached = false
 }
 
+/// Those who were before a waiter when its wait began; an object, so that other waiters pay for no more than its place.
+public final class QueueNote: Sendable {
+  /// One of the holders.
+  public let holder: LeaseSnapshot?
+  /// How many hold the lock.
+  public let holders: Int
+  /// Those in the queue, the waiter included.
+  public let waiters: Int
+
+  /// Notes who was before.
+  public init(holder: LeaseSnapshot?, holders: Int, waiters: Int) {
+    self.holder = holder
+    self.holders = holders
+    self.waiters = waiters
+  }
+}
+
 /// A lock as it was at one instant.
 public struct LockSnapshot: Sendable {
   /// The lock's name.
@@ -178,8 +214,8 @@ public struct LockSnapshot: Sendable {
   public var waiters: [WaiterSnapshot]
   /// How many wait.
   public var waiterCount: Int
-  /// The kernel's side.
-  public var binding: SemaphoreBinding
+  /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
+  public var binding: SemaphoreBinding?
   /// The process that changed the semaphore last, as GETPID tells; `nil` when unknown or invisible.
   public var lastPID: Int32?
   /// Processes that sleep on the semaphore in the kernel, as GETNCNT tells.

@@ -7,7 +7,7 @@ enum Dashboard {
   /// The most locks in the plain table.
   private static let lockMaximum = 1000
 
-  static func page(_ call: borrowing Call) -> Disposition {
+  static func page(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let parts = DashboardParts.shared
     var body = ResponseBuffer(capacity: parts.head.utf8.count + parts.tail.utf8.count + 4096)
     body.append(parts.head)
@@ -17,7 +17,9 @@ enum Dashboard {
     } else {
       var filter = ListFilter()
       filter.limit = lockMaximum
-      table(call.server.service.locks(filter), into: &body)
+      let asked = filter
+      let page = try call.server.engine.locks.locks(asked)
+      table(page, into: &body)
     }
     body.append(parts.tail)
     var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)

@@ -40,7 +40,7 @@ extension Call {
 
   /// Finds the process that a lease shall be bound to.
   func process(_ asked: AskedProcess) throws(LeaseholdError) -> ProcessBinding {
-    try server.service.process(asked, of: caller, socket: exchange.connection.descriptor)
+    try server.processes().process(asked, of: caller, socket: exchange.connection.descriptor)
   }
 
   /// A hold is bound to its connection and to nothing else.

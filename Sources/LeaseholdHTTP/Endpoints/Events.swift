@@ -8,7 +8,7 @@ enum Events {
       key: try call.eventKey(), kinds: try call.eventKinds(), confinement: call.confinement)
     let most = try call.number(.limit, 1, 1_000_000)
     let wait = try call.span(.wait, .zero, .seconds(24 * 3600))
-    let numbers = server.service.events(from: 0, limit: 0)
+    let numbers = server.engine.events.events(from: 0, limit: 0)
     let (start, gap) = try call.eventStart(numbers)
     try call.checkVersion("events")
     if call.exchange.method == .head {
@@ -30,7 +30,7 @@ enum Events {
     let claim = try call.caller.account?.claim(.streams)
     let stream = StreamBody(source: subscriber)
     try server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset)
-    call.exchange.attachment = EventSession(server.events, subscriber, claim)
+    call.exchange.context.pending = EventSession(server.events, subscriber, claim)
     return .respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
   }
 }

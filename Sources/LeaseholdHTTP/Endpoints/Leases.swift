@@ -4,7 +4,8 @@ import Logging
 /// `/leases`.
 enum Leases {
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let page = call.server.service.leases(try call.listFilter())
+    let filter = try call.listFilter()
+    let page = try call.server.engine.locks.leases(filter)
     let writer = call.writer
     return call.json(capacity: 256 + page.entries.count * 384) { json in
       json.open("leases")
@@ -23,9 +24,9 @@ enum Leases {
     guard let owner = try call.owner() else {
       throw .missing(.owner, "whose leases to release, for example /leases?owner=NAME")
     }
-    let refs = call.server.service.releaseAll(
-      owner: owner, key: try call.keyArgument(), of: call.isAdministrator ? nil : call.caller,
-      within: call.confinement, at: call.now)
+    let key = try call.keyArgument()
+    let refs = try call.server.engine.locks.releaseAll(
+      owner: owner, key: key, of: call.isAdministrator ? nil : call.caller, within: call.confinement, at: call.now)
     let writer = call.writer
     return call.json(capacity: 128 + refs.count * 13) { json in
       json.open("released")
@@ -37,13 +38,13 @@ enum Leases {
 
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let id = try call.leaseID()
-    let lease = try call.server.service.lease(id, within: call.confinement, at: call.now)
+    let lease = try call.server.engine.locks.lease(id, within: call.confinement, at: call.now)
     let writer = call.writer
     return call.json(capacity: 704) { writer.lease(lease, into: &$0) }
   }
 
   static func release(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    try call.released(call.leaseID(), key: nil)
+    try call.released(call.leaseID())
   }
 
   /// An operator ends somebody's lease.
@@ -54,7 +55,7 @@ enum Leases {
     var request = BreakRequest(name, caller: call.caller)
     request.after = try call.span(.after, .zero, call.server.limits.ttlMaximum) ?? .zero
     request.reason = try call.breakReason()
-    let outcome = try call.server.service.breakLease(request, at: call.now)
+    let outcome = try call.server.engine.locks.breakLease(request, at: call.now)
     let left = max(0, (outcome.end - call.now).milliseconds)
     var metadata: Logger.Metadata = [
       "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
@@ -86,14 +87,14 @@ enum Leases {
     case .connection?: request.bindsConnection = true
     case .process(let asked)?: request.process = try call.process(asked)
     }
-    let lease = try call.server.service.transfer(request, at: call.now)
+    let lease = try call.server.engine.locks.transfer(request, at: call.now)
     // Nobody would know the new id if its answer were lost.
-    call.exchange.grant = lease.id
+    call.exchange.context.grant = lease.grant
     if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
     return .respond(call.writer.granted(lease, asText: false))
   }
 
   static func renew(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    try call.renewed(call.leaseID(), key: nil)
+    try call.renewed(call.leaseID())
   }
 }

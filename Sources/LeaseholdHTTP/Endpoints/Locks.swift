@@ -6,72 +6,28 @@ enum Locks {
     let bond = try call.bond()
     var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
     if case .process(let asked) = bond { request.process = try call.process(asked) }
-    // The shortest way for most: a request is large, and what follows takes it along.
-    if request.wait == .zero, request.native == nil {
-      return try answer(call.server.service.acquire(request, client: nil, at: call.now), call)
-    }
-    return try queue(request, call)
-  }
-
-  /// Apart, because what waits keeps a copy of its request.
-  ///
-  /// A native lock may be in the middle of something, and then a moment passes before it is known to be held.
-  @inline(never)
-  private static func queue(_ request: AcquireRequest, _ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    try call.waiting(for: request, wait: request.wait) { client, now in
-      call.server.service.acquire(request, client: client, at: now)
-    }
-  }
-
-  static func answer(_ outcome: consuming AcquireOutcome, _ call: borrowing Call) throws(LeaseholdError) -> Disposition
-  {
-    switch consume outcome {
-    case .granted(let lease):
-      // A grant whose answer cannot be delivered is undone; a repeated answer is not a grant.
-      if !lease.replayed, !lease.isConverted { call.exchange.grant = lease.id }
-      if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
-      return .respond(call.writer.granted(lease, asText: call.asText))
-    case .refused(let error): throw error
-    case .waiting:
-      throw LeaseholdError(.internalError, "A request without a client was told to wait; please report this.")
-    }
+    return try call.acquire(request)
   }
 
   static func hold(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.checkVersion("hold")
     try call.checkHold()
-    let request = try call.acquireRequest(bond: .connection, defaultTTL: .zero)
-    let exchange = call.exchange
-    let waiting = WaitingAcquire(exchange, server: call.server, asText: call.asText, isHold: true, request)
-    exchange.attachment = waiting
-    switch call.server.service.acquire(request, client: waiting, at: call.now) {
-    case .granted(let lease):
-      guard let response = waiting.holdResponse(lease) else {
-        throw waiting.end(of: lease)
-      }
-      return .respond(response)
-    case .refused(let error): throw error
-    case .waiting(let waiter):
-      waiting.begin(waiter)
-      waiting.lookForHolder(request)
-      return .pending
-    }
+    return try call.acquire(call.acquireRequest(bond: .connection, defaultTTL: .zero), isHold: true)
   }
 
   static func release(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let key = try call.key()
-    let native = try call.nativeRequest(key)
-    return try call.released(call.leaseArgument("release?lease=ID"), key: key, native: native)
+    let lock = try call.lockName()
+    return try call.released(call.leaseArgument("release?lease=ID"), on: lock)
   }
 
   static func renew(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let key = try call.key()
-    let native = try call.nativeRequest(key)
-    return try call.renewed(call.leaseArgument("renew?lease=ID&ttl=30s"), key: key, native: native)
+    let lock = try call.lockName()
+    return try call.renewed(call.leaseArgument("renew?lease=ID&ttl=30s"), on: lock)
   }
 
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let page = call.server.service.locks(try call.listFilter())
+    let filter = try call.listFilter()
+    let page = try call.server.engine.locks.locks(filter)
     let (writer, token) = (call.writer, call.exchange.token)
     return call.json(capacity: 256 + page.entries.count * 256) { json in
       json.open("locks")
@@ -90,14 +46,14 @@ enum Locks {
     let key = try call.key()
     let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
     let wait = try call.span(.wait, .zero, call.server.limits.waitMaximum) ?? .zero
-    let native = try call.nativeRequest(key)
+    let name = LockName(key, try call.nativeRequest(key))
     let tags = try call.lockTags()
     if let tags, wait > .zero {
       let place = try call.caller.account?.claim(.waiters)
-      return try LockLook(call.exchange, server: call.server, key, native, listed: listed, tags: tags, place: place)
+      return try LockLook(call.exchange, server: call.server, name, listed: listed, tags: tags, place: place)
         .begin(until: call.now + wait)
     }
-    let lock = try call.server.service.lock(key, native, listed: listed)
+    let lock = try call.server.engine.locks.lock(name, listed: listed)
     let isKnown = tags.map { $0 == ["*"] || $0.contains(lock.tag.text) } ?? false
     return .respond(call.writer.state(lock.seen(by: call.exchange.token), isKnown: isKnown))
   }
@@ -105,8 +61,8 @@ enum Locks {
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     let force = try call.word(.force, ["true", "false"]) == "true"
-    let native = try call.nativeRequest(key)
-    try call.server.service.remove(key, native, force: force, within: call.confinement, at: call.now)
+    let lock = LockName(key, try call.nativeRequest(key))
+    try call.server.engine.locks.remove(lock, force: force, within: call.confinement, at: call.now)
     return call.json { json in
       json.append("{\"removed\":true" as StaticString)
       json.member("key", key.text)
@@ -126,15 +82,15 @@ extension Call {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
     if case .connection? = bond { request.bindsConnection = true }
-    request.native = try nativeRequest(request.key, makes: true)
-    if request.native?.isEndless == true {
+    request.want.lock.native = try nativeRequest(request.want.lock.key, makes: true)
+    if request.want.lock.native?.isEndless == true {
       request.ttl = .zero
       for (name, isGiven) in [(Parameter.ttl, arguments[.ttl] != nil), (.bind, bond != nil)] where isGiven {
         throw .invalid(name, arguments[name] ?? "", "cannot go together with undo=false, which never ends by itself")
       }
     }
-    if request.native != nil || arguments.has(anyOf: .rareOfAcquire) {
-      try describe(&request)
+    if request.want.lock.native != nil || arguments.has(anyOf: .rareOfAcquire) {
+      try describe(&request.want)
       request.maxWaiters = try number(.maxWaiters, 0, 100_000)
     }
     try queueing(&request)
@@ -144,19 +100,25 @@ extension Call {
     return request
   }
 
+  /// The captured segment as a lock's name, with where a native one leads.
+  func lockName() throws(LeaseholdError) -> LockName {
+    let key = try key()
+    return LockName(key, try nativeRequest(key))
+  }
+
   /// How a lock is wanted: what `want` says of each of several.
-  func describe(_ request: inout AcquireRequest) throws(LeaseholdError) {
+  func describe(_ want: inout Want) throws(LeaseholdError) {
     switch try word(.mode, ["exclusive", "shared", "write", "read"]) {
-    case "shared", "read": request.mode = .shared
-    default: request.mode = .exclusive
+    case "shared", "read": want.mode = .shared
+    default: want.mode = .exclusive
     }
-    request.count = try number(.count, 1, Limits.slots) ?? 1
-    if let native = request.native {
-      request.limit = native.dialect == .php ? try number(.limit, 1, Limits.slots) : nil
-      try check(request, native)
+    want.count = try number(.count, 1, Limits.slots) ?? 1
+    if let native = want.lock.native {
+      want.limit = native.dialect == .php ? try number(.limit, 1, Limits.slots) : nil
+      try check(want, native)
     } else {
-      request.limit = try number(.limit, 1, Limits.slots)
-      if request.mode == .shared, request.limit != nil {
+      want.limit = try number(.limit, 1, Limits.slots)
+      if want.mode == .shared, want.limit != nil {
         throw .invalid(.mode, "shared", "cannot go together with 'limit': slots of a counting lock are alike")
       }
     }
@@ -188,8 +150,8 @@ extension Call {
   }
 
   /// Gives a lease back and says so.
-  func released(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Disposition {
-    let outcome = try server.service.release(lease, key: key, native: native, within: confinement, at: now)
+  func released(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
+    let outcome = try server.engine.locks.release(lease, on: lock, within: confinement, at: now)
     return json(capacity: 192) { json in
       json.append(
         outcome.already ? "{\"released\":true,\"already\":true" : "{\"released\":true,\"already\":false" as StaticString
@@ -202,10 +164,9 @@ extension Call {
   }
 
   /// Moves a lease's deadline and answers the lease.
-  func renewed(_ lease: LeaseID, key: LockKey?, native: NativeRequest? = nil) throws(LeaseholdError) -> Disposition {
+  func renewed(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
     let ttl = try timeToLive(isBound: true)
-    let renewed = try server.service.renew(
-      lease, key: key, native: native, ttl: ttl, within: confinement, at: now)
+    let renewed = try server.engine.locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
     let writer = writer
     return json(capacity: 704) { writer.lease(renewed, into: &$0) }
   }

@@ -12,12 +12,10 @@ extension Locks {
   /// Opens a lock without taking it.
   static func open(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
-    var request = AcquireRequest(key: key, ttl: call.server.limits.ttlDefault, caller: call.caller)
-    request.native = try call.nativeRequest(key, makes: true)
-    if request.native == nil || request.native?.dialect == .php {
-      request.limit = try call.number(.limit, 1, Limits.slots)
-    }
-    let opened = try call.server.service.open(request, at: call.now)
+    var want = Want(LockName(key, try call.nativeRequest(key, makes: true)))
+    if want.lock.native.map({ $0.dialect == .php }) ?? true { want.limit = try call.number(.limit, 1, Limits.slots) }
+    let asked = want
+    let opened = try call.server.native().open(asked, for: call.caller, at: call.now)
     let writer = call.writer
     return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { json in
       writer.lock(opened.lock, limitApplied: opened.limitApplied, into: &json)
@@ -32,7 +30,7 @@ extension Locks {
         .badKey, "'\(key)' is a plain name: only php:, apache:, path: and sysv: names lead to a System V key.",
         facts: [("parameter", .text("key"))])
     }
-    let binding = try call.server.service.binding(key, native)
+    let binding = try call.server.native().binding(key, native)
     return call.json { json in
       json.open("key")
       json.append(json: key.text)
@@ -64,6 +62,7 @@ extension Call {
       try refuseOthers(than: ParameterSet(.limit), of: "a plain name")
       return nil
     }
+    _ = try server.native()
     switch name {
     case .php(let key):
       try refuseOthers(than: ParameterSet(.limit, .perm), of: "a php: name")
@@ -199,10 +198,10 @@ extension Call {
   }
 
   /// What no native lock can be asked for.
-  func check(_ request: AcquireRequest, _ native: NativeRequest) throws(LeaseholdError) {
+  func check(_ want: Want, _ native: NativeRequest) throws(LeaseholdError) {
     if native.dialect == .apache {
-      guard request.count == 1 else { throw .invalid(.count, "\(request.count)", "must be 1 on an apache: lock") }
-    } else if request.mode == .shared {
+      guard want.count == 1 else { throw .invalid(.count, "\(want.count)", "must be 1 on an apache: lock") }
+    } else if want.mode == .shared {
       throw .invalid(.mode, "shared", "goes with apache: and plain names only: slots of a counting lock are alike")
     }
   }

@@ -4,7 +4,7 @@ import Leasehold
 enum Segments {
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let filter = try call.listFilter()
-    let store = call.variables
+    let store = try call.variables
     let inventory = try store.segments(from: filter.cursor, limit: filter.limit)
     let writer = call.writer
     return call.json(capacity: 512 + inventory.segments.count * 384) { json in
@@ -37,7 +37,7 @@ enum Segments {
   }
 
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let address = try call.segmentInPath()
     let segment = try store.segment(address, making: false)
     return call.answer(segment)
@@ -45,7 +45,7 @@ enum Segments {
 
   static func create(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let request = try call.segmentRequest()
-    let (store, writer) = (call.variables, call.writer)
+    let (store, writer) = (try call.variables, call.writer)
     // Only what may write over something that is there needs the guard.
     let existing = request.initializes ? request.key.flatMap { try? store.segment(.key($0), making: false) } : nil
     return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(LeaseholdError) in
@@ -63,7 +63,7 @@ enum Segments {
   }
 
   static func change(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let address = try call.segmentInPath()
     let highest = Int(UInt32.max)
     let (uid, gid, mode) = (
@@ -76,7 +76,7 @@ enum Segments {
   }
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let address = try call.segmentInPath()
     let force = try call.flag(.force)
     let segment = try store.remove(address, force: force)
@@ -90,7 +90,7 @@ enum Segments {
   }
 
   static func read(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let address = try call.segmentInPath()
     let (offset, length) = (try call.number(.offset, 0, Int.max) ?? 0, try call.number(.length, 0, Int.max))
     let bytes = try store.read(address, offset: offset, length: length)
@@ -100,7 +100,7 @@ enum Segments {
   }
 
   static func write(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let address = try call.segmentInPath()
     let type = MediaType(call.exchange.header(.contentType))
     guard type == .bytes || type == .form || call.exchange.header(.contentType) == nil else {

@@ -4,7 +4,7 @@ import Leasehold
 enum Semaphores {
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let filter = try call.listFilter()
-    let inventory = try call.server.service.semaphoreSets(from: filter.cursor, limit: filter.limit)
+    let inventory = try call.server.semaphores().semaphoreSets(from: filter.cursor, limit: filter.limit)
     let writer = call.writer
     return call.json(capacity: 512 + inventory.sets.count * 320) { json in
       json.open("semaphores")
@@ -23,7 +23,7 @@ enum Semaphores {
 
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setAddress()
-    let detail = try call.server.service.semaphoreSet(address, for: call.caller)
+    let detail = try call.server.semaphores().semaphoreSet(address, for: call.caller)
     let writer = call.writer
     return call.json(capacity: 512 + detail.semaphores.count * 80) { writer.detail(detail, into: &$0) }
   }
@@ -31,7 +31,7 @@ enum Semaphores {
   static func getOne(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setAddress()
     let number = call.semaphoreNumber
-    let found = try call.server.service.semaphore(number, of: address, for: call.caller)
+    let found = try call.server.semaphores().semaphore(number, of: address, for: call.caller)
     let writer = call.writer
     return call.json { json in
       writer.members(found.number, found.semaphore, into: &json)
@@ -54,7 +54,7 @@ enum Semaphores {
     let request = SemaphoreSetRequest(
       key: key, semaphoreCount: count, mode: try call.octalMode() ?? 0o600, values: values,
       isExclusive: try call.flag(.exclusive), caller: call.caller)
-    let opened = try call.server.service.makeSemaphoreSet(request)
+    let opened = try call.server.semaphores().makeSemaphoreSet(request)
     var body = ResponseBuffer(capacity: 512)
     call.writer.set(opened.info, into: &body)
     body.member("created", opened.isNew)
@@ -75,7 +75,7 @@ enum Semaphores {
     let change = SemaphoreSetChange(
       uid: try call.number(.uid, 0, Limits.identity).map(UInt32.init),
       gid: try call.number(.gid, 0, Limits.identity).map(UInt32.init), mode: try call.octalMode(), caller: call.caller)
-    let info = try call.server.service.changeSemaphoreSet(address, change)
+    let info = try call.server.semaphores().changeSemaphoreSet(address, change)
     let writer = call.writer
     return call.json { json in
       writer.set(info, into: &json)
@@ -86,7 +86,7 @@ enum Semaphores {
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setAddress()
     let force = try call.flag(.force)
-    let info = try call.server.service.removeSemaphoreSet(address, force: force, caller: call.caller, at: call.now)
+    let info = try call.server.semaphores().removeSemaphoreSet(address, force: force, caller: call.caller, at: call.now)
     return call.json { json in
       json.append("{\"removed\":true" as StaticString)
       json.member("key", Int(info.key))
@@ -112,7 +112,7 @@ enum Semaphores {
   ) throws(LeaseholdError) -> Disposition {
     let request = SemaphoreWrite(
       address: try call.setAddress(), values: values, force: try call.flag(.force), caller: call.caller)
-    let written = try call.server.service.writeSemaphores(request, at: call.now)
+    let written = try call.server.semaphores().writeSemaphores(request, at: call.now)
     return call.json { json in
       json.append("{\"written\":true" as StaticString)
       json.member("key", Int(written.info.key))
@@ -134,24 +134,29 @@ enum Semaphores {
     for name in [Parameter.ttl, .owner] where !request.makesLease && call.arguments[name] != nil {
       throw .invalid(name, call.arguments[name] ?? "", "needs an operation with undo: without, there is no lease")
     }
+    let semaphores = try call.server.semaphores()
     let exchange = call.exchange
-    let waiting = wait > .zero ? WaitingOperation(exchange, server: call.server, asText: call.asText) : nil
-    exchange.attachment = waiting
+    var waiting: WaitingOperation?
+    if wait > .zero {
+      let parked = ParkedRequest(exchange, server: call.server, "operateSemaphores", asText: call.asText)
+      waiting = WaitingOperation(parked, semaphores)
+    }
+    exchange.context.pending = waiting
     let outcome: OperationOutcome
     do throws(LeaseholdError) {
-      outcome = try call.server.service.operate(request, client: waiting, at: call.now)
+      outcome = try semaphores.operate(request, client: waiting, at: call.now)
     } catch {
-      exchange.attachment = nil
+      exchange.context.pending = nil
       throw error
     }
     switch outcome {
     case .performed(let result):
-      exchange.attachment = nil
+      exchange.context.pending = nil
       return .respond(result.response)
     case .granted(let lease):
-      exchange.attachment = nil
-      // A grant whose answer cannot be delivered is undone; a repeated answer is not a grant.
-      if !lease.replayed { exchange.grant = lease.id }
+      exchange.context.pending = nil
+      // A grant whose answer cannot be delivered is withdrawn; a repeated answer is not a grant.
+      if !lease.replayed { exchange.context.grant = lease.grant }
       return .respond(call.writer.granted(lease, asText: call.asText))
     case .waiting(let waiter):
       waiting?.begin(waiter)

@@ -6,7 +6,7 @@ enum Service {
   private static let clockPatience = TimeSpan.seconds(5)
 
   static func health(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let stood = call.server.service.sinceClockTurned
+    let stood = call.server.engine.life.sinceClockTurned
     guard stood <= clockPatience else {
       throw LeaseholdError(
         .clockStalled,
@@ -18,7 +18,7 @@ enum Service {
   }
 
   static func ready(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let status = call.server.service.status()
+    let status = call.server.engine.life.status()
     let isListening = call.server.isListening
     guard status.state == .ready, isListening, !call.server.isDraining else {
       throw status.state == .starting || !isListening
@@ -41,19 +41,23 @@ enum Service {
       json.member("locks", status.locks)
       json.member("damaged_locks", status.damagedLocks)
       json.member("waiters", status.waiters)
-      json.member("ipc_namespace", Int(clamping: status.ipcNamespace))
-      json.append(",\"recovery\":{\"took_ms\":" as StaticString)
-      json.append(decimal: Int(status.recovery.took.milliseconds))
-      json.member("leases", status.recovery.leases)
-      json.member("locks", status.recovery.locks)
-      json.member("units_given_back", status.recovery.unitsGivenBack)
-      json.member("leases_lost", status.recovery.leasesLost)
-      json.member("damaged_records", status.recovery.damagedRecords)
-      json.member("suspects", status.recovery.suspects)
-      json.member("unsure_releases", status.recovery.unsureReleases)
-      json.append("}" as StaticString)
+      json.member("ipc_namespace", status.ledger.map { Int(clamping: $0.ipcNamespace) })
+      if let recovery = status.ledger?.recovery { describe(recovery, into: &json) }
       json.closeAnswer()
     }
+  }
+
+  private static func describe(_ recovery: RecoveryReport, into json: inout ResponseBuffer) {
+    json.append(",\"recovery\":{\"took_ms\":" as StaticString)
+    json.append(decimal: Int(recovery.took.milliseconds))
+    json.member("leases", recovery.leases)
+    json.member("locks", recovery.locks)
+    json.member("units_given_back", recovery.unitsGivenBack)
+    json.member("leases_lost", recovery.leasesLost)
+    json.member("damaged_records", recovery.damagedRecords)
+    json.member("suspects", recovery.suspects)
+    json.member("unsure_releases", recovery.unsureReleases)
+    json.append("}" as StaticString)
   }
 
   static func metrics(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -92,7 +96,7 @@ enum Service {
   }
 
   static func index(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    if Accept(call.exchange).prefersHTML { return Dashboard.page(call) }
+    if Accept(call.exchange).prefersHTML { return try Dashboard.page(call) }
     let version = call.server.versions.leasehold
     return call.json { json in
       json.append("{\"name\":\"leasehold\"" as StaticString)

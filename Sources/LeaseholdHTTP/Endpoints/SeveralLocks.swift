@@ -6,14 +6,9 @@ extension Leases {
   /// Takes several locks on one lease.
   static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let bond = try call.bond()
-    var wants = try call.wants(bond: bond)
-    if case .process(let asked) = bond { wants[0].process = try call.process(asked) }
-    let asked = wants
-    return try call.waiting(
-      for: wants[0], whenNative: wants.contains { $0.native != nil }, wait: wants[0].wait
-    ) { client, now in
-      call.server.service.acquire(several: asked, client: client, at: now)
-    }
+    var request = try call.wants(bond: bond)
+    if case .process(let asked) = bond { request.process = try call.process(asked) }
+    return try call.acquire(request)
   }
 }
 
@@ -29,44 +24,17 @@ extension Locks {
     case .some: mode = .exclusive
     case nil: throw .missing(.mode, "shared or exclusive, as in \(example)")
     }
-    var request = ConvertRequest(lease: lease, key: key, mode: mode, caller: call.caller)
-    request.native = try call.nativeRequest(key)
+    var request = ConvertRequest(lease: lease, on: LockName(key), mode: mode, caller: call.caller)
+    request.lock.native = try call.nativeRequest(key)
     request.wait = try call.waitOrPreferred()
     request.holding = try call.holding()
-    let asked = request
-    var wanted = AcquireRequest(key: key, ttl: .zero, caller: request.caller)
-    wanted.native = request.native
-    return try call.waiting(for: wanted, whenNative: false, wait: request.wait) { client, now in
-      call.server.service.convert(asked, client: client, at: now)
-    }
+    return try call.convert(request)
   }
 }
 
 extension Call {
-  /// Asks for something that may wait, and answers it now or later.
-  ///
-  /// - Parameters:
-  ///   - request: What is waited for, for the log.
-  ///   - whenNative: Whether it may wait although it did not ask to; `nil` where the request's lock tells.
-  func waiting(
-    for request: AcquireRequest, whenNative: Bool? = nil, wait: TimeSpan,
-    _ ask: ((any LeaseClient)?, MonotonicInstant) -> AcquireOutcome
-  ) throws(LeaseholdError) -> Disposition {
-    guard wait > .zero || whenNative ?? (request.native != nil) else { return try Locks.answer(ask(nil, now), self) }
-    let waiting = WaitingAcquire(exchange, server: server, asText: asText, isHold: false, request)
-    exchange.attachment = waiting
-    let outcome = ask(waiting, now)
-    if case .waiting(let waiter) = outcome {
-      waiting.begin(waiter)
-      waiting.lookForHolder(request)
-      return .pending
-    }
-    exchange.attachment = nil
-    return try Locks.answer(outcome, self)
-  }
-
-  /// The parameter `want`: one request for each lock, of which the first carries what the lease is to be.
-  func wants(bond: LeaseBond?) throws(LeaseholdError) -> [AcquireRequest] {
+  /// The parameter `want` and what the lease on all locks is to be.
+  func wants(bond: LeaseBond?) throws(LeaseholdError) -> AcquireRequest {
     guard let text = arguments[.want] else {
       throw .missing(.want, "the locks, as in \(Parameter.want.listExample)")
     }
@@ -77,25 +45,27 @@ extension Call {
       throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
     }
     let (ttl, cooldown) = try times(isBound: bond != nil, default: server.limits.ttlDefault)
-    var wants: [AcquireRequest] = []
+    var wants: [Want] = []
     for (index, part) in parts.enumerated() {
       do throws(LeaseholdError) {
-        let request = isList ? try want(String(part), ttl: ttl) : try plainWant(part, ttl: ttl)
-        try exchange.token?.check(name: request.key.text)
-        wants.append(request)
+        let want = isList ? try want(String(part)) : try plainWant(part)
+        try exchange.token?.check(name: want.lock.key.text)
+        wants.append(want)
       } catch {
         throw error.inWant(index)
       }
     }
-    if case .connection? = bond { wants[0].bindsConnection = true }
-    try queueing(&wants[0])
-    wants[0].owner = try owner()
-    wants[0].cooldown = cooldown
-    wants[0].idempotencyKey = try idempotencyKey()
-    return wants
+    var request = AcquireRequest(wants[0], ttl: ttl, caller: caller)
+    request.others = Array(wants[1...])
+    if case .connection? = bond { request.bindsConnection = true }
+    try queueing(&request)
+    request.owner = try owner()
+    request.cooldown = cooldown
+    request.idempotencyKey = try idempotencyKey()
+    return request
   }
 
-  private func plainWant(_ name: Substring, ttl: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
+  private func plainWant(_ name: Substring) throws(LeaseholdError) -> Want {
     let key: LockKey
     do {
       key = try LockKey(utf8: name.utf8)
@@ -105,22 +75,22 @@ extension Call {
     guard key.native == nil else {
       throw .invalid(.want, String(name), "names native locks only in JSON, as in \(Parameter.want.listExample)")
     }
-    return AcquireRequest(key: key, ttl: ttl, caller: caller)
+    return Want(LockName(key))
   }
 
-  private func want(_ form: String, ttl: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
+  private func want(_ form: String) throws(LeaseholdError) -> Want {
     let bytes = Array(form.utf8)
-    let result: Result<AcquireRequest, LeaseholdError> = bytes.withUnsafeBufferPointer { bytes in
+    let result: Result<Want, LeaseholdError> = bytes.withUnsafeBufferPointer { bytes in
       do throws(LeaseholdError) {
         var arguments = Arguments()
         try arguments.readForm(bytes, known: .want)
         let call = Call(
           exchange: exchange, server: server, target: target, arguments: arguments, asText: asText, writer: writer)
         guard let key = try call.keyArgument() else { throw LeaseholdError.missing(.key, "the lock's name") }
-        var request = AcquireRequest(key: key, ttl: ttl, caller: caller)
-        request.native = try call.nativeRequest(key, makes: true)
-        try call.describe(&request)
-        return .success(request)
+        var want = Want(LockName(key))
+        want.lock.native = try call.nativeRequest(key, makes: true)
+        try call.describe(&want)
+        return .success(want)
       } catch {
         return .failure(error)
       }
@@ -143,12 +113,12 @@ extension AnswerWriter {
       json.member("count", part.count)
       json.member("limit", part.kind.limit)
       if let applied = part.limitApplied { json.member("limit_applied", applied) }
-      binding(part.binding, into: &json)
-      json.member("units", part.units)
-      json.append("}}" as StaticString)
+      let hasBinding = binding(part.binding, into: &json)
+      if hasBinding { json.member("units", part.units) }
+      json.append(hasBinding ? "}}" : "}" as StaticString)
     }
     json.append(UInt8(ascii: "]"))
-    json.member("atomic", Set(lease.parts.map(\.binding.id)).count == 1)
+    json.member("atomic", Set(lease.parts.map(\.binding?.id)).count == 1)
   }
 
   /// Who waits for whom.

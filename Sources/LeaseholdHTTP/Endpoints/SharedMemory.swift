@@ -4,7 +4,7 @@ import PHPVariables
 /// `/shm`: PHP's variables in a segment of shared memory.
 enum SharedMemory {
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let address = try call.segmentArgument()
     let limit = try call.number(.limit, 1, 100_000) ?? 1000
     let cursor = try call.cursor()
@@ -41,7 +41,7 @@ enum SharedMemory {
   }
 
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let (key, address, fence) = (try call.variableKey(), try call.segmentArgument(), try call.fence())
     let accept = Accept(call.exchange)
     guard accept.takesJSON || accept.prefersSerialized else { throw .notAVariablesType }
@@ -89,7 +89,7 @@ enum SharedMemory {
   }
 
   static func put(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let (key, address) = (try call.variableKey(), try call.segmentArgument())
     let value = try call.value()
     var put = VariablePut(key: key, text: value.text, needs64Bits: !value.fits32Bits)
@@ -116,7 +116,7 @@ enum SharedMemory {
   }
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let store = call.variables
+    let store = try call.variables
     let (key, address, fence) = (try call.variableKey(), try call.segmentArgument(), try call.fence())
     let condition = try call.condition()
     let segment = try store.segment(address, making: true)

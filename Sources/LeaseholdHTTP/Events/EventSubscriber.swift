@@ -66,7 +66,7 @@ final class EventSubscriber: StreamSource, @unchecked Sendable {
 }
 
 /// What an exchange keeps of its stream of events.
-final class EventSession {
+final class EventSession: PendingRequest {
   let feed: EventFeed
   let subscriber: EventSubscriber
   private var claim: CallerClaim?
@@ -77,8 +77,7 @@ final class EventSession {
     self.subscriber = subscriber
   }
 
-  /// The answer is over.
-  func completed() {
+  func completed(delivered: Bool) {
     feed.remove(subscriber)
     claim = nil
   }

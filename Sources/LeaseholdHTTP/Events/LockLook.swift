@@ -7,12 +7,11 @@ import Synchronization
 ///
 /// Life cycle: made with the exchange; woken by the lock's next change, by a look now and then, or by its deadline, all
 /// on the thread of ``LockLooks``; over when it answered or its peer hung up.
-final class LockLook: LockWatcher, WaitingRequest {
+final class LockLook: LockWatcher, PendingRequest {
   private let exchange: Exchange
   private let server: Server
   private let requestID: [UInt8]
-  let key: LockKey
-  private let native: NativeRequest?
+  private let name: LockName
   private let listed: Int
   private let tags: [String]
   private let place: Mutex<CallerClaim?>
@@ -20,15 +19,13 @@ final class LockLook: LockWatcher, WaitingRequest {
   private let isOver = Atomic(false)
 
   init(
-    _ exchange: Exchange, server: Server, _ key: LockKey, _ native: NativeRequest?, listed: Int, tags: [String],
-    place: CallerClaim?
+    _ exchange: Exchange, server: Server, _ name: LockName, listed: Int, tags: [String], place: CallerClaim?
   ) {
     self.exchange = exchange
     self.server = server
     // The request's memory belongs to the connection's thread, and the answer comes from another.
     requestID = exchange.withRequestID { Array($0) }
-    self.key = key
-    self.native = native
+    self.name = name
     self.listed = listed
     self.tags = tags
     self.place = Mutex(place)
@@ -36,13 +33,13 @@ final class LockLook: LockWatcher, WaitingRequest {
 
   /// Waits, or answers at once when the lock has changed already.
   func begin(until deadline: MonotonicInstant) throws(LeaseholdError) -> Disposition {
-    exchange.attachment = self
+    exchange.context.pending = self
     do throws(LeaseholdError) {
       try server.looks.add(self, until: deadline)
-      switch try server.service.watch(key, native, listed: listed, unless: tags, watcher: self) {
+      switch try server.engine.watches.watch(name, listed: listed, unless: tags, watcher: self) {
       case .changed(let lock):
         hungUp()
-        exchange.attachment = nil
+        exchange.context.pending = nil
         return .respond(server.writer(at: Server.now()).state(lock.seen(by: exchange.token), isKnown: false))
       case .watching(let id):
         watch.withLock { $0 = id }
@@ -52,12 +49,14 @@ final class LockLook: LockWatcher, WaitingRequest {
       }
     } catch {
       hungUp()
-      exchange.attachment = nil
+      exchange.context.pending = nil
       throw error
     }
   }
 
   func lockChanged() { server.looks.changed(self) }
+
+  func completed(delivered: Bool) { hungUp() }
 
   /// The peer is gone, or has its answer.
   func hungUp() {
@@ -68,7 +67,7 @@ final class LockLook: LockWatcher, WaitingRequest {
   }
 
   private func stopWatching() {
-    if let id = watch.withLock({ $0.take() }) { server.service.unwatch(id) }
+    if let id = watch.withLock({ $0.take() }) { server.engine.watches.unwatch(id) }
   }
 
   /// Looks at the lock and answers when it changed, or in any case when the time is up.
@@ -76,7 +75,7 @@ final class LockLook: LockWatcher, WaitingRequest {
     guard !isOver.load(ordering: .sequentiallyConsistent) else { return }
     let writer = server.writer(at: Server.now())
     do {
-      let lock = try server.service.lock(key, native, listed: listed)
+      let lock = try server.engine.locks.lock(name, listed: listed)
       let isKnown = tags == ["*"] ? !isLast && !wasTold : tags.contains(lock.tag.text)
       if isKnown, !isLast { return }
       hungUp()

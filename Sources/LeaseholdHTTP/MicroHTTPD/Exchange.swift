@@ -54,10 +54,8 @@ final class Exchange: @unchecked Sendable {
   var bodyTooLarge = false
   /// What the handler said of the body's length; see ``ExchangeHandler/bodyLimit(_:)``.
   var valueLimitBytes: Int?
-  /// Whatever the endpoints keep with the exchange.
-  ///
-  /// Only for the thread that is calling the handler about it.
-  var attachment: AnyObject?
+  /// What the endpoints keep with the exchange.
+  var context = RequestContext()
 
   /// Who the caller has shown to be, where the handler asked.
   ///
@@ -66,10 +64,6 @@ final class Exchange: @unchecked Sendable {
 
   /// What it asks for, as a position in the handler's table; written before it can be pending.
   var operation: Int?
-
-  /// Two words that the endpoints keep with the exchange without an object of their own; written before the answer is
-  /// handed over, read in `completed`.
-  var ticket: (UInt64, UInt64) = (0, 0)
 
   var headers: HeaderTable
 

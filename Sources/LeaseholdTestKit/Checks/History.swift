@@ -124,7 +124,7 @@ public final class History {
     told = told.filter { _, entry in
       // Who removes a set ends what stands on it.
       min(entry.deadline, entry.graceEnd) > now
-        && entry.lease.places.allSatisfy { daemon.kernel.value($0.binding.id, 0) != nil }
+        && entry.lease.places.allSatisfy { daemon.kernel.value($0.place.id, 0) != nil }
     }
     var places: [SemaphoreBinding: [LeasePart]] = [:]
     for (id, entry) in told {
@@ -133,7 +133,7 @@ public final class History {
         continue
       }
       if entry.mayDiffer { continue }
-      for place in entry.lease.places { places[place.binding, default: []].append(place) }
+      for place in entry.lease.places { places[place.place, default: []].append(place) }
       if lease.fence != entry.lease.fence || lease.places.map(\.units) != entry.lease.places.map(\.units) {
         wrong.append("lease \(id.ref) changed")
       }

@@ -29,7 +29,7 @@ public enum Invariants {
       "leases, cooling ones included,")
     expect(status.cooling, records.leases.count { $0.isCooling && !$0.isPart }, "leases that cool down")
     expect(status.locks, records.locks.count { !$0.isHidden }, "locks")
-    expect(status.records, records.count, "records in use")
+    expect(status.ledger?.records ?? 0, records.count, "records in use")
     let listed = daemon.ledger.locks(ListFilter()).entries
     for lock in listed {
       guard let capacity = lock.capacity, lock.heldUnits > capacity else { continue }

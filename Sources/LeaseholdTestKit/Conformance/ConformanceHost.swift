@@ -1,11 +1,11 @@
 public import Leasehold
 
-/// A lock service under test, and the world it stands in: simulated, or the real one.
+/// An engine under test, and the world it stands in: simulated, or the real one.
 ///
 /// The scenarios use spans of some hundred milliseconds, so that a host whose clock cannot be moved may sleep.
 public protocol ConformanceHost: AnyObject {
-  /// The service; another one after a restart.
-  var service: any LockService { get }
+  /// The engine; another one after a restart.
+  var engine: Engine { get }
   /// The clock that the service's deadlines are on.
   var now: MonotonicInstant { get }
   /// Lets time pass, and what is due happen.

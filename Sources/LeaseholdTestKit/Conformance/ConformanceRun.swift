@@ -5,7 +5,7 @@ final class ConformanceRun {
   let host: any ConformanceHost
   private let prefix: String
 
-  var service: any LockService { host.service }
+  var service: any LockService { host.engine.locks }
 
   init(_ host: any ConformanceHost, prefix: String) {
     self.host = host
@@ -38,7 +38,7 @@ final class ConformanceRun {
     }
 
     var waiter: WaiterID? {
-      if case .waiting(let waiter) = outcome { waiter } else { nil }
+      if case .waiting(let waiter, _) = outcome { waiter } else { nil }
     }
   }
 
@@ -49,7 +49,7 @@ final class ConformanceRun {
       key: try key(name), ttl: .seconds(60), caller: Caller(connection: 1, peer: .unknown))
     change(&request)
     let client = RecordingClient()
-    return Asked(outcome: service.acquire(request, client: client, at: host.now), client: client)
+    return Asked(outcome: service.acquire(request, client: { client }, at: host.now), client: client)
   }
 
   /// An acquire that must be granted at once.
@@ -74,7 +74,7 @@ final class ConformanceRun {
 
   func release(_ lease: LeaseSnapshot) throws(ConformanceFailure) {
     do {
-      _ = try service.release(lease.id, key: lease.key, at: host.now)
+      _ = try service.release(lease.id, on: LockName(lease.key), within: nil, at: host.now)
     } catch {
       throw ConformanceFailure(description: "a live lease could not be released: \(error.code.rawValue)")
     }

@@ -57,13 +57,13 @@ extension LockServiceConformance {
     },
     ConformanceScenario("native programs take part") { run throws(ConformanceFailure) in
       let lease = try run.granted { $0.limit = 2 }
-      try run.expect(run.host.operate(-1, on: lease.binding), "a free slot could not be taken natively")
-      try run.expect(!run.host.operate(-1, on: lease.binding), "a slot that is leased was taken natively")
+      try run.expect(run.host.operate(-1, on: lease.place), "a free slot could not be taken natively")
+      try run.expect(!run.host.operate(-1, on: lease.place), "a slot that is leased was taken natively")
       try run.expect(try run.acquire { $0.limit = 2 }.refusal == .locked, "a slot that is taken natively was granted")
       let waiter = try run.acquire {
         $0.limit = 2; $0.wait = .seconds(30)
       }
-      try run.expect(run.host.operate(1, on: lease.binding), "a slot could not be given back natively")
+      try run.expect(run.host.operate(1, on: lease.place), "a slot could not be given back natively")
       try run.release(try run.getsLease(waiter, "who waited for a native program"))
       try run.release(lease)
     },
@@ -73,7 +73,7 @@ extension LockServiceConformance {
       func remove(force: Bool) throws(ConformanceFailure) -> LeaseholdError.Code? {
         let key = try run.key()
         do {
-          try run.service.remove(key, force: force, at: run.host.now)
+          try run.service.remove(LockName(key), force: force, within: nil, at: run.host.now)
           return nil
         } catch {
           return error.code

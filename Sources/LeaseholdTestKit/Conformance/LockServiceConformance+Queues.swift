@@ -42,7 +42,7 @@ extension LockServiceConformance {
       let holder = try run.granted()
       let first = try run.acquire { $0.wait = .seconds(30) }
       let second = try run.acquire { $0.wait = .seconds(30) }
-      if let waiter = first.waiter { run.service.cancel(waiter, at: run.host.now) }
+      if let waiter = first.waiter { run.service.withdraw(.waiter(waiter), at: run.host.now) }
       try run.release(holder)
       _ = try run.getsLease(second, "the next")
       try run.expect(first.client.answers == 0, "who went was answered")
@@ -53,7 +53,7 @@ extension LockServiceConformance {
       let second = try run.acquire { $0.wait = .seconds(30) }
       try run.release(holder)
       let lost = try run.getsLease(first, "the first")
-      run.service.undeliver(lost.id, at: run.host.now)
+      run.service.withdraw(.grant(lost.grant), at: run.host.now)
       _ = try run.getsLease(second, "the next")
       try run.expect(run.end(lost) == .undelivered, "the lost lease lives")
     },
@@ -68,7 +68,7 @@ extension LockServiceConformance {
     ConformanceScenario("a removed set costs its leases and no waiter") { run throws(ConformanceFailure) in
       let holder = try run.granted()
       let waiter = try run.acquire { $0.wait = .seconds(30) }
-      run.host.removeSet(holder.binding)
+      run.host.removeSet(holder.place)
       run.host.pass(.milliseconds(1200))
       _ = try run.getsLease(waiter, "who waited")
       try run.expect(run.end(holder) == .setRemoved, "a lease without a semaphore lives")

@@ -12,8 +12,8 @@ public final class SimulatedHost: ConformanceHost {
     simulated = SimulatedLockService(daemon)
   }
 
-  /// The service.
-  public var service: any LockService { simulated }
+  /// The engine.
+  public var engine: Engine { simulated.engine }
 
   /// The manual clock.
   public var now: MonotonicInstant { daemon.clock.now }

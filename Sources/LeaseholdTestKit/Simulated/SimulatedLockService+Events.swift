@@ -8,9 +8,9 @@ extension SimulatedLockService {
 
   /// Watches a lock.
   public func watch(
-    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+    _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {
-    try daemon.ledger.watch(key, native, listed: listed, unless: tags, watcher: watcher)
+    try daemon.ledger.watch(lock, listed: listed, unless: tags, watcher: watcher)
   }
 
   /// The watcher is gone.

@@ -5,7 +5,9 @@ public import Leasehold
 /// For one thread at a time.
 ///
 /// Everybody hears what concerns them before a call returns.
-public final class SimulatedLockService: LockService, HostWithoutNativeSets, @unchecked Sendable {
+public final class SimulatedLockService: LockService, NativeLockService, EventService, LockWatchService, ProcessService,
+  EngineLife, HostWithoutNativeSets, @unchecked Sendable
+{
   /// What it stands on.
   public let daemon: SimulatedDaemon
   /// What fails, as a test says.
@@ -20,60 +22,57 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
     Moment(monotonic: now, wallOffset: daemon.moment.wallOffset)
   }
 
-  /// Takes a lock, or queues for it.
+  /// The whole of it as an engine.
+  public var engine: Engine {
+    var engine = Engine(self, traits: EngineTraits(name: "simulated"))
+    (engine.native, engine.semaphores, engine.processes) = (self, self, self)
+    return engine
+  }
+
+  /// Takes one lock, or several at once or none; or queues for them.
   public func acquire(
-    _ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
     defer { daemon.settle() }
     return daemon.ledger.acquire(request, client: client, at: moment(now))
   }
 
-  /// Takes several locks at once or none.
-  public func acquire(
-    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
-  ) -> AcquireOutcome {
-    defer { daemon.settle() }
-    return daemon.ledger.acquire(several: wants, client: client, at: moment(now))
-  }
-
   /// Turns a reader's lease into a writer's or back.
   public func convert(
-    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
     defer { daemon.settle() }
     return daemon.ledger.convert(request, client: client, at: moment(now))
   }
 
-  /// The waiter is gone.
-  public func cancel(_ waiter: WaiterID, at now: MonotonicInstant) {
-    daemon.ledger.cancel(waiter, at: moment(now))
-    daemon.settle()
-  }
-
-  /// The grant could not be handed over.
-  public func undeliver(_ lease: LeaseID, at now: MonotonicInstant) {
-    daemon.ledger.undeliver(lease, at: moment(now))
+  /// Takes back what nobody hears of any more.
+  public func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
+    daemon.ledger.withdraw(withdrawal, at: moment(now))
     daemon.settle()
   }
 
   /// Follows a lease.
-  public func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool { daemon.ledger.follow(lease, client: client) }
+  public func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool {
+    defer { daemon.settle() }
+    return daemon.ledger.follow(lease, client: client)
+  }
 
   /// Gives a lease back.
   public func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     defer { daemon.settle() }
-    return try daemon.ledger.release(lease, key: key, native: native, within: confinement, at: moment(now))
+    return try daemon.ledger.release(
+      lease, key: lock?.key, native: lock?.native, within: confinement, at: moment(now))
   }
 
   /// Moves a lease's deadline.
   public func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    try daemon.ledger.renew(lease, key: key, native: native, ttl: ttl, within: confinement, at: moment(now))
+    defer { daemon.settle() }
+    return try daemon.ledger.renew(
+      lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment(now))
   }
 
   /// Ends somebody's lease.
@@ -111,14 +110,16 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
   }
 
   /// One lock.
-  public func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    try daemon.ledger.lock(key, native, listed: listed)
+  public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try daemon.ledger.lock(lock.key, lock.native, listed: listed)
   }
 
   /// Opens a lock without taking it.
-  public func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock {
+  public func open(
+    _ want: Want, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock {
     defer { daemon.settle() }
-    return try daemon.ledger.open(request, at: moment(now))
+    return try daemon.ledger.open(want, for: caller, at: moment(now))
   }
 
   /// Where a native name leads.
@@ -131,11 +132,10 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
 
   /// Removes a lock.
   public func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) {
     defer { daemon.settle() }
-    try daemon.ledger.remove(key, native, force: force, within: confinement, at: moment(now))
+    try daemon.ledger.remove(lock.key, lock.native, force: force, within: confinement, at: moment(now))
   }
 
   /// Finds the process of a number, and runs one when there is none.
@@ -145,11 +145,17 @@ public final class SimulatedLockService: LockService, HostWithoutNativeSets, @un
     ProcessBinding(daemon.processes.run(asked.name), name: asked.name)
   }
 
-  /// A connection closed.
-  public func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
-    daemon.ledger.connectionClosed(connection, at: moment(now))
+  /// Sends waiters away; leases stay.
+  public func drain() {
+    daemon.ledger.drain()
     daemon.settle()
   }
+
+  /// Ends nothing: the simulated daemon stays.
+  public func stop() { drain() }
+
+  /// Says what the test says.
+  public func isAlive(within span: TimeSpan) -> Bool { sinceClockTurned <= span }
 
   /// Whether it serves, and what it counted.
   public func status() -> ServiceStatus {

@@ -63,12 +63,15 @@ import Testing
     422: ["count-exceeds-limit", "same-lock-twice", "idempotency-mismatch", "objects-refused", "no-such-process"],
     423: ["locked", "wait-timeout", "queue-full"],
     429: ["too-many-waiters", "too-many-subscribers", "caller-limit"],
-    503: ["draining", "starting", "degraded", "clock-stalled", "sysv-unavailable", "too-many-connections"],
+    503: [
+      "draining", "starting", "degraded", "clock-stalled", "sysv-unavailable", "too-many-connections",
+      "engine-unavailable", "outcome-unknown",
+    ],
     507: [
       "kernel-limit", "ledger-full", "too-many-processes", "native-count-full", "too-many-native-handles",
       "segment-full",
     ],
-    500: ["ledger-damaged", "internal"],
+    500: ["ledger-damaged", "internal"], 501: ["not-supported"],
   ]
 
   @Test func everyCodeHasItsStatus() {

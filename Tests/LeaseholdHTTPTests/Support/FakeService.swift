@@ -4,7 +4,9 @@ import Synchronization
 @testable import Leasehold
 
 /// A lock service that answers what the test says and remembers what it was told.
-final class FakeService: LockService, HostWithoutNativeSets {
+final class FakeService: LockService, NativeLockService, EventService, LockWatchService, ProcessService, EngineLife,
+  HostWithoutNativeSets
+{
   struct Heard {
     var requests: [AcquireRequest] = []
     var clients: [any LeaseClient] = []
@@ -27,7 +29,6 @@ final class FakeService: LockService, HostWithoutNativeSets {
     var heard = Heard()
     var plan = Plan.wait
     var isLeaseOver = false
-    var deadline: MonotonicInstant?
     var faults: [ServiceFault] = []
     var sinceClockTurned = TimeSpan.zero
   }
@@ -44,43 +45,41 @@ final class FakeService: LockService, HostWithoutNativeSets {
     set { state.withLock { $0.isLeaseOver = newValue } }
   }
 
-  /// The deadline that ``lease(_:at:)`` answers.
-  var deadline: MonotonicInstant? {
-    get { state.withLock { $0.deadline } }
-    set { state.withLock { $0.deadline = newValue } }
-  }
-
   /// Forgets the clients, which keep their exchanges.
   func forget() { state.withLock { ($0.heard.clients, $0.heard.operating) = ([], []) } }
 
   func acquire(
-    _ request: AcquireRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
-    state.withLock { state in
+    let plan = state.withLock { state in
       state.heard.requests.append(request)
-      switch state.plan {
-      case .grant: return .granted(.sample(request))
-      case .refuse(let code): return .refused(LeaseholdError(code, "Refused by plan."))
-      case .wait:
-        guard let client else { return .refused(LeaseholdError(.locked, "No client, no wait.")) }
+      return state.plan
+    }
+    switch plan {
+    case .grant: return .granted(.sample(request))
+    case .refuse(let code): return .refused(LeaseholdError(code, "Refused by plan."))
+    case .wait:
+      guard request.wait > .zero else { return .refused(LeaseholdError(.locked, "No wait.")) }
+      let client = client()
+      return state.withLock { state in
         state.heard.clients.append(client)
-        return .waiting(WaiterID(state.heard.clients.count))
+        return .waiting(WaiterID(state.heard.clients.count), behind: nil)
       }
     }
   }
 
-  func acquire(
-    several wants: [AcquireRequest], client: (any LeaseClient)?, at now: MonotonicInstant
-  ) -> AcquireOutcome { acquire(wants[0], client: client, at: now) }
-
   func convert(
-    _ request: ConvertRequest, client: (any LeaseClient)?, at now: MonotonicInstant
+    _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome { .refused(LeaseholdError(.internalError, "not faked")) }
 
-  func cancel(_ waiter: WaiterID, at now: MonotonicInstant) { state.withLock { $0.heard.canceled.append(waiter) } }
-
-  func undeliver(_ lease: LeaseID, at now: MonotonicInstant) {
-    state.withLock { $0.heard.undelivered.append(lease) }
+  func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
+    state.withLock { state in
+      switch withdrawal {
+      case .waiter(let waiter): state.heard.canceled.append(waiter)
+      case .grant(let grant): state.heard.undelivered.append(grant.lease)
+      case .connection(let connection): state.heard.closed.append(connection)
+      }
+    }
   }
 
   func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool {
@@ -89,10 +88,6 @@ final class FakeService: LockService, HostWithoutNativeSets {
       state.heard.clients.append(client)
       return !state.isLeaseOver
     }
-  }
-
-  func connectionClosed(_ connection: ConnectionID, at now: MonotonicInstant) {
-    state.withLock { $0.heard.closed.append(connection) }
   }
 
   func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome {
@@ -110,24 +105,20 @@ final class FakeService: LockService, HostWithoutNativeSets {
   private func none() -> LeaseholdError { LeaseholdError(.noSuchLease, "There is none.") }
 
   func release(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     state.withLock { $0.heard.released.append(lease) }
     throw none()
   }
 
   func renew(
-    _ lease: LeaseID, key: LockKey?, native: NativeRequest?, ttl: TimeSpan?, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot { throw none() }
 
   func lease(
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    var answer = LeaseSnapshot.sample(AcquireRequest(key: LockKey(trusted: "a"), ttl: .zero, caller: .nobody))
-    answer.deadline = deadline
-    return answer
+    .sample(AcquireRequest(key: LockKey(trusted: "a"), ttl: .zero, caller: .nobody))
   }
 
   func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { Page(entries: [], nextCursor: nil) }
@@ -136,19 +127,18 @@ final class FakeService: LockService, HostWithoutNativeSets {
     owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
   ) -> [String] { [] }
 
-  func lock(_ key: LockKey, _ native: NativeRequest?, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    throw none()
-  }
+  func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot { throw none() }
 
-  func open(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock { throw none() }
+  func open(
+    _ want: Want, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock { throw none() }
 
   func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding { throw none() }
 
   func locks(_ filter: ListFilter) -> Page<LockSnapshot> { Page(entries: [], nextCursor: nil) }
 
   func remove(
-    _ key: LockKey, _ native: NativeRequest?, force: Bool, within confinement: Confinement?,
-    at now: MonotonicInstant
+    _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) { throw none() }
 
   func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
@@ -181,6 +171,19 @@ final class FakeService: LockService, HostWithoutNativeSets {
 
   var sinceClockTurned: TimeSpan { state.withLock { $0.sinceClockTurned } }
 
+  func isAlive(within span: TimeSpan) -> Bool { sinceClockTurned <= span }
+
+  func drain() {}
+
+  func stop() {}
+
+  /// All of it as an engine, with a store.
+  func engine(_ store: any VariableStore) -> Engine {
+    var engine = Engine(self, traits: EngineTraits(name: "fake"))
+    (engine.native, engine.semaphores, engine.processes, engine.variables) = (self, self, self, store)
+    return engine
+  }
+
   /// Lets something fail.
   func ail(_ faults: [ServiceFault], sinceClockTurned: TimeSpan = .zero) {
     state.withLock { ($0.faults, $0.sinceClockTurned) = (faults, sinceClockTurned) }
@@ -207,7 +210,7 @@ extension LeaseSnapshot {
 
 extension FakeService {
   func watch(
-    _ key: LockKey, _ native: NativeRequest?, listed: Int, unless tags: [String], watcher: any LockWatcher
+    _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome { throw LeaseholdError(.noSuchLock, "There is none.") }
 
   func unwatch(_ watch: WatchID) {}

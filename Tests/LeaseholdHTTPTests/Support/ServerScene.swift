@@ -10,7 +10,10 @@ final class ServerScene {
   let store = FakeStore()
   let server: Server
 
-  init(_ plan: FakeService.Plan = .wait, _ change: (inout ServerOptions) -> Void = { _ in }) throws {
+  init(
+    _ plan: FakeService.Plan = .wait, _ change: (inout ServerOptions) -> Void = { _ in },
+    engine adjust: (inout Engine) -> Void = { _ in }
+  ) throws {
     service = FakeService(plan)
     var options = ServerOptions()
     options.port = 0
@@ -18,7 +21,9 @@ final class ServerScene {
     change(&options)
     var log = Logger(label: "test")
     log.logLevel = .critical
-    server = try Server(service, variables: store, options: options, log: log)
+    var engine = service.engine(store)
+    adjust(&engine)
+    server = try Server(engine, options: options, log: log)
     try server.start()
   }
 

@@ -1,5 +1,6 @@
 import Glibc
 import LeaseholdHost
+import LeaseholdTestKit
 import Synchronization
 import SysV
 import Testing
@@ -68,7 +69,7 @@ final class Scene {
 
 /// The bank that a lease stands in.
 extension LeaseSnapshot {
-  var bank: SemaphoreSet { SemaphoreSet(id: binding.id) }
+  var bank: SemaphoreSet { SemaphoreSet(id: place.id) }
 }
 
 func lockKey(_ name: String) throws -> LockKey { try LockKey(utf8: name.utf8) }
@@ -82,7 +83,9 @@ extension LocalLockService {
     return request
   }
 
-  func acquire(_ request: AcquireRequest, _ client: (any LeaseClient)? = nil) -> AcquireOutcome {
+  func acquire(
+    _ request: AcquireRequest, _ client: @autoclosure () -> any LeaseClient = RecordingClient()
+  ) -> AcquireOutcome {
     acquire(request, client: client, at: HostClock.now())
   }
 
@@ -104,7 +107,7 @@ extension LocalLockService {
     var request = try request(name, limit: limit, ttl: ttl)
     request.wait = wait
     switch acquire(request, client) {
-    case .waiting(let waiter): return waiter
+    case .waiting(let waiter, _): return waiter
     case .granted: throw NeverHappened()
     case .refused(let error): throw error
     }
@@ -114,7 +117,7 @@ extension LocalLockService {
     if case .refused(let error) = acquire(try request(name, limit: limit)) { error } else { nil }
   }
 
-  func giveBack(_ lease: LeaseSnapshot) throws { _ = try release(lease.id, key: nil, at: HostClock.now()) }
+  func giveBack(_ lease: LeaseSnapshot) throws { _ = try release(lease.id, at: HostClock.now()) }
 
   /// How a lease ended; `nil` while it has not.
   func end(of lease: LeaseSnapshot) -> LeaseholdError.Code? {

@@ -11,7 +11,7 @@ import Testing
   }
 
   private func close(_ connection: ConnectionID, _ scene: Scene) {
-    scene.ledger.connectionClosed(connection, at: scene.daemon.moment)
+    scene.ledger.withdraw(.connection(connection), at: scene.daemon.moment)
     scene.hear()
   }
 

@@ -19,13 +19,14 @@ import Testing
   @Test func theSimulatedHostShowsItsSets() throws {
     let host = SimulatedHost()
     try LockServiceConformance.scenarios[0].run(on: host)
-    let inventory = try host.service.semaphoreSets(from: 0, limit: 10)
+    let semaphores = try #require(host.engine.semaphores)
+    let inventory = try semaphores.semaphoreSets(from: 0, limit: 10)
     let set = try #require(inventory.sets.first)
     #expect(inventory.usedSets == 1 && inventory.nextCursor == nil && set.role == .bank(locks: 1, leases: 1))
     let caller = Caller(connection: 1, peer: .unknown)
-    let detail = try host.service.semaphoreSet(.id(set.id), for: caller)
+    let detail = try semaphores.semaphoreSet(.id(set.id), for: caller)
     #expect(detail.semaphores.count == NamedDialect.semaphoresPerBank)
     #expect(detail.semaphores[0].leases.count == 1 && detail.semaphores[NamedDialect.trailer].value == 19528)
-    #expect(throws: LeaseholdError.self) { try host.service.semaphoreSet(.id(999), for: caller) }
+    #expect(throws: LeaseholdError.self) { try semaphores.semaphoreSet(.id(999), for: caller) }
   }
 }

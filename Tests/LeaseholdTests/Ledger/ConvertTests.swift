@@ -78,7 +78,7 @@ import Testing
     scene.acquire("ann") { $0.limit = 3 }
     scene.acquire("bob", "php:1234") { $0.native = Scene.php }
     #expect(scene.convert("ann", to: .shared) == .kindMismatch)
-    #expect(scene.convert("bob", to: .shared) { $0.native = Scene.php } == .kindMismatch)
+    #expect(scene.convert("bob", to: .shared) { $0.lock.native = Scene.php } == .kindMismatch)
     #expect(scene.flaws().isEmpty)
   }
 
@@ -92,13 +92,13 @@ import Testing
     let (reader, writer) = (session.semaphore, session.semaphore + 16)
     _ = scene.kernel.perform(
       [.expectZero(writer), .addUndone(1, to: reader)], set: set, process: 100)
-    scene.convert("ann", to: .exclusive, for: .seconds(60), as: "up") { $0.native = session }
+    scene.convert("ann", to: .exclusive, for: .seconds(60), as: "up") { $0.lock.native = session }
     #expect(scene.waits("up") && scene.values(31_818)[reader] == 1025)
     scene.kernel.kill(100)
     scene.hear()
     #expect(scene.leases["up"]?.mode == .exclusive)
     #expect(scene.values(31_818)[reader] == 0 && scene.values(31_818)[writer] == 1024)
-    #expect(scene.convert("up", to: .shared) { $0.native = session } == nil)
+    #expect(scene.convert("up", to: .shared) { $0.lock.native = session } == nil)
     #expect(scene.values(31_818)[reader] == 1024 && scene.values(31_818)[writer] == 0 && scene.flaws().isEmpty)
   }
 
@@ -114,7 +114,7 @@ import Testing
       let set = scene.set(31_818)
       _ = scene.kernel.perform([.addUndone(1, to: session.semaphore)], set: set, process: 100)
       if !isOver { scene.release("bob") }
-      scene.convert("ann", to: .exclusive, for: .seconds(2), as: "up") { $0.native = session }
+      scene.convert("ann", to: .exclusive, for: .seconds(2), as: "up") { $0.lock.native = session }
       #expect(scene.waits("up"))
       // What the kernel lets the thread have now, the ledger hears of later: first the wait is over, or the lease.
       scene.kernel.kill(100)
@@ -142,7 +142,7 @@ import Testing
           $0.native = Scene.apache("s"); $0.mode = target == .exclusive ? .shared : .exclusive
         }
         scene.daemon.crash.crash(afterStep: step)
-        scene.convert("ann", to: target) { $0.native = Scene.apache("s") }
+        scene.convert("ann", to: target) { $0.lock.native = Scene.apache("s") }
         guard scene.daemon.crash.hasCrashed else { break }
         scene.restart()
         scene.daemon.crash.disarm()

@@ -119,7 +119,7 @@ import Testing
   @Test func slotsThatAProgramAddsToAPathLockAreItsToUse() {
     let scene = Scene()
     scene.acquire("ann", "path:/tmp/x") { $0.native = Scene.path([1]) }
-    let key = scene.ledger.locks(ListFilter()).entries.first?.binding.key ?? 0
+    let key = scene.ledger.locks(ListFilter()).entries.first?.place.key ?? 0
     _ = scene.kernel.perform([.add(1, to: 0)], set: scene.set(key), process: 100)
     scene.keepHouse()
     #expect(drift(scene).isEmpty)
@@ -142,7 +142,7 @@ import Testing
       scene.acquire(who, "path:/tmp/x") { $0.native = Scene.path([1]) }
     }
     #expect(ask("ann") == nil && scene.release("ann") == nil)
-    let key = scene.ledger.locks(ListFilter()).entries.first?.binding.key ?? 0
+    let key = scene.ledger.locks(ListFilter()).entries.first?.binding?.key ?? 0
     scene.pass(.seconds(3600))
     for _ in 0..<3 { scene.keepHouse() }
     scene.restart()

@@ -36,8 +36,8 @@ import Testing
     case "released": scene.release("ann")
     case "ttl": scene.pass(.seconds(31))
     case "broken": scene.breaks("ann", reason: "maintenance")
-    case "connection-closed": scene.ledger.connectionClosed(7, at: moment)
-    case "undelivered": scene.ledger.undeliver(lease.id, at: moment)
+    case "connection-closed": scene.ledger.withdraw(.connection(7), at: moment)
+    case "undelivered": scene.ledger.withdraw(.grant(lease.grant), at: moment)
     case "set-removed":
       scene.removeSet()
       scene.keepHouse()

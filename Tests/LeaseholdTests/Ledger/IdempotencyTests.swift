@@ -104,10 +104,32 @@ import Testing
     scene.acquire("ann", "a", keyed)
     let first = try #require(scene.leases["ann"])
     scene.history.letGo(first.id)
-    scene.ledger.undeliver(first.id, at: scene.daemon.moment)
+    scene.ledger.withdraw(.grant(first.grant), at: scene.daemon.moment)
     #expect(scene.acquire("ann", "a", keyed) == nil)
     #expect(scene.leases["ann"]?.id != first.id && scene.leases["ann"]?.replayed == false)
     #expect(scene.flaws().isEmpty)
+  }
+
+  @Test(arguments: [["a"], ["a", "b"]], [false, true])
+  func aLeaseThatARetryWasToldOfOutlivesTheAnswerThatWasNotDelivered(_ locks: [String], _ waits: Bool) throws {
+    let scene = Scene()
+    func ask() {
+      scene.acquire("ann", several: locks) {
+        keyed(&$0[0]); $0[0].wait = .seconds(60)
+      }
+    }
+    if waits { scene.acquire("bob") }
+    ask()
+    if waits { scene.release("bob") }
+    let first = try #require(scene.leases["ann"])
+    ask()
+    let second = try #require(scene.leases["ann"])
+    #expect(second.id == first.id && second.grant != first.grant)
+    scene.ledger.withdraw(.grant(first.grant), at: scene.daemon.moment)
+    #expect(scene.end("ann") == nil && scene.has("ann"))
+    scene.history.letGo(first.id)
+    scene.ledger.withdraw(.grant(second.grant), at: scene.daemon.moment)
+    #expect(scene.end("ann") == .undelivered && scene.flaws().isEmpty)
   }
 
   @Test(arguments: ["k", String(repeating: "key", count: 85)]) func aRetryAfterARestartGetsTheLeaseItHad(_ key: String)

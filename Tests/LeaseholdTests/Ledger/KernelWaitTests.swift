@@ -149,8 +149,8 @@ import Testing
     scene.queue("dan") { $0.limit = 4 }
     // Bob's unit comes, but he goes and so does cat; now a second thread waits for dan's, who is served by the first.
     scene.kernel.give(1, set: place.0, semaphore: place.1, process: 100, undoes: true)
-    scene.ledger.cancel(scene.waiters["bob"] ?? 0, at: scene.daemon.moment)
-    scene.ledger.cancel(scene.waiters["cat"] ?? 0, at: scene.daemon.moment)
+    scene.ledger.withdraw(.waiter(scene.waiters["bob"] ?? 0), at: scene.daemon.moment)
+    scene.ledger.withdraw(.waiter(scene.waiters["cat"] ?? 0), at: scene.daemon.moment)
     scene.hear()
     #expect(scene.has("dan") && scene.daemon.waiting.count == 0 && scene.flaws().isEmpty)
   }

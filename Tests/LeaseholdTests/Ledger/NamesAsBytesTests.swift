@@ -82,7 +82,8 @@ import Testing
     #expect(scene.refusals["ann"]?.detail.contains(code) == true, "the refusal names the character")
     #expect(Scene.key("a\(text)b").hiddenCharacter?.offset == 1)
     #expect(throws: LeaseholdError.self) {
-      try scene.ledger.open(Scene.request("a\(text)b"), at: scene.daemon.moment)
+      let request = Scene.request("a\(text)b")
+      return try scene.ledger.open(request.want, for: request.caller, at: scene.daemon.moment)
     }
   }
 

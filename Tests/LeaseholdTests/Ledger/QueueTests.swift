@@ -108,7 +108,7 @@ import Testing
     scene.queue("bob")
     let waiter = scene.waiters["bob"]
     scene.release("ann")
-    scene.ledger.cancel(waiter ?? 0, at: scene.daemon.moment)
+    scene.ledger.withdraw(.waiter(waiter ?? 0), at: scene.daemon.moment)
     #expect(scene.has("bob") && scene.ledger.counters.canceled == 0)
   }
 
@@ -120,7 +120,7 @@ import Testing
     scene.release("ann")
     let lease = try #require(scene.leases["bob"])
     scene.history.letGo(lease.id)
-    scene.ledger.undeliver(lease.id, at: scene.daemon.moment)
+    scene.ledger.withdraw(.grant(lease.grant), at: scene.daemon.moment)
     scene.hear()
     #expect(scene.end("bob") == .undelivered && scene.has("cat"))
     #expect(scene.flaws().isEmpty)
@@ -172,12 +172,17 @@ import Testing
   @Test func withoutAWaitNobodyQueues() {
     let scene = Scene()
     scene.acquire("ann")
-    var request = Scene.request("a")
-    request.wait = .seconds(5)
-    guard case .refused(let error) = scene.ledger.acquire(request, client: nil, at: scene.daemon.moment) else {
-      Issue.record("it must be refused: there is nobody to tell")
+    var asked = 0
+    let outcome = scene.ledger.acquire(
+      Scene.request("a"),
+      client: {
+        asked += 1
+        return RecordingClient()
+      }, at: scene.daemon.moment)
+    guard case .refused(let error) = outcome else {
+      Issue.record("it must be refused")
       return
     }
-    #expect(error.code == .locked)
+    #expect(error.code == .locked && asked == 0, "nobody is asked whom to tell")
   }
 }

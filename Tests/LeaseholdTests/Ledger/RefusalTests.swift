@@ -22,7 +22,7 @@ import Testing
       scene.acquire("ann") {
         $0.owner = String(repeating: "o", count: 128); $0.idempotencyKey = longKey
       } == .ledgerFull)
-    #expect(scene.ledger.status().records == 1, "only the lock")
+    #expect(scene.ledger.status().ledger?.records == 1, "only the lock")
     #expect(scene.acquire("bob", longKey) == .ledgerFull, "room for the lock and its name, none for the lease")
     #expect(scene.flaws().isEmpty)
     scene.pass(.seconds(60))
@@ -127,7 +127,7 @@ import Testing
     scene.ledger.drain()
     scene.hear()
     #expect(scene.refusal("bob") == .draining && scene.refusal("cat") == .draining)
-    #expect(scene.ledger.status().pumps == 0 && scene.ledger.status().state == .draining)
+    #expect(scene.ledger.status().ledger?.pumps == 0 && scene.ledger.status().state == .draining)
     #expect(scene.acquire("dan", "b") == .draining)
     #expect(scene.renew("ann") == nil && scene.release("ann") == nil && scene.flaws().isEmpty)
   }
@@ -138,7 +138,10 @@ import Testing
     let ledger = Ledger(
       storage: MemoryStorage(capacity: 8, crash: crash), kernel: kernel,
       waiting: SimulatedWaiting(kernel: kernel, maximum: 1), limits: Limits(), makeID: { LeaseID(high: 1, low: 1) })
-    guard case .refused(let error) = ledger.acquire(Scene.request("a"), client: nil, at: ManualClock().moment) else {
+    guard
+      case .refused(let error) = ledger.acquire(
+        Scene.request("a"), client: { RecordingClient() }, at: ManualClock().moment)
+    else {
       Issue.record("it was granted")
       return
     }

@@ -74,7 +74,7 @@ import Testing
     scene.release("3")
     scene.pass(.seconds(1))
     scene.keepHouse()
-    #expect(scene.kernel.banks().count == 1 && scene.ledger.status().banks == 1 && scene.flaws().isEmpty)
+    #expect(scene.kernel.banks().count == 1 && scene.ledger.status().ledger?.banks == 1 && scene.flaws().isEmpty)
   }
 
   @Test func aRemovedSetEndsItsLeasesAndItsWaitersGoOn() {
@@ -109,7 +109,7 @@ import Testing
           $0.limit = 3; $0.count = 2
         } == nil)
     case "expire": scene.pass(.seconds(30))
-    default: scene.ledger.connectionClosed(1, at: scene.daemon.moment)
+    default: scene.ledger.withdraw(.connection(1), at: scene.daemon.moment)
     }
     scene.hear()
     #expect(scene.has("bob") && !scene.has("cat") && scene.flaws().isEmpty)

@@ -117,6 +117,17 @@ import Testing
     #expect(!scene.ledger.follow(id, client: client))
   }
 
+  @Test func whoFollowsALeaseHearsOfItsDeadlineAndOfEachNewOne() throws {
+    let scene = Scene()
+    scene.acquire("ann")
+    let lease = try #require(scene.leases["ann"])
+    let client = RecordingClient()
+    #expect(scene.ledger.follow(lease.id, client: client))
+    scene.renew("ann", ttl: .seconds(90))
+    scene.daemon.settle()
+    #expect(client.deadlines == [lease.deadline, scene.daemon.clock.now + .seconds(90)])
+  }
+
   @Test func oneTickDoesNoMoreThanItsBudget() {
     let scene = Scene()
     for number in 0..<10 { scene.acquire("\(number)", "\(number)") { $0.ttl = .seconds(1) } }

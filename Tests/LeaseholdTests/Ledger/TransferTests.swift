@@ -40,7 +40,7 @@ import Testing
       } == nil)
     let lease = try #require(scene.leases["eve"])
     #expect(lease.owner == "eve" && lease.process == 7 && lease.deadline == nil && !lease.bindsConnection)
-    scene.ledger.connectionClosed(1, at: scene.daemon.moment)
+    scene.ledger.withdraw(.connection(1), at: scene.daemon.moment)
     scene.restart()
     #expect(scene.has("eve"))
     #expect(scene.transfer("eve", to: "dan") { $0.ttl = .seconds(10) } == nil)

@@ -73,7 +73,7 @@ import Testing
     _ = take(scene, "ann", .shared)
     _ = scene.kernel.perform([.add(1024, to: 1)], set: scene.set(31_818), process: 50)
     scene.restart()
-    #expect(scene.values(31_818)[1] == 2048 && scene.ledger.status().recovery.unitsGivenBack == 0)
+    #expect(scene.values(31_818)[1] == 2048 && scene.ledger.status().ledger?.recovery.unitsGivenBack == 0)
     scene.release("ann")
     #expect(scene.values(31_818)[1] == 1024)
   }

@@ -137,7 +137,7 @@ import Testing
     }
     guard hasCrashed else { return nil }
     scene.pass(.seconds(3600))
-    let suspects = scene.ledger.status().recovery.suspects
+    let suspects = scene.ledger.status().ledger?.recovery.suspects ?? 0
     for process: Int32 in [50, 51] { scene.kernel.kill(process) }
     scene.hear()
     scene.pass(.seconds(3600))

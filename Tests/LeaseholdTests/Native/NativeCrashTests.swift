@@ -72,7 +72,7 @@ import Testing
       hasCrashed = true
       scene.restart()
       scene.daemon.crash.disarm()
-      let recovery = scene.ledger.status().recovery
+      let recovery = scene.ledger.status().ledger?.recovery ?? RecoveryReport()
       suspects += recovery.suspects + recovery.unsureReleases
       let flaws = scene.flaws()
       #expect(flaws.isEmpty, "'\(story)' crashed at step \(step)")

@@ -177,7 +177,7 @@ import Testing
       guard place.scene.daemon.crash.hasCrashed else { break }
       place.scene.restart()
       place.scene.daemon.crash.disarm()
-      let recovery = place.scene.ledger.status().recovery
+      let recovery = place.scene.ledger.status().ledger?.recovery ?? RecoveryReport()
       suspects += recovery.suspects + recovery.unsureReleases
       #expect(place.scene.flaws().isEmpty && place.undo(0) == 0 && place.undo(1) == 0, "step \(step)")
       let isSure = recovery.suspects + recovery.unsureReleases == 0
@@ -203,7 +203,7 @@ import Testing
       guard place.scene.daemon.crash.hasCrashed else { return }
       place.scene.restart()
       place.scene.daemon.crash.disarm()
-      guard place.scene.ledger.status().recovery.suspects == 1 else { continue }
+      guard place.scene.ledger.status().ledger?.recovery.suspects == 1 else { continue }
       place.scene.pass(.seconds(3600))
       #expect(place.scene.ledger.refs(on: 0..<1, of: place.set).count == 1)
       #expect(place.scene.ledger.breakLeases(on: nil, of: place.set, at: place.scene.daemon.moment).count == 1)

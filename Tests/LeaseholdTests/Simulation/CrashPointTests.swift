@@ -41,7 +41,7 @@ import Testing
     scene.pass(.seconds(3600))
     expectSound(scene, script, step, recoveryStep)
     for lock in scene.ledger.locks(ListFilter()).entries {
-      let native = scene.kernel.nativeUnits(lock.binding.id, lock.binding.semaphore)
+      let native = scene.kernel.nativeUnits(lock.place.id, lock.place.semaphore)
       let capacity = lock.capacity ?? 0
       #expect(lock.availableUnits ?? capacity == capacity - native, "'\(script)' crashed at step \(step)")
     }

@@ -105,7 +105,7 @@ struct CrashScript: Sendable, CustomStringConvertible {
         }, { $0.queue("bob") },
         { scene in
           scene.history.letGo { $0.bindsConnection }
-          scene.ledger.connectionClosed(1, at: scene.daemon.moment)
+          scene.ledger.withdraw(.connection(1), at: scene.daemon.moment)
           scene.hear()
         },
       ]),

@@ -154,13 +154,13 @@ final class Scribbles {
     for (key, leases) in Dictionary(grouping: live, by: \.key) {
       let live = leases.reduce(0) { $0 + $1.units }
       // What a record says of the limit of a native lock may be forged: the kernel counts.
-      let isNative = leases[0].binding.semaphoreCount != NamedDialect.semaphoresPerBank
+      let isNative = leases[0].place.semaphoreCount != NamedDialect.semaphoresPerBank
       let own = leases[0].kind == .readersWriter ? Limits.readerUnits : leases[0].kind.limit ?? 0
       let capacity = isNative ? 3 : own
       if live > capacity { wrong.append("\(live) units of '\(key)' were granted, it has \(capacity): \(leases)") }
     }
     for lock in scene.ledger.locks(ListFilter()).entries {
-      guard lock.binding.semaphoreCount == NamedDialect.semaphoresPerBank, let capacity = lock.capacity,
+      guard lock.place.semaphoreCount == NamedDialect.semaphoresPerBank, let capacity = lock.capacity,
         lock.heldUnits > capacity
       else { continue }
       let before = scene.leases["new"]?.id

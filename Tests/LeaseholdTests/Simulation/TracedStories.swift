@@ -53,13 +53,13 @@ extension CrashScript {
           $0.acquire("ann", "apache:a") {
             $0.native = Scene.apache("a"); $0.mode = .shared
           }
-        }, { $0.convert("ann", to: .exclusive) { $0.native = Scene.apache("a") } },
+        }, { $0.convert("ann", to: .exclusive) { $0.lock.native = Scene.apache("a") } },
         {
           $0.queue("bob", "apache:a") {
             $0.native = Scene.apache("a"); $0.mode = .shared
           }
-        }, { $0.convert("ann", to: .shared) { $0.native = Scene.apache("a") } },
-        { $0.convert("bob", to: .exclusive, for: .seconds(60)) { $0.native = Scene.apache("a") } },
+        }, { $0.convert("ann", to: .shared) { $0.lock.native = Scene.apache("a") } },
+        { $0.convert("bob", to: .exclusive, for: .seconds(60)) { $0.lock.native = Scene.apache("a") } },
         { $0.release("ann") }, { $0.release("bob") },
       ]),
     CrashScript(
@@ -150,7 +150,7 @@ extension Scene {
   fileprivate func lose(_ who: String) {
     guard let lease = leases[who] else { return }
     history.letGo(lease.id)
-    ledger.undeliver(lease.id, at: daemon.moment)
+    ledger.withdraw(.grant(lease.grant), at: daemon.moment)
     hear()
   }
 }

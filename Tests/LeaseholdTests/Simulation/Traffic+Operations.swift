@@ -66,7 +66,7 @@ extension Traffic {
     lastClient += 1
     let number = lastClient
     note("acquire \(number) \(request.key) \(request.mode) \(request.count) of \(request.limit ?? 0)")
-    let outcome = daemon.ledger.acquire(request, client: TrafficClient(number, inbox), at: daemon.moment)
+    let outcome = daemon.ledger.acquire(request, client: { TrafficClient(number, inbox) }, at: daemon.moment)
     guard !daemon.crash.hasCrashed else { return }
     switch outcome {
     case .granted(let lease):
@@ -80,7 +80,7 @@ extension Traffic {
         history.servedAtOnce(number, for: request.key)
       }
       told(lease, request)
-    case .waiting(let waiter):
+    case .waiting(let waiter, _):
       let known = waiting.merging(detached) { one, _ in one }
         .first { $0.value.keys == [request.key] && isRetry($0.value.request, of: request) }
       if let known {
@@ -125,14 +125,15 @@ extension Traffic {
     lastClient += 1
     let number = lastClient
     note("acquire \(number) several \(wants.map { "\($0.key.text.prefix(5)) \($0.mode) \($0.count)" })")
-    let outcome = daemon.ledger.acquire(several: wants, client: TrafficClient(number, inbox), at: daemon.moment)
+    let outcome = daemon.ledger.acquire(
+      Scene.together(wants), client: { TrafficClient(number, inbox) }, at: daemon.moment)
     guard !daemon.crash.hasCrashed else { return }
     switch outcome {
     case .granted(let lease):
       note("  at once \(lease.ref)\(lease.replayed ? " again" : "")")
       if !lease.replayed { for want in wants { history.servedAtOnce(number, for: want.key) } }
       told(lease, wants[0])
-    case .waiting(let waiter):
+    case .waiting(let waiter, _):
       let keys = wants.map(\.key)
       let known = waiting.merging(detached) { one, _ in one }
         .first { $0.value.keys == keys && isRetry($0.value.request, of: wants[0]) }
@@ -151,17 +152,17 @@ extension Traffic {
     let number = lastClient
     let caller = Caller(connection: .random(in: 1...lastConnection, using: &random), peer: .unknown)
     var request = ConvertRequest(
-      lease: lease.id, key: place.key, mode: random.pick([.shared, .exclusive]), caller: caller)
+      lease: lease.id, on: LockName(place.key), mode: random.pick([.shared, .exclusive]), caller: caller)
     if random.once(in: 2) { request.wait = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
     note("convert \(number) \(lease.ref) to \(request.mode)")
     history.askedToConvert(lease.id)
-    let outcome = daemon.ledger.convert(request, client: TrafficClient(number, inbox), at: daemon.moment)
+    let outcome = daemon.ledger.convert(request, client: { TrafficClient(number, inbox) }, at: daemon.moment)
     guard !daemon.crash.hasCrashed else { return }
     switch outcome {
     case .granted(let lease):
       note("  at once")
       history.converted(lease)
-    case .waiting(let waiter):
+    case .waiting(let waiter, _):
       waiting[number] = Waiting(
         waiter: waiter, request: AcquireRequest(key: place.key, ttl: .seconds(1), caller: caller), keys: [])
     case .refused(let error):
@@ -212,7 +213,7 @@ extension Traffic {
     } else {
       for key in waiter.keys { history.left(number, key) }
     }
-    daemon.ledger.cancel(waiter.waiter, at: daemon.moment)
+    daemon.ledger.withdraw(.waiter(waiter.waiter), at: daemon.moment)
   }
 
   private func passTime() {
@@ -242,7 +243,7 @@ extension Traffic {
   func close(_ connection: ConnectionID) {
     note("connection \(connection) closes")
     history.letGo { connections[$0.id] == connection }
-    daemon.ledger.connectionClosed(connection, at: daemon.moment)
+    daemon.ledger.withdraw(.connection(connection), at: daemon.moment)
     for (number, waiter) in waiting.sorted(by: { $0.key < $1.key })
     where waiter.request.caller.connection == connection {
       gone.insert(number)

@@ -206,12 +206,12 @@ final class Traffic {
         waiting[number] = nil
         return
       }
-      if gone.remove(number) != nil { return daemon.ledger.undeliver(lease.id, at: daemon.moment) }
+      if gone.remove(number) != nil { return daemon.ledger.withdraw(.grant(lease.grant), at: daemon.moment) }
       for place in lease.places { history.served(number, for: place.key) }
       guard let waiter = waiting.removeValue(forKey: number) else { return }
       if random.once(in: 6) {
         note("  undeliver \(lease.ref)")
-        daemon.ledger.undeliver(lease.id, at: daemon.moment)
+        daemon.ledger.withdraw(.grant(lease.grant), at: daemon.moment)
       } else {
         told(lease, waiter.request)
       }

@@ -28,6 +28,13 @@ final class Scene {
     AcquireRequest(key: Self.key(key), ttl: .seconds(30), caller: Caller(connection: connection, peer: .unknown))
   }
 
+  /// One request for what several ask for; the first says what the lease is to be.
+  static func together(_ requests: [AcquireRequest]) -> AcquireRequest {
+    var request = requests[0]
+    request.others = requests.dropFirst().map(\.want)
+    return request
+  }
+
   // MARK: What people do
 
   /// Somebody asks for a lock; the answer is a refusal's code.
@@ -38,7 +45,7 @@ final class Scene {
     var request = Self.request(key)
     change(&request)
     let client = RecordingClient()
-    return note(who, client, ledger.acquire(request, client: client, at: daemon.moment))
+    return note(who, client, ledger.acquire(request, client: { client }, at: daemon.moment))
   }
 
   /// Somebody asks to queue for a lock.
@@ -61,7 +68,7 @@ final class Scene {
     var requests = keys.map { Self.request($0) }
     change(&requests)
     let client = RecordingClient()
-    return note(who, client, ledger.acquire(several: requests, client: client, at: daemon.moment))
+    return note(who, client, ledger.acquire(Self.together(requests), client: { client }, at: daemon.moment))
   }
 
   /// Somebody asks for another form of their lease; the answer is a refusal's code.
@@ -72,12 +79,13 @@ final class Scene {
   ) -> LeaseholdError.Code? {
     guard let lease = leases[who] else { return nil }
     var request = ConvertRequest(
-      lease: lease.id, key: key.map(Self.key) ?? lease.key, mode: mode, caller: Caller(connection: 1, peer: .unknown))
+      lease: lease.id, on: LockName(key.map(Self.key) ?? lease.key), mode: mode,
+      caller: Caller(connection: 1, peer: .unknown))
     request.wait = wait
     change(&request)
     let client = RecordingClient()
     history.askedToConvert(lease.id)
-    let outcome = ledger.convert(request, client: client, at: daemon.moment)
+    let outcome = ledger.convert(request, client: { client }, at: daemon.moment)
     guard !daemon.crash.hasCrashed else { return nil }
     let name = asking ?? who
     (refusals[name], waiters[name], clients[name]) = (nil, nil, client)
@@ -85,7 +93,7 @@ final class Scene {
     case .granted(let lease):
       leases[name] = lease
       history.converted(lease)
-    case .waiting(let waiter): waiters[name] = waiter
+    case .waiting(let waiter, _): waiters[name] = waiter
     case .refused(let error): refusals[name] = error
     }
     hear()
@@ -100,7 +108,7 @@ final class Scene {
     case .granted(let lease):
       leases[who] = lease
       history.granted(lease)
-    case .waiting(let waiter): waiters[who] = waiter
+    case .waiting(let waiter, _): waiters[who] = waiter
     case .refused(let error): refusals[who] = error
     }
     hear()
@@ -134,7 +142,7 @@ final class Scene {
 
   /// Somebody stops waiting.
   func cancel(_ who: String) {
-    if let waiter = waiters[who] { ledger.cancel(waiter, at: daemon.moment) }
+    if let waiter = waiters[who] { ledger.withdraw(.waiter(waiter), at: daemon.moment) }
     hear()
   }
 
@@ -221,7 +229,7 @@ final class Scene {
 
   /// Where a lock is.
   func place(_ key: String = "a") -> (set: Int32, semaphore: Int)? {
-    (try? ledger.lock(Self.key(key))).map { ($0.binding.id, $0.binding.semaphore) }
+    (try? ledger.lock(Self.key(key))).map { ($0.place.id, $0.place.semaphore) }
   }
 
   /// Free units in the kernel.

@@ -1,0 +1,40 @@
+import Leasehold
+
+/// A request that waits for its answer, with all that the answer needs: the request's memory belongs to the thread that
+/// serves the connection, and answers come from others.
+struct ParkedRequest: @unchecked Sendable {
+  let exchange: Exchange
+  let server: Server
+  let asText: Bool
+  let trace: TraceContext
+  let requestID: [UInt8]
+  private let operation: StaticString
+
+  /// - Parameter operation: Its name in the log of refusals.
+  init(_ exchange: Exchange, server: Server, _ operation: StaticString, asText: Bool) {
+    self.exchange = exchange
+    self.server = server
+    self.operation = operation
+    self.asText = asText
+    trace = exchange.trace
+    requestID = exchange.withRequestID { Array($0) }
+  }
+
+  /// Answers; false where the exchange was over.
+  @discardableResult
+  func answer(_ response: consuming Response) -> Bool { exchange.resolve(response) }
+
+  /// Answers with an error.
+  ///
+  /// - Returns: The code that was answered.
+  @discardableResult
+  func refuse(_ error: LeaseholdError) -> LeaseholdError.Code {
+    let problem = error.told(to: exchange.token)
+    server.refusals.note(problem, to: exchange, operation: operation, trace: trace, requestID: requestID)
+    exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: asText))
+    return problem.code
+  }
+
+  /// Takes a grant back that nobody was told of.
+  func withdraw(_ grant: Grant) { server.engine.locks.withdraw(.grant(grant), at: Server.now()) }
+}

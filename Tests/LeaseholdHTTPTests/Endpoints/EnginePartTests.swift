@@ -1,0 +1,46 @@
+import Leasehold
+import Testing
+
+@testable import LeaseholdHTTP
+
+/// What an engine has not: each part may be missing.
+@Suite struct EnginePartTests {
+  private func bare() throws -> ServerScene {
+    try ServerScene(
+      .grant,
+      engine: { engine in
+        (engine.native, engine.semaphores, engine.variables, engine.processes) = (nil, nil, nil, nil)
+      })
+  }
+
+  @Test(arguments: [
+    ("GET", "/semaphores"), ("GET", "/semaphores/7"), ("POST", "/semaphores/7/op?ops=0:1"), ("PUT", "/locks/a"),
+    ("POST", "/locks/php:1234/acquire"), ("GET", "/keys/php:1234"), ("GET", "/shm"), ("PUT", "/shm/1?wait=0"),
+    ("GET", "/segments"),
+  ])
+  func whatTheEngineHasNotIsNotSupportedAndSaysWhatToUseInstead(_ method: String, _ target: String) throws {
+    let scene = try bare()
+    let answer = scene.answer(method, target, body: target.hasPrefix("/shm/") ? "5" : "")
+    #expect(answer.status == 501 && answer.body.contains("\"code\":\"not-supported\""), "\(answer.body)")
+    #expect(answer.body.contains("\"instead\":\"") && answer.body.contains("the engine 'fake'"))
+    #expect(scene.service.heard.requests.isEmpty)
+  }
+
+  @Test func locksNeedNoneOfTheseParts() throws {
+    let scene = try bare()
+    #expect(scene.answer("POST", "/locks/a/acquire").status == 201)
+    #expect(scene.answer("GET", "/metrics").status == 200)
+    let ready = scene.answer("GET", "/readyz")
+    #expect(ready.status == 200 && ready.body.contains("\"ipc_namespace\":null"))
+  }
+
+  @Test func aLeaseInNoSemaphoreHasNullForIt() throws {
+    var lease = LeaseSnapshot.sample(AcquireRequest(key: try LockKey(utf8: "a".utf8), ttl: .zero, caller: .nobody))
+    lease.binding = nil
+    let told = lease
+    let text = written {
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0).lease(told, into: &$0)
+    }
+    #expect(text.hasSuffix(",\"sysv\":null}\n"))
+  }
+}
