@@ -14,7 +14,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VALUES = "packaging/project.env"
 NAMES = ("MAINTAINER", "REPOSITORY", "HOMEPAGE", "SECURITY", "IMAGE")
-NUMBER = r"\d+\.\d+\.\d+(?:-[a-z]+[0-9]*)?"
+NUMBER = r"\d+\.\d+\.\d+(?:-(?:dev|rc\d+))?"
 
 # Which files, what stands before the place, the place itself, what belongs there, and whether it must be there.
 RULES = (
