@@ -34,10 +34,14 @@ public indirect enum JSON: Sendable, Equatable {
   /// - Parameters:
   ///   - depthMax: How deep values may nest.
   ///   - refusesTwins: Whether a name may stand in its object only once.
+  ///   - dialect: What is read besides JSON.
   /// - Throws: ``JSONScanner/Flaw``.
-  public init(parsing bytes: [UInt8], depthMax: Int = 64, refusesTwins: Bool = false) throws(JSONScanner.Flaw) {
+  public init(
+    parsing bytes: [UInt8], depthMax: Int = 64, refusesTwins: Bool = false, dialect: JSONScanner.Dialect = .strict
+  ) throws(JSONScanner.Flaw) {
     self = try bytes.withUnsafeBufferPointer { bytes throws(JSONScanner.Flaw) in
-      var parser = Parser(scanner: JSONScanner(bytes), depthMax: depthMax, refusesTwins: refusesTwins)
+      let scanner = JSONScanner(bytes, dialect: dialect)
+      var parser = Parser(scanner: scanner, depthMax: depthMax, refusesTwins: refusesTwins)
       let value = try parser.value(depth: 0)
       try parser.scanner.end(after: "value")
       return value

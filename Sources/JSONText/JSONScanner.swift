@@ -16,12 +16,25 @@ public struct JSONScanner {
     }
   }
 
+  /// What is read besides JSON.
+  public enum Dialect: Sendable {
+    /// Nothing.
+    case strict
+    /// What people write into files: comments from `#` or `//` to the end of the line, and a comma behind the last
+    /// element or member, for the next one to be written, or to be commented out.
+    case commented
+  }
+
   private let bytes: UnsafeBufferPointer<UInt8>
+  private let dialect: Dialect
   /// Where the next byte is read, from 0.
   public private(set) var offset = 0
 
   /// Reads bytes, which must stay where they are meanwhile.
-  public init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+  public init(_ bytes: UnsafeBufferPointer<UInt8>, dialect: Dialect = .strict) {
+    self.bytes = bytes
+    self.dialect = dialect
+  }
 
   /// The next byte; `nil` at the end.
   public var peek: UInt8? { offset < bytes.count ? bytes[offset] : nil }
@@ -29,9 +42,20 @@ public struct JSONScanner {
   /// A flaw at the next byte.
   public func flaw(_ what: String) -> Flaw { Flaw(what: what, offset: offset) }
 
-  /// Skips blanks and line ends.
+  /// Skips blanks and line ends, and comments where there are some.
   public mutating func skipSpace() {
-    while let byte = peek, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { offset += 1 }
+    repeat {
+      while let byte = peek, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { offset += 1 }
+    } while dialect == .commented && skipComment()
+  }
+
+  /// Skips a comment up to the end of its line, if one comes next.
+  private mutating func skipComment() -> Bool {
+    let slash = UInt8(ascii: "/")
+    let isSlashes = peek == slash && offset + 1 < bytes.count && bytes[offset + 1] == slash
+    guard isSlashes || peek == UInt8(ascii: "#") else { return false }
+    while let byte = peek, byte != 0x0a { offset += 1 }
+    return true
   }
 
   /// Takes a byte if it comes next, blanks before it left out.
@@ -60,7 +84,10 @@ public struct JSONScanner {
   ///   - isFirst: Whether none came before; else a comma must.
   public mutating func hasNext(before close: UInt8, isFirst: Bool) throws(Flaw) -> Bool {
     if take(close) { return false }
-    if !isFirst { try expect(UInt8(ascii: ","), close == UInt8(ascii: "]") ? "',' or ']'" : "',' or '}'") }
+    if !isFirst {
+      try expect(UInt8(ascii: ","), close == UInt8(ascii: "]") ? "',' or ']'" : "',' or '}'")
+      if dialect == .commented, take(close) { return false }
+    }
     skipSpace()
     return true
   }

@@ -13,6 +13,14 @@ extension ServeOptions {
     }
   }
 
+  /// Reads the files that are named, as serving would.
+  func checkFiles() throws(SettingsError) {
+    var complete = self
+    try complete.readSecrets()
+    guard let path = server.tokenFile else { return }
+    do { _ = try SecretFile.read(path) } catch { throw SettingsError("--token-file: \(error)") }
+  }
+
   /// Checks the TCP sockets of the service manager as `--host` is checked.
   ///
   /// They are served without TLS, so for an address that others reach somebody must have said that this is meant.

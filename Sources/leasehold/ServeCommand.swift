@@ -15,13 +15,15 @@ struct ServeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "File of settings in JSON (default: \(SettingsFile.systemPath) when it exists).", valueName: "path"))
+      "File of settings, JSON with comments (default: \(SettingsFile.systemPath) when it exists).", valueName: "path"))
   var config: String?
 
-  @Flag(help: "Print each setting and where it came from, and do not serve.")
-  var printConfig = false
+  @Flag(
+    name: [.customLong("check"), .customLong("print-config")],
+    help: "Check the settings, print each and where it came from, and do not serve.")
+  var check = false
 
-  @Flag(help: "With --print-config: print JSON.")
+  @Flag(help: "With --check: print JSON.")
   var json = false
 
   @OptionGroup(title: Setting.Section.listening.rawValue) var listening: ListeningFlags
@@ -33,7 +35,7 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup(title: Setting.Section.logs.rawValue) var logs: LogFlags
 
   func validate() throws {
-    if json, !printConfig { throw ValidationError("--json needs --print-config") }
+    if json, !check { throw ValidationError("--json needs --check") }
   }
 
   /// The flags that were given, by the setting's name.
@@ -46,10 +48,10 @@ struct ServeCommand: ParsableCommand {
     let environment = ProcessInfo.processInfo.environment
     let resolved = try SettingsSources(flags: flags, environment: environment, configPath: config).resolve()
     let options = try ServeOptions(resolved)
-    if printConfig {
+    if check {
       for warning in resolved.warnings { LogSink.standardError.write("leasehold: warning: \(warning)\n") }
       print(json ? resolved.json : resolved.table, terminator: "")
-      return
+      return try options.checkFiles()
     }
     // Whoever reads the log, or an answer, may go at any time.
     signal(SIGPIPE, SIG_IGN)

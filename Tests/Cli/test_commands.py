@@ -279,6 +279,29 @@ class Doctor(CliTest):
                          r'kernel.sem="250 32000 32 \d+"')
 
 
+class Check(CliTest):
+    def check(self, text, *words):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(text)
+            file.flush()
+            return file.name, self.cli("serve", "--config", file.name, "--check", *words)
+
+    def test_it_says_what_is_in_force_and_from_where(self):
+        name, result = self.check('# Ours\n{\n  "port": 4000,  // "port": 5000\n}\n', "--host", "127.0.0.2")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertRegex(result.stdout, r"(?m)^host +127\.0\.0\.2 +flag --host$")
+        self.assertRegex(result.stdout, rf"(?m)^port +4000 +file {name}, line 3, column 3$")
+        self.assertRegex(result.stdout, r"(?m)^ttl-default +30s +default$")
+
+    def test_it_fails_with_the_place_of_what_cannot_be_used(self):
+        name, result = self.check('{\n  // wrong:\n  "prot": 1\n}\n')
+        self.assertEqual(result.returncode, 78)
+        self.assertIn(f"{name}, line 3, column 3: 'prot' is not a setting; did you mean 'port'?", result.stderr)
+        name, result = self.check('{"token-file": "/nowhere/tokens"}')
+        self.assertEqual(result.returncode, 78)
+        self.assertIn("/nowhere/tokens", result.stderr)
+
+
 class Papers(CliTest):
     def test_the_version_is_told_as_the_service_tells_it(self):
         told = json.loads(self.cli("version", "--json").stdout)

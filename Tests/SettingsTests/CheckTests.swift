@@ -14,7 +14,7 @@ import Testing
     #expect(flag == SettingsError("--ttl-max: \(hint)", status: .usage))
     try withFile("{\n\"ttl-max\": \"5x\"}") { path in
       let file = #expect(throws: SettingsError.self) { try SettingsSources(configPath: path).resolve() }
-      #expect(file == SettingsError("--ttl-max (from \(path), line 2): \(hint)", status: .configuration))
+      #expect(file == SettingsError("--ttl-max (from \(path), line 2, column 1): \(hint)", status: .configuration))
     }
   }
 

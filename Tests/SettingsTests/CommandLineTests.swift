@@ -40,7 +40,7 @@ import Testing
   @Test func jsonAloneIsAnErrorOfUsage() throws {
     let ending = Ending(try #require(throws: (any Error).self) { try parse(["--json"]) })
     #expect(ending.status == 64)
-    #expect(ending.text.hasPrefix("Error: --json needs --print-config\n"))
+    #expect(ending.text.hasPrefix("Error: --json needs --check\n"))
   }
 
   @Test func helpAndVersionEndWellAndSayWhatWasAsked() throws {

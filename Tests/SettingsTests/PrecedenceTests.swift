@@ -16,7 +16,8 @@ import Testing
     #expect(fromEnvironment.source == .environment)
     let fromFile = try resolve(file: file)
     #expect(fromFile["port"].value == .integer(3))
-    #expect(fromFile["port"].source == .file(path: try #require(fromFile.configPath), line: 1))
+    let place = TextPlace(line: 1, column: 2)
+    #expect(fromFile["port"].source == .file(path: try #require(fromFile.configPath), at: place))
     let fallback = try resolve()["port"]
     #expect(fallback.value == .integer(31818))
     #expect(fallback.source == .fallback)
@@ -31,7 +32,7 @@ import Testing
     #expect(variable[setting.name].source == .environment)
     #expect(variable[setting.name].value == (try setting.kind.parse(own)))
     let file = try resolve(file: "\n{\"\(setting.name)\": \"\(own)\"}")
-    #expect(file[setting.name].source == .file(path: try #require(file.configPath), line: 2))
+    #expect(file[setting.name].source == .file(path: try #require(file.configPath), at: TextPlace(line: 2, column: 2)))
     #expect(file[setting.name].value == (try setting.kind.parse(own)))
   }
 

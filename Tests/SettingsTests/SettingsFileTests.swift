@@ -23,27 +23,29 @@ import Testing
         "host": "::1", "port": "8080", "ttl-max": "1.5", "standby": "true", "allow-host": "a,b",
         "unix-mode": "0600", "unix": "/run/ä😀",
       ])
-    #expect(file.entries["port"]?.line == 1)
-    #expect(file.entries["unix"]?.line == 2)
+    #expect(file.entries["port"]?.place == TextPlace(line: 1, column: 17))
+    #expect(file.entries["unix"]?.place == TextPlace(line: 2, column: 49))
   }
 
   @Test func anUnknownNameIsAnErrorThatNamesTheNearestOne() {
-    #expect(message("{\n \"prot\": 1}") == "a.json, line 2: 'prot' is not a setting; did you mean 'port'?")
-    #expect(message("{\"ttl_max\": 1}") == "a.json, line 1: 'ttl_max' is not a setting; did you mean 'ttl-max'?")
-    #expect(message("{\"MaxWait\": 1}") == "a.json, line 1: 'MaxWait' is not a setting; did you mean 'max-wait'?")
-    #expect(message("{\"zzzzzz\": 1}") == "a.json, line 1: 'zzzzzz' is not a setting")
+    #expect(message("{\n \"prot\": 1}") == "a.json, line 2, column 2: 'prot' is not a setting; did you mean 'port'?")
+    let place = "a.json, line 1, column 2"
+    #expect(message("{\"ttl_max\": 1}") == "\(place): 'ttl_max' is not a setting; did you mean 'ttl-max'?")
+    #expect(message("{\"MaxWait\": 1}") == "\(place): 'MaxWait' is not a setting; did you mean 'max-wait'?")
+    #expect(message("{\"zzzzzz\": 1}") == "\(place): 'zzzzzz' is not a setting")
   }
 
   @Test func aValueThatNoFlagCanSayIsAnError() {
-    #expect(message("{\"port\": null}") == "a.json, line 1: 'port' cannot be null")
-    #expect(message("{\"port\": {}}") == "a.json, line 1: 'port' cannot be an object")
-    #expect(message("{\"allow-host\": [1]}") == "a.json, line 1: 'allow-host' cannot be an array")
+    #expect(message("{\"port\": null}") == "a.json, line 1, column 2: 'port' cannot be null")
+    #expect(message("{\"port\": {}}") == "a.json, line 1, column 2: 'port' cannot be an object")
+    #expect(message("{\"allow-host\": [1]}") == "a.json, line 1, column 2: 'allow-host' cannot be an array")
     #expect(message("[]") == "a.json: the file must hold one JSON object, not an array")
   }
 
   @Test(arguments: [
     ("", "line 1, column 1: a value was expected"),
-    ("{\"port\": 1,}", "line 1, column 12: a text in double quotes was expected"),
+    ("{\"port\": 1,,}", "line 1, column 12: a text in double quotes was expected"),
+    ("{,}", "line 1, column 2: a text in double quotes was expected"),
     ("{\n  \"port\" 1\n}", "line 2, column 10: ':' behind the name was expected"),
     ("{\n\n \"port\": 1 \"host\": 2}", "line 3, column 12: ',' or '}' was expected"),
     ("{\"port\": 01}", "line 1, column 12: a malformed number"),
@@ -59,10 +61,33 @@ import Testing
     ("{\"host\": \"\\ud800\"}", "line 1, column 17: half a surrogate pair"),
     ("{\"allow-host\": [\"a\"", "line 1, column 20: ',' or ']' was expected"),
     (String(repeating: "[", count: 17), "line 1, column 17: more than 16 levels"),
-    ("{// no comments\n}", "line 1, column 2: a text in double quotes was expected"),
+    ("{/* no such comment */}", "line 1, column 2: a text in double quotes was expected"),
+    ("{/ \"port\": 1}", "line 1, column 2: a text in double quotes was expected"),
+    ("# a comment\n{\n  // }\n", "line 4, column 1: a text in double quotes was expected"),
+    ("{\n \"port\": # 1\n}", "line 3, column 1: a value was expected"),
   ])
   func textThatIsNoJSONIsAnErrorWithItsPlace(content: String, expected: String) {
     #expect(message(content) == "a.json, " + expected)
+  }
+
+  @Test func commentsAndACommaBehindTheLastSettingAreRead() throws {
+    let file = try read(
+      """
+      # Ours. "quoted", {braces}
+      {# right behind
+        "unix": "/run/#a//b",  // a path keeps its own
+        "allow-host": ["a", # one
+                       "b", # another
+                      ],
+        // "port": 1
+        #"port": 2,
+        "ttl-max": "1h" //,
+        , # here it is
+      } // the end, without a line end
+      """)
+    #expect(file.entries.mapValues(\.text) == ["unix": "/run/#a//b", "allow-host": "a,b", "ttl-max": "1h"])
+    #expect(file.entries["ttl-max"]?.place == TextPlace(line: 9, column: 3))
+    #expect(try read("{}#").entries.isEmpty && read("//\r\n{}").entries.isEmpty)
   }
 
   @Test func bytesThatAreNotUTF8AreAnError() throws {

@@ -16,8 +16,9 @@ extension ResolvedSettings {
   var json: String {
     let members = shown.map { row in
       let origin = row.source.origin(of: row.setting).map(VisibleText.quoted) ?? "null"
+      let line = row.source.place.map { "\($0.line)" } ?? "null"
       return "    \(VisibleText.quoted(row.setting.name)): {\"value\": \(row.json), "
-        + "\"source\": \(VisibleText.quoted(row.source.noun)), \"origin\": \(origin)}"
+        + "\"source\": \(VisibleText.quoted(row.source.noun)), \"origin\": \(origin), \"line\": \(line)}"
     }
     let file = configPath.map(VisibleText.quoted) ?? "null"
     return "{\n  \"config\": \(file),\n  \"settings\": {\n" + members.joined(separator: ",\n") + "\n  }\n}\n"
@@ -25,9 +26,10 @@ extension ResolvedSettings {
 }
 
 extension ResolvedSetting {
-  /// `flag --port`, `environment LEASEHOLD_PORT`, `file PATH` or `default`.
+  /// `flag --port`, `environment LEASEHOLD_PORT`, `file PATH, line 2, column 3` or `default`.
   fileprivate var sourceText: String {
-    [source.noun, source.origin(of: setting)].compactMap(\.self).joined(separator: " ")
+    let origin = [source.noun, source.origin(of: setting)].compactMap(\.self).joined(separator: " ")
+    return source.place.map { "\(origin), \($0)" } ?? origin
   }
 
   fileprivate var json: String {

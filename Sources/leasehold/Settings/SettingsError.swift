@@ -18,7 +18,7 @@ struct SettingsError: Error, Equatable {
 enum SettingSource: Sendable, Hashable {
   case flag
   case environment
-  case file(path: String, line: Int)
+  case file(path: String, at: TextPlace)
   case fallback
 
   /// A flag's fault is one of the command line, any other one of the configuration.
@@ -44,12 +44,17 @@ enum SettingSource: Sendable, Hashable {
     }
   }
 
+  /// Where it stands in its file.
+  var place: TextPlace? {
+    if case .file(_, let place) = self { place } else { nil }
+  }
+
   /// Follows the flag's name in an error; empty for a flag.
   func parenthesis(_ setting: Setting) -> String {
     switch self {
     case .flag: ""
     case .environment: " (from \(setting.environmentName))"
-    case .file(let path, let line): " (from \(path), line \(line))"
+    case .file(let path, let place): " (from \(path), \(place))"
     case .fallback: " (its default)"
     }
   }

@@ -1,10 +1,10 @@
 internal import JSONText
 
-/// The file of settings: one JSON object, its names are those of the flags.
+/// The file of settings: one JSON object, with comments; its names are those of the flags.
 struct SettingsFile: Sendable, Equatable {
   struct Entry: Sendable, Equatable {
     let text: String
-    let line: Int
+    let place: TextPlace
   }
 
   let path: String
@@ -17,25 +17,23 @@ struct SettingsFile: Sendable, Equatable {
     let place = { (offset: Int) in TextPlace(of: offset, in: content) }
     let document: JSON
     do {
-      document = try JSON(parsing: content, depthMax: 16, refusesTwins: true)
+      document = try JSON(parsing: content, depthMax: 16, refusesTwins: true, dialect: .commented)
     } catch {
-      let place = place(error.offset)
-      throw SettingsError("\(path), line \(place.line), column \(place.column): \(error.what)")
+      throw SettingsError("\(path), \(place(error.offset)): \(error.what)")
     }
     guard case .object(let members) = document else {
       throw SettingsError("\(path): the file must hold one JSON object, not \(document.noun)")
     }
     var entries: [String: Entry] = [:]
     for member in members {
-      let line = place(member.offset).line
+      let place = place(member.offset)
       guard Setting.named[member.name] != nil else {
-        throw SettingsError("\(path), line \(line): \(SettingsFile.unknown(member.name))")
+        throw SettingsError("\(path), \(place): \(SettingsFile.unknown(member.name))")
       }
       guard let text = SettingsFile.text(of: member.value) else {
-        throw SettingsError(
-          "\(path), line \(line): '\(member.name)' cannot be \(member.value.noun)")
+        throw SettingsError("\(path), \(place): '\(member.name)' cannot be \(member.value.noun)")
       }
-      entries[member.name] = Entry(text: text, line: line)
+      entries[member.name] = Entry(text: text, place: place)
     }
     self.path = path
     self.entries = entries
@@ -66,12 +64,16 @@ struct SettingsFile: Sendable, Equatable {
 }
 
 /// Where a byte of a text stands, from 1.
-private struct TextPlace {
+struct TextPlace: Sendable, Hashable, CustomStringConvertible {
   let line: Int
   /// In bytes.
   let column: Int
 
-  init(of offset: Int, in text: [UInt8]) {
+  var description: String { "line \(line), column \(column)" }
+}
+
+extension TextPlace {
+  fileprivate init(of offset: Int, in text: [UInt8]) {
     let before = text[..<offset]
     line = before.count { $0 == UInt8(ascii: "\n") } + 1
     column = offset - (before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0) + 1

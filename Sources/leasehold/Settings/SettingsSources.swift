@@ -39,7 +39,7 @@ struct SettingsSources: Sendable {
     if let text = flags[setting.name] { return (text, .flag) }
     if let text = variables[setting.environmentName] { return (text, .environment) }
     guard let file, let entry = file.entries[setting.name] else { return nil }
-    return (entry.text, .file(path: file.path, line: entry.line))
+    return (entry.text, .file(path: file.path, at: entry.place))
   }
 
   private func readFile() throws(SettingsError) -> SettingsFile? {
