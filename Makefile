@@ -25,6 +25,9 @@
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan
 #   make project      write what packaging/project.env and VERSION say to the places that name it
 #   make deb          the Debian package, checked by lintian: .build/deb/leasehold_VERSION_ARCH.deb
+#   make release      dist/: package, tarball with its libraries, sources, bill of materials, checksums; of a commit
+#   make release-again     the same in another folder, compared with dist/, byte for byte
+#   make release-test what is in dist/ used in bare containers, its papers checked; as root, with podman
 #   make image        the image, IMAGE:VERSION; DOCKER=podman takes another engine
 #   make containers   the Debian package, the image, the pod, really used: podman, from stand-in bases; as root
 #   make clean        remove what was built
@@ -42,7 +45,8 @@ APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
-.PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb image project containers man clean
+.PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb release release-again release-test image
+.PHONY: project containers man clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
@@ -103,6 +107,17 @@ deb:
 	$(BUILD) -c release --product leasehold --static-swift-stdlib -Xlinker -s --scratch-path .build_deb
 	packaging/build-deb .build_deb/release/leasehold
 
+release:
+	@Tools/need build deb release
+	@Tools/release.py
+
+release-again:
+	@Tools/need build deb release
+	@Tools/release.py --again
+
+release-test:
+	@Tests/Release/run.sh
+
 project:
 	@Tools/project.py
 
@@ -117,4 +132,4 @@ containers:
 	@Tests/Containers/run.sh
 
 clean:
-	rm -rf .build .build_tsan .build_asan .build_deb
+	rm -rf .build .build_tsan .build_asan .build_deb .build_release dist
