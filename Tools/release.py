@@ -113,9 +113,13 @@ class Release:
         for folder, name in ((self.source, "/usr/src/leasehold"), (build, "/usr/src/leasehold-build")):
             maps += ["-Xswiftc", "-file-prefix-map", "-Xswiftc", f"{folder}={name}",
                      "-Xcc", f"-ffile-prefix-map={folder}={name}"]
+        # The linker's own build id is a hash of what is left out below: the commit is a better one.
         run(SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", "--static-swift-stdlib", "-Xlinker", "-s",
-            "--scratch-path", build, *maps, cwd=self.source, env=self.environment)
-        self.program = os.path.join(build, "release", "leasehold")
+            "-Xlinker", f"--build-id=0x{self.commit}", "--scratch-path", build, *maps, cwd=self.source,
+            env=self.environment)
+        self.program = os.path.join(self.work, "leasehold")
+        # Hashes of the compiler's command lines, which have the folder in them; nothing reads them in a program.
+        run("objcopy", "--remove-section", ".swift_modhash", os.path.join(build, "release", "leasehold"), self.program)
 
     def package(self):
         folder = os.path.join(self.work, "deb")
@@ -182,6 +186,7 @@ class Release:
     def sums(self):
         lines = []
         for name in sorted(os.listdir(self.dist)):
+            os.chmod(os.path.join(self.dist, name), 0o644)
             with open(os.path.join(self.dist, name), "rb") as file:
                 lines.append(f"{hashlib.sha256(file.read()).hexdigest()}  {name}\n")
         write(os.path.join(self.dist, "SHA256SUMS"), "".join(lines))
@@ -198,7 +203,7 @@ class Release:
 def compare(one, other):
     """Names what differs between two folders; the number of files that do."""
     wrong = 0
-    for name in sorted(set(os.listdir(one)) | set(os.listdir(other)) - {"SHA256SUMS"}):
+    for name in sorted((set(os.listdir(one)) | set(os.listdir(other))) - {"SHA256SUMS"}):
         texts = []
         for folder in (one, other):
             path = os.path.join(folder, name)
