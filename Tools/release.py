@@ -77,8 +77,8 @@ def pack(path, folder, epoch):
 
 class Release:
     def __init__(self, work, dist):
-        self.version, self.deb_version, self.python_version, release, self.commit, epoch = (
-            said("Tools/version", what).strip() for what in ("program", "deb", "python", "release", "commit", "epoch"))
+        self.version, self.deb_version, release, self.commit, epoch = (
+            said("Tools/version", what).strip() for what in ("program", "deb", "release", "commit", "epoch"))
         if said("git", "status", "--porcelain"):
             sys.exit("release: there are changes that are in no commit, so nobody could build this again: git status")
         if re.fullmatch(r"[0-9.]+", self.version) and self.version != release:
@@ -105,7 +105,7 @@ class Release:
         run(SWIFT, "package", "resolve", cwd=self.source)
         # Not what the package manager keeps beside it.
         shutil.move(os.path.join(self.source, ".build"), os.path.join(self.work, "build"))
-        pack(os.path.join(self.dist, f"{self.name}.tar.gz"), self.source, self.epoch)
+        pack(os.path.join(self.dist, f"{self.name}-source.tar.gz"), self.source, self.epoch)
 
     def build(self):
         """The program with Swift's libraries inside; no path of this machine is in it."""
@@ -128,9 +128,18 @@ class Release:
         shutil.copy(os.path.join(folder, name), self.dist)
 
     def libraries(self):
-        """Name to file of each library that the program loads, but for those of the C library."""
-        rows = re.findall(r"^\s*(\S+) => (\S+)", said("ldd", self.program), re.M)
-        return {name: path for name, path in rows if not GLIBC.match(name)}
+        """Name to file of each library that the program loads, at once or later, but for those of the C library."""
+        known = dict(re.findall(r"^\s*(\S+) \(libc6,.*\) => (\S+)", said("/sbin/ldconfig", "-p"), re.M))
+        found = {name: known[name] for name in self.loaded_later()}
+        for path in (self.program, *found.values()):
+            found |= dict(re.findall(r"^\s*(\S+) => (\S+)", said("ldd", path), re.M))
+        return {name: path for name, path in found.items() if not GLIBC.match(name)}
+
+    def loaded_later(self):
+        """Names of the libraries that no loader sees: the sources open them."""
+        folder = os.path.join(self.source, "Sources")
+        texts = (read(os.path.join(folder, target, "forward.c")) for target in ("CGnuTLS", "CMicroHTTPD"))
+        return [re.search(r'LEASEHOLD_LAZY\("([^"]+)"', text)[1] for text in texts]
 
     def tarball(self):
         """The program with the libraries that it needs, to be unpacked anywhere."""
@@ -168,20 +177,8 @@ class Release:
         write(os.path.join(self.dist, f"{self.name}-linux-{self.arch}.spdx.json"), text)
 
     def python(self):
-        """Wheel and sdist of clients/python, where there is one."""
-        client = os.path.join(self.source, "clients", "python")
-        if not os.path.exists(os.path.join(client, "pyproject.toml")):
-            return
-        for folder, _, files in os.walk(client):
-            for name in files:
-                if name.endswith(".py"):
-                    path = os.path.join(folder, name)
-                    text = read(path)
-                    new = re.sub(r'^(__version__ = )".*"$', rf'\1"{self.python_version}"', text, flags=re.M)
-                    if new != text:
-                        write(path, new)
-        run(sys.executable, "-c", "from flit_core.buildapi import *; import sys; "
-            "build_wheel(sys.argv[1]), build_sdist(sys.argv[1])", self.dist, cwd=client, env=self.environment)
+        """Wheel and sdist of the Python client."""
+        run("clients/python/build", self.dist, cwd=self.source, env=self.environment)
 
     def sums(self):
         lines = []
