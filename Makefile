@@ -21,6 +21,7 @@
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
 #   make man          docs/man, from what the commands say of themselves (debug build)
+#   make pictures     docs/pictures, from the running service (debug build); chromium and tmux
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan
 #   make project      write what packaging/project.env and VERSION say to the places that name it
@@ -46,7 +47,7 @@ export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
 .PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb release release-again release-test image
-.PHONY: project containers man clean
+.PHONY: project containers man pictures clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
@@ -127,6 +128,11 @@ image:
 man:
 	$(BUILD) --product leasehold
 	Tools/man.py .build/debug/leasehold docs/man
+
+pictures:
+	@Tools/need build test browser pictures
+	$(BUILD) --product leasehold
+	LEASEHOLD=.build/debug/leasehold Tests/Browser/pictures.py
 
 containers:
 	@Tests/Containers/run.sh

@@ -60,15 +60,16 @@ def driving(width=1440, colour="light", script=True):
         driver.quit()
 
 
-def photograph(driver, name):
-    """Keeps the page as a picture, as long as it is up to 2400 points."""
+def photograph(driver, name, path=None, height=2400):
+    """Keeps the page as a picture, as long as it is up to a height."""
     import base64
 
     size = driver.execute_script(
-        "return [document.documentElement.clientWidth, Math.min(2400, document.documentElement.scrollHeight)]")
+        "return [document.documentElement.clientWidth, Math.min(arguments[0], document.documentElement.scrollHeight)]",
+        height)
     picture = driver.execute_cdp_cmd("Page.captureScreenshot", {
         "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}})
-    with open(os.path.join(BUILT, f"{name}.png"), "wb") as file:
+    with open(path or os.path.join(BUILT, f"{name}.png"), "wb") as file:
         file.write(base64.b64decode(picture["data"]))
 
 

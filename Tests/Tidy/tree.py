@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 
+PICTURES = ".png"
+
 
 class Tree:
     """`files`: path to text. `tracked`: what git knows. `paths`: every file, for links."""
@@ -22,7 +24,7 @@ class Tree:
         tree, tracked = {}, git()
         for path in sorted({*tracked, *git("--others", "--exclude-standard")}):
             whole = os.path.join(root, path)
-            if os.path.isfile(whole) and not os.path.islink(whole):
+            if os.path.isfile(whole) and not os.path.islink(whole) and not path.endswith(PICTURES):
                 with open(whole, encoding="utf-8") as file:
                     tree[path] = file.read()
         found = cls(tree, tracked)
