@@ -12,6 +12,7 @@
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make contract-full     the same, until each operation was asked 400 times in each way
 #   make clients      the tests of the libraries below clients: Python, Node, ..; what tools they need is installed
+#   make conformance  the same faults for all libraries, as a table: docs/clients-conformance.md
 #   make clients-generated clients that generators make of openapi.yaml, used; Java and Go are installed
 #   make footprint    Tests/Footprint: instructions and cache misses of a cycle, kernel calls, an idle daemon (release)
 #   make robustness   Tests/Robustness, short: kill -9, failing calls, dying clients, a stalled log, many waiters
@@ -47,7 +48,7 @@ export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
 .PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb release release-again release-test image
-.PHONY: project containers man pictures clean
+.PHONY: project conformance containers man pictures clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
@@ -79,7 +80,7 @@ clients-generated:
 	@Tools/need build test clients
 	@python3 Tests/run.py clients-generated
 
-clients:
+clients conformance:
 	@Tools/need build test clients
 	@python3 Tests/run.py $@
 

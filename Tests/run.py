@@ -152,6 +152,7 @@ GROUPS = {
     "contract-full": [("contract", python("Tests/Contract/run.py", "--leasehold", DEBUG, "--full"), one, DEBUG)],
     "clients-generated": [("generated clients", python("Tests/Contract/test_clients.py", "-v"), unittests, DEBUG)],
     "clients": clients(),
+    "conformance": [("conformance", python("clients/conformance/run.py"), one, DEBUG)],
     "examples": [
         ("examples", python("Tests/Examples/run.py"), unittests, DEBUG),
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
@@ -202,7 +203,7 @@ ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop
 # What a group needs before it.
 BUILDS = {group: ["debug"] for group in (
     "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
-    "clients", "examples",
+    "clients", "conformance", "examples",
 )} | {
     "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
     "soak": ["release"], "upgrade": ["release"],

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Drives the client library of each language through the same faults, and prints what each did as a table.
 
-    LEASEHOLD=.build/release/leasehold clients/conformance/run.py [NAME ...] [--markdown]
+    LEASEHOLD=.build/release/leasehold clients/conformance/run.py [NAME ...] [--markdown FILE]
 
-Each language has a driver: one executable file `clients/NAME/conformance_driver` (or `conformance_driver.py`, `.js`
+Each language has a driver: an executable file `clients/NAME/conformance_driver` (or `conformance_driver.py`, `.js`
 ..), a small program that uses the library as any program would. It is started anew for each case, with LEASEHOLD_URL
 in its environment, and must be the process that holds the leases: a script that starts something else does so by
 exec. It may first build what it needs; the first answer has 120 s, each other what the command says and 10 s.
@@ -38,3 +38,89 @@ answered with the error `unsupported`, which the table shows as a dash.
 - While a library's own watcher runs by the runtime's loop (Node, asyncio), the driver must not stand still between
   two commands: it waits for input as programs of its language do.
 """
+
+import argparse
+import concurrent.futures
+import glob
+import os
+import sys
+
+from faults import EVERY, TITLES, WAYS, Case, Driver, Failed, Unsupported, errors
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CLIENTS = os.path.dirname(HERE)
+SIDE_BY_SIDE = 4
+HEAD = """# What each client library does, fault by fault
+
+`LEASEHOLD=.build/release/leasehold clients/conformance/run.py --markdown docs/clients-conformance.md` made this table:
+each library, driven by a small program of its own, went through each fault beside a daemon of its own. A dash is what a
+library does not have, bold is what it did not do. [BEHAVIOUR.md](../clients/BEHAVIOUR.md) has the rules. Heartbeats of
+streams come every 200 ms here, a lease that is renewed has a ttl of 1 or 2 s. Steps of the clock that can be set are
+not among the faults.
+
+"""
+
+
+def drivers(names):
+    """Name and program of each driver."""
+    for path in sorted(glob.glob(os.path.join(CLIENTS, "*", "conformance_driver*"))):
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            rest = os.path.basename(path)[len("conformance_driver"):].partition(".")[0].strip("_")
+            name = os.path.basename(os.path.dirname(path)) + (f", {rest}" if rest else "")
+            if not names or name in names or name.partition(",")[0] in names:
+                yield name, path
+
+
+def judge(program, fault, way):
+    """What one library did with one fault, and whether that is as it should be."""
+    case = None
+    try:
+        case = Case(program, way)
+        return fault(case), True
+    except Unsupported:
+        return "–", True
+    except Failed as error:
+        said = "; ".join(part.said()[-300:] for part in case.parts if isinstance(part, Driver))
+        return f"**{error}**" + (f" ({said})" if said else ""), False
+    except (OSError, KeyError, ValueError, AssertionError) as error:
+        return f"**{type(error).__name__}: {error}**", False
+    finally:
+        if case is not None:
+            case.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="folders of clients; all when left out")
+    parser.add_argument("--markdown", help="a file to which the table is written")
+    parser.add_argument("--only", help="a fault, by the name of its function")
+    words = parser.parse_args()
+    found = dict(drivers(words.names))
+    if not found:
+        sys.exit("conformance: there is no driver of this name")
+    rows = [(fault, way) for fault in EVERY for way in WAYS] + [(errors, None)]
+    rows = [row for row in rows if words.only in (None, row[0].__name__)]
+    cells = {}
+    for name, program in found.items():  # what has to be built is built once
+        Driver(program, "unix:/nonexistent").stop()
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        for row in rows:
+            for name, program in found.items():
+                cells[name, row] = pool.submit(judge, program, *row)
+        lines = [f"| fault | kept by | {' | '.join(found)} |", "|---" * (2 + len(found)) + "|"]
+        print("\n".join(lines), flush=True)
+        for fault, way in rows:
+            said = [cells[name, (fault, way)].result()[0].replace("\n", " ").replace("|", "/") for name in found]
+            lines.append(f"| {TITLES[fault]} | {way or 'any'} | {' | '.join(said)} |")
+            print(lines[-1], flush=True)
+    failed = sum(not cell.result()[1] for cell in cells.values())
+    dashes = sum(cell.result()[0] == "–" for cell in cells.values())
+    if words.markdown:
+        with open(words.markdown, "w", encoding="utf-8") as file:
+            file.write(HEAD + "\n".join(lines) + "\n")
+    print(f"\n{len(cells) - failed - dashes} passed, {failed} failed, {dashes} not supported")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -12,13 +12,30 @@ from ._drive import FOREVER, Flow
 from ._follow import guard_connection, read_hold
 from ._service import Sending, Service
 from ._state import State
-from ._tasks import GIVES_UP, take_back
+from ._tasks import GIVES_UP, give_back, take_back
 from ._want import Want
 from ._watcher import Job
 from ._wire import Answer, Lines, Silent
 from .errors import AlreadyHeld, Deadlock, Invalid, LeaseholdError, LeaseLost, Locked, from_problem, invalid
 
 ASKS_AGAIN = 20.0  # seconds after which who waits asks whether the service is there, and for its place again
+
+
+class Taken:
+    """What an acquire has got so far, for whoever is interrupted: a lease, jobs that take an attempt back."""
+
+    def __init__(self) -> None:
+        self.state: Optional[State] = None
+        self.jobs: List[Job] = []
+
+    def undo(self) -> None:
+        """Gives the lease back beside the caller, who did not get it."""
+        state, self.state = self.state, None
+        if state is not None and state.end():
+            _process.watcher().drop(state)
+            state.hang_up()
+            service, lease, until = state.service, state.id, time.monotonic() + GIVES_UP
+            self.jobs.append(_process.watcher().submit(lambda job: give_back(service, lease, job, until)))
 
 
 class Attempt:
@@ -92,8 +109,8 @@ class Attempt:
                            code="already-held", status=error.status, request_id=error.request_id, problem=error.problem)
 
 
-def acquire(service: Service, want: Want, leases: List[State], attempts: List[Job]) -> Flow[State]:
-    """Takes what is wanted. A job that takes an interrupted attempt back is put into `attempts`."""
+def acquire(service: Service, want: Want, leases: List[State], taken: Taken) -> Flow[State]:
+    """Takes what is wanted; `taken` has it before it returns."""
     way = want.keep
     if way == "auto":
         way = "process" if service.binds_processes else "stream"
@@ -102,7 +119,7 @@ def acquire(service: Service, want: Want, leases: List[State], attempts: List[Jo
     while True:
         attempt = Attempt(service, want, way, leases)
         try:
-            state = yield from (_held if way == "stream" else _keyed)(attempt, attempts)
+            state = yield from (_held if way == "stream" else _keyed)(attempt, taken)
         except LeaseLost as error:
             if error.code != "undelivered":  # rule 12
                 raise
@@ -117,18 +134,19 @@ def acquire(service: Service, want: Want, leases: List[State], attempts: List[Jo
         return state
 
 
-def _keyed(attempt: Attempt, attempts: List[Job]) -> Flow[State]:
+def _keyed(attempt: Attempt, taken: Taken) -> Flow[State]:
     """An acquire with an Idempotency-Key; what may be granted and not known is taken back."""
     try:
         while True:
             answer = yield from attempt.service.ask(attempt.sending, FOREVER)
             if answer.status in (200, 201):
-                return attempt.state(answer.json())
+                taken.state = attempt.state(answer.json())
+                return taken.state
             if not _again(attempt, answer):
                 break
     except BaseException:
-        if attempt.first is not None:
-            attempts.append(_process.watcher().submit(_taking_back(attempt)))
+        if attempt.first is not None and taken.state is None:
+            taken.jobs.append(_process.watcher().submit(_taking_back(attempt)))
         raise
     raise attempt.refusal(answer)
 
@@ -153,14 +171,14 @@ def _taking_back(attempt: Attempt) -> Callable[[Job], Flow[None]]:
     return lambda job: take_back(attempt.service, attempt.key, attempt.leaving, job, time.monotonic() + lasts)
 
 
-def _held(attempt: Attempt, attempts: List[Job]) -> Flow[State]:
+def _held(attempt: Attempt, taken: Taken) -> Flow[State]:
     """A lease that is bound to a connection, which the watcher then reads; to close it takes everything back."""
     while True:
         opened: List[Lines] = []
         answer = yield from attempt.service.ask(attempt.sending, FOREVER, partial(_exchange, attempt, opened))
         if answer.status in (200, 201):
-            state = attempt.state(answer.json())
             lines = opened.pop()
+            taken.state = state = attempt.state(answer.json())
             if attempt.want.single:
                 state.followed = False
                 _process.watcher().submit(lambda _: read_hold(state, lines))

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Type, TypeVar, cast
 
 from . import _process
-from ._acquire import acquire as _acquire
+from ._acquire import Taken, acquire as _acquire
 from ._client import Client, default_client
 from ._drive import run
 from ._lease import Lease
@@ -47,7 +47,12 @@ class Lock:
     def acquire(self) -> Lease:
         """Takes it without a block: the lease is yours to release."""
         service = (self._client or default_client()).service
-        return Lease(run(_acquire(service, self._want, _process.leases_of(None), [])), self._on_lost)
+        taken = Taken()
+        try:
+            return Lease(run(_acquire(service, self._want, _process.leases_of(None), taken)), self._on_lost)
+        except BaseException:
+            taken.undo()
+            raise
 
     def __enter__(self) -> Lease:
         lease = self.acquire()

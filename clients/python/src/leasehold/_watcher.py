@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import heapq
 import itertools
 import os
@@ -106,18 +107,19 @@ class Watcher:
         return job
 
     def _start(self) -> None:
+        # In this order, and by the one call that does not wait: a signal's exception may come between any two steps.
+        self._running = True
         try:
-            threading.Thread(target=self._main, name="leasehold", daemon=True).start()
-            self._running = True
+            _thread.start_new_thread(self._main, ())
         except RuntimeError:  # the interpreter ends, or there can be no more threads: bindings hold without it
-            pass
+            self._running = False
 
     def _wake(self) -> None:
-        self._asleep_until = -FOREVER
         try:
             os.write(self._descriptors[1], b".")
         except BlockingIOError:
             pass
+        self._asleep_until = -FOREVER
 
     def _main(self) -> None:
         self._poll.register(self._descriptors[0], READ)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Callable, List, Optional, Type
 
 from . import _process
-from ._acquire import acquire as _acquire
+from ._acquire import Taken, acquire as _acquire
 from ._client import Client, default_client
 from ._drive import FOREVER, READ, Flow, Op, T
 from ._lease import RELEASE_SECONDS, Held
@@ -181,9 +181,13 @@ class AsyncLease(Held):
 
 async def take(client: Optional[Client], want: Want, on_lost: str) -> AsyncLease:
     """Takes what is wanted as this task."""
-    service, jobs = (client or default_client()).service, []  # type: ignore[var-annotated]
-    state = await _run(_acquire(service, want, _process.leases_of(task()), jobs), jobs)
-    return AsyncLease(state, on_lost)
+    service, taken = (client or default_client()).service, Taken()
+    try:
+        state = await _run(_acquire(service, want, _process.leases_of(task()), taken), taken.jobs)
+        return AsyncLease(state, on_lost)
+    except BaseException:
+        taken.undo()
+        raise
 
 
 async def acquire(key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Optional[int] = None,

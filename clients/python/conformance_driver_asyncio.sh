@@ -1,0 +1,3 @@
+#!/bin/sh
+# The same driver as a task of asyncio.
+exec "$(dirname "$0")/conformance_driver.py" --asyncio
