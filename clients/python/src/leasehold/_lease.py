@@ -119,8 +119,7 @@ class Held:
         finally:
             state.hang_up()
         if answer.status in (404, 410) and held:
-            state.phase = Phase.HELD  # it was not: the service ended it before
-            state.lose(answer.json())
+            state.lose(answer.json(), at=Phase.RELEASED)  # the service ended it before
             return False
         return held
 

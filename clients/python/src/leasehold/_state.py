@@ -69,10 +69,10 @@ class State:
                 self.lose(self.breaking or {"reason": "deadline"})
         return self.loss
 
-    def lose(self, problem: Dict[str, Any]) -> None:
-        """Ends it with what the service, or we, say of it. Later words count for nothing."""
+    def lose(self, problem: Dict[str, Any], at: Phase = Phase.HELD) -> None:
+        """Ends it with what the service, or we, say of it. Later words count for nothing, but those of the release."""
         with self.guard:
-            if self.phase is not Phase.HELD:
+            if self.phase is not at:
                 return
             self.phase = Phase.LOST
             reason = str(problem.get("reason") or problem.get("code"))

@@ -56,9 +56,9 @@ def take_back(service: Service, key: str, again: Callable[[], Sending], job: Job
     """Sees to it that an acquire whose answer is unknown leaves neither a slot nor a place in the queue (rule 11)."""
     if service.cancels_by_key:
         answer = yield from _persist(service, "DELETE", "/leases", until, f"Idempotency-Key: {key}\r\n")
-        if answer is None or answer.status not in (400, 404, 405):
+        if answer is None or answer.status < 300 or answer.status in (409, 410):
             return
-        service.cancels_by_key = False
+        service.cancels_by_key = answer.status not in (400, 404, 405)
     for last in (False, True):
         answer = yield from _persist_sending(service, again, until)
         if answer is None or answer.status not in (200, 201, 423):
