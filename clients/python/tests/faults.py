@@ -100,7 +100,7 @@ class Run:
             self.server.kill()
             time.sleep(self.dice.random() * 0.2)
             self.server.start()
-        time.sleep(self.dice.random() * 0.02)
+        time.sleep(self.dice.random() * 0.04)
 
     def finish(self):
         """Ends the holders; what they noted."""
