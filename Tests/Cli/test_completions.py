@@ -1,10 +1,13 @@
 """What a shell completes: values that the service knows, and the command of `run`."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 from support import PROGRAM, ROOT, CliTest
+from test_terminal import Terminal
 
 
 class Completions(CliTest):
@@ -39,6 +42,35 @@ class Completions(CliTest):
         self.assertIn("ann", self.complete("leasehold leases --owner "))
         self.assertEqual(self.complete("leasehold locks --state wai"), ["waited"])
         self.assertEqual(self.complete("leasehold completions z"), ["zsh"])
+
+    def shell(self):
+        """A folder with the scripts of the shells, and with the program under its own name."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        os.symlink(os.path.abspath(PROGRAM), os.path.join(folder.name, "leasehold"))
+        for shell, name in (("zsh", "_leasehold"), ("fish", "leasehold.fish")):
+            with open(os.path.join(folder.name, name), "w", encoding="utf-8") as file:
+                file.write(self.cli("completions", shell).stdout)
+        return folder.name
+
+    @unittest.skipUnless(shutil.which("fish"), "there is no fish")
+    def test_in_fish_too(self):
+        folder = self.shell()
+        script = f"source {folder}/leasehold.fish; complete -C 'leasehold run a -- mkfif'"
+        result = subprocess.run(["fish", "-c", script], capture_output=True, text=True, check=False, timeout=20,
+                                env={**self.environment(), "PATH": f"{folder}:{os.environ['PATH']}"})
+        self.assertRegex(result.stdout, r"^mkfifo\b")
+
+    @unittest.skipUnless(shutil.which("zsh"), "there is no zsh")
+    def test_in_zsh_too(self):
+        folder = self.shell()
+        for line in ("leasehold run a mkfif", "leasehold run -n -w 5 a -- mkfif"):
+            with self.subTest(line):
+                terminal = Terminal(self, "env", "TERM=dumb", f"PATH={folder}:{os.environ['PATH']}", "zsh", "-f", "-i")
+                terminal.send(f"fpath=({folder} $fpath); autoload -U compinit; compinit -u -D; PS1='rea''dy>'\r")
+                terminal.expect("ready>")
+                terminal.send(line + "\t")
+                terminal.expect(line + "o ")
 
 
 if __name__ == "__main__":

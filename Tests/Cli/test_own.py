@@ -206,7 +206,7 @@ class Killed(OwnTest):
         return pid
 
     def test_a_command_that_runs_starts_it_again_and_keeps_its_lock(self):
-        held = self.begin("run", "--ttl", "2s", "a", "sh", "-c", "echo $LEASEHOLD_FENCE; sleep 4; exit 7")
+        held = self.begin("run", "--ttl", "9s", "a", "sh", "-c", "echo $LEASEHOLD_FENCE; sleep 7; exit 7")
         fence = held.stdout.readline()
         self.kill()
         eventually(self.services, "the renewal starts it")

@@ -12,13 +12,20 @@ enum CompletionScript {
     }
   }
 
+  /// The lock stands before the words of the command line, and may have a `--` behind it.
+  private static let command = #"""
+            '*::command:{ shift words; ((CURRENT--))
+                if [[ $words[1] == -- ]]; then shift words; ((CURRENT--)); fi
+                _normal }'
+    """#
+
   /// The first word of `run` is the lock, the others are a command line.
   private static func zsh(_ script: String) -> String {
     var isInRun = false
     return script.split(separator: "\n", omittingEmptySubsequences: false).map { line in
       if line.hasPrefix("_leasehold_") { isInRun = line.hasPrefix("_leasehold_run()") }
       guard isInRun, line.contains("'*:lock:") else { return String(line) }
-      return line.replacing("'*:lock:", with: "'1:lock:") + "\n        '*::command:_normal'"
+      return line.replacing("'*:lock:", with: "'1:lock:") + "\n" + command
     }.joined(separator: "\n")
   }
 
