@@ -21,6 +21,7 @@
 #   make mutants      Tests/Mutants: faults put in on purpose, each noticed by the tests (debug build); half an hour
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
 #   make examples     the snippets of the README and of docs/clients.md, against the running service
+#   make reference    docs/http.md and the page of GET /docs, from openapi.yaml
 #   make man          docs/man, from what the commands say of themselves (debug build)
 #   make pictures     docs/pictures, from the running service (debug build); chromium and tmux
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
@@ -48,7 +49,7 @@ export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
 .PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb release release-again release-test image
-.PHONY: project conformance containers man pictures clean
+.PHONY: project conformance containers man pictures reference clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
@@ -134,6 +135,9 @@ pictures:
 	@Tools/need build test browser pictures
 	$(BUILD) --product leasehold
 	LEASEHOLD=.build/debug/leasehold Tests/Browser/pictures.py
+
+reference:
+	Tools/http_reference.py
 
 containers:
 	@Tests/Containers/run.sh

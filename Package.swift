@@ -84,7 +84,7 @@ let package = Package(
     .target(name: "CSupervise", exclude: ["DESIGN.md"], cSettings: hardened),
     .target(name: "CHost", cSettings: hardened),
     .target(name: "CBuild", cSettings: hardened),
-    .target(name: "COpenAPI", exclude: ["DESIGN.md", "openapi.yaml"]),
+    .target(name: "COpenAPI", exclude: ["DESIGN.md", "openapi.yaml", "reference.html"]),
     .target(
       name: "CDashboard",
       exclude: [

@@ -142,6 +142,8 @@ struct Endpoint: Sendable {
     Endpoint(operation: "metrics", method: .get, route: .metrics, parameters: ParameterSet(), handle: Service.metrics),
     Endpoint(operation: "version", method: .get, route: .version, parameters: ParameterSet(), handle: Service.version),
     Endpoint(operation: "openapi", method: .get, route: .openapi, parameters: ParameterSet(), handle: Service.openapi),
+    Endpoint(
+      operation: "docs", method: .get, route: .docs, parameters: ParameterSet(), role: .nobody, handle: Service.docs),
     Endpoint(operation: "problem", method: .get, route: .problem, parameters: ParameterSet(), handle: Service.problem),
     Endpoint(operation: "index", method: .get, route: .index, parameters: ParameterSet(), handle: Service.index),
   ]

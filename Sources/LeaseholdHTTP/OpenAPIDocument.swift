@@ -11,6 +11,11 @@ enum OpenAPIDocument {
 
   static var byteCount: Int { leasehold_openapi_size() }
 
+  /// The same for people, as a page.
+  static var reference: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: leasehold_reference(), count: leasehold_reference_size())
+  }
+
   private static var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: leasehold_openapi(), count: byteCount)
   }

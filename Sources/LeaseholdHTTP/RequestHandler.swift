@@ -191,12 +191,12 @@ extension Exchange {
 }
 
 extension Endpoint {
-  /// Whether the answer is JSON: all but the metrics and the document are.
+  /// Whether the answer is JSON: all but the metrics and the documents are.
   ///
   /// A variable and the bytes of a segment look at Accept themselves.
   var answersJSON: Bool {
     switch route {
-    case .metrics, .openapi, .hold, .events: false
+    case .metrics, .openapi, .docs, .hold, .events: false
     case .variable, .segmentBytes: method != .get
     default: true
     }

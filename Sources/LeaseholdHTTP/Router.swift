@@ -6,7 +6,7 @@ enum Route: UInt8, CaseIterable {
   case semaphores, semaphoreSet, semaphore, semaphoreValues, semaphoreOp
   case variables, variable, segments, segment, segmentBytes
   case events
-  case healthz, readyz, metrics, version, openapi, problem, index
+  case healthz, readyz, metrics, version, openapi, docs, problem, index
 }
 
 /// A request's target taken apart, nothing decoded.
@@ -122,6 +122,7 @@ struct Target {
     if equals(segment, "readyz") { return .readyz }
     if equals(segment, "metrics") { return .metrics }
     if equals(segment, "version") { return .version }
+    if equals(segment, "docs") { return .docs }
     return equals(segment, "openapi.yaml") ? .openapi : nil
   }
 

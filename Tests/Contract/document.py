@@ -5,6 +5,7 @@ python3 Tests/Contract/document.py [FILE]
 """
 
 import os
+import re
 import sys
 
 import yaml
@@ -27,7 +28,7 @@ def schemas(node, path=""):
             place = f"{path}/{name}"
             if name == "schema" or path == "/components/schemas":
                 yield from parts(value, place)
-            elif name not in ("example", "examples", "x-problem-codes"):
+            elif name not in ("example", "examples") and not name.startswith("x-"):
                 yield from schemas(value, place)
 
 
@@ -67,6 +68,29 @@ def flaws(document):
             yield f"{path}: has {len(schema['enum'])} values and {len(schema['x-enum-varnames'])} names for them"
         if "properties" in schema and "additionalProperties" not in schema:
             yield f"{path}: does not say whether it may have more members; answers may, bodies may not"
+        if "properties" in schema and "title" not in schema and re.search(r"/(properties/\w+|items|schema)$", path):
+            yield f"{path}: is an object without a name, to which each generator gives another: say its title"
+    yield from flaws_of_operations(document)
+
+
+def flaws_of_operations(document):
+    """What http_reference.py needs, and codes and statuses that do not go together."""
+    codes, common = document["components"]["x-problem-codes"], document["components"]["x-common-codes"]
+    never = codes.keys() - set(common)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            name, own = operation["operationId"], operation.get("x-codes", [])
+            for member in {"x-curl", "x-expect"} - operation.keys():
+                yield f"{name}: has no {member}"
+            documented = {status for status in operation["responses"] if "400" <= status < "600"}
+            for code in own:
+                if str(codes[code]["status"]) not in documented:
+                    yield f"{name}: {code} has a status that is none of {sorted(documented)}"
+            for status in documented - {str(codes[code]["status"]) for code in (*own, *common)}:
+                yield f"{name}: {status} is documented, and no code has it"
+            never -= set(own)
+    for code in sorted(never):
+        yield f"{code}: no operation may answer it"
 
 
 def main():

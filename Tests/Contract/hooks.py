@@ -8,7 +8,9 @@ import schemathesis
 import yaml
 
 with open(os.environ["LEASEHOLD_OPENAPI"], encoding="utf-8") as file:
-    CODES = yaml.safe_load(file)["components"]["x-problem-codes"]
+    DOCUMENT = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+CODES = DOCUMENT["components"]["x-problem-codes"]
+COMMON = set(DOCUMENT["components"]["x-common-codes"])
 
 # With these, data that fits the schema may be refused. `invalid-parameter`: see `may_be_invalid`.
 STATE = {
@@ -181,6 +183,61 @@ def problems_are_those_of_the_table(ctx, response, case):
     )
     assert problem["title"] == entry["title"], f"title: {problem['title']!r}"
     assert problem["request_id"] == response.headers["x-request-id"][0]
+
+
+@schemathesis.check
+def problems_are_those_of_the_operation(ctx, response, case):
+    """`x-codes` lists for each operation what else than the common codes it may answer."""
+    problem, operation = problem_of(response), case.operation.definition.raw
+    if problem is not None and problem["code"] not in COMMON:
+        assert problem["code"] in operation.get("x-codes", ()), f"{problem['code']} is not in its x-codes"
+
+
+def follow(schema):
+    while "$ref" in schema:
+        found = DOCUMENT
+        for step in schema["$ref"].split("/")[1:]:
+            found = found[step]
+        schema = found
+    return schema
+
+
+def members_of(schema):
+    """Name to schema of all members that the document knows; None where any may be."""
+    schema, found = follow(schema), {}
+    for part in (*schema.get("allOf", ()), *schema.get("anyOf", ())):
+        found |= members_of(part) or {}
+    found |= schema.get("properties", {})
+    return found if found and not isinstance(schema.get("additionalProperties"), dict) else None
+
+
+def undocumented(value, schema, path=""):
+    """Members of an answer that the document does not have."""
+    if isinstance(value, list):
+        items = follow(schema).get("items")
+        for each in value if items else ():
+            yield from undocumented(each, items, path)
+    known = members_of(schema)
+    if isinstance(value, dict) and known is not None:
+        for name, member in value.items():
+            if name not in known:
+                yield f"{path}/{name}"
+            else:
+                yield from undocumented(member, known[name], f"{path}/{name}")
+
+
+@schemathesis.check
+def answers_have_no_member_that_is_not_documented(ctx, response, case):
+    kind = response.headers.get("content-type", [""])[0].partition(";")[0]
+    answers = case.operation.definition.raw["responses"]
+    answer = follow(answers.get(str(response.status_code), answers["default"]))
+    schema = answer.get("content", {}).get(kind, {}).get("schema")
+    is_json = kind in ("application/json", "application/problem+json")
+    if schema and is_json and case.method != "HEAD" and response.content:
+        found = list(undocumented(response.json(), schema))
+        if kind == "application/problem+json":
+            found = [path for path in found if path[1:] not in DOCUMENT["components"]["x-facts"]]
+        assert not found, f"members that openapi.yaml does not have: {found}"
 
 
 @schemathesis.check

@@ -6,6 +6,7 @@ python3 Tests/Contract/run.py --leasehold .build/debug/leasehold [--full]
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import re
@@ -20,7 +21,11 @@ import venv
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-DOCUMENT = os.path.join(ROOT, "openapi.yaml")
+DOCUMENT, PAGE = os.path.join(ROOT, "openapi.yaml"), os.path.join(ROOT, "Sources", "COpenAPI", "reference.html")
+sys.path.append(os.path.join(ROOT, "Tools"))
+
+from http_reference import Contract  # noqa: E402
+
 # How many of all generated cases run is bounded by time, so a busy machine checks less, but never hangs.
 SERVER = ["--max-wait", "300ms", "--heartbeat", "100ms"]
 # How a request may come, and its percent of the time.
@@ -101,30 +106,51 @@ def start(program, port, directory, *more):
     sys.exit(f"the service does not start:\n{open(log.name).read()}")
 
 
-def documented_codes():
-    """components.x-problem-codes, read without a YAML library: this program has none, and the section is plain."""
-    with open(DOCUMENT, encoding="utf-8") as file:
-        section = re.search(r"^  x-problem-codes:\n((?:    .*\n)+)", file.read(), re.M)[1]
-    codes = {}
-    for code, rest in re.findall(r"^    ([a-z-]+):\n((?:      .*\n)+)", section, re.M):
-        codes[code] = (int(re.search(r"status: (\d+)", rest)[1]), re.search(r"title: (.*)", rest)[1])
-    return codes
+def ask(port, method, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer, json.loads(answer.read() or b"{}")
+    finally:
+        connection.close()
+
+
+def served_paths(contract, port):
+    """Methods and parameters as the service tells them: by Allow, and by what is `known` beside an unknown name."""
+    in_path = {"key": "php:1", "id": "0" * 32, "set": "0x10", "n": "0", "var": "a", "seg": "0x10", "code": "locked"}
+    rows = sorted(contract.operations.items(), key=lambda row: row[1][1])
+    for path, of_path in itertools.groupby(rows, key=lambda row: row[1][1]):
+        of_path, asked = list(of_path), path.format(**in_path)
+        allowed = {word.strip() for word in ask(port, "OPTIONS", asked)[0].headers["Allow"].split(",")}
+        documented = {method for _, (method, _, _) in of_path}
+        if allowed - {"HEAD", "OPTIONS"} != documented:
+            yield f"{path}: documented {sorted(documented)}, served {sorted(allowed)}"
+        for name, (method, _, operation) in of_path:
+            documented = {each["name"] for each in contract.parameters(operation) if each["in"] == "query"}
+            answer = ask(port, method, f"{asked}?no-such-parameter=1")[1]
+            if answer.get("code") != "unknown-parameter" or set(answer["known"]) != documented:
+                yield f"{name}: documented are the parameters {sorted(documented)}, served {answer}"
 
 
 def served_as_documented(port):
     """What is wrong with the document and the error table that the service itself shows."""
-    wrong = []
     version = json.loads(get(port, "/version")[1])["version"]
-    with open(DOCUMENT, encoding="utf-8") as file:
-        expected = re.sub(r"^  version: .*$", f"  version: {version}", file.read(), count=1, flags=re.M)
-    if get(port, "/openapi.yaml") != (200, expected.encode()):
-        wrong.append("GET /openapi.yaml is not openapi.yaml, byte for byte, but for the version of the program")
-    for code, (status, title) in documented_codes().items():
+    with open(DOCUMENT, encoding="utf-8") as document, open(PAGE, encoding="utf-8") as page:
+        text = document.read()
+        contract = Contract(text)
+        served = {"/docs": page.read(), "/openapi.yaml": re.sub(
+            r"^  version: .*$", f"  version: {version}", text, count=1, flags=re.M)}
+    for path, expected in served.items():
+        if get(port, path) != (200, expected.encode()):
+            yield f"GET {path} is not the file, byte for byte, but for the version of the program: build it anew"
+    for code, row in contract.codes.items():
         answered, body = get(port, f"/problems/{code}")
         explained = json.loads(body)
-        if answered != 200 or (explained["code"], explained["status"], explained["title"]) != (code, status, title):
-            wrong.append(f"/problems/{code}: documented {status} {title!r}, served {explained}")
-    return wrong
+        if answered != 200 or (explained["code"], explained["status"], explained["title"]) != (
+                code, row["status"], row["title"]):
+            yield f"/problems/{code}: documented {row}, served {explained}"
+    yield from served_paths(contract, port)
 
 
 class Relay(threading.Thread):
@@ -204,7 +230,7 @@ def passes(tools, options, door, role, seconds):
             header, more = f"Authorization: Bearer {secret}", ["--token-file", path, "--unix-needs-token"]
         server = start(options.leasehold, port, directory, *more)
         try:
-            wrong = served_as_documented(port) if not role else []
+            wrong = list(served_as_documented(port)) if not role else []
             for text in wrong:
                 print(f"FAILED {text}")
             asked = Relay(os.path.join(directory, "socket")).port if door == "unix" else port

@@ -79,7 +79,8 @@ class Keys(TokenTest):
             "writeSegment": ["PUT /segments/0x5e7/bytes"],
             "events": ["GET /events", "GET /events?key=prod", "GET /events?key=*", "GET /events?key=ap*"],
             # These tell of no lock.
-            "health": [], "ready": [], "metrics": [], "version": [], "openapi": [], "problem": [], "index": [],
+            "health": [], "ready": [], "metrics": [], "version": [], "openapi": [], "docs": [],
+            "problem": [], "index": [],
         }
 
     def test_every_operation_has_a_decision(self):

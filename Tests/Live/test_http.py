@@ -39,6 +39,7 @@ class Framing(LiveTest):
             "/metrics",
             "/version",
             "/openapi.yaml",
+            "/docs",
             "/locks",
             f"/locks/{self.key()}",
             "/leases",
@@ -291,6 +292,11 @@ class Answers(LiveTest):
         document = self.server.get("/openapi.yaml")
         self.assertEqual(document.headers.get_content_type(), "application/yaml")
         self.assertIn(f"\n  version: {version['version']}\n", document.text)
+        self.assertEqual(document.headers["Link"], '</docs>; rel="service-doc"')
+        page = self.server.get(index["links"]["docs"])
+        self.assertEqual(page.headers.get_content_type(), "text/html")
+        self.assertIn("default-src 'none'", page.headers["Content-Security-Policy"])
+        self.assertNotRegex(page.text, r"<script|<link|<img|https?://(?!127)")
 
     def test_metrics_are_text_for_prometheus(self):
         self.granted(self.server.acquire(self.key()))

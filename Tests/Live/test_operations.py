@@ -54,6 +54,7 @@ OPERATIONS = {
     "metrics": ("GET", "/metrics", 200),
     "version": ("GET", "/version", 200),
     "openapi": ("GET", "/openapi.yaml", 200),
+    "docs": ("GET", "/docs", 200),
     "problem": ("GET", "/problems/locked", 200),
     "index": ("GET", "/", 200),
 }

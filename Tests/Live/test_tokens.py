@@ -19,7 +19,7 @@ class TokenTest(LiveTest):
 
 
 class Tokens(TokenTest):
-    def test_everything_but_health_needs_a_token(self):
+    def test_everything_but_health_and_the_docs_needs_a_token(self):
         for method, target in (
             ("GET", "/locks"), ("GET", "/metrics"), ("GET", "/openapi.yaml"), ("GET", "/version"), ("GET", "/"),
             ("POST", "/locks/a/acquire"), ("DELETE", "/leases?owner=x"), ("GET", "/nowhere"), ("HEAD", "/locks"),
@@ -31,6 +31,7 @@ class Tokens(TokenTest):
         self.assertProblem(self.server.get("/locks"), 401, "unauthenticated")
         self.assertEqual(self.server.get("/healthz").status, 200)
         self.assertEqual(self.server.get("/readyz").status, 200)
+        self.assertEqual(self.server.get("/docs").status, 200)
 
     def test_other_tokens_and_schemes_are_401(self):
         good = self.server.tokens["admin"]

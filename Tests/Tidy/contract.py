@@ -3,6 +3,7 @@
 import re
 
 import project
+from http_reference import made_of
 
 TABLE = "Sources/LeaseholdHTTP/Answers/ProblemTable.swift"
 TESTS = (".swift", ".py", ".sh", ".pl")
@@ -87,7 +88,35 @@ def the_project_is_named_alike(tree):
             yield f"{path} {what}; make project writes what {project.VALUES} and VERSION say"
 
 
+def the_reference_is_of_today(tree):
+    """docs/http.md and the page of GET /docs are what openapi.yaml makes."""
+    source = tree.text("openapi.yaml")
+    try:
+        made = made_of(source) if "\nx-reference:" in source else {}
+    except KeyError as error:
+        yield f"openapi.yaml: {error} is missing, which Tools/http_reference.py needs"
+        return
+    for path, text in made.items():
+        if tree.text(path) != text:
+            yield f"{path} is stale: Tools/http_reference.py writes it anew"
+
+
+def facts_of_problems_are_documented(tree):
+    """What a problem says beside its sentence, in `facts`, stands in x-facts or among the members of Problem."""
+    text = tree.text("openapi.yaml")
+    documented = set(re.findall(r"^    (\w+): ", text.partition("\n  x-facts:\n")[2].partition("\n  x-")[0], re.M))
+    members = set(re.findall(r"^ {8,12}(\w+):", text.partition("\n    Problem:\n      type:")[2], re.M))
+    sources = tree.matching(".swift", under=("Sources/Leasehold/", "Sources/LeaseholdLocal/", "Sources/LeaseholdHTTP/"))
+    given = {name for _, source in sources for name in re.findall(
+        r'\("(\w+)", (?:\w+\.map \{ )?\.(?:text|number|texts|flag|none)\b(?!\(let)', source)}
+    for name in sorted(given - documented - members):
+        yield f"openapi.yaml: x-facts does not have {name}"
+    words = set(re.findall(r'"(\w+)"', "".join(source for _, source in sources)))
+    for name in sorted(documented - words):
+        yield f"openapi.yaml: x-facts has {name}, which no source names"
+
+
 CHECKS = [
-    the_project_is_named_alike,
+    the_project_is_named_alike, the_reference_is_of_today, facts_of_problems_are_documented,
     error_codes_are_documented, operations_are_documented_in_order, error_codes_are_tested, operations_are_tested,
 ]

@@ -59,6 +59,8 @@ BAD = {
     "the_project_is_named_alike": {"docs/install.md": "docker run leasehold:1.1.9\n"},
     "error_codes_are_documented": {"openapi.yaml": GOOD["openapi.yaml"].replace("400", "401")},
     "operations_are_documented_in_order": {"openapi.yaml": GOOD["openapi.yaml"].replace("readA", "seeA")},
+    "the_reference_is_of_today": {"openapi.yaml": GOOD["openapi.yaml"] + "x-reference: {rules: none}\n"},
+    "facts_of_problems_are_documented": {"Sources/Leasehold/B.swift": 'facts: [("new", .text("x"))])\n'},
     "error_codes_are_tested": {"Tests/Live/test_a.py": "'readA', 'writeA', too-bad\n"},
     "operations_are_tested": {"Tests/Live/test_a.py": "'readA', 'too-bad'\n"},
     "proofs_are_tests": {"docs/b.md": '[x](../Tests/Live/test_a.py "test_that_is_not_there")\n'},

@@ -8,4 +8,8 @@
 const unsigned char *leasehold_openapi(void);
 size_t leasehold_openapi_size(void);
 
+/* The same for people: what Tools/http_reference.py makes of it. */
+const unsigned char *leasehold_reference(void);
+size_t leasehold_reference_size(void);
+
 #endif

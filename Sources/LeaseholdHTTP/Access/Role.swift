@@ -1,6 +1,6 @@
 /// What a caller may do; each role may do what those before it may.
 enum Role: UInt8, Comparable, Sendable, CaseIterable {
-  /// Nothing but what needs no token at all: `/healthz` and `/readyz`.
+  /// Nothing but what needs no token at all: `/healthz`, `/readyz` and `/docs`.
   case nobody
   /// Look: GET and HEAD.
   case read
@@ -58,7 +58,7 @@ extension Endpoint {
     case .lease, .leaseRenew, .leaseBreak, .leaseTransfer: .lease
     case .semaphores, .semaphoreSet, .semaphore, .semaphoreValues, .semaphoreOp: .semaphores
     case .variables, .variable, .segments, .segment, .segmentBytes: .segments
-    case .healthz, .readyz, .metrics, .version, .openapi, .problem, .index: .service
+    case .healthz, .readyz, .metrics, .version, .openapi, .docs, .problem, .index: .service
     }
   }
 

@@ -26,6 +26,7 @@ enum Dashboard {
     response.add("Content-Security-Policy", parts.policy ?? "default-src 'none'; frame-ancestors 'none'")
     response.add("Referrer-Policy", "no-referrer" as StaticString)
     response.add("Vary", "Accept" as StaticString)
+    response.add("Link", "</docs>; rel=\"service-doc\"" as StaticString)
     return .respond(response)
   }
 

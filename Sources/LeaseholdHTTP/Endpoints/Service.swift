@@ -75,7 +75,21 @@ enum Service {
     let version = call.server.versions.leasehold
     var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount + version.utf8.count)
     OpenAPIDocument.write(version: version, into: &body)
-    return .respond(Response(status: 200, contentType: "application/yaml", body: body))
+    var response = Response(status: 200, contentType: "application/yaml", body: body)
+    response.add("Link", "</docs>; rel=\"service-doc\"" as StaticString)
+    return .respond(response)
+  }
+
+  static func docs(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    var body = ResponseBuffer(capacity: OpenAPIDocument.reference.count)
+    body.append(contentsOf: OpenAPIDocument.reference)
+    var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)
+    // The page is the same for everybody; nobody's words are in it.
+    response.add(
+      "Content-Security-Policy",
+      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" as StaticString)
+    response.add("Link", "</openapi.yaml>; rel=\"service-desc\"" as StaticString)
+    return .respond(response)
   }
 
   static func problem(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -106,7 +120,7 @@ enum Service {
         ,"links":{"locks":"/locks","leases":"/leases","semaphores":"/semaphores",\
         "variables":"/shm","segments":"/segments","events":"/events",\
         "health":"/healthz","ready":"/readyz",\
-        "metrics":"/metrics","version":"/version","openapi":"/openapi.yaml"}
+        "metrics":"/metrics","version":"/version","openapi":"/openapi.yaml","docs":"/docs"}
         """ as StaticString)
       json.closeAnswer()
     }

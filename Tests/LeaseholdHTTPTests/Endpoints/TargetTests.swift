@@ -15,7 +15,7 @@ import Testing
     ("/", .index, ""), ("/locks", .locks, ""), ("/leases", .leases, ""), ("/semaphores", .semaphores, ""),
     ("/events", .events, ""),
     ("/healthz", .healthz, ""), ("/readyz", .readyz, ""), ("/metrics", .metrics, ""), ("/version", .version, ""),
-    ("/openapi.yaml", .openapi, ""), ("/problems/locked", .problem, "locked"),
+    ("/openapi.yaml", .openapi, ""), ("/docs", .docs, ""), ("/problems/locked", .problem, "locked"),
     ("/semaphores/id:7", .semaphoreSet, "id:7"), ("/semaphores/0x7/values", .semaphoreValues, "0x7"),
     ("/semaphores/0x7/op", .semaphoreOp, "0x7"), ("/semaphores/0x7/12", .semaphore, "0x7"),
     ("/semaphores/7/7", .semaphore, "7"),
