@@ -60,10 +60,11 @@ class Away(LiveTest):
     def test_who_waits_keeps_waiting_through_a_restart(self):
         first = leasehold.acquire(self.key, client=self.client)
         got = []
-        thread = threading.Thread(target=lambda: got.append(leasehold.acquire(self.key, client=self.client).release()))
+        new = leasehold.Client(self.url)  # it has had no answer yet, and yet there was somebody
+        thread = threading.Thread(target=lambda: got.append(leasehold.acquire(self.key, client=new).release()))
         thread.start()
         eventually(lambda: self.queued() == 1, "it waits")
-        self.restart(away=0.2)
+        self.restart(away=1.5)
         eventually(lambda: self.queued() == 1, "it waits again")
         self.assertTrue(first.release())
         thread.join(PATIENCE)

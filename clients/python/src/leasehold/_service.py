@@ -85,8 +85,10 @@ class Service:
         return f"{method} {target}{self._fields}{fields}\r\n".encode() + body
 
     def open(self, until: float) -> Flow[Connection]:
-        """A new connection."""
-        return (yield from open_connection(self.address, self._tls, min(until, time.monotonic() + self.timeout)))
+        """A new connection; who takes it was reached, though an answer may be long in coming."""
+        connection = yield from open_connection(self.address, self._tls, min(until, time.monotonic() + self.timeout))
+        self.reached = True
+        return connection
 
     def once(self, build: Callable[[], Sending], until: float) -> Flow[Answer]:
         """Asks once; a connection that stood idle and is gone meanwhile does not count (rule 36)."""
@@ -117,7 +119,6 @@ class Service:
                 idle.append(connection)
             else:
                 connection.close()
-            self.reached = True
             return answer
 
     def ask(self, build: Callable[[], Sending], until: float, exchange: Optional[Exchange] = None) -> Flow[Answer]:
