@@ -64,9 +64,12 @@ typed() { # SCRIPT
     "$name" bash -ec "cd /tmp
     begun=\$(date +%s%N)
     $1
-    until curl -sf -X POST '127.0.0.1:31818/locks/deploy/acquire?ttl=30s' >answer; do sleep 0.05; done
+    for turn in {1..1200}; do
+      if curl -sf -X POST '127.0.0.1:31818/locks/deploy/acquire?ttl=30s' >answer; then break; fi
+      sleep 0.05
+    done
     ended=\$(date +%s%N)
-    grep -q '\"lease\":\"' answer
+    grep -q '\"lease\":\"' answer || { cat log >&2; exit 1; }
     echo \$(((ended - begun) / 1000000))" 2>"$cache/$name.log" || fail "$(cat "$cache/$name.log")"
 }
 
@@ -76,8 +79,10 @@ took() { # PROGRAM
   podman rm -f -t 0 "$name" >/dev/null
 }
 
+needed="systemd-standalone-sysusers systemd-standalone-tmpfiles libmicrohttpd12 ca-certificates"
+
 tarball() {
-  bare bare:bookworm curl "systemd libmicrohttpd12 ca-certificates"
+  bare bare:bookworm curl "$needed"
   podman run -d --name "$name" --network none -v "$dist:/dist:ro" localhost/bare:bookworm sleep 600 >/dev/null
   ! podman exec "$name" bash -c 'command -v swift || ldconfig -p | grep microhttpd' || fail "it is not bare"
   # shellcheck disable=SC2016 # the container's
@@ -88,7 +93,7 @@ tarball() {
 }
 
 deb() {
-  bare bare:bookworm curl "systemd libmicrohttpd12 ca-certificates"
+  bare bare:bookworm curl "$needed"
   podman run -d --name "$name" --network none -v "$dist:/dist:ro" localhost/bare:bookworm sleep 600 >/dev/null
   # shellcheck disable=SC2016
   ms=$(typed '
