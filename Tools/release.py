@@ -75,6 +75,19 @@ def pack(path, folder, epoch):
         zipped.write(packed.getvalue())
 
 
+def blank(program, section):
+    """Fills a section with zeros, where there is one.
+
+    That of the Swift compiler has hashes of its command lines, which name folders; nothing reads them in a program. It
+    is not taken out: objcopy would take the sealing of the tables (GNU_RELRO) with it.
+    """
+    row = re.search(rf" {re.escape(section)} +PROGBITS +\w+ (\w+) (\w+) ", said("readelf", "-SW", program))
+    if row:
+        with open(program, "r+b") as file:
+            file.seek(int(row[1], 16))
+            file.write(bytes(int(row[2], 16)))
+
+
 class Release:
     def __init__(self, work, dist):
         self.version, self.deb_version, release, self.commit, epoch = (
@@ -118,8 +131,8 @@ class Release:
             "-Xlinker", f"--build-id=0x{self.commit}", "--scratch-path", build, *maps, cwd=self.source,
             env=self.environment)
         self.program = os.path.join(self.work, "leasehold")
-        # Hashes of the compiler's command lines, which have the folder in them; nothing reads them in a program.
-        run("objcopy", "--remove-section", ".swift_modhash", os.path.join(build, "release", "leasehold"), self.program)
+        shutil.copy(os.path.join(build, "release", "leasehold"), self.program)
+        blank(self.program, ".swift_modhash")
 
     def package(self):
         folder = os.path.join(self.work, "deb")
