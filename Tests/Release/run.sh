@@ -99,7 +99,7 @@ deb() {
   ms=$(typed '
     curl -sLO $R/$DEB
     apt-get install -y ./$DEB >log 2>&1 || { cat log >&2; exit 1; }
-    leasehold serve >>log 2>&1 &')
+    runuser -u leasehold -- leasehold serve >>log 2>&1 &')
   took leasehold
 }
 
