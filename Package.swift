@@ -136,6 +136,11 @@ let package = Package(
       ],
       exclude: ["DESIGN.md"], swiftSettings: fast),
 
+    // The same engine, slow and unreliable, for live tests of a debug build; empty in a release build.
+    .target(
+      name: "LeaseholdDelays", dependencies: ["Leasehold", "LeaseholdHost"], exclude: ["DESIGN.md"],
+      swiftSettings: strict),
+
     // What programs that take locks use; knows nothing of the service but its HTTP.
     .target(
       name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONText", "LeaseholdHost"], exclude: ["DESIGN.md"],
@@ -144,8 +149,8 @@ let package = Package(
     .executableTarget(
       name: "leasehold",
       dependencies: [
-        "CBuild", "CSupervise", "JSONText", "LeaseholdClient", "LeaseholdHost", "LeaseholdLocal", "LeaseholdHTTP",
-        "Leasehold", "SysV", "SysVTypes",
+        "CBuild", "CSupervise", "JSONText", "LeaseholdClient", "LeaseholdDelays", "LeaseholdHost", "LeaseholdLocal",
+        "LeaseholdHTTP", "Leasehold", "SysV", "SysVTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -16,6 +16,12 @@ struct Endpoint: Sendable {
   var role: Role?
   let handle: @Sendable (borrowing Call) throws(LeaseholdError) -> Disposition
 
+  /// Whether it asks the engine for something that may take its time.
+  var asksEngine: Bool {
+    // The page for browsers lists the locks.
+    reach != .service || route == .index
+  }
+
   /// All operations, in the order of `openapi.yaml`.
   static let all: [Endpoint] = [
     Endpoint(

@@ -98,7 +98,9 @@ final class GuardedRequest: LeaseClient, PendingRequest {
     return try work()
   }
 
-  func granted(_ lease: LeaseSnapshot) {
+  func granted(_ lease: LeaseSnapshot) { request.server.run { [self] in answer(lease) } }
+
+  private func answer(_ lease: LeaseSnapshot) {
     do throws(LeaseholdError) {
       request.answer(try perform(lease.id))
     } catch {

@@ -105,7 +105,10 @@ struct Metrics {
   }
 
   private func kernel(_ text: inout ResponseBuffer) {
-    guard let inventory = try? server.engine.semaphores?.semaphoreSets(from: 0, limit: 0) else { return }
+    // Metrics are answered at once, also where the engine may take its time.
+    guard !server.engine.traits.mayBlock,
+      let inventory = try? server.engine.semaphores?.semaphoreSets(from: 0, limit: 0)
+    else { return }
     single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(inventory.usedSets), &text)
     single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.maximumSets), &text)
     single(

@@ -73,11 +73,41 @@ final class RequestHandler: ExchangeHandler {
       response.add("Allow", allow)
       return .respond(response)
     }
-    return answer(exchange, target, Endpoint.all[operation], operation)
+    let endpoint = Endpoint.all[operation]
+    if server.workers != nil, endpoint.asksEngine {
+      exchange.operation = operation
+      return giveToWorker(exchange)
+    }
+    return answer(exchange, target, endpoint, operation)
   }
 
+  /// Where the engine may block, a worker asks it.
+  private func giveToWorker(_ exchange: Exchange) -> Disposition {
+    do throws(LeaseholdError) {
+      guard !server.isDraining else { throw .stopping }
+      return .working(try server.place())
+    } catch {
+      return .respond(refuse(exchange, error))
+    }
+  }
+
+  func work(_ exchange: Exchange) -> Disposition {
+    guard let target = Target(exchange.target), let operation = exchange.operation else {
+      preconditionFailure("a worker gets what an endpoint was found for")
+    }
+    return answer(exchange, target, Endpoint.all[operation], operation, isWorker: true)
+  }
+
+  func lost(_ exchange: Exchange) {
+    if let grant = exchange.context.grant.take() {
+      server.engine.locks.withdraw(.grant(grant), at: Server.now())
+    }
+    if let pending = exchange.context.pending.take() { pending.completed(delivered: false) }
+  }
+
+  /// - Parameter isWorker: Whether the answer is counted when it is sent, as another one may be first.
   private func answer(
-    _ exchange: Exchange, _ target: Target, _ endpoint: Endpoint, _ operation: Int
+    _ exchange: Exchange, _ target: Target, _ endpoint: Endpoint, _ operation: Int, isWorker: Bool = false
   ) -> Disposition {
     let accept = Accept(exchange)
     let writer = server.writer(at: exchange.now)
@@ -97,19 +127,21 @@ final class RequestHandler: ExchangeHandler {
         exchange: exchange, server: server, target: target, arguments: arguments, asText: asText && endpoint.offersText,
         writer: writer)
       if let token = exchange.token { try token.check(endpoint, call) }
-      exchange.operation = operation
+      // A worker's is known already, and others may look at it.
+      if !isWorker { exchange.operation = operation }
       let disposition = try endpoint.handle(call)
       // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
       if endpoint.method == .get { try check(accept, endpoint) }
       switch disposition {
-      case .respond: count(exchange, operation, status: 200)
+      case .respond: if !isWorker { count(exchange, operation, status: 200) }
       // Counted when it is answered.
       case .pending: break
+      case .working: break
       }
       return disposition
     } catch {
       let error = error.told(to: exchange.token)
-      count(exchange, operation, status: Int(ProblemTable.row(error.code).status))
+      if !isWorker { count(exchange, operation, status: Int(ProblemTable.row(error.code).status)) }
       server.refusals.note(
         error, to: exchange, operation: endpoint.operation, trace: exchange.trace,
         requestID: exchange.withRequestID { Array($0) })
@@ -158,10 +190,7 @@ final class RequestHandler: ExchangeHandler {
   func hungUp(_ exchange: Exchange) { exchange.context.pending?.hungUp() }
 
   func stopping(_ exchange: Exchange) -> Response {
-    let problem = LeaseholdError(
-      .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
-      retryAfter: .seconds(1))
-    return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+    server.writer(at: Server.now()).response(.stopping, to: exchange, asText: Accept(exchange).prefersText)
   }
 
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response {
@@ -204,6 +233,13 @@ extension Endpoint {
 }
 
 extension LeaseholdError {
+  /// What is answered by a service that stops.
+  fileprivate static var stopping: LeaseholdError {
+    LeaseholdError(
+      .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
+      retryAfter: .seconds(1))
+  }
+
   /// The body is longer than it may be.
   static func bodyTooLarge(_ exchange: Exchange) -> LeaseholdError {
     let isValue = exchange.valueLimitBytes != nil

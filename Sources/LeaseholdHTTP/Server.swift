@@ -96,6 +96,8 @@ public final class Server: Sendable {
   let counts = RequestCounts()
   let log: Logger
   let logLinesDropped: @Sendable () -> UInt64
+  /// Who asks an engine that may block; `nil` for one that answers at once.
+  let workers: BlockingPool?
   private let options: ServerOptions
   private let certificate: Certificate?
   private let watch: HangupWatch
@@ -118,6 +120,7 @@ public final class Server: Sendable {
     self.limits = limits
     events = EventFeed(engine.events, limits: options.limits)
     versions = options.versions
+    workers = engine.traits.mayBlock ? BlockingPool(named: "lh-worker", threadsMax: Self.workersMax) : nil
     logLinesDropped = options.logLinesDropped
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects
@@ -273,6 +276,7 @@ public final class Server: Sendable {
       return listeners
     }
     for listener in listeners { listener.stop() }
+    workers?.stop()
   }
 
   static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: HostClock.monotonic()) }

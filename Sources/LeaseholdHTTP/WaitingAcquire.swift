@@ -62,7 +62,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     } else {
       response = server.writer(at: Server.now()).granted(lease, asText: request.asText)
     }
-    guard let response else { return refused(end(of: lease)) }
+    guard let response else { return server.run { [self] in refused(end(of: lease)) } }
     guard !request.answer(response) else { return log("granted", lease: lease) }
     // The exchange may have been completed before the hold began.
     forgetHold()

@@ -1,6 +1,9 @@
 import FoundationEssentials
 internal import Glibc
 internal import Leasehold
+#if DEBUG
+  internal import LeaseholdDelays
+#endif
 internal import LeaseholdHTTP
 internal import LeaseholdHost
 internal import LeaseholdLocal
@@ -36,10 +39,10 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   } catch {
     throw SettingsError("\(error)", status: status(of: error))
   }
+  let engine = slowed(service.engine(variables: SegmentStore(options.store)))
   let server: Server
   do {
-    server = try Server(
-      service.engine(variables: SegmentStore(options.store)), options: options.server, log: log)
+    server = try Server(engine, options: options.server, log: log)
     try server.start()
   } catch {
     service.stop()
@@ -57,8 +60,16 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   signals.waitForStop()
   notify.stopping()
   let isSucceeded = service.isSucceeded
-  shutDown(server, service, within: isSucceeded ? .milliseconds(200) : options.drainTimeout, log: log)
+  shutDown(server, engine.life, within: isSucceeded ? .milliseconds(200) : options.drainTimeout, log: log)
   return isSucceeded ? .temporaryFailure : .ok
+}
+
+/// The engine, slow and unreliable where a live test asks for it; nothing of this is in a release build.
+private func slowed(_ engine: Engine) -> Engine {
+  #if DEBUG
+    if let text = getenv("LHDELAYS"), let delays = Delays(String(cString: text)) { return engine.delayed(by: delays) }
+  #endif
+  return engine
 }
 
 /// Makes the service; waits for its turn, and for the recovery.
@@ -129,17 +140,17 @@ private func tellReady(
 
 /// Waiters get 503, answers in flight are finished, leases stay.
 private func shutDown(
-  _ server: Server, _ service: LocalLockService, within limit: TimeSpan, log: Logger
+  _ server: Server, _ life: any EngineLife, within limit: TimeSpan, log: Logger
 ) {
   server.drain()
-  service.drain()
+  life.drain()
   let deadline = HostClock.monotonic() + limit.nanoseconds
   while server.activeExchanges > 0, HostClock.monotonic() < deadline {
     HostClock.sleep(nanoseconds: 2_000_000)
   }
   server.stop()
-  let leases = service.status().leases
-  service.stop()
+  let leases = life.status().leases
+  life.stop()
   log.info("stopped", metadata: ["leases_kept": .stringConvertible(leases)])
 }
 

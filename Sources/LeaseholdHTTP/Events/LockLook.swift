@@ -71,7 +71,9 @@ final class LockLook: LockWatcher, PendingRequest {
   }
 
   /// Looks at the lock and answers when it changed, or in any case when the time is up.
-  func look(isLast: Bool) {
+  func look(isLast: Bool) { server.run { [self] in lookNow(isLast: isLast) } }
+
+  private func lookNow(isLast: Bool) {
     guard !isOver.load(ordering: .sequentiallyConsistent) else { return }
     let writer = server.writer(at: Server.now())
     do {

@@ -1,23 +1,25 @@
 import LeaseholdHost
 import Synchronization
 
-/// Where a pending exchange is; see ``Exchange``.
+/// Where a pending exchange is; see ``ExchangePhase``.
 struct Parking: ~Copyable, Sendable {
-  enum Phase: UInt8, Sendable { case running, parked, resolved, gone }
-
-  var phase = Phase.running
-  /// The answer, from `resolved` until libmicrohttpd calls again.
+  var phase = ExchangePhase.running
+  /// The answer, until whoever has the exchange takes it.
   var response: Response?
   /// Whether it is on its way already, in its place.
   var early = Exchange.Early.not
-  /// The registration with the watch, while parked.
-  var token = HangupWatch.Token.none
-  /// The suspended connection, while parked; whoever ends that state resumes it.
-  var suspended = SuspendedConnection.none
+  /// What is resumed, while suspended; whoever decides the answer takes it.
+  var suspension = Suspension()
+
+  /// A suspended connection, and the registration with the watch that looks after it.
+  struct Suspension: Sendable {
+    var token = HangupWatch.Token.none
+    var connection = SuspendedConnection.none
+  }
 }
 
 extension Exchange: HangupWatch.Target {
-  /// Answers a pending exchange; from any thread, also before `requestArrived` has returned.
+  /// Answers a pending exchange; from any thread, also before its endpoint has returned.
   ///
   /// - Returns: False where the exchange was over: the peer hung up, the listener stops, or it was answered before.
   ///   Then the response is dropped, and `completed(delivered: false)` has come or is coming.
@@ -25,58 +27,129 @@ extension Exchange: HangupWatch.Target {
   func resolve(_ response: consuming Response) -> Bool {
     let status = Int(response.status)
     var answer: Response? = response
-    var token = HangupWatch.Token.none
-    var suspended = SuspendedConnection.none
-    let won = parking.withLock { state in
-      guard state.phase == .running || state.phase == .parked else { return false }
-      if state.phase == .running { state.response = answer.take() }
-      state.phase = .resolved
-      swap(&token, &state.token)
-      swap(&suspended, &state.suspended)
-      return true
-    }
-    guard won else { return false }
-    connection.daemon.handler.resolved(self, status: status)
-    if let parked = answer.take() {
-      let early = sendEarly(parked)
-      if early == .not { answer = consume parked }
-      parking.withLock { state in
-        state.early = early
-        state.response = answer.take()
+    var suspension = Parking.Suspension()
+    let resolution = parking.withLock { state in
+      let resolution = state.phase.resolve()
+      switch resolution {
+      case .lost: break
+      case .kept: state.response = answer.take()
+      case .sent: swap(&suspension, &state.suspension)
       }
+      return resolution
     }
-    // Before resuming: from then on libmicrohttpd may close the descriptor and the kernel may give it to another.
-    connection.daemon.watch.disarm(token)
-    connection.daemon.resume(suspended)
+    guard resolution != .lost else { return false }
+    connection.daemon.handler.resolved(self, status: status)
+    if let parked = answer.take() { send(parked, resuming: suspension) }
     return true
   }
 
+  /// Sends the answer of a suspended connection, which the caller has, and resumes that.
+  private func send(_ response: consuming Response, resuming suspension: Parking.Suspension) {
+    var answer: Response?
+    let early = sendEarly(response)
+    if early == .not { answer = consume response }
+    parking.withLock { state in
+      state.early = early
+      state.response = answer.take()
+    }
+    resume(suspension)
+  }
+
+  /// Before resuming the watch lets go: from then on libmicrohttpd may close the descriptor and the kernel may give it
+  /// to another.
+  private func resume(_ suspension: Parking.Suspension) {
+    connection.daemon.watch.disarm(suspension.token)
+    connection.daemon.resume(suspension.connection)
+  }
+
   /// Suspends the connection until `resolve` or a hang-up, on the connection's thread.
+  ///
   /// - Returns: An answer if one is there already, the listener is stopping, or the kernel cannot watch the connection.
   func park() -> Response? {
-    let daemon = connection.daemon
     var answer: Response?
     let arming = parking.withLock { state -> HangupWatch.Arming? in
       guard state.phase == .running else {
+        _ = state.phase.park()
         answer = state.response.take()
         return nil
       }
-      // The event may come before `suspend` is through; the watch's thread then waits for this lock.
-      let arming = daemon.watch.arm(connection.descriptor, self, of: daemon.owner)
-      guard case .armed(let token) = arming else {
-        state.phase = .resolved
-        return arming
-      }
-      connection.exemptFromIdling()
-      state.token = token
-      state.suspended = daemon.suspend(connection)
-      state.phase = .parked
-      return nil
+      let arming = suspend(&state)
+      if case .armed = arming { _ = state.phase.park() }
+      return arming
     }
-    return switch arming {
-    case .stopped?: daemon.handler.stopping(self)
-    case .refused(let errno)?: daemon.handler.cannotWait(self, errno: errno)
-    case .armed?, nil: answer
+    if let refusal = refusal(arming) { return refusal }
+    return answer
+  }
+
+  /// Suspends the connection and hands the exchange to a worker, on the connection's thread.
+  ///
+  /// - Returns: An answer if the listener is stopping, or the kernel cannot watch the connection.
+  func beginWork() -> Response? {
+    // Made here, because two threads may ask for it from now on.
+    withRequestID { _ in }
+    return refusal(
+      parking.withLock { state in
+        let arming = suspend(&state)
+        if case .armed = arming { state.phase.beginWork() }
+        return arming
+      })
+  }
+
+  /// Watches and suspends the connection.
+  ///
+  /// The event may come before `suspend` is through; the watch's thread then waits for the caller's lock.
+  private func suspend(_ state: inout Parking) -> HangupWatch.Arming {
+    let daemon = connection.daemon
+    let arming = daemon.watch.arm(connection.descriptor, self, of: daemon.owner)
+    guard case .armed(let token) = arming else {
+      state.phase.refuse()
+      return arming
+    }
+    connection.exemptFromIdling()
+    state.suspension = Parking.Suspension(token: token, connection: daemon.suspend(connection))
+    return arming
+  }
+
+  private func refusal(_ arming: HangupWatch.Arming?) -> Response? {
+    switch arming {
+    case .stopped?: connection.daemon.handler.stopping(self)
+    case .refused(let errno)?: connection.daemon.handler.cannotWait(self, errno: errno)
+    case .armed?, nil: nil
+    }
+  }
+
+  /// A worker is through with the endpoint, on its thread; the exchange is not its any more.
+  func endWork(_ disposition: consuming Disposition) {
+    var own: Response?
+    switch consume disposition {
+    case .respond(let response): own = consume response
+    case .pending: break
+    case .working: preconditionFailure("a worker works itself")
+    }
+    let hasAnswer = own != nil
+    var kept: Response?
+    var suspension = Parking.Suspension()
+    let end = parking.withLock { state in
+      let end = state.phase.endWork(hasAnswer: hasAnswer)
+      guard end != .parks else { return end }
+      swap(&suspension, &state.suspension)
+      kept = state.response.take()
+      return end
+    }
+    let handler = connection.daemon.handler
+    switch end {
+    case .parks: break
+    case .sends:
+      guard let answer = own.take() else { preconditionFailure("it has an answer") }
+      handler.resolved(self, status: Int(answer.status))
+      send(answer, resuming: suspension)
+    case .sendsKept:
+      if hasAnswer { handler.lost(self) }
+      guard let answer = kept.take() else { preconditionFailure("an answer was kept") }
+      send(answer, resuming: suspension)
+    case .callsOff:
+      if hasAnswer { handler.lost(self) } else { handler.hungUp(self) }
+      resume(suspension)
     }
   }
 
@@ -91,16 +164,15 @@ extension Exchange: HangupWatch.Target {
   ///
   /// Called on its thread.
   func peerGone() {
-    var suspended = SuspendedConnection.none
-    let won = parking.withLock { state in
-      guard state.phase == .parked else { return false }
-      state.phase = .gone
-      swap(&suspended, &state.suspended)
+    var suspension = Parking.Suspension()
+    let isOver = parking.withLock { state in
+      guard state.phase.hangUp() else { return false }
+      swap(&suspension, &state.suspension)
       return true
     }
-    guard won else { return }
+    guard isOver else { return }
     connection.daemon.handler.hungUp(self)
-    connection.daemon.resume(suspended)
+    connection.daemon.resume(suspension.connection)
   }
 
   /// The listener is being stopped.

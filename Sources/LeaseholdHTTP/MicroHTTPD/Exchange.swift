@@ -4,15 +4,9 @@ import Synchronization
 
 /// One request and its answer.
 ///
-/// The life of a pending exchange:
-///
-///     running --requestArrived returned .pending--> parked --resolve--> resolved --> completed(delivered: …)
-///        \                                            \---hang-up----> gone -----> completed(delivered: false)
-///         \--resolve before requestArrived returned--> resolved
-///
-/// One lock decides between `resolve` and the hang-up; whoever moves the state on from *parked* resumes the connection,
-/// and nobody else does. Pointers into the request (`target`, `header(_:)`, `body`) are valid from `headersArrived`
-/// until `completed` returns, on the connection's own thread.
+/// Its life is that of ``ExchangePhase``, under one lock, and then `completed(delivered:)`. Whoever moves a suspended
+/// exchange on resumes its connection, and nobody else does. Pointers into the request (`target`, `header(_:)`, `body`)
+/// are valid from `headersArrived` until `completed` returns, on the connection's own thread or the worker's.
 final class Exchange: @unchecked Sendable {
   /// Why a request cannot be served, whatever it asks for.
   enum Defect: UInt8, Sendable {

@@ -2,9 +2,9 @@
 ///
 /// One handler serves any number of listeners.
 ///
-/// For each request, in this order: `headersArrived`, `requestArrived`, at most one `hungUp`, `completed`. All but
-/// `hungUp` and `stopping` are called on the thread that serves the connection and must not block: one slow call
-/// delays every other connection of that thread.
+/// For each request, in this order: `headersArrived`, `requestArrived`, `work` where that asked for it, at most one
+/// `hungUp` or `lost`, `completed`. All but `work`, `lost`, `hungUp` and `stopping` are called on the thread that
+/// serves the connection and must not block: one slow call delays every other connection of that thread.
 protocol ExchangeHandler: AnyObject, Sendable {
   /// A connection was accepted.
   ///
@@ -25,13 +25,21 @@ protocol ExchangeHandler: AnyObject, Sendable {
   /// The whole request is there.
   func requestArrived(_ exchange: Exchange) -> Disposition
 
+  /// A request that `requestArrived` gave to a worker; may block.
+  ///
+  /// The exchange is this thread's until this returns: its connection is suspended, so the request's memory stays.
+  func work(_ exchange: Exchange) -> Disposition
+
+  /// The answer that `work` gave is not sent: another one was first, or the peer is gone.
+  func lost(_ exchange: Exchange)
+
   /// A pending exchange is answered with this status. Called on the thread that answers, before the answer is sent.
   func resolved(_ exchange: Exchange, status: Int)
 
   /// The peer of a pending exchange went away: it closed, reset or half-closed its connection.
   ///
-  /// Called on the watch's thread, never after ``Exchange/resolve(_:)`` returned true for this exchange. `completed`
-  /// follows.
+  /// Called on the watch's thread or a worker's, never after ``Exchange/resolve(_:)`` returned true for this exchange.
+  /// `completed` follows.
   func hungUp(_ exchange: Exchange)
 
   /// The answer for a pending exchange whose listener is being stopped. Called on the thread that stops.
@@ -55,6 +63,10 @@ extension ExchangeHandler {
   func bodyLimit(_ exchange: Exchange) -> Int? { nil }
 
   func resolved(_ exchange: Exchange, status: Int) {}
+
+  func work(_ exchange: Exchange) -> Disposition { preconditionFailure("no request is given to a worker here") }
+
+  func lost(_ exchange: Exchange) {}
 
   func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission { .served }
 

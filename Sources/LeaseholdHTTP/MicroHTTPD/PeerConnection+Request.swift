@@ -57,6 +57,12 @@ extension PeerConnection {
       exchange.wasPending = true
       if let response = exchange.park() { return exchange.answer(response) }
       return true
+    case .working(let place):
+      exchange.wasPending = true
+      if let response = exchange.beginWork() { return exchange.answer(response) }
+      let handler = daemon.handler
+      place.run { exchange.endWork(handler.work(exchange)) }
+      return true
     }
   }
 

@@ -1,3 +1,5 @@
+import LeaseholdHost
+
 /// An answer: a status, a handful of headers, and bytes or a stream.
 ///
 /// ``Exchange`` adds `X-Request-Id`, `Cache-Control: no-store`, `X-Content-Type-Options: nosniff` and
@@ -69,4 +71,6 @@ enum Disposition: ~Copyable, Sendable {
   case respond(Response)
   /// Somebody calls, or already has called, ``Exchange/resolve(_:)``.
   case pending
+  /// A worker finds it out: ``ExchangeHandler/work(_:)`` is called on its thread.
+  case working(BlockingPool.Place)
 }

@@ -49,5 +49,5 @@ public struct ConformanceScenario: Sendable, CustomStringConvertible {
 /// The scenarios that every lock service passes.
 public enum LockServiceConformance {
   /// All of them.
-  public static let scenarios = grants + queues + ends + restarts
+  public static let scenarios = grants + queues + ends + calls + restarts
 }

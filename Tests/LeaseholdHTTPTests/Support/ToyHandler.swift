@@ -1,9 +1,11 @@
+import LeaseholdHost
 import Synchronization
 
 @testable import LeaseholdHTTP
 
 /// Answers by the path: `/echo…` describes the request, `/park…` waits for the test, `/early` resolves before it
-/// returns, `/refuse` is refused by its headers, `/stream` streams, `/big` sends much.
+/// returns, `/work…` goes to a worker that waits for the test, `/refuse` is refused by its headers, `/stream` streams,
+/// `/big` sends much.
 final class ToyHandler: ExchangeHandler {
   struct Counts: Equatable {
     var arrived = 0
@@ -11,6 +13,7 @@ final class ToyHandler: ExchangeHandler {
     var undelivered = 0
     var hungUp = 0
     var closed = 0
+    var lost = 0
   }
 
   private struct State {
@@ -20,7 +23,11 @@ final class ToyHandler: ExchangeHandler {
     var completions: [ObjectIdentifier: Int] = [:]
     var alive: [Exchange] = []
     var peers: [PeerConnection] = []
+    var working: [Exchange] = []
+    var finishes = 0
   }
+
+  private let workers = BlockingPool(named: "toy-worker", threadsMax: 4)
 
   private let state = Mutex(State())
 
@@ -28,6 +35,13 @@ final class ToyHandler: ExchangeHandler {
   var parked: [Exchange] { state.withLock { $0.parked } }
   var streams: [StreamBody] { state.withLock { $0.streams } }
   var peers: [PeerConnection] { state.withLock { $0.peers } }
+  /// What workers have, or had.
+  var working: [Exchange] { state.withLock { $0.working } }
+  var works: Int { working.count }
+
+  /// Lets one more worker go on, in the order they came.
+  func finishWork() { state.withLock { $0.finishes += 1 } }
+
   /// How often an exchange was completed; anything but one is a fault.
   var completionsPerExchange: Set<Int> { state.withLock { Set($0.completions.values) } }
 
@@ -38,6 +52,7 @@ final class ToyHandler: ExchangeHandler {
       state.parked = []
       state.peers = []
       state.streams = []
+      state.working = []
     }
   }
 
@@ -80,6 +95,7 @@ final class ToyHandler: ExchangeHandler {
       exchange.resolve(Response(status: 200, text: "early\n"))
       return .pending
     }
+    if path.hasPrefix("/work"), let place = try? workers.reserve() { return .working(place) }
     if path.hasPrefix("/keep") { exchange.connection.keepOpen(true) }
     if path.hasPrefix("/stream") {
       let stream = StreamBody()
@@ -88,6 +104,19 @@ final class ToyHandler: ExchangeHandler {
     }
     return .respond(echo(exchange))
   }
+
+  func work(_ exchange: Exchange) -> Disposition {
+    let number = state.withLock { state in
+      state.working.append(exchange)
+      return state.working.count
+    }
+    _ = eventually { state.withLock { $0.finishes >= number } }
+    guard path(exchange).hasSuffix("-park") else { return .respond(Response(status: 200, text: "worked\n")) }
+    state.withLock { $0.parked.append(exchange) }
+    return .pending
+  }
+
+  func lost(_ exchange: Exchange) { state.withLock { $0.counts.lost += 1 } }
 
   func hungUp(_ exchange: Exchange) { state.withLock { $0.counts.hungUp += 1 } }
 

@@ -1,0 +1,253 @@
+#if DEBUG
+  public import Leasehold
+  import LeaseholdHost
+  import Synchronization
+
+  /// A lock service over another one that takes its time, fails, and forgets what it did: what an engine across a
+  /// network does, for tests.
+  ///
+  /// Calls that may block do so; an acquire is asked of the other service later, and its client told then. What was
+  /// done and not told is settled: the grant is withdrawn, unless a retry was told of it.
+  public final class DelayedLockService: LockService, EngineLife {
+    private let locks: any LockService
+    private let life: any EngineLife
+    private let delays: Delays
+    private let timer = DelayTimer()
+    private let calls = Atomic<UInt64>(0)
+    private let isDraining = Atomic(false)
+    /// Acquires whose waiters are named here and not by the other service; those that ended otherwise stay, in a test.
+    private let waits = Mutex<(last: WaiterID, byID: [WaiterID: DelayedWait])>((0, [:]))
+
+    init(_ locks: any LockService, _ life: any EngineLife, _ delays: Delays) {
+      self.locks = locks
+      self.life = life
+      self.delays = delays
+    }
+
+    private func nextFate() -> Delays.Fate { delays.fate(of: calls.add(1, ordering: .relaxed).newValue) }
+
+    // MARK: What answers at once
+
+    /// Asks later.
+    public func acquire(
+      _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
+    ) -> AcquireOutcome {
+      if delays.isNone { return locks.acquire(request, client: client, at: now) }
+      return later(client()) { [self] client in
+        locks.acquire(request, client: { client }, at: now + delays.span)
+      }
+    }
+
+    /// Asks later.
+    public func convert(
+      _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
+    ) -> AcquireOutcome {
+      if delays.isNone { return locks.convert(request, client: client, at: now) }
+      return later(client()) { [self] client in
+        locks.convert(request, client: { client }, at: now + delays.span)
+      }
+    }
+
+    private func later(
+      _ client: any LeaseClient, _ ask: @escaping @Sendable (any LeaseClient) -> AcquireOutcome
+    ) -> AcquireOutcome {
+      let wait = DelayedWait(client)
+      let id = waits.withLock { waits in
+        waits.last += 1
+        waits.byID[waits.last] = wait
+        return waits.last
+      }
+      timer.after(delays.span.nanoseconds) { [self] in perform(wait, ask) }
+      return .waiting(id, behind: nil)
+    }
+
+    private func perform(_ wait: DelayedWait, _ ask: (any LeaseClient) -> AcquireOutcome) {
+      guard !wait.isWithdrawn else { return }
+      let fate = nextFate()
+      guard fate != .fails else { return wait.client.refused(Self.unavailable()) }
+      switch ask(wait.client) {
+      case .granted(let lease):
+        let isNew = !lease.replayed && !lease.isConverted
+        if wait.isWithdrawn {
+          if isNew { locks.withdraw(.grant(lease.grant), at: lease.grantedAt) }
+        } else if fate == .isForgotten {
+          if isNew { settle(lease.grant, at: lease.grantedAt) }
+          wait.client.refused(Self.unknown())
+        } else {
+          wait.client.granted(lease)
+        }
+      case .waiting(let waiter, _):
+        if wait.waits(as: waiter) { locks.withdraw(.waiter(waiter), at: Self.now()) }
+      case .refused(let error): wait.client.refused(error)
+      }
+    }
+
+    private func settle(_ grant: Grant, at now: MonotonicInstant) {
+      timer.after(delays.span.nanoseconds) { [self] in locks.withdraw(.grant(grant), at: now + delays.span) }
+    }
+
+    /// Passes it on: a grant's later, so that a retry may be first.
+    public func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
+      switch withdrawal {
+      case .waiter(let id) where !delays.isNone:
+        let wait = waits.withLock { $0.byID.removeValue(forKey: id) }
+        if let waiter = wait?.withdraw() { locks.withdraw(.waiter(waiter), at: now) }
+      case .grant(let grant) where !delays.isNone: settle(grant, at: now)
+      case .waiter, .grant, .connection: locks.withdraw(withdrawal, at: now)
+      }
+    }
+
+    /// Passes it on.
+    public func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool { locks.follow(lease, client: client) }
+
+    // MARK: What takes its time
+
+    private func slowly<Answer>(
+      at now: MonotonicInstant?, _ body: (MonotonicInstant) throws(LeaseholdError) -> Answer
+    ) throws(LeaseholdError) -> Answer {
+      let fate = nextFate()
+      let end = HostClock.monotonic() &+ delays.span.nanoseconds
+      while !isDraining.load(ordering: .relaxed), HostClock.monotonic() < end {
+        HostClock.sleep(nanoseconds: min(5_000_000, max(1, end &- HostClock.monotonic())))
+      }
+      if fate == .fails { throw Self.unavailable() }
+      let answer = try body(now.map { $0 + delays.span } ?? Self.now())
+      // What is only read can be read again.
+      if fate == .isForgotten, now != nil { throw Self.unknown() }
+      return answer
+    }
+
+    /// Gives a lease back.
+    public func release(
+      _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> ReleaseOutcome {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.release(lease, on: lock, within: confinement, at: now)
+      }
+    }
+
+    /// Moves a lease's deadline.
+    public func renew(
+      _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> LeaseSnapshot {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
+      }
+    }
+
+    /// Releases all leases of an owner.
+    public func releaseAll(
+      owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> [String] {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.releaseAll(owner: owner, key: key, of: caller, within: confinement, at: now)
+      }
+    }
+
+    /// Ends somebody's lease.
+    public func breakLease(
+      _ request: BreakRequest, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> BreakOutcome {
+      try slowly(at: now) { now throws(LeaseholdError) in try locks.breakLease(request, at: now) }
+    }
+
+    /// Gives a lease another id and holder.
+    public func transfer(
+      _ request: TransferRequest, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> LeaseSnapshot {
+      try slowly(at: now) { now throws(LeaseholdError) in try locks.transfer(request, at: now) }
+    }
+
+    /// One lease.
+    public func lease(
+      _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> LeaseSnapshot {
+      try slowly(at: nil) { now throws(LeaseholdError) in try locks.lease(lease, within: confinement, at: now) }
+    }
+
+    /// The live leases.
+    public func leases(_ filter: ListFilter) throws(LeaseholdError) -> Page<LeaseSnapshot> {
+      try slowly(at: nil) { _ throws(LeaseholdError) in try locks.leases(filter) }
+    }
+
+    /// One lock.
+    public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+      try slowly(at: nil) { _ throws(LeaseholdError) in try locks.lock(lock, listed: listed) }
+    }
+
+    /// The locks.
+    public func locks(_ filter: ListFilter) throws(LeaseholdError) -> Page<LockSnapshot> {
+      try slowly(at: nil) { _ throws(LeaseholdError) in try locks.locks(filter) }
+    }
+
+    /// Removes a lock.
+    public func remove(
+      _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.remove(lock, force: force, within: confinement, at: now)
+      }
+    }
+
+    // MARK: Its life
+
+    /// That of the other service.
+    public func status() -> ServiceStatus { life.status() }
+
+    /// That of the other service.
+    public var sinceClockTurned: TimeSpan { life.sinceClockTurned }
+
+    /// That of the other service.
+    public func isAlive(within span: TimeSpan) -> Bool { life.isAlive(within: span) }
+
+    /// Takes no time any more.
+    public func drain() {
+      isDraining.store(true, ordering: .relaxed)
+      life.drain()
+    }
+
+    /// Ends the other service.
+    public func stop() { life.stop() }
+
+    private static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: HostClock.monotonic()) }
+
+    private static func unavailable() -> LeaseholdError {
+      LeaseholdError(.engineUnavailable, "The engine failed by plan, and nothing was done.", retryAfter: .seconds(1))
+    }
+
+    private static func unknown() -> LeaseholdError {
+      LeaseholdError(
+        .outcomeUnknown, "The engine forgot by plan whether it was done; repeat with the same Idempotency-Key.",
+        retryAfter: .seconds(1))
+    }
+  }
+
+  /// An acquire that is asked later.
+  final class DelayedWait: Sendable {
+    private enum State: Sendable { case asked, waiting(WaiterID), withdrawn }
+
+    let client: any LeaseClient
+    private let state = Mutex(State.asked)
+
+    init(_ client: any LeaseClient) { self.client = client }
+
+    var isWithdrawn: Bool { state.withLock { if case .withdrawn = $0 { true } else { false } } }
+
+    /// It waits with the other service; true where it was withdrawn before.
+    func waits(as waiter: WaiterID) -> Bool {
+      state.withLock { state in
+        if case .withdrawn = state { return true }
+        state = .waiting(waiter)
+        return false
+      }
+    }
+
+    /// Nobody waits any more; the waiter of the other service, where it has one.
+    func withdraw() -> WaiterID? {
+      state.withLock { state in
+        defer { state = .withdrawn }
+        return if case .waiting(let waiter) = state { waiter } else { nil }
+      }
+    }
+  }
+#endif

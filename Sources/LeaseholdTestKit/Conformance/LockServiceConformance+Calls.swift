@@ -1,0 +1,97 @@
+import Leasehold
+
+extension LockServiceConformance {
+  /// What is done with a lease, and what is seen of it.
+  static let calls = [
+    ConformanceScenario("a reader becomes the only one, and a reader again") { run throws(ConformanceFailure) in
+      let lease = try run.granted { $0.mode = .shared }
+      let other = try run.granted { $0.mode = .shared }
+      func convert(to mode: LockMode) throws(ConformanceFailure) -> ConformanceRun.Asked {
+        let request = ConvertRequest(
+          lease: lease.id, on: LockName(lease.key), mode: mode, caller: Caller(connection: 1, peer: .unknown))
+        let client = RecordingClient()
+        let outcome = run.service.convert(request, client: { client }, at: run.host.now)
+        if case .waiting = outcome { _ = run.host.eventually { client.answers > 0 } }
+        return ConformanceRun.Asked(outcome: outcome, client: client)
+      }
+      try run.expect(try convert(to: .exclusive).refusal == .locked, "a writer beside a reader")
+      try run.release(other)
+      let writer = try run.getsLease(try convert(to: .exclusive), "the last reader")
+      try run.expect(writer.mode == .exclusive && writer.isConverted && writer.id == lease.id, "another lease")
+      try run.expect(try run.acquire { $0.mode = .shared }.refusal == .locked, "a reader beside a writer")
+      _ = try run.getsLease(try convert(to: .shared), "the writer")
+      _ = try run.granted { $0.mode = .shared }
+    },
+    ConformanceScenario("several locks are taken together or not at all") { run throws(ConformanceFailure) in
+      let (second, held) = (Want(LockName(try run.key("b"))), try run.granted("b"))
+      try run.expect(try run.acquire("a") { $0.others = [second] }.refusal == .locked, "one of two was held")
+      try run.release(try run.granted("a"))
+      let waiter = try run.acquire("a") {
+        $0.others = [second]; $0.wait = .seconds(30)
+      }
+      try run.release(held)
+      let both = try run.getsLease(waiter, "who wants both")
+      try run.expect(both.parts.count == 2, "\(both.parts.count) parts")
+      try run.expect(try run.acquire("b").refusal == .locked, "the second is free")
+      try run.release(both)
+      _ = try run.granted("b")
+    },
+    ConformanceScenario("a lease that is broken is over, with its reason") { run throws(ConformanceFailure) in
+      let lease = try run.granted()
+      var request = BreakRequest(.id(lease.id), caller: Caller(connection: 1, peer: .unknown))
+      request.reason = "maintenance"
+      let asked = request
+      let outcome = try run.succeeds("it cannot be broken") { () throws(LeaseholdError) in
+        try run.service.breakLease(asked, at: run.host.now)
+      }
+      try run.expect(outcome.ref == lease.ref && outcome.reason == "maintenance", "\(outcome)")
+      try run.expect(run.host.eventually { run.end(lease) == .broken }, "it lives")
+      _ = try run.granted()
+    },
+    ConformanceScenario("a lease that is handed over goes on under another id") { run throws(ConformanceFailure) in
+      let lease = try run.granted()
+      var request = TransferRequest(lease.id, caller: Caller(connection: 1, peer: .unknown))
+      request.owner = "the next"
+      let asked = request
+      let next = try run.succeeds("it cannot be handed over") { () throws(LeaseholdError) in
+        try run.service.transfer(asked, at: run.host.now)
+      }
+      try run.expect(next.id != lease.id && next.owner == "the next" && next.fence >= lease.fence, "\(next.ref)")
+      try run.expect(run.end(lease) == .released && run.end(next) == nil, "the wrong one lives")
+      try run.expect(try run.acquire().refusal == .locked, "it was free for a moment")
+    },
+    ConformanceScenario("lists and looks show what is there") { run throws(ConformanceFailure) in
+      let lease = try run.granted()
+      _ = try run.acquire { $0.wait = .seconds(30) }
+      let lock = try run.succeeds("the lock cannot be seen") { () throws(LeaseholdError) in
+        try run.service.lock(lease.key)
+      }
+      try run.expect(lock.holders.map(\.ref) == [lease.ref] && lock.waiterCount == 1, "\(lock.holderCount) holders")
+      var filter = ListFilter()
+      filter.keyPrefix = lease.key.text
+      let asked = filter
+      let locks = try run.succeeds("no list of locks") { () throws(LeaseholdError) in try run.service.locks(asked) }
+      try run.expect(locks.entries.map(\.key) == [lease.key], "\(locks.entries.count) locks")
+      let leases = try run.succeeds("no list of leases") { () throws(LeaseholdError) in try run.service.leases(asked) }
+      try run.expect(leases.entries.map(\.ref) == [lease.ref], "\(leases.entries.count) leases")
+    },
+    ConformanceScenario("a grant that a retry was told of is not taken back") { run throws(ConformanceFailure) in
+      let first = try run.granted { $0.idempotencyKey = "key" }
+      let second = try run.granted { $0.idempotencyKey = "key" }
+      run.service.withdraw(.grant(first.grant), at: run.host.now)
+      run.host.pass(.milliseconds(100))
+      try run.expect(run.end(second) == nil, "the retry's lease is dead")
+      try run.release(second)
+    },
+    ConformanceScenario("whoever follows a lease hears of its deadlines") { run throws(ConformanceFailure) in
+      let lease = try run.granted()
+      let client = RecordingClient()
+      try run.expect(run.service.follow(lease.id, client: client), "a live lease cannot be followed")
+      let renewed = try run.succeeds("it cannot be renewed") { () throws(LeaseholdError) in
+        try run.service.renew(lease.id, ttl: .seconds(90), at: run.host.now)
+      }
+      try run.expect(
+        run.host.eventually { client.deadlines.last == .some(renewed.deadline) }, "\(client.deadlines.count) deadlines")
+    },
+  ]
+}
