@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "lazy.h"
 
 #include <dlfcn.h>
@@ -6,8 +7,9 @@
 
 void *leasehold_lazy_find(const char *library, _Atomic(void *) *slot, const char *name) {
     // Loaded again it is the same.
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    void *function = handle == NULL ? NULL : dlsym(handle, name);
+    void *handle = dlopen(library, RTLD_NOW | RTLD_GLOBAL);
+    // As the loader does it: a preloaded library that has a function of this name comes first.
+    void *function = handle == NULL ? NULL : dlsym(RTLD_DEFAULT, name);
     if (function == NULL) {
         const char *reason = dlerror();
         dprintf(STDERR_FILENO, "leasehold: cannot load %s: %s\n", library, reason == NULL ? name : reason);

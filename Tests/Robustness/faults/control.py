@@ -31,7 +31,9 @@ def build():
     library = os.path.join(BUILT, "faults.so")
     subprocess.run(
         ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-fPIC", "-shared",
-         "-I", BUILT, "-o", library, os.path.join(HERE, "faults.c")],
+         "-I", BUILT, "-o", library, os.path.join(HERE, "faults.c"),
+         # The program loads these when it needs them; here they must be there before, to be found and watched.
+         "-Wl,--no-as-needed", "-lmicrohttpd", "-lgnutls"],
         check=True,
     )
     return library
