@@ -40,7 +40,7 @@ def threads():
     while not stop():
         try: lease = acquire(**options())
         except LeaseholdError: continue
-        last = got = time.monotonic()
+        got, last = time.monotonic(), 0.0  # it may be lost already, when this program was stopped meanwhile
         until, held = got + dice.random() * 3 * ttl, True
         while held and time.monotonic() < until:
             last, held = look(lease, last)
@@ -51,7 +51,7 @@ async def tasks():
     while not stop():
         try: lease = await leasehold.aio.acquire(**options())
         except LeaseholdError: continue
-        last = got = time.monotonic()
+        got, last = time.monotonic(), 0.0  # it may be lost already, when this program was stopped meanwhile
         until, held = got + dice.random() * 3 * ttl, True
         while held and time.monotonic() < until:
             last, held = look(lease, last)
