@@ -86,6 +86,15 @@ def the_domain_imports_nothing(tree):
                 yield f"{path}:{line}: the domain knows no clock, no kernel and no {name}"
 
 
+def the_crash_order_is_fenced(tree):
+    """Who stores or operates elsewhere could do so in another order."""
+    for path, text in tree.matching(".swift", under=("Sources/Leasehold/Ledger/",)):
+        if not re.search(r"/(Journal|LockTable|CrashOrder)[^/]*$", path):
+            for number, line in enumerate(text.split("\n"), 1):
+                if re.search(r"\b(storage|kernel)\.\w+\(", line) and not line.lstrip().startswith("//"):
+                    yield f"{path}:{number}: only Journal, LockTable and CrashOrder may store or operate"
+
+
 def php_variables_are_pure(tree):
     for path, text in tree.matching(".swift", under=("Sources/PHPVariables/",)):
         for line, name in swift_imports(text):
@@ -190,7 +199,8 @@ CHECKS = [
     supervision_is_fenced, the_build_is_fenced, leaves_know_nobody,
     the_client_knows_only_http, foundation_is_nowhere,
     foundation_essentials_are_for_the_executable,
-    the_domain_imports_nothing, php_variables_are_pure, http_knows_no_semaphore, the_local_service_knows_no_http,
+    the_domain_imports_nothing, the_crash_order_is_fenced, php_variables_are_pure, http_knows_no_semaphore,
+    the_local_service_knows_no_http,
     files_are_short, functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly,
     nothing_is_forced,
     text_from_outside_is_compared_as_bytes, nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,

@@ -43,6 +43,7 @@ BAD = {
     "foundation_is_nowhere": {"Sources/leasehold/B.swift": "import Foundation\n"},
     "foundation_essentials_are_for_the_executable": {"Sources/SysV/B.swift": "import FoundationEssentials\n"},
     "the_domain_imports_nothing": {"Sources/Leasehold/B.swift": "import Glibc\n"},
+    "the_crash_order_is_fenced": {"Sources/Leasehold/Ledger/B.swift": "    kernel.operate(set, list)\n"},
     "php_variables_are_pure": {"Sources/PHPVariables/B.swift": "import Glibc\n"},
     "http_knows_no_semaphore": {"Sources/LeaseholdHTTP/B.swift": "public import struct SysV.SemaphoreSet\n"},
     "the_local_service_knows_no_http": {"Sources/LeaseholdLocal/B.swift": "import LeaseholdHTTP\n"},

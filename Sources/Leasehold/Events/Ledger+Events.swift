@@ -55,7 +55,7 @@ extension Ledger {
   }
 
   /// About now, for what is told no time: what was noted last, or the last housekeeping.
-  var latest: Int64 { max(ring.latest, storage.header(.lastSeen).clamped(to: 0...Limits.instant)) }
+  var latest: Int64 { max(ring.latest, journal.lastSeen) }
 
   /// The events from a number on, at most `limit`.
   public func events(from number: UInt64, limit: Int) -> EventBatch { ring.events(from: number, limit: limit) }

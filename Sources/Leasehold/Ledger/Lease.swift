@@ -159,6 +159,11 @@ final class Lease: Deadlined {
   /// What it has of its lock.
   var share: Share { Share(mode, units: units) }
 
+  /// What its end gives back.
+  var givesBack: Return {
+    if case .operations(let adjustments) = kind { .adjustments(adjustments) } else { .share(share) }
+  }
+
   /// Whether its holder may still count on it.
   var isHeld: Bool { state == .held }
 

@@ -53,33 +53,31 @@ extension Ledger {
           continue
         }
       }
-      let prepared = try prepare(request, lock: lock, share: share, caller: request.caller, waited: .zero, at: moment)
-      taking: switch take(share, of: lock, for: request, prepared) {
-      case .taken(let limitApplied):
-        switch keep(prepared, on: lock) {
-        case .done: break
-        case .removed: break taking
-        case .wouldBlock: throw Self.kernelRefused(KernelFailure(.wouldBlock), doing: "take the lock")
-        case .failed(let failure): throw Self.kernelRefused(failure, doing: "take the lock")
+      let draft = try prepare(request, lock: lock, share: share, caller: request.caller, waited: .zero, at: moment)
+      taking: switch take(share, of: lock, for: request, draft) {
+      case .taken(let taken, let limitApplied):
+        switch hold(draft, taken, for: request, on: lock, caller: request.caller) {
+        case .granted(let lease):
+          lease.limitApplied = limitApplied
+          return lease
+        case .not(.removed): break taking
+        case .not(let outcome): throw Self.refused(outcome)
         }
-        let lease = commit(prepared, for: request, on: lock, caller: request.caller)
-        lease.limitApplied = limitApplied
-        return lease
       case .busy:
-        discard(prepared)
+        journal.discard(draft)
         return nil
       case .full(let error):
-        discard(prepared)
+        journal.discard(draft)
         guard request.wait > .zero else { throw error }
         return nil
-      case .unsettled:
-        discard(prepared)
-        patience = Self.unsettledPatience
+      case .retrySoon:
+        journal.discard(draft)
+        patience = Self.patienceForRetry
         return nil
       case .refused(let error):
-        discard(prepared)
+        journal.discard(draft)
         throw error
-      case .removed: discard(prepared)
+      case .removed: journal.discard(draft)
       }
       setVanished(lock, at: moment)
       lock = try findOrMakeLock(request, at: moment)
@@ -92,16 +90,16 @@ extension Ledger {
 
   /// How long a request that does not wait stands in the queue of a lock of which it is not known whether it is free:
   /// as `sem_get` waits for its guard.
-  static let unsettledPatience = TimeSpan.milliseconds(100)
+  static let patienceForRetry = TimeSpan.milliseconds(100)
 
   private func enqueue(
     _ request: AcquireRequest, share: Share, on lock: Lock, for patience: TimeSpan, client: any LeaseClient,
     at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
     if let most = request.maxWaiters {
-      let inKernel = kernel.waiters(lock.set.set, lock.place.semaphore) ?? 0
-      let native = max(0, inKernel - lock.waits.count)
-      guard lock.queue.count + native < most else { throw queueFull(lock, "max_waiters", most, at: moment.monotonic) }
+      guard lock.queue.count + lockTable.nativeWaiters(of: lock) < most else {
+        throw queueFull(lock, "max_waiters", most, at: moment.monotonic)
+      }
     }
     guard lock.queue.count < limits.waitersPerLock else {
       throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)

@@ -26,7 +26,7 @@ extension Ledger {
   ) throws(LeaseholdError) {
     if !force {
       let bound = BoundSet(
-        id: BankID(set: set, key: 0), count: count, hasLedger: kernel.hasLedger(set, count: count))
+        id: BankID(set: set, key: 0), count: count, hasLedger: lockTable.hasLedger(set, count: count))
       let firstOwn = bound.hasLedger ? bound.userCount : nil
       for numbers in numbers.map({ $0.map(Optional.some) }) ?? [nil] {
         if let book = book(among: numbers, of: set, firstOwn: firstOwn) {

@@ -31,8 +31,8 @@ extension Ledger {
     if lease.deadline == 0 || end.nanoseconds < lease.deadline {
       lease.deadline = end.nanoseconds
     }
-    storage.store(UInt64(lease.deadline), .first, at: lease.cell)
-    storage.store(UInt64(bitPattern: -moment.monotonic.nanoseconds), .second, at: lease.cell)
+    journal.setDeadline(lease.deadline, of: lease.cell)
+    journal.setEnd(-moment.monotonic.nanoseconds, of: lease.cell)
     lease.graceEnd = 0
     reschedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
     outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
@@ -50,7 +50,7 @@ extension Ledger {
     switch name {
     case .id(let id): return try find(id, key: nil, within: confinement)
     case .ref(let ref):
-      let found = leasesByCell.lazy.compactMap(\.self).filter { !$0.isPart && $0.id.high >> 24 == ref }
+      let found = leasesByCell.all.filter { !$0.isPart && $0.id.high >> 24 == ref }
       guard let lease = found.first(where: \.isHeld) ?? found.first else {
         guard let end = tombstones.latest(ref: ref) else { throw Self.noSuchLease() }
         if let confinement { try confinement.check(end) }

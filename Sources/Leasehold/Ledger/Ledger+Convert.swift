@@ -7,14 +7,6 @@
 // After a crash the kernel's count of what is out tells whether 2 happened, and so which form counts; a new form
 // without an old one counts in any case. A semop that fails frees the new form.
 
-/// The other form of a lease's record, committed as converting.
-struct PreparedConversion {
-  let cell: Int
-  let check: UInt32
-  let mode: LockMode
-  let units: Int
-}
-
 extension Ledger {
   /// Turns a reader's lease into the only one, or the only one into a reader's.
   ///
@@ -93,38 +85,20 @@ extension Ledger {
 
   // MARK: Steps
 
-  /// Writes the other form and commits it as converting.
-  func prepareConversion(_ lease: Lease, to mode: LockMode, units: Int) throws(LeaseholdError) -> PreparedConversion {
+  /// Writes the other form and marks it as converting.
+  private func draftForm(_ lease: Lease, to mode: LockMode, units: Int) throws(LeaseholdError) -> Form {
     // A copy of what somebody scribbled would pass the next check.
-    let old = storage.body(at: lease.cell)
-    guard old.check == storage.commitWord(at: lease.cell).check, let record = LeaseRecord(old),
-      record.id == lease.id, record.fence == lease.fence
-    else { throw Self.scribbled(lease) }
-    let cell = try takeCell()
-    let body = old.converted(to: mode, units: units)
-    storage.write(body, at: cell)
-    let check = body.check
-    storage.commit(CommitWord(.converting, .lease, check: check), at: cell)
-    return PreparedConversion(cell: cell, check: check, mode: mode, units: units)
-  }
-
-  /// Forgets the other form: the semop did not happen.
-  func discard(_ conversion: PreparedConversion) {
-    storage.commit(.free, at: conversion.cell)
-    giveCell(conversion.cell)
+    guard let old = journal.body(of: lease) else { throw Self.scribbled(lease) }
+    return journal.draftForm(old, at: try reserve(), to: mode, units: units)
   }
 
   /// After the semop: the other form counts.
-  func commit(_ conversion: PreparedConversion, of lease: Lease) {
-    storage.commit(.free, at: lease.cell)
-    storage.commit(CommitWord(.live, .lease, check: conversion.check), at: conversion.cell)
+  private func commit(_ form: consuming Form, _ taken: consuming Taken, of lease: Lease) {
+    lease.lock?.unitsOut += form.units - lease.units
+    (lease.units, lease.mode) = (form.units, form.mode)
     leasesByCell[lease.cell] = nil
-    giveCell(lease.cell)
-    lease.cell = conversion.cell
+    lease.cell = journal.replace(lease.cell, by: form, taken)
     leasesByCell[lease.cell] = lease
-    lease.lock?.unitsOut += conversion.units - lease.units
-    lease.units = conversion.units
-    lease.mode = conversion.mode
     counters.converted += 1
     if let lock = lease.lock { touch(lock) }
     noteConversion(of: lease, at: latest)
@@ -136,32 +110,30 @@ extension Ledger {
   ) throws(LeaseholdError) -> Bool {
     let whole = lock.share(.exclusive, count: 1).units
     guard lock.hasRoom(for: whole - lease.units) else { return false }
-    let conversion = try prepareConversion(lease, to: .exclusive, units: whole)
-    let outcome = kernel.operate(lock.set.set, lock.place.take(share))
-    guard outcome == .done else {
-      discard(conversion)
+    let form = try draftForm(lease, to: .exclusive, units: whole)
+    switch lockTable.take(share, of: lock) {
+    case .taken(let taken):
+      commit(form, taken, of: lease)
+      return true
+    case .not(let outcome):
+      journal.discard(form)
       if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
       if outcome == .removed { setVanished(lock, at: moment) }
       return false
     }
-    commit(conversion, of: lease)
-    return true
   }
 
   private func downgrade(_ lease: Lease, on lock: Lock, at moment: Moment) throws(LeaseholdError) {
-    let conversion = try prepareConversion(lease, to: .shared, units: 1)
-    switch kernel.operate(lock.set.set, lock.place.dialect.downgrade(capacity: lock.capacity)) {
-    case .done: commit(conversion, of: lease)
-    case .removed:
-      discard(conversion)
+    let form = try draftForm(lease, to: .shared, units: 1)
+    switch lockTable.giveDown(of: lock, form) {
+    case .taken(let taken): commit(form, taken, of: lease)
+    case .not(.removed):
+      journal.discard(form)
       setVanished(lock, at: moment)
       throw Self.over(lease.whole)
-    case .failed(let failure) where failure.mayPass:
-      discard(conversion)
-      throw Self.kernelRefused(failure, doing: "take the lock")
-    case .wouldBlock, .failed:
-      discard(conversion)
-      throw Self.damaged(lock)
+    case .not(let outcome):
+      journal.discard(form)
+      throw outcome.mayPass ? Self.refused(outcome) : Self.damaged(lock)
     }
     if !lock.queue.isEmpty { serve(lock, at: moment) }
   }
@@ -182,15 +154,19 @@ extension Ledger {
   /// A thread took in the kernel what the head of the queue lacks.
   func upgradeWaited(_ waiter: Waiter, _ lease: Lease, on lock: Lock) -> KernelOutcome {
     let whole = lock.share(.exclusive, count: 1).units
-    guard let conversion = try? prepareConversion(lease, to: .exclusive, units: whole) else { return .wouldBlock }
-    let outcome = kernel.operate(lock.set.set, lock.place.dialect.permanentWait(waiter.share))
-    guard outcome == .done else {
-      discard(conversion)
-      return outcome
+    do throws(LeaseholdError) {
+      let form = try draftForm(lease, to: .exclusive, units: whole)
+      switch lockTable.takeWaited(waiter.share, of: lock) {
+      case .taken(let taken): commit(form, taken, of: lease)
+      case .not(let outcome):
+        journal.discard(form)
+        return outcome
+      }
+      grantUpgrade(waiter, lease)
+      return .done
+    } catch {
+      return .wouldBlock
     }
-    commit(conversion, of: lease)
-    grantUpgrade(waiter, lease)
-    return .done
   }
 
   private func grantUpgrade(_ waiter: Waiter, _ lease: Lease) {
@@ -211,8 +187,8 @@ extension Ledger {
   /// - Parameters:
   ///   - form: The converting record.
   ///   - others: What other leases have of the lock.
-  func happened(_ form: LeaseRecord, on lock: Lock, others: [LeaseRecord]) -> Bool {
-    guard case .values(let values) = kernel.read(lock.set.set),
+  func kernelAgrees(_ form: LeaseRecord, on lock: Lock, others: [LeaseRecord]) -> Bool {
+    guard case .values(let values) = lockTable.values(of: lock),
       let counter = lock.counter(of: .exclusive), values.indices.contains(counter.semaphore)
     else { return false }
     let counting = (others + [form]).filter { counter.counts($0.mode) }

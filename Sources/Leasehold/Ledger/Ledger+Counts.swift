@@ -84,18 +84,11 @@ struct CountWitness: Equatable {
 }
 
 extension Ledger {
-  /// All values of a native set; one whose size changed is another set.
-  func read(_ set: NativeSet) -> SetReading {
-    let reading = kernel.read(set.id.set)
-    if case .values(let values) = reading, values.count != set.count { return .gone }
-    return reading
-  }
-
   private func witness(_ share: Share, of lock: Lock, _ values: [UInt16], knowsFree: Bool) -> CountWitness? {
     guard let counter = lock.counter(of: share.mode) else { return nil }
     let isApart = counter.semaphore != lock.place.semaphore && lock.place.dialect.companion == nil
     return CountWitness(
-      process: kernel.process, count: Int(values[counter.semaphore]),
+      process: lockTable.process, count: Int(values[counter.semaphore]),
       free: isApart && knowsFree ? Int(values[lock.place.semaphore]) : nil, hasWaits: !lock.waits.isEmpty)
   }
 
@@ -106,7 +99,7 @@ extension Ledger {
   ///     done.
   ///   - limit: What the first who is counted sets SEM to.
   func mark(
-    _ prepared: [PreparedLease], taking share: Share, of lock: Lock, _ values: [UInt16], waited: Bool = false,
+    _ marks: Marks, taking share: Share, of lock: Lock, _ values: [UInt16], waited: Bool = false,
     setting limit: Int? = nil
   ) {
     if let counter = lock.counter(of: share.mode) {
@@ -122,36 +115,25 @@ extension Ledger {
         witness.count = max(0, witness.count - share.units * LeaseCounter.sharedWeight)
       }
     }
-    for one in prepared {
-      storage.commit(CommitWord(.arming, .lease, check: one.body.check), at: one.cell)
-      storage.store(witness.word(isBreaking: false), .second, at: one.cell)
-    }
-  }
-
-  /// Takes the marks back: nothing was taken, or it was given back.
-  func unmark(_ prepared: [PreparedLease]) {
-    for one in prepared where storage.commitWord(at: one.cell) != .free { storage.commit(.free, at: one.cell) }
+    journal.arm(marks, witness)
   }
 
   /// Marks a lease's record: what it has is about to be given back where the kernel's values alone cannot tell whether
   /// it was.
   ///
   /// - Parameter isCapped: Whether less than all of it goes back.
-  func markEnd(
+  func beginEnd(
     _ cell: Int, _ reason: EndReason, giving share: Share, of lock: Lock, isCapped: Bool = false,
     isBreaking: Bool = false
-  ) {
-    let check = storage.commitWord(at: cell).check
-    if lock.place.sharesCount {
-      var word: UInt64 = 0
-      if let native = lock.place.native, case .values(let values) = read(native),
-        var witness = witness(share, of: lock, values, knowsFree: !isCapped)
-      {
-        witness.isOfEnd = true
-        word = witness.word(isBreaking: isBreaking)
-      }
-      storage.store(word, .second, at: cell)
+  ) -> Ending {
+    guard lock.place.sharesCount else { return journal.beginEnd(cell, reason, witness: nil) }
+    var word: UInt64 = 0
+    if let native = lock.place.native, case .values(let values) = lockTable.read(native),
+      var witness = witness(share, of: lock, values, knowsFree: !isCapped)
+    {
+      witness.isOfEnd = true
+      word = witness.word(isBreaking: isBreaking)
     }
-    storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: cell)
+    return journal.beginEnd(cell, reason, witness: word)
   }
 }

@@ -15,7 +15,7 @@ extension Ledger {
     guard !lock.isDamaged, lock.place.isOwn else { return }
     lock.isDamaged = true
     damagedLocks += 1
-    storage.store(storage.body(at: lock.cell).words[1] | LockRecord.damagedBit, .second, at: lock.cell)
+    journal.setDamaged(lock.cell)
     report(
       kind, lock, units: units,
       "\(found): the lock is damaged and grants nothing until \(Self.mending(lock)).", at: moment)
@@ -32,23 +32,13 @@ extension Ledger {
   func mend(_ lock: Lock, at moment: Moment) {
     guard let bank = lock.place.bank else { return }
     let place = lock.place.semaphore
-    let isShared = locksByCell.contains { $0 !== lock && $0?.place.bank === bank && $0?.place.semaphore == place }
-    let check = storage.commitWord(at: lock.cell).check
-    storage.commit(CommitWord(.retiring, .lock, check: check), at: lock.cell)
-    let outcome = isShared ? .wouldBlock : clear(NamedDialect(place: place), of: bank)
+    let isShared = locksByCell.all.contains { $0 !== lock && $0.place.bank === bank && $0.place.semaphore == place }
+    journal.mark(lock: lock.cell, .retiring)
+    let outcome = isShared ? .wouldBlock : lockTable.clearPlace(place, of: bank)
     if outcome == .removed { return bankVanished(bank, at: moment) }
     forgetLock(lock)
     bank.mendedPlaces |= 1 << UInt64(place)
     if outcome == .done { dropBankIfEmpty(bank) } else { bank.block(place) }
-  }
-
-  /// Writes a place's semaphores as they are where no lock is.
-  func clear(_ dialect: NamedDialect, of bank: Bank) -> KernelOutcome {
-    for semaphore in [dialect.live, dialect.ledger, dialect.semaphore] {
-      let outcome = kernel.write(0, to: semaphore, of: bank.id.set)
-      guard outcome == .done else { return outcome }
-    }
-    return .done
   }
 
   // MARK: At a start
@@ -71,9 +61,11 @@ extension Ledger {
   /// use, what was left there goes.
   func clear(_ dialect: NamedDialect, of bank: Bank, _ values: [UInt16]) {
     if values[dialect.live] != 0 {
-      let outcome = kernel.operate(bank.id.set, dialect.retire(capacity: Int(values[dialect.live])))
+      let outcome = lockTable.closePlace(dialect.place, of: bank, capacity: Int(values[dialect.live]))
       if outcome != .done { bank.block(dialect.place) }
-    } else if values[dialect.semaphore] != 0 || values[dialect.ledger] != 0, clear(dialect, of: bank) != .done {
+    } else if values[dialect.semaphore] != 0 || values[dialect.ledger] != 0,
+      lockTable.clearPlace(dialect.place, of: bank) != .done
+    {
       bank.block(dialect.place)
     }
   }

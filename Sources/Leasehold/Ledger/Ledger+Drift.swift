@@ -34,7 +34,7 @@ extension Ledger {
     guard !all.isEmpty else { return }
     for step in 0..<min(all.count, Self.banksPerLook) {
       let bank = all[(driftScan + step) % all.count]
-      guard case .values(let values) = kernel.read(bank.id.set) else { continue }
+      guard case .values(let values) = lockTable.read(bank) else { continue }
       for lock in bank.locks.compactMap(\.self) where !lock.isDamaged && lock.debts == 0 {
         look(at: lock, values, at: moment)
       }
@@ -53,7 +53,7 @@ extension Ledger {
     }
     let surplus = free + out - capacity
     guard surplus > 0 else { return }
-    let isTaken = kernel.operate(lock.set.set, OpList(.add(-surplus, to: dialect.semaphore))) == .done
+    let isTaken = lockTable.takeSurplus(surplus, of: lock)
     report(
       .surplus, lock, units: surplus,
       "\(free) units are free and \(out) out, of \(capacity): the surplus "
@@ -71,11 +71,11 @@ extension Ledger {
 
   /// The same, and leaves those who wait for what was found to be served by the caller.
   func notice(_ set: NativeSet, at moment: Moment) {
-    switch read(set) {
+    switch lockTable.read(set) {
     case .gone: nativeSetVanished(set, at: moment)
-    case .unreadable: lookForWrites(to: set, [], set.newTrace(kernel), at: moment)
+    case .unreadable: lookForWrites(to: set, [], newTrace(of: set), at: moment)
     case .values(let values):
-      let trace = set.newTrace(kernel)
+      let trace = newTrace(of: set)
       let isWritten = trace.map { $0.isWritten(since: set.trace) } ?? false
       for lock in Array(set.locks.values) where lock.place.countsLeasedUnits {
         if lock.holders.isEmpty {
@@ -133,7 +133,7 @@ extension Ledger {
   private func dropSuspects(of lock: Lock, _ counter: LeaseCounter, _ value: Int, at moment: Moment) {
     guard counter.isShared, counter.isShort(leaving: lock.natives(in: counter, value: value)) else { return }
     for suspect in lock.holders where suspect.state == .suspect && counter.counts(suspect.mode) {
-      finishMarked(suspect, .undelivered, at: moment.monotonic.nanoseconds)
+      finishMarked(suspect, .undelivered, at: moment.monotonic.nanoseconds).forfeit()
       if !counter.isShort(leaving: lock.natives(in: counter, value: value)) { return }
     }
   }
@@ -150,7 +150,7 @@ extension Ledger {
   func forgetLimitIfAlone(_ lock: Lock, _ values: [UInt16]? = nil, isWritten: Bool = false) {
     guard lock.place.isPHP, lock.capacity != nil, lock.unitsOut == 0 else { return }
     let usage = PHPDialect.books.lowerBound
-    let value = values.map { Int($0[usage]) } ?? kernel.value(lock.set.set, usage)
+    let value = values.map { Int($0[usage]) } ?? lockTable.value(usage, of: lock)
     if isWritten || (value ?? 0) == 0 { lock.capacity = nil }
   }
 
@@ -166,8 +166,7 @@ extension Ledger {
         + "are broken, and nothing is given back.", at: moment)
     breakUncovered(leases, at: moment)
     if counted > 0, !counter.isShared {
-      let share = Share(.exclusive, units: counted)
-      _ = giveBack(lock.place.dialect.removeFromCount(share), to: lock.set.set, of: lock)
+      lockTable.removeFromCount(Share(.exclusive, units: counted), of: lock)
     }
     forgetLimitIfAlone(lock)
     (lock.seenExcess, lock.seenSurplus, lock.natives) = (0, 0, [:])
@@ -179,7 +178,7 @@ extension Ledger {
     for lease in leases where lease.lock != nil {
       let head = lease.whole
       guard !head.parts.isEmpty else {
-        finishMarked(lease, .rewritten, at: moment.monotonic.nanoseconds)
+        finishMarked(lease, .rewritten, at: moment.monotonic.nanoseconds).forfeit()
         continue
       }
       endAll(head, .rewritten, at: moment, uncounting: false) { part, _ in leases.contains { $0 === part } }

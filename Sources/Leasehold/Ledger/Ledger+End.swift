@@ -35,7 +35,7 @@ extension Ledger {
     if let confinement { try confinement.check(span, and: lease.cooldown) }
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
-    storage.store(UInt64(lease.deadline), .first, at: lease.cell)
+    journal.setDeadline(lease.deadline, of: lease.cell)
     if !lease.isAdrift {
       forgetGrace(of: lease)
       reschedule(lease, due: lease.deadline)
@@ -69,7 +69,7 @@ extension Ledger {
   ) -> [String] {
     let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
     var leases: [Lease] = []
-    for lease in ofLock ?? leasesByCell.compactMap(\.self) {
+    for lease in ofLock ?? Array(leasesByCell.all) {
       let head = lease.whole
       guard head.isHeld, head.owner.isExactly(owner), key.map(lease.key.means) ?? true,
         caller.map(head.belongs) ?? true, confinement.map({ $0.covers(head) }) ?? true
@@ -137,41 +137,38 @@ extension Ledger {
       return
     }
     guard let lock = lease.lock else { return }
-    let share = lease.share
+    let now = moment.monotonic.nanoseconds
     if !lock.place.marksMoves {
-      finish(lease, reason, at: moment.monotonic.nanoseconds)
-      return gaveBack(giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock), on: lock, at: moment)
+      let ended = finish(lease, reason, at: now)
+      return gaveBack(lockTable.giveBack(lease.share, of: lock, ended), on: lock, at: moment)
     }
     // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
-    let capped = cappedGiveBack(share, on: lock)
-    let outcome: KernelOutcome
+    let capped = cappedGiveBack(lease.share, on: lock)
+    var outcome = KernelOutcome.done
     if lease.state == .suspect {
-      outcome = .done
+      finishMarked(lease, reason, at: now).forfeit()
     } else {
-      markEnd(
-        lease.cell, reason, giving: share, of: lock, isCapped: capped != nil, isBreaking: lease.breaking != nil)
-      outcome =
-        if let capped {
-          giveBack(list: capped, to: lock.set.set, of: lock)
-        } else if lock.place.isOperations {
-          adjust(lock.set.set, by: lease.adjustments, of: lock)
-        } else {
-          giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
-        }
+      let ending = beginEnd(
+        lease.cell, reason, giving: lease.share, of: lock, isCapped: capped != nil, isBreaking: lease.breaking != nil)
+      outcome = lockTable.giveBack(
+        capped.map { .operations($0) } ?? lease.givesBack, of: lock, ending)
+      finish(lease, ending, reason, at: now)
     }
-    finishMarked(lease, reason, at: moment.monotonic.nanoseconds)
     if outcome.mayPass, lock.place.sharesCount { keepMark(of: lease, reason, on: lock, isCapped: capped != nil) }
     gaveBack(outcome, on: lock, at: moment)
   }
 
   /// Finishes a lease whose record may have something else in the place of the time of its end.
-  func finishMarked(_ lease: Lease, _ reason: EndReason, at now: Int64) {
+  func finishMarked(_ lease: Lease, _ reason: EndReason, at now: Int64) -> Ended {
     if lease.state == .suspect { lease.endedAt = now }
-    if !lease.isHeld {
-      storage.store(
-        UInt64(bitPattern: lease.breaking == nil ? lease.endedAt : -lease.endedAt), .second, at: lease.cell)
-    }
-    finish(lease, reason, at: now)
+    let end = lease.breaking == nil ? lease.endedAt : -lease.endedAt
+    return finish(lease, reason, at: now, storing: lease.isHeld ? nil : end)
+  }
+
+  /// Finishes a lease whose units went back.
+  func finish(_ lease: Lease, _ ending: consuming Ending, _ reason: EndReason, at now: Int64) {
+    journal.gaveBack(ending)
+    finishMarked(lease, reason, at: now).forfeit()
   }
 
   /// A deadline passed.
@@ -200,10 +197,7 @@ extension Ledger {
     lease.endedAt = now
     coolingLeases += 1
     counters.ended[Int(lease.ownEnd.rawValue)] += 1
-    storage.store(UInt64(lease.due), .first, at: lease.cell)
-    storage.store(UInt64(bitPattern: lease.breaking == nil ? now : -now), .second, at: lease.cell)
-    let check = storage.commitWord(at: lease.cell).check
-    storage.commit(CommitWord(.cooling, .lease, check: check), at: lease.cell)
+    journal.cool(lease.cell, until: lease.due, end: lease.breaking == nil ? now : -now)
     for lease in lease.members {
       lease.state = .cooling
       dismissUpgrade(of: lease)
@@ -220,18 +214,18 @@ extension Ledger {
   /// Everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
   ///
   /// What cools down is over already, for the reason that it had then: a removal of its lock ends only the cooldown.
-  func finish(_ lease: Lease, _ asked: EndReason, at now: Int64) {
+  ///
+  /// - Parameter end: What its record says of the time of its end, where that is not now.
+  func finish(_ lease: Lease, _ asked: EndReason, at now: Int64, storing end: Int64? = nil) -> Ended {
     let wasHeld = lease.isHeld
     let reason = lease.state == .cooling ? lease.ownEnd : asked
     if lease.state == .cooling { coolingLeases -= 1 } else { counters.ended[Int(reason.rawValue)] += 1 }
     if lease.state == .suspect { suspectLeases -= 1 }
     if wasHeld {
       lease.endedAt = now
-      storage.store(UInt64(now), .second, at: lease.cell)
+      log(lease, reason)
     }
-    if wasHeld { log(lease, reason) }
-    let check = storage.commitWord(at: lease.cell).check
-    storage.commit(CommitWord(.ended, .lease, check: check, reason: reason), at: lease.cell)
+    let ended = journal.end(lease.cell, reason, storing: wasHeld ? now : end)
     if wasHeld { note(EventKind(reason), lease, reason, at: now) }
     lease.state = .ended(reason)
     dismissUpgrade(of: lease)
@@ -239,7 +233,7 @@ extension Ledger {
     unbind(lease)
     unbindProcess(lease)
     detach(lease)
-    freeText(lease.textCell)
+    journal.freeText(lease.textCell)
     lease.textCell = TextRecord.none
     lease.owner = nil
     if wasHeld {
@@ -247,6 +241,7 @@ extension Ledger {
       tell(lease, reason, at: now)
     }
     if lease.leavesNoTrace { forget(lease) } else { remember(lease, reason) }
+    return ended
   }
 
   private func tell(_ lease: Lease, _ reason: EndReason, at now: Int64) {
@@ -258,7 +253,7 @@ extension Ledger {
   /// After the semop of an end: the queue.
   func gaveBack(_ outcome: KernelOutcome, on lock: Lock, at moment: Moment) {
     lock.lastUse = moment.monotonic.nanoseconds
-    storage.store(UInt64(lock.lastUse), .first, at: lock.cell)
+    journal.setLastUse(lock.lastUse, of: lock.cell)
     if lock.unitsOut == 0 { forgetLimitIfAlone(lock) }
     switch outcome {
     case .done: if !lock.queue.isEmpty { serve(lock, at: moment) }
@@ -319,7 +314,7 @@ extension Ledger {
   /// Whether another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its spelling.
   func isMeant(_ lease: Lease, by native: NativeRequest?) -> Bool {
     guard let native, let lock = lease.lock, !lock.place.isOwn,
-      let bound = try? kernel.bind(native, creating: false, access: nil)
+      let bound = lockTable.find(native)
     else { return false }
     return bound.id == lock.set && native.semaphore == lock.place.semaphore
   }

@@ -19,7 +19,7 @@ extension Ledger {
     if !isEndless, !(1...latestDeadline(at: now)).contains(lease.deadline) {
       let span = lease.isHeld ? max(lease.ttl, limits.recoveryGrace) : lease.cooldown
       lease.deadline = (moment.monotonic + span).nanoseconds
-      storage.store(UInt64(lease.deadline), .first, at: lease.cell)
+      journal.setDeadline(lease.deadline, of: lease.cell)
       recovery.damagedRecords += 1
     }
     lease.due = lease.deadline
@@ -36,7 +36,7 @@ extension Ledger {
     if isShort { lease.deadline = graceEnd }
     lease.due = lease.isBound ? graceEnd : lease.deadline
     lease.graceEnd = graceEnd
-    if !given { storage.store(UInt64(graceEnd), .second, at: lease.cell) }
+    if !given { journal.setEnd(graceEnd, of: lease.cell) }
   }
 
   /// The holder is there: the next restart gives a grace again.
@@ -44,7 +44,7 @@ extension Ledger {
   func forgetGrace(of lease: Lease) {
     guard lease.graceEnd != 0 else { return }
     lease.graceEnd = 0
-    storage.store(0, .second, at: lease.cell)
+    journal.setEnd(0, of: lease.cell)
   }
 
   private func latestDeadline(at now: Int64) -> Int64 { now + Limits.deadlineAhead.nanoseconds }

@@ -1,12 +1,5 @@
 import SysVTypes
 
-/// A lease whose record is written and not committed.
-struct PreparedLease {
-  var record: LeaseRecord
-  var body: CellBody
-  var cell: Int
-}
-
 extension Ledger {
   /// Step one of a grant: reserves and writes the record.
   ///
@@ -15,14 +8,14 @@ extension Ledger {
     _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan,
     adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil,
     at moment: Moment
-  ) throws(LeaseholdError) -> PreparedLease {
+  ) throws(LeaseholdError) -> Draft {
     guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
     try caller.account?.check(.leases)
-    let cell = try takeCell()
+    let cell = try reserve()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
-      id: head?.id ?? makeID(), fence: head?.fence ?? nextFence(at: moment), grantedAt: moment.monotonic,
+      id: head?.id ?? makeID(), fence: head?.fence ?? journal.nextFence(at: moment), grantedAt: moment.monotonic,
       deadline: deadline, lockCell: lock.cell,
       units: share.units, ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
@@ -31,72 +24,73 @@ extension Ledger {
       nameLength: lock.place.isOwn || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
-    guard record.textLength > 0 else {
-      let body = record.body
-      storage.write(body, at: cell)
-      return PreparedLease(record: record, body: body, cell: cell)
-    }
     var text: [UInt8] = []
+    if record.textLength == 0 { return try draft(record, text, at: cell) }
     if head == nil {
       text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
       if let process = request.process { text += RecordedProcess(process).recordBytes }
     }
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
-    return try write(record, with: text, at: cell)
+    return try draft(record, text, at: cell)
   }
 
-  /// Writes a record with its text: in the record itself, or in a chain of text records; gives the cell back when there
-  /// is no room.
-  func write(
-    _ record: LeaseRecord, with text: [UInt8], at cell: Int
-  ) throws(LeaseholdError) -> PreparedLease {
-    var record = record
-    if text.count > LeaseRecord.inlineBytes {
-      do {
-        record.textCell = try writeText(text)
-      } catch {
-        giveCell(cell)
-        throw error
-      }
-    }
-    var body = record.body
-    if text.count <= LeaseRecord.inlineBytes { body.put(text, from: LeaseRecord.inlineWord) }
-    storage.write(body, at: cell)
-    return PreparedLease(record: record, body: body, cell: cell)
+  /// Writes a lease's record with its text.
+  @inline(__always)
+  func draft(_ record: LeaseRecord, _ text: [UInt8], at cell: Int) throws(LeaseholdError) -> Draft {
+    try journal.draft(record, text: text, at: cell) { makeRoom() }
   }
 
-  /// Forgets a prepared lease whose semop did not happen.
-  func discard(_ prepared: PreparedLease) {
-    freeText(prepared.record.textCell)
-    giveCell(prepared.cell)
+  /// How the last steps of a grant went.
+  enum Granting {
+    case granted(Lease)
+    /// What was taken went back, and its record is free.
+    case not(KernelOutcome)
+  }
+
+  /// The last steps of a grant, after the semop that took its units.
+  @inline(__always)
+  func hold(
+    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, caller: Caller
+  ) -> Granting {
+    guard lock.place.countsLeasedUnits else { return holdUncounted(draft, taken, for: request, on: lock, caller) }
+    return .granted(commit(draft, taken, for: request, on: lock, caller: caller))
   }
 
   /// Where the kernel's values cannot tell what is out on leases: makes permanent what was taken with SEM_UNDO.
   ///
-  /// Where that cannot be done, the prepared lease is discarded, and what was taken goes back. A crash between the two
-  /// stores leaves a suspect: whether the undo ran nobody can know.
-  func keep(_ prepared: PreparedLease, on lock: Lock) -> KernelOutcome {
-    guard !lock.place.countsLeasedUnits else { return .done }
-    storage.commit(CommitWord(.arming, .lease, check: prepared.body.check), at: prepared.cell)
-    let share = Share(prepared.record.mode, units: prepared.record.units)
-    let outcome = kernel.operate(lock.set.set, lock.place.dialect.permanentTake(share))
-    guard outcome != .done else { return .done }
-    storage.commit(.free, at: prepared.cell)
-    discard(prepared)
-    if outcome != .removed { _ = giveBack(lock.place.dialect.wait(for: share).drop, to: lock.set.set, of: lock) }
-    return outcome
+  /// A crash in between leaves a suspect: whether the undo ran nobody can know.
+  @inline(never)
+  private func holdUncounted(
+    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, _ caller: Caller
+  ) -> Granting {
+    let share = Share(draft.record.mode, units: draft.record.units)
+    let armed = journal.arm(draft, taken)
+    switch lockTable.makePermanent(share, of: lock, armed) {
+    case .taken(let kept): return .granted(commit(armed.draft, kept, for: request, on: lock, caller: caller))
+    case .not(let outcome):
+      journal.discard(armed.draft)
+      if outcome != .removed { lockTable.dropWaited(share, of: lock) }
+      return .not(outcome)
+    }
   }
 
-  /// Step three of a grant, after the semop: commits the record.
+  /// Marks the record of a lease whose units are taken for good, and lets it stand on its lock.
   ///
   /// A crash from here on finds the lease standing.
-  func commit(_ prepared: PreparedLease, for request: AcquireRequest, on lock: Lock, caller: Caller) -> Lease {
-    storage.setHeader(.lastFence, UInt64(prepared.record.fence))
-    storage.commit(CommitWord(.live, .lease, check: prepared.body.check), at: prepared.cell)
+  func commit(
+    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, caller: Caller
+  ) -> Lease {
     let lease = Lease(
-      prepared.record, cell: prepared.cell, lock: lock, key: request.key, owner: request.owner,
+      draft.record, cell: draft.cell, lock: lock, key: request.key, owner: request.owner,
       idempotencyKey: request.idempotencyKey)
+    journal.hold(draft, taken)
+    stand(lease, for: request, on: lock, caller)
+    return lease
+  }
+
+  /// Lets a lease stand on its lock that was just marked as held.
+  func stand(_ lease: Lease, for request: AcquireRequest, on lock: Lock, _ caller: Caller) {
     lease.leavesNoTrace = request.leavesNoTrace
     lease.account = caller.account
     lease.trace = caller.trace
@@ -110,7 +104,6 @@ extension Ledger {
     counters.granted += 1
     counters.waits.note(lease.waited.nanoseconds)
     note(.granted, lease, at: lease.grantedAt.nanoseconds)
-    return lease
   }
 
   /// Puts a lease among its lock's holders.
@@ -192,46 +185,43 @@ extension Ledger {
         guard serveUpgrade(waiter, lease, on: lock, at: moment) else { break }
         continue
       }
-      let prepared: PreparedLease
-      do {
-        prepared = try prepare(waiter, on: lock, at: moment)
+      do throws(LeaseholdError) {
+        let draft = try prepare(waiter, on: lock, at: moment)
+        switch take(waiter.share, of: lock, for: waiter.request, draft) {
+        case .taken(let taken, let limitApplied):
+          switch hold(draft, taken, for: waiter.request, on: lock, caller: waiter.caller) {
+          case .granted(let lease): granted(lease, to: waiter, limitApplied: limitApplied)
+          case .not(.removed): return setVanished(lock, at: moment)
+          case .not(let outcome): throw Self.refused(outcome)
+          }
+        case .refused(let error):
+          journal.discard(draft)
+          throw error
+        case .removed:
+          journal.discard(draft)
+          return setVanished(lock, at: moment)
+        default:
+          // Not free, or not now: a thread in the kernel hears when it may be.
+          journal.discard(draft)
+          return arrangeKernelWait(lock)
+        }
       } catch {
         dismiss(waiter, error)
-        continue
-      }
-      switch take(waiter.share, of: lock, for: waiter.request, prepared) {
-      case .taken(let limitApplied):
-        switch keep(prepared, on: lock) {
-        case .done: grant(waiter, prepared, on: lock, limitApplied: limitApplied)
-        case .removed: return setVanished(lock, at: moment)
-        case .wouldBlock: dismiss(waiter, Self.kernelRefused(KernelFailure(.wouldBlock), doing: "take the lock"))
-        case .failed(let failure): dismiss(waiter, Self.kernelRefused(failure, doing: "take the lock"))
-        }
-      case .busy, .full, .unsettled:
-        discard(prepared)
-        return arrangeKernelWait(lock)
-      case .refused(let error):
-        discard(prepared)
-        dismiss(waiter, error)
-      case .removed:
-        discard(prepared)
-        return setVanished(lock, at: moment)
       }
     }
     arrangeKernelWait(lock)
   }
 
   /// Step one of a grant to a waiter.
-  func prepare(_ waiter: Waiter, on lock: Lock, at moment: Moment) throws(LeaseholdError) -> PreparedLease {
+  func prepare(_ waiter: Waiter, on lock: Lock, at moment: Moment) throws(LeaseholdError) -> Draft {
     try prepare(
       waiter.request, lock: lock, share: waiter.share, caller: waiter.caller, waited: moment.monotonic - waiter.since,
       at: moment)
   }
 
-  /// Step three of a grant to a waiter.
-  func grant(_ waiter: Waiter, _ prepared: PreparedLease, on lock: Lock, limitApplied: Bool?) {
+  /// A waiter has its lease.
+  func granted(_ lease: Lease, to waiter: Waiter, limitApplied: Bool?) {
     leave(waiter)
-    let lease = commit(prepared, for: waiter.request, on: lock, caller: waiter.caller)
     lease.limitApplied = limitApplied
     if let client = waiter.client { notices.append(.granted(client, snapshot(lease))) }
   }

@@ -44,8 +44,8 @@ extension Ledger {
   private func isFree(_ lock: Lock, for seat: Waiter) -> Bool {
     guard !lock.isDamaged, lock.hasRoom(for: seat.share.units) else { return false }
     // By looking: an operation that changes nothing would still be the semaphore's last one.
-    guard let value = kernel.value(lock.set.set, lock.place.semaphore) else { return false }
+    guard let value = lockTable.value(of: lock) else { return false }
     guard let companion = lock.place.dialect.companion else { return value >= seat.share.units }
-    return kernel.value(lock.set.set, companion) == 0 && (seat.share.mode == .shared || value == 0)
+    return lockTable.value(companion, of: lock) == 0 && (seat.share.mode == .shared || value == 0)
   }
 }

@@ -14,7 +14,7 @@ extension Ledger {
   /// The live leases, in the order of their records.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leasesByCell, filter) { lease in
-      guard let lease, !lease.isPart, lease.isHeld, filter.takes(lease.owner),
+      guard !lease.isPart, lease.isHeld, filter.takes(lease.owner),
         filter.confinement.map({ $0.covers(lease) }) ?? true,
         filter.keyPrefix.map({ prefix in lease.members.contains { $0.key.text.begins(with: prefix) } })
           ?? true
@@ -36,8 +36,8 @@ extension Ledger {
   func withKernelView(_ lock: LockSnapshot) -> LockSnapshot {
     var lock = lock
     if let binding = lock.binding {
-      lock.lastPID = kernel.lastProcess(binding.id, binding.semaphore)
-      lock.kernelWaiters = kernel.waiters(binding.id, binding.semaphore)
+      lock.lastPID = lockTable.lastProcess(binding.id, binding.semaphore)
+      lock.kernelWaiters = lockTable.waiters(binding.id, binding.semaphore)
     }
     return lock
   }
@@ -48,7 +48,7 @@ extension Ledger {
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     var bank: (set: Int32, values: [UInt16])?
     return page(locksByCell, filter) { lock in
-      guard let lock, !lock.place.isOperations,
+      guard !lock.place.isOperations,
         filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true,
         filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
       else { return nil }
@@ -62,7 +62,7 @@ extension Ledger {
       }
       guard lock.place.isOwn else { return snapshot(lock, holders: 0, waiters: 0) }
       if bank?.set != lock.set.set {
-        if case .values(let values) = kernel.read(lock.set.set) { bank = (lock.set.set, values) } else { bank = nil }
+        if case .values(let values) = lockTable.values(of: lock) { bank = (lock.set.set, values) } else { bank = nil }
       }
       let semaphore = lock.place.semaphore
       let value = bank.flatMap { $0.values.indices.contains(semaphore) ? Int($0.values[semaphore]) : nil }
@@ -70,14 +70,14 @@ extension Ledger {
     }
   }
 
-  private func page<Entity, Entry>(
-    _ table: [Entity], _ filter: ListFilter, _ entry: (Entity) -> Entry?
+  private func page<Entity: AnyObject, Entry>(
+    _ table: CellTable<Entity>, _ filter: ListFilter, _ entry: (Entity) -> Entry?
   ) -> Page<Entry> {
     var page = Page<Entry>(entries: [], nextCursor: nil)
     var cell = filter.cursor
     let stop = min(table.count, filter.cursor + filter.records)
     while cell < stop, page.entries.count < filter.limit {
-      if let found = entry(table[cell]) { page.entries.append(found) }
+      if let entity = table[cell], let found = entry(entity) { page.entries.append(found) }
       cell += 1
     }
     page.nextCursor = cell < table.count ? cell : nil
@@ -109,11 +109,11 @@ extension Ledger {
     status.counters = counters
     var figures = LedgerStatus()
     figures.pumps = waiting.count
-    figures.records = cells.used
-    figures.recordCapacity = cells.capacity
+    figures.records = journal.pool.used
+    figures.recordCapacity = journal.pool.capacity
     figures.recordBytes = 128
     figures.banks = banks.count
-    figures.lastFence = lastFence
+    figures.lastFence = journal.lastFence
     figures.recovery = recovery
     status.ledger = figures
     return status
@@ -162,7 +162,7 @@ extension Ledger {
       fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
       holderCount: lock.holders.count - lock.cooling, coolingCount: lock.cooling,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
-    if let value = value ?? kernel.value(lock.set.set, lock.place.semaphore) {
+    if let value = value ?? lockTable.value(of: lock) {
       addUse(value, of: lock, to: &snapshot)
     }
     snapshot.isDamaged = lock.isDamaged
@@ -184,7 +184,7 @@ extension Ledger {
       snapshot.available = max(0, min(value, lock.roomWithinLimit))
       snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
     case .apache:
-      guard let writer = lock.place.dialect.companion, let writers = kernel.value(lock.set.set, writer) else { return }
+      guard let writer = lock.place.dialect.companion, let writers = lockTable.value(writer, of: lock) else { return }
       snapshot.available = value == 0 && writers == 0 ? 1 : 0
       snapshot.nativeUnits = max(0, value + writers - lock.unitsOut * ApacheDialect.weight)
     case .operations: break

@@ -47,12 +47,12 @@ extension Ledger {
   private func cannotSleep(for share: Share, on lock: Lock) -> Bool {
     guard !lock.place.isOwn, share.purpose == .take else { return false }
     if lock.place.sharesCount, let counter = lock.counter(of: share.mode),
-      let value = kernel.value(lock.set.set, counter.semaphore), full(lock, for: share, counter, value: value) != nil
+      let value = lockTable.value(counter.semaphore, of: lock), full(lock, for: share, counter, value: value) != nil
     {
       return true
     }
     return !lock.isWithinLimit(share.units)
-      && (kernel.value(lock.set.set, lock.place.semaphore) ?? 0) >= share.units
+      && (lockTable.value(of: lock) ?? 0) >= share.units
   }
 
   private func beginWait(_ lock: Lock, for share: Share) -> Bool {
@@ -88,8 +88,7 @@ extension Ledger {
   /// Whoever is head of the queue now gets it, in one semop; when nobody wants exactly that, it goes back.
   public func kernelGranted(_ wait: KernelWait, at moment: Moment) {
     guard let lock = lockAt(wait) else {
-      _ = giveBack(wait.steps.drop, to: wait.set, of: nil)
-      return
+      return lockTable.drop(wait, of: nil)
     }
     if let native = lock.place.native, native.hasLeases, wait.share.purpose != .probe {
       // What woke it may have been a write, and then those leases are over that stand on what was written.
@@ -110,37 +109,39 @@ extension Ledger {
       return serve(lock, at: moment)
     }
     guard let head = lock.queue.first, head.group == nil, head.converting == nil, !head.isDetached,
-      head.share == wait.share,
-      state == .ready, !lock.isDamaged, lock.hasRoom(for: wait.share.units),
-      lock.place.isOwn || lock.isWithinLimit(wait.share.units),
-      let prepared = try? prepare(head, on: lock, at: moment)
+      head.share == wait.share, state == .ready, !lock.isDamaged, lock.hasRoom(for: wait.share.units),
+      lock.place.isOwn || lock.isWithinLimit(wait.share.units)
     else {
       drop(wait, on: lock)
       return serve(lock, at: moment)
     }
-    if lock.place.countsLeasedUnits {
+    if grantWaited(wait, to: head, on: lock, at: moment) == .removed { return setVanished(lock, at: moment) }
+    serve(lock, at: moment)
+  }
+
+  /// Turns what a thread waited for into the lease of the head of the queue; else it goes back.
+  private func grantWaited(_ wait: KernelWait, to head: Waiter, on lock: Lock, at moment: Moment) -> KernelOutcome {
+    do throws(LeaseholdError) {
+      let draft = try prepare(head, on: lock, at: moment)
       if lock.place.sharesCount, case .success(let values) = readCounts(of: lock) {
-        mark([prepared], taking: wait.share, of: lock, values, waited: true)
+        mark(draft.marks, taking: wait.share, of: lock, values, waited: true)
       }
-      switch kernel.operate(wait.set, lock.place.dialect.permanentWait(wait.share)) {
-      case .done: grant(head, prepared, on: lock, limitApplied: lock.tellsLimit ? false : nil)
-      case .removed:
-        unmark([prepared])
-        discard(prepared)
-        return setVanished(lock, at: moment)
-      case .wouldBlock, .failed:
-        unmark([prepared])
-        discard(prepared)
+      let isCounted = lock.place.countsLeasedUnits
+      switch isCounted ? lockTable.takeWaited(wait.share, of: lock) : .taken(lockTable.claimWaited()) {
+      case .taken(let taken):
+        switch hold(draft, taken, for: head.request, on: lock, caller: head.caller) {
+        case .granted(let lease): granted(lease, to: head, limitApplied: lock.tellsLimit ? false : nil)
+        case .not(let outcome): return outcome
+        }
+      case .not(let outcome):
+        journal.discard(draft)
+        guard outcome != .removed else { return outcome }
         drop(wait, on: lock)
       }
-    } else {
-      switch keep(prepared, on: lock) {
-      case .done: grant(head, prepared, on: lock, limitApplied: lock.tellsLimit ? false : nil)
-      case .removed: return setVanished(lock, at: moment)
-      case .wouldBlock, .failed: break
-      }
+    } catch {
+      drop(wait, on: lock)
     }
-    serve(lock, at: moment)
+    return .done
   }
 
   /// Gives back what a thread waited for and nobody wants.
@@ -149,15 +150,11 @@ extension Ledger {
   /// handle that is not counted any more.
   private func drop(_ wait: KernelWait, on lock: Lock) {
     guard lock.place.isPHP, case .success(let values) = readCounts(of: lock) else {
-      _ = giveBack(wait.steps.drop, to: wait.set, of: lock)
-      return
+      return lockTable.drop(wait, of: lock)
     }
     let (units, state) = (wait.share.units, PHPDialect.State(values, leases: lock.unitsOut))
     let surplus = lock.capacity.map { min(units, max(0, state.value + units + lock.unitsOut - $0)) } ?? 0
-    var operations = [SemaphoreOperation.addUndone(units, to: lock.place.semaphore)]
-    if surplus > 0 { operations.append(.add(-surplus, to: lock.place.semaphore)) }
-    if state.handles > 0 { operations.append(.addUndone(-1, to: PHPDialect.books.lowerBound)) }
-    _ = giveBack(list: operations, to: wait.set, of: lock)
+    lockTable.drop(wait, of: lock, surplus: surplus, isCounted: state.handles > 0)
   }
 
   /// A thread's wait ended without a grant: canceled, or the set is gone.
@@ -169,7 +166,7 @@ extension Ledger {
   }
 
   private func lockAt(_ wait: KernelWait) -> Lock? {
-    guard locksByCell.indices.contains(wait.lock), let lock = locksByCell[wait.lock], lock.set.set == wait.set,
+    guard let lock = locksByCell[wait.lock], lock.set.set == wait.set,
       lock.place.semaphore == wait.semaphore
     else { return nil }
     return lock
@@ -187,7 +184,7 @@ extension Ledger {
     for lease in lock.holders where lease.lock === lock {
       let head = lease.whole
       if head.parts.isEmpty {
-        finishMarked(lease, .setRemoved, at: moment.monotonic.nanoseconds)
+        finishMarked(lease, .setRemoved, at: moment.monotonic.nanoseconds).forfeit()
       } else {
         endAll(head, .setRemoved, at: moment)
       }

@@ -39,12 +39,12 @@ extension Ledger {
     let written: WrittenLock
     let capacity = kind.limit ?? Limits.readerUnits
     do {
-      written = try writeLock(
+      written = try draftLock(
         key,
         LockRecord(
           lastUse: moment.monotonic.nanoseconds, set: bank.id.set, sysvKey: bank.id.key, place: place,
           layout: .named(kind), capacity: capacity, semaphoreCount: NamedDialect.semaphoresPerBank,
-          firstFence: lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
+          firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
     } catch {
       bank.freePlace(place)
       throw error
@@ -52,9 +52,8 @@ extension Ledger {
     let lock = Lock(
       key: key, cell: written.cell, place: .own(bank, place: UInt8(place), isCounting: kind != .readersWriter),
       capacity: capacity, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
-    let check = written.check
-    storage.commit(CommitWord(.preparing, .lock, check: check), at: lock.cell)
-    switch kernel.operate(bank.id.set, NamedDialect(place: place).open(capacity: capacity)) {
+    journal.mark(lock: lock.cell, .preparing, check: written.check)
+    switch lockTable.openPlace(place, of: bank, capacity: capacity) {
     case .done: break
     case .removed:
       eraseLock(lock)
@@ -70,32 +69,16 @@ extension Ledger {
       eraseLock(lock)
       return nil
     }
-    storage.commit(CommitWord(.live, .lock, check: check), at: lock.cell)
+    journal.mark(lock: lock.cell, .live, check: written.check)
     bank.locks[place] = lock
     locksByKey[key] = lock
     locksByCell[lock.cell] = lock
     return lock
   }
 
-  /// Writes a lock's record with its name; the caller commits it.
-  func writeLock(_ key: LockKey, _ record: LockRecord) throws(LeaseholdError) -> WrittenLock {
-    let bytes = Array(key.text.utf8)
-    let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
-    let cell = try takeCell()
-    var record = record
-    record.keyLength = bytes.count
-    if !rest.isEmpty {
-      do {
-        record.textCell = try writeText(rest)
-      } catch {
-        giveCell(cell)
-        throw error
-      }
-    }
-    var body = record.body
-    body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)
-    storage.write(body, at: cell)
-    return WrittenLock(cell: cell, textCell: record.textCell, check: body.check)
+  /// Writes a lock's record with its name.
+  func draftLock(_ key: LockKey, _ record: LockRecord) throws(LeaseholdError) -> WrittenLock {
+    try journal.draftLock(key, record) { makeRoom() }
   }
 
   /// Takes an idle lock's semaphores out of use and frees its record.
@@ -108,16 +91,14 @@ extension Ledger {
       forgetLock(lock)
       return true
     }
-    let check = storage.commitWord(at: lock.cell).check
-    storage.commit(CommitWord(.retiring, .lock, check: check), at: lock.cell)
-    let dialect = NamedDialect(place: lock.place.semaphore)
-    switch kernel.operate(bank.id.set, dialect.retire(capacity: lock.capacity ?? 0)) {
+    journal.mark(lock: lock.cell, .retiring)
+    switch lockTable.closePlace(lock.place.semaphore, of: bank, capacity: lock.capacity ?? 0) {
     case .done, .removed:
       forgetLock(lock)
       dropBankIfEmpty(bank)
       return true
     case .wouldBlock, .failed:
-      storage.commit(CommitWord(.live, .lock, check: check), at: lock.cell)
+      journal.mark(lock: lock.cell, .live)
       return false
     }
   }
@@ -163,12 +144,10 @@ extension Ledger {
   }
 
   private func eraseLock(_ lock: Lock) {
-    storage.commit(.free, at: lock.cell)
+    journal.free(lock: lock.cell, text: lock.textCell)
     lock.claim = nil
     locksByCell[lock.cell] = nil
-    freeText(lock.textCell)
     lock.textCell = TextRecord.none
-    giveCell(lock.cell)
   }
 
   private func bankForNewLock() throws(LeaseholdError) -> Bank {
@@ -179,7 +158,7 @@ extension Ledger {
     }
     let id: BankID
     do {
-      id = try kernel.makeBank()
+      id = try lockTable.makeBank()
     } catch {
       throw Self.kernelRefused(error, doing: "make a semaphore set")
     }
@@ -196,15 +175,8 @@ extension Ledger {
       return
     }
     guard banks.count > 1, let other = banks.values.first(where: { $0 !== bank && $0.hasRoom }) else { return }
-    kernel.removeBank(bank.id.set)
+    lockTable.remove(bank.id)
     banks[bank.id.set] = nil
     if bankWithRoom === bank { bankWithRoom = other }
   }
-}
-
-/// A lock's record that is written and not committed.
-struct WrittenLock {
-  let cell: Int
-  let textCell: UInt32
-  let check: UInt32
 }

@@ -6,12 +6,7 @@ import SysVTypes
 extension Ledger {
   /// The lock a request with a binding means, on the set that it leads to now.
   func bindLock(_ request: AcquireRequest, _ native: NativeRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
-    let bound: BoundSet
-    do {
-      bound = try kernel.bind(native, creating: native.dialect != .sysv, access: .alter)
-    } catch {
-      throw Self.bindRefused(error, request.key, native)
-    }
+    let bound = try lockTable.bind(request.key, native, creating: native.dialect != .sysv, access: .alter)
     let lock = try lock(request.key, native, on: bound, for: request.caller, at: moment)
     if let most = request.limit ?? lock.capacity, request.count > most { throw Self.countExceeds(request.count, most) }
     return lock
@@ -34,25 +29,41 @@ extension Ledger {
     }
     let claim = try caller.account?.claim(.locks)
     let capacity = bound.wasMade && native.dialect == .path ? Int(native.values[native.semaphore]) : nil
-    let written = try writeLock(
-      key,
-      LockRecord(
-        lastUse: moment.monotonic.nanoseconds, set: bound.id.set, sysvKey: bound.id.key, place: native.semaphore,
-        layout: layout, capacity: capacity, semaphoreCount: bound.count, firstFence: lastFence &+ 1, keyLength: 0,
-        textCell: TextRecord.none))
-    storage.commit(CommitWord(.live, .lock, check: written.check), at: written.cell)
     let set = adoptSet(bound.id, count: bound.count)
-    let lock = Lock(
-      key: key, cell: written.cell, place: Place(set, layout, native.semaphore), capacity: capacity,
-      textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
+    let lock = try makeLock(key, layout, native.semaphore, on: set, capacity: capacity, at: moment)
     lock.wasJustMade = bound.wasMade
     lock.claim = claim
-    set.locks[native.semaphore] = lock
-    locksByCell[lock.cell] = lock
     // What a ledger of ours counts as out although nothing stands here was a lost ledger's.
-    if moment.monotonic.nanoseconds >= strangersFrom, !lock.place.sharesCount, case .values(let values) = read(set) {
-      settle(lock, values)
+    if moment.monotonic.nanoseconds >= reclaimUnknownUnitsAfter, !lock.place.sharesCount,
+      case .values(let values) = lockTable.read(set)
+    {
+      returnUnknownUnits(lock, values)
     }
+    return lock
+  }
+
+  /// Makes the entry of a lock on a set that native programs use.
+  func makeLock(
+    _ key: LockKey, _ layout: LockLayout, _ semaphore: Int, on set: NativeSet, capacity: Int?, at moment: Moment
+  ) throws(LeaseholdError) -> Lock {
+    let now = moment.monotonic.nanoseconds
+    let written: WrittenLock
+    do {
+      written = try draftLock(
+        key,
+        LockRecord(
+          lastUse: now, set: set.id.set, sysvKey: set.id.key, place: semaphore, layout: layout, capacity: capacity,
+          semaphoreCount: set.count, firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
+    } catch {
+      if set.locks.isEmpty { forgetSet(set) }
+      throw error
+    }
+    journal.mark(lock: written.cell, .live, check: written.check)
+    let lock = Lock(
+      key: key, cell: written.cell, place: Place(set, layout, semaphore), capacity: capacity,
+      textCell: written.textCell, lastUse: now)
+    set.locks[semaphore] = lock
+    locksByCell[lock.cell] = lock
     return lock
   }
 
@@ -145,7 +156,7 @@ extension Ledger {
     guard !lock.place.isOwn else { return opened }
     opened.wasMade = lock.wasJustMade
     if lock.place.isPHP {
-      guard let applied = openPHP(lock.set.set, limit: request.limit ?? 1) else {
+      guard let set = lock.place.native, let applied = openPHP(set, limit: request.limit ?? 1) else {
         setVanished(lock, at: moment)
         throw Self.setKeepsVanishing(request.key, at: moment)
       }
@@ -159,14 +170,7 @@ extension Ledger {
 
   /// Where a native name leads, changing nothing.
   public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
-    let place: (key: Int32?, set: BoundSet?)
-    do {
-      place = (nil, try kernel.bind(native, creating: false, access: nil))
-    } catch .noSet, .noPath {
-      place = (kernel.key(of: native), nil)
-    } catch {
-      throw Self.bindRefused(error, key, native)
-    }
+    let place = try lockTable.whereabouts(key, native)
     let apache = native.dialect == .apache ? ApacheDialect(reader: native.semaphore, of: native.count) : nil
     return KeyBinding(
       key: place.set?.id.key ?? place.key, id: place.set?.id.set, semaphoreCount: place.set?.count ?? native.count,
@@ -177,12 +181,7 @@ extension Ledger {
   func inspect(
     _ key: LockKey, _ native: NativeRequest, listed: Int
   ) throws(LeaseholdError) -> LockSnapshot {
-    let bound: BoundSet
-    do {
-      bound = try kernel.bind(native, creating: false, access: .read)
-    } catch {
-      throw Self.bindRefused(error, key, native)
-    }
+    let bound = try lockTable.bind(key, native, access: .read)
     if let known = nativeSets[bound.id.set]?.locks[native.semaphore] {
       return withKernelView(snapshot(known, holders: listed, waiters: listed))
     }
@@ -199,12 +198,7 @@ extension Ledger {
   func removeNative(
     _ key: LockKey, _ native: NativeRequest, force: Bool, within confinement: Confinement?, at moment: Moment
   ) throws(LeaseholdError) {
-    let bound: BoundSet
-    do {
-      bound = try kernel.bind(native, creating: false, access: .control)
-    } catch {
-      throw Self.bindRefused(error, key, native)
-    }
+    let bound = try lockTable.bind(key, native, access: .control)
     guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
     let known = nativeSets[bound.id.set]
     if let known { try check(confinement, holdersOf: known.locks.values) }
@@ -212,7 +206,7 @@ extension Ledger {
       if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
       if let users = nativeUse(native.dialect, bound) { throw Self.inUseNatively(key, users) }
     }
-    switch kernel.remove(bound.id.set) {
+    switch lockTable.remove(set: bound.id.set) {
     case .done, .removed: break
     case .wouldBlock: throw Self.kernelRefused(KernelFailure(.wouldBlock), doing: "remove the set")
     case .failed(let failure): throw Self.kernelRefused(failure, doing: "remove the set")
@@ -239,11 +233,11 @@ extension Ledger {
   /// Who uses a set natively, as far as its values tell; `nil` for nobody.
   private func nativeUse(_ dialect: NativeRequest.Dialect, _ bound: BoundSet) -> String? {
     for number in 0..<bound.userCount {
-      if let waiting = kernel.waiters(bound.id.set, number), waiting > 0 {
+      if let waiting = lockTable.waiters(bound.id.set, number), waiting > 0 {
         return "\(waiting) wait on semaphore \(number)"
       }
     }
-    guard case .values(let values) = kernel.read(bound.id.set), values.count == bound.count else { return nil }
+    guard case .values(let values) = lockTable.read(set: bound.id.set), values.count == bound.count else { return nil }
     let units = nativeSets[bound.id.set]?.locks.values.reduce(0) { $0 + ($1.place.sharesCount ? $1.unitsOut : 0) } ?? 0
     switch dialect {
     case .php:

@@ -53,7 +53,7 @@ extension Ledger {
 
   /// The processes that leases of the last daemon are bound to: to be found again, once, right after the recovery.
   public var lostProcesses: [ProcessStamp] {
-    let stamps = leasesByCell.lazy.compactMap { lease in lease?.isHeld == true ? lease?.bond?.recorded.stamp : nil }
+    let stamps = leasesByCell.all.compactMap { $0.isHeld ? $0.bond?.recorded.stamp : nil }
     return Set(stamps).sorted { ($0.namespace, $0.pid, $0.started) < ($1.namespace, $1.pid, $1.started) }
   }
 
@@ -63,7 +63,7 @@ extension Ledger {
   /// retry with the Idempotency-Key binds them anew.
   public func foundProcesses(_ findings: [ProcessStamp: ProcessFinding], at moment: Moment) {
     guard !findings.isEmpty else { return }
-    for lease in leasesByCell.compactMap(\.self) where lease.isHeld && lease.isAdrift {
+    for lease in Array(leasesByCell.all) where lease.isHeld && lease.isAdrift {
       guard let recorded = lease.bond?.recorded, let finding = findings[recorded.stamp] else { continue }
       switch finding {
       case .found(let process): bind(lease, to: ProcessBinding(process, name: recorded.name))

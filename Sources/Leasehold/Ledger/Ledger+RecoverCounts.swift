@@ -12,15 +12,9 @@
 // Otherwise nobody can know. Then the units stay as they are, and a suspect stands for them, which goes as soon as the
 // value does not cover it.
 
-/// A record that says that units were being taken or given back.
-struct Underway {
-  var cell: Int
-  var record: LeaseRecord
-  var body: CellBody
-  var word: CommitWord
-
+extension ScannedLease {
   var isTaking: Bool { word.state == .arming }
-  var witness: CountWitness? { CountWitness(word: UInt64(bitPattern: record.endedAt)) }
+  fileprivate var witness: CountWitness? { CountWitness(word: UInt64(bitPattern: record.endedAt)) }
 }
 
 extension Ledger {
@@ -28,58 +22,53 @@ extension Ledger {
   private static let usualChange = 64
 
   /// Ends or forgets what was under way, by what the kernel tells.
-  func resolveUnderway(_ findings: inout Findings, at moment: Moment) {
-    var left = findings.underway
-    findings.underway = []
+  func resolveUnderway(_ found: inout ScanResult, at moment: Moment) {
+    var left = found.underway
+    found.underway = []
     while let first = left.first {
       // What was taken together has the same values.
       let group = left.filter { $0.isTaking && isSame($0, first) }
       let members = first.isTaking ? group : [first]
       left.removeAll { one in members.contains { $0.cell == one.cell } }
-      resolve(members, &findings, at: moment)
+      resolve(members, &found, at: moment)
     }
   }
 
-  private func isSame(_ one: Underway, _ other: Underway) -> Bool {
+  private func isSame(_ one: ScannedLease, _ other: ScannedLease) -> Bool {
     one.isTaking == other.isTaking && one.record.lockCell == other.record.lockCell
       && one.record.mode == other.record.mode && one.record.fence == other.record.fence
   }
 
-  private func resolve(_ group: [Underway], _ findings: inout Findings, at moment: Moment) {
+  private func resolve(_ group: [ScannedLease], _ found: inout ScanResult, at moment: Moment) {
     let record = group[0].record
-    guard locksByCell.indices.contains(record.lockCell), let lock = locksByCell[record.lockCell],
-      let counter = lock.counter(of: record.mode)
-    else {
-      for one in group { close(one, &findings, at: moment) }
+    guard let lock = locksByCell[record.lockCell], let counter = lock.counter(of: record.mode) else {
+      for one in group { close(one, &found, at: moment) }
       return
     }
-    switch isCounted(group, by: counter, on: lock, findings) {
-    case false?: for one in group { close(one, &findings, at: moment) }
+    switch isCounted(group, by: counter, on: lock, found) {
+    case false?: for one in group { close(one, &found, at: moment) }
     case true?:
       for one in group {
         let share = Share(record.mode, units: one.record.units)
-        markEnd(one.cell, one.word.reason ?? .undelivered, giving: share, of: lock)
-        let outcome = giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
+        let ending = beginEnd(one.cell, one.word.reason ?? .undelivered, giving: share, of: lock)
+        let outcome = lockTable.giveBack(.share(share), of: lock, ending)
+        journal.gaveBack(ending)
         if outcome == .done { recovery.unitsGivenBack += share.units } else { counters.undoFailures += 1 }
-        close(one, &findings, at: moment)
+        close(one, &found, at: moment)
       }
     case nil:
-      for one in group {
-        storage.commit(CommitWord(.suspect, .lease, check: one.word.check), at: one.cell)
-        recovery.suspects += 1
-        findings.leases.append((one.cell, one.record, .suspect, one.body))
-      }
+      for one in group { suspect(one, &found) }
     }
   }
 
   /// Whether units are in the value still; `nil` when nobody can know.
   private func isCounted(
-    _ group: [Underway], by counter: LeaseCounter, on lock: Lock, _ findings: Findings
+    _ group: [ScannedLease], by counter: LeaseCounter, on lock: Lock, _ found: ScanResult
   ) -> Bool? {
-    guard let native = lock.place.native, case .values(let values) = read(native) else { return nil }
+    guard let native = lock.place.native, case .values(let values) = lockTable.read(native) else { return nil }
     let units = group.reduce(0) { $0 + $1.record.units }
     let weight = units * counter.weight
-    let standing = (findings.leases.map(\.record) + findings.parts.map(\.record)).filter {
+    let standing = (found.leases.map(\.record) + found.parts.map(\.record)).filter {
       $0.lockCell == lock.cell && counter.counts($0.mode)
     }
     let leases = standing.reduce(0) { $0 + $1.units } * counter.weight
@@ -93,7 +82,7 @@ extension Ledger {
     let isTaking = group[0].isTaking && !witness.isOfEnd
     // What the value was without these units.
     let without = isTaking ? witness.count : witness.count - weight
-    if kernel.lastProcess(lock.set.set, counter.semaphore) == witness.process {
+    if lockTable.lastProcess(lock.set.set, counter.semaphore) == witness.process {
       return value - without >= weight / 2
     }
     let told = freeTells(witness, units, isTaking: isTaking, of: lock, values)
@@ -106,7 +95,7 @@ extension Ledger {
   private func freeTells(
     _ witness: CountWitness, _ units: Int, isTaking: Bool, of lock: Lock, _ values: [UInt16]
   ) -> Bool? {
-    guard let free = witness.free, kernel.lastProcess(lock.set.set, lock.place.semaphore) == witness.process else {
+    guard let free = witness.free, lockTable.lastProcess(lock.set.set, lock.place.semaphore) == witness.process else {
       return nil
     }
     return switch Int(values[lock.place.semaphore]) {
@@ -117,11 +106,11 @@ extension Ledger {
   }
 
   /// Nothing of it is in the value: who was not told of it never will be, and an end is one.
-  private func close(_ one: Underway, _ findings: inout Findings, at moment: Moment) {
+  private func close(_ one: ScannedLease, _ found: inout ScanResult, at moment: Moment) {
     if one.isTaking || one.record.isPart {
-      storage.commit(.free, at: one.cell)
+      journal.free(one.cell)
     } else {
-      findings.ends.append(end(one.record, one.word.reason ?? .released, one.body, one.cell, at: moment))
+      found.ends.append(journal.end(one, one.word.reason ?? .released, at: moment))
     }
   }
 }

@@ -45,9 +45,8 @@ extension Ledger {
         }
         continue
       }
-      let uncount = lease.state == .suspect ? OpList() : lock.place.dialect.removeFromCount(lease.share)
-      _ = giveBack(uncount, to: set, of: lock)
-      finishMarked(lease, .broken, at: moment.monotonic.nanoseconds)
+      if lease.state != .suspect { lockTable.removeFromCount(lease.share, of: lock) }
+      finishMarked(lease, .broken, at: moment.monotonic.nanoseconds).forfeit()
     }
     return leases.map(\.id.ref)
   }

@@ -43,8 +43,8 @@ extension Ledger {
           switch try takeAll(wanted, wants, request.caller, fingerprint, waited: .zero, at: moment) {
           case .taken(let lease): return .granted(snapshot(lease))
           case .busy(let lock): blocker = lock
-          case .unsettled(let lock):
-            patience = Self.unsettledPatience
+          case .retrySoon(let lock):
+            patience = Self.patienceForRetry
             blocker = lock
           case .removed(let lock):
             setVanished(lock, at: moment)
@@ -176,7 +176,7 @@ extension Ledger {
         if let client = lead.client { notices.append(.granted(client, snapshot(lease))) }
         return true
       case .busy(let lock): watch(lock, for: group)
-      case .unsettled(let lock):
+      case .retrySoon(let lock):
         watch(nil, for: group)
         poll(lock)
       case .removed(let lock): setVanished(lock, at: moment)

@@ -1,52 +1,56 @@
 /// How an attempt to take a share went.
-enum TakeOutcome {
+enum Take: ~Copyable {
   /// It is taken; whether the asked limit was put into force, where the lock has such a thing.
-  case taken(limitApplied: Bool?)
+  case taken(Taken, limitApplied: Bool?)
   /// Not free.
   case busy
   /// Free, and there is no room to count it; the error says so to who does not wait.
   case full(LeaseholdError)
   /// Perhaps free: a native program is in the middle of something that takes microseconds, unless it is preempted.
-  case unsettled
+  case retrySoon
   /// The set is gone.
   case removed
   /// Never, or not now for another reason.
   case refused(LeaseholdError)
+
+  /// An attempt that was not made, or failed.
+  init(_ outcome: KernelOutcome) {
+    switch outcome {
+    case .done, .wouldBlock: self = .busy
+    case .removed: self = .removed
+    case .failed(let failure): self = .refused(Ledger.kernelRefused(failure, doing: "take the lock"))
+    }
+  }
 }
 
 extension Ledger {
   /// Takes a share in the kernel, without waiting.
   @inline(__always)
-  func take(
-    _ share: Share, of lock: Lock, for request: AcquireRequest, _ prepared: PreparedLease
-  ) -> TakeOutcome {
-    lock.place.isOwn
-      ? takeNow(share, of: lock) : takeNatively(share, of: lock, for: request, [prepared])
+  func take(_ share: Share, of lock: Lock, for request: AcquireRequest, _ draft: borrowing Draft) -> Take {
+    lock.place.isOwn ? takeNow(share, of: lock) : takeNatively(share, of: lock, for: request, draft.marks)
   }
 
   @inline(__always)
-  private func takeNow(_ share: Share, of lock: Lock) -> TakeOutcome {
-    switch kernel.operate(lock.set.set, lock.place.take(share)) {
-    case .done: .taken(limitApplied: limitApplied(lock))
-    case .wouldBlock: .busy
-    case .removed: .removed
-    case .failed(let failure): .refused(Self.kernelRefused(failure, doing: "take the lock"))
+  private func takeNow(_ share: Share, of lock: Lock) -> Take {
+    switch lockTable.take(share, of: lock) {
+    case .taken(let taken): .taken(taken, limitApplied: limitApplied(lock))
+    case .not(let outcome): Take(outcome)
     }
   }
 
-  /// Takes a share of a native lock, for records that are not committed yet.
-  func takeNatively(
-    _ share: Share, of lock: Lock, for request: AcquireRequest, _ prepared: [PreparedLease]
-  ) -> TakeOutcome {
-    let outcome: TakeOutcome
+  /// Takes a share of a native lock, for records that are not marked as held yet.
+  func takeNatively(_ share: Share, of lock: Lock, for request: AcquireRequest, _ marks: Marks) -> Take {
     switch lock.place {
-    case .php: outcome = takePHP(share, of: lock, for: request, prepared)
-    case .apache: outcome = takeApache(share, of: lock, prepared)
-    case .own, .counter, .operations: return lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .busy
+    case .php: takePHP(share, of: lock, for: request, marks)
+    case .apache: takeApache(share, of: lock, marks)
+    case .own, .counter, .operations: lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .busy
     }
-    if case .taken = outcome { return outcome }
-    unmark(prepared)
-    return outcome
+  }
+
+  /// Why what was taken could not be made permanent.
+  static func refused(_ outcome: KernelOutcome) -> LeaseholdError {
+    if case .failed(let failure) = outcome { return kernelRefused(failure, doing: "take the lock") }
+    return kernelRefused(KernelFailure(.wouldBlock), doing: "take the lock")
   }
 
   /// Of `path:` locks: whether the set was made with the limit that is asked for now, as far as that is known.
@@ -62,9 +66,8 @@ extension Ledger {
   /// Who is counted and what is free is told by one look at the whole set, so that PHP's own steps, which its guard
   /// covers, are never taken for a lock that is held.
   private func takePHP(
-    _ share: Share, of lock: Lock, for request: AcquireRequest, _ prepared: [PreparedLease]
-  ) -> TakeOutcome {
-    let (set, dialect) = (lock.set.set, PHPDialect())
+    _ share: Share, of lock: Lock, for request: AcquireRequest, _ marks: Marks
+  ) -> Take {
     // `sysv:` names take what is there and put no limit into force.
     let keepsValue = request.native?.dialect == .sysv
     guard share.units <= PHPDialect.unitsMax else {
@@ -74,11 +77,11 @@ extension Ledger {
       let values: [UInt16]
       switch readCounts(of: lock) {
       case .success(let found): values = found
-      case .failure(let obstacle): return obstacle.outcome
+      case .failure(let unread): return Take(unread.outcome)
       }
       let state = PHPDialect.State(values, leases: lock.unitsOut)
       // Written in this very moment: the next look ends those leases.
-      guard lock.counter(of: share.mode)?.isShort(leaving: state.handles) == false else { return .unsettled }
+      guard lock.counter(of: share.mode)?.isShort(leaving: state.handles) == false else { return .retrySoon }
       if state.isGuarded { continue }
       let limit = keepsValue ? state.value : request.limit ?? 1
       if state.isAlone, share.units > limit {
@@ -86,53 +89,49 @@ extension Ledger {
       }
       if !state.isAlone, state.value < share.units || !lock.isWithinLimit(share.units) { return .busy }
       if let full = full(lock, for: share, values) { return .full(full) }
-      mark(prepared, taking: share, of: lock, values, setting: limit)
-      let operations =
-        state.isAlone ? dialect.takeFirst(share, limit: limit, value: state.value) : dialect.take(share)
-      switch kernel.operate(set, operations) {
-      case .done:
+      mark(marks, taking: share, of: lock, values, setting: limit)
+      let attempt =
+        state.isAlone
+        ? lockTable.takeFirst(share, of: lock, limit: limit, value: state.value) : lockTable.take(share, of: lock)
+      switch consume attempt {
+      case .taken(let taken):
         if state.isAlone { lock.capacity = limit }
-        return .taken(limitApplied: keepsValue ? nil : state.isAlone)
-      case .wouldBlock: continue
-      case .removed: return .removed
-      case .failed(let failure) where failure.errno == .outOfRange: continue
-      case .failed(let failure): return .refused(Self.kernelRefused(failure, doing: "take the lock"))
+        return .taken(taken, limitApplied: keepsValue ? nil : state.isAlone)
+      case .not(.wouldBlock): continue
+      case .not(.failed(let failure)) where failure.errno == .outOfRange: continue
+      case .not(let outcome): return Take(outcome)
       }
     }
-    return .unsettled
+    return .retrySoon
   }
 
   /// Takes a share of an `apache:` lock, if there is room to count it beside the module's own holders.
-  private func takeApache(_ share: Share, of lock: Lock, _ prepared: [PreparedLease]) -> TakeOutcome {
+  private func takeApache(_ share: Share, of lock: Lock, _ marks: Marks) -> Take {
     switch readCounts(of: lock) {
-    case .failure(let obstacle): return obstacle.outcome
+    case .failure(let unread): return Take(unread.outcome)
     case .success(let values):
       if let writer = lock.place.dialect.companion, values[writer] > 0 { return .busy }
       if let full = full(lock, for: share, values) { return .full(full) }
-      mark(prepared, taking: share, of: lock, values)
+      mark(marks, taking: share, of: lock, values)
     }
-    let outcome = kernel.operate(lock.set.set, lock.place.take(share))
-    return switch outcome {
-    case .done: .taken(limitApplied: nil)
-    case .wouldBlock: .busy
-    case .removed: .removed
-    case .failed(let failure) where failure.errno == .outOfRange: .unsettled
-    case .failed(let failure): .refused(Self.kernelRefused(failure, doing: "take the lock"))
+    switch lockTable.take(share, of: lock) {
+    case .taken(let taken): return .taken(taken, limitApplied: nil)
+    case .not(.failed(let failure)) where failure.errno == .outOfRange: return .retrySoon
+    case .not(let outcome): return Take(outcome)
     }
   }
 
   /// Why the values could not be had.
   struct Unread: Error {
-    let outcome: TakeOutcome
+    let outcome: KernelOutcome
   }
 
   /// The values of a native set in which a lock counts.
   func readCounts(of lock: Lock) -> Result<[UInt16], Unread> {
     guard let native = lock.place.native else { return .failure(Unread(outcome: .removed)) }
-    return switch read(native) {
+    return switch lockTable.read(native) {
     case .gone: .failure(Unread(outcome: .removed))
-    case .unreadable:
-      .failure(Unread(outcome: .refused(Self.kernelRefused(KernelFailure(.accessDenied), doing: "read the set"))))
+    case .unreadable: .failure(Unread(outcome: .failed(KernelFailure(.accessDenied))))
     case .values(let values): .success(values)
     }
   }
@@ -154,13 +153,13 @@ extension Ledger {
   /// Opens a `php:` set as `sem_get` does: puts the limit into force when nobody is counted.
   ///
   /// Answers whether it did; `nil` when the set is gone.
-  func openPHP(_ set: Int32, limit: Int) -> Bool? {
+  func openPHP(_ set: NativeSet, limit: Int) -> Bool? {
     for _ in 0..<Self.phpAttempts {
-      guard case .values(let values) = kernel.read(set), values.count == PHPDialect.semaphores else { return nil }
+      guard case .values(let values) = lockTable.read(set) else { return nil }
       let state = PHPDialect.State(values, leases: 0)
       if !state.isAlone { return false }
       if state.isGuarded { continue }
-      switch kernel.operate(set, PHPDialect().open(limit: limit, value: state.value)) {
+      switch lockTable.openPHP(set.id.set, limit: limit, value: state.value) {
       case .done: return true
       case .removed: return nil
       case .wouldBlock, .failed: continue

@@ -6,7 +6,7 @@ enum TakeAllOutcome {
   /// This one is not free.
   case busy(Lock)
   /// This one is perhaps free.
-  case unsettled(Lock)
+  case retrySoon(Lock)
   /// The set of this one is gone.
   case removed(Lock)
 }
@@ -17,164 +17,164 @@ extension Ledger {
     _ wanted: [Wanted], _ wants: [AcquireRequest], _ caller: Caller, _ fingerprint: UInt64, waited: TimeSpan,
     at moment: Moment
   ) throws(LeaseholdError) -> TakeAllOutcome {
-    var prepared: [PreparedLease] = []
     let locks = wants.indices.map { index in wanted.first { $0.wants.contains(index) }?.lock ?? wanted[0].lock }
+    var drafts = Drafts()
     do throws(LeaseholdError) {
       for (index, request) in wants.enumerated() {
-        let lock = locks[index]
         var request = request
         request.caller = caller
-        prepared.append(
+        drafts.append(
           try prepare(
-            request, lock: lock, share: lock.share(request.mode, count: request.count), caller: caller, waited: waited,
+            request, lock: locks[index], share: locks[index].share(request.mode, count: request.count), caller: caller,
+            waited: waited,
             fingerprint: index > 0 ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint,
-            partOf: prepared.first?.record, at: moment))
+            partOf: index > 0 ? drafts.record(0) : nil, at: moment))
       }
     } catch {
-      for one in prepared { discard(one) }
+      journal.discard(drafts)
       throw error
     }
     let order = wanted.indices.sorted { wanted[$0].lock.set.set < wanted[$1].lock.set.set }
-    var taken: [Int] = []
+    var taken = TakenSets()
     var applied: [ObjectIdentifier: Bool] = [:]
     var next = 0
     while next < order.count {
       let set = wanted[order[next]].lock.set.set
       let together = order[next...].prefix { wanted[$0].lock.set.set == set }
-      next += together.count
-      let outcome = take(together.map { wanted[$0] }, wants, prepared, &applied)
-      if outcome == nil {
-        taken += together
+      guard let obstacle = take(together.map { wanted[$0] }, wants, drafts, &taken, &applied) else {
+        next += together.count
         continue
       }
-      for index in taken.reversed() { untake(wanted[index]) }
-      unmark(prepared)
-      for one in prepared { discard(one) }
-      switch outcome {
-      case .busy(let lock)?: return .busy(lock)
-      case .unsettled(let lock)?: return .unsettled(lock)
-      case .removed(let lock)?: return .removed(lock)
-      case .refused(let error)?: throw error
-      case nil: break
+      for index in order[..<next].reversed() { untake(wanted[index], taken) }
+      taken.wentBack()
+      journal.discard(drafts)
+      switch obstacle {
+      case .busy(let lock): return .busy(lock)
+      case .retrySoon(let lock): return .retrySoon(lock)
+      case .removed(let lock): return .removed(lock)
+      case .refused(let error): throw error
       }
     }
-    return try keepAll(prepared, locks, wants, wanted, applied, caller)
+    for index in wants.indices.reversed() {
+      if let outcome = keep(drafts, index, on: locks[index], taken) {
+        for other in wants.indices where other != index {
+          undo(drafts, other, on: locks[other], isPermanent: other > index, taken)
+        }
+        taken.wentBack()
+        journal.discard(drafts)
+        if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
+        return outcome == .removed ? .removed(locks[index]) : .retrySoon(locks[index])
+      }
+      if index > 0 { journal.hold(drafts, part: index, taken) }
+    }
+    let leases = wants.indices.map { index in
+      let lease = Lease(
+        drafts.record(index), cell: drafts.cell(index), lock: locks[index], key: wants[index].key,
+        owner: index == 0 ? wants[0].owner : nil, idempotencyKey: index == 0 ? wants[0].idempotencyKey : nil)
+      lease.limitApplied = applied[ObjectIdentifier(locks[index])]
+      return lease
+    }
+    journal.hold(drafts, taken)
+    let whole = leases[0]
+    stand(whole, for: wants[0], on: locks[0], caller)
+    for (part, lock) in zip(leases, locks).dropFirst() { adopt(part, of: whole, on: lock) }
+    // The whole's grant was noted before it had parts.
+    noteParts(.granted, of: whole, nil, at: whole.grantedAt.nanoseconds)
+    return .taken(whole)
   }
 
   private enum Obstacle {
     case busy(Lock)
-    case unsettled(Lock)
+    case retrySoon(Lock)
     case removed(Lock)
     case refused(LeaseholdError)
   }
 
   /// Takes what lies in one set, as one step; `nil` when it is done.
   private func take(
-    _ wanted: [Wanted], _ wants: [AcquireRequest], _ prepared: [PreparedLease],
+    _ wanted: [Wanted], _ wants: [AcquireRequest], _ drafts: borrowing Drafts, _ all: inout TakenSets,
     _ applied: inout [ObjectIdentifier: Bool]
   ) -> Obstacle? {
     let lock = wanted[0].lock
     if wanted.count == 1 {
-      let records = wanted[0].wants.map { prepared[$0] }
-      let request = wants[wanted[0].wants[0]]
-      let outcome =
-        lock.place.isOwn
-        ? take(wanted[0].share, of: lock, for: request, records[0])
-        : takeNatively(wanted[0].share, of: lock, for: request, records)
-      switch outcome {
-      case .taken(let limitApplied):
+      let marks = drafts.marks(wanted[0].wants)
+      switch takeNatively(wanted[0].share, of: lock, for: wants[wanted[0].wants[0]], marks) {
+      case .taken(let taken, let limitApplied):
+        all.add(taken)
         if let limitApplied { applied[ObjectIdentifier(lock)] = limitApplied }
         return nil
-      case .busy: return .busy(lock)
-      case .full(let error): return wants[0].wait > .zero ? .unsettled(lock) : .refused(error)
-      case .unsettled: return .unsettled(lock)
-      case .removed: return .removed(lock)
+      case .busy: return obstacle(.busy(lock), marks)
+      case .full(let error): return obstacle(wants[0].wait > .zero ? .retrySoon(lock) : .refused(error), marks)
+      case .retrySoon: return obstacle(.retrySoon(lock), marks)
+      case .removed: return obstacle(.removed(lock), marks)
       case .refused(let error) where error.code == .countExceedsLimit && wanted[0].wants.count > 1:
         // No single want is too large: what is put into force, and so the limit, is known only now.
         let keys = wanted[0].wants.map { wants[$0].key }
-        return .refused(Self.sameLockTwice(keys[0], keys[1], "more of its slots than its limit"))
-      case .refused(let error): return .refused(error)
+        return obstacle(.refused(Self.sameLockTwice(keys[0], keys[1], "more of its slots than its limit")), marks)
+      case .refused(let error): return obstacle(.refused(error), marks)
       }
     }
-    var operations: [SemaphoreOperation] = []
     for one in wanted {
       if !one.lock.place.isOwn, !one.lock.isWithinLimit(one.share.units) { return .busy(one.lock) }
-      if one.lock.place.sharesCount {
-        switch readCounts(of: one.lock) {
-        case .failure: return .removed(one.lock)
-        case .success(let values):
-          if let full = full(one.lock, for: one.share, values) {
-            return wants[0].wait > .zero ? .unsettled(one.lock) : .refused(full)
-          }
-          mark(one.wants.map { prepared[$0] }, taking: one.share, of: one.lock, values)
-        }
+      guard one.lock.place.sharesCount else { continue }
+      guard case .success(let values) = readCounts(of: one.lock) else { return .removed(one.lock) }
+      if let full = full(one.lock, for: one.share, values) {
+        return wants[0].wait > .zero ? .retrySoon(one.lock) : .refused(full)
       }
-      let list = one.lock.place.take(one.share)
-      operations += (0..<list.count).map { list[$0] }
+      mark(drafts.marks(one.wants), taking: one.share, of: one.lock, values)
     }
-    switch kernel.operate(lock.set.set, list: operations) {
-    case .done: return nil
-    case .removed: return .removed(lock)
-    case .failed(let failure): return .refused(Self.kernelRefused(failure, doing: "take the locks"))
-    case .wouldBlock:
+    switch lockTable.take(wanted, in: lock.set.set) {
+    case .taken(let taken):
+      all.add(taken)
+      return nil
+    case .not(.removed): return .removed(lock)
+    case .not(.failed(let failure)): return .refused(Self.kernelRefused(failure, doing: "take the locks"))
+    case .not:
       // Which one is in the way: by looking, which takes nothing.
-      let blocker = wanted.first {
-        kernel.operate(lock.set.set, $0.lock.place.dialect.probe($0.share, waits: false)) == .wouldBlock
-      }
-      return blocker.map { .busy($0.lock) } ?? .unsettled(lock)
+      return wanted.first { lockTable.isBusy($0) }.map { .busy($0.lock) } ?? .retrySoon(lock)
     }
+  }
+
+  /// Nothing was taken of a lock: its records are not marked any more.
+  private func obstacle(_ obstacle: Obstacle, _ marks: Marks) -> Obstacle {
+    journal.unmark(marks)
+    return obstacle
   }
 
   /// Gives back what was taken for a lease that does not come to be.
-  private func untake(_ wanted: Wanted) {
-    let dialect = wanted.lock.place.dialect
-    let outcome = giveBack(
-      wanted.lock.place.countsLeasedUnits ? dialect.giveBack(wanted.share) : dialect.wait(for: wanted.share).drop,
-      to: wanted.lock.set.set, of: wanted.lock)
+  private func untake(_ wanted: Wanted, _ taken: borrowing TakenSets) {
+    let outcome = lockTable.untake(
+      wanted.share, of: wanted.lock, isPermanent: wanted.lock.place.countsLeasedUnits, taken)
     if outcome != .done, outcome != .removed { counters.undoFailures += 1 }
   }
 
-  /// Makes permanent what was taken, and commits the lease: the parts first, the head last.
-  private func keepAll(
-    _ prepared: [PreparedLease], _ locks: [Lock], _ wants: [AcquireRequest], _ wanted: [Wanted],
-    _ applied: [ObjectIdentifier: Bool], _ caller: Caller
-  ) throws(LeaseholdError) -> TakeAllOutcome {
-    for index in prepared.indices.reversed() {
-      let outcome = keep(prepared[index], on: locks[index])
-      if outcome == .done {
-        if index > 0 {
-          storage.commit(CommitWord(.live, .lease, check: prepared[index].body.check), at: prepared[index].cell)
-        }
-        continue
-      }
-      // Its set went just now, say, and its record with it. What was made permanent goes back, and the rest.
-      for other in prepared.indices where other != index {
-        let (record, dialect) = (prepared[other].record, locks[other].place.dialect)
-        let share = Share(record.mode, units: record.units)
-        let isKept = other > index || locks[other].place.countsLeasedUnits
-        if isKept, locks[other].place.marksMoves {
-          markEnd(prepared[other].cell, .undelivered, giving: share, of: locks[other])
-        } else {
-          storage.commit(.free, at: prepared[other].cell)
-        }
-        _ = giveBack(
-          isKept ? dialect.giveBack(share) : dialect.wait(for: share).drop, to: locks[other].set.set, of: locks[other])
-        storage.commit(.free, at: prepared[other].cell)
-        discard(prepared[other])
-      }
-      if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
-      return outcome == .removed ? .removed(locks[index]) : .unsettled(locks[index])
+  /// Makes permanent what was taken for one of the records, where nothing counts it; the outcome when that fails.
+  private func keep(
+    _ drafts: borrowing Drafts, _ index: Int, on lock: Lock, _ taken: borrowing TakenSets
+  ) -> KernelOutcome? {
+    guard !lock.place.countsLeasedUnits else { return nil }
+    let share = Share(drafts.record(index).mode, units: drafts.record(index).units)
+    journal.arm(drafts, index, taken)
+    guard let outcome = lockTable.makePermanent(share, of: lock, taken) else { return nil }
+    journal.unmark(drafts.marks([index]))
+    if outcome != .removed { lockTable.dropWaited(share, of: lock) }
+    return outcome
+  }
+
+  /// One set went just now, say: what was made permanent for the others goes back, and the rest.
+  private func undo(
+    _ drafts: borrowing Drafts, _ index: Int, on lock: Lock, isPermanent: Bool, _ taken: borrowing TakenSets
+  ) {
+    let share = Share(drafts.record(index).mode, units: drafts.record(index).units)
+    let isPermanent = isPermanent || lock.place.countsLeasedUnits
+    guard isPermanent, lock.place.marksMoves else {
+      journal.unmark(drafts.marks([index]))
+      lockTable.untake(share, of: lock, isPermanent: isPermanent, taken)
+      return
     }
-    let head = commit(prepared[0], for: wants[0], on: locks[0], caller: caller)
-    head.limitApplied = applied[ObjectIdentifier(locks[0])]
-    for index in prepared.indices.dropFirst() {
-      let part = Lease(prepared[index].record, cell: prepared[index].cell, lock: locks[index], key: wants[index].key)
-      part.limitApplied = applied[ObjectIdentifier(locks[index])]
-      adopt(part, of: head, on: locks[index])
-    }
-    // The head's grant was noted before it had parts.
-    noteParts(.granted, of: head, nil, at: head.grantedAt.nanoseconds)
-    return .taken(head)
+    let ending = beginEnd(drafts.cell(index), .undelivered, giving: share, of: lock)
+    _ = lockTable.giveBack(.share(share), of: lock, ending)
+    journal.unmark(ending)
   }
 
   /// Makes a lease a part of another.
@@ -202,39 +202,42 @@ extension Ledger {
     _ head: Lease, _ reason: EndReason, at moment: Moment, uncounting: Bool = true,
     notGivenBack isKept: (Lease, Lock) -> Bool = { _, _ in false }
   ) {
-    let members = head.members
-    let stood = members.compactMap { member in
+    let now = moment.monotonic.nanoseconds
+    let stood = head.members.compactMap { member in
       member.lock.map { lock in
         (lease: member, lock: lock, capped: cappedGiveBack(member.share, on: lock))
       }
     }
-    let wasSuspect = head.state == .suspect
-    if let lock = head.lock, lock.place.marksMoves {
-      markEnd(
-        head.cell, reason, giving: head.share, of: lock, isCapped: stood[0].capped != nil,
-        isBreaking: head.breaking != nil)
-    } else {
-      finish(head, reason, at: moment.monotonic.nanoseconds)
+    func returned(_ index: Int) -> Return {
+      let (lease, lock, capped) = stood[index]
+      if isKept(lease, lock) { return uncounting ? .countOnly(lease.share) : .nothing }
+      return capped.map { .operations($0) } ?? .share(lease.share)
     }
     var outcomes: [KernelOutcome] = []
-    for (lease, lock, capped) in stood {
-      if lease !== head { drop(lease, on: lock, isCapped: capped != nil) }
-      var outcome = KernelOutcome.done
-      if isKept(lease, lock) {
-        let uncount = uncounting ? lock.place.dialect.removeFromCount(lease.share) : OpList()
-        outcome = giveBack(uncount, to: lock.set.set, of: lock)
-      } else if let capped {
-        outcome = giveBack(list: capped, to: lock.set.set, of: lock)
-      } else if !wasSuspect || lease !== head {
-        outcome = giveBack(lock.place.giveBack(lease.share), to: lock.set.set, of: lock)
-      }
-      outcomes.append(outcome)
-      if !lock.place.marksMoves { continue }
-      if lease === head {
-        finishMarked(head, reason, at: moment.monotonic.nanoseconds)
+    var first = 0
+    if let lock = head.lock {
+      first = 1
+      if lock.place.marksMoves {
+        let ending = beginEnd(
+          head.cell, reason, giving: head.share, of: lock, isCapped: stood[0].capped != nil,
+          isBreaking: head.breaking != nil)
+        outcomes.append(lockTable.giveBack(returned(0), of: lock, ending))
+        finish(head, ending, reason, at: now)
       } else {
-        storage.commit(.free, at: lease.cell)
-        giveCell(lease.cell)
+        outcomes.append(lockTable.giveBack(returned(0), of: lock, finish(head, reason, at: now)))
+      }
+    } else {
+      finish(head, reason, at: now).forfeit()
+    }
+    for index in stood.indices.dropFirst(first) {
+      let (part, lock, capped) = stood[index]
+      forget(part: part)
+      if lock.place.marksMoves {
+        let ending = beginEnd(part.cell, .released, giving: part.share, of: lock, isCapped: capped != nil)
+        outcomes.append(lockTable.giveBack(returned(index), of: lock, ending))
+        journal.free(ending)
+      } else {
+        outcomes.append(lockTable.giveBack(returned(index), of: lock, journal.endPart(part.cell)))
       }
     }
     // A set that turned out to be gone takes its locks along.
@@ -243,19 +246,13 @@ extension Ledger {
     }
   }
 
-  /// Takes a part out of everything but the kernel; where that cannot tell, its record says what is under way.
-  private func drop(_ part: Lease, on lock: Lock, isCapped: Bool) {
+  /// Takes a part out of everything but its record and the kernel.
+  private func forget(part: Lease) {
     part.state = .ended(.released)
     dismissUpgrade(of: part)
     detach(part)
-    freeText(part.textCell)
+    journal.freeText(part.textCell)
     leasesByCell[part.cell] = nil
     part.kind = .single
-    if !lock.place.marksMoves {
-      storage.commit(.free, at: part.cell)
-      giveCell(part.cell)
-    } else {
-      markEnd(part.cell, .released, giving: part.share, of: lock, isCapped: isCapped)
-    }
   }
 }

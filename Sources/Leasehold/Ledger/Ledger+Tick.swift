@@ -49,16 +49,12 @@ extension Ledger {
   public func housekeep(at moment: Moment) {
     guard !hasSurrendered else { return }
     let now = moment.monotonic.nanoseconds
-    storage.setHeader(.lastSeen, UInt64(now))
+    journal.lastSeen = now
     while let oldest = tombstones.oldest, now - oldest.endedAt > limits.tombstoneAge.nanoseconds {
-      _ = tombstones.popOldest()
-      forget(oldest)
+      forgetOldestEnd()
     }
     // What cannot be read is not gone for that: its mode may have been changed, or memory was short.
-    for bank in Array(banks.values)
-    where kernel.value(bank.id.set, NamedDialect.trailer) == nil && kernel.read(bank.id.set) == .gone {
-      bankVanished(bank, at: moment)
-    }
+    for bank in Array(banks.values) where lockTable.isGone(bank) { bankVanished(bank, at: moment) }
     for set in Array(nativeSets.values) { look(at: set, at: moment) }
     lookForDriftInBanks(at: moment)
     collectIdleLocks(now: now)
@@ -79,7 +75,7 @@ extension Ledger {
   /// Whether the limit of a `path:` lock would be lost: this service put it into force, and the set does not tell it.
   private func isLimitKnownHereAlone(_ lock: Lock) -> Bool {
     guard case .counter = lock.place, lock.capacity != nil else { return false }
-    return kernel.value(lock.set.set, lock.place.semaphore) != nil
+    return lockTable.value(of: lock) != nil
   }
 
   /// Stops granting: every waiter is sent away, leases stay.
@@ -102,8 +98,7 @@ extension Ledger {
     (locksByKey, nativeSets, nativeSetsByKey, banks, bankWithRoom) = ([:], [:], [:], [:], nil)
     (boundLeases, processLeases, idempotency) = ([:], [:], [:])
     (leaseDeadlines, leasesByID) = (DeadlineQueue(), LeaseIndex())
-    leasesByCell = Array(repeating: nil, count: leasesByCell.count)
-    locksByCell = leasesByCell.map { _ in nil }
+    (leasesByCell, locksByCell) = (CellTable(), CellTable())
     tombstones = TombstoneRing(capacity: limits.tombstones)
     (liveLeases, coolingLeases, suspectLeases, damagedLocks) = (0, 0, 0, 0)
   }

@@ -27,12 +27,9 @@ extension Ledger {
     let isBound = request.bindsConnection || request.process != nil
     if old.isEndless, isBound || request.ttl != nil { throw Self.endlessLease() }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
-    let record = try successor(of: old, on: lock, request, at: moment)
-    let prepared = try write(record, of: old, request)
-    storage.setHeader(.lastFence, UInt64(record.fence))
-    storage.commit(CommitWord(.live, .lease, check: prepared.body.check), at: prepared.cell)
-    let lease = Lease(
-      prepared.record, cell: prepared.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
+    let draft = try draft(try successor(of: old, on: lock, request, at: moment), of: old, request)
+    let lease = Lease(draft.record, cell: draft.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
+    journal.succeed(by: draft)
     if case .operations = old.kind { lease.kind = old.kind }
     lease.account = request.caller.account
     lease.trace = request.caller.trace
@@ -41,7 +38,7 @@ extension Ledger {
     leasesByID[lease.id] = lease
     leasesByCell[lease.cell] = lease
     lease.limitApplied = old.limitApplied
-    finish(old, .transferred, at: moment.monotonic.nanoseconds)
+    finish(old, .transferred, at: moment.monotonic.nanoseconds).forfeit()
     for part in old.parts {
       dismissUpgrade(of: part)
       part.kind = .part(of: lease)
@@ -67,7 +64,7 @@ extension Ledger {
       try confinement.check(span, and: old.cooldown)
     }
     var record = LeaseRecord(
-      id: makeID(), fence: nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline,
+      id: makeID(), fence: journal.nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline,
       lockCell: lock.cell, units: old.units, ttl: request.ttl ?? old.ttl, cooldown: old.cooldown, count: old.count,
       mode: old.mode, bindsConnection: request.bindsConnection, isEndless: old.isEndless, fingerprint: 0,
       waited: .zero, peer: request.caller.peer, ownerLength: (request.owner ?? old.owner)?.utf8.count, keyLength: 0,
@@ -79,14 +76,14 @@ extension Ledger {
     return record
   }
 
-  private func write(
+  private func draft(
     _ record: LeaseRecord, of old: Lease, _ request: TransferRequest
-  ) throws(LeaseholdError) -> PreparedLease {
+  ) throws(LeaseholdError) -> Draft {
     var text = Array((request.owner ?? old.owner ?? "").utf8)
     if let process = request.process { text += RecordedProcess(process).recordBytes }
     if case .whole(let parts) = old.kind { text += (0..<8).map { UInt8(truncatingIfNeeded: parts.fence >> (8 * $0)) } }
     if record.nameLength > 0 { text += Array(old.key.text.utf8) }
     text += old.adjustments.recordBytes
-    return try write(record, with: text, at: takeCell())
+    return try draft(record, text, at: try reserve())
   }
 }

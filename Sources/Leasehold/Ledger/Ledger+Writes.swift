@@ -30,15 +30,13 @@ extension SetTrace {
   }
 }
 
-extension NativeSet {
-  /// How it looks now; `nil` when nothing stands on it that a write could touch.
-  func newTrace(_ kernel: any SemaphoreKernel) -> SetTrace? { trace == nil ? nil : kernel.trace(id.set) }
-}
-
 extension Ledger {
+  /// How a set looks now; `nil` when nothing stands on it that a write could touch.
+  func newTrace(of set: NativeSet) -> SetTrace? { set.trace == nil ? nil : lockTable.trace(set.id.set) }
+
   /// Notes when a set was last written, for a lease that stands on it from now on.
   func markWrites(_ lease: Lease, on set: NativeSet, of lock: Lock) {
-    let trace = kernel.trace(set.id.set)
+    let trace = lockTable.trace(set.id.set)
     lease.setChanged = trace?.changed ?? 0
     if let trace {
       // What this service did itself is no operation that a look must explain.
@@ -48,7 +46,7 @@ extension Ledger {
     }
     if lock.isJudgedByWrites {
       for number in Set(lease.semaphores(of: lock)) where lease.isAlone(on: number, of: set) {
-        set.settle(number, at: kernel.value(set.id.set, number) ?? 0, isFirst: true)
+        set.settle(number, at: lockTable.seen(number, of: set).value, isFirst: true)
       }
     }
     // The last daemon changed its semaphores, or somebody after it.
@@ -57,9 +55,9 @@ extension Ledger {
 
   private func see(_ semaphores: some Sequence<Int>, of set: NativeSet) {
     for number in semaphores {
-      let value = kernel.value(set.id.set, number) ?? 0
-      set.seen[number] = SeenSemaphore(process: kernel.lastProcess(set.id.set, number), value: value)
-      set.settle(number, at: value)
+      let seen = lockTable.seen(number, of: set)
+      set.seen[number] = seen
+      set.settle(number, at: seen.value)
     }
   }
 
@@ -78,7 +76,7 @@ extension Ledger {
 
   /// This service itself wrote owner or mode.
   public func wroteStatus(of id: Int32) {
-    guard let set = nativeSets[id], set.trace != nil, let trace = kernel.trace(id) else { return }
+    guard let set = nativeSets[id], set.trace != nil, let trace = lockTable.trace(id) else { return }
     forgive(set, trace)
   }
 
@@ -118,8 +116,7 @@ extension Ledger {
       report(
         .rewritten, lock, units: units,
         "Values of the set were written: \(leases.count) leases are broken, and nothing is given back.", at: moment)
-      let uncount = lock.place.dialect.removeFromCount(Share(.exclusive, units: units))
-      _ = giveBack(uncount, to: set.id.set, of: lock)
+      lockTable.removeFromCount(Share(.exclusive, units: units), of: lock)
       breakUncovered(leases, at: moment)
       forgetLimitIfAlone(lock)
       if !lock.queue.isEmpty { unserved.append(lock) }
@@ -136,11 +133,9 @@ extension Ledger {
   /// Whether it is a lease's own semaphore that was written.
   private func isWritten(_ lease: Lease, of lock: Lock, _ set: NativeSet, isUnoperated: Bool) -> Bool {
     lease.semaphores(of: lock).contains { number in
-      let process = kernel.lastProcess(set.id.set, number)
-      if process == kernel.process { return lock.tookWaiting }
-      let value = kernel.value(set.id.set, number) ?? 0
-      if set.seen[number] == SeenSemaphore(process: process, value: value) { return false }
-      return isUnoperated || !set.explains(value, of: number)
+      let now = lockTable.seen(number, of: set)
+      if now.process == lockTable.process { return lock.tookWaiting }
+      return set.seen[number] != now && (isUnoperated || !set.explains(now.value, of: number))
     }
   }
 }

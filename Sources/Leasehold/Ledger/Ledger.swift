@@ -12,8 +12,8 @@
 /// So at every instant the kernel's count of units out is at least what the records say, and the difference belongs to
 /// nobody who was told so.
 public final class Ledger {
-  let storage: any LedgerStorage
-  let kernel: any SemaphoreKernel
+  var journal: Journal
+  let lockTable: LockTable
   let waiting: any KernelWaiting
   /// The maxima in force.
   public let limits: Limits
@@ -31,11 +31,10 @@ public final class Ledger {
   public internal(set) var recovery = RecoveryReport()
   var endLog = EndLog()
 
-  var cells: CellPool
   var locksByKey: [LockKey: Lock] = [:]
-  var locksByCell: [Lock?] = []
+  var locksByCell = CellTable<Lock>()
   var leasesByID = LeaseIndex<Lease>()
-  var leasesByCell: [Lease?] = []
+  var leasesByCell = CellTable<Lease>()
   /// Leases on the records, each of which takes room: held ones, those that cool down, and suspects.
   var liveLeases = 0
   /// Of these, those whose slots cool down.
@@ -64,10 +63,8 @@ public final class Ledger {
   var lastWait = 0
   /// From when on units that values count as out and no lease covers are given back: at once after a restart with a
   /// ledger, else when every lease of a ledger that may have been lost is over.
-  var strangersFrom: Int64 = 0
+  var reclaimUnknownUnitsAfter: Int64 = 0
   var polledLocks: [Lock] = []
-  var debts: [Debt] = []
-  var lastFence: Int64 = 0
   var idleScan = 0
   let ring: EventRing
   var watches = LockWatches()
@@ -81,12 +78,11 @@ public final class Ledger {
     storage: any LedgerStorage, kernel: any SemaphoreKernel, waiting: any KernelWaiting, limits: Limits,
     makeID: @escaping () -> LeaseID
   ) {
-    self.storage = storage
-    self.kernel = kernel
+    journal = Journal(storage)
+    lockTable = LockTable(kernel)
     self.waiting = waiting
     self.limits = limits
     self.makeID = makeID
-    cells = CellPool(capacity: storage.capacity)
     ring = EventRing(capacity: limits.events)
     tombstones = TombstoneRing(capacity: limits.tombstones)
   }
@@ -100,10 +96,10 @@ public final class Ledger {
   }
 
   /// Whether some queue must be looked at every few milliseconds because no thread was free to wait in the kernel.
-  public var wantsPolling: Bool { !polledLocks.isEmpty || !debts.isEmpty }
+  public var wantsPolling: Bool { !polledLocks.isEmpty || !lockTable.debts.open.isEmpty }
 
   /// The last fence handed out.
-  public var lastFenceGiven: Int64 { lastFence }
+  public var lastFenceGiven: Int64 { journal.lastFence }
 
   /// Takes the notices.
   public func takeNotices() -> [Notice] {
@@ -113,10 +109,16 @@ public final class Ledger {
     return taken
   }
 
-  /// The next fence: grows with every grant, and across a lost ledger as long as the wall clock is not set back.
-  func nextFence(at moment: Moment) -> Int64 {
-    lastFence = max(lastFence + 1, min(moment.wallMicroseconds, Limits.foundFence))
-    return lastFence
+  /// Takes a record with memory behind it, forgetting the oldest end when there is no other room.
+  ///
+  /// - Throws: `ledger-full`, `kernel-limit`, `kernel-refused`.
+  func reserve() throws(LeaseholdError) -> Int { try journal.reserve { makeRoom() } }
+
+  /// Forgets the oldest end; answers its record, which is to be freed.
+  func makeRoom() -> Int? {
+    guard let oldest = tombstones.popOldest() else { return nil }
+    if let lease = oldest.lease { forgetRetry(of: lease) }
+    return oldest.cell
   }
 }
 

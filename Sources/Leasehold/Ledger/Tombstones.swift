@@ -92,23 +92,20 @@ extension Ledger {
   /// Remembers a lease that ended, so that its holder can be told.
   func remember(_ lease: Lease, _ reason: EndReason) {
     dropFromIndex(lease)
-    if tombstones.isFull, let oldest = tombstones.popOldest() { forget(oldest) }
+    if tombstones.isFull { forgetOldestEnd() }
     tombstones.append(Tombstone(lease, reason))
   }
 
   /// Forgets a lease that ended as if it had never been.
   func forget(_ lease: Lease) {
     dropFromIndex(lease)
-    storage.commit(.free, at: lease.cell)
+    journal.free(lease.cell)
     forgetRetry(of: lease)
-    giveCell(lease.cell)
   }
 
-  /// Forgets what was remembered of an end.
-  func forget(_ tombstone: Tombstone) {
-    storage.commit(.free, at: tombstone.cell)
-    if let lease = tombstone.lease { forgetRetry(of: lease) }
-    giveCell(tombstone.cell)
+  /// Forgets the oldest end.
+  func forgetOldestEnd() {
+    if let cell = makeRoom() { journal.free(cell) }
   }
 
   private func dropFromIndex(_ lease: Lease) {
@@ -116,7 +113,7 @@ extension Ledger {
     leasesByCell[lease.cell] = nil
   }
 
-  private func forgetRetry(of lease: Lease) {
+  func forgetRetry(of lease: Lease) {
     guard let scope = IdempotencyScope(lease) else { return }
     if case .lease(let known)? = idempotency[scope], known === lease { idempotency[scope] = nil }
   }

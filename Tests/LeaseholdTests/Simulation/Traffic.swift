@@ -78,7 +78,7 @@ final class Traffic {
 
   /// What the kernel refused to take back, the clock's thread gives it a moment later.
   private func payDebts() {
-    while !daemon.ledger.debts.isEmpty, !daemon.crash.hasCrashed {
+    while !daemon.ledger.lockTable.debts.open.isEmpty, !daemon.crash.hasCrashed {
       daemon.ledger.payDebts(at: daemon.moment)
       hear()
     }

@@ -11,7 +11,7 @@ extension Ledger {
   func checkQueues(_ waiting: SimulatedWaiting) -> [String] {
     var wrong: [String] = []
     var queued = 0
-    for lock in locksByCell.compactMap(\.self) {
+    for lock in locksByCell.all {
       lock.queue.forEach { waiter in
         if waiter === waiter.lead { queued += 1 }
         if waiter.lock !== lock || waiters[waiter.lead.id] !== waiter.lead {
@@ -56,7 +56,7 @@ extension Ledger {
   func checkDeadlines() -> [String] {
     var wrong: [String] = []
     var expected = 0
-    for lease in leasesByCell.compactMap(\.self) {
+    for lease in leasesByCell.all {
       if lease.isPart {
         if lease.queuePosition >= 0 || lease.due != 0 { wrong.append("a part has a deadline") }
         continue

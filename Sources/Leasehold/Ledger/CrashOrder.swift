@@ -1,0 +1,399 @@
+// The crash order: every mark of a record and every move of units, and nothing else. A daemon may die between any two.
+//
+//   what         step                                             a crash right after it
+//   grant        1. the record is written: `draft`                nothing happened
+//                2. one semop: `take`                             the kernel counts n units too many, which go back
+//                3. the record is marked as held: `hold`          the lease stands, a retry finds it
+//   end          1. the record is marked as ended: `end`          as after step 2 of a grant
+//                2. one semop: `giveBack`                         done
+//   conversion   1. the other form is written, marked: `draftForm`   the old form counts
+//                2. one semop: `take`, `giveDown`                 the kernel's count tells which form counts
+//                3. the old form is freed, the new held: `replace`   a form without another one counts
+//   transfer     1. the successor is written and held: `succeed`  the new id is held: recovery ends the old one
+//                2. the old record is marked as ended: `end`      the new id is held
+//   several      1. drafts  2. `take` set by set  3. `hold`, the parts first, the whole last: parts without a whole
+//                belong to nobody. End: the whole is marked as ended, then each part is freed and given back
+//   not counted  2. `take` with SEM_UNDO, 2a. `arm`, 2b. one semop that drops the undo: `makePermanent`, then 3 (sets
+//                of other programs, raw operations): between 2a and 3 nobody can know, the lease is a suspect
+//   shared count 1a. `arm` with what the kernel said, then 2 and 3 (PHP, Apache): recovery decides by those values
+//   end of both  1. `beginEnd`  2. `giveBack`  3. `end`
+//
+// Held is stored after the take and ended before the give-back: so at every instant the kernel's count of units out is
+// at least what the records say, and the difference belongs to nobody who was told so. The compiler sees to it: each
+// step wants the proof of the one before, which only these two files can make, and which is gone once it was used.
+
+// MARK: Proofs
+
+/// A record is written and not marked as held.
+struct Draft: ~Copyable {
+  let record: LeaseRecord
+  let cell: Int
+  fileprivate let check: UInt32
+
+  fileprivate init(_ record: LeaseRecord, cell: Int, check: UInt32) {
+    (self.record, self.cell, self.check) = (record, cell, check)
+  }
+
+  fileprivate consuming func spend() { discard self }
+  deinit { assertionFailure("a record was written and neither marked as held nor freed") }
+}
+
+/// Several records of one lease that are written and not marked as held.
+struct Drafts: ~Copyable {
+  fileprivate struct Entry {
+    let record: LeaseRecord
+    let cell: Int
+    let check: UInt32
+  }
+
+  fileprivate var entries: [Entry] = []
+
+  var count: Int { entries.count }
+  func record(_ index: Int) -> LeaseRecord { entries[index].record }
+  func cell(_ index: Int) -> Int { entries[index].cell }
+
+  mutating func append(_ draft: consuming Draft) {
+    entries.append(Entry(record: draft.record, cell: draft.cell, check: draft.check))
+    draft.spend()
+  }
+}
+
+/// The records of drafts, to be marked before their units are taken.
+struct Marks {
+  fileprivate let records: [(cell: Int, check: UInt32)]
+}
+
+extension Draft {
+  var marks: Marks { Marks(records: [(cell, check)]) }
+}
+
+extension Drafts {
+  func marks(_ indices: [Int]) -> Marks { Marks(records: indices.map { (entries[$0].cell, entries[$0].check) }) }
+}
+
+/// Units of several locks were taken, set by set, for records that are not all marked as held yet.
+struct TakenSets: ~Copyable {
+  /// Counts what was taken in one more set.
+  mutating func add(_ taken: consuming Taken) { taken.recorded() }
+
+  /// All of it went back.
+  consuming func wentBack() { discard self }
+
+  fileprivate consuming func spend() { discard self }
+  deinit { assertionFailure("units of several locks were taken and neither recorded nor given back") }
+}
+
+/// A record is marked as arming: units that nothing counts were taken with SEM_UNDO for it.
+struct Armed: ~Copyable {
+  let draft: Draft
+}
+
+/// The record of a lock that is written and not marked.
+struct WrittenLock {
+  let cell: Int
+  let textCell: UInt32
+  let check: UInt32
+}
+
+/// A record is marked as ended, or freed: its units may go back once.
+struct Ended: ~Copyable {
+  fileprivate init() {}
+  fileprivate consuming func spend() { discard self }
+  deinit { assertionFailure("a lease ended and nothing was given back") }
+
+  /// Gives nothing back: there is nothing to give, or it is not the lease's any more.
+  consuming func forfeit() { discard self }
+}
+
+/// A record says that its units are being given back.
+struct Ending: ~Copyable {
+  let cell: Int
+  fileprivate init(_ cell: Int) { self.cell = cell }
+  fileprivate consuming func spend() { discard self }
+  deinit { assertionFailure("an end was begun and not finished") }
+}
+
+/// The record of a lease that is over and whose units could not go back: it says that this is under way until they do.
+struct EndMark {
+  let cell: Int
+  let reason: EndReason
+  let share: Share
+  let isCapped: Bool
+  /// The time of the end; negative where an operator ended it.
+  let endedAt: Int64
+}
+
+/// The other form of a record is written and marked as converting.
+struct Form: ~Copyable {
+  let cell: Int
+  let mode: LockMode
+  let units: Int
+  fileprivate let check: UInt32
+
+  fileprivate init(cell: Int, mode: LockMode, units: Int, check: UInt32) {
+    (self.cell, self.mode, self.units, self.check) = (cell, mode, units, check)
+  }
+
+  fileprivate consuming func spend() { discard self }
+  deinit { assertionFailure("a form was written and neither replaced the old one nor was freed") }
+}
+
+// MARK: Records
+
+extension Journal {
+  /// Writes the record of a lease to be, with its text in it or in records of its own.
+  mutating func draft(
+    _ record: LeaseRecord, text: [UInt8], at cell: Int, makingRoom: () -> Int?
+  ) throws(LeaseholdError) -> Draft {
+    var record = record
+    if text.count > LeaseRecord.inlineBytes {
+      do {
+        record.textCell = try writeText(text, makingRoom: makingRoom)
+      } catch {
+        pool.give(cell)
+        throw error
+      }
+    }
+    var body = record.body
+    if text.count <= LeaseRecord.inlineBytes, !text.isEmpty { body.put(text, from: LeaseRecord.inlineWord) }
+    storage.write(body, at: cell)
+    return Draft(record, cell: cell, check: body.check)
+  }
+
+  /// Forgets a record whose units were not taken, or went back.
+  mutating func discard(_ draft: consuming Draft) {
+    unmark(draft.marks)
+    freeText(draft.record.textCell)
+    pool.give(draft.cell)
+    draft.spend()
+  }
+
+  /// The same for all records of a lease.
+  mutating func discard(_ drafts: consuming Drafts) {
+    unmark(drafts.marks(Array(drafts.entries.indices)))
+    for entry in drafts.entries {
+      freeText(entry.record.textCell)
+      pool.give(entry.cell)
+    }
+  }
+
+  /// Marks a record as held, once its units are taken.
+  mutating func hold(_ draft: consuming Draft, _ taken: consuming Taken) {
+    storage.setHeader(.lastFence, UInt64(draft.record.fence))
+    storage.commit(CommitWord(.live, .lease, check: draft.check), at: draft.cell)
+    draft.spend()
+    taken.recorded()
+  }
+
+  /// Marks the record of a lease that goes on for another one as held: its units are out already.
+  mutating func succeed(by draft: consuming Draft) {
+    precondition(draft.record.predecessor != nil, "a successor names its predecessor")
+    storage.setHeader(.lastFence, UInt64(draft.record.fence))
+    storage.commit(CommitWord(.live, .lease, check: draft.check), at: draft.cell)
+    draft.spend()
+  }
+
+  // MARK: Where the values alone do not tell
+
+  /// Marks a record whose units, which nothing counts, were taken with SEM_UNDO.
+  func arm(_ draft: consuming Draft, _ taken: consuming Taken) -> Armed {
+    storage.commit(CommitWord(.arming, .lease, check: draft.check), at: draft.cell)
+    taken.recorded()
+    return Armed(draft: draft)
+  }
+
+  /// The same for one of several.
+  func arm(_ drafts: borrowing Drafts, _ index: Int, _ taken: borrowing TakenSets) {
+    let entry = drafts.entries[index]
+    storage.commit(CommitWord(.arming, .lease, check: entry.check), at: entry.cell)
+  }
+
+  /// Marks records whose units are about to be taken where native programs count, too.
+  func arm(_ marks: Marks, _ witness: CountWitness) {
+    for (cell, check) in marks.records {
+      storage.commit(CommitWord(.arming, .lease, check: check), at: cell)
+      setEnd(Int64(bitPattern: witness.word(isBreaking: false)), of: cell)
+    }
+  }
+
+  /// Takes the marks of records back: nothing was taken, or it was given back.
+  func unmark(_ marks: Marks) {
+    for (cell, _) in marks.records where storage.commitWord(at: cell) != .free { storage.commit(.free, at: cell) }
+  }
+
+  /// Marks a record whose units are about to be given back, with what the kernel said where native programs count, too.
+  ///
+  /// - Parameter witness: The word with the values; 0 where they cannot be had, `nil` where nothing is shared.
+  func beginEnd(_ cell: Int, _ reason: EndReason, witness: UInt64?) -> Ending {
+    let check = storage.commitWord(at: cell).check
+    if let witness { setEnd(Int64(bitPattern: witness), of: cell) }
+    storage.commit(CommitWord(.disarming, .lease, check: check, reason: reason), at: cell)
+    return Ending(cell)
+  }
+
+  /// The units of a record went back: it is marked as ended next.
+  func gaveBack(_ ending: consuming Ending) { ending.spend() }
+
+  /// Leaves a record as giving back, as the kernel could not take the units now.
+  func keep(_ ending: consuming Ending, _ mark: EndMark) {
+    precondition(ending.cell == mark.cell, "an end's own record is marked")
+    ending.spend()
+  }
+
+  /// Whether a record still says that its units are being given back.
+  func counts(_ mark: EndMark) -> Bool {
+    let word = storage.commitWord(at: mark.cell)
+    return word.state == .disarming && word.reason == mark.reason
+  }
+
+  /// Marks a record as ended whose units went back at last.
+  func end(_ mark: EndMark) { end(mark.cell, mark.reason, storing: mark.endedAt).forfeit() }
+
+  /// Frees the record of a part whose units went back.
+  mutating func free(_ ending: consuming Ending) {
+    free(ending.cell)
+    ending.spend()
+  }
+
+  /// Frees the record of a draft whose units were made permanent and went back.
+  func unmark(_ ending: consuming Ending) {
+    storage.commit(.free, at: ending.cell)
+    ending.spend()
+  }
+
+  // MARK: Several locks
+
+  /// Marks the record of a part as held: it belongs to nobody until the whole is.
+  func hold(_ drafts: borrowing Drafts, part index: Int, _ taken: borrowing TakenSets) {
+    precondition(index > 0, "the whole is marked last")
+    let entry = drafts.entries[index]
+    storage.commit(CommitWord(.live, .lease, check: entry.check), at: entry.cell)
+  }
+
+  /// Marks the record of the whole as held, after all of its parts.
+  func hold(_ drafts: consuming Drafts, _ taken: consuming TakenSets) {
+    let entry = drafts.entries[0]
+    storage.setHeader(.lastFence, UInt64(entry.record.fence))
+    storage.commit(CommitWord(.live, .lease, check: entry.check), at: entry.cell)
+    taken.spend()
+  }
+
+  // MARK: Ends
+
+  /// Marks a record as ended.
+  ///
+  /// - Parameter end: What to store as the time of its end; `nil` where that is there already.
+  @inline(__always)
+  func end(_ cell: Int, _ reason: EndReason, storing end: Int64?) -> Ended {
+    if let end { setEnd(end, of: cell) }
+    let check = storage.commitWord(at: cell).check
+    storage.commit(CommitWord(.ended, .lease, check: check, reason: reason), at: cell)
+    return Ended()
+  }
+
+  /// Frees the record of a part of a lease that is marked as ended.
+  mutating func endPart(_ cell: Int) -> Ended {
+    free(cell)
+    return Ended()
+  }
+
+  /// Marks a lease as over for its holder while its units stay out.
+  func cool(_ cell: Int, until due: Int64, end: Int64) {
+    setDeadline(due, of: cell)
+    setEnd(end, of: cell)
+    let check = storage.commitWord(at: cell).check
+    storage.commit(CommitWord(.cooling, .lease, check: check), at: cell)
+  }
+
+  // MARK: Conversions
+
+  /// Writes the other form of a record and marks it as converting.
+  func draftForm(_ old: CellBody, at cell: Int, to mode: LockMode, units: Int) -> Form {
+    let body = old.converted(to: mode, units: units)
+    storage.write(body, at: cell)
+    let check = body.check
+    storage.commit(CommitWord(.converting, .lease, check: check), at: cell)
+    return Form(cell: cell, mode: mode, units: units, check: check)
+  }
+
+  /// Frees the other form: its units were not moved.
+  mutating func discard(_ form: consuming Form) {
+    free(form.cell)
+    form.spend()
+  }
+
+  /// Lets the other form count from here on; answers its record.
+  mutating func replace(_ cell: Int, by form: consuming Form, _ taken: consuming Taken) -> Int {
+    let new = form.cell
+    storage.commit(.free, at: cell)
+    storage.commit(CommitWord(.live, .lease, check: form.check), at: new)
+    pool.give(cell)
+    form.spend()
+    taken.recorded()
+    return new
+  }
+
+  // MARK: Locks
+
+  /// Writes the record of a lock with its name.
+  ///
+  /// - Throws: `ledger-full`, `kernel-limit`, `kernel-refused`.
+  mutating func draftLock(
+    _ key: LockKey, _ record: LockRecord, makingRoom: () -> Int?
+  ) throws(LeaseholdError) -> WrittenLock {
+    let bytes = Array(key.text.utf8)
+    let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
+    let cell = try reserve(makingRoom: makingRoom)
+    var record = record
+    record.keyLength = bytes.count
+    if !rest.isEmpty {
+      do {
+        record.textCell = try writeText(rest, makingRoom: makingRoom)
+      } catch {
+        pool.give(cell)
+        throw error
+      }
+    }
+    var body = record.body
+    body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)
+    storage.write(body, at: cell)
+    return WrittenLock(cell: cell, textCell: record.textCell, check: body.check)
+  }
+
+  /// Marks a lock's record: its place is being put into use, is in use, or is being taken out of use.
+  func mark(lock cell: Int, _ state: CommitWord.State, check: UInt32? = nil) {
+    let check = check ?? storage.commitWord(at: cell).check
+    storage.commit(CommitWord(state, .lock, check: check), at: cell)
+  }
+
+  /// Frees the record of a lock, and its text.
+  mutating func free(lock cell: Int, text: UInt32) {
+    storage.commit(.free, at: cell)
+    freeText(text)
+    pool.give(cell)
+  }
+
+  // MARK: After a crash
+
+  /// Marks a record that was found as ended now.
+  func end(
+    _ found: ScannedLease, _ reason: EndReason, at moment: Moment
+  ) -> (cell: Int, record: LeaseRecord, reason: EndReason) {
+    var ended = found.record
+    ended.endedAt = moment.monotonic.nanoseconds
+    setEnd(ended.endedAt, of: found.cell)
+    storage.commit(CommitWord(.ended, .lease, check: found.body.check, reason: reason), at: found.cell)
+    return (found.cell, ended, reason)
+  }
+
+  /// Marks a record of whose units nobody can know where they are.
+  func suspect(_ found: ScannedLease) {
+    storage.commit(CommitWord(.suspect, .lease, check: found.word.check), at: found.cell)
+  }
+
+  /// Lets a form that was found count: the kernel says so, or there is no other one.
+  mutating func resolve(_ form: ScannedLease, replacing old: Int?) {
+    if let old { free(old) }
+    storage.commit(CommitWord(.live, .lease, check: form.body.check), at: form.cell)
+  }
+}

@@ -1,0 +1,205 @@
+// What is found at the start is not believed: every word is in its range, or something that is known takes its place.
+
+/// A lease's record as it was found.
+struct ScannedLease {
+  let cell: Int
+  var record: LeaseRecord
+  let body: CellBody
+  let word: CommitWord
+
+  /// How it stands on its lock, if it does.
+  var state: Lease.State {
+    switch word.state {
+    case .cooling: .cooling
+    case .suspect, .arming, .disarming: .suspect
+    default: .held
+    }
+  }
+}
+
+/// What the scan found, before anything is decided.
+struct ScanResult {
+  var leases: [ScannedLease] = []
+  var parts: [ScannedLease] = []
+  var conversions: [ScannedLease] = []
+  /// Records that say that units were being taken or given back.
+  var underway: [ScannedLease] = []
+  var ends: [(cell: Int, record: LeaseRecord, reason: EndReason)] = []
+  var locks: [(cell: Int, record: LockRecord, body: CellBody)] = []
+  /// The texts that belong to a record; the others are freed.
+  var usedText: Set<Int> = []
+  /// One past the highest record in use.
+  var highWater = 0
+  /// Records, and words of the header, that were not what they must be.
+  var damagedRecords = 0
+}
+
+extension Journal {
+  /// Looks at every record; frees those that do not pass their check.
+  mutating func scan(at moment: Moment) -> ScanResult {
+    var result = ScanResult()
+    result.highWater = usedRecords(&result)
+    pool.rebuild(highWater: result.highWater) { _ in false }
+    foundFence(believed(.lastFence, 0...Limits.foundFence, &result) ?? 0)
+    for cell in 0..<result.highWater {
+      let word = storage.commitWord(at: cell)
+      if word == .free { continue }
+      let body = storage.body(at: cell)
+      guard let state = word.state, let kind = word.kind, word.check == body.check else {
+        discardDamaged(cell, &result)
+        continue
+      }
+      switch (kind, state) {
+      case (.lease, .live), (.lease, .cooling), (.lease, .ended), (.lease, .arming), (.lease, .disarming),
+        (.lease, .suspect), (.lease, .converting):
+        guard var record = LeaseRecord(body) else { discardDamaged(cell, &result); continue }
+        if record.fence <= Limits.foundFence { foundFence(record.fence) }
+        bringToThisClock(&record, state, cell, at: moment)
+        let found = ScannedLease(cell: cell, record: record, body: body, word: word)
+        switch state {
+        case .converting: result.conversions.append(found)
+        case .live where record.isPart: result.parts.append(found)
+        case .ended: result.ends.append((cell, record, word.reason ?? .released))
+        case .arming, .disarming: result.underway.append(found)
+        default: result.leases.append(found)
+        }
+      case (.lock, .live), (.lock, .preparing), (.lock, .retiring):
+        guard var record = LockRecord(body) else { discardDamaged(cell, &result); continue }
+        record.lastUse = min(record.lastUse, moment.monotonic.nanoseconds)
+        result.locks.append((cell, record, body))
+      case (.text, .live): break
+      default: discardDamaged(cell, &result)
+      }
+    }
+    return result
+  }
+
+  /// Frees a record that is not what it must be.
+  mutating func discardDamaged(_ cell: Int, _ result: inout ScanResult) {
+    result.damagedRecords += 1
+    free(cell)
+  }
+
+  /// Frees the texts that belong to no record, and knows which records are free from here on.
+  mutating func rebuild(_ result: ScanResult, at moment: Moment) {
+    for cell in 0..<result.highWater {
+      let word = storage.commitWord(at: cell)
+      if word.kind == .text, word != .free, !result.usedText.contains(cell) { storage.commit(.free, at: cell) }
+    }
+    pool.rebuild(highWater: result.highWater) { storage.commitWord(at: $0) == .free }
+    storage.setHeader(.highWater, UInt64(result.highWater))
+    storage.setHeader(.lastFence, UInt64(lastFence))
+    // From here on deadlines are of this clock; until here a repeated recovery must see that some may not be.
+    lastSeen = moment.monotonic.nanoseconds
+  }
+
+  // MARK: The header
+
+  /// A word of the header, where it is in its range; else it is counted as damaged.
+  private func believed<Number: FixedWidthInteger>(
+    _ word: HeaderWord, _ range: ClosedRange<Number>, _ result: inout ScanResult
+  ) -> Number? {
+    let number = storage.header(word).within(range)
+    if number == nil { result.damagedRecords += 1 }
+    return number
+  }
+
+  /// Records above the mark that are looked at before it is believed.
+  private static let recordsPerLook = 16_384
+
+  /// One past the highest record in use.
+  ///
+  /// The header's mark is a hint: whatever it says, the scan goes on until a whole stretch of records is free.
+  private func usedRecords(_ result: inout ScanResult) -> Int {
+    let capacity = storage.capacity
+    var mark = believed(.highWater, 0...capacity, &result) ?? 0
+    // Without memory for so many there are not so many.
+    if (try? storage.reserve(mark)) == nil { mark = 0 }
+    var highWater = mark
+    var looked = mark
+    while looked < capacity, let last = storage.lastUsed(in: looked..<min(capacity, looked + Self.recordsPerLook)) {
+      highWater = last + 1
+      looked = min(capacity, looked + Self.recordsPerLook)
+    }
+    if highWater > mark { result.damagedRecords += 1 }
+    return highWater
+  }
+
+  // MARK: Clocks
+
+  /// Moves a record's instants to this clock, and those that cannot be before now to now.
+  private func bringToThisClock(
+    _ record: inout LeaseRecord, _ state: CommitWord.State, _ cell: Int, at moment: Moment
+  ) {
+    let now = moment.monotonic.nanoseconds
+    record.grantedAt = min(record.grantedAt, moment.monotonic)
+    guard state != .ended else {
+      record.endedAt = min(Int64(clamping: record.endedAt.magnitude), now)
+      return
+    }
+    let (deadline, graceEnd) = (rebase(record.deadline, at: moment), rebase(record.endedAt, at: moment))
+    if deadline != record.deadline { setDeadline(deadline, of: cell) }
+    if graceEnd != record.endedAt { setEnd(graceEnd, of: cell) }
+    (record.deadline, record.endedAt) = (deadline, graceEnd)
+  }
+
+  /// A deadline on this clock, when its zero moved since the last daemon saw it: a time namespace may begin anywhere.
+  ///
+  /// A recovery that is cut short leaves some deadlines moved and others not, so what was moved must be told from what
+  /// was not: only a deadline that crosses the line is moved. A lease that has more time left than the clock went back
+  /// keeps its deadline and lasts that much longer, which is safe; shorter would not be.
+  private func rebase(_ deadline: Int64, at moment: Moment) -> Int64 {
+    let now = moment.monotonic.nanoseconds
+    guard deadline > 0, let lastSeen = storage.header(.lastSeen).within(0...Limits.instant), now < lastSeen else {
+      return deadline
+    }
+    let line = lastSeen - Self.longestLag
+    let moved = max(1, deadline - (lastSeen - now))
+    return deadline >= line && moved < line ? moved : deadline
+  }
+
+  /// Ends may be that late and still count as those of leases of the last daemon: 60 s, in nanoseconds.
+  private static let longestLag: Int64 = 60_000_000_000
+
+  // MARK: Texts
+
+  /// The text of a lease's record; `nil` when its chain is broken.
+  func text(of found: ScannedLease, _ result: inout ScanResult) -> [UInt8]? {
+    text(
+      found.record.textLength, found.body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, found.record.textCell,
+      &result)
+  }
+
+  /// The name in a lock's record; `nil` when its chain is broken.
+  func name(of record: LockRecord, _ body: CellBody, _ result: inout ScanResult) -> LockKey? {
+    text(record.keyLength, body, LockRecord.inlineWord, LockRecord.inlineBytes, record.textCell, &result)
+      .flatMap { String(validating: $0, as: UTF8.self) }.map(LockKey.init(trusted:))
+  }
+
+  /// The text of a record, from the record itself or from its chain.
+  private func text(
+    _ length: Int, _ body: CellBody, _ word: Int, _ inlineBytes: Int, _ first: UInt32, _ result: inout ScanResult
+  ) -> [UInt8]? {
+    if first == TextRecord.none { return length <= inlineBytes ? body.take(length, from: word) : nil }
+    // A key keeps its first bytes in its own record, a lease's texts move out whole.
+    var bytes = word == LockRecord.inlineWord ? body.take(min(length, inlineBytes), from: word) : []
+    var cell = first
+    var chain: [Int] = []
+    while cell != TextRecord.none {
+      // A text belongs to one record, and whoever comes second has lost its own.
+      guard cell < result.highWater, chain.count < 8, !chain.contains(Int(cell)),
+        !result.usedText.contains(Int(cell))
+      else { return nil }
+      let commit = storage.commitWord(at: Int(cell))
+      let piece = storage.body(at: Int(cell))
+      guard commit.kind == .text, commit.state == .live, commit.check == piece.check,
+        let count = piece.bits(2, from: 32, count: 32).within(1...TextRecord.bytes)
+      else { return nil }
+      bytes += piece.take(count, from: TextRecord.firstWord)
+      chain.append(Int(cell))
+      cell = UInt32(truncatingIfNeeded: piece.words[2])
+    }
+    result.usedText.formUnion(chain)
+    return bytes.count == length ? bytes : nil
+  }
+}
