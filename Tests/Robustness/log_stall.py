@@ -20,6 +20,7 @@ import time
 from support import KeepAlive, Report, arguments, harness, percentile, quiet
 
 MS = 1e6
+SETVAL = 16  # linux/sem.h
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -58,10 +59,15 @@ def daemon(log):
         assert time.monotonic() - begun < 10, "it does not stop in time"
 
 
+def metric(server, name):
+    """What `/metrics` counts."""
+    lines = server.get("/metrics").text.splitlines()
+    return next(int(line[len(name) + 1:]) for line in lines if line.startswith(name + " "))
+
+
 def dropped(server):
     """Lines that the daemon says it lost."""
-    name = "leasehold_log_lines_dropped_total "
-    return next(int(line[len(name):]) for line in server.get("/metrics").text.splitlines() if line.startswith(name))
+    return metric(server, "leasehold_log_lines_dropped_total")
 
 
 class Load:
@@ -70,7 +76,7 @@ class Load:
     def __init__(self, server, seconds, chance):
         self.server, self.end, self.chance = server, time.monotonic() + seconds, chance
         self.lags, self.answers, self.failures = [], [], []
-        jobs = [self.expiries, self.pairs, self.refusals, self.short_leases]
+        jobs = [self.expiries, self.pairs, self.refusals, self.short_leases, self.writes]
         threads = [threading.Thread(target=self.guarded, args=(job,), daemon=True) for job in jobs]
         for thread in threads:
             thread.start()
@@ -114,6 +120,13 @@ class Load:
         assert wire.request("POST", f"/locks/{key}/acquire", ttl="100ms", owner="y" * 120).status in (201, 423)
         time.sleep(0.005)
 
+    def writes(self, wire):
+        # Another program writes the value under a lease: a line of drift. The kernel tells of writes by the second.
+        held = wire.request("POST", "/locks/php:31818/acquire", ttl="10s").json
+        time.sleep(1.1)
+        assert libc.semctl(held["sysv"]["id"], 0, SETVAL, 1) == 0, os.strerror(ctypes.get_errno())
+        assert wire.request("DELETE", "/leases/" + held["lease"]).json["reason"] == "rewritten"
+
     def __str__(self):
         return (f"expiries {len(self.lags)} late ms p50 {percentile(self.lags, 0.5):.2f} "
                 f"p99 {percentile(self.lags, 0.99):.2f}; pairs {len(self.answers)} ms "
@@ -126,6 +139,8 @@ def run(name, server, options, report):
     for failure in load.failures:
         report.violation(f"{name}: {failure}")
     report.expect(server.get("/healthz").status == 200, f"{name}: not healthy")
+    drift = metric(server, 'leasehold_drift_total{kind="rewritten"}')
+    report.expect(drift > 0, f"{name}: no value that was written was noticed")
     return load
 
 
