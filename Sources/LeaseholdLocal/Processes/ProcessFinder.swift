@@ -45,6 +45,11 @@ final class ProcessFinder: Sendable {
     try Self.require(peerHandle, .peer)
     guard let peerFacts else { throw .processUnseen(number) }
     let isNeighbour = peerFacts.numbers.count == 1
+    if peerFacts.numbers.last == number {
+      // The caller itself, which is held and read already.
+      guard uid == 0 || peerFacts.uid == uid else { throw .processOfAnother(number, owner: peerFacts.uid, uid) }
+      return try watch.watch(peerHandle, Self.stamp(peer, peerFacts, namespace))
+    }
     let pid = isNeighbour ? number : try translate(number, of: peer, peerFacts)
     let handle: ProcessHandle
     do {
@@ -60,9 +65,9 @@ final class ProcessFinder: Sendable {
     return try watch.watch(handle, Self.stamp(pid, facts, namespace))
   }
 
-  /// The number here of a process that has another number in the peer's PID namespace, which lies below this one.
+  /// The number here of another process than the peer that has a number in the peer's PID namespace, which lies below
+  /// this one.
   private func translate(_ number: Int32, of peer: Int32, _ facts: ProcessFacts) throws(LeaseholdError) -> Int32 {
-    if facts.numbers.last == number { return peer }
     guard let namespace = ProcessFacts.namespace(of: peer) else { throw .processUnseen(number) }
     func isMeant(_ pid: Int32, _ candidate: ProcessFacts) -> Bool {
       candidate.numbers.count == facts.numbers.count && candidate.numbers.last == number
