@@ -76,6 +76,7 @@ import Testing
     ("leave 'count' out", true, "leave --take out"), ("say key=private", false, "say private"),
     ("use x=1 and =.", true, "use x=1 and =."),
     ("use bind=connection, hold or a ttl", false, "use `leasehold hold` or a ttl"), ("", true, ""), ("'", true, "'"),
+    ("Use a lock: POST /locks/{key}/acquire?limit=N.", false, "Use a lock: `leasehold acquire LOCK --slots N`."),
     ("no set 'GET /locks'; GET /semaphores lists them.", true, "no set 'GET /locks'; `leasehold sem` lists them."),
   ])
   func parametersAreFlags(_ detail: String, _ mayName: Bool, _ spoken: String) {

@@ -31,6 +31,8 @@ enum FlagWords {
   /// Requests, and the commands that make them; longer ones first.
   private static let requests: [(request: String, command: String)] = [
     ("POST /semaphores {\"key\":\"private\"}", "`leasehold sem create private`"),
+    ("POST /locks/{key}/acquire?limit=N", "`leasehold acquire LOCK --slots N`"),
+    ("POST /locks/{key}/acquire", "`leasehold acquire LOCK`"),
     ("POST /semaphores", "`leasehold sem create`"), ("GET /semaphores", "`leasehold sem`"),
     ("GET /segments", "`ipcs -m`"), ("GET /shm", "`leasehold shm`"), ("GET /locks", "`leasehold locks`"),
     ("an acquire or PUT /locks/{key} makes", "`leasehold acquire` makes"), ("use /locks/NAME", "give one"),
