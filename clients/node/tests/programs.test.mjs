@@ -71,13 +71,16 @@ describe('a program that holds', () => {
         const { held } = lease, gap = Date.now() - last;
         last = Date.now();
         if (gap > 700) { console.log(gap, held); process.exit() }
-      }, 5)`
+      }, 5)
+      console.log('looking')`
     const child = await holder(fresh(), { ttlMs: 500 }, { then })
+    // Stopped before its first look it would never see how long it was stopped.
+    await eventually(() => child.said.includes('looking'), 'the program looks')
     child.kill('SIGSTOP')
     await sleep(1000)
     child.kill('SIGCONT')
     assert.equal(await child.ended, 0)
-    assert.match(child.said, /^held\n\d+ false\n$/)
+    assert.match(child.said, /^held\nlooking\n\d+ false\n$/)
   })
 
   test('and is stopped for a while keeps what needs no deadline', async () => {
