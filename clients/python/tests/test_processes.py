@@ -9,6 +9,7 @@ import unittest
 
 from support import LiveTest, PATIENCE, eventually, leasehold
 from leasehold import Lock
+from leasehold._drive import FOREVER, milliseconds
 
 
 class Processes(LiveTest):
@@ -155,6 +156,25 @@ sys.stdin.readline()
 """)
         self.assertEqual(program.line(), "done")
         self.assertFree(within=2)
+
+    def test_the_watcher_goes_on_when_something_comes_before_it_sleeps(self):
+        # An arrival between its look and its sleep says so by a time before all others.
+        self.assertEqual([milliseconds(until) for until in (-FOREVER, 0.0, FOREVER)], [0, 0, -1])
+        program = self.program(f"""
+import leasehold._watcher as watcher
+one = watcher.Watcher()
+look, looks = one._look, []
+def late():
+    look()
+    looks.append(1)
+    if len(looks) < 200:
+        one.submit(lambda job: (op for op in ()))
+one._look = late
+one.submit(lambda job: (op for op in ()))
+while len(looks) < 200: time.sleep(0.001)
+print(one._running)
+""")
+        self.assertEqual(program.end(), ("True", 0))
 
     def test_one_watcher_thread_for_all(self):
         program = self.program("""

@@ -20,8 +20,8 @@ Flow = Generator[Op, bool, T]
 
 
 def milliseconds(until: float) -> int:
-    """What poll(2) is told so that it does not return too early; -1 is no end."""
-    return -1 if until == FOREVER else max(0, math.ceil((until - time.monotonic()) * 1000))
+    """What poll(2) is told so that it does not return too early; -1 is no end. The past is now, however long ago."""
+    return -1 if until == FOREVER else math.ceil(max(0.0, until - time.monotonic()) * 1000)
 
 
 def wait(op: Op) -> bool:
