@@ -38,8 +38,6 @@ public struct EngineTraits: Sendable {
   public var mayBlock = false
   /// The shortest time to live that it can give a lease.
   public var ttlMin = TimeSpan.milliseconds(1)
-  /// How late it may end a lease or a wait.
-  public var expiryPrecision = TimeSpan.milliseconds(50)
 
   /// An engine that answers every call at once.
   public init(name: String) { self.name = name }

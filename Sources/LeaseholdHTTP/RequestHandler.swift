@@ -43,14 +43,15 @@ final class RequestHandler: ExchangeHandler {
   }
 
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
-    server.counts.count(operation: nil, status: Int(ProblemTable.row(problem.code).status))
+    let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+    server.counts.count(operation: nil, status: Int(response.status))
     if server.refusals.counts(problem) {
       let operation = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }
       server.refusals.note(
         problem, to: exchange, operation: operation.map { Endpoint.all[$0].operation },
         trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
     }
-    return server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+    return response
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
@@ -141,11 +142,12 @@ final class RequestHandler: ExchangeHandler {
       return disposition
     } catch {
       let error = error.told(to: exchange.token)
-      if !isWorker { count(exchange, operation, status: Int(ProblemTable.row(error.code).status)) }
+      let response = writer.response(error, to: exchange, asText: asText)
+      if !isWorker { count(exchange, operation, status: Int(response.status)) }
       server.refusals.note(
         error, to: exchange, operation: endpoint.operation, trace: exchange.trace,
         requestID: exchange.withRequestID { Array($0) })
-      return .respond(writer.response(error, to: exchange, asText: asText))
+      return .respond(response)
     }
   }
 

@@ -214,5 +214,5 @@ extension Errno {
   var label: String { name ?? "errno \(rawValue)" }
 
   /// The same as the domain knows it.
-  var known: KernelErrno { KernelErrno(rawValue: rawValue) }
+  var known: KernelErrno { KernelErrno(rawValue, label) }
 }

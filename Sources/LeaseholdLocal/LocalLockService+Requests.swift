@@ -58,8 +58,7 @@ extension LocalLockService {
     var request = request
     if let uid = request.caller.peer.uid, uid != 0, uid != HostFacts.uid { request.onlyOf = uid }
     let asked = request
-    return try change { ledger throws(LeaseholdError) in try ledger.breakLease(asked, at: moment)
-    }
+    return try change { ledger throws(LeaseholdError) in try ledger.breakLease(asked, at: moment) }
   }
 
   /// Gives a lease another id and holder.
@@ -75,8 +74,7 @@ extension LocalLockService {
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.lease(lease, within: confinement, at: moment)
-    }
+    return try change { ledger throws(LeaseholdError) in try ledger.lease(lease, within: confinement, at: moment) }
   }
 
   /// The live leases.
@@ -92,9 +90,7 @@ extension LocalLockService {
 
   /// One lock.
   public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    try change { ledger throws(LeaseholdError) in
-      try ledger.lock(lock.key, lock.native, listed: listed)
-    }
+    try change { ledger throws(LeaseholdError) in try ledger.lock(lock.key, lock.native, listed: listed) }
   }
 
   /// Opens a lock without taking it.
@@ -102,9 +98,7 @@ extension LocalLockService {
     _ want: Want, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock {
     let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in
-      try ledger.open(want, for: caller, at: moment)
-    }
+    return try change { ledger throws(LeaseholdError) in try ledger.open(want, for: caller, at: moment) }
   }
 
   /// Where a native name leads.

@@ -74,6 +74,16 @@ class CliTest(LiveTest):
         return answer["holders"] if answer.status == 200 else []
 
 
+def command_lines():
+    """Each process's number and the words that it was started with."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                yield int(entry), file.read().split(b"\0")
+        except OSError:
+            pass
+
+
 class Ticker:
     """A command under `leasehold run` that leaves a trace of when it ran."""
 
@@ -109,16 +119,8 @@ class Ticker:
     @property
     def child(self):
         """The command's process number."""
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                try:
-                    with open(f"/proc/{entry}/cmdline", "rb") as file:
-                        words = file.read().split(b"\0")
-                except OSError:
-                    continue
-                if self.ticks.encode() in words and b"run" not in words:
-                    return int(entry)
-        return None
+        ticks = self.ticks.encode()
+        return next((pid for pid, words in command_lines() if ticks in words and b"run" not in words), None)
 
     def is_over(self):
         """Whether it has stopped leaving traces."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from support import PATIENCE, PROGRAM, eventually
+from support import PATIENCE, PROGRAM, command_lines, eventually
 
 
 @unittest.skipIf(os.getuid(), "only root has a network, a /tmp and semaphores of its own")
@@ -39,17 +39,8 @@ class OwnTest(unittest.TestCase):
 
     def services(self, path=None):
         """The daemons that serve the socket."""
-        found = []
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                try:
-                    with open(f"/proc/{entry}/cmdline", "rb") as file:
-                        words = file.read().split(b"\0")
-                except OSError:
-                    continue
-                if b"serve" in words and (path or self.socket).encode() in words:
-                    found.append(int(entry))
-        return found
+        socket = (path or self.socket).encode()
+        return [pid for pid, words in command_lines() if b"serve" in words and socket in words]
 
     def words(self, *words, user=()):
         return ["nsenter", "-t", str(self.host.pid), "-i", "-n", "-m", "--wd=/var/tmp", *user,

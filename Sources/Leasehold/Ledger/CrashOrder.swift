@@ -337,7 +337,7 @@ extension Journal {
 
   /// Writes the record of a lock with its name.
   ///
-  /// - Throws: `ledger-full`, `kernel-limit`, `kernel-refused`.
+  /// - Throws: `ledger-full`, `kernel-limit`, `permission-denied`.
   mutating func draftLock(
     _ key: LockKey, _ record: LockRecord, makingRoom: () -> Int?
   ) throws(LeaseholdError) -> WrittenLock {

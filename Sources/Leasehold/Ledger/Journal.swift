@@ -30,7 +30,7 @@ struct Journal: ~Copyable {
   /// Takes a record with memory behind it.
   ///
   /// - Parameter makingRoom: Forgets an end when there is no other room; answers its record, `nil` for none.
-  /// - Throws: `ledger-full` without a record, `kernel-limit` or `kernel-refused` without memory for one.
+  /// - Throws: `ledger-full` without a record, `kernel-limit` or `permission-denied` without memory for one.
   mutating func reserve(makingRoom: () -> Int?) throws(LeaseholdError) -> Int {
     let before = pool.highWater
     if let cell = pool.take() {

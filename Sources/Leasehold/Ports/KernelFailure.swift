@@ -36,43 +36,42 @@ public struct KernelLimit: Sendable, Equatable {
   }
 }
 
-/// A number of errno as Linux has them.
-public struct KernelErrno: RawRepresentable, Hashable, Sendable {
+/// An error of the kernel: the number that Linux has for it tells it from others.
+public struct KernelErrno: Equatable, Sendable {
   /// The number.
-  public let rawValue: Int32
+  public let number: Int32
+  /// The C name, for example `ENOSPC`.
+  public let name: String
 
-  /// Makes an errno of its number.
-  public init(rawValue: Int32) { self.rawValue = rawValue }
+  /// Makes an error of its number and name, as errno(3) has them.
+  public init(_ number: Int32, _ name: String) {
+    self.number = number
+    self.name = name
+  }
+
+  /// Whether two are the same error, whatever they are called.
+  public static func == (one: Self, other: Self) -> Bool { one.number == other.number }
 
   /// EPERM.
-  public static let notPermitted = Self(rawValue: 1)
+  public static let notPermitted = Self(1, "EPERM")
   /// EINTR.
-  public static let interrupted = Self(rawValue: 4)
+  public static let interrupted = Self(4, "EINTR")
   /// E2BIG.
-  public static let listTooLong = Self(rawValue: 7)
+  public static let listTooLong = Self(7, "E2BIG")
   /// EAGAIN.
-  public static let wouldBlock = Self(rawValue: 11)
+  public static let wouldBlock = Self(11, "EAGAIN")
   /// ENOMEM.
-  public static let noMemory = Self(rawValue: 12)
+  public static let noMemory = Self(12, "ENOMEM")
   /// EACCES.
-  public static let accessDenied = Self(rawValue: 13)
+  public static let accessDenied = Self(13, "EACCES")
   /// EEXIST.
-  public static let exists = Self(rawValue: 17)
+  public static let exists = Self(17, "EEXIST")
   /// EFBIG.
-  public static let noSuchSemaphore = Self(rawValue: 27)
+  public static let noSuchSemaphore = Self(27, "EFBIG")
   /// ENOSPC.
-  public static let noSpace = Self(rawValue: 28)
+  public static let noSpace = Self(28, "ENOSPC")
   /// ERANGE.
-  public static let outOfRange = Self(rawValue: 34)
+  public static let outOfRange = Self(34, "ERANGE")
   /// ENOSYS.
-  public static let noSuchCall = Self(rawValue: 38)
-
-  /// The C name, for example `ENOSPC`; `errno 95` where semop(2), semctl(2), semget(2) and shmat(2) know no such error.
-  public var name: String { Self.names[rawValue] ?? "errno \(rawValue)" }
-
-  private static let names: [Int32: String] = [
-    1: "EPERM", 2: "ENOENT", 4: "EINTR", 7: "E2BIG", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT",
-    17: "EEXIST", 22: "EINVAL", 23: "ENFILE", 24: "EMFILE", 27: "EFBIG", 28: "ENOSPC", 34: "ERANGE", 38: "ENOSYS",
-    43: "EIDRM", 75: "EOVERFLOW",
-  ]
+  public static let noSuchCall = Self(38, "ENOSYS")
 }
