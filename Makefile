@@ -20,7 +20,7 @@
 #   make upgrade      leases of an older program live on under this one; OLD=REVISION says which (HEAD)
 #   make mutants      Tests/Mutants: faults put in on purpose, each noticed by the tests (debug build); half an hour
 #   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
-#   make examples     the snippets of the README and of docs/clients.md, against the running service
+#   make examples     the snippets of the README, docs/clients.md and docs/recipes.md, against the running service
 #   make reference    docs/http.md and the page of GET /docs, from openapi.yaml
 #   make man          docs/man, from what the commands say of themselves (debug build)
 #   make pictures     docs/pictures, from the running service (debug build); chromium and tmux
