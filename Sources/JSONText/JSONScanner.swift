@@ -2,7 +2,7 @@
 ///
 /// What the words make together, and how deep they may nest, is the caller's business.
 public struct JSONScanner {
-  /// What is wrong, and at which byte.
+  /// An error in a text, and the byte at which it is.
   public struct Flaw: Error, Equatable {
     /// The end of a sentence.
     public let what: String
@@ -16,12 +16,12 @@ public struct JSONScanner {
     }
   }
 
-  /// What is read besides JSON.
+  /// The grammar that is read: JSON, or more.
   public enum Dialect: Sendable {
     /// Nothing.
     case strict
-    /// What people write into files: comments from `#` or `//` to the end of the line, and a comma behind the last
-    /// element or member, for the next one to be written, or to be commented out.
+    /// JSON as people write it into files: comments from `#` or `//` to the end of the line, and a comma behind the
+    /// last element or member, for the next one to be written, or to be commented out.
     case commented
   }
 
@@ -67,21 +67,26 @@ public struct JSONScanner {
   }
 
   /// Takes a byte that must come next, blanks before it left out.
+  ///
+  /// - Throws: ``Flaw`` when something else comes next.
   public mutating func expect(_ byte: UInt8, _ what: String) throws(Flaw) {
     guard take(byte) else { throw flaw("\(what) was expected") }
   }
 
   /// Nothing but blanks may follow.
+  ///
+  /// - Throws: ``Flaw`` when something else follows.
   public mutating func end(after what: String) throws(Flaw) {
     skipSpace()
     guard offset == bytes.count else { throw flaw("something after the \(what)") }
   }
 
-  /// Whether another element comes in a list, or another member in an object; what closes it is taken.
+  /// Returns true when another element comes in a list, or another member in an object; what closes it is taken.
   ///
   /// - Parameters:
   ///   - close: `]` or `}`.
   ///   - isFirst: Whether none came before; else a comma must.
+  /// - Throws: ``Flaw`` where a comma is missing.
   public mutating func hasNext(before close: UInt8, isFirst: Bool) throws(Flaw) -> Bool {
     if take(close) { return false }
     if !isFirst {
@@ -93,6 +98,8 @@ public struct JSONScanner {
   }
 
   /// Takes the name of a member and the colon behind it; its value comes next.
+  ///
+  /// - Throws: ``Flaw`` when no text and colon come next.
   public mutating func name() throws(Flaw) -> String {
     skipSpace()
     let name = try string()
@@ -113,6 +120,8 @@ public struct JSONScanner {
   }
 
   /// Takes the next word, blanks before it left out.
+  ///
+  /// - Throws: ``Flaw`` when no value comes next.
   public mutating func word() throws(Flaw) -> Word {
     skipSpace()
     switch peek {

@@ -1,14 +1,14 @@
-/// What serves locks, in parts: the HTTP layer knows nothing else of it.
+/// An engine that serves locks, in parts: the HTTP layer knows nothing else of it.
 ///
 /// A part that is `nil` is not to be had from this engine; whoever asks for it gets `not-supported`.
 public struct Engine: Sendable {
   /// Locks and leases.
   public var locks: any LockService
-  /// What happened to them.
+  /// The events of locks and leases.
   public var events: any EventService
   /// Waits for a lock to change.
   public var watches: any LockWatchService
-  /// Whether it serves, and its end.
+  /// The state of the service, and its end.
   public var life: any EngineLife
   /// Locks that native programs share.
   public var native: (any NativeLockService)?
@@ -18,7 +18,7 @@ public struct Engine: Sendable {
   public var variables: (any VariableStore)?
   /// Processes that leases may be bound to.
   public var processes: (any ProcessService)?
-  /// What is to be known of it.
+  /// The traits of the engine.
   public var traits: EngineTraits
 
   /// An engine of what every engine has; the other parts are set afterwards.
@@ -30,11 +30,11 @@ public struct Engine: Sendable {
   }
 }
 
-/// What is to be known of an engine before it is asked.
+/// The traits of an engine that callers must know before they ask it.
 public struct EngineTraits: Sendable {
   /// Its name, for people: `local`.
   public var name: String
-  /// Whether some calls may take their time; those that may not are named at each service.
+  /// True when some calls may take their time; those that may not are named at each service.
   public var mayBlock = false
   /// The shortest time to live that it can give a lease.
   public var ttlMin = TimeSpan.milliseconds(1)
@@ -45,12 +45,12 @@ public struct EngineTraits: Sendable {
 
 /// The life of an engine: it serves from the moment it is there until it is drained and stopped.
 public protocol EngineLife: AnyObject, Sendable {
-  /// Whether it serves, and what it counted; answers at once.
+  /// The state of the service, and its counts; answers at once.
   func status() -> ServiceStatus
-  /// How long ago the clock that ends leases turned, a second at most when all is well; answers at once, and waits for
-  /// nothing.
+  /// The time since the clock that ends leases turned, a second at most when all is well; answers at once, and waits
+  /// for nothing.
   var sinceClockTurned: TimeSpan { get }
-  /// Whether it can do its work, and its clock has turned within `span`; may block for ever when it cannot.
+  /// Returns true when it can do its work, and its clock has turned within `span`; may block for ever when it cannot.
   func isAlive(within span: TimeSpan) -> Bool
   /// Stops granting, sends waiters away and cuts calls short that still run; leases stay.
   func drain()

@@ -25,7 +25,7 @@ extension LeaseClient {
 /// Names a waiting acquire until it is granted, refused or withdrawn.
 public typealias WaiterID = UInt64
 
-/// How an acquire went.
+/// The outcome of an acquire.
 public enum AcquireOutcome: Sendable {
   /// The lease is the caller's.
   case granted(LeaseSnapshot)
@@ -35,7 +35,7 @@ public enum AcquireOutcome: Sendable {
   case refused(LeaseholdError)
 }
 
-/// What nobody hears of any more.
+/// An outcome that can reach no caller any more.
 public enum Withdrawal: Sendable {
   /// A wait whose caller is gone: it leaves its queue, and gets nothing if it was granted meanwhile.
   case waiter(WaiterID)
@@ -45,13 +45,13 @@ public enum Withdrawal: Sendable {
   case connection(ConnectionID)
 }
 
-/// How a release went.
+/// The outcome of a release.
 public struct ReleaseOutcome: Sendable {
   /// The lock; `nil` where it was released before a restart that forgot it.
   public var key: LockKey?
   /// The lease.
   public var id: LeaseID
-  /// Whether it had been released before.
+  /// True when it had been released before.
   public var already: Bool
 }
 
@@ -79,10 +79,16 @@ public protocol LockService: AnyObject, Sendable {
   /// when it is over already.
   func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool
   /// Gives a lease back; `lock`, when given, must be its lock.
+  ///
+  /// - Throws: As ``lease(_:within:at:)``, but not `released`: `no-such-lease` also for a lease on another lock than
+  ///   `lock`.
   func release(
     _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome
   /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
+  ///
+  /// - Throws: As ``release(_:on:within:at:)``, and `released`; `out-of-range` for a ttl of zero where nothing else
+  ///   ends the lease, or one longer than the confinement allows; `invalid-parameter` for a lease without a deadline.
   func renew(
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
@@ -90,24 +96,46 @@ public protocol LockService: AnyObject, Sendable {
   ///
   /// With a `caller` only those that are its own: of the same token, or without one of the same user.
   /// Leases that are not covered stay.
+  ///
+  /// - Throws: `engine-unavailable` and `outcome-unknown`, where the engine may block.
   func releaseAll(
     owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> [String]
   /// Ends somebody's lease, now or after a grace.
+  ///
+  /// - Throws: As ``lease(_:within:at:)``; `permission-denied` for a lease of another user, `in-use` where two leases
+  ///   have the short name.
   func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome
   /// Gives a lease another id and holder.
+  ///
+  /// - Throws: As ``renew(_:on:ttl:within:at:)``; `no-such-process` when the process to bind to has ended,
+  ///   `caller-limit`, `ledger-full`.
   func transfer(_ request: TransferRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// One lease.
+  ///
+  /// - Throws: `no-such-lease`; `expired`, `released`, `broken`, `rewritten`, `undelivered`, `set-removed` or
+  ///   `lock-removed` when it is over; `forbidden` outside the confinement; `draining` once another daemon serves;
+  ///   `engine-unavailable` and `outcome-unknown`, where the engine may block.
   func lease(
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
   /// The live leases.
+  ///
+  /// - Throws: `engine-unavailable`, where the engine may block.
   func leases(_ filter: ListFilter) throws(LeaseholdError) -> Page<LeaseSnapshot>
   /// One lock with at most `listed` holders and as many waiters.
+  ///
+  /// - Throws: `no-such-lock`; for a native name as ``NativeLockService/binding(_:_:)``; `engine-unavailable`, where
+  ///   the engine may block.
   func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot
   /// The locks.
+  ///
+  /// - Throws: `engine-unavailable`, where the engine may block.
   func locks(_ filter: ListFilter) throws(LeaseholdError) -> Page<LockSnapshot>
   /// Removes a lock, of a native one the whole set; `force` ends its leases and refuses its waiters first.
+  ///
+  /// - Throws: As ``lock(_:listed:)``; `in-use` and `ledger-damaged` without `force`, `forbidden` for holders outside
+  ///   the confinement.
   func remove(
     _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError)
@@ -116,34 +144,51 @@ public protocol LockService: AnyObject, Sendable {
 /// Locks that native programs share, and what is made of them without a lease.
 public protocol NativeLockService: AnyObject, Sendable {
   /// Opens a lock without taking it.
+  ///
+  /// - Throws: `draining`, `starting`, `bad-key`, `limit-mismatch`, `set-removed`, `kernel-limit`, `ledger-full`; for
+  ///   a native name as ``binding(_:_:)``.
   func open(_ want: Want, for caller: Caller, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock
   /// Where a native name leads.
+  ///
+  /// - Throws: `permission-denied`, `path-not-allowed`, `own-set`, `no-such-set`, `no-such-path`, `kind-mismatch`,
+  ///   `nsems-mismatch`, `out-of-range`, `kernel-limit`.
   func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding
 }
 
 /// Finds the processes that leases are bound to.
 public protocol ProcessService: AnyObject, Sendable {
   /// Finds the process that a caller wants a lease bound to; `socket` is the descriptor of its Unix socket.
+  ///
+  /// - Throws: `no-such-process`; `permission-denied` for a process of another user, `invalid-parameter` over TCP,
+  ///   `too-many-processes`, `kernel-limit`.
   func process(_ asked: AskedProcess, of caller: Caller, socket: Int32) throws(LeaseholdError) -> ProcessBinding
 }
 
 extension LockService {
   /// One own lock with as many holders and waiters as an answer usually lists.
+  ///
+  /// - Throws: As ``lock(_:listed:)``.
   public func lock(_ key: LockKey) throws(LeaseholdError) -> LockSnapshot {
     try lock(LockName(key), listed: LockSnapshot.listed)
   }
 
   /// Gives a lease back.
+  ///
+  /// - Throws: As ``release(_:on:within:at:)``.
   public func release(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> ReleaseOutcome {
     try release(lease, on: nil, within: nil, at: now)
   }
 
   /// Moves a lease's deadline.
+  ///
+  /// - Throws: As ``renew(_:on:ttl:within:at:)``.
   public func renew(
     _ lease: LeaseID, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot { try renew(lease, on: nil, ttl: ttl, within: nil, at: now) }
 
   /// One lease, whoever asks.
+  ///
+  /// - Throws: As ``lease(_:within:at:)``.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     try self.lease(lease, within: nil, at: now)
   }

@@ -10,7 +10,7 @@ public protocol OperationClient: AnyObject, Sendable {
   func refused(_ error: LeaseholdError)
 }
 
-/// How a list of operations went.
+/// The outcome of a list of operations.
 public enum OperationOutcome: Sendable {
   /// Done, as one step.
   case performed(OperationResult)
@@ -26,23 +26,41 @@ public enum OperationOutcome: Sendable {
 /// more than the set's owner and mode grant that user.
 public protocol SemaphoreService: AnyObject, Sendable {
   /// The host's sets, from an index on, and the kernel's limits.
+  ///
+  /// - Throws: `internal` where the kernel does not tell its sets.
   func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory
   /// One set with all its semaphores.
+  ///
+  /// - Throws: `no-such-set`, `permission-denied`.
   func semaphoreSet(_ address: SemaphoreSetAddress, for caller: Caller) throws(LeaseholdError) -> SemaphoreSetDetail
   /// One semaphore of a set.
+  ///
+  /// - Throws: As ``semaphoreSet(_:for:)``, and `no-such-semaphore`.
   func semaphore(
     _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
   ) throws(LeaseholdError) -> NumberedSemaphore
   /// Opens a set, and makes it where there is none; nobody else sees a new one before it has its values.
+  ///
+  /// - Throws: `exists` when it was to be new, `nsems-mismatch` where a smaller one is there, `out-of-range` for more
+  ///   semaphores than a set can have, `permission-denied`, `own-set`, `kernel-limit`, `no-such-set` where it is
+  ///   removed again and again.
   func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet
   /// Changes owner, group or mode.
+  ///
+  /// - Throws: As ``semaphoreSet(_:for:)``; `own-set`, `out-of-range` for an owner that is nobody here.
   func changeSemaphoreSet(_ address: SemaphoreSetAddress, _ change: SemaphoreSetChange)
     throws(LeaseholdError) -> SemaphoreSetInfo
   /// Writes values; every undo of the numbers written is forgotten, as the kernel does.
   ///
   /// Leases stand in the way unless forced; then they are broken, and give nothing back.
+  ///
+  /// - Throws: As ``semaphore(_:of:for:)``; `nsems-mismatch` for another number of values, `in-use` for leases
+  ///   without `force`, `forbidden` for leases outside the confinement, `own-set`.
   func writeSemaphores(_ request: SemaphoreWrite, at now: MonotonicInstant) throws(LeaseholdError) -> SemaphoresWritten
   /// Removes a set; leases and waiters stand in the way unless forced.
+  ///
+  /// - Throws: As ``semaphoreSet(_:for:)``; `in-use` without `force`, `forbidden` for leases outside the confinement,
+  ///   `own-set`.
   func removeSemaphoreSet(
     _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo
@@ -50,6 +68,11 @@ public protocol SemaphoreService: AnyObject, Sendable {
   ///
   /// If one of them is to be taken back, they are on a lease whose end does it as the kernel does at a process's exit:
   /// without waiting, cut at 0 and at 32767.
+  ///
+  /// - Throws: As ``semaphoreSet(_:for:)``; `out-of-range` for a number that the set does not have and for too many
+  ///   operations, `locked` where they would have to wait, `kernel-limit`, `own-set`, `idempotency-mismatch`, the end
+  ///   of a lease that is repeated (`expired` and so on), `ledger-full`, `caller-limit`, `too-many-waiters`,
+  ///   `draining`. A client hears of `wait-timeout` and `set-removed` as well.
   func operate(
     _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OperationOutcome

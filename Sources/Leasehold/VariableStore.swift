@@ -12,39 +12,65 @@ public protocol VariableStore: AnyObject, Sendable {
   /// Finds a segment; `nil` is the default one.
   ///
   /// - Parameter making: Whether the default one is made where it is missing.
+  /// - Throws: `no-such-segment`, `permission-denied`; `kernel-limit` and `corrupt-segment` where one is made;
+  ///   `internal` for what else the kernel says.
   func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo
   /// One variable; `nil` where there is none.
+  ///
+  /// - Throws: As ``segment(_:making:)``; `corrupt-segment`, `kernel-limit`, `out-of-range` for a number that a
+  ///   32-bit PHP does not have, `stale-fence`.
   func variable(
     _ key: VariableKey, fence: Int64?, in address: SegmentAddress?
   ) throws(LeaseholdError) -> StoredVariable?
   /// Stores a variable, or changes nothing at all.
+  ///
+  /// - Throws: As ``variable(_:fence:in:)``; `precondition-failed`, `segment-full`, `out-of-range` for integers that
+  ///   a 32-bit PHP cannot read.
   func put(_ put: VariablePut, in address: SegmentAddress?) throws(LeaseholdError) -> PutOutcome
   /// Takes a variable out; `nil` where there is none.
+  ///
+  /// - Throws: As ``variable(_:fence:in:)``, and `precondition-failed`.
   func remove(
     _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: SegmentAddress?
   ) throws(LeaseholdError) -> RemovedVariable?
   /// All variables in their order, a page of them.
+  ///
+  /// - Throws: As ``segment(_:making:)``, and `corrupt-segment`.
   func variables(in address: SegmentAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList
 
   /// The host's segments, from an index on, and the kernel's limits.
+  ///
+  /// - Throws: `internal` where the kernel does not tell its segments.
   func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory
   /// Makes a segment, or finds the one that is there.
+  ///
+  /// - Throws: `permission-denied`, `kernel-limit`, `caller-limit`, `corrupt-segment`, `no-such-segment` when it is
+  ///   removed meanwhile, `internal`.
   func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation
   /// Changes owner or mode; what is `nil` stays.
+  ///
+  /// - Throws: `no-such-segment`, `permission-denied`, `internal`.
   func change(
     _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo
   /// Removes a segment; whoever has it attached keeps it until then, which is refused unless `force`.
+  ///
+  /// - Throws: As ``change(_:uid:gid:mode:)``, and `in-use` without `force`.
   func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo
   /// Bytes of a segment; `length` is the rest where it is `nil`.
+  ///
+  /// - Throws: As ``change(_:uid:gid:mode:)``; `out-of-range` beyond the segment or the largest answer,
+  ///   `kernel-limit` without memory to attach it.
   func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8]
   /// Writes bytes, and zeros behind them up to `length`.
+  ///
+  /// - Throws: As ``read(_:offset:length:)``.
   func write(
     _ bytes: [UInt8], to address: SegmentAddress, offset: Int, length: Int
   ) throws(LeaseholdError) -> SegmentInfo
 }
 
-/// How a caller names a segment.
+/// The name that a caller gives to a segment.
 public enum SegmentAddress: Sendable, Equatable {
   /// By its SysV key, not 0.
   case key(Int32)
@@ -60,7 +86,7 @@ public enum SegmentAddress: Sendable, Equatable {
   }
 }
 
-/// How a caller names a variable.
+/// The name that a caller gives to a variable.
 public enum VariableKey: Sendable, Equatable {
   /// PHP's variable_key.
   case number(Int64)
@@ -68,7 +94,7 @@ public enum VariableKey: Sendable, Equatable {
   case name(String)
 }
 
-/// What must hold of a variable before it is changed.
+/// A condition that a variable must meet before it is changed.
 public struct VariableCondition: Sendable, Equatable {
   /// Tags one of which it must have; `["*"]` takes any, `nil` asks for nothing.
   public var ifMatch: [String]?
@@ -83,13 +109,13 @@ public struct VariableCondition: Sendable, Equatable {
 public struct VariablePut: Sendable {
   /// The variable.
   public var key: VariableKey
-  /// What is stored.
+  /// The serialized value.
   public var text: [UInt8]
-  /// What must hold before.
+  /// The condition that must hold before.
   public var condition: VariableCondition
   /// The fence of the caller's lease; one older than the last seen is refused.
   public var fence: Int64?
-  /// Whether the text has integers that a 32-bit PHP cannot read.
+  /// True when the text has integers that a 32-bit PHP cannot read.
   public var needs64Bits: Bool
 
   /// Makes a put.
@@ -105,11 +131,11 @@ public struct VariablePut: Sendable {
   }
 }
 
-/// How a put went.
+/// The outcome of a put.
 public struct PutOutcome: Sendable {
   /// PHP's variable_key.
   public var key: Int64
-  /// Whether an older value was replaced.
+  /// True when an older value was replaced.
   public var replaced: Bool
   /// The tag of what is stored now.
   public var tag: String

@@ -1,9 +1,9 @@
 #if DEBUG
   public import Leasehold
 
-  /// How slow and how unreliable an engine is made.
+  /// The delays and faults that an engine is given.
   public struct Delays: Sendable {
-    /// How long each call takes, and the answer to each acquire.
+    /// The time that each call takes, and the answer to each acquire.
     public var span = TimeSpan.zero
     /// Of a hundred calls so many fail, and do nothing.
     public var failing: UInt64 = 0
@@ -30,12 +30,12 @@
       }
     }
 
-    /// Whether it changes nothing but that calls come from other threads.
+    /// True when it changes nothing but that calls come from other threads.
     var isNone: Bool { span == .zero && failing == 0 && forgetting == 0 }
 
     enum Fate: Sendable { case done, fails, isForgotten }
 
-    /// What happens to a call, by its number: the same for the same seed.
+    /// The fate of a call, by its number: the same for the same seed.
     func fate(of call: UInt64) -> Fate {
       var bits = (call &+ seed &<< 32) &* 0x9e37_79b9_7f4a_7c15
       bits = (bits ^ bits >> 29) &* 0xbf58_476d_1ce4_e5b9

@@ -90,7 +90,7 @@ package final class HostThread: @unchecked Sendable {
     return body()
   }
 
-  /// What was blocked before.
+  /// The signals that were blocked before.
   private static func block() -> sigset_t {
     var blocked = sigset_t()
     var before = sigset_t()

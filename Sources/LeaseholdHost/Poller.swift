@@ -14,7 +14,7 @@ package final class Poller: Sendable {
     package let errno: Int32
   }
 
-  /// What is reported of a descriptor; its end and its errors always are.
+  /// The events of a descriptor that are reported; its end and its errors always are.
   package enum Interest {
     /// It can be read.
     case reading

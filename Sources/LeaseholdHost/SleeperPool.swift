@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Order of locks: this pool, then its threads'. Bodies and reports run under neither.
 package final class SleeperPool: Sendable {
-  /// How a sleep was told to end.
+  /// The way in which a sleep was told to end.
   package enum End: UInt8, AtomicRepresentable, Sendable {
     /// Nobody waits for it any more.
     case canceled = 1
@@ -19,7 +19,7 @@ package final class SleeperPool: Sendable {
   package final class Sleep: Sendable {
     private let mark = Atomic<UInt8>(0)
 
-    /// How it was told to end; `nil` while it goes on.
+    /// The way in which it was told to end; `nil` while it goes on.
     ///
     /// Look before each system call, and after EINTR.
     package var end: End? { End(rawValue: mark.load(ordering: .sequentiallyConsistent)) }
@@ -30,7 +30,7 @@ package final class SleeperPool: Sendable {
     }
   }
 
-  /// What a thread does: it sleeps, and answers what is to be run once it counts as free.
+  /// The work of a thread: it sleeps, and answers what is to be run once it counts as free.
   package typealias Body = @Sendable (Sleep) -> @Sendable () -> Void
 
   private struct Sleeper {
@@ -50,7 +50,7 @@ package final class SleeperPool: Sendable {
   private let threads: BlockingPool
   private let alarm = Alarm()
 
-  /// How often a signal is repeated that a sleeper may have missed, in nanoseconds.
+  /// The time after which a signal is repeated that a sleeper may have missed, in nanoseconds.
   private static let repeatInterval: Int64 = 1_000_000
 
   /// An empty pool.

@@ -87,7 +87,7 @@ struct DaemonGuard: Sendable {
     throw .canceled
   }
 
-  /// Who has it, as far as the kernel tells.
+  /// The process that has it, as far as the kernel tells.
   enum Holder {
     case this
     /// The set is gone, or its value was written to 0: whoever takes it next has it.
@@ -96,7 +96,7 @@ struct DaemonGuard: Sendable {
     case unknown
   }
 
-  /// Who has it now, after this process took it.
+  /// The process that has it now, after this one took it.
   var holder: Holder {
     do throws(Errno) {
       let value = try set.value(of: 0)
@@ -119,7 +119,7 @@ struct DaemonGuard: Sendable {
     }
   }
 
-  /// What came of it.
+  /// The outcome of taking it again.
   enum Retaking {
     case done(DaemonGuard)
     /// Another daemon was faster.

@@ -1,14 +1,14 @@
 import Leasehold
 import Synchronization
 
-/// What fails at the moment; each change is told once, however often the failure is seen.
+/// The parts that fail at the moment; each change is told once, however often the failure is seen.
 final class FaultBook: Sendable {
   private let book = Mutex<[ServiceFault]>([])
   private let report: (@Sendable (FaultNotice) -> Void)?
 
   init(report: (@Sendable (FaultNotice) -> Void)?) { self.report = report }
 
-  /// What fails, in the order in which it began to.
+  /// The parts that fail, in the order in which they began to.
   var current: [ServiceFault] { book.withLock(\.self) }
 
   /// Notes that a part fails, or with `nil` that it works.

@@ -18,7 +18,7 @@ final class FenceKeeper: Sendable {
   private let alarm = Alarm()
   private let report: @Sendable (FenceFileError?) -> Void
 
-  /// How long after a failure it is tried again.
+  /// The time from a failure to the next try.
   private static let pause: Int64 = 1_000_000_000
   /// A disk that takes longer than this to take a mark is said to stall.
   private static let patience: Int64 = 5_000_000_000
@@ -57,7 +57,7 @@ final class FenceKeeper: Sendable {
     alarm.ring()
   }
 
-  /// Whether a mark has been asked for that the disk has not taken for some seconds.
+  /// Returns true when a mark has been asked for that the disk has not taken for some seconds.
   func isStalled(at now: MonotonicInstant) -> Bool {
     let asked = asked.load(ordering: .relaxed)
     return asked != 0 && now.nanoseconds - asked > Self.patience

@@ -80,14 +80,15 @@ extension KernelSemaphores {
     throw .kernel(KernelFailure(.accessDenied))
   }
 
-  /// Whether a set was made by Leasehold for `path:` locks.
+  /// Returns true when a set was made by Leasehold for `path:` locks.
   func hasLedger(_ set: Int32, count: Int) -> Bool {
     let set = SemaphoreSet(id: set)
     guard let status = try? set.anyStatus(), status.count == count else { return false }
     return hasLedger(set, status)
   }
 
-  /// Whether a set was made by Leasehold for `path:` locks: this user made it, and its last three values say so.
+  /// Returns true when a set was made by Leasehold for `path:` locks: this user made it, and its last three values say
+  /// so.
   private func hasLedger(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> Bool {
     let trailer = status.count - CounterDialect.trailerSemaphores
     guard status.permissions.creator == HostFacts.uid, trailer >= 2, trailer % 2 == 0,
@@ -226,7 +227,7 @@ extension KernelSemaphores {
     }
   }
 
-  /// How a set looks to who wants to know whether its values were written.
+  /// The traces of a set by which writes to its values are noticed.
   func trace(_ set: Int32) -> SetTrace? {
     // The kernel stamps sets with the seconds that this tells, not with those of a finer clock.
     let read = Int64(time(nil))

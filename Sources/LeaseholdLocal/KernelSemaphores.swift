@@ -58,7 +58,7 @@ final class KernelSemaphores: SemaphoreKernel {
     return error
   }
 
-  /// How often something is tried again that fails without a lasting reason, or that others undo.
+  /// The number of tries of what fails without a lasting reason, or what others undo.
   static let attempts = 16
 
   // MARK: Banks

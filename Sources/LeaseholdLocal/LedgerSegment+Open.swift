@@ -73,7 +73,7 @@ extension LedgerSegment {
     return text
   }
 
-  /// Whether no lease and no lock is in it.
+  /// True when no lease and no lock is in it.
   private var isEmpty: Bool {
     let used = header(.highWater).within(0...capacity) ?? 0
     return (0..<used).allSatisfy { commitWord(at: $0).isDisposable }

@@ -29,10 +29,10 @@ final class LedgerSegment: LedgerStorage {
   let key: IPCKey
   let capacity: Int
   private var populated: Int
-  /// Whether it was made here and has no record yet.
+  /// True when it was made here and has no record yet.
   private var isFresh: Bool
   private var base: UnsafeMutableRawPointer
-  /// What page 0 should say: the words of the ledger, where the service is, who serves.
+  /// The words that page 0 should hold: the words of the ledger, where the service is, who serves.
   private var words = InlineArray<3, UInt64>(repeating: 0)
   private var description = ""
   var server = ServerMark.nobody

@@ -3,7 +3,7 @@ import LeaseholdHost
 import Synchronization
 
 extension LocalLockService {
-  /// Whether the ledger can be had, and the clock's thread has turned within `span`.
+  /// Returns true when the ledger can be had, and the clock's thread has turned within `span`.
   ///
   /// It turns once a second at least. Whoever keeps the ledger's mutex for ever keeps this call for ever, too: a
   /// watchdog must not wait for it on a thread that others need.
@@ -12,7 +12,7 @@ extension LocalLockService {
     return sinceClockTurned <= span
   }
 
-  /// How long ago the clock's thread turned.
+  /// The time since the clock's thread turned.
   public var sinceClockTurned: TimeSpan {
     let turned = clockTurn.load(ordering: .relaxed)
     return TimeSpan(nanoseconds: max(0, HostClock.monotonic() - turned))

@@ -4,7 +4,7 @@ import Synchronization
 
 extension LocalLockService {
   private static let second: Int64 = 1_000_000_000
-  /// How often queues are looked at for which no thread could wait.
+  /// The time between two looks at queues for which no thread could wait.
   private static let pollInterval: Int64 = 10_000_000
   /// Ends done in one go before others get the ledger.
   private static let batch = 128

@@ -8,6 +8,8 @@ extension LocalLockService {
   }
 
   /// Watches a lock.
+  ///
+  /// - Throws: As ``LockWatchService/watch(_:listed:unless:watcher:)``.
   public func watch(
     _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {

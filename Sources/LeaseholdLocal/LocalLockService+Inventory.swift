@@ -5,6 +5,8 @@ import SystemPackage
 
 extension LocalLockService {
   /// The host's sets in the order of the kernel's table, and the kernel's limits.
+  ///
+  /// - Throws: As ``SemaphoreService/semaphoreSets(from:limit:)``.
   public func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
     do {
       let limits = try SemaphoreLimits.current()
@@ -30,6 +32,8 @@ extension LocalLockService {
   }
 
   /// One set with all its semaphores.
+  ///
+  /// - Throws: As ``SemaphoreService/semaphoreSet(_:for:)``.
   public func semaphoreSet(
     _ address: SemaphoreSetAddress, for caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetDetail {
@@ -50,6 +54,8 @@ extension LocalLockService {
   }
 
   /// One semaphore of a set.
+  ///
+  /// - Throws: As ``SemaphoreService/semaphore(_:of:for:)``.
   public func semaphore(
     _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
   ) throws(LeaseholdError) -> NumberedSemaphore {

@@ -6,6 +6,8 @@ import SystemPackage
 
 extension LocalLockService {
   /// Does a list of operations as one step, now or as soon as the kernel can.
+  ///
+  /// - Throws: As ``SemaphoreService/operate(_:client:at:)``.
   public func operate(
     _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OperationOutcome {
@@ -162,7 +164,7 @@ extension LeaseholdError {
       ])
   }
 
-  /// No thread can be started to wait on.
+  /// The error of a wait for which no thread can be started.
   static var noThreadToWait: LeaseholdError {
     LeaseholdError(
       .kernelLimit,

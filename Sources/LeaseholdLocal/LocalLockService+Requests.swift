@@ -30,6 +30,8 @@ extension LocalLockService {
   public func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool { change { $0.follow(lease, client: client) } }
 
   /// Gives a lease back.
+  ///
+  /// - Throws: As ``LockService/release(_:on:within:at:)``.
   public func release(
     _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
@@ -40,6 +42,8 @@ extension LocalLockService {
   }
 
   /// Moves a lease's deadline.
+  ///
+  /// - Throws: As ``LockService/renew(_:on:ttl:within:at:)``.
   public func renew(
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -51,6 +55,8 @@ extension LocalLockService {
 
   /// Ends somebody's lease: root and this service's user anybody's, other local users their own, callers over TCP
   /// anybody's, as nothing tells them apart.
+  ///
+  /// - Throws: As ``LockService/breakLease(_:at:)``.
   public func breakLease(
     _ request: BreakRequest, at now: MonotonicInstant
   ) throws(LeaseholdError) -> BreakOutcome {
@@ -62,6 +68,8 @@ extension LocalLockService {
   }
 
   /// Gives a lease another id and holder.
+  ///
+  /// - Throws: As ``LockService/transfer(_:at:)``.
   public func transfer(
     _ request: TransferRequest, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -70,6 +78,8 @@ extension LocalLockService {
   }
 
   /// One lease.
+  ///
+  /// - Throws: As ``LockService/lease(_:within:at:)``.
   public func lease(
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -89,11 +99,15 @@ extension LocalLockService {
   }
 
   /// One lock.
+  ///
+  /// - Throws: As ``LockService/lock(_:listed:)``.
   public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
     try change { ledger throws(LeaseholdError) in try ledger.lock(lock.key, lock.native, listed: listed) }
   }
 
   /// Opens a lock without taking it.
+  ///
+  /// - Throws: As ``NativeLockService/open(_:for:at:)``.
   public func open(
     _ want: Want, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock {
@@ -102,6 +116,8 @@ extension LocalLockService {
   }
 
   /// Where a native name leads.
+  ///
+  /// - Throws: As ``NativeLockService/binding(_:_:)``.
   public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
     try change { ledger throws(LeaseholdError) in try ledger.binding(key, native) }
   }
@@ -137,10 +153,12 @@ extension LocalLockService {
     return page
   }
 
-  /// What a listing takes from the ledger at once, so that nobody waits for a whole page.
+  /// The numbers that a listing takes from the ledger at once, so that no caller waits for a whole page.
   private static let (entriesPerSlice, recordsPerSlice) = (100, 5000)
 
   /// Removes a lock.
+  ///
+  /// - Throws: As ``LockService/remove(_:force:within:at:)``.
   public func remove(
     _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) {
@@ -151,6 +169,8 @@ extension LocalLockService {
   }
 
   /// Finds the process that a caller wants a lease bound to.
+  ///
+  /// - Throws: As ``ProcessService/process(_:of:socket:)``.
   public func process(
     _ asked: AskedProcess, of caller: Caller, socket: Int32
   ) throws(LeaseholdError) -> ProcessBinding { try processes.find(asked, of: caller.peer, socket: socket) }
@@ -161,7 +181,7 @@ extension LocalLockService {
     change { $0.processEnded(process, at: moment) }
   }
 
-  /// Whether it serves, and what it counted.
+  /// The state of the service, and its counts.
   public func status() -> ServiceStatus {
     var status = core.withLock { $0.ledger.status() }
     status.faults = faults.current

@@ -6,6 +6,8 @@ import SystemPackage
 
 extension LocalLockService {
   /// Opens a set, and makes it where there is none.
+  ///
+  /// - Throws: As ``SemaphoreService/makeSemaphoreSet(_:)``.
   public func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet {
     let most: Int
     do {
@@ -84,7 +86,7 @@ extension LocalLockService {
     return OpenedSemaphoreSet(info: info, isNew: false)
   }
 
-  /// What the kernel tells of a set whatever its mode (SEM_STAT_ANY has no permissions to ask).
+  /// The kernel's status of a set whatever its mode (SEM_STAT_ANY has no permissions to ask).
   ///
   /// `nil` when it is gone.
   private func look(at set: SemaphoreSet) -> SemaphoreSetInfo? {
@@ -101,6 +103,8 @@ extension LocalLockService {
   }
 
   /// Changes owner, group or mode.
+  ///
+  /// - Throws: As ``SemaphoreService/changeSemaphoreSet(_:_:)``.
   public func changeSemaphoreSet(
     _ address: SemaphoreSetAddress, _ change: SemaphoreSetChange
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
@@ -130,6 +134,8 @@ extension LocalLockService {
   }
 
   /// Writes values.
+  ///
+  /// - Throws: As ``SemaphoreService/writeSemaphores(_:at:)``.
   public func writeSemaphores(
     _ request: SemaphoreWrite, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoresWritten {
@@ -175,6 +181,8 @@ extension LocalLockService {
   }
 
   /// Removes a set.
+  ///
+  /// - Throws: As ``SemaphoreService/removeSemaphoreSet(_:force:caller:at:)``.
   public func removeSemaphoreSet(
     _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
@@ -200,7 +208,7 @@ extension LocalLockService {
     return info
   }
 
-  /// Who sleeps on the set, natives and our own; 0 where it may not be read.
+  /// The number of sleepers on the set, natives and our own; 0 where it may not be read.
   private func sleepers(on set: SemaphoreSet, _ info: SemaphoreSetInfo) -> Int {
     (0..<info.semaphoreCount).reduce(0) { count, number in
       count + ((try? set.waiterCount(of: number)) ?? 0) + ((try? set.zeroWaiterCount(of: number)) ?? 0)

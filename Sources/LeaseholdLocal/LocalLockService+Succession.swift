@@ -11,7 +11,7 @@ import SysV
 import Synchronization
 
 extension LocalLockService {
-  /// How long a new daemon waits for the end of one whose place it takes.
+  /// The time for which a new daemon waits for the end of one whose place it takes.
   private static let patience = TimeSpan.seconds(5)
 
   /// Waits for the end of the daemon that was named in the ledger before this one, if it still runs.
@@ -27,7 +27,7 @@ extension LocalLockService {
     }
   }
 
-  /// How often a guard is tried to be made anew for which there was no room.
+  /// The time between two tries to make a guard for which there was no room.
   private static let pauseBetweenAttempts: Int64 = 100_000_000
 
   /// The thread that sleeps on the guard.

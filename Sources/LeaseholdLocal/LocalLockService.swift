@@ -4,7 +4,7 @@ import Synchronization
 import SysV
 import SystemPackage
 
-/// How the lock service of this host is set up.
+/// The settings of this host's lock service.
 public struct LocalServiceOptions: Sendable {
   /// The maxima.
   public var limits = Limits()
@@ -16,11 +16,11 @@ public struct LocalServiceOptions: Sendable {
   public var setMode: UInt32 = 0o600
   /// The folders below which the files of `path:` locks must lie, after links are followed.
   public var pathRoots = ["/tmp", "/var/tmp", "/run/lock"]
-  /// Who serves, for the error of a second daemon; for example the addresses.
+  /// The description of the service, for the error of a second daemon; for example the addresses.
   public var description = ""
   /// Told of leases that end without their holders' doing, about once a second.
   public var onEnds: (@Sendable (EndLog) -> Void)?
-  /// Whether the kernel is asked for the pidfd of a peer where it can give one, and not for the peer's number alone.
+  /// True when the kernel is asked for the pidfd of a peer where it can give one, and not for the peer's number alone.
   public var usesPeerHandle = true
   /// Keeps the fence growing through a reboot with a clock set back; `nil` relies on the clock.
   public var stateDirectory: String?
@@ -79,8 +79,9 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
   /// Takes the guard, recovers the ledger and begins to serve.
   ///
   /// - Parameters:
-  ///   - standby: Whether to wait for another daemon's end.
+  ///   - standby: True to wait for another daemon's end.
   ///   - goOn: Asked about once a second while waiting.
+  /// - Throws: ``LocalServiceError``, each of whose cases says what to do.
   public init(_ options: LocalServiceOptions, standby: Bool = false, while goOn: () -> Bool = { true })
     throws(LocalServiceError)
   {
@@ -234,7 +235,7 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
     return try result.get()
   }
 
-  /// Whether another daemon has taken this one's place.
+  /// True when another daemon has taken this one's place.
   public var isSucceeded: Bool { successor.load(ordering: .relaxed) != 0 }
 
   func moment(_ now: MonotonicInstant) -> Moment {

@@ -13,7 +13,7 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   case foreignControlSet(key: Int32, id: Int32, semaphoreCount: Int)
   /// The kernel does not let this user at what carries the key of the guard or the ledger.
   case notPermitted(OwnObject, key: Int32, owner: UInt32?, errno: Errno)
-  /// What carries the key of the guard or the ledger was made by another user, or others may use it.
+  /// The object with the key of the guard or the ledger was made by another user, or others may use it.
   case notOurs(OwnObject, key: Int32, owner: UInt32, creator: UInt32, mode: UInt32)
   /// The ledger was written by another version.
   case foreignLedger(key: Int32, id: Int32, found: UInt64, understood: UInt64)
@@ -86,7 +86,7 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
 }
 
 extension LocalServiceError {
-  /// What fails where there are no semaphores: the first thing that is done with any.
+  /// The step that fails where there are no semaphores: the first that needs one.
   static let openingGuard = "open the guard (semget)"
 
   /// The errno of semget(2) where this kernel, or a filter, has no semaphores for this process; else `nil`.

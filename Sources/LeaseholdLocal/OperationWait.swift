@@ -5,7 +5,7 @@ import SystemPackage
 
 /// A list of operations that one thread waits for in the kernel.
 struct OperationWait: Sendable {
-  /// How the wait ended.
+  /// The end of the wait.
   enum Outcome: Sendable {
     case performed
     case timedOut

@@ -14,7 +14,7 @@ public enum OwnObject: Sendable {
   /// The segment of the fences of segments.
   case fences
 
-  /// What it is called in errors.
+  /// The name that it has in errors.
   var name: String {
     switch self {
     case .guard: "the guard"
@@ -62,6 +62,6 @@ public enum OwnObject: Sendable {
 }
 
 extension IPCPermissions {
-  /// Whether the user of this process made it and owns it.
+  /// True when the user of this process made it and owns it.
   var isOurs: Bool { creator == HostFacts.uid && owner == HostFacts.uid }
 }

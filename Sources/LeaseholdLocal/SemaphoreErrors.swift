@@ -136,7 +136,7 @@ extension LeaseholdError {
       ])
   }
 
-  /// No set, or no semaphore, fits in any more.
+  /// The error of a kernel that has no room for a set or a semaphore.
   static func outOfRoom(_ error: Errno) -> LeaseholdError {
     var facts: [Fact] = [("errno", .text(error.label))]
     guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()

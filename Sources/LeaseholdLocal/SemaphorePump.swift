@@ -4,7 +4,7 @@ import Synchronization
 import SysV
 import SystemPackage
 
-/// What a thread that waited in the kernel reports.
+/// The report of a thread that waited in the kernel.
 struct PumpReport: Sendable {
   let wait: KernelWait
   let outcome: Outcome

@@ -23,11 +23,11 @@ struct ServerMark: Equatable, Sendable {
 }
 
 extension LedgerSegment {
-  /// Whether another daemon has written its name into the header since this one did: a look at two words.
+  /// True when another daemon has written its name into the header since this one did: a look at two words.
   @inline(__always)
   var namesAnother: Bool { headerWord(3) != server.pid || headerWord(4) != server.started }
 
-  /// Who is named in the header.
+  /// The daemon that the header names.
   var namedServer: ServerMark {
     ServerMark(
       pid: headerWord(3), started: headerWord(4), processStarted: headerWord(8), namespace: headerWord(9))

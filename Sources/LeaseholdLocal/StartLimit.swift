@@ -5,16 +5,16 @@ import SystemPackage
 public struct StartLimit: Equatable, Sendable, CustomStringConvertible {
   /// Its name, such as SHMMAX.
   public let name: String
-  /// What it is.
+  /// The value of the limit.
   public let value: UInt
-  /// How much is used of it now; `nil` where it is a limit of one thing.
+  /// The part of it that is used now; `nil` where it is a limit of one thing.
   public let used: UInt?
-  /// What is asked for.
+  /// The amount that is needed.
   public let needed: UInt
-  /// How to raise it.
+  /// The way to raise it.
   public let remedy: String
 
-  /// What it is, what it must be, and what to do.
+  /// A sentence that says what it is, what it must be, and what to do.
   public var description: String {
     let inUse = used.map { ", of which \($0) are in use" } ?? ""
     return "\(name) is \(value) here\(inUse), and \(needed)\(used == nil ? " are" : " more are") needed: \(remedy)"

@@ -23,7 +23,7 @@ public final class RecordingClient: LeaseClient {
   /// Why there was none, when the wait ended without.
   public var refusal: LeaseholdError? { heard.withLock { $0.refusals.first } }
 
-  /// How the followed lease ended.
+  /// The end of the followed lease.
   public var end: EndReason? { heard.withLock { $0.ends.first } }
 
   /// Answers to the wait, of either kind: must never be more than one.

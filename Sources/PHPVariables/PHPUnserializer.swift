@@ -2,17 +2,17 @@
 ///
 /// Objects, enum cases and references are checked for form and kept as text; no object is ever made.
 public struct PHPUnserializer {
-  /// What is wrong with a text, and at which byte.
+  /// An error in a text, and the byte at which it is.
   public struct Flaw: Error, Equatable {
     /// The end of a sentence.
     public let what: String
     /// From 0.
     public let offset: Int
-    /// Whether only ``PHPUnserializer/maximumDepth`` is passed: PHP itself may read it.
+    /// True when only ``PHPUnserializer/maximumDepth`` is passed: PHP itself may read it.
     public var isTooDeep = false
   }
 
-  /// How deep arrays and objects may nest.
+  /// The depth to which arrays and objects may nest.
   public static let maximumDepth = 512
 
   private let bytes: UnsafeBufferPointer<UInt8>
@@ -27,6 +27,7 @@ public struct PHPUnserializer {
   /// Reads one value.
   ///
   /// - Parameter ignoringRest: Whether bytes after the value are fine, as they are to PHP.
+  /// - Throws: ``Flaw`` when the text is no value, holds more than one, or is nested too deep.
   ///
   /// The corresponding PHP function is `unserialize`.
   public static func unserialize(_ text: [UInt8], ignoringRest: Bool = false) throws(Flaw) -> PHPValue {

@@ -10,7 +10,7 @@ public enum JSONMappingError: Error, Equatable {
 
 /// Why a value cannot be shown as JSON: the end of a sentence.
 public struct NotRepresentable: Error, Equatable {
-  /// What it holds that JSON cannot.
+  /// The part of the value that JSON cannot hold.
   public let what: String
 }
 
@@ -20,6 +20,7 @@ extension PHPValue {
   /// A whole number is an int, one with a point or an exponent a double; an array becomes a list, an object an array
   /// whose canonical decimals are integer keys. The same name twice in one object is an error.
   /// - Parameter word: The size of PHP's integers where the value is going.
+  /// - Throws: ``JSONMappingError`` when it is no JSON, names a member twice, or has an integer beyond `word`.
   public init(json bytes: UnsafeBufferPointer<UInt8>, _ word: WordSize = .bits64) throws(JSONMappingError) {
     var mapping = JSONMapping(scanner: JSONScanner(bytes), word: word)
     do throws(JSONScanner.Flaw) {

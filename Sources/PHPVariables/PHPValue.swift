@@ -17,7 +17,7 @@ public enum PHPValue: Hashable, Sendable {
   case reference(text: [UInt8])
 }
 
-/// What an opaque value is.
+/// The kind of an opaque value.
 public enum PHPObjectKind: UInt8, Hashable, Sendable {
   /// `O:`, an object with properties.
   case object = 0x4f
@@ -69,7 +69,7 @@ public enum PHPKey: Hashable, Sendable {
   }
 }
 
-/// How wide the integers of a PHP build are: `zend_long`.
+/// The width of the integers of a PHP build: `zend_long`.
 public enum WordSize: Int, Hashable, Sendable {
   case bits32 = 4
   case bits64 = 8
@@ -77,12 +77,12 @@ public enum WordSize: Int, Hashable, Sendable {
   /// 32 or 64.
   public var bits: Int { rawValue * 8 }
 
-  /// Whether a build of this size can hold the number.
+  /// Returns true when a build of this size can hold the number.
   public func holds(_ number: Int64) -> Bool { self == .bits64 || Int32(exactly: number) != nil }
 }
 
 extension PHPValue {
-  /// What the first letter of a serialized text says it is: `null`, `bool`, `int`, `double`, `string`, `array`,
+  /// The type that the first letter of a serialized text names: `null`, `bool`, `int`, `double`, `string`, `array`,
   /// `object`, `enum`, `reference`, or `unknown`.
   public static func typeName(of text: some Collection<UInt8>) -> String {
     switch text.first {
@@ -99,7 +99,7 @@ extension PHPValue {
     }
   }
 
-  /// Whether an object or enum case is anywhere in it.
+  /// True when an object or enum case is anywhere in it.
   public var holdsObjects: Bool {
     switch self {
     case .object: true
@@ -108,7 +108,7 @@ extension PHPValue {
     }
   }
 
-  /// Whether every integer in it, keys included, fits a build of that word size.
+  /// Returns true when every integer in it, keys included, fits a build of that word size.
   ///
   /// Objects are not looked into.
   public func fits(_ word: WordSize) -> Bool {

@@ -20,13 +20,13 @@
 ///
 /// The source is `ext/sysvshm` of PHP, whose integers are native `zend_long`.
 public struct VariableSegment {
-  /// How wide the integers are.
+  /// The width of the integers.
   public let word: WordSize
   /// Where the first free byte is.
   public private(set) var end: Int
-  /// How many bytes can be taken, headers of chunks included.
+  /// The bytes that can be taken, headers of chunks included.
   public private(set) var freeBytes: Int
-  /// What the header gives as its size.
+  /// The header's number for its size.
   public let totalBytes: Int
 
   private let bytes: UnsafeMutableRawBufferPointer
@@ -51,6 +51,7 @@ public struct VariableSegment {
   /// Reads the header.
   ///
   /// - Parameter bytes: The whole segment, as large as the kernel says; must stay mapped as long as this value lives.
+  /// - Throws: ``SegmentFlaw`` when there is no header, or its numbers contradict each other.
   public init(_ bytes: UnsafeMutableRawBufferPointer) throws(SegmentFlaw) {
     guard bytes.count >= WordSize.bits32.headerBytes else { throw .tooSmall(bytes.count) }
     guard zip(bytes, Self.magic).allSatisfy({ $0 == $1 }) else { throw .noHeader }
@@ -76,6 +77,8 @@ public struct VariableSegment {
   /// Writes a header without variables over whatever is there.
   ///
   /// Byte 7 stays, as it does in PHP.
+  ///
+  /// - Throws: ``SegmentFlaw/tooSmall(_:)``, also for more bytes than the word size can count.
   public static func initialize(
     _ bytes: UnsafeMutableRawBufferPointer, _ word: WordSize = .bits64
   ) throws(SegmentFlaw) {
@@ -88,6 +91,8 @@ public struct VariableSegment {
   }
 
   /// Goes through the chunks in order, as long as `body` answers true.
+  ///
+  /// - Throws: ``SegmentFlaw/chunk(at:)``.
   public func forEach(_ body: (Chunk) -> Bool) throws(SegmentFlaw) {
     var offset = word.headerBytes
     while offset < end {
@@ -108,6 +113,8 @@ public struct VariableSegment {
   /// Finds a variable; of several with one key the first, as PHP does.
   ///
   /// Every chunk is checked, behind the one that is found as well.
+  ///
+  /// - Throws: As ``forEach(_:)``.
   public func find(_ key: Int64) throws(SegmentFlaw) -> Chunk? { try all(key).first }
 
   /// The chunks with that key: PHP never leaves more than one, but others may.
@@ -122,6 +129,8 @@ public struct VariableSegment {
 
   /// The text of a variable.
   ///
+  /// - Throws: As ``forEach(_:)``.
+  ///
   /// The corresponding PHP function is `shm_get_var`, without its `unserialize`.
   public func text(of key: Int64) throws(SegmentFlaw) -> [UInt8]? { try find(key).map(text) }
 
@@ -132,6 +141,8 @@ public struct VariableSegment {
   public func type(_ chunk: Chunk) -> String { PHPValue.typeName(of: bytes[chunk.text].prefix(1)) }
 
   /// Stores a variable behind all others; an older one of the same key is taken out first.
+  ///
+  /// - Throws: ``StoreFailure``; then nothing was changed.
   ///
   /// The corresponding PHP function is `shm_put_var`, which loses the old value where the new one has no room.
   /// - Returns: Whether there was an older one.
@@ -155,6 +166,8 @@ public struct VariableSegment {
   }
 
   /// Takes a variable out and closes the gap.
+  ///
+  /// - Throws: As ``forEach(_:)``.
   ///
   /// The corresponding PHP function is `shm_remove_var`.
   /// - Returns: The bytes that became free; `nil` where there is no such variable.

@@ -21,6 +21,8 @@ extension FileDescriptor {
 
   /// The access control list of the file (acl(5)), in the kernel's form; `nil` where it has none.
   ///
+  /// - Throws: What `getxattr` says beyond the absence of a list, such as `Errno.badFileDescriptor`.
+  ///
   /// The corresponding C function is `getxattr` with `system.posix_acl_access`.
   public func accessList() throws(Errno) -> [UInt8]? {
     // XATTR_SIZE_MAX, which no list exceeds.

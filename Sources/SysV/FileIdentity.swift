@@ -20,6 +20,7 @@ public struct FileIdentity: Sendable, Equatable {
   /// back with the thread's own identity (capabilities(7)). A thread that cannot become itself again would go on with
   /// the wrong rights, so then the process ends.
   /// - Returns: `nil` where the rights cannot be had; `body` was not run then.
+  /// - Throws: What `body` throws.
   ///
   /// The corresponding C functions are `setfsuid`, `setfsgid` and `setgroups`.
   public func act<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result? {

@@ -7,13 +7,13 @@
   /// It holds for the current task or thread: `ForcedErrno.$current.withValue(ForcedErrno(.semop, .interrupted)) { …
   /// }`. Debug builds only.
   package final class ForcedErrno: Sendable {
-    /// How often the call fails before it is itself again.
+    /// The number of times that the call fails.
     package enum Times: Sendable {
       case count(Int)
       case always
     }
 
-    /// What the current task's calls consult.
+    /// The table of errors that the current task's calls consult.
     @TaskLocal package static var current: ForcedErrno?
 
     private struct State {

@@ -1,7 +1,7 @@
 import CSysV
 public import SystemPackage
 
-/// What there is in this IPC namespace, whoever owns it and whatever its mode.
+/// The contents of this IPC namespace, whatever their owner and mode.
 ///
 /// Sets and segments come and go while one looks: a list is true of each entry at the time it was read.
 public enum IPCInventory {
@@ -9,7 +9,7 @@ public enum IPCInventory {
   public struct SemaphoreSetEntry: Hashable, Sendable, Identifiable {
     /// The set.
     public let set: SemaphoreSet
-    /// What the kernel told of it.
+    /// The kernel's status of it.
     public let status: SemaphoreSet.Status
     /// The number of the set.
     public var id: Int32 { self.set.id }
@@ -19,7 +19,7 @@ public enum IPCInventory {
   public struct SharedMemorySegmentEntry: Hashable, Sendable, Identifiable {
     /// The segment.
     public let segment: SharedMemorySegment
-    /// What the kernel told of it.
+    /// The kernel's status of it.
     public let status: SharedMemorySegment.Status
     /// The number of the segment.
     public var id: Int32 { segment.id }
@@ -28,6 +28,8 @@ public enum IPCInventory {
   /// All sets, in the order of the kernel's table.
   ///
   /// One call for each place of the table up to the highest in use; needs no permission, but Linux 4.17.
+  ///
+  /// - Throws: `Errno.invalidArgument` before Linux 4.17.
   ///
   /// The corresponding C function is `semctl`, with `SEM_INFO` and `SEM_STAT_ANY`.
   public static func semaphoreSets() throws(Errno) -> [SemaphoreSetEntry] {
@@ -45,6 +47,8 @@ public enum IPCInventory {
   /// All segments, in the order of the kernel's table, with those that are marked for removal.
   ///
   /// One call for each place of the table up to the highest in use; needs no permission, but Linux 4.17.
+  ///
+  /// - Throws: `Errno.invalidArgument` before Linux 4.17.
   ///
   /// The corresponding C function is `shmctl`, with `SHM_INFO` and `SHM_STAT_ANY`.
   public static func sharedMemorySegments() throws(Errno) -> [SharedMemorySegmentEntry] {
@@ -71,7 +75,7 @@ public enum IPCInventory {
   }
 }
 
-/// How much of the semaphores is in use in this IPC namespace.
+/// The use of semaphores in this IPC namespace.
 public struct SemaphoreUsage: Hashable, Sendable {
   /// Sets there are.
   public let sets: Int
@@ -82,6 +86,8 @@ public struct SemaphoreUsage: Hashable, Sendable {
 
   /// Asks the kernel.
   ///
+  /// - Throws: What the kernel says, which by its manual is nothing.
+  ///
   /// The corresponding C function is `semctl`, with `SEM_INFO`.
   public static func current() throws(Errno) -> SemaphoreUsage {
     let (info, highestIndex) = try seminfo.read(SEM_INFO)
@@ -89,7 +95,7 @@ public struct SemaphoreUsage: Hashable, Sendable {
   }
 }
 
-/// How much shared memory is in use in this IPC namespace; one page is the system's page size.
+/// The use of shared memory in this IPC namespace; one page is the system's page size.
 ///
 /// The corresponding C type is `struct shm_info`.
 public struct SharedMemoryUsage: Hashable, Sendable {
@@ -97,14 +103,16 @@ public struct SharedMemoryUsage: Hashable, Sendable {
   public let segments: Int
   /// The size of all segments, in pages.
   public let pages: Int
-  /// What of it is in memory, in pages.
+  /// The part of it that is in memory, in pages.
   public let residentPages: Int
-  /// What of it is swapped out, in pages.
+  /// The part of it that is swapped out, in pages.
   public let swappedPages: Int
   /// The highest place of the kernel's table that is in use; 0 also when none is.
   public let highestIndex: Int
 
   /// Asks the kernel.
+  ///
+  /// - Throws: What the kernel says, which by its manual is nothing.
   ///
   /// The corresponding C function is `shmctl`, with `SHM_INFO`.
   public static func current() throws(Errno) -> SharedMemoryUsage {

@@ -1,7 +1,7 @@
 import CSysV
 public import SystemPackage
 
-/// What this IPC namespace allows, in semaphores and shared memory.
+/// The limits of this IPC namespace for semaphores and shared memory.
 public struct KernelLimits: Hashable, Sendable {
   /// For sets of semaphores.
   public let semaphores: SemaphoreLimits
@@ -10,13 +10,15 @@ public struct KernelLimits: Hashable, Sendable {
 
   /// Asks the kernel: two calls, which need no permission.
   ///
+  /// - Throws: What the kernel says, which by its manual is nothing.
+  ///
   /// The corresponding C functions are `semctl` and `shmctl`, with `IPC_INFO`.
   public static func current() throws(Errno) -> KernelLimits {
     KernelLimits(semaphores: try .current(), sharedMemory: try .current())
   }
 }
 
-/// What this IPC namespace allows of semaphores; `/proc/sys/kernel/sem` holds the first four.
+/// The limits of this IPC namespace for semaphores; `/proc/sys/kernel/sem` holds the first four.
 ///
 /// The corresponding C type is `struct seminfo`.
 public struct SemaphoreLimits: Hashable, Sendable {
@@ -35,6 +37,8 @@ public struct SemaphoreLimits: Hashable, Sendable {
 
   /// Asks the kernel.
   ///
+  /// - Throws: What the kernel says, which by its manual is nothing.
+  ///
   /// The corresponding C function is `semctl`, with `IPC_INFO`.
   public static func current() throws(Errno) -> SemaphoreLimits {
     let (info, _) = try seminfo.read(CInt(csysv_ipc_info))
@@ -44,7 +48,7 @@ public struct SemaphoreLimits: Hashable, Sendable {
   }
 }
 
-/// What this IPC namespace allows of shared memory.
+/// The limits of this IPC namespace for shared memory.
 ///
 /// The corresponding C type is `struct shminfo`.
 public struct SharedMemoryLimits: Hashable, Sendable {
@@ -58,6 +62,8 @@ public struct SharedMemoryLimits: Hashable, Sendable {
   public let pages: UInt
 
   /// Asks the kernel.
+  ///
+  /// - Throws: What the kernel says, which by its manual is nothing.
   ///
   /// The corresponding C function is `shmctl`, with `IPC_INFO`.
   public static func current() throws(Errno) -> SharedMemoryLimits {

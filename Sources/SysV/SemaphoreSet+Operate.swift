@@ -102,7 +102,7 @@ extension UnsafeBufferPointer<SemaphoreOperation> {
 }
 
 extension SemaphoreOperation {
-  /// Whether its members and flags are where C has them, so that the kernel may read an array of them.
+  /// True when its members and flags are where C has them, so that the kernel may read an array of them.
   static var isLaidOutAsInC: Bool {
     typealias Ours = MemoryLayout<SemaphoreOperation>
     typealias Theirs = MemoryLayout<sembuf>

@@ -3,13 +3,13 @@ public import SystemPackage
 public import SysVTypes
 
 extension SemaphoreSet {
-  /// What the kernel tells of a set, as of one instant.
+  /// The kernel's status of a set, as of one instant.
   ///
   /// The corresponding C type is `struct semid_ds`.
   public struct Status: Hashable, Sendable {
-    /// Who owns it and who may do what.
+    /// The owner and the mode.
     public var permissions: IPCPermissions
-    /// How many semaphores it has.
+    /// The number of its semaphores.
     public let count: Int
     /// When an operation last succeeded, in whole seconds since 1970; `nil` when none ever did.
     ///

@@ -25,6 +25,8 @@ extension SemaphoreSet {
   ///
   /// Asks for the count first: two calls. Needs read permission.
   ///
+  /// - Throws: As ``value(of:)``.
+  ///
   /// The corresponding C function is `semctl`, with `GETALL`.
   public func values() throws(Errno) -> [UInt16] {
     let count = try status().count
@@ -80,7 +82,7 @@ extension SemaphoreSet {
     try ask(GETPID, semaphore)
   }
 
-  /// How many wait for this semaphore to grow.
+  /// The number of threads that wait for this semaphore to grow.
   ///
   /// Who waits for several semaphores counts at the one that keeps it. Takes longer the more there are.
   /// - Throws: As ``value(of:)``.
@@ -90,7 +92,7 @@ extension SemaphoreSet {
     Int(try ask(GETNCNT, semaphore))
   }
 
-  /// How many wait for this semaphore to become zero.
+  /// The number of threads that wait for this semaphore to become zero.
   ///
   /// - Throws: As ``value(of:)``.
   ///

@@ -13,10 +13,10 @@ public struct SharedMemoryMapping: ~Copyable, @unchecked Sendable {
   public let baseAddress: UnsafeMutableRawPointer
   /// The size of the segment; the rest of the last page is there too, and zero.
   public let byteCount: Int
-  /// Whether writing is a fault (SIGSEGV).
+  /// True when writing is a fault (SIGSEGV).
   public let isReadOnly: Bool
 
-  /// What the process wants to do with the memory.
+  /// The access to the memory that the process wants.
   public enum Access: Hashable, Sendable {
     /// Needs read permission. The corresponding C constant is `SHM_RDONLY`.
     case readOnly
@@ -43,6 +43,8 @@ public struct SharedMemoryMapping: ~Copyable, @unchecked Sendable {
   }
 
   /// Detaches now and says what came of it, which the end of the scope does not.
+  ///
+  /// - Throws: `Errno.invalidArgument` when nothing is attached there.
   ///
   /// The corresponding C function is `shmdt`.
   public consuming func detach() throws(Errno) {

@@ -3,21 +3,21 @@ public import SystemPackage
 public import SysVTypes
 
 extension SharedMemorySegment {
-  /// What the kernel tells of a segment, as of one instant.
+  /// The kernel's status of a segment, as of one instant.
   ///
   /// The corresponding C type is `struct shmid_ds`.
   public struct Status: Hashable, Sendable {
-    /// Who owns it and who may do what.
+    /// The owner and the mode.
     public var permissions: IPCPermissions
     /// The size asked for when it was created.
     public let byteCount: Int
-    /// How many times it is attached, in all processes together.
+    /// The number of times that it is attached, in all processes together.
     public let attachCount: Int
-    /// Whether it was removed and goes when the last process detaches it; its key is then gone already.
+    /// True when it was removed and goes when the last process detaches it; its key is then gone already.
     ///
     /// The corresponding C constant is `SHM_DEST`.
     public let isMarkedForRemoval: Bool
-    /// Whether it is kept from being swapped out.
+    /// True when it is kept from being swapped out.
     ///
     /// The corresponding C constant is `SHM_LOCKED`.
     public let isLocked: Bool

@@ -13,7 +13,7 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   /// Refers to the segment with that number, whether there is one or not.
   public init(id: Int32) { self.id = id }
 
-  /// What a new segment can be asked to be.
+  /// An option of a new segment.
   public struct Options: OptionSet, Hashable, Sendable {
     /// Bits of the flags of `shmget`.
     public let rawValue: Int32

@@ -14,7 +14,7 @@ public struct IPCKey: RawRepresentable, Hashable, Sendable {
   /// The corresponding C constant is `IPC_PRIVATE`.
   public static let `private` = IPCKey(rawValue: 0)
 
-  /// What a text says when it is read as a key.
+  /// The result of reading a text as a key.
   public enum Reading: Equatable, Sendable {
     /// A key that fits `key_t`, not 0.
     case key(IPCKey)

@@ -1,4 +1,4 @@
-/// Who owns a set or segment, who made it, and who may do what with it.
+/// The owner, the maker and the mode of a set or segment.
 ///
 /// The corresponding C type is `struct ipc_perm`.
 public struct IPCPermissions: Hashable, Sendable {
@@ -58,7 +58,7 @@ public struct IPCMode: OptionSet, Hashable, Sendable {
   public static let otherReadWrite = IPCMode(rawValue: 0o006)
 }
 
-/// What a process wants to do with a set or a segment, as the kernel sorts it (ipcperms in the Linux sources).
+/// The access to a set or a segment that a process wants, as the kernel sorts it (ipcperms in the Linux sources).
 public enum IPCAccess: Sendable {
   /// Look at it, or wait for zero: read permission.
   case read
@@ -71,7 +71,7 @@ public enum IPCAccess: Sendable {
 }
 
 extension IPCPermissions {
-  /// Whether the kernel would let a user do this; root may do everything.
+  /// Returns true when the kernel would let a user do this; root may do everything.
   ///
   /// - Parameter groups: All of the user's, the effective one included.
   public func lets(user: UInt32, groups: some Sequence<UInt32>, _ access: IPCAccess) -> Bool {

@@ -5,12 +5,12 @@
 public struct SemaphoreOperation: Hashable, Sendable {
   /// The number of the semaphore in the set, from 0.
   public var semaphore: UInt16
-  /// What is added: less than zero waits until that much is there, zero waits for zero.
+  /// The number that is added: less than zero waits until that much is there, zero waits for zero.
   public var delta: Int16
-  /// Whether the step waits, and whether the kernel undoes it when the process ends.
+  /// The flags: waiting or not, undone or not when the process ends.
   public var flags: Flags
 
-  /// What else a step can ask for.
+  /// A flag of a step.
   public struct Flags: OptionSet, Hashable, Sendable {
     /// The bits of `sem_flg`.
     public let rawValue: Int16
@@ -45,11 +45,11 @@ public struct SemaphoreOperation: Hashable, Sendable {
     self.flags = flags
   }
 
-  /// Whether the list is refused where this step would have to wait.
+  /// True when the list is refused where this step would have to wait.
   @inlinable
   public var refusesToWait: Bool { flags.contains(.nowait) }
 
-  /// Whether the step is taken back when whoever did it ends.
+  /// True when the step is taken back when whoever did it ends.
   @inlinable
   public var undoes: Bool { flags.contains(.undo) }
 }

@@ -11,13 +11,13 @@ import Synchronization
 final class DaemonSignals: Sendable {
   /// Rings when the daemon is told to stop.
   private let stopAlarm = Alarm()
-  /// What SIGHUP asks for.
+  /// The action that SIGHUP asks for.
   private let reload = Mutex<(@Sendable () -> Void)?>(nil)
   private let stopAsked = Atomic(false)
   private let log: DaemonLog
   private let patience: TimeSpan
 
-  /// What an orderly end may take beyond `--drain-timeout`: the last lines of the log, and ending the threads.
+  /// The time that an orderly end may take beyond `--drain-timeout`: the last lines of the log, and ending the threads.
   private static let spare = TimeSpan.seconds(3)
 
   /// Catches the signals from here on.
@@ -29,7 +29,7 @@ final class DaemonSignals: Sendable {
     else { throw SettingsError("signals cannot be caught: no thread, or no pipe, is left", status: .cannotCreate) }
   }
 
-  /// Whether the daemon was told to stop.
+  /// True when the daemon was told to stop.
   var isStopping: Bool { stopAsked.load(ordering: .sequentiallyConsistent) }
 
   /// Waits until the daemon is told to stop; for one thread.

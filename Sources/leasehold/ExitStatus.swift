@@ -24,7 +24,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   /// The same status in the words of the argument parser.
   var exitCode: ExitCode { ExitCode(rawValue) }
 
-  /// What the status means, for the manual.
+  /// The meaning of the status, for the manual.
   var meaning: String {
     switch self {
     case .ok: "done"

@@ -28,6 +28,6 @@ func keepIdleWatch(
 }
 
 extension ServiceStatus {
-  /// Whether somebody has something, or waits for it.
+  /// True when a caller has something, or waits for it.
   fileprivate var isNeeded: Bool { leases + cooling + suspects + waiters + (ledger?.operationWaiters ?? 0) > 0 }
 }

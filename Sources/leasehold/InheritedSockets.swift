@@ -7,7 +7,7 @@ internal import LeaseholdHTTP
 /// `$LISTEN_PID`, with the names in `$LISTEN_FDNAMES`. Such a socket takes the place of the configured listener of its
 /// kind, TCP or Unix, and keeps what nobody has accepted yet for the next daemon.
 struct InheritedSockets: Sendable, Equatable {
-  /// What a socket listens on.
+  /// The address that a socket listens on.
   enum Address: Sendable, Equatable {
     /// A path; an abstract name begins with `@`.
     case unix(String)
@@ -18,7 +18,7 @@ struct InheritedSockets: Sendable, Equatable {
   /// One socket.
   struct Socket: Sendable, Equatable {
     let descriptor: Int32
-    /// What the service manager calls it; may be empty.
+    /// The name that the service manager gives it; may be empty.
     let name: String
     let address: Address
   }

@@ -23,7 +23,7 @@ struct LeaseholdCommand: ParsableCommand {
 }
 
 extension LeaseholdCommand {
-  /// What is wrong with the first argument where it should name a command and does not.
+  /// The error of a first argument where it should name a command and does not.
   static func unknownCommand(_ arguments: [String]) -> Failure? {
     guard let word = arguments.first, !word.hasPrefix("-") else { return nil }
     var (names, hidden) = (["help"], [String]())

@@ -19,12 +19,12 @@ enum Main {
   }
 }
 
-/// What a command's error, or its wish to end, comes to.
+/// The ending that a command's error, or its wish to end, comes to.
 struct Ending: Equatable {
   /// Empty or with a final newline.
   let text: String
   let status: Int32
-  /// Whether the text is what was asked for, such as help, and belongs on standard output.
+  /// True when the text is what was asked for, such as help, and belongs on standard output.
   let isAnswer: Bool
 
   init(_ error: any Error) {

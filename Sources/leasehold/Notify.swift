@@ -17,7 +17,7 @@ struct Notify: Sendable {
     watchdogInterval = watched && allowed > 0 ? TimeSpan(nanoseconds: min(allowed, .max / 1000) * 500) : nil
   }
 
-  /// Whether a manager waits to hear that the daemon is ready.
+  /// True when a manager waits to hear that the daemon is ready.
   var isAwaited: Bool { socketName != nil }
 
   /// The daemon serves.
@@ -36,7 +36,7 @@ struct Notify: Sendable {
     String(text.map { $0.isNewline ? " " : $0 })
   }
 
-  /// How long a manager that does not read its messages is waited for.
+  /// The time for which a manager that does not read its messages is waited for.
   private static let patience = 1
 
   /// A message that cannot be delivered is dropped: there is nobody to tell.

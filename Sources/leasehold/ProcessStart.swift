@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What the process owes to whoever started it, whatever the command; done before anything else.
+/// The duties of every command towards the program that started it, done before anything else.
 enum ProcessStart {
   static func prepare() {
     guard openStandardDescriptors() else { exit(ExitStatus.cannotCreate.rawValue) }

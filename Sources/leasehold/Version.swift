@@ -1,7 +1,7 @@
 internal import CBuild
 internal import LeaseholdHTTP
 
-/// What was built.
+/// The build of this program.
 enum Build {
   /// The version of the program.
   static let version = String(cString: leasehold_build_version())

@@ -54,6 +54,8 @@ BAD = {
     "lines_end_cleanly": {"docs/b.md": "x \n"},
     "nothing_is_forced": {"Sources/SysV/B.swift": "let a = b!.c\n"},
     "text_from_outside_is_compared_as_bytes": {"Sources/Leasehold/B.swift": "let a = b.hasPrefix(c)\n"},
+    "doc_comments_begin_with_the_subject": {"Sources/SysV/B.swift": "\n/// Whether it is.\nlet a = true\n"},
+    "throwing_functions_say_what": {"Sources/SysV/B.swift": "/// A.\npublic func a(\n  b: Int\n) throws(Errno) {}\n"},
     "nothing_is_left_to_do": {"Sources/SysV/B.swift": "// TO" + "DO: more\n"},
     "nothing_names_one_machine": {"docs/b.md": "see /wo" + "rk/x\n"},
     "nothing_built_is_tracked": {"Package.resolved": "{}\n"},

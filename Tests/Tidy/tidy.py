@@ -10,13 +10,14 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.append(os.path.join(ROOT, "Tools"))
 
+import comments  # noqa: E402
 import contract  # noqa: E402
 import prose  # noqa: E402
 import sources  # noqa: E402
 import units  # noqa: E402
 from tree import Tree  # noqa: E402
 
-CHECKS = [*sources.CHECKS, *contract.CHECKS, *prose.CHECKS, *units.CHECKS]
+CHECKS = [*sources.CHECKS, *comments.CHECKS, *contract.CHECKS, *prose.CHECKS, *units.CHECKS]
 
 
 def main():

@@ -6,7 +6,7 @@ import SysVTypes
 /// Perl adds 1 for each holder; a lease adds 1024. Both only ever ask whether a semaphore is zero. The operations are
 /// those of the module, version 1.04, `acquire_read_lock` and `acquire_write_lock`.
 public struct ApacheDialect: LockDialect {
-  /// What a lease adds.
+  /// The units that a lease adds.
   public static let weight = LeaseCounter.sharedWeight
   /// Semaphores of a set on Linux, unless said otherwise.
   public static let defaultSemaphores = 32

@@ -25,7 +25,7 @@ public struct CounterDialect: LockDialect {
     self.ledger = ledger
   }
 
-  /// Whether there is a ledger.
+  /// True when there is a ledger.
   public var countsLeasedUnits: Bool { ledger != nil }
 
   /// Takes slots.

@@ -1,15 +1,15 @@
 import SysVTypes
 
-/// What one holder has of a lock.
+/// The share that one holder has of a lock.
 public struct Share: Hashable, Sendable {
   /// Alone or together with others; counts on readers-writer locks.
   public var mode: LockMode
   /// Units, 1...32767.
   public var units: Int
-  /// What is wanted with it.
+  /// The purpose of the share.
   public var purpose = Purpose.take
 
-  /// What is wanted with a share.
+  /// The purpose of a share.
   public enum Purpose: Hashable, Sendable {
     /// To have it.
     case take
@@ -27,7 +27,7 @@ public struct Share: Hashable, Sendable {
   }
 }
 
-/// What a lock means in the kernel: turns a share taken and given back into operations on one set.
+/// The meaning of a lock in the kernel: turns a share taken and given back into operations on one set.
 ///
 /// A dialect computes; it never decides who gets a lock, and the queues and the deadlines do not know which dialect
 /// they serve. Where the set has room for it, each list changes the lock and the count of what is out on leases in one
@@ -39,7 +39,7 @@ public protocol LockDialect: Sendable {
   var semaphore: Int { get }
   /// The other semaphore of a lock that has two.
   var companion: Int? { get }
-  /// Whether the kernel's values tell what is out on leases.
+  /// True when the kernel's values tell what is out on leases.
   var countsLeasedUnits: Bool { get }
   /// Takes a share, or fails as a whole.
   func take(_ share: Share) -> OpList
@@ -47,7 +47,7 @@ public protocol LockDialect: Sendable {
   func permanentTake(_ share: Share) -> OpList
   /// Gives a share back.
   func giveBack(_ share: Share) -> OpList
-  /// How a thread waits for a share.
+  /// The steps by which a thread waits for a share.
   func wait(for share: Share) -> WaitSteps
   /// Turns what a waiting thread got with SEM_UNDO into a share out on a lease, without a moment in between.
   func permanentWait(_ share: Share) -> OpList
@@ -57,7 +57,7 @@ public protocol LockDialect: Sendable {
   func removeFromCount(_ share: Share) -> OpList
   /// The semaphores that count what is out on leases; empty where there are none.
   var counters: [LeaseCounter] { get }
-  /// What a reader takes to become the only one; `nil` where there are no readers.
+  /// The share that a reader takes to become the only one; `nil` where there are no readers.
   ///
   /// - Parameter capacity: All units of the lock, where they are known.
   func upgrade(capacity: Int?) -> Share?
@@ -73,10 +73,10 @@ public struct LeaseCounter: Hashable, Sendable {
   public let semaphore: Int
   /// Whose leases it counts; `nil` for all of the lock.
   public let mode: LockMode?
-  /// What it grows by with each unit on a lease.
+  /// The value it grows by with each unit on a lease.
   public let weight: Int
 
-  /// What native programs add beside ``sharedWeight``: 1 each, in any number that fits.
+  /// The units that native programs add beside ``sharedWeight``: 1 each, in any number that fits.
   public static let sharedWeight = 1024
   /// The largest value of a semaphore: SEMVMX, semctl(2).
   public static let valueMaximum = 32_767
@@ -94,24 +94,25 @@ public struct LeaseCounter: Hashable, Sendable {
     self.weight = weight
   }
 
-  /// Whether native programs count themselves in it, too: then the value alone does not tell how much is whose.
+  /// True when native programs count themselves in it, too: then the value alone does not tell how much is whose.
   public var isShared: Bool { weight > 1 }
 
-  /// Whether a value that leaves so much to natives does not cover the leases.
+  /// Returns true when a value that leaves so much to natives does not cover the leases.
   ///
   /// Below zero is where handles were wiped out by a write and given up afterwards; a unit's weight is not among them.
   public func isShort(leaving natives: Int) -> Bool { natives < (isShared ? -Self.roomForNatives : 0) }
 
-  /// Whether it counts leases of a mode.
+  /// Returns true when it counts leases of a mode.
   public func counts(_ mode: LockMode) -> Bool { self.mode == nil || self.mode == mode }
 
-  /// Whether leases may have so many units more while the value is `value`.
+  /// Returns true when leases may have so many units more while the value is `value`.
   public func hasRoom(for units: Int, beside value: Int) -> Bool {
     value + units * weight <= Self.valueMaximum - (isShared ? Self.roomForNatives : 0)
   }
 }
 
-/// How a thread waits in the kernel, and how it leaves: every list but ``wait`` goes at once or not at all.
+/// The steps by which a thread waits in the kernel, and by which it leaves: every list but ``wait`` goes at once or not
+/// at all.
 public struct WaitSteps: Sendable {
   /// Done before the wait; waits itself where it must.
   public var enter: OpList?
@@ -136,9 +137,9 @@ extension LockDialect {
   public var companion: Int? { nil }
   /// Nothing: whoever writes the lock's value writes the count.
   public func removeFromCount(_ share: Share) -> OpList { OpList() }
-  /// No readers.
+  /// A lock without readers has nothing to convert.
   public func upgrade(capacity: Int?) -> Share? { nil }
-  /// No readers.
+  /// A lock without readers has nothing to convert.
   public func downgrade(capacity: Int?) -> OpList { OpList() }
   /// Takes the units and gives them back in one step.
   public func probe(_ share: Share, waits: Bool) -> OpList {

@@ -27,7 +27,7 @@ extension SemaphoreOperation {
 ///
 /// Fits in registers and on the stack: no allocation.
 public struct OpList: Sendable {
-  /// How many are in use.
+  /// The number of records in use.
   public private(set) var count: Int
   /// The operations; those from ``count`` on are idle.
   public private(set) var storage: InlineArray<6, SemaphoreOperation>

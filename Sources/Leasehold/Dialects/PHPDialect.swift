@@ -12,7 +12,7 @@
 public struct PHPDialect: LockDialect {
   /// Semaphores of a set.
   public static let semaphores = 3
-  /// What a unit on a lease counts in USAGE.
+  /// The weight in USAGE of a unit on a lease.
   public static let weight = LeaseCounter.sharedWeight
   /// Units that can be out on leases at once, beside no handle at all: more would not fit USAGE.
   public static let unitsMax = (LeaseCounter.valueMaximum - LeaseCounter.roomForNatives) / weight
@@ -89,9 +89,9 @@ public struct PHPDialect: LockDialect {
     public let usage: Int
     /// Handles that PHP has open; below zero when USAGE does not cover the leases any more.
     public let handles: Int
-    /// Whether nobody is counted: SEM may be stale, and the next user sets it.
+    /// True when nobody is counted: SEM may be stale, and the next user sets it.
     public let isAlone: Bool
-    /// Whether a program is in the middle of `sem_get`.
+    /// True when a program is in the middle of `sem_get`.
     public let isGuarded: Bool
 
     /// Reads the values of a whole set, `units` of which are out on leases.

@@ -1,4 +1,4 @@
-/// What may be wrong with the values of a set.
+/// An error in the values of a set.
 public enum DriftKind: UInt8, Sendable, CaseIterable {
   /// More is free than the lock's capacity allows.
   case surplus
@@ -6,7 +6,7 @@ public enum DriftKind: UInt8, Sendable, CaseIterable {
   case uncounted
   /// More units are counted as out than leases have.
   case overcounted
-  /// Somebody wrote values where nothing counts what is out.
+  /// Values were written where nothing counts what is out.
   case rewritten
 
   /// The word on the wire.
@@ -22,17 +22,17 @@ public enum DriftKind: UInt8, Sendable, CaseIterable {
 
 /// Drift that was found, for the log.
 public struct DriftReport: Sendable {
-  /// What is wrong.
+  /// The kind of the damage.
   public var kind: DriftKind
   /// The lock.
   public var key: String
   /// By how many units.
   public var units: Int
-  /// What was found and what was done.
+  /// A sentence that says what was found and what was done.
   public var text: String
 }
 
-/// What of a set changes when somebody else than semop(2) changes it.
+/// The traces of a set that change when anything but semop(2) changes it.
 public struct SetTrace: Sendable, Equatable {
   /// `sem_ctime`, in whole seconds: moved by SETVAL, SETALL and IPC_SET.
   public var changed: Int64
@@ -57,7 +57,8 @@ public struct SetTrace: Sendable, Equatable {
     self.mode = mode
   }
 
-  /// Whether no operation was done since: its time did not move, and would have, as it was read in a later second.
+  /// Returns true when no operation was done since: its time did not move, and would have, as it was read in a later
+  /// second.
   func isUnoperated(since before: SetTrace) -> Bool {
     operated == before.operated && before.operated < before.read
   }

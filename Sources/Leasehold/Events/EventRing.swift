@@ -4,7 +4,7 @@
 final class EventRing {
   private let slots: UnsafeMutablePointer<LedgerEvent>
   private let mask: UInt64
-  /// How many events are kept: a power of two.
+  /// The number of events that are kept: a power of two.
   let capacity: Int
   /// Tells this life of the ledger from others.
   var epoch: UInt64 = 0

@@ -1,4 +1,4 @@
-/// What happened.
+/// The kind of the event.
 public enum EventKind: UInt8, Sendable, CaseIterable {
   /// An acquire went into a queue.
   case waiting
@@ -58,7 +58,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
 
 /// Something that happened to a lock, small enough to be noted under the ledger's lock.
 public struct LedgerEvent: Sendable {
-  /// What happened.
+  /// The kind of the event.
   public var kind: EventKind
   /// Alone or shared.
   public var mode: LockMode
@@ -76,7 +76,7 @@ public struct LedgerEvent: Sendable {
   public var key: String
   /// The owner; of drift, what was found and what is done.
   public var text: String?
-  /// What the request that waits, or that took the lease, was a part of.
+  /// The trace of the request that waits or that took the lease.
   public var trace = TraceContext.none
   /// Of a lease that an operator ended, who and why; `nil` where nobody did, or a restart forgot it.
   public var breaking: BreakNote?

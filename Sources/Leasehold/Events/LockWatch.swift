@@ -9,7 +9,7 @@ public protocol LockWatcher: AnyObject, Sendable {
 /// Names a watch until it ends.
 public typealias WatchID = UInt64
 
-/// What a lock's state is told from another by.
+/// The mark by which one state of a lock is told from another.
 public struct LockTag: Hashable, Sendable {
   /// The life of the ledger.
   public var epoch: UInt64
@@ -20,14 +20,14 @@ public struct LockTag: Hashable, Sendable {
   /// Free slots, which takes in the writers of an `apache:` lock.
   public var available: Int?
 
-  /// What stands between the quotes of an ETag.
+  /// The text between the quotes of an ETag.
   public var text: String {
     let words = [String(epoch, radix: 16), String(version)] + [units, available].map { $0.map(String.init) ?? "x" }
     return words.joined(separator: "-")
   }
 }
 
-/// How a watch began.
+/// The outcome of asking for a watch.
 public enum WatchOutcome: Sendable {
   /// The lock is in another state already.
   case changed(LockSnapshot)
@@ -38,6 +38,8 @@ public enum WatchOutcome: Sendable {
 /// Waits for changes of locks without a thread.
 public protocol LockWatchService: AnyObject, Sendable {
   /// Watches a lock as long as its tag is one of these: by what stands between the quotes, or `*`.
+  ///
+  /// - Throws: As ``LockService/lock(_:listed:)``, and `too-many-waiters`.
   func watch(
     _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome
@@ -45,7 +47,7 @@ public protocol LockWatchService: AnyObject, Sendable {
   func unwatch(_ watch: WatchID)
 }
 
-/// Who watches what.
+/// The watchers of each lock.
 struct LockWatches {
   struct Watch {
     /// Nothing where the ledger knows nothing of the lock: only who looks again notices.
@@ -76,6 +78,8 @@ extension Ledger {
   }
 
   /// Watches a lock as long as its tag is one of these.
+  ///
+  /// - Throws: As ``LockWatchService/watch(_:listed:unless:watcher:)``.
   public func watch(
     _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {

@@ -11,7 +11,7 @@ public struct KernelFailure: Error, Sendable, Equatable {
     self.limit = limit
   }
 
-  /// Whether the kernel may do the same operations later: it lacked memory, or this process the right to do them.
+  /// True when the kernel may do the same operations later: it lacked memory, or this process the right to do them.
   var mayPass: Bool { [.noMemory, .accessDenied, .notPermitted, .interrupted, .noSuchCall].contains(errno) }
 }
 
@@ -49,7 +49,7 @@ public struct KernelErrno: Equatable, Sendable {
     self.name = name
   }
 
-  /// Whether two are the same error, whatever they are called.
+  /// Returns true when two are the same error, whatever they are called.
   public static func == (one: Self, other: Self) -> Bool { one.number == other.number }
 
   /// EPERM.

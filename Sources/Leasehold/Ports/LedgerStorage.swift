@@ -47,6 +47,8 @@ public protocol LedgerStorage: AnyObject {
   /// Records that fit.
   var capacity: Int { get }
   /// Makes sure that the records below `count` have memory behind them, before anything depends on it.
+  ///
+  /// - Throws: ``KernelFailure`` where there is no memory for so many.
   func reserve(_ count: Int) throws(KernelFailure)
   /// Writes a body. The record must not be committed.
   func write(_ body: CellBody, at cell: Int)

@@ -1,6 +1,6 @@
 public import SysVTypes
 
-/// How the kernel answered an operation that does not wait.
+/// The kernel's answer to an operation that does not wait.
 public enum KernelOutcome: Sendable, Equatable {
   /// All of it happened.
   case done
@@ -37,6 +37,8 @@ public protocol SemaphoreKernel: AnyObject {
   /// Writes the value of one semaphore, which makes the kernel forget what anybody marked with SEM_UNDO there.
   func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome
   /// Makes a bank with every value 0 and its trailer written.
+  ///
+  /// - Throws: ``KernelFailure`` at a limit of the kernel, or without memory.
   func makeBank() throws(KernelFailure) -> BankID
   /// All values of a bank of ours; `nil` when the set is gone or is not a bank of this instance.
   func bankValues(_ set: Int32) -> [UInt16]?
@@ -48,8 +50,10 @@ public protocol SemaphoreKernel: AnyObject {
   ///
   /// A new set belongs to the user who asks, where that is known. What the kernel would refuse that user is refused,
   /// unless `access` is `nil`.
+  ///
+  /// - Throws: ``BindFailure``: nothing there, no permission, another layout, or the kernel's refusal.
   func bind(_ request: NativeRequest, creating: Bool, access: IPCAccess?) throws(BindFailure) -> BoundSet
-  /// Whether this service made a set for `path:` locks: its last three values say so.
+  /// Returns true when this service made a set for `path:` locks: its last three values say so.
   func hasLedger(_ set: Int32, count: Int) -> Bool
   /// The key that a native request names, found without making anything; `nil` when it cannot be known.
   func key(of request: NativeRequest) -> Int32?
@@ -61,7 +65,7 @@ public protocol SemaphoreKernel: AnyObject {
   func value(_ set: Int32, _ semaphore: Int) -> Int?
   /// The last process to change a semaphore; `nil` when unknown.
   func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32?
-  /// How a set looks to who wants to know whether its values were written; `nil` when it cannot be read.
+  /// The traces of a set by which writes to its values are noticed; `nil` when it cannot be read.
   func trace(_ set: Int32) -> SetTrace?
   /// The number of the process that does the operations.
   var process: Int32 { get }
@@ -89,9 +93,9 @@ public struct KernelWait: Sendable {
   public var set: Int32
   /// The semaphore that names the lock.
   public var semaphore: Int
-  /// What is waited for.
+  /// The share that is waited for.
   public var share: Share
-  /// What to ask the kernel.
+  /// The steps to ask of the kernel.
   public var steps: WaitSteps
 
   /// Makes a wait.

@@ -35,23 +35,23 @@ public struct AcquireRequest: Sendable {
   public var want: Want
   /// The other locks, at most ``Limits/wants`` - 1: all are taken at once or none.
   public var others: [Want] = []
-  /// How long the lease lives without being renewed; zero means no deadline, for bound leases only.
+  /// The time that the lease lives without being renewed; zero means no deadline, for bound leases only.
   public var ttl: TimeSpan
-  /// How long to queue; zero means not at all.
+  /// The time to queue; zero means not at all.
   public var wait = TimeSpan.zero
   /// Refuse at once when that many wait already.
   public var maxWaiters: Int?
   /// Free text shown to everybody, at most ``Limits/ownerBytes``.
   public var owner: String?
-  /// Whether the lease ends with the caller's connection.
+  /// True when the lease ends with the caller's connection.
   public var bindsConnection = false
   /// The process that the lease ends with.
   public var process: ProcessBinding?
-  /// How long the slots stay taken after the lease expired or was broken.
+  /// The time for which the slots stay taken after the lease expired or was broken.
   public var cooldown = TimeSpan.zero
   /// Leases that the caller keeps while it waits: what tells a wait that would never end.
   public var holding: [LeaseID] = []
-  /// Whether the end of the lease is not remembered: nobody but the service itself knows of it.
+  /// True when the end of the lease is not remembered: nobody but the service itself knows of it.
   public var leavesNoTrace = false
   /// A retry with the same key gets the same lease.
   public var idempotencyKey: String?

@@ -2,9 +2,9 @@
 ///
 /// Whoever holds a reference has it watched.
 public protocol BoundProcess: AnyObject, Sendable {
-  /// What tells it from others, for the next daemon.
+  /// The stamp that tells it from others, for the next daemon.
   var stamp: ProcessStamp { get }
-  /// Whether it is over; never false again.
+  /// True when it is over; never false again.
   var hasEnded: Bool { get }
 }
 
@@ -24,7 +24,7 @@ public struct ProcessStamp: Hashable, Sendable {
     self.started = started
   }
 
-  /// Whether a daemon can find the process again by it.
+  /// True when a daemon can find the process again by it.
   public var isFindable: Bool { pid > 0 && started > 0 }
 }
 
@@ -58,7 +58,7 @@ public struct ProcessBinding: Sendable {
   }
 }
 
-/// What became of a process that leases of the last daemon are bound to.
+/// The fate of a process that leases of the last daemon are bound to.
 public enum ProcessFinding: Sendable {
   /// It lives.
   case found(any BoundProcess)

@@ -1,7 +1,7 @@
 /// Names one client connection for as long as the process lives; 0 means none.
 public typealias ConnectionID = UInt64
 
-/// Who is at the other end of a connection, as far as the host can tell.
+/// The peer of a connection, as far as the host can tell.
 public enum Peer: Hashable, Sendable {
   /// Unknown, or lost in a restart.
   case unknown
@@ -34,7 +34,7 @@ public enum Peer: Hashable, Sendable {
     }
   }
 
-  /// Who is at the other end, for people.
+  /// The peer in words, for people.
   public var inWords: String {
     guard case .local(let pid, let uid, _) = self else { return address ?? "unknown" }
     return "uid \(uid)" + (pid > 0 ? ", pid \(pid)" : "")
@@ -49,15 +49,15 @@ public enum Peer: Hashable, Sendable {
 public struct Caller: Sendable {
   /// The connection; leases may be bound to it.
   public var connection: ConnectionID
-  /// Who is at its other end.
+  /// The peer at its other end.
   public var peer: Peer
   /// The groups of a peer on the Unix socket beside its primary one (SO_PEERGROUPS).
   public var groups: [UInt32]
-  /// What is counted for it; `nil` where nothing is.
+  /// The account that counts for it; `nil` where nothing is counted.
   public var account: CallerAccount?
-  /// What it is confined to; `nil` for nothing.
+  /// The confinement of its token; `nil` for none.
   public var confinement: Confinement?
-  /// What the request is a part of.
+  /// The trace that the request belongs to.
   public var trace: TraceContext
 
   /// Makes a caller.
@@ -73,6 +73,6 @@ public struct Caller: Sendable {
     self.trace = trace
   }
 
-  /// Who it is, for people: `token ci`, `uid 33, pid 4711` or `127.0.0.1:5555`.
+  /// The caller in words, for people: `token ci`, `uid 33, pid 4711` or `127.0.0.1:5555`.
   public var inWords: String { account?.token.map { "token \($0)" } ?? peer.inWords }
 }

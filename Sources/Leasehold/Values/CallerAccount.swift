@@ -55,7 +55,7 @@ public final class CallerAccount: Sendable {
     }
   }
 
-  /// What it has.
+  /// The number that it has of a resource.
   public func count(of resource: CallerResource) -> Int { tallies[resource.rawValue].count.load(ordering: .relaxed) }
 
   func add(_ number: Int, _ resource: CallerResource) { _ = tallies[resource.rawValue].add(number) }
@@ -70,13 +70,15 @@ public final class CallerAccount: Sendable {
     throw exceeded(resource, count, most)
   }
 
-  /// Whether so much more would not be too much.
+  /// Returns true when so much more would not be too much.
   public func hasRoom(for resource: CallerResource, _ number: Int) -> Bool {
     let count = count(of: resource)
     return count <= tallies[resource.rawValue].most(beside: count) - number
   }
 
   /// Counts something for as long as the claim lives, or throws where it would be too much.
+  ///
+  /// - Throws: `caller-limit`.
   public func claim(_ resource: CallerResource, _ number: Int = 1) throws(LeaseholdError) -> CallerClaim {
     let tally = tallies[resource.rawValue]
     let count = tally.add(number)
@@ -119,7 +121,7 @@ public final class CallerClaim: Sendable {
   deinit { account.add(-number, resource) }
 }
 
-/// How often each limit of a caller was hit, by whichever.
+/// The number of times that each limit of a caller was hit, by any caller.
 public final class CallerLimitHits: Sendable {
   private final class Cell: Sendable {
     let value = Atomic<UInt64>(0)
@@ -132,14 +134,15 @@ public final class CallerLimitHits: Sendable {
 
   func note(_ resource: CallerResource) { cells[resource.rawValue].value.add(1, ordering: .relaxed) }
 
-  /// How often.
+  /// The number of hits of a limit.
   public func count(of resource: CallerResource) -> UInt64 {
     cells[resource.rawValue].value.load(ordering: .relaxed)
   }
 }
 
 extension Lease {
-  /// Whether the lease is a caller's own: taken with the same token, or without one by the same user of this host.
+  /// Returns true when the lease is a caller's own: taken with the same token, or without one by the same user of this
+  /// host.
   ///
   /// After a restart a lease has forgotten its token, and is nobody's but an administrator's.
   func belongs(to caller: Caller) -> Bool {

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What is bounded for each caller by itself, so that one leaves room for the others.
+/// A resource that is bounded for each caller by itself, so that one leaves room for the others.
 public enum CallerResource: Int, CaseIterable, Sendable {
   /// Leases, those whose slots cool down included.
   case leases
@@ -43,7 +43,7 @@ public enum CallerResource: Int, CaseIterable, Sendable {
     }
   }
 
-  /// What to do.
+  /// The advice that goes with an error.
   var advice: String {
     switch self {
     case .leases: "release some, or let them expire"
@@ -74,7 +74,7 @@ public struct CallerMaxima: Sendable, Equatable {
   public static let none = CallerMaxima(.max)
 }
 
-/// What all callers have of one resource.
+/// The use that all callers make of one resource.
 public final class CallerPool: Sendable {
   let total: Int
   private let used = Atomic(0)
@@ -87,14 +87,14 @@ public final class CallerPool: Sendable {
   @inline(__always)
   func add(_ number: Int) { used.wrappingAdd(number, ordering: .relaxed) }
 
-  /// What is not the others' of somebody who has so many.
+  /// The rest that the others leave to a caller which has so many.
   @inline(__always)
   func leftByOthers(than count: Int) -> Int {
     total - min(max(0, used.load(ordering: .relaxed) &- count), total)
   }
 }
 
-/// What all callers have of each resource.
+/// The use that all callers make of each resource.
 public struct CallerPools: Sendable {
   private var pools: [CallerPool]
 
@@ -115,7 +115,7 @@ public struct CallerPools: Sendable {
   subscript(resource: CallerResource) -> CallerPool { pools[resource.rawValue] }
 }
 
-/// What bounds a caller's part of a resource.
+/// The bound of a caller's part of a resource.
 enum CallerBound {
   case none
   /// A number, whatever others have.
@@ -124,7 +124,7 @@ enum CallerBound {
   case allButOne(ofParts: Int)
 }
 
-/// How far a caller can be told from others.
+/// The kind of a caller: how far it can be told from others.
 public enum CallerKind: Sendable {
   /// Root or the service's own user: they have everything without the service, and keep it going.
   case trusted

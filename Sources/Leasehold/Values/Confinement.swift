@@ -1,14 +1,14 @@
-/// What a token confines its caller to: some locks, by the beginnings of their names, and a time for which it may keep
-/// one.
+/// The bounds that a token sets its caller: some locks, by the beginnings of their names, and a time for which it may
+/// keep one.
 ///
 /// What a request names is looked at before it is asked; what it reaches without naming it, by a lease's id or owner,
 /// in a list, or because it stands on the same set, is looked at by the ledger when it is found.
 public final class Confinement: Sendable {
   /// The token, for people.
   public let token: String
-  /// What names of locks must begin with; `nil` for all locks.
+  /// The prefixes of the locks that it covers; `nil` for all locks.
   public let prefixes: [String]?
-  /// How long its leases last at most, their cooldown included; `nil` for as long as the service lets.
+  /// The longest ttl of its leases, their cooldown included; `nil` for as long as the service lets.
   public let longest: TimeSpan?
 
   /// Makes a confinement.
@@ -18,7 +18,7 @@ public final class Confinement: Sendable {
     self.longest = longest
   }
 
-  /// Whether one of the prefixes covers a name, as it is spelled.
+  /// Returns true when one of the prefixes covers a name, as it is spelled.
   ///
   /// A prefix without a colon covers own locks only, and `..` could lead a path out of its prefix.
   public func covers(_ name: String) -> Bool {
@@ -35,7 +35,7 @@ public final class Confinement: Sendable {
 
   private static let nativePrefixes = NativeName.prefixes + ["shm:"]
 
-  /// Whether all that a lease stands on is covered.
+  /// Returns true when all that a lease stands on is covered.
   func covers(_ lease: Lease) -> Bool {
     guard prefixes != nil else { return true }
     let head = lease.whole

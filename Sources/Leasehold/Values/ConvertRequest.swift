@@ -1,12 +1,12 @@
-/// What a holder asks of a lease it has: to share its lock, or to be the only one.
+/// A holder's request to share the lock of its lease, or to be the only one.
 public struct ConvertRequest: Sendable {
   /// The lease.
   public var lease: LeaseID
   /// The lock; of a lease on several, the one that is meant.
   public var lock: LockName
-  /// What it is to become.
+  /// The mode that it is to get.
   public var mode: LockMode
-  /// How long to queue; zero means not at all.
+  /// The time to queue; zero means not at all.
   public var wait = TimeSpan.zero
   /// Other leases that the caller keeps while it waits.
   public var holding: [LeaseID] = []

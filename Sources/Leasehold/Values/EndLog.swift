@@ -12,9 +12,9 @@ public struct EndLog: Sendable {
     public var owner: String?
     /// Why it ended.
     public var reason: EndReason
-    /// What an operator said.
+    /// The reason that an operator gave.
     public var breakReason: String?
-    /// What the request that took it was a part of.
+    /// The trace of the request that took it.
     public var trace: TraceContext
   }
 
@@ -24,7 +24,7 @@ public struct EndLog: Sendable {
     public var set: Int32
     /// Its key; 0 for none.
     public var key: Int32
-    /// Whether it was made for own locks.
+    /// True when it was made for own locks.
     public var isOwn: Bool
     /// Leases that ended with it.
     public var leases: Int
@@ -35,18 +35,18 @@ public struct EndLog: Sendable {
 
   /// Those by name, in order.
   public private(set) var lines: [Line] = []
-  /// How many others ended (index: ``EndReason/rawValue``).
+  /// The number of others that ended (index: ``EndReason/rawValue``).
   public private(set) var others = [Int](repeating: 0, count: EndReason.allCases.count)
   /// Sets that were removed, in order.
   public private(set) var sets: [RemovedSet] = []
-  /// How many others were.
+  /// The number of further sets.
   public private(set) var moreSets = 0
   private var room = most
   private var roomForSets = most
 
   init() {}
 
-  /// Whether there is anything to tell.
+  /// True when there is anything to tell.
   public var isEmpty: Bool {
     lines.isEmpty && sets.isEmpty && moreSets == 0 && others.allSatisfy { $0 == 0 }
   }
@@ -85,7 +85,7 @@ public struct EndLog: Sendable {
 }
 
 extension EndReason {
-  /// Whether a lease that ends so ends without its holder's doing.
+  /// True when a lease that ends so ends without its holder's doing.
   var isUnasked: Bool {
     switch self {
     case .expired, .broken, .connectionClosed, .processExited, .processLost, .setRemoved, .lockRemoved, .rewritten: true
@@ -95,7 +95,7 @@ extension EndReason {
 }
 
 extension Ledger {
-  /// What is to be logged; the numbers once a second, which makes room for names again.
+  /// The ends that are to be logged; the numbers once a second, which makes room for names again.
   public func takeEnds(isNewSecond: Bool) -> EndLog { endLog.take(isNewSecond: isNewSecond) }
 
   /// Notes an end for the log.

@@ -3,7 +3,7 @@
 // every other program tell apart by their bytes. `hasPrefix` and `Hashable` of String are no better.
 
 extension String {
-  /// Whether another text has the same bytes.
+  /// Returns true when another text has the same bytes.
   @inlinable
   public func isExactly(_ other: String) -> Bool {
     guard utf8.count == other.utf8.count else { return false }
@@ -14,7 +14,7 @@ extension String {
     } ?? utf8.elementsEqual(other.utf8)
   }
 
-  /// Whether its bytes begin with those of another text.
+  /// Returns true when its bytes begin with those of another text.
   @inlinable
   public func begins(with prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
 
@@ -28,7 +28,7 @@ extension String {
 }
 
 extension String? {
-  /// Whether both are there and have the same bytes, or neither is.
+  /// Returns true when both are there and have the same bytes, or neither is.
   func isExactly(_ other: String?) -> Bool {
     switch (self, other) {
     case (nil, nil): true
@@ -49,7 +49,7 @@ public struct ExactText: Hashable, Sendable, ExpressibleByStringLiteral {
   /// Takes a text as it stands in the source.
   public init(stringLiteral text: String) { self.text = text }
 
-  /// Whether both have the same bytes.
+  /// Returns true when both have the same bytes.
   public static func == (one: ExactText, other: ExactText) -> Bool { one.text.isExactly(other.text) }
 
   /// Hashes the bytes.

@@ -1,7 +1,8 @@
 public import SysVTypes
 
 extension IPCPermissions {
-  /// Whether the kernel would let a peer do this by itself, so that nobody gets over HTTP what semop(2) refuses.
+  /// Returns true when the kernel would let a peer do this by itself, so that nobody gets over HTTP what semop(2)
+  /// refuses.
   ///
   /// Only a Unix socket tells who calls (SO_PEERCRED and SO_PEERGROUPS); others have the rights of the service.
   public func lets(_ peer: Peer, _ access: IPCAccess, groups: [UInt32] = []) -> Bool {
@@ -11,7 +12,7 @@ extension IPCPermissions {
 }
 
 extension SemaphoreSetInfo {
-  /// Who owns it, who made it, and who may do what with it.
+  /// The owner, the maker and the mode of the set.
   public var permissions: IPCPermissions {
     IPCPermissions(
       key: IPCKey(rawValue: key), owner: uid, group: gid, creator: creatorUID, creatorGroup: creatorGID,

@@ -1,4 +1,4 @@
-/// How a request names somebody's lease.
+/// The name by which a request means a lease of another caller.
 public enum LeaseName: Hashable, Sendable {
   /// By the whole id, which its holder has.
   case id(LeaseID)
@@ -21,13 +21,13 @@ public enum LeaseName: Hashable, Sendable {
 public struct BreakRequest: Sendable {
   /// Whose.
   public var lease: LeaseName
-  /// How long its holder may still finish what it does; zero ends it now.
+  /// The time that its holder still has to finish; zero ends it now.
   public var after = TimeSpan.zero
   /// Free text for the holder, at most ``Limits/reasonBytes``.
   public var reason: String?
   /// Only a lease of this user's, when given.
   public var onlyOf: UInt32?
-  /// Who asks.
+  /// The caller.
   public var caller: Caller
 
   /// Ends a lease now.
@@ -41,9 +41,9 @@ public struct BreakRequest: Sendable {
 ///
 /// An object, so that all others carry one empty word of it.
 public final class BreakNote: Sendable {
-  /// What the operator said; `nil` for nothing, or when that was lost in a restart.
+  /// The operator's reason; `nil` for none, or when it was lost in a restart.
   public let reason: String?
-  /// Who it was, as ``Caller/inWords`` tells; `nil` when that was lost in a restart.
+  /// The operator, as ``Caller/inWords`` tells; `nil` when that was lost in a restart.
   public let by: String?
 
   /// Notes who and why.
@@ -53,7 +53,7 @@ public final class BreakNote: Sendable {
   }
 }
 
-/// What a break did.
+/// The outcome of a break.
 public struct BreakOutcome: Sendable {
   /// The lock.
   public var key: LockKey
@@ -63,9 +63,9 @@ public struct BreakOutcome: Sendable {
   public var owner: String?
   /// When it ends; the past when it has.
   public var end: MonotonicInstant
-  /// What its holder is told.
+  /// The reason that its holder is told.
   public var reason: String?
-  /// Who ends it, as its holder is told.
+  /// The operator that ends it, as its holder is told.
   public var by: String?
 }
 
@@ -77,11 +77,11 @@ public struct TransferRequest: Sendable {
   public var owner: String?
   /// The time to live from now on; `nil` keeps the deadline.
   public var ttl: TimeSpan?
-  /// Whether it ends with the caller's connection from now on.
+  /// True when it ends with the caller's connection from now on.
   public var bindsConnection = false
   /// The process that it ends with from now on.
   public var process: ProcessBinding?
-  /// Who asks.
+  /// The caller.
   public var caller: Caller
 
   /// Hands a lease over with everything but its binding.

@@ -1,4 +1,4 @@
-/// What went wrong, in a form that a caller can act on: a stable code, a sentence that says what to do, and the facts.
+/// An error in a form that a caller can act on: a stable code, a sentence that says what to do, and the facts.
 public final class LeaseholdError: Error, Sendable {
   /// A stable, machine-readable name of something that can go wrong.
   ///

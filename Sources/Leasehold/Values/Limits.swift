@@ -16,13 +16,13 @@ public struct Limits: Sendable {
   public var waiters = 100_000
   /// Waiters of one lock.
   public var waitersPerLock = 20_000
-  /// What one caller may have at once; 0 is its kind's share of what there is.
+  /// The maxima of one caller; 0 is its kind's share of what there is.
   public var perCaller = CallerMaxima(0)
   /// Ended leases that are remembered, so that their holders learn how they ended.
   public var tombstones = 10_000
-  /// How long an ended lease is remembered: 10 min.
+  /// The time for which an ended lease is remembered: 10 min.
   public var tombstoneAge = TimeSpan.seconds(600)
-  /// How long an own lock that nobody uses is kept: 60 s.
+  /// The time for which an own lock without a user is kept: 60 s.
   public var idleLocks = TimeSpan.seconds(60)
   /// Time that holders get after a restart to renew what ran out meanwhile: 2 s.
   public var recoveryGrace = TimeSpan.seconds(2)
@@ -60,7 +60,7 @@ public struct Limits: Sendable {
   public static let foundFence: Int64 = fence - (1 << 40)
   /// The latest instant that is believed, in nanoseconds of CLOCK_MONOTONIC: 146 years after the boot.
   public static let instant: Int64 = 1 << 62
-  /// How far ahead the deadline of a lease of an earlier daemon may be: 31 days, one more than any ttl.
+  /// The longest time to the deadline of a lease of an earlier daemon: 31 days, one more than any ttl.
   public static let deadlineAhead = TimeSpan.seconds(31 * 24 * 3600)
   /// The most semaphores of one set that the ledger tells apart.
   public static let semaphores = 65_535

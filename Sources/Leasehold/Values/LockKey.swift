@@ -8,9 +8,9 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   /// The longest name, in bytes of UTF-8.
   public static let maximumBytes = 255
 
-  /// What may be wrong with a name.
+  /// An error in a name.
   public enum Flaw: Error, Equatable, Sendable {
-    /// No bytes at all.
+    /// A body of no bytes.
     case empty
     /// More than ``LockKey/maximumBytes``; carries the number given.
     case tooLong(Int)
@@ -25,6 +25,8 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Takes a name from its decoded bytes, or says what is wrong with it.
+  ///
+  /// - Throws: ``Flaw``, which says what is wrong with the name.
   @inlinable
   public init<Bytes: Collection>(utf8 bytes: Bytes) throws(Flaw) where Bytes.Element == UInt8 {
     guard !bytes.isEmpty else { throw .empty }
@@ -84,10 +86,10 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   /// Takes a name that is known to be good: one that was checked before it was stored.
   init(trusted text: String) { self.text = text }
 
-  /// What a native name says; `nil` for an own lock.
+  /// The contents of a native name; `nil` for an own lock.
   public var native: NativeName? { Self.mayBeNative(text) ? (try? NativeName(text)) : nil }
 
-  /// Whether two names mean the same lock of the same dialect, however its key is spelled.
+  /// Returns true when two names mean the same lock of the same dialect, however its key is spelled.
   public func means(_ other: LockKey) -> Bool {
     if self == other { return true }
     guard let native else { return false }
@@ -97,7 +99,7 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   /// The name.
   public var description: String { text }
 
-  /// Whether both names have the same bytes.
+  /// Returns true when both names have the same bytes.
   @inlinable
   public static func == (one: LockKey, other: LockKey) -> Bool { one.text.isExactly(other.text) }
 
@@ -134,8 +136,8 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Unicode.Scalar {
-  /// Whether it is not seen by itself: a control, a format, a separator other than the plain blank, or what is ignored
-  /// unless a font knows better.
+  /// True when it is not seen by itself: a control, a format, a separator other than the plain blank, or what is
+  /// ignored unless a font knows better.
   public var isHidden: Bool {
     if isASCII { return value < 0x20 || value == 0x7f }
     return switch properties.generalCategory {

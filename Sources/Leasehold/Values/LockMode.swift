@@ -1,4 +1,4 @@
-/// How a holder shares a lock.
+/// The way in which a holder shares a lock.
 public enum LockMode: UInt8, Sendable {
   /// Alone (on a counting lock: `count` slots).
   case exclusive = 0
@@ -9,7 +9,7 @@ public enum LockMode: UInt8, Sendable {
   public var name: String { self == .exclusive ? "exclusive" : "shared" }
 }
 
-/// What a lock is: decided by the acquire that makes it.
+/// The kind of a lock, decided by the acquire that makes it.
 public enum LockKind: Hashable, Sendable {
   /// One writer or many readers.
   case readersWriter

@@ -9,7 +9,7 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable {
   /// Makes an instant from a reading in nanoseconds.
   public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-  /// Whether `lhs` is earlier.
+  /// Returns true when `lhs` is earlier.
   public static func < (lhs: Self, rhs: Self) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
 
   /// The instant `span` later; saturates instead of overflowing.
@@ -32,7 +32,7 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
   /// Makes a span from nanoseconds.
   public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-  /// No time at all.
+  /// A span of zero.
   public static var zero: TimeSpan { TimeSpan(nanoseconds: 0) }
 
   /// A span of whole milliseconds, saturating.
@@ -64,13 +64,13 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
     return Self(nanoseconds: overflows ? (rhs.nanoseconds < 0 ? .min : .max) : sum)
   }
 
-  /// What is left of the first without the second; below zero when that is longer.
+  /// The rest of the first without the second; below zero when that is longer.
   public static func - (lhs: Self, rhs: Self) -> Self {
     let (difference, overflows) = lhs.nanoseconds.subtractingReportingOverflow(rhs.nanoseconds)
     return Self(nanoseconds: overflows ? (rhs.nanoseconds < 0 ? .max : .min) : difference)
   }
 
-  /// Whether `lhs` is shorter.
+  /// Returns true when `lhs` is shorter.
   public static func < (lhs: Self, rhs: Self) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
 }
 

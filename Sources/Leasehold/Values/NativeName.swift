@@ -1,6 +1,6 @@
 import SysVTypes
 
-/// What a name with a native prefix says: which programs it is shared with, and where.
+/// The contents of a name with a native prefix: which programs it is shared with, and where.
 public enum NativeName: Hashable, Sendable {
   /// `php:KEY`: what `sem_get(KEY)` opens.
   case php(Int32)
@@ -11,7 +11,7 @@ public enum NativeName: Hashable, Sendable {
   /// `sysv:KEY.NUMBER` or `sysv:id:ID.NUMBER`: one semaphore of a set that exists.
   case semaphore(SemaphoreSetAddress, number: Int)
 
-  /// What may be wrong with a native name.
+  /// An error in a native name.
   public enum Flaw: Error, Equatable, Sendable {
     /// Not of the form; carries what the form is.
     case malformed(String)
@@ -28,6 +28,8 @@ public enum NativeName: Hashable, Sendable {
   public static let numberMaximum = 65_535
 
   /// Reads a name; `nil` when it has no native prefix.
+  ///
+  /// - Throws: ``Flaw``, for what is behind a native prefix.
   public init?(_ text: String) throws(Flaw) {
     guard let prefix = Self.prefixes.first(where: { text.begins(with: $0) }) else { return nil }
     let rest = String(text.unicodeScalars.dropFirst(prefix.utf8.count))

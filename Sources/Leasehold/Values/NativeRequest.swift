@@ -1,4 +1,4 @@
-/// What a request says of a native lock beyond its name: the binding parameters, checked.
+/// The part of a request about a native lock beyond its name: the binding parameters, checked.
 ///
 /// A class, so that a request for an own lock carries one empty word of it.
 public final class NativeRequest: Sendable {
@@ -32,11 +32,11 @@ public final class NativeRequest: Sendable {
   public let permissions: UInt16
   /// The values of a `path:` set that is made, one for each semaphore.
   public let values: [UInt16]
-  /// Whether the time of a `path:` file is set to now.
+  /// True when the time of a `path:` file is set to now.
   public let touches: Bool
-  /// Whether a lease on it never ends by itself (`undo=false`).
+  /// True when a lease on it never ends by itself (`undo=false`).
   public let isEndless: Bool
-  /// Who asks.
+  /// The caller.
   public let peer: Peer
   /// The peer's groups beside its primary one.
   public let groups: [UInt32]
@@ -79,9 +79,9 @@ public struct BoundSet: Sendable {
   public var id: BankID
   /// All its semaphores.
   public var count: Int
-  /// Whether it is a `path:` set that Leasehold made, with a ledger for each semaphore and a trailer.
+  /// True when it is a `path:` set that Leasehold made, with a ledger for each semaphore and a trailer.
   public var hasLedger: Bool
-  /// Whether this request made it.
+  /// True when this request made it.
   public var wasMade: Bool
 
   /// Makes a description.

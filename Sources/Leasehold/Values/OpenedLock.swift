@@ -2,9 +2,9 @@
 public struct OpenedLock: Sendable {
   /// The lock.
   public var lock: LockSnapshot
-  /// Whether it, or its set, did not exist before.
+  /// True when it, or its set, did not exist before.
   public var wasMade: Bool
-  /// Whether the asked limit is in force, on native locks that have one.
+  /// True when the asked limit is in force, on native locks that have one.
   public var limitApplied: Bool?
 
   /// Makes a description.

@@ -2,7 +2,7 @@
 // What does not fill the last eight is looked at together with some bytes before it, a second time.
 
 extension UnsafeRawBufferPointer {
-  /// Whether every byte is ASCII, no smaller than `least` (at most 0x80), and not DEL.
+  /// Returns true when every byte is ASCII, no smaller than `least` (at most 0x80), and not DEL.
   public func isPlainASCII(from least: UInt8 = 0x20) -> Bool {
     let (ones, tops) = (UInt64(0x0101_0101_0101_0101), UInt64(0x8080_8080_8080_8080))
     let floor = ones &* UInt64(least)
@@ -25,7 +25,7 @@ extension UnsafeRawBufferPointer {
     return true
   }
 
-  /// Whether both have the same bytes.
+  /// Returns true when both have the same bytes.
   public func hasBytes(of other: UnsafeRawBufferPointer) -> Bool {
     guard count == other.count else { return false }
     if count >= 8 {

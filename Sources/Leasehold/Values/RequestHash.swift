@@ -13,7 +13,8 @@ struct RequestHash {
 
   fileprivate var folded: UInt32 { UInt32(truncatingIfNeeded: hash ^ hash >> 32) }
 
-  /// What was mixed in the low half, who asks in the high one: so a record tells both after a restart.
+  /// The hash of the request in the low half, the caller's door in the high one: so a record tells both after a
+  /// restart.
   func fingerprint(of caller: Caller) -> UInt64 { UInt64(caller.door) << 32 | UInt64(folded) }
 }
 
@@ -38,13 +39,13 @@ struct IdempotencyScope: Hashable {
   private let key: ExactText
   private let door: UInt32
 
-  /// What a request asks for; `nil` without a key.
+  /// The hash of what a request asks for; `nil` without a key.
   init?(_ request: AcquireRequest) {
     guard let key = request.idempotencyKey else { return nil }
     self.init(lock: request.key, key: key, door: request.caller.door)
   }
 
-  /// What a lease answers; `nil` without a key.
+  /// The hash of the request that a lease answers; `nil` without a key.
   init?(_ lease: Lease) {
     guard let key = lease.idempotencyKey else { return nil }
     self.init(lock: lease.key, key: key, door: UInt32(truncatingIfNeeded: lease.fingerprint >> 32))

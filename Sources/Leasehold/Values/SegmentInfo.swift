@@ -16,9 +16,9 @@ public struct SegmentInfo: Sendable {
   public var mode: UInt16 = 0
   /// The size in bytes.
   public var byteCount = 0
-  /// How many times it is attached.
+  /// The number of times that it is attached.
   public var attachCount = 0
-  /// Whether it was removed and goes with the last that has it attached.
+  /// True when it was removed and goes with the last that has it attached.
   public var isGoing = false
   /// The process that made it.
   public var creatorPID: Int32 = 0
@@ -32,7 +32,7 @@ public struct SegmentInfo: Sendable {
   public var changedAt: Int64 = 0
   /// The integers of the PHP that wrote its header: 64 or 32; `nil` where there is none, and in lists.
   public var wordBits: Int?
-  /// Whether this service keeps its own records in it.
+  /// True when this service keeps its own records in it.
   public var isOwn = false
 
   /// Makes a description.
@@ -43,7 +43,7 @@ public struct SegmentInfo: Sendable {
   public var guardKey: Int32? { key == 0 || isOwn ? nil : key }
 }
 
-/// What a caller asks a new segment to be.
+/// A request to make a segment.
 public struct SegmentRequest: Sendable {
   /// The key; `nil` for a private one.
   public var key: Int32?
@@ -51,7 +51,7 @@ public struct SegmentRequest: Sendable {
   public var byteCount: Int
   /// The nine permission bits.
   public var mode: UInt16
-  /// Whether one that exists gets a header where it has no good one.
+  /// True when one that exists gets a header where it has no good one.
   public var initializes: Bool
   /// Whose it is counted as; `nil` for nobody's.
   public var account: CallerAccount?
@@ -65,13 +65,13 @@ public struct SegmentRequest: Sendable {
   }
 }
 
-/// How a creation went.
+/// The outcome of a creation.
 public struct SegmentCreation: Sendable {
   /// The segment.
   public var segment: SegmentInfo
-  /// Whether it was made now.
+  /// True when it was made now.
   public var created: Bool
-  /// Whether a header was written.
+  /// True when a header was written.
   public var initialized: Bool
 
   /// Makes one.
@@ -88,7 +88,7 @@ public struct VariableList: Sendable {
   public struct Entry: Sendable {
     /// PHP's variable_key.
     public var key: Int64
-    /// What the first letter of its text says.
+    /// The type that the first letter of its text names.
     public var type: String
     /// The length of its text.
     public var byteCount: Int
@@ -103,15 +103,15 @@ public struct VariableList: Sendable {
 
   /// In order of last writing.
   public var entries: [Entry] = []
-  /// How many there are.
+  /// The number of variables.
   public var count = 0
   /// Where the next page begins.
   public var nextCursor: Int?
-  /// What the header gives as the size.
+  /// The header's number for the size.
   public var totalBytes = 0
   /// Header and chunks.
   public var usedBytes = 0
-  /// What can be taken, headers of chunks included.
+  /// The bytes that can be taken, headers of chunks included.
   public var freeBytes = 0
   /// 64 or 32.
   public var wordBits = 64

@@ -1,4 +1,4 @@
-/// How a caller names a semaphore set.
+/// The name that a caller gives to a semaphore set.
 public enum SemaphoreSetAddress: Sendable, Hashable {
   /// By its SysV key, not 0.
   case key(Int32)
@@ -22,16 +22,16 @@ public struct SemaphoreSetInfo: Sendable {
   public var creatorGID: UInt32
   /// The nine permission bits.
   public var mode: UInt16
-  /// How many semaphores.
+  /// The number of semaphores.
   public var semaphoreCount: Int
   /// The last semop in seconds since 1970; 0 for never.
   public var lastOperation: Int64
   /// The last change of the set's owner, mode or values by semctl, in seconds since 1970.
   public var lastChange: Int64
-  /// What this service does with it; `nil` for somebody else's set.
+  /// The role that it has for this service; `nil` for somebody else's set.
   public var role: Role?
 
-  /// What this service keeps in a set of its own.
+  /// The contents of a set of this service's own.
   public enum Role: Sendable, Equatable {
     /// The guard that keeps a second daemon out.
     case control

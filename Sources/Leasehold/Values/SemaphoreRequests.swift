@@ -1,18 +1,18 @@
 public import SysVTypes
 
-/// What a caller wants of a set that may have to be made: semget(2) with IPC_CREAT.
+/// A request for a set that may have to be made: semget(2) with IPC_CREAT.
 public struct SemaphoreSetRequest: Sendable {
   /// The SysV key; 0 (IPC_PRIVATE) for a set that nobody finds by a key.
   public var key: Int32
-  /// How many semaphores a new set gets, and the fewest that one which is there must have.
+  /// The number of semaphores of a new set, and the fewest that a set which is there must have.
   public var semaphoreCount: Int
   /// The nine permission bits, 0...0777.
   public var mode: UInt16
   /// The values of a new set, as many as it has semaphores; `nil` for zeros.
   public var values: [UInt16]?
-  /// Whether a set that is there is an error (IPC_EXCL).
+  /// True when a set that is there is an error (IPC_EXCL).
   public var isExclusive: Bool
-  /// Who asks; a known user becomes the owner of a new set.
+  /// The caller; a known user becomes the owner of a new set.
   public var caller: Caller
 
   /// Makes a request.
@@ -32,7 +32,7 @@ public struct SemaphoreSetRequest: Sendable {
 public struct OpenedSemaphoreSet: Sendable {
   /// The set as it is now.
   public var info: SemaphoreSetInfo
-  /// Whether it was made for this request.
+  /// True when it was made for this request.
   public var isNew: Bool
 
   /// Makes an answer.
@@ -42,7 +42,7 @@ public struct OpenedSemaphoreSet: Sendable {
   }
 }
 
-/// What to change of a set (semctl(2), IPC_SET); `nil` keeps.
+/// A change of a set (semctl(2), IPC_SET); `nil` keeps.
 public struct SemaphoreSetChange: Sendable {
   /// The new owner.
   public var uid: UInt32?
@@ -50,7 +50,7 @@ public struct SemaphoreSetChange: Sendable {
   public var gid: UInt32?
   /// The new nine permission bits.
   public var mode: UInt16?
-  /// Who asks.
+  /// The caller.
   public var caller: Caller
 
   /// Makes a change.
@@ -74,11 +74,11 @@ public struct SemaphoreWrite: Sendable {
 
   /// The set.
   public var address: SemaphoreSetAddress
-  /// What to write.
+  /// The values to write.
   public var values: Values
-  /// Whether leases on the numbers written are broken.
+  /// True when leases on the numbers written are broken.
   public var force: Bool
-  /// Who asks.
+  /// The caller.
   public var caller: Caller
 
   /// Makes a request.
@@ -90,7 +90,7 @@ public struct SemaphoreWrite: Sendable {
   }
 }
 
-/// What a ``SemaphoreWrite`` did.
+/// The outcome of a ``SemaphoreWrite``.
 public struct SemaphoresWritten: Sendable {
   /// The set.
   public var info: SemaphoreSetInfo
@@ -110,7 +110,7 @@ public struct NumberedSemaphore: Sendable {
   public var info: SemaphoreSetInfo
   /// Its number, from 0.
   public var number: Int
-  /// What the kernel tells of it.
+  /// The kernel's status of it.
   public var semaphore: SemaphoreInfo
 
   /// Makes a description.
@@ -127,18 +127,18 @@ public struct OperationRequest: Sendable {
   public var address: SemaphoreSetAddress
   /// The operations, in order; at least one.
   public var steps: [SemaphoreOperation]
-  /// How long to wait; zero does not.
+  /// The time to wait; zero does not.
   public var wait: TimeSpan
-  /// How long the lease lives without being renewed, where some operation is taken back.
+  /// The time that the lease lives without being renewed, where some operation is taken back.
   public var ttl = TimeSpan.zero
   /// Free text of that lease, shown to everybody.
   public var owner: String?
   /// A retry with the same key gets the same lease.
   public var idempotencyKey: String?
-  /// Who asks.
+  /// The caller.
   public var caller: Caller
 
-  /// Whether some operation is taken back, so that they go on a lease.
+  /// True when some operation is taken back, so that they go on a lease.
   public var makesLease: Bool { steps.contains(where: \.undoes) }
 
   /// Makes a request.
@@ -156,9 +156,9 @@ public struct OperationResult: Sendable {
   public var key: Int32
   /// The identifier of the set.
   public var id: Int32
-  /// How many operations.
+  /// The number of operations.
   public var count: Int
-  /// How long they waited.
+  /// The time for which they waited.
   public var waited: TimeSpan
 
   /// Makes a result.

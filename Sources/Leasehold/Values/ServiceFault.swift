@@ -1,6 +1,6 @@
 /// Something that the promises of the service rest on, and that fails now.
 public struct ServiceFault: Sendable, Equatable {
-  /// What can fail while the service goes on.
+  /// A part that can fail while the service goes on.
   public enum Part: String, Sendable, CaseIterable {
     /// The set that keeps a second daemon away.
     case guardSet = "guard"
@@ -9,11 +9,11 @@ public struct ServiceFault: Sendable, Equatable {
     /// The file that keeps fences growing through a reboot.
     case stateDirectory = "state-dir"
 
-    /// Whether the service is not ready without it.
+    /// True when the service is not ready without it.
     public var isNeeded: Bool { self != .stateDirectory }
   }
 
-  /// What fails.
+  /// The part that fails.
   public var part: Part
   /// Why, in a sentence without a full stop.
   public var reason: String
@@ -31,6 +31,6 @@ public enum FaultNotice: Sendable, Equatable {
   case began(ServiceFault)
   /// It works again.
   case ended(ServiceFault.Part)
-  /// Somebody removed it, and it was made anew.
+  /// Another program removed it, and it was made anew.
   case replaced(ServiceFault.Part)
 }

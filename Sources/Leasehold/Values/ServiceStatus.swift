@@ -1,4 +1,4 @@
-/// What the service counted since it started.
+/// The counts of the service since it started.
 ///
 /// Counters only grow.
 public struct ServiceCounters: Sendable, Equatable {
@@ -32,18 +32,18 @@ public struct ServiceCounters: Sendable, Equatable {
   public var kernelWaits: UInt64 = 0
   /// The longest an expiry was late, in nanoseconds.
   public var expiryLagMaximum: Int64 = 0
-  /// How late expiries were in sum, in nanoseconds.
+  /// The sum of all delays of expiries, in nanoseconds.
   public var expiryLagSum: Int64 = 0
-  /// How long those who were granted a lease had queued.
+  /// The times for which waiters queued that got a lease.
   public var waits = SpanHistogram()
-  /// How long leases were held that are over.
+  /// The times for which leases were held that are over.
   public var holds = SpanHistogram()
 
   /// All zero.
   public init() {}
 }
 
-/// What the last recovery found.
+/// The findings of the last recovery.
 public struct RecoveryReport: Sendable, Equatable {
   /// Leases that were found alive.
   public var leases = 0
@@ -61,7 +61,7 @@ public struct RecoveryReport: Sendable, Equatable {
   public var unsureReleases = 0
   /// Sets without a lock, removed.
   public var setsRemoved = 0
-  /// How long it took.
+  /// The time that it took.
   public var took = TimeSpan.zero
 
   /// Nothing found.
@@ -97,7 +97,7 @@ public struct LedgerStatus: Sendable {
   public init() {}
 }
 
-/// Whether the service serves, and what it counted.
+/// The state of the service, and its counts.
 public struct ServiceStatus: Sendable {
   /// The states of a service.
   public enum State: String, Sendable {
@@ -109,7 +109,7 @@ public struct ServiceStatus: Sendable {
     case draining
   }
 
-  /// Whether it serves.
+  /// The state of the service.
   public var state = State.starting
   /// Leases that somebody holds.
   public var leases = 0
@@ -123,16 +123,16 @@ public struct ServiceStatus: Sendable {
   public var locks = 0
   /// Waiters.
   public var waiters = 0
-  /// What fails at the moment.
+  /// The parts that fail at the moment.
   public var faults: [ServiceFault] = []
   /// Counters.
   public var counters = ServiceCounters()
-  /// What an engine tells that keeps a ledger on this host; `nil` for others.
+  /// The numbers of an engine that keeps a ledger on this host; `nil` for others.
   public var ledger: LedgerStatus?
 
   /// Everything at zero.
   public init() {}
 
-  /// What fails that the service is not ready without.
+  /// The failing part that the service is not ready without.
   public var neededFault: ServiceFault? { faults.first { $0.part.isNeeded } }
 }

@@ -4,7 +4,7 @@ public struct SemaphoreBinding: Hashable, Sendable {
   public var key: Int32
   /// The identifier of the set.
   public var id: Int32
-  /// How many semaphores the set has.
+  /// The number of semaphores the set has.
   public var semaphoreCount: Int
   /// The number of the semaphore that counts free units; on `apache:` locks the one that counts readers.
   public var semaphore: Int
@@ -27,7 +27,7 @@ public struct LeaseSnapshot: Sendable {
   public var id: LeaseID
   /// The lock's name.
   public var key: LockKey
-  /// What the lock is.
+  /// The kind of the lock.
   public var kind: LockKind
   /// Alone or shared.
   public var mode: LockMode
@@ -39,21 +39,21 @@ public struct LeaseSnapshot: Sendable {
   public var fence: Int64
   /// Free text of the holder.
   public var owner: String?
-  /// Whether it ends with its connection.
+  /// True when it ends with its connection.
   public var bindsConnection: Bool
   /// The time to live that a renewal without one uses; zero means no deadline.
   public var ttl: TimeSpan
-  /// How long the slots stay taken after it expires.
+  /// The time for which the slots stay taken after it expires.
   public var cooldown: TimeSpan
   /// When it was granted.
   public var grantedAt: MonotonicInstant
   /// When it ends by itself; `nil` means never.
   public var deadline: MonotonicInstant?
-  /// How long its holder queued.
+  /// The time for which its holder queued.
   public var waited: TimeSpan
-  /// Whether this answers a retry.
+  /// True when this answers a retry.
   public var replayed: Bool
-  /// Whether the asked limit was put into force by this grant, on native locks that have one.
+  /// True when the asked limit was put into force by this grant, on native locks that have one.
   public var limitApplied: Bool? = nil
   /// The connection it came on.
   public var peer: Peer
@@ -63,26 +63,27 @@ public struct LeaseSnapshot: Sendable {
   public var adjusts: [Int]? = nil
   /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
   public var process: Int32? = nil
-  /// Who ends it and why, while an operator does.
+  /// The operator that ends it and the reason, while one does.
   public var breaking: BreakNote?
-  /// Whether somebody holds it.
+  /// The state of its holder.
   public var state = HolderState.held
 
-  /// Whether this answers a conversion.
+  /// True when this answers a conversion.
   public var isConverted = false
-  /// What the request that took it was a part of.
+  /// The trace of the request that took it.
   public var trace = TraceContext.none
-  /// What it has of each lock, on leases of several; empty on a lease of one.
+  /// The parts that it has of each lock, on leases of several; empty on a lease of one.
   public var parts: [LeasePart] = []
 
-  /// How often its holder was told of it by then: a grant and each retry with its Idempotency-Key is once.
+  /// The number of times that its holder had been told of it by then: a grant and each retry with its Idempotency-Key
+  /// is once.
   public var stamp: UInt64 = 1
 
   /// The short name shown to everybody.
   public var ref: String { id.ref }
-  /// What an answer that tells of it hands over.
+  /// The grant that an answer hands over which tells of it.
   public var grant: Grant { Grant(lease: id, stamp: stamp) }
-  /// Whether an operator ends it: the deadline cannot be moved.
+  /// True when an operator ends it: the deadline cannot be moved.
   public var isBreaking: Bool { breaking != nil }
 }
 
@@ -100,9 +101,9 @@ public struct Grant: Sendable, Equatable {
   }
 }
 
-/// How a lease stands that has slots of its lock.
+/// The state of a lease that has slots of its lock.
 public enum HolderState: String, Sendable {
-  /// Somebody holds it.
+  /// A holder has it.
   case held
   /// It is over for its holder, and its slots stay taken until its deadline.
   case cooling
@@ -111,7 +112,7 @@ public enum HolderState: String, Sendable {
 }
 
 extension LeaseSnapshot {
-  /// Who holds a part, and until when, is told by the whole lease.
+  /// Takes over from the whole lease who holds the part, and until when.
   mutating func take(holderOf head: LeaseSnapshot) {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
     (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
@@ -120,11 +121,11 @@ extension LeaseSnapshot {
   }
 }
 
-/// What a lease of several locks has of one of them.
+/// The part of a lease of several locks that it has of one of them.
 public struct LeasePart: Sendable {
   /// The lock's name.
   public var key: LockKey
-  /// What the lock is.
+  /// The kind of the lock.
   public var kind: LockKind
   /// Alone or shared.
   public var mode: LockMode
@@ -132,7 +133,7 @@ public struct LeasePart: Sendable {
   public var count: Int
   /// Units taken from the semaphore.
   public var units: Int
-  /// Whether the asked limit was put into force by this grant, on native locks that have one.
+  /// True when the asked limit was put into force by this grant, on native locks that have one.
   public var limitApplied: Bool?
   /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
   public var binding: SemaphoreBinding?
@@ -152,7 +153,7 @@ public struct LeasePart: Sendable {
   }
 }
 
-/// Somebody who queues for a lock.
+/// A waiter as listings show it.
 public struct WaiterSnapshot: Sendable {
   /// Free text of the waiter.
   public var owner: String?
@@ -168,7 +169,7 @@ public struct WaiterSnapshot: Sendable {
   public var until: MonotonicInstant
   /// All locks that it wants, when it wants several; else empty.
   public var keys: [LockKey] = []
-  /// Whether its connection broke: its place is kept for a moment, for a retry with the same Idempotency-Key.
+  /// True when its connection broke: its place is kept for a moment, for a retry with the same Idempotency-Key.
   public var isDetached = false
 }
 
@@ -176,7 +177,7 @@ public struct WaiterSnapshot: Sendable {
 public final class QueueNote: Sendable {
   /// One of the holders.
   public let holder: LeaseSnapshot?
-  /// How many hold the lock.
+  /// The number of its holders.
   public let holders: Int
   /// Those in the queue, the waiter included.
   public let waiters: Int
@@ -193,7 +194,7 @@ public final class QueueNote: Sendable {
 public struct LockSnapshot: Sendable {
   /// The lock's name.
   public var key: LockKey
-  /// What it is.
+  /// The value of the limit.
   public var kind: LockKind
   /// Units that are free in the kernel (readers that hold it, on `apache:` locks); `nil` where the set could not be
   /// read.
@@ -204,15 +205,15 @@ public struct LockSnapshot: Sendable {
   public var heldUnits: Int
   /// The fence of the last grant; `nil` when there was none since the lock was made.
   public var fence: Int64?
-  /// Who holds it, and what cools down; cut to ``listed`` entries.
+  /// The holders, and the leases that cool down; cut to ``listed`` entries.
   public var holders: [LeaseSnapshot]
-  /// How many hold it; those that cool down are not among them.
+  /// The number of its holders; leases that cool down are not among them.
   public var holderCount: Int
-  /// How many leases are over for their holders while their slots cool down.
+  /// The number of leases that are over for their holders while their slots cool down.
   public var coolingCount: Int
-  /// Who waits, in order; cut to ``listed`` entries.
+  /// The waiters, in order; cut to ``listed`` entries.
   public var waiters: [WaiterSnapshot]
-  /// How many wait.
+  /// The number of its waiters.
   public var waiterCount: Int
   /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
   public var binding: SemaphoreBinding?
@@ -234,7 +235,7 @@ public struct LockSnapshot: Sendable {
   public var tag = LockTag(epoch: 0, version: 0)
   /// Slots that may be taken or not, because the service was killed while it took or gave them back.
   public var suspects = 0
-  /// Whether somebody wrote its values, so that nothing is granted until it is removed by force.
+  /// True when another program wrote its values, so that nothing is granted until it is removed by force.
   public var isDamaged = false
   /// The other locks for which the first in the queue waits, while this one has room for it.
   public var queuedFor: [LockKey] = []
@@ -254,7 +255,7 @@ public struct Page<Element: Sendable>: Sendable {
   }
 }
 
-/// What a listing should hold.
+/// The choice of what a listing holds.
 public struct ListFilter: Sendable {
   /// The most entries, 1...1000.
   public var limit = 100
@@ -275,16 +276,16 @@ public struct ListFilter: Sendable {
   public init() {}
 }
 
-/// How busy a lock is, for listings.
+/// The use that is made of a lock, for listings.
 public enum LockState: String, Sendable, CaseIterable {
-  /// Somebody holds it.
+  /// A holder has it.
   case held
   /// Nobody does, and nothing cools down.
   case free
-  /// Somebody waits.
+  /// A waiter queues for it.
   case waited
   /// Slots of it cool down.
   case cooling
-  /// Somebody wrote its values.
+  /// Its values were written by another program.
   case damaged
 }

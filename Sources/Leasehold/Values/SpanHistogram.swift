@@ -1,8 +1,9 @@
-/// How often spans of time fell between bounds.
+/// The counts of spans of time between bounds.
 ///
 /// Each bound is four times the last: 1 ms, 4 ms, 16 ms and so on, up to about 17 min.
 public struct SpanHistogram: Sendable, Equatable {
-  /// How many spans were at most the bound of the same place, and more than the one before; the last has no bound.
+  /// The number of spans of at most the bound of the same place, and of more than the one before; the last has no
+  /// bound.
   public private(set) var counts = [UInt64](repeating: 0, count: 12)
   /// All spans together, in nanoseconds.
   public private(set) var sum: Int64 = 0
@@ -10,7 +11,7 @@ public struct SpanHistogram: Sendable, Equatable {
   /// The bounds, in nanoseconds; one fewer than ``counts``.
   public static let bounds: [Int64] = (0..<11).map { 1_000_000 << (2 * $0) }
 
-  /// No spans.
+  /// A histogram of no spans.
   public init() {}
 
   /// Counts a span, in nanoseconds; what is negative counts as nothing.

@@ -10,7 +10,7 @@ public struct TraceContext: Hashable, Sendable {
   /// The caller's own part of the trace, from which it called.
   public var span: UInt64
 
-  /// No trace.
+  /// The absence of a trace.
   @inlinable public static var none: TraceContext { TraceContext(high: 0, low: 0, span: 0) }
 
   /// Makes one of its numbers.
@@ -21,7 +21,7 @@ public struct TraceContext: Hashable, Sendable {
     self.span = span
   }
 
-  /// Whether there is none.
+  /// True when there is none.
   public var isNone: Bool { high | low == 0 }
 
   /// The trace in 32 hexadecimal digits; `nil` for none.

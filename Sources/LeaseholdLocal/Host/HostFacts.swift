@@ -9,8 +9,8 @@ enum HostFacts {
     return stat("/proc/self/ns/ipc", &status) == 0 ? UInt64(status.st_ino) : 0
   }
 
-  /// Whether the kernel destroys a segment when its last user dies (kernel.shm_rmid_forced): the ledger would not
-  /// outlive the daemon.
+  /// Returns true when the kernel destroys a segment when its last user dies (kernel.shm_rmid_forced): the ledger would
+  /// not outlive the daemon.
   static func segmentsDieWithTheirUsers() -> Bool {
     guard let file = try? FileDescriptor.open("/proc/sys/kernel/shm_rmid_forced", .readOnly) else { return false }
     defer { try? file.close() }

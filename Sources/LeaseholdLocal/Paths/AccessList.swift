@@ -31,7 +31,7 @@ struct AccessList {
     }
   }
 
-  /// Whether somebody who is not the owner has rights: 4 to read, 2 to write, 1 to run or search.
+  /// Returns true when a user who is not the owner has rights: 4 to read, 2 to write, 1 to run or search.
   ///
   /// An entry for the user decides alone; else any of its groups may give all of the rights; else, for who is in none
   /// of the groups, what everybody has.

@@ -45,7 +45,7 @@ final class PathRoot: Sendable {
     }
   }
 
-  /// What a path says behind the folder's own; `nil` when it does not begin with that.
+  /// The rest of a path behind the folder's own; `nil` when it does not begin with that.
   func rest(of other: String) -> String? {
     let prefix = path == "/" ? "" : path
     guard other.begins(with: prefix), other.utf8.dropFirst(prefix.utf8.count).first == UInt8(ascii: "/") else {
@@ -65,7 +65,7 @@ final class PathRoot: Sendable {
     path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
   }
 
-  /// Whether the kernel can open beneath a folder: Linux 5.6, and a sandbox that knows the call.
+  /// True when the kernel can open beneath a folder: Linux 5.6, and a sandbox that knows the call.
   static let kernelHasOpenat2: Bool = {
     let root = Glibc.open("/", FileDescriptor.justNaming | O_DIRECTORY | O_CLOEXEC)
     guard root >= 0 else { return false }
@@ -77,7 +77,7 @@ final class PathRoot: Sendable {
   }()
 }
 
-/// What the kernel tells of a file that is held.
+/// The kernel's status of a file that is held.
 struct FileStatus {
   /// Which file it is on this host.
   struct Identity: Equatable, Sendable {
@@ -107,10 +107,11 @@ struct FileStatus {
   var isFile: Bool { status.st_mode & S_IFMT == S_IFREG }
   var isFolder: Bool { status.st_mode & S_IFMT == S_IFDIR }
   var isLink: Bool { status.st_mode & S_IFMT == S_IFLNK }
-  /// Whether no name leads to it any more.
+  /// True when no name leads to it any more.
   var isRemoved: Bool { status.st_nlink == 0 }
 
-  /// Whether owner, mode and access control list give somebody rights: 4 to read, 2 to write, 1 to run or search.
+  /// Returns true when owner, mode and access control list give a user rights: 4 to read, 2 to write, 1 to run or
+  /// search.
   ///
   /// Who is not the owner and meets a list that cannot be read has none.
   func lets(_ caller: FileCaller, _ rights: UInt32) -> Bool {
@@ -128,7 +129,7 @@ struct FileStatus {
     }
   }
 
-  /// Whether somebody is the owner.
+  /// Returns true when a user is the owner.
   func belongs(to caller: FileCaller) -> Bool {
     guard case .user(let user) = caller else { return true }
     return status.st_uid == user.user

@@ -61,7 +61,7 @@ struct PathRoots: Sendable {
     }
   }
 
-  /// How often a file may come and go under a request, or the tree be moved.
+  /// The number of times that a file may come and go under a request, or the tree be moved.
   private static let attempts = 16
 
   /// Named first and made only where it is not there: so nothing but a new file is ever opened.
@@ -119,7 +119,7 @@ struct PathRoots: Sendable {
 }
 
 extension Errno {
-  /// Whether it says nothing of the file: the kernel or the process had no memory or descriptor left to look.
+  /// True when it says nothing of the file: the kernel or the process had no memory or descriptor left to look.
   fileprivate var isWant: Bool {
     [.noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .overflow].contains(self)
   }
@@ -141,7 +141,7 @@ enum FileCaller: Sendable {
   }
 }
 
-/// What shall be done with a file beside finding it.
+/// The wishes of a request for a file beside finding it.
 struct FileWish {
   /// Made if missing, as the module does, and never through a link.
   var makes: Bool

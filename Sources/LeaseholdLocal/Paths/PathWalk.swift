@@ -47,7 +47,7 @@ struct PathWalk: ~Copyable {
     folders.append(next)
   }
 
-  /// Who may not search a folder is told nothing of what is in it.
+  /// Enters a folder; a user that may not search it is told nothing of what is in it.
   private func enter(_ next: FileDescriptor) throws(Errno) {
     let status = try FileStatus(next)
     if status.isLink { throw .tooManySymbolicLinkLevels }

@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// What `/proc` tells of a process; true of the process that has the number while it is read.
+/// The facts of a process in `/proc`; true of the process that has the number while it is read.
 struct ProcessFacts {
   /// The real user.
   var uid: UInt32

@@ -107,7 +107,7 @@ final class ProcessFinder: Sendable {
     }
   }
 
-  /// Whether the process lives; never a guess.
+  /// Returns true when the process lives; never a guess.
   private static func lives(_ handle: borrowing ProcessHandle) throws(Errno) -> Bool {
     while true {
       do {
@@ -137,7 +137,7 @@ final class ProcessFinder: Sendable {
 
   // MARK: After a restart
 
-  /// What became of the processes that leases of the last daemon are bound to.
+  /// The fates of the processes that leases of the last daemon are bound to.
   func find(_ stamps: [ProcessStamp]) -> [ProcessStamp: ProcessFinding] {
     guard !stamps.isEmpty else { return [:] }
     let namespace = Self.namespace()

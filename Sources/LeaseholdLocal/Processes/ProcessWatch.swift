@@ -36,7 +36,7 @@ final class WatchedProcess: BoundProcess {
 /// The locks: a process that nobody refers to any more takes itself out, perhaps under the ledger's lock; so nothing is
 /// reported, and no reference is let go, under the lock of the entries.
 final class ProcessWatch: Sendable {
-  /// What tells a process from all others while it is held.
+  /// The identity that tells a process from all others while it is held.
   enum Identity: Hashable, Sendable {
     /// Its number and its start.
     case stamp(ProcessStamp)

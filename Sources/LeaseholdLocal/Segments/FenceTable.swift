@@ -93,7 +93,7 @@ final class FenceTable: Sendable {
 
   private static func segment(_ owner: UInt64) -> Int32 { Int32(truncatingIfNeeded: owner & 0x7fff_ffff) }
 
-  /// Whether nobody has the place, or its segment is gone.
+  /// Returns true when nobody has the place, or its segment is gone.
   private static func isFree(_ owner: UInt64) -> Bool {
     guard owner != 0 else { return true }
     let status: SharedMemorySegment.Status

@@ -4,7 +4,7 @@ import SysV
 import SystemPackage
 
 extension SegmentStore {
-  /// What the kernel said, for a caller.
+  /// The kernel's error in words for a caller.
   func explain(_ error: Errno, _ address: SegmentAddress?) -> LeaseholdError {
     let name = text(address)
     let facts: [(name: String, value: LeaseholdError.Value)] = [

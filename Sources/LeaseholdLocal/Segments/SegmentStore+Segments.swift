@@ -5,6 +5,8 @@ import SystemPackage
 
 extension SegmentStore {
   /// Finds a segment.
+  ///
+  /// - Throws: As ``VariableStore/segment(_:making:)``.
   public func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try making ? resolve(address) : existing(address ?? .key(options.defaultKey))
     try check(segment, .read, address)
@@ -22,6 +24,8 @@ extension SegmentStore {
   }
 
   /// The host's segments, from an index on, and the kernel's limits.
+  ///
+  /// - Throws: As ``VariableStore/segments(from:limit:)``.
   public func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory {
     do throws(Errno) {
       let limits = try SharedMemoryLimits.current()
@@ -45,6 +49,8 @@ extension SegmentStore {
   }
 
   /// Makes a segment, or finds the one that is there.
+  ///
+  /// - Throws: As ``VariableStore/create(_:)``.
   public func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
     try making { () throws(LeaseholdError) in
       let segment: SharedMemorySegment
@@ -73,7 +79,7 @@ extension SegmentStore {
     }
   }
 
-  /// What is there stays as it is, unless it is to get a header and has no good one.
+  /// Leaves a segment that is there as it is, unless it is to get a header and has no good one.
   private func adopt(_ address: SegmentAddress, _ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
     let found = try existing(address)
     try check(found, .open(mode: IPCMode(rawValue: request.mode)), address)
@@ -94,6 +100,8 @@ extension SegmentStore {
   }
 
   /// Changes owner or mode.
+  ///
+  /// - Throws: As ``VariableStore/change(_:uid:gid:mode:)``.
   public func change(
     _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo {
@@ -110,6 +118,8 @@ extension SegmentStore {
   }
 
   /// Removes a segment.
+  ///
+  /// - Throws: As ``VariableStore/remove(_:force:)``.
   public func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
     let info = describe(segment, try status(segment, address))
@@ -137,6 +147,8 @@ extension SegmentStore {
   }
 
   /// Bytes of a segment.
+  ///
+  /// - Throws: As ``VariableStore/read(_:offset:length:)``.
   public func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8] {
     try attached(.id(existing(address).id), .readOnly) { (_, _, bytes) throws(LeaseholdError) in
       let length = length ?? max(0, bytes.count - offset)
@@ -155,6 +167,8 @@ extension SegmentStore {
   }
 
   /// Writes bytes, and zeros behind them.
+  ///
+  /// - Throws: As ``VariableStore/write(_:to:offset:length:)``.
   public func write(
     _ content: [UInt8], to address: SegmentAddress, offset: Int, length: Int
   ) throws(LeaseholdError) -> SegmentInfo {

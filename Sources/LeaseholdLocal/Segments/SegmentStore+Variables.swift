@@ -4,6 +4,8 @@ import SysV
 
 extension SegmentStore {
   /// One variable.
+  ///
+  /// - Throws: As ``VariableStore/variable(_:fence:in:)``.
   public func variable(
     _ key: VariableKey, fence: Int64?, in address: SegmentAddress?
   ) throws(LeaseholdError) -> StoredVariable? {
@@ -16,6 +18,8 @@ extension SegmentStore {
   }
 
   /// Stores a variable, or changes nothing at all.
+  ///
+  /// - Throws: As ``VariableStore/put(_:in:)``.
   public func put(_ put: VariablePut, in address: SegmentAddress?) throws(LeaseholdError) -> PutOutcome {
     try inSegment(address, .readWrite, put.fence) { segment throws(LeaseholdError) in
       let number = try number(put.key, segment)
@@ -36,6 +40,8 @@ extension SegmentStore {
   }
 
   /// Takes a variable out.
+  ///
+  /// - Throws: As ``VariableStore/remove(_:fence:if:in:)``.
   public func remove(
     _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: SegmentAddress?
   ) throws(LeaseholdError) -> RemovedVariable? {
@@ -51,6 +57,8 @@ extension SegmentStore {
   }
 
   /// All variables in their order, a page of them.
+  ///
+  /// - Throws: As ``VariableStore/variables(in:from:limit:)``.
   public func variables(
     in address: SegmentAddress?, from cursor: Int, limit: Int
   ) throws(LeaseholdError) -> VariableList {

@@ -4,7 +4,7 @@ import SysV
 import Synchronization
 import SystemPackage
 
-/// How the variables of this host are set up.
+/// The settings of this host's variables.
 public struct SegmentStoreOptions: Sendable {
   /// The key of the segment that requests mean when they name none.
   public var defaultKey: Int32 = 0x4c53_4800
@@ -27,7 +27,7 @@ public final class SegmentStore: VariableStore {
   let options: SegmentStoreOptions
   let fences: FenceTable
   let claims: SegmentClaims
-  /// Who asks, where that is a user of whom the kernel would not take everything.
+  /// The caller, where the kernel would not let its user do everything.
   let caller: Caller?
   private let turns: [Turn]
   private let makers: Turn

@@ -1,6 +1,6 @@
 public import Leasehold
 
-/// What clients were told, and whether that was kept: the view from outside, which crashes do not change.
+/// A record of what clients were told, and of whether it was kept: the view from outside, which crashes do not change.
 public final class History {
   private struct Told {
     var lease: LeaseSnapshot
@@ -161,7 +161,7 @@ public final class History {
 }
 
 extension LeaseSnapshot {
-  /// What it has of each lock.
+  /// The parts that it has of each lock.
   public var places: [LeasePart] {
     parts.isEmpty
       ? [LeasePart(key: key, kind: kind, mode: mode, count: count, units: units, limitApplied: nil, binding: binding)]

@@ -17,7 +17,7 @@ public enum Invariants {
     return wrong
   }
 
-  /// What the ledger says of itself is what the records say; no record leaks.
+  /// Checks that the ledger says of itself what the records say, and that no record leaks.
   private static func checkNumbers(_ records: RawRecords, _ daemon: SimulatedDaemon) -> [String] {
     let status = daemon.ledger.status()
     var wrong: [String] = []

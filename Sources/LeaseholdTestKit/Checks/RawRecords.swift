@@ -10,11 +10,11 @@ struct RawRecords {
     let lockCell: Int
     let units: Int
     let textCell: UInt32
-    /// Whether its slots cool down.
+    /// True when its slots cool down.
     let isCooling: Bool
-    /// Whether it is what a lease of several has of one more lock.
+    /// True when it is what a lease of several has of one more lock.
     let isPart: Bool
-    /// Whether its parts have another fence than it has.
+    /// True when its parts have another fence than it has.
     let hasGroup: Bool
   }
 
@@ -25,7 +25,7 @@ struct RawRecords {
     let capacity: Int
     let textCell: UInt32
     let isLive: Bool
-    /// Whether it only carries leases on raw operations.
+    /// True when it only carries leases on raw operations.
     let isHidden: Bool
   }
 

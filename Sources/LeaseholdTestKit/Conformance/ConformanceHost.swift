@@ -21,7 +21,7 @@ public protocol ConformanceHost: AnyObject {
   func restart() -> Bool
 }
 
-/// What a service did that no lock service may do.
+/// An act of a service that no lock service may do.
 public struct ConformanceFailure: Error, CustomStringConvertible {
   /// One sentence.
   public let description: String

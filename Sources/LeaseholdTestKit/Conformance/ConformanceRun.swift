@@ -94,7 +94,7 @@ final class ConformanceRun {
     }
   }
 
-  /// How a lease is over; `nil` while it lives.
+  /// The way in which a lease ended; `nil` while it lives.
   func end(_ lease: LeaseSnapshot) -> LeaseholdError.Code? {
     do {
       _ = try service.lease(lease.id, at: host.now)

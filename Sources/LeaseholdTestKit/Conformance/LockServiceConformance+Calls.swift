@@ -1,7 +1,7 @@
 import Leasehold
 
 extension LockServiceConformance {
-  /// What is done with a lease, and what is seen of it.
+  /// The calls that are made with a lease, and what is seen of it.
   static let calls = [
     ConformanceScenario("a reader becomes the only one, and a reader again") { run throws(ConformanceFailure) in
       let lease = try run.granted { $0.mode = .shared }

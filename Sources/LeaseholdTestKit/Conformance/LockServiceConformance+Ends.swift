@@ -1,7 +1,7 @@
 import Leasehold
 
 extension LockServiceConformance {
-  /// How leases end.
+  /// The ways in which leases end.
   static let ends = [
     ConformanceScenario("a lease ends at its deadline") { run throws(ConformanceFailure) in
       let lease = try run.granted { $0.ttl = .milliseconds(200) }

@@ -1,7 +1,7 @@
 import Leasehold
 
 extension LockServiceConformance {
-  /// Who gets a lock at once.
+  /// The grants at once.
   static let grants = [
     ConformanceScenario("a writer is alone") { run throws(ConformanceFailure) in
       let lease = try run.granted()

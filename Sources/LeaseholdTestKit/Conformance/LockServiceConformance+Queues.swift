@@ -1,7 +1,7 @@
 import Leasehold
 
 extension LockServiceConformance {
-  /// Who gets a lock later.
+  /// The grants after a wait.
   static let queues = [
     ConformanceScenario("waiters are served in order") { run throws(ConformanceFailure) in
       var holder = try run.granted()

@@ -1,7 +1,7 @@
 import Leasehold
 
 extension LockServiceConformance {
-  /// What a restart leaves.
+  /// The state that a restart leaves.
   static let restarts = [
     ConformanceScenario("leases survive a restart") { run throws(ConformanceFailure) in
       let lease = try run.granted("a") {

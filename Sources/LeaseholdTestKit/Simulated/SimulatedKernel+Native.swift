@@ -34,7 +34,7 @@ extension SimulatedKernel {
       wasMade: true)
   }
 
-  /// Whether the last values of a set say that it was made for `path:` locks.
+  /// Returns true when the last values of a set say that it was made for `path:` locks.
   public func hasLedger(_ set: Int32, count: Int) -> Bool {
     state.sets[set]?.values.suffix(CounterDialect.trailerSemaphores).first == Int(NamedDialect.signature)
   }

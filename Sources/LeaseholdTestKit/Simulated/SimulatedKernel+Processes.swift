@@ -51,7 +51,7 @@ extension SimulatedKernel {
     perform(set, operations, by: process)
   }
 
-  /// How a sleep stands.
+  /// The state of a sleep.
   public func sleep(_ token: Int) -> Sleep { state.sleeps[token] ?? .removed }
 
   /// Ends a sleep by a signal.
@@ -72,7 +72,7 @@ extension SimulatedKernel {
     }
   }
 
-  /// Somebody removes a set; who sleeps on it wakes up (EIDRM).
+  /// Removes a set, as another program does; who sleeps on it wakes up (EIDRM).
   public func removeSet(_ set: Int32) {
     guard let gone = state.sets.removeValue(forKey: set) else { return }
     for sleeper in gone.sleepers { state.sleeps[sleeper.token] = .removed }

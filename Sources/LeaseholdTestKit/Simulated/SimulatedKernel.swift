@@ -5,7 +5,7 @@ public import SysVTypes
 ///
 /// The daemon is process ``daemon``; native processes have any other number.
 public final class SimulatedKernel: SemaphoreKernel {
-  /// How a sleep in the kernel stands.
+  /// The state of a sleep in the kernel.
   public enum Sleep: Equatable {
     /// It goes on.
     case asleep

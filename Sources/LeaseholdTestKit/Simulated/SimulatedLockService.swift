@@ -8,11 +8,11 @@ public import Leasehold
 public final class SimulatedLockService: LockService, NativeLockService, EventService, LockWatchService, ProcessService,
   EngineLife, HostWithoutNativeSets, @unchecked Sendable
 {
-  /// What it stands on.
+  /// The daemon that it stands on.
   public let daemon: SimulatedDaemon
-  /// What fails, as a test says.
+  /// The parts that fail, as a test says.
   public var faults: [ServiceFault] = []
-  /// How long ago the clock turned, as a test says.
+  /// The time since the clock turned, as a test says.
   public var sinceClockTurned = TimeSpan.zero
 
   /// A service over a daemon.
@@ -157,7 +157,7 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
   /// Says what the test says.
   public func isAlive(within span: TimeSpan) -> Bool { sinceClockTurned <= span }
 
-  /// Whether it serves, and what it counted.
+  /// The state of the service, and its counts.
   public func status() -> ServiceStatus {
     var status = daemon.ledger.status()
     status.faults = faults

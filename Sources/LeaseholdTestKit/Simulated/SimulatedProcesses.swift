@@ -3,13 +3,13 @@ import Synchronization
 
 /// A process of the simulated host.
 public final class SimulatedProcess: BoundProcess {
-  /// What tells it from others.
+  /// The stamp that tells it from others.
   public let stamp: ProcessStamp
   private let ended = Atomic(false)
 
   init(_ stamp: ProcessStamp) { self.stamp = stamp }
 
-  /// Whether it is over.
+  /// True when it is over.
   public var hasEnded: Bool { ended.load(ordering: .relaxed) }
 
   fileprivate func end() { ended.store(true, ordering: .relaxed) }
@@ -44,7 +44,7 @@ public final class SimulatedProcesses {
   /// The numbers of those that live.
   public var pids: [Int32] { living.keys.sorted() }
 
-  /// What a daemon that starts finds of the last one's.
+  /// The findings of a daemon that starts about the last one's processes.
   public func find(_ stamps: [ProcessStamp]) -> [ProcessStamp: ProcessFinding] {
     Dictionary(uniqueKeysWithValues: stamps.map { ($0, find($0)) })
   }

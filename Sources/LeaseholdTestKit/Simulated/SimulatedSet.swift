@@ -5,10 +5,10 @@ import SysVTypes
 struct Sleeper {
   let token: Int
   let process: Int32
-  /// What it waits for: all or nothing.
+  /// The operations that it waits for, all or nothing.
   let operations: [SemaphoreOperation]
 
-  /// What a native process holds once it is served.
+  /// The units that a native process holds once it is served.
   var taken: [(semaphore: Int, units: Int)] {
     operations.filter { $0.delta < 0 }.map { (Int($0.semaphore), -Int($0.delta)) }
   }
@@ -21,11 +21,11 @@ struct SimulatedSet {
   static let maximum = 32_767
   let key: Int32
   var isSigned = false
-  /// Whether it was made for own locks.
+  /// True when it was made for own locks.
   var isBank = true
   var values: [Int]
   var lastProcess: [Int32]
-  /// What the kernel adds back when a process dies (semadj), by process and semaphore.
+  /// The units that the kernel adds back when a process dies (semadj), by process and semaphore.
   var adjustments: [Int32: [Int: Int]] = [:]
   /// Units that native processes hold, by process and semaphore.
   ///

@@ -1,7 +1,7 @@
 public import Leasehold
 import SysVTypes
 
-/// What a thread that waited in the kernel has to say to the ledger.
+/// The report to the ledger of a thread that waited in the kernel.
 public enum WaitReport: Sendable {
   /// The share is the daemon's, with SEM_UNDO.
   case granted(KernelWait)
@@ -39,7 +39,7 @@ public final class SimulatedWaiting: KernelWaiting {
   /// Rules that the ledger broke.
   public private(set) var violations: [String] = []
 
-  /// No waits yet.
+  /// Makes a pump without waits.
   public init(kernel: SimulatedKernel, maximum: Int) {
     self.kernel = kernel
     self.maximum = maximum
@@ -61,7 +61,7 @@ public final class SimulatedWaiting: KernelWaiting {
   /// Waits that were not canceled.
   public var count: Int { jobs.count { !$0.isCanceled } }
 
-  /// Whether a lock has a wait that was not canceled and did not end.
+  /// Returns true when a lock has a wait that was not canceled and did not end.
   public func isWaiting(_ lock: Int) -> Bool { jobs.contains { $0.wait.lock == lock && !$0.isCanceled } }
 
   /// Units that a wait was granted and that the ledger was not told of yet.

@@ -1,4 +1,4 @@
-/// What the parser's completion scripts lack: the words of the command that `run` runs are that command's own.
+/// The part that the parser's completion scripts lack: the words of the command that `run` runs are that command's own.
 enum CompletionScript {
   /// The script of a shell with that in it.
   static func completed(_ script: String, shell: String) -> String {

@@ -4,7 +4,7 @@ internal import LeaseholdClient
 
 /// Why a command ends without success: a line for standard error, and the status.
 struct Failure: Error, Equatable {
-  /// What happened and what to do, on one line; empty where the status says all.
+  /// A line that says what happened and what to do; empty where the status says all.
   let message: String
   let status: Int32
 
@@ -17,7 +17,7 @@ struct Failure: Error, Equatable {
     self.status = status
   }
 
-  /// What an error of the client comes to.
+  /// Makes a failure of an error of the client.
   ///
   /// - Parameters:
   ///   - busy: The status when others hold the lock.

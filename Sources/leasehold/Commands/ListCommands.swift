@@ -108,7 +108,7 @@ struct ReadyCommand: ParsableCommand {
   func run() throws { try Probe.run(ask, "readyz") }
 }
 
-/// Whether the service answers at all.
+/// Asks for a sign of life of the service.
 struct LiveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "live", abstract: "End with 0 when the service answers and its clock turns, else with 69.")
@@ -118,7 +118,7 @@ struct LiveCommand: ParsableCommand {
   func run() throws { try Probe.run(ask, "healthz") }
 }
 
-/// What both probes do.
+/// The work of both probes.
 enum Probe {
   static func run(_ ask: AskOptions, _ path: String) throws {
     var request = Request("GET", [path])

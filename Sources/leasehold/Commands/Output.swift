@@ -4,7 +4,7 @@ internal import LeaseholdClient
 internal import LeaseholdHost
 internal import SysVTypes
 
-/// What every command that asks the service has.
+/// The options of every command that asks the service.
 struct AskOptions: ParsableArguments {
   @Flag(help: "Print the service's JSON; docs/cli-json.md says what is in it.")
   var json = false
@@ -136,7 +136,7 @@ extension JSON {
   /// A number of milliseconds as a cell.
   var durationCell: String? { int.map { AgeText.text(milliseconds: $0) } }
 
-  /// How long ago an instant like `2026-11-22T20:36:58.012Z` was.
+  /// The time since an instant like `2026-11-22T20:36:58.012Z`.
   var ageCell: String? {
     guard let text = string, let instant = Instant.milliseconds(text) else { return nil }
     return AgeText.text(milliseconds: max(0, HostClock.wall() / 1_000_000 - instant))

@@ -17,7 +17,7 @@ struct ServiceOptions: ParsableArguments {
     completion: .file())
   var cacert: String?
 
-  /// Whether somebody says where the service is.
+  /// True when the user says where the service is.
   var isNamed: Bool { url != nil || Environment.value("LEASEHOLD_URL") != nil }
 
   /// The service that `--url`, `$LEASEHOLD_URL`, `$LEASEHOLD_TOKEN` and `$LEASEHOLD_CACERT` name, for the trace of
@@ -43,7 +43,7 @@ struct ServiceOptions: ParsableArguments {
   }
 }
 
-/// How a lease is wanted, for `run`, `acquire` and `hold`.
+/// The options of a lease, for `run`, `acquire` and `hold`.
 struct LockOptions: ParsableArguments {
   @Option(
     name: [.customShort("j"), .customLong("slots"), .customLong("limit")],
@@ -96,7 +96,7 @@ struct LockOptions: ParsableArguments {
     }
   }
 
-  /// What was asked for, but for the waiting.
+  /// The options of the lease that was asked for, but for the waiting.
   func lease() throws -> LeaseOptions {
     var options = LeaseOptions()
     options.mode = shared ? .shared : .exclusive
@@ -115,7 +115,7 @@ struct LockOptions: ParsableArguments {
     return acquisition
   }
 
-  /// How long to wait; `nil` when nothing was said.
+  /// The time to wait; `nil` when nothing was said.
   func waiting() throws -> Duration? {
     noWait ? .zero : try wait.map { try Self.duration($0, of: "-w") }
   }

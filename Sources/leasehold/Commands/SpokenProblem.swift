@@ -4,7 +4,7 @@ extension Problem {
   /// The sentence in the words of the commands: what HTTP calls a parameter is a flag here.
   var spoken: String { FlagWords.spoken(detail, mayName: isAboutParameters) }
 
-  /// Whether a quoted word may be a parameter's name; elsewhere it is the name of a lock or of a holder.
+  /// True when a quoted word may be a parameter's name; elsewhere it is the name of a lock or of a holder.
   private var isAboutParameters: Bool {
     [
       "invalid-parameter", "missing-parameter", "out-of-range", "unknown-parameter", "count-exceeds-limit",

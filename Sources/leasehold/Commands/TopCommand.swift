@@ -60,7 +60,7 @@ struct TopCommand: ParsableCommand {
     return lines(ready: ready, locks: locks, leases: leases, address: address, view: view, rows: rows, columns: columns)
   }
 
-  /// What a look shows.
+  /// The lines that a look shows.
   ///
   /// - Parameters:
   ///   - view: What somebody has chosen; `nil` where nobody can.

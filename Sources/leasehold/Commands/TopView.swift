@@ -1,6 +1,6 @@
 internal import LeaseholdClient
 
-/// What a person wants to see of the locks, and what keys change about it.
+/// The view of the locks that a person wants, as keys change it.
 struct TopView: Equatable {
   /// The order of the locks.
   enum Order: String, CaseIterable {
@@ -14,7 +14,7 @@ struct TopView: Equatable {
   private(set) var order = Order.waiting
   /// Only locks with this in their names or in their owners' are shown.
   private(set) var filter = ""
-  /// Whether keys are the filter's.
+  /// True when keys are the filter's.
   private(set) var isTyping = false
 
   /// Takes a key; says whether there is more to see.
@@ -35,7 +35,7 @@ struct TopView: Equatable {
     return true
   }
 
-  /// What the keys do, and have done, on one line.
+  /// A line that says what the keys do, and have done.
   var line: String {
     let shown = filter.isEmpty && !isTyping ? "/ filters" : "/\(filter)\(isTyping ? "_" : "  Esc: all")"
     return "by \(order.rawValue), s sorts  \(shown)  q quits"

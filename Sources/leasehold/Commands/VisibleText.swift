@@ -55,7 +55,7 @@ enum VisibleText {
 }
 
 extension Unicode.Scalar {
-  /// Whether it is seen as itself: no control (Cc), no format character (Cf), and no separator but the blank.
+  /// True when it is seen as itself: no control (Cc), no format character (Cf), and no separator but the blank.
   var isShown: Bool {
     if value < 0x7f { return value >= 0x20 }
     if value < 0xa0 { return false }

@@ -1,8 +1,8 @@
 internal import LeaseholdClient
 
-/// What the doctor found at one place.
+/// A finding of the doctor at one place.
 struct Finding: Equatable {
-  /// How bad it is.
+  /// The weight of a finding.
   enum Level: String, CaseIterable {
     case ok
     /// Worth knowing; nothing is broken.
@@ -14,7 +14,7 @@ struct Finding: Equatable {
   let level: Level
   /// Where it looked, in a word or two.
   let place: String
-  /// What it saw.
+  /// The sentence that says what was seen.
   let text: String
   /// A command that mends it, for a shell; what more is to be done, or cannot be typed, stands in it as a comment.
   var fix: String?

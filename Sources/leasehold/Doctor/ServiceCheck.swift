@@ -34,7 +34,8 @@ struct ServiceCheck {
     return (findings, uid)
   }
 
-  /// What lets us reach a service: another address when one answers there, as there is one a host; else a start.
+  /// The remedy that lets the user reach a service: another address when one answers there, as there is one a host;
+  /// else a start.
   private func remedy() -> String? {
     let start = Self.start(endpoint.address, hasUnit: SystemdCheck().unitFile != nil)
     guard start != nil,
@@ -53,7 +54,7 @@ struct ServiceCheck {
     return (try? LeaseholdConnection(ServiceEndpoint(address)).send(request)) != nil
   }
 
-  /// How to make somebody listen there; `nil` where only that host's people can.
+  /// The way to start a service that listens there; `nil` where only that host's people can.
   ///
   /// The installed unit listens where it says: anywhere else is for a service of one's own.
   static func start(_ address: ServiceAddress, hasUnit: Bool) -> String? {
@@ -70,14 +71,14 @@ struct ServiceCheck {
     }
   }
 
-  /// What lets a user use the socket of somebody else; membership in root's group is no way.
+  /// The remedy that lets a user use another user's socket; membership in root's group is no way.
   static func socketFix(mode: UInt32, group: String, groupIsRoot: Bool, user: String) -> String {
     if mode & 0o020 == 0 { return "# serve with --unix-mode 0660, or ask as the socket's owner" }
     if groupIsRoot { return "# serve as a user of its own, as the Debian package does, or ask as root" }
     return "usermod -aG \(group) \(user)  # then log in anew"
   }
 
-  /// Whether an address can only be of this host.
+  /// Returns true when an address can only be of this host.
   static func isHere(_ address: ServiceAddress) -> Bool {
     switch address {
     case .unix: true
@@ -172,7 +173,7 @@ struct ServiceCheck {
 
 /// Names of processes.
 enum ProcessName {
-  /// What the process calls itself; `nil` when there is none, or it is a zombie.
+  /// The name that the process gives itself; `nil` when there is none, or it is a zombie.
   static func of(_ pid: Int64) -> String? {
     guard pid > 0, let stat = TextFile.read("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")"),
       let start = stat.firstIndex(of: "("), !stat[end...].hasPrefix(") Z")

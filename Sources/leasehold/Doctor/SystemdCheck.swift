@@ -2,7 +2,7 @@
 ///
 /// Reads files; needs no running systemd.
 struct SystemdCheck {
-  /// What stands before every path; empty but in tests.
+  /// The prefix of every path; empty but in tests.
   var root = ""
 
   /// - Parameter uid: Whose sets the service's are; `nil` where nobody knows.

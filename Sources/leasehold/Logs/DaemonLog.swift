@@ -7,7 +7,7 @@ struct DaemonLog: Sendable {
   let logger: Logger
   let lines: LogQueue
 
-  /// How long the end of the daemon waits for who reads the log.
+  /// The time for which the end of the daemon waits for the log's reader.
   private static let lastWait = TimeSpan.seconds(1)
 
   /// Starts the thread that writes.

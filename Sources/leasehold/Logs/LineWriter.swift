@@ -29,7 +29,8 @@ struct LineWriter {
     return isWhole
   }
 
-  /// Whether to try again after an error; somebody else may have made the descriptor one that does not block.
+  /// Returns true when a write is to be tried again after an error; another program may have made the descriptor one
+  /// that does not block.
   private static func waits(_ descriptor: Int32, after error: Int32) -> Bool {
     guard error == EAGAIN else { return error == EINTR }
     var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)

@@ -9,7 +9,7 @@ import Synchronization
 /// does not fit any more, or that cannot be written, is dropped and counted; where there is room again the log says how
 /// many it lacks.
 final class LogQueue: Sendable {
-  /// What may wait; as much again is being written.
+  /// The room for lines that wait; as much again is being written.
   struct Room: Sendable {
     var lines = 4096
     var bytes = 512 * 1024
@@ -52,7 +52,7 @@ final class LogQueue: Sendable {
   /// Lines that were lost.
   var droppedLines: UInt64 { dropped.load(ordering: .relaxed) }
 
-  /// Whether a line stands in the queue that the thread has not taken.
+  /// True when a line stands in the queue that the thread has not taken.
   var isWaiting: Bool { state.withLock { !$0.entries.isEmpty } }
 
   /// Puts a line in the queue, or drops it; never waits for the reader.
@@ -109,7 +109,7 @@ final class LogQueue: Sendable {
     }
   }
 
-  /// What there is to write, as soon as there is something; `nil` when nothing will come any more.
+  /// The lines to write, as soon as there are any; `nil` when nothing will come any more.
   private func next() -> [Entry]? {
     while true {
       let (entries, isClosed) = state.withLock { state -> ([Entry], Bool) in

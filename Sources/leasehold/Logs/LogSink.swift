@@ -14,7 +14,7 @@ struct LogSink: Sendable {
 
   static let standardError = LogSink(descriptor: STDERR_FILENO)
 
-  /// What a line begins with: the priority for the journal, whatever the line's form.
+  /// The prefix of a line: the priority for the journal, whatever the line's form.
   func prefix(_ level: Logger.Level) -> String { isJournal ? "<\(level.journalPriority)>" : "" }
 
   /// Writes a line, or queues it.
@@ -24,7 +24,8 @@ struct LogSink: Sendable {
     _ = writer.write(line)
   }
 
-  /// Whether `$JOURNAL_STREAM` names the file behind the descriptor; a shell inherits the variable without the file.
+  /// Returns true when `$JOURNAL_STREAM` names the file behind the descriptor; a shell inherits the variable without
+  /// the file.
   static func isJournal(descriptor: Int32, environment: [String: String]) -> Bool {
     guard let stream = environment["JOURNAL_STREAM"] else { return false }
     var status = stat()

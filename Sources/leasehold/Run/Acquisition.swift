@@ -9,16 +9,16 @@ struct Acquisition {
   var options: LeaseOptions
   /// `nil` waits without end.
   let patience: Duration?
-  /// Whether nothing is said of the waiting.
+  /// True when nothing is said of the waiting.
   var isQuiet = false
-  /// Whether it is told how long it took.
+  /// True when it is told how long it took.
   var isVerbose = false
-  /// What is started again when it goes away.
+  /// The service that is started again when it goes away.
   var own: OwnService?
   /// Told of each request before it is made.
   var guardian: Guardian?
 
-  /// What a service allows to wait at once, if it says nothing else.
+  /// The longest wait that a service allows at once, if it says nothing else.
   private static let waitAtOnce = Duration.seconds(3600)
 
   init(endpoint: ServiceEndpoint, keys: [String], options: LeaseOptions, patience: Duration?) {
@@ -100,7 +100,7 @@ struct Acquisition {
     !options.holding.isEmpty && (problem.status == 410 || problem.code == "no-such-lease")
   }
 
-  /// Whether a service that was there is only away for a moment: it is given ten seconds.
+  /// Returns true when a service that was there is only away for a moment: it is given ten seconds.
   private func shouldAskAgain(_ error: ClientError, missingSince: inout Int64?) -> Bool {
     switch error {
     case .unreachable(_, let reason):
@@ -134,7 +134,7 @@ struct Acquisition {
     }
   }
 
-  /// What is sent.
+  /// The request that is sent.
   func request(wait: Duration, idempotencyKey: String) -> Request {
     var options = options
     options.wait = wait

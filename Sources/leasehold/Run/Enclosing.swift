@@ -25,13 +25,13 @@ struct Enclosing {
     Enclosing(holding: Environment.value(variable), lease: Environment.value("LEASEHOLD_LEASE"))
   }
 
-  /// What a command that runs under one lease more is told.
+  /// The variable for a command that runs under one lease more.
   func variable(adding lease: Lease) -> (name: String, value: String) {
     (name: Self.variable, value: (ids.filter { $0 != lease.id } + [lease.id]).joined(separator: ","))
   }
 
-  /// Whether a lock, as the service shows it, may be had by nobody but these leases: of a lock that counts natively,
-  /// the service does not know how many units there are, and lets us wait.
+  /// Returns true when a lock, as the service shows it, may be had by nobody but these leases: of a lock that counts
+  /// natively, the service does not know how many units there are, and lets us wait.
   func mayKeepAll(of lock: JSON) -> Bool {
     let holders = lock["holders"].elements
     return lock["kind"].string == "counting" && lock["limit"].int == nil && lock["available"].int == 0

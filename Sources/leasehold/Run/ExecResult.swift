@@ -65,7 +65,7 @@ extension Environment {
   }
 }
 
-/// What a shell says when a program cannot be started.
+/// The status and the words of a shell for a program that cannot be started.
 enum ExecResult {
   /// 127 where there is no such program, 126 where it cannot be run.
   static func failure(_ program: String, code: Int32) -> Failure {
@@ -78,7 +78,7 @@ enum ExecResult {
     return signal == 0 ? (status >> 8) & 0xff : 128 + signal
   }
 
-  /// Whether a wait status says that the process was stopped, and by what.
+  /// The signal that a process was stopped by, out of its wait status; `nil` when it was not stopped.
   static func stopSignal(ofWait status: Int32) -> Int32? {
     status & 0xff == 0x7f ? (status >> 8) & 0xff : nil
   }

@@ -4,7 +4,7 @@
 /// parser knows that of flags alone, so each word of letters becomes long options before it is asked. Of `run` this
 /// finds out where the command begins, too, whose words stay as they are: they need not be UTF-8.
 struct FlockLetters {
-  /// What becomes of a letter, or of a long option of flock's.
+  /// The meaning of a letter, or of a long option of flock's.
   private enum Meaning {
     case flag(String)
     case value(String)
@@ -49,10 +49,10 @@ struct FlockLetters {
   private let arguments: [String]
   private var next = 1
   private var locks = 0
-  /// Whether `--` stands before the command of `run`, so that there may be several locks.
+  /// True when `--` stands before the command of `run`, so that there may be several locks.
   private let hasDashes: Bool
 
-  /// Whether the arguments, which follow the program's name, are of a command whose letters these are.
+  /// Returns true when the arguments, which follow the program's name, are of a command whose letters these are.
   static func areMeant(by arguments: [String]) -> Bool {
     ["run", "acquire", "hold"].contains(arguments.first)
   }

@@ -10,10 +10,10 @@ internal import LeaseholdHost
 /// and so learns the lease.
 final class Guardian: @unchecked Sendable {
   private let endpoint: ServiceEndpoint
-  /// What it points to may be written by any thread.
+  /// The guardian, whose memory any thread may write.
   private(set) var guardian: OpaquePointer?
   private var isOver = false
-  /// Whatever kills it again and again is not to be outrun.
+  /// The number of replacements that are left: what kills it again and again cannot be outrun.
   private var replacementsLeft = 16
 
   /// Starts to watch.
@@ -38,7 +38,7 @@ final class Guardian: @unchecked Sendable {
     }
   }
 
-  /// What gives a lease back over TLS: the lease comes through its standard input, where nobody sees it.
+  /// The program that gives a lease back over TLS: the lease comes through its standard input, where nobody sees it.
   private static func program(for endpoint: ServiceEndpoint) -> csupervise_program {
     let words = CStringList.allocate(capacity: 4)
     words.initialize(from: [strdup("leasehold"), strdup("release"), strdup("-"), nil], count: 4)
@@ -96,7 +96,7 @@ final class Guardian: @unchecked Sendable {
     isOver = true
   }
 
-  /// What gives a lease back: a request, or what ``program(for:)`` reads.
+  /// The text that gives a lease back: a request, or what ``program(for:)`` reads.
   private func release(of lease: String) -> [UInt8] {
     if case .tls = endpoint.address { return Array("\(lease)\n".utf8) }
     return bytes(Request("DELETE", ["leases", lease]))

@@ -117,7 +117,7 @@ struct OwnService: Sendable {
 
   // MARK: The program
 
-  /// How long nobody needs it until it ends.
+  /// The idle time after which it ends.
   private static let idle = (variable: "LEASEHOLD_IDLE_EXIT", standard: "5m")
 
   private var arguments: CStringList {

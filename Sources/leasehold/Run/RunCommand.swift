@@ -101,7 +101,7 @@ struct RunCommand: ParsableCommand {
     return Failure(failure.message + "; '\(keys[1])' is taken for a lock, as every word before -- is", status: 127)
   }
 
-  /// Who holds the lock, where nothing was said: the command's name and our number.
+  /// The owner where none was given: the command's name and our process id.
   private func owner(_ command: CommandWords) -> String {
     let name = command.program.split(separator: "/").last.map(String.init) ?? ""
     let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(30).filter(\.isShown)))

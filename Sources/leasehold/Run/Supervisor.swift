@@ -117,7 +117,7 @@ final class Supervisor {
     kill(-child, SIGCONT)
   }
 
-  /// Whether the terminal is ours to hand over.
+  /// True when the terminal is ours to hand over.
   private var isForeground: Bool { terminal >= 0 && tcgetpgrp(terminal) == getpgrp() }
 
   private func takeTerminalBack() {
@@ -163,10 +163,10 @@ final class Supervisor {
     kill(-child, SIGCONT)
   }
 
-  /// How long before the deadline the command is told to end.
+  /// The time before the deadline at which the command is told to end.
   private var lead: Int64 { grace.wholeNanoseconds + margin }
 
-  /// How long before the deadline it is killed.
+  /// The time before the deadline at which it is killed.
   private var margin: Int64 { Self.margin(grace: grace) }
 
   private static func margin(grace: Duration) -> Int64 { min(500_000_000, grace.wholeNanoseconds / 4 + 10_000_000) }

@@ -14,7 +14,7 @@ final class WaitWatch: Sendable {
 
   /// Seconds between two looks where nobody sees what they tell.
   private static let pause = 5
-  /// How long an answer may take, and how often it may fail to come before the service counts as gone.
+  /// The longest time of an answer, and the number of missed ones after which the service counts as gone.
   private static let (patience, missesMax) = (Duration.seconds(5), 3)
 
   /// The request that waits goes by this one, and is aborted when the service falls silent.
@@ -50,7 +50,7 @@ final class WaitWatch: Sendable {
     }
   }
 
-  /// Whether the service took connections and answered none: then the request has been aborted.
+  /// True when the service took connections and answered none: then the request has been aborted.
   private var isSilent: Bool { state.withLock(\.isSilent) }
 
   /// Ends looking, and clears the line.

@@ -9,7 +9,8 @@ func nearestName(to name: String, among known: [String]) -> String? {
   return nearest.name
 }
 
-/// How many characters must be inserted, removed, replaced or swapped with the next to make one text of the other.
+/// The number of characters that must be inserted, removed, replaced or swapped with the next to make one text of the
+/// other.
 private func editDistance(_ first: [Character], _ second: [Character]) -> Int {
   var before: [Int] = []
   var last = Array(0...second.count)

@@ -21,7 +21,7 @@ struct ServeOptions: Sendable {
   var tlsCertificatePath: String?
   var tlsKeyPath: String?
   var allowsPlainHTTP = false
-  /// Whether to wait for another daemon to end.
+  /// True to wait for another daemon to end.
   var standby = false
   var logLevel = "info"
   var logFormat = LogFormat.plain
@@ -122,7 +122,7 @@ extension ServeOptions {
     throw SettingsError("\(low.place): \(low.text) is more than \(high.place), \(high.text)", status: status)
   }
 
-  /// Whether nobody outside this host can reach the address.
+  /// Returns true when nobody outside this host can reach the address.
   static func isLoopback(_ host: String) -> Bool {
     if host == "localhost" { return true }
     var four = in_addr()

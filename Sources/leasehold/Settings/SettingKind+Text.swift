@@ -27,7 +27,7 @@ extension SettingKind {
     }
   }
 
-  /// What stands for the value in the help.
+  /// The placeholder of the value in the help.
   var placeholder: String {
     switch self {
     case .text(let name), .list(let name): name

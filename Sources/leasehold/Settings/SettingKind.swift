@@ -1,7 +1,7 @@
 internal import Leasehold
 internal import SysVTypes
 
-/// What a setting holds, how it is written and what range it has.
+/// The kind of a setting's value: how it is written and its range.
 enum SettingKind: Sendable, Hashable {
   /// One line of text; the payload names it in the help.
   case text(String)

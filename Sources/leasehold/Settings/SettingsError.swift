@@ -34,7 +34,7 @@ enum SettingSource: Sendable, Hashable {
     }
   }
 
-  /// What exactly gave the value; `nil` for a default.
+  /// The exact source of the value; `nil` for a default.
   func origin(of setting: Setting) -> String? {
     switch self {
     case .flag: setting.flag

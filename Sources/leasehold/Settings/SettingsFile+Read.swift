@@ -38,7 +38,7 @@ extension SettingsFile {
   }
 }
 
-/// What the C library says about an errno; thread safe since glibc 2.32.
+/// The C library's words for an errno; thread safe since glibc 2.32.
 func errorText(_ code: Int32) -> String {
   String(cString: strerror(code))
 }

@@ -81,7 +81,7 @@ extension TextPlace {
 }
 
 extension JSON {
-  /// What it is, for an error.
+  /// The noun for it in an error.
   fileprivate var noun: String {
     switch self {
     case .null: "null"
