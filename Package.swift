@@ -53,7 +53,7 @@ let tests: [Target] =
       swiftSettings: strict),
     // The daemon is started by the live tests.
     .testTarget(
-      name: "LeaseholdClientTests", dependencies: ["LeaseholdClient", "LeaseholdHost", "leasehold"],
+      name: "LeaseholdClientTests", dependencies: ["HTTPExchange", "LeaseholdClient", "LeaseholdHost", "leasehold"],
       swiftSettings: strict),
     .testTarget(
       name: "SettingsTests",
@@ -141,9 +141,14 @@ let package = Package(
       name: "LeaseholdDelays", dependencies: ["Leasehold", "LeaseholdHost"], exclude: ["DESIGN.md"],
       swiftSettings: strict),
 
+    // HTTP/1.1 from the asking side: sockets, TLS, answers. Knows nobody who answers.
+    .target(
+      name: "HTTPExchange", dependencies: ["CGnuTLS", "LeaseholdHost"], exclude: ["DESIGN.md"],
+      swiftSettings: strict),
+
     // What programs that take locks use; knows nothing of the service but its HTTP.
     .target(
-      name: "LeaseholdClient", dependencies: ["CGnuTLS", "JSONText", "LeaseholdHost"], exclude: ["DESIGN.md"],
+      name: "LeaseholdClient", dependencies: ["HTTPExchange", "JSONText", "LeaseholdHost"], exclude: ["DESIGN.md"],
       swiftSettings: strict),
 
     .executableTarget(

@@ -34,6 +34,10 @@ FORWARD(int, gnutls_certificate_set_x509_key_mem,
         (gnutls_certificate_credentials_t credentials, const gnutls_datum_t *certificate, const gnutls_datum_t *key,
          gnutls_x509_crt_fmt_t type),
         (credentials, certificate, key, type))
+FORWARD(int, gnutls_certificate_set_x509_key_file,
+        (gnutls_certificate_credentials_t credentials, const char *certificate, const char *key,
+         gnutls_x509_crt_fmt_t type),
+        (credentials, certificate, key, type))
 FORWARD(const gnutls_datum_t *, gnutls_certificate_get_peers, (gnutls_session_t session, unsigned int *count),
         (session, count))
 FORWARD(void, gnutls_session_set_verify_cert, (gnutls_session_t session, const char *host, unsigned flags),

@@ -1,4 +1,4 @@
-internal import Glibc
+public import HTTPExchange
 
 /// Why a request had no success.
 public enum ClientError: Error, Sendable, Equatable {
@@ -50,24 +50,6 @@ extension ClientError: CustomStringConvertible {
       "'\(url)' is no address; give something like unix:/run/leasehold/leasehold.sock, http://127.0.0.1:31818 or "
         + "https://HOST:31818"
     case .canceled: "canceled"
-    }
-  }
-}
-
-extension ServiceAddress {
-  /// The words of an errno of connect(2), and what the file of a socket adds to it.
-  func reason(of code: Int32) -> String {
-    let text = String(cString: strerror(code))
-    guard case .unix(let path) = self else { return text }
-    var status = stat()
-    guard stat(path, &status) == 0 else { return text }
-    if status.st_mode & S_IFMT != S_IFSOCK { return "\(text): the file is no socket" }
-    switch code {
-    case EACCES:
-      let group = getgrgid(status.st_gid).map { String(cString: $0.pointee.gr_name) } ?? "gid \(status.st_gid)"
-      return "\(text): it is for group \(group), mode 0\(String(status.st_mode & 0o777, radix: 8))"
-    case ECONNREFUSED: return "\(text): the service that made the socket has ended"
-    default: return text
     }
   }
 }

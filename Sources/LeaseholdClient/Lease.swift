@@ -116,3 +116,8 @@ public struct LockState: Sendable {
     self.json = json
   }
 }
+
+extension Duration {
+  /// The duration as the service reads it: whole milliseconds, rounded up.
+  public var wireText: String { "\((wholeNanoseconds + 999_999) / 1_000_000)ms" }
+}

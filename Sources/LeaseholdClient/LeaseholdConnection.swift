@@ -1,6 +1,6 @@
 internal import Glibc
+public import HTTPExchange
 internal import LeaseholdHost
-import Synchronization
 
 /// One HTTP/1.1 connection to the service, for one thread at a time; each call blocks.
 ///
@@ -8,20 +8,19 @@ import Synchronization
 public final class LeaseholdConnection: Sendable {
   /// Where the service is.
   public let endpoint: ServiceEndpoint
-  private let current = Mutex<Socket?>(nil)
-  private let isAborted = Mutex(false)
+  private let connection: HTTPConnection
 
   /// Makes a connection; it connects with its first request.
-  public init(_ endpoint: ServiceEndpoint) { self.endpoint = endpoint }
-
-  /// Makes the request that is under way fail, and every later one; may be called by any thread.
-  public func abort() {
-    isAborted.withLock { $0 = true }
-    current.withLock { $0?.abort() }
+  public init(_ endpoint: ServiceEndpoint) {
+    self.endpoint = endpoint
+    connection = HTTPConnection(endpoint.peer)
   }
 
+  /// Makes the request that is under way fail, and every later one; may be called by any thread.
+  public func abort() { connection.abort() }
+
   /// The port of this side, while connected over TCP.
-  public var localPort: UInt16? { current.withLock { $0 }?.localPort }
+  public var localPort: UInt16? { connection.localPort }
 
   /// Sends a request and waits for the whole answer, whatever its status.
   ///
@@ -29,24 +28,19 @@ public final class LeaseholdConnection: Sendable {
   /// of that takes ``Request/timeout`` at most.
   public func send(_ request: Request) throws(ClientError) -> Response {
     let deadline = HostClock.monotonic(after: request.timeout)
-    if let used = current.withLock({ $0 }) {
-      if used.isIdle {
-        do throws(Socket.Failure) {
-          return try exchange(request, over: used, deadline: deadline)
-        } catch .system {
-          // The service may have closed it in the same moment.
-        } catch {
-          // An answer that comes late must not be taken for that of a later request.
-          current.withLock { $0 = nil }
-          throw clientError(error)
-        }
+    let bytes = request.bytes(to: endpoint)
+    if connection.isKept {
+      do throws(HTTPFailure) {
+        return try connection.exchange(bytes, before: deadline)
+      } catch .system {
+        // The service may have closed it in the same moment.
+      } catch {
+        throw clientError(error)
       }
-      current.withLock { $0 = nil }
     }
-    do throws(Socket.Failure) {
-      return try exchange(request, over: connect(before: deadline), deadline: deadline)
+    do throws(HTTPFailure) {
+      return try connection.exchange(bytes, before: deadline)
     } catch {
-      current.withLock { $0 = nil }
       throw firstError(error, before: deadline)
     }
   }
@@ -60,51 +54,42 @@ public final class LeaseholdConnection: Sendable {
   ) throws(ClientError) -> Response {
     let reader: ResponseReader
     let deadline = HostClock.monotonic(after: request.timeout)
-    do throws(Socket.Failure) {
-      let socket = try connect(before: deadline)
-      try socket.send(request.bytes(to: endpoint, closing: true), deadline: deadline)
-      reader = ResponseReader(socket)
-      try reader.readHead(deadline: deadline)
+    connection.close()
+    defer { connection.close() }
+    do throws(HTTPFailure) {
+      reader = try connection.begin(request.bytes(to: endpoint, closing: true), before: deadline)
       guard (200..<300).contains(reader.status) else {
         return Response(status: reader.status, headers: reader.headers, body: try reader.readBody(deadline: deadline))
       }
     } catch {
       throw firstError(error, before: deadline)
     }
-    defer { current.withLock { $0 = nil } }
     while true {
-      let line: String?
-      do throws(Socket.Failure) {
+      let line: [UInt8]?
+      do throws(HTTPFailure) {
         line = try reader.readLine(deadline: HostClock.monotonic(after: silence))
       } catch {
         throw clientError(error)
       }
-      guard let line, try body(line) else { break }
+      guard let line, try body(String(decoding: line, as: UTF8.self)) else { break }
     }
     return Response(status: reader.status, headers: reader.headers, body: [])
   }
 
-  private func connect(before deadline: Int64) throws(Socket.Failure) -> Socket {
-    if isAborted.withLock({ $0 }) { throw .aborted }
-    let socket = try Socket(endpoint, deadline: min(deadline, HostClock.monotonic(after: .seconds(5))))
-    current.withLock { $0 = socket }
-    if isAborted.withLock({ $0 }) { throw .aborted }
-    return socket
-  }
-
   /// What a failure of a connection's first request comes to.
-  private func firstError(_ failure: Socket.Failure, before deadline: Int64) -> ClientError {
+  private func firstError(_ failure: HTTPFailure, before deadline: Int64) -> ClientError {
     guard speaksTLS(after: failure, before: deadline) else { return clientError(failure) }
     return .insecure(endpoint.address, reason: "what listens there speaks TLS: give an address with https://")
   }
 
   /// Whether plain HTTP failed because TLS is spoken there: such a service just hangs up.
-  private func speaksTLS(after failure: Socket.Failure, before deadline: Int64) -> Bool {
+  private func speaksTLS(after failure: HTTPFailure, before deadline: Int64) -> Bool {
     guard case .tcp(let host, let port) = endpoint.address else { return false }
     guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return false }
-    let secure = ServiceEndpoint(.tls(host: host, port: port))
-    do throws(Socket.Failure) {
-      _ = try Socket(secure, deadline: min(deadline, HostClock.monotonic(after: .seconds(1))))
+    var secure = endpoint.peer
+    (secure.address, secure.patience) = (.tls(host: host, port: port), .seconds(1))
+    do throws(HTTPFailure) {
+      try HTTPConnection(secure).open(before: deadline)
       return true
     } catch .tls(let trouble) {
       return !trouble.isForeign
@@ -113,18 +98,7 @@ public final class LeaseholdConnection: Sendable {
     }
   }
 
-  private func exchange(
-    _ request: Request, over socket: Socket, deadline: Int64
-  ) throws(Socket.Failure) -> Response {
-    try socket.send(request.bytes(to: endpoint), deadline: deadline)
-    let reader = ResponseReader(socket)
-    try reader.readHead(deadline: deadline)
-    let body = try reader.readBody(deadline: deadline)
-    if reader.isLast { current.withLock { $0 = nil } }
-    return Response(status: reader.status, headers: reader.headers, body: body)
-  }
-
-  private func clientError(_ failure: Socket.Failure) -> ClientError {
+  private func clientError(_ failure: HTTPFailure) -> ClientError {
     switch failure {
     case .aborted: .canceled
     case .timedOut: .timedOut(endpoint.address)

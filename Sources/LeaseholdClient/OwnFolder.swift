@@ -1,4 +1,5 @@
 internal import Glibc
+public import HTTPExchange
 internal import LeaseholdHost
 
 /// The folder of a user's own service, with its socket: where nobody else can put another.
@@ -68,6 +69,7 @@ extension ServiceAddress {
 
   /// Whether somebody takes connections there.
   public var accepts: Bool {
-    (try? Socket(ServiceEndpoint(self), deadline: HostClock.monotonic(after: .seconds(2)))) != nil
+    let connection = HTTPConnection(ServiceEndpoint(self).peer)
+    return (try? connection.open(before: HostClock.monotonic(after: .seconds(2)))) != nil
   }
 }

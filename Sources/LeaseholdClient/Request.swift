@@ -1,3 +1,5 @@
+public import HTTPExchange
+
 /// One request to the service.
 public struct Request: Sendable {
   /// The method.
@@ -64,15 +66,7 @@ func percentEncoded(_ text: String) -> String {
   return String(decoding: encoded, as: UTF8.self)
 }
 
-/// An answer, whole.
-public struct Response: Sendable {
-  /// The HTTP status.
-  public let status: Int
-  /// Headers; names in lower case.
-  public let headers: [String: String]
-  /// The body, decoded.
-  public let body: [UInt8]
-
+extension Response {
   /// The body as JSON.
   public var json: JSON { JSON(body) ?? .null }
 

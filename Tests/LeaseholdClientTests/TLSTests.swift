@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 
+@testable import HTTPExchange
 @testable import LeaseholdClient
 
 /// The client against the daemon over TLS; what may be wrong with a certificate is in Tests/Cli/test_https.py.

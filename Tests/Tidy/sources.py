@@ -33,7 +33,7 @@ def early_answers_are_fenced(tree):
 
 
 def gnutls_is_fenced(tree):
-    return imports_outside(tree, "CGnuTLS", "Sources/LeaseholdHTTP/GnuTLS/", "Sources/LeaseholdClient/TLS/")
+    return imports_outside(tree, "CGnuTLS", "Sources/LeaseholdHTTP/GnuTLS/", "Sources/HTTPExchange/TLS/")
 
 
 def the_host_is_fenced(tree):
@@ -49,9 +49,9 @@ def supervision_is_fenced(tree):
 
 
 def the_client_knows_only_http(tree):
-    for path, text in tree.matching(".swift", under=("Sources/LeaseholdClient/",)):
+    for path, text in tree.matching(".swift", under=("Sources/LeaseholdClient/", "Sources/HTTPExchange/")):
         for line, name in swift_imports(text):
-            if name not in ("CGnuTLS", "Glibc", "JSONText", "LeaseholdHost", "Synchronization"):
+            if name not in ("CGnuTLS", "Glibc", "HTTPExchange", "JSONText", "LeaseholdHost", "Synchronization"):
                 yield f"{path}:{line}: programs that use the client should not have to build {name}"
 
 

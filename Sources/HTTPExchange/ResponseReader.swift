@@ -3,15 +3,16 @@ internal import Glibc
 /// Reads one HTTP/1.1 answer from a socket: by length, in chunks, or to the end.
 ///
 /// An answer that is not HTTP is EPROTO, one that is cut off ECONNRESET.
-final class ResponseReader {
+package final class ResponseReader {
   private enum Framing {
     case length(Int)
     case chunked
     case untilClosed
   }
 
-  /// No line of a head is longer than this, and no body larger than the second.
-  private static let (lineMax, bodyMax) = (65536, 256 << 20)
+  /// No line of a head is longer than this.
+  package static let lineMax = 65536
+  private static let bodyMax = 256 << 20
 
   private let socket: Socket
   private var buffer: [UInt8] = []
@@ -20,8 +21,8 @@ final class ResponseReader {
   private var isOver = false
   private var chunkLeft = 0
   private var line: [UInt8] = []
-  private(set) var status = 0
-  private(set) var headers: [String: String] = [:]
+  package private(set) var status = 0
+  package private(set) var headers: [String: String] = [:]
 
   init(_ socket: Socket) { self.socket = socket }
 
@@ -32,7 +33,7 @@ final class ResponseReader {
   }
 
   /// Reads the status and the headers; interim answers are skipped.
-  func readHead(deadline: Int64) throws(Socket.Failure) {
+  func readHead(deadline: Int64) throws(HTTPFailure) {
     repeat {
       let words = try headLine(deadline).split(separator: " ", maxSplits: 2)
       guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else { throw .system(EPROTO) }
@@ -56,7 +57,7 @@ final class ResponseReader {
   }
 
   /// Reads the whole body.
-  func readBody(deadline: Int64) throws(Socket.Failure) -> [UInt8] {
+  package func readBody(deadline: Int64) throws(HTTPFailure) -> [UInt8] {
     var body: [UInt8] = []
     while let piece = try readPiece(deadline) {
       body += piece
@@ -65,22 +66,25 @@ final class ResponseReader {
     return body
   }
 
-  /// Reads the next line of the body; `nil` at its end.
-  func readLine(deadline: Int64) throws(Socket.Failure) -> String? {
+  /// Reads the next line of the body, without its end; `nil` at the end of the body.
+  ///
+  /// - Parameter bytesMax: A line that is longer is EPROTO.
+  package func readLine(deadline: Int64, bytesMax: Int = ResponseReader.lineMax) throws(HTTPFailure) -> [UInt8]? {
+    var looked = 0
     while true {
-      if let end = line.firstIndex(of: UInt8(ascii: "\n")) {
-        let text = String(decoding: line[..<end], as: UTF8.self)
-        line.removeSubrange(...end)
-        return text
+      if let end = line[looked...].firstIndex(of: UInt8(ascii: "\n")) {
+        defer { line.removeSubrange(...end) }
+        return Array(line[..<end])
       }
-      guard line.count <= Self.lineMax else { throw .system(EPROTO) }
+      looked = line.count
+      guard looked <= bytesMax else { throw .system(EPROTO) }
       guard let piece = try readPiece(deadline) else { return nil }
       line += piece
     }
   }
 
   /// The next bytes of the body; `nil` at its end.
-  private func readPiece(_ deadline: Int64) throws(Socket.Failure) -> ArraySlice<UInt8>? {
+  private func readPiece(_ deadline: Int64) throws(HTTPFailure) -> ArraySlice<UInt8>? {
     switch framing {
     case .length:
       return chunkLeft == 0 ? nil : try take(deadline)
@@ -108,7 +112,7 @@ final class ResponseReader {
     }
   }
 
-  private func take(_ deadline: Int64) throws(Socket.Failure) -> ArraySlice<UInt8> {
+  private func take(_ deadline: Int64) throws(HTTPFailure) -> ArraySlice<UInt8> {
     if start == buffer.count { try fill(deadline) }
     let piece = takeBuffered(min(chunkLeft, buffer.count - start))
     chunkLeft -= piece.count
@@ -120,14 +124,14 @@ final class ResponseReader {
     return buffer[start..<start + count]
   }
 
-  private func fill(_ deadline: Int64) throws(Socket.Failure) {
+  private func fill(_ deadline: Int64) throws(HTTPFailure) {
     let bytes = try socket.receive(deadline: deadline)
     guard !bytes.isEmpty else { throw .system(ECONNRESET) }
     buffer = start == buffer.count ? bytes : Array(buffer[start...]) + bytes
     start = 0
   }
 
-  private func headLine(_ deadline: Int64) throws(Socket.Failure) -> String {
+  private func headLine(_ deadline: Int64) throws(HTTPFailure) -> String {
     while true {
       if let end = buffer[start...].firstIndex(of: UInt8(ascii: "\n")) {
         var text = buffer[start..<end]

@@ -9,13 +9,12 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
   /// The path of a Unix domain socket.
   case unix(path: String)
 
-  /// Where a service listens that was told nothing else.
-  public static let standard = ServiceAddress.tcp(host: "127.0.0.1", port: 31818)
-
   /// Reads `unix:/path`, `http://host:port`, `https://host:port`, or `host:port`; `nil` for anything else.
   ///
-  /// Without a port it is 31818. There may be a `/` at the end, but no path.
-  public init?(_ url: String) {
+  /// There may be a `/` at the end, but no path.
+  ///
+  /// - Parameter defaultPort: That of an address without one.
+  public init?(_ url: String, port defaultPort: UInt16 = 31818) {
     if let path = url.dropping(prefix: "unix://") ?? url.dropping(prefix: "unix:") {
       guard path.hasPrefix("/"), path.utf8.count < 108, !path.utf8.contains(0) else { return nil }
       self = .unix(path: String(path))
@@ -44,7 +43,7 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
       }
     }
     guard !rest.isEmpty, isName else { return nil }
-    let port = portText.map { UInt16($0) ?? 0 } ?? 31818
+    let port = portText.map { UInt16($0) ?? 0 } ?? defaultPort
     guard port > 0 else { return nil }
     self = secure == nil ? .tcp(host: String(rest), port: port) : .tls(host: String(rest), port: port)
   }
@@ -59,7 +58,7 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
   }
 
   /// What goes into the header `Host`.
-  var hostHeader: String {
+  package var hostHeader: String {
     switch self {
     case .unix: "localhost"
     case .tcp(let host, let port), .tls(let host, let port): "\(authority(host)):\(port)"
@@ -69,45 +68,26 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
   private func authority(_ host: String) -> String { host.contains(":") ? "[\(host)]" : host }
 }
 
-/// Where the service is and who asks.
-public struct ServiceEndpoint: Sendable, Equatable {
-  /// Where it listens.
-  public var address: ServiceAddress
-  /// Sent as `Authorization: Bearer`.
-  public var token: String?
-  /// A file in PEM with the certificates that vouch for a service of https, in place of those that this system trusts.
-  public var authorities: String?
-  /// The header of that name of requests that have none of their own: the trace they are a part of (W3C Trace Context).
-  public var traceparent: String?
-
-  /// Names a service.
-  public init(_ address: ServiceAddress = .standard, token: String? = nil) {
-    self.address = address
-    self.token = token
-  }
-
-  /// What `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say; without an address, the service that
-  /// ``ServiceAddress/found()`` finds.
-  ///
-  /// - Throws: ``ClientError/badAddress(_:)`` when the URL is none.
-  public static func fromEnvironment() throws(ClientError) -> ServiceEndpoint {
-    func value(_ name: String) -> String? {
-      getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+extension ServiceAddress {
+  /// The words of an errno of connect(2), and what the file of a socket adds to it.
+  package func reason(of code: Int32) -> String {
+    let text = String(cString: strerror(code))
+    guard case .unix(let path) = self else { return text }
+    var status = stat()
+    guard stat(path, &status) == 0 else { return text }
+    if status.st_mode & S_IFMT != S_IFSOCK { return "\(text): the file is no socket" }
+    switch code {
+    case EACCES:
+      let group = getgrgid(status.st_gid).map { String(cString: $0.pointee.gr_name) } ?? "gid \(status.st_gid)"
+      return "\(text): it is for group \(group), mode 0\(String(status.st_mode & 0o777, radix: 8))"
+    case ECONNREFUSED: return "\(text): the service that made the socket has ended"
+    default: return text
     }
-    var endpoint = ServiceEndpoint(token: value("LEASEHOLD_TOKEN"))
-    endpoint.authorities = value("LEASEHOLD_CACERT")
-    guard let url = value("LEASEHOLD_URL") else {
-      endpoint.address = .found()
-      return endpoint
-    }
-    guard let address = ServiceAddress(url) else { throw .badAddress(url) }
-    endpoint.address = address
-    return endpoint
   }
 }
 
 extension String {
-  func dropping(prefix: String) -> Substring? {
+  fileprivate func dropping(prefix: String) -> Substring? {
     hasPrefix(prefix) ? dropFirst(prefix.count) : nil
   }
 }

@@ -5,14 +5,14 @@ internal import Glibc
 ///
 /// For one thread at a time. Where a call would block, `wait` is called with what to wait for, such as POLLIN.
 final class TLSSession: @unchecked Sendable {
-  typealias Wait = (Int16) throws(Socket.Failure) -> Void
+  typealias Wait = (Int16) throws(HTTPFailure) -> Void
 
   private let session: gnutls_session_t
   private let credentials: gnutls_certificate_credentials_t
   private let host: String
   /// The library keeps a pointer to the name, not the name.
   private let hostText: UnsafeMutablePointer<CChar>
-  private let hasAuthorities: Bool
+  private let trust: TLSTrust
   private var isEstablished = false
   private var early: [UInt8] = []
 
@@ -20,16 +20,16 @@ final class TLSSession: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - descriptor: The socket; whoever made it closes it, after this is gone.
-  ///   - authorities: A file of certificates in PEM that vouch for the service's; `nil` for those of this system.
-  init(_ descriptor: Int32, host: String, authorities: String?) throws(Socket.Failure) {
-    let credentials = try Self.credentials(authorities)
+  ///   - trust: Who vouches for the peer, and what this side shows.
+  init(_ descriptor: Int32, host: String, trust: TLSTrust) throws(HTTPFailure) {
+    let credentials = try Self.credentials(trust)
     var made: gnutls_session_t?
     let flags = UInt32(GNUTLS_CLIENT) | UInt32(GNUTLS_NONBLOCK) | UInt32(GNUTLS_NO_SIGNAL) | UInt32(GNUTLS_NO_TICKETS)
     guard let hostText = strdup(host), gnutls_init(&made, flags) == 0, let made else {
       gnutls_certificate_free_credentials(credentials)
       throw .tls(TLSTrouble("there is no memory for a TLS session"))
     }
-    (session, self.credentials, hasAuthorities) = (made, credentials, authorities != nil)
+    (session, self.credentials, self.trust) = (made, credentials, trust)
     (self.host, self.hostText) = (host, hostText)
     gnutls_set_default_priority_append(session, "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", nil, 0)
     gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials))
@@ -52,7 +52,7 @@ final class TLSSession: @unchecked Sendable {
   }
 
   /// Agrees on keys, and looks at the certificate: whom it is for, until when, and who vouches for it.
-  func shakeHands(wait: Wait) throws(Socket.Failure) {
+  func shakeHands(wait: Wait) throws(HTTPFailure) {
     while true {
       let status = gnutls_handshake(session)
       if status == 0 {
@@ -66,13 +66,13 @@ final class TLSSession: @unchecked Sendable {
           throw .tls(.silence)
         }
       } else if gnutls_error_is_fatal(status) != 0 {
-        throw .tls(TLSTrouble(status, session, host: host, hasAuthorities: hasAuthorities))
+        throw .tls(TLSTrouble(status, session, host: host, trust: trust))
       }
     }
   }
 
   /// Sends all of it.
-  func send(_ bytes: [UInt8], wait: Wait) throws(Socket.Failure) {
+  func send(_ bytes: [UInt8], wait: Wait) throws(HTTPFailure) {
     var sent = 0
     while sent < bytes.count {
       let count = bytes.withUnsafeBytes {
@@ -83,7 +83,7 @@ final class TLSSession: @unchecked Sendable {
   }
 
   /// Receives what is there, at least a byte; nothing when the other side has closed.
-  func receive(wait: Wait) throws(Socket.Failure) -> [UInt8] {
+  func receive(wait: Wait) throws(HTTPFailure) -> [UInt8] {
     if !early.isEmpty {
       defer { early = [] }
       return early
@@ -113,7 +113,7 @@ final class TLSSession: @unchecked Sendable {
   private var direction: Int16 { gnutls_record_get_direction(session) == 0 ? Int16(POLLIN) : Int16(POLLOUT) }
 
   /// Waits, goes on, or gives up, as a status says.
-  private func settle(_ status: Int32, _ wait: Wait) throws(Socket.Failure) {
+  private func settle(_ status: Int32, _ wait: Wait) throws(HTTPFailure) {
     if status == GNUTLS_E_AGAIN { return try wait(direction) }
     guard gnutls_error_is_fatal(status) != 0 else { return }
     isEstablished = false
@@ -121,27 +121,40 @@ final class TLSSession: @unchecked Sendable {
     // The connection went away without a word, as one of TCP does.
     case GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR, GNUTLS_E_INVALID_SESSION:
       throw .system(ECONNRESET)
-    default: throw .tls(TLSTrouble(status, session, host: host, hasAuthorities: hasAuthorities))
+    default: throw .tls(TLSTrouble(status, session, host: host, trust: trust))
     }
   }
 
-  /// Who may vouch for the service.
-  private static func credentials(_ authorities: String?) throws(Socket.Failure) -> gnutls_certificate_credentials_t {
+  /// Who may vouch for the peer, and what this side shows of itself.
+  private static func credentials(_ trust: TLSTrust) throws(HTTPFailure) -> gnutls_certificate_credentials_t {
     var made: gnutls_certificate_credentials_t?
     guard gnutls_certificate_allocate_credentials(&made) == 0, let made else {
       throw .tls(TLSTrouble("there is no memory for certificates"))
     }
-    guard let authorities else {
-      gnutls_certificate_set_x509_system_trust(made)
+    do throws(HTTPFailure) {
+      if let authorities = trust.authorities {
+        let count = gnutls_certificate_set_x509_trust_file(made, authorities, GNUTLS_X509_FMT_PEM)
+        guard count > 0 else {
+          throw .tls(TLSTrouble("\(authorities), which \(trust.setting) names: \(flaw(of: authorities))"))
+        }
+      } else {
+        gnutls_certificate_set_x509_system_trust(made)
+      }
+      guard let own = trust.certificate else { return made }
+      let status = gnutls_certificate_set_x509_key_file(made, own.file, own.key, GNUTLS_X509_FMT_PEM)
+      guard status >= 0 else {
+        let reason = String(cString: gnutls_strerror(status))
+        throw .tls(TLSTrouble("the certificate \(own.file) with the key \(own.key) cannot be shown: \(reason)"))
+      }
       return made
-    }
-    let count = gnutls_certificate_set_x509_trust_file(made, authorities, GNUTLS_X509_FMT_PEM)
-    guard count > 0 else {
+    } catch {
       gnutls_certificate_free_credentials(made)
-      let reason = access(authorities, R_OK) == 0 ? "has no certificate in PEM" : String(cString: strerror(errno))
-      throw .tls(TLSTrouble("\(authorities), which --cacert or LEASEHOLD_CACERT names: \(reason)"))
+      throw error
     }
-    return made
+  }
+
+  private static func flaw(of file: String) -> String {
+    access(file, R_OK) == 0 ? "has no certificate in PEM" : String(cString: strerror(errno))
   }
 
   /// Whether it is an IP address.

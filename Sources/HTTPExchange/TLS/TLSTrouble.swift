@@ -2,11 +2,11 @@ internal import CGnuTLS
 internal import Glibc
 
 /// Why there is no TLS with a service, and what to do about it.
-struct TLSTrouble: Equatable {
+package struct TLSTrouble: Equatable, Sendable {
   /// One line, for people.
-  let text: String
+  package let text: String
   /// Whether what listens there speaks something else.
-  let isForeign: Bool
+  package let isForeign: Bool
 
   init(_ text: String, isForeign: Bool = false) {
     self.text = text
@@ -18,10 +18,10 @@ struct TLSTrouble: Equatable {
     "it does not answer as TLS does; if it speaks plain HTTP, give an address with http://", isForeign: true)
 
   /// What a status of the library comes to.
-  init(_ status: Int32, _ session: gnutls_session_t, host: String, hasAuthorities: Bool) {
+  init(_ status: Int32, _ session: gnutls_session_t, host: String, trust: TLSTrust) {
     switch status {
     case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, GNUTLS_E_CERTIFICATE_ERROR:
-      self.init(Self.certificate(session, host: host, hasAuthorities: hasAuthorities))
+      self.init(Self.certificate(session, host: host, trust: trust))
     case GNUTLS_E_UNEXPECTED_PACKET_LENGTH, GNUTLS_E_UNSUPPORTED_VERSION_PACKET, GNUTLS_E_UNEXPECTED_PACKET,
       GNUTLS_E_RECORD_OVERFLOW, GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR:
       self.init(
@@ -35,16 +35,15 @@ struct TLSTrouble: Equatable {
   }
 
   /// All that is wrong with the certificate that the service has shown.
-  private static func certificate(_ session: gnutls_session_t, host: String, hasAuthorities: Bool) -> String {
+  private static func certificate(_ session: gnutls_session_t, host: String, trust: TLSTrust) -> String {
     let status = gnutls_session_get_verify_cert_status(session)
     func has(_ flag: gnutls_certificate_status_t) -> Bool { status & flag.rawValue != 0 }
     var reasons: [String] = []
     if has(GNUTLS_CERT_SIGNER_NOT_FOUND) || has(GNUTLS_CERT_SIGNER_NOT_CA) {
       reasons.append(
-        hasAuthorities
-          ? "no certificate of --cacert or LEASEHOLD_CACERT vouches for the service's: name the file of its own CA"
-          : "nobody whom this system trusts vouches for its certificate: name its CA with --cacert FILE or "
-            + "LEASEHOLD_CACERT")
+        trust.authorities != nil
+          ? "no certificate of \(trust.setting) vouches for the service's: name the file of its own CA"
+          : "nobody whom this system trusts vouches for its certificate: name its CA with \(trust.setting)")
     }
     if has(GNUTLS_CERT_EXPIRED) {
       reasons.append("its certificate has expired: renew it and restart the service, or mend this host's clock")

@@ -10,17 +10,6 @@ final class Socket: Sendable {
     var isAborted = false
   }
 
-  /// Why a call of a socket failed.
-  enum Failure: Error, Equatable {
-    case timedOut
-    case aborted
-    /// The name has no address, for this reason.
-    case unknownHost(String)
-    case system(Int32)
-    /// No TLS, for this reason.
-    case tls(TLSTrouble)
-  }
-
   private let descriptor: Int32
   private let state: Mutex<State>
   private let tls: TLSSession?
@@ -28,17 +17,17 @@ final class Socket: Sendable {
   /// Connects, and sees who is there where the address is one of TLS.
   ///
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
-  init(_ endpoint: ServiceEndpoint, deadline: Int64) throws(Failure) {
-    let descriptor = try Self.connected(endpoint.address, deadline: deadline)
+  init(_ peer: HTTPPeer, deadline: Int64) throws(HTTPFailure) {
+    let descriptor = try Self.connected(peer.address, deadline: deadline)
     self.descriptor = descriptor
     state = Mutex(State(descriptor: descriptor))
-    guard case .tls(let host, _) = endpoint.address else {
+    guard case .tls(let host, _) = peer.address else {
       tls = nil
       return
     }
-    do throws(Failure) {
-      let session = try TLSSession(descriptor, host: host, authorities: endpoint.authorities)
-      try session.shakeHands { events throws(Failure) in try Self.wait(descriptor, events, deadline) }
+    do throws(HTTPFailure) {
+      let session = try TLSSession(descriptor, host: host, trust: peer.trust)
+      try session.shakeHands { events throws(HTTPFailure) in try Self.wait(descriptor, events, deadline) }
       tls = session
     } catch {
       close(descriptor)
@@ -80,8 +69,8 @@ final class Socket: Sendable {
   }
 
   /// Sends all of it.
-  func send(_ bytes: [UInt8], deadline: Int64) throws(Failure) {
-    if let tls { return try sealed(deadline) { wait throws(Failure) in try tls.send(bytes, wait: wait) } }
+  func send(_ bytes: [UInt8], deadline: Int64) throws(HTTPFailure) {
+    if let tls { return try sealed(deadline) { wait throws(HTTPFailure) in try tls.send(bytes, wait: wait) } }
     var sent = 0
     while sent < bytes.count {
       let count = bytes.withUnsafeBytes {
@@ -98,8 +87,8 @@ final class Socket: Sendable {
   }
 
   /// Receives what is there, at least a byte; nothing when the other side has closed.
-  func receive(deadline: Int64) throws(Failure) -> [UInt8] {
-    if let tls { return try sealed(deadline) { wait throws(Failure) in try tls.receive(wait: wait) } }
+  func receive(deadline: Int64) throws(HTTPFailure) -> [UInt8] {
+    if let tls { return try sealed(deadline) { wait throws(HTTPFailure) in try tls.receive(wait: wait) } }
     while true {
       var count = 0
       let bytes = [UInt8](unsafeUninitializedCapacity: 16384) { buffer, initialized in
@@ -120,22 +109,22 @@ final class Socket: Sendable {
 
   /// Runs a call of TLS; what an abort made of it is an abort.
   private func sealed<Result>(
-    _ deadline: Int64, _ call: (TLSSession.Wait) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    do throws(Failure) {
-      return try call { events throws(Failure) in try ready(events, deadline) }
+    _ deadline: Int64, _ call: (TLSSession.Wait) throws(HTTPFailure) -> Result
+  ) throws(HTTPFailure) -> Result {
+    do throws(HTTPFailure) {
+      return try call { events throws(HTTPFailure) in try ready(events, deadline) }
     } catch {
       throw state.withLock(\.isAborted) ? .aborted : error
     }
   }
 
-  private func failure(_ code: Int32) -> Failure { state.withLock(\.isAborted) ? .aborted : .system(code) }
+  private func failure(_ code: Int32) -> HTTPFailure { state.withLock(\.isAborted) ? .aborted : .system(code) }
 
-  private func ready(_ events: Int16, _ deadline: Int64) throws(Failure) {
+  private func ready(_ events: Int16, _ deadline: Int64) throws(HTTPFailure) {
     try Self.wait(descriptor, events, deadline)
   }
 
-  private static func wait(_ descriptor: Int32, _ events: Int16, _ deadline: Int64) throws(Failure) {
+  private static func wait(_ descriptor: Int32, _ events: Int16, _ deadline: Int64) throws(HTTPFailure) {
     while true {
       let left = deadline - HostClock.monotonic()
       guard left > 0 else { throw .timedOut }
@@ -147,7 +136,7 @@ final class Socket: Sendable {
     }
   }
 
-  private static func connected(_ address: ServiceAddress, deadline: Int64) throws(Failure) -> Int32 {
+  private static func connected(_ address: ServiceAddress, deadline: Int64) throws(HTTPFailure) -> Int32 {
     let candidates: [SocketName]
     do throws(NameFailure) {
       candidates = try address.candidates(before: deadline)
@@ -156,9 +145,9 @@ final class Socket: Sendable {
     } catch {
       throw .timedOut
     }
-    var last = Failure.timedOut
+    var last = HTTPFailure.timedOut
     for candidate in candidates {
-      do throws(Failure) {
+      do throws(HTTPFailure) {
         return try connected(candidate, deadline: deadline)
       } catch {
         last = error
@@ -167,11 +156,11 @@ final class Socket: Sendable {
     throw last
   }
 
-  private static func connected(_ candidate: SocketName, deadline: Int64) throws(Failure) -> Int32 {
+  private static func connected(_ candidate: SocketName, deadline: Int64) throws(HTTPFailure) -> Int32 {
     let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
     let descriptor = socket(candidate.family, kind, 0)
     guard descriptor >= 0 else { throw .system(errno) }
-    do throws(Failure) {
+    do throws(HTTPFailure) {
       let result = candidate.bytes.withUnsafeBytes { bytes -> Int32 in
         guard let base = bytes.baseAddress else { return -1 }
         return connect(descriptor, base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
@@ -194,9 +183,4 @@ final class Socket: Sendable {
       throw error
     }
   }
-}
-
-extension Duration {
-  /// The duration as the service reads it: whole milliseconds, rounded up.
-  public var wireText: String { "\((wholeNanoseconds + 999_999) / 1_000_000)ms" }
 }

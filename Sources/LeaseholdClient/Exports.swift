@@ -1,0 +1,4 @@
+/// Answers are ``JSON``, and addresses and answers are those of ``HTTPExchange``, so whoever uses the client has their
+/// members without another import.
+@_exported public import HTTPExchange
+@_exported public import JSONText

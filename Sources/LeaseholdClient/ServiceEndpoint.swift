@@ -1,0 +1,49 @@
+internal import Glibc
+public import HTTPExchange
+
+/// Where the service is and who asks.
+public struct ServiceEndpoint: Sendable, Equatable {
+  /// Where it listens.
+  public var address: ServiceAddress
+  /// Sent as `Authorization: Bearer`.
+  public var token: String?
+  /// A file in PEM with the certificates that vouch for a service of https, in place of those that this system trusts.
+  public var authorities: String?
+  /// The header of that name of requests that have none of their own: the trace they are a part of (W3C Trace Context).
+  public var traceparent: String?
+
+  /// Names a service.
+  public init(_ address: ServiceAddress = .standard, token: String? = nil) {
+    self.address = address
+    self.token = token
+  }
+
+  /// The service as connections know it.
+  var peer: HTTPPeer {
+    HTTPPeer(address, trust: TLSTrust(authorities: authorities, setting: "--cacert or LEASEHOLD_CACERT"))
+  }
+
+  /// What `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say; without an address, the service that
+  /// ``ServiceAddress/found()`` finds.
+  ///
+  /// - Throws: ``ClientError/badAddress(_:)`` when the URL is none.
+  public static func fromEnvironment() throws(ClientError) -> ServiceEndpoint {
+    func value(_ name: String) -> String? {
+      getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+    var endpoint = ServiceEndpoint(token: value("LEASEHOLD_TOKEN"))
+    endpoint.authorities = value("LEASEHOLD_CACERT")
+    guard let url = value("LEASEHOLD_URL") else {
+      endpoint.address = .found()
+      return endpoint
+    }
+    guard let address = ServiceAddress(url) else { throw .badAddress(url) }
+    endpoint.address = address
+    return endpoint
+  }
+}
+
+extension ServiceAddress {
+  /// Where a service listens that was told nothing else.
+  public static let standard = ServiceAddress.tcp(host: "127.0.0.1", port: 31818)
+}
