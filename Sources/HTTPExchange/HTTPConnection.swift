@@ -26,7 +26,7 @@ package final class HTTPConnection: Sendable {
   /// The port of this side, while connected over TCP.
   package var localPort: UInt16? { current.withLock { $0 }?.localPort }
 
-  /// Whether it is connected and nothing has come meanwhile; the peer may still close it in the next moment.
+  /// True where it is connected and nothing has come meanwhile; the peer may still close it in the next moment.
   package var isKept: Bool {
     guard let socket = current.withLock({ $0 }) else { return false }
     if socket.isIdle { return true }

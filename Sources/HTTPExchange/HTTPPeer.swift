@@ -4,7 +4,7 @@ package struct HTTPPeer: Sendable, Equatable {
   package var address: ServiceAddress
   /// Looked at where the address is one of TLS.
   package var trust: TLSTrust
-  /// How long it may take to connect, and to agree on TLS.
+  /// The time to connect, and to agree on TLS.
   package var patience = Duration.seconds(5)
 
   /// Names a peer.
@@ -22,6 +22,6 @@ package enum HTTPFailure: Error, Equatable {
   case unknownHost(String)
   /// An errno; EPROTO for what is not HTTP, ECONNRESET for an answer that was cut off.
   case system(Int32)
-  /// No TLS, for this reason.
+  /// There is no TLS, for this reason.
   case tls(TLSTrouble)
 }

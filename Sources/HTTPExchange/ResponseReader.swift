@@ -10,7 +10,7 @@ package final class ResponseReader {
     case untilClosed
   }
 
-  /// No line of a head is longer than this.
+  /// The longest line of a head.
   package static let lineMax = 65536
   private static let bodyMax = 256 << 20
 
@@ -26,7 +26,7 @@ package final class ResponseReader {
 
   init(_ socket: Socket) { self.socket = socket }
 
-  /// Whether the connection ends with this answer.
+  /// True where the connection ends with this answer.
   var isLast: Bool {
     if case .untilClosed = framing { return true }
     return headers["connection"]?.lowercased() == "close"

@@ -57,7 +57,7 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  /// What goes into the header `Host`.
+  /// The text of the header `Host`.
   package var hostHeader: String {
     switch self {
     case .unix: "localhost"

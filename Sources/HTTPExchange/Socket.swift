@@ -48,7 +48,7 @@ final class Socket: Sendable {
     }
   }
 
-  /// Whether nothing has come and the other side has not closed: it may be used for another request.
+  /// True while nothing has come and the other side has not closed: it may be used for another request.
   var isIdle: Bool {
     if state.withLock(\.isAborted) { return false }
     if let tls { return tls.isIdle }

@@ -11,7 +11,7 @@ package struct SocketName: Sendable {
 }
 
 extension ServiceAddress {
-  /// What to connect to, in order, at least one.
+  /// The names to connect to, in order, at least one.
   ///
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
   /// - Throws: A failure when nobody says in time, or why there is none.

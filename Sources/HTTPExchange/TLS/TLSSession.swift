@@ -99,7 +99,7 @@ final class TLSSession: @unchecked Sendable {
     }
   }
 
-  /// Whether the session goes on and there is nothing to receive.
+  /// True while the session goes on and there is nothing to receive.
   ///
   /// TLS has messages of its own, so the socket may well have bytes.
   var isIdle: Bool {
@@ -125,7 +125,7 @@ final class TLSSession: @unchecked Sendable {
     }
   }
 
-  /// Who may vouch for the peer, and what this side shows of itself.
+  /// The words of a trust as the library takes them.
   private static func credentials(_ trust: TLSTrust) throws(HTTPFailure) -> gnutls_certificate_credentials_t {
     var made: gnutls_certificate_credentials_t?
     guard gnutls_certificate_allocate_credentials(&made) == 0, let made else {
@@ -157,7 +157,7 @@ final class TLSSession: @unchecked Sendable {
     access(file, R_OK) == 0 ? "has no certificate in PEM" : String(cString: strerror(errno))
   }
 
-  /// Whether it is an IP address.
+  /// True for an IP address.
   static func isAddress(_ host: String) -> Bool {
     var bytes = in6_addr()
     return inet_pton(AF_INET, host, &bytes) == 1 || inet_pton(AF_INET6, host, &bytes) == 1

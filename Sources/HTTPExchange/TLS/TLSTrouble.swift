@@ -5,7 +5,7 @@ internal import Glibc
 package struct TLSTrouble: Equatable, Sendable {
   /// One line, for people.
   package let text: String
-  /// Whether what listens there speaks something else.
+  /// True where what listens there speaks something else.
   package let isForeign: Bool
 
   init(_ text: String, isForeign: Bool = false) {
@@ -17,7 +17,7 @@ package struct TLSTrouble: Equatable, Sendable {
   static let silence = TLSTrouble(
     "it does not answer as TLS does; if it speaks plain HTTP, give an address with http://", isForeign: true)
 
-  /// What a status of the library comes to.
+  /// The trouble that a status of the library means.
   init(_ status: Int32, _ session: gnutls_session_t, host: String, trust: TLSTrust) {
     switch status {
     case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, GNUTLS_E_CERTIFICATE_ERROR:
