@@ -97,7 +97,7 @@ extension Call {
 
   /// What an operator says to the holder.
   func breakReason() throws(LeaseholdError) -> String? {
-    guard let text = arguments[.reason] else { return nil }
+    guard let text = arguments[.reason], !text.isEmpty else { return nil }
     guard (1...Limits.reasonBytes).contains(text.utf8.count) else {
       throw .outOfRange(.reason, text, TextLength(minimum: 1, maximum: Limits.reasonBytes))
     }

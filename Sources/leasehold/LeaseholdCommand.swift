@@ -23,11 +23,33 @@ struct LeaseholdCommand: ParsableCommand {
 }
 
 extension LeaseholdCommand {
+  /// The arguments with `--url` and `--cacert` behind the command, where the parser wants them, instead of before it.
+  static func ordered(_ arguments: [String]) throws(Failure) -> [String] {
+    var rest = arguments[...]
+    var moved: [String] = []
+    let flags = ["--url", "--cacert"]
+    while let word = rest.first, let flag = flags.first(where: { word == $0 || word.hasPrefix($0 + "=") }) {
+      moved += rest.prefix(word == flag ? 2 : 1)
+      rest = rest.dropFirst(word == flag ? 2 : 1)
+    }
+    guard let flag = moved.first else { return arguments }
+    guard let name = rest.first else {
+      throw Failure("no command stands behind \(flag); `leasehold --help` lists them", .usage)
+    }
+    let isGroup = all.contains { $0.configuration.commandName == name && !$0.configuration.subcommands.isEmpty }
+    let path = isGroup && !(rest.dropFirst().first ?? "-").hasPrefix("-") ? 2 : 1
+    return rest.prefix(path) + moved + rest.dropFirst(path)
+  }
+
+  private static var all: [any ParsableCommand.Type] {
+    configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
+  }
+
   /// The error of a first argument where it should name a command and does not.
   static func unknownCommand(_ arguments: [String]) -> Failure? {
     guard let word = arguments.first, !word.hasPrefix("-") else { return nil }
     var (names, hidden) = (["help"], [String]())
-    for command in configuration.subcommands + configuration.groupedSubcommands.flatMap({ $0.subcommands }) {
+    for command in all {
       guard let name = command.configuration.commandName else { continue }
       if command.configuration.shouldDisplay { names.append(name) } else { hidden.append(name) }
       hidden += command.configuration.aliases

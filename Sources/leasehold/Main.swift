@@ -7,7 +7,7 @@ enum Main {
   static func main() {
     ProcessStart.prepare()
     do {
-      let arguments = Array(CommandLine.arguments.dropFirst())
+      let arguments = try LeaseholdCommand.ordered(Array(CommandLine.arguments.dropFirst()))
       if let unknown = LeaseholdCommand.unknownCommand(arguments) { throw unknown }
       var command = try LeaseholdCommand.parseAsRoot(try RunCommand.marked(arguments))
       try command.run()

@@ -182,11 +182,6 @@ class Commands(CliTest):
         for command in ("ready", "live"):
             self.assertEqual(self.cli(command, url="unix:/nonexistent/x").returncode, 69)
 
-    def test_tcp_does_as_well_and_a_flag_beats_the_environment(self):
-        self.assertEqual(self.ok("ready", url=f"http://localhost:{self.server.port}"), "ready\n")
-        flagged = self.ok("ready", "--url", f"127.0.0.1:{self.server.port}", url="unix:/nonexistent/x")
-        self.assertEqual(flagged, "ready\n")
-
 
 class Doctor(CliTest):
     def test_a_host_without_trouble(self):

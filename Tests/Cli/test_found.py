@@ -8,6 +8,26 @@ import unittest
 from support import PROGRAM, CliTest, Server, eventually
 
 
+class Named(CliTest):
+    def test_tcp_does_as_well_and_a_flag_beats_the_environment(self):
+        self.assertEqual(self.cli("ready", url=f"http://localhost:{self.server.port}").stdout, "ready\n")
+        address = f"127.0.0.1:{self.server.port}"
+        flagged = self.cli("ready", "--url", address, url="unix:/nonexistent/x")
+        self.assertEqual(flagged.stdout, "ready\n")
+
+    def test_the_address_may_stand_before_the_command(self):
+        address, nowhere = f"127.0.0.1:{self.server.port}", "unix:/nonexistent/x"
+        key = self.key()
+        for words in (("ready",), ("sem",), ("sem", "--json"), ("shm", "get", "none"), ("run", key, "--", "true")):
+            for front in (("--url", address), (f"--url={address}",), ("--cacert", "/x", "--url", address)):
+                self.assertIn(self.cli(*front, *words, url=nowhere).returncode, (0, 66), (front, words))
+        for words in (("--url",), ("--url", address)):
+            result = self.cli(*words)
+            self.assertEqual(result.returncode, 64)
+            self.assertOneLine(result.stderr, "no command stands behind --url")
+        self.assertIn("there is no command 'rready'", self.cli("--url", address, "rready").stderr)
+
+
 @unittest.skipIf(os.getuid(), "only root has networks of its own")
 class Found(CliTest):
     def setUp(self):

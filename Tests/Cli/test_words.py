@@ -75,6 +75,18 @@ class Flags(CliTest):
         self.assertTrue({"wait", "ttl", "nsems", "force", "reason"} <= sent, sent)
         self.assertEqual(sent - NEVER_SENT - set(flags()), set(), "SpokenProblem.swift has no flag for these")
 
+    def test_no_sentence_of_a_command_speaks_HTTP(self):
+        words = "|".join(sorted(parameters()))
+        paths = glob.glob(os.path.join(ROOT, "Sources", "leasehold", "**", "*.swift"), recursive=True)
+        self.assertGreater(len(paths), 40)
+        for path in paths:
+            if path == TABLE or os.sep + "Settings" + os.sep in path:  # the settings are of what speaks HTTP
+                continue
+            with open(path, encoding="utf-8") as file:
+                code = "".join(line for line in file if not line.lstrip().startswith("//"))
+            for literal in re.findall(r'"((?:[^"\\\n]|\\.)*)"', code):
+                self.assertNotRegex(literal, rf"{REQUEST}|(?<![-.\w])(?:{words})=", path)
+
     def test_every_flag_of_the_table_is_one_of_a_command(self):
         help_text = subprocess.run([PROGRAM, "--experimental-dump-help"], check=True, capture_output=True).stdout
         names = set()

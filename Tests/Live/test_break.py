@@ -76,6 +76,7 @@ class Breaking(BreakTest):
         self.assertProblem(self.server.post(target, after="25h"), 400, "out-of-range", parameter="after")
         self.assertProblem(self.server.post(target, after="soon"), 400, "invalid-parameter", parameter="after")
         self.assertProblem(self.server.post(target, reason="x" * 129), 400, "out-of-range", parameter="reason")
+        self.assertIsNone(self.server.post(target, reason="", after="1s").json["break_reason"])
         self.assertProblem(self.server.post(target, reason="a\nb"), 400, "invalid-parameter", parameter="reason")
         self.assertProblem(self.server.post("/leases/0123456789/break"), 404, "no-such-lease")
         self.assertProblem(self.server.post("/leases/012345/break"), 400, "invalid-parameter", parameter="id")

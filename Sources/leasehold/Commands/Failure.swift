@@ -40,30 +40,13 @@ struct Failure: Error, Equatable {
         case 409: ExitStatus.temporaryFailure.rawValue
         default: ExitStatus.usage.rawValue
         }
-      self.init(Failure.line(problem), status: status)
+      self.init(problem.spoken, status: status)
     case .unreachable, .timedOut, .insecure: self.init("\(error)", .unavailable)
     case .leaseLost: self.init("\(error)", .software)
     case .badAddress: self.init("\(error)", .usage)
     case .unsafeFolder: self.init("\(error)", .cannotCreate)
     case .malformed, .canceled: self.init("\(error)", .unavailable)
     }
-  }
-
-  /// A problem on one line; of a held lock, who holds it.
-  private static func line(_ problem: Problem) -> String {
-    let isBelowRun = !Enclosing.current.ids.isEmpty
-    if problem.status == 401 {
-      let hint = isBelowRun ? ", which `leasehold run --keep-token` lets its command have." : "."
-      return problem.spoken + " Here that is LEASEHOLD_TOKEN=TOKEN in the environment" + hint
-    }
-    let circle = problem.members["circle"].elements
-    if problem.code == "deadlock", isBelowRun, circle.count == 1, let key = circle[0]["waits_for"].string {
-      let held = circle[0]["holds"].string ?? key
-      return "this would wait for itself: it runs below a `leasehold run` that holds '\(held)' until it ends; take the "
-        + "lock there alone"
-    }
-    let holders = problem.members["holders"].elements.prefix(3).map(HolderText.text)
-    return problem.spoken + (holders.isEmpty ? "" : " Held by " + holders.joined(separator: "; ") + ".")
   }
 }
 
