@@ -179,6 +179,7 @@ class Release:
             write(os.path.join(top, path), said(self.program, "completions", shell))
         shutil.copy(os.path.join(self.source, "openapi.yaml"), top)
         shutil.copy(os.path.join(self.source, "openapi.yaml"), self.dist)
+        run("Tools/openapi30.py", "openapi.yaml", os.path.join(self.dist, "openapi-3.0.json"), cwd=self.source)
         pack(os.path.join(self.dist, f"{self.name}-linux-{self.arch}.tar.gz"), top, self.epoch)
         return top
 

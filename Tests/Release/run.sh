@@ -38,6 +38,8 @@ papers() {
   saw "sha256sum --check: $(wc -l <"$dist/SHA256SUMS") files"
   "$tools/bin/pyspdxtools" --infile "$dist/leasehold-$version-linux-$arch.spdx.json"
   saw "pyspdxtools: the bill of materials is SPDX 2.3"
+  Tools/openapi30.py "$dist/openapi.yaml" | cmp - "$dist/openapi-3.0.json"
+  saw "openapi-3.0.json is what openapi.yaml says"
   "$tools/bin/actionlint" .github/workflows/*.yml
   saw "actionlint has nothing to say of the workflows"
   rm -rf "$unpacked" && mkdir -p "$unpacked"
