@@ -81,13 +81,13 @@ def python(*words):
 
 
 def scenarios():
-    """One step for each file of Tests/Interop, and one for the list of rows."""
+    """One step for each file of Tests/Interop."""
     names = sorted(name for name in os.listdir(os.path.join(ROOT, "Tests", "Interop"))
                    if re.fullmatch(r"test_\w+\.py", name))
     steps = [(name[5:-3], python(f"Tests/Interop/{name}"), unittests, DEBUG) for name in names]
     stress = [(f"stress, {kind}", python(f"Tests/Interop/stress_{kind}.py", "3"), one, DEBUG)
               for kind in ("php", "perl")]
-    return [*steps, *stress, ("rows", python("Tests/Interop/rows.py"), one, None)]
+    return [*steps, *stress]
 
 
 def client_tests(status, output):

@@ -5,7 +5,8 @@ Tools/openapi30.py [FILE [RESULT]]      the result goes to standard output when 
 
 What 3.0 says in another way is said so: `null` among the types is `nullable`, `const` an enum of one, the first of
 `examples` of a schema its `example`; beside `$ref` nothing may stand, so a schema gets `allOf`. Whatever has no other
-way ends the program with an error; nothing but the summary of `info` is left out. Tests/Contract/older_form.py checks the result.
+way ends the program with an error; nothing but the summary of `info` is left out. Tests/Contract/older_form.py checks
+the result.
 """
 
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Whether Tools/openapi30.py makes the same contract: what it makes is OpenAPI 3.0, and its schemas take and refuse what
-those of openapi.yaml do: every example of the document, and each with something changed in it.
+"""Checks that Tools/openapi30.py makes the same contract: it is OpenAPI 3.0, and its schemas take and refuse what those
+of openapi.yaml do: every example of the document, and each with something changed in it.
 
 python3 Tests/Contract/older_form.py; needs openapi-spec-validator.
 """

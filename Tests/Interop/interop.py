@@ -1,7 +1,7 @@
 """What every scenario needs: the daemon of Tests/Live in a private IPC namespace, and real PHP and Perl beside it.
 
 Run one with `python3 Tests/Interop/test_h18_types.py`, all of them with `make interop`. The first line of each names
-the rows that it proves; see rows.py.
+the rows that it proves; see rows.py and docs/behaviours.md.
 """
 
 import base64

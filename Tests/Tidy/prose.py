@@ -5,6 +5,7 @@ import re
 import subprocess
 import urllib.parse
 
+from rows import PAGE, Rows
 from tree import line_of
 
 SOURCE = re.compile(r"`((?:Sources|Tests|Tools|packaging|docker)/[\w+/.-]*|[\w+]+\.swift)`")
@@ -68,7 +69,15 @@ def readme_has_both_commands(tree):
             yield f"README.md does not say '{command}'"
 
 
+def the_list_of_behaviours_is_of_today(tree):
+    """docs/behaviours.md is what the rows and the tests of Tests/Interop make, and every row has its test."""
+    rows = Rows(tree.files)
+    yield from rows.wrong()
+    if (rows.rows or rows.proofs) and tree.text(PAGE) != rows.page():
+        yield f"{PAGE} is stale: Tests/Interop/rows.py writes it anew"
+
+
 CHECKS = [
     links_lead_somewhere, proofs_are_tests, sources_in_documents_exist, shell_snippets_are_shell,
-    readme_has_both_commands,
+    readme_has_both_commands, the_list_of_behaviours_is_of_today,
 ]

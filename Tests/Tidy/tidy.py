@@ -8,7 +8,7 @@ import os
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.append(os.path.join(ROOT, "Tools"))
+sys.path += [os.path.join(ROOT, "Tools"), os.path.join(ROOT, "Tests", "Interop")]
 
 import comments  # noqa: E402
 import contract  # noqa: E402
