@@ -56,6 +56,9 @@ let tests: [Target] =
       name: "LeaseholdClientTests", dependencies: ["HTTPExchange", "LeaseholdClient", "LeaseholdHost", "leasehold"],
       swiftSettings: strict),
     .testTarget(
+      name: "EtcdGatewayTests", dependencies: ["EtcdGateway", "HTTPExchange", "JSONText", "LeaseholdHost"],
+      swiftSettings: strict),
+    .testTarget(
       name: "SettingsTests",
       dependencies: ["JSONText", "leasehold", "LeaseholdClient", "LeaseholdHTTP", "LeaseholdLocal"],
       swiftSettings: strict),
@@ -144,6 +147,11 @@ let package = Package(
     // HTTP/1.1 from the asking side: sockets, TLS, answers. Knows nobody who answers.
     .target(
       name: "HTTPExchange", dependencies: ["CGnuTLS", "LeaseholdHost"], exclude: ["DESIGN.md"],
+      swiftSettings: strict),
+
+    // etcd's JSON gateway as typed calls; knows nothing of locks.
+    .target(
+      name: "EtcdGateway", dependencies: ["HTTPExchange", "JSONText", "LeaseholdHost"], exclude: ["DESIGN.md"],
       swiftSettings: strict),
 
     // What programs that take locks use; knows nothing of the service but its HTTP.

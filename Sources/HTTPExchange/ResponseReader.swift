@@ -20,6 +20,7 @@ package final class ResponseReader {
   private var framing = Framing.untilClosed
   private var isOver = false
   private var chunkLeft = 0
+  private var isBehindChunk = false
   private var line: [UInt8] = []
   package private(set) var status = 0
   package private(set) var headers: [String: String] = [:]
@@ -94,6 +95,10 @@ package final class ResponseReader {
       return bytes.isEmpty ? nil : bytes[...]
     case .chunked:
       if isOver { return nil }
+      if isBehindChunk {
+        _ = try headLine(deadline)
+        isBehindChunk = false
+      }
       if chunkLeft == 0 {
         let size = try headLine(deadline).prefix { $0 != ";" }
         guard let count = Int(size.trimmingSpaces, radix: 16), (0...Self.bodyMax).contains(count) else {
@@ -107,7 +112,8 @@ package final class ResponseReader {
         chunkLeft = count
       }
       let piece = try take(deadline)
-      if chunkLeft == 0 { _ = try headLine(deadline) }
+      // Its end may come later, and what came already must not be lost with a deadline that passes.
+      isBehindChunk = chunkLeft == 0
       return piece
     }
   }

@@ -1,0 +1,211 @@
+package import HTTPExchange
+internal import JSONText
+internal import LeaseholdHost
+import Synchronization
+
+/// A cluster of etcd by way of its JSON gateway; its calls block, and may be made from any thread.
+///
+/// Deadlines are nanoseconds of CLOCK_MONOTONIC, for the whole of a call, over all endpoints.
+package final class EtcdGateway: Sendable {
+  /// Where the cluster is, and who asks.
+  package struct Configuration: Sendable {
+    /// At least one; asked in turn.
+    package var endpoints: [HTTPPeer]
+    /// Where etcd has users: who asks, and with which password.
+    package var user: (name: String, password: String)?
+
+    /// A cluster without users.
+    package init(endpoints: [HTTPPeer]) {
+      precondition(!endpoints.isEmpty)
+      self.endpoints = endpoints
+    }
+  }
+
+  /// The time that an endpoint has where there is another one.
+  private static let patience: Int64 = 500_000_000
+  /// The pause after all endpoints have failed once.
+  private static let pause: Int64 = 50_000_000
+
+  private let members: [EtcdMember]
+  private let user: (name: String, password: String)?
+  private let token = Mutex<String?>(nil)
+  /// The endpoint that answered last.
+  private let preferred = Atomic<Int>(0)
+
+  /// Makes a gateway; it connects with its first call.
+  package init(_ configuration: Configuration) {
+    members = configuration.endpoints.map { EtcdMember($0) }
+    user = configuration.user
+  }
+
+  /// The addresses of the endpoints.
+  package var endpoints: [String] { members.map(\.name) }
+
+  // MARK: Calls
+
+  /// Runs a transaction.
+  ///
+  /// - Throws: ``EtcdFailure``; `unknown` only where it writes.
+  package func commit(
+    _ transaction: EtcdTransaction, before deadline: Int64
+  ) throws(EtcdFailure) -> EtcdOutcome {
+    let (json, isRepeat) = try ask(
+      "/v3/kv/txn", EtcdRequest { $0.transaction(transaction) }, changes: transaction.isChange, before: deadline)
+    var outcome = EtcdOutcome(json)
+    outcome.isRepeat = isRepeat
+    return outcome
+  }
+
+  /// Looks at keys; by consensus, unless the member was paused: never decide by it.
+  ///
+  /// - Throws: ``EtcdFailure``, never `unknown`.
+  package func list(_ range: EtcdRange, before deadline: Int64) throws(EtcdFailure) -> EtcdListing {
+    EtcdListing(try ask("/v3/kv/range", EtcdRequest { $0.range(range) }, before: deadline).json)
+  }
+
+  /// Makes a lease of whole seconds and answers its id.
+  ///
+  /// - Throws: ``EtcdFailure``, never `unknown`: a lease that nobody knows of ends by itself.
+  package func grantLease(seconds: Int64, before deadline: Int64) throws(EtcdFailure) -> Int64 {
+    let json = try ask("/v3/lease/grant", EtcdRequest { $0.number("TTL", seconds) }, before: deadline).json
+    let id = json.int64("ID")
+    guard id != 0 else { throw .unavailable("etcd answered without the id of a lease") }
+    return id
+  }
+
+  /// Keeps a lease alive, and answers the seconds that it has.
+  ///
+  /// - Returns: `nil` when it is gone; both may be untrue.
+  /// - Throws: ``EtcdFailure``, never `unknown`.
+  package func keepAlive(_ lease: Int64, before deadline: Int64) throws(EtcdFailure) -> Int64? {
+    let json = try ask("/v3/lease/keepalive", EtcdRequest { $0.number("ID", lease) }, before: deadline).json
+    let seconds = json["result"].int64("TTL")
+    return seconds > 0 ? seconds : nil
+  }
+
+  /// Finds the seconds that a lease has, and the keys on it.
+  ///
+  /// - Returns: `nil` when it is gone; both may be untrue.
+  /// - Throws: ``EtcdFailure``, never `unknown`.
+  package func timeToLive(
+    _ lease: Int64, before deadline: Int64
+  ) throws(EtcdFailure) -> (seconds: Int64, keys: [String])? {
+    let request = EtcdRequest {
+      $0.number("ID", lease)
+      $0.flag("keys")
+    }
+    let json = try ask("/v3/lease/timetolive", request, before: deadline).json
+    let seconds = json.int64("TTL")
+    guard seconds >= 0 else { return nil }
+    let keys = json["keys"].elements.compactMap { $0.string.flatMap { Base64.decode($0) } }
+    return (seconds, keys.map { String(decoding: $0, as: UTF8.self) })
+  }
+
+  /// The version of each endpoint that answers, such as `3.5.1`.
+  package func versions(before deadline: Int64) -> [(endpoint: String, version: Result<String, EtcdFailure>)] {
+    members.map { member in
+      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + Self.patience)
+      let attempt = member.ask("/version", [], method: "GET", token: nil, before: end)
+      guard case .answered(let json) = attempt else { return (member.name, .failure(attempt.failure)) }
+      guard let version = json["etcdserver"].string else {
+        return (member.name, .failure(.unavailable("\(member.name): what answers is not etcd")))
+      }
+      return (member.name, .success(version))
+    }
+  }
+
+  /// Follows keys from a revision on, from the next endpoint that lets itself be asked.
+  ///
+  /// - Throws: ``EtcdFailure``, never `unknown`.
+  package func watch(
+    _ keys: EtcdKeys, from revision: Int64, before deadline: Int64
+  ) throws(EtcdFailure) -> EtcdWatch {
+    let request = EtcdRequest {
+      $0.object("create_request") {
+        $0.keys(keys)
+        $0.number("start_revision", revision)
+      }
+    }
+    let first = preferred.load(ordering: .relaxed)
+    var last = EtcdFailure.unavailable("there was no time to ask")
+    for step in 0..<members.count where HostClock.monotonic() < deadline {
+      let member = members[(first + step) % members.count]
+      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + Self.patience)
+      do throws(EtcdFailure) {
+        return try EtcdWatch(member, request.bytes, token: try currentToken(before: deadline), before: end)
+      } catch {
+        if case .refused(.denied, _) = error { self.token.withLock { $0 = nil } }
+        last = error
+      }
+    }
+    throw last
+  }
+
+  // MARK: Asking
+
+  /// Asks one endpoint after the other.
+  func ask(
+    _ path: String, _ request: EtcdRequest, changes: Bool = false, before deadline: Int64
+  ) throws(EtcdFailure) -> (json: JSON, isRepeat: Bool) {
+    var (mayBeDone, renewals, last) = (false, 0, "there was no time to ask")
+    var index = preferred.load(ordering: .relaxed)
+    var failures = 0
+    var reached = false
+    while HostClock.monotonic() < deadline {
+      let member = members[index % members.count]
+      let patience = Self.patience << Int64(min(failures / members.count, 4))
+      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + patience)
+      let token = try currentToken(before: deadline)
+      switch member.ask(path, request.bytes, token: token, before: end) {
+      case .answered(let json):
+        if failures > 0 { preferred.store(index % members.count, ordering: .relaxed) }
+        return (json, mayBeDone)
+      case .refused(let refusal, let reason):
+        // Of an earlier attempt it says nothing.
+        if mayBeDone, changes { throw .unknown(reason) }
+        throw .refused(refusal, reason)
+      case .wantsToken(let reason):
+        guard user != nil, renewals < 2 else { throw .refused(.denied, reason) }
+        renewals += 1
+        self.token.withLock { if $0 == token { $0 = nil } }
+      case .failed(let reason, let done):
+        last = reason
+        mayBeDone = mayBeDone || done
+        reached = reached || done
+        failures += 1
+        index += 1
+        guard failures % members.count == 0 else { continue }
+        // Where nobody listens, nobody will soon; where somebody does, a leader may be chosen meanwhile.
+        guard reached else { throw .unavailable(reason) }
+        HostClock.sleep(nanoseconds: min(Self.pause, max(0, deadline - HostClock.monotonic())))
+      }
+    }
+    throw mayBeDone && changes ? .unknown(last) : .unavailable(last)
+  }
+
+  /// The token of our user, asked for where there is none; `nil` without a user.
+  private func currentToken(before deadline: Int64) throws(EtcdFailure) -> String? {
+    guard let user else { return nil }
+    if let token = token.withLock({ $0 }) { return token }
+    let request = EtcdRequest {
+      $0.text("name", user.name)
+      $0.text("password", user.password)
+    }
+    let first = preferred.load(ordering: .relaxed)
+    var last = "there was no time to ask"
+    for step in 0..<members.count where HostClock.monotonic() < deadline {
+      let member = members[(first + step) % members.count]
+      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + 2 * Self.patience)
+      switch member.ask("/v3/auth/authenticate", request.bytes, token: nil, before: end) {
+      case .answered(let json):
+        guard let made = json["token"].string else { throw .unavailable("\(member.name) answered without a token") }
+        token.withLock { $0 = made }
+        return made
+      case .refused(.noGateway, let reason): throw .refused(.noGateway, reason)
+      case .refused(_, let reason), .wantsToken(let reason): throw .refused(.denied, reason)
+      case .failed(let reason, _): last = reason
+      }
+    }
+    throw .unavailable(last)
+  }
+}

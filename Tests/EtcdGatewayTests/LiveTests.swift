@@ -1,0 +1,158 @@
+import EtcdGateway
+import Glibc
+import HTTPExchange
+import LeaseholdHost
+import Testing
+
+/// The gateway against an etcd that runs; which versions, `LEASEHOLD_ETCD` says.
+@Suite(.serialized, .enabled(if: !EtcdProcess.programs.isEmpty, "there is no etcd: apt-get install etcd-server"))
+struct LiveTests {
+  @Test(arguments: EtcdProcess.programs)
+  func transactionsLeasesAndListingsAreDone(program: String) throws {
+    let etcd = try EtcdProcess(program)
+    let gateway = try etcd.gateway()
+    let lease = try gateway.grantLease(seconds: 60, before: soon())
+    let isNew = EtcdCompare(.created, of: .one("/t/a"), .equal, 0)
+    let put = EtcdTransaction(
+      if: [isNew], then: [.put("/t/a", value: [0, 255], lease: lease), .put("/t/b", value: [], lease: 0)],
+      else: [.range(EtcdRange(.prefix("/t/")))])
+    let first = try gateway.commit(put, before: soon())
+    #expect(first.isDone && !first.isRepeat)
+    let second = try gateway.commit(put, before: soon())
+    #expect(!second.isDone)
+    #expect(second.listings[0].entries.map(\.key) == ["/t/a", "/t/b"])
+    let entry = second.listings[0].entries[0]
+    #expect(entry.value == [0, 255])
+    #expect((entry.created, entry.modified, entry.lease) == (first.revision, first.revision, lease))
+
+    let left = try #require(try gateway.timeToLive(lease, before: soon()))
+    #expect(left.keys == ["/t/a"] && (50...60).contains(left.seconds))
+    #expect(try gateway.keepAlive(lease, before: soon()) == 60)
+    #expect(try gateway.timeToLive(1234, before: soon()) == nil)
+    #expect(try gateway.keepAlive(1234, before: soon()) == nil)
+    #expect(throws: EtcdFailure.self) {
+      try gateway.commit(EtcdTransaction(if: [], then: [.put("/t/c", value: [], lease: 1234)]), before: soon())
+    }
+
+    let moved = try gateway.commit(
+      EtcdTransaction(
+        if: [EtcdCompare(.modified, of: .one("/t/a"), .equal, first.revision)],
+        then: [.move("/t/a", lease: try gateway.grantLease(seconds: 60, before: soon())), .delete(.one("/t/b"))]),
+      before: soon())
+    #expect(moved.isDone)
+    var range = EtcdRange(.prefix("/t/"))
+    range.limit = 1
+    #expect(try gateway.list(range, before: soon()).entries.map(\.value) == [[0, 255]])
+    range.revision = first.revision
+    let old = try gateway.list(range, before: soon())
+    #expect(old.hasMore && old.entries.map(\.modified) == [first.revision])
+  }
+
+  @Test(arguments: EtcdProcess.programs)
+  func aWatchTellsWhatChangedSinceARevisionAndEndsWhenItIsCanceled(program: String) throws {
+    let etcd = try EtcdProcess(program)
+    let gateway = try etcd.gateway()
+    func put(_ key: String) throws -> Int64 {
+      try gateway.commit(EtcdTransaction(if: [], then: [.put(key, value: [1], lease: 0)]), before: soon()).revision
+    }
+    let first = try put("/w/a")
+    let watch = try gateway.watch(.prefix("/w/"), from: first, before: soon())
+    guard case .created? = watch.next(before: soon()) else {
+      Issue.record("the watch did not begin")
+      return
+    }
+    guard case .changes(let events, _)? = watch.next(before: soon()), case .put(let entry)? = events.first else {
+      Issue.record("the watch did not tell")
+      return
+    }
+    #expect(entry.key == "/w/a" && entry.created == first)
+    _ = try put("/elsewhere")
+    #expect(watch.next(before: HostClock.monotonic(after: .milliseconds(20))) == nil)
+    let gone = try gateway.commit(EtcdTransaction(if: [], then: [.delete(.one("/w/a"))]), before: soon()).revision
+    #expect(watch.next(before: soon()) == .changes([.deleted("/w/a", at: gone)], upTo: gone))
+    watch.cancel()
+    guard case .ended? = watch.next(before: soon()) else {
+      Issue.record("the watch goes on")
+      return
+    }
+  }
+
+  @Test(arguments: EtcdProcess.programs)
+  func aMemberThatIsNotThereOrStandsStillIsPassedOver(program: String) throws {
+    let (etcd, still) = (try EtcdProcess(program), try EtcdProcess(program))
+    _ = try still.gateway()
+    still.pause()
+    defer { still.resume() }
+    _ = try etcd.gateway()
+    let ports = [EtcdProcess.freePort(), still.port, etcd.port]
+    let gateway = EtcdGateway(.init(endpoints: ports.map { EtcdProcess.peer($0) }))
+    let put = EtcdTransaction(
+      if: [EtcdCompare(.created, of: .one("/t/a"), .equal, 0)], then: [.put("/t/a", value: [], lease: 0)])
+    let outcome = try gateway.commit(put, before: soon())
+    // The one that stands still took the request, and may carry it out one day.
+    #expect(outcome.isDone && outcome.isRepeat)
+    #expect(try !gateway.commit(put, before: soon()).isRepeat)
+  }
+
+  @Test(arguments: EtcdProcess.programs)
+  func whatWasNotAskedIsUnavailableAndWhatWasNotAnsweredIsUnknown(program: String) throws {
+    let etcd = try EtcdProcess(program)
+    let gateway = try etcd.gateway()
+    let put = EtcdTransaction(if: [], then: [.put("/t/a", value: [], lease: 0)])
+    _ = try gateway.commit(put, before: soon())
+    etcd.pause()
+    let brief = { HostClock.monotonic(after: .milliseconds(100)) }
+    #expect(throws: EtcdFailure.unknown("http://127.0.0.1:\(etcd.port): no answer in time")) {
+      try gateway.commit(put, before: brief())
+    }
+    #expect(throws: EtcdFailure.unavailable("http://127.0.0.1:\(etcd.port): no answer in time")) {
+      try gateway.list(EtcdRange(.one("/t/a")), before: brief())
+    }
+    etcd.resume()
+    etcd.stop(SIGKILL)
+    #expect(throws: EtcdFailure.unavailable("http://127.0.0.1:\(etcd.port): Connection refused")) {
+      try gateway.commit(put, before: soon())
+    }
+    try etcd.start()
+    _ = try etcd.gateway()
+    _ = try gateway.commit(put, before: soon())
+  }
+
+  @Test(arguments: EtcdProcess.programs)
+  func aUserGetsATokenAndANewOneWhenItIsNotKnownAnyMore(program: String) throws {
+    let etcd = try EtcdProcess(program)
+    let root = try etcd.gateway()
+    try root.addUser("root", password: "r", before: soon())
+    try root.addUser("locks", password: "s", before: soon())
+    let gateway = try etcd.gateway { $0.user = ("locks", "s") }
+    let put = EtcdTransaction(if: [], then: [.put("/t/a", value: [], lease: 0)])
+    let revision = try gateway.commit(put, before: soon()).revision
+    let watch = try gateway.watch(.prefix("/t/"), from: revision, before: soon())
+    #expect(watch.next(before: soon()) != nil)
+    watch.cancel()
+    // Its simple tokens do not outlive it.
+    etcd.stop(SIGKILL)
+    try etcd.start()
+    _ = try etcd.gateway()
+    _ = try gateway.commit(put, before: soon())
+    let other = try etcd.gateway { $0.user = ("locks", "wrong") }
+    for stranger in [other, root] {
+      let error = #expect(throws: EtcdFailure.self) { try stranger.commit(put, before: soon()) }
+      guard case .refused(.denied, _)? = error else {
+        Issue.record("\(error as Any)")
+        continue
+      }
+    }
+  }
+
+  @Test(arguments: EtcdProcess.programs)
+  func anEtcdWithoutItsGatewayIsNamed(program: String) throws {
+    let etcd = try EtcdProcess(program, ["--enable-grpc-gateway=false"])
+    let gateway = try etcd.gateway()
+    let error = #expect(throws: EtcdFailure.self) { try gateway.list(EtcdRange(.one("a")), before: soon()) }
+    guard case .refused(.noGateway, _)? = error else {
+      Issue.record("\(error as Any)")
+      return
+    }
+  }
+}
