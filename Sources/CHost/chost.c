@@ -2,8 +2,11 @@
 #include "chost.h"
 
 #include <errno.h>
+#include <link.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -61,4 +64,41 @@ void chost_wakeup_clear(int wakeup)
 void chost_name_thread(const char *name)
 {
     prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+static int has_written_code(const struct dl_phdr_info *object)
+{
+    for (int at = 0; at < object->dlpi_phnum; at++) {
+        if (object->dlpi_phdr[at].p_type != PT_DYNAMIC)
+            continue;
+        for (const ElfW(Dyn) *entry = (const void *)(object->dlpi_addr + object->dlpi_phdr[at].p_vaddr);
+             entry->d_tag != DT_NULL; entry++)
+            if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && entry->d_un.d_val & DF_TEXTREL))
+                return 1;
+        return 0;
+    }
+    return 1; // nothing tells
+}
+
+static int forget_object(struct dl_phdr_info *object, size_t size, void *unused)
+{
+    (void)size, (void)unused;
+    if (has_written_code(object))
+        return 0;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int at = 0; at < object->dlpi_phnum; at++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[at];
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W)
+            continue;
+        uintptr_t start = (object->dlpi_addr + part->p_vaddr) & -page;
+        uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_memsz + page - 1) & -page;
+        madvise((void *)start, end - start, MADV_DONTNEED); // advice: a failure costs memory alone
+    }
+    return 0;
+}
+
+void chost_forget_start(void)
+{
+    malloc_trim(0);
+    dl_iterate_phdr(forget_object, NULL);
 }

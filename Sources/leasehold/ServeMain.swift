@@ -53,6 +53,7 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   for socket in inherited.sockets {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
   }
+  HostMemory.forgetStart()
   tellReady(options.server, inherited, server, service, notify: notify, log: log)
   keepIdleWatch(options.idleExit, over: service, behind: server, until: signals, log: log)
   keepWatchdog(notify, over: service, behind: server, until: signals)

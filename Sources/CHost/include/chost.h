@@ -19,4 +19,8 @@ void chost_wakeup_clear(int wakeup);
 // Names the calling thread, for `ps -L`: 15 bytes at most.
 void chost_name_thread(const char *name);
 
+// Unmaps the pages of code and constants that start-up has read, and trims the heap. The kernel keeps the files' pages
+// and maps again what is used. Objects whose code the loader wrote to are left alone.
+void chost_forget_start(void);
+
 #endif

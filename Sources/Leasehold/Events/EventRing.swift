@@ -1,9 +1,12 @@
 /// The last events, in memory that is taken once.
 ///
-/// Noting one is a store and two retains: nothing is allocated, nobody is woken. For one thread at a time.
+/// Noting one is a store and two retains: nothing is allocated, nobody is woken. Slots are prepared some at a time, so
+/// that a ring costs the pages of the events that there were. For one thread at a time.
 final class EventRing {
   private let slots: UnsafeMutablePointer<LedgerEvent>
   private let mask: UInt64
+  /// Slots of the numbers below are prepared; `.max` once all are.
+  private var prepared: UInt64 = 1
   /// The number of events that are kept: a power of two.
   let capacity: Int
   /// Tells this life of the ledger from others.
@@ -18,18 +21,30 @@ final class EventRing {
     self.capacity = size
     mask = UInt64(size - 1)
     slots = .allocate(capacity: size)
-    slots.initialize(repeating: .none, count: size)
   }
 
   deinit {
-    slots.deinitialize(count: capacity)
+    for number in 1..<min(prepared, UInt64(capacity) + 1) { slot(number).deinitialize(count: 1) }
     slots.deallocate()
+  }
+
+  @inline(__always)
+  private func slot(_ number: UInt64) -> UnsafeMutablePointer<LedgerEvent> {
+    slots + Int(truncatingIfNeeded: number & mask)
+  }
+
+  @inline(never)
+  private func prepareMore() {
+    let end = min(prepared + 64, UInt64(capacity) + 1)
+    for number in prepared..<end { slot(number).initialize(to: .none) }
+    prepared = end > UInt64(capacity) ? .max : end
   }
 
   /// Notes an event.
   @inline(__always)
   func append(_ event: consuming LedgerEvent) {
-    slots[Int(truncatingIfNeeded: next & mask)] = event
+    if next >= prepared { prepareMore() }
+    slot(next).pointee = event
     next &+= 1
   }
 
@@ -37,13 +52,13 @@ final class EventRing {
   var oldest: UInt64 { next > UInt64(capacity) ? next - UInt64(capacity) : 1 }
 
   /// When the last event happened; 0 before the first.
-  var latest: Int64 { slots[Int(truncatingIfNeeded: (next &- 1) & mask)].at }
+  var latest: Int64 { next > 1 ? slot(next &- 1).pointee.at : 0 }
 
   /// Events from a number on.
   func events(from number: UInt64, limit: Int) -> EventBatch {
     let first = min(max(number, oldest), next)
     let count = min(UInt64(max(0, limit)), next - first)
-    let events = (first..<first + count).map { slots[Int(truncatingIfNeeded: $0 & mask)] }
+    let events = (first..<first + count).map { slot($0).pointee }
     return EventBatch(epoch: epoch, oldest: oldest, next: next, first: first, events: events)
   }
 }
