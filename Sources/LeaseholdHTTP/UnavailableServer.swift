@@ -71,7 +71,8 @@ private final class UnavailableHandler: ExchangeHandler {
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
-    guard Target(exchange.target)?.route == .healthz, !exchange.method.changesSomething else {
+    let path = exchange.target.prefix { $0 != UInt8(ascii: "?") }
+    guard path.elementsEqual("/healthz".utf8), !exchange.method.changesSomething else {
       return .respond(response(problem, exchange))
     }
     return .respond(Response(status: 200, contentType: "application/json", text: "{\"status\":\"ok\"}\n"))

@@ -8,7 +8,7 @@ import units
 from tree import Tree, swift_functions
 
 CODE = "Sources/LeaseholdHTTP/Answers/ProblemTable.swift"
-ENDPOINTS = "Sources/LeaseholdHTTP/Endpoint.swift"
+ENDPOINTS = "Sources/LeaseholdHTTP/Routing/Endpoints.swift"
 GOOD = {
     "openapi.yaml":
     "info:\n  version: 1.2.0\n  contact:\n    name: A\n    url: https://b.invalid\n"
@@ -17,7 +17,7 @@ GOOD = {
     CODE: 'static let rows = [\n    .tooBad: Row(\n      400, "It is bad"),\n  ]\n',
     "Sources/LeaseholdHTTP/A.swift": "extension LeaseholdError.Code {\n"
     '  static let tooBad = Self(rawValue: "too-bad")\n}\n',
-    ENDPOINTS: 'x = [E(operation: "readA"),\n  E(operation: "writeA")]\n',
+    ENDPOINTS: 'x = [Endpoint("readA"),\n  Endpoint(\n"writeA")]\n',
     "README.md": "# Hello there\n\n`make run`, `make test` [here](#hello-there)\n\n```sh\necho hi\n```\n",
     "Tests/Live/test_a.py": "def test_a():\n    for name in ('readA', 'writeA', 'too-bad'):\n        pass\n",
     "docs/a.md": '`Sources/SysV/A.swift`, `A.swift`, `Sources/SysV/`, [x](../Tests/Live/test_a.py "test_a")\n',

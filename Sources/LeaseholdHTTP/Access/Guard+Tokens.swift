@@ -4,8 +4,8 @@ import Leasehold
 extension Guard {
   /// The reason to refuse a request for its token; notes the token where there is one.
   func refusal(_ exchange: Exchange, _ tokens: TokenStore, isOptional: Bool) -> LeaseholdError? {
-    let endpoint = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }.map { Endpoint.all[$0] }
-    let needed = endpoint?.neededRole ?? .read
+    let endpoint = exchange.context.endpoint
+    let needed = endpoint?.role ?? .read
     if needed == .nobody { return nil }
     guard let header = exchange.header(.authorization) else {
       if isOptional || isPage(exchange, endpoint) { return nil }
@@ -16,7 +16,7 @@ extension Guard {
         .unauthenticated,
         "The token of this request is not in the service's file; 'Authorization: Bearer TOKEN' needs one that is.")
     }
-    exchange.identity = token
+    exchange.context.token = token
     guard token.role >= needed else {
       return .forbidden(token, endpoint.map { "\($0.operation)" } ?? "This", needs: needed)
     }
@@ -32,7 +32,7 @@ extension Guard {
 
   /// The page that asks for the token has nothing in it that a token guards.
   private func isPage(_ exchange: Exchange, _ endpoint: Endpoint?) -> Bool {
-    endpoint?.route == .index && Accept(exchange).prefersHTML
+    endpoint?.media == .jsonOrPage && Accept(exchange).prefersHTML
   }
 
   /// What stands behind the word Bearer; `nil` for another scheme.
@@ -51,7 +51,7 @@ extension Server {
   ///
   /// On the connection's thread.
   func account(of exchange: Exchange) -> CallerAccount? {
-    exchange.token?.account ?? exchange.connection.seat?.account
+    exchange.context.token?.account ?? exchange.connection.seat?.account
   }
 
   /// Reads the file of tokens again.

@@ -26,29 +26,27 @@ final class Refusals: Sendable {
   /// The codes that refuse who asks and not what is asked, in the order of the table.
   private static let codes = ProblemTable.rows.filter { [401, 403, 421, 429].contains($0.value.status) }.map(\.key)
 
-  /// Whether a problem is a refusal.
-  func counts(_ problem: LeaseholdError) -> Bool { cells[problem.code] != nil }
-
   /// Counts and logs a problem if it is a refusal.
   ///
   /// - Parameters:
   ///   - trace: What the request is a part of, read on the connection's thread.
   ///   - requestID: What its answer has as X-Request-Id, read there too.
   func note(
-    _ problem: LeaseholdError, to exchange: Exchange, operation: StaticString?, trace: @autoclosure () -> TraceContext,
+    _ problem: LeaseholdError, to exchange: Exchange, trace: @autoclosure () -> TraceContext,
     requestID: @autoclosure () -> [UInt8]
   ) {
     guard let cell = cells[problem.code] else { return }
     cell.value.add(1, ordering: .relaxed)
     guard let skipped = budget.admit(Server.now()) else { return }
     var metadata: Logger.Metadata = [
-      "code": "\(problem.code.rawValue)", "operation": "\(operation ?? "none")", "reason": "\(problem.detail)",
+      "code": "\(problem.code.rawValue)", "operation": "\(exchange.context.endpoint?.operation ?? "none")",
+      "reason": "\(problem.detail)",
       "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
       "request_id": "\(String(decoding: requestID(), as: UTF8.self))",
     ]
     if let uid = exchange.connection.knownPeer.uid { metadata["uid"] = .stringConvertible(uid) }
     if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = .stringConvertible(pid) }
-    if let token = exchange.token { metadata["token"] = "\(token.name)" }
+    if let token = exchange.context.token { metadata["token"] = "\(token.name)" }
     trace().describe(&metadata)
     if skipped > 0 { metadata["left_out"] = .stringConvertible(skipped) }
     log.notice("refused", metadata: metadata)

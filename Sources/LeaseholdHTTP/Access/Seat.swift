@@ -22,13 +22,6 @@ final class Seat {
   }
 }
 
-extension PeerConnection {
-  /// Whose it is.
-  ///
-  /// On its thread.
-  var seat: Seat? { attachment as? Seat }
-}
-
 extension LeaseholdError {
   /// As many connections are open as may.
   fileprivate static func tooManyConnections(_ most: Int) -> LeaseholdError {

@@ -43,11 +43,6 @@ extension LeaseholdError {
   }
 }
 
-extension Exchange {
-  /// The token that the request came with, where it needed one or had one.
-  var token: Token? { identity as? Token }
-}
-
 extension Token {
   /// Throws unless the token may do what the request asks, beyond the role that was checked by its path alone.
   func check(_ endpoint: Endpoint, _ call: borrowing Call) throws(LeaseholdError) {
@@ -58,22 +53,15 @@ extension Token {
     // The lease itself is looked at where it is found.
     case .lease: if let key = call.arguments[.key] { try check(name: key) }
     case .lock: try check(name: call.key().text)
-    case .list:
+    case .list, .pattern:
       guard let prefix = call.arguments[.key] else {
         throw confinement.refusal("Token '\(name)' sees a part of the locks only, so ask with key=PREFIX")
       }
-      // The star says that it is a prefix.
-      let isStarred = endpoint.route == .events && prefix.utf8.last == UInt8(ascii: "*")
+      var isStarred = false
+      if case .pattern = endpoint.reach { isStarred = prefix.utf8.last == UInt8(ascii: "*") }
       try check(name: isStarred ? String(prefix.unicodeScalars.dropLast()) : prefix)
-    case .semaphores:
-      let isAll = endpoint.route == .semaphores
-      try check(name: "sysv:" + (isAll ? call.arguments[.key] ?? "" : call.segmentText))
-    case .segments:
-      switch endpoint.route {
-      case .segments: try check(name: "shm:" + (call.arguments[.key] ?? ""))
-      case .segment, .segmentBytes: try check(name: "shm:" + call.segmentText)
-      default: try check(name: "shm:" + (call.arguments[.segment] ?? ""))
-      }
+    case .named(let word, let parameter):
+      try check(name: "\(word)" + (parameter.map { call.arguments[$0] ?? "" } ?? call.segmentText))
     }
   }
 
@@ -91,14 +79,14 @@ extension Call {
   }
 
   /// What the caller is confined to.
-  var confinement: Confinement? { exchange.token?.confinement }
+  var confinement: Confinement? { exchange.context.token?.confinement }
 
   /// Whether the caller may end what others hold.
   ///
   /// Over TCP without tokens, as everybody may do everything there; on the Unix socket root alone, unless a token says
   /// otherwise.
   var isAdministrator: Bool {
-    if let token = exchange.token { return token.role == .admin }
+    if let token = exchange.context.token { return token.role == .admin }
     guard let uid = caller.peer.uid else { return true }
     return uid == 0
   }

@@ -73,8 +73,6 @@ extension AnswerWriter {
     }
   }
 
-  func list(_ name: StaticString, _ words: [String], into json: inout ResponseBuffer) { json.list(name, words) }
-
   private func contention(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
     json.member("errno", "EAGAIN")
     json.member("key", lock.key.text)

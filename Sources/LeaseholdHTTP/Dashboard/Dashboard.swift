@@ -12,7 +12,7 @@ enum Dashboard {
     var body = ResponseBuffer(capacity: parts.head.utf8.count + parts.tail.utf8.count + 4096)
     body.append(parts.head)
     // The page is given to everybody, what it shows is not; a browser has no token to send before it has the page.
-    if call.server.guardian.asksForToken(call.exchange) || call.exchange.token != nil {
+    if call.server.guardian.asksForToken(call.exchange) || call.exchange.context.token != nil {
       body.append("<p>The locks are shown to who has a token: a read of /locks with it lists them.</p>" as StaticString)
     } else {
       var filter = ListFilter()

@@ -9,14 +9,8 @@ enum Leases {
     let writer = call.writer
     return call.json(capacity: 256 + page.entries.count * 384) { json in
       json.open("leases")
-      json.append(UInt8(ascii: "["))
-      for (index, lease) in page.entries.enumerated() {
-        if index > 0 { json.append(UInt8(ascii: ",")) }
-        writer.listed(lease, withKey: true, into: &json)
-      }
-      json.append(UInt8(ascii: "]"))
+      json.append(each: page.entries) { writer.listed($0, withKey: true, into: &$1) }
       json.member("next_cursor", page.nextCursor.map(String.init))
-      json.closeAnswer()
     }
   }
 
@@ -27,12 +21,10 @@ enum Leases {
     let key = try call.keyArgument()
     let refs = try call.server.engine.locks.releaseAll(
       owner: owner, key: key, of: call.isAdministrator ? nil : call.caller, within: call.confinement, at: call.now)
-    let writer = call.writer
     return call.json(capacity: 128 + refs.count * 13) { json in
       json.open("released")
       json.append(decimal: refs.count)
-      writer.list("leases", refs, into: &json)
-      json.closeAnswer()
+      json.list("leases", refs)
     }
   }
 
@@ -72,7 +64,6 @@ enum Leases {
       json.member("breaking_in_ms", Int(left))
       json.member("break_reason", outcome.reason)
       json.member("broken_by", outcome.by)
-      json.closeAnswer()
     }
   }
 

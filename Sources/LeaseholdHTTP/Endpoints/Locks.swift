@@ -28,17 +28,11 @@ enum Locks {
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let filter = try call.listFilter()
     let page = try call.server.engine.locks.locks(filter)
-    let (writer, token) = (call.writer, call.exchange.token)
+    let (writer, token) = (call.writer, call.exchange.context.token)
     return call.json(capacity: 256 + page.entries.count * 256) { json in
       json.open("locks")
-      json.append(UInt8(ascii: "["))
-      for (index, lock) in page.entries.enumerated() {
-        if index > 0 { json.append(UInt8(ascii: ",")) }
-        writer.listed(lock.seen(by: token), into: &json)
-      }
-      json.append(UInt8(ascii: "]"))
+      json.append(each: page.entries) { writer.listed($0.seen(by: token), into: &$1) }
       json.member("next_cursor", page.nextCursor.map(String.init))
-      json.closeAnswer()
     }
   }
 
@@ -47,7 +41,7 @@ enum Locks {
     let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
     let wait = try call.span(.wait, .zero, call.server.limits.waitMaximum) ?? .zero
     let name = LockName(key, try call.nativeRequest(key))
-    let tags = try call.lockTags()
+    let tags = try call.tags(.ifNoneMatch, "If-None-Match", isWeak: true)
     if let tags, wait > .zero {
       let place = try call.caller.account?.claim(.waiters)
       return try LockLook(call.exchange, server: call.server, name, listed: listed, tags: tags, place: place)
@@ -55,7 +49,7 @@ enum Locks {
     }
     let lock = try call.server.engine.locks.lock(name, listed: listed)
     let isKnown = tags.map { $0 == ["*"] || $0.contains(lock.tag.text) } ?? false
-    return .respond(call.writer.state(lock.seen(by: call.exchange.token), isKnown: isKnown))
+    return .respond(call.writer.state(lock.seen(by: call.exchange.context.token), isKnown: isKnown))
   }
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -66,14 +60,13 @@ enum Locks {
     return call.json { json in
       json.append("{\"removed\":true" as StaticString)
       json.member("key", key.text)
-      json.closeAnswer()
     }
   }
 }
 
 extension ParameterSet {
   /// What few plain locks are asked for with.
-  fileprivate static let rareOfAcquire = ParameterSet(.mode, .count, .limit, .maxWaiters)
+  fileprivate static let rareOfAcquire: ParameterSet = [.mode, .count, .limit, .maxWaiters]
 }
 
 extension Call {
@@ -159,7 +152,7 @@ extension Call {
       json.member("key", outcome.key?.text)
       json.append(",\"ref\":\"" as StaticString)
       json.append(hex: outcome.id.high >> 24, digits: 10)
-      json.append("\"}\n" as StaticString)
+      json.append(UInt8(ascii: "\""))
     }
   }
 
@@ -181,6 +174,7 @@ extension AnswerWriter {
       body.append(UInt8(ascii: "\n"))
     } else {
       self.lease(lease, into: &body)
+      body.closeAnswer()
     }
     var response = Response(
       status: lease.replayed || lease.isConverted ? 200 : 201,

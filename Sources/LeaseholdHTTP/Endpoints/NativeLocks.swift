@@ -5,7 +5,7 @@ import SysVTypes
 
 extension ParameterSet {
   /// The names that say how a native lock is bound.
-  static let binding = ParameterSet(.perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo, .limit)
+  static let binding: ParameterSet = [.perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo, .limit]
 }
 
 extension Locks {
@@ -47,7 +47,6 @@ extension Locks {
       }
       json.append("]}" as StaticString)
       json.member("exists", binding.id != nil)
-      json.closeAnswer()
     }
   }
 }
@@ -57,25 +56,24 @@ extension Call {
   ///
   /// `makes`: whether the request may make the set, so that `limit` is the lock's and not a listing's.
   func nativeRequest(_ key: LockKey, makes: Bool = false) throws(LeaseholdError) -> NativeRequest? {
-    let listing = makes ? ParameterSet() : ParameterSet(.limit)
     guard let name = key.native else {
       try refuseOthers(than: ParameterSet(.limit), of: "a plain name")
       return nil
     }
     _ = try server.native()
+    let listing: ParameterSet = makes ? [] : [.limit]
     switch name {
     case .php(let key):
-      try refuseOthers(than: ParameterSet(.limit, .perm), of: "a php: name")
+      try refuseOthers(than: [.limit, .perm], of: "a php: name")
       return try php(at: key)
     case .apache(let session):
-      try refuseOthers(than: ParameterSet(.semaphoreKey, .nsems, .perm).union(listing), of: "an apache: name")
+      try refuseOthers(than: [.semaphoreKey, .nsems, .perm] + listing, of: "an apache: name")
       return try apache(session.text)
     case .path(let path):
-      try refuseOthers(
-        than: ParameterSet(.limit, .project, .sem, .nsems, .touch, .perm, .undo), of: "a path: name")
+      try refuseOthers(than: [.limit, .project, .sem, .nsems, .touch, .perm, .undo], of: "a path: name")
       return try concurrency(at: path.text, makes: makes)
     case .semaphore(let set, let number):
-      try refuseOthers(than: ParameterSet(.undo).union(listing), of: "a sysv: name")
+      try refuseOthers(than: [.undo] + listing, of: "a sysv: name")
       let place: NativeRequest.Place =
         switch set {
         case .key(let key): .key(key)
@@ -96,8 +94,7 @@ extension Call {
   private func php(at key: Int32) throws(LeaseholdError) -> NativeRequest {
     NativeRequest(
       .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: try permissions() ?? 0o666,
-      peer: caller.peer,
-      groups: caller.groups)
+      peer: caller.peer, groups: caller.groups)
   }
 
   private func apache(_ session: String) throws(LeaseholdError) -> NativeRequest {
@@ -105,8 +102,7 @@ extension Call {
     let dialect = ApacheDialect(session: session.utf8, of: count)
     return NativeRequest(
       .apache, at: .key(try semaphoreKey() ?? 31_818), semaphore: dialect.reader, count: count,
-      permissions: try permissions() ?? 0o700, peer: caller.peer,
-      groups: caller.groups)
+      permissions: try permissions() ?? 0o700, peer: caller.peer, groups: caller.groups)
   }
 
   private func concurrency(at path: String, makes: Bool) throws(LeaseholdError) -> NativeRequest {
@@ -190,7 +186,7 @@ extension Call {
 
   private func isEndless() throws(LeaseholdError) -> Bool {
     guard try word(.undo, ["true", "false"]) == "false" else { return false }
-    guard let token = exchange.token, let longest = token.confinement?.longest else { return true }
+    guard let token = exchange.context.token, let longest = token.confinement?.longest else { return true }
     throw .forbidden(
       token,
       "undo=false asks for a lease that never ends, and the leases of token '\(token.name)' last at most "

@@ -9,16 +9,12 @@ enum Segments {
     let writer = call.writer
     return call.json(capacity: 512 + inventory.segments.count * 384) { json in
       json.open("segments")
-      json.append(UInt8(ascii: "["))
-      for (index, segment) in inventory.segments.enumerated() {
-        if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.append(each: inventory.segments) { segment, json in
         writer.segment(segment, into: &json)
         json.append(UInt8(ascii: "}"))
       }
-      json.append(UInt8(ascii: "]"))
       limits(inventory, into: &json)
       json.member("next_cursor", inventory.nextCursor.map(String.init))
-      json.closeAnswer()
     }
   }
 
@@ -50,13 +46,12 @@ enum Segments {
     let existing = request.initializes ? request.key.flatMap { try? store.segment(.key($0), making: false) } : nil
     return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(LeaseholdError) in
       let creation = try store.create(request)
-      var json = ResponseBuffer(capacity: 512)
-      writer.segment(creation.segment, into: &json)
-      json.member("created", creation.created)
-      json.member("initialized", creation.initialized)
-      writer.list("ignored", creation.created ? [] : ["size", "mode"], into: &json)
-      json.closeAnswer()
-      var response = Response(status: creation.created ? 201 : 200, contentType: "application/json", body: json)
+      var response = Response.json(creation.created ? 201 : 200) { json in
+        writer.segment(creation.segment, into: &json)
+        json.member("created", creation.created)
+        json.member("initialized", creation.initialized)
+        json.list("ignored", creation.created ? [] : ["size", "mode"])
+      }
       if creation.created { response.add("Location", "/segments/\(creation.segment.text)") }
       return response
     }
@@ -85,7 +80,6 @@ enum Segments {
       json.member("segment", segment.text)
       json.member("id", Int(segment.id))
       json.member("nattch", segment.attachCount)
-      json.closeAnswer()
     }
   }
 
@@ -117,7 +111,6 @@ enum Segments {
       json.member("segment", segment.text)
       json.member("id", Int(segment.id))
       json.member("offset", offset)
-      json.closeAnswer()
     }
   }
 }
@@ -166,10 +159,7 @@ extension Call {
 
   /// A segment as an answer.
   fileprivate func answer(_ segment: SegmentInfo) -> Disposition {
-    json { json in
-      writer.segment(segment, into: &json)
-      json.closeAnswer()
-    }
+    json { writer.segment(segment, into: &$0) }
   }
 }
 
@@ -183,8 +173,7 @@ extension AnswerWriter {
     json.member("gid", Int(segment.gid))
     json.member("cuid", Int(segment.creatorUID))
     json.member("cgid", Int(segment.creatorGID))
-    let mode = String(segment.mode, radix: 8)
-    json.member("mode", String(repeating: "0", count: max(0, 4 - mode.count)) + mode)
+    json.member("mode", octal(segment.mode))
     json.member("size_bytes", segment.byteCount)
     json.member("nattch", segment.attachCount)
     json.member("dest", segment.isGoing)

@@ -10,7 +10,7 @@ extension AnswerWriter {
     json.member("gid", Int(set.gid))
     json.member("cuid", Int(set.creatorUID))
     json.member("cgid", Int(set.creatorGID))
-    json.member("mode", Self.octal(set.mode))
+    json.member("mode", octal(set.mode))
     json.member("nsems", set.semaphoreCount)
     instant("otime", set.lastOperation, into: &json)
     instant("ctime", set.lastChange, into: &json)
@@ -29,7 +29,7 @@ extension AnswerWriter {
   }
 
   /// Four digits, as chmod(1) takes them.
-  private static func octal(_ mode: UInt16) -> String {
+  func octal(_ mode: UInt16) -> String {
     let digits = String(mode, radix: 8)
     return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
   }
@@ -39,22 +39,16 @@ extension AnswerWriter {
     if seconds > 0 { json.append(rfc3339: seconds * 1_000_000_000) } else { json.append("null" as StaticString) }
   }
 
-  /// The whole of a set with its semaphores.
+  /// The whole of a set with its semaphores, left open.
   func detail(_ detail: SemaphoreSetDetail, into json: inout ResponseBuffer) {
     set(detail.info, into: &json)
-    json.append(",\"values\":[" as StaticString)
-    for (number, semaphore) in detail.semaphores.enumerated() {
-      if number > 0 { json.append(UInt8(ascii: ",")) }
-      json.append(decimal: semaphore.value)
-    }
-    json.append("],\"semaphores\":[" as StaticString)
-    for (number, semaphore) in detail.semaphores.enumerated() {
-      if number > 0 { json.append(UInt8(ascii: ",")) }
-      members(number, semaphore, into: &json)
+    json.next("values")
+    json.append(each: detail.semaphores) { $1.append(decimal: $0.value) }
+    json.next("semaphores")
+    json.append(each: Array(detail.semaphores.enumerated())) { semaphore, json in
+      members(semaphore.offset, semaphore.element, into: &json)
       json.append(UInt8(ascii: "}"))
     }
-    json.append(UInt8(ascii: "]"))
-    json.closeAnswer()
   }
 
   /// One semaphore, left open for more members.

@@ -24,7 +24,7 @@ extension Call {
   }
 
   /// The number behind the set; one that no set has where it is beyond all.
-  var semaphoreNumber: Int { Int(String(decoding: target.number, as: UTF8.self)) ?? .max }
+  var semaphoreNumber: Int { Int(String(decoding: target.last, as: UTF8.self)) ?? .max }
 
   /// The parameter `key` of a set to make: a SysV key, or `private` (0).
   func newSetKey() throws(LeaseholdError) -> Int32 {

@@ -8,16 +8,12 @@ enum Semaphores {
     let writer = call.writer
     return call.json(capacity: 512 + inventory.sets.count * 320) { json in
       json.open("semaphores")
-      json.append(UInt8(ascii: "["))
-      for (index, set) in inventory.sets.enumerated() {
-        if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.append(each: inventory.sets) { set, json in
         writer.set(set, into: &json)
         json.append(UInt8(ascii: "}"))
       }
-      json.append(UInt8(ascii: "]"))
       writer.limits(inventory, into: &json)
       json.member("next_cursor", inventory.nextCursor.map(String.init))
-      json.closeAnswer()
     }
   }
 
@@ -38,7 +34,6 @@ enum Semaphores {
       json.member("key", Int(found.info.key))
       json.member("id", Int(found.info.id))
       json.member("nsems", found.info.semaphoreCount)
-      json.closeAnswer()
     }
   }
 
@@ -55,16 +50,14 @@ enum Semaphores {
       key: key, semaphoreCount: count, mode: try call.octalMode() ?? 0o600, values: values,
       isExclusive: try call.flag(.exclusive), caller: call.caller)
     let opened = try call.server.semaphores().makeSemaphoreSet(request)
-    var body = ResponseBuffer(capacity: 512)
-    call.writer.set(opened.info, into: &body)
-    body.member("created", opened.isNew)
-    if !opened.isNew {
-      let given = [Parameter.nsems, .mode, .values].filter { call.arguments[$0] != nil }
-      let differs = count != opened.info.semaphoreCount
-      body.list("ignored", given.filter { $0 != .nsems || differs }.map { "\($0.name)" })
+    let differs = count != opened.info.semaphoreCount
+    let given = [Parameter.nsems, .mode, .values].filter { call.arguments[$0] != nil }
+    let writer = call.writer
+    var response = Response.json(opened.isNew ? 201 : 200) { json in
+      writer.set(opened.info, into: &json)
+      json.member("created", opened.isNew)
+      if !opened.isNew { json.list("ignored", given.filter { $0 != .nsems || differs }.map { "\($0.name)" }) }
     }
-    body.closeAnswer()
-    var response = Response(status: opened.isNew ? 201 : 200, contentType: "application/json", body: body)
     // By its id: a key may name another one tomorrow.
     if opened.isNew { response.add("Location", "/semaphores/id:\(opened.info.id)") }
     return .respond(response)
@@ -77,10 +70,7 @@ enum Semaphores {
       gid: try call.number(.gid, 0, Limits.identity).map(UInt32.init), mode: try call.octalMode(), caller: call.caller)
     let info = try call.server.semaphores().changeSemaphoreSet(address, change)
     let writer = call.writer
-    return call.json { json in
-      writer.set(info, into: &json)
-      json.closeAnswer()
-    }
+    return call.json { writer.set(info, into: &$0) }
   }
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -91,7 +81,6 @@ enum Semaphores {
       json.append("{\"removed\":true" as StaticString)
       json.member("key", Int(info.key))
       json.member("id", Int(info.id))
-      json.closeAnswer()
     }
   }
 
@@ -118,7 +107,6 @@ enum Semaphores {
       json.member("key", Int(written.info.key))
       json.member("id", Int(written.info.id))
       json.list("broken", written.broken)
-      json.closeAnswer()
     }
   }
 
@@ -138,7 +126,7 @@ enum Semaphores {
     let exchange = call.exchange
     var waiting: WaitingOperation?
     if wait > .zero {
-      let parked = ParkedRequest(exchange, server: call.server, "operateSemaphores", asText: call.asText)
+      let parked = ParkedRequest(exchange, server: call.server, asText: call.asText)
       waiting = WaitingOperation(parked, semaphores)
     }
     exchange.context.pending = waiting

@@ -14,7 +14,7 @@ enum Service {
           + "Restart the service; leases stay.",
         facts: [("stalled_ms", .number(stood.milliseconds))])
     }
-    return call.json(capacity: 64) { $0.append("{\"status\":\"ok\"}\n" as StaticString) }
+    return call.json(capacity: 64) { $0.append("{\"status\":\"ok\"" as StaticString) }
   }
 
   static func ready(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -43,7 +43,6 @@ enum Service {
       json.member("waiters", status.waiters)
       json.member("ipc_namespace", status.ledger.map { Int(clamping: $0.ipcNamespace) })
       if let recovery = status.ledger?.recovery { describe(recovery, into: &json) }
-      json.closeAnswer()
     }
   }
 
@@ -68,7 +67,9 @@ enum Service {
 
   static func version(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let versions = call.server.versions
-    return call.json { $0.append("\(versions.json)\n") }
+    var body = ResponseBuffer()
+    body.append("\(versions.json)\n")
+    return .respond(Response(status: 200, contentType: "application/json", body: body))
   }
 
   static func openapi(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -105,7 +106,6 @@ enum Service {
       json.member("status", Int(row.status))
       json.member("title", "\(row.title)")
       json.member("help", help)
-      json.closeAnswer()
     }
   }
 
@@ -122,7 +122,6 @@ enum Service {
         "health":"/healthz","ready":"/readyz",\
         "metrics":"/metrics","version":"/version","openapi":"/openapi.yaml","docs":"/docs"}
         """ as StaticString)
-      json.closeAnswer()
     }
   }
 }

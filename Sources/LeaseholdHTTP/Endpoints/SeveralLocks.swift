@@ -49,7 +49,7 @@ extension Call {
     for (index, part) in parts.enumerated() {
       do throws(LeaseholdError) {
         let want = isList ? try want(String(part)) : try plainWant(part)
-        try exchange.token?.check(name: want.lock.key.text)
+        try exchange.context.token?.check(name: want.lock.key.text)
         wants.append(want)
       } catch {
         throw error.inWant(index)
@@ -103,9 +103,7 @@ extension AnswerWriter {
   /// The locks of a lease of several, and whether the kernel took them in one step.
   func parts(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     json.next("locks")
-    json.append(UInt8(ascii: "["))
-    for (index, part) in lease.parts.enumerated() {
-      if index > 0 { json.append(UInt8(ascii: ",")) }
+    json.append(each: lease.parts) { part, json in
       json.open("key")
       json.append(json: part.key.text)
       json.member("kind", part.kind.name)
@@ -117,16 +115,13 @@ extension AnswerWriter {
       if hasBinding { json.member("units", part.units) }
       json.append(hasBinding ? "}}" : "}" as StaticString)
     }
-    json.append(UInt8(ascii: "]"))
     json.member("atomic", Set(lease.parts.map(\.binding?.id)).count == 1)
   }
 
   /// Who waits for whom.
   func circle(_ circle: [DeadlockStep], into json: inout ResponseBuffer) {
     json.next("circle")
-    json.append(UInt8(ascii: "["))
-    for (index, step) in circle.enumerated() {
-      if index > 0 { json.append(UInt8(ascii: ",")) }
+    json.append(each: circle) { step, json in
       json.open("waits_for")
       if let key = step.waitsFor { json.append(json: key.text) } else { json.append("null" as StaticString) }
       json.member("mode", step.mode.name)
@@ -136,6 +131,5 @@ extension AnswerWriter {
       json.member("you", step.isAsking)
       json.append(UInt8(ascii: "}"))
     }
-    json.append(UInt8(ascii: "]"))
   }
 }

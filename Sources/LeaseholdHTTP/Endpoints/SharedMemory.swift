@@ -11,24 +11,19 @@ enum SharedMemory {
     let segment = try store.segment(address, making: true)
     return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
       let list = try store.variables(in: address, from: cursor, limit: limit)
-      var json = ResponseBuffer(capacity: 256 + list.entries.count * 64)
-      write(list, of: segment, into: &json)
-      return Response(status: 200, contentType: "application/json", body: json)
+      return .json(capacity: 256 + list.entries.count * 64) { write(list, of: segment, into: &$0) }
     }
   }
 
   private static func write(_ list: VariableList, of segment: SegmentInfo, into json: inout ResponseBuffer) {
     json.open("variables")
-    json.append(UInt8(ascii: "["))
-    for (index, entry) in list.entries.enumerated() {
-      if index > 0 { json.append(UInt8(ascii: ",")) }
+    json.append(each: list.entries) { entry, json in
       json.open("key")
       json.append(decimal: Int(entry.key))
       json.member("type", entry.type)
       json.member("length_bytes", entry.byteCount)
       json.append(UInt8(ascii: "}"))
     }
-    json.append(UInt8(ascii: "]"))
     json.member("count", list.count)
     json.member("segment", segment.text)
     json.member("id", Int(segment.id))
@@ -37,7 +32,6 @@ enum SharedMemory {
     json.member("free_bytes", list.freeBytes)
     json.member("word_bits", list.wordBits)
     json.member("next_cursor", list.nextCursor.map(String.init))
-    json.closeAnswer()
   }
 
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -99,17 +93,16 @@ enum SharedMemory {
     let request = put
     return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
       let outcome = try store.put(request, in: address)
-      var json = ResponseBuffer(capacity: 192)
-      json.open("key")
-      json.append(decimal: Int(outcome.key))
-      json.member("name", key.name)
-      json.member("segment", segment.text)
-      json.member("type", PHPValue.typeName(of: request.text))
-      json.member("length_bytes", request.text.count)
-      json.member("replaced", outcome.replaced)
-      json.member("etag", "\"\(outcome.tag)\"")
-      json.closeAnswer()
-      var response = Response(status: outcome.replaced ? 200 : 201, contentType: "application/json", body: json)
+      var response = Response.json(outcome.replaced ? 200 : 201, capacity: 192) { json in
+        json.open("key")
+        json.append(decimal: Int(outcome.key))
+        json.member("name", key.name)
+        json.member("segment", segment.text)
+        json.member("type", PHPValue.typeName(of: request.text))
+        json.member("length_bytes", request.text.count)
+        json.member("replaced", outcome.replaced)
+        json.member("etag", "\"\(outcome.tag)\"")
+      }
       response.add("ETag", "\"\(outcome.tag)\"")
       return response
     }
@@ -123,14 +116,13 @@ enum SharedMemory {
     return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
       let removed = try store.remove(key, fence: fence, if: condition, in: address)
       guard let removed else { throw .noSuchVariable(key, in: segment) }
-      var json = ResponseBuffer(capacity: 128)
-      json.append("{\"removed\":true" as StaticString)
-      json.member("key", Int(removed.key))
-      json.member("name", key.name)
-      json.member("segment", segment.text)
-      json.member("freed_bytes", removed.freedBytes)
-      json.closeAnswer()
-      return Response(status: 200, contentType: "application/json", body: json)
+      return .json(capacity: 128) { json in
+        json.append("{\"removed\":true" as StaticString)
+        json.member("key", Int(removed.key))
+        json.member("name", key.name)
+        json.member("segment", segment.text)
+        json.member("freed_bytes", removed.freedBytes)
+      }
     }
   }
 }

@@ -40,7 +40,7 @@ final class LockLook: LockWatcher, PendingRequest {
       case .changed(let lock):
         hungUp()
         exchange.context.pending = nil
-        return .respond(server.writer(at: Server.now()).state(lock.seen(by: exchange.token), isKnown: false))
+        return .respond(server.writer(at: Server.now()).state(lock.seen(by: exchange.context.token), isKnown: false))
       case .watching(let id):
         watch.withLock { $0 = id }
         // It may be over by now, and then nobody else would end the watch.
@@ -82,7 +82,7 @@ final class LockLook: LockWatcher, PendingRequest {
       if isKnown, !isLast { return }
       hungUp()
       exchange.resolve(
-        writer.state(lock.seen(by: exchange.token), isKnown: tags == ["*"] ? !wasTold : isKnown))
+        writer.state(lock.seen(by: exchange.context.token), isKnown: tags == ["*"] ? !wasTold : isKnown))
     } catch {
       hungUp()
       exchange.resolve(writer.response(error, requestID: requestID, asText: false))
@@ -169,30 +169,12 @@ extension AnswerWriter {
   /// The state of a lock with its ETag: 200, or 304 to who knows it.
   func state(_ lock: LockSnapshot, isKnown: Bool) -> Response {
     var body = ResponseBuffer(capacity: isKnown ? 0 : 1024)
-    if !isKnown { self.lock(lock, into: &body) }
+    if !isKnown {
+      self.lock(lock, into: &body)
+      body.closeAnswer()
+    }
     var response = Response(status: isKnown ? 304 : 200, contentType: isKnown ? "" : "application/json", body: body)
     response.add("ETag", "W/\"\(lock.tag.text)\"")
     return response
-  }
-}
-
-extension Call {
-  /// If-None-Match: what stands between the quotes, or a star; weak and strong tags are alike here (RFC 9110, 13.1.2).
-  func lockTags() throws(LeaseholdError) -> [String]? {
-    guard let bytes = exchange.header(.ifNoneMatch) else { return nil }
-    let text = String(decoding: bytes, as: UTF8.self)
-    if text == "*" { return ["*"] }
-    var tags: [String] = []
-    for part in text.split(separator: ",") {
-      var tag = part.filter { $0 != " " && $0 != "\t" }
-      if tag.hasPrefix("W/") { tag.removeFirst(2) }
-      guard tag.count > 2, tag.hasPrefix("\""), tag.hasSuffix("\"") else {
-        throw LeaseholdError(
-          .invalidParameter, "If-None-Match must be * or ETags as an answer gave them, in double quotes.",
-          facts: [("parameter", .text("If-None-Match")), ("value", .text(text.excerpt))])
-      }
-      tags.append(String(tag.dropFirst().dropLast()))
-    }
-    return tags
   }
 }

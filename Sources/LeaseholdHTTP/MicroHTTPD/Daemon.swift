@@ -45,6 +45,8 @@ final class Daemon: @unchecked Sendable {
   /// This thread's share of the listener's connections.
   private let connectionLimit: Int
   private var handle: OpaquePointer?
+  /// See ``assertOwnThread()``.
+  private let thread = Atomic<UInt>(0)
   private var listening: Int32
 
   /// Makes a daemon.
@@ -171,7 +173,18 @@ final class Daemon: @unchecked Sendable {
     suspended.subtract(1, ordering: .releasing)
   }
 
+  /// Traps, in debug, on any thread but the daemon's: the one that its first connection was accepted on.
+  @inline(__always)
+  func assertOwnThread() {
+    assert(
+      { () -> Bool in
+        let (taken, known) = thread.compareExchange(expected: 0, desired: pthread_self(), ordering: .relaxed)
+        return taken || known == pthread_self()
+      }(), "this belongs to the connection's thread")
+  }
+
   func opened(_ connection: PeerConnection) {
+    assertOwnThread()
     quiesceIfAsked()
     let others = table.withLock { table in
       defer { table[connection.id] = connection }

@@ -44,20 +44,12 @@ final class Exchange: @unchecked Sendable {
   private(set) var defect: Defect?
   /// Host is the one of an earlier request on the connection, which was found good.
   var hasKnownHost = false
-  /// The body is longer than ``ListenerOptions/maxBodyBytes``; known at `headersArrived` where the length is declared.
+  /// The body is longer than ``bodyLimitBytes``; known at `headersArrived` where the length is declared.
   var bodyTooLarge = false
-  /// What the handler said of the body's length; see ``ExchangeHandler/bodyLimit(_:)``.
-  var valueLimitBytes: Int?
+  /// The longest body, in bytes.
+  private(set) var bodyLimitBytes = 0
   /// What the endpoints keep with the exchange.
   var context = RequestContext()
-
-  /// Who the caller has shown to be, where the handler asked.
-  ///
-  /// Written in `headersArrived`, before anybody else can see the exchange.
-  var identity: AnyObject?
-
-  /// What it asks for, as a position in the handler's table; written before it can be pending.
-  var operation: Int?
 
   var headers: HeaderTable
 
@@ -107,9 +99,16 @@ final class Exchange: @unchecked Sendable {
   @inline(__always)
   func header(_ name: HeaderName) -> UnsafeBufferPointer<UInt8>? { headers[name] }
 
+  /// Sets the longest body, before any of it is read.
+  func limitBody(to bytes: Int) {
+    bodyLimitBytes = bytes
+    bodyTooLarge = declaredBodyBytes.map { $0 > UInt64(bytes) } ?? false
+  }
+
   /// Forgets the pointers into memory that libmicrohttpd is about to use for the next request.
   func forgetMemory() {
     headers.forget()
+    context.target = nil
     methodText = nil
   }
 

@@ -14,13 +14,10 @@ protocol ExchangeHandler: AnyObject, Sendable {
   /// The headers are there, the body is not yet.
   ///
   /// A refusal returned here costs no reading of the body. The connection closes after it unless the request has no
-  /// body. A request with a ``Exchange/defect`` gets no further than here: `nil` then closes the connection.
+  /// body. A request with a ``Exchange/defect`` gets no further than here: `nil` then closes the connection. How long
+  /// the body may be is said here, too, where that is not ``ListenerOptions/maxBodyBytes``: see
+  /// ``Exchange/limitBody(to:)``.
   func headersArrived(_ exchange: Exchange) -> Response?
-
-  /// The longest body of this request, in bytes; `nil` takes ``ListenerOptions/maxBodyBytes``.
-  ///
-  /// Asked once, before `headersArrived`.
-  func bodyLimit(_ exchange: Exchange) -> Int?
 
   /// The whole request is there.
   func requestArrived(_ exchange: Exchange) -> Disposition
@@ -60,8 +57,6 @@ protocol ExchangeHandler: AnyObject, Sendable {
 }
 
 extension ExchangeHandler {
-  func bodyLimit(_ exchange: Exchange) -> Int? { nil }
-
   func resolved(_ exchange: Exchange, status: Int) {}
 
   func work(_ exchange: Exchange) -> Disposition { preconditionFailure("no request is given to a worker here") }

@@ -10,14 +10,15 @@ extension PeerConnection {
 
   /// The headers are there.
   func begin(url: UnsafePointer<CChar>?, method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) -> Bool {
+    daemon.assertOwnThread()
     let exchange = Exchange(connection: self, method: method, version: version)
     current = exchange
     daemon.activeExchanges.add(1, ordering: .relaxed)
     noteRequest(at: exchange.arrived)
     exchange.captureHeaders(url: url, method: method, version: version)
     exchange.readTarget()
-    exchange.valueLimitBytes = daemon.handler.bodyLimit(exchange)
-    exchange.inspect(maxTargetBytes: daemon.options.maxTargetBytes, maxBodyBytes: daemon.options.maxBodyBytes)
+    exchange.inspect(maxTargetBytes: daemon.options.maxTargetBytes)
+    exchange.limitBody(to: daemon.options.maxBodyBytes)
     exchange.refusal = daemon.handler.headersArrived(exchange)
     // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
     guard exchange.hasBody || exchange.defect != nil else { return true }
@@ -27,7 +28,7 @@ extension PeerConnection {
 
   /// A piece of the body.
   func take(_ piece: UnsafePointer<UInt8>, count: Int, for exchange: Exchange) -> Bool {
-    if !exchange.bodyTooLarge, body.count + count > exchange.valueLimitBytes ?? daemon.options.maxBodyBytes {
+    if !exchange.bodyTooLarge, body.count + count > exchange.bodyLimitBytes {
       exchange.bodyTooLarge = true
       exchange.discardedBytes = body.count
       body.clear()
@@ -39,6 +40,7 @@ extension PeerConnection {
 
   /// The whole request is there, or a parked one was resumed.
   func advance(_ exchange: Exchange) -> Bool {
+    daemon.assertOwnThread()
     if exchange.handedOver {
       exchange.early = exchange.parking.withLock { $0.early }
       if exchange.early != .not {
@@ -68,6 +70,7 @@ extension PeerConnection {
 
   /// The request is over.
   func end(delivered: Bool) {
+    daemon.assertOwnThread()
     guard let exchange = current else { return }
     current = nil
     daemon.activeExchanges.subtract(1, ordering: .relaxed)
@@ -90,7 +93,7 @@ extension PeerConnection {
 
 extension Exchange {
   /// Finds what makes the request unfit, and whether a body follows.
-  func inspect(maxTargetBytes: Int, maxBodyBytes: Int) {
+  func inspect(maxTargetBytes: Int) {
     if target.count > maxTargetBytes { note(.targetTooLong) }
     if let coding = headers[.transferEncoding] {
       hasBody = true
@@ -106,7 +109,6 @@ extension Exchange {
       }
       declaredBodyBytes = bytes
       hasBody = bytes > 0
-      bodyTooLarge = bytes > UInt64(valueLimitBytes ?? maxBodyBytes)
     }
   }
 }

@@ -13,10 +13,10 @@ final class PeerConnection: @unchecked Sendable {
   /// The groups of a peer on a Unix socket beside its primary one; empty for root, who needs none.
   let groups: [UInt32]
 
-  /// Whatever the endpoints bind to the connection.
+  /// Whose it is.
   ///
-  /// Only for its own thread: the handler's calls, save `hungUp`.
-  var attachment: AnyObject?
+  /// Only for its own thread, or for the worker that has its exchange.
+  var seat: Seat?
 
   let daemon: Daemon
   /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never somebody else's.

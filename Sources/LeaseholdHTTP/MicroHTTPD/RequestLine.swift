@@ -1,5 +1,5 @@
 /// A request method that Leasehold tells apart.
-enum HTTPMethod: UInt8, Sendable {
+enum HTTPMethod: UInt8, CaseIterable, Sendable {
   case get, head, post, put, patch, delete, options
   /// Any other token; ``Exchange/methodName`` has its bytes.
   case other

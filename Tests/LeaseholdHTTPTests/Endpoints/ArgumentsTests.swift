@@ -4,11 +4,7 @@ import Testing
 @testable import LeaseholdHTTP
 
 @Suite struct ArgumentsTests {
-  private let everything = ParameterSet(
-    .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .format, .lease, .force, .cursor, .key,
-    .state, .nsems, .values, .exclusive, .uid, .gid, .value, .ops, .perm, .semaphoreKey, .project, .sem, .touch, .undo,
-    .segment, .fence, .size, .initialize, .offset, .length, .holding, .want,
-    .after, .reason, .kind, .since)
+  private let everything = ParameterSet(Parameter.allCases)
 
   @Test func everyNameIsFoundAndNothingNearIt() {
     for parameter in Parameter.allCases {
@@ -99,7 +95,7 @@ import Testing
   }
 
   @Test func aNameThatIsNotTakenHereIsUnknownAndTheOthersAreListed() {
-    let problem = #expect(throws: LeaseholdError.self) { _ = try form("force=true", known: ParameterSet(.ttl, .lease)) }
+    let problem = #expect(throws: LeaseholdError.self) { _ = try form("force=true", known: [.ttl, .lease]) }
     #expect(problem?.code == .unknownParameter && problem?.facts.last?.value == .texts(["ttl", "lease"]))
   }
 

@@ -4,29 +4,29 @@ import Testing
 @testable import LeaseholdHTTP
 
 @Suite struct EndpointTests {
-  @Test func operationsAreUniqueAndSoAreMethodAndRoute() {
+  @Test func operationsAreUniqueAndSoAreMethodAndPath() {
     let all = Endpoint.all
     #expect(Set(all.map { "\($0.operation)" }).count == all.count)
-    #expect(Set(all.map { "\($0.method) \($0.route)" }).count == all.count)
-    #expect(all.count == 47)
+    #expect(Set(all.map { "\($0.method) \($0.path)" }).count == all.count)
+    #expect(all.map(\.number) == Array(all.indices))
   }
 
-  @Test func everyRouteHasAnEndpointAndSaysWhichMethodsItTakes() {
-    for route in Route.allCases {
-      let methods = Set(Endpoint.all.filter { $0.route == route }.map { "\($0.method)".uppercased() })
-      #expect(!methods.isEmpty, "\(route)")
-      let allowed = Set("\(Endpoint.allow(route))".split(separator: ",").map { $0.filter { $0 != " " } })
-      #expect(allowed == methods.union(methods.contains("GET") ? ["HEAD", "OPTIONS"] : ["OPTIONS"]), "\(route)")
+  @Test func everyPathSaysWhichMethodsItTakes() {
+    for path in RouteTable.shared.all {
+      let methods = Set(Endpoint.all.filter { "\($0.path)" == "\(path.template)" }.map { "\($0.method)".uppercased() })
+      let allowed = path.allow.split(separator: ",").map { $0.filter { $0 != " " } }
+      #expect(
+        Set(allowed) == methods.union(methods.contains("GET") ? ["HEAD", "OPTIONS"] : ["OPTIONS"]), "\(path.template)")
+      #expect(Set(allowed).count == allowed.count && allowed.last == "OPTIONS", "\(path.template)")
     }
   }
 
-  @Test func findTellsEveryMethodFromEveryOther() throws {
-    let methods: [HTTPMethod] = [.get, .head, .post, .put, .patch, .delete, .options, .other]
-    for route in Route.allCases {
-      for method in methods {
+  @Test func aPathTellsEveryMethodFromEveryOther() {
+    for path in RouteTable.shared.all {
+      for method in HTTPMethod.allCases {
         let wanted = method == .head ? .get : method
-        let expected = Endpoint.all.firstIndex { $0.route == route && $0.method == wanted }
-        #expect(Endpoint.find(method, route) == expected, "\(method) \(route)")
+        let expected = Endpoint.all.first { "\($0.path)" == "\(path.template)" && $0.method == wanted }
+        #expect(path.endpoint(method) === expected, "\(method) \(path.template)")
       }
     }
   }
@@ -34,7 +34,7 @@ import Testing
   @Test func readingTakesNoParameterThatChanges() {
     for endpoint in Endpoint.all where endpoint.method == .get {
       // Reading a variable says under which lease it is done.
-      let isVariable = endpoint.route == .variable || endpoint.route == .variables
+      let isVariable = "\(endpoint.path)".hasPrefix("/shm")
       #expect(!endpoint.parameters.contains(.force), "\(endpoint.operation)")
       #expect(endpoint.parameters.contains(.lease) == isVariable, "\(endpoint.operation)")
     }

@@ -71,14 +71,13 @@ import Testing
     }
   }
 
-  @Test func theRoleFollowsTheMethodUnlessTheRowSaysOtherwise() {
-    for endpoint in Endpoint.all where endpoint.role == nil {
-      #expect(endpoint.neededRole == (endpoint.method == .get ? .read : .lock), "\(endpoint.operation)")
-    }
-    let free = Endpoint.all.filter { $0.neededRole == .nobody }.map { "\($0.operation)" }
+  @Test func readingIsForReadersAndChangingForThoseWhoMayLock() {
+    let free = Endpoint.all.filter { $0.role == .nobody }.map { "\($0.operation)" }
     #expect(free == ["health", "ready", "docs"])
-    // Whatever takes force is at least for who may lock; force itself is looked at by its value.
-    for endpoint in Endpoint.all where endpoint.parameters.contains(.force) { #expect(endpoint.neededRole >= .lock) }
+    for endpoint in Endpoint.all where endpoint.role != .nobody {
+      let isRead = endpoint.method == .get
+      #expect(isRead ? endpoint.role == .read : endpoint.role >= .lock, "\(endpoint.operation)")
+    }
   }
 
   @Test func accountsAreSharedByNameAndForgottenWhenNobodyUsesThem() {

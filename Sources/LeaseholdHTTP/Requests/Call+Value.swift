@@ -78,13 +78,17 @@ extension Call {
     return condition
   }
 
-  private func tags(_ header: HeaderName, _ name: String) throws(LeaseholdError) -> [String]? {
+  /// The ETags of a header, without their quotes, or a star.
+  ///
+  /// - Parameter isWeak: Whether weak and strong tags are alike (RFC 9110, 13.1.2).
+  func tags(_ header: HeaderName, _ name: String, isWeak: Bool = false) throws(LeaseholdError) -> [String]? {
     guard let bytes = exchange.header(header) else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)
     if text == "*" { return ["*"] }
     var tags: [String] = []
     for part in text.split(separator: ",") {
-      let tag = part.filter { $0 != " " && $0 != "\t" }
+      var tag = part.filter { $0 != " " && $0 != "\t" }
+      if isWeak, tag.hasPrefix("W/") { tag.removeFirst(2) }
       guard tag.count > 2, tag.hasPrefix("\""), tag.hasSuffix("\"") else {
         throw LeaseholdError(
           .invalidParameter, "\(name) must be * or ETags as an answer gave them, in double quotes.",

@@ -25,7 +25,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
   private init(_ exchange: Exchange, server: Server, place: CallerClaim?, work: @escaping Work) {
     self.place = place
     self.work = work
-    request = ParkedRequest(exchange, server: server, "shm", asText: false)
+    request = ParkedRequest(exchange, server: server, asText: false)
   }
 
   private var locks: any LockService { request.server.engine.locks }

@@ -7,7 +7,7 @@ struct AnswerWriter {
   /// CLOCK_REALTIME less CLOCK_MONOTONIC, for what is displayed.
   let wallOffset: Int64
 
-  /// The whole of a lease, with its id: only for who holds it.
+  /// The whole of a lease, with its id, left open: only for who holds it.
   func lease(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     json.append("{\"lease\":\"" as StaticString)
     json.append(lease.id)
@@ -45,7 +45,6 @@ struct AnswerWriter {
     if let binding = lease.binding, binding.companion != nil, binding.semaphoreCount.nonzeroBitCount > 1 {
       json.append(",\"warnings\":[\"nsems-not-power-of-2\"]" as StaticString)
     }
-    json.append("}\n" as StaticString)
   }
 
   /// A lease as everybody may see it.
@@ -152,15 +151,12 @@ struct AnswerWriter {
     json.append(decimal: Int(binding.id))
     json.append(",\"nsems\":" as StaticString)
     json.append(decimal: binding.semaphoreCount)
-    json.append(",\"semaphores\":[" as StaticString)
     if let adjusts {
-      for (index, number) in adjusts.enumerated() {
-        if index > 0 { json.append(UInt8(ascii: ",")) }
-        json.append(decimal: number)
-      }
-      json.append(UInt8(ascii: "]"))
+      json.next("semaphores")
+      json.append(each: adjusts) { $1.append(decimal: $0) }
       return true
     }
+    json.append(",\"semaphores\":[" as StaticString)
     json.append(decimal: binding.semaphore)
     if let companion = binding.companion {
       json.append(UInt8(ascii: ","))
@@ -179,7 +175,7 @@ struct AnswerWriter {
     json.append(UInt8(ascii: "}"))
   }
 
-  /// The whole of a lock; `limitApplied` where it was just opened.
+  /// The whole of a lock, left open; `limitApplied` where it was just opened.
   func lock(_ lock: LockSnapshot, limitApplied: Bool? = nil, into json: inout ResponseBuffer) {
     json.open("key")
     json.append(json: lock.key.text)
@@ -187,15 +183,9 @@ struct AnswerWriter {
     json.next("holders")
     holders(lock, into: &json)
     json.next("waiters")
-    json.append(UInt8(ascii: "["))
-    for (index, waiter) in lock.waiters.enumerated() {
-      if index > 0 { json.append(UInt8(ascii: ",")) }
-      self.waiter(waiter, into: &json)
-    }
-    json.append(UInt8(ascii: "]"))
+    json.append(each: lock.waiters) { waiter($0, into: &$1) }
     semaphore(lock, into: &json)
     if let limitApplied { json.member("limit_applied", limitApplied) }
-    json.append("}\n" as StaticString)
   }
 
   /// `sysv` with what the kernel tells of the semaphore.
@@ -224,12 +214,7 @@ struct AnswerWriter {
 
   /// The holders of a lock as a list.
   func holders(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
-    json.append(UInt8(ascii: "["))
-    for (index, holder) in lock.holders.enumerated() {
-      if index > 0 { json.append(UInt8(ascii: ",")) }
-      listed(holder, withKey: false, into: &json)
-    }
-    json.append(UInt8(ascii: "]"))
+    json.append(each: lock.holders) { listed($0, withKey: false, into: &$1) }
   }
 
   private func waiter(_ waiter: WaiterSnapshot, into json: inout ResponseBuffer) {

@@ -2,8 +2,9 @@ import Leasehold
 
 extension ParameterSet {
   /// What one lock of several is asked for with.
-  static let want = ParameterSet(
-    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch)
+  static let want: ParameterSet = [
+    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch,
+  ]
 }
 
 extension JSONScalarReader {

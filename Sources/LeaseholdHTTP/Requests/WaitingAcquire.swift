@@ -21,7 +21,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
 
   /// - Parameter note: What it waits for, for the log.
   init(_ exchange: Exchange, server: Server, asText: Bool, isHold: Bool, _ note: WaitNote) {
-    request = ParkedRequest(exchange, server: server, isHold ? "holdLock" : "acquireLock", asText: asText)
+    request = ParkedRequest(exchange, server: server, asText: asText)
     self.isHold = isHold
     state = Mutex(State(note: note))
     exchange.context.pending = self

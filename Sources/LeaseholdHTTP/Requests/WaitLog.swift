@@ -53,7 +53,7 @@ final class WaitLog: Sendable {
       "request_id": "\(String(decoding: requestID, as: UTF8.self))",
     ]
     if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = .stringConvertible(pid) }
-    if let token = exchange.token { metadata["token"] = "\(token.name)" }
+    if let token = exchange.context.token { metadata["token"] = "\(token.name)" }
     if let lease { metadata["ref"] = "\(lease.ref)" }
     if let owner = lease?.owner ?? note.owner { metadata["owner"] = "\(owner)" }
     note.trace.describe(&metadata)

@@ -51,14 +51,13 @@ final class WaitingOperation: OperationClient, PendingRequest {
 extension OperationResult {
   /// The answer: what was done, and where.
   var response: Response {
-    var json = ResponseBuffer(capacity: 128)
-    json.open("done")
-    json.append("true" as StaticString)
-    json.member("key", Int(key))
-    json.member("id", Int(id))
-    json.member("ops", count)
-    json.member("waited_ms", Int(waited.milliseconds))
-    json.closeAnswer()
-    return Response(status: 200, contentType: "application/json", body: json)
+    .json(capacity: 128) { json in
+      json.open("done")
+      json.append("true" as StaticString)
+      json.member("key", Int(key))
+      json.member("id", Int(id))
+      json.member("ops", count)
+      json.member("waited_ms", Int(waited.milliseconds))
+    }
   }
 }

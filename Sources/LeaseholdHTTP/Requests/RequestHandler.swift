@@ -8,78 +8,66 @@ final class RequestHandler: ExchangeHandler {
   init(_ server: Server) { self.server = server }
 
   func headersArrived(_ exchange: Exchange) -> Response? {
+    if let target = Target(exchange.target) {
+      exchange.context.target = target
+      exchange.context.endpoint = target.path.pointee.endpoint(exchange.method)
+    }
     if let defect = exchange.defect { return refuse(exchange, LeaseholdError(defect)) }
-    if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal, !isForEverybody(exchange) {
+    let endpoint = exchange.context.endpoint
+    if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal, endpoint?.role != .nobody {
       var response = refuse(exchange, refusal)
       response.closes = true
       return response
     }
     if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
-    if exchange.bodyTooLarge { return refuse(exchange, .bodyTooLarge(exchange)) }
-    return nil
-  }
-
-  /// Whether the request is one that is answered whoever asks, and however many do.
-  private func isForEverybody(_ exchange: Exchange) -> Bool {
-    guard let target = Target(exchange.target), let operation = Endpoint.find(exchange.method, target.route) else {
-      return false
-    }
-    return Endpoint.all[operation].neededRole == .nobody
+    if endpoint?.body == .value { exchange.limitBody(to: server.valueBytes) }
+    return exchange.bodyTooLarge ? refuse(exchange, .bodyTooLarge(exchange)) : nil
   }
 
   func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission {
     let seat = Seat(
       connection.knownPeer, in: server.accounts, isFull: isFull,
       limit: connection.daemon.options.connectionLimit)
-    connection.attachment = seat
+    connection.seat = seat
     return seat.refusal == nil ? .served : .refused
-  }
-
-  func bodyLimit(_ exchange: Exchange) -> Int? {
-    guard exchange.method == .put, let target = Target(exchange.target),
-      let operation = Endpoint.find(.put, target.route), Endpoint.all[operation].takesValue
-    else { return nil }
-    return server.valueBytes
   }
 
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
     let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
-    server.counts.count(operation: nil, status: Int(response.status))
-    if server.refusals.counts(problem) {
-      let operation = Target(exchange.target).flatMap { Endpoint.find(exchange.method, $0.route) }
-      server.refusals.note(
-        problem, to: exchange, operation: operation.map { Endpoint.all[$0].operation },
-        trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
-    }
+    server.counts.count(nil, status: Int(response.status))
+    note(problem, exchange)
     return response
   }
 
+  private func note(_ problem: LeaseholdError, _ exchange: Exchange) {
+    server.refusals.note(
+      problem, to: exchange, trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
+  }
+
   func requestArrived(_ exchange: Exchange) -> Disposition {
-    if exchange.method == .options, let allow = Endpoint.options(exchange.target) {
-      server.counts.count(operation: nil, status: 204)
-      var response = Response(status: 204, contentType: "", body: ResponseBuffer())
-      response.add("Allow", allow)
-      return .respond(response)
-    }
-    guard let target = Target(exchange.target) else {
+    guard let endpoint = exchange.context.endpoint else { return .respond(withoutEndpoint(exchange)) }
+    return server.workers != nil && endpoint.asksEngine ? giveToWorker(exchange) : answer(exchange, endpoint)
+  }
+
+  /// The answer to OPTIONS, and to what is not there.
+  private func withoutEndpoint(_ exchange: Exchange) -> Response {
+    let isAboutAll = exchange.target.elementsEqual("*".utf8)
+    let allow =
+      isAboutAll ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : exchange.context.target?.path.pointee.allow
+    guard let allow else {
       let path = String(decoding: exchange.target.prefix { $0 != UInt8(ascii: "?") }.prefix(128), as: UTF8.self)
-      return .respond(
-        refuse(exchange, LeaseholdError(.notFound, "There is nothing at \(path); GET / lists what there is.")))
+      return refuse(exchange, LeaseholdError(.notFound, "There is nothing at \(path); GET / lists what there is."))
     }
-    guard let operation = Endpoint.find(exchange.method, target.route) else {
-      let allow = Endpoint.allow(target.route)
-      var response = refuse(
-        exchange,
-        LeaseholdError(.methodNotAllowed, "This path takes \(allow), not \(exchange.methodName.prefix(32))."))
-      response.add("Allow", allow)
-      return .respond(response)
+    var response: Response
+    if exchange.method == .options {
+      server.counts.count(nil, status: 204)
+      response = Response(status: 204, contentType: "", body: ResponseBuffer())
+    } else {
+      let detail = "This path takes \(allow), not \(exchange.methodName.prefix(32))."
+      response = refuse(exchange, LeaseholdError(.methodNotAllowed, detail))
     }
-    let endpoint = Endpoint.all[operation]
-    if server.workers != nil, endpoint.asksEngine {
-      exchange.operation = operation
-      return giveToWorker(exchange)
-    }
-    return answer(exchange, target, endpoint, operation)
+    response.add("Allow", allow)
+    return response
   }
 
   /// Where the engine may block, a worker asks it.
@@ -93,10 +81,10 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func work(_ exchange: Exchange) -> Disposition {
-    guard let target = Target(exchange.target), let operation = exchange.operation else {
+    guard let endpoint = exchange.context.endpoint else {
       preconditionFailure("a worker gets what an endpoint was found for")
     }
-    return answer(exchange, target, Endpoint.all[operation], operation, isWorker: true)
+    return answer(exchange, endpoint, isWorker: true)
   }
 
   func lost(_ exchange: Exchange) {
@@ -107,9 +95,8 @@ final class RequestHandler: ExchangeHandler {
   }
 
   /// - Parameter isWorker: Whether the answer is counted when it is sent, as another one may be first.
-  private func answer(
-    _ exchange: Exchange, _ target: Target, _ endpoint: Endpoint, _ operation: Int, isWorker: Bool = false
-  ) -> Disposition {
+  private func answer(_ exchange: Exchange, _ endpoint: Endpoint, isWorker: Bool = false) -> Disposition {
+    guard let target = exchange.context.target else { preconditionFailure("an endpoint was found by its target") }
     let accept = Accept(exchange)
     let writer = server.writer(at: exchange.now)
     var asText = accept.prefersText
@@ -117,53 +104,40 @@ final class RequestHandler: ExchangeHandler {
       var arguments = Arguments(over: exchange.connection.argumentPlaces)
       if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.parameters) }
       if exchange.bodyTooLarge { throw .bodyTooLarge(exchange) }
-      if !exchange.body.isEmpty, !endpoint.takesValue { try readBody(exchange, endpoint, &arguments) }
+      if !exchange.body.isEmpty, endpoint.body == .parameters { try readBody(exchange, endpoint, &arguments) }
       if let format = arguments[.format] {
         guard format == "json" || format == "text" else { throw .notOneOf(.format, format, ["json", "text"]) }
         asText = format == "text"
-      } else if endpoint.method != .get {
-        try check(accept, endpoint)
+      } else if endpoint.method != .get, !endpoint.media.suits(accept) {
+        throw .notAcceptable
       }
       let call = Call(
-        exchange: exchange, server: server, target: target, arguments: arguments, asText: asText && endpoint.offersText,
-        writer: writer)
-      if let token = exchange.token { try token.check(endpoint, call) }
-      // A worker's is known already, and others may look at it.
-      if !isWorker { exchange.operation = operation }
-      let disposition = try endpoint.handle(call)
+        exchange: exchange, server: server, target: target, arguments: arguments,
+        asText: asText && endpoint.media.offersText, writer: writer)
+      if let token = exchange.context.token { try token.check(endpoint, call) }
+      let disposition = try endpoint.answer(call)
       // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
-      if endpoint.method == .get { try check(accept, endpoint) }
+      if endpoint.method == .get, !endpoint.media.suits(accept) { throw .notAcceptable }
       switch disposition {
-      case .respond: if !isWorker { count(exchange, operation, status: 200) }
+      case .respond: if !isWorker { count(exchange, endpoint, status: 200) }
       // Counted when it is answered.
       case .pending: break
       case .working: break
       }
       return disposition
     } catch {
-      let error = error.told(to: exchange.token)
+      let error = error.told(to: exchange.context.token)
       let response = writer.response(error, to: exchange, asText: asText)
-      if !isWorker { count(exchange, operation, status: Int(response.status)) }
-      server.refusals.note(
-        error, to: exchange, operation: endpoint.operation, trace: exchange.trace,
-        requestID: exchange.withRequestID { Array($0) })
+      if !isWorker { count(exchange, endpoint, status: Int(response.status)) }
+      note(error, exchange)
       return .respond(response)
     }
   }
 
   /// Counts a request whose answer is there, with what that took: the second and last reading of the clock.
-  private func count(_ exchange: Exchange, _ operation: Int, status: Int) {
+  private func count(_ exchange: Exchange, _ endpoint: Endpoint, status: Int) {
     server.counts.count(
-      operation: operation, status: status,
-      nanoseconds: UInt64(truncatingIfNeeded: HostClock.monotonic() &- exchange.arrived))
-  }
-
-  private func check(_ accept: Accept, _ endpoint: Endpoint) throws(LeaseholdError) {
-    guard !accept.takesJSON, !(endpoint.offersText && accept.prefersText), endpoint.answersJSON,
-      !(endpoint.route == .index && accept.prefersHTML)
-    else { return }
-    throw LeaseholdError(
-      .notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
+      endpoint, status: status, nanoseconds: UInt64(truncatingIfNeeded: HostClock.monotonic() &- exchange.arrived))
   }
 
   private func readBody(_ exchange: Exchange, _ endpoint: Endpoint, _ arguments: inout Arguments) throws(LeaseholdError)
@@ -186,7 +160,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func resolved(_ exchange: Exchange, status: Int) {
-    server.counts.count(operation: exchange.operation, status: status)
+    server.counts.count(exchange.context.endpoint, status: status)
   }
 
   func hungUp(_ exchange: Exchange) { exchange.context.pending?.hungUp() }
@@ -198,8 +172,7 @@ final class RequestHandler: ExchangeHandler {
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response {
     hungUp(exchange)
     let problem = LeaseholdError.cannotWait("epoll_ctl", errno)
-    server.refusals.note(
-      problem, to: exchange, operation: "wait", trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
+    note(problem, exchange)
     return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
   }
 
@@ -211,7 +184,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func connectionClosed(_ connection: PeerConnection) {
-    connection.attachment = nil
+    connection.seat = nil
     server.engine.locks.withdraw(.connection(connection.id), at: Server.now())
   }
 }
@@ -219,19 +192,6 @@ final class RequestHandler: ExchangeHandler {
 extension Exchange {
   /// CLOCK_MONOTONIC when the headers had arrived.
   var now: MonotonicInstant { MonotonicInstant(nanoseconds: arrived) }
-}
-
-extension Endpoint {
-  /// Whether the answer is JSON: all but the metrics and the documents are.
-  ///
-  /// A variable and the bytes of a segment look at Accept themselves.
-  var answersJSON: Bool {
-    switch route {
-    case .metrics, .openapi, .docs, .hold, .events: false
-    case .variable, .segmentBytes: method != .get
-    default: true
-    }
-  }
 }
 
 extension LeaseholdError {
@@ -242,10 +202,15 @@ extension LeaseholdError {
       retryAfter: .seconds(1))
   }
 
+  /// No form of the answer is one that the caller takes.
+  fileprivate static var notAcceptable: LeaseholdError {
+    LeaseholdError(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
+  }
+
   /// The body is longer than it may be.
   static func bodyTooLarge(_ exchange: Exchange) -> LeaseholdError {
-    let isValue = exchange.valueLimitBytes != nil
-    let maximum = exchange.valueLimitBytes ?? exchange.connection.daemon.options.maxBodyBytes
+    let isValue = exchange.context.endpoint?.body == .value
+    let maximum = exchange.bodyLimitBytes
     return LeaseholdError(
       .bodyTooLarge,
       "The body is longer than the \(maximum) bytes that this service reads "

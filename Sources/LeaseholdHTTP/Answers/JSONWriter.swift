@@ -2,6 +2,18 @@ import JSONText
 import Leasehold
 import Synchronization
 
+extension Response {
+  /// A JSON object, which `write` leaves open.
+  static func json(
+    _ status: UInt16 = 200, capacity: Int = 512, _ write: (inout ResponseBuffer) -> Void
+  ) -> Response {
+    var body = ResponseBuffer(capacity: capacity)
+    write(&body)
+    body.closeAnswer()
+    return Response(status: status, contentType: "application/json", body: body)
+  }
+}
+
 /// JSON written straight into the answer's memory.
 ///
 /// Members are written with their comma behind the previous one, so callers say `first` once and `member` after.
@@ -69,11 +81,15 @@ extension ResponseBuffer: JSONBuffer {
   }
 
   /// A list of texts.
-  mutating func append(list words: [String]) {
+  mutating func append(list words: [String]) { append(each: words) { $1.append(json: $0) } }
+
+  /// A list, of which `write` appends each element.
+  @inline(__always)
+  mutating func append<Element>(each elements: [Element], _ write: (Element, inout ResponseBuffer) -> Void) {
     append(UInt8(ascii: "["))
-    for (index, word) in words.enumerated() {
+    for index in elements.indices {
       if index > 0 { append(UInt8(ascii: ",")) }
-      append(json: word)
+      write(elements[index], &self)
     }
     append(UInt8(ascii: "]"))
   }

@@ -143,23 +143,32 @@ enum Parameter: UInt8, CaseIterable {
 }
 
 /// A set of names, one bit each.
-struct ParameterSet {
-  var bits: UInt64
+struct ParameterSet: ExpressibleByArrayLiteral {
+  private(set) var bits: UInt64
   /// Whether `key` is a SysV key, which JSON may give as a number too.
-  var keyIsNumber = false
+  let keyIsNumber: Bool
   /// Whether a JSON body may hold what `GET /semaphores/{set}` answers beside what can be changed.
-  var ignoresReadOnly = false
+  let ignoresReadOnly: Bool
 
-  init(_ parameters: Parameter...) { bits = parameters.reduce(0) { $0 | 1 << UInt64($1.rawValue) } }
+  init(_ parameters: [Parameter], keyIsNumber: Bool = false, ignoresReadOnly: Bool = false) {
+    bits = parameters.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
+    self.keyIsNumber = keyIsNumber
+    self.ignoresReadOnly = ignoresReadOnly
+  }
 
-  /// No names.
-  init() { bits = 0 }
+  init(arrayLiteral parameters: Parameter...) { self.init(parameters) }
+
+  /// One name, without an array: for the plain path.
+  init(_ parameter: Parameter) {
+    bits = 1 << UInt64(parameter.rawValue)
+    (keyIsNumber, ignoresReadOnly) = (false, false)
+  }
 
   mutating func insert(_ parameter: Parameter) { bits |= 1 << UInt64(parameter.rawValue) }
 
-  func union(_ other: ParameterSet) -> ParameterSet {
-    var union = self
-    union.bits |= other.bits
+  static func + (left: ParameterSet, right: ParameterSet) -> ParameterSet {
+    var union = left
+    union.bits |= right.bits
     return union
   }
 
@@ -175,9 +184,9 @@ struct ParameterSet {
 /// the request.
 struct Arguments: ~Copyable {
   /// The names that were given.
-  private(set) var given = ParameterSet()
+  private(set) var given: ParameterSet = []
   /// Those of them that lie in the query as they are.
-  private var plain = ParameterSet()
+  private var plain: ParameterSet = []
   /// Where the query begins.
   private var base: UnsafePointer<UInt8>?
   /// Offset and length of each plain value, in two bytes each.

@@ -58,11 +58,9 @@ struct Call: ~Copyable {
     return id
   }
 
-  /// A JSON answer with status 200.
+  /// A JSON object as the answer, which `write` leaves open.
   func json(_ status: UInt16 = 200, capacity: Int = 512, _ write: (inout ResponseBuffer) -> Void) -> Disposition {
-    var body = ResponseBuffer(capacity: capacity)
-    write(&body)
-    return .respond(Response(status: status, contentType: "application/json", body: body))
+    .respond(.json(status, capacity: capacity, write))
   }
 }
 

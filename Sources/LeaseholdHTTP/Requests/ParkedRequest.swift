@@ -8,13 +8,10 @@ struct ParkedRequest: @unchecked Sendable {
   let asText: Bool
   let trace: TraceContext
   let requestID: [UInt8]
-  private let operation: StaticString
 
-  /// - Parameter operation: Its name in the log of refusals.
-  init(_ exchange: Exchange, server: Server, _ operation: StaticString, asText: Bool) {
+  init(_ exchange: Exchange, server: Server, asText: Bool) {
     self.exchange = exchange
     self.server = server
-    self.operation = operation
     self.asText = asText
     trace = exchange.trace
     requestID = exchange.withRequestID { Array($0) }
@@ -29,8 +26,8 @@ struct ParkedRequest: @unchecked Sendable {
   /// - Returns: The code that was answered.
   @discardableResult
   func refuse(_ error: LeaseholdError) -> LeaseholdError.Code {
-    let problem = error.told(to: exchange.token)
-    server.refusals.note(problem, to: exchange, operation: operation, trace: trace, requestID: requestID)
+    let problem = error.told(to: exchange.context.token)
+    server.refusals.note(problem, to: exchange, trace: trace, requestID: requestID)
     exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: asText))
     return problem.code
   }

@@ -27,6 +27,7 @@ final class HoldStream: Sendable {
       line.append(UInt8(ascii: "\n"))
     } else {
       writer.lease(lease, into: &line)
+      line.closeAnswer()
     }
     stream.write(line)
   }

@@ -39,7 +39,7 @@ struct Guard: Sendable {
     let (site, origin) = (exchange.header(.secFetchSite), exchange.header(.origin))
     guard site != nil || origin != nil else { return nil }
     // A page cannot read what it gets from here, but a browser has few connections, and so has this service.
-    guard exchange.method.changesSomething || mayStayOpen(exchange) else { return nil }
+    guard exchange.method.changesSomething || exchange.context.endpoint?.mayStayOpen == true else { return nil }
     if let site, !equalsIgnoringCase(site, "same-origin"),
       !equalsIgnoringCase(site, "none")
     {
@@ -47,13 +47,6 @@ struct Guard: Sendable {
     }
     if let origin, !isOwn(origin, host: host) { return foreign("Origin", origin) }
     return nil
-  }
-
-  private func mayStayOpen(_ exchange: Exchange) -> Bool {
-    guard let target = Target(exchange.target), let operation = Endpoint.find(exchange.method, target.route) else {
-      return false
-    }
-    return Endpoint.all[operation].mayStayOpen
   }
 
   private func foreign(_ header: String, _ value: UnsafeBufferPointer<UInt8>) -> LeaseholdError {

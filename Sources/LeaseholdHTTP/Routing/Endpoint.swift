@@ -1,0 +1,112 @@
+import Leasehold
+
+/// One operation of the API.
+///
+/// All that the service knows of it stands in its row of ``all``: the path, who may call it, what it reaches, and the
+/// function that answers.
+final class Endpoint: @unchecked Sendable {
+  /// What answers a request.
+  typealias Answer = @Sendable (borrowing Call) throws(LeaseholdError) -> Disposition
+
+  /// The operationId of `openapi.yaml`.
+  let operation: StaticString
+  let method: HTTPMethod
+  /// The path, with the captured segment in braces: `/locks/{key}/acquire`.
+  let path: StaticString
+  /// The names it takes.
+  let parameters: ParameterSet
+  /// The least role that may call it.
+  let role: Role
+  let reach: Reach
+  let media: Media
+  let body: Body
+  let answer: Answer
+  /// The position in ``all``; written once, before anybody else has the endpoint.
+  private(set) var number = -1
+
+  init(
+    _ operation: StaticString, _ method: HTTPMethod, _ path: StaticString, _ parameters: ParameterSet, _ role: Role,
+    reach: Reach, media: Media = .json, body: Body = .parameters, _ answer: @escaping Answer
+  ) {
+    self.operation = operation
+    self.method = method
+    self.path = path
+    self.parameters = parameters
+    self.role = role
+    self.reach = reach
+    self.media = media
+    self.body = body
+    self.answer = answer
+  }
+
+  /// Gives the rows their numbers.
+  static func numbered(_ rows: [Endpoint]) -> [Endpoint] {
+    for (number, row) in rows.enumerated() { row.number = number }
+    return rows
+  }
+
+  /// Whether an answer may be long in coming, so that pages of other origins could use up connections with it.
+  var mayStayOpen: Bool { parameters.contains(.wait) }
+
+  /// Whether it asks the engine for something that may take its time.
+  var asksEngine: Bool {
+    if case .service = reach { media == .jsonOrPage } else { true }
+  }
+}
+
+extension Endpoint {
+  /// What a token whose keys are restricted must be allowed to name.
+  enum Reach {
+    /// Nothing that has a name.
+    case service
+    /// Leases, by an id or an owner: looked at when they are found.
+    case lease
+    /// The lock in the path.
+    case lock
+    /// A list, of which `key` must choose an allowed part.
+    case list
+    /// The same, where a star behind `key` says that it is a prefix.
+    case pattern
+    /// What has this word before its name, which is a parameter's value or else the captured segment.
+    case named(StaticString, Parameter?)
+
+    // Semaphore sets are named like `sysv:` locks; segments, and the variables in them, `shm:` and the segment.
+    static let set = named("sysv:", nil)
+    static let sets = named("sysv:", .key)
+    static let segment = named("shm:", nil)
+    static let segments = named("shm:", .key)
+    static let variable = named("shm:", .segment)
+  }
+
+  /// The forms of an answer, as far as `Accept` chooses one.
+  enum Media {
+    case json, jsonOrText
+    /// JSON, or the page for browsers, which lists the locks.
+    case jsonOrPage
+    /// Lines of JSON or of text, whatever is asked for.
+    case linesOrText
+    /// A form of its own; a value looks at `Accept` itself.
+    case own
+
+    /// Whether it may be plain text.
+    var offersText: Bool { self == .jsonOrText || self == .linesOrText }
+
+    /// Whether there is a form that the caller takes.
+    func suits(_ accept: Accept) -> Bool {
+      switch self {
+      case .json: accept.takesJSON
+      case .jsonOrText: accept.takesJSON || accept.prefersText
+      case .jsonOrPage: accept.takesJSON || accept.prefersHTML
+      case .linesOrText, .own: true
+      }
+    }
+  }
+
+  /// What a request's body is.
+  enum Body {
+    /// A list of parameters, as the query is.
+    case parameters
+    /// A value; parameters come from the query alone.
+    case value
+  }
+}
