@@ -89,7 +89,7 @@ extension Ledger {
     watches.lastID += 1
     let known =
       lock.native == nil
-      ? locksByKey[lock.key] : snapshot.binding.flatMap { nativeSets[$0.id]?.locks[$0.semaphore] }
+      ? lockTable[lock.key] : snapshot.binding.flatMap { lockTable.nativeSet($0.id)?.locks[$0.semaphore] }
     watches.byID[watches.lastID] = LockWatches.Watch(lock: known, watcher: watcher)
     known?.watches.append(watches.lastID)
     return .watching(watches.lastID)

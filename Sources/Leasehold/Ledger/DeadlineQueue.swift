@@ -26,6 +26,7 @@ struct DeadlineQueue<Element: Deadlined> {
 
   /// Adds an element.
   mutating func insert(_ element: Element) {
+    precondition(element.queuePosition < 0, "there is one deadline each")
     entries.append(Entry(key: element.due, element: element))
     element.queuePosition = entries.count - 1
     siftUp(entries.count - 1)
@@ -35,6 +36,7 @@ struct DeadlineQueue<Element: Deadlined> {
   mutating func remove(_ element: Element) {
     let position = element.queuePosition
     guard position >= 0 else { return }
+    precondition(entries[position].element === element, "a deadline knows its place")
     element.queuePosition = -1
     let last = entries.removeLast()
     guard position < entries.count else { return }

@@ -37,16 +37,7 @@ final class Lease: Deadlined {
   /// Its record; another one after a conversion.
   var cell: Int
   let key: LockKey
-  /// The lock it stands on; none once it ended.
-  var lock: Lock?
-  /// Where it stands among its lock's holders.
-  var holderIndex = -1
-  var state = State.held {
-    didSet {
-      if oldValue == .cooling { lock?.cooling -= 1 }
-      if state == .cooling { lock?.cooling += 1 }
-    }
-  }
+  var standing: Standing
   var mode: LockMode
   let count: Int
   var units: Int
@@ -96,15 +87,15 @@ final class Lease: Deadlined {
   /// Who waits for its upgrade.
   var upgrade: Waiter?
 
-  /// A lease on a lock.
+  /// The lease of a record, on a lock that goes by `key`; it stands nowhere yet.
   init(
-    _ record: LeaseRecord, cell: Int, lock: Lock, key: LockKey? = nil, owner: String? = nil,
-    idempotencyKey: String? = nil
+    _ record: LeaseRecord, cell: Int, key: LockKey, owner: String? = nil, idempotencyKey: String? = nil,
+    found state: State = .held
   ) {
     id = record.id
     self.cell = cell
-    self.lock = lock
-    self.key = key ?? lock.key
+    self.key = key
+    standing = Standing(found: state)
     mode = record.mode
     count = record.count
     units = record.units
@@ -125,6 +116,13 @@ final class Lease: Deadlined {
     fingerprint = record.fingerprint
     textCell = record.textCell
   }
+
+  /// The lock it stands on; none before its grant, and once it ended.
+  @inline(__always)
+  var lock: Lock? { standing.lock }
+
+  @inline(__always)
+  var state: State { standing.state }
 
   /// Whether another lease is the one that its holder has.
   @inline(__always)
@@ -171,10 +169,10 @@ final class Lease: Deadlined {
   var isBound: Bool { bindsConnection || bond != nil }
 
   /// When it ends by itself unless somebody renews it or takes it up again, in nanoseconds; 0 for never.
-  var end: Int64 { isAdrift && due > 0 && (deadline == 0 || due < deadline) ? due : deadline }
+  var end: Int64 { hasLostBinding && due > 0 && (deadline == 0 || due < deadline) ? due : deadline }
 
   /// Whether what it is bound to is gone, or was lost in a restart and not found again yet.
-  var isAdrift: Bool {
+  var hasLostBinding: Bool {
     if let bond { return bond.process?.hasEnded ?? true }
     return bindsConnection && connection == 0
   }

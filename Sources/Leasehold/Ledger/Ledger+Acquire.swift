@@ -19,7 +19,7 @@ extension Ledger {
         return .granted(snapshot(lease))
       }
       // A set that vanished under the attempt was replaced by another: the queue of the new lock counts.
-      let current = locksByCell[lock.cell] === lock ? lock : try findOrMakeLock(request, at: moment)
+      let current = lockTable.knows(lock) ? lock : try findOrMakeLock(request, at: moment)
       patience = max(patience, request.wait)
       guard patience > .zero else {
         counters.busy += 1
@@ -37,6 +37,8 @@ extension Ledger {
   }
 
   /// Takes the units now; `nil` when they are not free.
+  ///
+  /// - Throws: why they cannot be had, by waiting either.
   func take(
     _ lock: Lock, _ share: Share, _ request: AcquireRequest, _ patience: inout TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> Lease? {
@@ -47,7 +49,7 @@ extension Ledger {
       if let native = lock.place.native, native.hasLeases || lock.place.sharesCount && lock.capacity != nil {
         // Whoever is granted something now must not share it with leases that a native program's write ended.
         look(at: native, at: moment)
-        guard locksByCell[lock.cell] === lock else {
+        guard lockTable.knows(lock) else {
           lock = try findOrMakeLock(request, at: moment)
           guard lock.queue.isEmpty else { return nil }
           continue
@@ -112,7 +114,7 @@ extension Ledger {
     lock.queue.append(waiter)
     touch(lock)
     admit(waiter, at: moment)
-    if !request.holding.isEmpty || request.process != nil || boundLeases[request.caller.connection] != nil {
+    if !request.holding.isEmpty || request.process != nil || !leaseTable.bound(to: request.caller.connection).isEmpty {
       try refuseDeadlock(waiter, at: moment)
     }
     if lock.queue.count == 1 || lock.waitsOneByOne { arrangeKernelWait(lock) }
@@ -123,7 +125,7 @@ extension Ledger {
   func queueNote(of waiter: Waiter, at lock: Lock) -> QueueNote? {
     guard !waiter.caller.trace.isNone else { return nil }
     return QueueNote(
-      holder: lock.holders.first.map(snapshot), holders: lock.holders.count - lock.cooling,
+      holder: lock.holders.first.map(snapshot), holders: lock.heldCount,
       waiters: lock.queue.count)
   }
 
@@ -139,6 +141,6 @@ extension Ledger {
     waiter.caller.account?.add(1, .waiters)
     waiterDeadlines.insert(waiter)
     note(.waiting, waiter, at: moment.monotonic.nanoseconds)
-    if let scope = IdempotencyScope(waiter.request) { idempotency[scope] = .waiter(waiter) }
+    leaseTable.noteRetry(waiter.request, waiter.id)
   }
 }

@@ -10,7 +10,7 @@ extension Ledger {
   ///   - numbers: Which semaphores; `nil` for all.
   ///   - firstOwn: The first semaphore behind those of the user, on a set of this service's making.
   func book(among numbers: Range<Int>?, of set: Int32, firstOwn: Int?) -> (number: Int, lock: LockKey?)? {
-    for lock in (nativeSets[set]?.locks.values).map(Array.init) ?? [] {
+    for lock in lockTable.nativeSet(set)?.inOrder ?? [] {
       if let number = lock.books.first(where: { numbers?.contains($0) ?? true }) { return (number, lock.key) }
     }
     guard let firstOwn else { return nil }
@@ -39,12 +39,12 @@ extension Ledger {
 
   /// Looks for what a native program wrote, before this service writes something itself.
   public func lookForWrites(on set: Int32, at moment: Moment) {
-    if let known = nativeSets[set], known.hasLeases { look(at: known, at: moment) }
+    if let known = lockTable.nativeSet(set), known.hasLeases { look(at: known, at: moment) }
   }
 
   /// A thread that slept for a caller of raw operations changed semaphores: what woke it may have been a write.
   public func operatedAfterWait(on set: Int32, at moment: Moment) {
-    guard let known = nativeSets[set], known.hasLeases else { return }
+    guard let known = lockTable.nativeSet(set), known.hasLeases else { return }
     for lock in known.locks.values { lock.tookWaiting = true }
     look(at: known, at: moment)
   }
@@ -53,7 +53,7 @@ extension Ledger {
   func checkBooks(
     _ native: NativeRequest, _ layout: LockLayout, on bound: BoundSet
   ) throws(LeaseholdError) {
-    guard let set = nativeSets[bound.id.set] else { return }
+    guard let set = lockTable.nativeSet(bound.id.set) else { return }
     if set.locks[native.semaphore]?.place.nativeLayout != layout,
       let book = book(among: native.semaphore..<native.semaphore + 1, of: bound.id.set, firstOwn: nil)
     {

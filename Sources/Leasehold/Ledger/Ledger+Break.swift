@@ -21,7 +21,6 @@ extension Ledger {
     guard request.after > .zero else {
       tellOfBreak(lease, end: end)
       if lease.cooldown > .zero {
-        leaseDeadlines.remove(lease)
         cool(lease, at: moment.monotonic.nanoseconds)
       } else {
         self.end(lease, .broken, at: moment)
@@ -34,7 +33,7 @@ extension Ledger {
     journal.setDeadline(lease.deadline, of: lease.cell)
     journal.setEnd(-moment.monotonic.nanoseconds, of: lease.cell)
     lease.graceEnd = 0
-    reschedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
+    leaseTable.schedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
     outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
     tellOfBreak(lease, end: outcome.end)
     return outcome
@@ -50,9 +49,9 @@ extension Ledger {
     switch name {
     case .id(let id): return try find(id, key: nil, within: confinement)
     case .ref(let ref):
-      let found = leasesByCell.all.filter { !$0.isPart && $0.id.high >> 24 == ref }
+      let found = leaseTable.all.filter { !$0.isPart && $0.id.high >> 24 == ref }
       guard let lease = found.first(where: \.isHeld) ?? found.first else {
-        guard let end = tombstones.latest(ref: ref) else { throw Self.noSuchLease() }
+        guard let end = leaseTable.latestEnd(ref: ref) else { throw Self.noSuchLease() }
         if let confinement { try confinement.check(end) }
         throw Self.over(end)
       }

@@ -94,11 +94,8 @@ extension Ledger {
 
   /// After the semop: the other form counts.
   private func commit(_ form: consuming Form, _ taken: consuming Taken, of lease: Lease) {
-    lease.lock?.unitsOut += form.units - lease.units
-    (lease.units, lease.mode) = (form.units, form.mode)
-    leasesByCell[lease.cell] = nil
-    lease.cell = journal.replace(lease.cell, by: form, taken)
-    leasesByCell[lease.cell] = lease
+    let (mode, units) = (form.mode, form.units)
+    leaseTable.convert(lease, to: mode, units: units, at: journal.replace(lease.cell, by: form, taken))
     counters.converted += 1
     if let lock = lease.lock { touch(lock) }
     noteConversion(of: lease, at: latest)

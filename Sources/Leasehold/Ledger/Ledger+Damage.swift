@@ -13,8 +13,7 @@ extension Ledger {
   ///   - found: What was seen, without a full stop.
   func damage(_ lock: Lock, _ kind: DriftKind, units: Int, _ found: String, at moment: Moment) {
     guard !lock.isDamaged, lock.place.isOwn else { return }
-    lock.isDamaged = true
-    damagedLocks += 1
+    lockTable.markDamaged(lock)
     journal.setDamaged(lock.cell)
     report(
       kind, lock, units: units,
@@ -32,25 +31,27 @@ extension Ledger {
   func mend(_ lock: Lock, at moment: Moment) {
     guard let bank = lock.place.bank else { return }
     let place = lock.place.semaphore
-    let isShared = locksByCell.all.contains { $0 !== lock && $0.place.bank === bank && $0.place.semaphore == place }
+    let all = lockTable.byCell.all
+    let isShared = all.contains { $0 !== lock && $0.place.bank === bank && $0.place.semaphore == place }
     journal.mark(lock: lock.cell, .retiring)
     let outcome = isShared ? .wouldBlock : lockTable.clearPlace(place, of: bank)
     if outcome == .removed { return bankVanished(bank, at: moment) }
-    forgetLock(lock)
-    bank.mendedPlaces |= 1 << UInt64(place)
-    if outcome == .done { dropBankIfEmpty(bank) } else { bank.block(place) }
+    forget(lock)
+    bank.mend(place)
+    if outcome == .done { lockTable.dropIfEmpty(bank) } else { bank.block(place) }
   }
 
   // MARK: At a start
 
   /// Whether somebody wrote a lock's values: before the last daemon noticed it, or since.
-  func lookForDamage(of lock: Lock, _ record: LockRecord, _ values: [UInt16], at moment: Moment) {
-    guard case .named = record.layout, let bank = lock.place.bank else { return }
-    defer { bank.locks[record.place] = lock }
+  ///
+  /// - Parameter isShared: Whether another lock has its place, too.
+  func lookForDamage(of lock: Lock, isShared: Bool, _ record: LockRecord, _ values: [UInt16], at moment: Moment) {
+    guard lock.place.isOwn else { return }
     let live = Int(values[NamedDialect(place: record.place).live])
     if record.isDamaged {
       damage(lock, .uncounted, units: 0, "The last daemon found its values written", at: moment)
-    } else if live != lock.capacity || bank.locks[record.place] != nil {
+    } else if live != lock.capacity || isShared {
       damage(
         lock, .overcounted, units: abs(live - (lock.capacity ?? 0)),
         "The set says that the lock has \(live) units, and it has \(lock.capacity ?? 0)", at: moment)

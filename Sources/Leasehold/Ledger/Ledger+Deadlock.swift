@@ -51,11 +51,9 @@ extension Ledger {
   private func noteHolding(of waiter: Waiter) throws(LeaseholdError) {
     // Threads that share a connection or a process may wait for what another thread will release; those of a process
     // can give their leases other owners.
-    var bound = boundLeases[waiter.caller.connection] ?? []
+    var bound = leaseTable.bound(to: waiter.caller.connection)
     if let process = waiter.request.process?.process {
-      bound += (processLeases[ObjectIdentifier(process)] ?? [:]).values.filter {
-        $0.owner.isExactly(waiter.request.owner)
-      }
+      bound += leaseTable.bound(to: process).filter { $0.owner.isExactly(waiter.request.owner) }
     }
     var holding = bound.filter { lease in
       !lease.members.contains { part in waiter.seats.contains { $0.lock === part.lock } }

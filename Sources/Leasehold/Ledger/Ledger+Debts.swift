@@ -35,7 +35,7 @@ extension Ledger {
       if let mark {
         if outcome.mayPass { lockTable.debts.markLast(mark) } else { journal.end(mark) }
       }
-      guard let lock = debt.lock, locksByCell[lock.cell] === lock, !outcome.mayPass else { continue }
+      guard let lock = debt.lock, lockTable.knows(lock), !outcome.mayPass else { continue }
       gaveBack(outcome, on: lock, at: moment)
     }
   }

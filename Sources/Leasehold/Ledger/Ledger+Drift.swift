@@ -30,16 +30,10 @@ extension Ledger {
 
   /// Looks into the banks, a bounded number at a time.
   func lookForDriftInBanks(at moment: Moment) {
-    let all = banks.values.filter { !$0.isEmpty }.sorted { $0.id.set < $1.id.set }
-    guard !all.isEmpty else { return }
-    for step in 0..<min(all.count, Self.banksPerLook) {
-      let bank = all[(driftScan + step) % all.count]
+    for bank in lockTable.nextBanks(Self.banksPerLook) {
       guard case .values(let values) = lockTable.read(bank) else { continue }
-      for lock in bank.locks.compactMap(\.self) where !lock.isDamaged && lock.debts == 0 {
-        look(at: lock, values, at: moment)
-      }
+      for lock in bank.present where !lock.isDamaged && lock.debts == 0 { look(at: lock, values, at: moment) }
     }
-    driftScan = (driftScan + Self.banksPerLook) % all.count
   }
 
   private func look(at lock: Lock, _ values: [UInt16], at moment: Moment) {

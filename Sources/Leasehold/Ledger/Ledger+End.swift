@@ -36,9 +36,9 @@ extension Ledger {
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
     journal.setDeadline(lease.deadline, of: lease.cell)
-    if !lease.isAdrift {
+    if !lease.hasLostBinding {
       forgetGrace(of: lease)
-      reschedule(lease, due: lease.deadline)
+      leaseTable.schedule(lease, due: lease.deadline)
     }
     counters.renewed += 1
     tellDeadline(of: lease)
@@ -52,24 +52,13 @@ extension Ledger {
     notices.append(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
   }
 
-  func reschedule(_ lease: Lease, due: Int64) {
-    lease.due = due
-    if due == 0 {
-      leaseDeadlines.remove(lease)
-    } else if lease.queuePosition < 0 {
-      leaseDeadlines.insert(lease)
-    } else {
-      leaseDeadlines.moved(lease)
-    }
-  }
-
   /// Releases all leases of an owner; answers their short names.
   public func releaseAll(
     owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement? = nil, at moment: Moment
   ) -> [String] {
-    let ofLock = key.flatMap { $0.native == nil ? locksByKey[$0]?.holders ?? [] : nil }
+    let ofLock = key.flatMap { $0.native == nil ? lockTable[$0]?.holders ?? [] : nil }
     var leases: [Lease] = []
-    for lease in ofLock ?? Array(leasesByCell.all) {
+    for lease in ofLock ?? Array(leaseTable.all) {
       let head = lease.whole
       guard head.isHeld, head.owner.isExactly(owner), key.map(lease.key.means) ?? true,
         caller.map(head.belongs) ?? true, confinement.map({ $0.covers(head) }) ?? true
@@ -102,11 +91,9 @@ extension Ledger {
   ///
   /// A lease that a retry was told of meanwhile stays.
   private func undo(_ grant: Grant, at moment: Moment) {
-    guard let lease = leasesByID[grant.lease], lease.isHeld, UInt64(lease.told) == grant.stamp else { return }
-    if let scope = IdempotencyScope(lease) {
-      idempotency[scope] = nil
-      lease.idempotencyKey = nil
-    }
+    guard let lease = leaseTable[grant.lease], lease.isHeld, UInt64(lease.told) == grant.stamp else { return }
+    leaseTable.forgetRetry(of: lease)
+    lease.idempotencyKey = nil
     end(lease, .undelivered, at: moment)
   }
 
@@ -114,7 +101,7 @@ extension Ledger {
   ///
   /// False when it is over already.
   public func follow(_ id: LeaseID, client: any LeaseClient) -> Bool {
-    guard let lease = leasesByID[id], lease.isHeld else { return false }
+    guard let lease = leaseTable[id], lease.isHeld else { return false }
     lease.client = client
     tellDeadline(of: lease)
     return true
@@ -122,8 +109,8 @@ extension Ledger {
 
   /// A connection closed: what is bound to it ends.
   private func connectionClosed(_ connection: ConnectionID, at moment: Moment) {
-    guard state == .ready, let leases = boundLeases[connection] else { return }
-    for lease in leases where lease.isHeld { end(lease, .connectionClosed, at: moment) }
+    guard state == .ready else { return }
+    for lease in leaseTable.bound(to: connection) where lease.isHeld { end(lease, .connectionClosed, at: moment) }
   }
 
   /// Ends a lease and hands its units on.
@@ -178,7 +165,7 @@ extension Ledger {
       end(lease, lease.ownEnd, at: moment)
       return
     }
-    if lease.isAdrift, lease.breaking == nil || now < lease.deadline {
+    if lease.hasLostBinding, lease.breaking == nil || now < lease.deadline {
       let isSeen = lease.bond?.process != nil
       end(lease, lease.bindsConnection ? .connectionClosed : isSeen ? .processExited : .processLost, at: moment)
       return
@@ -192,19 +179,12 @@ extension Ledger {
 
   /// The lease is over for its holder, its slots stay taken for the cooldown.
   func cool(_ lease: Lease, at now: Int64) {
-    lease.due = now + lease.cooldown.nanoseconds
-    lease.deadline = lease.due
+    let due = now + lease.cooldown.nanoseconds
     lease.endedAt = now
-    coolingLeases += 1
     counters.ended[Int(lease.ownEnd.rawValue)] += 1
-    journal.cool(lease.cell, until: lease.due, end: lease.breaking == nil ? now : -now)
-    for lease in lease.members {
-      lease.state = .cooling
-      dismissUpgrade(of: lease)
-    }
-    unbind(lease)
-    unbindProcess(lease)
-    leaseDeadlines.insert(lease)
+    journal.cool(lease.cell, until: due, end: lease.breaking == nil ? now : -now)
+    leaseTable.cool(lease, until: due)
+    for lease in lease.members { dismissUpgrade(of: lease) }
     log(lease, lease.ownEnd)
     counters.holds.note(now - lease.grantedAt.nanoseconds)
     note(EventKind(lease.ownEnd), lease, lease.ownEnd, at: now)
@@ -218,21 +198,18 @@ extension Ledger {
   /// - Parameter end: What its record says of the time of its end, where that is not now.
   func finish(_ lease: Lease, _ asked: EndReason, at now: Int64, storing end: Int64? = nil) -> Ended {
     let wasHeld = lease.isHeld
+    let lock = lease.lock
     let reason = lease.state == .cooling ? lease.ownEnd : asked
-    if lease.state == .cooling { coolingLeases -= 1 } else { counters.ended[Int(reason.rawValue)] += 1 }
-    if lease.state == .suspect { suspectLeases -= 1 }
+    if lease.state != .cooling { counters.ended[Int(reason.rawValue)] += 1 }
     if wasHeld {
       lease.endedAt = now
       log(lease, reason)
     }
     let ended = journal.end(lease.cell, reason, storing: wasHeld ? now : end)
     if wasHeld { note(EventKind(reason), lease, reason, at: now) }
-    lease.state = .ended(reason)
+    leaseTable.unregister(lease, as: reason)
+    if let lock { touch(lock) }
     dismissUpgrade(of: lease)
-    leaseDeadlines.remove(lease)
-    unbind(lease)
-    unbindProcess(lease)
-    detach(lease)
     journal.freeText(lease.textCell)
     lease.textCell = TextRecord.none
     lease.owner = nil
@@ -240,7 +217,12 @@ extension Ledger {
       counters.holds.note(now - lease.grantedAt.nanoseconds)
       tell(lease, reason, at: now)
     }
-    if lease.leavesNoTrace { forget(lease) } else { remember(lease, reason) }
+    if lease.leavesNoTrace {
+      journal.free(lease.cell)
+      leaseTable.forgetRetry(of: lease)
+    } else if let forgotten = leaseTable.remember(Tombstone(lease, reason)) {
+      journal.free(forgotten)
+    }
     return ended
   }
 
@@ -285,7 +267,7 @@ extension Ledger {
   func find(
     _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, within confinement: Confinement?
   ) throws(LeaseholdError) -> Lease {
-    guard let lease = leasesByID[id] else {
+    guard let lease = leaseTable[id] else {
       if hasSurrendered { throw Self.notServing(state) }
       guard let end = try findEnd(id, key: key, within: confinement) else { throw Self.noSuchLease() }
       throw Self.over(end)
@@ -303,7 +285,7 @@ extension Ledger {
   private func findEnd(
     _ id: LeaseID, key: LockKey?, within confinement: Confinement?
   ) throws(LeaseholdError) -> Tombstone? {
-    guard leasesByID[id] == nil, let end = tombstones[id] else { return nil }
+    guard leaseTable[id] == nil, let end = leaseTable.end(of: id) else { return nil }
     if let confinement { try confinement.check(end) }
     if let key, let own = end.key, !own.means(key), !end.keys.contains(where: { $0.means(key) }) {
       throw Self.foreignLease(of: own, asked: key)

@@ -9,15 +9,15 @@ extension Ledger {
     adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil,
     at moment: Moment
   ) throws(LeaseholdError) -> Draft {
-    guard liveLeases < limits.leases else { throw Self.ledgerFull(limits.leases) }
+    guard leaseTable.count < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
     try caller.account?.check(.leases)
     let cell = try reserve()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
-      id: head?.id ?? makeID(), fence: head?.fence ?? journal.nextFence(at: moment), grantedAt: moment.monotonic,
-      deadline: deadline, lockCell: lock.cell,
-      units: share.units, ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
+      id: head?.id ?? leaseTable.makeID(), fence: head?.fence ?? journal.nextFence(at: moment),
+      grantedAt: moment.monotonic, deadline: deadline, lockCell: lock.cell, units: share.units,
+      ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
       fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
@@ -38,7 +38,7 @@ extension Ledger {
   /// Writes a lease's record with its text.
   @inline(__always)
   func draft(_ record: LeaseRecord, _ text: [UInt8], at cell: Int) throws(LeaseholdError) -> Draft {
-    try journal.draft(record, text: text, at: cell) { makeRoom() }
+    try journal.draft(record, text: text, at: cell) { leaseTable.forgetOldestEnd() }
   }
 
   /// How the last steps of a grant went.
@@ -82,8 +82,7 @@ extension Ledger {
     _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, caller: Caller
   ) -> Lease {
     let lease = Lease(
-      draft.record, cell: draft.cell, lock: lock, key: request.key, owner: request.owner,
-      idempotencyKey: request.idempotencyKey)
+      draft.record, cell: draft.cell, key: request.key, owner: request.owner, idempotencyKey: request.idempotencyKey)
     journal.hold(draft, taken)
     stand(lease, for: request, on: lock, caller)
     return lease
@@ -94,67 +93,35 @@ extension Ledger {
     lease.leavesNoTrace = request.leavesNoTrace
     lease.account = caller.account
     lease.trace = caller.trace
-    attach(lease, to: lock)
-    leasesByID[lease.id] = lease
-    leasesByCell[lease.cell] = lease
-    if lease.deadline > 0 { leaseDeadlines.insert(lease) }
-    if lease.bindsConnection { bind(lease, to: caller.connection) }
-    if let process = request.process { bind(lease, to: process) }
-    if let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
+    register(lease, on: lock)
+    bind(lease, to: caller.connection, and: request.process)
     counters.granted += 1
     counters.waits.note(lease.waited.nanoseconds)
     note(.granted, lease, at: lease.grantedAt.nanoseconds)
   }
 
-  /// Puts a lease among its lock's holders.
-  func attach(_ lease: Lease, to lock: Lock) {
-    lease.holderIndex = lock.holders.count
-    lock.holders.append(lease)
-    lock.unitsOut += lease.units
-    lock.lastFence = max(lock.lastFence ?? 0, lease.fence)
-    if !lease.isPart {
-      liveLeases += 1
-      lease.account?.add(1, .leases)
-    }
+  /// Lets a lease stand on its lock.
+  @inline(__always)
+  func register(_ lease: Lease, on lock: Lock) {
+    leaseTable.register(lease, on: lock)
+    registered(lease, on: lock)
+  }
+
+  /// A lease stands on its lock from now on.
+  @inline(__always)
+  func registered(_ lease: Lease, on lock: Lock) {
     touch(lock)
     if let set = lock.place.native { markWrites(lease, on: set, of: lock) }
   }
 
-  /// Takes a lease out of its lock's holders.
-  func detach(_ lease: Lease) {
-    guard let lock = lease.lock else { return }
-    let last = lock.holders.removeLast()
-    if last !== lease {
-      lock.holders[lease.holderIndex] = last
-      last.holderIndex = lease.holderIndex
+  /// Binds a lease to what it ends with, if it does.
+  @inline(__always)
+  func bind(_ lease: Lease, to connection: ConnectionID, and process: ProcessBinding?) {
+    if lease.bindsConnection {
+      forgetGrace(of: lease)
+      leaseTable.bind(lease, to: connection)
     }
-    lease.holderIndex = -1
-    lease.lock = nil
-    lock.unitsOut -= lease.units
-    if !lease.isPart {
-      liveLeases -= 1
-      lease.account?.add(-1, .leases)
-    }
-    touch(lock)
-  }
-
-  /// Binds a lease to a connection, in place of the one it was bound to.
-  func bind(_ lease: Lease, to connection: ConnectionID) {
-    unbind(lease)
-    forgetGrace(of: lease)
-    lease.connection = connection
-    boundLeases[connection, default: []].append(lease)
-    leaseDeadlines.remove(lease)
-    lease.due = lease.deadline
-    if lease.deadline > 0 { leaseDeadlines.insert(lease) }
-  }
-
-  /// Lets a lease's connection go.
-  func unbind(_ lease: Lease) {
-    guard lease.connection != 0 else { return }
-    boundLeases[lease.connection]?.removeAll { $0 === lease }
-    if boundLeases[lease.connection]?.isEmpty == true { boundLeases[lease.connection] = nil }
-    lease.connection = 0
+    if let process { bind(lease, to: process) }
   }
 
   /// Hands free units to waiters in order, until the first that cannot have what it wants.
@@ -173,7 +140,7 @@ extension Ledger {
   private func serveQueue(_ lock: Lock, at moment: Moment) {
     // Whoever is granted something now must not share it with leases that a native program's write ended.
     if let native = lock.place.native, native.hasLeases, !lock.queue.isEmpty { notice(native, at: moment) }
-    guard locksByCell[lock.cell] === lock else { return }
+    guard lockTable.knows(lock) else { return }
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {
       if waiter.isDetached, waiter.group == nil { break }
       if let group = waiter.group {
@@ -259,8 +226,7 @@ extension Ledger {
     waiterDeadlines.remove(waiter)
     waiters[waiter.id] = nil
     waiter.caller.account?.add(-1, .waiters)
-    guard let scope = IdempotencyScope(waiter.request) else { return }
-    if case .waiter(let known)? = idempotency[scope], known === waiter { idempotency[scope] = nil }
+    leaseTable.forgetRetry(waiter.request, waiter.id)
   }
 
   /// Sends a waiter away.

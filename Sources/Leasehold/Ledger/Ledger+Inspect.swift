@@ -13,7 +13,7 @@ extension Ledger {
 
   /// The live leases, in the order of their records.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
-    page(leasesByCell, filter) { lease in
+    page(leaseTable.byCell, filter) { lease in
       guard !lease.isPart, lease.isHeld, filter.takes(lease.owner),
         filter.confinement.map({ $0.covers(lease) }) ?? true,
         filter.keyPrefix.map({ prefix in lease.members.contains { $0.key.text.begins(with: prefix) } })
@@ -28,7 +28,7 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest? = nil, listed: Int = LockSnapshot.listed
   ) throws(LeaseholdError) -> LockSnapshot {
     if let native { return try inspect(key, native, listed: listed) }
-    guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
+    guard let lock = lockTable[key] else { throw Self.noSuchLock(key) }
     return withKernelView(snapshot(lock, holders: listed, waiters: listed))
   }
 
@@ -47,14 +47,14 @@ extension Ledger {
   /// The kernel is asked once for each bank.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     var bank: (set: Int32, values: [UInt16])?
-    return page(locksByCell, filter) { lock in
+    return page(lockTable.byCell, filter) { lock in
       guard !lock.place.isOperations,
         filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true,
         filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
       else { return nil }
       switch filter.state {
-      case .held where lock.holders.count == lock.cooling: return nil
-      case .cooling where lock.cooling == 0: return nil
+      case .held where lock.heldCount == 0: return nil
+      case .cooling where lock.standing.coolingCount == 0: return nil
       case .damaged where !lock.isDamaged: return nil
       case .free where !lock.holders.isEmpty: return nil
       case .waited where lock.queue.isEmpty: return nil
@@ -86,25 +86,19 @@ extension Ledger {
 
   /// How many locks and leases stand on one of our sets; `nil` for others'.
   public func bankUse(_ set: Int32) -> (locks: Int, leases: Int)? {
-    guard let bank = banks[set] else { return nil }
-    let locks = bank.locks.compactMap(\.self)
-    return (locks.count, locks.reduce(0) { $0 + $1.holders.count - $1.cooling })
-  }
-
-  /// Locks that are known.
-  var lockCount: Int {
-    nativeSets.values.reduce(locksByKey.count) { $0 + $1.locks.values.count { !$0.place.isOperations } }
+    guard let locks = lockTable.bank(set)?.present else { return nil }
+    return (locks.count, locks.reduce(0) { $0 + $1.heldCount })
   }
 
   /// What the service is doing.
   public func status() -> ServiceStatus {
     var status = ServiceStatus()
     status.state = state
-    status.leases = liveLeases - coolingLeases - suspectLeases
-    status.cooling = coolingLeases
-    status.suspects = suspectLeases
-    status.damagedLocks = damagedLocks
-    status.locks = lockCount
+    status.leases = leaseTable.count - leaseTable.coolingCount - leaseTable.suspectCount
+    status.cooling = leaseTable.coolingCount
+    status.suspects = leaseTable.suspectCount
+    status.damagedLocks = lockTable.damagedCount
+    status.locks = lockTable.count
     status.waiters = waiters.count
     status.counters = counters
     var figures = LedgerStatus()
@@ -112,7 +106,7 @@ extension Ledger {
     figures.records = journal.pool.used
     figures.recordCapacity = journal.pool.capacity
     figures.recordBytes = 128
-    figures.banks = banks.count
+    figures.banks = lockTable.banks.count
     figures.lastFence = journal.lastFence
     figures.recovery = recovery
     status.ledger = figures
@@ -159,8 +153,8 @@ extension Ledger {
     }
     var snapshot = LockSnapshot(
       key: lock.key, kind: lock.kind, availableUnits: nil, capacity: lock.capacity, heldUnits: lock.unitsOut,
-      fence: lock.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
-      holderCount: lock.holders.count - lock.cooling, coolingCount: lock.cooling,
+      fence: lock.standing.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
+      holderCount: lock.heldCount, coolingCount: lock.standing.coolingCount,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
     if let value = value ?? lockTable.value(of: lock) {
       addUse(value, of: lock, to: &snapshot)

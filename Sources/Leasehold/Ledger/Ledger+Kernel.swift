@@ -11,7 +11,7 @@ extension Ledger {
   func arrangeKernelWait(_ lock: Lock) {
     if lock.queue.isEmpty, lock.waits.isEmpty { return }
     // On the way to another set.
-    guard locksByCell[lock.cell] === lock else { return }
+    guard lockTable.knows(lock) else { return }
     if let head = lock.queue.first, cannotSleep(for: head.share, on: lock) {
       stopKernelWaits(lock)
       return poll(lock)
@@ -94,7 +94,7 @@ extension Ledger {
       // What woke it may have been a write, and then those leases are over that stand on what was written.
       lock.tookWaiting = true
       notice(native, at: moment)
-      guard locksByCell[lock.cell] === lock else { return }
+      guard lockTable.knows(lock) else { return }
     }
     lock.waits.removeAll { $0.number == wait.number }
     if wait.share.purpose == .probe { return serve(lock, at: moment) }
@@ -166,7 +166,7 @@ extension Ledger {
   }
 
   private func lockAt(_ wait: KernelWait) -> Lock? {
-    guard let lock = locksByCell[wait.lock], lock.set.set == wait.set,
+    guard let lock = lockTable[wait.lock], lock.set.set == wait.set,
       lock.place.semaphore == wait.semaphore
     else { return nil }
     return lock
@@ -179,7 +179,7 @@ extension Ledger {
   }
 
   /// Ends the leases of a lock whose set is gone and forgets it; true when somebody still waits.
-  func orphan(_ lock: Lock, at moment: Moment) -> Bool {
+  func abandon(_ lock: Lock, at moment: Moment) -> Bool {
     stopKernelWaits(lock)
     for lease in lock.holders where lease.lock === lock {
       let head = lease.whole
@@ -189,25 +189,24 @@ extension Ledger {
         endAll(head, .setRemoved, at: moment)
       }
     }
-    forgetLock(lock)
+    if lockTable.knows(lock) { forget(lock) }
     return !lock.queue.isEmpty
   }
 
   /// A set of ours is gone (somebody removed it): its leases are over, its waiters go on in a new set.
   func bankVanished(_ bank: Bank, at moment: Moment) {
-    guard banks.removeValue(forKey: bank.id.set) != nil else { return }
-    noteRemoved(bank.id, isOwn: true, under: bank.locks.lazy.compactMap(\.self))
-    if bankWithRoom === bank { bankWithRoom = nil }
-    var orphans: [Lock] = []
-    for lock in bank.locks.compactMap(\.self) where orphan(lock, at: moment) { orphans.append(lock) }
+    guard lockTable.forget(bank) else { return }
+    let locks = bank.present
+    noteRemoved(bank.id, isOwn: true, under: locks)
+    let abandoned = locks.filter { abandon($0, at: moment) }
     // All of them before any is served: a request for several locks may wait for more than one.
-    for lock in orphans.compactMap({ moveWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
+    for lock in abandoned.compactMap({ moveWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
   }
 
   private func moveWaiters(of old: Lock, at moment: Moment) -> Lock? {
     let lock: Lock
     do {
-      if let known = locksByKey[old.key] {
+      if let known = lockTable[old.key] {
         lock = known
       } else {
         lock = try makeLock(old.key, kind: old.kind, at: moment)

@@ -2,7 +2,7 @@ extension Ledger {
   /// The lock a request means: the live one when it fits, a new one when there is none or an idle one does not fit.
   func findOrMakeLock(_ request: AcquireRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
     if let native = request.native { return try bindLock(request, native, at: moment) }
-    if let lock = locksByKey[request.key] {
+    if let lock = lockTable[request.key] {
       if lock.kind != request.kind {
         guard lock.isIdle, retire(lock) else { throw Self.mismatch(lock, request) }
       } else {
@@ -34,7 +34,12 @@ extension Ledger {
   /// Record as preparing, semaphores into use, record as live; `nil` when the set is gone, or the place is not clean
   /// and not used again.
   private func tryToMakeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock? {
-    let bank = try bankForNewLock()
+    let bank: Bank
+    do {
+      bank = try lockTable.bankForNewLock()
+    } catch {
+      throw Self.kernelRefused(error, doing: "make a semaphore set")
+    }
     let place = bank.takePlace()
     let written: WrittenLock
     let capacity = kind.limit ?? Limits.readerUnits
@@ -49,36 +54,33 @@ extension Ledger {
       bank.freePlace(place)
       throw error
     }
+    journal.mark(lock: written.cell, .preparing, check: written.check)
+    let outcome = lockTable.openPlace(place, of: bank, capacity: capacity)
+    guard outcome == .done else {
+      journal.free(lock: written.cell, text: written.textCell)
+      switch outcome {
+      case .removed:
+        bank.freePlace(place)
+        bankVanished(bank, at: moment)
+      case .failed(let failure) where failure.errno != .outOfRange:
+        bank.freePlace(place)
+        throw Self.kernelRefused(failure, doing: "take the lock")
+      // Another program wrote into the place: another one will do.
+      case .done, .wouldBlock, .failed: break
+      }
+      return nil
+    }
+    journal.mark(lock: written.cell, .live, check: written.check)
     let lock = Lock(
       key: key, cell: written.cell, place: .own(bank, place: UInt8(place), isCounting: kind != .readersWriter),
       capacity: capacity, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
-    journal.mark(lock: lock.cell, .preparing, check: written.check)
-    switch lockTable.openPlace(place, of: bank, capacity: capacity) {
-    case .done: break
-    case .removed:
-      eraseLock(lock)
-      bank.freePlace(place)
-      bankVanished(bank, at: moment)
-      return nil
-    case .failed(let failure) where failure.errno != .outOfRange:
-      eraseLock(lock)
-      bank.freePlace(place)
-      throw Self.kernelRefused(failure, doing: "take the lock")
-    case .wouldBlock, .failed:
-      // Somebody wrote into the place: another one will do.
-      eraseLock(lock)
-      return nil
-    }
-    journal.mark(lock: lock.cell, .live, check: written.check)
-    bank.locks[place] = lock
-    locksByKey[key] = lock
-    locksByCell[lock.cell] = lock
+    lockTable.register(lock)
     return lock
   }
 
   /// Writes a lock's record with its name.
   func draftLock(_ key: LockKey, _ record: LockRecord) throws(LeaseholdError) -> WrittenLock {
-    try journal.draftLock(key, record) { makeRoom() }
+    try journal.draftLock(key, record) { leaseTable.forgetOldestEnd() }
   }
 
   /// Takes an idle lock's semaphores out of use and frees its record.
@@ -88,14 +90,14 @@ extension Ledger {
     guard lock.isIdle else { return false }
     // Native sets stay as they are: only what the ledger knows of them goes.
     guard let bank = lock.place.bank else {
-      forgetLock(lock)
+      forget(lock)
       return true
     }
     journal.mark(lock: lock.cell, .retiring)
     switch lockTable.closePlace(lock.place.semaphore, of: bank, capacity: lock.capacity ?? 0) {
     case .done, .removed:
-      forgetLock(lock)
-      dropBankIfEmpty(bank)
+      forget(lock)
+      lockTable.dropIfEmpty(bank)
       return true
     case .wouldBlock, .failed:
       journal.mark(lock: lock.cell, .live)
@@ -109,7 +111,7 @@ extension Ledger {
     at moment: Moment
   ) throws(LeaseholdError) {
     if let native { return try removeNative(key, native, force: force, within: confinement, at: moment) }
-    guard let lock = locksByKey[key] else { throw Self.noSuchLock(key) }
+    guard let lock = lockTable[key] else { throw Self.noSuchLock(key) }
     // Who holds it natively cannot be told from the values of a damaged lock.
     if lock.isDamaged, !force { throw Self.damaged(lock) }
     if !lock.isIdle {
@@ -122,61 +124,16 @@ extension Ledger {
       for lease in lock.holders where lease.lock === lock { end(lease, .lockRemoved, at: moment) }
       serveUnserved(at: moment)
       // The set may turn out to be gone, and the lock with it.
-      guard locksByKey[key] === lock else { return }
+      guard lockTable[key] === lock else { return }
     }
     if lock.isDamaged { return mend(lock, at: moment) }
     guard retire(lock) else { throw inUse(lock, at: moment.monotonic) }
   }
 
   /// Frees a lock's record and its place.
-  func forgetLock(_ lock: Lock) {
+  func forget(_ lock: Lock) {
     touch(lock)
-    if lock.isDamaged { damagedLocks -= 1 }
-    if let native = lock.place.native {
-      native.locks[lock.place.semaphore] = nil
-      eraseLock(lock)
-      if native.locks.isEmpty { forgetSet(native) }
-      return
-    }
-    locksByKey[lock.key] = nil
-    eraseLock(lock)
-    lock.place.bank?.freePlace(lock.place.semaphore)
-  }
-
-  private func eraseLock(_ lock: Lock) {
     journal.free(lock: lock.cell, text: lock.textCell)
-    lock.claim = nil
-    locksByCell[lock.cell] = nil
-    lock.textCell = TextRecord.none
-  }
-
-  private func bankForNewLock() throws(LeaseholdError) -> Bank {
-    if let bank = bankWithRoom, bank.hasRoom { return bank }
-    if let bank = banks.values.first(where: \.hasRoom) {
-      bankWithRoom = bank
-      return bank
-    }
-    let id: BankID
-    do {
-      id = try lockTable.makeBank()
-    } catch {
-      throw Self.kernelRefused(error, doing: "make a semaphore set")
-    }
-    let bank = Bank(id: id)
-    banks[id.set] = bank
-    bankWithRoom = bank
-    return bank
-  }
-
-  /// An empty set is given back to the host, unless it is the one that the next lock will go to.
-  func dropBankIfEmpty(_ bank: Bank) {
-    guard bank.isEmpty else {
-      if bankWithRoom?.hasRoom != true { bankWithRoom = bank }
-      return
-    }
-    guard banks.count > 1, let other = banks.values.first(where: { $0 !== bank && $0.hasRoom }) else { return }
-    lockTable.remove(bank.id)
-    banks[bank.id.set] = nil
-    if bankWithRoom === bank { bankWithRoom = other }
+    lockTable.forget(lock)
   }
 }

@@ -16,25 +16,23 @@ extension Ledger {
   private func lock(
     _ key: LockKey, _ native: NativeRequest, on bound: BoundSet, for caller: Caller, at moment: Moment
   ) throws(LeaseholdError) -> Lock {
-    guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
-    if bound.id.key != 0, let old = nativeSetsByKey[bound.id.key], old.id != bound.id {
-      nativeSetVanished(old, at: moment)
-    }
+    guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
+    if let old = lockTable.setReplaced(by: bound.id) { nativeSetVanished(old, at: moment) }
     let layout = try Self.layout(native, on: bound)
     try checkBooks(native, layout, on: bound)
-    if let known = nativeSets[bound.id.set]?.locks[native.semaphore] {
+    if let known = lockTable.nativeSet(bound.id.set)?.locks[native.semaphore] {
       known.wasJustMade = bound.wasMade
       if Self.agree(known, layout) { return known }
       guard known.isIdle, retire(known) else { throw Self.otherDialect(known, key) }
     }
     let claim = try caller.account?.claim(.locks)
     let capacity = bound.wasMade && native.dialect == .path ? Int(native.values[native.semaphore]) : nil
-    let set = adoptSet(bound.id, count: bound.count)
+    let set = lockTable.adoptSet(bound.id, count: bound.count)
     let lock = try makeLock(key, layout, native.semaphore, on: set, capacity: capacity, at: moment)
     lock.wasJustMade = bound.wasMade
     lock.claim = claim
     // What a ledger of ours counts as out although nothing stands here was a lost ledger's.
-    if moment.monotonic.nanoseconds >= reclaimUnknownUnitsAfter, !lock.place.sharesCount,
+    if moment.monotonic.nanoseconds >= lockTable.reclaimUnknownUnitsAfter, !lock.place.sharesCount,
       case .values(let values) = lockTable.read(set)
     {
       returnUnknownUnits(lock, values)
@@ -55,15 +53,14 @@ extension Ledger {
           lastUse: now, set: set.id.set, sysvKey: set.id.key, place: semaphore, layout: layout, capacity: capacity,
           semaphoreCount: set.count, firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
     } catch {
-      if set.locks.isEmpty { forgetSet(set) }
+      if set.locks.isEmpty { _ = lockTable.forget(set) }
       throw error
     }
     journal.mark(lock: written.cell, .live, check: written.check)
     let lock = Lock(
       key: key, cell: written.cell, place: Place(set, layout, semaphore), capacity: capacity,
       textCell: written.textCell, lastUse: now)
-    set.locks[semaphore] = lock
-    locksByCell[lock.cell] = lock
+    lockTable.register(lock)
     return lock
   }
 
@@ -94,31 +91,14 @@ extension Ledger {
     }
   }
 
-  /// The entry of a set, made when needed.
-  func adoptSet(_ id: BankID, count: Int) -> NativeSet {
-    if let known = nativeSets[id.set] { return known }
-    let set = NativeSet(id: id, count: count)
-    nativeSets[id.set] = set
-    if id.key != 0 { nativeSetsByKey[id.key] = set }
-    return set
-  }
-
-  /// Forgets a set on which nothing stands any more.
-  func forgetSet(_ set: NativeSet) {
-    nativeSets[set.id.set] = nil
-    if nativeSetsByKey[set.id.key] === set { nativeSetsByKey[set.id.key] = nil }
-  }
-
   /// A native program removed a set: its leases are over; its waiters go on in a new one, as the native program's own
   /// would, except those who named a semaphore that must exist.
   func nativeSetVanished(_ set: NativeSet, at moment: Moment) {
-    guard nativeSets[set.id.set] === set else { return }
-    forgetSet(set)
-    noteRemoved(set.id, isOwn: false, under: set.locks.values)
-    let locks = set.locks.sorted { $0.key < $1.key }.map(\.value)
-    var orphans: [Lock] = []
-    for lock in locks where orphan(lock, at: moment) { orphans.append(lock) }
-    for lock in orphans.compactMap({ moveNativeWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
+    guard lockTable.forget(set) else { return }
+    let locks = set.inOrder
+    noteRemoved(set.id, isOwn: false, under: locks)
+    let abandoned = locks.filter { abandon($0, at: moment) }
+    for lock in abandoned.compactMap({ moveNativeWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
     serveUnserved(at: moment)
   }
 
@@ -149,7 +129,7 @@ extension Ledger {
   public func open(_ want: Want, for caller: Caller, at moment: Moment) throws(LeaseholdError) -> OpenedLock {
     guard state == .ready else { throw Self.notServing(state) }
     let request = AcquireRequest(want, ttl: .zero, caller: caller)
-    let isKnown = locksByKey[request.key] != nil
+    let isKnown = lockTable[request.key] != nil
     let lock = try findOrMakeLock(request, at: moment)
     lock.lastUse = moment.monotonic.nanoseconds
     var opened = OpenedLock(lock: withKernelView(snapshot(lock, holders: 0, waiters: 0)), wasMade: !isKnown)
@@ -182,10 +162,10 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest, listed: Int
   ) throws(LeaseholdError) -> LockSnapshot {
     let bound = try lockTable.bind(key, native, access: .read)
-    if let known = nativeSets[bound.id.set]?.locks[native.semaphore] {
+    if let known = lockTable.nativeSet(bound.id.set)?.locks[native.semaphore] {
       return withKernelView(snapshot(known, holders: listed, waiters: listed))
     }
-    guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
+    guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
     // Not known to the ledger: an entry for this answer alone.
     let set = NativeSet(id: bound.id, count: bound.count)
     let lock = Lock(
@@ -199,8 +179,8 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest, force: Bool, within confinement: Confinement?, at moment: Moment
   ) throws(LeaseholdError) {
     let bound = try lockTable.bind(key, native, access: .control)
-    guard banks[bound.id.set] == nil else { throw Self.bindRefused(.ownSet, key, native) }
-    let known = nativeSets[bound.id.set]
+    guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
+    let known = lockTable.nativeSet(bound.id.set)
     if let known { try check(confinement, holdersOf: known.locks.values) }
     if !force {
       if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
@@ -220,7 +200,7 @@ extension Ledger {
 
   /// Who uses a set natively, as far as the locks known on it and its values tell; `nil` for nobody.
   public func nativeUse(of set: Int32) -> String? {
-    guard let known = nativeSets[set], let lock = known.locks.values.first else { return nil }
+    guard let known = lockTable.nativeSet(set), let lock = known.locks.values.first else { return nil }
     let dialect: NativeRequest.Dialect =
       switch lock.place {
       case .php: .php
@@ -238,7 +218,7 @@ extension Ledger {
       }
     }
     guard case .values(let values) = lockTable.read(set: bound.id.set), values.count == bound.count else { return nil }
-    let units = nativeSets[bound.id.set]?.locks.values.reduce(0) { $0 + ($1.place.sharesCount ? $1.unitsOut : 0) } ?? 0
+    let units = lockTable.locks(on: bound.id.set).reduce(0) { $0 + ($1.place.sharesCount ? $1.unitsOut : 0) }
     switch dialect {
     case .php:
       let handles = PHPDialect.State(values, leases: units).handles

@@ -58,8 +58,8 @@ extension Ledger {
   /// `nil` when the key is new.
   public func replay(_ request: OperationRequest, on set: Int32) throws(LeaseholdError) -> LeaseSnapshot? {
     guard let key = request.idempotencyKey,
-      case .lease(let lease)? = idempotency[
-        IdempotencyScope(lock: Self.operationsKey(set), key: key, door: request.caller.door)]
+      case .lease(let lease)? = leaseTable.retry(
+        IdempotencyScope(lock: Self.operationsKey(set), key: key, door: request.caller.door))
     else { return nil }
     guard lease.fingerprint == request.fingerprint else { throw Self.idempotencyMismatch() }
     guard lease.isHeld else { throw Self.over(lease) }
@@ -75,11 +75,12 @@ extension Ledger {
 
   /// What the leases on operations of a set stand on: a lock that nobody acquires and no list shows.
   private func operationsLock(of set: BankID, count: Int, at moment: Moment) throws(LeaseholdError) -> Lock {
-    if set.key != 0, let old = nativeSetsByKey[set.key], old.id != set { nativeSetVanished(old, at: moment) }
+    if let old = lockTable.setReplaced(by: set) { nativeSetVanished(old, at: moment) }
     let number = LockLayout.operationsNumber
-    if let known = nativeSets[set.set]?.locks[number] { return known }
+    if let known = lockTable.nativeSet(set.set)?.locks[number] { return known }
     return try makeLock(
-      Self.operationsKey(set.set), .operations, number, on: adoptSet(set, count: count), capacity: nil, at: moment)
+      Self.operationsKey(set.set), .operations, number, on: lockTable.adoptSet(set, count: count), capacity: nil,
+      at: moment)
   }
 
   /// Takes operations back that were done and get no lease.

@@ -7,41 +7,21 @@
 extension Ledger {
   /// A process ended: what is bound to it ends.
   public func processEnded(_ process: any BoundProcess, at moment: Moment) {
-    guard let leases = processLeases.removeValue(forKey: ObjectIdentifier(process)) else { return }
-    for (_, lease) in leases.sorted(by: { $0.key < $1.key }) where lease.isHeld {
-      end(lease, .processExited, at: moment)
-    }
+    for lease in leaseTable.bound(to: process) where lease.isHeld { end(lease, .processExited, at: moment) }
   }
 
   /// Binds a lease to a process.
-  ///
-  /// Its record says so from the grant on.
   func bind(_ lease: Lease, to process: ProcessBinding) {
-    unbindProcess(lease)
     forgetGrace(of: lease)
-    let bond = lease.bond ?? ProcessBond(RecordedProcess(process))
-    bond.process = process.process
-    lease.bond = bond
-    processLeases[ObjectIdentifier(process.process), default: [:]][lease.fence] = lease
-    // It may have ended when nothing was bound to it yet: the clock finds the lease due.
-    reschedule(lease, due: process.process.hasEnded ? 1 : lease.deadline)
-  }
-
-  /// Lets a lease's process go.
-  func unbindProcess(_ lease: Lease) {
-    guard let bond = lease.bond, let process = bond.process else { return }
-    bond.process = nil
-    let id = ObjectIdentifier(process)
-    processLeases[id]?[lease.fence] = nil
-    if processLeases[id]?.isEmpty == true { processLeases[id] = nil }
+    leaseTable.bind(lease, to: process)
   }
 
   /// A retry names the process of a lease: one that was lost in a restart is found again.
   ///
   /// Answers a refusal when it has ended.
-  func reunite(_ lease: Lease, with process: ProcessBinding, at moment: Moment) -> LeaseholdError? {
+  func rebind(_ lease: Lease, with process: ProcessBinding, at moment: Moment) -> LeaseholdError? {
     if process.process.hasEnded { return Self.processEnded(process) }
-    guard lease.isAdrift, let recorded = lease.bond?.recorded.stamp else { return nil }
+    guard lease.hasLostBinding, let recorded = lease.bond?.recorded.stamp else { return nil }
     guard recorded == process.process.stamp || !recorded.isFindable else {
       // The next daemon will look for the process of the record, so no other can take its place.
       end(lease, .processLost, at: moment)
@@ -53,7 +33,7 @@ extension Ledger {
 
   /// The processes that leases of the last daemon are bound to: to be found again, once, right after the recovery.
   public var lostProcesses: [ProcessStamp] {
-    let stamps = leasesByCell.all.compactMap { $0.isHeld ? $0.bond?.recorded.stamp : nil }
+    let stamps = leaseTable.all.compactMap { $0.isHeld ? $0.bond?.recorded.stamp : nil }
     return Set(stamps).sorted { ($0.namespace, $0.pid, $0.started) < ($1.namespace, $1.pid, $1.started) }
   }
 
@@ -63,7 +43,7 @@ extension Ledger {
   /// retry with the Idempotency-Key binds them anew.
   public func foundProcesses(_ findings: [ProcessStamp: ProcessFinding], at moment: Moment) {
     guard !findings.isEmpty else { return }
-    for lease in Array(leasesByCell.all) where lease.isHeld && lease.isAdrift {
+    for lease in Array(leaseTable.all) where lease.isHeld && lease.hasLostBinding {
       guard let recorded = lease.bond?.recorded, let finding = findings[recorded.stamp] else { continue }
       switch finding {
       case .found(let process): bind(lease, to: ProcessBinding(process, name: recorded.name))
@@ -72,9 +52,6 @@ extension Ledger {
       }
     }
   }
-
-  /// How many processes leases are bound to.
-  var processCount: Int { processLeases.count }
 
   static func processEnded(_ process: ProcessBinding) -> LeaseholdError {
     LeaseholdError(

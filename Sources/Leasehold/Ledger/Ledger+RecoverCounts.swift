@@ -41,7 +41,7 @@ extension Ledger {
 
   private func resolve(_ group: [ScannedLease], _ found: inout ScanResult, at moment: Moment) {
     let record = group[0].record
-    guard let lock = locksByCell[record.lockCell], let counter = lock.counter(of: record.mode) else {
+    guard let lock = lockTable[record.lockCell], let counter = lock.counter(of: record.mode) else {
       for one in group { close(one, &found, at: moment) }
       return
     }

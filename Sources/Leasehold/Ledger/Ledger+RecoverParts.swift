@@ -10,7 +10,7 @@ extension Ledger {
       if let oldCell {
         let others = (found.leases + found.parts)
           .filter { $0.cell != oldCell && $0.record.lockCell == form.record.lockCell }.map(\.record)
-        guard let lock = locksByCell[form.record.lockCell], kernelAgrees(form.record, on: lock, others: others) else {
+        guard let lock = lockTable[form.record.lockCell], kernelAgrees(form.record, on: lock, others: others) else {
           journal.free(form.cell)
           continue
         }
@@ -28,13 +28,13 @@ extension Ledger {
   func adoptParts(_ found: inout ScanResult) -> [Lease] {
     guard !found.parts.isEmpty else { return [] }
     var heads: [Int64: Lease] = [:]
-    for lease in leasesByCell.all where lease.state == .held || lease.state == .cooling {
+    for lease in leaseTable.all where lease.state == .held || lease.state == .cooling {
       if case .whole(let parts) = lease.kind { heads[parts.fence] = lease } else { heads[lease.fence] = lease }
     }
     var leasesMissingAPart: [Lease] = []
     for part in found.parts.sorted(by: { $0.record.fingerprint < $1.record.fingerprint }) {
       let (cell, record) = (part.cell, part.record)
-      let lock = locksByCell[record.lockCell]
+      let lock = lockTable[record.lockCell]
       if let head = heads[record.fence], head.parts.contains(where: { $0.lock === lock }) || head.lock === lock {
         // It has of this lock already: a copy of a record that counts.
         journal.discardDamaged(cell, &found)
@@ -51,8 +51,8 @@ extension Ledger {
         leasesMissingAPart.append(head)
         continue
       }
-      let name = record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes, as: UTF8.self)) : nil
-      adopt(Lease(record, cell: cell, lock: lock, key: name), of: head, on: lock)
+      let name = record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes, as: UTF8.self)) : lock.key
+      register(Lease(record, cell: cell, key: name), of: head, on: lock)
     }
     return leasesMissingAPart
   }

@@ -20,7 +20,7 @@ extension Ledger {
   public func recover(at moment: Moment) {
     ring.epoch = UInt64(clamping: moment.wallMicroseconds)
     var found = journal.scan(at: moment)
-    if found.highWater == 0 { reclaimUnknownUnitsAfter = (moment.monotonic + limits.ttlMaximum).nanoseconds }
+    if found.highWater == 0 { lockTable.reclaimUnknownUnitsAfter = (moment.monotonic + limits.ttlMaximum).nanoseconds }
     endPredecessors(&found, at: moment)
     adoptLocks(&found, at: moment)
     sortUnderway(&found, at: moment)
@@ -29,15 +29,15 @@ extension Ledger {
     adoptLeases(&found, at: moment)
     let leasesMissingAPart = adoptParts(&found)
     adoptEnds(found, at: moment)
-    for bank in Array(banks.values) { returnUnknownUnits(bank, at: moment) }
-    for set in Array(nativeSets.values) { returnUnknownUnits(set, at: moment) }
+    for bank in lockTable.banks { returnUnknownUnits(bank, at: moment) }
+    for set in lockTable.nativeSets { returnUnknownUnits(set, at: moment) }
     distrustOverfullLocks(at: moment)
     for lease in leasesMissingAPart where lease.lock != nil { endAll(lease, .setRemoved, at: moment) }
-    removeStrayBanks()
+    recovery.setsRemoved += lockTable.removeStrayBanks()
     journal.rebuild(found, at: moment)
     recovery.damagedRecords += found.damagedRecords
-    recovery.leases = liveLeases
-    recovery.locks = lockCount
+    recovery.leases = leaseTable.count
+    recovery.locks = lockTable.count
     state = .ready
   }
 
@@ -49,7 +49,7 @@ extension Ledger {
     let all = found.underway
     found.underway = []
     for one in all {
-      if locksByCell[one.record.lockCell]?.place.sharesCount == true {
+      if lockTable[one.record.lockCell]?.place.sharesCount == true {
         found.underway.append(one)
       } else if one.isTaking {
         // Perhaps the undo ran, perhaps it had been dropped: never given back by itself.
@@ -94,15 +94,14 @@ extension Ledger {
       // The name is read last: the texts of a lock that does not come back are freed.
       guard record.isNative ? isThere(record) : isInUse(record, &values),
         let key = journal.name(of: record, body, &found),
-        let lock = record.isNative
-          ? adoptNative(record, key, cell) : adoptNamed(record, key, cell, values: values[record.set] ?? nil)
+        let (lock, isShared) = lockTable.adopt(record, key, at: cell)
       else {
         journal.free(cell)
         continue
       }
-      locksByCell[cell] = lock
       journal.mark(lock: cell, .live, check: body.check)
-      if let values = values[record.set] ?? nil { lookForDamage(of: lock, record, values, at: moment) }
+      guard let values = values[record.set] ?? nil else { continue }
+      lookForDamage(of: lock, isShared: isShared, record, values, at: moment)
     }
   }
 
@@ -122,38 +121,10 @@ extension Ledger {
     return present[NamedDialect(place: record.place).live] != 0
   }
 
-  private func adoptNamed(_ record: LockRecord, _ key: LockKey, _ cell: Int, values: [UInt16]?) -> Lock? {
-    guard case .named(let kind) = record.layout, values != nil, locksByKey[key] == nil else { return nil }
-    let bank = adoptBank(BankID(set: record.set, key: record.sysvKey))
-    let lock = Lock(
-      key: key, cell: cell, place: .own(bank, place: UInt8(record.place), isCounting: kind != .readersWriter),
-      capacity: record.capacity, textCell: record.textCell, lastUse: record.lastUse)
-    bank.block(record.place)
-    locksByKey[key] = lock
-    return lock
-  }
-
-  private func adoptNative(_ record: LockRecord, _ key: LockKey, _ cell: Int) -> Lock? {
-    let set = adoptSet(BankID(set: record.set, key: record.sysvKey), count: record.semaphoreCount)
-    guard set.locks[record.place] == nil else { return nil }
-    let lock = Lock(
-      key: key, cell: cell, place: Place(set, record.layout, record.place), capacity: record.capacity,
-      textCell: record.textCell, lastUse: record.lastUse)
-    set.locks[record.place] = lock
-    return lock
-  }
-
-  private func adoptBank(_ id: BankID) -> Bank {
-    if let bank = banks[id.set] { return bank }
-    let bank = Bank(id: id)
-    banks[id.set] = bank
-    return bank
-  }
-
   private func adoptLeases(_ found: inout ScanResult, at moment: Moment) {
     for one in found.leases {
       let (cell, state) = (one.cell, one.state)
-      guard leasesByID[one.record.id] == nil else {
+      guard leaseTable[one.record.id] == nil else {
         journal.discardDamaged(cell, &found)
         continue
       }
@@ -162,7 +133,7 @@ extension Ledger {
       if state == .cooling, record.endedAt.magnitude > UInt64(clamping: moment.monotonic.nanoseconds) {
         record.endedAt = record.endedAt.signum() * moment.monotonic.nanoseconds
       }
-      guard let lock = locksByCell[record.lockCell], record.units <= lock.unitsMax,
+      guard let lock = lockTable[record.lockCell], record.units <= lock.unitsMax,
         let bytes = journal.text(of: one, &found)
       else {
         // Its lock's set is gone: the lease is over, and its holder is told so.
@@ -174,9 +145,9 @@ extension Ledger {
       let rest = bytes.dropFirst(record.ownerLength ?? 0)
       let key = record.keyLength > 0 ? String(decoding: rest.prefix(record.keyLength), as: UTF8.self) : nil
       let name =
-        record.nameLength > 0 ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : nil
-      let lease = Lease(record, cell: cell, lock: lock, key: name, owner: owner, idempotencyKey: key)
-      lease.state = state
+        record.nameLength > 0
+        ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : lock.key
+      let lease = Lease(record, cell: cell, key: name, owner: owner, idempotencyKey: key, found: state)
       if state == .held { (lease.graceEnd, lease.endedAt) = (max(0, record.endedAt), 0) }
       if record.bindsProcess { lease.bond = ProcessBond(recordBytes: rest.dropFirst(record.keyLength)) }
       if record.hasGroup {
@@ -189,36 +160,24 @@ extension Ledger {
           [SemaphoreOperation](recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes)))
       }
       if state == .suspect { lease.endedAt = moment.monotonic.nanoseconds }
-      adopt(lease, on: lock, at: moment)
+      giveGrace(lease, at: moment)
+      register(lease, on: lock)
     }
-  }
-
-  private func adopt(_ lease: Lease, on lock: Lock, at moment: Moment) {
-    attach(lease, to: lock)
-    leasesByCell[lease.cell] = lease
-    // Nobody was told of a suspect: a retry is a new request.
-    if lease.state != .suspect {
-      leasesByID[lease.id] = lease
-      if let scope = IdempotencyScope(lease) { idempotency[scope] = .lease(lease) }
-    }
-    if lease.state == .cooling { coolingLeases += 1 }
-    if lease.state == .suspect { suspectLeases += 1 }
-    giveGrace(lease, at: moment)
-    if lease.due > 0 { leaseDeadlines.insert(lease) }
   }
 
   private func adoptEnds(_ found: ScanResult, at moment: Moment) {
     for (cell, ended, reason) in found.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
-      if tombstones.isFull { forgetOldestEnd() }
       var record = ended
       record.endedAt = min(Int64(clamping: ended.endedAt.magnitude), moment.monotonic.nanoseconds)
-      tombstones.append(Tombstone(record, of: lockOnceUnder(record)?.key, cell: cell, reason: reason))
+      let forgotten = leaseTable.remember(
+        Tombstone(record, of: lockOnceUnder(record)?.key, cell: cell, reason: reason))
+      if let forgotten { journal.free(forgotten) }
     }
   }
 
   /// The lock that a lease stood on which is over; `nil` where its record is another's by now.
   private func lockOnceUnder(_ record: LeaseRecord) -> Lock? {
-    guard let lock = locksByCell[record.lockCell], let known = journal.lock(at: record.lockCell), known.firstFence > 0,
+    guard let lock = lockTable[record.lockCell], let known = journal.lock(at: record.lockCell), known.firstFence > 0,
       record.fence >= known.firstFence
     else { return nil }
     return lock
@@ -270,16 +229,9 @@ extension Ledger {
     return true
   }
 
-  private func removeStrayBanks() {
-    for id in lockTable.banks() where banks[id.set] == nil {
-      lockTable.remove(id)
-      recovery.setsRemoved += 1
-    }
-  }
-
   /// More units on leases than a lock has: some record is not what it was, and nothing is granted that could meet them.
   func distrustOverfullLocks(at moment: Moment) {
-    for lock in Array(locksByCell.all) where lock.place.isOwn && lock.unitsOut > lock.capacity ?? 0 {
+    for lock in Array(lockTable.byCell.all) where lock.place.isOwn && lock.unitsOut > lock.capacity ?? 0 {
       let capacity = lock.capacity ?? 0
       damage(
         lock, .uncounted, units: lock.unitsOut - capacity, "Leases have \(lock.unitsOut) units of its \(capacity)",

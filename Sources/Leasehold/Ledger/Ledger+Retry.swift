@@ -7,20 +7,21 @@ extension Ledger {
   func replay(
     _ request: AcquireRequest, fingerprint: UInt64, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome? {
-    guard let scope = IdempotencyScope(request), let entry = idempotency[scope] else { return nil }
-    switch entry {
+    guard let scope = IdempotencyScope(request), let retry = leaseTable.retry(scope) else { return nil }
+    switch retry {
     case .lease(let lease):
       guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
       guard lease.isHeld else { return refuse(Self.over(lease)) }
-      if lease.bindsConnection { bind(lease, to: request.caller.connection) }
-      if let process = request.process, let error = reunite(lease, with: process, at: moment) { return refuse(error) }
+      bind(lease, to: request.caller.connection, and: nil)
+      if let process = request.process, let error = rebind(lease, with: process, at: moment) { return refuse(error) }
       lease.peer = request.caller.peer
       lease.told &+= 1
       counters.replayed += 1
       var answer = snapshot(lease)
       answer.replayed = true
       return .granted(answer)
-    case .waiter(let waiter):
+    case .waiter(let id):
+      guard let waiter = waiters[id] else { return nil }
       guard (waiter.group?.fingerprint ?? waiter.request.fingerprint) == fingerprint else {
         return refuse(Self.idempotencyMismatch())
       }
@@ -64,7 +65,7 @@ extension Ledger {
     waiters[successor.id] = successor
     waiter.caller.account?.add(-1, .waiters)
     successor.caller.account?.add(1, .waiters)
-    if let scope = IdempotencyScope(request) { idempotency[scope] = .waiter(successor) }
+    leaseTable.noteRetry(request, successor.id)
     // What its place is for may have become free while nobody could be told.
     if wasDetached { for seat in successor.seats { if let lock = seat.lock { serve(lock, at: moment) } } }
     return .waiting(successor.id, behind: queueNote(of: successor, at: lock))

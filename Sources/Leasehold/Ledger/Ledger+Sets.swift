@@ -10,7 +10,7 @@ extension Ledger {
   /// The live leases on each semaphore of a set, by their short names, at most `limit` for each.
   public func refsBySemaphore(of set: Int32, limit: Int) -> [Int: [String]] {
     var refs: [Int: [String]] = [:]
-    for lock in locks(on: set) {
+    for lock in lockTable.locks(on: set) {
       for lease in lock.holders {
         for number in lease.semaphores(of: lock) where refs[number, default: []].count < limit {
           refs[number, default: []].append(lease.id.ref)
@@ -22,7 +22,7 @@ extension Ledger {
 
   /// Whether somebody queues for a lock that stands on a set.
   public func hasWaiters(on set: Int32) -> Bool {
-    locks(on: set).contains { !$0.queue.isEmpty }
+    lockTable.locks(on: set).contains { !$0.queue.isEmpty }
   }
 
   /// Throws where one of the live leases on some semaphores of a set is not for a caller to end.
@@ -53,8 +53,8 @@ extension Ledger {
 
   /// Somebody removed a set: what stood on it is over.
   public func setRemoved(_ set: Int32, at moment: Moment) {
-    if let bank = banks[set] { bankVanished(bank, at: moment) }
-    guard let native = nativeSets[set] else { return }
+    if let bank = lockTable.bank(set) { bankVanished(bank, at: moment) }
+    guard let native = lockTable.nativeSet(set) else { return }
     for lock in native.locks.values {
       while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key, at: moment)) }
     }
@@ -63,18 +63,13 @@ extension Ledger {
   }
 
   private func holders(on numbers: Range<Int>?, of set: Int32) -> [Lease] {
-    locks(on: set).flatMap { lock in
+    lockTable.locks(on: set).flatMap { lock in
       lock.holders.filter { lease in
         guard let numbers else { return true }
         return lease.semaphores(of: lock).contains(where: numbers.contains)
           || lock.place.dialect.counters.contains { $0.counts(lease.mode) && numbers.contains($0.semaphore) }
       }
     }
-  }
-
-  private func locks(on set: Int32) -> [Lock] {
-    if let bank = banks[set] { return bank.locks.compactMap(\.self) }
-    return nativeSets[set].map { $0.locks.sorted { $0.key < $1.key }.map(\.value) } ?? []
   }
 }
 

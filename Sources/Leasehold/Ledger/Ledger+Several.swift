@@ -77,7 +77,7 @@ extension Ledger {
     for _ in 0..<16 {
       let wanted = try lookUp(wants, at: moment)
       for native in wanted.compactMap(\.lock.place.native) where native.hasLeases { notice(native, at: moment) }
-      if wanted.allSatisfy({ locksByCell[$0.lock.cell] === $0.lock }) { return wanted }
+      if wanted.allSatisfy({ lockTable.knows($0.lock) }) { return wanted }
     }
     throw Self.setKeepsVanishing(wants[0].key, at: moment)
   }
@@ -148,7 +148,7 @@ extension Ledger {
     let lead = group.seats[0]
     guard state == .ready, waiters[lead.id] === lead else { return false }
     // Some of its places are on the way to another set; it is served when all are there.
-    guard group.seats.allSatisfy({ seat in seat.lock.map { locksByCell[$0.cell] === $0 } == true }) else {
+    guard group.seats.allSatisfy({ seat in seat.lock.map { lockTable.knows($0) } == true }) else {
       return false
     }
     guard !lead.isDetached, group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else {

@@ -69,7 +69,7 @@ extension Ledger {
     }
     let leases = wants.indices.map { index in
       let lease = Lease(
-        drafts.record(index), cell: drafts.cell(index), lock: locks[index], key: wants[index].key,
+        drafts.record(index), cell: drafts.cell(index), key: wants[index].key,
         owner: index == 0 ? wants[0].owner : nil, idempotencyKey: index == 0 ? wants[0].idempotencyKey : nil)
       lease.limitApplied = applied[ObjectIdentifier(locks[index])]
       return lease
@@ -77,7 +77,7 @@ extension Ledger {
     journal.hold(drafts, taken)
     let whole = leases[0]
     stand(whole, for: wants[0], on: locks[0], caller)
-    for (part, lock) in zip(leases, locks).dropFirst() { adopt(part, of: whole, on: lock) }
+    for (part, lock) in zip(leases, locks).dropFirst() { register(part, of: whole, on: lock) }
     // The whole's grant was noted before it had parts.
     noteParts(.granted, of: whole, nil, at: whole.grantedAt.nanoseconds)
     return .taken(whole)
@@ -177,19 +177,10 @@ extension Ledger {
     journal.unmark(ending)
   }
 
-  /// Makes a lease a part of another.
-  func adopt(_ part: Lease, of head: Lease, on lock: Lock) {
-    if case .whole(let parts) = head.kind {
-      parts.leases.append(part)
-    } else {
-      let parts = Lease.Parts(fence: part.fence)
-      parts.leases = [part]
-      head.kind = .whole(parts)
-    }
-    part.kind = .part(of: head)
-    part.state = head.state
-    attach(part, to: lock)
-    leasesByCell[part.cell] = part
+  /// Lets a lease be a part of another.
+  func register(_ part: Lease, of whole: Lease, on lock: Lock) {
+    leaseTable.register(part, of: whole, on: lock)
+    registered(part, on: lock)
   }
 
   // MARK: The end
@@ -204,55 +195,41 @@ extension Ledger {
   ) {
     let now = moment.monotonic.nanoseconds
     let stood = head.members.compactMap { member in
-      member.lock.map { lock in
-        (lease: member, lock: lock, capped: cappedGiveBack(member.share, on: lock))
-      }
+      member.lock.map { (lease: member, lock: $0, capped: cappedGiveBack(member.share, on: $0)) }
     }
+    precondition(stood.first?.lease === head, "a lease of several stands on its first lock until its end")
     func returned(_ index: Int) -> Return {
       let (lease, lock, capped) = stood[index]
       if isKept(lease, lock) { return uncounting ? .countOnly(lease.share) : .nothing }
       return capped.map { .operations($0) } ?? .share(lease.share)
     }
     var outcomes: [KernelOutcome] = []
-    var first = 0
-    if let lock = head.lock {
-      first = 1
+    for (index, (lease, lock, capped)) in stood.enumerated() {
+      let isWhole = index == 0
+      if !isWhole { forget(part: lease, on: lock) }
       if lock.place.marksMoves {
         let ending = beginEnd(
-          head.cell, reason, giving: head.share, of: lock, isCapped: stood[0].capped != nil,
-          isBreaking: head.breaking != nil)
-        outcomes.append(lockTable.giveBack(returned(0), of: lock, ending))
-        finish(head, ending, reason, at: now)
-      } else {
-        outcomes.append(lockTable.giveBack(returned(0), of: lock, finish(head, reason, at: now)))
-      }
-    } else {
-      finish(head, reason, at: now).forfeit()
-    }
-    for index in stood.indices.dropFirst(first) {
-      let (part, lock, capped) = stood[index]
-      forget(part: part)
-      if lock.place.marksMoves {
-        let ending = beginEnd(part.cell, .released, giving: part.share, of: lock, isCapped: capped != nil)
+          lease.cell, isWhole ? reason : .released, giving: lease.share, of: lock, isCapped: capped != nil,
+          isBreaking: isWhole && lease.breaking != nil)
         outcomes.append(lockTable.giveBack(returned(index), of: lock, ending))
-        journal.free(ending)
+        if isWhole { finish(lease, ending, reason, at: now) } else { journal.free(ending) }
       } else {
-        outcomes.append(lockTable.giveBack(returned(index), of: lock, journal.endPart(part.cell)))
+        let ended = isWhole ? finish(lease, reason, at: now) : journal.endPart(lease.cell)
+        outcomes.append(lockTable.giveBack(returned(index), of: lock, ended))
       }
     }
     // A set that turned out to be gone takes its locks along.
-    for (index, member) in stood.enumerated() where locksByCell[member.lock.cell] === member.lock {
+    for (index, member) in stood.enumerated() where lockTable.knows(member.lock) {
       gaveBack(outcomes[index], on: member.lock, at: moment)
     }
   }
 
   /// Takes a part out of everything but its record and the kernel.
-  private func forget(part: Lease) {
-    part.state = .ended(.released)
+  private func forget(part: Lease, on lock: Lock) {
+    leaseTable.unregister(part, as: .released)
+    touch(lock)
     dismissUpgrade(of: part)
-    detach(part)
     journal.freeText(part.textCell)
-    leasesByCell[part.cell] = nil
     part.kind = .single
   }
 }

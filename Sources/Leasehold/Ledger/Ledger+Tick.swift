@@ -5,7 +5,7 @@ extension Ledger {
   public func tick(at moment: Moment, budget: Int) -> Bool {
     let now = moment.monotonic.nanoseconds
     var left = budget
-    while left > 0, let lease = leaseDeadlines.popDue(at: now) {
+    while left > 0, let lease = leaseTable.popDue(at: now) {
       expire(lease, at: moment)
       left -= 1
     }
@@ -50,25 +50,15 @@ extension Ledger {
     guard !hasSurrendered else { return }
     let now = moment.monotonic.nanoseconds
     journal.lastSeen = now
-    while let oldest = tombstones.oldest, now - oldest.endedAt > limits.tombstoneAge.nanoseconds {
-      forgetOldestEnd()
+    while let forgotten = leaseTable.forgetOldestEnd(before: now - limits.tombstoneAge.nanoseconds) {
+      journal.free(forgotten)
     }
     // What cannot be read is not gone for that: its mode may have been changed, or memory was short.
-    for bank in Array(banks.values) where lockTable.isGone(bank) { bankVanished(bank, at: moment) }
-    for set in Array(nativeSets.values) { look(at: set, at: moment) }
+    for bank in lockTable.banks where lockTable.isGone(bank) { bankVanished(bank, at: moment) }
+    for set in lockTable.nativeSets { look(at: set, at: moment) }
     lookForDriftInBanks(at: moment)
-    collectIdleLocks(now: now)
-  }
-
-  /// Collects locks that nobody used for a while.
-  ///
-  /// A bounded stretch a call: 100 000 locks take a minute.
-  private func collectIdleLocks(now: Int64) {
-    guard !locksByKey.isEmpty || !nativeSets.isEmpty else { return }
-    for _ in 0..<min(4096, locksByCell.count) {
-      idleScan = idleScan + 1 < locksByCell.count ? idleScan + 1 : 0
-      guard let lock = locksByCell[idleScan], lock.isIdle, !lock.isDamaged else { continue }
-      if now - lock.lastUse >= limits.idleLocks.nanoseconds, !isLimitKnownHereAlone(lock) { _ = retire(lock) }
+    for lock in lockTable.idleLocks(since: now - limits.idleLocks.nanoseconds) where !isLimitKnownHereAlone(lock) {
+      _ = retire(lock)
     }
   }
 
@@ -95,11 +85,7 @@ extension Ledger {
   public func surrender() {
     drain()
     hasSurrendered = true
-    (locksByKey, nativeSets, nativeSetsByKey, banks, bankWithRoom) = ([:], [:], [:], [:], nil)
-    (boundLeases, processLeases, idempotency) = ([:], [:], [:])
-    (leaseDeadlines, leasesByID) = (DeadlineQueue(), LeaseIndex())
-    (leasesByCell, locksByCell) = (CellTable(), CellTable())
-    tombstones = TombstoneRing(capacity: limits.tombstones)
-    (liveLeases, coolingLeases, suspectLeases, damagedLocks) = (0, 0, 0, 0)
+    lockTable.clear()
+    leaseTable.clear()
   }
 }

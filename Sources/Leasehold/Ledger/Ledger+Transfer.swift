@@ -28,27 +28,19 @@ extension Ledger {
     if old.isEndless, isBound || request.ttl != nil { throw Self.endlessLease() }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
     let draft = try draft(try successor(of: old, on: lock, request, at: moment), of: old, request)
-    let lease = Lease(draft.record, cell: draft.cell, lock: lock, key: old.key, owner: request.owner ?? old.owner)
+    let lease = Lease(draft.record, cell: draft.cell, key: old.key, owner: request.owner ?? old.owner)
     journal.succeed(by: draft)
     if case .operations = old.kind { lease.kind = old.kind }
     lease.account = request.caller.account
     lease.trace = request.caller.trace
-    attach(lease, to: lock)
+    register(lease, on: lock)
     note(.granted, lease, at: moment.monotonic.nanoseconds)
-    leasesByID[lease.id] = lease
-    leasesByCell[lease.cell] = lease
     lease.limitApplied = old.limitApplied
     finish(old, .transferred, at: moment.monotonic.nanoseconds).forfeit()
-    for part in old.parts {
-      dismissUpgrade(of: part)
-      part.kind = .part(of: lease)
-      part.lock?.lastFence = lease.fence
-    }
-    if case .whole = old.kind { (lease.kind, old.kind) = (old.kind, .single) }
+    for part in old.parts { dismissUpgrade(of: part) }
+    leaseTable.moveParts(of: old, to: lease)
     noteParts(.granted, of: lease, nil, at: moment.monotonic.nanoseconds)
-    if lease.deadline > 0 { leaseDeadlines.insert(lease) }
-    if lease.bindsConnection { bind(lease, to: request.caller.connection) }
-    if let process = request.process { bind(lease, to: process) }
+    bind(lease, to: request.caller.connection, and: request.process)
     return snapshot(lease)
   }
 
@@ -64,7 +56,7 @@ extension Ledger {
       try confinement.check(span, and: old.cooldown)
     }
     var record = LeaseRecord(
-      id: makeID(), fence: journal.nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline,
+      id: leaseTable.makeID(), fence: journal.nextFence(at: moment), grantedAt: moment.monotonic, deadline: deadline,
       lockCell: lock.cell, units: old.units, ttl: request.ttl ?? old.ttl, cooldown: old.cooldown, count: old.count,
       mode: old.mode, bindsConnection: request.bindsConnection, isEndless: old.isEndless, fingerprint: 0,
       waited: .zero, peer: request.caller.peer, ownerLength: (request.owner ?? old.owner)?.utf8.count, keyLength: 0,

@@ -66,17 +66,17 @@ extension Ledger {
   /// - Parameter numbers: The semaphores whose values were written; `nil` for all. What was written to a lock is its
   ///   limit from now on, whatever was known before.
   public func wroteValues(of id: Int32, _ numbers: Range<Int>?) {
-    guard let set = nativeSets[id] else { return }
+    guard let set = lockTable.nativeSet(id) else { return }
     for lock in Array(set.locks.values) where numbers?.contains(lock.place.semaphore) ?? true {
       lock.capacity = nil
-      if lock.isIdle { forgetLock(lock) }
+      if lock.isIdle { forget(lock) }
     }
     wroteStatus(of: id)
   }
 
   /// This service itself wrote owner or mode.
   public func wroteStatus(of id: Int32) {
-    guard let set = nativeSets[id], set.trace != nil, let trace = lockTable.trace(id) else { return }
+    guard let set = lockTable.nativeSet(id), set.trace != nil, let trace = lockTable.trace(id) else { return }
     forgive(set, trace)
   }
 

@@ -13,11 +13,11 @@
 /// nobody who was told so.
 public final class Ledger {
   var journal: Journal
-  let lockTable: LockTable
+  var lockTable: LockTable
+  var leaseTable: LeaseTable
   let waiting: any KernelWaiting
   /// The maxima in force.
   public let limits: Limits
-  let makeID: () -> LeaseID
 
   /// Whether new leases are granted.
   public internal(set) var state = ServiceStatus.State.starting
@@ -31,19 +31,6 @@ public final class Ledger {
   public internal(set) var recovery = RecoveryReport()
   var endLog = EndLog()
 
-  var locksByKey: [LockKey: Lock] = [:]
-  var locksByCell = CellTable<Lock>()
-  var leasesByID = LeaseIndex<Lease>()
-  var leasesByCell = CellTable<Lease>()
-  /// Leases on the records, each of which takes room: held ones, those that cool down, and suspects.
-  var liveLeases = 0
-  /// Of these, those whose slots cool down.
-  var coolingLeases = 0
-  /// Of these, those of which nobody knows whether they took anything.
-  var suspectLeases = 0
-  /// Own locks whose values somebody wrote.
-  var damagedLocks = 0
-  var leaseDeadlines = DeadlineQueue<Lease>()
   var waiterDeadlines = DeadlineQueue<Waiter>()
   var waiters: [WaiterID: Waiter] = [:]
   var lastWaiterID: WaiterID = 0
@@ -51,25 +38,11 @@ public final class Ledger {
   var waitersHolding: [Int64: [Waiter]] = [:]
   /// Locks whose queue moved on although nobody looked at it yet.
   var unserved: [Lock] = []
-  var boundLeases: [ConnectionID: [Lease]] = [:]
-  /// The leases of each process, by their records.
-  var processLeases: [ObjectIdentifier: [Int64: Lease]] = [:]
-  var idempotency: [IdempotencyScope: IdempotencyEntry] = [:]
-  var tombstones: TombstoneRing
-  var banks: [Int32: Bank] = [:]
-  var bankWithRoom: Bank?
-  var nativeSets: [Int32: NativeSet] = [:]
-  var nativeSetsByKey: [Int32: NativeSet] = [:]
   var lastWait = 0
-  /// From when on units that values count as out and no lease covers are given back: at once after a restart with a
-  /// ledger, else when every lease of a ledger that may have been lost is over.
-  var reclaimUnknownUnitsAfter: Int64 = 0
   var polledLocks: [Lock] = []
-  var idleScan = 0
   let ring: EventRing
   var watches = LockWatches()
   var driftReports: [DriftReport] = []
-  var driftScan = 0
 
   /// Makes a ledger over its ports.
   ///
@@ -82,14 +55,13 @@ public final class Ledger {
     lockTable = LockTable(kernel)
     self.waiting = waiting
     self.limits = limits
-    self.makeID = makeID
+    leaseTable = LeaseTable(makeID: makeID, ends: limits.tombstones)
     ring = EventRing(capacity: limits.events)
-    tombstones = TombstoneRing(capacity: limits.tombstones)
   }
 
   /// When the ledger wants to be looked at next, in nanoseconds of CLOCK_MONOTONIC; `nil` when nothing is due ever.
   public var nextDue: Int64? {
-    switch (leaseDeadlines.nextDue, waiterDeadlines.nextDue) {
+    switch (leaseTable.nextDue, waiterDeadlines.nextDue) {
     case (let lease?, let waiter?): min(lease, waiter)
     case (let lease, let waiter): lease ?? waiter
     }
@@ -112,14 +84,7 @@ public final class Ledger {
   /// Takes a record with memory behind it, forgetting the oldest end when there is no other room.
   ///
   /// - Throws: `ledger-full`, `kernel-limit`, `kernel-refused`.
-  func reserve() throws(LeaseholdError) -> Int { try journal.reserve { makeRoom() } }
-
-  /// Forgets the oldest end; answers its record, which is to be freed.
-  func makeRoom() -> Int? {
-    guard let oldest = tombstones.popOldest() else { return nil }
-    if let lease = oldest.lease { forgetRetry(of: lease) }
-    return oldest.cell
-  }
+  func reserve() throws(LeaseholdError) -> Int { try journal.reserve { leaseTable.forgetOldestEnd() } }
 }
 
 /// A callback to run after the mutex is released.
@@ -148,10 +113,4 @@ public enum Notice: Sendable {
     case .changed(let watcher): watcher.lockChanged()
     }
   }
-}
-
-/// What an Idempotency-Key stands for.
-enum IdempotencyEntry {
-  case lease(Lease)
-  case waiter(Waiter)
 }

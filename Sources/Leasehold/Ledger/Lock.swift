@@ -10,14 +10,10 @@ final class Lock {
   /// Of `php:` sets known while somebody is counted, because PHP sets it only when nobody is.
   var capacity: Int?
   var textCell: UInt32
-  var holders: [Lease] = []
-  /// Units out on leases, cooling ones included.
-  var unitsOut = 0
-  /// How many of its holders are over for those who had them, and cool down.
-  var cooling = 0
+  var standing = Standing()
   var queue = WaitQueue()
+  /// When it was used last, in nanoseconds.
   var lastUse: Int64
-  var lastFence: Int64?
   /// Tells its states apart.
   var version: UInt64 = 0
   /// Drift that was reported already.
@@ -35,9 +31,7 @@ final class Lock {
   var debts = 0
   /// Whether the request that found it last made its set.
   var wasJustMade = false
-  /// Somebody wrote its values: nothing is granted until it is removed.
-  ///
-  /// Set by ``Ledger/damage(_:_:units:_:at:)`` alone.
+  /// Another program wrote its values: nothing is granted until it is removed; see ``LockTable/markDamaged(_:)``.
   var isDamaged = false
   /// What natives had of each counter at the last look.
   var natives: [LeaseCounter: Int] = [:]
@@ -52,6 +46,17 @@ final class Lock {
     self.textCell = textCell
     self.lastUse = lastUse
   }
+
+  /// The leases that stand on it.
+  @inline(__always)
+  var holders: [Lease] { standing.holders }
+
+  /// Units out on leases, cooling ones included.
+  @inline(__always)
+  var unitsOut: Int { standing.unitsOut }
+
+  /// How many of its holders may still count on their leases.
+  var heldCount: Int { holders.count - standing.coolingCount }
 
   /// The set that it lies in.
   @inline(__always)

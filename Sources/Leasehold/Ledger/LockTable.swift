@@ -1,14 +1,212 @@
 import SysVTypes
 
-/// The semaphores below the locks.
+/// The locks, and the semaphores below them.
 ///
-/// What takes units or gives them back stands in `CrashOrder+Units.swift` alone; here is what only looks.
+/// A place of a bank is taken if a lock stands on it, and a lock's record leads to it. What takes units or gives them
+/// back stands in `CrashOrder+Units.swift` alone; here is what only looks.
 struct LockTable: ~Copyable {
   let kernel: any SemaphoreKernel
   /// What the kernel could not take back yet; a class, as an end changes it in the middle of a semop.
   let debts = Debts()
+  /// From when on units that values count as out and no lease covers are given back, in nanoseconds: at once after a
+  /// restart with a ledger, else when every lease of a ledger that may have been lost is over.
+  var reclaimUnknownUnitsAfter: Int64 = 0
+  /// Own locks whose values another program wrote.
+  private(set) var damagedCount = 0
+  private(set) var byCell = CellTable<Lock>()
+  private var byKey: [LockKey: Lock] = [:]
+  private var banksBySet: [Int32: Bank] = [:]
+  private var bankWithRoom: Bank?
+  private var nativesBySet: [Int32: NativeSet] = [:]
+  private var nativesByKey: [Int32: NativeSet] = [:]
+  private var idleScan = 0
+  private var driftScan = 0
 
   init(_ kernel: any SemaphoreKernel) { self.kernel = kernel }
+
+  /// Forgets everything.
+  mutating func clear() { self = LockTable(kernel) }
+
+  // MARK: Locks
+
+  /// An own lock by its name.
+  @inline(__always)
+  subscript(key: LockKey) -> Lock? { byKey[key] }
+
+  /// The lock of a record.
+  @inline(__always)
+  subscript(cell: Int) -> Lock? { byCell[cell] }
+
+  /// Whether a lock is still the one of its record: not where its set is gone, or nobody used it for a while.
+  @inline(__always)
+  func knows(_ lock: Lock) -> Bool { byCell[lock.cell] === lock }
+
+  /// Locks that are known, without what leases on raw operations stand on.
+  var count: Int { nativesBySet.values.reduce(byKey.count) { $0 + $1.locks.values.count { !$0.place.isOperations } } }
+
+  /// The locks on a set of either kind, in the order of their semaphores.
+  func locks(on set: Int32) -> [Lock] { banksBySet[set]?.present ?? nativesBySet[set]?.inOrder ?? [] }
+
+  /// Takes in a lock whose record is marked.
+  mutating func register(_ lock: Lock) {
+    precondition(byCell[lock.cell] == nil, "a record has one lock")
+    byCell[lock.cell] = lock
+    guard case .own(let bank, let place, _) = lock.place else {
+      lock.place.native?.locks[lock.place.semaphore] = lock
+      return
+    }
+    precondition(bank.freePlaces & 1 << UInt64(place) == 0, "a lock stands on a place that is taken")
+    bank.locks[Int(place)] = lock
+    byKey[lock.key] = lock
+  }
+
+  /// Forgets a lock whose record is free, and frees its place.
+  mutating func forget(_ lock: Lock) {
+    precondition(knows(lock), "a lock is forgotten once")
+    byCell[lock.cell] = nil
+    lock.claim = nil
+    lock.textCell = TextRecord.none
+    if lock.isDamaged { damagedCount -= 1 }
+    if let native = lock.place.native {
+      native.locks[lock.place.semaphore] = nil
+      if native.locks.isEmpty { _ = forget(native) }
+    } else if let bank = lock.place.bank {
+      byKey[lock.key] = nil
+      bank.freePlace(lock.place.semaphore)
+    }
+  }
+
+  /// Takes in a lock that was found; `nil` where another one has its name or its semaphore.
+  ///
+  /// - Returns: The lock, and whether its record has a place that another record has, too.
+  mutating func adopt(_ record: LockRecord, _ key: LockKey, at cell: Int) -> (lock: Lock, isShared: Bool)? {
+    let id = BankID(set: record.set, key: record.sysvKey)
+    var isShared = false
+    let place: Place
+    if case .named(let kind) = record.layout {
+      guard byKey[key] == nil else { return nil }
+      let bank = banksBySet[id.set] ?? addBank(id)
+      isShared = bank.locks[record.place] != nil
+      bank.block(record.place)
+      place = .own(bank, place: UInt8(record.place), isCounting: kind != .readersWriter)
+    } else {
+      let set = adoptSet(id, count: record.semaphoreCount)
+      guard set.locks[record.place] == nil else { return nil }
+      place = Place(set, record.layout, record.place)
+    }
+    let lock = Lock(
+      key: key, cell: cell, place: place, capacity: record.capacity, textCell: record.textCell, lastUse: record.lastUse)
+    register(lock)
+    return (lock, isShared)
+  }
+
+  /// Another program wrote a lock's values: nothing is granted until it is removed.
+  mutating func markDamaged(_ lock: Lock) {
+    precondition(lock.place.isOwn && !lock.isDamaged, "an own lock is damaged once")
+    lock.isDamaged = true
+    damagedCount += 1
+  }
+
+  /// Locks that nobody used since an instant in nanoseconds.
+  ///
+  /// A bounded stretch a call: 100 000 locks take a minute.
+  mutating func idleLocks(since instant: Int64) -> [Lock] {
+    guard !byKey.isEmpty || !nativesBySet.isEmpty else { return [] }
+    var idle: [Lock] = []
+    for _ in 0..<min(4096, byCell.count) {
+      idleScan = idleScan + 1 < byCell.count ? idleScan + 1 : 0
+      if let lock = byCell[idleScan], lock.isIdle, !lock.isDamaged, lock.lastUse <= instant { idle.append(lock) }
+    }
+    return idle
+  }
+
+  // MARK: Banks
+
+  /// The sets for own locks.
+  var banks: [Bank] { Array(banksBySet.values) }
+
+  func bank(_ set: Int32) -> Bank? { banksBySet[set] }
+
+  private mutating func addBank(_ id: BankID) -> Bank {
+    let bank = Bank(id: id)
+    banksBySet[id.set] = bank
+    return bank
+  }
+
+  /// A set with room for one more lock; made where there is none.
+  ///
+  /// - Throws: what the kernel refuses.
+  mutating func bankForNewLock() throws(KernelFailure) -> Bank {
+    if let bank = bankWithRoom, bank.hasRoom { return bank }
+    let known = banksBySet.values.first(where: \.hasRoom)
+    let bank = if let known { known } else { addBank(try kernel.makeBank()) }
+    bankWithRoom = bank
+    return bank
+  }
+
+  /// Gives an empty set back to the host, unless it is the one that the next lock will go to.
+  mutating func dropIfEmpty(_ bank: Bank) {
+    guard bank.isEmpty else {
+      if bankWithRoom?.hasRoom != true { bankWithRoom = bank }
+      return
+    }
+    guard let other = banksBySet.values.first(where: { $0 !== bank && $0.hasRoom }) else { return }
+    kernel.removeBank(bank.id.set)
+    banksBySet[bank.id.set] = nil
+    if bankWithRoom === bank { bankWithRoom = other }
+  }
+
+  /// Removes sets of ours that no lock uses; answers how many.
+  func removeStrayBanks() -> Int {
+    let strays = kernel.banks().filter { banksBySet[$0.set] == nil }
+    for id in strays { kernel.removeBank(id.set) }
+    return strays.count
+  }
+
+  /// Forgets a set that is gone; false where that was known.
+  mutating func forget(_ bank: Bank) -> Bool {
+    guard banksBySet.removeValue(forKey: bank.id.set) != nil else { return false }
+    if bankWithRoom === bank { bankWithRoom = nil }
+    return true
+  }
+
+  /// Banks to look into, a bounded number at a time.
+  mutating func nextBanks(_ limit: Int) -> [Bank] {
+    let all = banksBySet.values.filter { !$0.isEmpty }.sorted { $0.id.set < $1.id.set }
+    guard !all.isEmpty else { return [] }
+    defer { driftScan = (driftScan + limit) % all.count }
+    return (0..<min(all.count, limit)).map { all[(driftScan + $0) % all.count] }
+  }
+
+  // MARK: Sets of native programs
+
+  /// The sets of native programs on which locks stand.
+  var nativeSets: [NativeSet] { Array(nativesBySet.values) }
+
+  func nativeSet(_ set: Int32) -> NativeSet? { nativesBySet[set] }
+
+  /// The set that had a key before another one got it.
+  func setReplaced(by id: BankID) -> NativeSet? {
+    guard id.key != 0, let old = nativesByKey[id.key], old.id != id else { return nil }
+    return old
+  }
+
+  /// The entry of a set, made when needed.
+  mutating func adoptSet(_ id: BankID, count: Int) -> NativeSet {
+    if let known = nativesBySet[id.set] { return known }
+    let set = NativeSet(id: id, count: count)
+    nativesBySet[id.set] = set
+    if id.key != 0 { nativesByKey[id.key] = set }
+    return set
+  }
+
+  /// Forgets a set on which nothing stands any more; false where that was known.
+  mutating func forget(_ set: NativeSet) -> Bool {
+    guard nativesBySet[set.id.set] === set else { return false }
+    nativesBySet[set.id.set] = nil
+    if nativesByKey[set.id.key] === set { nativesByKey[set.id.key] = nil }
+    return true
+  }
 
   // MARK: One look
 
@@ -80,8 +278,79 @@ struct LockTable: ~Copyable {
   func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32? { kernel.lastProcess(set, semaphore) }
   func waiters(_ set: Int32, _ semaphore: Int) -> Int? { kernel.waiters(set, semaphore) }
   func hasLedger(_ set: Int32, count: Int) -> Bool { kernel.hasLedger(set, count: count) }
-  func makeBank() throws(KernelFailure) -> BankID { try kernel.makeBank() }
-  func banks() -> [BankID] { kernel.banks() }
-  func remove(_ bank: BankID) { kernel.removeBank(bank.set) }
   func remove(set: Int32) -> KernelOutcome { kernel.remove(set) }
+}
+
+/// A set that native programs use too, as far as leases or waiters of ours stand on it.
+final class NativeSet {
+  let id: BankID
+  let count: Int
+  /// Locks by the semaphore that names them.
+  fileprivate(set) var locks: [Int: Lock] = [:]
+  /// How it looked last, once a lease stands on it.
+  var trace: SetTrace?
+  /// Who changed semaphores with leases last, and to what, at that look.
+  var seen: [Int: SeenSemaphore] = [:]
+  /// What semaphores with leases have, besides what native programs hold, when all leases on them have ended: the least
+  /// and the most that looks found, since a lease stands on them.
+  var settled: [Int: ClosedRange<Int>] = [:]
+  /// Whether the last look could not tell yet what the set's time moved for.
+  var isUndecided = false
+
+  init(id: BankID, count: Int) {
+    self.id = id
+    self.count = count
+  }
+
+  /// Whether leases stand on it.
+  var hasLeases: Bool { locks.values.contains { !$0.holders.isEmpty } }
+
+  /// Its locks in the order of their semaphores.
+  var inOrder: [Lock] { locks.sorted { $0.key < $1.key }.map(\.value) }
+}
+
+/// A semaphore as one look found it.
+struct SeenSemaphore: Equatable {
+  /// The process that changed it last.
+  var process: Int32?
+  var value: Int
+}
+
+/// A semaphore set with room for 64 own locks.
+final class Bank {
+  let id: BankID
+  /// A bit for each free place.
+  private(set) var freePlaces: UInt64 = .max
+  /// A bit for each place whose values had to be put right: native programs may still take it for what it was, so it is
+  /// used again when there is no other.
+  private var mendedPlaces: UInt64 = 0
+  fileprivate(set) var locks: [Lock?] = Array(repeating: nil, count: NamedDialect.locksPerBank)
+
+  init(id: BankID) { self.id = id }
+
+  /// Its locks, in order.
+  var present: [Lock] { locks.compactMap(\.self) }
+  var isEmpty: Bool { freePlaces == .max }
+  var hasRoom: Bool { freePlaces != 0 }
+
+  /// Takes a free place; there must be one.
+  func takePlace() -> Int {
+    precondition(hasRoom, "a place is taken where one is free")
+    let clean = freePlaces & ~mendedPlaces
+    let place = (clean != 0 ? clean : freePlaces).trailingZeroBitCount
+    freePlaces &= ~(1 << UInt64(place))
+    return place
+  }
+
+  /// Takes a place out of use for as long as this daemon lives.
+  func block(_ place: Int) { freePlaces &= ~(1 << UInt64(place)) }
+
+  /// A place was put right: it is used again when there is no other.
+  func mend(_ place: Int) { mendedPlaces |= 1 << UInt64(place) }
+
+  func freePlace(_ place: Int) {
+    precondition(freePlaces & 1 << UInt64(place) == 0, "a place is freed once")
+    locks[place] = nil
+    freePlaces |= 1 << UInt64(place)
+  }
 }

@@ -47,7 +47,7 @@ struct Tombstone {
 struct TombstoneRing {
   private var entries: [Tombstone] = []
   private var places = LeaseIndex<Int32>()
-  private let capacity: Int
+  let capacity: Int
   private var head = 0
   private(set) var count = 0
 
@@ -85,36 +85,5 @@ struct TombstoneRing {
     head = place(1)
     count -= 1
     return oldest
-  }
-}
-
-extension Ledger {
-  /// Remembers a lease that ended, so that its holder can be told.
-  func remember(_ lease: Lease, _ reason: EndReason) {
-    dropFromIndex(lease)
-    if tombstones.isFull { forgetOldestEnd() }
-    tombstones.append(Tombstone(lease, reason))
-  }
-
-  /// Forgets a lease that ended as if it had never been.
-  func forget(_ lease: Lease) {
-    dropFromIndex(lease)
-    journal.free(lease.cell)
-    forgetRetry(of: lease)
-  }
-
-  /// Forgets the oldest end.
-  func forgetOldestEnd() {
-    if let cell = makeRoom() { journal.free(cell) }
-  }
-
-  private func dropFromIndex(_ lease: Lease) {
-    leasesByID[lease.id] = nil
-    leasesByCell[lease.cell] = nil
-  }
-
-  func forgetRetry(of lease: Lease) {
-    guard let scope = IdempotencyScope(lease) else { return }
-    if case .lease(let known)? = idempotency[scope], known === lease { idempotency[scope] = nil }
   }
 }

@@ -4,16 +4,11 @@ import Testing
 @testable import Leasehold
 
 @Suite struct LeaseIndexTests {
-  private let lock = Lock(
-    key: Scene.key("a"), cell: 0, place: .own(Bank(id: BankID(set: 1, key: 1)), place: 0, isCounting: false),
-    capacity: nil,
-    textCell: .max, lastUse: 0)
-
   /// A lease whose place in the table is that of others, too.
   private func lease(_ number: UInt64, home: UInt64) -> Lease {
     var record = RecordTests.lease(seed: number)
     record.id = LeaseID(high: number, low: home)
-    return Lease(record, cell: 0, lock: lock, owner: nil, idempotencyKey: nil)
+    return Lease(record, cell: 0, key: Scene.key("a"))
   }
 
   @Test(arguments: 1...8 as ClosedRange<UInt64>) func itDoesWhatADictionaryDoes(_ seed: UInt64) {

@@ -11,7 +11,7 @@ extension Ledger {
   func checkQueues(_ waiting: SimulatedWaiting) -> [String] {
     var wrong: [String] = []
     var queued = 0
-    for lock in locksByCell.all {
+    for lock in lockTable.byCell.all {
       lock.queue.forEach { waiter in
         if waiter === waiter.lead { queued += 1 }
         if waiter.lock !== lock || waiters[waiter.lead.id] !== waiter.lead {
@@ -56,7 +56,7 @@ extension Ledger {
   func checkDeadlines() -> [String] {
     var wrong: [String] = []
     var expected = 0
-    for lease in leasesByCell.all {
+    for lease in leaseTable.all {
       if lease.isPart {
         if lease.queuePosition >= 0 || lease.due != 0 { wrong.append("a part has a deadline") }
         continue
@@ -68,10 +68,11 @@ extension Ledger {
         guard lease.due > 0 else { continue }
         expected += 1
         if lease.queuePosition < 0 { wrong.append("lease \(lease.id.ref) has no deadline") }
-        if lease.lock.map({ locksByCell[$0.cell] === $0 }) != true { wrong.append("lease \(lease.id.ref) has no lock") }
+        if lease.lock.map({ lockTable.knows($0) }) != true { wrong.append("lease \(lease.id.ref) has no lock") }
       }
     }
-    if leaseDeadlines.count != expected { wrong.append("\(leaseDeadlines.count) deadlines, not \(expected)") }
+    let count = leaseTable.deadlines.count
+    if count != expected { wrong.append("\(count) deadlines, not \(expected)") }
     return wrong
   }
 }
