@@ -85,18 +85,20 @@ let package = Package(
       cSettings: [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]),
     .target(name: "CEarlyAnswer", exclude: ["DESIGN.md"], cSettings: hardened),
     .target(name: "CSupervise", exclude: ["DESIGN.md"], cSettings: hardened),
-    .target(name: "CHost", cSettings: hardened),
-    .target(name: "CBuild", cSettings: hardened),
+    .target(name: "CHost", exclude: ["DESIGN.md"], cSettings: hardened),
+    .target(name: "CBuild", exclude: ["DESIGN.md"], cSettings: hardened),
     .target(name: "COpenAPI", exclude: ["DESIGN.md", "openapi.yaml", "reference.html"]),
     .target(
       name: "CDashboard",
       exclude: [
         "DESIGN.md", "page.html", "style.css", "service.js", "locks.js", "activity.js", "kernel.js", "main.js",
       ]),
-    .target(name: "CLazyLibrary", cSettings: hardened),
+    .target(name: "CLazyLibrary", exclude: ["DESIGN.md"], cSettings: hardened),
     // Of Debian's libmicrohttpd-dev and libgnutls28-dev; the libraries are loaded when they are needed.
-    .target(name: "CMicroHTTPD", dependencies: ["CLazyLibrary"], cSettings: hardened),
-    .target(name: "CGnuTLS", dependencies: ["CLazyLibrary"], cSettings: hardened),
+    .target(
+      name: "CMicroHTTPD", dependencies: ["CLazyLibrary"], exclude: ["DESIGN.md"], cSettings: hardened),
+    .target(
+      name: "CGnuTLS", dependencies: ["CLazyLibrary"], exclude: ["DESIGN.md"], cSettings: hardened),
 
     // The values of System V IPC: operations, keys, permissions.
     .target(name: "SysVTypes", exclude: ["DESIGN.md"], swiftSettings: fast),

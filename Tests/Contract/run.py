@@ -213,11 +213,17 @@ def generated_requests_pass(tools, port, directory, options, seconds, header):
     variables = {**os.environ, "SCHEMATHESIS_HOOKS": os.path.join(HERE, "hooks.py"), "LEASEHOLD_OPENAPI": DOCUMENT}
     limit = LONGEST if options.full else seconds * 2 + 60
     try:
-        result = subprocess.run(command, env=variables, cwd=directory, check=False, timeout=limit)
-    except subprocess.TimeoutExpired:
+        result = subprocess.run(command, env=variables, cwd=directory, check=False, timeout=limit, text=True,
+                                stdout=subprocess.PIPE)
+    except subprocess.TimeoutExpired as late:
+        print((late.stdout or b"").decode(errors="replace"))
         print("FAILED a request never ends; the last lines of the service's log may tell which")
         return False
-    return result.returncode == 0
+    print(result.stdout, flush=True)
+    # A request that the tool could not make is an error there, without a word, and does not count in its status.
+    if errors := re.findall("\N{NO ENTRY SIGN} +[1-9][0-9]* errors?", result.stdout):
+        print(f"FAILED {errors[0]}: the tool could not make what it wanted to send; see before_call in hooks.py")
+    return result.returncode == 0 and not errors
 
 
 def passes(tools, options, door, role, seconds):

@@ -77,7 +77,15 @@ def the_list_of_behaviours_is_of_today(tree):
         yield f"{PAGE} is stale: Tests/Interop/rows.py writes it anew"
 
 
+def targets_say_what_they_are_for(tree):
+    for folder in sorted({path.split("/")[1] for path, _ in tree.matching(".swift", ".c", under=("Sources/",))}):
+        text = tree.text(f"Sources/{folder}/DESIGN.md")
+        if "Invariants" not in text:
+            yield f"Sources/{folder}/DESIGN.md must say what the target is for, why not the obvious, and its invariants"
+
+
 CHECKS = [
     links_lead_somewhere, proofs_are_tests, sources_in_documents_exist, shell_snippets_are_shell,
     readme_has_both_commands, the_list_of_behaviours_is_of_today,
+    targets_say_what_they_are_for,
 ]

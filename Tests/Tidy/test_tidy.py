@@ -23,6 +23,7 @@ GOOD = {
     "docs/a.md": '`Sources/SysV/A.swift`, `A.swift`, `Sources/SysV/`, [x](../Tests/Live/test_a.py "test_a")\n',
     units.UNIT: "[Service]\n" + "\n".join(units.MUST_SAY) + "\n",
     "Sources/SysV/A.swift": "import CSysV\n",
+    **{f"Sources/{name}/DESIGN.md": "Invariants\n" for name in ("SysV", "Leasehold", "LeaseholdHTTP")},
     "Sources/Leasehold/A.swift": "import Synchronization\n",
     "VERSION": "1.2.0-dev\n",
     "packaging/project.env": "MAINTAINER='A <a@b.invalid>'\nREPOSITORY=https://b.invalid/c\n"
@@ -71,6 +72,7 @@ BAD = {
     "links_lead_somewhere": {"docs/b.md": "[x](../README.md#nowhere)\n"},
     "shell_snippets_are_shell": {"README.md": GOOD["README.md"].replace("echo hi", "if; then")},
     "readme_has_both_commands": {"README.md": "make run\n"},
+    "targets_say_what_they_are_for": {"Sources/B/b.c": "int b;\n"},
     "the_list_of_behaviours_is_of_today": {"Tests/Interop/rows.txt": "A1 | a | b\n"},
     "the_unit_keeps_semaphores": {units.UNIT: GOOD[units.UNIT].replace("PrivateIPC=no", "PrivateIPC=yes")},
 }
