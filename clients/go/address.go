@@ -2,6 +2,7 @@ package leasehold
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/user"
@@ -13,7 +14,8 @@ import (
 
 const (
 	usualSocket = "/run/leasehold/leasehold.sock"
-	usualURL    = "http://127.0.0.1:31818"
+	usualPort   = "31818"
+	usualURL    = "http://127.0.0.1:" + usualPort
 )
 
 var started = time.Now()
@@ -28,15 +30,52 @@ type address struct {
 	base   string // of all targets
 }
 
-// addressOf reads an address: what is said, else LEASEHOLD_URL, else the socket if it is there, else TCP (rule 1).
+// ownSocket is the socket of this user's own service, where one takes connections and nobody else can put another.
+func ownSocket() (string, bool) {
+	runtime := os.Getenv("XDG_RUNTIME_DIR")
+	folder := "/tmp/leasehold-" + strconv.Itoa(os.Geteuid())
+	if len(runtime)+len("/leasehold/leasehold.sock") < 107 && isOwn(runtime) {
+		folder = runtime + "/leasehold"
+	}
+	path := folder + "/leasehold.sock"
+	if !isOwn(folder) || !isSocket(path) {
+		return "", false
+	}
+	connection, err := net.DialTimeout("unix", path, 2*time.Second)
+	if err != nil {
+		return "", false
+	}
+	connection.Close()
+	return path, true
+}
+
+// isOwn reports whether a folder is this user's and closed to others.
+func isOwn(folder string) bool {
+	info, err := os.Lstat(folder)
+	if err != nil || !strings.HasPrefix(folder, "/") || !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
+		return false
+	}
+	owner, isUnix := info.Sys().(*syscall.Stat_t)
+	return isUnix && int(owner.Uid) == os.Geteuid()
+}
+
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&os.ModeSocket != 0
+}
+
+// addressOf reads an address: what is said, else LEASEHOLD_URL, else the system's socket, else the user's own, else TCP
+// (rule 1).
 func addressOf(text string) (address, error) {
 	if text == "" {
 		text = os.Getenv("LEASEHOLD_URL")
 	}
 	if text == "" {
 		text = usualURL
-		if _, err := os.Stat(usualSocket); err == nil {
+		if isSocket(usualSocket) {
 			text = "unix:" + usualSocket
+		} else if path, isThere := ownSocket(); isThere {
+			text = "unix:" + path
 		}
 	}
 	if strings.HasPrefix(text, "unix:/") {
@@ -47,7 +86,11 @@ func addressOf(text string) (address, error) {
 		return address{}, invalid("'%s' is no address; give something like unix:%s, %s or https://HOST:31818",
 			text, usualSocket, usualURL)
 	}
-	return address{text: text, base: parsed.Scheme + "://" + parsed.Host}, nil
+	host := parsed.Host
+	if parsed.Port() == "" {
+		host += ":" + usualPort
+	}
+	return address{text: text, base: parsed.Scheme + "://" + host}, nil
 }
 
 // clock is the clock for deadlines of leases that are reached this way (rule 22).

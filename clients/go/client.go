@@ -16,12 +16,14 @@ const (
 	ttlLeast   = 100 * time.Millisecond
 	ttlDefault = 30 * time.Second
 	// A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
-	askAgain   = 30 * time.Second
+	askAgain   = 20 * time.Second
 	streamWait = 10 * time.Minute
 	// A service that was never there is not waited for as long as one that was (rule 4).
 	neverReached = time.Second
 	pauseFirst   = 50 * time.Millisecond
 	pauseMost    = 500 * time.Millisecond
+	// As many leases as the service reads of those that the caller keeps meanwhile.
+	holdingMost = 32
 )
 
 // Config says where a service is. What is left out the environment says.
@@ -40,6 +42,7 @@ type Config struct {
 type Client struct {
 	transport *transport
 	timeout   time.Duration
+	askAgain  time.Duration
 	undo      *undo
 	watcher   *watcher
 	// Whether the service cannot see this process; the longest wait that it takes.
@@ -53,7 +56,7 @@ func NewClient(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{transport: transport, timeout: config.Timeout, undo: &undo{transport: transport}}
+	c := &Client{transport: transport, timeout: config.Timeout, askAgain: askAgain, undo: &undo{transport: transport}}
 	if c.timeout <= 0 {
 		c.timeout = 5 * time.Second
 	}
@@ -76,14 +79,22 @@ func (c *Client) obtain(ctx context.Context, w *wish) (*Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w.holding = c.holding(ctx)
+	w.holding = c.holding(ctx, w)
+	w.until = forever
+	if w.wait < forever/2 {
+		w.until = c.transport.now() + w.wait
+	}
 	for {
 		way := c.wayOf(w)
 		lease, isOtherWay, err := c.acquire(ctx, w, way)
-		if !isOtherWay {
+		switch {
+		case isOtherWay:
+			c.isUnseen.Store(true)
+		case errors.Is(err, ErrLeaseLost) && c.forgetEnded(ctx, w):
+			// One that it named as held was over, or another service's.
+		default:
 			return lease, err
 		}
-		c.isUnseen.Store(true)
 	}
 }
 
@@ -101,19 +112,91 @@ func (c *Client) wayOf(w *wish) Keep {
 }
 
 // holding are the leases of the context, by which the service finds circles (rule 10).
-func (c *Client) holding(ctx context.Context) []string {
-	var ids []string
-	for _, id := range strings.Split(os.Getenv("LEASEHOLD_HOLDING"), ",") {
-		if len(id) == 32 {
-			ids = append(ids, id)
-		}
-	}
+func (c *Client) holding(ctx context.Context, w *wish) []string {
+	var ids, wanted []string
 	for lease := FromContext(ctx); lease != nil; lease = lease.outer {
-		if lease.client == c && lease.Held() {
+		switch {
+		case lease.client != c || !lease.Held():
+		case haveOneInCommon(lease.Keys, w.keys()):
+			wanted = append(wanted, lease.id)
+		default:
 			ids = append(ids, lease.id)
 		}
 	}
+	ids = append(wanted, ids...)
+	for _, id := range strings.Split(os.Getenv("LEASEHOLD_HOLDING"), ",") {
+		if len(id) == 32 && !haveOneInCommon(ids, []string{id}) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) > holdingMost {
+		ids = ids[:holdingMost]
+	}
 	return ids
+}
+
+func haveOneInCommon(some, others []string) bool {
+	for _, one := range some {
+		for _, other := range others {
+			if one == other {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// forgetEnded leaves out of what is named as held what the service does not have; false where it has all of it.
+func (c *Client) forgetEnded(ctx context.Context, w *wish) bool {
+	held := make([]string, 0, len(w.holding))
+	for _, id := range w.holding {
+		got, err := c.transport.ask(ctx, c.timeout, call{method: http.MethodGet, target: "/leases/" + id})
+		if err != nil || got.status == http.StatusOK {
+			held = append(held, id)
+		}
+	}
+	isFewer := len(held) < len(w.holding)
+	w.holding = held
+	return isFewer
+}
+
+// alive asks on another connection whether the service is there (rule 6).
+func (c *Client) alive(ctx context.Context) error {
+	_, err := c.transport.ask(ctx, c.timeout, call{method: http.MethodGet, target: "/healthz", isFresh: true})
+	return err
+}
+
+// whileAlive opens what may be long in coming, as long as the service is there.
+func (c *Client) whileAlive(
+	ctx context.Context, open func(context.Context) (*answer, *stream, error),
+) (*answer, *stream, error) {
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	away := make(chan error, 1)
+	ticker := time.NewTicker(c.askAgain)
+	defer ticker.Stop()
+	go func() {
+		for {
+			select {
+			case <-own.Done():
+				return
+			case <-ticker.C:
+				if err := c.alive(own); err != nil && own.Err() == nil {
+					away <- err
+					cancel()
+					return
+				}
+			}
+		}
+	}()
+	got, held, err := open(own)
+	if err != nil && ctx.Err() == nil {
+		select {
+		case err = <-away:
+		default:
+		}
+	}
+	return got, held, err
 }
 
 // attempt is one acquire on its way: its key, its patience, and whether the service may know of it.
@@ -144,11 +227,8 @@ func (a *attempt) renew() { a.key, a.begun = randomKey(), a.now() }
 
 // acquire asks until it is answered. It returns true when no process can be bound to.
 func (c *Client) acquire(ctx context.Context, w *wish, way Keep) (*Lease, bool, error) {
-	a := &attempt{wish: w, way: way, client: c, until: forever, failingSince: -1, lastFailed: -forever}
+	a := &attempt{wish: w, way: way, client: c, until: w.until, failingSince: -1, lastFailed: -forever}
 	a.renew()
-	if w.wait < forever/2 {
-		a.until = a.begun + w.wait
-	}
 	lease, isOtherWay, err := a.run(ctx)
 	if err != nil && a.isPending.Load() && way != Stream {
 		target, body := w.request(way, time.Millisecond)
@@ -168,8 +248,11 @@ func (a *attempt) run(ctx context.Context) (*Lease, bool, error) {
 		wait := shorter(a.left(), time.Duration(a.client.waitMost.Load()))
 		got, held, err := a.ask(ctx, wait)
 		var e *Error
-		if errors.As(err, &e) && e.timedOut && a.way != Stream && wait > askAgain {
-			continue // no answer because the lock was not free yet is no failure
+		if errors.As(err, &e) && e.timedOut && a.way != Stream && wait > a.client.askAgain {
+			// No answer because the lock was not free yet is no failure.
+			if err = a.client.alive(ctx); err == nil {
+				continue
+			}
 		}
 		if err == nil && got.status < 300 && got.Lease == "" {
 			held.close()
@@ -198,10 +281,17 @@ func (a *attempt) ask(ctx context.Context, wait time.Duration) (*answer, *stream
 	if a.way == Stream {
 		wait = shorter(wait, streamWait)
 		target, _ := a.wish.request(a.way, wait)
-		return a.client.transport.open(ctx, wait+a.client.timeout, call{method: http.MethodPost, target: target}, true)
+		return a.client.whileAlive(ctx, func(ctx context.Context) (*answer, *stream, error) {
+			asked := call{method: http.MethodPost, target: target}
+			return a.client.transport.open(ctx, wait+a.client.timeout, asked, true)
+		})
 	}
 	target, body := a.wish.request(a.way, wait)
-	got, err := a.client.transport.ask(ctx, shorter(wait, askAgain)+a.client.timeout, call{
+	patience := a.client.askAgain
+	if wait <= patience {
+		patience = wait + a.client.timeout
+	}
+	got, err := a.client.transport.ask(ctx, patience, call{
 		method: http.MethodPost, target: target, body: body, key: a.key, isFresh: a.isPending.Load(),
 		onSent: func() { a.isPending.Store(true) },
 	})
@@ -218,7 +308,8 @@ func (a *attempt) isOtherWay(got *answer) bool {
 func (a *attempt) next(got *answer) error {
 	most := time.Duration(got.Maximum) * time.Millisecond
 	switch {
-	case got.status == http.StatusBadRequest && got.Parameter == "wait" && most < time.Duration(a.client.waitMost.Load()):
+	case got.status == http.StatusBadRequest && got.Parameter == "wait" && most > 0 &&
+		most < time.Duration(a.client.waitMost.Load()):
 		a.client.waitMost.Store(int64(most))
 		return nil
 	case got.Code == "wait-timeout" && a.left() > 0, got.Code == "undelivered":
@@ -238,7 +329,7 @@ func (a *attempt) isAllOwn(holders []Holder) bool {
 	for _, holder := range holders {
 		isOwn := false
 		for _, id := range a.wish.holding {
-			isOwn = isOwn || strings.HasPrefix(id, holder.Ref)
+			isOwn = isOwn || holder.Ref != "" && strings.HasPrefix(id, holder.Ref)
 		}
 		if !isOwn {
 			return false

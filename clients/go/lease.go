@@ -57,7 +57,8 @@ type Lease struct {
 	loss     *Error
 	deadline time.Duration
 	timer    *time.Timer
-	mayStand bool // for the service, although it is lost here
+	mayStand bool   // for the service, although it is lost here
+	breaking *Error // why it will be lost at its deadline, where an operator ends it (rule 26)
 }
 
 func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
@@ -203,10 +204,29 @@ func (l *Lease) now() time.Duration { return l.client.transport.now() }
 func (l *Lease) look() {
 	l.mutex.Lock()
 	left := l.deadline - l.now()
-	isOver := l.state == held && left <= 0
+	isOver, why := l.state == held && left <= 0, l.breaking
 	l.mutex.Unlock()
 	if isOver {
-		l.lose(lost("deadline", l.Keys), true)
+		if why == nil {
+			why = lost("deadline", l.Keys)
+		}
+		l.lose(why, true)
+	}
+}
+
+// breakIn notes that an operator ends it: it is held until then, and renewed no more.
+func (l *Lease) breakIn(said *document, since time.Duration) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.state != held {
+		return
+	}
+	l.breaking = lostBy(&answer{document: document{Reason: "broken", BreakReason: said.BreakReason}}, l.Keys)
+	l.deadline = shorter(l.deadline, since+time.Duration(said.BreakingIn)*time.Millisecond)
+	if l.timer == nil {
+		l.timer = time.AfterFunc(l.deadline-l.now(), l.onTimer)
+	} else {
+		l.timer.Reset(l.deadline - l.now())
 	}
 }
 
@@ -249,8 +269,12 @@ func (l *Lease) confirm() {
 	got, err := l.client.transport.ask(context.Background(), l.client.timeout, call{
 		method: http.MethodGet, target: "/leases/" + l.id,
 	})
-	if err == nil && got.isGone() {
+	switch {
+	case err != nil:
+	case got.isGone():
 		l.lose(lostBy(got, l.Keys), false)
+	case got.BreakingIn > 0:
+		l.breakIn(&got.document, got.sent)
 	}
 }
 
@@ -267,7 +291,7 @@ func (l *Lease) renewOnAndOn() {
 		case <-time.After(next - l.now()):
 		}
 		l.mutex.Lock()
-		left, isLast := l.deadline-l.now(), l.deadline >= l.end
+		left, isLast := l.deadline-l.now(), l.deadline >= l.end || l.breaking != nil
 		l.mutex.Unlock()
 		if isLast || left <= 0 {
 			return // the last renewal reached the end, or the clock knows
@@ -290,13 +314,15 @@ func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration, isFresh 
 	got, err := l.client.transport.ask(ctx, timeout, call{method: http.MethodPost, target: target, isFresh: isFresh})
 	switch {
 	case err != nil:
+	case got.isGone() && got.BreakingIn > 0:
+		l.breakIn(&got.document, got.sent)
 	case got.isGone():
-		// An operator who leaves some time ends it later than now.
-		l.lose(lostBy(got, l.Keys), got.BreakingIn > 0)
+		l.lose(lostBy(got, l.Keys), false)
 	case got.status < 300 && got.TTL > 0:
 		l.mutex.Lock()
-		until := got.sent + time.Duration(got.ExpiresIn)*time.Millisecond
-		l.deadline = shorter(longer(l.deadline, until), l.end)
+		if until := got.sent + time.Duration(got.ExpiresIn)*time.Millisecond; l.breaking == nil {
+			l.deadline = shorter(longer(l.deadline, until), l.end)
+		}
 		l.mutex.Unlock()
 	}
 	return got, err
@@ -317,8 +343,18 @@ func (l *Lease) follow() {
 		now := l.now()
 		longest, last, beats = longer(longest, now-last), now, beats+1
 		var said document
-		if parse([]byte(line), &said) == nil && said.Ended != "" {
+		if parse([]byte(line), &said) != nil {
+			continue
+		}
+		if said.BreakingIn > 0 {
+			l.breakIn(&said, now)
+		}
+		if said.Ended != "" {
 			said.Reason, said.EndedAt = said.Ended, said.At
+			if l.mutex.Lock(); said.BreakReason == "" && l.breaking != nil {
+				said.BreakReason = l.breaking.BreakReason
+			}
+			l.mutex.Unlock()
 			l.lose(lostBy(&answer{document: said}, l.Keys), false)
 			return
 		}

@@ -84,6 +84,7 @@ type wish struct {
 	owner                        *string
 	ignoresLoss                  bool
 	holding                      []string
+	until                        time.Duration
 }
 
 func (w *wish) keys() []string {

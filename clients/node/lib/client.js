@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { now } from './address.js'
-import { AlreadyHeld, Invalid, Unavailable, WaitTimeout, errorOf } from './errors.js'
+import { AlreadyHeld, Invalid, LeaseLost, Unavailable, WaitTimeout, errorOf } from './errors.js'
 import { Lease, Pulse } from './lease.js'
 import { Transport, notHTTP, parsed } from './transport.js'
 import { Undo } from './undo.js'
@@ -9,10 +9,12 @@ import { readOptions, requestFor } from './want.js'
 import { Watcher } from './watcher.js'
 
 // A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
-const ASK_AGAIN_MS = 30_000
+const ASK_AGAIN_MS = 20_000
 const STREAM_WAIT_MS = 600_000
 // A service that was never there is not waited for as long as one that was (rule 4).
 const NEVER_REACHED_MS = 1000
+// As many leases as the service reads of those that the caller keeps meanwhile.
+const HOLDING_MAX = 32
 const PAUSE_MS = { first: 50, most: 500 }
 
 /** The leases that the code which runs now stands under. */
@@ -27,9 +29,14 @@ export class Client {
   // Whether the service sees this process, as far as is known.
   #isSeen
   #waitMaxMs = 3_600_000
+  #askAgainMs
 
-  /** `url` is `unix:/path`, `http://host:port` or `https://host:port`; `timeoutMs` bounds how long it may be away. */
-  constructor({ url, token, ca, timeoutMs = 5000 } = {}) {
+  /**
+   * `url` is `unix:/path`, `http://host:port` or `https://host:port`; `timeoutMs` bounds how long it may be away.
+   * `askAgainMs` is for tests.
+   */
+  constructor({ url, token, ca, timeoutMs = 5000, askAgainMs = ASK_AGAIN_MS } = {}) {
+    this.#askAgainMs = askAgainMs
     this.#transport = new Transport({ url, token, ca })
     this.#timeoutMs = timeoutMs
     this.#undo = new Undo(this.#transport)
@@ -42,16 +49,24 @@ export class Client {
 
   async acquire(key, options = {}) {
     const wanted = readOptions(key, options)
-    const holding = this.#holding(wanted)
+    wanted.until = now() + wanted.waitMs
+    let holding = this.#holding(wanted)
     wanted.signal?.throwIfAborted()
     if (wanted.keep === 'stream' && wanted.keys.length > 1) {
       throw new Invalid('a stream keeps one lock; several are kept by process or renewal', { code: 'invalid-option' })
     }
     for (;;) {
       const [way] = this.#waysFor(wanted)
-      const lease = await (way === 'stream' ? this.#hold(wanted, holding) : this.#obtain(wanted, way, holding))
-      if (lease) return lease
-      this.#isSeen = false
+      try {
+        const lease = await (way === 'stream' ? this.#hold(wanted, holding) : this.#obtain(wanted, way, holding))
+        if (lease) return lease
+        this.#isSeen = false
+      } catch (error) {
+        // One that it named as held may be over, or another service's.
+        const held = error instanceof LeaseLost ? await this.#stillHeld(holding) : holding
+        if (held.length === holding.length) throw error
+        holding = held
+      }
     }
   }
 
@@ -92,10 +107,42 @@ export class Client {
   }
 
   /** The ids of what is held around this call, by which the service finds circles (rule 10). */
-  #holding({ holding }) {
+  #holding({ holding, keys }) {
     const outside = (process.env.LEASEHOLD_HOLDING ?? '').split(',').filter(id => /^[0-9a-f]{32}$/.test(id))
     const above = (holding ?? under.getStore() ?? []).filter(lease => lease.held && lease.client === this)
-    return [...outside, ...above.map(lease => lease.id)]
+    const isWanted = lease => lease.keys.some(key => keys.includes(key))
+    const sorted = [...above.filter(lease => !isWanted(lease)), ...above.filter(isWanted)]
+    return [...new Set([...outside, ...sorted.map(lease => lease.id)])].slice(-HOLDING_MAX)
+  }
+
+  /** Those of the ids whose leases the service has. */
+  async #stillHeld(ids) {
+    const held = []
+    for (const id of ids) {
+      const { status } = await this.#transport.ask('GET', `/leases/${id}`, { timeoutMs: this.#timeoutMs })
+      if (status === 200) held.push(id)
+    }
+    return held
+  }
+
+  /** Asks on another connection whether the service is there (rule 6). */
+  async #alive() {
+    await this.#transport.ask('GET', '/healthz', { timeoutMs: this.#timeoutMs, fresh: true })
+  }
+
+  /** Opens what may be long in coming, as long as the service is there. */
+  async #whileAlive(open, signal) {
+    const gone = new AbortController()
+    const abort = () => gone.abort(signal.reason)
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    const timer = setInterval(() => this.#alive().catch(error => gone.abort(error)), this.#askAgainMs)
+    try {
+      return await open(gone.signal)
+    } finally {
+      clearInterval(timer)
+      signal?.removeEventListener('abort', abort)
+    }
   }
 
   /** An acquire with an Idempotency-Key, asked until it is answered. `null` when no process can be bound to. */
@@ -105,13 +152,15 @@ export class Client {
       for (;;) {
         const waitMs = Math.min(ask.leftMs, this.#waitMaxMs)
         const { target, body } = requestFor(wanted, way, { waitMs, holding })
-        const timeoutMs = Math.min(waitMs, ASK_AGAIN_MS) + this.#timeoutMs
+        const isLong = waitMs > this.#askAgainMs
+        const timeoutMs = isLong ? this.#askAgainMs : waitMs + this.#timeoutMs
         let answer
         try {
           answer = await this.#transport.ask('POST', target, { ...ask.parts, body, timeoutMs, fresh: ask.isPending })
         } catch (error) {
           // No answer because the lock was not free yet is no failure.
-          if (!error.timedOut || waitMs <= ASK_AGAIN_MS) await ask.failed(error)
+          if (error.timedOut && isLong) await this.#alive()
+          else await ask.failed(error)
           continue
         }
         ask.isPending = false
@@ -135,7 +184,8 @@ export class Client {
       let stream
       try {
         const timeoutMs = waitMs + this.#timeoutMs
-        stream = await this.#transport.open('POST', target, { timeoutMs, signal: wanted.signal })
+        stream = await this.#whileAlive(
+          signal => this.#transport.open('POST', target, { timeoutMs, signal }), wanted.signal)
         if (stream.status < 300) {
           const answer = await firstLine(stream, this.#timeoutMs)
           return await this.#granted(answer, { wanted, way: 'stream', ask, stream })
@@ -194,9 +244,9 @@ class Ask {
   #failingSince = null
   #pauseMs = PAUSE_MS.first
 
-  constructor({ waitMs, signal }, transport, timeoutMs) {
+  constructor({ until, signal }, transport, timeoutMs) {
     this.#signal = signal
-    this.#until = now() + waitMs
+    this.#until = until
     this.#transport = transport
     this.#timeoutMs = timeoutMs
   }

@@ -30,6 +30,8 @@ export class Lease {
   #stream
   #state = 'held'
   #loss = null
+  // Why it will be lost at its deadline, where an operator ends it (rule 26).
+  #breaking = null
   #deadline
   #ttlMs
   #end
@@ -125,6 +127,7 @@ export class Lease {
   async confirm() {
     const answer = await this.#transport.ask('GET', `/leases/${this.#id}`, { background: true })
     if (isGone(answer)) this.#lose(lossOf(answer, this.keys))
+    else if (answer.body?.breaking_in_ms > 0) this.#breakIn(answer.body, answer.sentAt)
   }
 
   /** @internal An event about it. */
@@ -163,7 +166,15 @@ export class Lease {
   /** Over by the own clock; the service may think otherwise, and is told by the release. */
   #expire() {
     this.#mayStand = true
-    this.#lose(new LeaseLost('deadline', { keys: this.keys }))
+    this.#lose(this.#breaking ?? new LeaseLost('deadline', { keys: this.keys }))
+  }
+
+  /** An operator ends it: it is held until then, and renewed no more. */
+  #breakIn({ breaking_in_ms: left, break_reason: breakReason }, since) {
+    if (this.#state !== 'held') return
+    this.#breaking = new LeaseLost('broken', { keys: this.keys, breakReason })
+    this.#deadline = Math.min(this.#deadline, since + left)
+    this.#at(() => this.#deadline, () => this.#expire())
   }
 
   #stop() {
@@ -186,7 +197,7 @@ export class Lease {
   #renewAt(time, pause = 0) {
     this.#at(() => time, async () => {
       // The last renewal reaches the end.
-      if (!this.held || this.#deadline >= this.#end) return
+      if (!this.held || this.#breaking || this.#deadline >= this.#end) return
       const timeoutMs = Math.min(Math.max(this.#ttlMs / 6, RENEW_LEAST_MS), this.#deadline - now())
       const answer = await this.#sendRenewal({ timeoutMs, background: true, fresh: pause > 0 }).catch(() => null)
       if (this.#state !== 'held') return
@@ -203,11 +214,11 @@ export class Lease {
     const target = `/leases/${this.#id}/renew${query}`
     const answer = await this.#transport.ask('POST', target, how)
     const { status, body } = answer
-    if (status < 300 && body?.ttl_ms > 0) {
+    if (status < 300 && body?.ttl_ms > 0 && !this.#breaking) {
       this.#deadline = Math.min(Math.max(this.#deadline, answer.sentAt + body.expires_in_ms), this.#end)
+    } else if (isGone(answer) && body?.breaking_in_ms > 0) {
+      this.#breakIn(body, answer.sentAt)
     } else if (isGone(answer)) {
-      // An operator who leaves some time ends it later than now.
-      this.#mayStand = body?.breaking_in_ms > 0
       this.#lose(lossOf(answer, this.keys))
     }
     return answer
@@ -219,7 +230,9 @@ export class Lease {
         pulse.beat()
         if (line === '') continue
         const said = JSON.parse(line)
-        if (said.ended) return this.ended({ reason: said.ended, break_reason: said.break_reason, at: said.at })
+        if (said.breaking_in_ms > 0) this.#breakIn(said, now())
+        const why = said.break_reason ?? this.#breaking?.breakReason
+        if (said.ended) return this.ended({ reason: said.ended, break_reason: why, at: said.at })
       }
       this.#lose(new LeaseLost('connection-closed', { keys: this.keys }))
     } catch (error) {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Leasehold;
 
 use Leasehold\Exception\{Invalid, LeaseholdException};
-use Leasehold\Internal\{Acquisition, Problems, Transport};
+use Leasehold\Internal\{Problems, Transport};
 
 /** Where the service is and who asks. */
 final class Client
@@ -20,7 +20,7 @@ final class Client
      * Makes a client; it connects with its first request.
      *
      * @param string|null $url `unix:/path`, `http://host:port` or `https://host:port`; null for LEASEHOLD_URL, else the
-     *     socket of the package where there is one, else port 31818 of this host
+     *     socket of the package where there is one, else that of your own service, else port 31818 of this host
      * @param string|null $token a bearer token; null for LEASEHOLD_TOKEN, if that is set
      * @param float $timeout how long one request may take beyond its wait in a queue, in seconds
      * @throws Invalid
@@ -43,22 +43,15 @@ final class Client
     }
 
     /**
-     * Takes a lock; see `Lock::acquire`, which takes the same.
+     * Takes a lock here.
      *
+     * @param string|list<string|array<string, mixed>> $key
+     * @param mixed ...$how what `Lock::acquire` takes, by name
      * @throws LeaseholdException
      */
-    public function acquire(
-        string|array $key,
-        ?float $wait = null,
-        bool $shared = false,
-        ?int $slots = null,
-        int $count = 1,
-        ?float $ttl = null,
-        ?float $maxHold = null,
-        ?string $owner = null,
-        Keep $keep = Keep::Auto,
-    ): Lease {
-        return (new Acquisition($this, $key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep))->run();
+    public function acquire(string|array $key, mixed ...$how): Lease
+    {
+        return Lock::acquire($key, ...$how, client: $this);
     }
 
     /**

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Leasehold;
 
 use Leasehold\Exception\{LeaseholdException, LeaseLost, Locked};
+use Leasehold\Internal\Acquisition;
 
 /** Takes locks: `Lock::with('deploy', fn (Lease $lease) => deploy($lease->fence), wait: 10)`. */
 final class Lock
@@ -13,29 +14,19 @@ final class Lock
      * Takes a lock, calls the body with the lease, and gives the lock back however the body ends.
      *
      * @template T
+     * @param string|list<string|array<string, mixed>> $key
      * @param callable(Lease): T $body
      * @param bool $ignoreLoss whether the body's result counts although the lease was lost before its end; what the
      *     body throws always leaves as it is
+     * @param mixed ...$how what `acquire` takes, by name
      * @return T
      * @throws Locked when others have it until the wait is over
      * @throws LeaseLost when the lease was lost before the body ended
      * @throws LeaseholdException
      */
-    public static function with(
-        string|array $key,
-        callable $body,
-        ?float $wait = null,
-        bool $shared = false,
-        ?int $slots = null,
-        int $count = 1,
-        ?float $ttl = null,
-        ?float $maxHold = null,
-        ?string $owner = null,
-        Keep $keep = Keep::Auto,
-        bool $ignoreLoss = false,
-        ?Client $client = null,
-    ): mixed {
-        $lease = self::acquire($key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep, $client);
+    public static function with(string|array $key, callable $body, bool $ignoreLoss = false, mixed ...$how): mixed
+    {
+        $lease = self::acquire($key, ...$how);
         try {
             $result = $body($lease);
         } catch (\Throwable $error) {
@@ -79,6 +70,6 @@ final class Lock
         ?Client $client = null,
     ): Lease {
         $client ??= Client::default();
-        return $client->acquire($key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep);
+        return (new Acquisition($client, $key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep))->run();
     }
 }

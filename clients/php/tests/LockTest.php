@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Leasehold\Tests;
 
 use Leasehold\Exception\{AlreadyHeld, Deadlock, Denied, Invalid, LeaseLost, Locked, Unavailable, WaitTimeout};
+use Leasehold\Internal\Address;
 use Leasehold\{Client, Keep, Lease, Lock};
 
 final class LockTest extends ServiceTestCase
@@ -155,6 +156,36 @@ final class LockTest extends ServiceTestCase
             array_map(putenv(...), array_keys($environment));
         }
         $lease->release();
+    }
+
+    public function testTheOwnServiceIsFoundWhereNobodyElseCanPutAnother(): void
+    {
+        $runtime = sys_get_temp_dir() . '/runtime-' . bin2hex(random_bytes(8));
+        $path = "$runtime/leasehold/leasehold.sock";
+        mkdir($runtime, 0700);
+        mkdir("$runtime/leasehold", 0700);
+        [$before, $url] = [getenv('XDG_RUNTIME_DIR'), getenv('LEASEHOLD_URL')];
+        putenv("XDG_RUNTIME_DIR=$runtime");
+        putenv('LEASEHOLD_URL');
+        try {
+            $this->assertNotSame($path, (string) Address::find(null));
+            $service = stream_socket_server("unix://$path");
+            $this->assertSame($path, (string) Address::find(null));
+            foreach (["$runtime/leasehold", $runtime] as $openToOthers) {
+                chmod($openToOthers, 0755);
+                clearstatcache();
+                $this->assertNotSame($path, (string) Address::find(null));
+                chmod($openToOthers, 0700);
+                clearstatcache();
+            }
+            fclose($service);
+            $this->assertNotSame($path, (string) Address::find(null), 'what a service left');
+        } finally {
+            putenv($before === false ? 'XDG_RUNTIME_DIR' : "XDG_RUNTIME_DIR=$before");
+            putenv($url === false ? 'LEASEHOLD_URL' : "LEASEHOLD_URL=$url");
+            array_map('unlink', file_exists($path) ? [$path] : []);
+            array_map('rmdir', ["$runtime/leasehold", $runtime]);
+        }
     }
 
     public function testLeasesOfAnotherServiceAreNotNamed(): void

@@ -3,6 +3,8 @@
 import datetime
 import os
 import pickle
+import socket
+import tempfile
 import threading
 import time
 import unittest
@@ -49,6 +51,18 @@ class Locks(LiveTest):
         self.assertEqual((waited.exception.status, waited.exception.code), (423, "wait-timeout"))
         self.assertTrue(waited.exception.request_id)
         self.assertEqual(pickle.loads(pickle.dumps(waited.exception)).holders, waited.exception.holders)
+
+    def test_a_lease_above_that_is_over_or_of_another_service_is_not_named_again(self):
+        ended = leasehold.acquire(self.key + "-above", client=self.client)
+        above = f"{'0' * 32},{ended.env()['LEASEHOLD_LEASE']}"
+        ended.release()
+        for keep in ("process", "stream"):
+            first = leasehold.acquire(self.key, client=self.client)
+            other = self.program(f"l = acquire({self.key!r}, wait=9, keep={keep!r}); print('has', l.lost)",
+                                 LEASEHOLD_HOLDING=above)
+            eventually(lambda: self.queued() == 1, "it waits")
+            first.release()
+            self.assertEqual(other.end(), ("has False", 0))
 
     def test_a_wait_longer_than_the_service_allows_goes_on(self):
         server = type(self.server)("--max-wait", "100ms").start()
@@ -218,6 +232,26 @@ class Where(unittest.TestCase):
             self.assertEqual(parse(text).url, url)
         for text in ("", "/a", "ftp://x", "http://", "unix:", "http://h:x", "http://u@h"):
             self.assertRaises(Invalid, parse, text)
+
+    def test_the_users_own_service_is_found_where_nobody_else_can_put_another(self):
+        with tempfile.TemporaryDirectory() as runtime, socket.socket(socket.AF_UNIX) as service:
+            folder = os.path.join(runtime, "leasehold")
+            os.mkdir(folder, 0o700)
+            path = os.path.join(folder, "leasehold.sock")
+            service.bind(path)
+
+            def found():
+                program = Program("print(Client().url)", "", XDG_RUNTIME_DIR=runtime)
+                self.addCleanup(program.stop)
+                return program.end()[0]
+
+            self.assertNotEqual(found(), f"unix:{path}")  # nobody takes connections
+            service.listen()
+            self.assertEqual(found(), f"unix:{path}")
+            for open_to_others in (folder, runtime):
+                os.chmod(open_to_others, 0o755)
+                self.assertNotEqual(found(), f"unix:{path}")
+                os.chmod(open_to_others, 0o700)
 
     def test_nobody_there_is_told_with_the_address_and_soon(self):
         begun = time.monotonic()

@@ -23,13 +23,17 @@ final class Address
     /**
      * Reads `unix:/path`, `http://host:port` or `https://host:port`.
      *
-     * Without a text it is LEASEHOLD_URL; else the socket of the package where there is one; else this host.
+     * Without a text it is LEASEHOLD_URL; else the socket of the package where there is one; else that of this user's
+     * own service; else this host.
      * A socket that is there but refuses is an error later on, never a silent change to TCP.
      */
     public static function find(?string $url): self
     {
         $url ??= getenv('LEASEHOLD_URL') ?: null;
-        $url ??= file_exists(self::SOCKET) ? 'unix:' . self::SOCKET : 'http://127.0.0.1:' . self::PORT;
+        if ($url === null) {
+            $path = self::isA(self::SOCKET, 0140000) ? self::SOCKET : self::ownSocket();
+            $url = $path === null ? 'http://127.0.0.1:' . self::PORT : "unix:$path";
+        }
         if (preg_match('~^unix:(?://)?(/.+)$~', $url, $parts)) {
             return new self('unix://' . $parts[1], 'localhost', true, false);
         }
@@ -38,6 +42,37 @@ final class Address
             return new self("tcp://$host", $host, false, $parts[1] === 'https');
         }
         throw new Invalid("'$url' is no address: write unix:/path, http://host:port or https://host:port.");
+    }
+
+    /** The socket of this user's own service, where one takes connections and nobody else can put another. */
+    private static function ownSocket(): ?string
+    {
+        if (!function_exists('posix_geteuid')) {
+            return null;
+        }
+        $folder = (getenv('XDG_RUNTIME_DIR') ?: '') . '/leasehold';
+        if (strlen("$folder/leasehold.sock") > 107 || !self::isOwn(dirname($folder))) {
+            $folder = '/tmp/leasehold-' . posix_geteuid();
+        }
+        $path = "$folder/leasehold.sock";
+        if (!self::isOwn($folder) || !self::isA($path, 0140000)) {
+            return null;
+        }
+        $probe = @stream_socket_client("unix://$path", $code, $text, 2.0);
+        return $probe !== false && fclose($probe) ? $path : null;
+    }
+
+    /** Whether a folder is this user's and closed to others. */
+    private static function isOwn(string $folder): bool
+    {
+        $found = str_starts_with($folder, '/') ? @lstat($folder) : false;
+        return $found !== false && ($found['mode'] & 0170077) === 0040000 && $found['uid'] === posix_geteuid();
+    }
+
+    private static function isA(string $path, int $kind): bool
+    {
+        $found = @stat($path);
+        return $found !== false && ($found['mode'] & 0170000) === $kind;
     }
 
     /** The address as a message shows it. */

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from . import _process
 from ._drive import FOREVER, Flow
@@ -41,12 +41,14 @@ class Taken:
 class Attempt:
     """One acquire: its key, its end, and when its request was sent."""
 
-    def __init__(self, service: Service, want: Want, way: str, leases: List[State]) -> None:
+    def __init__(self, service: Service, want: Want, way: str, leases: List[State], ends: float,
+                 over: Set[str]) -> None:
         self.service, self.want, self.way = service, want, way
         self.key = os.urandom(16).hex()
-        self.ends = FOREVER if want.wait is None else time.monotonic() + want.wait
+        self.ends = ends
         self.own = leases
-        self.holding = _process.holding(leases, service, [part["key"] for part in want.wants])
+        named = _process.holding(leases, service, [part["key"] for part in want.wants])
+        self.holding = [lease for lease in named if lease not in over]
         self.body = want.body()
         self.first: Optional[float] = None
         self.last = 0.0
@@ -116,13 +118,19 @@ def acquire(service: Service, want: Want, leases: List[State], taken: Taken) -> 
         way = "process" if service.binds_processes else "stream"
     if way == "process" and service.address.unix is None:
         raise invalid("keep='process' needs the Unix socket; over TCP use stream, or a ttl.", "keep")
+    ends = FOREVER if want.wait is None else time.monotonic() + want.wait
+    over: Set[str] = set()
     while True:
-        attempt = Attempt(service, want, way, leases)
+        attempt = Attempt(service, want, way, leases, ends, over)
         try:
             state = yield from (_held if way == "stream" else _keyed)(attempt, taken)
         except LeaseLost as error:
-            if error.code != "undelivered":  # rule 12
+            if error.code == "undelivered":  # rule 12
+                continue
+            gone = yield from _gone(service, attempt.holding)  # rule 10
+            if not gone:
                 raise
+            over |= gone
             continue
         except Invalid as error:
             cannot = error.code == "no-such-process" or error.parameter == "bind"
@@ -132,6 +140,16 @@ def acquire(service: Service, want: Want, leases: List[State], taken: Taken) -> 
             raise
         _process.watcher().keep(state)
         return state
+
+
+def _gone(service: Service, holding: List[str]) -> Flow[Set[str]]:
+    """Those of the leases that an acquire named that are over, or are not this service's."""
+    gone = set()
+    for lease in holding:
+        answer = yield from service.simple("GET", f"/leases/{lease}")
+        if answer.status != 200:
+            gone.add(lease)
+    return gone
 
 
 def _keyed(attempt: Attempt, taken: Taken) -> Flow[State]:

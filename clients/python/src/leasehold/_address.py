@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import time
-from typing import Any, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, NamedTuple, Optional, Tuple, Union
 
 from ._drive import WRITE, Flow
 from .errors import Denied, Invalid
@@ -65,9 +65,45 @@ def parse(text: str) -> Address:
 
 
 def find(url: Optional[str]) -> Address:
-    """What is given, what the environment says, the usual socket, the usual port."""
+    """What is given, what the environment says, the system's socket, the user's own, the usual port."""
     text = url or os.environ.get("LEASEHOLD_URL")
-    return parse(text or (f"unix:{DEFAULT_SOCKET}" if os.path.exists(DEFAULT_SOCKET) else DEFAULT_URL))
+    if not text:
+        path = DEFAULT_SOCKET if _is(DEFAULT_SOCKET, stat.S_ISSOCK) else _own_socket()
+        text = f"unix:{path}" if path else DEFAULT_URL
+    return parse(text)
+
+
+def _is(path: str, kind: Callable[[int], bool]) -> bool:
+    try:
+        return kind(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _own_socket() -> Optional[str]:
+    """The socket of this user's own service, where one takes connections and nobody else can put another."""
+    folder, name = os.environ.get("XDG_RUNTIME_DIR", ""), "/leasehold.sock"
+    is_short = len(os.fsencode(folder)) + len("/leasehold") + len(name) < 107
+    folder = f"{folder}/leasehold" if is_short and _is_own(folder) else f"/tmp/leasehold-{os.geteuid()}"
+    if not _is_own(folder) or not os.path.exists(folder + name):
+        return None
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.settimeout(2)
+            probe.connect(folder + name)
+        except OSError:
+            return None
+    return folder + name
+
+
+def _is_own(folder: str) -> bool:
+    """Whether a folder is this user's and closed to others."""
+    try:
+        found = os.lstat(folder) if folder.startswith("/") else None
+    except OSError:
+        return False
+    return found is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() \
+        and found.st_mode & 0o077 == 0
 
 
 def connect(address: Address, until: float) -> Flow[socket.socket]:
