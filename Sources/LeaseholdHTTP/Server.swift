@@ -93,6 +93,7 @@ public final class Server: Sendable {
   let holds = Holds()
   let events: EventFeed
   let looks = LockLooks()
+  let lockInfos = LockInfos()
   let counts = RequestCounts()
   let log: Logger
   let logLinesDropped: @Sendable () -> UInt64

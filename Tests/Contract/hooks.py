@@ -65,7 +65,7 @@ STATE = {
     "too-many-native-handles",
 }
 RANGES = {"out-of-range"}
-REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", "want")
+REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", "want", "leases", "ID")
 LEASE_ID = re.compile(r"[0-9a-f]{32}\Z")
 DURATION = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?(ms|s|m|h)?\Z")
 SCALARS = (str, int, float)  # what is sent of a query or form; an empty list or null is not

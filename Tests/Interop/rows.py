@@ -11,13 +11,14 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER, PAGE = "Tests/Interop/", "docs/behaviours.md"
 FAMILIES = {"A": "Apache::Session::Lock::Semaphore", "C": "IPC::Semaphore::Concurrency", "P": "IPC::Semaphore",
-            "H": "PHP: sysvsem and sysvshm"}
+            "H": "PHP: sysvsem and sysvshm", "T": "Tools with protocols of their own"}
 HEAD = """# What is shared with PHP and Perl, row by row
 
 Leasehold shares locks and memory with programs that use semaphores and segments of their own: PHP's sysvsem and
-sysvshm, Perl's IPC::Semaphore, IPC::Semaphore::Concurrency and Apache::Session. Here is one row for each thing that
-their manuals name. Tests of `Tests/Interop` have these rows in their names: each runs the real program beside the
-service, the program first and HTTP second, and the other way round. `make interop` runs them all.
+sysvshm, Perl's IPC::Semaphore, IPC::Semaphore::Concurrency and Apache::Session; and it speaks what some tools say to a
+server of locks. Here is one row for each thing that their manuals name. Tests of `Tests/Interop` have these rows in
+their names: each runs the real program beside the service, the program first and HTTP second, and the other way round.
+`make interop` runs them all.
 
 `Tests/Interop/rows.py` makes this page of `Tests/Interop/rows.txt` and of the first lines of the tests.
 [How to use it](interop.md) is another page.
@@ -28,13 +29,13 @@ class Rows:
     """The list, from the texts of the files: `files` is path to text."""
 
     def __init__(self, files):
-        self.rows = dict(re.findall(r"^([ACPH]\d+) \| (.+ \| .+)$", files.get(FOLDER + "rows.txt", ""), re.M))
-        self.excused = dict(re.findall(r"^\| ([ACPH]\d+) \| (\S.*) \|$", files.get(FOLDER + "unproved.md", ""), re.M))
+        self.rows = dict(re.findall(r"^([ACPHT]\d+) \| (.+ \| .+)$", files.get(FOLDER + "rows.txt", ""), re.M))
+        self.excused = dict(re.findall(r"^\| ([ACPHT]\d+) \| (\S.*) \|$", files.get(FOLDER + "unproved.md", ""), re.M))
         self.nameless, self.proofs, self.says = [], {}, {}
         for path, text in sorted(files.items()):
             if not re.fullmatch(rf"{FOLDER}test_\w+\.py", path):
                 continue
-            match = re.match(r'# Rows:((?: [ACPH]\d+)+)\n"""(.+?)"""', text, re.S)
+            match = re.match(r'# Rows:((?: [ACPHT]\d+)+)\n"""(.+?)"""', text, re.S)
             if not match:
                 self.nameless.append(path)
                 continue

@@ -56,6 +56,7 @@ class Keys(TokenTest):
                 f"POST /leases/{both}/break", f"POST /leases/{self.both['ref']}/break",
                 f"POST /leases/{self.ended['ref']}/break",
             ],
+            "renewLeases": [f"POST /leases/renew?leases={lease}", f"POST /leases/renew?leases={both}"],
             "transferLease": [f"POST {of_lease}/transfer", f"POST /leases/{both}/transfer"],
             "listSemaphores": ["GET /semaphores"],
             "createSemaphoreSet": ["POST /semaphores?key=private&nsems=1", "POST /semaphores?key=0x5e7&nsems=1"],
@@ -78,6 +79,8 @@ class Keys(TokenTest):
             "readSegment": ["GET /segments/0x5e7/bytes"],
             "writeSegment": ["PUT /segments/0x5e7/bytes"],
             "events": ["GET /events", "GET /events?key=prod", "GET /events?key=*", "GET /events?key=ap*"],
+            "lockState": ["POST /terraform/prod"],
+            "unlockState": ["DELETE /terraform/prod"],
             # These tell of no lock.
             "health": [], "ready": [], "metrics": [], "version": [], "openapi": [], "docs": [],
             "problem": [], "index": [],

@@ -44,6 +44,8 @@ public struct Limits: Sendable {
   public static let identity = 4_294_967_294
   /// Locks that one lease can have.
   public static let wants = 32
+  /// Leases that one request renews.
+  public static let renewals = 1000
   /// The longest `owner`, in bytes of UTF-8.
   public static let ownerBytes = 128
   /// The longest reason of a break, in bytes of UTF-8.

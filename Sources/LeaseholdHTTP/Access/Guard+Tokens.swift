@@ -11,7 +11,7 @@ extension Guard {
       if isOptional || isPage(exchange, endpoint) { return nil }
       return LeaseholdError(.unauthenticated, "This needs a token; send it as 'Authorization: Bearer TOKEN'.")
     }
-    guard let secret = bearer(header), let token = tokens.find(secret) else {
+    guard let token = token(header, endpoint, in: tokens) else {
       return LeaseholdError(
         .unauthenticated,
         "The token of this request is not in the service's file; 'Authorization: Bearer TOKEN' needs one that is.")
@@ -33,6 +33,15 @@ extension Guard {
   /// The page that asks for the token has nothing in it that a token guards.
   private func isPage(_ exchange: Exchange, _ endpoint: Endpoint?) -> Bool {
     endpoint?.media == .jsonOrPage && Accept(exchange).prefersHTML
+  }
+
+  private func token(
+    _ header: UnsafeBufferPointer<UInt8>, _ endpoint: Endpoint?, in tokens: TokenStore
+  ) -> Token? {
+    if let secret = bearer(header) { return tokens.find(secret) }
+    // Terraform has a username and a password, and no other way.
+    guard endpoint?.terraform != nil, let credentials = BasicCredentials(header) else { return nil }
+    return credentials.password.withUnsafeBytes { tokens.find($0) }
   }
 
   /// What stands behind the word Bearer; `nil` for another scheme.

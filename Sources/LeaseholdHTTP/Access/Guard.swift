@@ -111,7 +111,7 @@ extension HTTPMethod {
   var changesSomething: Bool {
     switch self {
     case .get, .head, .options: false
-    case .post, .put, .patch, .delete, .other: true
+    case .post, .put, .patch, .delete, .lock, .unlock, .other: true
     }
   }
 }

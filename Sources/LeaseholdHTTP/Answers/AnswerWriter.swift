@@ -15,18 +15,7 @@ struct AnswerWriter {
     json.append(hex: lease.id.high >> 24, digits: 10)
     json.append(UInt8(ascii: "\""))
     describe(lease, into: &json)
-    if lease.ttl > .zero, !lease.isBreaking {
-      json.append(",\"renew_after_ms\":" as StaticString)
-      json.append(decimal: Int(lease.ttl.milliseconds / 3))
-    } else {
-      json.append(",\"renew_after_ms\":null" as StaticString)
-    }
-    if let deadline = lease.deadline {
-      json.append(",\"deadline_monotonic_ns\":" as StaticString)
-      json.append(decimal: Int(deadline.nanoseconds))
-    } else {
-      json.append(",\"deadline_monotonic_ns\":null" as StaticString)
-    }
+    renewal(lease, into: &json)
     json.append(",\"waited_ms\":" as StaticString)
     json.append(decimal: Int(lease.waited.milliseconds))
     json.append(lease.replayed ? ",\"replayed\":true" : ",\"replayed\":false" as StaticString)
@@ -45,6 +34,47 @@ struct AnswerWriter {
     if let binding = lease.binding, binding.companion != nil, binding.semaphoreCount.nonzeroBitCount > 1 {
       json.append(",\"warnings\":[\"nsems-not-power-of-2\"]" as StaticString)
     }
+  }
+
+  /// When a holder must renew.
+  @inline(__always)
+  private func renewal(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    if lease.ttl > .zero, !lease.isBreaking {
+      json.append(",\"renew_after_ms\":" as StaticString)
+      json.append(decimal: Int(lease.ttl.milliseconds / 3))
+    } else {
+      json.append(",\"renew_after_ms\":null" as StaticString)
+    }
+    if let deadline = lease.deadline {
+      json.append(",\"deadline_monotonic_ns\":" as StaticString)
+      json.append(decimal: Int(deadline.nanoseconds))
+    } else {
+      json.append(",\"deadline_monotonic_ns\":null" as StaticString)
+    }
+  }
+
+  /// One of many that were renewed: what its holder does not know already.
+  func renewed(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.append("{\"lease\":\"" as StaticString)
+    json.append(lease.id)
+    json.append(UInt8(ascii: "\""))
+    json.member("key", lease.key.text)
+    json.member("ttl_ms", Int(lease.ttl.milliseconds))
+    expiry(lease, into: &json)
+    renewal(lease, into: &json)
+    json.append(UInt8(ascii: "}"))
+  }
+
+  /// One of many that could not be renewed, and why: as the problem of a single one.
+  func lost(_ lease: LeaseID, _ error: LeaseholdError, into json: inout ResponseBuffer) {
+    json.append("{\"lease\":\"" as StaticString)
+    json.append(lease)
+    json.append(UInt8(ascii: "\""))
+    json.member("code", error.code.rawValue)
+    if !error.facts.contains(where: { $0.name == "reason" }) { json.member("reason", error.code.rawValue) }
+    for fact in error.facts { self.fact(fact, into: &json) }
+    json.member("detail", error.sentence)
+    json.append(UInt8(ascii: "}"))
   }
 
   /// A lease as everybody may see it.

@@ -59,7 +59,8 @@ extension AnswerWriter {
     json.closeAnswer()
   }
 
-  private func fact(_ fact: LeaseholdError.Fact, into json: inout ResponseBuffer) {
+  /// A fact as a member.
+  func fact(_ fact: LeaseholdError.Fact, into json: inout ResponseBuffer) {
     json.append(",\"" as StaticString)
     json.append(fact.name)
     json.append("\":" as StaticString)

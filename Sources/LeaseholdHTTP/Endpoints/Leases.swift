@@ -47,14 +47,8 @@ enum Leases {
     var request = BreakRequest(name, caller: call.caller)
     request.after = try call.span(.after, .zero, call.server.limits.ttlMaximum) ?? .zero
     request.reason = try call.breakReason()
-    let outcome = try call.server.engine.locks.breakLease(request, at: call.now)
+    let outcome = try call.broken(request)
     let left = max(0, (outcome.end - call.now).milliseconds)
-    var metadata: Logger.Metadata = [
-      "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
-      "reason": "\(outcome.reason ?? "")", "in_ms": .stringConvertible(left), "by": "\(call.caller.inWords)",
-    ]
-    call.exchange.trace.describe(&metadata)
-    call.server.log.notice("an operator ends a lease", metadata: metadata)
     return call.json { json in
       json.open("broken")
       json.append(left == 0 ? "true" : "false" as StaticString)
@@ -85,7 +79,54 @@ enum Leases {
     return .respond(call.writer.granted(lease, asText: false))
   }
 
+  /// Renews many; one that cannot be renewed is named, and stops none of the others.
+  static func renewAll(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    guard let leases = try call.leaseList(.leases, most: Limits.renewals) else {
+      throw .missing(.leases, "the ids that acquire answered, as in {\"leases\":[\"ID\",\"ID\"]}")
+    }
+    guard !leases.isEmpty else { throw .outOfRange(.leases, "0", 1, Limits.renewals) }
+    let ttl = try call.timeToLive(isBound: true)
+    var renewed: [LeaseSnapshot] = []
+    var lost: [(lease: LeaseID, error: LeaseholdError)] = []
+    for lease in leases {
+      do throws(LeaseholdError) {
+        renewed.append(
+          try call.server.engine.locks.renew(lease, on: nil, ttl: ttl, within: call.confinement, at: call.now))
+      } catch {
+        guard error.isAboutLease else { throw error.adding([("ref", .text(lease.ref))]) }
+        lost.append((lease, error))
+      }
+    }
+    let writer = call.writer
+    return call.json(capacity: 64 + renewed.count * 256 + lost.count * 384) { json in
+      json.open("renewed")
+      json.append(each: renewed) { writer.renewed($0, into: &$1) }
+      json.next("lost")
+      json.append(each: lost) { writer.lost($0.lease, $0.error, into: &$1) }
+    }
+  }
+
   static func renew(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.renewed(call.leaseID())
   }
+}
+
+extension Call {
+  /// Ends somebody's lease, and says in the log who does.
+  func broken(_ request: BreakRequest) throws(LeaseholdError) -> BreakOutcome {
+    let outcome = try server.engine.locks.breakLease(request, at: now)
+    var metadata: Logger.Metadata = [
+      "ref": "\(outcome.ref)", "lock": "\(outcome.key)", "owner": "\(outcome.owner ?? "")",
+      "reason": "\(outcome.reason ?? "")", "in_ms": .stringConvertible(max(0, (outcome.end - now).milliseconds)),
+      "by": "\(caller.inWords)",
+    ]
+    exchange.trace.describe(&metadata)
+    server.log.notice("an operator ends a lease", metadata: metadata)
+    return outcome
+  }
+}
+
+extension LeaseholdError {
+  /// Whether it tells of the lease alone, and so says nothing of others: it is over, being ended, or unknown.
+  fileprivate var isAboutLease: Bool { code == .noSuchLease || ProblemTable.row(code).status == 410 }
 }

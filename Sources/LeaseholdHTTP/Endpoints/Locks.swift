@@ -131,12 +131,18 @@ extension Call {
 
   /// Leases that the caller keeps while it waits.
   func holding() throws(LeaseholdError) -> [LeaseID] {
-    guard let text = arguments[.holding] else { return [] }
+    try leaseList(.holding, most: Limits.wants) ?? []
+  }
+
+  /// A parameter's leases, by their ids; `nil` when not given.
+  func leaseList(_ parameter: Parameter, most: Int) throws(LeaseholdError) -> [LeaseID]? {
+    guard let text = arguments[parameter] else { return nil }
+    if text.isEmpty { return [] }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard parts.count <= Limits.wants else { throw .outOfRange(.holding, "\(parts.count)", 1, Limits.wants) }
+    guard parts.count <= most else { throw .outOfRange(parameter, "\(parts.count)", 1, most) }
     var leases: [LeaseID] = []
     for part in parts {
-      guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID("holding", part.utf8) }
+      guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID("\(parameter.name)", part.utf8) }
       leases.append(id)
     }
     return leases

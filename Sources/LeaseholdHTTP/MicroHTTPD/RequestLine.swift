@@ -1,6 +1,9 @@
 /// A request method that Leasehold tells apart.
 enum HTTPMethod: UInt8, CaseIterable, Sendable {
-  case get, head, post, put, patch, delete, options
+  case get, head, post, put, patch, delete
+  /// As Terraform sends them to lock a state; WebDAV's (RFC 4918).
+  case lock, unlock
+  case options
   /// Any other token; ``Exchange/methodName`` has its bytes.
   case other
 
@@ -26,6 +29,8 @@ enum HTTPMethod: UInt8, CaseIterable, Sendable {
     case UInt8(ascii: "H") where matches("HEAD"): self = .head
     case UInt8(ascii: "D") where matches("DELETE"): self = .delete
     case UInt8(ascii: "O") where matches("OPTIONS"): self = .options
+    case UInt8(ascii: "L") where matches("LOCK"): self = .lock
+    case UInt8(ascii: "U") where matches("UNLOCK"): self = .unlock
     case UInt8(ascii: "P"):
       if matches("POST") {
         self = .post

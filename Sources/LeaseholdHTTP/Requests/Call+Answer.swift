@@ -2,21 +2,34 @@ import Leasehold
 
 // An acquire or a conversion: answered now, or parked until the engine tells how it went.
 
+/// How an acquire is answered where not with the lease itself.
+protocol GrantForm: Sendable {
+  /// The answer to a grant.
+  func granted(_ lease: LeaseSnapshot) -> Response
+  /// The answer to a refusal that means no harm; throws what it means else.
+  func refused(_ error: LeaseholdError) throws(LeaseholdError) -> Response
+}
+
 extension Call {
   /// Asks for locks.
   ///
-  /// - Parameter isHold: Whether the answer stays open as long as the lease.
-  func acquire(_ request: AcquireRequest, isHold: Bool = false) throws(LeaseholdError) -> Disposition {
+  /// - Parameters:
+  ///   - isHold: Whether the answer stays open as long as the lease.
+  ///   - form: How it is answered where not with the lease itself.
+  func acquire(
+    _ request: AcquireRequest, isHold: Bool = false, as form: (any GrantForm)? = nil
+  ) throws(LeaseholdError) -> Disposition {
     let (exchange, server, asText) = (exchange, server, asText)
     var waiting: WaitingAcquire?
     let outcome = server.engine.locks.acquire(
       request,
       client: {
-        let made = WaitingAcquire(exchange, server: server, asText: asText, isHold: isHold, WaitNote(request))
+        let made = WaitingAcquire(
+          exchange, server: server, asText: asText, isHold: isHold, form: form, WaitNote(request))
         waiting = made
         return made
       }, at: now)
-    guard isHold, case .granted(let lease) = outcome else { return try answer(outcome, waiting) }
+    guard isHold, case .granted(let lease) = outcome else { return try answer(outcome, waiting, as: form) }
     let holding = WaitingAcquire(exchange, server: server, asText: asText, isHold: true, WaitNote(request))
     guard let response = holding.holdResponse(lease) else { throw holding.end(of: lease) }
     return .respond(response)
@@ -38,7 +51,7 @@ extension Call {
   }
 
   private func answer(
-    _ outcome: consuming AcquireOutcome, _ waiting: WaitingAcquire?
+    _ outcome: consuming AcquireOutcome, _ waiting: WaitingAcquire?, as form: (any GrantForm)? = nil
   ) throws(LeaseholdError) -> Disposition {
     switch consume outcome {
     case .granted(let lease):
@@ -46,10 +59,11 @@ extension Call {
       // A grant whose answer cannot be delivered is withdrawn; a repeated answer is not a grant.
       if !lease.replayed, !lease.isConverted { exchange.context.grant = lease.grant }
       if lease.bindsConnection { exchange.connection.keepOpen(true) }
-      return .respond(writer.granted(lease, asText: asText))
+      return .respond(form?.granted(lease) ?? writer.granted(lease, asText: asText))
     case .refused(let error):
       if waiting != nil { exchange.context.pending = nil }
-      throw error
+      guard let form else { throw error }
+      return .respond(try form.refused(error))
     case .waiting(let waiter, let queue):
       guard let waiting else {
         throw LeaseholdError(.internalError, "The engine waits for something and tells nobody; please report this.")

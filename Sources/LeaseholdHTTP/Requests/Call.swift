@@ -30,10 +30,19 @@ struct Call: ~Copyable {
   func key() throws(LeaseholdError) -> LockKey {
     let raw = target.segment
     if raw.position(of: UInt8(ascii: "%")) == raw.count { return try Self.key(raw) }
-    guard let decoded = percentDecoded(raw, plusIsSpace: false) else {
+    return try Self.key(percentDecodedSegment())
+  }
+
+  /// The same behind a prefix.
+  func key(after prefix: String) throws(LeaseholdError) -> LockKey {
+    try Self.key(Array(prefix.utf8) + percentDecodedSegment())
+  }
+
+  private func percentDecodedSegment() throws(LeaseholdError) -> [UInt8] {
+    guard let decoded = percentDecoded(target.segment, plusIsSpace: false) else {
       throw LeaseholdError(.malformedRequest, "The lock's name has a broken percent-encoding; write % as %25.")
     }
-    return try Self.key(decoded)
+    return decoded
   }
 
   private static func key(_ bytes: some Collection<UInt8>) throws(LeaseholdError) -> LockKey {

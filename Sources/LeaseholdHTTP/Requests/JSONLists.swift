@@ -88,7 +88,7 @@ extension Parameter {
     switch self {
     case .ops: #"[{"sem":0,"op":-1}], or 0:-1 as text"#
     case .want: #"[{"key":"a"},{"key":"b","mode":"shared"}], or a,b as text"#
-    case .holding: #"["LEASE","LEASE"], or LEASE,LEASE as text"#
+    case .holding, .leases: #"["LEASE","LEASE"], or LEASE,LEASE as text"#
     default: "[3,0,5], or 3,0,5 as text"
     }
   }

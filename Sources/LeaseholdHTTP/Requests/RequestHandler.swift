@@ -63,7 +63,9 @@ final class RequestHandler: ExchangeHandler {
       server.counts.count(nil, status: 204)
       response = Response(status: 204, contentType: "", body: ResponseBuffer())
     } else {
-      let detail = "This path takes \(allow), not \(exchange.methodName.prefix(32))."
+      let isTerraform = exchange.context.target?.path.pointee.endpoint(.lock) != nil
+      let detail =
+        "This path takes \(allow), not \(exchange.methodName.prefix(32))." + (isTerraform ? Terraform.hint : "")
       response = refuse(exchange, LeaseholdError(.methodNotAllowed, detail))
     }
     response.add("Allow", allow)

@@ -9,6 +9,7 @@ import Synchronization
 final class WaitingAcquire: LeaseClient, PendingRequest {
   private let request: ParkedRequest
   private let isHold: Bool
+  private let form: (any GrantForm)?
   private let state: Mutex<State>
 
   private struct State {
@@ -20,9 +21,12 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
   }
 
   /// - Parameter note: What it waits for, for the log.
-  init(_ exchange: Exchange, server: Server, asText: Bool, isHold: Bool, _ note: WaitNote) {
+  init(
+    _ exchange: Exchange, server: Server, asText: Bool, isHold: Bool, form: (any GrantForm)? = nil, _ note: WaitNote
+  ) {
     request = ParkedRequest(exchange, server: server, asText: asText)
     self.isHold = isHold
+    self.form = form
     state = Mutex(State(note: note))
     exchange.context.pending = self
   }
@@ -60,7 +64,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     if isHold {
       response = holdResponse(lease)
     } else {
-      response = server.writer(at: Server.now()).granted(lease, asText: request.asText)
+      response = form?.granted(lease) ?? server.writer(at: Server.now()).granted(lease, asText: request.asText)
     }
     guard let response else { return server.run { [self] in refused(end(of: lease)) } }
     guard !request.answer(response) else { return log("granted", lease: lease) }
@@ -87,7 +91,15 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     if let grant = state.withLock({ $0.grant.take() }) { request.withdraw(grant) }
   }
 
-  func refused(_ error: LeaseholdError) { log(request.refuse(error).rawValue) }
+  func refused(_ error: LeaseholdError) {
+    do throws(LeaseholdError) {
+      guard let form else { throw error }
+      request.answer(try form.refused(error))
+      log("granted")
+    } catch {
+      log(request.refuse(error).rawValue)
+    }
+  }
 
   func renewed(until deadline: MonotonicInstant?) { state.withLock(\.hold)?.renewed(until: deadline) }
 

@@ -11,6 +11,8 @@ final class Endpoint: @unchecked Sendable {
   /// The operationId of `openapi.yaml`.
   let operation: StaticString
   let method: HTTPMethod
+  /// The word that Terraform has for the method; `nil` for all operations that it knows nothing of.
+  let terraform: HTTPMethod?
   /// The path, with the captured segment in braces: `/locks/{key}/acquire`.
   let path: StaticString
   /// The names it takes.
@@ -26,7 +28,8 @@ final class Endpoint: @unchecked Sendable {
 
   init(
     _ operation: StaticString, _ method: HTTPMethod, _ path: StaticString, _ parameters: ParameterSet, _ role: Role,
-    reach: Reach, media: Media = .json, body: Body = .parameters, _ answer: @escaping Answer
+    reach: Reach, media: Media = .json, body: Body = .parameters, terraform: HTTPMethod? = nil,
+    _ answer: @escaping Answer
   ) {
     self.operation = operation
     self.method = method
@@ -36,6 +39,7 @@ final class Endpoint: @unchecked Sendable {
     self.reach = reach
     self.media = media
     self.body = body
+    self.terraform = terraform
     self.answer = answer
   }
 
@@ -43,6 +47,11 @@ final class Endpoint: @unchecked Sendable {
   static func numbered(_ rows: [Endpoint]) -> [Endpoint] {
     for (number, row) in rows.enumerated() { row.number = number }
     return rows
+  }
+
+  /// Whether it answers a method; HEAD is answered wherever GET is.
+  func takes(_ method: HTTPMethod) -> Bool {
+    method == self.method || method == terraform || method == .head && self.method == .get
   }
 
   /// Whether an answer may be long in coming, so that pages of other origins could use up connections with it.
@@ -76,6 +85,7 @@ extension Endpoint {
     static let segment = named("shm:", nil)
     static let segments = named("shm:", .key)
     static let variable = named("shm:", .segment)
+    static let state = named("terraform:", nil)
   }
 
   /// The forms of an answer, as far as `Accept` chooses one.

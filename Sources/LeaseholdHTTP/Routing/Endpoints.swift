@@ -25,6 +25,7 @@ extension Endpoint {
     Endpoint("getLease", .get, "/leases/{lease}", [], .read, reach: .lease, Leases.get),
     Endpoint("releaseLease", .delete, "/leases/{lease}", [], .lock, reach: .lease, Leases.release),
     Endpoint("renewLease", .post, "/leases/{lease}/renew", [.ttl], .lock, reach: .lease, Leases.renew),
+    Endpoint("renewLeases", .post, "/leases/renew", [.leases, .ttl], .lock, reach: .lease, Leases.renewAll),
     Endpoint(
       "breakLease", .post, "/leases/{lease}/break", [.after, .reason], .admin, reach: .lease, Leases.breakLease),
     Endpoint(
@@ -67,6 +68,13 @@ extension Endpoint {
     Endpoint(
       "events", .get, "/events", [.key, .kind, .since, .limit, .wait], .read, reach: .pattern, media: .own,
       Events.follow),
+    // One address serves both, so both take what stands behind it.
+    Endpoint(
+      "lockState", .post, "/terraform/{state}", [.ttl, .wait], .lock, reach: .state, body: .value, terraform: .lock,
+      Terraform.lock),
+    Endpoint(
+      "unlockState", .delete, "/terraform/{state}", [.ttl, .wait], .lock, reach: .state, body: .value,
+      terraform: .unlock, Terraform.unlock),
     Endpoint("health", .get, "/healthz", [], .nobody, reach: .service, Service.health),
     Endpoint("ready", .get, "/readyz", [], .nobody, reach: .service, Service.ready),
     Endpoint("metrics", .get, "/metrics", [], .read, reach: .service, media: .own, Service.metrics),

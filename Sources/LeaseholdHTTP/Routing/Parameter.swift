@@ -8,7 +8,7 @@ enum Parameter: UInt8, CaseIterable {
   case segment, fence, size, initialize, offset, length
   case holding, want
   case after, reason
-  case kind, since
+  case kind, since, leases
 
   /// The name on the wire.
   var name: StaticString {
@@ -53,6 +53,7 @@ enum Parameter: UInt8, CaseIterable {
     case .reason: "reason"
     case .kind: "kind"
     case .since: "since"
+    case .leases: "leases"
     }
   }
 
@@ -84,7 +85,7 @@ enum Parameter: UInt8, CaseIterable {
     case .values: .numbers
     case .ops: .steps
     case .project: .character
-    case .holding: .texts
+    case .holding, .leases: .texts
     case .want: .wants
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since: .text
     }
@@ -119,7 +120,7 @@ enum Parameter: UInt8, CaseIterable {
     case (6, UInt8(ascii: "c")): candidate = .cursor
     case (6, UInt8(ascii: "r")): candidate = .reason
     case (6, UInt8(ascii: "v")): candidate = .values
-    case (6, UInt8(ascii: "l")): candidate = .length
+    case (6, UInt8(ascii: "l")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "n") ? .length : .leases
     case (6, UInt8(ascii: "o")): candidate = .offset
     case (7, UInt8(ascii: "s")): candidate = .segment
     case (8, UInt8(ascii: "c")): candidate = .cooldown

@@ -4,12 +4,15 @@ import Leasehold
 struct RouteTable: @unchecked Sendable {
   static let shared = RouteTable(Endpoint.all)
 
-  /// A path, whichever methods it takes: a literal, a captured segment, and behind that a literal or a number.
+  /// A path, whichever methods it takes: a literal, a captured segment or a second literal, and behind a captured one a
+  /// literal or a number.
   struct Path {
     let template: StaticString
     /// The value of Allow.
     let allow: String
     private let first: UnsafeBufferPointer<UInt8>
+    /// Empty where the segment is captured, or not there.
+    fileprivate let second: UnsafeBufferPointer<UInt8>
     private let last: UnsafeBufferPointer<UInt8>
     /// Whether decimal digits stand behind the captured segment.
     private let takesNumber: Bool
@@ -21,10 +24,12 @@ struct RouteTable: @unchecked Sendable {
     fileprivate init(_ template: StaticString, _ pieces: [UnsafeBufferPointer<UInt8>], _ rows: [Endpoint]) {
       self.template = template
       first = pieces[0]
+      let isLiteral = pieces.count == 2 && pieces[1].first != UInt8(ascii: "{")
+      second = isLiteral ? pieces[1] : UnsafeBufferPointer(start: nil, count: 0)
       last = pieces.count > 2 ? pieces[2] : UnsafeBufferPointer(start: nil, count: 0)
       takesNumber = last.first == UInt8(ascii: "{")
       takesNothing = pieces.count != 2 && !pieces.contains { $0.elementsEqual("{set}".utf8) }
-      endpoints = HTTPMethod.allCases.map { method in rows.first { $0.method == (method == .head ? .get : method) } }
+      endpoints = HTTPMethod.allCases.map { method in rows.first { $0.takes(method) } }
       let (endpoints, options) = (endpoints, HTTPMethod.options)
       allow = HTTPMethod.allCases.filter { $0 == options || endpoints[Int($0.rawValue)] != nil }
         .map { "\($0)".uppercased() }.joined(separator: ", ")
@@ -42,6 +47,7 @@ struct RouteTable: @unchecked Sendable {
       guard first.count == self.first.count, takesNumber || third.count == last.count else { return false }
       guard UnsafeRawBufferPointer(first).hasBytes(of: UnsafeRawBufferPointer(self.first)) else { return false }
       guard !second.isEmpty || takesNothing else { return false }
+      guard self.second.isEmpty || second.elementsEqual(self.second) else { return false }
       guard takesNumber else { return UnsafeRawBufferPointer(third).hasBytes(of: UnsafeRawBufferPointer(last)) }
       return !third.isEmpty && third.allSatisfy { (0x30...0x39).contains($0) }
     }
@@ -61,10 +67,12 @@ struct RouteTable: @unchecked Sendable {
       let pieces = text.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         .map { UnsafeBufferPointer(rebasing: $0) }
       precondition((1...3).contains(pieces.count), "a path has one to three segments")
-      precondition(pieces.count == 1 || pieces[1].first == UInt8(ascii: "{"), "the second segment is captured")
+      precondition(pieces.count < 3 || pieces[1].first == UInt8(ascii: "{"), "the second segment of three is captured")
       byDepth[pieces.count - 1].append(Path(row.path, pieces, rows.filter { "\($0.path)" == "\(row.path)" }))
     }
+    // A literal goes before what would capture it.
     paths = byDepth.map { paths in
+      let paths = paths.filter { !$0.second.isEmpty } + paths.filter { $0.second.isEmpty }
       let memory = UnsafeMutableBufferPointer<Path>.allocate(capacity: paths.count)
       _ = memory.initialize(from: paths)
       return UnsafeBufferPointer(memory)

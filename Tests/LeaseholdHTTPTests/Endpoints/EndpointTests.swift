@@ -13,7 +13,8 @@ import Testing
 
   @Test func everyPathSaysWhichMethodsItTakes() {
     for path in RouteTable.shared.all {
-      let methods = Set(Endpoint.all.filter { "\($0.path)" == "\(path.template)" }.map { "\($0.method)".uppercased() })
+      let rows = Endpoint.all.filter { "\($0.path)" == "\(path.template)" }
+      let methods = Set(rows.flatMap { [$0.method, $0.terraform].compactMap(\.self) }.map { "\($0)".uppercased() })
       let allowed = path.allow.split(separator: ",").map { $0.filter { $0 != " " } }
       #expect(
         Set(allowed) == methods.union(methods.contains("GET") ? ["HEAD", "OPTIONS"] : ["OPTIONS"]), "\(path.template)")
@@ -25,7 +26,9 @@ import Testing
     for path in RouteTable.shared.all {
       for method in HTTPMethod.allCases {
         let wanted = method == .head ? .get : method
-        let expected = Endpoint.all.first { "\($0.path)" == "\(path.template)" && $0.method == wanted }
+        let expected = Endpoint.all.first {
+          "\($0.path)" == "\(path.template)" && [$0.method, $0.terraform].contains(wanted)
+        }
         #expect(path.endpoint(method) === expected, "\(method) \(path.template)")
       }
     }

@@ -32,7 +32,9 @@ import Testing
     ("/locks//acquire", "/locks/{key}/acquire", ""), ("/leases/0f", "/leases/{lease}", "0f"),
     ("/leases/0f/renew", "/leases/{lease}/renew", "0f"), ("/leases/0f/break", "/leases/{lease}/break", "0f"),
     ("/leases/0f/transfer", "/leases/{lease}/transfer", "0f"), ("/locks/locks", "/locks/{key}", "locks"),
-    ("/keys/php:1", "/keys/{key}", "php:1"),
+    ("/keys/php:1", "/keys/{key}", "php:1"), ("/leases/renew", "/leases/renew", "renew"),
+    ("/leases/renew/renew", "/leases/{lease}/renew", "renew"), ("/leases/renewal", "/leases/{lease}", "renewal"),
+    ("/terraform/prod", "/terraform/{state}", "prod"), ("/terraform/a%2Fb", "/terraform/{state}", "a%2Fb"),
   ]
 
   @Test(arguments: paths)

@@ -1,0 +1,93 @@
+import Leasehold
+
+/// `/terraform/{state}`: the lock that Terraform's and OpenTofu's backend `http` asks for around its work on a state.
+///
+/// No state is kept here. A lock is an ordinary one with a name of its own, so that everything else sees it, too.
+enum Terraform {
+  /// What the name of a state's lock begins with.
+  static let prefix = "terraform:"
+  /// How long a state stays locked: Terraform never renews.
+  static let ttl = TimeSpan.seconds(24 * 3600)
+  /// What to do for who looks for a state here.
+  static let hint =
+    " No state is kept here: 'lock_address' and 'unlock_address' lead here, 'address' to where the state is."
+
+  /// LOCK, or POST.
+  static func lock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    let info = try LockInfo(call.exchange.body)
+    let key = try call.key(after: prefix)
+    let times = try call.times(isBound: false, default: ttl)
+    var request = AcquireRequest(key: key, ttl: times.ttl, caller: call.caller)
+    request.owner = info.owner
+    request.wait = try call.waitOrPreferred()
+    return try call.acquire(request, as: StateLock(key: key, info: info, kept: call.server.lockInfos))
+  }
+
+  /// UNLOCK, or DELETE: with a lock-info by who locked, without one by an operator.
+  static func unlock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    let key = try call.key(after: prefix)
+    guard !call.exchange.body.isEmpty else { return try unlockByForce(key, call) }
+    let info = try LockInfo(call.exchange.body)
+    let (locks, kept) = (call.server.engine.locks, call.server.lockInfos)
+    if let lease = kept.lease(of: info, on: key) {
+      _ = try locks.release(lease, on: nil, within: call.confinement, at: call.now)
+      return .respond(info.response)
+    }
+    // A restart forgot which lease it was; its owner says so.
+    guard let lock = try state(key, call), let holder = lock.holders.first else { return .respond(info.response) }
+    let theirs = kept.info(of: holder)
+    guard theirs.id == info.id, let owner = holder.owner else {
+      throw LeaseholdError(
+        .locked,
+        "This lock is not the one of ID '\(info.id)', whose time is over, but of ID '\(theirs.id)'; look at what "
+          + "was done since, or end it by force: terraform force-unlock.",
+        facts: theirs.facts, contention: lock)
+    }
+    _ = try locks.releaseAll(owner: owner, key: key, of: nil, within: call.confinement, at: call.now)
+    return .respond(info.response)
+  }
+
+  private static func unlockByForce(_ key: LockKey, _ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    if let token = call.exchange.context.token, token.role < .admin {
+      throw .forbidden(token, "Unlocking without a lock-info, which is force-unlock,", needs: .admin)
+    }
+    for holder in try state(key, call)?.holders ?? [] {
+      var request = BreakRequest(.id(holder.id), caller: call.caller)
+      request.reason = "terraform force-unlock"
+      _ = try call.broken(request)
+    }
+    return call.json { json in
+      json.append("{\"unlocked\":true" as StaticString)
+      json.member("key", key.text)
+    }
+  }
+
+  /// The lock of a state; `nil` where nobody asked for it yet.
+  private static func state(_ key: LockKey, _ call: borrowing Call) throws(LeaseholdError) -> LockSnapshot? {
+    do {
+      return try call.server.engine.locks.lock(LockName(key), listed: LockSnapshot.listedMaximum)
+    } catch {
+      guard error.code == .noSuchLock else { throw error }
+      return nil
+    }
+  }
+}
+
+/// Answers with lock-infos: one's own with 200, also a second time, and the holder's with 423.
+private struct StateLock: GrantForm {
+  let key: LockKey
+  let info: LockInfo
+  let kept: LockInfos
+
+  func granted(_ lease: LeaseSnapshot) -> Response {
+    kept.keep(info, of: lease.id, on: key)
+    return info.response
+  }
+
+  func refused(_ error: LeaseholdError) throws(LeaseholdError) -> Response {
+    guard let holder = error.contention?.holders.first else { throw error }
+    let theirs = kept.info(of: holder)
+    guard theirs.id == info.id else { throw error.adding(theirs.facts) }
+    return info.response
+  }
+}

@@ -1,0 +1,131 @@
+import JSONText
+import Leasehold
+import Synchronization
+
+/// What Terraform says of a lock: who locks, for what, and the ID to unlock it with.
+struct LockInfo: Sendable {
+  /// The members that are kept, as `LockInfo` of Terraform's statemgr has them; all are texts.
+  static let names = ["ID", "Operation", "Info", "Who", "Version", "Created", "Path"]
+  /// The longest ID, in characters of ASCII.
+  static let idLongest = 64
+  /// The longest member, in bytes of UTF-8.
+  static let memberLongest = 1024
+
+  let id: String
+  private let members: [JSON.Member]
+
+  /// Reads the body of a request; members that nobody knows are left out.
+  init(_ body: UnsafeBufferPointer<UInt8>) throws(LeaseholdError) {
+    let read: JSON
+    do {
+      read = body.isEmpty ? .null : try JSON(parsing: Array(body), refusesTwins: true)
+    } catch {
+      throw .badJSON(error.what, at: error.offset)
+    }
+    guard let id = read["ID"].string else {
+      throw LeaseholdError(
+        .missingParameter, "The body has no text 'ID', so it is no lock-info as Terraform sends it." + Terraform.hint,
+        facts: [("parameter", .text("ID"))])
+    }
+    guard (1...Self.idLongest).contains(id.utf8.count), id.utf8.allSatisfy(Self.isPlain) else {
+      throw Self.invalid("ID", id, "must be 1...\(Self.idLongest) letters, digits or -._~")
+    }
+    var members: [JSON.Member] = []
+    for name in Self.names {
+      guard let text = read[name].string, !text.isEmpty else { continue }
+      guard text.utf8.count <= Self.memberLongest, !text.hasControlCharacters || name == "Info" else {
+        throw Self.invalid(
+          name, text, "must have at most \(Self.memberLongest) bytes of UTF-8 without control characters")
+      }
+      members.append(JSON.Member(name, .string(text)))
+    }
+    (self.id, self.members) = (id, members)
+  }
+
+  /// What is known of a holder whose lock-info is not kept: what its owner says.
+  init(_ holder: LeaseSnapshot) {
+    let parts = holder.owner.flatMap(Self.parts)
+    id = parts?.id ?? holder.ref
+    let who = parts?.who ?? holder.owner ?? holder.peer.inWords
+    members = [JSON.Member("ID", .string(id)), JSON.Member("Who", .string(who))]
+  }
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: true
+    default: false
+    }
+  }
+
+  private static func invalid(_ name: String, _ value: String, _ what: String) -> LeaseholdError {
+    LeaseholdError(
+      .invalidParameter, "'\(name)' of the lock-info \(what).",
+      facts: [("parameter", .text(name)), ("value", .text(value.excerpt))])
+  }
+
+  /// The owner of the lease, which survives a restart: `ann@laptop (terraform ID)`.
+  var owner: String {
+    let end = " (terraform \(id))"
+    let who = members.first { $0.name == "Who" }?.value.string ?? "somebody"
+    var start = String.UnicodeScalarView()
+    var room = Limits.ownerBytes - end.utf8.count
+    for scalar in who.unicodeScalars {
+      room -= UTF8.width(scalar)
+      guard room >= 0 else { break }
+      start.append(scalar)
+    }
+    return String(start) + end
+  }
+
+  /// What ``owner`` was made of; `nil` for another owner.
+  private static func parts(_ owner: String) -> (who: String, id: String)? {
+    guard owner.hasSuffix(")"), let blank = owner.lastIndex(of: " ") else { return nil }
+    let id = owner[owner.index(after: blank)...].dropLast()
+    let start = owner[..<blank]
+    guard start.hasSuffix(" (terraform"), !id.isEmpty else { return nil }
+    return (String(start.dropLast(" (terraform".count)), String(id))
+  }
+
+  /// As members of an error.
+  var facts: [LeaseholdError.Fact] { members.map { ($0.name, .text($0.value.string ?? "")) } }
+
+  /// As an answer.
+  var response: Response {
+    var body = ResponseBuffer(capacity: 512)
+    let text = JSON.object(members).description
+    for byte in text.utf8 { body.append(byte) }
+    body.append(UInt8(ascii: "\n"))
+    return Response(status: 200, contentType: "application/json", body: body)
+  }
+}
+
+/// The lock-infos of states that were locked last, for who is refused.
+///
+/// In memory: after a restart, and beside more than ``most`` states, the owner of the lease tells ID and Who.
+final class LockInfos: Sendable {
+  static let most = 1000
+
+  private struct Kept {
+    let info: LockInfo
+    let lease: LeaseID
+  }
+  private let kept = Mutex<[LockKey: Kept]>([:])
+
+  func keep(_ info: LockInfo, of lease: LeaseID, on key: LockKey) {
+    kept.withLock { kept in
+      if kept.count >= Self.most, kept[key] == nil, let other = kept.keys.first { kept[other] = nil }
+      kept[key] = Kept(info: info, lease: lease)
+    }
+  }
+
+  /// The lease that was got with a lock-info of the same ID, if that was the last on this lock.
+  func lease(of info: LockInfo, on key: LockKey) -> LeaseID? {
+    kept.withLock { kept in kept[key].flatMap { $0.info.id == info.id ? $0.lease : nil } }
+  }
+
+  /// The lock-info of a holder.
+  func info(of holder: LeaseSnapshot) -> LockInfo {
+    let known = kept.withLock { $0[holder.key] }
+    return known.flatMap { $0.lease == holder.id ? $0.info : nil } ?? LockInfo(holder)
+  }
+}
