@@ -22,7 +22,7 @@ extension Ledger {
       let current = lockTable.knows(lock) ? lock : try findOrMakeLock(request, at: moment)
       patience = max(patience, request.wait)
       guard patience > .zero else {
-        counters.busy += 1
+        observers.counters.busy += 1
         return .refused(locked(current, at: moment.monotonic))
       }
       return try enqueue(request, share: share, on: current, for: patience, client: client(), at: moment)
@@ -32,7 +32,7 @@ extension Ledger {
   }
 
   func refuse(_ error: LeaseholdError) -> AcquireOutcome {
-    if error.code == .queueFull { counters.busy += 1 } else { counters.refused += 1 }
+    if error.code == .queueFull { observers.counters.busy += 1 } else { observers.counters.refused += 1 }
     return .refused(error)
   }
 
@@ -55,31 +55,17 @@ extension Ledger {
           continue
         }
       }
-      let draft = try prepare(request, lock: lock, share: share, caller: request.caller, waited: .zero, at: moment)
-      taking: switch take(share, of: lock, for: request, draft) {
-      case .taken(let taken, let limitApplied):
-        switch hold(draft, taken, for: request, on: lock, caller: request.caller) {
-        case .granted(let lease):
-          lease.limitApplied = limitApplied
-          return lease
-        case .not(.removed): break taking
-        case .not(let outcome): throw Self.refused(outcome)
-        }
-      case .busy:
-        journal.discard(draft)
-        return nil
-      case .full(let error):
-        journal.discard(draft)
+      switch try grant(share, of: lock, to: request, waited: .zero, at: moment) {
+      case .granted(let lease): return lease
+      case .not(.busy, _): return nil
+      case .not(.full(let error), _):
         guard request.wait > .zero else { throw error }
         return nil
-      case .retrySoon:
-        journal.discard(draft)
+      case .not(.retrySoon, _):
         patience = Self.patienceForRetry
         return nil
-      case .refused(let error):
-        journal.discard(draft)
-        throw error
-      case .removed: journal.discard(draft)
+      case .not(.refused(let error), _): throw error
+      case .not(.removed, _): break
       }
       setVanished(lock, at: moment)
       lock = try findOrMakeLock(request, at: moment)
@@ -107,18 +93,10 @@ extension Ledger {
       throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
     }
     try checkRoomToWait(request.caller)
-    lastWaiterID += 1
     let waiter = Waiter(
-      id: lastWaiterID, request: request, share: share, lock: lock, client: client, now: moment.monotonic)
+      id: queues.nextID(), request: request, share: share, lock: lock, client: client, now: moment.monotonic)
     waiter.due = (moment.monotonic + patience).nanoseconds
-    lock.queue.append(waiter)
-    touch(lock)
-    admit(waiter, at: moment)
-    if !request.holding.isEmpty || request.process != nil || !leaseTable.bound(to: request.caller.connection).isEmpty {
-      try refuseDeadlock(waiter, at: moment)
-    }
-    if lock.queue.count == 1 || lock.waitsOneByOne { arrangeKernelWait(lock) }
-    return .waiting(waiter.id, behind: queueNote(of: waiter, at: lock))
+    return try enter([waiter], at: moment)
   }
 
   /// Who is before a waiter, where its request belongs to a trace: so a log tells who held up whom.
@@ -131,16 +109,31 @@ extension Ledger {
 
   /// Refuses who would be one waiter too many, for the service or for the caller.
   func checkRoomToWait(_ caller: Caller) throws(LeaseholdError) {
-    guard waiters.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    guard queues.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
     try caller.account?.check(.waiters)
   }
 
-  /// Counts a waiter that has its place, or all of its places; ``leave(_:)`` is the opposite.
-  func admit(_ waiter: Waiter, at moment: Moment) {
-    waiters[waiter.id] = waiter
-    waiter.caller.account?.add(1, .waiters)
-    waiterDeadlines.insert(waiter)
-    note(.waiting, waiter, at: moment.monotonic.nanoseconds)
-    leaseTable.noteRetry(waiter.request, waiter.id)
+  /// Lets a request wait, in all of its places; ``leave(_:)`` is the opposite.
+  ///
+  /// - Throws: `deadlock`, and why it cannot keep a lease that it names; then it has left again.
+  func enter(
+    _ seats: [Waiter], first: Bool = false, at moment: Moment
+  ) throws(LeaseholdError) -> AcquireOutcome {
+    let lead = seats[0]
+    queues.enter(seats, first: first)
+    bumpVersions(of: seats)
+    observers.queued(lead, at: moment.monotonic.nanoseconds)
+    leaseTable.noteRetry(lead.request, lead.id)
+    try refuseDeadlock(lead, at: moment)
+    if let group = lead.group {
+      _ = serve(group, at: moment)
+    } else if let lock = lead.lock, lock.queue.first === lead || lock.waitsOneByOne {
+      followHead(lock)
+    }
+    return .waiting(lead.id, behind: lead.lock.flatMap { queueNote(of: lead, at: $0) })
+  }
+
+  func bumpVersions(of seats: [Waiter]) {
+    for seat in seats { if let lock = seat.lock { observers.bumpVersion(of: lock) } }
   }
 }

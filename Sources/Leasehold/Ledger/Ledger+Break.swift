@@ -41,7 +41,7 @@ extension Ledger {
 
   private func tellOfBreak(_ lease: Lease, end: MonotonicInstant) {
     guard let client = lease.client else { return }
-    notices.append(.breaking(client, end, lease.breaking ?? BreakNote(reason: nil, by: nil)))
+    observers.tell(.breaking(client, end, lease.breaking ?? BreakNote(reason: nil, by: nil)))
   }
 
   /// Finds a lease by either of its names; a look at every record when it is the short one.

@@ -16,10 +16,9 @@ extension Ledger {
   ) -> AcquireOutcome {
     guard state == .ready else { return refuse(Self.notServing(state)) }
     do throws(LeaseholdError) {
-      let head = try find(
-        request.lease, key: request.lock.key, native: request.lock.native, within: request.caller.confinement)
-      noticeRemoval(below: head, at: moment)
-      guard head.isHeld else { return refuse(Self.over(head)) }
+      let head = try findHeld(
+        request.lease, key: request.lock.key, native: request.lock.native, within: request.caller.confinement,
+        at: moment)
       let lease = part(of: head, on: request.lock.key, request.lock.native)
       guard let lock = lease.lock, let share = lock.place.dialect.upgrade(capacity: lock.capacity),
         lock.kind == .readersWriter
@@ -39,7 +38,7 @@ extension Ledger {
       if try upgrade(lease, share, on: lock, at: moment) { return .granted(converted(head)) }
       guard lease.isHeld else { return refuse(Self.over(head)) }
       guard request.wait > .zero else {
-        counters.busy += 1
+        observers.counters.busy += 1
         return .refused(locked(lock, at: moment.monotonic))
       }
       return try enqueue(request, lease, share, on: lock, client: client(), at: moment)
@@ -70,17 +69,11 @@ extension Ledger {
     asked.owner = head.owner
     asked.native = request.lock.native
     asked.holding = request.holding + [head.id]
-    lastWaiterID += 1
     let waiter = Waiter(
-      id: lastWaiterID, request: asked, share: share, lock: lock, client: client, now: moment.monotonic)
+      id: queues.nextID(), request: asked, share: share, lock: lock, client: client, now: moment.monotonic)
     waiter.converting = lease
     lease.upgrade = waiter
-    lock.queue.prepend(waiter)
-    touch(lock)
-    admit(waiter, at: moment)
-    try refuseDeadlock(waiter, at: moment)
-    arrangeKernelWait(lock)
-    return .waiting(waiter.id, behind: queueNote(of: waiter, at: lock))
+    return try enter([waiter], first: true, at: moment)
   }
 
   // MARK: Steps
@@ -96,9 +89,8 @@ extension Ledger {
   private func commit(_ form: consuming Form, _ taken: consuming Taken, of lease: Lease) {
     let (mode, units) = (form.mode, form.units)
     leaseTable.convert(lease, to: mode, units: units, at: journal.replace(lease.cell, by: form, taken))
-    counters.converted += 1
-    if let lock = lease.lock { touch(lock) }
-    noteConversion(of: lease, at: latest)
+    if let lock = lease.lock { observers.bumpVersion(of: lock) }
+    observers.converted(lease, at: latest)
   }
 
   /// Takes what a reader lacks, now; false when it is not free.
@@ -168,7 +160,7 @@ extension Ledger {
 
   private func grantUpgrade(_ waiter: Waiter, _ lease: Lease) {
     leave(waiter)
-    if let client = waiter.client { notices.append(.granted(client, converted(lease.whole))) }
+    if let client = waiter.client { observers.tell(.granted(client, converted(lease.whole))) }
   }
 
   /// A lease is over: whoever waits to convert it is told so.

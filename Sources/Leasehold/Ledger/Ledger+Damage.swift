@@ -15,13 +15,13 @@ extension Ledger {
     guard !lock.isDamaged, lock.place.isOwn else { return }
     lockTable.markDamaged(lock)
     journal.setDamaged(lock.cell)
-    report(
-      kind, lock, units: units,
+    observers.drifted(
+      lock, kind, units: units,
       "\(found): the lock is damaged and grants nothing until \(Self.mending(lock)).", at: moment)
-    touch(lock)
+    observers.bumpVersion(of: lock)
     while let waiter = lock.queue.first { dismiss(waiter.lead, Self.damaged(lock)) }
-    arrangeKernelWait(lock)
-    if !unserved.isEmpty { serveUnserved(at: moment) }
+    followHead(lock)
+    serveUnserved(at: moment)
   }
 
   /// A lock that is damaged is forgotten, and its place is as if it had never been used.
@@ -35,7 +35,7 @@ extension Ledger {
     let isShared = all.contains { $0 !== lock && $0.place.bank === bank && $0.place.semaphore == place }
     journal.mark(lock: lock.cell, .retiring)
     let outcome = isShared ? .wouldBlock : lockTable.clearPlace(place, of: bank)
-    if outcome == .removed { return bankVanished(bank, at: moment) }
+    if outcome == .removed { return setVanished(bank.id.set, at: moment) }
     forget(lock)
     bank.mend(place)
     if outcome == .done { lockTable.dropIfEmpty(bank) } else { bank.block(place) }

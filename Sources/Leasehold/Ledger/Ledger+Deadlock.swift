@@ -38,11 +38,11 @@ extension Ledger {
     do throws(LeaseholdError) {
       try noteHolding(of: waiter)
       guard !waiter.holding.isEmpty, let circle = circle(closedBy: waiter) else { return }
-      counters.deadlocks += 1
+      observers.counters.deadlocks += 1
       throw Self.deadlock(circle, told: waiter.caller.confinement)
     } catch {
       leave(waiter)
-      note(.left, waiter, error.code.rawValue, at: moment.monotonic.nanoseconds)
+      observers.left(waiter, error.code.rawValue, at: moment.monotonic.nanoseconds)
       serveUnserved(at: moment)
       throw error
     }
@@ -64,18 +64,8 @@ extension Ledger {
       holding.append(lease)
     }
     for lease in holding where !waiter.holding.contains(where: { $0 === lease }) {
-      waiter.holding.append(lease)
-      waitersHolding[lease.fence, default: []].append(waiter)
+      queues.note(waiter, keeping: lease)
     }
-  }
-
-  /// A waiter left: it keeps nothing from anybody any more.
-  func forgetHolding(of waiter: Waiter) {
-    for lease in waiter.holding {
-      waitersHolding[lease.fence]?.removeAll { $0 === waiter }
-      if waitersHolding[lease.fence]?.isEmpty == true { waitersHolding[lease.fence] = nil }
-    }
-    waiter.holding = []
   }
 
   // MARK: The search
@@ -123,7 +113,7 @@ extension Ledger {
       guard let lock = seat.lock else { continue }
       if let before = seat.previous { blockers.append(Blocker(waiter: before.lead, seat: seat, lease: nil)) }
       for lease in lock.holders where isInTheWay(lease, of: seat, on: lock) {
-        for keeper in waitersHolding[lease.whole.fence] ?? [] {
+        for keeper in queues.keepers(of: lease) {
           blockers.append(Blocker(waiter: keeper, seat: seat, lease: lease))
         }
       }
@@ -143,8 +133,7 @@ extension Ledger {
       guard let lock = seat.lock else { return true }
       if let before = seat.previous, stuck[before.lead.id] != nil { return false }
       let kept = lock.holders.filter { lease in
-        isInTheWay(lease, of: seat, on: lock)
-          && (waitersHolding[lease.whole.fence] ?? []).contains { stuck[$0.id] != nil }
+        isInTheWay(lease, of: seat, on: lock) && queues.keepers(of: lease).contains { stuck[$0.id] != nil }
       }
       if lock.kind == .readersWriter { return kept.isEmpty }
       // Where only native programs know how many slots there are, nobody can say that they will not do.
@@ -192,7 +181,7 @@ extension Ledger {
 
   /// Two readers who both want to be the only one: neither ever lets the other.
   func deadlock(of lease: Lease, with other: Waiter, told confinement: Confinement?) -> LeaseholdError {
-    counters.deadlocks += 1
+    observers.counters.deadlocks += 1
     let (mine, its) = (lease.whole, other.converting?.whole)
     let circle = [
       DeadlockStep(

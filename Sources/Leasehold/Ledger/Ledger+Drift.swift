@@ -9,22 +9,6 @@ import SysVTypes
 extension Ledger {
   /// Banks of own locks that one housekeeping looks into.
   private static let banksPerLook = 256
-  /// Reports kept until somebody takes them.
-  private static let reportsKept = 64
-
-  /// Takes what was found, for the log.
-  public func takeDriftReports() -> [DriftReport] {
-    defer { driftReports = [] }
-    return driftReports
-  }
-
-  func report(_ kind: DriftKind, _ lock: Lock, units: Int, _ text: String, at moment: Moment) {
-    counters.drift[Int(kind.rawValue)] += 1
-    note(.drift, lock, kind.name, text, count: units, at: moment.monotonic.nanoseconds)
-    if driftReports.count < Self.reportsKept {
-      driftReports.append(DriftReport(kind: kind, key: lock.key.text, units: units, text: text))
-    }
-  }
 
   // MARK: Own locks
 
@@ -48,8 +32,8 @@ extension Ledger {
     let surplus = free + out - capacity
     guard surplus > 0 else { return }
     let isTaken = lockTable.takeSurplus(surplus, of: lock)
-    report(
-      .surplus, lock, units: surplus,
+    observers.drifted(
+      lock, .surplus, units: surplus,
       "\(free) units are free and \(out) out, of \(capacity): the surplus "
         + (isTaken ? "was taken away." : "is in use."),
       at: moment)
@@ -60,13 +44,13 @@ extension Ledger {
   /// Looks at a set: whether it is there, and whether its values cover the leases that stand on it.
   func look(at set: NativeSet, at moment: Moment) {
     notice(set, at: moment)
-    if !unserved.isEmpty { serveUnserved(at: moment) }
+    serveUnserved(at: moment)
   }
 
   /// The same, and leaves those who wait for what was found to be served by the caller.
   func notice(_ set: NativeSet, at moment: Moment) {
     switch lockTable.read(set) {
-    case .gone: nativeSetVanished(set, at: moment)
+    case .gone: setVanished(set.id.set, at: moment)
     case .unreadable: lookForWrites(to: set, [], newTrace(of: set), at: moment)
     case .values(let values):
       let trace = newTrace(of: set)
@@ -109,18 +93,17 @@ extension Ledger {
       $0 + max(0, lock.natives(in: $1, value: Int(values[$1.semaphore])))
     }
     let surplus = self.surplus(of: lock, value: Int(values[lock.place.semaphore]))
-    guard excess != lock.seenExcess || surplus != lock.seenSurplus else { return }
-    if excess > lock.seenExcess {
-      report(
-        .overcounted, lock, units: excess,
+    let news = observers.news(of: lock, excess: excess, surplus: surplus)
+    if news.excess {
+      observers.drifted(
+        lock, .overcounted, units: excess,
         "The set counts \(excess) units more as out than leases have: left as they are.", at: moment)
     }
-    if surplus > lock.seenSurplus {
-      report(
-        .surplus, lock, units: surplus,
+    if news.surplus {
+      observers.drifted(
+        lock, .surplus, units: surplus,
         "\(surplus) more are free or out than there are: ends of leases give back so many less.", at: moment)
     }
-    (lock.seenExcess, lock.seenSurplus) = (excess, surplus)
   }
 
   /// Units that a killed daemon may have left in the value are not in it when it does not cover them.
@@ -154,8 +137,8 @@ extension Ledger {
   ) {
     let leases = lock.holders.filter { counter.counts($0.mode) }
     let counted = min(units, value / counter.weight)
-    report(
-      .uncounted, lock, units: max(1, units - counted),
+    observers.drifted(
+      lock, .uncounted, units: max(1, units - counted),
       "The set counts \(value) where \(units) units of leases have \(units * counter.weight): \(leases.count) leases "
         + "are broken, and nothing is given back.", at: moment)
     breakUncovered(leases, at: moment)
@@ -163,25 +146,31 @@ extension Ledger {
       lockTable.removeFromCount(Share(.exclusive, units: counted), of: lock)
     }
     forgetLimitIfAlone(lock)
-    (lock.seenExcess, lock.seenSurplus, lock.natives) = (0, 0, [:])
-    if !lock.queue.isEmpty { unserved.append(lock) }
+    lock.natives = [:]
+    _ = observers.news(of: lock, excess: 0, surplus: 0)
+    queues.noteUnserved(lock)
   }
 
-  /// Ends leases and gives nothing back of what the set does not cover; what they have of other locks goes back.
-  func breakUncovered(_ leases: [Lease], at moment: Moment) {
-    for lease in leases where lease.lock != nil {
-      let head = lease.whole
-      guard !head.parts.isEmpty else {
-        finishMarked(lease, .rewritten, at: moment.monotonic.nanoseconds).forfeit()
+  /// Ends leases and gives nothing back of what they have of their set; what they have of other locks goes back.
+  ///
+  /// - Parameter uncounting: Whether the ledger's own count of them goes, too.
+  func breakUncovered(
+    _ leases: [Lease], _ reason: EndReason = .rewritten, uncounting: Bool = false, at moment: Moment
+  ) {
+    for lease in leases {
+      guard let lock = lease.lock else { continue }
+      if lease.isOfSeveral {
+        endAll(lease.whole, reason, at: moment, uncounting: uncounting) { part, _ in leases.contains { $0 === part } }
         continue
       }
-      endAll(head, .rewritten, at: moment, uncounting: false) { part, _ in leases.contains { $0 === part } }
+      if uncounting, lease.state != .suspect { lockTable.removeFromCount(lease.share, of: lock) }
+      finishMarked(lease, reason, at: moment.monotonic.nanoseconds).forfeit()
     }
   }
 
   /// How a lease gives back where natives count, too, and more is free or less counted than there should be: only what
   /// fits, and what is there; `nil` as usual.
-  func cappedGiveBack(_ share: Share, on lock: Lock) -> [SemaphoreOperation]? {
+  func giveBackWithinCapacity(_ share: Share, on lock: Lock) -> [SemaphoreOperation]? {
     guard lock.place.sharesCount, let counter = lock.counter(of: share.mode),
       case .success(let values) = readCounts(of: lock)
     else { return nil }

@@ -11,9 +11,7 @@ extension Ledger {
     if let end = try findEnd(id, key: key, within: confinement), end.reason == .released {
       return ReleaseOutcome(key: end.key, id: id, already: true)
     }
-    let lease = try find(id, key: key, native: native, within: confinement)
-    noticeRemoval(below: lease, at: moment)
-    guard lease.isHeld else { throw Self.over(lease) }
+    let lease = try findHeld(id, key: key, native: native, within: confinement, at: moment)
     end(lease, .released, at: moment)
     return ReleaseOutcome(key: lease.key, id: id, already: false)
   }
@@ -25,9 +23,7 @@ extension Ledger {
     _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, ttl: TimeSpan?,
     within confinement: Confinement? = nil, at moment: Moment
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let lease = try find(id, key: key, native: native, within: confinement)
-    noticeRemoval(below: lease, at: moment)
-    guard lease.isHeld else { throw Self.over(lease) }
+    let lease = try findHeld(id, key: key, native: native, within: confinement, at: moment)
     guard lease.breaking == nil else { throw Self.beingBroken(lease, at: moment.monotonic) }
     let span = ttl ?? lease.ttl
     guard !lease.isEndless else { throw Self.endlessLease() }
@@ -40,16 +36,8 @@ extension Ledger {
       forgetGrace(of: lease)
       leaseTable.schedule(lease, due: lease.deadline)
     }
-    counters.renewed += 1
-    tellDeadline(of: lease)
-    note(.renewed, lease, at: moment.monotonic.nanoseconds)
+    observers.renewed(lease, at: moment.monotonic.nanoseconds)
     return snapshot(lease)
-  }
-
-  /// Who follows the lease hears of its deadline.
-  private func tellDeadline(of lease: Lease) {
-    guard let client = lease.client else { return }
-    notices.append(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
   }
 
   /// Releases all leases of an owner; answers their short names.
@@ -74,8 +62,8 @@ extension Ledger {
 
   /// A waiter left a queue: whoever is first now may be served, and sleeps in the kernel follow the queue.
   func moveUp(_ lock: Lock, wasFirst: Bool, at moment: Moment) {
-    if wasFirst { serve(lock, at: moment) } else if lock.waitsOneByOne { arrangeKernelWait(lock) }
-    if !unserved.isEmpty { serveUnserved(at: moment) }
+    if wasFirst { serve(lock, at: moment) } else if lock.waitsOneByOne { followHead(lock) }
+    serveUnserved(at: moment)
   }
 
   /// Takes back what nobody hears of any more.
@@ -103,7 +91,7 @@ extension Ledger {
   public func follow(_ id: LeaseID, client: any LeaseClient) -> Bool {
     guard let lease = leaseTable[id], lease.isHeld else { return false }
     lease.client = client
-    tellDeadline(of: lease)
+    observers.tellDeadline(of: lease)
     return true
   }
 
@@ -130,7 +118,7 @@ extension Ledger {
       return gaveBack(lockTable.giveBack(lease.share, of: lock, ended), on: lock, at: moment)
     }
     // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
-    let capped = cappedGiveBack(lease.share, on: lock)
+    let capped = giveBackWithinCapacity(lease.share, on: lock)
     var outcome = KernelOutcome.done
     if lease.state == .suspect {
       finishMarked(lease, reason, at: now).forfeit()
@@ -171,8 +159,8 @@ extension Ledger {
       return
     }
     let lag = now - lease.due
-    counters.expiryLagSum += lag
-    counters.expiryLagMaximum = max(counters.expiryLagMaximum, lag)
+    observers.counters.expiryLagSum += lag
+    observers.counters.expiryLagMaximum = max(observers.counters.expiryLagMaximum, lag)
     guard lease.cooldown > .zero else { return end(lease, lease.ownEnd, at: moment) }
     cool(lease, at: now)
   }
@@ -181,14 +169,10 @@ extension Ledger {
   func cool(_ lease: Lease, at now: Int64) {
     let due = now + lease.cooldown.nanoseconds
     lease.endedAt = now
-    counters.ended[Int(lease.ownEnd.rawValue)] += 1
     journal.cool(lease.cell, until: due, end: lease.breaking == nil ? now : -now)
     leaseTable.cool(lease, until: due)
     for lease in lease.members { dismissUpgrade(of: lease) }
-    log(lease, lease.ownEnd)
-    counters.holds.note(now - lease.grantedAt.nanoseconds)
-    note(EventKind(lease.ownEnd), lease, lease.ownEnd, at: now)
-    tell(lease, lease.ownEnd, at: now)
+    observers.ended(lease, lease.ownEnd, at: now)
   }
 
   /// Everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
@@ -200,23 +184,19 @@ extension Ledger {
     let wasHeld = lease.isHeld
     let lock = lease.lock
     let reason = lease.state == .cooling ? lease.ownEnd : asked
-    if lease.state != .cooling { counters.ended[Int(reason.rawValue)] += 1 }
-    if wasHeld {
-      lease.endedAt = now
-      log(lease, reason)
-    }
+    if wasHeld { lease.endedAt = now }
     let ended = journal.end(lease.cell, reason, storing: wasHeld ? now : end)
-    if wasHeld { note(EventKind(reason), lease, reason, at: now) }
+    switch lease.state {
+    case .held: observers.ended(lease, reason, at: now)
+    case .suspect: observers.counters.ended[Int(reason.rawValue)] += 1
+    case .cooling, .ended: break
+    }
     leaseTable.unregister(lease, as: reason)
-    if let lock { touch(lock) }
+    if let lock { observers.bumpVersion(of: lock) }
     dismissUpgrade(of: lease)
     journal.freeText(lease.textCell)
     lease.textCell = TextRecord.none
     lease.owner = nil
-    if wasHeld {
-      counters.holds.note(now - lease.grantedAt.nanoseconds)
-      tell(lease, reason, at: now)
-    }
     if lease.leavesNoTrace {
       journal.free(lease.cell)
       leaseTable.forgetRetry(of: lease)
@@ -224,12 +204,6 @@ extension Ledger {
       journal.free(forgotten)
     }
     return ended
-  }
-
-  private func tell(_ lease: Lease, _ reason: EndReason, at now: Int64) {
-    guard let client = lease.client else { return }
-    lease.client = nil
-    notices.append(.ended(client, reason, MonotonicInstant(nanoseconds: now)))
   }
 
   /// After the semop of an end: the queue.
@@ -240,10 +214,10 @@ extension Ledger {
     switch outcome {
     case .done: if !lock.queue.isEmpty { serve(lock, at: moment) }
     case .removed: setVanished(lock, at: moment)
-    case .failed where outcome.mayPass: counters.undoFailures += 1
+    case .failed where outcome.mayPass: observers.counters.undoFailures += 1
     case .wouldBlock, .failed:
       // Somebody wrote the set's values. Nothing is added that the ledger's own count does not cover.
-      counters.undoFailures += 1
+      observers.counters.undoFailures += 1
       guard !lock.place.isOwn else {
         return damage(lock, .uncounted, units: 0, "The set's values do not cover what a lease gave back", at: moment)
       }
@@ -278,6 +252,16 @@ extension Ledger {
     {
       throw Self.foreignLease(of: lease.key, asked: key)
     }
+    return lease
+  }
+
+  /// Finds a lease on which its holder may count, once its sets were looked at.
+  func findHeld(
+    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, within confinement: Confinement?, at moment: Moment
+  ) throws(LeaseholdError) -> Lease {
+    let lease = try find(id, key: key, native: native, within: confinement)
+    noticeRemoval(below: lease, at: moment)
+    guard lease.isHeld else { throw Self.over(lease) }
     return lease
   }
 

@@ -20,7 +20,7 @@ extension Ledger {
       let span = lease.isHeld ? max(lease.ttl, limits.recoveryGrace) : lease.cooldown
       lease.deadline = (moment.monotonic + span).nanoseconds
       journal.setDeadline(lease.deadline, of: lease.cell)
-      recovery.damagedRecords += 1
+      observers.recovery.damagedRecords += 1
     }
     lease.due = lease.deadline
     // An operator's end is the end, and a cooldown needs nobody's renewal.

@@ -5,13 +5,13 @@ extension Ledger {
   ///
   /// A crash from here to the semop leaves nothing behind.
   func prepare(
-    _ request: AcquireRequest, lock: Lock, share: Share, caller: Caller, waited: TimeSpan,
+    _ request: AcquireRequest, lock: Lock, share: Share, waited: TimeSpan,
     adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil,
     at moment: Moment
   ) throws(LeaseholdError) -> Draft {
     guard leaseTable.count < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
-    try caller.account?.check(.leases)
+    try request.caller.account?.check(.leases)
     let cell = try reserve()
     let deadline = request.ttl > .zero ? (moment.monotonic + request.ttl).nanoseconds : 0
     var record = LeaseRecord(
@@ -19,7 +19,7 @@ extension Ledger {
       grantedAt: moment.monotonic, deadline: deadline, lockCell: lock.cell, units: share.units,
       ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
-      fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: caller.peer,
+      fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: request.caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.place.isOwn || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
@@ -41,20 +41,37 @@ extension Ledger {
     try journal.draft(record, text: text, at: cell) { leaseTable.forgetOldestEnd() }
   }
 
-  /// How the last steps of a grant went.
+  /// How an attempt to grant went.
   enum Granting {
     case granted(Lease)
-    /// What was taken went back, and its record is free.
-    case not(KernelOutcome)
+    /// What was taken went back, and its record is free; which lock was in the way.
+    case not(Obstacle, Lock)
+  }
+
+  /// Grants a share in one attempt: the record, the semop, the mark.
+  ///
+  /// - Throws: why there is no record for it.
+  @inline(__always)
+  func grant(
+    _ share: Share, of lock: Lock, to request: AcquireRequest, waited: TimeSpan, at moment: Moment
+  ) throws(LeaseholdError) -> Granting {
+    let draft = try prepare(request, lock: lock, share: share, waited: waited, at: moment)
+    switch take(share, of: lock, for: request, draft) {
+    case .taken(let taken, let limitApplied):
+      return hold(draft, taken, for: request, on: lock, limitApplied)
+    case .not(let obstacle):
+      journal.discard(draft)
+      return .not(obstacle, lock)
+    }
   }
 
   /// The last steps of a grant, after the semop that took its units.
   @inline(__always)
   func hold(
-    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, caller: Caller
+    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, _ applied: Bool?
   ) -> Granting {
-    guard lock.place.countsLeasedUnits else { return holdUncounted(draft, taken, for: request, on: lock, caller) }
-    return .granted(commit(draft, taken, for: request, on: lock, caller: caller))
+    guard lock.place.countsLeasedUnits else { return holdUncounted(draft, taken, for: request, on: lock, applied) }
+    return .granted(commit(draft, taken, for: request, on: lock, applied))
   }
 
   /// Where the kernel's values cannot tell what is out on leases: makes permanent what was taken with SEM_UNDO.
@@ -62,16 +79,17 @@ extension Ledger {
   /// A crash in between leaves a suspect: whether the undo ran nobody can know.
   @inline(never)
   private func holdUncounted(
-    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, _ caller: Caller
+    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, _ applied: Bool?
   ) -> Granting {
     let share = Share(draft.record.mode, units: draft.record.units)
     let armed = journal.arm(draft, taken)
     switch lockTable.makePermanent(share, of: lock, armed) {
-    case .taken(let kept): return .granted(commit(armed.draft, kept, for: request, on: lock, caller: caller))
+    case .taken(let kept): return .granted(commit(armed.draft, kept, for: request, on: lock, applied))
     case .not(let outcome):
       journal.discard(armed.draft)
-      if outcome != .removed { lockTable.dropWaited(share, of: lock) }
-      return .not(outcome)
+      if outcome == .removed { return .not(.removed, lock) }
+      lockTable.dropWaited(share, of: lock)
+      return .not(.refused(Self.refused(outcome)), lock)
     }
   }
 
@@ -79,25 +97,25 @@ extension Ledger {
   ///
   /// A crash from here on finds the lease standing.
   func commit(
-    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, caller: Caller
+    _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock,
+    _ limitApplied: Bool? = nil
   ) -> Lease {
     let lease = Lease(
       draft.record, cell: draft.cell, key: request.key, owner: request.owner, idempotencyKey: request.idempotencyKey)
     journal.hold(draft, taken)
-    stand(lease, for: request, on: lock, caller)
+    lease.limitApplied = limitApplied
+    stand(lease, for: request, on: lock)
     return lease
   }
 
   /// Lets a lease stand on its lock that was just marked as held.
-  func stand(_ lease: Lease, for request: AcquireRequest, on lock: Lock, _ caller: Caller) {
+  func stand(_ lease: Lease, for request: AcquireRequest, on lock: Lock) {
     lease.leavesNoTrace = request.leavesNoTrace
-    lease.account = caller.account
-    lease.trace = caller.trace
+    lease.account = request.caller.account
+    lease.trace = request.caller.trace
     register(lease, on: lock)
-    bind(lease, to: caller.connection, and: request.process)
-    counters.granted += 1
-    counters.waits.note(lease.waited.nanoseconds)
-    note(.granted, lease, at: lease.grantedAt.nanoseconds)
+    bind(lease, to: request.caller.connection, and: request.process)
+    observers.granted(lease)
   }
 
   /// Lets a lease stand on its lock.
@@ -110,7 +128,7 @@ extension Ledger {
   /// A lease stands on its lock from now on.
   @inline(__always)
   func registered(_ lease: Lease, on lock: Lock) {
-    touch(lock)
+    observers.bumpVersion(of: lock)
     if let set = lock.place.native { markWrites(lease, on: set, of: lock) }
   }
 
@@ -127,13 +145,13 @@ extension Ledger {
   /// Hands free units to waiters in order, until the first that cannot have what it wants.
   func serve(_ lock: Lock, at moment: Moment) {
     serveQueue(lock, at: moment)
-    if !unserved.isEmpty { serveUnserved(at: moment) }
+    serveUnserved(at: moment)
   }
 
   /// Looks at the queues that moved on because a request for several locks left them.
   func serveUnserved(at moment: Moment) {
-    while let next = unserved.popLast() {
-      if !next.queue.isEmpty { serveQueue(next, at: moment) } else { arrangeKernelWait(next) }
+    while let next = queues.popUnserved() {
+      if !next.queue.isEmpty { serveQueue(next, at: moment) } else { followHead(next) }
     }
   }
 
@@ -153,88 +171,41 @@ extension Ledger {
         continue
       }
       do throws(LeaseholdError) {
-        let draft = try prepare(waiter, on: lock, at: moment)
-        switch take(waiter.share, of: lock, for: waiter.request, draft) {
-        case .taken(let taken, let limitApplied):
-          switch hold(draft, taken, for: waiter.request, on: lock, caller: waiter.caller) {
-          case .granted(let lease): granted(lease, to: waiter, limitApplied: limitApplied)
-          case .not(.removed): return setVanished(lock, at: moment)
-          case .not(let outcome): throw Self.refused(outcome)
-          }
-        case .refused(let error):
-          journal.discard(draft)
-          throw error
-        case .removed:
-          journal.discard(draft)
-          return setVanished(lock, at: moment)
-        default:
-          // Not free, or not now: a thread in the kernel hears when it may be.
-          journal.discard(draft)
-          return arrangeKernelWait(lock)
+        let waited = moment.monotonic - waiter.since
+        switch try grant(waiter.share, of: lock, to: waiter.request, waited: waited, at: moment) {
+        case .granted(let lease): granted(lease, to: waiter)
+        case .not(.refused(let error), _): throw error
+        case .not(.removed, _): return setVanished(lock, at: moment)
+        // Not free, or not now: a thread in the kernel hears when it may be.
+        case .not: return followHead(lock)
         }
       } catch {
         dismiss(waiter, error)
       }
     }
-    arrangeKernelWait(lock)
-  }
-
-  /// Step one of a grant to a waiter.
-  func prepare(_ waiter: Waiter, on lock: Lock, at moment: Moment) throws(LeaseholdError) -> Draft {
-    try prepare(
-      waiter.request, lock: lock, share: waiter.share, caller: waiter.caller, waited: moment.monotonic - waiter.since,
-      at: moment)
+    followHead(lock)
   }
 
   /// A waiter has its lease.
-  func granted(_ lease: Lease, to waiter: Waiter, limitApplied: Bool?) {
+  func granted(_ lease: Lease, to waiter: Waiter) {
     leave(waiter)
-    lease.limitApplied = limitApplied
-    if let client = waiter.client { notices.append(.granted(client, snapshot(lease))) }
+    if let client = waiter.client { observers.tell(.granted(client, snapshot(lease))) }
   }
 
-  /// Takes a waiter out of everything.
+  /// Takes a request out of everything, with all of its places; nothing happens when it left already.
   func leave(_ waiter: Waiter) {
-    if let group = waiter.group { return leave(group) }
-    if let lock = waiter.lock {
-      lock.queue.remove(waiter)
-      touch(lock)
-    }
-    waiter.lock = nil
-    if !waiter.holding.isEmpty { forgetHolding(of: waiter) }
-    waiter.converting?.upgrade = nil
-    waiter.converting = nil
-    forget(waiter)
-  }
-
-  /// All places of a request for several locks go at once.
-  private func leave(_ group: WaiterGroup) {
-    for seat in group.seats {
-      if let lock = seat.lock {
-        lock.queue.remove(seat)
-        touch(lock)
-        unserved.append(lock)
-      }
-      seat.lock = nil
-      seat.group = nil
-    }
-    forgetHolding(of: group.seats[0])
-    forget(group.seats[0])
-  }
-
-  private func forget(_ waiter: Waiter) {
-    waiterDeadlines.remove(waiter)
-    waiters[waiter.id] = nil
-    waiter.caller.account?.add(-1, .waiters)
-    leaseTable.forgetRetry(waiter.request, waiter.id)
+    guard queues.has(waiter) else { return }
+    let lead = waiter.lead
+    bumpVersions(of: waiter.seats)
+    queues.leave(waiter)
+    leaseTable.forgetRetry(lead.request, lead.id)
   }
 
   /// Sends a waiter away.
   func dismiss(_ waiter: Waiter, _ error: LeaseholdError) {
     leave(waiter)
-    note(.left, waiter, error.code.rawValue, at: latest)
-    counters.refused += 1
-    if let client = waiter.client { notices.append(.refused(client, error)) }
+    observers.left(waiter, error.code.rawValue, telling: error, at: latest)
+    observers.counters.refused += 1
   }
 }
 

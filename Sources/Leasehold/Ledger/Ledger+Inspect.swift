@@ -99,16 +99,16 @@ extension Ledger {
     status.suspects = leaseTable.suspectCount
     status.damagedLocks = lockTable.damagedCount
     status.locks = lockTable.count
-    status.waiters = waiters.count
-    status.counters = counters
+    status.waiters = queues.count
+    status.counters = observers.counters
     var figures = LedgerStatus()
-    figures.pumps = waiting.count
+    figures.pumps = queues.waiting.count
     figures.records = journal.pool.used
     figures.recordCapacity = journal.pool.capacity
     figures.recordBytes = 128
     figures.banks = lockTable.banks.count
     figures.lastFence = journal.lastFence
-    figures.recovery = recovery
+    figures.recovery = observers.recovery
     status.ledger = figures
     return status
   }
@@ -162,7 +162,8 @@ extension Ledger {
     snapshot.isDamaged = lock.isDamaged
     snapshot.queuedFor = otherLocks(inTheWayOf: lock.queue.first)
     snapshot.tag = LockTag(
-      epoch: ring.epoch, version: lock.version, units: snapshot.availableUnits, available: snapshot.available)
+      epoch: observers.ring.epoch, version: lock.seen.version, units: snapshot.availableUnits,
+      available: snapshot.available)
     return snapshot
   }
 

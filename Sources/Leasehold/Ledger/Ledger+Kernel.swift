@@ -8,13 +8,13 @@ extension Ledger {
   ///
   /// One thread waits for the head of the queue: of own locks when somebody else holds units, of native ones always,
   /// because native programs look at who waits. To be called when the queue's head could not be served, or changed.
-  func arrangeKernelWait(_ lock: Lock) {
+  func followHead(_ lock: Lock) {
     if lock.queue.isEmpty, lock.waits.isEmpty { return }
     // On the way to another set.
     guard lockTable.knows(lock) else { return }
     if let head = lock.queue.first, cannotSleep(for: head.share, on: lock) {
-      stopKernelWaits(lock)
-      return poll(lock)
+      _ = queues.sleep(on: lock, for: [])
+      return queues.poll(lock)
     }
     var wanted: [Share] = []
     if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
@@ -36,10 +36,7 @@ extension Ledger {
         return wanted.count < sleepers
       }
     }
-    var kept = 0
-    while kept < min(wanted.count, lock.waits.count), wanted[kept] == lock.waits[kept].share { kept += 1 }
-    while lock.waits.count > kept { waiting.cancel(lock.waits.removeLast().number) }
-    for share in wanted[kept...] where !beginWait(lock, for: share) { break }
+    observers.counters.kernelWaits += queues.sleep(on: lock, for: wanted)
   }
 
   /// Whether a thread that sleeps for a native lock would be woken for nothing: what it would get could not be counted,
@@ -55,34 +52,6 @@ extension Ledger {
       && (lockTable.value(of: lock) ?? 0) >= share.units
   }
 
-  private func beginWait(_ lock: Lock, for share: Share) -> Bool {
-    counters.kernelWaits += 1
-    lastWait += 1
-    let wait = KernelWait(
-      number: lastWait, lock: lock.cell, set: lock.set.set, semaphore: lock.place.semaphore, share: share,
-      steps: share.purpose == .probe
-        ? WaitSteps(wait: lock.place.dialect.probe(share, waits: true), drop: OpList())
-        : lock.place.dialect.wait(for: share))
-    guard waiting.begin(wait) else {
-      poll(lock)
-      return false
-    }
-    lock.waits.append((wait.number, share))
-    return true
-  }
-
-  /// Has a queue looked at every few milliseconds, because no thread in the kernel does.
-  func poll(_ lock: Lock) {
-    guard !lock.isPolled else { return }
-    lock.isPolled = true
-    polledLocks.append(lock)
-  }
-
-  private func stopKernelWaits(_ lock: Lock) {
-    for wait in lock.waits { waiting.cancel(wait.number) }
-    lock.waits = []
-  }
-
   /// A thread got the share it waited for, with SEM_UNDO.
   ///
   /// Whoever is head of the queue now gets it, in one semop; when nobody wants exactly that, it goes back.
@@ -96,7 +65,7 @@ extension Ledger {
       notice(native, at: moment)
       guard lockTable.knows(lock) else { return }
     }
-    lock.waits.removeAll { $0.number == wait.number }
+    queues.woke(wait.number, on: lock)
     if wait.share.purpose == .probe { return serve(lock, at: moment) }
     if let head = lock.queue.first, let lease = head.converting, head.share == wait.share, state == .ready,
       !lock.isDamaged, lock.hasRoom(for: wait.share.units)
@@ -115,33 +84,40 @@ extension Ledger {
       drop(wait, on: lock)
       return serve(lock, at: moment)
     }
-    if grantWaited(wait, to: head, on: lock, at: moment) == .removed { return setVanished(lock, at: moment) }
-    serve(lock, at: moment)
+    if grantWaited(wait, to: head, on: lock, at: moment) {
+      serve(lock, at: moment)
+    } else {
+      setVanished(lock, at: moment)
+    }
   }
 
   /// Turns what a thread waited for into the lease of the head of the queue; else it goes back.
-  private func grantWaited(_ wait: KernelWait, to head: Waiter, on lock: Lock, at moment: Moment) -> KernelOutcome {
+  ///
+  /// False when the set is gone.
+  private func grantWaited(_ wait: KernelWait, to head: Waiter, on lock: Lock, at moment: Moment) -> Bool {
     do throws(LeaseholdError) {
-      let draft = try prepare(head, on: lock, at: moment)
+      let waited = moment.monotonic - head.since
+      let draft = try prepare(head.request, lock: lock, share: head.share, waited: waited, at: moment)
       if lock.place.sharesCount, case .success(let values) = readCounts(of: lock) {
         mark(draft.marks, taking: wait.share, of: lock, values, waited: true)
       }
       let isCounted = lock.place.countsLeasedUnits
       switch isCounted ? lockTable.takeWaited(wait.share, of: lock) : .taken(lockTable.claimWaited()) {
       case .taken(let taken):
-        switch hold(draft, taken, for: head.request, on: lock, caller: head.caller) {
-        case .granted(let lease): granted(lease, to: head, limitApplied: lock.tellsLimit ? false : nil)
-        case .not(let outcome): return outcome
+        switch hold(draft, taken, for: head.request, on: lock, lock.tellsLimit ? false : nil) {
+        case .granted(let lease): granted(lease, to: head)
+        case .not(.removed, _): return false
+        case .not: break
         }
       case .not(let outcome):
         journal.discard(draft)
-        guard outcome != .removed else { return outcome }
+        if outcome == .removed { return false }
         drop(wait, on: lock)
       }
     } catch {
       drop(wait, on: lock)
     }
-    return .done
+    return true
   }
 
   /// Gives back what a thread waited for and nobody wants.
@@ -161,7 +137,7 @@ extension Ledger {
   public func kernelWaitEnded(_ wait: KernelWait, removed: Bool, at moment: Moment) {
     guard let lock = lockAt(wait) else { return }
     if removed { return setVanished(lock, at: moment) }
-    lock.waits.removeAll { $0.number == wait.number }
+    queues.woke(wait.number, on: lock)
     serve(lock, at: moment)
   }
 
@@ -172,15 +148,25 @@ extension Ledger {
     return lock
   }
 
-  /// The set below a lock is gone (somebody removed it): leases on it are over, waiters go on in a new set.
+  /// The set below a lock is gone, as another program removed it.
   func setVanished(_ lock: Lock, at moment: Moment) {
-    if let bank = lock.place.bank { return bankVanished(bank, at: moment) }
-    if let native = lock.place.native { nativeSetVanished(native, at: moment) }
+    if lockTable.knows(lock) { setVanished(lock.set.set, at: moment) }
+  }
+
+  /// A set is gone: its leases are over; its waiters go on in a new one, as a native program's own would, except those
+  /// who named a semaphore that must exist.
+  func setVanished(_ set: Int32, at moment: Moment) {
+    guard let (id, isOwn, locks) = lockTable.forget(set: set) else { return }
+    observers.removed(id, isOwn: isOwn, under: locks)
+    let abandoned = locks.filter { abandon($0, at: moment) }
+    // All of them before any is served: a request for several locks may wait for more than one.
+    for lock in abandoned.compactMap({ moveWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
+    serveUnserved(at: moment)
   }
 
   /// Ends the leases of a lock whose set is gone and forgets it; true when somebody still waits.
   func abandon(_ lock: Lock, at moment: Moment) -> Bool {
-    stopKernelWaits(lock)
+    _ = queues.sleep(on: lock, for: [])
     for lease in lock.holders where lease.lock === lock {
       let head = lease.whole
       if head.parts.isEmpty {
@@ -193,34 +179,30 @@ extension Ledger {
     return !lock.queue.isEmpty
   }
 
-  /// A set of ours is gone (somebody removed it): its leases are over, its waiters go on in a new set.
-  func bankVanished(_ bank: Bank, at moment: Moment) {
-    guard lockTable.forget(bank) else { return }
-    let locks = bank.present
-    noteRemoved(bank.id, isOwn: true, under: locks)
-    let abandoned = locks.filter { abandon($0, at: moment) }
-    // All of them before any is served: a request for several locks may wait for more than one.
-    for lock in abandoned.compactMap({ moveWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
+  /// Answers the lock on which those go on who waited for another one.
+  private func moveWaiters(of old: Lock, at moment: Moment) -> Lock? {
+    var reached: Lock?
+    while let waiter = old.queue.first {
+      do throws(LeaseholdError) {
+        let lock = try successor(of: old, for: waiter.request, at: moment)
+        queues.move(waiter, to: lock)
+        observers.bumpVersion(of: lock)
+        reached = lock
+      } catch {
+        dismiss(waiter, error)
+      }
+    }
+    return reached
   }
 
-  private func moveWaiters(of old: Lock, at moment: Moment) -> Lock? {
-    let lock: Lock
-    do {
-      if let known = lockTable[old.key] {
-        lock = known
-      } else {
-        lock = try makeLock(old.key, kind: old.kind, at: moment)
-      }
-    } catch {
-      while let waiter = old.queue.first { dismiss(waiter, error) }
-      return nil
+  private func successor(
+    of old: Lock, for request: AcquireRequest, at moment: Moment
+  ) throws(LeaseholdError) -> Lock {
+    if old.place.isOwn {
+      if let known = lockTable[old.key] { return known }
+      return try makeLock(old.key, kind: old.kind, at: moment)
     }
-    while let waiter = old.queue.first {
-      old.queue.remove(waiter)
-      waiter.lock = lock
-      lock.queue.append(waiter)
-    }
-    touch(lock)
-    return lock
+    guard let native = request.native, native.dialect != .sysv else { throw Self.setRemoved(old.key, at: moment) }
+    return try bindLock(request, native, at: moment)
   }
 }

@@ -20,12 +20,12 @@ extension Ledger {
 
   /// Makes a lock; a set that turns out to be gone is replaced by another, and a place that is not clean, too.
   func makeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock {
-    let sets = counters.setsRemoved
+    let sets = observers.counters.setsRemoved
     var uncleanPlaces = 0
-    while counters.setsRemoved < sets + 3, uncleanPlaces < NamedDialect.locksPerBank {
-      let removed = counters.setsRemoved
+    while observers.counters.setsRemoved < sets + 3, uncleanPlaces < NamedDialect.locksPerBank {
+      let removed = observers.counters.setsRemoved
       if let lock = try tryToMakeLock(key, kind: kind, at: moment) { return lock }
-      if counters.setsRemoved == removed { uncleanPlaces += 1 }
+      if observers.counters.setsRemoved == removed { uncleanPlaces += 1 }
     }
     guard uncleanPlaces == 0 else { throw Self.kernelRefused(KernelFailure(.outOfRange), doing: "take the lock") }
     throw Self.setKeepsVanishing(key, at: moment)
@@ -61,7 +61,7 @@ extension Ledger {
       switch outcome {
       case .removed:
         bank.freePlace(place)
-        bankVanished(bank, at: moment)
+        setVanished(bank.id.set, at: moment)
       case .failed(let failure) where failure.errno != .outOfRange:
         bank.freePlace(place)
         throw Self.kernelRefused(failure, doing: "take the lock")
@@ -120,7 +120,7 @@ extension Ledger {
       while let waiter = lock.queue.first {
         dismiss(waiter, Self.lockRemoved(key, at: moment))
       }
-      arrangeKernelWait(lock)
+      followHead(lock)
       for lease in lock.holders where lease.lock === lock { end(lease, .lockRemoved, at: moment) }
       serveUnserved(at: moment)
       // The set may turn out to be gone, and the lock with it.
@@ -132,7 +132,7 @@ extension Ledger {
 
   /// Frees a lock's record and its place.
   func forget(_ lock: Lock) {
-    touch(lock)
+    observers.bumpVersion(of: lock)
     journal.free(lock: lock.cell, text: lock.textCell)
     lockTable.forget(lock)
   }

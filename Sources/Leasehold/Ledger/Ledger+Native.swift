@@ -17,7 +17,7 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest, on bound: BoundSet, for caller: Caller, at moment: Moment
   ) throws(LeaseholdError) -> Lock {
     guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
-    if let old = lockTable.setReplaced(by: bound.id) { nativeSetVanished(old, at: moment) }
+    if let old = lockTable.setReplaced(by: bound.id) { setVanished(old.id.set, at: moment) }
     let layout = try Self.layout(native, on: bound)
     try checkBooks(native, layout, on: bound)
     if let known = lockTable.nativeSet(bound.id.set)?.locks[native.semaphore] {
@@ -53,7 +53,7 @@ extension Ledger {
           lastUse: now, set: set.id.set, sysvKey: set.id.key, place: semaphore, layout: layout, capacity: capacity,
           semaphoreCount: set.count, firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
     } catch {
-      if set.locks.isEmpty { _ = lockTable.forget(set) }
+      if set.locks.isEmpty { lockTable.forget(set) }
       throw error
     }
     journal.mark(lock: written.cell, .live, check: written.check)
@@ -89,38 +89,6 @@ extension Ledger {
       return true
     default: return known.place.nativeLayout == asked
     }
-  }
-
-  /// A native program removed a set: its leases are over; its waiters go on in a new one, as the native program's own
-  /// would, except those who named a semaphore that must exist.
-  func nativeSetVanished(_ set: NativeSet, at moment: Moment) {
-    guard lockTable.forget(set) else { return }
-    let locks = set.inOrder
-    noteRemoved(set.id, isOwn: false, under: locks)
-    let abandoned = locks.filter { abandon($0, at: moment) }
-    for lock in abandoned.compactMap({ moveNativeWaiters(of: $0, at: moment) }) { serve(lock, at: moment) }
-    serveUnserved(at: moment)
-  }
-
-  private func moveNativeWaiters(of old: Lock, at moment: Moment) -> Lock? {
-    var reached: Lock?
-    while let waiter = old.queue.first {
-      guard let native = waiter.request.native, native.dialect != .sysv else {
-        dismiss(waiter, Self.setRemoved(old.key, at: moment))
-        continue
-      }
-      do {
-        let lock = try bindLock(waiter.request, native, at: moment)
-        old.queue.remove(waiter)
-        waiter.lock = lock
-        lock.queue.append(waiter)
-        touch(lock)
-        reached = lock
-      } catch {
-        dismiss(waiter, error)
-      }
-    }
-    return reached
   }
 
   // MARK: Without a lease
@@ -191,11 +159,7 @@ extension Ledger {
     case .wouldBlock: throw Self.kernelRefused(KernelFailure(.wouldBlock), doing: "remove the set")
     case .failed(let failure): throw Self.kernelRefused(failure, doing: "remove the set")
     }
-    guard let known else { return }
-    for lock in known.locks.values {
-      while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(key, at: moment)) }
-    }
-    nativeSetVanished(known, at: moment)
+    setRemoved(bound.id.set, at: moment)
   }
 
   /// Who uses a set natively, as far as the locks known on it and its values tell; `nil` for nobody.

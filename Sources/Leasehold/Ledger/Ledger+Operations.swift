@@ -30,12 +30,12 @@ extension Ledger {
       asked.owner = request.owner
       asked.idempotencyKey = request.idempotencyKey
       let draft = try prepare(
-        asked, lock: lock, share: Share(.exclusive, units: 1), caller: asked.caller, waited: waited,
+        asked, lock: lock, share: Share(.exclusive, units: 1), waited: waited,
         adjustments: adjustments, fingerprint: request.idempotencyKey == nil ? nil : request.fingerprint, at: moment)
       let armed = journal.arm(draft, lockTable.claimPerformed())
       switch lockTable.makePermanent(adjustments, of: lock, armed) {
       case .taken(let taken):
-        let lease = commit(armed.draft, taken, for: asked, on: lock, caller: asked.caller)
+        let lease = commit(armed.draft, taken, for: asked, on: lock)
         lease.kind = .operations(adjustments)
         return snapshot(lease)
       case .not(let refusal):
@@ -44,10 +44,10 @@ extension Ledger {
       }
     } catch {
       takeBack(request.steps, on: set.set)
-      counters.refused += 1
+      observers.counters.refused += 1
       throw error
     }
-    counters.refused += 1
+    observers.counters.refused += 1
     if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "keep the operations") }
     setVanished(lock, at: moment)
     throw Self.setRemoved(lock.key, at: moment)
@@ -63,19 +63,14 @@ extension Ledger {
     else { return nil }
     guard lease.fingerprint == request.fingerprint else { throw Self.idempotencyMismatch() }
     guard lease.isHeld else { throw Self.over(lease) }
-    lease.peer = request.caller.peer
-    lease.told &+= 1
-    counters.replayed += 1
-    var answer = snapshot(lease)
-    answer.replayed = true
-    return answer
+    return replayed(lease, to: request.caller)
   }
 
   private static func operationsKey(_ set: Int32) -> LockKey { LockKey(trusted: "op:id:\(set)") }
 
   /// What the leases on operations of a set stand on: a lock that nobody acquires and no list shows.
   private func operationsLock(of set: BankID, count: Int, at moment: Moment) throws(LeaseholdError) -> Lock {
-    if let old = lockTable.setReplaced(by: set) { nativeSetVanished(old, at: moment) }
+    if let old = lockTable.setReplaced(by: set) { setVanished(old.id.set, at: moment) }
     let number = LockLayout.operationsNumber
     if let known = lockTable.nativeSet(set.set)?.locks[number] { return known }
     return try makeLock(
@@ -85,7 +80,7 @@ extension Ledger {
 
   /// Takes operations back that were done and get no lease.
   private func takeBack(_ steps: [SemaphoreOperation], on set: Int32) {
-    if !lockTable.takeBack(steps, on: set) { counters.undoFailures += 1 }
+    if !lockTable.takeBack(steps, on: set) { observers.counters.undoFailures += 1 }
   }
 }
 

@@ -53,7 +53,11 @@ extension Ledger {
         let ending = beginEnd(one.cell, one.word.reason ?? .undelivered, giving: share, of: lock)
         let outcome = lockTable.giveBack(.share(share), of: lock, ending)
         journal.gaveBack(ending)
-        if outcome == .done { recovery.unitsGivenBack += share.units } else { counters.undoFailures += 1 }
+        if outcome == .done {
+          observers.recovery.unitsGivenBack += share.units
+        } else {
+          observers.counters.undoFailures += 1
+        }
         close(one, &found, at: moment)
       }
     case nil:

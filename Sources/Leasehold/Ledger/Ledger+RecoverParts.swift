@@ -60,7 +60,9 @@ extension Ledger {
   private func giveBackPart(_ cell: Int, _ record: LeaseRecord, on lock: Lock) {
     let share = Share(record.mode, units: record.units)
     let ending = beginEnd(cell, .released, giving: share, of: lock)
-    if lockTable.giveBack(.share(share), of: lock, ending) == .done { recovery.unitsGivenBack += record.units }
+    if lockTable.giveBack(.share(share), of: lock, ending) == .done {
+      observers.recovery.unitsGivenBack += record.units
+    }
     journal.free(ending)
   }
 }

@@ -18,7 +18,7 @@ extension Ledger {
   ///
   /// Call once, as the only daemon.
   public func recover(at moment: Moment) {
-    ring.epoch = UInt64(clamping: moment.wallMicroseconds)
+    observers.ring.epoch = UInt64(clamping: moment.wallMicroseconds)
     var found = journal.scan(at: moment)
     if found.highWater == 0 { lockTable.reclaimUnknownUnitsAfter = (moment.monotonic + limits.ttlMaximum).nanoseconds }
     endPredecessors(&found, at: moment)
@@ -33,16 +33,16 @@ extension Ledger {
     for set in lockTable.nativeSets { returnUnknownUnits(set, at: moment) }
     distrustOverfullLocks(at: moment)
     for lease in leasesMissingAPart where lease.lock != nil { endAll(lease, .setRemoved, at: moment) }
-    recovery.setsRemoved += lockTable.removeStrayBanks()
+    observers.recovery.setsRemoved += lockTable.removeStrayBanks()
     journal.rebuild(found, at: moment)
-    recovery.damagedRecords += found.damagedRecords
-    recovery.leases = leaseTable.count
-    recovery.locks = lockTable.count
+    observers.recovery.damagedRecords += found.damagedRecords
+    observers.recovery.leases = leaseTable.count
+    observers.recovery.locks = lockTable.count
     state = .ready
   }
 
   /// Says how long the recovery took, for reports.
-  public func noteRecovery(took: TimeSpan) { recovery.took = took }
+  public func noteRecovery(took: TimeSpan) { observers.recovery.took = took }
 
   /// Decides what was under way where nothing counts what is out: the kernel cannot tell how far it came.
   private func sortUnderway(_ found: inout ScanResult, at moment: Moment) {
@@ -56,11 +56,11 @@ extension Ledger {
         suspect(one, &found)
       } else if one.record.isPart {
         // Given back, as below, and the end of the whole is remembered by its head.
-        recovery.unsureReleases += 1
+        observers.recovery.unsureReleases += 1
         journal.free(one.cell)
       } else {
         // Given back, but for a window of about a microsecond.
-        recovery.unsureReleases += 1
+        observers.recovery.unsureReleases += 1
         found.ends.append(journal.end(one, one.word.reason ?? .released, at: moment))
       }
     }
@@ -69,7 +69,7 @@ extension Ledger {
   /// Nobody can know where its units are: a suspect stands for them.
   func suspect(_ one: ScannedLease, _ found: inout ScanResult) {
     journal.suspect(one)
-    recovery.suspects += 1
+    observers.recovery.suspects += 1
     found.leases.append(one)
   }
 
@@ -137,7 +137,7 @@ extension Ledger {
         let bytes = journal.text(of: one, &found)
       else {
         // Its lock's set is gone: the lease is over, and its holder is told so.
-        recovery.leasesLost += 1
+        observers.recovery.leasesLost += 1
         found.ends.append(journal.end(one, .setRemoved, at: moment))
         continue
       }
@@ -185,7 +185,7 @@ extension Ledger {
 
   /// Gives back what a dead daemon had taken for nobody, place by place.
   private func returnUnknownUnits(_ bank: Bank, at moment: Moment) {
-    guard let values = lockTable.bankValues(bank.id.set) else { return bankVanished(bank, at: moment) }
+    guard let values = lockTable.bankValues(bank.id.set) else { return setVanished(bank.id.set, at: moment) }
     for place in 0..<NamedDialect.locksPerBank {
       let dialect = NamedDialect(place: place)
       let lock = bank.locks[place]
@@ -205,7 +205,7 @@ extension Ledger {
   /// The same for a set of native programs, lock by lock.
   private func returnUnknownUnits(_ set: NativeSet, at moment: Moment) {
     switch lockTable.read(set) {
-    case .gone: nativeSetVanished(set, at: moment)
+    case .gone: setVanished(set.id.set, at: moment)
     case .unreadable: break
     case .values(let values):
       for lock in set.locks.values { returnUnknownUnits(lock, values) }
@@ -225,7 +225,7 @@ extension Ledger {
     guard excess != 0 else { return true }
     guard excess > 0 else { return false }
     guard lockTable.returnUnknownUnits(excess, dialect, set, of: lock) else { return false }
-    recovery.unitsGivenBack += excess
+    observers.recovery.unitsGivenBack += excess
     return true
   }
 

@@ -37,29 +37,16 @@ extension Ledger {
   /// The ledger's own count of them goes, so that nobody gives them back after a crash either.
   public func breakLeases(on numbers: Range<Int>?, of set: Int32, at moment: Moment) -> [String] {
     let leases = holders(on: numbers, of: set)
-    for lease in leases {
-      guard let lock = lease.lock else { continue }
-      if lease.isOfSeveral {
-        endAll(lease.whole, .broken, at: moment) { part, lock in
-          leases.contains { $0 === part } && lock.set.set == set
-        }
-        continue
-      }
-      if lease.state != .suspect { lockTable.removeFromCount(lease.share, of: lock) }
-      finishMarked(lease, .broken, at: moment.monotonic.nanoseconds).forfeit()
-    }
+    breakUncovered(leases, .broken, uncounting: true, at: moment)
     return leases.map(\.id.ref)
   }
 
-  /// Somebody removed a set: what stood on it is over.
+  /// This service removed a set for a caller: what stood on it is over.
   public func setRemoved(_ set: Int32, at moment: Moment) {
-    if let bank = lockTable.bank(set) { bankVanished(bank, at: moment) }
-    guard let native = lockTable.nativeSet(set) else { return }
-    for lock in native.locks.values {
+    for lock in lockTable.nativeSet(set)?.locks.values.map(\.self) ?? [] {
       while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key, at: moment)) }
     }
-    nativeSetVanished(native, at: moment)
-    serveUnserved(at: moment)
+    setVanished(set, at: moment)
   }
 
   private func holders(on numbers: Range<Int>?, of set: Int32) -> [Lease] {

@@ -28,7 +28,7 @@ extension Ledger {
     guard state == .ready else { return refuse(Self.notServing(state)) }
     guard let request = wants.first else { return refuse(Self.noSuchLease()) }
     let fingerprint = Self.fingerprint(of: wants)
-    defer { if !unserved.isEmpty { serveUnserved(at: moment) } }
+    defer { serveUnserved(at: moment) }
     if request.idempotencyKey != nil,
       let known = replay(request, fingerprint: fingerprint, client: client, at: moment)
     {
@@ -41,19 +41,18 @@ extension Ledger {
         var patience = TimeSpan.zero
         if blocker == nil {
           switch try takeAll(wanted, wants, request.caller, fingerprint, waited: .zero, at: moment) {
-          case .taken(let lease): return .granted(snapshot(lease))
-          case .busy(let lock): blocker = lock
-          case .retrySoon(let lock):
-            patience = Self.patienceForRetry
-            blocker = lock
-          case .removed(let lock):
+          case .granted(let lease): return .granted(snapshot(lease))
+          case .not(.refused(let error), _): throw error
+          case .not(.removed, let lock):
             setVanished(lock, at: moment)
             continue
+          case .not(.retrySoon, let lock): (patience, blocker) = (Self.patienceForRetry, lock)
+          case .not(.busy, let lock), .not(.full, let lock): blocker = lock
           }
         }
         patience = max(patience, request.wait)
         guard patience > .zero else {
-          counters.busy += 1
+          observers.counters.busy += 1
           return .refused(blocker.map { locked($0, at: moment.monotonic) } ?? Self.noSuchLease())
         }
         return try enqueue(wanted, wants, fingerprint, for: patience, client: client(), at: moment)
@@ -119,7 +118,6 @@ extension Ledger {
     try checkRoomToWait(wants[0].caller)
     var seats: [Waiter] = []
     for one in wanted {
-      lastWaiterID += 1
       var request = wants[one.wants[0]]
       request.owner = wants[0].owner
       if seats.isEmpty {
@@ -127,26 +125,20 @@ extension Ledger {
       }
       seats.append(
         Waiter(
-          id: lastWaiterID, request: request, share: one.share, lock: one.lock, client: client, now: moment.monotonic))
+          id: queues.nextID(), request: request, share: one.share, lock: one.lock, client: client, now: moment.monotonic
+        ))
     }
     let lead = seats[0]
     _ = WaiterGroup(seats: seats, wants: wants, fingerprint: fingerprint)
     lead.due = (moment.monotonic + patience).nanoseconds
-    for seat in seats {
-      seat.due = lead.due
-      seat.lock?.queue.append(seat)
-      if let lock = seat.lock { touch(lock) }
-    }
-    admit(lead, at: moment)
-    try refuseDeadlock(lead, at: moment)
-    if let group = lead.group { _ = serve(group, at: moment) }
-    return .waiting(lead.id, behind: lead.lock.flatMap { queueNote(of: lead, at: $0) })
+    for seat in seats { seat.due = lead.due }
+    return try enter(seats, at: moment)
   }
 
   /// A request for several locks may be next: true when it left its queues.
   func serve(_ group: WaiterGroup, at moment: Moment) -> Bool {
     let lead = group.seats[0]
-    guard state == .ready, waiters[lead.id] === lead else { return false }
+    guard state == .ready, queues.has(lead) else { return false }
     // Some of its places are on the way to another set; it is served when all are there.
     guard group.seats.allSatisfy({ seat in seat.lock.map { lockTable.knows($0) } == true }) else {
       return false
@@ -164,26 +156,27 @@ extension Ledger {
       // The queues may have moved to locks of new sets, and one lock may have become two: what counts is found anew.
       let wanted = try find(group.wants, at: moment)
       // Whoever looked for the locks may have found a set gone, and that may have served this very request.
-      guard waiters[lead.id] === lead else { return true }
+      guard queues.has(lead) else { return true }
       guard group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else { return false }
       guard wanted.count == group.seats.count, zip(wanted, group.seats).allSatisfy({ $0.lock === $1.lock }) else {
         throw Self.setRemoved(lead.request.key, at: moment)
       }
       let waited = moment.monotonic - lead.since
       switch try takeAll(wanted, group.wants, lead.caller, group.fingerprint, waited: waited, at: moment) {
-      case .taken(let lease):
-        leave(lead)
-        if let client = lead.client { notices.append(.granted(client, snapshot(lease))) }
+      case .granted(let lease):
+        granted(lease, to: lead)
         return true
-      case .busy(let lock): watch(lock, for: group)
-      case .retrySoon(let lock):
+      case .not(.refused(let error), _): throw error
+      case .not(.removed, let lock): setVanished(lock, at: moment)
+      case .not(.retrySoon, let lock):
         watch(nil, for: group)
-        poll(lock)
-      case .removed(let lock): setVanished(lock, at: moment)
+        queues.poll(lock)
+      case .not(.busy, let lock), .not(.full, let lock): watch(lock, for: group)
       }
       return false
     } catch {
-      dismiss(lead, error)
+      // Whoever looked for the locks may have sent it away already.
+      if queues.has(lead) { dismiss(lead, error) }
       return true
     }
   }
@@ -192,7 +185,7 @@ extension Ledger {
   private func watch(_ lock: Lock?, for group: WaiterGroup) {
     group.blockedOn = lock
     for seat in group.seats {
-      if let lock = seat.lock { arrangeKernelWait(lock) }
+      if let lock = seat.lock { followHead(lock) }
     }
   }
 }

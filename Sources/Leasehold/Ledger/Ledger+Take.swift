@@ -2,6 +2,11 @@
 enum Take: ~Copyable {
   /// It is taken; whether the asked limit was put into force, where the lock has such a thing.
   case taken(Taken, limitApplied: Bool?)
+  case not(Obstacle)
+}
+
+/// Why a share is not to be had now.
+enum Obstacle {
   /// Not free.
   case busy
   /// Free, and there is no room to count it; the error says so to who does not wait.
@@ -14,11 +19,11 @@ enum Take: ~Copyable {
   case refused(LeaseholdError)
 
   /// An attempt that was not made, or failed.
-  init(_ outcome: KernelOutcome) {
+  init(_ outcome: KernelOutcome, doing what: String = "take the lock") {
     switch outcome {
     case .done, .wouldBlock: self = .busy
     case .removed: self = .removed
-    case .failed(let failure): self = .refused(Ledger.kernelRefused(failure, doing: "take the lock"))
+    case .failed(let failure): self = .refused(Ledger.kernelRefused(failure, doing: what))
     }
   }
 }
@@ -34,7 +39,7 @@ extension Ledger {
   private func takeNow(_ share: Share, of lock: Lock) -> Take {
     switch lockTable.take(share, of: lock) {
     case .taken(let taken): .taken(taken, limitApplied: limitApplied(lock))
-    case .not(let outcome): Take(outcome)
+    case .not(let outcome): .not(Obstacle(outcome))
     }
   }
 
@@ -43,7 +48,7 @@ extension Ledger {
     switch lock.place {
     case .php: takePHP(share, of: lock, for: request, marks)
     case .apache: takeApache(share, of: lock, marks)
-    case .own, .counter, .operations: lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .busy
+    case .own, .counter, .operations: lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .not(.busy)
     }
   }
 
@@ -71,24 +76,24 @@ extension Ledger {
     // `sysv:` names take what is there and put no limit into force.
     let keepsValue = request.native?.dialect == .sysv
     guard share.units <= PHPDialect.unitsMax else {
-      return .refused(Self.neverCounted(share.units, most: PHPDialect.unitsMax))
+      return .not(.refused(Self.neverCounted(share.units, most: PHPDialect.unitsMax)))
     }
     for _ in 0..<Self.phpAttempts {
       let values: [UInt16]
       switch readCounts(of: lock) {
       case .success(let found): values = found
-      case .failure(let unread): return Take(unread.outcome)
+      case .failure(let unread): return .not(Obstacle(unread.outcome))
       }
       let state = PHPDialect.State(values, leases: lock.unitsOut)
       // Written in this very moment: the next look ends those leases.
-      guard lock.counter(of: share.mode)?.isShort(leaving: state.handles) == false else { return .retrySoon }
+      guard lock.counter(of: share.mode)?.isShort(leaving: state.handles) == false else { return .not(.retrySoon) }
       if state.isGuarded { continue }
       let limit = keepsValue ? state.value : request.limit ?? 1
       if state.isAlone, share.units > limit {
-        return keepsValue ? .busy : .refused(Self.countExceeds(share.units, limit))
+        return .not(keepsValue ? .busy : .refused(Self.countExceeds(share.units, limit)))
       }
-      if !state.isAlone, state.value < share.units || !lock.isWithinLimit(share.units) { return .busy }
-      if let full = full(lock, for: share, values) { return .full(full) }
+      if !state.isAlone, state.value < share.units || !lock.isWithinLimit(share.units) { return .not(.busy) }
+      if let full = full(lock, for: share, values) { return .not(.full(full)) }
       mark(marks, taking: share, of: lock, values, setting: limit)
       let attempt =
         state.isAlone
@@ -99,25 +104,25 @@ extension Ledger {
         return .taken(taken, limitApplied: keepsValue ? nil : state.isAlone)
       case .not(.wouldBlock): continue
       case .not(.failed(let failure)) where failure.errno == .outOfRange: continue
-      case .not(let outcome): return Take(outcome)
+      case .not(let outcome): return .not(Obstacle(outcome))
       }
     }
-    return .retrySoon
+    return .not(.retrySoon)
   }
 
   /// Takes a share of an `apache:` lock, if there is room to count it beside the module's own holders.
   private func takeApache(_ share: Share, of lock: Lock, _ marks: Marks) -> Take {
     switch readCounts(of: lock) {
-    case .failure(let unread): return Take(unread.outcome)
+    case .failure(let unread): return .not(Obstacle(unread.outcome))
     case .success(let values):
-      if let writer = lock.place.dialect.companion, values[writer] > 0 { return .busy }
-      if let full = full(lock, for: share, values) { return .full(full) }
+      if let writer = lock.place.dialect.companion, values[writer] > 0 { return .not(.busy) }
+      if let full = full(lock, for: share, values) { return .not(.full(full)) }
       mark(marks, taking: share, of: lock, values)
     }
     switch lockTable.take(share, of: lock) {
     case .taken(let taken): return .taken(taken, limitApplied: nil)
-    case .not(.failed(let failure)) where failure.errno == .outOfRange: return .retrySoon
-    case .not(let outcome): return Take(outcome)
+    case .not(.failed(let failure)) where failure.errno == .outOfRange: return .not(.retrySoon)
+    case .not(let outcome): return .not(Obstacle(outcome))
     }
   }
 

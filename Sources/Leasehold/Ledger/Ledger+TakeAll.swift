@@ -1,22 +1,11 @@
 import SysVTypes
 
-/// How an attempt to take several locks went; nothing is taken unless all are.
-enum TakeAllOutcome {
-  case taken(Lease)
-  /// This one is not free.
-  case busy(Lock)
-  /// This one is perhaps free.
-  case retrySoon(Lock)
-  /// The set of this one is gone.
-  case removed(Lock)
-}
-
 extension Ledger {
   /// Takes what is wanted, all or nothing, and makes the lease.
   func takeAll(
     _ wanted: [Wanted], _ wants: [AcquireRequest], _ caller: Caller, _ fingerprint: UInt64, waited: TimeSpan,
     at moment: Moment
-  ) throws(LeaseholdError) -> TakeAllOutcome {
+  ) throws(LeaseholdError) -> Granting {
     let locks = wants.indices.map { index in wanted.first { $0.wants.contains(index) }?.lock ?? wanted[0].lock }
     var drafts = Drafts()
     do throws(LeaseholdError) {
@@ -25,8 +14,7 @@ extension Ledger {
         request.caller = caller
         drafts.append(
           try prepare(
-            request, lock: locks[index], share: locks[index].share(request.mode, count: request.count), caller: caller,
-            waited: waited,
+            request, lock: locks[index], share: locks[index].share(request.mode, count: request.count), waited: waited,
             fingerprint: index > 0 ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint,
             partOf: index > 0 ? drafts.record(0) : nil, at: moment))
       }
@@ -41,19 +29,14 @@ extension Ledger {
     while next < order.count {
       let set = wanted[order[next]].lock.set.set
       let together = order[next...].prefix { wanted[$0].lock.set.set == set }
-      guard let obstacle = take(together.map { wanted[$0] }, wants, drafts, &taken, &applied) else {
+      guard let (obstacle, lock) = take(together.map { wanted[$0] }, wants, drafts, &taken, &applied) else {
         next += together.count
         continue
       }
       for index in order[..<next].reversed() { untake(wanted[index], taken) }
       taken.wentBack()
       journal.discard(drafts)
-      switch obstacle {
-      case .busy(let lock): return .busy(lock)
-      case .retrySoon(let lock): return .retrySoon(lock)
-      case .removed(let lock): return .removed(lock)
-      case .refused(let error): throw error
-      }
+      return .not(obstacle, lock)
     }
     for index in wants.indices.reversed() {
       if let outcome = keep(drafts, index, on: locks[index], taken) {
@@ -63,7 +46,7 @@ extension Ledger {
         taken.wentBack()
         journal.discard(drafts)
         if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
-        return outcome == .removed ? .removed(locks[index]) : .retrySoon(locks[index])
+        return .not(outcome == .removed ? .removed : .retrySoon, locks[index])
       }
       if index > 0 { journal.hold(drafts, part: index, taken) }
     }
@@ -76,25 +59,20 @@ extension Ledger {
     }
     journal.hold(drafts, taken)
     let whole = leases[0]
-    stand(whole, for: wants[0], on: locks[0], caller)
+    var request = wants[0]
+    request.caller = caller
+    stand(whole, for: request, on: locks[0])
     for (part, lock) in zip(leases, locks).dropFirst() { register(part, of: whole, on: lock) }
     // The whole's grant was noted before it had parts.
-    noteParts(.granted, of: whole, nil, at: whole.grantedAt.nanoseconds)
-    return .taken(whole)
-  }
-
-  private enum Obstacle {
-    case busy(Lock)
-    case retrySoon(Lock)
-    case removed(Lock)
-    case refused(LeaseholdError)
+    observers.noteParts(.granted, of: whole, at: whole.grantedAt.nanoseconds)
+    return .granted(whole)
   }
 
   /// Takes what lies in one set, as one step; `nil` when it is done.
   private func take(
     _ wanted: [Wanted], _ wants: [AcquireRequest], _ drafts: borrowing Drafts, _ all: inout TakenSets,
     _ applied: inout [ObjectIdentifier: Bool]
-  ) -> Obstacle? {
+  ) -> (Obstacle, Lock)? {
     let lock = wanted[0].lock
     if wanted.count == 1 {
       let marks = drafts.marks(wanted[0].wants)
@@ -103,23 +81,22 @@ extension Ledger {
         all.add(taken)
         if let limitApplied { applied[ObjectIdentifier(lock)] = limitApplied }
         return nil
-      case .busy: return obstacle(.busy(lock), marks)
-      case .full(let error): return obstacle(wants[0].wait > .zero ? .retrySoon(lock) : .refused(error), marks)
-      case .retrySoon: return obstacle(.retrySoon(lock), marks)
-      case .removed: return obstacle(.removed(lock), marks)
-      case .refused(let error) where error.code == .countExceedsLimit && wanted[0].wants.count > 1:
-        // No single want is too large: what is put into force, and so the limit, is known only now.
-        let keys = wanted[0].wants.map { wants[$0].key }
-        return obstacle(.refused(Self.sameLockTwice(keys[0], keys[1], "more of its slots than its limit")), marks)
-      case .refused(let error): return obstacle(.refused(error), marks)
+      case .not(let obstacle):
+        journal.unmark(marks)
+        if case .refused(let error) = obstacle, error.code == .countExceedsLimit, wanted[0].wants.count > 1 {
+          // No single want is too large: what is put into force, and so the limit, is known only now.
+          let keys = wanted[0].wants.map { wants[$0].key }
+          return (.refused(Self.sameLockTwice(keys[0], keys[1], "more of its slots than its limit")), lock)
+        }
+        return (obstacle.asOfSeveral(wants[0]), lock)
       }
     }
     for one in wanted {
-      if !one.lock.place.isOwn, !one.lock.isWithinLimit(one.share.units) { return .busy(one.lock) }
+      if !one.lock.place.isOwn, !one.lock.isWithinLimit(one.share.units) { return (.busy, one.lock) }
       guard one.lock.place.sharesCount else { continue }
-      guard case .success(let values) = readCounts(of: one.lock) else { return .removed(one.lock) }
+      guard case .success(let values) = readCounts(of: one.lock) else { return (.removed, one.lock) }
       if let full = full(one.lock, for: one.share, values) {
-        return wants[0].wait > .zero ? .retrySoon(one.lock) : .refused(full)
+        return (Obstacle.full(full).asOfSeveral(wants[0]), one.lock)
       }
       mark(drafts.marks(one.wants), taking: one.share, of: one.lock, values)
     }
@@ -127,25 +104,18 @@ extension Ledger {
     case .taken(let taken):
       all.add(taken)
       return nil
-    case .not(.removed): return .removed(lock)
-    case .not(.failed(let failure)): return .refused(Self.kernelRefused(failure, doing: "take the locks"))
-    case .not:
+    case .not(.wouldBlock):
       // Which one is in the way: by looking, which takes nothing.
-      return wanted.first { lockTable.isBusy($0) }.map { .busy($0.lock) } ?? .retrySoon(lock)
+      return wanted.first { lockTable.isBusy($0) }.map { (.busy, $0.lock) } ?? (.retrySoon, lock)
+    case .not(let outcome): return (Obstacle(outcome, doing: "take the locks"), lock)
     }
-  }
-
-  /// Nothing was taken of a lock: its records are not marked any more.
-  private func obstacle(_ obstacle: Obstacle, _ marks: Marks) -> Obstacle {
-    journal.unmark(marks)
-    return obstacle
   }
 
   /// Gives back what was taken for a lease that does not come to be.
   private func untake(_ wanted: Wanted, _ taken: borrowing TakenSets) {
     let outcome = lockTable.untake(
       wanted.share, of: wanted.lock, isPermanent: wanted.lock.place.countsLeasedUnits, taken)
-    if outcome != .done, outcome != .removed { counters.undoFailures += 1 }
+    if outcome != .done, outcome != .removed { observers.counters.undoFailures += 1 }
   }
 
   /// Makes permanent what was taken for one of the records, where nothing counts it; the outcome when that fails.
@@ -195,7 +165,7 @@ extension Ledger {
   ) {
     let now = moment.monotonic.nanoseconds
     let stood = head.members.compactMap { member in
-      member.lock.map { (lease: member, lock: $0, capped: cappedGiveBack(member.share, on: $0)) }
+      member.lock.map { (lease: member, lock: $0, capped: giveBackWithinCapacity(member.share, on: $0)) }
     }
     precondition(stood.first?.lease === head, "a lease of several stands on its first lock until its end")
     func returned(_ index: Int) -> Return {
@@ -227,9 +197,17 @@ extension Ledger {
   /// Takes a part out of everything but its record and the kernel.
   private func forget(part: Lease, on lock: Lock) {
     leaseTable.unregister(part, as: .released)
-    touch(lock)
+    observers.bumpVersion(of: lock)
     dismissUpgrade(of: part)
     journal.freeText(part.textCell)
     part.kind = .single
+  }
+}
+
+extension Obstacle {
+  /// What lacks room to be counted is looked at again soon for who waits, and else refused.
+  fileprivate func asOfSeveral(_ request: AcquireRequest) -> Obstacle {
+    guard case .full(let error) = self else { return self }
+    return request.wait > .zero ? .retrySoon : .refused(error)
   }
 }

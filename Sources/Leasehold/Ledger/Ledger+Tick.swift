@@ -9,7 +9,7 @@ extension Ledger {
       expire(lease, at: moment)
       left -= 1
     }
-    while left > 0, let waiter = waiterDeadlines.popDue(at: now) {
+    while left > 0, let waiter = queues.popDue(at: now) {
       timeOut(waiter, at: moment)
       left -= 1
     }
@@ -18,17 +18,16 @@ extension Ledger {
 
   private func timeOut(_ waiter: Waiter, at moment: Moment) {
     guard let lock = waiter.lock else { return }
-    guard let client = waiter.client else { return letGo(waiter, at: moment) }
+    guard waiter.client != nil else { return letGo(waiter, at: moment) }
     let wasFirst = lock.queue.first === waiter
     let inTheWay = lockInTheWay(of: waiter) ?? lock
     leave(waiter)
-    counters.timedOut += 1
-    note(.left, waiter, "wait-timeout", at: moment.monotonic.nanoseconds)
+    observers.counters.timedOut += 1
     let error =
       waiter.request.wait > .zero
       ? waitTimedOut(inTheWay, after: waiter.request.wait, at: moment.monotonic)
       : locked(inTheWay, at: moment.monotonic)
-    notices.append(.refused(client, error))
+    observers.left(waiter, "wait-timeout", telling: error, at: moment.monotonic.nanoseconds)
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
 
@@ -37,12 +36,7 @@ extension Ledger {
   /// Call every few milliseconds while ``wantsPolling``.
   public func poll(at moment: Moment) {
     payDebts(at: moment)
-    let locks = polledLocks
-    polledLocks = []
-    for lock in locks {
-      lock.isPolled = false
-      if !lock.queue.isEmpty { serve(lock, at: moment) }
-    }
+    for lock in queues.takePolled() where !lock.queue.isEmpty { serve(lock, at: moment) }
   }
 
   /// Once a second: remembers the time, forgets old ends, collects idle locks, looks whether the sets are still there.
@@ -54,7 +48,7 @@ extension Ledger {
       journal.free(forgotten)
     }
     // What cannot be read is not gone for that: its mode may have been changed, or memory was short.
-    for bank in lockTable.banks where lockTable.isGone(bank) { bankVanished(bank, at: moment) }
+    for bank in lockTable.banks where lockTable.isGone(bank) { setVanished(bank.id.set, at: moment) }
     for set in lockTable.nativeSets { look(at: set, at: moment) }
     lookForDriftInBanks(at: moment)
     for lock in lockTable.idleLocks(since: now - limits.idleLocks.nanoseconds) where !isLimitKnownHereAlone(lock) {
@@ -72,13 +66,12 @@ extension Ledger {
   public func drain() {
     state = .draining
     let error = Self.notServing(.draining)
-    for waiter in waiters.values.sorted(by: { $0.id < $1.id }) {
+    for waiter in queues.all {
       let lock = waiter.lock
       dismiss(waiter, error)
-      if let lock, lock.queue.isEmpty { arrangeKernelWait(lock) }
+      if let lock, lock.queue.isEmpty { followHead(lock) }
     }
-    for lock in unserved where lock.queue.isEmpty { arrangeKernelWait(lock) }
-    unserved = []
+    while let lock = queues.popUnserved() { if lock.queue.isEmpty { followHead(lock) } }
   }
 
   /// Another daemon has taken over the records and the semaphores: nothing of them is changed here any more.

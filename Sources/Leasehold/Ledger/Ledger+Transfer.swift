@@ -19,9 +19,8 @@ extension Ledger {
   ///
   /// What the lease was bound to does not matter any more.
   public func transfer(_ request: TransferRequest, at moment: Moment) throws(LeaseholdError) -> LeaseSnapshot {
-    let old = try find(request.lease, key: nil, within: request.caller.confinement)
-    noticeRemoval(below: old, at: moment)
-    guard old.isHeld, let lock = old.lock else { throw Self.over(old) }
+    let old = try findHeld(request.lease, key: nil, within: request.caller.confinement, at: moment)
+    guard let lock = old.lock else { throw Self.over(old) }
     guard old.breaking == nil else { throw Self.beingBroken(old, at: moment.monotonic) }
     if let account = request.caller.account, account !== old.account { try account.check(.leases) }
     let isBound = request.bindsConnection || request.process != nil
@@ -34,12 +33,12 @@ extension Ledger {
     lease.account = request.caller.account
     lease.trace = request.caller.trace
     register(lease, on: lock)
-    note(.granted, lease, at: moment.monotonic.nanoseconds)
+    observers.note(.granted, lease, at: moment.monotonic.nanoseconds)
     lease.limitApplied = old.limitApplied
     finish(old, .transferred, at: moment.monotonic.nanoseconds).forfeit()
     for part in old.parts { dismissUpgrade(of: part) }
     leaseTable.moveParts(of: old, to: lease)
-    noteParts(.granted, of: lease, nil, at: moment.monotonic.nanoseconds)
+    observers.noteParts(.granted, of: lease, at: moment.monotonic.nanoseconds)
     bind(lease, to: request.caller.connection, and: request.process)
     return snapshot(lease)
   }

@@ -113,13 +113,13 @@ extension Ledger {
       }
       guard !leases.isEmpty else { continue }
       let units = leases.reduce(0) { $0 + $1.units }
-      report(
-        .rewritten, lock, units: units,
+      observers.drifted(
+        lock, .rewritten, units: units,
         "Values of the set were written: \(leases.count) leases are broken, and nothing is given back.", at: moment)
       lockTable.removeFromCount(Share(.exclusive, units: units), of: lock)
       breakUncovered(leases, at: moment)
       forgetLimitIfAlone(lock)
-      if !lock.queue.isEmpty { unserved.append(lock) }
+      queues.noteUnserved(lock)
     }
     remember(trace, of: set)
   }

@@ -1,7 +1,7 @@
 /// Who holds what until when.
 ///
 /// The ledger is deterministic: time comes in with every call, the kernel, the shared memory and the threads that wait
-/// are ports, and what callers must hear is left in ``notices``. So a test can drive it a million times on a simulated
+/// are ports, and callers hear what ``takeNotices()`` gives. So a test can drive it a million times on a simulated
 /// kernel and stop it between any two steps.
 ///
 /// Life cycle: ``init(storage:kernel:waiting:limits:makeID:)``, ``recover(at:)`` once, then any calls, one at a time.
@@ -15,7 +15,8 @@ public final class Ledger {
   var journal: Journal
   var lockTable: LockTable
   var leaseTable: LeaseTable
-  let waiting: any KernelWaiting
+  var queues: Queues
+  var observers: Observers
   /// The maxima in force.
   public let limits: Limits
 
@@ -23,26 +24,6 @@ public final class Ledger {
   public internal(set) var state = ServiceStatus.State.starting
   /// Whether another daemon has taken over.
   var hasSurrendered = false
-  /// What to tell whom, in order; the owner takes it and tells them outside its lock.
-  public var notices: [Notice] = []
-  /// What was counted.
-  public internal(set) var counters = ServiceCounters()
-  /// What the last recovery found.
-  public internal(set) var recovery = RecoveryReport()
-  var endLog = EndLog()
-
-  var waiterDeadlines = DeadlineQueue<Waiter>()
-  var waiters: [WaiterID: Waiter] = [:]
-  var lastWaiterID: WaiterID = 0
-  /// Who waits and keeps a lease meanwhile, by the lease's fence.
-  var waitersHolding: [Int64: [Waiter]] = [:]
-  /// Locks whose queue moved on although nobody looked at it yet.
-  var unserved: [Lock] = []
-  var lastWait = 0
-  var polledLocks: [Lock] = []
-  let ring: EventRing
-  var watches = LockWatches()
-  var driftReports: [DriftReport] = []
 
   /// Makes a ledger over its ports.
   ///
@@ -53,33 +34,25 @@ public final class Ledger {
   ) {
     journal = Journal(storage)
     lockTable = LockTable(kernel)
-    self.waiting = waiting
     self.limits = limits
     leaseTable = LeaseTable(makeID: makeID, ends: limits.tombstones)
-    ring = EventRing(capacity: limits.events)
+    queues = Queues(waiting)
+    observers = Observers(events: limits.events)
   }
 
   /// When the ledger wants to be looked at next, in nanoseconds of CLOCK_MONOTONIC; `nil` when nothing is due ever.
   public var nextDue: Int64? {
-    switch (leaseTable.nextDue, waiterDeadlines.nextDue) {
+    switch (leaseTable.nextDue, queues.nextDue) {
     case (let lease?, let waiter?): min(lease, waiter)
     case (let lease, let waiter): lease ?? waiter
     }
   }
 
   /// Whether some queue must be looked at every few milliseconds because no thread was free to wait in the kernel.
-  public var wantsPolling: Bool { !polledLocks.isEmpty || !lockTable.debts.open.isEmpty }
+  public var wantsPolling: Bool { queues.wantsPolling || !lockTable.debts.open.isEmpty }
 
   /// The last fence handed out.
   public var lastFenceGiven: Int64 { journal.lastFence }
-
-  /// Takes the notices.
-  public func takeNotices() -> [Notice] {
-    if notices.isEmpty { return [] }
-    let taken = notices
-    notices = []
-    return taken
-  }
 
   /// Takes a record with memory behind it, forgetting the oldest end when there is no other room.
   ///

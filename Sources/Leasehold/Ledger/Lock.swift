@@ -11,20 +11,10 @@ final class Lock {
   var capacity: Int?
   var textCell: UInt32
   var standing = Standing()
-  var queue = WaitQueue()
+  var line = Line()
+  var seen = Seen()
   /// When it was used last, in nanoseconds.
   var lastUse: Int64
-  /// Tells its states apart.
-  var version: UInt64 = 0
-  /// Drift that was reported already.
-  var seenExcess = 0
-  var seenSurplus = 0
-  /// Who wants to hear of the next one.
-  var watches: [WatchID] = []
-  /// The waits of threads in the kernel on behalf of the queue, in the order they began.
-  var waits: [(number: Int, share: Share)] = []
-  /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
-  var isPolled = false
   /// Counts it for who made it; nobody's after a restart.
   var claim: CallerClaim?
   /// What the kernel could not take back of it yet.
@@ -46,6 +36,11 @@ final class Lock {
     self.textCell = textCell
     self.lastUse = lastUse
   }
+
+  @inline(__always)
+  var queue: WaitQueue { line.queue }
+
+  var waits: [(number: Int, share: Share)] { line.waits }
 
   /// The leases that stand on it.
   @inline(__always)

@@ -69,7 +69,7 @@ struct LockTable: ~Copyable {
     if lock.isDamaged { damagedCount -= 1 }
     if let native = lock.place.native {
       native.locks[lock.place.semaphore] = nil
-      if native.locks.isEmpty { _ = forget(native) }
+      if native.locks.isEmpty { forget(native) }
     } else if let bank = lock.place.bank {
       byKey[lock.key] = nil
       bank.freePlace(lock.place.semaphore)
@@ -163,11 +163,15 @@ struct LockTable: ~Copyable {
     return strays.count
   }
 
-  /// Forgets a set that is gone; false where that was known.
-  mutating func forget(_ bank: Bank) -> Bool {
-    guard banksBySet.removeValue(forKey: bank.id.set) != nil else { return false }
-    if bankWithRoom === bank { bankWithRoom = nil }
-    return true
+  /// Forgets a set of either kind that is gone; answers what stood on it, in order; `nil` where that was known.
+  mutating func forget(set: Int32) -> (id: BankID, isOwn: Bool, locks: [Lock])? {
+    if let bank = banksBySet.removeValue(forKey: set) {
+      if bankWithRoom === bank { bankWithRoom = nil }
+      return (bank.id, true, bank.present)
+    }
+    guard let native = nativesBySet[set] else { return nil }
+    forget(native)
+    return (native.id, false, native.inOrder)
   }
 
   /// Banks to look into, a bounded number at a time.
@@ -200,12 +204,11 @@ struct LockTable: ~Copyable {
     return set
   }
 
-  /// Forgets a set on which nothing stands any more; false where that was known.
-  mutating func forget(_ set: NativeSet) -> Bool {
-    guard nativesBySet[set.id.set] === set else { return false }
+  /// Forgets a set on which nothing stands any more; nothing happens where that was known.
+  mutating func forget(_ set: NativeSet) {
+    guard nativesBySet[set.id.set] === set else { return }
     nativesBySet[set.id.set] = nil
     if nativesByKey[set.id.key] === set { nativesByKey[set.id.key] = nil }
-    return true
   }
 
   // MARK: One look

@@ -9,7 +9,7 @@ final class Waiter: Deadlined {
   var queuePosition = -1
   /// Who hears of it; nobody while its connection is broken and its place is kept.
   var client: (any LeaseClient)?
-  var caller: Caller
+  var caller: Caller { request.caller }
   /// The lock it waits for; none once it left.
   var lock: Lock?
   /// The lease that becomes the only one, for who waits to convert it.
@@ -29,7 +29,6 @@ final class Waiter: Deadlined {
     self.share = share
     self.lock = lock
     self.client = client
-    caller = request.caller
     since = now
     due = (now + request.wait).nanoseconds
   }

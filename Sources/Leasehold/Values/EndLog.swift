@@ -93,25 +93,3 @@ extension EndReason {
     }
   }
 }
-
-extension Ledger {
-  /// The ends that are to be logged; the numbers once a second, which makes room for names again.
-  public func takeEnds(isNewSecond: Bool) -> EndLog { endLog.take(isNewSecond: isNewSecond) }
-
-  /// Notes an end for the log.
-  func log(_ lease: Lease, _ reason: EndReason) {
-    if reason.isUnasked, !lease.leavesNoTrace { endLog.note(lease, reason) }
-  }
-
-  /// Counts a set that is gone, with the leases on its locks, and notes it for the log; before they end.
-  func noteRemoved(_ id: BankID, isOwn: Bool, under locks: some Sequence<Lock>) {
-    counters.setsRemoved += 1
-    var heads: Set<ObjectIdentifier> = []
-    for lock in locks {
-      for lease in lock.holders where lease.lock === lock && lease.isHeld {
-        heads.insert(ObjectIdentifier(lease.whole))
-      }
-    }
-    endLog.note(EndLog.RemovedSet(set: id.set, key: id.key, isOwn: isOwn, leases: heads.count))
-  }
-}

@@ -191,7 +191,7 @@ final class Traffic {
 
   /// Places that are kept no longer are nobody's; which these are the ledger says, and what they allow is checked.
   private func forgetPlaces() {
-    for (number, waiter) in detached where daemon.ledger.waiters[waiter.waiter] == nil {
+    for (number, waiter) in detached where daemon.ledger.queues[waiter.waiter] == nil {
       detached[number] = nil
       for key in waiter.keys { history.left(number, key) }
     }

@@ -7,6 +7,9 @@ extension SimulatedDaemon {
 }
 
 extension Ledger {
+  var counters: ServiceCounters { observers.counters }
+  var recovery: RecoveryReport { observers.recovery }
+
   /// A waiter is in exactly one queue, and no queue is forgotten.
   func checkQueues(_ waiting: SimulatedWaiting) -> [String] {
     var wrong: [String] = []
@@ -14,7 +17,7 @@ extension Ledger {
     for lock in lockTable.byCell.all {
       lock.queue.forEach { waiter in
         if waiter === waiter.lead { queued += 1 }
-        if waiter.lock !== lock || waiters[waiter.lead.id] !== waiter.lead {
+        if waiter.lock !== lock || !queues.has(waiter) {
           wrong.append("waiter \(waiter.id) is misplaced")
         }
         return true
@@ -36,19 +39,21 @@ extension Ledger {
           let isFree = group.seats.allSatisfy {
             $0.lock?.queue.first === $0 && $0.lock?.hasRoom(for: $0.share.units) == true
           }
-          if isFree, group.blockedOn == nil, !group.seats.contains(where: { $0.lock?.isPolled == true }), !reported {
+          if isFree, group.blockedOn == nil, !group.seats.contains(where: { $0.lock?.line.isPolled == true }), !reported
+          {
             wrong.append("nobody looks at what several locks '\(lock.key)' among them wait for")
           }
           continue
         }
       }
-      if !waiting.isWaiting(lock.cell), !lock.isPolled, !reported { wrong.append("nobody waits for '\(lock.key)'") }
+      if !waiting.isWaiting(lock.cell), !lock.line.isPolled, !reported {
+        wrong.append("nobody waits for '\(lock.key)'")
+      }
       if waiting.isWaiting(lock.cell), head.group == nil, lock.waits.first?.share != head.share {
         wrong.append("waits for the wrong units")
       }
     }
-    if queued != waiters.count { wrong.append("\(waiters.count) waiters, \(queued) of them queue") }
-    if waiterDeadlines.count != waiters.count { wrong.append("a waiter has no deadline, or two") }
+    if queued != queues.count { wrong.append("\(queues.count) waiters, \(queued) of them queue") }
     return wrong
   }
 

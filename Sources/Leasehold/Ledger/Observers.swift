@@ -1,0 +1,234 @@
+/// What is told of what the ledger does: notices to callers, counts, events, the ends and the drift for the log.
+///
+/// A watch is told once; the version of a lock grows with every change.
+struct Observers: ~Copyable {
+  var counters = ServiceCounters()
+  /// What the last recovery found.
+  var recovery = RecoveryReport()
+  let ring: EventRing
+  /// What to tell whom, in order; the owner takes it and tells them outside its lock.
+  private var notices: [Notice] = []
+  private var ends = EndLog()
+  private var driftReports: [DriftReport] = []
+  private var watches: [WatchID: Watch] = [:]
+  private var lastWatch: WatchID = 0
+  private var lastVersion: UInt64 = 0
+
+  /// Reports of drift that are kept until the log takes them.
+  private static let reportsMax = 64
+
+  private struct Watch {
+    /// Nothing where the ledger knows nothing of the lock: only who looks again notices.
+    let lock: Lock?
+    let watcher: any LockWatcher
+  }
+
+  init(events: Int) { ring = EventRing(capacity: events) }
+
+  // MARK: Callers
+
+  /// Tells somebody something, once the mutex is released.
+  mutating func tell(_ notice: Notice) { notices.append(notice) }
+
+  mutating func takeNotices() -> [Notice] {
+    if notices.isEmpty { return [] }
+    defer { notices = [] }
+    return notices
+  }
+
+  // MARK: Leases, at instants in nanoseconds of CLOCK_MONOTONIC
+
+  @inline(__always)
+  mutating func granted(_ lease: Lease) {
+    counters.granted += 1
+    counters.waits.note(lease.waited.nanoseconds)
+    note(.granted, lease, at: lease.grantedAt.nanoseconds)
+  }
+
+  mutating func renewed(_ lease: Lease, at now: Int64) {
+    counters.renewed += 1
+    tellDeadline(of: lease)
+    note(.renewed, lease, at: now)
+  }
+
+  /// Who follows a lease hears of its deadline.
+  mutating func tellDeadline(of lease: Lease) {
+    guard let client = lease.client else { return }
+    tell(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
+  }
+
+  /// A lease is over for its holder.
+  mutating func ended(_ lease: Lease, _ reason: EndReason, at now: Int64) {
+    counters.ended[Int(reason.rawValue)] += 1
+    counters.holds.note(now - lease.grantedAt.nanoseconds)
+    if reason.isUnasked, !lease.leavesNoTrace { ends.note(lease, reason) }
+    note(EventKind(reason), lease, reason, at: now)
+    guard let client = lease.client else { return }
+    lease.client = nil
+    tell(.ended(client, reason, MonotonicInstant(nanoseconds: now)))
+  }
+
+  /// A lease has another form on one lock.
+  mutating func converted(_ lease: Lease, at now: Int64) {
+    counters.converted += 1
+    note(.converted, lease, of: lease.whole, at: now)
+  }
+
+  /// Notes what happened to a lease.
+  @inline(__always)
+  func note(_ kind: EventKind, _ lease: Lease, _ reason: EndReason? = nil, at now: Int64) {
+    if lease.leavesNoTrace { return }
+    note(kind, lease, of: lease, reason, at: now)
+    if case .whole = lease.kind { noteParts(kind, of: lease, reason, at: now) }
+  }
+
+  /// A lease of several locks happens on each of them.
+  func noteParts(_ kind: EventKind, of whole: Lease, _ reason: EndReason? = nil, at now: Int64) {
+    for part in whole.parts { note(kind, part, of: whole, reason, at: now) }
+  }
+
+  @inline(__always)
+  private func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ reason: EndReason? = nil, at now: Int64) {
+    ring.append(
+      LedgerEvent(
+        kind: kind, mode: member.mode, reason: reason?.name, count: Int32(truncatingIfNeeded: member.count), at: now,
+        ref: whole.id.high >> 24, fence: whole.fence, key: member.key.text, text: whole.owner, trace: whole.trace,
+        breaking: kind == .broken ? whole.breaking : nil))
+  }
+
+  // MARK: Waiters
+
+  func queued(_ waiter: Waiter, at now: Int64) { note(.waiting, waiter, at: now) }
+
+  /// A waiter left its queue without a lease; `error` is what it is told.
+  mutating func left(_ waiter: Waiter, _ why: String, telling error: LeaseholdError? = nil, at now: Int64) {
+    note(.left, waiter, why, at: now)
+    if let error, let client = waiter.client { tell(.refused(client, error)) }
+  }
+
+  private func note(_ kind: EventKind, _ waiter: Waiter, _ reason: String? = nil, at now: Int64) {
+    let request = waiter.request
+    if request.leavesNoTrace { return }
+    ring.append(
+      LedgerEvent(
+        kind: kind, mode: request.mode, reason: reason, count: Int32(truncatingIfNeeded: request.count), at: now,
+        ref: 0, fence: 0, key: request.key.text, text: request.owner, trace: waiter.caller.trace))
+  }
+
+  // MARK: Locks and sets
+
+  /// A lock's state changed.
+  @inline(__always)
+  mutating func bumpVersion(of lock: Lock) {
+    lastVersion &+= 1
+    lock.seen.version = lastVersion
+    if !lock.seen.watches.isEmpty { tellWatchers(of: lock) }
+  }
+
+  private mutating func tellWatchers(of lock: Lock) {
+    for id in lock.seen.watches {
+      guard let watch = watches.removeValue(forKey: id) else { preconditionFailure("a watch is told once") }
+      tell(.changed(watch.watcher))
+    }
+    lock.seen.watches = []
+  }
+
+  var watchCount: Int { watches.count }
+
+  /// Has somebody hear of the next change of a lock.
+  mutating func watch(_ lock: Lock?, _ watcher: any LockWatcher) -> WatchID {
+    lastWatch += 1
+    watches[lastWatch] = Watch(lock: lock, watcher: watcher)
+    lock?.seen.watches.append(lastWatch)
+    return lastWatch
+  }
+
+  /// The watcher is gone.
+  mutating func unwatch(_ id: WatchID) {
+    watches.removeValue(forKey: id)?.lock?.seen.watches.removeAll { $0 == id }
+  }
+
+  /// Counts a set that is gone, with the leases on its locks, before they end.
+  mutating func removed(_ set: BankID, isOwn: Bool, under locks: [Lock]) {
+    counters.setsRemoved += 1
+    let held = locks.flatMap(\.holders).filter(\.isHeld)
+    let wholes = Set(held.map { ObjectIdentifier($0.whole) })
+    ends.note(EndLog.RemovedSet(set: set.set, key: set.key, isOwn: isOwn, leases: wholes.count))
+  }
+
+  /// Values of a lock do not add up.
+  mutating func drifted(_ lock: Lock, _ kind: DriftKind, units: Int, _ text: String, at moment: Moment) {
+    counters.drift[Int(kind.rawValue)] += 1
+    ring.append(
+      LedgerEvent(
+        kind: .drift, mode: .exclusive, reason: kind.name, count: Int32(truncatingIfNeeded: units),
+        at: moment.monotonic.nanoseconds, ref: 0, fence: 0, key: lock.key.text, text: text))
+    if driftReports.count < Self.reportsMax {
+      driftReports.append(DriftReport(kind: kind, key: lock.key.text, units: units, text: text))
+    }
+  }
+
+  /// Whether a lock's drift is more than was told of it; from now on it is as told.
+  func news(of lock: Lock, excess: Int, surplus: Int) -> (excess: Bool, surplus: Bool) {
+    defer { (lock.seen.excess, lock.seen.surplus) = (excess, surplus) }
+    return (excess > lock.seen.excess, surplus > lock.seen.surplus)
+  }
+
+  // MARK: The log
+
+  mutating func takeEnds(isNewSecond: Bool) -> EndLog { ends.take(isNewSecond: isNewSecond) }
+
+  mutating func takeDriftReports() -> [DriftReport] {
+    defer { driftReports = [] }
+    return driftReports
+  }
+}
+
+extension Lock {
+  /// What was told of a lock: the observers' own.
+  struct Seen {
+    /// Tells its states apart.
+    fileprivate(set) var version: UInt64 = 0
+    /// Who wants to hear of the next one.
+    fileprivate(set) var watches: [WatchID] = []
+    fileprivate(set) var excess = 0
+    fileprivate(set) var surplus = 0
+  }
+}
+
+extension Ledger {
+  /// About now, for what is told no time: what was noted last, or the last housekeeping.
+  var latest: Int64 { max(observers.ring.latest, journal.lastSeen) }
+
+  /// Takes the notices, to be delivered outside the mutex.
+  public func takeNotices() -> [Notice] { observers.takeNotices() }
+
+  /// Takes what was found of drift, for the log.
+  public func takeDriftReports() -> [DriftReport] { observers.takeDriftReports() }
+
+  /// Takes what is to be logged of ends; the numbers once a second, which makes room for names again.
+  public func takeEnds(isNewSecond: Bool) -> EndLog { observers.takeEnds(isNewSecond: isNewSecond) }
+
+  /// The events from a number on, at most `limit`.
+  public func events(from number: UInt64, limit: Int) -> EventBatch {
+    observers.ring.events(from: number, limit: limit)
+  }
+
+  /// Watches a lock as long as its tag is one of these.
+  ///
+  /// - Throws: `no-such-lock`, `too-many-waiters`, and why a native name leads nowhere.
+  public func watch(
+    _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
+  ) throws(LeaseholdError) -> WatchOutcome {
+    let snapshot = try self.lock(lock.key, lock.native, listed: listed)
+    guard tags == ["*"] || tags.contains(snapshot.tag.text) else { return .changed(snapshot) }
+    guard observers.watchCount < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    let known =
+      lock.native == nil
+      ? lockTable[lock.key] : snapshot.binding.flatMap { lockTable.nativeSet($0.id)?.locks[$0.semaphore] }
+    return .watching(observers.watch(known, watcher))
+  }
+
+  /// The watcher is gone.
+  public func unwatch(_ id: WatchID) { observers.unwatch(id) }
+}

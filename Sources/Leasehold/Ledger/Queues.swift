@@ -1,0 +1,192 @@
+/// Who waits: requests by their numbers, in the lines of their locks and in the order of their deadlines; and the
+/// threads that sleep in the kernel for the first in a line.
+///
+/// A request stands in one line for each of its locks, and has one deadline. Only ``enter(_:first:)`` and
+/// ``supersede(_:by:client:now:)`` put it there, and only ``leave(_:)`` takes it out.
+struct Queues: ~Copyable {
+  let waiting: any KernelWaiting
+  private var waiters: [WaiterID: Waiter] = [:]
+  private var deadlines = DeadlineQueue<Waiter>()
+  private var lastWaiter: WaiterID = 0
+  private var lastWait = 0
+  /// Who waits and keeps a lease meanwhile, by the lease's fence.
+  private var keepers: [Int64: [Waiter]] = [:]
+  /// Locks whose line moved on although nobody looked at it yet.
+  private var unserved: [Lock] = []
+  private var polled: [Lock] = []
+
+  init(_ waiting: any KernelWaiting) { self.waiting = waiting }
+
+  // MARK: Requests
+
+  var count: Int { waiters.count }
+
+  /// All, in the order they came.
+  var all: [Waiter] { waiters.values.sorted { $0.id < $1.id } }
+
+  subscript(id: WaiterID) -> Waiter? { waiters[id] }
+
+  /// Whether a request has not left.
+  func has(_ waiter: Waiter) -> Bool { waiters[waiter.lead.id] === waiter.lead }
+
+  mutating func nextID() -> WaiterID {
+    lastWaiter += 1
+    return lastWaiter
+  }
+
+  /// Lets a request wait in the lines of its locks: behind all others, or before them.
+  mutating func enter(_ seats: [Waiter], first: Bool = false) {
+    for seat in seats {
+      if first { seat.lock?.line.queue.prepend(seat) } else { seat.lock?.line.queue.append(seat) }
+    }
+    count(seats[0])
+  }
+
+  /// Takes a request out of everything; of one for several locks others may be first now.
+  mutating func leave(_ waiter: Waiter) {
+    let lead = waiter.lead
+    for seat in waiter.seats {
+      seat.lock?.line.queue.remove(seat)
+      if let lock = seat.lock, seat.group != nil { unserved.append(lock) }
+      (seat.lock, seat.group) = (nil, nil)
+    }
+    lead.converting?.upgrade = nil
+    lead.converting = nil
+    uncount(lead)
+  }
+
+  /// Puts a retry in the places of its request; answers the new one.
+  mutating func supersede(
+    _ old: Waiter, by request: AcquireRequest, client: any LeaseClient, now: MonotonicInstant
+  ) -> Waiter {
+    uncount(old)
+    var successors: [Waiter] = []
+    for seat in old.seats {
+      guard let lock = seat.lock else { continue }
+      var asked = seat === old ? request : seat.request
+      (asked.wait, asked.caller) = (request.wait, request.caller)
+      let successor = Waiter(id: nextID(), request: asked, share: seat.share, lock: lock, client: client, now: now)
+      lock.line.queue.replace(seat, with: successor)
+      seat.lock = nil
+      successors.append(successor)
+    }
+    if let group = old.group {
+      let fresh = WaiterGroup(seats: successors, wants: group.wants, fingerprint: group.fingerprint)
+      fresh.blockedOn = group.blockedOn
+      for seat in group.seats { seat.group = nil }
+    }
+    count(successors[0])
+    return successors[0]
+  }
+
+  private mutating func count(_ lead: Waiter) {
+    precondition(waiters.updateValue(lead, forKey: lead.id) == nil, "a request waits once")
+    deadlines.insert(lead)
+    lead.caller.account?.add(1, .waiters)
+    precondition(deadlines.count == waiters.count, "each request has one deadline")
+  }
+
+  private mutating func uncount(_ lead: Waiter) {
+    precondition(waiters.removeValue(forKey: lead.id) === lead, "a request leaves once")
+    deadlines.remove(lead)
+    lead.caller.account?.add(-1, .waiters)
+    for lease in lead.holding {
+      keepers[lease.fence]?.removeAll { $0 === lead }
+      if keepers[lease.fence]?.isEmpty == true { keepers[lease.fence] = nil }
+    }
+    lead.holding = []
+    precondition(deadlines.count == waiters.count, "each request has one deadline")
+  }
+
+  /// A waiter goes on in the line of another lock.
+  func move(_ waiter: Waiter, to lock: Lock) {
+    waiter.lock?.line.queue.remove(waiter)
+    waiter.lock = lock
+    lock.line.queue.append(waiter)
+  }
+
+  /// A request whose connection broke keeps its places until a time in nanoseconds, or its own deadline.
+  mutating func detach(_ waiter: Waiter, until due: Int64) {
+    for seat in waiter.seats { seat.client = nil }
+    waiter.due = min(waiter.due, due)
+    deadlines.moved(waiter)
+  }
+
+  /// The earliest time, in nanoseconds of CLOCK_MONOTONIC, at which a request may be due; `nil` for never.
+  var nextDue: Int64? { deadlines.nextDue }
+
+  /// A request that is due, which is to leave now.
+  mutating func popDue(at now: Int64) -> Waiter? { deadlines.popDue(at: now) }
+
+  // MARK: What waiters keep
+
+  /// A waiter keeps a lease while it waits.
+  mutating func note(_ waiter: Waiter, keeping lease: Lease) {
+    waiter.holding.append(lease)
+    keepers[lease.fence, default: []].append(waiter)
+  }
+
+  /// Who keeps a lease while it waits.
+  func keepers(of lease: Lease) -> [Waiter] { keepers[lease.whole.fence] ?? [] }
+
+  // MARK: Lines to look at
+
+  /// Somebody in a lock's line may be served.
+  mutating func noteUnserved(_ lock: Lock) { if !lock.queue.isEmpty { unserved.append(lock) } }
+
+  mutating func popUnserved() -> Lock? { unserved.popLast() }
+
+  /// Whether some line must be looked at every few milliseconds.
+  var wantsPolling: Bool { !polled.isEmpty }
+
+  /// Has a line looked at every few milliseconds, because no thread in the kernel does.
+  mutating func poll(_ lock: Lock) {
+    guard !lock.line.isPolled else { return }
+    lock.line.isPolled = true
+    polled.append(lock)
+  }
+
+  mutating func takePolled() -> [Lock] {
+    defer { polled = [] }
+    for lock in polled { lock.line.isPolled = false }
+    return polled
+  }
+
+  // MARK: Threads in the kernel
+
+  /// Has threads sleep for these shares, in order, and for no others; answers how many were asked for anew.
+  mutating func sleep(on lock: Lock, for wanted: [Share]) -> UInt64 {
+    var kept = 0
+    while kept < min(wanted.count, lock.waits.count), wanted[kept] == lock.waits[kept].share { kept += 1 }
+    while lock.waits.count > kept { waiting.cancel(lock.line.waits.removeLast().number) }
+    var asked: UInt64 = 0
+    for share in wanted[kept...] {
+      (lastWait, asked) = (lastWait + 1, asked + 1)
+      let wait = KernelWait(
+        number: lastWait, lock: lock.cell, set: lock.set.set, semaphore: lock.place.semaphore, share: share,
+        steps: share.purpose == .probe
+          ? WaitSteps(wait: lock.place.dialect.probe(share, waits: true), drop: OpList())
+          : lock.place.dialect.wait(for: share))
+      guard waiting.begin(wait) else {
+        poll(lock)
+        break
+      }
+      lock.line.waits.append((wait.number, share))
+    }
+    return asked
+  }
+
+  /// A thread sleeps no more.
+  func woke(_ number: Int, on lock: Lock) { lock.line.waits.removeAll { $0.number == number } }
+}
+
+extension Lock {
+  /// Who waits for a lock: the queues' own.
+  struct Line {
+    fileprivate(set) var queue = WaitQueue()
+    /// The waits of threads in the kernel on behalf of the queue, in the order they began.
+    fileprivate(set) var waits: [(number: Int, share: Share)] = []
+    /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
+    fileprivate(set) var isPolled = false
+  }
+}
