@@ -16,23 +16,23 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 
 from harness import LiveTest, Pending, Server, eventually  # noqa: E402, F401
+from talking import Talking  # noqa: E402
 
 SERIALIZED = "application/vnd.php.serialized"
 AS_BYTES = {"Accept": SERIALIZED}
 SENT_AS_BYTES = {"Content-Type": SERIALIZED}
 
 
-class PHP:
+class PHP(Talking):
     """A php process that runs what it is told, with its segments attached from one command to the next."""
 
     def __init__(self):
-        self.process = subprocess.Popen(
-            ["php", "-d", "serialize_precision=-1", "-d", "memory_limit=512M", os.path.join(HERE, "peer.php")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        super().__init__(
+            "php", "-d", "serialize_precision=-1", "-d", "memory_limit=512M", os.path.join(HERE, "peer.php"))
 
     def send(self, code):
         """Runs `code`, the body of a function, and does not wait for what it returns."""
-        self.process.stdin.write(base64.b64encode(code.encode()) + b"\n")
+        super().send(base64.b64encode(code.encode()))
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -52,13 +52,6 @@ class PHP:
     def value(self, code):
         """What `code` returns, through JSON."""
         return json.loads(self.bytes(f"return json_encode((function() {{ {code} }})(), JSON_PRESERVE_ZERO_FRACTION);"))
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 def perl(code, *arguments):
@@ -97,7 +90,7 @@ class Scenario(LiveTest):
 
     def setUp(self):
         self.php = PHP()
-        self.addCleanup(self.php.close)
+        self.addCleanup(self.php.kill)
         self.key = next(self._keys)
         self.query = f"segment={self.key:#x}"
         self.path = f"/segments/{self.key:#x}"

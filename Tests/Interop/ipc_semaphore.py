@@ -2,9 +2,6 @@
 
 import json
 import os
-import select
-import signal
-import subprocess
 import sys
 import time
 
@@ -13,38 +10,25 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 
 from harness import LiveTest, Pending, Server, eventually  # noqa: E402
 from native import ipcs, proc_sets, remove_set  # noqa: E402
+from talking import Talking  # noqa: E402
 
 __all__ = ["BothSides", "Pending", "Perl", "Server", "eventually", "ipcs", "next_second", "proc_sets", "remove_set"]
 QUIET = 0.2  # seconds; long enough for what must not happen to happen
 
 
-class Perl:
+class Perl(Talking):
     """A perl process that evaluates one expression a line; see ipc_semaphore.pl. It is killed with the test."""
 
     def __init__(self, test, prefix=()):
+        super().__init__(*prefix, "perl", os.path.join(HERE, "ipc_semaphore.pl"))
         self.test = test
-        self.process = subprocess.Popen([*prefix, "perl", os.path.join(HERE, "ipc_semaphore.pl")], bufsize=0,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.pid = self.process.pid
         test.addCleanup(self.kill)
         test.assertEqual(self.answer(), "ready")
 
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-
-    def send(self, expression):
-        """Does not wait for the answer: the call may block."""
-        self.process.stdin.write(expression.encode() + b"\n")
-
     def answer(self, timeout=20):
         """The answer, or None if there is none in time."""
-        if not select.select([self.process.stdout], [], [], timeout)[0]:
-            return None
-        return self.process.stdout.readline().decode().strip()
+        line = self.line(timeout)
+        return None if line is None else line.strip()
 
     def ask(self, expression):
         self.send(expression)

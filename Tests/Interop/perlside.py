@@ -8,9 +8,7 @@ import base64
 import itertools
 import json
 import os
-import select
 import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -20,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 
 from harness import PATIENCE, LiveTest, Pending, Server, eventually  # noqa: E402
 from native import ipcs  # noqa: E402
+from talking import Talking  # noqa: E402
 
 __all__ = ["LiveTest", "Pending", "Server", "eventually", "ipcs"]  # and what is below
 PERL = ("perl", "-I", os.path.join(HERE, "perl"), os.path.join(HERE, "perl", "peer.pl"))
@@ -31,33 +30,23 @@ class Died(Exception):
     """The code died; carries the message."""
 
 
-class Perl:
+class Perl(Talking):
     """A perl process that runs what it is told. Variables (without `my`) stay from one command to the next."""
 
     def __init__(self, *prefix):
+        super().__init__(*prefix, *PERL)
         self.errno, self.warnings = None, []
-        self.process = subprocess.Popen(
-            [*prefix, *PERL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
         self.do("1")  # it is up
-
-    @property
-    def pid(self):
-        return self.process.pid
 
     def send(self, code):
         """Runs `code` and does not wait for what it returns: semop(2) may block."""
-        self.process.stdin.write(base64.b64encode(code.encode()) + b"\n")
-
-    def is_silent(self):
-        """Whether there is no answer yet."""
-        return not select.select([self.process.stdout], [], [], 0)[0]
+        super().send(base64.b64encode(code.encode()))
 
     def answer(self, timeout=PATIENCE):
         """What the code returned, as a list."""
-        if not select.select([self.process.stdout], [], [], timeout)[0]:
+        line = self.line(timeout)
+        if line is None:
             raise AssertionError(f"perl did not answer within {timeout} s")
-        line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"perl ended with {self.process.wait()}")
         answer = json.loads(line)
@@ -80,14 +69,6 @@ class Perl:
         if self.process.poll() is None:
             self.process.stdin.close()
             self.process.wait(PATIENCE)
-
-    def kill(self):
-        """kill -9"""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 def quoted(text):

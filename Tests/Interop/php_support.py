@@ -5,7 +5,6 @@ import functools
 import itertools
 import json
 import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 
 from harness import PATIENCE, LiveTest, Pending, Server, eventually, free_port  # noqa: E402
 from native import Native, make_set, proc_sets, remove_set  # noqa: E402
+from talking import Talking  # noqa: E402
 
 __all__ = ["LiveTest", "Native", "Pending", "Server", "eventually", "make_set", "proc_sets", "remove_set"]
 
@@ -78,34 +78,19 @@ def sleepers(set_number, semaphore=0):
     return control(set_number, semaphore, GETNCNT)
 
 
-class PHP:
+class PHP(Talking):
     """A PHP process that obeys; it ends with the test that started it at the latest."""
 
     def __init__(self, arguments=(), prefix=()):
-        self.process = subprocess.Popen(
-            [*prefix, PHP_PROGRAM, "-n", *extensions(), *arguments, os.path.join(HERE, "php", "driver.php")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
-        first = self._line(PATIENCE)
-        assert first and "ready" in first, first
-        self.pid = first["ready"]
-
-    def send(self, command):
-        """Sends a command and does not wait for its answer: it may block."""
-        self.process.stdin.write(command.encode() + b"\n")
+        driver = os.path.join(HERE, "php", "driver.php")
+        super().__init__(*prefix, PHP_PROGRAM, "-n", *extensions(), *arguments, driver)
+        self.pid = self.answer()["ready"]
 
     def answer(self, timeout=PATIENCE):
-        answer = self._line(timeout)
-        if answer is None:
+        line = self.line(timeout)
+        if not line:
             raise AssertionError(f"PHP did not answer within {timeout} s")
-        return answer
-
-    @property
-    def is_silent(self):
-        """Whether there is no answer yet."""
-        return not select.select([self.process.stdout], [], [], 0)[0]
+        return json.loads(line)
 
     def ask(self, command):
         """The result of a command; no warning may come with it."""
@@ -126,25 +111,7 @@ class PHP:
         if self.process.poll() is None:
             self.send("quit")
         self.process.wait(PATIENCE)
-        self._close()
-
-    def kill(self):
-        """kill -9"""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(PATIENCE)
-        self._close()
-
-    def _close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-
-    def _line(self, timeout):
-        ready, _, _ = select.select([self.process.stdout], [], [], timeout)
-        if not ready:
-            return None
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else None
+        self.kill()
 
 
 @functools.cache

@@ -28,7 +28,7 @@ class Waiting(PHPTest):
         php = self.opened()
         php.send("acquire a")
         self.waiters(1)
-        self.assertTrue(php.is_silent)
+        self.assertTrue(php.is_silent())
         self.assertValues([0, 1024 + 1, 0])
         self.release(lease)
         self.assertIs(php.answer()["result"], True)
@@ -89,7 +89,7 @@ class Waiting(PHPTest):
             # First come, first served: HTTP asked first.
             self.assertIs(php.ask("release a"), True)
             lease = self.granted(waiter.answer())
-            self.assertTrue(other.is_silent)
+            self.assertTrue(other.is_silent())
             self.release(lease)
             self.assertIs(other.answer()["result"], True)
             php, other = other, php

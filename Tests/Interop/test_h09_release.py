@@ -92,7 +92,7 @@ class Release(PHPTest):
         self.waiters(1)
         self.granted(self.server.post(f"/locks/{self.lock}/renew", lease=lease["lease"], ttl="60s"), 200)
         self.assertEqual(self.acquire(wait="1200ms").status, 423)
-        self.assertTrue(php.is_silent)
+        self.assertTrue(php.is_silent())
         self.release(lease)
         self.assertIs(php.answer()["result"], True)
         php.quit()

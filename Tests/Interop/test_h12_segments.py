@@ -84,7 +84,7 @@ class Segments(Scenario):
         self.php.bytes("global $m; shm_remove($m); return '';")
         self.assertProblem(self.server.get(self.path), 404, "no-such-segment")
         self.assertTrue(self.server.get(f"/segments/id:{number}")["dest"])
-        self.php.close()
+        self.php.kill()
         eventually(lambda: self.server.get(f"/segments/id:{number}").status == 404, "the segment goes with PHP")
 
     def test_owner_and_mode(self):

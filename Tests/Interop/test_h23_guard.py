@@ -102,7 +102,7 @@ class Guard(Scenario):
         self.put(1, 0)
         times, counted = 150, []
         php = PHP()
-        self.addCleanup(php.close)
+        self.addCleanup(php.kill)
         php.send(f"""$s = sem_get({self.key}); $m = shm_attach({self.key});
             for ($i = 0; $i < {times}; $i++) {{
                 sem_acquire($s); shm_put_var($m, 1, shm_get_var($m, 1) + 1); sem_release($s); usleep(100);

@@ -77,7 +77,7 @@ class RealSymfonyLock(PHPTest):
         program = self.symfony()
         program.send(f"lock a {self.resource} wait")
         self.waiters(1)
-        self.assertTrue(program.is_silent)
+        self.assertTrue(program.is_silent())
         self.release(lease)
         self.assertIs(program.answer()["result"], True)
         self.assertProblem(self.acquire(), 423, "locked")

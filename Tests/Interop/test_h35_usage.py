@@ -156,7 +156,7 @@ class Restart(PHPTest):
         php.send("acquire a")
         self.waiters(1)
         self.server.start()
-        self.assertTrue(php.is_silent)
+        self.assertTrue(php.is_silent())
         self.release(lease)
         self.assertIs(php.answer()["result"], True)
         php.quit()
@@ -169,7 +169,7 @@ class Restart(PHPTest):
         php.send("acquire a")
         self.waiters(1)
         time.sleep(1.05)  # the lease's time runs out while nobody is there to see it
-        self.assertTrue(php.is_silent)
+        self.assertTrue(php.is_silent())
         self.server.start()
         self.assertIs(php.answer()["result"], True)
         self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 410)

@@ -1,28 +1,22 @@
 """Native programs (perl, ipcs) in the same IPC namespace as the server under test."""
 
 import os
-import select
-import signal
 import subprocess
+
+from talking import Talking
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class Native:
+class Native(Talking):
     """A perl process that does semop(2) on command. It ends with the `with` block; SEM_UNDO does the rest."""
 
     def __init__(self, sysv):
         """`sysv`: the member of an acquire answer, or anything with `id`."""
+        super().__init__("perl", os.path.join(HERE, "native.pl"), f"id:{sysv['id']}")
         self.sysv = sysv
-        self.process = subprocess.Popen(
-            ["perl", os.path.join(HERE, "native.pl"), f"id:{sysv['id']}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
-        first = self._line(10)
+        first = self.answer()
         assert first.startswith("ready"), first
-        self.pid = self.process.pid
 
     def __enter__(self):
         return self
@@ -30,13 +24,10 @@ class Native:
     def __exit__(self, *_):
         self.kill()
 
-    def send(self, command):
-        """Sends a command and does not wait for its answer: semop may block."""
-        self.process.stdin.write(command.encode() + b"\n")
-
     def answer(self, timeout=10):
         """The answer, or None if there is none in time (the semop blocks)."""
-        return self._line(timeout)
+        line = self.line(timeout)
+        return None if line is None else line.strip()
 
     def ask(self, command, timeout=10):
         self.send(command)
@@ -50,19 +41,6 @@ class Native:
     def give(self, units=None, undo=True):
         units = self.sysv["units"] if units is None else units
         return f"op {self.sysv['semaphores'][0]} {units}{' undo' if undo else ''}"
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-
-    def _line(self, timeout):
-        ready, _, _ = select.select([self.process.stdout], [], [], timeout)
-        if not ready:
-            return None
-        return self.process.stdout.readline().decode().strip()
 
 
 def ipcs():

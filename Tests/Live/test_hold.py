@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from harness import LiveTest, eventually
+from harness import LiveTest
 
 
 class Stream:
@@ -72,14 +72,6 @@ class Hold(LiveTest):
         self.assertProblem(self.server.post(f"/locks/{self.key()}/hold"), 423, "locked")
         self.assertProblem(self.server.post(f"/locks/{self.key()}/hold", wait="100ms"), 423, "wait-timeout")
         self.assertProblem(self.server.post(f"/locks/{self.key()}/hold", mode="x"), 400, "invalid-parameter")
-
-    def test_a_hold_over_the_unix_socket_is_the_same(self):
-        stream = Stream(self.server.over_unix, f"/locks/{self.key()}/hold")
-        self.addCleanup(stream.close)
-        lease = stream.json()
-        self.assertEqual(stream.json()["heartbeat"], 1)
-        stream.close()
-        eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "noticed")
 
 
 class Bind(LiveTest):

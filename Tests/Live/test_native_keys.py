@@ -6,7 +6,7 @@ import unittest
 import urllib.parse
 
 from harness import LiveTest
-from native import Native, ipcs, remove_set
+from native import ipcs, remove_set
 
 
 class NativeKeys(LiveTest):
@@ -14,14 +14,6 @@ class NativeKeys(LiveTest):
         set_id = answer["sysv"]["id"]
         self.addCleanup(lambda: set_id in {row["id"] for row in ipcs()} and remove_set(set_id))
         return answer
-
-    def test_open_lock_makes_the_set_once(self):
-        first = self.forget(self.granted(self.server.request("PUT", "/locks/php:0x5afe10", limit=3), 201))
-        self.assertEqual((first["dialect"], first["limit_applied"], first["sysv"]["nsems"]), ("php", True, 3))
-        with Native(first["sysv"]) as perl:
-            self.assertEqual(perl.ask("all"), "ok 3 0 0")
-        again = self.granted(self.server.request("PUT", "/locks/php:5963280", limit=2), 200)
-        self.assertEqual(again["sysv"]["id"], first["sysv"]["id"])
 
     def test_open_lock_of_an_own_lock_makes_its_place(self):
         key = self.key()
@@ -72,16 +64,6 @@ class NativeKeys(LiveTest):
         for name, status, code, parameters in cases:
             with self.subTest(name=name, parameters=parameters):
                 self.assertProblem(self.server.post(f"/locks/{name}/acquire", **parameters), status, code)
-
-    def test_a_set_of_another_size_is_not_used(self):
-        made = self.forget(self.granted(self.server.request("PUT", "/locks/php:0x5afe11"), 201))
-        answer = self.assertProblem(
-            self.server.post("/locks/apache:abc/acquire", semaphore_key="0x5afe11"), 409, "nsems-mismatch"
-        )
-        self.assertEqual((answer["nsems"], answer["asked_nsems"], answer["errno"]), (3, 32, "EINVAL"))
-        own = self.granted(self.server.acquire(self.key()))["sysv"]
-        self.assertProblem(self.server.post(f"/locks/sysv:id:{own['id']}.0/acquire"), 409, "kind-mismatch")
-        self.assertEqual(made["sysv"]["nsems"], 3)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
 import unittest
 
 from harness import LiveTest, Pending, Server, eventually
-from native import Native, make_set, proc_sets, remove_set
+from native import make_set, proc_sets, remove_set
 
 
 class SetTest(LiveTest):
@@ -51,19 +50,6 @@ class OwnSets(SetTest):
 
 
 class Refusals(SetTest):
-    def test_an_operation_that_the_kernel_refuses_changes_nothing(self):
-        made = self.made(values=[1, 2])
-        for ops, status, code, members in (
-            ([[0, -1], [1, -3]], 423, "locked", {"errno": "EAGAIN"}),
-            ([[0, 1], [2, 1]], 400, "out-of-range", {"errno": "EFBIG", "maximum": 1, "parameter": "ops"}),
-            ([[0, 1], [1, 32767]], 507, "kernel-limit", {"errno": "ERANGE", "limit": "SEMVMX", "value": 32767}),
-            ([[0, 1]] * 501, 400, "out-of-range", {"errno": "E2BIG", "limit": "SEMOPM", "maximum": 500}),
-        ):
-            with self.subTest(code=code, errno=members["errno"]):
-                answer = self.operate(made, [{"sem": sem, "op": op} for sem, op in ops])
-                self.assertProblem(answer, status, code, **members)
-                self.assertEqual(self.values(made), [1, 2])
-
     def test_a_lease_is_no_reason_to_refuse_what_it_does_not_stand_on(self):
         made = self.made()
         self.granted(self.server.acquire(self.key()))
@@ -119,17 +105,6 @@ class Waiting(SetTest):
     def semaphore(self, made, number):
         return self.granted(self.server.get(f"/semaphores/id:{made['id']}/{number}"), 200)
 
-    def test_a_waiter_that_hangs_up_leaves_the_kernel(self):
-        made = self.made()
-        sock = self.server.socket()
-        sock.sendall(f"POST /semaphores/id:{made['id']}/op?ops=0:-1&wait=20s HTTP/1.1\r\nHost: localhost\r\n"
-                     "Content-Length: 0\r\n\r\n".encode())
-        eventually(lambda: self.semaphore(made, 0)["ncnt"] == 1, "the waiter stands in the kernel")
-        sock.close()
-        eventually(lambda: self.semaphore(made, 0)["ncnt"] == 0, "the waiter is gone")
-        self.granted(self.server.post(f"/semaphores/id:{made['id']}/op", ops="0:1"), 200)
-        self.assertEqual(self.values(made), [1, 0])
-
     def test_waiting_blocks_nobody_else_and_has_a_maximum(self):
         made = self.made()
         pending = [self.wait(made, [{"sem": 0, "op": -1}]) for _ in range(3)]
@@ -141,31 +116,6 @@ class Waiting(SetTest):
         for one in pending:
             self.assertTrue(self.granted(one.answer(), 200)["done"])
         self.assertEqual(self.values(made), [0, 0])
-
-    def test_time_ends_a_wait_and_so_does_removal(self):
-        made = self.made()
-        answer = self.operate(made, [{"sem": 0, "op": -1}], wait="100ms")
-        self.assertProblem(answer, 423, "wait-timeout", errno="EAGAIN")
-        pending = self.wait(made, [{"sem": 0, "op": -1}])
-        problem = self.assertProblem(self.server.delete(f"/semaphores/id:{made['id']}"), 409, "in-use", waiters=1)
-        self.assertEqual(problem["leases"], [])
-        self.granted(self.server.delete(f"/semaphores/id:{made['id']}", force="true"), 200)
-        self.assertProblem(pending.answer(), 410, "set-removed", errno="EIDRM")
-
-
-class Draining(SetTest):
-    def test_a_service_that_stops_sends_waiters_away(self):
-        server = Server()
-        self.addCleanup(server.stop)
-        server.start()
-        made = server.json_post("/semaphores", {"key": "private", "nsems": 1}).json
-        self.addCleanup(remove_set, made["id"])
-        pending = Pending(lambda: server.post(f"/semaphores/id:{made['id']}/op", ops="0:-1", wait="60s", timeout=60))
-        eventually(lambda: server.get(f"/semaphores/id:{made['id']}/0")["ncnt"] == 1, "a waiter")
-        self.assertEqual(server.terminate(), 0)
-        self.assertProblem(pending.answer(), 503, "draining")
-        with Native({"id": made["id"]}) as perl:
-            self.assertEqual(perl.ask("ncnt 0"), "ok 0")
 
 
 @unittest.skipUnless(os.getuid() == 0, "needs to become another user")
@@ -189,27 +139,6 @@ class AnotherUser(SetTest):
                         self.assertProblem(answer, 403, "permission-denied", errno=errno)
             answer = server.json_post("/semaphores", {"key": 0x5EC5E0 + number, "nsems": 1, "mode": "0600"})
             self.assertEqual(answer.status, 200 if mode == 0o666 else 403, answer)
-
-    def test_nobody_on_the_socket_gets_more_than_the_kernel_would_give(self):
-        self.server.over_unix.get("/healthz")
-        os.chmod(self.server.unix, 0o666)
-        made = self.made(key=0x5EC5EF, mode="0600")
-        target = f"http://localhost/semaphores/id:{made['id']}"
-        self.assertEqual(self.over_socket_as(65534, target), "403")
-        self.assertEqual(self.over_socket_as(65534, target + "?force=true", "-X", "DELETE"), "403")
-        self.assertEqual(self.over_socket_as(0, target), "200")
-        self.assertEqual(
-            self.over_socket_as(65534, "http://localhost/semaphores?key=0x5EC5EE&nsems=1", "-X", "POST"), "201")
-        theirs = self.granted(self.server.get("/semaphores/0x5EC5EE"), 200)
-        self.addCleanup(remove_set, theirs["id"])
-        self.assertEqual((theirs["uid"], theirs["gid"], theirs["mode"]), (65534, 65534, "0600"))
-        own = f"http://localhost/semaphores/id:{theirs['id']}"
-        self.assertEqual(self.over_socket_as(65534, own), "200")
-
-    def over_socket_as(self, uid, url, *arguments):
-        command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "curl", "-s", "-o", "/dev/null",
-                   "-w", "%{http_code}", "--unix-socket", self.server.unix, *arguments, url]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -90,49 +90,6 @@ class Several(LiveTest):
         self.assertProblem(self.server.post("/leases", want=f"{a},{a}"), 422, "same-lock-twice")
         self.granted(self.several({"key": a, "mode": "shared"}, {"key": a, "mode": "shared"}))
 
-    def test_a_waiter_that_hangs_up_leaves_every_queue(self):
-        a, b = self.key("-a"), self.key("-b")
-        held = self.granted(self.server.acquire(b))
-        connection = self.server.connection()
-        connection.request(
-            "POST", "/leases", f'{{"want":[{{"key":"{a}"}},{{"key":"{b}"}}],"wait":"30s"}}',
-            {"Content-Type": "application/json"},
-        )
-        eventually(lambda: self.server.waiting(a) == 1 and self.server.waiting(b) == 1, "two places")
-        connection.close()
-        eventually(lambda: self.server.waiting(a) == 0 and self.server.waiting(b) == 0, "both places left")
-        self.granted(self.server.acquire(a))
-        self.server.release(held)
-
-
-
-class Conversions(LiveTest):
-    def convert(self, lease, mode, key=None, **more):
-        return self.server.post(f"/locks/{key or lease['key']}/convert", lease=lease["lease"], mode=mode, **more)
-
-    def test_down_and_up(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        self.assertEqual(self.granted(self.convert(lease, "shared"), 200)["mode"], "shared")
-        other = self.granted(self.server.acquire(self.key(), mode="shared"))
-        self.assertProblem(self.convert(lease, "exclusive"), 423, "locked")
-        upgrade = Pending(lambda: self.convert(lease, "exclusive", wait="30s"))
-        eventually(lambda: self.server.waiting(self.key()) == 1, "the upgrade in the queue")
-        late = self.convert(other, "exclusive", wait="30s")
-        self.assertEqual([step["ref"] for step in self.assertProblem(late, 409, "deadlock")["circle"]],
-                         [other["ref"], lease["ref"]])
-        self.server.release(other)
-        up = self.granted(upgrade.answer(), 200)
-        self.assertEqual((up["mode"], up["fence"], up["lease"]), ("exclusive", lease["fence"], lease["lease"]))
-        self.assertEqual(self.granted(self.convert(lease, "exclusive"), 200)["mode"], "exclusive")
-
-    def test_what_has_no_readers_is_refused(self):
-        lease = self.granted(self.server.acquire(self.key(), limit=3))
-        self.assertProblem(self.convert(lease, "shared"), 409, "kind-mismatch")
-        self.assertProblem(
-            self.server.post(f"/locks/{self.key()}/convert", lease=lease["lease"]), 400, "missing-parameter",
-            parameter="mode",
-        )
-
 
 class Deadlocks(LiveTest):
     def test_a_circle_of_three_is_refused_at_once(self):

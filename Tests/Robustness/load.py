@@ -7,7 +7,7 @@ from faults import books as kernel
 from history import SECOND, History
 from kinds import Bound, Converter, Holder, Keyed, Line, Mover
 from support import FAILURES, KeepAlive, quiet
-from traffic import Caller, Lock, NativeWorker
+from traffic import Caller, Crew, Lock, NativeWorker
 
 GRACE_MS = 10  # after a restart, for leases that expired meanwhile; short, or nothing expires between two kills
 PHP, APACHE, SYSV = 0x5AFE10, 0x5AFE12, 0x5AFE11
@@ -52,7 +52,7 @@ class Load:
                  self.locks)
             for number, kind in enumerate(kinds)
         ]
-        self.workers = self.natives + self.callers
+        self.workers = Crew(self.natives + self.callers)
         self.books = Books(self)
         for worker in self.workers:
             worker.start()
@@ -67,17 +67,13 @@ class Load:
         return answer["sysv"]
 
     def resume(self):
-        for worker in self.workers:
-            worker.go.set()
+        self.workers.go()
 
     def park(self):
-        for worker in self.workers:
-            worker.go.clear()
-        for worker in self.workers:
-            if not worker.parked.wait(30):
-                raise AssertionError(f"{worker} does not park")
-            if worker.error:
-                raise worker.error
+        def stuck(worker):
+            raise AssertionError(f"{worker} does not park")
+
+        self.workers.park(30, stuck)
 
     def settle(self):
         """The end: when every deadline has passed, everything is free."""
@@ -108,12 +104,7 @@ class Load:
         self.books.values_agree(wire)
         wire.close()
         self.log = self.server.log_text()
-        for worker in self.workers:
-            worker.over = True
-            worker.go.set()
-        for worker in self.natives:
-            worker.join(10)
-            worker.program.kill()
+        self.workers.end()
 
     def finish(self, summary, least):
         """Looks at what everybody saw, and ends the program."""

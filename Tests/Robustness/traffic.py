@@ -80,6 +80,34 @@ class Worker(threading.Thread):
         """Ends what would stay for ever; the worker is parked, and does not go on."""
 
 
+class Crew(list):
+    """Workers that go on, are parked and end together."""
+
+    def go(self):
+        for worker in self:
+            worker.go.set()
+
+    def park(self, patience, stuck):
+        """Stops all of them; `stuck` is told of each that does not come back in time, and must bring it back."""
+        for worker in self:
+            worker.go.clear()
+        for worker in self:
+            if not worker.parked.wait(patience):
+                stuck(worker)
+                worker.parked.wait()
+            if worker.error:
+                raise worker.error
+
+    def end(self):
+        for worker in self:
+            worker.over = True
+        self.go()
+        for worker in self:
+            if isinstance(worker, NativeWorker):
+                worker.join(10)
+                worker.program.kill()
+
+
 class Caller(Worker):
     """Acquires with short ttls; releases, renews or forgets."""
 

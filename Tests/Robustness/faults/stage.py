@@ -16,7 +16,7 @@ from faults import books, mixed, table
 from faults.control import Faults
 from history import SECOND, History
 from support import FAILURES, KeepAlive, access, harness, quiet
-from traffic import NativeWorker
+from traffic import Crew, NativeWorker
 
 CRASH = re.compile(r"^.*(?:Fatal error|\*\*\* |Crashed|stack smashing|AddressSanitizer).*$", re.M)
 LASTING = 40  # calls in a row that fail: for as long as a case takes
@@ -81,7 +81,7 @@ class Stage:
         self.judge = mixed.Judge(report)
         self.server = FaultyServer(self.faults, *ARGUMENTS, tls=tls)
         self.log_read, self.wants_told = 0, True
-        self.workers, self.natives, self.rates = [], [], {}
+        self.workers, self.natives, self.rates = Crew(), [], {}
 
     # MARK: Life
 
@@ -89,7 +89,8 @@ class Stage:
         self.server.start()
         self.prepare()
         self.history = History({lock.key: lock.capacity for lock in mixed.LOCKS + [mixed.SHARED]})
-        self.workers = mixed.workers(self.server, self.history, self.judge, self.chance, self.server.path_lock)
+        self.workers = Crew(
+            mixed.workers(self.server, self.history, self.judge, self.chance, self.server.path_lock))
         self.workers.append(SteadyNative(self.chance.random(), self.history, mixed.SHARED, self.keeper["sysv"]))
         for worker in self.workers:
             worker.start()
@@ -130,13 +131,7 @@ class Stage:
         return status if time.monotonic() - begun < STOP_SECONDS else None
 
     def end(self):
-        for worker in self.workers:
-            worker.over = True
-            worker.go.set()
-        for worker in self.workers:
-            worker.join(10)
-            if isinstance(worker, NativeWorker):
-                worker.program.kill()
+        self.workers.end()
         if self.server.process.poll() is None:
             self.server.kill()
         shutil.rmtree(self.server.directory, ignore_errors=True)
@@ -144,20 +139,15 @@ class Stage:
     # MARK: Traffic
 
     def go(self):
-        for worker in self.workers:
-            worker.go.set()
+        self.workers.go()
 
     def park(self):
-        for worker in self.workers:
-            worker.go.clear()
-        for worker in self.workers:
-            if not worker.parked.wait(4 * mixed.PATIENCE):
-                stack = "".join(traceback.format_stack(sys._current_frames()[worker.ident])[-4:])
-                self.report.violation(f"{self.judge.fault}: {type(worker).__name__} does not come back:\n{stack}")
-                self.server.kill()
-                worker.parked.wait()
-            if worker.error:
-                raise worker.error
+        def stuck(worker):
+            stack = "".join(traceback.format_stack(sys._current_frames()[worker.ident])[-4:])
+            self.report.violation(f"{self.judge.fault}: {type(worker).__name__} does not come back:\n{stack}")
+            self.server.kill()
+
+        self.workers.park(4 * mixed.PATIENCE, stuck)
 
     def measure(self, seconds=1.5):
         """How often each function is called in a second of this traffic."""
