@@ -80,6 +80,7 @@ FEW_NAMES = ("a", "b", "deploy-web", "c/d", "\u00fcber", "a b", "php", "x:y")
 OF_DIALECT = {
     "php": {"perm", "limit"},
     "apache": {"perm", "semaphore_key", "nsems"},
+    "sharelite": {"perm"},
     "path": {"perm", "project", "nsems", "sem", "touch", "undo", "limit"},
     "sysv": {"undo"},
 }

@@ -11,7 +11,7 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER, PAGE = "Tests/Interop/", "docs/behaviours.md"
 FAMILIES = {"A": "Apache::Session::Lock::Semaphore", "C": "IPC::Semaphore::Concurrency", "P": "IPC::Semaphore",
-            "H": "PHP: sysvsem and sysvshm", "T": "Tools with protocols of their own"}
+            "H": "PHP: sysvsem and sysvshm", "T": "Tools and modules beyond these"}
 HEAD = """# What is shared with PHP and Perl, row by row
 
 Leasehold shares locks and memory with programs that use semaphores and segments of their own: PHP's sysvsem and

@@ -1,4 +1,4 @@
-# Rows: A17 A19
+# Rows: A17 A19 T2
 """Runs the examples of docs/interop-perl.md and docs/interop.md; a comment above each says what it must print."""
 
 import os
@@ -25,7 +25,7 @@ class Page(LiveTest):
     def test_every_example_prints_what_it_says(self):
         snippets = SNIPPET.findall(self.text)
         self.assertEqual(len(snippets), self.text.count("```bash\n"), "a snippet has no expectation")
-        self.assertEqual(len(snippets), 3)
+        self.assertEqual(len(snippets), 4)
         with tempfile.TemporaryDirectory() as library:
             os.makedirs(os.path.join(library, "IPC", "Semaphore"))
             with open(os.path.join(library, "IPC", "Semaphore", "Concurrency.pm"), "w", encoding="ascii") as file:

@@ -190,7 +190,7 @@ extension Ledger {
   private static func notConvertible(_ key: LockKey) -> LeaseholdError {
     LeaseholdError(
       .kindMismatch,
-      "Lock '\(key)' has no readers: only plain names without a limit and apache: names can be shared. "
+      "Lock '\(key)' has no readers: only plain names without a limit, apache: and sharelite: names can be shared. "
         + "Release the lease and acquire what you need.",
       facts: [("key", .text(key.text))])
   }

@@ -11,13 +11,15 @@ extension Ledger {
         "There is no semaphore set for '\(key)' in this IPC namespace; an acquire or PUT /locks/{key} makes one, "
           + "except for sysv: names, whose set must exist.", facts: facts)
     case .otherSize(let found):
+      var takesSize = false
+      if case .apache = key.native { takesSize = true }
       facts += [
         ("errno", .text("EINVAL")), ("nsems", .number(Int64(found))), ("asked_nsems", .number(Int64(native.count))),
       ]
       return LeaseholdError(
         .nsemsMismatch,
         "The set of '\(key)' has \(found) semaphores, not \(native.count); "
-          + (native.dialect == .apache
+          + (takesSize
             ? "give nsems=\(found), or remove the set when nobody uses it."
             : "it is not of this kind: use another key, or remove the set when nobody uses it."),
         facts: facts)

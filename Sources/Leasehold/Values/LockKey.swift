@@ -57,7 +57,7 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
 
   /// Takes a name whose bytes are in order.
   ///
-  /// The colon of a native prefix stands at offset 3...6.
+  /// The colon of a native prefix stands at offset 3...6, of the longest at 9.
   @usableFromInline
   init(checked text: String) throws(Flaw) {
     if Self.mayBeNative(text) {
@@ -79,7 +79,7 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
         if bytes[offset] == UInt8(ascii: ":") { return true }
         offset += 1
       }
-      return false
+      return bytes.count > 9 && bytes[9] == UInt8(ascii: ":") && bytes[0] == UInt8(ascii: "s")
     }
   }
 

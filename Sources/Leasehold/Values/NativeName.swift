@@ -6,6 +6,8 @@ public enum NativeName: Hashable, Sendable {
   case php(Int32)
   /// `apache:SESSION`: what Apache::Session::Lock::Semaphore locks for a session id.
   case apache(ExactText)
+  /// `sharelite:KEY`: what IPC::ShareLite and IPC::Shareable lock for a key.
+  case sharelite(Int32)
   /// `path:/PATH`: what IPC::Semaphore::Concurrency opens for a path.
   case path(ExactText)
   /// `sysv:KEY.NUMBER` or `sysv:id:ID.NUMBER`: one semaphore of a set that exists.
@@ -22,7 +24,7 @@ public enum NativeName: Hashable, Sendable {
   }
 
   /// The prefixes that name native layouts; a plain key never begins with one.
-  public static let prefixes = ["php:", "apache:", "path:", "sysv:"]
+  public static let prefixes = ["php:", "apache:", "sharelite:", "path:", "sysv:"]
 
   /// Semaphore numbers end here: SEMMSL is at most 32000 (semctl(2)), and a number is 16 bits in semop(2).
   public static let numberMaximum = 65_535
@@ -38,6 +40,7 @@ public enum NativeName: Hashable, Sendable {
     case "apache:":
       guard !rest.isEmpty else { throw .malformed("apache:SESSION_ID") }
       self = .apache(ExactText(rest))
+    case "sharelite:": self = .sharelite(try Self.key(rest, form: "sharelite:1971 or sharelite:0x7b3"))
     case "path:":
       guard rest.begins(with: "/") else {
         throw .malformed("path:%2Ftmp%2Fsem_file, an absolute path with its slashes encoded")
@@ -81,6 +84,7 @@ public enum NativeName: Hashable, Sendable {
     switch self {
     case .php: "php"
     case .apache: "apache"
+    case .sharelite: "sharelite"
     case .path: "path"
     case .semaphore: "sysv"
     }

@@ -31,7 +31,9 @@ struct AnswerWriter {
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
-    if let binding = lease.binding, binding.companion != nil, binding.semaphoreCount.nonzeroBitCount > 1 {
+    if let binding = lease.binding, binding.companion != nil, binding.semaphoreCount.nonzeroBitCount > 1,
+      case .apache = lease.key.native
+    {
       json.append(",\"warnings\":[\"nsems-not-power-of-2\"]" as StaticString)
     }
   }

@@ -1,7 +1,7 @@
 import Leasehold
 import SysVTypes
 
-// What `php:`, `apache:`, `path:` and `sysv:` names take besides what every lock takes.
+// What `php:`, `apache:`, `sharelite:`, `path:` and `sysv:` names take besides what every lock takes.
 
 extension ParameterSet {
   /// The names that say how a native lock is bound.
@@ -27,7 +27,8 @@ extension Locks {
     let key = try call.key()
     guard let native = try call.nativeRequest(key) else {
       throw LeaseholdError(
-        .badKey, "'\(key)' is a plain name: only php:, apache:, path: and sysv: names lead to a System V key.",
+        .badKey,
+        "'\(key)' is a plain name: only php:, apache:, sharelite:, path: and sysv: names lead to a System V key.",
         facts: [("parameter", .text("key"))])
     }
     let binding = try call.server.native().binding(key, native)
@@ -69,6 +70,11 @@ extension Call {
     case .apache(let session):
       try refuseOthers(than: [.semaphoreKey, .nsems, .perm] + listing, of: "an apache: name")
       return try apache(session.text)
+    case .sharelite(let key):
+      try refuseOthers(than: [.perm] + listing, of: "a sharelite: name")
+      return NativeRequest(
+        .apache, at: .key(key), semaphore: ShareLite.reader, count: ShareLite.semaphores,
+        permissions: try permissions() ?? 0o666, peer: caller.peer, groups: caller.groups)
     case .path(let path):
       try refuseOthers(than: [.limit, .project, .sem, .nsems, .touch, .perm, .undo], of: "a path: name")
       return try concurrency(at: path.text, makes: makes)
@@ -196,9 +202,12 @@ extension Call {
   /// What no native lock can be asked for.
   func check(_ want: Want, _ native: NativeRequest) throws(LeaseholdError) {
     if native.dialect == .apache {
-      guard want.count == 1 else { throw .invalid(.count, "\(want.count)", "must be 1 on an apache: lock") }
+      guard want.count == 1 else {
+        throw .invalid(.count, "\(want.count)", "must be 1 on apache: and sharelite: locks")
+      }
     } else if want.mode == .shared {
-      throw .invalid(.mode, "shared", "goes with apache: and plain names only: slots of a counting lock are alike")
+      throw .invalid(
+        .mode, "shared", "goes with apache:, sharelite: and plain names only: slots of a counting lock are alike")
     }
   }
 }

@@ -18,6 +18,26 @@ import Testing
     #expect(dialect.semaphore == 1 && dialect.companion == 3)
   }
 
+  @Test func theLastTwoOfThreeAreThoseOfShareLite() {
+    let dialect = ApacheDialect(reader: ShareLite.reader, of: ShareLite.semaphores)
+    #expect(dialect.semaphore == 1 && dialect.companion == 2)
+    let scene = Scene()
+    let share = NativeRequest(
+      .apache, at: .key(1971), semaphore: ShareLite.reader, count: ShareLite.semaphores, permissions: 0o666)
+    #expect(
+      scene.acquire("ann", "sharelite:1971") {
+        $0.native = share; $0.mode = .shared
+      } == nil)
+    #expect(
+      scene.values(1971) == [0, 1024, 0] && scene.acquire("bob", "sharelite:1971") { $0.native = share } == .locked)
+    // Under another spelling it is the same lock.
+    scene.release("ann")
+    #expect(scene.acquire("bob", "sharelite:0x7b3") { $0.native = share } == nil)
+    #expect(scene.values(1971) == [0, 0, 1024] && scene.flaws().isEmpty)
+    scene.release("bob")
+    #expect(scene.values(1971) == [0, 0, 0])
+  }
+
   private func take(_ scene: Scene, _ who: String, _ mode: LockMode, _ session: String = "a") -> LeaseholdError.Code? {
     scene.acquire(who, "apache:\(session)") {
       $0.native = Scene.apache(session); $0.mode = mode

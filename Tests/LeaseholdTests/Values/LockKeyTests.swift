@@ -19,6 +19,9 @@ import Testing
     (Array("php:".utf8), .native(.malformed("php:1234 or php:0x4d2"))),
     (Array("php:12x".utf8), .native(.malformed("php:1234 or php:0x4d2"))),
     (Array("apache:".utf8), .native(.malformed("apache:SESSION_ID"))),
+    (Array("sharelite:".utf8), .native(.malformed("sharelite:1971 or sharelite:0x7b3"))),
+    (Array("sharelite:demo".utf8), .native(.malformed("sharelite:1971 or sharelite:0x7b3"))),
+    (Array("sharelite:0".utf8), .native(.privateKey)),
     (Array("path:tmp".utf8), .native(.malformed("path:%2Ftmp%2Fsem_file, an absolute path with its slashes encoded"))),
     (Array("php:0".utf8), .native(.privateKey)),
     (Array("sysv:0x0.1".utf8), .native(.privateKey)),
@@ -32,6 +35,7 @@ import Testing
     arguments: [
       ("php:1234", .php(1234)), ("php:0x4d2", .php(1234)), ("php:-559038737", .php(-559_038_737)),
       ("php:3735928559", .php(-559_038_737)), ("php:0xDEADBEEF", .php(-559_038_737)), ("apache:a:b", .apache("a:b")),
+      ("sharelite:1971", .sharelite(1971)), ("sharelite:0x7B3", .sharelite(1971)),
       ("path:/tmp/x", .path("/tmp/x")), ("sysv:0x10.2", .semaphore(.key(16), number: 2)),
       ("sysv:id:98.0", .semaphore(.id(98), number: 0)), ("sysv:-5.65535", .semaphore(.key(-5), number: 65_535)),
     ] as [(String, NativeName)])
