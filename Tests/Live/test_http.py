@@ -6,30 +6,10 @@ import unittest
 
 from harness import LiveTest, methods, statuses
 
-GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 class Framing(LiveTest):
-    def test_a_connection_serves_many_requests(self):
-        connection = self.server.connection()
-        for number in range(20):
-            lease = self.granted(self.server.acquire(self.key(str(number)), connection=connection))
-            answer = self.server.request("DELETE", f"/leases/{lease['lease']}", connection=connection)
-            self.assertEqual(answer.status, 200)
-        connection.close()
-
-    def test_pipelined_requests_are_answered_in_order(self):
-        text = self.server.raw(GET * 5 + LAST).decode().replace(": ", ":")
-        self.assertEqual(text.count("HTTP/1.1 200"), 6)
-        self.assertLess(text.rindex('"status":"ok"'), text.index('"libmicrohttpd"'))
-
-    def test_a_request_behind_a_waiting_acquire_is_answered_after_it(self):
-        self.granted(self.server.acquire(self.key()))
-        acquire = f"POST /locks/{self.key()}/acquire?wait=200ms HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-        text = self.server.raw(acquire + LAST).decode()
-        self.assertLess(text.index("wait-timeout"), text.index('"libmicrohttpd"'))
-
     def test_head_is_answered_wherever_get_is(self):
         lease = self.granted(self.server.acquire(self.key()))
         for target in (
@@ -53,43 +33,6 @@ class Framing(LiveTest):
                 self.assertEqual((get.status, head.status, head.body), (200, 200, b""))
                 self.assertEqual(head.headers["Content-Type"], get.headers["Content-Type"])
         self.assertEqual(self.server.request("HEAD", "/nowhere").status, 404)
-
-    def test_expect_100_continue_is_answered(self):
-        body = b'{"ttl":"5s"}'
-        with self.server.socket() as sock:
-            sock.sendall(
-                f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            )
-            self.assertIn(b"100", sock.recv(65536))
-            sock.sendall(body)
-            self.assertIn(b"HTTP/1.1 201", sock.recv(65536))
-
-    def test_a_chunked_body_is_read(self):
-        chunks = b"5\r\nttl=7\r\n1\r\ns\r\n0\r\n\r\n"
-        text = self.server.raw(
-            f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-            "Content-Type: application/x-www-form-urlencoded\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n".encode()
-            + chunks
-        ).decode()
-        self.assertIn("HTTP/1.1 201", text)
-        self.assertRegex(text, r'"ttl_ms": ?7000')
-
-    def test_a_chunked_body_that_is_too_large_is_413(self):
-        chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
-        with self.server.socket() as sock:
-            sock.sendall(
-                f"POST /locks/{self.key()}/acquire HTTP/1.1\r\nHost: localhost\r\n"
-                "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-            )
-            try:
-                for _ in range(20):
-                    sock.sendall(chunk)
-                sock.sendall(b"0\r\n\r\n")
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # refusing early is fine
-            self.assertIn(b"HTTP/1.1 413", sock.recv(65536))
 
     def test_a_request_that_comes_byte_by_byte_is_read(self):
         with self.server.socket() as sock:
@@ -323,10 +266,6 @@ class Answers(LiveTest):
         line = f"POST /locks/{self.key()}/acquire?wait=20s HTTP/1.1\r\nHost: localhost\r\n\r\n"
         self.assertEqual(self.server.raw(line.encode(), shut=True), b"")
         self.assertEqual(self.server.waiting(self.key()), 0)
-
-    def test_http_1_0_closes_after_its_answer(self):
-        answer = self.server.raw(b"GET /healthz HTTP/1.0\r\n\r\n")
-        self.assertRegex(answer, rb"\AHTTP/1\.[01] 200")
 
     def test_a_connection_that_was_closed_is_no_trouble(self):
         connection = self.server.connection()
