@@ -38,6 +38,8 @@ export class Lease {
   #mayStand = false
   #lost = new AbortController()
   #timers = new Set()
+  #renewalDue = Infinity
+  #joined = null
   #released
 
   /** @internal */
@@ -195,11 +197,14 @@ export class Lease {
   }
 
   #renewAt(time, pause = 0) {
-    this.#at(() => time, async () => {
+    this.#renewalDue = time
+    this.#at(() => this.#renewalDue, async () => {
       // The last renewal reaches the end.
       if (!this.held || this.#breaking || this.#deadline >= this.#end) return
+      this.#renewalDue = Infinity
       const timeoutMs = Math.min(Math.max(this.#ttlMs / 6, RENEW_LEAST_MS), this.#deadline - now())
-      const answer = await this.#sendRenewal({ timeoutMs, background: true, fresh: pause > 0 }).catch(() => null)
+      const how = { timeoutMs, background: true, fresh: pause > 0 }
+      const answer = await (this.#joined ?? this.#renewWithOthers(how)).catch(() => null)
       if (this.#state !== 'held') return
       if (answer?.status < 300) return this.#renewAt(answer.sentAt + this.#ttlMs / 3)
       const most = Math.max(this.#ttlMs / 6, RENEW_PAUSE_MS)
@@ -208,11 +213,37 @@ export class Lease {
     })
   }
 
+  async #renewWithOthers(how) {
+    const answer = how.fresh || !this.#asksForWholeTTL ? null : await this.#watcher.renewTogether(this, how)
+    return answer ? this.#take(answer) : this.#sendRenewal(how)
+  }
+
+  get #asksForWholeTTL() { return this.#end - now() >= this.#ttlMs }
+
+  /** @internal Whether it may be renewed together with one that is due: it soon is, too. */
+  joins(time) {
+    return this.isRenewed && this.held && !this.#breaking && !this.#joined && this.#asksForWholeTTL
+      && this.#deadline < this.#end && this.#renewalDue - this.#ttlMs / 12 <= time
+  }
+
+  /** @internal Takes part in a request for several, of which `answer` is its part. */
+  join(answer) {
+    const taken = answer.then(mine => mine && this.#take(mine))
+    this.#joined = taken
+    taken.catch(() => null).then(mine => {
+      this.#joined = null
+      if (mine?.status < 300 && this.#renewalDue < Infinity) this.#renewalDue = mine.sentAt + this.#ttlMs / 3
+    })
+  }
+
   async #sendRenewal(how) {
     const left = this.#end - now()
     const query = left < this.#ttlMs ? `?ttl=${Math.max(TTL_LEAST_MS, Math.floor(left))}ms` : ''
-    const target = `/leases/${this.#id}/renew${query}`
-    const answer = await this.#transport.ask('POST', target, how)
+    return this.#take(await this.#transport.ask('POST', `/leases/${this.#id}/renew${query}`, how))
+  }
+
+  /** Takes what a renewal was answered. */
+  #take(answer) {
     const { status, body } = answer
     if (status < 300 && body?.ttl_ms > 0 && !this.#breaking) {
       this.#deadline = Math.min(Math.max(this.#deadline, answer.sentAt + body.expires_in_ms), this.#end)

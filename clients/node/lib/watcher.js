@@ -6,6 +6,7 @@ const SILENCE_MS = 75_000
 // A release by somebody with the id is none of these events: each lease is asked for now and then.
 const ASK_MS = 15_000
 const LINGER_MS = 5000
+const TOGETHER = 1000
 
 /** Follows the events of the service while there are leases to be told about. Keeps no program alive. */
 export class Watcher {
@@ -17,6 +18,8 @@ export class Watcher {
   #isFollowing = false
   #timer = null
   #emptySince = 0
+  // Whether the service knows a request for several, as far as is known.
+  #renewsSeveral = true
 
   constructor(transport) { this.#transport = transport }
 
@@ -33,6 +36,22 @@ export class Watcher {
     if (!this.#leases.delete(lease.ref) || lease.isRenewed) return
     this.#count -= 1
     if (this.#count === 0) this.#emptySince = now()
+  }
+
+  /** Renews a lease that is due, and those that soon are, in one request; null where it is to be renewed alone. */
+  async renewTogether(lease, how) {
+    const time = now()
+    const others = this.#renewsSeveral ? [...this.#leases.values()].filter(one => one !== lease && one.joins(time)) : []
+    if (others.length === 0) return null
+    const leases = [lease, ...others.slice(0, TOGETHER - 1)]
+    const body = JSON.stringify({ leases: leases.map(one => one.id) })
+    const asked = this.#transport.ask('POST', '/leases/renew', { ...how, body })
+    const parts = asked.then(partsOf)
+    for (const one of leases.slice(1)) one.join(parts.then(found => found.get(one.id)))
+    const { status } = await asked
+    // An older service.
+    if ([400, 404, 405].includes(status)) this.#renewsSeveral = false
+    return (await parts).get(lease.id)
   }
 
   close() {
@@ -98,4 +117,15 @@ export class Watcher {
     if (kind === 'gap') this.#askAll()
     else this.#leases.get(event.ref)?.ended(event)
   }
+}
+
+/** Each lease's part of the answer to a request for several, as the answer to a renewal of it alone. */
+function partsOf({ status, body, sentAt }) {
+  const parts = new Map()
+  if (status !== 200) return parts
+  for (const one of body.renewed) parts.set(one.lease, { status: 200, body: one, sentAt })
+  for (const one of body.lost) {
+    parts.set(one.lease, { status: one.code === 'no-such-lease' ? 404 : 410, body: one, sentAt })
+  }
+  return parts
 }

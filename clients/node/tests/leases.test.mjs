@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, mock, test } from 'node:test'
 import {
   AlreadyHeld, Client, Deadlock, Denied, Invalid, LeaseLost, Locked, Unavailable, WaitTimeout,
 } from '../index.js'
@@ -18,6 +19,46 @@ after(() => daemon.stop())
 test('the package has the version of the project', () => {
   const textOf = name => readFileSync(new URL(name, import.meta.url), 'utf8')
   assert.equal(JSON.parse(textOf('../package.json')).version, textOf('../../../VERSION').trim())
+})
+
+describe('several that are renewed', () => {
+  const names = ['renewLease', 'renewLeases']
+  /** How often the service was asked for one, and for several at once. */
+  const renewals = async () => {
+    const text = await (await fetch(`${daemon.tcp}/metrics`)).text()
+    return names.map(name => [...text.matchAll(new RegExp(`^leasehold_http_requests_total.*"${name}".* (\\d+)$`, 'gm'))]
+      .reduce((sum, found) => sum + Number(found[1]), 0))
+  }
+
+  test('are renewed in one request, and each loss is told', async () => {
+    const client = daemon.client()
+    const before = await renewals()
+    const leases = []
+    for (let count = 0; count < 5; count++) leases.push(await client.acquire(fresh(), { ttlMs: 1200 }))
+    await sleep(600)
+    await daemon.breakLease(leases[4], 'test')
+    await sleep(1400)
+    const [alone, together] = (await renewals()).map((after, index) => after - before[index])
+    assert.ok(alone <= 1, `${alone} alone`)
+    assert.ok(together >= 2 && together <= 6, `${together} together`)
+    assert.deepEqual([leases[4].loss.reason, leases[4].loss.breakReason], ['broken', 'test'])
+    for (const lease of leases.slice(0, 4)) assert.equal(await lease.release(), true)
+  })
+
+  test('are renewed one by one where the service does not know it', async () => {
+    const client = daemon.client()
+    const fetched = http.request
+    const before = await renewals()
+    const spy = mock.method(http, 'request', (options, ...more) => fetched(
+      { ...options, path: options.path.replace('/leases/renew', '/leases/unknown') }, ...more))
+    const leases = []
+    for (let count = 0; count < 3; count++) leases.push(await client.acquire(fresh(), { ttlMs: 900 }))
+    await sleep(1500)
+    spy.mock.restore()
+    for (const lease of leases) assert.equal(await lease.release(), true)
+    const [alone, together] = (await renewals()).map((after, index) => after - before[index])
+    assert.ok(alone >= 6 && together === 0, `${alone} alone, ${together} together`)
+  })
 })
 
 const doors = { process: 'unix', stream: 'tcp', renewal: 'tcp' }

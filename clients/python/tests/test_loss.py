@@ -1,5 +1,6 @@
 """How a lease is kept, and how its loss is told."""
 
+import re
 import signal
 import threading
 import time
@@ -79,6 +80,37 @@ class Loss(LiveTest):
             lease.check()
             self.assertGreater(lease.remaining, 0.1)
         self.assertFree()
+
+    def renewals(self):
+        """How often the service was asked for one, and for several at once."""
+        text = self.server.over_unix.get("/metrics").text
+        return [sum(map(int, re.findall(rf'^leasehold_http_requests_total.*"{name}".* (\d+)$', text, re.M)))
+                for name in ("renewLease", "renewLeases")]
+
+    def test_several_are_renewed_in_one_request(self):
+        before = self.renewals()
+        leases = [leasehold.acquire(f"{self.key} {number}", client=self.client, ttl=1.2) for number in range(5)]
+        time.sleep(0.6)
+        self.server.over_unix.post(f"/leases/{leases[4].ref}/break", reason="test")
+        time.sleep(1.4)
+        alone, together = (after - was for after, was in zip(self.renewals(), before))
+        self.assertLessEqual(alone, 1)
+        self.assertIn(together, range(2, 7))
+        for lease in leases[:4]:
+            lease.check()
+            self.assertTrue(lease.release())
+        self.assertEqual((leases[4].lost, leases[4].lost_reason), (True, "broken"))
+
+    def test_a_service_that_cannot_renew_several_renews_each(self):
+        client = leasehold.Client(self.url)
+        ask = client.service.request
+        client.service.request = lambda method, target, *more, **named: ask(
+            method, target.replace("/leases/renew", "/leases/unknown"), *more, **named)
+        leases = [leasehold.acquire(f"{self.key} {number}", client=client, ttl=0.9) for number in range(3)]
+        time.sleep(1.5)
+        for lease in leases:
+            self.assertTrue(lease.release())
+        self.assertFalse(client.service.renews_many)
 
     def test_a_lease_is_held_no_longer_than_max_hold(self):
         for options in ({}, {"keep": "stream"}, {"ttl": 0.5}):

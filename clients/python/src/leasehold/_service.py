@@ -60,6 +60,7 @@ class Service:
         self.reached = False
         self.binds_processes = self.address.unix is not None
         self.cancels_by_key = True
+        self.renews_many = True
         self.longest_wait = 3600.0
         self._tls = None
         if self.address.tls:

@@ -136,13 +136,18 @@ class State:
         """Seconds to the deadline, not less than 0; None when there is none."""
         return None if self.deadline == FOREVER else max(0.0, self.deadline - self.service.clock())
 
-    def due(self) -> float:
-        """When its watcher has something to do: time.monotonic() of a renewal or the deadline."""
+    def due(self, share: float = 1 / 3) -> float:
+        """When its watcher has something to do, by time.monotonic(): renew, at a share of the ttl, or end it."""
         at = self.deadline
         if self.way == "renewal" and not self.renewing and self.breaking is None and \
                 at < self.last_deadline - SHORTEST_TTL:
-            at = min(at, self.renewed_at + self.ttl / 3)
+            at = min(at, self.renewed_at + self.ttl * share)
         return at if at == FOREVER else time.monotonic() + at - self.service.clock()
+
+    def joins(self, now: float) -> bool:
+        """Whether it can be renewed at time.monotonic() together with others: due soon, and for the ttl that it has."""
+        return self.way == "renewal" and not self.renewing and self.phase is Phase.HELD and self.due(1 / 4) <= now and \
+            self.next_ttl() >= self.ttl
 
     def next_ttl(self) -> float:
         """What the next renewal asks for: the ttl, or what is left of max_hold."""

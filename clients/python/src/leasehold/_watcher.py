@@ -17,8 +17,9 @@ from ._drive import FOREVER, READ, Flow, milliseconds
 from ._follow import follow
 from ._service import Service
 from ._state import Phase, State
-from ._tasks import renew
+from ._tasks import renew, renew_many
 
+TOGETHER = 1000  # leases that a service renews in one request
 LINGERS = 60.0  # seconds without a lease until the thread ends
 
 
@@ -182,16 +183,37 @@ class Watcher:
         """Ends what is past its deadline, renews what is due, and follows the services that leases are of."""
         with self.guard:
             leases = list(self.leases.values())
+        due: Dict[Service, List[State]] = {}
         for state in leases:
             if state.lost() or state.phase is Phase.RELEASED:
                 self.drop(state)
                 continue
             if state.way == "renewal" and not state.renewing and state.due() <= time.monotonic():
-                state.renewing = True
-                self._run(lambda _, state=state: renew(state))  # type: ignore[misc]
+                due.setdefault(state.service, []).append(state)
             if state.followed and state.service not in self._followers:
                 service = state.service
                 self._followers[service] = self._run(lambda _: follow(service, lambda: self._of(service)))
+
+        for service, states in due.items():
+            self._renew(states, [state for state in leases if state.service is service])
+
+    def _renew(self, due: List[State], leases: List[State]) -> None:
+        """Renews what is due of a service, and with several what soon will be, in one request."""
+        joining = [state for state in leases if state.joins(time.monotonic())] if due[0].service.renews_many else []
+        if len(joining) < 2:
+            joining = []
+        for start in range(0, len(joining), TOGETHER):
+            part = joining[start:start + TOGETHER]
+            for state in part:
+                state.renewing = True
+            self._run(lambda _, part=part: renew_many(part, self._renew_alone))  # type: ignore[misc]
+        for state in due:
+            if state not in joining:
+                self._renew_alone(state)
+
+    def _renew_alone(self, state: State) -> None:
+        state.renewing = True
+        self._run(lambda _: renew(state))
 
     def _of(self, service: Service) -> List[State]:
         with self.guard:
