@@ -13,7 +13,8 @@ TABLE = os.path.join(ROOT, "Sources", "leasehold", "Commands", "SpokenProblem.sw
 # Sent by no command, so no answer to a command is about them.
 NEVER_SENT = {
     "cooldown", "max_waiters", "holding", "touch", "undo", "perm", "semaphore_key", "project", "sem", "format", "lease",
-    "want", "since", "kind", "values", "ops", "cursor", "size", "uid", "gid", "fence", "init", "offset", "length",
+    "leases", "want", "since", "kind", "values", "ops", "cursor", "size", "uid", "gid", "fence", "init", "offset",
+    "length",
 }
 
 
@@ -24,7 +25,7 @@ REQUEST = r"\b(?:GET|HEAD|PUT|POST|PATCH|DELETE) /\w+"
 
 def parameters():
     """HTTP's parameters, from the list in the sources."""
-    with open(os.path.join(ROOT, "Sources", "LeaseholdHTTP", "Parameter.swift"), encoding="utf-8") as file:
+    with open(os.path.join(ROOT, "Sources", "LeaseholdHTTP", "Routing", "Parameter.swift"), encoding="utf-8") as file:
         return set(re.findall(r'case \.\w+: "([a-z_]+)"', file.read()))
 
 
