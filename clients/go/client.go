@@ -45,6 +45,7 @@ type Client struct {
 	askAgain  time.Duration
 	undo      *undo
 	watcher   *watcher
+	renewals  *renewals
 	// Whether the service cannot see this process; the longest wait that it takes.
 	isUnseen atomic.Bool
 	waitMost atomic.Int64
@@ -61,6 +62,7 @@ func NewClient(config Config) (*Client, error) {
 		c.timeout = 5 * time.Second
 	}
 	c.watcher = &watcher{transport: transport, leases: map[string]*Lease{}}
+	c.renewals = &renewals{transport: transport, due: map[*Lease]time.Duration{}}
 	c.isUnseen.Store(transport.address.socket == "")
 	c.waitMost.Store(int64(time.Hour))
 	return c, nil

@@ -47,6 +47,7 @@ type Lease struct {
 	ctx         context.Context
 	cancel      context.CancelFunc
 	done        chan struct{}
+	renewed     chan *answer // what a request for several said of it, where another lease's goroutine asked
 	stream      *stream
 	ignoresLoss bool
 	ttl         time.Duration
@@ -65,7 +66,7 @@ func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
 	l := &Lease{
 		Keys: a.wish.keys(), Ref: got.Ref, Fence: got.Fence, Mode: got.Mode, Owner: got.Owner, Keep: a.way,
 		id: got.Lease, client: a.client, outer: FromContext(ctx), stream: s, ignoresLoss: a.wish.ignoresLoss,
-		done: make(chan struct{}), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
+		done: make(chan struct{}), renewed: make(chan *answer, 1), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
 	}
 	inner, cancel := context.WithCancel(ctx)
 	l.ctx, l.cancel = leaseContext{inner, l}, cancel
@@ -284,20 +285,25 @@ func (l *Lease) renewOnAndOn() {
 	next := l.deadline - l.ttl*2/3
 	l.mutex.Unlock()
 	pause, most := time.Duration(0), longer(l.ttl/6, renewPause)
+	renewals := l.client.renewals
+	defer renewals.forget(l)
 	for {
+		renewals.wait(l, next)
+		var got *answer
 		select {
 		case <-l.done:
 			return
+		case got = <-l.renewed:
 		case <-time.After(next - l.now()):
+			l.mutex.Lock()
+			left, isLast := l.deadline-l.now(), l.deadline >= l.end || l.breaking != nil
+			l.mutex.Unlock()
+			if isLast || left <= 0 {
+				return // the last renewal reached the end, or the clock knows
+			}
+			got = renewals.renew(l, shorter(longer(l.ttl/6, renewLeast), left), pause > 0)
 		}
-		l.mutex.Lock()
-		left, isLast := l.deadline-l.now(), l.deadline >= l.end || l.breaking != nil
-		l.mutex.Unlock()
-		if isLast || left <= 0 {
-			return // the last renewal reached the end, or the clock knows
-		}
-		got, err := l.sendRenewal(context.Background(), shorter(longer(l.ttl/6, renewLeast), left), pause > 0)
-		if err == nil && got.status < 300 {
+		if got != nil && got.status < 300 {
 			next, pause = got.sent+l.ttl/3, 0
 			continue
 		}
@@ -312,8 +318,22 @@ func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration, isFresh 
 		target += "?ttl=" + inMilliseconds(longer(left, ttlLeast))
 	}
 	got, err := l.client.transport.ask(ctx, timeout, call{method: http.MethodPost, target: target, isFresh: isFresh})
+	if err == nil {
+		l.take(got)
+	}
+	return got, err
+}
+
+// joins reports whether it may be renewed together with others: for the TTL that it has.
+func (l *Lease) joins() bool {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.state == held && l.breaking == nil && l.deadline < l.end && l.end-l.now() >= l.ttl
+}
+
+// take takes what a renewal was answered.
+func (l *Lease) take(got *answer) {
 	switch {
-	case err != nil:
 	case got.isGone() && got.BreakingIn > 0:
 		l.breakIn(&got.document, got.sent)
 	case got.isGone():
@@ -325,7 +345,6 @@ func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration, isFresh 
 		}
 		l.mutex.Unlock()
 	}
-	return got, err
 }
 
 // follow reads the lines of a held stream.

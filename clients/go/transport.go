@@ -45,6 +45,9 @@ type document struct {
 	EndedAt     string   `json:"ended_at"`
 	At          string   `json:"at"`
 	Ended       string   `json:"ended"`
+	// Of a request for several.
+	Renewed []document `json:"renewed"`
+	Lost    []document `json:"lost"`
 }
 
 // answer is a whole one; sent is when its request went off.
