@@ -39,17 +39,6 @@ import Testing
     #expect(service.status().leases == 0)
   }
 
-  @Test func aRenewedLeaseOutlivesItsFirstDeadline() throws {
-    let scene = Scene()
-    let service = try scene.start()
-    let lease = try service.take("a", ttl: .seconds(1))
-    let renewed = try service.renew(lease.id, ttl: .seconds(60), at: HostClock.now())
-    let short = try service.take("b", ttl: .milliseconds(1500))
-    try eventually { service.end(of: short) != nil }
-    #expect(service.end(of: lease) == nil)
-    #expect(try service.lease(lease.id, at: HostClock.now()).deadline == renewed.deadline)
-  }
-
   @Test func idleLocksAndEmptySetsAreCollected() throws {
     let scene = Scene()
     scene.options.limits.idleLocks = .milliseconds(100)
@@ -78,16 +67,6 @@ import Testing
     #expect(try service.lock(lease.key).nativeUnits == 1)
     native.end()
     try eventually { service.status().locks == 0 }
-  }
-
-  @Test func endsAreForgottenAfterAWhile() throws {
-    let scene = Scene()
-    scene.options.limits.tombstoneAge = .milliseconds(100)
-    let service = try scene.start()
-    let lease = try service.take("a")
-    try service.giveBack(lease)
-    try eventually { service.end(of: lease) == .noSuchLease }
-    #expect(service.status().ledger?.records == 1)
   }
 
   @Test func drainRefusesWaitersAndNewAcquiresAndKeepsLeases() throws {

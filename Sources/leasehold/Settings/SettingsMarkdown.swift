@@ -16,8 +16,8 @@ enum SettingsMarkdown {
     3. the file: `{"ttl-max": "2h"}`
     4. its default
 
-    The file is one JSON object; its names are those of the flags. `#` and `//` begin a comment, up to the end of the
-    line, and a comma may stand behind the last setting:
+    The file is one JSON object with the names of the flags. `#` and `//` begin a comment, which ends with the line. A
+    comma may stand behind the last setting:
 
     ```
     {
@@ -26,22 +26,22 @@ enum SettingsMarkdown {
     }
     ```
 
-    It is named by `--config PATH` or
-    `LEASEHOLD_CONFIG` and must exist then; otherwise `\(SettingsFile.systemPath)` is read when it exists. An
-    unknown name in the file is an error, an unknown variable `LEASEHOLD_…` a warning in the log. Errors name the
-    line and the column.
+    You name the file with `--config PATH` or `LEASEHOLD_CONFIG`; then it must exist. Otherwise
+    `\(SettingsFile.systemPath)` is read when it exists. An unknown name in the file is an error. An unknown
+    variable `LEASEHOLD_…` is a warning in the log. Errors name the line and the column.
 
     - Durations: `250ms`, `30s`, `1.5m`, `2h`; a bare number is seconds.
     - Sizes: `16KiB`, `1MiB`, `1GiB` or plain bytes.
     - Lists: separated by commas; in the file also an array of strings.
     - Truth values: `true` or `false`; on the command line `--standby` or `--no-standby`.
 
-    `leasehold serve --check` prints every setting that is in force and where it came from, with `--json` as JSON, and
-    serves nothing. It ends with a status other than 0 where a setting cannot be used, or a file that one names cannot
-    be read. (`--print-config` is the same.)
+    `leasehold serve --check` prints every setting that is in force and where it came from (`--json`: as JSON). It
+    serves nothing. Its status is not 0 when a setting cannot be used, or when a file that a setting names cannot be
+    read. `--print-config` is the same.
 
-    `ttl-min` must not be more than `ttl-default`, nor that more than `ttl-max`. A `host` that is not a loopback address
-    needs `token-file`, and `tls-cert` with `tls-key`, or else `insecure-plain-http`; [access.md](access.md) tells more.
+    `ttl-min` must not be more than `ttl-default`, and that not more than `ttl-max`. A `host` that is not a loopback
+    address needs `token-file`, and either `tls-cert` with `tls-key` or `insecure-plain-http`: see
+    [access.md](access.md).
 
 
 
