@@ -37,8 +37,8 @@ ENVIRONMENT = [
      "The socket of your own service is leasehold/leasehold.sock there; without it, "
      "/tmp/leasehold-UID/leasehold.sock."),
     ("LEASEHOLD_IDLE_EXIT",
-     "After what time without work your own service ends, which run, acquire and hold start: 5m without it."),
-    ("LEASEHOLD_TOKEN", "Sent as Authorization: Bearer. The command of run does not get it, but with --keep-token."),
+     "The idle time after which your own service ends (default: 5m). run, acquire and hold start that service."),
+    ("LEASEHOLD_TOKEN", "Sent as Authorization: Bearer. The command of run gets it with --keep-token only."),
     ("LEASEHOLD_CACERT",
      "File of certificates in PEM that vouch for a service of https, in place of those that the system trusts."),
     ("TRACEPARENT", "Sent as traceparent (W3C Trace Context): the log of the service names the trace."),

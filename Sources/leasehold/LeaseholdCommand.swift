@@ -65,7 +65,7 @@ extension LeaseholdCommand {
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
-  @Flag(help: "Print JSON: the commit, the instant of the build, and what it was built with, too.")
+  @Flag(help: "Print JSON, with the commit, the instant of the build, and what it was built with.")
   var json = false
 
   func run() {

@@ -145,7 +145,7 @@ struct HoldCommand: ParsableCommand {
 struct BreakCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "break", abstract: "End somebody else's lease; for operators.",
-    discussion: "Its holder is told when it renews. What it still does under the lock is what fences are for.")
+    discussion: "The holder is told when it renews. Fences keep out what it still writes after the end.")
 
   @Option(help: ArgumentHelp("Give the holder this long to end.", valueName: "time"))
   var after: String?

@@ -8,7 +8,7 @@ struct LocksCommand: ParsableCommand {
 
   @Option(
     name: [.customLong("lock"), .customLong("prefix"), .customLong("key")],
-    help: ArgumentHelp("Only locks whose names begin so; a * at the end may stand there.", valueName: "text"))
+    help: ArgumentHelp("Only locks whose names begin with this text; you may end it with *.", valueName: "text"))
   var prefix: LockPrefix?
 
   @Option(
@@ -70,7 +70,7 @@ struct LeasesCommand: ParsableCommand {
 
   @Option(
     name: [.customLong("lock"), .customLong("prefix"), .customLong("key")],
-    help: ArgumentHelp("Only of locks whose names begin so; a * at the end may stand there.", valueName: "text"))
+    help: ArgumentHelp("Only of locks whose names begin with this text; you may end it with *.", valueName: "text"))
   var prefix: LockPrefix?
 
   @OptionGroup var ask: AskOptions

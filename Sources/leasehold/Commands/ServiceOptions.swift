@@ -66,7 +66,7 @@ struct LockOptions: ParsableArguments {
     help: "Do not wait: fail at once when others hold the lock.")
   var noWait = false
 
-  @Flag(name: .shortAndLong, help: "Say nothing when others hold the lock; errors are told all the same.")
+  @Flag(name: .shortAndLong, help: "Say nothing when others hold the lock. Errors are still told.")
   var quiet = false
 
   @Flag(help: "Say how long it waited.")
@@ -83,7 +83,7 @@ struct LockOptions: ParsableArguments {
     help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
   var owner: String?
 
-  @Flag(help: "Where there is no service, fail, and do not start one of your own.")
+  @Flag(help: "Fail where there is no service, instead of starting your own.")
   var noStart = false
 
   func validate() throws {

@@ -14,16 +14,18 @@ struct RunCommand: ParsableCommand {
              leasehold run [<options>] <lock> ... -- <command> [<argument> ...]
       """,
     discussion: """
-      Waits for the lock, without end unless -w or -n is given, runs the command, renews the lease meanwhile, \
-      and gives it back when the command ends. A command whose lease cannot be renewed is stopped before the lease \
-      ends: TERM, and KILL after the grace. The command is started without a shell, in a process group of its own; \
-      signals and standard input are passed on to it. The second word begins it; several locks, or a command with a -- \
-      of its own, need a -- before it. It finds LEASEHOLD_LEASE, LEASEHOLD_FENCE, LEASEHOLD_LOCK, \
-      LEASEHOLD_HOLDING and LEASEHOLD_URL in its environment. The same lock taken again below it is refused at once.
+      Waits for the lock, without end unless you give -w or -n. Then it runs the command, renews the lease meanwhile, \
+      and gives the lock back when the command ends. When the lease cannot be renewed, the command is stopped before \
+      the lease ends: it gets TERM, and KILL after the grace. The command is started without a shell, in a process \
+      group of its own. Signals and standard input are passed on to it. Its environment has LEASEHOLD_LEASE, \
+      LEASEHOLD_FENCE, LEASEHOLD_LOCK, LEASEHOLD_HOLDING and LEASEHOLD_URL.
 
-      Ends with the command's status, or 128 + n when signal n ended it; else with 75 when others hold the lock, 69 \
+      The second word begins the command. Write -- before it when you name several locks, or when the command has a -- \
+      of its own. The same lock taken again below the command is refused at once.
+
+      The status is the command's, or 128 + n when signal n ended it. Otherwise it is 75 when others hold the lock, 69 \
       when the service cannot be reached, 70 when the lease was lost, 64 for a wrong command line, 77 when the \
-      service denies it, 126 and 127 when the command cannot be run or found.
+      service denies it, and 126 or 127 when the command cannot be run or found.
       """)
 
   @OptionGroup var lock: LockOptions
@@ -41,7 +43,7 @@ struct RunCommand: ParsableCommand {
     help: "Become the command; the lease ends with the process. Needs a Unix socket.")
   var exec = false
 
-  @Flag(help: "Let the command have LEASEHOLD_TOKEN; without it, the command has its lease, and no token.")
+  @Flag(help: "Leave LEASEHOLD_TOKEN in the command's environment.")
   var keepToken = false
 
   @OptionGroup var service: ServiceOptions
