@@ -4,13 +4,13 @@ public import HTTPExchange
 public enum ClientError: Error, Sendable, Equatable {
   /// The service refused and said why.
   case problem(Problem)
-  /// No service could be reached, or it went away before it answered.
+  /// The service could not be reached, or it went away before it answered.
   case unreachable(ServiceAddress, reason: String)
   /// There is no TLS with the service, or its certificate is not to be trusted.
   case insecure(ServiceAddress, reason: String)
   /// The service did not answer in time.
   case timedOut(ServiceAddress)
-  /// What answered is not Leasehold.
+  /// The peer that answered is not Leasehold.
   case malformed(String)
   /// The lease ended while it was in use.
   case leaseLost(reason: String)
@@ -21,12 +21,12 @@ public enum ClientError: Error, Sendable, Equatable {
   /// The task was canceled.
   case canceled
 
-  /// What the service said, when it was the service.
+  /// The problem that the service told, when it was the service.
   public var problem: Problem? {
     if case .problem(let problem) = self { problem } else { nil }
   }
 
-  /// Whether others hold the lock; trying later may help.
+  /// True when others hold the lock; trying later may help.
   public var isBusy: Bool { problem?.isBusy ?? false }
 }
 
@@ -72,9 +72,9 @@ public struct Problem: Error, Sendable, Equatable {
     detail = members["detail"].string ?? "the service answered with status \(status)"
   }
 
-  /// Whether others hold the lock, or too many wait; trying later may help.
+  /// True when others hold the lock, or too many wait; trying later may help.
   public var isBusy: Bool { status == 423 || status == 429 }
 
-  /// Whether the service is not there for anybody just now; trying again soon may help.
+  /// True when the service is not there for anybody just now; trying again soon may help.
   public var isTemporary: Bool { status == 503 || status == 502 || status == 504 }
 }

@@ -1,6 +1,6 @@
 internal import LeaseholdHost
 
-/// What a lock is taken for.
+/// The mode in which a lock is taken.
 public enum LeaseMode: String, Sendable {
   /// Alone.
   case exclusive
@@ -8,7 +8,7 @@ public enum LeaseMode: String, Sendable {
   case shared
 }
 
-/// How a lease is wanted.
+/// The options of a lease.
 public struct LeaseOptions: Sendable {
   /// Alone or shared.
   public var mode = LeaseMode.exclusive
@@ -18,13 +18,13 @@ public struct LeaseOptions: Sendable {
   public var count: Int?
   /// Time until the lease ends unless it is renewed; `nil`: the service's default.
   public var ttl: Duration?
-  /// How long to queue while others hold the lock; zero does not wait.
+  /// The time to queue while others hold the lock; zero does not wait.
   public var wait: Duration = .zero
-  /// Who holds it, in words for people; shown to everybody, at most 128 bytes.
+  /// The holder in words for people; shown to everybody, at most 128 bytes.
   public var label: String?
-  /// What ends the lease besides: `connection`, or `pid:N` over a Unix socket.
+  /// The binding that ends the lease besides: `connection`, or `pid:N` over a Unix socket.
   public var binding: String?
-  /// How long the slot stays taken after the lease expires or is broken.
+  /// The time for which the slot stays taken after the lease expires or is broken.
   public var cooldown: Duration?
   /// Do not queue when that many wait already.
   public var waitersMax: Int?
@@ -101,7 +101,7 @@ public struct LockState: Sendable {
   public let available: Int64?
   /// Leases on it.
   public let held: Int64
-  /// Who waits for it.
+  /// The number of requests that wait for it.
   public let waiting: Int64
   /// All that the service says.
   public let json: JSON

@@ -16,6 +16,7 @@ extension LeaseholdClient {
   ///   - key: The lock's name.
   ///   - wait: How long to queue while others hold it.
   ///   - options: All else; ``LeaseOptions/wait`` is overridden by `wait` when that is given.
+  /// - Throws: ``ClientError`` of the acquire, ``ClientError/leaseLost(reason:)``, and what `body` throws.
   public func withLease<Value: Sendable>(
     _ key: String, wait: Duration? = nil, _ options: LeaseOptions = LeaseOptions(),
     body: @escaping @Sendable (Lease) async throws -> Value

@@ -106,17 +106,25 @@ public final class LeaseholdClient: Sendable {
   }
 
   /// The locks that the service knows, all pages of them.
+  ///
+  /// - Throws: ``ClientError``.
   public func locks(prefix: String? = nil) async throws(ClientError) -> [LockState] {
     try await list("locks", prefix.map { [("key", $0)] } ?? []).map { LockState(json: $0) }
   }
 
   /// The leases that are held; they have no ids, only refs.
+  ///
+  /// - Throws: ``ClientError``.
   public func leases() async throws(ClientError) -> [JSON] { try await list("leases", []) }
 
   /// The semaphore sets of the host.
+  ///
+  /// - Throws: ``ClientError``.
   public func semaphores() async throws(ClientError) -> [JSON] { try await list("semaphores", []) }
 
   /// One lock with its holders and waiters; ``Problem/code`` is `no-such-lock` when there is none.
+  ///
+  /// - Throws: ``ClientError``.
   public func lock(_ key: String) async throws(ClientError) -> LockState {
     LockState(json: try await send(Request("GET", ["locks", key])).json)
   }

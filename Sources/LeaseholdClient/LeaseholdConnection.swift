@@ -26,6 +26,8 @@ public final class LeaseholdConnection: Sendable {
   ///
   /// Where the connection was used before and turns out to be closed, the request is sent once more on a new one. All
   /// of that takes ``Request/timeout`` at most.
+  ///
+  /// - Throws: ``ClientError`` where no answer came; an answer of any status is none.
   public func send(_ request: Request) throws(ClientError) -> Response {
     let deadline = HostClock.monotonic(after: request.timeout)
     let bytes = request.bytes(to: endpoint)
@@ -49,6 +51,7 @@ public final class LeaseholdConnection: Sendable {
   ///
   /// - Parameter silence: How long nothing may come before the service counts as gone.
   /// - Returns: The answer without lines when its status is not 2xx.
+  /// - Throws: ``ClientError`` where no answer came or it broke off, and what `body` throws.
   public func stream(
     _ request: Request, silence: Duration, line body: (String) throws(ClientError) -> Bool
   ) throws(ClientError) -> Response {
@@ -76,13 +79,13 @@ public final class LeaseholdConnection: Sendable {
     return Response(status: reader.status, headers: reader.headers, body: [])
   }
 
-  /// What a failure of a connection's first request comes to.
+  /// The error for a failure of a connection's first request.
   private func firstError(_ failure: HTTPFailure, before deadline: Int64) -> ClientError {
     guard speaksTLS(after: failure, before: deadline) else { return clientError(failure) }
     return .insecure(endpoint.address, reason: "what listens there speaks TLS: give an address with https://")
   }
 
-  /// Whether plain HTTP failed because TLS is spoken there: such a service just hangs up.
+  /// Returns true when plain HTTP failed because TLS is spoken there: such a service just hangs up.
   private func speaksTLS(after failure: HTTPFailure, before deadline: Int64) -> Bool {
     guard case .tcp(let host, let port) = endpoint.address else { return false }
     guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return false }

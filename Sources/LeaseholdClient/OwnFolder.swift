@@ -35,10 +35,10 @@ public struct OwnFolder: Sendable, Equatable {
     }
   }
 
-  /// Whether it is there, and the user's alone.
+  /// True when it is there, and the user's alone.
   public var isSafe: Bool { Self.isOwn(path) }
 
-  /// Whether a service takes connections there.
+  /// True when a service takes connections there.
   public var answers: Bool {
     guard isSafe, access(socket, F_OK) == 0 else { return false }
     return ServiceAddress.unix(path: socket).accepts
@@ -67,7 +67,7 @@ extension ServiceAddress {
     return own.answers ? .unix(path: own.socket) : .standard
   }
 
-  /// Whether somebody takes connections there.
+  /// True when somebody takes connections there.
   public var accepts: Bool {
     let connection = HTTPConnection(ServiceEndpoint(self).peer)
     return (try? connection.open(before: HostClock.monotonic(after: .seconds(2)))) != nil

@@ -23,8 +23,8 @@ public struct ServiceEndpoint: Sendable, Equatable {
     HTTPPeer(address, trust: TLSTrust(authorities: authorities, setting: "--cacert or LEASEHOLD_CACERT"))
   }
 
-  /// What `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say; without an address, the service that
-  /// ``ServiceAddress/found()`` finds.
+  /// The endpoint that `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` name; without an address, the service
+  /// that ``ServiceAddress/found()`` finds.
   ///
   /// - Throws: ``ClientError/badAddress(_:)`` when the URL is none.
   public static func fromEnvironment() throws(ClientError) -> ServiceEndpoint {

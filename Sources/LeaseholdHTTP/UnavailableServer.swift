@@ -13,6 +13,8 @@ public final class UnavailableServer: Sendable {
   private let listeners = Mutex<[HTTPListener]>([])
 
   /// Makes a server that does not listen yet; `errno` is what semget(2) said, by name.
+  ///
+  /// - Throws: ``ServerError`` for a thread that cannot be had.
   public init(errno: String, options: ServerOptions) throws(ServerError) {
     self.options = options
     handler = UnavailableHandler(errno: errno)
@@ -24,6 +26,8 @@ public final class UnavailableServer: Sendable {
   }
 
   /// Opens the sockets and serves.
+  ///
+  /// - Throws: ``ServerError`` for an address that cannot be listened on.
   public func start() throws(ServerError) {
     for endpoint in options.endpoints {
       var listening = ListenerOptions(endpoint)

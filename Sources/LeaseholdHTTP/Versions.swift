@@ -1,7 +1,7 @@
 public import JSONText
 
 extension ServerOptions {
-  /// What is told at `/version`.
+  /// The versions that `/version` tells.
   public struct Versions: Sendable {
     /// This service's version.
     public let leasehold: String

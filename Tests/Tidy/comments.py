@@ -7,7 +7,7 @@ from tree import line_of, without_literals
 # Doubles throw what a test tells them to.
 DOUBLES = ("Sources/LeaseholdTestKit/", "Sources/LeaseholdDelays/")
 # Folders whose comments are not all mended yet.
-UNMENDED = ("Sources/Leasehold/Ledger/", "Sources/LeaseholdHTTP/", "Sources/LeaseholdClient/")
+UNMENDED = ("Sources/Leasehold/Ledger/", "Sources/LeaseholdHTTP/")
 WRONG = ("What", "Whether", "Who", "Whoever", "Whatever", "How", "Somebody", "No")
 DECLARATION = re.compile(r"^[ \t]*(?:@[^\n]*[ \t])?((?:\w+(?:\(set\))?[ \t]+)*)(?:func|init|subscript|var)\b", re.M)
 PROTOCOL = re.compile(r"^public protocol \w+[^{]*\{.*?^\}", re.M | re.S)

@@ -1,4 +1,4 @@
-/// Who vouches for a peer of TLS, and what this side shows of itself.
+/// The authorities that vouch for a peer of TLS, and what this side shows of itself.
 package struct TLSTrust: Sendable, Equatable {
   /// A file in PEM with the certificates that vouch for the peer's; `nil` for those that this system trusts.
   package var authorities: String?

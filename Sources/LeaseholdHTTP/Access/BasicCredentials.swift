@@ -1,6 +1,6 @@
 /// The name and the password of a header Authorization (RFC 7617).
 struct BasicCredentials {
-  /// What stands behind the first colon.
+  /// The bytes behind the first colon.
   let password: [UInt8]
 
   /// The longest header that is looked at, in bytes.

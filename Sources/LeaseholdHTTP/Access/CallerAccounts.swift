@@ -2,7 +2,7 @@ import Glibc
 import Leasehold
 import Synchronization
 
-/// Who is counted together, by token, user or address.
+/// The accounts of callers, by token, user or address.
 ///
 /// Those that nobody uses are forgotten now and then.
 final class CallerAccounts: Sendable {
@@ -26,9 +26,9 @@ final class CallerAccounts: Sendable {
   }
 
   private let maxima: CallerMaxima
-  /// What all have together, of connections by kind of listener: a full one takes nothing from the other.
+  /// The pools that all have together, of connections by kind of listener: a full one takes nothing from the other.
   private let pools: (network: CallerPools, unix: CallerPools)
-  /// How often their limits were hit.
+  /// The number of times that their limits were hit.
   let hits = CallerLimitHits()
   private let state = Mutex(State())
 
@@ -48,7 +48,7 @@ final class CallerAccounts: Sendable {
     self.pools = (pools, pools.separating(.connections))
   }
 
-  /// How many are known.
+  /// The number of known accounts.
   var count: Int { state.withLock { $0.accounts.count } }
 
   /// The account of a token.
@@ -68,7 +68,7 @@ final class CallerAccounts: Sendable {
     }
   }
 
-  /// How far a peer without a token can be told from others.
+  /// The kind of a peer without a token: how far it can be told from others.
   static func kind(of peer: Peer) -> CallerKind {
     switch peer {
     case .local(_, let uid, _): uid == 0 || uid == geteuid() ? .trusted : .single

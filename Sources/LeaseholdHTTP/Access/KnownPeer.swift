@@ -19,7 +19,7 @@ extension TCPAddress {
 }
 
 extension PeerConnection {
-  /// Who is at the other end, as the lock service knows peers.
+  /// The peer, as the lock service knows peers.
   var knownPeer: Peer {
     switch peer {
     case .unix(let pid, let uid, let gid): .local(pid: pid, uid: uid, gid: gid)

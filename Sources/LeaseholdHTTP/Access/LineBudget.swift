@@ -1,7 +1,7 @@
 import Leasehold
 import Synchronization
 
-/// How many lines of one kind the log takes in a second; the next line says how many were left out.
+/// The budget for lines of one kind that the log takes in a second; the next line says how many were left out.
 final class LineBudget: Sendable {
   private struct Window {
     var second: Int64 = -1
@@ -15,7 +15,7 @@ final class LineBudget: Sendable {
 
   init(linesPerSecond: Int) { self.linesPerSecond = linesPerSecond }
 
-  /// Whether a line may be written now; then, how many were not since the last one.
+  /// Returns true when a line may be written now; then, how many were not since the last one.
   func admit(_ now: MonotonicInstant) -> UInt64? {
     let second = now.nanoseconds / 1_000_000_000
     return window.withLock { window in
@@ -34,7 +34,7 @@ final class LineBudget: Sendable {
     }
   }
 
-  /// How many lines were left out, if the second is over and no line has said so.
+  /// The number of lines that were left out, if the second is over and no line has said so.
   func untold(_ now: MonotonicInstant) -> UInt64 {
     let second = now.nanoseconds / 1_000_000_000
     return window.withLock { window in

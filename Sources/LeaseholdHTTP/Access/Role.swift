@@ -1,4 +1,4 @@
-/// What a caller may do; each role may do what those before it may.
+/// The rights of a caller; each role may do what those before it may.
 enum Role: UInt8, Comparable, Sendable, CaseIterable {
   /// Nothing but what needs no token at all: `/healthz`, `/readyz` and `/docs`.
   case nobody

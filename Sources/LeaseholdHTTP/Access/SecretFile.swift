@@ -16,6 +16,8 @@ public enum SecretFile {
   ///   another user than root or this one, or to which a link leads that another user can change.
   ///
   /// What is looked at is what was opened. The corresponding C functions are `open`, `fstat` and `read`.
+  ///
+  /// - Throws: ``SecretFileError``, which says what is wrong with the file.
   public static func read(_ path: String, isSecret: Bool = true) throws(SecretFileError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {

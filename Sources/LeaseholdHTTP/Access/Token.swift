@@ -20,12 +20,12 @@ final class Token: Sendable {
     self.account = account
   }
 
-  /// Whether the token may use what has this name.
+  /// Returns true when the token may use what has this name.
   func mayUse(name: String) -> Bool { confinement?.covers(name) ?? true }
 }
 
 extension LockSnapshot {
-  /// What a caller with a token sees of it: no names of locks that the token may not use.
+  /// The part of it that a caller with a token sees: no names of locks that the token may not use.
   func seen(by token: Token?) -> LockSnapshot {
     guard let confinement = token?.confinement, confinement.prefixes != nil else { return self }
     var shown = self
@@ -36,7 +36,7 @@ extension LockSnapshot {
 }
 
 extension LeaseholdError {
-  /// What a caller with a token is told.
+  /// The error as a caller with a token is told it.
   func told(to token: Token?) -> LeaseholdError {
     guard token?.confinement?.prefixes != nil, let lock = contention else { return self }
     return showing(lock.seen(by: token))
@@ -78,10 +78,10 @@ extension Call {
     percentDecoded(target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 
-  /// What the caller is confined to.
+  /// The confinement of the caller.
   var confinement: Confinement? { exchange.context.token?.confinement }
 
-  /// Whether the caller may end what others hold.
+  /// True when the caller may end what others hold.
   ///
   /// Over TCP without tokens, as everybody may do everything there; on the Unix socket root alone, unless a token says
   /// otherwise.

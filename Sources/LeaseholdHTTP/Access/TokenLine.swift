@@ -18,7 +18,7 @@ public struct TokenLine: Sendable {
 
   /// Why a line cannot be used.
   public struct Flaw: Error, CustomStringConvertible, Sendable {
-    /// What is wrong, to be put behind the number of the line.
+    /// The flaw, to be put behind the number of the line.
     public let description: String
   }
 
@@ -77,6 +77,7 @@ public struct TokenLine: Sendable {
   /// Makes a new token of 256 random bits and the line for it.
   ///
   /// - Parameter options: `keys=…` and `ttl-max=…`, as in the file.
+  /// - Throws: ``Flaw`` in the name, the role or an option.
   public static func make(
     name: String, role: String, options: [String]
   ) throws(Flaw) -> (token: String, line: String) {

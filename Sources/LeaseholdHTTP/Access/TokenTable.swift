@@ -4,7 +4,7 @@ import Leasehold
 struct TokenTable: Sendable {
   /// By the first bytes of their hashes.
   private let tokens: [UInt64: [Token]]
-  /// How many there are.
+  /// The number of variables.
   let count: Int
 
   /// The most tokens of a file.

@@ -38,7 +38,7 @@ extension LeaseholdError {
     return detail + " Busy: " + busy.prefix(8).map { "'\($0)'" }.joined(separator: ", ") + "."
   }
 
-  /// How long to leave before the next try: 1...5 s.
+  /// The pause before the next try: 1...5 s.
   ///
   /// A lock may be released long before its lease would end, and who is told to come back in an hour sleeps through it
   /// (when the leases end at the latest, `holders` tells). Shorter than that, many who ask are many requests.

@@ -32,7 +32,7 @@ enum OpenAPIDocument {
   /// The sentences that say what to do about an error; `nil` where the document has no such code.
   static func help(_ code: LeaseholdError.Code) -> String? { helps[code.rawValue] }
 
-  /// What stands as `help` in `x-problem-codes`, by code; cut out once.
+  /// The `help` in `x-problem-codes`, by code; cut out once.
   private static let helps: [String: String] = {
     let lines = bytes.split(separator: UInt8(ascii: "\n")).drop { !$0.elementsEqual("  x-problem-codes:".utf8) }
     var helps: [String: String] = [:]

@@ -1,6 +1,6 @@
 import Leasehold
 
-/// What a lease is asked to end with.
+/// The thing that a lease is asked to end with.
 enum LeaseBond {
   /// The connection of the request.
   case connection
@@ -9,7 +9,7 @@ enum LeaseBond {
 }
 
 extension Call {
-  /// What the lease shall end with: `connection`, `pid:N` or `peer`; `nil` for nothing.
+  /// The thing that the lease shall end with: `connection`, `pid:N` or `peer`; `nil` for nothing.
   func bond() throws(LeaseholdError) -> LeaseBond? {
     guard let text = arguments[.bind] else { return nil }
     let asked: AskedProcess

@@ -127,6 +127,6 @@ extension Call {
 }
 
 extension LeaseholdError {
-  /// Whether it tells of the lease alone, and so says nothing of others: it is over, being ended, or unknown.
+  /// True when it tells of the lease alone, and so says nothing of others: it is over, being ended, or unknown.
   fileprivate var isAboutLease: Bool { code == .noSuchLease || ProblemTable.row(code).status == 410 }
 }

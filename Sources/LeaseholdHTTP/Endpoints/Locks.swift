@@ -65,12 +65,12 @@ enum Locks {
 }
 
 extension ParameterSet {
-  /// What few plain locks are asked for with.
+  /// The parameters that few plain locks are asked for with.
   fileprivate static let rareOfAcquire: ParameterSet = [.mode, .count, .limit, .maxWaiters]
 }
 
 extension Call {
-  /// What acquire and hold ask for; the process is still to be found.
+  /// The request of acquire and hold; the process is still to be found.
   func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
     var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
@@ -99,7 +99,7 @@ extension Call {
     return LockName(key, try nativeRequest(key))
   }
 
-  /// How a lock is wanted: what `want` says of each of several.
+  /// Reads how a lock is wanted: what `want` says of each of several.
   func describe(_ want: inout Want) throws(LeaseholdError) {
     switch try word(.mode, ["exclusive", "shared", "write", "read"]) {
     case "shared", "read": want.mode = .shared
@@ -117,7 +117,7 @@ extension Call {
     }
   }
 
-  /// How long to queue, and what the caller keeps meanwhile.
+  /// Reads how long to queue, and what the caller keeps meanwhile.
   func queueing(_ request: inout AcquireRequest) throws(LeaseholdError) {
     request.wait = try waitOrPreferred()
     request.holding = try holding()

@@ -199,7 +199,7 @@ extension Call {
         + "\(longest.text).")
   }
 
-  /// What no native lock can be asked for.
+  /// Refuses what no native lock can be asked for.
   func check(_ want: Want, _ native: NativeRequest) throws(LeaseholdError) {
     if native.dialect == .apache {
       guard want.count == 1 else {

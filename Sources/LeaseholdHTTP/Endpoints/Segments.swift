@@ -116,7 +116,7 @@ enum Segments {
 }
 
 extension Call {
-  /// What a new segment is asked to be.
+  /// The request for a new segment.
   fileprivate func segmentRequest() throws(LeaseholdError) -> SegmentRequest {
     guard let text = arguments[.key] else {
       throw .missing(.key, "the segment's SysV key, as in key=0x1234, or key=private for one that has none")

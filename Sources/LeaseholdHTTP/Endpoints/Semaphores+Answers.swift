@@ -62,7 +62,7 @@ extension AnswerWriter {
     json.list("leases", semaphore.leases)
   }
 
-  /// What the kernel allows, and what is left of it.
+  /// Writes what the kernel allows, and what is left of it.
   func limits(_ inventory: SemaphoreInventory, into json: inout ResponseBuffer) {
     json.append(",\"limits\":{\"semmni\":" as StaticString)
     json.append(decimal: inventory.maximumSets)

@@ -118,7 +118,7 @@ extension AnswerWriter {
     json.member("atomic", Set(lease.parts.map(\.binding?.id)).count == 1)
   }
 
-  /// Who waits for whom.
+  /// Writes who waits for whom.
   func circle(_ circle: [DeadlockStep], into json: inout ResponseBuffer) {
     json.next("circle")
     json.append(each: circle) { step, json in

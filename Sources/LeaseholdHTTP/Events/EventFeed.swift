@@ -35,10 +35,10 @@ final class EventFeed: Sendable {
 
   func withState<Result: Sendable>(_ body: (inout EventWindow) -> Result) -> Result { state.withLock { body(&$0) } }
 
-  /// Who follows now.
+  /// The number of followers.
   var count: Int { withState { $0.subscribers.count } }
 
-  /// Who was dropped because they did not read.
+  /// The number of followers that were dropped because they did not read.
   var dropped: Int { withState { $0.dropped } }
 
   /// Takes somebody in, if there is room, and a thread.

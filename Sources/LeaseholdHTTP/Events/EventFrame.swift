@@ -37,7 +37,7 @@ final class EventFrame: Sendable {
     return frame.withBytes { Array($0) }
   }
 
-  /// What a stream begins with: how soon to come back, and where it stands, so that even who got no event can go on.
+  /// The beginning of a stream: how soon to come back, and where it stands, so that even who got no event can go on.
   static func prelude(before number: UInt64, epoch: UInt64) -> [UInt8] {
     var frame = ResponseBuffer(capacity: 64)
     frame.append("retry: 2000\nid: " as StaticString)

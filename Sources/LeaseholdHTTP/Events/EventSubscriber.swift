@@ -12,7 +12,7 @@ struct EventFilter: Sendable {
   var key: Key?
   /// A bit for each kind.
   var kinds = UInt16.max
-  /// What its caller may know of; `nil` for all.
+  /// The confinement of its caller; `nil` for none.
   var confinement: Confinement?
 
   func matches(_ frame: EventFrame) -> Bool {
@@ -25,7 +25,7 @@ struct EventFilter: Sendable {
   }
 }
 
-/// Somebody who follows events: a place in the feed's window, and no events of its own.
+/// A follower of events: a place in the feed's window, and no events of its own.
 ///
 /// What can change is the feed's, under its lock.
 final class EventSubscriber: StreamSource, @unchecked Sendable {
@@ -43,10 +43,10 @@ final class EventSubscriber: StreamSource, @unchecked Sendable {
   var last: UInt64?
   /// When to end, in nanoseconds of CLOCK_MONOTONIC.
   var deadline: Int64?
-  /// Whether it was told all there is, or all that its credit allows, and sleeps.
+  /// True when it was told all there is, or all that its credit allows, and sleeps.
   var isWaiting = false
   var isEnding = false
-  /// Whether its connection has asked for bytes.
+  /// True when its connection has asked for bytes.
   var hasBegun = false
 
   init(_ feed: EventFeed, _ filter: EventFilter, from cursor: UInt64, prelude: [UInt8]) {
@@ -65,7 +65,7 @@ final class EventSubscriber: StreamSource, @unchecked Sendable {
   var isOver: Bool { feed.withState { _ in isEnding && rest.isEmpty } }
 }
 
-/// What an exchange keeps of its stream of events.
+/// The part of its stream of events that an exchange keeps.
 final class EventSession: PendingRequest {
   let feed: EventFeed
   let subscriber: EventSubscriber

@@ -3,7 +3,7 @@ import Leasehold
 
 /// The frames that somebody may still want, and who follows them.
 struct EventWindow {
-  /// How many frames are kept.
+  /// The number of frames that are kept.
   let capacity: Int
   var epoch: UInt64 = 0
   var frames: [EventFrame] = []

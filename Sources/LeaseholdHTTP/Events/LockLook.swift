@@ -89,7 +89,7 @@ final class LockLook: LockWatcher, PendingRequest {
     }
   }
 
-  /// Whether the ledger told of a change: the only sign where any tag will do.
+  /// True when the ledger told of a change: the only sign where any tag will do.
   private var wasTold: Bool { told.load(ordering: .relaxed) }
   private let told = Atomic(false)
 
@@ -118,7 +118,7 @@ final class LockLooks: Sendable {
 
   private let state = Mutex(State())
 
-  /// How many wait.
+  /// The number of its waiters.
   var count: Int { state.withLock { $0.waiting.count } }
 
   func add(_ look: LockLook, until deadline: MonotonicInstant) throws(LeaseholdError) {

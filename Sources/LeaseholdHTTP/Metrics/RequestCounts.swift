@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How many requests each operation answered, by status class, and how long the answers took.
+/// The counts of answered requests by operation and status class, and the times that they took.
 ///
 /// A request that was answered at once costs two relaxed additions, any other one. Nothing is locked or allocated.
 final class RequestCounts: @unchecked Sendable {
@@ -28,9 +28,9 @@ final class RequestCounts: @unchecked Sendable {
     }
   }
 
-  /// What is known of the durations of an operation in one status class.
+  /// The durations of an operation in one status class.
   struct Durations: Equatable {
-    /// How many fell below the bound of the same place and not below the one before; the last has no bound.
+    /// The numbers of those below the bound of the same place and not below the one before; the last has no bound.
     var counts: [UInt64]
     /// All together, in nanoseconds.
     var sum: UInt64

@@ -21,16 +21,17 @@ final class Daemon: @unchecked Sendable {
   let standIn = Daemon.makeStandIn()
   /// Connections that were one too many.
   let refusedConnections = Atomic<Int>(0)
-  /// How many of those are open; only for the daemon's thread.
+  /// The number of those that are open; only for the daemon's thread.
   private var surplus = 0
 
   /// Connections beyond the limit: for those who are always served, and for telling the others that they are not.
   static let reserve = 64
-  /// How many at a time are told that they are one too many, and for how long they may take to ask, in nanoseconds.
+  /// The number of those that are told at a time that they are one too many, and the time that they have to ask, in
+  /// nanoseconds.
   private static let told = 32
   private static let toldPatience: Int64 = 2_000_000_000
 
-  /// Whether what is sent goes over the socket as it is, without TLS.
+  /// True when what is sent goes over the socket as it is, without TLS.
   let isPlain: Bool
   /// Where answers are put together, one at a time; only for the daemon's thread.
   var scratch = ResponseBuffer(capacity: 2048)
@@ -63,7 +64,7 @@ final class Daemon: @unchecked Sendable {
     connectionLimit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
   }
 
-  /// Whether Date is written here.
+  /// True when Date is written here.
   ///
   /// libmicrohttpd makes one even for the answer of its own that nobody gets. Over TLS it sends pages of its own, which
   /// need one.
@@ -208,7 +209,7 @@ final class Daemon: @unchecked Sendable {
   }
 }
 
-/// How far a daemon is with its last accept.
+/// The progress of a daemon with its last accept.
 private enum QuiesceState: UInt8, AtomicRepresentable {
   case serving, asked, quiesced
 }
@@ -220,7 +221,7 @@ struct SuspendedConnection: @unchecked Sendable {
 }
 
 extension Daemon: HangupWatch.Sweeper {
-  /// Whether a connection is open that may be idle for too long.
+  /// True when a connection is open that may be idle for too long.
   var hasWork: Bool { idleTimeout > 0 && table.withLock { !$0.isEmpty } }
 
   /// Closes the connections that have been idle for too long.

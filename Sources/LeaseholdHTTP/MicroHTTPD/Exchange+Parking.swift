@@ -6,9 +6,9 @@ struct Parking: ~Copyable, Sendable {
   var phase = ExchangePhase.running
   /// The answer, until whoever has the exchange takes it.
   var response: Response?
-  /// Whether it is on its way already, in its place.
+  /// True when it is on its way already, in its place.
   var early = Exchange.Early.not
-  /// What is resumed, while suspended; whoever decides the answer takes it.
+  /// The suspension that is resumed; whoever decides the answer takes it.
   var suspension = Suspension()
 
   /// A suspended connection, and the registration with the watch that looks after it.

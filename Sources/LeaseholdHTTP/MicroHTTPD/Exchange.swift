@@ -48,7 +48,7 @@ final class Exchange: @unchecked Sendable {
   var bodyTooLarge = false
   /// The longest body, in bytes.
   private(set) var bodyLimitBytes = 0
-  /// What the endpoints keep with the exchange.
+  /// The context that the endpoints keep with the exchange.
   var context = RequestContext()
 
   var headers: HeaderTable

@@ -1,4 +1,4 @@
-/// What the listeners call.
+/// The handler that the listeners call.
 ///
 /// One handler serves any number of listeners.
 ///
@@ -68,7 +68,7 @@ extension ExchangeHandler {
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response { stopping(exchange) }
 }
 
-/// What becomes of a connection that was accepted.
+/// The fate of a connection that was accepted.
 enum Admission: Sendable {
   /// It is served.
   case served

@@ -24,17 +24,17 @@ enum ExchangePhase: UInt8, Sendable, CaseIterable {
   /// The peer went before there was an answer.
   case gone
 
-  /// What becomes of an answer.
+  /// The fate of an answer.
   enum Resolution: Sendable {
     /// There was one before, or nobody is there any more.
     case lost
-    /// Whoever has the exchange will send it.
+    /// The one that has the exchange will send it.
     case kept
     /// It is sent by who brought it, who then resumes the connection.
     case sent
   }
 
-  /// Somebody brings an answer.
+  /// Takes an answer.
   mutating func resolve() -> Resolution {
     switch self {
     case .running:
@@ -65,7 +65,7 @@ enum ExchangePhase: UInt8, Sendable, CaseIterable {
     }
   }
 
-  /// Whether the exchange is to be suspended: false where an answer was kept.
+  /// Returns true when the exchange is to be suspended: false where an answer was kept.
   ///
   /// On the connection's thread, when its endpoint waits.
   mutating func park() -> Bool {
@@ -87,7 +87,7 @@ enum ExchangePhase: UInt8, Sendable, CaseIterable {
     self = .resolved
   }
 
-  /// What a worker does that is through with the endpoint.
+  /// The next step of a worker that is through with the endpoint.
   enum WorkEnd: Sendable {
     /// Nothing: the exchange is parked.
     case parks

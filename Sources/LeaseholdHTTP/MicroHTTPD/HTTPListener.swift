@@ -56,7 +56,8 @@ final class HTTPListener: Sendable {
   /// The TCP port in use; `nil` for a Unix socket.
   var port: UInt16? { state.withLock { $0.socket?.port } }
 
-  /// Whether a connection made now is served within so many milliseconds; a listener that is full counts as serving.
+  /// Returns true when a connection made now is served within so many milliseconds; a listener that is full counts as
+  /// serving.
   func answers(within milliseconds: Int64) -> Bool {
     guard connections < options.connectionLimit else { return true }
     guard let descriptor = state.withLock({ $0.socket?.descriptor }) else { return false }

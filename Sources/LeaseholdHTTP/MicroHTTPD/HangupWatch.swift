@@ -28,7 +28,7 @@ import Synchronization
 ///
 /// The thread also runs the listeners' idle sweeps.
 final class HangupWatch: Sendable {
-  /// What can be told that its peer has gone.
+  /// The target of the news that its peer has gone.
   protocol Target: AnyObject, Sendable {
     /// The peer closed, reset or half-closed. At most once per registration, on the watch's thread.
     func peerGone()
@@ -38,7 +38,7 @@ final class HangupWatch: Sendable {
 
   /// Does something now and then on the watch's thread.
   protocol Sweeper: AnyObject, Sendable {
-    /// Whether there is anything to sweep; ``HangupWatch/wakeUp()`` says that there is again.
+    /// True when there is anything to sweep; ``HangupWatch/wakeUp()`` says that there is again.
     var hasWork: Bool { get }
     func sweep(at now: Int64)
   }
@@ -85,7 +85,7 @@ final class HangupWatch: Sendable {
   /// A name for one listener among those that share the watch.
   static func newOwner() -> UInt64 { lastOwner.add(1, ordering: .relaxed).newValue }
 
-  /// What became of an attempt to watch a socket.
+  /// The outcome of an attempt to watch a socket.
   enum Arming {
     case armed(Token)
     /// The owner was stopped.

@@ -58,20 +58,21 @@ struct HeadLines {
   private static let lineEnd: UInt = 2
 }
 
-/// Whether the bytes are a token (RFC 9110, 5.6.2): what a method or the name of a field is made of.
+/// Returns true when the bytes are a token (RFC 9110, 5.6.2): what a method or the name of a field is made of.
 func isToken(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
   for byte in bytes where !ASCIISet.token.contains(byte) { return false }
   return !bytes.isEmpty
 }
 
-/// Whether the bytes may be the value of a field (RFC 9110, 5.5): no controls but the tab.
+/// Returns true when the bytes may be the value of a field (RFC 9110, 5.5): no controls but the tab.
 func isFieldValue(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
   if UnsafeRawBufferPointer(bytes).isPlainASCII() { return true }
   for byte in bytes where byte < 0x20 && byte != 0x09 || byte == 0x7f { return false }
   return true
 }
 
-/// Whether the bytes are a host with or without a port (RFC 3986, 3.2): what Host has, and a target in absolute form.
+/// Returns true when the bytes are a host with or without a port (RFC 3986, 3.2): what Host has, and a target in
+/// absolute form.
 func isHostAndPort(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
   var index = 0
   if bytes.first == UInt8(ascii: "[") {

@@ -44,11 +44,11 @@ enum HeaderName: Int, CaseIterable, Sendable {
 struct HeaderTable {
   private var present: UInt32 = 0
   private var repeated: UInt32 = 0
-  /// What the lines look like that the headers stand on.
+  /// The form of the lines that the headers stand on.
   var lines = HeadLines()
   private let slices: UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>
 
-  /// How many slices the memory must hold.
+  /// The number of slices that the memory must hold.
   static let capacity = HeaderName.allCases.count
 
   /// A table without headers over the connection's memory.
@@ -60,7 +60,7 @@ struct HeaderTable {
     present & (1 << UInt32(name.rawValue)) == 0 ? nil : slices[name.rawValue]
   }
 
-  /// Whether the request has the header more than once.
+  /// Returns true when the request has the header more than once.
   func isRepeated(_ name: HeaderName) -> Bool { repeated & (1 << UInt32(name.rawValue)) != 0 }
 
   /// Takes the next line of the head.

@@ -5,7 +5,7 @@ import LeaseholdHost
 /// A listening socket, made here because libmicrohttpd makes no Unix sockets and tells no reasons.
 struct ListenSocket: Sendable {
   let descriptor: Int32
-  /// Whether it came from outside, and others may hold it too.
+  /// True when it came from outside, and others may hold it too.
   var inherited = false
   /// The socket file that is ours.
   var file: SocketFile?

@@ -40,7 +40,7 @@ struct ListenerOptions: Sendable {
   var maxBodyBytes = 64 * 1024
   /// The longest path and query together.
   var maxTargetBytes = 8 * 1024
-  /// How long to try again while the port is in use; zero reports at once.
+  /// The time for which to try again while the port is in use; zero reports at once.
   var bindRetry = Duration.zero
 
   /// Serve HTTPS with it; `nil` for plain HTTP.

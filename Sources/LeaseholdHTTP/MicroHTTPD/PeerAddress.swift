@@ -1,7 +1,7 @@
 import CMicroHTTPD
 import Glibc
 
-/// Who is at the other end of a connection.
+/// The peer's address of a connection.
 enum PeerAddress: Sendable {
   /// A TCP peer; the address is rendered only when somebody asks.
   case tcp(TCPAddress)

@@ -8,7 +8,7 @@ import Synchronization
 final class PeerConnection: @unchecked Sendable {
   /// Unique for as long as the process lives; never 0.
   let id: UInt64
-  /// Who is at the other end.
+  /// The address of the peer.
   let peer: PeerAddress
   /// The groups of a peer on a Unix socket beside its primary one; empty for root, who needs none.
   let groups: [UInt32]
@@ -68,7 +68,7 @@ final class PeerConnection: @unchecked Sendable {
     argumentPlaces.deallocate()
   }
 
-  /// Whether it is the Host that was found good last.
+  /// Returns true when it is the Host that was found good last.
   func isKnownHost(_ host: UnsafeBufferPointer<UInt8>) -> Bool {
     !host.isEmpty && UnsafeRawBufferPointer(host).hasBytes(of: UnsafeRawBufferPointer(knownHost.bytes))
   }
@@ -83,7 +83,7 @@ final class PeerConnection: @unchecked Sendable {
   /// Lifts the idle timeout, or brings it back: a connection that leases are bound to may be silent for hours.
   func keepOpen(_ keep: Bool) { keptOpen.store(keep, ordering: .relaxed) }
 
-  /// Whether the idle timeout is lifted.
+  /// True when the idle timeout is lifted.
   var isKeptOpen: Bool { keptOpen.load(ordering: .relaxed) }
 
   /// Closes the connection from any thread: libmicrohttpd, or the watch, notices the shut socket.
@@ -93,7 +93,7 @@ final class PeerConnection: @unchecked Sendable {
     socket.withLock { if $0 >= 0 { _ = shutdown($0, Int32(SHUT_RDWR)) } }
   }
 
-  /// Whether the socket shows no sign of the peer having gone.
+  /// Returns true when the socket shows no sign of the peer having gone.
   ///
   /// The corresponding C function is `poll`.
   func peerIsThere() -> Bool {
@@ -101,7 +101,7 @@ final class PeerConnection: @unchecked Sendable {
     return poll(&entry, 1, 0) == 0
   }
 
-  /// Whether the head of a request has come.
+  /// True when the head of a request has come.
   var hasAsked: Bool { asked.load(ordering: .relaxed) }
 
   /// A request's head is there.
@@ -110,7 +110,7 @@ final class PeerConnection: @unchecked Sendable {
     idle(since: now)
   }
 
-  /// Whether it is one too many, so that it closes after one answer.
+  /// True when it is one too many, so that it closes after one answer.
   var isSurplus: Bool { surplus.load(ordering: .relaxed) }
 
   /// Makes it one too many.
@@ -122,7 +122,7 @@ final class PeerConnection: @unchecked Sendable {
   /// Exempts the connection from the idle timeout: it is our turn, not the peer's.
   func exemptFromIdling() { idleSince.store(Self.neverIdle, ordering: .relaxed) }
 
-  /// Whether the peer has been silent, or has not taken its answer, for too long.
+  /// Returns true when the peer has been silent, or has not taken its answer, for too long.
   func isIdle(at now: Int64, timeout: Int64) -> Bool {
     let since = idleSince.load(ordering: .relaxed)
     return since < now && now - since > timeout && !isKeptOpen

@@ -10,7 +10,7 @@ struct Response: ~Copyable, @unchecked Sendable {
   var status: UInt16
   /// `Retry-After`, in seconds; left out where 0.
   var retryAfterSeconds: UInt16 = 0
-  /// Whether the connection closes after this answer.
+  /// True when the connection closes after this answer.
   var closes = false
   /// `Content-Type`; left out where empty.
   var contentType: StaticString
@@ -65,11 +65,11 @@ struct Response: ~Copyable, @unchecked Sendable {
   }
 }
 
-/// What becomes of a request that has arrived in full.
+/// The fate of a request that has arrived in full.
 enum Disposition: ~Copyable, Sendable {
   /// The answer is known at once.
   case respond(Response)
-  /// Somebody calls, or already has called, ``Exchange/resolve(_:)``.
+  /// Another thread calls, or already has called, ``Exchange/resolve(_:)``.
   case pending
   /// A worker finds it out: ``ExchangeHandler/work(_:)`` is called on its thread.
   case working(BlockingPool.Place)

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Where a ``StreamBody`` gets what nobody has written to it.
 protocol StreamSource: AnyObject, Sendable {
-  /// Whether what was read last ended in the middle of something.
+  /// True when what was read last ended in the middle of something.
   var isMidway: Bool { get }
-  /// Whether nothing more will come.
+  /// True when nothing more will come.
   var isOver: Bool { get }
   /// Moves bytes out and returns how many; 0 for nothing by now.
   ///

@@ -1,12 +1,12 @@
-/// What the caller wants back (RFC 9110, 12.5.1), as far as this service has a choice.
+/// The forms that the caller wants back (RFC 9110, 12.5.1), as far as this service has a choice.
 struct Accept {
-  /// Whether JSON is welcome: no header, a wildcard, or its name.
+  /// True when JSON is welcome: no header, a wildcard, or its name.
   private(set) var takesJSON = true
-  /// Whether plain text is asked for before JSON.
+  /// True when plain text is asked for before JSON.
   private(set) var prefersText = false
-  /// Whether the text of `serialize()` is asked for before JSON.
+  /// True when the text of `serialize()` is asked for before JSON.
   private(set) var prefersSerialized = false
-  /// Whether a page is asked for before JSON, as browsers do.
+  /// True when a page is asked for before JSON, as browsers do.
   private(set) var prefersHTML = false
 
   init(_ exchange: Exchange) {

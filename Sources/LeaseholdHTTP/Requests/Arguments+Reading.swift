@@ -35,7 +35,7 @@ extension Arguments {
     try note(parameter, text)
   }
 
-  /// Whether the bytes are ASCII and mean themselves.
+  /// Returns true when the bytes are ASCII and mean themselves.
   private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     for byte in bytes where byte >= 0x80 || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "+") || byte == 0 {
       return false
@@ -43,7 +43,7 @@ extension Arguments {
     return true
   }
 
-  /// Whether every percent sign is followed by two hexadecimal digits.
+  /// Returns true when every percent sign is followed by two hexadecimal digits.
   private static func isWellEncoded(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "%") {
       guard index + 2 < bytes.count, hexValue(bytes[index + 1]) != nil, hexValue(bytes[index + 2]) != nil else {
@@ -93,7 +93,7 @@ extension Arguments {
 }
 
 extension Arguments {
-  /// What a set is described with and cannot be changed by.
+  /// The members that describe a set and cannot change it.
   private static let readOnly: Set<String> = [
     "key", "id", "cuid", "cgid", "nsems", "otime", "ctime", "otime_seconds", "ctime_seconds", "leasehold", "values",
     "semaphores",

@@ -36,7 +36,7 @@ extension Call {
   /// and no token has a maximum.
   func timeToLive(isBound: Bool) throws(LeaseholdError) -> TimeSpan? { try timeToLive(isBound: isBound, room: longest) }
 
-  /// How long a lease may block its lock.
+  /// The longest time for which a lease may block its lock.
   private var longest: TimeSpan { min(confinement?.longest ?? server.limits.ttlMaximum, server.limits.ttlMaximum) }
 
   private func timeToLive(isBound: Bool, room: TimeSpan) throws(LeaseholdError) -> TimeSpan? {
@@ -95,7 +95,7 @@ extension Call {
     return text
   }
 
-  /// What an operator says to the holder.
+  /// The reason that an operator gives the holder.
   func breakReason() throws(LeaseholdError) -> String? {
     guard let text = arguments[.reason], !text.isEmpty else { return nil }
     guard (1...Limits.reasonBytes).contains(text.utf8.count) else {
@@ -127,7 +127,7 @@ extension Call {
     return Int(value)
   }
 
-  /// What names in a listing begin with.
+  /// The prefix of the names in a listing.
   private func keyPrefix() throws(LeaseholdError) -> String? {
     guard let text = arguments[.key] else { return nil }
     guard (1...LockKey.maximumBytes).contains(text.utf8.count), !text.hasControlCharacters else {
@@ -167,14 +167,14 @@ extension Call {
 }
 
 extension String {
-  /// Whether it holds a control character, those beyond ASCII (U+0080...U+009F) included.
+  /// True when it holds a control character, those beyond ASCII (U+0080...U+009F) included.
   var hasControlCharacters: Bool {
     let isPlain = utf8.withContiguousStorageIfAvailable { UnsafeRawBufferPointer($0).isPlainASCII() } ?? false
     return !isPlain && unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
   }
 }
 
-/// How long a text may be.
+/// The length that a text may have.
 struct TextLength {
   let minimum: Int
   let maximum: Int

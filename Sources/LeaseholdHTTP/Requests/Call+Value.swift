@@ -6,7 +6,7 @@ import PHPVariables
 struct IncomingValue {
   /// In the form of `serialize()`.
   let text: [UInt8]
-  /// Whether a 32-bit PHP can read its integers.
+  /// True when a 32-bit PHP can read its integers.
   let fits32Bits: Bool
 }
 

@@ -94,7 +94,7 @@ extension LeaseholdError {
       ])
   }
 
-  /// What is wrong with a lock's name.
+  /// The error of a lock's name.
   convenience init(flaw: LockKey.Flaw, of name: String) {
     let detail =
       switch flaw {

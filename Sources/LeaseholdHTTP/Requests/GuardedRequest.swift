@@ -8,12 +8,12 @@ import SysVTypes
 /// work, gives the lock back and then answers. The lock is held for the work alone, never for the answer's way to
 /// the caller. A request that hung up leaves the queue, and nothing is done for it.
 final class GuardedRequest: LeaseClient, PendingRequest {
-  /// What to do under the lock; looks at nothing that belongs to the connection's thread.
+  /// The work to do under the lock; looks at nothing that belongs to the connection's thread.
   typealias Work = @Sendable () throws(LeaseholdError) -> Response
 
-  /// How long a request queues for the lock when it does not say.
+  /// The time for which a request queues for the lock when it does not say.
   static let waitDefault = TimeSpan.seconds(5)
-  /// How long the lock is taken for if the service dies in between.
+  /// The time for which the lock is taken if the service dies in between.
   private static let ttl = TimeSpan.seconds(5)
 
   private let request: ParkedRequest
@@ -119,7 +119,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
 }
 
 extension Call {
-  /// How long to queue for the guard.
+  /// The time to queue for the guard.
   fileprivate func guardWait() throws(LeaseholdError) -> TimeSpan {
     let maximum = server.limits.waitMaximum
     if let wait = try span(.wait, .zero, maximum) { return wait }

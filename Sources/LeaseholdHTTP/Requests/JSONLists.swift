@@ -83,7 +83,7 @@ private struct StepMembers {
 }
 
 extension Parameter {
-  /// What a list looks like.
+  /// An example of a list.
   var listExample: String {
     switch self {
     case .ops: #"[{"sem":0,"op":-1}], or 0:-1 as text"#

@@ -91,7 +91,7 @@ struct JSONScalarReader {
     _ = try object { reader, _ in try reader.skip(depth: depth - 1) }
   }
 
-  /// Whether a body looks like JSON, whatever its type says.
+  /// Returns true when a body looks like JSON, whatever its type says.
   static func begins(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     var scanner = JSONScanner(bytes)
     scanner.skipSpace()

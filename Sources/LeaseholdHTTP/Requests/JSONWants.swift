@@ -1,7 +1,7 @@
 import Leasehold
 
 extension ParameterSet {
-  /// What one lock of several is asked for with.
+  /// The parameters of one lock of several.
   static let want: ParameterSet = [
     .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch,
   ]

@@ -2,7 +2,7 @@ import JSONText
 import Leasehold
 import Synchronization
 
-/// What Terraform says of a lock: who locks, for what, and the ID to unlock it with.
+/// Terraform's words of a lock: who locks, for what, and the ID to unlock it with.
 struct LockInfo: Sendable {
   /// The members that are kept, as `LockInfo` of Terraform's statemgr has them; all are texts.
   static let names = ["ID", "Operation", "Info", "Who", "Version", "Created", "Path"]
@@ -42,7 +42,7 @@ struct LockInfo: Sendable {
     (self.id, self.members) = (id, members)
   }
 
-  /// What is known of a holder whose lock-info is not kept: what its owner says.
+  /// The lock-info of a holder for which none is kept: what its owner says.
   init(_ holder: LeaseSnapshot) {
     let parts = holder.owner.flatMap(Self.parts)
     id = parts?.id ?? holder.ref
@@ -77,7 +77,7 @@ struct LockInfo: Sendable {
     return String(start) + end
   }
 
-  /// What ``owner`` was made of; `nil` for another owner.
+  /// The parts that ``owner`` was made of; `nil` for another owner.
   private static func parts(_ owner: String) -> (who: String, id: String)? {
     guard owner.hasSuffix(")"), let blank = owner.lastIndex(of: " ") else { return nil }
     let id = owner[owner.index(after: blank)...].dropLast()

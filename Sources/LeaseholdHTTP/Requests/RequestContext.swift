@@ -18,19 +18,19 @@ extension PendingRequest {
   func completed(delivered: Bool) {}
 }
 
-/// What the endpoints keep with an exchange.
+/// The context that the endpoints keep with an exchange.
 ///
 /// For the thread that serves it: the connection's, or a worker's while the exchange is *working*. Others see it only
 /// after the exchange is parked.
 struct RequestContext {
   /// The target taken apart, as long as the request's memory is there; `nil` where nothing is.
   var target: Target?
-  /// What it asks for; `nil` where nothing is, or where it is not there for the method.
+  /// The endpoint that it asks for; `nil` where nothing is, or where it is not there for the method.
   var endpoint: Endpoint?
   /// The token that the request came with, where it needed one or had one.
   var token: Token?
   /// The grant that the answer hands over; withdrawn if the answer cannot be delivered.
   var grant: Grant?
-  /// What goes on after the endpoint returned.
+  /// The request that goes on after the endpoint returned.
   var pending: (any PendingRequest)?
 }

@@ -1,13 +1,13 @@
 import Leasehold
 import Logging
 
-/// What a waiting acquire waits for, for the log.
+/// The wait of an acquire, for the log.
 struct WaitNote: Sendable {
   /// The lock; of several, the first.
   let key: LockKey
   let trace: TraceContext
   let owner: String?
-  /// Who was before it, where the request belongs to a trace.
+  /// The requests before it, where its own belongs to a trace.
   var queue: QueueNote?
 }
 

@@ -14,7 +14,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
 
   private struct State {
     var waiter: WaiterID?
-    /// What the answer hands over, until somebody takes it back.
+    /// The grant that the answer hands over, until it is taken back.
     var grant: Grant?
     var hold: HoldStream?
     var note: WaitNote
@@ -73,7 +73,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     undoGrant()
   }
 
-  /// How a lease ended before its answer began.
+  /// The error of a lease that ended before its answer began.
   func end(of lease: LeaseSnapshot) -> LeaseholdError {
     let now = Server.now()
     do {

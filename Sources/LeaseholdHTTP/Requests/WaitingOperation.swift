@@ -10,7 +10,7 @@ final class WaitingOperation: OperationClient, PendingRequest {
   private let request: ParkedRequest
   private let semaphores: any SemaphoreService
   private let waiter = Mutex<WaiterID?>(nil)
-  /// What the answer hands over, until somebody takes it back.
+  /// The grant that the answer hands over, until it is taken back.
   private let grant = Mutex<Grant?>(nil)
 
   init(_ request: ParkedRequest, _ semaphores: any SemaphoreService) {
