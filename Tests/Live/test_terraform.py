@@ -95,6 +95,12 @@ class Terraform(LiveTest):
         self.assertEqual(self.ask("UNLOCK", lock_info()).status, 200)
         self.assertEqual(self.server.lock(self.name)["holders"], [])
 
+    def test_unlocking_takes_what_stands_in_the_address_if_it_is_right(self):
+        self.ask("LOCK", lock_info(), "?ttl=1h&wait=1s")
+        for query, parameter in (("?ttl=25h", "ttl"), ("?wait=2h", "wait")):
+            self.assertProblem(self.ask("UNLOCK", lock_info(), query), 400, "out-of-range", parameter=parameter)
+        self.assertEqual(self.ask("UNLOCK", lock_info(), "?ttl=1h&wait=1s").status, 200)
+
     def test_what_is_no_lock_info(self):
         state = {"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "a", "resources": []}
         for body, code, parameter in (

@@ -26,6 +26,8 @@ enum Terraform {
   /// UNLOCK, or DELETE: with a lock-info by who locked, without one by an operator.
   static func unlock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key(after: prefix)
+    // They are of the lock, which has the same address, and mean nothing here.
+    _ = (try call.times(isBound: false, default: ttl), try call.waitOrPreferred())
     guard !call.exchange.body.isEmpty else { return try unlockByForce(key, call) }
     let info = try LockInfo(call.exchange.body)
     let (locks, kept) = (call.server.engine.locks, call.server.lockInfos)
