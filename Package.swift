@@ -38,6 +38,8 @@ let tests: [Target] =
       name: "leasehold-fuzz", dependencies: ["PHPVariables"], path: "Tests/Fuzz",
       exclude: ["README.md", "corpus.txt"], swiftSettings: strict),
     .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
+    .testTarget(
+      name: "LeaseholdQueueTests", dependencies: ["LeaseholdQueue", "LeaseholdTestKit"], swiftSettings: strict),
     .testTarget(name: "LeaseholdHostTests", dependencies: ["LeaseholdHost"], swiftSettings: strict),
     .testTarget(name: "SysVTests", dependencies: ["SysV", "SysVTypes"], swiftSettings: strict),
     .testTarget(
@@ -120,6 +122,9 @@ let package = Package(
 
     // The domain: no C, no I/O, no clock of its own.
     .target(name: "Leasehold", dependencies: ["SysVTypes"], exclude: ["DESIGN.md"], swiftSettings: fast),
+
+    // The queue of a lock that several servers share, as rules: pure, and without a word of the store.
+    .target(name: "LeaseholdQueue", exclude: ["DESIGN.md"], swiftSettings: strict),
 
     // The lock service of one host.
     .target(

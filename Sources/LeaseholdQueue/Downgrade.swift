@@ -1,0 +1,58 @@
+/// A writer that becomes a reader again.
+package struct Downgrade: Hashable, Sendable {
+  package let name: String
+  package let lock: String
+  package internal(set) var phase: Phase
+
+  /// The point that has been reached.
+  package enum Phase: Hashable, Sendable {
+    /// A look of any age chooses the guard.
+    case looking
+    case writing(QueueEntry?)
+    /// The fence is the first entry's again.
+    case reader(fence: Int64)
+    case ended
+  }
+
+  /// Begins with a look.
+  package init(_ name: String, of lock: String) { (self.name, self.lock, phase) = (name, lock, .looking) }
+
+  /// Takes in what was seen of the queue, however old.
+  package mutating func look(_ queue: LockQueue) {
+    guard case .looking = phase else { return }
+    phase = .writing(queue.entry(name))
+  }
+
+  /// 14; `nil` where nothing is to be sent.
+  package var transaction: QueueTransaction? {
+    guard case .writing(let seen) = phase else { return nil }
+    let looks = LeaseWrites.looks(name, [lock])
+    let key = QueueKey.entry(lock: lock, name)
+    guard let seen else {
+      return QueueTransaction(if: [.exists(key), .created(key, 0)], then: [.delete(key)], else: looks)
+    }
+    // The value is left where the upgrade is an entry of its own.
+    var value = seen.value
+    value.units = min(value.units, 1)
+    value.isShared = true
+    let writes: [QueueWrite] = [.delete(.upgrade(lock: lock, name))]
+    let lowers = seen.value.units > 1 || !seen.value.isShared
+    guard lowers else { return QueueTransaction(if: [.modified(key, seen.modified)], then: writes, else: looks) }
+    let lease = LeaseClass.young(value.ttl + value.cooldown)
+    return QueueTransaction(
+      if: [.modified(key, seen.modified)],
+      then: writes + LeaseWrites.put(name, [(lock: lock, value: value)], on: lease), else: looks)
+  }
+
+  /// Takes in what came of the transaction; of an unknown one nothing, for it can be sent again.
+  package mutating func receive(_ outcome: QueueOutcome) {
+    guard case .writing(let seen) = phase else { return }
+    switch outcome {
+    case .done: phase = .reader(fence: seen?.created ?? 0)
+    case .kept(let sight):
+      guard let entry = sight.queues.first?.entry(name), entry.value.end == nil else { return phase = .ended }
+      phase = .writing(entry)
+    case .unknown, .sessionGone: break
+    }
+  }
+}

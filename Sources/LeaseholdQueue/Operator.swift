@@ -1,0 +1,82 @@
+/// An operator makes a lock smaller: a blocker of the difference queues behind all that is there.
+package struct Shrink: Hashable, Sendable {
+  /// The name of the blocker's entry.
+  package let name: String
+  package let lock: String
+  package let from: Int
+  package let to: Int
+  let rules: Rules
+
+  /// A lock of `from` units that shall have `to`, fewer.
+  package init(_ name: String, of lock: String, from: Int, to: Int) {
+    self.init(name, of: lock, from: from, to: to, rules: .all)
+  }
+
+  init(_ name: String, of lock: String, from: Int, to: Int, rules: Rules) {
+    precondition(1 <= to && to < from)
+    (self.name, self.lock, self.from, self.to, self.rules) = (name, lock, from, to, rules)
+  }
+
+  /// 17, at first: the blocker, which no lease ends.
+  package func begin(kindModified: Int64) -> QueueTransaction {
+    guard rules.has(.blocker) else { return write(kindModified) }
+    let key = QueueKey.entry(lock: lock, name)
+    return QueueTransaction(
+      if: [.created(key, 0), .modified(.kind(lock), kindModified)],
+      then: [.put(key, .entry(EntryValue(units: from - to, ttl: 0, mark: 0)), on: .none)],
+      else: [.queue(lock)])
+  }
+
+  /// 17, at last: the smaller capacity in place of the blocker; `nil` while it is not held.
+  package func finish(_ queue: LockQueue) -> QueueTransaction? {
+    guard let blocker = queue.entry(name), queue.holds(blocker) else { return nil }
+    var transaction = write(queue.kindModified)
+    transaction.guards.append(.created(blocker.key, blocker.created))
+    transaction.writes.append(.delete(blocker.key))
+    return transaction
+  }
+
+  private func write(_ kindModified: Int64) -> QueueTransaction {
+    QueueTransaction(
+      if: [.modified(.kind(lock), kindModified)],
+      then: [.put(.kind(lock), .kind(.counting(limit: to)), on: .none)], else: [.queue(lock)])
+  }
+}
+
+/// An operator ends a lease, or its owner all of them.
+package enum Break {
+  /// 18: without grace and cooldown.
+  package static func now(_ entries: [QueueEntry], _ end: EndValue) -> QueueTransaction? {
+    guard let first = entries.first else { return nil }
+    return QueueTransaction(
+      if: entries.map { .created($0.key, $0.created) },
+      then: LeaseWrites.delete(entries, end, keepsRetry: true),
+      else: LeaseWrites.looks(first.name, entries.map(\.lock)))
+  }
+
+  /// 18g: the place stays for the grace, and the cooldown after it, whoever dies.
+  ///
+  /// - Parameters:
+  ///   - upgrade: The second entry, if there is one.
+  ///   - grace: Milliseconds, at most what is left of the lease.
+  package static func later(
+    _ entries: [QueueEntry], upgrade: QueueEntry?, _ end: EndValue, grace: Int64
+  ) -> QueueTransaction? {
+    guard let first = entries.first else { return nil }
+    let lease = LeaseClass.young(grace + first.value.cooldown)
+    var writes: [QueueWrite] = entries.map { entry in
+      var value = entry.value
+      value.end = end
+      return .put(entry.key, .entry(value), on: lease)
+    }
+    writes.append(.move(.locks(first.name), on: lease))
+    if let retry = first.value.retry { writes.append(.move(.retry(retry), on: lease)) }
+    if let upgrade { writes.append(.move(upgrade.key, on: lease)) }
+    if grace > 0 { writes.append(.put(.inTime(first.name), .bytes([]), on: .marker(grace))) }
+    writes.append(.put(.end(first.name), .end(end), on: .tombstone))
+    var guards = entries.map { QueueGuard.modified($0.key, $0.modified) }
+    if let upgrade { guards.append(.modified(upgrade.key, upgrade.modified)) }
+    return QueueTransaction(
+      if: guards, then: writes, else: LeaseWrites.looks(first.name, entries.map(\.lock)))
+  }
+}

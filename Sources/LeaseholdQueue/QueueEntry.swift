@@ -1,0 +1,75 @@
+/// A place in the queue of one lock.
+package struct QueueEntry: Hashable, Sendable {
+  package let lock: String
+  /// The same in the queues of all locks of one lease.
+  package let name: String
+  /// True for the second place of a lease that becomes a writer.
+  package let isUpgrade: Bool
+  /// The revision at which it came: its place, and once it is held its fence.
+  package var created: Int64
+  /// The revision of its last write.
+  package var modified: Int64
+  /// The lease of the store that it hangs on.
+  package var lease: Int64
+  package var value: EntryValue
+
+  /// An entry as it was read.
+  package init(
+    lock: String, name: String, isUpgrade: Bool = false, created: Int64, modified: Int64, lease: Int64,
+    value: EntryValue
+  ) {
+    (self.lock, self.name, self.isUpgrade) = (lock, name, isUpgrade)
+    (self.created, self.modified, self.lease, self.value) = (created, modified, lease, value)
+  }
+
+  var key: QueueKey { isUpgrade ? .upgrade(lock: lock, name) : .entry(lock: lock, name) }
+}
+
+/// The words that an entry says of itself.
+package struct EntryValue: Hashable, Sendable {
+  package var units: Int
+  /// Milliseconds.
+  package var ttl: Int64
+  /// Milliseconds that the place is kept after its lease.
+  package var cooldown: Int64 = 0
+  /// 64 random bits of the attempt that wrote it: "this was me".
+  package var mark: UInt64
+  /// The session of the server that it waits at; 0 once it is granted.
+  package var session: Int64 = 0
+  /// Says that an operator has ended it.
+  package var end: EndValue?
+  /// The name of its Idempotency-Key.
+  package var retry: String?
+  /// The locks that are taken together, where they are several.
+  package var locks: [String] = []
+  package var isShared = false
+  package var count = 1
+  package var owner: String?
+  /// The one who asked, for people.
+  package var peer: String?
+  /// Ten digits that everybody may see.
+  package var ref = ""
+  /// Milliseconds of the wall clock.
+  package var at: Int64 = 0
+
+  /// An entry of some units.
+  package init(units: Int, ttl: Int64, mark: UInt64) { (self.units, self.ttl, self.mark) = (units, ttl, mark) }
+
+  package var isWaiting: Bool { session != 0 }
+}
+
+/// The end of a lease, as it is remembered.
+package struct EndValue: Hashable, Sendable {
+  /// A word of the service: released, broken, withdrawn.
+  package var reason: String
+  package var by: String?
+  /// Milliseconds of the wall clock.
+  package var at: Int64
+  /// The attempt that made the end of its own put; 0 for all others.
+  package var mark: UInt64 = 0
+
+  /// An end for a reason.
+  package init(reason: String, by: String? = nil, at: Int64 = 0) {
+    (self.reason, self.by, self.at) = (reason, by, at)
+  }
+}
