@@ -124,7 +124,7 @@ let package = Package(
     .target(name: "Leasehold", dependencies: ["SysVTypes"], exclude: ["DESIGN.md"], swiftSettings: fast),
 
     // The queue of a lock that several servers share, as rules: pure, and without a word of the store.
-    .target(name: "LeaseholdQueue", exclude: ["DESIGN.md"], swiftSettings: strict),
+    .target(name: "LeaseholdQueue", dependencies: ["JSONText"], exclude: ["DESIGN.md"], swiftSettings: strict),
 
     // The lock service of one host.
     .target(

@@ -1,0 +1,87 @@
+internal import JSONText
+
+extension QueueValue {
+  /// The value as it is stored; members that a reader does not know are of no harm.
+  package var stored: [UInt8] {
+    switch self {
+    case .entry(let entry): Array(entry.json.description.utf8)
+    case .end(let end): Array(end.json.description.utf8)
+    case .kind(let kind): Array(kind.json.description.utf8)
+    case .locks(let locks): Array(JSON.array(locks.map { .string($0) }).description.utf8)
+    case .bytes(let bytes): bytes
+    }
+  }
+}
+
+extension EntryValue {
+  var json: JSON {
+    var members = [
+      JSON.Member("u", .number("\(units)")), JSON.Member("m", .string(isShared ? "s" : "x")),
+      JSON.Member("n", .number("\(count)")), JSON.Member("ttl", .number("\(ttl)")),
+      JSON.Member("ref", .string(ref)), JSON.Member("at", .number("\(at)")),
+      JSON.Member("mark", .string(String(mark, radix: 16))),
+    ]
+    if let owner { members.append(JSON.Member("o", .string(owner))) }
+    if let peer { members.append(JSON.Member("p", .string(peer))) }
+    if cooldown > 0 { members.append(JSON.Member("cd", .number("\(cooldown)"))) }
+    if session != 0 { members.append(JSON.Member("s", .string("\(session)"))) }
+    if let retry { members.append(JSON.Member("h", .string(retry))) }
+    if !locks.isEmpty { members.append(JSON.Member("k", .array(locks.map { .string($0) }))) }
+    if let end { members.append(JSON.Member("end", end.json)) }
+    return .object(members)
+  }
+
+  /// Reads what is stored; an entry that cannot be read takes the whole lock, for somebody holds it.
+  package init(stored: [UInt8]) {
+    let json = JSON(stored) ?? .null
+    let mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0
+    let units = json["u"].int.flatMap { (0...Int64(Int32.max)).contains($0) ? Int($0) : nil } ?? Int(Int32.max)
+    self.init(units: units, ttl: json["ttl"].int ?? 0, mark: mark)
+    (cooldown, at) = (json["cd"].int ?? 0, json["at"].int ?? 0)
+    session = json["s"].string.flatMap { Int64($0) } ?? 0
+    (retry, owner, peer) = (json["h"].string, json["o"].string, json["p"].string)
+    locks = json["k"].elements.compactMap(\.string)
+    isShared = json["m"].string == "s"
+    count = json["n"].int.flatMap { Int(exactly: $0) } ?? 1
+    ref = json["ref"].string ?? ""
+    // Whatever it says: it has ended.
+    if json["end"] != .null { end = EndValue(json["end"]) }
+  }
+}
+
+extension EndValue {
+  var json: JSON {
+    var members = [JSON.Member("reason", .string(reason)), JSON.Member("at", .number("\(at)"))]
+    if let by { members.append(JSON.Member("by", .string(by))) }
+    if mark != 0 { members.append(JSON.Member("mark", .string(String(mark, radix: 16)))) }
+    return .object(members)
+  }
+
+  init(_ json: JSON) {
+    self.init(reason: json["reason"].string ?? "", by: json["by"].string, at: json["at"].int ?? 0)
+    mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0
+  }
+
+  /// Reads what is stored: that it is there says that the lease has ended.
+  package init(stored: [UInt8]) { self.init(JSON(stored) ?? .null) }
+}
+
+extension QueueKind {
+  var json: JSON {
+    switch self {
+    case .counting(let limit):
+      .object([JSON.Member("k", .string("n")), JSON.Member("u", .number("\(limit)"))])
+    case .readersWriter: .object([JSON.Member("k", .string("rw"))])
+    }
+  }
+
+  /// Reads what is stored; `nil` for a kind that is not known.
+  package init?(stored: [UInt8]) {
+    let json = JSON(stored) ?? .null
+    switch (json["k"].string, json["u"].int) {
+    case ("rw"?, _): self = .readersWriter
+    case ("n"?, let limit?) where (1...Int64(Int32.max)).contains(limit): self = .counting(limit: Int(limit))
+    default: return nil
+    }
+  }
+}
