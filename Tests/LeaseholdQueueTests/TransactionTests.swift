@@ -1,0 +1,179 @@
+import Testing
+
+@testable import LeaseholdQueue
+
+@Suite("A transaction of the queue")
+struct TransactionTests {
+  private static let session: Int64 = 77
+
+  private func wish(_ locks: [String], units: Int = 1, limit: Int = 1) -> Wish {
+    var value = EntryValue(units: 0, ttl: 5_000, mark: 9)
+    (value.retry, value.cooldown) = ("hash", 1_000)
+    return Wish("e", locks.map { .init($0, units: units, kind: .counting(limit: limit)) }, value: value)
+  }
+
+  private func empty(_ lock: String) -> LockQueue {
+    LockQueue(lock, [], kind: nil, kindModified: 0, revision: 40)
+  }
+
+  private func entry(
+    _ name: String, at created: Int64, units: Int = 1, lock: String = "a", session: Int64 = 0, mark: UInt64 = 0
+  ) -> QueueEntry {
+    var value = EntryValue(units: units, ttl: 5_000, mark: mark)
+    value.session = session
+    return QueueEntry(lock: lock, name: name, created: created, modified: created, lease: 3, value: value)
+  }
+
+  private func queue(_ entries: [QueueEntry], limit: Int = 1, revision: Int64 = 50) -> LockQueue {
+    LockQueue("a", entries, kind: .counting(limit: limit), kindModified: 2, revision: revision)
+  }
+
+  @Test("puts a grant with all that belongs to it, if nothing came since it was seen")
+  func fast() throws {
+    var attempt = Attempt(wish(["a"]))
+    attempt.decide([empty("a")])
+    let transaction = try #require(attempt.transaction)
+    #expect(
+      transaction.guards == [
+        .created(.entry(lock: "a", "e"), 0), .created(.end("e"), 0), .created(.retry("hash"), 0),
+        .modified(.kind("a"), 0), .nothingCreated(lock: "a", since: 40),
+      ])
+    var value = wish(["a"]).value
+    value.units = 1
+    #expect(
+      transaction.writes == [
+        .put(.entry(lock: "a", "e"), .entry(value), on: .young(6_000)),
+        .put(.locks("e"), .locks(["a"]), on: .young(6_000)), .put(.inTime("e"), .bytes([]), on: .marker(5_000)),
+        .put(.retry("hash"), .bytes([]), on: .young(6_000)),
+        .put(.kind("a"), .kind(.counting(limit: 1)), on: .none),
+      ])
+    attempt.receive(.done(Written(revision: 41, lease: 8, deadline: 1_000)), session: Self.session)
+    guard case .granted(let grant) = attempt.phase else { return #expect(Bool(false), "\(attempt.phase)") }
+    #expect(grant.fence == 41 && grant.stamp == 41 && grant.deadline == 1_000 && !grant.isReplay)
+  }
+
+  @Test("of 32 locks fits what etcd takes in one")
+  func sizes() throws {
+    let locks = (0..<32).map { "lock\($0)" }
+    var attempt = Attempt(wish(locks))
+    attempt.decide(locks.map(empty))
+    let put = try #require(attempt.transaction)
+    #expect(put.guards.count <= 128 && put.writes.count <= 128)
+    // A queue is read with its kind.
+    #expect(2 * put.looks.count <= 128 + 6)
+    let entries = locks.map { entry("e", at: 41, lock: $0) }
+    var release = Release("e", locks, EndValue(reason: "released"))
+    release.look(Sight(entries.map { LockQueue($0.lock, [$0], kind: nil, kindModified: 0, revision: 50) }))
+    let delete = try #require(release.transaction)
+    #expect(delete.guards.count <= 128 && delete.writes.count <= 128)
+  }
+
+  @Test("that came too late three times takes a place in the queue, and gives it back where nobody wants to wait")
+  func rounds() throws {
+    var wish = wish(["a"])
+    wish.waits = false
+    var attempt = Attempt(wish)
+    attempt.decide([empty("a")])
+    for _ in 0..<3 { attempt.receive(.kept(Sight([empty("a")])), session: Self.session) }
+    guard case .enqueueing = attempt.phase else { return #expect(Bool(false), "\(attempt.phase)") }
+    attempt.receive(.done(Written(revision: 60)), session: Self.session)
+    attempt.judge([queue([entry("other", at: 55), entry("e", at: 60)], revision: 60)])
+    #expect(attempt.phase == .undoing(created: 60, modified: 60, then: .refused))
+    let undo = try #require(attempt.transaction)
+    #expect(undo.guards == [.modified(.entry(lock: "a", "e"), 60)])
+    attempt.receive(.done(Written(revision: 61)), session: Self.session)
+    #expect(attempt.step == .end(.refused))
+  }
+
+  @Test("is not sent where a lock is of another kind, or never gives as much")
+  func otherKind() {
+    for (units, found) in [(1, QueueKind.readersWriter), (3, .counting(limit: 2))] {
+      var attempt = Attempt(wish(["a"], units: units, limit: 4))
+      let queue = LockQueue("a", [], kind: found, kindModified: 2, revision: 50)
+      attempt.decide([queue])
+      #expect(attempt.step == .read)
+      attempt.decide([queue])
+      #expect(attempt.step == .end(.otherKind(found)))
+    }
+  }
+
+  @Test("of a retry takes the entry that its Idempotency-Key names, and its ttl")
+  func retry() throws {
+    var attempt = Attempt(wish(["a"]))
+    attempt.decide([empty("a")])
+    let sight = Sight([queue([entry("first", at: 45)])], retried: "first")
+    attempt.receive(.kept(sight), session: Self.session)
+    let claim = try #require(attempt.transaction)
+    #expect(claim.guards == [.modified(.entry(lock: "a", "first"), 45)])
+    attempt.receive(.done(Written(revision: 51, lease: 8, deadline: 1_000)), session: Self.session)
+    guard case .granted(let grant) = attempt.phase else { return #expect(Bool(false), "\(attempt.phase)") }
+    #expect(grant.isReplay && grant.fence == 45 && grant.stamp == 51 && grant.ttl == 5_000)
+    attempt.notDelivered()
+    #expect(attempt.step == .end(.withdrawn))
+  }
+
+  @Test("of a retry whose lease has ended is not sent")
+  func endedRetry() {
+    var attempt = Attempt(wish(["a"]))
+    attempt.decide([empty("a")])
+    attempt.receive(.kept(Sight([queue([])], retried: "first")), session: Self.session)
+    #expect(attempt.step == .end(.ended))
+  }
+
+  @Test("takes a grant back that comes after its deadline")
+  func late() {
+    var attempt = Attempt(wish(["a"]))
+    attempt.decide([empty("a")])
+    attempt.receive(.done(Written(revision: 41, lease: 8, deadline: 1_000)), session: Self.session)
+    var inTime = attempt
+    let answers = (inTime.answer(now: 999), attempt.answer(now: 1_000))
+    #expect(answers == (true, false))
+    #expect(attempt.phase == .undoing(created: 41, modified: 41, then: .withdrawn))
+  }
+
+  @Test("of a renewal says in the order of writes what is there, even where nothing was seen")
+  func blindRenewal() throws {
+    var renewal = Renewal("e", ["a"], fence: 45)
+    renewal.look(Sight([queue([])]))
+    let question = try #require(renewal.transaction)
+    #expect(!question.writes.isEmpty)
+    renewal.receive(.kept(Sight([queue([entry("e", at: 45)])])))
+    let move = try #require(renewal.transaction)
+    #expect(
+      move.guards == [.created(.entry(lock: "a", "e"), 45), .modified(.entry(lock: "a", "e"), 45)])
+    renewal.receive(.unknown)
+    #expect(renewal.transaction == move)
+    renewal.receive(.done(Written(revision: 52, lease: 9, deadline: 2_000)))
+    #expect(renewal.phase == .renewed(lease: 9, ttl: 5_000, deadline: 2_000))
+  }
+
+  @Test("of a renewal by another fence is not sent again")
+  func foreignRenewal() {
+    var renewal = Renewal("e", ["a"], fence: 44)
+    renewal.look(Sight([queue([entry("e", at: 45)])]))
+    renewal.receive(.kept(Sight([queue([entry("e", at: 45)])])))
+    #expect(renewal.phase == .ended)
+  }
+
+  @Test("of an operator keeps the place for grace and cooldown")
+  func breakLater() throws {
+    let end = EndValue(reason: "broken", by: "root")
+    let later = try #require(Break.later([entry("e", at: 45)], upgrade: nil, end, grace: 3_000))
+    #expect(later.guards == [.modified(.entry(lock: "a", "e"), 45)])
+    #expect(later.writes.contains(.put(.inTime("e"), .bytes([]), on: .marker(3_000))))
+    #expect(later.writes.contains(.put(.end("e"), .end(end), on: .tombstone)))
+    #expect(Break.now([], end) == nil)
+  }
+
+  @Test("of the upkeep leaves what is in hands")
+  func reconcile() {
+    let listed = [entry("mine", at: 41), entry("lost", at: 42), entry("foreign", at: 43)].map { entry in
+      var entry = entry
+      entry.lease = entry.name == "foreign" ? 5 : Self.session
+      return entry
+    }
+    let transactions = Upkeep.reconcile(listed, session: Self.session, known: ["mine"])
+    #expect(transactions.map(\.guards) == [[.modified(.entry(lock: "a", "lost"), 42)]])
+    #expect(Upkeep.forget("a", kindModified: 2).guards == [.isEmpty(lock: "a"), .modified(.kind("a"), 2)])
+  }
+}
