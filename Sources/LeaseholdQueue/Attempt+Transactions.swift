@@ -141,6 +141,8 @@ extension Attempt {
 
   private mutating func settled(_ sight: Sight) {
     guard let entry = sight.queues.first?.entry(name) else { return phase = .over(.unknown) }
+    // Its grace or cooldown is the operator's.
+    guard entry.value.end == nil else { return phase = .over(.ended) }
     let isMine = entry.value.mark == wish.value.mark || !rules.has(.settleMark)
     phase =
       isMine ? .undoing(created: entry.created, modified: entry.modified, then: .unknown) : .over(.unknown)

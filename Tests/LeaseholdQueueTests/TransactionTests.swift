@@ -131,6 +131,26 @@ struct TransactionTests {
     #expect(attempt.phase == .undoing(created: 41, modified: 41, then: .withdrawn))
   }
 
+  @Test("whose outcome is unknown is undone where it is this attempt's own, and no operator has ended it")
+  func settle() {
+    var attempt = Attempt(wish(["a"]))
+    attempt.decide([empty("a")])
+    attempt.receive(.unknown, session: Self.session)
+    #expect(attempt.phase == .settling)
+    let mine = entry("e", at: 45, mark: 9)
+    var ended = mine
+    ended.value.end = EndValue(reason: "broken")
+    let settled = [entry("e", at: 45, mark: 8), ended, mine].map { entry in
+      var attempt = attempt
+      attempt.receive(.kept(Sight([queue([entry])])), session: Self.session)
+      return attempt.phase
+    }
+    #expect(
+      settled == [
+        .over(.unknown), .over(.ended), .undoing(created: 45, modified: 45, then: .unknown),
+      ])
+  }
+
   @Test("of a renewal says in the order of writes what is there, even where nothing was seen")
   func blindRenewal() throws {
     var renewal = Renewal("e", ["a"], fence: 45)

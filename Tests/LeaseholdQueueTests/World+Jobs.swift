@@ -217,11 +217,25 @@ extension Explorer {
     if scenario.comparesFences || belief == .wholeLock, !isVictim, grant.fence < others.max() ?? 0 {
       world.flaw = "FENCE went backwards"
     }
+    if !isVictim { world.flaw = world.flaw ?? wrongTelling(world, client, grant, belief) }
     world.clients[client].doing = .has
     world.clients[client].fence = grant.fence
     world.clients[client].lease = grant.lease
     world.clients[client].believes = isVictim ? .nothing : belief
     world.fences[client] = grant.fence
+  }
+
+  /// A lease that is told of is there, and its turn has come.
+  private func wrongTelling(
+    _ world: World, _ client: Int, _ grant: Attempt.Grant, _ belief: World.Client.Belief
+  ) -> String? {
+    for part in scenario.people[client].parts {
+      let queue = world.etcd.snapshot.queue(part.lock)
+      let entry = belief == .units ? queue.entry("\(client)") : queue.upgrade("\(client)")
+      guard let entry, entry.created == grant.fence else { return "DEAD: a client is told of a lease that is over" }
+      if !queue.holds(entry) { return "ORDER: a client is told before its turn" }
+    }
+    return nil
   }
 
   private func piecemealStep(
