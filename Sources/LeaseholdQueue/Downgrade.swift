@@ -20,7 +20,8 @@ package struct Downgrade: Hashable, Sendable {
   /// Takes in what was seen of the queue, however old.
   package mutating func look(_ queue: LockQueue) {
     guard case .looking = phase else { return }
-    phase = .writing(queue.entry(name))
+    let entry = queue.entry(name)
+    phase = entry?.value.end == nil ? .writing(entry) : .ended
   }
 
   /// 14; `nil` where nothing is to be sent.

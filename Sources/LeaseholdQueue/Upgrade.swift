@@ -71,7 +71,7 @@ package struct Upgrade: Hashable, Sendable {
   @discardableResult
   package mutating func judge(_ queue: LockQueue) -> Bool {
     guard case .waiting(let created) = phase, queue.revision >= created else { return false }
-    guard let entry = queue.entry(name) else {
+    guard let entry = queue.entry(name), entry.value.end == nil else {
       phase = .over(.ended)
       return true
     }

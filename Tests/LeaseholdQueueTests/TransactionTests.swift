@@ -185,6 +185,27 @@ struct TransactionTests {
     #expect(Break.now([], end) == nil)
   }
 
+  @Test("of an upgrade or a downgrade is not sent for what an operator has ended")
+  func endedWriter() {
+    var ended = entry("e", at: 45)
+    ended.value.end = EndValue(reason: "broken")
+    var value = EntryValue(units: 2, ttl: 5_000, mark: 9)
+    value.session = Self.session
+    let second = QueueEntry(
+      lock: "a", name: "e", isUpgrade: true, created: 46, modified: 46, lease: Self.session, value: value)
+    var upgrade = Upgrade("e", of: "a", mark: 9)
+    upgrade.look(queue([entry("e", at: 45)], limit: 3, revision: 45))
+    upgrade.receive(.done(Written(revision: 46)))
+    var inForce = upgrade
+    inForce.judge(queue([entry("e", at: 45), second], limit: 3))
+    #expect(inForce.transaction != nil)
+    upgrade.judge(queue([ended, second], limit: 3))
+    #expect(upgrade.phase == .over(.ended))
+    var downgrade = Downgrade("e", of: "a")
+    downgrade.look(queue([ended, second], limit: 3))
+    #expect(downgrade.phase == .ended)
+  }
+
   @Test("of the upkeep leaves what is in hands")
   func reconcile() {
     let listed = [entry("mine", at: 41), entry("lost", at: 42), entry("foreign", at: 43)].map { entry in
