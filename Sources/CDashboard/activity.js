@@ -22,18 +22,23 @@ function takeEvent(kind, event) {
 
 function drawEvents() {
   byId("no-events").hidden = lately.length > 0;
-  byId("events").replaceChildren(...lately.map(({ kind, event, at }) => {
-    const words = make("span", {});
-    if (event.key !== undefined) words.append(make("bdi", {}, event.key));
-    if (event.owner) words.append(" · ", make("bdi", {}, event.owner));
-    if (event.reason && event.reason !== kind) words.append(make("span", { class: "soft" }, ` (${event.reason})`));
-    if (event.by) words.append(make("span", { class: "soft" }, ` by ${event.by}`));
-    if (event.break_reason) words.append(make("span", { class: "soft" }, `: ${event.break_reason}`));
-    if (event.detail) words.append(make("span", { class: "soft" }, ` ${event.detail}`));
-    if (kind === "gap") words.append(`${event.missed ?? "some"} events are missing`);
-    const time = new Date(at).toLocaleTimeString("en-GB");
-    return make("li", {}, make("time", {}, time), make("span", { class: `kind ${kind}` }, kind), words);
-  }));
+  byId("events").replaceChildren(...lately.map((line) => eventLine(line, true)));
+}
+
+/** An event in words: who, and where somebody else ended it, who did and why. */
+function eventLine({ kind, event, at }, withKey) {
+  const words = make("span", {});
+  if (withKey && event.key !== undefined) {
+    words.append(make("a", { href: `/ui/locks/${encodeURIComponent(event.key)}`, "data-go": "" }, make("bdi", {}, event.key)));
+  }
+  if (event.owner) words.append(words.childNodes.length ? " · " : "", make("bdi", {}, event.owner));
+  if (event.reason && event.reason !== kind) words.append(make("span", { class: "soft" }, ` (${event.reason})`));
+  if (event.by) words.append(make("span", { class: "soft" }, ` by ${event.by}`));
+  if (event.break_reason) words.append(make("span", { class: "soft" }, `: ${event.break_reason}`));
+  if (event.detail) words.append(make("span", { class: "soft" }, ` ${event.detail}`));
+  if (kind === "gap") words.append(`${event.missed ?? "some"} events are missing`);
+  const time = new Date(at).toLocaleTimeString("en-GB");
+  return make("li", {}, make("time", {}, time), make("span", { class: `kind ${kind}` }, kind), words);
 }
 
 function shape(name, attributes) {

@@ -14,7 +14,9 @@ static const unsigned char style[] = {
 static const unsigned char script[] = {
 #embed "service.js"
     ,
-#embed "locks.js"
+#embed "list.js"
+    ,
+#embed "lock.js"
     ,
 #embed "activity.js"
     ,

@@ -1,7 +1,7 @@
 // The host's raw sets and segments against the limits of its kernel, and PHP's variables in them.
 
 const hex = (key) => `0x${(key >>> 0).toString(16).padStart(8, "0")}`;
-const many = (number) => Number(number).toLocaleString("en-US").replaceAll(",", "\u202f");
+const many = (number) => Number(number).toLocaleString("en-US").replaceAll(",", " ");
 const unlimited = 2 ** 53;
 
 function bytes(count) {
@@ -24,7 +24,7 @@ function limitLine(name, used, maximum, setting) {
     make("div", { class: `meter${level}`, "aria-hidden": "true" }, bar));
 }
 
-const owner = ({ uid, mode }) => `uid ${uid}, ${mode}`;
+const ownership = ({ uid, mode }) => `uid ${uid}, ${mode}`;
 const line = (key, ...cells) => make("tr", {}, make("th", { scope: "row", class: "number" }, key),
   ...cells.map((cell) => make("td", {}, cell)));
 
@@ -35,7 +35,7 @@ async function readKernel() {
   byId("sets").replaceChildren(...sets.semaphores.map((set) => {
     const ours = set.leasehold;
     const use = !ours ? "" : ours.role === "control" ? "Leasehold: guard" : `Leasehold: ${ours.locks} ${ours.locks === 1 ? "lock" : "locks"}`;
-    return line(hex(set.key), `${set.id}`, owner(set), `${set.nsems}`, use);
+    return line(hex(set.key), `${set.id}`, ownership(set), `${set.nsems}`, use);
   }));
   byId("segment-limits").replaceChildren(
     limitLine("Segments", segments.used.segments, segments.limits.shmmni, "shmmni"),
@@ -49,7 +49,7 @@ function drawSegments(segments) {
     let use = segment.nattch ? `${segment.nattch} attached` : "";
     if (segment.leasehold) use = "Leasehold: ledger";
     if (looks.get(life(segment))?.isVariables) use = variablesButton(segment);
-    return line(hex(segment.key), `${segment.id}`, owner(segment), bytes(segment.size_bytes), use);
+    return line(hex(segment.key), `${segment.id}`, ownership(segment), bytes(segment.size_bytes), use);
   }));
 }
 

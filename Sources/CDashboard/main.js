@@ -1,13 +1,16 @@
-// What is read when: the list after events, at most once a second; rows that are seen, a few a second.
+// Which page is shown, what is read when, and what is said when the service does not answer.
 
-const perSecond = 6;
-const burst = 24;
-let budget = burst;
+const patience = 3000; // without an answer for so long, the page says so
+let view = null; // "list", "lock" or "owner"
 let listIsOld = true;
-let eventsAreNew = true;
 let listReadAt = 0;
+let isListReading = false;
+let eventsAreNew = true;
 let kernelReadAt = 0;
+let askedAt = 0;
+let turnedAt = Date.now();
 let isConnected = false;
+let isAway = false;
 let following = new AbortController();
 
 function say(text, isOn) {
@@ -26,41 +29,158 @@ async function tries(work) {
   }
 }
 
-async function readList() {
-  listIsOld = false;
-  listReadAt = Date.now();
-  const isRead = await tries(async () => takeLocks(await read("/locks?limit=1000")));
-  if (isRead && isConnected) say("Live", true);
-}
+// Which page.
 
-async function readDetails(item) {
-  item.wanted = false;
-  item.isReading = true;
-  try {
-    const details = await read(address(item.lock));
-    item.readAt = Date.now();
-    item.details = details;
-    drawPeople(item);
-  } catch (error) {
-    item.readAt = Date.now();
-    if (error.status === 404) listIsOld = true;
+function show(isReturn = false) {
+  const [, part, name] = /^\/ui\/(locks|owners)\/([^/]+)$/.exec(location.pathname) ?? [];
+  lock = owner = null;
+  view = part === "locks" ? "lock" : part === "owners" ? "owner" : "list";
+  const text = name === undefined ? "" : decodeURIComponent(name);
+  if (view === "lock") lock = { path: location.pathname.slice(3) + location.search, key: text, details: undefined, readAt: 0, isWanted: true, history: [], ids: new Set() };
+  if (view === "owner") owner = { name: text, leases: [], readAt: 0, isWanted: true };
+  for (const one of ["list", "lock", "owner"]) byId(`${one}-view`).hidden = one !== view;
+  document.title = text ? `${visible(text)} · Leasehold` : "Leasehold";
+  for (const id of ["reason", "all-reason"]) byId(id).value = "";
+  for (const id of ["end-error", "all-error", "history", "sentence", "holders", "queue", "facts", "copies", "mend", "leases"]) byId(id).replaceChildren();
+  byId("copies").dataset.drawn = byId("end-all").dataset.sure = "";
+  if (lock) {
+    byId("lock-title").replaceChildren(make("bdi", {}, text));
+    tries(readHistory);
   }
-  item.isReading = false;
+  if (owner) byId("owner-title").replaceChildren(make("bdi", {}, text));
+  listIsOld = true;
+  turn();
+  if (view === "list") {
+    drawList(true);
+    if (isReturn) rowLink(lastOpened)?.focus();
+  } else {
+    byId(`${view}-title`).focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
 }
 
-/** What is seen is read again when it may have changed, and now and then. */
-function readSeen() {
+function go(path) {
+  history.pushState(null, "", path);
+  show(path === "/");
+}
+
+let listURL = "/"; // to which the way back leads
+
+function clicked(event) {
+  const link = event.target.closest?.("a[data-go]");
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  leave(link.closest("tr")?.dataset.address);
+  if (link.dataset.back !== undefined) back();
+  else go(link.getAttribute("href"));
+}
+
+/** Keeps what the list was, for who comes back. */
+function leave(place) {
+  if (view !== "list") return;
+  listURL = location.pathname + location.search;
+  if (place) lastOpened = place;
+}
+
+function back() {
+  history.pushState(null, "", listURL);
+  show(true);
+}
+
+// By keyboard.
+
+const rowLink = (place) => [...byId("rows").children].find((row) => row.dataset.address === place)?.querySelector("a");
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const isTyping = event.target.matches("input, select, textarea");
+  if (event.key === "/" && !isTyping) {
+    event.preventDefault();
+    if (view !== "list") back();
+    byId("search").focus();
+    byId("search").select();
+  } else if (event.key === "Escape" && view !== "list") {
+    if (isTyping) event.target.blur();
+    else back();
+  } else if (view === "list" && (event.key === "ArrowDown" || event.key === "ArrowUp")
+    && (!isTyping || event.target.id === "search") && !event.target.closest(".scroll")) {
+    const rows = [...byId("rows").children];
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const next = event.key === "ArrowDown" ? at + 1 : at - 1;
+    if (next < 0 && at === 0) byId("search").focus();
+    if (!rows[Math.max(next, 0)] || next < 0) return;
+    event.preventDefault();
+    rows[next].querySelector("a").focus();
+  }
+}
+
+// What is read when.
+
+async function refreshList() {
+  listIsOld = false;
+  isListReading = true;
+  listReadAt = Date.now();
+  if (await tries(readList) && isConnected) say("Live", true);
+  isListReading = false;
+}
+
+/** A stream is silent when nothing happens, and when nobody is there: so the service is asked, too. */
+async function knock() {
+  askedAt = Date.now();
+  try {
+    await fetch("/healthz", { signal: AbortSignal.timeout(2000) });
+    answeredAt = Date.now();
+  } catch {
+    // What is not answered is told by the time since the last answer.
+  }
+}
+
+/** Tells where one looks that what is shown is old. */
+function noticeSilence(now) {
+  // Who slept, or was in the background, has not asked.
+  if (now - turnedAt > 2000) answeredAt = Math.max(answeredAt, now - 1000);
+  turnedAt = now;
+  if (now - answeredAt > 1000 && now - askedAt > 1000) knock();
+  const isSilent = now - answeredAt > patience;
+  if (isSilent === isAway) return;
+  isAway = isSilent;
+  document.body.classList.toggle("is-away", isAway);
+  byId("away").hidden = !isAway;
+  byId("away").textContent = isAway ? `No answer since ${new Date(answeredAt).toLocaleTimeString("en-GB")}` : "";
+  for (const set of document.querySelectorAll("fieldset")) set.disabled = isAway;
+  for (const button of document.querySelectorAll("#admin-submit, #variables button, #segments button")) button.disabled = isAway;
+  if (isAway) say("The service does not answer; trying again", false);
+  else if (isConnected) say("Live", true);
+  if (!isAway) listIsOld = true;
+}
+
+function turn() {
+  if (document.hidden) return;
   const now = Date.now();
-  for (const item of known.values()) {
-    if (budget < 1) return;
-    if (!item.row?.isConnected || !item.isVisible || item.isReading) continue;
-    const isIdle = !item.lock.held && !item.lock.cooling && !item.lock.waiting && !item.details?.held && !isNative(item.lock);
-    const age = now - item.readAt;
-    if ((item.wanted && age > 400) || age > (isIdle ? 30000 : 8000)) {
-      budget -= 1;
-      readDetails(item);
+  noticeSilence(now);
+  const pause = 1000 + 3 * known.size;
+  if (view === "list") {
+    if (!isListReading && ((listIsOld && now - listReadAt > pause) || now - listReadAt > 5000)) refreshList();
+    if (now - kernelReadAt > 10000 && !isAway) {
+      kernelReadAt = now;
+      tries(readKernel);
     }
   }
+  for (const [one, readIt] of [[lock, readLock], [owner, readOwner]]) {
+    if (one && ((one.isWanted && now - one.readAt > 300) || now - one.readAt > 2000)) tries(readIt);
+  }
+  if (!isAway) tick();
+  if (eventsAreNew) {
+    eventsAreNew = false;
+    drawEvents();
+    drawPlot();
+    drawHistory();
+  }
+}
+
+function tick() {
+  if (view !== "list") return tickClocks(byId(`${view}-view`));
+  for (const item of known.values()) if (item.row?.isConnected) tickRow(item);
 }
 
 function gotEvent(id, kind, event) {
@@ -68,7 +188,11 @@ function gotEvent(id, kind, event) {
   if (!event) return;
   takeEvent(kind, event);
   eventsAreNew = true;
-  wake(event.key);
+  if (lock) {
+    remember(lock, id, kind, event);
+    lock.isWanted ||= lock.key === event.key;
+  }
+  if (owner) owner.isWanted = true;
   if (kind !== "renewed") listIsOld = true;
 }
 
@@ -76,7 +200,7 @@ function gotEvent(id, kind, event) {
 async function followForever() {
   following.abort();
   const mine = following = new AbortController();
-  for (let pause = 1000; !mine.signal.aborted; pause = Math.min(15000, pause * 2)) {
+  for (let pause = 1000; !mine.signal.aborted; pause = Math.min(8000, pause * 2)) {
     await tries(() => follow(lastEvent, mine.signal, gotEvent, () => {
       isConnected = true;
       listIsOld = true;
@@ -90,101 +214,58 @@ async function followForever() {
   }
 }
 
-function turn() {
-  if (document.hidden) return;
-  const now = Date.now();
-  budget = Math.min(burst, budget + perSecond / 4);
-  const pause = known.size > 200 ? 2500 : 1000;
-  if ((listIsOld && now - listReadAt > pause) || now - listReadAt > 10000) readList();
-  if (now - kernelReadAt > 10000) {
-    kernelReadAt = now;
-    tries(readKernel);
-  }
-  readSeen();
-  for (const item of known.values()) if (item.isVisible && item.details) tick(item);
-  if (eventsAreNew) {
-    eventsAreNew = false;
-    drawEvents();
-    drawPlot();
-  }
-}
-
-function openBreak(key, holder) {
-  const dialog = byId("break-dialog");
-  dialog.dataset.key = key;
-  dialog.dataset.ref = holder.ref;
-  byId("break-ref").textContent = holder.ref;
-  byId("break-owner").textContent = visible(holder.owner ?? "a holder without a name");
-  byId("break-key").textContent = visible(key);
-  for (const id of ["break-name", "break-reason", "break-token"]) byId(id).value = "";
-  byId("break-after").value = "0";
-  byId("break-error").textContent = "";
-  byId("break-submit").disabled = true;
-  dialog.showModal();
-  byId("break-name").focus();
-}
-
-/** Whether that is the lock's name, or what is shown of it. */
-function namesLock(text) {
-  const { key } = byId("break-dialog").dataset;
-  return text === key || text === visible(key);
-}
-
-async function submitBreak(event) {
-  event.preventDefault();
-  const dialog = byId("break-dialog");
-  if (!namesLock(byId("break-name").value)) return;
-  const words = { after: byId("break-after").value };
-  if (byId("break-reason").value) words.reason = byId("break-reason").value;
-  byId("break-submit").disabled = true;
-  byId("break-error").textContent = "";
-  try {
-    await breakLease(dialog.dataset.ref, words, byId("break-token").value);
-    dialog.close();
-    listIsOld = true;
-    wake(dialog.dataset.key);
-  } catch (error) {
-    byId("break-error").textContent = error.message;
-    byId("break-submit").disabled = false;
-  }
-  byId("break-token").value = "";
-}
-
 function submitToken(event) {
   event.preventDefault();
   token = byId("token").value.trim();
   mayAsk = true;
   byId("token").value = "";
   byId("token-dialog").close();
-  listIsOld = true;
   kernelReadAt = listReadAt = 0;
   followForever();
+  show();
 }
 
-function begin() {
-  byId("live").hidden = false;
-  byId("open-token").hidden = false;
-  byId("where").textContent = location.host;
-  say("Connecting", false);
+function listen() {
   byId("open-token").addEventListener("click", () => byId("token-dialog").showModal());
   byId("token-dialog").querySelector("form").addEventListener("submit", submitToken);
-  byId("break-dialog").querySelector("form").addEventListener("submit", submitBreak);
-  byId("break-name").addEventListener("input", () => {
-    byId("break-submit").disabled = !namesLock(byId("break-name").value);
-  });
+  byId("admin-dialog").querySelector("form").addEventListener("submit", submitAdmin);
+  byId("end-all").addEventListener("click", endAll);
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());
   }
-  byId("filter").addEventListener("input", drawLocks);
-  byId("show").addEventListener("change", drawLocks);
+  byId("search").addEventListener("input", () => ask({ q: byId("search").value }));
+  byId("owner").addEventListener("input", () => ask({ owner: byId("owner").value }));
+  byId("show").addEventListener("change", () => ask({ state: byId("show").value }));
+  for (const button of document.querySelectorAll("[data-sort]")) {
+    button.addEventListener("click", () => ask({ sort: button.dataset.sort }));
+  }
+  byId("resort").addEventListener("click", () => drawList(true));
   byId("more-button").addEventListener("click", () => {
     showsAll = true;
-    drawLocks();
+    drawList(true);
   });
+  const point = (isOver) => () => {
+    isPointed = isOver;
+    if (!isOver) drawList();
+  };
+  byId("rows").addEventListener("pointerenter", point(true));
+  byId("rows").addEventListener("pointerleave", point(false));
+  document.addEventListener("click", clicked);
+  document.addEventListener("keydown", pressed);
+  addEventListener("popstate", () => show(true));
+}
+
+function begin() {
+  byId("plain").hidden = true;
+  byId("open-token").hidden = false;
+  byId("where").textContent = location.host;
+  say("Connecting", false);
+  listen();
   setInterval(turn, 250);
   setInterval(drawPlot, 5000);
   drawPlot();
   followForever();
+  show();
 }
 
 begin();

@@ -102,8 +102,19 @@ extension LocalLockService {
   ///
   /// - Throws: As ``LockService/lock(_:listed:)``.
   public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-    try change { ledger throws(LeaseholdError) in try ledger.lock(lock.key, lock.native, listed: listed) }
+    var found = try change { ledger throws(LeaseholdError) in
+      try ledger.lock(lock.key, lock.native, listed: listed)
+    }
+    let people = found.holders.lazy.map(\.peer) + found.waiters.lazy.map(\.peer)
+    let native = found.nativeUnits.map { $0 > 0 } ?? true ? found.lastPID : nil
+    var pids: Set<Int32> = []
+    for case let pid? in [native] + people.prefix(Self.programsNamed).map(\.pid) { pids.insert(pid) }
+    for pid in pids { found.programs[pid] = ProcessFacts.program(pid) }
+    return found
   }
+
+  /// The holders and waiters whose programs an answer names: each costs a file of /proc.
+  private static let programsNamed = 32
 
   /// Opens a lock without taking it.
   ///

@@ -19,8 +19,12 @@ import driven  # noqa: E402
 from harness import PROGRAM, Server, eventually  # noqa: E402  (enters a private IPC namespace)
 
 FOLDER = os.path.join(ROOT, "docs", "pictures")
-WIDTH, HEIGHT = 1280, 640
-OWNERS = "backup", "ann@build", "reader-2", "fetch-2", "web", "carl@laptop", "dora@ci", "writer"
+WIDTH, HEIGHT = 1280, 440
+# The pages: where each is, the element with its words, and what is there when it shows everything.
+PAGES = {
+    "page": ("", "locks", ("backup", "ann@build", "reader-1", "fetch-1", "web")),
+    "lock": ("ui/locks/deploy", "lock-view", ("ann@build", "carl@laptop", "dora@ci", "leasehold break", "granted")),
+}
 COLUMNS, LINES = 100, 14
 COLOURS = {31: "#e5534b", 32: "#57ab5a", 33: "#c69026", 34: "#539bf5", 35: "#b083f0", 36: "#39c5cf"}
 
@@ -50,17 +54,20 @@ def words(text):
 
 
 @contextlib.contextmanager
-def page(server, colour):
-    """A browser that shows the page of the service."""
+def page(server, colour, name):
+    """A browser that shows a page of the service."""
+    path, element, shown = PAGES[name]
     with driven.driving(WIDTH, colour) as driver:
-        driver.get(f"http://127.0.0.1:{server.port}/")
-        shown = "return document.getElementById('rows').innerText"
-        eventually(lambda: all(owner in driver.execute_script(shown) for owner in OWNERS), "all are shown", timeout=30)
+        driver.get(f"http://127.0.0.1:{server.port}/{path}")
+        text = f"return document.getElementById('{element}').innerText"
+        eventually(lambda: all(word in driver.execute_script(text) for word in shown), "all is shown", timeout=30)
         yield driver
 
 
-def page_words(driver):
-    return words(driver.execute_script("return document.getElementById('locks').innerText"))
+def page_words(driver, name):
+    """What the page says, but for the names of programs and of this service's address."""
+    said = driver.execute_script(f"return document.getElementById('{PAGES[name][1]}').innerText")
+    return words(re.sub(r" python3(\.\d+)?\b|\b[0-9a-f]{10}\b|0x[0-9a-f]+", "", said))
 
 
 def terminal(server):
@@ -134,12 +141,17 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     with scene() as server:
         for colour in ("light", "dark"):
-            with page(server, colour) as driver:
-                driven.photograph(driver, f"page-{colour}", os.path.join(FOLDER, f"page-{colour}.png"), HEIGHT)
-                said = page_words(driver)
-        for name, text in (("page.txt", f"{said}\n"), ("top.svg", svg(terminal(server)))):
-            with open(os.path.join(FOLDER, name), "w", encoding="utf-8") as file:
-                file.write(text)
+            for name in PAGES:
+                with page(server, colour, name) as driver:
+                    path = os.path.join(FOLDER, f"{name}-{colour}.png")
+                    driven.photograph(driver, f"{name}-{colour}", path, HEIGHT)
+                    keep(f"{name}.txt", page_words(driver, name) + "\n")
+        keep("top.svg", svg(terminal(server)))
+
+
+def keep(name, text):
+    with open(os.path.join(FOLDER, name), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 if __name__ == "__main__":

@@ -71,16 +71,22 @@ class States(PageTest):
         with driven.driving() as driver:
             driver.get(url)
             self.shows(driver, '#rows tr[data-key="hurt"] .tag', "damaged")
-            self.shows(driver, '#rows tr[data-key="hurt"] code', "DELETE /locks/hurt?force=true")
             self.shows(driver, '#rows tr[data-key="job"] .tag', "cools down")
-            self.shows(driver, '#rows tr[data-key="job"] .person', "cools down")
-            self.shows(driver, '#rows tr[data-key="job"] .person', "bob\\u{202e}")
-            self.assertEqual(self.text(driver, '#rows tr[data-key="job"] button'), "", "there is nothing to break")
             self.shows(driver, '#rows tr[data-key="free"]', "also waits for busy")
-            self.shows(driver, '#rows tr[data-key="free"] .waits', "wants also busy")
             self.assertEqual(self.text(driver, "#count-leases"), "2")
             driven.photograph(driver, "states")
             self.assertEqual(driven.violations(driver), [])
+            for key, selector, text in (
+                    ("hurt", "#sentence", "hurt is damaged: another program wrote its values"),
+                    ("hurt", "#mend code", "/locks/hurt?force=true"), ("job", "#sentence", "job cools down for 4 min"),
+                    ("job", "#holders .person", "bob\\u{202e}"),
+                    ("free", "#sentence", "is free, but the first who waits also waits for busy; one waits"),
+                    ("free", "#queue td:nth-child(6)", "busy")):
+                driver.get(f"{url}ui/locks/{key}")
+                self.shows(driver, selector, text)
+                if key == "job":
+                    self.assertEqual(self.text(driver, "#holders button"), "", "there is nothing to end")
+                self.assertEqual(driven.violations(driver), [])
 
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)
@@ -110,24 +116,25 @@ class NativePrograms(PageTest):
             driver.get(url)
             waiters = [server.acquire_later("php:4711", owner=owner, wait="2m", ttl="1m") for owner in ("eve", "joe")]
             row = '#rows tr[data-key="php:4711"] '
-            self.shows(driver, row + ".waits", "joe")
-            self.assertEqual(self.text(driver, row + ".waits .who"), "eve|joe")
-            self.shows(driver, row + ".person", "native program")
-            self.assertIn(f"pid {holder.pid}", self.text(driver, row + ".person"))
-            self.assertEqual(self.text(driver, row + "button"), "", "a native holder has no lease to break")
-            self.assertEqual(self.text(driver, row + ".tag"), "contended")
-            self.assertNotIn("readers", self.text(driver, row))
+            self.shows(driver, row + "td:nth-child(5)", "2")
+            self.shows(driver, row, f"native program, pid {holder.pid}")
+            self.assertEqual(self.text(driver, row + ".tag"), "waited for")
+            self.assertNotIn("reader", self.text(driver, row))
             self.assertEqual(self.text(driver, "#count-native"), "1")
+            driver.get(f"{url}ui/locks/php:4711")
+            self.shows(driver, "#sentence", f"held by a native program, pid {holder.pid} php")
+            self.shows(driver, "#queue .who", "joe")
+            self.assertEqual(self.text(driver, "#queue .who .start"), "eve|joe")
+            self.assertEqual(self.text(driver, "#holders button"), "", "a native holder has no lease to end")
             driven.photograph(driver, "native")
             self.assertEqual(driven.violations(driver), [])
             holder.stdin.close()
             lease = waiters[0].answer().json
-            self.shows(driver, row + ".person .who", "eve")
-            self.assertNotIn("native", self.text(driver, row + ".person"))
-            self.assertEqual(self.text(driver, row + ".waits .who"), "joe")
+            self.shows(driver, "#holders .who", "eve")
+            self.assertNotIn("native", self.text(driver, "#holders"))
             server.release(lease)
             self.assertEqual(waiters[1].answer().status, 201)
-            self.shows(driver, row + ".person .who", "joe")
+            self.shows(driver, "#holders .who", "joe")
 
     @unittest.skipUnless(has_php(), "SKIPPED: no php with sysvsem and sysvshm here (apt-get install php-cli)")
     def test_variables_that_php_put(self):
@@ -152,13 +159,11 @@ class NativePrograms(PageTest):
         with Native(lease["sysv"]) as perl, driven.driving() as driver:
             self.assertEqual(perl.ask(perl.take()), "ok")
             driver.get(url)
-            self.shows(driver, "#rows .person", "native program")
-            self.assertIn(f"pid {perl.pid}", self.text(driver, "#rows .person"))
-            self.assertIn("exclusive", self.text(driver, "#rows .person"))
+            self.shows(driver, "#rows .native", f"native program, pid {perl.pid}")
             self.assertEqual(self.text(driver, "#rows .tag"), "held")
             self.assertEqual(perl.ask(perl.give()), "ok")
             self.shows(driver, "#rows .tag", "free")
-            eventually(lambda: "native" not in self.text(driver, "#rows .person"), "it is gone", timeout=30)
+            eventually(lambda: "native" not in self.text(driver, "#rows"), "it is gone", timeout=30)
 
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)
@@ -171,65 +176,55 @@ class Breaking(PageTest):
         self.assertEqual(self.holder.acquire("nightly", owner="ann", ttl="10m").status, 201)
 
     def ask(self, driver):
-        """Opens the page with the token `read`, and the question whether to break."""
-        driver.get(self.url)
+        """Opens the lock's page with the token `read`, and ends the lease, which that token may not."""
+        driver.get(f"{self.url}ui/locks/nightly")
         eventually(lambda: self.is_open(driver, "token-dialog"), "the page asks for a token")
         driver.find_element("id", "token").send_keys(self.server.tokens["read"], "\n")
-        self.shows(driver, "#rows .who", "ann")
-        self.press(driver, "#rows button")
-        self.assertTrue(self.is_open(driver, "break-dialog"))
+        self.shows(driver, "#sentence", "held by ann")
+        self.shows(driver, "#holders button", "End now")
+        driver.find_element("id", "reason").send_keys("it hangs")
+        self.press(driver, "#holders button")
+        eventually(lambda: self.is_open(driver, "admin-dialog"), "the page asks for the token of an admin")
+        self.assertEqual(self.holder.lock("nightly")["held"], 1)
+        return self.text(driver, "#admin-error")
 
     def answer(self, driver, token):
-        """Sends name and token, and waits for what is said."""
-        field = driver.find_element("id", "break-name")
-        field.clear()
-        field.send_keys("nightly")
-        driver.find_element("id", "break-token").send_keys(token)
-        driver.find_element("id", "break-submit").click()
-        return eventually(lambda: not self.is_open(driver, "break-dialog") or self.text(driver, "#break-error"),
-                          "it is refused or done", timeout=PATIENCE)
+        """Sends a token, and waits for what is said."""
+        driver.execute_script("document.getElementById('admin-error').textContent = ''")
+        driver.find_element("id", "admin-token").send_keys(token)
+        driver.find_element("id", "admin-submit").click()
+        eventually(lambda: not self.is_open(driver, "admin-dialog") or self.text(driver, "#admin-error"),
+                   "it is refused or done", timeout=PATIENCE)
+        return self.text(driver, "#admin-error")
 
-    def test_an_admin_token_and_the_name_of_the_lock_end_the_lease(self):
+    def test_an_admin_token_ends_the_lease_and_the_lock_remembers_why(self):
         with driven.driving() as driver:
-            self.ask(driver)
-            submit = driver.find_element("id", "break-submit")
-            driver.find_element("id", "break-token").send_keys(self.server.tokens["admin"])
-            self.assertFalse(submit.is_enabled(), "a token alone is not enough")
-            driver.find_element("id", "break-reason").send_keys("it hangs")
-            driver.find_element("id", "break-token").clear()
-            self.answer(driver, self.server.tokens["admin"])
-            self.assertFalse(self.is_open(driver, "break-dialog"), self.text(driver, "#break-error"))
-            self.shows(driver, "#rows .tag", "free")
-            self.shows(driver, "#events .kind", "broken")
-            self.assertEqual(self.text(driver, "#rows .person"), "")
-            self.assertEqual(self.holder.lock("nightly")["held"], 0)
-            self.assertEqual(driver.execute_script("return document.getElementById('break-token').value"), "")
-
-    def test_a_wrong_token_is_said_to_be_wrong(self):
-        with driven.driving() as driver:
-            self.ask(driver)
-            said = self.answer(driver, "lh_no-such-token")
-            self.assertRegex(said, r"(?i)token")
-            self.assertIn("does not know", said)
-            self.assertTrue(self.is_open(driver, "break-dialog"))
-            self.assertFalse(self.is_open(driver, "token-dialog"))
-            self.assertEqual(self.holder.lock("nightly")["held"], 1)
-            driven.photograph(driver, "break-wrong-token")
+            self.assertIn("'read'", self.ask(driver))
+            driven.photograph(driver, "admin")
             self.assertEqual(driven.violations(driver), [])
-            # The right one in the second try.
-            self.answer(driver, self.server.tokens["admin"])
-            self.assertFalse(self.is_open(driver, "break-dialog"))
-            self.shows(driver, "#rows .tag", "free")
+            self.assertEqual(self.answer(driver, self.server.tokens["admin"]), "")
+            self.assertFalse(self.is_open(driver, "admin-dialog"))
+            self.shows(driver, "#sentence", "nightly is free")
+            self.shows(driver, "#history .kind", "broken")
+            self.shows(driver, "#history", "it hangs")
+            self.assertEqual(self.text(driver, "#holders button"), "")
+            self.assertEqual(self.holder.lock("nightly")["held"], 0)
+            self.assertEqual(driver.execute_script("return document.getElementById('admin-token').value"), "")
 
-    def test_tokens_that_may_not_break_are_refused_with_a_sentence(self):
+    def test_tokens_that_are_wrong_or_may_not_are_refused_with_a_sentence(self):
         with driven.driving() as driver:
             self.ask(driver)
+            self.assertIn("does not know", self.answer(driver, "lh_no-such-token"))
+            self.assertFalse(self.is_open(driver, "token-dialog"))
             for name in ("read", "lock", ""):
                 said = self.answer(driver, self.server.tokens.get(name, ""))
                 self.assertIn("admin", said, name)
                 self.assertIn(f"'{name or 'read'}'", said)
-                self.assertTrue(self.is_open(driver, "break-dialog"))
+                self.assertTrue(self.is_open(driver, "admin-dialog"))
                 self.assertEqual(self.holder.lock("nightly")["held"], 1)
+            # The right one in the last try.
+            self.answer(driver, self.server.tokens["admin"])
+            self.shows(driver, "#sentence", "nightly is free")
 
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)
@@ -247,6 +242,7 @@ class Events(PageTest):
             self.assertEqual(self.kinds(driver), ["released", "granted"])
             server.kill()
             self.shows(driver, "#status", "trying again")
+            self.shows(driver, "#away", "No answer since")
             server.start()
             self.shows(driver, "#status", "Live")
             server.acquire("after", owner="eve", ttl="10m")

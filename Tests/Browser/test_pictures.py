@@ -20,9 +20,10 @@ class Pictures(unittest.TestCase):
         cls.server = cls.enterClassContext(pictures.scene())
 
     @unittest.skipIf(WHY_NOT, WHY_NOT)
-    def test_the_page_says_what_its_picture_says(self):
-        with pictures.page(self.server, "light") as driver:
-            self.assertEqual(pictures.page_words(driver), kept("page.txt").strip(), "stale: make pictures")
+    def test_the_pages_say_what_their_pictures_say(self):
+        for name in pictures.PAGES:
+            with self.subTest(name), pictures.page(self.server, "light", name) as driver:
+                self.assertEqual(pictures.page_words(driver, name), kept(f"{name}.txt").strip(), "stale: make pictures")
 
     @unittest.skipUnless(shutil.which("tmux"), "SKIPPED: there is no tmux here (apt-get install tmux)")
     def test_the_terminal_says_what_its_picture_says(self):

@@ -14,7 +14,7 @@ TABLE = os.path.join(ROOT, "Sources", "leasehold", "Commands", "SpokenProblem.sw
 NEVER_SENT = {
     "cooldown", "max_waiters", "holding", "touch", "undo", "perm", "semaphore_key", "project", "sem", "format", "lease",
     "leases", "want", "since", "kind", "values", "ops", "cursor", "size", "uid", "gid", "fence", "init", "offset",
-    "length",
+    "length", "sort", "q",
 }
 
 

@@ -119,7 +119,7 @@ def ask(port, method, path):
 def served_paths(contract, port):
     """Methods and parameters as the service tells them: by Allow, and by what is `known` beside an unknown name."""
     in_path = {"key": "php:1", "id": "0" * 32, "set": "0x10", "n": "0", "var": "a", "seg": "0x10", "code": "locked",
-               "state": "a"}
+               "state": "a", "owner": "a"}
     rows = sorted(contract.operations.items(), key=lambda row: row[1][1])
     for path, of_path in itertools.groupby(rows, key=lambda row: row[1][1]):
         of_path, asked = list(of_path), path.format(**in_path)

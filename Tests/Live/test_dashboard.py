@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import html.parser
+import os
 import re
 import unittest
+from urllib.parse import quote
 
 from access import TokenServer
 from harness import LiveTest, Server
@@ -38,8 +40,12 @@ class Names(html.parser.HTMLParser):
 
 
 class Dashboard(LiveTest):
-    def page(self, server=None, method="GET", **headers):
-        return (server or self.server).request(method, "/", headers={**BROWSER, **headers})
+    def page(self, server=None, method="GET", path="/", **headers):
+        return (server or self.server).request(method, path, headers={**BROWSER, **headers})
+
+    def names(self, query):
+        """The locks of the plain table, in its order; those of this test alone."""
+        return [name for name in Names(self.page(path="/?" + query).text).names if name.startswith(self.key())]
 
     def test_browsers_get_a_page_and_programs_get_json(self):
         page = self.page()
@@ -72,7 +78,7 @@ class Dashboard(LiveTest):
         self.assertEqual(
             page.headers["Content-Security-Policy"],
             f"default-src 'none'; script-src 'sha256-{digest('script')}'; style-src 'sha256-{digest('style')}'; "
-            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+            "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
         self.assertEqual(page.headers["X-Content-Type-Options"], "nosniff")
         text = page.text.replace("http://www.w3.org/2000/svg", "")
         self.assertEqual(re.findall(r"(?i)\son\w+=|\sstyle=|\ssrc=|https?:", text), [])
@@ -97,7 +103,60 @@ class Dashboard(LiveTest):
     def test_the_plain_table_counts(self):
         key = self.key()
         self.server.acquire(key, limit=7, count=2)
-        self.assertRegex(self.page().text, rf"<bdi>{re.escape(key)}</bdi></th><td>7</td><td>5</td><td>1</td><td>0</td>")
+        row = re.search(rf"<bdi>{re.escape(key)}</bdi></a></th>(.*)</tr>", self.page().text)[1]
+        self.assertIn("<td>held, 2 of 7 slots</td>", row)
+        self.assertTrue(row.endswith("<td>0</td><td>–</td>"), row)
+
+    def test_the_plain_table_is_sorted_and_chosen_by_the_query_as_the_live_one(self):
+        key = self.key()
+        for name, owner in (("c", "ann@ci"), ("b", "eve"), ("a", "ann")):
+            self.server.acquire(f"{key}-{name}", owner=f"{owner}-{key}")
+        self.server.acquire_later(f"{key}-b", owner="joe")
+        free = self.granted(self.server.acquire(f"{key}-free"), 201)
+        self.server.release(free)
+        self.assertEqual(self.names(f"q={key}-*"), [f"{key}-{name}" for name in ("b", "c", "a", "free")])
+        self.assertEqual(self.names(f"q={key}-*&sort=name"), [f"{key}-{name}" for name in ("a", "b", "c", "free")])
+        self.assertEqual(self.names(f"sort=age&owner=ANN*{key}"), [f"{key}-{name}" for name in ("c", "a")])
+        self.assertEqual(self.names(f"state=waited&q={key.upper()}"), [f"{key}-b"])
+        self.assertEqual(self.names(f"state=free&q={key}"), [f"{key}-free"])
+        self.assertEqual(self.names(f"q={key}-b*e"), [])
+        for query in ("sort=up", "state=gone", "q=" + "x" * 256):
+            self.assertIn(self.page(path="/?" + query).status, (400,), query)
+
+    def test_a_lock_and_an_owner_have_a_page_each_in_which_their_names_are_text(self):
+        key = f"{self.key()} {EVIL}"
+        holder = self.granted(self.server.over_unix.acquire(key, owner=EVIL), 201)
+        self.server.acquire_later(key, owner=EVIL)
+        for path in (f"/ui/locks/{quote(key, safe='')}", f"/ui/owners/{quote(EVIL, safe='')}"):
+            page = self.page(path=path)
+            self.assertEqual((page.status, page.headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+            self.assertEqual(page.headers["Content-Security-Policy"], self.page().headers["Content-Security-Policy"])
+            seen = Names(page.text)
+            self.assertEqual(seen.scripts, 1)
+            self.assertIn(key, seen.names)
+            self.assertIn(EVIL, seen.names)
+            self.assertIn(f"leasehold break {holder['ref']}", page.text)
+        page = self.page(path=f"/ui/locks/{quote(key, safe='')}")
+        self.assertRegex(page.text, r"for \d+ s; one waits, for \d+ s\.</p>")
+        for operation in ("lockPage", "ownerPage"):
+            self.assertIn(f'operation="{operation}"', self.server.get("/metrics").text)
+        self.assertIn("is not there now", self.page(path="/ui/locks/no-such-lock").text)
+        self.assertIn("holds nothing now", self.page(path="/ui/owners/nobody").text)
+        for path in ("/ui", "/ui/locks", "/ui/locks/", "/ui/keys/x", "/ui/locks/a/b"):
+            self.assertProblem(self.page(path=path), 404, "not-found")
+        self.assertProblem(self.page(path="/ui/owners/%ff"), 400, "invalid-parameter")
+
+    def test_the_longest_wait_and_the_programs_are_told_to_programs_too(self):
+        key = self.key()
+        self.server.over_unix.acquire(key)
+        self.assertIsNone(self.server.lock(key)["longest_wait_ms"])
+        self.server.acquire_later(key)
+        lock = self.server.lock(key)
+        self.assertTrue(0 <= lock["longest_wait_ms"] <= lock["waiters"][0]["age_ms"], lock)
+        with open("/proc/self/comm", encoding="utf-8") as file:
+            self.assertEqual(lock["programs"], {str(os.getpid()): file.read().strip()})
+        listed = self.server.get("/locks", key=key)["locks"][0]
+        self.assertGreaterEqual(listed["longest_wait_ms"], lock["longest_wait_ms"])
 
     def test_holders_tell_the_ttl(self):
         key = self.key()
@@ -117,6 +176,10 @@ class Dashboard(LiveTest):
         self.assertEqual(page.status, 200)
         self.assertNotIn("secret-name", page.text)
         self.assertNotIn("secret-name", self.page(server.with_token("part")).text)
+        for path in ("/ui/locks/secret%2Dname", "/ui/owners/ann"):
+            page = self.page(server, path=path)
+            self.assertEqual(page.status, 200)
+            self.assertNotIn("secret-name", page.text)
         self.assertProblem(server.get("/"), 401, "unauthenticated")
         self.assertProblem(server.get("/locks", headers=BROWSER), 401, "unauthenticated")
         self.assertProblem(self.page(server, Authorization="Bearer wrong"), 401, "unauthenticated")

@@ -160,6 +160,7 @@ extension Ledger {
       addUse(value, of: lock, to: &snapshot)
     }
     snapshot.isDamaged = lock.isDamaged
+    snapshot.firstCame = lock.queue.first?.since
     snapshot.queuedFor = otherLocks(inTheWayOf: lock.queue.first)
     snapshot.tag = LockTag(
       epoch: observers.ring.epoch, version: lock.seen.version, units: snapshot.availableUnits,

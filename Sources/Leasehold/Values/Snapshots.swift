@@ -239,6 +239,10 @@ public struct LockSnapshot: Sendable {
   public var isDamaged = false
   /// The other locks for which the first in the queue waits, while this one has room for it.
   public var queuedFor: [LockKey] = []
+  /// When the first in its queue came, who waits longest; `nil` when nobody waits.
+  public var firstCame: MonotonicInstant?
+  /// The names of the programs that the processes of holders, waiters and natives run, where they can be seen.
+  public var programs: [Int32: String] = [:]
 }
 
 /// One page of a listing.

@@ -32,7 +32,11 @@ extension Guard {
 
   /// The page that asks for the token has nothing in it that a token guards.
   private func isPage(_ exchange: Exchange, _ endpoint: Endpoint?) -> Bool {
-    endpoint?.media == .jsonOrPage && Accept(exchange).prefersHTML
+    switch endpoint?.media {
+    case .jsonOrPage?: Accept(exchange).prefersHTML
+    case .page?: true
+    default: false
+    }
   }
 
   private func token(

@@ -218,6 +218,20 @@ struct AnswerWriter {
     json.append(each: lock.waiters) { waiter($0, into: &$1) }
     semaphore(lock, into: &json)
     if let limitApplied { json.member("limit_applied", limitApplied) }
+    programs(lock, into: &json)
+  }
+
+  /// `programs`: by the number of the process, where there is one to name.
+  private func programs(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+    guard !lock.programs.isEmpty else { return }
+    json.append(",\"programs\":{" as StaticString)
+    for (index, (pid, name)) in lock.programs.sorted(by: { $0.key < $1.key }).enumerated() {
+      json.append(index == 0 ? "\"" : ",\"" as StaticString)
+      json.append(decimal: Int(pid))
+      json.append("\":" as StaticString)
+      json.append(json: name)
+    }
+    json.append(UInt8(ascii: "}"))
   }
 
   /// `sysv` with what the kernel tells of the semaphore.
@@ -241,6 +255,7 @@ struct AnswerWriter {
     json.member("held", lock.holderCount)
     json.member("cooling", lock.coolingCount)
     json.member("waiting", lock.waiterCount)
+    json.member("longest_wait_ms", lock.firstCame.map { Int(max(0, (now - $0).milliseconds)) })
     json.list("queued_for", lock.queuedFor.map(\.text))
   }
 

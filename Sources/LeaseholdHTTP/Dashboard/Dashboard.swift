@@ -1,13 +1,57 @@
 import Leasehold
 
-/// `GET /` for browsers: one page that shows what the service knows.
+/// The pages for browsers: all locks (`GET /`), one lock, one owner.
 ///
-/// Everything that a script may add it reads from the API. Without one the page is a plain table of locks.
+/// The server writes what it knows now, and the script in it shows the same from the API and goes on. So a browser
+/// without scripts has everything but the live part and the buttons.
 enum Dashboard {
-  /// The most locks in the plain table.
-  private static let lockMaximum = 1000
+  /// The most locks in the plain table, and the most leases that it looks for holders in.
+  static let listMaximum = 1000
 
-  static func page(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+  /// All locks, or those that the query asks for.
+  static func locks(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    let choice = try PlainList.Choice(call)
+    return try page(call) { (call, html) throws(LeaseholdError) in
+      var filter = ListFilter()
+      filter.limit = listMaximum
+      let locks = try call.server.engine.locks.locks(filter)
+      let leases = try call.server.engine.locks.leases(filter)
+      PlainList(locks, leases.entries, now: call.now).write(choice, into: &html)
+    }
+  }
+
+  /// One lock.
+  static func lock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    let key = try call.key()
+    let name = LockName(key, try call.nativeRequest(key))
+    return try page(call) { (call, html) throws(LeaseholdError) in
+      var found: LockSnapshot?
+      do throws(LeaseholdError) {
+        found = try call.server.engine.locks.lock(name, listed: LockSnapshot.listed)
+      } catch {
+        guard error.code == .noSuchLock else { throw error }
+      }
+      let page = PlainLock(key: key, lock: found, now: call.now)
+      page.write(history(of: key, call), wallOffset: call.writer.wallOffset, into: &html)
+    }
+  }
+
+  /// One owner and all that it holds.
+  static func owner(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    let bytes = percentDecoded(call.target.segment, plusIsSpace: false)
+    guard let bytes, (1...Limits.ownerBytes).contains(bytes.count), let owner = String(validating: bytes, as: UTF8.self)
+    else { throw .invalid(.owner, "", "must be 1 to \(Limits.ownerBytes) bytes of UTF-8, percent-encoded") }
+    return try page(call) { (call, html) throws(LeaseholdError) in
+      var filter = ListFilter()
+      filter.limit = listMaximum
+      filter.owner = owner
+      PlainOwner(owner: owner, leases: try call.server.engine.locks.leases(filter), now: call.now).write(into: &html)
+    }
+  }
+
+  private typealias Plain = (borrowing Call, inout ResponseBuffer) throws(LeaseholdError) -> Void
+
+  private static func page(_ call: borrowing Call, _ plain: Plain) throws(LeaseholdError) -> Disposition {
     let parts = DashboardParts.shared
     var body = ResponseBuffer(capacity: parts.head.utf8.count + parts.tail.utf8.count + 4096)
     body.append(parts.head)
@@ -15,11 +59,7 @@ enum Dashboard {
     if call.server.guardian.asksForToken(call.exchange) || call.exchange.context.token != nil {
       body.append("<p>The locks are shown to who has a token: a read of /locks with it lists them.</p>" as StaticString)
     } else {
-      var filter = ListFilter()
-      filter.limit = lockMaximum
-      let asked = filter
-      let page = try call.server.engine.locks.locks(asked)
-      table(page, into: &body)
+      try plain(call, &body)
     }
     body.append(parts.tail)
     var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)
@@ -30,56 +70,12 @@ enum Dashboard {
     return .respond(response)
   }
 
-  static func table(_ page: Page<LockSnapshot>, into html: inout ResponseBuffer) {
-    guard !page.entries.isEmpty else {
-      return html.append("<p>No locks are known now.</p>" as StaticString)
-    }
-    html.append(
-      """
-      <div class="scroll" tabindex="0" role="group" aria-label="Locks"><table><caption>Locks</caption><thead><tr>\
-      <th scope="col">Lock</th><th scope="col">Limit</th><th scope="col">Available</th><th scope="col">Holders</th>\
-      <th scope="col">Waiters</th><th scope="col">Native</th></tr></thead><tbody>
-      """ as StaticString)
-    for lock in page.entries {
-      html.append("\n<tr><th scope=\"row\"><bdi>" as StaticString)
-      html.append(escaped: lock.key.text)
-      html.append("</bdi>" as StaticString)
-      if lock.isDamaged { html.append(" (damaged)" as StaticString) }
-      if lock.coolingCount > 0 { html.append(" (cools down)" as StaticString) }
-      html.append("</th>" as StaticString)
-      // A readers-writer lock has no limit: one writer, or many readers.
-      if let limit = lock.kind.limit { cell(limit, into: &html) } else { html.append("<td>rw</td>" as StaticString) }
-      cell(lock.available, into: &html)
-      cell(lock.holderCount, into: &html)
-      cell(lock.waiterCount, into: &html)
-      cell(lock.nativeUnits, into: &html)
-      html.append("</tr>" as StaticString)
-    }
-    html.append("</tbody></table></div>" as StaticString)
-    if page.nextCursor != nil { html.append("<p>There are more: see /locks.</p>" as StaticString) }
-  }
-
-  private static func cell(_ number: Int?, into html: inout ResponseBuffer) {
-    html.append("<td>" as StaticString)
-    if let number { html.append(decimal: number) } else { html.append("–" as StaticString) }
-    html.append("</td>" as StaticString)
-  }
-}
-
-extension ResponseBuffer {
-  /// Appends a text so that HTML takes it for nothing but text, in an element as in a quoted attribute, and a reader
-  /// sees all of it: what does not show, such as a mark of direction, is there by its number.
-  mutating func append(escaped text: String) {
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": append("&amp;" as StaticString)
-      case "<": append("&lt;" as StaticString)
-      case ">": append("&gt;" as StaticString)
-      case "\"": append("&quot;" as StaticString)
-      case "'": append("&#39;" as StaticString)
-      case _ where scalar.isHidden: append("\\u{\(String(scalar.value, radix: 16))}")
-      default: for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { append(byte) }
-      }
-    }
+  /// The newest events of a lock, newest first, among the last that happened.
+  private static func history(of key: LockKey, _ call: borrowing Call) -> [LedgerEvent] {
+    let (looked, shown): (UInt64, Int) = (10_000, 50)
+    let events = call.server.engine.events
+    let next = events.events(from: 0, limit: 0).next
+    let batch = events.events(from: next > looked ? next - looked : 0, limit: Int(looked))
+    return batch.events.reversed().lazy.filter { $0.key == key.text && $0.kind != .renewed }.prefix(shown).map(\.self)
   }
 }

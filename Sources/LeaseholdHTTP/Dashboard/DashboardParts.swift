@@ -1,8 +1,8 @@
 import CDashboard
 
-/// The page as it lies in the program: everything but the locks, and the policy that goes with it.
+/// The page as it lies in the program: everything but what happens now, and the policy that goes with it.
 struct DashboardParts: Sendable {
-  /// Up to where the plain table of locks stands.
+  /// Up to where what the server knows now stands.
   let head: String
   /// From there on.
   let tail: String
@@ -19,7 +19,7 @@ struct DashboardParts: Sendable {
     var (head, tail, isBehind) = ("", "", false)
     for piece in pieces {
       switch piece {
-      case "LOCKS": isBehind = true
+      case "PLAIN": isBehind = true
       case "STYLE": head += style
       case "SCRIPT": tail += script
       default: if isBehind { tail += piece } else { head += piece }
@@ -30,11 +30,11 @@ struct DashboardParts: Sendable {
     policy = Self.policy(style: style, script: script)
   }
 
-  /// Nothing but these two texts runs or paints, and nothing is fetched from elsewhere.
+  /// Nothing but these two texts runs or paints, nothing is fetched from elsewhere, and the icon is in the page.
   private static func policy(style: String, script: String) -> String? {
     guard let style = digest(style), let script = digest(script) else { return nil }
-    return "default-src 'none'; script-src 'sha256-\(script)'; style-src 'sha256-\(style)'; connect-src 'self'; "
-      + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return "default-src 'none'; script-src 'sha256-\(script)'; style-src 'sha256-\(style)'; img-src data:; "
+      + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
   }
 
   private static func digest(_ text: String) -> String? {

@@ -110,7 +110,7 @@ enum Service {
   }
 
   static func index(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    if Accept(call.exchange).prefersHTML { return try Dashboard.page(call) }
+    if Accept(call.exchange).prefersHTML { return try Dashboard.locks(call) }
     let version = call.server.versions.leasehold
     return call.json { json in
       json.append("{\"name\":\"leasehold\"" as StaticString)

@@ -59,7 +59,7 @@ final class Endpoint: @unchecked Sendable {
 
   /// Whether it asks the engine for something that may take its time.
   var asksEngine: Bool {
-    if case .service = reach { media == .jsonOrPage } else { true }
+    if case .service = reach { media == .jsonOrPage || media == .page } else { true }
   }
 }
 
@@ -93,6 +93,8 @@ extension Endpoint {
     case json, jsonOrText
     /// JSON, or the page for browsers, which lists the locks.
     case jsonOrPage
+    /// A page for browsers, whatever is asked for.
+    case page
     /// Lines of JSON or of text, whatever is asked for.
     case linesOrText
     /// A form of its own; a value looks at `Accept` itself.
@@ -107,7 +109,7 @@ extension Endpoint {
       case .json: accept.takesJSON
       case .jsonOrText: accept.takesJSON || accept.prefersText
       case .jsonOrPage: accept.takesJSON || accept.prefersHTML
-      case .linesOrText, .own: true
+      case .page, .linesOrText, .own: true
       }
     }
   }

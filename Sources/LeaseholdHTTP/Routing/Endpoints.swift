@@ -82,7 +82,10 @@ extension Endpoint {
     Endpoint("openapi", .get, "/openapi.yaml", [], .read, reach: .service, media: .own, Service.openapi),
     Endpoint("docs", .get, "/docs", [], .nobody, reach: .service, media: .own, Service.docs),
     Endpoint("problem", .get, "/problems/{code}", [], .read, reach: .service, Service.problem),
-    Endpoint("index", .get, "/", [], .read, reach: .service, media: .jsonOrPage, Service.index),
+    Endpoint(
+      "index", .get, "/", [.sort, .state, .q, .owner], .read, reach: .service, media: .jsonOrPage, Service.index),
+    Endpoint("lockPage", .get, "/ui/locks/{key}", .binding, .read, reach: .lock, media: .page, Dashboard.lock),
+    Endpoint("ownerPage", .get, "/ui/owners/{owner}", [], .read, reach: .service, media: .page, Dashboard.owner),
   ])
 
   private static let acquireParameters: ParameterSet =

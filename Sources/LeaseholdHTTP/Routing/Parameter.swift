@@ -9,6 +9,7 @@ enum Parameter: UInt8, CaseIterable {
   case holding, want
   case after, reason
   case kind, since, leases
+  case sort, q
 
   /// The name on the wire.
   var name: StaticString {
@@ -54,6 +55,8 @@ enum Parameter: UInt8, CaseIterable {
     case .kind: "kind"
     case .since: "since"
     case .leases: "leases"
+    case .sort: "sort"
+    case .q: "q"
     }
   }
 
@@ -87,7 +90,9 @@ enum Parameter: UInt8, CaseIterable {
     case .project: .character
     case .holding, .leases: .texts
     case .want: .wants
-    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since: .text
+    case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since, .sort,
+      .q:
+      .text
     }
   }
 
@@ -104,7 +109,8 @@ enum Parameter: UInt8, CaseIterable {
     case (4, UInt8(ascii: "i")): candidate = .initialize
     case (4, UInt8(ascii: "k")): candidate = .kind
     case (4, UInt8(ascii: "m")): candidate = .mode
-    case (4, UInt8(ascii: "s")): candidate = .size
+    case (1, UInt8(ascii: "q")): candidate = .q
+    case (4, UInt8(ascii: "s")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .size : .sort
     case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want
     case (7, UInt8(ascii: "h")): candidate = .holding
     case (4, UInt8(ascii: "b")): candidate = .bind

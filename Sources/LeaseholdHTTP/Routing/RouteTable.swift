@@ -5,7 +5,7 @@ struct RouteTable: @unchecked Sendable {
   static let shared = RouteTable(Endpoint.all)
 
   /// A path, whichever methods it takes: a literal, a captured segment or a second literal, and behind a captured one a
-  /// literal or a number.
+  /// literal or a number; or two literals and a captured segment.
   struct Path {
     let template: StaticString
     /// The value of Allow.
@@ -14,6 +14,8 @@ struct RouteTable: @unchecked Sendable {
     /// Empty where the segment is captured, or not there.
     fileprivate let second: UnsafeBufferPointer<UInt8>
     private let last: UnsafeBufferPointer<UInt8>
+    /// Whether the last of three segments is the captured one.
+    let capturesLast: Bool
     /// Whether decimal digits stand behind the captured segment.
     private let takesNumber: Bool
     /// Whether the captured segment may be empty, so that the endpoint says what is wrong with it.
@@ -24,10 +26,11 @@ struct RouteTable: @unchecked Sendable {
     fileprivate init(_ template: StaticString, _ pieces: [UnsafeBufferPointer<UInt8>], _ rows: [Endpoint]) {
       self.template = template
       first = pieces[0]
-      let isLiteral = pieces.count == 2 && pieces[1].first != UInt8(ascii: "{")
+      let isLiteral = pieces.count > 1 && pieces[1].first != UInt8(ascii: "{")
       second = isLiteral ? pieces[1] : UnsafeBufferPointer(start: nil, count: 0)
       last = pieces.count > 2 ? pieces[2] : UnsafeBufferPointer(start: nil, count: 0)
-      takesNumber = last.first == UInt8(ascii: "{")
+      capturesLast = isLiteral && pieces.count > 2
+      takesNumber = !capturesLast && last.first == UInt8(ascii: "{")
       takesNothing = pieces.count != 2 && !pieces.contains { $0.elementsEqual("{set}".utf8) }
       endpoints = HTTPMethod.allCases.map { method in rows.first { $0.takes(method) } }
       let (endpoints, options) = (endpoints, HTTPMethod.options)
@@ -44,8 +47,11 @@ struct RouteTable: @unchecked Sendable {
     fileprivate func matches(
       _ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>, _ third: UnsafeBufferPointer<UInt8>
     ) -> Bool {
-      guard first.count == self.first.count, takesNumber || third.count == last.count else { return false }
+      guard first.count == self.first.count, takesNumber || capturesLast || third.count == last.count else {
+        return false
+      }
       guard UnsafeRawBufferPointer(first).hasBytes(of: UnsafeRawBufferPointer(self.first)) else { return false }
+      guard !capturesLast else { return second.elementsEqual(self.second) && !third.isEmpty }
       guard !second.isEmpty || takesNothing else { return false }
       guard self.second.isEmpty || second.elementsEqual(self.second) else { return false }
       guard takesNumber else { return UnsafeRawBufferPointer(third).hasBytes(of: UnsafeRawBufferPointer(last)) }
@@ -67,12 +73,14 @@ struct RouteTable: @unchecked Sendable {
       let pieces = text.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         .map { UnsafeBufferPointer(rebasing: $0) }
       precondition((1...3).contains(pieces.count), "a path has one to three segments")
-      precondition(pieces.count < 3 || pieces[1].first == UInt8(ascii: "{"), "the second segment of three is captured")
+      precondition(
+        pieces.count < 3 || pieces[1...].contains { $0.first == UInt8(ascii: "{") }, "one segment of three is captured")
       byDepth[pieces.count - 1].append(Path(row.path, pieces, rows.filter { "\($0.path)" == "\(row.path)" }))
     }
     // A literal goes before what would capture it.
     paths = byDepth.map { paths in
-      let paths = paths.filter { !$0.second.isEmpty } + paths.filter { $0.second.isEmpty }
+      let isFirst = { (path: Path) in !path.second.isEmpty && !path.capturesLast }
+      let paths = paths.filter(isFirst) + paths.filter { !isFirst($0) }
       let memory = UnsafeMutableBufferPointer<Path>.allocate(capacity: paths.count)
       _ = memory.initialize(from: paths)
       return UnsafeBufferPointer(memory)

@@ -28,7 +28,7 @@ struct Target {
     let depth = afterFirst > text.count ? 1 : afterSecond > text.count ? 2 : 3
     guard let path = RouteTable.shared.find(depth, first, second, third) else { return nil }
     self.path = path
-    (segment, last) = (second, third)
+    (segment, last) = path.pointee.capturesLast ? (third, second) : (second, third)
   }
 
   /// The segment that begins at an offset, and where the next one does: past the end when there is none.

@@ -49,6 +49,12 @@ struct ProcessFacts {
     }
   }
 
+  /// The name of the program that a process runs, as proc_pid_comm(5) has it: at most 15 bytes, no arguments.
+  static func program(_ pid: Int32) -> String? {
+    guard let name = read("/proc/\(pid)/comm") else { return nil }
+    return String(decoding: name.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+  }
+
   /// The inode of the PID namespace of a process; `nil` where that may not be known.
   static func namespace(of pid: Int32) -> UInt64? {
     var status = stat()

@@ -16,6 +16,9 @@ struct LocksCommand: ParsableCommand {
     completion: .list(["held", "free", "waited", "cooling", "damaged"]))
   var state: String?
 
+  @Flag(help: "Show of each who holds it, with the ref for `leasehold break`, and who waits; the longest wait first.")
+  var who = false
+
   @OptionGroup var ask: AskOptions
 
   @Argument(help: ArgumentHelp("Show this lock alone.", valueName: "lock"), completion: Known.locks)
@@ -27,7 +30,11 @@ struct LocksCommand: ParsableCommand {
       return
     }
     let query = [("key", prefix?.text), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
-    try ask.showList(Request("GET", ["locks"], query: query), "locks") { locks in
+    let list = Request("GET", ["locks"], query: query)
+    if who {
+      return try ask.showEach(list, "locks", by: { $0["longest_wait_ms"].int ?? -1 }, of: ["locks"], Self.text)
+    }
+    try ask.showList(list, "locks") { locks in
       var table = Table("LOCK", "KIND", "LIMIT", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
       for lock in locks {
         table.add(

@@ -27,6 +27,28 @@ struct AskOptions: ParsableArguments {
   /// Asks for all pages of a list; prints each as one line of JSON, or a table of all.
   func showList(_ request: Request, _ member: String, _ table: ([JSON]) -> Table) throws {
     let connection = LeaseholdConnection(try failing { try service.endpoint() })
+    let entries = try entries(request, member, connection) { if json { Output.writeJSON($0) } }
+    if !json { Output.write(table(entries).text) }
+  }
+
+  /// Asks for all pages of a list and then for each entry, those of the largest number first; an entry that is gone
+  /// meanwhile, or that its name alone does not find, is left out.
+  func showEach(
+    _ request: Request, _ member: String, by number: (JSON) -> Int64, of path: [String], _ text: (JSON) -> String
+  ) throws {
+    let connection = LeaseholdConnection(try failing { try service.endpoint() })
+    for entry in try entries(request, member, connection, { _ in }).sorted(by: { number($0) > number($1) }) {
+      guard let key = entry["key"].string else { continue }
+      let response = try failing { () throws(ClientError) in try connection.send(Request("GET", path + [key])) }
+      guard let found = try? response.checked() else { continue }
+      if json { Output.writeJSON(found.body) } else { Output.write(text(found.json)) }
+    }
+  }
+
+  private func entries(
+    _ request: Request, _ member: String, _ connection: LeaseholdConnection, _ page: ([UInt8]) -> Void
+  ) throws -> [JSON] {
+    let write = page
     var entries: [JSON] = []
     var cursor: String?
     repeat {
@@ -34,11 +56,11 @@ struct AskOptions: ParsableArguments {
       page.query.append((name: "limit", value: "1000"))
       if let cursor { page.query.append((name: "cursor", value: cursor)) }
       let response = try failing { try connection.send(page).checked() }
-      if json { Output.writeJSON(response.body) }
+      write(response.body)
       entries += response.json[member].elements
       cursor = response.json["next_cursor"].string
     } while cursor != nil
-    if !json { Output.write(table(entries).text) }
+    return entries
   }
 }
 

@@ -35,6 +35,8 @@ import Testing
     ("/keys/php:1", "/keys/{key}", "php:1"), ("/leases/renew", "/leases/renew", "renew"),
     ("/leases/renew/renew", "/leases/{lease}/renew", "renew"), ("/leases/renewal", "/leases/{lease}", "renewal"),
     ("/terraform/prod", "/terraform/{state}", "prod"), ("/terraform/a%2Fb", "/terraform/{state}", "a%2Fb"),
+    ("/ui/locks/a%2Fb", "/ui/locks/{key}", "a%2Fb"),
+    ("/ui/owners/ann", "/ui/owners/{owner}", "ann"), ("/ui/locks/locks", "/ui/locks/{key}", "locks"),
   ]
 
   @Test(arguments: paths)
@@ -55,7 +57,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "*", "locks", "//", "/locks/", "/leases/", "/problems/", "/semaphores/", "/locks/a/", "/locks/a/acquire/",
+    "", "*", "locks", "//", "/ui", "/ui/", "/ui/locks", "/ui/locks/", "/ui//a", "/ui/keys/a", "/ui/locks/a/b",
+    "/locks/", "/leases/", "/problems/", "/semaphores/", "/locks/a/", "/locks/a/acquire/",
     "/locks/a/acquire/b", "/locks/a/steal", "/leases/a/acquire", "/semaphores/a/renew",
     "/semaphores//values", "/semaphores/a/", "/semaphores/a/-1", "/semaphores/a/1x",
     "/semaphores/a/1/2", "/semaphores//1", "/semaphores//op", "/Locks", "/locksmith", "/lock",

@@ -1,0 +1,33 @@
+import Testing
+
+@testable import Leasehold
+@testable import LeaseholdHTTP
+
+@Suite struct PlainListTests {
+  @Test(arguments: [
+    ("pay", "repay-1", true), ("PAY", "pay", true), ("pay", "pa", false), ("pay*", "pay/settle", true),
+    ("pay*", "repay", false), ("*pay", "repay", true), ("*", "", true), ("a*b*c", "a-bb-c", true),
+    ("a*b*c", "a-c-b", false), ("a*a", "a", false), ("a**a", "aa", true), ("*ab*ab*", "abab", true),
+    ("*ab*ab*", "ab", false), ("GRÜ*", "grüße", true), ("e", "e\u{301}", true),
+  ])
+  func aPatternIsAPartOrWithAStarTheWhole(_ pattern: String, _ text: String, _ matches: Bool) {
+    #expect(PlainList.Pattern(pattern).matches(text) == matches)
+  }
+
+  @Test(arguments: [
+    (0, "0 s"), (59_999, "59 s"), (60_000, "1 min 0 s"), (599_999, "9 min 59 s"), (600_000, "10 min"),
+    (3_599_000, "59 min"), (3_600_000, "1 h 0 min"), (35_999_000, "9 h 59 min"), (36_000_000, "10 h"),
+    (172_799_000, "47 h"), (172_800_000, "2 days"), (-5, "0 s"),
+  ])
+  func timesAreSaidInTheirLargestUnits(_ milliseconds: Int64, _ words: String) {
+    #expect(TimeSpan.milliseconds(milliseconds).inWords == words)
+  }
+
+  @Test func namesAreOneSegmentAndNoMarkup() {
+    var html = ResponseBuffer(capacity: 64)
+    html.append(percentEncoded: "a/b ü?&<")
+    html.append(name: "<b>&\u{202e}\"'")
+    let text = html.withBytes { String(decoding: $0, as: UTF8.self) }
+    #expect(text == "a%2fb%20%c3%bc%3f%26%3c<bdi>&lt;b&gt;&amp;\\u{202e}&quot;&#39;</bdi>")
+  }
+}
