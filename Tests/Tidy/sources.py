@@ -95,6 +95,20 @@ def the_crash_order_is_fenced(tree):
                     yield f"{path}:{number}: only Journal, LockTable and CrashOrder may store or operate"
 
 
+def only_paths_call_the_tables(tree):
+    """The five structs of the ledger do not know each other: what a call does with them is for one path to say."""
+    five = "Journal|LockTable|LeaseTable|Queues|Observers"
+    for path, text in tree.matching(".swift", under=("Sources/Leasehold/Ledger/",)):
+        if "/Paths/" in path or path.endswith("/Ledger.swift"):
+            continue
+        own = re.search(rf"/({five})\b", path)
+        for number, line in enumerate(without_literals(text).split("\n"), 1):
+            if re.search(r"\b(journal|lockTable|leaseTable|queues|observers)\.", line):
+                yield f"{path}:{number}: only Ledger/Paths calls the ledger's structs"
+            if own and set(re.findall(rf"\b({five})\b", line)) - {own[1]}:
+                yield f"{path}:{number}: {own[1]} knows no other of the ledger's structs"
+
+
 def php_variables_are_pure(tree):
     for path, text in tree.matching(".swift", under=("Sources/PHPVariables/",)):
         for line, name in swift_imports(text):
@@ -199,8 +213,8 @@ CHECKS = [
     supervision_is_fenced, the_build_is_fenced, leaves_know_nobody,
     the_client_knows_only_http, foundation_is_nowhere,
     foundation_essentials_are_for_the_executable,
-    the_domain_imports_nothing, the_crash_order_is_fenced, php_variables_are_pure, http_knows_no_semaphore,
-    the_local_service_knows_no_http,
+    the_domain_imports_nothing, the_crash_order_is_fenced, only_paths_call_the_tables, php_variables_are_pure,
+    http_knows_no_semaphore, the_local_service_knows_no_http,
     files_are_short, functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly,
     nothing_is_forced,
     text_from_outside_is_compared_as_bytes, nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,

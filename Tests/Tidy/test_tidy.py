@@ -45,6 +45,7 @@ BAD = {
     "foundation_essentials_are_for_the_executable": {"Sources/SysV/B.swift": "import FoundationEssentials\n"},
     "the_domain_imports_nothing": {"Sources/Leasehold/B.swift": "import Glibc\n"},
     "the_crash_order_is_fenced": {"Sources/Leasehold/Ledger/B.swift": "    kernel.operate(set, list)\n"},
+    "only_paths_call_the_tables": {"Sources/Leasehold/Ledger/Queues.swift": "var a: Journal\n"},
     "php_variables_are_pure": {"Sources/PHPVariables/B.swift": "import Glibc\n"},
     "http_knows_no_semaphore": {"Sources/LeaseholdHTTP/B.swift": "public import struct SysV.SemaphoreSet\n"},
     "the_local_service_knows_no_http": {"Sources/LeaseholdLocal/B.swift": "import LeaseholdHTTP\n"},

@@ -18,6 +18,7 @@ final class EventRing {
   init(capacity: Int) {
     var size = 1
     while size < capacity { size *= 2 }
+    precondition(size & (size - 1) == 0, "an event's place is a part of its number")
     self.capacity = size
     mask = UInt64(size - 1)
     slots = .allocate(capacity: size)

@@ -22,7 +22,10 @@ struct CellPool {
   }
 
   /// Gives a record back.
-  mutating func give(_ cell: Int) { free.append(Int32(truncatingIfNeeded: cell)) }
+  mutating func give(_ cell: Int) {
+    precondition(cell >= 0 && cell < highWater, "a record that was taken is given back")
+    free.append(Int32(truncatingIfNeeded: cell))
+  }
 
   /// Takes the last record back that ``take()`` handed out by growing.
   mutating func shrink() { highWater -= 1 }

@@ -198,6 +198,7 @@ extension LockTable {
   /// Does what could not be done before.
   func pay(_ debt: Debt) -> KernelOutcome {
     debt.lock?.debts -= 1
+    precondition(debt.lock?.debts ?? 0 >= 0, "a debt is paid once")
     // Of raw operations as much is taken back as goes, as at any end.
     return debt.lock?.place.isOperations == true
       ? adjust(debt.set, by: debt.operations, of: debt.lock)

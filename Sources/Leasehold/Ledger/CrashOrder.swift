@@ -30,10 +30,6 @@ struct Draft: ~Copyable {
   let cell: Int
   fileprivate let check: UInt32
 
-  fileprivate init(_ record: LeaseRecord, cell: Int, check: UInt32) {
-    (self.record, self.cell, self.check) = (record, cell, check)
-  }
-
   fileprivate consuming func spend() { discard self }
   deinit { assertionFailure("a record was written and neither marked as held nor freed") }
 }
@@ -130,10 +126,6 @@ struct Form: ~Copyable {
   let units: Int
   fileprivate let check: UInt32
 
-  fileprivate init(cell: Int, mode: LockMode, units: Int, check: UInt32) {
-    (self.cell, self.mode, self.units, self.check) = (cell, mode, units, check)
-  }
-
   fileprivate consuming func spend() { discard self }
   deinit { assertionFailure("a form was written and neither replaced the old one nor was freed") }
 }
@@ -157,7 +149,7 @@ extension Journal {
     var body = record.body
     if text.count <= LeaseRecord.inlineBytes, !text.isEmpty { body.put(text, from: LeaseRecord.inlineWord) }
     storage.write(body, at: cell)
-    return Draft(record, cell: cell, check: body.check)
+    return Draft(record: record, cell: cell, check: body.check)
   }
 
   /// Forgets a record whose units were not taken, or went back.
@@ -179,17 +171,22 @@ extension Journal {
 
   /// Marks a record as held, once its units are taken.
   mutating func hold(_ draft: consuming Draft, _ taken: consuming Taken) {
-    storage.setHeader(.lastFence, UInt64(draft.record.fence))
-    storage.commit(CommitWord(.live, .lease, check: draft.check), at: draft.cell)
+    markHeld(draft.record.fence, at: draft.cell, check: draft.check)
     draft.spend()
     taken.recorded()
+  }
+
+  @inline(__always)
+  private func markHeld(_ fence: Int64, at cell: Int, check: UInt32) {
+    precondition(fence <= lastFence, "what is held has a fence that was made")
+    storage.setHeader(.lastFence, UInt64(fence))
+    storage.commit(CommitWord(.live, .lease, check: check), at: cell)
   }
 
   /// Marks the record of a lease that goes on for another one as held: its units are out already.
   mutating func succeed(by draft: consuming Draft) {
     precondition(draft.record.predecessor != nil, "a successor names its predecessor")
-    storage.setHeader(.lastFence, UInt64(draft.record.fence))
-    storage.commit(CommitWord(.live, .lease, check: draft.check), at: draft.cell)
+    markHeld(draft.record.fence, at: draft.cell, check: draft.check)
     draft.spend()
   }
 
@@ -273,8 +270,7 @@ extension Journal {
   /// Marks the record of the whole as held, after all of its parts.
   func hold(_ drafts: consuming Drafts, _ taken: consuming TakenSets) {
     let entry = drafts.entries[0]
-    storage.setHeader(.lastFence, UInt64(entry.record.fence))
-    storage.commit(CommitWord(.live, .lease, check: entry.check), at: entry.cell)
+    markHeld(entry.record.fence, at: entry.cell, check: entry.check)
     taken.spend()
   }
 
@@ -325,6 +321,7 @@ extension Journal {
   /// Lets the other form count from here on; answers its record.
   mutating func replace(_ cell: Int, by form: consuming Form, _ taken: consuming Taken) -> Int {
     let new = form.cell
+    precondition(new != cell, "both forms have records of their own")
     storage.commit(.free, at: cell)
     storage.commit(CommitWord(.live, .lease, check: form.check), at: new)
     pool.give(cell)

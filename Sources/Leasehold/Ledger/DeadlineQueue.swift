@@ -49,6 +49,7 @@ struct DeadlineQueue<Element: Deadlined> {
   mutating func moved(_ element: Element) {
     let position = element.queuePosition
     guard position >= 0, element.due < entries[position].key else { return }
+    precondition(entries[position].element === element, "a deadline knows its place")
     entries[position].key = element.due
     siftUp(position)
   }

@@ -163,7 +163,7 @@ final class Lease: Deadlined {
   }
 
   /// Whether its holder may still count on it.
-  var isHeld: Bool { state == .held }
+  var isHeld: Bool { if case .held = state { true } else { false } }
 
   /// Whether it ends with something, so that it may do without a deadline.
   var isBound: Bool { bindsConnection || bond != nil }

@@ -25,6 +25,8 @@ struct LeaseIndex<Value> {
     }
   }
 
+  func has(_ id: LeaseID) -> Bool { slots[position(of: id)].value != nil }
+
   private func home(_ id: LeaseID) -> Int { Int(truncatingIfNeeded: id.low) & mask }
 
   /// Where the id stands, or would.

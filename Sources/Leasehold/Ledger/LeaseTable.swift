@@ -31,7 +31,6 @@ struct LeaseTable: ~Copyable {
     ends = TombstoneRing(capacity: capacity)
   }
 
-  /// Forgets everything.
   mutating func clear() { self = LeaseTable(makeID: makeID, ends: ends.capacity) }
 
   // MARK: Standing on a lock
@@ -45,18 +44,21 @@ struct LeaseTable: ~Copyable {
     lock.standing.unitsOut += lease.units
     lock.standing.lastFence = max(lock.standing.lastFence ?? 0, lease.fence)
     byCell[lease.cell] = lease
-    if lease.state == .cooling { lock.standing.coolingCount += 1 }
+    if case .cooling = lease.state { lock.standing.coolingCount += 1 }
     guard !lease.isPart else { return }
-    count(lease, 1)
+    count(lease, 1, in: lease.state)
     // Nobody was told of a suspect: a retry is a new request.
-    guard lease.state != .suspect else { return }
+    if case .suspect = lease.state { return }
     byID[lease.id] = lease
     if lease.due > 0 { deadlines.insert(lease) }
     if let scope = IdempotencyScope(lease) { retries[scope] = .lease(lease) }
   }
 
   /// Takes a lease that is over out of everything but its retry, which goes with the memory of its end.
-  mutating func unregister(_ lease: Lease, as reason: EndReason) {
+  ///
+  /// - Returns: The lock that it stood on.
+  @discardableResult
+  mutating func unregister(_ lease: Lease, as reason: EndReason) -> Lock {
     guard let lock = lease.lock else { preconditionFailure("a lease ends once") }
     let (state, index) = (lease.state, lease.standing.index)
     let last = lock.standing.holders.removeLast()
@@ -67,25 +69,27 @@ struct LeaseTable: ~Copyable {
     }
     lease.standing = Lease.Standing(state: .ended(reason))
     lock.standing.unitsOut -= lease.units
-    if state == .cooling { lock.standing.coolingCount -= 1 }
-    precondition(lock.standing.unitsOut >= 0 && lock.standing.coolingCount >= 0, "no lock has more back than was out")
+    if case .cooling = state { lock.standing.coolingCount -= 1 }
+    precondition(lock.standing.unitsOut >= 0, "no lock gets more back than was out")
     byCell[lease.cell] = nil
-    guard !lease.isPart else { return }
+    guard !lease.isPart else { return lock }
     count(lease, -1, in: state)
-    if state != .suspect { byID[lease.id] = nil }
+    if case .suspect = state {} else { byID[lease.id] = nil }
     deadlines.remove(lease)
     unbind(lease)
+    return lock
   }
 
-  private mutating func count(_ lease: Lease, _ number: Int, in state: Lease.State? = nil) {
+  @inline(__always)
+  private mutating func count(_ lease: Lease, _ number: Int, in state: Lease.State) {
     count += number
-    lease.account?.add(number, .leases)
-    switch state ?? lease.state {
+    if let account = lease.account { account.add(number, .leases) }
+    switch state {
     case .cooling: coolingCount += number
     case .suspect: suspectCount += number
     case .held, .ended: break
     }
-    precondition(count >= 0 && coolingCount >= 0 && suspectCount >= 0, "no lease ends that was not counted")
+    precondition(count >= coolingCount && coolingCount >= 0, "no lease ends that was not counted")
   }
 
   /// A lease and its parts are over for their holder, and stay on their locks until a time.
@@ -124,6 +128,7 @@ struct LeaseTable: ~Copyable {
   /// Lets a lease that was just marked as held be a part of another.
   mutating func register(_ part: Lease, of whole: Lease, on lock: Lock) {
     if case .whole(let parts) = whole.kind {
+      precondition(parts.fence == part.fence, "the parts of a lease have one fence")
       parts.leases.append(part)
     } else {
       let parts = Lease.Parts(fence: part.fence)
@@ -140,10 +145,10 @@ struct LeaseTable: ~Copyable {
   /// All of them, parts and suspects too, in the order of their records.
   var all: some Sequence<Lease> { byCell.all }
 
-  /// The lease with an id, held or cooling down.
   subscript(id: LeaseID) -> Lease? { byID[id] }
 
-  /// What an Idempotency-Key was used for.
+  func has(_ id: LeaseID) -> Bool { byID.has(id) }
+
   func retry(_ scope: IdempotencyScope) -> Retry? { retries[scope] }
 
   /// A waiter's Idempotency-Key leads to its place.
@@ -185,7 +190,6 @@ struct LeaseTable: ~Copyable {
 
   // MARK: Bindings
 
-  /// The leases that are bound to a connection.
   func bound(to connection: ConnectionID) -> [Lease] { byConnection[connection] ?? [] }
 
   /// The leases that are bound to a process, in the order of their grants.
@@ -235,7 +239,6 @@ struct LeaseTable: ~Copyable {
 
   // MARK: Ends
 
-  /// What is remembered of a lease that ended.
   func end(of id: LeaseID) -> Tombstone? { ends[id] }
 
   /// The latest end of a lease with such a short name; a look at all of them.

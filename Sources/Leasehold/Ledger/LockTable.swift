@@ -24,16 +24,13 @@ struct LockTable: ~Copyable {
 
   init(_ kernel: any SemaphoreKernel) { self.kernel = kernel }
 
-  /// Forgets everything.
   mutating func clear() { self = LockTable(kernel) }
 
   // MARK: Locks
 
-  /// An own lock by its name.
   @inline(__always)
   subscript(key: LockKey) -> Lock? { byKey[key] }
 
-  /// The lock of a record.
   @inline(__always)
   subscript(cell: Int) -> Lock? { byCell[cell] }
 
@@ -122,7 +119,6 @@ struct LockTable: ~Copyable {
 
   // MARK: Banks
 
-  /// The sets for own locks.
   var banks: [Bank] { Array(banksBySet.values) }
 
   func bank(_ set: Int32) -> Bank? { banksBySet[set] }
@@ -184,7 +180,6 @@ struct LockTable: ~Copyable {
 
   // MARK: Sets of native programs
 
-  /// The sets of native programs on which locks stand.
   var nativeSets: [NativeSet] { Array(nativesBySet.values) }
 
   func nativeSet(_ set: Int32) -> NativeSet? { nativesBySet[set] }
@@ -275,8 +270,6 @@ struct LockTable: ~Copyable {
   var process: Int32 { kernel.process }
   func trace(_ set: Int32) -> SetTrace? { kernel.trace(set) }
   func read(set: Int32) -> SetReading { kernel.read(set) }
-  func read(_ bank: Bank) -> SetReading { kernel.read(bank.id.set) }
-  func values(of lock: Lock) -> SetReading { kernel.read(lock.set.set) }
   func bankValues(_ set: Int32) -> [UInt16]? { kernel.bankValues(set) }
   func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32? { kernel.lastProcess(set, semaphore) }
   func waiters(_ set: Int32, _ semaphore: Int) -> Int? { kernel.waiters(set, semaphore) }

@@ -57,7 +57,6 @@ struct Observers: ~Copyable {
     tell(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
   }
 
-  /// A lease is over for its holder.
   mutating func ended(_ lease: Lease, _ reason: EndReason, at now: Int64) {
     counters.ended[Int(reason.rawValue)] += 1
     counters.holds.note(now - lease.grantedAt.nanoseconds)
@@ -74,7 +73,6 @@ struct Observers: ~Copyable {
     note(.converted, lease, of: lease.whole, at: now)
   }
 
-  /// Notes what happened to a lease.
   @inline(__always)
   func note(_ kind: EventKind, _ lease: Lease, _ reason: EndReason? = nil, at now: Int64) {
     if lease.leavesNoTrace { return }
@@ -117,7 +115,6 @@ struct Observers: ~Copyable {
 
   // MARK: Locks and sets
 
-  /// A lock's state changed.
   @inline(__always)
   mutating func bumpVersion(of lock: Lock) {
     lastVersion &+= 1
@@ -143,7 +140,6 @@ struct Observers: ~Copyable {
     return lastWatch
   }
 
-  /// The watcher is gone.
   mutating func unwatch(_ id: WatchID) {
     watches.removeValue(forKey: id)?.lock?.seen.watches.removeAll { $0 == id }
   }
@@ -194,41 +190,4 @@ extension Lock {
     fileprivate(set) var excess = 0
     fileprivate(set) var surplus = 0
   }
-}
-
-extension Ledger {
-  /// About now, for what is told no time: what was noted last, or the last housekeeping.
-  var latest: Int64 { max(observers.ring.latest, journal.lastSeen) }
-
-  /// Takes the notices, to be delivered outside the mutex.
-  public func takeNotices() -> [Notice] { observers.takeNotices() }
-
-  /// Takes what was found of drift, for the log.
-  public func takeDriftReports() -> [DriftReport] { observers.takeDriftReports() }
-
-  /// Takes what is to be logged of ends; the numbers once a second, which makes room for names again.
-  public func takeEnds(isNewSecond: Bool) -> EndLog { observers.takeEnds(isNewSecond: isNewSecond) }
-
-  /// The events from a number on, at most `limit`.
-  public func events(from number: UInt64, limit: Int) -> EventBatch {
-    observers.ring.events(from: number, limit: limit)
-  }
-
-  /// Watches a lock as long as its tag is one of these.
-  ///
-  /// - Throws: `no-such-lock`, `too-many-waiters`, and why a native name leads nowhere.
-  public func watch(
-    _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
-  ) throws(LeaseholdError) -> WatchOutcome {
-    let snapshot = try self.lock(lock.key, lock.native, listed: listed)
-    guard tags == ["*"] || tags.contains(snapshot.tag.text) else { return .changed(snapshot) }
-    guard observers.watchCount < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
-    let known =
-      lock.native == nil
-      ? lockTable[lock.key] : snapshot.binding.flatMap { lockTable.nativeSet($0.id)?.locks[$0.semaphore] }
-    return .watching(observers.watch(known, watcher))
-  }
-
-  /// The watcher is gone.
-  public func unwatch(_ id: WatchID) { observers.unwatch(id) }
 }

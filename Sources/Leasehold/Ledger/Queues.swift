@@ -21,7 +21,6 @@ struct Queues: ~Copyable {
 
   var count: Int { waiters.count }
 
-  /// All, in the order they came.
   var all: [Waiter] { waiters.values.sorted { $0.id < $1.id } }
 
   subscript(id: WaiterID) -> Waiter? { waiters[id] }
@@ -126,7 +125,6 @@ struct Queues: ~Copyable {
     keepers[lease.fence, default: []].append(waiter)
   }
 
-  /// Who keeps a lease while it waits.
   func keepers(of lease: Lease) -> [Waiter] { keepers[lease.whole.fence] ?? [] }
 
   // MARK: Lines to look at
@@ -176,7 +174,6 @@ struct Queues: ~Copyable {
     return asked
   }
 
-  /// A thread sleeps no more.
   func woke(_ number: Int, on lock: Lock) { lock.line.waits.removeAll { $0.number == number } }
 }
 

@@ -46,6 +46,7 @@ struct WaitQueue {
 
   /// Puts a waiter at the end.
   mutating func append(_ waiter: Waiter) {
+    precondition(waiter.next == nil && waiter.previous == nil, "a waiter stands in one line")
     waiter.previous = last
     if let last { last.next = waiter } else { first = waiter }
     last = waiter
@@ -63,6 +64,7 @@ struct WaitQueue {
 
   /// Takes a waiter out, wherever it stands.
   mutating func remove(_ waiter: Waiter) {
+    precondition(count > 0, "who leaves a line stood in it")
     let (previous, next) = (waiter.previous, waiter.next)
     if let previous { previous.next = next } else { first = next }
     if let next { next.previous = previous } else { last = previous }

@@ -186,7 +186,9 @@ extension AnswerWriter {
       status: lease.replayed || lease.isConverted ? 200 : 201,
       contentType: asText ? "text/plain; charset=utf-8" : "application/json",
       body: body)
-    if !lease.replayed, !lease.isConverted { response.add("Location") { $0.append(pathOf: lease.id) } }
+    // By itself: what a closure captures of a lease is copied as a whole.
+    let id = lease.id
+    if !lease.replayed, !lease.isConverted { response.add("Location") { $0.append(pathOf: id) } }
     return response
   }
 }

@@ -45,11 +45,7 @@ extension Ledger {
     let capacity = kind.limit ?? Limits.readerUnits
     do {
       written = try draftLock(
-        key,
-        LockRecord(
-          lastUse: moment.monotonic.nanoseconds, set: bank.id.set, sysvKey: bank.id.key, place: place,
-          layout: .named(kind), capacity: capacity, semaphoreCount: NamedDialect.semaphoresPerBank,
-          firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
+        key, .named(kind), place, of: bank.id, count: NamedDialect.semaphoresPerBank, capacity, at: moment)
     } catch {
       bank.freePlace(place)
       throw error
@@ -79,8 +75,14 @@ extension Ledger {
   }
 
   /// Writes a lock's record with its name.
-  func draftLock(_ key: LockKey, _ record: LockRecord) throws(LeaseholdError) -> WrittenLock {
-    try journal.draftLock(key, record) { leaseTable.forgetOldestEnd() }
+  func draftLock(
+    _ key: LockKey, _ layout: LockLayout, _ place: Int, of set: BankID, count: Int, _ capacity: Int?, at moment: Moment
+  ) throws(LeaseholdError) -> WrittenLock {
+    let record = LockRecord(
+      lastUse: moment.monotonic.nanoseconds, set: set.set, sysvKey: set.key, place: place, layout: layout,
+      capacity: capacity, semaphoreCount: count, firstFence: journal.lastFence &+ 1, keyLength: 0,
+      textCell: TextRecord.none)
+    return try journal.draftLock(key, record) { leaseTable.forgetOldestEnd() }
   }
 
   /// Takes an idle lock's semaphores out of use and frees its record.

@@ -4,7 +4,7 @@ import SysVTypes
 // each end.
 //
 // The rule: an end never gives back what the kernel's values do not cover, and never makes more free than there is; of
-// what may be natives' nothing is taken. What the time of a set's last write tells stands in Ledger+Writes.swift.
+// what may be natives' nothing is taken. What the time of a set's last write tells stands in Writes.swift.
 
 extension Ledger {
   /// Banks of own locks that one housekeeping looks into.
@@ -15,7 +15,7 @@ extension Ledger {
   /// Looks into the banks, a bounded number at a time.
   func lookForDriftInBanks(at moment: Moment) {
     for bank in lockTable.nextBanks(Self.banksPerLook) {
-      guard case .values(let values) = lockTable.read(bank) else { continue }
+      guard case .values(let values) = lockTable.read(set: bank.id.set) else { continue }
       for lock in bank.present where !lock.isDamaged && lock.debts == 0 { look(at: lock, values, at: moment) }
     }
   }

@@ -2,12 +2,8 @@ import SysVTypes
 
 // Raw operations on a lease: SEM_UNDO with a clock.
 //
-// The order of steps is that of every set without a ledger of its own: the operations are done with SEM_UNDO before
-// anybody asks here, then
-//   1. the record is written and committed as arming
-//   2. one semop drops the undo and changes no value
-//   3. the record is committed as live
-// A crash before 1 leaves nothing, one after 3 the lease; between them, about a microsecond, a suspect.
+// The order of steps is that of every set without a ledger of its own, but that the operations are done with SEM_UNDO
+// before anybody asks here.
 
 extension Ledger {
   /// Puts operations on a lease that were just done, those to be taken back with SEM_UNDO.

@@ -4,10 +4,6 @@
 // in one set is taken in one semop; sets come in the order of their identifiers, and what was taken is given back when
 // a later one is not free. All of that is one call of the ledger, so among leases it is one step; native programs may
 // see a set taken for the microseconds until it is given back.
-//
-//   1. all records are written       2. the semops       3. the parts are committed, then the head
-// A crash before the head's commit leaves parts without a head: recovery gives them back. An end commits the head's end
-// first, then gives everything back; parts without a living head belong to nobody.
 
 /// What a request wants of one lock: all that it names of it together.
 struct Wanted {

@@ -1,6 +1,6 @@
 // Recovery of what was under way where native programs count themselves, too.
 //
-// Only the units of records that are marked (Ledger+Counts.swift) may be given back, and only when they are in the
+// Only the units of records that are marked (Counts.swift) may be given back, and only when they are in the
 // value for sure: whatever else it counts may be natives'. What tells, in this order:
 //
 //   1. the value does not cover them besides the leases that stand: they are not in it
@@ -49,15 +49,7 @@ extension Ledger {
     case false?: for one in group { close(one, &found, at: moment) }
     case true?:
       for one in group {
-        let share = Share(record.mode, units: one.record.units)
-        let ending = beginEnd(one.cell, one.word.reason ?? .undelivered, giving: share, of: lock)
-        let outcome = lockTable.giveBack(.share(share), of: lock, ending)
-        journal.gaveBack(ending)
-        if outcome == .done {
-          observers.recovery.unitsGivenBack += share.units
-        } else {
-          observers.counters.undoFailures += 1
-        }
+        journal.gaveBack(giveBack(one.cell, one.record, one.word.reason ?? .undelivered, on: lock))
         close(one, &found, at: moment)
       }
     case nil:

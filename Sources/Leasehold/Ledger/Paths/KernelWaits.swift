@@ -67,28 +67,22 @@ extension Ledger {
     }
     queues.woke(wait.number, on: lock)
     if wait.share.purpose == .probe { return serve(lock, at: moment) }
-    if let head = lock.queue.first, let lease = head.converting, head.share == wait.share, state == .ready,
-      !lock.isDamaged, lock.hasRoom(for: wait.share.units)
-    {
+    guard let head = lock.queue.first, head.group == nil, !head.isDetached, head.share == wait.share, state == .ready,
+      !lock.isDamaged, lock.hasRoom(for: wait.share.units), lock.place.isOwn || lock.isWithinLimit(wait.share.units)
+    else {
+      drop(wait, on: lock)
+      return serve(lock, at: moment)
+    }
+    if let lease = head.converting {
       switch upgradeWaited(head, lease, on: lock) {
       case .done: break
       case .removed: return setVanished(lock, at: moment)
       case .wouldBlock, .failed: drop(wait, on: lock)
       }
-      return serve(lock, at: moment)
+    } else if !grantWaited(wait, to: head, on: lock, at: moment) {
+      return setVanished(lock, at: moment)
     }
-    guard let head = lock.queue.first, head.group == nil, head.converting == nil, !head.isDetached,
-      head.share == wait.share, state == .ready, !lock.isDamaged, lock.hasRoom(for: wait.share.units),
-      lock.place.isOwn || lock.isWithinLimit(wait.share.units)
-    else {
-      drop(wait, on: lock)
-      return serve(lock, at: moment)
-    }
-    if grantWaited(wait, to: head, on: lock, at: moment) {
-      serve(lock, at: moment)
-    } else {
-      setVanished(lock, at: moment)
-    }
+    serve(lock, at: moment)
   }
 
   /// Turns what a thread waited for into the lease of the head of the queue; else it goes back.

@@ -182,8 +182,7 @@ extension Ledger {
   /// - Parameter end: What its record says of the time of its end, where that is not now.
   func finish(_ lease: Lease, _ asked: EndReason, at now: Int64, storing end: Int64? = nil) -> Ended {
     let wasHeld = lease.isHeld
-    let lock = lease.lock
-    let reason = lease.state == .cooling ? lease.ownEnd : asked
+    let reason = if case .cooling = lease.state { lease.ownEnd } else { asked }
     if wasHeld { lease.endedAt = now }
     let ended = journal.end(lease.cell, reason, storing: wasHeld ? now : end)
     switch lease.state {
@@ -191,8 +190,7 @@ extension Ledger {
     case .suspect: observers.counters.ended[Int(reason.rawValue)] += 1
     case .cooling, .ended: break
     }
-    leaseTable.unregister(lease, as: reason)
-    if let lock { observers.bumpVersion(of: lock) }
+    observers.bumpVersion(of: leaseTable.unregister(lease, as: reason))
     dismissUpgrade(of: lease)
     journal.freeText(lease.textCell)
     lease.textCell = TextRecord.none
@@ -269,7 +267,7 @@ extension Ledger {
   private func findEnd(
     _ id: LeaseID, key: LockKey?, within confinement: Confinement?
   ) throws(LeaseholdError) -> Tombstone? {
-    guard leaseTable[id] == nil, let end = leaseTable.end(of: id) else { return nil }
+    guard !leaseTable.has(id), let end = leaseTable.end(of: id) else { return nil }
     if let confinement { try confinement.check(end) }
     if let key, let own = end.key, !own.means(key), !end.keys.contains(where: { $0.means(key) }) {
       throw Self.foreignLease(of: own, asked: key)

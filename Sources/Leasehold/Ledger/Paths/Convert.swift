@@ -1,11 +1,5 @@
-// From reader to writer and back, with the same lease.
-//
-// The new form of the record lies in another cell while the kernel changes:
-//   1. the new form is written and committed as converting, beside the old one
-//   2. one semop
-//   3. the old form is freed, then the new one is committed as live
-// After a crash the kernel's count of what is out tells whether 2 happened, and so which form counts; a new form
-// without an old one counts in any case. A semop that fails frees the new form.
+// From reader to writer and back, with the same lease. The new form of the record lies in another cell while the kernel
+// changes; a semop that fails frees it.
 
 extension Ledger {
   /// Turns a reader's lease into the only one, or the only one into a reader's.
@@ -78,19 +72,23 @@ extension Ledger {
 
   // MARK: Steps
 
-  /// Writes the other form and marks it as converting.
-  private func draftForm(_ lease: Lease, to mode: LockMode, units: Int) throws(LeaseholdError) -> Form {
+  /// Writes the other form, does the semop, and lets the form count that goes with it; `done` when that is the other.
+  private func change(
+    _ lease: Lease, to mode: LockMode, units: Int, by semop: (borrowing Form) -> Attempt
+  ) throws(LeaseholdError) -> KernelOutcome {
     // A copy of what somebody scribbled would pass the next check.
     guard let old = journal.body(of: lease) else { throw Self.scribbled(lease) }
-    return journal.draftForm(old, at: try reserve(), to: mode, units: units)
-  }
-
-  /// After the semop: the other form counts.
-  private func commit(_ form: consuming Form, _ taken: consuming Taken, of lease: Lease) {
-    let (mode, units) = (form.mode, form.units)
-    leaseTable.convert(lease, to: mode, units: units, at: journal.replace(lease.cell, by: form, taken))
-    if let lock = lease.lock { observers.bumpVersion(of: lock) }
-    observers.converted(lease, at: latest)
+    let form = journal.draftForm(old, at: try reserve(), to: mode, units: units)
+    switch semop(form) {
+    case .taken(let taken):
+      leaseTable.convert(lease, to: mode, units: units, at: journal.replace(lease.cell, by: form, taken))
+      if let lock = lease.lock { observers.bumpVersion(of: lock) }
+      observers.converted(lease, at: latest)
+      return .done
+    case .not(let outcome):
+      journal.discard(form)
+      return outcome
+    }
   }
 
   /// Takes what a reader lacks, now; false when it is not free.
@@ -99,30 +97,24 @@ extension Ledger {
   ) throws(LeaseholdError) -> Bool {
     let whole = lock.share(.exclusive, count: 1).units
     guard lock.hasRoom(for: whole - lease.units) else { return false }
-    let form = try draftForm(lease, to: .exclusive, units: whole)
-    switch lockTable.take(share, of: lock) {
-    case .taken(let taken):
-      commit(form, taken, of: lease)
-      return true
-    case .not(let outcome):
-      journal.discard(form)
-      if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
-      if outcome == .removed { setVanished(lock, at: moment) }
+    switch try change(lease, to: .exclusive, units: whole, by: { _ in lockTable.take(share, of: lock) }) {
+    case .done: return true
+    case .wouldBlock: return false
+    case .failed(let failure): throw Self.kernelRefused(failure, doing: "take the lock")
+    case .removed:
+      setVanished(lock, at: moment)
       return false
     }
   }
 
   private func downgrade(_ lease: Lease, on lock: Lock, at moment: Moment) throws(LeaseholdError) {
-    let form = try draftForm(lease, to: .shared, units: 1)
-    switch lockTable.giveDown(of: lock, form) {
-    case .taken(let taken): commit(form, taken, of: lease)
-    case .not(.removed):
-      journal.discard(form)
+    let outcome = try change(lease, to: .shared, units: 1) { lockTable.giveDown(of: lock, $0) }
+    switch outcome {
+    case .done: break
+    case .removed:
       setVanished(lock, at: moment)
       throw Self.over(lease.whole)
-    case .not(let outcome):
-      journal.discard(form)
-      throw outcome.mayPass ? Self.refused(outcome) : Self.damaged(lock)
+    case .wouldBlock, .failed: throw outcome.mayPass ? Self.refused(outcome) : Self.damaged(lock)
     }
     if !lock.queue.isEmpty { serve(lock, at: moment) }
   }
@@ -143,19 +135,9 @@ extension Ledger {
   /// A thread took in the kernel what the head of the queue lacks.
   func upgradeWaited(_ waiter: Waiter, _ lease: Lease, on lock: Lock) -> KernelOutcome {
     let whole = lock.share(.exclusive, count: 1).units
-    do throws(LeaseholdError) {
-      let form = try draftForm(lease, to: .exclusive, units: whole)
-      switch lockTable.takeWaited(waiter.share, of: lock) {
-      case .taken(let taken): commit(form, taken, of: lease)
-      case .not(let outcome):
-        journal.discard(form)
-        return outcome
-      }
-      grantUpgrade(waiter, lease)
-      return .done
-    } catch {
-      return .wouldBlock
-    }
+    let outcome = try? change(lease, to: .exclusive, units: whole) { _ in lockTable.takeWaited(waiter.share, of: lock) }
+    if outcome == .done { grantUpgrade(waiter, lease) }
+    return outcome ?? .wouldBlock
   }
 
   private func grantUpgrade(_ waiter: Waiter, _ lease: Lease) {
@@ -177,7 +159,7 @@ extension Ledger {
   ///   - form: The converting record.
   ///   - others: What other leases have of the lock.
   func kernelAgrees(_ form: LeaseRecord, on lock: Lock, others: [LeaseRecord]) -> Bool {
-    guard case .values(let values) = lockTable.values(of: lock),
+    guard case .values(let values) = lockTable.read(set: lock.set.set),
       let counter = lock.counter(of: .exclusive), values.indices.contains(counter.semaphore)
     else { return false }
     let counting = (others + [form]).filter { counter.counts($0.mode) }

@@ -19,7 +19,10 @@ final class Debts {
   var open: [Debt] = []
 
   /// Says which record tells the next daemon of the debt that came last.
-  func markLast(_ mark: EndMark) { open[open.count - 1].mark = mark }
+  func markLast(_ mark: EndMark) {
+    precondition(!open.isEmpty && open[open.count - 1].mark == nil, "one record tells of a debt")
+    open[open.count - 1].mark = mark
+  }
 }
 
 extension Ledger {

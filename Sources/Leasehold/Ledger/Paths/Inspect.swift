@@ -62,7 +62,11 @@ extension Ledger {
       }
       guard lock.place.isOwn else { return snapshot(lock, holders: 0, waiters: 0) }
       if bank?.set != lock.set.set {
-        if case .values(let values) = lockTable.values(of: lock) { bank = (lock.set.set, values) } else { bank = nil }
+        if case .values(let values) = lockTable.read(set: lock.set.set) {
+          bank = (lock.set.set, values)
+        } else {
+          bank = nil
+        }
       }
       let semaphore = lock.place.semaphore
       let value = bank.flatMap { $0.values.indices.contains(semaphore) ? Int($0.values[semaphore]) : nil }

@@ -8,16 +8,17 @@ import SysVTypes
 //   2. read each bank: a lock whose place is not in use never got that far, or was on its way out
 //   3. attach the leases that are held to their locks; those whose set is gone are over
 //   4. for each place: the kernel's units out less the records' sum belong to nobody; one semop gives them back; where
-//      natives count, too, that is so of units only that marked records account for (Ledger+RecoverCounts.swift)
+//      natives count, too, that is so of units only that marked records account for (RecoverCounts.swift)
 //   5. sets of ours without a lock are removed
 //   6. deadlines: what ran out meanwhile gets a grace, once, so that holders can renew; so do leases whose connection
-//      is gone (Ledger+Grace.swift)
+//      is gone (Grace.swift)
 
 extension Ledger {
   /// Takes over what is in shared memory and in the kernel, then begins to serve.
   ///
   /// Call once, as the only daemon.
   public func recover(at moment: Moment) {
+    precondition(state == .starting, "the ledger is recovered once")
     observers.ring.epoch = UInt64(clamping: moment.wallMicroseconds)
     var found = journal.scan(at: moment)
     if found.highWater == 0 { lockTable.reclaimUnknownUnitsAfter = (moment.monotonic + limits.ttlMaximum).nanoseconds }

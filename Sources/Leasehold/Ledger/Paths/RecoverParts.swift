@@ -41,7 +41,11 @@ extension Ledger {
         continue
       }
       guard let head = heads[record.fence] else {
-        if let lock, lock.place.marksMoves { giveBackPart(cell, record, on: lock) } else { journal.free(cell) }
+        if let lock, lock.place.marksMoves {
+          journal.free(giveBack(cell, record, .released, on: lock))
+        } else {
+          journal.free(cell)
+        }
         continue
       }
       guard let lock, record.units <= lock.unitsMax,
@@ -57,12 +61,12 @@ extension Ledger {
     return leasesMissingAPart
   }
 
-  private func giveBackPart(_ cell: Int, _ record: LeaseRecord, on lock: Lock) {
+  /// Gives back what a record still has in the kernel; until that is done it says that this is under way.
+  func giveBack(_ cell: Int, _ record: LeaseRecord, _ reason: EndReason, on lock: Lock) -> Ending {
     let share = Share(record.mode, units: record.units)
-    let ending = beginEnd(cell, .released, giving: share, of: lock)
-    if lockTable.giveBack(.share(share), of: lock, ending) == .done {
-      observers.recovery.unitsGivenBack += record.units
-    }
-    journal.free(ending)
+    let ending = beginEnd(cell, reason, giving: share, of: lock)
+    let isDone = lockTable.giveBack(.share(share), of: lock, ending) == .done
+    if isDone { observers.recovery.unitsGivenBack += record.units } else { observers.counters.undoFailures += 1 }
+    return ending
   }
 }

@@ -44,14 +44,9 @@ extension Ledger {
   func makeLock(
     _ key: LockKey, _ layout: LockLayout, _ semaphore: Int, on set: NativeSet, capacity: Int?, at moment: Moment
   ) throws(LeaseholdError) -> Lock {
-    let now = moment.monotonic.nanoseconds
     let written: WrittenLock
     do {
-      written = try draftLock(
-        key,
-        LockRecord(
-          lastUse: now, set: set.id.set, sysvKey: set.id.key, place: semaphore, layout: layout, capacity: capacity,
-          semaphoreCount: set.count, firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none))
+      written = try draftLock(key, layout, semaphore, of: set.id, count: set.count, capacity, at: moment)
     } catch {
       if set.locks.isEmpty { lockTable.forget(set) }
       throw error
@@ -59,7 +54,7 @@ extension Ledger {
     journal.mark(lock: written.cell, .live, check: written.check)
     let lock = Lock(
       key: key, cell: written.cell, place: Place(set, layout, semaphore), capacity: capacity,
-      textCell: written.textCell, lastUse: now)
+      textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
     lockTable.register(lock)
     return lock
   }

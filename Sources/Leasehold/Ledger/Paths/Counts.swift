@@ -8,7 +8,7 @@
 //   take        1. the record is marked as arming, with the values    2. semop   3. marked as held
 //   give back   1. the values, marked as disarming with the reason    2. semop   3. marked as ended
 //
-// What recovery makes of it stands in Ledger+RecoverCounts.swift.
+// What recovery makes of it stands in RecoverCounts.swift.
 
 extension Lock {
   /// The semaphore that counts leases of a mode.
