@@ -96,9 +96,9 @@ bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest)
     return true;
 }
 
-void leasehold_early_unmark(int descriptor)
+bool leasehold_early_unmark(int descriptor)
 {
-    if (descriptor >= 0 && descriptor < leasehold_early_descriptors) {
-        atomic_store_explicit(&marks[descriptor], NULL, memory_order_relaxed);
-    }
+    if (mark_of(descriptor) == NULL) { return false; }
+    atomic_store_explicit(&marks[descriptor], NULL, memory_order_relaxed);
+    return true;
 }

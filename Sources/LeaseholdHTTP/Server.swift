@@ -163,6 +163,7 @@ public final class Server: Sendable {
   /// Opens the sockets and serves.
   public func start() throws(ServerError) {
     warnOfDescriptors(raiseDescriptorLimit())
+    EarlyAnswers.check(watch, log)
     let handler = RequestHandler(self)
     for endpoint in options.endpoints {
       var listening = ListenerOptions(endpoint)
@@ -192,6 +193,7 @@ public final class Server: Sendable {
       refusals.flush()
       waits.flush()
       acceptTroubles.tell(log)
+      EarlyAnswers.tell(log)
     }
     // Holds without heartbeats would be taken for dead.
     guard !beats else { return }

@@ -31,8 +31,8 @@ bool leasehold_early_works(void);
  */
 bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest);
 
-/* Takes a mark back that may not have been used; before the descriptor can be closed. */
-void leasehold_early_unmark(int descriptor);
+/* Takes a mark back before the descriptor can be closed; true where no sendmsg has used it. */
+bool leasehold_early_unmark(int descriptor);
 
 /*
  * Writes the answer that is sent instead of a page of libmicrohttpd's own, which it makes of what it cannot read, and

@@ -152,6 +152,10 @@ struct Metrics {
       "Connections that were one too many, for their caller, for the listener, or for the process.",
       UInt64(server.refusedConnections), &text)
     single(
+      "leasehold_http_repeated_answers_total", "counter",
+      "Requests that libmicrohttpd answered a second time; each cost its connection.", UInt64(EarlyAnswers.repeated),
+      &text)
+    single(
       "leasehold_lock_watchers", "gauge", "Requests that wait for a lock to change.", UInt64(server.looks.count), &text)
     single("leasehold_event_subscribers", "gauge", "Open answers of /events.", UInt64(server.events.count), &text)
     single(

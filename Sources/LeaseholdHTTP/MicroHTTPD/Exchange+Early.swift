@@ -52,7 +52,7 @@ extension Exchange {
   }
 
   private func canBeEarly(_ response: borrowing Response) -> Bool {
-    Daemon.answersEarly && connection.daemon.isPlain && version == .http11 && method != .head && keepsConnection
+    EarlyAnswers.areOn && connection.daemon.isPlain && version == .http11 && method != .head && keepsConnection
       && response.stream == nil && !response.closes && (1...Self.bodyLimitBytes).contains(response.body.count)
       && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
   }
@@ -79,10 +79,16 @@ extension Exchange {
   }
 
   /// Whether the kernel took the whole answer early; what was meant for libmicrohttpd's own is forgotten.
-  func endEarly() -> Bool {
+  ///
+  /// - Parameter isSent: Whether libmicrohttpd has sent its own. Where it did so in another way, the peer has two
+  ///   answers to one request, and the connection is closed before it takes one for that to its next.
+  func endEarly(isSent: Bool) -> Bool {
     if wasPending, early == .not { early = parking.withLock { $0.early } }
     guard early != .not else { return false }
-    connection.unmarkEarly()
+    if connection.unmarkEarly(), isSent {
+      EarlyAnswers.giveUp()
+      connection.drop()
+    }
     return early == .whole
   }
 }
@@ -147,9 +153,9 @@ extension PeerConnection {
 
   fileprivate func markEarly() -> Bool { leasehold_early_mark(descriptor, rest?.rest) }
 
-  fileprivate func unmarkEarly() {
-    leasehold_early_unmark(descriptor)
+  fileprivate func unmarkEarly() -> Bool {
     rest = nil
+    return leasehold_early_unmark(descriptor)
   }
 }
 
@@ -168,9 +174,6 @@ final class EarlyRest {
 }
 
 extension Daemon {
-  /// Whether answers can go out before libmicrohttpd gets to them.
-  static let answersEarly = leasehold_early_works()
-
   /// What libmicrohttpd sends for a request that has its answer: a byte, so that it calls sendmsg.
   static func makeStandIn() -> OpaquePointer? {
     let byte = UnsafeMutableRawPointer(mutating: ("\n" as StaticString).utf8Start)

@@ -41,7 +41,7 @@ enum LibraryError: Equatable {
   /// Has such answers replaced, in the whole process; false where they cannot be.
   static let areReplaced: Bool = {
     leasehold_replace_pages(replacePage)
-    return Daemon.answersEarly
+    return EarlyAnswers.areOn
   }()
 }
 

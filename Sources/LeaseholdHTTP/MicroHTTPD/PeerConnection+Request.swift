@@ -79,7 +79,7 @@ extension PeerConnection {
       stream.over()
       idle(since: HostClock.monotonic())
     }
-    let delivered = exchange.endEarly() || delivered && exchange.answered
+    let delivered = exchange.endEarly(isSent: delivered) || delivered && exchange.answered
     if exchange.handedOver {
       daemon.handler.completed(exchange, delivered: delivered)
     }

@@ -29,7 +29,7 @@ import Testing
 
   /// Nobody may be able to tell whether libmicrohttpd wrote an answer or the releaser did.
   @Test func aGrantWhileWaitingHasTheHeadersOfAnyOther() throws {
-    #expect(Daemon.answersEarly)
+    #expect(EarlyAnswers.areOn)
     let scene = try ServerScene()
     let (early, first) = try begin(scene)
     first.granted(try scene.lease)

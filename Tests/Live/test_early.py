@@ -1,0 +1,102 @@
+"""Answers go out before libmicrohttpd gets to them, unless that sends in a way that nobody expects."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from harness import Server, eventually, read_all
+
+# A libmicrohttpd whose sendmsg(2) is looked for under this name: it sends by itself after so many honest calls.
+SEND = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+ssize_t sendmsX(int descriptor, const struct msghdr *message, int flags)
+{
+    static int honest = -1;
+    if (honest < 0) { honest = atoi(getenv("HONEST_CALLS")); }
+    if (honest == 0) { return syscall(SYS_sendmsg, descriptor, message, flags); }
+    honest--;
+    ssize_t (*expected)(int, const struct msghdr *, int) = dlsym(RTLD_DEFAULT, "sendmsg");
+    return expected(descriptor, message, flags);
+}
+"""
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+
+
+class EarlyAnswers(unittest.TestCase):
+    def server(self, honest_calls):
+        if not shutil.which("gcc"):
+            self.skipTest("gcc cannot be had")
+        found = re.search(r"libmicrohttpd\.so\.12 .*=> (\S+)", subprocess.getoutput("/sbin/ldconfig -p"))
+        if not found:
+            self.skipTest("libmicrohttpd cannot be found")
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        with open(found[1], "rb") as library:
+            text = library.read()
+        self.assertIn(b"\0sendmsg\0", text)
+        with open(os.path.join(folder, "libmicrohttpd.so.12"), "wb") as other:
+            other.write(text.replace(b"\0sendmsg\0", b"\0sendmsX\0"))
+        preload = os.path.join(folder, "send.so")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", preload, "-x", "c", "-"], input=SEND.encode(), check=True)
+        server = Server(prefix=[
+            "env", f"LD_LIBRARY_PATH={folder}:{os.environ.get('LD_LIBRARY_PATH', '')}", f"LD_PRELOAD={preload}",
+            f"HONEST_CALLS={honest_calls}"])
+        self.addCleanup(server.stop)
+        server.start()
+        return server
+
+    def answers(self, server):
+        """How many answers come to two requests on one connection."""
+        return server.raw(HEALTH + LAST).count(b"HTTP/1.1 200")
+
+    def repeated(self, server):
+        return int(re.search(r"^leasehold_http_repeated_answers_total (\d+)", server.get("/metrics").text, re.M)[1])
+
+    def test_a_library_that_sends_otherwise_is_found_at_the_start(self):
+        server = self.server(0)
+        self.assertEqual(self.answers(server), 2)
+        self.assertIn("a trial of the faster way failed", server.log_text())
+        self.assertEqual(server.acquire("a").status, 201)
+
+    def test_one_that_changes_its_ways_costs_one_connection(self):
+        server = self.server(60)
+        self.assertNotIn("a trial of the faster way failed", server.log_text())
+        self.assertEqual(self.repeated(server), 0)
+        for _ in range(100):
+            with server.socket() as wire:
+                wire.sendall(HEALTH)
+                wire.settimeout(0.2)
+                try:
+                    text = read_all(wire)
+                except TimeoutError:
+                    continue
+                # What came is over: nobody takes the answer of one request for that to the next.
+                self.assertEqual(text.count(b"HTTP/1.1 200"), 2)
+                break
+        else:
+            self.fail("the library never sent by itself")
+        self.assertEqual(self.repeated(server), 1)
+        self.assertEqual(self.answers(server), 2)
+        self.assertIn("sent an answer of its own", eventually(lambda: re.search(
+            ".*sent an answer of its own.*", server.log_text()), "a line in the log")[0])
+
+    def test_with_the_library_as_it_is_nothing_is_repeated(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        server.start()
+        self.assertEqual(self.answers(server), 2)
+        self.assertEqual(self.repeated(server), 0)
+        self.assertNotIn("faster way", server.log_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
