@@ -146,18 +146,18 @@ public final class Server: Sendable {
   private static func makeGuard(
     _ options: ServerOptions, _ accounts: CallerAccounts
   ) throws(ServerError) -> Guard {
-    var made = Guard(allowedHosts: Set(options.allowedHosts))
     // A listener's own address is one of its names.
-    if let host = options.host { made.allowedHosts.insert((host.contains(":") ? "[\(host)]" : host).lowercased()) }
-    made.unixNeedsToken = options.unixNeedsToken
+    let own = options.host.map { ($0.contains(":") ? "[\($0)]" : $0).lowercased() }
     do {
-      made.tokens = try options.tokenFile.map { path throws(SecretFileError) in
+      let tokens = try options.tokenFile.map { path throws(SecretFileError) in
         try TokenStore(path: path, accounts: accounts)
       }
+      return Guard(
+        allowedHosts: Set(options.allowedHosts + (own.map { [$0] } ?? [])), tokens: tokens,
+        unixNeedsToken: options.unixNeedsToken)
     } catch {
       throw ServerError(description: "--token-file: \(error)", isInUse: false, isConfiguration: true)
     }
-    return made
   }
 
   /// Opens the sockets and serves.

@@ -51,41 +51,52 @@ extension Ledger {
   }
 
   func locked(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
-    contended(.locked, lock, { "\($0); ask with wait=10s to queue for it, or try again later" }, at: now)
+    contended(.locked, lock, after: "; ask with wait=10s to queue for it, or try again later", at: now)
   }
 
   func waitTimedOut(_ lock: Lock, after wait: TimeSpan, at now: MonotonicInstant) -> LeaseholdError {
     contended(
-      .waitTimeout, lock,
-      { "was not to be had within \(wait.milliseconds) ms: it \($0); ask again to queue anew" }, at: now)
+      .waitTimeout, lock, before: "was not to be had within \(wait.milliseconds) ms: it ",
+      after: "; ask again to queue anew", at: now)
   }
 
   func queueFull(_ lock: Lock, _ limit: String, _ most: Int, at now: MonotonicInstant) -> LeaseholdError {
     contended(
-      .queueFull, lock, { "\($0), and \(most) or more wait already (\(limit)); try again later" }, at: now
+      .queueFull, lock, after: ", and \(most) or more wait already (\(limit)); try again later", at: now
     ).adding([("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))])
   }
 
   func inUse(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
-    let natives = lock.isIdle
-    return contended(
-      .inUse, lock,
-      { what in
-        natives
-          ? "is held by processes that did not come through this service; end them first (see 'sysv' and ipcs -s -i)"
-          : "\(what); wait until nobody has or wants it, or give force=true to end its leases"
-      }, at: now, mayPass: false)
+    lock.isIdle
+      ? contended(
+        .inUse, lock, what: "is held by processes that did not come through this service",
+        after: "; end them first (see 'sysv' and ipcs -s -i)", at: now, mayPass: false)
+      : contended(
+        .inUse, lock, after: "; wait until nobody has or wants it, or give force=true to end its leases", at: now,
+        mayPass: false)
   }
 
   private func contended(
-    _ code: LeaseholdError.Code, _ lock: Lock, _ words: (String) -> String, at now: MonotonicInstant,
-    mayPass: Bool = true
+    _ code: LeaseholdError.Code, _ lock: Lock, before: String = "", what: String? = nil, after: String,
+    at now: MonotonicInstant, mayPass: Bool = true
   ) -> LeaseholdError {
-    let shown = snapshot(lock, holders: 10, waiters: 0)
+    // Where leases have every unit of an own lock there is none to ask the kernel for.
+    let isAllOut = lock.place.isOwn && lock.unitsOut == lock.capacity
+    let shown = snapshot(lock, holders: 10, waiters: 0, value: isAllOut ? .some(0) : nil)
     let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
     let left = TimeSpan(nanoseconds: next - now.nanoseconds)
+    // Put together in memory that is there: this is said more often than anything else.
+    var detail = ""
+    detail.reserveCapacity(224)
+    detail += "Lock '"
+    detail += lock.key.text
+    detail += "' "
+    detail += before
+    detail += what ?? hindrance(of: lock, shown)
+    detail += after
+    detail += "."
     return LeaseholdError(
-      code, "Lock '\(lock.key)' \(words(hindrance(of: lock, shown))).", contention: shown,
+      code, detail, contention: shown,
       retryAfter: mayPass ? max(.seconds(1), next == 0 ? .seconds(1) : left) : nil)
   }
 

@@ -5,13 +5,19 @@ import Leasehold
 /// A browser on this host can reach loopback addresses, so any web page could take a lock (a POST without a body is a
 /// "simple request") or, through a name that resolves to 127.0.0.1, read answers. A page cannot choose its Host or
 /// Origin.
-struct Guard: Sendable {
+final class Guard: Sendable {
   /// Names, beside loopback, that callers may use in Host; lower case, without port.
-  var allowedHosts: Set<String>
+  let allowedHosts: Set<String>
   /// The tokens in force; `nil` where none are needed.
-  var tokens: TokenStore?
+  let tokens: TokenStore?
   /// Whether the Unix socket, whose file has an owner and a mode, asks for tokens too.
-  var unixNeedsToken = false
+  let unixNeedsToken: Bool
+
+  init(allowedHosts: Set<String>, tokens: TokenStore?, unixNeedsToken: Bool) {
+    self.allowedHosts = allowedHosts
+    self.tokens = tokens
+    self.unixNeedsToken = unixNeedsToken
+  }
 
   /// The reason to refuse a request by its headers alone.
   func refusal(_ exchange: Exchange) -> LeaseholdError? {

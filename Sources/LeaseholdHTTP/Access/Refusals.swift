@@ -24,18 +24,26 @@ final class Refusals: Sendable {
   }
 
   /// The codes that refuse who asks and not what is asked, in the order of the table.
-  private static let codes = ProblemTable.rows.filter { [401, 403, 421, 429].contains($0.value.status) }.map(\.key)
+  private static let codes = ProblemTable.rows.filter { isRefusal($0.value.status) }.map(\.key)
+
+  private static func isRefusal(_ status: UInt16) -> Bool {
+    switch status {
+    case 401, 403, 421, 429: true
+    default: false
+    }
+  }
 
   /// Counts and logs a problem if it is a refusal.
   ///
   /// - Parameters:
+  ///   - status: What it was answered with.
   ///   - trace: What the request is a part of, read on the connection's thread.
   ///   - requestID: What its answer has as X-Request-Id, read there too.
   func note(
-    _ problem: LeaseholdError, to exchange: Exchange, trace: @autoclosure () -> TraceContext,
+    _ problem: LeaseholdError, _ status: UInt16, to exchange: Exchange, trace: @autoclosure () -> TraceContext,
     requestID: @autoclosure () -> [UInt8]
   ) {
-    guard let cell = cells[problem.code] else { return }
+    guard Self.isRefusal(status), let cell = cells[problem.code] else { return }
     cell.value.add(1, ordering: .relaxed)
     guard let skipped = budget.admit(Server.now()) else { return }
     var metadata: Logger.Metadata = [

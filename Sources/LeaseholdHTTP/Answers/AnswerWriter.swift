@@ -81,20 +81,21 @@ struct AnswerWriter {
 
   /// A lease as everybody may see it.
   func listed(_ lease: LeaseSnapshot, withKey: Bool, into json: inout ResponseBuffer) {
-    json.open("ref")
-    json.append(json: lease.ref)
+    json.append("{\"ref\":\"" as StaticString)
+    json.append(hex: lease.id.high >> 24, digits: 10)
     if withKey {
+      json.append(UInt8(ascii: "\""))
       describe(lease, into: &json)
       if !lease.parts.isEmpty { json.list("locks", lease.parts.map(\.key.text)) }
     } else {
-      json.member("state", lease.state.rawValue)
-      json.member("mode", lease.mode.name)
-      json.member("count", lease.count)
-      json.member("fence", Int(lease.fence))
-      json.member("owner", lease.owner)
-      bind(lease, into: &json)
-      json.member("ttl_ms", Int(lease.ttl.milliseconds))
-      expiry(lease, into: &json)
+      switch lease.state {
+      case .held: json.append("\",\"state\":\"held\",\"mode\":\"" as StaticString)
+      case .cooling: json.append("\",\"state\":\"cooling\",\"mode\":\"" as StaticString)
+      case .suspect: json.append("\",\"state\":\"suspect\",\"mode\":\"" as StaticString)
+      }
+      shares(lease, into: &json)
+      json.append(",\"fence\":" as StaticString)
+      tenure(lease, into: &json)
     }
     since(lease, into: &json)
     peer(lease.peer, into: &json)
@@ -110,15 +111,25 @@ struct AnswerWriter {
     case .readersWriter: json.append(",\"kind\":\"rw\",\"mode\":\"" as StaticString)
     case .counting, .slots: json.append(",\"kind\":\"counting\",\"mode\":\"" as StaticString)
     }
-    json.append(lease.mode == .exclusive ? "exclusive\",\"count\":" : "shared\",\"count\":" as StaticString)
-    json.append(decimal: lease.count)
+    shares(lease, into: &json)
     if let limit = lease.kind.limit {
       json.append(",\"limit\":" as StaticString)
       json.append(decimal: limit)
+      json.append(",\"fence\":" as StaticString)
     } else {
-      json.append(",\"limit\":null" as StaticString)
+      json.append(",\"limit\":null,\"fence\":" as StaticString)
     }
-    json.append(",\"fence\":" as StaticString)
+    tenure(lease, into: &json)
+  }
+
+  @inline(__always)
+  private func shares(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    json.append(lease.mode == .exclusive ? "exclusive\",\"count\":" : "shared\",\"count\":" as StaticString)
+    json.append(decimal: lease.count)
+  }
+
+  /// From the fence to the deadline.
+  private func tenure(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     json.append(decimal: Int(lease.fence))
     if let owner = lease.owner {
       json.append(",\"owner\":" as StaticString)
@@ -166,9 +177,15 @@ struct AnswerWriter {
 
   /// `peer`, `pid` and `uid`, null where they are not known.
   func peer(_ peer: Peer, into json: inout ResponseBuffer) {
-    json.member("peer", peer.address)
-    json.member("pid", peer.pid.map(Int.init))
-    json.member("uid", peer.uid.map(Int.init))
+    if case .local = peer {
+      json.append(",\"peer\":\"unix\",\"pid\":" as StaticString)
+    } else {
+      json.member("peer", peer.address)
+      json.append(",\"pid\":" as StaticString)
+    }
+    json.append(decimalOrNull: peer.pid.map(Int.init))
+    json.append(",\"uid\":" as StaticString)
+    json.append(decimalOrNull: peer.uid.map(Int.init))
   }
 
   /// `sysv`, left open for more members; `null` and false where there are no semaphores.

@@ -15,7 +15,7 @@ extension AnswerWriter {
     _ problem: LeaseholdError, asText: Bool, _ requestID: (inout ResponseBuffer) -> Void
   ) -> Response {
     let row = ProblemTable.row(problem.code)
-    var body = ResponseBuffer(capacity: 512)
+    var body = ResponseBuffer(capacity: problem.contention == nil ? 512 : 1024)
     if asText {
       body.append(problem.code.rawValue)
       body.append(": " as StaticString)
@@ -40,11 +40,13 @@ extension AnswerWriter {
     json.append(problem.code.rawValue)
     json.append("\",\"title\":\"" as StaticString)
     json.append(row.title)
-    json.append(UInt8(ascii: "\""))
-    json.member("status", Int(row.status))
-    json.member("detail", problem.sentence)
-    json.member("code", problem.code.rawValue)
-    json.append(",\"request_id\":\"" as StaticString)
+    json.append("\",\"status\":" as StaticString)
+    json.append(decimal: Int(row.status))
+    json.append(",\"detail\":" as StaticString)
+    json.append(json: problem.sentence)
+    json.append(",\"code\":\"" as StaticString)
+    json.append(problem.code.rawValue)
+    json.append("\",\"request_id\":\"" as StaticString)
     requestID(&json)
     json.append(UInt8(ascii: "\""))
     assert(
@@ -74,18 +76,27 @@ extension AnswerWriter {
     }
   }
 
+  /// What is in the way, with few appends: it is written for every refusal.
   private func contention(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
-    json.member("errno", "EAGAIN")
-    json.member("key", lock.key.text)
-    json.member("kind", lock.kind.name)
-    json.member("limit", lock.kind.limit)
-    json.member("available", lock.available)
-    json.member("native_held", lock.nativeUnits)
-    json.next("holders")
+    json.append(",\"errno\":\"EAGAIN\",\"key\":" as StaticString)
+    json.append(json: lock.key.text)
+    switch lock.kind {
+    case .readersWriter: json.append(",\"kind\":\"rw\",\"limit\":" as StaticString)
+    case .counting, .slots: json.append(",\"kind\":\"counting\",\"limit\":" as StaticString)
+    }
+    json.append(decimalOrNull: lock.kind.limit)
+    json.append(",\"available\":" as StaticString)
+    json.append(decimalOrNull: lock.available)
+    json.append(",\"native_held\":" as StaticString)
+    json.append(decimalOrNull: lock.nativeUnits)
+    json.append(",\"holders\":" as StaticString)
     holders(lock, into: &json)
-    json.member("cooling", lock.coolingCount)
-    json.member("waiters", lock.waiterCount)
-    json.list("queued_for", lock.queuedFor.map(\.text))
+    json.append(",\"cooling\":" as StaticString)
+    json.append(decimal: lock.coolingCount)
+    json.append(",\"waiters\":" as StaticString)
+    json.append(decimal: lock.waiterCount)
+    json.append(",\"queued_for\":" as StaticString)
+    json.append(list: lock.queuedFor.isEmpty ? [] : lock.queuedFor.map(\.text))
   }
 }
 

@@ -53,6 +53,11 @@ extension ResponseBuffer: JSONBuffer {
   /// A member with a number, or null.
   mutating func member(_ name: StaticString, _ value: Int?) {
     next(name)
+    append(decimalOrNull: value)
+  }
+
+  /// A number, or null.
+  mutating func append(decimalOrNull value: Int?) {
     if let value { append(decimal: value) } else { append("null" as StaticString) }
   }
 

@@ -106,7 +106,10 @@ enum ProblemTable {
   private static let missing = Row(500, "The service made a mistake")
 
   /// The row of a code; 500 where it has none.
-  static func row(_ code: LeaseholdError.Code) -> Row { known(code) ?? missing }
+  static func row(_ code: LeaseholdError.Code) -> Row { code == .locked ? locked : known(code) ?? missing }
+
+  /// The row that is asked for more often than all others.
+  private static let locked = known(.locked) ?? missing
 
   /// The row of a code; `nil` where it has none.
   static func known(_ code: LeaseholdError.Code) -> Row? { byCode[code] }

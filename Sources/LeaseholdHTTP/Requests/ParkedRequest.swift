@@ -27,8 +27,9 @@ struct ParkedRequest: @unchecked Sendable {
   @discardableResult
   func refuse(_ error: LeaseholdError) -> LeaseholdError.Code {
     let problem = error.told(to: exchange.context.token)
-    server.refusals.note(problem, to: exchange, trace: trace, requestID: requestID)
-    exchange.resolve(server.writer(at: Server.now()).response(problem, requestID: requestID, asText: asText))
+    let response = server.writer(at: Server.now()).response(problem, requestID: requestID, asText: asText)
+    server.refusals.note(problem, response.status, to: exchange, trace: trace, requestID: requestID)
+    exchange.resolve(response)
     return problem.code
   }
 

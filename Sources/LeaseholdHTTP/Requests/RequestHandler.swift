@@ -35,13 +35,13 @@ final class RequestHandler: ExchangeHandler {
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
     let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
     server.counts.count(nil, status: Int(response.status))
-    note(problem, exchange)
+    note(problem, response.status, exchange)
     return response
   }
 
-  private func note(_ problem: LeaseholdError, _ exchange: Exchange) {
+  private func note(_ problem: LeaseholdError, _ status: UInt16, _ exchange: Exchange) {
     server.refusals.note(
-      problem, to: exchange, trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
+      problem, status, to: exchange, trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
@@ -131,7 +131,7 @@ final class RequestHandler: ExchangeHandler {
       let error = error.told(to: exchange.context.token)
       let response = writer.response(error, to: exchange, asText: asText)
       if !isWorker { count(exchange, endpoint, status: Int(response.status)) }
-      note(error, exchange)
+      note(error, response.status, exchange)
       return .respond(response)
     }
   }
@@ -174,8 +174,10 @@ final class RequestHandler: ExchangeHandler {
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response {
     hungUp(exchange)
     let problem = LeaseholdError.cannotWait("epoll_ctl", errno)
-    note(problem, exchange)
-    return server.writer(at: Server.now()).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+    let response = server.writer(at: Server.now())
+      .response(problem, to: exchange, asText: Accept(exchange).prefersText)
+    note(problem, response.status, exchange)
+    return response
   }
 
   func completed(_ exchange: Exchange, delivered: Bool) {
