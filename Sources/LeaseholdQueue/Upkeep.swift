@@ -1,4 +1,4 @@
-/// What a server does now and then.
+/// The work that a server does now and then.
 package enum Upkeep {
   /// 19: deletes what hangs on this server's session and is in nobody's hands; a lost answer leaves that behind.
   ///

@@ -1,4 +1,4 @@
-/// What stands on the records, by their numbers.
+/// The entities that stand on the records, by the records' numbers.
 ///
 /// As long as it must be: whatever the number, nothing stands on a record that was never used.
 struct CellTable<Entity: AnyObject> {

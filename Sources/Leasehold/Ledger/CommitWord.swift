@@ -13,10 +13,10 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
   /// Takes a stored word.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-  /// Whether the record is free or only remembers: nothing is lost when it goes.
+  /// True when the record is free or only remembers: nothing is lost when it goes.
   public var isDisposable: Bool { state == .free || state == .ended }
 
-  /// What a record is worth.
+  /// The worth of a record.
   public enum State: UInt8, Sendable {
     /// Nothing: the record may be used for anything.
     case free = 0
@@ -42,7 +42,7 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
     case disarming = 32
   }
 
-  /// What a record describes.
+  /// The thing that a record describes.
   public enum Kind: UInt8, Sendable {
     case lease = 1
     case lock = 2
@@ -72,7 +72,7 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
     return (State.ended.rawValue..<48).contains(bits) ? EndReason(rawValue: bits & 15) : nil
   }
 
-  /// What the record describes; `nil` when it is none of ours.
+  /// The thing that the record describes; `nil` when it is none of ours.
   var kind: Kind? { Kind(rawValue: UInt8(truncatingIfNeeded: rawValue >> 8)) }
 
   /// The check of the body.

@@ -11,19 +11,19 @@ struct Taken: ~Copyable {
   deinit { assertionFailure("units were taken and neither recorded nor given back") }
 }
 
-/// How an attempt to take units went.
+/// The outcome of an attempt to take units.
 enum Attempt: ~Copyable {
   case taken(Taken)
   case not(KernelOutcome)
 }
 
-/// What goes back at an end.
+/// The units that go back at an end.
 enum Return {
   /// All of it.
   case share(Share)
-  /// What is still covered by the values.
+  /// The operations that the values still cover.
   case operations([SemaphoreOperation])
-  /// What raw operations changed, as far as it goes.
+  /// The opposite of what raw operations changed, as far as it goes.
   case adjustments([SemaphoreOperation])
   /// Only the count: somebody is about to write the value.
   case countOnly(Share)
@@ -63,7 +63,7 @@ extension LockTable {
     return outcome == .done ? .taken(Taken()) : .not(outcome)
   }
 
-  /// Whether a share is not free now; takes nothing.
+  /// Returns true when a share is not free now; takes nothing.
   func isBusy(_ wanted: Wanted) -> Bool {
     let probe = wanted.lock.place.dialect.probe(wanted.share, waits: false)
     return kernel.operate(wanted.lock.set.set, probe) == .wouldBlock
@@ -332,7 +332,7 @@ extension LockTable {
 }
 
 extension KernelOutcome {
-  /// Whether a value would have left its range.
+  /// True when a value would have left its range.
   fileprivate var isOutOfRange: Bool {
     switch self {
     case .wouldBlock: true

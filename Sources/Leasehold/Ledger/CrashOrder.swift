@@ -237,7 +237,7 @@ extension Journal {
     ending.spend()
   }
 
-  /// Whether a record still says that its units are being given back.
+  /// Returns true when a record still says that its units are being given back.
   func counts(_ mark: EndMark) -> Bool {
     let word = storage.commitWord(at: mark.cell)
     return word.state == .disarming && word.reason == mark.reason

@@ -15,7 +15,7 @@ struct LeaseIndex<Value> {
 
   private var mask: Int { slots.count - 1 }
 
-  /// What belongs to an id.
+  /// The value that belongs to an id.
   ///
   /// Setting a value replaces none: ids are new.
   subscript(id: LeaseID) -> Value? {

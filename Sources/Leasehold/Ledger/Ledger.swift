@@ -1,4 +1,4 @@
-/// Who holds what until when.
+/// The ledger: who holds what until when.
 ///
 /// The ledger is deterministic: time comes in with every call, the kernel, the shared memory and the threads that wait
 /// are ports, and callers hear what ``takeNotices()`` gives. So a test can drive it a million times on a simulated
@@ -20,9 +20,9 @@ public final class Ledger {
   /// The maxima in force.
   public let limits: Limits
 
-  /// Whether new leases are granted.
+  /// True when new leases are granted.
   public internal(set) var state = ServiceStatus.State.starting
-  /// Whether another daemon has taken over.
+  /// True when another daemon has taken over.
   var hasSurrendered = false
 
   /// Makes a ledger over its ports.
@@ -48,7 +48,7 @@ public final class Ledger {
     }
   }
 
-  /// Whether some queue must be looked at every few milliseconds because no thread was free to wait in the kernel.
+  /// True when some queue must be looked at every few milliseconds because no thread was free to wait in the kernel.
   public var wantsPolling: Bool { queues.wantsPolling || !lockTable.debts.open.isEmpty }
 
   /// The last fence handed out.

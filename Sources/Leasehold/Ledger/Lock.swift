@@ -17,15 +17,15 @@ final class Lock {
   var lastUse: Int64
   /// Counts it for who made it; nobody's after a restart.
   var claim: CallerClaim?
-  /// What the kernel could not take back of it yet.
+  /// The operations that the kernel could not take back yet.
   var debts = 0
-  /// Whether the request that found it last made its set.
+  /// True when the request that found it last made its set.
   var wasJustMade = false
   /// Another program wrote its values: nothing is granted until it is removed; see ``LockTable/markDamaged(_:)``.
   var isDamaged = false
-  /// What natives had of each counter at the last look.
+  /// The units that natives had of each counter at the last look.
   var natives: [LeaseCounter: Int] = [:]
-  /// Whether a thread that waited in the kernel got units since the last look.
+  /// True when a thread that waited in the kernel got units since the last look.
   var tookWaiting = false
 
   init(key: LockKey, cell: Int, place: Place, capacity: Int?, textCell: UInt32, lastUse: Int64) {
@@ -50,17 +50,17 @@ final class Lock {
   @inline(__always)
   var unitsOut: Int { standing.unitsOut }
 
-  /// How many of its holders may still count on their leases.
+  /// The number of its holders that may still count on their leases.
   var heldCount: Int { holders.count - standing.coolingCount }
 
   /// The set that it lies in.
   @inline(__always)
   var set: BankID { place.set }
 
-  /// Whether no lease stands on it, nobody waits, and the kernel has all of it back.
+  /// True when no lease stands on it, nobody waits, and the kernel has all of it back.
   var isIdle: Bool { holders.isEmpty && queue.isEmpty && debts == 0 }
 
-  /// What it is, with the limit where that is known.
+  /// The kind of the lock, with the limit where that is known.
   var kind: LockKind {
     switch place {
     case .own(_, _, isCounting: false), .apache: .readersWriter
@@ -77,14 +77,15 @@ final class Lock {
     }
   }
 
-  /// What a request takes from the semaphore.
+  /// The share that a request takes from the semaphore.
   @inline(__always)
   func share(_ mode: LockMode, count: Int) -> Share {
     if case .own(_, _, isCounting: false) = place { return Share(mode, units: mode == .exclusive ? capacity ?? 0 : 1) }
     return Share(mode, units: count)
   }
 
-  /// Whether so many more units may be out on leases, as far as the ledger knows: of native locks only the kernel does.
+  /// Returns true when so many more units may be out on leases, as far as the ledger knows: of native locks only the
+  /// kernel does.
   @inline(__always)
   func hasRoom(for units: Int) -> Bool { !place.isOwn || unitsOut + units <= capacity ?? .max }
 
@@ -94,14 +95,14 @@ final class Lock {
       semaphore: place.semaphore, companion: place.dialect.companion)
   }
 
-  /// Whether answers tell if the asked limit was put into force.
+  /// True when answers tell if the asked limit was put into force.
   var tellsLimit: Bool { place.isPHP || place.isPath }
 
-  /// Whether every waiter sleeps in the kernel by itself, because native programs of the kind count waiters.
+  /// True when every waiter sleeps in the kernel by itself, because native programs of the kind count waiters.
   var waitsOneByOne: Bool { place.isPath }
 }
 
-/// How a lock lies in its set: what its record says, and what makes its dialect.
+/// The layout of a lock in its set, which its record tells and its dialect is made of.
 enum LockLayout: Hashable {
   /// Leasehold's own, in a bank.
   case named(LockKind)
@@ -111,7 +112,7 @@ enum LockLayout: Hashable {
   case apache(count: Int)
   /// One semaphore, with a ledger where the set is of our making.
   case counter(ledger: Int?, isPath: Bool)
-  /// No lock of anybody's: what the leases on raw operations of a set stand on.
+  /// The place of no lock: what the leases on raw operations of a set stand on.
   case operations
 
   /// In place of a semaphore's number where there is no lock: none has it, as SEMMSL is at most 32000 (semctl(2)).
@@ -128,7 +129,7 @@ enum LockLayout: Hashable {
     }
   }
 
-  /// Whether what a lock at a place counts in, if it does, is where it belongs in a set of `count`.
+  /// Returns true when what a lock at a place counts in, if it does, is where it belongs in a set of `count`.
   func hasRoom(for place: Int, in count: Int) -> Bool {
     guard case .counter(let ledger?, _) = self else { return true }
     let slots = (count - CounterDialect.trailerSemaphores) / 2

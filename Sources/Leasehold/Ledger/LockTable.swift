@@ -6,7 +6,7 @@ import SysVTypes
 /// back stands in `CrashOrder+Units.swift` alone; here is what only looks.
 struct LockTable: ~Copyable {
   let kernel: any SemaphoreKernel
-  /// What the kernel could not take back yet; a class, as an end changes it in the middle of a semop.
+  /// The debts: what the kernel could not take back yet; a class, as an end changes it in the middle of a semop.
   let debts = Debts()
   /// From when on units that values count as out and no lease covers are given back, in nanoseconds: at once after a
   /// restart with a ledger, else when every lease of a ledger that may have been lost is over.
@@ -34,7 +34,7 @@ struct LockTable: ~Copyable {
   @inline(__always)
   subscript(cell: Int) -> Lock? { byCell[cell] }
 
-  /// Whether a lock is still the one of its record: not where its set is gone, or nobody used it for a while.
+  /// Returns true when a lock is still the one of its record: not where its set is gone, or nobody used it for a while.
   @inline(__always)
   func knows(_ lock: Lock) -> Bool { byCell[lock.cell] === lock }
 
@@ -222,12 +222,12 @@ struct LockTable: ~Copyable {
     return reading
   }
 
-  /// Whether a set is gone; one that cannot be read is not gone for that.
+  /// Returns true when a set is gone; one that cannot be read is not gone for that.
   func isGone(_ bank: Bank) -> Bool {
     kernel.value(bank.id.set, NamedDialect.trailer) == nil && kernel.read(bank.id.set) == .gone
   }
 
-  /// How a semaphore looks now.
+  /// The state of a semaphore as it is now.
   func seen(_ semaphore: Int, of set: NativeSet) -> SeenSemaphore {
     SeenSemaphore(
       process: kernel.lastProcess(set.id.set, semaphore), value: kernel.value(set.id.set, semaphore) ?? 0)
@@ -283,14 +283,14 @@ final class NativeSet {
   let count: Int
   /// Locks by the semaphore that names them.
   fileprivate(set) var locks: [Int: Lock] = [:]
-  /// How it looked last, once a lease stands on it.
+  /// The traces of the last look, once a lease stands on it.
   var trace: SetTrace?
-  /// Who changed semaphores with leases last, and to what, at that look.
+  /// The last change of semaphores with leases, at that look: by whom and to what.
   var seen: [Int: SeenSemaphore] = [:]
-  /// What semaphores with leases have, besides what native programs hold, when all leases on them have ended: the least
-  /// and the most that looks found, since a lease stands on them.
+  /// The values of semaphores with leases, besides what native programs hold, when all leases on them have ended: the
+  /// least and the most that looks found, since a lease stands on them.
   var settled: [Int: ClosedRange<Int>] = [:]
-  /// Whether the last look could not tell yet what the set's time moved for.
+  /// True when the last look could not tell yet what the set's time moved for.
   var isUndecided = false
 
   init(id: BankID, count: Int) {
@@ -298,7 +298,7 @@ final class NativeSet {
     self.count = count
   }
 
-  /// Whether leases stand on it.
+  /// True when leases stand on it.
   var hasLeases: Bool { locks.values.contains { !$0.holders.isEmpty } }
 
   /// Its locks in the order of their semaphores.

@@ -84,7 +84,7 @@ extension Ledger {
       facts: [("key", .text(key.text))])
   }
 
-  /// No room to count another lease besides those that are out and the native programs.
+  /// The error of a counter without room for another lease besides those that are out and the native programs.
   static func countFull(_ lock: Lock, _ counter: LeaseCounter, value: Int) -> LeaseholdError {
     let (units, natives) = (lock.units(in: counter), max(0, lock.natives(in: counter, value: value)))
     let whose = lock.place.isPHP ? "handles of PHP" : "holders of native programs"

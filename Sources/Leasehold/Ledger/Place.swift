@@ -8,7 +8,7 @@ enum Place {
   case apache(NativeSet, reader: UInt16)
   /// One semaphore, with a ledger where the set is of our making.
   case counter(NativeSet, semaphore: UInt16, ledger: UInt16?, isPath: Bool)
-  /// No lock of anybody's: what the leases on raw operations of a set stand on.
+  /// The place of no lock: what the leases on raw operations of a set stand on.
   case operations(NativeSet)
 
   /// A place in a set that native programs use too, as a record or a request describes it.
@@ -50,10 +50,10 @@ enum Place {
   var isPHP: Bool { if case .php = self { true } else { false } }
   var isApache: Bool { if case .apache = self { true } else { false } }
   var isOperations: Bool { if case .operations = self { true } else { false } }
-  /// Whether it is of `path:` names.
+  /// True when it is of `path:` names.
   var isPath: Bool { if case .counter(_, _, _, isPath: true) = self { true } else { false } }
 
-  /// How the record says it, of a native lock.
+  /// The layout of a native lock as its record says it.
   var nativeLayout: LockLayout? {
     switch self {
     case .own: nil
@@ -66,7 +66,7 @@ enum Place {
 
   // MARK: What tells after a crash
 
-  /// Whether the kernel's values tell what is out on leases.
+  /// True when the kernel's values tell what is out on leases.
   @inline(__always)
   var countsLeasedUnits: Bool {
     switch self {
@@ -75,7 +75,7 @@ enum Place {
     }
   }
 
-  /// Whether native programs count themselves where leases are counted.
+  /// True when native programs count themselves where leases are counted.
   @inline(__always)
   var sharesCount: Bool {
     switch self {
@@ -84,7 +84,7 @@ enum Place {
     }
   }
 
-  /// Whether a record must say that units are on their way, because the values alone cannot tell whether they moved.
+  /// True when a record must say that units are on their way, because the values alone cannot tell whether they moved.
   @inline(__always)
   var marksMoves: Bool { !countsLeasedUnits || sharesCount }
 

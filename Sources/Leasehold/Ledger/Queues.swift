@@ -1,4 +1,4 @@
-/// Who waits: requests by their numbers, in the lines of their locks and in the order of their deadlines; and the
+/// The waiters: requests by their numbers, in the lines of their locks and in the order of their deadlines; and the
 /// threads that sleep in the kernel for the first in a line.
 ///
 /// A request stands in one line for each of its locks, and has one deadline. Only ``enter(_:first:)`` and
@@ -9,7 +9,7 @@ struct Queues: ~Copyable {
   private var deadlines = DeadlineQueue<Waiter>()
   private var lastWaiter: WaiterID = 0
   private var lastWait = 0
-  /// Who waits and keeps a lease meanwhile, by the lease's fence.
+  /// The waiters that keep a lease meanwhile, by the lease's fence.
   private var keepers: [Int64: [Waiter]] = [:]
   /// Locks whose line moved on although nobody looked at it yet.
   private var unserved: [Lock] = []
@@ -25,7 +25,7 @@ struct Queues: ~Copyable {
 
   subscript(id: WaiterID) -> Waiter? { waiters[id] }
 
-  /// Whether a request has not left.
+  /// Returns true when a request has not left.
   func has(_ waiter: Waiter) -> Bool { waiters[waiter.lead.id] === waiter.lead }
 
   mutating func nextID() -> WaiterID {
@@ -129,12 +129,12 @@ struct Queues: ~Copyable {
 
   // MARK: Lines to look at
 
-  /// Somebody in a lock's line may be served.
+  /// Notes that a waiter in a lock's line may be served.
   mutating func noteUnserved(_ lock: Lock) { if !lock.queue.isEmpty { unserved.append(lock) } }
 
   mutating func popUnserved() -> Lock? { unserved.popLast() }
 
-  /// Whether some line must be looked at every few milliseconds.
+  /// True when some line must be looked at every few milliseconds.
   var wantsPolling: Bool { !polled.isEmpty }
 
   /// Has a line looked at every few milliseconds, because no thread in the kernel does.
@@ -178,12 +178,12 @@ struct Queues: ~Copyable {
 }
 
 extension Lock {
-  /// Who waits for a lock: the queues' own.
+  /// The queues' own words of a lock: its waiters.
   struct Line {
     fileprivate(set) var queue = WaitQueue()
     /// The waits of threads in the kernel on behalf of the queue, in the order they began.
     fileprivate(set) var waits: [(number: Int, share: Share)] = []
-    /// Whether the queue is looked at every few milliseconds, because every waiting thread is busy.
+    /// True when the queue is looked at every few milliseconds, because every waiting thread is busy.
     fileprivate(set) var isPolled = false
   }
 }

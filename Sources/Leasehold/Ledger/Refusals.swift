@@ -179,7 +179,7 @@ extension Ledger {
 }
 
 extension KernelFailure {
-  /// What to do: each error has a reason of its own, and only some are limits that can be raised.
+  /// The advice for an error: each has a reason of its own, and only some are limits that can be raised.
   fileprivate var advice: String {
     switch errno {
     case .noSpace: "Remove sets that nobody uses (ipcs -s, ipcrm -s ID), or raise it (sysctl kernel.sem)."

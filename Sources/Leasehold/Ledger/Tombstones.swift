@@ -1,4 +1,4 @@
-/// What is remembered of a lease that ended, so that its holder can be told.
+/// The memory of a lease that ended, so that its holder can be told.
 struct Tombstone {
   let id: LeaseID
   /// Its lock, of several the first; `nil` where the end is from before a restart and the lock is not known any more.
@@ -10,7 +10,7 @@ struct Tombstone {
   let endedAt: Int64
   /// Its record, which tells of the end after a restart.
   let cell: Int
-  /// Who ended it and why, when somebody broke it.
+  /// The operator and the reason, when it was broken.
   let breaking: BreakNote?
   /// The lease itself, where a retry is told by it.
   let lease: Lease?

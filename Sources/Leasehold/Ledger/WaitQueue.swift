@@ -1,4 +1,4 @@
-/// Somebody who queues for a lock.
+/// A waiter as listings show it.
 final class Waiter: Deadlined {
   let id: WaiterID
   let request: AcquireRequest
@@ -7,7 +7,7 @@ final class Waiter: Deadlined {
   /// When it gives up, in nanoseconds.
   var due: Int64
   var queuePosition = -1
-  /// Who hears of it; nobody while its connection is broken and its place is kept.
+  /// The client that hears of it; none while its connection is broken and its place is kept.
   var client: (any LeaseClient)?
   var caller: Caller { request.caller }
   /// The lock it waits for; none once it left.

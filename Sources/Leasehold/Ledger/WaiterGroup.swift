@@ -6,7 +6,7 @@
 final class WaiterGroup {
   /// One for each lock; the first stands for the request, with its client and its deadline.
   let seats: [Waiter]
-  /// What is wanted, in the order of the request.
+  /// The wants, in the order of the request.
   let wants: [AcquireRequest]
   let fingerprint: UInt64
   /// The lock that was not free in the kernel when all was tried last: what a thread watches, if one does.

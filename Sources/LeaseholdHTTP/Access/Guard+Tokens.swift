@@ -23,7 +23,7 @@ extension Guard {
     return nil
   }
 
-  /// Whether the locks are for those alone who have a token.
+  /// Returns true when the locks are for those alone who have a token.
   func asksForToken(_ exchange: Exchange) -> Bool {
     guard tokens != nil else { return false }
     if case .unix = exchange.connection.peer { return unixNeedsToken }
@@ -48,7 +48,7 @@ extension Guard {
     return credentials.password.withUnsafeBytes { tokens.find($0) }
   }
 
-  /// What stands behind the word Bearer; `nil` for another scheme.
+  /// The text behind the word Bearer; `nil` for another scheme.
   private func bearer(_ header: UnsafeBufferPointer<UInt8>) -> UnsafeRawBufferPointer? {
     let scheme = 6
     guard header.count > scheme + 1, header.count <= 512,
@@ -70,5 +70,6 @@ extension Server {
   /// Reads the file of tokens again.
   ///
   /// - Returns: How many tokens it has; `nil` where no file was named.
+  /// - Throws: ``SecretFileError``; then the tokens stay as they were.
   public func reloadTokens() throws(SecretFileError) -> Int? { try guardian.tokens?.reload() }
 }

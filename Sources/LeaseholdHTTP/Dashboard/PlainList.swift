@@ -2,7 +2,7 @@ import Leasehold
 
 /// The table of locks as the page has it without a script.
 struct PlainList {
-  /// What the query asks for; the script reads the same from the page's address.
+  /// The choice that the query makes; the script reads the same from the page's address.
   struct Choice {
     enum Order: String, CaseIterable { case wait, waiters, age, name }
     enum State: String, CaseIterable { case waited, held, free, cooling, damaged, native }

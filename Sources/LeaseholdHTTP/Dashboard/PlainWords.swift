@@ -95,7 +95,7 @@ extension TimeSpan {
 }
 
 extension LockMode {
-  /// How a holder has it, or a waiter wants it.
+  /// The words for how a holder has it, or a waiter wants it.
   func inWords(_ count: Int) -> String {
     (self == .shared ? "reads" : "alone") + (count > 1 ? ", \(count) slots" : "")
   }

@@ -4,11 +4,11 @@ import Leasehold
 ///
 /// No state is kept here. A lock is an ordinary one with a name of its own, so that everything else sees it, too.
 enum Terraform {
-  /// What the name of a state's lock begins with.
+  /// The prefix of the name of a state's lock.
   static let prefix = "terraform:"
-  /// How long a state stays locked: Terraform never renews.
+  /// The time for which a state stays locked: Terraform never renews.
   static let ttl = TimeSpan.seconds(24 * 3600)
-  /// What to do for who looks for a state here.
+  /// The advice for those who look for a state here.
   static let hint =
     " No state is kept here: 'lock_address' and 'unlock_address' lead here, 'address' to where the state is."
 

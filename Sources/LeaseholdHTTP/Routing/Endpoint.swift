@@ -5,7 +5,7 @@ import Leasehold
 /// All that the service knows of it stands in its row of ``all``: the path, who may call it, what it reaches, and the
 /// function that answers.
 final class Endpoint: @unchecked Sendable {
-  /// What answers a request.
+  /// The function that answers a request.
   typealias Answer = @Sendable (borrowing Call) throws(LeaseholdError) -> Disposition
 
   /// The operationId of `openapi.yaml`.
@@ -49,22 +49,22 @@ final class Endpoint: @unchecked Sendable {
     return rows
   }
 
-  /// Whether it answers a method; HEAD is answered wherever GET is.
+  /// Returns true when it answers a method; HEAD is answered wherever GET is.
   func takes(_ method: HTTPMethod) -> Bool {
     method == self.method || method == terraform || method == .head && self.method == .get
   }
 
-  /// Whether an answer may be long in coming, so that pages of other origins could use up connections with it.
+  /// True when an answer may be long in coming, so that pages of other origins could use up connections with it.
   var mayStayOpen: Bool { parameters.contains(.wait) }
 
-  /// Whether it asks the engine for something that may take its time.
+  /// True when it asks the engine for something that may take its time.
   var asksEngine: Bool {
     if case .service = reach { media == .jsonOrPage || media == .page } else { true }
   }
 }
 
 extension Endpoint {
-  /// What a token whose keys are restricted must be allowed to name.
+  /// The names that a token with restricted keys must cover.
   enum Reach {
     /// Nothing that has a name.
     case service
@@ -76,7 +76,7 @@ extension Endpoint {
     case list
     /// The same, where a star behind `key` says that it is a prefix.
     case pattern
-    /// What has this word before its name, which is a parameter's value or else the captured segment.
+    /// The thing with this word before its name, which is a parameter's value or else the captured segment.
     case named(StaticString, Parameter?)
 
     // Semaphore sets are named like `sysv:` locks; segments, and the variables in them, `shm:` and the segment.
@@ -100,10 +100,10 @@ extension Endpoint {
     /// A form of its own; a value looks at `Accept` itself.
     case own
 
-    /// Whether it may be plain text.
+    /// True when it may be plain text.
     var offersText: Bool { self == .jsonOrText || self == .linesOrText }
 
-    /// Whether there is a form that the caller takes.
+    /// Returns true when there is a form that the caller takes.
     func suits(_ accept: Accept) -> Bool {
       switch self {
       case .json: accept.takesJSON
@@ -114,7 +114,7 @@ extension Endpoint {
     }
   }
 
-  /// What a request's body is.
+  /// The kind of a request's body.
   enum Body {
     /// A list of parameters, as the query is.
     case parameters

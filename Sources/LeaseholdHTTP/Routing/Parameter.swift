@@ -60,7 +60,7 @@ enum Parameter: UInt8, CaseIterable {
     }
   }
 
-  /// What a JSON body may give for a parameter; text always does.
+  /// The kind of value that a JSON body may give for a parameter; text always does.
   enum JSONKind {
     case text, number, flag
     /// A number, or the code of a text's only character.
@@ -77,7 +77,7 @@ enum Parameter: UInt8, CaseIterable {
     case wants
   }
 
-  /// What a JSON body may give for it.
+  /// The kind of value that a JSON body may give for it.
   var jsonKind: JSONKind {
     switch self {
     case .limit: .amounts
@@ -152,9 +152,9 @@ enum Parameter: UInt8, CaseIterable {
 /// A set of names, one bit each.
 struct ParameterSet: ExpressibleByArrayLiteral {
   private(set) var bits: UInt64
-  /// Whether `key` is a SysV key, which JSON may give as a number too.
+  /// True when `key` is a SysV key, which JSON may give as a number too.
   let keyIsNumber: Bool
-  /// Whether a JSON body may hold what `GET /semaphores/{set}` answers beside what can be changed.
+  /// True when a JSON body may hold what `GET /semaphores/{set}` answers beside what can be changed.
   let ignoresReadOnly: Bool
 
   init(_ parameters: [Parameter], keyIsNumber: Bool = false, ignoresReadOnly: Bool = false) {
@@ -200,10 +200,10 @@ struct Arguments: ~Copyable {
   private let places: UnsafeMutablePointer<UInt32>?
   private var decoded: [(parameter: Parameter, text: String)] = []
 
-  /// How many places the memory must have.
+  /// The number of places that the memory must have.
   static let capacity = Parameter.allCases.count
 
-  /// No values; plain ones are noted in the connection's memory, which has one request at a time.
+  /// An empty list of values; plain ones are noted in the connection's memory, which has one request at a time.
   ///
   /// A table inside would be copied by every look at it. Without memory all values become strings.
   init(over places: UnsafeMutablePointer<UInt32>? = nil) { self.places = places }
@@ -211,7 +211,7 @@ struct Arguments: ~Copyable {
   @inline(__always)
   subscript(parameter: Parameter) -> String? { given.contains(parameter) ? text(of: parameter) : nil }
 
-  /// Whether one of several was given.
+  /// Returns true when one of several was given.
   @inline(__always)
   func has(anyOf parameters: ParameterSet) -> Bool { given.bits & parameters.bits != 0 }
 

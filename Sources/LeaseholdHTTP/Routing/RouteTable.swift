@@ -14,11 +14,11 @@ struct RouteTable: @unchecked Sendable {
     /// Empty where the segment is captured, or not there.
     fileprivate let second: UnsafeBufferPointer<UInt8>
     private let last: UnsafeBufferPointer<UInt8>
-    /// Whether the last of three segments is the captured one.
+    /// True when the last of three segments is the captured one.
     let capturesLast: Bool
-    /// Whether decimal digits stand behind the captured segment.
+    /// True when decimal digits stand behind the captured segment.
     private let takesNumber: Bool
-    /// Whether the captured segment may be empty, so that the endpoint says what is wrong with it.
+    /// True when the captured segment may be empty, so that the endpoint says what is wrong with it.
     private let takesNothing: Bool
     /// By the numbers of the methods.
     private let endpoints: [Endpoint?]
@@ -42,7 +42,7 @@ struct RouteTable: @unchecked Sendable {
     @inline(__always)
     func endpoint(_ method: HTTPMethod) -> Endpoint? { endpoints[Int(method.rawValue)] }
 
-    /// Whether the segments of a path of the same depth are these; lengths first.
+    /// Returns true when the segments of a path of the same depth are these; lengths first.
     @inline(__always)
     fileprivate func matches(
       _ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>, _ third: UnsafeBufferPointer<UInt8>

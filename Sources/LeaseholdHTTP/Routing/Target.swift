@@ -3,7 +3,7 @@ struct Target {
   let path: UnsafePointer<RouteTable.Path>
   /// The captured segment, still percent-encoded.
   let segment: UnsafeBufferPointer<UInt8>
-  /// What stands behind it.
+  /// The rest behind it.
   let last: UnsafeBufferPointer<UInt8>
   /// Behind the question mark.
   let query: UnsafeBufferPointer<UInt8>

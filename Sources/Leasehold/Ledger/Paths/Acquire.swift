@@ -76,8 +76,8 @@ extension Ledger {
     throw Self.setKeepsVanishing(lock.key, at: moment)
   }
 
-  /// How long a request that does not wait stands in the queue of a lock of which it is not known whether it is free:
-  /// as `sem_get` waits for its guard.
+  /// The time that a request which does not wait stands in the queue of a lock of which it is not known whether it is
+  /// free: as `sem_get` waits for its guard.
   static let patienceForRetry = TimeSpan.milliseconds(100)
 
   private func enqueue(
@@ -99,7 +99,7 @@ extension Ledger {
     return try enter([waiter], at: moment)
   }
 
-  /// Who is before a waiter, where its request belongs to a trace: so a log tells who held up whom.
+  /// The requests before a waiter, where its own belongs to a trace: so a log tells who held up whom.
   func queueNote(of waiter: Waiter, at lock: Lock) -> QueueNote? {
     guard !waiter.caller.trace.isNone else { return nil }
     return QueueNote(

@@ -6,6 +6,8 @@
 
 extension Ledger {
   /// Ends a lease now, or has it end after a grace in which it cannot be renewed.
+  ///
+  /// - Throws: As ``LockService/breakLease(_:at:)``.
   public func breakLease(_ request: BreakRequest, at moment: Moment) throws(LeaseholdError) -> BreakOutcome {
     let lease = try find(request.lease, within: request.caller.confinement)
     noticeRemoval(below: lease, at: moment)
@@ -73,6 +75,6 @@ extension Ledger {
 }
 
 extension Lease {
-  /// How it ends by its deadline.
+  /// The reason of its end by its deadline.
   var ownEnd: EndReason { breaking == nil ? .expired : .broken }
 }

@@ -19,10 +19,10 @@ extension Lock {
     counter.mode == nil ? unitsOut : holders.reduce(0) { counter.counts($1.mode) ? $0 + $1.units : $0 }
   }
 
-  /// What of a counter's value is natives'; below zero when it does not cover the leases.
+  /// The part of a counter's value that is natives'; below zero when it does not cover the leases.
   func natives(in counter: LeaseCounter, value: Int) -> Int { value - units(in: counter) * counter.weight }
 
-  /// Whether so many more units may be out on leases by the limit that this service put into force.
+  /// Returns true when so many more units may be out on leases by the limit that this service put into force.
   ///
   /// Leases with `undo=false` do not count: any program may free their slots, as IPC::Semaphore::Concurrency's do.
   func isWithinLimit(_ units: Int) -> Bool {
@@ -37,20 +37,20 @@ extension Lock {
   }
 }
 
-/// What the kernel said right before units were taken or given back where natives count, too.
+/// The kernel's words right before units were taken or given back where natives count, too.
 ///
 /// In one word of the record: bits 0...14 the count, 15...29 the free units, 30 whether these are known, 31...52 the
 /// process, 53 whether a thread of ours waited, 54 whether it was written for a give-back, 60 always.
 struct CountWitness: Equatable {
-  /// Who did it.
+  /// The process that did it.
   var process: Int32
   /// The value of the counter, when nothing is done.
   var count: Int
   /// The value of the lock's own semaphore, when nothing is done; where that is another one.
   var free: Int?
-  /// Whether a thread of ours waited for units: what it may just have got goes back at a crash.
+  /// True when a thread of ours waited for units: what it may just have got goes back at a crash.
   var hasWaits = false
-  /// Whether units were about to be given back, not taken.
+  /// True when units were about to be given back, not taken.
   ///
   /// The record's state does not tell: recovery writes the word into a record that is still marked as arming.
   var isOfEnd = false

@@ -6,7 +6,7 @@
 // semaphores right and touches no other lock of the set.
 
 extension Ledger {
-  /// Somebody wrote a lock's values.
+  /// Notes that another program wrote a lock's values.
   ///
   /// - Parameters:
   ///   - units: By how many; 0 where that is not known.
@@ -43,7 +43,7 @@ extension Ledger {
 
   // MARK: At a start
 
-  /// Whether somebody wrote a lock's values: before the last daemon noticed it, or since.
+  /// Returns true when somebody wrote a lock's values: before the last daemon noticed it, or since.
   ///
   /// - Parameter isShared: Whether another lock has its place, too.
   func lookForDamage(of lock: Lock, isShared: Bool, _ record: LockRecord, _ values: [UInt16], at moment: Moment) {

@@ -16,14 +16,14 @@ public struct DeadlockStep: Sendable {
   public var owner: String?
   /// The lock it waits for; `nil` where the caller may not know it.
   public var waitsFor: LockKey?
-  /// How it wants it.
+  /// The mode in which it wants it.
   public var mode: LockMode
   /// The lease that is in the way of the one before it; `nil` where it only stands before it in a queue, or the caller
   /// may not know it.
   public var ref: String?
   /// The lock of that lease.
   public var holds: LockKey?
-  /// Whether it is the request that was refused.
+  /// True when it is the request that was refused.
   public var isAsking: Bool
 }
 
@@ -93,7 +93,7 @@ extension Ledger {
     return stuck[waiter.id] == nil ? nil : way(from: waiter, among: stuck)
   }
 
-  /// Whether somebody waits for a lock that a lease stands on.
+  /// Returns true when somebody waits for a lock that a lease stands on.
   private func isWanted(_ lease: Lease) -> Bool {
     lease.members.contains { $0.lock?.queue.isEmpty == false }
   }
@@ -102,11 +102,11 @@ extension Ledger {
     let waiter: Waiter
     /// The place of the one that it is in the way of.
     let seat: Waiter
-    /// What it keeps; `nil` where it only stands before the other.
+    /// The lease that it keeps; `nil` where it only stands before the other.
     let lease: Lease?
   }
 
-  /// Who is in a waiter's way, of those who wait themselves.
+  /// The waiters that are in another one's way.
   private func blockers(of waiter: Waiter) -> [Blocker] {
     var blockers: [Blocker] = []
     for seat in waiter.seats {
@@ -121,13 +121,13 @@ extension Ledger {
     return blockers
   }
 
-  /// Whether a lease and what a waiter wants exclude each other, as far as that is decided by pairs.
+  /// Returns true when a lease and what a waiter wants exclude each other, as far as that is decided by pairs.
   private func isInTheWay(_ lease: Lease, of seat: Waiter, on lock: Lock) -> Bool {
     if let converting = seat.converting { return lease !== converting }
     return lock.kind != .readersWriter || seat.share.mode == .exclusive || lease.mode == .exclusive
   }
 
-  /// Whether a waiter could go on if everybody but the stuck let go.
+  /// Returns true when a waiter could go on if everybody but the stuck let go.
   private func canGo(_ waiter: Waiter, beside stuck: [WaiterID: Waiter]) -> Bool {
     waiter.seats.allSatisfy { seat in
       guard let lock = seat.lock else { return true }
@@ -241,6 +241,6 @@ extension Waiter {
   var seats: [Waiter] { group?.seats ?? [self] }
   /// The place that stands for the request.
   var lead: Waiter { group?.seats.first ?? self }
-  /// Whether its connection broke: its place is kept for a moment, and nothing is granted to it.
+  /// True when its connection broke: its place is kept for a moment, and nothing is granted to it.
   var isDetached: Bool { lead.client == nil }
 }

@@ -64,7 +64,7 @@ extension Ledger {
 }
 
 extension KernelOutcome {
-  /// Whether it failed for a reason that has nothing to do with the set's values, so that it may go later.
+  /// True when it failed for a reason that has nothing to do with the set's values, so that it may go later.
   var mayPass: Bool {
     if case .failed(let failure) = self { failure.mayPass } else { false }
   }

@@ -115,7 +115,7 @@ extension Ledger {
     }
   }
 
-  /// What is free beyond the capacity, where that is known and nobody may raise it.
+  /// The units that are free beyond the capacity, where that is known and nobody may raise it.
   ///
   /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for whoever calls it.
   private func surplus(of lock: Lock, value: Int) -> Int {
@@ -168,8 +168,8 @@ extension Ledger {
     }
   }
 
-  /// How a lease gives back where natives count, too, and more is free or less counted than there should be: only what
-  /// fits, and what is there; `nil` as usual.
+  /// The way in which a lease gives back where natives count, too, and more is free or less counted than there should
+  /// be: only what fits, and what is there; `nil` as usual.
   func giveBackWithinCapacity(_ share: Share, on lock: Lock) -> [SemaphoreOperation]? {
     guard lock.place.sharesCount, let counter = lock.counter(of: share.mode),
       case .success(let values) = readCounts(of: lock)

@@ -4,6 +4,8 @@ extension Ledger {
   /// Gives a lease back.
   ///
   /// `key`, when given, must be its lock.
+  ///
+  /// - Throws: As ``LockService/release(_:on:within:at:)``.
   public func release(
     _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, within confinement: Confinement? = nil,
     at moment: Moment
@@ -19,6 +21,8 @@ extension Ledger {
   /// Moves a lease's deadline to now + `ttl` (its own when `nil`).
   ///
   /// One store of eight bytes.
+  ///
+  /// - Throws: As ``LockService/renew(_:on:ttl:within:at:)``.
   public func renew(
     _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, ttl: TimeSpan?,
     within confinement: Confinement? = nil, at moment: Moment
@@ -263,7 +267,7 @@ extension Ledger {
     return lease
   }
 
-  /// What is remembered of a lease that ended.
+  /// The memory of a lease that ended.
   private func findEnd(
     _ id: LeaseID, key: LockKey?, within confinement: Confinement?
   ) throws(LeaseholdError) -> Tombstone? {
@@ -275,7 +279,8 @@ extension Ledger {
     return end
   }
 
-  /// Whether another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its spelling.
+  /// Returns true when another name leads to the semaphore that a lease stands on: a lock is a semaphore, not its
+  /// spelling.
   func isMeant(_ lease: Lease, by native: NativeRequest?) -> Bool {
     guard let native, let lock = lease.lock, !lock.place.isOwn,
       let bound = lockTable.find(native)

@@ -49,6 +49,6 @@ extension Ledger {
 
   private func latestDeadline(at now: Int64) -> Int64 { now + Limits.deadlineAhead.nanoseconds }
 
-  /// No grace is longer, by the range of its setting: 10 min, in nanoseconds.
+  /// The longest grace, by the range of its setting: 10 min, in nanoseconds.
   private static let longestGrace: Int64 = 600_000_000_000
 }

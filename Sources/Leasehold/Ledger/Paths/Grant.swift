@@ -42,10 +42,10 @@ extension Ledger {
     try journal.draft(record, text: text, at: cell) { leaseTable.forgetOldestEnd() }
   }
 
-  /// How an attempt to grant went.
+  /// The outcome of an attempt to grant.
   enum Granting {
     case granted(Lease)
-    /// What was taken went back, and its record is free; which lock was in the way.
+    /// Not granted: the units went back, and the record is free; the lock that was in the way.
     case not(Obstacle, Lock)
   }
 

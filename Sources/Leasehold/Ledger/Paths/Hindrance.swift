@@ -40,7 +40,7 @@ extension Ledger {
     return seat?.lock ?? waiter.lock
   }
 
-  /// Whether a lock has what a place in its queue is for, as far as the ledger and the kernel tell.
+  /// Returns true when a lock has what a place in its queue is for, as far as the ledger and the kernel tell.
   private func isFree(_ lock: Lock, for seat: Waiter) -> Bool {
     guard !lock.isDamaged, lock.hasRoom(for: seat.share.units) else { return false }
     // By looking: an operation that changes nothing would still be the semaphore's last one.

@@ -56,7 +56,8 @@ extension Ledger {
     }
   }
 
-  /// Whether the limit of a `path:` lock would be lost: this service put it into force, and the set does not tell it.
+  /// Returns true when the limit of a `path:` lock would be lost: this service put it into force, and the set does not
+  /// tell it.
   private func isLimitKnownHereAlone(_ lock: Lock) -> Bool {
     guard case .counter = lock.place, lock.capacity != nil else { return false }
     return lockTable.value(of: lock) != nil

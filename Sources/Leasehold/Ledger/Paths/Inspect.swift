@@ -2,6 +2,8 @@ import SysVTypes
 
 extension Ledger {
   /// One lease that is live; the error tells how one that is not ended.
+  ///
+  /// - Throws: As ``LockService/lease(_:within:at:)``.
   public func lease(
     _ id: LeaseID, within confinement: Confinement? = nil, at moment: Moment? = nil
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -24,6 +26,8 @@ extension Ledger {
   }
 
   /// One lock with at most `listed` holders and as many waiters.
+  ///
+  /// - Throws: As ``LockService/lock(_:listed:)``.
   public func lock(
     _ key: LockKey, _ native: NativeRequest? = nil, listed: Int = LockSnapshot.listed
   ) throws(LeaseholdError) -> LockSnapshot {
@@ -88,13 +92,13 @@ extension Ledger {
     return page
   }
 
-  /// How many locks and leases stand on one of our sets; `nil` for others'.
+  /// The numbers of locks and leases that stand on one of our sets; `nil` for others'.
   public func bankUse(_ set: Int32) -> (locks: Int, leases: Int)? {
     guard let locks = lockTable.bank(set)?.present else { return nil }
     return (locks.count, locks.reduce(0) { $0 + $1.heldCount })
   }
 
-  /// What the service is doing.
+  /// The state of the service.
   public func status() -> ServiceStatus {
     var status = ServiceStatus()
     status.state = state
@@ -193,7 +197,7 @@ extension Ledger {
 }
 
 extension ListFilter {
-  /// Whether leases of an owner are asked for.
+  /// Returns true when leases of an owner are asked for.
   fileprivate func takes(_ other: String?) -> Bool { owner == nil || other.isExactly(owner) }
 }
 

@@ -39,8 +39,8 @@ extension Ledger {
     observers.counters.kernelWaits += queues.sleep(on: lock, for: wanted)
   }
 
-  /// Whether a thread that sleeps for a native lock would be woken for nothing: what it would get could not be counted,
-  /// or is beyond the limit.
+  /// Returns true when a thread that sleeps for a native lock would be woken for nothing: what it would get could not
+  /// be counted, or is beyond the limit.
   private func cannotSleep(for share: Share, on lock: Lock) -> Bool {
     guard !lock.place.isOwn, share.purpose == .take else { return false }
     if lock.place.sharesCount, let counter = lock.counter(of: share.mode),

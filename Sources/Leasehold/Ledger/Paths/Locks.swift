@@ -108,6 +108,8 @@ extension Ledger {
   }
 
   /// Removes a lock; `force` ends its leases and refuses its waiters first.
+  ///
+  /// - Throws: As ``LockService/remove(_:force:within:at:)``.
   public func remove(
     _ key: LockKey, _ native: NativeRequest? = nil, force: Bool, within confinement: Confinement? = nil,
     at moment: Moment

@@ -59,7 +59,7 @@ extension Ledger {
     return lock
   }
 
-  /// How a request's lock lies in a set; refuses numbers that the set does not have.
+  /// The layout of a request's lock in a set; refuses numbers that the set does not have.
   private static func layout(_ native: NativeRequest, on bound: BoundSet) throws(LeaseholdError) -> LockLayout {
     guard native.semaphore < bound.userCount else { throw noSuchNumber(native.semaphore, of: bound) }
     switch native.dialect {
@@ -71,7 +71,7 @@ extension Ledger {
     }
   }
 
-  /// Whether a request may use a lock that is known under another name.
+  /// Returns true when a request may use a lock that is known under another name.
   ///
   /// A single semaphore may be meant by `sysv:` that `php:` or `path:` know more of, and then takes part in what they
   /// know; the other way round a `sysv:` lock becomes a `path:` one, which differs in how it waits alone.
@@ -89,6 +89,8 @@ extension Ledger {
   // MARK: Without a lease
 
   /// Opens a lock without taking it: makes the set as the native program would; of an own lock, its place.
+  ///
+  /// - Throws: As ``NativeLockService/open(_:for:at:)``.
   public func open(_ want: Want, for caller: Caller, at moment: Moment) throws(LeaseholdError) -> OpenedLock {
     guard state == .ready else { throw Self.notServing(state) }
     let request = AcquireRequest(want, ttl: .zero, caller: caller)
@@ -112,6 +114,8 @@ extension Ledger {
   }
 
   /// Where a native name leads, changing nothing.
+  ///
+  /// - Throws: As ``NativeLockService/binding(_:_:)``.
   public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
     let place = try lockTable.whereabouts(key, native)
     let apache = native.dialect == .apache ? ApacheDialect(reader: native.semaphore, of: native.count) : nil
@@ -157,7 +161,7 @@ extension Ledger {
     setRemoved(bound.id.set, at: moment)
   }
 
-  /// Who uses a set natively, as far as the locks known on it and its values tell; `nil` for nobody.
+  /// The words for natives that use a set, as far as the locks known on it and its values tell; `nil` for nobody.
   public func nativeUse(of set: Int32) -> String? {
     guard let known = lockTable.nativeSet(set), let lock = known.locks.values.first else { return nil }
     let dialect: NativeRequest.Dialect =
@@ -169,7 +173,7 @@ extension Ledger {
     return nativeUse(dialect, BoundSet(id: known.id, count: known.count))
   }
 
-  /// Who uses a set natively, as far as its values tell; `nil` for nobody.
+  /// The words for natives that use a set, as far as its values tell; `nil` for nobody.
   private func nativeUse(_ dialect: NativeRequest.Dialect, _ bound: BoundSet) -> String? {
     for number in 0..<bound.userCount {
       if let waiting = lockTable.waiters(bound.id.set, number), waiting > 0 {

@@ -9,6 +9,9 @@ extension Ledger {
   /// Puts operations on a lease that were just done, those to be taken back with SEM_UNDO.
   ///
   /// When there is no lease to be had they are taken back.
+  ///
+  /// - Throws: `draining`, `starting`, `idempotency-mismatch`, the end of a lease that is repeated (`expired` and so
+  ///   on), `caller-limit`, `ledger-full`, `kernel-limit`, `set-removed`; then the operations are taken back.
   public func lease(
     _ request: OperationRequest, on set: BankID, count: Int, waited: TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -52,6 +55,9 @@ extension Ledger {
   /// Answers a retry: the same lease.
   ///
   /// `nil` when the key is new.
+  ///
+  /// - Throws: `idempotency-mismatch`; `expired`, `released`, `broken`, `rewritten`, `undelivered` or `set-removed`
+  ///   when the lease is over.
   public func replay(_ request: OperationRequest, on set: Int32) throws(LeaseholdError) -> LeaseSnapshot? {
     guard let key = request.idempotencyKey,
       case .lease(let lease)? = leaseTable.retry(
@@ -64,7 +70,7 @@ extension Ledger {
 
   private static func operationsKey(_ set: Int32) -> LockKey { LockKey(trusted: "op:id:\(set)") }
 
-  /// What the leases on operations of a set stand on: a lock that nobody acquires and no list shows.
+  /// The lock that the leases on operations of a set stand on: a lock that nobody acquires and no list shows.
   private func operationsLock(of set: BankID, count: Int, at moment: Moment) throws(LeaseholdError) -> Lock {
     if let old = lockTable.setReplaced(by: set) { setVanished(old.id.set, at: moment) }
     let number = LockLayout.operationsNumber
@@ -96,7 +102,7 @@ extension OperationRequest {
 }
 
 extension SemaphoreOperation {
-  /// What takes steps back, semaphore by semaphore: the opposite of all that they add.
+  /// The steps that take others back, semaphore by semaphore: the opposite of all that they add.
   static func adjustments(_ steps: [SemaphoreOperation]) -> [SemaphoreOperation] {
     var sums: [UInt16: Int] = [:]
     for step in steps { sums[step.semaphore, default: 0] -= Int(step.delta) }

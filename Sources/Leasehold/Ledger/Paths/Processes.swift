@@ -68,7 +68,7 @@ extension ProcessBinding {
   public var text: String { name == 0 ? "peer" : "pid:\(name)" }
 }
 
-/// What ties a lease to a process.
+/// The tie of a lease to a process.
 final class ProcessBond {
   let recorded: RecordedProcess
   /// `nil` when that was lost in a restart, or when the lease is over.

@@ -57,7 +57,7 @@ extension Ledger {
     }
   }
 
-  /// Whether units are in the value still; `nil` when nobody can know.
+  /// Returns true when units are in the value still; `nil` when nobody can know.
   private func isCounted(
     _ group: [ScannedLease], by counter: LeaseCounter, on lock: Lock, _ found: ScanResult
   ) -> Bool? {
@@ -87,7 +87,7 @@ extension Ledger {
     return without - leases <= LeaseCounter.roomForNatives && isUsual ? true : told
   }
 
-  /// What the lock's own semaphore tells of whether units are counted as out.
+  /// The sign in the lock's own semaphore that tells whether units are counted as out.
   private func freeTells(
     _ witness: CountWitness, _ units: Int, isTaking: Bool, of lock: Lock, _ values: [UInt16]
   ) -> Bool? {

@@ -106,7 +106,7 @@ extension Ledger {
     }
   }
 
-  /// Whether the set of a native lock is there, with as many semaphores as the record says.
+  /// Returns true when the set of a native lock is there, with as many semaphores as the record says.
   private func isThere(_ record: LockRecord) -> Bool {
     switch lockTable.read(set: record.set) {
     case .gone: false
@@ -115,7 +115,7 @@ extension Ledger {
     }
   }
 
-  /// Whether the place of an own lock is in use: not when it never got that far, or its set is gone.
+  /// Returns true when the place of an own lock is in use: not when it never got that far, or its set is gone.
   private func isInUse(_ record: LockRecord, _ values: inout [Int32: [UInt16]?]) -> Bool {
     if values[record.set] == nil { values[record.set] = .some(lockTable.bankValues(record.set)) }
     guard let present = values[record.set] ?? nil else { return false }

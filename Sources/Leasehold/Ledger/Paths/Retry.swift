@@ -30,7 +30,7 @@ extension Ledger {
     }
   }
 
-  /// What a retry is told of its lease.
+  /// The lease as a retry is told of it.
   func replayed(_ lease: Lease, to caller: Caller) -> LeaseSnapshot {
     lease.peer = caller.peer
     lease.told &+= 1
@@ -66,7 +66,7 @@ extension Ledger {
 
   // MARK: Connections that break
 
-  /// How long the place of a request with an Idempotency-Key is kept when its connection breaks.
+  /// The time for which the place of a request with an Idempotency-Key is kept when its connection breaks.
   static let placeIsKept = TimeSpan.seconds(2)
 
   /// The connection of a waiter is gone: it leaves its queue, at once or, where a retry can be told from others, when

@@ -26,12 +26,14 @@ extension Ledger {
     return refs
   }
 
-  /// Whether somebody queues for a lock that stands on a set.
+  /// Returns true when somebody queues for a lock that stands on a set.
   public func hasWaiters(on set: Int32) -> Bool {
     lockTable.locks(on: set).contains { !$0.queue.isEmpty }
   }
 
   /// Throws where one of the live leases on some semaphores of a set is not for a caller to end.
+  ///
+  /// - Throws: `forbidden`.
   public func checkReach(_ caller: Caller, on numbers: Range<Int>?, of set: Int32) throws(LeaseholdError) {
     guard let confinement = caller.confinement else { return }
     for lease in holders(on: numbers, of: set) { try confinement.check(lease) }
@@ -84,6 +86,7 @@ extension Ledger {
   /// Refuses to write books, and looks at the set before it is written: what stands on it must not seem written.
   ///
   /// - Parameter numbers: Which semaphores; `nil` for all.
+  /// - Throws: `own-set` for semaphores that hold the books of locks, without `force`.
   public func prepareToWrite(
     _ numbers: [Range<Int>]?, of set: Int32, count: Int, force: Bool, at moment: Moment
   ) throws(LeaseholdError) {
@@ -153,7 +156,7 @@ extension LockLayout {
 }
 
 extension Lock {
-  /// What it keeps books in now: Apache's are the module's own to write while no lease is counted.
+  /// The semaphores that it keeps books in now: Apache's are the module's own to write while no lease is counted.
   fileprivate var books: [Int] {
     if place.isApache, holders.isEmpty { return [] }
     return place.nativeLayout?.books(place.semaphore) ?? []

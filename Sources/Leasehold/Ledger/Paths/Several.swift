@@ -5,7 +5,7 @@
 // a later one is not free. All of that is one call of the ledger, so among leases it is one step; native programs may
 // see a set taken for the microseconds until it is given back.
 
-/// What a request wants of one lock: all that it names of it together.
+/// The wishes of a request for one lock: all that it names of it together.
 struct Wanted {
   let lock: Lock
   /// Which of the wants; the first names the place in the queue.

@@ -1,4 +1,4 @@
-/// How an attempt to take a share went.
+/// The outcome of an attempt to take a share.
 enum Take: ~Copyable {
   /// It is taken; whether the asked limit was put into force, where the lock has such a thing.
   case taken(Taken, limitApplied: Bool?)
@@ -63,7 +63,8 @@ extension Ledger {
     lock.place.isPath ? lock.wasJustMade : nil
   }
 
-  /// How often a take is tried anew when PHP was in the middle of something, each a few microseconds later.
+  /// The number of times that a take is tried anew when PHP was in the middle of something, each a few microseconds
+  /// later.
   private static let phpAttempts = 16
 
   /// Takes a share of a `php:` lock: as the first, with the limit put into force, or beside those who are counted.

@@ -205,7 +205,7 @@ extension Ledger {
 }
 
 extension Obstacle {
-  /// What lacks room to be counted is looked at again soon for who waits, and else refused.
+  /// Turns a lack of room to be counted into another look soon for who waits, and into a refusal else.
   fileprivate func asOfSeveral(_ request: AcquireRequest) -> Obstacle {
     guard case .full(let error) = self else { return self }
     return request.wait > .zero ? .retrySoon : .refused(error)

@@ -18,6 +18,8 @@ extension Ledger {
   /// Gives a lease another id and holder; the old id is over.
   ///
   /// What the lease was bound to does not matter any more.
+  ///
+  /// - Throws: As ``LockService/transfer(_:at:)``.
   public func transfer(_ request: TransferRequest, at moment: Moment) throws(LeaseholdError) -> LeaseSnapshot {
     let old = try findHeld(request.lease, key: nil, within: request.caller.confinement, at: moment)
     guard let lock = old.lock else { throw Self.over(old) }

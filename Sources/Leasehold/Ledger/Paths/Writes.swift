@@ -23,7 +23,7 @@ import SysVTypes
 //     the lock ever had
 
 extension SetTrace {
-  /// Whether values may have been written since: the time moved, and no new owner or mode is the reason.
+  /// Returns true when values may have been written since: the time moved, and no new owner or mode is the reason.
   func isWritten(since before: SetTrace?) -> Bool {
     guard let before else { return false }
     return changed != before.changed && hasOwnership(of: before)
@@ -31,7 +31,7 @@ extension SetTrace {
 }
 
 extension Ledger {
-  /// How a set looks now; `nil` when nothing stands on it that a write could touch.
+  /// The traces of a set as it is now; `nil` when nothing stands on it that a write could touch.
   func newTrace(of set: NativeSet) -> SetTrace? { set.trace == nil ? nil : lockTable.trace(set.id.set) }
 
   /// Notes when a set was last written, for a lease that stands on it from now on.
@@ -86,7 +86,7 @@ extension Ledger {
     remember(trace, of: set)
   }
 
-  /// What the next look compares with.
+  /// Keeps the traces that the next look compares with.
   private func remember(_ trace: SetTrace, of set: NativeSet) {
     set.trace = trace
     set.isUndecided = false
@@ -124,13 +124,14 @@ extension Ledger {
     remember(trace, of: set)
   }
 
-  /// Whether a thread that sleeps for us may have changed a semaphore after the write of which the time tells.
+  /// Returns true when a thread that sleeps for us may have changed a semaphore after the write of which the time
+  /// tells.
   private func mayHideAWait(_ trace: SetTrace, on set: NativeSet) -> Bool {
     trace.operated >= trace.changed
       && set.locks.values.contains { !$0.waits.isEmpty && !$0.holders.isEmpty && !$0.tookWaiting }
   }
 
-  /// Whether it is a lease's own semaphore that was written.
+  /// Returns true when it is a lease's own semaphore that was written.
   private func isWritten(_ lease: Lease, of lock: Lock, _ set: NativeSet, isUnoperated: Bool) -> Bool {
     lease.semaphores(of: lock).contains { number in
       let now = lockTable.seen(number, of: set)
@@ -141,7 +142,7 @@ extension Ledger {
 }
 
 extension NativeSet {
-  /// What the ends of all leases add to a semaphore.
+  /// The number that the ends of all leases add to a semaphore.
   private func givenBack(to number: Int) -> Int {
     locks.values.reduce(0) { sum, lock in
       guard lock.place.isOperations else {
@@ -162,8 +163,8 @@ extension NativeSet {
     settled[number] = min(whole, known?.lowerBound ?? whole)...max(whole, known?.upperBound ?? whole)
   }
 
-  /// Whether operations of native programs may have brought a semaphore to a value since the last look, and nothing
-  /// that leases have is free.
+  /// Returns true when operations of native programs may have brought a semaphore to a value since the last look, and
+  /// nothing that leases have is free.
   fileprivate func explains(_ value: Int, of number: Int) -> Bool {
     guard let settled = settled[number] else { return false }
     let back = givenBack(to: number)
@@ -174,7 +175,7 @@ extension NativeSet {
 }
 
 extension Lease {
-  /// Whether no other lease gives something to a semaphore.
+  /// Returns true when no other lease gives something to a semaphore.
   fileprivate func isAlone(on number: Int, of set: NativeSet) -> Bool {
     !set.locks.values.contains { lock in
       lock.isJudgedByWrites && lock.holders.contains { $0 !== self && $0.semaphores(of: lock).contains(number) }
@@ -183,7 +184,7 @@ extension Lease {
 }
 
 extension Lock {
-  /// Whether a write of its semaphore ends its leases: Apache's are counted in it, and only the count is looked at.
+  /// True when a write of its semaphore ends its leases: Apache's are counted in it, and only the count is looked at.
   var isJudgedByWrites: Bool {
     !place.isOwn && !place.isApache
   }
