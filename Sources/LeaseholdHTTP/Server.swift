@@ -4,7 +4,7 @@ import LeaseholdHost
 public import Logging
 import Synchronization
 
-/// How the HTTP server is set up.
+/// The settings of the HTTP server.
 ///
 /// Sizes in bytes.
 public struct ServerOptions: Sendable {
@@ -24,9 +24,9 @@ public struct ServerOptions: Sendable {
   public var connections = 20_000
   /// Memory of one connection for the heads of request and answer.
   public var connectionMemoryBytes = 16 * 1024
-  /// How long a connection may be silent.
+  /// The time for which a connection may be silent.
   public var idleTimeout = TimeSpan.seconds(60)
-  /// How long a connection may be open without having asked for anything.
+  /// The time for which a connection may be open without having asked for anything.
   public var firstRequestTimeout = TimeSpan.seconds(10)
   /// The longest body.
   public var bodyBytes = 64 * 1024
@@ -34,23 +34,23 @@ public struct ServerOptions: Sendable {
   public var allowedHosts: [String] = []
   /// The file of bearer tokens; `nil` for none.
   public var tokenFile: String?
-  /// Whether the Unix socket asks for tokens too.
+  /// True when the Unix socket asks for tokens too.
   public var unixNeedsToken = false
   /// The certificate of the TCP listener with those that vouch for it, and its key, both PEM; `nil` for plain HTTP.
   public var tls: (certificate: [UInt8], key: [UInt8])?
   /// The longest value of a variable, and the most raw bytes of a segment, in one request.
   public var valueBytes = 1 << 20
-  /// Whether serialized objects and enum cases may be stored.
+  /// True when serialized objects and enum cases may be stored.
   public var allowsObjects = false
-  /// How often a hold's answer beats.
+  /// The time between two beats of a hold's answer.
   public var heartbeat = TimeSpan.seconds(5)
   /// The maxima of requests.
   public var limits = Limits()
   /// Waits of at least this long are logged at info, others at debug.
   public var slowWait = TimeSpan.seconds(1)
-  /// How many lines the log has lost; asked by `/metrics`.
+  /// The number of lines that the log has lost; asked by `/metrics`.
   public var logLinesDropped: @Sendable () -> UInt64 = { 0 }
-  /// What is told at `/version`.
+  /// The versions that `/version` tells.
   public var versions = Versions(leasehold: "0", swift: "6.3")
 
   /// All defaults.
@@ -61,9 +61,9 @@ public struct ServerOptions: Sendable {
 public struct ServerError: Error, CustomStringConvertible, Sendable {
   /// One sentence.
   public let description: String
-  /// Whether another process has the address.
+  /// True when another process has the address.
   public let isInUse: Bool
-  /// Whether a file that the settings name cannot be used.
+  /// True when a file that the settings name cannot be used.
   public var isConfiguration = false
 }
 
@@ -97,7 +97,7 @@ public final class Server: Sendable {
   let counts = RequestCounts()
   let log: Logger
   let logLinesDropped: @Sendable () -> UInt64
-  /// Who asks an engine that may block; `nil` for one that answers at once.
+  /// The threads that ask an engine which may block; `nil` for one that answers at once.
   let workers: BlockingPool?
   private let options: ServerOptions
   private let certificate: Certificate?
@@ -110,6 +110,8 @@ public final class Server: Sendable {
   private let acceptTroubles = AcceptTroubles()
 
   /// Makes a server that does not listen yet.
+  ///
+  /// - Throws: ``ServerError`` for a file of tokens or a thread that cannot be had.
   public init(
     _ engine: Engine, options: ServerOptions, log: Logger
   ) throws(ServerError) {
@@ -161,6 +163,8 @@ public final class Server: Sendable {
   }
 
   /// Opens the sockets and serves.
+  ///
+  /// - Throws: ``ServerError`` for an address that cannot be listened on.
   public func start() throws(ServerError) {
     warnOfDescriptors(raiseDescriptorLimit())
     EarlyAnswers.check(watch, log)
@@ -220,7 +224,7 @@ public final class Server: Sendable {
       ])
   }
 
-  /// What the daemon has open beside connections and the processes that leases are bound to.
+  /// The descriptors that the daemon has open beside connections and the processes that leases are bound to.
   private static let ownDescriptors = 128
 
   /// The TCP port in use.
@@ -233,7 +237,7 @@ public final class Server: Sendable {
   /// Requests that are being answered, waiting ones included.
   public var activeExchanges: Int { listeners.withLock { $0.reduce(0) { $0 + $1.activeExchanges } } }
 
-  /// Whether every listener answers a request of the server's own within `span`; for a watchdog.
+  /// Returns true when every listener answers a request of the server's own within `span`; for a watchdog.
   ///
   /// Blocks as long as that, for each listener.
   public func answers(within span: TimeSpan) -> Bool {
@@ -254,12 +258,12 @@ public final class Server: Sendable {
   /// Answers cut off because their peer did not read.
   var droppedStreams: Int { listeners.withLock { $0.reduce(0) { $0 + $1.droppedStreams } } }
 
-  /// Whether every listener is open.
+  /// True when every listener is open.
   ///
   /// The first one answers while the next is still being opened.
   var isListening: Bool { listening.load(ordering: .relaxed) }
 
-  /// Whether the server is stopping.
+  /// True when the server is stopping.
   var isDraining: Bool { draining.load(ordering: .relaxed) }
 
   /// Accepts no more connections and ends the open answers; what is in flight goes on.

@@ -10,7 +10,7 @@ final class Guard: Sendable {
   let allowedHosts: Set<String>
   /// The tokens in force; `nil` where none are needed.
   let tokens: TokenStore?
-  /// Whether the Unix socket, whose file has an owner and a mode, asks for tokens too.
+  /// True when the Unix socket, whose file has an owner and a mode, asks for tokens too.
   let unixNeedsToken: Bool
 
   init(allowedHosts: Set<String>, tokens: TokenStore?, unixNeedsToken: Bool) {
@@ -113,7 +113,7 @@ final class Guard: Sendable {
 }
 
 extension HTTPMethod {
-  /// Whether the method may change anything.
+  /// True when the method may change anything.
   var changesSomething: Bool {
     switch self {
     case .get, .head, .options: false

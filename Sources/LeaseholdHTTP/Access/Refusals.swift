@@ -2,7 +2,7 @@ import Leasehold
 import Logging
 import Synchronization
 
-/// Who was refused what: counted all, logged as far as the log can take it.
+/// The refusals: all are counted, and logged as far as the log can take it.
 ///
 /// A line has the reason, the operation, who is at the other end and the name of its token; never a token, a lease's
 /// id or a path. At most ``linesPerSecond`` lines a second; the next line says how many were left out.
@@ -66,7 +66,7 @@ final class Refusals: Sendable {
     if skipped > 0 { log.notice("refused more", metadata: ["left_out": .stringConvertible(skipped)]) }
   }
 
-  /// How often each code was answered, in the order of the table.
+  /// The number of times that each code was answered, in the order of the table.
   var counts: [(code: LeaseholdError.Code, count: UInt64)] {
     Self.codes.compactMap { code in cells[code].map { (code, $0.value.load(ordering: .relaxed)) } }
   }

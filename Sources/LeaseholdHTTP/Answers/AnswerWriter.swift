@@ -1,6 +1,6 @@
 import Leasehold
 
-/// How leases and locks look on the wire.
+/// A writer of leases and locks as they look on the wire.
 struct AnswerWriter {
   /// CLOCK_MONOTONIC at the entrance of the request.
   let now: MonotonicInstant

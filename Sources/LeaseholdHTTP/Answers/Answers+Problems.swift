@@ -76,7 +76,7 @@ extension AnswerWriter {
     }
   }
 
-  /// What is in the way, with few appends: it is written for every refusal.
+  /// Writes what is in the way, with few appends: it is written for every refusal.
   private func contention(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
     json.append(",\"errno\":\"EAGAIN\",\"key\":" as StaticString)
     json.append(json: lock.key.text)

@@ -174,7 +174,7 @@ extension ResponseBuffer: JSONBuffer {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-  /// Whether they are ASCII of which nothing is escaped.
+  /// True when they are ASCII of which nothing is escaped.
   fileprivate var meanThemselves: Bool {
     guard UnsafeRawBufferPointer(self).isPlainASCII() else { return false }
     return position(of: UInt8(ascii: "\"")) == count && position(of: UInt8(ascii: "\\")) == count

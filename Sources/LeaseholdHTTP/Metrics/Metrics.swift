@@ -2,7 +2,7 @@ import Glibc
 import Leasehold
 import LeaseholdHost
 
-/// What `/metrics` tells, in the Prometheus text format 0.0.4.
+/// The numbers of `/metrics`, in the Prometheus text format 0.0.4.
 struct Metrics {
   private let server: Server
   private let status: ServiceStatus

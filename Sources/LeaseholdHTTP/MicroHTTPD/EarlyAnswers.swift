@@ -4,13 +4,13 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Whether answers go out before libmicrohttpd gets to them, which rests on how it sends: tried once at the start, and
-/// given up for good where it sent an answer of its own after all.
+/// True when answers go out before libmicrohttpd gets to them, which rests on how it sends: tried once at the start,
+/// and given up for good where it sent an answer of its own after all.
 enum EarlyAnswers {
   private static let state = Atomic(leasehold_early_works())
   private static let unusedMarks = Atomic(0)
   private static let toldMarks = Atomic(0)
-  /// How long an answer of the trial may take.
+  /// The time that an answer of the trial may take.
   private static let patience = timeval(tv_sec: 2, tv_usec: 0)
 
   static var areOn: Bool { state.load(ordering: .relaxed) }
@@ -48,7 +48,7 @@ enum EarlyAnswers {
       metadata: ["answers": .stringConvertible(repeated), "libmicrohttpd": "\(libmicrohttpdVersion())"])
   }
 
-  /// How many answers come to two requests.
+  /// Returns the number of answers that come to two requests.
   private static func trial(_ watch: HangupWatch) -> Int {
     let listening = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard listening >= 0 else { return 0 }

@@ -15,7 +15,7 @@ import Synchronization
 // Everything else goes by `send(_:)`: HTTP/1.0, HEAD, answers that close, streams, answers without a body, long bodies,
 // TLS.
 extension Exchange {
-  /// How far an answer got that was written here.
+  /// The progress of an answer that was written here.
   enum Early: UInt8, Sendable {
     case not, whole
     /// The kernel took a part; libmicrohttpd's turn sends the rest.
@@ -57,7 +57,7 @@ extension Exchange {
       && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
   }
 
-  /// Whether the peer did not ask for anything but what HTTP/1.1 does anyway.
+  /// True when the peer did not ask for anything but what HTTP/1.1 does anyway.
   private var keepsConnection: Bool {
     guard let asked = headers[.connection] else { return true }
     return equalsIgnoringCase(asked, "keep-alive")
@@ -78,7 +78,7 @@ extension Exchange {
     return answered
   }
 
-  /// Whether the kernel took the whole answer early; what was meant for libmicrohttpd's own is forgotten.
+  /// Returns true when the kernel took the whole answer early; what was meant for libmicrohttpd's own is forgotten.
   ///
   /// - Parameter isSent: Whether libmicrohttpd has sent its own. Where it did so in another way, the peer has two
   ///   answers to one request, and the connection is closed before it takes one for that to its next.
@@ -94,7 +94,7 @@ extension Exchange {
 }
 
 extension ResponseBuffer {
-  /// What ``Exchange/send(_:)`` would have libmicrohttpd send, in the same order.
+  /// Appends what ``Exchange/send(_:)`` would have libmicrohttpd send, in the same order.
   ///
   /// The corresponding C function is `MHD_get_reason_phrase_for`.
   mutating func append(
@@ -159,7 +159,7 @@ extension PeerConnection {
   }
 }
 
-/// What the kernel has not taken of an answer yet.
+/// The rest of an answer that the kernel has not taken yet.
 final class EarlyRest {
   private let bytes: ResponseBuffer
   let rest: UnsafeMutablePointer<leasehold_rest>
@@ -174,7 +174,7 @@ final class EarlyRest {
 }
 
 extension Daemon {
-  /// What libmicrohttpd sends for a request that has its answer: a byte, so that it calls sendmsg.
+  /// The response that libmicrohttpd sends for a request that has its answer: a byte, so that it calls sendmsg.
   static func makeStandIn() -> OpaquePointer? {
     let byte = UnsafeMutableRawPointer(mutating: ("\n" as StaticString).utf8Start)
     return MHD_create_response_from_buffer(1, byte, .RESPMEM_PERSISTENT)

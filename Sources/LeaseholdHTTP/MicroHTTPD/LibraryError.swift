@@ -4,7 +4,7 @@ import Leasehold
 import LeaseholdHost
 import Synchronization
 
-/// What libmicrohttpd refuses by itself, before anybody here sees the request.
+/// A request that libmicrohttpd refuses by itself, before anybody here sees the request.
 ///
 /// Its answers are HTML, some of them with two heads, and say nothing of a request id. They are replaced on their way
 /// out (see cearlyanswer.h); over TLS they cannot be.
@@ -21,7 +21,7 @@ enum LibraryError: Equatable {
   case hugeTarget, hugeHead
   /// Neither HTTP/1.0 nor HTTP/1.1.
   case unknownVersion
-  /// No memory, or anything else.
+  /// Want of memory, or anything else.
   case unknown
 
   init(status: Int, page: UnsafeRawBufferPointer) {
