@@ -59,6 +59,10 @@ package struct Upgrade: Hashable, Sendable {
       return
     }
     if entry.value.end != nil { return phase = .over(.ended) }
+    if rules.has(.upEntry), let earlier = queue.upgrade(name) {
+      // An earlier attempt, whose answer was lost, has bound it; or it waits still, and ends with that attempt.
+      return phase = earlier.value.isWaiting ? .over(.lost) : .binding(entry, upgrade: earlier)
+    }
     if rules.has(.upAlone), !queue.waiters.isEmpty {
       phase = .over(.deadlock)
     } else {
@@ -133,7 +137,7 @@ package struct Upgrade: Hashable, Sendable {
       }
     case (.binding(let entry, let upgrade), .done(let written)):
       let fence = rules.has(.upFence) ? upgrade.created : entry.created
-      phase = .granted(grant(written, fence: fence, ttl: entry.value.ttl))
+      phase = .granted(grant(written, fence: fence, ttl: entry.value.ttl, isReplay: !upgrade.value.isWaiting))
     case (.queueing, .kept(let sight)):
       guard let queue = sight.queues.first, queue.entry(name) != nil else { return phase = .over(.ended) }
       take(queue)
@@ -147,10 +151,12 @@ package struct Upgrade: Hashable, Sendable {
     }
   }
 
-  private func grant(_ written: Written, fence: Int64, ttl: Int64) -> Attempt.Grant {
+  private func grant(
+    _ written: Written, fence: Int64, ttl: Int64, isReplay: Bool = false
+  ) -> Attempt.Grant {
     Attempt.Grant(
       fence: fence, stamp: written.revision, lease: written.lease, deadline: written.deadline, ttl: ttl,
-      isReplay: false)
+      isReplay: isReplay)
   }
 
   /// Says whether the writer's lease may be answered now; one that is late has ended, the reader's with it.
@@ -171,7 +177,9 @@ package struct Upgrade: Hashable, Sendable {
   package mutating func giveUp() {
     switch phase {
     case .waiting(let created): phase = .undoing(modified: created)
-    case .granted(let grant): phase = .undoing(modified: grant.stamp)
+    case .granted(let grant):
+      // A replayed one another server may have answered.
+      phase = grant.isReplay ? .over(.withdrawn) : .undoing(modified: grant.stamp)
     default: break
     }
   }

@@ -206,6 +206,26 @@ struct TransactionTests {
     #expect(downgrade.phase == .ended)
   }
 
+  @Test("of an upgrade that is repeated binds again what an earlier attempt has bound, and gives nothing back")
+  func repeatedUpgrade() throws {
+    let value = EntryValue(units: 2, ttl: 5_000, mark: 9)
+    var second = QueueEntry(
+      lock: "a", name: "e", isUpgrade: true, created: 46, modified: 47, lease: 3, value: value)
+    var upgrade = Upgrade("e", of: "a", mark: 10)
+    upgrade.look(queue([entry("e", at: 45), second], limit: 3))
+    let bind = try #require(upgrade.transaction)
+    #expect(bind.guards == [.modified(.upgrade(lock: "a", "e"), 47), .modified(.entry(lock: "a", "e"), 45)])
+    upgrade.receive(.done(Written(revision: 51, lease: 8, deadline: 1_000)))
+    guard case .granted(let grant) = upgrade.phase else { return #expect(Bool(false), "\(upgrade.phase)") }
+    #expect(grant.fence == 46)
+    upgrade.giveUp()
+    #expect(upgrade.phase == .over(.withdrawn))
+    second.value.session = Self.session
+    var waiting = Upgrade("e", of: "a", mark: 10)
+    waiting.look(queue([entry("e", at: 45), second], limit: 3))
+    #expect(waiting.phase == .over(.lost))
+  }
+
   @Test("of the upkeep leaves what is in hands")
   func reconcile() {
     let listed = [entry("mine", at: 41), entry("lost", at: 42), entry("foreign", at: 43)].map { entry in
