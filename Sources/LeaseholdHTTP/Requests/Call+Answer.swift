@@ -21,17 +21,14 @@ extension Call {
   ) throws(LeaseholdError) -> Disposition {
     let (exchange, server, asText) = (exchange, server, asText)
     var waiting: WaitingAcquire?
-    // By its address: a closure that has the request copies it, also for those who need not wait.
-    let outcome = withUnsafePointer(to: request) { place in
-      server.engine.locks.acquire(
-        place.pointee,
-        client: {
-          let made = WaitingAcquire(
-            exchange, server: server, asText: asText, isHold: isHold, form: form, WaitNote(place.pointee))
-          waiting = made
-          return made
-        }, at: now)
-    }
+    let outcome = server.engine.locks.acquire(
+      request,
+      client: {
+        let made = WaitingAcquire(
+          exchange, server: server, asText: asText, isHold: isHold, form: form, WaitNote(request))
+        waiting = made
+        return made
+      }, at: now)
     guard isHold, case .granted(let lease) = outcome else { return try answer(outcome, waiting, as: form) }
     let holding = WaitingAcquire(exchange, server: server, asText: asText, isHold: true, WaitNote(request))
     guard let response = holding.holdResponse(lease) else { throw holding.end(of: lease) }
