@@ -57,9 +57,12 @@ let tests: [Target] =
     .testTarget(
       name: "LeaseholdClientTests", dependencies: ["HTTPExchange", "LeaseholdClient", "LeaseholdHost", "leasehold"],
       swiftSettings: strict),
+    // Those that need an etcd start one.
     .testTarget(
-      name: "EtcdGatewayTests", dependencies: ["EtcdGateway", "HTTPExchange", "JSONText", "LeaseholdHost"],
-      swiftSettings: strict),
+      name: "EtcdTests",
+      dependencies: [
+        "EtcdGateway", "HTTPExchange", "JSONText", "Leasehold", "LeaseholdEtcd", "LeaseholdHost", "LeaseholdTestKit",
+      ], swiftSettings: strict),
     .testTarget(
       name: "SettingsTests",
       dependencies: ["JSONText", "leasehold", "LeaseholdClient", "LeaseholdHTTP", "LeaseholdLocal"],
@@ -161,6 +164,11 @@ let package = Package(
       name: "EtcdGateway", dependencies: ["HTTPExchange", "JSONText", "LeaseholdHost"], exclude: ["DESIGN.md"],
       swiftSettings: strict),
 
+    // The lock service of several hosts, kept in etcd.
+    .target(
+      name: "LeaseholdEtcd", dependencies: ["EtcdGateway", "HTTPExchange", "JSONText", "Leasehold", "LeaseholdHost"],
+      exclude: ["DESIGN.md"], swiftSettings: strict),
+
     // What programs that take locks use; knows nothing of the service but its HTTP.
     .target(
       name: "LeaseholdClient", dependencies: ["HTTPExchange", "JSONText", "LeaseholdHost"], exclude: ["DESIGN.md"],
@@ -169,8 +177,8 @@ let package = Package(
     .executableTarget(
       name: "leasehold",
       dependencies: [
-        "CBuild", "CSupervise", "JSONText", "LeaseholdClient", "LeaseholdDelays", "LeaseholdHost", "LeaseholdLocal",
-        "LeaseholdHTTP", "Leasehold", "SysV", "SysVTypes",
+        "CBuild", "CSupervise", "JSONText", "LeaseholdClient", "LeaseholdDelays", "LeaseholdEtcd", "LeaseholdHost",
+        "LeaseholdLocal", "LeaseholdHTTP", "Leasehold", "SysV", "SysVTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

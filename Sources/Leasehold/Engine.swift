@@ -38,9 +38,29 @@ public struct EngineTraits: Sendable {
   public var mayBlock = false
   /// The shortest time to live that it can give a lease.
   public var ttlMin = TimeSpan.milliseconds(1)
+  /// The time that a lease may go on after its end, later and never earlier; zero for an engine that ends them itself.
+  public var expiryPrecision = TimeSpan.zero
+  /// The features that it does not have; whoever asks for one gets `not-supported`.
+  public var lacks: Set<EngineFeature> = []
 
   /// An engine that answers every call at once.
   public init(name: String) { self.name = name }
+}
+
+/// A feature that not every engine has.
+public enum EngineFeature: String, Sendable, CaseIterable {
+  /// Locks in semaphores that other programs see.
+  case semaphores
+  /// Slots that stay taken for a time after a lease has expired.
+  case cooldown
+  /// From reader to writer and back.
+  case conversion
+  /// Another id and holder for a lease.
+  case transfer
+  /// Leases that only their connection ends.
+  case endlessLeases = "endless-leases"
+  /// Leases of less than two seconds.
+  case shortLeases = "short-leases"
 }
 
 /// The life of an engine: it serves from the moment it is there until it is drained and stopped.

@@ -2,12 +2,11 @@ internal import Glibc
 internal import Leasehold
 internal import LeaseholdHTTP
 internal import LeaseholdHost
-internal import LeaseholdLocal
 internal import Logging
 
 /// Ends the daemon, as SIGTERM does, once nobody has, wants or asks for anything for so long; never where that is zero.
 func keepIdleWatch(
-  _ limit: TimeSpan, over service: LocalLockService, behind server: Server, until signals: DaemonSignals, log: Logger
+  _ limit: TimeSpan, over service: any EngineLife, behind server: Server, until signals: DaemonSignals, log: Logger
 ) {
   guard limit > .zero else { return }
   let pause = min(max(limit.nanoseconds / 8, 10_000_000), 5_000_000_000)

@@ -1,10 +1,19 @@
 internal import Leasehold
+internal import LeaseholdEtcd
 internal import LeaseholdHTTP
 internal import Logging
 
 extension ServeOptions {
   /// Reads the certificate and the key that are named.
   mutating func readSecrets() throws(SettingsError) {
+    if let etcdUser, let etcdPasswordFile {
+      do {
+        let password = String(decoding: try SecretFile.read(etcdPasswordFile), as: UTF8.self)
+        etcd.user = (etcdUser, String(password.drop { $0.isNewline }.prefix { !$0.isNewline }))
+      } catch {
+        throw SettingsError("--etcd-password-file: \(error)")
+      }
+    }
     guard let tlsCertificatePath, let tlsKeyPath else { return }
     do {
       server.tls = (try SecretFile.read(tlsCertificatePath, isSecret: false), try SecretFile.read(tlsKeyPath))

@@ -31,6 +31,7 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup(title: Setting.Section.leases.rawValue) var leases: LeaseFlags
   @OptionGroup(title: Setting.Section.limits.rawValue) var limits: LimitFlags
   @OptionGroup(title: Setting.Section.memory.rawValue) var memory: MemoryFlags
+  @OptionGroup(title: Setting.Section.cluster.rawValue) var cluster: ClusterFlags
   @OptionGroup(title: Setting.Section.kernel.rawValue) var kernel: KernelFlags
   @OptionGroup(title: Setting.Section.logs.rawValue) var logs: LogFlags
 
@@ -40,7 +41,7 @@ struct ServeCommand: ParsableCommand {
 
   /// The flags that were given, by the setting's name.
   var flags: [String: String] {
-    let groups: [any SettingFlags] = [listening, access, leases, limits, memory, kernel, logs]
+    let groups: [any SettingFlags] = [listening, access, leases, limits, memory, cluster, kernel, logs]
     return groups.reduce(into: [:]) { flags, group in flags.merge(group.given) { $1 } }
   }
 

@@ -54,6 +54,16 @@ struct LimitFlags: SettingFlags {
   @Option("idle-locks") var idleLocks: String?
 }
 
+struct ClusterFlags: SettingFlags {
+  @Option("engine") var engine: String?
+  @Option("etcd-prefix") var etcdPrefix: String?
+  @Option("etcd-user") var etcdUser: String?
+  @Option("etcd-password-file") var etcdPasswordFile: String?
+  @Option("etcd-ca") var etcdCA: String?
+  @Option("etcd-cert") var etcdCert: String?
+  @Option("etcd-key") var etcdKey: String?
+}
+
 struct MemoryFlags: SettingFlags {
   @Option("shm-key") var shmKey: String?
   @Option("shm-size") var shmSize: String?

@@ -4,6 +4,7 @@ internal import Leasehold
 #if DEBUG
   internal import LeaseholdDelays
 #endif
+internal import LeaseholdEtcd
 internal import LeaseholdHTTP
 internal import LeaseholdHost
 internal import LeaseholdLocal
@@ -26,9 +27,15 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   inherited.replaceListeners(of: &complete.server)
   complete.server.logLinesDropped = { lines.lines.droppedLines }
   let options = complete
-  let service: LocalLockService
+  let service: LocalLockService?
+  let engine: Engine
   do {
-    service = try startService(options, signals, notify: notify, log: log)
+    if options.etcd.endpoints.isEmpty {
+      let local = try startService(options, signals, notify: notify, log: log)
+      (service, engine) = (local, slowed(local.engine(variables: SegmentStore(options.store))))
+    } else {
+      (service, engine) = (nil, try startCluster(options, log: log))
+    }
   } catch LocalServiceError.canceled {
     return .ok
   } catch let error as LocalServiceError
@@ -39,13 +46,12 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   } catch {
     throw SettingsError("\(error)", status: status(of: error))
   }
-  let engine = slowed(service.engine(variables: SegmentStore(options.store)))
   let server: Server
   do {
     server = try Server(engine, options: options.server, log: log)
     try server.start()
   } catch {
-    service.stop()
+    engine.life.stop()
     let status: ExitStatus = error.isInUse ? .unavailable : error.isConfiguration ? .configuration : .cannotCreate
     throw SettingsError("\(error)", status: status)
   }
@@ -54,13 +60,13 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
   }
   HostMemory.forgetStart()
-  tellReady(options.server, inherited, server, service, notify: notify, log: log)
-  keepIdleWatch(options.idleExit, over: service, behind: server, until: signals, log: log)
-  keepWatchdog(notify, over: service, behind: server, until: signals)
+  tellReady(options.server, inherited, server, engine.life, notify: notify, log: log)
+  keepIdleWatch(options.idleExit, over: engine.life, behind: server, until: signals, log: log)
+  keepWatchdog(notify, over: engine.life, behind: server, until: signals)
   ProcessStart.end()
   signals.waitForStop()
   notify.stopping()
-  let isSucceeded = service.isSucceeded
+  let isSucceeded = service?.isSucceeded ?? false
   shutDown(server, engine.life, within: isSucceeded ? .milliseconds(200) : options.drainTimeout, log: log)
   return isSucceeded ? .temporaryFailure : .ok
 }
@@ -71,6 +77,20 @@ private func slowed(_ engine: Engine) -> Engine {
     if let text = getenv("LHDELAYS"), let delays = Delays(String(cString: text)) { return engine.delayed(by: delays) }
   #endif
   return engine
+}
+
+/// Makes the engine over a cluster.
+private func startCluster(_ options: ServeOptions, log: Logger) throws -> Engine {
+  var configuration = options.etcd
+  configuration.server = options.service.description
+  configuration.onFault = { reason in
+    if let reason {
+      log.error("etcd cannot be used", metadata: ["reason": "\(reason)"])
+    } else {
+      log.notice("etcd can be used again")
+    }
+  }
+  return try EtcdLockService(configuration).engine
 }
 
 /// Makes the service; waits for its turn, and for the recovery.
@@ -103,7 +123,7 @@ private func startService(
 }
 
 private func tellReady(
-  _ options: ServerOptions, _ inherited: InheritedSockets, _ server: Server, _ service: LocalLockService,
+  _ options: ServerOptions, _ inherited: InheritedSockets, _ server: Server, _ service: any EngineLife,
   notify: Notify, log: Logger
 ) {
   let status = service.status()
@@ -156,6 +176,14 @@ private func shutDown(
 }
 
 private func status(of error: any Error) -> ExitStatus {
+  if let error = error as? EtcdEngineError {
+    return switch error {
+    case .badEndpoint: .configuration
+    case .unavailable: .unavailable
+    case .denied: .noPermission
+    case .noThread: .cannotCreate
+    }
+  }
   guard let error = error as? LocalServiceError else { return .software }
   return switch error {
   case .alreadyServed, .stillRunning: .temporaryFailure

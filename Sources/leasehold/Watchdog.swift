@@ -1,7 +1,6 @@
 internal import Leasehold
 internal import LeaseholdHTTP
 internal import LeaseholdHost
-internal import LeaseholdLocal
 
 /// Tells the service manager's watchdog that the daemon is well, at the interval it asks for, until it is told to stop.
 ///
@@ -10,7 +9,7 @@ internal import LeaseholdLocal
 ///
 /// On a thread of its own: with the ledger's mutex in wrong hands a look at it never returns, and nothing is said.
 func keepWatchdog(
-  _ notify: Notify, over service: LocalLockService, behind server: Server, until signals: DaemonSignals
+  _ notify: Notify, over service: any EngineLife, behind server: Server, until signals: DaemonSignals
 ) {
   guard let interval = notify.watchdogInterval else { return }
   _ = HostThread(named: "lh-watchdog") {
@@ -24,7 +23,7 @@ func keepWatchdog(
 }
 
 /// One line about the service; `nil` when its clock has not turned for so long, or a listener does not answer.
-private func vitalSigns(of service: LocalLockService, _ server: Server, within span: TimeSpan) -> String? {
+private func vitalSigns(of service: any EngineLife, _ server: Server, within span: TimeSpan) -> String? {
   guard service.isAlive(within: span), server.answers(within: span) else { return nil }
   let status = service.status()
   return "serving: \(status.leases) leases, \(status.locks) locks, \(status.waiters) waiters"

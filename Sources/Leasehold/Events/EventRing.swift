@@ -2,20 +2,20 @@
 ///
 /// Noting one is a store and two retains: nothing is allocated, nobody is woken. Slots are prepared some at a time, so
 /// that a ring costs the pages of the events that there were. For one thread at a time.
-final class EventRing {
+package final class EventRing {
   private let slots: UnsafeMutablePointer<LedgerEvent>
   private let mask: UInt64
   /// Slots of the numbers below are prepared; `.max` once all are.
   private var prepared: UInt64 = 1
   /// The number of events that are kept: a power of two.
-  let capacity: Int
+  package let capacity: Int
   /// Tells this life of the ledger from others.
-  var epoch: UInt64 = 0
+  package var epoch: UInt64 = 0
   /// The number that the next event will get; they begin at 1.
-  private(set) var next: UInt64 = 1
+  package private(set) var next: UInt64 = 1
 
   /// A ring for at least so many events.
-  init(capacity: Int) {
+  package init(capacity: Int) {
     var size = 1
     while size < capacity { size *= 2 }
     precondition(size & (size - 1) == 0, "an event's place is a part of its number")
@@ -43,20 +43,20 @@ final class EventRing {
 
   /// Notes an event.
   @inline(__always)
-  func append(_ event: consuming LedgerEvent) {
+  package func append(_ event: consuming LedgerEvent) {
     if next >= prepared { prepareMore() }
     slot(next).pointee = event
     next &+= 1
   }
 
   /// The number of the oldest event that is still there.
-  var oldest: UInt64 { next > UInt64(capacity) ? next - UInt64(capacity) : 1 }
+  package var oldest: UInt64 { next > UInt64(capacity) ? next - UInt64(capacity) : 1 }
 
   /// When the last event happened; 0 before the first.
-  var latest: Int64 { next > 1 ? slot(next &- 1).pointee.at : 0 }
+  package var latest: Int64 { next > 1 ? slot(next &- 1).pointee.at : 0 }
 
   /// Events from a number on.
-  func events(from number: UInt64, limit: Int) -> EventBatch {
+  package func events(from number: UInt64, limit: Int) -> EventBatch {
     let first = min(max(number, oldest), next)
     let count = min(UInt64(max(0, limit)), next - first)
     let events = (first..<first + count).map { slot($0).pointee }

@@ -44,7 +44,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   }
 
   /// The kind of a lease's end.
-  init(_ reason: EndReason) {
+  package init(_ reason: EndReason) {
     switch reason {
     case .released: self = .released
     case .broken, .rewritten: self = .broken
@@ -83,6 +83,17 @@ public struct LedgerEvent: Sendable {
 
   static let none = LedgerEvent(
     kind: .waiting, mode: .exclusive, reason: nil, count: 0, at: 0, ref: 0, fence: 0, key: "", text: nil)
+}
+
+extension LedgerEvent {
+  /// An event of an engine that keeps no ledger.
+  package init(
+    _ kind: EventKind, _ key: String, mode: LockMode, count: Int32, at: Int64, ref: UInt64, fence: Int64, text: String?,
+    reason: String? = nil
+  ) {
+    self.init(
+      kind: kind, mode: mode, reason: reason, count: count, at: at, ref: ref, fence: fence, key: key, text: text)
+  }
 }
 
 /// Events out of the ring, in order.

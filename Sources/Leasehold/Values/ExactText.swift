@@ -29,7 +29,7 @@ extension String {
 
 extension String? {
   /// Returns true when both are there and have the same bytes, or neither is.
-  func isExactly(_ other: String?) -> Bool {
+  package func isExactly(_ other: String?) -> Bool {
     switch (self, other) {
     case (nil, nil): true
     case (let mine?, let its?): mine.isExactly(its)

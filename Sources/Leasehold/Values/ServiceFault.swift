@@ -8,6 +8,8 @@ public struct ServiceFault: Sendable, Equatable {
     case ledger
     /// The file that keeps fences growing through a reboot.
     case stateDirectory = "state-dir"
+    /// The cluster that another engine keeps its locks in.
+    case cluster
 
     /// True when the service is not ready without it.
     public var isNeeded: Bool { self != .stateDirectory }

@@ -31,17 +31,24 @@ public struct ConformanceFailure: Error, CustomStringConvertible {
 public struct ConformanceScenario: Sendable, CustomStringConvertible {
   /// A sentence.
   public let description: String
+  /// An engine that lacks one of these does not have to do it.
+  public let needs: Set<EngineFeature>
   let body: @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void
 
-  init(_ description: String, _ body: @escaping @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void) {
+  init(
+    _ description: String, needs: Set<EngineFeature> = [],
+    _ body: @escaping @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void
+  ) {
     self.description = description
+    self.needs = needs
     self.body = body
   }
 
-  /// Plays the scenario; throws when the service does something else.
+  /// Plays the scenario, unless the engine lacks what it needs; throws when the service does something else.
   ///
   /// The locks it uses are named after it, so that scenarios may share a service, one after the other.
   public func run(on host: any ConformanceHost) throws(ConformanceFailure) {
+    guard needs.isDisjoint(with: host.engine.traits.lacks) else { return }
     try body(ConformanceRun(host, prefix: description))
   }
 }

@@ -48,12 +48,17 @@ final class ConformanceRun {
     var request = AcquireRequest(
       key: try key(name), ttl: .seconds(60), caller: Caller(connection: 1, peer: .unknown))
     change(&request)
-    let client = RecordingClient()
+    let (client, before) = (RecordingClient(), waiting(for: request.key))
     let outcome = service.acquire(request, client: { client }, at: host.now)
-    // An engine may take its time to say that it waits for nothing.
-    if request.wait == .zero, case .waiting = outcome { _ = host.eventually { client.answers > 0 } }
+    // An engine may take its time to say that it waits for nothing, and until it has a place in the queue.
+    if case .waiting = outcome, request.wait == .zero || host.engine.traits.mayBlock {
+      _ = host.eventually { client.answers > 0 || request.wait > .zero && waiting(for: request.key) > before }
+    }
     return Asked(outcome: outcome, client: client)
   }
+
+  /// The number of those who wait for a lock.
+  private func waiting(for key: LockKey) -> Int { (try? service.lock(key))?.waiterCount ?? 0 }
 
   /// An acquire that must be granted at once.
   func granted(

@@ -3,7 +3,8 @@ import Leasehold
 extension LockServiceConformance {
   /// The calls that are made with a lease, and what is seen of it.
   static let calls = [
-    ConformanceScenario("a reader becomes the only one, and a reader again") { run throws(ConformanceFailure) in
+    ConformanceScenario("a reader becomes the only one, and a reader again", needs: [.conversion]) {
+      run throws(ConformanceFailure) in
       let lease = try run.granted { $0.mode = .shared }
       let other = try run.granted { $0.mode = .shared }
       func convert(to mode: LockMode) throws(ConformanceFailure) -> ConformanceRun.Asked {
@@ -48,7 +49,8 @@ extension LockServiceConformance {
       try run.expect(run.host.eventually { run.end(lease) == .broken }, "it lives")
       _ = try run.granted()
     },
-    ConformanceScenario("a lease that is handed over goes on under another id") { run throws(ConformanceFailure) in
+    ConformanceScenario("a lease that is handed over goes on under another id", needs: [.transfer]) {
+      run throws(ConformanceFailure) in
       let lease = try run.granted()
       var request = TransferRequest(lease.id, caller: Caller(connection: 1, peer: .unknown))
       request.owner = "the next"

@@ -3,7 +3,7 @@ import Leasehold
 extension LockServiceConformance {
   /// The ways in which leases end.
   static let ends = [
-    ConformanceScenario("a lease ends at its deadline") { run throws(ConformanceFailure) in
+    ConformanceScenario("a lease ends at its deadline", needs: [.shortLeases]) { run throws(ConformanceFailure) in
       let lease = try run.granted { $0.ttl = .milliseconds(200) }
       run.host.pass(.milliseconds(100))
       try run.expect(run.end(lease) == nil, "it ended early")
@@ -11,7 +11,7 @@ extension LockServiceConformance {
       try run.expect(run.host.eventually { run.end(lease) == .expired }, "it did not end")
       _ = try run.granted()
     },
-    ConformanceScenario("a renewal keeps a lease alive") { run throws(ConformanceFailure) in
+    ConformanceScenario("a renewal keeps a lease alive", needs: [.shortLeases]) { run throws(ConformanceFailure) in
       let lease = try run.granted { $0.ttl = .milliseconds(300) }
       for _ in 0..<3 {
         run.host.pass(.milliseconds(150))
@@ -22,13 +22,13 @@ extension LockServiceConformance {
       run.host.pass(.milliseconds(150))
       try run.expect(run.host.eventually { run.end(lease) == .expired }, "an earlier deadline did not count")
     },
-    ConformanceScenario("expiry hands the lock on") { run throws(ConformanceFailure) in
+    ConformanceScenario("expiry hands the lock on", needs: [.shortLeases]) { run throws(ConformanceFailure) in
       _ = try run.granted { $0.ttl = .milliseconds(200) }
       let waiter = try run.acquire { $0.wait = .seconds(30) }
       run.host.pass(.milliseconds(250))
       _ = try run.getsLease(waiter, "who waited")
     },
-    ConformanceScenario("a cooldown keeps the slots") { run throws(ConformanceFailure) in
+    ConformanceScenario("a cooldown keeps the slots", needs: [.cooldown]) { run throws(ConformanceFailure) in
       let lease = try run.granted {
         $0.ttl = .milliseconds(100); $0.cooldown = .milliseconds(400)
       }
@@ -38,7 +38,8 @@ extension LockServiceConformance {
       run.host.pass(.milliseconds(500))
       _ = try run.granted()
     },
-    ConformanceScenario("what is bound to a connection ends with it") { run throws(ConformanceFailure) in
+    ConformanceScenario("what is bound to a connection ends with it", needs: [.endlessLeases]) {
+      run throws(ConformanceFailure) in
       let bound = try run.granted("a") {
         $0.bindsConnection = true; $0.ttl = .zero; $0.caller.connection = 4711
       }

@@ -55,7 +55,7 @@ extension LockServiceConformance {
       try run.release(first)
       try run.expect(try run.acquire { $0.idempotencyKey = "key" }.refusal == .released, "a lease that is over")
     },
-    ConformanceScenario("native programs take part") { run throws(ConformanceFailure) in
+    ConformanceScenario("native programs take part", needs: [.semaphores]) { run throws(ConformanceFailure) in
       let lease = try run.granted { $0.limit = 2 }
       try run.expect(run.host.operate(-1, on: lease.place), "a free slot could not be taken natively")
       try run.expect(!run.host.operate(-1, on: lease.place), "a slot that is leased was taken natively")

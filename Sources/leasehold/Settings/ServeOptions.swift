@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Leasehold
 internal import LeaseholdClient
+internal import LeaseholdEtcd
 internal import LeaseholdHTTP
 internal import LeaseholdLocal
 
@@ -11,6 +12,14 @@ struct ServeOptions: Sendable {
   var server = ServerOptions()
   var service = LocalServiceOptions()
   var store = SegmentStoreOptions()
+  /// The engine as it was named: `local`, or `etcd:` and URLs.
+  var engine = "local"
+  var etcd = EtcdConfiguration(endpoints: [])
+  var etcdUser: String?
+  var etcdPasswordFile: String?
+  /// With ``etcdKey``, both or neither.
+  var etcdCertificate: String?
+  var etcdKey: String?
   /// The maxima of service and server.
   var limits = Limits()
   /// Time for open requests to end.
@@ -41,6 +50,7 @@ struct ServeOptions: Sendable {
     server.limits = limits
     server.versions = .built
     service.limits = limits
+    etcd.limits = limits
     let scheme = tlsKeyPath == nil ? "http" : "https"
     service.description = [server.host.map { "\(scheme)://\($0):\(server.port)" }, server.unixPath]
       .compactMap(\.self).joined(separator: " and ")
@@ -69,6 +79,11 @@ extension ServeOptions {
     set { server.host = newValue == "none" ? nil : newValue }
   }
 
+  var etcdUserText: String {
+    get { etcdUser ?? "none" }
+    set { etcdUser = newValue == "none" ? nil : newValue }
+  }
+
   var shmObjects: String {
     get { server.allowsObjects ? "allow" : "refuse" }
     set { server.allowsObjects = newValue == "allow" }
@@ -82,7 +97,7 @@ extension ServeOptions {
 
 // What one setting alone cannot tell.
 extension ServeOptions {
-  private func check(_ resolved: ResolvedSettings) throws(SettingsError) {
+  private mutating func check(_ resolved: ResolvedSettings) throws(SettingsError) {
     try checkOrder(resolved["ttl-min"], limits.ttlMinimum, resolved["ttl-default"], limits.ttlDefault)
     try checkOrder(resolved["ttl-default"], limits.ttlDefault, resolved["ttl-max"], limits.ttlMaximum)
     guard (tlsCertificatePath == nil) == (tlsKeyPath == nil) else {
@@ -93,6 +108,28 @@ extension ServeOptions {
       throw resolved["unix-needs-token"].error("there are no tokens without --token-file")
     }
     try checkHost(resolved["host"])
+    try checkEngine(resolved)
+  }
+
+  /// Takes the engine's name apart.
+  private mutating func checkEngine(_ resolved: ResolvedSettings) throws(SettingsError) {
+    guard engine != "local" else { return }
+    let urls =
+      engine.utf8.starts(with: "etcd:".utf8) ? engine.utf8.dropFirst(5).split(separator: UInt8(ascii: ",")) : []
+    etcd.endpoints = urls.map { String(decoding: $0, as: UTF8.self) }
+    guard !etcd.endpoints.isEmpty else {
+      throw resolved["engine"].error("'\(engine)' is no engine: give local, or etcd:http://HOST:2379")
+    }
+    guard (etcdCertificate == nil) == (etcdKey == nil) else {
+      let (given, missing) = etcdCertificate == nil ? ("etcd-key", "etcd-cert") : ("etcd-cert", "etcd-key")
+      throw resolved[given].error("--\(missing) is missing: a certificate needs its key")
+    }
+    guard (etcdUser == nil) == (etcdPasswordFile == nil) else {
+      let (given, missing) =
+        etcdUser == nil ? ("etcd-password-file", "etcd-user") : ("etcd-user", "etcd-password-file")
+      throw resolved[given].error("--\(missing) is missing: a user needs its password")
+    }
+    if let etcdCertificate, let etcdKey { etcd.certificate = (etcdCertificate, etcdKey) }
   }
 
   /// Nobody shall be served by accident who is not on this host, nor a token be readable on the way.

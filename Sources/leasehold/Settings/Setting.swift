@@ -9,6 +9,7 @@ struct Setting: Sendable {
     case leases = "Leases"
     case limits = "Limits"
     case memory = "Shared memory"
+    case cluster = "More than one host"
     case kernel = "Kernel and state"
     case logs = "Logs"
   }

@@ -1,4 +1,5 @@
 internal import Leasehold
+internal import LeaseholdEtcd
 internal import LeaseholdHTTP
 internal import LeaseholdLocal
 
@@ -8,7 +9,7 @@ private let month = TimeSpan.seconds(30 * 86_400)
 
 extension Setting {
   /// Every setting, in the order of the documentation.
-  static let all: [Setting] = listening + access + leases + limits + memory + kernel + logs
+  static let all: [Setting] = listening + access + leases + limits + memory + cluster + kernel + logs
 
   static let named: [String: Setting] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
@@ -161,6 +162,29 @@ extension Setting {
     Setting(
       "max-value", .memory, .bytes(1 << 10...64 << 20), default: "1MiB",
       "Largest value of a variable, and most raw bytes of a segment, in one request", \.server.valueBytes),
+  ]
+
+  private static let cluster: [Setting] = [
+    Setting(
+      "engine", .cluster, .text("engine"), default: "local",
+      "Where locks are kept: \"local\", in this host's kernel, or etcd:http://HOST:2379,http://HOST:2379,... for "
+        + "those of several hosts", \.engine),
+    Setting(
+      "etcd-prefix", .cluster, .text("prefix"), default: "/lh/1/", "Keys of etcd begin with this", \.etcd.prefix),
+    Setting(
+      "etcd-user", .cluster, .text("name"), default: "none", "User of etcd, or \"none\" where it has no users",
+      \.etcdUserText),
+    Setting(
+      "etcd-password-file", .cluster, .path(bytesMax: 4000), default: "", "File with the password of that user",
+      \.etcdPasswordFile),
+    Setting(
+      "etcd-ca", .cluster, .path(bytesMax: 4000), default: "",
+      "Certificates that vouch for etcd's, in PEM; else those that this system trusts", \.etcd.authorities),
+    Setting(
+      "etcd-cert", .cluster, .path(bytesMax: 4000), default: "",
+      "Certificate that is shown to etcd, in PEM; needs --etcd-key", \.etcdCertificate),
+    Setting(
+      "etcd-key", .cluster, .path(bytesMax: 4000), default: "", "Private key of that certificate, in PEM", \.etcdKey),
   ]
 
   private static let kernel: [Setting] = [

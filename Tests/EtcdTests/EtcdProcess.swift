@@ -68,10 +68,17 @@ final class EtcdProcess {
     var configuration = EtcdGateway.Configuration(endpoints: [Self.peer(port)])
     change(&configuration)
     let gateway = EtcdGateway(configuration)
+    try untilReady(gateway)
+    return gateway
+  }
+
+  /// Waits until it answers.
+  func untilReady(_ gateway: EtcdGateway? = nil) throws {
+    let gateway = gateway ?? EtcdGateway(.init(endpoints: [Self.peer(port)]))
     let end = HostClock.monotonic(after: .seconds(20))
     while HostClock.monotonic() < end {
       switch gateway.versions(before: end)[0].version {
-      case .success: return gateway
+      case .success: return
       case .failure: HostClock.sleep(nanoseconds: 20_000_000)
       }
     }

@@ -1,0 +1,44 @@
+// What another engine than the ledger fills in of what it tells; all else has a default.
+
+extension LeaseSnapshot {
+  /// A lease that nobody waited for, without a deadline.
+  package init(
+    id: LeaseID, key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, fence: Int64, ttl: TimeSpan,
+    grantedAt: MonotonicInstant
+  ) {
+    self.init(
+      id: id, key: key, kind: kind, mode: mode, count: count, units: units, fence: fence, owner: nil,
+      bindsConnection: false, ttl: ttl, cooldown: .zero, grantedAt: grantedAt, deadline: nil, waited: .zero,
+      replayed: false, peer: .unknown, binding: nil)
+  }
+}
+
+extension LockSnapshot {
+  /// A lock that nobody holds or waits for.
+  package init(key: LockKey, kind: LockKind, capacity: Int?, version: UInt64) {
+    self.init(
+      key: key, kind: kind, availableUnits: nil, capacity: capacity, heldUnits: 0, fence: nil, holders: [],
+      holderCount: 0, coolingCount: 0, waiters: [], waiterCount: 0, binding: nil, lastPID: nil, kernelWaiters: nil)
+    tag = LockTag(epoch: 0, version: version)
+  }
+}
+
+extension WaiterSnapshot {
+  /// A waiter of which no connection is known.
+  package init(owner: String?, mode: LockMode, count: Int, since: MonotonicInstant, until: MonotonicInstant) {
+    self.init(owner: owner, mode: mode, count: count, peer: .unknown, since: since, until: until)
+  }
+}
+
+extension ReleaseOutcome {
+  /// A release of a lease.
+  package init(_ id: LeaseID, of key: LockKey?, already: Bool) { self.init(key: key, id: id, already: already) }
+}
+
+extension BreakOutcome {
+  /// A break that is done.
+  package init(_ request: BreakRequest, of key: LockKey, ref: String, owner: String?, at end: MonotonicInstant) {
+    self.init(
+      key: key, ref: ref, owner: owner, end: end, reason: request.reason, by: request.caller.inWords)
+  }
+}

@@ -1,0 +1,150 @@
+internal import EtcdGateway
+internal import Leasehold
+
+// The words of every refusal of this engine, in one place. Each says what to do.
+extension LeaseholdError {
+  /// The error that a failure of etcd comes to.
+  static func engine(_ failure: EtcdFailure) -> LeaseholdError {
+    switch failure {
+    case .unavailable(let reason):
+      LeaseholdError(
+        .engineUnavailable, "etcd has no quorum or cannot be reached (\(reason)); nothing was changed. Try again.",
+        retryAfter: .seconds(1))
+    case .unknown(let reason):
+      LeaseholdError(
+        .outcomeUnknown,
+        "etcd did not say whether it happened (\(reason)); repeat with the same Idempotency-Key.",
+        retryAfter: .seconds(1))
+    case .refused(.noGateway, let reason):
+      LeaseholdError(
+        .engineUnavailable,
+        "etcd answers without its JSON gateway (\(reason)); start it with --enable-grpc-gateway=true.",
+        retryAfter: .seconds(1))
+    case .refused(.denied, let reason):
+      LeaseholdError(
+        .engineUnavailable, "etcd does not let this service in (\(reason)); look at its user, password and role.",
+        retryAfter: .seconds(1))
+    case .refused(_, let reason):
+      LeaseholdError(
+        .engineUnavailable, "etcd refused the request (\(reason)); nothing was changed. Try again.",
+        retryAfter: .seconds(1))
+    }
+  }
+
+  static func notServing(_ isDraining: Bool) -> LeaseholdError {
+    isDraining
+      ? LeaseholdError(
+        .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
+        retryAfter: .seconds(1))
+      : LeaseholdError(.starting, "The service has not seen the cluster yet. Try again.", retryAfter: .seconds(1))
+  }
+
+  static func placeLost() -> LeaseholdError {
+    LeaseholdError(
+      .engineUnavailable, "The place in the queue was lost, as this service was away from etcd; ask again.",
+      retryAfter: .seconds(1))
+  }
+
+  static func busyQueue(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .engineUnavailable,
+      "The queue of lock '\(key)' changed faster than it could be read; nothing was done. Try again.",
+      retryAfter: .seconds(1))
+  }
+
+  static func noThread() -> LeaseholdError {
+    LeaseholdError(
+      .engineUnavailable, "All threads of this service wait for etcd, so nothing was done. Try again.",
+      retryAfter: .seconds(1))
+  }
+
+  static func notSupported(_ reason: String, instead: String) -> LeaseholdError {
+    LeaseholdError(.notSupported, "\(reason) Use \(instead).", facts: [("instead", .text(instead))])
+  }
+
+  static func idempotencyMismatch() -> LeaseholdError {
+    LeaseholdError(
+      .idempotencyMismatch,
+      "This Idempotency-Key was used for this lock with other parameters; repeat them exactly, or use a new key.")
+  }
+
+  static func superseded() -> LeaseholdError {
+    LeaseholdError(
+      .superseded, "A newer request with the same Idempotency-Key took over this place in the queue.")
+  }
+
+  static func noSuchLease() -> LeaseholdError {
+    LeaseholdError(
+      .noSuchLease,
+      "No lease has this id: it never existed, or ended so long ago that it is forgotten. Acquire again.")
+  }
+
+  static func foreignLease(of own: LockKey, asked key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchLease, "This lease is not on lock '\(key)' but on '\(own)'; name that lock, or use /leases/{id}.",
+      facts: [("key", .text(own.text))])
+  }
+
+  static func noSuchLock(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchLock,
+      "No lock is named '\(key)': the first acquire makes it, and it is collected when nobody uses it for a while.",
+      facts: [("key", .text(key.text))])
+  }
+
+  static func mismatch(_ key: LockKey, _ kind: LockKind, _ asked: LockKind) -> LeaseholdError {
+    switch (kind, asked) {
+    case (.counting(let limit), .counting(let other)):
+      LeaseholdError(
+        .limitMismatch,
+        "Lock '\(key)' is in use with limit=\(limit), not \(other); use its limit, or wait until nobody uses it.",
+        facts: [("limit", .number(Int64(limit))), ("asked_limit", .number(Int64(other)))])
+    case (.counting(let limit), _):
+      LeaseholdError(
+        .kindMismatch,
+        "Lock '\(key)' is in use as a counting lock; give limit=\(limit), or wait until nobody uses it.",
+        facts: [("kind", .text("counting")), ("limit", .number(Int64(limit)))])
+    default:
+      LeaseholdError(
+        .kindMismatch, "Lock '\(key)' is in use without a limit; leave 'limit' out, or wait until nobody uses it.",
+        facts: [("kind", .text("rw")), ("limit", .null)])
+    }
+  }
+
+  static func countExceeds(_ count: Int, _ limit: Int) -> LeaseholdError {
+    LeaseholdError(
+      .countExceedsLimit, "count=\(count) can never be had from limit=\(limit) slots; ask for fewer.",
+      facts: [("count", .number(Int64(count))), ("limit", .number(Int64(limit)))])
+  }
+
+  static func contended(_ code: Code, _ shown: LockSnapshot, _ words: String) -> LeaseholdError {
+    LeaseholdError(code, "Lock '\(shown.key)' \(words).", contention: shown, retryAfter: .seconds(1))
+  }
+
+  static func tooManyWaiters(_ most: Int) -> LeaseholdError {
+    LeaseholdError(
+      .tooManyWaiters, "The service holds \(most) waiters, its maximum (max-waiters); try again later.",
+      facts: [("limit", .text("max-waiters")), ("maximum", .number(Int64(most)))], retryAfter: .seconds(1))
+  }
+
+  /// That a lease is over.
+  static func over(
+    _ reason: EndReason, key: LockKey?, ref: String, at: Int64?, by: String? = nil, note: String? = nil
+  ) -> LeaseholdError {
+    let (code, what): (Code, String) =
+      switch reason {
+      case .released, .transferred: (.released, "was released")
+      case .broken: (.broken, "was ended by an operator" + (by.map { " (\($0))" } ?? ""))
+      case .connectionClosed: (.expired, "ended with the connection it was bound to")
+      case .undelivered: (.undelivered, "was undone because its answer could not be delivered")
+      case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
+      case .expired, .setRemoved, .processExited, .rewritten, .processLost:
+        (.expired, "expired: its ttl passed without a renewal; somebody else may hold the lock now")
+      }
+    let facts: [Fact] =
+      reason == .broken
+      ? [("break_reason", note.map { .text($0) } ?? .null), ("broken_by", by.map { .text($0) } ?? .null)] : []
+    return .gone(
+      code, "Lease \(ref) \(what). Acquire again.", key: key, ref: ref, reason: reason, endedAt: at, facts: facts)
+  }
+}

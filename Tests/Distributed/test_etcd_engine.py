@@ -1,0 +1,263 @@
+"""Two services on one etcd, by curl's eyes: the same locks through both, and what is checked of a history of grants.
+
+The etcd is `LEASEHOLD_ETCD` (the first of several, parted by colons), else the system's; without one all is skipped.
+"""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.environ.get("LEASEHOLD", os.path.join(ROOT, ".build", "debug", "leasehold"))
+ETCD = os.environ.get("LEASEHOLD_ETCD", "").split(":")[0] or shutil.which("etcd", path="/usr/bin:/usr/local/bin")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(condition, what, timeout=20):
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"did not happen: {what}")
+        time.sleep(0.02)
+    return value
+
+
+def call(port, method, path, headers=None, timeout=40):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, headers=headers or {})
+        answer = connection.getresponse()
+        body = answer.read()
+        return answer.status, json.loads(body) if body else {}
+    finally:
+        connection.close()
+
+
+class Etcd:
+    def __init__(self):
+        self.folder, self.port, self.peer = tempfile.mkdtemp(prefix="lh-etcd-"), free_port(), free_port()
+        client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer}"
+        self.process = subprocess.Popen(
+            [ETCD, "--name", "m", "--data-dir", self.folder + "/data", "--listen-client-urls", client,
+             "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+             "--initial-cluster", "m=" + peer, "--heartbeat-interval", "20", "--election-timeout", "120",
+             "--logger", "zap", "--log-level", "fatal"])
+        eventually(self.revision, "etcd answers")
+
+    def revision(self):
+        try:
+            return int(self.post("/v3/kv/range", {"key": "YQ=="})["header"]["revision"])
+        except (OSError, http.client.HTTPException):
+            return 0
+
+    def post(self, path, body):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("POST", path, json.dumps(body))
+        return json.loads(connection.getresponse().read())
+
+    def stop(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Service:
+    def __init__(self, etcd):
+        self.port, self.etcd = free_port(), etcd
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [PROGRAM, "serve", "--port", str(self.port), "--engine", f"etcd:http://127.0.0.1:{self.etcd.port}",
+             "--log-level", "error"])
+        eventually(self.answers, "the service answers")
+
+    def answers(self):
+        try:
+            return call(self.port, "GET", "/readyz")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def post(self, path, **headers):
+        return call(self.port, "POST", path, headers)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@unittest.skipUnless(ETCD and os.access(ETCD, os.X_OK), "there is no etcd: apt-get install etcd-server")
+class EtcdEngine(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.etcd = Etcd()
+        cls.addClassCleanup(cls.etcd.stop)
+        cls.a, cls.b = Service(cls.etcd), Service(cls.etcd)
+        cls.addClassCleanup(cls.a.stop)
+        cls.addClassCleanup(cls.b.stop)
+
+    def test_both_services_answer_for_one_lock(self):
+        status, lease = self.a.post("/locks/one/acquire?ttl=30s")
+        self.assertEqual(status, 201, lease)
+        self.assertEqual(self.b.post("/locks/one/acquire?ttl=30s")[0], 423)
+        status, renewed = self.b.post(f"/leases/{lease['lease']}/renew?ttl=20s")
+        self.assertEqual((status, renewed["fence"]), (200, lease["fence"]), renewed)
+        self.assertLessEqual(renewed["expires_in_ms"], 20_000)
+        self.assertEqual(call(self.b.port, "DELETE", f"/leases/{lease['lease']}")[0], 200)
+        self.assertEqual(self.a.post(f"/leases/{lease['lease']}/renew")[0], 410)
+        status, other = self.b.post("/locks/one/acquire?ttl=30s")
+        self.assertEqual(status, 201)
+        self.assertGreater(other["fence"], lease["fence"])
+
+    def test_who_waits_gets_it_from_another_service(self):
+        _, lease = self.a.post("/locks/wait/acquire?ttl=30s")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiter = pool.submit(self.b.post, "/locks/wait/acquire?ttl=30s&wait=20s")
+            eventually(lambda: call(self.a.port, "GET", "/locks/wait")[1]["waiting"] == 1, "it waits")
+            call(self.a.port, "DELETE", f"/leases/{lease['lease']}")
+            status, answer = waiter.result()
+        self.assertEqual(status, 201, answer)
+        self.assertGreater(answer["fence"], lease["fence"])
+
+    def test_a_retry_through_another_service_gets_the_same_lease(self):
+        key = {"Idempotency-Key": "retry-1"}
+        _, lease = call(self.a.port, "POST", "/locks/retry/acquire?ttl=30s", key)
+        status, again = call(self.b.port, "POST", "/locks/retry/acquire?ttl=30s", key)
+        self.assertEqual((status, again["lease"], again["fence"]), (200, lease["lease"], lease["fence"]), again)
+        self.assertTrue(again["replayed"])
+
+    def test_a_lease_ends_by_itself_and_goes_to_who_waits(self):
+        begun = time.monotonic()
+        self.assertEqual(self.a.post("/locks/ends/acquire?ttl=2s")[0], 201)
+        status, _ = self.b.post("/locks/ends/acquire?ttl=30s&wait=20s")
+        self.assertEqual(status, 201)
+        self.assertGreaterEqual(time.monotonic() - begun, 2)
+
+    def test_a_full_lock_that_nobody_waits_for_costs_no_revision(self):
+        self.a.post("/locks/full/acquire?ttl=60s")
+        time.sleep(0.5)
+        before = self.etcd.revision()
+        refusals = [self.b.post("/locks/full/acquire?ttl=60s")[0] for _ in range(20)]
+        self.assertEqual(refusals, [423] * 20)
+        self.assertEqual(self.etcd.revision(), before)
+
+    def test_what_belongs_to_one_host_says_what_to_do_instead(self):
+        for method, path in [("GET", "/semaphores"), ("POST", "/locks/php%3A1/acquire?ttl=5s"),
+                             ("POST", "/locks/x/acquire?ttl=5s&cooldown=5s")]:
+            with self.subTest(path):
+                status, problem = call(self.a.port, method, path)
+                self.assertEqual((status, problem["code"]), (501, "not-supported"), problem)
+                self.assertTrue(problem["instead"])
+
+    def test_who_stops_waiting_leaves_the_queue(self):
+        _, lease = self.a.post("/locks/leave/acquire?ttl=60s")
+        connection = http.client.HTTPConnection("127.0.0.1", self.b.port)
+        connection.request("POST", "/locks/leave/acquire?ttl=60s&wait=60s")
+        eventually(lambda: call(self.a.port, "GET", "/locks/leave")[1]["waiting"] == 1, "it waits")
+        connection.close()
+        eventually(lambda: call(self.a.port, "GET", "/locks/leave")[1]["waiting"] == 0, "it is gone")
+
+    def test_a_hold_ends_with_its_connection(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.a.port)
+        connection.request("POST", "/locks/held/hold")
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 201)
+        self.assertEqual(self.b.post("/locks/held/acquire?ttl=5s")[0], 423)
+        # Longer than the ttl that the service chose: it renews.
+        time.sleep(12)
+        self.assertEqual(self.b.post("/locks/held/acquire?ttl=5s")[0], 423)
+        answer.close()
+        connection.close()
+        eventually(lambda: self.b.post("/locks/held/acquire?ttl=5s")[0] == 201, "the lock is free")
+
+    def test_a_service_that_is_killed_costs_its_waiters_their_places_and_no_lease(self):
+        c = Service(self.etcd)
+        self.addCleanup(c.stop)
+        _, lease = c.post("/locks/killed/acquire?ttl=60s")
+        waiter = http.client.HTTPConnection("127.0.0.1", c.port)
+        waiter.request("POST", "/locks/killed/acquire?ttl=60s&wait=60s")
+        eventually(lambda: call(self.a.port, "GET", "/locks/killed")[1]["waiting"] == 1, "it waits")
+        c.process.kill()
+        c.process.wait()
+        eventually(lambda: call(self.a.port, "GET", "/locks/killed")[1]["waiting"] == 0, "the place is free")
+        self.assertEqual(self.a.post(f"/leases/{lease['lease']}/renew")[0], 200)
+        c.start()
+        self.assertEqual(call(c.port, "DELETE", f"/leases/{lease['lease']}")[0], 200)
+
+    def test_no_quorum_is_said_so(self):
+        self.etcd.process.send_signal(signal.SIGSTOP)
+        try:
+            status, problem = self.a.post("/locks/stopped/acquire?ttl=5s")
+        finally:
+            self.etcd.process.send_signal(signal.SIGCONT)
+        self.assertEqual(status, 503, problem)
+        self.assertIn(problem["code"], ("engine-unavailable", "outcome-unknown"))
+        # Whatever became of it, nobody was told of a lease.
+        eventually(lambda: self.b.post("/locks/stopped/acquire?ttl=5s")[0] == 201, "the lock is free")
+
+    def test_a_history_of_many_is_right(self):
+        seconds, slots = float(os.environ.get("LEASEHOLD_SECONDS", "8")), 3
+        stop, errors, history, guard = time.monotonic() + seconds, [], [], threading.Lock()
+        seed = int(os.environ.get("LEASEHOLD_SEED", random.randrange(1 << 30)))
+
+        def client(number):
+            rng = random.Random(seed + number)
+            while time.monotonic() < stop:
+                port = rng.choice([self.a.port, self.b.port])
+                lock, count, most = rng.choice([("w", 1, 1), ("s", 1, slots), ("s", 2, slots)])
+                limit = f"&limit={slots}&count={count}" if lock == "s" else ""
+                sent = time.monotonic()
+                status, lease = call(port, "POST", f"/locks/h-{lock}/acquire?ttl=5s&wait=10s{limit}")
+                if status != 201:
+                    if status not in (423, 408, 503):
+                        errors.append((status, lease))
+                    continue
+                began, until = time.monotonic(), sent + lease["expires_in_ms"] / 1000
+                time.sleep(rng.random() * 0.01)
+                ended = min(time.monotonic(), until + 99)
+                status, answer = call(rng.choice([self.a.port, self.b.port]), "DELETE", f"/leases/{lease['lease']}")
+                if status != 200:
+                    errors.append((status, answer))
+                with guard:
+                    history.append((lock, count, began, ended, lease["fence"]))
+
+        threads = [threading.Thread(target=client, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(errors[:3], [], f"seed {seed}")
+        self.assertGreater(len(history), 20)
+        for lock, most in (("w", 1), ("s", slots)):
+            of_lock = [entry for entry in history if entry[0] == lock]
+            steps = sorted([(began, count) for _, count, began, _, _ in of_lock]
+                           + [(ended, -count) for _, count, _, ended, _ in of_lock])
+            held = 0
+            for _, change in steps:
+                held += change
+                self.assertLessEqual(held, most, f"{held} units of {most}, seed {seed}")
+            if most == 1:
+                fences = [fence for _, _, began, _, fence in sorted(of_lock, key=lambda entry: entry[2])]
+                self.assertEqual(fences, sorted(fences), f"seed {seed}")
+        print(f"{len(history)} grants in {seconds} s, seed {seed}")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
