@@ -96,7 +96,8 @@ let package = Package(
     .target(
       name: "CDashboard",
       exclude: [
-        "DESIGN.md", "page.html", "style.css", "service.js", "list.js", "lock.js", "activity.js", "kernel.js", "main.js",
+        "DESIGN.md", "page.html", "style.css", "service.js", "list.js", "lock.js", "activity.js", "kernel.js",
+        "main.js",
       ]),
     .target(name: "CLazyLibrary", exclude: ["DESIGN.md"], cSettings: hardened),
     // Of Debian's libmicrohttpd-dev and libgnutls28-dev; the libraries are loaded when they are needed.

@@ -81,9 +81,12 @@ class Keys(TokenTest):
             "events": ["GET /events", "GET /events?key=prod", "GET /events?key=*", "GET /events?key=ap*"],
             "lockState": ["POST /terraform/prod"],
             "unlockState": ["DELETE /terraform/prod"],
+            "lockPage": ["GET /ui/locks/prod"],
             # These tell of no lock.
             "health": [], "ready": [], "metrics": [], "version": [], "openapi": [], "docs": [],
             "problem": [], "index": [],
+            # To who comes with a token, it says no more than where to look.
+            "ownerPage": [],
         }
 
     def test_every_operation_has_a_decision(self):

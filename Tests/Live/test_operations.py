@@ -60,6 +60,8 @@ OPERATIONS = {
     "docs": ("GET", "/docs", 200),
     "problem": ("GET", "/problems/locked", 200),
     "index": ("GET", "/", 200),
+    "lockPage": ("GET", "/ui/locks/{held}", 200),
+    "ownerPage": ("GET", "/ui/owners/me", 200),
 }
 
 
