@@ -106,6 +106,15 @@ public protocol LockService: AnyObject, Sendable {
   /// - Throws: As ``lease(_:within:at:)``; `permission-denied` for a lease of another user, `in-use` where two leases
   ///   have the short name.
   func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome
+  /// Binds a lease to the caller's connection, and to no other any more: who follows it hears that it was transferred.
+  ///
+  /// - Throws: As ``renew(_:on:ttl:within:at:)``; `invalid-parameter` for a lease that is bound to a process.
+  func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
+  /// Takes back what a caller's Idempotency-Key got or waits for, on whatever locks, and refuses the key from then on:
+  /// an acquire that comes later gets `canceled`.
+  ///
+  /// - Throws: `draining`, `starting`; `engine-unavailable` and `outcome-unknown`, where the engine may block.
+  func cancel(key: String, of caller: Caller, at now: MonotonicInstant) throws(LeaseholdError) -> CancelOutcome
   /// Gives a lease another id and holder.
   ///
   /// - Throws: As ``renew(_:on:ttl:within:at:)``; `no-such-process` when the process to bind to has ended,

@@ -158,6 +158,18 @@
       try slowly(at: now) { now throws(LeaseholdError) in try locks.transfer(request, at: now) }
     }
 
+    /// Binds a lease to the caller's connection.
+    public func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+      try slowly(at: now) { now throws(LeaseholdError) in try locks.attach(request, at: now) }
+    }
+
+    /// Takes back what an Idempotency-Key got or waits for.
+    public func cancel(
+      key: String, of caller: Caller, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> CancelOutcome {
+      try slowly(at: now) { now throws(LeaseholdError) in try locks.cancel(key: key, of: caller, at: now) }
+    }
+
     /// One lease.
     public func lease(
       _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant

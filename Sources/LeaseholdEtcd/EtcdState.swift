@@ -91,6 +91,8 @@ struct EtcdState: Sendable {
   var watches = LockWatchTable()
   let log: EventLog
   var counters = ServiceCounters()
+  /// Idempotency-Keys that were taken back here.
+  var canceled = CanceledKeys()
   var isDraining = false
   /// Why etcd cannot be used; `nil` where it can.
   var fault: String?

@@ -73,6 +73,11 @@ extension LeaseholdError {
       .superseded, "A newer request with the same Idempotency-Key took over this place in the queue.")
   }
 
+  static func canceled() -> LeaseholdError {
+    LeaseholdError(
+      .canceled, "This Idempotency-Key was taken back (DELETE /leases), and counts no more; acquire with a new one.")
+  }
+
   static func noSuchLease() -> LeaseholdError {
     LeaseholdError(
       .noSuchLease,

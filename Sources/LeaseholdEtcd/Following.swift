@@ -95,6 +95,7 @@ extension EtcdLockService {
         state.counters.ended[Int(reason.rawValue)] += 1
         var event = event(EventKind(reason), entry, at: now)
         event.reason = reason.name
+        if reason == .broken, let end { event.breaking = BreakNote(reason: end.note, by: end.by) }
         state.log.append(event)
         Self.end(entry.name, reason, at: now, &state, &notices)
       }

@@ -77,6 +77,24 @@ extension LocalLockService {
     return try change { ledger throws(LeaseholdError) in try ledger.transfer(request, at: moment) }
   }
 
+  /// Binds a lease to the caller's connection.
+  ///
+  /// - Throws: As ``LockService/attach(_:at:)``.
+  public func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in try ledger.attach(request, at: moment) }
+  }
+
+  /// Takes back what an Idempotency-Key got or waits for.
+  ///
+  /// - Throws: As ``LockService/cancel(key:of:at:)``.
+  public func cancel(
+    key: String, of caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> CancelOutcome {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in try ledger.cancel(key: key, of: caller, at: moment) }
+  }
+
   /// One lease.
   ///
   /// - Throws: As ``LockService/lease(_:within:at:)``.

@@ -37,6 +37,7 @@ STATE = {
     "kind-mismatch",
     "in-use",
     "superseded",
+    "canceled",
     "deadlock",
     "expired",
     "released",

@@ -45,6 +45,8 @@ class Breaking(BreakTest):
         lease = self.lease(ttl="1h")
         answer = self.server.post(f"/leases/{lease['lease']}/break", after="1s", reason="maintenance")
         self.assertEqual((answer.status, answer["broken"]), (200, False), answer)
+        event = self.server.get("/events", key=self.key(), since="oldest", wait=0, kind="breaking").body.decode()
+        self.assertRegex(event, r'"breaking_in_ms":\d+,"break_reason":"maintenance","by":"')
         self.assertTrue(0 < answer["breaking_in_ms"] <= 1000, answer)
         shown = self.granted(self.server.get(f"/leases/{lease['lease']}"), 200)
         self.assertEqual(shown["break_reason"], "maintenance")

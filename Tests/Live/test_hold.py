@@ -74,6 +74,55 @@ class Hold(LiveTest):
         self.assertProblem(self.server.post(f"/locks/{self.key()}/hold", mode="x"), 400, "invalid-parameter")
 
 
+class Attach(LiveTest):
+    """A lease that is bound to a connection after its grant."""
+
+    arguments = ("--heartbeat", "200ms")
+
+    def attach(self, lease, query=""):
+        stream = Stream(self.server, f"/leases/{lease['lease']}/hold{query}")
+        self.addCleanup(stream.close)
+        self.assertEqual(stream.status, 200)
+        return stream
+
+    def test_a_short_lease_that_is_confirmed_ends_with_the_stream(self):
+        lease = self.granted(self.server.acquire(self.key(), ttl="600ms"))
+        stream = self.attach(lease)
+        told = stream.json()
+        self.assertEqual((told["lease"], told["bind"], told["expires_in_ms"]), (lease["lease"], "connection", None))
+        for number in (1, 2, 3, 4):
+            self.assertEqual(stream.json()["heartbeat"], number)
+        waiter = self.server.acquire_later(self.key())
+        stream.close()
+        self.granted(waiter.answer())
+        self.assertProblem(
+            self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason="connection-closed")
+
+    def test_the_older_stream_ends(self):
+        older = Stream(self.server, f"/locks/{self.key()}/hold")
+        self.addCleanup(older.close)
+        lease = older.json()
+        newer = self.attach(lease)
+        newer.json()
+        lines = [json.loads(line) for line in older.response.read().decode().splitlines()]
+        self.assertEqual(lines[-1]["ended"], "transferred")
+        older.close()
+        self.assertIn("heartbeat", newer.json())
+        self.server.release(lease)
+        lines = [json.loads(line) for line in newer.response.read().decode().splitlines()]
+        self.assertEqual(lines[-1]["ended"], "released")
+
+    def test_what_is_refused(self):
+        target = f"/leases/{'0' * 32}/hold"
+        self.assertProblem(self.server.post(target), 404, "no-such-lease")
+        lease = self.granted(self.server.acquire(self.key()))
+        self.assertProblem(self.server.post(f"/leases/{lease['lease']}/hold", ttl="1ms"), 400, "out-of-range")
+        via = self.server.request("POST", f"/leases/{lease['lease']}/hold", headers={"Via": "1.1 proxy"})
+        self.assertProblem(via, 400, "invalid-parameter", parameter="bind")
+        self.server.release(lease)
+        self.assertProblem(self.server.post(f"/leases/{lease['lease']}/hold"), 410, "released")
+
+
 class Bind(LiveTest):
     def test_a_bound_lease_ends_with_its_connection(self):
         for client in (self.server, self.server.over_unix):

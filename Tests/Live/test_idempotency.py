@@ -47,6 +47,39 @@ class Idempotency(LiveTest):
         self.server.release(lease)
         self.granted(behind.answer())
 
+    def take_back(self, name):
+        answer = self.server.request("DELETE", "/leases", headers=self.header(name))
+        self.assertEqual(answer.status, 200, answer)
+        return answer
+
+    def test_what_a_key_got_and_waits_for_is_taken_back(self):
+        lease = self.granted(self.acquire("a"))
+        waiter = self.server.acquire_later(self.key(), headers=self.header("w"))
+        behind = self.server.acquire_later(self.key())
+        answer = self.take_back("w")
+        self.assertEqual(answer.json, {"released": 0, "leases": [], "left": 1})
+        self.assertProblem(waiter.answer(), 409, "canceled")
+        answer = self.take_back("a")
+        self.assertEqual(answer.json, {"released": 1, "leases": [lease["ref"]], "left": 0})
+        self.granted(behind.answer())
+        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "released")
+
+    def test_a_key_that_was_taken_back_is_refused_later_too(self):
+        self.assertEqual(self.take_back("a")["released"], 0)
+        self.assertProblem(self.acquire("a"), 409, "canceled")
+        body = '{"want":[{"key":"%s"}]}' % self.key()
+        headers = {"Content-Type": "application/json", **self.header("a")}
+        self.assertProblem(self.server.request("POST", "/leases", body, headers), 409, "canceled")
+        self.granted(self.acquire("b"))
+
+    def test_an_owner_counts_before_a_key(self):
+        lease = self.granted(self.acquire("a", owner=self.key()))
+        answer = self.server.request("DELETE", f"/leases?owner={self.key()}", headers=self.header("b"))
+        self.assertEqual(answer["leases"], [lease["ref"]])
+        self.granted(self.acquire("b"))
+        answer = self.server.request("DELETE", f"/leases?key={self.key()}", headers=self.header("b"))
+        self.assertProblem(answer, 400, "invalid-parameter", parameter="key")
+
     def test_a_key_is_1_to_255_printable_ascii_characters(self):
         self.granted(self.acquire("k" * 255))
         for name in ("k" * 256, "", "schl\u00fcssel", "tab\tinside"):

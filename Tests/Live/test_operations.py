@@ -27,6 +27,7 @@ OPERATIONS = {
     "releaseLease": ("DELETE", "/leases/{id}", 200),
     "renewLease": ("POST", "/leases/{id}/renew", 200),
     "renewLeases": ("POST", "/leases/renew?leases={id}", 200),
+    "holdLease": ("POST", "/leases/{id}/hold?ttl=100ms", 200),
     "breakLease": ("POST", "/leases/{id}/break?reason=test", 200),
     "transferLease": ("POST", "/leases/{id}/transfer", 201),
     "listSemaphores": ("GET", "/semaphores", 200),

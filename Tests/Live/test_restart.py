@@ -4,6 +4,7 @@ import time
 import unittest
 
 from harness import PATIENCE, Pending, Server, free_port
+from test_hold import Stream
 
 
 class RestartTest(unittest.TestCase):
@@ -50,6 +51,25 @@ class Stopping(RestartTest):
 
 
 class Dying(RestartTest):
+    def test_a_hold_that_attaches_within_the_grace_keeps_its_lease(self):
+        server = self.start()
+        streams = []
+        for target in ("/locks/k/hold", "/locks/left/hold"):
+            stream = Stream(server, target)
+            self.addCleanup(stream.close)
+            streams.append(stream.json())
+        kept, left = streams
+        server.kill()
+        server.start()
+        again = Stream(server, f"/leases/{kept['lease']}/hold")
+        self.addCleanup(again.close)
+        self.assertEqual((again.status, again.json()["fence"]), (200, kept["fence"]))
+        self.assertEqual(server.acquire("left", wait="10s").status, 201)
+        self.assertEqual(server.get(f"/leases/{left['lease']}")["reason"], "connection-closed")
+        self.assertEqual(server.get(f"/leases/{kept['lease']}").status, 200)
+        again.close()
+        self.assertEqual(server.acquire("k", wait="10s").status, 201)
+
     def test_a_bound_lease_does_not_survive_its_connection_by_a_crash(self):
         server = self.start("--recovery-grace", "100ms")
         connection = server.connection()

@@ -24,6 +24,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case converted
   /// A lease went on under another id, which was granted with it.
   case transferred
+  /// An operator ends a lease after a grace; its end comes as another event.
+  case breaking
 
   /// The word on the wire.
   public var name: String {
@@ -40,6 +42,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case .drift: "drift"
     case .converted: "converted"
     case .transferred: "transferred"
+    case .breaking: "breaking"
     }
   }
 
@@ -78,7 +81,7 @@ public struct LedgerEvent: Sendable {
   public var text: String?
   /// The trace of the request that waits or that took the lease.
   public var trace = TraceContext.none
-  /// Of a lease that an operator ended, who and why; `nil` where nobody did, or a restart forgot it.
+  /// Of a lease that an operator ends or ended, who and why; `nil` where nobody did, or a restart forgot it.
   public var breaking: BreakNote?
 
   static let none = LedgerEvent(

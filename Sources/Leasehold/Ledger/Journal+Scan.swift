@@ -138,9 +138,10 @@ extension Journal {
       return
     }
     let (deadline, graceEnd) = (rebase(record.deadline, at: moment), rebase(record.endedAt, at: moment))
-    if deadline != record.deadline { setDeadline(deadline, of: cell) }
+    let isMoved = deadline != record.deadline
     if graceEnd != record.endedAt { setEnd(graceEnd, of: cell) }
     (record.deadline, record.endedAt) = (deadline, graceEnd)
+    if isMoved { setDeadline(deadline, isAttached: record.isAttached, of: cell) }
   }
 
   /// A deadline on this clock, when its zero moved since the last daemon saw it: a time namespace may begin anywhere.

@@ -61,7 +61,16 @@ struct Journal: ~Copyable {
   // MARK: Words that change in place
 
   /// Stores when a lease ends by itself, in nanoseconds; 0 for never.
-  func setDeadline(_ deadline: Int64, of cell: Int) { storage.store(UInt64(deadline), .first, at: cell) }
+  @inline(__always)
+  func setDeadline(_ deadline: Int64, isAttached: Bool = false, of cell: Int) {
+    storage.store(LeaseRecord.deadlineWord(deadline, isAttached: isAttached), .first, at: cell)
+  }
+
+  /// Stores the deadline of a lease that stands, and whether it was bound to a connection after its grant.
+  @inline(__always)
+  func setDeadline(of lease: Lease) {
+    setDeadline(lease.deadline, isAttached: lease.isAttached, of: lease.cell)
+  }
 
   /// Stores the end of a grace, or, negative, that an operator ends a lease; 0 for neither.
   @inline(__always)

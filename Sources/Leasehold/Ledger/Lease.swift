@@ -54,7 +54,10 @@ final class Lease: Deadlined {
   var ttl: TimeSpan
   let cooldown: TimeSpan
   let waited: TimeSpan
-  let bindsConnection: Bool
+  /// Only ``attach(deadline:)`` changes it.
+  private(set) var bindsConnection: Bool
+  /// Whether it was bound to a connection after its grant.
+  private(set) var isAttached: Bool
   /// Never ends by itself (`undo=false`).
   let isEndless: Bool
   /// Whether its end is not remembered.
@@ -109,12 +112,22 @@ final class Lease: Deadlined {
     cooldown = record.cooldown
     waited = record.waited
     bindsConnection = record.bindsConnection
+    isAttached = record.isAttached
+    // The ttl in its record is that of its grant.
+    if isAttached, deadline == 0 { ttl = .zero }
     isEndless = record.isEndless
     peer = record.peer
     self.owner = owner
     self.idempotencyKey = idempotencyKey
     fingerprint = record.fingerprint
     textCell = record.textCell
+  }
+
+  /// Ends with a connection from now on; the record is still to hear of it.
+  func attach(deadline: Int64, ttl: TimeSpan) {
+    precondition(isHeld && bond == nil && !isEndless && !isPart, "what ends otherwise is not bound to a connection")
+    if !bindsConnection { (bindsConnection, isAttached) = (true, true) }
+    (self.deadline, self.ttl) = (deadline, ttl)
   }
 
   /// The lock it stands on; none before its grant, and once it ended.

@@ -19,6 +19,7 @@ struct LeaseTable: ~Copyable {
   private var byProcess: [ObjectIdentifier: [Int64: Lease]] = [:]
   private var retries: [IdempotencyScope: Retry] = [:]
   private var ends: TombstoneRing
+  private var canceled = CanceledKeys()
 
   /// What an Idempotency-Key stands for.
   enum Retry {
@@ -31,7 +32,11 @@ struct LeaseTable: ~Copyable {
     ends = TombstoneRing(capacity: capacity)
   }
 
-  mutating func clear() { self = LeaseTable(makeID: makeID, ends: ends.capacity) }
+  mutating func clear() {
+    let canceled = canceled
+    self = LeaseTable(makeID: makeID, ends: ends.capacity)
+    self.canceled = canceled
+  }
 
   // MARK: Standing on a lock
 
@@ -150,6 +155,24 @@ struct LeaseTable: ~Copyable {
   func has(_ id: LeaseID) -> Bool { byID.has(id) }
 
   func retry(_ scope: IdempotencyScope) -> Retry? { retries[scope] }
+
+  /// All that a caller's Idempotency-Key was used for, whatever the lock; a look at all retries.
+  func retries(of key: CallersKey) -> (leases: [Lease], waiters: [WaiterID]) {
+    var (leases, waiters): ([Lease], [WaiterID]) = ([], [])
+    for (scope, retry) in retries where scope.key == key {
+      switch retry {
+      case .lease(let lease): leases.append(lease)
+      case .waiter(let waiter): waiters.append(waiter)
+      }
+    }
+    return (leases.sorted { $0.fence < $1.fence }, waiters.sorted())
+  }
+
+  /// An Idempotency-Key counts no more.
+  mutating func cancel(_ key: CallersKey) { canceled.insert(key) }
+
+  /// Whether an Idempotency-Key was taken back.
+  func isCanceled(_ key: CallersKey) -> Bool { canceled.contains(key) }
 
   /// A waiter's Idempotency-Key leads to its place.
   mutating func noteRetry(_ request: AcquireRequest, _ waiter: WaiterID) {

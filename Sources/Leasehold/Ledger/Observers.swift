@@ -91,7 +91,7 @@ struct Observers: ~Copyable {
       LedgerEvent(
         kind: kind, mode: member.mode, reason: reason?.name, count: Int32(truncatingIfNeeded: member.count), at: now,
         ref: whole.id.high >> 24, fence: whole.fence, key: member.key.text, text: whole.owner, trace: whole.trace,
-        breaking: kind == .broken ? whole.breaking : nil))
+        breaking: kind == .broken ? whole.breaking : kind == .breaking ? whole.breakNote : nil))
   }
 
   // MARK: Waiters

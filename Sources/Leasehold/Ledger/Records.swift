@@ -1,7 +1,8 @@
 /// A lease as it stands in a record of 128 bytes.
 ///
 /// ```
-///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place)
+///  word 0  deadline, ns of CLOCK_MONOTONIC, 0 = none (changes in place); with 5 in the upper three bits where the
+///          lease was bound to a connection after its grant
 ///  word 1  end, ns; negative when an operator ends it, before its end too; while it is held, the end of the grace
 ///          that it got after a restart (changes in place); of a record that is arming or disarming where natives
 ///          count, too, a ``CountWitness``, which is later than any instant
@@ -30,6 +31,8 @@ struct LeaseRecord {
   var count: Int
   var mode: LockMode
   var bindsConnection: Bool
+  /// Whether it was bound to its connection after the grant: the deadline's word says so, in one store.
+  var isAttached = false
   var isEndless = false
   /// Whether it is a part of the lease that has the same fence.
   var isPart = false
@@ -60,9 +63,18 @@ struct LeaseRecord {
       + adjustmentCount * Self.adjustmentBytes
   }
 
+  /// The bits of a deadline that say so: no bit of a deadline that a daemon writes, and not what one flipped bit makes.
+  private static let attached: UInt64 = 5
+
+  /// The word of a deadline.
+  static func deadlineWord(_ deadline: Int64, isAttached: Bool) -> UInt64 {
+    precondition(!isAttached || 0..<1 << 61 ~= deadline, "a deadline leaves room for what is said beside it")
+    return UInt64(bitPattern: deadline) | (isAttached ? attached << 61 : 0)
+  }
+
   var body: CellBody {
     var body = CellBody()
-    body.words[0] = UInt64(bitPattern: deadline)
+    body.words[0] = Self.deadlineWord(deadline, isAttached: isAttached)
     body.words[1] = UInt64(bitPattern: endedAt)
     body.words[2] = id.high
     body.words[3] = id.low
@@ -71,7 +83,7 @@ struct LeaseRecord {
     body.words[6] = UInt64(UInt32(lockCell)) | UInt64(UInt32(units)) << 32
     body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
     let flags =
-      UInt64(mode.rawValue) << 16 | (bindsConnection ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
+      UInt64(mode.rawValue) << 16 | (bindsConnection && !isAttached ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
       | (adjustmentCount > 0 ? 1 << 26 : 0) | (isPart ? 1 << 27 : 0) | (bindsProcess ? 1 << 28 : 0)
       | (predecessor != nil ? 1 << 29 : 0) | (hasGroup ? 1 << 30 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
@@ -124,6 +136,7 @@ extension LeaseRecord {
     let words = body.words
     let isAdjusting = words[8] >> 26 & 1 == 1
     let isSuccessor = words[8] >> 29 & 1 == 1
+    let isAttached = words[0] >> 61 == Self.attached
     let lastMaximum = isAdjusting ? Limits.adjustments : LockKey.maximumBytes
     guard let mode = body.bits(8, from: 16, count: 8).within(0...UInt8.max).flatMap(LockMode.init(rawValue:)),
       let units = body.bits(6, from: 32, count: 32).within(1...Limits.slots),
@@ -135,13 +148,15 @@ extension LeaseRecord {
     self.init(
       id: LeaseID(high: words[2], low: words[3]), fence: body.signed(4).clamped(to: 0...Int64.max),
       grantedAt: MonotonicInstant(nanoseconds: body.signed(5).clamped(to: 0...Limits.instant)),
-      deadline: body.signed(0).clamped(to: -1...Limits.instant),
+      deadline: isAttached
+        ? body.bits(0, count: 61).clamped(to: 0...Limits.instant)
+        : body.signed(0).clamped(to: -1...Limits.instant),
       endedAt: body.signed(1).clamped(to: -Limits.instant...Limits.instant),
       lockCell: body.bits(6, count: 32).clamped(to: 0...Int.max), units: units,
       ttl: .milliseconds(body.bits(7, count: 32).clamped(to: 0...Int64.max)),
       cooldown: .milliseconds(body.bits(7, from: 32, count: 32).clamped(to: 0...Int64.max)), count: count, mode: mode,
-      bindsConnection: words[8] >> 24 & 1 == 1, isEndless: words[8] >> 25 & 1 == 1,
-      isPart: words[8] >> 27 & 1 == 1, hasGroup: words[8] >> 30 & 1 == 1,
+      bindsConnection: isAttached || words[8] >> 24 & 1 == 1, isAttached: isAttached,
+      isEndless: words[8] >> 25 & 1 == 1, isPart: words[8] >> 27 & 1 == 1, hasGroup: words[8] >> 30 & 1 == 1,
       fingerprint: isSuccessor ? 0 : words[9],
       waited: .milliseconds(body.bits(10, from: 32, count: 32).clamped(to: 0...Int64.max)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),

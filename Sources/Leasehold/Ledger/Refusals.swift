@@ -117,6 +117,19 @@ extension Ledger {
       .superseded, "A newer request with the same Idempotency-Key took over this place in the queue.")
   }
 
+  static func canceled() -> LeaseholdError {
+    LeaseholdError(
+      .canceled, "This Idempotency-Key was taken back (DELETE /leases), and counts no more; acquire with a new one.")
+  }
+
+  static func boundToProcess(_ lease: Lease) -> LeaseholdError {
+    LeaseholdError(
+      .invalidParameter,
+      "Lease \(lease.id.ref) is bound to a process and ends with that, not with a connection; transfer it to bind it "
+        + "to something else.",
+      facts: [("parameter", .text("id")), ("ref", .text(lease.id.ref))])
+  }
+
   static func noSuchLease() -> LeaseholdError {
     LeaseholdError(
       .noSuchLease,

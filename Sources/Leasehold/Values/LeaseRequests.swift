@@ -45,11 +45,14 @@ public final class BreakNote: Sendable {
   public let reason: String?
   /// The operator, as ``Caller/inWords`` tells; `nil` when that was lost in a restart.
   public let by: String?
+  /// When the lease ends; only in what is told of the break.
+  public let end: MonotonicInstant?
 
   /// Notes who and why.
-  public init(reason: String?, by: String?) {
+  public init(reason: String?, by: String?, end: MonotonicInstant? = nil) {
     self.reason = reason
     self.by = by
+    self.end = end
   }
 }
 
@@ -67,6 +70,34 @@ public struct BreakOutcome: Sendable {
   public var reason: String?
   /// The operator that ends it, as its holder is told.
   public var by: String?
+}
+
+/// Binds a lease to a connection, in place of the one it was bound to.
+public struct AttachRequest: Sendable {
+  /// Which.
+  public var lease: LeaseID
+  /// The time to live from now on, zero for no deadline; `nil` keeps the deadline of a lease that was bound to a
+  /// connection, and takes that of any other.
+  public var ttl: TimeSpan?
+  /// The caller, with the connection.
+  public var caller: Caller
+
+  /// Binds a lease to the caller's connection.
+  public init(_ lease: LeaseID, caller: Caller) {
+    self.lease = lease
+    self.caller = caller
+  }
+}
+
+/// The leases and waiters that were taken back with an Idempotency-Key.
+public struct CancelOutcome: Sendable {
+  /// The short names of leases that it had got.
+  public var leases: [String] = []
+  /// The number of its requests that left their queues, those whose place was kept included.
+  public var waiters = 0
+
+  /// Nothing.
+  public init() {}
 }
 
 /// Hands a lease over under another id.

@@ -89,6 +89,7 @@ extension LeaseholdError.Code {
   public static let inUse = Self(rawValue: "in-use")
   public static let corruptSegment = Self(rawValue: "corrupt-segment")
   public static let superseded = Self(rawValue: "superseded")
+  public static let canceled = Self(rawValue: "canceled")
   public static let deadlock = Self(rawValue: "deadlock")
   public static let expired = Self(rawValue: "expired")
   public static let released = Self(rawValue: "released")

@@ -21,7 +21,7 @@ struct RequestHash {
 extension Caller {
   /// A number for who asks, as far as retries are concerned: a token, a user of the Unix socket, or whoever comes over
   /// TCP without a token.
-  var door: UInt32 {
+  public var door: UInt32 {
     var hash = RequestHash()
     if let token = account?.token {
       hash.mix(1 << 34)
@@ -33,11 +33,30 @@ extension Caller {
   }
 }
 
-/// An Idempotency-Key counts within one lock and for one caller: the same key of another is another key.
-struct IdempotencyScope: Hashable {
-  private let lock: LockKey
+/// An Idempotency-Key of one caller: the same key of another is another key.
+public struct CallersKey: Hashable, Sendable {
   private let key: ExactText
   private let door: UInt32
+
+  init(_ key: String, door: UInt32) {
+    self.key = ExactText(key)
+    self.door = door
+  }
+
+  /// The key of a caller.
+  public init(_ key: String, of caller: Caller) { self.init(key, door: caller.door) }
+}
+
+extension AcquireRequest {
+  /// Its Idempotency-Key, as its caller's.
+  public var callersKey: CallersKey? { idempotencyKey.map { CallersKey($0, of: caller) } }
+}
+
+/// A caller's Idempotency-Key counts within one lock.
+struct IdempotencyScope: Hashable {
+  private let lock: LockKey
+  /// The key, on any lock.
+  let key: CallersKey
 
   /// The hash of what a request asks for; `nil` without a key.
   init?(_ request: AcquireRequest) {
@@ -53,7 +72,6 @@ struct IdempotencyScope: Hashable {
 
   init(lock: LockKey, key: String, door: UInt32) {
     self.lock = lock
-    self.key = ExactText(key)
-    self.door = door
+    self.key = CallersKey(key, door: door)
   }
 }

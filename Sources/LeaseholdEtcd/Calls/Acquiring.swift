@@ -21,6 +21,7 @@ extension EtcdLockService {
     let limit = configuration.limits.waiters
     let result = state.withLock { state -> Result<Attempt, LeaseholdError> in
       guard !state.isDraining else { return .failure(.notServing(true)) }
+      if let key = request.callersKey, state.canceled.contains(key) { return .failure(.canceled()) }
       guard state.attempts.count < limit else { return .failure(.tooManyWaiters(limit)) }
       state.lastWaiter += 1
       let attempt = Attempt(state.lastWaiter, request, client, at: now)
@@ -107,7 +108,7 @@ extension EtcdLockService {
     let name = EtcdLayout.entry(of: id)
     let wants = [request.want] + request.others
     let locks = wants.map { EtcdLayout.encoded($0.lock.key) }
-    let ttl = request.ttl == .zero ? TimeSpan.seconds(10) : request.ttl
+    let ttl = request.ttl == .zero ? Self.ttlOfBound : request.ttl
     var entries: [QueueEntry] = []
     for (want, lock) in zip(wants, locks) {
       let units = want.limit == nil ? (want.mode == .shared ? 1 : Limits.readerUnits) : want.count

@@ -84,21 +84,32 @@ extension EtcdLockService {
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
     if ttl == .zero { throw .notSupported("A lease on etcd needs a ttl.", instead: "a ttl") }
+    let (place, sent) = try rewrite(lease, on: lock, within: confinement) { entry in
+      if let ttl { entry.ttl = ttl.millisecondsRoundedUp }
+    }
+    return snapshot(renewed(place, sent: sent), isReplay: false)
+  }
+
+  /// Puts a lease that is held on a new lease of etcd, perhaps with other words.
+  ///
+  /// - Returns: What was written, and when that was sent first.
+  func rewrite(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, _ body: (inout QueueEntry) -> Void
+  ) throws(LeaseholdError) -> (Place, sent: Int64) {
     let deadline = Self.deadline()
     let name = EtcdLayout.entry(of: lease)
     var seen = try find(lease, on: lock, within: confinement).entries
     let fence = seen[0].created
     for _ in 0..<8 {
-      let millis = ttl?.millisecondsRoundedUp ?? seen[0].ttl
       var place = Place(id: lease, entries: seen)
-      let isChanged = millis != seen[0].ttl
-      if isChanged { place.change { ($0.ttl, $0.mark) = (millis, .random(in: .min ... .max)) } }
-      let young = try young(for: millis, before: deadline)
+      place.change(body)
+      let isChanged = place.entries != seen
+      if isChanged { place.change { $0.mark = .random(in: .min ... .max) } }
+      let young = try young(for: place.entries[0].ttl, before: deadline)
       let outcome = try commit(
         recipe.renew(seen, as: isChanged ? place.entries : nil, on: young.lease), before: deadline)
       if outcome.isDone {
-        place = place.written(at: outcome.revision, isNew: false, lease: young.lease)
-        return snapshot(renewed(place, sent: young.sent), isReplay: false)
+        return (place.written(at: outcome.revision, isNew: false, lease: young.lease), young.sent)
       }
       let fate = recipe.fate(outcome, of: seen)
       guard let first = fate.entries.first, first.created == fence, !first.isWaiting else {
@@ -111,7 +122,7 @@ extension EtcdLockService {
   }
 
   /// Remembers a renewal, and tells those who follow the lease.
-  private func renewed(_ place: Place, sent: Int64) -> Held {
+  func renewed(_ place: Place, sent: Int64) -> Held {
     let ttl = place.entries[0].ttl * 1_000_000
     let deadline = Self.deadline(sent: sent, ttl: ttl)
     return change { state, notices in

@@ -15,6 +15,7 @@ enum Leases {
   }
 
   static func releaseAll(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    if call.arguments[.owner] == nil, let key = try call.idempotencyKey() { return try cancel(call, key) }
     guard let owner = try call.owner() else {
       throw .missing(.owner, "whose leases to release, for example /leases?owner=NAME")
     }
@@ -28,11 +29,36 @@ enum Leases {
     }
   }
 
+  /// Takes back what an Idempotency-Key got or waits for.
+  private static func cancel(_ call: borrowing Call, _ key: String) throws(LeaseholdError) -> Disposition {
+    if let lock = call.arguments[.key] {
+      throw .invalid(.key, lock, "cannot go together with Idempotency-Key, which is taken back on all locks")
+    }
+    let outcome = try call.server.engine.locks.cancel(key: key, of: call.caller, at: call.now)
+    return call.json { json in
+      json.open("released")
+      json.append(decimal: outcome.leases.count)
+      json.list("leases", outcome.leases)
+      json.member("left", outcome.waiters)
+    }
+  }
+
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let id = try call.leaseID()
     let lease = try call.server.engine.locks.lease(id, within: call.confinement, at: call.now)
     let writer = call.writer
     return call.json(capacity: 704) { writer.lease(lease, into: &$0) }
+  }
+
+  /// Binds a lease to the connection, with an answer that stays open.
+  static func hold(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    try call.checkVersion("hold")
+    try call.checkHold()
+    var request = AttachRequest(try call.leaseID(), caller: call.caller)
+    if call.arguments[.ttl] != nil || call.confinement?.longest != nil {
+      request.ttl = try call.times(isBound: true, default: .zero).ttl
+    }
+    return try call.attach(request)
   }
 
   static func release(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {

@@ -79,6 +79,7 @@ extension AnswerWriter {
       json.member("fence", event.fence == 0 ? nil : Int(event.fence))
       json.member("reason", event.reason)
       if let note = event.breaking {
+        if let end = note.end { json.member("breaking_in_ms", Int(max(0, (end.nanoseconds - event.at) / 1_000_000))) }
         json.member("break_reason", note.reason)
         json.member("by", note.by)
       }

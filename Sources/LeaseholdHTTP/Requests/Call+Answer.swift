@@ -30,7 +30,20 @@ extension Call {
         return made
       }, at: now)
     guard isHold, case .granted(let lease) = outcome else { return try answer(outcome, waiting, as: form) }
-    let holding = WaitingAcquire(exchange, server: server, asText: asText, isHold: true, WaitNote(request))
+    return try hold(lease, WaitNote(request))
+  }
+
+  /// Binds a lease to the connection.
+  func attach(_ request: AttachRequest) throws(LeaseholdError) -> Disposition {
+    let lease = try server.engine.locks.attach(request, at: now)
+    return try hold(lease, WaitNote(key: lease.key, trace: request.caller.trace, owner: lease.owner))
+  }
+
+  /// Answers with a lease that is bound to the connection, as long as both live.
+  private func hold(_ lease: LeaseSnapshot, _ note: WaitNote) throws(LeaseholdError) -> Disposition {
+    // The connection may have closed while the engine was asked.
+    exchange.context.grant = lease.grant
+    let holding = WaitingAcquire(exchange, server: server, asText: asText, isHold: true, note)
     guard let response = holding.holdResponse(lease) else { throw holding.end(of: lease) }
     return .respond(response)
   }

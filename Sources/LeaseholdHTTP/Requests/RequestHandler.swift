@@ -181,7 +181,8 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func completed(_ exchange: Exchange, delivered: Bool) {
-    if !delivered, let grant = exchange.context.grant {
+    // The lease of a hold whose answer has begun ends with its connection.
+    if !delivered, exchange.context.pending == nil, let grant = exchange.context.grant {
       server.engine.locks.withdraw(.grant(grant), at: Server.now())
     }
     if let pending = exchange.context.pending.take() { pending.completed(delivered: delivered) }

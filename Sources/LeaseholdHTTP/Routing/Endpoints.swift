@@ -27,6 +27,9 @@ extension Endpoint {
     Endpoint("renewLease", .post, "/leases/{lease}/renew", [.ttl], .lock, reach: .lease, Leases.renew),
     Endpoint("renewLeases", .post, "/leases/renew", [.leases, .ttl], .lock, reach: .lease, Leases.renewAll),
     Endpoint(
+      "holdLease", .post, "/leases/{lease}/hold", [.ttl, .format], .lock, reach: .lease, media: .linesOrText,
+      Leases.hold),
+    Endpoint(
       "breakLease", .post, "/leases/{lease}/break", [.after, .reason], .admin, reach: .lease, Leases.breakLease),
     Endpoint(
       "transferLease", .post, "/leases/{lease}/transfer", [.owner, .ttl, .bind], .lock, reach: .lease, Leases.transfer),

@@ -62,6 +62,34 @@ extension LockServiceConformance {
       try run.expect(run.end(lease) == .released && run.end(next) == nil, "the wrong one lives")
       try run.expect(try run.acquire().refusal == .locked, "it was free for a moment")
     },
+    ConformanceScenario("a lease that is bound to a connection lives as long") { run throws(ConformanceFailure) in
+      let lease = try run.granted { $0.ttl = .seconds(2) }
+      let request = AttachRequest(lease.id, caller: Caller(connection: 4712, peer: .unknown))
+      let bound = try run.succeeds("it cannot be bound") { () throws(LeaseholdError) in
+        try run.service.attach(request, at: run.host.now)
+      }
+      try run.expect(bound.id == lease.id && bound.bindsConnection, "\(bound.ref)")
+      run.host.pass(.milliseconds(2500))
+      try run.expect(run.end(bound) == nil, "it ended by its old deadline")
+      run.service.withdraw(.connection(4712), at: run.host.now)
+      try run.expect(run.host.eventually { run.end(bound) == .expired }, "it lives on")
+    },
+    ConformanceScenario("an Idempotency-Key that is taken back counts no more") { run throws(ConformanceFailure) in
+      let (caller, key) = (Caller(connection: 1, peer: .unknown), try run.key("a").text)
+      let lease = try run.granted("a") { $0.idempotencyKey = key }
+      let held = try run.granted("b")
+      let waiter = try run.acquire("b") {
+        $0.idempotencyKey = key; $0.wait = .seconds(30)
+      }
+      _ = run.host.eventually { (try? run.service.lock(held.key).waiterCount) == 1 }
+      let outcome = try run.succeeds("it cannot be taken back") { () throws(LeaseholdError) in
+        try run.service.cancel(key: key, of: caller, at: run.host.now)
+      }
+      try run.expect(outcome.leases == [lease.ref] && outcome.waiters == 1, "\(outcome)")
+      try run.expect(run.end(lease) == .released, "the lease lives")
+      try run.expect(run.host.eventually { waiter.refusal == .canceled }, "the waiter waits")
+      try run.expect(try run.acquire("c") { $0.idempotencyKey = key }.refusal == .canceled, "the key counts")
+    },
     ConformanceScenario("lists and looks show what is there") { run throws(ConformanceFailure) in
       let lease = try run.granted()
       _ = try run.acquire { $0.wait = .seconds(30) }

@@ -91,6 +91,20 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
     return try daemon.ledger.transfer(request, at: moment(now))
   }
 
+  /// Binds a lease to the caller's connection.
+  public func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    defer { daemon.settle() }
+    return try daemon.ledger.attach(request, at: moment(now))
+  }
+
+  /// Takes back what an Idempotency-Key got or waits for.
+  public func cancel(
+    key: String, of caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> CancelOutcome {
+    defer { daemon.settle() }
+    return try daemon.ledger.cancel(key: key, of: caller, at: moment(now))
+  }
+
   /// One lease.
   public func lease(
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant

@@ -58,8 +58,8 @@ import Testing
     413: ["body-too-large"], 414: ["uri-too-long"], 431: ["headers-too-large"], 505: ["unknown-version"],
     415: ["unsupported-media-type"], 421: ["host-not-allowed"],
     409: [
-      "limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded", "deadlock",
-      "corrupt-segment",
+      "limit-mismatch", "kind-mismatch", "in-use", "exists", "nsems-mismatch", "superseded", "canceled",
+      "deadlock", "corrupt-segment",
     ],
     412: ["stale-fence", "precondition-failed"],
     410: ["expired", "released", "broken", "rewritten", "undelivered", "set-removed", "lock-removed"],

@@ -98,6 +98,14 @@ final class FakeService: LockService, NativeLockService, EventService, LockWatch
     throw none()
   }
 
+  func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    throw none()
+  }
+
+  func cancel(
+    key: String, of caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> CancelOutcome { throw none() }
+
   func process(
     _ asked: AskedProcess, of caller: Caller, socket: Int32
   ) throws(LeaseholdError) -> ProcessBinding { throw none() }

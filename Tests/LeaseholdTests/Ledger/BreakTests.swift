@@ -44,6 +44,18 @@ import Testing
     #expect(problem("ann")?.code == .broken && fact("break_reason", problem("ann")) == .text("maintenance"))
   }
 
+  @Test func aBreakWithAGraceIsAnEventAndItsEndAnother() throws {
+    scene.acquire("ann", several: ["a", "b"])
+    scene.breaks("ann", after: .seconds(10), reason: "maintenance")
+    scene.pass(.seconds(11))
+    let events = scene.ledger.events(from: 0, limit: 100).events.filter { [.breaking, .broken].contains($0.kind) }
+    #expect(events.map(\.key) == ["a", "b", "a", "b"])
+    #expect(events.map(\.kind) == [.breaking, .breaking, .broken, .broken])
+    #expect(events.allSatisfy { $0.breaking?.reason == "maintenance" })
+    let told = try #require(events.first)
+    #expect(told.breaking?.end == MonotonicInstant(nanoseconds: told.at) + .seconds(10))
+  }
+
   @Test func aLeaseWithLittleTimeLeftGetsNoMore() throws {
     scene.acquire("ann") { $0.ttl = .seconds(5) }
     scene.breaks("ann", after: .seconds(10))

@@ -172,6 +172,28 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { $0.pass(.seconds(2)) }, { $0.breaks("bob") },
       ]),
     CrashScript(
+      description: "a lease is bound to a connection, and to another one after a restart",
+      steps: [
+        { $0.acquire("ann") { $0.ttl = .seconds(2) } }, { $0.queue("bob") }, { $0.attach("ann") },
+        { $0.pass(.seconds(3)) }, { $0.attach("ann", to: 6, ttl: .seconds(9)) }, { $0.renew("ann", ttl: .seconds(4)) },
+        { scene in
+          scene.history.letGo { $0.bindsConnection }
+          scene.ledger.withdraw(.connection(6), at: scene.daemon.moment)
+          scene.hear()
+        },
+      ]),
+    CrashScript(
+      description: "what an Idempotency-Key got and waits for is taken back",
+      steps: [
+        { $0.acquire("ann") { $0.idempotencyKey = "key" } }, { $0.queue("bob") { $0.idempotencyKey = "other" } },
+        { $0.acquire("ann too", several: ["b", "c"]) { $0[0].idempotencyKey = "key" } }, { $0.queue("cat", "b") },
+        { $0.takeBack("other", of: "bob") },
+        { scene in
+          scene.history.letGo { _ in true }
+          scene.takeBack("key", of: "ann")
+        },
+      ]),
+    CrashScript(
       description: "a lease goes on under another id",
       steps: [
         { $0.acquire("ann", long) { $0.owner = "ann" } }, { $0.queue("bob", long) },

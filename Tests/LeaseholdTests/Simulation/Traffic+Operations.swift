@@ -11,7 +11,7 @@ extension Traffic {
     case 41..<44: renew()
     case 44..<46: convert()
     case 46: breakSomeLease()
-    case 47: transfer()
+    case 47: random.once(in: 2) ? transfer() : attach()
     case 48..<53: cancel()
     case 53..<64: passTime()
     case 64..<66: endProcess()

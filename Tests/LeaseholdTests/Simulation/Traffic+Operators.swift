@@ -15,6 +15,27 @@ extension Traffic {
     _ = try? daemon.ledger.breakLease(request, at: daemon.moment)
   }
 
+  /// A lease is bound to another connection.
+  func attach() {
+    guard let lease = someLease else { return }
+    var request = AttachRequest(
+      lease.id, caller: Caller(connection: .random(in: 1...lastConnection, using: &random), peer: .unknown))
+    if random.once(in: 2) { request.ttl = .milliseconds(Int64.random(in: 100..<8000, using: &random)) }
+    note("attach \(lease.ref) to \(request.caller.connection)")
+    let attached: LeaseSnapshot
+    do throws(LeaseholdError) {
+      attached = try daemon.ledger.attach(request, at: daemon.moment)
+    } catch {
+      return
+    }
+    // Who followed it hears of another holder, not of its end.
+    followed = followed.filter { $0.value != lease.id }
+    guard !daemon.crash.hasCrashed else { return history.shorten(lease.id, to: now.nanoseconds) }
+    var acquire = AcquireRequest(key: attached.key, ttl: attached.ttl, caller: request.caller)
+    acquire.bindsConnection = true
+    told(attached, acquire)
+  }
+
   /// A lease goes on under another id, on another connection.
   func transfer() {
     guard let lease = someLease else { return }

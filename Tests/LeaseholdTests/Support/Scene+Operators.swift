@@ -15,6 +15,35 @@ extension Scene {
     return attempt { () throws(LeaseholdError) in _ = try ledger.breakLease(asked, at: daemon.moment) }
   }
 
+  /// Somebody binds a lease to a connection; the answer is a refusal's code.
+  @discardableResult
+  func attach(_ who: String, to connection: ConnectionID = 5, ttl: TimeSpan? = nil) -> LeaseholdError.Code? {
+    guard let lease = leases[who] else { return nil }
+    var request = AttachRequest(lease.id, caller: Caller(connection: connection, peer: .unknown))
+    request.ttl = ttl
+    let asked = request
+    return attempt { () throws(LeaseholdError) in
+      let attached = try ledger.attach(asked, at: daemon.moment)
+      if daemon.crash.hasCrashed {
+        // Nobody heard: it ends as it would have, or one grace after its connection.
+        history.shorten(lease.id, to: (daemon.clock.now + daemon.limits.recoveryGrace).nanoseconds)
+      } else if history.leases.contains(where: { $0.id == lease.id }) {
+        note(attached, of: who)
+      }
+    }
+  }
+
+  /// Somebody takes an Idempotency-Key back, with what they got for it.
+  @discardableResult
+  func takeBack(_ key: String, of who: String) -> CancelOutcome? {
+    if let lease = leases[who] { history.letGo(lease.id) }
+    var outcome: CancelOutcome?
+    _ = attempt { () throws(LeaseholdError) in
+      outcome = try ledger.cancel(key: key, of: Caller(connection: 3, peer: .unknown), at: daemon.moment)
+    }
+    return outcome
+  }
+
   /// Somebody hands a lease over; the answer is a refusal's code.
   @discardableResult
   func transfer(

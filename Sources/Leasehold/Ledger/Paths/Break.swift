@@ -32,11 +32,12 @@ extension Ledger {
     if lease.deadline == 0 || end.nanoseconds < lease.deadline {
       lease.deadline = end.nanoseconds
     }
-    journal.setDeadline(lease.deadline, of: lease.cell)
+    journal.setDeadline(of: lease)
     journal.setEnd(-moment.monotonic.nanoseconds, of: lease.cell)
     lease.graceEnd = 0
     leaseTable.schedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
     outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
+    observers.note(.breaking, lease, at: moment.monotonic.nanoseconds)
     tellOfBreak(lease, end: outcome.end)
     return outcome
   }
@@ -77,4 +78,9 @@ extension Ledger {
 extension Lease {
   /// The reason of its end by its deadline.
   var ownEnd: EndReason { breaking == nil ? .expired : .broken }
+
+  /// Who ends it, why, and when.
+  var breakNote: BreakNote {
+    BreakNote(reason: breaking?.reason, by: breaking?.by, end: MonotonicInstant(nanoseconds: deadline))
+  }
 }

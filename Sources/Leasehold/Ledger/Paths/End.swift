@@ -35,7 +35,7 @@ extension Ledger {
     if let confinement { try confinement.check(span, and: lease.cooldown) }
     lease.ttl = span
     lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
-    journal.setDeadline(lease.deadline, of: lease.cell)
+    journal.setDeadline(of: lease)
     if !lease.hasLostBinding {
       forgetGrace(of: lease)
       leaseTable.schedule(lease, due: lease.deadline)

@@ -19,7 +19,7 @@ extension Ledger {
     if !isEndless, !(1...latestDeadline(at: now)).contains(lease.deadline) {
       let span = lease.isHeld ? max(lease.ttl, limits.recoveryGrace) : lease.cooldown
       lease.deadline = (moment.monotonic + span).nanoseconds
-      journal.setDeadline(lease.deadline, of: lease.cell)
+      journal.setDeadline(of: lease)
       observers.recovery.damagedRecords += 1
     }
     lease.due = lease.deadline

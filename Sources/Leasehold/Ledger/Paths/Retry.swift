@@ -7,7 +7,9 @@ extension Ledger {
   func replay(
     _ request: AcquireRequest, fingerprint: UInt64, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome? {
-    guard let scope = IdempotencyScope(request), let retry = leaseTable.retry(scope) else { return nil }
+    guard let scope = IdempotencyScope(request) else { return nil }
+    if leaseTable.isCanceled(scope.key) { return refuse(Self.canceled()) }
+    guard let retry = leaseTable.retry(scope) else { return nil }
     switch retry {
     case .lease(let lease):
       guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
@@ -64,6 +66,29 @@ extension Ledger {
     return lease
   }
 
+  /// Takes back what a caller's Idempotency-Key got or waits for, and refuses the key from now on.
+  ///
+  /// - Throws: `draining`, `starting`.
+  public func cancel(key: String, of caller: Caller, at moment: Moment) throws(LeaseholdError) -> CancelOutcome {
+    guard state == .ready else { throw Self.notServing(state) }
+    let key = CallersKey(key, of: caller)
+    leaseTable.cancel(key)
+    let known = leaseTable.retries(of: key)
+    var outcome = CancelOutcome()
+    // Before the leases: none of them is to get what these give back.
+    for waiter in known.waiters.compactMap({ queues[$0] }) where queues.has(waiter) {
+      outcome.waiters += 1
+      letGo(waiter, telling: Self.canceled(), at: moment)
+    }
+    for lease in known.leases {
+      noticeRemoval(below: lease, at: moment)
+      guard lease.isHeld else { continue }
+      outcome.leases.append(lease.id.ref)
+      end(lease, .released, at: moment)
+    }
+    return outcome
+  }
+
   // MARK: Connections that break
 
   /// The time for which the place of a request with an Idempotency-Key is kept when its connection breaks.
@@ -84,11 +109,11 @@ extension Ledger {
   }
 
   /// A waiter that nobody will hear of leaves its queue.
-  func letGo(_ waiter: Waiter, at moment: Moment) {
+  func letGo(_ waiter: Waiter, telling error: LeaseholdError? = nil, at moment: Moment) {
     guard let lock = waiter.lock else { return }
     let wasFirst = lock.queue.first === waiter
     leave(waiter)
-    observers.left(waiter, "canceled", at: moment.monotonic.nanoseconds)
+    observers.left(waiter, "canceled", telling: error, at: moment.monotonic.nanoseconds)
     observers.counters.canceled += 1
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
