@@ -9,9 +9,8 @@ enum Dashboard {
   static let listMaximum = 1000
 
   /// All locks, or those that the query asks for.
-  static func locks(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let choice = try PlainList.Choice(call)
-    return try page(call) { (call, html) throws(LeaseholdError) in
+  static func locks(_ call: borrowing Call, _ choice: PlainList.Choice) throws(LeaseholdError) -> Disposition {
+    try page(call) { (call, html) throws(LeaseholdError) in
       var filter = ListFilter()
       filter.limit = listMaximum
       let locks = try call.server.engine.locks.locks(filter)

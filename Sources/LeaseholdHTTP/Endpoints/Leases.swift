@@ -15,7 +15,8 @@ enum Leases {
   }
 
   static func releaseAll(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    if call.arguments[.owner] == nil, let key = try call.idempotencyKey() { return try cancel(call, key) }
+    let canceled = try call.idempotencyKey()
+    if call.arguments[.owner] == nil, let canceled { return try cancel(call, canceled) }
     guard let owner = try call.owner() else {
       throw .missing(.owner, "whose leases to release, for example /leases?owner=NAME")
     }

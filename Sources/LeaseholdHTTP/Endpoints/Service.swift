@@ -110,7 +110,8 @@ enum Service {
   }
 
   static func index(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    if Accept(call.exchange).prefersHTML { return try Dashboard.locks(call) }
+    let choice = try PlainList.Choice(call)
+    if Accept(call.exchange).prefersHTML { return try Dashboard.locks(call, choice) }
     let version = call.server.versions.leasehold
     return call.json { json in
       json.append("{\"name\":\"leasehold\"" as StaticString)

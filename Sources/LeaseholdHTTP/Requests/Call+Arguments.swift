@@ -24,9 +24,11 @@ extension Call {
   }
 
   private func span(_ parameter: Parameter) throws(LeaseholdError) -> TimeSpan? {
-    if let bytes = arguments.plainBytes(parameter), let value = TimeSpan(text: bytes) { return value }
+    if let bytes = arguments.plainBytes(parameter), bytes.count <= 32, let value = TimeSpan(text: bytes) {
+      return value
+    }
     guard let text = arguments[parameter] else { return nil }
-    guard let value = TimeSpan(text: text.utf8) else {
+    guard text.utf8.count <= 32, let value = TimeSpan(text: text.utf8) else {
       throw .invalid(parameter, text, "must be a length of time: 250ms, 30s, 1.5m, 2h, or a number of seconds")
     }
     return value

@@ -201,6 +201,8 @@ EXCUSES = {
     "belongs to another library; what it calls itself is swept, or is its own affair": """
         MHD_* _Block_copy _Block_release _NSConcreteStackBlock swift_* _swift* __swift* _dispatch* dispatch_*
         $s* block_*""",
+    "advice, and a look at what is loaded: neither has a failure to tell": """
+dl_iterate_phdr malloc_trim""",
     "GnuTLS: frees, looks, or cannot fail": """
         gnutls_certificate_free_credentials gnutls_certificate_get_peers gnutls_certificate_server_set_request
         gnutls_certificate_set_dh_params gnutls_certificate_set_retrieve_function* gnutls_cipher_get gnutls_deinit
