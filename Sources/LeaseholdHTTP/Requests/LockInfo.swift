@@ -32,7 +32,9 @@ struct LockInfo: Sendable {
     }
     var members: [JSON.Member] = []
     for name in Self.names {
-      guard let text = read[name].string, !text.isEmpty else { continue }
+      guard read[name] != .null else { continue }
+      guard let text = read[name].string else { throw Self.invalid(name, "", "must be a text") }
+      guard !text.isEmpty else { continue }
       guard text.utf8.count <= Self.memberLongest, !text.hasControlCharacters || name == "Info" else {
         throw Self.invalid(
           name, text, "must have at most \(Self.memberLongest) bytes of UTF-8 without control characters")
