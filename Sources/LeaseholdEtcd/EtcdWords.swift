@@ -62,41 +62,6 @@ extension LeaseholdError {
     LeaseholdError(.notSupported, "\(reason) Use \(instead).", facts: [("instead", .text(instead))])
   }
 
-  static func idempotencyMismatch() -> LeaseholdError {
-    LeaseholdError(
-      .idempotencyMismatch,
-      "This Idempotency-Key was used for this lock with other parameters; repeat them exactly, or use a new key.")
-  }
-
-  static func superseded() -> LeaseholdError {
-    LeaseholdError(
-      .superseded, "A newer request with the same Idempotency-Key took over this place in the queue.")
-  }
-
-  static func canceled() -> LeaseholdError {
-    LeaseholdError(
-      .canceled, "This Idempotency-Key was taken back (DELETE /leases), and counts no more; acquire with a new one.")
-  }
-
-  static func noSuchLease() -> LeaseholdError {
-    LeaseholdError(
-      .noSuchLease,
-      "No lease has this id: it never existed, or ended so long ago that it is forgotten. Acquire again.")
-  }
-
-  static func foreignLease(of own: LockKey, asked key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .noSuchLease, "This lease is not on lock '\(key)' but on '\(own)'; name that lock, or use /leases/{id}.",
-      facts: [("key", .text(own.text))])
-  }
-
-  static func noSuchLock(_ key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .noSuchLock,
-      "No lock is named '\(key)': the first acquire makes it, and it is collected when nobody uses it for a while.",
-      facts: [("key", .text(key.text))])
-  }
-
   static func mismatch(_ key: LockKey, _ kind: LockKind, _ asked: LockKind) -> LeaseholdError {
     switch (kind, asked) {
     case (.counting(let limit), .counting(let other)):
@@ -116,20 +81,8 @@ extension LeaseholdError {
     }
   }
 
-  static func countExceeds(_ count: Int, _ limit: Int) -> LeaseholdError {
-    LeaseholdError(
-      .countExceedsLimit, "count=\(count) can never be had from limit=\(limit) slots; ask for fewer.",
-      facts: [("count", .number(Int64(count))), ("limit", .number(Int64(limit)))])
-  }
-
   static func contended(_ code: Code, _ shown: LockSnapshot, _ words: String) -> LeaseholdError {
     LeaseholdError(code, "Lock '\(shown.key)' \(words).", contention: shown, retryAfter: .seconds(1))
-  }
-
-  static func tooManyWaiters(_ most: Int) -> LeaseholdError {
-    LeaseholdError(
-      .tooManyWaiters, "The service holds \(most) waiters, its maximum (max-waiters); try again later.",
-      facts: [("limit", .text("max-waiters")), ("maximum", .number(Int64(most)))], retryAfter: .seconds(1))
   }
 
   /// That a lease is over.

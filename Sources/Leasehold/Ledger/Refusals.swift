@@ -19,13 +19,7 @@ extension Ledger {
       }
       return
     }
-    guard request.count <= limit else { throw countExceeds(request.count, limit) }
-  }
-
-  static func countExceeds(_ count: Int, _ limit: Int) -> LeaseholdError {
-    LeaseholdError(
-      .countExceedsLimit, "count=\(count) can never be had from limit=\(limit) slots; ask for fewer.",
-      facts: [("count", .number(Int64(count))), ("limit", .number(Int64(limit)))])
+    guard request.count <= limit else { throw .countExceeds(request.count, limit) }
   }
 
   static func mismatch(_ lock: Lock, _ request: AcquireRequest) -> LeaseholdError {
@@ -100,46 +94,12 @@ extension Ledger {
       retryAfter: mayPass ? max(.seconds(1), next == 0 ? .seconds(1) : left) : nil)
   }
 
-  static func tooManyWaiters(_ most: Int) -> LeaseholdError {
-    LeaseholdError(
-      .tooManyWaiters, "The service holds \(most) waiters, its maximum (max-waiters); try again later.",
-      facts: [("limit", .text("max-waiters")), ("maximum", .number(Int64(most)))], retryAfter: .seconds(1))
-  }
-
-  static func idempotencyMismatch() -> LeaseholdError {
-    LeaseholdError(
-      .idempotencyMismatch,
-      "This Idempotency-Key was used for this lock with other parameters; repeat them exactly, or use a new key.")
-  }
-
-  static func superseded() -> LeaseholdError {
-    LeaseholdError(
-      .superseded, "A newer request with the same Idempotency-Key took over this place in the queue.")
-  }
-
-  static func canceled() -> LeaseholdError {
-    LeaseholdError(
-      .canceled, "This Idempotency-Key was taken back (DELETE /leases), and counts no more; acquire with a new one.")
-  }
-
   static func boundToProcess(_ lease: Lease) -> LeaseholdError {
     LeaseholdError(
       .invalidParameter,
       "Lease \(lease.id.ref) is bound to a process and ends with that, not with a connection; transfer it to bind it "
         + "to something else.",
       facts: [("parameter", .text("id")), ("ref", .text(lease.id.ref))])
-  }
-
-  static func noSuchLease() -> LeaseholdError {
-    LeaseholdError(
-      .noSuchLease,
-      "No lease has this id: it never existed, or ended so long ago that it is forgotten. Acquire again.")
-  }
-
-  static func foreignLease(of own: LockKey, asked key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .noSuchLease, "This lease is not on lock '\(key)' but on '\(own)'; name that lock, or use /leases/{id}.",
-      facts: [("key", .text(own.text))])
   }
 
   static func hidden(_ scalar: Unicode.Scalar, at offset: Int) -> LeaseholdError {
@@ -151,13 +111,6 @@ extension Ledger {
       "A new lock's name must not hold characters that nobody sees: at byte \(offset) there is \(code)\(name), which "
         + "would make it look like another name. Leave it out.",
       facts: [("parameter", .text("key")), ("character", .text(code)), ("offset", .number(Int64(offset)))])
-  }
-
-  static func noSuchLock(_ key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .noSuchLock,
-      "No lock is named '\(key)': the first acquire makes it, and it is collected when nobody uses it for a while.",
-      facts: [("key", .text(key.text))])
   }
 
   static func endlessRenewal() -> LeaseholdError {

@@ -109,7 +109,7 @@ extension Ledger {
 
   /// Refuses who would be one waiter too many, for the service or for the caller.
   func checkRoomToWait(_ caller: Caller) throws(LeaseholdError) {
-    guard queues.count < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    guard queues.count < limits.waiters else { throw .tooManyWaiters(limits.waiters) }
     try caller.account?.check(.waiters)
   }
 

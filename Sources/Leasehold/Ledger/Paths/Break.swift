@@ -54,7 +54,7 @@ extension Ledger {
     case .ref(let ref):
       let found = leaseTable.all.filter { !$0.isPart && $0.id.high >> 24 == ref }
       guard let lease = found.first(where: \.isHeld) ?? found.first else {
-        guard let end = leaseTable.latestEnd(ref: ref) else { throw Self.noSuchLease() }
+        guard let end = leaseTable.latestEnd(ref: ref) else { throw .noSuchLease() }
         if let confinement { try confinement.check(end) }
         throw Self.over(end)
       }

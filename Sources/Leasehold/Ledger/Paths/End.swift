@@ -245,14 +245,14 @@ extension Ledger {
   ) throws(LeaseholdError) -> Lease {
     guard let lease = leaseTable[id] else {
       if hasSurrendered { throw Self.notServing(state) }
-      guard let end = try findEnd(id, key: key, within: confinement) else { throw Self.noSuchLease() }
+      guard let end = try findEnd(id, key: key, within: confinement) else { throw .noSuchLease() }
       throw Self.over(end)
     }
     if let confinement { try confinement.check(lease) }
     if let key, !lease.key.means(key), !isMeant(lease, by: native),
       !lease.parts.contains(where: { $0.key.means(key) || isMeant($0, by: native) })
     {
-      throw Self.foreignLease(of: lease.key, asked: key)
+      throw .foreignLease(of: lease.key, asked: key)
     }
     return lease
   }
@@ -274,7 +274,7 @@ extension Ledger {
     guard !leaseTable.has(id), let end = leaseTable.end(of: id) else { return nil }
     if let confinement { try confinement.check(end) }
     if let key, let own = end.key, !own.means(key), !end.keys.contains(where: { $0.means(key) }) {
-      throw Self.foreignLease(of: own, asked: key)
+      throw .foreignLease(of: own, asked: key)
     }
     return end
   }

@@ -32,7 +32,7 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest? = nil, listed: Int = LockSnapshot.listed
   ) throws(LeaseholdError) -> LockSnapshot {
     if let native { return try inspect(key, native, listed: listed) }
-    guard let lock = lockTable[key] else { throw Self.noSuchLock(key) }
+    guard let lock = lockTable[key] else { throw .noSuchLock(key) }
     return withKernelView(snapshot(lock, holders: listed, waiters: listed))
   }
 

@@ -115,7 +115,7 @@ extension Ledger {
     at moment: Moment
   ) throws(LeaseholdError) {
     if let native { return try removeNative(key, native, force: force, within: confinement, at: moment) }
-    guard let lock = lockTable[key] else { throw Self.noSuchLock(key) }
+    guard let lock = lockTable[key] else { throw .noSuchLock(key) }
     // Who holds it natively cannot be told from the values of a damaged lock.
     if lock.isDamaged, !force { throw Self.damaged(lock) }
     if !lock.isIdle {

@@ -61,9 +61,9 @@ extension Ledger {
   public func replay(_ request: OperationRequest, on set: Int32) throws(LeaseholdError) -> LeaseSnapshot? {
     guard let key = request.idempotencyKey else { return nil }
     let scope = IdempotencyScope(lock: Self.operationsKey(set), key: key, door: request.caller.door)
-    guard !leaseTable.isCanceled(scope.key) else { throw Self.canceled() }
+    guard !leaseTable.isCanceled(scope.key) else { throw .canceled() }
     guard case .lease(let lease)? = leaseTable.retry(scope) else { return nil }
-    guard lease.fingerprint == request.fingerprint else { throw Self.idempotencyMismatch() }
+    guard lease.fingerprint == request.fingerprint else { throw .idempotencyMismatch() }
     guard lease.isHeld else { throw Self.over(lease) }
     return replayed(lease, to: request.caller)
   }

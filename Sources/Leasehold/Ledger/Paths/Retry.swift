@@ -8,11 +8,11 @@ extension Ledger {
     _ request: AcquireRequest, fingerprint: UInt64, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome? {
     guard let scope = IdempotencyScope(request) else { return nil }
-    if leaseTable.isCanceled(scope.key) { return refuse(Self.canceled()) }
+    if leaseTable.isCanceled(scope.key) { return refuse(.canceled()) }
     guard let retry = leaseTable.retry(scope) else { return nil }
     switch retry {
     case .lease(let lease):
-      guard lease.fingerprint == fingerprint else { return refuse(Self.idempotencyMismatch()) }
+      guard lease.fingerprint == fingerprint else { return refuse(.idempotencyMismatch()) }
       guard lease.isHeld else { return refuse(Self.over(lease)) }
       bind(lease, to: request.caller.connection, and: nil)
       if let process = request.process, let error = rebind(lease, with: process, at: moment) { return refuse(error) }
@@ -20,9 +20,9 @@ extension Ledger {
     case .waiter(let id):
       guard let waiter = queues[id] else { return nil }
       guard (waiter.group?.fingerprint ?? waiter.request.fingerprint) == fingerprint else {
-        return refuse(Self.idempotencyMismatch())
+        return refuse(.idempotencyMismatch())
       }
-      guard let lock = waiter.lock else { return refuse(Self.idempotencyMismatch()) }
+      guard let lock = waiter.lock else { return refuse(.idempotencyMismatch()) }
       guard request.wait > .zero else {
         if let lease = takeOver(waiter, on: lock, request, at: moment) { return .granted(snapshot(lease)) }
         observers.counters.busy += 1
@@ -46,7 +46,7 @@ extension Ledger {
     _ waiter: Waiter, on lock: Lock, _ request: AcquireRequest, _ client: any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
     let wasDetached = waiter.isDetached
-    if let old = waiter.client { observers.tell(.refused(old, Self.superseded())) }
+    if let old = waiter.client { observers.tell(.refused(old, .superseded())) }
     let successor = queues.supersede(waiter, by: request, client: client, now: moment.monotonic)
     leaseTable.noteRetry(request, successor.id)
     // What its place is for may have become free while nobody could be told.
@@ -78,7 +78,7 @@ extension Ledger {
     // Before the leases: none of them is to get what these give back.
     for waiter in known.waiters.compactMap({ queues[$0] }) where queues.has(waiter) {
       outcome.waiters += 1
-      letGo(waiter, telling: Self.canceled(), at: moment)
+      letGo(waiter, telling: .canceled(), at: moment)
     }
     for lease in known.leases {
       noticeRemoval(below: lease, at: moment)

@@ -22,7 +22,7 @@ extension Ledger {
     several wants: [AcquireRequest], client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
     guard state == .ready else { return refuse(Self.notServing(state)) }
-    guard let request = wants.first else { return refuse(Self.noSuchLease()) }
+    guard let request = wants.first else { return refuse(.noSuchLease()) }
     let fingerprint = Self.fingerprint(of: wants)
     defer { serveUnserved(at: moment) }
     if request.idempotencyKey != nil,
@@ -49,7 +49,7 @@ extension Ledger {
         patience = max(patience, request.wait)
         guard patience > .zero else {
           observers.counters.busy += 1
-          return .refused(blocker.map { locked($0, at: moment.monotonic) } ?? Self.noSuchLease())
+          return .refused(blocker.map { locked($0, at: moment.monotonic) } ?? LeaseholdError.noSuchLease())
         }
         return try enqueue(wanted, wants, fingerprint, for: patience, client: client(), at: moment)
       }

@@ -91,7 +91,7 @@ extension Ledger {
       if state.isGuarded { continue }
       let limit = keepsValue ? state.value : request.limit ?? 1
       if state.isAlone, share.units > limit {
-        return .not(keepsValue ? .busy : .refused(Self.countExceeds(share.units, limit)))
+        return .not(keepsValue ? .busy : .refused(.countExceeds(share.units, limit)))
       }
       if !state.isAlone, state.value < share.units || !lock.isWithinLimit(share.units) { return .not(.busy) }
       if let full = full(lock, for: share, values) { return .not(.full(full)) }

@@ -26,7 +26,7 @@ extension Ledger {
   ) throws(LeaseholdError) -> WatchOutcome {
     let snapshot = try self.lock(lock.key, lock.native, listed: listed)
     guard tags == ["*"] || tags.contains(snapshot.tag.text) else { return .changed(snapshot) }
-    guard observers.watchCount < limits.waiters else { throw Self.tooManyWaiters(limits.waiters) }
+    guard observers.watchCount < limits.waiters else { throw .tooManyWaiters(limits.waiters) }
     let known =
       lock.native == nil
       ? lockTable[lock.key] : snapshot.binding.flatMap { lockTable.nativeSet($0.id)?.locks[$0.semaphore] }
