@@ -6,8 +6,6 @@ from tree import line_of, without_literals
 
 # Doubles throw what a test tells them to.
 DOUBLES = ("Sources/LeaseholdTestKit/", "Sources/LeaseholdDelays/")
-# Folders whose comments are not all mended yet.
-UNMENDED = ("Sources/Leasehold/Ledger/", "Sources/LeaseholdHTTP/")
 WRONG = ("What", "Whether", "Who", "Whoever", "Whatever", "How", "Somebody", "No")
 DECLARATION = re.compile(r"^[ \t]*(?:@[^\n]*[ \t])?((?:\w+(?:\(set\))?[ \t]+)*)(?:func|init|subscript|var)\b", re.M)
 PROTOCOL = re.compile(r"^public protocol \w+[^{]*\{.*?^\}", re.M | re.S)
@@ -15,8 +13,6 @@ PROTOCOL = re.compile(r"^public protocol \w+[^{]*\{.*?^\}", re.M | re.S)
 
 def doc_comments_begin_with_the_subject(tree):
     for path, text in tree.matching(".swift", under=("Sources/",)):
-        if path.startswith(UNMENDED):
-            continue
         for match in re.finditer(rf"(?<!///)(?<!///.)\n[ \t]*/// ({'|'.join(WRONG)})\b(?! one )", text):
             before = text[:match.start()].rpartition("\n")[2].strip()
             if not before.startswith("///"):
@@ -65,7 +61,7 @@ def throwing(text):
 def throwing_functions_say_what(tree):
     codes = set(re.findall(r"^    ([a-z][a-z-]+):$", tree.text("openapi.yaml").partition("x-problem-codes:")[2], re.M))
     for path, text in tree.matching(".swift", under=("Sources/",)):
-        if path.startswith((*DOUBLES, *UNMENDED)):
+        if path.startswith(DOUBLES):
             continue
         lines = text.split("\n")
         for line, error in throwing(text):

@@ -7,7 +7,7 @@ struct ScannedLease {
   let body: CellBody
   let word: CommitWord
 
-  /// How it stands on its lock, if it does.
+  /// The state in which it stands on its lock, if it does.
   var state: Lease.State {
     switch word.state {
     case .cooling: .cooling
@@ -17,7 +17,7 @@ struct ScannedLease {
   }
 }
 
-/// What the scan found, before anything is decided.
+/// The result of the scan, before anything is decided.
 struct ScanResult {
   var leases: [ScannedLease] = []
   var parts: [ScannedLease] = []

@@ -12,7 +12,7 @@ final class Lease: Deadlined {
     case ended(EndReason)
   }
 
-  /// What a lease is on its lock.
+  /// The kind of a lease on its lock.
   enum Kind {
     /// On one lock.
     case single
@@ -24,7 +24,7 @@ final class Lease: Deadlined {
     case operations([SemaphoreOperation])
   }
 
-  /// What a lease of several has of the locks after its first.
+  /// The parts of a lease of several on the locks after its first.
   final class Parts {
     var leases: [Lease] = []
     /// The fence in their records: that of the whole until it is transferred.
@@ -56,15 +56,15 @@ final class Lease: Deadlined {
   let waited: TimeSpan
   /// Only ``attach(deadline:)`` changes it.
   private(set) var bindsConnection: Bool
-  /// Whether it was bound to a connection after its grant.
+  /// True when it was bound to a connection after its grant.
   private(set) var isAttached: Bool
   /// Never ends by itself (`undo=false`).
   let isEndless: Bool
-  /// Whether its end is not remembered.
+  /// True when its end is not remembered.
   var leavesNoTrace = false
-  /// Whether the grant put the asked limit into force.
+  /// True when the grant put the asked limit into force.
   var limitApplied: Bool?
-  /// How often its holder was told of it; see ``LeaseSnapshot/stamp``.
+  /// The number of times that its holder was told of it; see ``LeaseSnapshot/stamp``.
   var told: UInt32 = 1
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
   var connection: ConnectionID = 0
@@ -75,7 +75,7 @@ final class Lease: Deadlined {
   var peer: Peer
   /// Whose it is; not in the record, so unknown after a restart.
   var account: CallerAccount?
-  /// What the request that took it was a part of; unknown after a restart, as its account is.
+  /// The trace of the request that took it; unknown after a restart, as its account is.
   var trace = TraceContext.none
   var owner: String?
   var idempotencyKey: String?
@@ -85,9 +85,9 @@ final class Lease: Deadlined {
   var setChanged: Int64 = 0
   /// Hears of its end.
   var client: (any LeaseClient)?
-  /// Whether it stands alone, is one of several, or has several.
+  /// True when it stands alone, is one of several, or has several.
   var kind = Kind.single
-  /// Who waits for its upgrade.
+  /// The waiter for its upgrade.
   var upgrade: Waiter?
 
   /// The lease of a record, on a lock that goes by `key`; it stands nowhere yet.
@@ -137,20 +137,20 @@ final class Lease: Deadlined {
   @inline(__always)
   var state: State { standing.state }
 
-  /// Whether another lease is the one that its holder has.
+  /// True when another lease is the one that its holder has.
   @inline(__always)
   var isPart: Bool { if case .part = kind { true } else { false } }
 
   /// The lease that its holder has: itself, or the one it is a part of.
   var whole: Lease { if case .part(let whole) = kind { whole } else { self } }
 
-  /// What it has of other locks; empty on a lease of one.
+  /// The parts that it has of other locks; empty on a lease of one.
   var parts: [Lease] { if case .whole(let parts) = kind { parts.leases } else { [] } }
 
   /// Itself and its parts, one for each lock.
   var members: [Lease] { [self] + parts }
 
-  /// Whether it is of several locks, or a part of one.
+  /// True when it is of several locks, or a part of one.
   var isOfSeveral: Bool {
     switch kind {
     case .whole, .part: true
@@ -158,7 +158,7 @@ final class Lease: Deadlined {
     }
   }
 
-  /// What its end adds to the set's semaphores; empty but on raw operations.
+  /// The numbers that its end adds to the set's semaphores; empty but on raw operations.
   var adjustments: [SemaphoreOperation] { if case .operations(let adjustments) = kind { adjustments } else { [] } }
 
   /// The semaphores whose values its end changes, of one on raw operations; `nil` for others, and once it is over.
@@ -167,24 +167,24 @@ final class Lease: Deadlined {
     return adjustments.map { Int($0.semaphore) }
   }
 
-  /// What it has of its lock.
+  /// The share that it has of its lock.
   var share: Share { Share(mode, units: units) }
 
-  /// What its end gives back.
+  /// The units that its end gives back.
   var givesBack: Return {
     if case .operations(let adjustments) = kind { .adjustments(adjustments) } else { .share(share) }
   }
 
-  /// Whether its holder may still count on it.
+  /// True when its holder may still count on it.
   var isHeld: Bool { if case .held = state { true } else { false } }
 
-  /// Whether it ends with something, so that it may do without a deadline.
+  /// True when it ends with something, so that it may do without a deadline.
   var isBound: Bool { bindsConnection || bond != nil }
 
   /// When it ends by itself unless somebody renews it or takes it up again, in nanoseconds; 0 for never.
   var end: Int64 { hasLostBinding && due > 0 && (deadline == 0 || due < deadline) ? due : deadline }
 
-  /// Whether what it is bound to is gone, or was lost in a restart and not found again yet.
+  /// True when what it is bound to is gone, or was lost in a restart and not found again yet.
   var hasLostBinding: Bool {
     if let bond { return bond.process?.hasEnded ?? true }
     return bindsConnection && connection == 0

@@ -1,4 +1,4 @@
-/// Who holds what: leases by their ids, records, bindings and retries, in the order of their deadlines.
+/// The leases by their ids, records, bindings and retries, in the order of their deadlines.
 ///
 /// A lease stands on one lock, among its holders at the place that it knows; it has at most one deadline; counts are
 /// never below zero. Only ``register(_:on:)`` puts a lease into all of that, and only ``unregister(_:as:)`` takes it
@@ -21,7 +21,7 @@ struct LeaseTable: ~Copyable {
   private var ends: TombstoneRing
   private var canceled = CanceledKeys()
 
-  /// What an Idempotency-Key stands for.
+  /// The thing that an Idempotency-Key stands for.
   enum Retry {
     case lease(Lease)
     case waiter(WaiterID)
@@ -171,7 +171,7 @@ struct LeaseTable: ~Copyable {
   /// An Idempotency-Key counts no more.
   mutating func cancel(_ key: CallersKey) { canceled.insert(key) }
 
-  /// Whether an Idempotency-Key was taken back.
+  /// Returns true when an Idempotency-Key was taken back.
   func isCanceled(_ key: CallersKey) -> Bool { canceled.contains(key) }
 
   /// A waiter's Idempotency-Key leads to its place.
@@ -293,7 +293,7 @@ extension Lease {
 
     fileprivate init(state: State) { self.state = state }
 
-    /// How a lease begins that was found in a record.
+    /// Begins a lease that was found in a record.
     init(found state: State = .held) { self.state = state }
   }
 }
@@ -304,7 +304,7 @@ extension Lock {
     fileprivate(set) var holders: [Lease] = []
     /// Units out on leases, cooling ones included.
     fileprivate(set) var unitsOut = 0
-    /// How many of the holders are over for those who had them, and cool down.
+    /// The number of holders that are over for those who had them, and cool down.
     fileprivate(set) var coolingCount = 0
     /// The last fence that was granted; `nil` for none since the lock was made or found.
     fileprivate(set) var lastFence: Int64?

@@ -1,12 +1,12 @@
-/// What is told of what the ledger does: notices to callers, counts, events, the ends and the drift for the log.
+/// The observers of what the ledger does: notices to callers, counts, events, the ends and the drift for the log.
 ///
 /// A watch is told once; the version of a lock grows with every change.
 struct Observers: ~Copyable {
   var counters = ServiceCounters()
-  /// What the last recovery found.
+  /// The findings of the last recovery.
   var recovery = RecoveryReport()
   let ring: EventRing
-  /// What to tell whom, in order; the owner takes it and tells them outside its lock.
+  /// The notices, in order; the owner takes it and tells them outside its lock.
   private var notices: [Notice] = []
   private var ends = EndLog()
   private var driftReports: [DriftReport] = []
@@ -51,7 +51,7 @@ struct Observers: ~Copyable {
     note(.renewed, lease, at: now)
   }
 
-  /// Who follows a lease hears of its deadline.
+  /// Tells those who follow a lease of its deadline.
   mutating func tellDeadline(of lease: Lease) {
     guard let client = lease.client else { return }
     tell(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
@@ -164,7 +164,7 @@ struct Observers: ~Copyable {
     }
   }
 
-  /// Whether a lock's drift is more than was told of it; from now on it is as told.
+  /// Returns true when a lock's drift is more than was told of it; from now on it is as told.
   func news(of lock: Lock, excess: Int, surplus: Int) -> (excess: Bool, surplus: Bool) {
     defer { (lock.seen.excess, lock.seen.surplus) = (excess, surplus) }
     return (excess > lock.seen.excess, surplus > lock.seen.surplus)
@@ -181,11 +181,11 @@ struct Observers: ~Copyable {
 }
 
 extension Lock {
-  /// What was told of a lock: the observers' own.
+  /// The observers' own words of a lock.
   struct Seen {
     /// Tells its states apart.
     fileprivate(set) var version: UInt64 = 0
-    /// Who wants to hear of the next one.
+    /// The watches that want to hear of the next one.
     fileprivate(set) var watches: [WatchID] = []
     fileprivate(set) var excess = 0
     fileprivate(set) var surplus = 0

@@ -31,12 +31,12 @@ struct LeaseRecord {
   var count: Int
   var mode: LockMode
   var bindsConnection: Bool
-  /// Whether it was bound to its connection after the grant: the deadline's word says so, in one store.
+  /// True when it was bound to its connection after the grant: the deadline's word says so, in one store.
   var isAttached = false
   var isEndless = false
-  /// Whether it is a part of the lease that has the same fence.
+  /// True when it is a part of the lease that has the same fence.
   var isPart = false
-  /// Whether its parts have another fence.
+  /// True when its parts have another fence.
   var hasGroup = false
   var fingerprint: UInt64
   var waited: TimeSpan
@@ -45,9 +45,10 @@ struct LeaseRecord {
   var keyLength: Int
   /// Bytes of the name that was used for the lock, when it is not the lock's own.
   var nameLength = 0
-  /// What the end adds to how many semaphores, on leases of raw operations; these have no name of their own.
+  /// The number of semaphores to which the end adds something, on leases of raw operations; these have no name of their
+  /// own.
   var adjustmentCount = 0
-  /// Whether it ends with a process.
+  /// True when it ends with a process.
   var bindsProcess = false
   /// The low half of the id that it was transferred from.
   var predecessor: UInt64?
@@ -124,7 +125,7 @@ extension LeaseRecord {
     (ownerLength, keyLength, bindsConnection, isEndless, bindsProcess) = (nil, 0, false, false, false)
   }
 
-  /// Whether it is another form of the same record.
+  /// Returns true when it is another form of the same record.
   func isSame(as other: LeaseRecord) -> Bool {
     fence == other.fence && lockCell == other.lockCell && isPart == other.isPart
   }
@@ -188,7 +189,7 @@ struct LockRecord {
   var semaphoreCount: Int
   /// Leases with this fence or a later one, and with this record's number, stood on this lock; 0 where it is not known.
   var firstFence: Int64
-  /// Whether somebody wrote its values.
+  /// True when somebody wrote its values.
   var isDamaged = false
   var keyLength: Int
   var textCell: UInt32
@@ -253,7 +254,7 @@ extension LockRecord {
       textCell: UInt32(truncatingIfNeeded: words[3] >> 32))
   }
 
-  /// Whether the set is shared with native programs.
+  /// True when the set is shared with native programs.
   var isNative: Bool {
     if case .named = layout { false } else { true }
   }

@@ -4,7 +4,7 @@ import Leasehold
 ///
 /// `openapi.yaml` has the same rows, and with each what to do about it; `Tests/Tidy` compares the two.
 enum ProblemTable {
-  /// What HTTP says of a code.
+  /// The row of a code: its status and its title.
   struct Row: Sendable {
     let status: UInt16
     /// The same for every problem of the code.
@@ -103,7 +103,7 @@ enum ProblemTable {
   ]
 
   private static let byCode = Dictionary(uniqueKeysWithValues: rows.map { ($0.key, $0.value) })
-  /// What a code without a row is answered as: somebody forgot the row.
+  /// The row of a code that has none: somebody forgot the row.
   private static let missing = Row(500, "The service made a mistake")
 
   /// The row of a code; 500 where it has none.

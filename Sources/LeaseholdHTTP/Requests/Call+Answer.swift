@@ -2,7 +2,7 @@ import Leasehold
 
 // An acquire or a conversion: answered now, or parked until the engine tells how it went.
 
-/// How an acquire is answered where not with the lease itself.
+/// The form of an acquire's answer where it is not the lease itself.
 protocol GrantForm: Sendable {
   /// The answer to a grant.
   func granted(_ lease: LeaseSnapshot) -> Response

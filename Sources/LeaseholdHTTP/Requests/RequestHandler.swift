@@ -200,14 +200,14 @@ extension Exchange {
 }
 
 extension LeaseholdError {
-  /// What is answered by a service that stops.
+  /// The error of a service that stops.
   fileprivate static var stopping: LeaseholdError {
     LeaseholdError(
       .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
       retryAfter: .seconds(1))
   }
 
-  /// No form of the answer is one that the caller takes.
+  /// The error of an answer in no form that the caller takes.
   fileprivate static var notAcceptable: LeaseholdError {
     LeaseholdError(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
   }
@@ -223,7 +223,7 @@ extension LeaseholdError {
       facts: [("maximum_bytes", .number(Int64(maximum)))])
   }
 
-  /// What libmicrohttpd does not let through.
+  /// The error for what libmicrohttpd does not let through.
   convenience init(_ error: LibraryError) {
     switch error {
     case .unreadableHead:
@@ -243,7 +243,7 @@ extension LeaseholdError {
     }
   }
 
-  /// What libmicrohttpd let through and we do not.
+  /// The error for what libmicrohttpd let through and we do not.
   convenience init(_ defect: Exchange.Defect) {
     switch defect {
     case .malformedRequestLine:

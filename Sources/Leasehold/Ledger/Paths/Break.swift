@@ -79,7 +79,7 @@ extension Lease {
   /// The reason of its end by its deadline.
   var ownEnd: EndReason { breaking == nil ? .expired : .broken }
 
-  /// Who ends it, why, and when.
+  /// The operator that ends it, the reason, and the instant.
   var breakNote: BreakNote {
     BreakNote(reason: breaking?.reason, by: breaking?.by, end: MonotonicInstant(nanoseconds: deadline))
   }
