@@ -8,8 +8,8 @@ extension Ledger {
   ///
   /// Who followed it hears that it was transferred. An answer to its acquire that gets lost takes nothing away.
   ///
-  /// - Throws: As ``renew(_:key:native:ttl:within:at:)``; `draining`, `starting`; `invalid-parameter` for a lease that is
-  ///   bound to a process.
+  /// - Throws: As ``renew(_:key:native:ttl:within:at:)``; `draining`, `starting`; `invalid-parameter` for a lease that
+  ///   is bound to a process.
   public func attach(_ request: AttachRequest, at moment: Moment) throws(LeaseholdError) -> LeaseSnapshot {
     guard state == .ready else { throw Self.notServing(state) }
     let lease = try findHeld(request.lease, key: nil, within: request.caller.confinement, at: moment)
