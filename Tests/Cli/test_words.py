@@ -19,7 +19,8 @@ NEVER_SENT = {
 
 
 # No command does these: HTTP's words are the only ones there are.
-OF_HTTP_ALONE = {"POST /segments", "DELETE /segments", "GET /healthz", "POST /leases", "DELETE /locks"}
+OF_HTTP_ALONE = {"POST /segments", "DELETE /segments", "GET /healthz", "POST /leases", "DELETE /locks",
+                 "DELETE /leases"}
 REQUEST = r"\b(?:GET|HEAD|PUT|POST|PATCH|DELETE) /\w+"
 
 

@@ -286,7 +286,8 @@ def may_be_invalid(problem, given, case):
         name = str(case.path_parameters.get("key", given.get("key", "")))
         # Of `want`, the names are in the detail alone. What stands behind a prefix, "..", and the classes of Unicode
         # that a new name may not have, no pattern says.
-        is_special = name in (".", "..") or name.startswith(("php:", "apache:", "path:", "sysv:")) or "want" in problem
+        is_special = name in (".", "..") or "want" in problem
+        is_special = is_special or name.startswith(("php:", "apache:", "sharelite:", "path:", "sysv:"))
         is_special = is_special or "characters that nobody sees" in problem["detail"]
         return parameter == "set" or is_special or len(name.encode()) > 255 or case.path.startswith("/keys")
     if code == "missing-parameter":  # required in the query or in the body, which a schema cannot say
@@ -298,6 +299,7 @@ def may_be_invalid(problem, given, case):
             or parameter in ("cursor", "If-Match", "If-None-Match", "since")
             or (parameter in BINDING and (BINDING & set(given) or "want" in problem))
             or (parameter == "values" and "nsems" in given)
+            or (parameter == "key" and "Idempotency-Key" in problem["detail"] and case.path == "/leases")
             or (parameter in ("ttl", "owner") and "ops" in given and "undo" not in str(given["ops"]))
             or (parameter in DURATIONS and "e" in str(given.get(parameter)))
         )  # JSON numbers with an exponent
