@@ -28,9 +28,7 @@ function drawEvents() {
 /** An event in words: who, and where somebody else ended it, who did and why. */
 function eventLine({ kind, event, at }, withKey) {
   const words = make("span", {});
-  if (withKey && event.key !== undefined) {
-    words.append(make("a", { href: `/ui/locks/${encodeURIComponent(event.key)}`, "data-go": "" }, make("bdi", {}, event.key)));
-  }
+  if (withKey && event.key !== undefined) words.append(linkTo(event.key));
   if (event.owner) words.append(words.childNodes.length ? " · " : "", make("bdi", {}, event.owner));
   if (event.reason && event.reason !== kind) words.append(make("span", { class: "soft" }, ` (${event.reason})`));
   if (event.by) words.append(make("span", { class: "soft" }, ` by ${event.by}`));

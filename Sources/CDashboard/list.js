@@ -22,6 +22,13 @@ function address({ key, dialect, sysv }) {
   return `/locks/${encodeURIComponent(key)}${query ? `?${query}` : ""}`;
 }
 
+/** A link by a lock's name alone. Locks may share a name: then the list shows them all. */
+function linkTo(key) {
+  const [lock, ...more] = [...known.values()].map((item) => item.lock).filter((lock) => lock.key === key);
+  const href = more.length ? `/?${new URLSearchParams({ q: key })}` : `/ui${lock ? address(lock) : `/locks/${encodeURIComponent(key)}`}`;
+  return make("a", { href, "data-go": "" }, make("bdi", {}, key));
+}
+
 const ownersPage = (owner) => `/ui/owners/${encodeURIComponent(owner)}`;
 
 /** Whether native programs hold some of it. Of sets that others made the service may not know how much there is; but

@@ -306,7 +306,7 @@ const endAllWords = (isSure = false) =>
 
 function drawLease(lease) {
   const keys = lease.locks ?? [lease.key];
-  const links = keys.flatMap((key, place) => [place ? ", " : "", make("a", { href: `/ui/locks/${encodeURIComponent(key)}`, "data-go": "" }, make("bdi", {}, key))]);
+  const links = keys.flatMap((key, place) => [place ? ", " : "", linkTo(key)]);
   const ends = lease.expires_at ? clock(() => duration(Date.parse(lease.expires_at) - serviceNow())) : "no deadline";
   return make("tr", {}, make("td", {}, ...links), make("td", {}, has(lease)),
     make("td", { class: "figure" }, clock(() => duration(serviceNow() - Date.parse(lease.since)))),

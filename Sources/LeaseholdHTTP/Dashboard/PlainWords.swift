@@ -39,6 +39,19 @@ extension ResponseBuffer {
     append("</bdi>" as StaticString)
   }
 
+  /// Appends a name that is cut in its middle where it has no room; beginnings and ends tell names apart.
+  mutating func append(cut text: String) {
+    let endShown = 14
+    guard text.count > 2 * endShown else { return append(name: text) }
+    append("<bdi class=\"cut\" title=\"" as StaticString)
+    append(escaped: text)
+    append("\"><span class=\"start\">" as StaticString)
+    append(escaped: String(text.dropLast(endShown)))
+    append("</span><span class=\"end\">" as StaticString)
+    append(escaped: String(text.suffix(endShown)))
+    append("</span></bdi>" as StaticString)
+  }
+
   /// Appends a link to the page of a lock.
   mutating func append(linkTo lock: LockSnapshot) {
     append("<a href=\"/ui/locks/" as StaticString)
@@ -52,7 +65,7 @@ extension ResponseBuffer {
       }
     }
     append("\">" as StaticString)
-    append(name: lock.key.text)
+    append(cut: lock.key.text)
     append("</a>" as StaticString)
   }
 
@@ -62,7 +75,7 @@ extension ResponseBuffer {
     append("<a href=\"/ui/owners/" as StaticString)
     append(percentEncoded: owner)
     append("\">" as StaticString)
-    append(name: owner)
+    append(cut: owner)
     append("</a>" as StaticString)
   }
 
