@@ -175,7 +175,7 @@ package final class EtcdGateway: Sendable {
         failures += 1
         index += 1
         guard failures % members.count == 0 else { continue }
-        // Where nobody listens, nobody will soon; where somebody does, a leader may be chosen meanwhile.
+        // Where no member listens, waiting does not help; where one does, a leader may be chosen meanwhile.
         guard reached else { throw .unavailable(reason) }
         HostClock.sleep(nanoseconds: min(Self.pause, max(0, deadline - HostClock.monotonic())))
       }

@@ -45,6 +45,6 @@ package final class EtcdWatch: Sendable {
     }
   }
 
-  /// Ends it; whoever waits is told at once.
+  /// Ends the watch; a thread that waits on it is told at once.
   package func cancel() { connection.abort() }
 }

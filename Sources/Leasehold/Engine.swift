@@ -1,6 +1,6 @@
 /// An engine that serves locks, in parts: the HTTP layer knows nothing else of it.
 ///
-/// A part that is `nil` is not to be had from this engine; whoever asks for it gets `not-supported`.
+/// A part that is `nil` is not to be had from this engine; a request for it gets `not-supported`.
 public struct Engine: Sendable {
   /// Locks and leases.
   public var locks: any LockService
@@ -40,7 +40,7 @@ public struct EngineTraits: Sendable {
   public var ttlMin = TimeSpan.milliseconds(1)
   /// The time that a lease may go on after its end, later and never earlier; zero for an engine that ends them itself.
   public var expiryPrecision = TimeSpan.zero
-  /// The features that it does not have; whoever asks for one gets `not-supported`.
+  /// The features that it does not have; a request for one gets `not-supported`.
   public var lacks: Set<EngineFeature> = []
 
   /// An engine that answers every call at once.

@@ -101,7 +101,7 @@ public protocol LockService: AnyObject, Sendable {
   func releaseAll(
     owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> [String]
-  /// Ends somebody's lease, now or after a grace.
+  /// Ends a holder's lease by force, now or after a grace.
   ///
   /// - Throws: As ``lease(_:within:at:)``; `permission-denied` for a lease of another user, `in-use` where two leases
   ///   have the short name.
@@ -195,7 +195,7 @@ extension LockService {
     _ lease: LeaseID, ttl: TimeSpan?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot { try renew(lease, on: nil, ttl: ttl, within: nil, at: now) }
 
-  /// One lease, whoever asks.
+  /// One lease, for any caller.
   ///
   /// - Throws: As ``lease(_:within:at:)``.
   public func lease(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {

@@ -53,7 +53,7 @@ public protocol VariableStore: AnyObject, Sendable {
   func change(
     _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo
-  /// Removes a segment; whoever has it attached keeps it until then, which is refused unless `force`.
+  /// Removes a segment. Where processes have it attached this takes `force`, and they keep it until they detach.
   ///
   /// - Throws: As ``change(_:uid:gid:mode:)``, and `in-use` without `force`.
   func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo

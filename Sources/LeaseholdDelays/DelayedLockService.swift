@@ -144,7 +144,7 @@
       }
     }
 
-    /// Ends somebody's lease.
+    /// Ends a holder's lease by force.
     public func breakLease(
       _ request: BreakRequest, at now: MonotonicInstant
     ) throws(LeaseholdError) -> BreakOutcome {

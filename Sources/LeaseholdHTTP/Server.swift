@@ -16,7 +16,7 @@ public struct ServerOptions: Sendable {
   public var unixPath: String?
   /// The mode of the socket file.
   public var unixMode: UInt32 = 0o660
-  /// Listening sockets that somebody else made, as descriptors.
+  /// Listening sockets that another program made, as descriptors.
   public var inherited: [Int32] = []
   /// Threads that serve connections, for each listener.
   public var threads = 1

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Listens where there is nothing to serve with: the kernel has no System V semaphores for this process.
 ///
-/// `/healthz` is 200, everything else 503 `sysv-unavailable` with the errno, so that whoever asks learns why.
+/// `/healthz` is 200, everything else 503 `sysv-unavailable` with the errno, so that a caller learns why.
 public final class UnavailableServer: Sendable {
   private let options: ServerOptions
   private let handler: UnavailableHandler

@@ -2,8 +2,8 @@ import Synchronization
 
 /// Threads for work that may block, started when first needed and kept; at most so many, and nothing queues.
 ///
-/// A place is reserved before the work is made, so that whoever finds none can still say so. The thread that ran last
-/// is taken first: the others' stacks stay cold.
+/// A place is reserved before the work is made, so that a caller that finds none can still say so. The thread that ran
+/// last is taken first: the others' stacks stay cold.
 package final class BlockingPool: Sendable {
   /// Why there is no place.
   package enum Refusal: Error, Equatable {

@@ -7,7 +7,7 @@ import Synchronization
 /// It takes no signals, as those are meant for threads that wait for them: but ``interrupt()``, and what a fault of its
 /// own brings. Let the object go to leave the thread to itself, or ``join()`` it.
 package final class HostThread: @unchecked Sendable {
-  // Written once, before anybody else can see the object.
+  // Written once, before another thread can see the object.
   private let thread: pthread_t
   private let isJoined = Atomic(false)
 
@@ -76,7 +76,7 @@ package final class HostThread: @unchecked Sendable {
     sigaction(interruptSignal, &action, nil)
   }
 
-  /// Blocks signals in this thread and in those that it starts: who is to hear them accepts them again.
+  /// Blocks signals in this thread and in those that it starts: a thread that is to hear them accepts them again.
   ///
   /// Those of faults are not, as they would then end the process without a trace, and neither is ``interrupt()``'s.
   ///

@@ -77,7 +77,7 @@ struct DaemonGuard: Sendable {
       } catch .resourceTemporarilyUnavailable {
         continue
       } catch .identifierRemoved, .invalidArgument {
-        // Who serves makes it anew at once, and has the right of way.
+        // The daemon that serves makes it anew at once, and has the right of way.
         HostClock.sleep(nanoseconds: 1_000_000_000)
         waited = try DaemonGuard(key: key)
       } catch {
@@ -90,7 +90,7 @@ struct DaemonGuard: Sendable {
   /// The process that has it, as far as the kernel tells.
   enum Holder {
     case this
-    /// The set is gone, or its value was written to 0: whoever takes it next has it.
+    /// The set is gone, or its value was written to 0: the next daemon that takes it has it.
     case nobody
     /// Its value was changed since this process took it.
     case unknown
@@ -144,7 +144,7 @@ struct DaemonGuard: Sendable {
     }
   }
 
-  /// Wakes the thread that sleeps; whoever rings waits for it, so the kernel is asked until it does.
+  /// Wakes the thread that sleeps; the caller waits for it, so the kernel is asked until it does.
   func ring() {
     while true {
       do throws(Errno) {

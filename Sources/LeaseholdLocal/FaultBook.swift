@@ -31,7 +31,7 @@ final class FaultBook: Sendable {
     if let notice { report?(notice) }
   }
 
-  /// Notes that a part was removed by somebody and is there again.
+  /// Notes that another program removed a part, and that it is there again.
   func noteReplaced(_ part: ServiceFault.Part) {
     note(part, nil)
     report?(.replaced(part))

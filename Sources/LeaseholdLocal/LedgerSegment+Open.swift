@@ -93,8 +93,8 @@ extension LedgerSegment {
     return ledger
   }
 
-  /// When somebody removed the segment (ipcrm -m), puts a new one in its place, from memory; else puts right what
-  /// somebody scribbled over its header.
+  /// Puts a new segment, from memory, in the place of one that was removed (ipcrm -m); else puts right what another
+  /// program wrote over its header.
   ///
   /// True when it was removed.
   func reviveIfRemoved() throws(LocalServiceError) -> Bool {

@@ -32,7 +32,7 @@ final class LedgerSegment: LedgerStorage {
   /// True when it was made here and has no record yet.
   private var isFresh: Bool
   private var base: UnsafeMutableRawPointer
-  /// The words that page 0 should hold: the words of the ledger, where the service is, who serves.
+  /// The words that page 0 should hold: those of the ledger, the place of the service, the daemon.
   private var words = InlineArray<3, UInt64>(repeating: 0)
   private var description = ""
   var server = ServerMark.nobody
@@ -143,21 +143,21 @@ final class LedgerSegment: LedgerStorage {
 
   // MARK: Page 0
 
-  /// Puts right what somebody scribbled over page 0, but for who serves.
+  /// Puts right what another program wrote over page 0, but for the word that names the daemon.
   func mendHeader() {
     for (index, word) in headerWords where headerWord(index) != word { setHeaderWord(index, word) }
   }
 
-  /// The words of page 0 as they should be, but for who serves; the magic comes last.
+  /// The words of page 0 as they should be, but for the one that names the daemon; the magic comes last.
   private var headerWords: [(Int, UInt64)] {
     let ledger = HeaderWord.allCases.map { (Self.firstLedgerWord + $0.rawValue, words[$0.rawValue]) }
     return [(1, Self.layout), (2, UInt64(capacity))] + ledger + [(0, Self.magic)]
   }
 
-  /// Replaces the memory below by a copy, after somebody removed the segment.
+  /// Replaces the memory below by a copy, after another program removed the segment.
   ///
-  /// How much is copied, and what page 0 says, comes from here and not from the segment. Call with nobody else at work
-  /// on it.
+  /// How much is copied, and what page 0 says, comes from here and not from the segment. Call while no other thread
+  /// works on it.
   func move(to other: Mapping) throws(Errno) {
     let used = Self.bytes(capacity: min(Int(clamping: words[HeaderWord.highWater.rawValue]), capacity))
     do {

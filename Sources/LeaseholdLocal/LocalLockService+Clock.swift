@@ -66,7 +66,7 @@ extension LocalLockService {
     }
   }
 
-  /// Once a second: a ledger that somebody removed is made anew.
+  /// Makes a ledger anew that another program removed; called once a second.
   ///
   /// Grants go on without one, and it is tried again in a second; until then the service is not ready, as its leases
   /// would not outlive it.

@@ -53,8 +53,8 @@ extension LocalLockService {
     }
   }
 
-  /// Ends somebody's lease: root and this service's user anybody's, other local users their own, callers over TCP
-  /// anybody's, as nothing tells them apart.
+  /// Ends a holder's lease by force: root and this service's user end any, other local users their own, callers over
+  /// TCP any, as nothing tells them apart.
   ///
   /// - Throws: As ``LockService/breakLease(_:at:)``.
   public func breakLease(

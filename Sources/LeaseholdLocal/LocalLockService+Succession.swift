@@ -1,4 +1,4 @@
-// One daemon at a time: what happens when somebody takes the guard away from the one that serves.
+// One daemon at a time: what happens when the guard is taken away from the one that serves.
 //
 // A thread sleeps on the guard, so that its removal is noticed within microseconds: then it is made anew, or another
 // daemon has it and this one is over. Before each call of the ledger a look at the header, two words in memory, tells
@@ -42,7 +42,7 @@ extension LocalLockService {
     }
   }
 
-  /// Looks after the guard: one that somebody removed, or wrote, is taken again.
+  /// Looks after the guard: one that another program removed, or wrote, is taken again.
   ///
   /// False when another daemon has it: then this one is over, because two that write one ledger would undo each other's
   /// leases.
@@ -54,7 +54,7 @@ extension LocalLockService {
   /// Answers the daemon that was faster.
   private func takeGuardAgain() -> Int32? {
     let retaken = daemonGuard.withLock { daemonGuard -> DaemonGuard.Retaking? in
-      // A value that somebody wrote tells nothing of another daemon: one that has the guard is named in the header.
+      // A value that a program wrote tells nothing of another daemon: the header names the one that has the guard.
       guard case .nobody = daemonGuard.holder else { return nil }
       let retaken = DaemonGuard.retake(key: controlKey)
       if case .done(let fresh) = retaken { daemonGuard = fresh }

@@ -211,7 +211,7 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
     if successor.load(ordering: .relaxed) == 0 { daemonGuard.withLock { $0.release() } }
   }
 
-  /// Runs a change of the ledger, then tells whoever must hear of it, outside the mutex.
+  /// Runs a change of the ledger, then tells the clients that must hear of it, outside the mutex.
   @inline(__always)
   func change<Success: Sendable, Failure: Error>(
     _ body: (Ledger) throws(Failure) -> Success

@@ -7,9 +7,9 @@ public import SystemPackage
 public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
   /// Another daemon serves this IPC namespace.
   case alreadyServed(pid: Int32, description: String)
-  /// The daemon whose guard somebody removed does not end.
+  /// The daemon whose guard was removed does not end.
   case stillRunning(pid: Int32)
-  /// The key of the guard belongs to somebody else.
+  /// The key of the guard belongs to another program.
   case foreignControlSet(key: Int32, id: Int32, semaphoreCount: Int)
   /// The kernel does not let this user at what carries the key of the guard or the ledger.
   case notPermitted(OwnObject, key: Int32, owner: UInt32?, errno: Errno)

@@ -4,8 +4,8 @@ import SystemPackage
 
 /// Something that the daemon keeps in the kernel and finds again by its key.
 ///
-/// A key is a number that everybody may use first. What is found under it is believed only if this user made it, owns
-/// it, and nobody else may use it: an owner alone is no proof, because whoever made an object can give it away.
+/// A key is a number that any program may use first. What is found under it is believed only if this user made it, owns
+/// it, and no other user may use it: an owner alone is no proof, because the maker of an object can give it away.
 public enum OwnObject: Sendable {
   /// The semaphore set that one daemon at a time has.
   case `guard`
@@ -26,7 +26,7 @@ public enum OwnObject: Sendable {
   /// The command that removes it.
   func removal(_ key: Int32) -> String { "ipcrm \(self == .guard ? "-S" : "-M") \(IPCKey(rawValue: key))" }
 
-  /// Refuses what somebody else made, owns or may use.
+  /// Refuses what another user made, owns or may use.
   func check(_ permissions: IPCPermissions, key: Int32) throws(LocalServiceError) {
     guard permissions.isOurs, permissions.mode == .ownerReadWrite else {
       throw .notOurs(

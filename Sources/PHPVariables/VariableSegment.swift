@@ -1,7 +1,7 @@
 /// PHP's variables in a piece of shared memory: a header, then one chunk after the other, without holes.
 ///
-/// Whoever may write the segment may have written anything into it, and may do so while we look. Each number is read
-/// once, checked against the size that the kernel told, and only then used. A change is computed first and written
+/// A program that may write the segment may have written anything into it, and may do so while we look. Each number is
+/// read once, checked against the size that the kernel told, and only then used. A change is computed first and written
 /// then, so one that fails leaves every byte as it was.
 ///
 /// ```

@@ -4,7 +4,7 @@ public import SysVTypes
 
 /// A set of semaphores in the kernel, known by its number.
 ///
-/// A value, not an owner: the set lives in its IPC namespace until somebody removes it, whatever becomes of this.
+/// A value, not an owner: the set lives in its IPC namespace until a program removes it, whatever becomes of this.
 /// A number is used again only after millions of sets, so a set that is gone is found out:
 /// `Errno.invalidArgument`, or `Errno.identifierRemoved` when it went meanwhile.
 public struct SemaphoreSet: Hashable, Sendable, Identifiable {

@@ -49,7 +49,7 @@ public struct SemaphoreOperation: Hashable, Sendable {
   @inlinable
   public var refusesToWait: Bool { flags.contains(.nowait) }
 
-  /// True when the step is taken back when whoever did it ends.
+  /// True when the kernel takes the step back at the end of the process that did it.
   @inlinable
   public var undoes: Bool { flags.contains(.undo) }
 }

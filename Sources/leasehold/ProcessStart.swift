@@ -40,7 +40,7 @@ enum ProcessStart {
   /// Gives signals back their default.
   ///
   /// The Swift runtime catches them to write a backtrace where its tool lies beside its libraries, which takes seconds,
-  /// and then many lines; whoever sends one wants the process gone. What is ignored stays so, as nohup(1) wants it.
+  /// and then many lines; a user who sends one wants the process gone. What is ignored stays so, as nohup(1) wants it.
   private static func endAtOnce(by signals: [Int32]) {
     for signal in signals where isCaught(signal) { Glibc.signal(signal, SIG_DFL) }
   }

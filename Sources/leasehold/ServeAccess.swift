@@ -32,7 +32,7 @@ extension ServeOptions {
 
   /// Checks the TCP sockets of the service manager as `--host` is checked.
   ///
-  /// They are served without TLS, so for an address that others reach somebody must have said that this is meant.
+  /// They are served without TLS, so for an address that others reach the operator must have said that this is meant.
   func check(_ inherited: InheritedSockets) throws(SettingsError) {
     for socket in inherited.sockets {
       guard case .tcp(let host, let port) = socket.address else { continue }

@@ -54,7 +54,7 @@ struct ServeCommand: ParsableCommand {
       print(json ? resolved.json : resolved.table, terminator: "")
       return try options.checkFiles()
     }
-    // Whoever reads the log, or an answer, may go at any time.
+    // The reader of the log, or of an answer, may go at any time.
     signal(SIGPIPE, SIG_IGN)
     HostThread.blockSignals()
     let log = try DaemonLog(options: options, environment: environment)

@@ -19,7 +19,7 @@ final class TLSSession: @unchecked Sendable {
   /// Prepares a session with the host of a name or an address.
   ///
   /// - Parameters:
-  ///   - descriptor: The socket; whoever made it closes it, after this is gone.
+  ///   - descriptor: The socket; its maker closes it, after this is gone.
   ///   - trust: Who vouches for the peer, and what this side shows.
   init(_ descriptor: Int32, host: String, trust: TLSTrust) throws(HTTPFailure) {
     let credentials = try Self.credentials(trust)

@@ -135,7 +135,7 @@ public struct WaitSteps: Sendable {
 extension LockDialect {
   /// None.
   public var companion: Int? { nil }
-  /// Nothing: whoever writes the lock's value writes the count.
+  /// Nothing: a write of the lock's value is one of the count.
   public func removeFromCount(_ share: Share) -> OpList { OpList() }
   /// A lock without readers has nothing to convert.
   public func upgrade(capacity: Int?) -> Share? { nil }

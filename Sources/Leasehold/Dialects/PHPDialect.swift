@@ -30,14 +30,14 @@ public struct PHPDialect: LockDialect {
   /// The numbers of USAGE and SETVAL: PHP's own books.
   public static let books = usage...guardian
 
-  /// Takes units while somebody is counted; fails when nobody is, because then SEM may be stale.
+  /// Takes units while a handle is counted; fails when none is, because then SEM may be stale.
   public func take(_ share: Share) -> OpList {
     OpList(
       .expectZero(Self.guardian), .add(-1, to: Self.usage), .add(share.units * Self.weight + 1, to: Self.usage),
       .add(-share.units, to: Self.sem))
   }
 
-  /// Sets SEM, which has `value`, to `limit` and takes units, in one step that fails unless nobody is counted: what
+  /// Sets SEM, which has `value`, to `limit` and takes units, in one step that fails when a handle is counted: what
   /// `sem_get` does in four calls under its guard.
   public func takeFirst(_ share: Share, limit: Int, value: Int) -> OpList {
     OpList(
@@ -45,7 +45,7 @@ public struct PHPDialect: LockDialect {
       .add(limit - share.units, to: Self.sem), .add(share.units * Self.weight, to: Self.usage))
   }
 
-  /// Sets SEM, which has `value`, to `limit`, unless somebody is counted.
+  /// Sets SEM, which has `value`, to `limit`, unless a handle is counted.
   public func open(limit: Int, value: Int) -> OpList {
     OpList(
       .expectZero(Self.guardian), .expectZero(Self.usage), .add(-value, to: Self.sem), .expectZero(Self.sem),
@@ -57,9 +57,9 @@ public struct PHPDialect: LockDialect {
     OpList(.add(share.units, to: Self.sem), then: .add(-share.units * Self.weight, to: Self.usage))
   }
 
-  /// Counted like a handle of PHP while waiting, so that nobody sets SEM meanwhile.
+  /// Counted like a handle of PHP while waiting, so that no handle sets SEM meanwhile.
   ///
-  /// Only beside others: who is alone must set SEM first, so the wait is given up at once.
+  /// Only beside others: a process that is alone must set SEM first, so the wait is given up at once.
   public func wait(for share: Share) -> WaitSteps {
     WaitSteps(
       enter: OpList(
@@ -89,7 +89,7 @@ public struct PHPDialect: LockDialect {
     public let usage: Int
     /// Handles that PHP has open; below zero when USAGE does not cover the leases any more.
     public let handles: Int
-    /// True when nobody is counted: SEM may be stale, and the next user sets it.
+    /// True when no handle is counted: SEM may be stale, and the next one sets it.
     public let isAlone: Bool
     /// True when a program is in the middle of `sem_get`.
     public let isGuarded: Bool

@@ -25,9 +25,9 @@ enum Return {
   case operations([SemaphoreOperation])
   /// The opposite of what raw operations changed, as far as it goes.
   case adjustments([SemaphoreOperation])
-  /// Only the count: somebody is about to write the value.
+  /// Only the count: a caller is about to write the value.
   case countOnly(Share)
-  /// Nothing: somebody wrote the value.
+  /// Nothing: another program wrote the value.
   case nothing
 }
 
@@ -123,7 +123,7 @@ extension LockTable {
     }
   }
 
-  /// Takes a share out of the count of what is out, where there is one, and gives nothing back: somebody wrote the
+  /// Takes a share out of the count of what is out, where there is one, and gives nothing back: a caller wrote the
   /// value, or is about to.
   @discardableResult
   func removeFromCount(_ share: Share, of lock: Lock) -> KernelOutcome {
@@ -213,13 +213,13 @@ extension LockTable {
     return outcome == .done ? .taken(Taken()) : .not(outcome)
   }
 
-  /// Claims operations that were done with SEM_UNDO before anybody asked here.
+  /// Claims operations that were done with SEM_UNDO already.
   func claimPerformed() -> Taken { Taken() }
 
   /// As much as fits beside any value or can be taken from it: one of the two always goes.
   private static var smallPiece: Int { Limits.slots / 2 }
 
-  /// In one step, unless that is longer than the kernel takes or somebody's value is in the way of a large one.
+  /// In one step, unless that is longer than the kernel takes or a value is in the way of a large one.
   private func dropUndo(_ adjustments: [SemaphoreOperation], on set: Int32) -> KernelOutcome {
     guard !adjustments.isEmpty else { return .done }
     let pieces = adjustments.flatMap(Self.pieces)
@@ -325,7 +325,7 @@ extension LockTable {
     return .done
   }
 
-  /// Puts the limit of a `php:` set into force, unless somebody is counted.
+  /// Puts the limit of a `php:` set into force, unless a handle is counted.
   func openPHP(_ set: Int32, limit: Int, value: Int) -> KernelOutcome {
     kernel.operate(set, PHPDialect().open(limit: limit, value: value))
   }

@@ -187,7 +187,7 @@ extension Journal {
     var cell = first
     var chain: [Int] = []
     while cell != TextRecord.none {
-      // A text belongs to one record, and whoever comes second has lost its own.
+      // A text belongs to one record, and a record that comes second has lost its own.
       guard cell < result.highWater, chain.count < 8, !chain.contains(Int(cell)),
         !result.usedText.contains(Int(cell))
       else { return nil }

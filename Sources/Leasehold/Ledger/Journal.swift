@@ -80,7 +80,7 @@ struct Journal: ~Copyable {
   @inline(__always)
   func setLastUse(_ instant: Int64, of cell: Int) { storage.store(UInt64(instant), .first, at: cell) }
 
-  /// Stores that somebody wrote a lock's values.
+  /// Stores that another program wrote a lock's values.
   func setDamaged(_ cell: Int) {
     storage.store(storage.body(at: cell).words[1] | LockRecord.damagedBit, .second, at: cell)
   }

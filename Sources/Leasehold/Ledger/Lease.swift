@@ -181,7 +181,7 @@ final class Lease: Deadlined {
   /// True when it ends with something, so that it may do without a deadline.
   var isBound: Bool { bindsConnection || bond != nil }
 
-  /// When it ends by itself unless somebody renews it or takes it up again, in nanoseconds; 0 for never.
+  /// The time of its end unless a caller renews it or takes it up again, in nanoseconds; 0 for never.
   var end: Int64 { hasLostBinding && due > 0 && (deadline == 0 || due < deadline) ? due : deadline }
 
   /// True when what it is bound to is gone, or was lost in a restart and not found again yet.

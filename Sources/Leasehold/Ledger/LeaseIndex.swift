@@ -48,7 +48,7 @@ struct LeaseIndex<Value> {
     guard slots[hole].value != nil else { return }
     slots[hole] = .empty
     count -= 1
-    // Whoever stands behind the hole and could not be found over it moves into it.
+    // A lease that stands behind the hole and could not be found over it moves into it.
     var position = (hole + 1) & mask
     while slots[position].value != nil {
       let distance = (position - home(slots[position].id)) & mask

@@ -7,7 +7,7 @@ final class Lock {
   var place: Place
   /// All units; `nil` where a native program may have set them.
   ///
-  /// Of `php:` sets known while somebody is counted, because PHP sets it only when nobody is.
+  /// Of `php:` sets known while a handle is counted, because PHP sets it only when none is.
   var capacity: Int?
   var textCell: UInt32
   var standing = Standing()
@@ -15,7 +15,7 @@ final class Lock {
   var seen = Seen()
   /// When it was used last, in nanoseconds.
   var lastUse: Int64
-  /// Counts it for who made it; nobody's after a restart.
+  /// Counts it for its maker; for no caller after a restart.
   var claim: CallerClaim?
   /// The operations that the kernel could not take back yet.
   var debts = 0

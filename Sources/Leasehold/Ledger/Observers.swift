@@ -18,7 +18,7 @@ struct Observers: ~Copyable {
   private static let reportsMax = 64
 
   private struct Watch {
-    /// Nothing where the ledger knows nothing of the lock: only who looks again notices.
+    /// Nothing where the ledger knows nothing of the lock: only another look notices.
     let lock: Lock?
     let watcher: any LockWatcher
   }
@@ -27,7 +27,7 @@ struct Observers: ~Copyable {
 
   // MARK: Callers
 
-  /// Tells somebody something, once the mutex is released.
+  /// Tells a client something, once the mutex is released.
   mutating func tell(_ notice: Notice) { notices.append(notice) }
 
   mutating func takeNotices() -> [Notice] {
@@ -132,7 +132,7 @@ struct Observers: ~Copyable {
 
   var watchCount: Int { watches.count }
 
-  /// Has somebody hear of the next change of a lock.
+  /// Has a watcher hear of the next change of a lock.
   mutating func watch(_ lock: Lock?, _ watcher: any LockWatcher) -> WatchID {
     lastWatch += 1
     watches[lastWatch] = Watch(lock: lock, watcher: watcher)

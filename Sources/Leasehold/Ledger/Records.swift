@@ -172,7 +172,7 @@ extension LeaseRecord {
 ///
 /// ```
 ///  word 0  last use, ns of CLOCK_MONOTONIC (changes in place)
-///  word 1  the first fence of a lease on it, 0 unknown; bit 63: somebody wrote its values (changes in place)
+///  word 1  the first fence of a lease on it, 0 unknown; bit 63: its values were written (changes in place)
 ///  word 2  set | place << 32 | layout << 48 | key length << 56    word 3  capacity (0 unknown) | text's record << 32
 ///  word 4  SysV key of the set | semaphores of the set << 32      word 5  semaphore of the ledger + 1 (native sets)
 ///  words 6...14  the key's first 72 bytes
@@ -189,7 +189,7 @@ struct LockRecord {
   var semaphoreCount: Int
   /// Leases with this fence or a later one, and with this record's number, stood on this lock; 0 where it is not known.
   var firstFence: Int64
-  /// True when somebody wrote its values.
+  /// True when another program wrote its values.
   var isDamaged = false
   var keyLength: Int
   var textCell: UInt32

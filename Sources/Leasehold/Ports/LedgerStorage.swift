@@ -54,7 +54,7 @@ public protocol LedgerStorage: AnyObject {
   func write(_ body: CellBody, at cell: Int)
   /// Changes one word of a live record.
   func store(_ value: UInt64, _ word: MutableWord, at cell: Int)
-  /// Commits a record: everything written before is visible to whoever sees the word.
+  /// Commits a record: everything written before is visible to a reader that sees the word.
   func commit(_ word: CommitWord, at cell: Int)
   /// Reads a commit word.
   func commitWord(at cell: Int) -> CommitWord

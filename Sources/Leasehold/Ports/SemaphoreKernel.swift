@@ -34,7 +34,7 @@ public protocol SemaphoreKernel: AnyObject {
   func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome
   /// The same for lists of any length.
   func operate(_ set: Int32, list: [SemaphoreOperation]) -> KernelOutcome
-  /// Writes the value of one semaphore, which makes the kernel forget what anybody marked with SEM_UNDO there.
+  /// Writes the value of one semaphore, which makes the kernel forget all that was marked with SEM_UNDO there.
   func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome
   /// Makes a bank with every value 0 and its trailer written.
   ///

@@ -1,6 +1,6 @@
 /// A process that leases may end with, held in such a way that its number cannot come to mean another one.
 ///
-/// Whoever holds a reference has it watched.
+/// It is watched for as long as there is a reference to it.
 public protocol BoundProcess: AnyObject, Sendable {
   /// The stamp that tells it from others, for the next daemon.
   var stamp: ProcessStamp { get }

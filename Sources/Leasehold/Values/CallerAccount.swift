@@ -2,7 +2,7 @@ import Synchronization
 
 /// Whose requests are counted together, and whose leases belong together: a token, a user of this host, or an address.
 ///
-/// Anybody may read the counts. Those of leases, waiters and locks change only inside the ledger's mutex.
+/// Every thread may read the counts. Those of leases, waiters and locks change only inside the ledger's mutex.
 public final class CallerAccount: Sendable {
   /// For people: `token ci`, `uid 33` or `192.0.2.7`.
   public let label: String

@@ -120,7 +120,7 @@ enum CallerBound {
   case none
   /// A number, whatever others have.
   case fixed(Int)
-  /// All but one of so many parts of what others leave, so that it shrinks as the pool fills up, whoever fills it.
+  /// All but one of so many parts of what others leave, so that it shrinks as any callers fill the pool.
   case allButOne(ofParts: Int)
 }
 

@@ -18,7 +18,7 @@ public struct EndLog: Sendable {
     public var trace: TraceContext
   }
 
-  /// A semaphore set that somebody removed.
+  /// A semaphore set that another program removed.
   public struct RemovedSet: Sendable {
     /// The kernel's number.
     public var set: Int32

@@ -17,7 +17,7 @@ public enum LeaseName: Hashable, Sendable {
   }
 }
 
-/// Ends somebody's lease, now or after a grace.
+/// Ends a holder's lease by force, now or after a grace.
 public struct BreakRequest: Sendable {
   /// Whose.
   public var lease: LeaseName

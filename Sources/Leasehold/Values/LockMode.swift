@@ -47,7 +47,7 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
   case connectionClosed = 3
   /// Its answer could not be handed to a live connection.
   case undelivered = 4
-  /// The semaphore set below it was removed by somebody else.
+  /// The semaphore set below it was removed by another program.
   case setRemoved = 5
   /// Its lock was removed by `DELETE /locks/{key}` with force.
   case lockRemoved = 6

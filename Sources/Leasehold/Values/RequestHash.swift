@@ -19,7 +19,7 @@ struct RequestHash {
 }
 
 extension Caller {
-  /// A number for who asks, as far as retries are concerned: a token, a user of the Unix socket, or whoever comes over
+  /// A number for the caller, as far as retries are concerned: a token, a user of the Unix socket, or all callers over
   /// TCP without a token.
   public var door: UInt32 {
     var hash = RequestHash()

@@ -28,7 +28,7 @@ public struct SemaphoreSetInfo: Sendable {
   public var lastOperation: Int64
   /// The last change of the set's owner, mode or values by semctl, in seconds since 1970.
   public var lastChange: Int64
-  /// The role that it has for this service; `nil` for somebody else's set.
+  /// The role that it has for this service; `nil` for another program's set.
   public var role: Role?
 
   /// The contents of a set of this service's own.

@@ -24,7 +24,7 @@ public struct ServiceCounters: Sendable, Equatable {
   public var converted: UInt64 = 0
   /// Waits refused because they would never have ended.
   public var deadlocks: UInt64 = 0
-  /// Sets below locks of ours that somebody else removed.
+  /// Sets below locks of ours that another program removed.
   public var setsRemoved: UInt64 = 0
   /// Drift that was found, by kind (index: ``DriftKind/rawValue``).
   public var drift = [UInt64](repeating: 0, count: DriftKind.allCases.count)
@@ -111,13 +111,13 @@ public struct ServiceStatus: Sendable {
 
   /// The state of the service.
   public var state = State.starting
-  /// Leases that somebody holds.
+  /// Leases that are held.
   public var leases = 0
   /// Leases that are over for their holders while their slots cool down.
   public var cooling = 0
   /// Leases of which nobody knows whether they have anything.
   public var suspects = 0
-  /// Own locks whose values somebody wrote.
+  /// Own locks whose values another program wrote.
   public var damagedLocks = 0
   /// Known locks.
   public var locks = 0

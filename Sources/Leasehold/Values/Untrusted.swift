@@ -1,4 +1,4 @@
-/// A number that somebody else may have written: a word of shared memory, a line of a file, a value of the kernel's.
+/// A number that another program may have written: a word of shared memory, a line of a file, a value of the kernel's.
 ///
 /// It takes part in nothing before it was asked whether it is in a range, so no sum of it overflows and no size or
 /// index of it is wrong.

@@ -103,7 +103,7 @@ enum ProblemTable {
   ]
 
   private static let byCode = Dictionary(uniqueKeysWithValues: rows.map { ($0.key, $0.value) })
-  /// The row of a code that has none: somebody forgot the row.
+  /// The row of a code that has none, which is a mistake of the service.
   private static let missing = Row(500, "The service made a mistake")
 
   /// The row of a code; 500 where it has none.

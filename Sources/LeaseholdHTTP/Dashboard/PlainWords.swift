@@ -32,7 +32,7 @@ extension ResponseBuffer {
     }
   }
 
-  /// Appends somebody's text, set apart from what is around it.
+  /// Appends a caller's text, set apart from what is around it.
   mutating func append(name text: String) {
     append("<bdi>" as StaticString)
     append(escaped: text)
@@ -88,7 +88,7 @@ extension ResponseBuffer {
 }
 
 extension Peer {
-  /// Where somebody is, as far as it is known.
+  /// The place of a peer, as far as it is known.
   var inBrief: String { pid.map { "pid \($0)" } ?? address ?? "no name" }
 }
 

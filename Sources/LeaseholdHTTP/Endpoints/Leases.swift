@@ -66,7 +66,7 @@ enum Leases {
     try call.released(call.leaseID())
   }
 
-  /// An operator ends somebody's lease.
+  /// Ends a holder's lease, for an operator.
   static func breakLease(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     guard let name = LeaseName(hexadecimal: call.target.segment) else {
       throw .notALeaseName(call.target.segment)
@@ -139,7 +139,7 @@ enum Leases {
 }
 
 extension Call {
-  /// Ends somebody's lease, and says in the log who does.
+  /// Ends a holder's lease, and names the operator in the log.
   func broken(_ request: BreakRequest) throws(LeaseholdError) -> BreakOutcome {
     let outcome = try server.engine.locks.breakLease(request, at: now)
     var metadata: Logger.Metadata = [

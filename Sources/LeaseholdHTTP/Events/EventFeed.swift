@@ -41,7 +41,7 @@ final class EventFeed: Sendable {
   /// The number of followers that were dropped because they did not read.
   var dropped: Int { withState { $0.dropped } }
 
-  /// Takes somebody in, if there is room, and a thread.
+  /// Admits a follower, if there is room and a thread for it.
   func add(_ subscriber: EventSubscriber, _ stream: StreamBody, wallOffset: Int64) throws(LeaseholdError) {
     self.wallOffset.store(wallOffset, ordering: .relaxed)
     let (isIn, mustStart) = withState { state -> (Bool, Bool) in
@@ -61,7 +61,7 @@ final class EventFeed: Sendable {
     throw .cannotWait("pthread_create", EAGAIN)
   }
 
-  /// Lets somebody go.
+  /// Lets a follower go.
   func remove(_ subscriber: EventSubscriber) {
     withState { state in state.subscribers.removeAll { $0.subscriber === subscriber } }
   }
@@ -107,7 +107,7 @@ final class EventFeed: Sendable {
         EventFrame(event, number: batch.first + UInt64(index), epoch: batch.epoch, writer: writer)
       }
       withState { state in
-        // Whoever drains the feed fetches, too; and somebody may have come who wants older ones.
+        // The thread that drains the feed fetches, too; and a new follower may want older events.
         guard state.next == wanted else { return }
         state.epoch = batch.epoch
         if !frames.isEmpty { state.append(frames, from: batch.first) }
@@ -118,7 +118,7 @@ final class EventFeed: Sendable {
 }
 
 extension EventWindow {
-  /// Takes somebody in; who wants older events than the window has makes it begin anew.
+  /// Admits a follower; one that wants older events than the window has makes it begin anew.
   ///
   /// The others go on when it has come to where they are.
   mutating func admit(_ subscriber: EventSubscriber, _ stream: StreamBody) {

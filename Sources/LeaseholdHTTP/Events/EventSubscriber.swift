@@ -1,7 +1,7 @@
 import Glibc
 import Leasehold
 
-/// Which events somebody wants.
+/// The events that a follower wants.
 struct EventFilter: Sendable {
   /// A lock's name, or the beginning of names.
   enum Key: Sendable {

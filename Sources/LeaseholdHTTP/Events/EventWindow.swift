@@ -1,7 +1,7 @@
 import Glibc
 import Leasehold
 
-/// The frames that somebody may still want, and who follows them.
+/// The frames that a follower may still want, and the followers.
 struct EventWindow {
   /// The number of frames that are kept.
   let capacity: Int
@@ -53,7 +53,7 @@ struct EventWindow {
       subscriber.cursor = first
     }
     count += copy(&subscriber.rest, target, limit)
-    // Behind the prelude of somebody the window has gone past, the word about the gap goes first, at the next read.
+    // A follower that the window has gone past reads its prelude, and at the next read the word about the gap.
     guard subscriber.cursor >= first else { return count }
     while subscriber.rest.isEmpty, !subscriber.isEnding, subscriber.credit > 0, subscriber.cursor < next {
       if let last = subscriber.last, subscriber.cursor >= last { break }

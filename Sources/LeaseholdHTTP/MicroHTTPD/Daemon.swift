@@ -170,7 +170,7 @@ final class Daemon: @unchecked Sendable {
   func resume(_ connection: SuspendedConnection) {
     guard let mhd = connection.mhd else { return }
     MHD_resume_connection(mhd)
-    // Only now: whoever stops the daemon waits for this.
+    // This comes last: the thread that stops the daemon waits for it.
     suspended.subtract(1, ordering: .releasing)
   }
 
@@ -214,7 +214,7 @@ private enum QuiesceState: UInt8, AtomicRepresentable {
   case serving, asked, quiesced
 }
 
-/// A connection that libmicrohttpd does not look at; whoever holds this resumes it.
+/// A connection that libmicrohttpd does not look at; the thread that has this resumes it.
 struct SuspendedConnection: @unchecked Sendable {
   fileprivate let mhd: OpaquePointer?
   static let none = SuspendedConnection(mhd: nil)

@@ -3,14 +3,14 @@ import CMicroHTTPD
 import Glibc
 import Synchronization
 
-// Plain answers are written to their socket by whoever makes them. Afterwards libmicrohttpd is given an answer of its
-// own for its book-keeping, and what it sends for that is dropped (see cearlyanswer.h).
+// Plain answers are written to their socket by the thread that makes them. Afterwards libmicrohttpd is given an answer
+// of its own for its book-keeping, and what it sends for that is dropped (see cearlyanswer.h).
 //
 // - An answer that is known at once: its headers cost libmicrohttpd nine allocations and a third of our instructions.
 // - A grant to a waiter: it is written by the thread that has just read the release, before the releaser is answered.
-//   By way of libmicrohttpd it would go out after two turns of the loop. Whoever took the suspended connection out of
-//   the exchange's state owns it until it resumes it: libmicrohttpd does not look at the socket, and it cannot be
-//   closed. So the writer is alone.
+//   By way of libmicrohttpd it would go out after two turns of the loop. The thread that took the suspended connection
+//   out of the exchange's state owns it until it resumes it: libmicrohttpd does not look at the socket, and it cannot
+//   be closed. So the writer is alone.
 //
 // Everything else goes by `send(_:)`: HTTP/1.0, HEAD, answers that close, streams, answers without a body, long bodies,
 // TLS.
@@ -138,7 +138,7 @@ extension ResponseBuffer {
 extension PeerConnection {
   /// Writes an answer to the socket without waiting, and keeps what the kernel did not take.
   ///
-  /// Only for the connection's own thread, or for whoever has the suspended connection.
+  /// Only for the connection's own thread, or for the thread that has the suspended connection.
   ///
   /// The corresponding C function is `send`.
   func write(_ bytes: UnsafeRawBufferPointer) -> Exchange.Early {

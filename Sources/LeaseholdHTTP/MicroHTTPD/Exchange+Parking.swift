@@ -4,11 +4,11 @@ import Synchronization
 /// Where a pending exchange is; see ``ExchangePhase``.
 struct Parking: ~Copyable, Sendable {
   var phase = ExchangePhase.running
-  /// The answer, until whoever has the exchange takes it.
+  /// The answer, until the thread that has the exchange takes it.
   var response: Response?
   /// True when it is on its way already, in its place.
   var early = Exchange.Early.not
-  /// The suspension that is resumed; whoever decides the answer takes it.
+  /// The suspension that is resumed; the thread that decides the answer takes it.
   var suspension = Suspension()
 
   /// A suspended connection, and the registration with the watch that looks after it.

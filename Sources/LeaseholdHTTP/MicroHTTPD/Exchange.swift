@@ -4,9 +4,10 @@ import Synchronization
 
 /// One request and its answer.
 ///
-/// Its life is that of ``ExchangePhase``, under one lock, and then `completed(delivered:)`. Whoever moves a suspended
-/// exchange on resumes its connection, and nobody else does. Pointers into the request (`target`, `header(_:)`, `body`)
-/// are valid from `headersArrived` until `completed` returns, on the connection's own thread or the worker's.
+/// Its life is that of ``ExchangePhase``, under one lock, and then `completed(delivered:)`. The thread that moves a
+/// suspended exchange on resumes its connection, and no other thread does. Pointers into the request (`target`,
+/// `header(_:)`, `body`) are valid from `headersArrived` until `completed` returns, on the connection's own thread or
+/// the worker's.
 final class Exchange: @unchecked Sendable {
   /// Why a request cannot be served, whatever it asks for.
   enum Defect: UInt8, Sendable {

@@ -1,6 +1,6 @@
 /// Where an exchange is, and what moves it on: pure, so that a test walks every way through it.
 ///
-/// Whoever causes a step learns from its answer what is to be done, and nobody else does that:
+/// The thread that causes a step learns from its answer what is to be done, and no other thread does it:
 ///
 ///     running --park--> parked --resolve--> resolved          resolve before park: resolved, the answer is kept
 ///        |                 \----hang-up---> gone
@@ -17,7 +17,7 @@ enum ExchangePhase: UInt8, Sendable, CaseIterable {
   case answered
   /// A worker has it, and the peer is gone.
   case alone
-  /// It is suspended until somebody answers.
+  /// It is suspended until it is answered.
   case parked
   /// An answer is decided.
   case resolved
@@ -30,7 +30,7 @@ enum ExchangePhase: UInt8, Sendable, CaseIterable {
     case lost
     /// The one that has the exchange will send it.
     case kept
-    /// It is sent by who brought it, who then resumes the connection.
+    /// The thread that brought it sends it, and then resumes the connection.
     case sent
   }
 
@@ -52,7 +52,7 @@ enum ExchangePhase: UInt8, Sendable, CaseIterable {
 
   /// The peer went.
   ///
-  /// - Returns: Whether the wait is to be called off and the connection resumed, by who saw it.
+  /// - Returns: True when the thread that saw it must call off the wait and resume the connection.
   mutating func hangUp() -> Bool {
     switch self {
     case .working:

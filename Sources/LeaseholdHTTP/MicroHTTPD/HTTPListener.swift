@@ -104,7 +104,8 @@ final class HTTPListener: Sendable {
       guard HostClock.monotonic() < deadline else { break }
       HostClock.sleep(nanoseconds: 500_000)
     }
-    // Whoever took a suspended connection out resumes it, so this ends; stopping before would abort the process.
+    // The thread that took a suspended connection out resumes it, so this ends; stopping before would abort the
+    // process.
     while daemons.contains(where: { $0.suspendedConnections > 0 }) { HostClock.sleep(nanoseconds: 100_000) }
     for daemon in daemons { daemon.stop() }
     socket?.close()

@@ -12,7 +12,7 @@ import Synchronization
 /// 1. `arm`, on the connection's thread, before libmicrohttpd suspends it and while the target holds its own lock:
 ///    a slot is taken, the socket is added, one-shot.
 /// 2. It ends in one of two ways, and the registry's lock decides which:
-///    - `disarm`: somebody has the answer. Called before the connection is resumed.
+///    - `disarm`: a thread has the answer. Called before the connection is resumed.
 ///    - an event: the thread takes the target out of the slot, and calls `peerGone` after it let go of the lock.
 ///    Either way the socket leaves the epoll set under that lock. It is still open then: it can only be closed after
 ///    the connection was resumed, and that comes after this step.

@@ -4,7 +4,7 @@ import Leasehold
 import LeaseholdHost
 import Synchronization
 
-/// A request that libmicrohttpd refuses by itself, before anybody here sees the request.
+/// A request that libmicrohttpd refuses by itself, before a handler sees it.
 ///
 /// Its answers are HTML, some of them with two heads, and say nothing of a request id. They are replaced on their way
 /// out (see cearlyanswer.h); over TLS they cannot be.

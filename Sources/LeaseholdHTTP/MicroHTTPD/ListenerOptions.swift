@@ -8,7 +8,7 @@ struct ListenerOptions: Sendable {
     case tcp(host: String, port: UInt16)
     /// A path of at most 107 bytes, and the mode of the socket file.
     case unix(path: String, mode: UInt32)
-    /// A listening socket that somebody else made, as systemd does.
+    /// A listening socket that another program made, as systemd does.
     case inherited(descriptor: Int32)
 
     /// The place as errors name it: host and port, or the path.

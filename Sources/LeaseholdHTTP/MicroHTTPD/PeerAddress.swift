@@ -3,7 +3,7 @@ import Glibc
 
 /// The peer's address of a connection.
 enum PeerAddress: Sendable {
-  /// A TCP peer; the address is rendered only when somebody asks.
+  /// A TCP peer; the address is rendered only when it is asked for.
   case tcp(TCPAddress)
   /// A peer on the Unix socket, as the kernel vouches for it at the time of its `connect`.
   case unix(pid: Int32, uid: UInt32, gid: UInt32)

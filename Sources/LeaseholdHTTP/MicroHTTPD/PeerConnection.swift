@@ -19,7 +19,7 @@ final class PeerConnection: @unchecked Sendable {
   var seat: Seat?
 
   let daemon: Daemon
-  /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never somebody else's.
+  /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never another connection's.
   private let socket: Mutex<Int32>
   /// Since when the connection has been idle, in nanoseconds of CLOCK_MONOTONIC; `neverIdle` while it is exempt.
   private let idleSince: Atomic<Int64>
@@ -128,7 +128,7 @@ final class PeerConnection: @unchecked Sendable {
     return since < now && now - since > timeout && !isKeptOpen
   }
 
-  /// The descriptor is about to be closed and may then be anybody's.
+  /// Forgets the descriptor, which is about to be closed: its number may then be another file's.
   func forgetSocket() { socket.withLock { $0 = -1 } }
 
   /// A number for the next request, well spread (SplitMix64), without a system call.

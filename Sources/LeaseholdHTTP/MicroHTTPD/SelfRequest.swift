@@ -5,7 +5,7 @@ import Glibc
 enum SelfRequest {
   /// Connects to the listening socket `descriptor`, asks, and waits at most `milliseconds` for an answer.
   ///
-  /// Anything that comes back is one, even a connection that is closed: somebody looked at it. Blocks.
+  /// Anything that comes back is an answer, even a closed connection: a thread looked at the request. Blocks.
   static func isAnswered(by descriptor: Int32, within milliseconds: Int64) -> Bool {
     let patience = timeval(tv_sec: Int(milliseconds / 1000), tv_usec: Int(max(1, milliseconds % 1000 * 1000)))
     return connected(to: descriptor, patience) { caller in

@@ -39,7 +39,7 @@ struct SocketFile: Sendable {
     guard probe >= 0 else { throw .system(call: "socket", place: path, errno: errno) }
     defer { close(probe) }
     let connected = address.withSocketAddress { connect(probe, $0, $1) }
-    // EAGAIN: somebody listens and its queue is full. EACCES: somebody else's, which we could not replace either.
+    // EAGAIN: a server listens and its queue is full. EACCES: another user's file, which we could not replace either.
     guard connected != 0, errno == ECONNREFUSED else {
       throw connected != 0 && errno == EACCES ? .permissionDenied(path) : .addressInUse(path)
     }

@@ -17,7 +17,8 @@ protocol StreamSource: AnyObject, Sendable {
 /// A body that goes on: lines written from any thread until `finish`.
 ///
 /// While there is nothing to send the connection is suspended and watched; a write resumes it. Like an ``Exchange`` it
-/// has one lock that decides between write and hang-up, and whoever takes the suspended connection out resumes it.
+/// has one lock that decides between write and hang-up, and the thread that takes the suspended connection out resumes
+/// it.
 final class StreamBody: Sendable {
   /// Bytes that may wait for the peer; one more and the connection is dropped, because its peer does not read.
   static let limitBytes = 65_536

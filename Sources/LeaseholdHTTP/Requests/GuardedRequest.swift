@@ -4,7 +4,7 @@ import SysVTypes
 
 /// A request that runs under the lock which guards a segment: PHP's semaphore of the segment's key.
 ///
-/// Life cycle: made with the exchange; asks for the lock; whoever is told of the grant, on whatever thread, does the
+/// Life cycle: made with the exchange; asks for the lock; the thread that is told of the grant does the
 /// work, gives the lock back and then answers. The lock is held for the work alone, never for the answer's way to
 /// the caller. A request that hung up leaves the queue, and nothing is done for it.
 final class GuardedRequest: LeaseClient, PendingRequest {
@@ -93,7 +93,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
   }
 
   private func perform(_ lease: LeaseID) throws(LeaseholdError) -> Response {
-    // Whoever ended the lease meanwhile, by force, has given the lock back already.
+    // An operator who broke the lease meanwhile has given the lock back already.
     defer { _ = try? locks.release(lease, at: Server.now()) }
     return try work()
   }

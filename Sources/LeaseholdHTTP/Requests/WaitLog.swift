@@ -57,7 +57,7 @@ final class WaitLog: Sendable {
     if let lease { metadata["ref"] = "\(lease.ref)" }
     if let owner = lease?.owner ?? note.owner { metadata["owner"] = "\(owner)" }
     note.trace.describe(&metadata)
-    // It may have been granted before anybody looked.
+    // It may have been granted before the queue was looked at.
     if let holder = note.queue?.holder, holder.id != lease?.id {
       metadata["holder_ref"] = "\(holder.ref)"
       if let owner = holder.owner { metadata["holder_owner"] = "\(owner)" }

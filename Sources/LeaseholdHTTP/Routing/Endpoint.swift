@@ -23,7 +23,7 @@ final class Endpoint: @unchecked Sendable {
   let media: Media
   let body: Body
   let answer: Answer
-  /// The position in ``all``; written once, before anybody else has the endpoint.
+  /// The position in ``all``; written once, before another thread has the endpoint.
   private(set) var number = -1
 
   init(

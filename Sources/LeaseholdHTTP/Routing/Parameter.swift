@@ -187,7 +187,7 @@ struct ParameterSet: ExpressibleByArrayLiteral {
 
 /// The values that a request gave, as text, whichever way it gave them.
 ///
-/// A plain value stays where libmicrohttpd read it and becomes a string when somebody asks; so this must not outlive
+/// A plain value stays where libmicrohttpd read it and becomes a string when it is read; so this must not outlive
 /// the request.
 struct Arguments: ~Copyable {
   /// The names that were given.

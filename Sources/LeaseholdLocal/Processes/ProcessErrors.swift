@@ -41,7 +41,7 @@ extension LeaseholdError {
       facts: bind(number))
   }
 
-  /// It belongs to somebody else.
+  /// It belongs to another user.
   static func processOfAnother(_ number: Int32, owner: UInt32, _ uid: UInt32) -> LeaseholdError {
     LeaseholdError(
       .permissionDenied,

@@ -4,7 +4,7 @@ import Synchronization
 import SysV
 import SystemPackage
 
-/// A process that is held and watched for as long as somebody has a reference.
+/// A process that is held and watched for as long as there is a reference to it.
 final class WatchedProcess: BoundProcess {
   let stamp: ProcessStamp
   fileprivate let handle: ProcessHandle

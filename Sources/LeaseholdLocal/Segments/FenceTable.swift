@@ -11,7 +11,7 @@ import SystemPackage
 /// then, for each segment   identifier and key, 4 bytes each; fence, 8 bytes; all zero where the place is free
 /// ```
 ///
-/// Made at the first fence, mode 0600; what somebody else made under its key is refused. A number that is read back is
+/// Made at the first fence, mode 0600; what another user made under its key is refused. A number that is read back is
 /// only compared, never used for a size or a place.
 final class FenceTable: Sendable {
   let key: IPCKey

@@ -2,10 +2,10 @@ import Leasehold
 import Synchronization
 import SysV
 
-/// The segments that callers had made here, as far as they are counted for somebody: until they are gone.
+/// The segments that callers had made here and that count for them, until they are gone.
 ///
 /// A segment that a native program removes is noticed when its maker has no room for another. After a restart those
-/// that were found count for nobody.
+/// that were found count for no caller.
 final class SegmentClaims: Sendable {
   private let claims = Mutex<[Int32: CallerClaim]>([:])
 

@@ -51,7 +51,7 @@ public final class SegmentStore: VariableStore {
     caller = nil
   }
 
-  /// The same store for somebody else.
+  /// The same store for another caller.
   private init(_ other: SegmentStore, for caller: Caller?) {
     (options, fences, turns, makers) = (other.options, other.fences, other.turns, other.makers)
     claims = other.claims

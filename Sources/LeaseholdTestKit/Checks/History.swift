@@ -24,7 +24,7 @@ public final class History {
   /// Nobody was told anything yet.
   public init() {}
 
-  /// The leases that somebody counts on.
+  /// The leases that a client counts on.
   public var leases: [LeaseSnapshot] { told.values.map(\.lease).sorted { $0.fence < $1.fence } }
 
   /// A client was told of a lease.
@@ -94,7 +94,7 @@ public final class History {
     queues[key] = queues[key]?.map { $0 == client ? successor : $0 }
   }
 
-  /// A client that waited was granted its lease: whoever came before must be gone.
+  /// A client that waited was granted its lease: the clients that came before must be gone.
   public func served(_ client: Int, for key: LockKey) {
     if let first = queues[key]?.first, first != client {
       violations.append("client \(client) got '\(key)' before client \(first), who came first")
@@ -102,7 +102,7 @@ public final class History {
     left(client, key)
   }
 
-  /// A client that did not wait was granted a lease: whoever queues must have been served in the same step.
+  /// A client that did not wait was granted a lease: the waiters must have been served in the same step.
   public func servedAtOnce(_ client: Int, for key: LockKey) {
     for waiter in queues[key] ?? [] { overtaken.append((waiter, client, key)) }
   }
@@ -112,7 +112,7 @@ public final class History {
 
   // MARK: Checks
 
-  /// Every lease that somebody counts on lives, and all of them together fit; answers what is wrong.
+  /// Every lease that a client counts on lives, and all of them together fit; answers what is wrong.
   public func check(_ daemon: SimulatedDaemon) -> [String] {
     var wrong = violations
     for (waiter, client, key) in overtaken where queues[key]?.contains(waiter) == true {
@@ -122,7 +122,7 @@ public final class History {
     fenceBefore = lastFence
     let now = daemon.clock.now.nanoseconds
     told = told.filter { _, entry in
-      // Who removes a set ends what stands on it.
+      // A program that removes a set ends what stands on it.
       min(entry.deadline, entry.graceEnd) > now
         && entry.lease.places.allSatisfy { daemon.kernel.value($0.place.id, 0) != nil }
     }

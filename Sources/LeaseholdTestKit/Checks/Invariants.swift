@@ -6,7 +6,7 @@ import Leasehold
 public enum Invariants {
   /// Everything that is wrong; empty when nothing is.
   ///
-  /// - Parameter damaged: Whether somebody wrote semaphores that belong to the ledger: then units are not compared.
+  /// - Parameter damaged: True when a program wrote semaphores that belong to the ledger: then units are not compared.
   public static func check(_ daemon: SimulatedDaemon, damaged: Bool = false) -> [String] {
     let records = RawRecords(daemon.storage)
     var wrong = records.flaws + daemon.storage.violations + daemon.waiting.violations

@@ -24,7 +24,7 @@ final class ConformanceRun {
     }
   }
 
-  /// An acquire and whoever asked for it.
+  /// An acquire and the client that asked for it.
   struct Asked {
     let outcome: AcquireOutcome
     let client: RecordingClient

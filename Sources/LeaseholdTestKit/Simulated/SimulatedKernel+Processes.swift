@@ -72,7 +72,7 @@ extension SimulatedKernel {
     }
   }
 
-  /// Removes a set, as another program does; who sleeps on it wakes up (EIDRM).
+  /// Removes a set, as another program does; its sleepers wake up (EIDRM).
   public func removeSet(_ set: Int32) {
     guard let gone = state.sets.removeValue(forKey: set) else { return }
     for sleeper in gone.sleepers { state.sleeps[sleeper.token] = .removed }

@@ -75,7 +75,7 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
       lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment(now))
   }
 
-  /// Ends somebody's lease.
+  /// Ends a holder's lease by force.
   public func breakLease(
     _ request: BreakRequest, at now: MonotonicInstant
   ) throws(LeaseholdError) -> BreakOutcome {

@@ -33,7 +33,7 @@ public final class SimulatedProcesses {
 
   /// Ends a process; answers which it was.
   ///
-  /// Whoever watches it has to be told.
+  /// The caller tells its watchers.
   @discardableResult
   public func end(_ pid: Int32) -> SimulatedProcess? {
     let process = living.removeValue(forKey: pid)

@@ -29,7 +29,7 @@ struct Failure: Error, Equatable {
       let status: Int32 =
         switch problem.status {
         case 423, 429: busy
-        // Whoever waits for itself has made a mistake, which no later attempt mends.
+        // A caller that waits for itself has made a mistake, which no later attempt mends.
         case 409 where problem.code == "deadlock": ExitStatus.usage.rawValue
         case 401, 403: ExitStatus.noPermission.rawValue
         case 410: ExitStatus.software.rawValue

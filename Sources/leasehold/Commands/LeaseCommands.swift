@@ -141,7 +141,7 @@ struct HoldCommand: ParsableCommand {
   }
 }
 
-/// `leasehold break`: ends somebody else's lease.
+/// `leasehold break`: ends another holder's lease.
 struct BreakCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "break", abstract: "End somebody else's lease; for operators.",

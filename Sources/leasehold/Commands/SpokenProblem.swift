@@ -76,7 +76,7 @@ enum FlagWords {
   static func spoken(_ detail: String, mayName: Bool) -> String {
     var spoken = ""
     var isQuoted = false
-    // Between two quotes stands somebody's word: a name, or a parameter.
+    // A word between two quotes is the caller's: a name, or a parameter.
     for (index, part) in detail.split(separator: "'", omittingEmptySubsequences: false).enumerated() {
       isQuoted = index % 2 == 1
       if isQuoted, mayName, let flag = flags[String(part)], !spoken.hasSuffix("ock ") {

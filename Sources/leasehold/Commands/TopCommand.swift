@@ -63,7 +63,7 @@ struct TopCommand: ParsableCommand {
   /// The lines that a look shows.
   ///
   /// - Parameters:
-  ///   - view: What somebody has chosen; `nil` where nobody can.
+  ///   - view: The user's choices; `nil` where none can be made.
   ///   - columns: What the table must fit into; `nil`: no matter.
   static func lines(
     ready: JSON, locks: [JSON], leases: [JSON], address: ServiceAddress, view: TopView? = nil, rows: Int,

@@ -18,7 +18,7 @@ struct ServiceCheck {
         response.status == 200
           ? .ok("service", "ready at \(endpoint.address)") : .problem("service", "not ready: \(status)"))
     } catch {
-      // Whoever may not use the socket was told so: the service need not be down.
+      // A user who may not use the socket was told so: the service need not be down.
       if findings.allSatisfy({ $0.level != .problem }) {
         findings.append(.problem("service", "\(error)", fix: remedy()))
       }

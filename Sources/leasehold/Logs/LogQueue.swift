@@ -5,9 +5,9 @@ import Synchronization
 
 /// Lines on their way to a reader who may be slow, or gone.
 ///
-/// Whoever logs puts a line here and goes on. One thread writes them, and it alone waits for the reader. A line that
-/// does not fit any more, or that cannot be written, is dropped and counted; where there is room again the log says how
-/// many it lacks.
+/// A thread that logs puts a line here and goes on. One thread writes them, and it alone waits for the reader. A line
+/// that does not fit any more, or that cannot be written, is dropped and counted; where there is room again the log
+/// says how many it lacks.
 final class LogQueue: Sendable {
   /// The room for lines that wait; as much again is being written.
   struct Room: Sendable {

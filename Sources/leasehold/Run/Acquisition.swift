@@ -119,10 +119,11 @@ struct Acquisition {
   }
 
   private func ask(wait: Duration, idempotencyKey: String) throws(ClientError) -> Lease {
-    // Only who waits is told that it would wait for itself.
+    // Only a request that waits is told that it would wait for itself.
     let wait = options.holding.isEmpty ? wait : max(wait, .milliseconds(1))
     let request = request(wait: wait, idempotencyKey: idempotencyKey)
-    // Whoever asks in our place does not want to wait: but a waiter's place goes to who would wait a little.
+    // The guardian asks in our place and must not wait: but a waiter's place goes only to a request that waits a
+    // little.
     guardian?.asks(self.request(wait: min(wait, .milliseconds(1)), idempotencyKey: idempotencyKey))
     let connection = LeaseholdConnection(endpoint)
     return try WaitWatch.during(connection, isNeeded: wait > .zero, key: keys[0], quiet: isQuiet) {

@@ -5,7 +5,7 @@ internal import Glibc
 struct CaughtSignals: Sendable {
   private let descriptor: Int32
 
-  /// Catches signals from here on, once a process, even where whoever started it had them ignored.
+  /// Catches signals from here on, once a process, even where its parent had them ignored.
   ///
   /// `nil` when there cannot be a pipe; `errno` says why.
   init?(_ signals: [Int32]) {

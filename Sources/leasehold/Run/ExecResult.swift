@@ -56,7 +56,7 @@ extension Environment {
   static func naming(_ endpoint: ServiceEndpoint) -> [(name: String, value: String)] {
     var variables = [(name: "LEASEHOLD_URL", value: "\(endpoint.address)")]
     if let file = endpoint.authorities {
-      // Whoever gets it may be in another folder by then.
+      // The program that gets it may be in another folder by then.
       let path = realpath(file, nil)
       defer { free(path) }
       variables.append((name: "LEASEHOLD_CACERT", value: path.map { String(cString: $0) } ?? file))

@@ -97,7 +97,7 @@ final class Supervisor {
     return nil
   }
 
-  /// The command was stopped: so are we, where somebody can continue us.
+  /// Stops this process as its command was stopped, where a shell can continue it.
   ///
   /// The lease goes on only as long as its time.
   private func stopped(by signal: Int32) {

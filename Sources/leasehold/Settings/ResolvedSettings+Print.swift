@@ -1,5 +1,5 @@
 extension ResolvedSettings {
-  /// Hidden settings show only when somebody set them.
+  /// The settings to show; a hidden one shows only when it was set.
   private var shown: [ResolvedSetting] { all.filter { !$0.setting.isHidden || $0.source != .fallback } }
 
   /// Name, value and source of each setting in columns, one a line.

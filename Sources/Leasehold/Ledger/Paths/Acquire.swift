@@ -47,7 +47,7 @@ extension Ledger {
       guard !lock.isDamaged else { throw Self.damaged(lock) }
       guard lock.hasRoom(for: share.units) else { return nil }
       if let native = lock.place.native, native.hasLeases || lock.place.sharesCount && lock.capacity != nil {
-        // Whoever is granted something now must not share it with leases that a native program's write ended.
+        // A new lease must not share a lock with leases that a native program's write ended.
         look(at: native, at: moment)
         guard lockTable.knows(lock) else {
           lock = try findOrMakeLock(request, at: moment)
@@ -71,7 +71,7 @@ extension Ledger {
       lock = try findOrMakeLock(request, at: moment)
       guard lock.queue.isEmpty else { return nil }
     }
-    // Who waits goes on in the queue; its sleepers find the set that stays.
+    // The waiters stay in the queue; its sleepers find the set that stays.
     if request.wait > .zero { return nil }
     throw Self.setKeepsVanishing(lock.key, at: moment)
   }

@@ -1,4 +1,4 @@
-// An operator ends somebody's lease.
+// An operator ends a holder's lease.
 //
 // A grace shortens the deadline in the record, then marks the record: the time of its end, which is 0 in a lease that
 // lives, becomes negative. So the next daemon knows that the lease cannot be renewed and gets no grace of recovery;

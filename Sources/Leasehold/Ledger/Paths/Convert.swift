@@ -76,7 +76,7 @@ extension Ledger {
   private func change(
     _ lease: Lease, to mode: LockMode, units: Int, by semop: (borrowing Form) -> Attempt
   ) throws(LeaseholdError) -> KernelOutcome {
-    // A copy of what somebody scribbled would pass the next check.
+    // A copy of what another program scribbled would pass the next check.
     guard let old = journal.body(of: lease) else { throw Self.scribbled(lease) }
     let form = journal.draftForm(old, at: try reserve(), to: mode, units: units)
     switch semop(form) {
@@ -145,7 +145,7 @@ extension Ledger {
     if let client = waiter.client { observers.tell(.granted(client, converted(lease.whole))) }
   }
 
-  /// A lease is over: whoever waits to convert it is told so.
+  /// Tells the waiter that would convert a lease that the lease is over.
   func dismissUpgrade(of lease: Lease) {
     guard let waiter = lease.upgrade else { return }
     dismiss(waiter, Self.over(lease.whole))

@@ -1,6 +1,6 @@
-// Own locks whose values somebody wrote.
+// Own locks whose values another program wrote.
 //
-// What is free and what is out does not add up any more, so nothing is granted, and whoever waits is told. Leases
+// What is free and what is out does not add up any more, so nothing is granted, and the waiters are told. Leases
 // stay: their holders rely on them. That a lock is damaged is in its record, because after a crash the values alone
 // might look as if native programs held the rest. An operator removes the lock by force, which puts its three
 // semaphores right and touches no other lock of the set.
@@ -43,7 +43,7 @@ extension Ledger {
 
   // MARK: At a start
 
-  /// Returns true when somebody wrote a lock's values: before the last daemon noticed it, or since.
+  /// Marks a lock as damaged whose values another program wrote: the last daemon noticed it, or it happened since.
   ///
   /// - Parameter isShared: Whether another lock has its place, too.
   func lookForDamage(of lock: Lock, isShared: Bool, _ record: LockRecord, _ values: [UInt16], at moment: Moment) {

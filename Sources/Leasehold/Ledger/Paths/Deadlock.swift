@@ -93,7 +93,7 @@ extension Ledger {
     return stuck[waiter.id] == nil ? nil : way(from: waiter, among: stuck)
   }
 
-  /// Returns true when somebody waits for a lock that a lease stands on.
+  /// Returns true when a lock that a lease stands on has waiters.
   private func isWanted(_ lease: Lease) -> Bool {
     lease.members.contains { $0.lock?.queue.isEmpty == false }
   }
@@ -142,7 +142,7 @@ extension Ledger {
     }
   }
 
-  /// A way from a waiter back to itself, each step somebody who is in the way of the one before.
+  /// A way from a waiter back to itself, each step in the way of the one before.
   private func way(from waiter: Waiter, among stuck: [WaiterID: Waiter]) -> [DeadlockStep]? {
     var found: [WaiterID: (from: Waiter, by: Blocker)] = [:]
     var open = [waiter]

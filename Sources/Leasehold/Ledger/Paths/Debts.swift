@@ -1,8 +1,8 @@
 import SysVTypes
 
-// What must go back and could not: the kernel had no memory for a moment, or somebody took away the right to write the
-// set. The values are as they were, so the same operations are done later, once; until then the kernel counts the units
-// as out, and nobody else gets them.
+// Units that must go back and could not: the kernel had no memory for a moment, or the right to write the set was taken
+// away. The values are as they were, so the same operations are done later, once; until then the kernel counts the
+// units as out, and no other holder gets them.
 
 /// Operations that give something back, to be done as soon as the kernel does them.
 struct Debt {

@@ -1,7 +1,7 @@
 import SysVTypes
 
-// Values that do not add up, because somebody wrote them: found once a second, and on native sets before each grant and
-// each end.
+// Values that do not add up, because another program wrote them: found once a second, and on native sets before each
+// grant and each end.
 //
 // The rule: an end never gives back what the kernel's values do not cover, and never makes more free than there is; of
 // what may be natives' nothing is taken. What the time of a set's last write tells stands in Writes.swift.
@@ -77,7 +77,7 @@ extension Ledger {
       let units = lock.units(in: counter)
       guard units > 0 else { continue }
       let natives = lock.natives(in: counter, value: value)
-      // A program that wrote back what it had read before a lease wrote a unit's weight less, whoever else is counted.
+      // A program that wrote back what it had read before a lease wrote a unit's weight less, whatever else is counted.
       let fell = (lock.natives[counter] ?? natives) - natives
       let isReset = counter.isShared && isWritten && fell >= units * counter.weight - LeaseCounter.sharedWeight / 4
       if counter.isShort(leaving: natives) || isReset {
@@ -117,7 +117,7 @@ extension Ledger {
 
   /// The units that are free beyond the capacity, where that is known and nobody may raise it.
   ///
-  /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for whoever calls it.
+  /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for every caller.
   private func surplus(of lock: Lock, value: Int) -> Int {
     if case .counter = lock.place { return 0 }
     return lock.capacity.map { max(0, value + lock.unitsOut - $0) } ?? 0

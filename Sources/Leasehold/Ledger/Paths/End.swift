@@ -64,7 +64,7 @@ extension Ledger {
     return leases.map(\.id.ref)
   }
 
-  /// A waiter left a queue: whoever is first now may be served, and sleeps in the kernel follow the queue.
+  /// Moves a queue up that a waiter left: its first may be served, and sleeps in the kernel follow the queue.
   func moveUp(_ lock: Lock, wasFirst: Bool, at moment: Moment) {
     if wasFirst { serve(lock, at: moment) } else if lock.waitsOneByOne { followHead(lock) }
     serveUnserved(at: moment)
@@ -218,7 +218,7 @@ extension Ledger {
     case .removed: setVanished(lock, at: moment)
     case .failed where outcome.mayPass: observers.counters.undoFailures += 1
     case .wouldBlock, .failed:
-      // Somebody wrote the set's values. Nothing is added that the ledger's own count does not cover.
+      // Another program wrote the set's values. Nothing is added that the ledger's own count does not cover.
       observers.counters.undoFailures += 1
       guard !lock.place.isOwn else {
         return damage(lock, .uncounted, units: 0, "The set's values do not cover what a lease gave back", at: moment)

@@ -157,7 +157,7 @@ extension Ledger {
   }
 
   private func serveQueue(_ lock: Lock, at moment: Moment) {
-    // Whoever is granted something now must not share it with leases that a native program's write ended.
+    // A new lease must not share a lock with leases that a native program's write ended.
     if let native = lock.place.native, native.hasLeases, !lock.queue.isEmpty { notice(native, at: moment) }
     guard lockTable.knows(lock) else { return }
     while let waiter = lock.queue.first, state == .ready, !lock.isDamaged {

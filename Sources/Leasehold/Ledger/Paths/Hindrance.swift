@@ -1,4 +1,4 @@
-// Why somebody does not get a lock: what answers say of it, and of the queue that stands before it.
+// Why a caller does not get a lock: what answers say of it, and of the queue before it.
 
 extension Ledger {
   /// Why a lock is not to be had, as what follows its name in a sentence.

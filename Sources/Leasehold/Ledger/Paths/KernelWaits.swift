@@ -6,7 +6,7 @@ extension Ledger {
 
   /// Sees to it that threads wait in the kernel where native processes may hold what the queue wants.
   ///
-  /// One thread waits for the head of the queue: of own locks when somebody else holds units, of native ones always,
+  /// One thread waits for the head of the queue: of own locks when native programs hold units, of native ones always,
   /// because native programs look at who waits. To be called when the queue's head could not be served, or changed.
   func followHead(_ lock: Lock) {
     if lock.queue.isEmpty, lock.waits.isEmpty { return }
@@ -22,10 +22,10 @@ extension Ledger {
       // Nobody sleeps for less than those before it want: what it got could not be handed to the first.
       var most = 0
       lock.queue.forEach { waiter in
-        // Nothing is taken for who could not be told.
+        // Nothing is taken for a waiter that could not be told.
         if waiter.isDetached { return false }
         if let group = waiter.group {
-          // Who wants several locks holds none while it waits: one thread looks at the lock that is in the way.
+          // A waiter for several locks holds none while it waits: one thread looks at the lock that is in the way.
           if wanted.isEmpty, group.blockedOn === lock {
             wanted.append(Share(waiter.share.mode, units: waiter.share.units, for: .probe))
           }
@@ -54,7 +54,7 @@ extension Ledger {
 
   /// A thread got the share it waited for, with SEM_UNDO.
   ///
-  /// Whoever is head of the queue now gets it, in one semop; when nobody wants exactly that, it goes back.
+  /// The head of the queue gets it, in one semop; when no waiter wants exactly that, it goes back.
   public func kernelGranted(_ wait: KernelWait, at moment: Moment) {
     guard let lock = lockAt(wait) else {
       return lockTable.drop(wait, of: nil)
@@ -158,7 +158,7 @@ extension Ledger {
     serveUnserved(at: moment)
   }
 
-  /// Ends the leases of a lock whose set is gone and forgets it; true when somebody still waits.
+  /// Ends the leases of a lock whose set is gone and forgets it; true when it still has waiters.
   func abandon(_ lock: Lock, at moment: Moment) -> Bool {
     _ = queues.sleep(on: lock, for: [])
     for lease in lock.holders where lease.lock === lock {

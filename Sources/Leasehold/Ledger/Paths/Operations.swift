@@ -3,7 +3,7 @@ import SysVTypes
 // Raw operations on a lease: SEM_UNDO with a clock.
 //
 // The order of steps is that of every set without a ledger of its own, but that the operations are done with SEM_UNDO
-// before anybody asks here.
+// before the ledger is asked.
 
 extension Ledger {
   /// Puts operations on a lease that were just done, those to be taken back with SEM_UNDO.

@@ -1,6 +1,6 @@
 // Leases that end with a process.
 //
-// The ledger opens nothing: whoever asks for such a lease brings the process, already held, and whoever watches it says
+// The ledger opens nothing: the caller of an acquire brings the process, already held, and its watcher says
 // when it is over. A process that ends between the two is noticed by ``BoundProcess/hasEnded`` just before the grant
 // and, as both come through the ledger's lock, by ``Ledger/processEnded(_:at:)`` after it.
 

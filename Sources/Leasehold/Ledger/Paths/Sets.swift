@@ -5,7 +5,7 @@ import SysVTypes
 // Which semaphores of a set are books, and no locks: what PHP counts and guards with, what Apache's sessions count
 // while leases are among them, the count of leases and the marks of a `path:` set of this service's making.
 //
-// Whoever writes such a set asks here: acquires by `sysv:` names, raw operations, values that are set.
+// What writes such a set asks here: acquires by `sysv:` names, raw operations, values that are set.
 
 extension Ledger {
   /// The live leases on some semaphores of a set, by their short names; `nil` means all semaphores.
@@ -26,7 +26,7 @@ extension Ledger {
     return refs
   }
 
-  /// Returns true when somebody queues for a lock that stands on a set.
+  /// Returns true when a lock that stands on a set has waiters.
   public func hasWaiters(on set: Int32) -> Bool {
     lockTable.locks(on: set).contains { !$0.queue.isEmpty }
   }

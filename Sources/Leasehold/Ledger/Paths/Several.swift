@@ -151,7 +151,7 @@ extension Ledger {
     do throws(LeaseholdError) {
       // The queues may have moved to locks of new sets, and one lock may have become two: what counts is found anew.
       let wanted = try find(group.wants, at: moment)
-      // Whoever looked for the locks may have found a set gone, and that may have served this very request.
+      // The search for the locks may have found a set gone, and that may have served this very request.
       guard queues.has(lead) else { return true }
       guard group.seats.allSatisfy({ $0.lock?.queue.first === $0 }) else { return false }
       guard wanted.count == group.seats.count, zip(wanted, group.seats).allSatisfy({ $0.lock === $1.lock }) else {
@@ -171,7 +171,7 @@ extension Ledger {
       }
       return false
     } catch {
-      // Whoever looked for the locks may have sent it away already.
+      // The search for the locks may have sent it away already.
       if queues.has(lead) { dismiss(lead, error) }
       return true
     }

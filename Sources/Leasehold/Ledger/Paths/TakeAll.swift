@@ -157,7 +157,7 @@ extension Ledger {
 
   /// Ends a lease of several locks and hands its units on.
   ///
-  /// - Parameter isKept: Whether what it has of some semaphores is not given back, because somebody is about to write
+  /// - Parameter isKept: Whether what it has of some semaphores is not given back, because a caller is about to write
   ///   their values; only the count of it goes, and that only when `uncounting`.
   func endAll(
     _ head: Lease, _ reason: EndReason, at moment: Moment, uncounting: Bool = true,
@@ -205,7 +205,7 @@ extension Ledger {
 }
 
 extension Obstacle {
-  /// Turns a lack of room to be counted into another look soon for who waits, and into a refusal else.
+  /// Turns a lack of room to be counted into another look soon for a waiter, and else into a refusal.
   fileprivate func asOfSeveral(_ request: AcquireRequest) -> Obstacle {
     guard case .full(let error) = self else { return self }
     return request.wait > .zero ? .retrySoon : .refused(error)

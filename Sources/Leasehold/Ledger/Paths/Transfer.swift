@@ -12,7 +12,7 @@
 //
 // The other order would have an instant in which neither is held, and recovery would give the units back.
 //
-// The successor has a fence of its own: whoever checks fences turns the old holder away, as after any change of holder.
+// The successor has a fence of its own: what checks fences turns the old holder away, as after any change of holder.
 
 extension Ledger {
   /// Gives a lease another id and holder; the old id is over.

@@ -1,7 +1,7 @@
 import SysVTypes
 
-// Whether somebody wrote values under leases (SETVAL, SETALL), as that makes the kernel forget what it would take back
-// at the end of a process: a lease is such a SEM_UNDO with a clock, and is forgotten alike.
+// Writes of values under leases (SETVAL, SETALL). They make the kernel forget what it would take back at the end of a
+// process: a lease is such a SEM_UNDO with a clock, and is forgotten alike.
 //
 // What the kernel tells:
 //
@@ -19,8 +19,8 @@ import SysVTypes
 //
 //   - no operation of natives can have led there: all that is free or natives' is less than the value, or nothing is.
 //     Then it was a write. On a lock that leases have as a whole that is always so.
-//   - else nothing is free that leases had, whoever wrote, and the leases stand: they and what is free are no more than
-//     the lock ever had
+//   - else nothing is free that leases had, whatever wrote, and the leases stand: they and what is free are no more
+//     than the lock ever had
 
 extension SetTrace {
   /// Returns true when values may have been written since: the time moved, and no new owner or mode is the reason.
@@ -49,7 +49,7 @@ extension Ledger {
         set.settle(number, at: lockTable.seen(number, of: set).value, isFirst: true)
       }
     }
-    // The last daemon changed its semaphores, or somebody after it.
+    // The last daemon changed its semaphores, or another program after it.
     if state != .ready { see(lease.semaphores(of: lock), of: set) }
   }
 
@@ -96,7 +96,7 @@ extension Ledger {
     }
   }
 
-  /// Ends leases whose semaphores somebody wrote.
+  /// Ends leases whose semaphores another program wrote.
   func lookForWrites(to set: NativeSet, _ values: [UInt16], _ trace: SetTrace?, at moment: Moment) {
     guard let before = set.trace, let trace else { return }
     guard trace.changed != before.changed else { return remember(trace, of: set) }
