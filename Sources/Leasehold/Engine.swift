@@ -1,6 +1,6 @@
 /// An engine that serves locks, in parts: the HTTP layer knows nothing else of it.
 ///
-/// A part that is `nil` is not to be had from this engine; a request for it gets `not-supported`.
+/// This engine does not have a part that is `nil`; a request for it gets `not-supported`.
 public struct Engine: Sendable {
   /// Locks and leases.
   public var locks: any LockService

@@ -29,7 +29,7 @@ public typealias WaiterID = UInt64
 public enum AcquireOutcome: Sendable {
   /// The lease is the caller's.
   case granted(LeaseSnapshot)
-  /// The client will hear of it; where the request belongs to a trace, who is before it.
+  /// The client will hear of it; with the requests before it, where the request belongs to a trace.
   case waiting(WaiterID, behind: QueueNote?)
   /// Not granted; the error says why and when to retry.
   case refused(LeaseholdError)
@@ -64,7 +64,7 @@ public struct ReleaseOutcome: Sendable {
 public protocol LockService: AnyObject, Sendable {
   /// Takes one lock, or several at once or none; or queues for them, holding nothing.
   ///
-  /// - Parameter client: Asked for whom to tell, at most once and before ``AcquireOutcome/waiting(_:behind:)`` is
+  /// - Parameter client: Gives the client to tell; called at most once, before ``AcquireOutcome/waiting(_:behind:)`` is
   ///   answered; it must not call the service.
   func acquire(
     _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
@@ -73,7 +73,7 @@ public protocol LockService: AnyObject, Sendable {
   func convert(
     _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome
-  /// Takes back what nobody hears of any more; does nothing where it is over.
+  /// Takes back what can reach no caller any more; does nothing where it is over.
   func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant)
   /// Follows a lease: `client` hears of its deadline as it is now, of what changes it, and of its end. Answers false
   /// when it is over already.
@@ -106,7 +106,7 @@ public protocol LockService: AnyObject, Sendable {
   /// - Throws: As ``lease(_:within:at:)``; `permission-denied` for a lease of another user, `in-use` where two leases
   ///   have the short name.
   func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome
-  /// Binds a lease to the caller's connection, and to no other any more: who follows it hears that it was transferred.
+  /// Binds a lease to the caller's connection, and to no other any more: a follower hears that it was transferred.
   ///
   /// - Throws: As ``renew(_:on:ttl:within:at:)``; `invalid-parameter` for a lease that is bound to a process.
   func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot

@@ -39,7 +39,7 @@ public protocol SemaphoreService: AnyObject, Sendable {
   func semaphore(
     _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
   ) throws(LeaseholdError) -> NumberedSemaphore
-  /// Opens a set, and makes it where there is none; nobody else sees a new one before it has its values.
+  /// Opens a set, and makes it where there is none; no other program sees a new one before it has its values.
   ///
   /// - Throws: `exists` when it was to be new, `nsems-mismatch` where a smaller one is there, `out-of-range` for more
   ///   semaphores than a set can have, `permission-denied`, `own-set`, `kernel-limit`, `no-such-set` where it is
@@ -47,7 +47,7 @@ public protocol SemaphoreService: AnyObject, Sendable {
   func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet
   /// Changes owner, group or mode.
   ///
-  /// - Throws: As ``semaphoreSet(_:for:)``; `own-set`, `out-of-range` for an owner that is nobody here.
+  /// - Throws: As ``semaphoreSet(_:for:)``; `own-set`, `out-of-range` for an owner that does not exist here.
   func changeSemaphoreSet(_ address: SemaphoreSetAddress, _ change: SemaphoreSetChange)
     throws(LeaseholdError) -> SemaphoreSetInfo
   /// Writes values; every undo of the numbers written is forgotten, as the kernel does.
@@ -76,6 +76,6 @@ public protocol SemaphoreService: AnyObject, Sendable {
   func operate(
     _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OperationOutcome
-  /// Nobody wants to hear of a waiting operation any more: it is given up, if it was not done meanwhile.
+  /// Gives up a waiting operation whose caller is gone, if it was not done meanwhile.
   func cancelOperation(_ waiter: WaiterID)
 }

@@ -17,7 +17,7 @@ public struct SemaphoreSet: Hashable, Sendable, Identifiable {
   /// Makes a set that did not exist; its values are zero.
   ///
   /// - Parameters:
-  ///   - key: ``IPCKey/private`` makes a set that nobody finds by a key.
+  ///   - key: ``IPCKey/private`` makes a set that no program finds by a key.
   ///   - count: From 1 to ``SemaphoreLimits/semaphoresPerSet``.
   ///   - mode: Who may read and who may change it. The process umask has no say.
   /// - Throws: `Errno.fileExists` when the key is taken, `Errno.noSpace` at the limit of sets or semaphores,

@@ -35,7 +35,7 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   /// Makes a segment that did not exist; it is all zeroes.
   ///
   /// - Parameters:
-  ///   - key: ``IPCKey/private`` makes a segment that nobody finds by a key.
+  ///   - key: ``IPCKey/private`` makes a segment that no program finds by a key.
   ///   - byteCount: From ``SharedMemoryLimits/minimumByteCount`` to ``SharedMemoryLimits/maximumByteCount``; the
   ///     kernel gives whole pages and remembers this number.
   ///   - mode: Who may read and who may write. The process umask has no say.

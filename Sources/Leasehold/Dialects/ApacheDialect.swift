@@ -31,7 +31,7 @@ public struct ApacheDialect: LockDialect {
   ///
   /// Perl counts in 64-bit integers and goes on in doubles once they do not suffice. Doubles that large are multiples
   /// of powers of two, so ids of 13 hex digits or more all have number 0 where the modulus is 16. Perl programs depend
-  /// on it, and so does who shares locks with them. Half of an odd number is cut for integers and rounded up for
+  /// on it, and so do programs that share locks with them. Half of an odd number is cut for integers and rounded up for
   /// doubles (perlop, Multiplicative Operators). Ids of more than some 200 characters make the module die.
   public static func number(of session: some Sequence<UInt8>, halfOf count: Int) -> Int {
     var exact: UInt64? = 0
@@ -61,7 +61,7 @@ public struct ApacheDialect: LockDialect {
 
   private func column(_ mode: LockMode) -> Int { mode == .shared ? reader : writer }
 
-  /// Lets a reader in while nobody writes, a writer while there is nobody.
+  /// Lets a reader in while there is no writer, a writer while there is no holder.
   public func take(_ share: Share) -> OpList {
     let weight = share.units * Self.weight
     if share.purpose == .upgrade {
@@ -80,7 +80,7 @@ public struct ApacheDialect: LockDialect {
   public func wait(for share: Share) -> WaitSteps {
     let weight = share.units * Self.weight
     if share.purpose == .upgrade {
-      // Waits until one reader is left and changes nothing: whose unit that is, the kernel cannot know, and a thread
+      // Waits until one reader is left and changes nothing: the kernel cannot know whose unit that is, and a thread
       // that moved it would take another reader's when its own is over.
       let away = SemaphoreOperation(semaphore: UInt16(reader), delta: Int16(-weight))
       let back = SemaphoreOperation(semaphore: UInt16(reader), delta: Int16(weight))
@@ -109,7 +109,7 @@ public struct ApacheDialect: LockDialect {
     OpList(.add(-Self.weight, to: writer), then: .add(Self.weight, to: reader))
   }
 
-  /// Looks as the module does, and counts nobody.
+  /// Looks as the module does, and counts no holder.
   public func probe(_ share: Share, waits: Bool) -> OpList {
     let free = [writer, reader].map { waits ? waiting($0) : .expectZero($0) }
     return share.mode == .shared ? OpList(free[0]) : OpList(free[1], then: free[0])

@@ -13,7 +13,7 @@ public struct Share: Hashable, Sendable {
   public enum Purpose: Hashable, Sendable {
     /// To have it.
     case take
-    /// To have it besides the reader's share that one has: what is missing to be the only one.
+    /// To become the only one: what a reader lacks for that.
     case upgrade
     /// To hear when it could be had, and to take nothing.
     case probe
@@ -63,7 +63,7 @@ public protocol LockDialect: Sendable {
   func upgrade(capacity: Int?) -> Share?
   /// Turns the only one's share into a reader's.
   func downgrade(capacity: Int?) -> OpList
-  /// Goes when a share could be had, and takes nothing.
+  /// Succeeds when a share could be had, and takes nothing.
   func probe(_ share: Share, waits: Bool) -> OpList
 }
 
@@ -80,11 +80,11 @@ public struct LeaseCounter: Hashable, Sendable {
   public static let sharedWeight = 1024
   /// The largest value of a semaphore: SEMVMX, semctl(2).
   public static let valueMaximum = 32_767
-  /// Room that leases leave to native programs, which a full count would stop for good; and beside more natives no
+  /// The room that leases leave to native programs, which a full count would stop for good. Beside more natives no
   /// lease is granted.
   ///
-  /// Half a unit: so few before a take or a give-back, and a crash in it leaves no doubt. Beside leases that stand
-  /// there may be any number.
+  /// Half a unit: with so few natives before a take or a give-back, a crash in it leaves no doubt. Beside leases that
+  /// stand there may be any number.
   public static let roomForNatives = sharedWeight / 2
 
   /// Describes a semaphore.
@@ -99,7 +99,7 @@ public struct LeaseCounter: Hashable, Sendable {
 
   /// Returns true when a value that leaves so much to natives does not cover the leases.
   ///
-  /// Below zero is where handles were wiped out by a write and given up afterwards; a unit's weight is not among them.
+  /// It is below zero where a write wiped out handles that were given up afterwards; a unit's weight is not among them.
   public func isShort(leaving natives: Int) -> Bool { natives < (isShared ? -Self.roomForNatives : 0) }
 
   /// Returns true when it counts leases of a mode.
@@ -120,7 +120,7 @@ public struct WaitSteps: Sendable {
   public var wait: OpList
   /// Undoes ``enter`` when the wait ended without success.
   public var leave: OpList?
-  /// Undoes all after success, when nobody wants it any more.
+  /// Undoes all after success, when no waiter wants it any more.
   public var drop: OpList
 
   /// Makes the steps.

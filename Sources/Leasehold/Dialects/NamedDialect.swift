@@ -2,7 +2,7 @@
 ///
 /// ```
 ///   0...63    free units: the lock itself; native programs may take part here
-///  64...127   units out on leases (the ledger's count); nobody else writes it
+///  64...127   units out on leases (the ledger's count); only the daemon writes it
 /// 128...191   the lock's capacity while the place is in use, else 0
 /// 192...194   signature 19528, layout version, instance
 /// ```

@@ -57,7 +57,7 @@ public struct SetTrace: Sendable, Equatable {
     self.mode = mode
   }
 
-  /// Returns true when no operation was done since: its time did not move, and would have, as it was read in a later
+  /// Returns true when no operation was done since: the time of one would have moved, as this was read in a later
   /// second.
   func isUnoperated(since before: SetTrace) -> Bool {
     operated == before.operated && before.operated < before.read

@@ -1,7 +1,7 @@
 /// The last events, in memory that is taken once.
 ///
-/// Noting one is a store and two retains: nothing is allocated, nobody is woken. Slots are prepared some at a time, so
-/// that a ring costs the pages of the events that there were. For one thread at a time.
+/// Noting one is a store and two retains: nothing is allocated, no thread is woken. Slots are prepared some at a time,
+/// so that a ring costs the pages of the events that there were. For one thread at a time.
 package final class EventRing {
   private let slots: UnsafeMutablePointer<LedgerEvent>
   private let mask: UInt64

@@ -81,7 +81,7 @@ public struct LedgerEvent: Sendable {
   public var text: String?
   /// The trace of the request that waits or that took the lease.
   public var trace = TraceContext.none
-  /// Of a lease that an operator ends or ended, who and why; `nil` where nobody did, or a restart forgot it.
+  /// The operator that ends or ended a lease, and the reason; `nil` for none, or where a restart forgot it.
   public var breaking: BreakNote?
 
   static let none = LedgerEvent(

@@ -1,6 +1,6 @@
 /// The entities that stand on the records, by the records' numbers.
 ///
-/// As long as it must be: whatever the number, nothing stands on a record that was never used.
+/// It is as long as it must be: nothing stands on a record that was never used, whatever its number.
 struct CellTable<Entity: AnyObject> {
   private var entries: [Entity?] = []
 

@@ -47,7 +47,7 @@ extension LockTable {
     return .not(outcome)
   }
 
-  /// Takes a share of a `php:` lock on which nobody is counted, and puts the limit into force.
+  /// Takes a share of a `php:` lock on which no handle is counted, and puts the limit into force.
   func takeFirst(_ share: Share, of lock: Lock, limit: Int, value: Int) -> Attempt {
     attempt(lock.set.set, PHPDialect().takeFirst(share, limit: limit, value: value))
   }
@@ -88,7 +88,7 @@ extension LockTable {
   /// Claims what a thread waited for where nothing counts it: it is permanent only later.
   func claimWaited() -> Taken { Taken() }
 
-  /// Gives down what a writer has beyond a reader's share.
+  /// Gives back what a writer has beyond a reader's share.
   func giveDown(of lock: Lock, _ form: borrowing Form) -> Attempt {
     attempt(lock.set.set, lock.place.dialect.downgrade(capacity: lock.capacity))
   }
@@ -140,13 +140,13 @@ extension LockTable {
     return giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
   }
 
-  /// Gives back what was taken with SEM_UNDO and is wanted by nobody.
+  /// Gives back what was taken with SEM_UNDO and no waiter wants.
   @discardableResult
   func dropWaited(_ share: Share, of lock: Lock) -> KernelOutcome {
     giveBack(lock.place.dialect.wait(for: share).drop, to: lock.set.set, of: lock)
   }
 
-  /// Gives back what a thread waited for and nobody wants; its lock may be forgotten.
+  /// Gives back what a thread waited for and no waiter wants; its lock may be forgotten.
   func drop(_ wait: KernelWait, of lock: Lock?) {
     _ = giveBack(wait.steps.drop, to: wait.set, of: lock)
   }
@@ -199,7 +199,7 @@ extension LockTable {
   func pay(_ debt: Debt) -> KernelOutcome {
     debt.lock?.debts -= 1
     precondition(debt.lock?.debts ?? 0 >= 0, "a debt is paid once")
-    // Of raw operations as much is taken back as goes, as at any end.
+    // Of raw operations as much as possible is taken back, as at any end.
     return debt.lock?.place.isOperations == true
       ? adjust(debt.set, by: debt.operations, of: debt.lock)
       : giveBack(list: debt.operations, to: debt.set, of: debt.lock)
@@ -216,7 +216,7 @@ extension LockTable {
   /// Claims operations that were done with SEM_UNDO already.
   func claimPerformed() -> Taken { Taken() }
 
-  /// As much as fits beside any value or can be taken from it: one of the two always goes.
+  /// A piece that fits beside any value, or else can be taken from it: one of the two always works.
   private static var smallPiece: Int { Limits.slots / 2 }
 
   /// In one step, unless that is longer than the kernel takes or a value is in the way of a large one.

@@ -19,8 +19,8 @@
 //   end of both  1. `beginEnd`  2. `giveBack`  3. `end`
 //
 // Held is stored after the take and ended before the give-back: so at every instant the kernel's count of units out is
-// at least what the records say, and the difference belongs to nobody who was told so. The compiler sees to it: each
-// step wants the proof of the one before, which only these two files can make, and which is gone once it was used.
+// at least what the records say, and the difference belongs to no holder that was told so. The compiler sees to it:
+// each step wants the proof of the one before, which only these two files can make, and which is gone once it was used.
 
 // MARK: Proofs
 
@@ -383,7 +383,7 @@ extension Journal {
     return (found.cell, ended, reason)
   }
 
-  /// Marks a record of whose units nobody can know where they are.
+  /// Marks a record as a suspect: nobody can know where its units are.
   func suspect(_ found: ScannedLease) {
     storage.commit(CommitWord(.suspect, .lease, check: found.word.check), at: found.cell)
   }

@@ -6,7 +6,7 @@ extension LeaseholdError {
   ///
   /// - Parameters:
   ///   - key: The lock; `nil` where a restart forgot it, and where there is none.
-  ///   - ref: The lease's short name; `nil` for a waiter, who had none yet.
+  ///   - ref: The lease's short name; `nil` for a waiter, which had none yet.
   ///   - endedAt: When, in nanoseconds of CLOCK_MONOTONIC; `nil` where the end is still to come.
   public static func gone(
     _ code: Code, _ detail: String, key: LockKey?, ref: String?, reason: EndReason, endedAt: Int64?,

@@ -113,7 +113,7 @@ extension Journal {
   private func usedRecords(_ result: inout ScanResult) -> Int {
     let capacity = storage.capacity
     var mark = believed(.highWater, 0...capacity, &result) ?? 0
-    // Without memory for so many there are not so many.
+    // There are not so many records where there is no memory for them.
     if (try? storage.reserve(mark)) == nil { mark = 0 }
     var highWater = mark
     var looked = mark
@@ -159,7 +159,7 @@ extension Journal {
     return deadline >= line && moved < line ? moved : deadline
   }
 
-  /// Ends may be that late and still count as those of leases of the last daemon: 60 s, in nanoseconds.
+  /// The time that an end may be late and still count as that of a lease of the last daemon: 60 s, in nanoseconds.
   private static let longestLag: Int64 = 60_000_000_000
 
   // MARK: Texts

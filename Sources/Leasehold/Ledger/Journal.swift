@@ -1,4 +1,4 @@
-/// The records: who holds what, as it outlives the daemon.
+/// The records of leases and locks, which outlive the daemon.
 ///
 /// A record that is used has one owner, and fences grow. What marks a record, and when, stands in `CrashOrder.swift`
 /// alone; here is what has no part in that order: room, fences, times, texts.
@@ -130,7 +130,7 @@ struct Journal: ~Copyable {
 
   // MARK: What is read back
 
-  /// The record of a lease that stands, if nobody scribbled over it.
+  /// The record of a lease that stands, if no program scribbled over it.
   func body(of lease: Lease) -> CellBody? {
     let body = storage.body(at: lease.cell)
     guard body.check == storage.commitWord(at: lease.cell).check, let record = LeaseRecord(body),

@@ -7,7 +7,7 @@ final class Lease: Deadlined {
   enum State: Equatable {
     case held
     case cooling
-    /// Killed in the middle of taking or giving back where the kernel cannot tell: counted as taken, held by nobody.
+    /// Killed in the middle of taking or giving back where the kernel cannot tell: counted as taken, without a holder.
     case suspect
     case ended(EndReason)
   }
@@ -73,7 +73,7 @@ final class Lease: Deadlined {
   /// Set while an operator ends it, and after.
   var breaking: BreakNote?
   var peer: Peer
-  /// Whose it is; not in the record, so unknown after a restart.
+  /// The account it counts for; not in the record, so unknown after a restart.
   var account: CallerAccount?
   /// The trace of the request that took it; unknown after a restart, as its account is.
   var trace = TraceContext.none

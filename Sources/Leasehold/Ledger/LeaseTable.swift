@@ -11,7 +11,7 @@ struct LeaseTable: ~Copyable {
   private(set) var count = 0
   /// Of these, those whose slots cool down.
   private(set) var coolingCount = 0
-  /// Of these, those of which nobody knows whether they took anything.
+  /// Of these, the suspects: it is not known whether they took anything.
   private(set) var suspectCount = 0
   private(set) var deadlines = DeadlineQueue<Lease>()
   private var byConnection: [ConnectionID: [Lease]] = [:]
@@ -52,7 +52,7 @@ struct LeaseTable: ~Copyable {
     if case .cooling = lease.state { lock.standing.coolingCount += 1 }
     guard !lease.isPart else { return }
     count(lease, 1, in: lease.state)
-    // Nobody was told of a suspect: a retry is a new request.
+    // No caller was told of a suspect: a retry is a new request.
     if case .suspect = lease.state { return }
     byID[lease.id] = lease
     if lease.due > 0 { deadlines.insert(lease) }
@@ -97,7 +97,7 @@ struct LeaseTable: ~Copyable {
     precondition(count >= coolingCount && coolingCount >= 0, "no lease ends that was not counted")
   }
 
-  /// A lease and its parts are over for their holder, and stay on their locks until a time.
+  /// Ends a lease and its parts for their holder; they stay on their locks until a time.
   mutating func cool(_ lease: Lease, until due: Int64) {
     precondition(lease.isHeld && !lease.isPart, "what cools down was held")
     for member in lease.members {
@@ -110,7 +110,7 @@ struct LeaseTable: ~Copyable {
     schedule(lease, due: due)
   }
 
-  /// A lease has another form on its lock, in another record.
+  /// Gives a lease another form on its lock, in another record.
   mutating func convert(_ lease: Lease, to mode: LockMode, units: Int, at cell: Int) {
     precondition(byCell[lease.cell] === lease && byCell[cell] == nil, "a record has one lease")
     lease.lock?.standing.unitsOut += units - lease.units
@@ -168,24 +168,24 @@ struct LeaseTable: ~Copyable {
     return (leases.sorted { $0.fence < $1.fence }, waiters.sorted())
   }
 
-  /// An Idempotency-Key counts no more.
+  /// Takes an Idempotency-Key back: it counts no more.
   mutating func cancel(_ key: CallersKey) { canceled.insert(key) }
 
   /// Returns true when an Idempotency-Key was taken back.
   func isCanceled(_ key: CallersKey) -> Bool { canceled.contains(key) }
 
-  /// A waiter's Idempotency-Key leads to its place.
+  /// Lets a waiter's Idempotency-Key lead to its place.
   mutating func noteRetry(_ request: AcquireRequest, _ waiter: WaiterID) {
     if let scope = IdempotencyScope(request) { retries[scope] = .waiter(waiter) }
   }
 
-  /// The Idempotency-Key of a waiter that left is free, unless its lease or another waiter has it by now.
+  /// Frees the Idempotency-Key of a waiter that left, unless its lease or another waiter has it by now.
   mutating func forgetRetry(_ request: AcquireRequest, _ waiter: WaiterID) {
     guard let scope = IdempotencyScope(request), case .waiter(waiter)? = retries[scope] else { return }
     retries[scope] = nil
   }
 
-  /// A retry does not find this lease any more.
+  /// Lets no retry find a lease any more.
   mutating func forgetRetry(of lease: Lease) {
     guard let scope = IdempotencyScope(lease), case .lease(let known)? = retries[scope], known === lease else { return }
     retries[scope] = nil
@@ -196,7 +196,7 @@ struct LeaseTable: ~Copyable {
   /// The earliest time, in nanoseconds of CLOCK_MONOTONIC, at which a lease may be due; `nil` for never.
   var nextDue: Int64? { deadlines.nextDue }
 
-  /// A lease that is due, which has no deadline any more.
+  /// Takes a lease that is due out of the deadlines.
   mutating func popDue(at now: Int64) -> Lease? { deadlines.popDue(at: now) }
 
   /// Says when a lease is looked at next, in nanoseconds; 0 for never.

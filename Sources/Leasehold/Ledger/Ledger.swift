@@ -10,7 +10,7 @@
 /// - a grant writes its record, does the semop, then commits the record;
 /// - an end commits the record's end, then does the semop that undoes it.
 /// So at every instant the kernel's count of units out is at least what the records say, and the difference belongs to
-/// nobody who was told so.
+/// no holder that was told so.
 public final class Ledger {
   var journal: Journal
   var lockTable: LockTable
@@ -40,7 +40,8 @@ public final class Ledger {
     observers = Observers(events: limits.events)
   }
 
-  /// When the ledger wants to be looked at next, in nanoseconds of CLOCK_MONOTONIC; `nil` when nothing is due ever.
+  /// The time at which the ledger wants to be looked at next, in nanoseconds of CLOCK_MONOTONIC; `nil` when nothing is
+  /// due ever.
   public var nextDue: Int64? {
     switch (leaseTable.nextDue, queues.nextDue) {
     case (let lease?, let waiter?): min(lease, waiter)

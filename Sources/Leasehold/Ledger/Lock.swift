@@ -57,7 +57,7 @@ final class Lock {
   @inline(__always)
   var set: BankID { place.set }
 
-  /// True when no lease stands on it, nobody waits, and the kernel has all of it back.
+  /// True when no lease stands on it, it has no waiter, and the kernel has all of it back.
   var isIdle: Bool { holders.isEmpty && queue.isEmpty && debts == 0 }
 
   /// The kind of the lock, with the limit where that is known.

@@ -8,8 +8,8 @@ struct LockTable: ~Copyable {
   let kernel: any SemaphoreKernel
   /// The debts: what the kernel could not take back yet; a class, as an end changes it in the middle of a semop.
   let debts = Debts()
-  /// From when on units that values count as out and no lease covers are given back, in nanoseconds: at once after a
-  /// restart with a ledger, else when every lease of a ledger that may have been lost is over.
+  /// The time, in nanoseconds, from which units are given back that values count as out and no lease covers: at once
+  /// after a restart with a ledger, else when every lease of a ledger that may have been lost is over.
   var reclaimUnknownUnitsAfter: Int64 = 0
   /// Own locks whose values another program wrote.
   private(set) var damagedCount = 0
@@ -34,7 +34,8 @@ struct LockTable: ~Copyable {
   @inline(__always)
   subscript(cell: Int) -> Lock? { byCell[cell] }
 
-  /// Returns true when a lock is still the one of its record: not where its set is gone, or nobody used it for a while.
+  /// Returns true when a lock is still the one of its record: not where its set is gone, or it was not used for a
+  /// while.
   @inline(__always)
   func knows(_ lock: Lock) -> Bool { byCell[lock.cell] === lock }
 
@@ -97,16 +98,16 @@ struct LockTable: ~Copyable {
     return (lock, isShared)
   }
 
-  /// Another program wrote a lock's values: nothing is granted until it is removed.
+  /// Marks a lock whose values another program wrote: nothing is granted until it is removed.
   mutating func markDamaged(_ lock: Lock) {
     precondition(lock.place.isOwn && !lock.isDamaged, "an own lock is damaged once")
     lock.isDamaged = true
     damagedCount += 1
   }
 
-  /// Locks that nobody used since an instant in nanoseconds.
+  /// Locks that were not used since an instant in nanoseconds.
   ///
-  /// A bounded stretch a call: 100 000 locks take a minute.
+  /// Each call looks at a bounded stretch: 100 000 locks take a minute.
   mutating func idleLocks(since instant: Int64) -> [Lock] {
     guard !byKey.isEmpty || !nativesBySet.isEmpty else { return [] }
     var idle: [Lock] = []
@@ -341,7 +342,7 @@ final class Bank {
   /// Takes a place out of use for as long as this daemon lives.
   func block(_ place: Int) { freePlaces &= ~(1 << UInt64(place)) }
 
-  /// A place was put right: it is used again when there is no other.
+  /// Notes that a place was put right: it is used again when there is no other.
   func mend(_ place: Int) { mendedPlaces |= 1 << UInt64(place) }
 
   func freePlace(_ place: Int) {

@@ -101,7 +101,7 @@ extension Ledger {
       ], retryAfter: .seconds(1))
   }
 
-  /// Beside so many natives a crash could leave a lease of which nobody can know.
+  /// The error of a counter with so many natives that a crash could leave a lease in doubt.
   static func tooManyNatives(_ lock: Lock, _ counter: LeaseCounter, _ natives: Int) -> LeaseholdError {
     let whose = lock.place.isPHP ? "handles of PHP are open on" : "native programs hold"
     return LeaseholdError(
@@ -122,7 +122,7 @@ extension Ledger {
       facts: [("count", .number(Int64(count))), ("limit", .number(Int64(most)))])
   }
 
-  /// A semaphore in which a lock keeps its books is no lock of its own, and nobody writes it from aside.
+  /// The error of a semaphore in which a lock keeps its books: it is no lock of its own, and no caller writes it.
   static func books(_ number: Int, of set: Int32, _ lock: LockKey?) -> LeaseholdError {
     let whose = lock.map { "of '\($0)'" } ?? "of this service"
     return LeaseholdError(

@@ -51,7 +51,7 @@ struct Observers: ~Copyable {
     note(.renewed, lease, at: now)
   }
 
-  /// Tells those who follow a lease of its deadline.
+  /// Tells the follower of a lease its deadline.
   mutating func tellDeadline(of lease: Lease) {
     guard let client = lease.client else { return }
     tell(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
@@ -67,7 +67,7 @@ struct Observers: ~Copyable {
     tell(.ended(client, reason, MonotonicInstant(nanoseconds: now)))
   }
 
-  /// A lease has another form on one lock.
+  /// Notes that a lease has another form on one lock.
   mutating func converted(_ lease: Lease, at now: Int64) {
     counters.converted += 1
     note(.converted, lease, of: lease.whole, at: now)
@@ -80,7 +80,7 @@ struct Observers: ~Copyable {
     if case .whole = lease.kind { noteParts(kind, of: lease, reason, at: now) }
   }
 
-  /// A lease of several locks happens on each of them.
+  /// Notes an event of a lease of several locks on each of them.
   func noteParts(_ kind: EventKind, of whole: Lease, _ reason: EndReason? = nil, at now: Int64) {
     for part in whole.parts { note(kind, part, of: whole, reason, at: now) }
   }
@@ -98,7 +98,7 @@ struct Observers: ~Copyable {
 
   func queued(_ waiter: Waiter, at now: Int64) { note(.waiting, waiter, at: now) }
 
-  /// A waiter left its queue without a lease; `error` is what it is told.
+  /// Notes that a waiter left its queue without a lease; `error` is what it is told.
   mutating func left(_ waiter: Waiter, _ why: String, telling error: LeaseholdError? = nil, at now: Int64) {
     note(.left, waiter, why, at: now)
     if let error, let client = waiter.client { tell(.refused(client, error)) }
@@ -152,7 +152,7 @@ struct Observers: ~Copyable {
     ends.note(EndLog.RemovedSet(set: set.set, key: set.key, isOwn: isOwn, leases: wholes.count))
   }
 
-  /// Values of a lock do not add up.
+  /// Notes that the values of a lock do not add up.
   mutating func drifted(_ lock: Lock, _ kind: DriftKind, units: Int, _ text: String, at moment: Moment) {
     counters.drift[Int(kind.rawValue)] += 1
     ring.append(

@@ -11,7 +11,7 @@ struct Queues: ~Copyable {
   private var lastWait = 0
   /// The waiters that keep a lease meanwhile, by the lease's fence.
   private var keepers: [Int64: [Waiter]] = [:]
-  /// Locks whose line moved on although nobody looked at it yet.
+  /// Locks whose line moved on and was not looked at yet.
   private var unserved: [Lock] = []
   private var polled: [Lock] = []
 
@@ -97,14 +97,14 @@ struct Queues: ~Copyable {
     precondition(deadlines.count == waiters.count, "each request has one deadline")
   }
 
-  /// A waiter goes on in the line of another lock.
+  /// Moves a waiter to the line of another lock.
   func move(_ waiter: Waiter, to lock: Lock) {
     waiter.lock?.line.queue.remove(waiter)
     waiter.lock = lock
     lock.line.queue.append(waiter)
   }
 
-  /// A request whose connection broke keeps its places until a time in nanoseconds, or its own deadline.
+  /// Keeps the places of a request whose connection broke until a time in nanoseconds, or its own deadline.
   mutating func detach(_ waiter: Waiter, until due: Int64) {
     for seat in waiter.seats { seat.client = nil }
     waiter.due = min(waiter.due, due)
@@ -114,12 +114,12 @@ struct Queues: ~Copyable {
   /// The earliest time, in nanoseconds of CLOCK_MONOTONIC, at which a request may be due; `nil` for never.
   var nextDue: Int64? { deadlines.nextDue }
 
-  /// A request that is due, which is to leave now.
+  /// Takes a request that is due out of the deadlines; it is to leave now.
   mutating func popDue(at now: Int64) -> Waiter? { deadlines.popDue(at: now) }
 
   // MARK: What waiters keep
 
-  /// A waiter keeps a lease while it waits.
+  /// Notes that a waiter keeps a lease while it waits.
   mutating func note(_ waiter: Waiter, keeping lease: Lease) {
     waiter.holding.append(lease)
     keepers[lease.fence, default: []].append(waiter)

@@ -79,7 +79,7 @@ extension Ledger {
     let shown = snapshot(lock, holders: 10, waiters: 0, value: isAllOut ? .some(0) : nil)
     let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
     let left = TimeSpan(nanoseconds: next - now.nanoseconds)
-    // Put together in memory that is there: this is said more often than anything else.
+    // It is put together in memory that is there: no other refusal is as frequent.
     var detail = ""
     detail.reserveCapacity(224)
     detail += "Lock '"

@@ -42,8 +42,8 @@ struct Tombstone {
 
 /// Leases that ended, oldest first, as many as are remembered.
 ///
-/// Of ten thousand ends only what their holders may ask is kept, side by side: with the whole leases the memory that a
-/// new one gets would always be the one that was used least recently, and in no cache any more.
+/// Only what holders may ask of ten thousand ends is kept, side by side. With whole leases a new one would always get
+/// the memory that was used least recently, which is in no cache any more.
 struct TombstoneRing {
   private var entries: [Tombstone] = []
   private var places = LeaseIndex<Int32>()

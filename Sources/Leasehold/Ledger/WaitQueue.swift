@@ -1,4 +1,4 @@
-/// A waiter as listings show it.
+/// A request that waits in the queue of a lock.
 final class Waiter: Deadlined {
   let id: WaiterID
   let request: AcquireRequest
@@ -12,7 +12,7 @@ final class Waiter: Deadlined {
   var caller: Caller { request.caller }
   /// The lock it waits for; none once it left.
   var lock: Lock?
-  /// The lease that becomes the only one, for who waits to convert it.
+  /// The lease that becomes the only one, for a waiter that converts it.
   var converting: Lease?
   /// All places of a request for several locks; this is one of them.
   var group: WaiterGroup?

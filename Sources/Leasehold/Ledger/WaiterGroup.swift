@@ -2,7 +2,7 @@
 ///
 /// It gets all of its locks at once, when it is first in every queue and all are free. Because it takes its places in
 /// one step, of any two such requests the same is before the other in every queue they share, so they never wait for
-/// each other; and nobody who came later passes it, so small requests do not starve a large one.
+/// each other; and no later request passes it, so small requests do not starve a large one.
 final class WaiterGroup {
   /// One for each lock; the first stands for the request, with its client and its deadline.
   let seats: [Waiter]

@@ -41,7 +41,7 @@ public struct AcquireRequest: Sendable {
   public var wait = TimeSpan.zero
   /// Refuse at once when that many wait already.
   public var maxWaiters: Int?
-  /// Free text shown to everybody, at most ``Limits/ownerBytes``.
+  /// Free text shown to every caller, at most ``Limits/ownerBytes``.
   public var owner: String?
   /// True when the lease ends with the caller's connection.
   public var bindsConnection = false
@@ -51,7 +51,7 @@ public struct AcquireRequest: Sendable {
   public var cooldown = TimeSpan.zero
   /// Leases that the caller keeps while it waits: what tells a wait that would never end.
   public var holding: [LeaseID] = []
-  /// True when the end of the lease is not remembered: nobody but the service itself knows of it.
+  /// True when the end of the lease is not remembered: only the service itself knows of it.
   public var leavesNoTrace = false
   /// A retry with the same key gets the same lease.
   public var idempotencyKey: String?

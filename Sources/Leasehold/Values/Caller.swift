@@ -45,7 +45,7 @@ public enum Peer: Hashable, Sendable {
   }
 }
 
-/// The connection a request came on, and who is behind it.
+/// The connection that a request came on, and the caller behind it.
 public struct Caller: Sendable {
   /// The connection; leases may be bound to it.
   public var connection: ConnectionID

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Whose requests are counted together, and whose leases belong together: a token, a user of this host, or an address.
+/// A caller whose requests are counted together and whose leases belong together: a token, a user, or an address.
 ///
 /// Every thread may read the counts. Those of leases, waiters and locks change only inside the ledger's mutex.
 public final class CallerAccount: Sendable {
@@ -107,7 +107,7 @@ public final class CallerAccount: Sendable {
 
 /// Something that a caller has, counted until the last reference to this goes.
 public final class CallerClaim: Sendable {
-  /// Whose.
+  /// The account.
   public let account: CallerAccount
   private let resource: CallerResource
   private let number: Int
@@ -144,7 +144,7 @@ extension Lease {
   /// Returns true when the lease is a caller's own: taken with the same token, or without one by the same user of this
   /// host.
   ///
-  /// After a restart a lease has forgotten its token, and is nobody's but an administrator's.
+  /// After a restart a lease has forgotten its token, and belongs to no caller but an administrator.
   func belongs(to caller: Caller) -> Bool {
     if let token = caller.account?.token { return account?.token == token }
     guard let uid = caller.peer.uid else { return false }

@@ -98,7 +98,7 @@ public final class CallerPool: Sendable {
 public struct CallerPools: Sendable {
   private var pools: [CallerPool]
 
-  /// Pools of which nobody has anything yet.
+  /// Pools of which no caller has anything yet.
   ///
   /// - Parameter totals: What the service has of each.
   public init(of totals: CallerMaxima) {
@@ -128,22 +128,22 @@ enum CallerBound {
 public enum CallerKind: Sendable {
   /// Root or the service's own user: they have everything without the service, and keep it going.
   case trusted
-  /// Everybody who comes over loopback without a token: programs of many users may stand behind it.
+  /// All callers over loopback without a token: programs of many users may stand behind it.
   case host
   /// A token, another user of the Unix socket, an address of another host.
   case single
 
   /// The bound that was set; where that is 0, half of what others leave, or for a host's programs nearly all of it.
   ///
-  /// So one caller alone has half, a second one a quarter, the next an eighth; who has nothing may always have one,
-  /// while there is one.
+  /// So one caller alone has half, a second one a quarter, the next an eighth; a caller that has nothing may always
+  /// have one, while there is one.
   func bound(of resource: CallerResource, _ most: Int, total: Int) -> CallerBound {
     switch self {
     case .trusted where resource == .connections: .none
     case _ where most == .max: .none
     case _ where most > 0: .fixed(most)
     case .trusted: .none
-    // So few are for tests, and for who knows what they set.
+    // So few are for tests, and for operators who know what they set.
     case .host where total < 64: .none
     case .host: .allButOne(ofParts: 32)
     case .single: .allButOne(ofParts: 2)

@@ -1,7 +1,7 @@
 public import SysVTypes
 
 extension IPCPermissions {
-  /// Returns true when the kernel would let a peer do this by itself, so that nobody gets over HTTP what semop(2)
+  /// Returns true when the kernel would let a peer do this by itself, so that no caller gets over HTTP what semop(2)
   /// refuses.
   ///
   /// Only a Unix socket tells who calls (SO_PEERCRED and SO_PEERGROUPS); others have the rights of the service.

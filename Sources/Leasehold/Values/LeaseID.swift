@@ -1,4 +1,4 @@
-/// The 128 random bits that name a lease; who knows them may release and renew it.
+/// The 128 random bits that name a lease; a caller that knows them may release and renew it.
 ///
 /// Written as 32 lower-case hexadecimal digits. Listings and logs show only ``ref``.
 public struct LeaseID: Hashable, Sendable {

@@ -2,7 +2,7 @@
 public enum LeaseName: Hashable, Sendable {
   /// By the whole id, which its holder has.
   case id(LeaseID)
-  /// By its first ten digits, which everybody sees.
+  /// By its first ten digits, which every caller sees.
   case ref(UInt64)
 
   /// Reads 32 or ten hexadecimal digits in lower case; `nil` for anything else.
@@ -19,7 +19,7 @@ public enum LeaseName: Hashable, Sendable {
 
 /// Ends a holder's lease by force, now or after a grace.
 public struct BreakRequest: Sendable {
-  /// Whose.
+  /// The lease.
   public var lease: LeaseName
   /// The time that its holder still has to finish; zero ends it now.
   public var after = TimeSpan.zero
@@ -37,7 +37,7 @@ public struct BreakRequest: Sendable {
   }
 }
 
-/// That a lease is being broken, or was: by whom, and why.
+/// A note that a lease is being broken, or was: by which operator, and why.
 ///
 /// An object, so that all others carry one empty word of it.
 public final class BreakNote: Sendable {
@@ -48,7 +48,7 @@ public final class BreakNote: Sendable {
   /// When the lease ends; only in what is told of the break.
   public let end: MonotonicInstant?
 
-  /// Notes who and why.
+  /// Notes the operator and the reason.
   public init(reason: String?, by: String?, end: MonotonicInstant? = nil) {
     self.reason = reason
     self.by = by
@@ -64,7 +64,7 @@ public struct BreakOutcome: Sendable {
   public var ref: String
   /// Free text of its holder.
   public var owner: String?
-  /// When it ends; the past when it has.
+  /// The time of its end; in the past when it has ended.
   public var end: MonotonicInstant
   /// The reason that its holder is told.
   public var reason: String?
@@ -74,7 +74,7 @@ public struct BreakOutcome: Sendable {
 
 /// Binds a lease to a connection, in place of the one it was bound to.
 public struct AttachRequest: Sendable {
-  /// Which.
+  /// The lease.
   public var lease: LeaseID
   /// The time to live from now on, zero for no deadline; `nil` keeps the deadline of a lease that was bound to a
   /// connection, and takes that of any other.
@@ -102,7 +102,7 @@ public struct CancelOutcome: Sendable {
 
 /// Hands a lease over under another id.
 public struct TransferRequest: Sendable {
-  /// Which.
+  /// The lease.
   public var lease: LeaseID
   /// Free text of the new holder; `nil` keeps the old one.
   public var owner: String?

@@ -107,8 +107,9 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   @inlinable
   public func hash(into hasher: inout Hasher) { text.hashBytes(into: &hasher) }
 
-  /// The first character that nobody sees, or that changes how the others are shown: formats (Unicode's Cf), separators
-  /// other than the plain blank, and what is ignored unless a font knows better; `nil` where every one is visible.
+  /// The first character that cannot be seen, or that changes how the others are shown: formats (Unicode's Cf),
+  /// separators other than the plain blank, and what is ignored unless a font knows better; `nil` where every one is
+  /// visible.
   ///
   /// The joiners U+200C and U+200D are among them. Some scripts write with them; a lock's name has to tell itself from
   /// others more than it has to be written well.

@@ -57,7 +57,7 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
   case transferred = 8
   /// Another program wrote the values that it stood on.
   case rewritten = 9
-  /// The process it was bound to was not seen again after a restart: nobody knows whether it lives.
+  /// The process it was bound to was not seen again after a restart: it may live or not.
   case processLost = 10
 
   /// The word used in answers as `reason`.

@@ -53,7 +53,7 @@ public struct SegmentRequest: Sendable {
   public var mode: UInt16
   /// True when one that exists gets a header where it has no good one.
   public var initializes: Bool
-  /// Whose it is counted as; `nil` for nobody's.
+  /// The account it counts for; `nil` for none.
   public var account: CallerAccount?
 
   /// Makes a request.

@@ -2,7 +2,7 @@ public import SysVTypes
 
 /// A request for a set that may have to be made: semget(2) with IPC_CREAT.
 public struct SemaphoreSetRequest: Sendable {
-  /// The SysV key; 0 (IPC_PRIVATE) for a set that nobody finds by a key.
+  /// The SysV key; 0 (IPC_PRIVATE) for a set that no program finds by a key.
   public var key: Int32
   /// The number of semaphores of a new set, and the fewest that a set which is there must have.
   public var semaphoreCount: Int
@@ -131,7 +131,7 @@ public struct OperationRequest: Sendable {
   public var wait: TimeSpan
   /// The time that the lease lives without being renewed, where some operation is taken back.
   public var ttl = TimeSpan.zero
-  /// Free text of that lease, shown to everybody.
+  /// Free text of that lease, shown to every caller.
   public var owner: String?
   /// A retry with the same key gets the same lease.
   public var idempotencyKey: String?

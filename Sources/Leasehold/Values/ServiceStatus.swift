@@ -49,7 +49,7 @@ public struct RecoveryReport: Sendable, Equatable {
   public var leases = 0
   /// Locks that were found.
   public var locks = 0
-  /// Units that a dead daemon had taken for nobody, given back.
+  /// Units that a dead daemon had taken and no lease has, given back.
   public var unitsGivenBack = 0
   /// Leases whose set was gone.
   public var leasesLost = 0
@@ -115,7 +115,7 @@ public struct ServiceStatus: Sendable {
   public var leases = 0
   /// Leases that are over for their holders while their slots cool down.
   public var cooling = 0
-  /// Leases of which nobody knows whether they have anything.
+  /// Leases of which it is not known whether they have anything.
   public var suspects = 0
   /// Own locks whose values another program wrote.
   public var damagedLocks = 0

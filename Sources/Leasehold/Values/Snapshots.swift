@@ -79,7 +79,7 @@ public struct LeaseSnapshot: Sendable {
   /// is once.
   public var stamp: UInt64 = 1
 
-  /// The short name shown to everybody.
+  /// The short name shown to every caller.
   public var ref: String { id.ref }
   /// The grant that an answer hands over which tells of it.
   public var grant: Grant { Grant(lease: id, stamp: stamp) }
@@ -107,12 +107,12 @@ public enum HolderState: String, Sendable {
   case held
   /// It is over for its holder, and its slots stay taken until its deadline.
   case cooling
-  /// Nobody holds it, and nobody knows whether its slots are taken.
+  /// It has no holder, and nobody knows whether its slots are taken.
   case suspect
 }
 
 extension LeaseSnapshot {
-  /// Takes over from the whole lease who holds the part, and until when.
+  /// Takes the holder and the deadline of a part over from the whole lease.
   mutating func take(holderOf head: LeaseSnapshot) {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
     (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
@@ -173,16 +173,16 @@ public struct WaiterSnapshot: Sendable {
   public var isDetached = false
 }
 
-/// Those who were before a waiter when its wait began; an object, so that other waiters pay for no more than its place.
+/// The requests before a waiter when its wait began; an object, so that other waiters pay for no more than its place.
 public final class QueueNote: Sendable {
   /// One of the holders.
   public let holder: LeaseSnapshot?
   /// The number of its holders.
   public let holders: Int
-  /// Those in the queue, the waiter included.
+  /// The number in the queue, the waiter included.
   public let waiters: Int
 
-  /// Notes who was before.
+  /// Notes the requests before.
   public init(holder: LeaseSnapshot?, holders: Int, waiters: Int) {
     self.holder = holder
     self.holders = holders
@@ -239,7 +239,7 @@ public struct LockSnapshot: Sendable {
   public var isDamaged = false
   /// The other locks for which the first in the queue waits, while this one has room for it.
   public var queuedFor: [LockKey] = []
-  /// When the first in its queue came, who waits longest; `nil` when nobody waits.
+  /// When the first in its queue came, which waits longest; `nil` when no request waits.
   public var firstCame: MonotonicInstant?
   /// The names of the programs that the processes of holders, waiters and natives run, where they can be seen.
   public var programs: [Int32: String] = [:]
@@ -284,7 +284,7 @@ public struct ListFilter: Sendable {
 public enum LockState: String, Sendable, CaseIterable {
   /// A holder has it.
   case held
-  /// Nobody does, and nothing cools down.
+  /// It has no holder, and nothing cools down.
   case free
   /// A waiter queues for it.
   case waited

@@ -38,7 +38,7 @@ extension Ledger {
 
   /// Takes the units now; `nil` when they are not free.
   ///
-  /// - Throws: why they cannot be had, by waiting either.
+  /// - Throws: why they cannot be had, not even by waiting.
   func take(
     _ lock: Lock, _ share: Share, _ request: AcquireRequest, _ patience: inout TimeSpan, at moment: Moment
   ) throws(LeaseholdError) -> Lease? {
@@ -76,8 +76,8 @@ extension Ledger {
     throw Self.setKeepsVanishing(lock.key, at: moment)
   }
 
-  /// The time that a request which does not wait stands in the queue of a lock of which it is not known whether it is
-  /// free: as `sem_get` waits for its guard.
+  /// The time that a request without a wait stands in the queue of a lock that may be free: as `sem_get` waits for its
+  /// guard.
   static let patienceForRetry = TimeSpan.milliseconds(100)
 
   private func enqueue(
@@ -107,7 +107,7 @@ extension Ledger {
       waiters: lock.queue.count)
   }
 
-  /// Refuses who would be one waiter too many, for the service or for the caller.
+  /// Refuses a waiter that would be one too many, for the service or for its caller.
   func checkRoomToWait(_ caller: Caller) throws(LeaseholdError) {
     guard queues.count < limits.waiters else { throw .tooManyWaiters(limits.waiters) }
     try caller.account?.check(.waiters)

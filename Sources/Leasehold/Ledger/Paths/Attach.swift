@@ -6,7 +6,7 @@
 extension Ledger {
   /// Binds a lease to the caller's connection: it ends with that, and with no other any more.
   ///
-  /// Who followed it hears that it was transferred. An answer to its acquire that gets lost takes nothing away.
+  /// A follower hears that it was transferred. An answer to its acquire that gets lost takes nothing away.
   ///
   /// - Throws: As ``renew(_:key:native:ttl:within:at:)``; `draining`, `starting`; `invalid-parameter` for a lease that
   ///   is bound to a process.

@@ -4,7 +4,8 @@
 extension Ledger {
   /// Turns a reader's lease into the only one, or the only one into a reader's.
   ///
-  /// Down goes at once. Up may wait, before all who wait for the lock; of two who want up the later can never have it.
+  /// Down is done at once. Up may wait, before all waiters of the lock; of two that want up the later can never have
+  /// it.
   public func convert(
     _ request: ConvertRequest, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
@@ -121,7 +122,7 @@ extension Ledger {
 
   // MARK: Waiting
 
-  /// The head of the queue wants to be the only one: false when it still has to wait.
+  /// Serves the head of the queue, which wants to be the only one; false when it still has to wait.
   func serveUpgrade(_ waiter: Waiter, _ lease: Lease, on lock: Lock, at moment: Moment) -> Bool {
     do {
       guard try upgrade(lease, waiter.share, on: lock, at: moment) else { return false }
@@ -132,7 +133,7 @@ extension Ledger {
     return true
   }
 
-  /// A thread took in the kernel what the head of the queue lacks.
+  /// Serves the head of the queue with what a thread took in the kernel for it.
   func upgradeWaited(_ waiter: Waiter, _ lease: Lease, on lock: Lock) -> KernelOutcome {
     let whole = lock.share(.exclusive, count: 1).units
     let outcome = try? change(lease, to: .exclusive, units: whole) { _ in lockTable.takeWaited(waiter.share, of: lock) }
@@ -153,7 +154,7 @@ extension Ledger {
 
   // MARK: After a crash
 
-  /// Which form of a record counts after a crash in the middle of a conversion: the one that agrees with the kernel.
+  /// Returns true when a form of a record counts after a crash in a conversion: the kernel's values agree with it.
   ///
   /// - Parameters:
   ///   - form: The converting record.
@@ -163,7 +164,7 @@ extension Ledger {
       let counter = lock.counter(of: .exclusive), values.indices.contains(counter.semaphore)
     else { return false }
     let counting = (others + [form]).filter { counter.counts($0.mode) }
-    // Where natives count, too, none does beside a writer of ours, and none but one writer does without.
+    // Where natives count, too, none has a share beside a writer of ours, and only one writer does without it.
     return counting.reduce(0) { $0 + $1.units } == Int(values[counter.semaphore]) / counter.weight
   }
 

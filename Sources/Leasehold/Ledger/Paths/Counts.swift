@@ -97,7 +97,7 @@ extension Ledger {
   /// - Parameters:
   ///   - waited: Whether they were taken with SEM_UNDO by a thread that waited: then that is undone when nothing is
   ///     done.
-  ///   - limit: What the first who is counted sets SEM to.
+  ///   - limit: The value that the first handle sets SEM to.
   func mark(
     _ marks: Marks, taking share: Share, of lock: Lock, _ values: [UInt16], waited: Bool = false,
     setting limit: Int? = nil

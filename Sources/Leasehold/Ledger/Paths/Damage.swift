@@ -24,7 +24,7 @@ extension Ledger {
     serveUnserved(at: moment)
   }
 
-  /// A lock that is damaged is forgotten, and its place is as if it had never been used.
+  /// Forgets a damaged lock, and leaves its place as if it had never been used.
   ///
   /// The mark that the place is in use goes first: what a crash leaves behind it belongs to no lock, and the next
   /// daemon clears it.
@@ -58,7 +58,7 @@ extension Ledger {
     }
   }
 
-  /// A place that no record knows: out of use, or never used again while natives hold units of it; where it is out of
+  /// Takes a place that no record knows out of use, or blocks it while natives hold units of it; where it is out of
   /// use, what was left there goes.
   func clear(_ dialect: NamedDialect, of bank: Bank, _ values: [UInt16]) {
     if values[dialect.live] != 0 {

@@ -1,12 +1,12 @@
 // Waits that would never end.
 //
-// Who waits while it keeps leases may be waited for, by way of others, by itself. The service knows what a caller keeps
-// from the lease that a conversion is about, from leases on other locks that are bound to the waiting connection, or to
-// the same process with the same owner, and from what the caller says (`holding`). An owner's name alone is free text
-// and tells nothing: many processes may use one.
+// A waiter that keeps leases may wait for itself, by way of others. The service knows what a caller keeps from the
+// lease that a conversion is about, from leases on other locks that are bound to the waiting connection, or to the same
+// process with the same owner, and from what the caller says (`holding`). An owner's name alone is free text and tells
+// nothing: many processes may use one.
 //
 // A waiter is stuck when one before it in a queue is, or when what stuck waiters keep leaves too little of a lock. All
-// who can be reached from a new waiter are taken for stuck, and freed of that one by one until nothing changes. If the
+// that can be reached from a new waiter are taken for stuck, and freed of that one by one until nothing changes. If the
 // new one stays stuck and a way leads back to it, it closes a circle and is refused; the others go on waiting, and the
 // first of them goes on when the one that was refused lets go.
 
@@ -127,7 +127,7 @@ extension Ledger {
     return lock.kind != .readersWriter || seat.share.mode == .exclusive || lease.mode == .exclusive
   }
 
-  /// Returns true when a waiter could go on if everybody but the stuck let go.
+  /// Returns true when a waiter could go on if all but the stuck waiters let go.
   private func canGo(_ waiter: Waiter, beside stuck: [WaiterID: Waiter]) -> Bool {
     waiter.seats.allSatisfy { seat in
       guard let lock = seat.lock else { return true }
@@ -136,7 +136,7 @@ extension Ledger {
         isInTheWay(lease, of: seat, on: lock) && queues.keepers(of: lease).contains { stuck[$0.id] != nil }
       }
       if lock.kind == .readersWriter { return kept.isEmpty }
-      // Where only native programs know how many slots there are, nobody can say that they will not do.
+      // Only native programs know how many slots there are: they may suffice.
       guard let capacity = lock.capacity else { return true }
       return kept.reduce(seat.share.units) { $0 + $1.units } <= capacity
     }
@@ -179,7 +179,7 @@ extension Ledger {
 
   // MARK: Refusals
 
-  /// Two readers who both want to be the only one: neither ever lets the other.
+  /// The error of two readers that both want to be the only one: neither ever lets the other.
   func deadlock(of lease: Lease, with other: Waiter, told confinement: Confinement?) -> LeaseholdError {
     observers.counters.deadlocks += 1
     let (mine, its) = (lease.whole, other.converting?.whole)
@@ -201,7 +201,7 @@ extension Ledger {
       "Waiting would never end: \(words(of: circle)). Release what you hold, then ask again.", circle: circle)
   }
 
-  /// A request for several locks that wants one of them, perhaps under two names, more often than can be.
+  /// The error of a request that wants one of its locks, perhaps under two names, more often than can be.
   static func sameLockTwice(_ first: LockKey, _ second: LockKey, _ why: String) -> LeaseholdError {
     LeaseholdError(
       .sameLockTwice,

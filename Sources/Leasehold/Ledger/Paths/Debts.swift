@@ -44,9 +44,9 @@ extension Ledger {
   }
 }
 
-// Where natives count, too, the set does not show that units of nobody are out, so the record does.
+// Where natives count, too, the set does not show that such units are out, so the record does.
 extension Ledger {
-  /// The units of a lease that just ended could not go back: its record goes on saying that this is under way.
+  /// Keeps the mark of a lease whose units could not go back: its record goes on saying that this is under way.
   func keepMark(of lease: Lease, _ reason: EndReason, on lock: Lock, isCapped: Bool) {
     guard !lease.leavesNoTrace, !lockTable.debts.open.isEmpty else { return }
     let mark = EndMark(

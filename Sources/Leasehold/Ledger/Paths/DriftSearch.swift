@@ -47,7 +47,7 @@ extension Ledger {
     serveUnserved(at: moment)
   }
 
-  /// The same, and leaves those who wait for what was found to be served by the caller.
+  /// The same, and leaves it to the caller to serve the waiters for what was found.
   func notice(_ set: NativeSet, at moment: Moment) {
     switch lockTable.read(set) {
     case .gone: setVanished(set.id.set, at: moment)
@@ -106,7 +106,7 @@ extension Ledger {
     }
   }
 
-  /// Units that a killed daemon may have left in the value are not in it when it does not cover them.
+  /// Drops suspects while the value does not cover them: then their units are not in it.
   private func dropSuspects(of lock: Lock, _ counter: LeaseCounter, _ value: Int, at moment: Moment) {
     guard counter.isShared, counter.isShort(leaving: lock.natives(in: counter, value: value)) else { return }
     for suspect in lock.holders where suspect.state == .suspect && counter.counts(suspect.mode) {
@@ -115,7 +115,7 @@ extension Ledger {
     }
   }
 
-  /// The units that are free beyond the capacity, where that is known and nobody may raise it.
+  /// The units that are free beyond the capacity, where that is known and no program may raise it.
   ///
   /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for every caller.
   private func surplus(of lock: Lock, value: Int) -> Int {
@@ -123,7 +123,7 @@ extension Ledger {
     return lock.capacity.map { max(0, value + lock.unitsOut - $0) } ?? 0
   }
 
-  /// PHP sets a limit of its own when nobody is counted: from then on that of the last lease says nothing.
+  /// Forgets the limit of the last lease when no handle is counted: PHP then sets one of its own.
   func forgetLimitIfAlone(_ lock: Lock, _ values: [UInt16]? = nil, isWritten: Bool = false) {
     guard lock.place.isPHP, lock.capacity != nil, lock.unitsOut == 0 else { return }
     let usage = PHPDialect.books.lowerBound

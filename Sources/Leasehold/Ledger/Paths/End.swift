@@ -70,7 +70,7 @@ extension Ledger {
     serveUnserved(at: moment)
   }
 
-  /// Takes back what nobody hears of any more.
+  /// Takes back what can reach no caller any more.
   public func withdraw(_ withdrawal: Withdrawal, at moment: Moment) {
     switch withdrawal {
     case .waiter(let waiter): cancel(waiter, at: moment)
@@ -79,7 +79,7 @@ extension Ledger {
     }
   }
 
-  /// The grant could not be handed over: the slots go back, and a retry gets a new lease.
+  /// Takes back a grant that could not be handed over: the slots go back, and a retry gets a new lease.
   ///
   /// A lease that a retry was told of meanwhile stays.
   private func undo(_ grant: Grant, at moment: Moment) {
@@ -99,7 +99,7 @@ extension Ledger {
     return true
   }
 
-  /// A connection closed: what is bound to it ends.
+  /// Ends what is bound to a connection that closed.
   private func connectionClosed(_ connection: ConnectionID, at moment: Moment) {
     guard state == .ready else { return }
     for lease in leaseTable.bound(to: connection) where lease.isHeld { end(lease, .connectionClosed, at: moment) }
@@ -107,7 +107,7 @@ extension Ledger {
 
   /// Ends a lease and hands its units on.
   ///
-  /// The record first: from then on nobody else will ever undo it.
+  /// The record comes first: from then on nothing else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
     if reason != .released { noticeRemoval(below: lease, at: moment) }
     if lease.isOfSeveral {
@@ -150,7 +150,7 @@ extension Ledger {
     finishMarked(lease, reason, at: now).forfeit()
   }
 
-  /// A deadline passed.
+  /// Does what is due when a lease's deadline has passed.
   func expire(_ lease: Lease, at moment: Moment) {
     let now = moment.monotonic.nanoseconds
     if lease.state == .cooling {
@@ -169,7 +169,7 @@ extension Ledger {
     cool(lease, at: now)
   }
 
-  /// The lease is over for its holder, its slots stay taken for the cooldown.
+  /// Ends a lease for its holder; its slots stay taken for the cooldown.
   func cool(_ lease: Lease, at now: Int64) {
     let due = now + lease.cooldown.nanoseconds
     lease.endedAt = now
@@ -179,7 +179,7 @@ extension Ledger {
     observers.ended(lease, lease.ownEnd, at: now)
   }
 
-  /// Everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
+  /// Does everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
   ///
   /// What cools down is over already, for the reason that it had then: a removal of its lock ends only the cooldown.
   ///
@@ -208,7 +208,7 @@ extension Ledger {
     return ended
   }
 
-  /// After the semop of an end: the queue.
+  /// Does what follows the semop of an end: serves the queue, or deals with a refusal.
   func gaveBack(_ outcome: KernelOutcome, on lock: Lock, at moment: Moment) {
     lock.lastUse = moment.monotonic.nanoseconds
     journal.setLastUse(lock.lastUse, of: lock.cell)
@@ -227,7 +227,7 @@ extension Ledger {
     }
   }
 
-  /// A lease whose set a native program removed or wrote is over, whether housekeeping has seen it or not.
+  /// Ends a lease whose set a native program removed or wrote, whether housekeeping has seen it or not.
   func noticeRemoval(below lease: Lease, at moment: Moment) {
     guard lease.isHeld else { return }
     for part in lease.parts { noticeRemoval(below: part, at: moment) }
@@ -237,7 +237,7 @@ extension Ledger {
 
   /// Finds a lease that stands on its lock: held, or over for its holder and not for the lock.
   ///
-  /// The one way from an id to a lease that a caller means, and so where it is seen that the caller may reach it.
+  /// This is the one way from an id to a lease that a caller means, so it checks that the caller may reach it.
   ///
   /// The error of one that ended says how.
   func find(

@@ -8,7 +8,7 @@ extension Ledger {
   /// Says when a lease that was found is looked at next, and gives it the grace if it needs one and had none.
   ///
   /// What the check of the record does not cover is not believed: a deadline that no daemon could have written is
-  /// replaced by one that is as late as the lease's own ttl allows, so that nobody loses what they were promised.
+  /// replaced by one that is as late as the lease's own ttl allows, so that no holder loses what it was promised.
   func giveGrace(_ lease: Lease, at moment: Moment) {
     guard lease.state != .suspect else {
       (lease.deadline, lease.due) = (0, 0)
@@ -23,7 +23,7 @@ extension Ledger {
       observers.recovery.damagedRecords += 1
     }
     lease.due = lease.deadline
-    // An operator's end is the end, and a cooldown needs nobody's renewal.
+    // An operator's end stays the end, and a cooldown needs no renewal.
     guard lease.isHeld else { return }
     let given = (1...now + Self.longestGrace).contains(lease.graceEnd)
     let graceEnd = given ? lease.graceEnd : now + limits.recoveryGrace.nanoseconds

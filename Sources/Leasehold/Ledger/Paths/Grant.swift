@@ -77,7 +77,7 @@ extension Ledger {
 
   /// Where the kernel's values cannot tell what is out on leases: makes permanent what was taken with SEM_UNDO.
   ///
-  /// A crash in between leaves a suspect: whether the undo ran nobody can know.
+  /// A crash in between leaves a suspect: nobody can know whether the undo ran.
   @inline(never)
   private func holdUncounted(
     _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, _ applied: Bool?
@@ -187,7 +187,7 @@ extension Ledger {
     followHead(lock)
   }
 
-  /// A waiter has its lease.
+  /// Tells a waiter that it has its lease.
   func granted(_ lease: Lease, to waiter: Waiter) {
     leave(waiter)
     if let client = waiter.client { observers.tell(.granted(client, snapshot(lease))) }

@@ -1,7 +1,7 @@
 // Why a caller does not get a lock: what answers say of it, and of the queue before it.
 
 extension Ledger {
-  /// Why a lock is not to be had, as what follows its name in a sentence.
+  /// The reason why a lock cannot be had, as what follows its name in a sentence.
   func hindrance(of lock: Lock, _ shown: LockSnapshot) -> String {
     if let first = lock.queue.first, isFree(lock, for: first) {
       if !shown.queuedFor.isEmpty {
@@ -21,8 +21,7 @@ extension Ledger {
     return lock.queue.isEmpty ? "is held" : "is queued for"
   }
 
-  /// The locks for which a request for several waits, if that is not the one it stands in the queue of here; empty for
-  /// others.
+  /// The locks that a request for several waits for, where the one of this place is free; empty for others.
   func otherLocks(inTheWayOf seat: Waiter?) -> [LockKey] {
     guard let seat, let group = seat.group, let lock = seat.lock, isFree(lock, for: seat) else { return [] }
     let others = group.seats.filter { $0 !== seat }
@@ -43,7 +42,7 @@ extension Ledger {
   /// Returns true when a lock has what a place in its queue is for, as far as the ledger and the kernel tell.
   private func isFree(_ lock: Lock, for seat: Waiter) -> Bool {
     guard !lock.isDamaged, lock.hasRoom(for: seat.share.units) else { return false }
-    // By looking: an operation that changes nothing would still be the semaphore's last one.
+    // The value is read: an operation that changes nothing would still be the semaphore's last one.
     guard let value = lockTable.value(of: lock) else { return false }
     guard let companion = lock.place.dialect.companion else { return value >= seat.share.units }
     return lockTable.value(companion, of: lock) == 0 && (seat.share.mode == .shared || value == 0)

@@ -39,7 +39,7 @@ extension Ledger {
     for lock in queues.takePolled() where !lock.queue.isEmpty { serve(lock, at: moment) }
   }
 
-  /// Once a second: remembers the time, forgets old ends, collects idle locks, looks whether the sets are still there.
+  /// Remembers the time, forgets old ends, collects idle locks, looks for sets that are gone; called once a second.
   public func housekeep(at moment: Moment) {
     guard !hasSurrendered else { return }
     let now = moment.monotonic.nanoseconds
@@ -75,7 +75,7 @@ extension Ledger {
     while let lock = queues.popUnserved() { if lock.queue.isEmpty { followHead(lock) } }
   }
 
-  /// Another daemon has taken over the records and the semaphores: nothing of them is changed here any more.
+  /// Changes nothing any more: another daemon has taken over the records and the semaphores.
   public func surrender() {
     drain()
     hasSurrendered = true

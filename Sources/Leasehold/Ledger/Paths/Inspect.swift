@@ -1,7 +1,7 @@
 import SysVTypes
 
 extension Ledger {
-  /// One lease that is live; the error tells how one that is not ended.
+  /// One live lease; the error tells how one ended that is not live.
   ///
   /// - Throws: As ``LockService/lease(_:within:at:)``.
   public func lease(
@@ -36,7 +36,7 @@ extension Ledger {
     return withKernelView(snapshot(lock, holders: listed, waiters: listed))
   }
 
-  /// Adds who changed the semaphore last and who sleeps on it: two system calls.
+  /// Adds the last process to change the semaphore and the number that sleep on it: two system calls.
   func withKernelView(_ lock: LockSnapshot) -> LockSnapshot {
     var lock = lock
     if let binding = lock.binding {
@@ -46,7 +46,7 @@ extension Ledger {
     return lock
   }
 
-  /// The locks, in the order of their records, without who changed the semaphore last and who sleeps on it.
+  /// The locks, in the order of their records, without what ``withKernelView(_:)`` adds.
   ///
   /// The kernel is asked once for each bank.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {

@@ -10,7 +10,7 @@ extension Ledger {
   /// because native programs look at who waits. To be called when the queue's head could not be served, or changed.
   func followHead(_ lock: Lock) {
     if lock.queue.isEmpty, lock.waits.isEmpty { return }
-    // On the way to another set.
+    // The lock is on the way to another set.
     guard lockTable.knows(lock) else { return }
     if let head = lock.queue.first, cannotSleep(for: head.share, on: lock) {
       _ = queues.sleep(on: lock, for: [])
@@ -19,7 +19,7 @@ extension Ledger {
     var wanted: [Share] = []
     if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
       let sleepers = lock.waitsOneByOne ? Self.sleepersPerLock : 1
-      // Nobody sleeps for less than those before it want: what it got could not be handed to the first.
+      // No thread sleeps for less than the waiters before it want: what it got could not be handed to the first.
       var most = 0
       lock.queue.forEach { waiter in
         // Nothing is taken for a waiter that could not be told.
@@ -114,7 +114,7 @@ extension Ledger {
     return true
   }
 
-  /// Gives back what a thread waited for and nobody wants.
+  /// Gives back what a thread waited for and no waiter wants.
   ///
   /// A write may have come since, and others after it: of a `php:` set no more goes back than the limit allows, and no
   /// handle that is not counted any more.
@@ -142,13 +142,13 @@ extension Ledger {
     return lock
   }
 
-  /// The set below a lock is gone, as another program removed it.
+  /// Takes note that another program removed the set below a lock.
   func setVanished(_ lock: Lock, at moment: Moment) {
     if lockTable.knows(lock) { setVanished(lock.set.set, at: moment) }
   }
 
-  /// A set is gone: its leases are over; its waiters go on in a new one, as a native program's own would, except those
-  /// who named a semaphore that must exist.
+  /// Ends the leases on a set that is gone. Its waiters go on in a new one, as a native program's own would, except
+  /// those that named a semaphore that must exist.
   func setVanished(_ set: Int32, at moment: Moment) {
     guard let (id, isOwn, locks) = lockTable.forget(set: set) else { return }
     observers.removed(id, isOwn: isOwn, under: locks)
@@ -173,7 +173,7 @@ extension Ledger {
     return !lock.queue.isEmpty
   }
 
-  /// Answers the lock on which those go on who waited for another one.
+  /// Moves the waiters of a lock that is gone to the one that takes its place; answers that.
   private func moveWaiters(of old: Lock, at moment: Moment) -> Lock? {
     var reached: Lock?
     while let waiter = old.queue.first {

@@ -31,8 +31,8 @@ extension Ledger {
     throw Self.setKeepsVanishing(key, at: moment)
   }
 
-  /// Record as preparing, semaphores into use, record as live; `nil` when the set is gone, or the place is not clean
-  /// and not used again.
+  /// Marks a record as preparing, puts its semaphores into use, marks it as live; `nil` when the set is gone, or the
+  /// place is not clean and not used again.
   private func tryToMakeLock(_ key: LockKey, kind: LockKind, at moment: Moment) throws(LeaseholdError) -> Lock? {
     let bank: Bank
     do {
@@ -116,7 +116,7 @@ extension Ledger {
   ) throws(LeaseholdError) {
     if let native { return try removeNative(key, native, force: force, within: confinement, at: moment) }
     guard let lock = lockTable[key] else { throw .noSuchLock(key) }
-    // Who holds it natively cannot be told from the values of a damaged lock.
+    // The values of a damaged lock do not tell which native programs hold it.
     if lock.isDamaged, !force { throw Self.damaged(lock) }
     if !lock.isIdle {
       guard force else { throw inUse(lock, at: moment.monotonic) }

@@ -31,7 +31,7 @@ extension Ledger {
     let lock = try makeLock(key, layout, native.semaphore, on: set, capacity: capacity, at: moment)
     lock.wasJustMade = bound.wasMade
     lock.claim = claim
-    // What a ledger of ours counts as out although nothing stands here was a lost ledger's.
+    // Units that a ledger of ours counts as out while nothing stands here belonged to a lost ledger.
     if moment.monotonic.nanoseconds >= lockTable.reclaimUnknownUnitsAfter, !lock.place.sharesCount,
       case .values(let values) = lockTable.read(set)
     {
@@ -73,8 +73,8 @@ extension Ledger {
 
   /// Returns true when a request may use a lock that is known under another name.
   ///
-  /// A single semaphore may be meant by `sysv:` that `php:` or `path:` know more of, and then takes part in what they
-  /// know; the other way round a `sysv:` lock becomes a `path:` one, which differs in how it waits alone.
+  /// A `sysv:` name may mean a semaphore that is known as a `php:` or `path:` lock, and then takes part in it. The
+  /// other way round a `sysv:` lock becomes a `path:` one, which differs only in how it waits.
   private static func agree(_ known: Lock, _ asked: LockLayout) -> Bool {
     switch (known.place, asked) {
     case (.php, .counter(ledger: nil, isPath: false)): return true
@@ -161,7 +161,7 @@ extension Ledger {
     setRemoved(bound.id.set, at: moment)
   }
 
-  /// The words for natives that use a set, as far as the locks known on it and its values tell; `nil` for nobody.
+  /// The words for natives that use a set, as far as the locks known on it and its values tell; `nil` for none.
   public func nativeUse(of set: Int32) -> String? {
     guard let known = lockTable.nativeSet(set), let lock = known.locks.values.first else { return nil }
     let dialect: NativeRequest.Dialect =
@@ -173,7 +173,7 @@ extension Ledger {
     return nativeUse(dialect, BoundSet(id: known.id, count: known.count))
   }
 
-  /// The words for natives that use a set, as far as its values tell; `nil` for nobody.
+  /// The words for natives that use a set, as far as its values tell; `nil` for none.
   private func nativeUse(_ dialect: NativeRequest.Dialect, _ bound: BoundSet) -> String? {
     for number in 0..<bound.userCount {
       if let waiting = lockTable.waiters(bound.id.set, number), waiting > 0 {

@@ -70,7 +70,7 @@ extension Ledger {
 
   private static func operationsKey(_ set: Int32) -> LockKey { LockKey(trusted: "op:id:\(set)") }
 
-  /// The lock that the leases on operations of a set stand on: a lock that nobody acquires and no list shows.
+  /// The lock that the leases on operations of a set stand on: a lock that no caller acquires and no list shows.
   private func operationsLock(of set: BankID, count: Int, at moment: Moment) throws(LeaseholdError) -> Lock {
     if let old = lockTable.setReplaced(by: set) { setVanished(old.id.set, at: moment) }
     let number = LockLayout.operationsNumber

@@ -5,7 +5,7 @@
 // and, as both come through the ledger's lock, by ``Ledger/processEnded(_:at:)`` after it.
 
 extension Ledger {
-  /// A process ended: what is bound to it ends.
+  /// Ends what is bound to a process that ended.
   public func processEnded(_ process: any BoundProcess, at moment: Moment) {
     for lease in leaseTable.bound(to: process) where lease.isHeld { end(lease, .processExited, at: moment) }
   }
@@ -16,7 +16,7 @@ extension Ledger {
     leaseTable.bind(lease, to: process)
   }
 
-  /// A retry names the process of a lease: one that was lost in a restart is found again.
+  /// Binds a lease again to a process that was lost in a restart, as a retry names it.
   ///
   /// Answers a refusal when it has ended.
   func rebind(_ lease: Lease, with process: ProcessBinding, at moment: Moment) -> LeaseholdError? {

@@ -101,7 +101,7 @@ extension Ledger {
     }
   }
 
-  /// Nothing of it is in the value: who was not told of it never will be, and an end is one.
+  /// Closes a record whose units are not in the value: no caller was told of a grant, and an end is done.
   private func close(_ one: ScannedLease, _ found: inout ScanResult, at moment: Moment) {
     if one.isTaking || one.record.isPart {
       journal.free(one.cell)

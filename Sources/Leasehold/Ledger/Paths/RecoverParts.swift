@@ -1,7 +1,7 @@
 // Recovery of what is more than one record: conversions that were cut short, and leases of several locks.
 
 extension Ledger {
-  /// Which form of a record counts that was being converted: the kernel tells.
+  /// Decides by the kernel's values which form counts of a record that was being converted.
   func resolveConversions(_ found: inout ScanResult) {
     for form in found.conversions {
       let old = found.leases.firstIndex { $0.record.isSame(as: form.record) && $0.state == .held }
@@ -36,7 +36,7 @@ extension Ledger {
       let (cell, record) = (part.cell, part.record)
       let lock = lockTable[record.lockCell]
       if let head = heads[record.fence], head.parts.contains(where: { $0.lock === lock }) || head.lock === lock {
-        // It has of this lock already: a copy of a record that counts.
+        // The lease has a part of this lock already: this is a copy of a record that counts.
         journal.discardDamaged(cell, &found)
         continue
       }

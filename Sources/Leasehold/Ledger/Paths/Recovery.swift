@@ -67,14 +67,14 @@ extension Ledger {
     }
   }
 
-  /// Nobody can know where its units are: a suspect stands for them.
+  /// Lets a suspect stand for units of which nobody can know where they are.
   func suspect(_ one: ScannedLease, _ found: inout ScanResult) {
     journal.suspect(one)
     observers.recovery.suspects += 1
     found.leases.append(one)
   }
 
-  /// A lease that goes on under another id is over, where the last daemon had no time to say so.
+  /// Ends leases that go on under another id, where the last daemon had no time to say so.
   private func endPredecessors(_ found: inout ScanResult, at moment: Moment) {
     let replaced = Set(found.leases.compactMap(\.record.predecessor))
     guard !replaced.isEmpty else { return }
@@ -184,7 +184,7 @@ extension Ledger {
     return lock
   }
 
-  /// Gives back what a dead daemon had taken for nobody, place by place.
+  /// Gives back what a dead daemon had taken and no lease has, place by place.
   private func returnUnknownUnits(_ bank: Bank, at moment: Moment) {
     guard let values = lockTable.bankValues(bank.id.set) else { return setVanished(bank.id.set, at: moment) }
     for place in 0..<NamedDialect.locksPerBank {
@@ -213,7 +213,7 @@ extension Ledger {
     }
   }
 
-  /// The same for one lock of native programs, where nobody but this service counts what is out.
+  /// The same for one lock of native programs, where only this service counts what is out.
   func returnUnknownUnits(_ lock: Lock, _ values: [UInt16]) {
     for counter in lock.place.dialect.counters where !counter.isShared {
       let natives = lock.natives(in: counter, value: Int(values[counter.semaphore]))
@@ -230,7 +230,7 @@ extension Ledger {
     return true
   }
 
-  /// More units on leases than a lock has: some record is not what it was, and nothing is granted that could meet them.
+  /// Marks locks as damaged whose leases have more units than there are: some record is not what it was.
   func distrustOverfullLocks(at moment: Moment) {
     for lock in Array(lockTable.byCell.all) where lock.place.isOwn && lock.unitsOut > lock.capacity ?? 0 {
       let capacity = lock.capacity ?? 0

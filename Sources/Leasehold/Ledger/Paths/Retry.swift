@@ -49,7 +49,7 @@ extension Ledger {
     if let old = waiter.client { observers.tell(.refused(old, .superseded())) }
     let successor = queues.supersede(waiter, by: request, client: client, now: moment.monotonic)
     leaseTable.noteRetry(request, successor.id)
-    // What its place is for may have become free while nobody could be told.
+    // What its place is for may have become free while no client could be told.
     if wasDetached { for seat in successor.seats { if let lock = seat.lock { serve(lock, at: moment) } } }
     return .waiting(successor.id, behind: queueNote(of: successor, at: lock))
   }
@@ -94,11 +94,11 @@ extension Ledger {
   /// The time for which the place of a request with an Idempotency-Key is kept when its connection breaks.
   static let placeIsKept = TimeSpan.seconds(2)
 
-  /// The connection of a waiter is gone: it leaves its queue, at once or, where a retry can be told from others, when
-  /// no retry has come for ``placeIsKept``.
+  /// Lets a waiter leave its queue whose connection is gone: at once or, where a retry can be told from others, when no
+  /// retry has come for ``placeIsKept``.
   ///
-  /// Until then it has its place, and nobody behind it gets what it is for: so a retry finds the place, and the others
-  /// wait at most that much longer. Nothing happens when it was granted or refused meanwhile.
+  /// Until then it has its place, and no waiter behind it gets what it is for: so a retry finds the place, and the
+  /// others wait at most that much longer. Nothing happens when it was granted or refused meanwhile.
   func cancel(_ id: WaiterID, at moment: Moment) {
     guard let waiter = queues[id], let lock = waiter.lock else { return }
     guard waiter.request.idempotencyKey != nil, state == .ready else { return letGo(waiter, at: moment) }
@@ -108,7 +108,7 @@ extension Ledger {
     if let group = waiter.group { _ = serve(group, at: moment) } else { followHead(lock) }
   }
 
-  /// A waiter that nobody will hear of leaves its queue.
+  /// Lets a waiter leave its queue without a lease.
   func letGo(_ waiter: Waiter, telling error: LeaseholdError? = nil, at moment: Moment) {
     guard let lock = waiter.lock else { return }
     let wasFirst = lock.queue.first === waiter

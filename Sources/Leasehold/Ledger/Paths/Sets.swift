@@ -1,6 +1,6 @@
 import SysVTypes
 
-// What stands on a semaphore set, for those who write its values or remove it.
+// What stands on a semaphore set, for requests that write its values or remove it.
 //
 // Which semaphores of a set are books, and no locks: what PHP counts and guards with, what Apache's sessions count
 // while leases are among them, the count of leases and the marks of a `path:` set of this service's making.
@@ -41,15 +41,15 @@ extension Ledger {
 
   /// Ends the leases on some semaphores of a set as broken, and gives nothing back.
   ///
-  /// For who is about to write the values: what the leases took is not theirs to return any more.
-  /// The ledger's own count of them goes, so that nobody gives them back after a crash either.
+  /// For a request that is about to write the values: what the leases took is not theirs to return any more.
+  /// The ledger's own count of them goes, so that no recovery gives them back either.
   public func breakLeases(on numbers: Range<Int>?, of set: Int32, at moment: Moment) -> [String] {
     let leases = holders(on: numbers, of: set)
     breakUncovered(leases, .broken, uncounting: true, at: moment)
     return leases.map(\.id.ref)
   }
 
-  /// This service removed a set for a caller: what stood on it is over.
+  /// Ends what stood on a set that this service removed for a caller.
   public func setRemoved(_ set: Int32, at moment: Moment) {
     for lock in lockTable.nativeSet(set)?.locks.values.map(\.self) ?? [] {
       while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key, at: moment)) }
@@ -69,7 +69,7 @@ extension Ledger {
 
   // MARK: Books
 
-  /// The books among some semaphores of a set, and the lock whose they are.
+  /// The books among some semaphores of a set, and the lock that they belong to.
   ///
   /// - Parameters:
   ///   - numbers: Which semaphores; `nil` for all.

@@ -5,11 +5,11 @@ enum Take: ~Copyable {
   case not(Obstacle)
 }
 
-/// Why a share is not to be had now.
+/// The reason why a share cannot be had now.
 enum Obstacle {
   /// Not free.
   case busy
-  /// Free, and there is no room to count it; the error says so to who does not wait.
+  /// Free, and there is no room to count it; the error is for a request that does not wait.
   case full(LeaseholdError)
   /// Perhaps free: a native program is in the middle of something that takes microseconds, unless it is preempted.
   case retrySoon
@@ -67,10 +67,10 @@ extension Ledger {
   /// later.
   private static let phpAttempts = 16
 
-  /// Takes a share of a `php:` lock: as the first, with the limit put into force, or beside those who are counted.
+  /// Takes a share of a `php:` lock: as the first, with the limit put into force, or beside handles that are counted.
   ///
-  /// Who is counted and what is free is told by one look at the whole set, so that PHP's own steps, which its guard
-  /// covers, are never taken for a lock that is held.
+  /// One look at the whole set tells which handles are counted and what is free, so that PHP's own steps, which its
+  /// guard covers, are never taken for a lock that is held.
   private func takePHP(
     _ share: Share, of lock: Lock, for request: AcquireRequest, _ marks: Marks
   ) -> Take {
@@ -142,8 +142,8 @@ extension Ledger {
     }
   }
 
-  /// Why a share cannot be counted now beside all who are: natives are too many, or what is left of the range of values
-  /// does not suffice.
+  /// The error of a share that cannot be counted now: natives are too many, or what is left of the range of values does
+  /// not suffice.
   func full(_ lock: Lock, for share: Share, _ values: [UInt16]) -> LeaseholdError? {
     guard let counter = lock.counter(of: share.mode) else { return nil }
     return full(lock, for: share, counter, value: Int(values[counter.semaphore]))
@@ -156,7 +156,7 @@ extension Ledger {
     return counter.hasRoom(for: share.units, beside: value) ? nil : Self.countFull(lock, counter, value: value)
   }
 
-  /// Opens a `php:` set as `sem_get` does: puts the limit into force when nobody is counted.
+  /// Opens a `php:` set as `sem_get` does: puts the limit into force when no handle is counted.
   ///
   /// Answers whether it did; `nil` when the set is gone.
   func openPHP(_ set: NativeSet, limit: Int) -> Bool? {

@@ -105,7 +105,7 @@ extension Ledger {
       all.add(taken)
       return nil
     case .not(.wouldBlock):
-      // Which one is in the way: by looking, which takes nothing.
+      // A look, which takes nothing, tells which one is in the way.
       return wanted.first { lockTable.isBusy($0) }.map { (.busy, $0.lock) } ?? (.retrySoon, lock)
     case .not(let outcome): return (Obstacle(outcome, doing: "take the locks"), lock)
     }
@@ -131,7 +131,7 @@ extension Ledger {
     return outcome
   }
 
-  /// One set went just now, say: what was made permanent for the others goes back, and the rest.
+  /// Gives back what was made permanent, and the rest, when a later step failed.
   private func undo(
     _ drafts: borrowing Drafts, _ index: Int, on lock: Lock, isPermanent: Bool, _ taken: borrowing TakenSets
   ) {

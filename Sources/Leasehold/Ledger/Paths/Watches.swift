@@ -1,7 +1,7 @@
-// What the ledger tells those who follow it.
+// What the ledger tells its followers.
 
 extension Ledger {
-  /// About now, for what is told no time: what was noted last, or the last housekeeping.
+  /// About now, for calls that are given no time: the last event, or the last housekeeping.
   var latest: Int64 { max(observers.ring.latest, journal.lastSeen) }
 
   /// Takes the notices, to be delivered outside the mutex.
@@ -33,6 +33,6 @@ extension Ledger {
     return .watching(observers.watch(known, watcher))
   }
 
-  /// The watcher is gone.
+  /// Ends a watch.
   public func unwatch(_ id: WatchID) { observers.unwatch(id) }
 }

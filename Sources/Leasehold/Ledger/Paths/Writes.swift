@@ -61,7 +61,7 @@ extension Ledger {
     }
   }
 
-  /// This service itself wrote values: what stands on the set by now is not touched by that.
+  /// Notes that this service itself wrote values, which touches nothing that stands on the set by now.
   ///
   /// - Parameter numbers: The semaphores whose values were written; `nil` for all. What was written to a lock is its
   ///   limit from now on, whatever was known before.
@@ -74,7 +74,7 @@ extension Ledger {
     wroteStatus(of: id)
   }
 
-  /// This service itself wrote owner or mode.
+  /// Notes that this service itself wrote owner or mode.
   public func wroteStatus(of id: Int32) {
     guard let set = lockTable.nativeSet(id), set.trace != nil, let trace = lockTable.trace(id) else { return }
     forgive(set, trace)
@@ -124,8 +124,7 @@ extension Ledger {
     remember(trace, of: set)
   }
 
-  /// Returns true when a thread that sleeps for us may have changed a semaphore after the write of which the time
-  /// tells.
+  /// Returns true when a thread that sleeps for us may have changed a semaphore after the write that the time tells of.
   private func mayHideAWait(_ trace: SetTrace, on set: NativeSet) -> Bool {
     trace.operated >= trace.changed
       && set.locks.values.contains { !$0.waits.isEmpty && !$0.holders.isEmpty && !$0.tookWaiting }
