@@ -3,9 +3,9 @@ internal import JSONText
 
 /// The reason for which a call of etcd had no success.
 package enum EtcdFailure: Error, Sendable, Equatable {
-  /// Nothing was changed; nobody could be asked, or it was a question only.
+  /// Nothing was changed: no endpoint could be asked, or it was a question only.
   case unavailable(String)
-  /// A change was sent, and nobody said how it went.
+  /// A change was sent, and no endpoint said how it went.
   case unknown(String)
   /// etcd answered that it will not; nothing was changed.
   case refused(Refusal, String)

@@ -7,11 +7,11 @@ import Synchronization
 ///
 /// Deadlines are nanoseconds of CLOCK_MONOTONIC, for the whole of a call, over all endpoints.
 package final class EtcdGateway: Sendable {
-  /// Where the cluster is, and who asks.
+  /// The cluster's endpoints, and the user that asks.
   package struct Configuration: Sendable {
     /// At least one; asked in turn.
     package var endpoints: [HTTPPeer]
-    /// Where etcd has users: who asks, and with which password.
+    /// The user that asks and its password, where etcd has users.
     package var user: (name: String, password: String)?
 
     /// A cluster without users.
@@ -65,7 +65,7 @@ package final class EtcdGateway: Sendable {
 
   /// Makes a lease of whole seconds and answers its id.
   ///
-  /// - Throws: ``EtcdFailure``, never `unknown`: a lease that nobody knows of ends by itself.
+  /// - Throws: ``EtcdFailure``, never `unknown`: a lease that no caller knows of ends by itself.
   package func grantLease(seconds: Int64, before deadline: Int64) throws(EtcdFailure) -> Int64 {
     let json = try ask("/v3/lease/grant", EtcdRequest { $0.number("TTL", seconds) }, before: deadline).json
     let id = json.int64("ID")

@@ -2,7 +2,7 @@ internal import Glibc
 internal import HTTPExchange
 import Synchronization
 
-/// An endpoint with the connections to it that nobody uses just now.
+/// An endpoint with the connections to it that no call uses just now.
 final class EtcdMember: Sendable {
   /// The most connections that are kept.
   private static let idleMax = 64

@@ -3,8 +3,8 @@ import Synchronization
 
 /// A connection of HTTP/1.1 to one peer that is kept from one exchange to the next; for one thread at a time.
 ///
-/// Each call blocks until its deadline, nanoseconds of CLOCK_MONOTONIC. Nothing is ever sent twice: whether a request
-/// that failed may be repeated is for those to say who know what it does.
+/// Each call blocks until its deadline, nanoseconds of CLOCK_MONOTONIC. Nothing is ever sent twice: only the caller
+/// knows whether a request that failed may be repeated.
 package final class HTTPConnection: Sendable {
   /// The other side.
   package let peer: HTTPPeer

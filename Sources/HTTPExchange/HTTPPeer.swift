@@ -1,4 +1,4 @@
-/// The other side of connections: where it is, and who vouches for it.
+/// The other side of connections: its address, and the authorities that vouch for it.
 package struct HTTPPeer: Sendable, Equatable {
   /// Where it listens.
   package var address: ServiceAddress

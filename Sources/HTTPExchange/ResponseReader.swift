@@ -112,7 +112,7 @@ package final class ResponseReader {
         chunkLeft = count
       }
       let piece = try take(deadline)
-      // Its end may come later, and what came already must not be lost with a deadline that passes.
+      // The chunk's end may come later, and what came already must not be lost when a deadline passes.
       isBehindChunk = chunkLeft == 0
       return piece
     }

@@ -14,7 +14,7 @@ final class Socket: Sendable {
   private let state: Mutex<State>
   private let tls: TLSSession?
 
-  /// Connects, and sees who is there where the address is one of TLS.
+  /// Connects, and checks the peer where the address is one of TLS.
   ///
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
   init(_ peer: HTTPPeer, deadline: Int64) throws(HTTPFailure) {

@@ -14,7 +14,7 @@ extension ServiceAddress {
   /// The names to connect to, in order, at least one.
   ///
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
-  /// - Throws: A failure when nobody says in time, or why there is none.
+  /// - Throws: A failure when no answer comes in time, or why there is none.
   package func candidates(before deadline: Int64) throws(NameFailure) -> [SocketName] {
     switch self {
     case .unix(let path):

@@ -254,7 +254,7 @@
       }
     }
 
-    /// Nobody waits any more; the waiter of the other service, where it has one.
+    /// The client waits no more; the waiter of the other service, where it has one.
     func withdraw() -> WaiterID? {
       state.withLock { state in
         defer { state = .withdrawn }

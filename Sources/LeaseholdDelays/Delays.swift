@@ -7,7 +7,7 @@
     public var span = TimeSpan.zero
     /// Of a hundred calls so many fail, and do nothing.
     public var failing: UInt64 = 0
-    /// Of a hundred calls that change something so many are done, and nobody is told how they went.
+    /// The number, of a hundred calls that change something, that are done without an answer.
     public var forgetting: UInt64 = 0
     /// Decides which.
     public var seed: UInt64 = 1

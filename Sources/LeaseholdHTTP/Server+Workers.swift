@@ -1,8 +1,8 @@
 import Leasehold
 import LeaseholdHost
 
-// Threads that ask an engine which may take its time. A slow engine can fill them; then others are told so at once,
-// and /healthz still answers.
+// Threads that ask an engine which may take its time. A slow engine can fill them; then other requests are refused at
+// once, and /healthz still answers.
 extension Server {
   /// Requests that are with the engine at once.
   static let workersMax = 64

@@ -205,7 +205,7 @@ public final class Server: Sendable {
     throw ServerError(.system(call: "pthread_create", place: "any address", errno: EAGAIN))
   }
 
-  /// Says so where the kernel would refuse connections before the settings do.
+  /// Warns where the kernel would refuse connections before the settings do.
   private func warnOfDescriptors(_ limit: UInt64) {
     let listeners = max(1, options.endpoints.count)
     let needed =
@@ -229,7 +229,7 @@ public final class Server: Sendable {
 
   /// The TCP port in use.
   public var port: UInt16? {
-    // Asked once each: what the kernel told a moment ago it may refuse now, and lazy sequences ask twice.
+    // Each is asked once: the kernel may refuse now what it told a moment ago, and lazy sequences ask twice.
     for listener in listeners.withLock(\.self) { if let port = listener.port { return port } }
     return nil
   }

@@ -63,7 +63,7 @@ extension ServerOptions {
   }
 }
 
-/// Says the same to everybody.
+/// Says the same to every caller.
 private final class UnavailableHandler: ExchangeHandler {
   private let errno: String
 

@@ -9,7 +9,7 @@ import Synchronization
 package final class SleeperPool: Sendable {
   /// The way in which a sleep was told to end.
   package enum End: UInt8, AtomicRepresentable, Sendable {
-    /// Nobody waits for it any more.
+    /// Its caller waits for it no more.
     case canceled = 1
     /// The pool stops.
     case stopped
@@ -66,7 +66,7 @@ package final class SleeperPool: Sendable {
   /// As many sleeps at most.
   package var threadsMax: Int { threads.threadsMax }
 
-  /// Sleeps that nobody has called off.
+  /// Sleeps that were not called off.
   package var count: Int { state.withLock { $0.asleep.count } }
 
   /// Sleeps that have not ended, those that were called off included.

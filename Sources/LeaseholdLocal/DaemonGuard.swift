@@ -129,7 +129,7 @@ struct DaemonGuard: Sendable {
 
   // MARK: Noticing a removal
 
-  /// Nobody ever adds to it, so that a thread can sleep on it.
+  /// A semaphore that no program adds to, so that a thread can sleep on it.
   private static let bell: UInt16 = 1
 
   /// Sleeps until the set is removed or until it rings; not at all where the set is gone.

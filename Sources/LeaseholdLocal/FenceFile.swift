@@ -92,7 +92,7 @@ struct FenceFile: Sendable {
     guard fsync(directory) == 0 else { throw failure("sync the folder \(folder)") }
   }
 
-  /// The folder, if nobody else may replace what is in it.
+  /// The folder, if no other user may replace what is in it.
   private func openFolder() throws(FenceFileError) -> Int32 {
     let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { throw failure("open the folder \(folder)") }
@@ -118,7 +118,7 @@ struct FenceFile: Sendable {
         directory, Self.freshName, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode_t(0o600))
       if file >= 0 { return file }
       guard errno == EEXIST else { throw failure("make \(freshPath)") }
-      // Of a link the link goes, not what it names; a folder stays.
+      // A link is removed itself, not what it names; a folder stays.
       guard unlinkat(directory, Self.freshName, 0) == 0 || errno == ENOENT else { throw failure("remove \(freshPath)") }
     }
     throw failure("make \(freshPath)", EEXIST)

@@ -47,7 +47,7 @@ extension KernelSemaphores {
     }
   }
 
-  /// Looks at a set and refuses one of the wrong size, and one that is not for who asks.
+  /// Looks at a set and refuses one of the wrong size, and one that is not for the caller.
   private func describe(
     _ set: SemaphoreSet, _ request: NativeRequest, _ access: IPCAccess?, wasMade: Bool = false
   ) throws(BindFailure) -> BoundSet {
@@ -67,7 +67,7 @@ extension KernelSemaphores {
     return BoundSet(id: id, count: status.count, hasLedger: hasLedger(set, status), wasMade: wasMade)
   }
 
-  /// Nobody gets over HTTP what the kernel would refuse their own process.
+  /// Gives no caller over HTTP what the kernel would refuse its own process.
   private func check(
     _ status: SemaphoreSet.Status, _ request: NativeRequest, _ access: IPCAccess
   ) throws(BindFailure) {
@@ -136,7 +136,7 @@ extension KernelSemaphores {
   /// A set for IPC::Semaphore::Concurrency, with room for a ledger.
   ///
   /// Behind the semaphores that were asked for come as many ledgers and a trailer, at which its programs do not look.
-  /// Nobody else gets in before the values are there.
+  /// No other program gets in before the values are there.
   private func makeCounters(
     _ key: IPCKey, _ request: NativeRequest, _ mode: IPCMode
   ) throws(Errno) -> SemaphoreSet {
@@ -172,7 +172,7 @@ extension KernelSemaphores {
     if mode != .ownerReadWrite { try set.setMode(mode) }
   }
 
-  /// Finishes a set that a daemon made and did not live to give its values: of that size, nobody ever used it.
+  /// Finishes a set that a daemon made and did not live to give its values: of that size, no program ever used it.
   private func finishIfAbandoned(
     _ set: SemaphoreSet, _ status: SemaphoreSet.Status, _ request: NativeRequest
   ) -> Bool {

@@ -63,7 +63,7 @@ final class KernelSemaphores: SemaphoreKernel {
 
   // MARK: Banks
 
-  /// Made for this user alone, so that nobody else uses it before it is whole; a semop that changes nothing marks it as
+  /// Made for this user alone, so that no other uses it before it is whole; a semop that changes nothing marks it as
   /// finished (its time of last operation is no longer 0), and only then others are let in.
   func makeBank() throws(KernelFailure) -> BankID {
     for _ in 0..<Self.bankNumbers {
@@ -180,7 +180,7 @@ final class KernelSemaphores: SemaphoreKernel {
     guard status.count == NamedDialect.semaphoresPerBank, status.permissions.isOurs,
       UInt16(truncatingIfNeeded: key) == UInt16(truncatingIfNeeded: controlKey)
     else { return false }
-    // A daemon died while it made the set: nobody ever saw it.
+    // A daemon died while it made the set: no program ever saw it.
     if status.operatedAtSeconds == nil { return true }
     return bankValues(entry.set.id) != nil
   }

@@ -95,7 +95,7 @@ extension LocalLockService {
     }
   }
 
-  /// A caller who is known gets no more than the kernel would give.
+  /// Gives a known caller no more than the kernel would give.
   func check(_ info: SemaphoreSetInfo, _ caller: Caller, _ access: IPCAccess) throws(LeaseholdError) {
     guard info.permissions.lets(caller.peer, access, groups: caller.groups) else { throw .notYours(info, access) }
   }

@@ -57,10 +57,10 @@ extension LocalLockService {
     }
   }
 
-  /// Nobody wants to hear of it any more.
+  /// Gives up a waiting operation whose caller is gone.
   public func cancelOperation(_ waiter: WaiterID) { operations.cancel(waiter) }
 
-  /// Does the list if it can go at once; nobody waits on this thread, so no operation may.
+  /// Does the list if it can be done at once; this thread must not wait, so no operation may.
   private func attempt(
     _ operations: [SemaphoreOperation], on set: SemaphoreSet, _ request: OperationRequest, _ info: SemaphoreSetInfo,
     at now: MonotonicInstant
@@ -72,7 +72,7 @@ extension LocalLockService {
     }
     let moment = moment(now)
     return try change { ledger throws(LeaseholdError) -> Result<OperationOutcome, Errno> in
-      // In the ledger's mutex, so that nobody writes the values between the operations and their lease.
+      // In the ledger's mutex, so that no request writes the values between the operations and their lease.
       if let known = try ledger.replay(request, on: info.id) { return .success(.granted(known)) }
       if let error = set.attempt(list) { return .failure(error) }
       return .success(.granted(try lease(request, info, waited: .zero, in: ledger, at: moment)))

@@ -20,7 +20,7 @@ extension LocalLockService {
     return change { $0.convert(request, client: client, at: moment) }
   }
 
-  /// Takes back what nobody hears of any more.
+  /// Takes back what can reach no caller any more.
   public func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
     let moment = moment(now)
     change { $0.withdraw(withdrawal, at: moment) }
@@ -154,7 +154,7 @@ extension LocalLockService {
   /// The locks.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
     var page = inSlices(filter) { $0.locks($1) }
-    // No call tells these of a whole set; nobody else waits for the ledger meanwhile.
+    // No call tells these of a whole set; no other call waits for the ledger meanwhile.
     for index in page.entries.indices {
       guard let binding = page.entries[index].binding else { continue }
       let set = SemaphoreSet(id: binding.id)

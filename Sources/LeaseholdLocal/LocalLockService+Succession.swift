@@ -64,7 +64,7 @@ extension LocalLockService {
     case nil: faults.note(.guardSet, nil)
     case .done: faults.noteReplaced(.guardSet)
     case .taken(let pid): return max(1, pid)
-    // Neither here nor with another daemon: the next look tries again.
+    // Neither this daemon nor another has the guard: the next look tries again.
     case .failed(let error): faults.note(.guardSet, "\(error)")
     }
     return nil

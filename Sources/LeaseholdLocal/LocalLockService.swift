@@ -153,7 +153,7 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
 
   /// Starts the threads; none runs when there cannot be all of them.
   private func startThreads() -> Bool {
-    // A recovery that took long is no clock that stands.
+    // A recovery that took long must not look like a clock that stands.
     clockTurn.store(HostClock.monotonic(), ordering: .relaxed)
     guard fences?.start() ?? true, processes.watch.start(),
       let thread = HostThread(named: "lh-clock", { [self] in runClock() })
@@ -220,7 +220,7 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
     var notices: [Notice] = []
     let result = core.withLock { core in
       if core.storage.namesAnother { lookWhoServes(core) }
-      // As a value: the notices of what failed are told as well.
+      // The result is kept as a value: the notices of a call that failed are told as well.
       let result: Result<Success, Failure>
       do throws(Failure) { result = .success(try body(core.ledger)) } catch { result = .failure(error) }
       if let due = core.ledger.nextDue, due < core.armed {

@@ -36,7 +36,7 @@ struct OperationWait: Sendable {
       case nil: return .performed
       case .interrupted?: continue
       case .resourceTemporarilyUnavailable?:
-        // The kernel says the same when the time is over and when an operation with nowait cannot go.
+        // The kernel says the same when the time is over and when an operation with nowait cannot be done.
         return HostClock.monotonic() >= deadline ? .timedOut : .failed(.resourceTemporarilyUnavailable)
       case let error?: return .failed(error)
       }

@@ -95,7 +95,7 @@ extension LeaseholdError {
       ])
   }
 
-  /// A set of this service, which nobody changes but itself.
+  /// A set of this service, which only the service changes.
   static func ownSet(_ info: SemaphoreSetInfo) -> LeaseholdError {
     LeaseholdError(
       .ownSet,

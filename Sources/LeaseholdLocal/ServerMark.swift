@@ -33,7 +33,7 @@ extension LedgerSegment {
       pid: headerWord(3), started: headerWord(4), processStarted: headerWord(8), namespace: headerWord(9))
   }
 
-  /// Writes into the header who serves.
+  /// Names the daemon in the header.
   func name(_ mark: ServerMark) {
     server = mark
     setHeaderWord(8, mark.processStarted)

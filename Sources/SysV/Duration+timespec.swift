@@ -1,7 +1,7 @@
 import CSysV
 
 extension Duration {
-  /// Rounded up to the next nanosecond, so that nobody waits less than asked; what is negative is zero.
+  /// Rounded up to the next nanosecond, so that no wait is shorter than asked; what is negative is zero.
   package var nonNegativeComponents: (seconds: Int64, nanoseconds: Int64) {
     let attosecondsPerNanosecond: Int64 = 1_000_000_000
     guard self > .zero else { return (0, 0) }

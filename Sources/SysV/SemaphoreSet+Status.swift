@@ -38,7 +38,7 @@ extension SemaphoreSet {
     return Status(data)
   }
 
-  /// Looks at the set whatever its mode, as /proc/sysvipc/sem does for everybody.
+  /// Looks at the set whatever its mode, as /proc/sysvipc/sem does for every user.
   ///
   /// - Throws: `Errno.invalidArgument` when it is gone, `Errno.permissionDenied` where the kernel has no such call
   ///   (before 4.17) and the mode does not let this process read.

@@ -12,7 +12,7 @@ extension SemaphoreSet {
     UInt16(clamping: try ask(GETVAL, semaphore))
   }
 
-  /// Sets the value of one semaphore, wakes whom that satisfies, and forgets all undos of it in all processes.
+  /// Sets the value of one semaphore, wakes the sleepers that it satisfies, and forgets all its undos in all processes.
   ///
   /// - Throws: `Errno.outOfRange` above ``SemaphoreLimits/maximumValue``; otherwise as ``value(of:)``.
   ///
@@ -39,7 +39,7 @@ extension SemaphoreSet {
     return values
   }
 
-  /// Sets all values in one step, wakes whom that satisfies, and forgets all undos of the set in all processes.
+  /// Sets all values in one step, wakes the sleepers that they satisfy, and forgets all undos of the set.
   ///
   /// Asks for the count first: two calls, which need read and write permission.
   /// - Throws: `Errno.invalidArgument` when the number of values is not that of the semaphores,
@@ -84,7 +84,7 @@ extension SemaphoreSet {
 
   /// The number of threads that wait for this semaphore to grow.
   ///
-  /// Who waits for several semaphores counts at the one that keeps it. Takes longer the more there are.
+  /// A process that waits for several semaphores counts at the one that keeps it. Takes longer the more there are.
   /// - Throws: As ``value(of:)``.
   ///
   /// The corresponding C function is `semctl`, with `GETNCNT`.

@@ -19,7 +19,7 @@ public struct SemaphoreSet: Hashable, Sendable, Identifiable {
   /// - Parameters:
   ///   - key: ``IPCKey/private`` makes a set that no program finds by a key.
   ///   - count: From 1 to ``SemaphoreLimits/semaphoresPerSet``.
-  ///   - mode: Who may read and who may change it. The process umask has no say.
+  ///   - mode: The rights to read and to change it. The process umask has no say.
   /// - Throws: `Errno.fileExists` when the key is taken, `Errno.noSpace` at the limit of sets or semaphores,
   ///   `Errno.invalidArgument` for a wrong count.
   ///
@@ -48,7 +48,7 @@ public struct SemaphoreSet: Hashable, Sendable, Identifiable {
 
   /// Finds the set of a key, or makes it.
   ///
-  /// Who made it cannot be told from the result; a fresh set has ``Status/operatedAtSeconds`` `nil`.
+  /// The result does not tell which process made it; a fresh set has ``Status/operatedAtSeconds`` `nil`.
   /// - Throws: As ``open(key:count:mode:)``, and `Errno.noSpace`.
   ///
   /// The corresponding C function is `semget`, with `IPC_CREAT`.
@@ -65,7 +65,7 @@ public struct SemaphoreSet: Hashable, Sendable, Identifiable {
     return SemaphoreSet(id: try throwingErrno(system_semget(key.rawValue, CInt(clamping: count), bits)))
   }
 
-  /// Removes the set at once; everybody who waits on it gets `Errno.identifierRemoved`.
+  /// Removes the set at once; every process that waits on it gets `Errno.identifierRemoved`.
   ///
   /// - Throws: `Errno.notPermitted` unless owner, creator or privileged.
   ///

@@ -38,7 +38,7 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   ///   - key: ``IPCKey/private`` makes a segment that no program finds by a key.
   ///   - byteCount: From ``SharedMemoryLimits/minimumByteCount`` to ``SharedMemoryLimits/maximumByteCount``; the
   ///     kernel gives whole pages and remembers this number.
-  ///   - mode: Who may read and who may write. The process umask has no say.
+  ///   - mode: The rights to read and to write. The process umask has no say.
   ///   - options: Not remembered by the kernel in a way one could ask for.
   /// - Throws: `Errno.fileExists` when the key is taken, `Errno.invalidArgument` for a size out of range,
   ///   `Errno.noSpace` at the limit of segments or of all pages, `Errno.noMemory`.

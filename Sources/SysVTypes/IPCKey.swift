@@ -9,7 +9,7 @@ public struct IPCKey: RawRepresentable, Hashable, Sendable {
   /// Takes the number as C has it.
   public init(rawValue: Int32) { self.rawValue = rawValue }
 
-  /// The key of objects that nobody can find by a key.
+  /// The key of objects that no program can find by a key.
   ///
   /// The corresponding C constant is `IPC_PRIVATE`.
   public static let `private` = IPCKey(rawValue: 0)

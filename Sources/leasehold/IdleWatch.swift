@@ -4,7 +4,8 @@ internal import LeaseholdHTTP
 internal import LeaseholdHost
 internal import Logging
 
-/// Ends the daemon, as SIGTERM does, once nobody has, wants or asks for anything for so long; never where that is zero.
+/// Ends the daemon, as SIGTERM does, once no caller has, wants or asks for anything for so long; never where that is
+/// zero.
 func keepIdleWatch(
   _ limit: TimeSpan, over service: any EngineLife, behind server: Server, until signals: DaemonSignals, log: Logger
 ) {

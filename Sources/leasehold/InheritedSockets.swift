@@ -5,7 +5,7 @@ internal import LeaseholdHTTP
 ///
 /// The protocol is that of sd_listen_fds(3): descriptors from 3 on, as many as `$LISTEN_FDS` says, for the process
 /// `$LISTEN_PID`, with the names in `$LISTEN_FDNAMES`. Such a socket takes the place of the configured listener of its
-/// kind, TCP or Unix, and keeps what nobody has accepted yet for the next daemon.
+/// kind, TCP or Unix, and keeps what was not accepted yet for the next daemon.
 struct InheritedSockets: Sendable, Equatable {
   /// The address that a socket listens on.
   enum Address: Sendable, Equatable {

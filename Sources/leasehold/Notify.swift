@@ -39,7 +39,7 @@ struct Notify: Sendable {
   /// The time for which a manager that does not read its messages is waited for.
   private static let patience = 1
 
-  /// A message that cannot be delivered is dropped: there is nobody to tell.
+  /// A message that cannot be delivered is dropped: no other reader would hear of it.
   private func send(_ message: String) {
     guard let socketName, var address = sockaddr_un(socketName: socketName) else { return }
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

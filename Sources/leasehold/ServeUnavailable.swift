@@ -1,7 +1,7 @@
 internal import LeaseholdHTTP
 internal import Logging
 
-/// Answers 503 to everybody until told to stop, so that who asks learns why.
+/// Answers every request with 503 until told to stop, so that callers learn why.
 func serveUnavailable(
   _ errno: String, _ options: ServerOptions, until signals: DaemonSignals, notify: Notify, log: Logger
 ) throws -> ExitStatus {

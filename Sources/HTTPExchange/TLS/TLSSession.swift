@@ -20,7 +20,7 @@ final class TLSSession: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - descriptor: The socket; its maker closes it, after this is gone.
-  ///   - trust: Who vouches for the peer, and what this side shows.
+  ///   - trust: The authorities that vouch for the peer, and what this side shows.
   init(_ descriptor: Int32, host: String, trust: TLSTrust) throws(HTTPFailure) {
     let credentials = try Self.credentials(trust)
     var made: gnutls_session_t?
@@ -51,7 +51,7 @@ final class TLSSession: @unchecked Sendable {
     isEstablished = false
   }
 
-  /// Agrees on keys, and looks at the certificate: whom it is for, until when, and who vouches for it.
+  /// Agrees on keys, and looks at the certificate: its names, its end, and the authorities that vouch for it.
   func shakeHands(wait: Wait) throws(HTTPFailure) {
     while true {
       let status = gnutls_handshake(session)

@@ -63,7 +63,7 @@ package struct TLSTrouble: Equatable, Sendable {
     return reasons.isEmpty ? "its certificate is not valid" : reasons.joined(separator: "; and ")
   }
 
-  /// Whom the certificate is for: the first of its names and addresses.
+  /// The first of the names and addresses that the certificate is for.
   private static func names(_ session: gnutls_session_t) -> [String] {
     var count: UInt32 = 0
     guard let chain = gnutls_certificate_get_peers(session, &count), count > 0 else { return [] }

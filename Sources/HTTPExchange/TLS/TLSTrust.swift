@@ -7,7 +7,7 @@ package struct TLSTrust: Sendable, Equatable {
   /// A certificate that is shown to the peer, with its key; `nil` for none.
   package var certificate: OwnCertificate?
 
-  /// Trusts whom the system trusts, and shows nothing.
+  /// Trusts the authorities that the system trusts, and shows nothing.
   package init(authorities: String? = nil, setting: String, certificate: OwnCertificate? = nil) {
     self.authorities = authorities
     self.setting = setting

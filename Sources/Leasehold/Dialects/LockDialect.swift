@@ -80,7 +80,7 @@ public struct LeaseCounter: Hashable, Sendable {
   public static let sharedWeight = 1024
   /// The largest value of a semaphore: SEMVMX, semctl(2).
   public static let valueMaximum = 32_767
-  /// The room that leases leave to native programs, which a full count would stop for good. Beside more natives no
+  /// The room that leases leave to native programs, which a full count would stop for good; beside more natives no
   /// lease is granted.
   ///
   /// Half a unit: with so few natives before a take or a give-back, a crash in it leaves no doubt. Beside leases that

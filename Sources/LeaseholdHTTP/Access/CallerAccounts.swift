@@ -4,7 +4,7 @@ import Synchronization
 
 /// The accounts of callers, by token, user or address.
 ///
-/// Those that nobody uses are forgotten now and then.
+/// Those that no connection uses are forgotten now and then.
 final class CallerAccounts: Sendable {
   private struct State {
     // Not weak: whatever was referred to weakly once is retained and released in a slower way, on each request.
@@ -54,7 +54,7 @@ final class CallerAccounts: Sendable {
   /// The account of a token.
   func account(token: String) -> CallerAccount { account("token \(token)", token: token, .single) }
 
-  /// The account of who has no token: the user of a Unix socket, else the address.
+  /// The account of a caller without a token: the user of a Unix socket, else the address.
   func account(_ peer: Peer) -> CallerAccount {
     let kind = Self.kind(of: peer)
     switch peer {

@@ -1,6 +1,6 @@
 import Leasehold
 
-/// Bearer tokens (RFC 6750): who calls, and whether the role is large enough for the operation.
+/// Bearer tokens (RFC 6750): the caller, and whether its role is large enough for the operation.
 extension Guard {
   /// The reason to refuse a request for its token; notes the token where there is one.
   func refusal(_ exchange: Exchange, _ tokens: TokenStore, isOptional: Bool) -> LeaseholdError? {
@@ -23,7 +23,7 @@ extension Guard {
     return nil
   }
 
-  /// Returns true when the locks are for those alone who have a token.
+  /// Returns true when the locks are only for callers with a token.
   func asksForToken(_ exchange: Exchange) -> Bool {
     guard tokens != nil else { return false }
     if case .unix = exchange.connection.peer { return unixNeedsToken }

@@ -1,6 +1,6 @@
 import Leasehold
 
-/// Decides who may call: the one place for it.
+/// Decides which callers are let in: the one place for it.
 ///
 /// A browser on this host can reach loopback addresses, so any web page could take a lock (a POST without a body is a
 /// "simple request") or, through a name that resolves to 127.0.0.1, read answers. A page cannot choose its Host or

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The refusals: all are counted, and logged as far as the log can take it.
 ///
-/// A line has the reason, the operation, who is at the other end and the name of its token; never a token, a lease's
+/// A line has the reason, the operation, the peer and the name of its token; never a token, a lease's
 /// id or a path. At most ``linesPerSecond`` lines a second; the next line says how many were left out.
 final class Refusals: Sendable {
   /// The most lines of one second.
@@ -23,7 +23,7 @@ final class Refusals: Sendable {
     cells = Dictionary(uniqueKeysWithValues: Self.codes.map { ($0, Cell()) })
   }
 
-  /// The codes that refuse who asks and not what is asked, in the order of the table.
+  /// The codes that refuse the caller and not what it asks for, in the order of the table.
   private static let codes = ProblemTable.rows.filter { isRefusal($0.value.status) }.map(\.key)
 
   private static func isRefusal(_ status: UInt16) -> Bool {

@@ -1,6 +1,6 @@
 import Leasehold
 
-/// One line of the file of tokens: who may do what.
+/// One line of the file of tokens: a name, and what it may do.
 final class Token: Sendable {
   let name: String
   let role: Role
@@ -83,8 +83,8 @@ extension Call {
 
   /// True when the caller may end what others hold.
   ///
-  /// Over TCP without tokens, as everybody may do everything there; on the Unix socket root alone, unless a token says
-  /// otherwise.
+  /// Over TCP without tokens, as every caller may do everything there; on the Unix socket root alone, unless a token
+  /// says otherwise.
   var isAdministrator: Bool {
     if let token = exchange.context.token { return token.role == .admin }
     guard let uid = caller.peer.uid else { return true }

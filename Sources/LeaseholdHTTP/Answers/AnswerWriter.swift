@@ -7,7 +7,7 @@ struct AnswerWriter {
   /// CLOCK_REALTIME less CLOCK_MONOTONIC, for what is displayed.
   let wallOffset: Int64
 
-  /// The whole of a lease, with its id, left open: only for who holds it.
+  /// The whole of a lease, with its id, left open: only for its holder.
   func lease(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     json.append("{\"lease\":\"" as StaticString)
     json.append(lease.id)
@@ -30,7 +30,7 @@ struct AnswerWriter {
     if lease.isBreaking { breaking(lease, into: &json) }
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
-    // Apache::Session documents NSems as a power of two; others work as long as everybody uses the same.
+    // Apache::Session documents NSems as a power of two; others work as long as all programs use the same.
     if let binding = lease.binding, binding.companion != nil, binding.semaphoreCount.nonzeroBitCount > 1,
       case .apache = lease.key.native
     {
@@ -79,7 +79,7 @@ struct AnswerWriter {
     json.append(UInt8(ascii: "}"))
   }
 
-  /// A lease as everybody may see it.
+  /// A lease as every caller may see it.
   func listed(_ lease: LeaseSnapshot, withKey: Bool, into json: inout ResponseBuffer) {
     json.append("{\"ref\":\"" as StaticString)
     json.append(hex: lease.id.high >> 24, digits: 10)

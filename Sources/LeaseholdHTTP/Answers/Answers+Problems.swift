@@ -1,7 +1,7 @@
 import Leasehold
 
 extension AnswerWriter {
-  /// A problem as the answer to an exchange: JSON, or one readable line for who asked for text.
+  /// A problem as the answer to an exchange: JSON, or one readable line for a caller that asked for text.
   func response(_ problem: LeaseholdError, to exchange: Exchange, asText: Bool) -> Response {
     response(problem, asText: asText) { json in exchange.withRequestID { json.append(contentsOf: $0) } }
   }
@@ -101,7 +101,7 @@ extension AnswerWriter {
 }
 
 extension LeaseholdError {
-  /// The answer to a request that nobody here has read.
+  /// The answer to a request that was not read.
   func response(requestID: [UInt8]) -> Response {
     AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0)
       .response(self, requestID: requestID, asText: false)

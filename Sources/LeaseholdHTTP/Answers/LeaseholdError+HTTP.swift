@@ -32,7 +32,7 @@ extension LeaseholdError.Code {
 extension LeaseholdError {
   /// The detail, with the names of the locks that the first in the queue waits for.
   ///
-  /// They come last and from the facts, because not everybody may see every name.
+  /// They come last and from the facts, because not every caller may see every name.
   var sentence: String {
     guard let busy = contention?.queuedFor, !busy.isEmpty else { return detail }
     return detail + " Busy: " + busy.prefix(8).map { "'\($0)'" }.joined(separator: ", ") + "."
@@ -40,8 +40,9 @@ extension LeaseholdError {
 
   /// The pause before the next try: 1...5 s.
   ///
-  /// A lock may be released long before its lease would end, and who is told to come back in an hour sleeps through it
-  /// (when the leases end at the latest, `holders` tells). Shorter than that, many who ask are many requests.
+  /// A lock may be released long before its lease would end, and a caller that is told to come back in an hour sleeps
+  /// through it (`holders` tells when the leases end at the latest). With a shorter pause many callers are many
+  /// requests.
   var pause: TimeSpan? { retryAfter.map { min(max($0, .seconds(1)), .seconds(5)) } }
 
   static func unknownParameter(_ name: String, known: ParameterSet) -> LeaseholdError {

@@ -54,7 +54,7 @@ enum Dashboard {
     let parts = DashboardParts.shared
     var body = ResponseBuffer(capacity: parts.head.utf8.count + parts.tail.utf8.count + 4096)
     body.append(parts.head)
-    // The page is given to everybody, what it shows is not; a browser has no token to send before it has the page.
+    // Every caller gets the page, not what it shows; a browser has no token to send before it has the page.
     if call.server.guardian.asksForToken(call.exchange) || call.exchange.context.token != nil {
       body.append("<p>The locks are shown to who has a token: a read of /locks with it lists them.</p>" as StaticString)
     } else {

@@ -1,6 +1,6 @@
 import Leasehold
 
-/// The page of a lock without a script: who holds it, who waits, what happened.
+/// The page of a lock without a script: its holders, its waiters, what happened.
 struct PlainLock {
   let key: LockKey
   /// `nil` where there is no such lock now.

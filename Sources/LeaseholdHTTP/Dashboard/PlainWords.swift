@@ -69,7 +69,7 @@ extension ResponseBuffer {
     append("</a>" as StaticString)
   }
 
-  /// Appends who it is: the owner, which leads to all that it holds, or where it is.
+  /// Appends the owner, which leads to all that it holds, or the place of the peer.
   mutating func append(who owner: String?, at peer: Peer) {
     guard let owner else { return append(escaped: peer.inBrief) }
     append("<a href=\"/ui/owners/" as StaticString)

@@ -43,13 +43,13 @@ extension Call {
     try server.processes().process(asked, of: caller, socket: exchange.connection.descriptor)
   }
 
-  /// A hold is bound to its connection and to nothing else.
+  /// Refuses parameters that would bind a hold to something other than its connection.
   func checkHold() throws(LeaseholdError) {
     if let text = arguments[.bind], text != "connection" { throw .notOneOf(.bind, text, ["connection"]) }
     try refuseProxies(of: "hold")
   }
 
-  /// An answer that goes on needs chunks, which HTTP/1.0 does not have.
+  /// Refuses HTTP/1.0, which does not have the chunks that an open answer needs.
   func checkVersion(_ what: String) throws(LeaseholdError) {
     guard exchange.version != .http11 else { return }
     throw LeaseholdError(
@@ -58,7 +58,7 @@ extension Call {
         + "made that of it: nginx needs 'proxy_http_version 1.1'.")
   }
 
-  /// A connection that a proxy made says nothing about the client behind it.
+  /// Refuses a connection that a proxy made, which says nothing about the client behind it.
   private func refuseProxies(of what: String) throws(LeaseholdError) {
     for (name, header) in [("Via", HeaderName.via), ("Forwarded", .forwarded), ("X-Forwarded-For", .xForwardedFor)]
     where exchange.header(header) != nil {

@@ -100,7 +100,7 @@ enum Leases {
     case .process(let asked)?: request.process = try call.process(asked)
     }
     let lease = try call.server.engine.locks.transfer(request, at: call.now)
-    // Nobody would know the new id if its answer were lost.
+    // No caller would know the new id if its answer were lost.
     call.exchange.context.grant = lease.grant
     if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
     return .respond(call.writer.granted(lease, asText: false))

@@ -85,7 +85,7 @@ enum Service {
     var body = ResponseBuffer(capacity: OpenAPIDocument.reference.count)
     body.append(contentsOf: OpenAPIDocument.reference)
     var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)
-    // The page is the same for everybody; nobody's words are in it.
+    // The page is the same for every caller, and has no caller's words in it.
     response.add(
       "Content-Security-Policy",
       "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" as StaticString)

@@ -118,7 +118,7 @@ extension AnswerWriter {
     json.member("atomic", Set(lease.parts.map(\.binding?.id)).count == 1)
   }
 
-  /// Writes who waits for whom.
+  /// Writes the circle of waiters.
   func circle(_ circle: [DeadlockStep], into json: inout ResponseBuffer) {
     json.next("circle")
     json.append(each: circle) { step, json in

@@ -8,7 +8,7 @@ enum Terraform {
   static let prefix = "terraform:"
   /// The time for which a state stays locked: Terraform never renews.
   static let ttl = TimeSpan.seconds(24 * 3600)
-  /// The advice for those who look for a state here.
+  /// The advice for a caller that looks for a state here.
   static let hint =
     " No state is kept here: 'lock_address' and 'unlock_address' lead here, 'address' to where the state is."
 
@@ -23,7 +23,7 @@ enum Terraform {
     return try call.acquire(request, as: StateLock(key: key, info: info, kept: call.server.lockInfos))
   }
 
-  /// UNLOCK, or DELETE: with a lock-info by who locked, without one by an operator.
+  /// UNLOCK, or DELETE: by the holder with its lock-info, by an operator without one.
   static func unlock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key(after: prefix)
     // They are of the lock, which has the same address, and mean nothing here.
@@ -64,7 +64,7 @@ enum Terraform {
     }
   }
 
-  /// The lock of a state; `nil` where nobody asked for it yet.
+  /// The lock of a state; `nil` where no request made it yet.
   private static func state(_ key: LockKey, _ call: borrowing Call) throws(LeaseholdError) -> LockSnapshot? {
     do {
       return try call.server.engine.locks.lock(LockName(key), listed: LockSnapshot.listedMaximum)

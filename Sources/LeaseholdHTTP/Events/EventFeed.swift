@@ -3,11 +3,11 @@ import Leasehold
 import LeaseholdHost
 import Synchronization
 
-/// Hands the ledger's events to those who follow them, by one thread that runs while there are any.
+/// Hands the ledger's events to their followers, by one thread that runs while there are any.
 ///
 /// Each event is fetched and written once. A subscriber is a number in the window of frames; its connection sleeps
 /// inside libmicrohttpd until the thread wakes it, and then copies from the window. The thread wakes a bounded number a
-/// turn, so that many followers of much traffic get it later and slow nobody down.
+/// turn, so that many followers of much traffic get it later and slow no request down.
 ///
 /// Order of locks: stream, then feed. The thread takes them one after the other, never both.
 final class EventFeed: Sendable {
@@ -66,7 +66,7 @@ final class EventFeed: Sendable {
     withState { state in state.subscribers.removeAll { $0.subscriber === subscriber } }
   }
 
-  /// Tells everybody that the service lives, and itself that they do.
+  /// Tells all followers that the service lives, and so finds out that they do.
   func beat() {
     var line = ResponseBuffer(capacity: 16)
     line.append(": \n\n" as StaticString)
@@ -75,7 +75,7 @@ final class EventFeed: Sendable {
 
   /// Ends all streams behind what they have not been told yet.
   func finishAll() {
-    // Without followers there is nobody to tell what is in the ring.
+    // Without followers nothing in the ring needs to be told.
     if count > 0 { fetch() }
     let entries = withState { state in
       state.isStopping = true
@@ -129,7 +129,7 @@ extension EventWindow {
     subscribers.append((subscriber, stream))
   }
 
-  /// Chooses whom to wake, whom to drop, and whether the thread has nobody left.
+  /// Chooses the followers to wake and to drop, and tells whether the thread has any left.
   mutating func takeTurn(most: Int, now: Int64) -> (wakes: [StreamBody], stuck: [StreamBody], ends: Bool) {
     var (wakes, stuck): ([StreamBody], [StreamBody]) = ([], [])
     let count = subscribers.count

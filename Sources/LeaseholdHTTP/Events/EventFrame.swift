@@ -1,6 +1,6 @@
 import Leasehold
 
-/// An event as it goes over the wire, written once for everybody who follows.
+/// An event as it goes over the wire, written once for all followers.
 final class EventFrame: Sendable {
   let kind: EventKind
   let key: String
@@ -24,7 +24,7 @@ final class EventFrame: Sendable {
     bytes = frame.withBytes { Array($0) }
   }
 
-  /// The event that says that events are missing: as many, or nobody knows.
+  /// The event that says that events are missing, and how many where that is known.
   static func gap(missed: UInt64?, reason: StaticString, before number: UInt64, epoch: UInt64) -> [UInt8] {
     var frame = ResponseBuffer(capacity: 160)
     frame.append("id: " as StaticString)
@@ -37,7 +37,8 @@ final class EventFrame: Sendable {
     return frame.withBytes { Array($0) }
   }
 
-  /// The beginning of a stream: how soon to come back, and where it stands, so that even who got no event can go on.
+  /// The beginning of a stream: how soon to come back, and where it stands, so that even a follower that got no event
+  /// can go on.
   static func prelude(before number: UInt64, epoch: UInt64) -> [UInt8] {
     var frame = ResponseBuffer(capacity: 64)
     frame.append("retry: 2000\nid: " as StaticString)

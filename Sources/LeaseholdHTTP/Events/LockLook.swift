@@ -43,7 +43,7 @@ final class LockLook: LockWatcher, PendingRequest {
         return .respond(server.writer(at: Server.now()).state(lock.seen(by: exchange.context.token), isKnown: false))
       case .watching(let id):
         watch.withLock { $0 = id }
-        // It may be over by now, and then nobody else would end the watch.
+        // It may be over by now, and then no other call would end the watch.
         if isOver.load(ordering: .sequentiallyConsistent) { stopWatching() }
         return .pending
       }
@@ -100,7 +100,7 @@ final class LockLook: LockWatcher, PendingRequest {
   }
 }
 
-/// Those who wait for a lock to change, and the thread that answers them, which runs while there are any.
+/// The requests that wait for a lock to change, and the thread that answers them, which runs while there are any.
 final class LockLooks: Sendable {
   /// Nanoseconds between turns: changes that come together are answered together.
   private static let turnInterval: Int64 = 10_000_000
@@ -166,7 +166,7 @@ final class LockLooks: Sendable {
 }
 
 extension AnswerWriter {
-  /// The state of a lock with its ETag: 200, or 304 to who knows it.
+  /// The state of a lock with its ETag: 200, or 304 to a caller that knows it.
   func state(_ lock: LockSnapshot, isKnown: Bool) -> Response {
     var body = ResponseBuffer(capacity: isKnown ? 0 : 1024)
     if !isKnown {

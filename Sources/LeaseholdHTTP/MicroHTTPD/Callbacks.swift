@@ -37,7 +37,7 @@ let targetCallback:
       let isCopied = uri.withMemoryRebound(to: UInt8.self, capacity: count) { bytes in
         connection.target.append(bytes, count: count)
       }
-      // libmicrohttpd would put each argument of the query into the connection's memory; nobody reads them there.
+      // libmicrohttpd would put each argument of the query into the connection's memory; they are not read there.
       if let query = strchr(uri, 0x3F) { query[1] = 0 }
       return isCopied
     }

@@ -24,7 +24,7 @@ final class Daemon: @unchecked Sendable {
   /// The number of those that are open; only for the daemon's thread.
   private var surplus = 0
 
-  /// Connections beyond the limit: for those who are always served, and for telling the others that they are not.
+  /// Connections beyond the limit: for callers that are always served, and for telling others that they are not.
   static let reserve = 64
   /// The number of those that are told at a time that they are one too many, and the time that they have to ask, in
   /// nanoseconds.
@@ -66,7 +66,7 @@ final class Daemon: @unchecked Sendable {
 
   /// True when Date is written here.
   ///
-  /// libmicrohttpd makes one even for the answer of its own that nobody gets. Over TLS it sends pages of its own, which
+  /// libmicrohttpd makes one even for the answer of its own that is dropped. Over TLS it sends pages of its own, which
   /// need one.
   var writesDate: Bool { isPlain && LibraryError.areReplaced }
 
@@ -150,7 +150,7 @@ final class Daemon: @unchecked Sendable {
   /// Connections that are open.
   var connections: Int { table.withLock { $0.count } }
 
-  /// Connections whose thread waits for nobody.
+  /// Connections whose thread waits for no other.
   var suspendedConnections: Int { suspended.load(ordering: .acquiring) }
 
   /// Takes a connection out of the loop.

@@ -1,7 +1,7 @@
 import Leasehold
 
 extension Exchange {
-  /// Finds the path in the target, and whom the request is for (RFC 9112, 3.2 and 3.3).
+  /// Finds the path in the target, and the host that the request is for (RFC 9112, 3.2 and 3.3).
   ///
   /// A target in absolute form, as clients send to proxies, says so itself, and its Host counts no more.
   func readTarget() {

@@ -42,7 +42,7 @@ protocol ExchangeHandler: AnyObject, Sendable {
   /// The answer for a pending exchange whose listener is being stopped. Called on the thread that stops.
   func stopping(_ exchange: Exchange) -> Response
 
-  /// The answer for a pending exchange whose connection the kernel does not watch: nobody would see its peer go.
+  /// The answer for a pending exchange whose connection the kernel does not watch: its peer could go unnoticed.
   ///
   /// Called on the connection's thread; nothing may resolve the exchange any more.
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response

@@ -26,7 +26,7 @@ enum ExchangePhase: UInt8, Sendable, CaseIterable {
 
   /// The fate of an answer.
   enum Resolution: Sendable {
-    /// There was one before, or nobody is there any more.
+    /// There was one before, or the peer is gone.
     case lost
     /// The one that has the exchange will send it.
     case kept

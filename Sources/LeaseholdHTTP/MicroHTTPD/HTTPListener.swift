@@ -104,8 +104,7 @@ final class HTTPListener: Sendable {
       guard HostClock.monotonic() < deadline else { break }
       HostClock.sleep(nanoseconds: 500_000)
     }
-    // The thread that took a suspended connection out resumes it, so this ends; stopping before would abort the
-    // process.
+    // Each suspended connection is resumed by the thread that took it out, so this ends; stopping before would abort.
     while daemons.contains(where: { $0.suspendedConnections > 0 }) { HostClock.sleep(nanoseconds: 100_000) }
     for daemon in daemons { daemon.stop() }
     socket?.close()

@@ -45,7 +45,7 @@ enum LibraryError: Equatable {
   }()
 }
 
-/// Numbers of requests that nobody read.
+/// Numbers of requests that were not read.
 private let unread = Atomic<UInt64>(0)
 
 private let replacePage: leasehold_page = {

@@ -74,7 +74,7 @@ struct ListenSocket: Sendable {
     let descriptor = try make(AF_UNIX, for: path)
     let bound = address.withSocketAddress { bind(descriptor, $0, $1) }
     guard bound == 0 else { throw failed("bind", path, closing: descriptor) }
-    // Before listen nobody can connect, so nobody slips in ahead of the mode.
+    // Before listen no program can connect, so none slips in ahead of the mode.
     guard chmod(path, mode) == 0, let file = SocketFile(path: path) else {
       throw failed("chmod", path, closing: descriptor)
     }

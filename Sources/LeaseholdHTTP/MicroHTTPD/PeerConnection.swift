@@ -10,10 +10,10 @@ final class PeerConnection: @unchecked Sendable {
   let id: UInt64
   /// The address of the peer.
   let peer: PeerAddress
-  /// The groups of a peer on a Unix socket beside its primary one; empty for root, who needs none.
+  /// The groups of a peer on a Unix socket beside its primary one; empty for root, which needs none.
   let groups: [UInt32]
 
-  /// Whose it is.
+  /// The caller that it counts for.
   ///
   /// Only for its own thread, or for the worker that has its exchange.
   var seat: Seat?

@@ -2,7 +2,7 @@ import CMicroHTTPD
 import Glibc
 import Synchronization
 
-/// Where a ``StreamBody`` gets what nobody has written to it.
+/// The source from which a ``StreamBody`` gets what is not written to it.
 protocol StreamSource: AnyObject, Sendable {
   /// True when what was read last ended in the middle of something.
   var isMidway: Bool { get }

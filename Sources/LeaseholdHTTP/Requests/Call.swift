@@ -12,7 +12,7 @@ struct Call: ~Copyable {
   /// CLOCK_MONOTONIC at the entrance of the request.
   var now: MonotonicInstant { writer.now }
 
-  /// The connection, and who is behind it.
+  /// The connection, and the caller behind it.
   var caller: Caller {
     Caller(
       connection: exchange.connection.id, peer: exchange.connection.knownPeer, groups: exchange.connection.groups,

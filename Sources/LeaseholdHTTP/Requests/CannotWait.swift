@@ -2,7 +2,7 @@ import Glibc
 import Leasehold
 
 extension LeaseholdError {
-  /// The kernel has not what a request needs that waits; nothing was done.
+  /// The error of a kernel that lacks what a waiting request needs; nothing was done.
   static func cannotWait(_ call: String, _ errno: Int32) -> LeaseholdError {
     let name =
       switch errno {

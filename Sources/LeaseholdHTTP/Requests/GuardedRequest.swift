@@ -4,9 +4,9 @@ import SysVTypes
 
 /// A request that runs under the lock which guards a segment: PHP's semaphore of the segment's key.
 ///
-/// Life cycle: made with the exchange; asks for the lock; the thread that is told of the grant does the
-/// work, gives the lock back and then answers. The lock is held for the work alone, never for the answer's way to
-/// the caller. A request that hung up leaves the queue, and nothing is done for it.
+/// Life cycle: made with the exchange; asks for the lock; the thread that is told of the grant does the work, gives the
+/// lock back and then answers. The lock is held for the work alone, never for the answer's way to the caller. A request
+/// that hung up leaves the queue, and nothing is done for it.
 final class GuardedRequest: LeaseClient, PendingRequest {
   /// The work to do under the lock; looks at nothing that belongs to the connection's thread.
   typealias Work = @Sendable () throws(LeaseholdError) -> Response
@@ -47,7 +47,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
     request.wait = wait
     request.owner = "leasehold: shm"
     request.leavesNoTrace = true
-    // The service's own, for an instant: it counts for nobody.
+    // The service's own, for an instant: it counts for no caller.
     request.caller.account = nil
     // As PHP's sem_get with its own defaults; a set of another kind is refused.
     request.want.lock.native = NativeRequest(

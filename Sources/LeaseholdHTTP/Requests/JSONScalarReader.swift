@@ -110,7 +110,7 @@ struct JSONScalarReader {
     }
   }
 
-  /// 2.5e-1 as 0.25: who reads a fraction knows of no exponents.
+  /// 2.5e-1 as 0.25: readers of fractions know of no exponents.
   private static func withoutExponent(_ text: String) -> String {
     let halves = text.split(whereSeparator: { $0 == "e" || $0 == "E" })
     guard halves.count == 2, let exponent = Int(halves[1]) else { return text }

@@ -2,7 +2,7 @@ import JSONText
 import Leasehold
 import Synchronization
 
-/// Terraform's words of a lock: who locks, for what, and the ID to unlock it with.
+/// Terraform's words of a lock: its holder, the purpose, and the ID to unlock it with.
 struct LockInfo: Sendable {
   /// The members that are kept, as `LockInfo` of Terraform's statemgr has them; all are texts.
   static let names = ["ID", "Operation", "Info", "Who", "Version", "Created", "Path"]
@@ -14,7 +14,7 @@ struct LockInfo: Sendable {
   let id: String
   private let members: [JSON.Member]
 
-  /// Reads the body of a request; members that nobody knows are left out.
+  /// Reads the body of a request; unknown members are left out.
   init(_ body: UnsafeBufferPointer<UInt8>) throws(LeaseholdError) {
     let read: JSON
     do {
@@ -101,9 +101,10 @@ struct LockInfo: Sendable {
   }
 }
 
-/// The lock-infos of states that were locked last, for who is refused.
+/// The lock-infos of states that were locked last, for callers that are refused.
 ///
-/// In memory: after a restart, and beside more than ``most`` states, the owner of the lease tells ID and Who.
+/// They are in memory: after a restart, and beside more than ``most`` states, the owner of the lease tells ID and
+/// `Who`.
 final class LockInfos: Sendable {
   static let most = 1000
 

@@ -33,6 +33,6 @@ struct ParkedRequest: @unchecked Sendable {
     return problem.code
   }
 
-  /// Takes a grant back that nobody was told of.
+  /// Takes a grant back that no caller was told of.
   func withdraw(_ grant: Grant) { server.engine.locks.withdraw(.grant(grant), at: Server.now()) }
 }

@@ -3,9 +3,9 @@ import Synchronization
 
 /// An acquire on its way: waits for its grant, answers it, and for a hold keeps the answer open.
 ///
-/// Life cycle: made when the engine asks whom to tell, or for a hold; told that it is granted or refused, at most once,
-/// from any thread; told by the listener that the peer hung up; over when the exchange is completed. If a grant and a
-/// hang-up meet, the exchange decides, and a grant that lost is withdrawn.
+/// Life cycle: made when the engine asks for the client to tell, or for a hold; told that it is granted or refused, at
+/// most once, from any thread; told by the listener that the peer hung up; over when the exchange is completed. If a
+/// grant and a hang-up meet, the exchange decides, and a grant that lost is withdrawn.
 final class WaitingAcquire: LeaseClient, PendingRequest {
   private let request: ParkedRequest
   private let isHold: Bool

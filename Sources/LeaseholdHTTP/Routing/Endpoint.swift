@@ -2,7 +2,7 @@ import Leasehold
 
 /// One operation of the API.
 ///
-/// All that the service knows of it stands in its row of ``all``: the path, who may call it, what it reaches, and the
+/// All that the service knows of it stands in its row of ``all``: the path, the least role, what it reaches, and the
 /// function that answers.
 final class Endpoint: @unchecked Sendable {
   /// The function that answers a request.

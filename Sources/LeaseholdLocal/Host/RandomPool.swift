@@ -20,7 +20,7 @@ struct RandomPool {
 
   private mutating func next() -> UInt64 {
     if used == words.count {
-      // It gave some before, and two ways lead to more. A name that can be guessed must not be.
+      // The kernel gave some before, and two ways lead to more; a name that can be guessed must never be given.
       if let error = refill() { fatalError("the kernel gives no more random bits (\(error))") }
     }
     defer {

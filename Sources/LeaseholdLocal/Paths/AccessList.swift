@@ -19,7 +19,7 @@ struct AccessList {
 
   /// Reads the form that the kernel gives to programs: a version, then entries of tag, rights and identity.
   ///
-  /// - Returns: `nil` for anything else, whose rights nobody knows.
+  /// - Returns: `nil` for anything else, whose rights are not known.
   init?(_ bytes: [UInt8]) {
     func number(_ place: Int, _ size: Int) -> UInt32 {
       bytes[place..<place + size].reversed().reduce(0) { $0 << 8 | UInt32($1) }
@@ -33,8 +33,8 @@ struct AccessList {
 
   /// Returns true when a user who is not the owner has rights: 4 to read, 2 to write, 1 to run or search.
   ///
-  /// An entry for the user decides alone; else any of its groups may give all of the rights; else, for who is in none
-  /// of the groups, what everybody has.
+  /// An entry for the user decides alone; else any of its groups may give all of the rights; else, for a user in none
+  /// of the groups, the rights of all others count.
   ///
   /// - Parameters:
   ///   - groups: All of its groups.

@@ -113,7 +113,7 @@ struct FileStatus {
   /// Returns true when owner, mode and access control list give a user rights: 4 to read, 2 to write, 1 to run or
   /// search.
   ///
-  /// Who is not the owner and meets a list that cannot be read has none.
+  /// A user that is not the owner and meets a list that cannot be read has none.
   func lets(_ caller: FileCaller, _ rights: UInt32) -> Bool {
     guard case .user(let user) = caller else { return true }
     if status.st_uid == user.user { return status.st_mode >> 6 & rights == rights }

@@ -6,8 +6,8 @@ import SystemPackage
 /// The folders below which the files of `path:` locks must lie, and the way from a path to its key.
 ///
 /// Each folder is held by a descriptor, and the file is looked for beneath it in one step (openat2), so nothing that is
-/// moved or linked meanwhile leads out. What is done has the rights of who asks, where that is a user of the Unix
-/// socket: the file it may not make is not made, and what it may not see it is not told of.
+/// moved or linked meanwhile leads out. The work has the rights of the caller, where that is a user of the Unix socket:
+/// it is not told of what it may not see, and a file that it may not make is not made.
 struct PathRoots: Sendable {
   private let folders: [PathRoot]
   private let usesOpenat2: Bool
@@ -26,7 +26,7 @@ struct PathRoots: Sendable {
     if case .user(let identity) = caller, HostFacts.uid == 0 {
       let key = try identity.act { () throws(BindFailure) in try fileToken(path, project, wish, .service) }
       if let key { return key }
-      // Root without the capabilities for that: what both may is all that is left.
+      // Root lacks the capabilities for that: only what both may do is left.
     }
     return try fileToken(path, project, wish, caller)
   }

@@ -7,7 +7,7 @@ extension LeaseholdError {
     [("parameter", .text("bind")), ("value", .text(name.map { $0 == 0 ? "peer" : "pid:\($0)" } ?? "peer"))]
   }
 
-  /// Only a Unix socket tells who is at its other end.
+  /// Only a Unix socket tells which process is at its other end.
   static func bindNeedsUnixSocket(_ asked: AskedProcess) -> LeaseholdError {
     LeaseholdError(
       .invalidParameter,

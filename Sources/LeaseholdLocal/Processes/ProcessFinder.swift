@@ -118,7 +118,7 @@ final class ProcessFinder: Sendable {
     }
   }
 
-  /// The same, for who is told why that cannot be known.
+  /// The same, for a caller that is told why that cannot be known.
   private static func require(
     _ handle: borrowing ProcessHandle, _ asked: AskedProcess
   ) throws(LeaseholdError) {

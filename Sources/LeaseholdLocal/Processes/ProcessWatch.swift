@@ -33,8 +33,8 @@ final class WatchedProcess: BoundProcess {
 
 /// Says when processes end: one thread for all, one entry for each process however many leases it has.
 ///
-/// The locks: a process that nobody refers to any more takes itself out, perhaps under the ledger's lock; so nothing is
-/// reported, and no reference is let go, under the lock of the entries.
+/// The locks: a process that nothing refers to any more takes itself out, perhaps under the ledger's lock; so nothing
+/// is reported, and no reference is let go, under the lock of the entries.
 final class ProcessWatch: Sendable {
   /// The identity that tells a process from all others while it is held.
   enum Identity: Hashable, Sendable {

@@ -58,7 +58,7 @@ final class FenceTable: Sendable {
   private func see(_ fence: Int64, _ owner: UInt64, in table: Table) throws(LeaseholdError) {
     let places = 0..<table.capacity
     if let place = places.first(where: { table.owner($0) == owner }) {
-      // One that no daemon ever gave would shut everybody out for ever.
+      // One that no daemon ever gave would shut all callers out for ever.
       let last = table.fence(place).within(0...Limits.fence) ?? 0
       guard fence >= last else {
         throw LeaseholdError(
@@ -93,7 +93,7 @@ final class FenceTable: Sendable {
 
   private static func segment(_ owner: UInt64) -> Int32 { Int32(truncatingIfNeeded: owner & 0x7fff_ffff) }
 
-  /// Returns true when nobody has the place, or its segment is gone.
+  /// Returns true when no segment has the place, or its segment is gone.
   private static func isFree(_ owner: UInt64) -> Bool {
     guard owner != 0 else { return true }
     let status: SharedMemorySegment.Status

@@ -2,7 +2,7 @@ import Leasehold
 import SysV
 import SystemPackage
 
-// Nobody gets over HTTP what shmat(2), shmget(2) or shmctl(2) would refuse their own process.
+// No caller gets over HTTP what shmat(2), shmget(2) or shmctl(2) would refuse its own process.
 
 extension SegmentStore {
   /// Throws where the kernel would not let the caller do this with a segment.

@@ -56,7 +56,7 @@ extension SegmentStore {
       ])
   }
 
-  /// Not for callers: the ledger has everybody's lease ids.
+  /// Not for callers: the ledger has all lease ids.
   func ownSegment(_ address: SegmentAddress?) -> LeaseholdError {
     LeaseholdError(
       .permissionDenied, "Segment \(text(address)) holds this service's own records; use a segment of your own.",

@@ -10,7 +10,7 @@ extension SegmentStore {
   public func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try making ? resolve(address) : existing(address ?? .key(options.defaultKey))
     try check(segment, .read, address)
-    // Asked for before it is attached, and while no other request has it attached: as everybody else sees it.
+    // Asked for before it is attached, and while no other request has it attached: as other programs see it.
     let seen = try? attached(.id(segment.id), .readOnly) { (status, _, bytes) throws(LeaseholdError) in
       (status, (try? VariableSegment(bytes))?.word.bits)
     }
@@ -19,7 +19,7 @@ extension SegmentStore {
       info.wordBits = wordBits
       return info
     }
-    // What may not be read has no word size that we could tell.
+    // The word size of a segment that may not be read is not known.
     do throws(Errno) { return describe(segment, try segment.status()) } catch { throw explain(error, address) }
   }
 
@@ -54,7 +54,7 @@ extension SegmentStore {
   public func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
     try making { () throws(LeaseholdError) in
       let segment: SharedMemorySegment
-      // What is there costs nobody anything.
+      // A segment that is there costs its caller nothing.
       if let key = request.key, (try? existing(.key(key))) != nil { return try adopt(.key(key), request) }
       let claim = try claims.claim(request)
       do throws(Errno) {
@@ -137,7 +137,7 @@ extension SegmentStore {
     return info
   }
 
-  /// As ``resolve(_:)``, but makes nothing: who asks for an end wants no beginning.
+  /// As ``resolve(_:)``, but makes nothing: a request that removes one needs no new one.
   private func existing(_ address: SegmentAddress) throws(LeaseholdError) -> SharedMemorySegment {
     switch address {
     case .id(let id): return SharedMemorySegment(id: id)

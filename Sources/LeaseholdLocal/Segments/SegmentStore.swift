@@ -88,7 +88,7 @@ public final class SegmentStore: VariableStore {
     }
     let request = SegmentRequest(
       key: options.defaultKey, byteCount: options.defaultBytes, mode: 0o666, initializes: false)
-    // It is everybody's, and not the first caller's.
+    // It belongs to all callers, not to the first.
     return SharedMemorySegment(id: try unrestricted.create(request).segment.id)
   }
 
@@ -135,7 +135,7 @@ public final class SegmentStore: VariableStore {
     }
   }
 
-  /// Runs `body` while nobody else makes a segment.
+  /// Runs `body` while no other call makes a segment.
   func making<Result: Sendable>(
     _ body: () throws(LeaseholdError) -> Result
   ) throws(LeaseholdError) -> Result { try makers.take(body) }

@@ -21,7 +21,7 @@ public final class History {
   /// Promises that were broken.
   public private(set) var violations: [String] = []
 
-  /// Nobody was told anything yet.
+  /// A history in which no client was told anything yet.
   public init() {}
 
   /// The leases that a client counts on.

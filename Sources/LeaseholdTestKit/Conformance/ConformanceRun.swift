@@ -57,7 +57,7 @@ final class ConformanceRun {
     return Asked(outcome: outcome, client: client)
   }
 
-  /// The number of those who wait for a lock.
+  /// The number of waiters of a lock.
   private func waiting(for key: LockKey) -> Int { (try? service.lock(key))?.waiterCount ?? 0 }
 
   /// An acquire that must be granted at once.

@@ -71,7 +71,7 @@ public final class SimulatedDaemon {
     }
   }
 
-  /// Lets every waiting thread run until none has anything to do, and everybody hear what concerns them.
+  /// Lets every waiting thread run until none has anything to do, and all clients hear what concerns them.
   public func settle() {
     tell()
     while let number = waiting.runnable.first {
@@ -81,7 +81,7 @@ public final class SimulatedDaemon {
     }
   }
 
-  /// Everybody hears what concerns them; nobody hears anything of a daemon that is dead.
+  /// Tells all clients what concerns them; none hears anything of a daemon that is dead.
   public func tell() {
     let notices = ledger.takeNotices()
     guard !crash.hasCrashed else { return }

@@ -80,7 +80,7 @@ extension SimulatedKernel {
 
   /// A process writes a value (SETVAL): every adjustment of that semaphore is forgotten.
   ///
-  /// - Parameter process: Of an administrator whom this PID namespace does not know, unless it is said.
+  /// - Parameter process: That of an administrator outside this PID namespace, unless it is given.
   public func setValue(_ value: Int, set: Int32, semaphore: Int, process: Int32 = 0) {
     guard let found = state.sets[set] else { return }
     state.sets[set]?.values[semaphore] = value

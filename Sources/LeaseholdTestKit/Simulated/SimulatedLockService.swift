@@ -4,7 +4,7 @@ public import Leasehold
 ///
 /// For one thread at a time.
 ///
-/// Everybody hears what concerns them before a call returns.
+/// All clients hear what concerns them before a call returns.
 public final class SimulatedLockService: LockService, NativeLockService, EventService, LockWatchService, ProcessService,
   EngineLife, HostWithoutNativeSets, @unchecked Sendable
 {
@@ -45,7 +45,7 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
     return daemon.ledger.convert(request, client: client, at: moment(now))
   }
 
-  /// Takes back what nobody hears of any more.
+  /// Takes back what can reach no client any more.
   public func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
     daemon.ledger.withdraw(withdrawal, at: moment(now))
     daemon.settle()

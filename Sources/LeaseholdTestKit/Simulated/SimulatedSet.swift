@@ -98,7 +98,7 @@ struct SimulatedSet {
     return nil
   }
 
-  /// Serves sleepers in order, each that can be; answers whom.
+  /// Serves sleepers in order, each that can be; answers which.
   mutating func wake() -> [Sleeper] {
     var woken: [Sleeper] = []
     for sleeper in sleepers where perform(sleeper.operations, by: sleeper.process) == nil { woken.append(sleeper) }

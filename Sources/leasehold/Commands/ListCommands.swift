@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import LeaseholdClient
 
-/// `leasehold locks`: which locks there are, or who holds one.
+/// `leasehold locks`: the locks there are, or the holders of one.
 struct LocksCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "locks", abstract: "List locks, or show who holds and waits for one.", aliases: ["ls", "ps"])

@@ -1,8 +1,8 @@
 internal import LeaseholdClient
 
 extension Problem {
-  /// The problem in one sentence of the commands: what HTTP calls a parameter is a flag here; of a held lock, who holds
-  /// it.
+  /// The problem in one sentence of the commands: what HTTP calls a parameter is a flag here; of a held lock, it names
+  /// the holder.
   var spoken: String {
     let row = Self.rows[code] ?? .translated
     let sentence = FlagWords.spoken(detail, mayName: row == .translatedWithNames)

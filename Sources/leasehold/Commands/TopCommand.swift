@@ -127,16 +127,16 @@ final class Screen {
 
   private var size: winsize { Self.size(of: STDOUT_FILENO) }
 
-  /// Of a terminal; zeros where nobody knows.
+  /// Of a terminal; zeros where that is not known.
   static func size(of descriptor: Int32) -> winsize {
     var size = winsize()
     return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 ? size : winsize()
   }
 
-  /// Lines that fit; 24 where nobody knows.
+  /// Lines that fit; 24 where that is not known.
   var rows: Int { size.ws_row > 1 ? Int(size.ws_row) : 24 }
 
-  /// Characters of a line; 80 where nobody knows.
+  /// Characters of a line; 80 where that is not known.
   var columns: Int { size.ws_col > 0 ? Int(size.ws_col) : 80 }
 
   /// Writes the lines over what was there.

@@ -2,7 +2,7 @@ internal import Glibc
 internal import SysV
 internal import SystemPackage
 
-/// Limits of the kernel in this IPC namespace, and who owns what.
+/// Limits of the kernel in this IPC namespace, and the owners of its sets and segments.
 ///
 /// Needs no service.
 enum KernelCheck {

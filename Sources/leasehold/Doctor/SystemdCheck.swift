@@ -5,7 +5,7 @@ struct SystemdCheck {
   /// The prefix of every path; empty but in tests.
   var root = ""
 
-  /// - Parameter uid: Whose sets the service's are; `nil` where nobody knows.
+  /// - Parameter uid: The user that the service's sets belong to; `nil` where that is not known.
   func findings(uid: Int64?) -> [Finding] { logind(uid: uid) + unit() }
 
   private func logind(uid: Int64?) -> [Finding] {

@@ -3,7 +3,7 @@ internal import LeaseholdHost
 internal import LeaseholdLocal
 import Synchronization
 
-/// Lines on their way to a reader who may be slow, or gone.
+/// Lines on their way to a reader that may be slow, or gone.
 ///
 /// A thread that logs puts a line here and goes on. One thread writes them, and it alone waits for the reader. A line
 /// that does not fit any more, or that cannot be written, is dropped and counted; where there is room again the log

@@ -9,7 +9,7 @@ struct LogSink: Sendable {
   var isJournal = false
   /// Nanoseconds since 1970.
   var wallClock: @Sendable () -> Int64 = HostClock.wall
-  /// Takes the lines of the daemon, which never waits for who reads them; without it they are written at once.
+  /// Takes the lines of the daemon, which never waits for their reader; without it they are written at once.
   var queue: LogQueue?
 
   static let standardError = LogSink(descriptor: STDERR_FILENO)

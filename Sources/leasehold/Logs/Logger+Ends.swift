@@ -6,8 +6,8 @@ extension Logger {
   /// Tells of leases that ended without their holders' doing; never the id, which is a key to the lease.
   func tell(_ ends: EndLog) {
     for removed in ends.sets {
-      // Programs remove sets of their own as a matter of course; what takes a lease along is for an operator to look
-      // at.
+      // Programs remove sets of their own as a matter of course; one that takes a lease along is for an operator to
+      // look at.
       log(
         level: removed.isOwn || removed.leases > 0 ? .warning : .info, "a semaphore set was removed",
         metadata: [

@@ -83,7 +83,7 @@ struct Acquisition {
     problem.members["parameter"].string == "wait" && (problem.members["maximum_ms"].int ?? 0) > 0
   }
 
-  /// Says what may never end, where nobody knows.
+  /// Says that a wait may never end, where the service cannot know.
   private func tellOfOwnUnits() {
     for key in keys {
       var request = Request("GET", ["locks", key])
@@ -122,8 +122,7 @@ struct Acquisition {
     // Only a request that waits is told that it would wait for itself.
     let wait = options.holding.isEmpty ? wait : max(wait, .milliseconds(1))
     let request = request(wait: wait, idempotencyKey: idempotencyKey)
-    // The guardian asks in our place and must not wait: but a waiter's place goes only to a request that waits a
-    // little.
+    // The guardian asks in our place and must not wait; but a waiter's place goes only to a request that waits.
     guardian?.asks(self.request(wait: min(wait, .milliseconds(1)), idempotencyKey: idempotencyKey))
     let connection = LeaseholdConnection(endpoint)
     return try WaitWatch.during(connection, isNeeded: wait > .zero, key: keys[0], quiet: isQuiet) {

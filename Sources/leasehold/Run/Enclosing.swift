@@ -2,8 +2,8 @@ internal import LeaseholdClient
 
 /// The leases that this process runs under: those of every `leasehold run` above it.
 ///
-/// Who waits for a lock that one of them holds waits for itself. The service sees that when it is told what is held, by
-/// whatever name the lock is asked for.
+/// A command that waits for a lock that one of them holds waits for itself. The service sees that when it is told what
+/// is held, by whatever name the lock is asked for.
 struct Enclosing {
   /// Their ids, the outermost first, with commas between.
   static let variable = "LEASEHOLD_HOLDING"
@@ -30,7 +30,7 @@ struct Enclosing {
     (name: Self.variable, value: (ids.filter { $0 != lease.id } + [lease.id]).joined(separator: ","))
   }
 
-  /// Returns true when a lock, as the service shows it, may be had by nobody but these leases: of a lock that counts
+  /// Returns true when a lock, as the service shows it, may be held by these leases alone: of a lock that counts
   /// natively, the service does not know how many units there are, and lets us wait.
   func mayKeepAll(of lock: JSON) -> Bool {
     let holders = lock["holders"].elements

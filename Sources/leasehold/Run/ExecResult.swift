@@ -33,7 +33,7 @@ extension Environment {
 
   /// This process's environment, byte for byte, but for variables that get other values, and for the token.
   ///
-  /// - Parameter keepingToken: Whether who gets the environment may ask in our name.
+  /// - Parameter keepingToken: True when the command may ask in our name.
   static func with(_ own: [(name: String, value: String)], keepingToken: Bool) -> CStringList {
     var entries: [UnsafeMutablePointer<CChar>?] = []
     var next = environ

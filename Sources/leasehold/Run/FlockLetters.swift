@@ -129,7 +129,7 @@ struct FlockLetters {
     }
   }
 
-  /// Of `-n 5 x` nobody knows whether five slots are meant or a lock that is called 5.
+  /// Refuses `-n 5 x`, which may mean five slots or a lock that is called 5.
   private func refuseNumber(after letters: Substring) throws(Failure) {
     let isJoined = letters.first.map { $0 == "=" || $0.isASCIIDigit } ?? false
     let number = isJoined ? String(letters.drop { $0 == "=" }) : letters.isEmpty ? following ?? "" : ""
@@ -168,7 +168,7 @@ enum CommandPlace: Equatable {
   /// A text for the shell, from a byte of an argument on.
   case script(at: Int, offset: Int)
 
-  /// The place in digits, for an option that nobody gives by hand.
+  /// The place in digits, for an option that users do not give by hand.
   var text: String {
     switch self {
     case .words(let index): "\(index)"

@@ -5,9 +5,9 @@ internal import LeaseholdHost
 
 /// The small process that outlives a supervisor killed with -9: it kills the command, then gives the lease back.
 ///
-/// It is there before a lease is asked for. So there is no moment at which a lease is granted and nobody would give it
-/// back: who dies between the grant and its answer leaves a guard that asks once more, with the same Idempotency-Key,
-/// and so learns the lease.
+/// It is there before a lease is asked for. So there is no moment at which a lease is granted and no process would give
+/// it back: a supervisor that dies between the grant and its answer leaves a guard that asks once more, with the same
+/// Idempotency-Key, and so learns the lease.
 final class Guardian: @unchecked Sendable {
   private let endpoint: ServiceEndpoint
   /// The guardian, whose memory any thread may write.
@@ -38,7 +38,8 @@ final class Guardian: @unchecked Sendable {
     }
   }
 
-  /// The program that gives a lease back over TLS: the lease comes through its standard input, where nobody sees it.
+  /// The program that gives a lease back over TLS: the lease comes through its standard input, where no other process
+  /// sees it.
   private static func program(for endpoint: ServiceEndpoint) -> csupervise_program {
     let words = CStringList.allocate(capacity: 4)
     words.initialize(from: [strdup("leasehold"), strdup("release"), strdup("-"), nil], count: 4)

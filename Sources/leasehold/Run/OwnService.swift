@@ -4,7 +4,7 @@ internal import LeaseholdClient
 internal import LeaseholdHost
 internal import LeaseholdLocal
 
-/// The user's own service, which a command starts where there is no other, and which ends when nobody needs it.
+/// The user's own service, which a command starts where there is no other, and which ends when no command needs it.
 struct OwnService: Sendable {
   private let folder: OwnFolder
 
@@ -14,8 +14,8 @@ struct OwnService: Sendable {
     guard mayStart, endpoint.address == .unix(path: folder.socket) else { return nil }
   }
 
-  /// Where the service is that a command asks which may start one: one that is there, else the user's own, which takes
-  /// connections then.
+  /// The service for a command that may start one: one that is there, else the user's own, which then takes
+  /// connections.
   static func found() throws(Failure) -> ServiceAddress {
     let address = ServiceAddress.found()
     if address != .standard || address.accepts { return address }
@@ -45,8 +45,8 @@ struct OwnService: Sendable {
 
   /// Starts the service unless it is there, and waits until it takes connections.
   ///
-  /// Of many who do so at once, one starts it. A daemon that serves this namespace elsewhere is not doubled: the guard
-  /// in the kernel sees to that.
+  /// Of many commands that do so at once, one starts it. A daemon that serves this namespace elsewhere is not doubled:
+  /// the guard in the kernel sees to that.
   func start(within patience: Duration = .seconds(10)) throws(Failure) {
     do throws(ClientError) {
       try folder.make()
@@ -68,7 +68,7 @@ struct OwnService: Sendable {
     }
   }
 
-  /// Starts it; says whether it, or a daemon elsewhere, takes connections, which it does no more if it has been idle.
+  /// Starts it; says whether it, or a daemon elsewhere, takes connections; one that has been idle may have ended.
   private func launch(before deadline: Int64) throws(Failure) -> Bool {
     let log = try openLog()
     defer { close(log) }
@@ -96,7 +96,7 @@ struct OwnService: Sendable {
 
   // MARK: The log
 
-  /// It is cut there: a service of one's own has nobody who rotates its log.
+  /// It is cut there: no program rotates the log of a service of one's own.
   private static let logBytes = 1 << 20
 
   private var logPath: String { "\(folder.path)/service.log" }
@@ -127,7 +127,7 @@ struct OwnService: Sendable {
     ])
   }
 
-  /// Nothing of who happens to start it, but what any program needs to run here.
+  /// Nothing of the command that happens to start it, but what any program needs to run here.
   private static var environment: CStringList {
     list(["PATH", "LD_LIBRARY_PATH", "TZ"].compactMap { name in Environment.value(name).map { "\(name)=\($0)" } })
   }

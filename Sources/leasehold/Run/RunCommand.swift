@@ -59,8 +59,8 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("Run this text with sh -c, in place of a command.", valueName: "text"))
   var script: String?
 
-  // Two lists of positional arguments cannot be had, and words that are not UTF-8 must stay as they are: the command is
-  // looked up where it is.
+  // The parser cannot have two lists of positional arguments, and words that are not UTF-8 must stay as they are: the
+  // command is looked up where it is.
   @Option(name: .customLong(RunCommand.commandMark), help: .hidden)
   var commandPlace: String?
 

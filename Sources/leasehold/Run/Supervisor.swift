@@ -30,7 +30,7 @@ final class Supervisor {
     self.renewal = renewal
     self.guardian = guardian
     self.grace = grace
-    // PIPE is what writing to a terminal or a guard that is gone makes of us: no reason to leave the command alone.
+    // A write to a terminal or a guard that is gone raises PIPE: no reason to leave the command alone.
     let caught = Self.passedOn + [SIGTSTP, SIGCONT, SIGCHLD, SIGPIPE]
     signals = csupervise_catch(caught, Int32(caught.count))
     terminal = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1

@@ -3,8 +3,8 @@ internal import LeaseholdClient
 internal import LeaseholdHost
 import Synchronization
 
-/// Looks after a request that waits: whether the service still answers at all, and, on a terminal, for whom we wait and
-/// how many are before us.
+/// Looks after a request that waits: whether the service still answers at all, and, on a terminal, which holder we wait
+/// for and how many are before us.
 final class WaitWatch: Sendable {
   private struct State {
     var isOver = false
@@ -12,14 +12,14 @@ final class WaitWatch: Sendable {
     var isSilent = false
   }
 
-  /// Seconds between two looks where nobody sees what they tell.
+  /// Seconds between two looks where no terminal shows what they tell.
   private static let pause = 5
   /// The longest time of an answer, and the number of missed ones after which the service counts as gone.
   private static let (patience, missesMax) = (Duration.seconds(5), 3)
 
   /// The request that waits goes by this one, and is aborted when the service falls silent.
   private let connection: LeaseholdConnection
-  /// The lock to tell about; `nil` where nobody sees it.
+  /// The lock to tell about; `nil` without a terminal.
   private let key: String?
   private let state = Mutex(State())
   private let alarm = Alarm()
@@ -83,7 +83,7 @@ final class WaitWatch: Sendable {
         } catch {
           // The request that waits hears of that by itself.
         }
-        // A connection for each waiter is enough, where nobody looks on.
+        // A connection for each waiter is enough, where no terminal shows more.
         if key == nil { telling = LeaseholdConnection(connection.endpoint) }
       }
       left -= 1

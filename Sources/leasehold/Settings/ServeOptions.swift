@@ -24,7 +24,7 @@ struct ServeOptions: Sendable {
   var limits = Limits()
   /// Time for open requests to end.
   var drainTimeout = TimeSpan.seconds(5)
-  /// The daemon ends when nobody needs it for so long; zero is never.
+  /// The daemon ends when no caller needs it for so long; zero is never.
   var idleExit = TimeSpan.zero
   /// With ``tlsKeyPath``, both or neither.
   var tlsCertificatePath: String?
@@ -132,7 +132,7 @@ extension ServeOptions {
     if let etcdCertificate, let etcdKey { etcd.certificate = (etcdCertificate, etcdKey) }
   }
 
-  /// Nobody shall be served by accident who is not on this host, nor a token be readable on the way.
+  /// Refuses to serve other hosts by accident, and tokens that could be read on the way.
   private func checkHost(_ setting: ResolvedSetting) throws(SettingsError) {
     guard let host = server.host else {
       guard server.unixPath == nil else { return }
@@ -159,7 +159,7 @@ extension ServeOptions {
     throw SettingsError("\(low.place): \(low.text) is more than \(high.place), \(high.text)", status: status)
   }
 
-  /// Returns true when nobody outside this host can reach the address.
+  /// Returns true when no other host can reach the address.
   static func isLoopback(_ host: String) -> Bool {
     if host == "localhost" { return true }
     var four = in_addr()

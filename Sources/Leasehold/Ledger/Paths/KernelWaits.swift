@@ -147,7 +147,7 @@ extension Ledger {
     if lockTable.knows(lock) { setVanished(lock.set.set, at: moment) }
   }
 
-  /// Ends the leases on a set that is gone. Its waiters go on in a new one, as a native program's own would, except
+  /// Ends the leases on a set that is gone; its waiters go on in a new one, as a native program's own would, except
   /// those that named a semaphore that must exist.
   func setVanished(_ set: Int32, at moment: Moment) {
     guard let (id, isOwn, locks) = lockTable.forget(set: set) else { return }
