@@ -25,7 +25,7 @@ function drawEvents() {
   byId("events").replaceChildren(...lately.map((line) => eventLine(line, true)));
 }
 
-/** An event in words: who, and where somebody else ended it, who did and why. */
+/** An event in words: its holder, and where an operator ended it, which one and why. */
 function eventLine({ kind, event, at }, withKey) {
   const words = make("span", {});
   if (withKey && event.key !== undefined) words.append(linkTo(event.key));

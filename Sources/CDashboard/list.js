@@ -250,7 +250,7 @@ function holdersInBrief(lock, holders) {
   return [make("div", { class: "brief" }, ...parts.length ? parts : ["–"])];
 }
 
-/** Somebody's name, which leads to all that it holds; or where it is. */
+/** The owner's name, which leads to all that it holds; or the place of the peer. */
 function named(person) {
   if (!person.owner) return make("bdi", { class: "who nobody" }, whereabouts(person) || "no name");
   return make("a", { href: ownersPage(person.owner), "data-go": "", tabindex: "-1", class: "who" }, cut(person.owner));

@@ -21,7 +21,7 @@ function tickClocks(view) {
   }
 }
 
-/** Where somebody is, as far as it is known. */
+/** The place of a peer, as far as it is known. */
 function whereabouts({ pid, uid, peer, bind }, programs = {}) {
   const words = [];
   if (pid) words.push(programs[pid] ? `pid ${pid} ${programs[pid]}` : `pid ${pid}`);
@@ -162,7 +162,7 @@ function drawHolder(details, holder) {
     make("div", { class: "soft" }, left, ` · fence ${holder.fence} · ref `, make("code", {}, holder.ref)), note, breaking);
 }
 
-/** What was somebody's lease: its slots cool down, or nobody knows whether it has any. */
+/** A lease without a holder: its slots cool down, or nobody knows whether it has any. */
 function drawPast(holder) {
   const isCooling = holder.state === "cooling" && holder.expires_at;
   const left = isCooling ? [clock(() => `free in ${duration(Date.parse(holder.expires_at) - serviceNow())}`), " · "] : [];

@@ -76,7 +76,7 @@ async function readAll(path, member, pages = 5) {
   return { entries, isCut: cursor !== null };
 }
 
-/** Ends somebody's lease; `Content-Type` keeps pages of others from sending the same without a preflight. */
+/** Ends a holder's lease; `Content-Type` keeps pages of others from sending the same without a preflight. */
 async function breakLease(ref, words, givenToken) {
   const sent = { "Content-Type": "application/json", Accept: "application/json" };
   const bearer = givenToken || token;

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A descriptor in reserve, -1 while somebody uses it. */
+/* A descriptor in reserve, -1 while a thread uses it. */
 static atomic_int reserve = -1;
 static atomic_ullong turned_away;
 /* How often none could be accepted for want of something, and what the kernel said last. */

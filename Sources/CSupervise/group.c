@@ -51,7 +51,7 @@ static int is_ours(int proc) {
 
 int csupervise_group_is_dead(pid_t group) {
     if (kill(-group, SIGKILL) != 0 && errno == ESRCH) return 1;
-    // Members that are dead stay until somebody waits for them, which the first process of a container may never do.
+    // Members that are dead stay until a process waits for them, which the first process of a container may never do.
     // Nobody who is told to die can fork any more, so one look at all of them is enough.
     int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (proc < 0) return 0;

@@ -158,7 +158,7 @@ void csupervise_guard_deadline(struct csupervise_guard *guard, int64_t deadline_
 }
 
 void csupervise_guard_done(struct csupervise_guard *guard) {
-    // It has nothing to do any more, and need not be awake to learn it: somebody may have stopped it.
+    // It has nothing to do any more, and need not be awake to learn it: a signal may have stopped it.
     if (guard->pid > 0) {
         // Where it may not be ended it ends by itself, once the pipe is closed.
         if (kill(guard->pid, SIGKILL) == 0)

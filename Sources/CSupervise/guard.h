@@ -34,7 +34,7 @@ struct shared {
     char text[]; // `ask` at 0, `release` at `room`
 };
 
-// Kills the group; whether everybody in it is dead, waited for or not.
+// Kills the group; returns whether all in it are dead, waited for or not.
 int csupervise_group_is_dead(pid_t group);
 
 // Gives back what may have been granted. Takes as long as the service is away, up to some seconds.

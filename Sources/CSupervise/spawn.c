@@ -39,7 +39,7 @@ int csupervise_spawn(char *const argv[], char *const envp[], int terminal, struc
         forget_handlers();
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(128 + SIGKILL);
-        // Before exec, which closes the guard's pipe: whoever sees it closed sees the group.
+        // Before exec, which closes the guard's pipe: a process that sees it closed sees the group.
         if (guard != NULL) csupervise_guard_group(guard, getpid());
         pthread_sigmask(SIG_SETMASK, &none, NULL);
         int code = csupervise_exec(argv, envp);

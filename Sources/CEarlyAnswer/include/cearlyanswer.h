@@ -8,7 +8,7 @@
  * Lets an answer go out before libmicrohttpd gets to it.
  *
  * libmicrohttpd 0.9.75 answers a resumed connection only after a turn of its loop, makes nine allocations for a handful
- * of headers, and has no call that says "answered already". So an answer is written to the socket by whoever made it,
+ * of headers, and has no call that says "answered already". So the thread that made an answer writes it to the socket,
  * and what libmicrohttpd sends for the same request afterwards is dropped: this target defines sendmsg(2) for the
  * process. Every other call goes to the kernel as it is.
  */
