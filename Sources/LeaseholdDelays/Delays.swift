@@ -5,7 +5,7 @@
   public struct Delays: Sendable {
     /// The time that each call takes, and the answer to each acquire.
     public var span = TimeSpan.zero
-    /// Of a hundred calls so many fail, and do nothing.
+    /// The number, of a hundred calls, that fail and do nothing.
     public var failing: UInt64 = 0
     /// The number, of a hundred calls that change something, that are done without an answer.
     public var forgetting: UInt64 = 0

@@ -53,7 +53,8 @@ final class KernelSemaphores: SemaphoreKernel {
     let operations = bytes.assumingMemoryBound(to: SemaphoreOperation.self)
     let list = UnsafeBufferPointer(rebasing: operations[..<count])
     var error = SemaphoreSet(id: set).operate(list)
-    // Nothing here sleeps, so the kernel has no reason to; what stands between us and it (ptrace, gVisor) may have.
+    // No operation here sleeps, so the kernel has no reason to; a layer between us and it (ptrace, gVisor) may have
+    // one.
     for _ in 0..<Self.attempts where error == .interrupted { error = SemaphoreSet(id: set).operate(list) }
     return error
   }

@@ -11,7 +11,7 @@ extension LocalLockService {
     do {
       let limits = try SemaphoreLimits.current()
       let usage = try SemaphoreUsage.current()
-      // One call for each set: not where only their number is asked for.
+      // Each set takes one call, so none is made where only their number is asked for.
       let entries = limit > 0 ? try IPCInventory.semaphoreSets() : []
       var inventory = SemaphoreInventory()
       inventory.sets = entries.dropFirst(cursor).prefix(limit).map { describe($0.set, $0.status) }

@@ -111,7 +111,8 @@ extension LocalLockService {
     let (set, info) = try findForeign(address)
     try check(info, change.caller, .control)
     let moment = moment(HostClock.now())
-    // Before and after, in the ledger's mutex: this moves the time by which a native program's writes are noticed.
+    // The look comes before, the note after, both in the ledger's mutex: the change moves the time that tells of
+    // writes.
     let error = self.change { ledger -> Errno? in
       ledger.lookForWrites(on: set.id, at: moment)
       defer { ledger.wroteStatus(of: set.id) }

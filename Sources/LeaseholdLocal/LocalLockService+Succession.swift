@@ -70,7 +70,7 @@ extension LocalLockService {
     return nil
   }
 
-  /// Another name is in the header: of a daemon that has the guard, or scribbled there.
+  /// Finds out whether another name in the header is that of a daemon that has the guard, or was scribbled there.
   func lookWhoServes(_ core: borrowing Core) {
     guard !isSucceeded else { return }
     if let pid = takeGuardAgain() { return giveWay(to: pid, core.ledger) }

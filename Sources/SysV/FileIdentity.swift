@@ -1,4 +1,4 @@
-/// Whose rights the work on files has: a user with its groups.
+/// The user, with its groups, whose rights the work on files has.
 public struct FileIdentity: Sendable, Equatable {
   /// The user.
   public var user: UInt32
@@ -35,7 +35,7 @@ public struct FileIdentity: Sendable, Equatable {
     return try body()
   }
 
-  // Neither call says whether it failed; asked with -1, which is nobody, they tell what holds.
+  // Neither call says whether it failed; asked with -1, which is no user, they tell what holds.
 
   private func takeUser() -> Bool {
     _ = system_setfsuid(user)

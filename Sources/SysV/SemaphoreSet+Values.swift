@@ -39,7 +39,7 @@ extension SemaphoreSet {
     return values
   }
 
-  /// Sets all values in one step, wakes the sleepers that they satisfy, and forgets all undos of the set.
+  /// Sets all values in one step, wakes the sleepers they satisfy, and forgets all undos of the set in all processes.
   ///
   /// Asks for the count first: two calls, which need read and write permission.
   /// - Throws: `Errno.invalidArgument` when the number of values is not that of the semaphores,

@@ -39,7 +39,7 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   ///   - byteCount: From ``SharedMemoryLimits/minimumByteCount`` to ``SharedMemoryLimits/maximumByteCount``; the
   ///     kernel gives whole pages and remembers this number.
   ///   - mode: The rights to read and to write. The process umask has no say.
-  ///   - options: Not remembered by the kernel in a way one could ask for.
+  ///   - options: The kernel does not tell them afterwards.
   /// - Throws: `Errno.fileExists` when the key is taken, `Errno.invalidArgument` for a size out of range,
   ///   `Errno.noSpace` at the limit of segments or of all pages, `Errno.noMemory`.
   ///

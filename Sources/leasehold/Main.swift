@@ -19,7 +19,7 @@ enum Main {
   }
 }
 
-/// The ending that a command's error, or its wish to end, comes to.
+/// The ending that a command's error, or its wish to end, leads to.
 struct Ending: Equatable {
   /// Empty or with a final newline.
   let text: String

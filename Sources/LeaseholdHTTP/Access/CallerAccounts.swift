@@ -7,14 +7,14 @@ import Synchronization
 /// Those that no connection uses are forgotten now and then.
 final class CallerAccounts: Sendable {
   private struct State {
-    // Not weak: whatever was referred to weakly once is retained and released in a slower way, on each request.
+    // The references are not weak: an object that was referred to weakly once is retained and released more slowly.
     var accounts: [String: CallerAccount] = [:]
     var sweepAt = 256
 
     /// Forgets the accounts that nothing but this table knows.
     mutating func sweep() {
       var unused: [String] = []
-      // By index, as any copy of the table would be another reference.
+      // The loop goes by index, as any copy of the table would be another reference.
       var index = accounts.startIndex
       while index != accounts.endIndex {
         if isKnownUniquelyReferenced(&accounts.values[index]) { unused.append(accounts[index].key) }

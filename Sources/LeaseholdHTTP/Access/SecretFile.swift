@@ -15,7 +15,7 @@ public enum SecretFile {
   /// - Parameter isSecret: Whether to refuse a file that others may read, that its group may write, that belongs to
   ///   another user than root or this one, or to which a link leads that another user can change.
   ///
-  /// What is looked at is what was opened. The corresponding C functions are `open`, `fstat` and `read`.
+  /// The file that is checked is the one that was opened. The corresponding C functions are `open`, `fstat` and `read`.
   ///
   /// - Throws: ``SecretFileError``, which says what is wrong with the file.
   public static func read(_ path: String, isSecret: Bool = true) throws(SecretFileError) -> [UInt8] {

@@ -36,7 +36,7 @@ extension LockSnapshot {
 }
 
 extension LeaseholdError {
-  /// The error as a caller with a token is told it.
+  /// The error as a caller with a token may see it.
   func told(to token: Token?) -> LeaseholdError {
     guard token?.confinement?.prefixes != nil, let lock = contention else { return self }
     return showing(lock.seen(by: token))

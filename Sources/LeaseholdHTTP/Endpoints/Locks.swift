@@ -186,7 +186,7 @@ extension AnswerWriter {
       status: lease.replayed || lease.isConverted ? 200 : 201,
       contentType: asText ? "text/plain; charset=utf-8" : "application/json",
       body: body)
-    // By itself: what a closure captures of a lease is copied as a whole.
+    // The id alone: a closure that captures a part of a lease copies all of it.
     let id = lease.id
     if !lease.replayed, !lease.isConverted { response.add("Location") { $0.append(pathOf: id) } }
     return response

@@ -42,7 +42,7 @@ enum Segments {
   static func create(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let request = try call.segmentRequest()
     let (store, writer) = (try call.variables, call.writer)
-    // Only what may write over something that is there needs the guard.
+    // Only a request that may write over a segment that is there needs the guard.
     let existing = request.initializes ? request.key.flatMap { try? store.segment(.key($0), making: false) } : nil
     return try GuardedRequest.run(call, key: existing?.guardKey) { () throws(LeaseholdError) in
       let creation = try store.create(request)

@@ -58,7 +58,7 @@ enum Semaphores {
       json.member("created", opened.isNew)
       if !opened.isNew { json.list("ignored", given.filter { $0 != .nsems || differs }.map { "\($0.name)" }) }
     }
-    // By its id: a key may name another one tomorrow.
+    // The address has its id: a key may name another one tomorrow.
     if opened.isNew { response.add("Location", "/semaphores/id:\(opened.info.id)") }
     return .respond(response)
   }

@@ -26,7 +26,7 @@ enum Terraform {
   /// UNLOCK, or DELETE: by the holder with its lock-info, by an operator without one.
   static func unlock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key(after: prefix)
-    // They are of the lock, which has the same address, and mean nothing here.
+    // These parameters are those of the lock, which has the same address, and mean nothing here.
     _ = (try call.times(isBound: false, default: ttl), try call.waitOrPreferred())
     guard !call.exchange.body.isEmpty else { return try unlockByForce(key, call) }
     let info = try LockInfo(call.exchange.body)

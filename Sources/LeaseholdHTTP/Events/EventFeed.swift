@@ -138,7 +138,7 @@ extension EventWindow {
       turn = (begin + step + 1) % count
       let (subscriber, stream) = subscribers[(begin + step) % count]
       if !subscriber.isWaiting {
-        // Woken long ago, and the window has gone on: its peer does not read.
+        // It was woken long ago, and the window has gone on: its peer does not read.
         if subscriber.cursor < first, subscriber.hasBegun { stuck.append(stream) }
         continue
       }

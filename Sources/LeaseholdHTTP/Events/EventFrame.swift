@@ -4,7 +4,7 @@ import Leasehold
 final class EventFrame: Sendable {
   let kind: EventKind
   let key: String
-  /// Of the key, so that most are told apart without a look at the text.
+  /// The hash of the key, so that most are told apart without a look at the text.
   let keyHash: Int
   let bytes: [UInt8]
 

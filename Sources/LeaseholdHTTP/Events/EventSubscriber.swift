@@ -27,7 +27,7 @@ struct EventFilter: Sendable {
 
 /// A follower of events: a place in the feed's window, and no events of its own.
 ///
-/// What can change is the feed's, under its lock.
+/// All that can change belongs to the feed, under its lock.
 final class EventSubscriber: StreamSource, @unchecked Sendable {
   let filter: EventFilter
   private let feed: EventFeed

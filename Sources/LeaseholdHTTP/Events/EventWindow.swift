@@ -26,7 +26,7 @@ struct EventWindow {
       first = number
     }
     frames.append(contentsOf: fresh)
-    // In large pieces, because each moves all that stay.
+    // Frames go in large pieces, because each removal moves all that stay.
     guard frames.count > capacity + capacity / 4 else { return }
     let surplus = frames.count - capacity
     frames.removeFirst(surplus)

@@ -2,7 +2,8 @@ import Synchronization
 
 /// The counts of answered requests by operation and status class, and the times that they took.
 ///
-/// A request that was answered at once costs two relaxed additions, any other one. Nothing is locked or allocated.
+/// A request that was answered at once costs two relaxed additions, any other costs one. Nothing is locked or
+/// allocated.
 final class RequestCounts: @unchecked Sendable {
   /// The last row counts requests that reached no operation.
   private static let rows = Endpoint.all.count + 1

@@ -43,7 +43,7 @@ final class Exchange: @unchecked Sendable {
   let arrived: Int64
   /// Why it must be refused; see ``ExchangeHandler/headersArrived(_:)``.
   private(set) var defect: Defect?
-  /// Host is the one of an earlier request on the connection, which was found good.
+  /// True when Host is that of an earlier request on the connection, which was found good.
   var hasKnownHost = false
   /// The body is longer than ``bodyLimitBytes``; known at `headersArrived` where the length is declared.
   var bodyTooLarge = false
@@ -54,7 +54,7 @@ final class Exchange: @unchecked Sendable {
 
   var headers: HeaderTable
 
-  // Where the request is on its way through; see Daemon+Request.swift.
+  // The request's way through the connection; see PeerConnection+Request.swift.
   var refusal: Response?
   var stream: StreamBody?
   var declaredBodyBytes: UInt64?

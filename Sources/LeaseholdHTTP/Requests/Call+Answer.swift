@@ -6,7 +6,7 @@ import Leasehold
 protocol GrantForm: Sendable {
   /// The answer to a grant.
   func granted(_ lease: LeaseSnapshot) -> Response
-  /// The answer to a refusal that means no harm; throws what it means else.
+  /// The answer to a refusal that this form does not treat as an error; throws the error of any other.
   func refused(_ error: LeaseholdError) throws(LeaseholdError) -> Response
 }
 

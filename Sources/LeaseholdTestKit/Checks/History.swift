@@ -29,7 +29,7 @@ public final class History {
 
   /// A client was told of a lease.
   public func granted(_ lease: LeaseSnapshot) {
-    // Those of one step may be heard of in any order.
+    // The grants of one step may be heard of in any order.
     if !lease.replayed, lease.fence <= fenceBefore {
       violations.append("fence \(lease.fence) came after \(fenceBefore)")
     }

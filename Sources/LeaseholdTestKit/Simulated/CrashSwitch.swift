@@ -5,7 +5,7 @@
 public final class CrashSwitch {
   /// Steps since the beginning.
   public private(set) var steps = 0
-  /// True when the daemon is dead: what it does does not count any more.
+  /// True when the daemon is dead: its effects count no more.
   public private(set) var hasCrashed = false
   /// Called before each step of a daemon that lives: what other processes do in between.
   public var interference: (() -> Void)?

@@ -16,7 +16,7 @@ public final class MemoryStorage: LedgerStorage {
   private var reserved = 0
   /// Records that fit.
   public let capacity: Int
-  /// From which count on there is no memory; `nil` for no such limit.
+  /// The count from which on there is no memory; `nil` for no such limit.
   public var memoryLimit: Int?
   /// Rules that the ledger broke.
   public private(set) var violations: [String] = []

@@ -1,8 +1,8 @@
 /// Options as flock(1) takes them, for the commands that take locks.
 ///
-/// Single letters may stand together, and the last may have its value joined or behind it: `-sw10`, `-w 10`. The
-/// parser knows that of flags alone, so each word of letters becomes long options before it is asked. Of `run` this
-/// finds out where the command begins, too, whose words stay as they are: they need not be UTF-8.
+/// Single letters may stand together, and the last may have its value joined or behind it: `-sw10`, `-w 10`. The parser
+/// knows that of flags alone, so each word of letters becomes long options before it is asked. For `run` this also
+/// finds where the command begins; its words stay as they are, as they need not be UTF-8.
 struct FlockLetters {
   /// The meaning of a letter, or of a long option of flock's.
   private enum Meaning {
