@@ -1,9 +1,9 @@
 // What leases have of semaphores in which native programs count themselves, too: PHP's USAGE, Apache's readers and
 // writers.
 //
-// How many units of such a value are leases' is what the records say; the rest is natives', in any number. So after a
-// crash the value does not tell whether the units of a record that was being written are in it. That record tells: it
-// is marked before the semop, and has what the kernel said right before.
+// The records say how many units of such a value are leases'; the rest is natives', in any number. So after a crash the
+// value does not tell whether the units of a record that was being written are in it. That record tells: it is marked
+// before the semop, and has what the kernel said right before.
 //
 //   take        1. the record is marked as arming, with the values    2. semop   3. marked as held
 //   give back   1. the values, marked as disarming with the reason    2. semop   3. marked as ended
