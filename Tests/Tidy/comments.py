@@ -1,12 +1,15 @@
-"""Checks of doc comments: the subject comes first, and a public function names all that it throws."""
+"""Checks of comments: the subject comes first, the actor has a name, and a public function names all that it throws."""
 
 import re
 
-from tree import line_of, without_literals
+from tree import comments, line_of, without_literals
 
 # Doubles throw what a test tells them to.
 DOUBLES = ("Sources/LeaseholdTestKit/", "Sources/LeaseholdDelays/")
 WRONG = ("What", "Whether", "Who", "Whoever", "Whatever", "How", "Somebody", "No")
+# Strings may say so to users, who need not know the field's words.
+NAMELESS = re.compile(r"\b(?:somebody|someone|anybody|whoever|who wants)\b", re.I)
+UNMENDED = ("Sources/LeaseholdClient/", "Sources/LeaseholdEtcd/", "Sources/LeaseholdQueue/")
 DECLARATION = re.compile(r"^[ \t]*(?:@[^\n]*[ \t])?((?:\w+(?:\(set\))?[ \t]+)*)(?:func|init|subscript|var)\b", re.M)
 PROTOCOL = re.compile(r"^public protocol \w+[^{]*\{.*?^\}", re.M | re.S)
 
@@ -17,6 +20,14 @@ def doc_comments_begin_with_the_subject(tree):
             before = text[:match.start()].rpartition("\n")[2].strip()
             if not before.startswith("///"):
                 yield f"{path}:{line_of(text, match.start(1))}: say what it is, and not '{match[1]} …'"
+
+
+def comments_name_the_actor(tree):
+    for path, text in tree.matching(".swift", ".c", ".h", ".js", under=("Sources/",)):
+        for offset, comment in comments(text) if not path.startswith(UNMENDED) else ():
+            for match in NAMELESS.finditer(comment):
+                yield (f"{path}:{line_of(text, offset + match.start())}: say which holder, waiter, caller, operator, "
+                       f"user, thread or program it is, and not '{match[0]}'")
 
 
 def effects(code, offset):
@@ -78,4 +89,4 @@ def throwing_functions_say_what(tree):
                     yield f"{path}:{line}: there is no code {code}"
 
 
-CHECKS = [doc_comments_begin_with_the_subject, throwing_functions_say_what]
+CHECKS = [doc_comments_begin_with_the_subject, comments_name_the_actor, throwing_functions_say_what]

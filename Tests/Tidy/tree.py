@@ -51,11 +51,19 @@ def line_of(text, offset):
     return text.count("\n", 0, offset) + 1
 
 
+# Comments, and strings: raw ones first; no two parts match the same character, or a missing quote takes for ever.
+LITERAL = re.compile(
+    r'#+"""(?:.*?)"""#+|#+"[^\n]*?"#+|"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*', re.S)
+
+
 def without_literals(text):
     """Swift source whose comments and strings are blanks; every other character keeps its place."""
-    # Raw strings first; no two parts of a pattern match the same character, or a missing quote takes for ever.
-    pattern = r'#+"""(?:.*?)"""#+|#+"[^\n]*?"#+|"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*'
-    return re.sub(pattern, lambda match: re.sub(r"[^\n]", " ", match[0]), text, flags=re.S)
+    return LITERAL.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+
+
+def comments(text):
+    """Offset and text of each comment of a source in Swift, C or JavaScript."""
+    return [(match.start(), match[0]) for match in LITERAL.finditer(text) if match[0].startswith(("//", "/*"))]
 
 
 def swift_functions(text):
