@@ -60,6 +60,7 @@ test:
 	@Tools/need browser || echo "make: without Chromium the tests of Tests/Browser are skipped" >&2
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
 	@Tools/need nginx || echo "make: without nginx its settings in docs/deployment.md are not tried" >&2
+	@Tools/need others || echo "make: without Qt, uWSGI, httpd and the like their tests in Tests/Interop are skipped" >&2
 	@python3 Tests/run.py all
 
 build:
@@ -85,9 +86,14 @@ clients conformance:
 	@Tools/need build test clients
 	@python3 Tests/run.py $@
 
-lint cli interop fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
+lint cli fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
+
+interop:
+	@Tools/need build test
+	@Tools/need others || echo "make: without Qt, uWSGI, httpd and the like their tests in Tests/Interop are skipped" >&2
+	@python3 Tests/run.py interop
 
 bench: build
 	@Tools/need bench

@@ -11,7 +11,8 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER, PAGE = "Tests/Interop/", "docs/behaviours.md"
 FAMILIES = {"A": "Apache::Session::Lock::Semaphore", "C": "IPC::Semaphore::Concurrency", "P": "IPC::Semaphore",
-            "H": "PHP: sysvsem and sysvshm", "T": "Tools and modules beyond these"}
+            "H": "PHP: sysvsem and sysvshm", "T": "Tools and modules beyond these",
+            "X": "Programs that know nothing of the service, by what their sources do"}
 HEAD = """# What is shared with PHP and Perl, row by row
 
 Leasehold shares locks and memory with programs that use semaphores and segments of their own: PHP's sysvsem and
@@ -29,13 +30,13 @@ class Rows:
     """The list, from the texts of the files: `files` is path to text."""
 
     def __init__(self, files):
-        self.rows = dict(re.findall(r"^([ACPHT]\d+) \| (.+ \| .+)$", files.get(FOLDER + "rows.txt", ""), re.M))
-        self.excused = dict(re.findall(r"^\| ([ACPHT]\d+) \| (\S.*) \|$", files.get(FOLDER + "unproved.md", ""), re.M))
+        self.rows = dict(re.findall(r"^([ACPHTX]\d+) \| (.+ \| .+)$", files.get(FOLDER + "rows.txt", ""), re.M))
+        self.excused = dict(re.findall(r"^\| ([ACPHTX]\d+) \| (\S.*) \|$", files.get(FOLDER + "unproved.md", ""), re.M))
         self.nameless, self.proofs, self.says = [], {}, {}
         for path, text in sorted(files.items()):
             if not re.fullmatch(rf"{FOLDER}test_\w+\.py", path):
                 continue
-            match = re.match(r'# Rows:((?: [ACPHT]\d+)+)\n"""(.+?)"""', text, re.S)
+            match = re.match(r'# Rows:((?: [ACPHTX]\d+)+)\n"""(.+?)"""', text, re.S)
             if not match:
                 self.nameless.append(path)
                 continue
