@@ -4,9 +4,11 @@
 ///   0   SEM      free slots
 ///   1   USAGE    open handles of PHP, and 1024 for each unit out on a lease
 ///   2   SETVAL   raised by PHP while it looks at USAGE and sets SEM
-/// ``` PHP sets SEM to its own maximum whenever USAGE says that it is alone, so a unit that is not counted there is
-/// wiped out by the next `sem_get`. Counting 1024 for each keeps the lease; the records say how many of them are
-/// leases', and all the rest are PHP's handles. The layout and its order are those of php-src, ext/sysvsem/sysvsem.c.
+/// ```
+/// PHP sets SEM to its own maximum whenever USAGE says that it is alone, so a unit that is not counted there is wiped
+/// out by the next `sem_get`. Counting 1024 for each keeps the lease; the records say how many of them are leases', and
+/// all the rest are PHP's handles.
+/// The layout and its order are those of php-src, ext/sysvsem/sysvsem.c.
 public struct PHPDialect: LockDialect {
   /// Semaphores of a set.
   public static let semaphores = 3

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The refusals: all are counted, and logged as far as the log can take it.
 ///
-/// A line has the reason, the operation, the peer and the name of its token; never a token, a lease's
-/// id or a path. At most ``linesPerSecond`` lines a second; the next line says how many were left out.
+/// A line has the reason, the operation, the peer and the name of its token; never a token, a lease's id or a path. At
+/// most ``linesPerSecond`` lines a second; the next line says how many were left out.
 final class Refusals: Sendable {
   /// The most lines of one second.
   static let linesPerSecond = 10
