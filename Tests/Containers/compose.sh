@@ -41,6 +41,8 @@ started+=($!)
 eventually "podman's API is up" test -S "$socket"
 compose config -q
 saw "the file is valid"
+docker-compose -f docker/compose.etcd.yaml config -q
+saw "docker/compose.etcd.yaml is valid"
 while sleep 0.5; do
   podman healthcheck run "${name}_leasehold_1" >/dev/null 2>&1 || true
 done &

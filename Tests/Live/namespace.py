@@ -15,16 +15,19 @@ def inode():
 
 def enter():
     """Leaves the host's IPC namespace, once per process tree. Must run before any thread is started."""
-    if os.environ.get(MARK) == str(inode()):
-        return
+    if os.environ.get(MARK) != str(inode()):
+        leave(CLONE_NEWIPC)
+        os.environ[MARK] = str(inode())
+
+
+def leave(namespaces):
+    """Moves this thread, and all it starts from now on, to namespaces of their own."""
     libc = ctypes.CDLL(None, use_errno=True)
     uid, gid = os.getuid(), os.getgid()
-    flags = CLONE_NEWIPC if uid == 0 else CLONE_NEWIPC | CLONE_NEWUSER
-    if libc.unshare(flags) != 0:
+    if libc.unshare(namespaces if uid == 0 else namespaces | CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "unshare: these tests need root or user namespaces")
     if uid != 0:
         # As `unshare -Ur` does: become root of the new user namespace.
         for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(text)
-    os.environ[MARK] = str(inode())

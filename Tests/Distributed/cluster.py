@@ -1,0 +1,155 @@
+"""Three members of etcd on hosts of their own, and three services on one more that use them.
+
+The etcd is `LEASEHOLD_ETCD` (the first of several, parted by colons), else the system's.
+"""
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import rig
+
+ETCD = os.environ.get("LEASEHOLD_ETCD", "").split(":")[0] or shutil.which("etcd", path="/usr/bin:/usr/local/bin")
+WIRE = f"{rig.ROOT}/Tests/Distributed/wire.py"
+FAILURES = (OSError, http.client.HTTPException, ValueError)
+
+
+def call(port, method, path, headers=None, timeout=40, host="127.0.0.1", body=None):
+    """Status and answer of a service, or of a member."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers or {})
+        answer = connection.getresponse()
+        told = answer.read()
+        return answer.status, json.loads(told) if told else {}
+    finally:
+        connection.close()
+
+
+class Cluster:
+    def __init__(self, program):
+        self.program, self.folder, self.processes = program, tempfile.mkdtemp(prefix="lh-etcd-"), {}
+        self.hosts = [rig.Host(number) for number in (1, 2, 3)]
+        for number in range(3):
+            self.start(number)
+        self.leader()
+
+    def url(self, number):
+        return f"http://{self.hosts[number].address}:2379"
+
+    def start(self, number):
+        client, peer = self.url(number), f"http://{self.hosts[number].address}:2380"
+        peers = ",".join(f"m{k}=http://{host.address}:2380" for k, host in enumerate(self.hosts))
+        command = [self.program, "--name", f"m{number}", "--data-dir", f"{self.folder}/m{number}",
+                   "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
+                   "--initial-advertise-peer-urls", peer, "--initial-cluster", peers, "--logger", "zap",
+                   "--log-level", "fatal"]
+        self.processes[number] = subprocess.Popen(
+            self.hosts[number].inside(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def ask(self, number, path, body):
+        return call(2379, "POST", path, timeout=2, host=self.hosts[number].address, body=body)[1]
+
+    def status(self, number):
+        return self.ask(number, "/v3/maintenance/status", {})
+
+    def leader(self):
+        def found():
+            for number in range(3):
+                try:
+                    status = self.status(number)
+                except FAILURES:
+                    continue
+                if status.get("leader") and status["leader"] == status["header"]["member_id"]:
+                    return str(number)
+            return None
+
+        return int(rig.eventually(found, "there is a leader", 30))
+
+    def keys(self, prefix):
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        coded = [base64.b64encode(text.encode()).decode() for text in (prefix, end)]
+        found = self.ask(self.leader(), "/v3/kv/range", {"key": coded[0], "range_end": coded[1], "keys_only": True})
+        return [base64.b64decode(entry["key"]).decode() for entry in found.get("kvs", [])]
+
+    def kill(self, number):
+        self.processes[number].kill()
+        self.processes[number].wait()
+
+    def signal(self, number, what):
+        self.processes[number].send_signal(what)
+
+    def stop(self):
+        for number, process in self.processes.items():
+            process.send_signal(signal.SIGCONT)
+            self.kill(number)
+        for host in self.hosts:
+            host.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Services:
+    """Three services on the bridge; each asks another member first."""
+
+    ports = [31901, 31902, 31903]
+
+    def __init__(self, urls):
+        self.urls, self.processes = urls, {}
+        for number in range(3):
+            self.start(number)
+
+    def start(self, number):
+        urls = ",".join(self.urls[number:] + self.urls[:number])
+        self.processes[number] = subprocess.Popen(
+            [rig.PROGRAM, "serve", "--port", str(self.ports[number]), "--engine", "etcd:" + urls,
+             "--log-level", "critical"])
+        rig.eventually(lambda: self.answers(number), "the service answers", 30)
+
+    def answers(self, number):
+        try:
+            return call(self.ports[number], "GET", "/readyz", timeout=2)[0] == 200
+        except FAILURES:
+            return False
+
+    def kill(self, number):
+        self.processes[number].kill()
+        self.processes[number].wait()
+
+    def signal(self, number, what):
+        self.processes[number].send_signal(what)
+
+    def stop(self):
+        for process in self.processes.values():
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            process.wait(20)
+
+
+class Wires:
+    """A proxy before each member, which can do wrong: see wire.py."""
+
+    def __init__(self, cluster, seed):
+        self.urls = [f"http://127.0.0.1:{port}" for port in (31911, 31912, 31913)]
+        self.processes = [subprocess.Popen(
+            [sys.executable, WIRE, url.rpartition(":")[2], host.address, str(seed + k)],
+            stdin=subprocess.PIPE, text=True)
+            for k, (url, host) in enumerate(zip(self.urls, cluster.hosts))]
+        time.sleep(0.3)
+
+    def say(self, fault):
+        for process in self.processes:
+            process.stdin.write(fault + "\n")
+            process.stdin.flush()
+
+    def stop(self):
+        for process in self.processes:
+            process.kill()
+            process.stdin.close()
+            process.wait()
