@@ -10,7 +10,7 @@ package enum EtcdKeys: Sendable, Hashable {
 
 /// A condition; on several keys it must hold for each that is there.
 ///
-/// Of a key that is not there all numbers are zero.
+/// All numbers of a key that is not there are zero.
 package struct EtcdCompare: Sendable, Equatable {
   /// A number that etcd keeps of a key.
   package enum Field: String, Sendable {

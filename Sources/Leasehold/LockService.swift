@@ -94,8 +94,8 @@ public protocol LockService: AnyObject, Sendable {
   ) throws(LeaseholdError) -> LeaseSnapshot
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   ///
-  /// With a `caller` only those that are its own: of the same token, or without one of the same user.
-  /// Leases that are not covered stay.
+  /// A `caller` releases only leases of its own: of the same token, or without one of the same user. Leases that are
+  /// not covered stay.
   ///
   /// - Throws: `engine-unavailable` and `outcome-unknown`, where the engine may block.
   func releaseAll(

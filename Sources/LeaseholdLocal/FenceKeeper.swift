@@ -4,7 +4,7 @@ import Synchronization
 
 /// Keeps the mark in ``FenceFile`` ahead of the fences.
 ///
-/// On a thread of its own: a disk may stall, and the clock must not.
+/// It has a thread of its own: a disk may stall, and the clock must not.
 final class FenceKeeper: Sendable {
   /// The mark that was there at the start; 0 for none.
   let found: UInt64

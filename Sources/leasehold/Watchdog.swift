@@ -7,7 +7,7 @@ internal import LeaseholdHost
 /// Nothing is said unless the service can do its work: its listeners answer, its ledger can be had, its clock turns.
 /// So a daemon that hangs is killed and started again, which costs no lease.
 ///
-/// On a thread of its own: with the ledger's mutex in wrong hands a look at it never returns, and nothing is said.
+/// It has a thread of its own: with the ledger's mutex in wrong hands a look at it never returns, and nothing is said.
 func keepWatchdog(
   _ notify: Notify, over service: any EngineLife, behind server: Server, until signals: DaemonSignals
 ) {

@@ -65,7 +65,7 @@ public struct ApacheDialect: LockDialect {
   public func take(_ share: Share) -> OpList {
     let weight = share.units * Self.weight
     if share.purpose == .upgrade {
-      // In one step, so that no Perl writer comes between, as one may when the module does it.
+      // It is one step, so that no Perl writer comes between, as one may when the module does it.
       return OpList(.add(-weight, to: reader), .expectZero(reader), .expectZero(writer), .add(weight, to: writer))
     }
     return share.mode == .shared

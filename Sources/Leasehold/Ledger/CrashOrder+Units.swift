@@ -199,7 +199,7 @@ extension LockTable {
   func pay(_ debt: Debt) -> KernelOutcome {
     debt.lock?.debts -= 1
     precondition(debt.lock?.debts ?? 0 >= 0, "a debt is paid once")
-    // Of raw operations as much as possible is taken back, as at any end.
+    // As much as possible of raw operations is taken back, as at any end.
     return debt.lock?.place.isOperations == true
       ? adjust(debt.set, by: debt.operations, of: debt.lock)
       : giveBack(list: debt.operations, to: debt.set, of: debt.lock)
@@ -219,7 +219,7 @@ extension LockTable {
   /// A piece that fits beside any value, or else can be taken from it: one of the two always works.
   private static var smallPiece: Int { Limits.slots / 2 }
 
-  /// In one step, unless that is longer than the kernel takes or a value is in the way of a large one.
+  /// Drops the undo in one step, unless that is longer than the kernel takes or a value is in the way of a large one.
   private func dropUndo(_ adjustments: [SemaphoreOperation], on set: Int32) -> KernelOutcome {
     guard !adjustments.isEmpty else { return .done }
     let pieces = adjustments.flatMap(Self.pieces)

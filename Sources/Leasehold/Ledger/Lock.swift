@@ -7,7 +7,7 @@ final class Lock {
   var place: Place
   /// All units; `nil` where a native program may have set them.
   ///
-  /// Of `php:` sets known while a handle is counted, because PHP sets it only when none is.
+  /// It is known of `php:` sets while a handle is counted, because PHP sets it only when none is.
   var capacity: Int?
   var textCell: UInt32
   var standing = Standing()

@@ -112,7 +112,7 @@ public final class History {
 
   // MARK: Checks
 
-  /// Every lease that a client counts on lives, and all of them together fit; answers what is wrong.
+  /// Checks that each lease that a client counts on lives, and that all of them fit together; answers what is wrong.
   public func check(_ daemon: SimulatedDaemon) -> [String] {
     var wrong = violations
     for (waiter, client, key) in overtaken where queues[key]?.contains(waiter) == true {

@@ -56,7 +56,7 @@ public enum Invariants {
     return wrong
   }
 
-  /// A lease stands on a lock in use; identifiers, fences and places are there once.
+  /// Checks that each lease stands on a lock in use, and that identifiers, fences and places are there once.
   private static func checkReferences(_ records: RawRecords) -> [String] {
     var wrong: [String] = []
     let locks = Set(records.locks.filter(\.isLive).map(\.cell))
@@ -77,7 +77,8 @@ public enum Invariants {
     return wrong
   }
 
-  /// For each place: the kernel's count of units out is that of the records, and every unit is somewhere.
+  /// Checks for each place that the kernel's count of units out is that of the records, and that every unit is
+  /// somewhere.
   private static func checkUnits(_ records: RawRecords, _ daemon: SimulatedDaemon) -> [String] {
     var wrong: [String] = []
     let kernel = daemon.kernel

@@ -127,7 +127,7 @@ final class Screen {
 
   private var size: winsize { Self.size(of: STDOUT_FILENO) }
 
-  /// Of a terminal; zeros where that is not known.
+  /// The size of a terminal; zeros where that is not known.
   static func size(of descriptor: Int32) -> winsize {
     var size = winsize()
     return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 ? size : winsize()

@@ -105,7 +105,7 @@ extension Ledger {
     if let counter = lock.counter(of: share.mode) {
       lock.natives[counter] = lock.natives(in: counter, value: Int(values[counter.semaphore]))
     }
-    // From another value than the limit, SEM does not go down by what is taken, and may even stay what it was.
+    // SEM does not go down by what is taken when its value is not the limit, and may even stay what it was.
     let isFirst = lock.counter(of: share.mode).map { values[$0.semaphore] == 0 } ?? false
     let knowsFree = !isFirst || limit == Int(values[lock.place.semaphore])
     guard var witness = witness(share, of: lock, values, knowsFree: knowsFree) else { return }

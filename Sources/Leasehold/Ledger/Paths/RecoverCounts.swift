@@ -70,11 +70,11 @@ extension Ledger {
     let leases = standing.reduce(0) { $0 + $1.units } * counter.weight
     let value = Int(values[counter.semaphore])
     guard value - leases >= weight else { return false }
-    // Without values a take was not begun; the time of an end takes their place when that is done.
+    // A take without values was not begun; the time of an end takes their place when that is done.
     guard let witness = group[0].witness else {
       return group[0].isTaking || group[0].record.endedAt != 0 ? false : nil
     }
-    // Of a give-back that recovery began, the values are written before the record is marked.
+    // The values of a give-back that recovery began are written before the record is marked.
     let isTaking = group[0].isTaking && !witness.isOfEnd
     // What the value was without these units.
     let without = isTaking ? witness.count : witness.count - weight

@@ -191,7 +191,7 @@ extension Ledger {
       let dialect = NamedDialect(place: place)
       let lock = bank.locks[place]
       let out = Int(values[dialect.ledger])
-      // Of a lock that is damaged the values tell nothing.
+      // The values of a damaged lock tell nothing.
       if lock?.isDamaged != true, !giveBackExcess(out - (lock?.unitsOut ?? 0), dialect, bank.id.set, of: lock),
         let lock
       {

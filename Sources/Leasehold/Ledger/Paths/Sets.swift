@@ -41,8 +41,8 @@ extension Ledger {
 
   /// Ends the leases on some semaphores of a set as broken, and gives nothing back.
   ///
-  /// For a request that is about to write the values: what the leases took is not theirs to return any more.
-  /// The ledger's own count of them goes, so that no recovery gives them back either.
+  /// A request that is about to write the values calls it: what the leases took is not theirs to return any more. The
+  /// ledger's own count of them goes, so that no recovery gives them back either.
   public func breakLeases(on numbers: Range<Int>?, of set: Int32, at moment: Moment) -> [String] {
     let leases = holders(on: numbers, of: set)
     breakUncovered(leases, .broken, uncounting: true, at: moment)

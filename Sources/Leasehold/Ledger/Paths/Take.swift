@@ -58,7 +58,7 @@ extension Ledger {
     return kernelRefused(KernelFailure(.wouldBlock), doing: "take the lock")
   }
 
-  /// Of `path:` locks: whether the set was made with the limit that is asked for now, as far as that is known.
+  /// True when a `path:` set was made with the limit that is asked for now; `nil` where that is not known.
   private func limitApplied(_ lock: Lock) -> Bool? {
     lock.place.isPath ? lock.wasJustMade : nil
   }
