@@ -18,6 +18,15 @@ assert semaphore.error() == QSystemSemaphore.NoError, semaphore.errorString()
 def take(): assert semaphore.acquire(), semaphore.errorString()
 def give(): assert semaphore.release(), semaphore.errorString()
 """
+MEMORY = """
+import os
+os.environ["TMPDIR"] = {folder!r}
+from PyQt5.QtCore import QSharedMemory
+memory = QSharedMemory({key!r})
+# The numbers of files come again: the segment may be one of a test before.
+assert memory.create(100) or memory.attach(), memory.errorString()
+take, give = memory.lock, memory.unlock
+"""
 
 
 def file_of(key):
@@ -25,8 +34,7 @@ def file_of(key):
     return "qipc_systemsem_" + re.sub("[^A-Za-z]", "", key) + hashlib.sha1(key.encode()).hexdigest()
 
 
-@unittest.skipUnless(imports("PySide2.QtCore"), "no Qt here: apt-get install python3-pyside2.qtcore")
-class Qt(OneLock, Others):
+class OfAFile(OneLock, Others):
     parameters = {"project": "Q"}
 
     def setUp(self):
@@ -35,6 +43,12 @@ class Qt(OneLock, Others):
         self.file = os.path.join(self.folder, file_of(self.text))
         self.name = f"path:{self.file}"
 
+    def where(self):
+        return self.server.get(f"/keys/{segment(self.name)}", **self.parameters)["sysv"]
+
+
+@unittest.skipUnless(imports("PySide2.QtCore"), "no Qt here: apt-get install python3-pyside2.qtcore")
+class Semaphore(OfAFile):
     def start(self, mode="Open"):
         return self.holder(python(PROGRAM.format(folder=self.folder, key=self.text, mode=mode)))
 
@@ -45,9 +59,6 @@ class Qt(OneLock, Others):
         program.give()
         self.key = self.where()["key"]
         return program
-
-    def where(self):
-        return self.server.get(f"/keys/{segment(self.name)}", **self.parameters)["sysv"]
 
     def make(self):
         answer = self.server.request("PUT", f"/locks/{segment(self.name)}", limit=1, **self.parameters)
@@ -84,6 +95,16 @@ class Qt(OneLock, Others):
         self.assertFalse(os.path.exists(self.file))
         self.assertProblem(self.server.delete(f"/leases/{lease['lease']}"), 410, "set-removed")
 
+
+@unittest.skipUnless(imports("PyQt5.QtCore"), "no QSharedMemory here: apt-get install python3-pyqt5")
+class SharedMemory(OfAFile):
+    def program(self):
+        program = self.holder(python(MEMORY.format(folder=self.folder, key=self.text)))
+        self.key = self.where()["key"]
+        return program
+
+
+del OfAFile  # it has no program
 
 if __name__ == "__main__":
     unittest.main()
