@@ -167,7 +167,8 @@ let package = Package(
 
     // The lock service of several hosts, kept in etcd.
     .target(
-      name: "LeaseholdEtcd", dependencies: ["EtcdGateway", "HTTPExchange", "JSONText", "Leasehold", "LeaseholdHost"],
+      name: "LeaseholdEtcd",
+      dependencies: ["EtcdGateway", "HTTPExchange", "Leasehold", "LeaseholdHost", "LeaseholdQueue"],
       exclude: ["DESIGN.md"], swiftSettings: strict),
 
     // What programs that take locks use; knows nothing of the service but its HTTP.

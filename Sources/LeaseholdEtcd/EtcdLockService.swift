@@ -2,6 +2,7 @@ internal import EtcdGateway
 internal import HTTPExchange
 public import Leasehold
 internal import LeaseholdHost
+internal import LeaseholdQueue
 import Synchronization
 
 /// Locks and leases kept in etcd: the same on all servers of one cluster and prefix.
@@ -13,9 +14,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   private static let threadsMax = 128
 
   let configuration: EtcdConfiguration
-  let layout: EtcdLayout
-  let gateway: EtcdGateway
-  let leases: LeasePool
+  let store: QueueStore
   let state: Mutex<EtcdState>
   let pool = BlockingPool(named: "lh-etcd", threadsMax: threadsMax)
   let alarm = Alarm()
@@ -28,10 +27,10 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   /// - Throws: ``EtcdEngineError``.
   public init(_ configuration: EtcdConfiguration) throws(EtcdEngineError) {
     self.configuration = configuration
-    gateway = EtcdGateway(try Self.gateway(configuration))
-    leases = LeasePool(gateway)
-    layout = EtcdLayout(prefix: configuration.prefix)
-    state = Mutex(EtcdState(view: ClusterView(layout), log: EventLog(capacity: configuration.limits.events)))
+    let gateway = EtcdGateway(try Self.gateway(configuration))
+    store = QueueStore(
+      names: QueueNames(prefix: configuration.prefix), gateway: gateway, leases: LeasePool(gateway))
+    state = Mutex(EtcdState(view: ClusterView(store), log: EventLog(capacity: configuration.limits.events)))
     do throws(EtcdFailure) {
       try openSession(before: Self.deadline())
       try look(before: Self.deadline())
@@ -74,9 +73,11 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     traits.mayBlock = true
     traits.ttlMin = .seconds(2)
     traits.expiryPrecision = .milliseconds(2500)
-    traits.lacks = [.semaphores, .cooldown, .conversion, .transfer, .endlessLeases, .shortLeases]
+    traits.lacks = [.semaphores, .transfer, .endlessLeases, .shortLeases]
     return Engine(self, traits: traits)
   }
+
+  var gateway: EtcdGateway { store.gateway }
 
   /// The deadline of a call that begins now.
   static func deadline() -> Int64 { HostClock.monotonic(after: patience) }
@@ -129,13 +130,13 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
 
   /// Sends waiters away and grants nothing more; leases stay.
   public func drain() {
-    let (attempts, waiters) = change { state, _ in
+    let (calls, waiters) = change { state, _ in
       state.isDraining = true
-      defer { (state.attempts, state.waiters, state.waitersByLock) = ([:], [:], [:]) }
-      return (Array(state.attempts.values), Array(state.waiters.values))
+      defer { (state.calls, state.waiters, state.waitersByLock) = ([:], [:], [:]) }
+      return (Array(state.calls.values), Array(state.waiters.values))
     }
-    for attempt in attempts { attempt.client.refused(.notServing(true)) }
-    for waiter in waiters where !waiter.isBinding { takeBack(waiter.place, .undelivered) }
+    for call in calls { call.client.refused(.notServing(true)) }
+    for waiter in waiters where !waiter.isBinding { giveUp(waiter) }
   }
 
   /// Ends it.
@@ -163,13 +164,12 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {
     try checkPlain(lock)
-    let encoded = EtcdLayout.encoded(lock.key)
     let limit = configuration.limits.waiters
     return try state.withLock { state throws(LeaseholdError) in
-      let snapshot = try Self.snapshot(lock.key, state.view.queue(encoded), listed: listed)
+      let snapshot = try Self.snapshot(lock.key, listed: listed, in: state)
       guard tags == ["*"] || tags.contains(snapshot.tag.text) else { return .changed(snapshot) }
       guard state.watches.count < limit else { throw .tooManyWaiters(limit) }
-      return .watching(state.watches.add(encoded, watcher))
+      return .watching(state.watches.add(EtcdNames.encoded(lock.key), watcher))
     }
   }
 }

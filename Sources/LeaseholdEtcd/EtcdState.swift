@@ -1,68 +1,80 @@
-internal import EtcdGateway
 internal import Leasehold
-internal import LeaseholdHost
-import Synchronization
+internal import LeaseholdQueue
 
-/// An acquire on its way.
-final class Attempt: Sendable {
+/// A call on its way that takes a place in a queue.
+final class Call: Sendable {
+  /// The wish of the call.
+  enum Wanted: Sendable {
+    /// A lease that is to get this id.
+    case lease(AcquireRequest, LeaseID)
+    case mode(ConvertRequest)
+  }
+
   let number: WaiterID
-  let request: AcquireRequest
+  let wanted: Wanted
   let client: any LeaseClient
   /// Nanoseconds of CLOCK_MONOTONIC.
   let begun: Int64
   let until: Int64
+  let wait: TimeSpan
 
-  init(_ number: WaiterID, _ request: AcquireRequest, _ client: any LeaseClient, at now: MonotonicInstant) {
-    (self.number, self.request, self.client) = (number, request, client)
-    begun = now.nanoseconds
-    until = (now + request.wait).nanoseconds
+  init(_ number: WaiterID, _ wanted: Wanted, _ client: any LeaseClient, at now: MonotonicInstant) {
+    (self.number, self.wanted, self.client, begun) = (number, wanted, client, now.nanoseconds)
+    wait =
+      switch wanted {
+      case .lease(let request, _): request.wait
+      case .mode(let request): request.wait
+      }
+    // Who lost a race three times stands in the queue for a moment, even without a wait.
+    until = (now + (wait > .zero ? wait : .seconds(1))).nanoseconds
   }
-}
 
-/// An entry of ours in some queues, as this server wrote it last.
-struct Place: Sendable {
-  let id: LeaseID
-  /// One for each lock; all have the same revisions.
-  var entries: [QueueEntry]
-
-  var name: String { entries[0].name }
-  var created: Int64 { entries[0].created }
-  var modified: Int64 { entries[0].modified }
-  var locks: [String] { entries.map(\.lock) }
-
-  /// The same, written at a revision.
-  func written(at revision: Int64, isNew: Bool, lease: Int64) -> Place {
-    var place = self
-    for index in place.entries.indices {
-      if isNew { place.entries[index].created = revision }
-      (place.entries[index].modified, place.entries[index].lease) = (revision, lease)
+  var caller: Caller {
+    switch wanted {
+    case .lease(let request, _): request.caller
+    case .mode(let request): request.caller
     }
-    return place
   }
 
-  /// Changes all entries.
-  mutating func change(_ body: (inout QueueEntry) -> Void) {
-    for index in entries.indices { body(&entries[index]) }
+  /// The locks, in the order in which they were asked for.
+  var keys: [LockKey] {
+    switch wanted {
+    case .lease(let request, _): ([request.want] + request.others).map(\.lock.key)
+    case .mode(let request): [request.lock.key]
+    }
+  }
+
+  /// The request, where it wants a lease.
+  var request: AcquireRequest? {
+    if case .lease(let request, _) = wanted { request } else { nil }
   }
 }
 
-/// An acquire that waits here.
+/// A call that waits here.
 struct Waiter: Sendable {
-  let attempt: Attempt
-  var place: Place
+  let call: Call
+  var place: any QueueCall
   /// True while somebody is about to put it on a lease of its own.
   var isBinding = false
 }
 
 /// A lease that this server granted, or told of.
 struct Held: Sendable {
-  var place: Place
-  /// Nanoseconds of CLOCK_MONOTONIC: when its holder believes it ends.
-  var deadline: Int64
+  let id: LeaseID
+  /// The lease as this server wrote it last.
+  var grant: Attempt.Grant
+  /// Takes the grant back, as long as nothing came after it.
+  var taken: (any QueueCall)?
   /// The connection that it ends with, and that this server renews it for; 0 for none.
   var connection: ConnectionID = 0
   var renewsAt: Int64 = .max
   var followers: [any LeaseClient] = []
+
+  /// A lease of an id.
+  init(_ id: LeaseID, _ grant: Attempt.Grant) { (self.id, self.grant) = (id, grant) }
+
+  /// Nanoseconds of CLOCK_MONOTONIC: when its holder believes it ends.
+  var deadline: Int64 { grant.deadline }
 }
 
 /// The session that waiters hang on.
@@ -75,16 +87,16 @@ struct Session: Sendable {
 /// All that is known here; guarded by one mutex, and never the basis of a grant.
 struct EtcdState: Sendable {
   var view: ClusterView
-  var attempts: [WaiterID: Attempt] = [:]
+  var calls: [WaiterID: Call] = [:]
   var waiters: [WaiterID: Waiter] = [:]
   var waitersByLock: [String: Set<WaiterID>] = [:]
   var lastWaiter: WaiterID = 0
   var held: [String: Held] = [:]
-  /// Entries that are being put on the session, and are not to be taken for lost.
-  var sending: Set<String> = []
+  /// Entries that are being put on the session, and are not to be taken for lost, and how often.
+  var sending: [String: Int] = [:]
   var session: Session?
-  /// Puts of which nobody knows whether they were carried out.
-  var unsettled: [Place] = []
+  /// Calls that nobody waits for any more, and that have something to take back.
+  var leftovers: [any QueueCall] = []
   var ends = EndMemory()
   /// Since when locks have been without entries, nanoseconds of CLOCK_MONOTONIC.
   var idleSince: [String: Int64] = [:]
@@ -114,22 +126,22 @@ struct EventLog: @unchecked Sendable {
 /// The last ends that this server saw, so that holders learn how their leases ended.
 struct EndMemory: Sendable {
   private static let max = 10_000
-  private var byName: [String: (reason: EndReason, lock: String, ref: String, at: Int64)] = [:]
+  private var byName: [String: EndValue] = [:]
   private var order: [String] = []
   private var oldest = 0
 
-  mutating func note(_ entry: QueueEntry, _ reason: EndReason, at now: Int64) {
-    if byName.updateValue((reason, entry.lock, entry.ref, now), forKey: entry.name) != nil { return }
+  mutating func note(_ name: String, _ end: EndValue) {
+    if byName.updateValue(end, forKey: name) != nil { return }
     if order.count < Self.max {
-      order.append(entry.name)
+      order.append(name)
     } else {
       byName[order[oldest]] = nil
-      order[oldest] = entry.name
+      order[oldest] = name
       oldest = (oldest + 1) % Self.max
     }
   }
 
-  subscript(name: String) -> (reason: EndReason, lock: String, ref: String, at: Int64)? { byName[name] }
+  subscript(name: String) -> EndValue? { byName[name] }
 }
 
 /// The watchers that wait for locks to change.

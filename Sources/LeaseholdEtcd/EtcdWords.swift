@@ -1,5 +1,6 @@
 internal import EtcdGateway
 internal import Leasehold
+internal import LeaseholdQueue
 
 // The words of every refusal of this engine, in one place. Each says what to do.
 extension LeaseholdError {
@@ -83,6 +84,45 @@ extension LeaseholdError {
 
   static func contended(_ code: Code, _ shown: LockSnapshot, _ words: String) -> LeaseholdError {
     LeaseholdError(code, "Lock '\(shown.key)' \(words).", contention: shown, retryAfter: .seconds(1))
+  }
+
+  static func notConvertible(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .kindMismatch,
+      "Lock '\(key)' has no readers: only names without a limit can be shared. Release the lease and acquire what you "
+        + "need.", facts: [("key", .text(key.text))])
+  }
+
+  static func upgradeDeadlock(_ key: LockKey) -> LeaseholdError {
+    LeaseholdError(
+      .deadlock,
+      "Others wait for lock '\(key)', and for your share of it; release the lease and acquire it exclusively.")
+  }
+
+  /// That a lease stays until its grace is over, and no longer.
+  static func beingBroken(_ entry: QueueEntry, _ end: EndValue) -> LeaseholdError {
+    let over = EtcdLockService.over(end)
+    let left = max(0, (over - EtcdLockService.now()).milliseconds)
+    return .gone(
+      .broken,
+      "An operator\(end.by.map { " (\($0))" } ?? "") ends lease \(entry.value.ref): it stands for \(left) ms more and "
+        + "can be released, but not renewed or transferred. Finish what it protects.",
+      key: EtcdNames.decoded(entry.lock), ref: entry.value.ref, reason: .broken, endedAt: nil,
+      facts: [
+        ("ends_at", .instant(over.nanoseconds)), ("breaking_in_ms", .number(left)),
+        ("break_reason", end.note.map { .text($0) } ?? .null), ("broken_by", end.by.map { .text($0) } ?? .null),
+      ])
+  }
+
+  /// True where what was to end has ended.
+  var isOver: Bool {
+    let over: [Code] = [.noSuchLease, .expired, .released, .broken, .undelivered, .lockRemoved, .setRemoved]
+    return over.contains(code)
+  }
+
+  /// That a lease is over, as is remembered.
+  static func over(_ end: EndValue, key: LockKey?, ref: String) -> LeaseholdError {
+    over(end.endReason, key: key, ref: ref, at: EtcdLockService.instant(end.at), by: end.by, note: end.note)
   }
 
   /// That a lease is over.

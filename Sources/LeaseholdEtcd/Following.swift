@@ -1,15 +1,17 @@
 internal import EtcdGateway
 internal import Leasehold
 internal import LeaseholdHost
+internal import LeaseholdQueue
 import Synchronization
 
 // The threads: one follows the cluster, one turns the clock.
 extension EtcdLockService {
   private static let second: Int64 = 1_000_000_000
+  private var keys: EtcdKeys { .prefix(store.names.prefix) }
 
   /// Reads all keys at one revision.
   func look(before deadline: Int64) throws(EtcdFailure) {
-    let listing = try gateway.list(EtcdRange(layout.all), before: deadline)
+    let listing = try gateway.list(EtcdRange(keys), before: deadline)
     take { $0.replace(by: listing) }
   }
 
@@ -21,7 +23,7 @@ extension EtcdLockService {
         if mustLook { try look(before: Self.deadline()) }
         mustLook = false
         let from = state.withLock { $0.view.revision + 1 }
-        let watch = try gateway.watch(layout.all, from: from, before: Self.deadline())
+        let watch = try gateway.watch(keys, from: from, before: Self.deadline())
         self.watch.withLock { $0 = watch }
         defer { self.watch.withLock { $0 = nil } }
         tell(fault: nil)
@@ -77,36 +79,76 @@ extension EtcdLockService {
     _ change: ClusterView.Change, at now: Int64, _ state: inout EtcdState, _ notices: inout [@Sendable () -> Void]
   ) {
     switch change {
-    case .kind: break
-    case .put(let entry, let before):
-      if entry.isWaiting {
-        if before == nil { state.log.append(event(.waiting, entry, at: now)) }
-      } else if before.map(\.isWaiting) ?? true {
-        state.log.append(event(.granted, entry, at: now))
-      } else {
-        state.log.append(event(.renewed, entry, at: now))
+    case .other: break
+    case .put(let entry, let before) where entry.isUpgrade:
+      if !entry.value.isWaiting, before.map(\.value.isWaiting) ?? true {
+        state.log.append(event(.converted, entry, at: now))
       }
-    case .removed(let entry, let end, _):
-      let reason = end?.reason ?? .expired
-      if entry.isWaiting {
+    case .put(let entry, let before):
+      if let end = entry.value.end, before?.value.end != end {
+        return breaking(entry, end, at: now, &state, &notices)
+      }
+      state.log.append(event(kind(of: entry, before), entry, at: now))
+    case .lapsed(let entry): over(entry, entry.value.end ?? expiry(of: entry), at: now, &state, &notices)
+    case .removed(let entry, _) where entry.isUpgrade:
+      if !entry.value.isWaiting, let reader = state.view.queue(entry.lock).entry(entry.name) {
+        state.log.append(event(.converted, reader, at: now))
+      }
+    case .removed(let entry, let end):
+      if entry.value.isWaiting {
         state.log.append(event(.left, entry, at: now))
       } else {
-        state.ends.note(entry, reason, at: now)
-        state.counters.ended[Int(reason.rawValue)] += 1
-        var event = event(EventKind(reason), entry, at: now)
-        event.reason = reason.name
-        if reason == .broken, let end { event.breaking = BreakNote(reason: end.note, by: end.by) }
-        state.log.append(event)
-        Self.end(entry.name, reason, at: now, &state, &notices)
+        over(entry, end ?? expiry(of: entry), at: now, &state, &notices)
       }
     }
   }
 
+  private static func kind(of entry: QueueEntry, _ before: QueueEntry?) -> EventKind {
+    if entry.value.isWaiting { return .waiting }
+    guard let before, !before.value.isWaiting else { return .granted }
+    return before.value.units == entry.value.units ? .renewed : .converted
+  }
+
+  /// An operator ends a lease.
+  private static func breaking(
+    _ entry: QueueEntry, _ end: EndValue, at now: Int64, _ state: inout EtcdState,
+    _ notices: inout [@Sendable () -> Void]
+  ) {
+    // Without a grace its mark is gone with that, which tells of its end.
+    guard end.grace > 0 else { return }
+    let over = over(end)
+    var event = event(.breaking, entry, at: now)
+    event.breaking = BreakNote(reason: end.note, by: end.by, end: over)
+    state.log.append(event)
+    guard var held = state.held[entry.name] else { return }
+    for index in held.grant.entries.indices { held.grant.entries[index].value.end = end }
+    held.grant.deadline = min(held.grant.deadline, over.nanoseconds)
+    (held.renewsAt, held.taken) = (.max, nil)
+    state.held[entry.name] = held
+    let note = BreakNote(reason: end.note, by: end.by)
+    for client in held.followers { notices.append { client.breaking(at: over, note) } }
+  }
+
+  /// A lease is over.
+  private static func over(
+    _ entry: QueueEntry, _ end: EndValue, at now: Int64, _ state: inout EtcdState,
+    _ notices: inout [@Sendable () -> Void]
+  ) {
+    let reason = end.endReason
+    state.ends.note(entry.name, end)
+    state.counters.ended[Int(reason.rawValue)] += 1
+    var event = event(EventKind(reason), entry, at: now)
+    event.reason = reason.name
+    if reason == .broken { event.breaking = BreakNote(reason: end.note, by: end.by) }
+    state.log.append(event)
+    Self.end(entry.name, reason, at: now, &state, &notices)
+  }
+
   private static func event(_ kind: EventKind, _ entry: QueueEntry, at now: Int64) -> LedgerEvent {
     LedgerEvent(
-      kind, EtcdLayout.decoded(entry.lock)?.text ?? entry.lock, mode: entry.mode, count: Int32(clamping: entry.count),
-      at: now, ref: entry.isWaiting ? 0 : entry.refNumber, fence: entry.isWaiting ? 0 : entry.created,
-      text: entry.owner)
+      kind, EtcdNames.decoded(entry.lock)?.text ?? entry.lock, mode: entry.value.mode,
+      count: Int32(clamping: entry.value.count), at: now, ref: entry.value.isWaiting ? 0 : entry.value.refNumber,
+      fence: entry.value.isWaiting ? 0 : entry.created, text: entry.value.owner)
   }
 
   // MARK: The session
@@ -115,7 +157,7 @@ extension EtcdLockService {
   func openSession(before deadline: Int64) throws(EtcdFailure) {
     let sent = HostClock.monotonic()
     let lease = try gateway.grantLease(seconds: 5, before: deadline)
-    let key = layout.server(String(UInt64(bitPattern: lease), radix: 16))
+    let key = "\(store.names.prefix)s/\(String(UInt64(bitPattern: lease), radix: 16))"
     let put = EtcdOperation.put(key, value: Array(configuration.server.utf8), lease: lease)
     _ = try gateway.commit(EtcdTransaction(if: [], then: [put]), before: deadline)
     state.withLock { $0.session = Session(lease: lease, sent: sent) }
@@ -130,12 +172,13 @@ extension EtcdLockService {
   }
 
   /// All waiters have lost their places, as far as this server knows.
-  func loseSession() {
+  func loseSession(_ lease: Int64) {
     change { state, notices in
+      guard state.session?.lease == lease else { return }
       state.session = nil
       for waiter in state.waiters.values where !waiter.isBinding {
-        _ = Self.remove(waiter.attempt.number, from: &state)
-        notices.append { [self] in refuse(waiter.attempt, .placeLost()) }
+        _ = Self.remove(waiter.call.number, from: &state)
+        notices.append { [self] in refuse(waiter.call, .placeLost()) }
       }
     }
   }
@@ -147,10 +190,12 @@ extension EtcdLockService {
     }
     let sent = HostClock.monotonic()
     do throws(EtcdFailure) {
-      guard try gateway.keepAlive(session.lease, before: sent + 2 * Self.second) != nil else { return loseSession() }
+      guard try gateway.keepAlive(session.lease, before: sent + 2 * Self.second) != nil else {
+        return loseSession(session.lease)
+      }
       state.withLock { if $0.session?.lease == session.lease { $0.session?.sent = sent } }
     } catch {
-      if HostClock.monotonic() > session.sent + 5 * Self.second { loseSession() }
+      if HostClock.monotonic() > session.sent + 5 * Self.second { loseSession(session.lease) }
     }
   }
 
@@ -166,7 +211,7 @@ extension EtcdLockService {
       if now >= next.keep, run({ [self] in keepSession() }) { next.keep = now + 3 * Self.second / 2 }
       if now >= next.look, run({ [self] in lookAtQueues() }) { next.look = now + Self.second }
       if now >= next.reconcile, run({ [self] in reconcile() }) { next.reconcile = now + 2 * Self.second }
-      if now >= next.refresh, run({ [self] in leases.refresh(before: Self.deadline()) }) {
+      if now >= next.refresh, run({ [self] in store.leases.refresh(before: Self.deadline()) }) {
         next.refresh = now + Self.second / 5
       }
       if now >= next.collect, run({ [self] in collect() }) { next.collect = now + 10 * Self.second }
@@ -179,24 +224,25 @@ extension EtcdLockService {
     var next = Int64.max
     change { state, notices in
       for waiter in state.waiters.values where !waiter.isBinding {
-        let isHeard = state.attempts[waiter.attempt.number] != nil
-        if isHeard, waiter.attempt.until > now {
-          next = min(next, waiter.attempt.until)
+        let isHeard = state.calls[waiter.call.number] != nil
+        if isHeard, waiter.call.until > now {
+          next = min(next, waiter.call.until)
           continue
         }
-        guard let waiter = Self.remove(waiter.attempt.number, from: &state) else { continue }
-        let shown = Self.shown(waiter.attempt.request.key, state.view.queue(waiter.place.locks[0]), listed: 10)
+        guard let waiter = Self.remove(waiter.call.number, from: &state) else { continue }
+        let queues = waiter.place.locks.map { state.view.queue($0) }
         notices.append { [self] in
-          refuse(waiter.attempt, Self.timedOut(shown, waiter.attempt.request.wait))
-          takeBack(waiter.place, .undelivered)
+          refuse(waiter.call, timedOut(waiter.call, queues))
+          giveUp(waiter)
         }
       }
       for (name, held) in state.held {
         if held.deadline <= now {
-          Self.end(name, .expired, at: now, &state, &notices)
+          let isBroken = held.grant.entries[0].value.end != nil
+          Self.end(name, isBroken ? .broken : .expired, at: now, &state, &notices)
         } else if held.renewsAt <= now {
           state.held[name]?.renewsAt = now + Self.second
-          let id = held.place.id
+          let id = held.id
           notices.append { [self] in
             run { [self] in _ = try? renew(id, on: nil, ttl: nil, within: nil, at: Self.now()) }
           }
@@ -207,11 +253,13 @@ extension EtcdLockService {
     return next
   }
 
-  private static func timedOut(_ shown: LockSnapshot, _ wait: TimeSpan) -> LeaseholdError {
-    .contended(
+  private func timedOut(_ call: Call, _ queues: [LockQueue]) -> LeaseholdError {
+    guard call.wait > .zero else { return busy(call, queues, .locked) }
+    let shown = shown(call.keys[0], queues[0], listed: 10)
+    let why = shown.holderCount > 0 ? "is held" : "is queued for"
+    return .contended(
       .waitTimeout, shown,
-      "was not to be had within \(wait.milliseconds) ms: it \(shown.holderCount > 0 ? "is held" : "is queued for"); "
-        + "ask again to queue anew")
+      "was not to be had within \(call.wait.milliseconds) ms: it \(why); ask again to queue anew")
   }
 
   /// Reads the queues that somebody waits in here: a watch may be silent for ever.
@@ -219,9 +267,8 @@ extension EtcdLockService {
     let locks = state.withLock { $0.waitersByLock.keys.sorted() }
     for start in stride(from: 0, to: locks.count, by: 32) {
       let some = Array(locks[start..<min(start + 32, locks.count)])
-      guard let outcome = try? gateway.commit(recipe.read(some, retry: nil), before: Self.deadline()) else { return }
-      let sight = recipe.sight(outcome, of: some)
-      note(sight, of: some)
+      guard let sight = try? store.look(some.map(QueueLook.queue), before: Self.deadline()) else { return }
+      note(sight)
       let isBehind = { [self] in
         state.withLock { state in
           zip(some, sight.queues).contains { lock, queue in
@@ -252,36 +299,41 @@ extension EtcdLockService {
       return due
     }
     for (lock, kindModified) in due {
-      _ = try? gateway.commit(recipe.collect(lock, kindModified: kindModified), before: Self.deadline())
+      _ = try? store.send(Upkeep.forget(lock, kindModified: kindModified), session: 0, before: Self.deadline())
     }
   }
 
-  /// Settles what is unknown, and deletes entries on this session that nobody here waits with.
+  /// Takes back what could not be taken back, and deletes entries on this session that are in nobody's hands.
   private func reconcile() {
-    let unsettled = state.withLock { state in
-      defer { state.unsettled = [] }
-      return state.unsettled
+    let leftovers = state.withLock { state in
+      defer { state.leftovers = [] }
+      return state.leftovers
     }
-    for place in unsettled where !settle(place) { state.withLock { $0.unsettled.append(place) } }
-    guard let session = state.withLock({ $0.session }) else { return }
-    guard let found = try? gateway.timeToLive(session.lease, before: Self.deadline()) else { return }
+    for place in leftovers { takeBack(place) }
+    guard let session = state.withLock({ $0.session?.lease }) else { return }
+    guard let found = try? gateway.timeToLive(session, before: Self.deadline()) else { return }
+    // Asked after the list: what came meanwhile is in hands.
+    let known = state.withLock { state in
+      Set(state.sending.keys).union(state.waiters.values.map(\.place.name))
+    }
+    var locks: Set<String> = []
     for key in found.keys {
-      guard case .entry(let lock, let name) = layout.name(of: key) else { continue }
-      let isKnown = state.withLock { state in
-        state.sending.contains(name) || state.waiters.values.contains { $0.place.name == name }
+      switch store.names.key(key) {
+      case .entry(let lock, let name)?, .upgrade(let lock, let name)?: if !known.contains(name) { locks.insert(lock) }
+      default: continue
       }
-      if isKnown { continue }
-      let asked = [QueueEntry(lock: lock, name: name, units: 0)]
-      guard let outcome = try? gateway.commit(recipe.read(fateOf: asked), before: Self.deadline()),
-        let entry = recipe.fate(outcome, of: asked).entries.first, entry.session == session.lease
-      else { continue }
-      let others = entry.allLocks.filter { $0 != lock }.map { QueueEntry(lock: $0, name: name, units: 0) }
-      let all = [asked[0]] + others
-      guard let whole = try? gateway.commit(recipe.read(fateOf: all), before: Self.deadline()) else { continue }
-      let entries = recipe.fate(whole, of: all).entries
-      if let first = entries.first, first.session == session.lease {
-        takeBack(Place(id: LeaseID(high: 0, low: 0), entries: entries), .undelivered)
+    }
+    for lock in locks.sorted() {
+      guard var sight = try? store.look([.queue(lock)], before: Self.deadline()) else { return }
+      let orphans = sight.queues[0].entries.filter { $0.lease == session }
+      let others = Set(orphans.flatMap(\.allLocks)).subtracting([lock])
+      if !others.isEmpty {
+        let all = ([lock] + others.sorted().prefix(Limits.wants - 1)).map(QueueLook.queue)
+        guard let whole = try? store.look(all, before: Self.deadline()) else { return }
+        sight = whole
       }
+      let deletes = Upkeep.reconcile(sight.queues.flatMap(\.entries), session: session, known: known)
+      for orphan in deletes { _ = try? store.send(orphan, session: session, before: Self.deadline()) }
     }
   }
 }

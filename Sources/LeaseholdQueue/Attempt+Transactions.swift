@@ -5,7 +5,7 @@ extension Attempt {
     switch phase {
     case .putting(let seen): put(seen, alone: rules.has(.fastGuard), waits: false)
     case .enqueueing(let seen, let alone): put(seen, alone: alone && rules.has(.waitersGuard), waits: true)
-    case .claiming(let entries): claim(entries)
+    case .claiming(let entries, let upgrade): claim(entries, upgrade)
     case .binding(let created, let session): bind(created, session)
     case .undoing(let created, let modified, _): undo(created, modified)
     case .settling: settle()
@@ -16,11 +16,7 @@ extension Attempt {
   private var looks: [QueueLook] { LeaseWrites.looks(name, wish.locks, retry: wish.value.retry) }
 
   private func entries(_ value: EntryValue, on lease: LeaseClass) -> [QueueWrite] {
-    let entries = wish.parts.map { part in
-      var own = value
-      own.units = part.units
-      return (lock: part.lock, value: own)
-    }
+    let entries = wish.parts.map { (lock: $0.lock, value: $0.words(value)) }
     return LeaseWrites.put(name, entries, on: lease)
   }
 
@@ -35,26 +31,44 @@ extension Attempt {
     value.session = waits ? EntryValue.thisSession : 0
     let lease: LeaseClass = waits ? .session : .young(value.ttl + value.cooldown)
     var writes = entries(value, on: lease)
-    if let retry = value.retry { writes.append(.put(.retry(retry), .bytes(wish.retryBytes), on: lease)) }
+    if let retry = value.retry { writes.append(.put(.retry(retry), .retry(wish.retry), on: lease)) }
     for (part, seen) in zip(wish.parts, seen) {
       guards.append(.modified(.kind(part.lock), seen.kindModified))
-      if !seen.hasKind { writes.append(.put(.kind(part.lock), .kind(part.kind), on: .none)) }
-      if alone { guards.append(.nothingCreated(lock: part.lock, since: seen.revision)) }
+      // Another kind than the one that is there was seen on an empty queue only, which must stay so.
+      let isOther = seen.kind.map { !part.fits($0) } ?? false
+      if isOther || seen.kind == nil { writes.append(.put(.kind(part.lock), .kind(part.kind), on: .none)) }
+      if alone || isOther { guards.append(.nothingCreated(lock: part.lock, since: seen.revision)) }
     }
     return QueueTransaction(if: guards, then: writes, else: looks)
   }
 
-  /// 7 and 8: an entry that waits goes onto this session, a granted one onto a lease for the ttl that *it* has.
-  private func claim(_ seen: [QueueEntry]) -> QueueTransaction {
-    var value = seen[0].value
+  /// An entry's words once this attempt has taken it over; its units stay, for they may have become fewer.
+  private func claimed(_ seen: QueueEntry) -> EntryValue {
+    var value = seen.value
     value.mark = wish.value.mark
+    if !value.isWaiting, !rules.has(.noShorter) { value.ttl = wish.value.ttl }
+    return value
+  }
+
+  /// 7 and 8: an entry that waits goes onto this session, a granted one onto a lease for the ttl that *it* has.
+  private func claim(_ seen: [QueueEntry], _ upgrade: QueueEntry?) -> QueueTransaction {
+    let value = claimed(seen[0])
     let adopts = value.isWaiting
-    if adopts { value.session = EntryValue.thisSession }
-    if !adopts, !rules.has(.noShorter) { value.ttl = wish.value.ttl }
     let lease: LeaseClass = adopts ? .session : .young(value.ttl + value.cooldown)
-    var writes = entries(value, on: lease)
+    let entries = seen.map { entry in
+      var own = claimed(entry)
+      if adopts { own.session = EntryValue.thisSession }
+      return (lock: entry.lock, value: own)
+    }
+    var writes = LeaseWrites.put(name, entries, on: lease)
     if let retry = value.retry { writes.append(.move(.retry(retry), on: lease)) }
-    let guards = rules.has(.claimGuard) ? seen.map { QueueGuard.modified($0.key, $0.modified) } : []
+    // A writer's two entries end together.
+    if let upgrade { writes.append(.move(upgrade.key, on: lease)) }
+    var guards: [QueueGuard] = []
+    if rules.has(.claimGuard) {
+      guards = (seen + (upgrade.map { [$0] } ?? [])).map { .modified($0.key, $0.modified) }
+      if !adopts, value.cooldown > 0 { guards.append(.exists(.inTime(name))) }
+    }
     return QueueTransaction(if: guards, then: writes, else: looks)
   }
 
@@ -91,8 +105,8 @@ extension Attempt {
   }
 
   private var withdrawal: EndValue {
-    var end = EndValue(reason: "withdrawn", at: wish.value.at)
-    end.mark = wish.value.mark
+    var end = EndValue(reason: EndValue.undelivered, at: wish.value.at)
+    (end.mark, end.lock, end.ref) = (wish.value.mark, wish.parts[0].lock, wish.value.ref)
     return end
   }
 
@@ -110,33 +124,55 @@ extension Attempt {
     switch (phase, outcome) {
     case (.undoing(_, _, let ending), _): phase = .over(ending)
     case (_, .sessionGone): phase = .over(.lost)
-    case (.putting, .unknown): phase = .settling
+    case (.putting, .unknown), (.binding, .unknown): phase = .settling
     case (_, .unknown): phase = .over(.unknown)
     case (.putting, .done(let written)):
-      phase = .granted(grant(written, fence: written.revision, ttl: wish.value.ttl, isReplay: false))
+      phase = .granted(grant(written, wish.value, created: written.revision))
     case (.enqueueing, .done(let written)):
       phase = .waiting(created: written.revision, session: session, modified: written.revision)
-    case (.claiming(let seen), .done(let written)):
-      if seen[0].value.isWaiting {
-        phase = .waiting(created: seen[0].created, session: session, modified: written.revision)
-      } else {
-        let ttl = rules.has(.noShorter) ? seen[0].value.ttl : wish.value.ttl
-        phase = .granted(grant(written, fence: seen[0].created, ttl: ttl, isReplay: true))
-      }
+    case (.claiming(let seen, let upgrade), .done(let written)): claimed(seen, upgrade, written, session)
     case (.binding(let created, _), .done(let written)):
-      phase = .granted(grant(written, fence: created, ttl: wish.value.ttl, isReplay: false))
+      phase = .granted(grant(written, wish.value, created: created))
     case (.binding, .kept(let sight)): phase = .over(sight.end == nil ? .lost : .ended)
     case (.settling, .done): phase = .over(.unknown)
     case (.settling, .kept(let sight)): settled(sight)
-    case (_, .kept(let sight)): look(again: sight, session)
+    case (_, .kept(let sight)): take(sight, session: session)
     case (.looking, _), (.waiting, _), (.granted, _), (.over, _): preconditionFailure("nothing was sent")
     }
   }
 
-  private func grant(_ written: Written, fence: Int64, ttl: Int64, isReplay: Bool) -> Grant {
-    Grant(
-      fence: fence, stamp: written.revision, lease: written.lease, deadline: written.deadline, ttl: ttl,
-      isReplay: isReplay)
+  func grant(_ written: Written, _ value: EntryValue, created: Int64) -> Grant {
+    let entries = wish.parts.map { part in
+      QueueEntry(
+        lock: part.lock, name: name, created: created, modified: written.revision, lease: written.lease,
+        value: part.words(value))
+    }
+    return Grant(entries, deadline: written.deadline)
+  }
+
+  /// Its turn will be written with the words that it came with.
+  private mutating func keep(_ earlier: QueueEntry) {
+    wish.value = claimed(earlier)
+    wish.value.session = 0
+  }
+
+  /// The place, or the lease, of an earlier attempt is this one's.
+  private mutating func claimed(
+    _ seen: [QueueEntry], _ upgrade: QueueEntry?, _ written: Written, _ session: Int64
+  ) {
+    guard !seen[0].value.isWaiting else {
+      keep(seen[0])
+      phase = .waiting(created: seen[0].created, session: session, modified: written.revision)
+      return
+    }
+    let entries = seen.map { entry in
+      var own = entry.moved(written)
+      own.value = claimed(entry)
+      return own
+    }
+    var grant = Grant(entries, upgrade: upgrade?.moved(written), deadline: written.deadline)
+    grant.isReplay = true
+    phase = .granted(grant)
   }
 
   private mutating func settled(_ sight: Sight) {
@@ -148,9 +184,14 @@ extension Attempt {
       isMine ? .undoing(created: entry.created, modified: entry.modified, then: .unknown) : .over(.unknown)
   }
 
-  /// Goes on from what a failed guard showed: current, but for what happened since.
-  private mutating func look(again sight: Sight, _ session: Int64) {
-    if let retried = sight.retried { name = retried }
+  /// Goes on from what a failed guard, or a read of a retry, showed.
+  ///
+  /// - Parameter session: This server's session; `nil` for a read, which may be old and only chooses the next guard.
+  mutating func take(_ sight: Sight, session: Int64?) {
+    if let earlier = sight.retried, earlier.name != wish.name {
+      guard earlier.fingerprint == wish.retry.fingerprint else { return phase = .over(.mismatch) }
+      (name, retried) = (earlier.name, earlier)
+    }
     let found = sight.queues.compactMap { $0.entry(name) }
     guard found.count == wish.parts.count, let first = found.first else {
       if sight.end != nil && rules.has(.tombstone) || sight.retried != nil { return phase = .over(.ended) }
@@ -158,16 +199,19 @@ extension Attempt {
     }
     guard first.value.end == nil else { return phase = .over(.ended) }
     if first.value.isWaiting {
-      phase =
-        first.lease == session || !rules.has(.adopt)
-        ? .waiting(created: first.created, session: first.lease, modified: first.modified) : .claiming(found)
+      if name != wish.name, !wish.waits { return phase = .over(.refused) }
+      guard first.lease == session || !rules.has(.adopt) else { return phase = .claiming(found, upgrade: nil) }
+      if name != wish.name { keep(first) }
+      phase = .waiting(created: first.created, session: first.lease, modified: first.modified)
+    } else if case .claiming = phase, first.value.cooldown > 0, !sight.isInTime {
+      phase = .over(.ended)
     } else if rules.has(.replayClaims) {
-      phase = .claiming(found)
+      let upgrade = sight.queues[0].upgrade(name).flatMap { $0.value.isWaiting ? nil : $0 }
+      phase = .claiming(found, upgrade: upgrade)
     } else {
-      phase = .granted(
-        Grant(
-          fence: first.created, stamp: first.modified, lease: first.lease, deadline: .max, ttl: first.value.ttl,
-          isReplay: true))
+      var grant = Grant(found, deadline: .max)
+      grant.isReplay = true
+      phase = .granted(grant)
     }
   }
 

@@ -2,9 +2,11 @@
 ///
 /// The caller asks for the ``step``, does it, and tells what came. All instants are the caller's.
 package struct Attempt: Hashable, Sendable {
-  package let wish: Wish
+  package internal(set) var wish: Wish
   /// The name of the entries: the wish's own, or the one that an earlier attempt used.
   package internal(set) var name: String
+  /// The entries that an earlier attempt with the same Idempotency-Key has got.
+  package internal(set) var retried: RetryValue?
   package internal(set) var phase: Phase
   let rules: Rules
   /// The number of times that there was room and the put came too late.
@@ -19,7 +21,7 @@ package struct Attempt: Hashable, Sendable {
     /// Puts entries that wait; `alone`: only if nothing came since the waiters were counted.
     case enqueueing(seen: [Seen], alone: Bool)
     /// Takes over what an earlier attempt put.
-    case claiming([QueueEntry])
+    case claiming([QueueEntry], upgrade: QueueEntry?)
     case waiting(created: Int64, session: Int64, modified: Int64)
     case binding(created: Int64, session: Int64)
     case granted(Grant)
@@ -34,25 +36,36 @@ package struct Attempt: Hashable, Sendable {
   package struct Seen: Hashable, Sendable {
     package var revision: Int64
     package var kindModified: Int64
-    var hasKind: Bool
+    var kind: QueueKind?
 
     init(_ queue: LockQueue) {
-      (revision, kindModified, hasKind) = (queue.revision, queue.kindModified, queue.kind != nil)
+      (revision, kindModified, kind) = (queue.revision, queue.kindModified, queue.kind)
     }
   }
 
   /// A lease that is held until its deadline.
   package struct Grant: Hashable, Sendable {
-    /// The create revision, the same in all queues.
-    package var fence: Int64
-    /// The revision of this attempt's own write: what it may take back.
-    package var stamp: Int64
-    package var lease: Int64
-    /// Milliseconds of the caller's clock.
+    /// The entries as they were written last, in the order of the locks.
+    package var entries: [QueueEntry]
+    /// The second entry of a reader that became the writer.
+    package var upgrade: QueueEntry?
+    /// An instant of the caller's clock.
     package var deadline: Int64
+    package var isReplay = false
+
+    /// A lease of at least one entry.
+    package init(_ entries: [QueueEntry], upgrade: QueueEntry? = nil, deadline: Int64) {
+      precondition(!entries.isEmpty)
+      (self.entries, self.upgrade, self.deadline) = (entries, upgrade, deadline)
+    }
+
+    /// The create revision, the same in all queues.
+    package var fence: Int64 { upgrade?.created ?? entries[0].created }
+    /// The revision of the last write: what may be taken back.
+    package var stamp: Int64 { entries[0].modified }
+    package var lease: Int64 { entries[0].lease }
     /// Milliseconds that are granted.
-    package var ttl: Int64
-    package var isReplay: Bool
+    package var ttl: Int64 { entries[0].value.ttl }
   }
 
   /// The end of an attempt.
@@ -67,6 +80,12 @@ package struct Attempt: Hashable, Sendable {
     case lost
     /// The lease has ended: released, or ended by an operator.
     case ended
+    /// A later attempt with the same Idempotency-Key has taken the place over.
+    case superseded
+    /// The Idempotency-Key is of another request.
+    case mismatch
+    /// Others wait: an upgrade and a writer would wait for each other.
+    case deadlock
     /// Nobody takes the answer any more, or it comes too late.
     case withdrawn
     /// Nobody knows: repeat with the same Idempotency-Key.
@@ -75,15 +94,15 @@ package struct Attempt: Hashable, Sendable {
 
   /// The caller's next act.
   package enum Step: Hashable, Sendable {
-    /// Calls ``decide(_:)`` with what it has of the locks, however old.
+    /// Calls ``decide(_:retried:)`` with what it has of the locks, however old.
     case look
-    /// Begins to read the locks now, and calls ``decide(_:)``.
+    /// Begins to read the locks now, and calls ``decide(_:retried:)``.
     case read
-    /// Sends it and calls ``receive(_:)``.
+    /// Sends it and calls ``receive(_:session:)``.
     case send(QueueTransaction)
-    /// Calls ``judge(_:session:)`` on all news, at least each second.
+    /// Calls ``judge(_:)`` on all news, at least each second.
     case wait
-    /// Calls ``answer(now:)`` and, if that says so, delivers; ``delivered()`` or ``notDelivered()`` follows.
+    /// Calls ``answer(now:)`` and, if that says so, delivers; ``delivered()`` or ``giveUp(_:)`` follows.
     case answer(Grant)
     case end(Ending)
   }
@@ -108,12 +127,15 @@ package struct Attempt: Hashable, Sendable {
   // MARK: Decisions by what is seen
 
   /// Chooses a transaction by a view of any age, in the order of the wish's parts, or refuses by a fresh one.
-  package mutating func decide(_ queues: [LockQueue]) {
+  ///
+  /// - Parameter retried: What was read of the Idempotency-Key, together with the queues.
+  package mutating func decide(_ queues: [LockQueue], retried: RetryValue? = nil) {
     guard case .looking(let isFresh) = phase else { return }
     precondition(queues.map(\.lock) == wish.locks)
+    if retried != nil { return take(Sight(queues, retried: retried), session: nil) }
     let parts = Array(zip(wish.parts, queues))
     for (part, queue) in parts {
-      if let kind = queue.kind, !part.fits(kind) {
+      if let kind = queue.kind, !part.fits(kind), !queue.entries.isEmpty {
         phase = isFresh || !rules.has(.refuseFresh) ? .over(.otherKind(kind)) : .looking(isFresh: true)
         return
       }
@@ -129,16 +151,13 @@ package struct Attempt: Hashable, Sendable {
   }
 
   private mutating func enqueue(_ queues: [LockQueue], isFresh: Bool) {
-    guard let most = wish.maxWaiters else {
-      phase = .enqueueing(seen: queues.map(Seen.init), alone: false)
+    // Late is accepted; by the view alone it would be wrong.
+    let most = min(wish.maxWaiters ?? .max, wish.queueMax)
+    if queues.contains(where: { $0.waiters.count >= most || !$0.isWhole }) {
+      phase = isFresh || !rules.has(.refuseFresh) ? .over(.queueFull) : .looking(isFresh: true)
       return
     }
-    // Late is accepted; by the view alone it would be wrong.
-    if queues.contains(where: { $0.waiters.count >= most }) {
-      phase = isFresh || !rules.has(.refuseFresh) ? .over(.queueFull) : .looking(isFresh: true)
-    } else {
-      phase = .enqueueing(seen: queues.map(Seen.init), alone: true)
-    }
+    phase = .enqueueing(seen: queues.map(Seen.init), alone: wish.maxWaiters != nil)
   }
 
   /// Looks for the turn of an entry that waits, by a view of any age, in the order of the wish's parts.
@@ -155,6 +174,10 @@ package struct Attempt: Hashable, Sendable {
           if rules.has(.forget) { phase = .over(.lost) }
           return rules.has(.forget)
         }
+        if rules.has(.rebindLease), queue.revision >= modified, entry.modified > modified {
+          phase = .over(.superseded)
+          return true
+        }
         isNext = isNext && queue.holds(entry)
       } else {
         isNext = isNext && queue.entry(name).map(queue.holds) ?? queue.hasRoom(for: part.units, as: part.kind)
@@ -166,12 +189,16 @@ package struct Attempt: Hashable, Sendable {
       phase =
         rules.has(.rebind)
         ? .binding(created: created, session: session)
-        : .granted(
-          Grant(fence: created, stamp: modified, lease: 0, deadline: .max, ttl: wish.value.ttl, isReplay: false))
+        : .granted(grant(Written(revision: modified), wish.value, created: created))
     } else {
       return false
     }
     return true
+  }
+
+  /// Says when it is granted, by the wall clock, and how long it waited: milliseconds, before its turn is sent.
+  package mutating func note(at wall: Int64, waited: Int64) {
+    (wish.value.at, wish.value.waited) = (wall, waited)
   }
 
   // MARK: The caller's own news
@@ -198,9 +225,9 @@ package struct Attempt: Hashable, Sendable {
       ? .over(.withdrawn) : .undoing(created: grant.fence, modified: grant.stamp, then: .withdrawn)
   }
 
-  /// Gives up waiting: the client has hung up, or its wait is over.
+  /// Gives up waiting, or what nobody heard of: the client has hung up, or its wait is over.
   package mutating func giveUp(_ ending: Ending = .withdrawn) {
-    guard case .waiting(let created, _, let modified) = phase else { return }
+    guard case .waiting(let created, _, let modified) = phase else { return notDelivered() }
     phase = .undoing(created: created, modified: modified, then: ending)
   }
 

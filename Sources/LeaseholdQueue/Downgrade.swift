@@ -9,8 +9,8 @@ package struct Downgrade: Hashable, Sendable {
     /// A look of any age chooses the guard.
     case looking
     case writing(QueueEntry?)
-    /// The fence is the first entry's again.
-    case reader(fence: Int64)
+    /// The fence is the first entry's again; with another deadline where it was written.
+    case reader(QueueEntry, deadline: Int64?)
     case ended
   }
 
@@ -33,25 +33,39 @@ package struct Downgrade: Hashable, Sendable {
       return QueueTransaction(if: [.exists(key), .created(key, 0)], then: [.delete(key)], else: looks)
     }
     // The value is left where the upgrade is an entry of its own.
-    var value = seen.value
-    value.units = min(value.units, 1)
-    value.isShared = true
+    let value = lowered(seen.value)
     let writes: [QueueWrite] = [.delete(.upgrade(lock: lock, name))]
-    let lowers = seen.value.units > 1 || !seen.value.isShared
-    guard lowers else { return QueueTransaction(if: [.modified(key, seen.modified)], then: writes, else: looks) }
+    guard value != seen.value else {
+      return QueueTransaction(if: [.modified(key, seen.modified)], then: writes, else: looks)
+    }
     let lease = LeaseClass.young(value.ttl + value.cooldown)
-    return QueueTransaction(
-      if: [.modified(key, seen.modified)],
-      then: writes + LeaseWrites.put(name, [(lock: lock, value: value)], on: lease), else: looks)
+    var lowers = writes + LeaseWrites.put(name, [(lock: lock, value: value)], on: lease)
+    if let retry = value.retry { lowers.append(.move(.retry(retry), on: lease)) }
+    var guards = [QueueGuard.modified(key, seen.modified)]
+    if value.cooldown > 0 { guards.append(.exists(.inTime(name))) }
+    return QueueTransaction(if: guards, then: lowers, else: looks)
+  }
+
+  private func lowered(_ value: EntryValue) -> EntryValue {
+    var value = value
+    (value.units, value.isShared) = (min(value.units, 1), true)
+    return value
   }
 
   /// Takes in what came of the transaction; of an unknown one nothing, for it can be sent again.
   package mutating func receive(_ outcome: QueueOutcome) {
     guard case .writing(let seen) = phase else { return }
     switch outcome {
-    case .done: phase = .reader(fence: seen?.created ?? 0)
+    case .done(let written):
+      guard let seen else { preconditionFailure("a question was carried out") }
+      let isWritten = lowered(seen.value) != seen.value
+      var entry = isWritten ? seen.moved(written) : seen
+      entry.value = lowered(seen.value)
+      phase = .reader(entry, deadline: isWritten ? written.deadline : nil)
     case .kept(let sight):
-      guard let entry = sight.queues.first?.entry(name), entry.value.end == nil else { return phase = .ended }
+      guard let entry = sight.queues.first?.entry(name), entry.value.end == nil,
+        entry.value.cooldown == 0 || sight.isInTime
+      else { return phase = .ended }
       phase = .writing(entry)
     case .unknown, .sessionGone: break
     }

@@ -29,6 +29,8 @@ package struct LockQueue: Hashable, Sendable {
   package var kindModified: Int64
   /// All that was created up to this revision is here, if it still is there.
   package var revision: Int64
+  /// False where it was too long to be read to its end: it has no room then.
+  package var isWhole = true
 
   /// A queue as it was read.
   package init(
@@ -37,6 +39,18 @@ package struct LockQueue: Hashable, Sendable {
     self.lock = lock
     self.entries = entries.sorted { ($0.created, $0.isUpgrade ? 1 : 0) < ($1.created, $1.isUpgrade ? 1 : 0) }
     (self.kind, self.kindModified, self.revision) = (kind, kindModified, revision)
+  }
+
+  /// Puts an entry where its create revision says, in place of what is known of it.
+  package mutating func put(_ entry: QueueEntry) {
+    _ = remove(entry.key)
+    let index = entries.lastIndex { $0.created <= entry.created }.map { $0 + 1 } ?? 0
+    entries.insert(entry, at: index)
+  }
+
+  /// Takes an entry out.
+  package mutating func remove(_ key: QueueKey) -> QueueEntry? {
+    entries.firstIndex { $0.key == key }.map { entries.remove(at: $0) }
   }
 
   package var capacity: Int { kind?.capacity ?? 0 }
@@ -64,7 +78,7 @@ package struct LockQueue: Hashable, Sendable {
 
   /// Tells whether more units fit behind all that is there, in a lock of that kind.
   package func hasRoom(for more: Int, as kind: QueueKind) -> Bool {
-    units <= (self.kind ?? kind).capacity - more
+    isWhole && units <= (self.kind.flatMap { entries.isEmpty ? nil : $0 } ?? kind).capacity - more
   }
 
   /// The entries that do not fit yet.

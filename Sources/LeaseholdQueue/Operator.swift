@@ -72,7 +72,9 @@ package enum Break {
     writes.append(.move(.locks(first.name), on: lease))
     if let retry = first.value.retry { writes.append(.move(.retry(retry), on: lease)) }
     if let upgrade { writes.append(.move(upgrade.key, on: lease)) }
-    if grace > 0 { writes.append(.put(.inTime(first.name), .bytes([]), on: .marker(grace))) }
+    writes.append(
+      grace > 0
+        ? .put(.inTime(first.name), .bytes([]), on: .marker(grace)) : .delete(.inTime(first.name)))
     writes.append(.put(.end(first.name), .end(end), on: .tombstone))
     var guards = entries.map { QueueGuard.modified($0.key, $0.modified) }
     if let upgrade { guards.append(.modified(upgrade.key, upgrade.modified)) }

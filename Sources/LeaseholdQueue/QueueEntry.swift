@@ -22,7 +22,15 @@ package struct QueueEntry: Hashable, Sendable {
     (self.created, self.modified, self.lease, self.value) = (created, modified, lease, value)
   }
 
-  var key: QueueKey { isUpgrade ? .upgrade(lock: lock, name) : .entry(lock: lock, name) }
+  /// The entry as a transaction wrote it.
+  func moved(_ written: Written) -> QueueEntry {
+    var entry = self
+    (entry.modified, entry.lease) = (written.revision, written.lease)
+    return entry
+  }
+
+  /// Its name in the store.
+  package var key: QueueKey { isUpgrade ? .upgrade(lock: lock, name) : .entry(lock: lock, name) }
 }
 
 /// The words that an entry says of itself.
@@ -49,24 +57,41 @@ package struct EntryValue: Hashable, Sendable {
   package var peer: String?
   /// Ten digits that everybody may see.
   package var ref = ""
-  /// Milliseconds of the wall clock.
+  /// Milliseconds of the wall clock: when it was granted, or began to wait.
   package var at: Int64 = 0
+  /// Milliseconds that it waited.
+  package var waited: Int64 = 0
+  /// Says that it ends with a connection; a server renews it as long.
+  package var isBound = false
 
   /// An entry of some units.
   package init(units: Int, ttl: Int64, mark: UInt64) { (self.units, self.ttl, self.mark) = (units, ttl, mark) }
 
   package var isWaiting: Bool { session != 0 }
+
+  /// Says that its lease lasts only as long as its mark in time.
+  package var needsMark: Bool { cooldown > 0 || end != nil }
 }
 
 /// The end of a lease, as it is remembered.
 package struct EndValue: Hashable, Sendable {
-  /// A word of the service: released, broken, withdrawn.
+  /// A word of the service: released, broken, undelivered.
   package var reason: String
   package var by: String?
+  /// The words of an operator.
+  package var note: String?
+  /// The lock, and the ten digits of the lease, for who asks later.
+  package var lock = ""
+  package var ref = ""
+  /// Milliseconds that its holder still had from then on.
+  package var grace: Int64 = 0
   /// Milliseconds of the wall clock.
   package var at: Int64
   /// The attempt that made the end of its own put; 0 for all others.
   package var mark: UInt64 = 0
+
+  /// The word of an end that nobody was told of.
+  package static let undelivered = "undelivered"
 
   /// An end for a reason.
   package init(reason: String, by: String? = nil, at: Int64 = 0) {

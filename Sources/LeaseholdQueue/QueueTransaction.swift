@@ -52,7 +52,23 @@ package enum QueueValue: Hashable, Sendable {
   case kind(QueueKind)
   /// The locks of a lease.
   case locks([String])
+  case retry(RetryValue)
   case bytes([UInt8])
+}
+
+/// The entries that an Idempotency-Key has got.
+package struct RetryValue: Hashable, Sendable {
+  /// The name of the entries.
+  package var name: String
+  /// Differs when the request does.
+  package var fingerprint: String
+  /// Words that only who knows the Idempotency-Key can read.
+  package var secret: String
+
+  /// A request that has its entries.
+  package init(name: String, fingerprint: String = "", secret: String = "") {
+    (self.name, self.fingerprint, self.secret) = (name, fingerprint, secret)
+  }
 }
 
 /// A change of one key.
@@ -81,6 +97,16 @@ package struct QueueTransaction: Hashable, Sendable {
     precondition(!writes.isEmpty)
     (self.guards, self.writes, self.looks) = (guards, writes, looks)
   }
+
+  /// True where it hangs something on the server's session.
+  package var needsSession: Bool {
+    writes.contains { write in
+      switch write {
+      case .put(_, _, .session), .move(_, .session): true
+      case .put, .move, .delete: false
+      }
+    }
+  }
 }
 
 /// A look at some locks and one lease; any former state, unless a failed guard showed it.
@@ -92,10 +118,12 @@ package struct Sight: Hashable, Sendable {
   /// True while the mark of a lease with a cooldown or a grace is there.
   package var isInTime: Bool
   /// The entry of the Idempotency-Key, where it is known.
-  package var retried: String?
+  package var retried: RetryValue?
+  /// The locks of the lease, where that was asked.
+  package var locks: [String] = []
 
   /// A sight of queues.
-  package init(_ queues: [LockQueue], end: EndValue? = nil, isInTime: Bool = false, retried: String? = nil) {
+  package init(_ queues: [LockQueue], end: EndValue? = nil, isInTime: Bool = false, retried: RetryValue? = nil) {
     (self.queues, self.end, self.isInTime, self.retried) = (queues, end, isInTime, retried)
   }
 }
@@ -106,7 +134,7 @@ package struct Written: Hashable, Sendable {
   package var revision: Int64
   /// The lease of the class that the entries were put on.
   package var lease: Int64
-  /// Until when the lease lasts for sure: milliseconds of the caller's clock, counted from the first sending.
+  /// Until when the lease is its holder's for sure: by the caller's clock, counted from the first sending.
   package var deadline: Int64
 
   /// Says what a transaction wrote.

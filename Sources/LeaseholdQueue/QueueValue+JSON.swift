@@ -8,8 +8,16 @@ extension QueueValue {
     case .end(let end): Array(end.json.description.utf8)
     case .kind(let kind): Array(kind.json.description.utf8)
     case .locks(let locks): Array(JSON.array(locks.map { .string($0) }).description.utf8)
+    case .retry(let retry): Array(retry.json.description.utf8)
     case .bytes(let bytes): bytes
     }
+  }
+}
+
+extension QueueValue {
+  /// Reads the locks of a lease.
+  package static func locks(stored: [UInt8]) -> [String] {
+    (JSON(stored) ?? .null).elements.compactMap(\.string)
   }
 }
 
@@ -24,6 +32,8 @@ extension EntryValue {
     if let owner { members.append(JSON.Member("o", .string(owner))) }
     if let peer { members.append(JSON.Member("p", .string(peer))) }
     if cooldown > 0 { members.append(JSON.Member("cd", .number("\(cooldown)"))) }
+    if waited > 0 { members.append(JSON.Member("w", .number("\(waited)"))) }
+    if isBound { members.append(JSON.Member("b", .bool(true))) }
     if session != 0 { members.append(JSON.Member("s", .string("\(session)"))) }
     if let retry { members.append(JSON.Member("h", .string(retry))) }
     if !locks.isEmpty { members.append(JSON.Member("k", .array(locks.map { .string($0) }))) }
@@ -37,7 +47,8 @@ extension EntryValue {
     let mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0
     let units = json["u"].int.flatMap { (0...Int64(Int32.max)).contains($0) ? Int($0) : nil } ?? Int(Int32.max)
     self.init(units: units, ttl: json["ttl"].int ?? 0, mark: mark)
-    (cooldown, at) = (json["cd"].int ?? 0, json["at"].int ?? 0)
+    (cooldown, at, waited) = (json["cd"].int ?? 0, json["at"].int ?? 0, json["w"].int ?? 0)
+    isBound = json["b"].bool ?? false
     session = json["s"].string.flatMap { Int64($0) } ?? 0
     (retry, owner, peer) = (json["h"].string, json["o"].string, json["p"].string)
     locks = json["k"].elements.compactMap(\.string)
@@ -53,17 +64,38 @@ extension EndValue {
   var json: JSON {
     var members = [JSON.Member("reason", .string(reason)), JSON.Member("at", .number("\(at)"))]
     if let by { members.append(JSON.Member("by", .string(by))) }
+    if let note { members.append(JSON.Member("note", .string(note))) }
+    if !lock.isEmpty { members.append(JSON.Member("lock", .string(lock))) }
+    if !ref.isEmpty { members.append(JSON.Member("ref", .string(ref))) }
+    if grace > 0 { members.append(JSON.Member("grace", .number("\(grace)"))) }
     if mark != 0 { members.append(JSON.Member("mark", .string(String(mark, radix: 16)))) }
     return .object(members)
   }
 
   init(_ json: JSON) {
     self.init(reason: json["reason"].string ?? "", by: json["by"].string, at: json["at"].int ?? 0)
+    (note, lock, ref) = (json["note"].string, json["lock"].string ?? "", json["ref"].string ?? "")
+    grace = json["grace"].int ?? 0
     mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0
   }
 
   /// Reads what is stored: that it is there says that the lease has ended.
   package init(stored: [UInt8]) { self.init(JSON(stored) ?? .null) }
+}
+
+extension RetryValue {
+  var json: JSON {
+    .object([
+      JSON.Member("e", .string(name)), JSON.Member("f", .string(fingerprint)), JSON.Member("x", .string(secret)),
+    ])
+  }
+
+  /// Reads what is stored; of rubbish a request that is like no other.
+  package init(stored: [UInt8]) {
+    let json = JSON(stored) ?? .null
+    self.init(
+      name: json["e"].string ?? "", fingerprint: json["f"].string ?? "", secret: json["x"].string ?? "")
+  }
 }
 
 extension QueueKind {

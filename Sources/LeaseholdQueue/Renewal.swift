@@ -6,6 +6,8 @@ package struct Renewal: Hashable, Sendable {
   package let fence: Int64
   /// Another ttl from now on, in milliseconds; `nil` for the one it has.
   package let ttl: Int64?
+  /// True to say that a connection has it from now on.
+  package var binds = false
   package internal(set) var phase: Phase
   let rules: Rules
 
@@ -14,9 +16,9 @@ package struct Renewal: Hashable, Sendable {
     /// A look of any age chooses the guard.
     case looking
     case putting([QueueEntry], upgrade: QueueEntry?)
-    /// Holds until then: milliseconds of the caller's clock.
-    case renewed(lease: Int64, ttl: Int64, deadline: Int64)
-    case ended
+    case renewed(Attempt.Grant)
+    /// It has ended, as that says, or by its deadline.
+    case ended(EndValue?)
   }
 
   /// Begins with a look.
@@ -38,7 +40,9 @@ package struct Renewal: Hashable, Sendable {
 
   private mutating func take(_ sight: Sight) {
     let seen = sight.queues.compactMap { $0.entry(name) }
-    guard seen.first?.value.end == nil || !rules.has(.renewState) else { return phase = .ended }
+    guard seen.first?.value.end == nil || !rules.has(.renewState) else {
+      return phase = .ended(seen.first?.value.end)
+    }
     // A waiting upgrade stays on its session.
     let upgrade = sight.queues.first?.upgrade(name).flatMap { $0.value.isWaiting ? nil : $0 }
     phase = .putting(seen.count == locks.count ? seen : [], upgrade: upgrade)
@@ -71,14 +75,10 @@ package struct Renewal: Hashable, Sendable {
     let value = seen[0].value
     let lease = LeaseClass.young((ttl ?? value.ttl) + value.cooldown)
     var writes: [QueueWrite]
-    if ttl == nil, rules.has(.renewGuard) {
+    if ttl == nil, !binds, rules.has(.renewGuard) {
       writes = LeaseWrites.move(seen, on: lease)
     } else {
-      let entries = seen.map { entry in
-        var own = entry.value
-        own.ttl = ttl ?? own.ttl
-        return (lock: entry.lock, value: own)
-      }
+      let entries = seen.map { (lock: $0.lock, value: renewed($0.value)) }
       writes = LeaseWrites.put(name, entries, on: lease)
       if let retry = value.retry { writes.append(.move(.retry(retry), on: lease)) }
     }
@@ -86,19 +86,31 @@ package struct Renewal: Hashable, Sendable {
     return writes
   }
 
+  private func renewed(_ value: EntryValue) -> EntryValue {
+    var value = value
+    value.ttl = ttl ?? value.ttl
+    value.isBound = value.isBound || binds
+    return value
+  }
+
   /// Takes in what came of the transaction; of an unknown one nothing, for it can be sent again.
   package mutating func receive(_ outcome: QueueOutcome) {
-    guard case .putting(let seen, _) = phase else { return }
+    guard case .putting(let seen, let upgrade) = phase else { return }
     switch outcome {
     case .done(let written):
-      phase = .renewed(
-        lease: written.lease, ttl: ttl ?? seen.first?.value.ttl ?? 0, deadline: written.deadline)
+      guard !seen.isEmpty else { preconditionFailure("a question was carried out") }
+      let entries = seen.map { entry in
+        var own = entry.moved(written)
+        own.value = renewed(entry.value)
+        return own
+      }
+      phase = .renewed(Attempt.Grant(entries, upgrade: upgrade?.moved(written), deadline: written.deadline))
     case .kept(let sight):
       let mine = sight.queues.first.map { queue in queue.entries.filter { $0.name == name } } ?? []
       let first = mine.first { !$0.isUpgrade }
       let isHis = mine.contains { $0.created == fence } || !rules.has(.renewGuard)
       let isLate = first.map { $0.value.cooldown > 0 && !sight.isInTime } ?? true
-      if isHis, !isLate, first != nil { take(sight) } else { phase = .ended }
+      if isHis, !isLate, first != nil { take(sight) } else { phase = .ended(first?.value.end ?? sight.end) }
     case .unknown, .sessionGone: break
     }
   }

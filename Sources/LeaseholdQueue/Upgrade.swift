@@ -4,6 +4,8 @@ package struct Upgrade: Hashable, Sendable {
   package let lock: String
   /// 64 random bits of this attempt.
   package let mark: UInt64
+  /// True to queue where others hold the lock.
+  package let waits: Bool
   package internal(set) var phase: Phase
   let rules: Rules
 
@@ -11,7 +13,8 @@ package struct Upgrade: Hashable, Sendable {
   package enum Phase: Hashable, Sendable {
     /// A look of any age chooses the guard.
     case looking
-    case queueing(QueueEntry, kind: Int64, capacity: Int, since: Int64)
+    /// `fits`: nobody else has the lock.
+    case queueing(QueueEntry, kind: Int64, capacity: Int, since: Int64, fits: Bool)
     case waiting(created: Int64)
     /// Its turn: entry and second entry go onto one young lease.
     case binding(QueueEntry, upgrade: QueueEntry)
@@ -23,24 +26,15 @@ package struct Upgrade: Hashable, Sendable {
   }
 
   /// The end of an upgrade; but for `ended` the reader's lease is as before.
-  package enum Ending: Hashable, Sendable {
-    case granted
-    /// Others wait: an upgrade and a writer would wait for each other.
-    case deadlock
-    /// The place is gone: ask again.
-    case lost
-    /// The lease itself has ended.
-    case ended
-    case withdrawn
-    /// Nobody knows: repeat it.
-    case unknown
-  }
+  package typealias Ending = Attempt.Ending
 
   /// Begins with a look.
-  package init(_ name: String, of lock: String, mark: UInt64) { self.init(name, of: lock, mark: mark, rules: .all) }
+  package init(_ name: String, of lock: String, mark: UInt64, waits: Bool = true) {
+    self.init(name, of: lock, mark: mark, waits: waits, rules: .all)
+  }
 
-  init(_ name: String, of lock: String, mark: UInt64, rules: Rules) {
-    (self.name, self.lock, self.mark, self.rules) = (name, lock, mark, rules)
+  init(_ name: String, of lock: String, mark: UInt64, waits: Bool = true, rules: Rules) {
+    (self.name, self.lock, self.mark, self.waits, self.rules) = (name, lock, mark, waits, rules)
     phase = .looking
   }
 
@@ -55,7 +49,8 @@ package struct Upgrade: Hashable, Sendable {
       // An old look: the guard fails, and what it shows is current.
       let value = EntryValue(units: 0, ttl: 0, mark: mark)
       let nobody = QueueEntry(lock: lock, name: name, created: 0, modified: -1, lease: 0, value: value)
-      phase = .queueing(nobody, kind: queue.kindModified, capacity: queue.capacity, since: queue.revision)
+      phase = .queueing(
+        nobody, kind: queue.kindModified, capacity: queue.capacity, since: queue.revision, fits: false)
       return
     }
     if entry.value.end != nil { return phase = .over(.ended) }
@@ -63,11 +58,14 @@ package struct Upgrade: Hashable, Sendable {
       // An earlier attempt, whose answer was lost, has bound it; or it waits still, and ends with that attempt.
       return phase = earlier.value.isWaiting ? .over(.lost) : .binding(entry, upgrade: earlier)
     }
+    let fits = queue.units <= entry.value.units
     if rules.has(.upAlone), !queue.waiters.isEmpty {
       phase = .over(.deadlock)
+    } else if !fits, !waits {
+      phase = .over(.refused)
     } else {
       phase = .queueing(
-        entry, kind: queue.kindModified, capacity: queue.capacity, since: queue.revision)
+        entry, kind: queue.kindModified, capacity: queue.capacity, since: queue.revision, fits: fits)
     }
   }
 
@@ -93,8 +91,8 @@ package struct Upgrade: Hashable, Sendable {
     let looks = LeaseWrites.looks(name, [lock])
     let key = QueueKey.upgrade(lock: lock, name)
     switch phase {
-    case .queueing(let entry, let kind, let capacity, let since):
-      var value = EntryValue(units: capacity - entry.value.units, ttl: entry.value.ttl, mark: mark)
+    case .queueing(let entry, let kind, let capacity, let since, _):
+      var value = value(entry, capacity)
       guard rules.has(.upEntry) else {
         value.units = capacity
         return QueueTransaction(
@@ -129,15 +127,22 @@ package struct Upgrade: Hashable, Sendable {
     case (.undoing, _): phase = .over(.withdrawn)
     case (_, .sessionGone): phase = .over(.lost)
     case (_, .unknown): phase = .over(.unknown)
-    case (.queueing(let entry, _, _, _), .done(let written)):
-      if rules.has(.upEntry) {
-        phase = .waiting(created: written.revision)
+    case (.queueing(let entry, _, let capacity, _, let fits), .done(let written)):
+      if !rules.has(.upEntry) {
+        phase = .granted(grant(written, entry, nil))
+      } else if fits, rules.has(.upAlone) {
+        // Nothing came since it was seen, so that its turn has come with it.
+        var value = value(entry, capacity)
+        value.session = EntryValue.thisSession
+        let upgrade = QueueEntry(
+          lock: lock, name: name, isUpgrade: true, created: written.revision, modified: written.revision,
+          lease: written.lease, value: value)
+        phase = .binding(entry, upgrade: upgrade)
       } else {
-        phase = .granted(grant(written, fence: entry.created, ttl: entry.value.ttl))
+        phase = .waiting(created: written.revision)
       }
     case (.binding(let entry, let upgrade), .done(let written)):
-      let fence = rules.has(.upFence) ? upgrade.created : entry.created
-      phase = .granted(grant(written, fence: fence, ttl: entry.value.ttl, isReplay: !upgrade.value.isWaiting))
+      phase = .granted(grant(written, entry, rules.has(.upFence) ? upgrade : nil))
     case (.queueing, .kept(let sight)):
       guard let queue = sight.queues.first, queue.entry(name) != nil else { return phase = .over(.ended) }
       take(queue)
@@ -151,12 +156,19 @@ package struct Upgrade: Hashable, Sendable {
     }
   }
 
-  private func grant(
-    _ written: Written, fence: Int64, ttl: Int64, isReplay: Bool = false
-  ) -> Attempt.Grant {
-    Attempt.Grant(
-      fence: fence, stamp: written.revision, lease: written.lease, deadline: written.deadline, ttl: ttl,
-      isReplay: isReplay)
+  /// The words of the second entry.
+  private func value(_ entry: QueueEntry, _ capacity: Int) -> EntryValue {
+    var value = EntryValue(units: capacity - entry.value.units, ttl: entry.value.ttl, mark: mark)
+    (value.owner, value.peer, value.at) = (entry.value.owner, entry.value.peer, entry.value.at)
+    return value
+  }
+
+  private func grant(_ written: Written, _ entry: QueueEntry, _ upgrade: QueueEntry?) -> Attempt.Grant {
+    var bound = upgrade?.moved(written)
+    bound?.value.session = 0
+    var grant = Attempt.Grant([entry.moved(written)], upgrade: bound, deadline: written.deadline)
+    grant.isReplay = upgrade.map { !$0.value.isWaiting } ?? false
+    return grant
   }
 
   /// Says whether the writer's lease may be answered now; one that is late has ended, the reader's with it.
@@ -174,7 +186,7 @@ package struct Upgrade: Hashable, Sendable {
   }
 
   /// Takes the second entry back: the client has hung up, or its wait is over.
-  package mutating func giveUp() {
+  package mutating func giveUp(_ ending: Ending = .withdrawn) {
     switch phase {
     case .waiting(let created): phase = .undoing(modified: created)
     case .granted(let grant):

@@ -26,7 +26,7 @@ package enum Upkeep {
       // An upgrade alone leaves the reader's lease as it is.
       let isWhole = entries.contains { !$0.isUpgrade }
       guard isWhole else { return QueueTransaction(if: guards, then: deletes) }
-      let end = EndValue(reason: "withdrawn")
+      let end = EndValue(reason: EndValue.undelivered)
       return QueueTransaction(
         if: guards, then: LeaseWrites.delete(entries.filter { !$0.isUpgrade }, end, keepsRetry: false))
     }

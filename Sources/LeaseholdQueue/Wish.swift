@@ -14,6 +14,17 @@ package struct Wish: Hashable, Sendable {
       (self.lock, self.units, self.kind, self.insists) = (lock, units, kind, insists)
     }
 
+    /// The words of the part's entry.
+    func words(_ value: EntryValue) -> EntryValue {
+      var own = value
+      own.units = units
+      switch kind {
+      case .counting: (own.isShared, own.count) = (false, units)
+      case .readersWriter: (own.isShared, own.count) = (units < QueueKind.readerUnits, 1)
+      }
+      return own
+    }
+
     /// Tells whether the lock as it is can ever give it.
     func fits(_ found: QueueKind?) -> Bool {
       switch (found, kind) {
@@ -34,17 +45,19 @@ package struct Wish: Hashable, Sendable {
   package var waits = true
   /// The most that may wait for a lock, with this one.
   package var maxWaiters: Int?
-  /// The value of the Idempotency-Key's entry.
-  package var retryBytes: [UInt8] = []
+  /// The most that may wait, about: a longer queue is not read.
+  package var queueMax = Int.max
+  /// The Idempotency-Key's entry.
+  package var retry: RetryValue
 
   /// A wish for at least one part; all locks are different.
   package init(_ name: String, _ parts: [Part], value: EntryValue) {
     precondition(!parts.isEmpty && Set(parts.map(\.lock)).count == parts.count)
-    (self.name, self.parts, self.value) = (name, parts, value)
+    (self.name, self.parts, self.value, retry) = (name, parts, value, RetryValue(name: name))
     if parts.count > 1 { self.value.locks = parts.map(\.lock) }
   }
 
-  var locks: [String] { parts.map(\.lock) }
+  package var locks: [String] { parts.map(\.lock) }
 }
 
 /// The writes of all entries of one lease at once: they, their locks, their Idempotency-Key, their mark in time.

@@ -140,8 +140,7 @@ class EtcdEngine(unittest.TestCase):
         self.assertEqual(self.etcd.revision(), before)
 
     def test_what_belongs_to_one_host_says_what_to_do_instead(self):
-        for method, path in [("GET", "/semaphores"), ("POST", "/locks/php%3A1/acquire?ttl=5s"),
-                             ("POST", "/locks/x/acquire?ttl=5s&cooldown=5s")]:
+        for method, path in [("GET", "/semaphores"), ("POST", "/locks/php%3A1/acquire?ttl=5s")]:
             with self.subTest(path):
                 status, problem = call(self.a.port, method, path)
                 self.assertEqual((status, problem["code"]), (501, "not-supported"), problem)
@@ -192,6 +191,58 @@ class EtcdEngine(unittest.TestCase):
         self.assertIn(problem["code"], ("engine-unavailable", "outcome-unknown"))
         # Whatever became of it, nobody was told of a lease.
         eventually(lambda: self.b.post("/locks/stopped/acquire?ttl=5s")[0] == 201, "the lock is free")
+
+    def test_a_reader_becomes_the_writer_and_a_reader_again(self):
+        _, mine = self.a.post("/locks/mode/acquire?ttl=30s&mode=shared")
+        _, other = self.b.post("/locks/mode/acquire?ttl=30s&mode=shared")
+        up = f"/locks/mode/convert?lease={mine['lease']}&mode=exclusive"
+        self.assertEqual(self.b.post(up)[1]["code"], "locked")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiter = pool.submit(self.b.post, up + "&wait=20s")
+            eventually(lambda: call(self.a.port, "GET", "/locks/mode")[1]["waiting"] == 1, "it waits")
+            self.assertEqual(self.a.post(f"/locks/mode/convert?lease={other['lease']}&mode=exclusive")[1]["code"],
+                             "deadlock")
+            call(self.a.port, "DELETE", f"/leases/{other['lease']}")
+            status, writer = waiter.result()
+        self.assertEqual((status, writer["lease"], writer["mode"]), (200, mine["lease"], "exclusive"), writer)
+        self.assertGreater(writer["fence"], mine["fence"])
+        self.assertEqual(self.a.post("/locks/mode/acquire?ttl=5s&mode=shared")[0], 423)
+        status, renewed = self.a.post(f"/leases/{mine['lease']}/renew")
+        self.assertEqual((status, renewed["mode"], renewed["fence"]), (200, "exclusive", writer["fence"]), renewed)
+        status, reader = self.a.post(f"/locks/mode/convert?lease={mine['lease']}&mode=shared")
+        self.assertEqual((status, reader["mode"], reader["fence"]), (200, "shared", mine["fence"]), reader)
+        self.assertEqual(self.b.post("/locks/mode/acquire?ttl=5s&mode=shared")[0], 201)
+        self.assertEqual(call(self.b.port, "DELETE", f"/leases/{mine['lease']}")[0], 200)
+
+    def test_a_cooldown_keeps_the_lock_after_its_lease(self):
+        _, first = self.a.post("/locks/cool/acquire?ttl=30s&cooldown=30s")
+        self.assertEqual(call(self.b.port, "DELETE", f"/leases/{first['lease']}")[0], 200)
+        begun = time.monotonic()
+        status, lease = self.a.post("/locks/cool/acquire?ttl=2s&cooldown=4s")
+        self.assertEqual(status, 201, lease)
+        eventually(lambda: call(self.b.port, "GET", f"/leases/{lease['lease']}")[0] == 410, "the lease is over")
+        self.assertGreaterEqual(time.monotonic() - begun, 1.9)
+        self.assertEqual(call(self.a.port, "DELETE", f"/leases/{lease['lease']}")[1]["code"], "expired")
+        self.assertEqual(self.b.post("/locks/cool/acquire?ttl=5s")[0], 423)
+        eventually(lambda: call(self.b.port, "GET", "/locks/cool")[1]["cooling"] == 1, "it cools down")
+        self.assertEqual(self.b.post("/locks/cool/acquire?ttl=5s&wait=20s")[0], 201)
+        self.assertGreaterEqual(time.monotonic() - begun, 5.9)
+
+    def test_an_operator_gives_a_holder_some_time(self):
+        _, lease = self.a.post("/locks/grace/acquire?ttl=60s")
+        status, answer = self.b.post(f"/leases/{lease['ref']}/break?after=4s&reason=maintenance")
+        self.assertEqual(status, 200, answer)
+        status, problem = self.a.post(f"/leases/{lease['lease']}/renew")
+        self.assertEqual((status, problem["code"], problem["break_reason"]), (410, "broken", "maintenance"), problem)
+        self.assertEqual(self.a.post("/locks/grace/acquire?ttl=5s")[0], 423)
+        eventually(lambda: call(self.a.port, "GET", f"/leases/{lease['lease']}")[0] == 410, "it is over")
+        status, problem = call(self.b.port, "DELETE", f"/leases/{lease['lease']}")
+        self.assertEqual((status, problem["code"], problem["break_reason"]), (410, "broken", "maintenance"), problem)
+        self.assertEqual(self.a.post("/locks/grace/acquire?ttl=5s&wait=20s")[0], 201)
+        _, other = self.a.post("/locks/grace2/acquire?ttl=60s")
+        self.b.post(f"/leases/{other['ref']}/break?after=30s")
+        self.assertEqual(call(self.a.port, "DELETE", f"/leases/{other['lease']}")[0], 200)
+        self.assertEqual(self.b.post("/locks/grace2/acquire?ttl=5s")[0], 201)
 
     def test_a_history_of_many_is_right(self):
         seconds, slots = float(os.environ.get("LEASEHOLD_SECONDS", "8")), 3

@@ -42,6 +42,7 @@ struct StoredTests {
     (value.cooldown, value.session, value.retry, value.locks) = (5_000, .max, "77", ["a", "b"])
     (value.isShared, value.count, value.owner, value.peer) = (true, 2, "müller \"x\"", "10.0.0.1")
     (value.ref, value.at) = ("00112233aa", 1_700_000_000_000)
+    (value.waited, value.isBound) = (1_500, true)
     value.end = EndValue(reason: "broken", by: "root", at: 7)
     #expect(EntryValue(stored: QueueValue.entry(value).stored) == value)
     let plain = EntryValue(units: 1, ttl: 2_000, mark: 0)
@@ -66,8 +67,11 @@ struct StoredTests {
   @Test("of ends and kinds comes back")
   func endsAndKinds() {
     var end = EndValue(reason: "withdrawn", at: 9)
-    end.mark = 5
+    (end.mark, end.note, end.lock, end.ref, end.grace) = (5, "maintenance", "a%2Fb", "00112233aa", 9_000)
     #expect(EndValue(stored: QueueValue.end(end).stored) == end)
+    let retry = RetryValue(name: "00ff", fingerprint: "1f", secret: "77")
+    #expect(RetryValue(stored: QueueValue.retry(retry).stored) == retry)
+    #expect(RetryValue(stored: [0xff]) == RetryValue(name: ""))
     for kind in [QueueKind.readersWriter, .counting(limit: 7)] {
       #expect(QueueKind(stored: QueueValue.kind(kind).stored) == kind)
     }

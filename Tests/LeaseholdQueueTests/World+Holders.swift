@@ -70,9 +70,9 @@ extension Explorer {
     case .ended:
       world.clients[job.client].doing = doing
       world.clients[job.client].believes = .nothing
-    case .renewed(let young, _, _):
+    case .renewed(let grant):
       world.clients[job.client].doing = doing
-      world.clients[job.client].lease = young
+      world.clients[job.client].lease = grant.lease
       switch client.doing {
       case .has, .upgrading, .renewing, .lowering:
         if client.believes == .nothing { world.clients[job.client].believes = .units }

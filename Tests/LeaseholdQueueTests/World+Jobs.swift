@@ -176,6 +176,13 @@ extension Explorer {
               server: server, client: job.client, attempt: job.attempt, asked: job.asked,
               work: .late(transaction, lease: lease)))
         }
+      case .binding:
+        steps.add("fault server \(server) re-binds \(job.client), the answer is lost", fault: .unknown) {
+          let budget = $0.budget
+          $0 = world
+          $0.budget = budget
+          finish(&$0, index, job, unknown)
+        }
       case .enqueueing:
         steps.add("fault server \(server) enqueues \(job.client), the answer is lost", fault: .unknown) {
           let budget = $0.budget
@@ -285,7 +292,7 @@ extension Explorer {
     case (.settling, _): " settles \(client)"
     case (_, .granted): " replays the grant of \(client)"
     case (_, .waiting): " finds the entry of \(client)"
-    case (_, .claiming(let entries)):
+    case (_, .claiming(let entries, _)):
       entries[0].value.isWaiting
         ? " finds the entry of \(client) on another session" : " finds \(client) granted"
     case (_, .over): ": \(client) ends"

@@ -1,69 +1,103 @@
 public import Leasehold
 internal import LeaseholdHost
+internal import LeaseholdQueue
 import Synchronization
 
 // What is seen of locks and leases: any former state of the cluster, a moment old as a rule.
 extension EtcdLockService {
   /// A lease that this server tells of.
-  func snapshot(_ held: Held, isReplay: Bool) -> LeaseSnapshot {
-    var snapshot = Self.snapshot(held.place.entries, id: held.place.id)
+  func snapshot(_ held: Held) -> LeaseSnapshot {
+    var snapshot = snapshot(Found(held.grant.entries, upgrade: held.grant.upgrade), id: held.id)
     snapshot.deadline = MonotonicInstant(nanoseconds: held.deadline)
-    snapshot.replayed = isReplay
-    snapshot.stamp = UInt64(held.place.modified)
+    snapshot.stamp = UInt64(held.grant.stamp)
     return snapshot
   }
 
-  /// A lease of which all entries are known; the deadline is what the last write of anybody allows at most.
-  static func snapshot(_ entries: [QueueEntry], id: LeaseID? = nil) -> LeaseSnapshot {
-    let first = entries[0]
-    let granted = MonotonicInstant(nanoseconds: instant(first.at))
-    let key = EtcdLayout.decoded(first.lock) ?? LockName.unnamed
+  /// A lease as it was seen.
+  func snapshot(_ found: Found, id: LeaseID? = nil) -> LeaseSnapshot {
+    state.withLock { Self.snapshot(found, id: id, in: $0) }
+  }
+
+  private static func snapshot(_ found: Found, id: LeaseID?, in state: borrowing EtcdState) -> LeaseSnapshot {
+    let (first, value) = (found.first, found.first.value)
+    let units = value.units + (found.upgrade?.value.units ?? 0)
+    let key = EtcdNames.decoded(first.lock) ?? LockName.unnamed
     var snapshot = LeaseSnapshot(
-      id: id ?? LeaseID(high: first.refNumber << 24, low: 0), key: key, kind: .readersWriter, mode: first.mode,
-      count: first.count, units: first.units, fence: first.created, ttl: .milliseconds(first.ttl), grantedAt: granted)
-    (snapshot.owner, snapshot.bindsConnection) = (first.owner, first.isBound)
-    snapshot.waited = .milliseconds(first.waited)
-    if first.units != Limits.readerUnits, first.mode == .exclusive { snapshot.kind = .slots }
-    if entries.count > 1 {
-      snapshot.parts = entries.map { entry in
+      id: id ?? LeaseID(high: value.refNumber << 24, low: 0), key: key, kind: kind(of: first, in: state),
+      mode: found.upgrade == nil ? value.mode : .exclusive, count: value.count, units: units,
+      fence: found.upgrade?.created ?? first.created, ttl: .milliseconds(value.ttl),
+      grantedAt: MonotonicInstant(nanoseconds: instant(value.at)))
+    (snapshot.owner, snapshot.bindsConnection) = (value.owner, value.isBound)
+    (snapshot.waited, snapshot.cooldown) = (.milliseconds(value.waited), .milliseconds(value.cooldown))
+    snapshot.deadline = found.deadline.map { MonotonicInstant(nanoseconds: $0) }
+    if let end = value.end {
+      snapshot.deadline = over(end)
+      snapshot.breaking = BreakNote(reason: end.note, by: end.by)
+    }
+    if !found.isInTime { (snapshot.state, snapshot.deadline) = (.cooling, nil) }
+    if found.entries.count > 1 {
+      snapshot.parts = found.entries.map { entry in
         LeasePart(
-          key: EtcdLayout.decoded(entry.lock) ?? key,
-          kind: entry.units == Limits.readerUnits ? .readersWriter : LockKind.slots,
-          mode: entry.mode, count: entry.count, units: entry.units, limitApplied: nil, binding: nil)
+          key: EtcdNames.decoded(entry.lock) ?? key, kind: kind(of: entry, in: state), mode: entry.value.mode,
+          count: entry.value.count, units: entry.value.units, limitApplied: nil, binding: nil)
       }
     }
     return snapshot
   }
 
+  private static func kind(of entry: QueueEntry, in state: borrowing EtcdState) -> LockKind {
+    let isWhole = entry.value.isShared || entry.value.units == QueueKind.readerUnits
+    return state.view.queue(entry.lock).kind?.lockKind ?? (isWhole ? .readersWriter : .slots)
+  }
+
+  /// When an operator's grace is over.
+  static func over(_ end: EndValue) -> MonotonicInstant {
+    MonotonicInstant(nanoseconds: instant(end.at)) + .milliseconds(min(end.grace, Limits.deadlineAhead.milliseconds))
+  }
+
   /// A lock as it was seen.
-  static func shown(_ key: LockKey, _ queue: LockQueue, listed: Int) -> LockSnapshot {
-    let (holders, waiters) = (queue.holders, queue.waiters)
-    let used = holders.reduce(0) { $0 + $1.units }
+  func shown(_ key: LockKey, _ queue: LockQueue, listed: Int) -> LockSnapshot {
+    state.withLock { Self.shown(key, queue, listed: listed, in: $0) }
+  }
+
+  static func shown(
+    _ key: LockKey, _ queue: LockQueue, listed: Int, in state: borrowing EtcdState
+  ) -> LockSnapshot {
+    let (leases, waiters) = (queue.holders, queue.waiting)
+    var (cooling, used, fence) = (0, 0, Int64?.none)
+    for entry in queue.entries where !entry.value.isWaiting {
+      used += entry.value.units
+      fence = max(fence ?? 0, entry.created)
+      if state.view.isCooling(entry) { cooling += 1 }
+    }
     var shown = LockSnapshot(
-      key: key, kind: queue.kind ?? .readersWriter, capacity: queue.capacity, version: queue.version)
-    (shown.heldUnits, shown.fence) = (used, holders.map(\.created).max())
-    (shown.holderCount, shown.waiterCount) = (holders.count, waiters.count)
-    shown.holders = holders.prefix(listed).map { entry in
-      var snapshot = snapshot([entry])
-      snapshot.kind = shown.kind
-      return snapshot
+      key: key, kind: (queue.kind ?? .readersWriter).lockKind, capacity: queue.capacity, version: queue.version)
+    (shown.heldUnits, shown.fence) = (used, fence)
+    (shown.holderCount, shown.coolingCount, shown.waiterCount) = (leases.count - cooling, cooling, waiters.count)
+    shown.holders = leases.prefix(listed).map { entry in
+      var found = Found([entry], upgrade: queue.boundUpgrade(entry.name))
+      found.isInTime = !state.view.isCooling(entry)
+      return snapshot(found, id: nil, in: state)
     }
     shown.waiters = waiters.prefix(listed).map { entry in
-      let since = MonotonicInstant(nanoseconds: instant(entry.at))
+      let since = MonotonicInstant(nanoseconds: instant(entry.value.at))
       return WaiterSnapshot(
-        owner: entry.owner, mode: entry.mode, count: entry.count, since: since, until: since)
+        owner: entry.value.owner, mode: entry.value.mode, count: entry.value.count, since: since, until: since)
     }
     let free = max(0, queue.capacity - used)
-    shown.available = if case .counting = shown.kind { free } else { holders.isEmpty ? 1 : 0 }
+    shown.available = if case .counting = shown.kind { free } else { leases.isEmpty ? 1 : 0 }
     return shown
   }
 
   /// A lock that somebody knows.
   ///
   /// - Throws: `no-such-lock`.
-  static func snapshot(_ key: LockKey, _ queue: LockQueue, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+  static func snapshot(
+    _ key: LockKey, listed: Int, in state: borrowing EtcdState
+  ) throws(LeaseholdError) -> LockSnapshot {
+    let queue = state.view.queue(EtcdNames.encoded(key))
     guard queue.kind != nil || !queue.entries.isEmpty else { throw .noSuchLock(key) }
-    return shown(key, queue, listed: listed)
+    return shown(key, queue, listed: listed, in: state)
   }
 
   /// One lease.
@@ -72,28 +106,19 @@ extension EtcdLockService {
   public func lease(
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let (entries, deadline) = try find(lease, on: nil, within: confinement)
-    var snapshot = Self.snapshot(entries, id: lease)
-    snapshot.deadline = deadline.map { MonotonicInstant(nanoseconds: $0) }
-    snapshot.kind = state.withLock { $0.view.queue(entries[0].lock).kind } ?? snapshot.kind
-    return snapshot
+    snapshot(try find(lease, on: nil, within: confinement), id: lease)
   }
 
   /// The leases that are held, by the order of their grants.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     state.withLock { state in
-      let all = state.view.places.keys.map { state.view.entries($0) }.filter { entries in
-        guard let first = entries.first, !first.isWaiting else { return false }
-        guard filter.owner == nil || first.owner.isExactly(filter.owner) else { return false }
-        return entries.allSatisfy { Self.covers($0.lock, filter.confinement) }
-          && (filter.keyPrefix.map { prefix in entries.contains { Self.begins($0.lock, prefix) } } ?? true)
-      }.sorted { ($0[0].created, $0[0].name) < ($1[0].created, $1[0].name) }
-      return Self.page(all, filter) { entries in
-        var snapshot = Self.snapshot(entries)
-        snapshot.kind = state.view.queue(entries[0].lock).kind ?? snapshot.kind
-        snapshot.deadline = state.held[entries[0].name].map { MonotonicInstant(nanoseconds: $0.deadline) }
-        return snapshot
-      }
+      let all = state.view.places.keys.compactMap { Self.found($0, in: state) }.filter { found in
+        guard !found.first.value.isWaiting, found.isInTime else { return false }
+        guard filter.owner == nil || found.first.value.owner.isExactly(filter.owner) else { return false }
+        return found.locks.allSatisfy { Self.covers($0, filter.confinement) }
+          && (filter.keyPrefix.map { prefix in found.locks.contains { Self.begins($0, prefix) } } ?? true)
+      }.sorted { ($0.first.created, $0.name) < ($1.first.created, $1.name) }
+      return Self.page(all, filter) { Self.snapshot($0, id: nil, in: state) }
     }
   }
 
@@ -102,9 +127,8 @@ extension EtcdLockService {
   /// - Throws: `no-such-lock`, `not-supported` for native names.
   public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
     try checkPlain(lock)
-    let encoded = EtcdLayout.encoded(lock.key)
     return try state.withLock { state throws(LeaseholdError) in
-      try Self.snapshot(lock.key, state.view.queue(encoded), listed: listed)
+      try Self.snapshot(lock.key, listed: listed, in: state)
     }
   }
 
@@ -117,15 +141,16 @@ extension EtcdLockService {
         }
         let queue = state.view.queue(lock)
         switch filter.state {
-        case .held: return !queue.holders.isEmpty
+        case .held: return queue.holders.contains { !state.view.isCooling($0) }
         case .free: return queue.holders.isEmpty
-        case .waited: return !queue.waiters.isEmpty
-        case .cooling, .damaged: return false
+        case .waited: return !queue.waiting.isEmpty
+        case .cooling: return queue.holders.contains { state.view.isCooling($0) }
+        case .damaged: return false
         case nil: return true
         }
       }
       return Self.page(all, filter) { lock in
-        Self.shown(EtcdLayout.decoded(lock) ?? LockName.unnamed, state.view.queue(lock), listed: 0)
+        Self.shown(EtcdNames.decoded(lock) ?? LockName.unnamed, state.view.queue(lock), listed: 0, in: state)
       }
     }
   }
@@ -138,12 +163,12 @@ extension EtcdLockService {
     return Page(entries: rest.prefix(filter.limit).map(element), nextCursor: next)
   }
 
-  private static func covers(_ lock: String, _ confinement: Confinement?) -> Bool {
+  static func covers(_ lock: String, _ confinement: Confinement?) -> Bool {
     guard let confinement else { return true }
-    return EtcdLayout.decoded(lock).map { confinement.covers($0.text) } ?? false
+    return EtcdNames.decoded(lock).map { confinement.covers($0.text) } ?? false
   }
 
   private static func begins(_ lock: String, _ prefix: String) -> Bool {
-    EtcdLayout.decoded(lock)?.text.utf8.starts(with: prefix.utf8) ?? false
+    EtcdNames.decoded(lock)?.text.utf8.starts(with: prefix.utf8) ?? false
   }
 }

@@ -100,6 +100,9 @@ final class LeasePool: Sendable {
     _ = try result.get()
   }
 
+  /// Forgets all: one of them was gone too early.
+  func forget() { state.withLock { $0.leases = [:] } }
+
   /// Grants ahead what was used and is about to be too old; forgets what nobody used.
   func refresh(before deadline: Int64) {
     let now = HostClock.monotonic()

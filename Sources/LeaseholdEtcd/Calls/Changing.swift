@@ -1,0 +1,179 @@
+internal import EtcdGateway
+public import Leasehold
+internal import LeaseholdHost
+internal import LeaseholdQueue
+import Synchronization
+
+// Leases that get another mode, or that an operator ends.
+extension EtcdLockService {
+  /// Makes a reader the writer, or a writer a reader; the client hears of it.
+  public func convert(
+    _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
+  ) -> AcquireOutcome {
+    do {
+      try checkPlain(request.lock)
+    } catch {
+      return .refused(error)
+    }
+    return begin(.mode(request), client(), at: now)
+  }
+
+  /// Answers what can be answered of a conversion without a place in the queue.
+  ///
+  /// - Returns: The place to take; `nil` where the call is answered.
+  func convert(_ request: ConvertRequest, _ call: Call) throws(LeaseholdError) -> Upgrade? {
+    let found = try find(request.lease, on: request.lock, within: request.caller.confinement)
+    let (value, lock) = (found.first.value, found.first.lock)
+    let kind = state.withLock { $0.view.queue(lock).kind }
+    guard value.isShared || value.units == QueueKind.readerUnits, kind ?? .readersWriter == .readersWriter else {
+      throw .notConvertible(request.lock.key)
+    }
+    guard found.locks.count == 1 else {
+      throw .notSupported(
+        "A lease on several locks of etcd cannot change its mode.", instead: "release, and acquire with the other mode")
+    }
+    if let end = value.end { throw .beingBroken(found.first, end) }
+    let isShared = value.isShared && found.upgrade == nil
+    if request.mode == .exclusive {
+      if isShared {
+        return Upgrade(found.name, of: lock, mark: .random(in: .min ... .max), waits: request.wait > .zero)
+      }
+    } else if !isShared {
+      var lowering = Downgrade(found.name, of: lock)
+      lowering.look(found.sight.queues[0])
+      try carryOut(&lowering)
+      guard case .reader(let entry, let deadline) = lowering.phase else {
+        throw ended(request.lease, found, Self.expiry(of: found.first))
+      }
+      let grant = Attempt.Grant([entry], deadline: deadline ?? found.deadline ?? 0)
+      answer(call, remember(grant, of: request.lease), hasDeadline: deadline ?? found.deadline != nil)
+      return nil
+    }
+    let held = state.withLock { $0.held[found.name] }
+    let grant = Attempt.Grant(found.entries, upgrade: found.upgrade, deadline: found.deadline ?? 0)
+    answer(call, held ?? Held(request.lease, grant), hasDeadline: found.deadline != nil)
+    return nil
+  }
+
+  /// Tells of a lease that has the mode it was to get.
+  private func answer(_ call: Call, _ held: Held, hasDeadline: Bool) {
+    guard claim(call) else { return }
+    var snapshot = snapshot(held)
+    if !hasDeadline { snapshot.deadline = nil }
+    snapshot.isConverted = true
+    call.client.granted(snapshot)
+  }
+
+  /// Ends somebody's lease, now or after a grace.
+  ///
+  /// - Throws: `no-such-lease`, `forbidden`, `not-supported` for those of one user, `engine-unavailable`,
+  ///   `outcome-unknown`.
+  public func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome {
+    let found = try meant(by: request)
+    if request.onlyOf != nil {
+      throw .notSupported(
+        "A lease on etcd does not know the user that took it.", instead: "a token with the role of an administrator")
+    }
+    let key = EtcdNames.decoded(found.first.lock) ?? LockName.unnamed
+    var seen = found
+    let deadline = Self.deadline()
+    while true {
+      var end = EndValue(
+        .broken, of: seen.first, at: Self.wall(), by: request.caller.inWords,
+        note: request.reason ?? seen.first.value.end?.note)
+      if request.after > .zero {
+        end.grace = min(request.after.millisecondsRoundedUp, try left(of: seen, before: deadline))
+      }
+      let keepsPlace = end.grace > 0 || seen.first.value.cooldown > 0
+      let transaction =
+        keepsPlace
+        ? Break.later(seen.entries, upgrade: seen.upgrade, end, grace: end.grace) : Break.now(seen.entries, end)
+      guard let transaction else { preconditionFailure("a lease has an entry") }
+      switch try send(transaction, 0, before: deadline) {
+      case .done:
+        if end.grace == 0 { ended(seen, end) }
+        let over = MonotonicInstant(nanoseconds: Self.instant(end.at)) + .milliseconds(end.grace)
+        return BreakOutcome(request, of: key, ref: seen.first.value.ref, owner: seen.first.value.owner, at: over)
+      case .kept(let sight):
+        let entries = sight.queues.compactMap { $0.entry(seen.name) }
+        guard entries.count == seen.locks.count, entries[0].created == seen.first.created,
+          sight.isInTime || !entries[0].value.needsMark
+        else {
+          let earlier = sight.end ?? entries.first?.value.end ?? Self.expiry(of: seen.first)
+          throw .over(earlier, key: key, ref: seen.first.value.ref)
+        }
+        seen = Found(entries, upgrade: sight.queues[0].boundUpgrade(seen.name))
+      case .unknown, .sessionGone: throw .busyQueue(key)
+      }
+    }
+  }
+
+  /// The lease that an operator means.
+  private func meant(by request: BreakRequest) throws(LeaseholdError) -> Found {
+    switch request.lease {
+    case .id(let id): return try find(id, on: nil, within: request.caller.confinement)
+    case .ref(let number):
+      let ref = LeaseID(high: number << 24, low: 0).ref
+      let found = state.withLock { state in
+        for name in state.view.places.keys {
+          guard let found = Self.found(name, in: state), found.first.value.ref == ref else { continue }
+          if !found.first.value.isWaiting, found.isInTime { return Found?.some(found) }
+        }
+        return nil
+      }
+      guard let found else { throw .noSuchLease() }
+      if let confinement = request.caller.confinement, !found.locks.allSatisfy({ Self.covers($0, confinement) }) {
+        throw confinement.refusal("This reaches a lease on a lock that token '\(confinement.token)' may not use")
+      }
+      return found
+    }
+  }
+
+  /// The milliseconds that a lease has, about; a leader's own word, for nothing but how long a place is kept.
+  private func left(of found: Found, before deadline: Int64) throws(LeaseholdError) -> Int64 {
+    do throws(EtcdFailure) {
+      let seconds = try gateway.timeToLive(found.first.lease, before: deadline)?.seconds ?? 0
+      return max(0, min(seconds * 1000 - found.first.value.cooldown, found.first.value.ttl + 1000))
+    } catch {
+      throw .engine(error)
+    }
+  }
+
+  /// Removes a lock; with force its leases end first, and its waiters are refused.
+  ///
+  /// - Throws: `no-such-lock`, `in-use`, `engine-unavailable`, `outcome-unknown`.
+  public func remove(
+    _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) {
+    try checkPlain(lock)
+    let (encoded, deadline) = (EtcdNames.encoded(lock.key), Self.deadline())
+    for _ in 0..<4 {
+      let queue = try look([.queue(encoded)], before: deadline).queues[0]
+      guard queue.kind != nil || !queue.entries.isEmpty else { throw .noSuchLock(lock.key) }
+      if !queue.entries.isEmpty {
+        guard force else {
+          throw .contended(
+            .inUse, shown(lock.key, queue, listed: 10),
+            "is in use; wait until nobody has or wants it, or give force=true to end its leases")
+        }
+        // From the back, so that nobody who waits is next meanwhile.
+        for entry in queue.entries.reversed() where !entry.isUpgrade {
+          guard entry.allLocks.allSatisfy({ Self.covers($0, confinement) }) else {
+            throw confinement?.refusal("Its holders have locks that token '\(confinement?.token ?? "")' may not use")
+              ?? .busyQueue(lock.key)
+          }
+          let isAlone = entry.allLocks.count == 1
+          let all = isAlone ? Sight([queue]) : try look(entry.allLocks.map(QueueLook.queue), before: deadline)
+          let others = all.queues.compactMap { $0.entry(entry.name) }
+          let found = Found(others.isEmpty ? [entry] : others)
+          let end = EndValue(.lockRemoved, of: entry, at: Self.wall())
+          guard let transaction = Break.now(found.entries, end) else { continue }
+          if case .done = try send(transaction, 0, before: deadline) { ended(found, end) }
+        }
+        continue
+      }
+      if case .done = try send(Upkeep.forget(encoded, kindModified: queue.kindModified), 0, before: deadline) { return }
+    }
+    throw .busyQueue(lock.key)
+  }
+}

@@ -1,0 +1,106 @@
+internal import Leasehold
+internal import LeaseholdHost
+internal import LeaseholdQueue
+import Synchronization
+
+/// A lease as it was seen: any former state.
+struct Found: Sendable {
+  /// In the order of its locks.
+  var entries: [QueueEntry]
+  var upgrade: QueueEntry?
+  var isInTime = true
+  /// Nanoseconds of CLOCK_MONOTONIC, where this server knows it.
+  var deadline: Int64?
+
+  /// A lease of at least one entry.
+  init(_ entries: [QueueEntry], upgrade: QueueEntry? = nil) {
+    precondition(!entries.isEmpty)
+    (self.entries, self.upgrade) = (entries, upgrade)
+  }
+
+  var first: QueueEntry { entries[0] }
+  var name: String { first.name }
+  var locks: [String] { first.allLocks }
+
+  /// The sight that a change of the lease begins with.
+  var sight: Sight {
+    let queues = entries.map { entry in
+      let own = entry.lock == upgrade?.lock ? [entry, upgrade].compactMap(\.self) : [entry]
+      return LockQueue(entry.lock, own, kind: nil, kindModified: 0, revision: entry.modified)
+    }
+    return Sight(queues, isInTime: isInTime)
+  }
+}
+
+// Leases by their ids, and how they ended.
+extension EtcdLockService {
+  /// A lease, or a place in a queue, by the name of its entries; `nil` where nothing is seen of it.
+  static func found(_ name: String, in state: borrowing EtcdState) -> Found? {
+    let (seen, held) = (state.view.entries(name), state.held[name])
+    var found: Found
+    // What this server wrote last may be ahead of what it was told.
+    if let held, seen.first.map({ $0.modified < held.grant.stamp }) ?? true {
+      found = Found(held.grant.entries, upgrade: held.grant.upgrade)
+    } else {
+      guard let first = seen.first, seen.count == first.allLocks.count else { return nil }
+      found = Found(seen, upgrade: state.view.queue(first.lock).boundUpgrade(name))
+      found.isInTime = !state.view.isCooling(first)
+    }
+    found.deadline = held?.deadline
+    return found
+  }
+
+  /// Finds a lease that is held.
+  ///
+  /// - Throws: `no-such-lease`, and what 410 says of its end.
+  func find(
+    _ id: LeaseID, on lock: LockName?, within confinement: Confinement?
+  ) throws(LeaseholdError) -> Found {
+    if let lock { try checkPlain(lock) }
+    let name = EtcdNames.entry(of: id)
+    let (seen, isOver) = state.withLock { (Self.found(name, in: $0), $0.ends[name] != nil) }
+    // No entry comes back: an end is newer than whatever is still seen of it.
+    if isOver { throw over(id, nil) }
+    // A lease that was granted a moment ago may still be seen as a waiter, or not at all.
+    let known = seen.flatMap { $0.first.value.isWaiting ? nil : $0 }
+    let found = if let known { known } else { try search(id) }
+    guard !found.first.value.isWaiting else { throw over(id, nil) }
+    guard found.isInTime else { throw over(id, found.first.value.end ?? Self.expiry(of: found.first)) }
+    for entry in found.entries {
+      guard let key = EtcdNames.decoded(entry.lock), let confinement, !confinement.covers(key.text) else { continue }
+      throw confinement.refusal("This reaches a lease on a lock that token '\(confinement.token)' may not use")
+    }
+    if let lock, !found.locks.contains(EtcdNames.encoded(lock.key)) {
+      throw .foreignLease(of: EtcdNames.decoded(found.first.lock) ?? lock.key, asked: lock.key)
+    }
+    return found
+  }
+
+  /// Asks etcd for a lease that this server has not seen.
+  private func search(_ id: LeaseID) throws(LeaseholdError) -> Found {
+    let (name, deadline) = (EtcdNames.entry(of: id), Self.deadline())
+    let known = try look([.key(.locks(name)), .key(.end(name))], before: deadline)
+    guard !known.locks.isEmpty else { throw over(id, known.end) }
+    let looks = known.locks.map(QueueLook.queue) + [.key(.end(name)), .key(.inTime(name))]
+    let sight = try look(looks, before: deadline)
+    let entries = sight.queues.compactMap { $0.entry(name) }
+    guard entries.count == known.locks.count, !entries.isEmpty else { throw over(id, sight.end) }
+    var found = Found(entries, upgrade: sight.queues[0].boundUpgrade(name))
+    found.isInTime = sight.isInTime || !entries[0].value.needsMark
+    return found
+  }
+
+  /// The end of a lease whose time has passed.
+  static func expiry(of entry: QueueEntry) -> EndValue { EndValue(.expired, of: entry, at: wall()) }
+
+  /// The end of a lease that is not there.
+  func over(_ id: LeaseID, _ end: EndValue?) -> LeaseholdError {
+    guard let end = end ?? state.withLock({ $0.ends[EtcdNames.entry(of: id)] }) else { return .noSuchLease() }
+    return .over(end, key: EtcdNames.decoded(end.lock), ref: id.ref)
+  }
+
+  /// A reading of CLOCK_MONOTONIC for milliseconds of the wall clock, which is never ahead.
+  static func instant(_ wall: Int64) -> Int64 {
+    min(wall.multipliedReportingOverflow(by: 1_000_000).partialValue - HostClock.wallOffset(), HostClock.monotonic())
+  }
+}
