@@ -54,7 +54,7 @@ final class Call: Sendable {
 struct Waiter: Sendable {
   let call: Call
   var place: any QueueCall
-  /// True while somebody is about to put it on a lease of its own.
+  /// True while a thread is about to put it on a lease of its own.
   var isBinding = false
 }
 

@@ -57,7 +57,7 @@ extension EtcdLockService {
     if isNews { configuration.onFault(fault) }
   }
 
-  /// Takes in what was seen, and tells who wants to know.
+  /// Takes in what was seen, and tells the waiters and watchers of it.
   private func take(_ body: (inout ClusterView) -> [ClusterView.Change]) {
     let locks = change { state, notices in
       let changes = body(&state.view)
@@ -262,7 +262,7 @@ extension EtcdLockService {
       "was not to be had within \(call.wait.milliseconds) ms: it \(why); ask again to queue anew")
   }
 
-  /// Reads the queues that somebody waits in here: a watch may be silent for ever.
+  /// Reads the queues that have waiters here: a watch may be silent for ever.
   private func lookAtQueues() {
     let locks = state.withLock { $0.waitersByLock.keys.sorted() }
     for start in stride(from: 0, to: locks.count, by: 32) {

@@ -54,7 +54,7 @@ package enum Break {
       else: LeaseWrites.looks(first.name, entries.map(\.lock)))
   }
 
-  /// 18g: the place stays for the grace, and the cooldown after it, whoever dies.
+  /// 18g: the place stays for the grace, and the cooldown after it, whichever server dies.
   ///
   /// - Parameters:
   ///   - upgrade: The second entry, if there is one.

@@ -41,7 +41,7 @@ extension EntryValue {
     return .object(members)
   }
 
-  /// Reads what is stored; an entry that cannot be read takes the whole lock, for somebody holds it.
+  /// Reads what is stored; an entry that cannot be read takes the whole lock, for it has a holder.
   package init(stored: [UInt8]) {
     let json = JSON(stored) ?? .null
     let mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0

@@ -54,7 +54,7 @@ package enum Rule: String, CaseIterable, Sendable {
   case blocker
   /// An upgrade queues a second entry; units never grow in place.
   case upEntry
-  /// An upgrade is refused while anybody waits.
+  /// An upgrade is refused while a request waits.
   case upAlone
   /// A waiting upgrade hangs on its server's session.
   case upSession

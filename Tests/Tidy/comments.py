@@ -9,7 +9,7 @@ DOUBLES = ("Sources/LeaseholdTestKit/", "Sources/LeaseholdDelays/")
 WRONG = ("What", "Whether", "Who", "Whoever", "Whatever", "How", "Somebody", "No")
 # Strings may say so to users, who need not know the field's words.
 NAMELESS = re.compile(r"\b(?:somebody|someone|anybody|whoever|who wants)\b", re.I)
-UNMENDED = ("Sources/LeaseholdClient/", "Sources/LeaseholdEtcd/", "Sources/LeaseholdQueue/")
+UNMENDED = ("Sources/LeaseholdClient/",)
 DECLARATION = re.compile(r"^[ \t]*(?:@[^\n]*[ \t])?((?:\w+(?:\(set\))?[ \t]+)*)(?:func|init|subscript|var)\b", re.M)
 PROTOCOL = re.compile(r"^public protocol \w+[^{]*\{.*?^\}", re.M | re.S)
 

@@ -29,7 +29,7 @@ extension EtcdLockService {
     }
   }
 
-  /// Takes a call out of the table: whoever does so answers it.
+  /// Takes a call out of the table: the thread that does so answers it.
   func claim(_ call: Call) -> Bool {
     state.withLock { $0.calls.removeValue(forKey: call.number) != nil }
   }

@@ -64,7 +64,7 @@ extension EtcdLockService {
     call.client.granted(snapshot)
   }
 
-  /// Ends somebody's lease, now or after a grace.
+  /// Ends a holder's lease by force, now or after a grace.
   ///
   /// - Throws: `no-such-lease`, `forbidden`, `not-supported` for those of one user, `engine-unavailable`,
   ///   `outcome-unknown`.

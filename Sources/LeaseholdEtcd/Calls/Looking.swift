@@ -89,7 +89,7 @@ extension EtcdLockService {
     return shown
   }
 
-  /// A lock that somebody knows.
+  /// One lock, as the view of the cluster shows it.
   ///
   /// - Throws: `no-such-lock`.
   static func snapshot(

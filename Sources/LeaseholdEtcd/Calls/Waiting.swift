@@ -140,7 +140,7 @@ extension EtcdLockService {
     case .waiter(let number):
       let waiter = state.withLock { state -> Waiter? in
         if state.calls.removeValue(forKey: number) != nil { state.counters.canceled += 1 }
-        // Whoever binds it finds nobody to tell, and takes it back.
+        // The thread that binds it finds no client to tell, and takes it back.
         guard let waiter = state.waiters[number], !waiter.isBinding else { return nil }
         return Self.remove(number, from: &state)
       }

@@ -78,7 +78,7 @@ extension LockQueue {
   /// The entries of leases.
   var holders: [QueueEntry] { entries.filter { !$0.isUpgrade && !$0.value.isWaiting } }
 
-  /// The entries that somebody waits with, upgrades among them.
+  /// The entries of waiters, upgrades among them.
   var waiting: [QueueEntry] { entries.filter(\.value.isWaiting) }
 
   /// The second entry of a lease that is a writer's.
