@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from mutants import MUTANTS, STATEMENT
+from mutants import MUTANTS, STATEMENT, is_place, pattern
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SWIFT = os.environ.get("SWIFT") or "swift"
@@ -34,20 +34,10 @@ private let active = getenv("LEASEHOLD_MUTANT").flatMap { Int(String(cString: $0
 """
 
 
-def pattern(text):
-    """A text whose blanks may be any; its part in [[ ]] is what is replaced, else all of it."""
-    before, _, rest = text.partition("[[") if "[[" in text else ("", "", text)
-    part, _, after = rest.partition("]]")
-    blank = [r"\s+".join(re.escape(word) for word in piece.split()) for piece in (before, part, after)]
-    gaps = [r"\s*" if piece != piece.strip() else "" for piece in (before, after)]
-    return re.compile(f"({blank[0]}{gaps[0]})({blank[1]})(?={gaps[1]}{blank[2]})")
-
-
 def sources():
-    for folder in sorted(os.listdir(os.path.join(ROOT, "Sources"))):
-        if folder.startswith("Leasehold") and folder not in ("LeaseholdTestKit", "LeaseholdClient"):
-            for where, _, names in os.walk(os.path.join(ROOT, "Sources", folder)):
-                yield from (os.path.join(where, name) for name in sorted(names) if name.endswith(".swift"))
+    for where, _, names in os.walk(os.path.join(ROOT, "Sources")):
+        paths = [os.path.join(where, name) for name in sorted(names)]
+        yield from (path for path in paths if is_place(os.path.relpath(path, ROOT)))
 
 
 def put_in(numbers):

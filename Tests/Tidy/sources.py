@@ -208,6 +208,16 @@ def nothing_built_is_tracked(tree):
             yield f"{path}: is made by a build and must not be tracked"
 
 
+def mutants_have_their_places(tree):
+    words = {"__name__": "mutants"}
+    exec(tree.text("Tests/Mutants/mutants.py"), words)  # noqa: S102
+    texts = [text for path, text in tree.files.items() if words.get("MUTANTS") and words["is_place"](path)]
+    for mutant in words.get("MUTANTS", ()):
+        count = sum(len(words["pattern"](mutant.old).findall(text)) for text in texts)
+        if count != 1:
+            yield f"Tests/Mutants/mutants.py: '{mutant.name}': its text is there {count} times: {mutant.old}"
+
+
 CHECKS = [
     csysv_is_fenced, libmicrohttpd_is_fenced, early_answers_are_fenced, gnutls_is_fenced, the_host_is_fenced,
     supervision_is_fenced, the_build_is_fenced, leaves_know_nobody,
@@ -218,4 +228,5 @@ CHECKS = [
     files_are_short, functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly,
     nothing_is_forced,
     text_from_outside_is_compared_as_bytes, nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,
+    mutants_have_their_places,
 ]

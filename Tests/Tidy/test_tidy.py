@@ -62,6 +62,9 @@ BAD = {
     "nothing_is_left_to_do": {"Sources/SysV/B.swift": "// TO" + "DO: more\n"},
     "nothing_names_one_machine": {"docs/b.md": "see /wo" + "rk/x\n"},
     "nothing_built_is_tracked": {"Package.resolved": "{}\n"},
+    "mutants_have_their_places": {
+        "Tests/Mutants/mutants.py": "import re, types\nMUTANTS = [types.SimpleNamespace(name='a', old='none')]\n"
+        "pattern, is_place = re.compile, re.compile('Sources').match\n"},
     "the_project_is_named_alike": {"docs/install.md": "docker run leasehold:1.1.9\n"},
     "error_codes_are_documented": {"openapi.yaml": GOOD["openapi.yaml"].replace("400", "401")},
     "operations_are_documented_in_order": {"openapi.yaml": GOOD["openapi.yaml"].replace("readA", "seeA")},
