@@ -61,7 +61,8 @@ let tests: [Target] =
     .testTarget(
       name: "EtcdTests",
       dependencies: [
-        "EtcdGateway", "HTTPExchange", "JSONText", "Leasehold", "LeaseholdEtcd", "LeaseholdHost", "LeaseholdTestKit",
+        "EtcdGateway", "HTTPExchange", "JSONText", "Leasehold", "LeaseholdEtcd", "LeaseholdHost", "LeaseholdQueue",
+        "LeaseholdTestKit",
       ], swiftSettings: strict),
     .testTarget(
       name: "SettingsTests",

@@ -23,6 +23,11 @@ package final class EtcdGateway: Sendable {
 
   /// The time that an endpoint has where there is another one.
   private static let patience: Int64 = 500_000_000
+  /// The time after which endpoints get more of it.
+  ///
+  /// A leader is lost and another chosen by then, as a rule. What was handed to the lost one is never answered: it has
+  /// to be sent again soon after.
+  private static let electionMax: Int64 = 3_000_000_000
   /// The pause after all endpoints have failed once.
   private static let pause: Int64 = 50_000_000
 
@@ -31,6 +36,8 @@ package final class EtcdGateway: Sendable {
   private let token = Mutex<String?>(nil)
   /// The endpoint that answered last.
   private let preferred = Atomic<Int>(0)
+  private let sent = Atomic<UInt64>(0)
+  private let unknowns = Atomic<UInt64>(0)
 
   /// Makes a gateway; it connects with its first call.
   package init(_ configuration: Configuration) {
@@ -40,6 +47,12 @@ package final class EtcdGateway: Sendable {
 
   /// The addresses of the endpoints.
   package var endpoints: [String] { members.map(\.name) }
+
+  /// Requests sent, repeated ones included.
+  package var requests: UInt64 { sent.load(ordering: .relaxed) }
+
+  /// Changes of which nobody said how they went.
+  package var unknownOutcomes: UInt64 { unknowns.load(ordering: .relaxed) }
 
   // MARK: Calls
 
@@ -147,22 +160,25 @@ package final class EtcdGateway: Sendable {
   func ask(
     _ path: String, _ request: EtcdRequest, changes: Bool = false, before deadline: Int64
   ) throws(EtcdFailure) -> (json: JSON, isRepeat: Bool) {
+    let begun = HostClock.monotonic()
     var (mayBeDone, renewals, last) = (false, 0, "there was no time to ask")
     var index = preferred.load(ordering: .relaxed)
     var failures = 0
     var reached = false
     while HostClock.monotonic() < deadline {
       let member = members[index % members.count]
-      let patience = Self.patience << Int64(min(failures / members.count, 4))
-      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + patience)
+      let now = HostClock.monotonic()
+      let patience = now - begun < Self.electionMax ? Self.patience : max(Self.patience, (deadline - now) / 2)
+      let end = members.count == 1 ? deadline : min(deadline, now + patience)
       let token = try currentToken(before: deadline)
+      sent.add(1, ordering: .relaxed)
       switch member.ask(path, request.bytes, token: token, before: end) {
       case .answered(let json):
         if failures > 0 { preferred.store(index % members.count, ordering: .relaxed) }
         return (json, mayBeDone)
       case .refused(let refusal, let reason):
         // Of an earlier attempt it says nothing.
-        if mayBeDone, changes { throw .unknown(reason) }
+        if mayBeDone, changes { throw unknown(reason) }
         throw .refused(refusal, reason)
       case .wantsToken(let reason):
         guard user != nil, renewals < 2 else { throw .refused(.denied, reason) }
@@ -173,6 +189,9 @@ package final class EtcdGateway: Sendable {
         mayBeDone = mayBeDone || done
         reached = reached || done
         failures += 1
+        // Calls that begin now need not find out as well.
+        _ = preferred.compareExchange(
+          expected: index % members.count, desired: (index + 1) % members.count, ordering: .relaxed)
         index += 1
         guard failures % members.count == 0 else { continue }
         // Where no member listens, waiting does not help; where one does, a leader may be chosen meanwhile.
@@ -180,7 +199,12 @@ package final class EtcdGateway: Sendable {
         HostClock.sleep(nanoseconds: min(Self.pause, max(0, deadline - HostClock.monotonic())))
       }
     }
-    throw mayBeDone && changes ? .unknown(last) : .unavailable(last)
+    throw mayBeDone && changes ? unknown(last) : .unavailable(last)
+  }
+
+  private func unknown(_ reason: String) -> EtcdFailure {
+    unknowns.add(1, ordering: .relaxed)
+    return .unknown(reason)
   }
 
   /// The token of our user, asked for where there is none; `nil` without a user.

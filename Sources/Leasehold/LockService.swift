@@ -92,6 +92,10 @@ public protocol LockService: AnyObject, Sendable {
   func renew(
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
+  /// Renews many, each as if it were alone; answers one result for each, in order.
+  func renew(
+    _ leases: [LeaseID], ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [Result<LeaseSnapshot, LeaseholdError>]
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   ///
   /// A `caller` releases only leases of its own: of the same token, or without one of the same user. Leases that are
@@ -174,6 +178,15 @@ public protocol ProcessService: AnyObject, Sendable {
 }
 
 extension LockService {
+  /// Renews one after the other.
+  public func renew(
+    _ leases: [LeaseID], ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [Result<LeaseSnapshot, LeaseholdError>] {
+    leases.map { lease in
+      Result { () throws(LeaseholdError) in try renew(lease, on: nil, ttl: ttl, within: confinement, at: now) }
+    }
+  }
+
   /// One own lock with as many holders and waiters as an answer usually lists.
   ///
   /// - Throws: As ``lock(_:listed:)``.

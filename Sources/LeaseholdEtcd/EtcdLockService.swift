@@ -115,6 +115,12 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
       status.waiters = state.view.waiterCount
       status.leases = state.view.places.count - min(state.view.places.count, state.view.waiterCount)
       status.counters = state.counters
+      status.cooling = state.view.coolingCount
+      status.leases -= min(status.leases, status.cooling)
+      var cluster = ClusterStatus()
+      (cluster.versions, cluster.watchRestarts) = (state.versions, state.watchRestarts)
+      (cluster.requests, cluster.unknownOutcomes) = (gateway.requests, gateway.unknownOutcomes)
+      status.cluster = cluster
       if let fault = state.fault { status.faults = [ServiceFault(.cluster, fault)] }
       return status
     }

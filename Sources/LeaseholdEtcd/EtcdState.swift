@@ -103,11 +103,42 @@ struct EtcdState: Sendable {
   var watches = LockWatchTable()
   let log: EventLog
   var counters = ServiceCounters()
+  /// The versions of the members that answered last.
+  var versions: [String] = []
+  var watchRestarts: UInt64 = 0
   /// Idempotency-Keys that were taken back here.
   var canceled = CanceledKeys()
+  /// The last write of ours that the watch has still to tell of, and since when: nanoseconds of CLOCK_MONOTONIC.
+  var untold: (revision: Int64, since: Int64)?
+  /// The chores that the clock has begun.
+  var chores: Set<EtcdLockService.Chore> = []
   var isDraining = false
   /// Why etcd cannot be used; `nil` where it can.
   var fault: String?
+}
+
+extension EtcdState {
+  /// The time in which the watch tells of a write, where it is well.
+  private static let silenceMax: Int64 = 400_000_000
+
+  /// Notes a write of ours.
+  mutating func wrote(_ revision: Int64, at now: Int64) {
+    if view.revision < revision { untold = untold ?? (revision, now) }
+  }
+
+  /// Tells whether the watch should have told of a write of ours long since; says so once a while.
+  ///
+  /// A member that is cut off, or stopped, keeps its watches open.
+  mutating func isWatchSilent(at now: Int64) -> Bool {
+    guard let (revision, since) = untold else { return false }
+    if view.revision >= revision {
+      untold = nil
+    } else if now - since > Self.silenceMax {
+      untold = (revision, now + Self.silenceMax)
+      return true
+    }
+    return false
+  }
 }
 
 /// The ring of events, whose accesses the state's mutex orders.

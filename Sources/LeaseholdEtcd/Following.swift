@@ -28,6 +28,7 @@ extension EtcdLockService {
         defer { self.watch.withLock { $0 = nil } }
         tell(fault: nil)
         mustLook = !hear(watch)
+        state.withLock { $0.watchRestarts += isStopped.load(ordering: .relaxed) ? 0 : 1 }
       } catch {
         tell(fault: error.reason)
         HostClock.sleep(nanoseconds: Self.second / 5)
@@ -157,10 +158,15 @@ extension EtcdLockService {
   func openSession(before deadline: Int64) throws(EtcdFailure) {
     let sent = HostClock.monotonic()
     let lease = try gateway.grantLease(seconds: 5, before: deadline)
+    try writeSession(lease, before: deadline)
+    state.withLock { $0.session = Session(lease: lease, sent: sent) }
+  }
+
+  /// Says who a session is of.
+  private func writeSession(_ lease: Int64, before deadline: Int64) throws(EtcdFailure) {
     let key = "\(store.names.prefix)s/\(String(UInt64(bitPattern: lease), radix: 16))"
     let put = EtcdOperation.put(key, value: Array(configuration.server.utf8), lease: lease)
     _ = try gateway.commit(EtcdTransaction(if: [], then: [put]), before: deadline)
-    state.withLock { $0.session = Session(lease: lease, sent: sent) }
   }
 
   /// The lease that waiters hang on.
@@ -178,7 +184,11 @@ extension EtcdLockService {
       state.session = nil
       for waiter in state.waiters.values where !waiter.isBinding {
         _ = Self.remove(waiter.call.number, from: &state)
-        notices.append { [self] in refuse(waiter.call, .placeLost()) }
+        // Where the session lives on, what waits on it would block the lock until it ends.
+        notices.append { [self] in
+          refuse(waiter.call, .placeLost())
+          giveUp(waiter)
+        }
       }
     }
   }
@@ -191,7 +201,13 @@ extension EtcdLockService {
     let sent = HostClock.monotonic()
     do throws(EtcdFailure) {
       guard try gateway.keepAlive(session.lease, before: sent + 2 * Self.second) != nil else {
-        return loseSession(session.lease)
+        // A member that was cut off says that of what lives, too: a write tells.
+        do throws(EtcdFailure) {
+          try writeSession(session.lease, before: sent + 2 * Self.second)
+        } catch .refused(.leaseGone, _) {
+          loseSession(session.lease)
+        }
+        return
       }
       state.withLock { if $0.session?.lease == session.lease { $0.session?.sent = sent } }
     } catch {
@@ -203,20 +219,52 @@ extension EtcdLockService {
 
   /// Turns until the service stops: waits that are over, leases that ran out, and what is done every now and then.
   func runClock() {
-    var next = (keep: Int64(0), look: Int64(0), reconcile: Int64(0), refresh: Int64(0), collect: Int64(0))
+    var next = [Int64](repeating: 0, count: Chore.allCases.count)
     while !isStopped.load(ordering: .relaxed) {
       let now = HostClock.monotonic()
       turned.store(now, ordering: .relaxed)
+      if state.withLock({ $0.isWatchSilent(at: now) }) { watch.withLock { $0?.cancel() } }
       let due = expire(at: now)
-      if now >= next.keep, run({ [self] in keepSession() }) { next.keep = now + 3 * Self.second / 2 }
-      if now >= next.look, run({ [self] in lookAtQueues() }) { next.look = now + Self.second }
-      if now >= next.reconcile, run({ [self] in reconcile() }) { next.reconcile = now + 2 * Self.second }
-      if now >= next.refresh, run({ [self] in store.leases.refresh(before: Self.deadline()) }) {
-        next.refresh = now + Self.second / 5
+      for chore in Chore.allCases where now >= next[chore.rawValue] && begin(chore) {
+        next[chore.rawValue] = now + chore.pause
       }
-      if now >= next.collect, run({ [self] in collect() }) { next.collect = now + 10 * Self.second }
       alarm.sleep(until: min(due, now + Self.second / 5))
     }
+  }
+
+  /// The things that are done every now and then.
+  enum Chore: Int, CaseIterable {
+    case keep, look, reconcile, refresh, collect, identify
+
+    /// Nanoseconds from one beginning to the next.
+    fileprivate var pause: Int64 {
+      switch self {
+      case .keep: 1_500_000_000
+      case .look: 1_000_000_000
+      case .reconcile: 2_000_000_000
+      case .refresh: 200_000_000
+      case .collect: 10_000_000_000
+      case .identify: 60_000_000_000
+      }
+    }
+  }
+
+  /// Begins a chore on a thread of its own; false while it is still being done, or where there is no thread.
+  private func begin(_ chore: Chore) -> Bool {
+    guard state.withLock({ $0.chores.insert(chore).inserted }) else { return false }
+    let isBegun = run { [self] in
+      switch chore {
+      case .keep: keepSession()
+      case .look: lookAtQueues()
+      case .reconcile: reconcile()
+      case .refresh: store.leases.refresh(before: Self.deadline())
+      case .collect: collect()
+      case .identify: identify()
+      }
+      _ = state.withLock { $0.chores.remove(chore) }
+    }
+    if !isBegun { _ = state.withLock { $0.chores.remove(chore) } }
+    return isBegun
   }
 
   /// Ends waits and leases whose time is over; tells when the next one is.
@@ -282,6 +330,12 @@ extension EtcdLockService {
       HostClock.sleep(nanoseconds: Self.second / 2)
       if isBehind() { watch.withLock { $0?.cancel() } }
     }
+  }
+
+  /// Asks the members for their versions.
+  private func identify() {
+    let found = gateway.versions(before: Self.deadline()).compactMap { try? $0.version.get() }
+    if !found.isEmpty { state.withLock { $0.versions = Set(found).sorted() } }
   }
 
   /// Forgets the kinds of locks that nobody has used for a while.

@@ -289,6 +289,8 @@ public final class Server: Sendable {
   static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: HostClock.monotonic()) }
 
   func writer(at now: MonotonicInstant) -> AnswerWriter {
-    AnswerWriter(now: now, wallOffset: wallOffset.load(ordering: .relaxed))
+    AnswerWriter(
+      now: now, wallOffset: wallOffset.load(ordering: .relaxed),
+      expiryPrecision: engine.traits.expiryPrecision.milliseconds)
   }
 }

@@ -228,6 +228,30 @@ class EtcdEngine(unittest.TestCase):
         self.assertEqual(self.b.post("/locks/cool/acquire?ttl=5s&wait=20s")[0], 201)
         self.assertGreaterEqual(time.monotonic() - begun, 5.9)
 
+    def test_many_are_renewed_at_once_each_on_its_own(self):
+        leases = [self.a.post(f"/locks/many{n}/acquire?ttl=10s")[1]["lease"] for n in range(20)]
+        self.assertEqual(call(self.b.port, "DELETE", f"/leases/{leases[7]}")[0], 200)
+        status, answer = self.b.post("/leases/renew?ttl=60s&leases=" + ",".join(leases))
+        self.assertEqual(status, 200, answer)
+        self.assertEqual([lease["lease"] for lease in answer["renewed"]], leases[:7] + leases[8:])
+        self.assertTrue(all(lease["ttl_ms"] == 60_000 for lease in answer["renewed"]))
+        self.assertEqual([(lost["lease"], lost["code"]) for lost in answer["lost"]], [(leases[7], "released")])
+
+    def test_the_engine_tells_of_itself(self):
+        _, lease = self.a.post("/locks/traits/acquire?ttl=2500ms")
+        self.assertEqual((lease["ttl_ms"], lease["expiry_precision_ms"]), (2500, 2500))
+        eventually(lambda: call(self.a.port, "GET", "/version")[1]["engine"]["versions"], "etcd's version is known")
+        engine = call(self.a.port, "GET", "/version")[1]["engine"]
+        self.assertEqual((engine["name"], engine["ttl_min_ms"]), ("etcd", 2000))
+        self.assertRegex(engine["versions"][0], "^3[.]")
+        connection = http.client.HTTPConnection("127.0.0.1", self.a.port)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        self.assertRegex(text, "leasehold_cluster_requests_total [1-9]")
+        self.assertIn("leasehold_cluster_unknown_outcomes_total", text)
+        self.assertIn("leasehold_cluster_watch_restarts_total", text)
+
     def test_an_operator_gives_a_holder_some_time(self):
         _, lease = self.a.post("/locks/grace/acquire?ttl=60s")
         status, answer = self.b.post(f"/leases/{lease['ref']}/break?after=4s&reason=maintenance")

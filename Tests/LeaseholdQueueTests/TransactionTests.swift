@@ -289,6 +289,8 @@ struct TransactionTests {
     #expect(later.guards == [.modified(.entry(lock: "a", "e"), 45)])
     #expect(later.writes.contains(.put(.inTime("e"), .bytes([]), on: .marker(3_000))))
     #expect(later.writes.contains(.put(.end("e"), .end(end), on: .tombstone)))
+    let now = try #require(Break.later([entry("e", at: 45)], upgrade: nil, end, grace: 0))
+    #expect(now.writes.contains(.delete(.inTime("e"))))
     #expect(Break.now([], end) == nil)
   }
 

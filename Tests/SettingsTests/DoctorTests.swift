@@ -30,6 +30,26 @@ import Testing
     #expect(ServiceCheck.namespace(nil, "ipc:[6]").level == .note)
   }
 
+  @Test(
+    "An etcd that may read what is old is named, with the version that does not",
+    arguments: [
+      ("3.4.19", nil), ("3.4.23", "3.4.42"), ("3.4.42", nil), ("3.5.0", "3.5.28"), ("3.5.27", "3.5.28"),
+      ("3.5.28", nil), ("3.6.8", "3.6.9"), ("3.6.9", nil), ("3.7.0", nil), ("3.5.1-rc.1", "3.5.28"), ("3.5", nil),
+      ("", nil),
+      ("9999999999999999999999.1.1", nil), ("x.y.z", nil),
+    ] as [(String, String?)])
+  func oldEtcd(_ version: String, _ better: String?) {
+    let engine = JSON.object([JSON.Member("versions", .array([.string(version)]))])
+    let findings = ClusterCheck.findings(engine)
+    #expect(findings.map(\.level) == [better == nil ? .ok : .note])
+    #expect(findings.map(\.fix) == [better.map { "# upgrade etcd to \($0) or later" }])
+  }
+
+  @Test("An engine without a cluster is not spoken of") func noCluster() {
+    #expect(ClusterCheck.findings(.null).isEmpty)
+    #expect(ClusterCheck.findings(.object([JSON.Member("name", .string("local"))])).isEmpty)
+  }
+
   @Test(arguments: [
     ("unix:/run/leasehold/leasehold.sock", true), ("http://localhost:31818", true), ("http://127.0.0.1:31818", true),
     ("https://[::1]:31818", true), ("https://locks.example.org:31818", false), ("http://10.1.2.3:31818", false),

@@ -97,6 +97,21 @@ public struct LedgerStatus: Sendable {
   public init() {}
 }
 
+/// The figures of an engine that keeps its locks in a cluster.
+public struct ClusterStatus: Sendable {
+  /// The versions of the members that answered last, each once.
+  public var versions: [String] = []
+  /// Requests sent, repeated ones included.
+  public var requests: UInt64 = 0
+  /// Changes of which nobody said how they went.
+  public var unknownOutcomes: UInt64 = 0
+  /// The times that the changes of others had to be followed anew.
+  public var watchRestarts: UInt64 = 0
+
+  /// Everything at zero.
+  public init() {}
+}
+
 /// The state of the service, and its counts.
 public struct ServiceStatus: Sendable {
   /// The states of a service.
@@ -129,6 +144,8 @@ public struct ServiceStatus: Sendable {
   public var counters = ServiceCounters()
   /// The numbers of an engine that keeps a ledger on this host; `nil` for others.
   public var ledger: LedgerStatus?
+  /// The numbers of an engine that keeps its locks in a cluster; `nil` for others.
+  public var cluster: ClusterStatus?
 
   /// Everything at zero.
   public init() {}

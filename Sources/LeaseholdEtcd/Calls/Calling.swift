@@ -94,6 +94,7 @@ extension EtcdLockService {
       switch error.code {
       case .locked: state.counters.busy += 1
       case .waitTimeout: state.counters.timedOut += 1
+      case .deadlock: state.counters.deadlocks += 1
       default: state.counters.refused += 1
       }
       return true
@@ -177,6 +178,7 @@ extension EtcdLockService {
     do throws(EtcdFailure) {
       let outcome = try store.send(transaction, session: session, before: deadline)
       if case .sessionGone = outcome { loseSession(session) }
+      if case .done(let written) = outcome { state.withLock { $0.wrote(written.revision, at: HostClock.monotonic()) } }
       return outcome
     } catch {
       if case .unknown = error { unknown() }

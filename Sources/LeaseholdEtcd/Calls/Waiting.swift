@@ -19,7 +19,11 @@ extension EtcdLockService {
     let (isOurs, told) = change { state, notices -> (Bool, Held) in
       guard state.calls.removeValue(forKey: call.number) != nil else { return (false, held) }
       guard isInTime else { return (true, held) }
-      if grant.isReplay { state.counters.replayed += 1 } else { state.counters.granted += 1 }
+      switch call.wanted {
+      case .mode: state.counters.converted += 1
+      case .lease where grant.isReplay: state.counters.replayed += 1
+      case .lease: state.counters.granted += 1
+      }
       let earlier = state.held[place.name]
       held.followers = earlier?.followers ?? []
       if case .mode = call.wanted, let earlier {

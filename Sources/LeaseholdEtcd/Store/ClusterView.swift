@@ -65,6 +65,9 @@ struct ClusterView: Sendable {
     entry.value.needsMark && !entry.value.isWaiting && !inTime.contains(entry.name)
   }
 
+  /// The leases whose time is over, while their places are kept.
+  var coolingCount: Int { places.keys.count { name in entries(name).first.map(isCooling) ?? false } }
+
   /// Takes in what a watch tells.
   mutating func apply(_ events: [EtcdEvent]) -> [Change] {
     var ends: [String: EndValue] = [:]

@@ -6,6 +6,8 @@ struct AnswerWriter {
   let now: MonotonicInstant
   /// CLOCK_REALTIME less CLOCK_MONOTONIC, for what is displayed.
   let wallOffset: Int64
+  /// Milliseconds that a lease may go on after its end; 0 where it does not.
+  var expiryPrecision: Int64 = 0
 
   /// The whole of a lease, with its id, left open: only for its holder.
   func lease(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
@@ -28,6 +30,7 @@ struct AnswerWriter {
       json.append(UInt8(ascii: "}"))
     }
     if lease.isBreaking { breaking(lease, into: &json) }
+    if expiryPrecision > 0 { json.member("expiry_precision_ms", Int(expiryPrecision)) }
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as all programs use the same.

@@ -115,11 +115,11 @@ enum Leases {
     let ttl = try call.timeToLive(isBound: true)
     var renewed: [LeaseSnapshot] = []
     var lost: [(lease: LeaseID, error: LeaseholdError)] = []
-    for lease in leases {
-      do throws(LeaseholdError) {
-        renewed.append(
-          try call.server.engine.locks.renew(lease, on: nil, ttl: ttl, within: call.confinement, at: call.now))
-      } catch {
+    let results = call.server.engine.locks.renew(leases, ttl: ttl, within: call.confinement, at: call.now)
+    for (lease, result) in zip(leases, results) {
+      switch result {
+      case .success(let snapshot): renewed.append(snapshot)
+      case .failure(let error):
         guard error.isAboutLease else { throw error.adding([("ref", .text(lease.ref))]) }
         lost.append((lease, error))
       }

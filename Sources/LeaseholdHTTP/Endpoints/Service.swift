@@ -66,9 +66,9 @@ enum Service {
   }
 
   static func version(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let versions = call.server.versions
+    let engine = call.server.engine
     var body = ResponseBuffer()
-    body.append("\(versions.json)\n")
+    body.append("\(call.server.versions.json(engine.traits, engine.life.status().cluster))\n")
     return .respond(Response(status: 200, contentType: "application/json", body: body))
   }
 

@@ -15,6 +15,7 @@ struct Metrics {
   func write(into text: inout ResponseBuffer) {
     leases(&text)
     if let figures = status.ledger { ledger(figures, &text) }
+    if let figures = status.cluster { cluster(figures, &text) }
     kernel(&text)
     http(&text)
     process(&text)
@@ -102,6 +103,18 @@ struct Metrics {
       "leasehold_suspect_slots", "gauge",
       "Slots of foreign sets that the last daemon had half taken.",
       UInt64(recovery.suspects), &text)
+  }
+
+  private func cluster(_ cluster: ClusterStatus, _ text: inout ResponseBuffer) {
+    single(
+      "leasehold_cluster_requests_total", "counter", "Requests to the cluster, repeated ones included.",
+      cluster.requests, &text)
+    single(
+      "leasehold_cluster_unknown_outcomes_total", "counter", "Changes of which the cluster did not say how they went.",
+      cluster.unknownOutcomes, &text)
+    single(
+      "leasehold_cluster_watch_restarts_total", "counter", "Times that the changes of others were followed anew.",
+      cluster.watchRestarts, &text)
   }
 
   private func kernel(_ text: inout ResponseBuffer) {

@@ -28,6 +28,7 @@ struct ServiceCheck {
       Self.isHere(endpoint.address)
         ? Self.namespace(ready["ipc_namespace"].int, TextFile.link("/proc/self/ns/ipc"))
         : .note("IPC namespace", "not compared: the service may be on another host, whose native programs it meets"))
+    findings += ClusterCheck.findings((try? connection.send(Request("GET", ["version"])).json["engine"]) ?? .null)
     let sets = (try? connection.send(Request("GET", ["semaphores"], query: [("limit", "1000")])).json) ?? .null
     let uid = sets["semaphores"].elements.first { $0["leasehold"]["role"].string == "control" }?["uid"].int
     findings += missingUnits(connection)

@@ -42,5 +42,14 @@ import Testing
       AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0).lease(told, into: &$0)
     }
     #expect(text.hasSuffix(",\"sysv\":null"))
+    let late = written {
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, expiryPrecision: 2_500).lease(told, into: &$0)
+    }
+    #expect(late.hasSuffix(",\"sysv\":null,\"expiry_precision_ms\":2500"))
+  }
+
+  @Test func theVersionTellsWhatTheEngineIsAndLacks() throws {
+    let answer = try bare().answer("GET", "/version")
+    #expect(answer.body.contains(#""engine":{"name":"fake","ttl_min_ms":1,"expiry_precision_ms":0,"lacks":[]}"#))
   }
 }
