@@ -20,6 +20,15 @@ extension JSONBuffer where Self: ~Copyable {
   @inlinable
   public mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
     append(UInt8(ascii: "\""))
+    appendEscaped(text)
+    append(UInt8(ascii: "\""))
+  }
+
+  /// Appends a text, escaped and without quotes.
+  ///
+  /// - Parameter text: UTF-8; whatever else it is stays so.
+  @inlinable
+  public mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>) {
     var start = 0
     for index in 0..<text.count {
       let byte = text[index]
@@ -29,7 +38,6 @@ extension JSONBuffer where Self: ~Copyable {
       start = index + 1
     }
     append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
-    append(UInt8(ascii: "\""))
   }
 
   @usableFromInline

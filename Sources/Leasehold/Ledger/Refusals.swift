@@ -45,52 +45,46 @@ extension Ledger {
   }
 
   func locked(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
-    contended(.locked, lock, after: "; ask with wait=10s to queue for it, or try again later", at: now)
+    contended(.locked, lock, at: now) {
+      .contention($0, "; ask with wait=10s to queue for it, or try again later")
+    }
   }
 
   func waitTimedOut(_ lock: Lock, after wait: TimeSpan, at now: MonotonicInstant) -> LeaseholdError {
-    contended(
-      .waitTimeout, lock, before: "was not to be had within \(wait.milliseconds) ms: it ",
-      after: "; ask again to queue anew", at: now)
+    contended(.waitTimeout, lock, at: now) { hindrance in
+      .sentence(
+        "Lock '\(lock.key)' was not to be had within \(wait.milliseconds) ms: it \(hindrance); ask again to queue "
+          + "anew.")
+    }
   }
 
   func queueFull(_ lock: Lock, _ limit: String, _ most: Int, at now: MonotonicInstant) -> LeaseholdError {
-    contended(
-      .queueFull, lock, after: ", and \(most) or more wait already (\(limit)); try again later", at: now
-    ).adding([("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))])
+    contended(.queueFull, lock, at: now) { hindrance in
+      .sentence("Lock '\(lock.key)' \(hindrance), and \(most) or more wait already (\(limit)); try again later.")
+    }.adding([("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))])
   }
 
   func inUse(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
-    lock.isIdle
-      ? contended(
-        .inUse, lock, what: "is held by processes that did not come through this service",
-        after: "; end them first (see 'sysv' and ipcs -s -i)", at: now, mayPass: false)
-      : contended(
-        .inUse, lock, after: "; wait until nobody has or wants it, or give force=true to end its leases", at: now,
-        mayPass: false)
+    contended(.inUse, lock, at: now, mayPass: false) { hindrance in
+      lock.isIdle
+        ? .contention(
+          "is held by processes that did not come through this service",
+          "; end them first (see 'sysv' and ipcs -s -i)")
+        : .contention(hindrance, "; wait until nobody has or wants it, or give force=true to end its leases")
+    }
   }
 
   private func contended(
-    _ code: LeaseholdError.Code, _ lock: Lock, before: String = "", what: String? = nil, after: String,
-    at now: MonotonicInstant, mayPass: Bool = true
+    _ code: LeaseholdError.Code, _ lock: Lock, at now: MonotonicInstant, mayPass: Bool = true,
+    _ wording: (_ hindrance: StaticString) -> LeaseholdError.Wording
   ) -> LeaseholdError {
     // Where leases have every unit of an own lock there is none to ask the kernel for.
     let isAllOut = lock.place.isOwn && lock.unitsOut == lock.capacity
     let shown = snapshot(lock, holders: 10, waiters: 0, value: isAllOut ? .some(0) : nil)
     let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
     let left = TimeSpan(nanoseconds: next - now.nanoseconds)
-    // It is put together in memory that is there: no other refusal is as frequent.
-    var detail = ""
-    detail.reserveCapacity(224)
-    detail += "Lock '"
-    detail += lock.key.text
-    detail += "' "
-    detail += before
-    detail += what ?? hindrance(of: lock, shown)
-    detail += after
-    detail += "."
     return LeaseholdError(
-      code, detail, contention: shown,
+      code, wording(hindrance(of: lock, shown)), contention: shown,
       retryAfter: mayPass ? max(.seconds(1), next == 0 ? .seconds(1) : left) : nil)
   }
 

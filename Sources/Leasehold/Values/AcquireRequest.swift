@@ -34,42 +34,47 @@ public struct AcquireRequest: Sendable {
   /// The lock, of several the first.
   public var want: Want
   /// The other locks, at most ``Limits/wants`` - 1: all are taken at once or none.
-  public var others: [Want] = []
+  public var others: [Want]
   /// The time that the lease lives without being renewed; zero means no deadline, for bound leases only.
   public var ttl: TimeSpan
   /// The time to queue; zero means not at all.
-  public var wait = TimeSpan.zero
+  public var wait: TimeSpan
   /// Refuse at once when that many wait already.
   public var maxWaiters: Int?
   /// Free text shown to every caller, at most ``Limits/ownerBytes``.
   public var owner: String?
   /// True when the lease ends with the caller's connection.
-  public var bindsConnection = false
+  public var bindsConnection: Bool
   /// The process that the lease ends with.
   public var process: ProcessBinding?
   /// The time for which the slots stay taken after the lease expired or was broken.
-  public var cooldown = TimeSpan.zero
+  public var cooldown: TimeSpan
   /// Leases that the caller keeps while it waits: what tells a wait that would never end.
-  public var holding: [LeaseID] = []
+  public var holding: [LeaseID]
   /// True when the end of the lease is not remembered: only the service itself knows of it.
-  public var leavesNoTrace = false
+  public var leavesNoTrace: Bool
   /// A retry with the same key gets the same lease.
   public var idempotencyKey: String?
   /// Where the request came from.
   public var caller: Caller
+}
 
+extension AcquireRequest {
   /// A request for a lock with everything else at its default.
   public init(key: LockKey, ttl: TimeSpan, caller: Caller) {
-    want = Want(LockName(key))
-    self.ttl = ttl
-    self.caller = caller
+    self.init(Want(LockName(key)), ttl: ttl, caller: caller)
   }
 
-  /// A request for what is wanted, with everything else at its default.
-  public init(_ want: Want, ttl: TimeSpan, caller: Caller) {
-    self.want = want
-    self.ttl = ttl
-    self.caller = caller
+  /// A request for what is wanted: whole at once, because one that is filled in later is copied on the way.
+  public init(
+    _ want: Want, others: [Want] = [], ttl: TimeSpan, wait: TimeSpan = .zero, maxWaiters: Int? = nil,
+    owner: String? = nil, bindsConnection: Bool = false, cooldown: TimeSpan = .zero, holding: [LeaseID] = [],
+    idempotencyKey: String? = nil, caller: Caller
+  ) {
+    self.init(
+      want: want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: owner,
+      bindsConnection: bindsConnection, process: nil, cooldown: cooldown, holding: holding, leavesNoTrace: false,
+      idempotencyKey: idempotencyKey, caller: caller)
   }
 
   /// One request for each lock: the first is this one, the others carry no more than what they want and the ttl.

@@ -22,13 +22,21 @@ public final class LeaseholdError: Error, Sendable {
     case null
   }
 
+  /// A sentence, or what it is made of: nothing is said more often than that a lock is held, so that one is put
+  /// together where it is written.
+  public enum Wording: Sendable {
+    case sentence(String)
+    /// The name of the contended lock comes before it: why it is not to be had, and what to do.
+    case contention(StaticString, StaticString)
+  }
+
   /// A fact that goes with an error: a member of the problem document.
   public typealias Fact = (name: String, value: Value)
 
   /// The stable code.
   public let code: Code
-  /// One sentence that says what to do.
-  public let detail: String
+  /// The sentence that says what to do.
+  public let wording: Wording
   /// Named facts, in order.
   public let facts: [Fact]
   /// The lock that is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
@@ -39,28 +47,44 @@ public final class LeaseholdError: Error, Sendable {
   public let retryAfter: TimeSpan?
 
   /// Makes an error.
-  public init(
+  public convenience init(
     _ code: Code, _ detail: String, facts: [Fact] = [], contention: LockSnapshot? = nil,
     circle: [DeadlockStep]? = nil, retryAfter: TimeSpan? = nil
   ) {
+    self.init(
+      code, .sentence(detail), facts: facts, contention: contention, circle: circle, retryAfter: retryAfter)
+  }
+
+  init(
+    _ code: Code, _ wording: Wording, facts: [Fact] = [], contention: LockSnapshot?, circle: [DeadlockStep]? = nil,
+    retryAfter: TimeSpan?
+  ) {
     self.code = code
-    self.detail = detail
+    self.wording = wording
     self.facts = facts
     self.contention = contention
     self.circle = circle
     self.retryAfter = retryAfter
   }
 
+  /// One sentence that says what to do.
+  public var detail: String {
+    switch wording {
+    case .sentence(let text): text
+    case .contention(let hindrance, let advice): "Lock '\(contention?.key.text ?? "")' \(hindrance)\(advice)."
+    }
+  }
+
   /// The same error with more facts, and with something before its sentence.
   public func adding(_ facts: [Fact], before prefix: String = "") -> LeaseholdError {
     LeaseholdError(
-      code, prefix + detail, facts: self.facts + facts, contention: contention, circle: circle,
+      code, .sentence(prefix + detail), facts: self.facts + facts, contention: contention, circle: circle,
       retryAfter: retryAfter)
   }
 
   /// The same error about a lock as another caller may see it.
   public func showing(_ contention: LockSnapshot) -> LeaseholdError {
-    LeaseholdError(code, detail, facts: facts, contention: contention, circle: circle, retryAfter: retryAfter)
+    LeaseholdError(code, wording, facts: facts, contention: contention, circle: circle, retryAfter: retryAfter)
   }
 }
 

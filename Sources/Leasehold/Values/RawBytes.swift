@@ -4,10 +4,26 @@
 extension UnsafeRawBufferPointer {
   /// Returns true when every byte is ASCII, no smaller than `least` (at most 0x80), and not DEL.
   public func isPlainASCII(from least: UInt8 = 0x20) -> Bool {
-    let (ones, tops) = (UInt64(0x0101_0101_0101_0101), UInt64(0x8080_8080_8080_8080))
-    let floor = ones &* UInt64(least)
+    let floor = Self.ones &* UInt64(least)
     // The first byte that is none of these has its top bit set in one of the three: beyond ASCII, too small, or DEL.
-    func flaws(_ word: UInt64) -> UInt64 { (word | (word &- floor) | (word &+ ones)) & tops }
+    return isFree { $0 | ($0 &- floor) | ($0 &+ Self.ones) }
+  }
+
+  /// True when every byte is ASCII that means itself in a text of JSON: no control character, DEL, quote or backslash.
+  public var isPlainJSON: Bool {
+    let (blank, quote, slash) = (Self.ones &* 0x20, Self.ones &* 0x22, Self.ones &* 0x5c)
+    // One less than nothing has its top bit set, and nothing is what a byte differs from itself by.
+    return isFree {
+      $0 | ($0 &- blank) | ($0 &+ Self.ones) | (($0 ^ quote) &- Self.ones) | (($0 ^ slash) &- Self.ones)
+    }
+  }
+
+  private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+
+  /// Returns true when `marks`, applied to eight bytes each, leaves every top bit clear.
+  @inline(__always)
+  private func isFree(of marks: (UInt64) -> UInt64) -> Bool {
+    func flaws(_ word: UInt64) -> UInt64 { marks(word) & (Self.ones << 7) }
     if count >= 8 {
       var found = flaws(loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
       var offset = 0
@@ -21,7 +37,8 @@ extension UnsafeRawBufferPointer {
       let first = UInt64(loadUnaligned(as: UInt32.self))
       return flaws(first << 32 | UInt64(loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))) == 0
     }
-    for byte in self where byte < least || byte >= 0x7f { return false }
+    // Each byte eight times.
+    for byte in self where flaws(UInt64(byte) &* Self.ones) != 0 { return false }
     return true
   }
 

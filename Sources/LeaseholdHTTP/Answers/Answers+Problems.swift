@@ -42,9 +42,9 @@ extension AnswerWriter {
     json.append(row.title)
     json.append("\",\"status\":" as StaticString)
     json.append(decimal: Int(row.status))
-    json.append(",\"detail\":" as StaticString)
-    json.append(json: problem.sentence)
-    json.append(",\"code\":\"" as StaticString)
+    json.append(",\"detail\":\"" as StaticString)
+    detail(of: problem, into: &json)
+    json.append("\",\"code\":\"" as StaticString)
     json.append(problem.code.rawValue)
     json.append("\",\"request_id\":\"" as StaticString)
     requestID(&json)
@@ -59,6 +59,19 @@ extension AnswerWriter {
     if let lock = problem.contention { contention(lock, into: &json) }
     if let pause = problem.pause { json.member("retry_after_ms", Int(pause.millisecondsRoundedUp)) }
     json.closeAnswer()
+  }
+
+  /// Writes the sentence, escaped and without quotes: the most frequent one from its pieces.
+  private func detail(of problem: LeaseholdError, into json: inout ResponseBuffer) {
+    guard case .contention(let hindrance, let advice) = problem.wording, let key = problem.contention?.key,
+      problem.contention?.queuedFor.isEmpty == true
+    else { return json.append(inJSON: problem.sentence) }
+    json.append("Lock '" as StaticString)
+    json.append(inJSON: key.text)
+    json.append("' " as StaticString)
+    json.append(hindrance)
+    json.append(advice)
+    json.append(UInt8(ascii: "."))
   }
 
   /// A fact as a member.

@@ -92,21 +92,28 @@ extension ResponseBuffer: JSONBuffer {
   @inline(__always)
   mutating func append<Element>(each elements: [Element], _ write: (Element, inout ResponseBuffer) -> Void) {
     append(UInt8(ascii: "["))
-    for index in elements.indices {
-      if index > 0 { append(UInt8(ascii: ",")) }
-      write(elements[index], &self)
+    // In place: an element may be large.
+    elements.withUnsafeBufferPointer { elements in
+      for index in elements.indices {
+        if index > 0 { append(UInt8(ascii: ",")) }
+        write(elements[index], &self)
+      }
     }
     append(UInt8(ascii: "]"))
   }
 
   /// A text in quotes, escaped.
   mutating func append(json text: String) {
-    var text = text
-    text.withUTF8 { bytes in
-      guard bytes.meanThemselves else { return appendQuoted(bytes) }
-      append(UInt8(ascii: "\""))
+    append(UInt8(ascii: "\""))
+    append(inJSON: text)
+    append(UInt8(ascii: "\""))
+  }
+
+  /// A text, escaped.
+  mutating func append(inJSON text: String) {
+    text.withBytes { bytes in
+      guard UnsafeRawBufferPointer(bytes).isPlainJSON else { return appendEscaped(bytes) }
       append(contentsOf: bytes)
-      append(UInt8(ascii: "\""))
     }
   }
 
@@ -170,14 +177,6 @@ extension ResponseBuffer: JSONBuffer {
       text[24] = UInt8(ascii: "Z")
       text[25] = UInt8(ascii: "\"")
     }
-  }
-}
-
-extension UnsafeBufferPointer<UInt8> {
-  /// True when they are ASCII of which nothing is escaped.
-  fileprivate var meanThemselves: Bool {
-    guard UnsafeRawBufferPointer(self).isPlainASCII() else { return false }
-    return position(of: UInt8(ascii: "\"")) == count && position(of: UInt8(ascii: "\\")) == count
   }
 }
 

@@ -73,24 +73,34 @@ extension Call {
   /// The request of acquire and hold; the process is still to be found.
   func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
-    var request = AcquireRequest(key: try key(), ttl: ttl, caller: caller)
-    if case .connection? = bond { request.bindsConnection = true }
-    request.want.lock.native = try nativeRequest(request.want.lock.key, makes: true)
-    if request.want.lock.native?.isEndless == true {
-      request.ttl = .zero
+    let key = try key()
+    let native = try nativeRequest(key, makes: true)
+    let isEndless = native?.isEndless ?? false
+    if isEndless {
       for (name, isGiven) in [(Parameter.ttl, arguments[.ttl] != nil), (.bind, bond != nil)] where isGiven {
         throw .invalid(name, arguments[name] ?? "", "cannot go together with undo=false, which never ends by itself")
       }
     }
-    if request.want.lock.native != nil || arguments.has(anyOf: .rareOfAcquire) {
-      try describe(&request.want)
-      request.maxWaiters = try number(.maxWaiters, 0, 100_000)
+    var want = Want(LockName(key, native))
+    var maxWaiters: Int?
+    if native != nil || arguments.has(anyOf: .rareOfAcquire) {
+      try describe(&want)
+      maxWaiters = try number(.maxWaiters, 0, 100_000)
     }
-    try queueing(&request)
-    request.owner = try owner()
-    request.cooldown = cooldown
-    request.idempotencyKey = try idempotencyKey()
-    return request
+    return try acquireRequest(want, bond, ttl: isEndless ? .zero : ttl, cooldown: cooldown, maxWaiters: maxWaiters)
+  }
+
+  /// The request for what is wanted, with what each acquire may say of its lease and its wait.
+  func acquireRequest(
+    _ want: Want, others: [Want] = [], _ bond: LeaseBond?, ttl: TimeSpan, cooldown: TimeSpan, maxWaiters: Int? = nil
+  ) throws(LeaseholdError) -> AcquireRequest {
+    let isBound = if case .connection? = bond { true } else { false }
+    let wait = try waitOrPreferred()
+    let holding = try holding()
+    return AcquireRequest(
+      want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: try owner(),
+      bindsConnection: isBound, cooldown: cooldown, holding: holding, idempotencyKey: try idempotencyKey(),
+      caller: caller)
   }
 
   /// The captured segment as a lock's name, with where a native one leads.
@@ -115,12 +125,6 @@ extension Call {
         throw .invalid(.mode, "shared", "cannot go together with 'limit': slots of a counting lock are alike")
       }
     }
-  }
-
-  /// Reads how long to queue, and what the caller keeps meanwhile.
-  func queueing(_ request: inout AcquireRequest) throws(LeaseholdError) {
-    request.wait = try waitOrPreferred()
-    request.holding = try holding()
   }
 
   /// `wait`, or what Prefer says.

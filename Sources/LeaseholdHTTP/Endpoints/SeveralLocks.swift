@@ -55,14 +55,7 @@ extension Call {
         throw error.inWant(index)
       }
     }
-    var request = AcquireRequest(wants[0], ttl: ttl, caller: caller)
-    request.others = Array(wants[1...])
-    if case .connection? = bond { request.bindsConnection = true }
-    try queueing(&request)
-    request.owner = try owner()
-    request.cooldown = cooldown
-    request.idempotencyKey = try idempotencyKey()
-    return request
+    return try acquireRequest(wants[0], others: Array(wants[1...]), bond, ttl: ttl, cooldown: cooldown)
   }
 
   private func plainWant(_ name: Substring) throws(LeaseholdError) -> Want {

@@ -76,10 +76,12 @@ enum Terraform {
 }
 
 /// Answers with lock-infos: one's own with 200, also a second time, and the holder's with 423.
-private struct StateLock: GrantForm {
-  let key: LockKey
-  let info: LockInfo
-  let kept: LockInfos
+private final class StateLock: GrantForm {
+  private let key: LockKey
+  private let info: LockInfo
+  private let kept: LockInfos
+
+  init(key: LockKey, info: LockInfo, kept: LockInfos) { (self.key, self.info, self.kept) = (key, info, kept) }
 
   func granted(_ lease: LeaseSnapshot) -> Response {
     kept.keep(info, of: lease.id, on: key)

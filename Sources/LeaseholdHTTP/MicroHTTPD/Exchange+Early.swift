@@ -103,6 +103,7 @@ extension ResponseBuffer {
     switch response.status {
     case 200: append("HTTP/1.1 200 OK\r\nDate: " as StaticString)
     case 201: append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
+    case 423: append("HTTP/1.1 423 Locked\r\nDate: " as StaticString)
     default:
       append("HTTP/1.1 " as StaticString)
       append(decimal: UInt64(response.status))

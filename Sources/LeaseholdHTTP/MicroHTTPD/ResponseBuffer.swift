@@ -41,8 +41,7 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 
   /// Appends the UTF-8 of a string.
   mutating func append(_ text: String) {
-    var text = text
-    text.withUTF8 { append(contentsOf: UnsafeRawBufferPointer($0)) }
+    text.withBytes { append(contentsOf: $0) }
   }
 
   /// Appends bytes.
@@ -65,9 +64,9 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
     count += writeDecimal(value, at: start)
   }
 
-  /// Appends a number in decimal, with a minus sign where it has one.
-  @inline(__always)
+  /// Appends a number in decimal, with a minus sign where it has one; most have one digit.
   mutating func append(decimal value: Int) {
+    if 0..<10 ~= value { return append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value)) }
     if value < 0 { append(UInt8(ascii: "-")) }
     append(decimal: UInt64(value.magnitude))
   }
@@ -109,5 +108,13 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
     guard let grown = realloc(base, size) else { fatalError("out of memory for an answer of \(size) bytes") }
     base = grown
     capacity = size
+  }
+}
+
+extension String {
+  /// Runs `body` with its UTF-8: in place, as every string of this system has it.
+  @inline(__always)
+  func withBytes(_ body: (UnsafeBufferPointer<UInt8>) -> Void) {
+    if utf8.withContiguousStorageIfAvailable(body) == nil { Array(utf8).withUnsafeBufferPointer(body) }
   }
 }

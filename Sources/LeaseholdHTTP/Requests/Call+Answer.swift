@@ -3,7 +3,9 @@ import Leasehold
 // An acquire or a conversion: answered now, or parked until the engine tells how it went.
 
 /// The form of an acquire's answer where it is not the lease itself.
-protocol GrantForm: Sendable {
+///
+/// An object, so that all others carry one empty word of it.
+protocol GrantForm: AnyObject, Sendable {
   /// The answer to a grant.
   func granted(_ lease: LeaseSnapshot) -> Response
   /// The answer to a refusal that this form does not treat as an error; throws the error of any other.

@@ -2,7 +2,7 @@
 
 extension Ledger {
   /// The reason why a lock cannot be had, as what follows its name in a sentence.
-  func hindrance(of lock: Lock, _ shown: LockSnapshot) -> String {
+  func hindrance(of lock: Lock, _ shown: LockSnapshot) -> StaticString {
     if let first = lock.queue.first, isFree(lock, for: first) {
       if !shown.queuedFor.isEmpty {
         return "is free, but the first in its queue waits for other locks too ('queued_for' names those that are busy)"

@@ -159,39 +159,41 @@ extension Ledger {
           keys: waiter.group.map { $0.wants.map(\.key) } ?? [], isDetached: waiter.isDetached))
       return true
     }
-    var snapshot = LockSnapshot(
-      key: lock.key, kind: lock.kind, availableUnits: nil, capacity: lock.capacity, heldUnits: lock.unitsOut,
+    let units = value ?? lockTable.value(of: lock)
+    let use = units.map { self.use($0, of: lock) } ?? (native: nil, available: nil)
+    let suspects = units == nil || lock.place.isOwn ? 0 : lock.holders.count { $0.state == .suspect }
+    let first = lock.queue.first
+    // All at once: one that is filled in later is copied on the way.
+    return LockSnapshot(
+      key: lock.key, kind: lock.kind, availableUnits: units, capacity: lock.capacity, heldUnits: lock.unitsOut,
       fence: lock.standing.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
       holderCount: lock.heldCount, coolingCount: lock.standing.coolingCount,
-      waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil)
-    if let value = value ?? lockTable.value(of: lock) {
-      addUse(value, of: lock, to: &snapshot)
-    }
-    snapshot.isDamaged = lock.isDamaged
-    snapshot.firstCame = lock.queue.first?.since
-    snapshot.queuedFor = otherLocks(inTheWayOf: lock.queue.first)
-    snapshot.tag = LockTag(
-      epoch: observers.ring.epoch, version: lock.seen.version, units: snapshot.availableUnits,
-      available: snapshot.available)
-    return snapshot
+      waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil,
+      nativeUnits: use.native, available: use.available,
+      tag: LockTag(
+        epoch: observers.ring.epoch, version: lock.seen.version, units: units, available: use.available),
+      suspects: suspects, isDamaged: lock.isDamaged, queuedFor: otherLocks(inTheWayOf: first), firstCame: first?.since)
   }
 
-  /// Adds what the kernel says is free, and what that says of natives.
-  private func addUse(_ value: Int, of lock: Lock, to snapshot: inout LockSnapshot) {
-    snapshot.availableUnits = value
-    snapshot.suspects = lock.place.isOwn ? 0 : lock.holders.count { $0.state == .suspect }
+  /// The units that natives have and callers can have of a lock, of which the kernel has so many free.
+  private func use(_ units: Int, of lock: Lock) -> (native: Int?, available: Int?) {
     switch lock.place {
     case .own(_, _, let isCounting):
-      snapshot.available = isCounting ? value : (value == lock.capacity ? 1 : 0)
-      snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
+      return (
+        lock.capacity.map { max(0, $0 - units - lock.unitsOut) }, isCounting ? units : units == lock.capacity ? 1 : 0
+      )
     case .php, .counter:
-      snapshot.available = max(0, min(value, lock.roomWithinLimit))
-      snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
+      return (
+        lock.capacity.map { max(0, $0 - units - lock.unitsOut) }, max(0, min(units, lock.roomWithinLimit))
+      )
     case .apache:
-      guard let writer = lock.place.dialect.companion, let writers = lockTable.value(writer, of: lock) else { return }
-      snapshot.available = value == 0 && writers == 0 ? 1 : 0
-      snapshot.nativeUnits = max(0, value + writers - lock.unitsOut * ApacheDialect.weight)
-    case .operations: break
+      guard let writer = lock.place.dialect.companion, let writers = lockTable.value(writer, of: lock) else {
+        return (nil, nil)
+      }
+      return (
+        max(0, units + writers - lock.unitsOut * ApacheDialect.weight), units == 0 && writers == 0 ? 1 : 0
+      )
+    case .operations: return (nil, nil)
     }
   }
 }
