@@ -109,11 +109,11 @@ asan:
 	$(BUILD) --build-tests --sanitize=address --scratch-path .build_asan
 	ASAN_OPTIONS=detect_leaks=0 $(APART) $(SWIFT) test --skip-build --sanitize=address --scratch-path .build_asan
 
-# With the Swift libraries inside: Debian has none.
+# With the libraries of Swift inside, which Debian has not, and of C++.
 deb:
 	@Tools/need build deb
 	@Tools/version write
-	$(BUILD) -c release --product leasehold --static-swift-stdlib -Xlinker -s --scratch-path .build_deb
+	$(BUILD) -c release --product leasehold $$(Tools/static .build_deb) --scratch-path .build_deb
 	packaging/build-deb .build_deb/release/leasehold
 
 release:

@@ -127,9 +127,11 @@ class Release:
             maps += ["-Xswiftc", "-file-prefix-map", "-Xswiftc", f"{folder}={name}",
                      "-Xcc", f"-ffile-prefix-map={folder}={name}"]
         # The linker's own build id is a hash of what is left out below: the commit is a better one.
-        run(SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", "--static-swift-stdlib", "-Xlinker", "-s",
-            "-Xlinker", f"--build-id=0x{self.commit}", "--scratch-path", build, *maps, cwd=self.source,
-            env=self.environment)
+        static = said("Tools/static", build, env=self.environment).split()
+        run(SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", *static, "-Xlinker",
+            f"--build-id=0x{self.commit}", "--scratch-path", build, *maps, cwd=self.source, env=self.environment)
+        folder = os.path.join(build, "static")
+        self.archives = [os.path.realpath(os.path.join(folder, name)) for name in os.listdir(folder)]
         self.program = os.path.join(self.work, "leasehold")
         shutil.copy(os.path.join(build, "release", "leasehold"), self.program)
         blank(self.program, ".swift_modhash")
@@ -166,6 +168,7 @@ class Release:
         os.symlink("bin/leasehold", os.path.join(top, "leasehold"))
         for name, path in self.libraries().items():
             shutil.copy(path, os.path.join(top, "lib", name))
+        for path in (*self.libraries().values(), *self.archives):
             package = sbom.debian_package(path)["Package"]
             shutil.copy(f"/usr/share/doc/{package}/copyright", os.path.join(top, "lib", f"{package}.copyright"))
         for path, place in BESIDE.items():

@@ -1,7 +1,7 @@
 """The bill of materials of a release, in SPDX 2.3 (https://spdx.github.io/spdx-spec/v2.3/).
 
-Inside the program are Swift's own libraries and the Swift packages, with the revisions that were built; beside it, in
-the tarball, are libraries of Debian packages, which the Debian package depends on instead.
+Inside the program are Swift's own libraries, that of C++, and the Swift packages, with the revisions that were built;
+beside it, in the tarball, are libraries of Debian packages, which the Debian package depends on instead.
 """
 
 import datetime
@@ -81,20 +81,25 @@ def swift_itself(said):
         supplier="Organization: Apple Inc. and the Swift project authors")
 
 
+def of_debian(path):
+    """The package of Debian that a file belongs to."""
+    fields = debian_package(path)
+    return package(
+        identifier("debian", fields["Package"]), fields["Package"], fields["Version"], "NOASSERTION",
+        f"pkg:deb/debian/{fields['Package']}@{fields['Version'].replace('+', '%2B')}"
+        f"?arch={fields['Architecture']}&distro=bookworm",
+        sourceInfo=f"built from the Debian source package {fields['source:Package']} {fields['source:Version']}",
+        supplier="Organization: Debian",
+        **({"homepage": fields["Homepage"]} if fields["Homepage"] else {}))
+
+
 def debian_packages(libraries, tarball):
     """Packages of the libraries, their files in the tarball, and who has which."""
     packages, files, relations = {}, [], []
     for name, path in sorted(libraries.items()):
-        fields = debian_package(path)
-        spdx_id = identifier("debian", fields["Package"])
-        source = f"{fields['source:Package']} {fields['source:Version']}"
-        packages[spdx_id] = package(
-            spdx_id, fields["Package"], fields["Version"], "NOASSERTION",
-            f"pkg:deb/debian/{fields['Package']}@{fields['Version'].replace('+', '%2B')}"
-            f"?arch={fields['Architecture']}&distro=bookworm",
-            sourceInfo=f"built from the Debian source package {source}",
-            supplier="Organization: Debian",
-            **({"homepage": fields["Homepage"]} if fields["Homepage"] else {}))
+        one = of_debian(path)
+        spdx_id = one["SPDXID"]
+        packages[spdx_id] = one
         files.append({"SPDXID": identifier("file", name), "fileName": f"./lib/{name}",
                       "checksums": digests(os.path.join(tarball, "lib", name)),
                       "licenseConcluded": "NOASSERTION", "copyrightText": "NOASSERTION"})
@@ -129,8 +134,10 @@ def document(release, tarball, dependencies, swift):
     runtime = swift_itself(swift)
     inside, below = swift_packages(json.loads(dependencies), pins)
     beside, files, linked = debian_packages(release.libraries(), tarball)
+    archives = [of_debian(path) for path in release.archives]
     relations = [("SPDXRef-DOCUMENT", "DESCRIBES", own["SPDXID"]), (program["SPDXID"], "GENERATED_FROM", own["SPDXID"]),
-                 (own["SPDXID"], "STATIC_LINK", runtime["SPDXID"]), *below, *linked]
+                 (own["SPDXID"], "STATIC_LINK", runtime["SPDXID"]), *below, *linked,
+                 *((own["SPDXID"], "STATIC_LINK", one["SPDXID"]) for one in archives)]
     created = datetime.datetime.fromtimestamp(release.epoch, datetime.timezone.utc)
     return json.dumps({
         "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT",
@@ -138,7 +145,7 @@ def document(release, tarball, dependencies, swift):
         "documentNamespace": f"{names['REPOSITORY']}/spdx/{release.name}-linux-{release.arch}-{release.commit}",
         "creationInfo": {"created": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
                          "creators": [supplier, f"Tool: leasehold-Tools-sbom-{release.version}"]},
-        "packages": [own, runtime, *inside, *beside], "files": [program, *files],
+        "packages": [own, runtime, *archives, *inside, *beside], "files": [program, *files],
         "relationships": [{"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other}
                           for one, kind, other in relations],
     }, indent=1) + "\n"

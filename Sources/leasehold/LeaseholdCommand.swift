@@ -41,6 +41,23 @@ extension LeaseholdCommand {
     return rest.prefix(path) + moved + rest.dropFirst(path)
   }
 
+  /// Parses the arguments.
+  ///
+  /// The parser looks at all it is given several times, which is most of what a short command takes. So a command whose
+  /// configuration names this program is asked alone first. The whole tree reads what that one does not take, and
+  /// says why.
+  static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    if let name = arguments.first,
+      let type = all.first(where: {
+        $0.configuration._superCommandName != nil && $0.configuration.commandName == name
+      }),
+      let command = try? type.parseAsRoot(Array(arguments.dropFirst())), Swift.type(of: command) == type
+    {
+      return command
+    }
+    return try parseAsRoot(arguments)
+  }
+
   private static var all: [any ParsableCommand.Type] {
     configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
   }

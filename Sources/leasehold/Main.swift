@@ -9,7 +9,7 @@ enum Main {
     do {
       let arguments = try LeaseholdCommand.ordered(Array(CommandLine.arguments.dropFirst()))
       if let unknown = LeaseholdCommand.unknownCommand(arguments) { throw unknown }
-      var command = try LeaseholdCommand.parseAsRoot(try RunCommand.marked(arguments))
+      var command = try LeaseholdCommand.parsed(try RunCommand.marked(arguments))
       try command.run()
     } catch {
       let ending = Ending(error)
@@ -28,12 +28,21 @@ struct Ending: Equatable {
   let isAnswer: Bool
 
   init(_ error: any Error) {
-    let status = LeaseholdCommand.exitCode(for: error)
-    if let failure = error as? Failure {
+    if let code = error as? ExitCode {
+      // How most commands end. The parser, if it were asked, would first look into all that it knows.
+      self.init("", code.rawValue, isAnswer: code.isSuccess)
+    } else if let failure = error as? Failure {
       self.init(line: failure.message, failure.status)
     } else if let error = error as? SettingsError {
       self.init(line: error.message, error.status.rawValue)
-    } else if status == .failure, !(error is ExitCode) {
+    } else {
+      self.init(ofParser: error)
+    }
+  }
+
+  private init(ofParser error: any Error) {
+    let status = LeaseholdCommand.exitCode(for: error)
+    if status == .failure {
       self.init(line: "\(error)", ExitStatus.software.rawValue)
     } else {
       let message = VisibleText.of(LeaseholdCommand.fullMessage(for: error), keepingLines: true)

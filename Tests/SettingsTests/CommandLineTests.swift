@@ -53,6 +53,32 @@ import Testing
     #expect(version.text == "leasehold \(Build.version)\n")
   }
 
+  @Test func aCommandThatIsAskedAloneUnderstandsWhatTheWholeTreeDoes() throws {
+    let words = ["acquire", "--ttl", "30s", "--slots=3", "--json", "a", "b"]
+    let alone = try #require(LeaseholdCommand.parsed(words) as? AcquireCommand)
+    let inTree = try #require(LeaseholdCommand.parseAsRoot(words) as? AcquireCommand)
+    #expect(alone.keys == inTree.keys)
+    #expect(alone.lock.ttl == inTree.lock.ttl)
+    #expect(alone.lock.limit == inTree.lock.limit)
+    #expect(alone.ask.json == inTree.ask.json)
+  }
+
+  @Test(arguments: [["run"], ["acquire", "--tll", "1s", "a"], ["renew"], ["hold", "-s", "-x", "a"]])
+  func theWholeTreeSaysWhatIsWrong(words: [String]) throws {
+    let told = Ending(try #require(throws: (any Error).self) { try LeaseholdCommand.parsed(words) })
+    let inTree = Ending(try #require(throws: (any Error).self) { try LeaseholdCommand.parseAsRoot(words) })
+    #expect(told == inTree)
+    #expect(told.text.contains("leasehold \(words[0])"))
+  }
+
+  @Test(arguments: ["run", "acquire", "release", "renew", "hold"])
+  func theHelpOfACommandIsTheSameBesideTheOthers(name: String) throws {
+    var command = try LeaseholdCommand.parsed([name, "--help"])
+    let help = Ending(try #require(throws: (any Error).self) { try command.run() })
+    #expect(help.isAnswer)
+    #expect(help.text.contains("USAGE: leasehold \(name) "))
+  }
+
   @Test func settingsEndWithOneLineAndAnyOtherErrorIsAFaultOfTheProgram() {
     struct Odd: Error {}
     #expect(Ending(SettingsError("no", status: .usage)).text == "leasehold: no\n")

@@ -6,7 +6,7 @@ internal import LeaseholdHost
 /// `leasehold acquire`: takes a lock and prints the lease.
 struct AcquireCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "acquire", abstract: "Take a lock and print the lease's id.",
+    commandName: "acquire", _superCommandName: "leasehold", abstract: "Take a lock and print the lease's id.",
     discussion: """
       Waits without end unless -w or -n is given. The lease ends by itself after its ttl: renew it in time. \
       `leasehold run` does all of that for a command.
@@ -44,7 +44,7 @@ struct AcquireCommand: ParsableCommand {
 /// `leasehold release`: gives leases back.
 struct ReleaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "release", abstract: "Give leases back; a second time is no error.")
+    commandName: "release", _superCommandName: "leasehold", abstract: "Give leases back; a second time is no error.")
 
   @OptionGroup var ask: AskOptions
 
@@ -61,7 +61,7 @@ struct ReleaseCommand: ParsableCommand {
 /// `leasehold renew`: moves a lease's deadline.
 struct RenewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "renew", abstract: "Move a lease's deadline to its ttl from now.")
+    commandName: "renew", _superCommandName: "leasehold", abstract: "Move a lease's deadline to its ttl from now.")
 
   @Option(help: ArgumentHelp("A new ttl (default: the lease's own).", valueName: "time"))
   var ttl: String?
@@ -83,7 +83,7 @@ struct RenewCommand: ParsableCommand {
 /// `leasehold hold`: holds a lock as long as it runs.
 struct HoldCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hold", abstract: "Hold a lock until this command ends.",
+    commandName: "hold", _superCommandName: "leasehold", abstract: "Hold a lock until this command ends.",
     discussion: """
       Prints the lease's id as soon as it has the lock. The lease lives as long as the connection: however this \
       command ends, the lock is free. Ends with 70 when the lease ends first.

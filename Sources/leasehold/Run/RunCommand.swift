@@ -7,7 +7,7 @@ internal import LeaseholdHost
 /// `leasehold run`: holds a lock, or several, while a command runs.
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Run a command while holding a lock.",
+    commandName: "run", _superCommandName: "leasehold", abstract: "Run a command while holding a lock.",
     usage: """
       leasehold run [<options>] <lock> <command> [<argument> ...]
              leasehold run [<options>] <lock> -c <text for the shell>
