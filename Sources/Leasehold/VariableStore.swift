@@ -11,7 +11,8 @@ public protocol VariableStore: AnyObject, Sendable {
 
   /// Finds a segment; `nil` is the default one.
   ///
-  /// - Parameter making: Whether the default one is made where it is missing.
+  /// - Parameter making: Whether the default one is made where it is missing; its ``SegmentInfo/wordBits`` are then not
+  ///   told.
   /// - Throws: `no-such-segment`, `permission-denied`; `kernel-limit` and `corrupt-segment` where one is made;
   ///   `internal` for what else the kernel says.
   func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo

@@ -10,17 +10,22 @@ extension SegmentStore {
   public func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try making ? resolve(address) : existing(address ?? .key(options.defaultKey))
     try check(segment, .read, address)
-    // Asked for before it is attached, and while no other request has it attached: as other programs see it.
-    let seen = try? attached(.id(segment.id), .readOnly) { (status, _, bytes) throws(LeaseholdError) in
-      (status, (try? VariableSegment(bytes))?.word.bits)
-    }
-    if let (status, wordBits) = seen {
-      var info = describe(segment, status)
-      info.wordBits = wordBits
+    // Who is about to use its variables attaches it for that, and learns the word size then.
+    if !making, let seen = look(segment) {
+      var info = describe(segment, seen.status)
+      info.wordBits = seen.wordBits
       return info
     }
     // The word size of a segment that may not be read is not known.
     do throws(Errno) { return describe(segment, try segment.status()) } catch { throw explain(error, address) }
+  }
+
+  /// The status of a segment before it was attached, and while no other request had it attached: as other programs see
+  /// it.
+  private func look(_ segment: SharedMemorySegment) -> (status: SharedMemorySegment.Status, wordBits: Int?)? {
+    try? attached(.id(segment.id), .readOnly) { (status, _, bytes) throws(LeaseholdError) in
+      (status, (try? VariableSegment(bytes))?.word.bits)
+    }
   }
 
   /// The host's segments, from an index on, and the kernel's limits.
