@@ -90,8 +90,12 @@ final class Lock {
   func hasRoom(for units: Int) -> Bool { !place.isOwn || unitsOut + units <= capacity ?? .max }
 
   var binding: SemaphoreBinding {
-    SemaphoreBinding(
-      key: set.key, id: set.set, semaphoreCount: place.native?.count ?? NamedDialect.semaphoresPerBank,
+    if case .own(let bank, let place, _) = place {
+      return SemaphoreBinding(
+        key: bank.id.key, id: bank.id.set, semaphoreCount: NamedDialect.semaphoresPerBank, semaphore: Int(place))
+    }
+    return SemaphoreBinding(
+      key: set.key, id: set.set, semaphoreCount: place.native?.count ?? 0,
       semaphore: place.semaphore, companion: place.dialect.companion)
   }
 

@@ -166,13 +166,22 @@ extension Ledger {
     // All at once: one that is filled in later is copied on the way.
     return LockSnapshot(
       key: lock.key, kind: lock.kind, availableUnits: units, capacity: lock.capacity, heldUnits: lock.unitsOut,
-      fence: lock.standing.lastFence, holders: lock.holders.prefix(holders).map(snapshot),
+      fence: lock.standing.lastFence, holders: self.holders(of: lock, most: holders),
       holderCount: lock.heldCount, coolingCount: lock.standing.coolingCount,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil,
       nativeUnits: use.native, available: use.available,
       tag: LockTag(
         epoch: observers.ring.epoch, version: lock.seen.version, units: units, available: use.available),
       suspects: suspects, isDamaged: lock.isDamaged, queuedFor: otherLocks(inTheWayOf: first), firstCame: first?.since)
+  }
+
+  private func holders(of lock: Lock, most: Int) -> [LeaseSnapshot] {
+    Array(unsafeUninitializedCapacity: min(most, lock.holders.count)) { shown, count in
+      for lease in lock.holders.prefix(most) {
+        shown.initializeElement(at: count, to: snapshot(lease))
+        count += 1
+      }
+    }
   }
 
   /// The units that natives have and callers can have of a lock, of which the kernel has so many free.
