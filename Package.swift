@@ -57,6 +57,10 @@ let tests: [Target] =
     .testTarget(
       name: "LeaseholdClientTests", dependencies: ["HTTPExchange", "LeaseholdClient", "LeaseholdHost", "leasehold"],
       swiftSettings: strict),
+    // What drives the client in clients/conformance and in clients/swift/test.
+    .executableTarget(
+      name: "leasehold-client-driver", dependencies: ["LeaseholdClient"], path: "Tests/ClientDriver",
+      swiftSettings: strict),
     // Those that need an etcd start one.
     .testTarget(
       name: "EtcdTests",

@@ -15,10 +15,10 @@ int chost_epoll_create(void)
     return epoll_create1(EPOLL_CLOEXEC);
 }
 
-int chost_epoll_add(int epoll, int descriptor, int hangup_alone, uint64_t token)
+int chost_epoll_add(int epoll, int descriptor, enum chost_interest interest, uint64_t token)
 {
-    struct epoll_event event = {
-        .events = (hangup_alone ? EPOLLRDHUP : EPOLLIN) | EPOLLONESHOT, .data.u64 = token};
+    uint32_t events = interest == CHOST_HANGUP ? EPOLLRDHUP : interest == CHOST_WRITING ? EPOLLOUT : EPOLLIN;
+    struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = token};
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 

@@ -58,7 +58,10 @@ package final class HTTPConnection: Sendable {
   package func begin(_ request: [UInt8], before deadline: Int64) throws(HTTPFailure) -> ResponseReader {
     let kept = isKept ? current.withLock { $0 } : nil
     let socket = if let kept { kept } else { try connect(before: deadline) }
-    try socket.send(request, deadline: deadline)
+    var rest = request[...]
+    while !rest.isEmpty {
+      rest = try rest.dropFirst(socket.finish(before: deadline) { socket throws(HTTPFailure) in try socket.send(rest) })
+    }
     let reader = ResponseReader(socket)
     try reader.readHead(deadline: deadline)
     return reader
@@ -66,9 +69,29 @@ package final class HTTPConnection: Sendable {
 
   private func connect(before deadline: Int64) throws(HTTPFailure) -> Socket {
     if isAborted.withLock({ $0 }) { throw .aborted }
-    let socket = try Socket(peer, deadline: min(deadline, HostClock.monotonic(after: peer.patience)))
-    current.withLock { $0 = socket }
-    if isAborted.withLock({ $0 }) { throw .aborted }
-    return socket
+    let deadline = min(deadline, HostClock.monotonic(after: peer.patience))
+    var last = HTTPFailure.timedOut
+    for candidate in try peer.candidates(before: deadline) {
+      do throws(HTTPFailure) {
+        let socket = try Socket(candidate, peer)
+        current.withLock { $0 = socket }
+        if isAborted.withLock({ $0 }) { throw .aborted }
+        return try opened(socket, before: deadline)
+      } catch {
+        close()
+        last = error
+        if !error.mayBeOfOneAddress { break }
+      }
+    }
+    throw last
+  }
+
+  private func opened(_ socket: Socket, before deadline: Int64) throws(HTTPFailure) -> Socket {
+    do throws(HTTPFailure) {
+      try socket.finish(before: deadline) { socket throws(HTTPFailure) in try socket.open() }
+      return socket
+    } catch {
+      throw socket.failure(opening: error)
+    }
   }
 }

@@ -12,6 +12,17 @@ package struct HTTPPeer: Sendable, Equatable {
     self.address = address
     self.trust = trust
   }
+
+  /// The names to connect to, in order, at least one.
+  func candidates(before deadline: Int64) throws(HTTPFailure) -> [SocketName] {
+    do throws(NameFailure) {
+      return try address.candidates(before: deadline)
+    } catch .unknown(let why) {
+      throw .unknownHost(why)
+    } catch {
+      throw .timedOut
+    }
+  }
 }
 
 /// Why an exchange failed.
@@ -24,4 +35,12 @@ package enum HTTPFailure: Error, Equatable {
   case system(Int32)
   /// There is no TLS, for this reason.
   case tls(TLSTrouble)
+
+  /// True where another address of the same name may do better.
+  var mayBeOfOneAddress: Bool {
+    switch self {
+    case .timedOut, .system: true
+    case .aborted, .unknownHost, .tls: false
+    }
+  }
 }

@@ -16,6 +16,17 @@ extension ServiceAddress {
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
   /// - Throws: A failure when no answer comes in time, or why there is none.
   package func candidates(before deadline: Int64) throws(NameFailure) -> [SocketName] {
+    if let numericCandidates { return numericCandidates }
+    switch self {
+    case .unix: return []
+    case .tcp(let host, let port), .tls(let host, let port):
+      guard let result = NameLookup(host, port).result(before: deadline) else { throw .timedOut }
+      return try result.get()
+    }
+  }
+
+  /// The names to connect to where nothing has to be looked up.
+  var numericCandidates: [SocketName]? {
     switch self {
     case .unix(let path):
       var name = sockaddr_un()
@@ -23,9 +34,7 @@ extension ServiceAddress {
       withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
       return [SocketName(family: AF_UNIX, bytes: withUnsafeBytes(of: &name) { Array($0) })]
     case .tcp(let host, let port), .tls(let host, let port):
-      if case .success(let numeric) = NameLookup.names(host, port, flags: AI_NUMERICHOST) { return numeric }
-      guard let result = NameLookup(host, port).result(before: deadline) else { throw .timedOut }
-      return try result.get()
+      return try? NameLookup.names(host, port, flags: AI_NUMERICHOST).get()
     }
   }
 }

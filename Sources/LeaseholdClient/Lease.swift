@@ -1,123 +1,310 @@
+internal import Glibc
 internal import LeaseholdHost
+import Synchronization
 
-/// The mode in which a lock is taken.
-public enum LeaseMode: String, Sendable {
-  /// Alone.
-  case exclusive
-  /// Beside others that share.
-  case shared
-}
+/// A lease that is held, and kept without help.
+///
+/// Whoever has the object may release it; a lease whose object is forgotten stays.
+public final class Lease: Sendable {
+  /// The leases of the blocks around this task, the outermost first.
+  @TaskLocal static var ofContext: [Lease] = []
 
-/// The options of a lease.
-public struct LeaseOptions: Sendable {
-  /// Alone or shared.
-  public var mode = LeaseMode.exclusive
-  /// The slots of a counting lock; `nil` for a readers-writer lock, or whatever the name stands for.
-  public var limit: Int?
-  /// Slots to take at once, all or none.
-  public var count: Int?
-  /// Time until the lease ends unless it is renewed; `nil`: the service's default.
-  public var ttl: Duration?
-  /// The time to queue while others hold the lock; zero does not wait.
-  public var wait: Duration = .zero
-  /// The holder in words for people; shown to everybody, at most 128 bytes.
-  public var label: String?
-  /// The binding that ends the lease besides: `connection`, or `pid:N` over a Unix socket.
-  public var binding: String?
-  /// The time for which the slot stays taken after the lease expires or is broken.
-  public var cooldown: Duration?
-  /// Do not queue when that many wait already.
-  public var waitersMax: Int?
-  /// Ids of leases that are kept meanwhile: when waiting for this one would never end, that is an error at once.
-  public var holding: [String] = []
-  /// The trace that the acquire is a part of, as a header `traceparent` (W3C Trace Context): the service's log and its
-  /// events name it.
-  public var traceparent: String?
-
-  /// Exclusive, the service's default ttl, without waiting.
-  public init() {}
-
-  /// The parameters as the service knows them.
-  public var query: [(String, String)] {
-    var query: [(String, String)] = []
-    if mode == .shared { query.append(("mode", mode.rawValue)) }
-    if let limit { query.append(("limit", "\(limit)")) }
-    if let count { query.append(("count", "\(count)")) }
-    if let ttl { query.append(("ttl", ttl.wireText)) }
-    if wait > .zero { query.append(("wait", wait.wireText)) }
-    if let label { query.append(("owner", label)) }
-    if let binding { query.append(("bind", binding)) }
-    if let cooldown { query.append(("cooldown", cooldown.wireText)) }
-    if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
-    if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }
-    return query
-  }
-}
-
-/// A lease that was granted.
-public struct Lease: Sendable, Equatable {
-  /// Its secret name: who has it may renew and release.
-  public let id: String
+  /// The names of the locks.
+  public let keys: [String]
   /// Its short name, for listings and logs.
   public let ref: String
-  /// The locks it holds; one, but for leases of several.
-  public let keys: [String]
   /// Grows with every grant: send it along with each write that must not come late.
   public let fence: Int64
-  /// Time from a renewal to the end; `nil` where only its binding ends it.
-  public let ttl: Duration?
-  /// When it ends: nanoseconds of CLOCK_MONOTONIC of the service's host; `nil` where no clock ends it.
-  public let deadline: Int64?
-  /// The whole answer.
-  public let json: JSON
+  /// Alone or shared.
+  public let mode: LeaseMode
+  /// The holder in words, as others see it.
+  public let owner: String?
+  /// The way it is kept: by process, stream or renewal.
+  public let keep: Keep
+  /// The secret name: whoever has it may renew and release.
+  public let id: String
 
-  /// Reads an answer of acquire, renew or `POST /leases`.
-  public init?(json: JSON) {
-    guard let id = json["lease"].string, !id.isEmpty else { return nil }
-    self.id = id
-    ref = json["ref"].string ?? String(id.prefix(10))
-    let several = json["locks"].elements.compactMap { $0["key"].string }
-    keys = json["key"].string.map { [$0] } ?? several
-    let fences = json["locks"].elements.compactMap { $0["fence"].int }
-    fence = json["fence"].int ?? fences.max() ?? 0
-    ttl = json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil }
-    deadline = json["deadline_monotonic_ns"].int
-    self.json = json
+  let client: LeaseholdClient
+  /// In nanoseconds; 0 where there is none.
+  let ttl: Int64
+  /// The end that ``Lock/maxHold`` leaves, on the client's clock.
+  let end: Int64
+  private let status: Mutex<Status>
+  private let alarm = TaskAlarm()
+
+  private enum Phase: Equatable {
+    case held
+    case released
+    case lost(LeaseLost)
   }
 
-  /// When to renew at the latest: a third of the ttl from `now`; `nil` where no clock ends it.
-  func renewal(after now: Int64) -> Int64? { ttl.map { now + $0.wholeNanoseconds / 3 } }
-}
+  private struct Status {
+    var phase = Phase.held
+    /// On the client's clock.
+    var deadline: Int64
+    /// Why it will be lost at its deadline, where an operator ends it (rule 26).
+    var breaking: LeaseLost?
+    /// True where the service may still have it although it is lost here.
+    var mayStand = false
+    /// True while a task looks at the deadline.
+    var isTimed = false
+    var atEnd: [@Sendable () -> Void] = []
+    var reading: Task<Void, Never>?
+  }
 
-/// A lock as listings show it.
-public struct LockState: Sendable {
-  /// Its name.
-  public let key: String
-  /// `rw` or `counting`.
-  public let kind: String
-  /// Slots; `nil` for a readers-writer lock.
-  public let limit: Int64?
-  /// Free slots; `nil` where nobody can know.
-  public let available: Int64?
-  /// Leases on it.
-  public let held: Int64
-  /// The number of requests that wait for it.
-  public let waiting: Int64
-  /// All that the service says.
-  public let json: JSON
+  init(_ grant: Grant, _ answer: Answer, _ attempt: Attempt, _ stream: LineStream?) {
+    (keys, ref, fence, id) = (attempt.wish.keys, grant.ref, grant.fence, grant.id)
+    mode = grant.json["mode"].string.flatMap(LeaseMode.init) ?? .exclusive
+    owner = grant.json["owner"].string
+    (keep, client) = (attempt.way, attempt.client)
+    ttl = grant.ttl?.wholeNanoseconds ?? 0
+    var (deadline, end) = (Int64.max, Int64.max)
+    if ttl > 0 {
+      // Two times at which it stands for certain (rule 22); milliseconds may have been rounded up.
+      let waited = max(0, (grant.json["waited_ms"].int ?? 0) - 1) * 1_000_000
+      let left = (grant.json["expires_in_ms"].int ?? 0) * 1_000_000
+      deadline = max(attempt.begun + waited + ttl, answer.sent + left)
+      if let most = attempt.wish.maxHold { end = deadline - ttl + most.wholeNanoseconds }
+    }
+    self.end = end
+    status = Mutex(Status(deadline: deadline))
+    if let stream {
+      let reading = Task.detached { await self.follow(stream, since: answer.sent) }
+      status.withLock { $0.reading = reading }
+    } else {
+      client.watcher.add(self)
+    }
+    if deadline < .max { beginTiming() }
+  }
 
-  init(json: JSON) {
-    key = json["key"].string ?? ""
-    kind = json["kind"].string ?? ""
-    limit = json["limit"].int
-    available = json["available"].int
-    held = json["held"].int ?? 0
-    waiting = json["waiting"].int ?? 0
-    self.json = json
+  /// True while it is held, by the clock of this moment.
+  public var isHeld: Bool { phase == .held }
+
+  /// The loss, once it is lost; `nil` while it is held, and after it was given back.
+  public var loss: LeaseLost? { if case .lost(let loss) = phase { loss } else { nil } }
+
+  /// Returns while it is held, by the clock of this moment: look before a step that cannot be taken back.
+  ///
+  /// - Throws: ``ClientError/leaseLost(_:)``.
+  public func check() throws(ClientError) { if let loss { throw .leaseLost(loss) } }
+
+  /// The time until the deadline, zero when it is over; `nil` where no clock ends it.
+  public var remaining: Duration? {
+    guard isHeld else { return .zero }
+    let deadline = status.withLock(\.deadline)
+    return deadline == .max ? nil : .nanoseconds(max(0, deadline - client.endpoint.now()))
+  }
+
+  /// Waits until it is lost, and says how; `nil` when it was given back, or the task is canceled.
+  public func whenLost() async -> LeaseLost? {
+    let alarm = TaskAlarm()
+    onEnd { alarm.ring() }
+    while isHeld, !Task.isCancelled { await alarm.sleep(until: .max) }
+    return loss
+  }
+
+  /// Moves the deadline to the ttl from now; leases with a ttl are renewed without this, too.
+  ///
+  /// - Throws: ``ClientError``.
+  public func renew() async throws(ClientError) {
+    try check()
+    if let problem = try await sendRenewal(within: client.timeout, isFresh: false).problem {
+      try check()
+      throw .problem(problem)
+    }
+  }
+
+  /// Gives it back, whatever cancels the task.
+  ///
+  /// - Returns: True when it was held until now; a second time says false, and asks nobody.
+  @discardableResult public func release() async -> Bool {
+    let wasHeld = isHeld
+    let (isFirst, mayStand, deadline) = status.withLock { status in
+      defer { status.mayStand = false }
+      guard wasHeld, status.phase == .held else { return (false, status.mayStand, status.deadline) }
+      status.phase = .released
+      return (true, false, status.deadline)
+    }
+    guard isFirst else {
+      if mayStand { _ = await client.giveBack(id, until: client.endpoint.now() + ttl) }
+      return false
+    }
+    stop()
+    let answer = await client.giveBack(id, until: deadline)
+    status.withLock { $0.reading }?.cancel()
+    if let answer, let problem = answer.problem {
+      status.withLock { $0.phase = .lost(LeaseLost(keys, problem.members, problem: problem)) }
+    }
+    return answer.map { $0.status < 300 } ?? false
+  }
+
+  /// The variables for a program that is started under it, as `leasehold run` gives it.
+  public var environment: [String: String] {
+    let outer = getenv("LEASEHOLD_HOLDING").map { String(cString: $0) + "," } ?? ""
+    return [
+      "LEASEHOLD_LEASE": id, "LEASEHOLD_FENCE": "\(fence)", "LEASEHOLD_LOCK": keys.joined(separator: "\n"),
+      "LEASEHOLD_HOLDING": outer + id, "LEASEHOLD_URL": "\(client.endpoint.address)",
+    ]
+  }
+
+  /// Calls something once it is over, or at once where it is.
+  func onEnd(_ call: @escaping @Sendable () -> Void) {
+    let isOver = status.withLock { status in
+      guard status.phase == .held else { return true }
+      status.atEnd.append(call)
+      return false
+    }
+    if isOver { call() }
+  }
+
+  /// Asks the service; a loss is noted, silence is not.
+  func confirm() async {
+    var request = Request("GET", ["leases", id])
+    request.timeout = client.timeout
+    if let answer: Answer = try? await client.ask(request) { take(answer, isRenewal: false) }
+  }
+
+  /// Notes a loss.
+  ///
+  /// - Parameter mayStand: True where the service may still have it, so that it is worth a release.
+  func lose(_ loss: LeaseLost, mayStand: Bool = false) {
+    let reading = status.withLock { status -> (Task<Void, Never>?)? in
+      guard status.phase == .held else { return nil }
+      (status.phase, status.mayStand) = (.lost(loss), mayStand)
+      return status.reading
+    }
+    guard let reading else { return }
+    stop()
+    reading?.cancel()
+  }
+
+  /// Where it stands, after a look at the clock: it may know before any task does (rule 23).
+  private var phase: Phase {
+    let now = client.endpoint.now()
+    let overdue = status.withLock { status -> LeaseLost? in
+      guard status.phase == .held, status.deadline <= now else { return nil }
+      return status.breaking ?? LeaseLost(keys, reason: "deadline")
+    }
+    if let overdue { lose(overdue, mayStand: true) }
+    return status.withLock(\.phase)
+  }
+
+  private func stop() {
+    client.watcher.remove(self)
+    alarm.ring()
+    let calls = status.withLock { status in
+      defer { status.atEnd = [] }
+      return status.atEnd
+    }
+    for call in calls { call() }
+  }
+
+  /// Takes what the service said of it.
+  private func take(_ answer: Answer, isRenewal: Bool) {
+    let breakingIn = answer.json["breaking_in_ms"].int ?? 0
+    if breakingIn > 0 {
+      beginBreaking(answer.json, at: answer.sent + breakingIn * 1_000_000)
+    } else if let problem = answer.problem, problem.isGone {
+      lose(LeaseLost(keys, problem.members, problem: problem))
+    } else if isRenewal, answer.status < 300, let left = answer.json["expires_in_ms"].int {
+      status.withLock { status in
+        guard status.breaking == nil else { return }
+        status.deadline = min(max(status.deadline, answer.sent + left * 1_000_000), end)
+      }
+    }
+  }
+
+  /// Notes that an operator ends it: it is held until then, and renewed no more.
+  private func beginBreaking(_ json: JSON, at instant: Int64) {
+    let why = LeaseLost(keys, reason: "broken", breakReason: json["break_reason"].string)
+    status.withLock { status in
+      status.breaking = why
+      status.deadline = min(status.deadline, instant)
+    }
+    alarm.ring()
+    beginTiming()
+  }
+
+  private func beginTiming() {
+    let isTimed = status.withLock { status in
+      defer { status.isTimed = true }
+      return status.isTimed
+    }
+    if !isTimed { Task.detached { await self.keepTime() } }
   }
 }
 
-extension Duration {
-  /// The duration as the service reads it: whole milliseconds, rounded up.
-  public var wireText: String { "\((wholeNanoseconds + 999_999) / 1_000_000)ms" }
+extension LeaseLost {
+  fileprivate init(_ keys: [String], reason: String, breakReason: String?) {
+    self.init(keys, .object([JSON.Member("reason", .string(reason))]), breakReason: breakReason)
+  }
+}
+
+extension Lease: CustomStringConvertible {
+  /// The lease without its secret.
+  public var description: String { "lease \(ref) on \(keys.joined(separator: ", "))" }
+}
+
+// What keeps it: the clock, renewals, and the lines of a stream.
+extension Lease {
+  private static let pauseFirst = Int64(100_000_000)
+  private static let patienceLeast = Int64(250_000_000)
+  /// A held stream has a line every few seconds; before two were seen nobody knows how few.
+  private static let silence = Int64(20_000_000_000)
+
+  /// Renews after a third of the ttl, tries again what failed, and notes the deadline (rule 17).
+  private func keepTime() async {
+    let third = min(status.withLock(\.deadline) - ttl * 2 / 3, client.endpoint.now() + ttl / 3)
+    var next = keep == .renewal ? third : .max
+    var pause = Int64(0)
+    while isHeld {
+      let (deadline, isEnding) = status.withLock { ($0.deadline, $0.breaking != nil || $0.deadline >= end) }
+      let instant = isEnding ? deadline : min(next, deadline)
+      await alarm.sleep(until: HostClock.monotonic() + (instant - client.endpoint.now()))
+      guard isHeld, instant < deadline, client.endpoint.now() >= instant, !isBreaking else { continue }
+      let patience = min(max(ttl / 6, Self.patienceLeast), deadline - client.endpoint.now())
+      let sent = client.endpoint.now()
+      let answer: Answer? = try? await sendRenewal(within: .nanoseconds(patience), isFresh: pause > 0)
+      if let answer, answer.status < 300 {
+        (next, pause) = (sent + ttl / 3, 0)
+      } else {
+        pause = min(max(2 * pause, Self.pauseFirst), max(ttl / 6, Self.pauseFirst))
+        next = client.endpoint.now() + pause
+      }
+    }
+  }
+
+  private var isBreaking: Bool { status.withLock { $0.breaking != nil } }
+
+  private func sendRenewal(within patience: Duration, isFresh: Bool) async throws(ClientError) -> Answer {
+    var request = Request("POST", ["leases", id, "renew"])
+    request.timeout = patience
+    let left = Duration.nanoseconds(end - client.endpoint.now())
+    // The last one does not reach beyond what it may last (rule 18).
+    if left < .nanoseconds(ttl) { request.query = [(name: "ttl", value: max(left, Wish.ttlLeast).wireText)] }
+    let answer = try await client.ask(request, isFresh: isFresh)
+    take(answer, isRenewal: true)
+    return answer
+  }
+
+  /// Reads the lines of a held stream.
+  private func follow(_ stream: LineStream, since start: Int64) async {
+    var (last, longest, beats) = (client.endpoint.now(), Int64(0), 0)
+    do throws(ClientError) {
+      while let line = try await stream.next(within: .nanoseconds(beats < 2 ? Self.silence : 4 * longest)) {
+        let now = client.endpoint.now()
+        (last, longest, beats) = (now, max(longest, now - last), beats + 1)
+        let said = JSON(Array(line.utf8)) ?? .null
+        if let left = said["breaking_in_ms"].int, left > 0 { beginBreaking(said, at: now + left * 1_000_000) }
+        if said["ended"].string != nil {
+          return lose(LeaseLost(keys, said, breakReason: status.withLock { $0.breaking?.breakReason }))
+        }
+      }
+      lose(LeaseLost(keys, reason: "connection-closed"))
+    } catch .timedOut {
+      lose(LeaseLost(keys, reason: "silent"))
+    } catch {
+      lose(LeaseLost(keys, reason: "connection-closed"))
+    }
+  }
 }

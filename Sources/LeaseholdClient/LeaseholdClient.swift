@@ -1,19 +1,32 @@
+internal import LeaseholdHost
 import Synchronization
 
-/// A client of the lock service, for programs with tasks.
+/// A way to one lock service, for programs with tasks, which share it freely; ``Lock`` takes locks with it.
 ///
-/// Each request under way has a connection and a thread of its own; up to ``idleMax`` of them are kept for the next.
+/// Requests under way have a connection each, and no thread. Up to ``idleMax`` connections are kept for the next.
 public final class LeaseholdClient: Sendable {
   /// Where the service is and who asks.
   public let endpoint: ServiceEndpoint
   /// Connections that are kept while nobody uses them.
   public let idleMax: Int
-  private let idle = Mutex<[Worker]>([])
+  /// The time the service may take to answer, over what a request may wait in a queue, and may be away.
+  public let timeout: Duration
+  private let idle = Mutex<[TaskConnection]>([])
+  private let hasAnswered = Atomic(false)
+  /// True once a connection was made.
+  let isReached = Atomic(false)
+  /// True where leases cannot be bound to this process.
+  let isUnseen: Atomic<Bool>
+  /// The longest wait that the service takes, in nanoseconds.
+  let waitMost = Atomic<Int64>(3_600_000_000_000)
+  let watcher = Watcher()
 
   /// Makes a client; it connects with its first request.
-  public init(_ endpoint: ServiceEndpoint, idleMax: Int = 4) {
+  public init(_ endpoint: ServiceEndpoint, timeout: Duration = .seconds(5), idleMax: Int = 4) {
     self.endpoint = endpoint
+    self.timeout = timeout
     self.idleMax = idleMax
+    isUnseen = Atomic(!endpoint.isOfThisHost)
   }
 
   /// Makes a client from `unix:/path`, `http://host:port` or `https://host:port`.
@@ -23,114 +36,36 @@ public final class LeaseholdClient: Sendable {
   ///   - authorities: A file in PEM with the certificates that vouch for a service of https; `nil` for those that this
   ///     system trusts.
   /// - Throws: ``ClientError/badAddress(_:)``.
-  public convenience init(_ url: String, token: String? = nil, authorities: String? = nil) throws(ClientError) {
+  public convenience init(
+    _ url: String, token: String? = nil, authorities: String? = nil, timeout: Duration = .seconds(5)
+  ) throws(ClientError) {
     guard let address = ServiceAddress(url) else { throw .badAddress(url) }
     var endpoint = ServiceEndpoint(address, token: token)
     endpoint.authorities = authorities
-    self.init(endpoint)
+    self.init(endpoint, timeout: timeout)
   }
 
-  /// Makes a client as `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say.
+  /// Makes a client as `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` say; without an address, of the
+  /// service that ``ServiceAddress/found()`` finds.
   ///
   /// - Throws: ``ClientError/badAddress(_:)``.
   public convenience init() throws(ClientError) {
     self.init(try ServiceEndpoint.fromEnvironment())
   }
 
-  deinit {
-    for worker in idle.withLock({ $0 }) { worker.dismiss() }
-  }
+  /// The client of locks that name none, made as ``init()`` does with the first of them.
+  ///
+  /// - Throws: ``ClientError/badAddress(_:)``.
+  public static func standard() throws(ClientError) -> LeaseholdClient { try found.get() }
+
+  private static let found = Result { () throws(ClientError) in try LeaseholdClient() }
 
   /// Sends any request and returns its answer when the status is below 400.
   ///
   /// When the task is canceled the connection is closed: a request that waits for a lock leaves the queue.
   /// - Throws: ``ClientError``.
   public func send(_ request: Request) async throws(ClientError) -> Response {
-    if Task.isCancelled { throw .canceled }
-    let worker = idle.withLock { $0.popLast() } ?? Worker(endpoint)
-    let result: Result<Response, ClientError> = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        worker.run { connection in
-          let result: Result<Response, ClientError>
-          do throws(ClientError) {
-            result = .success(try connection.send(request))
-          } catch {
-            result = .failure(error)
-          }
-          continuation.resume(returning: result)
-        }
-      }
-    } onCancel: {
-      worker.connection.abort()
-    }
-    let isReusable = if case .success = result { !Task.isCancelled } else { false }
-    let isKept =
-      isReusable
-      && idle.withLock { idle in
-        guard idle.count < idleMax else { return false }
-        idle.append(worker)
-        return true
-      }
-    if !isKept { worker.dismiss() }
-    return try result.get().checked()
-  }
-
-  /// Takes a lock.
-  ///
-  /// A lost answer costs nothing: the request is repeated with the same Idempotency-Key and gets the same lease.
-  /// - Throws: ``ClientError``; ``ClientError/isBusy`` says whether others hold the lock.
-  public func acquire(_ key: String, _ options: LeaseOptions = LeaseOptions()) async throws(ClientError) -> Lease {
-    var request = Request("POST", ["locks", key, "acquire"], query: options.query)
-    request.timeout = options.wait + .seconds(15)
-    request.headers = [(name: "Idempotency-Key", value: Self.randomKey())]
-    if let trace = options.traceparent { request.headers.append((name: "traceparent", value: trace)) }
-    do {
-      return try lease(await send(request))
-    } catch .unreachable {
-      return try lease(await send(request))
-    }
-  }
-
-  /// Gives a lease back; a second time is no error.
-  ///
-  /// - Throws: ``ClientError/problem(_:)`` with status 410 when it ended before.
-  public func release(_ lease: Lease) async throws(ClientError) {
-    _ = try await send(Request("DELETE", ["leases", lease.id]))
-  }
-
-  /// Moves the deadline to `ttl` from now; without it, to the lease's own ttl from now.
-  ///
-  /// - Throws: ``ClientError/problem(_:)`` with status 410 when it is over, and why.
-  public func renew(_ lease: Lease, ttl: Duration? = nil) async throws(ClientError) -> Lease {
-    try self.lease(await send(Self.renewal(of: lease, ttl: ttl)))
-  }
-
-  /// The locks that the service knows, all pages of them.
-  ///
-  /// - Throws: ``ClientError``.
-  public func locks(prefix: String? = nil) async throws(ClientError) -> [LockState] {
-    try await list("locks", prefix.map { [("key", $0)] } ?? []).map { LockState(json: $0) }
-  }
-
-  /// The leases that are held; they have no ids, only refs.
-  ///
-  /// - Throws: ``ClientError``.
-  public func leases() async throws(ClientError) -> [JSON] { try await list("leases", []) }
-
-  /// The semaphore sets of the host.
-  ///
-  /// - Throws: ``ClientError``.
-  public func semaphores() async throws(ClientError) -> [JSON] { try await list("semaphores", []) }
-
-  /// One lock with its holders and waiters; ``Problem/code`` is `no-such-lock` when there is none.
-  ///
-  /// - Throws: ``ClientError``.
-  public func lock(_ key: String) async throws(ClientError) -> LockState {
-    LockState(json: try await send(Request("GET", ["locks", key])).json)
-  }
-
-  static func renewal(of lease: Lease, ttl: Duration? = nil) -> Request {
-    Request("POST", ["leases", lease.id, "renew"], query: ttl.map { [("ttl", $0.wireText)] } ?? [])
+    try await respond(to: request, isFresh: false, pending: nil).checked()
   }
 
   /// A new Idempotency-Key.
@@ -138,20 +73,144 @@ public final class LeaseholdClient: Sendable {
     "swift-" + String(UInt64.random(in: .min ... .max), radix: 16) + String(UInt64.random(in: .min ... .max), radix: 16)
   }
 
-  private func lease(_ response: Response) throws(ClientError) -> Lease {
-    guard let lease = Lease(json: response.json) else { throw .malformed("an answer without a lease") }
-    return lease
+  /// Sends a request and waits for the whole answer, whatever its status.
+  ///
+  /// - Parameters:
+  ///   - isFresh: Takes another connection than those that were used before.
+  ///   - pending: Raised once the service may have heard of the request.
+  func ask(_ request: Request, isFresh: Bool = false, pending: Flag? = nil) async throws(ClientError) -> Answer {
+    let sent = endpoint.now()
+    return Answer(try await respond(to: request, isFresh: isFresh, pending: pending), sent: sent)
   }
 
-  private func list(_ name: String, _ query: [(String, String)]) async throws(ClientError) -> [JSON] {
-    var all: [JSON] = []
-    var cursor: String?
-    repeat {
-      let page = [("limit", "1000")] + (cursor.map { [("cursor", $0)] } ?? [])
-      let answer = try await send(Request("GET", [name], query: query + page)).json
-      all += answer[name].elements
-      cursor = answer["next_cursor"].string
-    } while cursor != nil
-    return all
+  /// Sends a request whose answer has no end; an answer of 400 and above is whole, and has no stream.
+  func open(_ request: Request) async throws(ClientError) -> (Answer, LineStream?) {
+    let (sent, deadline) = (endpoint.now(), HostClock.monotonic(after: request.timeout))
+    let connection = TaskConnection(endpoint.peer)
+    do throws(HTTPFailure) {
+      try await connection.open(before: deadline)
+      isReached.store(true, ordering: .relaxed)
+      let reader = try await connection.begin(request.bytes(to: endpoint, closing: true), before: deadline)
+      guard reader.status >= 400 else {
+        return (Answer(status: reader.status, sent: sent), LineStream(reader, endpoint))
+      }
+      let body = try await reader.readBody(deadline: deadline)
+      return (Answer(Response(status: reader.status, headers: reader.headers, body: body), sent: sent), nil)
+    } catch {
+      throw await firstError(error, before: deadline)
+    }
   }
+
+  /// Asks on another connection whether the service is there.
+  func findAlive() async throws(ClientError) {
+    var request = Request("GET", ["healthz"])
+    request.timeout = timeout
+    _ = try await ask(request, isFresh: true)
+  }
+
+  private func respond(to request: Request, isFresh: Bool, pending: Flag?) async throws(ClientError) -> Response {
+    if Task.isCancelled { throw .canceled }
+    let deadline = HostClock.monotonic(after: request.timeout)
+    let bytes = request.bytes(to: endpoint)
+    if !isFresh, let connection = kept() {
+      do throws(HTTPFailure) {
+        return try await exchange(bytes, over: connection, before: deadline, pending)
+      } catch .system {
+        // The service may have closed it in the same moment.
+      } catch {
+        throw endpoint.error(error)
+      }
+    }
+    do throws(HTTPFailure) {
+      return try await exchange(bytes, over: TaskConnection(endpoint.peer), before: deadline, pending)
+    } catch {
+      throw await firstError(error, before: deadline)
+    }
+  }
+
+  private func exchange(
+    _ bytes: [UInt8], over connection: TaskConnection, before deadline: Int64, _ pending: Flag?
+  ) async throws(HTTPFailure) -> Response {
+    try await connection.open(before: deadline)
+    isReached.store(true, ordering: .relaxed)
+    pending?.raise()
+    let response = try await connection.exchange(bytes, before: deadline)
+    hasAnswered.store(true, ordering: .relaxed)
+    if connection.isOpen { idle.withLock { if $0.count < idleMax { $0.append(connection) } } }
+    return response
+  }
+
+  private func kept() -> TaskConnection? {
+    while let connection = idle.withLock({ $0.popLast() }) {
+      if connection.isKept { return connection }
+    }
+    return nil
+  }
+
+  private func firstError(_ failure: HTTPFailure, before deadline: Int64) async -> ClientError {
+    guard !hasAnswered.load(ordering: .relaxed), let peer = endpoint.peerOfTLS(after: failure) else {
+      return endpoint.error(failure)
+    }
+    do throws(HTTPFailure) {
+      try await TaskConnection(peer).open(before: deadline)
+      return endpoint.error(failure, probe: nil)
+    } catch let probe {
+      return endpoint.error(failure, probe: probe)
+    }
+  }
+}
+
+/// An answer of any status, and when its request was sent, on the clock of ``ServiceEndpoint/now()``.
+struct Answer: Sendable {
+  let status: Int
+  let json: JSON
+  let sent: Int64
+
+  init(status: Int, json: JSON = .null, sent: Int64) { (self.status, self.json, self.sent) = (status, json, sent) }
+
+  init(_ response: Response, sent: Int64) { self.init(status: response.status, json: response.json, sent: sent) }
+
+  /// The problem that it tells, when it does.
+  var problem: Problem? { status >= 400 ? Problem(status: status, members: json) : nil }
+
+  /// True where it says that a lease is over.
+  var isGone: Bool { problem?.isGone ?? false }
+}
+
+/// Something that happens once.
+final class Flag: Sendable {
+  private let state = Atomic(false)
+
+  func raise() { state.store(true, ordering: .relaxed) }
+  func lower() { state.store(false, ordering: .relaxed) }
+  var isRaised: Bool { state.load(ordering: .relaxed) }
+}
+
+/// The lines of an answer that has no end, for one task at a time.
+struct LineStream: Sendable {
+  private let reader: TaskReader
+  private let endpoint: ServiceEndpoint
+
+  init(_ reader: TaskReader, _ endpoint: ServiceEndpoint) { (self.reader, self.endpoint) = (reader, endpoint) }
+
+  /// The next line; `nil` at the end.
+  ///
+  /// - Throws: ``ClientError/timedOut(_:)`` where none comes in time.
+  func next(within patience: Duration) async throws(ClientError) -> String? {
+    do throws(HTTPFailure) {
+      let line = try await reader.readLine(deadline: HostClock.monotonic(after: patience))
+      return line.map { String(decoding: $0, as: UTF8.self) }
+    } catch {
+      throw endpoint.error(error)
+    }
+  }
+}
+
+extension ServiceEndpoint {
+  /// True where the service shares this host's kernel.
+  var isOfThisHost: Bool { if case .unix = address { true } else { false } }
+
+  /// The clock for deadlines, in nanoseconds (rule 22): the host's own where it is shared, and elsewhere one that goes
+  /// on while the machine sleeps.
+  func now() -> Int64 { isOfThisHost ? HostClock.monotonic() : HostClock.sinceBoot() }
 }

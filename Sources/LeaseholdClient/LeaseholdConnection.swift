@@ -81,34 +81,47 @@ public final class LeaseholdConnection: Sendable {
 
   /// The error for a failure of a connection's first request.
   private func firstError(_ failure: HTTPFailure, before deadline: Int64) -> ClientError {
-    guard speaksTLS(after: failure, before: deadline) else { return clientError(failure) }
-    return .insecure(endpoint.address, reason: "what listens there speaks TLS: give an address with https://")
-  }
-
-  /// Returns true when plain HTTP failed because TLS is spoken there: such a service just hangs up.
-  private func speaksTLS(after failure: HTTPFailure, before deadline: Int64) -> Bool {
-    guard case .tcp(let host, let port) = endpoint.address else { return false }
-    guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return false }
-    var secure = endpoint.peer
-    (secure.address, secure.patience) = (.tls(host: host, port: port), .seconds(1))
+    guard let peer = endpoint.peerOfTLS(after: failure) else { return endpoint.error(failure) }
     do throws(HTTPFailure) {
-      try HTTPConnection(secure).open(before: deadline)
-      return true
-    } catch .tls(let trouble) {
-      return !trouble.isForeign
-    } catch {
-      return false
+      try HTTPConnection(peer).open(before: deadline)
+      return endpoint.error(failure, probe: nil)
+    } catch let probe {
+      return endpoint.error(failure, probe: probe)
     }
   }
 
-  private func clientError(_ failure: HTTPFailure) -> ClientError {
+  private func clientError(_ failure: HTTPFailure) -> ClientError { endpoint.error(failure) }
+}
+
+extension ServiceEndpoint {
+  /// The error for a failure.
+  func error(_ failure: HTTPFailure) -> ClientError {
     switch failure {
     case .aborted: .canceled
-    case .timedOut: .timedOut(endpoint.address)
-    case .unknownHost(let why): .unreachable(endpoint.address, reason: "the name cannot be resolved: \(why)")
-    case .tls(let trouble): .insecure(endpoint.address, reason: trouble.text)
+    case .timedOut: .timedOut(address)
+    case .unknownHost(let why): .unreachable(address, reason: "the name cannot be resolved: \(why)")
+    case .tls(let trouble): .insecure(address, reason: trouble.text)
     case .system(EPROTO): .malformed("an answer that is not HTTP")
-    case .system(let code): .unreachable(endpoint.address, reason: endpoint.address.reason(of: code))
+    case .system(let code): .unreachable(address, reason: address.reason(of: code))
     }
+  }
+
+  /// The same port with TLS, where plain HTTP failed as it does when TLS is spoken there: such a service just hangs up.
+  func peerOfTLS(after failure: HTTPFailure) -> HTTPPeer? {
+    guard case .tcp(let host, let port) = address else { return nil }
+    guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return nil }
+    var secure = peer
+    (secure.address, secure.patience) = (.tls(host: host, port: port), .seconds(1))
+    return secure
+  }
+
+  /// The error for a failure, when a try to speak TLS came to `probe`; `nil` is success.
+  func error(_ failure: HTTPFailure, probe: HTTPFailure?) -> ClientError {
+    switch probe {
+    case nil: break
+    case .tls(let trouble)? where !trouble.isForeign: break
+    default: return error(failure)
+    }
+    return .insecure(address, reason: "what listens there speaks TLS: give an address with https://")
   }
 }

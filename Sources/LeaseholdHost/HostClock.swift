@@ -11,6 +11,9 @@ package enum HostClock {
     return overflows ? .max : sum
   }
 
+  /// CLOCK_BOOTTIME now: as CLOCK_MONOTONIC, and it goes on while the machine sleeps.
+  package static func sinceBoot() -> Int64 { read(CLOCK_BOOTTIME) }
+
   /// CLOCK_REALTIME now.
   package static func wall() -> Int64 { read(CLOCK_REALTIME) }
 

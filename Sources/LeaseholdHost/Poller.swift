@@ -18,6 +18,8 @@ package final class Poller: Sendable {
   package enum Interest {
     /// It can be read.
     case reading
+    /// It can be written.
+    case writing
     /// The peer of a socket closed it, or its sending half.
     case hangup
   }
@@ -51,7 +53,13 @@ package final class Poller: Sendable {
   /// - Throws: ``Failure`` of `epoll_ctl`.
   package func add(_ descriptor: Int32, for interest: Interest, as token: UInt64) throws(Failure) {
     precondition(token != .max, "this token is the poller's own")
-    guard chost_epoll_add(epoll, descriptor, interest == .hangup ? 1 : 0, token) == 0 else {
+    let events =
+      switch interest {
+      case .reading: CHOST_READING
+      case .writing: CHOST_WRITING
+      case .hangup: CHOST_HANGUP
+      }
+    guard chost_epoll_add(epoll, descriptor, events, token) == 0 else {
       throw Failure(call: "epoll_ctl", errno: errno)
     }
   }

@@ -24,11 +24,12 @@ RUNNERS = {
     "python": (".py", [sys.executable]),
     "ruby": (".rb", ["ruby"]),
 }
+PAGE = os.path.join(ROOT, "docs", "clients.md")
 COMPILED = os.path.join(ROOT, "Tests", "LeaseholdClientTests", "TourTests.swift")
 
 
-def programs(language=None):
-    with open(os.path.join(ROOT, "docs", "clients.md"), encoding="utf-8") as file:
+def programs(language=None, page=PAGE):
+    with open(page, encoding="utf-8") as file:
         found = PROGRAM.findall(file.read())
     return [program for program in found if language in (None, program[1])]
 
@@ -79,9 +80,14 @@ class Clients(LiveTest):
         lines = [line.strip() for line in text.splitlines()]
         self.assertIn(lines, [there[start:start + len(lines)] for start in range(len(there))])
 
-    def test_the_swift_of_the_page_is_the_swift_that_is_compiled(self):
-        for _, _, text in programs("swift"):
-            self.assertIsIn(text, COMPILED)
+    def test_the_swift_of_the_pages_is_the_swift_that_is_compiled(self):
+        for page in (PAGE, os.path.join(ROOT, "clients", "swift", "README.md")):
+            texts = [text for _, _, text in programs("swift", page)]
+            # The line of a manifest, whose address Tools/project.py keeps.
+            self.assertEqual([text.startswith(".package(url: ") for text in texts].count(True), 1)
+            for text in texts:
+                if not text.startswith(".package(url: "):
+                    self.assertIsIn(text, COMPILED)
 
     def test_the_swift_of_the_readme_is_the_swift_that_is_run(self):
         with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:

@@ -1,32 +1,34 @@
 import Glibc
-import LeaseholdClient
 import LeaseholdHost
 import Testing
 
+@testable import LeaseholdClient
+
 /// The client against the daemon itself, which is built beside the tests.
 @Suite(.serialized) struct LiveTests {
-  @Test func aLockIsHeldWhileTheBodyRunsAndFreeAfterwards() async throws {
+  @Test(arguments: [Keep.process, .stream, .renewal])
+  func aLockIsHeldWhileTheBodyRunsAndFreeAfterwards(keep: Keep) async throws {
     let daemon = try Daemon()
     let client = try LeaseholdClient("unix:\(daemon.socket)")
-    let fence = try await client.withLease("deploy/web", wait: .seconds(5)) { lease in
-      let holder = try await client.lock("deploy/web").json["holders"].elements.first
-      #expect(holder?["ref"].string == lease.ref)
-      await #expect(throws: ClientError.self) { try await client.acquire("deploy/web") }
+    var wanted = Lock("deploy/web", wait: .seconds(5), client: client)
+    wanted.keep = keep
+    let lock = wanted
+    let fence = try await lock.withLock { lease in
+      let holder = try await client.lock("deploy/web").holders.first
+      #expect(holder?.ref == lease.ref && lease.isHeld && lease.keep == keep)
       return lease.fence
     }
-    let again = try await client.acquire("deploy/web")
+    let again = try await lock.acquire()
     #expect(again.fence > fence)
-    #expect(again.keys == ["deploy/web"])
-    let leases = try await client.leases()
-    #expect(leases.count == 1)
+    let leases = try await client.leases(prefix: "deploy")
+    #expect(leases.map(\.keys) == [["deploy/web"]] && leases.first?.owner == Wish.programOwner)
     let held = try await client.locks(prefix: "deploy").map(\.held)
     #expect(held == [1])
     let sets = try await client.semaphores()
-    #expect(!sets.isEmpty)
-    try await client.release(again)
-    try await client.release(again)
-    let left = try await client.leases()
-    #expect(left.isEmpty)
+    #expect(sets.contains { $0.isOwn && $0.count > 0 })
+    let wasHeld = await (again.release(), again.release())
+    #expect(wasHeld == (true, false))
+    try await eventually { try await client.leases().isEmpty }
   }
 
   /// As it stands in the README: Tests/Examples compares the two, line by line.
@@ -34,8 +36,9 @@ import Testing
     let daemon = try Daemon()
     let service = "unix:\(daemon.socket)"
     let client = try LeaseholdClient(service)
-    let fence = try await client.withLease("deploy", wait: .seconds(10)) { lease in
-      // The lease is renewed meanwhile. When it is lost, this task is canceled.
+    let lock = Lock("deploy", wait: .seconds(10), client: client)
+    let fence = try await lock.withLock { lease in
+      // The lease is kept meanwhile. When it is lost, this task is canceled.
       lease.fence
     }
     #expect(fence > 0)
@@ -43,57 +46,151 @@ import Testing
     #expect(left.isEmpty)
   }
 
+  @Test func severalLocksAndSlotsAreOneLease() async throws {
+    let daemon = try Daemon()
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    let wants: [Want] = ["accounts", .shared("report"), .slots("downloads", 5, count: 2)]
+    try await Lock(wants, wait: .seconds(5), client: client).withLock { lease in
+      #expect(lease.keys == ["accounts", "report", "downloads"])
+      let (free, limit) = try await { ($0.available, $0.limit) }(client.lock("downloads"))
+      #expect((free, limit) == (3, 5))
+      // Beside it: the rest of the slots, and another reader.
+      try await Lock("downloads", wait: .zero, slots: 5, count: 3, client: client).withLock { _ in }
+      try await Lock("report", wait: .zero, shared: true, client: client).withLock { _ in }
+    }
+  }
+
   @Test func whoWaitsGetsTheLockInTurnAndWhoIsCanceledLeavesTheQueue() async throws {
     let daemon = try Daemon()
     let client = try LeaseholdClient("unix:\(daemon.socket)")
-    let first = try await client.acquire("a")
-    var options = LeaseOptions()
-    options.wait = .seconds(30)
-    let waiting = options
-    let canceled = Task { try await client.acquire("a", waiting) }
+    let lock = Lock("a", client: client)
+    let first = try await lock.acquire()
+    let canceled = Task { try await lock.acquire() }
     try await eventually { try await client.lock("a").waiting == 1 }
-    let second = Task { try await client.acquire("a", waiting) }
+    let second = Task { try await lock.acquire() }
     try await eventually { try await client.lock("a").waiting == 2 }
     canceled.cancel()
     await #expect(throws: ClientError.canceled) { try await canceled.value }
     try await eventually { try await client.lock("a").waiting == 1 }
-    try await client.release(first)
+    await first.release()
     let granted = try await second.value
     #expect(granted.fence > first.fence)
+  }
+
+  @Test func whoWaitsNeedsNoThread() async throws {
+    let daemon = try Daemon()
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    let lock = Lock("a", client: client)
+    let first = try await lock.acquire()
+    let before = threads()
+    let waiting = (0..<100).map { _ in Task { try await lock.withLock { _ in } } }
+    try await eventually { try await client.lock("a").waiting == 100 }
+    // Other tests have threads, too.
+    #expect(threads() - before < 50)
+    await first.release()
+    for task in waiting { try await task.value }
+  }
+
+  @Test func aLockIsNotReentrant() async throws {
+    let daemon = try Daemon()
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    let lock = Lock("a", client: client)
+    try await lock.withLock { lease in
+      for wait in [nil, Duration.zero] {
+        let error = await #expect(throws: ClientError.self) {
+          try await Lock("a", wait: wait, client: client).acquire()
+        }
+        #expect(error?.kind == .alreadyHeld)
+      }
+      // A task that knows nothing of the block is somebody else.
+      let error = await Task.detached { await #expect(throws: ClientError.self) { try await lock.tried() } }.value
+      #expect(error?.kind == .locked)
+    }
   }
 
   @Test func aDaemonThatIsKilledAndBackInTimeDoesNotMatter() async throws {
     let daemon = try Daemon()
     let client = try LeaseholdClient("unix:\(daemon.socket)")
-    var options = LeaseOptions()
-    options.ttl = .seconds(6)
-    let renewed = try await client.withLease("a", options) { lease in
+    let renewed = try await Lock("a", ttl: .seconds(6), client: client).withLock { lease in
+      let begun = HostClock.monotonic()
       daemon.kill()
       try daemon.start()
       // Past the first deadline.
-      try await eventually { lease.deadline.map { HostClock.monotonic() > $0 + 500_000_000 } ?? true }
-      return try await client.lock("a").json["holders"].elements.first?["ref"].string == lease.ref
+      try await eventually { HostClock.monotonic() > begun + 6_500_000_000 }
+      return try await client.lock("a").holders.first?.ref == lease.ref
     }
     #expect(renewed)
   }
 
-  @Test func aLeaseThatSomebodyReleasesCancelsTheBody() async throws {
+  @Test(arguments: [Keep.process, .stream, .renewal])
+  func aLeaseThatAnOperatorEndsCancelsTheBody(keep: Keep) async throws {
     let daemon = try Daemon()
     let client = try LeaseholdClient("unix:\(daemon.socket)")
-    var options = LeaseOptions()
-    options.ttl = .milliseconds(600)
-    let wanted = options
+    var wanted = Lock("a", ttl: keep == .renewal ? .milliseconds(600) : nil, client: client)
+    wanted.keep = keep
+    let lock = wanted
     let error = await #expect(throws: ClientError.self) {
-      try await client.withLease("a", wanted) { lease in
-        try await client.release(lease)
+      try await lock.withLock { lease in
+        try await client.end(lease: lease.ref, because: "host goes down")
         try await Task.sleep(for: .seconds(60))
       }
     }
-    guard case .leaseLost(let reason)? = error else {
-      Issue.record("not lost: \(error as Any)")
-      return
+    guard case .leaseLost(let loss)? = error else { throw error ?? .canceled }
+    // The last line of a stream does not say what the operator did.
+    #expect(loss.reason == "broken" && (loss.breakReason == "host goes down" || keep == .stream))
+  }
+
+  @Test func anOperatorWhoWaitsIsToldInTimeAndTheLeaseIsHeldUntilThen() async throws {
+    let daemon = try Daemon()
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    let lease = try await Lock("a", ttl: .seconds(2), client: client).acquire()
+    try await client.end(lease: lease.ref, because: "soon", after: .seconds(3))
+    try? await lease.renew()
+    #expect(lease.isHeld)
+    let loss = await lease.whenLost()
+    #expect((loss?.reason, loss?.breakReason) == ("broken", "soon"))
+  }
+
+  @Test func eventsComeOneByOne() async throws {
+    let daemon = try Daemon()
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    try await Lock("jobs/1", client: client).withLock { _ in }
+    try await Lock("other", client: client).withLock { _ in }
+    try await Lock("jobs/2", client: client).withLock { _ in }
+    var seen: [String] = []
+    for try await event in client.events([.granted], ofLocks: "jobs/*", since: "oldest") {
+      #expect(event.kind == .granted && event.ref != nil && event.at != nil && !event.id.isEmpty)
+      seen.append(event.key ?? "")
+      if seen.count == 2 { break }
     }
-    #expect(reason.contains("released"))
+    #expect(seen == ["jobs/1", "jobs/2"])
+  }
+
+  @Test func whoReadsEventsMayBeCanceled() async throws {
+    let daemon = try Daemon()
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    let reading = Task {
+      for try await _ in client.events() {}
+    }
+    reading.cancel()
+    await #expect(throws: ClientError.canceled) { try await reading.value }
+  }
+
+  private func threads() -> Int {
+    guard let folder = opendir("/proc/self/task") else { return 0 }
+    defer { closedir(folder) }
+    var count = 0
+    while readdir(folder) != nil { count += 1 }
+    return count
+  }
+}
+
+extension Lock {
+  /// Takes it, or does not.
+  fileprivate func tried() async throws(ClientError) -> Lease {
+    var once = self
+    once.wait = .zero
+    return try await once.acquire()
   }
 }
 

@@ -96,10 +96,10 @@ func answer(_ status: Int, _ body: String, _ headers: String = "") -> ScriptedSe
   .send(["HTTP/1.1 \(status) X\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"])
 }
 
-/// A lease as the service writes it, ending that far ahead.
-func leaseBody(_ id: String, ttl: Int, fence: Int = 7, now: Int64) -> String {
+/// A lease as the service writes it, ending after `left`, or its ttl, in milliseconds.
+func leaseBody(_ id: String, ttl: Int, left: Int? = nil, fence: Int = 7) -> String {
   """
-  {"lease":"\(id)","ref":"\(id)","key":"deploy","fence":\(fence),"ttl_ms":\(ttl),\
-  "deadline_monotonic_ns":\(now + Int64(ttl) * 1_000_000)}
+  {"lease":"\(id)","ref":"\(id)","key":"deploy","fence":\(fence),"ttl_ms":\(ttl),"expires_in_ms":\(left ?? ttl),\
+  "waited_ms":0}
   """
 }

@@ -9,29 +9,28 @@ import Testing
   @Test func aLockIsHeldWhileTheBodyRuns() async throws {
     let scene = try SecureScene()
     let client = try scene.client()
-    let fence = try await client.withLease("deploy", wait: .seconds(5)) { lease in
+    let lock = Lock("deploy", wait: .seconds(5), client: client)
+    let fence = try await lock.withLock { lease in
       let held = try await client.lock("deploy").held
-      #expect(held == 1)
+      #expect(held == 1 && lease.keep == .stream)
       return lease.fence
     }
-    let again = try await client.acquire("deploy")
+    let again = try await lock.acquire()
     #expect(again.fence > fence)
-    try await client.release(again)
+    await again.release()
   }
 
   @Test func whoIsCanceledWhileItWaitsLeavesTheQueue() async throws {
     let scene = try SecureScene()
     let client = try scene.client()
-    let first = try await client.acquire("a")
-    var options = LeaseOptions()
-    options.wait = .seconds(30)
-    let waiting = options
-    let canceled = Task { try await client.acquire("a", waiting) }
+    let lock = Lock("a", ttl: .seconds(30), client: client)
+    let first = try await lock.acquire()
+    let canceled = Task { try await lock.acquire() }
     try await eventually { try await client.lock("a").waiting == 1 }
     canceled.cancel()
     await #expect(throws: ClientError.canceled) { try await canceled.value }
     try await eventually { try await client.lock("a").waiting == 0 }
-    try await client.release(first)
+    await first.release()
   }
 
   @Test func aConnectionIsUsedAgainAfterAPauseAndReplacedAfterARestart() async throws {
@@ -53,7 +52,7 @@ import Testing
     let scene = try SecureScene()
     let client = try LeaseholdClient("https://localhost:\(scene.port)")
     await #expect {
-      try await client.acquire("a")
+      try await Lock("a", client: client).acquire()
     } throws: {
       guard case ClientError.insecure(_, let reason)? = $0 as? ClientError else { return false }
       return reason.contains("vouches")

@@ -6,8 +6,19 @@ import Testing
   /// Compiled and not run, as it would talk to an installed service.
   private func deploy() async throws {
     let client = try LeaseholdClient("unix:/run/leasehold/leasehold.sock")
-    try await client.withLease("deploy", wait: .seconds(10)) { lease in
+    try await Lock("deploy", wait: .seconds(10), client: client).withLock { lease in
       print("swift has it, fence", lease.fence)
+      try lease.check()  // before a step that cannot be taken back
+    }
+
+    // The service is found by itself. Readers beside each other, two of five slots, all or none:
+    try await Lock([.shared("report"), .slots("downloads", 5, count: 2)]).withLock { _ in }
+
+    let lease = try await Lock("nightly", wait: .zero).acquire()  // without a block: yours to release
+    if let loss = await lease.whenLost() { print(loss) }
+
+    for try await event in client.events([.granted, .broken], ofLocks: "jobs/*") {
+      print(event.kind.rawValue, event.key ?? "")
     }
   }
 

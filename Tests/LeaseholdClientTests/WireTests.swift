@@ -1,5 +1,7 @@
+import Glibc
 import Testing
 
+@testable import HTTPExchange
 @testable import LeaseholdClient
 
 @Suite struct WireTests {
@@ -81,6 +83,39 @@ import Testing
       #expect(response.status == 200)
       #expect(response.body == Array("abcd".utf8))
     }
+  }
+
+  @Test(arguments: [
+    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab\ncd",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      + "1\r\na\r\n3;x\r\nb\nc\r\n0\r\nX: y\r\n\r\n",
+    "HTTP/1.1 200 OK\r\n\r\nab\nc",
+  ])
+  func anAnswerIsReadHoweverItComesApart(text: String) throws {
+    var parser = AnswerParser()
+    var (isHead, lines, isOver) = (false, [[UInt8]](), false)
+    for byte in Array(text.utf8).map({ [$0] }) + [[]] {
+      // A connection may end behind an answer that is whole.
+      if isOver { break }
+      try parser.take(byte)
+      if !isHead { isHead = try parser.head() != nil }
+      while isHead, let line = try parser.line(bytesMax: 100) {
+        guard let line else {
+          isOver = true
+          break
+        }
+        lines.append(line)
+      }
+    }
+    #expect(parser.status == 200 && isOver && lines == [Array("ab".utf8)])
+  }
+
+  @Test func anAnswerThatIsCutOffIsNone() throws {
+    var parser = AnswerParser()
+    try parser.take(Array("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab".utf8))
+    _ = try parser.head()
+    #expect(try parser.wholeBody() == nil)
+    #expect(throws: HTTPFailure.system(ECONNRESET)) { try parser.take([]) }
   }
 
   @Test(arguments: ["nonsense\r\n\r\n", "HTTP/1.1 x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"])

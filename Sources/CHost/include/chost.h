@@ -5,9 +5,11 @@
 // What Swift's Glibc module leaves out: epoll, eventfd, and prctl, which is variadic. No type of glibc's is here, as
 // Swift would take it for one of this module.
 
-// Each descriptor is reported once, as its token: when it can be read or ends, or only when its peer hangs up.
+// Each descriptor is reported once, as its token: when it can be read or written, or ends, or only when its peer hangs
+// up.
+enum chost_interest { CHOST_READING, CHOST_WRITING, CHOST_HANGUP };
 int chost_epoll_create(void);
-int chost_epoll_add(int epoll, int descriptor, int hangup_alone, uint64_t token);
+int chost_epoll_add(int epoll, int descriptor, enum chost_interest interest, uint64_t token);
 int chost_epoll_remove(int epoll, int descriptor);
 int chost_epoll_wait(int epoll, uint64_t *tokens, int tokens_max, int milliseconds);
 

@@ -3,10 +3,8 @@ internal import Glibc
 
 /// TLS 1.2 or 1.3 over a connected socket that does not block, with a peer whose certificate has been looked at.
 ///
-/// For one thread at a time. Where a call would block, `wait` is called with what to wait for, such as POLLIN.
+/// For one thread at a time. A call that would block is to be made again, with the same bytes.
 final class TLSSession: @unchecked Sendable {
-  typealias Wait = (Int16) throws(HTTPFailure) -> Void
-
   private let session: gnutls_session_t
   private let credentials: gnutls_certificate_credentials_t
   private let host: String
@@ -52,41 +50,32 @@ final class TLSSession: @unchecked Sendable {
   }
 
   /// Agrees on keys, and looks at the certificate: its names, its end, and the authorities that vouch for it.
-  func shakeHands(wait: Wait) throws(HTTPFailure) {
+  func shakeHands() throws(HTTPFailure) -> Tried<Void> {
     while true {
       let status = gnutls_handshake(session)
       if status == 0 {
         isEstablished = true
-        return
+        return .done(())
       }
-      if status == GNUTLS_E_AGAIN {
-        do {
-          try wait(direction)
-        } catch .timedOut {
-          throw .tls(.silence)
-        }
-      } else if gnutls_error_is_fatal(status) != 0 {
-        throw .tls(TLSTrouble(status, session, host: host, trust: trust))
-      }
+      if status == GNUTLS_E_AGAIN { return .blocked(direction) }
+      if gnutls_error_is_fatal(status) != 0 { throw .tls(TLSTrouble(status, session, host: host, trust: trust)) }
     }
   }
 
-  /// Sends all of it.
-  func send(_ bytes: [UInt8], wait: Wait) throws(HTTPFailure) {
-    var sent = 0
-    while sent < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        gnutls_record_send(session, $0.baseAddress?.advanced(by: sent), bytes.count - sent)
-      }
-      if count > 0 { sent += count } else { try settle(Int32(count), wait) }
+  /// Sends what there is room for, at least a byte, and says how many.
+  func send(_ bytes: ArraySlice<UInt8>) throws(HTTPFailure) -> Tried<Int> {
+    while true {
+      let count = bytes.withUnsafeBytes { gnutls_record_send(session, $0.baseAddress, $0.count) }
+      if count >= 0 { return .done(count) }
+      if try isBlocked(Int32(count)) { return .blocked(direction) }
     }
   }
 
   /// Receives what is there, at least a byte; nothing when the other side has closed.
-  func receive(wait: Wait) throws(HTTPFailure) -> [UInt8] {
+  func receive() throws(HTTPFailure) -> Tried<[UInt8]> {
     if !early.isEmpty {
       defer { early = [] }
-      return early
+      return .done(early)
     }
     while true {
       var count = 0
@@ -94,8 +83,8 @@ final class TLSSession: @unchecked Sendable {
         count = gnutls_record_recv(session, buffer.baseAddress, buffer.count)
         initialized = max(count, 0)
       }
-      if count >= 0 { return bytes }
-      try settle(Int32(count), wait)
+      if count >= 0 { return .done(bytes) }
+      if try isBlocked(Int32(count)) { return .blocked(direction) }
     }
   }
 
@@ -112,10 +101,10 @@ final class TLSSession: @unchecked Sendable {
 
   private var direction: Int16 { gnutls_record_get_direction(session) == 0 ? Int16(POLLIN) : Int16(POLLOUT) }
 
-  /// Waits, goes on, or gives up, as a status says.
-  private func settle(_ status: Int32, _ wait: Wait) throws(HTTPFailure) {
-    if status == GNUTLS_E_AGAIN { return try wait(direction) }
-    guard gnutls_error_is_fatal(status) != 0 else { return }
+  /// Returns true where a status says to wait, and false where it says to go on.
+  private func isBlocked(_ status: Int32) throws(HTTPFailure) -> Bool {
+    if status == GNUTLS_E_AGAIN { return true }
+    guard gnutls_error_is_fatal(status) != 0 else { return false }
     isEstablished = false
     switch status {
     // The connection went away without a word, as one of TCP does.

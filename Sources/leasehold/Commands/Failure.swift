@@ -45,7 +45,7 @@ struct Failure: Error, Equatable {
     case .leaseLost: self.init("\(error)", .software)
     case .badAddress: self.init("\(error)", .usage)
     case .unsafeFolder: self.init("\(error)", .cannotCreate)
-    case .malformed, .canceled: self.init("\(error)", .unavailable)
+    case .malformed, .canceled, .invalid: self.init("\(error)", .unavailable)
     }
   }
 }

@@ -32,7 +32,7 @@ struct AcquireCommand: ParsableCommand {
   func run() throws {
     var options = try lock.lease()
     options.count = count
-    options.binding = bind
+    options.binding = bind.map(Binding.init)
     let lease = try failing(isQuiet: lock.quiet) {
       var acquisition = try lock.acquisition(try ask.service.endpoint(mayStart: !lock.noStart), keys, options)
       return try acquisition.lease()

@@ -34,7 +34,7 @@ struct Acquisition {
   /// that goes away while we wait is asked again for a while, with the same Idempotency-Key.
   ///
   /// Below a `leasehold run` the service is told what that one holds, so that it refuses to let us wait for ourselves.
-  mutating func lease() throws(ClientError) -> Lease {
+  mutating func lease() throws(ClientError) -> Grant {
     options.holding = Enclosing.current.held(at: endpoint)
     if !options.holding.isEmpty, patience != .zero { tellOfOwnUnits() }
     let start = HostClock.monotonic()
@@ -118,7 +118,7 @@ struct Acquisition {
     return HostClock.monotonic() - since < 10_000_000_000
   }
 
-  private func ask(wait: Duration, idempotencyKey: String) throws(ClientError) -> Lease {
+  private func ask(wait: Duration, idempotencyKey: String) throws(ClientError) -> Grant {
     // Only a request that waits is told that it would wait for itself.
     let wait = options.holding.isEmpty ? wait : max(wait, .milliseconds(1))
     let request = request(wait: wait, idempotencyKey: idempotencyKey)
@@ -127,7 +127,7 @@ struct Acquisition {
     let connection = LeaseholdConnection(endpoint)
     return try WaitWatch.during(connection, isNeeded: wait > .zero, key: keys[0], quiet: isQuiet) {
       _ throws(ClientError) in
-      guard let lease = Lease(json: try connection.send(request).checked().json) else {
+      guard let lease = Grant(json: try connection.send(request).checked().json) else {
         throw .malformed("an answer without a lease")
       }
       return lease
@@ -138,27 +138,10 @@ struct Acquisition {
   func request(wait: Duration, idempotencyKey: String) -> Request {
     var options = options
     options.wait = wait
-    var request =
-      keys.count == 1 ? Request("POST", ["locks", keys[0], "acquire"], query: options.query) : severalRequest(options)
+    let wants = keys.map { Want($0, mode: options.mode, slots: options.limit, count: options.count) }
+    var request = options.request(for: wants)
     request.timeout = wait + .seconds(5)
     request.headers = [(name: "Idempotency-Key", value: idempotencyKey)]
-    return request
-  }
-
-  private func severalRequest(_ options: LeaseOptions) -> Request {
-    var want: [JSON] = []
-    for key in keys {
-      var members = [JSON.Member("key", .string(key))]
-      if options.mode == .shared { members.append(JSON.Member("mode", .string("shared"))) }
-      if let limit = options.limit { members.append(JSON.Member("limit", .number("\(limit)"))) }
-      want.append(.object(members))
-    }
-    var members = [JSON.Member("want", .array(want))]
-    for (name, value) in options.query where name != "mode" && name != "limit" {
-      members.append(JSON.Member(name, .string(value)))
-    }
-    var request = Request("POST", ["leases"])
-    request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
     return request
   }
 }

@@ -26,7 +26,7 @@ struct Enclosing {
   }
 
   /// The variable for a command that runs under one lease more.
-  func variable(adding lease: Lease) -> (name: String, value: String) {
+  func variable(adding lease: Grant) -> (name: String, value: String) {
     (name: Self.variable, value: (ids.filter { $0 != lease.id } + [lease.id]).joined(separator: ","))
   }
 

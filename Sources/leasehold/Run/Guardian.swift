@@ -76,7 +76,7 @@ final class Guardian: @unchecked Sendable {
   }
 
   /// There is a lease.
-  func holds(_ lease: Lease) {
+  func holds(_ lease: Grant) {
     let release = release(of: lease.id)
     if let guardian { csupervise_guard_holds(guardian, release, release.count) }
   }

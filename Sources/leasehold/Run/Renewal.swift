@@ -12,7 +12,7 @@ final class Renewal: Sendable {
   }
 
   private let endpoint: ServiceEndpoint
-  private let lease: Lease
+  private let lease: Grant
   private let own: OwnService?
   private let state: Mutex<State>
   /// A byte comes when something has changed.
@@ -26,7 +26,7 @@ final class Renewal: Sendable {
   /// - Parameters:
   ///   - own: What is started again when it goes away.
   ///   - moved: Called with each new deadline.
-  init(endpoint: ServiceEndpoint, lease: Lease, own: OwnService?, moved: @escaping @Sendable (Int64) -> Void) {
+  init(endpoint: ServiceEndpoint, lease: Grant, own: OwnService?, moved: @escaping @Sendable (Int64) -> Void) {
     var ends: [Int32] = [-1, -1]
     pipe(&ends)
     for end in ends {
@@ -61,7 +61,7 @@ final class Renewal: Sendable {
   }
 
   /// The deadline of a grant on our clock, which is the service's on the same host.
-  static func firstDeadline(of lease: Lease) -> Int64? {
+  static func firstDeadline(of lease: Grant) -> Int64? {
     guard let ttl = lease.ttl else { return nil }
     let latest = HostClock.monotonic(after: ttl)
     guard let deadline = lease.deadline, deadline <= latest, deadline > latest - 60_000_000_000 else {
@@ -98,10 +98,10 @@ final class Renewal: Sendable {
     }
   }
 
-  private func renew(over connection: LeaseholdConnection) throws(ClientError) -> Lease {
+  private func renew(over connection: LeaseholdConnection) throws(ClientError) -> Grant {
     var request = Request("POST", ["leases", lease.id, "renew"])
     request.timeout = min(.seconds(3), (lease.ttl ?? .seconds(9)) / 4)
-    guard let lease = Lease(json: try connection.send(request).checked().json) else {
+    guard let lease = Grant(json: try connection.send(request).checked().json) else {
       throw .malformed("an answer without a lease")
     }
     return lease

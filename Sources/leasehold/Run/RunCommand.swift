@@ -116,7 +116,7 @@ struct RunCommand: ParsableCommand {
     return try lock.acquisition(endpoint, keys, options)
   }
 
-  private func environment(_ lease: Lease, _ endpoint: ServiceEndpoint) -> CStringList {
+  private func environment(_ lease: Grant, _ endpoint: ServiceEndpoint) -> CStringList {
     Environment.with(
       [
         (name: "LEASEHOLD_LEASE", value: lease.id), (name: "LEASEHOLD_FENCE", value: "\(lease.fence)"),
@@ -129,7 +129,7 @@ struct RunCommand: ParsableCommand {
     let asking = acquisition.request(wait: .seconds(1), idempotencyKey: LeaseholdClient.randomKey())
     let guardian = Guardian(endpoint: endpoint, asking: asking)
     acquisition.guardian = guardian
-    let lease: Lease
+    let lease: Grant
     do {
       lease = try acquisition.lease()
     } catch {
@@ -167,7 +167,7 @@ struct RunCommand: ParsableCommand {
   /// Releases the lease; why it was over before, if it was.
   ///
   /// - Parameter deadline: When it ends by itself: there is no use in asking much longer.
-  private func giveBack(_ lease: Lease, _ endpoint: ServiceEndpoint, before deadline: Int64?) -> String? {
+  private func giveBack(_ lease: Grant, _ endpoint: ServiceEndpoint, before deadline: Int64?) -> String? {
     let connection = LeaseholdConnection(endpoint)
     var request = Request("DELETE", ["leases", lease.id])
     let (soon, late) = (HostClock.monotonic(after: .milliseconds(250)), HostClock.monotonic(after: .seconds(6)))
@@ -190,7 +190,7 @@ struct RunCommand: ParsableCommand {
     return nil
   }
 
-  private func wantedGrace(_ lease: Lease) throws -> Duration {
+  private func wantedGrace(_ lease: Grant) throws -> Duration {
     let wanted = try grace.map { try LockOptions.duration($0, of: "--grace") } ?? .seconds(5)
     return lease.ttl.map { min(wanted, $0 / 3) } ?? wanted
   }
@@ -204,7 +204,7 @@ struct RunCommand: ParsableCommand {
     }
     var acquisition = try acquisition(command, endpoint)
     acquisition.options.ttl = .zero
-    acquisition.options.binding = "pid:\(getpid())"
+    acquisition.options.binding = .process(getpid())
     let lease = try acquisition.lease()
     let code = csupervise_exec(command.pointer, environment(lease, endpoint))
     _ = giveBack(lease, endpoint, before: nil)

@@ -7,7 +7,8 @@ Holders are programs of their own (threads and asyncio; leases with a ttl and le
 service through a proxy. A fault is a connection that is cut, or passes so many bytes and then stalls or ends, a proxy
 that is silent or refuses for a moment, a holder that is stopped for up to three ttls, or a daemon that is killed.
 Each holder notes when it got a lease, and the last instant at which its own clock and the library said that it had
-it. A violation is a lease that was said to be held after a later fence of the same lock was granted.
+it. `--program` names another library's holder, which is given seed, ttl, keys, 1 for a ttl or 0, and the file to stop
+at. A violation is a lease that was said to be held after a later fence of the same lock was granted.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import collections
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 
@@ -62,17 +64,28 @@ asyncio.run(tasks()) if {tasks} else threads()
 """
 
 
+class Holder(Program):
+    """A holder: the Python one, or that of another library."""
+
+    def __init__(self, program, url, seed, renewed, tasks, stop):
+        if program is None:
+            super().__init__(HOLDER.format(seed=seed, ttl=TTL, renewed=renewed, keys=KEYS, stop=stop, tasks=tasks), url)
+            return
+        words = [program, str(seed), str(TTL), str(KEYS), str(int(renewed)), stop]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, "LEASEHOLD_URL": url})
+
+
 class Run:
     """A daemon, a proxy, holders, and faults of a seed."""
 
-    def __init__(self, seed, holders):
+    def __init__(self, seed, holders, program=None):
         self.dice = random.Random(seed)
         self.counts = collections.Counter()
         self.server = Server("--ttl-min", "100ms", "--heartbeat", "200ms").start()
         self.proxy = Proxy(self.server.unix)
         self.stop_file = os.path.join(self.server.directory, "stop")
-        self.programs = [Program(HOLDER.format(seed=seed + number, ttl=TTL, renewed=number % 3 != 2, keys=KEYS,
-                                               stop=self.stop_file, tasks=number % 2), self.proxy.url)
+        self.programs = [Holder(program, self.proxy.url, seed + number, number % 3 != 2, number % 2, self.stop_file)
                          for number in range(holders)]
 
     def fault(self):
@@ -142,9 +155,10 @@ def main(words):
     parser.add_argument("--faults", type=int, default=150)
     parser.add_argument("--holders", type=int, default=6)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--program", help="the holder of another library")
     words = parser.parse_args(words)
     print(f"seed {words.seed}", flush=True)
-    begun, run = time.monotonic(), Run(words.seed, words.holders)
+    begun, run = time.monotonic(), Run(words.seed, words.holders, words.program)
     try:
         for _ in range(words.faults):
             run.fault()

@@ -1,0 +1,189 @@
+internal import LeaseholdHost
+import Synchronization
+
+/// One acquire on its way: its key, its patience, and whether the service may know of it.
+struct Attempt {
+  /// A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
+  private static let askAgain = Duration.seconds(20)
+  private static let streamWaitMost = Duration.seconds(600)
+
+  let client: LeaseholdClient
+  let wish: Wish
+  let way: Keep
+  /// On the client's clock; `.max` is without end.
+  let until: Int64
+  let holding: Holding
+  private let pending = Flag()
+  private var key = LeaseholdClient.randomKey()
+  private(set) var begun: Int64
+  private var failures = Failures()
+
+  init(_ client: LeaseholdClient, _ wish: Wish, until: Int64, holding: Holding) {
+    (self.client, self.wish, self.until, self.holding) = (client, wish, until, holding)
+    way = wish.way(client)
+    begun = client.endpoint.now()
+  }
+
+  /// True where the service cannot see this process, or knows of a proxy between.
+  func cannotBind(_ error: ClientError) -> Bool {
+    guard wish.keep == .auto, way == .process, let problem = error.problem else { return false }
+    return problem.code == "no-such-process"
+      || (problem.status == 400 && problem.members["parameter"].string == "bind")
+  }
+
+  /// Asks until there is an answer; what is interrupted is taken back.
+  mutating func lease() async throws(ClientError) -> Lease {
+    do throws(ClientError) {
+      return try await granted()
+    } catch {
+      guard pending.isRaised, way != .stream else { throw error }
+      let request = keyed(wish.request(way, wait: .milliseconds(1), holding: holding.ids))
+      let (client, key) = (client, key)
+      let undoing = Task.detached { await client.takeBack(key, request) }
+      // Whoever cancels finds nothing left; whoever waited for an answer in vain need not wait for another.
+      if Task.isCancelled { await undoing.value }
+      throw error
+    }
+  }
+
+  private mutating func granted() async throws(ClientError) -> Lease {
+    while true {
+      let wait = min(left, .nanoseconds(client.waitMost.load(ordering: .relaxed)))
+      do throws(ClientError) {
+        let (answer, stream) = way == .stream ? try await held(wait) : (try await asked(wait), nil)
+        if let problem = answer.problem {
+          pending.lower()
+          try renew(after: problem)
+          continue
+        }
+        guard let grant = Grant(json: answer.json) else { throw .malformed("an answer without a lease") }
+        let lease = Lease(grant, answer, self, stream)
+        guard Task.isCancelled else { return lease }
+        pending.lower()
+        await lease.release()
+        throw .canceled
+      } catch {
+        var error = error
+        if case .timedOut = error, way != .stream, wait > Self.askAgain {
+          // No answer because the lock was not free yet is no failure.
+          do throws(ClientError) {
+            try await client.findAlive()
+            continue
+          } catch let failure {
+            error = failure
+          }
+        }
+        try await failures.pause(client, after: error)
+      }
+    }
+  }
+
+  private var left: Duration { until == .max ? .seconds(86400) : .nanoseconds(max(0, until - client.endpoint.now())) }
+
+  private func keyed(_ request: Request) -> Request {
+    var request = request
+    request.headers = [(name: "Idempotency-Key", value: key)]
+    return request
+  }
+
+  private func asked(_ wait: Duration) async throws(ClientError) -> Answer {
+    var request = keyed(wish.request(way, wait: wait, holding: holding.ids))
+    request.timeout = wait > Self.askAgain ? Self.askAgain : wait + client.timeout
+    return try await client.ask(request, isFresh: pending.isRaised, pending: pending)
+  }
+
+  /// Opens a stream that may be long in coming, as long as the service is there.
+  private func held(_ wait: Duration) async throws(ClientError) -> (Answer, LineStream?) {
+    typealias Held = Result<(Answer, LineStream?), ClientError>
+    let wait = min(wait, Self.streamWaitMost)
+    var request = wish.request(way, wait: wait, holding: holding.ids)
+    request.timeout = wait + client.timeout
+    let (client, asked) = (client, request)
+    return try await withTaskGroup(of: Held?.self) { group -> Held in
+      group.addTask { await Held { () async throws(ClientError) in try await client.hold(asked) } }
+      group.addTask {
+        while true {
+          await TaskAlarm().sleep(until: HostClock.monotonic(after: Self.askAgain))
+          if Task.isCancelled { return nil }
+          do throws(ClientError) { try await client.findAlive() } catch { return .failure(error) }
+        }
+      }
+      var held: Held?
+      for await result in group {
+        group.cancelAll()
+        // One that was opened in the last moment counts.
+        if case .success? = result { held = result } else if held == nil { held = result }
+      }
+      return held ?? .failure(.canceled)
+    }.get()
+  }
+
+  /// Makes the wish a new request where a refusal asks for that; every other is the error.
+  private mutating func renew(after problem: Problem) throws(ClientError) {
+    let most = (problem.members["maximum_ms"].int ?? 0) * 1_000_000
+    if problem.status == 400, problem.members["parameter"].string == "wait", most > 0,
+      most < client.waitMost.load(ordering: .relaxed)
+    {
+      client.waitMost.store(most, ordering: .relaxed)
+    } else if (problem.code == "wait-timeout" && left > .zero) || problem.code == "undelivered" {
+      (key, begun) = (LeaseholdClient.randomKey(), client.endpoint.now())
+    } else if problem.status == 423, holding.areAll(problem.holders) {
+      throw .problem(Problem(status: problem.status, members: problem.members, code: "already-held"))
+    } else if problem.code == "locked", wish.waits {
+      throw .problem(Problem(status: problem.status, members: problem.members, code: "wait-timeout"))
+    } else if problem.isGone {
+      throw .leaseLost(LeaseLost(wish.keys, problem.members, problem: problem))
+    } else {
+      throw .problem(problem)
+    }
+  }
+}
+
+/// The time for which one acquire has not reached the service (rule 4).
+private struct Failures {
+  /// A service that was never there is not waited for as long as one that was.
+  private static let neverReached = Int64(1_000_000_000)
+  static let pauseFirst = Int64(50_000_000)
+  static let pauseMost = Int64(500_000_000)
+
+  private var since: Int64?
+  private var last = Int64(0)
+  private var pause = pauseFirst
+
+  /// Waits before the next try; throws the error when there is none.
+  mutating func pause(_ client: LeaseholdClient, after error: ClientError) async throws(ClientError) {
+    switch error {
+    case .unreachable where error.kind != .denied: break
+    case .problem(let problem) where problem.status == 503: break
+    default: throw error
+    }
+    let now = HostClock.monotonic()
+    // Whoever stood in the queue until it broke begins to count now.
+    if since == nil || now - last > 2 * Self.pauseMost { (since, pause) = (now, Self.pauseFirst) }
+    last = now
+    let timeout = client.timeout.wholeNanoseconds
+    let patience = client.isReached.load(ordering: .relaxed) ? timeout : min(timeout, Self.neverReached)
+    guard now - (since ?? now) + pause <= patience else { throw error }
+    await TaskAlarm().sleep(until: now + pause)
+    if Task.isCancelled { throw .canceled }
+    pause = min(2 * pause, Self.pauseMost)
+  }
+}
+
+extension LeaseholdClient {
+  /// Opens a stream that keeps a lease; its first line is the lease.
+  fileprivate func hold(_ request: Request) async throws(ClientError) -> (Answer, LineStream?) {
+    let (answer, stream) = try await open(request)
+    guard let stream else { return (answer, nil) }
+    guard let line = try await stream.next(within: timeout) else {
+      throw .unreachable(endpoint.address, reason: "the answer ended before its first line")
+    }
+    return (Answer(status: answer.status, json: JSON(Array(line.utf8)) ?? .null, sent: answer.sent), stream)
+  }
+}
+
+extension Result where Failure == ClientError {
+  fileprivate init(_ body: () async throws(ClientError) -> Success) async {
+    do throws(ClientError) { self = .success(try await body()) } catch { self = .failure(error) }
+  }
+}

@@ -1,0 +1,175 @@
+internal import LeaseholdHost
+
+/// The mode in which a lock is taken.
+public enum LeaseMode: String, Sendable {
+  /// Alone.
+  case exclusive
+  /// Beside others that share.
+  case shared
+}
+
+/// A thing whose end ends a lease, before its deadline.
+public enum Binding: Sendable, Equatable {
+  /// The end of the connection that it was asked for over.
+  case connection
+  /// The end of a process; over a Unix socket.
+  case process(Int32)
+  /// One that a later service may know.
+  case other(String)
+
+  /// Reads the text of the service.
+  public init(_ text: String) {
+    if text == "connection" {
+      self = .connection
+    } else if text.hasPrefix("pid:"), let number = Int32(text.dropFirst(4)) {
+      self = .process(number)
+    } else {
+      self = .other(text)
+    }
+  }
+
+  /// The text of the service: `connection` or `pid:N`.
+  public var text: String {
+    switch self {
+    case .connection: "connection"
+    case .process(let number): "pid:\(number)"
+    case .other(let text): text
+    }
+  }
+}
+
+/// One of the locks that a lease is wanted on.
+public struct Want: Sendable, Equatable, ExpressibleByStringLiteral {
+  /// The lock's name.
+  public var key: String
+  /// Alone or shared.
+  public var mode: LeaseMode
+  /// The slots of a counting lock; `nil` for a readers-writer lock, or whatever the name stands for.
+  public var slots: Int?
+  /// Slots to take at once, all or none.
+  public var count: Int?
+
+  /// Wants a lock.
+  public init(_ key: String, mode: LeaseMode = .exclusive, slots: Int? = nil, count: Int? = nil) {
+    (self.key, self.mode, self.slots, self.count) = (key, mode, slots, count)
+  }
+
+  /// Wants a lock alone.
+  public init(stringLiteral key: String) { self.init(key) }
+
+  /// Wants a lock beside others who share it.
+  public static func shared(_ key: String) -> Want { Want(key, mode: .shared) }
+
+  /// Wants some of so many slots of a counting lock.
+  public static func slots(_ key: String, _ slots: Int, count: Int? = nil) -> Want {
+    Want(key, slots: slots, count: count)
+  }
+}
+
+/// The options of a lease.
+public struct LeaseOptions: Sendable {
+  /// Alone or shared.
+  public var mode = LeaseMode.exclusive
+  /// The slots of a counting lock; `nil` for a readers-writer lock, or whatever the name stands for.
+  public var limit: Int?
+  /// Slots to take at once, all or none.
+  public var count: Int?
+  /// Time until the lease ends unless it is renewed; `nil`: the service's default.
+  public var ttl: Duration?
+  /// The time to queue while others hold the lock; zero does not wait.
+  public var wait: Duration = .zero
+  /// The holder in words for people; shown to everybody, at most 128 bytes.
+  public var label: String?
+  /// The binding that ends the lease besides.
+  public var binding: Binding?
+  /// The time for which the slot stays taken after the lease expires or is broken.
+  public var cooldown: Duration?
+  /// Do not queue when that many wait already.
+  public var waitersMax: Int?
+  /// Ids of leases that are kept meanwhile: when waiting for this one would never end, that is an error at once.
+  public var holding: [String] = []
+  /// The trace that the acquire is a part of, as a header `traceparent` (W3C Trace Context): the service's log and its
+  /// events name it.
+  public var traceparent: String?
+
+  /// Exclusive, the service's default ttl, without waiting.
+  public init() {}
+
+  /// The request for one lock, or for several on one lease.
+  ///
+  /// The mode and the slots are those of `wants`, and not those that stand here.
+  ///
+  /// - Parameter verb: `acquire` or `hold`, of one lock.
+  public func request(for wants: [Want], verb: String = "acquire") -> Request {
+    var own = self
+    (own.mode, own.limit, own.count) = (.exclusive, nil, nil)
+    if wants.count == 1 {
+      (own.mode, own.limit, own.count) = (wants[0].mode, wants[0].slots, wants[0].count)
+      return Request("POST", ["locks", wants[0].key, verb], query: own.query)
+    }
+    let list = wants.map { want in
+      var members = [JSON.Member("key", .string(want.key))]
+      if want.mode == .shared { members.append(JSON.Member("mode", .string(want.mode.rawValue))) }
+      if let slots = want.slots { members.append(JSON.Member("limit", .number("\(slots)"))) }
+      if let count = want.count { members.append(JSON.Member("count", .number("\(count)"))) }
+      return JSON.object(members)
+    }
+    let members = [JSON.Member("want", .array(list))] + own.query.map { JSON.Member($0.0, .string($0.1)) }
+    var request = Request("POST", ["leases"])
+    request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
+    return request
+  }
+
+  /// The parameters as the service knows them.
+  public var query: [(String, String)] {
+    var query: [(String, String)] = []
+    if mode == .shared { query.append(("mode", mode.rawValue)) }
+    if let limit { query.append(("limit", "\(limit)")) }
+    if let count { query.append(("count", "\(count)")) }
+    if let ttl { query.append(("ttl", ttl.wireText)) }
+    if wait > .zero { query.append(("wait", wait.wireText)) }
+    if let label { query.append(("owner", label)) }
+    if let binding { query.append(("bind", binding.text)) }
+    if let cooldown { query.append(("cooldown", cooldown.wireText)) }
+    if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
+    if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }
+    return query
+  }
+}
+
+/// A lease as one answer of the service tells it; ``Lease`` is one that is kept.
+public struct Grant: Sendable, Equatable {
+  /// Its secret name: who has it may renew and release.
+  public let id: String
+  /// Its short name, for listings and logs.
+  public let ref: String
+  /// The locks it holds; one, but for leases of several.
+  public let keys: [String]
+  /// Grows with every grant: send it along with each write that must not come late.
+  public let fence: Int64
+  /// Time from a renewal to the end; `nil` where only its binding ends it.
+  public let ttl: Duration?
+  /// When it ends: nanoseconds of CLOCK_MONOTONIC of the service's host; `nil` where no clock ends it.
+  public let deadline: Int64?
+  /// The whole answer.
+  public let json: JSON
+
+  /// Reads an answer of acquire, renew or `POST /leases`.
+  public init?(json: JSON) {
+    guard let id = json["lease"].string, !id.isEmpty else { return nil }
+    self.id = id
+    ref = json["ref"].string ?? String(id.prefix(10))
+    let several = json["locks"].elements.compactMap { $0["key"].string }
+    keys = json["key"].string.map { [$0] } ?? several
+    let fences = json["locks"].elements.compactMap { $0["fence"].int }
+    fence = json["fence"].int ?? fences.max() ?? 0
+    ttl = json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil }
+    deadline = json["deadline_monotonic_ns"].int
+    self.json = json
+  }
+}
+
+extension Duration {
+  /// The duration as the service reads it: whole milliseconds, rounded up.
+  public var wireText: String { "\((wholeNanoseconds + 999_999) / 1_000_000)ms" }
+}
