@@ -61,6 +61,8 @@ public enum EngineFeature: String, Sendable, CaseIterable {
   case endlessLeases = "endless-leases"
   /// Leases of less than two seconds.
   case shortLeases = "short-leases"
+  /// Texts that holders show.
+  case notes
 }
 
 /// The life of an engine: it serves from the moment it is there until it is drained and stopped.

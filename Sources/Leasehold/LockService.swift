@@ -92,6 +92,12 @@ public protocol LockService: AnyObject, Sendable {
   func renew(
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
+  /// Sets the text that a holder shows; `nil` or an empty one clears it. It is lost in a restart.
+  ///
+  /// - Throws: As ``renew(_:on:ttl:within:at:)``; `not-supported`.
+  func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   ///
   /// A `caller` releases only leases of its own: of the same token, or without one of the same user. Leases that are
@@ -174,6 +180,15 @@ public protocol ProcessService: AnyObject, Sendable {
 }
 
 extension LockService {
+  /// An engine without notes.
+  ///
+  /// - Throws: `not-supported`.
+  public func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    throw LeaseholdError(.notSupported, "This engine shows no notes of holders.")
+  }
+
   /// One own lock with as many holders and waiters as an answer usually lists.
   ///
   /// - Throws: As ``lock(_:listed:)``.

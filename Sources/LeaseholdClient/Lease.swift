@@ -22,6 +22,8 @@ public struct LeaseOptions: Sendable {
   public var wait: Duration = .zero
   /// The holder in words for people; shown to everybody, at most 128 bytes.
   public var label: String?
+  /// The holder's own words for what it does, shown to everybody, at most 128 bytes.
+  public var note: String?
   /// The binding that ends the lease besides: `connection`, or `pid:N` over a Unix socket.
   public var binding: String?
   /// The time for which the slot stays taken after the lease expires or is broken.
@@ -46,6 +48,7 @@ public struct LeaseOptions: Sendable {
     if let ttl { query.append(("ttl", ttl.wireText)) }
     if wait > .zero { query.append(("wait", wait.wireText)) }
     if let label { query.append(("owner", label)) }
+    if let note { query.append(("note", note)) }
     if let binding { query.append(("bind", binding)) }
     if let cooldown { query.append(("cooldown", cooldown.wireText)) }
     if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }

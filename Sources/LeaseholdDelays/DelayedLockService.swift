@@ -135,6 +135,15 @@
       }
     }
 
+    /// Sets the text that a holder shows.
+    public func note(
+      _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> LeaseSnapshot {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.note(lease, text, within: confinement, at: now)
+      }
+    }
+
     /// Releases all leases of an owner.
     public func releaseAll(
       owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant

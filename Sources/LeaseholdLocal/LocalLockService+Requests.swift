@@ -53,6 +53,18 @@ extension LocalLockService {
     }
   }
 
+  /// Sets the text that a holder shows.
+  ///
+  /// - Throws: As ``LockService/note(_:_:within:at:)``.
+  public func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in
+      try ledger.note(lease, text, within: confinement, at: moment)
+    }
+  }
+
   /// Ends a holder's lease by force: root and this service's user end any, other local users their own, callers over
   /// TCP any, as nothing tells them apart.
   ///
@@ -106,7 +118,24 @@ extension LocalLockService {
   }
 
   /// The live leases.
-  public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { inSlices(filter) { $0.leases($1) } }
+  public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
+    var page = inSlices(filter) { $0.leases($1) }
+    addUse(to: &page.entries)
+    return page
+  }
+
+  /// Says how much CPU time the processes of leases used; /proc is read outside the ledger's lock, for lists alone.
+  private func addUse(to leases: inout [LeaseSnapshot]) {
+    let bound = leases.indices.filter { leases[$0].process != nil && leases[$0].state == .held }
+    let places = bound.prefix(CPUTimes.leases)
+    guard !places.isEmpty else { return }
+    let uses = change { $0.uses(of: places.map { leases[$0].id }) }
+    var times = CPUTimes()
+    for place in places {
+      guard let use = uses[leases[place].id], let used = times.used(use) else { continue }
+      leases[place].remarks = HolderRemarks(note: leases[place].remarks?.note, cpuTime: used)
+    }
+  }
 
   /// Releases all leases of an owner.
   public func releaseAll(
@@ -128,6 +157,7 @@ extension LocalLockService {
     var pids: Set<Int32> = []
     for case let pid? in [native] + people.prefix(Self.programsNamed).map(\.pid) { pids.insert(pid) }
     for pid in pids { found.programs[pid] = ProcessFacts.program(pid) }
+    addUse(to: &found.holders)
     return found
   }
 

@@ -72,6 +72,8 @@ final class Lease: Deadlined {
   var bond: ProcessBond?
   /// Set while an operator ends it, and after.
   var breaking: BreakNote?
+  /// The remarks of its holder on itself; not in the record, so unknown after a restart.
+  var remarks: HolderRemarks?
   var peer: Peer
   /// The account it counts for; not in the record, so unknown after a restart.
   var account: CallerAccount?

@@ -233,6 +233,7 @@ struct LeaseTable: ~Copyable {
     unbindProcess(lease)
     let bond = lease.bond ?? ProcessBond(RecordedProcess(process))
     bond.process = process.process
+    bond.cpuTime = bond.cpuTime ?? process.cpuTime
     lease.bond = bond
     byProcess[ObjectIdentifier(process.process), default: [:]][lease.fence] = lease
     // It may have ended when nothing was bound to it yet: the clock finds the lease due.

@@ -43,6 +43,8 @@ public struct AcquireRequest: Sendable {
   public var maxWaiters: Int?
   /// Free text shown to every caller, at most ``Limits/ownerBytes``.
   public var owner: String?
+  /// The holder's first note, at most ``Limits/noteBytes``.
+  public var note: String?
   /// True when the lease ends with the caller's connection.
   public var bindsConnection = false
   /// The process that the lease ends with.

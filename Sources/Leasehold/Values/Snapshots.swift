@@ -65,6 +65,8 @@ public struct LeaseSnapshot: Sendable {
   public var process: Int32? = nil
   /// The operator that ends it and the reason, while one does.
   public var breaking: BreakNote?
+  /// The remarks that few holders have.
+  public var remarks: HolderRemarks? = nil
   /// The state of its holder.
   public var state = HolderState.held
 
@@ -85,6 +87,20 @@ public struct LeaseSnapshot: Sendable {
   public var grant: Grant { Grant(lease: id, stamp: stamp) }
   /// True when an operator ends it: the deadline cannot be moved.
   public var isBreaking: Bool { breaking != nil }
+}
+
+/// The remarks on a holder, which few have: an object, so that all others carry one empty word of it.
+public final class HolderRemarks: Sendable {
+  /// The holder's own text, at most ``Limits/noteBytes``; `nil` for none.
+  public let note: String?
+  /// The CPU time that the process of the lease and its children used since it asked; `nil` where it is not known.
+  public let cpuTime: TimeSpan?
+
+  /// Remarks on a holder.
+  public init(note: String?, cpuTime: TimeSpan? = nil) {
+    self.note = note
+    self.cpuTime = cpuTime
+  }
 }
 
 /// A lease on its way to its holder.
@@ -117,7 +133,7 @@ extension LeaseSnapshot {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
     (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
     trace = head.trace
-    (process, breaking, state) = (head.process, head.breaking, head.state)
+    (process, breaking, state, remarks) = (head.process, head.breaking, head.state, head.remarks)
   }
 }
 

@@ -28,6 +28,7 @@ struct AnswerWriter {
       json.append(UInt8(ascii: "}"))
     }
     if lease.isBreaking { breaking(lease, into: &json) }
+    if let remarks = lease.remarks { self.remarks(remarks, of: lease, into: &json) }
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as all programs use the same.
@@ -100,6 +101,7 @@ struct AnswerWriter {
     since(lease, into: &json)
     peer(lease.peer, into: &json)
     if lease.isBreaking { breaking(lease, into: &json) }
+    if let remarks = lease.remarks { self.remarks(remarks, of: lease, into: &json) }
     json.append(UInt8(ascii: "}"))
   }
 
@@ -147,6 +149,12 @@ struct AnswerWriter {
     json.member("breaking_in_ms", lease.deadline.map { Int(max(0, ($0 - now).milliseconds)) })
     json.member("break_reason", lease.breaking?.reason)
     json.member("broken_by", lease.breaking?.by)
+  }
+
+  @inline(never)
+  private func remarks(_ remarks: HolderRemarks, of lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    if let note = remarks.note { json.member("note", note) }
+    if let cpuTime = remarks.cpuTime { json.member("cpu_ms", Int(cpuTime.milliseconds)) }
   }
 
   private func bind(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {

@@ -88,6 +88,7 @@ extension Call {
     }
     try queueing(&request)
     request.owner = try owner()
+    request.note = try note()
     request.cooldown = cooldown
     request.idempotencyKey = try idempotencyKey()
     return request
@@ -164,10 +165,11 @@ extension Call {
 
   /// Moves a lease's deadline and answers the lease.
   func renewed(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
-    let ttl = try timeToLive(isBound: true)
-    let renewed = try server.engine.locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
-    let writer = writer
-    return json(capacity: 704) { writer.lease(renewed, into: &$0) }
+    let (ttl, note) = (try timeToLive(isBound: true), try note())
+    var renewed = try server.engine.locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
+    if let note { renewed = try server.engine.locks.note(lease, note, within: confinement, at: now) }
+    let (writer, answer) = (writer, renewed)
+    return json(capacity: 704) { writer.lease(answer, into: &$0) }
   }
 }
 

@@ -60,6 +60,7 @@ extension Call {
     if case .connection? = bond { request.bindsConnection = true }
     try queueing(&request)
     request.owner = try owner()
+    request.note = try note()
     request.cooldown = cooldown
     request.idempotencyKey = try idempotencyKey()
     return request

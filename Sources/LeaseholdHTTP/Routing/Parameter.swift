@@ -8,7 +8,7 @@ enum Parameter: UInt8, CaseIterable {
   case segment, fence, size, initialize, offset, length
   case holding, want
   case after, reason
-  case kind, since, leases
+  case kind, since, leases, note
   case sort, q
 
   /// The name on the wire.
@@ -55,6 +55,7 @@ enum Parameter: UInt8, CaseIterable {
     case .kind: "kind"
     case .since: "since"
     case .leases: "leases"
+    case .note: "note"
     case .sort: "sort"
     case .q: "q"
     }
@@ -91,7 +92,7 @@ enum Parameter: UInt8, CaseIterable {
     case .holding, .leases: .texts
     case .want: .wants
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since, .sort,
-      .q:
+      .q, .note:
       .text
     }
   }
@@ -109,6 +110,7 @@ enum Parameter: UInt8, CaseIterable {
     case (4, UInt8(ascii: "i")): candidate = .initialize
     case (4, UInt8(ascii: "k")): candidate = .kind
     case (4, UInt8(ascii: "m")): candidate = .mode
+    case (4, UInt8(ascii: "n")): candidate = .note
     case (1, UInt8(ascii: "q")): candidate = .q
     case (4, UInt8(ascii: "s")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .size : .sort
     case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want

@@ -75,6 +75,13 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
       lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment(now))
   }
 
+  /// Sets the text that a holder shows.
+  public func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    try daemon.ledger.note(lease, text, within: confinement, at: moment(now))
+  }
+
   /// Ends a holder's lease by force.
   public func breakLease(
     _ request: BreakRequest, at now: MonotonicInstant

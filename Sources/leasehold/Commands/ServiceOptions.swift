@@ -83,6 +83,9 @@ struct LockOptions: ParsableArguments {
     help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
   var owner: String?
 
+  @Option(help: ArgumentHelp("What the holder says of itself, such as its address; see `note`.", valueName: "text"))
+  var note: String?
+
   @Flag(help: "Fail where there is no service, instead of starting your own.")
   var noStart = false
 
@@ -103,6 +106,7 @@ struct LockOptions: ParsableArguments {
     options.limit = limit
     options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }
     options.label = owner
+    options.note = note
     return options
   }
 

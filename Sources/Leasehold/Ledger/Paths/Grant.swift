@@ -117,6 +117,7 @@ extension Ledger {
     register(lease, on: lock)
     bind(lease, to: request.caller.connection, and: request.process)
     observers.granted(lease)
+    if let note = request.note { self.note(lease, note) }
   }
 
   /// Lets a lease stand on its lock.
