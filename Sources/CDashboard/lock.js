@@ -60,10 +60,10 @@ function holding(details, readAt) {
     const { pid } = details.sysv ?? {};
     return [" is held by a native program", ...pid ? [`, pid ${pid}`, ...program(details, pid)] : []];
   }
-  const cooling = details.holders.find((holder) => holder.state === "cooling");
+  const cooling = details.holders.find(({ state }) => state === "cooling" || state === "kept");
   if (cooling) {
     const time = clock(() => duration(Date.parse(cooling.expires_at) - serviceNow()));
-    return [" cools down for ", time, cooling.owner ? " after " : "", cooling.owner ? make("bdi", {}, cooling.owner) : ""];
+    return [cooling.state === "kept" ? " is kept for " : " cools down for ", time, cooling.owner ? " after " : "", cooling.owner ? make("bdi", {}, cooling.owner) : ""];
   }
   if (details.suspects) return [" is in doubt: nobody knows whether it is taken"];
   if (details.queued_for.length) return [" is free, but the first who waits also waits for ", ...names(details.queued_for)];
@@ -168,10 +168,10 @@ function drawHolder(details, holder) {
 
 /** A lease without a holder: its slots cool down, or nobody knows whether it has any. */
 function drawPast(holder) {
-  const isCooling = holder.state === "cooling" && holder.expires_at;
-  const left = isCooling ? [clock(() => `free in ${duration(Date.parse(holder.expires_at) - serviceNow())}`), " · "] : [];
-  const word = holder.state === "cooling" ? "cools down" : "in doubt: nobody knows whether it is taken";
-  return make("div", { class: "person" }, make("span", { class: "who nobody" }, word),
+  const word = { cooling: "cools down", kept: "kept, as it was to be held so long" }[holder.state];
+  const left = word && holder.expires_at ? [clock(() => `free in ${duration(Date.parse(holder.expires_at) - serviceNow())}`), " · "] : [];
+  return make("div", { class: "person" },
+    make("span", { class: "who nobody" }, word ?? "in doubt: nobody knows whether it is taken"),
     make("div", { class: "soft" }, ...left, `${how(holder)} · last held by `, named(holder)));
 }
 

@@ -53,6 +53,8 @@ public struct ReleaseOutcome: Sendable {
   public var id: LeaseID
   /// True when it had been released before.
   public var already: Bool
+  /// Until when its slots stay taken all the same; `nil` where they are free.
+  public var keptUntil: MonotonicInstant?
 }
 
 /// Locks and leases.
@@ -83,6 +85,12 @@ public protocol LockService: AnyObject, Sendable {
   /// - Throws: As ``lease(_:within:at:)``, but not `released`: `no-such-lease` also for a lease on another lock than
   ///   `lock`.
   func release(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome
+  /// Gives a lease back at once, whatever it was to hold at least; one that is kept by now, too.
+  ///
+  /// - Throws: As ``release(_:on:within:at:)``.
+  func releaseEarly(
     _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome
   /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
@@ -180,6 +188,13 @@ public protocol ProcessService: AnyObject, Sendable {
 }
 
 extension LockService {
+  /// An engine that keeps nothing.
+  ///
+  /// - Throws: As ``release(_:on:within:at:)``.
+  public func releaseEarly(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, on: lock, within: confinement, at: now) }
+
   /// An engine without notes.
   ///
   /// - Throws: `not-supported`.

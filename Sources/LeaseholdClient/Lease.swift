@@ -28,6 +28,8 @@ public struct LeaseOptions: Sendable {
   public var binding: String?
   /// The time for which the slot stays taken after the lease expires or is broken.
   public var cooldown: Duration?
+  /// The time from the grant on for which the slot stays taken even when the lease is released or ends earlier.
+  public var holdAtLeast: Duration?
   /// Do not queue when that many wait already.
   public var waitersMax: Int?
   /// Ids of leases that are kept meanwhile: when waiting for this one would never end, that is an error at once.
@@ -51,6 +53,7 @@ public struct LeaseOptions: Sendable {
     if let note { query.append(("note", note)) }
     if let binding { query.append(("bind", binding)) }
     if let cooldown { query.append(("cooldown", cooldown.wireText)) }
+    if let holdAtLeast { query.append(("hold_at_least", holdAtLeast.wireText)) }
     if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
     if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }
     return query

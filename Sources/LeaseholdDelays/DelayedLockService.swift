@@ -126,6 +126,15 @@
       }
     }
 
+    /// Gives a lease back at once.
+    public func releaseEarly(
+      _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> ReleaseOutcome {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.releaseEarly(lease, on: lock, within: confinement, at: now)
+      }
+    }
+
     /// Moves a lease's deadline.
     public func renew(
       _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant

@@ -41,6 +41,19 @@ extension LocalLockService {
     }
   }
 
+  /// Gives a lease back at once.
+  ///
+  /// - Throws: As ``LockService/releaseEarly(_:on:within:at:)``.
+  public func releaseEarly(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in
+      try ledger.release(
+        lease, key: lock?.key, native: lock?.native, early: true, within: confinement, at: moment)
+    }
+  }
+
   /// Moves a lease's deadline.
   ///
   /// - Throws: As ``LockService/renew(_:on:ttl:within:at:)``.

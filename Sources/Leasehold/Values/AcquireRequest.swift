@@ -51,6 +51,8 @@ public struct AcquireRequest: Sendable {
   public var process: ProcessBinding?
   /// The time for which the slots stay taken after the lease expired or was broken.
   public var cooldown = TimeSpan.zero
+  /// The time from the grant on for which the slots stay taken even when the lease ends earlier.
+  public var holdAtLeast = TimeSpan.zero
   /// Leases that the caller keeps while it waits: what tells a wait that would never end.
   public var holding: [LeaseID] = []
   /// True when the end of the lease is not remembered: only the service itself knows of it.
@@ -93,6 +95,7 @@ public struct AcquireRequest: Sendable {
     hash.mix(UInt64(mode.rawValue) | UInt64(limit ?? 0) << 8 | UInt64(count) << 32 | (bindsConnection ? 1 << 60 : 0))
     hash.mix(UInt64(bitPattern: ttl.nanoseconds))
     hash.mix(UInt64(bitPattern: cooldown.nanoseconds))
+    if holdAtLeast > .zero { hash.mix(UInt64(bitPattern: holdAtLeast.nanoseconds) | 1 << 62) }
     if let process { hash.mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
     hash.mix(owner ?? "")
     native?.mix { hash.mix($0) }

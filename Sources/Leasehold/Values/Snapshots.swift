@@ -67,6 +67,8 @@ public struct LeaseSnapshot: Sendable {
   public var breaking: BreakNote?
   /// The remarks that few holders have.
   public var remarks: HolderRemarks? = nil
+  /// The time from its grant on for which its slots stay taken even when it ends earlier; zero for none.
+  public var atLeast = TimeSpan.zero
   /// The state of its holder.
   public var state = HolderState.held
 
@@ -121,8 +123,10 @@ public struct Grant: Sendable, Equatable {
 public enum HolderState: String, Sendable {
   /// A holder has it.
   case held
-  /// It is over for its holder, and its slots stay taken until its deadline.
+  /// It is over for its holder, and its slots cool down until its deadline.
   case cooling
+  /// It is over for its holder, and its slots stay taken until its deadline, as it was to hold them so long at least.
+  case kept
   /// It has no holder, and nobody knows whether its slots are taken.
   case suspect
 }
@@ -133,7 +137,8 @@ extension LeaseSnapshot {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
     (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
     trace = head.trace
-    (process, breaking, state, remarks) = (head.process, head.breaking, head.state, head.remarks)
+    (process, breaking, state) = (head.process, head.breaking, head.state)
+    (remarks, atLeast) = (head.remarks, head.atLeast)
   }
 }
 

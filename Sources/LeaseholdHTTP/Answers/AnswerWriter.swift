@@ -28,7 +28,7 @@ struct AnswerWriter {
       json.append(UInt8(ascii: "}"))
     }
     if lease.isBreaking { breaking(lease, into: &json) }
-    if let remarks = lease.remarks { self.remarks(remarks, of: lease, into: &json) }
+    remarks(lease, into: &json)
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as all programs use the same.
@@ -92,6 +92,7 @@ struct AnswerWriter {
       switch lease.state {
       case .held: json.append("\",\"state\":\"held\",\"mode\":\"" as StaticString)
       case .cooling: json.append("\",\"state\":\"cooling\",\"mode\":\"" as StaticString)
+      case .kept: json.append("\",\"state\":\"kept\",\"mode\":\"" as StaticString)
       case .suspect: json.append("\",\"state\":\"suspect\",\"mode\":\"" as StaticString)
       }
       shares(lease, into: &json)
@@ -101,7 +102,7 @@ struct AnswerWriter {
     since(lease, into: &json)
     peer(lease.peer, into: &json)
     if lease.isBreaking { breaking(lease, into: &json) }
-    if let remarks = lease.remarks { self.remarks(remarks, of: lease, into: &json) }
+    remarks(lease, into: &json)
     json.append(UInt8(ascii: "}"))
   }
 
@@ -151,8 +152,17 @@ struct AnswerWriter {
     json.member("broken_by", lease.breaking?.by)
   }
 
+  @inline(__always)
+  private func remarks(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    if let remarks = lease.remarks { self.remarks(remarks, into: &json) }
+    if lease.atLeast > .zero {
+      json.append(",\"kept_until\":" as StaticString)
+      json.append(rfc3339: (lease.grantedAt + lease.atLeast).nanoseconds &+ wallOffset)
+    }
+  }
+
   @inline(never)
-  private func remarks(_ remarks: HolderRemarks, of lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+  private func remarks(_ remarks: HolderRemarks, into json: inout ResponseBuffer) {
     if let note = remarks.note { json.member("note", note) }
     if let cpuTime = remarks.cpuTime { json.member("cpu_ms", Int(cpuTime.milliseconds)) }
   }

@@ -45,8 +45,10 @@ struct PlainLock {
         html.append(", pid \(pid)")
         program(pid, lock, into: &html)
       }
-    } else if let cooling = lock.holders.first(where: { $0.state == .cooling }), let end = cooling.deadline {
-      html.append(" cools down for \((end - now).inWords)")
+    } else if let cooling = lock.holders.first(where: { $0.state == .cooling || $0.state == .kept }),
+      let end = cooling.deadline
+    {
+      html.append(" \(cooling.state == .kept ? "is kept" : "cools down") for \((end - now).inWords)")
       if let owner = cooling.owner {
         html.append(" after " as StaticString)
         html.append(name: owner)

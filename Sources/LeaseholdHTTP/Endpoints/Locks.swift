@@ -89,6 +89,7 @@ extension Call {
     try queueing(&request)
     request.owner = try owner()
     request.note = try note()
+    request.holdAtLeast = try holdAtLeast()
     request.cooldown = cooldown
     request.idempotencyKey = try idempotencyKey()
     return request
@@ -151,7 +152,12 @@ extension Call {
 
   /// Gives a lease back and says so.
   func released(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
-    let outcome = try server.engine.locks.release(lease, on: lock, within: confinement, at: now)
+    let isEarly = try word(.early, ["true", "false"]) == "true"
+    let outcome =
+      isEarly
+      ? try server.engine.locks.releaseEarly(lease, on: lock, within: confinement, at: now)
+      : try server.engine.locks.release(lease, on: lock, within: confinement, at: now)
+    let wallOffset = writer.wallOffset
     return json(capacity: 192) { json in
       json.append(
         outcome.already ? "{\"released\":true,\"already\":true" : "{\"released\":true,\"already\":false" as StaticString
@@ -160,6 +166,10 @@ extension Call {
       json.append(",\"ref\":\"" as StaticString)
       json.append(hex: outcome.id.high >> 24, digits: 10)
       json.append(UInt8(ascii: "\""))
+      if let end = outcome.keptUntil {
+        json.next("kept_until")
+        json.append(rfc3339: end.nanoseconds &+ wallOffset)
+      }
     }
   }
 

@@ -61,6 +61,7 @@ extension Call {
     try queueing(&request)
     request.owner = try owner()
     request.note = try note()
+    request.holdAtLeast = try holdAtLeast()
     request.cooldown = cooldown
     request.idempotencyKey = try idempotencyKey()
     return request

@@ -70,6 +70,14 @@ extension Call {
     return (try timeToLive(isBound: isBound, room: room) ?? (ttl > .zero ? min(ttl, room) : room), cooldown)
   }
 
+  /// The time for which the slots stay taken even when the lease ends earlier.
+  func holdAtLeast() throws(LeaseholdError) -> TimeSpan {
+    guard let span = try span(.holdAtLeast, .zero, longest) else { return .zero }
+    try server.need(
+      .holdAtLeast, "no slots that stay taken after a release", instead: "a ttl as long as that, and no release")
+    return span
+  }
+
   /// A word out of a list; `nil` when not given.
   func word(_ parameter: Parameter, _ words: [String]) throws(LeaseholdError) -> String? {
     guard let text = arguments[parameter] else { return nil }

@@ -46,6 +46,9 @@ struct ReleaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "release", abstract: "Give leases back; a second time is no error.")
 
+  @Flag(help: "Free the lock at once, even if it was to be kept for some time (--at-least).")
+  var early = false
+
   @OptionGroup var ask: AskOptions
 
   @Argument(help: ArgumentHelp("What acquire printed; - reads it from standard input.", valueName: "lease"))
@@ -54,7 +57,11 @@ struct ReleaseCommand: ParsableCommand {
   func run() throws {
     if !ask.service.isNamed { OwnService.revive() }
     let leases = leases == ["-"] ? Array(AnyIterator { readLine() }) : leases
-    for lease in leases { try ask.show(Request("DELETE", ["leases", lease])) { _ in "" } }
+    for lease in leases {
+      try ask.show(Request("DELETE", ["leases", lease], query: early ? [("early", "true")] : [])) { answer in
+        answer["kept_until"].string.map { "kept until \(VisibleText.of($0))" } ?? ""
+      }
+    }
   }
 }
 

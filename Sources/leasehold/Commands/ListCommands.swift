@@ -49,9 +49,10 @@ struct LocksCommand: ParsableCommand {
   static func text(_ lock: JSON) -> String {
     var table = Table("", "OWNER", "MODE", "COUNT", "PID", "FROM", "SINCE", "CPU", "LEFT", "REF", "NOTE")
     for holder in lock["holders"].elements {
+      let state = holder["state"].string ?? "held"
       table.add(
-        "holds", holder["owner"].cell, holder["mode"].cell, holder["count"].cell, holder["pid"].cell,
-        holder["peer"].cell, holder["since"].ageCell, holder["cpu_ms"].durationCell,
+        state == "held" ? "holds" : state, holder["owner"].cell, holder["mode"].cell, holder["count"].cell,
+        holder["pid"].cell, holder["peer"].cell, holder["since"].ageCell, holder["cpu_ms"].durationCell,
         holder["expires_in_ms"].durationCell, holder["ref"].cell, holder["note"].cell)
     }
     for waiter in lock["waiters"].elements {
