@@ -31,6 +31,7 @@ function eventLine({ kind, event, at }, withKey) {
   if (withKey && event.key !== undefined) words.append(linkTo(event.key));
   if (event.owner) words.append(words.childNodes.length ? " · " : "", make("bdi", {}, event.owner));
   if (event.reason && event.reason !== kind) words.append(make("span", { class: "soft" }, ` (${event.reason})`));
+  if (event.note) words.append(": ", make("bdi", {}, event.note));
   if (event.by) words.append(make("span", { class: "soft" }, ` by ${event.by}`));
   if (event.break_reason) words.append(make("span", { class: "soft" }, `: ${event.break_reason}`));
   if (event.detail) words.append(make("span", { class: "soft" }, ` ${event.detail}`));

@@ -196,7 +196,7 @@ function makeRow(item) {
 /** Draws what changed: a link that is drawn anew between press and release of the mouse is not clicked. */
 function drawRow(item) {
   const { lock, holders, cells } = item;
-  const text = JSON.stringify([lock, holders.map(({ ref, owner, mode }) => [ref, owner, mode])],
+  const text = JSON.stringify([lock, holders.map(({ ref, owner, mode, note }) => [ref, owner, mode, note])],
     (name, value) => (moving.has(name) ? undefined : value));
   if (item.drawn !== text) {
     item.drawn = text;
@@ -256,4 +256,4 @@ function named(person) {
   return make("a", { href: ownersPage(person.owner), "data-go": "", tabindex: "-1", class: "who" }, cut(person.owner));
 }
 
-const moving = new Set(["age_ms", "wait_left_ms", "expires_in_ms", "longest_wait_ms", "breaking_in_ms"]); // what differs in each answer about the same
+const moving = new Set(["cpu_ms", "age_ms", "wait_left_ms", "expires_in_ms", "longest_wait_ms", "breaking_in_ms"]); // what differs in each answer about the same

@@ -60,10 +60,10 @@ function holding(details, readAt) {
     const { pid } = details.sysv ?? {};
     return [" is held by a native program", ...pid ? [`, pid ${pid}`, ...program(details, pid)] : []];
   }
-  const cooling = details.holders.find((holder) => holder.state === "cooling");
+  const cooling = details.holders.find(({ state }) => state === "cooling" || state === "kept");
   if (cooling) {
     const time = clock(() => duration(Date.parse(cooling.expires_at) - serviceNow()));
-    return [" cools down for ", time, cooling.owner ? " after " : "", cooling.owner ? make("bdi", {}, cooling.owner) : ""];
+    return [cooling.state === "kept" ? " is kept for " : " cools down for ", time, cooling.owner ? " after " : "", cooling.owner ? make("bdi", {}, cooling.owner) : ""];
   }
   if (details.suspects) return [" is in doubt: nobody knows whether it is taken"];
   if (details.queued_for.length) return [" is free, but the first who waits also waits for ", ...names(details.queued_for)];
@@ -142,6 +142,9 @@ function endButton(holder, after, words) {
   return button;
 }
 
+/** What is known of a holder by now: what moves is not drawn anew. */
+const latest = (holder) => lock?.details?.holders.find(({ ref }) => ref === holder.ref) ?? holder;
+
 function drawHolder(details, holder) {
   if (holder.state !== "held") return drawPast(holder);
   const ends = holder.expires_at ? Date.parse(holder.expires_at) : null;
@@ -153,21 +156,22 @@ function drawHolder(details, holder) {
     bar.style.width = `${100 * share()}%`;
     return `${age}, ${holder.breaking_in_ms === undefined ? "ends in" : "is ended in"} ${duration(ends - serviceNow())}`;
   });
+  const cpu = holder.cpu_ms === undefined ? [] : [" · ", clock(() => `${duration(latest(holder).cpu_ms ?? 0)} of CPU`)];
   const note = holder.note ? make("div", { class: "note" }, make("bdi", {}, holder.note)) : null;
   const breaking = holder.break_reason || holder.broken_by
     ? make("div", { class: "soft" }, `ended by ${holder.broken_by ?? "an operator"}${holder.break_reason ? `: ${holder.break_reason}` : ""}`) : null;
   return make("div", { class: "person" }, make("div", {}, named(holder), " ", make("span", { class: "soft" }, `${how(holder)} · ${whereabouts(holder, details.programs)}`)),
     make("div", { class: "buttons" }, endButton(holder, "0", "End now"), endButton(holder, "30s", "End in 30 s")),
     make("div", { class: `meter${ends === null ? " none" : ""}`, "aria-hidden": "true" }, bar),
-    make("div", { class: "soft" }, left, ` · fence ${holder.fence} · ref `, make("code", {}, holder.ref)), note, breaking);
+    make("div", { class: "soft" }, left, ...cpu, ` · fence ${holder.fence} · ref `, make("code", {}, holder.ref)), note, breaking);
 }
 
 /** A lease without a holder: its slots cool down, or nobody knows whether it has any. */
 function drawPast(holder) {
-  const isCooling = holder.state === "cooling" && holder.expires_at;
-  const left = isCooling ? [clock(() => `free in ${duration(Date.parse(holder.expires_at) - serviceNow())}`), " · "] : [];
-  const word = holder.state === "cooling" ? "cools down" : "in doubt: nobody knows whether it is taken";
-  return make("div", { class: "person" }, make("span", { class: "who nobody" }, word),
+  const word = { cooling: "cools down", kept: "kept, as it was to be held so long" }[holder.state];
+  const left = word && holder.expires_at ? [clock(() => `free in ${duration(Date.parse(holder.expires_at) - serviceNow())}`), " · "] : [];
+  return make("div", { class: "person" },
+    make("span", { class: "who nobody" }, word ?? "in doubt: nobody knows whether it is taken"),
     make("div", { class: "soft" }, ...left, `${how(holder)} · last held by `, named(holder)));
 }
 
@@ -306,9 +310,10 @@ const endAllWords = (isSure = false) =>
 
 function drawLease(lease) {
   const keys = lease.locks ?? [lease.key];
+  const note = lease.note ? [" ", make("span", { class: "soft" }, make("bdi", {}, lease.note))] : [];
   const links = keys.flatMap((key, place) => [place ? ", " : "", linkTo(key)]);
   const ends = lease.expires_at ? clock(() => duration(Date.parse(lease.expires_at) - serviceNow())) : "no deadline";
-  return make("tr", {}, make("td", {}, ...links), make("td", {}, has(lease)),
+  return make("tr", {}, make("td", {}, ...links, ...note), make("td", {}, has(lease)),
     make("td", { class: "figure" }, clock(() => duration(serviceNow() - Date.parse(lease.since)))),
     make("td", { class: "figure" }, ends), make("td", {}, make("code", {}, lease.ref)));
 }

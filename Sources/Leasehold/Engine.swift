@@ -61,6 +61,10 @@ public enum EngineFeature: String, Sendable, CaseIterable {
   case endlessLeases = "endless-leases"
   /// Leases of less than two seconds.
   case shortLeases = "short-leases"
+  /// Slots that stay taken for a time after the grant, even when the lease ends earlier.
+  case holdAtLeast = "hold-at-least"
+  /// Texts that holders show.
+  case notes
 }
 
 /// The life of an engine: it serves from the moment it is there until it is drained and stopped.

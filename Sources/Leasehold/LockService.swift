@@ -53,6 +53,8 @@ public struct ReleaseOutcome: Sendable {
   public var id: LeaseID
   /// True when it had been released before.
   public var already: Bool
+  /// Until when its slots stay taken all the same; `nil` where they are free.
+  public var keptUntil: MonotonicInstant?
 }
 
 /// Locks and leases.
@@ -85,6 +87,12 @@ public protocol LockService: AnyObject, Sendable {
   func release(
     _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome
+  /// Gives a lease back at once, whatever it was to hold at least; one that is kept by now, too.
+  ///
+  /// - Throws: As ``release(_:on:within:at:)``.
+  func releaseEarly(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome
   /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
   ///
   /// - Throws: As ``release(_:on:within:at:)``, and `released`; `out-of-range` for a ttl of zero where nothing else
@@ -96,6 +104,13 @@ public protocol LockService: AnyObject, Sendable {
   func renew(
     _ leases: [LeaseID], ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) -> [Result<LeaseSnapshot, LeaseholdError>]
+
+  /// Sets the text that a holder shows; `nil` or an empty one clears it. It is lost in a restart.
+  ///
+  /// - Throws: As ``renew(_:on:ttl:within:at:)``; `not-supported`.
+  func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot
   /// Releases all leases of an owner, on one lock only when `key` is given; answers their short names.
   ///
   /// A `caller` releases only leases of its own: of the same token, or without one of the same user. Leases that are
@@ -185,6 +200,22 @@ extension LockService {
     leases.map { lease in
       Result { () throws(LeaseholdError) in try renew(lease, on: nil, ttl: ttl, within: confinement, at: now) }
     }
+  }
+
+  /// An engine that keeps nothing.
+  ///
+  /// - Throws: As ``release(_:on:within:at:)``.
+  public func releaseEarly(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, on: lock, within: confinement, at: now) }
+
+  /// An engine without notes.
+  ///
+  /// - Throws: `not-supported`.
+  public func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    throw LeaseholdError(.notSupported, "This engine shows no notes of holders.")
   }
 
   /// One own lock with as many holders and waiters as an answer usually lists.

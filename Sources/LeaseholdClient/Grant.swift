@@ -80,10 +80,14 @@ public struct LeaseOptions: Sendable {
   public var wait: Duration = .zero
   /// The holder in words for people; shown to everybody, at most 128 bytes.
   public var label: String?
+  /// The holder's own words for what it does, shown to everybody, at most 128 bytes.
+  public var note: String?
   /// The binding that ends the lease besides.
   public var binding: Binding?
   /// The time for which the slot stays taken after the lease expires or is broken.
   public var cooldown: Duration?
+  /// The time from the grant on for which the slot stays taken even when the lease is released or ends earlier.
+  public var holdAtLeast: Duration?
   /// Do not queue when that many wait already.
   public var waitersMax: Int?
   /// Ids of leases that are kept meanwhile: when waiting for this one would never end, that is an error at once.
@@ -129,8 +133,10 @@ public struct LeaseOptions: Sendable {
     if let ttl { query.append(("ttl", ttl.wireText)) }
     if wait > .zero { query.append(("wait", wait.wireText)) }
     if let label { query.append(("owner", label)) }
+    if let note { query.append(("note", note)) }
     if let binding { query.append(("bind", binding.text)) }
     if let cooldown { query.append(("cooldown", cooldown.wireText)) }
+    if let holdAtLeast { query.append(("hold_at_least", holdAtLeast.wireText)) }
     if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
     if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }
     return query

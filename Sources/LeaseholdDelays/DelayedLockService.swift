@@ -126,12 +126,30 @@
       }
     }
 
+    /// Gives a lease back at once.
+    public func releaseEarly(
+      _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> ReleaseOutcome {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.releaseEarly(lease, on: lock, within: confinement, at: now)
+      }
+    }
+
     /// Moves a lease's deadline.
     public func renew(
       _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> LeaseSnapshot {
       try slowly(at: now) { now throws(LeaseholdError) in
         try locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
+      }
+    }
+
+    /// Sets the text that a holder shows.
+    public func note(
+      _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> LeaseSnapshot {
+      try slowly(at: now) { now throws(LeaseholdError) in
+        try locks.note(lease, text, within: confinement, at: now)
       }
     }
 

@@ -34,6 +34,13 @@ extension Server {
     try part(engine.processes, "no leases that end with a process", instead: "bind=connection, hold or a ttl")
   }
 
+  /// Refuses a feature that the engine does not have.
+  ///
+  /// - Throws: `not-supported`.
+  func need(_ feature: EngineFeature, _ what: String, instead: String) throws(LeaseholdError) {
+    _ = try part(engine.traits.lacks.contains(feature) ? nil : feature, what, instead: instead)
+  }
+
   private func part<Part>(_ part: Part?, _ what: String, instead: String) throws(LeaseholdError) -> Part {
     if let part { return part }
     throw LeaseholdError(

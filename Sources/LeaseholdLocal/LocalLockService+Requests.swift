@@ -41,6 +41,19 @@ extension LocalLockService {
     }
   }
 
+  /// Gives a lease back at once.
+  ///
+  /// - Throws: As ``LockService/releaseEarly(_:on:within:at:)``.
+  public func releaseEarly(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in
+      try ledger.release(
+        lease, key: lock?.key, native: lock?.native, early: true, within: confinement, at: moment)
+    }
+  }
+
   /// Moves a lease's deadline.
   ///
   /// - Throws: As ``LockService/renew(_:on:ttl:within:at:)``.
@@ -50,6 +63,18 @@ extension LocalLockService {
     let moment = moment(now)
     return try change { ledger throws(LeaseholdError) in
       try ledger.renew(lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment)
+    }
+  }
+
+  /// Sets the text that a holder shows.
+  ///
+  /// - Throws: As ``LockService/note(_:_:within:at:)``.
+  public func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in
+      try ledger.note(lease, text, within: confinement, at: moment)
     }
   }
 
@@ -106,7 +131,24 @@ extension LocalLockService {
   }
 
   /// The live leases.
-  public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { inSlices(filter) { $0.leases($1) } }
+  public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
+    var page = inSlices(filter) { $0.leases($1) }
+    addUse(to: &page.entries)
+    return page
+  }
+
+  /// Says how much CPU time the processes of leases used; /proc is read outside the ledger's lock, for lists alone.
+  private func addUse(to leases: inout [LeaseSnapshot]) {
+    let bound = leases.indices.filter { leases[$0].process != nil && leases[$0].state == .held }
+    let places = bound.prefix(CPUTimes.leases)
+    guard !places.isEmpty else { return }
+    let uses = change { $0.uses(of: places.map { leases[$0].id }) }
+    var times = CPUTimes()
+    for place in places {
+      guard let use = uses[leases[place].id], let used = times.used(use) else { continue }
+      leases[place].remarks = HolderRemarks(note: leases[place].remarks?.note, cpuTime: used)
+    }
+  }
 
   /// Releases all leases of an owner.
   public func releaseAll(
@@ -128,6 +170,7 @@ extension LocalLockService {
     var pids: Set<Int32> = []
     for case let pid? in [native] + people.prefix(Self.programsNamed).map(\.pid) { pids.insert(pid) }
     for pid in pids { found.programs[pid] = ProcessFacts.program(pid) }
+    addUse(to: &found.holders)
     return found
   }
 

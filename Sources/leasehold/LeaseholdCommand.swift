@@ -12,8 +12,8 @@ struct LeaseholdCommand: ParsableCommand {
       CommandGroup(
         name: "Locks",
         subcommands: [
-          RunCommand.self, AcquireCommand.self, RenewCommand.self, ReleaseCommand.self, HoldCommand.self,
-          LocksCommand.self, LeasesCommand.self, BreakCommand.self, TopCommand.self,
+          RunCommand.self, AcquireCommand.self, RenewCommand.self, NoteCommand.self, ReleaseCommand.self,
+          HoldCommand.self, LocksCommand.self, LeasesCommand.self, BreakCommand.self, TopCommand.self,
         ]),
       CommandGroup(name: "System V", subcommands: [SemCommand.self, ShmCommand.self]),
       CommandGroup(

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -144,6 +145,22 @@ func (l *Lease) Renew(ctx context.Context) error {
 		return errorOf(got, l.Keys)
 	}
 	return nil
+}
+
+// Note shows everybody who asks a text beside the lease, such as how far the work is; an empty one clears it.
+func (l *Lease) Note(ctx context.Context, text string) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	target := "/leases/" + l.id + "/note?" + url.Values{"note": {text}}.Encode()
+	got, err := l.client.transport.ask(ctx, l.client.timeout, call{method: http.MethodPut, target: target})
+	if err != nil || got.status < 400 {
+		return err
+	}
+	if got.isGone() {
+		l.take(got)
+	}
+	return errorOf(got, l.Keys)
 }
 
 // Release gives the lease back. It returns true when it was held until now, and false when it was over already; a

@@ -30,6 +30,39 @@ func ways(d *daemon) map[Keep]struct {
 	}
 }
 
+func TestANoteIsShownAndItStaysTakenAsLongAsWasAskedFor(t *testing.T) {
+	d := startDaemon(t)
+	c := d.client(t, "unix:"+d.socket)
+	holder := func(what string) any {
+		holders, _ := d.ask("GET", "/locks/a")["holders"].([]any)
+		if len(holders) != 1 {
+			t.Fatal(holders)
+		}
+		return holders[0].(map[string]any)[what]
+	}
+	lease, err := c.Obtain(background, "a", Note("begins"), HoldAtLeast(time.Hour))
+	must(t, err)
+	if said := holder("note"); said != "begins" {
+		t.Fatal(said)
+	}
+	must(t, lease.Note(background, "größer & mehr"))
+	if said := holder("note"); said != "größer & mehr" {
+		t.Fatal(said)
+	}
+	if !lease.Release() || holder("state") != "kept" {
+		t.Fatal("it is not kept")
+	}
+	if _, err := c.Obtain(background, "a", Wait(0)); !errors.Is(err, ErrLocked) {
+		t.Fatal(err)
+	}
+	lost, err := c.Obtain(background, "b")
+	must(t, err)
+	d.breakLease(lost, "test")
+	if err := lost.Note(background, "over"); !errors.Is(err, ErrLeaseLost) {
+		t.Fatal(err)
+	}
+}
+
 func TestEachWayOfKeeping(t *testing.T) {
 	d := startDaemon(t, "--heartbeat", "200ms")
 	for keep, way := range ways(d) {

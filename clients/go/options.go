@@ -65,6 +65,12 @@ func MaxHold(most time.Duration) Option {
 // Cooldown is how long the slots stay taken after the lease was lost.
 func Cooldown(rest time.Duration) Option { return func(w *wish) { w.cooldown = rest } }
 
+// HoldAtLeast is how long the slots stay taken from the grant on, even when the lease is given back earlier.
+func HoldAtLeast(span time.Duration) Option { return func(w *wish) { w.atLeast = span } }
+
+// Note is the holder's own words, shown to everybody who asks who holds the lock.
+func Note(text string) Option { return func(w *wish) { w.note = text } }
+
 // Owner is shown to everybody who asks who holds the lock; without it USER@HOST PROGRAM.
 func Owner(text string) Option { return func(w *wish) { w.owner = &text } }
 
@@ -79,6 +85,8 @@ type wish struct {
 	one                          Want
 	wants                        []Want
 	wait, ttl, maxHold, cooldown time.Duration
+	atLeast                      time.Duration
+	note                         string
 	hasTTL, hasMaxHold           bool
 	keep                         Keep
 	owner                        *string
@@ -122,7 +130,7 @@ func (w *wish) check() error {
 	switch {
 	case w.keep == Stream && len(w.wants) > 1:
 		return invalid("a stream keeps one lock; several are kept by process or renewal")
-	case w.wait < 0 || w.cooldown < 0:
+	case w.wait < 0 || w.cooldown < 0 || w.atLeast < 0:
 		return invalid("a time is not negative")
 	case w.hasTTL && w.ttl < ttlLeast, w.hasMaxHold && w.maxHold < ttlLeast:
 		return invalid("TTL and MaxHold are %v and longer", ttlLeast)
@@ -150,6 +158,12 @@ func (w *wish) request(way Keep, wait time.Duration) (string, []byte) {
 	}
 	if w.cooldown > 0 {
 		fields["cooldown"] = inMilliseconds(w.cooldown)
+	}
+	if w.atLeast > 0 {
+		fields["hold_at_least"] = inMilliseconds(w.atLeast + time.Millisecond - 1)
+	}
+	if w.note != "" {
+		fields["note"] = w.note
 	}
 	if way == Process {
 		fields["bind"], fields["ttl"] = "pid:"+strconv.Itoa(os.Getpid()), "0"

@@ -26,6 +26,10 @@ export interface AcquireOptions {
   maxHoldMs?: number
   /** How long the slots stay taken after the lease was lost. */
   cooldownMs?: number
+  /** How long the slots stay taken from the grant on, even when the lease is given back earlier. */
+  holdAtLeastMs?: number
+  /** The holder's own words, shown to everybody who asks who holds the lock. */
+  note?: string
   /** Shown to everybody who asks who holds the lock. Default `USER@HOST PROGRAM`. */
   owner?: string
   /** What keeps the lease. `auto`: the process over a Unix socket, else a stream; renewal where there is `ttlMs`. */
@@ -62,6 +66,8 @@ export class Lease implements AsyncDisposable {
   check(): void
   /** Moves the deadline to the ttl from now. */
   renew(): Promise<void>
+  /** Shows everybody who asks a text beside the lease; an empty one clears it. */
+  note(text: string): Promise<void>
   /** True when it was held until now. Never throws. */
   release(): Promise<boolean>
   /** Environment variables for a program that is to know of the lease. */

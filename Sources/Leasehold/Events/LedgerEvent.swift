@@ -26,6 +26,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case transferred
   /// An operator ends a lease after a grace; its end comes as another event.
   case breaking
+  /// A holder changed its note; at most once a second for each lease.
+  case noted
 
   /// The word on the wire.
   public var name: String {
@@ -43,6 +45,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case .converted: "converted"
     case .transferred: "transferred"
     case .breaking: "breaking"
+    case .noted: "noted"
     }
   }
 
@@ -65,7 +68,7 @@ public struct LedgerEvent: Sendable {
   public var kind: EventKind
   /// Alone or shared.
   public var mode: LockMode
-  /// Why a lease ended, a waiter left, or what kind of drift it is: one of a few words.
+  /// Why a lease ended, a waiter left, or what kind of drift it is: one of a few words; of a note, its text.
   public var reason: String?
   /// Slots of the lease or wanted by the waiter; for drift, units.
   public var count: Int32

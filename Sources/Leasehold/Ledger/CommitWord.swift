@@ -40,6 +40,9 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
     /// A lease whose units are being given back where the kernel's values cannot tell whether they were; the reason is
     /// added to this value.
     case disarming = 32
+    /// A lease that is over for its holder while its slots stay taken for as long as it was to hold them at least; the
+    /// reason is added to this value.
+    case kept = 48
   }
 
   /// The thing that a record describes.
@@ -63,13 +66,14 @@ public struct CommitWord: RawRepresentable, Hashable, Sendable {
     let bits = UInt8(truncatingIfNeeded: rawValue)
     guard bits >= State.ended.rawValue else { return State(rawValue: bits) }
     guard reason != nil else { return nil }
+    if bits >= State.kept.rawValue { return .kept }
     return bits >= State.disarming.rawValue ? .disarming : .ended
   }
 
   /// Why a lease ended, for records of ends.
   var reason: EndReason? {
     let bits = UInt8(truncatingIfNeeded: rawValue)
-    return (State.ended.rawValue..<48).contains(bits) ? EndReason(rawValue: bits & 15) : nil
+    return (State.ended.rawValue..<64).contains(bits) ? EndReason(rawValue: bits & 15) : nil
   }
 
   /// The thing that the record describes; `nil` when it is none of ours.

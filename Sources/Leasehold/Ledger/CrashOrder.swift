@@ -294,11 +294,15 @@ extension Journal {
   }
 
   /// Marks a lease as over for its holder while its units stay out.
-  func cool(_ cell: Int, until due: Int64, end: Int64) {
+  ///
+  /// - Parameter reason: Why it is over, where they stay out for as long as it was to hold them at least; `nil` where
+  ///   they cool down.
+  func cool(_ cell: Int, until due: Int64, end: Int64, kept reason: EndReason?) {
     setDeadline(due, of: cell)
     setEnd(end, of: cell)
     let check = storage.commitWord(at: cell).check
-    storage.commit(CommitWord(.cooling, .lease, check: check), at: cell)
+    let word = reason.map { CommitWord(.kept, .lease, check: check, reason: $0) }
+    storage.commit(word ?? CommitWord(.cooling, .lease, check: check), at: cell)
   }
 
   // MARK: Conversions

@@ -26,7 +26,8 @@ extension Ledger {
     let reason: EndReason =
       switch lease.state {
       case .ended(let reason): reason
-      case .held, .cooling: lease.ownEnd
+      case .cooling(let reason, _): reason
+      case .held: lease.ownEnd
       case .suspect: .undelivered
       }
     return over(Tombstone(lease, reason))

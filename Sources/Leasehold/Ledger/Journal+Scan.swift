@@ -10,7 +10,8 @@ struct ScannedLease {
   /// The state in which it stands on its lock, if it does.
   var state: Lease.State {
     switch word.state {
-    case .cooling: .cooling
+    case .cooling: .cooling(record.endedAt < 0 ? .broken : .expired, isKept: false)
+    case .kept: .cooling(word.reason ?? .released, isKept: true)
     case .suspect, .arming, .disarming: .suspect
     default: .held
     }
@@ -50,8 +51,8 @@ extension Journal {
         continue
       }
       switch (kind, state) {
-      case (.lease, .live), (.lease, .cooling), (.lease, .ended), (.lease, .arming), (.lease, .disarming),
-        (.lease, .suspect), (.lease, .converting):
+      case (.lease, .live), (.lease, .cooling), (.lease, .kept), (.lease, .ended), (.lease, .arming),
+        (.lease, .disarming), (.lease, .suspect), (.lease, .converting):
         guard var record = LeaseRecord(body) else { discardDamaged(cell, &result); continue }
         if record.fence <= Limits.foundFence { foundFence(record.fence) }
         bringToThisClock(&record, state, cell, at: moment)

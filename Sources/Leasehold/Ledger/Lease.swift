@@ -6,7 +6,9 @@ import SysVTypes
 final class Lease: Deadlined {
   enum State: Equatable {
     case held
-    case cooling
+    /// Over for its holder, for a reason, while its slots stay taken: they cool down, or are kept for as long as it was
+    /// to hold them at least.
+    case cooling(EndReason, isKept: Bool)
     /// Killed in the middle of taking or giving back where the kernel cannot tell: counted as taken, without a holder.
     case suspect
     case ended(EndReason)
@@ -53,6 +55,8 @@ final class Lease: Deadlined {
   var queuePosition = -1
   var ttl: TimeSpan
   let cooldown: TimeSpan
+  /// The time from its grant on for which its slots stay taken even when it ends earlier; zero for none.
+  var atLeast = TimeSpan.zero
   let waited: TimeSpan
   /// Only ``attach(deadline:)`` changes it.
   private(set) var bindsConnection: Bool
@@ -72,6 +76,8 @@ final class Lease: Deadlined {
   var bond: ProcessBond?
   /// Set while an operator ends it, and after.
   var breaking: BreakNote?
+  /// The remarks of its holder on itself; not in the record, so unknown after a restart.
+  var remarks: HolderRemarks?
   var peer: Peer
   /// The account it counts for; not in the record, so unknown after a restart.
   var account: CallerAccount?
@@ -177,6 +183,14 @@ final class Lease: Deadlined {
 
   /// True when its holder may still count on it.
   var isHeld: Bool { if case .held = state { true } else { false } }
+
+  /// Until when its slots stay taken even when it ends earlier, in nanoseconds; 0 for none.
+  var keptUntil: Int64 { atLeast > .zero ? (grantedAt + atLeast).nanoseconds : 0 }
+
+  /// Its end for its holder, and whether its slots are kept, while they stay taken after that.
+  var past: (reason: EndReason, isKept: Bool)? {
+    if case .cooling(let reason, let isKept) = state { (reason, isKept) } else { nil }
+  }
 
   /// True when it ends with something, so that it may do without a deadline.
   var isBound: Bool { bindsConnection || bond != nil }

@@ -98,10 +98,10 @@ struct LeaseTable: ~Copyable {
   }
 
   /// Ends a lease and its parts for their holder; they stay on their locks until a time.
-  mutating func cool(_ lease: Lease, until due: Int64) {
+  mutating func cool(_ lease: Lease, _ reason: EndReason, isKept: Bool, until due: Int64) {
     precondition(lease.isHeld && !lease.isPart, "what cools down was held")
     for member in lease.members {
-      member.standing.state = .cooling
+      member.standing.state = .cooling(reason, isKept: isKept)
       member.lock?.standing.coolingCount += 1
     }
     coolingCount += 1
@@ -233,6 +233,7 @@ struct LeaseTable: ~Copyable {
     unbindProcess(lease)
     let bond = lease.bond ?? ProcessBond(RecordedProcess(process))
     bond.process = process.process
+    bond.cpuTime = bond.cpuTime ?? process.cpuTime
     lease.bond = bond
     byProcess[ObjectIdentifier(process.process), default: [:]][lease.fence] = lease
     // It may have ended when nothing was bound to it yet: the clock finds the lease due.

@@ -10,12 +10,17 @@ struct Observers: ~Copyable {
   private var notices: [Notice] = []
   private var ends = EndLog()
   private var driftReports: [DriftReport] = []
+  /// Leases whose notes changed since the last turn of ``tellNotes(at:)``, by their fences.
+  private var notes: [Int64: Lease] = [:]
   private var watches: [WatchID: Watch] = [:]
   private var lastWatch: WatchID = 0
   private var lastVersion: UInt64 = 0
 
   /// Reports of drift that are kept until the log takes them.
   private static let reportsMax = 64
+
+  /// Notes that one turn tells of.
+  private static let notesAtOnce = 4096
 
   private struct Watch {
     /// Nothing where the ledger knows nothing of the lock: only another look notices.
@@ -73,23 +78,40 @@ struct Observers: ~Copyable {
     note(.converted, lease, of: lease.whole, at: now)
   }
 
+  /// A holder's note changed: told by ``tellNotes(at:)``, however often it changes until then.
+  mutating func noted(_ lease: Lease) { notes[lease.fence] = lease }
+
+  /// Tells of the notes that changed: call once a second.
+  mutating func tellNotes(at now: Int64) {
+    guard !notes.isEmpty else { return }
+    for lease in notes.values.prefix(Self.notesAtOnce).sorted(by: { $0.fence < $1.fence }) {
+      notes[lease.fence] = nil
+      if lease.isHeld { note(.noted, lease, lease.remarks?.note, at: now) }
+    }
+  }
+
   @inline(__always)
   func note(_ kind: EventKind, _ lease: Lease, _ reason: EndReason? = nil, at now: Int64) {
+    note(kind, lease, reason?.name, at: now)
+  }
+
+  @inline(__always)
+  private func note(_ kind: EventKind, _ lease: Lease, _ text: String?, at now: Int64) {
     if lease.leavesNoTrace { return }
-    note(kind, lease, of: lease, reason, at: now)
-    if case .whole = lease.kind { noteParts(kind, of: lease, reason, at: now) }
+    note(kind, lease, of: lease, text, at: now)
+    if case .whole = lease.kind { noteParts(kind, of: lease, text, at: now) }
   }
 
   /// Notes an event of a lease of several locks on each of them.
-  func noteParts(_ kind: EventKind, of whole: Lease, _ reason: EndReason? = nil, at now: Int64) {
-    for part in whole.parts { note(kind, part, of: whole, reason, at: now) }
+  func noteParts(_ kind: EventKind, of whole: Lease, _ text: String? = nil, at now: Int64) {
+    for part in whole.parts { note(kind, part, of: whole, text, at: now) }
   }
 
   @inline(__always)
-  private func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ reason: EndReason? = nil, at now: Int64) {
+  private func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ text: String? = nil, at now: Int64) {
     ring.append(
       LedgerEvent(
-        kind: kind, mode: member.mode, reason: reason?.name, count: Int32(truncatingIfNeeded: member.count), at: now,
+        kind: kind, mode: member.mode, reason: text, count: Int32(truncatingIfNeeded: member.count), at: now,
         ref: whole.id.high >> 24, fence: whole.fence, key: member.key.text, text: whole.owner, trace: whole.trace,
         breaking: kind == .broken ? whole.breaking : kind == .breaking ? whole.breakNote : nil))
   }

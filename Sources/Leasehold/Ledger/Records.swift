@@ -15,7 +15,8 @@
 ///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place;
 ///          with bit 29 word 9 is the low half of the id that it goes on for, and a live record of that id is over;
 ///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes;
-///          with bit 30 the fence that its parts have, 8 bytes, stands behind that: it is not its own after a transfer
+///          with bit 30 the fence that its parts have, 8 bytes, stands behind that: it is not its own after a transfer;
+///          with bit 31 the time that it holds its slots at least, in ms, 4 bytes, stands behind that
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
 struct LeaseRecord {
@@ -38,6 +39,8 @@ struct LeaseRecord {
   var isPart = false
   /// True when its parts have another fence.
   var hasGroup = false
+  /// True when it holds its slots for some time at least.
+  var holdsAtLeast = false
   var fingerprint: UInt64
   var waited: TimeSpan
   var peer: Peer
@@ -60,8 +63,8 @@ struct LeaseRecord {
 
   /// Bytes of owner, Idempotency-Key, process and own name or adjustments together.
   var textLength: Int {
-    (ownerLength ?? 0) + keyLength + (bindsProcess ? RecordedProcess.bytes : 0) + (hasGroup ? 8 : 0) + nameLength
-      + adjustmentCount * Self.adjustmentBytes
+    (ownerLength ?? 0) + keyLength + (bindsProcess ? RecordedProcess.bytes : 0) + (hasGroup ? 8 : 0)
+      + (holdsAtLeast ? 4 : 0) + nameLength + adjustmentCount * Self.adjustmentBytes
   }
 
   /// The bits of a deadline that say so: no bit of a deadline that a daemon writes, and not what one flipped bit makes.
@@ -87,7 +90,8 @@ struct LeaseRecord {
       UInt64(mode.rawValue) << 16 | (bindsConnection && !isAttached ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
       | (adjustmentCount > 0 ? 1 << 26 : 0) | (isPart ? 1 << 27 : 0) | (bindsProcess ? 1 << 28 : 0)
       | (predecessor != nil ? 1 << 29 : 0) | (hasGroup ? 1 << 30 : 0)
-    body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
+    let keeps: UInt64 = holdsAtLeast ? 1 << 31 : 0
+    body.words[8] = UInt64(UInt16(count)) | flags | keeps | UInt64(textCell) << 32
     body.words[9] = predecessor ?? fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
     let lengths =
@@ -123,6 +127,7 @@ extension LeaseRecord {
     isPart = true
     (deadline, grantedAt, fingerprint) = (0, head.grantedAt, place)
     (ownerLength, keyLength, bindsConnection, isEndless, bindsProcess) = (nil, 0, false, false, false)
+    holdsAtLeast = false
   }
 
   /// Returns true when it is another form of the same record.
@@ -158,6 +163,7 @@ extension LeaseRecord {
       cooldown: .milliseconds(body.bits(7, from: 32, count: 32).clamped(to: 0...Int64.max)), count: count, mode: mode,
       bindsConnection: isAttached || words[8] >> 24 & 1 == 1, isAttached: isAttached,
       isEndless: words[8] >> 25 & 1 == 1, isPart: words[8] >> 27 & 1 == 1, hasGroup: words[8] >> 30 & 1 == 1,
+      holdsAtLeast: words[8] >> 31 & 1 == 1,
       fingerprint: isSuccessor ? 0 : words[9],
       waited: .milliseconds(body.bits(10, from: 32, count: 32).clamped(to: 0...Int64.max)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),

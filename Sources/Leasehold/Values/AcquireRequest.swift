@@ -43,12 +43,16 @@ public struct AcquireRequest: Sendable {
   public var maxWaiters: Int?
   /// Free text shown to every caller, at most ``Limits/ownerBytes``.
   public var owner: String?
+  /// The holder's first note, at most ``Limits/noteBytes``.
+  public var note: String?
   /// True when the lease ends with the caller's connection.
   public var bindsConnection: Bool
   /// The process that the lease ends with.
   public var process: ProcessBinding?
   /// The time for which the slots stay taken after the lease expired or was broken.
   public var cooldown: TimeSpan
+  /// The time from the grant on for which the slots stay taken even when the lease ends earlier.
+  public var holdAtLeast: TimeSpan
   /// Leases that the caller keeps while it waits: what tells a wait that would never end.
   public var holding: [LeaseID]
   /// True when the end of the lease is not remembered: only the service itself knows of it.
@@ -68,13 +72,13 @@ extension AcquireRequest {
   /// A request for what is wanted: whole at once, because one that is filled in later is copied on the way.
   public init(
     _ want: Want, others: [Want] = [], ttl: TimeSpan, wait: TimeSpan = .zero, maxWaiters: Int? = nil,
-    owner: String? = nil, bindsConnection: Bool = false, cooldown: TimeSpan = .zero, holding: [LeaseID] = [],
-    idempotencyKey: String? = nil, caller: Caller
+    owner: String? = nil, note: String? = nil, bindsConnection: Bool = false, cooldown: TimeSpan = .zero,
+    holdAtLeast: TimeSpan = .zero, holding: [LeaseID] = [], idempotencyKey: String? = nil, caller: Caller
   ) {
     self.init(
       want: want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: owner,
-      bindsConnection: bindsConnection, process: nil, cooldown: cooldown, holding: holding, leavesNoTrace: false,
-      idempotencyKey: idempotencyKey, caller: caller)
+      note: note, bindsConnection: bindsConnection, process: nil, cooldown: cooldown, holdAtLeast: holdAtLeast,
+      holding: holding, leavesNoTrace: false, idempotencyKey: idempotencyKey, caller: caller)
   }
 
   /// One request for each lock: the first is this one, the others carry no more than what they want and the ttl.
@@ -96,6 +100,7 @@ extension AcquireRequest {
     hash.mix(UInt64(mode.rawValue) | UInt64(limit ?? 0) << 8 | UInt64(count) << 32 | (bindsConnection ? 1 << 60 : 0))
     hash.mix(UInt64(bitPattern: ttl.nanoseconds))
     hash.mix(UInt64(bitPattern: cooldown.nanoseconds))
+    if holdAtLeast > .zero { hash.mix(UInt64(bitPattern: holdAtLeast.nanoseconds) | 1 << 62) }
     if let process { hash.mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
     hash.mix(owner ?? "")
     native?.mix { hash.mix($0) }

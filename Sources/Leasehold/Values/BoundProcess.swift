@@ -50,12 +50,23 @@ public struct ProcessBinding: Sendable {
   public let process: any BoundProcess
   /// Its number in the caller's PID namespace; 0 for the caller itself.
   public let name: Int32
+  /// The CPU time that it had used when it was found, with children that it waited for; `nil` where it is not known.
+  public let cpuTime: TimeSpan?
 
   /// Makes a binding.
-  public init(_ process: any BoundProcess, name: Int32) {
+  public init(_ process: any BoundProcess, name: Int32, cpuTime: TimeSpan? = nil) {
     self.process = process
     self.name = name
+    self.cpuTime = cpuTime
   }
+}
+
+/// The process of a lease, and what it had used before.
+public struct BondUse: Sendable {
+  /// The process.
+  public let stamp: ProcessStamp
+  /// The CPU time that it had used when the lease was asked for.
+  public let before: TimeSpan
 }
 
 /// The fate of a process that leases of the last daemon are bound to.

@@ -48,6 +48,8 @@ public struct Limits: Sendable {
   public static let renewals = 1000
   /// The longest `owner`, in bytes of UTF-8.
   public static let ownerBytes = 128
+  /// The longest note of a holder, in bytes of UTF-8.
+  public static let noteBytes = 128
   /// The longest reason of a break, in bytes of UTF-8.
   public static let reasonBytes = 128
   /// The longest Idempotency-Key, in bytes.

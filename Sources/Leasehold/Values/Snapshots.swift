@@ -65,6 +65,10 @@ public struct LeaseSnapshot: Sendable {
   public var process: Int32? = nil
   /// The operator that ends it and the reason, while one does.
   public var breaking: BreakNote?
+  /// The remarks that few holders have.
+  public var remarks: HolderRemarks? = nil
+  /// The time from its grant on for which its slots stay taken even when it ends earlier; zero for none.
+  public var atLeast = TimeSpan.zero
   /// The state of its holder.
   public var state = HolderState.held
 
@@ -87,6 +91,20 @@ public struct LeaseSnapshot: Sendable {
   public var isBreaking: Bool { breaking != nil }
 }
 
+/// The remarks on a holder, which few have: an object, so that all others carry one empty word of it.
+public final class HolderRemarks: Sendable {
+  /// The holder's own text, at most ``Limits/noteBytes``; `nil` for none.
+  public let note: String?
+  /// The CPU time that the process of the lease and its children used since it asked; `nil` where it is not known.
+  public let cpuTime: TimeSpan?
+
+  /// Remarks on a holder.
+  public init(note: String?, cpuTime: TimeSpan? = nil) {
+    self.note = note
+    self.cpuTime = cpuTime
+  }
+}
+
 /// A lease on its way to its holder.
 public struct Grant: Sendable, Equatable {
   /// The lease.
@@ -105,8 +123,10 @@ public struct Grant: Sendable, Equatable {
 public enum HolderState: String, Sendable {
   /// A holder has it.
   case held
-  /// It is over for its holder, and its slots stay taken until its deadline.
+  /// It is over for its holder, and its slots cool down until its deadline.
   case cooling
+  /// It is over for its holder, and its slots stay taken until its deadline, as it was to hold them so long at least.
+  case kept
   /// It has no holder, and nobody knows whether its slots are taken.
   case suspect
 }
@@ -118,6 +138,7 @@ extension LeaseSnapshot {
     (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
     trace = head.trace
     (process, breaking, state) = (head.process, head.breaking, head.state)
+    (remarks, atLeast) = (head.remarks, head.atLeast)
   }
 }
 

@@ -31,6 +31,7 @@ struct AnswerWriter {
     }
     if lease.isBreaking { breaking(lease, into: &json) }
     if expiryPrecision > 0 { json.member("expiry_precision_ms", Int(expiryPrecision)) }
+    remarks(lease, into: &json)
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as all programs use the same.
@@ -94,6 +95,7 @@ struct AnswerWriter {
       switch lease.state {
       case .held: json.append("\",\"state\":\"held\",\"mode\":\"" as StaticString)
       case .cooling: json.append("\",\"state\":\"cooling\",\"mode\":\"" as StaticString)
+      case .kept: json.append("\",\"state\":\"kept\",\"mode\":\"" as StaticString)
       case .suspect: json.append("\",\"state\":\"suspect\",\"mode\":\"" as StaticString)
       }
       shares(lease, into: &json)
@@ -103,6 +105,7 @@ struct AnswerWriter {
     since(lease, into: &json)
     peer(lease.peer, into: &json)
     if lease.isBreaking { breaking(lease, into: &json) }
+    remarks(lease, into: &json)
     json.append(UInt8(ascii: "}"))
   }
 
@@ -150,6 +153,21 @@ struct AnswerWriter {
     json.member("breaking_in_ms", lease.deadline.map { Int(max(0, ($0 - now).milliseconds)) })
     json.member("break_reason", lease.breaking?.reason)
     json.member("broken_by", lease.breaking?.by)
+  }
+
+  @inline(__always)
+  private func remarks(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    if let remarks = lease.remarks { self.remarks(remarks, into: &json) }
+    if lease.atLeast > .zero {
+      json.append(",\"kept_until\":" as StaticString)
+      json.append(rfc3339: (lease.grantedAt + lease.atLeast).nanoseconds &+ wallOffset)
+    }
+  }
+
+  @inline(never)
+  private func remarks(_ remarks: HolderRemarks, into json: inout ResponseBuffer) {
+    if let note = remarks.note { json.member("note", note) }
+    if let cpuTime = remarks.cpuTime { json.member("cpu_ms", Int(cpuTime.milliseconds)) }
   }
 
   private func bind(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {

@@ -45,8 +45,10 @@ struct PlainLock {
         html.append(", pid \(pid)")
         program(pid, lock, into: &html)
       }
-    } else if let cooling = lock.holders.first(where: { $0.state == .cooling }), let end = cooling.deadline {
-      html.append(" cools down for \((end - now).inWords)")
+    } else if let cooling = lock.holders.first(where: { $0.state == .cooling || $0.state == .kept }),
+      let end = cooling.deadline
+    {
+      html.append(" \(cooling.state == .kept ? "is kept" : "cools down") for \((end - now).inWords)")
       if let owner = cooling.owner {
         html.append(" after " as StaticString)
         html.append(name: owner)
@@ -119,9 +121,14 @@ struct PlainLock {
     for holder in lock.holders {
       html.append("<tr><td>" as StaticString)
       html.append(who: holder.owner, at: holder.peer)
+      if let note = holder.remarks?.note {
+        html.append(": " as StaticString)
+        html.append(name: note)
+      }
       html.append("</td>" as StaticString)
       html.cell(holder.state == .held ? holder.mode.inWords(holder.count) : "\(holder.state)")
-      html.cell((now - holder.grantedAt).inWords)
+      let cpuTime = holder.remarks?.cpuTime.map { ", \($0.inWords) of CPU" } ?? ""
+      html.cell((now - holder.grantedAt).inWords + cpuTime)
       html.cell(holder.deadline.map { ($0 - now).inWords } ?? "no deadline")
       html.cell("\(holder.fence)")
       html.append("<td><code>leasehold break \(holder.ref)</code></td></tr>")

@@ -133,6 +133,17 @@ enum Leases {
     }
   }
 
+  /// A holder says something of itself.
+  static func note(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    let id = try call.leaseID()
+    guard let text = try call.note() else {
+      throw .missing(.note, "the text to show, at most \(Limits.noteBytes) bytes; an empty one clears it")
+    }
+    let lease = try call.server.engine.locks.note(id, text, within: call.confinement, at: call.now)
+    let writer = call.writer
+    return call.json(capacity: 704) { writer.lease(lease, into: &$0) }
+  }
+
   static func renew(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.renewed(call.leaseID())
   }

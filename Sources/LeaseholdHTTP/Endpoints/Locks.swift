@@ -98,9 +98,9 @@ extension Call {
     let wait = try waitOrPreferred()
     let holding = try holding()
     return AcquireRequest(
-      want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: try owner(),
-      bindsConnection: isBound, cooldown: cooldown, holding: holding, idempotencyKey: try idempotencyKey(),
-      caller: caller)
+      want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: try owner(), note: try note(),
+      bindsConnection: isBound, cooldown: cooldown, holdAtLeast: try holdAtLeast(), holding: holding,
+      idempotencyKey: try idempotencyKey(), caller: caller)
   }
 
   /// The captured segment as a lock's name, with where a native one leads.
@@ -154,7 +154,12 @@ extension Call {
 
   /// Gives a lease back and says so.
   func released(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
-    let outcome = try server.engine.locks.release(lease, on: lock, within: confinement, at: now)
+    let isEarly = try word(.early, ["true", "false"]) == "true"
+    let outcome =
+      isEarly
+      ? try server.engine.locks.releaseEarly(lease, on: lock, within: confinement, at: now)
+      : try server.engine.locks.release(lease, on: lock, within: confinement, at: now)
+    let wallOffset = writer.wallOffset
     return json(capacity: 192) { json in
       json.append(
         outcome.already ? "{\"released\":true,\"already\":true" : "{\"released\":true,\"already\":false" as StaticString
@@ -163,15 +168,20 @@ extension Call {
       json.append(",\"ref\":\"" as StaticString)
       json.append(hex: outcome.id.high >> 24, digits: 10)
       json.append(UInt8(ascii: "\""))
+      if let end = outcome.keptUntil {
+        json.next("kept_until")
+        json.append(rfc3339: end.nanoseconds &+ wallOffset)
+      }
     }
   }
 
   /// Moves a lease's deadline and answers the lease.
   func renewed(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
-    let ttl = try timeToLive(isBound: true)
-    let renewed = try server.engine.locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
-    let writer = writer
-    return json(capacity: 704) { writer.lease(renewed, into: &$0) }
+    let (ttl, note) = (try timeToLive(isBound: true), try note())
+    var renewed = try server.engine.locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
+    if let note { renewed = try server.engine.locks.note(lease, note, within: confinement, at: now) }
+    let (writer, answer) = (writer, renewed)
+    return json(capacity: 704) { writer.lease(answer, into: &$0) }
   }
 }
 

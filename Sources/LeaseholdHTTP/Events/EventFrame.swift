@@ -78,7 +78,8 @@ extension AnswerWriter {
       json.member("mode", event.mode.name)
       json.member("count", Int(event.count))
       json.member("fence", event.fence == 0 ? nil : Int(event.fence))
-      json.member("reason", event.reason)
+      json.member("reason", event.kind == .noted ? nil : event.reason)
+      if event.kind == .noted { json.member("note", event.reason) }
       if let note = event.breaking {
         if let end = note.end { json.member("breaking_in_ms", Int(max(0, (end.nanoseconds - event.at) / 1_000_000))) }
         json.member("break_reason", note.reason)

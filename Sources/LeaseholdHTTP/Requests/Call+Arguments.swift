@@ -70,6 +70,14 @@ extension Call {
     return (try timeToLive(isBound: isBound, room: room) ?? (ttl > .zero ? min(ttl, room) : room), cooldown)
   }
 
+  /// The time for which the slots stay taken even when the lease ends earlier.
+  func holdAtLeast() throws(LeaseholdError) -> TimeSpan {
+    guard let span = try span(.holdAtLeast, .zero, longest) else { return .zero }
+    try server.need(
+      .holdAtLeast, "no slots that stay taken after a release", instead: "a ttl as long as that, and no release")
+    return span
+  }
+
   /// A word out of a list; `nil` when not given.
   func word(_ parameter: Parameter, _ words: [String]) throws(LeaseholdError) -> String? {
     guard let text = arguments[parameter] else { return nil }
@@ -89,21 +97,29 @@ extension Call {
 
   /// The holder's free text.
   func owner() throws(LeaseholdError) -> String? {
-    guard let text = arguments[.owner] else { return nil }
-    guard (1...Limits.ownerBytes).contains(text.utf8.count) else {
-      throw .outOfRange(.owner, text, TextLength(minimum: 1, maximum: Limits.ownerBytes))
-    }
-    guard !text.hasControlCharacters else { throw .invalid(.owner, text, "must not hold control characters") }
-    return text
+    try arguments[.owner].map { text throws(LeaseholdError) in try checked(text, .owner, 1...Limits.ownerBytes) }
   }
 
   /// The reason that an operator gives the holder.
   func breakReason() throws(LeaseholdError) -> String? {
     guard let text = arguments[.reason], !text.isEmpty else { return nil }
-    guard (1...Limits.reasonBytes).contains(text.utf8.count) else {
-      throw .outOfRange(.reason, text, TextLength(minimum: 1, maximum: Limits.reasonBytes))
+    return try checked(text, .reason, 1...Limits.reasonBytes)
+  }
+
+  /// The holder's own words, empty to take them back; `nil` when not given.
+  func note() throws(LeaseholdError) -> String? {
+    guard let text = arguments[.note] else { return nil }
+    try server.need(.notes, "no notes of holders", instead: "'owner', which is given with the acquire")
+    return try checked(text, .note, 0...Limits.noteBytes)
+  }
+
+  private func checked(
+    _ text: String, _ parameter: Parameter, _ lengths: ClosedRange<Int>
+  ) throws(LeaseholdError) -> String {
+    guard lengths.contains(text.utf8.count) else {
+      throw .outOfRange(parameter, text, TextLength(minimum: lengths.lowerBound, maximum: lengths.upperBound))
     }
-    guard !text.hasControlCharacters else { throw .invalid(.reason, text, "must not hold control characters") }
+    guard !text.hasControlCharacters else { throw .invalid(parameter, text, "must not hold control characters") }
     return text
   }
 

@@ -4,8 +4,11 @@ extension Endpoint {
     Endpoint(
       "acquireLock", .post, "/locks/{key}/acquire", acquireParameters, .lock, reach: .lock, media: .jsonOrText,
       Locks.acquire),
-    Endpoint("releaseLock", .post, "/locks/{key}/release", [.lease] + .binding, .lock, reach: .lock, Locks.release),
-    Endpoint("renewLock", .post, "/locks/{key}/renew", [.lease, .ttl] + .binding, .lock, reach: .lock, Locks.renew),
+    Endpoint(
+      "releaseLock", .post, "/locks/{key}/release", [.lease, .early] + .binding, .lock, reach: .lock, Locks.release),
+    Endpoint(
+      "renewLock", .post, "/locks/{key}/renew", [.lease, .ttl, .note] + .binding, .lock, reach: .lock,
+      Locks.renew),
     Endpoint(
       "convertLock", .post, "/locks/{key}/convert", [.lease, .mode, .wait, .holding, .format] + .binding, .lock,
       reach: .lock, media: .jsonOrText, Locks.convert),
@@ -19,12 +22,14 @@ extension Endpoint {
     Endpoint("listLeases", .get, "/leases", [.limit, .cursor, .owner, .key], .read, reach: .list, Leases.list),
     // The wants are looked at one by one.
     Endpoint(
-      "acquireLocks", .post, "/leases", [.want, .ttl, .wait, .holding, .owner, .bind, .cooldown, .format], .lock,
-      reach: .lease, media: .jsonOrText, Leases.acquire),
+      "acquireLocks", .post, "/leases",
+      [.want, .ttl, .wait, .holding, .owner, .note, .bind, .cooldown, .holdAtLeast, .format], .lock, reach: .lease,
+      media: .jsonOrText, Leases.acquire),
     Endpoint("releaseLeases", .delete, "/leases", [.owner, .key], .lock, reach: .lease, Leases.releaseAll),
     Endpoint("getLease", .get, "/leases/{lease}", [], .read, reach: .lease, Leases.get),
-    Endpoint("releaseLease", .delete, "/leases/{lease}", [], .lock, reach: .lease, Leases.release),
-    Endpoint("renewLease", .post, "/leases/{lease}/renew", [.ttl], .lock, reach: .lease, Leases.renew),
+    Endpoint("releaseLease", .delete, "/leases/{lease}", [.early], .lock, reach: .lease, Leases.release),
+    Endpoint("renewLease", .post, "/leases/{lease}/renew", [.ttl, .note], .lock, reach: .lease, Leases.renew),
+    Endpoint("noteLease", .put, "/leases/{lease}/note", [.note], .lock, reach: .lease, Leases.note),
     Endpoint("renewLeases", .post, "/leases/renew", [.leases, .ttl], .lock, reach: .lease, Leases.renewAll),
     Endpoint(
       "holdLease", .post, "/leases/{lease}/hold", [.ttl, .format], .lock, reach: .lease, media: .linesOrText,
@@ -92,7 +97,9 @@ extension Endpoint {
   ])
 
   private static let acquireParameters: ParameterSet =
-    [.mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .bind, .cooldown, .holding, .format] + .binding
+    [
+      .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .note, .bind, .cooldown, .holdAtLeast, .holding, .format,
+    ] + .binding
   private static let variableParameters: ParameterSet = [.segment, .lease, .wait, .fence]
   private static let ownershipParameters = ParameterSet([.uid, .gid, .mode], ignoresReadOnly: true)
   private static let setParameters = ParameterSet([.key, .nsems, .mode, .values, .exclusive], keyIsNumber: true)

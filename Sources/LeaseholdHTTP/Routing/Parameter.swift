@@ -8,7 +8,7 @@ enum Parameter: UInt8, CaseIterable {
   case segment, fence, size, initialize, offset, length
   case holding, want
   case after, reason
-  case kind, since, leases
+  case kind, since, leases, note, holdAtLeast, early
   case sort, q
 
   /// The name on the wire.
@@ -55,6 +55,9 @@ enum Parameter: UInt8, CaseIterable {
     case .kind: "kind"
     case .since: "since"
     case .leases: "leases"
+    case .note: "note"
+    case .holdAtLeast: "hold_at_least"
+    case .early: "early"
     case .sort: "sort"
     case .q: "q"
     }
@@ -82,16 +85,16 @@ enum Parameter: UInt8, CaseIterable {
     switch self {
     case .limit: .amounts
     case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
-      .fence, .size, .offset, .length, .after:
+      .fence, .size, .offset, .length, .after, .holdAtLeast:
       .number
-    case .force, .exclusive, .touch, .undo, .initialize: .flag
+    case .force, .early, .exclusive, .touch, .undo, .initialize: .flag
     case .values: .numbers
     case .ops: .steps
     case .project: .character
     case .holding, .leases: .texts
     case .want: .wants
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since, .sort,
-      .q:
+      .q, .note:
       .text
     }
   }
@@ -109,6 +112,7 @@ enum Parameter: UInt8, CaseIterable {
     case (4, UInt8(ascii: "i")): candidate = .initialize
     case (4, UInt8(ascii: "k")): candidate = .kind
     case (4, UInt8(ascii: "m")): candidate = .mode
+    case (4, UInt8(ascii: "n")): candidate = .note
     case (1, UInt8(ascii: "q")): candidate = .q
     case (4, UInt8(ascii: "s")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .size : .sort
     case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want
@@ -134,6 +138,8 @@ enum Parameter: UInt8, CaseIterable {
     case (11, UInt8(ascii: "m")): candidate = .maxWaiters
     case (4, UInt8(ascii: "p")): candidate = .perm
     case (13, UInt8(ascii: "s")): candidate = .semaphoreKey
+    case (13, UInt8(ascii: "h")): candidate = .holdAtLeast
+    case (5, UInt8(ascii: "e")): candidate = .early
     case (7, UInt8(ascii: "p")): candidate = .project
     case (3, UInt8(ascii: "s")): candidate = .sem
     case (5, UInt8(ascii: "t")): candidate = .touch

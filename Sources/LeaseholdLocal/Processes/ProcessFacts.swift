@@ -1,4 +1,5 @@
 import Glibc
+import Leasehold
 import SystemPackage
 
 /// The facts of a process in `/proc`; true of the process that has the number while it is read.
@@ -11,6 +12,8 @@ struct ProcessFacts {
   var numbers: [Int32]
   /// When it began, in clock ticks since boot.
   var started: UInt64
+  /// The CPU time that it used, with children that it waited for.
+  var cpuTime: TimeSpan
 
   /// Reads `status` and `stat`; `nil` when there is no such process, or when it is hidden (proc(5), hidepid).
   init?(_ pid: Int32) {
@@ -22,18 +25,39 @@ struct ProcessFacts {
       if line.starts(with: "PPid:".utf8) { parent = (Self.numbers(line.dropFirst(5)) as [Int32]).first }
       if line.starts(with: "NSpid:".utf8) { numbers = Self.numbers(line.dropFirst(6)) }
     }
-    // The name in parentheses may hold anything, parentheses too; the fields behind it begin with the third.
-    guard let uid, let parent, let name = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-    let fields = stat[(name + 1)...].split(separator: UInt8(ascii: " "), maxSplits: Self.startField - 2)
-    guard fields.count > Self.startField - 3,
-      let started = (Self.numbers(fields[Self.startField - 3]) as [UInt64]).first
-    else { return nil }
-    (self.uid, self.parent, self.started) = (uid, parent, started)
+    guard let uid, let parent, let use = Self.use(stat) else { return nil }
+    (self.uid, self.parent) = (uid, parent)
+    (started, cpuTime) = (use.started, use.cpuTime)
     self.numbers = numbers ?? [pid]
   }
 
-  /// proc_pid_stat(5).
-  private static let startField = 22
+  /// When a process began and the CPU time that it used, with children that it waited for; `nil` when there is none.
+  static func use(of pid: Int32) -> (started: UInt64, cpuTime: TimeSpan)? { read("/proc/\(pid)/stat").flatMap(use) }
+
+  private static func use(_ stat: [UInt8]) -> (started: UInt64, cpuTime: TimeSpan)? {
+    // The name in parentheses may hold anything, parentheses too; the fields behind it begin with the third.
+    guard let name = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    let fields = stat[(name + 1)...].split(separator: UInt8(ascii: " "), maxSplits: startField - 2)
+    guard fields.count > startField - 3, let started = (numbers(fields[startField - 3]) as [UInt64]).first else {
+      return nil
+    }
+    let ticks = fields[(cpuFields.lowerBound - 3)...(cpuFields.upperBound - 3)].reduce(Int64(0)) {
+      $0 &+ ((numbers($1) as [Int64]).first ?? 0)
+    }
+    return (started, .milliseconds(ticks &* 1000 / ticksPerSecond))
+  }
+
+  /// proc_pid_stat(5): the start; user and system time of itself and of children that it waited for.
+  private static let (startField, cpuFields) = (22, 14...17)
+  private static let ticksPerSecond = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+
+  /// The children of a process, as far as its threads are at most so many and the kernel tells (CONFIG_PROC_CHILDREN);
+  /// answers how many files it read.
+  static func children(of pid: Int32, threads most: Int) -> (pids: [Int32], files: Int) {
+    let threads = numbers(in: "/proc/\(pid)/task").prefix(most)
+    let pids = threads.flatMap { numbers(read("/proc/\(pid)/task/\($0)/children")?[...] ?? []) as [Int32] }
+    return (pids, threads.count)
+  }
 
   private static func numbers<Number: FixedWidthInteger>(_ text: ArraySlice<UInt8>) -> [Number] {
     text.split { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }
@@ -73,8 +97,10 @@ struct ProcessFacts {
   }
 
   /// The numbers of all processes that can be seen.
-  static func all() -> [Int32] {
-    guard let directory = opendir("/proc") else { return [] }
+  static func all() -> [Int32] { numbers(in: "/proc") }
+
+  private static func numbers(in folder: String) -> [Int32] {
+    guard let directory = opendir(folder) else { return [] }
     defer { closedir(directory) }
     var numbers: [Int32] = []
     while let entry = readdir(directory) {

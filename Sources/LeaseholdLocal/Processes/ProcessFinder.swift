@@ -19,26 +19,29 @@ final class ProcessFinder: Sendable {
   /// The process of a name, watched.
   func find(_ asked: AskedProcess, of peer: Peer, socket: Int32) throws(LeaseholdError) -> ProcessBinding {
     guard case .local(let pid, let uid, _) = peer else { throw .bindNeedsUnixSocket(asked) }
-    let process =
+    let (process, cpuTime) =
       switch asked {
       case .peer: try findPeer(pid, socket)
       case .number(let number): try find(number, of: pid, uid, socket)
       }
     guard watch.start() else { throw .processRefused(.resourceTemporarilyUnavailable) }
-    return ProcessBinding(process, name: asked.name)
+    return ProcessBinding(process, name: asked.name, cpuTime: cpuTime)
   }
 
-  private func findPeer(_ pid: Int32, _ socket: Int32) throws(LeaseholdError) -> WatchedProcess {
+  /// A process, watched, and the CPU time that it has used.
+  private typealias Found = (process: WatchedProcess, cpuTime: TimeSpan?)
+
+  private func findPeer(_ pid: Int32, _ socket: Int32) throws(LeaseholdError) -> Found {
     let handle = try holdPeer(pid, socket)
     let facts = pid > 0 ? ProcessFacts(pid) : nil
     try Self.require(handle, .peer)
     let namespace = facts == nil ? nil : ProcessFacts.ownNamespace()
-    return try watch.watch(handle, Self.stamp(pid, facts, namespace))
+    return (try watch.watch(handle, Self.stamp(pid, facts, namespace)), facts?.cpuTime)
   }
 
   private func find(
     _ number: Int32, of peer: Int32, _ uid: UInt32, _ socket: Int32
-  ) throws(LeaseholdError) -> WatchedProcess {
+  ) throws(LeaseholdError) -> Found {
     guard peer > 0, let namespace = ProcessFacts.ownNamespace() else { throw .processUnseen(number) }
     let peerHandle = try holdPeer(peer, socket)
     let peerFacts = ProcessFacts(peer)
@@ -48,7 +51,7 @@ final class ProcessFinder: Sendable {
     if peerFacts.numbers.last == number {
       // The caller itself, which is held and read already.
       guard uid == 0 || peerFacts.uid == uid else { throw .processOfAnother(number, owner: peerFacts.uid, uid) }
-      return try watch.watch(peerHandle, Self.stamp(peer, peerFacts, namespace))
+      return (try watch.watch(peerHandle, Self.stamp(peer, peerFacts, namespace)), peerFacts.cpuTime)
     }
     let pid = isNeighbour ? number : try translate(number, of: peer, peerFacts)
     let handle: ProcessHandle
@@ -62,7 +65,7 @@ final class ProcessFinder: Sendable {
     guard let facts, isNeighbour || facts.numbers.count == peerFacts.numbers.count && facts.numbers.last == number
     else { throw .processUnseen(number) }
     guard uid == 0 || facts.uid == uid else { throw .processOfAnother(number, owner: facts.uid, uid) }
-    return try watch.watch(handle, Self.stamp(pid, facts, namespace))
+    return (try watch.watch(handle, Self.stamp(pid, facts, namespace)), facts.cpuTime)
   }
 
   /// The number here of another process than the peer that has a number in the peer's PID namespace, which lies below

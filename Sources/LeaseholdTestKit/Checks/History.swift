@@ -13,6 +13,10 @@ public final class History {
   }
 
   private var told: [LeaseID: Told] = [:]
+  /// Released by its client, which was told until when the slots stay taken all the same.
+  private var kept: [LeaseID: Told] = [:]
+  /// The last lease that a client let go.
+  private var lastGone: Told?
   private var queues: [LockKey: [Int]] = [:]
   private var overtaken: [(waiter: Int, by: Int, key: LockKey)] = []
   private var lastFence: Int64 = 0
@@ -50,10 +54,20 @@ public final class History {
   public func askedToConvert(_ id: LeaseID) { told[id]?.mayDiffer = true }
 
   /// A client does not count on a lease any more: it asked for its end, or heard of it.
-  public func letGo(_ id: LeaseID) { told[id] = nil }
+  public func letGo(_ id: LeaseID) { lastGone = told.removeValue(forKey: id) ?? kept.removeValue(forKey: id) }
+
+  /// A client that let a lease go heard that its slots stay taken until an instant.
+  public func keeps(_ id: LeaseID, until end: MonotonicInstant) {
+    guard var gone = lastGone, gone.lease.id == id, !gone.mayDiffer else { return }
+    gone.deadline = end.nanoseconds
+    kept[id] = gone
+  }
 
   /// Clients do not count on some leases any more.
-  public func letGo(where condition: (LeaseSnapshot) -> Bool) { told = told.filter { !condition($0.value.lease) } }
+  public func letGo(where condition: (LeaseSnapshot) -> Bool) {
+    told = told.filter { !condition($0.value.lease) }
+    kept = kept.filter { !condition($0.value.lease) }
+  }
 
   /// A client asked for an earlier end and never heard whether that was done.
   public func shorten(_ id: LeaseID, to deadline: Int64) {
@@ -82,6 +96,7 @@ public final class History {
       if entry.deadline < .max { told[id]?.deadline += span.nanoseconds }
       if entry.graceEnd < .max { told[id]?.graceEnd += span.nanoseconds }
     }
+    for id in kept.keys { kept[id]?.deadline += span.nanoseconds }
   }
 
   // MARK: Queues
@@ -121,11 +136,13 @@ public final class History {
     overtaken = []
     fenceBefore = lastFence
     let now = daemon.clock.now.nanoseconds
-    told = told.filter { _, entry in
+    func counts(_ entry: Told) -> Bool {
       // A program that removes a set ends what stands on it.
       min(entry.deadline, entry.graceEnd) > now
         && entry.lease.places.allSatisfy { daemon.kernel.value($0.place.id, 0) != nil }
     }
+    told = told.filter { counts($0.value) }
+    kept = kept.filter { counts($0.value) }
     var places: [SemaphoreBinding: [LeasePart]] = [:]
     for (id, entry) in told {
       guard let lease = try? daemon.ledger.lease(id) else {
@@ -138,6 +155,7 @@ public final class History {
         wrong.append("lease \(id.ref) changed")
       }
     }
+    for entry in kept.values { for place in entry.lease.places { places[place.place, default: []].append(place) } }
     for (binding, leases) in places { wrong += checkExclusion(leases, binding, daemon.kernel) }
     return wrong
   }

@@ -52,13 +52,13 @@ struct RawRecords {
   private mutating func read(_ body: CellBody, state: Int, kind: Int, cell: Int) {
     let words = body.words
     switch (kind, state) {
-    case (1, 1), (1, 4), (1, 7), (1, 16...26):
+    case (1, 1), (1, 4), (1, 7), (1, 16...26), (1, 48...58):
       let lease = RawLease(
         cell: cell, id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
         deadline: Int64(bitPattern: words[0]), lockCell: Int(words[6] & 0xffff_ffff), units: Int(words[6] >> 32),
-        textCell: UInt32(words[8] >> 32), isCooling: state == 4, isPart: words[8] >> 27 & 1 == 1,
+        textCell: UInt32(words[8] >> 32), isCooling: state == 4 || state >= 48, isPart: words[8] >> 27 & 1 == 1,
         hasGroup: words[8] >> 30 & 1 == 1)
-      if state < 16 { leases.append(lease) } else { ends.append(lease) }
+      if state < 16 || state >= 48 { leases.append(lease) } else { ends.append(lease) }
     case (2, 1...3):
       locks.append(
         RawLock(

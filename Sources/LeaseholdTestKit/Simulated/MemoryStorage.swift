@@ -114,7 +114,8 @@ extension CommitWord {
     let (state, kind) = (Int(rawValue & 0xff), Int(rawValue >> 8 & 0xff))
     let states = ["free", "live", "preparing", "retiring", "cooling", "arming", "converting", "suspect"]
     let kinds = ["", " lease", " lock", " text"]
-    let word = state < 16 ? states[state] : (state < 32 ? "ended" : "disarming") + "(\(state % 16))"
+    let withReasons = ["ended", "disarming", "kept"]
+    let word = state < 16 ? states[state] : withReasons[min(2, state / 16 - 1)] + "(\(state % 16))"
     return word + kinds[kind]
   }
 }

@@ -66,6 +66,15 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
       lease, key: lock?.key, native: lock?.native, within: confinement, at: moment(now))
   }
 
+  /// Gives a lease back at once.
+  public func releaseEarly(
+    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> ReleaseOutcome {
+    defer { daemon.settle() }
+    return try daemon.ledger.release(
+      lease, key: lock?.key, native: lock?.native, early: true, within: confinement, at: moment(now))
+  }
+
   /// Moves a lease's deadline.
   public func renew(
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
@@ -73,6 +82,13 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
     defer { daemon.settle() }
     return try daemon.ledger.renew(
       lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment(now))
+  }
+
+  /// Sets the text that a holder shows.
+  public func note(
+    _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    try daemon.ledger.note(lease, text, within: confinement, at: moment(now))
   }
 
   /// Ends a holder's lease by force.

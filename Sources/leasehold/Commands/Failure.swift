@@ -56,6 +56,8 @@ enum HolderText {
     var words = [holder["owner"].string ?? "lease \(holder["ref"].string ?? "?")"]
     if let pid = holder["pid"].int { words.append("pid \(pid)") }
     if holder["pid"].int == nil, let peer = holder["peer"].string { words.append("from \(peer)") }
+    if let state = holder["state"].string, state != "held" { words.append(state) }
+    if let note = holder["note"].string { words.append("\"\(note)\"") }
     if let left = holder["expires_in_ms"].int { words.append("\(AgeText.text(milliseconds: left)) left") }
     return words.joined(separator: ", ")
   }

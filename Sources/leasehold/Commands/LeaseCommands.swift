@@ -46,6 +46,9 @@ struct ReleaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "release", _superCommandName: "leasehold", abstract: "Give leases back; a second time is no error.")
 
+  @Flag(help: "Free the lock at once, even if it was to be kept for some time (--at-least).")
+  var early = false
+
   @OptionGroup var ask: AskOptions
 
   @Argument(help: ArgumentHelp("What acquire printed; - reads it from standard input.", valueName: "lease"))
@@ -54,7 +57,11 @@ struct ReleaseCommand: ParsableCommand {
   func run() throws {
     if !ask.service.isNamed { OwnService.revive() }
     let leases = leases == ["-"] ? Array(AnyIterator { readLine() }) : leases
-    for lease in leases { try ask.show(Request("DELETE", ["leases", lease])) { _ in "" } }
+    for lease in leases {
+      try ask.show(Request("DELETE", ["leases", lease], query: early ? [("early", "true")] : [])) { answer in
+        answer["kept_until"].string.map { "kept until \(VisibleText.of($0))" } ?? ""
+      }
+    }
   }
 }
 
@@ -66,6 +73,9 @@ struct RenewCommand: ParsableCommand {
   @Option(help: ArgumentHelp("A new ttl (default: the lease's own).", valueName: "time"))
   var ttl: String?
 
+  @Option(help: ArgumentHelp("A new note.", valueName: "text"))
+  var note: String?
+
   @OptionGroup var ask: AskOptions
 
   @Argument(help: ArgumentHelp("What acquire printed.", valueName: "lease"))
@@ -73,10 +83,37 @@ struct RenewCommand: ParsableCommand {
 
   func run() throws {
     if !ask.service.isNamed { OwnService.revive() }
-    let query = try ttl.map { [("ttl", try LockOptions.duration($0, of: "--ttl").wireText)] } ?? []
+    var query = try ttl.map { [("ttl", try LockOptions.duration($0, of: "--ttl").wireText)] } ?? []
+    if let note { query.append(("note", note)) }
     try ask.show(Request("POST", ["leases", lease, "renew"], query: query)) { answer in
       "ends in " + (answer["expires_in_ms"].durationCell ?? "no time: no clock ends it")
     }
+  }
+}
+
+/// `leasehold note`: a holder says something of itself.
+struct NoteCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "note", abstract: "Show everybody who asks a short text beside your lease.",
+    discussion: """
+      A progress, an address: `locks LOCK`, `leases`, `top` and the page show it, and whoever is refused reads it. \
+      At most 128 bytes; an empty text clears it. A restart of the service forgets it.
+      """)
+
+  @Option(help: ArgumentHelp("The lease (default: $LEASEHOLD_LEASE, that of the `run` around it).", valueName: "lease"))
+  var lease: String?
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("What to show.", valueName: "text"))
+  var text: String
+
+  func run() throws {
+    guard let lease = lease ?? Environment.value("LEASEHOLD_LEASE") else {
+      throw ValidationError("there is no `leasehold run` around this; name the lease: --lease LEASE")
+    }
+    if !ask.service.isNamed { OwnService.revive() }
+    try ask.show(Request("PUT", ["leases", lease, "note"], query: [("note", text)])) { _ in "" }
   }
 }
 

@@ -47,17 +47,20 @@ struct LocksCommand: ParsableCommand {
 
   /// A lock with its holders, then its waiters in order.
   static func text(_ lock: JSON) -> String {
-    var table = Table("", "OWNER", "MODE", "COUNT", "PID", "FROM", "SINCE", "LEFT", "REF")
+    var table = Table("", "OWNER", "MODE", "COUNT", "PID", "FROM", "SINCE", "CPU", "LEFT", "REF", "NOTE")
     for holder in lock["holders"].elements {
+      let state = holder["state"].string ?? "held"
       table.add(
-        "holds", holder["owner"].cell, holder["mode"].cell, holder["count"].cell, holder["pid"].cell,
-        holder["peer"].cell, holder["since"].ageCell, holder["expires_in_ms"].durationCell, holder["ref"].cell)
+        state == "held" ? "holds" : state, holder["owner"].cell, holder["mode"].cell, holder["count"].cell,
+        holder["pid"].cell, holder["peer"].cell, holder["since"].ageCell, holder["cpu_ms"].durationCell,
+        holder["expires_in_ms"].durationCell, holder["ref"].cell, holder["note"].cell)
     }
     for waiter in lock["waiters"].elements {
       table.add(
         "waits", waiter["owner"].cell, waiter["mode"].cell, waiter["count"].cell, waiter["pid"].cell,
-        waiter["peer"].cell, waiter["age_ms"].durationCell, waiter["wait_left_ms"].durationCell, nil)
+        waiter["peer"].cell, waiter["age_ms"].durationCell, nil, waiter["wait_left_ms"].durationCell, nil, nil)
     }
+    table.dropEmpty("CPU", "NOTE")
     let slots = lock["limit"].int.map { " of \($0) slots" } ?? ""
     let native = lock["native_held"].int.map { $0 > 0 ? ", \($0) units held by native programs" : "" } ?? ""
     let name = VisibleText.of(lock["key"].string ?? "")
@@ -85,13 +88,15 @@ struct LeasesCommand: ParsableCommand {
   func run() throws {
     let query = [("owner", owner), ("key", prefix?.text)].compactMap { name, value in value.map { (name, $0) } }
     try ask.showList(Request("GET", ["leases"], query: query), "leases") { leases in
-      var table = Table("REF", "LOCK", "MODE", "COUNT", "OWNER", "PID", "FROM", "SINCE", "LEFT", "FENCE")
+      var table = Table(
+        "REF", "LOCK", "MODE", "COUNT", "OWNER", "PID", "FROM", "SINCE", "CPU", "LEFT", "FENCE", "NOTE")
       for lease in leases {
         table.add(
           lease["ref"].cell, lease["key"].cell, lease["mode"].cell, lease["count"].cell, lease["owner"].cell,
-          lease["pid"].cell, lease["peer"].cell, lease["since"].ageCell, lease["expires_in_ms"].durationCell,
-          lease["fence"].cell)
+          lease["pid"].cell, lease["peer"].cell, lease["since"].ageCell, lease["cpu_ms"].durationCell,
+          lease["expires_in_ms"].durationCell, lease["fence"].cell, lease["note"].cell)
       }
+      table.dropEmpty("CPU", "NOTE")
       return table
     }
   }

@@ -112,6 +112,14 @@ struct Table {
     }
   }
 
+  /// Leaves columns out in which no row has anything.
+  mutating func dropEmpty(_ names: String...) {
+    for name in names {
+      guard let column = head.firstIndex(of: name), rows.allSatisfy({ $0[column] == "-" }) else { continue }
+      remove(column)
+    }
+  }
+
   private mutating func remove(_ column: Int) {
     head.remove(at: column)
     for row in rows.indices { rows[row].remove(at: column) }

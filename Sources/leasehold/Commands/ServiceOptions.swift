@@ -83,6 +83,15 @@ struct LockOptions: ParsableArguments {
     help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
   var owner: String?
 
+  @Option(help: ArgumentHelp("What the holder says of itself, such as its address; see `note`.", valueName: "text"))
+  var note: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep the lock for this long from its grant on, even when it is given back earlier: a job runs at most once in "
+        + "that time.", valueName: "time"))
+  var atLeast: String?
+
   @Flag(help: "Fail where there is no service, instead of starting your own.")
   var noStart = false
 
@@ -91,7 +100,7 @@ struct LockOptions: ParsableArguments {
     if shared, limit != nil { throw ValidationError("-s is for readers-writer locks, -j for counting locks") }
     if noWait, wait != nil { throw ValidationError("-n and -w cannot be had together") }
     if let limit, limit < 1 { throw ValidationError("-j must be 1 or more") }
-    for (name, text) in [("-w", wait), ("--ttl", ttl)] {
+    for (name, text) in [("-w", wait), ("--ttl", ttl), ("--at-least", atLeast)] {
       if let text { _ = try Self.duration(text, of: name) }
     }
   }
@@ -103,6 +112,8 @@ struct LockOptions: ParsableArguments {
     options.limit = limit
     options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }
     options.label = owner
+    options.note = note
+    options.holdAtLeast = try atLeast.map { try Self.duration($0, of: "--at-least") }
     return options
   }
 

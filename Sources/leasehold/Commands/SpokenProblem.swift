@@ -48,7 +48,9 @@ enum FlagWords {
   /// By the parameter's name; every parameter that a command sends is here.
   static let flags: [String: String] = [
     "wait": "-w", "ttl": "--ttl", "limit": "--slots", "count": "--take", "owner": "--owner", "bind": "--bind",
-    "reason": "--reason", "after": "--after", "force": "--force", "mode": "--mode", "nsems": "--nsems",
+    "hold_at_least": "--at-least", "early": "--early",
+    "reason": "--reason", "after": "--after", "note": "--note",
+    "force": "--force", "mode": "--mode", "nsems": "--nsems",
     "segment": "--segment", "state": "--state", "exclusive": "--exclusive", "key": "LOCK", "value": "VALUE",
   ]
 

@@ -10,13 +10,15 @@ import Testing
       .grant,
       engine: { engine in
         (engine.native, engine.semaphores, engine.variables, engine.processes) = (nil, nil, nil, nil)
+        engine.traits.lacks = [.notes, .holdAtLeast]
       })
   }
 
   @Test(arguments: [
     ("GET", "/semaphores"), ("GET", "/semaphores/7"), ("POST", "/semaphores/7/op?ops=0:1"), ("PUT", "/locks/a"),
     ("POST", "/locks/php:1234/acquire"), ("GET", "/keys/php:1234"), ("GET", "/shm"), ("PUT", "/shm/1?wait=0"),
-    ("GET", "/segments"),
+    ("GET", "/segments"), ("PUT", "/leases/0123456789abcdef0123456789abcdef/note?note=a"),
+    ("POST", "/locks/a/acquire?note=a"), ("POST", "/locks/a/acquire?hold_at_least=1m"),
   ])
   func whatTheEngineHasNotIsNotSupportedAndSaysWhatToUseInstead(_ method: String, _ target: String) throws {
     let scene = try bare()

@@ -57,6 +57,24 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { $0.pass(.seconds(2)) }, { $0.pass(.seconds(3)) },
       ]),
     CrashScript(
+      description: "a lease that is to hold for some time at least is released, and so is one of several that is bound",
+      steps: [
+        { $0.acquire("ann") { $0.holdAtLeast = .seconds(5) } }, { $0.queue("bob") }, { $0.release("ann") },
+        { $0.release("ann") }, { $0.pass(.seconds(6)) }, { $0.release("bob") },
+        {
+          $0.acquire("cat", several: ["a", "b"]) {
+            $0[0].bindsConnection = true; $0[0].holdAtLeast = .seconds(9)
+          }
+        },
+        { $0.release("cat") }, { $0.pass(.seconds(4)) }, { $0.release("cat", early: true) }, { $0.acquire("dan", "b") },
+      ]),
+    CrashScript(
+      description: "what is kept is given up by an operator",
+      steps: [
+        { $0.acquire("ann") { ($0.ttl, $0.holdAtLeast) = (.seconds(1), .seconds(9)) } }, { $0.pass(.seconds(2)) },
+        { $0.queue("bob") }, { $0.breaks("ann") }, { $0.breaks("bob") },
+      ]),
+    CrashScript(
       description: "an idle lock changes its kind and is collected", limits: small,
       steps: [
         {

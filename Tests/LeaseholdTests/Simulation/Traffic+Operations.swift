@@ -41,6 +41,7 @@ extension Traffic {
     if !random.once(in: 3) { request.wait = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
     if random.once(in: 3) { request.owner = random.pick(["ann", "bob", String(repeating: "carol", count: 22)]) }
     if random.once(in: 5) { request.cooldown = .milliseconds(Int64.random(in: 1..<2000, using: &random)) }
+    if random.once(in: 6) { request.holdAtLeast = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
     if random.once(in: 5) { request.maxWaiters = random.pick([0, 1, 3]) }
     if random.once(in: 3) { request.idempotencyKey = random.pick(["k", "l", String(repeating: "retry", count: 12)]) }
     if random.once(in: 5) {
@@ -184,7 +185,9 @@ extension Traffic {
     guard let lease = someLease else { return }
     note("release \(lease.ref)")
     history.letGo(lease.id)
-    _ = try? daemon.ledger.release(lease.id, key: random.once(in: 2) ? lease.key : nil, at: daemon.moment)
+    let key = random.once(in: 2) ? lease.key : nil
+    let outcome = try? daemon.ledger.release(lease.id, key: key, early: random.once(in: 4), at: daemon.moment)
+    if let end = outcome?.keptUntil, !daemon.crash.hasCrashed { history.keeps(lease.id, until: end) }
   }
 
   private func renew() {

@@ -117,10 +117,13 @@ final class Scene {
 
   /// Somebody releases what they have; the answer is a refusal's code.
   @discardableResult
-  func release(_ who: String) -> LeaseholdError.Code? {
+  func release(_ who: String, early: Bool = false) -> LeaseholdError.Code? {
     guard let lease = leases[who] else { return nil }
     history.letGo(lease.id)
-    return attempt { () throws(LeaseholdError) in _ = try ledger.release(lease.id, key: lease.key, at: daemon.moment) }
+    return attempt { () throws(LeaseholdError) in
+      let outcome = try ledger.release(lease.id, key: lease.key, early: early, at: daemon.moment)
+      if let end = outcome.keptUntil, !daemon.crash.hasCrashed { history.keeps(lease.id, until: end) }
+    }
   }
 
   /// Somebody renews; the answer is a refusal's code.

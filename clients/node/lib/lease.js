@@ -101,6 +101,17 @@ export class Lease {
     throw errorOf(answer)
   }
 
+  /** Shows everybody who asks a text beside the lease, such as how far the work is; an empty one clears it. */
+  async note(text) {
+    this.check()
+    const target = `/leases/${this.#id}/note?${new URLSearchParams({ note: text })}`
+    const answer = await this.#transport.ask('PUT', target, { timeoutMs: 5000 })
+    if (answer.status < 300) return
+    if (isGone(answer)) this.#take(answer)
+    this.check()
+    throw errorOf(answer)
+  }
+
   /** Gives it back. True when it was held until now; false when it was over already. Never throws. */
   async release() {
     if (this.#released) {

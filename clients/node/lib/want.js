@@ -37,8 +37,9 @@ const KEEPS = ['auto', 'process', 'stream', 'renewal']
  * `waitMs` left out waits on and on; 0 tries once. `ttlMs` asks for renewal.
  */
 export function readOptions(key, options = {}) {
-  const { waitMs = Infinity, ttlMs, maxHoldMs = Infinity, cooldownMs, owner, keep = 'auto', onLost = 'throw' } = options
-  for (const [name, unit] of [['wait', 'waitMs'], ['ttl', 'ttlMs'], ['maxHold', 'maxHoldMs']]) {
+  const { waitMs = Infinity, ttlMs, maxHoldMs = Infinity, cooldownMs, holdAtLeastMs, note, owner, keep = 'auto', onLost = 'throw' }
+    = options
+  for (const [name, unit] of [['wait', 'waitMs'], ['ttl', 'ttlMs'], ['maxHold', 'maxHoldMs'], ['holdAtLeast', 'holdAtLeastMs']]) {
     if (options[name] !== undefined) throw invalid(`there is no option ${name}: write ${unit}, in milliseconds`)
   }
   if (!KEEPS.includes(keep)) throw invalid(`keep is one of ${KEEPS.join(', ')}, not ${String(keep)}`)
@@ -55,6 +56,8 @@ export function readOptions(key, options = {}) {
     ttlMs: ttlMs === undefined ? undefined : milliseconds('ttlMs', ttlMs, 100),
     maxHoldMs: milliseconds('maxHoldMs', maxHoldMs, 100),
     cooldownMs: cooldownMs === undefined ? undefined : milliseconds('cooldownMs', cooldownMs, 0),
+    holdAtLeastMs: holdAtLeastMs === undefined ? undefined : milliseconds('holdAtLeastMs', holdAtLeastMs, 0),
+    note: note === undefined ? undefined : String(note),
     owner: owner === undefined ? defaultOwner() : String(owner),
     keep: ttlMs === undefined ? keep : 'renewal',
     onLost,
@@ -95,6 +98,8 @@ export function requestFor(options, way, { waitMs, holding }) {
   const fields = { owner: options.owner }
   if (waitMs > 0) fields.wait = duration(Math.ceil(waitMs))
   if (options.cooldownMs !== undefined) fields.cooldown = duration(options.cooldownMs)
+  if (options.holdAtLeastMs !== undefined) fields.hold_at_least = duration(Math.ceil(options.holdAtLeastMs))
+  if (options.note !== undefined) fields.note = options.note
   if (way === 'process') Object.assign(fields, { bind: `pid:${process.pid}`, ttl: '0' })
   if (options.maxHoldMs < Infinity) fields.ttl = duration(options.maxHoldMs)
   if (way === 'renewal') fields.ttl = duration(Math.min(options.ttlMs ?? 30_000, options.maxHoldMs))

@@ -21,6 +21,26 @@ test('the package has the version of the project', () => {
   assert.equal(JSON.parse(textOf('../package.json')).version, textOf('../../../VERSION').trim())
 })
 
+test('a note is shown, and told of when the lease is over', async () => {
+  const key = fresh()
+  const lease = await daemon.client().acquire(key, { note: 'begins' })
+  assert.equal((await daemon.lock(key)).holders[0].note, 'begins')
+  await lease.note('größer & mehr')
+  assert.equal((await daemon.lock(key)).holders[0].note, 'größer & mehr')
+  await daemon.breakLease(lease)
+  await assert.rejects(lease.note('over'), LeaseLost)
+  await lease.release()
+})
+
+test('it stays taken as long as was asked for', async () => {
+  const key = fresh()
+  const lease = await daemon.client().acquire(key, { holdAtLeastMs: 3_600_000 })
+  assert.equal(await lease.release(), true)
+  assert.equal((await daemon.lock(key)).holders[0].state, 'kept')
+  await assert.rejects(daemon.client().acquire(key, { waitMs: 0 }), Locked)
+  await assert.rejects(daemon.client().acquire(key, { holdAtLeast: 1 }), Invalid)
+})
+
 describe('several that are renewed', () => {
   const names = ['renewLease', 'renewLeases']
   /** How often the service was asked for one, and for several at once. */

@@ -208,6 +208,20 @@ final class Lease
     }
 
     /**
+     * Shows everybody who asks a text beside the lease, such as how far the work is; an empty one clears it.
+     *
+     * @throws LeaseLost
+     * @throws LeaseholdException
+     */
+    public function note(string $text): void
+    {
+        $this->mustBeHeld();
+        $now = Clock::now();
+        $this->accept($this->client->transport->request(
+            'PUT', "/leases/$this->id/note", body: static fn (): array => ['note' => $text], deadline: $this->deadline ?? PHP_INT_MAX), $now);
+    }
+
+    /**
      * Gives the lock back, and tells whether it was held until now; a second time says no.
      *
      * Never throws. What does not reach the service within two seconds is sent with the client's next request, or by

@@ -53,6 +53,9 @@ final class Lock
      * @param int $count how many slots to take, all or none
      * @param float|null $ttl how long it lasts unless it is renewed, in seconds; null for no deadline
      * @param float|null $maxHold how long it may last at most, in seconds
+     * @param float|null $holdAtLeast how long it stays taken from the grant on even when it is given back earlier, in
+     *     seconds
+     * @param string|null $note what the holder says of itself, shown to everybody who asks who has it
      * @param string|null $owner shown to everybody who asks who has it; null for `USER@HOST PROGRAM`
      * @throws Locked when others have it until the wait is over
      * @throws LeaseholdException
@@ -68,8 +71,11 @@ final class Lock
         ?string $owner = null,
         Keep $keep = Keep::Auto,
         ?Client $client = null,
+        ?float $holdAtLeast = null,
+        ?string $note = null,
     ): Lease {
         $client ??= Client::default();
-        return (new Acquisition($client, $key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep))->run();
+        return (new Acquisition($client, $key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep,
+            holdAtLeast: $holdAtLeast, note: $note))->run();
     }
 }

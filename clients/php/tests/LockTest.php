@@ -10,6 +10,27 @@ use Leasehold\{Client, Keep, Lease, Lock};
 
 final class LockTest extends ServiceTestCase
 {
+    public function testANoteIsShown(): void
+    {
+        $lease = $this->client->acquire($this->key(), note: 'begins');
+        $this->assertSame('begins', $this->client->lock($this->key())['holders'][0]['note']);
+        $lease->note('größer & mehr');
+        $this->assertSame('größer & mehr', $this->client->lock($this->key())['holders'][0]['note']);
+        $lease->note('');
+        $this->assertArrayNotHasKey('note', $this->client->lock($this->key())['holders'][0]);
+        $lease->release();
+        $this->expectException(LeaseLost::class);
+        $lease->note('over');
+    }
+
+    public function testItStaysTakenAsLongAsWasAskedFor(): void
+    {
+        $this->assertTrue($this->client->acquire($this->key(), holdAtLeast: 3600)->release());
+        $this->assertSame('kept', $this->client->lock($this->key())['holders'][0]['state']);
+        $this->expectException(Locked::class);
+        $this->client->acquire($this->key(), wait: 0);
+    }
+
     public function testTheBodyGetsTheLeaseAndItsResultIsReturned(): void
     {
         $result = Lock::with($this->key(), function (Lease $lease): int {

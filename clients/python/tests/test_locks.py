@@ -27,6 +27,23 @@ class Locks(LiveTest):
         self.assertFalse(lease.release())
         self.assertRaises(leasehold.LeaseLost, lease.check)
 
+    def test_a_note_is_shown_and_cleared(self):
+        with Lock(self.key, client=self.client) as lease:
+            for text in ("step 3 of 5", "größer & mehr"):
+                lease.note(text)
+                self.assertEqual(self.client.lock(self.key)["holders"][0]["note"], text)
+            lease.note("")
+            self.assertNotIn("note", self.client.lock(self.key)["holders"][0])
+            self.breaks(lease)
+            self.assertRaises(leasehold.LeaseLost, lease.note, "over")
+            lease._on_lost = "ignore"
+
+    def test_it_stays_taken_as_long_as_was_asked_for(self):
+        lease = leasehold.acquire(self.key, client=self.client, hold_at_least=3600)
+        self.assertTrue(lease.release())
+        self.assertEqual(self.client.lock(self.key)["holders"][0]["state"], "kept")
+        self.assertRaises(Locked, leasehold.acquire, self.key, client=self.client, wait=0)
+
     def test_the_body_fails_and_the_lock_is_given_back(self):
         with self.assertRaises(ZeroDivisionError), Lock(self.key, client=self.client):
             1 / 0

@@ -11,8 +11,9 @@ extension Ledger {
   public func breakLease(_ request: BreakRequest, at moment: Moment) throws(LeaseholdError) -> BreakOutcome {
     let lease = try find(request.lease, within: request.caller.confinement)
     noticeRemoval(below: lease, at: moment)
-    guard lease.isHeld else { throw Self.over(lease) }
+    guard lease.isHeld || lease.past?.isKept == true else { throw Self.over(lease) }
     if let uid = request.onlyOf, lease.peer.uid != uid { throw Self.notYours(lease, uid) }
+    guard lease.isHeld else { return endKept(lease, request, at: moment) }
     if lease.breaking == nil || request.reason != nil {
       lease.breaking = BreakNote(reason: request.reason, by: request.caller.inWords)
     }
@@ -23,7 +24,8 @@ extension Ledger {
     guard request.after > .zero else {
       tellOfBreak(lease, end: end)
       if lease.cooldown > .zero {
-        cool(lease, at: moment.monotonic.nanoseconds)
+        let now = moment.monotonic.nanoseconds
+        cool(lease, .broken, until: now + lease.cooldown.nanoseconds, at: now)
       } else {
         self.end(lease, .broken, at: moment)
       }
@@ -39,6 +41,14 @@ extension Ledger {
     outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
     observers.note(.breaking, lease, at: moment.monotonic.nanoseconds)
     tellOfBreak(lease, end: outcome.end)
+    return outcome
+  }
+
+  /// Nobody is left to be told: what is kept is free at once.
+  private func endKept(_ lease: Lease, _ request: BreakRequest, at moment: Moment) -> BreakOutcome {
+    let outcome = BreakOutcome(
+      request, of: lease.key, ref: lease.id.ref, owner: lease.owner, at: moment.monotonic)
+    end(lease, .broken, at: moment)
     return outcome
   }
 

@@ -7,15 +7,26 @@ extension Ledger {
   ///
   /// - Throws: As ``LockService/release(_:on:within:at:)``.
   public func release(
-    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, within confinement: Confinement? = nil,
-    at moment: Moment
+    _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, early: Bool = false,
+    within confinement: Confinement? = nil, at moment: Moment
   ) throws(LeaseholdError) -> ReleaseOutcome {
     if let end = try findEnd(id, key: key, within: confinement), end.reason == .released {
       return ReleaseOutcome(key: end.key, id: id, already: true)
     }
-    let lease = try findHeld(id, key: key, native: native, within: confinement, at: moment)
+    let lease = try find(id, key: key, native: native, within: confinement)
+    noticeRemoval(below: lease, at: moment)
+    guard lease.isHeld else { return try releaseKept(lease, early: early, at: moment) }
+    if early { lease.atLeast = .zero }
     end(lease, .released, at: moment)
-    return ReleaseOutcome(key: lease.key, id: id, already: false)
+    return ReleaseOutcome(lease, already: false)
+  }
+
+  /// Gives back at once what is kept, where that is wanted.
+  @inline(never)
+  private func releaseKept(_ lease: Lease, early: Bool, at moment: Moment) throws(LeaseholdError) -> ReleaseOutcome {
+    guard let past = lease.past, past.isKept, early || past.reason == .released else { throw Self.over(lease) }
+    if early { end(lease, past.reason, at: moment) }
+    return ReleaseOutcome(lease, already: true)
   }
 
   /// Moves a lease's deadline to now + `ttl` (its own when `nil`).
@@ -110,6 +121,7 @@ extension Ledger {
   /// The record comes first: from then on nothing else will ever undo it.
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
     if reason != .released { noticeRemoval(below: lease, at: moment) }
+    if lease.atLeast > .zero, keep(lease, reason, at: moment.monotonic.nanoseconds) { return }
     if lease.isOfSeveral {
       let head = lease.whole
       if head.lock != nil { endAll(head, reason, at: moment) }
@@ -137,6 +149,14 @@ extension Ledger {
     gaveBack(outcome, on: lock, at: moment)
   }
 
+  /// Lets the slots of a lease that ends stay taken for as long as it was to hold them at least; false where it did.
+  @inline(never)
+  private func keep(_ lease: Lease, _ reason: EndReason, at now: Int64) -> Bool {
+    guard reason.leavesKept, lease.isHeld, lease.breaking == nil, lease.keptUntil > now else { return false }
+    cool(lease, reason, until: lease.keptUntil, isKept: true, at: now)
+    return true
+  }
+
   /// Finishes a lease whose record may have something else in the place of the time of its end.
   func finishMarked(_ lease: Lease, _ reason: EndReason, at now: Int64) -> Ended {
     if lease.state == .suspect { lease.endedAt = now }
@@ -153,10 +173,7 @@ extension Ledger {
   /// Does what is due when a lease's deadline has passed.
   func expire(_ lease: Lease, at moment: Moment) {
     let now = moment.monotonic.nanoseconds
-    if lease.state == .cooling {
-      end(lease, lease.ownEnd, at: moment)
-      return
-    }
+    if let past = lease.past { return end(lease, past.reason, at: moment) }
     if lease.hasLostBinding, lease.breaking == nil || now < lease.deadline {
       let isSeen = lease.bond?.process != nil
       end(lease, lease.bindsConnection ? .connectionClosed : isSeen ? .processExited : .processLost, at: moment)
@@ -165,18 +182,20 @@ extension Ledger {
     let lag = now - lease.due
     observers.counters.expiryLagSum += lag
     observers.counters.expiryLagMaximum = max(observers.counters.expiryLagMaximum, lag)
-    guard lease.cooldown > .zero else { return end(lease, lease.ownEnd, at: moment) }
-    cool(lease, at: now)
+    let cooled = now + lease.cooldown.nanoseconds
+    guard cooled > now, cooled > lease.keptUntil || lease.breaking != nil else {
+      return end(lease, lease.ownEnd, at: moment)
+    }
+    cool(lease, lease.ownEnd, until: cooled, at: now)
   }
 
-  /// Ends a lease for its holder; its slots stay taken for the cooldown.
-  func cool(_ lease: Lease, at now: Int64) {
-    let due = now + lease.cooldown.nanoseconds
+  /// Ends a lease for its holder; its slots stay taken until an instant, in nanoseconds.
+  func cool(_ lease: Lease, _ reason: EndReason, until due: Int64, isKept: Bool = false, at now: Int64) {
     lease.endedAt = now
-    journal.cool(lease.cell, until: due, end: lease.breaking == nil ? now : -now)
-    leaseTable.cool(lease, until: due)
+    journal.cool(lease.cell, until: due, end: lease.breaking == nil ? now : -now, kept: isKept ? reason : nil)
+    leaseTable.cool(lease, reason, isKept: isKept, until: due)
     for lease in lease.members { dismissUpgrade(of: lease) }
-    observers.ended(lease, lease.ownEnd, at: now)
+    observers.ended(lease, reason, at: now)
   }
 
   /// Does everything of an end but the semop: commits it to the record, then forgets the lease as a holder.
@@ -186,7 +205,7 @@ extension Ledger {
   /// - Parameter end: What its record says of the time of its end, where that is not now.
   func finish(_ lease: Lease, _ asked: EndReason, at now: Int64, storing end: Int64? = nil) -> Ended {
     let wasHeld = lease.isHeld
-    let reason = if case .cooling = lease.state { lease.ownEnd } else { asked }
+    let reason = if case .cooling(let reason, _) = lease.state { reason } else { asked }
     if wasHeld { lease.endedAt = now }
     let ended = journal.end(lease.cell, reason, storing: wasHeld ? now : end)
     switch lease.state {
@@ -286,5 +305,22 @@ extension Ledger {
       let bound = lockTable.find(native)
     else { return false }
     return bound.id == lock.set && native.semaphore == lock.place.semaphore
+  }
+}
+
+extension ReleaseOutcome {
+  fileprivate init(_ lease: Lease, already: Bool) {
+    self.init(key: lease.key, id: lease.id, already: already)
+    if lease.past != nil { keptUntil = MonotonicInstant(nanoseconds: lease.deadline) }
+  }
+}
+
+extension EndReason {
+  /// True when slots that a lease was to hold longer stay taken after such an end: not where it was to come to an end.
+  fileprivate var leavesKept: Bool {
+    switch self {
+    case .released, .expired, .connectionClosed, .processExited, .processLost: true
+    case .broken, .transferred, .rewritten, .undelivered, .setRemoved, .lockRemoved: false
+    }
   }
 }

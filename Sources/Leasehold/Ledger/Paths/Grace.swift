@@ -17,7 +17,7 @@ extension Ledger {
     let now = moment.monotonic.nanoseconds
     let isEndless = lease.isHeld && (lease.isBound || lease.isEndless) && lease.deadline == 0
     if !isEndless, !(1...latestDeadline(at: now)).contains(lease.deadline) {
-      let span = lease.isHeld ? max(lease.ttl, limits.recoveryGrace) : lease.cooldown
+      let span = lease.isHeld ? max(lease.ttl, limits.recoveryGrace) : max(lease.cooldown, lease.atLeast)
       lease.deadline = (moment.monotonic + span).nanoseconds
       journal.setDeadline(of: lease)
       observers.recovery.damagedRecords += 1

@@ -24,12 +24,14 @@ extension Ledger {
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.place.isOwn || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
+    record.holdsAtLeast = request.holdAtLeast > .zero
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
     var text: [UInt8] = []
     if record.textLength == 0 { return try draft(record, text, at: cell) }
     if head == nil {
       text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
       if let process = request.process { text += RecordedProcess(process).recordBytes }
+      if record.holdsAtLeast { text += request.holdAtLeast.recordBytes }
     }
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
@@ -112,11 +114,13 @@ extension Ledger {
   /// Lets a lease stand on its lock that was just marked as held.
   func stand(_ lease: Lease, for request: AcquireRequest, on lock: Lock) {
     lease.leavesNoTrace = request.leavesNoTrace
+    lease.atLeast = request.holdAtLeast
     lease.account = request.caller.account
     lease.trace = request.caller.trace
     register(lease, on: lock)
     bind(lease, to: request.caller.connection, and: request.process)
     observers.granted(lease)
+    if let note = request.note { self.note(lease, note) }
   }
 
   /// Lets a lease stand on its lock.
@@ -207,6 +211,14 @@ extension Ledger {
     leave(waiter)
     observers.left(waiter, error.code.rawValue, telling: error, at: latest)
     observers.counters.refused += 1
+  }
+}
+
+extension TimeSpan {
+  /// Milliseconds in four bytes of a record's text, low byte first.
+  var recordBytes: [UInt8] {
+    let milliseconds = UInt32(clamping: milliseconds)
+    return (0..<4).map { UInt8(truncatingIfNeeded: milliseconds >> (8 * UInt32($0))) }
   }
 }
 

@@ -12,6 +12,9 @@ extension Ledger {
       }
     }
     if shown.holderCount > 0 { return "is held" }
+    if shown.coolingCount > 0, lock.holders.contains(where: { $0.past?.isKept == true }) {
+      return "is held by nobody, but kept as its last lease was to hold it so long at least ('holders' say until when)"
+    }
     if shown.coolingCount > 0 {
       return "is held by nobody, but cools down after its last lease ('holders' say until when)"
     }

@@ -44,6 +44,7 @@ extension Ledger {
     guard !hasSurrendered else { return }
     let now = moment.monotonic.nanoseconds
     journal.lastSeen = now
+    observers.tellNotes(at: now)
     while let forgotten = leaseTable.forgetOldestEnd(before: now - limits.tombstoneAge.nanoseconds) {
       journal.free(forgotten)
     }

@@ -130,7 +130,9 @@ extension Ledger {
       replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
       binding: lease.lock?.binding,
       adjusts: lease.semaphoresAdjusted,
-      process: lease.bond?.recorded.name, breaking: lease.breaking, state: HolderState(lease.state),
+      process: lease.bond?.recorded.name, breaking: lease.breaking, remarks: lease.remarks,
+      atLeast: lease.atLeast,
+      state: HolderState(lease.state),
       trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told))
     guard case .part(of: let whole) = lease.kind else { return snapshot }
     var part = snapshot
@@ -215,7 +217,7 @@ extension ListFilter {
 extension HolderState {
   fileprivate init(_ state: Lease.State) {
     switch state {
-    case .cooling: self = .cooling
+    case .cooling(_, let isKept): self = isKept ? .kept : .cooling
     case .suspect: self = .suspect
     case .held, .ended: self = .held
     }

@@ -53,6 +53,16 @@ extension Ledger {
     }
   }
 
+  /// The processes of leases, and what they had used before; of those that are known.
+  public func uses(of leases: [LeaseID]) -> [LeaseID: BondUse] {
+    var uses: [LeaseID: BondUse] = [:]
+    for id in leases {
+      guard let bond = leaseTable[id]?.bond, bond.process != nil, let before = bond.cpuTime else { continue }
+      uses[id] = BondUse(stamp: bond.recorded.stamp, before: before)
+    }
+    return uses
+  }
+
   static func processEnded(_ process: ProcessBinding) -> LeaseholdError {
     LeaseholdError(
       .noSuchProcess,
@@ -73,6 +83,8 @@ final class ProcessBond {
   let recorded: RecordedProcess
   /// `nil` when that was lost in a restart, or when the lease is over.
   var process: (any BoundProcess)?
+  /// The CPU time that the process had used when the lease was asked for; `nil` when that was lost in a restart.
+  var cpuTime: TimeSpan?
 
   init(_ recorded: RecordedProcess) { self.recorded = recorded }
 

@@ -28,7 +28,7 @@ extension Ledger {
   func adoptParts(_ found: inout ScanResult) -> [Lease] {
     guard !found.parts.isEmpty else { return [] }
     var heads: [Int64: Lease] = [:]
-    for lease in leaseTable.all where lease.state == .held || lease.state == .cooling {
+    for lease in leaseTable.all where lease.isHeld || lease.past != nil {
       if case .whole(let parts) = lease.kind { heads[parts.fence] = lease } else { heads[lease.fence] = lease }
     }
     var leasesMissingAPart: [Lease] = []

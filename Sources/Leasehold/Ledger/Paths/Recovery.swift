@@ -131,7 +131,7 @@ extension Ledger {
       }
       // The clock may begin anywhere for this daemon, and nothing that happened is still to come.
       var record = one.record
-      if state == .cooling, record.endedAt.magnitude > UInt64(clamping: moment.monotonic.nanoseconds) {
+      if case .cooling = state, record.endedAt.magnitude > UInt64(clamping: moment.monotonic.nanoseconds) {
         record.endedAt = record.endedAt.signum() * moment.monotonic.nanoseconds
       }
       guard let lock = lockTable[record.lockCell], record.units <= lock.unitsMax,
@@ -151,10 +151,13 @@ extension Ledger {
       let lease = Lease(record, cell: cell, key: name, owner: owner, idempotencyKey: key, found: state)
       if state == .held { (lease.graceEnd, lease.endedAt) = (max(0, record.endedAt), 0) }
       if record.bindsProcess { lease.bond = ProcessBond(recordBytes: rest.dropFirst(record.keyLength)) }
+      var place = record.keyLength + (record.bindsProcess ? RecordedProcess.bytes : 0)
       if record.hasGroup {
-        let place = record.keyLength + (record.bindsProcess ? RecordedProcess.bytes : 0)
-        lease.kind = .whole(
-          Lease.Parts(fence: rest.dropFirst(place).prefix(8).reversed().reduce(0) { $0 << 8 | Int64($1) }))
+        lease.kind = .whole(Lease.Parts(fence: rest.number(at: place, bytes: 8)))
+        place += 8
+      }
+      if record.holdsAtLeast {
+        lease.atLeast = min(.milliseconds(rest.number(at: place, bytes: 4)), Limits.deadlineAhead)
       }
       if lock.place.isOperations {
         lease.kind = .operations(
@@ -238,5 +241,12 @@ extension Ledger {
         lock, .uncounted, units: lock.unitsOut - capacity, "Leases have \(lock.unitsOut) units of its \(capacity)",
         at: moment)
     }
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// A number of a record's text, low byte first.
+  fileprivate func number(at place: Int, bytes count: Int) -> Int64 {
+    dropFirst(place).prefix(count).reversed().reduce(0) { $0 << 8 | Int64($1) }
   }
 }

@@ -84,6 +84,7 @@ extension Ledger {
       noticeRemoval(below: lease, at: moment)
       guard lease.isHeld else { continue }
       outcome.leases.append(lease.id.ref)
+      lease.atLeast = .zero
       end(lease, .released, at: moment)
     }
     return outcome

@@ -32,6 +32,7 @@ extension Ledger {
     let lease = Lease(draft.record, cell: draft.cell, key: old.key, owner: request.owner ?? old.owner)
     journal.succeed(by: draft)
     if case .operations = old.kind { lease.kind = old.kind }
+    lease.atLeast = old.keeping(from: lease.grantedAt)
     lease.account = request.caller.account
     lease.trace = request.caller.trace
     register(lease, on: lock)
@@ -66,6 +67,7 @@ extension Ledger {
       textCell: TextRecord.none)
     // Its parts stay as they are, and go by the fence they have.
     record.hasGroup = old.isOfSeveral
+    record.holdsAtLeast = old.keptUntil > moment.monotonic.nanoseconds
     return record
   }
 
@@ -75,8 +77,16 @@ extension Ledger {
     var text = Array((request.owner ?? old.owner ?? "").utf8)
     if let process = request.process { text += RecordedProcess(process).recordBytes }
     if case .whole(let parts) = old.kind { text += (0..<8).map { UInt8(truncatingIfNeeded: parts.fence >> (8 * $0)) } }
+    if record.holdsAtLeast { text += old.keeping(from: record.grantedAt).recordBytes }
     if record.nameLength > 0 { text += Array(old.key.text.utf8) }
     text += old.adjustments.recordBytes
     return try draft(record, text, at: try reserve())
+  }
+}
+
+extension Lease {
+  /// The time from an instant on for which its slots stay taken even when it ends earlier.
+  fileprivate func keeping(from instant: MonotonicInstant) -> TimeSpan {
+    TimeSpan(nanoseconds: max(0, keptUntil - instant.nanoseconds))
   }
 }

@@ -17,6 +17,7 @@ export async function use(controller: AbortController): Promise<[number, string,
   // @ts-expect-error
   await acquire('deploy', { ttlMs: '30s' })
   await new Client({ url: 'unix:/x' }).send('GET', '/locks')
+  await (await acquire('nightly', { holdAtLeastMs: 60_000, note: 'begins' })).note('step 2')
   const released: boolean = await lease.release()
   await lease[Symbol.asyncDispose]()
   return [fence, text, released]

@@ -28,7 +28,10 @@ final class Acquisition
         ?string $owner,
         private readonly Keep $keep,
         private readonly bool $isOwn = true,
+        private readonly ?float $holdAtLeast = null,
+        private readonly ?string $note = null,
     ) {
+        Seconds::check('holdAtLeast', $holdAtLeast);
         Seconds::check('wait', $wait);
         Seconds::checkPositive('ttl', $ttl);
         Seconds::checkPositive('maxHold', $maxHold);
@@ -125,7 +128,9 @@ final class Acquisition
     private function terms(Keep $keep): array
     {
         $longest = $this->maxHold === null ? '0' : Seconds::text($this->maxHold);
-        return match ($keep) {
+        $said = ['hold_at_least' => $this->holdAtLeast === null ? null : Seconds::text($this->holdAtLeast),
+            'note' => $this->note];
+        return array_filter($said, static fn (?string $text): bool => $text !== null) + match ($keep) {
             Keep::Process => ['bind' => 'pid:' . getmypid(), 'ttl' => $longest],
             Keep::Stream => ['bind' => 'connection', 'ttl' => $longest],
             default => ['ttl' => Seconds::text(min($this->ttl ?? INF, $this->maxHold ?? INF))],

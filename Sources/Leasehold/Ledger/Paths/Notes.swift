@@ -1,0 +1,22 @@
+// Who holds a lock says something of itself. In memory alone: the next daemon knows nothing of it.
+
+extension Ledger {
+  /// Sets the text that a holder shows; `nil` or an empty one clears it.
+  ///
+  /// - Throws: As ``LockService/note(_:_:within:at:)``.
+  public func note(
+    _ id: LeaseID, _ text: String?, within confinement: Confinement? = nil, at moment: Moment
+  ) throws(LeaseholdError) -> LeaseSnapshot {
+    let lease = try findHeld(id, key: nil, within: confinement, at: moment)
+    note(lease, text)
+    return snapshot(lease)
+  }
+
+  @inline(never)
+  func note(_ lease: Lease, _ text: String?) {
+    let text = text?.isEmpty == true ? nil : text
+    guard !(lease.remarks?.note).isExactly(text) else { return }
+    lease.remarks = text.map { HolderRemarks(note: $0) }
+    observers.noted(lease)
+  }
+}
