@@ -14,6 +14,10 @@ public struct LeaseOptions: Sendable {
   public var mode = LeaseMode.exclusive
   /// The slots of a counting lock; `nil` for a readers-writer lock, or whatever the name stands for.
   public var limit: Int?
+  /// The names of all slots, in place of their number; empty for slots that are alike.
+  public var slots: [String] = []
+  /// The names of slots to take.
+  public var slot: [String] = []
   /// Slots to take at once, all or none.
   public var count: Int?
   /// Time until the lease ends unless it is renewed; `nil`: the service's default.
@@ -42,6 +46,8 @@ public struct LeaseOptions: Sendable {
     var query: [(String, String)] = []
     if mode == .shared { query.append(("mode", mode.rawValue)) }
     if let limit { query.append(("limit", "\(limit)")) }
+    if !slots.isEmpty { query.append(("slots", slots.joined(separator: ","))) }
+    if !slot.isEmpty { query.append(("slot", slot.joined(separator: ","))) }
     if let count { query.append(("count", "\(count)")) }
     if let ttl { query.append(("ttl", ttl.wireText)) }
     if wait > .zero { query.append(("wait", wait.wireText)) }

@@ -26,6 +26,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case transferred
   /// An operator ends a lease after a grace; its end comes as another event.
   case breaking
+  /// A lock got another limit: the count tells.
+  case resized
 
   /// The word on the wire.
   public var name: String {
@@ -43,6 +45,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case .converted: "converted"
     case .transferred: "transferred"
     case .breaking: "breaking"
+    case .resized: "resized"
     }
   }
 

@@ -16,6 +16,7 @@
 ///          with bit 29 word 9 is the low half of the id that it goes on for, and a live record of that id is over;
 ///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes;
 ///          with bit 30 the fence that its parts have, 8 bytes, stands behind that: it is not its own after a transfer
+///          with bit 31 word 14 is its slots, a bit for each place of the lock's names; texts have the words before
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
 struct LeaseRecord {
@@ -53,8 +54,12 @@ struct LeaseRecord {
   /// The low half of the id that it was transferred from.
   var predecessor: UInt64?
   var textCell: UInt32
+  /// The slots with names that it has, a bit for each place of the lock's names.
+  var slots: UInt64 = 0
 
   static let inlineBytes = 24
+  /// The bytes of text that the record itself has room for.
+  var roomForText: Int { slots == 0 ? Self.inlineBytes : Self.inlineBytes - 8 }
   static let inlineWord = 12
   static let adjustmentBytes = 4
 
@@ -88,6 +93,7 @@ struct LeaseRecord {
       | (adjustmentCount > 0 ? 1 << 26 : 0) | (isPart ? 1 << 27 : 0) | (bindsProcess ? 1 << 28 : 0)
       | (predecessor != nil ? 1 << 29 : 0) | (hasGroup ? 1 << 30 : 0)
     body.words[8] = UInt64(UInt16(count)) | flags | UInt64(textCell) << 32
+    if slots != 0 { body.words[8] |= 1 << 31 }
     body.words[9] = predecessor ?? fingerprint
     let (peerKind, peerWord) = Self.pack(peer)
     let lengths =
@@ -95,6 +101,7 @@ struct LeaseRecord {
       | UInt64(UInt8(nameLength + adjustmentCount)) << 24
     body.words[10] = lengths | UInt64(peerKind) << 16 | UInt64(UInt32(clamping: waited.milliseconds)) << 32
     body.words[11] = peerWord
+    body.words[14] = slots
     return body
   }
 
@@ -165,6 +172,7 @@ extension LeaseRecord {
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
       bindsProcess: words[8] >> 28 & 1 == 1, predecessor: isSuccessor ? words[9] : nil,
       textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+    if words[8] >> 31 & 1 == 1 { slots = words[14] }
   }
 }
 

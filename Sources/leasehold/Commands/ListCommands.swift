@@ -58,7 +58,7 @@ struct LocksCommand: ParsableCommand {
         "waits", waiter["owner"].cell, waiter["mode"].cell, waiter["count"].cell, waiter["pid"].cell,
         waiter["peer"].cell, waiter["age_ms"].durationCell, waiter["wait_left_ms"].durationCell, nil)
     }
-    let slots = lock["limit"].int.map { " of \($0) slots" } ?? ""
+    let slots = lock["limit"].int.map { $0 == 0 ? ", paused" : " of \($0) slots" } ?? ""
     let native = lock["native_held"].int.map { $0 > 0 ? ", \($0) units held by native programs" : "" } ?? ""
     let name = VisibleText.of(lock["key"].string ?? "")
     return "\(name): \(lock["kind"].cell ?? "lock"), \(lock["available"].cell ?? "?") free\(slots)\(native)\n"

@@ -151,10 +151,13 @@ struct Acquisition {
       var members = [JSON.Member("key", .string(key))]
       if options.mode == .shared { members.append(JSON.Member("mode", .string("shared"))) }
       if let limit = options.limit { members.append(JSON.Member("limit", .number("\(limit)"))) }
+      for (name, names) in [("slots", options.slots), ("slot", options.slot)] where !names.isEmpty {
+        members.append(JSON.Member(name, .string(names.joined(separator: ","))))
+      }
       want.append(.object(members))
     }
     var members = [JSON.Member("want", .array(want))]
-    for (name, value) in options.query where name != "mode" && name != "limit" {
+    for (name, value) in options.query where !["mode", "limit", "slots", "slot"].contains(name) {
       members.append(JSON.Member(name, .string(value)))
     }
     var request = Request("POST", ["leases"])

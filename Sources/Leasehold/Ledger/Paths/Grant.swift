@@ -8,7 +8,7 @@ extension Ledger {
   func prepare(
     _ request: AcquireRequest, lock: Lock, share: Share, waited: TimeSpan,
     adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil,
-    at moment: Moment
+    beside kept: UInt64 = 0, at moment: Moment
   ) throws(LeaseholdError) -> Draft {
     guard leaseTable.count < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
@@ -24,6 +24,7 @@ extension Ledger {
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.place.isOwn || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
+    if lock.terms != nil { record.slots = lock.choose(share, beside: kept) }
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
     var text: [UInt8] = []
     if record.textLength == 0 { return try draft(record, text, at: cell) }
@@ -54,9 +55,10 @@ extension Ledger {
   /// - Throws: why there is no record for it.
   @inline(__always)
   func grant(
-    _ share: Share, of lock: Lock, to request: AcquireRequest, waited: TimeSpan, at moment: Moment
+    _ share: Share, of lock: Lock, to request: AcquireRequest, waited: TimeSpan, beside kept: UInt64 = 0,
+    at moment: Moment
   ) throws(LeaseholdError) -> Granting {
-    let draft = try prepare(request, lock: lock, share: share, waited: waited, at: moment)
+    let draft = try prepare(request, lock: lock, share: share, waited: waited, beside: kept, at: moment)
     switch take(share, of: lock, for: request, draft) {
     case .taken(let taken, let limitApplied):
       return hold(draft, taken, for: request, on: lock, limitApplied)
@@ -104,7 +106,7 @@ extension Ledger {
     let lease = Lease(
       draft.record, cell: draft.cell, key: request.key, owner: request.owner, idempotencyKey: request.idempotencyKey)
     journal.hold(draft, taken)
-    lease.limitApplied = limitApplied
+    lease.limitApplied = lock.terms == nil ? limitApplied : lock.applies(request)
     stand(lease, for: request, on: lock)
     return lease
   }
@@ -166,7 +168,7 @@ extension Ledger {
         guard serve(group, at: moment) else { return }
         continue
       }
-      guard lock.hasRoom(for: waiter.share.units) else { break }
+      guard lock.hasRoom(for: waiter.share) else { break }
       if let lease = waiter.converting {
         guard serveUpgrade(waiter, lease, on: lock, at: moment) else { break }
         continue
@@ -184,6 +186,7 @@ extension Ledger {
         dismiss(waiter, error)
       }
     }
+    if lock.slots != nil { servePast(lock, at: moment) }
     followHead(lock)
   }
 

@@ -131,7 +131,8 @@ extension Ledger {
       binding: lease.lock?.binding,
       adjusts: lease.semaphoresAdjusted,
       process: lease.bond?.recorded.name, breaking: lease.breaking, state: HolderState(lease.state),
-      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told))
+      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
+      slots: lease.slots == 0 ? [] : lease.slotNames)
     guard case .part(of: let whole) = lease.kind else { return snapshot }
     var part = snapshot
     part.take(holderOf: self.snapshot(whole))
@@ -142,7 +143,7 @@ extension Ledger {
     LeasePart(
       key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, limitApplied: lease.limitApplied,
-      binding: lease.lock?.binding)
+      binding: lease.lock?.binding, slots: lease.slotNames)
   }
 
   /// A lock as it is now.
@@ -168,6 +169,11 @@ extension Ledger {
       addUse(value, of: lock, to: &snapshot)
     }
     snapshot.isDamaged = lock.isDamaged
+    snapshot.terms = lock.terms.map { terms in
+      LockTerms(
+        isPinned: terms.isPinned, owed: terms.owed, slots: terms.slots.all,
+        freeSlots: lock.isPaused ? [] : terms.slots.list(terms.slots.current & ~lock.heldSlots))
+    }
     snapshot.firstCame = lock.queue.first?.since
     snapshot.queuedFor = otherLocks(inTheWayOf: lock.queue.first)
     snapshot.tag = LockTag(
@@ -182,8 +188,8 @@ extension Ledger {
     snapshot.suspects = lock.place.isOwn ? 0 : lock.holders.count { $0.state == .suspect }
     switch lock.place {
     case .own(_, _, let isCounting):
-      snapshot.available = isCounting ? value : (value == lock.capacity ? 1 : 0)
-      snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
+      snapshot.available = isCounting ? max(0, value - lock.owed) : (value == lock.capacity ? 1 : 0)
+      snapshot.nativeUnits = lock.capacity.map { max(0, $0 + lock.owed - value - lock.unitsOut) }
     case .php, .counter:
       snapshot.available = max(0, min(value, lock.roomWithinLimit))
       snapshot.nativeUnits = lock.capacity.map { max(0, $0 - value - lock.unitsOut) }
@@ -199,6 +205,11 @@ extension Ledger {
 extension ListFilter {
   /// Returns true when leases of an owner are asked for.
   fileprivate func takes(_ other: String?) -> Bool { owner == nil || other.isExactly(owner) }
+}
+
+extension Lease {
+  /// The names of its slots.
+  fileprivate var slotNames: [String] { slots == 0 ? [] : lock?.slots?.list(slots) ?? [] }
 }
 
 extension HolderState {

@@ -66,6 +66,7 @@ extension Ledger {
       textCell: TextRecord.none)
     // Its parts stay as they are, and go by the fence they have.
     record.hasGroup = old.isOfSeveral
+    record.slots = old.slots
     return record
   }
 
