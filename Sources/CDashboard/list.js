@@ -229,6 +229,7 @@ function use(lock, holders) {
   if (lock.damaged) return [make("a", { href: `/ui${address(lock)}`, "data-go": "", tabindex: "-1" }, "how to mend")];
   if (lock.queued_for.length) return ["free, but the first also waits for ", ...names(lock.queued_for)];
   if (lock.suspects) return [`${lock.suspects} in doubt`];
+  if (lock.limit === 0) return ["paused"];
   if (lock.limit !== null && lock.limit !== 1) return [`${lock.limit - (lock.available ?? lock.limit)} of ${lock.limit} slots`];
   if (holders.some((holder) => holder.mode === "shared")) return [holders.length === 1 ? "1 reader" : `${holders.length} readers`];
   return lock.held || lock.limit === 1 ? ["one at a time"] : [];

@@ -32,7 +32,7 @@ function whereabouts({ pid, uid, peer, bind }, programs = {}) {
 }
 
 const how = (person) => (person.mode === "shared" ? "reads" : "alone") + (person.count > 1 ? `, ${person.count} slots` : "");
-const has = (person) => (person.count > 1 ? `${person.count} slots` : person.limit > 1 ? "1 slot" : how(person));
+const has = (person) => (person.slots ? person.slots.join(", ") : person.count > 1 ? `${person.count} slots` : person.limit > 1 ? "1 slot" : how(person));
 
 // The sentence.
 
@@ -200,8 +200,10 @@ function facts(details) {
   if (!lock.details) return [];
   const { kind, limit, available, fence, suspects, sysv, native_held: native } = details;
   const slots = kind === "rw" ? "readers and writer: many read, or one writes" : limit === 1 ? "one at a time"
+    : limit === 0 ? "paused: nothing is granted until it gets another limit"
     : limit === null ? `${available ?? "?"} slots are free` : `${limit - (available ?? limit)} of ${limit} slots are taken`;
   const pairs = [["Use", slots], ["Last fence", fence ?? "none yet"]];
+  if (details.slots) pairs.push(["Free slots", details.free_slots.join(", ") || "none"]);
   if (suspects) pairs.push(["In doubt", suspects]);
   if (sysv) {
     const [number, companion] = sysv.semaphores;

@@ -176,6 +176,15 @@ public protocol NativeLockService: AnyObject, Sendable {
   /// - Throws: `draining`, `starting`, `bad-key`, `limit-mismatch`, `set-removed`, `kernel-limit`, `ledger-full`; for
   ///   a native name as ``binding(_:_:)``.
   func open(_ want: Want, for caller: Caller, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock
+  /// Gives a counting lock another limit, in use or not; makes it where there is none.
+  ///
+  /// Nobody is put out: what is in use beyond the limit goes to nobody when it comes back. Waiters that want more than
+  /// the limit are refused.
+  ///
+  /// - Throws: As ``open(_:for:at:)``; `kind-mismatch` for a lock in use without a limit, `ledger-damaged`.
+  func resize(
+    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock
   /// Where a native name leads.
   ///
   /// - Throws: `permission-denied`, `path-not-allowed`, `own-set`, `no-such-set`, `no-such-path`, `kind-mismatch`,

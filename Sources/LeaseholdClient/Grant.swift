@@ -72,6 +72,10 @@ public struct LeaseOptions: Sendable {
   public var mode = LeaseMode.exclusive
   /// The slots of a counting lock; `nil` for a readers-writer lock, or whatever the name stands for.
   public var limit: Int?
+  /// The names of all slots, in place of their number; empty for slots that are alike.
+  public var slots: [String] = []
+  /// The names of slots to take.
+  public var slot: [String] = []
   /// Slots to take at once, all or none.
   public var count: Int?
   /// Time until the lease ends unless it is renewed; `nil`: the service's default.
@@ -101,7 +105,7 @@ public struct LeaseOptions: Sendable {
 
   /// The request for one lock, or for several on one lease.
   ///
-  /// The mode and the slots are those of `wants`, and not those that stand here.
+  /// The mode and the number of slots are those of `wants`, and not those that stand here.
   ///
   /// - Parameter verb: `acquire` or `hold`, of one lock.
   public func request(for wants: [Want], verb: String = "acquire") -> Request {
@@ -116,8 +120,12 @@ public struct LeaseOptions: Sendable {
       if want.mode == .shared { members.append(JSON.Member("mode", .string(want.mode.rawValue))) }
       if let slots = want.slots { members.append(JSON.Member("limit", .number("\(slots)"))) }
       if let count = want.count { members.append(JSON.Member("count", .number("\(count)"))) }
+      for (name, names) in [("slots", slots), ("slot", slot)] where !names.isEmpty {
+        members.append(JSON.Member(name, .string(names.joined(separator: ","))))
+      }
       return JSON.object(members)
     }
+    (own.slots, own.slot) = ([], [])
     let members = [JSON.Member("want", .array(list))] + own.query.map { JSON.Member($0.0, .string($0.1)) }
     var request = Request("POST", ["leases"])
     request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
@@ -129,6 +137,8 @@ public struct LeaseOptions: Sendable {
     var query: [(String, String)] = []
     if mode == .shared { query.append(("mode", mode.rawValue)) }
     if let limit { query.append(("limit", "\(limit)")) }
+    if !slots.isEmpty { query.append(("slots", slots.joined(separator: ","))) }
+    if !slot.isEmpty { query.append(("slot", slot.joined(separator: ","))) }
     if let count { query.append(("count", "\(count)")) }
     if let ttl { query.append(("ttl", ttl.wireText)) }
     if wait > .zero { query.append(("wait", wait.wireText)) }

@@ -21,11 +21,10 @@ extension Server {
   /// Locks that native programs share.
   ///
   /// - Throws: `not-supported`.
-  func native() throws(LeaseholdError) -> any NativeLockService {
-    try part(
-      engine.native, "no locks that native programs share, and none that are opened without being taken",
-      instead: "a plain name, made by its first POST /locks/{key}/acquire")
-  }
+  func native(
+    _ what: String = "no locks that native programs share, and none that are opened without being taken",
+    instead: String = "a plain name, made by its first POST /locks/{key}/acquire"
+  ) throws(LeaseholdError) -> any NativeLockService { try part(engine.native, what, instead: instead) }
 
   /// Processes that leases may be bound to.
   ///

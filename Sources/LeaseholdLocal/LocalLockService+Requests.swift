@@ -187,6 +187,16 @@ extension LocalLockService {
     return try change { ledger throws(LeaseholdError) in try ledger.open(want, for: caller, at: moment) }
   }
 
+  /// Gives a counting lock another limit.
+  ///
+  /// - Throws: As ``NativeLockService/resize(_:for:at:)``.
+  public func resize(
+    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in try ledger.resize(request, for: caller, at: moment) }
+  }
+
   /// Where a native name leads.
   ///
   /// - Throws: As ``NativeLockService/binding(_:_:)``.

@@ -13,7 +13,8 @@ struct LeaseholdCommand: ParsableCommand {
         name: "Locks",
         subcommands: [
           RunCommand.self, AcquireCommand.self, RenewCommand.self, NoteCommand.self, ReleaseCommand.self,
-          HoldCommand.self, LocksCommand.self, LeasesCommand.self, BreakCommand.self, TopCommand.self,
+          HoldCommand.self, LocksCommand.self, LeasesCommand.self, BreakCommand.self, ResizeCommand.self,
+          TopCommand.self,
         ]),
       CommandGroup(name: "System V", subcommands: [SemCommand.self, ShmCommand.self]),
       CommandGroup(

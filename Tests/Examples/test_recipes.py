@@ -44,7 +44,8 @@ class Recipes(LiveTest):
         environment = os.environ | {
             "LEASEHOLD_URL": f"unix:{self.server.unix}", "PATH": path,
             "PYTHONPATH": os.path.join(ROOT, "clients", "python", "src")}
-        lease = self.server.post(f"/locks/{held}/acquire?ttl=5m")["lease"] if held else None
+        key, _, query = held.partition("?")
+        lease = self.server.post(f"/locks/{key}/acquire?ttl=5m&{query}")["lease"] if held else None
         with tempfile.TemporaryDirectory() as directory:
             for name, script in PROGRAMS.items():
                 with open(os.path.join(directory, name), "w", encoding="utf-8", opener=executable) as file:

@@ -49,7 +49,7 @@ class Tokens(TokenTest):
             ("POST", "/locks/role/acquire?limit=9", "lock"), ("PUT", "/locks/role?limit=9", "lock"),
             ("POST", "/semaphores/0x77/op?ops=0:1", "lock"), ("DELETE", "/leases?owner=role", "lock"),
             ("DELETE", "/locks/role-gone", "lock"), ("PUT", "/semaphores/0x77/values?values=1", "lock"),
-            ("DELETE", "/locks/role-gone?force=true", "admin"),
+            ("DELETE", "/locks/role-gone?force=true", "admin"), ("PUT", "/locks/role?limit=9&resize=true", "admin"),
             ("PUT", "/semaphores/0x77/values?values=1&force=true", "admin"),
             ("POST", "/semaphores?key=private&nsems=0", "admin"), ("DELETE", "/semaphores/0x77", "admin"),
             ("PATCH", "/semaphores/0x77?mode=0600", "admin"), ("POST", "/segments?key=private&size=1", "admin"),
@@ -62,8 +62,8 @@ class Tokens(TokenTest):
                     if ["read", "lock", "admin"].index(name) >= ["read", "lock", "admin"].index(least):
                         self.assertNotIn(answer.status, (401, 403), answer)
                     else:
-                        # What a method needs comes first, then what force=true needs.
-                        needed = "lock" if name == "read" and "force" in target else least
+                        # What a method needs comes first, then what force=true and resize=true need.
+                        needed = "lock" if name == "read" and "=true" in target else least
                         self.assertProblem(answer, 403, "forbidden", needed_role=needed, role=name, token=name)
 
     def test_force_in_a_body_is_seen_too(self):

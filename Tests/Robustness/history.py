@@ -77,7 +77,7 @@ class History:
                         return known
         deadline = answer["deadline_monotonic_ns"]
         grant = Grant(
-            [(one["key"], units_of(one)) for one in answer.get("locks", [answer])],
+            stands_of(answer),
             sent_at,
             time.monotonic_ns(),
             deadline,
@@ -136,6 +136,13 @@ class History:
         if len({grant.fence for grant in leases}) != len({grant.lease for grant in leases}):
             found.append("two leases have one fence")
         return found
+
+
+def stands_of(answer):
+    """What an answer gives: units of locks, and of each named slot the only one."""
+    locks = answer.get("locks", [answer])
+    return [(one["key"], units_of(one)) for one in locks] + [
+        (f"{one['key']}#{name}", 1) for one in locks for name in one.get("slots", [])]
 
 
 def units_of(lock):

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from history import RW_UNITS
-from support import FAILURES
+from support import FAILURES, quiet
 from traffic import Caller
 
 JSON = {"Content-Type": "application/json"}
@@ -268,3 +268,29 @@ class Line(Keyed):
     @staticmethod
     def is_answered(connection):
         return select.select([connection.sock], [], [], 0)[0]
+
+
+class Namer(Caller):
+    """An operator who gives the slots other names while leases have them, and pauses the lock now and then."""
+
+    OTHER = "gpu4"
+
+    def turn(self):
+        for lock in self.locks:
+            if lock.names:
+                names = lock.names if self.random.random() < 0.5 else (*lock.names[1:], self.OTHER)
+                if self.random.random() < 0.2:
+                    self.ask("PUT", lock.path, limit=0, resize="true")
+                self.ask("PUT", lock.path, slots=",".join(names), resize="true", pinned="true")
+        time.sleep(self.random.random() * 0.02)
+
+    def park(self):
+        """Leaves no lock paused."""
+        for lock in self.locks:
+            if lock.names:
+                quiet(lambda lock=lock: self.put(lock), 5, 0.05)
+        super().park()
+
+    def put(self, lock):
+        answer = self.ask("PUT", lock.path, slots=",".join(lock.names), resize="true", pinned="true")
+        return answer is not None and answer.status in (200, 201)

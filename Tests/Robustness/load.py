@@ -5,7 +5,7 @@ import time
 
 from faults import books as kernel
 from history import SECOND, History
-from kinds import Bound, Converter, Holder, Keyed, Line, Mover
+from kinds import Bound, Converter, Holder, Keyed, Line, Mover, Namer
 from support import FAILURES, KeepAlive, quiet
 from traffic import Caller, Crew, Lock, NativeWorker
 
@@ -18,6 +18,7 @@ OWN = [
     Lock("shared-pool", 6, natives=2),
     Lock("shared-slots", 3, natives=1),
     Lock("wide", 1000),
+    Lock("gpus", 4, names=("gpu0", "gpu1", "gpu2", "gpu3")),
 ]
 
 
@@ -38,14 +39,15 @@ class Load:
         self.server, self.report = server, report
         self.locks = OWN + native_locks(server.directory)
         server.post("/semaphores", key=f"{SYSV:#x}", nsems=1, values=str(self.locks[-1].slots))
-        self.history = History({lock.key: lock.capacity for lock in self.locks})
+        self.history = History({lock.key: lock.capacity for lock in self.locks} | {
+            f"{lock.key}#{name}": 1 for lock in self.locks for name in (*lock.names, Namer.OTHER)})
         sysv = {lock.key: self.keep(lock) for lock in self.locks if lock.natives}
         self.natives = [
             NativeWorker(chance.random(), self.history, lock, sysv[lock.key])
             for lock in self.locks
             for _ in range(lock.natives)
         ]
-        kinds = [Caller] * callers + [Converter, Mover, Holder, Bound, Keyed, Keyed, Line, Line]
+        kinds = [Caller] * callers + [Converter, Mover, Holder, Bound, Keyed, Keyed, Line, Line, Namer]
         self.callers = [
             # The kernel tells over the Unix socket alone who asks, which a process needs that a lease is bound to.
             kind(chance.random(), server if not number % 3 and kind is not Bound else server.over_unix, self.history,
@@ -171,6 +173,9 @@ class Books:
         # Of a suspect nobody knows whether it took anything, until its semaphore is written.
         leases = [lock.held(holder) for holder in seen["holders"] if holder["state"] != "suspect"]
         doubtful = sum(lock.held(holder) for holder in seen["holders"]) - sum(leases)
+        names = [name for holder in seen["holders"] for name in holder.get("slots", [])]
+        if len(set(names)) != len(names) or lock.names and len(names) != sum(leases):
+            return f"{len(leases)} leases with the slots {names}: {answer}"
         if nobody and (native or leases):
             return f"somebody holds it still: {answer}"
         if not lock.key.startswith("apache:"):

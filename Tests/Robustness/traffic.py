@@ -18,6 +18,7 @@ class Lock:
     limit: int | None = None  # what callers name
     natives: int = 0  # programs that take and give its units beside the service
     slots: int | None = None  # what a set of another program's making has
+    names: tuple = ()  # what its slots are called, as many as the limit
 
     @property
     def capacity(self):
@@ -45,6 +46,9 @@ class Lock:
         """Parameters of an acquire."""
         if self.is_readers_writer:
             return {"mode": chance.choice(("exclusive", "shared", "shared"))}
+        if self.names:
+            some = {"slot": chance.choice(self.names[1:])} if chance.random() < 0.3 else {"count": chance.randint(1, 2)}
+            return some | {"slots": ",".join(self.names)}
         count = {"count": chance.randint(1, min(2, self.capacity - 1))}
         return count | ({"limit": self.limit} if self.limit else {})
 

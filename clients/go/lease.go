@@ -35,6 +35,8 @@ type Lease struct {
 	Ref string
 	// Fence grows with every grant: send it along with each write that must not come late.
 	Fence int64
+	// Slots are the names of its slots, on a lock whose slots have names; of several locks, those of the first.
+	Slots []string
 	// Mode is exclusive or shared.
 	Mode string
 	// Owner is what others see.
@@ -65,7 +67,7 @@ type Lease struct {
 
 func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
 	l := &Lease{
-		Keys: a.wish.keys(), Ref: got.Ref, Fence: got.Fence, Mode: got.Mode, Owner: got.Owner, Keep: a.way,
+		Keys: a.wish.keys(), Ref: got.Ref, Fence: got.Fence, Slots: got.Slots, Mode: got.Mode, Owner: got.Owner, Keep: a.way,
 		id: got.Lease, client: a.client, outer: FromContext(ctx), stream: s, ignoresLoss: a.wish.ignoresLoss,
 		done: make(chan struct{}), renewed: make(chan *answer, 1), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
 	}

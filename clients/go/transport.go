@@ -28,6 +28,7 @@ type document struct {
 	Mode        string   `json:"mode"`
 	Fence       int64    `json:"fence"`
 	Owner       string   `json:"owner"`
+	Slots       []string `json:"slots"`
 	TTL         int64    `json:"ttl_ms"`
 	ExpiresIn   int64    `json:"expires_in_ms"`
 	Waited      int64    `json:"waited_ms"`

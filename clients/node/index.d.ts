@@ -50,6 +50,8 @@ export class Lease implements AsyncDisposable {
   readonly ref: string
   /** Grows with every grant: send it along with each write that must not come late. */
   readonly fence: number
+  /** The names of its slots, on a lock whose slots have names. */
+  readonly slots: string[]
   readonly mode: 'exclusive' | 'shared'
   readonly owner: string | null
   readonly keep: Exclude<Keep, 'auto'>

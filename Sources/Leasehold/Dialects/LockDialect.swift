@@ -8,6 +8,8 @@ public struct Share: Hashable, Sendable {
   public var units: Int
   /// The purpose of the share.
   public var purpose = Purpose.take
+  /// The slots that must be among the units, a bit for each place of the lock's names; 0 for whichever are free.
+  var slots: UInt64 = 0
 
   /// The purpose of a share.
   public enum Purpose: Hashable, Sendable {

@@ -75,9 +75,25 @@ public struct NamedDialect: LockDialect {
       .add(capacity, to: live))
   }
 
-  /// Takes the place out of use; fails unless every unit is free.
-  public func retire(capacity: Int) -> OpList {
-    OpList(
+  /// Lets units go that were taken for nobody, and makes more.
+  func raise(making units: Int, lettingGo withheld: Int) -> OpList {
+    switch (units, withheld) {
+    case (_, 0): OpList(.add(units, to: live), then: .add(units, to: semaphore))
+    case (0, _): giveBack(Share(.exclusive, units: withheld))
+    default:
+      OpList(.add(units, to: live), .add(units + withheld, to: semaphore), .add(-withheld, to: ledger))
+    }
+  }
+
+  /// Takes the place out of use; fails unless every unit is free, or out for nobody.
+  public func retire(capacity: Int, withheld: Int = 0) -> OpList {
+    guard withheld == 0 else {
+      return OpList(
+        .add(-withheld, to: ledger), .expectZero(ledger), .add(-capacity, to: live), .expectZero(live),
+        // Where all is withheld, both expect zero.
+        .add(withheld - capacity, to: semaphore), .expectZero(semaphore))
+    }
+    return OpList(
       .expectZero(ledger), .add(-capacity, to: live), .expectZero(live), .add(-capacity, to: semaphore),
       .expectZero(semaphore))
   }

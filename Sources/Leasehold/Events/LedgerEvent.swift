@@ -28,6 +28,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case breaking
   /// A holder changed its note; at most once a second for each lease.
   case noted
+  /// A lock got another limit: the count tells.
+  case resized
 
   /// The word on the wire.
   public var name: String {
@@ -46,6 +48,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case .transferred: "transferred"
     case .breaking: "breaking"
     case .noted: "noted"
+    case .resized: "resized"
     }
   }
 

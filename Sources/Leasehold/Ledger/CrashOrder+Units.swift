@@ -99,7 +99,7 @@ extension LockTable {
   @inline(__always)
   func giveBack(_ share: Share, of lock: Lock, _ ended: consuming Ended) -> KernelOutcome {
     ended.forfeit()
-    return giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
+    return giveBack(returning(share, of: lock), to: lock.set.set, of: lock)
   }
 
   /// Gives back what a lease had, in whole or in part.
@@ -115,7 +115,7 @@ extension LockTable {
 
   private func giveBack(_ what: Return, of lock: Lock) -> KernelOutcome {
     switch what {
-    case .share(let share): giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
+    case .share(let share): giveBack(returning(share, of: lock), to: lock.set.set, of: lock)
     case .operations(let operations): giveBack(list: operations, to: lock.set.set, of: lock)
     case .adjustments(let adjustments): adjust(lock.set.set, by: adjustments, of: lock)
     case .countOnly(let share): removeFromCount(share, of: lock)
@@ -137,7 +137,7 @@ extension LockTable {
     _ share: Share, of lock: Lock, isPermanent: Bool, _ taken: borrowing TakenSets
   ) -> KernelOutcome {
     guard isPermanent else { return dropWaited(share, of: lock) }
-    return giveBack(lock.place.giveBack(share), to: lock.set.set, of: lock)
+    return giveBack(returning(share, of: lock), to: lock.set.set, of: lock)
   }
 
   /// Gives back what was taken with SEM_UNDO and no waiter wants.
@@ -310,9 +310,9 @@ extension LockTable {
     kernel.operate(bank.id.set, NamedDialect(place: place).open(capacity: capacity))
   }
 
-  /// Takes a place out of use; fails unless every unit is free.
-  func closePlace(_ place: Int, of bank: Bank, capacity: Int) -> KernelOutcome {
-    kernel.operate(bank.id.set, NamedDialect(place: place).retire(capacity: capacity))
+  /// Takes a place out of use; fails unless every unit is free or withheld.
+  func closePlace(_ place: Int, of bank: Bank, capacity: Int, withheld: Int = 0) -> KernelOutcome {
+    kernel.operate(bank.id.set, NamedDialect(place: place).retire(capacity: capacity, withheld: withheld))
   }
 
   /// Writes a place's semaphores as they are where no lock is.

@@ -138,7 +138,7 @@ extension Journal {
     _ record: LeaseRecord, text: [UInt8], at cell: Int, makingRoom: () -> Int?
   ) throws(LeaseholdError) -> Draft {
     var record = record
-    if text.count > LeaseRecord.inlineBytes {
+    if text.count > record.roomForText {
       do {
         record.textCell = try writeText(text, makingRoom: makingRoom)
       } catch {
@@ -147,7 +147,7 @@ extension Journal {
       }
     }
     var body = record.body
-    if text.count <= LeaseRecord.inlineBytes, !text.isEmpty { body.put(text, from: LeaseRecord.inlineWord) }
+    if text.count <= record.roomForText, !text.isEmpty { body.put(text, from: LeaseRecord.inlineWord) }
     storage.write(body, at: cell)
     return Draft(record: record, cell: cell, check: body.check)
   }

@@ -27,12 +27,20 @@ struct ScanResult {
   var underway: [ScannedLease] = []
   var ends: [(cell: Int, record: LeaseRecord, reason: EndReason)] = []
   var locks: [(cell: Int, record: LockRecord, body: CellBody)] = []
+  /// The terms of locks, by their locks' records.
+  var terms: [Int: (cell: Int, record: TermsRecord)] = [:]
   /// The texts that belong to a record; the others are freed.
   var usedText: Set<Int> = []
   /// One past the highest record in use.
   var highWater = 0
   /// Records, and words of the header, that were not what they must be.
   var damagedRecords = 0
+
+  /// Of two records of a lock's terms the later one counts: its daemon died before it freed the other.
+  mutating func note(_ record: TermsRecord, at cell: Int) {
+    if let known = terms[record.lockCell], known.record.generation > record.generation { return }
+    terms[record.lockCell] = (cell, record)
+  }
 }
 
 extension Journal {
@@ -42,12 +50,13 @@ extension Journal {
     result.highWater = usedRecords(&result)
     pool.rebuild(highWater: result.highWater) { _ in false }
     foundFence(believed(.lastFence, 0...Limits.foundFence, &result) ?? 0)
+    var torn: [(cell: Int, body: CellBody)] = []
     for cell in 0..<result.highWater {
       let word = storage.commitWord(at: cell)
       if word == .free { continue }
       let body = storage.body(at: cell)
       guard let state = word.state, let kind = word.kind, word.check == body.check else {
-        discardDamaged(cell, &result)
+        if word.kind == .lock, word.state == .live { torn.append((cell, body)) } else { discardDamaged(cell, &result) }
         continue
       }
       switch (kind, state) {
@@ -68,11 +77,23 @@ extension Journal {
         guard var record = LockRecord(body) else { discardDamaged(cell, &result); continue }
         record.lastUse = min(record.lastUse, moment.monotonic.nanoseconds)
         result.locks.append((cell, record, body))
-      case (.text, .live): break
+      case (.text, .live): if let terms = TermsRecord(body) { result.note(terms, at: cell) }
       default: discardDamaged(cell, &result)
       }
     }
+    for (cell, body) in torn { mend(cell, body, &result, at: moment) }
     return result
+  }
+
+  /// Takes in a lock's record whose check is wrong because its daemon died when it stored what the set has, and frees
+  /// one that another program scribbled over.
+  private mutating func mend(_ cell: Int, _ body: CellBody, _ result: inout ScanResult, at moment: Moment) {
+    guard result.terms[cell]?.record.lockCheck == body.lockCheck, var record = LockRecord(body) else {
+      return discardDamaged(cell, &result)
+    }
+    mend(lock: cell, body)
+    record.lastUse = min(record.lastUse, moment.monotonic.nanoseconds)
+    result.locks.append((cell, record, body))
   }
 
   /// Frees a record that is not what it must be.
@@ -170,6 +191,18 @@ extension Journal {
     text(
       found.record.textLength, found.body, LeaseRecord.inlineWord, LeaseRecord.inlineBytes, found.record.textCell,
       &result)
+  }
+
+  /// The names of a lock's slots, none where it has none; `nil` when their chain is broken.
+  func slots(of terms: TermsRecord, _ result: inout ScanResult) -> SlotTable? {
+    if terms.textLength == 0, terms.textCell == TextRecord.none { return SlotTable() }
+    let used = result.usedText
+    let names = text(terms.textLength, CellBody(), LeaseRecord.inlineWord, 0, terms.textCell, &result)
+    let slots = names.flatMap { String(validating: $0, as: UTF8.self) }.flatMap {
+      SlotTable(text: $0, current: terms.current)
+    }
+    if slots == nil { result.usedText = used }
+    return slots
   }
 
   /// The name in a lock's record; `nil` when its chain is broken.

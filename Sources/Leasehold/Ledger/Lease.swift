@@ -43,6 +43,8 @@ final class Lease: Deadlined {
   var mode: LockMode
   let count: Int
   var units: Int
+  /// The slots with names that it has, a bit for each place of its lock's names.
+  let slots: UInt64
   let fence: Int64
   let grantedAt: MonotonicInstant
   /// Nanoseconds, 0 for none; as in the record.
@@ -108,6 +110,7 @@ final class Lease: Deadlined {
     mode = record.mode
     count = record.count
     units = record.units
+    slots = record.slots
     fence = record.fence
     grantedAt = record.grantedAt
     deadline = record.deadline

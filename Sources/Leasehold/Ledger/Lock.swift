@@ -27,6 +27,8 @@ final class Lock {
   var natives: [LeaseCounter: Int] = [:]
   /// True when a thread that waited in the kernel got units since the last look.
   var tookWaiting = false
+  /// The terms that an operator set for it; `nil` for none.
+  var terms: Terms?
 
   init(key: LockKey, cell: Int, place: Place, capacity: Int?, textCell: UInt32, lastUse: Int64) {
     self.key = key
@@ -71,7 +73,7 @@ final class Lock {
   /// The most units that one lease can have, as the kernel counts them.
   var unitsMax: Int {
     switch place {
-    case .own: capacity ?? 0
+    case .own: made
     case .php, .apache: PHPDialect.unitsMax
     case .counter, .operations: Limits.slots
     }

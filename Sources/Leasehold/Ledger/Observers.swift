@@ -174,6 +174,15 @@ struct Observers: ~Copyable {
     ends.note(EndLog.RemovedSet(set: set.set, key: set.key, isOwn: isOwn, leases: wholes.count))
   }
 
+  /// Notes that a lock has another limit; who set it stands where an owner does.
+  func resized(_ lock: Lock, by caller: Caller, at now: Int64) {
+    ring.append(
+      LedgerEvent(
+        kind: .resized, mode: .exclusive, reason: lock.isPaused ? "paused" : lock.isPinned ? "pinned" : nil,
+        count: Int32(truncatingIfNeeded: lock.capacity ?? 0), at: now, ref: 0, fence: 0, key: lock.key.text,
+        text: caller.inWords, trace: caller.trace))
+  }
+
   /// Notes that the values of a lock do not add up.
   mutating func drifted(_ lock: Lock, _ kind: DriftKind, units: Int, _ text: String, at moment: Moment) {
     counters.drift[Int(kind.rawValue)] += 1

@@ -17,6 +17,8 @@
 ///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes;
 ///          with bit 30 the fence that its parts have, 8 bytes, stands behind that: it is not its own after a transfer;
 ///          with bit 31 the time that it holds its slots at least, in ms, 4 bytes, stands behind that
+///          with bit 23 of word 10 word 14 is its slots, a bit for each place of the lock's names; texts have the words
+///          before it
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
 /// ```
 struct LeaseRecord {
@@ -56,8 +58,12 @@ struct LeaseRecord {
   /// The low half of the id that it was transferred from.
   var predecessor: UInt64?
   var textCell: UInt32
+  /// The slots with names that it has, a bit for each place of the lock's names.
+  var slots: UInt64 = 0
 
   static let inlineBytes = 24
+  /// The bytes of text that the record itself has room for.
+  var roomForText: Int { slots == 0 ? Self.inlineBytes : Self.inlineBytes - 8 }
   static let inlineWord = 12
   static let adjustmentBytes = 4
 
@@ -97,8 +103,10 @@ struct LeaseRecord {
     let lengths =
       UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
       | UInt64(UInt8(nameLength + adjustmentCount)) << 24
-    body.words[10] = lengths | UInt64(peerKind) << 16 | UInt64(UInt32(clamping: waited.milliseconds)) << 32
+    body.words[10] =
+      lengths | UInt64(peerKind) << 16 | (slots != 0 ? 1 << 23 : 0) | UInt64(UInt32(clamping: waited.milliseconds)) << 32
     body.words[11] = peerWord
+    body.words[14] = slots
     return body
   }
 
@@ -166,11 +174,12 @@ extension LeaseRecord {
       holdsAtLeast: words[8] >> 31 & 1 == 1,
       fingerprint: isSuccessor ? 0 : words[9],
       waited: .milliseconds(body.bits(10, from: 32, count: 32).clamped(to: 0...Int64.max)),
-      peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16), word: words[11]),
+      peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16 & 0x7f), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: keyLength,
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
       bindsProcess: words[8] >> 28 & 1 == 1, predecessor: isSuccessor ? words[9] : nil,
       textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+    if words[10] >> 23 & 1 == 1 { slots = words[14] }
   }
 }
 

@@ -24,6 +24,11 @@ extension Ledger {
 
   static func mismatch(_ lock: Lock, _ request: AcquireRequest) -> LeaseholdError {
     switch (lock.kind, request.kind) {
+    case (.counting(let limit), .readersWriter) where lock.isPinned:
+      LeaseholdError(
+        .kindMismatch,
+        "Lock '\(lock.key)' has a limit that an operator set; ask with a 'limit', whichever you like: \(limit) counts.",
+        facts: [("kind", .text("counting")), ("limit", .number(Int64(limit)))])
     case (.slots, _), (_, .slots):
       LeaseholdError(.kindMismatch, "Lock '\(lock.key)' is in use as another kind of lock; wait until nobody uses it.")
     case (.counting(let limit), .counting(let asked)):

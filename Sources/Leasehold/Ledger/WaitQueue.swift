@@ -2,7 +2,8 @@
 final class Waiter: Deadlined {
   let id: WaiterID
   let request: AcquireRequest
-  let share: Share
+  /// The share that it waits for; its slots are found anew when the names of the lock change.
+  var share: Share
   let since: MonotonicInstant
   /// When it gives up, in nanoseconds.
   var due: Int64

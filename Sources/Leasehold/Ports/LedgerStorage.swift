@@ -27,6 +27,8 @@ public enum MutableWord: Int, Sendable {
   /// When a lease ended; of one that is held, the end of the grace that it got after a restart, or, negative, that an
   /// operator ends it. Nanoseconds of CLOCK_MONOTONIC.
   case second = 1
+  /// The units of a lock's set, and its first text's record; the check of the whole body follows.
+  case capacity = 3
 }
 
 /// Words of the ledger's header that the domain keeps.

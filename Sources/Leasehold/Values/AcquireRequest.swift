@@ -22,6 +22,8 @@ public struct Want: Sendable {
   public var limit: Int?
   /// Slots taken at once, 1...32767.
   public var count = 1
+  /// The names of the slots, where the caller gives some.
+  public var slots: SlotNames?
 
   /// The whole of a readers-writer lock.
   public init(_ lock: LockName) { self.lock = lock }
@@ -104,6 +106,7 @@ extension AcquireRequest {
     if let process { hash.mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
     hash.mix(owner ?? "")
     native?.mix { hash.mix($0) }
+    if let slots = want.slots { for name in slots.all + [","] + slots.wanted { hash.mix(name) } }
     return hash.fingerprint(of: caller)
   }
 }

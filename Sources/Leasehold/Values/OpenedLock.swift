@@ -1,3 +1,22 @@
+/// Another limit for a counting lock.
+public struct ResizeRequest: Sendable {
+  /// The name of an own lock.
+  public var key: LockKey
+  /// Slots, 0...32767; with 0 nothing is granted.
+  public var limit: Int
+  /// True when the limits that callers ask for do not count from now on, and the lock is kept when nobody uses it.
+  public var isPinned: Bool
+  /// The names of the slots, as many as the limit; `nil` leaves them as they are.
+  public var names: [String]?
+
+  /// Asks for a limit; 0 is always pinned, as no caller can ask for that.
+  public init(_ key: LockKey, limit: Int, isPinned: Bool) {
+    self.key = key
+    self.limit = limit
+    self.isPinned = isPinned || limit == 0
+  }
+}
+
 /// A lock that was opened without being taken.
 public struct OpenedLock: Sendable {
   /// The lock.

@@ -82,6 +82,8 @@ public struct LeaseSnapshot: Sendable {
   /// The number of times that its holder had been told of it by then: a grant and each retry with its Idempotency-Key
   /// is once.
   public var stamp: UInt64 = 1
+  /// The names of its slots, on a lock whose slots have names.
+  public var slots: [String] = []
 
   /// The short name shown to every caller.
   public var ref: String { id.ref }
@@ -158,12 +160,15 @@ public struct LeasePart: Sendable {
   public var limitApplied: Bool?
   /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
   public var binding: SemaphoreBinding?
+  /// The names of its slots, on a lock whose slots have names.
+  public var slots: [String]
 
   /// Makes a part.
   public init(
     key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, limitApplied: Bool?,
-    binding: SemaphoreBinding?
+    binding: SemaphoreBinding?, slots: [String] = []
   ) {
+    self.slots = slots
     self.key = key
     self.kind = kind
     self.mode = mode
@@ -258,12 +263,26 @@ public struct LockSnapshot: Sendable {
   public var suspects = 0
   /// True when another program wrote its values, so that nothing is granted until it is removed by force.
   public var isDamaged = false
+  /// The terms that an operator set for it; `nil` for none.
+  public var terms: LockTerms?
   /// The other locks for which the first in the queue waits, while this one has room for it.
   public var queuedFor: [LockKey] = []
   /// When the first in its queue came, which waits longest; `nil` when no request waits.
   public var firstCame: MonotonicInstant?
   /// The names of the programs that the processes of holders, waiters and natives run, where they can be seen.
   public var programs: [Int32: String] = [:]
+}
+
+/// The terms of a counting lock that an operator set, besides its limit.
+public struct LockTerms: Sendable {
+  /// True when the limits of callers do not count.
+  public var isPinned: Bool
+  /// The slots that are in use beyond the limit: as many come back before anything is granted.
+  public var owed: Int
+  /// The names of its slots; empty where they have none.
+  public var slots: [String] = []
+  /// Those of them that no lease has.
+  public var freeSlots: [String] = []
 }
 
 /// One page of a listing.

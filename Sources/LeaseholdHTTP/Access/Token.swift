@@ -46,7 +46,9 @@ extension LeaseholdError {
 extension Token {
   /// Throws unless the token may do what the request asks, beyond the role that was checked by its path alone.
   func check(_ endpoint: Endpoint, _ call: borrowing Call) throws(LeaseholdError) {
-    if role < .admin, call.arguments[.force] == "true" { throw .forbidden(self, "force=true", needs: .admin) }
+    for right in [Parameter.force, .resize] where role < .admin && call.arguments[right] == "true" {
+      throw .forbidden(self, "\(right.name)=true", needs: .admin)
+    }
     guard let confinement, confinement.prefixes != nil else { return }
     switch endpoint.reach {
     case .service: return

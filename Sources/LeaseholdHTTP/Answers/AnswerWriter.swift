@@ -33,6 +33,7 @@ struct AnswerWriter {
     if expiryPrecision > 0 { json.member("expiry_precision_ms", Int(expiryPrecision)) }
     remarks(lease, into: &json)
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
+    if !lease.slots.isEmpty { slots(lease.slots, into: &json) }
     if !lease.parts.isEmpty { parts(lease, into: &json) }
     // Apache::Session documents NSems as a power of two; others work as long as all programs use the same.
     if let binding = lease.binding, binding.companion != nil, binding.semaphoreCount.nonzeroBitCount > 1,
@@ -40,6 +41,12 @@ struct AnswerWriter {
     {
       json.append(",\"warnings\":[\"nsems-not-power-of-2\"]" as StaticString)
     }
+  }
+
+  /// The slots of a lease on a lock whose slots have names: the first, and all.
+  func slots(_ names: [String], into json: inout ResponseBuffer) {
+    json.member("slot", names.first)
+    json.list("slots", names)
   }
 
   /// When a holder must renew.
@@ -103,6 +110,7 @@ struct AnswerWriter {
       tenure(lease, into: &json)
     }
     since(lease, into: &json)
+    if !lease.slots.isEmpty { json.list("slots", lease.slots) }
     peer(lease.peer, into: &json)
     if lease.isBreaking { breaking(lease, into: &json) }
     remarks(lease, into: &json)
@@ -295,6 +303,13 @@ struct AnswerWriter {
     json.member("waiting", lock.waiterCount)
     json.member("longest_wait_ms", lock.firstCame.map { Int(max(0, (now - $0).milliseconds)) })
     json.list("queued_for", lock.queuedFor.map(\.text))
+    guard let terms = lock.terms else { return }
+    json.member("pinned", terms.isPinned)
+    json.member("paused", lock.kind.limit == 0)
+    json.member("over_limit", terms.owed)
+    guard !terms.slots.isEmpty else { return }
+    json.list("slots", terms.slots)
+    json.list("free_slots", terms.freeSlots)
   }
 
   /// The holders of a lock as a list.

@@ -129,6 +129,7 @@ extension LockSnapshot {
   /// The room that it has, in words.
   var slotsInWords: String {
     guard let limit = kind.limit else { return kind == .readersWriter ? "readers and writer" : "" }
+    if limit == 0 { return "paused" }
     return limit == 1 ? "one at a time" : "\(limit - (available ?? limit)) of \(limit) slots"
   }
 }

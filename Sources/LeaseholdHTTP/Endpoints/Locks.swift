@@ -66,7 +66,7 @@ enum Locks {
 
 extension ParameterSet {
   /// The parameters that few plain locks are asked for with.
-  fileprivate static let rareOfAcquire: ParameterSet = [.mode, .count, .limit, .maxWaiters]
+  fileprivate static let rareOfAcquire: ParameterSet = [.mode, .count, .limit, .maxWaiters, .slots, .slot]
 }
 
 extension Call {
@@ -125,6 +125,49 @@ extension Call {
         throw .invalid(.mode, "shared", "cannot go together with 'limit': slots of a counting lock are alike")
       }
     }
+    if arguments.has(anyOf: [.slots, .slot]) { try name(&want) }
+  }
+
+  /// Reads the names of slots: of all, and of those that are wanted.
+  func name(_ want: inout Want) throws(LeaseholdError) {
+    _ = try server.native("no names for slots", instead: "limit=N for slots that are alike")
+    let (all, wanted) = (try slotNames(.slots), try slotNames(.slot) ?? [])
+    for parameter in [Parameter.slots, .slot] {
+      guard let text = arguments[parameter] else { continue }
+      if want.lock.native != nil { throw .invalid(parameter, text, "goes with plain names alone") }
+      if want.mode == .shared { throw .invalid(.mode, "shared", "cannot go together with '\(parameter.name)'") }
+    }
+    if let all {
+      if let limit = want.limit, limit != all.count {
+        throw .invalid(.limit, "\(limit)", "is \(limit), and 'slots' has \(all.count) names; leave it out")
+      }
+      want.limit = all.count
+      if let strange = wanted.first(where: { !all.contains($0) }) {
+        throw .invalid(.slot, strange, "must be among 'slots'").adding([("allowed", .texts(all))])
+      }
+    }
+    if arguments[.count] == nil { want.count = max(1, wanted.count) }
+    if want.count < wanted.count {
+      throw .invalid(.count, "\(want.count)", "is less than the \(wanted.count) names of 'slot'; leave it out")
+    }
+    want.slots = SlotNames(all: all ?? [], wanted: wanted)
+  }
+
+  /// A list of names of slots, each once; `nil` when it was not given.
+  func slotNames(_ parameter: Parameter) throws(LeaseholdError) -> [String]? {
+    guard let text = arguments[parameter] else { return nil }
+    let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard names.count <= SlotNames.maximum, text.utf8.count <= SlotNames.listBytes else {
+      throw .invalid(
+        parameter, text, "must be 1...\(SlotNames.maximum) names, \(SlotNames.listBytes) bytes at most with the commas")
+    }
+    for name in names where !SlotNames.isValid(name) {
+      throw .invalid(
+        parameter, name,
+        "must be names with commas between, each 1...\(SlotNames.bytes) letters, digits, '.', '_', '-' or ':'")
+    }
+    guard Set(names).count == names.count else { throw .invalid(parameter, text, "must have each name once") }
+    return names
   }
 
   /// `wait`, or what Prefer says.

@@ -11,15 +11,58 @@ extension ParameterSet {
 extension Locks {
   /// Opens a lock without taking it.
   static func open(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    if try call.word(.resize, ["true", "false"]) == "true" { return try resize(call) }
+    if let pinned = call.arguments[.pinned] {
+      throw .invalid(.pinned, pinned, "goes with resize=true, which sets the limit of a lock whoever uses it")
+    }
     let key = try call.key()
     var want = Want(LockName(key, try call.nativeRequest(key, makes: true)))
     if want.lock.native.map({ $0.dialect == .php }) ?? true { want.limit = try call.number(.limit, 1, Limits.slots) }
+    if call.arguments[.slots] != nil { try call.name(&want) }
     let asked = want
     let opened = try call.server.native().open(asked, for: call.caller, at: call.now)
     let writer = call.writer
     return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { json in
       writer.lock(opened.lock, limitApplied: opened.limitApplied, into: &json)
     }
+  }
+
+  /// Gives a counting lock another limit, in use or not.
+  private static func resize(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    let key = try call.key()
+    guard try call.nativeRequest(key, makes: true) == nil else { throw notResizable(key) }
+    let names = try call.slotNames(.slots)
+    guard let limit = try call.number(.limit, 0, Limits.slots) ?? names?.count else {
+      throw .missing(.limit, "resize=true&limit=8; limit=0 pauses the lock")
+    }
+    if let names, limit != names.count {
+      throw .invalid(.limit, "\(limit)", "is \(limit), and 'slots' has \(names.count) names; leave it out")
+    }
+    let isPinned = try call.word(.pinned, ["true", "false"]) == "true"
+    var request = ResizeRequest(key, limit: limit, isPinned: isPinned)
+    request.names = names
+    let resized = try call.server.native(
+      "no way to give a lock in use another limit", instead: "another name, with the limit that you want"
+    ).resize(request, for: call.caller, at: call.now)
+    let writer = call.writer
+    return call.json(resized.wasMade ? 201 : 200, capacity: 1024) { json in
+      writer.lock(resized.lock, limitApplied: resized.limitApplied, into: &json)
+    }
+  }
+
+  /// Why the limit of a lock of native programs stays theirs.
+  private static func notResizable(_ key: LockKey) -> LeaseholdError {
+    let instead =
+      switch key.native {
+      case .php: "Whoever takes it first while nobody has it sets its limit, as PHP's programs do"
+      case .path, .semaphore: "Write its value (PUT /semaphores/{set}/{number}), as its own programs would"
+      case .apache, .sharelite, nil: "It has no limit: one writes, or many read"
+      }
+    return LeaseholdError(
+      .notSupported,
+      "Lock '\(key)' is shared with native programs, and its set has no place to tell a change of the limit from what "
+        + "they take and give. \(instead).",
+      facts: [("parameter", .text("resize")), ("instead", .text(instead))])
   }
 
   /// Where a native name leads, changing nothing.

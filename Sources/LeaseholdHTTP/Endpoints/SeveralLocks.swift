@@ -104,6 +104,7 @@ extension AnswerWriter {
       json.member("count", part.count)
       json.member("limit", part.kind.limit)
       if let applied = part.limitApplied { json.member("limit_applied", applied) }
+      if !part.slots.isEmpty { slots(part.slots, into: &json) }
       let hasBinding = binding(part.binding, into: &json)
       if hasBinding { json.member("units", part.units) }
       json.append(hasBinding ? "}}" : "}" as StaticString)

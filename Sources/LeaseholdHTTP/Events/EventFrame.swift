@@ -72,6 +72,11 @@ extension AnswerWriter {
       json.member("reason", event.reason)
       json.member("units", Int(event.count))
       json.member("detail", event.text)
+    } else if event.kind == .resized {
+      json.member("limit", Int(event.count))
+      json.member("reason", event.reason)
+      json.member("by", event.text)
+      if let trace = event.trace.traceID { json.member("trace_id", trace) }
     } else {
       json.member("ref", event.ref == 0 ? nil : LeaseID(high: event.ref << 24, low: 0).ref)
       json.member("owner", event.text)

@@ -89,6 +89,7 @@ extension Parameter {
     case .ops: #"[{"sem":0,"op":-1}], or 0:-1 as text"#
     case .want: #"[{"key":"a"},{"key":"b","mode":"shared"}], or a,b as text"#
     case .holding, .leases: #"["LEASE","LEASE"], or LEASE,LEASE as text"#
+    case .slots, .slot: #"["gpu0","gpu1"], or gpu0,gpu1 as text"#
     default: "[3,0,5], or 3,0,5 as text"
     }
   }

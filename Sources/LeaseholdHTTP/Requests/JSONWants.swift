@@ -3,7 +3,7 @@ import Leasehold
 extension ParameterSet {
   /// The parameters of one lock of several.
   static let want: ParameterSet = [
-    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch,
+    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .slots, .slot,
   ]
 }
 
@@ -48,6 +48,7 @@ extension JSONScalarReader {
   private mutating func text(of member: Parameter) throws -> String {
     let value = try scalar()
     if case .nested = value, member.jsonKind == .amounts { return try numbers(member) }
+    if case .nested = value, member.jsonKind == .texts { return try texts(member) }
     return try Arguments.text(value, of: member)
   }
 }

@@ -16,7 +16,8 @@ extension Endpoint {
       "holdLock", .post, "/locks/{key}/hold", acquireParameters, .lock, reach: .lock, media: .linesOrText, Locks.hold),
     Endpoint("listLocks", .get, "/locks", [.limit, .cursor, .key, .state], .read, reach: .list, Locks.list),
     Endpoint("getLock", .get, "/locks/{key}", [.limit, .wait] + .binding, .read, reach: .lock, Locks.get),
-    Endpoint("openLock", .put, "/locks/{key}", [.limit] + .binding, .lock, reach: .lock, Locks.open),
+    Endpoint(
+      "openLock", .put, "/locks/{key}", [.limit, .resize, .pinned, .slots] + .binding, .lock, reach: .lock, Locks.open),
     Endpoint("deleteLock", .delete, "/locks/{key}", [.force] + .binding, .lock, reach: .lock, Locks.remove),
     Endpoint("getKey", .get, "/keys/{key}", [.limit] + .binding, .read, reach: .lock, Locks.getBinding),
     Endpoint("listLeases", .get, "/leases", [.limit, .cursor, .owner, .key], .read, reach: .list, Leases.list),
@@ -99,6 +100,7 @@ extension Endpoint {
   private static let acquireParameters: ParameterSet =
     [
       .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .note, .bind, .cooldown, .holdAtLeast, .holding, .format,
+      .slots, .slot,
     ] + .binding
   private static let variableParameters: ParameterSet = [.segment, .lease, .wait, .fence]
   private static let ownershipParameters = ParameterSet([.uid, .gid, .mode], ignoresReadOnly: true)

@@ -10,6 +10,7 @@ enum Parameter: UInt8, CaseIterable {
   case after, reason
   case kind, since, leases, note, holdAtLeast, early
   case sort, q
+  case resize, pinned, slots, slot
 
   /// The name on the wire.
   var name: StaticString {
@@ -60,6 +61,10 @@ enum Parameter: UInt8, CaseIterable {
     case .early: "early"
     case .sort: "sort"
     case .q: "q"
+    case .resize: "resize"
+    case .pinned: "pinned"
+    case .slots: "slots"
+    case .slot: "slot"
     }
   }
 
@@ -87,11 +92,11 @@ enum Parameter: UInt8, CaseIterable {
     case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
       .fence, .size, .offset, .length, .after, .holdAtLeast:
       .number
-    case .force, .early, .exclusive, .touch, .undo, .initialize: .flag
+    case .force, .early, .exclusive, .touch, .undo, .initialize, .resize, .pinned: .flag
     case .values: .numbers
     case .ops: .steps
     case .project: .character
-    case .holding, .leases: .texts
+    case .holding, .leases, .slots, .slot: .texts
     case .want: .wants
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since, .sort,
       .q, .note:
@@ -114,7 +119,9 @@ enum Parameter: UInt8, CaseIterable {
     case (4, UInt8(ascii: "m")): candidate = .mode
     case (4, UInt8(ascii: "n")): candidate = .note
     case (1, UInt8(ascii: "q")): candidate = .q
-    case (4, UInt8(ascii: "s")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .size : .sort
+    case (4, UInt8(ascii: "s")):
+      let second = bytes.dropFirst().first
+      candidate = second == UInt8(ascii: "i") ? .size : second == UInt8(ascii: "l") ? .slot : .sort
     case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want
     case (7, UInt8(ascii: "h")): candidate = .holding
     case (4, UInt8(ascii: "b")): candidate = .bind
@@ -123,12 +130,15 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
-    case (5, UInt8(ascii: "s")): candidate = bytes.dropFirst().first == UInt8(ascii: "t") ? .state : .since
+    case (5, UInt8(ascii: "s")):
+      let second = bytes.dropFirst().first
+      candidate = second == UInt8(ascii: "t") ? .state : second == UInt8(ascii: "l") ? .slots : .since
     case (5, UInt8(ascii: "n")): candidate = .nsems
     case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
     case (6, UInt8(ascii: "c")): candidate = .cursor
-    case (6, UInt8(ascii: "r")): candidate = .reason
+    case (6, UInt8(ascii: "r")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "a") ? .reason : .resize
+    case (6, UInt8(ascii: "p")): candidate = .pinned
     case (6, UInt8(ascii: "v")): candidate = .values
     case (6, UInt8(ascii: "l")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "n") ? .length : .leases
     case (6, UInt8(ascii: "o")): candidate = .offset

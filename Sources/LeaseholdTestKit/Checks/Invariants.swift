@@ -32,7 +32,7 @@ public enum Invariants {
     expect(status.ledger?.records ?? 0, records.count, "records in use")
     let listed = daemon.ledger.locks(ListFilter()).entries
     for lock in listed {
-      guard let capacity = lock.capacity, lock.heldUnits > capacity else { continue }
+      guard let capacity = lock.capacity, lock.heldUnits > capacity + (lock.terms?.owed ?? 0) else { continue }
       wrong.append("\(lock.heldUnits) units of lock '\(lock.key)' are out, it has \(capacity)")
     }
     return wrong
@@ -42,7 +42,8 @@ public enum Invariants {
   private static func checkTexts(_ records: RawRecords) -> [String] {
     var unreferenced = Set(records.texts.keys)
     var wrong: [String] = []
-    for first in records.leases.map(\.textCell) + records.locks.map(\.textCell) {
+    let owners = records.leases.map(\.textCell) + records.locks.map(\.textCell) + records.terms.values.map(\.textCell)
+    for first in owners {
       var cell = first
       while cell != .max {
         guard let next = records.texts[Int(cell)], unreferenced.remove(Int(cell)) != nil else {
@@ -69,11 +70,29 @@ public enum Invariants {
     for part in records.leases where part.isPart && !isTransferred && !heads.contains(part.fence) {
       wrong.append("the part in record \(part.cell) has no lease")
     }
+    for (lock, terms) in records.terms where !locks.contains(lock) {
+      wrong.append("the terms in record \(terms.cell) are for record \(lock), which is no lock in use")
+    }
+    wrong += checkSlots(records)
     let all = (records.leases + records.ends).filter { !$0.isPart }
     if Set(all.map(\.id)).count != all.count { wrong.append("two records have the same lease id") }
     if Set(all.map(\.fence)).count != all.count { wrong.append("two leases have the same fence") }
     let places = records.locks.map { "\($0.set):\($0.place)" }
     if Set(places).count != places.count { wrong.append("two locks have the same place") }
+    return wrong
+  }
+
+  /// Checks that a slot with a name has one lease at most, and a lease as many slots as units.
+  private static func checkSlots(_ records: RawRecords) -> [String] {
+    var held: [Int: UInt64] = [:]
+    var wrong: [String] = []
+    for lease in records.leases where records.terms[lease.lockCell]?.names ?? 0 != 0 {
+      if held[lease.lockCell, default: 0] & lease.slots != 0 { wrong.append("a slot has two leases") }
+      held[lease.lockCell, default: 0] |= lease.slots
+      if lease.slots.nonzeroBitCount != lease.units {
+        wrong.append("the lease in record \(lease.cell) has \(lease.units) units and the slots \(lease.slots)")
+      }
+    }
     return wrong
   }
 
@@ -100,7 +119,13 @@ public enum Invariants {
       for place in touched.sorted() {
         let lock = locks.first { $0.place == place }
         let units = lock.map { out[$0.cell] ?? 0 } ?? 0
-        wrong += checkPlace(NamedDialect(place: place), bank.set, values, lock, out: units, daemon)
+        // Between two calls as much is withheld as is not in use.
+        let surplus = lock.flatMap { lock in records.terms[lock.cell].map { max(0, lock.capacity - $0.limit) } } ?? 0
+        let withheld = max(0, min(surplus, Int(values[NamedDialect(place: place).ledger]) - units))
+        if lock != nil, values[place] > 0, withheld < surplus, kernel.nativeUnits(bank.set, place) == 0 {
+          wrong.append("place \(place) of set \(bank.set): \(values[place]) are free, and \(surplus - withheld) owed")
+        }
+        wrong += checkPlace(NamedDialect(place: place), bank.set, values, lock, out: units + withheld, daemon)
       }
     }
     return wrong

@@ -152,6 +152,14 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
     return try daemon.ledger.open(want, for: caller, at: moment(now))
   }
 
+  /// Gives a counting lock another limit.
+  public func resize(
+    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock {
+    defer { daemon.settle() }
+    return try daemon.ledger.resize(request, for: caller, at: moment(now))
+  }
+
   /// Where a native name leads.
   public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
     try daemon.ledger.binding(key, native)

@@ -205,3 +205,37 @@ struct BreakCommand: ParsableCommand {
     }
   }
 }
+
+/// `leasehold resize`: gives a counting lock another limit.
+struct ResizeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resize", abstract: "Give a lock another number of slots, or pause it; for operators.",
+    discussion: """
+      Up: whoever waits is served at once. Down: nobody is put out, and nothing is granted until what is held fits. \
+      With 0 slots the lock is paused: its queue stays, and nothing is granted until it is resized again.
+      """)
+
+  @Flag(help: "Let the number count whatever callers ask for, and keep the lock when nobody uses it.")
+  var pinned = false
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("The lock's name.", valueName: "lock"), completion: Known.locks)
+  var key: String
+
+  @Argument(help: ArgumentHelp("Slots, 0 to 32767; or their names, such as gpu0,gpu1.", valueName: "slots"))
+  var slots: String
+
+  func run() throws {
+    let isNumber = Int(slots) != nil
+    let query = [(isNumber ? "limit" : "slots", slots), ("resize", "true")] + (pinned ? [("pinned", "true")] : [])
+    try ask.show(Request("PUT", ["locks", key], query: query)) { lock in
+      let over = lock["over_limit"].int ?? 0
+      let number = lock["limit"].int ?? 0
+      let names = lock["slots"].elements.compactMap(\.string).joined(separator: ", ")
+      let has = isNumber ? " has \(number) slots" : " has the slots \(names)"
+      return VisibleText.of(lock["key"].string ?? "") + (number == 0 ? " is paused" : has)
+        + (over > 0 ? "; \(over) more are held, and go to nobody when they come back" : "")
+    }
+  }
+}

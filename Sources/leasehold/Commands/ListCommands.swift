@@ -61,7 +61,7 @@ struct LocksCommand: ParsableCommand {
         waiter["peer"].cell, waiter["age_ms"].durationCell, nil, waiter["wait_left_ms"].durationCell, nil, nil)
     }
     table.dropEmpty("CPU", "NOTE")
-    let slots = lock["limit"].int.map { " of \($0) slots" } ?? ""
+    let slots = lock["limit"].int.map { $0 == 0 ? ", paused" : " of \($0) slots" } ?? ""
     let native = lock["native_held"].int.map { $0 > 0 ? ", \($0) units held by native programs" : "" } ?? ""
     let name = VisibleText.of(lock["key"].string ?? "")
     return "\(name): \(lock["kind"].cell ?? "lock"), \(lock["available"].cell ?? "?") free\(slots)\(native)\n"

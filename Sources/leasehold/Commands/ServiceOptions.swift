@@ -47,8 +47,11 @@ struct ServiceOptions: ParsableArguments {
 struct LockOptions: ParsableArguments {
   @Option(
     name: [.customShort("j"), .customLong("slots"), .customLong("limit")],
-    help: ArgumentHelp("At most this many at once.", valueName: "slots"))
-  var limit: Int?
+    help: ArgumentHelp("At most this many at once; or the names of the slots, such as gpu0,gpu1.", valueName: "slots"))
+  var slots: String?
+
+  @Option(help: ArgumentHelp("Take the slot with this name, of several with commas between.", valueName: "name"))
+  var slot: String?
 
   @Flag(name: .shortAndLong, help: "Share the lock with others that share it.")
   var shared = false
@@ -97,19 +100,29 @@ struct LockOptions: ParsableArguments {
 
   func validate() throws {
     if shared, exclusive { throw ValidationError("-s and -x cannot be had together") }
-    if shared, limit != nil { throw ValidationError("-s is for readers-writer locks, -j for counting locks") }
+    if shared, slots != nil || slot != nil {
+      throw ValidationError("-s is for readers-writer locks, -j for counting locks")
+    }
     if noWait, wait != nil { throw ValidationError("-n and -w cannot be had together") }
     if let limit, limit < 1 { throw ValidationError("-j must be 1 or more") }
+    if let slots, limit == nil, slots.hasPrefix("-") || !slots.contains(",") {
+      throw ValidationError("-j must be a number, 1 or more, or names with commas between; '\(slots)' is neither")
+    }
     for (name, text) in [("-w", wait), ("--ttl", ttl), ("--at-least", atLeast)] {
       if let text { _ = try Self.duration(text, of: name) }
     }
   }
+
+  /// The number of slots, where it is no list of names.
+  private var limit: Int? { slots.flatMap { Int($0) } }
 
   /// The options of the lease that was asked for, but for the waiting.
   func lease() throws -> LeaseOptions {
     var options = LeaseOptions()
     options.mode = shared ? .shared : .exclusive
     options.limit = limit
+    if limit == nil { options.slots = slots?.split(separator: ",").map(String.init) ?? [] }
+    options.slot = slot?.split(separator: ",").map(String.init) ?? []
     options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }
     options.label = owner
     options.note = note

@@ -52,11 +52,13 @@ enum FlagWords {
     "reason": "--reason", "after": "--after", "note": "--note",
     "force": "--force", "mode": "--mode", "nsems": "--nsems",
     "segment": "--segment", "state": "--state", "exclusive": "--exclusive", "key": "LOCK", "value": "VALUE",
+    "slots": "--slots", "slot": "--slot", "resize": "`leasehold resize`", "pinned": "--pinned",
   ]
 
   /// Values with words of their own: flags that take none, and what a command does by itself.
   private static let values: [String: String] = [
     "mode=shared": "-s", "mode=exclusive": "-x", "force=true": "--force", "exclusive=true": "--exclusive",
+    "resize=true": "`leasehold resize`", "pinned=true": "--pinned",
     "bind=connection": "`leasehold hold`", "key=private": "private",
   ]
 
@@ -65,6 +67,7 @@ enum FlagWords {
     ("POST /semaphores {\"key\":\"private\"}", "`leasehold sem create private`"),
     ("POST /locks/{key}/acquire?limit=N", "`leasehold acquire LOCK --slots N`"),
     ("POST /locks/{key}/acquire", "`leasehold acquire LOCK`"),
+    ("Write its value (PUT /semaphores/{set}/{number})", "Write its value (`leasehold sem set`)"),
     ("POST /semaphores", "`leasehold sem create`"), ("GET /semaphores", "`leasehold sem`"),
     ("GET /segments", "`ipcs -m`"), ("GET /shm", "`leasehold shm`"), ("GET /locks", "`leasehold locks`"),
     ("an acquire or PUT /locks/{key} makes", "`leasehold acquire` makes"), ("use /locks/NAME", "give one"),

@@ -18,7 +18,7 @@ struct RunCommand: ParsableCommand {
       and gives the lock back when the command ends. When the lease cannot be renewed, the command is stopped before \
       the lease ends: it gets TERM, and KILL after the grace. The command is started without a shell, in a process \
       group of its own. Signals and standard input are passed on to it. Its environment has LEASEHOLD_LEASE, \
-      LEASEHOLD_FENCE, LEASEHOLD_LOCK, LEASEHOLD_HOLDING and LEASEHOLD_URL.
+      LEASEHOLD_FENCE, LEASEHOLD_LOCK, LEASEHOLD_HOLDING and LEASEHOLD_URL; where slots have names, LEASEHOLD_SLOT.
 
       The second word begins the command. Write -- before it when you name several locks, or when the command has a -- \
       of its own. The same lock taken again below the command is refused at once.
@@ -121,7 +121,14 @@ struct RunCommand: ParsableCommand {
       [
         (name: "LEASEHOLD_LEASE", value: lease.id), (name: "LEASEHOLD_FENCE", value: "\(lease.fence)"),
         (name: "LEASEHOLD_LOCK", value: keys.joined(separator: "\n")), Enclosing.current.variable(adding: lease),
-      ] + Environment.naming(endpoint), keepingToken: keepToken)
+      ] + slots(of: lease) + Environment.naming(endpoint), keepingToken: keepToken)
+  }
+
+  /// The names of the slots, where they have some.
+  private func slots(of lease: Lease) -> [(name: String, value: String)] {
+    let parts = lease.json["locks"].elements
+    let names = (parts.isEmpty ? [lease.json] : parts).flatMap { $0["slots"].elements.compactMap(\.string) }
+    return names.isEmpty ? [] : [(name: "LEASEHOLD_SLOT", value: names.joined(separator: ","))]
   }
 
   private func supervise(_ command: CommandWords, _ endpoint: ServiceEndpoint) throws -> Int32 {

@@ -14,7 +14,7 @@ struct SettingsSources: Sendable {
 
   /// Names that are known to the environment although they are no settings of the daemon.
   static let clientVariables: Set<String> = [
-    "LEASEHOLD_URL", "LEASEHOLD_LEASE", "LEASEHOLD_FENCE", "LEASEHOLD_LOCK",
+    "LEASEHOLD_URL", "LEASEHOLD_LEASE", "LEASEHOLD_FENCE", "LEASEHOLD_LOCK", "LEASEHOLD_SLOT",
   ]
 
   /// Reads and checks every setting by itself; ``ServeOptions`` checks them against each other.

@@ -141,6 +141,10 @@ final class FakeService: LockService, NativeLockService, EventService, LockWatch
     _ want: Want, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock { throw none() }
 
+  func resize(
+    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock { throw none() }
+
   func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding { throw none() }
 
   func locks(_ filter: ListFilter) -> Page<LockSnapshot> { Page(entries: [], nextCursor: nil) }

@@ -218,6 +218,46 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { $0.transfer("ann", to: "eve", owner: String(repeating: "eve", count: 40)) }, { $0.release("eve") },
       ]),
     CrashScript(
+      description: "a limit goes down, up and up again while leases stand", limits: small,
+      steps: [
+        {
+          $0.acquire("ann") {
+            ($0.limit, $0.count) = (4, 2)
+          }
+        }, { $0.acquire("bob") { $0.limit = 4 } },
+        {
+          $0.queue("cat") {
+            ($0.limit, $0.count) = (4, 2)
+          }
+        }, { $0.resize(2, isPinned: true) }, { $0.release("bob") }, { $0.resize(6, isPinned: true) },
+        { $0.resize(0) }, { $0.queue("dan") { $0.limit = 9 } }, { $0.release("ann") }, { $0.resize(1) },
+        { $0.resize(3) }, { $0.remove(force: true) },
+      ]),
+    CrashScript(
+      description: "slots have names, are asked for, and get others", records: 96,
+      steps: [
+        { $0.acquire("ann") { $0.wantSlots(["x", "y", long.prefix(60).description]) } },
+        {
+          $0.acquire("bob") {
+            $0.wantSlots(["x", "y", long.prefix(60).description], ["y"])
+            $0.owner = "bob, in words"
+          }
+        },
+        { $0.queue("cat") { $0.wantSlots(["x", "y", long.prefix(60).description], ["x"]) } },
+        { $0.queue("dan") { $0.wantSlots(["x", "y", long.prefix(60).description]) } },
+        { $0.resize(4, isPinned: true, names: ["y", "z", "v", "x"]) }, { $0.transfer("bob", to: "eve", owner: "eve") },
+        { $0.release("ann") }, { $0.resize(1, isPinned: true, names: ["w"]) }, { $0.release("eve") },
+        { $0.release("dan") }, { $0.resize(0) }, { $0.release("cat") },
+        { $0.resize(2, isPinned: true, names: ["x", "w"]) }, { $0.remove(force: true) },
+      ]),
+    CrashScript(
+      description: "a limit goes down while a native process holds what is owed",
+      steps: [
+        { $0.acquire("ann") { $0.limit = 3 } }, { $0.nativeTakes(2) }, { $0.resize(1, isPinned: true) },
+        { $0.queue("bob") { $0.limit = 3 } }, { $0.release("ann") }, { $0.nativeGives(2) },
+        { $0.pass(.milliseconds(10)) }, { $0.keepHouse() }, { $0.resize(0) }, { $0.release("bob") }, { $0.resize(2) },
+      ]),
+    CrashScript(
       description: "a second set is made and given back", limits: small, records: 160, stride: 29,
       before: { scene in for number in 0..<64 { scene.acquire("\(number)", "lock \(number)") } },
       steps: [

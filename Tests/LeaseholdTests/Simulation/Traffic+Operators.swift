@@ -15,6 +15,25 @@ extension Traffic {
     _ = try? daemon.ledger.breakLease(request, at: daemon.moment)
   }
 
+  /// An operator gives a lock another limit.
+  func resize() {
+    let request = ResizeRequest(
+      random.pick(Self.keys), limit: Int.random(in: 0...6, using: &random), isPinned: random.once(in: 2))
+    note("resize \(request.key) to \(request.limit)\(request.isPinned ? ", pinned" : "")")
+    _ = try? daemon.ledger.resize(request, for: Caller(connection: 0, peer: .unknown), at: daemon.moment)
+  }
+
+  /// Beyond a limit nothing is granted; what stood there before it went down may stay.
+  func checkLimits() -> [String] {
+    let locks = daemon.ledger.locks(ListFilter()).entries
+    let held = Dictionary(uniqueKeysWithValues: locks.map { ($0.key, ($0.heldUnits, $0.capacity ?? 0)) })
+    defer { heldBefore = held.mapValues(\.0) }
+    return held.compactMap { key, use in
+      guard use.0 > use.1, use.0 > heldBefore[key] ?? 0 else { return nil }
+      return "\(use.0) units of '\(key)' are out after \(heldBefore[key] ?? 0), its limit is \(use.1)"
+    }
+  }
+
   /// A lease is bound to another connection.
   func attach() {
     guard let lease = someLease else { return }

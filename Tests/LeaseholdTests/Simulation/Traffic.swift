@@ -41,6 +41,8 @@ final class Traffic {
   var lastConnection: ConnectionID = 4
   /// What the daemons counted that died, and the last one.
   private(set) var counted: [String: UInt64] = [:]
+  /// The units that were out at the last check.
+  var heldBefore: [LockKey: Int] = [:]
   private var log: [String] = []
 
   var now: MonotonicInstant { daemon.clock.now }
@@ -168,7 +170,7 @@ final class Traffic {
   }
 
   private func check() throws(Failure) {
-    let wrong = history.check(daemon) + daemon.flaws()
+    let wrong = history.check(daemon) + daemon.flaws() + checkLimits()
     if !wrong.isEmpty { throw failure(wrong) }
   }
 

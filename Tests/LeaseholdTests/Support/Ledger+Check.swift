@@ -23,7 +23,7 @@ extension Ledger {
         return true
       }
       if waiting.isWaiting(lock.cell), lock.waits.isEmpty { wrong.append("a wait for '\(lock.key)' is forgotten") }
-      guard let head = lock.queue.first, !lock.isDamaged, lock.hasRoom(for: head.share.units) else { continue }
+      guard let head = lock.queue.first, !lock.isDamaged, lock.hasRoom(for: head.share) else { continue }
       // Nobody waits for who could not be told.
       if head.isDetached {
         if head.group == nil, waiting.isWaiting(lock.cell) { wrong.append("a wait for nobody") }
@@ -37,7 +37,7 @@ extension Ledger {
       if let group = head.group {
         if group.blockedOn !== lock {
           let isFree = group.seats.allSatisfy {
-            $0.lock?.queue.first === $0 && $0.lock?.hasRoom(for: $0.share.units) == true
+            $0.lock?.queue.first === $0 && $0.lock?.hasRoom(for: $0.share) == true
           }
           if isFree, group.blockedOn == nil, !group.seats.contains(where: { $0.lock?.line.isPolled == true }), !reported
           {

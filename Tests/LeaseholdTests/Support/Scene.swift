@@ -158,6 +158,19 @@ final class Scene {
     }
   }
 
+  /// An operator gives a lock another limit; the answer is a refusal's code.
+  @discardableResult
+  func resize(
+    _ limit: Int, _ key: String = "a", isPinned: Bool = false, names: [String]? = nil
+  ) -> LeaseholdError.Code? {
+    var request = ResizeRequest(Self.key(key), limit: limit, isPinned: isPinned)
+    request.names = names
+    let asked = request
+    return attempt { () throws(LeaseholdError) in
+      _ = try ledger.resize(asked, for: Caller(connection: 9, peer: .unknown), at: daemon.moment)
+    }
+  }
+
   func attempt(_ body: () throws(LeaseholdError) -> Void) -> LeaseholdError.Code? {
     var code: LeaseholdError.Code?
     do {
@@ -255,5 +268,14 @@ final class Scene {
   /// Somebody removes the set that a lock is in.
   func removeSet(of key: String = "a") {
     if let place = place(key) { kernel.removeSet(place.set) }
+  }
+}
+
+extension AcquireRequest {
+  /// Wants slots with names: of all that the lock has, some.
+  mutating func wantSlots(_ all: [String], _ wanted: [String] = [], count: Int = 1) {
+    want.slots = SlotNames(all: all, wanted: wanted)
+    limit = all.isEmpty ? nil : all.count
+    self.count = max(count, wanted.count)
   }
 }

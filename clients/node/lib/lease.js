@@ -16,6 +16,8 @@ export class Lease {
   ref
   /** Grows with every grant: send it along with each write that must not come late. */
   fence
+  /** The names of its slots, on a lock whose slots have names. */
+  slots
   /** `exclusive` or `shared`. */
   mode
   owner
@@ -46,6 +48,7 @@ export class Lease {
   constructor({ client, transport, undo, watcher, wanted, way, answer, deadline, stream }) {
     Object.assign(this, { keys: wanted.keys, ref: answer.ref, fence: answer.fence, mode: answer.mode, keep: way })
     this.owner = answer.owner ?? null
+    this.slots = (answer.locks ?? [answer]).flatMap((lock) => lock.slots ?? [])
     this.#client = client
     this.#id = answer.lease
     this.#onLost = wanted.onLost

@@ -28,6 +28,8 @@ final class Lease
     public readonly string $ref;
     /** Grows with every grant: send it along with each write that must not come late. */
     public readonly int $fence;
+    /** @var list<string> the names of its slots, on a lock whose slots have names */
+    public readonly array $slots;
     /** Who has it, for people. */
     public readonly ?string $owner;
     private readonly string $id;
@@ -64,6 +66,7 @@ final class Lease
         $this->ref = $json['ref'] ?? substr($this->id, 0, 10);
         $this->keys = isset($json['locks']) ? array_column($json['locks'], 'key') : [$json['key']];
         $this->fence = $json['fence'];
+        $this->slots = array_merge(...array_column($json['locks'] ?? [$json], 'slots'));
         $this->owner = $json['owner'] ?? null;
         $this->mode = $json['mode'] ?? 'exclusive';
         $this->pid = (int) getmypid();

@@ -232,6 +232,16 @@ class Locks(LiveTest):
         self.assertEqual(len(list(self.client.locks("page "))), 120)
         [lease.release() for lease in many]
 
+    def test_slots_with_names(self):
+        with Lock(self.key, slots=["red", "green"], client=self.client) as lease:
+            self.assertEqual((lease.slot, lease.slots, lease.env()["LEASEHOLD_SLOT"]), ("red", ("red",), "red"))
+            with Lock(leasehold.Slots(self.key, ["red", "green"], slot="green"), client=self.client) as other:
+                self.assertEqual(other.slot, "green")
+            with Lock([self.key + "2", leasehold.Slots(self.key, ["red", "green"])], client=self.client) as both:
+                self.assertEqual(both.slots, ("green",))
+        with Lock(self.key + "3", slots=2, client=self.client) as plain:
+            self.assertEqual((plain.slot, plain.slots), (None, ()))
+
     def test_an_environment_for_a_program(self):
         with Lock([self.key, self.key + "2"], client=self.client) as lease:
             given = lease.env()

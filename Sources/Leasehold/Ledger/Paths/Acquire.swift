@@ -13,9 +13,11 @@ extension Ledger {
     do {
       try request.caller.account?.check(.leases)
       let lock = try findOrMakeLock(request, at: moment)
-      let share = lock.share(request.mode, count: request.count)
+      let share = lock.share(of: request)
       var patience = TimeSpan.zero
-      if lock.queue.isEmpty, let lease = try take(lock, share, request, &patience, at: moment) {
+      if lock.queue.isEmpty || mayPass(share, on: lock),
+        let lease = try take(lock, share, request, &patience, at: moment)
+      {
         return .granted(snapshot(lease))
       }
       // A set that vanished under the attempt was replaced by another: the queue of the new lock counts.
@@ -45,7 +47,7 @@ extension Ledger {
     var lock = lock
     for _ in 0..<16 {
       guard !lock.isDamaged else { throw Self.damaged(lock) }
-      guard lock.hasRoom(for: share.units) else { return nil }
+      guard lock.hasRoom(for: share) else { return nil }
       if let native = lock.place.native, native.hasLeases || lock.place.sharesCount && lock.capacity != nil {
         // A new lease must not share a lock with leases that a native program's write ended.
         look(at: native, at: moment)
@@ -55,7 +57,8 @@ extension Ledger {
           continue
         }
       }
-      switch try grant(share, of: lock, to: request, waited: .zero, at: moment) {
+      let kept = lock.terms == nil ? 0 : lock.keptSlots() ?? 0
+      switch try grant(share, of: lock, to: request, waited: .zero, beside: kept, at: moment) {
       case .granted(let lease): return lease
       case .not(.busy, _): return nil
       case .not(.full(let error), _):
@@ -127,6 +130,8 @@ extension Ledger {
     try refuseDeadlock(lead, at: moment)
     if let group = lead.group {
       _ = serve(group, at: moment)
+    } else if let lock = lead.lock, lock.slots != nil {
+      serve(lock, at: moment)
     } else if let lock = lead.lock, lock.queue.first === lead || lock.waitsOneByOne {
       followHead(lock)
     }

@@ -51,10 +51,10 @@ extension Ledger {
     let live = Int(values[NamedDialect(place: record.place).live])
     if record.isDamaged {
       damage(lock, .uncounted, units: 0, "The last daemon found its values written", at: moment)
-    } else if live != lock.capacity || isShared {
+    } else if live != lock.made || isShared {
       damage(
-        lock, .overcounted, units: abs(live - (lock.capacity ?? 0)),
-        "The set says that the lock has \(live) units, and it has \(lock.capacity ?? 0)", at: moment)
+        lock, .overcounted, units: abs(live - lock.made),
+        "The set says that the lock has \(live) units, and it has \(lock.made)", at: moment)
     }
   }
 

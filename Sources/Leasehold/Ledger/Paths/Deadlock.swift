@@ -138,7 +138,7 @@ extension Ledger {
       if lock.kind == .readersWriter { return kept.isEmpty }
       // Only native programs know how many slots there are: they may suffice.
       guard let capacity = lock.capacity else { return true }
-      return kept.reduce(seat.share.units) { $0 + $1.units } <= capacity
+      return kept.isEmpty || kept.reduce(seat.share.units) { $0 + $1.units } <= capacity
     }
   }
 

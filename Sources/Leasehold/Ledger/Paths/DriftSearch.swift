@@ -22,15 +22,19 @@ extension Ledger {
 
   private func look(at lock: Lock, _ values: [UInt16], at moment: Moment) {
     let dialect = NamedDialect(place: lock.place.semaphore)
-    let (free, out, capacity) = (Int(values[dialect.semaphore]), Int(values[dialect.ledger]), lock.capacity ?? 0)
+    let (free, counted, capacity) = (Int(values[dialect.semaphore]), Int(values[dialect.ledger]), lock.made)
+    let out = counted - (lock.terms?.withheld ?? 0)
     guard out == lock.unitsOut, Int(values[dialect.live]) == capacity else {
       // As when an undo fails: the leases stay, and nothing is granted that could meet them.
       return damage(
         lock, out < lock.unitsOut ? .uncounted : .overcounted, units: abs(out - lock.unitsOut),
         "The set counts \(out) units as out and leases have \(lock.unitsOut)", at: moment)
     }
-    let surplus = free + out - capacity
-    guard surplus > 0 else { return }
+    let surplus = free + counted - capacity
+    guard surplus > 0 else {
+      collect(lock)
+      return
+    }
     let isTaken = lockTable.takeSurplus(surplus, of: lock)
     observers.drifted(
       lock, .surplus, units: surplus,

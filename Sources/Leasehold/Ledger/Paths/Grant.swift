@@ -8,7 +8,7 @@ extension Ledger {
   func prepare(
     _ request: AcquireRequest, lock: Lock, share: Share, waited: TimeSpan,
     adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil,
-    at moment: Moment
+    beside kept: UInt64 = 0, at moment: Moment
   ) throws(LeaseholdError) -> Draft {
     guard leaseTable.count < limits.leases else { throw Self.ledgerFull(limits.leases) }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
@@ -25,6 +25,7 @@ extension Ledger {
       nameLength: lock.place.isOwn || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
     record.holdsAtLeast = request.holdAtLeast > .zero
+    if lock.terms != nil { record.slots = lock.choose(share, beside: kept) }
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
     var text: [UInt8] = []
     if record.textLength == 0 { return try draft(record, text, at: cell) }
@@ -56,9 +57,10 @@ extension Ledger {
   /// - Throws: why there is no record for it.
   @inline(__always)
   func grant(
-    _ share: Share, of lock: Lock, to request: AcquireRequest, waited: TimeSpan, at moment: Moment
+    _ share: Share, of lock: Lock, to request: AcquireRequest, waited: TimeSpan, beside kept: UInt64 = 0,
+    at moment: Moment
   ) throws(LeaseholdError) -> Granting {
-    let draft = try prepare(request, lock: lock, share: share, waited: waited, at: moment)
+    let draft = try prepare(request, lock: lock, share: share, waited: waited, beside: kept, at: moment)
     switch take(share, of: lock, for: request, draft) {
     case .taken(let taken, let limitApplied):
       return hold(draft, taken, for: request, on: lock, limitApplied)
@@ -106,7 +108,7 @@ extension Ledger {
     let lease = Lease(
       draft.record, cell: draft.cell, key: request.key, owner: request.owner, idempotencyKey: request.idempotencyKey)
     journal.hold(draft, taken)
-    lease.limitApplied = limitApplied
+    lease.limitApplied = lock.terms == nil ? limitApplied : lock.applies(request)
     stand(lease, for: request, on: lock)
     return lease
   }
@@ -170,7 +172,7 @@ extension Ledger {
         guard serve(group, at: moment) else { return }
         continue
       }
-      guard lock.hasRoom(for: waiter.share.units) else { break }
+      guard lock.hasRoom(for: waiter.share) else { break }
       if let lease = waiter.converting {
         guard serveUpgrade(waiter, lease, on: lock, at: moment) else { break }
         continue
@@ -188,6 +190,7 @@ extension Ledger {
         dismiss(waiter, error)
       }
     }
+    if lock.slots != nil { servePast(lock, at: moment) }
     followHead(lock)
   }
 

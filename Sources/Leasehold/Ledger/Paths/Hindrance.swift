@@ -11,6 +11,10 @@ extension Ledger {
         return "is free, but kept for the first in its queue, whose connection broke, for a moment"
       }
     }
+    if lock.isPaused { return "is paused (limit=0): nothing is granted until an operator gives it another limit" }
+    if lock.slots != nil, shown.available ?? 0 > 0 {
+      return "has no free slot of those that you ask for, or they are kept for who waits ('holders' have 'slots')"
+    }
     if shown.holderCount > 0 { return "is held" }
     if shown.coolingCount > 0, lock.holders.contains(where: { $0.past?.isKept == true }) {
       return "is held by nobody, but kept as its last lease was to hold it so long at least ('holders' say until when)"
@@ -44,7 +48,7 @@ extension Ledger {
 
   /// Returns true when a lock has what a place in its queue is for, as far as the ledger and the kernel tell.
   private func isFree(_ lock: Lock, for seat: Waiter) -> Bool {
-    guard !lock.isDamaged, lock.hasRoom(for: seat.share.units) else { return false }
+    guard !lock.isDamaged, lock.hasRoom(for: seat.share) else { return false }
     // The value is read: an operation that changes nothing would still be the semaphore's last one.
     guard let value = lockTable.value(of: lock) else { return false }
     guard let companion = lock.place.dialect.companion else { return value >= seat.share.units }

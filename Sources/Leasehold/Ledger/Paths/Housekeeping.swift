@@ -57,9 +57,10 @@ extension Ledger {
     }
   }
 
-  /// Returns true when the limit of a `path:` lock would be lost: this service put it into force, and the set does not
-  /// tell it.
+  /// Returns true when the limit of a lock would be lost: an operator pinned it, or this service put it into force on a
+  /// `path:` lock, and the set does not tell it.
   private func isLimitKnownHereAlone(_ lock: Lock) -> Bool {
+    if lock.isPinned { return true }
     guard case .counter = lock.place, lock.capacity != nil else { return false }
     return lockTable.value(of: lock) != nil
   }

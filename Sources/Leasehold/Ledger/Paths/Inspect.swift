@@ -131,9 +131,9 @@ extension Ledger {
       binding: lease.lock?.binding,
       adjusts: lease.semaphoresAdjusted,
       process: lease.bond?.recorded.name, breaking: lease.breaking, remarks: lease.remarks,
-      atLeast: lease.atLeast,
-      state: HolderState(lease.state),
-      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told))
+      atLeast: lease.atLeast, state: HolderState(lease.state),
+      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
+      slots: lease.slots == 0 ? [] : lease.slotNames)
     guard case .part(of: let whole) = lease.kind else { return snapshot }
     var part = snapshot
     part.take(holderOf: self.snapshot(whole))
@@ -144,7 +144,7 @@ extension Ledger {
     LeasePart(
       key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, limitApplied: lease.limitApplied,
-      binding: lease.lock?.binding)
+      binding: lease.lock?.binding, slots: lease.slotNames)
   }
 
   /// A lock as it is now.
@@ -174,7 +174,15 @@ extension Ledger {
       nativeUnits: use.native, available: use.available,
       tag: LockTag(
         epoch: observers.ring.epoch, version: lock.seen.version, units: units, available: use.available),
-      suspects: suspects, isDamaged: lock.isDamaged, queuedFor: otherLocks(inTheWayOf: first), firstCame: first?.since)
+      suspects: suspects, isDamaged: lock.isDamaged, terms: lock.terms.map { inForce($0, of: lock) },
+      queuedFor: otherLocks(inTheWayOf: first), firstCame: first?.since)
+  }
+
+  @inline(never)
+  private func inForce(_ terms: Terms, of lock: Lock) -> LockTerms {
+    LockTerms(
+      isPinned: terms.isPinned, owed: terms.owed, slots: terms.slots.all,
+      freeSlots: lock.isPaused ? [] : terms.slots.list(terms.slots.current & ~lock.heldSlots))
   }
 
   private func holders(of lock: Lock, most: Int) -> [LeaseSnapshot] {
@@ -191,7 +199,8 @@ extension Ledger {
     switch lock.place {
     case .own(_, _, let isCounting):
       return (
-        lock.capacity.map { max(0, $0 - units - lock.unitsOut) }, isCounting ? units : units == lock.capacity ? 1 : 0
+        lock.capacity.map { max(0, $0 + lock.owed - units - lock.unitsOut) },
+        isCounting ? max(0, units - lock.owed) : units == lock.capacity ? 1 : 0
       )
     case .php, .counter:
       return (
@@ -212,6 +221,11 @@ extension Ledger {
 extension ListFilter {
   /// Returns true when leases of an owner are asked for.
   fileprivate func takes(_ other: String?) -> Bool { owner == nil || other.isExactly(owner) }
+}
+
+extension Lease {
+  /// The names of its slots.
+  fileprivate var slotNames: [String] { slots == 0 ? [] : lock?.slots?.list(slots) ?? [] }
 }
 
 extension HolderState {

@@ -17,7 +17,7 @@ extension Ledger {
       return queues.poll(lock)
     }
     var wanted: [Share] = []
-    if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share.units) {
+    if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share) {
       let sleepers = lock.waitsOneByOne ? Self.sleepersPerLock : 1
       // No thread sleeps for less than the waiters before it want: what it got could not be handed to the first.
       var most = 0
@@ -32,7 +32,9 @@ extension Ledger {
           return false
         }
         most = max(most, waiter.share.units)
-        wanted.append(Share(waiter.share.mode, units: most, for: waiter.share.purpose))
+        var share = waiter.share
+        share.units = most
+        wanted.append(share)
         return wanted.count < sleepers
       }
     }
@@ -40,9 +42,9 @@ extension Ledger {
   }
 
   /// Returns true when a thread that sleeps for a native lock would be woken for nothing: what it would get could not
-  /// be counted, or is beyond the limit.
+  /// be counted, is owed, or is beyond the limit.
   private func cannotSleep(for share: Share, on lock: Lock) -> Bool {
-    guard !lock.place.isOwn, share.purpose == .take else { return false }
+    guard !lock.place.isOwn, share.purpose == .take else { return lock.owed > 0 && lock.hasRoom(for: share) }
     if lock.place.sharesCount, let counter = lock.counter(of: share.mode),
       let value = lockTable.value(counter.semaphore, of: lock), full(lock, for: share, counter, value: value) != nil
     {
@@ -68,7 +70,8 @@ extension Ledger {
     queues.woke(wait.number, on: lock)
     if wait.share.purpose == .probe { return serve(lock, at: moment) }
     guard let head = lock.queue.first, head.group == nil, !head.isDetached, head.share == wait.share, state == .ready,
-      !lock.isDamaged, lock.hasRoom(for: wait.share.units), lock.place.isOwn || lock.isWithinLimit(wait.share.units)
+      !lock.isDamaged, lock.hasRoom(for: wait.share), lock.owed == 0,
+      lock.place.isOwn || lock.isWithinLimit(wait.share.units)
     else {
       drop(wait, on: lock)
       return serve(lock, at: moment)
@@ -194,7 +197,7 @@ extension Ledger {
   ) throws(LeaseholdError) -> Lock {
     if old.place.isOwn {
       if let known = lockTable[old.key] { return known }
-      return try makeLock(old.key, kind: old.kind, at: moment)
+      return try remake(old, at: moment)
     }
     guard let native = request.native, native.dialect != .sysv else { throw Self.setRemoved(old.key, at: moment) }
     return try bindLock(request, native, at: moment)

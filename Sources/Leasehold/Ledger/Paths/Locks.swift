@@ -3,18 +3,23 @@ extension Ledger {
   func findOrMakeLock(_ request: AcquireRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
     if let native = request.native { return try bindLock(request, native, at: moment) }
     if let lock = lockTable[request.key] {
-      if lock.kind != request.kind {
-        guard lock.isIdle, retire(lock) else { throw Self.mismatch(lock, request) }
-      } else {
-        try Self.checkCount(request)
+      if lock.kind == request.kind || lock.overrules(request) {
+        if lock.terms != nil || request.want.slots != nil {
+          try checkTerms(request, of: lock, at: moment)
+        } else {
+          try Self.checkCount(request)
+        }
         return lock
       }
+      guard !lock.isPinned, lock.isIdle, retire(lock) else { throw Self.mismatch(lock, request) }
     }
+    if let slots = request.want.slots, slots.all.isEmpty { throw Self.noSlots(request.key) }
     try Self.checkCount(request)
     if let hidden = request.key.hiddenCharacter { throw Self.hidden(hidden.scalar, at: hidden.offset) }
     let claim = try request.caller.account?.claim(.locks)
     let lock = try makeLock(request.key, kind: request.kind, at: moment)
     lock.claim = claim
+    if request.want.slots != nil { try checkTerms(request, of: lock, at: moment) }
     return lock
   }
 
@@ -96,7 +101,9 @@ extension Ledger {
       return true
     }
     journal.mark(lock: lock.cell, .retiring)
-    switch lockTable.closePlace(lock.place.semaphore, of: bank, capacity: lock.capacity ?? 0) {
+    collect(lock)
+    let withheld = lock.terms?.withheld ?? 0
+    switch lockTable.closePlace(lock.place.semaphore, of: bank, capacity: lock.made, withheld: withheld) {
     case .done, .removed:
       forget(lock)
       lockTable.dropIfEmpty(bank)
@@ -138,6 +145,7 @@ extension Ledger {
   func forget(_ lock: Lock) {
     observers.bumpVersion(of: lock)
     journal.free(lock: lock.cell, text: lock.textCell)
+    if let terms = lock.terms { journal.free(terms) }
     lockTable.forget(lock)
   }
 }

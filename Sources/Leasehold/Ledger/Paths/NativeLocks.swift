@@ -98,6 +98,7 @@ extension Ledger {
     let lock = try findOrMakeLock(request, at: moment)
     lock.lastUse = moment.monotonic.nanoseconds
     var opened = OpenedLock(lock: withKernelView(snapshot(lock, holders: 0, waiters: 0)), wasMade: !isKnown)
+    opened.limitApplied = lock.applies(request)
     guard !lock.place.isOwn else { return opened }
     opened.wasMade = lock.wasJustMade
     if lock.place.isPHP {

@@ -101,6 +101,15 @@ extension Ledger {
         continue
       }
       journal.mark(lock: cell, .live, check: body.check)
+      if let terms = found.terms[cell], lock.place.isOwn, lock.kind != .readersWriter,
+        terms.record.lockCheck == body.lockCheck,
+        let live = values[record.set]??[NamedDialect(place: record.place).live],
+        let slots = journal.slots(of: terms.record, &found)
+      {
+        found.usedText.insert(terms.cell)
+        adopt(terms, slots, of: lock, live: Int(live))
+        values[record.set] = .some(lockTable.bankValues(record.set))
+      }
       guard let values = values[record.set] ?? nil else { continue }
       lookForDamage(of: lock, isShared: isShared, record, values, at: moment)
     }
@@ -195,14 +204,17 @@ extension Ledger {
       let lock = bank.locks[place]
       let out = Int(values[dialect.ledger])
       // The values of a damaged lock tell nothing.
-      if lock?.isDamaged != true, !giveBackExcess(out - (lock?.unitsOut ?? 0), dialect, bank.id.set, of: lock),
-        let lock
-      {
+      let known = lock.map { $0.unitsOut + withheld(of: $0, out: out) } ?? 0
+      if lock?.isDamaged != true, !giveBackExcess(out - known, dialect, bank.id.set, of: lock), let lock {
         damage(
           lock, .uncounted, units: abs(lock.unitsOut - out),
           "The set counts \(out) units as out and leases have \(lock.unitsOut)", at: moment)
       }
-      if lock == nil { clear(dialect, of: bank, values) }
+      guard let lock else {
+        clear(dialect, of: bank, values)
+        continue
+      }
+      if !lock.isDamaged { collect(lock) }
     }
   }
 
@@ -235,8 +247,8 @@ extension Ledger {
 
   /// Marks locks as damaged whose leases have more units than there are: some record is not what it was.
   func distrustOverfullLocks(at moment: Moment) {
-    for lock in Array(lockTable.byCell.all) where lock.place.isOwn && lock.unitsOut > lock.capacity ?? 0 {
-      let capacity = lock.capacity ?? 0
+    for lock in Array(lockTable.byCell.all) where lock.place.isOwn && lock.unitsOut > lock.made {
+      let capacity = lock.made
       damage(
         lock, .uncounted, units: lock.unitsOut - capacity, "Leases have \(lock.unitsOut) units of its \(capacity)",
         at: moment)

@@ -33,7 +33,7 @@ extension Ledger {
     do throws(LeaseholdError) {
       for _ in 0..<16 {
         let wanted = try find(wants, at: moment)
-        var blocker: Lock? = wanted.first { !$0.lock.queue.isEmpty || !$0.lock.hasRoom(for: $0.share.units) }?.lock
+        var blocker: Lock? = wanted.first { !$0.lock.queue.isEmpty || !$0.lock.hasRoom(for: $0.share) }?.lock
         var patience = TimeSpan.zero
         if blocker == nil {
           switch try takeAll(wanted, wants, request.caller, fingerprint, waited: .zero, at: moment) {
@@ -86,7 +86,7 @@ extension Ledger {
       }
       let lock = try findOrMakeLock(request, at: moment)
       guard !lock.isDamaged else { throw Self.damaged(lock) }
-      let share = lock.share(request.mode, count: request.count)
+      let share = lock.share(of: request)
       guard let known = wanted.firstIndex(where: { $0.lock === lock }) else {
         wanted.append(Wanted(lock: lock, wants: [index], share: share))
         continue
@@ -95,9 +95,13 @@ extension Ledger {
       if lock.kind == .readersWriter, share.mode == .exclusive || wanted[known].share.mode == .exclusive {
         throw Self.sameLockTwice(before.key, request.key, "not only to read, so it would wait for itself")
       }
+      if wanted[known].share.slots & share.slots != 0 {
+        throw Self.sameLockTwice(before.key, request.key, "the same slot of it twice")
+      }
       wanted[known].wants.append(index)
       wanted[known].share.units += share.units
-      if lock.kind != .readersWriter, let most = request.limit ?? lock.capacity, wanted[known].share.units > most {
+      wanted[known].share.slots |= share.slots
+      if lock.kind != .readersWriter, let most = lock.most(for: request.limit), wanted[known].share.units > most {
         throw Self.sameLockTwice(before.key, request.key, "\(wanted[known].share.units) of its \(most) slots")
       }
     }
@@ -143,7 +147,7 @@ extension Ledger {
       watch(nil, for: group)
       return false
     }
-    let full = group.seats.first { $0.lock?.hasRoom(for: $0.share.units) == false || $0.lock?.isDamaged == true }
+    let full = group.seats.first { $0.lock?.hasRoom(for: $0.share) == false || $0.lock?.isDamaged == true }
     if let full {
       watch(full.lock, for: group)
       return false

@@ -37,7 +37,8 @@ extension Ledger {
 
   @inline(__always)
   private func takeNow(_ share: Share, of lock: Lock) -> Take {
-    switch lockTable.take(share, of: lock) {
+    if lock.terms != nil, !collect(lock) { return .not(.busy) }
+    return switch lockTable.take(share, of: lock) {
     case .taken(let taken): .taken(taken, limitApplied: limitApplied(lock))
     case .not(let outcome): .not(Obstacle(outcome))
     }

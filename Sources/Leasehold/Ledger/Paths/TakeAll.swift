@@ -12,11 +12,14 @@ extension Ledger {
       for (index, request) in wants.enumerated() {
         var request = request
         request.caller = caller
+        let lock = locks[index]
+        // Of one lock wanted twice neither takes what the other names, or has by now.
+        let kept = lock.terms == nil ? 0 : slots(of: wants, in: locks, on: lock, but: index, drafts)
         drafts.append(
           try prepare(
-            request, lock: locks[index], share: locks[index].share(request.mode, count: request.count), waited: waited,
+            request, lock: lock, share: lock.share(of: request), waited: waited,
             fingerprint: index > 0 ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint,
-            partOf: index > 0 ? drafts.record(0) : nil, at: moment))
+            partOf: index > 0 ? drafts.record(0) : nil, beside: kept, at: moment))
       }
     } catch {
       journal.discard(drafts)
@@ -54,7 +57,7 @@ extension Ledger {
       let lease = Lease(
         drafts.record(index), cell: drafts.cell(index), key: wants[index].key,
         owner: index == 0 ? wants[0].owner : nil, idempotencyKey: index == 0 ? wants[0].idempotencyKey : nil)
-      lease.limitApplied = applied[ObjectIdentifier(locks[index])]
+      lease.limitApplied = applied[ObjectIdentifier(locks[index])] ?? locks[index].applies(wants[index])
       return lease
     }
     journal.hold(drafts, taken)
@@ -66,6 +69,17 @@ extension Ledger {
     // The whole's grant was noted before it had parts.
     observers.noteParts(.granted, of: whole, at: whole.grantedAt.nanoseconds)
     return .granted(whole)
+  }
+
+  /// The slots of a lock that the other wants of a request name, or were given.
+  private func slots(
+    of wants: [AcquireRequest], in locks: [Lock], on lock: Lock, but index: Int, _ drafts: borrowing Drafts
+  ) -> UInt64 {
+    var slots: UInt64 = 0
+    for other in wants.indices where other != index && locks[other] === lock {
+      slots |= other < drafts.count ? drafts.record(other).slots : lock.share(of: wants[other]).slots
+    }
+    return slots
   }
 
   /// Takes what lies in one set, as one step; `nil` when it is done.
@@ -93,6 +107,7 @@ extension Ledger {
     }
     for one in wanted {
       if !one.lock.place.isOwn, !one.lock.isWithinLimit(one.share.units) { return (.busy, one.lock) }
+      if !collect(one.lock) { return (.busy, one.lock) }
       guard one.lock.place.sharesCount else { continue }
       guard case .success(let values) = readCounts(of: one.lock) else { return (.removed, one.lock) }
       if let full = full(one.lock, for: one.share, values) {

@@ -68,6 +68,7 @@ extension Ledger {
     // Its parts stay as they are, and go by the fence they have.
     record.hasGroup = old.isOfSeveral
     record.holdsAtLeast = old.keptUntil > moment.monotonic.nanoseconds
+    record.slots = old.slots
     return record
   }
 

@@ -43,6 +43,16 @@ class Held:
         return self._state.fence
 
     @property
+    def slot(self) -> Optional[str]:
+        """The name of its slot, the first where it has several; None where slots have no names."""
+        return self._state.slots[0] if self._state.slots else None
+
+    @property
+    def slots(self) -> Tuple[str, ...]:
+        """The names of its slots; empty where they have none."""
+        return self._state.slots
+
+    @property
     def mode(self) -> str:
         """exclusive or shared."""
         return self._state.mode
@@ -86,7 +96,8 @@ class Held:
         """The environment of this process with what `leasehold run` gives its command, for a program to be started."""
         state = self._state
         above = os.environ.get("LEASEHOLD_HOLDING")
-        return {**os.environ, "LEASEHOLD_LEASE": state.id, "LEASEHOLD_FENCE": str(state.fence),
+        slots = {"LEASEHOLD_SLOT": ",".join(state.slots)} if state.slots else {}
+        return {**os.environ, **slots, "LEASEHOLD_LEASE": state.id, "LEASEHOLD_FENCE": str(state.fence),
                 "LEASEHOLD_LOCK": "\n".join(state.keys), "LEASEHOLD_URL": state.service.address.url,
                 "LEASEHOLD_HOLDING": f"{above},{state.id}" if above else state.id}
 

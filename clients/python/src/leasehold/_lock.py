@@ -12,7 +12,7 @@ from ._acquire import Taken, acquire as _acquire
 from ._client import Client, default_client
 from ._drive import run
 from ._lease import Lease
-from ._want import Key, Seconds, Want
+from ._want import Count, Key, Seconds, Want
 from .errors import invalid
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ class Lock:
     """A lock with how it is to be taken. One object serves any number of threads and tasks, again and again.
 
     wait: seconds to wait in line; 0 tries once, None waits without end. shared: to read beside other readers.
-    slots, count: a counting lock of so many slots, and how many to take. ttl: lets the lease end so many seconds after
-    its last renewal, which this library sends; without it the lease lives as long as this process. max_hold: how long
-    it may be held at most. owner: what others are shown. keep: auto, process, stream or renewal. on_lost: raise
-    LeaseLost at the end of the block, or ignore.
+    slots, count: a counting lock of so many slots, and how many to take; a list of names names them, and `lease.slot`
+    is the one you got. ttl: lets the lease end so many seconds after its last renewal, which this library sends;
+    without it the lease lives as long as this process. max_hold: how long it may be held at most. owner: what others
+    are shown. keep: auto, process, stream or renewal. on_lost: raise LeaseLost at the end of the block, or ignore.
     """
 
-    def __init__(self, key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Optional[int] = None,
+    def __init__(self, key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Count = None,
                  count: int = 1, ttl: Optional[Seconds] = None, max_hold: Optional[Seconds] = None,
                  hold_at_least: Optional[Seconds] = None, owner: Optional[str] = None, keep: str = "auto",
                  on_lost: str = "raise", client: Optional[Client] = None) -> None:
@@ -123,7 +123,7 @@ class _Open:
         return lease
 
 
-def acquire(key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Optional[int] = None,
+def acquire(key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Count = None,
             count: int = 1, ttl: Optional[Seconds] = None, max_hold: Optional[Seconds] = None,
             hold_at_least: Optional[Seconds] = None, owner: Optional[str] = None, keep: str = "auto",
             on_lost: str = "raise", client: Optional[Client] = None) -> Lease:

@@ -42,6 +42,8 @@ class State:
         self.mode: str = answer["mode"]
         self.owner: Optional[str] = answer["owner"]
         self.keys: Tuple[str, ...] = tuple(lock["key"] for lock in answer.get("locks") or [answer])
+        self.slots: Tuple[str, ...] = tuple(
+            name for lock in answer.get("locks") or [answer] for name in lock.get("slots") or [])
         self.ttl: float = answer["ttl_ms"] / 1000
         self.deadline = deadline
         self.last_deadline = max_hold

@@ -32,18 +32,33 @@ class Shared:
 
 
 class Slots:
-    """Some slots of a counting lock."""
+    """Some slots of a counting lock: how many it has, or their names. slot: the names of those to take."""
 
-    __slots__ = ("key", "slots", "count")
+    __slots__ = ("key", "slots", "count", "slot")
 
-    def __init__(self, key: str, slots: int, count: int = 1) -> None:
+    def __init__(self, key: str, slots: Union[int, Sequence[str]], count: int = 1,
+                 slot: Union[None, str, Sequence[str]] = None) -> None:
         self.key, self.slots, self.count = key, slots, count
+        self.slot = [slot] if isinstance(slot, str) else list(slot or [])
+
+    def want(self) -> Dict[str, Any]:
+        """As a request says it."""
+        if isinstance(self.slots, int):
+            want: Dict[str, Any] = {"key": self.key, "limit": self.slots}
+        else:
+            want = {"key": self.key, "slots": ",".join(self.slots)}
+        if self.slot:
+            want["slot"] = ",".join(self.slot)
+        if self.count != 1 or not self.slot:
+            want["count"] = self.count
+        return want
 
     def __repr__(self) -> str:
-        return f"Slots({self.key!r}, {self.slots}, {self.count})"
+        return f"Slots({self.key!r}, {self.slots!r}, {self.count})"
 
 
 Part = Union[str, Shared, Slots]
+Count = Union[None, int, Sequence[str]]  # of slots: how many there are, or their names
 Key = Union[Part, Sequence[Part]]
 
 
@@ -80,7 +95,7 @@ def default_owner() -> str:
 class Want:
     """One acquire as often as it is made: all but its Idempotency-Key, its wait and what is held meanwhile."""
 
-    def __init__(self, key: Key, wait: Optional[Seconds], shared: bool, slots: Optional[int], count: int,
+    def __init__(self, key: Key, wait: Optional[Seconds], shared: bool, slots: Count, count: int,
                  ttl: Optional[Seconds], max_hold: Optional[Seconds], hold_at_least: Optional[Seconds],
                  owner: Optional[str], keep: str) -> None:
         if keep not in KEEPS:
@@ -108,7 +123,7 @@ class Want:
             self.parameters["hold_at_least"] = duration(at_least)
 
     @staticmethod
-    def _part(part: Part, shared: bool, slots: Optional[int], count: int) -> Dict[str, Any]:
+    def _part(part: Part, shared: bool, slots: Count, count: int) -> Dict[str, Any]:
         if isinstance(part, str):
             if shared and slots is not None:
                 raise invalid("A counting lock (slots) has no readers (shared).", "shared")
@@ -116,7 +131,7 @@ class Want:
         if isinstance(part, Shared):
             return {"key": part.key, "mode": "shared"}
         if isinstance(part, Slots):
-            return {"key": part.key, "limit": part.slots, "count": part.count}
+            return part.want()
         if not isinstance(part, str):
             raise Invalid(f"{part!r} is no lock: give a name, Shared(name) or Slots(name, slots).",
                           code="invalid-parameter", problem={"parameter": "key"})

@@ -14,7 +14,7 @@ from ._client import Client, default_client
 from ._drive import FOREVER, READ, Flow, Op, T
 from ._lease import RELEASE_SECONDS, Held
 from ._state import Phase
-from ._want import Key, Seconds, Want, seconds
+from ._want import Count, Key, Seconds, Want, seconds
 from ._watcher import Job
 
 __all__ = ["AsyncLease", "acquire"]
@@ -190,7 +190,7 @@ async def take(client: Optional[Client], want: Want, on_lost: str) -> AsyncLease
         raise
 
 
-async def acquire(key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Optional[int] = None,
+async def acquire(key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Count = None,
                   count: int = 1, ttl: Optional[Seconds] = None, max_hold: Optional[Seconds] = None,
                   hold_at_least: Optional[Seconds] = None, owner: Optional[str] = None, keep: str = "auto",
                   on_lost: str = "raise", client: Optional[Client] = None) -> AsyncLease:

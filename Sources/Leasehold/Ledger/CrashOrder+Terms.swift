@@ -1,0 +1,88 @@
+// The crash order of a lock's limit: what says that it changes stands before what changes.
+//
+//   what         step                                             a crash right after it
+//   down         1. the limit is stored: `draftTerms`, `setTerms` recovery withholds what is free
+//                2. one semop: `withhold`                         done; what is in use is owed
+//   a release    1. the record is marked as ended: `end`          "out" is n more than records and withheld units:
+//                2. one semop, less what is owed                  recovery withholds what is owed, the rest goes back
+//   up           1. the limit is stored                           recovery goes on with step 2
+//                2. one semop: `raise`                            the set tells: recovery goes on with step 3
+//                3. where the set grew, the lock's record: `setMade`, two stores; between them its check is wrong, and
+//                   the record of the terms says what it must be but for the capacity
+//
+// So the kernel's count of units out is at least what the records say, here as everywhere; of the difference as much is
+// withheld as the limit says, and a release that knows no terms gives it back.
+
+extension Journal {
+  /// Writes and marks the terms of a lock, which count from then on in place of those that it had.
+  mutating func draftTerms(
+    limit: Int, isPinned: Bool, _ slots: SlotTable, of lock: Lock, makingRoom: () -> Int?
+  ) throws(LeaseholdError) -> Terms {
+    let text = Array(slots.text.utf8)
+    var record = TermsRecord(
+      limit: limit, isPinned: isPinned, lockCell: lock.cell, lockCheck: storage.body(at: lock.cell).lockCheck,
+      generation: (lock.terms?.generation ?? 0) &+ 1, current: slots.current, textLength: text.count)
+    record.textCell = try writeText(text, makingRoom: makingRoom)
+    let cell: Int
+    do {
+      cell = try reserve(makingRoom: makingRoom)
+    } catch {
+      freeText(record.textCell)
+      throw error
+    }
+    let body = record.body
+    storage.write(body, at: cell)
+    storage.commit(CommitWord(.live, .text, check: body.check), at: cell)
+    return Terms(cell: cell, record, slots)
+  }
+
+  /// Frees the terms of a lock that has others, or none any more.
+  mutating func free(_ terms: Terms) {
+    free(terms.cell)
+    freeText(terms.textCell)
+  }
+
+  /// Stores other terms, in one store.
+  func setTerms(limit: Int, isPinned: Bool, at cell: Int) {
+    storage.store(TermsRecord.word(limit: limit, isPinned: isPinned), .first, at: cell)
+  }
+
+  /// Stores how many units the set of a lock has.
+  func setMade(_ units: Int, of cell: Int) {
+    var body = storage.body(at: cell)
+    body.words[3] = body.words[3] & ~0xffff_ffff | UInt64(UInt32(units))
+    storage.store(body.words[3], .capacity, at: cell)
+    mark(lock: cell, .live, check: body.check)
+  }
+
+  /// Marks a lock's record again that was found between the two stores.
+  func mend(lock cell: Int, _ body: CellBody) {
+    storage.commit(CommitWord(.live, .lock, check: body.check), at: cell)
+  }
+}
+
+extension LockTable {
+  /// Withholds free units of a lock, if so many are free.
+  func withhold(_ units: Int, of lock: Lock) -> KernelOutcome {
+    kernel.operate(lock.set.set, NamedDialect(place: lock.place.semaphore).take(Share(.exclusive, units: units)))
+  }
+
+  /// Lets units go that were withheld, and makes more.
+  func raise(_ lock: Lock, making units: Int, lettingGo withheld: Int) -> KernelOutcome {
+    kernel.operate(
+      lock.set.set, NamedDialect(place: lock.place.semaphore).raise(making: units, lettingGo: withheld))
+  }
+
+  /// The steps that give a share back; what is owed stays withheld.
+  @inline(__always)
+  func returning(_ share: Share, of lock: Lock) -> OpList {
+    lock.terms == nil ? lock.place.giveBack(share) : paying(share, of: lock)
+  }
+
+  @inline(never)
+  private func paying(_ share: Share, of lock: Lock) -> OpList {
+    let kept = min(lock.owed, share.units)
+    lock.terms?.withheld += kept
+    return kept == share.units ? OpList() : lock.place.giveBack(Share(share.mode, units: share.units - kept))
+  }
+}

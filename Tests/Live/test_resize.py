@@ -1,0 +1,100 @@
+"""Another limit for a lock in use: waiters are served, nobody is put out, zero pauses; and it survives kill -9."""
+
+import json
+import unittest
+
+from harness import LiveTest, Server
+
+
+class Resize(LiveTest):
+    def resize(self, limit, status=200, **more):
+        answer = self.server.request("PUT", f"/locks/{self.key()}", limit=limit, resize="true", **more)
+        return self.granted(answer, status)
+
+    def test_up_serves_who_waits_and_down_puts_nobody_out(self):
+        held = [self.granted(self.server.acquire(self.key(), limit=2)) for _ in range(2)]
+        waiter = self.server.acquire_later(self.key(), limit=2)
+        answer = self.resize(3)
+        told = [answer[name] for name in ("limit", "pinned", "paused", "over_limit")]
+        self.assertEqual(told, [3, False, False, 0])
+        held.append(self.granted(waiter.answer()))
+        self.assertProblem(self.server.acquire(self.key(), limit=2), 409, "limit-mismatch", limit=3)
+        answer = self.resize(1, pinned="true")
+        self.assertEqual((answer["held"], answer["available"], answer["over_limit"]), (3, 0, 2))
+        waiter = self.server.acquire_later(self.key(), limit=2)
+        for lease in held[:2]:
+            self.granted(self.server.release(lease), 200)
+            self.assertEqual(self.server.waiting(self.key()), 1)
+        self.assertEqual(self.server.lock(self.key())["over_limit"], 0)
+        self.granted(self.server.release(held[2]), 200)
+        lease = self.granted(waiter.answer())
+        self.assertEqual((lease["limit"], lease["limit_applied"]), (1, False))
+        self.assertTrue(self.granted(self.server.get(f"/leases/{lease['lease']}"), 200))
+
+    def test_zero_pauses_and_the_queue_stays(self):
+        self.resize(0, 201)
+        answer = self.server.acquire(self.key(), limit=4)
+        self.assertProblem(answer, 423, "locked", limit=0, available=0)
+        self.assertIn("is paused (limit=0)", answer["detail"])
+        waiter = self.server.acquire_later(self.key(), limit=4)
+        lock = self.server.lock(self.key())
+        self.assertEqual((lock["paused"], lock["pinned"], lock["waiting"]), (True, True, 1))
+        self.resize(4)
+        self.granted(waiter.answer())
+
+    def test_who_wants_more_is_told_so(self):
+        self.granted(self.server.acquire(self.key(), limit=3))
+        waiter = self.server.acquire_later(self.key(), limit=3, count=3)
+        self.resize(2)
+        self.assertProblem(waiter.answer(), 422, "count-exceeds-limit", count=3, limit=2)
+
+    def test_what_does_not_go_says_what_does(self):
+        put = lambda key, **words: self.server.request("PUT", f"/locks/{key}", **words)  # noqa: E731
+        self.granted(self.server.acquire(self.key()))
+        self.assertProblem(put(self.key(), limit=2, resize="true"), 409, "kind-mismatch")
+        self.assertProblem(put("other", resize="true"), 400, "missing-parameter", parameter="limit")
+        self.assertProblem(put("other", limit=32768, resize="true"), 400, "out-of-range", minimum=0)
+        self.assertProblem(put("other", limit=0), 400, "out-of-range", minimum=1)
+        self.assertProblem(put("other", limit=2, pinned="true"), 400, "invalid-parameter", parameter="pinned")
+        self.assertProblem(put("other", limit=2, resize="yes"), 400, "invalid-parameter", parameter="resize")
+        for key in ("php:77", "apache:a", "sharelite:77", "path:%2Ftmp%2Fnothing", "sysv:0x77.0"):
+            answer = put(key, limit=2, resize="true")
+            self.assertProblem(answer, 501, "not-supported", parameter="resize")
+            self.assertIn(answer["instead"], answer["detail"])
+
+    def test_it_is_an_event(self):
+        body = {"Content-Type": "application/json"}
+        path = f"/locks/{self.key()}"
+        self.granted(self.server.request("PUT", path, '{"limit": 2, "resize": true, "pinned": true}', body), 201)
+        events = self.server.get("/events", key=self.key(), kind="resized", since="oldest", wait="0").body
+        data = json.loads(events.split(b"data: ")[1].split(b"\n")[0])
+        told = [data[name] for name in ("kind", "limit", "reason", "key")]
+        self.assertEqual(told, ["resized", 2, "pinned", self.key()])
+        self.assertTrue(data["by"])
+
+
+class Restarts(unittest.TestCase):
+    def test_a_limit_survives_kill_9(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        server.start()
+        held = [server.acquire("k", limit=3) for _ in range(3)]
+        server.request("PUT", "/locks/k", limit=1, resize="true", pinned="true")
+        server.request("PUT", "/locks/p", limit=0, resize="true")
+        server.request("PUT", "/locks/g", limit=2)
+        server.request("PUT", "/locks/g", limit=9, resize="true")
+        server.release(held[0])
+        server.kill()
+        server.start()
+        lock = server.lock("k")
+        self.assertEqual((lock["limit"], lock["held"], lock["over_limit"], lock["pinned"]), (1, 2, 1, True))
+        server.release(held[1])
+        self.assertEqual(server.acquire("k", limit=3).status, 423)
+        server.release(held[2])
+        self.assertEqual(server.acquire("k", limit=3).status, 201)
+        self.assertEqual(server.acquire("p", limit=3).status, 423)
+        self.assertEqual((server.lock("g")["limit"], server.lock("g")["available"]), (9, 9))
+
+
+if __name__ == "__main__":
+    unittest.main()
