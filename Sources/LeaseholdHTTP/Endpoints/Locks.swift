@@ -198,10 +198,11 @@ extension Call {
   /// Gives a lease back and says so.
   func released(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
     let isEarly = try word(.early, ["true", "false"]) == "true"
+    let locks = server.engine.locks
     let outcome =
-      isEarly
-      ? try server.engine.locks.releaseEarly(lease, on: lock, within: confinement, at: now)
-      : try server.engine.locks.release(lease, on: lock, within: confinement, at: now)
+      try isEarly
+      ? locks.releaseEarly(lease, on: lock, within: confinement, at: now)
+      : locks.release(lease, on: lock, within: confinement, at: now)
     let wallOffset = writer.wallOffset
     return json(capacity: 192) { json in
       json.append(

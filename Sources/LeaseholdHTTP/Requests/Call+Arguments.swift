@@ -72,10 +72,10 @@ extension Call {
 
   /// The time for which the slots stay taken even when the lease ends earlier.
   func holdAtLeast() throws(LeaseholdError) -> TimeSpan {
-    guard let span = try span(.holdAtLeast, .zero, longest) else { return .zero }
+    guard let value = try span(.holdAtLeast, .zero, longest) else { return .zero }
     try server.need(
       .holdAtLeast, "no slots that stay taken after a release", instead: "a ttl as long as that, and no release")
-    return span
+    return value
   }
 
   /// A word out of a list; `nil` when not given.

@@ -22,6 +22,11 @@ import Testing
     #expect(word.state == .disarming && word.reason == reason && !word.isDisposable)
   }
 
+  @Test(arguments: EndReason.allCases) func whatIsKeptCarriesTheReasonOfItsEnd(_ reason: EndReason) {
+    let word = CommitWord(.kept, .lease, check: 1, reason: reason)
+    #expect(word.state == .kept && word.reason == reason && !word.isDisposable)
+  }
+
   @Test func aFreeRecordIsNothing() {
     #expect(CommitWord.free.rawValue == 0 && CommitWord.free.state == .free && CommitWord.free.kind == nil)
     #expect(CommitWord.free.isDisposable)
@@ -29,7 +34,10 @@ import Testing
 
   @Test func statesAndKindsOfOthersAreNone() {
     let reasons = UInt64(EndReason.allCases.count)
-    for range in [8..<16, (16 + reasons)..<32, (32 + reasons)..<256] as [Range<UInt64>] {
+    let unknown: [Range<UInt64>] = [
+      8..<16, (16 + reasons)..<32, (32 + reasons)..<48, (48 + reasons)..<64, 64..<256,
+    ]
+    for range in unknown {
       for state in range { #expect(CommitWord(rawValue: state).state == nil, "\(state)") }
     }
     for kind in UInt64(4)...255 { #expect(CommitWord(rawValue: kind << 8).kind == nil) }
