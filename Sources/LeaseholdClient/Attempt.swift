@@ -40,7 +40,7 @@ struct Attempt {
       let request = keyed(wish.request(way, wait: .milliseconds(1), holding: holding.ids))
       let (client, key) = (client, key)
       let undoing = Task.detached { await client.takeBack(key, request) }
-      // Whoever cancels finds nothing left; whoever waited for an answer in vain need not wait for another.
+      // A caller that cancels finds nothing left; one that waited for an answer in vain need not wait for another.
       if Task.isCancelled { await undoing.value }
       throw error
     }
@@ -158,7 +158,7 @@ private struct Failures {
     default: throw error
     }
     let now = HostClock.monotonic()
-    // Whoever stood in the queue until it broke begins to count now.
+    // A waiter that stood in the queue until it broke begins to count now.
     if since == nil || now - last > 2 * Self.pauseMost { (since, pause) = (now, Self.pauseFirst) }
     last = now
     let timeout = client.timeout.wholeNanoseconds

@@ -93,7 +93,7 @@ public struct LeaseLost: Sendable, Equatable {
   public let keys: [String]
   /// The service's word, or `deadline`, `silent`, `connection-closed`.
   public let reason: String
-  /// The words of an operator who ended it.
+  /// The words of the operator that ended it.
   public let breakReason: String?
   /// When the service ended it, as it writes instants; `nil` where it told none.
   public let endedAt: String?
@@ -190,6 +190,6 @@ public struct Problem: Error, Sendable, Equatable {
     }
   }
 
-  /// True when the service is not there for anybody just now; trying again soon may help.
+  /// True when the service is not there for any caller just now; trying again soon may help.
   public var isTemporary: Bool { status == 503 || status == 502 || status == 504 }
 }

@@ -82,7 +82,7 @@ public struct LeaseOptions: Sendable {
   public var ttl: Duration?
   /// The time to queue while others hold the lock; zero does not wait.
   public var wait: Duration = .zero
-  /// The holder in words for people; shown to everybody, at most 128 bytes.
+  /// The holder in words for people; shown to every caller, at most 128 bytes.
   public var label: String?
   /// The holder's own words for what it does, shown to everybody, at most 128 bytes.
   public var note: String?
@@ -155,7 +155,7 @@ public struct LeaseOptions: Sendable {
 
 /// A lease as one answer of the service tells it; ``Lease`` is one that is kept.
 public struct Grant: Sendable, Equatable {
-  /// Its secret name: who has it may renew and release.
+  /// Its secret name: a program that has it may renew and release.
   public let id: String
   /// Its short name, for listings and logs.
   public let ref: String

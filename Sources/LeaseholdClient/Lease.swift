@@ -4,7 +4,7 @@ import Synchronization
 
 /// A lease that is held, and kept without help.
 ///
-/// Whoever has the object may release it; a lease whose object is forgotten stays.
+/// Any code with the object may release it; a lease whose object is forgotten stays.
 public final class Lease: Sendable {
   /// The leases of the blocks around this task, the outermost first.
   @TaskLocal static var ofContext: [Lease] = []
@@ -21,7 +21,7 @@ public final class Lease: Sendable {
   public let owner: String?
   /// The way it is kept: by process, stream or renewal.
   public let keep: Keep
-  /// The secret name: whoever has it may renew and release.
+  /// The secret name: a program that has it may renew and release.
   public let id: String
 
   let client: LeaseholdClient

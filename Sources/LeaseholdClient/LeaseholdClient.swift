@@ -5,9 +5,9 @@ import Synchronization
 ///
 /// Requests under way have a connection each, and no thread. Up to ``idleMax`` connections are kept for the next.
 public final class LeaseholdClient: Sendable {
-  /// Where the service is and who asks.
+  /// The service's address and the caller's token.
   public let endpoint: ServiceEndpoint
-  /// Connections that are kept while nobody uses them.
+  /// Connections that are kept while no call uses them.
   public let idleMax: Int
   /// The time the service may take to answer, over what a request may wait in a queue, and may be away.
   public let timeout: Duration

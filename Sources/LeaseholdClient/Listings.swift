@@ -33,7 +33,7 @@ extension LeaseholdClient {
     LockState(json: try await send(Request("GET", ["locks", key])).json)
   }
 
-  /// Ends the lease of somebody else, who is told why.
+  /// Ends another holder's lease; the holder is told why.
   ///
   /// - Parameters:
   ///   - ref: Its ``LeaseState/ref``.
@@ -68,7 +68,7 @@ public struct LockState: Sendable {
   public let kind: String
   /// Slots; `nil` for a readers-writer lock.
   public let limit: Int64?
-  /// Free slots; `nil` where nobody can know.
+  /// Free slots; `nil` where that cannot be known.
   public let available: Int64?
   /// Leases on it.
   public let held: Int64

@@ -33,7 +33,7 @@ public struct Lock: Sendable {
   public var maxHold: Duration?
   /// The time for which the slots stay taken after the lease was lost.
   public var cooldown: Duration?
-  /// The holder in words, for whoever asks who has the lock; `nil`: `USER@HOST PROGRAM`.
+  /// The holder in words, as the service shows it to callers; `nil`: `USER@HOST PROGRAM`.
   public var owner: String?
   /// The way the lease is kept.
   public var keep = Keep.auto

@@ -25,7 +25,7 @@ public struct LockEvent: Sendable {
     public static let removed: Kind = "removed"
     /// The lease has another id.
     public static let transferred: Kind = "transferred"
-    /// Events are missing here, as nobody has them any more.
+    /// Events are missing here, as the service has them no more.
     public static let gap: Kind = "gap"
   }
 

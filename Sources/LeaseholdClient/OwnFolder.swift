@@ -2,7 +2,7 @@ internal import Glibc
 public import HTTPExchange
 internal import LeaseholdHost
 
-/// The folder of a user's own service, with its socket: where nobody else can put another.
+/// The folder of a user's own service, with its socket: where no other user can put another.
 public struct OwnFolder: Sendable, Equatable {
   /// Its path.
   public let path: String
@@ -67,7 +67,7 @@ extension ServiceAddress {
     return own.answers ? .unix(path: own.socket) : .standard
   }
 
-  /// True when somebody takes connections there.
+  /// True when a service takes connections there.
   public var accepts: Bool {
     let connection = HTTPConnection(ServiceEndpoint(self).peer)
     return (try? connection.open(before: HostClock.monotonic(after: .seconds(2)))) != nil

@@ -12,7 +12,7 @@ public struct Request: Sendable {
   public var headers: [(name: String, value: String)] = []
   /// A body and its type.
   public var body: (type: String, bytes: [UInt8])?
-  /// The time that all of it may take: to connect, to see who is there, to send, and to hear the whole answer.
+  /// The time that all of it may take: to connect, to check the peer, to send, and to hear the whole answer.
   public var timeout: Duration = .seconds(15)
 
   /// Makes a request.

@@ -1,7 +1,7 @@
 internal import Glibc
 public import HTTPExchange
 
-/// Where the service is and who asks.
+/// The service's address and the caller's token.
 public struct ServiceEndpoint: Sendable, Equatable {
   /// Where it listens.
   public var address: ServiceAddress

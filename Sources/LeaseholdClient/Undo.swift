@@ -1,6 +1,6 @@
 internal import LeaseholdHost
 
-// What nobody holds any more is given back again and again, until the service has heard it.
+// Leases that no caller holds any more are given back again and again, until the service has heard it.
 extension LeaseholdClient {
   /// A release is not cut short by what cuts the caller short, but it does not hold it up for long either (rule 28).
   private static let patience = Duration.seconds(2)

@@ -68,7 +68,7 @@ final class Watcher: Sendable {
 
   /// Tells leases of their ends; false where there are no events to be had.
   private func follow(_ client: LeaseholdClient) async -> Bool {
-    // A release by somebody with the id is none of these: each lease is asked for now and then.
+    // A release by another program with the id is none of these: each lease is asked for now and then.
     let events = client.events([.expired, .broken, .removed, .transferred], tellsGaps: true)
     var iterator = events.makeAsyncIterator()
     var isOpen = false
@@ -83,7 +83,7 @@ final class Watcher: Sendable {
     return isOpen
   }
 
-  /// Asks for each lease; returns when nobody wants events any more.
+  /// Asks for each lease; returns when no lease wants events any more.
   private func askNowAndThen() async -> Bool {
     var next = HostClock.monotonic(after: Self.askEvery)
     while isWanted(), !Task.isCancelled {

@@ -9,7 +9,6 @@ DOUBLES = ("Sources/LeaseholdTestKit/", "Sources/LeaseholdDelays/")
 WRONG = ("What", "Whether", "Who", "Whoever", "Whatever", "How", "Somebody", "No")
 # Strings may say so to users, who need not know the field's words.
 NAMELESS = re.compile(r"\b(?:somebody|someone|anybody|whoever|who wants)\b", re.I)
-UNMENDED = ("Sources/LeaseholdClient/",)
 DECLARATION = re.compile(r"^[ \t]*(?:@[^\n]*[ \t])?((?:\w+(?:\(set\))?[ \t]+)*)(?:func|init|subscript|var)\b", re.M)
 PROTOCOL = re.compile(r"^public protocol \w+[^{]*\{.*?^\}", re.M | re.S)
 
@@ -24,7 +23,7 @@ def doc_comments_begin_with_the_subject(tree):
 
 def comments_name_the_actor(tree):
     for path, text in tree.matching(".swift", ".c", ".h", ".js", under=("Sources/",)):
-        for offset, comment in comments(text) if not path.startswith(UNMENDED) else ():
+        for offset, comment in comments(text):
             for match in NAMELESS.finditer(comment):
                 yield (f"{path}:{line_of(text, offset + match.start())}: say which holder, waiter, caller, operator, "
                        f"user, thread or program it is, and not '{match[0]}'")
