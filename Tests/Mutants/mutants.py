@@ -91,7 +91,7 @@ MUTANTS = [
         "waiter.due = [[min(waiter.due, due)]]", "waiter.due", "BrokenConnectionTests"),
     Mutant(
         "a request for several locks overtakes those who queue",
-        "!$0.lock.queue.isEmpty || !$0.lock.hasRoom(for: $0.share.units)", "!$0.lock.hasRoom(for: $0.share.units)",
+        "!$0.lock.queue.isEmpty || !$0.lock.hasRoom(for: $0.share)", "!$0.lock.hasRoom(for: $0.share)",
         "SeveralTests|SimulationTests"),
     Mutant(
         "a waiter for several locks takes its turn though it is not first in all queues",

@@ -104,7 +104,8 @@ struct LeaseRecord {
       UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
       | UInt64(UInt8(nameLength + adjustmentCount)) << 24
     body.words[10] =
-      lengths | UInt64(peerKind) << 16 | (slots != 0 ? 1 << 23 : 0) | UInt64(UInt32(clamping: waited.milliseconds)) << 32
+      lengths | UInt64(peerKind) << 16 | (slots != 0 ? 1 << 23 : 0) | UInt64(UInt32(clamping: waited.milliseconds))
+      << 32
     body.words[11] = peerWord
     body.words[14] = slots
     return body
