@@ -59,7 +59,7 @@ import Testing
     let inTree = try #require(LeaseholdCommand.parseAsRoot(words) as? AcquireCommand)
     #expect(alone.keys == inTree.keys)
     #expect(alone.lock.ttl == inTree.lock.ttl)
-    #expect(alone.lock.limit == inTree.lock.limit)
+    #expect(alone.lock.slots == inTree.lock.slots)
     #expect(alone.ask.json == inTree.ask.json)
   }
 

@@ -125,7 +125,7 @@ struct RunCommand: ParsableCommand {
   }
 
   /// The names of the slots, where they have some.
-  private func slots(of lease: Lease) -> [(name: String, value: String)] {
+  private func slots(of lease: Grant) -> [(name: String, value: String)] {
     let parts = lease.json["locks"].elements
     let names = (parts.isEmpty ? [lease.json] : parts).flatMap { $0["slots"].elements.compactMap(\.string) }
     return names.isEmpty ? [] : [(name: "LEASEHOLD_SLOT", value: names.joined(separator: ","))]
