@@ -119,10 +119,10 @@ public enum Invariants {
       for place in touched.sorted() {
         let lock = locks.first { $0.place == place }
         let units = lock.map { out[$0.cell] ?? 0 } ?? 0
-        // Between two calls as much is withheld as is not in use.
+        // Between two calls as much is withheld as is not in use, but for what a native program has just given back.
         let surplus = lock.flatMap { lock in records.terms[lock.cell].map { max(0, lock.capacity - $0.limit) } } ?? 0
         let withheld = max(0, min(surplus, Int(values[NamedDialect(place: place).ledger]) - units))
-        if lock != nil, values[place] > 0, withheld < surplus, kernel.nativeUnits(bank.set, place) == 0 {
+        if lock != nil, values[place] > 0, withheld < surplus, kernel.lastProcess(bank.set, place) == kernel.process {
           wrong.append("place \(place) of set \(bank.set): \(values[place]) are free, and \(surplus - withheld) owed")
         }
         wrong += checkPlace(NamedDialect(place: place), bank.set, values, lock, out: units + withheld, daemon)

@@ -105,6 +105,18 @@ import Testing
     #expect(scene.free("a") == Limits.readerUnits && scene.flaws().isEmpty)
   }
 
+  @Test func bothPartsOfOneLockLiveThroughARestart() throws {
+    let scene = Scene()
+    scene.acquire("ann", several: ["a", "c", "a"]) { wants in
+      (wants[0].mode, wants[2].mode, wants[1].limit) = (.shared, .shared, 3)
+    }
+    scene.restart()
+    #expect(scene.free("a") == Limits.readerUnits - 2 && scene.flaws().isEmpty)
+    #expect(try scene.ledger.lease(try #require(scene.leases["ann"]).id).parts.count == 3)
+    scene.release("ann")
+    #expect(scene.free("a") == Limits.readerUnits && scene.free("c") == 3 && scene.flaws().isEmpty)
+  }
+
   @Test func severalLocksEndAsOne() {
     let scene = Scene()
     scene.acquire("ann", several: ["a", "b"]) { $0[0].ttl = .seconds(2) }

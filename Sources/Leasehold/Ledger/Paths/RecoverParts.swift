@@ -32,11 +32,12 @@ extension Ledger {
       if case .whole(let parts) = lease.kind { heads[parts.fence] = lease } else { heads[lease.fence] = lease }
     }
     var leasesMissingAPart: [Lease] = []
+    // A lease may have two parts of one counting lock: a copy of a record that counts is one that has its place, too.
+    var places: [Int64: Set<UInt64>] = [:]
     for part in found.parts.sorted(by: { $0.record.fingerprint < $1.record.fingerprint }) {
       let (cell, record) = (part.cell, part.record)
       let lock = lockTable[record.lockCell]
-      if let head = heads[record.fence], head.parts.contains(where: { $0.lock === lock }) || head.lock === lock {
-        // The lease has a part of this lock already: this is a copy of a record that counts.
+      guard places[record.fence, default: []].insert(record.fingerprint).inserted else {
         journal.discardDamaged(cell, &found)
         continue
       }
