@@ -117,7 +117,7 @@ class OfTheLease(Table):
                 self.assertEqual(ticker.wait(), 70)
                 self.assertIn("SIGTERM", ticker.signals())
                 self.assertIn("the lease is lost", ticker.error())
-        self.seen("the lease is released or broken by somebody else",
+        self.seen("the lease is released or broken by another caller",
                   "TERM at the next renewal (a third of the ttl at most), KILL after the grace", "was lost", "70")
 
     def test_a_lock_that_is_removed_stops_the_command(self):

@@ -26,7 +26,7 @@ class Slots(LiveTest):
         both = self.granted(self.server.acquire(self.key() + "-b", slots="a,b,c", slot="c", count=2))
         self.assertEqual((both["slot"], both["slots"]), ("a", ["a", "c"]))
         plain = self.granted(self.server.acquire(self.key() + "-c", limit=2))
-        self.assertFalse({"slot", "slots"} & set(plain.json))
+        self.assertFalse({"slot", "slots"} & set(plain))
 
     def test_who_waits_for_one_lets_others_pass(self):
         first = self.take()

@@ -34,7 +34,8 @@ struct FlockLetters {
 
   /// The long options of `run` whose value may be the next word.
   private static let valued: Set<String> = [
-    "--wait", "--timeout", "--slots", "--limit", "--ttl", "--owner", "--label", "--conflict-exit-code", "--grace",
+    "--wait", "--timeout", "--slots", "--limit", "--ttl", "--owner", "--label", "--slot", "--note", "--at-least",
+    "--conflict-exit-code", "--grace",
     "--url", "--cacert",
   ]
 
