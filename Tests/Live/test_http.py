@@ -228,7 +228,8 @@ class Answers(LiveTest):
         self.assertEqual(self.server.get("/healthz").json, {"status": "ok"})
         version = self.server.get("/version").json
         self.assertEqual((version["name"], version["api"]), ("leasehold", "1"))
-        self.assertEqual(set(version), {"name", "version", "commit", "built", "swift", "libmicrohttpd", "api", "engine"})
+        members = {"name", "version", "commit", "built", "swift", "libmicrohttpd", "api", "engine"}
+        self.assertEqual(set(version), members)
         index = self.server.get("/").json
         self.assertEqual((index["name"], index["version"]), ("leasehold", version["version"]))
         self.assertTrue(index["links"])
