@@ -17,6 +17,9 @@ struct Acquisition {
   var own: OwnService?
   /// Told of each request before it is made.
   var guardian: Guardian?
+  /// When the request was sent first and last, by CLOCK_MONOTONIC; with another key it is another request.
+  private(set) var sent: (first: Int64, last: Int64) = (0, 0)
+  private var sentKey = ""
 
   /// The longest wait that a service allows at once, if it says nothing else.
   private static let waitAtOnce = Duration.seconds(3600)
@@ -118,13 +121,15 @@ struct Acquisition {
     return HostClock.monotonic() - since < 10_000_000_000
   }
 
-  private func ask(wait: Duration, idempotencyKey: String) throws(ClientError) -> Grant {
+  private mutating func ask(wait: Duration, idempotencyKey: String) throws(ClientError) -> Grant {
     // Only a request that waits is told that it would wait for itself.
     let wait = options.holding.isEmpty ? wait : max(wait, .milliseconds(1))
     let request = request(wait: wait, idempotencyKey: idempotencyKey)
     // The guardian asks in our place and must not wait; but a waiter's place goes only to a request that waits.
     guardian?.asks(self.request(wait: min(wait, .milliseconds(1)), idempotencyKey: idempotencyKey))
     let connection = LeaseholdConnection(endpoint)
+    sent.last = HostClock.monotonic()
+    if sentKey != idempotencyKey { (sentKey, sent.first) = (idempotencyKey, sent.last) }
     return try WaitWatch.during(connection, isNeeded: wait > .zero, key: keys[0], quiet: isQuiet) {
       _ throws(ClientError) in
       guard let lease = Grant(json: try connection.send(request).checked().json) else {

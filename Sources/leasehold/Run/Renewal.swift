@@ -24,9 +24,13 @@ final class Renewal: Sendable {
   /// Makes it; ``start()`` begins to renew.
   ///
   /// - Parameters:
+  ///   - sent: When the request that got the lease was sent, first and last.
   ///   - own: What is started again when it goes away.
   ///   - moved: Called with each new deadline.
-  init(endpoint: ServiceEndpoint, lease: Grant, own: OwnService?, moved: @escaping @Sendable (Int64) -> Void) {
+  init(
+    endpoint: ServiceEndpoint, lease: Grant, sent: (first: Int64, last: Int64), own: OwnService?,
+    moved: @escaping @Sendable (Int64) -> Void
+  ) {
     var ends: [Int32] = [-1, -1]
     pipe(&ends)
     for end in ends {
@@ -38,7 +42,23 @@ final class Renewal: Sendable {
     self.lease = lease
     self.own = own
     self.moved = moved
-    state = Mutex(State(deadline: Self.firstDeadline(of: lease)))
+    state = Mutex(State(deadline: Self.firstDeadline(of: lease, sent: sent)))
+  }
+
+  /// Renews at once where the answer came so late that less than half of the ttl is certain.
+  ///
+  /// - Throws: ``ClientError`` when the lease is over, or may be.
+  func confirm() throws(ClientError) {
+    guard let deadline, let ttl = lease.ttl?.wholeNanoseconds else { return }
+    let asked = HostClock.monotonic()
+    guard deadline - asked < ttl / 2 else { return }
+    do throws(ClientError) {
+      let renewed = try renew(over: LeaseholdConnection(endpoint))
+      state.withLock { $0.deadline = asked + (renewed.ttl?.wholeNanoseconds ?? ttl) }
+    } catch {
+      if error.problem?.isTemporary != false, deadline > HostClock.monotonic() { return }
+      throw error
+    }
   }
 
   /// Begins to renew, when there is a clock to renew against.
@@ -60,16 +80,14 @@ final class Renewal: Sendable {
     alarm.ring()
   }
 
-  /// The deadline of a grant on our clock, which is the service's on the same host.
-  static func firstDeadline(of lease: Grant) -> Int64? {
-    guard let ttl = lease.ttl else { return nil }
-    let latest = HostClock.monotonic(after: ttl)
-    guard let deadline = lease.deadline, deadline <= latest, deadline > latest - 60_000_000_000 else {
-      // Another host's clock, or a time namespace.
-      let left = lease.json["expires_in_ms"].int.map { Duration.milliseconds($0) }
-      return HostClock.monotonic(after: min(left ?? ttl, ttl))
-    }
-    return deadline
+  /// The deadline of a grant on our clock: never later than the service's, however late its answer came.
+  static func firstDeadline(of lease: Grant, sent: (first: Int64, last: Int64)) -> Int64? {
+    guard let ttl = lease.ttl?.wholeNanoseconds else { return nil }
+    // Milliseconds may have been rounded up.
+    let waited = max(0, (lease.json["waited_ms"].int ?? 0) - 1) * 1_000_000
+    let left = min((lease.json["expires_in_ms"].int ?? 0) * 1_000_000, ttl)
+    // The service granted it no sooner than so long after the first sending, and told what was left after the last.
+    return max(sent.first + waited + ttl, sent.last + left)
   }
 
   private func keepRenewing() {

@@ -146,12 +146,13 @@ struct RunCommand: ParsableCommand {
     }
     guardian.holds(lease)
     let grace = try wantedGrace(lease)
-    let renewal = Renewal(endpoint: endpoint, lease: lease, own: acquisition.own) {
+    let renewal = Renewal(endpoint: endpoint, lease: lease, sent: acquisition.sent, own: acquisition.own) {
       guardian.move(to: Supervisor.guardTime(deadline: $0, grace: grace))
     }
     let supervisor = Supervisor(command: command, renewal: renewal, guardian: guardian, grace: grace)
-    if let deadline = renewal.deadline { guardian.move(to: Supervisor.guardTime(deadline: deadline, grace: grace)) }
     do {
+      try renewal.confirm()
+      if let deadline = renewal.deadline { guardian.move(to: Supervisor.guardTime(deadline: deadline, grace: grace)) }
       try supervisor.start(environment: environment(lease, endpoint))
     } catch {
       renewal.stop()
