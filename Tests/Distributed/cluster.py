@@ -9,10 +9,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import rig
 
@@ -36,6 +36,7 @@ def call(port, method, path, headers=None, timeout=40, host="127.0.0.1", body=No
 class Cluster:
     def __init__(self, program):
         self.program, self.folder, self.processes = program, tempfile.mkdtemp(prefix="lh-etcd-"), {}
+        self.wanted = set()
         self.hosts = [rig.Host(number) for number in (1, 2, 3)]
         for number in range(3):
             self.start(number)
@@ -51,8 +52,17 @@ class Cluster:
                    "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
                    "--initial-advertise-peer-urls", peer, "--initial-cluster", peers, "--logger", "zap",
                    "--log-level", "fatal"]
-        self.processes[number] = subprocess.Popen(
-            self.hosts[number].inside(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(f"{self.folder}/m{number}.log", "w", encoding="utf-8") as log:
+            self.processes[number] = subprocess.Popen(self.hosts[number].inside(command), stdout=log, stderr=log)
+        self.wanted.add(number)
+
+    def keep(self):
+        """Starts members again that have ended by themselves."""
+        for number in self.wanted:
+            if self.processes[number].poll() is not None:
+                with open(f"{self.folder}/m{number}.log", encoding="utf-8") as log:
+                    print(f"member {number} ended, and is started again: {log.read()[-300:]}", flush=True)
+                self.start(number)
 
     def ask(self, number, path, body):
         return call(2379, "POST", path, timeout=2, host=self.hosts[number].address, body=body)[1]
@@ -62,6 +72,7 @@ class Cluster:
 
     def leader(self):
         def found():
+            self.keep()
             for number in range(3):
                 try:
                     status = self.status(number)
@@ -80,6 +91,7 @@ class Cluster:
         return [base64.b64decode(entry["key"]).decode() for entry in found.get("kvs", [])]
 
     def kill(self, number):
+        self.wanted.discard(number)
         self.processes[number].kill()
         self.processes[number].wait()
 
@@ -107,10 +119,17 @@ class Services:
 
     def start(self, number):
         urls = ",".join(self.urls[number:] + self.urls[:number])
-        self.processes[number] = subprocess.Popen(
-            [rig.PROGRAM, "serve", "--port", str(self.ports[number]), "--engine", "etcd:" + urls,
-             "--log-level", "critical"])
-        rig.eventually(lambda: self.answers(number), "the service answers", 30)
+        command = [rig.PROGRAM, "serve", "--port", str(self.ports[number]), "--engine", "etcd:" + urls,
+                   "--log-level", "critical"]
+        self.processes[number] = subprocess.Popen(command)
+
+        def answers():
+            # It ends where etcd does not answer yet; what runs it starts it again.
+            if self.processes[number].poll() is not None:
+                self.processes[number] = subprocess.Popen(command)
+            return self.answers(number)
+
+        rig.eventually(answers, "the service answers", 60)
 
     def answers(self, number):
         try:
@@ -141,7 +160,13 @@ class Wires:
             [sys.executable, WIRE, url.rpartition(":")[2], host.address, str(seed + k)],
             stdin=subprocess.PIPE, text=True)
             for k, (url, host) in enumerate(zip(self.urls, cluster.hosts))]
-        time.sleep(0.3)
+        for url in self.urls:
+            rig.eventually(lambda url=url: self.listens(int(url.rpartition(":")[2])), "the wire listens", 60)
+
+    @staticmethod
+    def listens(port):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
 
     def say(self, fault):
         for process in self.processes:

@@ -37,7 +37,9 @@ class Clients:
         self.what, self.seed, self.guard = what, seed, threading.Lock()
         self.held, self.queued, self.statuses, self.dead = [], [], {}, []
         self.stop, self.wait = time.monotonic() + seconds, min(10, int(seconds))
+        self.finished = []
         self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(9)]
+        self.threads.append(threading.Thread(target=self.probe))
         for thread in self.threads:
             thread.start()
 
@@ -78,6 +80,17 @@ class Clients:
                 self.hold(dice, lock, count, port, lease, sent, forgets, attempt == 0 and status == 201)
             if number % 2:
                 port = dice.choice(Services.ports)
+
+    def probe(self):
+        """Takes locks that nobody else wants, one after the other: how long is nothing to be had?"""
+        number = 0
+        while time.monotonic() < self.stop:
+            number += 1
+            for port in Services.ports:
+                status, lease = self.ask(port, "POST", f"/locks/p-{self.what}-{number}/acquire?ttl=4s")
+                if status == 201 and self.ask(port, "DELETE", f"/leases/{lease['lease']}")[0] == 200:
+                    self.finished.append(time.monotonic())
+            time.sleep(0.02)
 
     def hold(self, dice, lock, count, port, lease, sent, forgets, is_first):
         begun, waited = time.monotonic(), 0 if lease.get("replayed") else lease["waited_ms"]
@@ -122,9 +135,11 @@ class Clients:
     def told(self):
         return json.dumps(self.statuses, sort_keys=True)
 
-    def longest_gap(self):
-        begins = sorted(held.begun for held in self.held if held.lock != "x")
-        return max([b - a for a, b in zip(begins, begins[1:])], default=0)
+    def longest_gaps(self):
+        """Seconds without a cycle of a lock of one's own, and without a grant of the shared ones."""
+        shared = sorted(held.begun for held in self.held if held.lock != "x")
+        own, of_all = (max([b - a for a, b in zip(times, times[1:])], default=0) for times in (self.finished, shared))
+        return f"longest gap {own:.2f} s, of shared locks {of_all:.2f} s"
 
 
 class Faults:
@@ -183,7 +198,7 @@ def run(etcd, faults, seconds, seed):
                     clients.join()
                     found = clients.violations()
                     wrong += found
-                    print(f"{what}: {len(clients.held)} grants, longest gap {clients.longest_gap():.2f} s, "
+                    print(f"{what}: {len(clients.held)} grants, {clients.longest_gaps()}, "
                           f"{len(found)} violations, answers {clients.told()}", flush=True)
                     for violation in found[:5]:
                         print("  " + violation, flush=True)

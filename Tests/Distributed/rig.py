@@ -5,6 +5,7 @@ every host. Tests that need them are skipped where the machine has no such names
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ import namespace  # noqa: E402
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 COMMANDS = "/run/commands"
 ADDRESS = "10.77.0.{}"
+# What a test started is ended by its cleanups, also when the test is told to end.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 _why_not = None  # why there are no hosts here; "" when there are
 
 

@@ -17,7 +17,14 @@ import sys
 PORT, MEMBER, SEED = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 dice = random.Random(SEED)
 now = {"fault": "none", "revision": 0}
-late = set()  # asyncio itself forgets tasks that nobody has
+tasks = set()  # asyncio itself forgets tasks that nobody has
+
+
+def begin(work):
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
 
 
 async def message(reader):
@@ -119,9 +126,7 @@ async def pass_on(first, path, body, member, writer):
     if fault == "answers-dropped" and path == "/v3/kv/txn":
         chance = dice.random()
         if chance < 0.04:
-            task = asyncio.get_running_loop().create_task(later(first, body, dice.uniform(0.1, 6)))
-            late.add(task)
-            task.add_done_callback(late.discard)
+            begin(later(first, body, dice.uniform(0.1, 6)))
             await asyncio.sleep(dice.choice([0, 2]))
             return False
         if chance < 0.12:
@@ -135,8 +140,15 @@ async def pass_on(first, path, body, member, writer):
     return True
 
 
-async def watch(first, body, member, writer):
+async def end_with(reader, member):
+    """Ends a watch at the member when its caller has hung up."""
+    await reader.read()
+    member.close()
+
+
+async def watch(first, body, member, reader, writer):
     head, _, _ = await member.send(first, body)
+    begin(end_with(reader, member))
     writer.write(head)
     while chunk := await member.reader.read(65536):
         # What was not told is never told: from here on this watch is silent.
@@ -153,7 +165,7 @@ async def serve(reader, writer):
             _, first, fields = await message(reader)
             body, path = await whole(reader, fields), first.split()[1]
             if path == "/v3/watch":
-                await watch(first, body, member, writer)
+                await watch(first, body, member, reader, writer)
                 return
             if not await pass_on(first, path, body, member, writer):
                 return
@@ -166,7 +178,7 @@ async def serve(reader, writer):
 
 
 async def listen():
-    server = await asyncio.start_server(serve, "127.0.0.1", PORT, limit=64 << 20)
+    server = await asyncio.start_server(lambda *ends: begin(serve(*ends)), "127.0.0.1", PORT, limit=64 << 20)
     told = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(told), sys.stdin)
     while line := await told.readline():
