@@ -8,6 +8,7 @@
 #   make browser      Tests/Browser: the dashboard, and pages of others, in a real Chromium (debug build)
 #   make cli          Tests/Cli: the commands, as a shell runs them (debug build)
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
+#   make distributed  Tests/Distributed: several hosts, by one service or by etcd (debug build)
 #   make fuzz         Tests/Fuzz for ten minutes (debug build)
 #   make contract     Tests/Contract: the running service against openapi.yaml (debug build)
 #   make contract-full     the same, until each operation was asked 400 times in each way
@@ -49,7 +50,7 @@ export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
 .PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb release release-again release-test image
-.PHONY: project conformance containers man pictures reference clean
+.PHONY: project conformance distributed containers man pictures reference clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
@@ -86,7 +87,7 @@ clients conformance:
 	@Tools/need build test clients
 	@python3 Tests/run.py $@
 
-lint cli fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
+distributed lint cli fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

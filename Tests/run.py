@@ -145,6 +145,9 @@ GROUPS = {
     "live": [("live", python("-m", "unittest", "discover", "-v", "-s", "Tests/Live"), unittests, DEBUG)],
     "cli": [("cli", python("-m", "unittest", "discover", "-v", "-s", "Tests/Cli"), unittests, DEBUG)],
     "interop": scenarios(),
+    "distributed": [
+        ("more than one host", python("-m", "unittest", "discover", "-v", "-s", "Tests/Distributed"), unittests, DEBUG),
+    ],
     "fuzz-short": [("fuzz", fuzz(5), one, None)],
     "fuzz": [("fuzz", fuzz(600), one, None)],
     "browser": [("browser", python("-m", "unittest", "discover", "-v", "-s", "Tests/Browser"), unittests, DEBUG)],
@@ -198,12 +201,12 @@ GROUPS = {
         ("log stall", robustness("log_stall", "--seconds", "60"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "contract", "clients-generated",
-       "clients", "examples", "release", "hardening", "footprint", "robustness"]
+ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "distributed", "contract",
+       "clients-generated", "clients", "examples", "release", "hardening", "footprint", "robustness"]
 # What a group needs before it.
 BUILDS = {group: ["debug"] for group in (
-    "unit", "live", "cli", "browser", "interop", "fuzz", "fuzz-short", "contract", "contract-full", "clients-generated",
-    "clients", "conformance", "examples",
+    "unit", "live", "cli", "browser", "interop", "distributed", "fuzz", "fuzz-short", "contract", "contract-full",
+    "clients-generated", "clients", "conformance", "examples",
 )} | {
     "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
     "soak": ["release"], "upgrade": ["release"],
