@@ -45,11 +45,11 @@ class Connection:
 class Bare:
     """The transactions of a cycle, sent to a member."""
 
-    def __init__(self, host):
+    def __init__(self, host, lock):
         self.member, self.count = Connection(host, 2379), 0
         self.lease = self.ask("/v3/lease/grant", {"TTL": "3600"})["ID"]
-        self.lock = host
-        made = self.ask("/v3/kv/put", {"key": coded(f"bare/c/{host}"), "value": coded("rw")})
+        self.lock = lock
+        made = self.ask("/v3/kv/put", {"key": coded(f"bare/c/{lock}"), "value": coded("rw")})
         self.seen = made["header"]["revision"]
 
     def ask(self, path, body):
@@ -125,18 +125,25 @@ def processor_seconds(services):
     return total
 
 
-def one_client(number, seconds, counts):
-    service, stop, done = Connection("127.0.0.1", Services.ports[number % 3]), time.monotonic() + seconds, 0
+def one_client(number, bare, seconds, counts):
+    if bare:
+        client = Bare(bare[number % 3], f"many-{os.getpid()}")
+    else:
+        service = Connection("127.0.0.1", Services.ports[number % 3])
+    stop, done = time.monotonic() + seconds, 0
     while time.monotonic() < stop:
-        cycle(service, f"many-{number}")
+        if bare:
+            client.cycle()
+        else:
+            cycle(service, f"many-{number}")
         done += 1
     counts.put(done)
 
 
-def many(seconds):
-    """Cycles a second of so many clients, each with a lock of its own."""
+def many(bare, seconds):
+    """Cycles of so many clients, each with a lock of its own, and their seconds; bare ones at these members."""
     counts = multiprocessing.Queue()
-    clients = [multiprocessing.Process(target=one_client, args=(n, seconds, counts)) for n in range(CLIENTS)]
+    clients = [multiprocessing.Process(target=one_client, args=(n, bare, seconds, counts)) for n in range(CLIENTS)]
     begun = time.monotonic()
     for client in clients:
         client.start()
@@ -158,8 +165,9 @@ def ratio(times, bare):
 
 def measure(members, services, words):
     connections = [Connection("127.0.0.1", port) for port in Services.ports]
-    served, bare, one, renewed, handed = [], [], [], [], []
-    bares = [Bare(host.address) for host in members.hosts]
+    served, both_bare, one, renewed, handed = [], [], [], [], []
+    hosts = [host.address for host in members.hosts]
+    bares = [Bare(host, host) for host in hosts]
     leases = [connection.post(f"/locks/renewed-{k}/acquire?ttl=60s")[1]["lease"]
               for k, connection in enumerate(connections)]
     used = 0
@@ -167,20 +175,27 @@ def measure(members, services, words):
         k = turn % 3
         for _ in range(10):
             both, second = bares[k].cycle()
-            bare.append(both)
+            both_bare.append(both)
             one.append(second)
         before = processor_seconds(services)
         served += [cycle(connections[k], f"alone-{k}") for _ in range(10)]
         used += processor_seconds(services) - before
         renewed.append(renewal(connections[k], leases[k]))
         handed.append(hand_over(connections[k], connections[(k + 1) % 3]))
-    print(f"| acquire and release | {milliseconds(served)} | {milliseconds(bare)} | {ratio(served, bare)} |")
+    print(f"| acquire and release | {milliseconds(served)} | {milliseconds(both_bare)} | {ratio(served, both_bare)} |")
     print(f"| renewal | {milliseconds(renewed)} | {milliseconds(one)} | {ratio(renewed, one)} |")
     print(f"| hand-over to another service | {milliseconds(handed)} | {milliseconds(one)} | {ratio(handed, one)} |")
-    before = processor_seconds(services)
-    done, taken = many(words.seconds)
-    many_used = processor_seconds(services) - before
-    print(f"{CLIENTS} clients: {done / taken:.0f} cycles/s")
+    sums = [[0, 0], [0, 0]]
+    many_used = 0
+    for bare in (hosts, None, hosts, None):
+        before = processor_seconds(services)
+        done, taken = many(bare, words.seconds / 2)
+        many_used += 0 if bare else processor_seconds(services) - before
+        sums[0 if bare else 1][0] += done
+        sums[0 if bare else 1][1] += taken
+    (without, seconds), (done, taken) = sums
+    print(f"| cycles a second, {CLIENTS} clients | {done / taken:.0f} | {without / seconds:.0f} | "
+          f"{done / taken / (without / seconds):.2f} |\n")
     print(f"processor of the services a cycle: {used / len(served) * 1000:.2f} ms with one client, "
           f"{many_used / done * 1000:.2f} ms with {CLIENTS}")
 
