@@ -66,7 +66,7 @@ STATE = {
     "too-many-native-handles",
 }
 RANGES = {"out-of-range"}
-REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", "want", "leases", "ID")
+REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", "want", "leases", "ID", "note")
 LEASE_ID = re.compile(r"[0-9a-f]{32}\Z")
 DURATION = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?(ms|s|m|h)?\Z")
 SCALARS = (str, int, float)  # what is sent of a query or form; an empty list or null is not
@@ -299,6 +299,8 @@ def may_be_invalid(problem, given, case):
             or parameter in ("cursor", "If-Match", "If-None-Match", "since")
             or (parameter in BINDING and (BINDING & set(given) or "want" in problem))
             or (parameter == "values" and "nsems" in given)
+            or (parameter == "resize" and ":" in str(case.path_parameters.get("key")))  # natives set theirs
+            or (parameter in ("slot", "slots") and "each name once" in problem["detail"])  # with commas, in a query
             or (parameter == "key" and "Idempotency-Key" in problem["detail"] and case.path == "/leases")
             or (parameter in ("ttl", "owner") and "ops" in given and "undo" not in str(given["ops"]))
             or (parameter in DURATIONS and "e" in str(given.get(parameter)))

@@ -61,8 +61,8 @@ class Resize(LiveTest):
             self.assertProblem(put(key, limit=2, resize="true"), 400, "invalid-parameter", parameter="limit")
         for key in ("php:77", "path:%2Ftmp%2Fnothing"):
             answer = put(key, limit=2, resize="true")
-            self.assertProblem(answer, 501, "not-supported", parameter="resize")
-            self.assertIn(answer["instead"], answer["detail"])
+            self.assertProblem(answer, 400, "invalid-parameter", parameter="resize")
+            self.assertIn("shared with native programs", answer["detail"])
 
     def test_it_is_an_event(self):
         body = {"Content-Type": "application/json"}

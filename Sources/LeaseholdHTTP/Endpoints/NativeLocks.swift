@@ -59,10 +59,10 @@ extension Locks {
       case .apache, .sharelite, nil: "It has no limit: one writes, or many read"
       }
     return LeaseholdError(
-      .notSupported,
+      .invalidParameter,
       "Lock '\(key)' is shared with native programs, and its set has no place to tell a change of the limit from what "
         + "they take and give. \(instead).",
-      facts: [("parameter", .text("resize")), ("instead", .text(instead))])
+      facts: [("parameter", .text("resize")), ("value", .text("true"))])
   }
 
   /// Where a native name leads, changing nothing.
