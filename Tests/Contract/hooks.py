@@ -70,9 +70,10 @@ REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", 
 LEASE_ID = re.compile(r"[0-9a-f]{32}\Z")
 DURATION = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?(ms|s|m|h)?\Z")
 SCALARS = (str, int, float)  # what is sent of a query or form; an empty list or null is not
-DURATIONS = {"ttl", "wait", "cooldown"}
+DURATIONS = {"ttl", "wait", "cooldown", "hold_at_least"}
 # These go with native names of their own kind; which is the path's, and no schema can say that.
 NATIVE = {"perm", "semaphore_key", "nsems", "project", "sem", "touch", "undo", "limit"}
+NAMED = {"slots", "slot"}
 BINDING = NATIVE | {"count", "mode", "ttl", "bind"}
 
 
@@ -300,7 +301,9 @@ def may_be_invalid(problem, given, case):
             or (parameter in BINDING and (BINDING & set(given) or "want" in problem))
             or (parameter == "values" and "nsems" in given)
             or (parameter == "resize" and ":" in str(case.path_parameters.get("key")))  # natives set theirs
-            or (parameter in ("slot", "slots") and "each name once" in problem["detail"])  # with commas, in a query
+            or (parameter == "pinned" and "goes with resize=true" in problem["detail"])
+            or parameter in NAMED  # which names a lock's slots have, and how many may be wanted, no schema says
+            or (parameter in ("mode", "limit", "count") and (NAMED & set(given) or "want" in problem))
             or (parameter == "key" and "Idempotency-Key" in problem["detail"] and case.path == "/leases")
             or (parameter in ("ttl", "owner") and "ops" in given and "undo" not in str(given["ops"]))
             or (parameter in DURATIONS and "e" in str(given.get(parameter)))
