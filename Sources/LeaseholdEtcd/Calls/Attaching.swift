@@ -50,8 +50,9 @@ extension EtcdLockService {
       return (calls, found)
     }
     var outcome = CancelOutcome()
+    // A place in a queue is seen before the call that waits there says that it is its own: it is counted once.
+    var places = 0
     for call in calls {
-      outcome.waiters += 1
       let isOurs = state.withLock { $0.calls[call.number] != nil }
       withdraw(.waiter(call.number), at: now)
       if isOurs { call.client.refused(.canceled()) }
@@ -62,12 +63,13 @@ extension EtcdLockService {
       else { continue }
       do throws(LeaseholdError) {
         try end(lease, .released)
-        if lease.first.value.isWaiting { outcome.waiters += 1 } else { outcome.leases.append(lease.first.value.ref) }
+        if lease.first.value.isWaiting { places += 1 } else { outcome.leases.append(lease.first.value.ref) }
       } catch {
         // It ended by itself meanwhile.
         guard error.isOver else { throw error }
       }
     }
+    outcome.waiters = max(calls.count, places)
     return outcome
   }
 }
