@@ -33,7 +33,7 @@ class Slots(LiveTest):
         waiter = self.server.acquire_later(self.key(), slots=GPUS, slot="gpu0")
         answer = self.server.acquire(self.key(), slots=GPUS, slot="gpu0")
         self.assertProblem(answer, 423, "locked", available=2)
-        self.assertIn("no free slot of those", answer["detail"])
+        self.assertIn("free slots, but none that you ask for", answer["detail"])
         self.assertEqual(self.take()["slot"], "gpu1")
         self.granted(self.server.release(first), 200)
         self.assertEqual(self.granted(waiter.answer())["slot"], "gpu0")

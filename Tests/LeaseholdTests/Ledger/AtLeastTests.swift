@@ -44,7 +44,7 @@ import Testing
     take()
     _ = try release("ann")
     #expect(scene.acquire("bob") == .locked)
-    #expect(scene.refusals["bob"]?.detail.contains("kept as its last lease") == true)
+    #expect(scene.refusals["bob"]?.detail.contains("is kept, though its last lease is over") == true)
   }
 
   @Test func aSecondReleaseSaysTheSameAndAnEarlyOneEndsIt() throws {

@@ -63,7 +63,7 @@ import Testing
     let scene = Scene()
     ask(scene, "ann")
     #expect(ask(scene, "bob", ["gpu0"]) == .locked)
-    #expect(scene.refusals["bob"]?.detail.contains("free slot of those") == true)
+    #expect(scene.refusals["bob"]?.detail.contains("free slots, but none that you ask for") == true)
     queue(scene, "bob", ["gpu0"])
     ask(scene, "cat")
     #expect(slots(scene, "cat") == ["gpu1"], "what waits for a certain slot stops nobody who takes another")

@@ -13,11 +13,11 @@ extension Ledger {
     }
     if lock.isPaused { return "is paused (limit=0): nothing is granted until an operator gives it another limit" }
     if lock.slots != nil, shown.available ?? 0 > 0 {
-      return "has no free slot of those that you ask for, or they are kept for who waits ('holders' have 'slots')"
+      return "has free slots, but none that you ask for: they are held ('holders' tell by whom) or kept for a waiter"
     }
     if shown.holderCount > 0 { return "is held" }
     if shown.coolingCount > 0, lock.holders.contains(where: { $0.past?.isKept == true }) {
-      return "is held by nobody, but kept as its last lease was to hold it so long at least ('holders' say until when)"
+      return "is kept, though its last lease is over: that asked for a time at least ('holders' say until when)"
     }
     if shown.coolingCount > 0 {
       return "is held by nobody, but cools down after its last lease ('holders' say until when)"
