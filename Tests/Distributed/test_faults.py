@@ -8,8 +8,7 @@ import faults
 import rig
 from cluster import ETCD
 
-# An old read can still make a service say of a lease that it knows no such: faults.py reads-old shows it.
-WANTED = [what for what in faults.FAULTS if what not in ("none", "leader-stop", "reads-old")]
+WANTED = [what for what in faults.FAULTS if what not in ("none", "leader-stop")]
 SECONDS = float(os.environ.get("LEASEHOLD_SECONDS", "4"))
 
 

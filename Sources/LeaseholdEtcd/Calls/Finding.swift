@@ -1,3 +1,4 @@
+internal import EtcdGateway
 internal import Leasehold
 internal import LeaseholdHost
 internal import LeaseholdQueue
@@ -77,17 +78,41 @@ extension EtcdLockService {
   }
 
   /// Asks etcd for a lease that this server has not seen.
+  ///
+  /// A read may be old, so no read says that it is not there: that is asked by a transaction that could write.
   private func search(_ id: LeaseID) throws(LeaseholdError) -> Found {
     let (name, deadline) = (EtcdNames.entry(of: id), Self.deadline())
-    let known = try look([.key(.locks(name)), .key(.end(name))], before: deadline)
-    guard !known.locks.isEmpty else { throw over(id, known.end) }
-    let looks = known.locks.map(QueueLook.queue) + [.key(.end(name)), .key(.inTime(name))]
-    let sight = try look(looks, before: deadline)
-    let entries = sight.queues.compactMap { $0.entry(name) }
-    guard entries.count == known.locks.count, !entries.isEmpty else { throw over(id, sight.end) }
-    var found = Found(entries, upgrade: sight.queues[0].boundUpgrade(name))
-    found.isInTime = sight.isInTime || !entries[0].value.needsMark
-    return found
+    for isCertain in [false, true] {
+      let known = try look([.key(.locks(name)), .key(.end(name))], of: name, isCertain: isCertain, before: deadline)
+      guard !known.locks.isEmpty else {
+        if let end = known.end { throw over(id, end) }
+        continue
+      }
+      let looks = known.locks.map(QueueLook.queue) + [.key(.end(name)), .key(.inTime(name))]
+      let sight = try look(looks, of: name, isCertain: isCertain, before: deadline)
+      let entries = sight.queues.compactMap { $0.entry(name) }
+      guard entries.count == known.locks.count, !entries.isEmpty else {
+        if let end = sight.end { throw over(id, end) }
+        continue
+      }
+      // A place that waits may be a lease by now.
+      guard isCertain || !entries[0].value.isWaiting else { continue }
+      var found = Found(entries, upgrade: sight.queues[0].boundUpgrade(name))
+      found.isInTime = sight.isInTime || !entries[0].value.needsMark
+      return found
+    }
+    throw over(id, nil)
+  }
+
+  private func look(
+    _ looks: [QueueLook], of name: String, isCertain: Bool, before deadline: Int64
+  ) throws(LeaseholdError) -> Sight {
+    guard isCertain else { return try look(looks, before: deadline) }
+    do throws(EtcdFailure) {
+      return try store.lookForCertain(looks, by: .locks(name), before: deadline)
+    } catch {
+      throw .engine(error)
+    }
   }
 
   /// The end of a lease whose time has passed.

@@ -53,6 +53,18 @@ struct QueueStore: Sendable {
     sight(looks, try gateway.commit(EtcdTransaction(if: [], then: looks.flatMap(questions)), before: deadline))
   }
 
+  /// Looks by a transaction that could write `key` and never does: consensus orders it, so no member answers it from an
+  /// old state, and the revision stays.
+  func lookForCertain(_ looks: [QueueLook], by key: QueueKey, before deadline: Int64) throws(EtcdFailure) -> Sight {
+    let never = EtcdTransaction(
+      if: [compare(.created(key, -1))], then: [.delete(one(key))], else: looks.flatMap(questions))
+    do throws(EtcdFailure) {
+      return sight(looks, try gateway.commit(never, before: deadline))
+    } catch .unknown(let reason) {
+      throw .unavailable(reason)
+    }
+  }
+
   /// The revision at which an earlier sending wrote what is seen; `nil` where something else is seen.
   private func trace(
     of transaction: QueueTransaction, in sight: Sight, _ session: Int64, or now: Int64
