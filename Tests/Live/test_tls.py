@@ -23,8 +23,9 @@ class TLS(LiveTest):
         cls.server.start()
 
     def acquire_later(self, key, **parameters):
+        before = self.client.waiting(key)
         pending = Pending(lambda: self.client.acquire(key, wait="20s", timeout=60, **parameters))
-        eventually(lambda: pending.done or self.client.waiting(key) > 0, f"a waiter for {key}")
+        eventually(lambda: pending.done or self.client.waiting(key) > before, f"a waiter for {key}")
         return pending
 
     def raw(self):
