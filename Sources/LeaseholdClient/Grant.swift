@@ -165,8 +165,6 @@ public struct Grant: Sendable, Equatable {
   public let fence: Int64
   /// Time from a renewal to the end; `nil` where only its binding ends it.
   public let ttl: Duration?
-  /// When it ends: nanoseconds of CLOCK_MONOTONIC of the service's host; `nil` where no clock ends it.
-  public let deadline: Int64?
   /// The whole answer.
   public let json: JSON
 
@@ -180,7 +178,6 @@ public struct Grant: Sendable, Equatable {
     let fences = json["locks"].elements.compactMap { $0["fence"].int }
     fence = json["fence"].int ?? fences.max() ?? 0
     ttl = json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil }
-    deadline = json["deadline_monotonic_ns"].int
     self.json = json
   }
 }
