@@ -213,7 +213,7 @@ BUILDS = {group: ["debug"] for group in (
 }
 # Real programs and browsers beside clocks: a machine that stalls for a second fails one of two thousand. A step of
 # these is repeated once, and said to be unsteady when it passes then. What looks for races is never repeated.
-REPEATED = {"live", "cli", "browser", "interop", "clients"}
+REPEATED = {"live", "cli", "browser", "interop", "distributed", "clients"}
 STEP_SECONDS = {"soak": 3600, "mutants": 3600, "sweep": 3600, "contract-full": 4 * 3600}
 
 
