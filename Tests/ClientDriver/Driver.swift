@@ -28,7 +28,10 @@ import LeaseholdClient
     switch verb {
     case "hello":
       let keeps = ["process", "stream", "renewal"].map { JSON.string($0) }
-      return [JSON.Member("client", .string("swift")), JSON.Member("keeps", .array(keeps))]
+      return [
+        JSON.Member("client", .string("swift")), JSON.Member("keeps", .array(keeps)),
+        JSON.Member("wall", .number("\(time(nil))")),
+      ]
     case "acquire":
       let lease = try await acquire(command)
       leases[name] = lease

@@ -1,151 +1,19 @@
-"""The drivers of the languages, and the faults that each goes through; run.py says what they are for."""
+"""The faults that the library of each language goes through; run.py says what they are for."""
 
-import json
 import os
-import select
+import shutil
 import signal
+import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, "Tests", "Live"))
+from driving import PATIENCE, Failed, Unsupported
+from harness import free_port
 
-from harness import Server  # noqa: E402
-from proxy import Proxy  # noqa: E402
-
-FIRST_ANSWER, PATIENCE = 120, 10
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+TIME_NAMESPACE = ("unshare", "--time", "--monotonic", "86400", "--boottime", "86400")
 WAYS = ("process", "stream", "renewal")
-
-
-class Failed(Exception):
-    """The library did not do what a rule says."""
-
-
-class Unsupported(Exception):
-    """The library has no such thing."""
-
-
-class Driver:
-    """The driver of a language, started for one case."""
-
-    def __init__(self, program, url):
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                                        env={**os.environ, "LEASEHOLD_URL": url})
-        self.text = b""
-        self.send(do="hello")
-        self.hello = self.answer(FIRST_ANSWER)
-
-    def send(self, **command):
-        self.process.stdin.write(json.dumps(command).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def answer(self, timeout):
-        """The next answer, whatever it says."""
-        deadline = time.monotonic() + timeout
-        while b"\n" not in self.text:
-            if not select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise Failed(f"no answer within {timeout:g} s")
-            got = os.read(self.process.stdout.fileno(), 65536)
-            if not got:
-                raise Failed("the driver ended")
-            self.text += got
-        line, _, self.text = self.text.partition(b"\n")
-        answer = json.loads(line)
-        if answer.get("error") == "unsupported":
-            raise Unsupported
-        return answer
-
-    def ask(self, do, patience=0.0, **command):
-        """Does it, and takes no error for an answer."""
-        self.send(do=do, **command)
-        answer = self.answer(patience + PATIENCE)
-        if not answer["ok"]:
-            raise Failed(f"{do}: {answer['error']} {answer.get('code')}: {answer.get('message')}")
-        return answer
-
-    def fails(self, kind, do, patience=0.0, **command):
-        self.send(do=do, **command)
-        answer = self.answer(patience + PATIENCE)
-        if answer["ok"] or answer["error"] != kind:
-            raise Failed(f"{do}: {answer.get('error', 'done')} and not {kind}: {answer.get('message')}")
-        return answer
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.errors):
-            stream.close()
-
-    def said(self):
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace").strip()
-
-
-class Case:
-    """One fault for one library: a daemon of its own, and what is needed to judge."""
-
-    def __init__(self, program, way):
-        self.program, self.way = program, way
-        self.server = Server("--heartbeat", "200ms").start()
-        self.parts = []
-
-    def driver(self, url=None):
-        driver = Driver(self.program, url or f"unix:{self.server.unix}")
-        self.parts.append(driver)
-        if self.way and self.way not in driver.hello["keeps"]:
-            raise Unsupported
-        return driver
-
-    def proxy(self):
-        proxy = Proxy(self.server.unix)
-        self.parts.append(proxy)
-        return proxy
-
-    def options(self, ttl=2.0):
-        return {"keep": self.way, **({"ttl": ttl} if self.way == "renewal" else {})}
-
-    def count(self, name="held"):
-        answer = self.server.over_unix.lock("lock")
-        return answer[name] if answer.status == 200 else 0
-
-    def until(self, condition, what, within):
-        """How long it took."""
-        begun = time.monotonic()
-        while not condition():
-            if time.monotonic() - begun > within:
-                raise Failed(f"not within {within:g} s: {what}")
-            time.sleep(0.005)
-        return time.monotonic() - begun
-
-    def free(self, within):
-        return self.until(lambda: not self.count() and not self.count("waiting"), "the lock is free", within)
-
-    def lost(self, driver, within):
-        """Waits for the signal; how long it took."""
-        begun = time.monotonic()
-        answer = driver.ask("wait_lost", **{"as": "a"}, timeout=within, patience=within)
-        if not answer["lost"]:
-            raise Failed(f"not told within {within:g} s that the lease is lost")
-        return time.monotonic() - begun
-
-    def held(self, driver):
-        answer = driver.ask("state", **{"as": "a"})
-        if not answer["held"]:
-            raise Failed(f"says that it is lost: {answer['reason']}")
-
-    def other(self, **query):
-        """Somebody else has the lock."""
-        return self.server.over_unix.acquire("lock", ttl="60s", **query).json
-
-    def stop(self):
-        for part in self.parts:
-            part.close() if isinstance(part, Proxy) else part.stop()
-        self.server.stop()
 
 
 def seconds(value):
@@ -176,10 +44,9 @@ def answer_lost(case):
         driver = case.driver(proxy.url)
         proxy.plan(down=down, then="close")
         driver.ask("acquire", **{"as": "a"}, key="lock", wait=5, **case.options())
-        if case.count() != 1:
-            raise Failed(f"{case.count()} leases")
+        case.until(lambda: case.count() == 1, "there is one lease", 2)
         driver.ask("release", **{"as": "a"})
-        case.free(1)
+        case.free(2)
     return "one lease"
 
 
@@ -355,6 +222,94 @@ def release_away(case):
     return "free when it is back"
 
 
+def stepped(case):
+    """The clock that can be set goes an hour forward, and then an hour back; then the service is away."""
+    file = os.path.join(case.server.directory, "clock")
+    step_to(file, 0)
+    driver = case.driver(LD_PRELOAD=FAKETIME, FAKETIME_TIMESTAMP_FILE=file, FAKETIME_NO_CACHE="1",
+                         FAKETIME_DONT_FAKE_MONOTONIC="1")
+    driver.ask("acquire", **{"as": "a"}, key="lock", **case.options(1.0))
+    for hours in (1, -1):
+        step_to(file, hours)
+        if abs(driver.ask("hello").get("wall", 0) - time.time() - hours * 3600) > 60:
+            raise Unsupported
+        time.sleep(1.2)
+        case.held(driver)
+    return stays(case, driver)
+
+
+def step_to(file, hours):
+    if not os.path.exists(FAKETIME):
+        raise Unsupported
+    with open(f"{file}.new", "w", encoding="ascii") as text:
+        text.write(f"{hours:+d}h")
+    os.replace(f"{file}.new", file)
+
+
+def other_clocks(case):
+    """The clocks of the holder's time namespace are a day ahead of the service's; then the service is away."""
+    driver = case.driver(within=TIME_NAMESPACE)
+    driver.ask("acquire", **{"as": "a"}, key="lock", **case.options(1.0))
+    time.sleep(1.2)
+    case.held(driver)
+    return stays(case, driver)
+
+
+def stays(case, driver):
+    """The lease is there; one that is renewed is lost at its deadline, and the others can be released."""
+    if case.count() != 1:
+        raise Failed("the service does not have the lease any more")
+    if case.way == "renewal":
+        case.server.kill()
+        took = case.lost(driver, 5)
+        if took > 1.1:
+            raise Failed(f"held {seconds(took)} without a renewal of 1 s")
+        return f"stays; without the service lost after {seconds(took)} of 1 s"
+    if not driver.ask("release", **{"as": "a"})["held"]:
+        raise Failed("the release says that it was lost")
+    case.free(2)
+    return "stays"
+
+
+def on_etcd(case):
+    """The service is one of several hosts: an answer is lost, the service is killed, and an operator ends the lease."""
+    etcd = shutil.which("etcd")
+    if etcd is None or case.way == "process":
+        raise Unsupported
+    urls = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
+    store = subprocess.Popen([etcd, "--data-dir", os.path.join(case.server.directory, "etcd"), "--listen-client-urls",
+                              urls[0], "--advertise-client-urls", urls[0], "--listen-peer-urls", urls[1],
+                              "--initial-advertise-peer-urls", urls[1], "--initial-cluster", f"default={urls[1]}"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    case.server.kill()
+    case.server.arguments += ["--engine", f"etcd:{urls[0]}"]
+    try:
+        case.until(lambda: takes(urls[0]), "etcd takes connections", 20)
+        case.server.start()
+        answer_lost(case)
+        driver = case.driver()
+        ref = driver.ask("acquire", **{"as": "a"}, key="lock", **case.options(4.0))["ref"]
+        if case.way == "renewal":
+            case.server.kill()
+            case.server.start()
+            time.sleep(5)
+        case.held(driver)
+        answer = case.server.over_unix.post(f"/leases/{ref}/break", reason="test")
+        if answer.status != 200:
+            raise Failed(f"the break: {answer.text}")
+        took = case.lost(driver, 5)
+        case.free(5)
+        return f"one lease; broken, told after {seconds(took)}"
+    finally:
+        store.kill()
+        store.wait()
+
+
+def takes(url):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
+
+
 def errors(case):
     """What others have, what one has oneself, and what cannot be."""
     driver = case.driver()
@@ -374,7 +329,8 @@ def errors(case):
 
 
 EVERY = [restarted, away, answer_lost, nobody_answers, broken, holder_killed, both_killed, stopped, silent, canceled,
-         canceled_at_the_grant, waits_through, release_away]
+         canceled_at_the_grant, waits_through, release_away, stepped, other_clocks,
+         on_etcd]
 TITLES = {
     restarted: "daemon killed, and started again", away: "service away for longer than the lease (1 s), or for 3 s",
     answer_lost: "answer to the acquire lost", nobody_answers: "answer to the acquire never comes",
@@ -382,5 +338,7 @@ TITLES = {
     both_killed: "holder and daemon killed", stopped: "process stopped past its deadline",
     silent: "proxy goes silent", canceled: "canceled while it waits", canceled_at_the_grant: "canceled at the grant",
     waits_through: "daemon restarted while it waits", release_away: "released while the daemon is away",
-    errors: "errors",
+    stepped: "clock stepped by an hour, forth and back",
+    other_clocks: "clocks a day ahead of the service's (time namespace)",
+    on_etcd: "service on etcd: answer lost, service restarted, lease broken", errors: "errors",
 }

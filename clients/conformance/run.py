@@ -13,7 +13,7 @@ in order, flushed; what goes to standard error is shown when a case fails. It en
 seconds and may be fractions. Members it does not know are ignored; a command or an option that its library has not is
 answered with the error `unsupported`, which the table shows as a dash.
 
-    {"do":"hello"}              {"ok":true,"client":"python","keeps":["process","stream","renewal"]}
+    {"do":"hello"}              {"ok":true,"client":"python","keeps":["process","stream","renewal"],"wall":1795361589.9}
     {"do":"acquire","as":"a","key":"deploy","wait":10,"keep":"auto"}
                                 {"ok":true,"fence":17,"ref":"9f86d08188","keep":"process"}
     {"do":"state","as":"a"}     {"ok":true,"held":true,"remaining":1.7,"reason":null}
@@ -29,6 +29,7 @@ answered with the error `unsupported`, which the table shows as a dash.
   `shared` (true), `slots` and `count`, `max_hold`, `timeout` (of the client), and `cancel_after`: the program cancels
   the acquire itself after this time (AbortSignal, context, task), the error is then `canceled`. `keep` in the answer
   says how it is kept.
+- `wall` is the program's clock that can be set, in seconds since 1970.
 - `state` asks the library and nobody else: `held` is the opposite of *lost*, `remaining` what is left on its own
   clock (null without a deadline), `reason` why it was lost.
 - `release`: `held` is what the library's release says (rule 29).
@@ -45,7 +46,8 @@ import glob
 import os
 import sys
 
-from faults import EVERY, TITLES, WAYS, Case, Driver, Failed, Unsupported, errors
+from driving import Case, Driver, Failed, Unsupported
+from faults import EVERY, TITLES, WAYS, errors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS = os.path.dirname(HERE)
@@ -55,8 +57,8 @@ HEAD = """# What each client library does, fault by fault
 `LEASEHOLD=.build/release/leasehold clients/conformance/run.py --markdown docs/clients-conformance.md` made this table:
 each library, driven by a small program of its own, went through each fault beside a daemon of its own. A dash is what a
 library does not have, bold is what it did not do. [BEHAVIOUR.md](../clients/BEHAVIOUR.md) has the rules. Heartbeats of
-streams come every 200 ms here, a lease that is renewed has a ttl of 1 or 2 s. Steps of the clock that can be set are
-not among the faults.
+streams come every 200 ms here, a lease that is renewed has a ttl of 1 or 2 s. Steps of the clock are those of
+libfaketime, which reaches programs that ask libc for the time: those of Go ask the kernel, and have a dash.
 
 """
 

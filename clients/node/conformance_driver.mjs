@@ -21,7 +21,7 @@ function clientOf(timeout) {
 }
 
 const commands = {
-  hello: () => ({ client: 'node', keeps: ['process', 'stream', 'renewal'] }),
+  hello: () => ({ client: 'node', keeps: ['process', 'stream', 'renewal'], wall: Date.now() / 1000 }),
 
   async acquire({ as, key, keys, wait, keep, ttl, shared, slots, count, timeout, ...more }) {
     const { max_hold: maxHold, cancel_after: cancel } = more

@@ -65,16 +65,22 @@ final class Driver
         }
     }
 
+    /** A clock that no step of the other one moves, in seconds. */
+    private static function now(): float
+    {
+        return hrtime(true) / 1e9;
+    }
+
     /** What a program does in its loop: nobody else renews for it, or tells the service what it missed. */
     private function look(): void
     {
         array_map(static fn (Client $client): bool => $client->settle(), $this->clients);
         foreach ($this->looks as $name => [$next, $pause]) {
-            if (microtime(true) < $next || !$this->leases[$name]->isHeld()) {
+            if (self::now() < $next || !$this->leases[$name]->isHeld()) {
                 continue;
             }
             try {
-                $this->looks[$name] = [microtime(true) + $pause, $pause];
+                $this->looks[$name] = [self::now() + $pause, $pause];
                 $this->leases[$name]->check();
             } catch (LeaseholdException) {
                 // Its state tells.
@@ -87,7 +93,7 @@ final class Driver
     {
         try {
             return ['ok' => true] + match ($command['do']) {
-                'hello' => ['client' => 'php', 'keeps' => ['process', 'stream', 'renewal']],
+                'hello' => ['client' => 'php', 'keeps' => ['process', 'stream', 'renewal'], 'wall' => microtime(true)],
                 'acquire' => $this->acquire($command),
                 'state' => $this->state($this->leases[$command['as']]),
                 'check' => $this->leases[$command['as']]->check() ?? [],
@@ -131,7 +137,7 @@ final class Driver
         }
         $this->leases[$command['as']] = $lease;
         if ($lease->keep === Keep::Renewal) {
-            $this->looks[$command['as']] = [microtime(true), $command['ttl'] / 3];
+            $this->looks[$command['as']] = [self::now(), $command['ttl'] / 3];
         }
         return ['fence' => $lease->fence, 'ref' => $lease->ref, 'keep' => $lease->keep->value];
     }
@@ -154,8 +160,8 @@ final class Driver
 
     private function waitLost(Lease $lease, float $timeout): array
     {
-        $end = microtime(true) + $timeout;
-        while ($lease->isHeld() && microtime(true) < $end) {
+        $end = self::now() + $timeout;
+        while ($lease->isHeld() && self::now() < $end) {
             try {
                 $lease->check();
                 usleep(20000);
@@ -167,8 +173,8 @@ final class Driver
 
     private function sleep(float $seconds): array
     {
-        $end = microtime(true) + $seconds;
-        while (($left = $end - microtime(true)) > 0) {
+        $end = self::now() + $seconds;
+        while (($left = $end - self::now()) > 0) {
             usleep((int) (min(0.02, $left) * 1e6));
             $this->look();
         }

@@ -19,6 +19,7 @@ KINDS = ((WaitTimeout, "wait-timeout"), (Locked, "locked"), (AlreadyHeld, "alrea
          (LeaseLost, "lease-lost"), (Denied, "denied"), (Unavailable, "unavailable"), (KernelLimit, "kernel-limit"),
          (Invalid, "invalid"), (asyncio.CancelledError, "canceled"), (KeyboardInterrupt, "canceled"))
 OPTIONS = ("wait", "keep", "ttl", "shared", "slots", "count", "max_hold")
+KEEPS = ["process", "stream", "renewal"]
 leases, clients = {}, {}
 
 
@@ -70,7 +71,7 @@ def interrupt(number, frame):
 def on_a_thread():
     signal.signal(signal.SIGALRM, interrupt)
     commands = {
-        "hello": lambda command: {"client": "python", "keeps": ["process", "stream", "renewal"]},
+        "hello": lambda command: {"client": "python", "keeps": KEEPS, "wall": time.time()},
         "acquire": acquire,
         "state": state,
         "check": lambda command: leases[command["as"]].check(),
@@ -103,7 +104,7 @@ async def lost_in_a_task(command):
 
 
 async def hello(command):
-    return {"client": "python, asyncio", "keeps": ["process", "stream", "renewal"]}
+    return {"client": "python, asyncio", "keeps": KEEPS, "wall": time.time()}
 
 
 async def state_in_a_task(command):

@@ -133,7 +133,8 @@ func (c *command) run() (object, error) {
 	}
 	switch c.Do {
 	case "hello":
-		return object{"client": "go", "keeps": []string{"process", "stream", "renewal"}}, nil
+		wall := float64(time.Now().UnixNano()) / 1e9
+		return object{"client": "go", "keeps": []string{"process", "stream", "renewal"}, "wall": wall}, nil
 	case "acquire":
 		return c.acquire()
 	case "state":
