@@ -16,7 +16,7 @@ struct LeaseholdCommand: ParsableCommand {
           HoldCommand.self, LocksCommand.self, LeasesCommand.self, BreakCommand.self, ResizeCommand.self,
           TopCommand.self,
         ]),
-      CommandGroup(name: "System V", subcommands: [SemCommand.self, ShmCommand.self]),
+      CommandGroup(name: "System V", subcommands: families),
       CommandGroup(
         name: "Service",
         subcommands: [ServeCommand.self, TokenCommand.self, ReadyCommand.self, LiveCommand.self, DoctorCommand.self]),
@@ -24,6 +24,9 @@ struct LeaseholdCommand: ParsableCommand {
 }
 
 extension LeaseholdCommand {
+  /// The commands that have commands of their own.
+  private static var families: [any ParsableCommand.Type] { [SemCommand.self, ShmCommand.self] }
+
   /// The arguments with `--url` and `--cacert` behind the command, where the parser wants them, instead of before it.
   static func ordered(_ arguments: [String]) throws(Failure) -> [String] {
     var rest = arguments[...]
@@ -37,17 +40,19 @@ extension LeaseholdCommand {
     guard let name = rest.first else {
       throw Failure("no command stands behind \(flag); `leasehold --help` lists them", .usage)
     }
-    let isGroup = all.contains { $0.configuration.commandName == name && !$0.configuration.subcommands.isEmpty }
-    let path = isGroup && !(rest.dropFirst().first ?? "-").hasPrefix("-") ? 2 : 1
+    let isFamily = families.contains { $0.configuration.commandName == name }
+    let path = isFamily && !(rest.dropFirst().first ?? "-").hasPrefix("-") ? 2 : 1
     return rest.prefix(path) + moved + rest.dropFirst(path)
   }
 
   /// Parses the arguments.
   ///
-  /// The parser looks at all it is given several times, which is most of what a short command takes. So a command whose
-  /// configuration names this program is asked alone first. The whole tree reads what that one does not take, and
-  /// says why.
+  /// The commands that scripts call often are read without the parser where that is possible. Of the others, one whose
+  /// configuration names this program is asked alone first: the parser looks at all it is given several times. The
+  /// whole tree reads what that one does not take, and says why.
   static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    if let command = quick(arguments) { return command }
+    if let unknown = unknownCommand(arguments) { throw unknown }
     if let name = arguments.first,
       let type = all.first(where: {
         $0.configuration._superCommandName != nil && $0.configuration.commandName == name
@@ -57,6 +62,19 @@ extension LeaseholdCommand {
       return command
     }
     return try parseAsRoot(arguments)
+  }
+
+  /// The command that is read without the parser; `nil` where that is asked.
+  static func quick(_ arguments: [String]) -> (any ParsableCommand)? {
+    let words = arguments.dropFirst()
+    return switch arguments.first {
+    case "run": RunCommand(quickly: words)
+    case "acquire": AcquireCommand(quickly: words)
+    case "release": ReleaseCommand(quickly: words)
+    case "renew": RenewCommand(quickly: words)
+    case "ready": ReadyCommand(quickly: words)
+    default: nil
+    }
   }
 
   private static var all: [any ParsableCommand.Type] {

@@ -8,7 +8,6 @@ enum Main {
     ProcessStart.prepare()
     do {
       let arguments = try LeaseholdCommand.ordered(Array(CommandLine.arguments.dropFirst()))
-      if let unknown = LeaseholdCommand.unknownCommand(arguments) { throw unknown }
       var command = try LeaseholdCommand.parsed(try RunCommand.marked(arguments))
       try command.run()
     } catch {

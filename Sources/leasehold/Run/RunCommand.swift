@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
   @Option(
     name: [.customShort("E"), .customLong("conflict-exit-code")],
     help: ArgumentHelp("The status when others hold the lock (default: 75).", valueName: "status"))
-  var conflictStatus: Int32?
+  var conflictStatus: Int?
 
   @Option(help: ArgumentHelp("From TERM to KILL (default: 5s, at most a third of the ttl).", valueName: "time"))
   var grace: String?
@@ -64,7 +64,7 @@ struct RunCommand: ParsableCommand {
   @Option(name: .customLong(RunCommand.commandMark), help: .hidden)
   var commandPlace: String?
 
-  private static let commandMark = "command-at"
+  static let commandMark = "command-at"
 
   /// The arguments after the program's name, for the parser: flock's letters spelled out, and of `run`, the command
   /// gives way to its place.
@@ -88,7 +88,7 @@ struct RunCommand: ParsableCommand {
     guard let command = commandPlace.flatMap(CommandPlace.init).flatMap(CommandWords.init) else {
       throw ValidationError("no command")
     }
-    let busy = conflictStatus ?? ExitStatus.temporaryFailure.rawValue
+    let busy = conflictStatus.map { Int32($0) } ?? ExitStatus.temporaryFailure.rawValue
     let endpoint = try failing { try service.endpoint(mayStart: !lock.noStart) }
     if exec {
       try failing(busy: busy, isQuiet: lock.quiet) { try replace(command, endpoint) }
