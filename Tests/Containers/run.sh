@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the container tests: Tests/Containers/run.sh [deb] [image] [pod] [compose] [systemd]; without words all of them.
+# Runs the container tests: Tests/Containers/run.sh [SUITE...]: deb, image, pod, compose, etcd, systemd; or all of them.
 #
 # Root only. What cannot run here is skipped, and the last lines say what ran, what did not, and why. The status is 1
 # when something failed; a run that skipped everything is no failure.
@@ -25,7 +25,7 @@ obstacle() { # SUITE
     echo "only root may run containers as this test does"
   elif ! Tools/need build containers >"$cache/need.log" 2>&1; then
     echo "it needs what is named here: $(tail -n 1 "$cache/need.log")"
-  elif [[ $1 =~ pod|compose ]] && ! podman image exists "$image"; then
+  elif [[ $1 =~ pod|compose|etcd ]] && ! podman image exists "$image"; then
     echo "there is no image $image; the suite 'image' builds it"
   elif [ "$1" = systemd ] && [ -z "${PACKAGE:-}" ] && ! compgen -G ".build/deb/leasehold_*.deb" >/dev/null; then
     echo "there is no Debian package; the suite 'deb' builds it"
@@ -42,10 +42,10 @@ suite() { # SUITE
 }
 
 words=("$@")
-[ $# -gt 0 ] || words=(deb image pod compose systemd)
+[ $# -gt 0 ] || words=(deb image pod compose etcd systemd)
 for word in "${words[@]}"; do
   [[ $word = deb || -x Tests/Containers/$word.sh ]] || {
-    echo "run.sh: there is no suite '$word'; there are: deb image pod compose systemd" >&2
+    echo "run.sh: there is no suite '$word'; there are: deb image pod compose etcd systemd" >&2
     exit 64
   }
 done

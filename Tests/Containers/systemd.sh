@@ -11,7 +11,7 @@ package=${PACKAGE:-.build/deb/leasehold_$(Tools/version deb)_$(dpkg --print-arch
 [ -f "$package" ] || fail "there is no $package: run make deb first"
 trap 'podman rm -f -t 0 "$name" >/dev/null 2>&1 || true' EXIT
 
-stand_in systemd:bookworm "$debian_path" --include=systemd,systemd-sysv,dbus,curl,libmicrohttpd12,libstdc++6
+stand_in systemd:bookworm "$debian_path" --include=systemd,systemd-sysv,dbus,curl,libmicrohttpd12
 # As Debian's own do it, so that the installation starts the service.
 podman run -d --name "$name" --systemd=always --cap-add SYS_ADMIN --security-opt seccomp=unconfined --network none \
   -v "$(realpath "$package"):/leasehold.deb:ro" localhost/systemd:bookworm /sbin/init >/dev/null

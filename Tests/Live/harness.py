@@ -23,7 +23,7 @@ import namespace
 namespace.enter()
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAM = os.environ.get("LEASEHOLD", os.path.join(ROOT, ".build", "debug", "leasehold"))
+PROGRAM = os.path.abspath(os.environ.get("LEASEHOLD", os.path.join(ROOT, ".build", "debug", "leasehold")))
 PATIENCE = 20  # seconds; for what is expected to happen soon, on a machine that may be busy
 if not os.access(PROGRAM, os.X_OK):
     raise SystemExit(f"{PROGRAM} is not there: build it, or say where it is with LEASEHOLD=PATH")
