@@ -40,6 +40,8 @@ public struct EngineTraits: Sendable {
   public var ttlMin = TimeSpan.milliseconds(1)
   /// The time that a lease may go on after its end, later and never earlier; zero for an engine that ends them itself.
   public var expiryPrecision = TimeSpan.zero
+  /// The time in which a lease that was bound to a connection can be bound again after a restart; zero for none.
+  public var recoveryGrace = TimeSpan.zero
   /// The features that it does not have; a request for one gets `not-supported`.
   public var lacks: Set<EngineFeature> = []
 

@@ -8,9 +8,9 @@ public protocol LeaseClient: AnyObject, Sendable {
   func refused(_ error: LeaseholdError)
   /// The deadline of a lease that is followed; `nil` for none.
   func renewed(until deadline: MonotonicInstant?)
-  /// A lease that is followed is over.
-  func ended(_ reason: EndReason, at instant: MonotonicInstant)
-  /// An operator ends a lease that is followed; ``ended(_:at:)`` comes at its end.
+  /// A lease that is followed is over; the note is an operator's, where that is the reason.
+  func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant)
+  /// An operator ends a lease that is followed; ``ended(_:_:at:)`` comes at its end.
   func breaking(at end: MonotonicInstant, _ note: BreakNote)
 }
 

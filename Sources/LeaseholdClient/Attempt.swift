@@ -172,7 +172,7 @@ private struct Failures {
 
 extension LeaseholdClient {
   /// Opens a stream that keeps a lease; its first line is the lease.
-  fileprivate func hold(_ request: Request) async throws(ClientError) -> (Answer, LineStream?) {
+  func hold(_ request: Request) async throws(ClientError) -> (Answer, LineStream?) {
     let (answer, stream) = try await open(request)
     guard let stream else { return (answer, nil) }
     guard let line = try await stream.next(within: timeout) else {

@@ -38,6 +38,14 @@ public final class Lease: Sendable {
     case lost(LeaseLost)
   }
 
+  /// A stream that ended with the service can be opened again in the grace, counted from when it was seen to stand.
+  private struct Stream {
+    var grace = Int64(0)
+    var seen = Int64(0)
+    /// Until when the lease is held although its stream has ended.
+    var suspended = Int64.max
+  }
+
   private struct Status {
     var phase = Phase.held
     /// On the client's clock.
@@ -48,8 +56,12 @@ public final class Lease: Sendable {
     var mayStand = false
     /// True while a task looks at the deadline.
     var isTimed = false
+    var stream = Stream()
     var atEnd: [@Sendable () -> Void] = []
     var reading: Task<Void, Never>?
+
+    /// When it counts as lost at the latest, on the client's clock.
+    var ends: Int64 { min(deadline, stream.suspended) }
   }
 
   init(_ grant: Grant, _ answer: Answer, _ attempt: Attempt, _ stream: LineStream?) {
@@ -69,7 +81,8 @@ public final class Lease: Sendable {
     self.end = end
     status = Mutex(Status(deadline: deadline))
     if let stream {
-      let reading = Task.detached { await self.follow(stream, since: answer.sent) }
+      status.withLock { $0.stream.grace = Self.grace(answer) }
+      let reading = Task.detached { await self.follow(stream) }
       status.withLock { $0.reading = reading }
     } else {
       client.watcher.add(self)
@@ -91,8 +104,8 @@ public final class Lease: Sendable {
   /// The time until the deadline, zero when it is over; `nil` where no clock ends it.
   public var remaining: Duration? {
     guard isHeld else { return .zero }
-    let deadline = status.withLock(\.deadline)
-    return deadline == .max ? nil : .nanoseconds(max(0, deadline - client.endpoint.now()))
+    let ends = status.withLock(\.ends)
+    return ends == .max ? nil : .nanoseconds(max(0, ends - client.endpoint.now()))
   }
 
   /// Waits until it is lost, and says how; `nil` when it was given back, or the task is canceled.
@@ -182,8 +195,9 @@ public final class Lease: Sendable {
   private var phase: Phase {
     let now = client.endpoint.now()
     let overdue = status.withLock { status -> LeaseLost? in
-      guard status.phase == .held, status.deadline <= now else { return nil }
-      return status.breaking ?? LeaseLost(keys, reason: "deadline")
+      guard status.phase == .held, status.ends <= now else { return nil }
+      let reason = status.stream.suspended < status.deadline ? "connection-closed" : "deadline"
+      return status.breaking ?? LeaseLost(keys, reason: reason)
     }
     if let overdue { lose(overdue, mayStand: true) }
     return status.withLock(\.phase)
@@ -245,12 +259,10 @@ extension Lease: CustomStringConvertible {
   public var description: String { "lease \(ref) on \(keys.joined(separator: ", "))" }
 }
 
-// What keeps it: the clock, renewals, and the lines of a stream.
+// What keeps it: the clock and renewals.
 extension Lease {
   private static let pauseFirst = Int64(100_000_000)
   private static let patienceLeast = Int64(250_000_000)
-  /// A held stream has a line every few seconds; before two were seen nobody knows how few.
-  private static let silence = Int64(20_000_000_000)
 
   /// Renews after a third of the ttl, tries again what failed, and notes the deadline (rule 17).
   private func keepTime() async {
@@ -258,9 +270,9 @@ extension Lease {
     var next = keep == .renewal ? third : .max
     var pause = Int64(0)
     while isHeld {
-      let (deadline, isEnding) = status.withLock { ($0.deadline, $0.breaking != nil || $0.deadline >= end) }
+      let (deadline, isEnding) = status.withLock { ($0.ends, $0.breaking != nil || $0.deadline >= end) }
       let instant = isEnding ? deadline : min(next, deadline)
-      await alarm.sleep(until: HostClock.monotonic() + (instant - client.endpoint.now()))
+      await alarm.sleep(until: instant == .max ? .max : HostClock.monotonic() + (instant - client.endpoint.now()))
       guard isHeld, instant < deadline, client.endpoint.now() >= instant, !isBreaking else { continue }
       let patience = min(max(ttl / 6, Self.patienceLeast), deadline - client.endpoint.now())
       let sent = client.endpoint.now()
@@ -286,9 +298,54 @@ extension Lease {
     take(answer, isRenewal: true)
     return answer
   }
+}
 
-  /// Reads the lines of a held stream.
-  private func follow(_ stream: LineStream, since start: Int64) async {
+// What keeps it: the lines of a stream.
+extension Lease {
+  /// A held stream has a line every few seconds; before two were seen nobody knows how few.
+  private static let silence = Int64(20_000_000_000)
+
+  /// The time after a restart in which the service binds a lease to another stream, in nanoseconds; 0 for none.
+  private static func grace(_ answer: Answer) -> Int64 { (answer.json["recovery_grace_ms"].int ?? 0) * 1_000_000 }
+
+  /// Reads the lines of a held stream; one that ends with the service is opened again (rule 14).
+  private func follow(_ first: LineStream) async {
+    var stream: LineStream? = first
+    while let open = stream {
+      guard let reason = await readWatched(open) else { return }
+      let isOver = status.withLock { status in
+        if status.stream.grace == 0 || reason == "silent" { return true }
+        status.stream.suspended = status.stream.seen + status.stream.grace
+        return false
+      }
+      if isOver { return lose(LeaseLost(keys, reason: reason)) }
+      alarm.ring()
+      beginTiming()
+      stream = await openAgain()
+    }
+  }
+
+  /// Reads to the end while looks note when the stream stood; answers with a reason where the service gave none.
+  private func readWatched(_ stream: LineStream) async -> String? {
+    let (grace, start) = status.withLock { status in
+      status.stream.seen = client.endpoint.now()
+      return (status.stream.grace, status.stream.seen)
+    }
+    let looks = Task.detached {
+      var looked = start
+      while grace > 0 {
+        await TaskAlarm().sleep(until: HostClock.monotonic() + grace / 8)
+        if Task.isCancelled { return }
+        // It stood at a look after which the program ran, and did not see its end.
+        self.status.withLock { if $0.stream.suspended == .max { $0.stream.seen = looked } }
+        looked = self.client.endpoint.now()
+      }
+    }
+    defer { looks.cancel() }
+    return await read(stream)
+  }
+
+  private func read(_ stream: LineStream) async -> String? {
     var (last, longest, beats) = (client.endpoint.now(), Int64(0), 0)
     do throws(ClientError) {
       while let line = try await stream.next(within: .nanoseconds(beats < 2 ? Self.silence : 4 * longest)) {
@@ -297,14 +354,44 @@ extension Lease {
         let said = JSON(Array(line.utf8)) ?? .null
         if let left = said["breaking_in_ms"].int, left > 0 { beginBreaking(said, at: now + left * 1_000_000) }
         if said["ended"].string != nil {
-          return lose(LeaseLost(keys, said, breakReason: status.withLock { $0.breaking?.breakReason }))
+          lose(LeaseLost(keys, said, breakReason: status.withLock { $0.breaking?.breakReason }))
+          return nil
         }
       }
-      lose(LeaseLost(keys, reason: "connection-closed"))
     } catch .timedOut {
-      lose(LeaseLost(keys, reason: "silent"))
-    } catch {
-      lose(LeaseLost(keys, reason: "connection-closed"))
+      return "silent"
+    } catch {}
+    return "connection-closed"
+  }
+
+  /// Binds it to another stream before the grace is over; `nil` when it is over.
+  private func openAgain() async -> LineStream? {
+    var pause = Duration.milliseconds(50)
+    while isHeld, !Task.isCancelled {
+      var request = Request("POST", ["leases", id, "hold"])
+      request.timeout = min(client.timeout, remaining ?? client.timeout)
+      if let (answer, stream) = try? await client.hold(request) {
+        if let stream {
+          if resume(answer) { return stream }
+        } else if answer.isGone {
+          take(answer, isRenewal: false)
+        } else if answer.status < 500, answer.status != 429 {
+          lose(LeaseLost(keys, reason: "connection-closed"))
+        }
+      }
+      await TaskAlarm().sleep(until: HostClock.monotonic(after: pause))
+      pause = min(pause * 2, .milliseconds(500))
+    }
+    return nil
+  }
+
+  /// Notes that it lives by another stream, unless it was over before.
+  private func resume(_ answer: Answer) -> Bool {
+    guard isHeld else { return false }
+    return status.withLock { status in
+      guard status.phase == .held else { return false }
+      (status.stream.grace, status.stream.suspended) = (Self.grace(answer), .max)
+      return true
     }
   }
 }

@@ -9,7 +9,7 @@ public enum Keep: String, Sendable {
   case auto
   /// It ends with this process, and outlives a restart of the service.
   case process
-  /// It ends with a connection.
+  /// It ends with a connection; one that ends with a restart of the service is opened again in its grace.
   case stream
   /// It has a ttl, and is renewed.
   case renewal

@@ -140,9 +140,9 @@ extension EtcdLockService {
     state.counters.ended[Int(reason.rawValue)] += 1
     var event = event(EventKind(reason), entry, at: now)
     event.reason = reason.name
-    if reason == .broken { event.breaking = BreakNote(reason: end.note, by: end.by) }
+    event.breaking = end.breakNote
     state.log.append(event)
-    Self.end(entry.name, reason, at: now, &state, &notices)
+    Self.end(entry.name, reason, event.breaking, at: now, &state, &notices)
   }
 
   private static func event(_ kind: EventKind, _ entry: QueueEntry, at now: Int64) -> LedgerEvent {
@@ -286,8 +286,8 @@ extension EtcdLockService {
       }
       for (name, held) in state.held {
         if held.deadline <= now {
-          let isBroken = held.grant.entries[0].value.end != nil
-          Self.end(name, isBroken ? .broken : .expired, at: now, &state, &notices)
+          let note = held.grant.entries[0].value.end?.breakNote
+          Self.end(name, note == nil ? .expired : .broken, note, at: now, &state, &notices)
         } else if held.renewsAt <= now {
           state.held[name]?.renewsAt = now + Self.second
           let id = held.id

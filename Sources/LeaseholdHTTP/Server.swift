@@ -78,7 +78,7 @@ extension ServerError {
 
 /// The HTTP face of a lock service: all listeners over one handler.
 ///
-/// Life cycle: ``start()``, then ``drain()`` (waiters are sent away by the service, nothing new is accepted), then
+/// Life cycle: ``start()``, then ``drain()`` (waiters were sent away by the service, nothing new is accepted), then
 /// ``stop()``.
 public final class Server: Sendable {
   let engine: Engine
@@ -291,6 +291,7 @@ public final class Server: Sendable {
   func writer(at now: MonotonicInstant) -> AnswerWriter {
     AnswerWriter(
       now: now, wallOffset: wallOffset.load(ordering: .relaxed),
-      expiryPrecision: engine.traits.expiryPrecision.milliseconds)
+      expiryPrecision: engine.traits.expiryPrecision.milliseconds,
+      recoveryGrace: engine.traits.recoveryGrace.milliseconds)
   }
 }

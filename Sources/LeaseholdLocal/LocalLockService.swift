@@ -247,6 +247,7 @@ extension LocalLockService {
   /// The engine of this host: all of it, with `variables`.
   public func engine(variables: any VariableStore) -> Engine {
     var engine = Engine(self, traits: EngineTraits(name: "local"))
+    engine.traits.recoveryGrace = core.withLock(\.ledger.limits.recoveryGrace)
     (engine.native, engine.semaphores, engine.processes) = (self, self, self)
     engine.variables = variables
     return engine

@@ -45,5 +45,7 @@ public final class RecordingClient: LeaseClient {
   public func refused(_ error: LeaseholdError) { heard.withLock { $0.refusals.append(error) } }
 
   /// Remembers an end.
-  public func ended(_ reason: EndReason, at instant: MonotonicInstant) { heard.withLock { $0.ends.append(reason) } }
+  public func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant) {
+    heard.withLock { $0.ends.append(reason) }
+  }
 }

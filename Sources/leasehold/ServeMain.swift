@@ -163,8 +163,9 @@ private func tellReady(
 private func shutDown(
   _ server: Server, _ life: any EngineLife, within limit: TimeSpan, log: Logger
 ) {
-  server.drain()
+  // In this order: from the first on, callers that close the streams which the second ends take no lease along.
   life.drain()
+  server.drain()
   let deadline = HostClock.monotonic() + limit.nanoseconds
   while server.activeExchanges > 0, HostClock.monotonic() < deadline {
     HostClock.sleep(nanoseconds: 2_000_000)

@@ -136,8 +136,35 @@ import Testing
       }
     }
     guard case .leaseLost(let loss)? = error else { throw error ?? .canceled }
-    // The last line of a stream does not say what the operator did.
-    #expect(loss.reason == "broken" && (loss.breakReason == "host goes down" || keep == .stream))
+    #expect((loss.reason, loss.breakReason) == ("broken", "host goes down"))
+  }
+
+  @Test func aStreamIsOpenedAgainWithinTheGraceOfARestart() async throws {
+    let daemon = try Daemon(["--port", "0", "--recovery-grace", "20s"])
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    var lock = Lock("a", client: client)
+    lock.keep = .stream
+    let lease = try await lock.acquire()
+    for _ in 1...2 {
+      daemon.kill()
+      try await eventually { lease.remaining != nil }
+      #expect(lease.isHeld && lease.remaining ?? .zero <= .seconds(20))
+      try daemon.start()
+      try await eventually { lease.remaining == nil }
+    }
+    try await client.end(lease: lease.ref, because: "maintenance")
+    let loss = await lease.whenLost()
+    #expect((loss?.reason, loss?.breakReason) == ("broken", "maintenance"))
+  }
+
+  @Test(arguments: ["0s", "1s"]) func aStreamWhoseServiceStaysAwayIsLostWithTheGrace(grace: String) async throws {
+    let daemon = try Daemon(["--port", "0", "--recovery-grace", grace])
+    var lock = Lock("a", client: try LeaseholdClient("unix:\(daemon.socket)"))
+    lock.keep = .stream
+    let lease = try await lock.acquire()
+    daemon.kill()
+    let loss = await lease.whenLost()
+    #expect(loss?.reason == "connection-closed")
   }
 
   @Test func anOperatorWhoWaitsIsToldInTimeAndTheLeaseIsHeldUntilThen() async throws {

@@ -70,7 +70,8 @@ class Breaking(BreakTest):
             lines.append(stream.json())
         told = next(line for line in lines if "break_reason" in line)
         self.assertEqual(told["break_reason"], "maintenance")
-        self.assertEqual(lines[-1]["ended"], "broken")
+        self.assertEqual([lines[-1].get(name) for name in ("ended", "break_reason")], ["broken", "maintenance"])
+        self.assertIn("127.0.0.1", lines[-1]["broken_by"])
 
     def test_what_is_wrong_with_a_request(self):
         lease = self.lease()

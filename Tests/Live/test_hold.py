@@ -1,9 +1,11 @@
 """Leases that live as long as a connection: hold, and bind=connection."""
 
+import http.client
 import json
+import threading
 import unittest
 
-from harness import LiveTest
+from harness import LiveTest, Server, eventually
 
 
 class Stream:
@@ -121,6 +123,41 @@ class Attach(LiveTest):
         self.assertProblem(via, 400, "invalid-parameter", parameter="bind")
         self.server.release(lease)
         self.assertProblem(self.server.post(f"/leases/{lease['lease']}/hold"), 410, "released")
+
+
+class Upgrade(LiveTest):
+    def setUp(self):
+        self.own = Server("--heartbeat", "200ms").start()
+        self.addCleanup(self.own.stop)
+
+    def test_a_hold_is_bound_again_after_the_end_of_the_service(self):
+        for end in (self.own.terminate, self.own.kill) * 3:
+            with self.subTest(end=end.__name__):
+                stream = Stream(self.own, f"/locks/{self.key()}/hold")
+                lease = stream.json()
+                self.assertEqual(lease["recovery_grace_ms"], 2000)
+                closing = threading.Thread(target=self.close_at_its_end, args=(stream,))
+                closing.start()
+                try:
+                    end()
+                finally:
+                    closing.join()
+                self.own.start()
+                again = Stream(self.own, f"/leases/{lease['lease']}/hold")
+                self.assertEqual((again.status, again.json()["fence"]), (200, lease["fence"]))
+                again.close()
+                eventually(lambda: self.own.lock(self.key())["held"] == 0, "it is free")
+
+    @staticmethod
+    def close_at_its_end(stream):
+        try:
+            stream.response.read()
+        except (OSError, http.client.HTTPException):
+            pass
+        stream.close()
+
+    def test_only_what_is_bound_to_a_connection_can_be_bound_again(self):
+        self.assertNotIn("recovery_grace_ms", self.own.acquire(self.key()).json)
 
 
 class Bind(LiveTest):

@@ -51,7 +51,6 @@ type Lease struct {
 	cancel      context.CancelFunc
 	done        chan struct{}
 	renewed     chan *answer // what a request for several said of it, where another lease's goroutine asked
-	stream      *stream
 	ignoresLoss bool
 	ttl         time.Duration
 	end         time.Duration // what MaxHold leaves
@@ -61,15 +60,19 @@ type Lease struct {
 	loss     *Error
 	deadline time.Duration
 	timer    *time.Timer
-	mayStand bool   // for the service, although it is lost here
-	breaking *Error // why it will be lost at its deadline, where an operator ends it (rule 26)
+	stream   *stream
+	// A stream that ended with the service can be opened again in the grace, counted from when it was seen to stand.
+	grace, seen, suspended time.Duration
+	mayStand               bool   // for the service, although it is lost here
+	breaking               *Error // why it will be lost at its deadline, where an operator ends it (rule 26)
 }
 
 func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
 	l := &Lease{
 		Keys: a.wish.keys(), Ref: got.Ref, Fence: got.Fence, Slots: got.Slots, Mode: got.Mode, Owner: got.Owner, Keep: a.way,
 		id: got.Lease, client: a.client, outer: FromContext(ctx), stream: s, ignoresLoss: a.wish.ignoresLoss,
-		done: make(chan struct{}), renewed: make(chan *answer, 1), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
+		suspended: forever,
+		done:      make(chan struct{}), renewed: make(chan *answer, 1), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
 	}
 	inner, cancel := context.WithCancel(ctx)
 	l.ctx, l.cancel = leaseContext{inner, l}, cancel
@@ -81,11 +84,12 @@ func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
 			l.end = l.deadline - l.ttl + a.wish.maxHold
 		}
 		l.mutex.Lock()
-		l.timer = time.AfterFunc(l.deadline-l.now(), l.onTimer)
+		l.arm()
 		l.mutex.Unlock()
 	}
 	if s != nil {
-		go l.follow()
+		l.grace = time.Duration(got.Grace) * time.Millisecond
+		go l.follow(s)
 	} else {
 		a.client.watcher.add(l)
 	}
@@ -127,10 +131,10 @@ func (l *Lease) Remaining() (time.Duration, bool) {
 	switch {
 	case l.state != held:
 		return 0, true
-	case l.deadline == forever:
+	case l.ends() == forever:
 		return 0, false
 	default:
-		return l.deadline - l.now(), true
+		return l.ends() - l.now(), true
 	}
 }
 
@@ -185,7 +189,7 @@ func (l *Lease) Release() bool {
 	}
 	l.stop()
 	got := l.client.undo.lease(l.id, until)
-	l.stream.close()
+	l.closeStream()
 	if got != nil && got.isGone() {
 		l.mutex.Lock()
 		l.loss = lostBy(got, l.Keys)
@@ -223,14 +227,30 @@ func (l *Lease) now() time.Duration { return l.client.transport.now() }
 // look compares the deadline with the clock.
 func (l *Lease) look() {
 	l.mutex.Lock()
-	left := l.deadline - l.now()
-	isOver, why := l.state == held && left <= 0, l.breaking
+	left := l.ends() - l.now()
+	isOver, why, reason := l.state == held && left <= 0, l.breaking, "deadline"
+	if l.suspended < l.deadline {
+		reason = "connection-closed"
+	}
 	l.mutex.Unlock()
 	if isOver {
 		if why == nil {
-			why = lost("deadline", l.Keys)
+			why = lost(reason, l.Keys)
 		}
 		l.lose(why, true)
+	}
+}
+
+// ends is when it counts as lost at the latest.
+func (l *Lease) ends() time.Duration { return shorter(l.deadline, l.suspended) }
+
+// arm has the clock looked at when it counts as lost.
+func (l *Lease) arm() {
+	left := l.ends() - l.now()
+	if l.timer == nil {
+		l.timer = time.AfterFunc(left, l.onTimer)
+	} else {
+		l.timer.Reset(left)
 	}
 }
 
@@ -243,11 +263,7 @@ func (l *Lease) breakIn(said *document, since time.Duration) {
 	}
 	l.breaking = lostBy(&answer{document: document{Reason: "broken", BreakReason: said.BreakReason}}, l.Keys)
 	l.deadline = shorter(l.deadline, since+time.Duration(said.BreakingIn)*time.Millisecond)
-	if l.timer == nil {
-		l.timer = time.AfterFunc(l.deadline-l.now(), l.onTimer)
-	} else {
-		l.timer.Reset(l.deadline - l.now())
-	}
+	l.arm()
 }
 
 // onTimer looks at the deadline, which was moved meanwhile when the lease was renewed.
@@ -256,7 +272,7 @@ func (l *Lease) onTimer() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	if l.state == held {
-		l.timer.Reset(l.deadline - l.now())
+		l.arm()
 	}
 }
 
@@ -270,7 +286,14 @@ func (l *Lease) lose(loss *Error, mayStand bool) {
 	l.state, l.loss, l.mayStand = isLost, loss, mayStand
 	l.mutex.Unlock()
 	l.stop()
-	l.stream.close()
+	l.closeStream()
+}
+
+func (l *Lease) closeStream() {
+	l.mutex.Lock()
+	s := l.stream
+	l.mutex.Unlock()
+	s.close()
 }
 
 func (l *Lease) stop() {
@@ -364,44 +387,6 @@ func (l *Lease) take(got *answer) {
 		}
 		l.mutex.Unlock()
 	}
-}
-
-// follow reads the lines of a held stream.
-func (l *Lease) follow() {
-	last, longest, beats := l.now(), time.Duration(0), 0
-	for {
-		patience := silence
-		if beats >= 2 {
-			patience = 4 * longest
-		}
-		line, isThere := l.stream.next(patience)
-		if !isThere {
-			break
-		}
-		now := l.now()
-		longest, last, beats = longer(longest, now-last), now, beats+1
-		var said document
-		if parse([]byte(line), &said) != nil {
-			continue
-		}
-		if said.BreakingIn > 0 {
-			l.breakIn(&said, now)
-		}
-		if said.Ended != "" {
-			said.Reason, said.EndedAt = said.Ended, said.At
-			if l.mutex.Lock(); said.BreakReason == "" && l.breaking != nil {
-				said.BreakReason = l.breaking.BreakReason
-			}
-			l.mutex.Unlock()
-			l.lose(lostBy(&answer{document: said}, l.Keys), false)
-			return
-		}
-	}
-	reason := "connection-closed"
-	if l.stream.isSilent.Load() {
-		reason = "silent"
-	}
-	l.lose(lost(reason, l.Keys), false)
 }
 
 // leaseContext is the context of a lease: its end is seen by the clock before any timer tells.

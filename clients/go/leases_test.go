@@ -147,6 +147,9 @@ func TestADaemonThatIsKilledAndRestarted(t *testing.T) {
 	leases := map[Keep]*Lease{}
 	for keep, way := range ways(d) {
 		options := way.options
+		if keep == Stream {
+			continue
+		}
 		if keep == Renewal {
 			options = []Option{TTL(5 * time.Second)}
 		}
@@ -157,13 +160,44 @@ func TestADaemonThatIsKilledAndRestarted(t *testing.T) {
 	d.kill()
 	time.Sleep(300 * time.Millisecond)
 	d.start()
-	if e := lostWithin(t, leases[Stream], 3*time.Second); e.Reason != "connection-closed" {
-		t.Fatal(e)
-	}
 	time.Sleep(2 * time.Second)
 	for _, keep := range []Keep{Process, Renewal} {
 		if err := leases[keep].Err(); err != nil || d.holder(string(keep)) != leases[keep].Ref || !leases[keep].Release() {
 			t.Fatal(keep, err)
+		}
+	}
+}
+
+func TestAStreamIsOpenedAgainWithinTheGraceOfARestart(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t, "--recovery-grace", "20s")
+	lease, err := d.client(t, "").Obtain(background, "stream", Kept(Stream))
+	must(t, err)
+	for i := 0; i < 2; i++ {
+		d.kill()
+		eventually(t, "it notices", func() bool { _, hasEnd := lease.Remaining(); return hasEnd })
+		if left, _ := lease.Remaining(); !lease.Held() || left > 20*time.Second {
+			t.Fatal(left, lease.Err())
+		}
+		d.start()
+		eventually(t, "it is bound again", func() bool { _, hasEnd := lease.Remaining(); return !hasEnd })
+	}
+	d.breakLease(lease, "maintenance")
+	if e := lostWithin(t, lease, 3*time.Second); e.Reason != "broken" || e.BreakReason != "maintenance" {
+		t.Fatal(e)
+	}
+}
+
+func TestAStreamWhoseServiceStaysAwayIsLostWithTheGrace(t *testing.T) {
+	t.Parallel()
+	for grace, most := range map[string]time.Duration{"0s": 500 * time.Millisecond, "1s": 2 * time.Second} {
+		d := startDaemon(t, "--recovery-grace", grace)
+		lease, err := d.client(t, "").Obtain(background, "stream", Kept(Stream))
+		must(t, err)
+		time.Sleep(500 * time.Millisecond)
+		d.kill()
+		if e := lostWithin(t, lease, most); e.Reason != "connection-closed" {
+			t.Fatal(e)
 		}
 	}
 }

@@ -24,7 +24,7 @@ const (
 	Auto Keep = "auto"
 	// Process binds the lease to this process: it ends when that ends, and outlives a restart of the service.
 	Process Keep = "process"
-	// Stream binds the lease to a connection.
+	// Stream binds the lease to a connection; one that ends with a restart of the service is opened again in its grace.
 	Stream Keep = "stream"
 	// Renewal gives the lease a TTL, and renews it.
 	Renewal Keep = "renewal"

@@ -42,6 +42,7 @@ type document struct {
 	Circle      []Waiter `json:"circle"`
 	Reason      string   `json:"reason"`
 	BreakReason string   `json:"break_reason"`
+	Grace       int64    `json:"recovery_grace_ms"`
 	BreakingIn  int64    `json:"breaking_in_ms"`
 	EndedAt     string   `json:"ended_at"`
 	At          string   `json:"at"`

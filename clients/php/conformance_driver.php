@@ -136,8 +136,9 @@ final class Driver
             }
         }
         $this->leases[$command['as']] = $lease;
-        if ($lease->keep === Keep::Renewal) {
-            $this->looks[$command['as']] = [self::now(), $command['ttl'] / 3];
+        if ($lease->keep !== Keep::Process) {
+            // Within a ttl, and within the grace of a restart.
+            $this->looks[$command['as']] = [self::now(), ($command['ttl'] ?? 1.5) / 3];
         }
         return ['fence' => $lease->fence, 'ref' => $lease->ref, 'keep' => $lease->keep->value];
     }

@@ -69,8 +69,8 @@ public enum Notice: Sendable {
   case refused(any LeaseClient, LeaseholdError)
   /// A followed lease has another deadline, or none.
   case renewed(any LeaseClient, MonotonicInstant?)
-  /// A followed lease is over.
-  case ended(any LeaseClient, EndReason, MonotonicInstant)
+  /// A followed lease is over; the note is an operator's, where that is the reason.
+  case ended(any LeaseClient, EndReason, BreakNote?, MonotonicInstant)
   /// An operator ends a followed lease: when, who and why.
   case breaking(any LeaseClient, MonotonicInstant, BreakNote)
   /// A watched lock changed.
@@ -82,7 +82,7 @@ public enum Notice: Sendable {
     case .granted(let client, let lease): client.granted(lease)
     case .refused(let client, let error): client.refused(error)
     case .renewed(let client, let deadline): client.renewed(until: deadline)
-    case .ended(let client, let reason, let instant): client.ended(reason, at: instant)
+    case .ended(let client, let reason, let note, let instant): client.ended(reason, note, at: instant)
     case .breaking(let client, let end, let note): client.breaking(at: end, note)
     case .changed(let watcher): watcher.lockChanged()
     }

@@ -69,7 +69,7 @@ struct Observers: ~Copyable {
     note(EventKind(reason), lease, reason, at: now)
     guard let client = lease.client else { return }
     lease.client = nil
-    tell(.ended(client, reason, MonotonicInstant(nanoseconds: now)))
+    tell(.ended(client, reason, reason == .broken ? lease.breaking : nil, MonotonicInstant(nanoseconds: now)))
   }
 
   /// Notes that a lease has another form on one lock.

@@ -19,7 +19,7 @@ extension EtcdLockService {
       (held.connection, held.renewsAt) = (request.caller.connection, Self.renewal(of: grant))
       state.held[found.name] = held
       let now = MonotonicInstant(nanoseconds: HostClock.monotonic())
-      for client in older { notices.append { client.ended(.transferred, at: now) } }
+      for client in older { notices.append { client.ended(.transferred, nil, at: now) } }
       return held
     }
     alarm.ring()

@@ -123,17 +123,17 @@ extension EtcdLockService {
     change { state, notices in
       guard !found.first.value.isWaiting else { return }
       state.ends.note(found.name, end)
-      Self.end(found.name, end.endReason, at: HostClock.monotonic(), &state, &notices)
+      Self.end(found.name, end.endReason, end.breakNote, at: HostClock.monotonic(), &state, &notices)
     }
   }
 
   /// Forgets a lease, and tells those who follow it.
   static func end(
-    _ name: String, _ reason: EndReason, at now: Int64, _ state: inout EtcdState,
+    _ name: String, _ reason: EndReason, _ note: BreakNote?, at now: Int64, _ state: inout EtcdState,
     _ notices: inout [@Sendable () -> Void]
   ) {
     for client in state.held.removeValue(forKey: name)?.followers ?? [] {
-      notices.append { client.ended(reason, at: MonotonicInstant(nanoseconds: now)) }
+      notices.append { client.ended(reason, note, at: MonotonicInstant(nanoseconds: now)) }
     }
   }
 

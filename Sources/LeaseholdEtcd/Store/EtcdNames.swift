@@ -72,6 +72,9 @@ extension EndValue {
 
   /// The reason; of a word that a later version wrote, that its time has passed.
   var endReason: EndReason { EndReason.allCases.first { $0.name == reason } ?? .expired }
+
+  /// The note of the operator who ended it; `nil` of another end.
+  var breakNote: BreakNote? { endReason == .broken ? BreakNote(reason: note, by: by) : nil }
 }
 
 extension LockQueue {

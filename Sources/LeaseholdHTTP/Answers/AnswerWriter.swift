@@ -8,6 +8,8 @@ struct AnswerWriter {
   let wallOffset: Int64
   /// Milliseconds that a lease may go on after its end; 0 where it does not.
   var expiryPrecision: Int64 = 0
+  /// Milliseconds in which a lease whose connection ended with the service can be bound again; 0 for none.
+  var recoveryGrace: Int64 = 0
 
   /// The whole of a lease, with its id, left open: only for its holder.
   func lease(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
@@ -30,6 +32,7 @@ struct AnswerWriter {
       json.append(UInt8(ascii: "}"))
     }
     if lease.isBreaking { breaking(lease, into: &json) }
+    if lease.bindsConnection, recoveryGrace > 0 { json.member("recovery_grace_ms", Int(recoveryGrace)) }
     if expiryPrecision > 0 { json.member("expiry_precision_ms", Int(expiryPrecision)) }
     remarks(lease, into: &json)
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }

@@ -110,7 +110,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
 
   func refused(_ error: LeaseholdError) { request.refuse(error) }
 
-  func ended(_ reason: EndReason, at instant: MonotonicInstant) {}
+  func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant) {}
 
   func hungUp() {
     guard let waiter = waiter.withLock({ $0 }) else { return }

@@ -63,13 +63,19 @@ final class HoldStream: Sendable {
   }
 
   /// Writes the last line and ends the answer.
-  func end(_ reason: EndReason, at instant: MonotonicInstant, writer: AnswerWriter) {
+  ///
+  /// - Parameter note: An operator's, where that is the reason.
+  func end(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant, writer: AnswerWriter) {
     if !asText {
       var line = ResponseBuffer(capacity: 96)
       line.open("ended")
       line.append(json: reason == .expired ? "expired" : reason.name)
       line.next("at")
       line.append(rfc3339: instant.nanoseconds &+ writer.wallOffset)
+      if let note {
+        line.member("break_reason", note.reason)
+        line.member("broken_by", note.by)
+      }
       line.closeAnswer()
       stream.write(line)
     }

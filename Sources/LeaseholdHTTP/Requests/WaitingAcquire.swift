@@ -103,8 +103,8 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
 
   func renewed(until deadline: MonotonicInstant?) { state.withLock(\.hold)?.renewed(until: deadline) }
 
-  func ended(_ reason: EndReason, at instant: MonotonicInstant) {
-    state.withLock(\.hold)?.end(reason, at: instant, writer: server.writer(at: Server.now()))
+  func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant) {
+    state.withLock(\.hold)?.end(reason, note, at: instant, writer: server.writer(at: Server.now()))
   }
 
   func breaking(at end: MonotonicInstant, _ note: BreakNote) {
@@ -122,7 +122,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     hold.begin(lease, writer: writer)
     server.holds.add(hold)
     guard server.engine.locks.follow(lease.id, client: self) else {
-      hold.end(.released, at: writer.now, writer: writer)
+      hold.end(.released, nil, at: writer.now, writer: writer)
       forgetHold()
       return nil
     }

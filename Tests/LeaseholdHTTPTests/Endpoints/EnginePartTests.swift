@@ -48,6 +48,12 @@ import Testing
       AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, expiryPrecision: 2_500).lease(told, into: &$0)
     }
     #expect(late.hasSuffix(",\"sysv\":null,\"expiry_precision_ms\":2500"))
+    lease.bindsConnection = true
+    let bound = lease
+    let again = written {
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, recoveryGrace: 2000).lease(bound, into: &$0)
+    }
+    #expect(again.hasSuffix(",\"sysv\":null,\"recovery_grace_ms\":2000"))
   }
 
   @Test func theVersionTellsWhatTheEngineIsAndLacks() throws {

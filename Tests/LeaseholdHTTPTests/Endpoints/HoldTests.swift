@@ -24,11 +24,20 @@ import Testing
     #expect(client.chunk() == "{\"heartbeat\":1,\"expires_in_ms\":null}\n")
     #expect(client.chunk()?.hasPrefix("{\"heartbeat\":2,") == true)
     #expect(scene.server.holds.count == 1)
-    try #require(scene.service.heard.clients.last).ended(.expired, at: Server.now())
+    try #require(scene.service.heard.clients.last).ended(.expired, nil, at: Server.now())
     var last = ""
     while let chunk = client.chunk(), !chunk.isEmpty { last = chunk }
     #expect(last.hasPrefix("{\"ended\":\"expired\",\"at\":\"2") && last.hasSuffix("Z\"}\n"))
     #expect(eventually { scene.server.holds.count == 0 })
+  }
+
+  @Test func theLastLineOfABrokenHoldSaysWhoEndedItAndWhy() throws {
+    let scene = try ServerScene(.grant)
+    let client = begin(scene)
+    _ = (head(client), client.chunk())
+    try #require(scene.service.heard.clients.last)
+      .ended(.broken, BreakNote(reason: "upgrade", by: "uid 0"), at: Server.now())
+    #expect(client.chunk()?.hasSuffix("Z\",\"break_reason\":\"upgrade\",\"broken_by\":\"uid 0\"}\n") == true)
   }
 
   @Test func aHoldInTextIsTheIDThenEmptyLines() throws {
@@ -73,7 +82,7 @@ import Testing
     #expect(head(client).status == 201)
     #expect(client.chunk()?.hasPrefix("{\"lease\":") == true)
     #expect(scene.service.heard.followed == [LeaseSnapshot.sampleID])
-    waiter.ended(.connectionClosed, at: Server.now())
+    waiter.ended(.connectionClosed, nil, at: Server.now())
     #expect(client.chunk()?.hasPrefix("{\"ended\":\"connection-closed\"") == true)
     #expect(client.chunk() == "")
   }

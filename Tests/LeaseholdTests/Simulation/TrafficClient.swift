@@ -33,5 +33,7 @@ final class TrafficClient: LeaseClient {
 
   func granted(_ lease: LeaseSnapshot) { inbox.add(.granted(number, lease)) }
   func refused(_ error: LeaseholdError) { inbox.add(.refused(number, error)) }
-  func ended(_ reason: EndReason, at instant: MonotonicInstant) { inbox.add(.ended(number, reason)) }
+  func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant) {
+    inbox.add(.ended(number, reason))
+  }
 }

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { now } from './address.js'
 import { AlreadyHeld, Invalid, LeaseLost, Unavailable, WaitTimeout, errorOf } from './errors.js'
-import { Lease, Pulse } from './lease.js'
-import { Transport, notHTTP, parsed } from './transport.js'
+import { Lease, firstLine } from './lease.js'
+import { Transport, notHTTP } from './transport.js'
 import { Undo } from './undo.js'
 import { readOptions, requestFor } from './want.js'
 import { Watcher } from './watcher.js'
@@ -291,19 +291,6 @@ function refusalOf(answer, wanted, holding) {
   }
   const isOver = wanted.waitMs > 0 && error.code === 'locked'
   return isOver ? new WaitTimeout(error.detail, { code: 'wait-timeout', status: 423, problem: error.problem }) : error
-}
-
-/** The lease that a held stream begins with, as an answer. */
-async function firstLine(stream, timeoutMs) {
-  let patience = () => timeoutMs
-  const lines = stream.lines(() => patience())
-  const { value } = await lines.next()
-  const pulse = new Pulse()
-  patience = () => pulse.patienceMs
-  Object.assign(stream, { lines, pulse })
-  // From here on it is only watched, and keeps no program alive.
-  stream.unref()
-  return { body: parsed(value), sentAt: stream.sentAt }
 }
 
 /** Whether the service cannot see the process, or knows that a proxy is between. */

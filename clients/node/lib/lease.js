@@ -1,5 +1,6 @@
 import { now } from './address.js'
 import { LeaseLost, errorOf, isGone, lossOf } from './errors.js'
+import { parsed } from './transport.js'
 
 const TIMER_MAX_MS = 2 ** 31 - 1
 // A held stream has a line every few seconds; before two were seen nobody knows how few.
@@ -7,6 +8,8 @@ const SILENCE_MS = 20_000
 const RENEW_PAUSE_MS = 100
 const RENEW_LEAST_MS = 250
 const TTL_LEAST_MS = 100
+const OPEN_PAUSE_MS = { first: 50, most: 500 }
+const OPEN_TIMEOUT_MS = 5000
 
 /** A lock that is held. It is kept without help; `signal` aborts at once when it is lost. */
 export class Lease {
@@ -35,6 +38,10 @@ export class Lease {
   // Why it will be lost at its deadline, where an operator ends it (rule 26).
   #breaking = null
   #deadline
+  // A stream that ended with the service can be opened again in the grace, counted from when it was seen to stand.
+  #graceMs
+  #seen
+  #suspended = Infinity
   #ttlMs
   #end
   #mayStand = false
@@ -57,6 +64,7 @@ export class Lease {
     this.#watcher = watcher
     this.#stream = stream
     this.#deadline = deadline
+    this.#graceMs = answer.recovery_grace_ms ?? 0
     this.#ttlMs = answer.ttl_ms
     // The granting lies ttl before the deadline, or later.
     this.#end = deadline - this.#ttlMs + wanted.maxHoldMs
@@ -80,12 +88,14 @@ export class Lease {
 
   /** Whether it is held, by the clock of this moment. */
   get held() {
-    if (this.#state === 'held' && now() >= this.#deadline) this.#expire()
+    if (this.#state === 'held' && now() >= this.#endBy) this.#expire()
     return this.#state === 'held'
   }
 
+  get #endBy() { return Math.min(this.#deadline, this.#suspended) }
+
   /** Until the deadline; Infinity when only the end of the process or of the connection ends the lease. */
-  get remainingMs() { return this.held ? this.#deadline - now() : 0 }
+  get remainingMs() { return this.held ? this.#endBy - now() : 0 }
 
   /** Why it is lost; null while it is not. */
   get loss() { return this.held ? null : this.#loss }
@@ -154,8 +164,7 @@ export class Lease {
   toJSON() { return { keys: this.keys, ref: this.ref, fence: this.fence, mode: this.mode, held: this.held } }
 
   async #release() {
-    if (this.#state === 'held' && now() >= this.#deadline) this.#expire()
-    if (this.#state !== 'held') {
+    if (!this.held) {
       if (this.#mayStand) await this.#undo.lease(this.#id, { until: now() + this.#ttlMs })
       return false
     }
@@ -182,7 +191,8 @@ export class Lease {
   /** Over by the own clock; the service may think otherwise, and is told by the release. */
   #expire() {
     this.#mayStand = true
-    this.#lose(this.#breaking ?? new LeaseLost('deadline', { keys: this.keys }))
+    const reason = this.#suspended < this.#deadline ? 'connection-closed' : 'deadline'
+    this.#lose(this.#breaking ?? new LeaseLost(reason, { keys: this.keys }))
   }
 
   /** An operator ends it: it is held until then, and renewed no more. */
@@ -269,7 +279,27 @@ export class Lease {
     return answer
   }
 
-  async #follow({ lines, pulse }) {
+  /** Reads the lines of a held stream; one that ends with the service is opened again (rule 14). */
+  async #follow(stream) {
+    while (stream) {
+      const reason = await this.#read(stream);
+      stream.close()
+      if (this.#state !== 'held') return
+      if (reason === 'silent' || this.#graceMs === 0) return this.#lose(new LeaseLost(reason, { keys: this.keys }))
+      this.#suspended = this.#seen + this.#graceMs
+      this.#at(() => this.#suspended, () => this.#expire())
+      stream = this.#stream = await this.#openAgain()
+    }
+  }
+
+  /** Reads to the end, and answers with the reason where the service gave none. */
+  async #read({ lines, pulse }) {
+    let looked = this.#seen = now()
+    // It stood at a look after which the program ran, and did not see its end.
+    const looks = this.#graceMs > 0 && setInterval(() => {
+      this.#seen = looked
+      looked = now()
+    }, this.#graceMs / 8).unref()
     try {
       for await (const line of lines) {
         pulse.beat()
@@ -279,15 +309,58 @@ export class Lease {
         const why = said.break_reason ?? this.#breaking?.breakReason
         if (said.ended) return this.ended({ reason: said.ended, break_reason: why, at: said.at })
       }
-      this.#lose(new LeaseLost('connection-closed', { keys: this.keys }))
+      return 'connection-closed'
     } catch (error) {
-      this.#lose(new LeaseLost(error.timedOut ? 'silent' : 'connection-closed', { keys: this.keys }))
+      return error.timedOut ? 'silent' : 'connection-closed'
+    } finally {
+      clearInterval(looks)
     }
+  }
+
+  /** Binds it to another stream before the grace is over; null when it is over. */
+  async #openAgain() {
+    for (let pause = OPEN_PAUSE_MS.first; this.held; pause = Math.min(2 * pause, OPEN_PAUSE_MS.most)) {
+      const timeoutMs = Math.min(OPEN_TIMEOUT_MS, this.remainingMs)
+      let stream
+      try {
+        stream = await this.#transport.open('POST', `/leases/${this.#id}/hold`, { timeoutMs, background: true })
+        if (stream.status < 300) {
+          const { body } = await firstLine(stream, timeoutMs);
+          if (body && this.held) {
+            this.#suspended = Infinity
+            this.#graceMs = body.recovery_grace_ms ?? 0
+            return stream
+          }
+        } else if (isGone(stream)) {
+          this.#take(stream)
+        } else if (stream.status < 500 && stream.status !== 429) {
+          this.#lose(new LeaseLost('connection-closed', { keys: this.keys }))
+        }
+      } catch {
+        // It is tried again.
+      }
+      stream?.close?.()
+      await new Promise(resolve => setTimeout(resolve, pause).unref())
+    }
+    return null
   }
 }
 
+/** The lease that a held stream begins with, as an answer. */
+export async function firstLine(stream, timeoutMs) {
+  let patience = () => timeoutMs
+  const lines = stream.lines(() => patience())
+  const { value } = await lines.next()
+  const pulse = new Pulse()
+  patience = () => pulse.patienceMs
+  Object.assign(stream, { lines, pulse })
+  // From here on it is only watched, and keeps no program alive.
+  stream.unref()
+  return { body: parsed(value), sentAt: stream.sentAt }
+}
+
 /** How long a held stream may be silent: four times as long as from line to line. */
-export class Pulse {
+class Pulse {
   #last = now()
   #longest = 0
   #beats = 0

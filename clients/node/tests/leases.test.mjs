@@ -13,7 +13,7 @@ import { Daemon, PROGRAM, eventually, freePort, sleep } from './daemon.mjs'
 let daemon
 let number = 0
 const fresh = () => `lock-${++number}`
-before(async () => { daemon = await Daemon.start('--heartbeat', '200ms') })
+before(async () => { daemon = await Daemon.start('--heartbeat', '200ms', '--recovery-grace', '20s') })
 after(() => daemon.stop())
 
 test('the package has the version of the project', () => {
@@ -115,7 +115,7 @@ for (const [keep, door] of Object.entries(doors)) {
       assert.ok(lease.signal.reason instanceof LeaseLost)
       assert.deepEqual([lease.loss.reason, lease.held, lease.remainingMs], ['broken', false, 0])
       assert.throws(() => lease.check(), LeaseLost)
-      if (keep !== 'stream') assert.equal(lease.loss.breakReason, 'host goes down')
+      assert.equal(lease.loss.breakReason, 'host goes down')
       assert.equal(await lease.release(), false)
       await assert.rejects(lease[Symbol.asyncDispose](), LeaseLost)
     })
@@ -125,10 +125,13 @@ for (const [keep, door] of Object.entries(doors)) {
       const lease = await client.acquire(key, keep === 'renewal' ? { ttlMs: 5000 } : {})
       await daemon.kill()
       await sleep(300)
+      if (keep === 'stream') assert.ok(lease.held && lease.remainingMs <= 20_000)
       await daemon.go()
       if (keep === 'stream') {
+        await eventually(() => lease.remainingMs === Infinity, 'it is bound again')
+        await daemon.breakLease(lease, 'host goes down')
         await eventually(() => lease.signal.aborted, 'the loss is told')
-        assert.equal(lease.loss.reason, 'connection-closed')
+        assert.deepEqual([lease.loss.reason, lease.loss.breakReason], ['broken', 'host goes down'])
         return
       }
       await sleep(2000)

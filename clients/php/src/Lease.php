@@ -39,6 +39,11 @@ final class Lease
     private ?float $ttl;
     private ?int $renewAt;
     private int $heardAt;
+    /** When the connection was last seen to stand, by the clock. */
+    private int $stoodAt;
+    /** How long after a restart of the service it can be bound to another connection. */
+    private int $grace;
+    private bool $isStream = false;
     private ?int $breakingAt = null;
     /** @var array<string, mixed> what its loss will say */
     private array $breaking = [];
@@ -57,7 +62,7 @@ final class Lease
         private readonly Client $client,
         array $json,
         public readonly Keep $keep,
-        private readonly ?Connection $connection = null,
+        private ?Connection $connection = null,
         private ?int $deadline = null,
         ?float $maxHold = null,
         bool $isOwn = true,
@@ -71,7 +76,8 @@ final class Lease
         $this->mode = $json['mode'] ?? 'exclusive';
         $this->pid = (int) getmypid();
         $this->ttl = $keep === Keep::Renewal && isset($json['ttl_ms']) ? $json['ttl_ms'] / 1000 : null;
-        $this->heardAt = Clock::now();
+        $this->heardAt = $this->stoodAt = Clock::now();
+        $this->grace = GrantRequest::span($json['recovery_grace_ms'] ?? 0);
         $this->renewAt = $this->renewalFrom($this->heardAt);
         $this->latest = $maxHold === null || $deadline === null ? null
             : $deadline - GrantRequest::span($json['ttl_ms']) + Clock::nanoseconds($maxHold);
@@ -95,7 +101,9 @@ final class Lease
     /** What is left by the clock of this process, in seconds; null without a deadline. */
     public function remaining(): ?float
     {
-        return $this->deadline === null ? null : max(0, $this->deadline - Clock::now()) / 1e9;
+        $isCut = $this->connection !== null && $this->connection->isBroken();
+        $end = min($this->deadline ?? PHP_INT_MAX, $isCut ? $this->stoodAt + $this->grace : PHP_INT_MAX);
+        return $end === PHP_INT_MAX ? null : max(0, $end - Clock::now()) / 1e9;
     }
 
     /** What is left of the time that an operator gave it, as of the last look, in seconds; null if nobody ends it. */
@@ -120,12 +128,58 @@ final class Lease
                 $this->lose(new LeaseLost("Lease $this->ref was ended by an operator.", '', 0, $this->breaking));
             } elseif ($this->deadline !== null && Clock::now() >= $this->deadline) {
                 $this->lose(Problems::lost("The time of lease $this->ref was over before it was renewed.", 'deadline'));
-            } elseif ($this->connection !== null && $this->connection->isBroken()) {
-                $message = "The connection that lease $this->ref was bound to is closed.";
-                $this->lose(Problems::lost($message, 'connection-closed'));
+            } elseif ($this->connection !== null) {
+                $this->lookAtConnection($this->connection);
             }
         }
         return $this->lost;
+    }
+
+    private function lookAtConnection(Connection $connection): void
+    {
+        if (!$connection->isBroken()) {
+            $this->stoodAt = Clock::now();
+        } elseif (($words = $connection->lastWords()) !== null) {
+            $body = ['reason' => $words['ended'], 'ended_at' => $words['at'] ?? null] + $words;
+            $this->lose(new LeaseLost("Lease $this->ref is over: $words[ended].", '', 0, $body));
+        } elseif (Clock::now() >= $this->stoodAt + $this->grace) {
+            $message = "The connection that lease $this->ref was bound to is closed.";
+            $this->lose(Problems::lost($message, 'connection-closed'));
+        }
+    }
+
+    /** Binds it to another connection, where its own ended with the service (rule 14); false where it stays cut. */
+    private function openAgain(): bool
+    {
+        $old = $this->connection;
+        $isOver = $this->isReleased || $this->lost !== null || $this->pid !== getmypid();
+        if ($old === null || $isOver || $this->grace === 0 || !$old->isBroken() || $old->lastWords() !== null) {
+            return true;
+        }
+        $transport = $this->client->transport;
+        $connection = $transport->connection(isStream: true);
+        try {
+            $sentAt = Clock::now();
+            // Not for long: the next look tries again.
+            $answer = $transport->request('POST', $this->target('/hold'), via: $connection, attempt: 0.25,
+                deadline: min($this->deadline ?? PHP_INT_MAX, Clock::in(0.25)));
+            if ($answer->isLease()) {
+                $old->close();
+                [$this->connection, $this->isStream] = [$connection, true];
+                [$this->stoodAt, $this->heardAt] = [$sentAt, $sentAt];
+                $this->grace = GrantRequest::span($answer->json['recovery_grace_ms'] ?? 0);
+                return true;
+            }
+            $error = Problems::exception($answer);
+            $isGone = $error instanceof LeaseLost && !isset($answer->json['breaking_in_ms']);
+            if ($answer->status < 500) {
+                $this->lose($isGone ? $error : Problems::lost("Lease $this->ref cannot be bound again: "
+                    . $error->getMessage(), 'connection-closed'));
+            }
+        } catch (LeaseholdException) {
+            // The clock tells.
+        }
+        return false;
     }
 
     /**
@@ -138,7 +192,11 @@ final class Lease
      */
     public function check(bool $renew = true): void
     {
+        $isCut = !$this->openAgain();
         $this->mustBeHeld();
+        if ($isCut) {
+            return;
+        }
         $isDue = $renew && $this->renewAt !== null && $this->breakingAt === null && Clock::now() >= $this->renewAt;
         // A connection that went silent must not use up the time that is left for a renewal.
         $patience = min($this->client->timeout, 1.0, $this->ttl === null ? INF : max(0.25, $this->ttl / 6));
@@ -161,6 +219,7 @@ final class Lease
      */
     public function renew(?float $ttl = null): void
     {
+        $this->openAgain();
         $this->mustBeHeld();
         $ttl = Seconds::checkPositive('ttl', $ttl) ?? $this->ttl;
         if ($ttl === null) {
@@ -291,7 +350,8 @@ final class Lease
     {
         [$transport, $target] = [$this->client->transport, $this->target()];
         try {
-            $via = $this->connection !== null && !$this->connection->isBroken() ? $this->connection : null;
+            $isOpen = $this->connection !== null && !$this->isStream && !$this->connection->isBroken();
+            $via = $isOpen ? $this->connection : null;
             $answer = $transport->request(
                 'DELETE', $target, deadline: Clock::in(self::RELEASE), attempt: self::RELEASE / 3, via: $via);
             if ($answer->status < 400) {

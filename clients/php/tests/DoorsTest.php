@@ -25,7 +25,7 @@ final class DoorsTest extends TestCase
         [self::$token, $line] = explode("\n", self::output(Daemon::program(), 'token', 'php', '--role', 'lock'));
         file_put_contents(self::file('tokens'), "$line\n");
         chmod(self::file('tokens'), 0600);
-        self::$daemon = new Daemon(['--tls-cert', self::file('certificate'), '--tls-key', self::file('key'),
+        self::$daemon = new Daemon(['--recovery-grace', '20s', '--tls-cert', self::file('certificate'), '--tls-key', self::file('key'),
             '--token-file', self::file('tokens')]);
     }
 
@@ -71,7 +71,9 @@ final class DoorsTest extends TestCase
         $lease->check();
         $this->assertTrue($lease->isHeld());
         self::$daemon->restart();
-        $this->assertFalse($lease->isHeld());
+        $lease->check();
+        $this->assertNull($lease->remaining());
+        $this->assertTrue($lease->release());
         $again = $this->client()->acquire('tls', wait: 5, ttl: 5);
         $this->assertTrue($again->release());
     }

@@ -68,15 +68,44 @@ final class KeepTest extends ServiceTestCase
         $this->eventuallyFree($this->key());
     }
 
-    public function testAStreamIsOverWhenTheServiceDies(): void
+    public function testAStreamIsOverWhenTheServiceStaysAway(): void
     {
-        $lease = $this->client->acquire($this->key(), keep: Keep::Stream);
+        $daemon = new Daemon(['--recovery-grace', '500ms']);
+        $lease = $daemon->client()->acquire($this->key(), keep: Keep::Stream);
         $this->assertTrue($lease->isHeld());
-        self::$daemon->restart();
-        $this->assertSame('connection-closed', $this->thrown(LeaseLost::class, $lease->check(...))->reason());
+        $daemon->kill();
+        $this->assertLessThanOrEqual(0.5, $lease->remaining());
+        usleep(600000);
         $this->assertFalse($lease->isHeld());
+        $this->assertSame('connection-closed', $this->thrown(LeaseLost::class, $lease->check(...))->reason());
+        $daemon->start();
         $this->assertFalse($lease->release());
-        $this->assertFree($this->key(), 'it is given back all the same, not when the service would miss it');
+        $daemon->stop();
+    }
+
+    public function testACheckBindsAStreamAgainWithinTheGraceOfARestart(): void
+    {
+        $daemon = new Daemon(['--recovery-grace', '20s', '--heartbeat', '200ms']);
+        $client = $daemon->client();
+        foreach ([$this->key(), [$this->key(), $this->key('2')]] as $key) {
+            $lease = $client->acquire($key, keep: Keep::Stream);
+            for ($i = 0; $i < 2; $i++) {
+                $daemon->kill();
+                $this->assertTrue($lease->isHeld());
+                $lease->check();
+                $this->assertLessThanOrEqual(20, $lease->remaining());
+                $daemon->start();
+                $lease->check();
+                $this->assertNull($lease->remaining());
+            }
+            usleep(500000);
+            $lease->check();
+            $client->call('POST', "/leases/$lease->ref/break", ['reason' => 'maintenance']);
+            eventually(static fn (): bool => !$lease->isHeld(), 'the stream tells it');
+            $this->assertSame('broken', $lease->lost()->reason());
+            $this->assertSame('maintenance', $lease->lost()->breakReason());
+        }
+        $daemon->stop();
     }
 
     public function testCheckRenewsWhenAThirdOfTheTtlIsOver(): void

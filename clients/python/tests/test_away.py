@@ -24,11 +24,8 @@ class Away(LiveTest):
     def test_the_daemon_is_killed_and_started_again(self):
         bound = leasehold.acquire(self.key, client=self.client)
         renewed = leasehold.acquire(self.key + " ttl", client=self.client, ttl=2)
-        stream = leasehold.acquire(self.key + " stream", client=self.client, keep="stream")
         self.restart(away=0.3)
-        self.assertTrue(stream.wait_lost(PATIENCE))
-        self.assertEqual(stream.lost_reason, "connection-closed")
-        time.sleep(1.5)
+        time.sleep(1.8)
         bound.check()
         renewed.check()
         self.assertEqual(self.held(), 1)
@@ -37,6 +34,66 @@ class Away(LiveTest):
         self.assertTrue(renewed.release())
         with Lock(self.key, client=self.client):
             pass
+
+    def has_grace(self, grace):
+        """From the next daemon on."""
+        self.server.arguments = [*self.server.arguments, "--recovery-grace", grace]
+        self.restart()
+
+    def test_a_stream_is_opened_again_within_the_grace_of_a_restart(self):
+        self.has_grace("20s")
+        for keys in (self.key, [self.key, self.key + " 2"]):
+            lease = leasehold.acquire(keys, client=self.client, keep="stream")
+            for end in (self.server.kill, self.server.terminate):
+                self.assertIsNone(lease.remaining)
+                end()
+                eventually(lambda: lease.remaining is not None, "it notices")
+                self.assertLessEqual(lease.remaining, 20)
+                lease.check()
+                self.server.start()
+                eventually(lambda: lease.remaining is None, "it is bound again", 19)
+            lease.check()
+            self.assertEqual(self.held(), 1)
+            self.breaks(lease, reason="maintenance")
+            self.assertTrue(lease.wait_lost(PATIENCE))
+            with self.assertRaises(leasehold.LeaseLost) as lost:
+                lease.check()
+            self.assertEqual((lost.exception.reason, lost.exception.break_reason), ("broken", "maintenance"))
+            self.assertFree()
+
+    def test_a_stream_whose_service_stays_away_is_lost_with_the_grace(self):
+        for restarts in (False, True):  # a stream that was opened again has that of the new service
+            if restarts:
+                self.has_grace("4s")
+            lease = leasehold.acquire(self.key, client=self.client, keep="stream")
+            if restarts:
+                self.has_grace("2s")
+                time.sleep(1)
+            time.sleep(0.6)
+            begun = time.monotonic()
+            self.server.kill()
+            self.assertTrue(lease.wait_lost(PATIENCE))
+            self.assertTrue(1 < time.monotonic() - begun < 3, time.monotonic() - begun)
+            self.assertEqual(lease.lost_reason, "connection-closed")
+            self.server.start()
+            self.assertFree()
+
+    def test_a_stream_without_a_grace_is_lost_at_once(self):
+        self.has_grace("0s")
+        lease = leasehold.acquire(self.key, client=self.client, keep="stream")
+        self.server.kill()
+        begun = time.monotonic()
+        self.assertTrue(lease.wait_lost(PATIENCE))
+        self.assertLess(time.monotonic() - begun, 1)
+        self.server.start()
+
+    def test_a_stream_is_released_while_it_is_suspended(self):
+        lease = leasehold.acquire(self.key, client=self.client, keep="stream")
+        self.server.kill()
+        eventually(lambda: lease.remaining is not None, "it notices")
+        threading.Timer(0.3, self.server.start).start()
+        self.assertTrue(lease.release())
+        self.assertFree()
 
     def test_a_lease_that_ended_while_nobody_listened(self):
         with Lock(self.key + " first", client=self.client):

@@ -24,7 +24,7 @@ extension Ledger {
     }
     if let old = lease.client {
       lease.client = nil
-      observers.tell(.ended(old, .transferred, moment.monotonic))
+      observers.tell(.ended(old, .transferred, nil, moment.monotonic))
     }
     lease.attach(deadline: deadline, ttl: ttl)
     journal.setDeadline(of: lease)

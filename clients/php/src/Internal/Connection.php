@@ -34,6 +34,7 @@ final class Connection
         private readonly Address $address,
         #[\SensitiveParameter] private readonly ?string $token,
         private readonly ?string $authorities,
+        private readonly bool $isStream = false,
     ) {
     }
 
@@ -60,12 +61,25 @@ final class Connection
         if (!$this->isOpen()) {
             return true;
         }
-        [$read, $write, $except] = [[$this->stream], null, null];
-        if (@stream_select($read, $write, $except, 0) > 0) {
+        while (true) {
+            [$read, $write, $except] = [[$this->stream], null, null];
+            if (!@stream_select($read, $write, $except, 0)) {
+                return $this->lastWords() !== null;
+            }
             $chunk = fread($this->stream, 8192);
-            return $chunk !== '' && $chunk !== false || feof($this->stream);
+            if (!$this->isStream || $chunk === '' || $chunk === false) {
+                return $chunk !== '' && $chunk !== false || feof($this->stream) || $this->lastWords() !== null;
+            }
+            // Of a stream only the last line matters; the others say that the lease lives.
+            $this->read = substr($this->read . $chunk, -4096);
         }
-        return false;
+    }
+
+    /** @return array<string, mixed>|null the line with which the service ended a stream; null when there is none */
+    public function lastWords(): ?array
+    {
+        $isThere = $this->isStream && preg_match('~^\{"ended":.*\}$~m', $this->read, $parts) === 1;
+        return $isThere ? json_decode($parts[0], true) : null;
     }
 
     /**
@@ -214,6 +228,12 @@ final class Connection
             $status = (int) $parts[1];
         } while ($status < 200);
         $closes = preg_match('~\r\nConnection:[^\r\n]*\bclose\b~i', $head) === 1;
+        if ($this->isStream && $status < 300) {
+            // The first chunk is the lease, and the connection lives as long as that.
+            $this->readUntil("\r\n", $deadline);
+            $json = json_decode($this->readUntil("\n", $deadline), true);
+            return new Answer($status, is_array($json) ? $json : []);
+        }
         if (preg_match('~\r\nTransfer-Encoding:\s*chunked\b~i', $head)) {
             $body = $this->chunks($deadline);
         } elseif (preg_match('~\r\nContent-Length:\s*(\d{1,8})\s*(?:\r\n|$)~i', $head, $parts)) {

@@ -37,11 +37,16 @@ final class Transport
         return ['address' => $this->address, 'timeout' => $this->timeout];
     }
 
-    /** A connection of its own, which connects with its first request. */
-    public function connection(): Connection
+    /**
+     * A connection of its own, which connects with its first request.
+     *
+     * @param bool $isStream for one request whose answer has no end
+     */
+    public function connection(bool $isStream = false): Connection
     {
         return new Connection(
-            $this->address, $this->token ?? (getenv('LEASEHOLD_TOKEN') ?: null), getenv('LEASEHOLD_CACERT') ?: null);
+            $this->address, $this->token ?? (getenv('LEASEHOLD_TOKEN') ?: null), getenv('LEASEHOLD_CACERT') ?: null,
+            $isStream);
     }
 
     /**

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Set
 
 from . import _process
 from ._drive import FOREVER, Flow
-from ._follow import guard_connection, read_hold
+from ._follow import read_hold
 from ._service import Sending, Service
 from ._state import State
 from ._tasks import GIVES_UP, give_back, take_back
@@ -202,7 +202,7 @@ def _held(attempt: Attempt, taken: Taken) -> Flow[State]:
                 _process.watcher().submit(lambda _: read_hold(state, lines))
             else:
                 state.connection = lines.connection
-                _process.watcher().submit(lambda _: guard_connection(state, lines.connection))
+                _process.watcher().submit(lambda _: read_hold(state, lines, told=False))
             return state
         if not _again(attempt, answer):
             raise attempt.refusal(answer)

@@ -7,9 +7,9 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from ._drive import FOREVER, Flow, pause
-from ._service import Sending, Service
-from ._state import State
-from ._wire import Broken, Connection, Lines, Silent
+from ._service import FIRST_PAUSE, LONGEST_PAUSE, Sending, Service
+from ._state import Phase, State
+from ._wire import Answer, Broken, Connection, Lines, Silent
 from .errors import LeaseholdError
 
 KINDS = ("expired", "broken", "removed", "transferred")
@@ -93,40 +93,84 @@ def _ask_for_all(service: Service, leases: Callable[[], List[State]]) -> Flow[No
             state.told(sent, answer.status, answer.json())
 
 
-def read_hold(state: State, lines: Lines) -> Flow[None]:
-    """Reads the stream of a held lease to its end."""
+def read_hold(state: State, lines: Lines, told: bool = True) -> Flow[None]:
+    """Reads the stream of a held lease; one that ends with the service is opened again (rule 14).
+
+    `told` says whether lines come on it: on the connection of a lease on several locks nothing does.
+    """
+    stream: Optional[Lines] = lines
+    while stream is not None:
+        seen = yield from _read(state, stream, told)
+        if seen is None:
+            return
+        if not state.grace:
+            return state.lose({"reason": "connection-closed"})
+        state.suspend(seen)
+        stream, told = (yield from _open_again(state)), True
+
+
+def _read(state: State, lines: Lines, told: bool) -> Flow[Optional[float]]:
+    """Reads to the end; None when the lease is over, else when the connection was last seen standing."""
     beats: List[float] = []
-    silence = SILENCE
+    heard, seen = time.monotonic(), state.service.clock()
+    silence = SILENCE if told else FOREVER
     try:
         while True:
-            line = yield from lines.next(time.monotonic() + silence)
-            if line is None:
-                return state.lose({"reason": "connection-closed"})
-            message = json.loads(line)
+            looks_at = time.monotonic() + (state.grace / 4 or FOREVER) - (state.service.clock() - seen)
+            try:
+                until = min(heard + silence, looks_at)
+                line = yield from (lines.next(until) if told else lines.connection.receive(until))
+            except Silent:  # so it stands
+                if time.monotonic() >= heard + silence:
+                    state.lose({"reason": "silent"})
+                    return None
+                seen = state.service.clock()
+                continue
+            if line is None or (not told and not line):
+                return seen
+            heard = time.monotonic()
+            message = json.loads(line) if told else {}
             if "heartbeat" in message:
-                beats = [*beats[-1:], time.monotonic()]
+                beats = [*beats[-1:], heard]
                 if len(beats) == 2:
                     silence = max(0.5, 4 * (beats[1] - beats[0]))
             elif "breaking_in_ms" in message:
                 state.break_after(state.service.clock(), message)
             elif "ended" in message:
                 said = state.breaking if message["ended"] == "broken" and state.breaking else {}
-                return state.lose({**said, "reason": message["ended"], "ended_at": message.get("at")})
-    except Silent:
-        state.lose({"reason": "silent"})
+                state.lose({**said, **message, "reason": message["ended"], "ended_at": message.get("at")})
+                return None
     except (OSError, ValueError):
-        state.lose({"reason": "connection-closed"})
+        return seen
     finally:
         lines.connection.close()
 
 
-def guard_connection(state: State, connection: Connection) -> Flow[None]:
-    """Waits for the end of a connection that a lease on several locks is bound to; nothing comes on it."""
-    try:
-        while (yield from connection.receive(FOREVER)):
+def _open_again(state: State) -> Flow[Optional[Lines]]:
+    """Binds the lease to another stream, before the grace is over; None when the lease is over."""
+    service, wait = state.service, FIRST_PAUSE
+    while state.lost() is None and state.phase is Phase.HELD:
+        sent, connection = service.clock(), None
+        until = time.monotonic() + min(service.timeout, state.remaining() or 0.0)
+        try:
+            connection = yield from service.open(until)
+            yield from connection.send(service.request("POST", f"/leases/{state.id}/hold"), until)
+            status, lines = (yield from connection.head(until)), Lines(connection)
+            if status == 200:
+                first = json.loads((yield from lines.next(until)) or b"null")
+                if isinstance(first, dict) and state.resume(first, connection):
+                    connection = None
+                    return lines
+            else:
+                answer = Answer(status, (yield from connection.body(until))).json()
+                state.told(sent, status, answer)
+                if status < 500 and status != 429 and state.breaking is None:
+                    state.lose({**answer, "reason": "connection-closed"})
+        except (OSError, ValueError, LeaseholdError):
             pass
-    except OSError:
-        pass
-    finally:
-        connection.close()
-    state.lose({"reason": "connection-closed"})
+        finally:
+            if connection is not None:
+                connection.close()
+        yield from pause(wait)
+        wait = min(2 * wait, LONGEST_PAUSE)
+    return None

@@ -46,6 +46,8 @@ class State:
             name for lock in answer.get("locks") or [answer] for name in lock.get("slots") or [])
         self.ttl: float = answer["ttl_ms"] / 1000
         self.deadline = deadline
+        self.grace: float = (answer.get("recovery_grace_ms") or 0) / 1000  # in which a stream can be opened again
+        self.suspended = FOREVER  # until when it is held although its stream has ended
         self.last_deadline = max_hold
         self.renewed_at: float = service.clock()
         self.renewing = False
@@ -67,8 +69,9 @@ class State:
                 # Another thread of the parent may have had the guard, and its listeners are the parent's, too.
                 self.guard, self._listeners, self._ended = threading.Lock(), [], None
                 self.lose({"reason": "forked"})
-            elif self.service.clock() >= self.deadline:
-                self.lose(self.breaking or {"reason": "deadline"})
+            elif self.service.clock() >= self.end_by():
+                own = "connection-closed" if self.suspended < self.deadline else "deadline"
+                self.lose(self.breaking or {"reason": own})
         return self.loss
 
     def lose(self, problem: Dict[str, Any], at: Phase = Phase.HELD) -> None:
@@ -134,13 +137,33 @@ class State:
             if listener in self._listeners:
                 self._listeners.remove(listener)
 
+    def end_by(self) -> float:
+        """When it counts as lost at the latest, by the service's clock."""
+        return min(self.deadline, self.suspended)
+
+    def suspend(self, seen: float) -> None:
+        """Notes that the stream it lives by has ended: it stood at `seen`, and can be opened again in the grace."""
+        self.suspended = seen + self.grace
+
+    def resume(self, answer: Dict[str, Any], connection: Connection) -> bool:
+        """Notes that it lives by another stream, unless it was over before."""
+        if self.lost() is not None:
+            return False
+        with self.guard:
+            if self.phase is not Phase.HELD:
+                return False
+            self.grace, self.suspended = (answer.get("recovery_grace_ms") or 0) / 1000, FOREVER
+            self.connection = self.connection and connection
+            return True
+
     def remaining(self) -> Optional[float]:
         """Seconds to the deadline, not less than 0; None when there is none."""
-        return None if self.deadline == FOREVER else max(0.0, self.deadline - self.service.clock())
+        end = self.end_by()
+        return None if end == FOREVER else max(0.0, end - self.service.clock())
 
     def due(self, share: float = 1 / 3) -> float:
         """When its watcher has something to do, by time.monotonic(): renew, at a share of the ttl, or end it."""
-        at = self.deadline
+        at = self.end_by()
         if self.way == "renewal" and not self.renewing and self.breaking is None and \
                 at < self.last_deadline - SHORTEST_TTL:
             at = min(at, self.renewed_at + self.ttl * share)
