@@ -6,14 +6,14 @@ struct TokenCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "token", abstract: "Make a bearer token and its line for --token-file.",
     discussion: """
-      The first line printed is the token, which is shown this once and stored nowhere; the second is the line for the \
-      file, which holds only its hash. Append the second line to the file and send SIGHUP to the daemon.
+      The first line is the token. It is shown only once and stored nowhere. The second line is for the file, and has \
+      only a hash. Append it to the file and send SIGHUP to the daemon.
       """)
 
   @Argument(help: "The token's name, for the file and the log.")
   var name: String
 
-  @Option(help: "What it may do: read, lock (also take and give back) or admin (also break, remove, force).")
+  @Option(help: "Its role: read, lock (also take and give back) or admin (also break, remove, force).")
   var role = "lock"
 
   @Option(

@@ -19,7 +19,7 @@ struct AcquireCommand: ParsableCommand {
     help: ArgumentHelp("Slots to take at once, all or none.", valueName: "slots"))
   var count: Int?
 
-  @Option(help: ArgumentHelp("End the lease with process N: pid:N; needs a Unix socket.", valueName: "binding"))
+  @Option(help: ArgumentHelp("End the lease with a process: pid:N; needs a Unix socket.", valueName: "binding"))
   var bind: String?
 
   @OptionGroup var ask: AskOptions
@@ -46,12 +46,12 @@ struct ReleaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "release", _superCommandName: "leasehold", abstract: "Give leases back; a second time is no error.")
 
-  @Flag(help: "Free the lock at once, even if it was to be kept for some time (--at-least).")
+  @Flag(help: "Free the lock at once, even if --at-least keeps it.")
   var early = false
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("What acquire printed; - reads it from standard input.", valueName: "lease"))
+  @Argument(help: ArgumentHelp("The id that acquire printed; - reads ids from standard input.", valueName: "lease"))
   var leases: [String]
 
   func run() throws {
@@ -78,7 +78,7 @@ struct RenewCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("What acquire printed.", valueName: "lease"))
+  @Argument(help: ArgumentHelp("The id that acquire printed.", valueName: "lease"))
   var lease: String
 
   func run() throws {
@@ -94,10 +94,10 @@ struct RenewCommand: ParsableCommand {
 /// `leasehold note`: a holder says something of itself.
 struct NoteCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "note", abstract: "Show everybody who asks a short text beside your lease.",
+    commandName: "note", abstract: "Show a short text beside your lease to everyone who asks.",
     discussion: """
-      A progress, an address: `locks LOCK`, `leases`, `top` and the page show it, and whoever is refused reads it. \
-      At most 128 bytes; an empty text clears it. A restart of the service forgets it.
+      The text may be a progress or an address. `locks LOCK`, `leases`, `top`, the page and refusals show it. It has \
+      at most 128 bytes; an empty text clears it. A restart of the service forgets it.
       """)
 
   @Option(help: ArgumentHelp("The lease (default: $LEASEHOLD_LEASE, that of the `run` around it).", valueName: "lease"))
@@ -105,7 +105,7 @@ struct NoteCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("What to show.", valueName: "text"))
+  @Argument(help: ArgumentHelp("The text.", valueName: "text"))
   var text: String
 
   func run() throws {
@@ -181,10 +181,10 @@ struct HoldCommand: ParsableCommand {
 /// `leasehold break`: ends another holder's lease.
 struct BreakCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "break", abstract: "End somebody else's lease; for operators.",
-    discussion: "The holder is told when it renews. Fences keep out what it still writes after the end.")
+    commandName: "break", abstract: "End another holder's lease; for operators.",
+    discussion: "The holder learns of it when it renews. Fences keep out its later writes.")
 
-  @Option(help: ArgumentHelp("Give the holder this long to end.", valueName: "time"))
+  @Option(help: ArgumentHelp("Give the holder this time to finish.", valueName: "time"))
   var after: String?
 
   @Option(help: ArgumentHelp("Why, for the holder and the log.", valueName: "text"))
@@ -211,11 +211,11 @@ struct ResizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resize", abstract: "Give a lock another number of slots, or pause it; for operators.",
     discussion: """
-      Up: whoever waits is served at once. Down: nobody is put out, and nothing is granted until what is held fits. \
-      With 0 slots the lock is paused: its queue stays, and nothing is granted until it is resized again.
+      With more slots, waiters are served at once. With fewer, nobody loses a slot, and nothing is granted until the \
+      held slots fit. With 0 slots the lock is paused: its queue stays, and nothing is granted until the next resize.
       """)
 
-  @Flag(help: "Let the number count whatever callers ask for, and keep the lock when nobody uses it.")
+  @Flag(help: "Keep this number, whatever callers ask for, and keep the lock when nobody uses it.")
   var pinned = false
 
   @OptionGroup var ask: AskOptions

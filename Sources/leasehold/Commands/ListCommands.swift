@@ -12,16 +12,16 @@ struct LocksCommand: ParsableCommand {
   var prefix: LockPrefix?
 
   @Option(
-    help: ArgumentHelp("Only held, free, waited, cooling or damaged ones.", valueName: "state"),
+    help: ArgumentHelp("Only locks in this state: held, free, waited, cooling or damaged.", valueName: "state"),
     completion: .list(["held", "free", "waited", "cooling", "damaged"]))
   var state: String?
 
-  @Flag(help: "Show of each who holds it, with the ref for `leasehold break`, and who waits; the longest wait first.")
+  @Flag(help: "Also show holders, with the ref for `leasehold break`, and waiters; the longest wait first.")
   var who = false
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("Show this lock alone.", valueName: "lock"), completion: Known.locks)
+  @Argument(help: ArgumentHelp("Show only this lock.", valueName: "lock"), completion: Known.locks)
   var key: String?
 
   func run() throws {

@@ -6,7 +6,7 @@ internal import SysVTypes
 
 /// The options of every command that asks the service.
 struct AskOptions: ParsableArguments {
-  @Flag(help: "Print the service's JSON; docs/cli-json.md says what is in it.")
+  @Flag(help: "Print the service's JSON; docs/cli-json.md lists its members.")
   var json = false
 
   @OptionGroup var service: ServiceOptions

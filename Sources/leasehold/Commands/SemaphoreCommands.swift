@@ -50,9 +50,9 @@ struct SemCommand: ParsableCommand {
   /// `leasehold sem create`.
   struct Create: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "create", abstract: "Make a set, or open it.")
-    @Option(help: ArgumentHelp("How many semaphores.", valueName: "count")) var nsems = 1
+    @Option(help: ArgumentHelp("The number of semaphores.", valueName: "count")) var nsems = 1
     @Option(help: ArgumentHelp("Permissions in octal, such as 0660.", valueName: "mode")) var mode: String?
-    @Flag(help: "Fail when the set is there already.") var exclusive = false
+    @Flag(help: "Fail if the set exists.") var exclusive = false
     @OptionGroup var ask: AskOptions
     @Argument(help: ArgumentHelp("A key, or private.", valueName: "key")) var key: String
 
@@ -67,10 +67,10 @@ struct SemCommand: ParsableCommand {
   /// `leasehold sem set`.
   struct Set: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "set", abstract: "Write a semaphore's value.")
-    @Flag(help: "Even while leases stand on it.") var force = false
+    @Flag(help: "Do it even while leases stand on it.") var force = false
     @OptionGroup var ask: AskOptions
     @Argument(help: ArgumentHelp("The set.", valueName: "set")) var set: String
-    @Argument(help: ArgumentHelp("Which semaphore, from 0.", valueName: "n")) var semaphore: Int
+    @Argument(help: ArgumentHelp("The semaphore's number, from 0.", valueName: "n")) var semaphore: Int
     @Argument(help: ArgumentHelp("The value.", valueName: "value")) var value: Int
 
     func run() throws {
@@ -83,9 +83,10 @@ struct SemCommand: ParsableCommand {
   /// `leasehold sem op`.
   struct Operate: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "op", abstract: "Do operations as one step; with undo they go on a lease, whose id is printed.",
-      discussion: "An operation is SEM:OP, with ,undo and ,nowait where wanted: 0:-1,undo 1:0,nowait")
-    @Option(name: [.customShort("w"), .customLong("wait")], help: ArgumentHelp("How long to wait.", valueName: "time"))
+      commandName: "op",
+      abstract: "Do operations as one step; with undo, a lease takes them back, and its id is printed.",
+      discussion: "An operation is SEM:OP; ,undo and ,nowait may follow: 0:-1,undo 1:0,nowait")
+    @Option(name: [.customShort("w"), .customLong("wait")], help: ArgumentHelp("Time to wait.", valueName: "time"))
     var wait: String?
     @Option(help: ArgumentHelp("Time until the lease ends.", valueName: "time")) var ttl: String?
     @OptionGroup var ask: AskOptions
@@ -120,7 +121,7 @@ struct SemCommand: ParsableCommand {
   /// `leasehold sem rm`.
   struct Remove: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "rm", abstract: "Remove a set.")
-    @Flag(help: "Even while leases stand on it.") var force = false
+    @Flag(help: "Do it even while leases stand on it.") var force = false
     @OptionGroup var ask: AskOptions
     @Argument(help: ArgumentHelp("The set.", valueName: "set")) var set: String
 

@@ -6,14 +6,14 @@ internal import LeaseholdClient
 struct ServiceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Where the service is, such as unix:/run/leasehold/leasehold.sock (default: $LEASEHOLD_URL, else that socket, "
+      "Address of the service, such as unix:/run/leasehold/leasehold.sock (default: $LEASEHOLD_URL, else that socket, "
         + "else your own service's, else \(ServiceAddress.standard)).", valueName: "address"))
   var url: String?
 
   @Option(
     help: ArgumentHelp(
-      "Certificates in PEM that vouch for a service of https:// (default: $LEASEHOLD_CACERT, else those that this "
-        + "system trusts).", valueName: "file"),
+      "PEM file of the CAs to trust for https:// (default: $LEASEHOLD_CACERT, else the CAs of this system).",
+      valueName: "file"),
     completion: .file())
   var cacert: String?
 
@@ -50,7 +50,7 @@ struct LockOptions: ParsableArguments {
     help: ArgumentHelp("At most this many at once; or the names of the slots, such as gpu0,gpu1.", valueName: "slots"))
   var slots: String?
 
-  @Option(help: ArgumentHelp("Take the slot with this name, of several with commas between.", valueName: "name"))
+  @Option(help: ArgumentHelp("Take the slot with this name; separate several by commas.", valueName: "name"))
   var slot: String?
 
   @Flag(name: .shortAndLong, help: "Share the lock with others that share it.")
@@ -61,7 +61,7 @@ struct LockOptions: ParsableArguments {
 
   @Option(
     name: [.customShort("w"), .customLong("wait"), .customLong("timeout")],
-    help: ArgumentHelp("How long to wait, such as 10s or 5m (default: without end).", valueName: "time"))
+    help: ArgumentHelp("Time to wait, such as 10s or 5m (default: without end).", valueName: "time"))
   var wait: String?
 
   @Flag(
@@ -69,7 +69,7 @@ struct LockOptions: ParsableArguments {
     help: "Do not wait: fail at once when others hold the lock.")
   var noWait = false
 
-  @Flag(name: .shortAndLong, help: "Say nothing when others hold the lock. Errors are still told.")
+  @Flag(name: .shortAndLong, help: "Say nothing when others hold the lock. Errors are still shown.")
   var quiet = false
 
   @Flag(help: "Say how long it waited.")
@@ -77,25 +77,25 @@ struct LockOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Time until the lease ends unless it is renewed, such as 30s (default: what the service says).",
+      "Time until the lease ends unless it is renewed, such as 30s (default: the service's).",
       valueName: "time"))
   var ttl: String?
 
   @Option(
     name: [.customLong("owner"), .customLong("label")],
-    help: ArgumentHelp("Who holds it, in words for people.", valueName: "text"))
+    help: ArgumentHelp("Name of the holder, for people.", valueName: "text"))
   var owner: String?
 
-  @Option(help: ArgumentHelp("What the holder says of itself, such as its address; see `note`.", valueName: "text"))
+  @Option(help: ArgumentHelp("Text about the holder, such as its address; see `note`.", valueName: "text"))
   var note: String?
 
   @Option(
     help: ArgumentHelp(
-      "Keep the lock for this long from its grant on, even when it is given back earlier: a job runs at most once in "
-        + "that time.", valueName: "time"))
+      "Keep the lock for this long after the grant, even when it is released earlier: a job runs at most once in that "
+        + "time.", valueName: "time"))
   var atLeast: String?
 
-  @Flag(help: "Fail where there is no service, instead of starting your own.")
+  @Flag(help: "Fail if there is no service, instead of starting your own.")
   var noStart = false
 
   func validate() throws {

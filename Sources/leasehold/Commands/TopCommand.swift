@@ -7,8 +7,8 @@ struct TopCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top", abstract: "Show locks, holders and waiters, each second anew; q quits.",
     discussion: """
-      s sorts by who waits, by who holds, by name; / filters by a part of the lock's name or of an owner's, Enter ends \
-      typing, Esc shows all. Where standard output is no terminal it prints once and ends.
+      s sorts by waiters, by holders or by name. / filters by a part of a lock's or an owner's name; Enter ends \
+      typing, Esc shows all. If standard output is no terminal, it prints once and ends.
       """)
 
   @Option(help: ArgumentHelp("Time between two looks.", valueName: "time"))

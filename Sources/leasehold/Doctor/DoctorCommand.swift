@@ -4,14 +4,14 @@ internal import LeaseholdClient
 /// `leasehold doctor`: looks for what breaks locks, and says what mends it.
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "doctor", abstract: "Look for what breaks locks, with the command that mends it.",
+    commandName: "doctor", abstract: "Look for problems that break locks, and show the command that mends each.",
     discussion: """
       Looks at the kernel's limits, the IPC namespace, systemd's settings, permissions, sets without an owner and \
       units that are missing. Changes nothing. Without a service it looks at the rest. Ends with 1 when it found a \
       problem.
       """)
 
-  @Flag(help: "Print JSON; docs/cli-json.md says what is in it.")
+  @Flag(help: "Print JSON; docs/cli-json.md lists its members.")
   var json = false
 
   @OptionGroup var service: ServiceOptions

@@ -35,7 +35,7 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("The status when others hold the lock (default: 75).", valueName: "status"))
   var conflictStatus: Int?
 
-  @Option(help: ArgumentHelp("From TERM to KILL (default: 5s, at most a third of the ttl).", valueName: "time"))
+  @Option(help: ArgumentHelp("Time from TERM to KILL (default: 5s, at most a third of the ttl).", valueName: "time"))
   var grace: String?
 
   @Flag(

@@ -16,7 +16,7 @@ extension Setting {
   private static let listening: [Setting] = [
     Setting(
       "host", .listening, .text("address"), default: "127.0.0.1",
-      "Address of the TCP listener, or \"none\" for no such listener (with --unix); one that is not loopback needs "
+      "Address of the TCP listener, or \"none\" for none (with --unix); an address that is not loopback needs "
         + "--token-file, and --tls-cert or --insecure-plain-http", \.hostText),
     Setting(
       "port", .listening, .integer(0...65535), default: "31818", "TCP port; 0 takes any free one", \.server.port),
@@ -38,7 +38,7 @@ extension Setting {
       \.server.connectionMemoryBytes),
     Setting(
       "idle-timeout", .listening, .duration(.seconds(1)...day), default: "1m",
-      "Close a connection that is silent for so long and waits for nothing", \.server.idleTimeout),
+      "Close a connection that is silent for this long and waits for nothing", \.server.idleTimeout),
     Setting(
       "first-request-timeout", .listening, .duration(.seconds(1)...hour), default: "10s",
       "Close a connection that has not sent the head of its first request by then", \.server.firstRequestTimeout),
@@ -47,7 +47,7 @@ extension Setting {
       "Time for open requests to end when the daemon stops", \.drainTimeout),
     Setting(
       "idle-exit", .listening, .duration(.zero...day), default: "0s",
-      "End when for so long nobody holds a lease, waits, is connected or asks; 0 is never", \.idleExit),
+      "End when nobody has held a lease, waited, connected or asked for this long; 0 is never", \.idleExit),
     Setting(
       "max-body", .listening, .bytes(1 << 10...1 << 20), default: "64KiB", "Largest request body", \.server.bodyBytes),
     Setting(
@@ -58,7 +58,7 @@ extension Setting {
   private static let access: [Setting] = [
     Setting(
       "token-file", .access, .path(bytesMax: 4000), default: "",
-      "File of bearer tokens, read again on SIGHUP; without one everybody who reaches the listener may do everything",
+      "File of bearer tokens, read again on SIGHUP; without one, every caller may do everything",
       \.server.tokenFile),
     Setting(
       "unix-needs-token", .access, .toggle, default: "false",
@@ -70,7 +70,7 @@ extension Setting {
       "tls-key", .access, .path(bytesMax: 4000), default: "", "The certificate's private key, in PEM", \.tlsKeyPath),
     Setting(
       "insecure-plain-http", .access, .toggle, default: "false",
-      "Let tokens travel over TCP without TLS, where the network is trusted or something before the daemon ends TLS",
+      "Let tokens travel over TCP without TLS, if you trust the network or a proxy before the daemon ends TLS",
       \.allowsPlainHTTP),
     Setting(
       "max-leases-per-caller", .access, .integer(0...16_000_000), default: "0",
@@ -91,7 +91,7 @@ extension Setting {
       "Raw semaphore operations of one caller that wait at once; \(shareUnlessSet)", \.limits.perCaller[.operations]),
     Setting(
       "max-locks-per-caller", .access, .integer(0...16_000_000), default: "0",
-      "Locks that one caller made and that are known still, used or not; \(shareUnlessSet)",
+      "Known locks that one caller made, used or not; \(shareUnlessSet)",
       \.limits.perCaller[.locks]),
     Setting(
       "max-segment-bytes-per-caller", .access, .bytes(0...1 << 46), default: "0",
@@ -116,7 +116,7 @@ extension Setting {
       "Time between two lines of a held connection", \.server.heartbeat),
     Setting(
       "recovery-grace", .leases, .duration(.zero ... .seconds(600)), default: "2s",
-      "Time that leases found at the start get at least, once, so that their holders can renew them",
+      "Least time that leases from before a restart get, once, so that their holders can renew them",
       \.limits.recoveryGrace),
   ]
 
@@ -137,7 +137,7 @@ extension Setting {
       "Processes that leases are bound to at once (bind=pid:N); each takes a file descriptor", \.limits.processes),
     Setting(
       "events-kept", .limits, .integer(16...16_000_000), default: "16384",
-      "Events kept for those who follow /events; rounded up to a power of two", \.limits.events),
+      "Events kept for followers of /events; rounded up to a power of two", \.limits.events),
     Setting(
       "max-event-subscribers", .limits, .integer(1...100_000), default: "512", "Open answers of /events at once",
       \.limits.eventSubscribers),
@@ -154,11 +154,11 @@ extension Setting {
       "shm-key", .memory, .ipcKey, default: "0x4c534800",
       "System V key of the segment whose variables /shm serves when a request names none", \.store.defaultKey),
     Setting(
-      "shm-size", .memory, .bytes(40...1 << 30), default: "1MiB", "Size of that segment where it has to be made",
+      "shm-size", .memory, .bytes(40...1 << 30), default: "1MiB", "Size of that segment when it is made",
       \.store.defaultBytes),
     Setting(
       "shm-objects", .memory, .choice(["refuse", "allow"]), default: "refuse",
-      "Whether serialized objects may be stored, which PHP makes when it reads them", \.shmObjects),
+      "Refuse or allow serialized objects, which PHP makes when it reads them", \.shmObjects),
     Setting(
       "max-value", .memory, .bytes(1 << 10...64 << 20), default: "1MiB",
       "Largest value of a variable, and most raw bytes of a segment, in one request", \.server.valueBytes),
@@ -167,12 +167,12 @@ extension Setting {
   private static let cluster: [Setting] = [
     Setting(
       "engine", .cluster, .text("engine"), default: "local",
-      "Where locks are kept: \"local\", in this host's kernel, or etcd:http://HOST:2379,http://HOST:2379,... for "
-        + "those of several hosts", \.engine),
+      "Place of the locks: \"local\", this host's kernel, or etcd:http://HOST:2379,http://HOST:2379,... for "
+        + "locks of several hosts", \.engine),
     Setting(
       "etcd-prefix", .cluster, .text("prefix"), default: "/lh/1/", "Keys of etcd begin with this", \.etcd.prefix),
     Setting(
-      "etcd-user", .cluster, .text("name"), default: "none", "User of etcd, or \"none\" where it has no users",
+      "etcd-user", .cluster, .text("name"), default: "none", "User of etcd, or \"none\" if it has no users",
       \.etcdUserText),
     Setting(
       "etcd-password-file", .cluster, .path(bytesMax: 4000), default: "", "File with the password of that user",
@@ -182,7 +182,7 @@ extension Setting {
       "Certificates that vouch for etcd's, in PEM; else those that this system trusts", \.etcd.authorities),
     Setting(
       "etcd-cert", .cluster, .path(bytesMax: 4000), default: "",
-      "Certificate that is shown to etcd, in PEM; needs --etcd-key", \.etcdCertificate),
+      "Certificate to show to etcd, in PEM; needs --etcd-key", \.etcdCertificate),
     Setting(
       "etcd-key", .cluster, .path(bytesMax: 4000), default: "", "Private key of that certificate, in PEM", \.etcdKey),
   ]
@@ -193,7 +193,7 @@ extension Setting {
       \.limits.pumps),
     Setting(
       "peer-pidfd", .kernel, .choice(["auto", "never"]), default: "auto",
-      "Whether to ask the kernel for a pidfd of who connects (Linux 6.5), or for the number alone as before",
+      "Ask the kernel for a pidfd of each peer (Linux 6.5), or never, only for its number",
       \.peerPidfd),
     Setting(
       "state-dir", .kernel, .path(bytesMax: 4000), default: "",
@@ -212,7 +212,7 @@ extension Setting {
     Setting(
       "log-level", .logs,
       .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "info",
-      "Least level that is logged", \.logLevel),
+      "Lowest level to log", \.logLevel),
     Setting(
       "log-format", .logs, .choice(["plain", "json"]), default: "plain", "Form of a log line", \.logFormat),
     Setting(
