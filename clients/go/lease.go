@@ -35,7 +35,9 @@ type Lease struct {
 	Ref string
 	// Fence grows with every grant: send it along with each write that must not come late.
 	Fence int64
-	// Slots are the names of its slots, on a lock whose slots have names; of several locks, those of the first.
+	// Slot is the name of its slot, the first where it has several; empty where slots have no names.
+	Slot string
+	// Slots are the names of its slots, on locks whose slots have names.
 	Slots []string
 	// Mode is exclusive or shared.
 	Mode string
@@ -73,6 +75,12 @@ func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
 		id: got.Lease, client: a.client, outer: FromContext(ctx), stream: s, ignoresLoss: a.wish.ignoresLoss,
 		suspended: forever,
 		done:      make(chan struct{}), renewed: make(chan *answer, 1), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
+	}
+	for _, lock := range got.Locks {
+		l.Slots = append(l.Slots, lock.Slots...)
+	}
+	if len(l.Slots) > 0 {
+		l.Slot = l.Slots[0]
 	}
 	inner, cancel := context.WithCancel(ctx)
 	l.ctx, l.cancel = leaseContext{inner, l}, cancel

@@ -63,7 +63,8 @@ func (c *Client) Obtain(ctx context.Context, key string, options ...Option) (*Le
 	for _, option := range options {
 		option(w)
 	}
-	w.wants = []Want{{Key: key, Shared: w.one.Shared, Slots: w.one.Slots, Count: w.one.Count}}
+	w.one.Key = key
+	w.wants = []Want{w.one}
 	return c.obtain(ctx, w)
 }
 
@@ -73,7 +74,7 @@ func (c *Client) ObtainAll(ctx context.Context, wants []Want, options ...Option)
 	for _, option := range options {
 		option(w)
 	}
-	if w.one != (Want{}) {
+	if w.one.isSaid() {
 		return nil, invalid("of several locks each Want says for itself whether it is shared or has slots")
 	}
 	w.wants = append([]Want(nil), wants...)

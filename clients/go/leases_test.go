@@ -202,6 +202,37 @@ func TestAStreamWhoseServiceStaysAwayIsLostWithTheGrace(t *testing.T) {
 	}
 }
 
+func TestSlotsWithNames(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t)
+	c := d.client(t, "")
+	names := []string{"gpu0", "gpu1", "gpu2"}
+	one, err := c.Obtain(background, "gpus", SlotNames(names...), Slot("gpu1"))
+	must(t, err)
+	if one.Slot != "gpu1" || len(one.Slots) != 1 {
+		t.Fatal(one.Slot, one.Slots)
+	}
+	if _, err := c.Obtain(background, "gpus", SlotNames(names...), Slot("gpu1"), Wait(0)); !errors.Is(err, ErrLocked) {
+		t.Fatal(err)
+	}
+	wants := []Want{{Key: "other"}, {Key: "gpus", Names: names, Slot: []string{"gpu0", "gpu2"}}}
+	both, err := c.ObtainAll(background, wants)
+	must(t, err)
+	if len(both.Slots) != 2 || both.Slot != both.Slots[0] {
+		t.Fatal(both.Slot, both.Slots)
+	}
+	plain, err := c.Obtain(background, "plain", Slots(2))
+	must(t, err)
+	if plain.Slot != "" || plain.Slots != nil {
+		t.Fatal(plain.Slot, plain.Slots)
+	}
+	for _, option := range []Option{SlotNames("a,b"), Slot("")} {
+		if _, err := c.Obtain(background, "none", option); !errors.Is(err, ErrInvalid) {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestSharedSlotsAndSeveral(t *testing.T) {
 	t.Parallel()
 	d := startDaemon(t)

@@ -37,7 +37,11 @@ type Want struct {
 	Shared bool
 	// Slots makes or expects a counting lock, Count is how many to take; 0 is unsaid.
 	Slots, Count int
+	// Names are those of all slots, in place of their number; Slot are those of the slots to take.
+	Names, Slot []string
 }
+
+func (want Want) isSaid() bool { return want.Key != "" || len(want.fields()) > 0 }
 
 // Option is how a lease is wanted.
 type Option func(*wish)
@@ -53,6 +57,12 @@ func Slots(number int) Option { return func(w *wish) { w.one.Slots = number } }
 
 // Count takes several slots at once, all or none.
 func Count(number int) Option { return func(w *wish) { w.one.Count = number } }
+
+// SlotNames takes one of the slots of a counting lock that have these names; Lease.Slot is the one.
+func SlotNames(names ...string) Option { return func(w *wish) { w.one.Names = names } }
+
+// Slot takes the slots of these names.
+func Slot(names ...string) Option { return func(w *wish) { w.one.Slot = names } }
 
 // TTL asks for a lease that ends after this time unless it is renewed, and renews it.
 func TTL(ttl time.Duration) Option { return func(w *wish) { w.ttl, w.hasTTL = ttl, true } }
@@ -112,10 +122,15 @@ func (w *wish) check() error {
 		switch {
 		case want.Key == "":
 			return invalid("the name of a lock is not empty")
-		case want.Shared && want.Slots != 0:
+		case want.Shared && (want.Slots != 0 || len(want.Names) > 0):
 			return invalid("a lock with slots cannot be shared")
 		case want.Slots < 0 || want.Slots > 32767 || want.Count < 0 || want.Count > 32767:
 			return invalid("slots and count are from 1 to 32767")
+		}
+		for _, name := range append(want.Names[:len(want.Names):len(want.Names)], want.Slot...) {
+			if name == "" || strings.Contains(name, ",") {
+				return invalid("the name of a slot is not empty and has no comma: %q", name)
+			}
 		}
 	}
 	switch w.keep {
@@ -223,6 +238,12 @@ func (want Want) fields() map[string]any {
 	}
 	if want.Count > 0 {
 		fields["count"] = strconv.Itoa(want.Count)
+	}
+	if len(want.Names) > 0 {
+		fields["slots"] = strings.Join(want.Names, ",")
+	}
+	if len(want.Slot) > 0 {
+		fields["slot"] = strings.Join(want.Slot, ",")
 	}
 	return fields
 }

@@ -47,7 +47,8 @@ type document struct {
 	EndedAt     string   `json:"ended_at"`
 	At          string   `json:"at"`
 	Ended       string   `json:"ended"`
-	// Of a request for several.
+	// Of a lease on several locks, and of a request for several leases.
+	Locks   []document `json:"locks"`
 	Renewed []document `json:"renewed"`
 	Lost    []document `json:"lost"`
 }

@@ -3,8 +3,10 @@ export interface Want {
   key: string
   /** Beside others that share. */
   shared?: boolean
-  /** The slots of a counting lock. */
-  slots?: number
+  /** The slots of a counting lock: how many there are, or their names. */
+  slots?: number | string[]
+  /** The names of slots to take. */
+  slot?: string | string[]
   /** Slots to take at once, all or none. Default 1. */
   count?: number
 }
@@ -18,7 +20,10 @@ export interface AcquireOptions {
   /** Cancels the wait. A lease that is held already is not affected. */
   signal?: AbortSignal
   shared?: boolean
-  slots?: number
+  /** The slots of a counting lock: how many there are, or their names. */
+  slots?: number | string[]
+  /** The names of slots to take. */
+  slot?: string | string[]
   count?: number
   /** Asks for a lease that is renewed by the library, and ends after this time without a renewal. */
   ttlMs?: number
@@ -50,7 +55,9 @@ export class Lease implements AsyncDisposable {
   readonly ref: string
   /** Grows with every grant: send it along with each write that must not come late. */
   readonly fence: number
-  /** The names of its slots, on a lock whose slots have names. */
+  /** The name of its slot, the first where it has several; null where slots have no names. */
+  readonly slot: string | null
+  /** The names of its slots, on locks whose slots have names. */
   readonly slots: string[]
   readonly mode: 'exclusive' | 'shared'
   readonly owner: string | null

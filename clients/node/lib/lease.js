@@ -19,7 +19,9 @@ export class Lease {
   ref
   /** Grows with every grant: send it along with each write that must not come late. */
   fence
-  /** The names of its slots, on a lock whose slots have names. */
+  /** The name of its slot, the first where it has several; null where slots have no names. */
+  slot
+  /** The names of its slots, on locks whose slots have names. */
   slots
   /** `exclusive` or `shared`. */
   mode
@@ -56,6 +58,7 @@ export class Lease {
     Object.assign(this, { keys: wanted.keys, ref: answer.ref, fence: answer.fence, mode: answer.mode, keep: way })
     this.owner = answer.owner ?? null
     this.slots = (answer.locks ?? [answer]).flatMap((lock) => lock.slots ?? [])
+    this.slot = this.slots[0] ?? null
     this.#client = client
     this.#id = answer.lease
     this.#onLost = wanted.onLost

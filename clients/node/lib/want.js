@@ -3,14 +3,16 @@ import os from 'node:os'
 import path from 'node:path'
 import { Invalid } from './errors.js'
 
-/** A lock for one of several: `{key, shared, slots, count}`, or just its name. */
+/** A lock for one of several: `{key, shared, slots, slot, count}`, or just its name. */
 function wantOf(one, options = {}) {
-  const { key, shared = false, slots, count } = typeof one === 'string' ? { key: one, ...options } : one ?? {}
+  const { key, shared = false, slots, slot, count } = typeof one === 'string' ? { key: one, ...options } : one ?? {}
   if (typeof key !== 'string' || key === '') throw invalid('the name of a lock is a text that is not empty')
   if (shared && slots !== undefined) throw invalid('a lock with slots cannot be shared')
   const want = { key }
   if (shared) want.mode = 'shared'
-  if (slots !== undefined) want.limit = whole('slots', slots, 1, 32767)
+  if (Array.isArray(slots)) want.slots = names('slots', slots)
+  else if (slots !== undefined) want.limit = whole('slots', slots, 1, 32767)
+  if (slot !== undefined) want.slot = names('slot', [slot].flat())
   if (count !== undefined) want.count = whole('count', count, 1, 32767)
   return want
 }
@@ -22,6 +24,12 @@ function invalid(text) {
 function whole(name, value, minimum, maximum) {
   if (Number.isInteger(value) && value >= minimum && value <= maximum) return value
   throw invalid(`${name} is a whole number from ${minimum} to ${maximum}, not ${String(value)}`)
+}
+
+/** Names of slots as the service reads them. */
+function names(name, values) {
+  if (values.length > 0 && values.every(value => typeof value === 'string' && /^[^,]+$/.test(value))) return values.join(',')
+  throw invalid(`${name} has names of slots without commas, not ${String(values)}`)
 }
 
 function milliseconds(name, value, minimum) {

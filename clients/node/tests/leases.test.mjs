@@ -178,6 +178,21 @@ describe('what is asked for', () => {
     assert.deepEqual(warnings, [])
   })
 
+  test('slots with names', async () => {
+    const client = daemon.client()
+    const [key, slots] = [fresh(), ['gpu0', 'gpu1', 'gpu2']]
+    const wanted = await client.acquire(key, { slots, slot: 'gpu1' })
+    assert.deepEqual([wanted.slot, wanted.slots], ['gpu1', ['gpu1']])
+    await assert.rejects(client.acquire(key, { slots, slot: 'gpu1', waitMs: 0 }), Locked)
+    const both = await client.acquire([{ key, slots, slot: ['gpu0', 'gpu2'] }, fresh()], { holding: [] })
+    assert.deepEqual([both.slot, both.slots.sort()], [both.slots[0], ['gpu0', 'gpu2']])
+    await assert.rejects(client.acquire(fresh(), { slots: ['a,b'] }), Invalid)
+    await assert.rejects(client.acquire(fresh(), { slots: [] }), Invalid)
+    const plain = await client.acquire(fresh(), { slots: 2 })
+    assert.deepEqual([plain.slot, plain.slots], [null, []])
+    for (const lease of [wanted, both, plain]) assert.equal(await lease.release(), true)
+  })
+
   test('shared, slots, and several at once', async () => {
     const client = daemon.client()
     const [readers, counting] = [fresh(), fresh()]

@@ -14,6 +14,8 @@ final class Client
     public readonly Transport $transport;
     /** @internal Whether the service said that it cannot bind leases to this process. */
     public bool $cannotBindProcess = false;
+    /** @internal Whether the service knows a renewal of several, as far as is known. */
+    public bool $renewsSeveral = true;
     private static ?self $default = null;
 
     /**

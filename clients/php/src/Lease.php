@@ -19,6 +19,8 @@ final class Lease
     private const RELEASE = 2.0;
     /** How long a lease that lives by a connection is held without a word of the service, in seconds. */
     private const SILENCE = 20.0;
+    /** As many leases as the service renews in one request. */
+    private const TOGETHER = 1000;
     /** The shortest time that the service lends a lock for, in seconds. */
     public const SHORTEST = 0.1;
 
@@ -28,7 +30,9 @@ final class Lease
     public readonly string $ref;
     /** Grows with every grant: send it along with each write that must not come late. */
     public readonly int $fence;
-    /** @var list<string> the names of its slots, on a lock whose slots have names */
+    /** The name of its slot, the first where it has several; null where slots have no names. */
+    public readonly ?string $slot;
+    /** @var list<string> the names of its slots, on locks whose slots have names */
     public readonly array $slots;
     /** Who has it, for people. */
     public readonly ?string $owner;
@@ -72,6 +76,7 @@ final class Lease
         $this->keys = isset($json['locks']) ? array_column($json['locks'], 'key') : [$json['key']];
         $this->fence = $json['fence'];
         $this->slots = array_merge(...array_column($json['locks'] ?? [$json], 'slots'));
+        $this->slot = $this->slots[0] ?? null;
         $this->owner = $json['owner'] ?? null;
         $this->mode = $json['mode'] ?? 'exclusive';
         $this->pid = (int) getmypid();
@@ -201,6 +206,10 @@ final class Lease
         // A connection that went silent must not use up the time that is left for a renewal.
         $patience = min($this->client->timeout, 1.0, $this->ttl === null ? INF : max(0.25, $this->ttl / 6));
         try {
+            if ($isDue && $this->renewTogether(Clock::in($patience), max(0.1, $patience / 3))) {
+                $this->mustBeHeld();
+                return;
+            }
             $this->ask($isDue ? $this->ttl : null, Clock::in($patience), max(0.1, $patience / 3));
         } catch (Unavailable) {
             if ($this->connection !== null && Clock::now() >= $this->heardAt + Clock::nanoseconds(self::SILENCE)) {
@@ -390,6 +399,64 @@ final class Lease
             $isRenewal ? 'POST' : 'GET', $this->target($isRenewal ? '/renew' : ''), body: $isRenewal ? $body : null,
             deadline: min($until, $this->deadline ?? PHP_INT_MAX), attempt: $attempt);
         $this->accept($answer, $sentAt, $isRenewal);
+    }
+
+    /**
+     * Renews it, and the program's others that soon are due, in one request; false where it is to be renewed alone.
+     *
+     * @throws Unavailable
+     */
+    private function renewTogether(int $until, float $attempt): bool
+    {
+        $isOther = fn (Lease $one): bool => $one !== $this && $one->client === $this->client && $one->joins();
+        $transport = $this->client->transport;
+        $others = $this->client->renewsSeveral && $this->joins()
+            ? array_slice(array_filter(Held::leases($transport->address), $isOther), 0, self::TOGETHER - 1) : [];
+        if ($others === []) {
+            return false;
+        }
+        $leases = [];
+        foreach ([$this, ...$others] as $lease) {
+            $leases[$lease->id] = $lease;
+        }
+        $sentAt = 0;
+        $body = static function () use ($leases, &$sentAt): array {
+            $sentAt = Clock::now();
+            return ['leases' => array_keys($leases)];
+        };
+        $answer = $transport->request('POST', '/leases/renew', body: $body,
+            deadline: min($until, $this->deadline ?? PHP_INT_MAX), attempt: $attempt);
+        $this->client->renewsSeveral = !in_array($answer->status, [400, 404, 405], true);
+        $parts = array_map(static fn (array $one): Answer => new Answer(200, $one), $answer->json['renewed'] ?? []);
+        foreach ($answer->json['lost'] ?? [] as $one) {
+            $parts[] = new Answer($one['code'] === 'no-such-lease' ? 404 : 410, $one);
+        }
+        foreach ($parts as $part) {
+            ($leases[$part->json['lease']] ?? null)?->acceptPart($part, $sentAt);
+            unset($leases[$part->json['lease']]);
+        }
+        return !isset($leases[$this->id]);
+    }
+
+    /** Whether it may be renewed together with another that is due: it soon is, too, and for the ttl that it has. */
+    private function joins(): bool
+    {
+        $now = Clock::now();
+        $isSoon = $this->renewAt !== null && $now >= $this->renewAt - Clock::nanoseconds($this->ttl / 12);
+        $isWhole = $this->latest === null || $this->latest - $now >= Clock::nanoseconds($this->ttl ?? 0);
+        return $isSoon && $isWhole && $this->breakingAt === null && $this->isHeld();
+    }
+
+    private function acceptPart(Answer $answer, int $sentAt): void
+    {
+        if (!$this->isHeld()) {
+            return;
+        }
+        try {
+            $this->accept($answer, $sentAt, true);
+        } catch (LeaseholdException) {
+            // Its state tells.
+        }
     }
 
     private function target(string $more = ''): string

@@ -49,13 +49,14 @@ final class Lock
      *     `want` says in `POST /leases`, such as `['key' => 'b', 'mode' => 'shared']`
      * @param float|null $wait how long to wait in the queue, in seconds: 0 tries once, null waits without end
      * @param bool $shared whether others who share may hold it too
-     * @param int|null $slots makes it a counting lock of so many slots
+     * @param int|list<string>|null $slots makes it a counting lock of so many slots, or of slots with these names
      * @param int $count how many slots to take, all or none
      * @param float|null $ttl how long it lasts unless it is renewed, in seconds; null for no deadline
      * @param float|null $maxHold how long it may last at most, in seconds
      * @param float|null $holdAtLeast how long it stays taken from the grant on even when it is given back earlier, in
      *     seconds
      * @param string|null $note what the holder says of itself, shown to everybody who asks who has it
+     * @param string|list<string>|null $slot the names of slots to take
      * @param string|null $owner shown to everybody who asks who has it; null for `USER@HOST PROGRAM`
      * @throws Locked when others have it until the wait is over
      * @throws LeaseholdException
@@ -64,7 +65,7 @@ final class Lock
         string|array $key,
         ?float $wait = null,
         bool $shared = false,
-        ?int $slots = null,
+        int|array|null $slots = null,
         int $count = 1,
         ?float $ttl = null,
         ?float $maxHold = null,
@@ -73,9 +74,10 @@ final class Lock
         ?Client $client = null,
         ?float $holdAtLeast = null,
         ?string $note = null,
+        string|array|null $slot = null,
     ): Lease {
         $client ??= Client::default();
         return (new Acquisition($client, $key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep,
-            holdAtLeast: $holdAtLeast, note: $note))->run();
+            holdAtLeast: $holdAtLeast, note: $note, slot: $slot))->run();
     }
 }

@@ -118,6 +118,52 @@ final class KeepTest extends ServiceTestCase
         $this->assertTrue($lease->release());
     }
 
+    /** @return array{int, int} how often the service was asked to renew one lease, and several */
+    private function renewals(): array
+    {
+        $text = file_get_contents('http://127.0.0.1:' . self::$daemon->port . '/metrics');
+        $count = static function (string $operation) use ($text): int {
+            preg_match_all("~^leasehold_http_requests_total.*\"$operation\".* (\\d+)$~m", $text, $found);
+            return array_sum($found[1]);
+        };
+        return [$count('renewLease'), $count('renewLeases')];
+    }
+
+    public function testSeveralThatAreDueAreRenewedInOneRequest(): void
+    {
+        $leases = [];
+        for ($i = 0; $i < 4; $i++) {
+            $leases[] = $this->client->acquire($this->key("$i"), ttl: 3);
+        }
+        $this->client->call('POST', "/leases/{$leases[3]->ref}/break", ['reason' => 'test']);
+        [$alone, $together] = $this->renewals();
+        $this->turn($leases);
+        eventually(fn (): bool => $this->renewals() === [$alone, $together + 1], 'they are renewed in one request');
+        $lost = $this->thrown(LeaseLost::class, $leases[3]->check(...));
+        $this->assertSame(['broken', 'test'], [$lost->reason(), $lost->breakReason()]);
+        $this->assertGreaterThan(1.5, $leases[2]->remaining());
+        $this->client->renewsSeveral = false;
+        $this->turn($leases);
+        eventually(fn (): bool => $this->renewals() === [$alone + 3, $together + 1], 'they are renewed one by one');
+        foreach (array_slice($leases, 0, 3) as $lease) {
+            $this->assertTrue($lease->release());
+        }
+    }
+
+    /** @param list<Lease> $leases which are looked at when they are due */
+    private function turn(array $leases): void
+    {
+        usleep(1200000);
+        foreach ($leases as $lease) {
+            if ($lease->isHeld()) {
+                try {
+                    $lease->check();
+                } catch (LeaseLost) {
+                }
+            }
+        }
+    }
+
     public function testAServiceThatIsAwayForLongerThanTheTtl(): void
     {
         $lease = $this->client->acquire($this->key(), ttl: 0.5);

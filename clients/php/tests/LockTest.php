@@ -108,6 +108,24 @@ final class LockTest extends ServiceTestCase
         $this->assertTrue($other->release());
     }
 
+    public function testSlotsWithNames(): void
+    {
+        $names = ['gpu0', 'gpu1', 'gpu2'];
+        $one = $this->client->acquire($this->key(), wait: 0, slots: $names, slot: 'gpu1');
+        $this->assertSame(['gpu1', ['gpu1']], [$one->slot, $one->slots]);
+        $rest = $this->client->acquire($this->key(), wait: 0, slots: $names, count: 2);
+        $this->assertEqualsCanonicalizing(['gpu0', 'gpu2'], $rest->slots);
+        $this->assertSame($rest->slots[0], $rest->slot);
+        foreach ([['a,b'], [], [1]] as $wrong) {
+            $this->thrown(Invalid::class, fn () => $this->client->acquire($this->key('2'), slots: $wrong));
+        }
+        $plain = $this->client->acquire($this->key('3'), slots: 2);
+        $this->assertSame([null, []], [$plain->slot, $plain->slots]);
+        foreach ([$one, $rest, $plain] as $lease) {
+            $this->assertTrue($lease->release());
+        }
+    }
+
     public function testSeveralLocksAreOneLease(): void
     {
         [$a, $b] = [$this->key('a'), $this->key('b')];

@@ -91,8 +91,10 @@ class Away(LiveTest):
         lease = leasehold.acquire(self.key, client=self.client, keep="stream")
         self.server.kill()
         eventually(lambda: lease.remaining is not None, "it notices")
-        threading.Timer(0.3, self.server.start).start()
+        back = threading.Timer(0.3, self.server.start)
+        back.start()
         self.assertTrue(lease.release())
+        back.join()
         self.assertFree()
 
     def test_a_lease_that_ended_while_nobody_listened(self):

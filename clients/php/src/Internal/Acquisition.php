@@ -21,7 +21,7 @@ final class Acquisition
         string|array $key,
         private readonly ?float $wait,
         bool $shared,
-        ?int $slots,
+        int|array|null $slots,
         int $count,
         private readonly ?float $ttl,
         private readonly ?float $maxHold,
@@ -30,6 +30,7 @@ final class Acquisition
         private readonly bool $isOwn = true,
         private readonly ?float $holdAtLeast = null,
         private readonly ?string $note = null,
+        string|array|null $slot = null,
     ) {
         Seconds::check('holdAtLeast', $holdAtLeast);
         Seconds::check('wait', $wait);
@@ -39,7 +40,7 @@ final class Acquisition
             throw new Invalid($ttl === null ? 'Keep::Renewal needs a ttl.'
                 : "A ttl is for Keep::Renewal; give maxHold for the longest time that the lease may last.");
         }
-        $this->want = new Want($key, $shared, $slots, $count);
+        $this->want = new Want($key, $shared, $slots, $count, $slot);
         $this->owner = $owner ?? self::$program ??= self::program();
     }
 

@@ -49,6 +49,12 @@ final class Held
         return array_slice(array_values(array_unique([...$ids, ...self::above($address)])), 0, self::MOST);
     }
 
+    /** @return list<Lease> those of this program that it may hold, the oldest first */
+    public static function leases(Address $address): array
+    {
+        return array_values(self::$leases["$address"] ?? []);
+    }
+
     /** @return list<string> their refs, as listings show them */
     public static function refs(Address $address): array
     {

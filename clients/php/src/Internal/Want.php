@@ -15,11 +15,19 @@ final class Want
     /** @var array<string, mixed> */
     public readonly array $body;
 
-    /** @param string|list<string|array<string, mixed>> $key */
-    public function __construct(string|array $key, bool $shared, ?int $slots, int $count)
+    /**
+     * @param string|list<string|array<string, mixed>> $key
+     * @param int|list<string>|null $slots how many, or their names
+     * @param string|list<string>|null $slot the names of those to take
+     */
+    public function __construct(
+        string|array $key, bool $shared, int|array|null $slots, int $count, string|array|null $slot = null)
     {
         $kind = array_filter(
-            ['mode' => $shared ? 'shared' : null, 'limit' => $slots, 'count' => $count === 1 ? null : $count],
+            ['mode' => $shared ? 'shared' : null, 'limit' => is_array($slots) ? null : $slots,
+                'slots' => is_array($slots) ? self::names('slots', $slots) : null,
+                'slot' => $slot === null ? null : self::names('slot', (array) $slot),
+                'count' => $count === 1 ? null : $count],
             static fn (mixed $value): bool => $value !== null);
         if (is_string($key)) {
             $this->target = '/locks/' . rawurlencode($key) . '/acquire';
@@ -37,5 +45,19 @@ final class Want
         $want = array_map(static fn (string|array $one): array => is_array($one) ? $one : ['key' => $one], $key);
         $this->body = ['want' => array_values($want)];
         $this->keys = array_column($want, 'key');
+    }
+
+    /**
+     * Names of slots as the service reads them.
+     *
+     * @param list<string> $names
+     */
+    private static function names(string $parameter, array $names): string
+    {
+        $isName = static fn (mixed $name): bool => is_string($name) && $name !== '' && !str_contains($name, ',');
+        if ($names === [] || array_filter($names, $isName) !== $names) {
+            throw new Invalid("$parameter has names of slots, without commas.");
+        }
+        return implode(',', $names);
     }
 }
