@@ -16,12 +16,12 @@ FAMILIES = {"A": "Apache::Session::Lock::Semaphore", "C": "IPC::Semaphore::Concu
 HEAD = """# What is shared with PHP and Perl, row by row
 
 Leasehold shares locks and memory with programs that use semaphores and segments of their own: PHP's sysvsem and
-sysvshm, Perl's IPC::Semaphore, IPC::Semaphore::Concurrency and Apache::Session; and it speaks what some tools say to a
-server of locks. Here is one row for each thing that their manuals name. Tests of `Tests/Interop` have these rows in
-their names: each runs the real program beside the service, the program first and HTTP second, and the other way round.
+sysvshm, Perl's IPC::Semaphore, IPC::Semaphore::Concurrency and Apache::Session. It also speaks the lock protocols of
+some tools. Here is one row for each feature that their manuals name. The tests in `Tests/Interop` name these rows.
+Each runs the real program beside the service, the program first and HTTP second, and the other way round.
 `make interop` runs them all.
 
-`Tests/Interop/rows.py` makes this page of `Tests/Interop/rows.txt` and of the first lines of the tests.
+`Tests/Interop/rows.py` makes this page from `Tests/Interop/rows.txt` and the first lines of the tests.
 [How to use it](interop.md) is another page.
 """
 
