@@ -11,7 +11,7 @@ import Testing
       try lease.check()  // before a step that cannot be taken back
     }
 
-    // The service is found by itself. Readers beside each other, two of five slots, all or none:
+    // Without a client, the library finds the service. Readers beside each other, two of five slots, all or none:
     try await Lock([.shared("report"), .slots("downloads", 5, count: 2)]).withLock { _ in }
 
     let lease = try await Lock("nightly", wait: .zero).acquire()  // without a block: yours to release
