@@ -65,6 +65,8 @@ public enum EngineFeature: String, Sendable, CaseIterable {
   case shortLeases = "short-leases"
   /// Slots that stay taken for a time after the grant, even when the lease ends earlier.
   case holdAtLeast = "hold-at-least"
+  /// More locks for a lease that is held.
+  case addedLocks = "added-locks"
   /// Texts that holders show.
   case notes
 }

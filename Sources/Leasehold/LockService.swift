@@ -104,7 +104,12 @@ public protocol LockService: AnyObject, Sendable {
   func renew(
     _ leases: [LeaseID], ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) -> [Result<LeaseSnapshot, LeaseholdError>]
-
+  /// Adds locks to a lease, all or nothing and at once; what it has stays. A lease that has them already is answered
+  /// as it is.
+  ///
+  /// - Throws: As ``renew(_:on:ttl:within:at:)``, and as the refusals of ``acquire(_:client:at:)``, `locked` among
+  ///   them; `same-lock-twice` for a lock that it has in another form, `not-supported`.
+  func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// Sets the text that a holder shows; `nil` or an empty one clears it. It is lost in a restart.
   ///
   /// - Throws: As ``renew(_:on:ttl:within:at:)``; `not-supported`.
@@ -217,6 +222,13 @@ extension LockService {
   public func releaseEarly(
     _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, on: lock, within: confinement, at: now) }
+
+  /// An engine whose leases keep the locks they began with.
+  ///
+  /// - Throws: `not-supported`.
+  public func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    throw LeaseholdError(.notSupported, "This engine adds no locks to a lease.")
+  }
 
   /// An engine without notes.
   ///

@@ -144,6 +144,11 @@
       }
     }
 
+    /// Adds locks to a lease.
+    public func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+      try slowly(at: now) { now throws(LeaseholdError) in try locks.add(request, at: now) }
+    }
+
     /// Sets the text that a holder shows.
     public func note(
       _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant

@@ -66,6 +66,14 @@ extension LocalLockService {
     }
   }
 
+  /// Adds locks to a lease.
+  ///
+  /// - Throws: As ``LockService/add(_:at:)``.
+  public func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    let moment = moment(now)
+    return try change { ledger throws(LeaseholdError) in try ledger.add(request, at: moment) }
+  }
+
   /// Sets the text that a holder shows.
   ///
   /// - Throws: As ``LockService/note(_:_:within:at:)``.

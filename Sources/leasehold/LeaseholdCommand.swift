@@ -12,9 +12,9 @@ struct LeaseholdCommand: ParsableCommand {
       CommandGroup(
         name: "Locks",
         subcommands: [
-          RunCommand.self, AcquireCommand.self, RenewCommand.self, NoteCommand.self, ReleaseCommand.self,
-          HoldCommand.self, LocksCommand.self, LeasesCommand.self, BreakCommand.self, ResizeCommand.self,
-          TopCommand.self,
+          RunCommand.self, AcquireCommand.self, RenewCommand.self, AddCommand.self, NoteCommand.self,
+          ReleaseCommand.self, HoldCommand.self, LocksCommand.self, LeasesCommand.self, BreakCommand.self,
+          ResizeCommand.self, TopCommand.self,
         ]),
       CommandGroup(name: "System V", subcommands: families),
       CommandGroup(

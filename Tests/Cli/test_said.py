@@ -48,6 +48,15 @@ class Said(CliTest):
         self.said("run", "-n", self.key(), "true")
         self.assertIn("--at-least", self.said("acquire", "--at-least", "25h", self.key(), status=64))
 
+    def test_locks_are_added_to_the_lease_of_run(self):
+        other = f"{self.key()}-2"
+        add = f"{PROGRAM} add {other} && {PROGRAM} locks {other} && ! {PROGRAM} acquire -qn {other}"
+        shown = self.said("run", "--owner", "me", self.key(), "--", "sh", "-c", add)
+        self.assertEqual(shown.splitlines()[:2], [self.key(), other])
+        self.assertRegex(shown, r"holds +me ")
+        self.said("run", "-n", other, "true")
+        self.assertIn("--lease", self.said("add", other, status=64))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -51,6 +51,7 @@ class Keys(TokenTest):
             "getLease": [f"GET {of_lease}", f"GET /leases/{both}", f"GET /leases/{self.ended['lease']}"],
             "releaseLease": [f"DELETE {of_lease}", f"DELETE /leases/{both}", f"DELETE /leases/{self.ended['lease']}"],
             "renewLease": [f"POST {of_lease}/renew", f"POST /leases/{both}/renew"],
+            "addLocks": [f"POST {of_lease}/add?want=app-2", f"POST /leases/{both}/add?want=app-2"],
             "noteLease": [f"PUT {of_lease}/note?note=x", f"PUT /leases/{both}/note?note=x"],
             "holdLease": [f"POST {of_lease}/hold", f"POST /leases/{both}/hold"],
             "breakLease": [

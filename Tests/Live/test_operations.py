@@ -26,6 +26,7 @@ OPERATIONS = {
     "getLease": ("GET", "/leases/{id}", 200),
     "releaseLease": ("DELETE", "/leases/{id}", 200),
     "renewLease": ("POST", "/leases/{id}/renew", 200),
+    "addLocks": ("POST", "/leases/{id}/add?want={key}-a,{key}-b", 200),
     "noteLease": ("PUT", "/leases/{id}/note?note=here", 200),
     "renewLeases": ("POST", "/leases/renew?leases={id}", 200),
     "holdLease": ("POST", "/leases/{id}/hold?ttl=100ms", 200),

@@ -156,6 +156,9 @@ final class Lease: Deadlined {
   /// The parts that it has of other locks; empty on a lease of one.
   var parts: [Lease] { if case .whole(let parts) = kind { parts.leases } else { [] } }
 
+  /// The fence in the records of its first parts, by which they are found again.
+  var groupFence: Int64 { if case .whole(let parts) = kind { parts.fence } else { fence } }
+
   /// Itself and its parts, one for each lock.
   var members: [Lease] { [self] + parts }
 

@@ -133,10 +133,11 @@ struct LeaseTable: ~Copyable {
   /// Lets a lease that was just marked as held be a part of another.
   mutating func register(_ part: Lease, of whole: Lease, on lock: Lock) {
     if case .whole(let parts) = whole.kind {
-      precondition(parts.fence == part.fence, "the parts of a lease have one fence")
+      precondition(parts.fence <= part.fence, "a part is as old as its lease, or was added later")
       parts.leases.append(part)
     } else {
-      let parts = Lease.Parts(fence: part.fence)
+      precondition(whole.fence <= part.fence, "a part is as old as its lease, or was added later")
+      let parts = Lease.Parts(fence: whole.fence)
       parts.leases = [part]
       whole.kind = .whole(parts)
     }

@@ -107,12 +107,18 @@ struct Observers: ~Copyable {
     for part in whole.parts { note(kind, part, of: whole, text, at: now) }
   }
 
+  /// Notes an event of one part of a lease.
+  func note(_ kind: EventKind, part: Lease, at now: Int64) {
+    if !part.whole.leavesNoTrace { note(kind, part, of: part.whole, at: now) }
+  }
+
   @inline(__always)
   private func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ text: String? = nil, at now: Int64) {
     ring.append(
       LedgerEvent(
         kind: kind, mode: member.mode, reason: text, count: Int32(truncatingIfNeeded: member.count), at: now,
-        ref: whole.id.high >> 24, fence: whole.fence, key: member.key.text, text: whole.owner, trace: whole.trace,
+        ref: whole.id.high >> 24, fence: max(whole.fence, member.fence), key: member.key.text,
+        text: whole.owner, trace: whole.trace,
         breaking: kind == .broken ? whole.breaking : kind == .breaking ? whole.breakNote : nil))
   }
 

@@ -14,6 +14,7 @@
 ///          with bit 27 of word 8 it is a part of the lease with the same fence: that one has the deadline
 ///          with bit 26 of word 8 the name's length is the number of adjustments, four bytes each, in its place;
 ///          with bit 29 word 9 is the low half of the id that it goes on for, and a live record of that id is over;
+///          of a part it is the fence of those that it was added to, with all parts that have its own fence;
 ///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes;
 ///          with bit 30 the fence that its parts have, 8 bytes, stands behind that: it is not its own after a transfer;
 ///          with bit 31 the time that it holds its slots at least, in ms, 4 bytes, stands behind that
@@ -55,7 +56,7 @@ struct LeaseRecord {
   var adjustmentCount = 0
   /// True when it ends with a process.
   var bindsProcess = false
-  /// The low half of the id that it was transferred from.
+  /// The low half of the id that it was transferred from; of a part, the fence of those that it was added to.
   var predecessor: UInt64?
   var textCell: UInt32
   /// The slots with names that it has, a bit for each place of the lock's names.
@@ -130,11 +131,21 @@ struct LeaseRecord {
   }
 }
 
+/// The parts of a lease that are taken together: they have one fence.
+struct PartGroup {
+  let id: LeaseID
+  let fence: Int64
+  let grantedAt: MonotonicInstant
+  /// The fence of those that they are added to; the first of them says so, and is marked last.
+  var addedTo: Int64?
+}
+
 extension LeaseRecord {
   /// Leaves the deadline, the holder and the retries to the head; `fingerprint` is its place among the parts.
-  mutating func become(partOf head: LeaseRecord, at place: UInt64) {
+  mutating func become(partOf group: PartGroup, at place: UInt64) {
     isPart = true
-    (deadline, grantedAt, fingerprint) = (0, head.grantedAt, place)
+    (deadline, grantedAt, fingerprint) = (0, group.grantedAt, place)
+    if place == 0 { predecessor = group.addedTo.map { UInt64(bitPattern: $0) } }
     (ownerLength, keyLength, bindsConnection, isEndless, bindsProcess) = (nil, 0, false, false, false)
     holdsAtLeast = false
   }

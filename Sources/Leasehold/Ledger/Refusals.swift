@@ -55,6 +55,13 @@ extension Ledger {
     }
   }
 
+  func notAdded(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {
+    contended(.locked, lock, at: now) {
+      .contention(
+        $0, ", so nothing was added, and the lease is as it was; try again later, or release it and wait for all")
+    }
+  }
+
   func waitTimedOut(_ lock: Lock, after wait: TimeSpan, at now: MonotonicInstant) -> LeaseholdError {
     contended(.waitTimeout, lock, at: now) { hindrance in
       .sentence(

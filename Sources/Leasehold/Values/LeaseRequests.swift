@@ -100,6 +100,21 @@ public struct CancelOutcome: Sendable {
   public init() {}
 }
 
+/// Adds locks to a lease that is held.
+public struct AddRequest: Sendable {
+  /// The lease.
+  public var lease: LeaseID
+  /// The locks, with those that it has at most ``Limits/wants``.
+  public var wants: [Want]
+  /// The caller.
+  public var caller: Caller
+
+  /// Adds locks.
+  public init(_ lease: LeaseID, _ wants: [Want], caller: Caller) {
+    (self.lease, self.wants, self.caller) = (lease, wants, caller)
+  }
+}
+
 /// Hands a lease over under another id.
 public struct TransferRequest: Sendable {
   /// The lease.

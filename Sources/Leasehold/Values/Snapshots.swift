@@ -137,7 +137,8 @@ extension LeaseSnapshot {
   /// Takes the holder and the deadline of a part over from the whole lease.
   mutating func take(holderOf head: LeaseSnapshot) {
     (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
-    (grantedAt, bindsConnection, waited, fence) = (head.grantedAt, head.bindsConnection, head.waited, head.fence)
+    (grantedAt, bindsConnection, waited) = (head.grantedAt, head.bindsConnection, head.waited)
+    fence = max(fence, head.fence)
     trace = head.trace
     (process, breaking, state) = (head.process, head.breaking, head.state)
     (remarks, atLeast) = (head.remarks, head.atLeast)
@@ -156,6 +157,8 @@ public struct LeasePart: Sendable {
   public var count: Int
   /// Units taken from the semaphore.
   public var units: Int
+  /// The fence to use for what this lock protects: later than the lease's where it was added; 0 where nobody says.
+  public var fence: Int64 = 0
   /// True when the asked limit was put into force by this grant, on native locks that have one.
   public var limitApplied: Bool?
   /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.

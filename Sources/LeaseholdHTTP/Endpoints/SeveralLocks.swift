@@ -12,6 +12,18 @@ extension Leases {
   }
 }
 
+extension Leases {
+  /// Adds locks to a lease that is held.
+  static func add(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
+    try call.server.need(
+      .addedLocks, "no leases that get more locks later", instead: "POST /leases, which takes several at once")
+    let request = AddRequest(try call.leaseID(), try call.wantList(), caller: call.caller)
+    let lease = try call.server.engine.locks.add(request, at: call.now)
+    let writer = call.writer
+    return call.json(capacity: 1024) { writer.lease(lease, into: &$0) }
+  }
+}
+
 extension Locks {
   /// Turns a reader's lease into a writer's, or back.
   static func convert(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -33,8 +45,8 @@ extension Locks {
 }
 
 extension Call {
-  /// The parameter `want` and what the lease on all locks is to be.
-  func wants(bond: LeaseBond?) throws(LeaseholdError) -> AcquireRequest {
+  /// The parameter `want`: the locks.
+  func wantList() throws(LeaseholdError) -> [Want] {
     guard let text = arguments[.want] else {
       throw .missing(.want, "the locks, as in \(Parameter.want.listExample)")
     }
@@ -44,7 +56,6 @@ extension Call {
     guard !text.isEmpty, parts.count <= Limits.wants else {
       throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
     }
-    let (ttl, cooldown) = try times(isBound: bond != nil, default: server.limits.ttlDefault)
     var wants: [Want] = []
     for (index, part) in parts.enumerated() {
       do throws(LeaseholdError) {
@@ -55,6 +66,13 @@ extension Call {
         throw error.inWant(index)
       }
     }
+    return wants
+  }
+
+  /// The parameter `want` and what the lease on all locks is to be.
+  func wants(bond: LeaseBond?) throws(LeaseholdError) -> AcquireRequest {
+    let wants = try wantList()
+    let (ttl, cooldown) = try times(isBound: bond != nil, default: server.limits.ttlDefault)
     return try acquireRequest(wants[0], others: Array(wants[1...]), bond, ttl: ttl, cooldown: cooldown)
   }
 
@@ -95,6 +113,7 @@ extension Call {
 extension AnswerWriter {
   /// The locks of a lease of several, and whether the kernel took them in one step.
   func parts(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+    func isLater(_ part: LeasePart) -> Bool { part.fence > lease.fence }
     json.next("locks")
     json.append(each: lease.parts) { part, json in
       json.open("key")
@@ -103,13 +122,14 @@ extension AnswerWriter {
       json.member("mode", part.mode.name)
       json.member("count", part.count)
       json.member("limit", part.kind.limit)
+      if isLater(part) { json.member("fence", Int(part.fence)) }
       if let applied = part.limitApplied { json.member("limit_applied", applied) }
       if !part.slots.isEmpty { slots(part.slots, into: &json) }
       let hasBinding = binding(part.binding, into: &json)
       if hasBinding { json.member("units", part.units) }
       json.append(hasBinding ? "}}" : "}" as StaticString)
     }
-    json.member("atomic", Set(lease.parts.map(\.binding?.id)).count == 1)
+    json.member("atomic", Set(lease.parts.map(\.binding?.id)).count == 1 && !lease.parts.contains(where: isLater))
   }
 
   /// Writes the circle of waiters.

@@ -30,6 +30,7 @@ extension Endpoint {
     Endpoint("getLease", .get, "/leases/{lease}", [], .read, reach: .lease, Leases.get),
     Endpoint("releaseLease", .delete, "/leases/{lease}", [.early], .lock, reach: .lease, Leases.release),
     Endpoint("renewLease", .post, "/leases/{lease}/renew", [.ttl, .note], .lock, reach: .lease, Leases.renew),
+    Endpoint("addLocks", .post, "/leases/{lease}/add", [.want], .lock, reach: .lease, Leases.add),
     Endpoint("noteLease", .put, "/leases/{lease}/note", [.note], .lock, reach: .lease, Leases.note),
     Endpoint("renewLeases", .post, "/leases/renew", [.leases, .ttl], .lock, reach: .lease, Leases.renewAll),
     Endpoint(

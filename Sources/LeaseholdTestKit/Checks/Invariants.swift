@@ -65,7 +65,8 @@ public enum Invariants {
     for lease in records.leases where !locks.contains(lease.lockCell) {
       wrong.append("the lease in record \(lease.cell) stands on record \(lease.lockCell), which is no lock in use")
     }
-    let heads = Set(records.leases.filter { !$0.isPart }.map(\.fence))
+    var heads = Set(records.leases.filter { !$0.isPart }.map(\.fence))
+    for part in records.leases { if let group = part.addedTo, heads.contains(group) { heads.insert(part.fence) } }
     let isTransferred = records.leases.contains(where: \.hasGroup)
     for part in records.leases where part.isPart && !isTransferred && !heads.contains(part.fence) {
       wrong.append("the part in record \(part.cell) has no lease")

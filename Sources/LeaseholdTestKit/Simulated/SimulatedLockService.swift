@@ -84,6 +84,12 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
       lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment(now))
   }
 
+  /// Adds locks to a lease.
+  public func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    defer { daemon.settle() }
+    return try daemon.ledger.add(request, at: moment(now))
+  }
+
   /// Sets the text that a holder shows.
   public func note(
     _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant

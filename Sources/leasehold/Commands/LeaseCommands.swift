@@ -91,6 +91,48 @@ struct RenewCommand: ParsableCommand {
   }
 }
 
+/// `leasehold add`: more locks for a lease.
+struct AddCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "add", abstract: "Add locks to a lease that you hold: all of them or none, at once.",
+    discussion: "What the lease has stays as it is, and all of it ends as one. Nothing waits: others may wait for you.")
+
+  @Option(help: ArgumentHelp("The lease (default: $LEASEHOLD_LEASE, that of the `run` around it).", valueName: "lease"))
+  var lease: String?
+
+  @Flag(name: .shortAndLong, help: "Share the locks with others that share them.")
+  var shared = false
+
+  @Option(
+    name: [.customShort("j"), .customLong("slots")],
+    help: ArgumentHelp("At most this many at once.", valueName: "slots"))
+  var limit: Int?
+
+  @OptionGroup var ask: AskOptions
+
+  @Argument(help: ArgumentHelp("Names of locks.", valueName: "lock"), completion: Known.locks)
+  var keys: [String]
+
+  func run() throws {
+    guard let lease = lease ?? Environment.value("LEASEHOLD_LEASE") else {
+      throw ValidationError("there is no `leasehold run` around this; name the lease: --lease LEASE")
+    }
+    if !ask.service.isNamed { OwnService.revive() }
+    let want = keys.map { key in
+      var members = [JSON.Member("key", .string(key))]
+      if shared { members.append(JSON.Member("mode", .string("shared"))) }
+      if let limit { members.append(JSON.Member("limit", .number("\(limit)"))) }
+      return JSON.object(members)
+    }
+    var request = Request("POST", ["leases", lease, "add"])
+    let body = JSON.object([JSON.Member("want", .array(want))])
+    request.body = (type: "application/json", bytes: Array(body.description.utf8))
+    try ask.show(request) { answer in
+      answer["locks"].elements.map { VisibleText.of($0["key"].string ?? "") }.joined(separator: "\n")
+    }
+  }
+}
+
 /// `leasehold note`: a holder says something of itself.
 struct NoteCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

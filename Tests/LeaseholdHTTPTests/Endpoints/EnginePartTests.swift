@@ -10,7 +10,7 @@ import Testing
       .grant,
       engine: { engine in
         (engine.native, engine.semaphores, engine.variables, engine.processes) = (nil, nil, nil, nil)
-        engine.traits.lacks = [.notes, .holdAtLeast]
+        engine.traits.lacks = [.notes, .holdAtLeast, .addedLocks]
       })
   }
 
@@ -18,6 +18,7 @@ import Testing
     ("GET", "/semaphores"), ("GET", "/semaphores/7"), ("POST", "/semaphores/7/op?ops=0:1"), ("PUT", "/locks/a"),
     ("POST", "/locks/php:1234/acquire"), ("GET", "/keys/php:1234"), ("GET", "/shm"), ("PUT", "/shm/1?wait=0"),
     ("GET", "/segments"), ("PUT", "/leases/0123456789abcdef0123456789abcdef/note?note=a"),
+    ("POST", "/leases/0123456789abcdef0123456789abcdef/add?want=a"),
     ("POST", "/locks/a/acquire?note=a"), ("POST", "/locks/a/acquire?hold_at_least=1m"),
   ])
   func whatTheEngineHasNotIsNotSupportedAndSaysWhatToUseInstead(_ method: String, _ target: String) throws {
@@ -59,6 +60,6 @@ import Testing
   @Test func theVersionTellsWhatTheEngineIsAndLacks() throws {
     let answer = try bare().answer("GET", "/version")
     #expect(answer.body.contains(#""engine":{"name":"fake","ttl_min_ms":1,"expiry_precision_ms":0,"#))
-    #expect(answer.body.contains(#""lacks":["hold-at-least","notes"]}"#))
+    #expect(answer.body.contains(#""lacks":["added-locks","hold-at-least","notes"]}"#))
   }
 }

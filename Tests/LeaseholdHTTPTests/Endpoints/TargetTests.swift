@@ -31,7 +31,7 @@ import Testing
     ("/locks/a/convert", "/locks/{key}/convert", "a"), ("/locks/acquire/acquire", "/locks/{key}/acquire", "acquire"),
     ("/locks//acquire", "/locks/{key}/acquire", ""), ("/leases/0f", "/leases/{lease}", "0f"),
     ("/leases/0f/renew", "/leases/{lease}/renew", "0f"), ("/leases/0f/break", "/leases/{lease}/break", "0f"),
-    ("/leases/0f/note", "/leases/{lease}/note", "0f"),
+    ("/leases/0f/note", "/leases/{lease}/note", "0f"), ("/leases/0f/add", "/leases/{lease}/add", "0f"),
     ("/leases/0f/hold", "/leases/{lease}/hold", "0f"), ("/leases/0f/transfer", "/leases/{lease}/transfer", "0f"),
     ("/locks/locks", "/locks/{key}", "locks"),
     ("/keys/php:1", "/keys/{key}", "php:1"), ("/leases/renew", "/leases/renew", "renew"),

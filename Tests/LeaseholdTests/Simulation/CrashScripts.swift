@@ -69,6 +69,14 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { $0.release("cat") }, { $0.pass(.seconds(4)) }, { $0.release("cat", early: true) }, { $0.acquire("dan", "b") },
       ]),
     CrashScript(
+      description: "locks are added to a lease, to one that has several, and to one that was handed over",
+      steps: [
+        { $0.acquire("ann") }, { $0.add("ann", ["b", "c"]) }, { $0.acquire("bob", "d") },
+        { $0.add("ann", ["d", "e"]) },
+        { $0.release("bob") }, { $0.transfer("ann", to: "cat") }, { $0.add("cat", ["d"]) },
+        { $0.convert("cat", "b", to: .shared) }, { $0.release("cat") },
+      ]),
+    CrashScript(
       description: "what is kept is given up by an operator",
       steps: [
         { $0.acquire("ann") { ($0.ttl, $0.holdAtLeast) = (.seconds(1), .seconds(9)) } }, { $0.pass(.seconds(2)) },

@@ -8,7 +8,7 @@ extension Traffic {
     case 0..<22: acquire()
     case 22..<29: acquireSeveral()
     case 29..<41: release()
-    case 41..<44: renew()
+    case 41..<44: random.once(in: 3) ? add() : renew()
     case 44..<46: convert()
     case 46: breakSomeLease()
     case 47: random.once(in: 2) ? transfer() : attach()

@@ -55,6 +55,30 @@ extension Traffic {
     told(attached, acquire)
   }
 
+  /// A holder takes more locks on the lease that it has.
+  func add() {
+    guard let lease = someLease else { return }
+    let wanted = Set((0..<Int.random(in: 1...2, using: &random)).map { _ in random.pick(Array(Self.keys.indices)) })
+    let wants = wanted.sorted().map { index in
+      var want = Want(LockName(Self.keys[index]))
+      want.limit = Self.limits[index]
+      return want
+    }
+    let request = AddRequest(
+      lease.id, wants, caller: Caller(connection: .random(in: 1...lastConnection, using: &random), peer: .unknown))
+    note("add \(request.wants.map { "\($0.lock.key.text.prefix(5))" }) to \(lease.ref)")
+    history.askedToConvert(lease.id)
+    let answer = try? daemon.ledger.add(request, at: daemon.moment)
+    guard !daemon.crash.hasCrashed else { return }
+    note(answer == nil ? "  refused" : "  done")
+    guard let now = answer ?? (try? daemon.ledger.lease(lease.id)) else { return }
+    history.converted(now)
+    if answer?.replayed == false {
+      lastClient += 1
+      for want in request.wants { history.servedAtOnce(lastClient, for: want.lock.key) }
+    }
+  }
+
   /// A lease goes on under another id, on another connection.
   func transfer() {
     guard let lease = someLease else { return }

@@ -27,5 +27,7 @@ extension Traffic {
   }
 
   /// The next daemon may not see all of them.
-  func hideProcesses() { daemon.processes.hidden = random.once(in: 2) ? [random.pick(Self.pids)] : [] }
+  func hideProcesses() {
+    daemon.processes.hidden = random.once(in: 2) ? [random.pick(Self.pids), random.pick(Self.pids)] : []
+  }
 }

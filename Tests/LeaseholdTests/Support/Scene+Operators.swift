@@ -65,4 +65,27 @@ extension Scene {
       }
     }
   }
+
+  /// Somebody wants more locks on a lease; the answer is a refusal's code.
+  @discardableResult
+  func add(_ who: String, _ keys: [String], _ change: (inout Want) -> Void = { _ in }) -> LeaseholdError.Code? {
+    guard let lease = leases[who] else { return nil }
+    let wants = keys.map { key in
+      var want = Want(LockName(Self.key(key)))
+      change(&want)
+      return want
+    }
+    history.askedToConvert(lease.id)
+    return attempt { () throws(LeaseholdError) in
+      let added: LeaseSnapshot
+      do throws(LeaseholdError) {
+        let request = AddRequest(lease.id, wants, caller: Caller(connection: 1, peer: .unknown))
+        added = try ledger.add(request, at: daemon.moment)
+      } catch {
+        if !daemon.crash.hasCrashed { history.converted(lease) }
+        throw error
+      }
+      if !daemon.crash.hasCrashed { becomes(added, of: who) }
+    }
+  }
 }

@@ -143,6 +143,12 @@ final class Scene {
     history.granted(lease)
   }
 
+  /// Somebody's lease has another form.
+  func becomes(_ lease: LeaseSnapshot, of who: String) {
+    leases[who] = lease
+    history.converted(lease)
+  }
+
   /// Somebody stops waiting.
   func cancel(_ who: String) {
     if let waiter = waiters[who] { ledger.withdraw(.waiter(waiter), at: daemon.moment) }

@@ -7,7 +7,7 @@ extension Ledger {
   @inline(__always)
   func prepare(
     _ request: AcquireRequest, lock: Lock, share: Share, waited: TimeSpan,
-    adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: LeaseRecord? = nil,
+    adjustments: [SemaphoreOperation] = [], fingerprint: UInt64? = nil, partOf head: PartGroup? = nil,
     beside kept: UInt64 = 0, at moment: Moment
   ) throws(LeaseholdError) -> Draft {
     guard leaseTable.count < limits.leases else { throw Self.ledgerFull(limits.leases) }

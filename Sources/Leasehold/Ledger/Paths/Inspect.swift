@@ -141,10 +141,12 @@ extension Ledger {
   }
 
   private func part(_ lease: Lease) -> LeasePart {
-    LeasePart(
+    var part = LeasePart(
       key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, limitApplied: lease.limitApplied,
       binding: lease.lock?.binding, slots: lease.slotNames)
+    part.fence = max(lease.fence, lease.whole.fence)
+    return part
   }
 
   /// A lock as it is now.

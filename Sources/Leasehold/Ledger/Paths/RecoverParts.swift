@@ -34,12 +34,16 @@ extension Ledger {
     var leasesMissingAPart: [Lease] = []
     // A lease may have two parts of one counting lock: a copy of a record that counts is one that has its place, too.
     var places: [Int64: Set<UInt64>] = [:]
-    for part in found.parts.sorted(by: { $0.record.fingerprint < $1.record.fingerprint }) {
+    // Of parts that were added the first says to whom; it was marked last, and without it the others belong to nobody.
+    for part in found.parts.sorted(by: { $0.record.place < $1.record.place }) {
       let (cell, record) = (part.cell, part.record)
       let lock = lockTable[record.lockCell]
       guard places[record.fence, default: []].insert(record.fingerprint).inserted else {
         journal.discardDamaged(cell, &found)
         continue
+      }
+      if let group = record.predecessor, group < UInt64(record.fence), heads[record.fence] == nil {
+        heads[record.fence] = heads[Int64(group)]
       }
       guard let head = heads[record.fence] else {
         if let lock, lock.place.marksMoves {
@@ -70,4 +74,9 @@ extension Ledger {
     if isDone { observers.recovery.unitsGivenBack += record.units } else { observers.counters.undoFailures += 1 }
     return ending
   }
+}
+
+extension LeaseRecord {
+  /// The order of the parts of a lease.
+  fileprivate var place: (Int64, UInt64) { (fence, fingerprint) }
 }

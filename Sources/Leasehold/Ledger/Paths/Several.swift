@@ -33,7 +33,7 @@ extension Ledger {
     do throws(LeaseholdError) {
       for _ in 0..<16 {
         let wanted = try find(wants, at: moment)
-        var blocker: Lock? = wanted.first { !$0.lock.queue.isEmpty || !$0.lock.hasRoom(for: $0.share) }?.lock
+        var blocker = lockInTheWay(of: wanted)
         var patience = TimeSpan.zero
         if blocker == nil {
           switch try takeAll(wanted, wants, request.caller, fingerprint, waited: .zero, at: moment) {
@@ -67,7 +67,7 @@ extension Ledger {
   }
 
   /// The locks, made where there are none; refuses what would wait for itself.
-  private func find(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {
+  func find(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {
     // Making the last lock may show that the set of the first is gone, and then it is another lock by now.
     for _ in 0..<16 {
       let wanted = try lookUp(wants, at: moment)
@@ -75,6 +75,11 @@ extension Ledger {
       if wanted.allSatisfy({ lockTable.knows($0.lock) }) { return wanted }
     }
     throw Self.setKeepsVanishing(wants[0].key, at: moment)
+  }
+
+  /// The first lock that is not to be had, or that others wait for already.
+  func lockInTheWay(of wanted: [Wanted]) -> Lock? {
+    wanted.first { !$0.lock.queue.isEmpty || !$0.lock.hasRoom(for: $0.share) }?.lock
   }
 
   private func lookUp(_ wants: [AcquireRequest], at moment: Moment) throws(LeaseholdError) -> [Wanted] {

@@ -1,30 +1,13 @@
 import SysVTypes
 
 extension Ledger {
-  /// Takes what is wanted, all or nothing, and makes the lease.
+  /// Takes what is wanted, all or nothing, and makes the lease, or parts of one that there is.
   func takeAll(
     _ wanted: [Wanted], _ wants: [AcquireRequest], _ caller: Caller, _ fingerprint: UInt64, waited: TimeSpan,
-    at moment: Moment
+    addedTo known: Lease? = nil, at moment: Moment
   ) throws(LeaseholdError) -> Granting {
     let locks = wants.indices.map { index in wanted.first { $0.wants.contains(index) }?.lock ?? wanted[0].lock }
-    var drafts = Drafts()
-    do throws(LeaseholdError) {
-      for (index, request) in wants.enumerated() {
-        var request = request
-        request.caller = caller
-        let lock = locks[index]
-        // Of one lock wanted twice neither takes what the other names, or has by now.
-        let kept = lock.terms == nil ? 0 : slots(of: wants, in: locks, on: lock, but: index, drafts)
-        drafts.append(
-          try prepare(
-            request, lock: lock, share: lock.share(of: request), waited: waited,
-            fingerprint: index > 0 ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint,
-            partOf: index > 0 ? drafts.record(0) : nil, beside: kept, at: moment))
-      }
-    } catch {
-      journal.discard(drafts)
-      throw error
-    }
+    let drafts = try prepareAll(wants, locks, caller, fingerprint, waited: waited, addedTo: known, at: moment)
     let order = wanted.indices.sorted { wanted[$0].lock.set.set < wanted[$1].lock.set.set }
     var taken = TakenSets()
     var applied: [ObjectIdentifier: Bool] = [:]
@@ -61,6 +44,13 @@ extension Ledger {
       return lease
     }
     journal.hold(drafts, taken)
+    if let known {
+      for (part, lock) in zip(leases, locks) {
+        register(part, of: known, on: lock)
+        observers.note(.granted, part: part, at: moment.monotonic.nanoseconds)
+      }
+      return .granted(known)
+    }
     let whole = leases[0]
     var request = wants[0]
     request.caller = caller
@@ -69,6 +59,37 @@ extension Ledger {
     // The whole's grant was noted before it had parts.
     observers.noteParts(.granted, of: whole, at: whole.grantedAt.nanoseconds)
     return .granted(whole)
+  }
+
+  /// Writes the records of a lease of several, or of parts that are added to one.
+  private func prepareAll(
+    _ wants: [AcquireRequest], _ locks: [Lock], _ caller: Caller, _ fingerprint: UInt64, waited: TimeSpan,
+    addedTo known: Lease?, at moment: Moment
+  ) throws(LeaseholdError) -> Drafts {
+    let added = known.map {
+      PartGroup(
+        id: $0.id, fence: journal.nextFence(at: moment), grantedAt: moment.monotonic, addedTo: $0.groupFence)
+    }
+    var drafts = Drafts()
+    do throws(LeaseholdError) {
+      for (index, request) in wants.enumerated() {
+        var request = request
+        request.caller = caller
+        let group = added ?? (index > 0 ? PartGroup(drafts.record(0)) : nil)
+        let lock = locks[index]
+        // Of one lock wanted twice neither takes what the other names, or has by now.
+        let kept = lock.terms == nil ? 0 : slots(of: wants, in: locks, on: lock, but: index, drafts)
+        drafts.append(
+          try prepare(
+            request, lock: lock, share: lock.share(of: request), waited: waited,
+            fingerprint: group != nil ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint,
+            partOf: group, beside: kept, at: moment))
+      }
+    } catch {
+      journal.discard(drafts)
+      throw error
+    }
+    return drafts
   }
 
   /// The slots of a lock that the other wants of a request name, or were given.
@@ -225,4 +246,8 @@ extension Obstacle {
     guard case .full(let error) = self else { return self }
     return request.wait > .zero ? .retrySoon : .refused(error)
   }
+}
+
+extension PartGroup {
+  fileprivate init(_ head: LeaseRecord) { self.init(id: head.id, fence: head.fence, grantedAt: head.grantedAt) }
 }
