@@ -94,8 +94,8 @@ struct RenewCommand: ParsableCommand {
 /// `leasehold add`: more locks for a lease.
 struct AddCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "add", abstract: "Add locks to a lease that you hold: all of them or none, at once.",
-    discussion: "What the lease has stays as it is, and all of it ends as one. Nothing waits: others may wait for you.")
+    commandName: "add", abstract: "Add locks to a lease that you hold, at once, all or none.",
+    discussion: "The lease keeps what it has, and all of it ends as one. Never waits, because others may wait for you.")
 
   @Option(help: ArgumentHelp("The lease (default: $LEASEHOLD_LEASE, that of the `run` around it).", valueName: "lease"))
   var lease: String?
