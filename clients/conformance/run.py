@@ -55,10 +55,10 @@ SIDE_BY_SIDE = 4
 HEAD = """# What each client library does, fault by fault
 
 `LEASEHOLD=.build/debug/leasehold clients/conformance/run.py --markdown docs/clients-conformance.md` made this table
-from debug builds: each library, driven by a small program of its own, went through each fault beside a daemon of its
-own. A dash is what a library does not have, bold is what it did not do. [BEHAVIOUR.md](../clients/BEHAVIOUR.md) has the
-rules. Heartbeats of streams come every 200 ms, a lease that is renewed has a ttl of 1 or 2 s. Steps of the clock
-are those of libfaketime, which reaches programs that ask libc for the time; those of Go ask the kernel: a dash.
+from debug builds. A small program drove each library through each fault, beside a daemon of its own. A dash marks what
+a library does not have; bold marks what it did not do. [BEHAVIOUR.md](../clients/BEHAVIOUR.md) has the rules.
+Heartbeats of streams come every 200 ms; a lease that is renewed has a ttl of 1 or 2 s. libfaketime makes the steps of
+the clock. It reaches only programs that ask libc for the time: Go asks the kernel, and has a dash.
 
 """
 
