@@ -48,6 +48,10 @@ public struct Want: Sendable, Equatable, ExpressibleByStringLiteral {
   public var slots: Int?
   /// Slots to take at once, all or none.
   public var count: Int?
+  /// The names of all slots, in place of their number; empty for slots that are alike.
+  public var names: [String] = []
+  /// The names of the slots to take; empty for any.
+  public var slot: [String] = []
 
   /// Wants a lock.
   public init(_ key: String, mode: LeaseMode = .exclusive, slots: Int? = nil, count: Int? = nil) {
@@ -63,6 +67,13 @@ public struct Want: Sendable, Equatable, ExpressibleByStringLiteral {
   /// Wants some of so many slots of a counting lock.
   public static func slots(_ key: String, _ slots: Int, count: Int? = nil) -> Want {
     Want(key, slots: slots, count: count)
+  }
+
+  /// Wants some slots of a counting lock whose slots have names; `slot` are those to take, empty for any.
+  public static func slots(_ key: String, named names: [String], slot: [String] = [], count: Int? = nil) -> Want {
+    var want = Want(key, count: count)
+    (want.names, want.slot) = (names, slot)
+    return want
   }
 }
 
@@ -105,7 +116,8 @@ public struct LeaseOptions: Sendable {
 
   /// The request for one lock, or for several on one lease.
   ///
-  /// The mode and the number of slots are those of `wants`, and not those that stand here.
+  /// The mode and the number of slots are those of `wants`, and not those that stand here; so are names, where it has
+  /// some.
   ///
   /// - Parameter verb: `acquire` or `hold`, of one lock.
   public func request(for wants: [Want], verb: String = "acquire") -> Request {
@@ -113,6 +125,7 @@ public struct LeaseOptions: Sendable {
     (own.mode, own.limit, own.count) = (.exclusive, nil, nil)
     if wants.count == 1 {
       (own.mode, own.limit, own.count) = (wants[0].mode, wants[0].slots, wants[0].count)
+      (own.slots, own.slot) = wants[0].slotNames(or: self)
       return Request("POST", ["locks", wants[0].key, verb], query: own.query)
     }
     let list = wants.map { want in
@@ -120,6 +133,7 @@ public struct LeaseOptions: Sendable {
       if want.mode == .shared { members.append(JSON.Member("mode", .string(want.mode.rawValue))) }
       if let slots = want.slots { members.append(JSON.Member("limit", .number("\(slots)"))) }
       if let count = want.count { members.append(JSON.Member("count", .number("\(count)"))) }
+      let (slots, slot) = want.slotNames(or: self)
       for (name, names) in [("slots", slots), ("slot", slot)] where !names.isEmpty {
         members.append(JSON.Member(name, .string(names.joined(separator: ","))))
       }
@@ -153,6 +167,12 @@ public struct LeaseOptions: Sendable {
   }
 }
 
+extension Want {
+  fileprivate func slotNames(or options: LeaseOptions) -> ([String], [String]) {
+    names.isEmpty && slot.isEmpty ? (options.slots, options.slot) : (names, slot)
+  }
+}
+
 /// A lease as one answer of the service tells it; ``Lease`` is one that is kept.
 public struct Grant: Sendable, Equatable {
   /// Its secret name: a program that has it may renew and release.
@@ -163,6 +183,8 @@ public struct Grant: Sendable, Equatable {
   public let keys: [String]
   /// Grows with every grant: send it along with each write that must not come late.
   public let fence: Int64
+  /// The names of its slots, on locks whose slots have names.
+  public let slots: [String]
   /// Time from a renewal to the end; `nil` where only its binding ends it.
   public let ttl: Duration?
   /// The whole answer.
@@ -177,6 +199,8 @@ public struct Grant: Sendable, Equatable {
     keys = json["key"].string.map { [$0] } ?? several
     let fences = json["locks"].elements.compactMap { $0["fence"].int }
     fence = json["fence"].int ?? fences.max() ?? 0
+    let locks = json["locks"].elements.isEmpty ? [json] : json["locks"].elements
+    slots = locks.flatMap { lock in lock["slots"].elements.compactMap(\.string) }
     ttl = json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil }
     self.json = json
   }

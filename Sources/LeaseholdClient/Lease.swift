@@ -15,6 +15,10 @@ public final class Lease: Sendable {
   public let ref: String
   /// Grows with every grant: send it along with each write that must not come late.
   public let fence: Int64
+  /// The names of its slots, on locks whose slots have names.
+  public let slots: [String]
+  /// The name of its slot, the first where it has several; `nil` where slots have no names.
+  public var slot: String? { slots.first }
   /// Alone or shared.
   public let mode: LeaseMode
   /// The holder in words, as others see it.
@@ -65,7 +69,7 @@ public final class Lease: Sendable {
   }
 
   init(_ grant: Grant, _ answer: Answer, _ attempt: Attempt, _ stream: LineStream?) {
-    (keys, ref, fence, id) = (attempt.wish.keys, grant.ref, grant.fence, grant.id)
+    (keys, ref, fence, id, slots) = (attempt.wish.keys, grant.ref, grant.fence, grant.id, grant.slots)
     mode = grant.json["mode"].string.flatMap(LeaseMode.init) ?? .exclusive
     owner = grant.json["owner"].string
     (keep, client) = (attempt.way, attempt.client)
@@ -79,9 +83,8 @@ public final class Lease: Sendable {
       if let most = attempt.wish.maxHold { end = deadline - ttl + most.wholeNanoseconds }
     }
     self.end = end
-    status = Mutex(Status(deadline: deadline))
+    status = Mutex(Status(deadline: deadline, stream: Stream(grace: Self.grace(answer))))
     if let stream {
-      status.withLock { $0.stream.grace = Self.grace(answer) }
       let reading = Task.detached { await self.follow(stream) }
       status.withLock { $0.reading = reading }
     } else {
@@ -154,10 +157,11 @@ public final class Lease: Sendable {
   /// The variables for a program that is started under it, as `leasehold run` gives it.
   public var environment: [String: String] {
     let outer = getenv("LEASEHOLD_HOLDING").map { String(cString: $0) + "," } ?? ""
+    let slots = slots.isEmpty ? [:] : ["LEASEHOLD_SLOT": slots.joined(separator: ",")]
     return [
       "LEASEHOLD_LEASE": id, "LEASEHOLD_FENCE": "\(fence)", "LEASEHOLD_LOCK": keys.joined(separator: "\n"),
       "LEASEHOLD_HOLDING": outer + id, "LEASEHOLD_URL": "\(client.endpoint.address)",
-    ]
+    ].merging(slots) { own, _ in own }
   }
 
   /// Calls something once it is over, or at once where it is.
@@ -235,11 +239,11 @@ public final class Lease: Sendable {
       status.breaking = why
       status.deadline = min(status.deadline, instant)
     }
-    alarm.ring()
     beginTiming()
   }
 
   private func beginTiming() {
+    alarm.ring()
     let isTimed = status.withLock { status in
       defer { status.isTimed = true }
       return status.isTimed
@@ -319,7 +323,6 @@ extension Lease {
         return false
       }
       if isOver { return lose(LeaseLost(keys, reason: reason)) }
-      alarm.ring()
       beginTiming()
       stream = await openAgain()
     }
@@ -387,11 +390,11 @@ extension Lease {
 
   /// Notes that it lives by another stream, unless it was over before.
   private func resume(_ answer: Answer) -> Bool {
-    guard isHeld else { return false }
-    return status.withLock { status in
-      guard status.phase == .held else { return false }
-      (status.stream.grace, status.stream.suspended) = (Self.grace(answer), .max)
-      return true
-    }
+    isHeld
+      && status.withLock { status in
+        guard status.phase == .held else { return false }
+        (status.stream.grace, status.stream.suspended) = (Self.grace(answer), .max)
+        return true
+      }
   }
 }

@@ -138,12 +138,15 @@ struct Wish: Sendable {
     }
     for want in lock.wants {
       guard !want.key.isEmpty else { throw .invalid("the name of a lock is not empty", parameter: "key") }
-      guard want.mode == .exclusive || want.slots == nil else {
+      guard want.mode == .exclusive || (want.slots == nil && want.names.isEmpty) else {
         throw .invalid("a lock with slots cannot be shared", parameter: "slots")
       }
       for (name, value) in [("slots", want.slots), ("count", want.count)] {
         guard (1...32767).contains(value ?? 1) else { throw .invalid("it is from 1 to 32767", parameter: name) }
       }
+    }
+    for name in lock.wants.flatMap({ $0.names + $0.slot }) where name.isEmpty || name.contains(",") {
+      throw .invalid("the name of a slot is not empty and has no comma", parameter: "slot")
     }
     for (name, time) in [("wait", lock.wait), ("cooldown", lock.cooldown)] {
       guard time ?? .zero >= .zero else { throw .invalid("a time is not negative", parameter: name) }

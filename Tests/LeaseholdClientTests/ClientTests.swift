@@ -192,7 +192,7 @@ import Testing
   @Test(arguments: [
     Lock(""), Lock([]), Lock("a", ttl: .zero), Lock("a", ttl: .seconds(-1)), Lock("a", wait: .seconds(-1)),
     Lock("a", shared: true, slots: 2), Lock("a", slots: 0), Lock("a", slots: 2, count: 40000),
-    Lock(Array(repeating: "a", count: 33)),
+    Lock(Array(repeating: "a", count: 33)), Lock([.slots("a", named: ["b,c"])]), Lock([.slots("a", named: [""])]),
   ])
   func whatCannotBeWantedIsRefusedBeforeAnythingIsSent(lock: Lock) async {
     let server = ScriptedServer([])

@@ -46,6 +46,22 @@ import Testing
     #expect(left.isEmpty)
   }
 
+  @Test func slotsHaveNames() async throws {
+    let daemon = try Daemon()
+    let client = try LeaseholdClient("unix:\(daemon.socket)")
+    let names = ["gpu0", "gpu1", "gpu2"]
+    let one = try await Lock([.slots("gpus", named: names, slot: ["gpu1"])], client: client).acquire()
+    #expect(one.slot == "gpu1" && one.slots == ["gpu1"] && one.environment["LEASEHOLD_SLOT"] == "gpu1")
+    let error = await #expect(throws: ClientError.self) {
+      try await Lock([.slots("gpus", named: names, slot: ["gpu1"])], wait: .zero, client: client).acquire()
+    }
+    #expect(error?.isBusy == true)
+    let rest = try await Lock([.slots("gpus", named: names, count: 2), "other"], client: client).acquire()
+    #expect(rest.slots.sorted() == ["gpu0", "gpu2"] && rest.slot == rest.slots.first)
+    let plain = try await Lock("plain", slots: 2, client: client).acquire()
+    #expect(plain.slot == nil && plain.environment["LEASEHOLD_SLOT"] == nil)
+  }
+
   @Test func severalLocksAndSlotsAreOneLease() async throws {
     let daemon = try Daemon()
     let client = try LeaseholdClient("unix:\(daemon.socket)")

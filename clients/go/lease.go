@@ -215,11 +215,15 @@ func (l *Lease) Env() []string {
 	if outer := os.Getenv("LEASEHOLD_HOLDING"); outer != "" {
 		holding = outer + "," + l.id
 	}
-	return []string{
-		"LEASEHOLD_LEASE=" + l.id, "LEASEHOLD_FENCE=" + strconv.FormatInt(l.Fence, 10),
-		"LEASEHOLD_LOCK=" + strings.Join(l.Keys, "\n"), "LEASEHOLD_HOLDING=" + holding,
-		"LEASEHOLD_URL=" + l.client.URL(),
+	slots := []string{}
+	if l.Slot != "" {
+		slots = []string{"LEASEHOLD_SLOT=" + strings.Join(l.Slots, ",")}
 	}
+	return append(slots,
+		"LEASEHOLD_LEASE="+l.id, "LEASEHOLD_FENCE="+strconv.FormatInt(l.Fence, 10),
+		"LEASEHOLD_LOCK="+strings.Join(l.Keys, "\n"), "LEASEHOLD_HOLDING="+holding,
+		"LEASEHOLD_URL="+l.client.URL(),
+	)
 }
 
 // String names the lease without its secret.

@@ -209,7 +209,7 @@ func TestSlotsWithNames(t *testing.T) {
 	names := []string{"gpu0", "gpu1", "gpu2"}
 	one, err := c.Obtain(background, "gpus", SlotNames(names...), Slot("gpu1"))
 	must(t, err)
-	if one.Slot != "gpu1" || len(one.Slots) != 1 {
+	if one.Slot != "gpu1" || len(one.Slots) != 1 || one.Env()[0] != "LEASEHOLD_SLOT=gpu1" {
 		t.Fatal(one.Slot, one.Slots)
 	}
 	if _, err := c.Obtain(background, "gpus", SlotNames(names...), Slot("gpu1"), Wait(0)); !errors.Is(err, ErrLocked) {

@@ -147,7 +147,7 @@ export class Lease {
   env() {
     const holding = [process.env.LEASEHOLD_HOLDING, this.#id].filter(Boolean).join(',')
     return {
-      LEASEHOLD_LEASE: this.#id, LEASEHOLD_FENCE: String(this.fence), LEASEHOLD_LOCK: this.keys.join('\n'),
+      ...this.slot !== null && { LEASEHOLD_SLOT: this.slots.join(',') }, LEASEHOLD_LEASE: this.#id, LEASEHOLD_FENCE: String(this.fence), LEASEHOLD_LOCK: this.keys.join('\n'),
       LEASEHOLD_HOLDING: holding, LEASEHOLD_URL: this.#client.url,
     }
   }

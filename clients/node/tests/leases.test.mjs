@@ -182,7 +182,7 @@ describe('what is asked for', () => {
     const client = daemon.client()
     const [key, slots] = [fresh(), ['gpu0', 'gpu1', 'gpu2']]
     const wanted = await client.acquire(key, { slots, slot: 'gpu1' })
-    assert.deepEqual([wanted.slot, wanted.slots], ['gpu1', ['gpu1']])
+    assert.deepEqual([wanted.slot, wanted.slots, wanted.env().LEASEHOLD_SLOT], ['gpu1', ['gpu1'], 'gpu1'])
     await assert.rejects(client.acquire(key, { slots, slot: 'gpu1', waitMs: 0 }), Locked)
     const both = await client.acquire([{ key, slots, slot: ['gpu0', 'gpu2'] }, fresh()], { holding: [] })
     assert.deepEqual([both.slot, both.slots.sort()], [both.slots[0], ['gpu0', 'gpu2']])

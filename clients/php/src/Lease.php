@@ -311,7 +311,8 @@ final class Lease
     public function env(): array
     {
         $address = $this->client->transport->address;
-        return [
+        $slots = $this->slots === [] ? [] : ['LEASEHOLD_SLOT' => implode(',', $this->slots)];
+        return $slots + [
             'LEASEHOLD_LEASE' => $this->id,
             'LEASEHOLD_FENCE' => (string) $this->fence,
             'LEASEHOLD_LOCK' => implode(',', $this->keys),

@@ -112,7 +112,7 @@ final class LockTest extends ServiceTestCase
     {
         $names = ['gpu0', 'gpu1', 'gpu2'];
         $one = $this->client->acquire($this->key(), wait: 0, slots: $names, slot: 'gpu1');
-        $this->assertSame(['gpu1', ['gpu1']], [$one->slot, $one->slots]);
+        $this->assertSame(['gpu1', ['gpu1'], 'gpu1'], [$one->slot, $one->slots, $one->env()['LEASEHOLD_SLOT']]);
         $rest = $this->client->acquire($this->key(), wait: 0, slots: $names, count: 2);
         $this->assertEqualsCanonicalizing(['gpu0', 'gpu2'], $rest->slots);
         $this->assertSame($rest->slots[0], $rest->slot);
