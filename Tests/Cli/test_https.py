@@ -152,7 +152,7 @@ class Run(TlsTest):
         script = f"cd / && sleep 1.5 && {PROGRAM} locks && echo $LEASEHOLD_URL $LEASEHOLD_CACERT"
         environment = {**self.environment(), "LEASEHOLD_CACERT": ""}
         result = subprocess.run(
-            [PROGRAM, "run", "--url", url, "--cacert", file, "--ttl", "600ms", "--keep-token", self.key(), "--", "sh",
+            [PROGRAM, "run", "--url", url, "--cacert", file, "--ttl", "1200ms", "--keep-token", self.key(), "--", "sh",
              "-c", script],
             env=environment, cwd=folder, capture_output=True, text=True, timeout=20, check=False)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -162,7 +162,7 @@ class Run(TlsTest):
 
     def test_renewals_share_a_connection(self):
         before = self.connections()
-        ticker = Ticker(self, "--ttl", "500ms")
+        ticker = Ticker(self, "--ttl", "1500ms")
         lease = self.holders(ticker.key)[0]["ref"]
         eventually(lambda: self.renewals(lease) >= 5, "five renewals")
         # One is of the acquire, one of the renewals.
