@@ -244,9 +244,7 @@ extension AnswerWriter {
       status: lease.replayed || lease.isConverted ? 200 : 201,
       contentType: asText ? "text/plain; charset=utf-8" : "application/json",
       body: body)
-    // The id alone: a closure that captures a part of a lease copies all of it.
-    let id = lease.id
-    if !lease.replayed, !lease.isConverted { response.add("Location") { $0.append(pathOf: id) } }
+    if !lease.replayed, !lease.isConverted { response.location = lease.id }
     return response
   }
 }

@@ -122,6 +122,11 @@ extension ResponseBuffer {
     }
     append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
     append("Cross-Origin-Resource-Policy: same-origin\r\n" as StaticString)
+    if let lease = response.location {
+      append("Location: " as StaticString)
+      append(pathOf: lease)
+      append("\r\n" as StaticString)
+    }
     response.lines.withBytes { append(contentsOf: $0) }
     if response.retryAfterSeconds > 0 {
       append("Retry-After: " as StaticString)

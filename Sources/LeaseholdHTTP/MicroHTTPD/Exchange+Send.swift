@@ -20,7 +20,7 @@ extension Exchange {
     let made = response.stream == nil ? nil : response.stream?.makeResponse()
     let closes =
       response.closes || connection.isSurplus || connection.daemon.draining.load(ordering: .relaxed)
-    let (contentType, retryAfter) = (response.contentType, response.retryAfterSeconds)
+    let (contentType, location, retryAfter) = (response.contentType, response.location, response.retryAfterSeconds)
     var lines = response.takeLines()
     let mhd: OpaquePointer
     if let made {
@@ -41,6 +41,11 @@ extension Exchange {
     add(mhd, "Cache-Control", text("no-store"))
     add(mhd, "X-Content-Type-Options", text("nosniff"))
     add(mhd, "Cross-Origin-Resource-Policy", text("same-origin"))
+    if let location {
+      var path = ResponseBuffer()
+      path.append(pathOf: location)
+      path.withCString { add(mhd, "Location", $0) }
+    }
     lines.withHeaders { MHD_add_response_header(mhd, $0, $1) }
     if retryAfter > 0 { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }
     if closes { add(mhd, "Connection", text("close")) }

@@ -1,3 +1,4 @@
+import Leasehold
 import LeaseholdHost
 
 /// An answer: a status, a handful of headers, and bytes or a stream.
@@ -10,6 +11,8 @@ struct Response: ~Copyable, @unchecked Sendable {
   var status: UInt16
   /// `Retry-After`, in seconds; left out where 0.
   var retryAfterSeconds: UInt16 = 0
+  /// `Location`, where it is a lease's; no line of ``lines``, as it goes out with every grant.
+  var location: LeaseID?
   /// True when the connection closes after this answer.
   var closes = false
   /// `Content-Type`; left out where empty.

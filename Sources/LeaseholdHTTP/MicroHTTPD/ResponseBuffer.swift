@@ -5,8 +5,12 @@ import Glibc
 /// The memory comes from `malloc`, because libmicrohttpd frees it with `free`.
 struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   private(set) var base: UnsafeMutableRawPointer?
-  private(set) var count = 0
-  private(set) var capacity = 0
+  /// Where the next byte goes, and where there is room for none: nowhere without memory.
+  private var next: UnsafeMutablePointer<UInt8>?
+  private var end: UnsafeMutablePointer<UInt8>?
+
+  /// The number of bytes so far.
+  var count: Int { Int(bitPattern: next) &- Int(bitPattern: base) }
 
   /// Makes an empty buffer.
   /// - Parameter capacity: Bytes to allocate at once; 0 allocates with the first append.
@@ -24,13 +28,14 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   }
 
   /// Forgets the bytes and keeps the memory.
-  mutating func clear() { count = 0 }
+  mutating func clear() { next = base?.assumingMemoryBound(to: UInt8.self) }
 
   /// Appends one byte.
   @inline(__always)
   mutating func append(_ byte: UInt8) {
-    reserve(1).pointee = byte
-    count += 1
+    let text = reserve(1)
+    text.pointee = byte
+    next = text + 1
   }
 
   /// Appends text known at compile time.
@@ -48,8 +53,9 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   @inline(__always)
   mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
     guard let source = bytes.baseAddress, !bytes.isEmpty else { return }
-    memcpy(reserve(bytes.count), source, bytes.count)
-    count += bytes.count
+    let text = reserve(bytes.count)
+    memcpy(text, source, bytes.count)
+    next = text + bytes.count
   }
 
   /// Appends bytes.
@@ -59,9 +65,10 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   }
 
   /// Appends a number in decimal.
+  @inline(__always)
   mutating func append(decimal value: UInt64) {
-    let start = reserve(20)
-    count += writeDecimal(value, at: start)
+    let text = reserve(20)
+    next = text + writeDecimal(value, at: text)
   }
 
   /// Appends a number in decimal, with a minus sign where it has one; most have one digit.
@@ -73,15 +80,17 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 
   /// Appends the lowest digits of a number in lower-case hexadecimal, zeros in front included.
   mutating func append(hex value: UInt64, digits: Int = 16) {
-    writeHexDigits(value << UInt64(64 - 4 * digits), at: reserve(16))
-    count += digits
+    let text = reserve(16)
+    writeHexDigits(value << UInt64(64 - 4 * digits), at: text)
+    next = text + digits
   }
 
   /// Appends exactly `length` bytes that `write` puts at the address it gets.
   @inline(__always)
   mutating func append(exactly length: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
-    write(reserve(length))
-    count += length
+    let text = reserve(length)
+    write(text)
+    next = text + length
   }
 
   /// Runs `body` with the bytes so far.
@@ -91,23 +100,26 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 
   /// Runs `body` with the bytes so far as a C string.
   mutating func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
-    reserve(1).pointee = 0
-    return body(UnsafeRawPointer(reserve(1) - count).assumingMemoryBound(to: CChar.self))
+    let text = reserve(1)
+    text.pointee = 0
+    return body(UnsafeRawPointer(text - count).assumingMemoryBound(to: CChar.self))
   }
 
   /// Makes room and returns where the next byte goes.
   @inline(__always)
   private mutating func reserve(_ more: Int) -> UnsafeMutablePointer<UInt8> {
-    if count &+ more > capacity { grow(to: max(count + more, capacity * 2, 128)) }
-    guard let base else { fatalError("unreachable: what is in use has memory") }
-    return (base + count).assumingMemoryBound(to: UInt8.self)
+    if Int(bitPattern: end) &- Int(bitPattern: next) < more { grow(to: max(count + more, capacity * 2, 128)) }
+    // It is there once there is room.
+    return next.unsafelyUnwrapped
   }
+
+  private var capacity: Int { Int(bitPattern: end) &- Int(bitPattern: base) }
 
   @inline(never)
   private mutating func grow(to size: Int) {
     guard let grown = realloc(base, size) else { fatalError("out of memory for an answer of \(size) bytes") }
-    base = grown
-    capacity = size
+    let start = grown.assumingMemoryBound(to: UInt8.self)
+    (base, next, end) = (grown, start + count, start + size)
   }
 }
 

@@ -129,7 +129,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     var response = Response(
       status: lease.replayed ? 200 : 201,
       contentType: request.asText ? "text/plain; charset=utf-8" : "application/x-ndjson", stream: hold.stream)
-    if !lease.replayed { response.add("Location") { $0.append(pathOf: lease.id) } }
+    if !lease.replayed { response.location = lease.id }
     return response
   }
 
