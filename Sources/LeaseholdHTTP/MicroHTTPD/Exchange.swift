@@ -7,7 +7,8 @@ import Synchronization
 /// Its life is that of ``ExchangePhase``, under one lock, and then `completed(delivered:)`. The thread that moves a
 /// suspended exchange on resumes its connection, and no other thread does. Pointers into the request (`target`,
 /// `header(_:)`, `body`) are valid from `headersArrived` until `completed` returns, on the connection's own thread or
-/// the worker's.
+/// the worker's. One that was answered at once, and that no other object has, rests until the next request of its
+/// connection.
 final class Exchange: @unchecked Sendable {
   /// Why a request cannot be served, whatever it asks for.
   enum Defect: UInt8, Sendable {
@@ -37,10 +38,10 @@ final class Exchange: @unchecked Sendable {
 
   /// The connection it came on.
   let connection: PeerConnection
-  let method: HTTPMethod
-  let version: HTTPVersion
+  private(set) var method = HTTPMethod.other
+  private(set) var version = HTTPVersion.http11
   /// When its headers had arrived, in nanoseconds of CLOCK_MONOTONIC; the one reading of the clock that decides.
-  let arrived: Int64
+  private(set) var arrived: Int64 = 0
   /// Why it must be refused; see ``ExchangeHandler/headersArrived(_:)``.
   private(set) var defect: Defect?
   /// True when Host is that of an earlier request on the connection, which was found good.
@@ -69,13 +70,30 @@ final class Exchange: @unchecked Sendable {
 
   let parking = Mutex(Parking())
 
-  init(connection: PeerConnection, method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) {
+  /// Makes an exchange at rest.
+  init(connection: PeerConnection) {
     self.connection = connection
     headers = HeaderTable(over: connection.headerSlices)
+  }
+
+  /// The headers of a request are there; the exchange is new, or at rest since another one.
+  func begin(method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) {
     self.method = HTTPMethod(method)
-    self.methodText = method
+    methodText = method
     self.version = HTTPVersion(version)
-    self.arrived = HostClock.monotonic()
+    arrived = HostClock.monotonic()
+  }
+
+  /// Forgets all of a request that is over and that no other thread had, so that the next one may have the exchange: a
+  /// new one for each costs more than to read most requests.
+  func rest() {
+    precondition(!wasPending, "an exchange that others may know is not used again")
+    (defect, hasKnownHost, bodyTooLarge, bodyLimitBytes) = (nil, false, false, 0)
+    context = RequestContext()
+    refusal = nil
+    stream = nil
+    (declaredBodyBytes, hasBody, discardedBytes) = (nil, false, 0)
+    (handedOver, answered, early, generatedID) = (false, false, .not, 0)
   }
 
   /// The method as sent, for ``HTTPMethod/other``.

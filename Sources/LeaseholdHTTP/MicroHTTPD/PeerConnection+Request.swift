@@ -11,7 +11,8 @@ extension PeerConnection {
   /// The headers are there.
   func begin(url: UnsafePointer<CChar>?, method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) -> Bool {
     daemon.assertOwnThread()
-    let exchange = Exchange(connection: self, method: method, version: version)
+    let exchange = rested.take() ?? Exchange(connection: self)
+    exchange.begin(method: method, version: version)
     current = exchange
     daemon.activeExchanges.add(1, ordering: .relaxed)
     noteRequest(at: exchange.arrived)
@@ -71,8 +72,7 @@ extension PeerConnection {
   /// The request is over.
   func end(delivered: Bool) {
     daemon.assertOwnThread()
-    guard let exchange = current else { return }
-    current = nil
+    guard var exchange = current.take() else { return }
     daemon.activeExchanges.subtract(1, ordering: .relaxed)
     daemon.quiesceIfAsked()
     if let stream = exchange.stream {
@@ -88,6 +88,10 @@ extension PeerConnection {
     // libmicrohttpd misses a FIN that came together with a request. The idle timeout catches that; where there is none,
     // or where the peer had time to leave while it waited, a look costs little.
     if isKeptOpen || exchange.wasPending, !peerIsThere() { drop() }
+    if !exchange.wasPending, isKnownUniquelyReferenced(&exchange) {
+      exchange.rest()
+      rested = consume exchange
+    }
   }
 }
 

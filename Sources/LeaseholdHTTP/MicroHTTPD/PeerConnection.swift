@@ -31,6 +31,8 @@ final class PeerConnection: @unchecked Sendable {
   let descriptor: Int32
   let mhd: OpaquePointer
   var current: Exchange?
+  /// An exchange at rest, for the next request; forgotten with the socket.
+  var rested: Exchange?
   /// Where the current request's ``HeaderTable`` keeps its slices.
   let headerSlices = UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>.allocate(capacity: HeaderTable.capacity)
   /// Where ``Arguments`` notes the plain values of the current request.
@@ -129,7 +131,10 @@ final class PeerConnection: @unchecked Sendable {
   }
 
   /// Forgets the descriptor, which is about to be closed: its number may then be another file's.
-  func forgetSocket() { socket.withLock { $0 = -1 } }
+  func forgetSocket() {
+    rested = nil
+    socket.withLock { $0 = -1 }
+  }
 
   /// A number for the next request, well spread (SplitMix64), without a system call.
   func nextRequestNumber() -> UInt64 {
