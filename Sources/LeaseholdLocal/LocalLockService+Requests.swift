@@ -140,13 +140,13 @@ extension LocalLockService {
 
   /// The live leases.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
-    var page = inSlices(filter) { $0.leases($1) }
-    addUse(to: &page.entries)
+    let page = inSlices(filter) { $0.leases($1) }
+    addUse(to: page.entries)
     return page
   }
 
   /// Says how much CPU time the processes of leases used; /proc is read outside the ledger's lock, for lists alone.
-  private func addUse(to leases: inout [LeaseSnapshot]) {
+  private func addUse(to leases: [LeaseSnapshot]) {
     let bound = leases.indices.filter { leases[$0].process != nil && leases[$0].state == .held }
     let places = bound.prefix(CPUTimes.leases)
     guard !places.isEmpty else { return }
@@ -178,7 +178,7 @@ extension LocalLockService {
     var pids: Set<Int32> = []
     for case let pid? in [native] + people.prefix(Self.programsNamed).map(\.pid) { pids.insert(pid) }
     for pid in pids { found.programs[pid] = ProcessFacts.program(pid) }
-    addUse(to: &found.holders)
+    addUse(to: found.holders)
     return found
   }
 

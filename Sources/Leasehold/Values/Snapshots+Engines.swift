@@ -2,12 +2,12 @@
 
 extension LeaseSnapshot {
   /// A lease that nobody waited for, without a deadline.
-  package init(
-    id: LeaseID, key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, fence: Int64, ttl: TimeSpan,
-    grantedAt: MonotonicInstant
+  package convenience init(
+    id: LeaseID, key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, fence: Int64, owner: String?,
+    ttl: TimeSpan, grantedAt: MonotonicInstant
   ) {
     self.init(
-      id: id, key: key, kind: kind, mode: mode, count: count, units: units, fence: fence, owner: nil,
+      id: id, key: key, kind: kind, mode: mode, count: count, units: units, fence: fence, owner: owner,
       bindsConnection: false, ttl: ttl, cooldown: .zero, grantedAt: grantedAt, deadline: nil, waited: .zero,
       replayed: false, peer: .unknown, binding: nil)
   }

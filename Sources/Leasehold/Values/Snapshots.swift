@@ -22,31 +22,34 @@ public struct SemaphoreBinding: Hashable, Sendable {
 }
 
 /// A lease as it was at one instant.
-public struct LeaseSnapshot: Sendable {
+///
+/// An object, because it is large and goes through many hands: a word each, where a copy is 400 bytes. Only the service
+/// that made it fills it in, before another one has it.
+public final class LeaseSnapshot: @unchecked Sendable {
   /// The capability; never put into listings.
-  public var id: LeaseID
+  public let id: LeaseID
   /// The lock's name.
-  public var key: LockKey
+  public let key: LockKey
   /// The kind of the lock.
-  public var kind: LockKind
+  public let kind: LockKind
   /// Alone or shared.
-  public var mode: LockMode
+  public let mode: LockMode
   /// Slots taken.
-  public var count: Int
+  public let count: Int
   /// Units taken from the semaphore: on a readers-writer lock a writer takes all, a reader one.
-  public var units: Int
+  public let units: Int
   /// Grows with every grant on this host.
-  public var fence: Int64
+  public let fence: Int64
   /// Free text of the holder.
-  public var owner: String?
+  public let owner: String?
   /// True when it ends with its connection.
   public var bindsConnection: Bool
   /// The time to live that a renewal without one uses; zero means no deadline.
-  public var ttl: TimeSpan
+  public let ttl: TimeSpan
   /// The time for which the slots stay taken after it expires.
   public var cooldown: TimeSpan
   /// When it was granted.
-  public var grantedAt: MonotonicInstant
+  public let grantedAt: MonotonicInstant
   /// When it ends by itself; `nil` means never.
   public var deadline: MonotonicInstant?
   /// The time for which its holder queued.
@@ -54,36 +57,55 @@ public struct LeaseSnapshot: Sendable {
   /// True when this answers a retry.
   public var replayed: Bool
   /// True when the asked limit was put into force by this grant, on native locks that have one.
-  public var limitApplied: Bool? = nil
+  public let limitApplied: Bool?
   /// The connection it came on.
-  public var peer: Peer
+  public let peer: Peer
   /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
   public var binding: SemaphoreBinding?
   /// The semaphores that its end changes, on leases of raw operations; `nil` on leases of locks.
-  public var adjusts: [Int]? = nil
+  public var adjusts: [Int]?
   /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
-  public var process: Int32? = nil
+  public let process: Int32?
   /// The operator that ends it and the reason, while one does.
   public var breaking: BreakNote?
   /// The remarks that few holders have.
-  public var remarks: HolderRemarks? = nil
+  public var remarks: HolderRemarks?
   /// The time from its grant on for which its slots stay taken even when it ends earlier; zero for none.
-  public var atLeast = TimeSpan.zero
+  public let atLeast: TimeSpan
   /// The state of its holder.
-  public var state = HolderState.held
+  public var state: HolderState
 
   /// True when this answers a conversion.
   public var isConverted = false
   /// The trace of the request that took it.
-  public var trace = TraceContext.none
+  public let trace: TraceContext
   /// The parts that it has of each lock, on leases of several; empty on a lease of one.
-  public var parts: [LeasePart] = []
+  public var parts: [LeasePart]
 
   /// The number of times that its holder had been told of it by then: a grant and each retry with its Idempotency-Key
   /// is once.
-  public var stamp: UInt64 = 1
+  public var stamp: UInt64
   /// The names of its slots, on a lock whose slots have names.
-  public var slots: [String] = []
+  public let slots: [String]
+
+  /// Makes a snapshot; what few leases have may be left out.
+  public init(
+    id: LeaseID, key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, fence: Int64, owner: String?,
+    bindsConnection: Bool, ttl: TimeSpan, cooldown: TimeSpan, grantedAt: MonotonicInstant, deadline: MonotonicInstant?,
+    waited: TimeSpan, replayed: Bool, limitApplied: Bool? = nil, peer: Peer, binding: SemaphoreBinding?,
+    adjusts: [Int]? = nil, process: Int32? = nil, breaking: BreakNote? = nil, remarks: HolderRemarks? = nil,
+    atLeast: TimeSpan = .zero, state: HolderState = .held, trace: TraceContext = .none, parts: [LeasePart] = [],
+    stamp: UInt64 = 1, slots: [String] = []
+  ) {
+    (self.id, self.key, self.kind, self.mode) = (id, key, kind, mode)
+    (self.count, self.units, self.fence, self.owner) = (count, units, fence, owner)
+    (self.bindsConnection, self.ttl, self.cooldown, self.atLeast) = (bindsConnection, ttl, cooldown, atLeast)
+    (self.grantedAt, self.deadline, self.waited) = (grantedAt, deadline, waited)
+    (self.replayed, self.limitApplied, self.peer) = (replayed, limitApplied, peer)
+    (self.binding, self.adjusts, self.process) = (binding, adjusts, process)
+    (self.breaking, self.remarks, self.state, self.trace) = (breaking, remarks, state, trace)
+    (self.parts, self.stamp, self.slots) = (parts, stamp, slots)
+  }
 
   /// The short name shown to every caller.
   public var ref: String { id.ref }
@@ -131,18 +153,6 @@ public enum HolderState: String, Sendable {
   case kept
   /// It has no holder, and nobody knows whether its slots are taken.
   case suspect
-}
-
-extension LeaseSnapshot {
-  /// Takes the holder and the deadline of a part over from the whole lease.
-  mutating func take(holderOf head: LeaseSnapshot) {
-    (owner, peer, ttl, cooldown, deadline) = (head.owner, head.peer, head.ttl, head.cooldown, head.deadline)
-    (grantedAt, bindsConnection, waited) = (head.grantedAt, head.bindsConnection, head.waited)
-    fence = max(fence, head.fence)
-    trace = head.trace
-    (process, breaking, state) = (head.process, head.breaking, head.state)
-    (remarks, atLeast) = (head.remarks, head.atLeast)
-  }
 }
 
 /// The part of a lease of several locks that it has of one of them.

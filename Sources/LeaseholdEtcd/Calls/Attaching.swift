@@ -23,7 +23,7 @@ extension EtcdLockService {
       return held
     }
     alarm.ring()
-    var snapshot = snapshot(held)
+    let snapshot = snapshot(held)
     snapshot.replayed = true
     return snapshot
   }

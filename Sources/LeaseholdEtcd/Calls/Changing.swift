@@ -58,7 +58,7 @@ extension EtcdLockService {
   /// Tells of a lease that has the mode it was to get.
   private func answer(_ call: Call, _ held: Held, hasDeadline: Bool) {
     guard claim(call) else { return }
-    var snapshot = snapshot(held)
+    let snapshot = snapshot(held)
     if !hasDeadline { snapshot.deadline = nil }
     snapshot.isConverted = true
     call.client.granted(snapshot)

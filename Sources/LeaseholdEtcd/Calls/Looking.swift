@@ -7,7 +7,7 @@ import Synchronization
 extension EtcdLockService {
   /// A lease that this server tells of.
   func snapshot(_ held: Held) -> LeaseSnapshot {
-    var snapshot = snapshot(Found(held.grant.entries, upgrade: held.grant.upgrade), id: held.id)
+    let snapshot = snapshot(Found(held.grant.entries, upgrade: held.grant.upgrade), id: held.id)
     snapshot.deadline = MonotonicInstant(nanoseconds: held.deadline)
     snapshot.stamp = UInt64(held.grant.stamp)
     return snapshot
@@ -22,12 +22,12 @@ extension EtcdLockService {
     let (first, value) = (found.first, found.first.value)
     let units = value.units + (found.upgrade?.value.units ?? 0)
     let key = EtcdNames.decoded(first.lock) ?? LockName.unnamed
-    var snapshot = LeaseSnapshot(
+    let snapshot = LeaseSnapshot(
       id: id ?? LeaseID(high: value.refNumber << 24, low: 0), key: key, kind: kind(of: first, in: state),
       mode: found.upgrade == nil ? value.mode : .exclusive, count: value.count, units: units,
-      fence: found.upgrade?.created ?? first.created, ttl: .milliseconds(value.ttl),
+      fence: found.upgrade?.created ?? first.created, owner: value.owner, ttl: .milliseconds(value.ttl),
       grantedAt: MonotonicInstant(nanoseconds: instant(value.at)))
-    (snapshot.owner, snapshot.bindsConnection) = (value.owner, value.isBound)
+    snapshot.bindsConnection = value.isBound
     (snapshot.waited, snapshot.cooldown) = (.milliseconds(value.waited), .milliseconds(value.cooldown))
     snapshot.deadline = found.deadline.map { MonotonicInstant(nanoseconds: $0) }
     if let end = value.end {

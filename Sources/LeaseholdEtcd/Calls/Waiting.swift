@@ -39,7 +39,7 @@ extension EtcdLockService {
       if isInTime { place.giveUp(.withdrawn) }
       return leave(place)
     }
-    var snapshot = snapshot(told)
+    let snapshot = snapshot(told)
     if case .mode = call.wanted { snapshot.isConverted = true } else { snapshot.replayed = grant.isReplay }
     call.client.granted(snapshot)
   }

@@ -38,21 +38,19 @@ import Testing
   }
 
   @Test func aLeaseInNoSemaphoreHasNullForIt() throws {
-    var lease = LeaseSnapshot.sample(AcquireRequest(key: try LockKey(utf8: "a".utf8), ttl: .zero, caller: .nobody))
+    let lease = LeaseSnapshot.sample(AcquireRequest(key: try LockKey(utf8: "a".utf8), ttl: .zero, caller: .nobody))
     lease.binding = nil
-    let told = lease
     let text = written {
-      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0).lease(told, into: &$0)
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0).lease(lease, into: &$0)
     }
     #expect(text.hasSuffix(",\"sysv\":null"))
     let late = written {
-      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, expiryPrecision: 2_500).lease(told, into: &$0)
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, expiryPrecision: 2_500).lease(lease, into: &$0)
     }
     #expect(late.hasSuffix(",\"sysv\":null,\"expiry_precision_ms\":2500"))
     lease.bindsConnection = true
-    let bound = lease
     let again = written {
-      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, recoveryGrace: 2000).lease(bound, into: &$0)
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, recoveryGrace: 2000).lease(lease, into: &$0)
     }
     #expect(again.hasSuffix(",\"sysv\":null,\"recovery_grace_ms\":2000"))
   }

@@ -100,7 +100,7 @@ import Testing
     let (client, waiter) = try begin(scene)
     client.hangUp()
     #expect(eventually { scene.service.heard.closed.count == 1 })
-    var lease = try scene.lease
+    let lease = try scene.lease
     lease.replayed = true
     waiter.granted(lease)
     #expect(scene.service.heard.undelivered.isEmpty)

@@ -55,7 +55,7 @@ import Testing
   @Test func aLeaseIsTheAnswerWhereSomethingIsTakenBack() throws {
     let scene = try ServerScene()
     let (client, operation) = try begin(scene)
-    var lease = try sample()
+    let lease = try sample()
     lease.adjusts = [3, 5]
     operation.granted(lease)
     let answer = try #require(client.answer())

@@ -20,7 +20,7 @@ extension Ledger {
       // Looking for the locks may have shown that a set of the lease is gone.
       guard lease.isHeld else { throw Self.over(lease) }
       if try has(lease, wants, wanted) {
-        var answer = snapshot(lease)
+        let answer = snapshot(lease)
         answer.replayed = true
         return answer
       }

@@ -32,7 +32,7 @@ extension Ledger {
     lease.peer = request.caller.peer
     lease.told &+= 1
     observers.renewed(lease, at: moment.monotonic.nanoseconds)
-    var answer = snapshot(lease)
+    let answer = snapshot(lease)
     answer.replayed = true
     return answer
   }

@@ -49,7 +49,7 @@ extension Ledger {
   }
 
   private func converted(_ lease: Lease) -> LeaseSnapshot {
-    var answer = snapshot(lease)
+    let answer = snapshot(lease)
     answer.isConverted = true
     return answer
   }

@@ -105,8 +105,10 @@ extension Ledger {
     _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock,
     _ limitApplied: Bool? = nil
   ) -> Lease {
-    let lease = Lease(
-      draft.record, cell: draft.cell, key: request.key, owner: request.owner, idempotencyKey: request.idempotencyKey)
+    let lease = Lease(draft.record, cell: draft.cell, key: request.key)
+    // One by one: an optional text is copied the long way.
+    if let owner = request.owner { lease.owner = owner }
+    if let key = request.idempotencyKey { lease.idempotencyKey = key }
     journal.hold(draft, taken)
     lease.limitApplied = lock.terms == nil ? limitApplied : lock.applies(request)
     stand(lease, for: request, on: lock)

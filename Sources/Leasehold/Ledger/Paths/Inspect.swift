@@ -122,22 +122,20 @@ extension Ledger {
   }
 
   func snapshot(_ lease: Lease) -> LeaseSnapshot {
-    let snapshot = LeaseSnapshot(
+    // Its holder and its deadline are those of the whole.
+    let whole = lease.whole
+    return LeaseSnapshot(
       id: lease.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
-      units: lease.units, fence: lease.fence, owner: lease.owner, bindsConnection: lease.bindsConnection,
-      ttl: lease.ttl, cooldown: lease.cooldown, grantedAt: lease.grantedAt,
-      deadline: lease.end == 0 ? nil : MonotonicInstant(nanoseconds: lease.end), waited: lease.waited,
-      replayed: false, limitApplied: lease.limitApplied, peer: lease.peer,
+      units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
+      bindsConnection: whole.bindsConnection, ttl: whole.ttl, cooldown: whole.cooldown, grantedAt: whole.grantedAt,
+      deadline: whole.end == 0 ? nil : MonotonicInstant(nanoseconds: whole.end), waited: whole.waited,
+      replayed: false, limitApplied: lease.limitApplied, peer: whole.peer,
       binding: lease.lock?.binding,
       adjusts: lease.semaphoresAdjusted,
-      process: lease.bond?.recorded.name, breaking: lease.breaking, remarks: lease.remarks,
-      atLeast: lease.atLeast, state: HolderState(lease.state),
-      trace: lease.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
+      process: whole.bond?.recorded.name, breaking: whole.breaking, remarks: whole.remarks,
+      atLeast: whole.atLeast, state: HolderState(whole.state),
+      trace: whole.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
       slots: lease.slots == 0 ? [] : lease.slotNames)
-    guard case .part(of: let whole) = lease.kind else { return snapshot }
-    var part = snapshot
-    part.take(holderOf: self.snapshot(whole))
-    return part
   }
 
   private func part(_ lease: Lease) -> LeasePart {
@@ -188,12 +186,11 @@ extension Ledger {
   }
 
   private func holders(of lock: Lock, most: Int) -> [LeaseSnapshot] {
-    Array(unsafeUninitializedCapacity: min(most, lock.holders.count)) { shown, count in
-      for lease in lock.holders.prefix(most) {
-        shown.initializeElement(at: count, to: snapshot(lease))
-        count += 1
-      }
-    }
+    let count = min(most, lock.holders.count)
+    var shown: [LeaseSnapshot] = []
+    if count > 0 { shown.reserveCapacity(count) }
+    for index in 0..<count { shown.append(snapshot(lock.holders[index])) }
+    return shown
   }
 
   /// The units that natives have and callers can have of a lock, of which the kernel has so many free.

@@ -37,7 +37,7 @@ extension Ledger {
     lease.peer = caller.peer
     lease.told &+= 1
     observers.counters.replayed += 1
-    var answer = snapshot(lease)
+    let answer = snapshot(lease)
     answer.replayed = true
     return answer
   }
