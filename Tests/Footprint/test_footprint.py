@@ -184,7 +184,7 @@ def cycles(client, path, count):
 
 def refusals(_, path, count):
     """Acquires of a lock that somebody holds, which are answered with 423."""
-    head = "POST /locks/held/acquire?ttl=30s&owner=footprint HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    head = "POST /locks/held/acquire?ttl=10m&owner=footprint HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
     request = head.encode()
     with socket.socket(socket.AF_UNIX) as wire:
         wire.connect(path)

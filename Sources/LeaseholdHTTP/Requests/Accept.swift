@@ -9,8 +9,13 @@ struct Accept {
   /// True when a page is asked for before JSON, as browsers do.
   private(set) var prefersHTML = false
 
+  @inline(__always)
   init(_ exchange: Exchange) {
-    guard let header = exchange.header(.accept), !equalsAny(header) else { return }
+    if let header = exchange.header(.accept), !equalsAny(header) { weigh(header) }
+  }
+
+  @inline(never)
+  private mutating func weigh(_ header: UnsafeBufferPointer<UInt8>) {
     var json = 0
     var text = 0
     var serialized = 0

@@ -15,7 +15,15 @@ extension Call {
   }
 
   /// A length of time within a range; `nil` when not given.
+  @inline(__always)
   func span(_ parameter: Parameter, _ minimum: TimeSpan, _ maximum: TimeSpan) throws(LeaseholdError) -> TimeSpan? {
+    try arguments.has(parameter) ? givenSpan(parameter, minimum, maximum) : nil
+  }
+
+  @inline(never)
+  private func givenSpan(
+    _ parameter: Parameter, _ minimum: TimeSpan, _ maximum: TimeSpan
+  ) throws(LeaseholdError) -> TimeSpan? {
     guard let value = try span(parameter) else { return nil }
     guard value >= minimum, value <= maximum else {
       throw .outOfRange(parameter, arguments[parameter] ?? "", minimum, maximum)

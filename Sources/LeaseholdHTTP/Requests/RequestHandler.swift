@@ -32,6 +32,7 @@ final class RequestHandler: ExchangeHandler {
     return seat.refusal == nil ? .served : .refused
   }
 
+  @inline(never)
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
     let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
     server.counts.count(nil, status: Int(response.status))
@@ -128,12 +129,20 @@ final class RequestHandler: ExchangeHandler {
       }
       return disposition
     } catch {
-      let error = error.told(to: exchange.context.token)
-      let response = writer.response(error, to: exchange, asText: asText)
-      if !isWorker { count(exchange, endpoint, status: Int(response.status)) }
-      note(error, response.status, exchange)
-      return .respond(response)
+      return .respond(problem(error, exchange, isWorker ? nil : endpoint, writer, asText: asText))
     }
+  }
+
+  /// - Parameter counted: The endpoint that the answer counts for; `nil` where it is counted when it is sent.
+  @inline(never)
+  private func problem(
+    _ error: LeaseholdError, _ exchange: Exchange, _ counted: Endpoint?, _ writer: AnswerWriter, asText: Bool
+  ) -> Response {
+    let error = error.told(to: exchange.context.token)
+    let response = writer.response(error, to: exchange, asText: asText)
+    if let counted { count(exchange, counted, status: Int(response.status)) }
+    note(error, response.status, exchange)
+    return response
   }
 
   /// Counts a request whose answer is there, with what that took: the second and last reading of the clock.

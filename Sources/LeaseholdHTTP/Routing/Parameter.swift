@@ -182,10 +182,12 @@ struct ParameterSet: ExpressibleByArrayLiteral {
   init(arrayLiteral parameters: Parameter...) { self.init(parameters) }
 
   /// One name, without an array: for the plain path.
-  init(_ parameter: Parameter) {
-    bits = 1 << UInt64(parameter.rawValue)
-    (keyIsNumber, ignoresReadOnly) = (false, false)
-  }
+  init(_ parameter: Parameter) { self.init(bits: 1 << UInt64(parameter.rawValue)) }
+
+  private init(bits: UInt64) { (self.bits, keyIsNumber, ignoresReadOnly) = (bits, false, false) }
+
+  /// The empty set, without an array.
+  static var none: ParameterSet { ParameterSet(bits: 0) }
 
   mutating func insert(_ parameter: Parameter) { bits |= 1 << UInt64(parameter.rawValue) }
 
@@ -207,9 +209,9 @@ struct ParameterSet: ExpressibleByArrayLiteral {
 /// the request.
 struct Arguments: ~Copyable {
   /// The names that were given.
-  private(set) var given: ParameterSet = []
+  private(set) var given = ParameterSet.none
   /// Those of them that lie in the query as they are.
-  private var plain: ParameterSet = []
+  private var plain = ParameterSet.none
   /// Where the query begins.
   private var base: UnsafePointer<UInt8>?
   /// Offset and length of each plain value, in two bytes each.
@@ -226,6 +228,10 @@ struct Arguments: ~Copyable {
 
   @inline(__always)
   subscript(parameter: Parameter) -> String? { given.contains(parameter) ? text(of: parameter) : nil }
+
+  /// Returns true when it was given.
+  @inline(__always)
+  func has(_ parameter: Parameter) -> Bool { given.contains(parameter) }
 
   /// Returns true when one of several was given.
   @inline(__always)
