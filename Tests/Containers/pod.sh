@@ -31,6 +31,7 @@ as_played() {
 }
 
 app() { podman exec -i "$pod-app" php -- "$@" <Tests/Containers/app.php; }
+has_said() { [ -n "$(podman logs "$1")" ]; }
 lease_is() { [ "$(app lease "$1")" = "$2" ]; }
 
 echo "== a pod from docker/kubernetes/sidecar.yaml"
@@ -70,7 +71,7 @@ killed() { # CONTAINER BIND REASON RUN-ARGUMENTS...
   shift 3
   podman run -d --name "$container" "$@" localhost/php:bookworm php -r "$(sed 1d Tests/Containers/app.php)" \
     -- stay "$container" "$bind" >/dev/null || fail "$container does not run"
-  eventually "$container has its lease" grep -q . <(podman logs "$container")
+  eventually "$container has its lease" has_said "$container"
   lease=$(podman logs "$container")
   lease_is "$lease" alive || fail "the lease of $container is $(app lease "$lease")"
   begun=$(date +%s%N)
