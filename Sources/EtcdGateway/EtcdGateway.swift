@@ -21,14 +21,9 @@ package final class EtcdGateway: Sendable {
     }
   }
 
-  /// The time that an endpoint has where there is another one.
-  private static let patience: Int64 = 500_000_000
-  /// The time after which endpoints get more of it.
-  ///
-  /// A leader is lost and another chosen by then, as a rule. What was handed to the lost one is never answered: it has
-  /// to be sent again soon after.
-  private static let electionMax: Int64 = 3_000_000_000
-  /// The pause after all endpoints have failed once.
+  /// The time in which an endpoint says how it stands.
+  private static let standingMax: Int64 = 100_000_000
+  /// The pause where no endpoint can be asked.
   private static let pause: Int64 = 50_000_000
 
   private let members: [EtcdMember]
@@ -36,6 +31,8 @@ package final class EtcdGateway: Sendable {
   private let token = Mutex<String?>(nil)
   /// The endpoint that answered last.
   private let preferred = Atomic<Int>(0)
+  /// The standings of the endpoints a moment ago.
+  private let seen = Mutex<(at: Int64, standings: [Standing])>((0, []))
   private let sent = Atomic<UInt64>(0)
   private let unknowns = Atomic<UInt64>(0)
 
@@ -117,8 +114,8 @@ package final class EtcdGateway: Sendable {
   /// The version of each endpoint that answers, such as `3.5.1`.
   package func versions(before deadline: Int64) -> [(endpoint: String, version: Result<String, EtcdFailure>)] {
     members.map { member in
-      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + Self.patience)
-      let attempt = member.ask("/version", [], method: "GET", token: nil, before: end)
+      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + EtcdMember.patience)
+      let attempt = member.ask("/version", [], method: "GET", token: nil, before: end, while: { true })
       guard case .answered(let json) = attempt else { return (member.name, .failure(attempt.failure)) }
       guard let version = json["etcdserver"].string else {
         return (member.name, .failure(.unavailable("\(member.name): what answers is not etcd")))
@@ -143,7 +140,7 @@ package final class EtcdGateway: Sendable {
     var last = EtcdFailure.unavailable("there was no time to ask")
     for step in 0..<members.count where HostClock.monotonic() < deadline {
       let member = members[(first + step) % members.count]
-      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + Self.patience)
+      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + EtcdMember.patience)
       do throws(EtcdFailure) {
         return try EtcdWatch(member, request.bytes, token: try currentToken(before: deadline), before: end)
       } catch {
@@ -160,22 +157,21 @@ package final class EtcdGateway: Sendable {
   func ask(
     _ path: String, _ request: EtcdRequest, changes: Bool = false, before deadline: Int64
   ) throws(EtcdFailure) -> (json: JSON, isRepeat: Bool) {
-    let begun = HostClock.monotonic()
     var (mayBeDone, renewals, last) = (false, 0, "there was no time to ask")
     var index = preferred.load(ordering: .relaxed)
-    var failures = 0
-    var reached = false
+    var detour = Detour(from: index)
     while HostClock.monotonic() < deadline {
-      let member = members[index % members.count]
-      let now = HostClock.monotonic()
-      let patience = now - begun < Self.electionMax ? Self.patience : max(Self.patience, (deadline - now) / 2)
-      let end = members.count == 1 ? deadline : min(deadline, now + patience)
       let token = try currentToken(before: deadline)
       sent.add(1, ordering: .relaxed)
-      switch member.ask(path, request.bytes, token: token, before: end) {
-      case .answered(let json):
-        if failures > 0 { preferred.store(index % members.count, ordering: .relaxed) }
-        return (json, mayBeDone)
+      var onward: Int?
+      let attempt = members[index].ask(
+        path, request.bytes, token: token, before: deadline,
+        while: {
+          onward = detour.next(after: index, standings(before: deadline))
+          return onward == nil
+        })
+      switch attempt {
+      case .answered(let json): return (json, mayBeDone)
       case .refused(let refusal, let reason):
         // Of an earlier attempt it says nothing.
         if mayBeDone, changes { throw unknown(reason) }
@@ -187,19 +183,42 @@ package final class EtcdGateway: Sendable {
       case .failed(let reason, let done):
         last = reason
         mayBeDone = mayBeDone || done
-        reached = reached || done
-        failures += 1
+        let next = onward ?? next(after: index, &detour, wasReached: mayBeDone, before: deadline)
+        guard let next else { throw mayBeDone && changes ? unknown(last) : .unavailable(last) }
         // Calls that begin now need not find out as well.
-        _ = preferred.compareExchange(
-          expected: index % members.count, desired: (index + 1) % members.count, ordering: .relaxed)
-        index += 1
-        guard failures % members.count == 0 else { continue }
-        // Where no member listens, waiting does not help; where one does, a leader may be chosen meanwhile.
-        guard reached else { throw .unavailable(reason) }
-        HostClock.sleep(nanoseconds: min(Self.pause, max(0, deadline - HostClock.monotonic())))
+        _ = preferred.compareExchange(expected: index, desired: next, ordering: .relaxed)
+        index = next
       }
     }
     throw mayBeDone && changes ? unknown(last) : .unavailable(last)
+  }
+
+  /// Waits for an endpoint that can be asked after one has failed.
+  ///
+  /// - Parameter wasReached: Whether a member listens: another leader may be chosen meanwhile.
+  /// - Returns: `nil` where waiting does not help, or has taken too long.
+  private func next(after failed: Int, _ detour: inout Detour, wasReached: Bool, before deadline: Int64) -> Int? {
+    while HostClock.monotonic() < deadline {
+      let standings = standings(before: deadline)
+      if let next = detour.next(after: failed, standings) { return next }
+      guard wasReached || standings.contains(where: { $0 != .away }) else { return nil }
+      HostClock.sleep(nanoseconds: min(Self.pause, max(0, deadline - HostClock.monotonic())))
+      detour.forgive(failed)
+    }
+    return nil
+  }
+
+  /// The standings of the endpoints; all calls that want to know ask once.
+  private func standings(before deadline: Int64) -> [Standing] {
+    let token = token.withLock { $0 }
+    return seen.withLock { seen in
+      guard HostClock.monotonic() - seen.at > Self.pause / 2 else { return seen.standings }
+      let standings = members.map { member in
+        member.standing(token: token, before: min(deadline, HostClock.monotonic() + Self.standingMax))
+      }
+      seen = (HostClock.monotonic(), standings)
+      return standings
+    }
   }
 
   private func unknown(_ reason: String) -> EtcdFailure {
@@ -219,8 +238,8 @@ package final class EtcdGateway: Sendable {
     var last = "there was no time to ask"
     for step in 0..<members.count where HostClock.monotonic() < deadline {
       let member = members[(first + step) % members.count]
-      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + 2 * Self.patience)
-      switch member.ask("/v3/auth/authenticate", request.bytes, token: nil, before: end) {
+      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + 2 * EtcdMember.patience)
+      switch member.ask("/v3/auth/authenticate", request.bytes, token: nil, before: end, while: { true }) {
       case .answered(let json):
         guard let made = json["token"].string else { throw .unavailable("\(member.name) answered without a token") }
         token.withLock { $0 = made }

@@ -1,9 +1,15 @@
 internal import Glibc
 internal import HTTPExchange
+internal import JSONText
+internal import LeaseholdHost
 import Synchronization
 
 /// An endpoint with the connections to it that no call uses just now.
 final class EtcdMember: Sendable {
+  /// The time that an endpoint has where there is another one: nanoseconds.
+  static let patience: Int64 = 500_000_000
+  /// The time from one look at the others to the next.
+  private static let pause: Int64 = 100_000_000
   /// The most connections that are kept.
   private static let idleMax = 64
 
@@ -16,21 +22,40 @@ final class EtcdMember: Sendable {
   var name: String { "\(peer.address)" }
 
   /// Asks once and waits for the answer, until the deadline.
+  ///
+  /// - Parameter goesOn: Asked every now and then while no answer comes: false ends the wait.
   func ask(
-    _ path: String, _ body: [UInt8], method: String = "POST", token: String?, before deadline: Int64
+    _ path: String, _ body: [UInt8], method: String = "POST", token: String?, before deadline: Int64,
+    while goesOn: () -> Bool = { false }
   ) -> Attempt {
     let connection = idle.withLock { $0.popLast() } ?? HTTPConnection(peer)
+    var end = min(deadline, HostClock.monotonic() + Self.patience)
     do throws(HTTPFailure) {
-      try connection.open(before: deadline)
+      try connection.open(before: end)
     } catch {
       return .failed("\(name): \(words(of: error))", mayBeDone: false)
     }
     do throws(HTTPFailure) {
-      let response = try connection.exchange(request(method, path, body, token), before: deadline)
+      let response = try connection.exchange(request(method, path, body, token), before: deadline) { () -> Int64? in
+        guard HostClock.monotonic() >= end else { return end }
+        guard goesOn() else { return nil }
+        end = min(deadline, HostClock.monotonic() + Self.pause)
+        return end
+      }
       idle.withLock { if $0.count < Self.idleMax { $0.append(connection) } }
       return Attempt(response, from: name)
     } catch {
       return .failed("\(name): \(words(of: error))", mayBeDone: true)
+    }
+  }
+
+  /// Asks for its standing, which it knows without the others.
+  func standing(token: String?, before deadline: Int64) -> Standing {
+    switch ask("/v3/maintenance/status", Array("{}".utf8), token: token, before: deadline) {
+    case .answered(let json):
+      (json["leader"].string ?? "0") == "0" ? .leaderless : .follows(term: max(0, json.int64("raftTerm")))
+    case .refused, .wantsToken: .follows(term: 0)
+    case .failed: .away
     }
   }
 

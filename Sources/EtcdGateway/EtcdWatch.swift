@@ -24,7 +24,7 @@ package final class EtcdWatch: Sendable {
       throw .unavailable("\(member.name): \(member.words(of: error))")
     }
     guard let refusal else { return }
-    let response = Response(status: reader.status, headers: reader.headers, body: refusal)
+    let response = Response(status: reader.status, body: refusal)
     throw Attempt(response, from: member.name).failure
   }
 

@@ -25,9 +25,16 @@ struct AnswerParser {
   private var body: [UInt8] = []
   private var looked = 0
   private(set) var status = 0
-  private(set) var headers: [String: String] = [:]
+  private var framing = Framing()
   /// True where the connection ends with this answer; known with the head.
   private(set) var isLast = false
+
+  /// The end of a body, as its head tells it.
+  private struct Framing {
+    var fields = 0
+    var isChunked = false
+    var length: Int?
+  }
 
   /// Takes what has come; nothing is the end of the connection.
   mutating func take(_ bytes: [UInt8]) throws(HTTPFailure) {
@@ -42,36 +49,57 @@ struct AnswerParser {
 
   /// Reads the status and the headers; interim answers are skipped.
   mutating func head() throws(HTTPFailure) -> Void? {
-    while let text = try headLine() {
+    while let line = try headLine() {
       if case .status = stage {
-        let words = text.split(separator: " ", maxSplits: 2)
-        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else { throw .system(EPROTO) }
-        (self.status, headers, stage) = (status, [:], .headers)
-      } else if !text.isEmpty {
-        guard let colon = text.firstIndex(of: ":"), headers.count < 200 else { throw .system(EPROTO) }
-        headers[text[..<colon].lowercased()] = String(text[text.index(after: colon)...].trimmingSpaces)
+        let words = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
+        guard words.count >= 2, words[0].starts(with: "HTTP/1.".utf8), let status = Self.number(words[1]) else {
+          throw .system(EPROTO)
+        }
+        (self.status, framing, isLast, stage) = (status, Framing(), false, .headers)
+      } else if !line.isEmpty {
+        try note(line)
       } else if (100..<200).contains(status) {
         stage = .status
       } else {
-        try beginBody()
+        beginBody()
         return ()
       }
     }
     return nil
   }
 
-  private mutating func beginBody() throws(HTTPFailure) {
-    isLast = headers["connection"]?.lowercased() == "close"
+  /// Notes what a header says of the body and of the connection.
+  private mutating func note(_ line: ArraySlice<UInt8>) throws(HTTPFailure) {
+    guard let colon = line.firstIndex(of: UInt8(ascii: ":")), framing.fields < 200 else { throw .system(EPROTO) }
+    framing.fields += 1
+    let (name, value) = (line[..<colon], line[(colon + 1)...])
+    if name.matches("connection") {
+      isLast = value.matches("close")
+    } else if name.matches("transfer-encoding") {
+      framing.isChunked = value.matches("chunked")
+    } else if name.matches("content-length") {
+      guard let length = Self.number(value), length <= Self.bodyMax else { throw .system(EPROTO) }
+      framing.length = length
+    }
+  }
+
+  private mutating func beginBody() {
     if status == 204 || status == 304 {
       stage = .over
-    } else if headers["transfer-encoding"]?.lowercased() == "chunked" {
+    } else if framing.isChunked {
       stage = .chunkSize
-    } else if let text = headers["content-length"] {
-      guard let count = Int(text), (0...Self.bodyMax).contains(count) else { throw .system(EPROTO) }
-      stage = .length(count)
+    } else if let length = framing.length {
+      stage = .length(length)
     } else {
       (stage, isLast) = (.untilClosed, true)
     }
+  }
+
+  /// A number without a sign; blanks around it are left out.
+  private static func number(_ text: ArraySlice<UInt8>, radix: Int = 10) -> Int? {
+    let digits = text.trimmed
+    guard digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-") else { return nil }
+    return Int(String(decoding: digits, as: UTF8.self), radix: radix)
   }
 
   /// Reads the whole body.
@@ -114,11 +142,9 @@ struct AnswerParser {
         return true
       case .untilClosed: return move(.max).map { _ in true }
       case .chunkSize:
-        guard let text = try headLine() else { return nil }
-        let size = text.prefix { $0 != ";" }
-        guard let count = Int(size.trimmingSpaces, radix: 16), (0...Self.bodyMax).contains(count) else {
-          throw .system(EPROTO)
-        }
+        guard let line = try headLine() else { return nil }
+        let size = line.prefix { $0 != UInt8(ascii: ";") }
+        guard let count = Self.number(size, radix: 16), count <= Self.bodyMax else { throw .system(EPROTO) }
         stage = count == 0 ? .trailers : .chunk(count)
       case .chunk(let left):
         guard let count = move(left) else { return nil }
@@ -129,8 +155,8 @@ struct AnswerParser {
         guard try headLine() != nil else { return nil }
         stage = .chunkSize
       case .trailers:
-        guard let text = try headLine() else { return nil }
-        if text.isEmpty { stage = .over }
+        guard let line = try headLine() else { return nil }
+        if line.isEmpty { stage = .over }
       }
     }
   }
@@ -143,22 +169,32 @@ struct AnswerParser {
     return count
   }
 
-  private mutating func headLine() throws(HTTPFailure) -> String? {
+  private mutating func headLine() throws(HTTPFailure) -> ArraySlice<UInt8>? {
     guard let end = buffer[start...].firstIndex(of: UInt8(ascii: "\n")) else {
       guard buffer.count - start <= Self.lineMax else { throw .system(EPROTO) }
       return nil
     }
-    var text = buffer[start..<end]
-    if text.last == UInt8(ascii: "\r") { text.removeLast() }
+    var line = buffer[start..<end]
+    if line.last == UInt8(ascii: "\r") { line = line.dropLast() }
     start = end + 1
-    return String(decoding: text, as: UTF8.self)
+    return line
   }
 }
 
-extension StringProtocol {
-  fileprivate var trimmingSpaces: SubSequence {
-    let head = drop { $0 == " " || $0 == "\t" }
-    guard let last = head.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return head }
+extension ArraySlice<UInt8> {
+  /// The bytes without blanks around them.
+  fileprivate var trimmed: ArraySlice<UInt8> {
+    let head = drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    guard let last = head.lastIndex(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) else { return head }
     return head[...last]
+  }
+
+  /// True for a word of lower case, written in any case, with blanks around it.
+  fileprivate func matches(_ word: StaticString) -> Bool {
+    let text = trimmed
+    guard text.count == word.utf8CodeUnitCount else { return false }
+    return zip(text, 0...).allSatisfy { byte, index in
+      ((0x41...0x5a).contains(byte) ? byte | 0x20 : byte) == word.utf8Start[index]
+    }
   }
 }

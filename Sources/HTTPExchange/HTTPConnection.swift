@@ -40,11 +40,23 @@ package final class HTTPConnection: Sendable {
   }
 
   /// Sends a request and waits for the whole answer, whatever its status; after a failure it is closed.
-  package func exchange(_ request: [UInt8], before deadline: Int64) throws(HTTPFailure) -> Response {
+  ///
+  /// - Parameter patience: The instant by which the answer must begin, asked for anew at each; `nil` gives up.
+  package func exchange(
+    _ request: [UInt8], before deadline: Int64, patience: () -> Int64? = { .max }
+  ) throws(HTTPFailure) -> Response {
     do throws(HTTPFailure) {
-      let reader = try begin(request, before: deadline)
-      let response = Response(
-        status: reader.status, headers: reader.headers, body: try reader.readBody(deadline: deadline))
+      let reader = try send(request, before: deadline)
+      while true {
+        guard let end = patience() else { throw .timedOut }
+        do throws(HTTPFailure) {
+          try reader.readHead(deadline: min(end, deadline))
+          break
+        } catch {
+          guard error == .timedOut, HostClock.monotonic() < deadline else { throw error }
+        }
+      }
+      let response = Response(status: reader.status, body: try reader.readBody(deadline: deadline))
       if reader.isLast { close() }
       return response
     } catch {
@@ -56,15 +68,19 @@ package final class HTTPConnection: Sendable {
 
   /// Sends a request and reads the head of its answer, whose body is the caller's to read; the caller closes.
   package func begin(_ request: [UInt8], before deadline: Int64) throws(HTTPFailure) -> ResponseReader {
+    let reader = try send(request, before: deadline)
+    try reader.readHead(deadline: deadline)
+    return reader
+  }
+
+  private func send(_ request: [UInt8], before deadline: Int64) throws(HTTPFailure) -> ResponseReader {
     let kept = isKept ? current.withLock { $0 } : nil
     let socket = if let kept { kept } else { try connect(before: deadline) }
     var rest = request[...]
     while !rest.isEmpty {
       rest = try rest.dropFirst(socket.finish(before: deadline) { socket throws(HTTPFailure) in try socket.send(rest) })
     }
-    let reader = ResponseReader(socket)
-    try reader.readHead(deadline: deadline)
-    return reader
+    return ResponseReader(socket)
   }
 
   private func connect(before deadline: Int64) throws(HTTPFailure) -> Socket {

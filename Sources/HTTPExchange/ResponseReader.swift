@@ -7,8 +7,6 @@ package final class ResponseReader {
 
   /// The HTTP status.
   package var status: Int { parser.status }
-  /// Headers; names in lower case.
-  package var headers: [String: String] { parser.headers }
   /// True where the connection ends with this answer.
   var isLast: Bool { parser.isLast }
 

@@ -52,7 +52,7 @@ package final class TaskConnection: Sendable {
       let reader = try await begin(request, before: deadline)
       let body = try await reader.readBody(deadline: deadline)
       if reader.isLast { close() }
-      return Response(status: reader.status, headers: reader.headers, body: body)
+      return Response(status: reader.status, body: body)
     } catch {
       close()
       throw error
@@ -106,8 +106,6 @@ package final class TaskReader: @unchecked Sendable {
 
   /// The HTTP status.
   package var status: Int { parser.status }
-  /// Headers; names in lower case.
-  package var headers: [String: String] { parser.headers }
   /// True where the connection ends with this answer.
   var isLast: Bool { parser.isLast }
 

@@ -116,21 +116,37 @@ public indirect enum JSON: Sendable, Equatable {
 
 extension JSON: CustomStringConvertible {
   /// The value as JSON, on one line.
-  public var description: String {
-    switch self {
-    case .null: "null"
-    case .bool(let flag): "\(flag)"
-    case .number(let digits): digits
-    case .string(let text): Self.quoted(text)
-    case .array(let elements): "[" + elements.map(\.description).joined(separator: ",") + "]"
-    case .object(let members):
-      "{" + members.map { Self.quoted($0.name) + ":" + $0.value.description }.joined(separator: ",") + "}"
-    }
+  public var description: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// The value as JSON, on one line.
+  public var bytes: [UInt8] {
+    var bytes: [UInt8] = []
+    append(to: &bytes)
+    return bytes
   }
 
-  private static func quoted(_ text: String) -> String {
-    var quoted: [UInt8] = []
-    quoted.appendQuoted(text)
-    return String(decoding: quoted, as: UTF8.self)
+  private func append(to bytes: inout [UInt8]) {
+    switch self {
+    case .null: bytes += "null".utf8
+    case .bool(let flag): bytes += (flag ? "true" : "false").utf8
+    case .number(let digits): bytes += digits.utf8
+    case .string(let text): bytes.appendQuoted(text)
+    case .array(let elements):
+      bytes.append(UInt8(ascii: "["))
+      for (index, element) in elements.enumerated() {
+        if index > 0 { bytes.append(UInt8(ascii: ",")) }
+        element.append(to: &bytes)
+      }
+      bytes.append(UInt8(ascii: "]"))
+    case .object(let members):
+      bytes.append(UInt8(ascii: "{"))
+      for (index, member) in members.enumerated() {
+        if index > 0 { bytes.append(UInt8(ascii: ",")) }
+        bytes.appendQuoted(member.name)
+        bytes.append(UInt8(ascii: ":"))
+        member.value.append(to: &bytes)
+      }
+      bytes.append(UInt8(ascii: "}"))
+    }
   }
 }

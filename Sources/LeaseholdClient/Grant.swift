@@ -142,7 +142,7 @@ public struct LeaseOptions: Sendable {
     (own.slots, own.slot) = ([], [])
     let members = [JSON.Member("want", .array(list))] + own.query.map { JSON.Member($0.0, .string($0.1)) }
     var request = Request("POST", ["leases"])
-    request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
+    request.body = (type: "application/json", bytes: JSON.object(members).bytes)
     return request
   }
 

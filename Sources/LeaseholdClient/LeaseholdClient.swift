@@ -95,7 +95,7 @@ public final class LeaseholdClient: Sendable {
         return (Answer(status: reader.status, sent: sent), LineStream(reader, endpoint))
       }
       let body = try await reader.readBody(deadline: deadline)
-      return (Answer(Response(status: reader.status, headers: reader.headers, body: body), sent: sent), nil)
+      return (Answer(Response(status: reader.status, body: body), sent: sent), nil)
     } catch {
       throw await firstError(error, before: deadline)
     }

@@ -62,7 +62,7 @@ public final class LeaseholdConnection: Sendable {
     do throws(HTTPFailure) {
       reader = try connection.begin(request.bytes(to: endpoint, closing: true), before: deadline)
       guard (200..<300).contains(reader.status) else {
-        return Response(status: reader.status, headers: reader.headers, body: try reader.readBody(deadline: deadline))
+        return Response(status: reader.status, body: try reader.readBody(deadline: deadline))
       }
     } catch {
       throw firstError(error, before: deadline)
@@ -76,7 +76,7 @@ public final class LeaseholdConnection: Sendable {
       }
       guard let line, try body(String(decoding: line, as: UTF8.self)) else { break }
     }
-    return Response(status: reader.status, headers: reader.headers, body: [])
+    return Response(status: reader.status, body: [])
   }
 
   /// The error for a failure of a connection's first request.

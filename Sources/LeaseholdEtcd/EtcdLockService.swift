@@ -104,6 +104,14 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     return true
   }
 
+  /// The time from one turn of the clock to the next, where nothing is due earlier: nanoseconds.
+  static let turn: Int64 = 200_000_000
+
+  /// Has the clock turn at an instant, nanoseconds of CLOCK_MONOTONIC, which it may not know of.
+  func wake(by instant: Int64) {
+    if instant < HostClock.monotonic() + Self.turn { alarm.ring() }
+  }
+
   // MARK: Life
 
   /// Tells what is known of the cluster.

@@ -118,6 +118,15 @@ struct EtcdState: Sendable {
 }
 
 extension EtcdState {
+  /// The queue of a lock, as it was seen last, without the entries that this server knows to be gone since.
+  ///
+  /// No entry comes back: an end is newer than whatever is still seen of it.
+  func queue(_ lock: String) -> LockQueue {
+    var queue = view.queue(lock)
+    for entry in queue.entries where ends[entry.name] != nil && !entry.value.needsMark { _ = queue.remove(entry.key) }
+    return queue
+  }
+
   /// The time in which the watch tells of a write, where it is well.
   private static let silenceMax: Int64 = 400_000_000
 

@@ -228,7 +228,7 @@ extension EtcdLockService {
       for chore in Chore.allCases where now >= next[chore.rawValue] && begin(chore) {
         next[chore.rawValue] = now + chore.pause
       }
-      alarm.sleep(until: min(due, now + Self.second / 5))
+      alarm.sleep(until: min(due, now + Self.turn))
     }
   }
 

@@ -5,7 +5,7 @@ import LeaseholdHost
 // once, and /healthz still answers.
 extension Server {
   /// Requests that are with the engine at once.
-  static let workersMax = 64
+  static let workersMax = 128
 
   /// A place for a request to be worked on.
   ///

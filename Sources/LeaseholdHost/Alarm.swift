@@ -29,8 +29,9 @@ package final class Alarm: @unchecked Sendable {
   package func ring() {
     pthread_mutex_lock(mutex)
     isRinging = true
-    pthread_cond_signal(condition)
     pthread_mutex_unlock(mutex)
+    // Behind the mutex, so that the thread that wakes need not wait for it.
+    pthread_cond_signal(condition)
   }
 
   /// Sleeps until a reading of CLOCK_MONOTONIC in nanoseconds, or until it rings.

@@ -4,11 +4,11 @@ extension QueueValue {
   /// The value as it is stored; members that a reader does not know are of no harm.
   package var stored: [UInt8] {
     switch self {
-    case .entry(let entry): Array(entry.json.description.utf8)
-    case .end(let end): Array(end.json.description.utf8)
-    case .kind(let kind): Array(kind.json.description.utf8)
-    case .locks(let locks): Array(JSON.array(locks.map { .string($0) }).description.utf8)
-    case .retry(let retry): Array(retry.json.description.utf8)
+    case .entry(let entry): entry.json.bytes
+    case .end(let end): end.json.bytes
+    case .kind(let kind): kind.json.bytes
+    case .locks(let locks): JSON.array(locks.map { .string($0) }).bytes
+    case .retry(let retry): retry.json.bytes
     case .bytes(let bytes): bytes
     }
   }

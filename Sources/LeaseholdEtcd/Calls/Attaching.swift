@@ -22,7 +22,7 @@ extension EtcdLockService {
       for client in older { notices.append { client.ended(.transferred, nil, at: now) } }
       return held
     }
-    alarm.ring()
+    wake(by: held.renewsAt)
     let snapshot = snapshot(held)
     snapshot.replayed = true
     return snapshot

@@ -6,7 +6,7 @@ import Synchronization
 
 // Calls that take a place in a queue: what they need next is the queue's to say, doing it is done here.
 extension EtcdLockService {
-  /// Begins a call on a thread of its own; the client hears of it.
+  /// Begins a call, and goes on with it until it is granted, refused, or waits: of that the client hears.
   func begin(_ wanted: Call.Wanted, _ client: any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
     let limit = configuration.limits.waiters
     let result = state.withLock { state -> Result<Call, LeaseholdError> in
@@ -22,10 +22,7 @@ extension EtcdLockService {
     }
     switch result {
     case .failure(let error): return .refused(error)
-    case .success(let call):
-      if run({ [self] in perform(call) }) { return .waiting(call.number, behind: nil) }
-      _ = claim(call)
-      return .refused(.noThread())
+    case .success(let call): return perform(call)
     }
   }
 
@@ -34,19 +31,19 @@ extension EtcdLockService {
     state.withLock { $0.calls.removeValue(forKey: call.number) != nil }
   }
 
-  /// Goes on with a call until it is granted, refused, or waits.
-  private func perform(_ call: Call) {
+  private func perform(_ call: Call) -> AcquireOutcome {
     do throws(LeaseholdError) {
       switch call.wanted {
-      case .lease(let request, let id): try take(Attempt(wish(request, id)), call)
-      case .mode(let request): if let upgrade = try convert(request, call) { try take(upgrade, call) }
+      case .lease(let request, let id): return try take(Attempt(wish(request, id)), call)
+      case .mode(let request): return try convert(request, call)
       }
     } catch {
-      refuse(call, error)
+      return refused(call, error)
     }
   }
 
-  private func take(_ place: consuming any QueueCall, _ call: Call) throws(LeaseholdError) {
+  /// Takes a place.
+  func take(_ place: consuming any QueueCall, _ call: Call) throws(LeaseholdError) -> AcquireOutcome {
     var place = place
     var sight = Sight([])
     var sending: Set<String> = []
@@ -60,7 +57,7 @@ extension EtcdLockService {
     while true {
       switch place.step {
       case .look:
-        sight = state.withLock { state in Sight(place.locks.map { state.view.queue($0) }) }
+        sight = state.withLock { state in Sight(place.locks.map { state.queue($0) }) }
         place.decide(sight.queues, retried: nil)
       case .read:
         sight = try look(place.locks, retry: retry, before: deadline)
@@ -87,19 +84,32 @@ extension EtcdLockService {
     }
   }
 
-  /// Tells a call that it has got nothing.
-  func refuse(_ call: Call, _ error: LeaseholdError) {
-    let isOurs = state.withLock { state in
-      guard state.calls.removeValue(forKey: call.number) != nil else { return false }
+  /// Tells the client of a call that waited.
+  func tell(_ call: Call, _ outcome: AcquireOutcome) {
+    switch outcome {
+    case .granted(let lease): call.client.granted(lease)
+    case .refused(let error): call.client.refused(error)
+    case .waiting: break
+    }
+  }
+
+  /// Tells a call that waited that it has got nothing.
+  func refuse(_ call: Call, _ error: LeaseholdError) { tell(call, refused(call, error)) }
+
+  /// A call has got nothing.
+  ///
+  /// - Returns: The refusal; `waiting` where another thread answers the call.
+  func refused(_ call: Call, _ error: LeaseholdError) -> AcquireOutcome {
+    state.withLock { state in
+      guard state.calls.removeValue(forKey: call.number) != nil else { return .waiting(call.number, behind: nil) }
       switch error.code {
       case .locked: state.counters.busy += 1
       case .waitTimeout: state.counters.timedOut += 1
       case .deadlock: state.counters.deadlocks += 1
       default: state.counters.refused += 1
       }
-      return true
+      return .refused(error)
     }
-    if isOurs { call.client.refused(error) }
   }
 
   /// The words of an end.

@@ -18,10 +18,8 @@ extension EtcdLockService {
     return begin(.mode(request), client(), at: now)
   }
 
-  /// Answers what can be answered of a conversion without a place in the queue.
-  ///
-  /// - Returns: The place to take; `nil` where the call is answered.
-  func convert(_ request: ConvertRequest, _ call: Call) throws(LeaseholdError) -> Upgrade? {
+  /// Changes the mode, by a place in the queue where it needs one.
+  func convert(_ request: ConvertRequest, _ call: Call) throws(LeaseholdError) -> AcquireOutcome {
     let found = try find(request.lease, on: request.lock, within: request.caller.confinement)
     let (value, lock) = (found.first.value, found.first.lock)
     let kind = state.withLock { $0.view.queue(lock).kind }
@@ -36,7 +34,8 @@ extension EtcdLockService {
     let isShared = value.isShared && found.upgrade == nil
     if request.mode == .exclusive {
       if isShared {
-        return Upgrade(found.name, of: lock, mark: .random(in: .min ... .max), waits: request.wait > .zero)
+        return try take(
+          Upgrade(found.name, of: lock, mark: .random(in: .min ... .max), waits: request.wait > .zero), call)
       }
     } else if !isShared {
       var lowering = Downgrade(found.name, of: lock)
@@ -46,22 +45,20 @@ extension EtcdLockService {
         throw ended(request.lease, found, Self.expiry(of: found.first))
       }
       let grant = Attempt.Grant([entry], deadline: deadline ?? found.deadline ?? 0)
-      answer(call, remember(grant, of: request.lease), hasDeadline: deadline ?? found.deadline != nil)
-      return nil
+      return answer(call, remember(grant, of: request.lease), hasDeadline: deadline ?? found.deadline != nil)
     }
     let held = state.withLock { $0.held[found.name] }
     let grant = Attempt.Grant(found.entries, upgrade: found.upgrade, deadline: found.deadline ?? 0)
-    answer(call, held ?? Held(request.lease, grant), hasDeadline: found.deadline != nil)
-    return nil
+    return answer(call, held ?? Held(request.lease, grant), hasDeadline: found.deadline != nil)
   }
 
-  /// Tells of a lease that has the mode it was to get.
-  private func answer(_ call: Call, _ held: Held, hasDeadline: Bool) {
-    guard claim(call) else { return }
+  /// A lease that has the mode it was to get.
+  private func answer(_ call: Call, _ held: Held, hasDeadline: Bool) -> AcquireOutcome {
+    guard claim(call) else { return .waiting(call.number, behind: nil) }
     let snapshot = snapshot(held)
     if !hasDeadline { snapshot.deadline = nil }
     snapshot.isConverted = true
-    call.client.granted(snapshot)
+    return .granted(snapshot)
   }
 
   /// Ends a holder's lease by force, now or after a grace.

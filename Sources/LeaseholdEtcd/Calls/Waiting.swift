@@ -6,8 +6,10 @@ import Synchronization
 
 // Those who wait: judged by each sight of their queues, and granted by a transaction.
 extension EtcdLockService {
-  /// Answers a grant, or takes it back where nobody hears of it.
-  func deliver(_ grant: Attempt.Grant, of place: any QueueCall, to call: Call) {
+  /// Notes a grant, or takes it back where nobody hears of it.
+  ///
+  /// - Returns: The answer; `waiting` where another thread answers the call.
+  func deliver(_ grant: Attempt.Grant, of place: any QueueCall, to call: Call) -> AcquireOutcome {
     var place = place
     let isInTime = place.answer(now: HostClock.monotonic())
     var held = Held(id(of: place, for: call), grant)
@@ -33,15 +35,15 @@ extension EtcdLockService {
       state.held[place.name] = held
       return (true, held)
     }
-    alarm.ring()
+    wake(by: min(held.deadline, held.renewsAt))
     guard isOurs, isInTime else {
-      if isOurs { call.client.refused(.placeLost()) }
       if isInTime { place.giveUp(.withdrawn) }
-      return leave(place)
+      leave(place)
+      return isOurs ? .refused(.placeLost()) : .waiting(call.number, behind: nil)
     }
     let snapshot = snapshot(told)
     if case .mode = call.wanted { snapshot.isConverted = true } else { snapshot.replayed = grant.isReplay }
-    call.client.granted(snapshot)
+    return .granted(snapshot)
   }
 
   /// When a lease that is bound to a connection is renewed next.
@@ -50,7 +52,7 @@ extension EtcdLockService {
   /// An entry waits from now on.
   ///
   /// - Parameter session: The session that it was put on.
-  func wait(_ call: Call, _ place: any QueueCall, _ session: Int64) {
+  func wait(_ call: Call, _ place: any QueueCall, _ session: Int64) -> AcquireOutcome {
     var place = place
     let isLost = change { state, notices -> Bool in
       // A newer request with the same Idempotency-Key takes the place over.
@@ -65,12 +67,13 @@ extension EtcdLockService {
       return false
     }
     if isLost {
-      refuse(call, .placeLost())
       place.giveUp(.withdrawn)
-      return leave(place)
+      leave(place)
+      return refused(call, .placeLost())
     }
     judge(place.locks)
-    alarm.ring()
+    wake(by: call.until)
+    return .waiting(call.number, behind: nil)
   }
 
   /// Forgets a waiter.
@@ -126,7 +129,7 @@ extension EtcdLockService {
     }
     forget(waiter)
     switch place.step {
-    case .answer(let grant): deliver(grant, of: place, to: call)
+    case .answer(let grant): tell(call, deliver(grant, of: place, to: call))
     case .end(let ending):
       let queues = state.withLock { state in place.locks.map { state.view.queue($0) } }
       refuse(call, refusal(ending, of: place, call, queues))

@@ -99,7 +99,7 @@ struct SemCommand: ParsableCommand {
       if let wait { members.append(JSON.Member("wait", .string(wait))) }
       if let ttl { members.append(JSON.Member("ttl", .string(ttl))) }
       var request = Request("POST", ["semaphores", set, "op"])
-      request.body = (type: "application/json", bytes: Array(JSON.object(members).description.utf8))
+      request.body = (type: "application/json", bytes: JSON.object(members).bytes)
       let patience = try wait.map { try LockOptions.duration($0, of: "--wait") } ?? .zero
       request.timeout = patience + .seconds(5)
       try ask.show(request, isWaiting: patience > .zero) { $0["lease"].string ?? "" }

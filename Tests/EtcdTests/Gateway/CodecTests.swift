@@ -58,7 +58,7 @@ import Testing
     (429, #"{"code":8,"message":"etcdserver: too many requests"}"#, "failed"), (500, "", "failed, perhaps done"),
   ])
   func eachAnswerIsSortedByWhatItLeavesOpen(status: Int, body: String, kind: String) {
-    let attempt = Attempt(Response(status: status, headers: [:], body: Array(body.utf8)), from: "e")
+    let attempt = Attempt(Response(status: status, body: Array(body.utf8)), from: "e")
     let sorted =
       switch attempt {
       case .answered: "answered"

@@ -84,7 +84,7 @@ struct LiveTests {
     still.pause()
     defer { still.resume() }
     _ = try etcd.gateway()
-    let ports = [EtcdProcess.freePort(), still.port, etcd.port]
+    let ports = [still.port, EtcdProcess.freePort(), etcd.port]
     let gateway = EtcdGateway(.init(endpoints: ports.map { EtcdProcess.peer($0) }))
     let put = EtcdTransaction(
       if: [EtcdCompare(.created, of: .one("/t/a"), .equal, 0)], then: [.put("/t/a", value: [], lease: 0)])
