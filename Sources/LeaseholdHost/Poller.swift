@@ -35,15 +35,12 @@ package final class Poller: Sendable {
     epoll = chost_epoll_create()
     guard epoll >= 0 else { throw Failure(call: "epoll_create1", errno: errno) }
     wakeup = chost_wakeup_create(epoll)
-    guard wakeup >= 0 else {
-      let reason = errno
-      close(epoll)
-      throw Failure(call: "eventfd", errno: reason)
-    }
+    guard wakeup >= 0 else { throw Failure(call: "eventfd", errno: errno) }
   }
 
+  // Runs behind a failure of eventfd, too.
   deinit {
-    close(wakeup)
+    if wakeup >= 0 { close(wakeup) }
     close(epoll)
   }
 

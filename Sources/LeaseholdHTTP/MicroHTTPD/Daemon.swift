@@ -141,9 +141,14 @@ final class Daemon: @unchecked Sendable {
   ///
   /// The corresponding C function is `MHD_stop_daemon`.
   func stop() {
+    // libmicrohttpd closes the listening socket itself, unless it was quiesced.
+    let isClosed = handle != nil && quiescing.load(ordering: .relaxed) != .quiesced
     if let handle { MHD_stop_daemon(handle) }
     handle = nil
-    close(listening)
+    if !isClosed {
+      let hasClosed = close(listening) == 0 || errno != EBADF
+      precondition(hasClosed, "a listening socket is closed once: by now another thread may have its number")
+    }
     listening = -1
   }
 
