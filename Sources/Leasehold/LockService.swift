@@ -108,7 +108,8 @@ public protocol LockService: AnyObject, Sendable {
   /// as it is.
   ///
   /// - Throws: As ``renew(_:on:ttl:within:at:)``, and as the refusals of ``acquire(_:client:at:)``, `locked` among
-  ///   them; `same-lock-twice` for a lock that it has in another form, `not-supported`.
+  ///   them; `same-lock-twice` for a lock that it has in another form; `out-of-range` for a lease that lasts longer
+  ///   than the confinement allows; `forbidden` for one of another token; `not-supported`.
   func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot
   /// Sets the text that a holder shows; `nil` or an empty one clears it. It is lost in a restart.
   ///

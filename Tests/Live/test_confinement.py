@@ -121,6 +121,16 @@ class Keys(TokenTest):
         self.assertEqual(self.narrow.delete("/leases", owner="us")["released"], 1)
         self.assertEqual(self.lock.get(f"/leases/{self.outside['lease']}").status, 200)
 
+    def test_another_token_adds_nothing_that_would_lock_the_holder_out(self):
+        lease = self.granted(self.narrow.acquire("app-3"))
+        path = f"/leases/{lease['lease']}"
+        for other in (self.lock, self.admin, self.server.over_unix):
+            problem = self.assertProblem(other.post(f"{path}/add", want="prod-3"), 403, "forbidden", ref=lease["ref"])
+            self.assertIn("is of another token", problem["detail"])
+        self.assertEqual(self.narrow.post(f"{path}/add", want="app-4").status, 200)
+        self.assertEqual(self.narrow.post(f"{path}/renew").status, 200)
+        self.assertEqual(self.narrow.delete(path).status, 200)
+
     def test_a_prefix_of_own_locks_lists_no_native_ones(self):
         """`p` covers no `php:` lock, in lists and events as little as by name."""
         native = self.granted(self.admin.acquire("php:0x5e70"))
@@ -192,7 +202,7 @@ class Times(TokenTest):
         long = self.granted(self.lock.acquire(self.key(), ttl="1h"))
         path = f"/leases/{long['lease']}"
         for target in (f"{path}/renew", f"{path}/renew?ttl=3s", f"/locks/{self.key()}/renew?lease={long['lease']}",
-                       f"{path}/transfer", f"{path}/transfer?ttl=1h"):
+                       f"{path}/transfer", f"{path}/transfer?ttl=1h", f"{path}/add?want={self.key('-2')}"):
             with self.subTest(target):
                 self.assertProblem(self.short.post(target), 400, "out-of-range")
         self.assertGreater(self.lock.get(path)["expires_in_ms"], 3_000_000)

@@ -133,6 +133,7 @@ struct LeaseRecord {
 
 /// The parts of a lease that are taken together: they have one fence.
 struct PartGroup {
+  /// The head's; of those that are added later their own.
   let id: LeaseID
   let fence: Int64
   let grantedAt: MonotonicInstant

@@ -76,15 +76,16 @@ public final class Confinement: Sendable {
   /// - Parameters:
   ///   - span: How long it would live from now on; zero is for ever.
   ///   - cooldown: How long its slots stay taken after that.
-  func check(_ span: TimeSpan, and cooldown: TimeSpan) throws(LeaseholdError) {
+  ///   - remedy: What to do with a ttl that is short enough.
+  func check(_ span: TimeSpan, and cooldown: TimeSpan, _ remedy: String = "give") throws(LeaseholdError) {
     guard let longest, span <= .zero || span + cooldown > longest else { return }
     let room = max(.zero, longest - cooldown)
     throw LeaseholdError(
       .outOfRange,
       "The lease would last for \(span > .zero ? span.text : "ever")"
         + (cooldown > .zero ? " and cool down for \(cooldown.text)" : "")
-        + ", and token '\(token)' may keep a lock for \(longest.text) at most (ttl-max); give a ttl of \(room.text) or "
-        + "less.",
+        + ", and token '\(token)' may keep a lock for \(longest.text) at most (ttl-max); \(remedy) a ttl of "
+        + "\(room.text) or less.",
       facts: [
         ("parameter", .text("ttl")), ("value", .text(span.text)), ("maximum", .text(room.text)),
         ("maximum_ms", .number(room.milliseconds)), ("token", .text(token)),

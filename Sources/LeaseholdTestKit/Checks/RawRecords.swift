@@ -14,7 +14,7 @@ struct RawRecords {
     let slots: UInt64
     /// True when its slots cool down.
     let isCooling: Bool
-    /// True when it is what a lease of several has of one more lock.
+    /// True when it is what a lease of several has of one more lock; a suspect stands for itself.
     let isPart: Bool
     /// The fence of those that a part was added to.
     let addedTo: Int64?
@@ -63,7 +63,7 @@ struct RawRecords {
         cell: cell, id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
         deadline: Int64(bitPattern: words[0]), lockCell: Int(words[6] & 0xffff_ffff), units: Int(words[6] >> 32),
         textCell: UInt32(words[8] >> 32), slots: words[10] >> 23 & 1 == 1 ? words[14] : 0,
-        isCooling: state == 4 || state >= 48, isPart: words[8] >> 27 & 1 == 1,
+        isCooling: state == 4 || state >= 48, isPart: words[8] >> 27 & 1 == 1 && state != 7,
         addedTo: words[8] >> 27 & 5 == 5 ? Int64(bitPattern: words[9]) : nil,
         hasGroup: words[8] >> 30 & 1 == 1)
       if state < 16 || state >= 48 { leases.append(lease) } else { ends.append(lease) }

@@ -39,6 +39,7 @@ import Testing
     scene.transfer("ann", to: "cat")
     let fences = try #require(scene.leases["cat"]).parts.map(\.fence)
     #expect(Set(fences).count == 1 && fences[0] > parts[1].fence && scene.flaws().isEmpty)
+    #expect(try scene.ledger.lock(Scene.key("b")).holders.map(\.ref) == [#require(scene.leases["cat"]).ref])
   }
 
   @Test func allAreAddedOrNoneAndNothingIsGivenUp() throws {
@@ -97,5 +98,58 @@ import Testing
     scene.add("ann", ["b", "c"])
     let granted = scene.ledger.events(from: 0, limit: 100).events.filter { $0.kind == .granted }
     #expect(granted.map(\.key) == ["a", "b", "c"] && Set(granted.map(\.ref)).count == 1)
+  }
+
+  private func add(_ key: String, to lease: LeaseSnapshot, as token: String?) -> LeaseholdError.Code? {
+    var caller = Caller(connection: 3, peer: .unknown)
+    caller.account = CallerAccount(label: "caller", token: token)
+    let request = AddRequest(lease.id, [Want(LockName(Scene.key(key)))], caller: caller)
+    return scene.attempt { () throws(LeaseholdError) in
+      scene.becomes(try scene.ledger.add(request, at: scene.daemon.moment), of: "ann")
+    }
+  }
+
+  @Test func aLeaseGetsLocksFromItsOwnTokenAlone() throws {
+    scene.acquire("ann") { $0.caller.account = CallerAccount(label: "token ci", token: "ci") }
+    let lease = try #require(scene.leases["ann"])
+    #expect(add("b", to: lease, as: "other") == .forbidden && add("b", to: lease, as: nil) == .forbidden)
+    #expect(scene.acquire("bob", "b") == nil && add("c", to: lease, as: "ci") == nil)
+    scene.restart()
+    #expect(add("c", to: lease, as: "ci") == nil, "a lost answer is asked for again")
+    #expect(add("d", to: lease, as: "ci") == .forbidden, "nobody knows any more whose it is")
+    scene.transfer("ann", to: "ann") { $0.caller.account = CallerAccount(label: "token ci", token: "ci") }
+    #expect(try add("d", to: #require(scene.leases["ann"]), as: "ci") == nil)
+    #expect(try keys("ann") == ["a", "c", "d"] && scene.flaws().isEmpty)
+  }
+
+  @Test func aHolderWithoutATokenGetsLocksFromAll() throws {
+    scene.acquire("ann") { $0.caller.account = CallerAccount(label: "uid 33") }
+    let lease = try #require(scene.leases["ann"])
+    #expect(add("b", to: lease, as: "other") == nil && add("c", to: lease, as: nil) == nil)
+    #expect(try keys("ann") == ["a", "b", "c"] && scene.flaws().isEmpty)
+  }
+
+  @Test(arguments: [
+    (TimeSpan.seconds(3), TimeSpan.zero, TimeSpan.zero), (.seconds(1), .seconds(2), .zero),
+    (.seconds(1), .zero, .seconds(3)),
+  ])
+  func whatIsAddedStaysTakenForNoLongerThanItsCallerMay(
+    _ ttl: TimeSpan, _ cooldown: TimeSpan, _ atLeast: TimeSpan
+  ) throws {
+    scene.acquire("ann") { ($0.ttl, $0.cooldown, $0.holdAtLeast) = (ttl, cooldown, atLeast) }
+    var caller = Caller(connection: 1, peer: .unknown)
+    caller.confinement = Confinement(token: "short", prefixes: nil, longest: .seconds(2))
+    let id = try #require(scene.leases["ann"]?.id)
+    let request = AddRequest(id, [Want(LockName(Scene.key("b")))], caller: caller)
+    func add() -> LeaseholdError.Code? {
+      scene.attempt { () throws(LeaseholdError) in
+        scene.becomes(try scene.ledger.add(request, at: scene.daemon.moment), of: "ann")
+      }
+    }
+    #expect(add() == .outOfRange && scene.acquire("bob", "b") == nil)
+    scene.release("bob")
+    scene.renew("ann", ttl: .seconds(3))
+    scene.pass(.milliseconds(1000))
+    #expect(add() == (cooldown > .zero ? .outOfRange : nil) && scene.flaws().isEmpty)
   }
 }

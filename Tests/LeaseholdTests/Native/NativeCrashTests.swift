@@ -25,6 +25,15 @@ import Testing
     ]
   }
 
+  private static func adding(
+    _ key: String, _ change: @escaping @Sendable (inout Want) -> Void
+  ) -> [@Sendable (Scene) -> Void] {
+    [
+      { $0.acquire("ann", "a") }, { $0.add("ann", [key], change) }, { $0.release("ann") }, { $0.acquire("bob", "a") },
+      { $0.add("bob", [key], change) }, { $0.pass(.seconds(60)) },
+    ]
+  }
+
   static let stories = [
     Story(
       description: "php", key: 1234, rest: [2, 0, 0],
@@ -45,6 +54,14 @@ import Testing
     Story(
       description: "a path of another program's making", key: pathKey, made: [2], rest: [2],
       steps: steps("path:/tmp/x") { $0.native = Scene.path([2]) }),
+    Story(
+      description: "php, added to a lease", key: 1234, rest: [2, 0, 0],
+      steps: adding("php:1234") {
+        $0.lock.native = Scene.php; $0.limit = 2
+      }),
+    Story(
+      description: "a path of another program's making, added to a lease", key: pathKey, made: [2], rest: [2],
+      steps: adding("path:/tmp/x") { $0.lock.native = Scene.path([2]) }),
   ]
 
   @Test(arguments: stories) func aCrashAtAnyStepLosesNoSlotAndGivesNoneTwice(_ story: Story) {
@@ -74,6 +91,7 @@ import Testing
       scene.daemon.crash.disarm()
       let recovery = scene.ledger.status().ledger?.recovery ?? RecoveryReport()
       suspects += recovery.suspects + recovery.unsureReleases
+      #expect(recovery.damagedRecords == 0, "'\(story)' crashed at step \(step)")
       let flaws = scene.flaws()
       #expect(flaws.isEmpty, "'\(story)' crashed at step \(step)")
     }

@@ -16,6 +16,7 @@ extension Ledger {
       let lease = try findHeld(request.lease, key: nil, within: request.caller.confinement, at: moment)
       guard lease.breaking == nil else { throw Self.beingBroken(lease, at: moment.monotonic) }
       if case .operations = lease.kind { throw Self.notALock(lease) }
+      try check(request.caller.confinement, addingTo: lease, at: moment)
       let wanted = try find(wants, at: moment)
       // Looking for the locks may have shown that a set of the lease is gone.
       guard lease.isHeld else { throw Self.over(lease) }
@@ -24,6 +25,7 @@ extension Ledger {
         answer.replayed = true
         return answer
       }
+      guard lease.isOfToken(of: request.caller) else { throw Self.ofAnotherToken(lease, request.caller) }
       guard lease.members.count + wants.count <= Limits.wants else { throw Self.tooManyLocks(lease) }
       if let busy = lockInTheWay(of: wanted) { throw busyToAdd(busy, at: moment) }
       switch try takeAll(wanted, wants, request.caller, 0, waited: .zero, addedTo: lease, at: moment) {
@@ -62,6 +64,28 @@ extension Ledger {
     return notAdded(lock, at: moment.monotonic)
   }
 
+  /// Throws where what is added would stay taken for longer than its caller may keep a lock.
+  private func check(
+    _ confinement: Confinement?, addingTo lease: Lease, at moment: Moment
+  ) throws(LeaseholdError) {
+    guard let confinement else { return }
+    let end = max(lease.deadline, lease.keptUntil - lease.cooldown.nanoseconds)
+    let left = lease.deadline == 0 ? 0 : max(1, end - moment.monotonic.nanoseconds)
+    try confinement.check(TimeSpan(nanoseconds: left), and: lease.cooldown, "take the locks on another lease with")
+  }
+
+  private static func ofAnotherToken(_ lease: Lease, _ caller: Caller) -> LeaseholdError {
+    let token = caller.account?.token
+    return LeaseholdError(
+      .forbidden,
+      (lease.account == nil
+        ? "Since its restart the service does not know which token lease \(lease.id.ref) is of"
+        : "Lease \(lease.id.ref) is of another token, which might not renew or release it with more locks")
+        + ": only the token that a lease is of adds locks to it. Transfer the lease to yourself first, or take the "
+        + "locks on another one.",
+      facts: (token.map { [("token", .text($0))] } ?? []) + [("ref", .text(lease.id.ref))])
+  }
+
   private static func notALock(_ lease: Lease) -> LeaseholdError {
     LeaseholdError(
       .invalidParameter,
@@ -78,5 +102,16 @@ extension Ledger {
         ("parameter", .text("want")), ("minimum", .number(1)), ("maximum", .number(Int64(Limits.wants))),
         ("ref", .text(lease.id.ref)),
       ])
+  }
+}
+
+extension Lease {
+  /// Returns true when its token is the caller's, or its holder came without one and so may use all locks.
+  ///
+  /// After a restart a lease has forgotten its token.
+  fileprivate func isOfToken(of caller: Caller) -> Bool {
+    let token = caller.account?.token
+    guard let account else { return token == nil }
+    return account.token == nil || account.token == token
   }
 }

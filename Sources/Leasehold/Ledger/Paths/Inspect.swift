@@ -122,10 +122,10 @@ extension Ledger {
   }
 
   func snapshot(_ lease: Lease) -> LeaseSnapshot {
-    // Its holder and its deadline are those of the whole.
+    // Its id, its holder and its deadline are those of the whole.
     let whole = lease.whole
     return LeaseSnapshot(
-      id: lease.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
+      id: whole.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
       units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
       bindsConnection: whole.bindsConnection, ttl: whole.ttl, cooldown: whole.cooldown, grantedAt: whole.grantedAt,
       deadline: whole.end == 0 ? nil : MonotonicInstant(nanoseconds: whole.end), waited: whole.waited,

@@ -10,7 +10,7 @@ import SysVTypes
 extension Ledger {
   /// The live leases on some semaphores of a set, by their short names; `nil` means all semaphores.
   public func refs(on numbers: Range<Int>?, of set: Int32) -> [String] {
-    holders(on: numbers, of: set).map(\.id.ref)
+    holders(on: numbers, of: set).map(\.whole.id.ref)
   }
 
   /// The live leases on each semaphore of a set, by their short names, at most `limit` for each.
@@ -19,7 +19,7 @@ extension Ledger {
     for lock in lockTable.locks(on: set) {
       for lease in lock.holders {
         for number in lease.semaphores(of: lock) where refs[number, default: []].count < limit {
-          refs[number, default: []].append(lease.id.ref)
+          refs[number, default: []].append(lease.whole.id.ref)
         }
       }
     }
@@ -46,7 +46,7 @@ extension Ledger {
   public func breakLeases(on numbers: Range<Int>?, of set: Int32, at moment: Moment) -> [String] {
     let leases = holders(on: numbers, of: set)
     breakUncovered(leases, .broken, uncounting: true, at: moment)
-    return leases.map(\.id.ref)
+    return leases.map(\.whole.id.ref)
   }
 
   /// Ends what stood on a set that this service removed for a caller.

@@ -66,9 +66,11 @@ extension Ledger {
     _ wants: [AcquireRequest], _ locks: [Lock], _ caller: Caller, _ fingerprint: UInt64, waited: TimeSpan,
     addedTo known: Lease?, at moment: Moment
   ) throws(LeaseholdError) -> Drafts {
+    // Its records have an id of their own: one of which nobody knows what it took is a suspect beside the lease.
     let added = known.map {
       PartGroup(
-        id: $0.id, fence: journal.nextFence(at: moment), grantedAt: moment.monotonic, addedTo: $0.groupFence)
+        id: leaseTable.makeID(), fence: journal.nextFence(at: moment), grantedAt: moment.monotonic,
+        addedTo: $0.groupFence)
     }
     var drafts = Drafts()
     do throws(LeaseholdError) {
