@@ -173,6 +173,7 @@ GROUPS = {
         ("upgrade", robustness("upgrade"), one, DEBUG),
         ("dying clients", robustness("clients", "--clients", "300"), one, DEBUG),
         ("what is found", robustness("found"), one, DEBUG),
+        ("dying units", robustness("units", "--limit-ms", "250"), one, DEBUG),
         ("many waiters", robustness("waiters", "--waiters", "2000"), one, RELEASE),
         ("many leases", robustness("leases", "--leases", "20000", "--ttl", "20"), one, RELEASE),
         ("expiry", robustness("expiry", "--expiries", "50", "--limit-ms", "25"), one, RELEASE),

@@ -17,8 +17,10 @@ int chost_epoll_create(void)
 
 int chost_epoll_add(int epoll, int descriptor, enum chost_interest interest, uint64_t token)
 {
-    uint32_t events = interest == CHOST_HANGUP ? EPOLLRDHUP : interest == CHOST_WRITING ? EPOLLOUT : EPOLLIN;
-    struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = token};
+    static const uint32_t interests[] = {
+        [CHOST_READING] = EPOLLIN, [CHOST_WRITING] = EPOLLOUT, [CHOST_HANGUP] = EPOLLRDHUP, [CHOST_CHANGES] = EPOLLPRI};
+    uint32_t once = interest == CHOST_CHANGES ? 0 : EPOLLONESHOT;
+    struct epoll_event event = {.events = interests[interest] | once, .data.u64 = token};
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 

@@ -14,6 +14,8 @@ public enum Binding: Sendable, Equatable {
   case connection
   /// The end of a process; over a Unix socket.
   case process(Int32)
+  /// The end of the last process of the caller's cgroup, or of the one with this path; over a Unix socket.
+  case cgroup(String?)
   /// One that a later service may know.
   case other(String)
 
@@ -23,16 +25,19 @@ public enum Binding: Sendable, Equatable {
       self = .connection
     } else if text.hasPrefix("pid:"), let number = Int32(text.dropFirst(4)) {
       self = .process(number)
+    } else if text == "cgroup" || text.hasPrefix("cgroup:") {
+      self = .cgroup(text == "cgroup" ? nil : String(text.dropFirst(7)))
     } else {
       self = .other(text)
     }
   }
 
-  /// The text of the service: `connection` or `pid:N`.
+  /// The text of the service: `connection`, `pid:N`, `cgroup` or `cgroup:PATH`.
   public var text: String {
     switch self {
     case .connection: "connection"
     case .process(let number): "pid:\(number)"
+    case .cgroup(let path): "cgroup" + (path.map { ":" + $0 } ?? "")
     case .other(let text): text
     }
   }

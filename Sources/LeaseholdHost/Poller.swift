@@ -22,6 +22,8 @@ package final class Poller: Sendable {
     case writing
     /// The peer of a socket closed it, or its sending half.
     case hangup
+    /// A file of the kernel's tells something else than when it was last read; reported until it is read.
+    case changes
   }
 
   private let epoll: Int32
@@ -55,6 +57,7 @@ package final class Poller: Sendable {
       case .reading: CHOST_READING
       case .writing: CHOST_WRITING
       case .hangup: CHOST_HANGUP
+      case .changes: CHOST_CHANGES
       }
     guard chost_epoll_add(epoll, descriptor, events, token) == 0 else {
       throw Failure(call: "epoll_ctl", errno: errno)

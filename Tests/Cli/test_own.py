@@ -143,6 +143,15 @@ class First(OwnTest):
         self.assertEqual(self.cli("run", "a", "true", LEASEHOLD_URL="unix:/nonexistent/x").returncode, 69)
         self.assertEqual(os.listdir(self.runtime), [])
 
+    def test_it_is_not_started_in_a_cgroup_that_a_lease_shall_end_with(self):
+        for words in (("run", "-F", "--bind", "cgroup", "a", "--", "true"), ("acquire", "--bind", "cgroup", "a")):
+            with self.subTest(words):
+                refused = self.cli(*words)
+                self.assertEqual(refused.returncode, 69, refused)
+                for word in ("--bind cgroup", "never be empty", "systemctl start", "leasehold serve --unix own"):
+                    self.assertIn(word, refused.stderr)
+        self.assertEqual(os.listdir(self.runtime), [])
+
 
 class Others(OwnTest):
     def serve(self, *words, user=()):

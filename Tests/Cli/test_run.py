@@ -8,6 +8,9 @@ import tempfile
 import unittest
 
 from support import PROGRAM, CliTest, Server, eventually
+from cgroups import Cgroup, why_none
+
+WHY_NO_CGROUP = why_none()
 
 
 class Status(CliTest):
@@ -196,6 +199,28 @@ class Locks(CliTest):
         eventually(lambda: open(f"/proc/{process.pid}/comm", encoding="ascii").read() == "sleep\n", "it is sleep now")
         process.kill()
         eventually(lambda: not self.holders(self.key()), "the lock is free")
+
+    @unittest.skipIf(WHY_NO_CGROUP, WHY_NO_CGROUP)
+    def test_a_unit_holds_several_locks_with_weights_until_its_last_process_ends(self):
+        cgroup = Cgroup()
+        self.addCleanup(cgroup.remove)
+        daemon, alone = self.key("daemon"), self.key("alone")
+        process = subprocess.Popen(
+            cgroup.enter(PROGRAM, "run", "-F", "--bind", "cgroup", "-j", "8", "--take", "3", daemon, "--",
+                         PROGRAM, "run", "-F", "--bind", "cgroup", alone, "--",
+                         "sh", "-c", "setsid sleep 600 & exit 7"),
+            env=self.environment(), stdout=subprocess.DEVNULL)
+        self.assertEqual(process.wait(), 7)
+        self.assertEqual([holder["bind"] for holder in self.holders(alone)], ["cgroup"])
+        self.assertEqual([holder["count"] for holder in self.holders(daemon)], [3])
+        cgroup.kill()
+        eventually(lambda: not self.holders(alone) and not self.holders(daemon), "the locks are free")
+
+    def test_where_a_binding_makes_no_sense(self):
+        for arguments, word in ((("--bind", "cgroup"), "--exec"), (("--exec", "--bind", "pid:1"), "cgroup:PATH")):
+            result = self.cli("run", *arguments, self.key(), "--", "true")
+            self.assertEqual(result.returncode, 64, result.stderr)
+            self.assertIn(word, result.stderr)
 
 
 if __name__ == "__main__":

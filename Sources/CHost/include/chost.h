@@ -6,8 +6,8 @@
 // Swift would take it for one of this module.
 
 // Each descriptor is reported once, as its token: when it can be read or written, or ends, or only when its peer hangs
-// up.
-enum chost_interest { CHOST_READING, CHOST_WRITING, CHOST_HANGUP };
+// up; one that changes until it is read again.
+enum chost_interest { CHOST_READING, CHOST_WRITING, CHOST_HANGUP, CHOST_CHANGES };
 int chost_epoll_create(void);
 int chost_epoll_add(int epoll, int descriptor, enum chost_interest interest, uint64_t token);
 int chost_epoll_remove(int epoll, int descriptor);

@@ -103,7 +103,10 @@ extension AcquireRequest {
     hash.mix(UInt64(bitPattern: ttl.nanoseconds))
     hash.mix(UInt64(bitPattern: cooldown.nanoseconds))
     if holdAtLeast > .zero { hash.mix(UInt64(bitPattern: holdAtLeast.nanoseconds) | 1 << 62) }
-    if let process { hash.mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61) }
+    if let process {
+      hash.mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61)
+      if process.process.stamp.isCgroup { hash.mix(process.process.stamp.started) }
+    }
     hash.mix(owner ?? "")
     native?.mix { hash.mix($0) }
     if let slots = want.slots { for name in slots.all + [","] + slots.wanted { hash.mix(name) } }

@@ -1,4 +1,5 @@
-/// A process that leases may end with, held in such a way that its number cannot come to mean another one.
+/// A process that leases may end with, held in such a way that its number cannot come to mean another one; or all of a
+/// cgroup's, which are over when there is none left.
 ///
 /// It is watched for as long as there is a reference to it.
 public protocol BoundProcess: AnyObject, Sendable {
@@ -8,13 +9,15 @@ public protocol BoundProcess: AnyObject, Sendable {
   var hasEnded: Bool { get }
 }
 
-/// Names a process across restarts of the daemon: a number is used again, a number with a start is not.
+/// Names a process across restarts of the daemon: a number is used again, a number with a start is not; or a cgroup.
 public struct ProcessStamp: Hashable, Sendable {
-  /// The inode of the PID namespace that ``pid`` counts in.
+  /// The inode of the PID namespace that ``pid`` counts in; of a cgroup, the root's low half.
   public var namespace: UInt32
-  /// Its number as the daemon sees it; 0 when it cannot be seen from there.
+  /// Its number as the daemon sees it; 0 when it cannot be seen from there, -1 for a cgroup.
   public var pid: Int32
   /// When it began, in clock ticks since boot (proc_pid_stat(5), field 22); 0 when that is not known.
+  ///
+  /// Of a cgroup its id, which is its folder's inode and no other cgroup's until the next boot.
   public var started: UInt64
 
   /// Makes a stamp.
@@ -24,8 +27,16 @@ public struct ProcessStamp: Hashable, Sendable {
     self.started = started
   }
 
+  /// The stamp of a cgroup.
+  public init(cgroup id: UInt64, below root: UInt64) {
+    self.init(namespace: UInt32(truncatingIfNeeded: root), pid: ProcessBinding.cgroup, started: id)
+  }
+
+  /// True when it is a cgroup's.
+  public var isCgroup: Bool { pid == ProcessBinding.cgroup }
+
   /// True when a daemon can find the process again by it.
-  public var isFindable: Bool { pid > 0 && started > 0 }
+  public var isFindable: Bool { (pid > 0 || isCgroup) && started > 0 }
 }
 
 /// The process that a caller asks a lease to be bound to.
@@ -34,12 +45,15 @@ public enum AskedProcess: Hashable, Sendable {
   case peer
   /// By its number in the caller's PID namespace.
   case number(Int32)
+  /// All of the cgroup that the one which made the connection is in, or of the one with this path.
+  case cgroup(String?)
 
-  /// The number; 0 for the peer.
+  /// The number; 0 for the peer, -1 for a cgroup.
   public var name: Int32 {
     switch self {
     case .peer: 0
     case .number(let number): number
+    case .cgroup: ProcessBinding.cgroup
     }
   }
 }
@@ -48,10 +62,13 @@ public enum AskedProcess: Hashable, Sendable {
 public struct ProcessBinding: Sendable {
   /// The process.
   public let process: any BoundProcess
-  /// Its number in the caller's PID namespace; 0 for the caller itself.
+  /// Its number in the caller's PID namespace; 0 for the caller itself, -1 for a cgroup.
   public let name: Int32
   /// The CPU time that it had used when it was found, with children that it waited for; `nil` where it is not known.
   public let cpuTime: TimeSpan?
+
+  /// The name of every cgroup.
+  public static let cgroup: Int32 = -1
 
   /// Makes a binding.
   public init(_ process: any BoundProcess, name: Int32, cpuTime: TimeSpan? = nil) {

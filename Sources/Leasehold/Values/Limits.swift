@@ -48,6 +48,8 @@ public struct Limits: Sendable {
   public static let renewals = 1000
   /// The longest `owner`, in bytes of UTF-8.
   public static let ownerBytes = 128
+  /// The longest path of a cgroup, in bytes, and the zero behind it.
+  public static let cgroupBytes = 1024
   /// The longest note of a holder, in bytes of UTF-8.
   public static let noteBytes = 128
   /// The longest reason of a break, in bytes of UTF-8.

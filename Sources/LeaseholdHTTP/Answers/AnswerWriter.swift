@@ -185,10 +185,7 @@ struct AnswerWriter {
     guard let process = lease.process else {
       return json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
     }
-    guard process != 0 else { return json.append(",\"bind\":\"peer\"" as StaticString) }
-    json.append(",\"bind\":\"pid:" as StaticString)
-    json.append(decimal: Int(process))
-    json.append(UInt8(ascii: "\""))
+    json.member("bind", ProcessBinding.text(of: process))
   }
 
   private func expiry(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {

@@ -9,7 +9,8 @@ enum LeaseBond {
 }
 
 extension Call {
-  /// The thing that the lease shall end with: `connection`, `pid:N` or `peer`; `nil` for nothing.
+  /// The thing that the lease shall end with: `connection`, `pid:N`, `peer`, `cgroup` or `cgroup:PATH`; `nil` for
+  /// nothing.
   func bond() throws(LeaseholdError) -> LeaseBond? {
     guard let text = arguments[.bind] else { return nil }
     let asked: AskedProcess
@@ -18,8 +19,10 @@ extension Call {
       try refuseProxies(of: "bind=connection")
       return .connection
     case "peer": asked = .peer
+    case "cgroup": asked = .cgroup(nil)
+    case _ where text.hasPrefix("cgroup:"): asked = .cgroup(try cgroup(text))
     default:
-      let choices = ["connection", "pid:N", "peer"]
+      let choices = ["connection", "pid:N", "peer", "cgroup", "cgroup:PATH"]
       guard text.hasPrefix("pid:") else { throw .notOneOf(.bind, text, choices) }
       let digits = text.dropFirst(4)
       guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let pid = Int32(digits), pid > 0
@@ -36,6 +39,21 @@ extension Call {
           + "use bind=connection, hold or a ttl")
     }
     return .process(asked)
+  }
+
+  /// The path of a cgroup, below the root of those that the service sees.
+  private func cgroup(_ text: String) throws(LeaseholdError) -> String {
+    let path = text.dropFirst("cgroup:".count)
+    let steps = path.split(separator: "/")
+    guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count < Limits.cgroupBytes, !steps.isEmpty,
+      !steps.contains("."), !steps.contains(".."), !path.utf8.contains(0)
+    else {
+      throw .invalid(
+        .bind, text,
+        "must be cgroup: and a path below the root as /proc/PID/cgroup has it, at most "
+          + "\(Limits.cgroupBytes - 1) bytes, as in bind=cgroup:/system.slice/web.service")
+    }
+    return String(path)
   }
 
   /// Finds the process that a lease shall be bound to.

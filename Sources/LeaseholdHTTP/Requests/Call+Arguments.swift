@@ -62,7 +62,7 @@ extension Call {
     if let confinement, let longest = confinement.longest {
       return "; token '\(confinement.token)' may keep a lock for \(longest.text), ttl and cooldown together (ttl-max)"
     }
-    return isZero ? "; only a lease with bind=connection or bind=pid:N may do without a deadline" : ""
+    return isZero ? "; only a lease with bind=connection, bind=pid:N or bind=cgroup may do without a deadline" : ""
   }
 
   /// Time to live and cooldown of a new lease: a token's maximum is for both together, bound or not.

@@ -4,7 +4,7 @@ import SystemPackage
 
 extension LeaseholdError {
   private static func bind(_ name: Int32?) -> [(name: String, value: Value)] {
-    [("parameter", .text("bind")), ("value", .text(name.map { $0 == 0 ? "peer" : "pid:\($0)" } ?? "peer"))]
+    [("parameter", .text("bind")), ("value", .text(ProcessBinding.text(of: name ?? 0)))]
   }
 
   /// Only a Unix socket tells which process is at its other end.
@@ -69,6 +69,49 @@ extension LeaseholdError {
           + "(ulimit -n, LimitNOFILE).",
         facts: [("errno", .text(error.label)), ("limit", .text("RLIMIT_NOFILE"))], retryAfter: .seconds(1))
     }
+  }
+
+  /// There is nothing that tells of cgroups.
+  static func noCgroups() -> LeaseholdError {
+    cgroup(
+      "The service sees no cgroup v2 here (no mount of type cgroup2 in its /proc/self/mountinfo), so no lease can end "
+        + "with a cgroup.")
+  }
+
+  /// The caller's is the root, which the kernel does not watch.
+  static func rootCgroup() -> LeaseholdError {
+    cgroup(
+      "Your process is in the root cgroup, which never becomes empty: start it in one of its own (a systemd unit, "
+        + "systemd-run --scope).")
+  }
+
+  /// The service is in it, and is kept busy by the lease.
+  static func serviceCgroup(_ path: String) -> LeaseholdError {
+    cgroup(
+      "The service itself runs in cgroup '\(path)' or below it, so it would never be empty: start your program in "
+        + "one of its own (a systemd unit, systemd-run --scope).")
+  }
+
+  /// It is elsewhere, or may not be looked at.
+  static func cgroupUnseen(_ path: String?) -> LeaseholdError {
+    guard let path else { return cgroup("Your cgroup cannot be seen from the service's.") }
+    return cgroup("There is no cgroup '\(path)' that both you and the service can see.")
+  }
+
+  /// The caller's names are others than the service's, or may be.
+  static func foreignCgroups() -> LeaseholdError {
+    cgroup(
+      "A cgroup is named as the service sees it. You see other names, or the service cannot tell, because you are "
+        + "another user: give bind=cgroup, which is your own, or ask as the service's user.")
+  }
+
+  /// It has no process.
+  static func emptyCgroup(_ path: String) -> LeaseholdError { cgroup("Cgroup '\(path)' is empty.") }
+
+  private static func cgroup(_ detail: String) -> LeaseholdError {
+    LeaseholdError(
+      .noSuchProcess, detail + " Or use bind=pid:N, bind=connection, hold or a ttl.",
+      facts: bind(ProcessBinding.cgroup))
   }
 
   /// As many processes as may have leases.

@@ -23,6 +23,7 @@ final class ProcessFinder: Sendable {
       switch asked {
       case .peer: try findPeer(pid, socket)
       case .number(let number): try find(number, of: pid, uid, socket)
+      case .cgroup(let path): (try findCgroup(path, of: peer, pid, uid, socket), nil)
       }
     guard watch.start() else { throw .processRefused(.resourceTemporarilyUnavailable) }
     return ProcessBinding(process, name: asked.name, cpuTime: cpuTime)
@@ -66,6 +67,31 @@ final class ProcessFinder: Sendable {
     else { throw .processUnseen(number) }
     guard uid == 0 || facts.uid == uid else { throw .processOfAnother(number, owner: facts.uid, uid) }
     return (try watch.watch(handle, Self.stamp(pid, facts, namespace)), facts.cpuTime)
+  }
+
+  /// All processes of a cgroup: the caller's own, or one that it and the service see by the same name.
+  private func findCgroup(
+    _ named: String?, of peer: Peer, _ pid: Int32, _ uid: UInt32, _ socket: Int32
+  ) throws(LeaseholdError) -> WatchedProcess {
+    guard pid > 0, ProcessFacts.ownNamespace() != nil else { throw .processUnseen(nil) }
+    let handle = try holdPeer(pid, socket)
+    let own = CgroupTree.path(of: pid)
+    let isNeighbour = named == nil || CgroupTree.isShared(with: pid, of: uid)
+    try Self.require(handle, .peer)
+    guard isNeighbour else { throw .foreignCgroups() }
+    guard let tree = CgroupTree() else { throw .noCgroups() }
+    guard let path = named ?? own else { throw .noCgroups() }
+    guard path != "/" else { throw .rootCgroup() }
+    guard !CgroupTree.holdsThisProcess(path) else { throw .serviceCgroup(path) }
+    let cgroup: Cgroup
+    do {
+      cgroup = try tree.open(path, for: named == nil ? .service : FileCaller(peer, groups: []))
+    } catch {
+      throw CgroupTree.saysUnseen(error) ? .cgroupUnseen(named) : .processRefused(error)
+    }
+    if cgroup.events.population == .none { throw .emptyCgroup(path) }
+    let stamp = cgroup.stamp
+    return try watch.watch(cgroup.taken(), stamp)
   }
 
   /// The number here of another process than the peer that has a number in the peer's PID namespace, which lies below
@@ -144,7 +170,29 @@ final class ProcessFinder: Sendable {
   func find(_ stamps: [ProcessStamp]) -> [ProcessStamp: ProcessFinding] {
     guard !stamps.isEmpty else { return [:] }
     let namespace = Self.namespace()
-    return Dictionary(uniqueKeysWithValues: stamps.map { ($0, findPatiently($0, namespace)) })
+    var findings: [ProcessStamp: ProcessFinding] = [:]
+    for stamp in stamps where !stamp.isCgroup { findings[stamp] = findPatiently(stamp, namespace) }
+    findCgroups(Set(stamps.filter(\.isCgroup)), into: &findings)
+    return findings
+  }
+
+  /// Looks for cgroups by their ids, in one walk through all.
+  private func findCgroups(_ stamps: Set<ProcessStamp>, into findings: inout [ProcessStamp: ProcessFinding]) {
+    guard !stamps.isEmpty, let tree = CgroupTree() else { return }
+    for (stamp, found) in tree.find(stamps) {
+      switch found {
+      case .gone: findings[stamp] = .gone
+      case .unknown: break
+      case .at(let path):
+        guard let cgroup = try? tree.open(path, for: .service), cgroup.stamp == stamp else { continue }
+        guard cgroup.events.population != .none else {
+          findings[stamp] = .gone
+          continue
+        }
+        guard let process = try? watch.watch(cgroup.taken(), stamp, isLimited: false) else { continue }
+        findings[stamp] = .found(process)
+      }
+    }
   }
 
   /// Looks again where the look itself failed: too many files are open, or memory was short for a moment.

@@ -4,17 +4,48 @@ import Synchronization
 import SysV
 import SystemPackage
 
+/// A process by its handle, or the processes of a cgroup by the file that tells of them: what the watch holds.
+enum WatchedHandle: ~Copyable, Sendable {
+  case process(ProcessHandle)
+  case cgroup(CgroupEvents)
+
+  fileprivate func add(to poller: Poller, as token: UInt64) throws(Poller.Failure) {
+    switch self {
+    case .process(let handle): try poller.add(handle.fileDescriptor.rawValue, for: .reading, as: token)
+    case .cgroup(let events): try poller.add(events.descriptor.rawValue, for: .changes, as: token)
+    }
+  }
+
+  /// Returns true when a report says that all is over, which is then reported no more.
+  fileprivate func isOver(after poller: Poller) -> Bool {
+    switch self {
+    case .process: return true
+    case .cgroup(let events):
+      switch events.population {
+      case .none:
+        poller.remove(events.descriptor.rawValue)
+        return true
+      case .unknown:
+        // Reported again, and not as fast as may be.
+        HostClock.sleep(nanoseconds: 1_000_000)
+        return false
+      case .some: return false
+      }
+    }
+  }
+}
+
 /// A process that is held and watched for as long as there is a reference to it.
 final class WatchedProcess: BoundProcess {
   let stamp: ProcessStamp
-  fileprivate let handle: ProcessHandle
+  fileprivate let handle: WatchedHandle
   fileprivate let identity: ProcessWatch.Identity?
   private let token: UInt64
   private let watch: ProcessWatch
   private let ended = Atomic(false)
 
   fileprivate init(
-    _ handle: consuming ProcessHandle, _ stamp: ProcessStamp, _ identity: ProcessWatch.Identity?, token: UInt64,
+    _ handle: consuming WatchedHandle, _ stamp: ProcessStamp, _ identity: ProcessWatch.Identity?, token: UInt64,
     of watch: ProcessWatch
   ) {
     self.handle = handle
@@ -79,7 +110,18 @@ final class ProcessWatch: Sendable {
     _ handle: consuming ProcessHandle, _ stamp: ProcessStamp, isLimited: Bool = true
   ) throws(LeaseholdError) -> WatchedProcess {
     let identity = stamp.isFindable ? Identity.stamp(stamp) : handle.inode.map(Identity.inode)
-    if let known = known(identity) { return known }
+    return try watch(.process(handle), stamp, identity, isLimited)
+  }
+
+  /// The same for the processes of a cgroup; one that was empty once, and is not any more, is watched anew.
+  func watch(
+    _ events: consuming CgroupEvents, _ stamp: ProcessStamp, isLimited: Bool = true
+  ) throws(LeaseholdError) -> WatchedProcess { try watch(.cgroup(events), stamp, .stamp(stamp), isLimited) }
+
+  private func watch(
+    _ handle: consuming WatchedHandle, _ stamp: ProcessStamp, _ identity: Identity?, _ isLimited: Bool
+  ) throws(LeaseholdError) -> WatchedProcess {
+    if let known = known(identity), !known.hasEnded { return known }
     let maximum = maximum
     let token = state.withLock { state -> UInt64? in
       guard !isLimited || state.entries.count < maximum else { return nil }
@@ -93,7 +135,7 @@ final class ProcessWatch: Sendable {
       if let identity { state.tokens[identity] = token }
     }
     do {
-      try made().add(process.handle.fileDescriptor.rawValue, for: .reading, as: token)
+      try process.handle.add(to: made(), as: token)
     } catch {
       throw .processRefused(Errno(rawValue: error.errno))
     }
@@ -143,7 +185,9 @@ final class ProcessWatch: Sendable {
   private func run(_ poller: Poller) {
     while !isStopping.load(ordering: .sequentiallyConsistent) {
       poller.wait { token in
-        guard let process = state.withLock({ $0.entries[token]?.process }) else { return }
+        guard let process = state.withLock({ $0.entries[token]?.process }), process.handle.isOver(after: poller) else {
+          return
+        }
         process.end()
         report(process)
       }

@@ -1,7 +1,7 @@
 public import Leasehold
 import Synchronization
 
-/// A process of the simulated host.
+/// A process of the simulated host, or all of a cgroup's.
 public final class SimulatedProcess: BoundProcess {
   /// The stamp that tells it from others.
   public let stamp: ProcessStamp
@@ -22,11 +22,12 @@ public final class SimulatedProcesses {
   /// Processes that the next daemon cannot see, by their numbers.
   public var hidden: Set<Int32> = []
 
-  /// The process of a number: the one that lives, or a new one.
+  /// The process of a number: the one that lives, or a new one; below 0 it is a cgroup.
   public func run(_ pid: Int32) -> SimulatedProcess {
     if let process = living[pid] { return process }
     starts += 1
-    let process = SimulatedProcess(ProcessStamp(namespace: 1, pid: pid, started: starts))
+    let process = SimulatedProcess(
+      pid < 0 ? ProcessStamp(cgroup: starts, below: 1) : ProcessStamp(namespace: 1, pid: pid, started: starts))
     living[pid] = process
     return process
   }

@@ -15,11 +15,9 @@ struct AcquireCommand: ParsableCommand {
   @OptionGroup var lock: LockOptions
 
   @Option(
-    name: [.customLong("take"), .customLong("count")],
-    help: ArgumentHelp("Slots to take at once, all or none.", valueName: "slots"))
-  var count: Int?
-
-  @Option(help: ArgumentHelp("End the lease with a process: pid:N; needs a Unix socket.", valueName: "binding"))
+    help: ArgumentHelp(
+      "End the lease with process N: pid:N; with the last process of your cgroup: cgroup; of another one: cgroup:PATH. "
+        + "Needs a Unix socket.", valueName: "binding"))
   var bind: String?
 
   @OptionGroup var ask: AskOptions
@@ -29,12 +27,14 @@ struct AcquireCommand: ParsableCommand {
     completion: Known.locks)
   var keys: [String]
 
-  func run() throws {
+  mutating func run() throws {
     var options = try lock.lease()
-    options.count = count
     options.binding = bind.map(Binding.init)
+    let isForCgroup = if case .cgroup = options.binding { true } else { false }
+    if isForCgroup { lock.noStart = true }
     let lease = try failing(isQuiet: lock.quiet) {
-      var acquisition = try lock.acquisition(try ask.service.endpoint(mayStart: !lock.noStart), keys, options)
+      let endpoint = try isForCgroup ? ask.service.endpointForCgroup() : ask.service.endpoint(mayStart: !lock.noStart)
+      var acquisition = try lock.acquisition(endpoint, keys, options)
       return try acquisition.lease()
     }
     Output.write(ask.json ? VisibleText.ofJSON("\(lease.json)") : lease.id)

@@ -107,6 +107,7 @@ extension LockOptions {
     [
       .text("slots", "limit") { $0.slots = $1 },
       .text("slot") { $0.slot = $1 },
+      .number("take", "count") { $0.count = $1 },
       .flag("shared") { $0.shared = $1 },
       .flag("exclusive") { $0.exclusive = $1 },
       .text("wait", "timeout") { $0.wait = $1 },
@@ -136,6 +137,7 @@ extension RunCommand: QuickCommand {
         .number("conflict-exit-code") { $0.conflictStatus = $1 },
         .text("grace") { $0.grace = $1 },
         .flag("exec", "no-fork") { $0.exec = $1 },
+        .text("bind") { $0.bind = $1 },
         .flag("keep-token") { $0.keepToken = $1 },
         .text("command") { $0.script = $1 },
         .text(commandMark) { $0.commandPlace = $1 },
@@ -158,7 +160,7 @@ extension AcquireCommand: QuickCommand {
 
   static var quickOptions: [QuickOption<Self>] {
     LockOptions.quick.map { $0.inside { $1(&$0.lock) } } + AskOptions.quick.map { $0.inside { $1(&$0.ask) } }
-      + [.number("take", "count") { $0.count = $1 }, .text("bind") { $0.bind = $1 }]
+      + [.text("bind") { $0.bind = $1 }]
   }
 
   mutating func finish(_ words: [String]) -> Bool {

@@ -41,6 +41,20 @@ struct ServiceOptions: ParsableArguments {
     endpoint.traceparent = Environment.value("TRACEPARENT")
     return endpoint
   }
+
+  /// The service for a lease that ends with a cgroup.
+  ///
+  /// None is started: it would run in the cgroup of the command, which then would never be empty.
+  func endpointForCgroup() throws -> ServiceEndpoint {
+    let endpoint = try endpoint()
+    guard isNamed || endpoint.address != .standard || endpoint.address.accepts else {
+      throw Failure(
+        "there is no service, and --bind cgroup starts none of your own: it would run in the cgroup, which then would "
+          + "never be empty; start one elsewhere (systemctl start leasehold, systemd-run --user leasehold serve "
+          + "--unix own), or leave --bind away", .unavailable)
+    }
+    return endpoint
+  }
 }
 
 /// The options of a lease, for `run`, `acquire` and `hold`.
@@ -52,6 +66,11 @@ struct LockOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("Take the slot with this name; separate several by commas.", valueName: "name"))
   var slot: String?
+
+  @Option(
+    name: [.customLong("take"), .customLong("count")],
+    help: ArgumentHelp("Slots to take at once, all or none.", valueName: "slots"))
+  var count: Int?
 
   @Flag(name: .shortAndLong, help: "Share the lock with others that share it.")
   var shared = false
@@ -121,6 +140,7 @@ struct LockOptions: ParsableArguments {
     var options = LeaseOptions()
     options.mode = shared ? .shared : .exclusive
     options.limit = limit
+    options.count = count
     if limit == nil { options.slots = slots?.split(separator: ",").map(String.init) ?? [] }
     options.slot = slot?.split(separator: ",").map(String.init) ?? []
     options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }

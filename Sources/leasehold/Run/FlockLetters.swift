@@ -35,7 +35,7 @@ struct FlockLetters {
   /// The long options of `run` whose value may be the next word.
   private static let valued: Set<String> = [
     "--wait", "--timeout", "--slots", "--limit", "--ttl", "--owner", "--label", "--slot", "--note", "--at-least",
-    "--conflict-exit-code", "--grace",
+    "--conflict-exit-code", "--grace", "--bind", "--take", "--count",
     "--url", "--cacert",
   ]
 

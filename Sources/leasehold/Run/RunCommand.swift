@@ -43,6 +43,13 @@ struct RunCommand: ParsableCommand {
     help: "Become the command; the lease ends with the process. Needs a Unix socket.")
   var exec = false
 
+  @Option(
+    help: ArgumentHelp(
+      "With --exec: end the lease not with the command alone, but with the last process of its cgroup: cgroup. No "
+        + "service of your own is started for it.",
+      valueName: "binding"))
+  var bind: String?
+
   @Flag(help: "Leave LEASEHOLD_TOKEN in the command's environment.")
   var keepToken = false
 
@@ -84,12 +91,19 @@ struct RunCommand: ParsableCommand {
     if exec, grace != nil { throw ValidationError("--exec leaves nobody who could stop the command") }
   }
 
-  func run() throws {
+  mutating func run() throws {
     guard let command = commandPlace.flatMap(CommandPlace.init).flatMap(CommandWords.init) else {
       throw ValidationError("no command")
     }
+    if let bind {
+      guard exec else { throw ValidationError("--bind needs --exec: without it the lease ends with the command") }
+      guard case .cgroup = Binding(bind) else { throw ValidationError("--bind must be cgroup or cgroup:PATH") }
+      lock.noStart = true
+    }
     let busy = conflictStatus.map { Int32($0) } ?? ExitStatus.temporaryFailure.rawValue
-    let endpoint = try failing { try service.endpoint(mayStart: !lock.noStart) }
+    let endpoint = try failing {
+      try bind == nil ? service.endpoint(mayStart: !lock.noStart) : service.endpointForCgroup()
+    }
     if exec {
       try failing(busy: busy, isQuiet: lock.quiet) { try replace(command, endpoint) }
     } else {
@@ -212,7 +226,7 @@ struct RunCommand: ParsableCommand {
     }
     var acquisition = try acquisition(command, endpoint)
     acquisition.options.ttl = .zero
-    acquisition.options.binding = .process(getpid())
+    acquisition.options.binding = bind.map(Binding.init) ?? .process(getpid())
     let lease = try acquisition.lease()
     let code = csupervise_exec(command.pointer, environment(lease, endpoint))
     _ = giveBack(lease, endpoint, before: nil)

@@ -134,7 +134,8 @@ extension Setting {
       "Raw semaphore operations that wait at once, each on a thread of its own", \.limits.operationWaiters),
     Setting(
       "max-processes", .limits, .integer(0...1_000_000), default: "10000",
-      "Processes that leases are bound to at once (bind=pid:N); each takes a file descriptor", \.limits.processes),
+      "Processes (bind=pid:N) and cgroups that leases are bound to at once; each takes a file descriptor",
+      \.limits.processes),
     Setting(
       "events-kept", .limits, .integer(16...16_000_000), default: "16384",
       "Events kept for followers of /events; rounded up to a power of two", \.limits.events),

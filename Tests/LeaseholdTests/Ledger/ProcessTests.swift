@@ -140,6 +140,38 @@ import Testing
     #expect(reason("ann") == "expired process-exited")
   }
 
+  @Test func aLeaseEndsWithItsCgroupThroughARestartToo() {
+    scene.acquire("ann", "a", bound(ProcessBinding.cgroup))
+    scene.acquire("bob", "b") {
+      bound(ProcessBinding.cgroup)(&$0); $0.owner = String(repeating: "bob", count: 30)
+    }
+    scene.restart()
+    scene.pass(.seconds(3))
+    #expect(scene.has("ann") && scene.has("bob") && scene.leases["bob"]?.process == ProcessBinding.cgroup)
+    end(ProcessBinding.cgroup)
+    #expect(reason("ann") == "expired process-exited" && reason("bob") == "expired process-exited")
+    #expect(scene.flaws().isEmpty)
+  }
+
+  @Test func aCgroupThatIsAnotherByNowIsNotTheOne() {
+    scene.acquire("ann", "a", bound(ProcessBinding.cgroup))
+    scene.daemon.processes.end(ProcessBinding.cgroup)
+    _ = scene.daemon.processes.run(ProcessBinding.cgroup)
+    scene.history.letGo { $0.process == ProcessBinding.cgroup }
+    scene.restart()
+    #expect(reason("ann") == "expired process-exited")
+  }
+
+  @Test func processesOfACgroupAreNotTakenToWaitForEachOther() {
+    scene.acquire("ann", "a", bound(ProcessBinding.cgroup))
+    scene.acquire("bob", "b", bound(ProcessBinding.cgroup))
+    scene.queue("cat", "a", bound(ProcessBinding.cgroup))
+    scene.queue("dan", "b", bound(ProcessBinding.cgroup))
+    #expect(scene.waits("cat") && scene.waits("dan"))
+    scene.release("ann")
+    #expect(scene.has("cat"))
+  }
+
   @Test func aProcessSurvivesItsRecord() {
     let process = RecordedProcess(
       recordBytes: (0..<20).map { UInt8($0 * 13 % 256) })

@@ -188,6 +188,21 @@ struct CrashScript: Sendable, CustomStringConvertible {
         },
       ]),
     CrashScript(
+      description: "a cgroup is empty, with leases on one lock and on several",
+      steps: [
+        { scene in
+          let cgroup = ProcessBinding(
+            scene.daemon.processes.run(ProcessBinding.cgroup), name: ProcessBinding.cgroup)
+          scene.acquire("ann") { ($0.process, $0.ttl) = (cgroup, .zero) }
+          scene.acquire("eve", several: ["b", "c"]) { ($0[0].process, $0[0].ttl) = (cgroup, .zero) }
+        }, { $0.queue("bob") }, { $0.queue("cat", "c") },
+        { scene in
+          scene.history.letGo { $0.process == ProcessBinding.cgroup }
+          scene.daemon.endProcess(ProcessBinding.cgroup)
+          scene.hear()
+        },
+      ]),
+    CrashScript(
       description: "an operator ends a lease after a grace, and another at once",
       steps: [
         {

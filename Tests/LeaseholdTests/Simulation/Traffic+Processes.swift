@@ -3,7 +3,7 @@ import LeaseholdTestKit
 
 /// Processes that leases are bound to.
 extension Traffic {
-  private static let pids: [Int32] = [11, 12, 13, 14]
+  private static let pids: [Int32] = [11, 12, 13, ProcessBinding.cgroup]
 
   /// Has the lease end with a process, which may end while the request waits.
   func bindToProcess(_ request: inout AcquireRequest) {

@@ -50,9 +50,9 @@ extension Ledger {
 
   private func noteHolding(of waiter: Waiter) throws(LeaseholdError) {
     // Threads that share a connection or a process may wait for what another thread will release; those of a process
-    // can give their leases other owners.
+    // can give their leases other owners. A cgroup may have many processes: nothing is assumed of them.
     var bound = leaseTable.bound(to: waiter.caller.connection)
-    if let process = waiter.request.process?.process {
+    if let process = waiter.request.process?.process, !process.stamp.isCgroup {
       bound += leaseTable.bound(to: process).filter { $0.owner.isExactly(waiter.request.owner) }
     }
     var holding = bound.filter { lease in

@@ -64,18 +64,27 @@ extension Ledger {
   }
 
   static func processEnded(_ process: ProcessBinding) -> LeaseholdError {
-    LeaseholdError(
-      .noSuchProcess,
-      process.name == 0
-        ? "The process that made this connection has ended, so no lease can be bound to it."
-        : "Process \(process.name) has ended, so no lease can be bound to it.",
-      facts: [("parameter", .text("bind")), ("value", .text(process.text))])
+    let subject =
+      switch process.name {
+      case 0: "The process that made this connection has ended"
+      case ProcessBinding.cgroup: "The cgroup is empty"
+      default: "Process \(process.name) has ended"
+      }
+    return LeaseholdError(
+      .noSuchProcess, subject + ", so no lease can be bound to it.",
+      facts: [("parameter", .text("bind")), ("value", .text(ProcessBinding.text(of: process.name)))])
   }
 }
 
 extension ProcessBinding {
-  /// As it is asked for: `pid:N` or `peer`.
-  public var text: String { name == 0 ? "peer" : "pid:\(name)" }
+  /// The words of a name: `pid:N`, `peer` or `cgroup`.
+  public static func text(of name: Int32) -> String {
+    switch name {
+    case 0: "peer"
+    case cgroup: "cgroup"
+    default: "pid:\(name)"
+    }
+  }
 }
 
 /// The tie of a lease to a process.
