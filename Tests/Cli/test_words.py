@@ -7,7 +7,7 @@ import re
 import subprocess
 import unittest
 
-from support import PROGRAM, ROOT, CliTest, Server
+from support import PROGRAM, ROOT, CliTest, Server, eventually
 
 TABLE = os.path.join(ROOT, "Sources", "leasehold", "Commands", "SpokenProblem.swift")
 # Sent by no command, so no answer to a command is about them.
@@ -199,9 +199,9 @@ class Names(CliTest):
                 lease = self.granted(server.acquire(self.NAME, owner=self.NAME, semaphore_key="0x5afe42", ttl="60s"))
                 self.addCleanup(self.forget, self.server, lease)
                 self.assertEqual(server.post(f"/leases/{lease['ref']}/break").status, 200)
-                text = server.log_text()
-                self.assertIn(self.ESCAPED, text)
-                self.assertNotIn("\u202e", text)
+                # The log is written beside the answers.
+                eventually(lambda server=server: self.ESCAPED in server.log_text(), "the name is in the log")
+                self.assertNotIn("\u202e", server.log_text())
 
 
 if __name__ == "__main__":
