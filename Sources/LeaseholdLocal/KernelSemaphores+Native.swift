@@ -107,9 +107,11 @@ extension KernelSemaphores {
     let set: SemaphoreSet
     do {
       set =
-        request.dialect == .path
-        ? try makeCounters(key, request, mode)
-        : try SemaphoreSet.create(key: key, count: request.count, mode: mode)
+        switch request.dialect {
+        case .path: try makeCounters(key, request, mode)
+        case .sysv: try makeSemaphores(key, request, mode)
+        case .php, .apache: try SemaphoreSet.create(key: key, count: request.count, mode: mode)
+        }
     } catch .fileExists {
       return nil
     } catch {
@@ -118,7 +120,7 @@ extension KernelSemaphores {
     // A native program may find it and remove it before it is looked at: symfony/lock releases that way.
     do throws(Errno) {
       try orRemove(set) { () throws(Errno) in
-        if request.dialect != .path { try set.markAsFinished() }
+        if request.values.isEmpty { try set.markAsFinished() }
         try handOver(set, to: request.peer)
       }
     } catch .invalidArgument, .identifierRemoved {
@@ -153,6 +155,21 @@ extension KernelSemaphores {
     return set
   }
 
+  /// A set for any program: while it has no values yet its mode says so.
+  private func makeSemaphores(
+    _ key: IPCKey, _ request: NativeRequest, _ mode: IPCMode
+  ) throws(Errno) -> SemaphoreSet {
+    let set = try SemaphoreSet.create(key: key, count: request.count, mode: Self.unfinished)
+    try orRemove(set) { () throws(Errno) in try finish(set, request.values, mode, from: Self.unfinished) }
+    return set
+  }
+
+  /// The mode of a `sysv:` set that is being made.
+  ///
+  /// Its user may use it, and waits for the values; the bit that the kernel does not look at is one that no program
+  /// sets.
+  static let unfinished = IPCMode(rawValue: 0o610)
+
   private static func countWithLedger(_ request: NativeRequest) -> Int {
     2 * request.count + CounterDialect.trailerSemaphores
   }
@@ -166,25 +183,35 @@ extension KernelSemaphores {
   }
 
   /// Gives a new set its values; a semop that changes nothing marks it as finished, and only then others are let in.
-  private func finish(_ set: SemaphoreSet, _ values: [UInt16], _ mode: IPCMode) throws(Errno) {
+  private func finish(
+    _ set: SemaphoreSet, _ values: [UInt16], _ mode: IPCMode, from unfinished: IPCMode = .ownerReadWrite
+  ) throws(Errno) {
     try set.setValues(values)
     try set.markAsFinished()
-    if mode != .ownerReadWrite { try set.setMode(mode) }
+    if mode != unfinished { try set.setMode(mode) }
   }
 
-  /// Finishes a set that a daemon made and did not live to give its values: of that size, no program ever used it.
+  /// Finishes a set that a daemon made and did not live to give its values: of that size or mode, no program ever used
+  /// it.
   private func finishIfAbandoned(
     _ set: SemaphoreSet, _ status: SemaphoreSet.Status, _ request: NativeRequest
   ) -> Bool {
-    guard request.dialect == .path, request.values.count == request.count, status.operatedAtSeconds == nil,
-      status.count == Self.countWithLedger(request), status.permissions.mode == .ownerReadWrite,
-      status.permissions.creator == HostFacts.uid, let values = try? set.values(), values.allSatisfy({ $0 == 0 })
+    guard !request.values.isEmpty, request.values.count == request.count, status.operatedAtSeconds == nil,
+      status.permissions.creator == HostFacts.uid
     else { return false }
     let mode = IPCMode(rawValue: request.permissions)
-    guard (try? finishCounters(set, request, mode)) != nil, (try? handOver(set, to: request.peer)) != nil else {
-      return false
+    let isFinished: Void?
+    if request.dialect == .path {
+      guard status.count == Self.countWithLedger(request), status.permissions.mode == .ownerReadWrite,
+        let values = try? set.values(), values.allSatisfy({ $0 == 0 })
+      else { return false }
+      isFinished = try? finishCounters(set, request, mode)
+    } else {
+      guard status.permissions.mode == Self.unfinished else { return false }
+      let values = [UInt16](repeating: request.values[0], count: status.count)
+      isFinished = try? finish(set, values, mode, from: Self.unfinished)
     }
-    return true
+    return isFinished != nil && (try? handOver(set, to: request.peer)) != nil
   }
 
   /// A set that is made for a caller on the Unix socket becomes its user's, as if it had made it; the creator keeps its

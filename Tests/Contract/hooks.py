@@ -73,7 +73,7 @@ DURATION = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?(ms|s|m|h)?\Z")
 SCALARS = (str, int, float)  # what is sent of a query or form; an empty list or null is not
 DURATIONS = {"ttl", "wait", "cooldown", "hold_at_least"}
 # These go with native names of their own kind; which is the path's, and no schema can say that.
-NATIVE = {"perm", "semaphore_key", "nsems", "project", "sem", "touch", "undo", "limit"}
+NATIVE = {"perm", "semaphore_key", "nsems", "project", "sem", "touch", "undo", "create", "value", "limit"}
 NAMED = {"slots", "slot"}
 BINDING = NATIVE | {"count", "mode", "ttl", "bind"}
 
@@ -85,7 +85,7 @@ OF_DIALECT = {
     "apache": {"perm", "semaphore_key", "nsems"},
     "sharelite": {"perm"},
     "path": {"perm", "project", "nsems", "sem", "touch", "undo", "limit"},
-    "sysv": {"undo"},
+    "sysv": {"undo", "create", "value", "nsems", "perm"},
 }
 FEW = {
     "ttl": ("100ms", "0.2s", "1", "0.01m"),

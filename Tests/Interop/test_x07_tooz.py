@@ -1,5 +1,5 @@
 # Rows: X7
-"""tooz, Debian's, with `ipc://`: its lock is `sysv:KEY.0` of a set that each release removes."""
+"""tooz, Debian's, with `ipc://`: its lock is `sysv:KEY.0`; each release removes the set, `create=1` makes it again."""
 
 import subprocess
 import unittest
@@ -17,6 +17,7 @@ take, give = lock.acquire, lock.release
 @unittest.skipUnless(imports("tooz.drivers.ipc"), "no tooz here: apt-get install python3-tooz")
 class Tooz(Others):
     lock = "lock of the tests"
+    parameters = {"create": 1}
 
     @classmethod
     def setUpClass(cls):
@@ -32,10 +33,8 @@ class Tooz(Others):
     def program(self):
         return self.holder(python(PROGRAM.format(name=self.lock)))
 
-    def make(self):
-        return self.server.post("/semaphores", key=f"{self.key:#x}", nsems=1, values="1", mode="0600")
-
-    def test_tooz_has_it_and_its_release_ends_who_waits(self):
+    def test_without_create_its_release_ends_who_waits(self):
+        self.parameters = {}
         program = self.program()
         program.take()
         self.refused()
@@ -43,11 +42,36 @@ class Tooz(Others):
         program.give()
         self.assertProblem(waiter.answer(), 410, "set-removed")
         self.assertProblem(self.acquire(), 404, "no-such-set")
-        self.granted(self.make())
-        self.server.release(self.granted(self.acquire()))
+
+    def test_tooz_has_it_and_its_release_hands_it_on(self):
+        program = self.program()
+        for _ in range(5):
+            program.take()
+            self.refused()
+            waiter = self.acquire_later()
+            program.give()
+            self.server.release(self.granted(waiter.answer()))
+
+    def test_both_wait_while_the_set_comes_and_goes(self):
+        holder, other = self.program(), self.program()
+        holder.take()
+        other.take_later()
+        waiter = self.acquire_later()
+        eventually(lambda: self.sleepers() == 2, "both wait in the kernel")
+        holder.give()
+        # Whoever of them makes the set, the other waits for it.
+        eventually(lambda: waiter.done or not other.is_silent(), "one of them has it")
+        if not waiter.done:
+            other.taken()
+            other.give()
+            self.server.release(self.granted(waiter.answer()))
+            return
+        lease = self.granted(waiter.answer())
+        self.assertTrue(other.is_silent())
+        self.server.release(lease)
+        other.taken()
 
     def test_http_has_it_and_tooz_waits(self):
-        self.granted(self.make())
         lease = self.granted(self.acquire())
         program = self.program()
         program.take_later()
@@ -67,7 +91,6 @@ class Tooz(Others):
         self.assertEqual(self.value, 1)
 
     def test_a_lease_outlives_the_service(self):
-        self.granted(self.make())
         lease = self.granted(self.acquire())
         self.server.kill()
         program = self.program()

@@ -9,7 +9,7 @@ extension Ledger {
       return LeaseholdError(
         .noSuchSet,
         "There is no semaphore set for '\(key)' in this IPC namespace; an acquire or PUT /locks/{key} makes one, "
-          + "except for sysv: names, whose set must exist.", facts: facts)
+          + "for sysv:KEY.N with create=1 alone.", facts: facts)
     case .otherSize(let found):
       var takesSize = false
       if case .apache = key.native { takesSize = true }

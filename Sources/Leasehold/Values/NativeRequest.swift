@@ -26,11 +26,12 @@ public final class NativeRequest: Sendable {
   public let place: Place
   /// The number of the semaphore; for `apache:` that of the session's readers.
   public let semaphore: Int
-  /// Semaphores of a set that is made, and of `php:` and `apache:` sets that exist; 0 takes any (`sysv:`).
+  /// Semaphores of a set that is made, and of `php:` and `apache:` sets that exist; 0 makes none and takes any
+  /// (`sysv:`).
   public let count: Int
   /// The nine permission bits of a set that is made.
   public let permissions: UInt16
-  /// The values of a `path:` set that is made, one for each semaphore.
+  /// The values of a `path:` or `sysv:` set that is made, one for each semaphore.
   public let values: [UInt16]
   /// True when the time of a `path:` file is set to now.
   public let touches: Bool
@@ -57,6 +58,9 @@ public final class NativeRequest: Sendable {
     self.peer = peer
     self.groups = groups
   }
+
+  /// True when the set is made where there is none, and again where it was removed.
+  var makesSet: Bool { count > 0 }
 
   /// Calls `mix` with numbers that differ when requests do, for all practical purposes.
   func mix(into mix: (UInt64) -> Void) {

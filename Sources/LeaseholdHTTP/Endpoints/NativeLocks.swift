@@ -5,7 +5,9 @@ import SysVTypes
 
 extension ParameterSet {
   /// The names that say how a native lock is bound.
-  static let binding: ParameterSet = [.perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo, .limit]
+  static let binding: ParameterSet = [
+    .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo, .create, .value, .limit,
+  ]
 }
 
 extension Locks {
@@ -122,15 +124,15 @@ extension Call {
       try refuseOthers(than: [.limit, .project, .sem, .nsems, .touch, .perm, .undo], of: "a path: name")
       return try concurrency(at: path.text, makes: makes)
     case .semaphore(let set, let number):
-      try refuseOthers(than: [.undo] + listing, of: "a sysv: name")
-      let place: NativeRequest.Place =
-        switch set {
-        case .key(let key): .key(key)
-        case .id(let id): .id(id)
-        }
-      return NativeRequest(
-        .sysv, at: place, semaphore: number, count: 0, permissions: 0, isEndless: try isEndless(), peer: caller.peer,
-        groups: caller.groups)
+      let making: ParameterSet = [.value, .nsems, .perm]
+      guard try creates() else {
+        try refuseOthers(than: [.undo, .create] + listing, of: "a sysv: name without create=1")
+        return NativeRequest(
+          .sysv, at: NativeRequest.Place(set), semaphore: number, count: 0, permissions: 0, isEndless: try isEndless(),
+          peer: caller.peer, groups: caller.groups)
+      }
+      try refuseOthers(than: [.undo, .create] + making + listing, of: "a sysv: name")
+      return try semaphore(number, of: set)
     }
   }
 
@@ -161,6 +163,27 @@ extension Call {
       .path, at: .path(path, project: try project()), semaphore: number, count: count,
       permissions: try permissions() ?? 0o666, values: makes ? try values(count) : [],
       touches: try word(.touch, ["true", "false"]) != "false", isEndless: try isEndless(), peer: caller.peer,
+      groups: caller.groups)
+  }
+
+  /// True when a set is to be made where there is none, which only `sysv:` names ask for.
+  private func creates() throws(LeaseholdError) -> Bool {
+    switch try word(.create, ["1", "0", "true", "false"]) {
+    case "1", "true": true
+    default: false
+    }
+  }
+
+  /// One semaphore of a set that is made where there is none, as `semget` and a first value would.
+  private func semaphore(_ number: Int, of set: SemaphoreSetAddress) throws(LeaseholdError) -> NativeRequest {
+    if case .id(let id) = set {
+      throw .invalid(.create, arguments[.create] ?? "", "goes with sysv:KEY.\(number): what has the id \(id) is there")
+    }
+    let count = try semaphoreCount(number + 1, max(number + 1, CounterDialect.perSetMaximum)) ?? number + 1
+    let value = try self.number(.value, 1, Limits.slots) ?? 1
+    return NativeRequest(
+      .sysv, at: NativeRequest.Place(set), semaphore: number, count: count, permissions: try permissions() ?? 0o600,
+      values: Array(repeating: UInt16(value), count: count), isEndless: try isEndless(), peer: caller.peer,
       groups: caller.groups)
   }
 
@@ -251,6 +274,15 @@ extension Call {
     } else if want.mode == .shared {
       throw .invalid(
         .mode, "shared", "goes with apache:, sharelite: and plain names only: slots of a counting lock are alike")
+    }
+  }
+}
+
+extension NativeRequest.Place {
+  fileprivate init(_ set: SemaphoreSetAddress) {
+    switch set {
+    case .key(let key): self = .key(key)
+    case .id(let id): self = .id(id)
     }
   }
 }

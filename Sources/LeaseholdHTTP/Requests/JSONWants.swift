@@ -3,7 +3,8 @@ import Leasehold
 extension ParameterSet {
   /// The parameters of one lock of several.
   static let want: ParameterSet = [
-    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .slots, .slot,
+    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .create, .value, .slots,
+    .slot,
   ]
 }
 

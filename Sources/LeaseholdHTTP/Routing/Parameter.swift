@@ -10,7 +10,7 @@ enum Parameter: UInt8, CaseIterable {
   case after, reason
   case kind, since, leases, note, holdAtLeast, early
   case sort, q
-  case resize, pinned, slots, slot
+  case resize, pinned, slots, slot, create
 
   /// The name on the wire.
   var name: StaticString {
@@ -65,6 +65,7 @@ enum Parameter: UInt8, CaseIterable {
     case .pinned: "pinned"
     case .slots: "slots"
     case .slot: "slot"
+    case .create: "create"
     }
   }
 
@@ -92,7 +93,7 @@ enum Parameter: UInt8, CaseIterable {
     case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
       .fence, .size, .offset, .length, .after, .holdAtLeast:
       .number
-    case .force, .early, .exclusive, .touch, .undo, .initialize, .resize, .pinned: .flag
+    case .force, .early, .exclusive, .touch, .undo, .initialize, .resize, .pinned, .create: .flag
     case .values: .numbers
     case .ops: .steps
     case .project: .character
@@ -136,7 +137,7 @@ enum Parameter: UInt8, CaseIterable {
     case (5, UInt8(ascii: "n")): candidate = .nsems
     case (5, UInt8(ascii: "v")): candidate = .value
     case (6, UInt8(ascii: "f")): candidate = .format
-    case (6, UInt8(ascii: "c")): candidate = .cursor
+    case (6, UInt8(ascii: "c")): candidate = bytes.dropFirst().first == UInt8(ascii: "r") ? .create : .cursor
     case (6, UInt8(ascii: "r")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "a") ? .reason : .resize
     case (6, UInt8(ascii: "p")): candidate = .pinned
     case (6, UInt8(ascii: "v")): candidate = .values

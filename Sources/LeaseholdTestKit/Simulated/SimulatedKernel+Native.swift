@@ -46,7 +46,10 @@ extension SimulatedKernel {
   }
 
   private func makeSet(_ request: NativeRequest, key: Int32) -> Int32 {
-    guard request.dialect == .path else { return makeForeignSet(key: key, [Int](repeating: 0, count: request.count)) }
+    guard request.dialect == .path else {
+      let values = request.values.map(Int.init)
+      return makeForeignSet(key: key, values.isEmpty ? [Int](repeating: 0, count: request.count) : values)
+    }
     let trailer = [Int(NamedDialect.signature), Int(CounterDialect.layoutVersion), 0]
     return makeForeignSet(
       key: key, request.values.map(Int.init) + [Int](repeating: 0, count: request.count) + trailer)

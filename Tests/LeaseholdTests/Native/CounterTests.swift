@@ -94,6 +94,25 @@ import Testing
     #expect(scene.refusals["ann"]?.code == .setRemoved || scene.clients["ann"]?.refusal?.code == .setRemoved)
   }
 
+  @Test func aSetThatIsMadeIsMadeAgainWhileAWaiterAsksForThat() {
+    let scene = Scene()
+    let made = Scene.madeSemaphore(1, value: 2)
+    scene.acquire("ann", "sysv:1234.1") {
+      $0.native = made; $0.count = 2
+    }
+    #expect(scene.values() == [2, 0])
+    scene.queue("bob", "sysv:1234.1") { $0.native = made }
+    scene.queue("cat", "sysv:1234.1") {
+      $0.native = NativeRequest(.sysv, at: .key(1234), semaphore: 1, count: 0, permissions: 0)
+    }
+    for _ in 0..<2 {
+      scene.kernel.removeSet(scene.set())
+      scene.hear()
+    }
+    #expect(scene.end("ann") == .setRemoved && scene.has("bob"))
+    #expect(scene.refusals["cat"]?.code == .setRemoved || scene.clients["cat"]?.refusal?.code == .setRemoved)
+  }
+
   @Test func aSmallWishBehindALargeOneDoesNotTakeWhatItCannotUse() {
     let scene = Scene()
     _ = take(scene, "ann", Scene.path([3]))

@@ -26,6 +26,13 @@ extension Scene {
     NativeRequest(.sysv, at: .id(id), semaphore: number, count: 0, permissions: 0)
   }
 
+  /// `sysv:1234.N` on a set that is made where there is none, with `value` in each of its semaphores.
+  static func madeSemaphore(_ number: Int, value: UInt16 = 1) -> NativeRequest {
+    NativeRequest(
+      .sysv, at: .key(1234), semaphore: number, count: number + 1, permissions: 0o600,
+      values: Array(repeating: value, count: number + 1))
+  }
+
   /// The values of the set under a key.
   func values(_ key: Int32 = 1234) -> [Int] {
     let request = NativeRequest(.sysv, at: .key(key), semaphore: 0, count: 0, permissions: 0)

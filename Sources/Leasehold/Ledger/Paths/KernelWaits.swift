@@ -199,7 +199,7 @@ extension Ledger {
       if let known = lockTable[old.key] { return known }
       return try remake(old, at: moment)
     }
-    guard let native = request.native, native.dialect != .sysv else { throw Self.setRemoved(old.key, at: moment) }
+    guard let native = request.native, native.makesSet else { throw Self.setRemoved(old.key, at: moment) }
     return try bindLock(request, native, at: moment)
   }
 }

@@ -6,7 +6,7 @@ import SysVTypes
 extension Ledger {
   /// The lock a request with a binding means, on the set that it leads to now.
   func bindLock(_ request: AcquireRequest, _ native: NativeRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
-    let bound = try lockTable.bind(request.key, native, creating: native.dialect != .sysv, access: .alter)
+    let bound = try lockTable.bind(request.key, native, creating: native.makesSet, access: .alter)
     let lock = try lock(request.key, native, on: bound, for: request.caller, at: moment)
     if let most = request.limit ?? lock.capacity, request.count > most { throw .countExceeds(request.count, most) }
     return lock
