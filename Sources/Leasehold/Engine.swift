@@ -67,6 +67,8 @@ public enum EngineFeature: String, Sendable, CaseIterable {
   case holdAtLeast = "hold-at-least"
   /// More locks for a lease that is held.
   case addedLocks = "added-locks"
+  /// Requests that end the older waiters of their group.
+  case newestWins = "newest-wins"
   /// Texts that holders show.
   case notes
 }

@@ -12,6 +12,8 @@ public protocol LeaseClient: AnyObject, Sendable {
   func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant)
   /// An operator ends a lease that is followed; ``ended(_:_:at:)`` comes at its end.
   func breaking(at end: MonotonicInstant, _ note: BreakNote)
+  /// A newer request of the group of a lease that is followed waits; the holder may go on.
+  func askedToYield()
 }
 
 extension LeaseClient {
@@ -20,6 +22,9 @@ extension LeaseClient {
 
   /// Takes no notice.
   public func breaking(at end: MonotonicInstant, _ note: BreakNote) {}
+
+  /// Takes no notice.
+  public func askedToYield() {}
 }
 
 /// Names a waiting acquire until it is granted, refused or withdrawn.

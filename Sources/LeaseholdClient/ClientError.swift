@@ -166,8 +166,8 @@ public struct Problem: Error, Sendable, Equatable {
     detail = members["detail"].string ?? "the service answered with status \(status)"
   }
 
-  /// True when others hold the lock, or too many wait; trying later may help.
-  public var isBusy: Bool { status == 423 || status == 429 }
+  /// True when others hold the lock, or too many wait, so that trying later may help; or when a newer request waits.
+  public var isBusy: Bool { status == 423 || status == 429 || code == "superseded" }
 
   /// The leases on the lock that was wanted.
   public var holders: [LeaseState] { members["holders"].elements.map { LeaseState(json: $0) } }

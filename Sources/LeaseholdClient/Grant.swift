@@ -102,6 +102,9 @@ public struct LeaseOptions: Sendable {
   public var label: String?
   /// The holder's own words for what it does, shown to everybody, at most 128 bytes.
   public var note: String?
+  /// The group of which this is the newest: those of the group that wait for the lock are ended, and those that hold it
+  /// are asked to yield.
+  public var newest: String?
   /// The binding that ends the lease besides.
   public var binding: Binding?
   /// The time for which the slot stays taken after the lease expires or is broken.
@@ -163,6 +166,7 @@ public struct LeaseOptions: Sendable {
     if wait > .zero { query.append(("wait", wait.wireText)) }
     if let label { query.append(("owner", label)) }
     if let note { query.append(("note", note)) }
+    if let newest { query.append(("newest", newest)) }
     if let binding { query.append(("bind", binding.text)) }
     if let cooldown { query.append(("cooldown", cooldown.wireText)) }
     if let holdAtLeast { query.append(("hold_at_least", holdAtLeast.wireText)) }

@@ -73,7 +73,9 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     traits.mayBlock = true
     traits.ttlMin = .seconds(2)
     traits.expiryPrecision = .milliseconds(2500)
-    traits.lacks = [.semaphores, .transfer, .endlessLeases, .shortLeases, .notes, .holdAtLeast, .addedLocks]
+    traits.lacks = [
+      .semaphores, .transfer, .endlessLeases, .shortLeases, .notes, .holdAtLeast, .addedLocks, .newestWins,
+    ]
     return Engine(self, traits: traits)
   }
 

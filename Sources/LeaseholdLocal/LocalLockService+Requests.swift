@@ -154,7 +154,7 @@ extension LocalLockService {
     var times = CPUTimes()
     for place in places {
       guard let use = uses[leases[place].id], let used = times.used(use) else { continue }
-      leases[place].remarks = HolderRemarks(note: leases[place].remarks?.note, cpuTime: used)
+      leases[place].remarks = (leases[place].remarks ?? HolderRemarks(note: nil)).using(used)
     }
   }
 

@@ -2,9 +2,10 @@
 
 import os
 import re
+import subprocess
 import unittest
 
-from support import PROGRAM, CliTest
+from support import PROGRAM, CliTest, eventually
 
 
 class Said(CliTest):
@@ -47,6 +48,30 @@ class Said(CliTest):
         self.assertEqual(self.said("release", "--early", lease).strip(), "")
         self.said("run", "-n", self.key(), "true")
         self.assertIn("--at-least", self.said("acquire", "--at-least", "25h", self.key(), status=64))
+
+    def start(self, *words):
+        return self.begin(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_of_a_group_the_newest_waits_alone(self):
+        lease = self.said("acquire", self.key()).strip()
+        between = self.start("run", "--newest", "web", self.key(), "true")
+        eventually(lambda: "waits" in self.said("locks", self.key()), "the first one waits")
+        newest = self.start("run", "--newest", "web", self.key(), "echo", "newest")
+        _, said = between.communicate(timeout=30)
+        self.assertEqual(between.returncode, 75, said)
+        self.assertIn("newer", said)
+        self.said("release", lease)
+        self.assertEqual(newest.communicate(timeout=30)[0], "newest\n")
+
+    def test_one_that_runs_may_yield_to_the_newest(self):
+        words = ("run", "--ttl", "3s", "--newest", "web", "--yield", self.key(), "--")
+        running = self.start(*words, "sh", "-c", "echo begun; exec sleep 60")
+        self.assertEqual(running.stdout.readline(), "begun\n")
+        self.assertEqual(self.start(*words, "echo", "newest").communicate(timeout=30)[0], "newest\n")
+        _, said = running.communicate(timeout=30)
+        self.assertEqual(running.returncode, 70, said)
+        self.assertIn("a newer one of its group waits", said)
+        self.assertIn("--newest", self.said("run", "--yield", self.key(), "true", status=64))
 
     def test_locks_are_added_to_the_lease_of_run(self):
         other = f"{self.key()}-2"

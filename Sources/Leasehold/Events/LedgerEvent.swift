@@ -30,6 +30,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case noted
   /// A lock got another limit: the count tells.
   case resized
+  /// A newer request of a holder's group waits: the reason is the group.
+  case yield
 
   /// The word on the wire.
   public var name: String {
@@ -49,6 +51,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case .breaking: "breaking"
     case .noted: "noted"
     case .resized: "resized"
+    case .yield: "yield"
     }
   }
 

@@ -73,6 +73,8 @@ public enum Notice: Sendable {
   case ended(any LeaseClient, EndReason, BreakNote?, MonotonicInstant)
   /// An operator ends a followed lease: when, who and why.
   case breaking(any LeaseClient, MonotonicInstant, BreakNote)
+  /// A newer request of a followed lease's group waits.
+  case yield(any LeaseClient)
   /// A watched lock changed.
   case changed(any LockWatcher)
 
@@ -84,6 +86,7 @@ public enum Notice: Sendable {
     case .renewed(let client, let deadline): client.renewed(until: deadline)
     case .ended(let client, let reason, let note, let instant): client.ended(reason, note, at: instant)
     case .breaking(let client, let end, let note): client.breaking(at: end, note)
+    case .yield(let client): client.askedToYield()
     case .changed(let watcher): watcher.lockChanged()
     }
   }

@@ -78,6 +78,12 @@ struct Observers: ~Copyable {
     note(.converted, lease, of: lease.whole, at: now)
   }
 
+  /// Asks a holder to yield to a newer request of its group.
+  mutating func askedToYield(_ lease: Lease, _ group: String, at now: Int64) {
+    note(.yield, lease, group, at: now)
+    if let client = lease.client { tell(.yield(client)) }
+  }
+
   /// A holder's note changed: told by ``tellNotes(at:)``, however often it changes until then.
   mutating func noted(_ lease: Lease) { notes[lease.fence] = lease }
 

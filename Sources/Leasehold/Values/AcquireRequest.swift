@@ -45,8 +45,8 @@ public struct AcquireRequest: Sendable {
   public var maxWaiters: Int?
   /// Free text shown to every caller, at most ``Limits/ownerBytes``.
   public var owner: String?
-  /// The holder's first note, at most ``Limits/noteBytes``.
-  public var note: String?
+  /// The holder's first note, and the group of which it is the newest.
+  public var remarks: HolderRemarks?
   /// True when the lease ends with the caller's connection.
   public var bindsConnection: Bool
   /// The process that the lease ends with.
@@ -74,12 +74,12 @@ extension AcquireRequest {
   /// A request for what is wanted: whole at once, because one that is filled in later is copied on the way.
   public init(
     _ want: Want, others: [Want] = [], ttl: TimeSpan, wait: TimeSpan = .zero, maxWaiters: Int? = nil,
-    owner: String? = nil, note: String? = nil, bindsConnection: Bool = false, cooldown: TimeSpan = .zero,
+    owner: String? = nil, remarks: HolderRemarks? = nil, bindsConnection: Bool = false, cooldown: TimeSpan = .zero,
     holdAtLeast: TimeSpan = .zero, holding: [LeaseID] = [], idempotencyKey: String? = nil, caller: Caller
   ) {
     self.init(
       want: want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: owner,
-      note: note, bindsConnection: bindsConnection, process: nil, cooldown: cooldown, holdAtLeast: holdAtLeast,
+      remarks: remarks, bindsConnection: bindsConnection, process: nil, cooldown: cooldown, holdAtLeast: holdAtLeast,
       holding: holding, leavesNoTrace: false, idempotencyKey: idempotencyKey, caller: caller)
   }
 

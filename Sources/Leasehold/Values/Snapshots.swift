@@ -122,10 +122,26 @@ public final class HolderRemarks: Sendable {
   /// The CPU time that the process of the lease and its children used since it asked; `nil` where it is not known.
   public let cpuTime: TimeSpan?
 
+  /// The group within a lock of which a later request ends the waiters and asks the holders to yield; `nil` for none.
+  public let newest: String?
+  /// True when a later request of the group waited.
+  public let isAskedToYield: Bool
+
   /// Remarks on a holder.
-  public init(note: String?, cpuTime: TimeSpan? = nil) {
-    self.note = note
-    self.cpuTime = cpuTime
+  public init(note: String?, cpuTime: TimeSpan? = nil, newest: String? = nil, isAskedToYield: Bool = false) {
+    (self.note, self.cpuTime) = (note, cpuTime)
+    (self.newest, self.isAskedToYield) = (newest, isAskedToYield)
+  }
+
+  /// The same with another note; `nil` when nothing is left to say.
+  func noting(_ note: String?) -> HolderRemarks? {
+    guard note != nil || newest != nil else { return nil }
+    return HolderRemarks(note: note, newest: newest, isAskedToYield: isAskedToYield)
+  }
+
+  /// The same with the CPU time.
+  package func using(_ cpuTime: TimeSpan) -> HolderRemarks {
+    HolderRemarks(note: note, cpuTime: cpuTime, newest: newest, isAskedToYield: isAskedToYield)
   }
 }
 

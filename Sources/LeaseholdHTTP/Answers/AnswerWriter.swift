@@ -78,6 +78,7 @@ struct AnswerWriter {
     json.member("ttl_ms", Int(lease.ttl.milliseconds))
     expiry(lease, into: &json)
     renewal(lease, into: &json)
+    if lease.remarks?.isAskedToYield == true { json.append(",\"yield\":true" as StaticString) }
     json.append(UInt8(ascii: "}"))
   }
 
@@ -178,6 +179,8 @@ struct AnswerWriter {
   @inline(never)
   private func remarks(_ remarks: HolderRemarks, into json: inout ResponseBuffer) {
     if let note = remarks.note { json.member("note", note) }
+    if let newest = remarks.newest { json.member("newest", newest) }
+    if remarks.isAskedToYield { json.append(",\"yield\":true" as StaticString) }
     if let cpuTime = remarks.cpuTime { json.member("cpu_ms", Int(cpuTime.milliseconds)) }
   }
 

@@ -125,6 +125,7 @@ struct PlainLock {
         html.append(": " as StaticString)
         html.append(name: note)
       }
+      if holder.remarks?.isAskedToYield == true { html.append(", asked to yield to a newer one" as StaticString) }
       html.append("</td>" as StaticString)
       html.cell(holder.state == .held ? holder.mode.inWords(holder.count) : "\(holder.state)")
       let cpuTime = holder.remarks?.cpuTime.map { ", \($0.inWords) of CPU" } ?? ""

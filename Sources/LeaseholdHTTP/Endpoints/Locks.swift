@@ -98,8 +98,9 @@ extension Call {
     let wait = try waitOrPreferred()
     let holding = try holding()
     return AcquireRequest(
-      want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: try owner(), note: try note(),
-      bindsConnection: isBound, cooldown: cooldown, holdAtLeast: try holdAtLeast(), holding: holding,
+      want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: try owner(),
+      remarks: try remarks(), bindsConnection: isBound, cooldown: cooldown, holdAtLeast: try holdAtLeast(),
+      holding: holding,
       idempotencyKey: try idempotencyKey(), caller: caller)
   }
 

@@ -121,6 +121,16 @@ extension Call {
     return try checked(text, .note, 0...Limits.noteBytes)
   }
 
+  /// The remarks of a holder on itself when it asks: its note, and the group of which it is the newest.
+  func remarks() throws(LeaseholdError) -> HolderRemarks? {
+    guard arguments.has(anyOf: .remarks) else { return nil }
+    let newest = try arguments[.newest].map { text throws(LeaseholdError) in
+      try server.need(.newestWins, "no groups in which the newest wins", instead: "max_waiters, which lets few wait")
+      return try checked(text, .newest, 1...Limits.noteBytes)
+    }
+    return HolderRemarks(note: try note(), newest: newest)
+  }
+
   private func checked(
     _ text: String, _ parameter: Parameter, _ lengths: ClosedRange<Int>
   ) throws(LeaseholdError) -> String {
@@ -217,4 +227,9 @@ extension LeaseholdError {
         ("minimum", .number(Int64(length.minimum))), ("maximum", .number(Int64(length.maximum))),
       ])
   }
+}
+
+extension ParameterSet {
+  /// The parameters of what a holder says of itself.
+  fileprivate static let remarks: ParameterSet = [.note, .newest]
 }

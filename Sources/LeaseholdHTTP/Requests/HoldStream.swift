@@ -62,6 +62,15 @@ final class HoldStream: Sendable {
     stream.write(line)
   }
 
+  /// Writes that a newer request of the holder's group waits.
+  func yield() {
+    guard !asText else { return }
+    var line = ResponseBuffer(capacity: 32)
+    line.append("{\"yield\":true" as StaticString)
+    line.closeAnswer()
+    stream.write(line)
+  }
+
   /// Writes the last line and ends the answer.
   ///
   /// - Parameter note: An operator's, where that is the reason.

@@ -111,6 +111,8 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     state.withLock(\.hold)?.breaking(at: end, note, writer: server.writer(at: Server.now()))
   }
 
+  func askedToYield() { state.withLock(\.hold)?.yield() }
+
   /// The open answer of a hold: the lease, then heartbeats.
   ///
   /// `nil` when the lease ended already.

@@ -24,7 +24,8 @@ extension Endpoint {
     // The wants are looked at one by one.
     Endpoint(
       "acquireLocks", .post, "/leases",
-      [.want, .ttl, .wait, .holding, .owner, .note, .bind, .cooldown, .holdAtLeast, .format], .lock, reach: .lease,
+      [.want, .ttl, .wait, .holding, .owner, .note, .newest, .bind, .cooldown, .holdAtLeast, .format], .lock,
+      reach: .lease,
       media: .jsonOrText, Leases.acquire),
     Endpoint("releaseLeases", .delete, "/leases", [.owner, .key], .lock, reach: .lease, Leases.releaseAll),
     Endpoint("getLease", .get, "/leases/{lease}", [], .read, reach: .lease, Leases.get),
@@ -100,7 +101,8 @@ extension Endpoint {
 
   private static let acquireParameters: ParameterSet =
     [
-      .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .note, .bind, .cooldown, .holdAtLeast, .holding, .format,
+      .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .note, .newest, .bind, .cooldown, .holdAtLeast,
+      .holding, .format,
       .slots, .slot,
     ] + .binding
   private static let variableParameters: ParameterSet = [.segment, .lease, .wait, .fence]

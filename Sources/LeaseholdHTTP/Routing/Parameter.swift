@@ -10,7 +10,7 @@ enum Parameter: UInt8, CaseIterable {
   case after, reason
   case kind, since, leases, note, holdAtLeast, early
   case sort, q
-  case resize, pinned, slots, slot, create
+  case resize, pinned, slots, slot, create, newest
 
   /// The name on the wire.
   var name: StaticString {
@@ -66,6 +66,7 @@ enum Parameter: UInt8, CaseIterable {
     case .slots: "slots"
     case .slot: "slot"
     case .create: "create"
+    case .newest: "newest"
     }
   }
 
@@ -100,7 +101,7 @@ enum Parameter: UInt8, CaseIterable {
     case .holding, .leases, .slots, .slot: .texts
     case .want: .wants
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since, .sort,
-      .q, .note:
+      .q, .note, .newest:
       .text
     }
   }
@@ -140,6 +141,7 @@ enum Parameter: UInt8, CaseIterable {
     case (6, UInt8(ascii: "c")): candidate = bytes.dropFirst().first == UInt8(ascii: "r") ? .create : .cursor
     case (6, UInt8(ascii: "r")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "a") ? .reason : .resize
     case (6, UInt8(ascii: "p")): candidate = .pinned
+    case (6, UInt8(ascii: "n")): candidate = .newest
     case (6, UInt8(ascii: "v")): candidate = .values
     case (6, UInt8(ascii: "l")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "n") ? .length : .leases
     case (6, UInt8(ascii: "o")): candidate = .offset

@@ -117,6 +117,7 @@ extension LockOptions {
       .text("ttl") { $0.ttl = $1 },
       .text("owner", "label") { $0.owner = $1 },
       .text("note") { $0.note = $1 },
+      .text("newest") { $0.newest = $1 },
       .text("at-least") { $0.atLeast = $1 },
       .flag("no-start") { $0.noStart = $1 },
     ]
@@ -138,6 +139,7 @@ extension RunCommand: QuickCommand {
         .text("grace") { $0.grace = $1 },
         .flag("exec", "no-fork") { $0.exec = $1 },
         .text("bind") { $0.bind = $1 },
+        .flag("yield") { $0.yields = $1 },
         .flag("keep-token") { $0.keepToken = $1 },
         .text("command") { $0.script = $1 },
         .text(commandMark) { $0.commandPlace = $1 },

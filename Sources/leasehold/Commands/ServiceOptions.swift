@@ -110,6 +110,12 @@ struct LockOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Be the newest of a group: older ones of it that wait end with 75, and its holder is asked to yield.",
+      valueName: "group"))
+  var newest: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Keep the lock for this long after the grant, even when it is released earlier: a job runs at most once in that "
         + "time.", valueName: "time"))
   var atLeast: String?
@@ -146,6 +152,7 @@ struct LockOptions: ParsableArguments {
     options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }
     options.label = owner
     options.note = note
+    options.newest = newest
     options.holdAtLeast = try atLeast.map { try Self.duration($0, of: "--at-least") }
     return options
   }

@@ -49,7 +49,7 @@ enum FlagWords {
   static let flags: [String: String] = [
     "wait": "-w", "ttl": "--ttl", "limit": "--slots", "count": "--take", "owner": "--owner", "bind": "--bind",
     "hold_at_least": "--at-least", "early": "--early",
-    "reason": "--reason", "after": "--after", "note": "--note",
+    "reason": "--reason", "after": "--after", "note": "--note", "newest": "--newest",
     "force": "--force", "mode": "--mode", "nsems": "--nsems",
     "segment": "--segment", "state": "--state", "exclusive": "--exclusive", "key": "LOCK", "value": "VALUE",
     "slots": "--slots", "slot": "--slot", "resize": "`leasehold resize`", "pinned": "--pinned",
@@ -71,6 +71,7 @@ enum FlagWords {
     ("POST /semaphores", "`leasehold sem create`"), ("GET /semaphores", "`leasehold sem`"),
     ("GET /segments", "`ipcs -m`"), ("GET /shm", "`leasehold shm`"), ("GET /locks", "`leasehold locks`"),
     ("an acquire or PUT /locks/{key} makes", "`leasehold acquire` makes"), ("use /locks/NAME", "give one"),
+    ("one, for sysv:KEY.N with create=1 alone", "one, except for sysv: names, whose set must exist"),
     (", percent-encoded: /shm/42, /shm/counter", ": 42, counter"),
     ("use /locks and /leases", "use `leasehold locks` and `leasehold leases`"),
   ]

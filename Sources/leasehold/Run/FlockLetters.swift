@@ -34,9 +34,8 @@ struct FlockLetters {
 
   /// The long options of `run` whose value may be the next word.
   private static let valued: Set<String> = [
-    "--wait", "--timeout", "--slots", "--limit", "--ttl", "--owner", "--label", "--slot", "--note", "--at-least",
-    "--conflict-exit-code", "--grace", "--bind", "--take", "--count",
-    "--url", "--cacert",
+    "--wait", "--timeout", "--slots", "--limit", "--ttl", "--owner", "--label", "--slot", "--note", "--newest",
+    "--at-least", "--conflict-exit-code", "--grace", "--bind", "--take", "--count", "--url", "--cacert",
   ]
 
   /// All options of `run` whose value is the next word.

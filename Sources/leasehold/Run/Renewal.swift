@@ -14,6 +14,7 @@ final class Renewal: Sendable {
   private let endpoint: ServiceEndpoint
   private let lease: Grant
   private let own: OwnService?
+  private let yields: Bool
   private let state: Mutex<State>
   /// A byte comes when something has changed.
   let notices: Int32
@@ -26,10 +27,11 @@ final class Renewal: Sendable {
   /// - Parameters:
   ///   - sent: When the request that got the lease was sent, first and last.
   ///   - own: What is started again when it goes away.
+  ///   - yields: Whether it counts as lost once the service asks to yield to a newer one.
   ///   - moved: Called with each new deadline.
   init(
     endpoint: ServiceEndpoint, lease: Grant, sent: (first: Int64, last: Int64), own: OwnService?,
-    moved: @escaping @Sendable (Int64) -> Void
+    yields: Bool, moved: @escaping @Sendable (Int64) -> Void
   ) {
     var ends: [Int32] = [-1, -1]
     pipe(&ends)
@@ -41,6 +43,7 @@ final class Renewal: Sendable {
     self.endpoint = endpoint
     self.lease = lease
     self.own = own
+    self.yields = yields
     self.moved = moved
     state = Mutex(State(deadline: Self.firstDeadline(of: lease, sent: sent)))
   }
@@ -104,6 +107,7 @@ final class Renewal: Sendable {
         // Counted from before the request: never later than the service counts.
         moved(to: asked + ttl)
         next = asked + ttl / 3
+        if yields, renewed.json["yield"].bool == true { return lose("a newer one of its group waits for it") }
       } catch {
         if let problem = error.problem, !problem.isTemporary {
           lose(problem.spoken)

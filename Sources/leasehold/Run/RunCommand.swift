@@ -39,6 +39,11 @@ struct RunCommand: ParsableCommand {
   var grace: String?
 
   @Flag(
+    name: .customLong("yield"),
+    help: "Stop the command, as when the lease is lost, once a newer one of the same --newest waits.")
+  var yields = false
+
+  @Flag(
     name: [.customShort("F"), .customLong("exec"), .customLong("no-fork")],
     help: "Become the command; the lease ends with the process. Needs a Unix socket.")
   var exec = false
@@ -100,6 +105,7 @@ struct RunCommand: ParsableCommand {
       guard case .cgroup = Binding(bind) else { throw ValidationError("--bind must be cgroup or cgroup:PATH") }
       lock.noStart = true
     }
+    if yields, lock.newest == nil || exec { throw ValidationError("--yield goes with --newest, and without --exec") }
     let busy = conflictStatus.map { Int32($0) } ?? ExitStatus.temporaryFailure.rawValue
     let endpoint = try failing {
       try bind == nil ? service.endpoint(mayStart: !lock.noStart) : service.endpointForCgroup()
@@ -160,7 +166,9 @@ struct RunCommand: ParsableCommand {
     }
     guardian.holds(lease)
     let grace = try wantedGrace(lease)
-    let renewal = Renewal(endpoint: endpoint, lease: lease, sent: acquisition.sent, own: acquisition.own) {
+    let renewal = Renewal(
+      endpoint: endpoint, lease: lease, sent: acquisition.sent, own: acquisition.own, yields: yields
+    ) {
       guardian.move(to: Supervisor.guardTime(deadline: $0, grace: grace))
     }
     let supervisor = Supervisor(command: command, renewal: renewal, guardian: guardian, grace: grace)

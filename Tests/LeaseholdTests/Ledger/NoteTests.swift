@@ -15,7 +15,7 @@ import Testing
   }
 
   @Test func listsAndRefusalsShowWhatAHolderSays() throws {
-    scene.acquire("ann") { $0.note = "http://10.0.0.1:80" }
+    scene.acquire("ann") { $0.remarks = HolderRemarks(note: "http://10.0.0.1:80") }
     #expect(scene.leases["ann"]?.remarks?.note == "http://10.0.0.1:80")
     try note("ann", "step 2")
     #expect(scene.acquire("bob") == .locked)
@@ -27,13 +27,13 @@ import Testing
 
   @Test func aWaiterShowsItsNoteOnceItIsGranted() {
     scene.acquire("ann")
-    scene.queue("bob") { $0.note = "next" }
+    scene.queue("bob") { $0.remarks = HolderRemarks(note: "next") }
     scene.release("ann")
     #expect(scene.leases["bob"]?.remarks?.note == "next")
   }
 
   @Test func eachLockOfALeaseShowsItsNote() throws {
-    scene.acquire("ann", several: ["a", "b"]) { $0[0].note = "both" }
+    scene.acquire("ann", several: ["a", "b"]) { $0[0].remarks = HolderRemarks(note: "both") }
     #expect(try scene.ledger.lock(Scene.key("b")).holders.map(\.remarks?.note) == ["both"])
   }
 
@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test func anEndIsNotFollowedByANote() throws {
-    scene.acquire("ann") { $0.note = "soon over" }
+    scene.acquire("ann") { $0.remarks = HolderRemarks(note: "soon over") }
     scene.release("ann")
     scene.keepHouse()
     #expect(told() == [])
@@ -60,10 +60,10 @@ import Testing
   }
 
   @Test func aRestartAndATransferForgetTheNote() {
-    scene.acquire("ann") { $0.note = "here" }
+    scene.acquire("ann") { $0.remarks = HolderRemarks(note: "here") }
     scene.transfer("ann", to: "bob")
     #expect(scene.leases["bob"]?.remarks == nil)
-    scene.acquire("cat", "c") { $0.note = "there" }
+    scene.acquire("cat", "c") { $0.remarks = HolderRemarks(note: "there") }
     scene.restart()
     #expect(scene.has("cat"))
     #expect(scene.ledger.leases(ListFilter()).entries.allSatisfy { $0.remarks == nil })

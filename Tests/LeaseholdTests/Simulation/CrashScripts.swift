@@ -14,6 +14,8 @@ struct CrashScript: Sendable, CustomStringConvertible {
 
   static let long = String(repeating: "long", count: 50)
 
+  static let newest = HolderRemarks(note: nil, newest: "web")
+
   static var small: Limits {
     var limits = Limits()
     limits.tombstones = 2
@@ -75,6 +77,15 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { $0.add("ann", ["d", "e"]) },
         { $0.release("bob") }, { $0.transfer("ann", to: "cat") }, { $0.add("cat", ["d"]) },
         { $0.convert("cat", "b", to: .shared) }, { $0.release("cat") },
+      ]),
+    CrashScript(
+      description: "newer ones of a group end those that wait, and the holder is asked to yield",
+      steps: [
+        { $0.acquire("ann") { $0.remarks = newest } }, { $0.queue("bob") { $0.remarks = newest } },
+        { $0.queue("cat") }, { $0.queue("dan") { ($0.remarks, $0.idempotencyKey) = (newest, "k") } },
+        { $0.acquire("eve", several: ["a", "b"]) { ($0[0].remarks, $0[0].wait) = (newest, .seconds(600)) } },
+        { $0.release("ann") },
+        { $0.release("cat") }, { $0.release("eve") },
       ]),
     CrashScript(
       description: "what is kept is given up by an operator",

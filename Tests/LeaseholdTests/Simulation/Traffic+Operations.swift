@@ -43,6 +43,7 @@ extension Traffic {
     if random.once(in: 3) { request.owner = random.pick(["ann", "bob", String(repeating: "carol", count: 22)]) }
     if random.once(in: 5) { request.cooldown = .milliseconds(Int64.random(in: 1..<2000, using: &random)) }
     if random.once(in: 6) { request.holdAtLeast = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
+    if random.once(in: 4) { request.remarks = HolderRemarks(note: nil, newest: random.pick(["g", "h"])) }
     if random.once(in: 5) { request.maxWaiters = random.pick([0, 1, 3]) }
     if random.once(in: 3) { request.idempotencyKey = random.pick(["k", "l", String(repeating: "retry", count: 12)]) }
     if random.once(in: 5) {
@@ -111,6 +112,7 @@ extension Traffic {
     }
     if !random.once(in: 3) { wants[0].wait = .milliseconds(Int64.random(in: 1..<6000, using: &random)) }
     if random.once(in: 3) { wants[0].owner = random.pick(["ann", "bob"]) }
+    if random.once(in: 4) { wants[0].remarks = HolderRemarks(note: nil, newest: random.pick(["g", "h"])) }
     if random.once(in: 4) { wants[0].bindsConnection = true }
     if random.once(in: 4), !history.leases.isEmpty { wants[0].holding = [random.pick(history.leases).id] }
     if !keyedSeveral.isEmpty, random.once(in: 3) {

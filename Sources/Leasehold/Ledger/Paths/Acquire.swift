@@ -15,7 +15,7 @@ extension Ledger {
       let lock = try findOrMakeLock(request, at: moment)
       let share = lock.share(of: request)
       var patience = TimeSpan.zero
-      if lock.queue.isEmpty || mayPass(share, on: lock),
+      if lock.queue.isEmpty || request.remarks?.newest == nil && mayPass(share, on: lock),
         let lease = try take(lock, share, request, &patience, at: moment)
       {
         return .granted(snapshot(lease))
@@ -128,6 +128,7 @@ extension Ledger {
     observers.queued(lead, at: moment.monotonic.nanoseconds)
     leaseTable.noteRetry(lead.request, lead.id)
     try refuseDeadlock(lead, at: moment)
+    if let group = lead.request.remarks?.newest { overtake(lead, in: group, at: moment) }
     if let group = lead.group {
       _ = serve(group, at: moment)
     } else if let lock = lead.lock, lock.slots != nil {

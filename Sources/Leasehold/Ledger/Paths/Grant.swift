@@ -124,7 +124,7 @@ extension Ledger {
     register(lease, on: lock)
     bind(lease, to: request.caller.connection, and: request.process)
     observers.granted(lease)
-    if let note = request.note { self.note(lease, note) }
+    if let remarks = request.remarks { begin(lease, remarks) }
   }
 
   /// Lets a lease stand on its lock.

@@ -12,11 +12,17 @@ extension Ledger {
     return snapshot(lease)
   }
 
+  /// Notes what a holder said of itself when it asked.
   @inline(never)
+  func begin(_ lease: Lease, _ remarks: HolderRemarks) {
+    lease.remarks = remarks.noting(nil)
+    note(lease, remarks.note)
+  }
+
   func note(_ lease: Lease, _ text: String?) {
     let text = text?.isEmpty == true ? nil : text
     guard !(lease.remarks?.note).isExactly(text) else { return }
-    lease.remarks = text.map { HolderRemarks(note: $0) }
+    lease.remarks = (lease.remarks ?? HolderRemarks(note: nil)).noting(text)
     observers.noted(lease)
   }
 }

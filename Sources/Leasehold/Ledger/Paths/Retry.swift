@@ -114,7 +114,8 @@ extension Ledger {
     guard let lock = waiter.lock else { return }
     let wasFirst = lock.queue.first === waiter
     leave(waiter)
-    observers.left(waiter, "canceled", telling: error, at: moment.monotonic.nanoseconds)
+    let why = error?.code ?? .canceled
+    observers.left(waiter, why.rawValue, telling: error, at: moment.monotonic.nanoseconds)
     observers.counters.canceled += 1
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
