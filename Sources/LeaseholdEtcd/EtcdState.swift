@@ -107,7 +107,7 @@ struct EtcdState: Sendable {
   var versions: [String] = []
   var watchRestarts: UInt64 = 0
   /// Idempotency-Keys that were taken back here.
-  var canceled = CanceledKeys()
+  var canceled = RecentKeys<CallersKey>()
   /// The last write of ours that the watch has still to tell of, and since when: nanoseconds of CLOCK_MONOTONIC.
   var untold: (revision: Int64, since: Int64)?
   /// The chores that the clock has begun.

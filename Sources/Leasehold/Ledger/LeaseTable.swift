@@ -19,7 +19,8 @@ struct LeaseTable: ~Copyable {
   private var byProcess: [ObjectIdentifier: [Int64: Lease]] = [:]
   private var retries: [IdempotencyScope: Retry] = [:]
   private var ends: TombstoneRing
-  private var canceled = CanceledKeys()
+  private var canceled = RecentKeys<CallersKey>()
+  private var superseded = RecentKeys<IdempotencyScope>()
 
   /// The thing that an Idempotency-Key stands for.
   enum Retry {
@@ -33,9 +34,9 @@ struct LeaseTable: ~Copyable {
   }
 
   mutating func clear() {
-    let canceled = canceled
+    let (canceled, superseded) = (canceled, superseded)
     self = LeaseTable(makeID: makeID, ends: ends.capacity)
-    self.canceled = canceled
+    (self.canceled, self.superseded) = (canceled, superseded)
   }
 
   // MARK: Standing on a lock
@@ -174,6 +175,14 @@ struct LeaseTable: ~Copyable {
 
   /// Returns true when an Idempotency-Key was taken back.
   func isCanceled(_ key: CallersKey) -> Bool { canceled.contains(key) }
+
+  /// Lets a retry of a request hear that a newer one ended it.
+  mutating func supersede(_ request: AcquireRequest) {
+    if let scope = IdempotencyScope(request) { superseded.insert(scope) }
+  }
+
+  /// Returns true when a newer request ended that of an Idempotency-Key.
+  func isSuperseded(_ scope: IdempotencyScope) -> Bool { superseded.contains(scope) }
 
   /// Lets a waiter's Idempotency-Key lead to its place.
   mutating func noteRetry(_ request: AcquireRequest, _ waiter: WaiterID) {

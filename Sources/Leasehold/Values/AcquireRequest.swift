@@ -108,6 +108,7 @@ extension AcquireRequest {
       if process.process.stamp.isCgroup { hash.mix(process.process.stamp.started) }
     }
     hash.mix(owner ?? "")
+    if let newest = remarks?.newest { hash.mix(newest) }
     native?.mix { hash.mix($0) }
     if let slots = want.slots { for name in slots.all + [","] + slots.wanted { hash.mix(name) } }
     return hash.fingerprint(of: caller)

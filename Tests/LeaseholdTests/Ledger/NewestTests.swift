@@ -92,7 +92,37 @@ import Testing
     let again = scene.acquire("again") {
       ($0.remarks, $0.idempotencyKey, $0.wait) = (HolderRemarks(note: nil, newest: "web"), "k", .seconds(5))
     }
-    #expect(again == .canceled && scene.waits("new"))
+    #expect(again == .superseded && scene.waits("new"))
+    let elsewhere = scene.acquire("elsewhere", "b") { $0.idempotencyKey = "k" }
+    #expect(elsewhere == nil, "the key was of lock 'a'")
+  }
+
+  @Test func aQueueThatIsFullOfOlderOnesHasRoomForTheNewest() {
+    scene.acquire("ann")
+    for who in ["old", "new"] {
+      scene.queue(who) { ($0.remarks, $0.maxWaiters) = (HolderRemarks(note: nil, newest: "web"), 1) }
+    }
+    #expect(code("old") == .superseded && scene.waits("new"))
+  }
+
+  @Test func aRequestThatIsAboutToBeEndedClosesNoCircle() throws {
+    scene.acquire("ann")
+    scene.acquire("me", "b")
+    scene.acquire("old", several: ["a", "b"]) {
+      ($0[0].remarks, $0[0].wait) = (HolderRemarks(note: nil, newest: "web"), .seconds(5))
+    }
+    let mine = try #require(scene.leases["me"]?.id)
+    scene.queue("new") { ($0.remarks, $0.holding) = (HolderRemarks(note: nil, newest: "web"), [mine]) }
+    #expect(code("old") == .superseded && scene.waits("new"))
+  }
+
+  @Test func aRetryMayNotChangeItsGroup() {
+    scene.acquire("ann")
+    scene.queue("one") { ($0.remarks, $0.idempotencyKey) = (HolderRemarks(note: nil, newest: "web"), "k") }
+    let other = scene.acquire("two") {
+      ($0.remarks, $0.idempotencyKey, $0.wait) = (HolderRemarks(note: nil, newest: "api"), "k", .seconds(5))
+    }
+    #expect(other == .idempotencyMismatch && scene.waits("one"))
   }
 
   @Test func aRetryOfTheNewestKeepsItsPlace() {

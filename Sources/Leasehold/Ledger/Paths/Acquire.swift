@@ -87,15 +87,16 @@ extension Ledger {
     _ request: AcquireRequest, share: Share, on lock: Lock, for patience: TimeSpan, client: any LeaseClient,
     at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
+    let older = older(than: request, on: [lock])
     if let most = request.maxWaiters {
-      guard lock.queue.count + lockTable.nativeWaiters(of: lock) < most else {
+      guard lock.queue.count - older.count + lockTable.nativeWaiters(of: lock) < most else {
         throw queueFull(lock, "max_waiters", most, at: moment.monotonic)
       }
     }
-    guard lock.queue.count < limits.waitersPerLock else {
+    guard lock.queue.count - older.count < limits.waitersPerLock else {
       throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
     }
-    try checkRoomToWait(request.caller)
+    try checkRoomToWait(request.caller, without: older)
     let waiter = Waiter(
       id: queues.nextID(), request: request, share: share, lock: lock, client: client, now: moment.monotonic)
     waiter.due = (moment.monotonic + patience).nanoseconds
@@ -111,8 +112,11 @@ extension Ledger {
   }
 
   /// Refuses a waiter that would be one too many, for the service or for its caller.
-  func checkRoomToWait(_ caller: Caller) throws(LeaseholdError) {
-    guard queues.count < limits.waiters else { throw .tooManyWaiters(limits.waiters) }
+  ///
+  /// - Parameter older: Those that it will end.
+  func checkRoomToWait(_ caller: Caller, without older: [Waiter] = []) throws(LeaseholdError) {
+    guard queues.count - older.count < limits.waiters else { throw .tooManyWaiters(limits.waiters) }
+    if older.contains(where: { $0.caller.account === caller.account }) { return }
     try caller.account?.check(.waiters)
   }
 

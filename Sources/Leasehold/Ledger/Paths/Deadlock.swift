@@ -72,10 +72,12 @@ extension Ledger {
 
   private func circle(closedBy waiter: Waiter) -> [DeadlockStep]? {
     guard waiter.holding.contains(where: isWanted) else { return nil }
+    // What this one ends when it waits is in nobody's way.
+    let older = older(than: waiter.request, on: waiter.seats.compactMap(\.lock)).filter { $0 !== waiter }
     var reached: [WaiterID: Waiter] = [waiter.id: waiter]
     var open = [waiter]
     while let next = open.popLast() {
-      for blocker in blockers(of: next) where reached[blocker.waiter.id] == nil {
+      for blocker in blockers(of: next, without: older) where reached[blocker.waiter.id] == nil {
         guard reached.count < Self.deadlockSearch else { return nil }
         reached[blocker.waiter.id] = blocker.waiter
         open.append(blocker.waiter)
@@ -85,12 +87,12 @@ extension Ledger {
     var changed = true
     while changed {
       changed = false
-      for candidate in stuck.values where canGo(candidate, beside: stuck) {
+      for candidate in stuck.values where canGo(candidate, beside: stuck, without: older) {
         stuck[candidate.id] = nil
         changed = true
       }
     }
-    return stuck[waiter.id] == nil ? nil : way(from: waiter, among: stuck)
+    return stuck[waiter.id] == nil ? nil : way(from: waiter, among: stuck, without: older)
   }
 
   /// Returns true when a lock that a lease stands on has waiters.
@@ -107,18 +109,26 @@ extension Ledger {
   }
 
   /// The waiters that are in another one's way.
-  private func blockers(of waiter: Waiter) -> [Blocker] {
+  private func blockers(of waiter: Waiter, without older: [Waiter]) -> [Blocker] {
     var blockers: [Blocker] = []
     for seat in waiter.seats {
       guard let lock = seat.lock else { continue }
-      if let before = seat.previous { blockers.append(Blocker(waiter: before.lead, seat: seat, lease: nil)) }
+      if let before = place(before: seat, without: older) {
+        blockers.append(Blocker(waiter: before.lead, seat: seat, lease: nil))
+      }
       for lease in lock.holders where isInTheWay(lease, of: seat, on: lock) {
-        for keeper in queues.keepers(of: lease) {
+        for keeper in queues.keepers(of: lease) where !older.contains(where: { $0 === keeper }) {
           blockers.append(Blocker(waiter: keeper, seat: seat, lease: lease))
         }
       }
     }
     return blockers
+  }
+
+  private func place(before seat: Waiter, without older: [Waiter]) -> Waiter? {
+    var before = seat.previous
+    while let place = before, older.contains(where: { $0 === place.lead }) { before = place.previous }
+    return before
   }
 
   /// Returns true when a lease and what a waiter wants exclude each other, as far as that is decided by pairs.
@@ -128,10 +138,10 @@ extension Ledger {
   }
 
   /// Returns true when a waiter could go on if all but the stuck waiters let go.
-  private func canGo(_ waiter: Waiter, beside stuck: [WaiterID: Waiter]) -> Bool {
+  private func canGo(_ waiter: Waiter, beside stuck: [WaiterID: Waiter], without older: [Waiter]) -> Bool {
     waiter.seats.allSatisfy { seat in
       guard let lock = seat.lock else { return true }
-      if let before = seat.previous, stuck[before.lead.id] != nil { return false }
+      if let before = place(before: seat, without: older), stuck[before.lead.id] != nil { return false }
       let kept = lock.holders.filter { lease in
         isInTheWay(lease, of: seat, on: lock) && queues.keepers(of: lease).contains { stuck[$0.id] != nil }
       }
@@ -143,14 +153,17 @@ extension Ledger {
   }
 
   /// A way from a waiter back to itself, each step in the way of the one before.
-  private func way(from waiter: Waiter, among stuck: [WaiterID: Waiter]) -> [DeadlockStep]? {
+  private func way(
+    from waiter: Waiter, among stuck: [WaiterID: Waiter], without older: [Waiter]
+  ) -> [DeadlockStep]? {
     var found: [WaiterID: (from: Waiter, by: Blocker)] = [:]
     var open = [waiter]
     var index = 0
     while index < open.count {
       let next = open[index]
       index += 1
-      for blocker in blockers(of: next) where stuck[blocker.waiter.id] != nil && found[blocker.waiter.id] == nil {
+      for blocker in blockers(of: next, without: older)
+      where stuck[blocker.waiter.id] != nil && found[blocker.waiter.id] == nil {
         found[blocker.waiter.id] = (next, blocker)
         if blocker.waiter === waiter { return steps(backTo: waiter, found) }
         open.append(blocker.waiter)

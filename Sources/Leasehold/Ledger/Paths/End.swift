@@ -107,6 +107,8 @@ extension Ledger {
     guard let lease = leaseTable[id], lease.isHeld else { return false }
     lease.client = client
     observers.tellDeadline(of: lease)
+    // Asked before it could be told.
+    if lease.remarks?.isAskedToYield == true { observers.tell(.yield(client)) }
     return true
   }
 

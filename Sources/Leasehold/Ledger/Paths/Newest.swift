@@ -8,19 +8,34 @@ extension Ledger {
   /// Lets a request that began to wait be the only one of its group that does.
   @inline(never)
   func overtake(_ newest: Waiter, in group: String, at moment: Moment) {
-    var older: [Waiter] = []
-    for lock in newest.seats.compactMap(\.lock) {
-      for holder in lock.holders { askToYield(holder.whole, group, at: moment) }
+    let locks = newest.seats.compactMap(\.lock)
+    for lock in locks { for holder in lock.holders { askToYield(holder.whole, group, at: moment) } }
+    for waiter in waiters(of: group, on: locks) where waiter !== newest && queues.has(waiter) {
+      // A retry that comes late is not newer than what ended it.
+      leaseTable.supersede(waiter.request)
+      letGo(waiter, telling: Self.overtaken(waiter.request), at: moment)
+    }
+  }
+
+  /// The waiters that a request ends when it begins to wait for locks; none without a group.
+  func older(than request: AcquireRequest, on locks: [Lock]) -> [Waiter] {
+    guard let group = request.remarks?.newest else { return [] }
+    return waiters(of: group, on: locks)
+  }
+
+  @inline(never)
+  private func waiters(of group: String, on locks: [Lock]) -> [Waiter] {
+    var found: [Waiter] = []
+    for lock in locks {
       lock.queue.forEach { waiter in
-        if waiter.lead !== newest, (waiter.lead.request.remarks?.newest).isExactly(group) { older.append(waiter.lead) }
+        let lead = waiter.lead
+        if (lead.request.remarks?.newest).isExactly(group), !found.contains(where: { $0 === lead }) {
+          found.append(lead)
+        }
         return true
       }
     }
-    for waiter in older where queues.has(waiter) {
-      // A retry that comes late is not newer than what ended it.
-      if let key = waiter.request.idempotencyKey { leaseTable.cancel(CallersKey(key, of: waiter.caller)) }
-      letGo(waiter, telling: Self.overtaken(waiter.request.key, group), at: moment)
-    }
+    return found
   }
 
   private func askToYield(_ lease: Lease, _ group: String, at moment: Moment) {
@@ -31,10 +46,12 @@ extension Ledger {
     observers.askedToYield(lease, group, at: moment.monotonic.nanoseconds)
   }
 
-  private static func overtaken(_ key: LockKey, _ group: String) -> LeaseholdError {
-    LeaseholdError(
+  /// The error of a request that a newer one of its group ended.
+  static func overtaken(_ request: AcquireRequest) -> LeaseholdError {
+    let group = request.remarks?.newest ?? ""
+    return LeaseholdError(
       .superseded,
-      "A newer request of the group '\(group)' waits for lock '\(key)', and this one asked to end then (newest).",
-      facts: [("key", .text(key.text)), ("newest", .text(group))])
+      "A newer request of the group '\(group)' came for lock '\(request.key)', and this one asked to end then.",
+      facts: [("key", .text(request.key.text)), ("newest", .text(group))])
   }
 }

@@ -9,6 +9,7 @@ extension Ledger {
   ) -> AcquireOutcome? {
     guard let scope = IdempotencyScope(request) else { return nil }
     if leaseTable.isCanceled(scope.key) { return refuse(.canceled()) }
+    if leaseTable.isSuperseded(scope) { return refuse(Self.overtaken(request)) }
     guard let retry = leaseTable.retry(scope) else { return nil }
     switch retry {
     case .lease(let lease):

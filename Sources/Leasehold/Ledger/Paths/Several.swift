@@ -117,10 +117,12 @@ extension Ledger {
     _ wanted: [Wanted], _ wants: [AcquireRequest], _ fingerprint: UInt64, for patience: TimeSpan,
     client: any LeaseClient, at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
-    for one in wanted where one.lock.queue.count >= limits.waitersPerLock {
-      throw queueFull(one.lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
+    for one in wanted {
+      guard one.lock.queue.count - older(than: wants[0], on: [one.lock]).count < limits.waitersPerLock else {
+        throw queueFull(one.lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
+      }
     }
-    try checkRoomToWait(wants[0].caller)
+    try checkRoomToWait(wants[0].caller, without: older(than: wants[0], on: wanted.map(\.lock)))
     var seats: [Waiter] = []
     for one in wanted {
       var request = wants[one.wants[0]]

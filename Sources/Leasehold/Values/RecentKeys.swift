@@ -1,24 +1,24 @@
-/// Idempotency-Keys that were taken back, as many as are remembered: the latest.
+/// Keys of requests that count no more, as many as are remembered: the latest.
 ///
 /// A restart forgets them. A request that was on its way to the daemon before does not reach the next one.
-public struct CanceledKeys: Sendable {
+public struct RecentKeys<Key: Hashable & Sendable>: Sendable {
   /// The number of keys that are remembered.
-  public static let most = 4096
+  public static var most: Int { 4096 }
 
-  private var keys: Set<CallersKey> = []
-  private var order: [CallersKey] = []
+  private var keys: Set<Key> = []
+  private var order: [Key] = []
   /// The place of the oldest.
   private var oldest = 0
 
   /// Remembers no key.
   public init() {}
 
-  /// Returns true when a key was taken back.
+  /// Returns true when a key is remembered.
   @inline(__always)
-  public func contains(_ key: CallersKey) -> Bool { !keys.isEmpty && keys.contains(key) }
+  public func contains(_ key: Key) -> Bool { !keys.isEmpty && keys.contains(key) }
 
   /// Remembers a key, and forgets the oldest for it.
-  public mutating func insert(_ key: CallersKey) {
+  public mutating func insert(_ key: Key) {
     guard keys.insert(key).inserted else { return }
     if order.count < Self.most { return order.append(key) }
     keys.remove(order[oldest])
