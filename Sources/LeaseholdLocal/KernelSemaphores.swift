@@ -204,7 +204,7 @@ extension SemaphoreSet {
   /// Does an operation that changes nothing: programs wait for the first one (`sem_otime`) before they use a set that
   /// another is making.
   func markAsFinished() throws(Errno) {
-    let isAtMost = try value(of: 0) == LeaseCounter.valueMaximum
+    let isAtMost = try value(of: 0) == LeaseCounter.valueMax
     try operate(
       isAtMost ? [.subtract(1, from: 0), .add(1, to: 0)] : [.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
   }

@@ -16,11 +16,11 @@ extension LocalLockService {
       var inventory = SemaphoreInventory()
       inventory.sets = entries.dropFirst(cursor).prefix(limit).map { describe($0.set, $0.status) }
       inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil
-      inventory.maximumSets = limits.sets
-      inventory.maximumSemaphores = limits.semaphores
-      inventory.maximumPerSet = limits.semaphoresPerSet
-      inventory.maximumOperations = limits.operationsPerCall
-      inventory.maximumValue = limits.maximumValue
+      inventory.setsMax = limits.sets
+      inventory.semaphoresMax = limits.semaphores
+      inventory.perSetMax = limits.semaphoresPerSet
+      inventory.operationsMax = limits.operationsPerCall
+      inventory.valueMax = limits.valueMax
       inventory.usedSets = usage.sets
       inventory.usedSemaphores = usage.semaphores
       return inventory

@@ -62,7 +62,7 @@ extension LocalLockService {
           ("limit", .text("SEMOPM")),
         ])
     case .outOfRange:
-      let most = (try? SemaphoreLimits.current().maximumValue) ?? 32_767
+      let most = (try? SemaphoreLimits.current().valueMax) ?? 32_767
       return LeaseholdError(
         .kernelLimit, "A semaphore's value would pass \(most) (SEMVMX), so nothing was done; add less.",
         facts: facts + [("limit", .text("SEMVMX")), ("value", .number(Int64(most)))])

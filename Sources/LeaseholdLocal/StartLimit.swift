@@ -43,9 +43,9 @@ extension StartLimit {
     }
     let wanted = UInt(clamping: bytes)
     if errno == .invalidArgument {
-      guard wanted > limits.maximumByteCount else { return nil }
+      guard wanted > limits.byteCountMax else { return nil }
       self.init(
-        name: "SHMMAX", value: limits.maximumByteCount, used: nil, needed: wanted,
+        name: "SHMMAX", value: limits.byteCountMax, used: nil, needed: wanted,
         remedy: "sysctl -w kernel.shmmax=\(wanted), or serve with fewer --max-leases")
       return
     }

@@ -8,12 +8,12 @@ public struct PHPUnserializer {
     public let what: String
     /// From 0.
     public let offset: Int
-    /// True when only ``PHPUnserializer/maximumDepth`` is passed: PHP itself may read it.
+    /// True when only ``PHPUnserializer/depthMax`` is passed: PHP itself may read it.
     public var isTooDeep = false
   }
 
   /// The depth to which arrays and objects may nest.
-  public static let maximumDepth = 512
+  public static let depthMax = 512
 
   private let bytes: UnsafeBufferPointer<UInt8>
   private var offset = 0
@@ -56,8 +56,8 @@ public struct PHPUnserializer {
   }
 
   private mutating func value(depth: Int) throws(Flaw) -> PHPValue {
-    guard depth < Self.maximumDepth else {
-      throw Flaw(what: "more than \(Self.maximumDepth) levels", offset: offset, isTooDeep: true)
+    guard depth < Self.depthMax else {
+      throw Flaw(what: "more than \(Self.depthMax) levels", offset: offset, isTooDeep: true)
     }
     let start = offset
     guard rest >= 2 else { throw flaw("a value was expected") }

@@ -84,8 +84,8 @@ private struct JSONMapping {
   var outOfRange: JSONMappingError?
 
   mutating func value(depth: Int) throws(JSONScanner.Flaw) -> PHPValue {
-    guard depth < PHPUnserializer.maximumDepth else {
-      throw scanner.flaw("more than \(PHPUnserializer.maximumDepth) levels")
+    guard depth < PHPUnserializer.depthMax else {
+      throw scanner.flaw("more than \(PHPUnserializer.depthMax) levels")
     }
     scanner.skipSpace()
     let start = scanner.offset

@@ -31,9 +31,9 @@ public struct SemaphoreLimits: Hashable, Sendable {
   /// All sets (SEMMNI).
   public let sets: Int
   /// The largest value of a semaphore (SEMVMX).
-  public let maximumValue: Int
+  public let valueMax: Int
   /// The largest undo of a semaphore that a process can have (SEMAEM).
-  public let maximumUndo: Int
+  public let undoMax: Int
 
   /// Asks the kernel.
   ///
@@ -44,7 +44,7 @@ public struct SemaphoreLimits: Hashable, Sendable {
     let (info, _) = try seminfo.read(CInt(csysv_ipc_info))
     return SemaphoreLimits(
       semaphoresPerSet: Int(info.semmsl), semaphores: Int(info.semmns), operationsPerCall: Int(info.semopm),
-      sets: Int(info.semmni), maximumValue: Int(info.semvmx), maximumUndo: Int(info.semaem))
+      sets: Int(info.semmni), valueMax: Int(info.semvmx), undoMax: Int(info.semaem))
   }
 }
 
@@ -53,7 +53,7 @@ public struct SemaphoreLimits: Hashable, Sendable {
 /// The corresponding C type is `struct shminfo`.
 public struct SharedMemoryLimits: Hashable, Sendable {
   /// The largest segment (SHMMAX).
-  public let maximumByteCount: UInt
+  public let byteCountMax: UInt
   /// The smallest segment (SHMMIN).
   public let minimumByteCount: UInt
   /// All segments (SHMMNI).
@@ -70,7 +70,7 @@ public struct SharedMemoryLimits: Hashable, Sendable {
     var info = shminfo()
     try throwingErrno(system_shmctl(0, CInt(csysv_ipc_info), &info))
     return SharedMemoryLimits(
-      maximumByteCount: info.shmmax, minimumByteCount: info.shmmin, segments: Int(info.shmmni), pages: info.shmall)
+      byteCountMax: info.shmmax, minimumByteCount: info.shmmin, segments: Int(info.shmmni), pages: info.shmall)
   }
 }
 

@@ -14,7 +14,7 @@ extension SemaphoreSet {
 
   /// Sets the value of one semaphore, wakes the sleepers that it satisfies, and forgets all its undos in all processes.
   ///
-  /// - Throws: `Errno.outOfRange` above ``SemaphoreLimits/maximumValue``; otherwise as ``value(of:)``.
+  /// - Throws: `Errno.outOfRange` above ``SemaphoreLimits/valueMax``; otherwise as ``value(of:)``.
   ///
   /// The corresponding C function is `semctl`, with `SETVAL`.
   public func setValue(_ value: UInt16, of semaphore: Int) throws(Errno) {
@@ -43,7 +43,7 @@ extension SemaphoreSet {
   ///
   /// Asks for the count first: two calls, which need read and write permission.
   /// - Throws: `Errno.invalidArgument` when the number of values is not that of the semaphores,
-  ///   `Errno.outOfRange` when one is above ``SemaphoreLimits/maximumValue``; then nothing has changed.
+  ///   `Errno.outOfRange` when one is above ``SemaphoreLimits/valueMax``; then nothing has changed.
   ///
   /// The corresponding C function is `semctl`, with `SETALL`.
   public func setValues(_ values: [UInt16]) throws(Errno) {

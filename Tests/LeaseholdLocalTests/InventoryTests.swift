@@ -55,10 +55,10 @@ import Testing
     let inventory = try scene.start().semaphoreSets(from: 1_000_000, limit: 10)
     let limits = try SemaphoreLimits.current()
     #expect(inventory.sets.isEmpty && inventory.nextCursor == nil)
-    #expect((inventory.maximumSets, inventory.maximumSemaphores) == (limits.sets, limits.semaphores))
-    #expect(inventory.maximumPerSet == limits.semaphoresPerSet)
-    #expect(inventory.maximumOperations == limits.operationsPerCall)
-    #expect(inventory.maximumValue == 32_767)
+    #expect((inventory.setsMax, inventory.semaphoresMax) == (limits.sets, limits.semaphores))
+    #expect(inventory.perSetMax == limits.semaphoresPerSet)
+    #expect(inventory.operationsMax == limits.operationsPerCall)
+    #expect(inventory.valueMax == 32_767)
     #expect(inventory.usedSets >= 1 && inventory.usedSemaphores >= 3)
   }
 

@@ -96,9 +96,9 @@ struct KernelLimitsTests {
     let semaphores = limits.semaphores
     let told = [semaphores.semaphoresPerSet, semaphores.semaphores, semaphores.operationsPerCall, semaphores.sets]
     #expect(told.map { UInt($0) } == numbers(in: "/proc/sys/kernel/sem"))
-    #expect(semaphores.maximumValue == 32767)
-    #expect(semaphores.maximumUndo == 32767)
-    #expect([limits.sharedMemory.maximumByteCount] == numbers(in: "/proc/sys/kernel/shmmax"))
+    #expect(semaphores.valueMax == 32767)
+    #expect(semaphores.undoMax == 32767)
+    #expect([limits.sharedMemory.byteCountMax] == numbers(in: "/proc/sys/kernel/shmmax"))
     #expect([limits.sharedMemory.pages] == numbers(in: "/proc/sys/kernel/shmall"))
     #expect([UInt(limits.sharedMemory.segments)] == numbers(in: "/proc/sys/kernel/shmmni"))
     #expect(limits.sharedMemory.minimumByteCount == 1)

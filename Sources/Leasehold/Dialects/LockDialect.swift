@@ -81,7 +81,7 @@ public struct LeaseCounter: Hashable, Sendable {
   /// The units that native programs add beside ``sharedWeight``: 1 each, in any number that fits.
   public static let sharedWeight = 1024
   /// The largest value of a semaphore: SEMVMX, semctl(2).
-  public static let valueMaximum = 32_767
+  public static let valueMax = 32_767
   /// The room that leases leave to native programs, which a full count would stop for good; beside more natives no
   /// lease is granted.
   ///
@@ -109,7 +109,7 @@ public struct LeaseCounter: Hashable, Sendable {
 
   /// Returns true when leases may have so many units more while the value is `value`.
   public func hasRoom(for units: Int, beside value: Int) -> Bool {
-    value + units * weight <= Self.valueMaximum - (isShared ? Self.roomForNatives : 0)
+    value + units * weight <= Self.valueMax - (isShared ? Self.roomForNatives : 0)
   }
 }
 

@@ -15,7 +15,7 @@ public struct PHPDialect: LockDialect {
   /// The weight in USAGE of a unit on a lease.
   public static let weight = LeaseCounter.sharedWeight
   /// Units that can be out on leases at once, beside no handle at all: more would not fit USAGE.
-  public static let unitsMax = (LeaseCounter.valueMaximum - LeaseCounter.roomForNatives) / weight
+  public static let unitsMax = (LeaseCounter.valueMax - LeaseCounter.roomForNatives) / weight
 
   private static let sem = 0
   private static let usage = 1

@@ -92,11 +92,11 @@ extension Ledger {
       .nativeCountFull,
       "Semaphore \(counter.semaphore) of set \(lock.set.set), which counts who uses '\(lock.key)', is full: "
         + "\(natives) \(whose) and \(units) units on leases, which count \(counter.weight) each, of "
-        + "\(LeaseCounter.valueMaximum) (SEMVMX), \(LeaseCounter.roomForNatives) of which are kept for native "
+        + "\(LeaseCounter.valueMax) (SEMVMX), \(LeaseCounter.roomForNatives) of which are kept for native "
         + "programs. Ask with wait=10s to queue, or release some.",
       facts: [
         ("key", .text(lock.key.text)), ("errno", .text("ERANGE")), ("limit", .text("SEMVMX")),
-        ("value", .number(Int64(LeaseCounter.valueMaximum))), ("native_count", .number(Int64(natives))),
+        ("value", .number(Int64(LeaseCounter.valueMax))), ("native_count", .number(Int64(natives))),
         ("units_out", .number(Int64(units))),
       ], retryAfter: .seconds(1))
   }

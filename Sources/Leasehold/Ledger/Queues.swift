@@ -51,14 +51,14 @@ struct Queues: ~Copyable {
     }
     lead.converting?.upgrade = nil
     lead.converting = nil
-    uncount(lead)
+    removeFromCount(lead)
   }
 
   /// Puts a retry in the places of its request; answers the new one.
   mutating func supersede(
     _ old: Waiter, by request: AcquireRequest, client: any LeaseClient, now: MonotonicInstant
   ) -> Waiter {
-    uncount(old)
+    removeFromCount(old)
     var successors: [Waiter] = []
     for seat in old.seats {
       guard let lock = seat.lock else { continue }
@@ -85,7 +85,7 @@ struct Queues: ~Copyable {
     precondition(deadlines.count == waiters.count, "each request has one deadline")
   }
 
-  private mutating func uncount(_ lead: Waiter) {
+  private mutating func removeFromCount(_ lead: Waiter) {
     precondition(waiters.removeValue(forKey: lead.id) === lead, "a request leaves once")
     deadlines.remove(lead)
     lead.caller.account?.add(-1, .waiters)

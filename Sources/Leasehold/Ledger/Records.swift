@@ -164,13 +164,13 @@ extension LeaseRecord {
     let isAdjusting = words[8] >> 26 & 1 == 1
     let isSuccessor = words[8] >> 29 & 1 == 1
     let isAttached = words[0] >> 61 == Self.attached
-    let lastMaximum = isAdjusting ? Limits.adjustments : LockKey.maximumBytes
+    let lastMax = isAdjusting ? Limits.adjustments : LockKey.bytesMax
     guard let mode = body.bits(8, from: 16, count: 8).within(0...UInt8.max).flatMap(LockMode.init(rawValue:)),
       let units = body.bits(6, from: 32, count: 32).within(1...Limits.slots),
       let count = body.bits(8, count: 16).within(1...Limits.slots),
       let ownerByte = body.bits(10, count: 8).within(0...Limits.ownerBytes + 1),
       let keyLength = body.bits(10, from: 8, count: 8).within(0...Limits.idempotencyKeyBytes),
-      let lastLength = body.bits(10, from: 24, count: 8).within(0...lastMaximum)
+      let lastLength = body.bits(10, from: 24, count: 8).within(0...lastMax)
     else { return nil }
     self.init(
       id: LeaseID(high: words[2], low: words[3]), fence: body.signed(4).clamped(to: 0...Int64.max),
@@ -271,7 +271,7 @@ extension LockRecord {
       let layout = Self.layout(words[2] >> 48 & 0xff, capacity: capacity, count: count, ledger: ledger),
       let place = body.bits(2, from: 32, count: 16).within(layout.places(of: count)),
       layout.hasRoom(for: place, in: count),
-      let keyLength = body.bits(2, from: 56, count: 8).within(1...LockKey.maximumBytes)
+      let keyLength = body.bits(2, from: 56, count: 8).within(1...LockKey.bytesMax)
     else { return nil }
     self.init(
       lastUse: body.signed(0).clamped(to: 0...Limits.instant), set: Int32(truncatingIfNeeded: words[2]),

@@ -7,9 +7,9 @@ public struct Limits: Sendable {
   /// The shortest time to live: 100 ms.
   public var ttlMinimum = TimeSpan.milliseconds(100)
   /// The longest time to live: 24 h.
-  public var ttlMaximum = TimeSpan.seconds(24 * 3600)
+  public var ttlMax = TimeSpan.seconds(24 * 3600)
   /// The longest wait: 1 h.
-  public var waitMaximum = TimeSpan.seconds(3600)
+  public var waitMax = TimeSpan.seconds(3600)
   /// Leases that can be held at once.
   public var leases = 1_000_000
   /// Waiters of the whole service.

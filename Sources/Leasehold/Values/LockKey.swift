@@ -6,13 +6,13 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   /// The name as it was given.
   public let text: String
   /// The longest name, in bytes of UTF-8.
-  public static let maximumBytes = 255
+  public static let bytesMax = 255
 
   /// An error in a name.
   public enum Flaw: Error, Equatable, Sendable {
     /// A body of no bytes.
     case empty
-    /// More than ``LockKey/maximumBytes``; carries the number given.
+    /// More than ``LockKey/bytesMax``; carries the number given.
     case tooLong(Int)
     /// `.` or `..`, which clients and proxies take as steps of a path.
     case dots
@@ -30,7 +30,7 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   @inlinable
   public init<Bytes: Collection>(utf8 bytes: Bytes) throws(Flaw) where Bytes.Element == UInt8 {
     guard !bytes.isEmpty else { throw .empty }
-    guard bytes.count <= Self.maximumBytes else { throw .tooLong(bytes.count) }
+    guard bytes.count <= Self.bytesMax else { throw .tooLong(bytes.count) }
     if bytes.withContiguousStorageIfAvailable({ UnsafeRawBufferPointer($0).isPlainASCII() }) ?? false {
       try self.init(checked: String(decoding: bytes, as: UTF8.self))
       return

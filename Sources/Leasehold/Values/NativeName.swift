@@ -27,7 +27,7 @@ public enum NativeName: Hashable, Sendable {
   public static let prefixes = ["php:", "apache:", "sharelite:", "path:", "sysv:"]
 
   /// Semaphore numbers end here: SEMMSL is at most 32000 (semctl(2)), and a number is 16 bits in semop(2).
-  public static let numberMaximum = 65_535
+  public static let numberMax = 65_535
 
   /// Reads a name; `nil` when it has no native prefix.
   ///
@@ -55,7 +55,7 @@ public enum NativeName: Hashable, Sendable {
     guard let dot = rest.lastIndex(of: ".") else { throw .malformed(form) }
     let digits = rest[rest.index(after: dot)...]
     guard isNumber(digits, digits: 9), let number = Int(digits) else { throw .malformed(form) }
-    guard number <= numberMaximum else { throw .outOfRange("a semaphore number is 0...\(numberMaximum)") }
+    guard number <= numberMax else { throw .outOfRange("a semaphore number is 0...\(numberMax)") }
     let set = rest[..<dot]
     if set.hasPrefix("id:") {
       let digits = set.dropFirst(3)

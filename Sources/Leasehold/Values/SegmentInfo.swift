@@ -19,7 +19,7 @@ public struct SegmentInfo: Sendable {
   /// The number of times that it is attached.
   public var attachCount = 0
   /// True when it was removed and goes with the last that has it attached.
-  public var isGoing = false
+  public var isMarkedForRemoval = false
   /// The process that made it.
   public var creatorPID: Int32 = 0
   /// The process that last attached or detached it; 0 for none.
@@ -127,13 +127,13 @@ public struct SegmentInventory: Sendable {
   /// Where the next page begins.
   public var nextCursor: Int?
   /// SHMMAX: the largest segment, in bytes.
-  public var maximumBytes: UInt = 0
+  public var bytesMax: UInt = 0
   /// SHMMIN: the smallest.
   public var minimumBytes: UInt = 0
   /// SHMMNI: segments.
-  public var maximumSegments = 0
+  public var segmentsMax = 0
   /// SHMALL: all together, in pages.
-  public var maximumPages: UInt = 0
+  public var pagesMax: UInt = 0
   /// Segments in use.
   public var usedSegments = 0
   /// Their size, in pages.

@@ -102,15 +102,15 @@ public struct SemaphoreInventory: Sendable {
   /// Where the next page begins.
   public var nextCursor: Int?
   /// SEMMNI: sets.
-  public var maximumSets = 0
+  public var setsMax = 0
   /// SEMMNS: semaphores of all sets.
-  public var maximumSemaphores = 0
+  public var semaphoresMax = 0
   /// SEMMSL: semaphores of one set.
-  public var maximumPerSet = 0
+  public var perSetMax = 0
   /// SEMOPM: operations of one semop.
-  public var maximumOperations = 0
+  public var operationsMax = 0
   /// SEMVMX: the highest value.
-  public var maximumValue = 32_767
+  public var valueMax = 32_767
   /// Sets in use.
   public var usedSets = 0
   /// Semaphores in use.

@@ -280,7 +280,7 @@ public struct LockSnapshot: Sendable {
   /// The holders and the waiters that an answer lists unless it is asked for more.
   public static let listed = 100
   /// The most holders and waiters that one answer lists.
-  public static let listedMaximum = 20_000
+  public static let listedMax = 20_000
 
   /// Units held by processes that did not come through this service; `nil` where nobody can know.
   public var nativeUnits: Int?

@@ -8,7 +8,7 @@ public struct SecretFileError: Error, CustomStringConvertible, Sendable {
 
 /// Files with secrets in them.
 public enum SecretFile {
-  private static let bytesMaximum = 1 << 20
+  private static let bytesMax = 1 << 20
 
   /// Reads a whole file, of at most 1 MiB.
   ///
@@ -29,8 +29,8 @@ public enum SecretFile {
       throw SecretFileError(description: "'\(path)' is not a file")
     }
     if isSecret { try check(path, descriptor, status) }
-    guard status.st_size <= bytesMaximum else {
-      throw SecretFileError(description: "'\(path)' has more than \(bytesMaximum) bytes")
+    guard status.st_size <= bytesMax else {
+      throw SecretFileError(description: "'\(path)' has more than \(bytesMax) bytes")
     }
     return try contents(descriptor, path)
   }
@@ -67,7 +67,7 @@ public enum SecretFile {
   private static func isTrusted(_ user: uid_t) -> Bool { user == 0 || user == geteuid() }
 
   private static func contents(_ descriptor: Int32, _ path: String) throws(SecretFileError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: bytesMaximum + 1)
+    var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
     var count = 0
     while count < bytes.count {
       let got = bytes.withUnsafeMutableBytes { room in
@@ -78,6 +78,6 @@ public enum SecretFile {
       if got == 0 { return Array(bytes[..<count]) }
       count += got
     }
-    throw SecretFileError(description: "'\(path)' has more than \(bytesMaximum) bytes")
+    throw SecretFileError(description: "'\(path)' has more than \(bytesMax) bytes")
   }
 }

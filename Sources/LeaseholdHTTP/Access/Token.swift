@@ -10,12 +10,12 @@ final class Token: Sendable {
   let account: CallerAccount
 
   init(
-    name: String, role: Role, prefixes: [String]?, ttlMaximum: TimeSpan?, digest: SHA256, account: CallerAccount
+    name: String, role: Role, prefixes: [String]?, ttlMax: TimeSpan?, digest: SHA256, account: CallerAccount
   ) {
     self.name = name
     self.role = role
     confinement =
-      prefixes == nil && ttlMaximum == nil ? nil : Confinement(token: name, prefixes: prefixes, longest: ttlMaximum)
+      prefixes == nil && ttlMax == nil ? nil : Confinement(token: name, prefixes: prefixes, longest: ttlMax)
     self.digest = digest
     self.account = account
   }

@@ -11,7 +11,7 @@ public struct TokenLine: Sendable {
   var role: Role
   var digest: SHA256
   var prefixes: [String]?
-  var ttlMaximum: TimeSpan?
+  var ttlMax: TimeSpan?
 
   /// The longest name of a token.
   static let nameBytes = 64
@@ -52,11 +52,11 @@ public struct TokenLine: Sendable {
         prefixes.append(prefix)
       }
       self.prefixes = prefixes
-    } else if word.hasPrefix("ttl-max="), ttlMaximum == nil {
+    } else if word.hasPrefix("ttl-max="), ttlMax == nil {
       guard let ttl = TimeSpan(text: word.dropFirst(8).utf8), ttl > .zero else {
         throw Flaw(description: "ttl-max= is no length of time like 90s, 5m or 2h")
       }
-      ttlMaximum = ttl
+      ttlMax = ttl
     } else {
       throw Flaw(description: "behind the hash a line has keys= and ttl-max=, each once")
     }

@@ -32,7 +32,7 @@ struct TokenTable: Sendable {
         throw SecretFileError(description: "'\(path)', line \(number): line \(before) has that name already")
       }
       let token = Token(
-        name: read.name, role: read.role, prefixes: read.prefixes, ttlMaximum: read.ttlMaximum, digest: read.digest,
+        name: read.name, role: read.role, prefixes: read.prefixes, ttlMax: read.ttlMax, digest: read.digest,
         account: accounts.account(token: read.name))
       guard tokens[read.digest.prefix]?.contains(where: { $0.digest == read.digest }) != true else {
         throw SecretFileError(description: "'\(path)', line \(number): another line has that hash already")

@@ -6,13 +6,13 @@ import Leasehold
 /// without scripts has everything but the live part and the buttons.
 enum Dashboard {
   /// The most locks in the plain table, and the most leases that it looks for holders in.
-  static let listMaximum = 1000
+  static let listMax = 1000
 
   /// All locks, or those that the query asks for.
   static func locks(_ call: borrowing Call, _ choice: PlainList.Choice) throws(LeaseholdError) -> Disposition {
     try page(call) { (call, html) throws(LeaseholdError) in
       var filter = ListFilter()
-      filter.limit = listMaximum
+      filter.limit = listMax
       let locks = try call.server.engine.locks.locks(filter)
       let leases = try call.server.engine.locks.leases(filter)
       PlainList(locks, leases.entries, now: call.now).write(choice, into: &html)
@@ -42,7 +42,7 @@ enum Dashboard {
     else { throw .invalid(.owner, "", "must be 1 to \(Limits.ownerBytes) bytes of UTF-8, percent-encoded") }
     return try page(call) { (call, html) throws(LeaseholdError) in
       var filter = ListFilter()
-      filter.limit = listMaximum
+      filter.limit = listMax
       filter.owner = owner
       PlainOwner(owner: owner, leases: try call.server.engine.locks.leases(filter), now: call.now).write(into: &html)
     }

@@ -28,8 +28,8 @@ struct PlainList {
 
     fileprivate init?(_ call: borrowing Call, _ parameter: Parameter) throws(LeaseholdError) {
       guard let text = call.arguments[parameter], !text.isEmpty else { return nil }
-      guard text.utf8.count <= LockKey.maximumBytes else {
-        throw .outOfRange(parameter, text, TextLength(minimum: 0, maximum: LockKey.maximumBytes))
+      guard text.utf8.count <= LockKey.bytesMax else {
+        throw .outOfRange(parameter, text, TextLength(minimum: 0, maximum: LockKey.bytesMax))
       }
       self.init(text)
     }

@@ -1,7 +1,7 @@
 import Leasehold
 
 /// The thing that a lease is asked to end with.
-enum LeaseBond {
+enum RequestedBinding {
   /// The connection of the request.
   case connection
   /// A process.
@@ -11,7 +11,7 @@ enum LeaseBond {
 extension Call {
   /// The thing that the lease shall end with: `connection`, `pid:N`, `peer`, `cgroup` or `cgroup:PATH`; `nil` for
   /// nothing.
-  func bond() throws(LeaseholdError) -> LeaseBond? {
+  func bond() throws(LeaseholdError) -> RequestedBinding? {
     guard let text = arguments[.bind] else { return nil }
     let asked: AskedProcess
     switch text {

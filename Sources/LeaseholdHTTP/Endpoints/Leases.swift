@@ -72,7 +72,7 @@ enum Leases {
       throw .notALeaseName(call.target.segment)
     }
     var request = BreakRequest(name, caller: call.caller)
-    request.after = try call.span(.after, .zero, call.server.limits.ttlMaximum) ?? .zero
+    request.after = try call.span(.after, .zero, call.server.limits.ttlMax) ?? .zero
     request.reason = try call.breakReason()
     let outcome = try call.broken(request)
     let left = max(0, (outcome.end - call.now).milliseconds)

@@ -38,13 +38,13 @@ enum Locks {
 
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
-    let listed = try call.number(.limit, 1, LockSnapshot.listedMaximum) ?? LockSnapshot.listed
-    let wait = try call.span(.wait, .zero, call.server.limits.waitMaximum) ?? .zero
+    let listed = try call.number(.limit, 1, LockSnapshot.listedMax) ?? LockSnapshot.listed
+    let wait = try call.span(.wait, .zero, call.server.limits.waitMax) ?? .zero
     let name = LockName(key, try call.nativeRequest(key))
     let tags = try call.tags(.ifNoneMatch, "If-None-Match", isWeak: true)
     if let tags, wait > .zero {
       let place = try call.caller.account?.claim(.waiters)
-      return try LockLook(call.exchange, server: call.server, name, listed: listed, tags: tags, place: place)
+      return try LongPoll(call.exchange, server: call.server, name, listed: listed, tags: tags, place: place)
         .begin(until: call.now + wait)
     }
     let lock = try call.server.engine.locks.lock(name, listed: listed)
@@ -71,7 +71,7 @@ extension ParameterSet {
 
 extension Call {
   /// The request of acquire and hold; the process is still to be found.
-  func acquireRequest(bond: LeaseBond?, defaultTTL: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
+  func acquireRequest(bond: RequestedBinding?, defaultTTL: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
     let key = try key()
     let native = try nativeRequest(key, makes: true)
@@ -92,7 +92,8 @@ extension Call {
 
   /// The request for what is wanted, with what each acquire may say of its lease and its wait.
   func acquireRequest(
-    _ want: Want, others: [Want] = [], _ bond: LeaseBond?, ttl: TimeSpan, cooldown: TimeSpan, maxWaiters: Int? = nil
+    _ want: Want, others: [Want] = [], _ bond: RequestedBinding?, ttl: TimeSpan, cooldown: TimeSpan,
+    maxWaiters: Int? = nil
   ) throws(LeaseholdError) -> AcquireRequest {
     let isBound = if case .connection? = bond { true } else { false }
     let wait = try waitOrPreferred()
@@ -173,7 +174,7 @@ extension Call {
 
   /// `wait`, or what Prefer says.
   func waitOrPreferred() throws(LeaseholdError) -> TimeSpan {
-    if let wait = try span(.wait, .zero, server.limits.waitMaximum) { return wait }
+    if let wait = try span(.wait, .zero, server.limits.waitMax) { return wait }
     return try preferredWait() ?? .zero
   }
 

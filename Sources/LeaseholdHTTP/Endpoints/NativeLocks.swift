@@ -158,7 +158,7 @@ extension Call {
 
   private func concurrency(at path: String, makes: Bool) throws(LeaseholdError) -> NativeRequest {
     let count = try semaphoreCount(1, CounterDialect.perSetMaximum) ?? 1
-    let number = try number(.sem, 0, NativeName.numberMaximum) ?? 0
+    let number = try number(.sem, 0, NativeName.numberMax) ?? 0
     return NativeRequest(
       .path, at: .path(path, project: try project()), semaphore: number, count: count,
       permissions: try permissions() ?? 0o666, values: makes ? try values(count) : [],

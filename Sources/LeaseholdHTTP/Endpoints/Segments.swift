@@ -20,11 +20,11 @@ enum Segments {
 
   private static func limits(_ inventory: SegmentInventory, into json: inout ResponseBuffer) {
     json.append(",\"limits\":{\"shmmax\":" as StaticString)
-    json.append(decimal: UInt64(inventory.maximumBytes))
+    json.append(decimal: UInt64(inventory.bytesMax))
     json.member("shmmin", Int(clamping: inventory.minimumBytes))
-    json.member("shmmni", inventory.maximumSegments)
+    json.member("shmmni", inventory.segmentsMax)
     json.next("shmall")
-    json.append(decimal: UInt64(inventory.maximumPages))
+    json.append(decimal: UInt64(inventory.pagesMax))
     // Linux has no limit of its own for one process.
     json.append(",\"shmseg\":null},\"used\":{\"segments\":" as StaticString)
     json.append(decimal: inventory.usedSegments)
@@ -176,7 +176,7 @@ extension AnswerWriter {
     json.member("mode", octal(segment.mode))
     json.member("size_bytes", segment.byteCount)
     json.member("nattch", segment.attachCount)
-    json.member("dest", segment.isGoing)
+    json.member("dest", segment.isMarkedForRemoval)
     json.member("cpid", Int(segment.creatorPID))
     json.member("lpid", Int(segment.lastPID))
     json.member("atime_seconds", segment.attachedAt.map(Int.init))

@@ -65,17 +65,17 @@ extension AnswerWriter {
   /// Writes what the kernel allows, and what is left of it.
   func limits(_ inventory: SemaphoreInventory, into json: inout ResponseBuffer) {
     json.append(",\"limits\":{\"semmni\":" as StaticString)
-    json.append(decimal: inventory.maximumSets)
-    json.member("semmns", inventory.maximumSemaphores)
-    json.member("semmsl", inventory.maximumPerSet)
-    json.member("semopm", inventory.maximumOperations)
-    json.member("semvmx", inventory.maximumValue)
+    json.append(decimal: inventory.setsMax)
+    json.member("semmns", inventory.semaphoresMax)
+    json.member("semmsl", inventory.perSetMax)
+    json.member("semopm", inventory.operationsMax)
+    json.member("semvmx", inventory.valueMax)
     json.append("},\"used\":{\"sets\":" as StaticString)
     json.append(decimal: inventory.usedSets)
     json.member("semaphores", inventory.usedSemaphores)
     json.append("},\"free\":{\"sets\":" as StaticString)
-    json.append(decimal: max(0, inventory.maximumSets - inventory.usedSets))
-    json.member("semaphores", max(0, inventory.maximumSemaphores - inventory.usedSemaphores))
+    json.append(decimal: max(0, inventory.setsMax - inventory.usedSets))
+    json.member("semaphores", max(0, inventory.semaphoresMax - inventory.usedSemaphores))
     json.append(UInt8(ascii: "}"))
   }
 }

@@ -112,7 +112,7 @@ enum Semaphores {
 
   static func operate(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let steps = try call.semaphoreSteps()
-    var asked = try call.span(.wait, .zero, call.server.limits.waitMaximum)
+    var asked = try call.span(.wait, .zero, call.server.limits.waitMax)
     if asked == nil { asked = try call.preferredWait() }
     let wait = asked ?? .zero
     var request = OperationRequest(address: try call.setAddress(), steps: steps, wait: wait, caller: call.caller)

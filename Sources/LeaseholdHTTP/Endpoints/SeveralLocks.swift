@@ -70,7 +70,7 @@ extension Call {
   }
 
   /// The parameter `want` and what the lease on all locks is to be.
-  func wants(bond: LeaseBond?) throws(LeaseholdError) -> AcquireRequest {
+  func wants(bond: RequestedBinding?) throws(LeaseholdError) -> AcquireRequest {
     let wants = try wantList()
     let (ttl, cooldown) = try times(isBound: bond != nil, default: server.limits.ttlDefault)
     return try acquireRequest(wants[0], others: Array(wants[1...]), bond, ttl: ttl, cooldown: cooldown)

@@ -67,7 +67,7 @@ enum Terraform {
   /// The lock of a state; `nil` where no request made it yet.
   private static func state(_ key: LockKey, _ call: borrowing Call) throws(LeaseholdError) -> LockSnapshot? {
     do {
-      return try call.server.engine.locks.lock(LockName(key), listed: LockSnapshot.listedMaximum)
+      return try call.server.engine.locks.lock(LockName(key), listed: LockSnapshot.listedMax)
     } catch {
       guard error.code == .noSuchLock else { throw error }
       return nil

@@ -123,11 +123,11 @@ struct Metrics {
       let inventory = try? server.engine.semaphores?.semaphoreSets(from: 0, limit: 0)
     else { return }
     single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(inventory.usedSets), &text)
-    single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.maximumSets), &text)
+    single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.setsMax), &text)
     single(
       "leasehold_kernel_semaphores", "gauge", "Semaphores in this IPC namespace.", UInt64(inventory.usedSemaphores),
       &text)
-    single("leasehold_kernel_semaphores_max", "gauge", "SEMMNS.", UInt64(inventory.maximumSemaphores), &text)
+    single("leasehold_kernel_semaphores_max", "gauge", "SEMMNS.", UInt64(inventory.semaphoresMax), &text)
   }
 
   private func http(_ text: inout ResponseBuffer) {

@@ -47,7 +47,7 @@ extension Call {
   func timeToLive(isBound: Bool) throws(LeaseholdError) -> TimeSpan? { try timeToLive(isBound: isBound, room: longest) }
 
   /// The longest time for which a lease may block its lock.
-  private var longest: TimeSpan { min(confinement?.longest ?? server.limits.ttlMaximum, server.limits.ttlMaximum) }
+  private var longest: TimeSpan { min(confinement?.longest ?? server.limits.ttlMax, server.limits.ttlMax) }
 
   private func timeToLive(isBound: Bool, room: TimeSpan) throws(LeaseholdError) -> TimeSpan? {
     guard let value = try span(.ttl) else { return nil }
@@ -67,9 +67,9 @@ extension Call {
 
   /// Time to live and cooldown of a new lease: a token's maximum is for both together, bound or not.
   func times(isBound: Bool, default ttl: TimeSpan) throws(LeaseholdError) -> (ttl: TimeSpan, cooldown: TimeSpan) {
-    let cooldown = try span(.cooldown, .zero, server.limits.ttlMaximum) ?? .zero
+    let cooldown = try span(.cooldown, .zero, server.limits.ttlMax) ?? .zero
     guard confinement?.longest != nil else {
-      return (try timeToLive(isBound: isBound) ?? min(ttl, server.limits.ttlMaximum), cooldown)
+      return (try timeToLive(isBound: isBound) ?? min(ttl, server.limits.ttlMax), cooldown)
     }
     let (room, least) = (longest - cooldown, min(longest, server.limits.ttlMinimum))
     guard room >= least else {
@@ -166,7 +166,7 @@ extension Call {
   /// The prefix of the names in a listing.
   private func keyPrefix() throws(LeaseholdError) -> String? {
     guard let text = arguments[.key] else { return nil }
-    guard (1...LockKey.maximumBytes).contains(text.utf8.count), !text.hasControlCharacters else {
+    guard (1...LockKey.bytesMax).contains(text.utf8.count), !text.hasControlCharacters else {
       throw LeaseholdError(
         .badKey, "'key' must be the beginning of a name: 1...255 bytes of UTF-8 without control characters.",
         facts: [("parameter", .text("key")), ("value", .text(String(text.prefix(64))))])
@@ -193,8 +193,8 @@ extension Call {
       guard trimmed.starts(with: "wait=".utf8) else { continue }
       let value = trimmed.dropFirst(5)
       guard let span = TimeSpan(text: Array(value)) else { return nil }
-      guard span <= server.limits.waitMaximum else {
-        throw .outOfRange(.wait, String(decoding: value, as: UTF8.self), .zero, server.limits.waitMaximum)
+      guard span <= server.limits.waitMax else {
+        throw .outOfRange(.wait, String(decoding: value, as: UTF8.self), .zero, server.limits.waitMax)
       }
       return span
     }

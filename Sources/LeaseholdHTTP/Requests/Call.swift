@@ -100,7 +100,7 @@ extension LeaseholdError {
       switch flaw {
       case .empty: "A lock's name must not be empty; use /locks/NAME."
       case .tooLong(let count):
-        "A lock's name has at most \(LockKey.maximumBytes) bytes of UTF-8; this one "
+        "A lock's name has at most \(LockKey.bytesMax) bytes of UTF-8; this one "
           + "has \(count)."
       case .dots: "A lock cannot be named '.' or '..': programs take such paths apart; choose another name."
       case .notUTF8: "A lock's name must be UTF-8; percent-encode its bytes."
@@ -121,7 +121,7 @@ extension LeaseholdError {
       code, detail,
       facts: [
         ("parameter", .text("key")), ("value", .text(String(decoding: name.utf8.prefix(64), as: UTF8.self))),
-        ("maximum_bytes", .number(Int64(LockKey.maximumBytes))),
+        ("maximum_bytes", .number(Int64(LockKey.bytesMax))),
       ])
   }
 }

@@ -42,7 +42,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
       return .respond(try work())
     }
     var request = AcquireRequest(
-      key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMinimum), call.server.limits.ttlMaximum),
+      key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMinimum), call.server.limits.ttlMax),
       caller: call.caller)
     request.wait = wait
     request.owner = "leasehold: shm"
@@ -121,7 +121,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
 extension Call {
   /// The time to queue for the guard.
   fileprivate func guardWait() throws(LeaseholdError) -> TimeSpan {
-    let maximum = server.limits.waitMaximum
+    let maximum = server.limits.waitMax
     if let wait = try span(.wait, .zero, maximum) { return wait }
     return try preferredWait() ?? min(GuardedRequest.waitDefault, maximum)
   }

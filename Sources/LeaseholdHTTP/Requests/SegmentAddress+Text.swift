@@ -53,7 +53,7 @@ extension Call {
     let digits = bytes.first == UInt8(ascii: "-") ? bytes.dropFirst() : bytes[...]
     if !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) {
       let text = String(decoding: bytes, as: UTF8.self)
-      guard bytes.count <= LockKey.maximumBytes, let number = Int64(text) else {
+      guard bytes.count <= LockKey.bytesMax, let number = Int64(text) else {
         throw LeaseholdError(
           .outOfRange, "'var' must be \(Int64.min)...\(Int64.max), as PHP's integers are.",
           facts: [
@@ -63,11 +63,11 @@ extension Call {
       }
       return .number(number)
     }
-    guard bytes.count <= LockKey.maximumBytes, let name = String(validating: bytes, as: UTF8.self),
+    guard bytes.count <= LockKey.bytesMax, let name = String(validating: bytes, as: UTF8.self),
       !name.hasControlCharacters
     else {
       throw LeaseholdError(
-        .badKey, "A variable's name must be 1...\(LockKey.maximumBytes) bytes of UTF-8 without control characters.",
+        .badKey, "A variable's name must be 1...\(LockKey.bytesMax) bytes of UTF-8 without control characters.",
         facts: [("parameter", .text("var")), ("value", .text(String(decoding: bytes, as: UTF8.self).excerpt))])
     }
     return .name(name)

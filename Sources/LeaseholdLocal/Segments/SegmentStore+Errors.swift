@@ -36,7 +36,7 @@ extension SegmentStore {
     let isCount = limits.flatMap { limits in usage.map { $0.segments >= limits.segments } } ?? false
     let limit: (name: String, value: UInt)
     switch error {
-    case .invalidArgument: limit = ("SHMMAX", limits?.maximumByteCount ?? 0)
+    case .invalidArgument: limit = ("SHMMAX", limits?.byteCountMax ?? 0)
     case .noSpace where isCount: limit = ("SHMMNI", UInt(limits?.segments ?? 0))
     case .noSpace: limit = ("SHMALL", limits?.pages ?? 0)
     case .noMemory: limit = ("memory", 0)

@@ -39,10 +39,10 @@ extension SegmentStore {
       var inventory = SegmentInventory()
       inventory.segments = entries.dropFirst(cursor).prefix(limit).map { describe($0.segment, $0.status) }
       inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil
-      inventory.maximumBytes = limits.maximumByteCount
+      inventory.bytesMax = limits.byteCountMax
       inventory.minimumBytes = limits.minimumByteCount
-      inventory.maximumSegments = limits.segments
-      inventory.maximumPages = limits.pages
+      inventory.segmentsMax = limits.segments
+      inventory.pagesMax = limits.pages
       inventory.usedSegments = usage.segments
       inventory.usedPages = usage.pages
       return inventory
@@ -214,7 +214,7 @@ extension SegmentStore {
     info.mode = permissions.mode.rawValue
     info.byteCount = status.byteCount
     info.attachCount = status.attachCount
-    info.isGoing = status.isMarkedForRemoval
+    info.isMarkedForRemoval = status.isMarkedForRemoval
     info.creatorPID = status.creatorProcessID
     info.lastPID = status.lastProcessID
     info.attachedAt = status.attachedAtSeconds

@@ -18,7 +18,7 @@ final class ConformanceRun {
 
   func key(_ name: String = "a") throws(ConformanceFailure) -> LockKey {
     do {
-      return try LockKey(utf8: (prefix + "/" + name).utf8.prefix(LockKey.maximumBytes))
+      return try LockKey(utf8: (prefix + "/" + name).utf8.prefix(LockKey.bytesMax))
     } catch {
       throw ConformanceFailure(description: "'\(name)' is no name for a lock: \(error)")
     }

@@ -7,10 +7,10 @@ extension SimulatedLockService {
     var inventory = SemaphoreInventory()
     inventory.sets = banks.dropFirst(cursor).prefix(limit).map(describe)
     inventory.nextCursor = cursor + limit < banks.count ? cursor + limit : nil
-    inventory.maximumSets = daemon.kernel.setLimit
-    inventory.maximumSemaphores = 1_024_000_000
-    inventory.maximumPerSet = 32_000
-    inventory.maximumOperations = 500
+    inventory.setsMax = daemon.kernel.setLimit
+    inventory.semaphoresMax = 1_024_000_000
+    inventory.perSetMax = 32_000
+    inventory.operationsMax = 500
     inventory.usedSets = banks.count
     inventory.usedSemaphores = banks.count * NamedDialect.semaphoresPerBank
     return inventory

@@ -99,7 +99,7 @@ extension ServeOptions {
 extension ServeOptions {
   private mutating func check(_ resolved: ResolvedSettings) throws(SettingsError) {
     try checkOrder(resolved["ttl-min"], limits.ttlMinimum, resolved["ttl-default"], limits.ttlDefault)
-    try checkOrder(resolved["ttl-default"], limits.ttlDefault, resolved["ttl-max"], limits.ttlMaximum)
+    try checkOrder(resolved["ttl-default"], limits.ttlDefault, resolved["ttl-max"], limits.ttlMax)
     guard (tlsCertificatePath == nil) == (tlsKeyPath == nil) else {
       let (given, missing) = tlsCertificatePath == nil ? ("tls-key", "tls-cert") : ("tls-cert", "tls-key")
       throw resolved[given].error("--\(missing) is missing: TLS needs both")

@@ -108,9 +108,9 @@ extension Setting {
       \.limits.ttlMinimum),
     Setting(
       "ttl-max", .leases, .duration(.milliseconds(1)...month), default: "24h", "Longest time to live",
-      \.limits.ttlMaximum),
+      \.limits.ttlMax),
     Setting(
-      "max-wait", .leases, .duration(.zero...day), default: "1h", "Longest wait of an acquire", \.limits.waitMaximum),
+      "max-wait", .leases, .duration(.zero...day), default: "1h", "Longest wait of an acquire", \.limits.waitMax),
     Setting(
       "heartbeat", .leases, .duration(.milliseconds(100) ... .seconds(60)), default: "5s",
       "Time between two lines of a held connection", \.server.heartbeat),

@@ -6,7 +6,7 @@ import Testing
 @Suite struct TokenTests {
   private func token(_ prefixes: [String]?) throws -> Token {
     Token(
-      name: "t", role: .lock, prefixes: prefixes, ttlMaximum: nil, digest: try digest("x"),
+      name: "t", role: .lock, prefixes: prefixes, ttlMax: nil, digest: try digest("x"),
       account: CallerAccount(label: "token t"))
   }
 
@@ -62,7 +62,7 @@ import Testing
     let made = try TokenLine.make(name: "ci", role: "lock", options: ["keys=a%2Cb,php:", "ttl-max=90s"])
     let line = try TokenLine(made.line[...])
     #expect(line.name == "ci" && line.role == .lock && line.prefixes == ["a,b", "php:"])
-    #expect(line.ttlMaximum == .seconds(90))
+    #expect(line.ttlMax == .seconds(90))
     #expect(line.digest == (try digest(made.token)))
     #expect(!made.line.contains(made.token) && made.token.utf8.count == 67)
     #expect(try TokenLine.make(name: "ci", role: "lock", options: []).token != made.token)

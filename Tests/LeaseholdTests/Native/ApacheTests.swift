@@ -126,7 +126,7 @@ import Testing
     let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 31_818, Array(repeating: 0, count: 32))
     _ = scene.kernel.perform([.add(1100, to: 1)], set: set, process: 50)
-    scene.pass(Limits().ttlMaximum)
+    scene.pass(Limits().ttlMax)
     scene.keepHouse()
     scene.pass(.seconds(120))
     for _ in 0..<3 { scene.keepHouse() }

@@ -50,7 +50,7 @@ extension Ledger {
       guard lock.hasRoom(for: share) else { return nil }
       if let native = lock.place.native, native.hasLeases || lock.place.sharesCount && lock.capacity != nil {
         // A new lease must not share a lock with leases that a native program's write ended.
-        look(at: native, at: moment)
+        inspect(at: native, at: moment)
         guard lockTable.knows(lock) else {
           lock = try findOrMakeLock(request, at: moment)
           guard lock.queue.isEmpty else { return nil }

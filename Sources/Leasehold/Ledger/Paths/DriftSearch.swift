@@ -16,11 +16,11 @@ extension Ledger {
   func lookForDriftInBanks(at moment: Moment) {
     for bank in lockTable.nextBanks(Self.banksPerLook) {
       guard case .values(let values) = lockTable.read(set: bank.id.set) else { continue }
-      for lock in bank.present where !lock.isDamaged && lock.debts == 0 { look(at: lock, values, at: moment) }
+      for lock in bank.present where !lock.isDamaged && lock.debts == 0 { inspect(at: lock, values, at: moment) }
     }
   }
 
-  private func look(at lock: Lock, _ values: [UInt16], at moment: Moment) {
+  private func inspect(at lock: Lock, _ values: [UInt16], at moment: Moment) {
     let dialect = NamedDialect(place: lock.place.semaphore)
     let (free, counted, capacity) = (Int(values[dialect.semaphore]), Int(values[dialect.ledger]), lock.made)
     let out = counted - (lock.terms?.withheld ?? 0)
@@ -46,7 +46,7 @@ extension Ledger {
   // MARK: Native locks
 
   /// Looks at a set: whether it is there, and whether its values cover the leases that stand on it.
-  func look(at set: NativeSet, at moment: Moment) {
+  func inspect(at set: NativeSet, at moment: Moment) {
     notice(set, at: moment)
     serveUnserved(at: moment)
   }

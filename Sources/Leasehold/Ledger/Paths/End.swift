@@ -253,7 +253,7 @@ extension Ledger {
     guard lease.isHeld else { return }
     for part in lease.parts { noticeRemoval(below: part, at: moment) }
     guard lease.isHeld, let native = lease.lock?.place.native else { return }
-    look(at: native, at: moment)
+    inspect(at: native, at: moment)
   }
 
   /// Finds a lease that stands on its lock: held, or over for its holder and not for the lock.

@@ -50,7 +50,7 @@ extension Ledger {
     }
     // What cannot be read is not gone for that: its mode may have been changed, or memory was short.
     for bank in lockTable.banks where lockTable.isGone(bank) { setVanished(bank.id.set, at: moment) }
-    for set in lockTable.nativeSets { look(at: set, at: moment) }
+    for set in lockTable.nativeSets { inspect(at: set, at: moment) }
     lookForDriftInBanks(at: moment)
     for lock in lockTable.idleLocks(since: now - limits.idleLocks.nanoseconds) where !isLimitKnownHereAlone(lock) {
       _ = retire(lock)

@@ -21,7 +21,7 @@ extension Ledger {
     precondition(state == .starting, "the ledger is recovered once")
     observers.ring.epoch = UInt64(clamping: moment.wallMicroseconds)
     var found = journal.scan(at: moment)
-    if found.highWater == 0 { lockTable.reclaimUnknownUnitsAfter = (moment.monotonic + limits.ttlMaximum).nanoseconds }
+    if found.highWater == 0 { lockTable.reclaimUnknownUnitsAfter = (moment.monotonic + limits.ttlMax).nanoseconds }
     endPredecessors(&found, at: moment)
     adoptLocks(&found, at: moment)
     sortUnderway(&found, at: moment)

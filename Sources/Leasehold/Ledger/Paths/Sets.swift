@@ -105,14 +105,14 @@ extension Ledger {
 
   /// Looks for what a native program wrote, before this service writes something itself.
   public func lookForWrites(on set: Int32, at moment: Moment) {
-    if let known = lockTable.nativeSet(set), known.hasLeases { look(at: known, at: moment) }
+    if let known = lockTable.nativeSet(set), known.hasLeases { inspect(at: known, at: moment) }
   }
 
   /// A thread that slept for a caller of raw operations changed semaphores: what woke it may have been a write.
   public func operatedAfterWait(on set: Int32, at moment: Moment) {
     guard let known = lockTable.nativeSet(set), known.hasLeases else { return }
     for lock in known.locks.values { lock.tookWaiting = true }
-    look(at: known, at: moment)
+    inspect(at: known, at: moment)
   }
 
   /// Refuses a name that leads to another lock's books, and one whose books are in use as a lock.

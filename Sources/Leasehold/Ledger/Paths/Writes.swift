@@ -77,10 +77,10 @@ extension Ledger {
   /// Notes that this service itself wrote owner or mode.
   public func wroteStatus(of id: Int32) {
     guard let set = lockTable.nativeSet(id), set.trace != nil, let trace = lockTable.trace(id) else { return }
-    forgive(set, trace)
+    acceptWrites(set, trace)
   }
 
-  private func forgive(_ set: NativeSet, _ trace: SetTrace) {
+  private func acceptWrites(_ set: NativeSet, _ trace: SetTrace) {
     set.settled = [:]
     for lock in set.locks.values { for lease in lock.holders { lease.setChanged = trace.changed } }
     remember(trace, of: set)

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Life cycle: made with the exchange; woken by the lock's next change, by a look now and then, or by its deadline, all
 /// on the thread of ``LockLooks``; over when it answered or its peer hung up.
-final class LockLook: LockWatcher, PendingRequest {
+final class LongPoll: LockWatcher, PendingRequest {
   private let exchange: Exchange
   private let server: Server
   private let requestID: [UInt8]
@@ -110,9 +110,9 @@ final class LockLooks: Sendable {
   private static let looksPerSweep = 500
 
   private struct State {
-    var waiting: [ObjectIdentifier: (look: LockLook, deadline: MonotonicInstant)] = [:]
-    var changed: [LockLook] = []
-    var unswept: [LockLook] = []
+    var waiting: [ObjectIdentifier: (look: LongPoll, deadline: MonotonicInstant)] = [:]
+    var changed: [LongPoll] = []
+    var unswept: [LongPoll] = []
     var isRunning = false
   }
 
@@ -121,7 +121,7 @@ final class LockLooks: Sendable {
   /// The number of its waiters.
   var count: Int { state.withLock { $0.waiting.count } }
 
-  func add(_ look: LockLook, until deadline: MonotonicInstant) throws(LeaseholdError) {
+  func add(_ look: LongPoll, until deadline: MonotonicInstant) throws(LeaseholdError) {
     let mustStart = state.withLock { state in
       state.waiting[ObjectIdentifier(look)] = (look, deadline)
       defer { state.isRunning = true }
@@ -136,9 +136,9 @@ final class LockLooks: Sendable {
     throw .cannotWait("pthread_create", EAGAIN)
   }
 
-  func remove(_ look: LockLook) { state.withLock { _ = $0.waiting.removeValue(forKey: ObjectIdentifier(look)) } }
+  func remove(_ look: LongPoll) { state.withLock { _ = $0.waiting.removeValue(forKey: ObjectIdentifier(look)) } }
 
-  func changed(_ look: LockLook) { state.withLock { $0.changed.append(look) } }
+  func changed(_ look: LongPoll) { state.withLock { $0.changed.append(look) } }
 
   private func run() {
     var turn = 0
@@ -147,7 +147,7 @@ final class LockLooks: Sendable {
       let now = Server.now()
       let isTimeToSweep = turn % Self.turnsPerSweep == 0
       let looksAtDeadlines = turn % 5 == 0
-      let (changed, late, sweep, ends) = state.withLock { state -> ([LockLook], [LockLook], [LockLook], Bool) in
+      let (changed, late, sweep, ends) = state.withLock { state -> ([LongPoll], [LongPoll], [LongPoll], Bool) in
         defer { state.changed = [] }
         let late = looksAtDeadlines ? state.waiting.values.filter { $0.deadline <= now }.map(\.look) : []
         if isTimeToSweep, state.unswept.isEmpty { state.unswept = state.waiting.values.map(\.look) }
