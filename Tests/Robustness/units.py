@@ -69,6 +69,7 @@ class Play:
         self.server, self.chance = server, random.Random(options.seed)
         self.grants, self.waiting, self.report, self.numbers = queue.Queue(), [], Report(), iter(range(10**9))
         self.lags, self.limit = [], options.limit_ms
+        self.dead = set()
         self.killed = 0
 
     def fill(self):
@@ -77,6 +78,9 @@ class Play:
 
     def next_holder(self):
         unit = self.grants.get(timeout=60)
+        # One that died while it waited may be granted in that moment; then its lease ends at once.
+        while unit in self.dead:
+            unit = self.grants.get(timeout=60)
         self.waiting.remove(unit)
         return unit
 
@@ -87,6 +91,7 @@ class Play:
         if self.chance.random() < 0.2:
             dying = self.chance.choice(self.waiting)
             self.waiting.remove(dying)
+            self.dead.add(dying)
             dying.die(self.chance)
             dying.cgroup.remove()
             self.killed += 1

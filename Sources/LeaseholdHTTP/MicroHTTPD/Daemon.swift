@@ -80,6 +80,7 @@ final class Daemon: @unchecked Sendable {
   /// The corresponding C function is `MHD_start_daemon_va`.
   func start() throws(ListenError) {
     let box = Unmanaged.passUnretained(self).toOpaque()
+    let socket = Self.identity(of: listening)
     var items = [
       item(MHD_OPTION.LISTEN_SOCKET, Int(listening)),
       item(MHD_OPTION.CONNECTION_LIMIT, connectionLimit + Self.reserve),
@@ -110,7 +111,16 @@ final class Daemon: @unchecked Sendable {
         HostThread.withoutSignals { MHD_start_daemon_va(flags, 0, nil, nil, requestCallback, box, list) }
       }
     }
-    guard handle != nil else { throw .daemonRefused(place: options.endpoint.description) }
+    guard handle == nil else { return }
+    // libmicrohttpd closes the socket in some of its failures, and does not say so: the number may be another's now.
+    if Self.identity(of: listening) != socket { listening = -1 }
+    throw .daemonRefused(place: options.endpoint.description)
+  }
+
+  /// The number that the kernel gave a socket for its life; `nil` for no open descriptor.
+  private static func identity(of descriptor: Int32) -> UInt64? {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
   /// Stops accepting; returns when that is done.
@@ -145,7 +155,7 @@ final class Daemon: @unchecked Sendable {
     let isClosed = handle != nil && quiescing.load(ordering: .relaxed) != .quiesced
     if let handle { MHD_stop_daemon(handle) }
     handle = nil
-    if !isClosed {
+    if !isClosed, listening >= 0 {
       let hasClosed = close(listening) == 0 || errno != EBADF
       precondition(hasClosed, "a listening socket is closed once: by now another thread may have its number")
     }

@@ -59,7 +59,7 @@ enum EarlyAnswers {
     var family = sockaddr(sa_family: sa_family_t(AF_UNIX), sa_data: sockaddr().sa_data)
     let isBound = bind(listening, &family, socklen_t(MemoryLayout<sa_family_t>.size)) == 0
     guard isBound, listen(listening, 1) == 0, (try? daemon.start()) != nil else {
-      close(listening)
+      daemon.stop()
       return 0
     }
     defer { daemon.stop() }
