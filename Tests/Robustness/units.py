@@ -55,7 +55,12 @@ class Unit:
             chance.shuffle(pids)
             for pid in pids:
                 time.sleep(chance.random() * 0.01)
-                os.kill(pid, signal.SIGKILL)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            # What was forked since the look.
+            self.cgroup.kill()
         moment = time.monotonic()
         while not self.cgroup.is_empty:
             moment = time.monotonic()
