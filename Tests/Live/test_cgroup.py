@@ -60,6 +60,17 @@ class Ends(CgroupTest):
               f"worst {max(times) * 1000:.1f} ms", file=sys.stderr)
         self.assertLess(statistics.median(times), SECONDS_UNTIL_GONE)
 
+    def test_one_that_is_removed_as_soon_as_it_is_empty(self):
+        # The kernel tells of changes at most every 10 ms, and of none of a cgroup that was removed meanwhile.
+        for _ in range(20):
+            cgroup = self.cgroup()
+            process = cgroup.run("sleep", "600")
+            lease = self.named(cgroup)
+            process.kill()
+            process.wait()
+            os.rmdir(cgroup.folder)
+            self.over(lease)
+
     def test_children_that_fork_on_and_leave_the_session_still_count(self):
         cgroup = self.cgroup()
         first = cgroup.run("sh", "-c", DAEMONIZE, stdout=subprocess.PIPE, text=True)

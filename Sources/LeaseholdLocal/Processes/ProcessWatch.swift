@@ -16,6 +16,13 @@ enum WatchedHandle: ~Copyable, Sendable {
     }
   }
 
+  fileprivate var isCgroup: Bool {
+    switch self {
+    case .process: false
+    case .cgroup: true
+    }
+  }
+
   /// Returns true when a report says that all is over, which is then reported no more.
   fileprivate func isOver(after poller: Poller) -> Bool {
     switch self {
@@ -91,6 +98,16 @@ final class ProcessWatch: Sendable {
   private let report: @Sendable (WatchedProcess) -> Void
   private let isStopping = Atomic(false)
   private let maximum: Int
+  /// When the cgroups are looked at next, whatever is reported: nanoseconds of CLOCK_MONOTONIC.
+  private let looksAt = Atomic<Int64>(.max)
+  /// True when a cgroup came or changed since they were looked at.
+  private let isNews = Atomic(false)
+
+  /// Longer than the kernel holds a change of a cgroup back (10 ms from the last one): what it holds back is lost with a
+  /// cgroup that is removed meanwhile.
+  private static let heldBack: Int64 = 20_000_000
+  /// Between two looks at cgroups where nothing is reported.
+  private static let pause: Int64 = 1_000_000_000
 
   /// - Parameters:
   ///   - maximum: Processes at most.
@@ -139,7 +156,14 @@ final class ProcessWatch: Sendable {
     } catch {
       throw .processRefused(Errno(rawValue: error.errno))
     }
+    if process.handle.isCgroup { lookSoon() }
     return process
+  }
+
+  private func lookSoon() {
+    isNews.store(true, ordering: .releasing)
+    _ = looksAt.min(HostClock.monotonic() + Self.heldBack, ordering: .acquiringAndReleasing)
+    poller.withLock(\.self)?.wake()
   }
 
   private func known(_ identity: Identity?) -> WatchedProcess? {
@@ -184,13 +208,30 @@ final class ProcessWatch: Sendable {
 
   private func run(_ poller: Poller) {
     while !isStopping.load(ordering: .sequentiallyConsistent) {
-      poller.wait { token in
-        guard let process = state.withLock({ $0.entries[token]?.process }), process.handle.isOver(after: poller) else {
-          return
-        }
-        process.end()
-        report(process)
+      let next = looksAt.load(ordering: .acquiring)
+      poller.wait(milliseconds: next == .max ? -1 : HostClock.milliseconds(until: next)) { token in
+        guard let process = state.withLock({ $0.entries[token]?.process }) else { return }
+        look(at: process, by: poller)
+        if process.handle.isCgroup, !process.hasEnded { lookSoon() }
       }
+      if next <= HostClock.monotonic() { lookAtCgroups(by: poller, since: next) }
     }
+  }
+
+  private func look(at process: WatchedProcess, by poller: Poller) {
+    guard process.handle.isOver(after: poller) else { return }
+    process.end()
+    report(process)
+  }
+
+  private func lookAtCgroups(by poller: Poller, since instant: Int64) {
+    // What came just now is looked at once more, when nothing of it can be held back.
+    let pause = isNews.exchange(false, ordering: .acquiringAndReleasing) ? Self.heldBack : Self.pause
+    let cgroups = state.withLock { $0.entries.values.compactMap(\.process) }
+      .filter { $0.handle.isCgroup && !$0.hasEnded }
+    for cgroup in cgroups { look(at: cgroup, by: poller) }
+    // One that came meanwhile has said when it wants to be looked at.
+    let next = cgroups.isEmpty ? .max : HostClock.monotonic() + pause
+    _ = looksAt.compareExchange(expected: instant, desired: next, ordering: .acquiringAndReleasing)
   }
 }
