@@ -103,8 +103,8 @@ final class ProcessWatch: Sendable {
   /// True when a cgroup came or changed since they were looked at.
   private let isNews = Atomic(false)
 
-  /// Longer than the kernel holds a change of a cgroup back (10 ms from the last one): what it holds back is lost with a
-  /// cgroup that is removed meanwhile.
+  /// Longer than the kernel holds a change of a cgroup back (10 ms from the last one): what it holds back is lost with
+  /// a cgroup that is removed meanwhile.
   private static let heldBack: Int64 = 20_000_000
   /// Between two looks at cgroups where nothing is reported.
   private static let pause: Int64 = 1_000_000_000
