@@ -64,8 +64,8 @@ public struct ReleaseOutcome: Sendable {
 
 /// Locks and leases.
 ///
-/// Calls may be made from any thread. ``acquire(_:client:at:)``, ``convert(_:client:at:)``, ``withdraw(_:at:)`` and
-/// ``follow(_:client:)`` answer at once; the others may take their time where ``EngineTraits/mayBlock`` says so.
+/// Calls may be made from any thread. ``withdraw(_:at:)`` and ``follow(_:client:)`` answer at once; the others may take
+/// their time where ``EngineTraits/mayBlock`` says so, and none waits for a lock.
 ///
 /// `now` is the caller's one reading of the clock for the whole request; what `confinement` does not cover is refused.
 public protocol LockService: AnyObject, Sendable {

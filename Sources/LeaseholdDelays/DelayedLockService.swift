@@ -26,7 +26,7 @@
 
     private func nextFate() -> Delays.Fate { delays.fate(of: calls.add(1, ordering: .relaxed).newValue) }
 
-    // MARK: What answers at once
+    // MARK: What is told later, or answers at once
 
     /// Asks later.
     public func acquire(

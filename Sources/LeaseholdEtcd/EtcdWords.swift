@@ -53,12 +53,6 @@ extension LeaseholdError {
       retryAfter: .seconds(1))
   }
 
-  static func noThread() -> LeaseholdError {
-    LeaseholdError(
-      .engineUnavailable, "All threads of this service wait for etcd, so nothing was done. Try again.",
-      retryAfter: .seconds(1))
-  }
-
   static func notSupported(_ reason: String, instead: String) -> LeaseholdError {
     LeaseholdError(.notSupported, "\(reason) Use \(instead).", facts: [("instead", .text(instead))])
   }

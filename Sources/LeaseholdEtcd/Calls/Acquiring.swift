@@ -6,7 +6,7 @@ import Synchronization
 
 // Taking locks: at once where there is room behind all, else by a place in the queue.
 extension EtcdLockService {
-  /// Asks etcd on a thread of its own; the client hears of it.
+  /// Asks etcd; the client hears of what waits.
   public func acquire(
     _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
