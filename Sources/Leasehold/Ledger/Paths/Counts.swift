@@ -118,19 +118,22 @@ extension Ledger {
     journal.arm(marks, witness)
   }
 
+  /// The values of a set whose counts native programs share; `nil` for others, and where they cannot be read.
+  func sharedCounts(of lock: Lock) -> [UInt16]? { lock.place.sharesCount ? try? readCounts(of: lock).get() : nil }
+
   /// Marks a lease's record: what it has is about to be given back where the kernel's values alone cannot tell whether
   /// it was.
   ///
-  /// - Parameter isCapped: Whether less than all of it goes back.
+  /// - Parameters:
+  ///   - values: What ``sharedCounts(of:)`` answered.
+  ///   - isCapped: Whether less than all of it goes back.
   func beginEnd(
-    _ cell: Int, _ reason: EndReason, giving share: Share, of lock: Lock, isCapped: Bool = false,
+    _ cell: Int, _ reason: EndReason, giving share: Share, of lock: Lock, _ values: [UInt16]?, isCapped: Bool = false,
     isBreaking: Bool = false
   ) -> Ending {
     guard lock.place.sharesCount else { return journal.beginEnd(cell, reason, witness: nil) }
     var word: UInt64 = 0
-    if let native = lock.place.native, case .values(let values) = lockTable.read(native),
-      var witness = witness(share, of: lock, values, knowsFree: !isCapped)
-    {
+    if let values, var witness = witness(share, of: lock, values, knowsFree: !isCapped) {
       witness.isOfEnd = true
       word = witness.word(isBreaking: isBreaking)
     }

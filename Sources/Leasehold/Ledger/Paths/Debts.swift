@@ -59,7 +59,8 @@ extension Ledger {
   /// Natives may have come and gone since the last time.
   private func beginEnd(_ mark: EndMark, of lock: Lock) -> Ending {
     beginEnd(
-      mark.cell, mark.reason, giving: mark.share, of: lock, isCapped: mark.isCapped, isBreaking: mark.endedAt < 0)
+      mark.cell, mark.reason, giving: mark.share, of: lock, sharedCounts(of: lock), isCapped: mark.isCapped,
+      isBreaking: mark.endedAt < 0)
   }
 }
 

@@ -174,10 +174,10 @@ extension Ledger {
 
   /// The way in which a lease gives back where natives count, too, and more is free or less counted than there should
   /// be: only what fits, and what is there; `nil` as usual.
-  func giveBackWithinCapacity(_ share: Share, on lock: Lock) -> [SemaphoreOperation]? {
-    guard lock.place.sharesCount, let counter = lock.counter(of: share.mode),
-      case .success(let values) = readCounts(of: lock)
-    else { return nil }
+  ///
+  /// - Parameter values: What ``sharedCounts(of:)`` answered.
+  func giveBackWithinCapacity(_ share: Share, on lock: Lock, _ values: [UInt16]?) -> [SemaphoreOperation]? {
+    guard let values, let counter = lock.counter(of: share.mode) else { return nil }
     let surplus = lock.place.isPHP ? surplus(of: lock, value: Int(values[lock.place.semaphore])) : 0
     let counted = min(share.units * counter.weight, Int(values[counter.semaphore]))
     guard surplus > 0 || counted < share.units * counter.weight else { return nil }

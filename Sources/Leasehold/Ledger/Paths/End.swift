@@ -14,7 +14,8 @@ extension Ledger {
       return ReleaseOutcome(key: end.key, id: id, already: true)
     }
     let lease = try find(id, key: key, native: native, within: confinement)
-    noticeRemoval(below: lease, at: moment)
+    // The service's own guards end with the work under them, and what goes back is looked at by then.
+    if !lease.leavesNoTrace { noticeRemoval(below: lease, at: moment) }
     guard lease.isHeld else { return try releaseKept(lease, early: early, at: moment) }
     if early { lease.atLeast = .zero }
     end(lease, .released, at: moment)
@@ -136,13 +137,15 @@ extension Ledger {
       return gaveBack(lockTable.giveBack(lease.share, of: lock, ended), on: lock, at: moment)
     }
     // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
-    let capped = giveBackWithinCapacity(lease.share, on: lock)
+    let values = sharedCounts(of: lock)
+    let capped = giveBackWithinCapacity(lease.share, on: lock, values)
     var outcome = KernelOutcome.done
     if lease.state == .suspect {
       finishMarked(lease, reason, at: now).forfeit()
     } else {
       let ending = beginEnd(
-        lease.cell, reason, giving: lease.share, of: lock, isCapped: capped != nil, isBreaking: lease.breaking != nil)
+        lease.cell, reason, giving: lease.share, of: lock, values, isCapped: capped != nil,
+        isBreaking: lease.breaking != nil)
       outcome = lockTable.giveBack(
         capped.map { .operations($0) } ?? lease.givesBack, of: lock, ending)
       finish(lease, ending, reason, at: now)

@@ -69,7 +69,7 @@ extension Ledger {
   /// Gives back what a record still has in the kernel; until that is done it says that this is under way.
   func giveBack(_ cell: Int, _ record: LeaseRecord, _ reason: EndReason, on lock: Lock) -> Ending {
     let share = Share(record.mode, units: record.units)
-    let ending = beginEnd(cell, reason, giving: share, of: lock)
+    let ending = beginEnd(cell, reason, giving: share, of: lock, sharedCounts(of: lock))
     let isDone = lockTable.giveBack(.share(share), of: lock, ending) == .done
     if isDone { observers.recovery.unitsGivenBack += record.units } else { observers.counters.undoFailures += 1 }
     return ending

@@ -180,7 +180,7 @@ extension Ledger {
       lockTable.untake(share, of: lock, isPermanent: isPermanent, taken)
       return
     }
-    let ending = beginEnd(drafts.cell(index), .undelivered, giving: share, of: lock)
+    let ending = beginEnd(drafts.cell(index), .undelivered, giving: share, of: lock, sharedCounts(of: lock))
     _ = lockTable.giveBack(.share(share), of: lock, ending)
     journal.unmark(ending)
   }
@@ -203,7 +203,9 @@ extension Ledger {
   ) {
     let now = moment.monotonic.nanoseconds
     let stood = head.members.compactMap { member in
-      member.lock.map { (lease: member, lock: $0, capped: giveBackWithinCapacity(member.share, on: $0)) }
+      member.lock.map {
+        (lease: member, lock: $0, capped: giveBackWithinCapacity(member.share, on: $0, sharedCounts(of: $0)))
+      }
     }
     precondition(stood.first?.lease === head, "a lease of several stands on its first lock until its end")
     func returned(_ index: Int) -> Return {
@@ -217,8 +219,8 @@ extension Ledger {
       if !isWhole { forget(part: lease, on: lock) }
       if lock.place.marksMoves {
         let ending = beginEnd(
-          lease.cell, isWhole ? reason : .released, giving: lease.share, of: lock, isCapped: capped != nil,
-          isBreaking: isWhole && lease.breaking != nil)
+          lease.cell, isWhole ? reason : .released, giving: lease.share, of: lock, sharedCounts(of: lock),
+          isCapped: capped != nil, isBreaking: isWhole && lease.breaking != nil)
         outcomes.append(lockTable.giveBack(returned(index), of: lock, ending))
         if isWhole { finish(lease, ending, reason, at: now) } else { journal.free(ending) }
       } else {
