@@ -22,6 +22,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}" if tcp else f"unix:{self.path}"
         self.listener.listen(64)
         self.plans, self.silent, self.refusing = [], False, False
+        self.rewrite = None  # what to put in place of what, on the way to the service
         self.passed_up, self.passed_down, self.connections = 0, 0, []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -71,6 +72,8 @@ class Proxy:
                         return
                     if self.silent or room == 0:
                         continue
+                    if sock is near and self.rewrite:
+                        data = data.replace(*self.rewrite)
                     other.sendall(data)
                     passed[sock] += len(data)
                     self.passed_up += len(data) if sock is near else 0

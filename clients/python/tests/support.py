@@ -35,10 +35,10 @@ class Server(harness.Server):
 class Program:
     """A Python program beside the test, which talks by lines."""
 
-    def __init__(self, text, url, **environment):
+    def __init__(self, text, url, prefix=(), **environment):
         source = "import os, sys, time, asyncio, threading\nimport leasehold\nfrom leasehold import *\n" + text
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [*prefix, sys.executable, "-u", "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": os.path.join(PACKAGE, "src"), "LEASEHOLD_URL": url, **environment})
 
     @property
@@ -84,8 +84,8 @@ class LiveTest(unittest.TestCase):
     def key(self):
         return self.id().split(".")[-1]
 
-    def program(self, text, url=None, **environment):
-        program = Program(text, url or self.url, **environment)
+    def program(self, text, url=None, **more):
+        program = Program(text, url or self.url, **more)
         self.addCleanup(program.stop)
         return program
 

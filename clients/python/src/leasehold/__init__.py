@@ -12,7 +12,8 @@ from ._lease import Lease
 from ._lock import Lock, acquire
 from ._want import Shared, Slots
 from .errors import (
-    AlreadyHeld, Deadlock, Denied, Invalid, KernelLimit, LeaseholdError, LeaseLost, Locked, Unavailable, WaitTimeout,
+    AlreadyHeld, Deadlock, Denied, Invalid, KernelLimit, LeaseholdError, LeaseLost, Locked, Superseded, Unavailable,
+    WaitTimeout,
 )
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 __version__ = "0.2.0.dev0"
 __all__ = [
     "AlreadyHeld", "AsyncLease", "Client", "Deadlock", "Denied", "Invalid", "KernelLimit", "Lease", "LeaseLost",
-    "LeaseholdError", "Lock", "Locked", "Shared", "Slots", "Unavailable", "WaitTimeout", "acquire", "aio",
+    "LeaseholdError", "Lock", "Locked", "Shared", "Slots", "Superseded", "Unavailable", "WaitTimeout", "acquire",
+    "aio",
 ]
 
 

@@ -13,7 +13,7 @@ from ._follow import read_hold
 from ._service import Sending, Service
 from ._state import State
 from ._tasks import GIVES_UP, give_back, take_back
-from ._want import Want
+from ._want import BOUND, Want
 from ._watcher import Job
 from ._wire import Answer, Lines, Silent
 from .errors import AlreadyHeld, Deadlock, Invalid, LeaseholdError, LeaseLost, Locked, from_problem, invalid
@@ -116,8 +116,8 @@ def acquire(service: Service, want: Want, leases: List[State], taken: Taken) -> 
     way = want.keep
     if way == "auto":
         way = "process" if service.binds_processes else "stream"
-    if way == "process" and service.address.unix is None:
-        raise invalid("keep='process' needs the Unix socket; over TCP use stream, or a ttl.", "keep")
+    if way in BOUND and service.address.unix is None:
+        raise invalid(f"keep={way!r} needs the Unix socket; over TCP use stream, or a ttl.", "keep")
     ends = FOREVER if want.wait is None else time.monotonic() + want.wait
     over: Set[str] = set()
     while True:

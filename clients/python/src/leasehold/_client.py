@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 from ._drive import FOREVER, run
 from ._service import Service, query, quote
-from ._want import Key, Seconds, duration, seconds
+from ._want import Key, Seconds, Slots, duration, seconds
 from ._wire import Lines
 from .errors import from_problem
 
@@ -50,6 +50,15 @@ class Client:
     def leases(self, owner: Optional[str] = None, prefix: str = "") -> Iterator[Json]:
         """The leases that are out, by their refs."""
         return self._pages("/leases", "leases", {"owner": owner or "", "key": prefix})
+
+    def resize(self, key: str, slots: Union[int, Sequence[str]], pinned: bool = False) -> Json:
+        """Gives a counting lock another number of slots, or other names of them, even while it is in use; 0 pauses it.
+
+        pinned: whatever number callers ask for from now on, it keeps this one.
+        """
+        want = {**Slots(key, slots).want(), "resize": "true", **({"pinned": "true"} if pinned else {})}
+        return self._ask("PUT", f"/locks/{quote(want.pop('key'))}" + query(
+            {name: str(value) for name, value in want.items() if name != "count"}))
 
     def break_(self, ref: str, after: Seconds = 0, reason: Optional[str] = None) -> Json:
         """Ends somebody's lease, now or after a time, and says why."""

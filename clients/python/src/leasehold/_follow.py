@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ._drive import FOREVER, Flow, pause
 from ._service import FIRST_PAUSE, LONGEST_PAUSE, Sending, Service
@@ -12,24 +12,28 @@ from ._state import Phase, State
 from ._wire import Answer, Broken, Connection, Lines, Silent
 from .errors import LeaseholdError
 
-KINDS = ("expired", "broken", "removed", "transferred")
+ENDS = ("expired", "broken", "removed", "transferred")
+ALL: Tuple[str, ...] = (*ENDS, "yield")
 LOOKS_EVERY = 15.0
 SILENCE = 20.0  # seconds without a line: a stream has a heartbeat or a comment every few seconds
 
 
 def follow(service: Service, leases: Callable[[], List[State]]) -> Flow[None]:
     """Follows the events for the leases of this process, for ever (rule 24)."""
-    since, wait = "", 0.1
+    since, wait, kinds = "", 0.1, ALL
     while True:
         connection: Optional[Connection] = None
         try:
             connection = yield from service.open(time.monotonic() + service.timeout)
-            target = f"/events?kind={','.join(KINDS)}" + (f"&since={since}" if since else "")
+            target = f"/events?kind={','.join(kinds)}" + (f"&since={since}" if since else "")
             until = time.monotonic() + service.timeout
             yield from connection.send(service.request("GET", target), until)
-            if (yield from connection.head(until)) == 200:
+            status = yield from connection.head(until)
+            if status == 200:
                 wait = 0.1
                 since = yield from _events(Lines(connection), service, leases, since)
+            elif status == 400 and kinds is ALL:  # an older service, which asks nobody to yield
+                kinds = ENDS
             else:  # no right to read, or too many followers: what is asked for every now and then must do
                 connection.close()
                 yield from _ask_for_all(service, leases)
@@ -74,7 +78,11 @@ def _events(lines: Lines, service: Service, leases: Callable[[], List[State]], s
 def _tell(event: Dict[str, Any], leases: List[State]) -> None:
     kind = event.get("kind")
     for state in leases:
-        if kind in KINDS and state.ref == event.get("ref"):
+        if state.ref != event.get("ref"):
+            continue
+        if kind == "yield":
+            state.ask_to_yield()
+        elif kind in ENDS:
             state.lose({**event, "reason": event.get("reason") or kind, "ended_at": event.get("at"),
                         "code": kind if kind in ("expired", "broken") else "released"})
 
@@ -134,6 +142,8 @@ def _read(state: State, lines: Lines, told: bool) -> Flow[Optional[float]]:
                 beats = [*beats[-1:], heard]
                 if len(beats) == 2:
                     silence = max(0.5, 4 * (beats[1] - beats[0]))
+            elif "yield" in message:
+                state.ask_to_yield()
             elif "breaking_in_ms" in message:
                 state.break_after(state.service.clock(), message)
             elif "ended" in message:

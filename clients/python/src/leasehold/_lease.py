@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 import time
 from types import TracebackType
-from typing import Dict, List, Optional, Tuple, Type
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Type
 
 from . import _process
 from ._drive import Flow, run
 from ._service import Sending, query, quote
 from ._state import Phase, State
 from ._tasks import GIVES_UP, give_back, read_mode, renewal
-from ._want import Seconds, duration, seconds
+from ._want import Part, Seconds, duration, parts, seconds
 from ._watcher import Job
 from .errors import LeaseLost, from_problem, invalid
 
@@ -43,6 +45,11 @@ class Held:
         return self._state.fence
 
     @property
+    def fences(self) -> Dict[str, int]:
+        """The number of each of its locks: what was added to the lease has its own."""
+        return dict(self._state.fences)
+
+    @property
     def slot(self) -> Optional[str]:
         """The name of its slot, the first where it has several; None where slots have no names."""
         return self._state.slots[0] if self._state.slots else None
@@ -64,8 +71,18 @@ class Held:
 
     @property
     def kept_by(self) -> str:
-        """process, stream or renewal."""
+        """process, cgroup, stream or renewal."""
         return self._state.way
+
+    @property
+    def kept_until(self) -> Optional[str]:
+        """The instant until which `hold_at_least` keeps it taken, RFC 3339; None where nothing does."""
+        return self._state.kept_until
+
+    @property
+    def yield_asked(self) -> bool:
+        """Whether a newer request of its group (`newest`) waits: give it back as soon as you like to."""
+        return self._state.yield_asked
 
     @property
     def remaining(self) -> Optional[float]:
@@ -109,21 +126,23 @@ class Held:
     def __reduce__(self) -> str:
         raise TypeError("a lease is of one process, and cannot be pickled")
 
-    def _release(self, jobs: List[Job]) -> Flow[bool]:
+    def _release(self, jobs: List[Job], early: bool) -> Flow[bool]:
         """Gives it back; what is not answered in time, or is interrupted, is left to the watcher (rule 28)."""
         state = self._state
         held = state.end()
         _process.watcher().drop(state)
         here = state.loss is not None and state.loss.reason in LOST_HERE
-        if not held and not here:
+        early = early and state.kept_until is not None
+        if not held and not here and not early:
             return False
         until = time.monotonic() + RELEASE_SECONDS
+        name = state.id + ("?early=true" if early else "")
         try:
-            answer = yield from state.service.simple("DELETE", f"/leases/{state.id}", until)
+            answer = yield from state.service.simple("DELETE", f"/leases/{name}", until)
         except BaseException as error:
             lasts = (state.remaining() or GIVES_UP) if state.way == "renewal" else GIVES_UP
             end = time.monotonic() + lasts + RELEASE_SECONDS
-            jobs.append(_process.watcher().submit(lambda job: give_back(state.service, state.id, job, end)))
+            jobs.append(_process.watcher().submit(lambda job: give_back(state.service, name, job, end)))
             if not isinstance(error, OSError):
                 raise
             return held
@@ -132,16 +151,18 @@ class Held:
         if answer.status in (404, 410) and held:
             state.lose(answer.json(), at=Phase.RELEASED)  # the service ended it before
             return False
+        if answer.status == 200:
+            state.kept_until = answer.json().get("kept_until")
         return held
 
-    def _renew(self, ttl: Optional[Seconds]) -> Flow[None]:
+    def _renew(self, ttl: Optional[Seconds], note: Optional[str]) -> Flow[None]:
         self.check()
         state, wanted = self._state, seconds(ttl, "ttl", 0.001)
         sent = state.service.clock()
         epoch = state.epoch if wanted is None else state.shorten(sent, wanted)
         until = time.monotonic() + state.service.timeout
         try:
-            answer = yield from renewal(state, wanted, until)
+            answer = yield from renewal(state, wanted, until, note)
         except OSError as error:
             raise state.service.unavailable(error) from error
         if answer.status == 200:
@@ -173,25 +194,44 @@ class Held:
         raise from_problem(answer.status, answer.json())
 
     def _note(self, text: str) -> Flow[None]:
+        yield from self._say("PUT", "note" + query({"note": text}))
+
+    def _add(self, locks: Sequence[Part]) -> Flow[None]:
+        body = json.dumps({"want": parts(list(locks))}).encode()
+        self._state.take((yield from self._say("POST", "add", body)))
+
+    def _say(self, method: str, target: str, body: bytes = b"") -> Flow[Dict[str, Any]]:
+        """Asks for something of the lease; what is gone may be that, and not the lease."""
         self.check()
-        sent = self._state.service.clock()
-        answer = yield from self._state.service.simple("PUT", f"/leases/{self._state.id}/note" + query({"note": text}))
-        if answer.status >= 400:
-            self._state.told(sent, answer.status if answer.json().get("code") != "not-found" else 0, answer.json())
-            self.check()
-            raise from_problem(answer.status, answer.json())
+        path, service = f"/leases/{self._state.id}", self._state.service
+        answer = yield from service.simple(method, f"{path}/{target}", body=body)
+        if answer.status < 400:
+            return answer.json()
+        if answer.status in (404, 410):
+            sent = service.clock()
+            seen = yield from service.simple("GET", path)
+            self._state.told(sent, seen.status, seen.json())
+        self.check()
+        raise from_problem(answer.status, answer.json())
 
 
 class Lease(Held):
     """A lease of `leasehold.acquire`, or of `with Lock(..) as lease`. Any thread may use it."""
 
-    def release(self) -> bool:
-        """Gives the lock back; whether it was held until now. Raises nothing, and takes no longer than 2 s."""
-        return run(self._release([]))
+    def release(self, early: bool = False) -> bool:
+        """Gives the lock back; whether it was held until now. Raises nothing, and takes no longer than 2 s.
 
-    def renew(self, ttl: Optional[Seconds] = None) -> None:
+        early: frees what `hold_at_least` keeps, also after an earlier release.
+        """
+        return run(self._release([], early))
+
+    def renew(self, ttl: Optional[Seconds] = None, note: Optional[str] = None) -> None:
         """Asks for a new deadline, counted from now. A lease with a ttl is renewed without this."""
-        run(self._renew(ttl))
+        run(self._renew(ttl, note))
+
+    def add(self, *locks: Part) -> None:
+        """Takes more locks on this lease, all or none, without a wait; `fences` tells their numbers."""
+        run(self._add(locks))
 
     def convert(self, mode: str, wait: Optional[Seconds] = None) -> None:
         """Makes a reader of a writer (shared), or a writer of a reader (exclusive; at once, or after `wait`)."""
@@ -213,6 +253,16 @@ class Lease(Held):
             if ended.wait(left) or (until is not None and time.monotonic() >= until):
                 break
         return self.lost
+
+    def wait_yield(self, timeout: Optional[Seconds] = None) -> bool:
+        """Waits until it is asked to yield, or the lease is over, or the time is up; whether it is asked."""
+        told = threading.Event()
+        self._state.listen(told.set, until_asked=True)
+        try:
+            told.wait(seconds(timeout, "timeout"))
+        finally:
+            self._state.forget(told.set)
+        return self.yield_asked
 
     def __enter__(self) -> Lease:
         return self

@@ -12,11 +12,15 @@ from ._acquire import Taken, acquire as _acquire
 from ._client import Client, default_client
 from ._drive import run
 from ._lease import Lease
-from ._want import Count, Key, Seconds, Want
+from ._want import Count, Key, Names, One, Seconds, Want
 from .errors import invalid
 
 if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
     from .aio import AsyncLease
+
+    P = ParamSpec("P")
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 ON_LOST = ("raise", "ignore")
@@ -28,16 +32,23 @@ class Lock:
 
     wait: seconds to wait in line; 0 tries once, None waits without end. shared: to read beside other readers.
     slots, count: a counting lock of so many slots, and how many to take; a list of names names them, and `lease.slot`
-    is the one you got. ttl: lets the lease end so many seconds after its last renewal, which this library sends;
-    without it the lease lives as long as this process. max_hold: how long it may be held at most. owner: what others
-    are shown. keep: auto, process, stream or renewal. on_lost: raise LeaseLost at the end of the block, or ignore.
+    is the one you got; slot: the names to take. ttl: lets the lease end so many seconds after its last renewal, which
+    this library sends; without it the lease lives as long as this process. max_hold: how long it may be held at most.
+    hold_at_least: how long it stays taken after the grant; cooldown: after a loss. newest: a group of which only the
+    newest waits, and whose holder is asked to yield. owner, note: what others are shown. create, value: make the set
+    of a `sysv:` name. keep: auto, process, cgroup, stream or renewal. on_lost: raise LeaseLost at the end of the block,
+    or ignore.
     """
 
     def __init__(self, key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Count = None,
-                 count: int = 1, ttl: Optional[Seconds] = None, max_hold: Optional[Seconds] = None,
-                 hold_at_least: Optional[Seconds] = None, owner: Optional[str] = None, keep: str = "auto",
+                 slot: Names = None, count: int = 1, ttl: Optional[Seconds] = None,
+                 max_hold: Optional[Seconds] = None, hold_at_least: Optional[Seconds] = None,
+                 cooldown: Optional[Seconds] = None, newest: Optional[str] = None, owner: Optional[str] = None,
+                 note: Optional[str] = None, create: bool = False, value: Optional[int] = None, keep: str = "auto",
                  on_lost: str = "raise", client: Optional[Client] = None) -> None:
-        self._want = Want(key, wait, shared, slots, count, ttl, max_hold, hold_at_least, owner, keep)
+        self._want = Want(key, One(shared, slots, slot, count, create, value), wait=wait, ttl=ttl, max_hold=max_hold,
+                          keep=keep, hold_at_least=hold_at_least, cooldown=cooldown, newest=newest, owner=owner,
+                          note=note)
         if on_lost not in ON_LOST:
             raise invalid(f"on_lost={on_lost!r} is neither raise nor ignore.", "on_lost")
         self._on_lost = on_lost
@@ -64,9 +75,14 @@ class Lock:
         lease: Lease = self._open.pop(threading.get_ident())
         lease.__exit__(kind, error, trace)
 
+    async def acquire_async(self) -> AsyncLease:
+        """Takes it as the task that runs, without a block: the lease is yours to release."""
+        from . import aio
+        return await aio.take(self._client, self._want, self._on_lost)
+
     async def __aenter__(self) -> AsyncLease:
         from . import aio
-        lease = await aio.take(self._client, self._want, self._on_lost)
+        lease = await self.acquire_async()
         self._open.push(await lease.__aenter__(), aio.task())
         return lease
 
@@ -123,10 +139,12 @@ class _Open:
         return lease
 
 
-def acquire(key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Count = None,
-            count: int = 1, ttl: Optional[Seconds] = None, max_hold: Optional[Seconds] = None,
-            hold_at_least: Optional[Seconds] = None, owner: Optional[str] = None, keep: str = "auto",
-            on_lost: str = "raise", client: Optional[Client] = None) -> Lease:
-    """Takes a lock; the arguments are those of `Lock`. The lease ends when it is released, or with this process."""
-    return Lock(key, wait=wait, shared=shared, slots=slots, count=count, ttl=ttl, max_hold=max_hold,
-                hold_at_least=hold_at_least, owner=owner, keep=keep, on_lost=on_lost, client=client).acquire()
+def _taking(lock: Callable[P, Lock]) -> Callable[P, Lease]:
+    def acquire(*words: P.args, **named: P.kwargs) -> Lease:
+        """Takes a lock; the arguments are those of `Lock`. The lease ends when it is released, or with this process."""
+        return lock(*words, **named).acquire()
+    acquire.__wrapped__ = lock  # type: ignore[attr-defined]
+    return acquire
+
+
+acquire = _taking(Lock)

@@ -41,9 +41,9 @@ class State:
         self.fence: int = answer["fence"]
         self.mode: str = answer["mode"]
         self.owner: Optional[str] = answer["owner"]
-        self.keys: Tuple[str, ...] = tuple(lock["key"] for lock in answer.get("locks") or [answer])
-        self.slots: Tuple[str, ...] = tuple(
-            name for lock in answer.get("locks") or [answer] for name in lock.get("slots") or [])
+        self.kept_until: Optional[str] = answer.get("kept_until")
+        self.yield_asked = False
+        self.take(answer)
         self.ttl: float = answer["ttl_ms"] / 1000
         self.deadline = deadline
         self.grace: float = (answer.get("recovery_grace_ms") or 0) / 1000  # in which a stream can be opened again
@@ -58,9 +58,17 @@ class State:
         self.guard = threading.Lock()
         self.generation = _process.generation
         self._listeners: List[Callable[[], None]] = []
+        self._askers: List[Callable[[], None]] = []  # of the listeners who also hear that it is asked to yield
         self._ended: Optional[threading.Event] = None
         self.context: List[State] = []
         self.connection: Optional[Connection] = None  # that a lease on several locks is bound to
+
+    def take(self, answer: Dict[str, Any]) -> None:
+        """Takes the locks that an answer names."""
+        locks = answer.get("locks") or [answer]
+        self.fences: Dict[str, int] = {lock["key"]: lock.get("fence", self.fence) for lock in locks}
+        self.keys: Tuple[str, ...] = tuple(self.fences)
+        self.slots: Tuple[str, ...] = tuple(name for lock in locks for name in lock.get("slots") or [])
 
     def lost(self) -> Optional[LeaseLost]:
         """Why it is lost, asked of the clock and not of the watcher; None while it is held, or was released."""
@@ -123,19 +131,30 @@ class State:
                     self._ended.set()
             return self._ended
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Calls once when it is over, on any thread; at once when it is over already."""
+    def listen(self, listener: Callable[[], None], until_asked: bool = False) -> None:
+        """Calls when it is over, or asked to yield, on any thread; at once when it is already."""
         with self.guard:
-            if self.phase is Phase.HELD:
+            if self.phase is Phase.HELD and not (until_asked and self.yield_asked):
                 self._listeners.append(listener)
+                if until_asked:
+                    self._askers.append(listener)
                 return
         listener()
+
+    def ask_to_yield(self) -> None:
+        """Notes that a newer request of its group waits."""
+        with self.guard:
+            self.yield_asked = True
+            askers, self._askers = self._askers, []
+        for asker in askers:
+            asker()
 
     def forget(self, listener: Callable[[], None]) -> None:
         """Takes a listener back."""
         with self.guard:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            for listeners in (self._listeners, self._askers):
+                if listener in listeners:
+                    listeners.remove(listener)
 
     def end_by(self) -> float:
         """When it counts as lost at the latest, by the service's clock."""
@@ -185,6 +204,8 @@ class State:
             if epoch == self.epoch:
                 self.renewed_at = sent
                 self.deadline = FOREVER if left is None else max(self.deadline, sent + left / 1000)
+        if answer.get("yield"):
+            self.ask_to_yield()
 
     def shorten(self, sent: float, ttl: float) -> int:
         """Prepares for a renewal to another ttl: the deadline is not after what it asks for. The new epoch."""
@@ -203,6 +224,8 @@ class State:
 
     def told(self, sent: float, status: int, answer: Dict[str, Any]) -> None:
         """Takes what an answer about it says: 404 and 410 end it, unless it is only about to be broken."""
+        if answer.get("yield"):
+            self.ask_to_yield()
         if answer.get("breaking_in_ms") is not None:
             self.break_after(sent, answer)
         elif status in (404, 410):

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Callable, List, Optional
 
 from ._drive import Flow, pause
-from ._service import Sending, Service
+from ._service import Sending, Service, query
 from ._wire import Answer
 from .errors import LeaseholdError, Unavailable
 
@@ -66,10 +66,12 @@ def renew_many(states: List[State], alone: Callable[[State], None]) -> Flow[None
         alone(state)
 
 
-def renewal(state: State, ttl: Optional[float], until: float) -> Flow[Answer]:
+def renewal(state: State, ttl: Optional[float], until: float, note: Optional[str] = None) -> Flow[Answer]:
     """Asks once for a new deadline."""
-    target = f"/leases/{state.id}/renew" + (f"?ttl={round(ttl * 1000)}ms" if ttl is not None else "")
-    request = state.service.request("POST", target)
+    parameters = {} if ttl is None else {"ttl": f"{round(ttl * 1000)}ms"}
+    if note is not None:
+        parameters["note"] = note
+    request = state.service.request("POST", f"/leases/{state.id}/renew" + query(parameters))
     return (yield from state.service.once(lambda: Sending(request, until), until))
 
 

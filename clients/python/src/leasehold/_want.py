@@ -9,13 +9,14 @@ import socket
 import sys
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from ._service import query, quote
 from .errors import Invalid, invalid
 
 Seconds = Union[int, float, timedelta]
-KEEPS = ("auto", "process", "stream", "renewal")
+KEEPS = ("auto", "process", "cgroup", "stream", "renewal")
+BOUND = ("process", "cgroup")  # to what only a service of this host can see
 DEFAULT_TTL = 30.0
 
 
@@ -57,8 +58,9 @@ class Slots:
         return f"Slots({self.key!r}, {self.slots!r}, {self.count})"
 
 
-Part = Union[str, Shared, Slots]
+Part = Union[str, Shared, Slots, Mapping[str, Any]]
 Count = Union[None, int, Sequence[str]]  # of slots: how many there are, or their names
+Names = Union[None, str, Sequence[str]]
 Key = Union[Part, Sequence[Part]]
 
 
@@ -92,58 +94,94 @@ def default_owner() -> str:
     return "".join(letter for letter in text if letter.isprintable()).encode()[:128].decode(errors="ignore")
 
 
-class Want:
-    """One acquire as often as it is made: all but its Idempotency-Key, its wait and what is held meanwhile."""
+class One(NamedTuple):
+    """How one lock is wanted; several say it each."""
 
-    def __init__(self, key: Key, wait: Optional[Seconds], shared: bool, slots: Count, count: int,
-                 ttl: Optional[Seconds], max_hold: Optional[Seconds], hold_at_least: Optional[Seconds],
-                 owner: Optional[str], keep: str) -> None:
+    shared: bool
+    slots: Count
+    slot: Names
+    number: int
+    create: bool
+    value: Optional[int]
+
+    def want(self, part: Part) -> Dict[str, Any]:
+        """A lock as a request says it."""
+        if isinstance(part, str):
+            part = self._part(part)
+        if isinstance(part, Shared):
+            return {"key": part.key, "mode": "shared"}
+        if isinstance(part, Slots):
+            return part.want()
+        if not isinstance(part, Mapping) or not isinstance(part.get("key"), str):
+            raise Invalid(f"{part!r} is no lock: give a name, Shared(name) or Slots(name, slots).",
+                          code="invalid-parameter", problem={"parameter": "key"})
+        return dict(part)
+
+    def _part(self, key: str) -> Part:
+        if self.shared and self.slots is not None:
+            raise invalid("A counting lock (slots) has no readers (shared).", "shared")
+        if self.value is not None and not self.create:
+            raise invalid("value needs create: it is that of a set which is made.", "value")
+        if self.slots is not None:
+            return Slots(key, self.slots, self.number, self.slot)
+        if self.number != 1:
+            raise invalid("count needs slots: how many the lock has.", "count")
+        want: Dict[str, Any] = {"key": key, **({"mode": "shared"} if self.shared else {})}
+        if self.slot:
+            want["slot"] = ",".join([self.slot] if isinstance(self.slot, str) else self.slot)
+        if self.create:
+            want["create"] = "1"
+        return want if self.value is None else {**want, "value": self.value}
+
+
+PLAIN = One(False, None, None, 1, False, None)
+
+
+def parts(key: Key, one: One = PLAIN) -> List[Dict[str, Any]]:
+    """The locks as a request says them."""
+    found = [one.want(part) for part in ([key] if isinstance(key, (str, Shared, Slots, Mapping)) else key)]
+    if not found:
+        raise invalid("No lock is named.", "key")
+    return found
+
+
+class Want:
+    """One acquire as often as it is made: all but its Idempotency-Key, its wait and what is held meanwhile.
+
+    terms: what the service is told of the lease as it is; times are numbers of seconds or timedelta, None is unsaid.
+    """
+
+    def __init__(self, key: Key, one: One, *, wait: Optional[Seconds], ttl: Optional[Seconds],
+                 max_hold: Optional[Seconds], keep: str, **terms: Union[None, str, Seconds]) -> None:
         if keep not in KEEPS:
             raise invalid(f"keep={keep!r} is none of {', '.join(KEEPS)}.", "keep")
         self.wait = seconds(wait, "wait")
         ttl = seconds(ttl, "ttl", 0.001)
         self.max_hold = seconds(max_hold, "max_hold", 0.001)
-        if ttl is not None and keep in ("process", "stream"):
+        if ttl is not None and keep not in ("auto", "renewal"):
             raise invalid(f"keep={keep!r} needs no ttl; max_hold bounds how long the lock may be held.", "ttl")
         self.keep = "renewal" if ttl is not None else keep
         self.ttl = min(ttl or DEFAULT_TTL, self.max_hold or math.inf)
-        self.single = isinstance(key, (str, Shared, Slots))
-        parts = [key] if isinstance(key, (str, Shared, Slots)) else list(key)
-        wants = [self._part(part, shared, slots, count) for part in parts]
-        if not wants:
-            raise invalid("No lock is named.", "key")
-        self.path, self.wants = "", wants
+        self.single = isinstance(key, (str, Shared, Slots, Mapping))
+        self.path, self.wants = "", parts(key, one)
         self.parameters: Dict[str, str] = {}
         if self.single:
-            self.path = f"/locks/{quote(wants[0]['key'])}/"
-            self.parameters.update({name: str(value) for name, value in wants[0].items() if name != "key"})
-        self.parameters["owner"] = default_owner() if owner is None else owner
-        at_least = seconds(hold_at_least, "hold_at_least")
-        if at_least is not None:
-            self.parameters["hold_at_least"] = duration(at_least)
-
-    @staticmethod
-    def _part(part: Part, shared: bool, slots: Count, count: int) -> Dict[str, Any]:
-        if isinstance(part, str):
-            if shared and slots is not None:
-                raise invalid("A counting lock (slots) has no readers (shared).", "shared")
-            part = Shared(part) if shared else Slots(part, slots, count) if slots is not None else part
-        if isinstance(part, Shared):
-            return {"key": part.key, "mode": "shared"}
-        if isinstance(part, Slots):
-            return part.want()
-        if not isinstance(part, str):
-            raise Invalid(f"{part!r} is no lock: give a name, Shared(name) or Slots(name, slots).",
-                          code="invalid-parameter", problem={"parameter": "key"})
-        if count != 1:
-            raise invalid("count needs slots: how many the lock has.", "count")
-        return {"key": part}
+            self.path = f"/locks/{quote(self.wants[0]['key'])}/"
+            self.parameters.update({name: str(said).lower() if said is True or said is False else str(said)
+                                    for name, said in self.wants[0].items() if name != "key"})
+        if terms.get("owner") is None:
+            terms["owner"] = default_owner()
+        for name, value in terms.items():
+            if isinstance(value, str):
+                self.parameters[name] = value
+            elif value is not None:
+                self.parameters[name] = duration(seconds(value, name) or 0.0)
 
     def target(self, way: str, wait: Optional[float], holding: List[str]) -> str:
         """The path and the query of an acquire or a hold."""
         parameters = dict(self.parameters)
-        if way == "process":
-            parameters["bind"] = f"pid:{os.getpid()}"
+        if way in BOUND:
+            parameters["bind"] = f"pid:{os.getpid()}" if way == "process" else way
             parameters["ttl"] = "0" if self.max_hold is None else duration(self.max_hold)
         elif way == "renewal":
             parameters["ttl"] = duration(self.ttl)

@@ -6,16 +6,21 @@ import asyncio
 import sys
 import time
 from types import TracebackType
-from typing import Any, Callable, List, Optional, Type
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, List, Optional, Type
 
 from . import _process
 from ._acquire import Taken, acquire as _acquire
 from ._client import Client, default_client
 from ._drive import FOREVER, READ, Flow, Op, T
 from ._lease import RELEASE_SECONDS, Held
+from ._lock import Lock
 from ._state import Phase
-from ._want import Count, Key, Seconds, Want, seconds
+from ._want import Part, Seconds, Want, seconds
 from ._watcher import Job
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+    P = ParamSpec("P")
 
 __all__ = ["AsyncLease", "acquire"]
 
@@ -101,14 +106,21 @@ class AsyncLease(Held):
     _owner_task: Optional[asyncio.Task[Any]] = None
     _canceled_by_loss = False
 
-    async def release(self) -> bool:
-        """Gives the lock back; whether it was held until now. Canceled, it is given back all the same."""
-        jobs: List[Job] = []
-        return await _run(self._release(jobs), jobs)
+    async def release(self, early: bool = False) -> bool:
+        """Gives the lock back; whether it was held until now. Canceled, it is given back all the same.
 
-    async def renew(self, ttl: Optional[Seconds] = None) -> None:
+        early: frees what `hold_at_least` keeps, also after an earlier release.
+        """
+        jobs: List[Job] = []
+        return await _run(self._release(jobs, early), jobs)
+
+    async def renew(self, ttl: Optional[Seconds] = None, note: Optional[str] = None) -> None:
         """Asks for a new deadline, counted from now. A lease with a ttl is renewed without this."""
-        await _run(self._renew(ttl))
+        await _run(self._renew(ttl, note))
+
+    async def add(self, *locks: Part) -> None:
+        """Takes more locks on this lease, all or none, without a wait; `fences` tells their numbers."""
+        await _run(self._add(locks))
 
     async def convert(self, mode: str, wait: Optional[Seconds] = None) -> None:
         """Makes a reader of a writer (shared), or a writer of a reader (exclusive; at once, or after `wait`)."""
@@ -121,6 +133,15 @@ class AsyncLease(Held):
 
     async def wait_lost(self, timeout: Optional[Seconds] = None) -> bool:
         """Waits until the lease is over, or the time is up; whether it is lost."""
+        await self._wait(timeout)
+        return self.lost
+
+    async def wait_yield(self, timeout: Optional[Seconds] = None) -> bool:
+        """Waits until it is asked to yield, or the lease is over, or the time is up; whether it is asked."""
+        await self._wait(timeout, until_asked=True)
+        return self.yield_asked
+
+    async def _wait(self, timeout: Optional[Seconds], until_asked: bool = False) -> None:
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
 
@@ -129,14 +150,13 @@ class AsyncLease(Held):
 
         patience = seconds(timeout, "timeout")
         timer = None if patience is None else loop.call_later(patience, over.set)
-        self._state.listen(listener)
+        self._state.listen(listener, until_asked)
         try:
             await over.wait()
         finally:
             self._state.forget(listener)
             if timer is not None:
                 timer.cancel()
-        return self.lost
 
     async def __aenter__(self) -> AsyncLease:
         if self._on_lost == "raise":
@@ -190,13 +210,12 @@ async def take(client: Optional[Client], want: Want, on_lost: str) -> AsyncLease
         raise
 
 
-async def acquire(key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Count = None,
-                  count: int = 1, ttl: Optional[Seconds] = None, max_hold: Optional[Seconds] = None,
-                  hold_at_least: Optional[Seconds] = None, owner: Optional[str] = None, keep: str = "auto",
-                  on_lost: str = "raise", client: Optional[Client] = None) -> AsyncLease:
-    """Takes a lock; the arguments are those of `Lock`. The lease ends when it is released, or with this process."""
-    if on_lost not in ("raise", "ignore"):
-        from .errors import invalid
-        raise invalid(f"on_lost={on_lost!r} is neither raise nor ignore.", "on_lost")
-    want = Want(key, wait, shared, slots, count, ttl, max_hold, hold_at_least, owner, keep)
-    return await take(client, want, on_lost)
+def _taking(lock: Callable[P, Lock]) -> Callable[P, Awaitable[AsyncLease]]:
+    async def acquire(*words: P.args, **named: P.kwargs) -> AsyncLease:
+        """Takes a lock; the arguments are those of `Lock`. The lease ends when it is released, or with this process."""
+        return await lock(*words, **named).acquire_async()
+    acquire.__wrapped__ = lock  # type: ignore[attr-defined]
+    return acquire
+
+
+acquire = _taking(Lock)

@@ -52,6 +52,10 @@ class Deadlock(LeaseholdError):
         return list(self.problem.get("circle", []))
 
 
+class Superseded(LeaseholdError):
+    """A newer request of its group (`newest`) waits: leave the work to that one."""
+
+
 class LeaseLost(LeaseholdError):
     """The lease is over, and somebody else may hold the lock."""
 
@@ -93,7 +97,7 @@ class Invalid(LeaseholdError, ValueError):
 
 
 _BY_CODE: Dict[str, Type[LeaseholdError]] = {
-    "wait-timeout": WaitTimeout, "deadlock": Deadlock, "no-such-lease": LeaseLost,
+    "wait-timeout": WaitTimeout, "deadlock": Deadlock, "no-such-lease": LeaseLost, "superseded": Superseded,
 }
 _BY_STATUS: Dict[int, Type[LeaseholdError]] = {
     401: Denied, 403: Denied, 410: LeaseLost, 423: Locked, 429: Unavailable, 503: Unavailable, 507: KernelLimit,
