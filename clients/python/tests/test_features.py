@@ -22,7 +22,8 @@ class Features(LiveTest):
         return self.client.lock(self.key)["holders"][0]
 
     def test_all_is_said_to_the_service(self):
-        self.acquire(slots=["a", "b"], slot="b", cooldown=5, newest="web", owner="ann", note="begins", hold_at_least=0.01)
+        self.acquire(slots=["a", "b"], slot="b", cooldown=5, newest="web", owner="ann", note="begins",
+                     hold_at_least=0.01)
         seen = self.holder()
         self.assertEqual([seen[name] for name in ("slots", "newest", "owner", "note")], [["b"], "web", "ann", "begins"])
         self.assertEqual(self.client.lock(self.key)["limit"], 2)
@@ -160,7 +161,7 @@ class Features(LiveTest):
         self.assertRaises(Invalid, leasehold.acquire, self.key, keep="cgroup", client=self.tcp)
 
     def test_what_an_older_service_does_not_know_is_an_error(self):
-        problem = {"code": "unknown-parameter", "detail": "This request has no parameter 'newest'.", "parameter": "newest"}
+        problem = {"code": "unknown-parameter", "detail": "There is no parameter 'newest'.", "parameter": "newest"}
         script = Script([answer(json.dumps(problem).encode(), 400)])
         with self.assertRaises(Invalid) as error:
             leasehold.acquire("a", newest="web", ttl=5, client=Client(script.url))
