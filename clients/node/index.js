@@ -3,7 +3,8 @@ import { Client } from './lib/client.js'
 export { Client } from './lib/client.js'
 export { Lease } from './lib/lease.js'
 export {
-  AlreadyHeld, Deadlock, Denied, Invalid, KernelLimit, LeaseLost, LeaseholdError, Locked, Unavailable, WaitTimeout,
+  AlreadyHeld, Deadlock, Denied, Invalid, KernelLimit, LeaseLost, LeaseholdError, Locked, Superseded, Unavailable,
+  WaitTimeout,
 } from './lib/errors.js'
 
 let shared

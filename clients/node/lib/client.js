@@ -5,7 +5,7 @@ import { AlreadyHeld, Invalid, LeaseLost, Unavailable, WaitTimeout, errorOf } fr
 import { Lease, firstLine } from './lease.js'
 import { Transport, notHTTP } from './transport.js'
 import { Undo } from './undo.js'
-import { readOptions, requestFor } from './want.js'
+import { encoded, readOptions, requestFor, resizeOf } from './want.js'
 import { Watcher } from './watcher.js'
 
 // A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
@@ -83,6 +83,12 @@ export class Client {
     }
     await lease[Symbol.asyncDispose]()
     return value
+  }
+
+  /** Gives a counting lock another number of slots, or other names of them, while it is in use; 0 pauses it. */
+  async resize(key, slots, { pinned = false } = {}) {
+    const query = new URLSearchParams({ ...resizeOf(slots), resize: true, ...pinned && { pinned } })
+    return this.send('PUT', `/locks/${encoded(key)}?${query}`)
   }
 
   /** Sends any request of openapi.yaml; resolves to the JSON of its answer, throws what the service refuses. */

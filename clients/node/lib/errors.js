@@ -28,6 +28,9 @@ export class Deadlock extends LeaseholdError {
   get circle() { return this.problem?.circle ?? [] }
 }
 
+/** A newer request of its group (`newest`) waits: leave the work to that one. */
+export class Superseded extends LeaseholdError {}
+
 /** The lease is over although nobody here gave it back: what was done since `endedAt` was done without the lock. */
 export class LeaseLost extends LeaseholdError {
   constructor(reason, { keys = [], breakReason = null, endedAt = null, status = 0, problem = null } = {}) {
@@ -58,6 +61,7 @@ function kindOf(status, code, problem) {
   if (code === 'wait-timeout') return WaitTimeout
   if (status === 423) return Locked
   if (code === 'deadlock') return isOnlyOneself(problem.circle) ? AlreadyHeld : Deadlock
+  if (code === 'superseded') return Superseded
   if (status === 401 || status === 403) return Denied
   if (status === 507) return KernelLimit
   if (status === 429 || status === 503) return Unavailable

@@ -1,6 +1,7 @@
 import { now } from './address.js'
-import { LeaseLost, errorOf, isGone, lossOf } from './errors.js'
+import { Invalid, LeaseLost, LeaseholdError, errorOf, isGone, lossOf } from './errors.js'
 import { parsed } from './transport.js'
+import { wantOf } from './want.js'
 
 const TIMER_MAX_MS = 2 ** 31 - 1
 // A held stream has a line every few seconds; before two were seen nobody knows how few.
@@ -19,6 +20,8 @@ export class Lease {
   ref
   /** Grows with every grant: send it along with each write that must not come late. */
   fence
+  /** That of each lock: what was added has its own. */
+  fences
   /** The name of its slot, the first where it has several; null where slots have no names. */
   slot
   /** The names of its slots, on locks whose slots have names. */
@@ -26,8 +29,10 @@ export class Lease {
   /** `exclusive` or `shared`. */
   mode
   owner
-  /** How it is kept: `process`, `stream` or `renewal`. */
+  /** How it is kept: `process`, `cgroup`, `stream` or `renewal`. */
   keep
+  /** The instant until which `holdAtLeastMs` keeps it taken, RFC 3339; null where nothing does. */
+  keptUntil
   #client
   #id
   #onLost
@@ -48,6 +53,7 @@ export class Lease {
   #end
   #mayStand = false
   #lost = new AbortController()
+  #yield = new AbortController()
   #timers = new Set()
   #renewalDue = Infinity
   #joined = null
@@ -55,10 +61,10 @@ export class Lease {
 
   /** @internal */
   constructor({ client, transport, undo, watcher, wanted, way, answer, deadline, stream }) {
-    Object.assign(this, { keys: wanted.keys, ref: answer.ref, fence: answer.fence, mode: answer.mode, keep: way })
+    Object.assign(this, { ref: answer.ref, fence: answer.fence, mode: answer.mode, keep: way })
     this.owner = answer.owner ?? null
-    this.slots = (answer.locks ?? [answer]).flatMap((lock) => lock.slots ?? [])
-    this.slot = this.slots[0] ?? null
+    this.keptUntil = answer.kept_until ?? null
+    this.#takeLocks(answer)
     this.#client = client
     this.#id = answer.lease
     this.#onLost = wanted.onLost
@@ -89,6 +95,9 @@ export class Lease {
   /** Aborts when the lease is lost, with the LeaseLost as its reason. A release does not abort it. */
   get signal() { return this.#lost.signal }
 
+  /** Aborts when a newer request of its group (`newest`) waits: give it back as soon as you like to. It is held on. */
+  get yieldSignal() { return this.#yield.signal }
+
   /** Whether it is held, by the clock of this moment. */
   get held() {
     if (this.#state === 'held' && now() >= this.#endBy) this.#expire()
@@ -109,9 +118,9 @@ export class Lease {
   }
 
   /** Moves the deadline to its ttl from now. Leases with a `ttlMs` are renewed without this, too. */
-  async renew() {
+  async renew({ note } = {}) {
     this.check()
-    const answer = await this.#sendRenewal({ timeoutMs: 5000 })
+    const answer = await this.#sendRenewal({ timeoutMs: 5000 }, note)
     if (answer.status < 300) return
     this.check()
     throw errorOf(answer)
@@ -119,23 +128,44 @@ export class Lease {
 
   /** Shows everybody who asks a text beside the lease, such as how far the work is; an empty one clears it. */
   async note(text) {
-    this.check()
-    const target = `/leases/${this.#id}/note?${new URLSearchParams({ note: text })}`
-    const answer = await this.#transport.ask('PUT', target, { timeoutMs: 5000 })
-    if (answer.status < 300) return
-    if (isGone(answer)) this.#take(answer)
-    this.check()
-    throw errorOf(answer)
+    await this.#say('PUT', `note?${new URLSearchParams({ note: text })}`)
   }
 
-  /** Gives it back. True when it was held until now; false when it was over already. Never throws. */
-  async release() {
-    if (this.#released) {
-      await this.#released
-      return false
-    }
-    this.#released = this.#release()
-    return this.#released
+  /** Takes more locks on this lease, all or none, without a wait; `fences` tells their numbers. */
+  async add(...wants) {
+    this.#takeLocks(await this.#say('POST', 'add', JSON.stringify({ want: wants.map(want => wantOf(want)) })))
+  }
+
+  /** What is gone may be that which is asked for, and not the lease. */
+  async #say(method, target, body) {
+    this.check()
+    const answer = await this.#transport.ask(method, `/leases/${this.#id}/${target}`, { body, timeoutMs: 5000 })
+    if (answer.status < 300) return answer.body
+    if ([404, 410].includes(answer.status)) await this.confirm({ timeoutMs: 5000 })
+    this.check()
+    const error = errorOf(answer, this.keys)
+    const { code, status, detail, problem } = error
+    throw error instanceof LeaseLost ? new Invalid(problem?.detail ?? detail, { code, status, problem }) : error
+  }
+
+  #takeLocks(answer) {
+    const locks = answer.locks ?? [answer]
+    this.keys = locks.map(({ key }) => key)
+    this.fences = Object.fromEntries(locks.map(({ key, fence }) => [key, fence ?? this.fence]))
+    this.slots = locks.flatMap(({ slots }) => slots ?? [])
+    this.slot = this.slots[0] ?? null
+  }
+
+  /**
+   * Gives it back. True when it was held until now; false when it was over already. Never throws.
+   *
+   * `early` frees what `holdAtLeastMs` keeps, also after an earlier release.
+   */
+  async release({ early = false } = {}) {
+    if (!this.#released) return this.#released = this.#release(early)
+    await this.#released
+    if (early) await this.#free()
+    return false
   }
 
   async [Symbol.asyncDispose]() {
@@ -153,10 +183,16 @@ export class Lease {
   }
 
   /** @internal Asks the service; a loss is noted, silence is not. */
-  async confirm() {
-    const answer = await this.#transport.ask('GET', `/leases/${this.#id}`, { background: true })
+  async confirm(how = { background: true }) {
+    const answer = await this.#transport.ask('GET', `/leases/${this.#id}`, how)
     if (isGone(answer)) this.#lose(lossOf(answer, this.keys))
     else if (answer.body?.breaking_in_ms > 0) this.#breakIn(answer.body, answer.sentAt)
+    if (answer.body?.yield) this.askToYield()
+  }
+
+  /** @internal */
+  askToYield() {
+    this.#yield.abort(new LeaseholdError('a newer request of its group waits', { code: 'yield' }))
   }
 
   /** @internal An event about it. */
@@ -166,20 +202,31 @@ export class Lease {
 
   toJSON() { return { keys: this.keys, ref: this.ref, fence: this.fence, mode: this.mode, held: this.held } }
 
-  async #release() {
+  /** Frees what is kept after its end. */
+  async #free() {
+    if (this.keptUntil === null) return
+    const result = await this.#undo.lease(`${this.#id}?early=true`)
+    if (result && !(result instanceof LeaseLost)) this.keptUntil = result.kept_until ?? null
+  }
+
+  async #release(early) {
     if (!this.held) {
-      if (this.#mayStand) await this.#undo.lease(this.#id, { until: now() + this.#ttlMs })
+      if (early && this.keptUntil !== null) await this.#free()
+      else if (this.#mayStand) await this.#undo.lease(this.#id, { until: now() + this.#ttlMs })
       return false
     }
     this.#state = 'released'
     this.#stop()
-    const result = await this.#undo.lease(this.#id, { keys: this.keys, until: this.#deadline })
+    const name = this.#id + (early && this.keptUntil !== null ? '?early=true' : '')
+    const result = await this.#undo.lease(name, { keys: this.keys, until: this.#deadline })
     this.#stream?.close()
     if (result instanceof LeaseLost) {
       this.#loss = result
       this.#lost.abort(result)
+      return false
     }
-    return result === true
+    if (result !== null) this.keptUntil = result.kept_until ?? null
+    return result !== null
   }
 
   #lose(loss) {
@@ -263,15 +310,17 @@ export class Lease {
     })
   }
 
-  async #sendRenewal(how) {
+  async #sendRenewal(how, note) {
     const left = this.#end - now()
-    const query = left < this.#ttlMs ? `?ttl=${Math.max(TTL_LEAST_MS, Math.floor(left))}ms` : ''
-    return this.#take(await this.#transport.ask('POST', `/leases/${this.#id}/renew${query}`, how))
+    const query = new URLSearchParams(note === undefined ? {} : { note })
+    if (left < this.#ttlMs) query.set('ttl', `${Math.max(TTL_LEAST_MS, Math.floor(left))}ms`)
+    return this.#take(await this.#transport.ask('POST', `/leases/${this.#id}/renew?${query}`, how))
   }
 
   /** Takes what a renewal was answered. */
   #take(answer) {
     const { status, body } = answer
+    if (body?.yield) this.askToYield()
     if (status < 300 && body?.ttl_ms > 0 && !this.#breaking) {
       this.#deadline = Math.min(Math.max(this.#deadline, answer.sentAt + body.expires_in_ms), this.#end)
     } else if (isGone(answer) && body?.breaking_in_ms > 0) {
@@ -308,6 +357,7 @@ export class Lease {
         pulse.beat()
         if (line === '') continue
         const said = JSON.parse(line)
+        if (said.yield) this.askToYield()
         if (said.breaking_in_ms > 0) this.#breakIn(said, now())
         const why = said.break_reason ?? this.#breaking?.breakReason
         if (said.ended) return this.ended({ reason: said.ended, break_reason: why, at: said.at })

@@ -19,11 +19,11 @@ export class Undo {
     this.#timers.clear()
   }
 
-  /** Releases a lease. Resolves to true, to the loss that the service tells of, or to null while nobody hears it. */
+  /** Releases a lease. Resolves to the answer, to the loss that the service tells of, or to null while nobody hears it. */
   async lease(id, { keys = [], until = Infinity } = {}) {
     const attempt = async (background, more = { fresh: true }) => {
       const answer = await this.#ask('DELETE', `/leases/${id}`, { background, ...more })
-      if (answer.status < 300) return true
+      if (answer.status < 300) return answer.body ?? {}
       return isGone(answer) ? lossOf(answer, keys) : null
     }
     const end = now() + RELEASE_MS

@@ -3,9 +3,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { Invalid } from './errors.js'
 
-/** A lock for one of several: `{key, shared, slots, slot, count}`, or just its name. */
-function wantOf(one, options = {}) {
-  const { key, shared = false, slots, slot, count } = typeof one === 'string' ? { key: one, ...options } : one ?? {}
+/** A lock for one of several: `{key, shared, slots, slot, count, create, value}`, or just its name. */
+export function wantOf(one, options = {}) {
+  const { key, shared = false, slots, slot, count, create = false, value }
+    = typeof one === 'string' ? { ...options, key: one } : one ?? {}
   if (typeof key !== 'string' || key === '') throw invalid('the name of a lock is a text that is not empty')
   if (shared && slots !== undefined) throw invalid('a lock with slots cannot be shared')
   const want = { key }
@@ -14,7 +15,14 @@ function wantOf(one, options = {}) {
   else if (slots !== undefined) want.limit = whole('slots', slots, 1, 32767)
   if (slot !== undefined) want.slot = names('slot', [slot].flat())
   if (count !== undefined) want.count = whole('count', count, 1, 32767)
+  if (create) want.create = '1'
+  if (value !== undefined) want.value = whole('value', value, 1, 32767)
   return want
+}
+
+/** The slots of a lock that is to get others: how many, or their names. */
+export function resizeOf(slots) {
+  return Array.isArray(slots) ? { slots: names('slots', slots) } : { limit: whole('slots', slots, 0, 32767) }
 }
 
 function invalid(text) {
@@ -37,7 +45,17 @@ function milliseconds(name, value, minimum) {
   throw invalid(`${name} is a number of milliseconds from ${minimum}, not ${String(value)}`)
 }
 
-const KEEPS = ['auto', 'process', 'stream', 'renewal']
+const KEEPS = ['auto', 'process', 'cgroup', 'stream', 'renewal']
+const time = name => value => duration(Math.ceil(milliseconds(name, value, 0)))
+/** What the service is told as it is: an option, its parameter, and how its value is written. */
+const TERMS = [
+  ['cooldownMs', 'cooldown', time('cooldownMs')],
+  ['holdAtLeastMs', 'hold_at_least', time('holdAtLeastMs')],
+  ['newest', 'newest', String],
+  ['note', 'note', String],
+  ['owner', 'owner', String],
+]
+const UNITS = ['waitMs', 'ttlMs', 'maxHoldMs', ...TERMS.map(([option]) => option).filter(option => option.endsWith('Ms'))]
 
 /**
  * What is asked of the service, checked: names, how long to wait, and how to keep the lease.
@@ -45,9 +63,9 @@ const KEEPS = ['auto', 'process', 'stream', 'renewal']
  * `waitMs` left out waits on and on; 0 tries once. `ttlMs` asks for renewal.
  */
 export function readOptions(key, options = {}) {
-  const { waitMs = Infinity, ttlMs, maxHoldMs = Infinity, cooldownMs, holdAtLeastMs, note, owner, keep = 'auto', onLost = 'throw' }
-    = options
-  for (const [name, unit] of [['wait', 'waitMs'], ['ttl', 'ttlMs'], ['maxHold', 'maxHoldMs'], ['holdAtLeast', 'holdAtLeastMs']]) {
+  const { waitMs = Infinity, ttlMs, maxHoldMs = Infinity, keep = 'auto', onLost = 'throw' } = options
+  for (const unit of UNITS) {
+    const name = unit.slice(0, -2)
     if (options[name] !== undefined) throw invalid(`there is no option ${name}: write ${unit}, in milliseconds`)
   }
   if (!KEEPS.includes(keep)) throw invalid(`keep is one of ${KEEPS.join(', ')}, not ${String(keep)}`)
@@ -57,16 +75,15 @@ export function readOptions(key, options = {}) {
   if (ttlMs !== undefined && keep !== 'auto' && keep !== 'renewal') {
     throw invalid(`ttlMs is for leases that are renewed, not for keep ${keep}; maxHoldMs bounds any`)
   }
+  const said = { ...options, owner: options.owner ?? defaultOwner() }
   return {
     wants,
+    terms: Object.fromEntries(TERMS.filter(([option]) => said[option] !== undefined)
+      .map(([option, parameter, written]) => [parameter, written(said[option])])),
     keys: wants.map(want => want.key),
     waitMs: milliseconds('waitMs', waitMs, 0),
     ttlMs: ttlMs === undefined ? undefined : milliseconds('ttlMs', ttlMs, 100),
     maxHoldMs: milliseconds('maxHoldMs', maxHoldMs, 100),
-    cooldownMs: cooldownMs === undefined ? undefined : milliseconds('cooldownMs', cooldownMs, 0),
-    holdAtLeastMs: holdAtLeastMs === undefined ? undefined : milliseconds('holdAtLeastMs', holdAtLeastMs, 0),
-    note: note === undefined ? undefined : String(note),
-    owner: owner === undefined ? defaultOwner() : String(owner),
     keep: ttlMs === undefined ? keep : 'renewal',
     onLost,
     signal: options.signal === undefined ? undefined : signalOf(options.signal),
@@ -74,7 +91,7 @@ export function readOptions(key, options = {}) {
   }
 }
 
-const encoded = text => encodeURIComponent(text).replace(/[!'()*]/g, mark => `%${mark.charCodeAt(0).toString(16)}`)
+export const encoded = text => encodeURIComponent(text).replace(/[!'()*]/g, mark => `%${mark.charCodeAt(0).toString(16)}`)
 const duration = ms => `${Math.floor(ms)}ms`
 
 /** A signal that many may wait with: as with fetch, a warning of too many listeners would be of no use. */
@@ -101,14 +118,12 @@ function defaultOwner() {
   return cut
 }
 
-/** The path and the body of an acquire in a way of keeping: `process`, `stream` or `renewal`. */
+/** The path and the body of an acquire in a way of keeping: `process`, `cgroup`, `stream` or `renewal`. */
 export function requestFor(options, way, { waitMs, holding }) {
-  const fields = { owner: options.owner }
+  const fields = { ...options.terms }
   if (waitMs > 0) fields.wait = duration(Math.ceil(waitMs))
-  if (options.cooldownMs !== undefined) fields.cooldown = duration(options.cooldownMs)
-  if (options.holdAtLeastMs !== undefined) fields.hold_at_least = duration(Math.ceil(options.holdAtLeastMs))
-  if (options.note !== undefined) fields.note = options.note
   if (way === 'process') Object.assign(fields, { bind: `pid:${process.pid}`, ttl: '0' })
+  if (way === 'cgroup') Object.assign(fields, { bind: 'cgroup', ttl: '0' })
   if (options.maxHoldMs < Infinity) fields.ttl = duration(options.maxHoldMs)
   if (way === 'renewal') fields.ttl = duration(Math.min(options.ttlMs ?? 30_000, options.maxHoldMs))
   if (holding.length > 0) fields.holding = holding.join(',')

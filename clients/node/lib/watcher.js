@@ -1,6 +1,6 @@
 import { now } from './address.js'
 
-const KINDS = 'expired,broken,removed,transferred'
+const ENDS = 'expired,broken,removed,transferred'
 // A comment comes every few seconds, a minute at most.
 const SILENCE_MS = 75_000
 // A release by somebody with the id is none of these events: each lease is asked for now and then.
@@ -20,6 +20,7 @@ export class Watcher {
   #emptySince = 0
   // Whether the service knows a request for several, as far as is known.
   #renewsSeveral = true
+  #kinds = `${ENDS},yield`
 
   constructor(transport) { this.#transport = transport }
 
@@ -83,10 +84,13 @@ export class Watcher {
     this.#isRunning = true
     for (let pause = 50; this.#isWanted; pause = Math.min(2 * pause, 1000)) {
       try {
-        this.#stream = await this.#transport.open('GET', `/events?kind=${KINDS}`, { timeoutMs: 5000, background: true })
+        this.#stream = await this.#transport.open('GET', `/events?kind=${this.#kinds}`, { timeoutMs: 5000, background: true })
         if (this.#stream.status < 300) {
           pause = 50
           await this.#read(this.#stream.lines(() => SILENCE_MS))
+        } else if (this.#stream.status === 400) {
+          // An older service, which asks nobody to yield.
+          this.#kinds = ENDS
         }
       } catch {
         // It is opened again.
@@ -115,6 +119,7 @@ export class Watcher {
 
   #tell(kind, event) {
     if (kind === 'gap') this.#askAll()
+    else if (kind === 'yield') this.#leases.get(event.ref)?.askToYield()
     else this.#leases.get(event.ref)?.ended(event)
   }
 }

@@ -18,6 +18,9 @@ export async function use(controller: AbortController): Promise<[number, string,
   await acquire('deploy', { ttlMs: '30s' })
   await new Client({ url: 'unix:/x' }).send('GET', '/locks')
   await (await acquire('nightly', { holdAtLeastMs: 60_000, note: 'begins' })).note('step 2')
+  await lease.add('b', { key: 'sysv:0x51.0', create: true, value: 2 })
+  lease.yieldSignal.addEventListener('abort', () => lease.release({ early: true }))
+  await new Client().resize('downloads', 0, { pinned: true })
   const released: boolean = await lease.release()
   await lease[Symbol.asyncDispose]()
   return [fence, text, released]
