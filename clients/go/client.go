@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -61,7 +63,7 @@ func NewClient(config Config) (*Client, error) {
 	if c.timeout <= 0 {
 		c.timeout = 5 * time.Second
 	}
-	c.watcher = &watcher{transport: transport, leases: map[string]*Lease{}}
+	c.watcher = &watcher{transport: transport, leases: map[string]*Lease{}, kinds: endings + ",yield"}
 	c.renewals = &renewals{transport: transport, due: map[*Lease]time.Duration{}}
 	c.isUnseen.Store(transport.address.socket == "")
 	c.waitMost.Store(int64(time.Hour))
@@ -70,6 +72,24 @@ func NewClient(config Config) (*Client, error) {
 
 // URL returns where the service is.
 func (c *Client) URL() string { return c.transport.address.text }
+
+// Resize gives a counting lock another number of slots, even while it is in use; 0 pauses it. With names (SlotNames
+// of an Obtain) it gives the slots other names, and the number does not count.
+func (c *Client) Resize(ctx context.Context, key string, slots int, names ...string) error {
+	query := url.Values{"resize": {"true"}}
+	if len(names) > 0 {
+		query.Set("slots", strings.Join(names, ","))
+	} else {
+		query.Set("limit", strconv.Itoa(slots))
+	}
+	got, err := c.transport.ask(ctx, c.timeout, call{
+		method: http.MethodPut, target: "/locks/" + url.PathEscape(key) + "?" + query.Encode(),
+	})
+	if err != nil || got.status < 400 {
+		return err
+	}
+	return errorOf(got, []string{key})
+}
 
 // Close closes what stands idle. Leases are not released.
 func (c *Client) Close() { c.transport.close() }

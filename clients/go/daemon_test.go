@@ -298,9 +298,10 @@ func (b *syncBuffer) String() string {
 	return b.buffer.String()
 }
 
-func startProgram(t testing.TB, role, url, key string, keep Keep) *program {
+func startProgram(t testing.TB, role, url, key string, keep Keep, prefix ...string) *program {
 	t.Helper()
-	p := &program{command: exec.Command(os.Args[0])}
+	words := append(prefix, os.Args[0])
+	p := &program{command: exec.Command(words[0], words[1:]...)}
 	p.command.Env = append(os.Environ(),
 		"TEST_ROLE="+role, "LEASEHOLD_URL="+url, "TEST_KEY="+key, "TEST_KEEP="+string(keep))
 	p.command.Stdout, p.command.Stderr = &p.said, os.Stderr

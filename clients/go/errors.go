@@ -16,6 +16,8 @@ var (
 	ErrAlreadyHeld = errors.New("the caller holds the lock itself")
 	// ErrDeadlock says that two or more wait for each other.
 	ErrDeadlock = errors.New("waiting would never end")
+	// ErrSuperseded says that a newer request of its group (Newest) waits: leave the work to that one.
+	ErrSuperseded = errors.New("a newer request of the group waits")
 	// ErrLeaseLost says that the lease is over although nobody here gave it back.
 	ErrLeaseLost = errors.New("the lease is lost")
 	// ErrDenied says that the caller may not do this.
@@ -119,6 +121,10 @@ func errorOf(a *answer, keys []string) *Error {
 	if a.isGone() {
 		return lostBy(a, keys)
 	}
+	return refusedBy(a)
+}
+
+func refusedBy(a *answer) *Error {
 	e := &Error{
 		Kind: a.kind(), Code: a.Code, Detail: a.Detail, Status: a.status, RequestID: a.RequestID, Parameter: a.Parameter,
 		Holders: a.Holders, Waiters: a.Waiters, Circle: a.Circle,
@@ -140,6 +146,8 @@ func (a *answer) kind() error {
 		return ErrAlreadyHeld
 	case a.Code == "deadlock":
 		return ErrDeadlock
+	case a.Code == "superseded":
+		return ErrSuperseded
 	case a.status == 401, a.status == 403:
 		return ErrDenied
 	case a.status == 507:

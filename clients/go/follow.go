@@ -53,6 +53,9 @@ func (l *Lease) read(s *stream) string {
 		if parse([]byte(line), &said) != nil {
 			continue
 		}
+		if said.Yield {
+			l.askToYield()
+		}
 		if said.BreakingIn > 0 {
 			l.breakIn(&said, now)
 		}

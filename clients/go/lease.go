@@ -29,7 +29,7 @@ const (
 
 // Lease is a lock that is held. It is kept without help; Context ends at once when it is lost.
 type Lease struct {
-	// Keys are the names of the locks.
+	// Keys are the names of the locks that it was taken on; Locks has those that were added, too.
 	Keys []string
 	// Ref is its short name, for listings and logs.
 	Ref string
@@ -43,7 +43,7 @@ type Lease struct {
 	Mode string
 	// Owner is what others see.
 	Owner string
-	// Keep is how it is kept: Process, Stream or Renewal.
+	// Keep is how it is kept: Process, Cgroup, Stream or Renewal.
 	Keep Keep
 
 	id          string
@@ -52,6 +52,7 @@ type Lease struct {
 	ctx         context.Context
 	cancel      context.CancelFunc
 	done        chan struct{}
+	yield       chan struct{}
 	renewed     chan *answer // what a request for several said of it, where another lease's goroutine asked
 	ignoresLoss bool
 	ttl         time.Duration
@@ -60,6 +61,9 @@ type Lease struct {
 	mutex    sync.Mutex
 	state    state
 	loss     *Error
+	locks    []document
+	kept     string
+	isAsked  bool // to yield
 	deadline time.Duration
 	timer    *time.Timer
 	stream   *stream
@@ -69,14 +73,23 @@ type Lease struct {
 	breaking               *Error // why it will be lost at its deadline, where an operator ends it (rule 26)
 }
 
+// Granted is one of the locks of a lease.
+type Granted struct {
+	Key string
+	// Fence grows with every grant of this lock; what was added to a lease has its own.
+	Fence int64
+	// Slots are the names of its slots, where they have some.
+	Slots []string
+}
+
 func newLease(ctx context.Context, a *attempt, got *answer, s *stream) *Lease {
 	l := &Lease{
-		Keys: a.wish.keys(), Ref: got.Ref, Fence: got.Fence, Slots: got.Slots, Mode: got.Mode, Owner: got.Owner, Keep: a.way,
+		Keys: a.wish.keys(), Ref: got.Ref, Fence: got.Fence, Mode: got.Mode, Owner: got.Owner, Keep: a.way,
 		id: got.Lease, client: a.client, outer: FromContext(ctx), stream: s, ignoresLoss: a.wish.ignoresLoss,
-		suspended: forever,
-		done:      make(chan struct{}), renewed: make(chan *answer, 1), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
+		suspended: forever, locks: got.locks(), kept: got.KeptUntil, yield: make(chan struct{}),
+		done: make(chan struct{}), renewed: make(chan *answer, 1), deadline: forever, end: forever, ttl: time.Duration(got.TTL) * time.Millisecond,
 	}
-	for _, lock := range got.Locks {
+	for _, lock := range l.locks {
 		l.Slots = append(l.Slots, lock.Slots...)
 	}
 	if len(l.Slots) > 0 {
@@ -146,12 +159,38 @@ func (l *Lease) Remaining() (time.Duration, bool) {
 	}
 }
 
-// Renew moves the deadline to the TTL from now. Leases with a TTL are renewed without this, too.
-func (l *Lease) Renew(ctx context.Context) error {
+// Yield is closed when a newer request of the lease's group (Newest) waits: give it back as soon as you like to. It is
+// held on.
+func (l *Lease) Yield() <-chan struct{} { return l.yield }
+
+// Locks are the locks of the lease.
+func (l *Lease) Locks() []Granted {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	all := make([]Granted, len(l.locks))
+	for index, lock := range l.locks {
+		all[index] = Granted{lock.Key, lock.Fence, lock.Slots}
+		if lock.Fence == 0 {
+			all[index].Fence = l.Fence
+		}
+	}
+	return all
+}
+
+// KeptUntil returns the instant until which HoldAtLeast keeps the slots taken (RFC 3339); empty where nothing does.
+func (l *Lease) KeptUntil() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.kept
+}
+
+// Renew moves the deadline to the TTL from now, and says a Note where one is given. Leases with a TTL are renewed
+// without this, too.
+func (l *Lease) Renew(ctx context.Context, note ...Option) error {
 	if err := l.Err(); err != nil {
 		return err
 	}
-	got, err := l.sendRenewal(ctx, l.client.timeout, false)
+	got, err := l.sendRenewal(ctx, l.client.timeout, false, note...)
 	if err != nil {
 		return err
 	}
@@ -163,23 +202,58 @@ func (l *Lease) Renew(ctx context.Context) error {
 
 // Note shows everybody who asks a text beside the lease, such as how far the work is; an empty one clears it.
 func (l *Lease) Note(ctx context.Context, text string) error {
-	if err := l.Err(); err != nil {
-		return err
-	}
-	target := "/leases/" + l.id + "/note?" + url.Values{"note": {text}}.Encode()
-	got, err := l.client.transport.ask(ctx, l.client.timeout, call{method: http.MethodPut, target: target})
-	if err != nil || got.status < 400 {
-		return err
-	}
-	if got.isGone() {
-		l.take(got)
-	}
-	return errorOf(got, l.Keys)
+	_, err := l.say(ctx, call{method: http.MethodPut, target: "/note?" + url.Values{"note": {text}}.Encode()})
+	return err
 }
+
+// Add takes more locks on the lease, all or none, without a wait; Locks tells their numbers.
+func (l *Lease) Add(ctx context.Context, wants ...Want) error {
+	for _, want := range wants {
+		if err := want.check(); err != nil {
+			return err
+		}
+	}
+	body := asJSON(map[string]any{"want": members(wants)})
+	got, err := l.say(ctx, call{method: http.MethodPost, target: "/add", body: body})
+	if err == nil {
+		l.mutex.Lock()
+		l.locks = got.locks()
+		l.mutex.Unlock()
+	}
+	return err
+}
+
+// say asks for something of the lease; what is gone may be that, and not the lease.
+func (l *Lease) say(ctx context.Context, c call) (*answer, error) {
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	c.target = "/leases/" + l.id + c.target
+	got, err := l.client.transport.ask(ctx, l.client.timeout, c)
+	if err != nil || got.status < 400 {
+		return got, err
+	}
+	if got.status == http.StatusNotFound || got.status == http.StatusGone {
+		l.confirm()
+	}
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	return nil, refusedBy(got)
+}
+
+// ReleaseEarly gives the lease back as Release does, and frees what HoldAtLeast keeps, also after a Release.
+func (l *Lease) ReleaseEarly() bool { return l.release(l.KeptUntil() != "") }
 
 // Release gives the lease back. It returns true when it was held until now, and false when it was over already; a
 // second time asks nobody. No cancellation keeps it from being done.
-func (l *Lease) Release() bool {
+func (l *Lease) Release() bool { return l.release(false) }
+
+func (l *Lease) release(isEarly bool) bool {
+	name := l.id
+	if isEarly {
+		name += "?early=true"
+	}
 	l.look()
 	l.mutex.Lock()
 	was, until := l.state, l.deadline
@@ -190,20 +264,31 @@ func (l *Lease) Release() bool {
 	l.mayStand = false
 	l.mutex.Unlock()
 	if was != held {
-		if mayStand {
-			l.client.undo.lease(l.id, l.now()+l.ttl)
+		if mayStand || isEarly {
+			l.free(l.client.undo.lease(name, l.now()+l.ttl))
 		}
 		return false
 	}
 	l.stop()
-	got := l.client.undo.lease(l.id, until)
+	got := l.client.undo.lease(name, until)
 	l.closeStream()
+	l.free(got)
 	if got != nil && got.isGone() {
 		l.mutex.Lock()
 		l.loss = lostBy(got, l.Keys)
 		l.mutex.Unlock()
 	}
 	return got != nil && got.status < 300
+}
+
+// free notes until when a release keeps the slots taken.
+func (l *Lease) free(got *answer) {
+	if got == nil || got.isGone() {
+		return
+	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.kept = got.KeptUntil
 }
 
 // ID returns the secret name of the lease: whoever has it may renew and release.
@@ -215,13 +300,16 @@ func (l *Lease) Env() []string {
 	if outer := os.Getenv("LEASEHOLD_HOLDING"); outer != "" {
 		holding = outer + "," + l.id
 	}
-	slots := []string{}
-	if l.Slot != "" {
-		slots = []string{"LEASEHOLD_SLOT=" + strings.Join(l.Slots, ",")}
+	var keys, slots []string
+	for _, lock := range l.Locks() {
+		keys, slots = append(keys, lock.Key), append(slots, lock.Slots...)
+	}
+	if len(slots) > 0 {
+		slots = []string{"LEASEHOLD_SLOT=" + strings.Join(slots, ",")}
 	}
 	return append(slots,
 		"LEASEHOLD_LEASE="+l.id, "LEASEHOLD_FENCE="+strconv.FormatInt(l.Fence, 10),
-		"LEASEHOLD_LOCK="+strings.Join(l.Keys, "\n"), "LEASEHOLD_HOLDING="+holding,
+		"LEASEHOLD_LOCK="+strings.Join(keys, "\n"), "LEASEHOLD_HOLDING="+holding,
 		"LEASEHOLD_URL="+l.client.URL(),
 	)
 }
@@ -330,6 +418,17 @@ func (l *Lease) confirm() {
 		l.lose(lostBy(got, l.Keys), false)
 	case got.BreakingIn > 0:
 		l.breakIn(&got.document, got.sent)
+	case got.Yield:
+		l.askToYield()
+	}
+}
+
+func (l *Lease) askToYield() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if !l.isAsked {
+		l.isAsked = true
+		close(l.yield)
 	}
 }
 
@@ -366,11 +465,15 @@ func (l *Lease) renewOnAndOn() {
 	}
 }
 
-func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration, isFresh bool) (*answer, error) {
-	target := "/leases/" + l.id + "/renew"
-	if left := l.end - l.now(); left < l.ttl {
-		target += "?ttl=" + inMilliseconds(longer(left, ttlLeast))
+func (l *Lease) sendRenewal(ctx context.Context, timeout time.Duration, isFresh bool, said ...Option) (*answer, error) {
+	query := url.Values{}
+	for name, value := range wished(said).terms {
+		query.Set(name, value)
 	}
+	if left := l.end - l.now(); left < l.ttl {
+		query.Set("ttl", inMilliseconds(longer(left, ttlLeast)))
+	}
+	target := "/leases/" + l.id + "/renew?" + query.Encode()
 	got, err := l.client.transport.ask(ctx, timeout, call{method: http.MethodPost, target: target, isFresh: isFresh})
 	if err == nil {
 		l.take(got)
@@ -387,6 +490,9 @@ func (l *Lease) joins() bool {
 
 // take takes what a renewal was answered.
 func (l *Lease) take(got *answer) {
+	if got.Yield {
+		l.askToYield()
+	}
 	switch {
 	case got.isGone() && got.BreakingIn > 0:
 		l.breakIn(&got.document, got.sent)

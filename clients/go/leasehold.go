@@ -59,10 +59,7 @@ func Do(ctx context.Context, key string, work func(context.Context) error, optio
 
 // Obtain takes a lock. Without Wait it waits until it gets it, or ctx ends.
 func (c *Client) Obtain(ctx context.Context, key string, options ...Option) (*Lease, error) {
-	w := &wish{wait: forever, keep: Auto}
-	for _, option := range options {
-		option(w)
-	}
+	w := wished(options)
 	w.one.Key = key
 	w.wants = []Want{w.one}
 	return c.obtain(ctx, w)
@@ -70,10 +67,7 @@ func (c *Client) Obtain(ctx context.Context, key string, options ...Option) (*Le
 
 // ObtainAll takes several locks on one lease, all or none. Shared, Slots and Count stand in each Want.
 func (c *Client) ObtainAll(ctx context.Context, wants []Want, options ...Option) (*Lease, error) {
-	w := &wish{wait: forever, keep: Auto}
-	for _, option := range options {
-		option(w)
-	}
+	w := wished(options)
 	if w.one.isSaid() {
 		return nil, invalid("of several locks each Want says for itself whether it is shared or has slots")
 	}

@@ -24,6 +24,8 @@ const (
 	Auto Keep = "auto"
 	// Process binds the lease to this process: it ends when that ends, and outlives a restart of the service.
 	Process Keep = "process"
+	// Cgroup binds the lease to this process's cgroup, such as its systemd unit: it ends with the last process of it.
+	Cgroup Keep = "cgroup"
 	// Stream binds the lease to a connection; one that ends with a restart of the service is opened again in its grace.
 	Stream Keep = "stream"
 	// Renewal gives the lease a TTL, and renews it.
@@ -39,6 +41,9 @@ type Want struct {
 	Slots, Count int
 	// Names are those of all slots, in place of their number; Slot are those of the slots to take.
 	Names, Slot []string
+	// Create makes the set of a name like sysv:0x51.0 where there is none; Value is that of its semaphores, 0 is 1.
+	Create bool
+	Value  int
 }
 
 func (want Want) isSaid() bool { return want.Key != "" || len(want.fields()) > 0 }
@@ -72,17 +77,34 @@ func MaxHold(most time.Duration) Option {
 	return func(w *wish) { w.maxHold, w.hasMaxHold = most, true }
 }
 
+// Create makes the set of a name like sysv:0x51.0 where there is none, each semaphore with a value.
+func Create(value int) Option { return func(w *wish) { w.one.Create, w.one.Value = true, value } }
+
 // Cooldown is how long the slots stay taken after the lease was lost.
-func Cooldown(rest time.Duration) Option { return func(w *wish) { w.cooldown = rest } }
+func Cooldown(rest time.Duration) Option { return span("cooldown", rest) }
 
 // HoldAtLeast is how long the slots stay taken from the grant on, even when the lease is given back earlier.
-func HoldAtLeast(span time.Duration) Option { return func(w *wish) { w.atLeast = span } }
+func HoldAtLeast(time time.Duration) Option { return span("hold_at_least", time) }
+
+// Newest names a group of which this request is the newest: older ones that wait end with ErrSuperseded, and a holder
+// of the group is asked to yield.
+func Newest(group string) Option { return term("newest", group) }
 
 // Note is the holder's own words, shown to everybody who asks who holds the lock.
-func Note(text string) Option { return func(w *wish) { w.note = text } }
+func Note(text string) Option { return term("note", text) }
 
 // Owner is shown to everybody who asks who holds the lock; without it USER@HOST PROGRAM.
-func Owner(text string) Option { return func(w *wish) { w.owner = &text } }
+func Owner(text string) Option { return term("owner", text) }
+
+// term is what the service is told as it is.
+func term(name, value string) Option { return func(w *wish) { w.terms[name] = value } }
+
+func span(name string, d time.Duration) Option {
+	return func(w *wish) {
+		w.isNegative = w.isNegative || d < 0
+		w.terms[name] = inMilliseconds(d + time.Millisecond - 1)
+	}
+}
 
 // Kept says how the lease is kept.
 func Kept(by Keep) Option { return func(w *wish) { w.keep = by } }
@@ -92,17 +114,24 @@ func IgnoreLoss() Option { return func(w *wish) { w.ignoresLoss = true } }
 
 // wish is what a caller wants.
 type wish struct {
-	one                          Want
-	wants                        []Want
-	wait, ttl, maxHold, cooldown time.Duration
-	atLeast                      time.Duration
-	note                         string
-	hasTTL, hasMaxHold           bool
-	keep                         Keep
-	owner                        *string
-	ignoresLoss                  bool
-	holding                      []string
-	until                        time.Duration
+	one                Want
+	wants              []Want
+	wait, ttl, maxHold time.Duration
+	hasTTL, hasMaxHold bool
+	isNegative         bool
+	keep               Keep
+	terms              map[string]string
+	ignoresLoss        bool
+	holding            []string
+	until              time.Duration
+}
+
+func wished(options []Option) *wish {
+	w := &wish{wait: forever, keep: Auto, terms: map[string]string{}}
+	for _, option := range options {
+		option(w)
+	}
+	return w
 }
 
 func (w *wish) keys() []string {
@@ -119,33 +148,23 @@ func (w *wish) check() error {
 		return invalid("a lease is on 1 to 32 locks, not on %d", len(w.wants))
 	}
 	for _, want := range w.wants {
-		switch {
-		case want.Key == "":
-			return invalid("the name of a lock is not empty")
-		case want.Shared && (want.Slots != 0 || len(want.Names) > 0):
-			return invalid("a lock with slots cannot be shared")
-		case want.Slots < 0 || want.Slots > 32767 || want.Count < 0 || want.Count > 32767:
-			return invalid("slots and count are from 1 to 32767")
-		}
-		for _, name := range append(want.Names[:len(want.Names):len(want.Names)], want.Slot...) {
-			if name == "" || strings.Contains(name, ",") {
-				return invalid("the name of a slot is not empty and has no comma: %q", name)
-			}
+		if err := want.check(); err != nil {
+			return err
 		}
 	}
 	switch w.keep {
 	case Auto, Renewal:
-	case Process, Stream:
+	case Process, Cgroup, Stream:
 		if w.hasTTL {
 			return invalid("TTL is for leases that are renewed, not for those kept by %s; MaxHold bounds any", w.keep)
 		}
 	default:
-		return invalid("a lease is kept by auto, process, stream or renewal, not by %q", w.keep)
+		return invalid("a lease is kept by auto, process, cgroup, stream or renewal, not by %q", w.keep)
 	}
 	switch {
 	case w.keep == Stream && len(w.wants) > 1:
 		return invalid("a stream keeps one lock; several are kept by process or renewal")
-	case w.wait < 0 || w.cooldown < 0 || w.atLeast < 0:
+	case w.wait < 0 || w.isNegative:
 		return invalid("a time is not negative")
 	case w.hasTTL && w.ttl < ttlLeast, w.hasMaxHold && w.maxHold < ttlLeast:
 		return invalid("TTL and MaxHold are %v and longer", ttlLeast)
@@ -158,30 +177,46 @@ func (w *wish) check() error {
 	if !w.hasMaxHold {
 		w.maxHold = forever
 	}
-	if w.owner == nil {
-		owner := defaultOwner()
-		w.owner = &owner
+	if _, isSaid := w.terms["owner"]; !isSaid {
+		w.terms["owner"] = defaultOwner()
+	}
+	return nil
+}
+
+func (want Want) check() error {
+	switch {
+	case want.Key == "":
+		return invalid("the name of a lock is not empty")
+	case want.Shared && (want.Slots != 0 || len(want.Names) > 0):
+		return invalid("a lock with slots cannot be shared")
+	}
+	for _, number := range []int{want.Slots, want.Count, want.Value} {
+		if number < 0 || number > 32767 {
+			return invalid("slots, count and value are from 1 to 32767")
+		}
+	}
+	for _, name := range append(want.Names[:len(want.Names):len(want.Names)], want.Slot...) {
+		if name == "" || strings.Contains(name, ",") {
+			return invalid("the name of a slot is not empty and has no comma: %q", name)
+		}
 	}
 	return nil
 }
 
 // request returns the target and the JSON body of an acquire that is kept in a way and waits for so long.
 func (w *wish) request(way Keep, wait time.Duration) (string, []byte) {
-	fields := map[string]string{"owner": *w.owner}
+	fields := map[string]string{}
+	for name, value := range w.terms {
+		fields[name] = value
+	}
 	if wait > 0 {
 		fields["wait"] = inMilliseconds(wait + time.Millisecond - 1)
 	}
-	if w.cooldown > 0 {
-		fields["cooldown"] = inMilliseconds(w.cooldown)
-	}
-	if w.atLeast > 0 {
-		fields["hold_at_least"] = inMilliseconds(w.atLeast + time.Millisecond - 1)
-	}
-	if w.note != "" {
-		fields["note"] = w.note
-	}
-	if way == Process {
+	switch way {
+	case Process:
 		fields["bind"], fields["ttl"] = "pid:"+strconv.Itoa(os.Getpid()), "0"
+	case Cgroup:
+		fields["bind"], fields["ttl"] = "cgroup", "0"
 	}
 	if w.maxHold < forever {
 		fields["ttl"] = inMilliseconds(w.maxHold)
@@ -215,17 +250,25 @@ func (w *wish) several(fields map[string]string) (string, []byte) {
 	for name, value := range fields {
 		whole[name] = value
 	}
-	wants := make([]map[string]any, len(w.wants))
-	for index, want := range w.wants {
-		wants[index] = want.fields()
-		wants[index]["key"] = want.Key
+	whole["want"] = members(w.wants)
+	return "/leases", asJSON(whole)
+}
+
+func members(wants []Want) []map[string]any {
+	all := make([]map[string]any, len(wants))
+	for index, want := range wants {
+		all[index] = want.fields()
+		all[index]["key"] = want.Key
 	}
-	whole["want"] = wants
+	return all
+}
+
+func asJSON(whole map[string]any) []byte {
 	body, err := json.Marshal(whole)
 	if err != nil {
 		panic(err) // texts and numbers only
 	}
-	return "/leases", body
+	return body
 }
 
 func (want Want) fields() map[string]any {
@@ -244,6 +287,12 @@ func (want Want) fields() map[string]any {
 	}
 	if len(want.Slot) > 0 {
 		fields["slot"] = strings.Join(want.Slot, ",")
+	}
+	if want.Create {
+		fields["create"] = "1"
+	}
+	if want.Value > 0 {
+		fields["value"] = strconv.Itoa(want.Value)
 	}
 	return fields
 }

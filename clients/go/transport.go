@@ -23,6 +23,7 @@ const bodyMost = 16 << 20
 
 // document has the members of all answers that the library reads.
 type document struct {
+	Key         string   `json:"key"`
 	Lease       string   `json:"lease"`
 	Ref         string   `json:"ref"`
 	Mode        string   `json:"mode"`
@@ -45,6 +46,8 @@ type document struct {
 	Grace       int64    `json:"recovery_grace_ms"`
 	BreakingIn  int64    `json:"breaking_in_ms"`
 	EndedAt     string   `json:"ended_at"`
+	KeptUntil   string   `json:"kept_until"`
+	Yield       bool     `json:"yield"`
 	At          string   `json:"at"`
 	Ended       string   `json:"ended"`
 	// Of a lease on several locks, and of a request for several leases.
@@ -63,6 +66,14 @@ type answer struct {
 // isGone reports whether it says that the lease is over.
 func (a *answer) isGone() bool {
 	return a.status == http.StatusGone || (a.status == http.StatusNotFound && a.Code == "no-such-lease")
+}
+
+// locks has one document for each lock of a lease.
+func (a *answer) locks() []document {
+	if len(a.Locks) > 0 {
+		return a.Locks
+	}
+	return []document{a.document}
 }
 
 // transport is HTTP to one service.

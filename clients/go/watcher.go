@@ -10,7 +10,7 @@ import (
 
 const (
 	// A release by somebody with the id is none of these: each lease is asked for now and then.
-	endings  = "/events?kind=expired,broken,removed,transferred"
+	endings  = "expired,broken,removed,transferred"
 	askEvery = 15 * time.Second
 	// A comment comes every few seconds, a minute at most.
 	eventSilence = 75 * time.Second
@@ -24,6 +24,7 @@ type watcher struct {
 	mutex     sync.Mutex
 	leases    map[string]*Lease
 	count     int // of those that are not renewed
+	kinds     string
 	isRunning bool
 	lastSeen  time.Time
 }
@@ -67,7 +68,7 @@ func (w *watcher) isWanted() bool {
 func (w *watcher) run() {
 	for pause := pauseFirst; w.isWanted(); pause = shorter(2*pause, time.Second) {
 		got, events, err := w.transport.open(context.Background(), 5*time.Second, call{
-			method: http.MethodGet, target: endings,
+			method: http.MethodGet, target: "/events?kind=" + w.kinds,
 		}, false)
 		if err == nil && got.status < 300 {
 			pause = pauseFirst
@@ -76,6 +77,9 @@ func (w *watcher) run() {
 			w.read(events)
 			close(isOver)
 		} else {
+			if err == nil && got.status == http.StatusBadRequest {
+				w.kinds = endings // an older service, which asks nobody to yield
+			}
 			w.askAll()
 		}
 		time.Sleep(pause)
@@ -124,12 +128,12 @@ func (w *watcher) read(events *stream) {
 		case strings.HasPrefix(line, "data: ") && kind == "gap":
 			go w.askAll()
 		case strings.HasPrefix(line, "data: "):
-			w.tell(line[len("data: "):])
+			w.tell(kind, line[len("data: "):])
 		}
 	}
 }
 
-func (w *watcher) tell(line string) {
+func (w *watcher) tell(kind, line string) {
 	var event document
 	if parse([]byte(line), &event) != nil {
 		return
@@ -137,7 +141,11 @@ func (w *watcher) tell(line string) {
 	w.mutex.Lock()
 	lease := w.leases[event.Ref]
 	w.mutex.Unlock()
-	if lease != nil {
+	switch {
+	case lease == nil:
+	case kind == "yield":
+		lease.askToYield()
+	default:
 		event.EndedAt = event.At
 		lease.lose(lostBy(&answer{document: event}, lease.Keys), false)
 	}
