@@ -50,8 +50,8 @@ class Cluster:
         peers = ",".join(f"m{k}=http://{host.address}:2380" for k, host in enumerate(self.hosts))
         command = [self.program, "--name", f"m{number}", "--data-dir", f"{self.folder}/m{number}",
                    "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
-                   "--initial-advertise-peer-urls", peer, "--initial-cluster", peers, "--logger", "zap",
-                   "--log-level", "fatal"]
+                   "--initial-advertise-peer-urls", peer, "--initial-cluster", peers, "--pre-vote",
+                   "--logger", "zap", "--log-level", "fatal"]
         with open(f"{self.folder}/m{number}.log", "w", encoding="utf-8") as log:
             self.processes[number] = subprocess.Popen(self.hosts[number].inside(command), stdout=log, stderr=log)
         self.wanted.add(number)

@@ -121,19 +121,22 @@ final class Driver
         $canceler = $this->cancelAfter($seconds('cancel_after'));
         $lease = null;
         try {
-            $lease = $client->acquire(
-                $command['keys'] ?? $command['key'], $seconds('wait'), $command['shared'] ?? false,
-                $command['slots'] ?? null, $command['count'] ?? 1, $seconds('ttl'), $seconds('max_hold'),
-                keep: Keep::from($command['keep'] ?? 'auto'));
+            // PHP may call the handler on the way from the end of a try to its finally, past its catch.
+            try {
+                $lease = $client->acquire(
+                    $command['keys'] ?? $command['key'], $seconds('wait'), $command['shared'] ?? false,
+                    $command['slots'] ?? null, $command['count'] ?? 1, $seconds('ttl'), $seconds('max_hold'),
+                    keep: Keep::from($command['keep'] ?? 'auto'));
+            } finally {
+                $this->isCancelable = false;
+                if ($canceler !== null) {
+                    proc_terminate($canceler, SIGKILL);
+                }
+            }
         } catch (Canceled $canceled) {
             // The signal may have come when all was done.
             $lease?->release();
             throw $canceled;
-        } finally {
-            $this->isCancelable = false;
-            if ($canceler !== null) {
-                proc_terminate($canceler, SIGKILL);
-            }
         }
         $this->leases[$command['as']] = $lease;
         if ($lease->keep !== Keep::Process) {

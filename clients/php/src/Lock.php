@@ -27,13 +27,20 @@ final class Lock
     public static function with(string|array $key, callable $body, bool $ignoreLoss = false, mixed ...$how): mixed
     {
         $lease = self::acquire($key, ...$how);
+        $isGivenBack = false;
         try {
-            $result = $body($lease);
-        } catch (\Throwable $error) {
-            $lease->release();
-            throw $error;
+            try {
+                $result = $body($lease);
+            } finally {
+                $lease->release();
+                $isGivenBack = true;
+            }
+        } finally {
+            // The handler of a signal may have thrown between the body and the release.
+            if (!$isGivenBack) {
+                $lease->release();
+            }
         }
-        $lease->release();
         if (!$ignoreLoss && ($lost = $lease->lost()) !== null) {
             throw $lost;
         }

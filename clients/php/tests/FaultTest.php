@@ -196,10 +196,14 @@ final class FaultTest extends ServiceTestCase
             while (fgets(STDIN)) {
                 \$l = null;
                 try {
-                    echo \"waits\\n\";
-                    \$l = Lock::acquire('{$this->key()}', client: \$client);
-                    \$l->release();
-                    usleep(50000);
+                    try {
+                        echo \"waits\\n\";
+                        \$l = Lock::acquire('{$this->key()}', client: \$client);
+                        \$l->release();
+                        usleep(50000);
+                    } finally {
+                        \$l?->release();
+                    }
                 } catch (DomainException) { }
                 \$l?->release();
                 echo \"free\\n\";
@@ -216,6 +220,34 @@ final class FaultTest extends ServiceTestCase
             $this->assertFree($this->key(), "round $i");
         }
         $waiter->kill();
+    }
+
+    public function testASignalAtTheEndOfTheBodyLeavesNoSlot(): void
+    {
+        // A comparison lets no handler in: it is called in what comes after the body.
+        $works = Program::php(self::$daemon->url(), "
+            pcntl_async_signals(true);
+            pcntl_signal(SIGUSR1, function () { throw new DomainException(); });
+            [\$a, \$b] = [str_repeat('a', 40000000), str_repeat('a', 40000000)];
+            while (fgets(STDIN)) {
+                try {
+                    try {
+                        Lock::with('{$this->key()}', function () use (\$a, \$b) { echo \"works\\n\"; return \$a === \$b; },
+                            client: \$client);
+                    } finally {
+                        usleep(50000);
+                    }
+                } catch (DomainException) { }
+                echo \"free\\n\";
+            }");
+        for ($i = 0; $i < 20; $i++) {
+            $works->write('go');
+            $this->assertSame('works', $works->line());
+            $works->signal(SIGUSR1);
+            $this->assertSame('free', $works->line());
+            $this->assertFree($this->key(), "round $i");
+        }
+        $works->kill();
     }
 
     public function testAReleaseIsDoneBeforeTheHandlerOfASignal(): void

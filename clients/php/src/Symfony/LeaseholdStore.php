@@ -154,10 +154,16 @@ final class LeaseholdStore implements BlockingStoreInterface, BlockingSharedLock
         $lease = (new Acquisition(
             $this->client, self::name($key), $wait, $mode === 'shared', null, 1, $ttl, null, null, Keep::Auto,
             isOwn: $this->bound))->run();
-        if ($this->bound) {
-            $key->markUnserializable();
+        try {
+            if ($this->bound) {
+                $key->markUnserializable();
+            }
+            $this->remember($key, $lease);
+        } catch (\Throwable $error) {
+            // The handler of a signal threw: the caller does not have it.
+            $lease->release();
+            throw $error;
         }
-        $this->remember($key, $lease);
     }
 
     private function remember(Key $key, Lease $lease): void
