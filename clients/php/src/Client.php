@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Leasehold;
 
 use Leasehold\Exception\{Invalid, LeaseholdException};
-use Leasehold\Internal\{Problems, Transport};
+use Leasehold\Internal\{Problems, Transport, Want};
 
 /** Where the service is and who asks. */
 final class Client
@@ -79,6 +79,21 @@ final class Client
             return null;
         }
         return $answer->status < 400 ? $answer->json : throw Problems::exception($answer);
+    }
+
+    /**
+     * Gives a counting lock another number of slots, or other names of them, even while it is in use; 0 pauses it.
+     *
+     * @param int|list<string> $slots how many, or their names
+     * @param bool $pinned whether it keeps them whatever number callers ask for from now on
+     * @return array<string, mixed> the lock
+     * @throws LeaseholdException
+     */
+    public function resize(string $key, int|array $slots, bool $pinned = false): array
+    {
+        $kind = is_array($slots) ? ['slots' => Want::names('slots', $slots)] : ['limit' => $slots];
+        return $this->call('PUT', '/locks/' . rawurlencode($key),
+            $kind + ['resize' => 'true'] + ($pinned ? ['pinned' => 'true'] : []));
     }
 
     /**

@@ -11,6 +11,8 @@ enum Keep: string
     case Auto = 'auto';
     /** As long as this process lives; no clock ends it. Only over a Unix socket. */
     case Process = 'process';
+    /** As long as anything runs in this process's cgroup, such as its systemd unit. Only over a Unix socket. */
+    case Cgroup = 'cgroup';
     /** As long as a connection of its own is open: until it is released, or the request or the process ends. */
     case Stream = 'stream';
     /** For a ttl; `Lease::check` and `Lease::renew` give it another. */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Leasehold;
 
 use Leasehold\Exception\{Deadlock, Invalid, LeaseholdException, LeaseLost, Locked, Unavailable};
-use Leasehold\Internal\{Answer, Clock, Connection, GrantRequest, Held, Problems, Seconds, Signals};
+use Leasehold\Internal\{Answer, Clock, Connection, GrantRequest, Held, Problems, Seconds, Signals, Want};
 
 /**
  * A lock that this program has.
@@ -24,7 +24,7 @@ final class Lease
     /** The shortest time that the service lends a lock for, in seconds. */
     public const SHORTEST = 0.1;
 
-    /** @var list<string> the locks; one, but for leases of several */
+    /** @var list<string> the locks that it was taken on; `locks` tells those that were added, too */
     public readonly array $keys;
     /** Its short name, for listings and logs. */
     public readonly string $ref;
@@ -51,6 +51,10 @@ final class Lease
     private ?int $breakingAt = null;
     /** @var array<string, mixed> what its loss will say */
     private array $breaking = [];
+    /** @var list<array<string, mixed>> */
+    private array $locks;
+    private ?string $keptUntil;
+    private bool $isAskedToYield = false;
     private bool $isReleased = false;
     private ?LeaseLost $lost = null;
 
@@ -73,9 +77,11 @@ final class Lease
     ) {
         $this->id = $json['lease'];
         $this->ref = $json['ref'] ?? substr($this->id, 0, 10);
-        $this->keys = isset($json['locks']) ? array_column($json['locks'], 'key') : [$json['key']];
+        $this->locks = $json['locks'] ?? [$json];
+        $this->keys = array_column($this->locks, 'key');
         $this->fence = $json['fence'];
-        $this->slots = array_merge(...array_column($json['locks'] ?? [$json], 'slots'));
+        $this->keptUntil = $json['kept_until'] ?? null;
+        $this->slots = array_merge(...array_column($this->locks, 'slots'));
         $this->slot = $this->slots[0] ?? null;
         $this->owner = $json['owner'] ?? null;
         $this->mode = $json['mode'] ?? 'exclusive';
@@ -101,6 +107,32 @@ final class Lease
     public function mode(): string
     {
         return $this->mode;
+    }
+
+    /**
+     * All its locks, those that were added too: names, numbers and the names of their slots.
+     *
+     * @return list<array{key: string, fence: int, slots: list<string>}>
+     */
+    public function locks(): array
+    {
+        return array_map(fn (array $lock): array => ['key' => $lock['key'], 'fence' => $lock['fence'] ?? $this->fence,
+            'slots' => $lock['slots'] ?? []], $this->locks);
+    }
+
+    /** Until when `holdAtLeast` keeps it taken (RFC 3339); null where nothing does. */
+    public function keptUntil(): ?string
+    {
+        return $this->keptUntil;
+    }
+
+    /**
+     * Tells whether a newer request of its group (`newest`) waits, as of the last `check` or `renew`: give it back as
+     * soon as you like to. It is held on.
+     */
+    public function isAskedToYield(): bool
+    {
+        return $this->isAskedToYield;
     }
 
     /** What is left by the clock of this process, in seconds; null without a deadline. */
@@ -223,22 +255,23 @@ final class Lease
      * Moves the deadline to `ttl` from now, or to its own ttl from now; tries until the old deadline.
      *
      * Without a ttl of either it has no deadline to move, and is only asked for; as it is while an operator ends it.
+     * A note is shown to everybody who asks.
      * @throws LeaseLost
      * @throws Unavailable when nothing answered, and it has no deadline
      */
-    public function renew(?float $ttl = null): void
+    public function renew(?float $ttl = null, ?string $note = null): void
     {
         $this->openAgain();
         $this->mustBeHeld();
         $ttl = Seconds::checkPositive('ttl', $ttl) ?? $this->ttl;
         if ($ttl === null) {
-            $this->check(renew: false);
+            $note === null ? $this->check(renew: false) : $this->note($note);
             return;
         }
         $pause = 0.1;
         while (true) {
             try {
-                $this->ask($ttl, PHP_INT_MAX, $this->deadline === null ? null : max(0.25, $ttl / 6));
+                $this->ask($ttl, PHP_INT_MAX, $this->deadline === null ? null : max(0.25, $ttl / 6), $note);
                 $this->ttl = $this->keep === Keep::Renewal ? $ttl : null;
                 return;
             } catch (Unavailable $error) {
@@ -293,14 +326,42 @@ final class Lease
     }
 
     /**
+     * Takes more locks on this lease, all or none, without a wait; `locks` tells their numbers.
+     *
+     * @param string|array<string, mixed> ...$keys names, or what a member of `want` says in `POST /leases`
+     * @throws Locked
+     * @throws LeaseLost
+     * @throws LeaseholdException
+     */
+    public function add(string|array ...$keys): void
+    {
+        $this->mustBeHeld();
+        $want = Want::several($keys);
+        $answer = $this->client->transport->request('POST', $this->target('/add'),
+            body: static fn (): array => ['want' => $want], deadline: $this->deadline ?? PHP_INT_MAX);
+        if ($answer->status < 400) {
+            $this->locks = $answer->json['locks'] ?? [$answer->json];
+            return;
+        }
+        if (in_array($answer->status, [404, 410], true)) {
+            // What is gone may be the other lock, and not the lease.
+            $this->check(renew: false);
+        }
+        $error = Problems::exception($answer);
+        throw $error instanceof LeaseLost
+            ? new Invalid($error->getMessage(), $error->problem, $error->status, $error->body) : $error;
+    }
+
+    /**
      * Gives the lock back, and tells whether it was held until now; a second time says no.
      *
      * Never throws. What does not reach the service within two seconds is sent with the client's next request, or by
      * `Client::settle`.
+     * @param bool $early whether to free what `holdAtLeast` keeps, also after an earlier release
      */
-    public function release(): bool
+    public function release(bool $early = false): bool
     {
-        return $this->giveBack() ?? true;
+        return $this->giveBack($early) ?? true;
     }
 
     /**
@@ -311,11 +372,11 @@ final class Lease
     public function env(): array
     {
         $address = $this->client->transport->address;
-        $slots = $this->slots === [] ? [] : ['LEASEHOLD_SLOT' => implode(',', $this->slots)];
-        return $slots + [
+        $slots = array_merge(...array_column($this->locks(), 'slots'));
+        return ($slots === [] ? [] : ['LEASEHOLD_SLOT' => implode(',', $slots)]) + [
             'LEASEHOLD_LEASE' => $this->id,
             'LEASEHOLD_FENCE' => (string) $this->fence,
-            'LEASEHOLD_LOCK' => implode(',', $this->keys),
+            'LEASEHOLD_LOCK' => implode("\n", array_column($this->locks, 'key')),
             'LEASEHOLD_HOLDING' => implode(',', array_unique([$this->id, ...Held::ids($address)])),
             'LEASEHOLD_URL' => $address->isUnix ? "unix:$address" : (string) $address,
         ];
@@ -337,34 +398,37 @@ final class Lease
      * @internal
      * @return bool|null as `release`; null when the service did not answer, and will be told later
      */
-    public function giveBack(): ?bool
+    public function giveBack(bool $early = false): ?bool
     {
-        if ($this->isReleased) {
+        $early = $early && $this->keptUntil !== null;
+        if ($this->isReleased && !$early) {
             return false;
         }
-        $wasHeld = $this->lost() === null;
+        $wasHeld = $this->lost() === null && !$this->isReleased;
         if ($this->lost?->reason() === 'forked') {
             return false;
         }
         Held::remove($this->client->transport->address, $this->id);
         // What is lost by the clock here, or by its connection, the service may still count as held.
         $isOver = !$wasHeld && !in_array($this->lost?->reason(), ['deadline', 'connection-closed'], true);
-        $this->isReleased = $wasHeld;
-        if ($isOver) {
+        $this->isReleased = $this->isReleased || $wasHeld;
+        if ($isOver && !$early) {
             return false;
         }
-        return Signals::after(fn (): ?bool => $this->tellReleased($wasHeld));
+        $target = $this->target($early ? '?early=true' : '');
+        return Signals::after(fn (): ?bool => $this->tellReleased($wasHeld, $target));
     }
 
-    private function tellReleased(bool $wasHeld): ?bool
+    private function tellReleased(bool $wasHeld, string $target): ?bool
     {
-        [$transport, $target] = [$this->client->transport, $this->target()];
+        $transport = $this->client->transport;
         try {
             $isOpen = $this->connection !== null && !$this->isStream && !$this->connection->isBroken();
             $via = $isOpen ? $this->connection : null;
             $answer = $transport->request(
                 'DELETE', $target, deadline: Clock::in(self::RELEASE), attempt: self::RELEASE / 3, via: $via);
             if ($answer->status < 400) {
+                $this->keptUntil = $answer->json['kept_until'] ?? null;
                 return $wasHeld;
             }
             $error = Problems::exception($answer);
@@ -387,14 +451,14 @@ final class Lease
      *
      * @param float|null $ttl for a renewal, which is a look all the same where it would be of no use
      */
-    private function ask(?float $ttl, int $until, ?float $attempt): void
+    private function ask(?float $ttl, int $until, ?float $attempt, ?string $note = null): void
     {
         $left = $this->latest === null ? INF : ($this->latest - Clock::now()) / 1e9;
         $isRenewal = $ttl !== null && $left >= self::SHORTEST && $this->breakingAt === null;
         $sentAt = Clock::now();
-        $body = function () use ($ttl, $left, &$sentAt): array {
+        $body = function () use ($ttl, $left, $note, &$sentAt): array {
             $sentAt = Clock::now();
-            return ['ttl' => Seconds::text(min($ttl, $left))];
+            return ['ttl' => Seconds::text(min($ttl, $left))] + ($note === null ? [] : ['note' => $note]);
         };
         $answer = $this->client->transport->request(
             $isRenewal ? 'POST' : 'GET', $this->target($isRenewal ? '/renew' : ''), body: $isRenewal ? $body : null,
@@ -478,6 +542,7 @@ final class Lease
     /** @param int $sentAt when it was asked for, by the clock */
     private function accept(Answer $answer, int $sentAt, bool $isRenewal = false): void
     {
+        $this->isAskedToYield = $this->isAskedToYield || ($answer->json['yield'] ?? false);
         $breaking = $answer->json['breaking_in_ms'] ?? null;
         if ($breaking !== null) {
             $this->breakingAt = $sentAt + GrantRequest::span($breaking);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Leasehold;
 
 use Leasehold\Exception\{LeaseholdException, LeaseLost, Locked};
-use Leasehold\Internal\Acquisition;
+use Leasehold\Internal\{Acquisition, Seconds, Want};
 
 /** Takes locks: `Lock::with('deploy', fn (Lease $lease) => deploy($lease->fence), wait: 10)`. */
 final class Lock
@@ -62,8 +62,13 @@ final class Lock
      * @param float|null $maxHold how long it may last at most, in seconds
      * @param float|null $holdAtLeast how long it stays taken from the grant on even when it is given back earlier, in
      *     seconds
+     * @param float|null $cooldown how long it stays taken after the lease was lost, in seconds
+     * @param string|null $newest a group of which this request is the newest: older ones end with `Superseded`, and a
+     *     holder of the group is asked to yield
      * @param string|null $note what the holder says of itself, shown to everybody who asks who has it
      * @param string|list<string>|null $slot the names of slots to take
+     * @param bool $create whether to make the set of a name like `sysv:0x51.0` where there is none
+     * @param int|null $value with `create`, that of each semaphore; null for 1
      * @param string|null $owner shown to everybody who asks who has it; null for `USER@HOST PROGRAM`
      * @throws Locked when others have it until the wait is over
      * @throws LeaseholdException
@@ -82,9 +87,15 @@ final class Lock
         ?float $holdAtLeast = null,
         ?string $note = null,
         string|array|null $slot = null,
+        ?float $cooldown = null,
+        ?string $newest = null,
+        bool $create = false,
+        ?int $value = null,
     ): Lease {
-        $client ??= Client::default();
-        return (new Acquisition($client, $key, $wait, $shared, $slots, $count, $ttl, $maxHold, $owner, $keep,
-            holdAtLeast: $holdAtLeast, note: $note, slot: $slot))->run();
+        $said = ['hold_at_least' => Seconds::said('holdAtLeast', $holdAtLeast),
+            'cooldown' => Seconds::said('cooldown', $cooldown), 'newest' => $newest, 'note' => $note];
+        $want = new Want($key, $shared, $slots, $count, $slot, $create, $value);
+        return (new Acquisition($client ?? Client::default(), $want, $wait, $ttl, $maxHold, $owner, $keep,
+            said: $said))->run();
     }
 }

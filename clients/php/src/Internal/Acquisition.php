@@ -10,29 +10,23 @@ use Leasehold\Exception\{Invalid, LeaseholdException, Locked, Unavailable, WaitT
 /** Takes a lock: chooses how the lease is kept, waits, and leaves nothing behind when it does not get it. */
 final class Acquisition
 {
-    private readonly Want $want;
     private readonly string $owner;
     /** The longest wait that is asked for at once, in seconds. */
     private float $longest = 3600.0;
     private static ?string $program = null;
 
+    /** @param array<string, ?string> $said what the service is told as it is; null is unsaid */
     public function __construct(
         private readonly Client $client,
-        string|array $key,
+        private readonly Want $want,
         private readonly ?float $wait,
-        bool $shared,
-        int|array|null $slots,
-        int $count,
         private readonly ?float $ttl,
-        private readonly ?float $maxHold,
-        ?string $owner,
-        private readonly Keep $keep,
+        private readonly ?float $maxHold = null,
+        ?string $owner = null,
+        private readonly Keep $keep = Keep::Auto,
         private readonly bool $isOwn = true,
-        private readonly ?float $holdAtLeast = null,
-        private readonly ?string $note = null,
-        string|array|null $slot = null,
+        private readonly array $said = [],
     ) {
-        Seconds::check('holdAtLeast', $holdAtLeast);
         Seconds::check('wait', $wait);
         Seconds::checkPositive('ttl', $ttl);
         Seconds::checkPositive('maxHold', $maxHold);
@@ -40,7 +34,6 @@ final class Acquisition
             throw new Invalid($ttl === null ? 'Keep::Renewal needs a ttl.'
                 : "A ttl is for Keep::Renewal; give maxHold for the longest time that the lease may last.");
         }
-        $this->want = new Want($key, $shared, $slots, $count, $slot);
         $this->owner = $owner ?? self::$program ??= self::program();
     }
 
@@ -129,10 +122,9 @@ final class Acquisition
     private function terms(Keep $keep): array
     {
         $longest = $this->maxHold === null ? '0' : Seconds::text($this->maxHold);
-        $said = ['hold_at_least' => $this->holdAtLeast === null ? null : Seconds::text($this->holdAtLeast),
-            'note' => $this->note];
-        return array_filter($said, static fn (?string $text): bool => $text !== null) + match ($keep) {
+        return array_filter($this->said, static fn (?string $text): bool => $text !== null) + match ($keep) {
             Keep::Process => ['bind' => 'pid:' . getmypid(), 'ttl' => $longest],
+            Keep::Cgroup => ['bind' => 'cgroup', 'ttl' => $longest],
             Keep::Stream => ['bind' => 'connection', 'ttl' => $longest],
             default => ['ttl' => Seconds::text(min($this->ttl ?? INF, $this->maxHold ?? INF))],
         };

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Leasehold\Internal;
 
 use Leasehold\Exception\{AlreadyHeld, Deadlock, Denied, Invalid, KernelLimit, LeaseholdException, LeaseLost, Locked};
-use Leasehold\Exception\{Unavailable, WaitTimeout};
+use Leasehold\Exception\{Superseded, Unavailable, WaitTimeout};
 
 /** Makes exceptions of the service's problems. */
 final class Problems
@@ -16,6 +16,7 @@ final class Problems
         $code = $answer->code();
         $kind = match (true) {
             $code === 'deadlock' => self::isOwnCircle($answer) ? AlreadyHeld::class : Deadlock::class,
+            $code === 'superseded' => Superseded::class,
             $answer->status === 423 => self::isAllHeldBy($held, $answer) ? AlreadyHeld::class
                 : ($code === 'wait-timeout' ? WaitTimeout::class : Locked::class),
             $answer->status === 410, $code === 'no-such-lease' => LeaseLost::class,

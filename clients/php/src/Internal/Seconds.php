@@ -27,6 +27,12 @@ final class Seconds
         return $seconds;
     }
 
+    /** A time that may be left out, as the service reads it. */
+    public static function said(string $name, ?float $seconds): ?string
+    {
+        return self::check($name, $seconds) === null ? null : self::text($seconds);
+    }
+
     /** As the service reads it. */
     public static function text(float $seconds): string
     {

@@ -21,13 +21,21 @@ final class Want
      * @param string|list<string>|null $slot the names of those to take
      */
     public function __construct(
-        string|array $key, bool $shared, int|array|null $slots, int $count, string|array|null $slot = null)
-    {
+        string|array $key,
+        bool $shared = false,
+        int|array|null $slots = null,
+        int $count = 1,
+        string|array|null $slot = null,
+        bool $create = false,
+        ?int $value = null,
+    ) {
         $kind = array_filter(
             ['mode' => $shared ? 'shared' : null, 'limit' => is_array($slots) ? null : $slots,
                 'slots' => is_array($slots) ? self::names('slots', $slots) : null,
                 'slot' => $slot === null ? null : self::names('slot', (array) $slot),
-                'count' => $count === 1 ? null : $count],
+                'count' => $count === 1 ? null : $count,
+                'create' => $create ? '1' : null,
+                'value' => $value],
             static fn (mixed $value): bool => $value !== null);
         if (is_string($key)) {
             $this->target = '/locks/' . rawurlencode($key) . '/acquire';
@@ -35,16 +43,27 @@ final class Want
             $this->keys = [$key];
             return;
         }
-        if ($key === []) {
-            throw new Invalid('Name at least one lock.');
-        }
         if ($kind !== []) {
             throw new Invalid("Of several locks each says what it wants: ['key' => 'b', 'mode' => 'shared'].");
         }
         $this->target = '/leases';
-        $want = array_map(static fn (string|array $one): array => is_array($one) ? $one : ['key' => $one], $key);
-        $this->body = ['want' => array_values($want)];
-        $this->keys = array_column($want, 'key');
+        $this->body = ['want' => self::several($key)];
+        $this->keys = array_column($this->body['want'], 'key');
+    }
+
+    /**
+     * Several locks, each as a member of `want`.
+     *
+     * @param list<string|array<string, mixed>> $keys
+     * @return list<array<string, mixed>>
+     */
+    public static function several(array $keys): array
+    {
+        if ($keys === []) {
+            throw new Invalid('Name at least one lock.');
+        }
+        return array_values(array_map(static fn (string|array $one): array =>
+            is_array($one) ? $one : ['key' => $one], $keys));
     }
 
     /**
@@ -52,7 +71,7 @@ final class Want
      *
      * @param list<string> $names
      */
-    private static function names(string $parameter, array $names): string
+    public static function names(string $parameter, array $names): string
     {
         $isName = static fn (mixed $name): bool => is_string($name) && $name !== '' && !str_contains($name, ',');
         if ($names === [] || array_filter($names, $isName) !== $names) {

@@ -6,7 +6,7 @@ namespace Leasehold\Symfony;
 
 use Leasehold\Client;
 use Leasehold\Exception\{AlreadyHeld, Deadlock, Invalid, LeaseholdException, LeaseLost, Locked};
-use Leasehold\Internal\{Acquisition, Seconds};
+use Leasehold\Internal\{Acquisition, Seconds, Want};
 use Leasehold\{Keep, Lease};
 use Symfony\Component\Lock\BlockingSharedLockStoreInterface;
 use Symfony\Component\Lock\BlockingStoreInterface;
@@ -152,8 +152,7 @@ final class LeaseholdStore implements BlockingStoreInterface, BlockingSharedLock
     {
         $ttl = $this->bound ? null : max(Lease::SHORTEST, $this->initialTtl);
         $lease = (new Acquisition(
-            $this->client, self::name($key), $wait, $mode === 'shared', null, 1, $ttl, null, null, Keep::Auto,
-            isOwn: $this->bound))->run();
+            $this->client, new Want(self::name($key), $mode === 'shared'), $wait, $ttl, isOwn: $this->bound))->run();
         try {
             if ($this->bound) {
                 $key->markUnserializable();
