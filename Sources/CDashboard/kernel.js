@@ -25,6 +25,7 @@ function limitLine(name, used, maximum, setting) {
 }
 
 const ownership = ({ uid, mode }) => `uid ${uid}, ${mode}`;
+const users = ({ held, waiting }) => [held ? `${held} ${held === 1 ? "lease" : "leases"}` : "", waiting ? `${waiting} waiting` : ""].filter(Boolean).join(", ");
 const line = (key, ...cells) => make("tr", {}, make("th", { scope: "row", class: "number" }, key),
   ...cells.map((cell) => make("td", {}, cell)));
 
@@ -34,7 +35,7 @@ async function readKernel() {
     limitLine("Semaphores", sets.used.semaphores, sets.limits.semmns, "semmns"));
   byId("sets").replaceChildren(...sets.semaphores.map((set) => {
     const ours = set.leasehold;
-    const use = !ours ? "" : ours.role === "control" ? "Leasehold: guard" : `Leasehold: ${ours.locks} ${ours.locks === 1 ? "lock" : "locks"}`;
+    const use = !ours ? users(set) : ours.role === "control" ? "Leasehold: guard" : `Leasehold: ${ours.locks} ${ours.locks === 1 ? "lock" : "locks"}`;
     return line(hex(set.key), `${set.id}`, ownership(set), `${set.nsems}`, use);
   }));
   byId("segment-limits").replaceChildren(

@@ -41,13 +41,21 @@ extension LocalLockService {
     try check(info, caller, .read)
     do {
       let values = try set.values()
-      let refs = core.withLock { $0.ledger.refsBySemaphore(of: set.id, limit: LockSnapshot.listed) }
+      let (refs, holders, waiters) = core.withLock { core in
+        (
+          core.ledger.refsBySemaphore(of: set.id, limit: LockSnapshot.listed),
+          core.ledger.holders(of: set.id, most: LockSnapshot.listed, within: caller.confinement),
+          core.ledger.operationWaiters(on: set.id)
+        )
+      }
       var semaphores: [SemaphoreInfo] = []
       semaphores.reserveCapacity(values.count)
       for (number, value) in values.enumerated() {
         semaphores.append(try look(at: number, of: set, value: value, leases: refs[number] ?? []))
       }
-      return SemaphoreSetDetail(info: info, semaphores: semaphores)
+      var detail = SemaphoreSetDetail(info: info, semaphores: semaphores)
+      (detail.holders, detail.waiters) = (holders, waiters)
+      return detail
     } catch {
       throw explain(error, address, "read")
     }
@@ -101,14 +109,16 @@ extension LocalLockService {
   }
 
   func describe(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> SemaphoreSetInfo {
-    let use = core.withLock { $0.ledger.bankUse(set.id) }
+    let (bank, use) = core.withLock { ($0.ledger.bankUse(set.id), $0.ledger.use(of: set.id)) }
     let role: SemaphoreSetInfo.Role? =
-      set == controlSet ? .control : use.map { .bank(locks: $0.locks, leases: $0.leases) }
+      set == controlSet ? .control : bank.map { .bank(locks: $0.locks, leases: $0.leases) }
     let permissions = status.permissions
-    return SemaphoreSetInfo(
+    var info = SemaphoreSetInfo(
       key: permissions.key.rawValue, id: set.id, uid: permissions.owner, gid: permissions.group,
       creatorUID: permissions.creator, creatorGID: permissions.creatorGroup,
       mode: permissions.mode.rawValue, semaphoreCount: status.count,
       lastOperation: status.operatedAtSeconds ?? 0, lastChange: status.changedAtSeconds, role: role)
+    (info.leases, info.waiting) = (use.leases, use.waiters)
+    return info
   }
 }

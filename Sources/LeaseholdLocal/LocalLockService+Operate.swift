@@ -20,22 +20,27 @@ extension LocalLockService {
     guard let client, request.wait > .zero else {
       switch try attempt(operations, on: set, request, info, at: now) {
       case .success(let outcome): return outcome
-      case .failure(let error): throw explain(error, request, info)
+      case .failure(let error): throw explain(error, request, info, at: now)
       }
     }
     // Whatever the kernel says now, the thread that waits hears it again.
     if case .success(let outcome) = try attempt(operations, on: set, request, info, at: now) { return outcome }
     let claim = try request.caller.account?.claim(.operations)
     let wait = OperationWait(set: set, operations: operations, deadline: (now + request.wait).nanoseconds)
-    let id = lastOperation.add(1, ordering: .relaxed).newValue
+    let id = change { ledger in
+      let id = lastOperation.add(1, ordering: .relaxed).newValue
+      ledger.operationWaits(id, request, on: info.id, at: now)
+      return id
+    }
     do {
       try self.operations.begin(id) { [self] sleep in
         let outcome = wait.run(sleep)
         return { [self] in
-          withExtendedLifetime(claim) { report(outcome, request, info, since: now, to: client) }
+          withExtendedLifetime(claim) { report(outcome, of: id, request, info, since: now, to: client) }
         }
       }
     } catch {
+      change { $0.operationLeft(id, error == .stopped ? .draining : .tooManyWaiters, at: now) }
       switch error {
       case .stopped: throw LeaseholdError.operationsDrain
       case .noThread: throw LeaseholdError.noThreadToWait
@@ -94,35 +99,53 @@ extension LocalLockService {
   }
 
   private func report(
-    _ outcome: OperationWait.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo,
+    _ outcome: OperationWait.Outcome, of id: WaiterID, _ request: OperationRequest, _ info: SemaphoreSetInfo,
     since begun: MonotonicInstant, to client: any OperationClient
   ) {
+    let now = HostClock.now()
+    guard case .performed = outcome else {
+      let error = error(of: outcome, request, info, at: now)
+      change { $0.operationLeft(id, error?.code ?? .canceled, at: now) }
+      if let error { client.refused(error) }
+      return
+    }
+    let afterwards = moment(now)
+    change { ledger in
+      ledger.operationLeft(id, nil, at: now)
+      ledger.operatedAfterWait(on: info.id, at: afterwards)
+    }
+    guard request.makesLease else { return client.performed(result(request, info, waited: now - begun)) }
+    do throws(LeaseholdError) {
+      client.granted(
+        try change { ledger throws(LeaseholdError) in
+          try lease(request, info, waited: now - begun, in: ledger, at: afterwards)
+        })
+    } catch {
+      client.refused(error)
+    }
+  }
+
+  /// The error that a caller is told whose operations were not done; `nil` where nobody is there to hear it.
+  private func error(
+    of outcome: OperationWait.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
+  ) -> LeaseholdError? {
     switch outcome {
-    case .performed:
-      let now = HostClock.now()
-      let afterwards = moment(now)
-      change { $0.operatedAfterWait(on: info.id, at: afterwards) }
-      guard request.makesLease else { return client.performed(result(request, info, waited: now - begun)) }
-      do throws(LeaseholdError) {
-        client.granted(
-          try change { ledger throws(LeaseholdError) in
-            try lease(request, info, waited: now - begun, in: ledger, at: afterwards)
-          })
-      } catch {
-        client.refused(error)
-      }
-    case .timedOut:
-      client.refused(
-        LeaseholdError(
-          .waitTimeout,
-          "The operations could not be done within \(request.wait.milliseconds) ms, so none was; ask again to wait "
-            + "anew.",
-          facts: [("set", .text(request.address.name)), ("errno", .text("EAGAIN"))], retryAfter: .seconds(1)))
+    case .performed, .canceled: nil
+    case .timedOut: busy(.waitTimeout, request, info, at: now)
     case .failed(.identifierRemoved), .failed(.invalidArgument):
-      client.refused(.setRemoved(request.address, .identifierRemoved, at: HostClock.now()))
-    case .failed(let error): client.refused(explain(error, request, info))
-    case .draining: client.refused(.operationsDrain)
-    case .canceled: break
+      .setRemoved(request.address, .identifierRemoved, at: now)
+    case .failed(let error): explain(error, request, info, at: now)
+    case .draining: .operationsDrain
+    }
+  }
+
+  /// The error of operations that the kernel would let wait.
+  func busy(
+    _ code: LeaseholdError.Code, _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
+  ) -> LeaseholdError {
+    change { ledger in
+      ledger.operationsBusy(
+        code, request, on: BankID(set: info.id, key: info.key), request.address.name, at: now)
     }
   }
 }

@@ -35,16 +35,12 @@ extension LocalLockService {
   }
 
   /// Why a list of operations was not done.
-  func explain(_ error: Errno, _ request: OperationRequest, _ info: SemaphoreSetInfo) -> LeaseholdError {
+  func explain(
+    _ error: Errno, _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
+  ) -> LeaseholdError {
     let facts: [LeaseholdError.Fact] = [("set", .text(request.address.name)), ("errno", .text(error.label))]
     switch error {
-    case .resourceTemporarilyUnavailable:
-      return LeaseholdError(
-        .locked,
-        request.wait > .zero
-          ? "An operation with nowait would have to wait, so nothing was done; try again later."
-          : "An operation would have to wait, so nothing was done; ask with wait=10s to wait, or try again later.",
-        facts: facts, retryAfter: .seconds(1))
+    case .resourceTemporarilyUnavailable: return busy(.locked, request, info, at: now)
     case .fileTooLarge:
       return LeaseholdError(
         .outOfRange,

@@ -203,6 +203,58 @@ class Undo(BothSides):
         self.release(lease)
         self.assertEqual(self.values(made), [1] * 70)
 
+    # Who waits, and for whom.
+
+    def test_native_programs_and_clients_stand_in_one_queue_in_the_order_they_came(self):
+        made = self.make(values=[0])
+        first = self.op_later(made, (0, -1, "undo"), owner="ann")
+        perl = Perl(self).use(made)
+        perl.send("$sem->op(0, -1, SEM_UNDO) || undef")
+        eventually(lambda: self.asleep(made) == 2, "perl asleep behind the first")
+        third = self.op_later(made, (0, -1, "undo"), owner="eve")
+        shown = self.get(made)
+        self.assertEqual([(one["owner"], one["ops"]) for one in shown["waiters"]],
+                         [("ann", ["0:-1:undo"]), ("eve", ["0:-1:undo"])])
+        self.assertEqual((shown["held"], shown["waiting"], shown["semaphores"][0]["ncnt"]), (0, 2, 3))
+        giver = Perl(self).use(made)
+
+        def give():
+            self.assertEqual(giver.ask("$sem->op(0, 1, 0) || undef"), "ok 1")
+
+        give()
+        self.granted(first.answer())
+        eventually(lambda: [one["owner"] for one in self.get(made)["waiters"]] == ["eve"], "one client left")
+        perl.blocks()
+        give()
+        self.assertEqual(perl.answer(), "ok 1")
+        self.assertFalse(third.done)
+        give()
+        self.granted(third.answer())
+        shown = self.get(made)
+        self.assertEqual(([one["owner"] for one in shown["holders"]], shown["waiters"]), (["ann", "eve"], []))
+
+    def test_a_refusal_names_who_has_the_semaphore(self):
+        made = self.make(nsems=2, values=[1, 1])
+        held = self.lease(made, (1, -1, "undo"), owner="ann")
+        for wait, code in ((None, "locked"), ("50ms", "wait-timeout")):
+            with self.subTest(code):
+                refused = self.op(made, (0, -1), (1, -1), **({"wait": wait} if wait else {}))
+                self.assertProblem(refused, 423, code, errno="EAGAIN", sem=1, value=0, key=f"op:id:{made}")
+                self.assertEqual([(one["ref"], one["owner"]) for one in refused["holders"]], [(held["ref"], "ann")])
+        refused = self.server.acquire(f"sysv:id:{made}.1")
+        self.assertProblem(refused, 423, "locked")
+        self.assertEqual([one["owner"] for one in refused["holders"]], ["ann"])
+        self.assertEqual(self.granted(self.server.get(f"/locks/sysv:id:{made}.1"), 200)["held"], 1)
+        self.release(held)
+
+    def test_a_refusal_names_the_native_process_that_took_it_last(self):
+        made = self.make(values=[1])
+        perl = Perl(self).use(made)
+        self.assertEqual(perl.ask("$sem->op(0, -1, SEM_UNDO) || undef"), "ok 1")
+        refused = self.op(made, (0, -1, "undo"))
+        self.assertProblem(refused, 423, "locked", sem=0, pid=perl.value("$$"))
+        self.assertEqual(refused["holders"], [])
+
     # Who kills whom.
 
     def test_a_killed_daemon_keeps_the_lease_and_not_its_undo(self):

@@ -55,6 +55,7 @@ import Testing
         _ = try operate(steps)
         return nil
       } catch {
+        if error.contention != nil { return "\(error.code.rawValue) EAGAIN" }
         guard case .text(let errno)? = error.facts.first(where: { $0.name == "errno" })?.value else { return "none" }
         return "\(error.code.rawValue) \(errno)"
       }

@@ -16,6 +16,7 @@ public final class Ledger {
   var lockTable: LockTable
   var leaseTable: LeaseTable
   var queues: Queues
+  var operations = OperationLine()
   var observers: Observers
   /// The maxima in force.
   public let limits: Limits

@@ -138,6 +138,14 @@ struct Observers: ~Copyable {
     if let error, let client = waiter.client { tell(.refused(client, error)) }
   }
 
+  /// Notes that a caller waits for operations that go on a lease, or left without it.
+  func note(_ kind: EventKind, _ request: OperationRequest, on key: LockKey, _ why: String? = nil, at now: Int64) {
+    ring.append(
+      LedgerEvent(
+        kind: kind, mode: .exclusive, reason: why, count: 1, at: now, ref: 0, fence: 0, key: key.text,
+        text: request.owner, trace: request.caller.trace))
+  }
+
   private func note(_ kind: EventKind, _ waiter: Waiter, _ reason: String? = nil, at now: Int64) {
     let request = waiter.request
     if request.leavesNoTrace { return }

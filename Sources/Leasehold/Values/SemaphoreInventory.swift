@@ -30,6 +30,10 @@ public struct SemaphoreSetInfo: Sendable {
   public var lastChange: Int64
   /// The role that it has for this service; `nil` for another program's set.
   public var role: Role?
+  /// Leases that stand on it.
+  public var leases = 0
+  /// Callers who wait for something of it, through this service.
+  public var waiting = 0
 
   /// The contents of a set of this service's own.
   public enum Role: Sendable, Equatable {
@@ -87,6 +91,10 @@ public struct SemaphoreSetDetail: Sendable {
   public var info: SemaphoreSetInfo
   /// Its semaphores, in order.
   public var semaphores: [SemaphoreInfo]
+  /// The leases that stand on it, at most ``LockSnapshot/listed``.
+  public var holders: [LeaseSnapshot] = []
+  /// The callers who wait for operations on it, in the order they came.
+  public var waiters: [WaiterSnapshot] = []
 
   /// Makes a detailed description.
   public init(info: SemaphoreSetInfo, semaphores: [SemaphoreInfo]) {

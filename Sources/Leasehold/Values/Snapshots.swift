@@ -1,3 +1,5 @@
+public import SysVTypes
+
 /// Where a lock lives in the kernel.
 public struct SemaphoreBinding: Hashable, Sendable {
   /// The SysV key of the set.
@@ -226,6 +228,8 @@ public struct WaiterSnapshot: Sendable {
   public var keys: [LockKey] = []
   /// True when its connection broke: its place is kept for a moment, for a retry with the same Idempotency-Key.
   public var isDetached = false
+  /// The operations that it waits for, of one for raw operations; else empty.
+  public var steps: [SemaphoreOperation] = []
 }
 
 /// The requests before a waiter when its wait began; an object, so that other waiters pay for no more than its place.

@@ -320,7 +320,8 @@ struct AnswerWriter {
     json.append(each: lock.holders) { listed($0, withKey: false, into: &$1) }
   }
 
-  private func waiter(_ waiter: WaiterSnapshot, into json: inout ResponseBuffer) {
+  /// One that waits.
+  func waiter(_ waiter: WaiterSnapshot, into json: inout ResponseBuffer) {
     json.open("owner")
     if let owner = waiter.owner { json.append(json: owner) } else { json.append("null" as StaticString) }
     json.member("mode", waiter.mode.name)
@@ -329,6 +330,7 @@ struct AnswerWriter {
     json.member("wait_left_ms", Int(max(0, (waiter.until - now).milliseconds)))
     json.member("detached", waiter.isDetached)
     if !waiter.keys.isEmpty { json.list("locks", waiter.keys.map(\.text)) }
+    if !waiter.steps.isEmpty { json.list("ops", waiter.steps.map(\.text)) }
     peer(waiter.peer, into: &json)
     json.append(UInt8(ascii: "}"))
   }

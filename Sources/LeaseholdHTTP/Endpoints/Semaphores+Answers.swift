@@ -26,6 +26,8 @@ extension AnswerWriter {
       json.member("leases", leases)
       json.append(UInt8(ascii: "}"))
     }
+    json.member("held", set.leases)
+    json.member("waiting", set.waiting)
   }
 
   /// Four digits, as chmod(1) takes them.
@@ -49,6 +51,10 @@ extension AnswerWriter {
       members(semaphore.offset, semaphore.element, into: &json)
       json.append(UInt8(ascii: "}"))
     }
+    json.next("holders")
+    json.append(each: detail.holders) { listed($0, withKey: false, into: &$1) }
+    json.next("waiters")
+    json.append(each: detail.waiters) { waiter($0, into: &$1) }
   }
 
   /// One semaphore, left open for more members.

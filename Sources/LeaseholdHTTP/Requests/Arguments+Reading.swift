@@ -96,7 +96,7 @@ extension Arguments {
   /// The members that describe a set and cannot change it.
   private static let readOnly: Set<String> = [
     "key", "id", "cuid", "cgid", "nsems", "otime", "ctime", "otime_seconds", "ctime_seconds", "leasehold", "values",
-    "semaphores",
+    "semaphores", "held", "waiting", "holders", "waiters",
   ]
 
   /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.

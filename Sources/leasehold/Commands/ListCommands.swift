@@ -47,6 +47,15 @@ struct LocksCommand: ParsableCommand {
 
   /// A lock with its holders, then its waiters in order.
   static func text(_ lock: JSON) -> String {
+    let slots = lock["limit"].int.map { $0 == 0 ? ", paused" : " of \($0) slots" } ?? ""
+    let native = lock["native_held"].int.map { $0 > 0 ? ", \($0) units held by native programs" : "" } ?? ""
+    let name = VisibleText.of(lock["key"].string ?? "")
+    return "\(name): \(lock["kind"].cell ?? "lock"), \(lock["available"].cell ?? "?") free\(slots)\(native)\n"
+      + users(of: lock).text
+  }
+
+  /// The holders of a lock or a set, then its waiters in order.
+  static func users(of lock: JSON) -> Table {
     var table = Table("", "OWNER", "MODE", "COUNT", "PID", "FROM", "SINCE", "CPU", "LEFT", "REF", "NOTE")
     for holder in lock["holders"].elements {
       let state = holder["state"].string ?? "held"
@@ -58,14 +67,11 @@ struct LocksCommand: ParsableCommand {
     for waiter in lock["waiters"].elements {
       table.add(
         "waits", waiter["owner"].cell, waiter["mode"].cell, waiter["count"].cell, waiter["pid"].cell,
-        waiter["peer"].cell, waiter["age_ms"].durationCell, nil, waiter["wait_left_ms"].durationCell, nil, nil)
+        waiter["peer"].cell, waiter["age_ms"].durationCell, nil, waiter["wait_left_ms"].durationCell, nil,
+        waiter["ops"].elements.isEmpty ? nil : waiter["ops"].elements.compactMap(\.cell).joined(separator: " "))
     }
     table.dropEmpty("CPU", "NOTE")
-    let slots = lock["limit"].int.map { $0 == 0 ? ", paused" : " of \($0) slots" } ?? ""
-    let native = lock["native_held"].int.map { $0 > 0 ? ", \($0) units held by native programs" : "" } ?? ""
-    let name = VisibleText.of(lock["key"].string ?? "")
-    return "\(name): \(lock["kind"].cell ?? "lock"), \(lock["available"].cell ?? "?") free\(slots)\(native)\n"
-      + table.text
+    return table
   }
 }
 

@@ -89,6 +89,8 @@ struct Table {
 
   init(_ head: String...) { self.head = head }
 
+  var isEmpty: Bool { rows.isEmpty }
+
   private var widths: [Int] {
     head.indices.map { column in rows.reduce(head[column].count) { max($0, $1[column].count) } }
   }

@@ -15,13 +15,11 @@ struct SemCommand: ParsableCommand {
 
     func run() throws {
       try ask.showList(Request("GET", ["semaphores"]), "semaphores") { sets in
-        var table = Table("KEY", "ID", "UID", "MODE", "NSEMS", "LAST-OP", "LEASEHOLD")
+        var table = Table("KEY", "ID", "UID", "MODE", "NSEMS", "LAST-OP", "HELD", "WAITING", "LEASEHOLD")
         for set in sets {
-          let role = set["leasehold"]["role"].cell
-          let leases = set["leasehold"]["leases"].int.map { ", \($0) leases" } ?? ""
           table.add(
             set["key"].keyCell, set["id"].cell, set["uid"].cell, set["mode"].cell, set["nsems"].cell,
-            set["otime"].cell, role.map { $0 + leases })
+            set["otime"].cell, set["held"].cell, set["waiting"].cell, set["leasehold"]["role"].cell)
         }
         return table
       }
@@ -42,7 +40,8 @@ struct SemCommand: ParsableCommand {
             sem["sem"].cell, sem["value"].cell, sem["pid"].cell, sem["ncnt"].cell, sem["zcnt"].cell,
             sem["leases"].elements.compactMap(\.cell).joined(separator: " "))
         }
-        return table.text
+        let users = LocksCommand.users(of: set)
+        return table.text + (users.isEmpty ? "" : "\n" + users.text)
       }
     }
   }

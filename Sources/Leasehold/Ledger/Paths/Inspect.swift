@@ -57,10 +57,10 @@ extension Ledger {
         filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
       else { return nil }
       switch filter.state {
-      case .held where lock.heldCount == 0: return nil
+      case .held where lock.heldCount == 0 && operationLeases(on: lock).isEmpty: return nil
       case .cooling where lock.standing.coolingCount == 0: return nil
       case .damaged where !lock.isDamaged: return nil
-      case .free where !lock.holders.isEmpty: return nil
+      case .free where !lock.holders.isEmpty || !operationLeases(on: lock).isEmpty: return nil
       case .waited where lock.queue.isEmpty: return nil
       default: break
       }
@@ -121,12 +121,15 @@ extension Ledger {
     return status
   }
 
-  func snapshot(_ lease: Lease) -> LeaseSnapshot {
+  func snapshot(_ lease: Lease) -> LeaseSnapshot { snapshot(lease, counting: lease.count) }
+
+  @inline(__always)
+  private func snapshot(_ lease: Lease, counting count: Int) -> LeaseSnapshot {
     // Its id, its holder and its deadline are those of the whole.
     let whole = lease.whole
     return LeaseSnapshot(
-      id: whole.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
-      units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
+      id: whole.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode,
+      count: count, units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
       bindsConnection: whole.bindsConnection, ttl: whole.ttl, cooldown: whole.cooldown, grantedAt: whole.grantedAt,
       deadline: whole.end == 0 ? nil : MonotonicInstant(nanoseconds: whole.end), waited: whole.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: whole.peer,
@@ -162,14 +165,16 @@ extension Ledger {
       return true
     }
     let units = value ?? lockTable.value(of: lock)
-    let use = units.map { self.use($0, of: lock) } ?? (native: nil, available: nil)
+    let others = lock.place.isOwn ? [] : operationLeases(on: lock)
+    let use = units.map { self.use($0, of: lock, beside: others) } ?? (native: nil, available: nil)
     let suspects = units == nil || lock.place.isOwn ? 0 : lock.holders.count { $0.state == .suspect }
     let first = lock.queue.first
     // All at once: one that is filled in later is copied on the way.
     return LockSnapshot(
       key: lock.key, kind: lock.kind, availableUnits: units, capacity: lock.capacity, heldUnits: lock.unitsOut,
-      fence: lock.standing.lastFence, holders: self.holders(of: lock, most: holders),
-      holderCount: lock.heldCount, coolingCount: lock.standing.coolingCount,
+      fence: lock.standing.lastFence,
+      holders: self.holders(of: lock, most: holders, others),
+      holderCount: lock.heldCount + others.count, coolingCount: lock.standing.coolingCount,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil,
       nativeUnits: use.native, available: use.available,
       tag: LockTag(
@@ -185,16 +190,20 @@ extension Ledger {
       freeSlots: lock.isPaused ? [] : terms.slots.list(terms.slots.current & ~lock.heldSlots))
   }
 
-  private func holders(of lock: Lock, most: Int) -> [LeaseSnapshot] {
+  private func holders(of lock: Lock, most: Int, _ others: [(lease: Lease, units: Int)]) -> [LeaseSnapshot] {
     let count = min(most, lock.holders.count)
     var shown: [LeaseSnapshot] = []
     if count > 0 { shown.reserveCapacity(count) }
     for index in 0..<count { shown.append(snapshot(lock.holders[index])) }
+    for other in others.prefix(most - count) { shown.append(snapshot(other.lease, counting: other.units)) }
     return shown
   }
 
   /// The units that natives have and callers can have of a lock, of which the kernel has so many free.
-  private func use(_ units: Int, of lock: Lock) -> (native: Int?, available: Int?) {
+  private func use(
+    _ units: Int, of lock: Lock, beside others: [(lease: Lease, units: Int)]
+  ) -> (native: Int?, available: Int?) {
+    let out = others.reduce(lock.unitsOut) { $0 + $1.units }
     switch lock.place {
     case .own(_, _, let isCounting):
       return (
@@ -203,14 +212,15 @@ extension Ledger {
       )
     case .php, .counter:
       return (
-        lock.capacity.map { max(0, $0 - units - lock.unitsOut) }, max(0, min(units, lock.roomWithinLimit))
+        lock.capacity.map { max(0, $0 - units - out) }, max(0, min(units, lock.roomWithinLimit))
       )
     case .apache:
       guard let writer = lock.place.dialect.companion, let writers = lockTable.value(writer, of: lock) else {
         return (nil, nil)
       }
       return (
-        max(0, units + writers - lock.unitsOut * ApacheDialect.weight), units == 0 && writers == 0 ? 1 : 0
+        max(0, units + writers - lock.unitsOut * ApacheDialect.weight - (out - lock.unitsOut)),
+        units == 0 && writers == 0 ? 1 : 0
       )
     case .operations: return (nil, nil)
     }

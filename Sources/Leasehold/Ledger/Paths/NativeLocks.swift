@@ -135,11 +135,11 @@ extension Ledger {
     }
     guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
     // Not known to the ledger: an entry for this answer alone.
-    let set = NativeSet(id: bound.id, count: bound.count)
+    let set = lockTable.nativeSet(bound.id.set) ?? NativeSet(id: bound.id, count: bound.count)
     let lock = Lock(
       key: key, cell: -1, place: Place(set, try Self.layout(native, on: bound), native.semaphore), capacity: nil,
       textCell: TextRecord.none, lastUse: 0)
-    return withKernelView(snapshot(lock, holders: 0, waiters: 0))
+    return withKernelView(snapshot(lock, holders: listed, waiters: 0))
   }
 
   /// Removes the whole set of a native lock, as `sem_remove` does: the leases and waiters of every lock on it end.

@@ -68,7 +68,7 @@ extension Ledger {
     return replayed(lease, to: request.caller)
   }
 
-  private static func operationsKey(_ set: Int32) -> LockKey { LockKey(trusted: "op:id:\(set)") }
+  static func operationsKey(_ set: Int32) -> LockKey { LockKey(trusted: "op:id:\(set)") }
 
   /// The lock that the leases on operations of a set stand on: a lock that no caller acquires and no list shows.
   private func operationsLock(of set: BankID, count: Int, at moment: Moment) throws(LeaseholdError) -> Lock {

@@ -57,7 +57,7 @@ extension Ledger {
     setVanished(set, at: moment)
   }
 
-  private func holders(on numbers: Range<Int>?, of set: Int32) -> [Lease] {
+  func holders(on numbers: Range<Int>?, of set: Int32) -> [Lease] {
     lockTable.locks(on: set).flatMap { lock in
       lock.holders.filter { lease in
         guard let numbers else { return true }
