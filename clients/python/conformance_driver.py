@@ -53,9 +53,15 @@ UNSUPPORTED = {"ok": False, "error": "unsupported", "code": None, "message": "th
 def acquire(command):
     if "cancel_after" not in command:
         return granted(command, leasehold.acquire(**asked(command)))
+    lease = None
     signal.setitimer(signal.ITIMER_REAL, command["cancel_after"])
     try:
-        return granted(command, leasehold.acquire(**asked(command)))
+        lease = leasehold.acquire(**asked(command))
+        return granted(command, lease)
+    except KeyboardInterrupt:
+        if lease is not None:  # it came when all was done
+            lease.release()
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

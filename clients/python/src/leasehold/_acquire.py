@@ -12,7 +12,7 @@ from ._drive import FOREVER, Flow
 from ._follow import read_hold
 from ._service import Sending, Service
 from ._state import State
-from ._tasks import GIVES_UP, give_back, take_back
+from ._tasks import GIVES_UP, let_go, take_back
 from ._want import BOUND, Want
 from ._watcher import Job
 from ._wire import Answer, Lines, Silent
@@ -22,20 +22,24 @@ ASKS_AGAIN = 20.0  # seconds after which who waits asks whether the service is t
 
 
 class Taken:
-    """What an acquire has got so far, for whoever is interrupted: a lease, jobs that take an attempt back."""
+    """What an acquire may have got so far, for whoever is interrupted: a lease, or what nobody has answered yet."""
 
     def __init__(self) -> None:
         self.state: Optional[State] = None
+        self.attempt: Optional[Attempt] = None  # until it is refused
         self.jobs: List[Job] = []
 
     def undo(self) -> None:
-        """Gives the lease back beside the caller, who did not get it."""
+        """Gives it back beside the caller, who did not get it."""
         state, self.state = self.state, None
-        if state is not None and state.end():
-            _process.watcher().drop(state)
-            state.hang_up()
-            service, lease, until = state.service, state.id, time.monotonic() + GIVES_UP
-            self.jobs.append(_process.watcher().submit(lambda job: give_back(service, lease, job, until)))
+        attempt, self.attempt = self.attempt, None
+        if state is not None:
+            let_go(state, self.jobs)
+        elif attempt is not None and attempt.first is not None:
+            for lines in attempt.opened:  # its lease ends with it
+                lines.connection.close()
+            if attempt.way != "stream":
+                self.jobs.append(_process.watcher().submit(_taking_back(attempt)))
 
 
 class Attempt:
@@ -52,6 +56,7 @@ class Attempt:
         self.body = want.body()
         self.first: Optional[float] = None
         self.last = 0.0
+        self.opened: List[Lines] = []  # streams of a lease
 
     def wait(self) -> Optional[float]:
         """What is left to wait, and at most what the service lets one wait; None tries once."""
@@ -84,19 +89,20 @@ class Attempt:
         granted = (self.first or 0.0) + max(0, answer["waited_ms"] - 1) / 1000
         return float(max(granted + answer["ttl_ms"] / 1000, self.last + answer["expires_in_ms"] / 1000))
 
-    def state(self, answer: Dict[str, Any]) -> State:
-        """The lease of an answer, which counts as this context's from now on."""
+    def state(self, answer: Dict[str, Any], taken: Taken) -> State:
+        """The lease of an answer, which counts as taken and as this context's from now on."""
         longest = FOREVER
         if self.want.max_hold is not None:
             longest = (self.first or 0.0) + max(0, answer["waited_ms"] - 1) / 1000 + self.want.max_hold
         state = State(self.service, self.way, answer, self.deadline(answer), longest)
         state.renewed_at = max(self.last, state.deadline - state.ttl) if state.deadline < FOREVER else self.last
-        state.context = self.own
+        state.context, taken.state = self.own, state
         self.own.append(state)
         return state
 
-    def refusal(self, answer: Answer) -> LeaseholdError:
-        """The error of an answer; that of who has the lock itself is AlreadyHeld (rule 10)."""
+    def refusal(self, answer: Answer, taken: Taken) -> LeaseholdError:
+        """The error of an answer that gives nothing; that of who has the lock itself is AlreadyHeld (rule 10)."""
+        taken.attempt = None
         error = from_problem(answer.status, answer.json())
         mine = {state.ref for state in self.own} | {word[:10] for word in self.holding}
         circle = error.circle if isinstance(error, Deadlock) else []
@@ -121,9 +127,11 @@ def acquire(service: Service, want: Want, leases: List[State], taken: Taken) -> 
     ends = FOREVER if want.wait is None else time.monotonic() + want.wait
     over: Set[str] = set()
     while True:
-        attempt = Attempt(service, want, way, leases, ends, over)
+        attempt = taken.attempt = Attempt(service, want, way, leases, ends, over)
         try:
             state = yield from (_held if way == "stream" else _keyed)(attempt, taken)
+            _process.watcher().keep(state)
+            return state
         except LeaseLost as error:
             if error.code == "undelivered":  # rule 12
                 continue
@@ -138,8 +146,9 @@ def acquire(service: Service, want: Want, leases: List[State], taken: Taken) -> 
                 service.binds_processes, way = False, "stream"
                 continue
             raise
-        _process.watcher().keep(state)
-        return state
+        except BaseException:
+            taken.undo()
+            raise
 
 
 def _gone(service: Service, holding: List[str]) -> Flow[Set[str]]:
@@ -153,20 +162,13 @@ def _gone(service: Service, holding: List[str]) -> Flow[Set[str]]:
 
 
 def _keyed(attempt: Attempt, taken: Taken) -> Flow[State]:
-    """An acquire with an Idempotency-Key; what may be granted and not known is taken back."""
-    try:
-        while True:
-            answer = yield from attempt.service.ask(attempt.sending, FOREVER)
-            if answer.status in (200, 201):
-                taken.state = attempt.state(answer.json())
-                return taken.state
-            if not _again(attempt, answer):
-                break
-    except BaseException:
-        if attempt.first is not None and taken.state is None:
-            taken.jobs.append(_process.watcher().submit(_taking_back(attempt)))
-        raise
-    raise attempt.refusal(answer)
+    """An acquire with an Idempotency-Key, by which it can be taken back."""
+    while True:
+        answer = yield from attempt.service.ask(attempt.sending, FOREVER)
+        if answer.status in (200, 201):
+            return attempt.state(answer.json(), taken)
+        if not _again(attempt, answer):
+            raise attempt.refusal(answer, taken)
 
 
 def _again(attempt: Attempt, answer: Answer) -> bool:
@@ -192,11 +194,9 @@ def _taking_back(attempt: Attempt) -> Callable[[Job], Flow[None]]:
 def _held(attempt: Attempt, taken: Taken) -> Flow[State]:
     """A lease that is bound to a connection, which the watcher then reads; to close it takes everything back."""
     while True:
-        opened: List[Lines] = []
-        answer = yield from attempt.service.ask(attempt.sending, FOREVER, partial(_exchange, attempt, opened))
+        answer = yield from attempt.service.ask(attempt.sending, FOREVER, partial(_exchange, attempt))
         if answer.status in (200, 201):
-            lines = opened.pop()
-            taken.state = state = attempt.state(answer.json())
+            lines, state = attempt.opened[-1], attempt.state(answer.json(), taken)
             if attempt.want.single:
                 state.followed = False
                 _process.watcher().submit(lambda _: read_hold(state, lines))
@@ -205,10 +205,10 @@ def _held(attempt: Attempt, taken: Taken) -> Flow[State]:
                 _process.watcher().submit(lambda _: read_hold(state, lines, told=False))
             return state
         if not _again(attempt, answer):
-            raise attempt.refusal(answer)
+            raise attempt.refusal(answer, taken)
 
 
-def _exchange(attempt: Attempt, opened: List[Lines], build: Callable[[], Sending], until: float) -> Flow[Answer]:
+def _exchange(attempt: Attempt, build: Callable[[], Sending], until: float) -> Flow[Answer]:
     """Sends the request on a connection of its own; of a stream the first line is the answer."""
     connection = yield from attempt.service.open(until)
     try:
@@ -228,7 +228,7 @@ def _exchange(attempt: Attempt, opened: List[Lines], build: Callable[[], Sending
         else:
             body = yield from connection.body(sending.until)
         if granted:
-            opened.append(lines)
+            attempt.opened.append(lines)
             return Answer(status, body)
     except BaseException:
         connection.close()

@@ -36,7 +36,10 @@ def wait(op: Op) -> bool:
 
 
 def run(flow: Flow[T]) -> T:
-    """Runs a flow on this thread; an exception that interrupts the waiting is raised within the flow."""
+    """Runs a flow on this thread; an exception that interrupts the waiting is raised within the flow.
+
+    The handler of a signal may raise anywhere: the flow is closed then, before the exception goes on.
+    """
     try:
         op = next(flow)
         while True:
@@ -48,6 +51,8 @@ def run(flow: Flow[T]) -> T:
                 op = flow.send(ready)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
+    finally:
+        flow.close()
 
 
 def pause(seconds: float) -> Flow[None]:

@@ -13,13 +13,11 @@ from . import _process
 from ._drive import Flow, run
 from ._service import Sending, query, quote
 from ._state import Phase, State
-from ._tasks import GIVES_UP, give_back, read_mode, renewal
+from ._tasks import LOST_HERE, RELEASE_SECONDS, let_go, read_mode, renewal
 from ._want import Part, Seconds, duration, parts, seconds
 from ._watcher import Job
 from .errors import LeaseLost, from_problem, invalid
 
-RELEASE_SECONDS = 2.0
-LOST_HERE = ("deadline", "silent")  # reasons that the service may not know of yet
 
 
 class Held:
@@ -131,7 +129,7 @@ class Held:
         state = self._state
         held = state.end()
         _process.watcher().drop(state)
-        here = state.loss is not None and state.loss.reason in LOST_HERE
+        here = state.loss is not None and state.loss.reason in LOST_HERE and not state.given_back
         early = early and state.kept_until is not None
         if not held and not here and not early:
             return False
@@ -140,14 +138,12 @@ class Held:
         try:
             answer = yield from state.service.simple("DELETE", f"/leases/{name}", until)
         except BaseException as error:
-            lasts = (state.remaining() or GIVES_UP) if state.way == "renewal" else GIVES_UP
-            end = time.monotonic() + lasts + RELEASE_SECONDS
-            jobs.append(_process.watcher().submit(lambda job: give_back(state.service, name, job, end)))
+            let_go(state, jobs, early)
             if not isinstance(error, OSError):
                 raise
             return held
-        finally:
-            state.hang_up()
+        state.given_back = True
+        state.hang_up()
         if answer.status in (404, 410) and held:
             state.lose(answer.json(), at=Phase.RELEASED)  # the service ended it before
             return False
@@ -223,7 +219,11 @@ class Lease(Held):
 
         early: frees what `hold_at_least` keeps, also after an earlier release.
         """
-        return run(self._release([], early))
+        try:
+            return run(self._release([], early))
+        except BaseException:  # the handler of a signal may raise at any step
+            let_go(self._state, [], early)
+            raise
 
     def renew(self, ttl: Optional[Seconds] = None, note: Optional[str] = None) -> None:
         """Asks for a new deadline, counted from now. A lease with a ttl is renewed without this."""

@@ -67,13 +67,22 @@ class Lock:
 
     def __enter__(self) -> Lease:
         lease = self.acquire()
-        self._open.push(lease, threading.get_ident())
-        return lease
+        try:
+            self._open.push(lease, threading.get_ident())
+            return lease
+        except BaseException:
+            lease.release()
+            raise
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        lease: Lease = self._open.pop(threading.get_ident())
-        lease.__exit__(kind, error, trace)
+        try:
+            self._open.last(threading.get_ident()).__exit__(kind, error, trace)
+        except BaseException:  # the handler of a signal may raise before it is released
+            self._open.last(threading.get_ident()).release()
+            raise
+        finally:
+            self._open.pop(threading.get_ident())
 
     async def acquire_async(self) -> AsyncLease:
         """Takes it as the task that runs, without a block: the lease is yours to release."""
@@ -126,17 +135,25 @@ class _Open:
     def push(self, lease: object, who: object) -> None:
         self._leases.setdefault(who, []).append(lease)
 
-    def pop(self, who: object) -> Any:
+    def last(self, who: object) -> Any:
         """The last of this thread or task; the only one there is, when another thread leaves the block."""
-        if who not in self._leases:
-            if len(self._leases) != 1:
-                raise RuntimeError("this thread or task is in no block of this lock")
-            who = next(iter(self._leases))
+        return self._leases[self._entered(who)][-1]
+
+    def pop(self, who: object) -> Any:
+        """Takes out the last."""
+        who = self._entered(who)
         leases = self._leases[who]
         lease = leases.pop()
         if not leases:
             del self._leases[who]
         return lease
+
+    def _entered(self, who: object) -> object:
+        if who in self._leases:
+            return who
+        if len(self._leases) != 1:
+            raise RuntimeError("this thread or task is in no block of this lock")
+        return next(iter(self._leases))
 
 
 def _taking(lock: Callable[P, Lock]) -> Callable[P, Lease]:

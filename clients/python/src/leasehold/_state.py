@@ -54,6 +54,7 @@ class State:
         self.epoch = 0  # counts what makes the answer of an earlier renewal meaningless
         self.breaking: Optional[Dict[str, Any]] = None
         self.phase = Phase.HELD
+        self.given_back = False  # whether the service has answered to its release, or the watcher sees to that
         self.loss: Optional[LeaseLost] = None
         self.guard = threading.Lock()
         self.generation = _process.generation
@@ -114,9 +115,13 @@ class State:
         self._leave(listeners)
         return True
 
-    def _leave(self, listeners: List[Callable[[], None]]) -> None:
+    def leave(self) -> None:
+        """Counts as its context's no more."""
         if self in self.context:
             self.context.remove(self)
+
+    def _leave(self, listeners: List[Callable[[], None]]) -> None:
+        self.leave()
         if self._ended is not None:
             self._ended.set()
         for listener in listeners:

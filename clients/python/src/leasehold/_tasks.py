@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Callable, List, Optional
 
+from . import _process
 from ._drive import Flow, pause
 from ._service import Sending, Service, query
 from ._wire import Answer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 GIVES_UP = 3600.0  # seconds after which nobody asks any more for what a service does not answer
 OVERTAKEN = 0.25
+RELEASE_SECONDS = 2.0
+LOST_HERE = ("deadline", "silent")  # reasons that the service may not know of yet
 
 
 def renew(state: State) -> Flow[None]:
@@ -73,6 +76,21 @@ def renewal(state: State, ttl: Optional[float], until: float, note: Optional[str
         parameters["note"] = note
     request = state.service.request("POST", f"/leases/{state.id}/renew" + query(parameters))
     return (yield from state.service.once(lambda: Sending(request, until), until))
+
+
+def let_go(state: State, jobs: List[Job], early: bool = False) -> None:
+    """Ends a lease for its holder, and lets the watcher tell the service, which has not answered (rule 28)."""
+    state.end()
+    state.leave()
+    _process.watcher().drop(state)
+    state.hang_up()
+    if state.given_back or (state.loss is not None and state.loss.reason not in LOST_HERE):
+        return
+    name = state.id + ("?early=true" if early else "")
+    lasts = (state.remaining() or GIVES_UP) if state.way == "renewal" else GIVES_UP
+    until = time.monotonic() + lasts + RELEASE_SECONDS
+    jobs.append(_process.watcher().submit(lambda job: give_back(state.service, name, job, until)))
+    state.given_back = True
 
 
 def give_back(service: Service, lease: str, job: Job, until: float) -> Flow[None]:

@@ -12,9 +12,10 @@ from . import _process
 from ._acquire import Taken, acquire as _acquire
 from ._client import Client, default_client
 from ._drive import FOREVER, READ, Flow, Op, T
-from ._lease import RELEASE_SECONDS, Held
+from ._lease import Held
 from ._lock import Lock
 from ._state import Phase
+from ._tasks import RELEASE_SECONDS
 from ._want import Part, Seconds, Want, seconds
 from ._watcher import Job
 
