@@ -1,4 +1,4 @@
-"""Callers of the kill loop that do one thing each: conversions, transfers, holds, processes, retries, queues."""
+"""Callers of the kill loop that do one thing each: conversions, transfers, holds, processes, retries, queues, notes."""
 
 import contextlib
 import json
@@ -270,6 +270,42 @@ class Line(Keyed):
         return select.select([connection.sock], [], [], 0)[0]
 
 
+class Keeper(Keyed):
+    """A lock of its own whose lease keeps the slot for a time at least, and says what it is about."""
+
+    def __init__(self, seed, client, history, locks):
+        super().__init__(seed, client, history, locks)
+        self.kept_until = 0
+
+    def turn(self):
+        path, name = f"/locks/kept-{self.name}", f"{self.name}-{self.turns}"
+        hold = self.random.choice((50, 150, 400))
+        target = f"{path}/acquire?ttl=3s&wait=5s&hold_at_least={hold}ms&owner={name}&note={name}"
+        sent_at = time.monotonic_ns()
+        answer = self.until_answered("POST", target, headers={"Idempotency-Key": name})
+        if answer.status not in (200, 201):
+            return self.expect(answer.status == 410, f"{path}: {answer}")
+        grant = self.history.granted(answer.json, sent_at)
+        early = (self.kept_until - grant.granted_at) / 1_000_000
+        self.expect(early <= 0, f"{path}: granted {early} ms too early: {answer}")
+        self.kept_until = sent_at + hold * 1_000_000
+        note = self.noted(path, grant, name)
+        self.until_answered("POST", f"/leases/{grant.lease}/renew?note={note}")
+        self.noted(path, grant, note)
+        if self.random.random() < 0.2:
+            self.kept_until = 0
+        grant.release_sent_at = time.monotonic_ns()
+        self.until_answered("DELETE", f"/leases/{grant.lease}" + ("" if self.kept_until else "?early=true"))
+        grant.ended_at = time.monotonic_ns()
+
+    def noted(self, path, grant, note):
+        """A note is what its holder said last, unless a restart forgot it; answers another one."""
+        holders = self.until_answered("GET", path).json.get("holders", [])
+        notes = [holder.get("note") for holder in holders if holder["ref"] == grant.ref]
+        self.expect(not notes or notes[0] in (note, None), f"{path}: the note is {notes}, not {note}")
+        return f"{note}-more"
+
+
 class Namer(Caller):
     """An operator who gives the slots other names while leases have them, and pauses the lock now and then."""
 
@@ -288,7 +324,7 @@ class Namer(Caller):
         """Leaves no lock paused."""
         for lock in self.locks:
             if lock.names:
-                quiet(lambda lock=lock: self.put(lock), 5, 0.05)
+                quiet(lambda lock=lock: self.put(lock), 20, 0.05)
         super().park()
 
     def put(self, lock):

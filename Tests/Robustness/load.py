@@ -5,7 +5,7 @@ import time
 
 from faults import books as kernel
 from history import SECOND, History
-from kinds import Bound, Converter, Holder, Keyed, Line, Mover, Namer
+from kinds import Bound, Converter, Holder, Keeper, Keyed, Line, Mover, Namer
 from support import FAILURES, KeepAlive, quiet
 from traffic import Caller, Crew, Lock, NativeWorker
 
@@ -47,7 +47,7 @@ class Load:
             for lock in self.locks
             for _ in range(lock.natives)
         ]
-        kinds = [Caller] * callers + [Converter, Mover, Holder, Bound, Keyed, Keyed, Line, Line, Namer]
+        kinds = [Caller] * callers + [Converter, Mover, Holder, Bound, Keyed, Keyed, Line, Line, Namer, Keeper]
         self.callers = [
             # The kernel tells over the Unix socket alone who asks, which a process needs that a lease is bound to.
             kind(chance.random(), server if not number % 3 and kind is not Bound else server.over_unix, self.history,
