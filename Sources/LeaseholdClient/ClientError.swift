@@ -32,6 +32,8 @@ public enum ClientError: Error, Sendable, Equatable {
     case alreadyHeld = "already-held"
     /// One that is waited for waits for what the caller holds.
     case deadlock
+    /// A newer request of the group waits (``Lock/newest``): leave the work to that one.
+    case superseded
     case leaseLost = "lease-lost"
     case denied, unavailable
     /// The kernel has no room for another semaphore.
@@ -181,6 +183,7 @@ public struct Problem: Error, Sendable, Equatable {
     case (_, "already-held"): return .alreadyHeld
     case (_, "wait-timeout"): return .waitTimeout
     case (_, "deadlock"): return circle.count == 1 && circle[0]["you"].bool == true ? .alreadyHeld : .deadlock
+    case (_, "superseded"): return .superseded
     case (423, _): return .locked
     case _ where isGone: return .leaseLost
     case (401, _), (403, _): return .denied

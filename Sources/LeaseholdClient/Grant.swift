@@ -57,6 +57,10 @@ public struct Want: Sendable, Equatable, ExpressibleByStringLiteral {
   public var names: [String] = []
   /// The names of the slots to take; empty for any.
   public var slot: [String] = []
+  /// Makes the set of a name like `sysv:0x51.0` where there is none.
+  public var create = false
+  /// With ``create``, the value of each semaphore of the set; `nil` for 1.
+  public var value: Int?
 
   /// Wants a lock.
   public init(_ key: String, mode: LeaseMode = .exclusive, slots: Int? = nil, count: Int? = nil) {
@@ -79,6 +83,48 @@ public struct Want: Sendable, Equatable, ExpressibleByStringLiteral {
     var want = Want(key, count: count)
     (want.names, want.slot) = (names, slot)
     return want
+  }
+
+  /// Wants a name like `sysv:0x51.0`, whose set is made where there is none, each semaphore with a value.
+  public static func creating(_ key: String, value: Int? = nil) -> Want {
+    var want = Want(key)
+    (want.create, want.value) = (true, value)
+    return want
+  }
+
+  /// - Throws: ``ClientError/invalid(_:parameter:)``.
+  func check() throws(ClientError) {
+    guard !key.isEmpty else { throw .invalid("the name of a lock is not empty", parameter: "key") }
+    guard mode == .exclusive || (slots == nil && names.isEmpty) else {
+      throw .invalid("a lock with slots cannot be shared", parameter: "slots")
+    }
+    for (name, number) in [("slots", slots), ("count", count), ("value", value)] {
+      guard (1...32767).contains(number ?? 1) else { throw .invalid("it is from 1 to 32767", parameter: name) }
+    }
+    for name in names + slot where name.isEmpty || name.contains(",") {
+      throw .invalid("the name of a slot is not empty and has no comma", parameter: "slot")
+    }
+  }
+
+  /// The members of a request beside its name.
+  private var members: [JSON.Member] {
+    var members: [JSON.Member] = []
+    if mode == .shared { members.append(JSON.Member("mode", .string(mode.rawValue))) }
+    if let slots { members.append(JSON.Member("limit", .number("\(slots)"))) }
+    for (name, names) in [("slots", names), ("slot", slot)] where !names.isEmpty {
+      members.append(JSON.Member(name, .string(names.joined(separator: ","))))
+    }
+    if let count { members.append(JSON.Member("count", .number("\(count)"))) }
+    if create { members.append(JSON.Member("create", .string("1"))) }
+    if let value { members.append(JSON.Member("value", .number("\(value)"))) }
+    return members
+  }
+
+  fileprivate var query: [(String, String)] { members.map { ($0.name, $0.value.string ?? "\($0.value)") } }
+
+  /// Several as a request says them.
+  static func list(_ wants: [Want]) -> JSON {
+    .array(wants.map { .object([JSON.Member("key", .string($0.key))] + $0.members) })
   }
 }
 
@@ -130,25 +176,14 @@ public struct LeaseOptions: Sendable {
   /// - Parameter verb: `acquire` or `hold`, of one lock.
   public func request(for wants: [Want], verb: String = "acquire") -> Request {
     var own = self
-    (own.mode, own.limit, own.count) = (.exclusive, nil, nil)
-    if wants.count == 1 {
-      (own.mode, own.limit, own.count) = (wants[0].mode, wants[0].slots, wants[0].count)
-      (own.slots, own.slot) = wants[0].slotNames(or: self)
-      return Request("POST", ["locks", wants[0].key, verb], query: own.query)
+    (own.mode, own.limit, own.count, own.slots, own.slot) = (.exclusive, nil, nil, [], [])
+    let wants = wants.map { want in
+      var want = want
+      if want.names.isEmpty, want.slot.isEmpty { (want.names, want.slot) = (slots, slot) }
+      return want
     }
-    let list = wants.map { want in
-      var members = [JSON.Member("key", .string(want.key))]
-      if want.mode == .shared { members.append(JSON.Member("mode", .string(want.mode.rawValue))) }
-      if let slots = want.slots { members.append(JSON.Member("limit", .number("\(slots)"))) }
-      if let count = want.count { members.append(JSON.Member("count", .number("\(count)"))) }
-      let (slots, slot) = want.slotNames(or: self)
-      for (name, names) in [("slots", slots), ("slot", slot)] where !names.isEmpty {
-        members.append(JSON.Member(name, .string(names.joined(separator: ","))))
-      }
-      return JSON.object(members)
-    }
-    (own.slots, own.slot) = ([], [])
-    let members = [JSON.Member("want", .array(list))] + own.query.map { JSON.Member($0.0, .string($0.1)) }
+    if wants.count == 1 { return Request("POST", ["locks", wants[0].key, verb], query: wants[0].query + own.query) }
+    let members = [JSON.Member("want", Want.list(wants))] + own.query.map { JSON.Member($0.0, .string($0.1)) }
     var request = Request("POST", ["leases"])
     request.body = (type: "application/json", bytes: JSON.object(members).bytes)
     return request
@@ -173,12 +208,6 @@ public struct LeaseOptions: Sendable {
     if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
     if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }
     return query
-  }
-}
-
-extension Want {
-  fileprivate func slotNames(or options: LeaseOptions) -> ([String], [String]) {
-    names.isEmpty && slot.isEmpty ? (options.slots, options.slot) : (names, slot)
   }
 }
 
@@ -208,8 +237,7 @@ public struct Grant: Sendable, Equatable {
     keys = json["key"].string.map { [$0] } ?? several
     let fences = json["locks"].elements.compactMap { $0["fence"].int }
     fence = json["fence"].int ?? fences.max() ?? 0
-    let locks = json["locks"].elements.isEmpty ? [json] : json["locks"].elements
-    slots = locks.flatMap { lock in lock["slots"].elements.compactMap(\.string) }
+    slots = GrantedLock.list(json).flatMap(\.slots)
     ttl = json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil }
     self.json = json
   }

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import LeaseholdHost
 import Synchronization
 
@@ -9,7 +8,7 @@ public final class Lease: Sendable {
   /// The leases of the blocks around this task, the outermost first.
   @TaskLocal static var ofContext: [Lease] = []
 
-  /// The names of the locks.
+  /// The names of the locks that it was taken on; ``locks`` has those that were added, too.
   public let keys: [String]
   /// Its short name, for listings and logs.
   public let ref: String
@@ -33,40 +32,8 @@ public final class Lease: Sendable {
   let ttl: Int64
   /// The end that ``Lock/maxHold`` leaves, on the client's clock.
   let end: Int64
-  private let status: Mutex<Status>
+  private let status: Mutex<LeaseStatus>
   private let alarm = TaskAlarm()
-
-  private enum Phase: Equatable {
-    case held
-    case released
-    case lost(LeaseLost)
-  }
-
-  /// A stream that ended with the service can be opened again in the grace, counted from when it was seen to stand.
-  private struct Stream {
-    var grace = Int64(0)
-    var seen = Int64(0)
-    /// Until when the lease is held although its stream has ended.
-    var suspended = Int64.max
-  }
-
-  private struct Status {
-    var phase = Phase.held
-    /// On the client's clock.
-    var deadline: Int64
-    /// Why it will be lost at its deadline, where an operator ends it (rule 26).
-    var breaking: LeaseLost?
-    /// True where the service may still have it although it is lost here.
-    var mayStand = false
-    /// True while a task looks at the deadline.
-    var isTimed = false
-    var stream = Stream()
-    var atEnd: [@Sendable () -> Void] = []
-    var reading: Task<Void, Never>?
-
-    /// When it counts as lost at the latest, on the client's clock.
-    var ends: Int64 { min(deadline, stream.suspended) }
-  }
 
   init(_ grant: Grant, _ answer: Answer, _ attempt: Attempt, _ stream: LineStream?) {
     (keys, ref, fence, id, slots) = (attempt.wish.keys, grant.ref, grant.fence, grant.id, grant.slots)
@@ -83,7 +50,7 @@ public final class Lease: Sendable {
       if let most = attempt.wish.maxHold { end = deadline - ttl + most.wholeNanoseconds }
     }
     self.end = end
-    status = Mutex(Status(deadline: deadline, stream: Stream(grace: Self.grace(answer))))
+    status = Mutex(LeaseStatus(deadline: deadline, answer, grace: Self.grace(answer)))
     if let stream {
       let reading = Task.detached { await self.follow(stream) }
       status.withLock { $0.reading = reading }
@@ -99,6 +66,16 @@ public final class Lease: Sendable {
   /// The loss, once it is lost; `nil` while it is held, and after it was given back.
   public var loss: LeaseLost? { if case .lost(let loss) = phase { loss } else { nil } }
 
+  /// All its locks.
+  public var locks: [GrantedLock] { status.withLock(\.locks) }
+
+  /// When the time is over for which ``Lock/holdAtLeast`` keeps the slots taken, as the service writes instants; `nil`
+  /// where nothing keeps them.
+  public var keptUntil: String? { status.withLock(\.keptUntil) }
+
+  /// True once a newer request of its group (``Lock/newest``) waits: give it back as soon as you like to.
+  public var isAskedToYield: Bool { status.withLock(\.isAskedToYield) }
+
   /// Returns while it is held, by the clock of this moment: look before a step that cannot be taken back.
   ///
   /// - Throws: ``ClientError/leaseLost(_:)``.
@@ -111,20 +88,13 @@ public final class Lease: Sendable {
     return ends == .max ? nil : .nanoseconds(max(0, ends - client.endpoint.now()))
   }
 
-  /// Waits until it is lost, and says how; `nil` when it was given back, or the task is canceled.
-  public func whenLost() async -> LeaseLost? {
-    let alarm = TaskAlarm()
-    onEnd { alarm.ring() }
-    while isHeld, !Task.isCancelled { await alarm.sleep(until: .max) }
-    return loss
-  }
-
   /// Moves the deadline to the ttl from now; leases with a ttl are renewed without this, too.
   ///
+  /// - Parameter note: Shown to everybody who asks who holds the lock.
   /// - Throws: ``ClientError``.
-  public func renew() async throws(ClientError) {
+  public func renew(note: String? = nil) async throws(ClientError) {
     try check()
-    if let problem = try await sendRenewal(within: client.timeout, isFresh: false).problem {
+    if let problem = try await sendRenewal(within: client.timeout, isFresh: false, note: note).problem {
       try check()
       throw .problem(problem)
     }
@@ -132,46 +102,51 @@ public final class Lease: Sendable {
 
   /// Gives it back, whatever cancels the task.
   ///
+  /// - Parameter early: Frees what ``Lock/holdAtLeast`` keeps, also after an earlier release.
   /// - Returns: True when it was held until now; a second time says false, and asks nobody.
-  @discardableResult public func release() async -> Bool {
+  @discardableResult public func release(early: Bool = false) async -> Bool {
     let wasHeld = isHeld
+    let early = early && keptUntil != nil
     let (isFirst, mayStand, deadline) = status.withLock { status in
       defer { status.mayStand = false }
       guard wasHeld, status.phase == .held else { return (false, status.mayStand, status.deadline) }
       status.phase = .released
       return (true, false, status.deadline)
     }
-    guard isFirst else {
-      if mayStand { _ = await client.giveBack(id, until: client.endpoint.now() + ttl) }
-      return false
-    }
-    stop()
-    let answer = await client.giveBack(id, until: deadline)
+    guard isFirst || early || mayStand else { return false }
+    if isFirst { stop() }
+    let until = isFirst ? deadline : client.endpoint.now() + ttl
+    let answer = await client.giveBack(id, early: early, until: until)
     status.withLock { $0.reading }?.cancel()
-    if let answer, let problem = answer.problem {
-      status.withLock { $0.phase = .lost(LeaseLost(keys, problem.members, problem: problem)) }
+    let problem = answer?.problem
+    status.withLock { status in
+      if let problem, isFirst { status.phase = .lost(LeaseLost(keys, problem.members, problem: problem)) }
+      if let answer, problem == nil { status.keptUntil = answer.json["kept_until"].string }
     }
-    return answer.map { $0.status < 300 } ?? false
+    return isFirst && answer.map { $0.status < 300 } ?? false
   }
 
-  /// The variables for a program that is started under it, as `leasehold run` gives it.
-  public var environment: [String: String] {
-    let outer = getenv("LEASEHOLD_HOLDING").map { String(cString: $0) + "," } ?? ""
-    let slots = slots.isEmpty ? [:] : ["LEASEHOLD_SLOT": slots.joined(separator: ",")]
-    return [
-      "LEASEHOLD_LEASE": id, "LEASEHOLD_FENCE": "\(fence)", "LEASEHOLD_LOCK": keys.joined(separator: "\n"),
-      "LEASEHOLD_HOLDING": outer + id, "LEASEHOLD_URL": "\(client.endpoint.address)",
-    ].merging(slots) { own, _ in own }
-  }
+  /// Takes the locks that an answer names.
+  func takeLocks(_ json: JSON) { status.withLock { $0.locks = GrantedLock.list(json) } }
 
-  /// Calls something once it is over, or at once where it is.
-  func onEnd(_ call: @escaping @Sendable () -> Void) {
+  /// Calls something once it is over or asked to yield, or at once where it is.
+  func onEnd(orYield hearsOfYield: Bool = false, _ call: @escaping @Sendable () -> Void) {
     let isOver = status.withLock { status in
-      guard status.phase == .held else { return true }
-      status.atEnd.append(call)
+      guard status.phase == .held, !(hearsOfYield && status.isAskedToYield) else { return true }
+      status.listeners.append(LeaseStatus.Listener(hearsOfYield: hearsOfYield, call: call))
       return false
     }
     if isOver { call() }
+  }
+
+  /// Notes that a newer request of its group waits.
+  func askToYield() {
+    let listeners = status.withLock { status in
+      defer { status.listeners.removeAll(where: \.hearsOfYield) }
+      status.isAskedToYield = true
+      return status.listeners.filter(\.hearsOfYield)
+    }
+    for listener in listeners { listener.call() }
   }
 
   /// Asks the service; a loss is noted, silence is not.
@@ -196,7 +171,7 @@ public final class Lease: Sendable {
   }
 
   /// Where it stands, after a look at the clock: it may know before any task does (rule 23).
-  private var phase: Phase {
+  private var phase: LeaseStatus.Phase {
     let now = client.endpoint.now()
     let overdue = status.withLock { status -> LeaseLost? in
       guard status.phase == .held, status.ends <= now else { return nil }
@@ -210,15 +185,16 @@ public final class Lease: Sendable {
   private func stop() {
     client.watcher.remove(self)
     alarm.ring()
-    let calls = status.withLock { status in
-      defer { status.atEnd = [] }
-      return status.atEnd
+    let listeners = status.withLock { status in
+      defer { status.listeners = [] }
+      return status.listeners
     }
-    for call in calls { call() }
+    for listener in listeners { listener.call() }
   }
 
   /// Takes what the service said of it.
   private func take(_ answer: Answer, isRenewal: Bool) {
+    if answer.json["yield"].bool == true { askToYield() }
     let breakingIn = answer.json["breaking_in_ms"].int ?? 0
     if breakingIn > 0 {
       beginBreaking(answer.json, at: answer.sent + breakingIn * 1_000_000)
@@ -265,39 +241,61 @@ extension Lease: CustomStringConvertible {
 
 // What keeps it: the clock and renewals.
 extension Lease {
-  private static let pauseFirst = Int64(100_000_000)
   private static let patienceLeast = Int64(250_000_000)
 
   /// Renews after a third of the ttl, tries again what failed, and notes the deadline (rule 17).
   private func keepTime() async {
-    let third = min(status.withLock(\.deadline) - ttl * 2 / 3, client.endpoint.now() + ttl / 3)
-    var next = keep == .renewal ? third : .max
-    var pause = Int64(0)
+    if keep == .renewal {
+      let now = client.endpoint.now()
+      status.withLock { $0.renewal.due = min($0.deadline - ttl * 2 / 3, now + ttl / 3) }
+    }
     while isHeld {
-      let (deadline, isEnding) = status.withLock { ($0.ends, $0.breaking != nil || $0.deadline >= end) }
-      let instant = isEnding ? deadline : min(next, deadline)
+      let instant = status.withLock { $0.nextLook(before: end) }
       await alarm.sleep(until: instant == .max ? .max : HostClock.monotonic() + (instant - client.endpoint.now()))
-      guard isHeld, instant < deadline, client.endpoint.now() >= instant, !isBreaking else { continue }
-      let patience = min(max(ttl / 6, Self.patienceLeast), deadline - client.endpoint.now())
-      let sent = client.endpoint.now()
-      let answer: Answer? = try? await sendRenewal(within: .nanoseconds(patience), isFresh: pause > 0)
-      if let answer, answer.status < 300 {
-        (next, pause) = (sent + ttl / 3, 0)
+      let now = client.endpoint.now()
+      guard isHeld, status.withLock({ $0.beginRenewal(dueBy: now, before: end) }) else { continue }
+      let (deadline, isAgain) = status.withLock { ($0.deadline, $0.renewal.pause > 0) }
+      let patience = Duration.nanoseconds(min(max(ttl / 6, Self.patienceLeast), deadline - now))
+      var answer = isAgain ? nil : await client.watcher.renewTogether(self, within: patience)
+      if let answer {
+        take(answer, isRenewal: true)
       } else {
-        pause = min(max(2 * pause, Self.pauseFirst), max(ttl / 6, Self.pauseFirst))
-        next = client.endpoint.now() + pause
+        answer = try? await sendRenewal(within: patience, isFresh: isAgain)
       }
+      status.withLock { $0.renewal.end(answer, ttl: ttl, now: client.endpoint.now()) }
     }
   }
 
-  private var isBreaking: Bool { status.withLock { $0.breaking != nil } }
+  /// True where its next renewal is for the ttl that it has, and not for less.
+  var asksForWholeTTL: Bool { end - client.endpoint.now() >= ttl }
 
-  private func sendRenewal(within patience: Duration, isFresh: Bool) async throws(ClientError) -> Answer {
-    var request = Request("POST", ["leases", id, "renew"])
+  /// Lets another lease's task renew it where that is due soon; then ``endJoinedRenewal(_:)`` follows.
+  func joinsRenewal() -> Bool {
+    let soon = client.endpoint.now() + ttl / 12
+    return keep == .renewal && asksForWholeTTL && status.withLock { $0.beginRenewal(dueBy: soon, before: end) }
+  }
+
+  /// Takes its part of an answer to several; without one it is renewed by itself when that is due.
+  func endJoinedRenewal(_ part: Answer?) {
+    if let part { take(part, isRenewal: true) }
+    status.withLock { status in
+      if let part {
+        status.renewal.end(part, ttl: ttl, now: client.endpoint.now())
+      } else {
+        status.renewal.isUnderWay = false
+      }
+    }
+    alarm.ring()
+  }
+
+  private func sendRenewal(
+    within patience: Duration, isFresh: Bool, note: String? = nil
+  ) async throws(ClientError) -> Answer {
+    var request = Request("POST", ["leases", id, "renew"], query: note.map { [("note", $0)] } ?? [])
     request.timeout = patience
     let left = Duration.nanoseconds(end - client.endpoint.now())
     // The last one does not reach beyond what it may last (rule 18).
-    if left < .nanoseconds(ttl) { request.query = [(name: "ttl", value: max(left, Wish.ttlLeast).wireText)] }
+    if left < .nanoseconds(ttl) { request.query.append((name: "ttl", value: max(left, Wish.ttlLeast).wireText)) }
     let answer = try await client.ask(request, isFresh: isFresh)
     take(answer, isRenewal: true)
     return answer
@@ -355,6 +353,7 @@ extension Lease {
         let now = client.endpoint.now()
         (last, longest, beats) = (now, max(longest, now - last), beats + 1)
         let said = JSON(Array(line.utf8)) ?? .null
+        if said["yield"].bool == true { askToYield() }
         if let left = said["breaking_in_ms"].int, left > 0 { beginBreaking(said, at: now + left * 1_000_000) }
         if said["ended"].string != nil {
           lose(LeaseLost(keys, said, breakReason: status.withLock { $0.breaking?.breakReason }))

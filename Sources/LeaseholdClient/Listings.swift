@@ -33,6 +33,21 @@ extension LeaseholdClient {
     LockState(json: try await send(Request("GET", ["locks", key])).json)
   }
 
+  /// Gives a counting lock another number of slots, even while it is in use; 0 pauses it.
+  ///
+  /// - Parameters:
+  ///   - names: The names of all slots, in place of their number.
+  ///   - isPinned: Keeps it, whatever number callers ask for from now on.
+  /// - Throws: ``ClientError``.
+  @discardableResult public func resize(
+    _ key: String, to slots: Int = 0, named names: [String] = [], isPinned: Bool = false
+  ) async throws(ClientError) -> LockState {
+    let said = names.isEmpty ? [("limit", "\(slots)")] : [("slots", names.joined(separator: ","))]
+    let pinned = isPinned ? [("pinned", "true")] : []
+    let request = Request("PUT", ["locks", key], query: said + [("resize", "true")] + pinned)
+    return LockState(json: try await send(request).json)
+  }
+
   /// Ends another holder's lease; the holder is told why.
   ///
   /// - Parameters:

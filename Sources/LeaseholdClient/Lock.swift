@@ -9,6 +9,9 @@ public enum Keep: String, Sendable {
   case auto
   /// It ends with this process, and outlives a restart of the service.
   case process
+  /// It ends with the last process of this process's cgroup, such as its systemd unit, and outlives a restart of the
+  /// service.
+  case cgroup
   /// It ends with a connection; one that ends with a restart of the service is opened again in its grace.
   case stream
   /// It has a ttl, and is renewed.
@@ -33,6 +36,13 @@ public struct Lock: Sendable {
   public var maxHold: Duration?
   /// The time for which the slots stay taken after the lease was lost.
   public var cooldown: Duration?
+  /// The time from the grant on for which the slots stay taken, also after an earlier release.
+  public var holdAtLeast: Duration?
+  /// A group of which this request is the newest: older ones that wait end with ``ClientError/Kind/superseded``, and a
+  /// holder of the group is asked to yield.
+  public var newest: String?
+  /// The holder's own words, as the service shows them to callers.
+  public var note: String?
   /// The holder in words, as the service shows it to callers; `nil`: `USER@HOST PROGRAM`.
   public var owner: String?
   /// The way the lease is kept.
@@ -125,9 +135,9 @@ struct Wish: Sendable {
   let waits: Bool
   let ttl: Duration
   let maxHold: Duration?
-  let cooldown: Duration?
-  let owner: String
   let keep: Keep
+  /// The parameters that the service is told as they are.
+  private let options: LeaseOptions
 
   var keys: [String] { wants.map(\.key) }
 
@@ -136,25 +146,14 @@ struct Wish: Sendable {
     guard (1...32).contains(lock.wants.count) else {
       throw .invalid("a lease is on 1 to 32 locks, not on \(lock.wants.count)", parameter: "key")
     }
-    for want in lock.wants {
-      guard !want.key.isEmpty else { throw .invalid("the name of a lock is not empty", parameter: "key") }
-      guard want.mode == .exclusive || (want.slots == nil && want.names.isEmpty) else {
-        throw .invalid("a lock with slots cannot be shared", parameter: "slots")
-      }
-      for (name, value) in [("slots", want.slots), ("count", want.count)] {
-        guard (1...32767).contains(value ?? 1) else { throw .invalid("it is from 1 to 32767", parameter: name) }
-      }
-    }
-    for name in lock.wants.flatMap({ $0.names + $0.slot }) where name.isEmpty || name.contains(",") {
-      throw .invalid("the name of a slot is not empty and has no comma", parameter: "slot")
-    }
-    for (name, time) in [("wait", lock.wait), ("cooldown", lock.cooldown)] {
+    for want in lock.wants { try want.check() }
+    for (name, time) in [("wait", lock.wait), ("cooldown", lock.cooldown), ("holdAtLeast", lock.holdAtLeast)] {
       guard time ?? .zero >= .zero else { throw .invalid("a time is not negative", parameter: name) }
     }
     for (name, time) in [("ttl", lock.ttl), ("maxHold", lock.maxHold)] {
       guard time ?? .seconds(1) >= Self.ttlLeast else { throw .invalid("it is 100 ms or longer", parameter: name) }
     }
-    if lock.ttl != nil, lock.keep == .process || lock.keep == .stream {
+    if lock.ttl != nil, lock.keep != .auto, lock.keep != .renewal {
       throw .invalid("a ttl is for leases that are renewed; maxHold bounds any", parameter: "ttl")
     }
     if lock.keep == .stream, lock.wants.count > 1 {
@@ -164,9 +163,14 @@ struct Wish: Sendable {
     waits = lock.wait != .zero
     ttl = lock.ttl ?? .seconds(30)
     maxHold = lock.maxHold
-    cooldown = lock.cooldown
-    owner = lock.owner ?? Self.programOwner
     keep = lock.ttl == nil ? lock.keep : .renewal
+    var options = LeaseOptions()
+    options.label = lock.owner ?? Self.programOwner
+    options.cooldown = lock.cooldown
+    options.holdAtLeast = lock.holdAtLeast
+    options.newest = lock.newest
+    options.note = lock.note
+    self.options = options
   }
 
   /// The way a lease is kept by a client.
@@ -178,15 +182,13 @@ struct Wish: Sendable {
 
   /// The request for a lease that is kept in a way.
   func request(_ way: Keep, wait: Duration, holding: [String]) -> Request {
-    var options = LeaseOptions()
+    var options = options
     options.wait = wait
-    options.label = owner
-    options.cooldown = cooldown
     options.holding = holding
     options.ttl = maxHold
     switch way {
-    case .process:
-      options.binding = .process(getpid())
+    case .process, .cgroup:
+      options.binding = way == .process ? .process(getpid()) : .cgroup(nil)
       options.ttl = maxHold ?? .zero
     case .renewal: options.ttl = min(ttl, maxHold ?? ttl)
     case .stream, .auto: break

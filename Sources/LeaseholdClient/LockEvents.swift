@@ -25,6 +25,8 @@ public struct LockEvent: Sendable {
     public static let removed: Kind = "removed"
     /// The lease has another id.
     public static let transferred: Kind = "transferred"
+    /// A holder is asked to yield, as a newer request of its group waits.
+    public static let yield: Kind = "yield"
     /// Events are missing here, as the service has them no more.
     public static let gap: Kind = "gap"
   }

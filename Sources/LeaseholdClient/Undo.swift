@@ -9,21 +9,26 @@ extension LeaseholdClient {
 
   /// Releases a lease: tells the service for two seconds, and then goes on beside the caller until `deadline`.
   ///
-  /// - Parameter deadline: On the client's clock.
+  /// - Parameters:
+  ///   - early: Frees what is kept beyond the lease.
+  ///   - deadline: On the client's clock.
   /// - Returns: The answer, when it came in that time.
-  func giveBack(_ id: String, until deadline: Int64) async -> Answer? {
-    await Task.detached {
+  func giveBack(_ id: String, early: Bool = false, until deadline: Int64) async -> Answer? {
+    let request = Request("DELETE", ["leases", id], query: early ? [("early", "true")] : [])
+    return await Task.detached {
       let end = HostClock.monotonic(after: Self.patience)
-      var answer = await self.release(id, within: Self.firstPatience, isFresh: false)
+      var answer = await self.release(request, within: Self.firstPatience, isFresh: false)
       var pause = Int64(50_000_000)
       while answer == nil, HostClock.monotonic() + pause < end {
         await TaskAlarm().sleep(until: HostClock.monotonic() + pause)
-        answer = await self.release(id, within: .nanoseconds(end - HostClock.monotonic()), isFresh: true)
+        answer = await self.release(request, within: .nanoseconds(end - HostClock.monotonic()), isFresh: true)
         pause = min(2 * pause, 500_000_000)
       }
       if answer == nil {
         Task.detached {
-          await self.insist(until: deadline) { await self.release(id, within: Self.patience, isFresh: true) != nil }
+          await self.insist(until: deadline) {
+            await self.release(request, within: Self.patience, isFresh: true) != nil
+          }
         }
       }
       return answer
@@ -63,8 +68,8 @@ extension LeaseholdClient {
     return answer.status < 500 && answer.status != 429
   }
 
-  private func release(_ id: String, within patience: Duration, isFresh: Bool) async -> Answer? {
-    var request = Request("DELETE", ["leases", id])
+  private func release(_ request: Request, within patience: Duration, isFresh: Bool) async -> Answer? {
+    var request = request
     request.timeout = patience
     guard let answer: Answer = try? await ask(request, isFresh: isFresh) else { return nil }
     return answer.status < 400 || answer.isGone ? answer : nil

@@ -10,10 +10,14 @@ final class Watcher: Sendable {
     var isRunning = false
     /// When there was one last, on CLOCK_MONOTONIC.
     var lastSeen = Int64(0)
+    /// False where the service does not know a request for several, or an event that asks to yield.
+    var (renewsSeveral, knowsYield) = (true, true)
   }
 
   private static let askEvery = Duration.seconds(15)
   private static let linger = Duration.seconds(5)
+  /// As many leases as the service renews in one request.
+  private static let together = 1000
   private let state = Mutex(State())
 
   /// Lets a lease be told.
@@ -40,6 +44,26 @@ final class Watcher: Sendable {
       state.count -= 1
       state.lastSeen = HostClock.monotonic()
     }
+  }
+
+  /// Renews a lease that is due, and those that soon are, in one request; `nil` where it is to be renewed alone.
+  func renewTogether(_ lease: Lease, within patience: Duration) async -> Answer? {
+    guard lease.asksForWholeTTL else { return nil }
+    let all = state.withLock { $0.renewsSeveral ? Array($0.leases.values) : [] }
+    var others: [Lease] = []
+    for other in all where other !== lease && others.count < Self.together - 1 && other.joinsRenewal() {
+      others.append(other)
+    }
+    guard !others.isEmpty else { return nil }
+    var request = Request("POST", ["leases", "renew"])
+    let ids = JSON.array(([lease] + others).map { .string($0.id) })
+    request.body = (type: "application/json", bytes: JSON.object([JSON.Member("leases", ids)]).bytes)
+    request.timeout = patience
+    let answer: Answer? = try? await lease.client.ask(request)
+    if let answer, [400, 404, 405].contains(answer.status) { state.withLock { $0.renewsSeveral = false } }
+    let parts = answer?.parts ?? [:]
+    for other in others { other.endJoinedRenewal(parts[other.id]) }
+    return parts[lease.id]
   }
 
   private func isWanted(orEnds: Bool = false) -> Bool {
@@ -69,16 +93,22 @@ final class Watcher: Sendable {
   /// Tells leases of their ends; false where there are no events to be had.
   private func follow(_ client: LeaseholdClient) async -> Bool {
     // A release by another program with the id is none of these: each lease is asked for now and then.
-    let events = client.events([.expired, .broken, .removed, .transferred], tellsGaps: true)
-    var iterator = events.makeAsyncIterator()
+    let ends: [LockEvent.Kind] = [.expired, .broken, .removed, .transferred]
+    let kinds = state.withLock(\.knowsYield) ? ends + [.yield] : ends
+    var iterator = client.events(kinds, tellsGaps: true).makeAsyncIterator()
     var isOpen = false
-    while let event: LockEvent = (try? await iterator.next()) ?? nil {
-      isOpen = true
-      if event.kind == .gap {
-        Task.detached { await self.askAll() }
-      } else if let ref = event.ref, let lease = state.withLock({ $0.leases[ref] }) {
-        lease.lose(LeaseLost(lease.keys, event.json))
+    do throws(ClientError) {
+      while let event = try await iterator.next() {
+        isOpen = true
+        if event.kind == .gap {
+          Task.detached { await self.askAll() }
+        } else if let ref = event.ref, let lease = state.withLock({ $0.leases[ref] }) {
+          if event.kind == .yield { lease.askToYield() } else { lease.lose(LeaseLost(lease.keys, event.json)) }
+        }
       }
+    } catch {
+      // An older service, which asks no holder to yield.
+      if error.status == 400 { state.withLock { $0.knowsYield = false } }
     }
     return isOpen
   }
@@ -97,5 +127,20 @@ final class Watcher: Sendable {
 
   private func askAll() async {
     for lease in state.withLock({ Array($0.leases.values) }) where lease.keep != .renewal { await lease.confirm() }
+  }
+}
+
+extension Answer {
+  /// Each lease's part of an answer to several, as the answer to a renewal of it alone.
+  fileprivate var parts: [String: Answer] {
+    var parts: [String: Answer] = [:]
+    for one in json["renewed"].elements {
+      parts[one["lease"].string ?? ""] = Answer(status: 200, json: one, sent: sent)
+    }
+    for one in json["lost"].elements {
+      let status = one["code"].string == "no-such-lease" ? 404 : 410
+      parts[one["lease"].string ?? ""] = Answer(status: status, json: one, sent: sent)
+    }
+    return parts
   }
 }
