@@ -73,14 +73,17 @@ func NewClient(config Config) (*Client, error) {
 // URL returns where the service is.
 func (c *Client) URL() string { return c.transport.address.text }
 
-// Resize gives a counting lock another number of slots, even while it is in use; 0 pauses it. With names (SlotNames
-// of an Obtain) it gives the slots other names, and the number does not count.
-func (c *Client) Resize(ctx context.Context, key string, slots int, names ...string) error {
-	query := url.Values{"resize": {"true"}}
-	if len(names) > 0 {
-		query.Set("slots", strings.Join(names, ","))
+// Resize gives a counting lock another number of slots, even while it is in use; 0 pauses it. With SlotNames it gives
+// the slots other names, and the number does not count. Pinned keeps what it gives.
+func (c *Client) Resize(ctx context.Context, key string, slots int, options ...Option) error {
+	query, w := url.Values{"resize": {"true"}}, wished(options)
+	if len(w.one.Names) > 0 {
+		query.Set("slots", strings.Join(w.one.Names, ","))
 	} else {
 		query.Set("limit", strconv.Itoa(slots))
+	}
+	for name, value := range w.terms {
+		query.Set(name, value)
 	}
 	got, err := c.transport.ask(ctx, c.timeout, call{
 		method: http.MethodPut, target: "/locks/" + url.PathEscape(key) + "?" + query.Encode(),

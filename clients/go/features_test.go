@@ -48,13 +48,13 @@ func TestALockGetsAnotherNumberOfSlots(t *testing.T) {
 	if _, err := c.Obtain(background, "a", Slots(1), Wait(0)); !errors.Is(err, ErrLocked) {
 		t.Fatal(err)
 	}
-	must(t, c.Resize(background, "a", 3))
-	if d.count("a", "limit") != 3 {
-		t.Fatal(d.ask("GET", "/locks/a"))
+	must(t, c.Resize(background, "a", 3, Pinned()))
+	if lock := d.ask("GET", "/locks/a"); lock["limit"] != 3.0 || lock["pinned"] != true {
+		t.Fatal(lock)
 	}
 	_, err = c.Obtain(background, "b", SlotNames("x", "y"))
 	must(t, err)
-	must(t, c.Resize(background, "b", 0, "x", "y", "z"))
+	must(t, c.Resize(background, "b", 0, SlotNames("x", "y", "z")))
 	if slots := fmt.Sprint(d.ask("GET", "/locks/b")["slots"]); slots != "[x y z]" {
 		t.Fatal(slots)
 	}

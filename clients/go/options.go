@@ -96,6 +96,9 @@ func Note(text string) Option { return term("note", text) }
 // Owner is shown to everybody who asks who holds the lock; without it USER@HOST PROGRAM.
 func Owner(text string) Option { return term("owner", text) }
 
+// Pinned lets a Resize keep what it gives, whatever number of slots callers ask for.
+func Pinned() Option { return term("pinned", "true") }
+
 // term is what the service is told as it is.
 func term(name, value string) Option { return func(w *wish) { w.terms[name] = value } }
 
