@@ -60,6 +60,10 @@ function holding(details, readAt) {
     const { pid } = details.sysv ?? {};
     return [" is held by a native program", ...pid ? [`, pid ${pid}`, ...program(details, pid)] : []];
   }
+  const stopping = details.holders.find(({ state }) => state === "stopping");
+  if (stopping) {
+    return [" goes on when the process of its last lease is gone", ...stopping.owner ? [": ", make("bdi", {}, stopping.owner)] : []];
+  }
   const cooling = details.holders.find(({ state }) => state === "cooling" || state === "kept");
   if (cooling) {
     const time = clock(() => duration(Date.parse(cooling.expires_at) - serviceNow()));
@@ -168,7 +172,7 @@ function drawHolder(details, holder) {
 
 /** A lease without a holder: its slots cool down, or nobody knows whether it has any. */
 function drawPast(holder) {
-  const word = { cooling: "cools down", kept: "kept, as it was to be held so long" }[holder.state];
+  const word = { cooling: "cools down", kept: "kept, as it was to be held so long", stopping: "until its process is gone" }[holder.state];
   const left = word && holder.expires_at ? [clock(() => `free in ${duration(Date.parse(holder.expires_at) - serviceNow())}`), " · "] : [];
   return make("div", { class: "person" },
     make("span", { class: "who nobody" }, word ?? "in doubt: nobody knows whether it is taken"),

@@ -210,6 +210,11 @@ public protocol ProcessService: AnyObject, Sendable {
   /// - Throws: `no-such-process`; `permission-denied` for a process of another user, `invalid-parameter` over TCP,
   ///   `too-many-processes`, `kernel-limit`.
   func process(_ asked: AskedProcess, of caller: Caller, socket: Int32) throws(LeaseholdError) -> ProcessBinding
+
+  /// Sees that a process can be stopped for a caller: that both the caller and the service may send it signals.
+  ///
+  /// - Throws: `permission-denied`; `no-such-process` for one that cannot be seen or has ended.
+  func checkStop(of process: ProcessBinding, for caller: Caller) throws(LeaseholdError)
 }
 
 extension LockService {

@@ -157,6 +157,8 @@ public struct LeaseOptions: Sendable {
   public var cooldown: Duration?
   /// The time from the grant on for which the slot stays taken even when the lease is released or ends earlier.
   public var holdAtLeast: Duration?
+  /// Stop the process that the lease is bound to before the lock goes on: the time from TERM to KILL.
+  public var stopGrace: Duration?
   /// Do not queue when that many wait already.
   public var waitersMax: Int?
   /// Ids of leases that are kept meanwhile: when waiting for this one would never end, that is an error at once.
@@ -204,6 +206,7 @@ public struct LeaseOptions: Sendable {
     if let newest { query.append(("newest", newest)) }
     if let binding { query.append(("bind", binding.text)) }
     if let cooldown { query.append(("cooldown", cooldown.wireText)) }
+    if let stopGrace { query += [("stop", "term"), ("grace", stopGrace.wireText)] }
     if let holdAtLeast { query.append(("hold_at_least", holdAtLeast.wireText)) }
     if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
     if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }

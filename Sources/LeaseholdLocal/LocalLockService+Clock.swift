@@ -51,9 +51,14 @@ extension LocalLockService {
     wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
     guard keepGuard() else { return }
     let moment = moment(now)
-    let drift = change { ledger in
+    let (drift, unfound) = change { ledger in
       ledger.housekeep(at: moment)
-      return ledger.takeDriftReports()
+      return (ledger.takeDriftReports(), ledger.takeUnfound())
+    }
+    if !unfound.isEmpty {
+      let findings = processes.find(unfound)
+      _ = processes.watch.start()
+      change { $0.foundProcesses(findings, at: moment) }
     }
     if let onDrift { for report in drift { onDrift(report) } }
     let ends = core.withLock { $0.ledger.takeEnds(isNewSecond: true) }

@@ -265,6 +265,18 @@ extension LocalLockService {
     _ asked: AskedProcess, of caller: Caller, socket: Int32
   ) throws(LeaseholdError) -> ProcessBinding { try processes.find(asked, of: caller.peer, socket: socket) }
 
+  /// Sees that a process can be stopped for a caller.
+  ///
+  /// - Throws: As ``ProcessService/checkStop(of:for:)``.
+  public func checkStop(of process: ProcessBinding, for caller: Caller) throws(LeaseholdError) {
+    guard let watched = process.process as? WatchedProcess, watched.stamp.pid > 0 else {
+      throw .processUnseen(process.name > 0 ? process.name : nil)
+    }
+    guard case .local(let pid, let uid, _) = caller.peer else { throw .bindNeedsUnixSocket(.peer) }
+    // A root without the capability could not do it either.
+    try watched.checkStop(for: uid, mayAll: uid == 0 && ProcessFacts(pid)?.mayKillAll ?? false)
+  }
+
   /// A process ended that leases are bound to.
   func processEnded(_ process: any BoundProcess) {
     let moment = moment(HostClock.now())

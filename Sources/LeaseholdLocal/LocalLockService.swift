@@ -28,6 +28,8 @@ public struct LocalServiceOptions: Sendable {
   public var onFault: (@Sendable (FaultNotice) -> Void)?
   /// Hears of values that do not add up, on the thread of the clock.
   public var onDrift: (@Sendable (DriftReport) -> Void)?
+  /// Told of processes that cannot be stopped, though their leases are over; on any thread.
+  public var onUnstopped: (@Sendable (_ pid: Int32, _ why: String) -> Void)?
   /// Told once when another daemon, with that number, has taken this one's place: it is over, and should end.
   public var onSucceeded: (@Sendable (_ pid: Int32) -> Void)?
 
@@ -119,7 +121,7 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
     onDrift = options.onDrift
     operations = SleeperPool(named: "lh-operation", threadsMax: options.limits.operationWaiters)
     let processes = ProcessFinder(
-      ProcessWatch(maximum: options.limits.processes) { inbox.deliver(endOf: $0) },
+      ProcessWatch(maximum: options.limits.processes, complain: options.onUnstopped) { inbox.deliver(endOf: $0) },
       usesPeerHandle: options.usesPeerHandle)
     self.processes = processes
     let faults = FaultBook(report: options.onFault)

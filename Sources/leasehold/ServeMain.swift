@@ -107,6 +107,11 @@ private func startService(
       ])
   }
   service.onEnds = { log.tell($0) }
+  service.onUnstopped = { pid, why in
+    log.warning(
+      "a process could not be stopped, so the slots of its leases stay taken",
+      metadata: ["pid": .stringConvertible(pid), "why": "\(why)"])
+  }
   service.onSucceeded = { pid in
     log.error(
       "another daemon has taken this one's guard, so this one ends; its leases are the other's now",

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from support import PROGRAM, CliTest, Server, eventually
@@ -216,8 +217,24 @@ class Locks(CliTest):
         cgroup.kill()
         eventually(lambda: not self.holders(alone) and not self.holders(daemon), "the locks are free")
 
+    def test_with_a_grace_the_service_stops_what_exec_became(self):
+        begun = time.monotonic()
+        result = self.cli("run", "--exec", "--ttl", "1s", "--grace", "200ms", self.key(), "--", "sleep", "60")
+        self.assertEqual(result.returncode, -signal.SIGTERM, result.stderr)
+        self.assertGreater(time.monotonic() - begun, 0.7)
+        self.assertEqual(self.cli("run", "-w", "10s", self.key(), "--", "true").returncode, 0)
+
+    def test_an_acquire_has_a_process_stopped(self):
+        with subprocess.Popen(["sleep", "60"]) as process:
+            lease = self.cli("acquire", "--bind", f"pid:{process.pid}", "--ttl", "1s", "--grace", "200ms", self.key())
+            self.assertEqual((lease.returncode, process.wait(10)), (0, -signal.SIGTERM), lease.stderr)
+        wrong = self.cli("acquire", "--grace", "1s", self.key())
+        self.assertOneLine(wrong.stderr, "--grace")
+
     def test_where_a_binding_makes_no_sense(self):
-        for arguments, word in ((("--bind", "cgroup"), "--exec"), (("--exec", "--bind", "pid:1"), "cgroup:PATH")):
+        for arguments, word in (
+                (("--bind", "cgroup"), "--exec"), (("--exec", "--bind", "pid:1"), "cgroup:PATH"),
+                (("--exec", "--bind", "cgroup", "--grace", "1s"), "--grace")):
             result = self.cli("run", *arguments, self.key(), "--", "true")
             self.assertEqual(result.returncode, 64, result.stderr)
             self.assertIn(word, result.stderr)

@@ -71,7 +71,7 @@ REQUIRED = ("lease", "owner", "key", "nsems", "values", "value", "ops", "mode", 
 LEASE_ID = re.compile(r"[0-9a-f]{32}\Z")
 DURATION = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?(ms|s|m|h)?\Z")
 SCALARS = (str, int, float)  # what is sent of a query or form; an empty list or null is not
-DURATIONS = {"ttl", "wait", "cooldown", "hold_at_least"}
+DURATIONS = {"ttl", "wait", "cooldown", "hold_at_least", "grace"}
 # These go with native names of their own kind; which is the path's, and no schema can say that.
 NATIVE = {"perm", "semaphore_key", "nsems", "project", "sem", "touch", "undo", "create", "value", "limit"}
 NAMED = {"slots", "slot"}
@@ -307,6 +307,7 @@ def may_be_invalid(problem, given, case):
             or parameter in ("cursor", "If-Match", "If-None-Match", "since")
             or (parameter in BINDING and (BINDING & set(given) or "want" in problem))
             or (parameter == "values" and "nsems" in given)
+            or parameter in ("stop", "grace")  # they go with a process, and one with the other
             or (parameter == "resize" and ":" in key_of(case, given))  # natives set theirs
             or (parameter == "pinned" and "goes with resize=true" in problem["detail"])
             or parameter in NAMED  # which names a lock's slots have, and how many may be wanted, no schema says

@@ -186,7 +186,7 @@ class Nonsense(LiveTest):
         self.assertEqual(
             set(problem["known"]),
             {"mode", "limit", "count", "ttl", "wait", "max_waiters", "owner", "bind", "cooldown", "format"}
-            | {"holding", "note", "newest", "hold_at_least", "slots", "slot"}
+            | {"holding", "note", "newest", "hold_at_least", "stop", "grace", "slots", "slot"}
             | {"perm", "semaphore_key", "nsems", "project", "sem", "touch", "undo", "create", "value"},
         )
         self.assertEqual(set(self.server.get("/locks", x=1)["known"]), {"limit", "cursor", "key", "state"})

@@ -32,6 +32,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case resized
   /// A newer request of a holder's group waits: the reason is the group.
   case yield
+  /// The process of a lease got TERM, because its deadline is near or an operator ends it.
+  case stopping
 
   /// The word on the wire.
   public var name: String {
@@ -52,6 +54,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case .noted: "noted"
     case .resized: "resized"
     case .yield: "yield"
+    case .stopping: "stopping"
     }
   }
 

@@ -118,7 +118,7 @@ final class Lease: Deadlined {
     endedAt = Int64(clamping: record.endedAt.magnitude)
     if record.endedAt < 0 { breaking = BreakNote(reason: nil, by: nil) }
     ttl = record.ttl
-    cooldown = record.cooldown
+    cooldown = record.stops ? .zero : record.cooldown
     waited = record.waited
     bindsConnection = record.bindsConnection
     isAttached = record.isAttached

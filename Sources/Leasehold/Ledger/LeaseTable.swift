@@ -17,6 +17,8 @@ struct LeaseTable: ~Copyable {
   private var byConnection: [ConnectionID: [Lease]] = [:]
   /// The leases of each process, by their fences.
   private var byProcess: [ObjectIdentifier: [Int64: Lease]] = [:]
+  /// Processes to be stopped that were not found again after a restart, since the service looked for them last.
+  var unfound: Set<ProcessStamp> = []
   private var retries: [IdempotencyScope: Retry] = [:]
   private var ends: TombstoneRing
   private var canceled = RecentKeys<CallersKey>()
@@ -106,7 +108,8 @@ struct LeaseTable: ~Copyable {
       member.lock?.standing.coolingCount += 1
     }
     coolingCount += 1
-    unbind(lease)
+    // Of one that is stopped the slots go on when its process is over, so that stays bound.
+    if lease.bond?.stop == nil { unbind(lease) } else { unbindConnection(lease) }
     lease.deadline = due
     schedule(lease, due: due)
   }
@@ -241,13 +244,13 @@ struct LeaseTable: ~Copyable {
   /// Binds a lease to a process, in place of the one it was bound to; its record says so from the grant on.
   mutating func bind(_ lease: Lease, to process: ProcessBinding) {
     unbindProcess(lease)
-    let bond = lease.bond ?? ProcessBond(RecordedProcess(process))
+    let bond = lease.bond ?? ProcessBond(process)
     bond.process = process.process
     bond.cpuTime = bond.cpuTime ?? process.cpuTime
     lease.bond = bond
     byProcess[ObjectIdentifier(process.process), default: [:]][lease.fence] = lease
     // It may have ended when nothing was bound to it yet: the clock finds the lease due.
-    schedule(lease, due: process.process.hasEnded ? 1 : lease.deadline)
+    schedule(lease, due: process.process.hasEnded ? 1 : bond.stop?.due(of: lease) ?? lease.deadline)
   }
 
   @inline(__always)

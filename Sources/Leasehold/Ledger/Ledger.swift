@@ -78,6 +78,8 @@ public enum Notice: Sendable {
   case yield(any LeaseClient)
   /// A watched lock changed.
   case changed(any LockWatcher)
+  /// A process is to be stopped for a user; again, when it was killed before.
+  case stop(any BoundProcess, StopSignal, UInt32?, isAgain: Bool)
 
   /// Tells it.
   public func deliver() {
@@ -89,6 +91,7 @@ public enum Notice: Sendable {
     case .breaking(let client, let end, let note): client.breaking(at: end, note)
     case .yield(let client): client.askedToYield()
     case .changed(let watcher): watcher.lockChanged()
+    case .stop(let process, let signal, let user, let isAgain): process.stop(signal, for: user, isAgain: isAgain)
     }
   }
 }

@@ -18,6 +18,8 @@
 ///          with bit 28 the process that it ends with stands between Idempotency-Key and name: 20 bytes;
 ///          with bit 30 the fence that its parts have, 8 bytes, stands behind that: it is not its own after a transfer;
 ///          with bit 31 the time that it holds its slots at least, in ms, 4 bytes, stands behind that
+///          with bit 22 of word 10 its process is stopped before its slots go on: the cooldown of word 7 is the time
+///          from TERM to KILL
 ///          with bit 23 of word 10 word 14 is its slots, a bit for each place of the lock's names; texts have the words
 ///          before it
 ///  word 11 peer      words 12...14  owner, Idempotency-Key and own name when they fit 24 bytes, else in text records
@@ -44,6 +46,8 @@ struct LeaseRecord {
   var hasGroup = false
   /// True when it holds its slots for some time at least.
   var holdsAtLeast = false
+  /// True when its process is stopped before its slots go on: the cooldown is the time from TERM to KILL.
+  var stops = false
   var fingerprint: UInt64
   var waited: TimeSpan
   var peer: Peer
@@ -105,8 +109,8 @@ struct LeaseRecord {
       UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
       | UInt64(UInt8(nameLength + adjustmentCount)) << 24
     body.words[10] =
-      lengths | UInt64(peerKind) << 16 | (slots != 0 ? 1 << 23 : 0) | UInt64(UInt32(clamping: waited.milliseconds))
-      << 32
+      lengths | UInt64(peerKind) << 16 | (stops ? 1 << 22 : 0) | (slots != 0 ? 1 << 23 : 0)
+      | UInt64(UInt32(clamping: waited.milliseconds)) << 32
     body.words[11] = peerWord
     body.words[14] = slots
     return body
@@ -148,7 +152,7 @@ extension LeaseRecord {
     (deadline, grantedAt, fingerprint) = (0, group.grantedAt, place)
     if place == 0 { predecessor = group.addedTo.map { UInt64(bitPattern: $0) } }
     (ownerLength, keyLength, bindsConnection, isEndless, bindsProcess) = (nil, 0, false, false, false)
-    holdsAtLeast = false
+    (holdsAtLeast, stops) = (false, false)
   }
 
   /// Returns true when it is another form of the same record.
@@ -187,12 +191,13 @@ extension LeaseRecord {
       holdsAtLeast: words[8] >> 31 & 1 == 1,
       fingerprint: isSuccessor ? 0 : words[9],
       waited: .milliseconds(body.bits(10, from: 32, count: 32).clamped(to: 0...Int64.max)),
-      peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16 & 0x7f), word: words[11]),
+      peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16 & 0x3f), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: keyLength,
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
       bindsProcess: words[8] >> 28 & 1 == 1, predecessor: isSuccessor ? words[9] : nil,
       textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
     if words[10] >> 23 & 1 == 1 { slots = words[14] }
+    stops = words[10] >> 22 & 1 == 1
   }
 }
 

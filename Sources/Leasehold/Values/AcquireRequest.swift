@@ -105,6 +105,7 @@ extension AcquireRequest {
     if holdAtLeast > .zero { hash.mix(UInt64(bitPattern: holdAtLeast.nanoseconds) | 1 << 62) }
     if let process {
       hash.mix(UInt64(UInt32(bitPattern: process.name)) | 1 << 61)
+      if let grace = process.stopGrace { hash.mix(UInt64(bitPattern: grace.nanoseconds)) }
       if process.process.stamp.isCgroup { hash.mix(process.process.stamp.started) }
     }
     hash.mix(owner ?? "")

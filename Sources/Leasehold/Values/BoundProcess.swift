@@ -7,6 +7,18 @@ public protocol BoundProcess: AnyObject, Sendable {
   var stamp: ProcessStamp { get }
   /// True when it is over; never false again.
   var hasEnded: Bool { get }
+  /// Sends it a signal, if a user may do that; nothing happens when it is over.
+  ///
+  /// `isAgain`: it was killed before, and lives.
+  func stop(_ signal: StopSignal, for user: UInt32?, isAgain: Bool)
+}
+
+/// The signals by which a process is stopped.
+public enum StopSignal: Sendable {
+  /// TERM: it may finish.
+  case terminate
+  /// KILL.
+  case kill
 }
 
 /// Names a process across restarts of the daemon: a number is used again, a number with a start is not; or a cgroup.
@@ -66,6 +78,8 @@ public struct ProcessBinding: Sendable {
   public let name: Int32
   /// The CPU time that it had used when it was found, with children that it waited for; `nil` where it is not known.
   public let cpuTime: TimeSpan?
+  /// The time from TERM to KILL when it is to be stopped before its lease goes on; `nil` when it is not.
+  public var stopGrace: TimeSpan?
 
   /// The name of every cgroup.
   public static let cgroup: Int32 = -1

@@ -18,6 +18,8 @@ public struct ServiceCounters: Sendable, Equatable {
   public var renewed: UInt64 = 0
   /// Leases that ended, by reason (index: ``EndReason/rawValue``).
   public var ended = [UInt64](repeating: 0, count: EndReason.allCases.count)
+  /// Processes that were to get TERM, and KILL.
+  public var stops: [UInt64] = [0, 0]
   /// Undo operations that the kernel refused.
   public var undoFailures: UInt64 = 0
   /// Leases that went from reader to writer or back.

@@ -68,6 +68,10 @@ public final class LeaseSnapshot: @unchecked Sendable {
   public var adjusts: [Int]?
   /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
   public let process: Int32?
+  /// The time from TERM to KILL when the process is stopped before its slots go on; `nil` when it is not.
+  public var stopGrace: TimeSpan?
+  /// True from TERM on, until a renewal.
+  public var isStopping = false
   /// The operator that ends it and the reason, while one does.
   public var breaking: BreakNote?
   /// The remarks that few holders have.
@@ -169,6 +173,8 @@ public enum HolderState: String, Sendable {
   case cooling
   /// It is over for its holder, and its slots stay taken until its deadline, as it was to hold them so long at least.
   case kept
+  /// It is over for its holder, and its slots stay taken until its process is gone.
+  case stopping
   /// It has no holder, and nobody knows whether its slots are taken.
   case suspect
 }

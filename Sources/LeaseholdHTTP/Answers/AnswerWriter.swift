@@ -107,6 +107,7 @@ struct AnswerWriter {
       case .held: json.append("\",\"state\":\"held\",\"mode\":\"" as StaticString)
       case .cooling: json.append("\",\"state\":\"cooling\",\"mode\":\"" as StaticString)
       case .kept: json.append("\",\"state\":\"kept\",\"mode\":\"" as StaticString)
+      case .stopping: json.append("\",\"state\":\"stopping\",\"mode\":\"" as StaticString)
       case .suspect: json.append("\",\"state\":\"suspect\",\"mode\":\"" as StaticString)
       }
       shares(lease, into: &json)
@@ -189,6 +190,11 @@ struct AnswerWriter {
       return json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
     }
     json.member("bind", ProcessBinding.text(of: process))
+    if let grace = lease.stopGrace {
+      json.append(",\"stop\":\"term\"" as StaticString)
+      json.member("grace_ms", Int(grace.milliseconds))
+      if lease.isStopping { json.append(",\"stopping\":true" as StaticString) }
+    }
   }
 
   private func expiry(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {

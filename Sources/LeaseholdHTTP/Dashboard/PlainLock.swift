@@ -45,6 +45,12 @@ struct PlainLock {
         html.append(", pid \(pid)")
         program(pid, lock, into: &html)
       }
+    } else if let stopping = lock.holders.first(where: { $0.state == .stopping }) {
+      html.append(" goes on when the process of its last lease is gone" as StaticString)
+      if let owner = stopping.owner {
+        html.append(": " as StaticString)
+        html.append(name: owner)
+      }
     } else if let cooling = lock.holders.first(where: { $0.state == .cooling || $0.state == .kept }),
       let end = cooling.deadline
     {

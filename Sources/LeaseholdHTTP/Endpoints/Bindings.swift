@@ -58,12 +58,36 @@ extension Call {
 
   /// Finds the process that a lease shall be bound to.
   func process(_ asked: AskedProcess) throws(LeaseholdError) -> ProcessBinding {
-    try server.processes().process(asked, of: caller, socket: exchange.connection.descriptor)
+    if case .cgroup = asked, arguments.has(anyOf: .ofStop) { throw stopWithoutProcess }
+    return try server.processes().process(asked, of: caller, socket: exchange.connection.descriptor)
+  }
+
+  private var stopWithoutProcess: LeaseholdError {
+    .invalid(
+      .stop, arguments[.stop] ?? "",
+      "goes together with bind=pid:N or bind=peer: one process is stopped. Of a cgroup nothing is: bind the lease "
+        + "to its main process, or let systemd end the unit (RuntimeMaxSec=)")
+  }
+
+  /// Has the process of a lease stopped before its slots go on.
+  func addStop(to request: inout AcquireRequest) throws(LeaseholdError) {
+    guard try word(.stop, ["term"]) != nil else {
+      throw .invalid(.grace, arguments[.grace] ?? "", "goes together with stop=term")
+    }
+    guard let process = request.process else { throw stopWithoutProcess }
+    guard request.cooldown == .zero, request.holdAtLeast == .zero else {
+      throw .invalid(
+        .stop, "term",
+        "cannot go together with cooldown or hold_at_least: the slots stay taken until the process is gone")
+    }
+    try server.processes().checkStop(of: process, for: caller)
+    request.process?.stopGrace = try span(.grace, .milliseconds(100), .seconds(3600)) ?? .seconds(5)
   }
 
   /// Refuses parameters that would bind a hold to something other than its connection.
   func checkHold() throws(LeaseholdError) {
     if let text = arguments[.bind], text != "connection" { throw .notOneOf(.bind, text, ["connection"]) }
+    if arguments.has(anyOf: .ofStop) { throw stopWithoutProcess }
     try refuseProxies(of: "hold")
   }
 

@@ -44,14 +44,14 @@ extension Call {
   }
 
   /// `kind`: words with commas between them.
-  fileprivate func eventKinds() throws(LeaseholdError) -> UInt16 {
+  fileprivate func eventKinds() throws(LeaseholdError) -> UInt32 {
     guard let text = arguments[.kind] else { return .max }
-    var kinds: UInt16 = 0
+    var kinds: UInt32 = 0
     for word in text.split(separator: ",", omittingEmptySubsequences: false) {
       guard let kind = EventKind.allCases.first(where: { $0.name == word }) else {
         throw .notOneOf(.kind, text, EventKind.allCases.map(\.name))
       }
-      kinds |= 1 << UInt16(kind.rawValue)
+      kinds |= 1 << UInt32(kind.rawValue)
     }
     return kinds
   }

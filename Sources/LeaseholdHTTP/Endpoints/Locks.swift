@@ -6,6 +6,7 @@ enum Locks {
     let bond = try call.bond()
     var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
     if case .process(let asked) = bond { request.process = try call.process(asked) }
+    if call.arguments.has(anyOf: .ofStop) { try call.addStop(to: &request) }
     return try call.acquire(request)
   }
 
@@ -65,6 +66,8 @@ enum Locks {
 }
 
 extension ParameterSet {
+  /// The parameters of the way a process is stopped.
+  static let ofStop: ParameterSet = [.stop, .grace]
   /// The parameters that few plain locks are asked for with.
   fileprivate static let rareOfAcquire: ParameterSet = [.mode, .count, .limit, .maxWaiters, .slots, .slot]
 }

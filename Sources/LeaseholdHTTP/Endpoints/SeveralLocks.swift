@@ -8,6 +8,7 @@ extension Leases {
     let bond = try call.bond()
     var request = try call.wants(bond: bond)
     if case .process(let asked) = bond { request.process = try call.process(asked) }
+    if call.arguments.has(anyOf: .ofStop) { try call.addStop(to: &request) }
     return try call.acquire(request)
   }
 }

@@ -11,12 +11,12 @@ struct EventFilter: Sendable {
 
   var key: Key?
   /// A bit for each kind.
-  var kinds = UInt16.max
+  var kinds = UInt32.max
   /// The confinement of its caller; `nil` for none.
   var confinement: Confinement?
 
   func matches(_ frame: EventFrame) -> Bool {
-    guard kinds & 1 << UInt16(frame.kind.rawValue) != 0, confinement?.covers(frame.key) ?? true else { return false }
+    guard kinds & 1 << UInt32(frame.kind.rawValue) != 0, confinement?.covers(frame.key) ?? true else { return false }
     switch key {
     case nil: return true
     case .exact(let text, let hash)?: return hash == frame.keyHash && text.isExactly(frame.key)

@@ -37,6 +37,10 @@ struct Metrics {
       let count = counters.ended[Int(reason.rawValue)]
       text.append("leasehold_leases_ended_total{reason=\"\(reason.label)\"} \(count)\n")
     }
+    family("leasehold_stops_total", "counter", "Signals to processes of leases with stop=term.", &text)
+    for (signal, count) in zip(["TERM", "KILL"], counters.stops) {
+      text.append("leasehold_stops_total{signal=\"\(signal)\"} \(count)\n")
+    }
     single("leasehold_renewals_total", "counter", "Renewals of leases.", counters.renewed, &text)
     single(
       "leasehold_conversions_total", "counter", "Leases that became readers or writers.", counters.converted, &text)

@@ -24,9 +24,8 @@ extension Endpoint {
     // The wants are looked at one by one.
     Endpoint(
       "acquireLocks", .post, "/leases",
-      [.want, .ttl, .wait, .holding, .owner, .note, .newest, .bind, .cooldown, .holdAtLeast, .format], .lock,
-      reach: .lease,
-      media: .jsonOrText, Leases.acquire),
+      [.want, .ttl, .wait, .holding, .owner, .note, .newest, .bind, .cooldown, .holdAtLeast, .format] + .ofStop, .lock,
+      reach: .lease, media: .jsonOrText, Leases.acquire),
     Endpoint("releaseLeases", .delete, "/leases", [.owner, .key], .lock, reach: .lease, Leases.releaseAll),
     Endpoint("getLease", .get, "/leases/{lease}", [], .read, reach: .lease, Leases.get),
     Endpoint("releaseLease", .delete, "/leases/{lease}", [.early], .lock, reach: .lease, Leases.release),
@@ -104,7 +103,7 @@ extension Endpoint {
       .mode, .limit, .count, .ttl, .wait, .maxWaiters, .owner, .note, .newest, .bind, .cooldown, .holdAtLeast,
       .holding, .format,
       .slots, .slot,
-    ] + .binding
+    ] + .binding + .ofStop
   private static let variableParameters: ParameterSet = [.segment, .lease, .wait, .fence]
   private static let ownershipParameters = ParameterSet([.uid, .gid, .mode], ignoresReadOnly: true)
   private static let setParameters = ParameterSet([.key, .nsems, .mode, .values, .exclusive], keyIsNumber: true)

@@ -11,6 +11,7 @@ enum Parameter: UInt8, CaseIterable {
   case kind, since, leases, note, holdAtLeast, early
   case sort, q
   case resize, pinned, slots, slot, create, newest
+  case stop, grace
 
   /// The name on the wire.
   var name: StaticString {
@@ -67,6 +68,8 @@ enum Parameter: UInt8, CaseIterable {
     case .slot: "slot"
     case .create: "create"
     case .newest: "newest"
+    case .stop: "stop"
+    case .grace: "grace"
     }
   }
 
@@ -92,7 +95,7 @@ enum Parameter: UInt8, CaseIterable {
     switch self {
     case .limit: .amounts
     case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
-      .fence, .size, .offset, .length, .after, .holdAtLeast:
+      .fence, .size, .offset, .length, .after, .holdAtLeast, .grace:
       .number
     case .force, .early, .exclusive, .touch, .undo, .initialize, .resize, .pinned, .create: .flag
     case .values: .numbers
@@ -101,7 +104,7 @@ enum Parameter: UInt8, CaseIterable {
     case .holding, .leases, .slots, .slot: .texts
     case .want: .wants
     case .mode, .owner, .bind, .format, .lease, .cursor, .key, .state, .perm, .segment, .reason, .kind, .since, .sort,
-      .q, .note, .newest:
+      .q, .note, .newest, .stop:
       .text
     }
   }
@@ -123,12 +126,18 @@ enum Parameter: UInt8, CaseIterable {
     case (1, UInt8(ascii: "q")): candidate = .q
     case (4, UInt8(ascii: "s")):
       let second = bytes.dropFirst().first
-      candidate = second == UInt8(ascii: "i") ? .size : second == UInt8(ascii: "l") ? .slot : .sort
+      switch second {
+      case UInt8(ascii: "i"): candidate = .size
+      case UInt8(ascii: "l"): candidate = .slot
+      case UInt8(ascii: "t"): candidate = .stop
+      default: candidate = .sort
+      }
     case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want
     case (7, UInt8(ascii: "h")): candidate = .holding
     case (4, UInt8(ascii: "b")): candidate = .bind
     case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
     case (5, UInt8(ascii: "a")): candidate = .after
+    case (5, UInt8(ascii: "g")): candidate = .grace
     case (5, UInt8(ascii: "c")): candidate = .count
     case (5, UInt8(ascii: "o")): candidate = .owner
     case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence

@@ -50,6 +50,24 @@ extension LeaseholdError {
       facts: bind(number) + [("uid", .number(Int64(owner))), ("errno", .text("EPERM"))])
   }
 
+  /// The caller could not send it signals.
+  static func stopDenied(_ number: Int32, owner: UInt32, _ uid: UInt32?) -> LeaseholdError {
+    LeaseholdError(
+      .permissionDenied,
+      "Process \(number) runs as user \(owner), and "
+        + (uid.map { "user \($0)" } ?? "whoever is not known") + " may not stop it: leave out stop=term.",
+      facts: [("parameter", .text("stop")), ("uid", .number(Int64(owner))), ("errno", .text("EPERM"))])
+  }
+
+  /// The service could not send it signals.
+  static func stopImpossible(_ number: Int32) -> LeaseholdError {
+    LeaseholdError(
+      .permissionDenied,
+      "The service may not send signals to process \(number), so it cannot stop it: leave out stop=term, or let the "
+        + "service run as root, as the same user, or with CAP_KILL (AmbientCapabilities=CAP_KILL in its unit).",
+      facts: [("parameter", .text("stop")), ("errno", .text("EPERM"))])
+  }
+
   /// The kernel does not hold it for us.
   static func processRefused(_ error: Errno, _ number: Int32? = nil) -> LeaseholdError {
     switch error {

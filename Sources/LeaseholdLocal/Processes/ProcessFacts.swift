@@ -6,6 +6,10 @@ import SystemPackage
 struct ProcessFacts {
   /// The real user.
   var uid: UInt32
+  /// The saved user, who may send it signals, too (kill(2)).
+  var savedUID: UInt32
+  /// True when it may send signals to the processes of all users (CAP_KILL).
+  var mayKillAll = false
   /// The parent; 0 when it cannot be seen.
   var parent: Int32
   /// Its numbers: in the PID namespace of this process first, in its own last.
@@ -18,15 +22,16 @@ struct ProcessFacts {
   /// Reads `status` and `stat`; `nil` when there is no such process, or when it is hidden (proc(5), hidepid).
   init?(_ pid: Int32) {
     guard let status = Self.read("/proc/\(pid)/status"), let stat = Self.read("/proc/\(pid)/stat") else { return nil }
-    var (uid, parent, numbers): (UInt32?, Int32?, [Int32]?)
+    var (users, parent, numbers): ([UInt32], Int32?, [Int32]?) = ([], nil, nil)
     // As bytes, in one pass: this stands in the way of every grant that is bound to a process.
     for line in status.split(separator: UInt8(ascii: "\n")) {
-      if line.starts(with: "Uid:".utf8) { uid = (Self.numbers(line.dropFirst(4)) as [UInt32]).first }
+      if line.starts(with: "Uid:".utf8) { users = Self.numbers(line.dropFirst(4)) }
+      if line.starts(with: "CapEff:".utf8) { mayKillAll = Self.hasCapKill(line) }
       if line.starts(with: "PPid:".utf8) { parent = (Self.numbers(line.dropFirst(5)) as [Int32]).first }
       if line.starts(with: "NSpid:".utf8) { numbers = Self.numbers(line.dropFirst(6)) }
     }
-    guard let uid, let parent, let use = Self.use(stat) else { return nil }
-    (self.uid, self.parent) = (uid, parent)
+    guard users.count > 2, let parent, let use = Self.use(stat) else { return nil }
+    (uid, savedUID, self.parent) = (users[0], users[2], parent)
     (started, cpuTime) = (use.started, use.cpuTime)
     self.numbers = numbers ?? [pid]
   }
@@ -57,6 +62,12 @@ struct ProcessFacts {
     let threads = numbers(in: "/proc/\(pid)/task").prefix(most)
     let pids = threads.flatMap { numbers(read("/proc/\(pid)/task/\($0)/children")?[...] ?? []) as [Int32] }
     return (pids, threads.count)
+  }
+
+  /// Reads the line of the effective capabilities: hexadecimal, a bit for each.
+  private static func hasCapKill(_ line: ArraySlice<UInt8>) -> Bool {
+    let digits = String(decoding: line.dropFirst(7).drop { $0 <= UInt8(ascii: " ") }, as: UTF8.self)
+    return UInt64(digits, radix: 16).map { $0 >> 5 & 1 == 1 } ?? false
   }
 
   private static func numbers<Number: FixedWidthInteger>(_ text: ArraySlice<UInt8>) -> [Number] {

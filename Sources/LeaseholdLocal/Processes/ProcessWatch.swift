@@ -1,3 +1,4 @@
+import Glibc
 import Leasehold
 import LeaseholdHost
 import Synchronization
@@ -20,6 +21,24 @@ enum WatchedHandle: ~Copyable, Sendable {
     switch self {
     case .process: false
     case .cgroup: true
+    }
+  }
+
+  /// Sends a signal to a process; there is none for all of a cgroup.
+  fileprivate func send(_ signal: Int32) throws(Errno) {
+    switch self {
+    case .process(let handle): try handle.send(signal: signal)
+    case .cgroup: throw .notPermitted
+    }
+  }
+
+  /// True when a process is there, or was not waited for; also where that cannot be asked.
+  fileprivate var isThere: Bool {
+    do {
+      try send(0)
+      return true
+    } catch {
+      return error != .noSuchProcess
     }
   }
 
@@ -67,6 +86,38 @@ final class WatchedProcess: BoundProcess {
   var hasEnded: Bool { ended.load(ordering: .acquiring) }
 
   fileprivate func end() { ended.store(true, ordering: .releasing) }
+
+  func stop(_ signal: StopSignal, for user: UInt32?, isAgain: Bool) {
+    do throws(LeaseholdError) {
+      try checkStop(for: user)
+      try send(signal == .kill ? SIGKILL : SIGTERM)
+      if isAgain { watch.complain?(stamp.pid, "It does not end though it was killed.") }
+    } catch {
+      if handle.isThere { watch.complain?(stamp.pid, error.detail) }
+    }
+  }
+
+  /// Sees that a user, and this service, may send it signals, as kill(2) has it.
+  ///
+  /// - Parameter mayAll: True when the user may send signals to every process.
+  func checkStop(for user: UInt32?, mayAll: Bool = true) throws(LeaseholdError) {
+    let facts = ProcessFacts(stamp.pid)
+    // Asked after the facts were read: they are of this process if it lives.
+    try send(0)
+    guard let facts, facts.started == stamp.started else { throw .processUnseen(stamp.pid) }
+    guard let user, user == 0 && mayAll || user == facts.uid || user == facts.savedUID else {
+      throw .stopDenied(stamp.pid, owner: facts.uid, user)
+    }
+  }
+
+  /// Sends a signal to this process and no other.
+  private func send(_ signal: Int32) throws(LeaseholdError) {
+    do {
+      try handle.send(signal)
+    } catch {
+      throw error == .notPermitted ? .stopImpossible(stamp.pid) : .processRefused(error, stamp.pid)
+    }
+  }
 }
 
 /// Says when processes end: one thread for all, one entry for each process however many leases it has.
@@ -96,6 +147,7 @@ final class ProcessWatch: Sendable {
   private let poller = Mutex<Poller?>(nil)
   private let thread = Mutex<HostThread?>(nil)
   private let report: @Sendable (WatchedProcess) -> Void
+  fileprivate let complain: (@Sendable (_ pid: Int32, _ why: String) -> Void)?
   private let isStopping = Atomic(false)
   private let maximum: Int
   /// When the cgroups are looked at next, whatever is reported: nanoseconds of CLOCK_MONOTONIC.
@@ -111,9 +163,14 @@ final class ProcessWatch: Sendable {
 
   /// - Parameters:
   ///   - maximum: Processes at most.
+  ///   - complain: Told why a process cannot be stopped.
   ///   - report: Told on the watch's thread, with no lock held.
-  init(maximum: Int, report: @escaping @Sendable (WatchedProcess) -> Void) {
+  init(
+    maximum: Int, complain: (@Sendable (_ pid: Int32, _ why: String) -> Void)? = nil,
+    report: @escaping @Sendable (WatchedProcess) -> Void
+  ) {
     self.maximum = maximum
+    self.complain = complain
     self.report = report
   }
 

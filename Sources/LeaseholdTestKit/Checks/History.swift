@@ -10,10 +10,18 @@ public final class History {
     var graceEnd = Int64.max
     /// A conversion was asked for and its answer never heard: its form is not known.
     var mayDiffer = false
+
+    /// The same without an end.
+    var forever: Self {
+      var entry = self
+      (entry.deadline, entry.graceEnd) = (.max, .max)
+      return entry
+    }
   }
 
   private var told: [LeaseID: Told] = [:]
-  /// Released by its client, which was told until when the slots stay taken all the same.
+  /// Over for its client, while its slots stay taken all the same: until an instant that the client was told, or until
+  /// its process is over.
   private var kept: [LeaseID: Told] = [:]
   /// The last lease that a client let go.
   private var lastGone: Told?
@@ -61,6 +69,13 @@ public final class History {
     guard var gone = lastGone, gone.lease.id == id, !gone.mayDiffer else { return }
     gone.deadline = end.nanoseconds
     kept[id] = gone
+  }
+
+  /// An operator ends a lease now; of one that is stopped the slots stay taken until its process is over.
+  public func isBroken(_ id: LeaseID, _ processes: SimulatedProcesses) {
+    guard let entry = told[id] else { return }
+    letGo(id)
+    if !entry.mayDiffer, processes.stops(entry.lease) { kept[id] = entry.forever }
   }
 
   /// Clients do not count on some leases any more.
@@ -140,6 +155,9 @@ public final class History {
       // A program that removes a set ends what stands on it.
       min(entry.deadline, entry.graceEnd) > now
         && entry.lease.places.allSatisfy { daemon.kernel.value($0.place.id, 0) != nil }
+    }
+    for (id, entry) in told where !counts(entry) && !entry.mayDiffer && daemon.processes.stops(entry.lease) {
+      kept[id] = entry.forever
     }
     told = told.filter { counts($0.value) }
     kept = kept.filter { counts($0.value) }

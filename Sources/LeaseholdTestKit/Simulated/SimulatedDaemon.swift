@@ -53,6 +53,10 @@ public final class SimulatedDaemon {
   public func restart(crashAfterStep step: Int? = nil) {
     crash.crashNow()
     crash.thaw()
+    for pid in processes.dying {
+      processes.onKill(pid)
+      processes.end(pid)
+    }
     kernel.kill(SimulatedKernel.daemon)
     waiting = SimulatedWaiting(kernel: kernel, maximum: limits.pumps)
     let identifiers = identifiers
@@ -73,6 +77,8 @@ public final class SimulatedDaemon {
 
   /// Lets every waiting thread run until none has anything to do, and all clients hear what concerns them.
   public func settle() {
+    tell()
+    endKilled()
     tell()
     while let number = waiting.runnable.first {
       waiting.run(number)

@@ -182,6 +182,9 @@ public final class SimulatedLockService: LockService, NativeLockService, EventSe
     try daemon.ledger.remove(lock.key, lock.native, force: force, within: confinement, at: moment(now))
   }
 
+  /// Every process can be stopped.
+  public func checkStop(of process: ProcessBinding, for caller: Caller) throws(LeaseholdError) {}
+
   /// Finds the process of a number, and runs one when there is none.
   public func process(
     _ asked: AskedProcess, of caller: Caller, socket: Int32

@@ -6,11 +6,27 @@ public final class SimulatedProcess: BoundProcess {
   /// The stamp that tells it from others.
   public let stamp: ProcessStamp
   private let ended = Atomic(false)
+  private let killed = Atomic(false)
+  private let termCount = Atomic(0)
 
   init(_ stamp: ProcessStamp) { self.stamp = stamp }
 
   /// True when it is over.
   public var hasEnded: Bool { ended.load(ordering: .relaxed) }
+
+  /// The number of times that it got TERM.
+  public var terms: Int { termCount.load(ordering: .relaxed) }
+
+  /// True when it got KILL.
+  public var isKilled: Bool { killed.load(ordering: .relaxed) }
+
+  /// Gets a signal.
+  public func stop(_ signal: StopSignal, for user: UInt32?, isAgain: Bool) {
+    switch signal {
+    case .terminate: termCount.add(1, ordering: .relaxed)
+    case .kill: killed.store(true, ordering: .relaxed)
+    }
+  }
 
   fileprivate func end() { ended.store(true, ordering: .relaxed) }
 }
@@ -21,6 +37,10 @@ public final class SimulatedProcesses {
   private var starts: UInt64 = 0
   /// Processes that the next daemon cannot see, by their numbers.
   public var hidden: Set<Int32> = []
+  /// Processes that live on though they are killed, by their numbers.
+  public var unkillable: Set<Int32> = []
+  /// Hears of those that end by KILL.
+  public var onKill: (Int32) -> Void = { _ in }
 
   /// The process of a number: the one that lives, or a new one; below 0 it is a cgroup.
   public func run(_ pid: Int32) -> SimulatedProcess {
@@ -42,6 +62,14 @@ public final class SimulatedProcesses {
     return process
   }
 
+  /// The numbers of those that KILL is about to end.
+  var dying: [Int32] { pids.filter { living[$0]?.isKilled == true && !unkillable.contains($0) } }
+
+  /// Returns true when the slots of a lease go on only when its process is over, which the daemon can see.
+  func stops(_ lease: LeaseSnapshot) -> Bool {
+    lease.stopGrace != nil && lease.process.map { living[$0] != nil && !hidden.contains($0) } ?? false
+  }
+
   /// The numbers of those that live.
   public var pids: [Int32] { living.keys.sorted() }
 
@@ -58,6 +86,14 @@ public final class SimulatedProcesses {
 }
 
 extension SimulatedDaemon {
+  /// Those that were killed end.
+  func endKilled() {
+    for pid in processes.dying {
+      processes.onKill(pid)
+      if let process = processes.end(pid), !crash.hasCrashed { ledger.processEnded(process, at: moment) }
+    }
+  }
+
   /// A process ends, and the daemon hears of it if it lives.
   public func endProcess(_ pid: Int32) {
     guard let process = processes.end(pid), !crash.hasCrashed else { return }

@@ -20,6 +20,12 @@ struct AcquireCommand: ParsableCommand {
         + "Needs a Unix socket.", valueName: "binding"))
   var bind: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "With --bind pid:N: stop the process before the lock goes on. It gets TERM this long before the deadline, and "
+        + "KILL at it.", valueName: "time"))
+  var grace: String?
+
   @OptionGroup var ask: AskOptions
 
   @Argument(
@@ -32,6 +38,7 @@ struct AcquireCommand: ParsableCommand {
     options.binding = bind.map(Binding.init)
     let isForCgroup = if case .cgroup = options.binding { true } else { false }
     if isForCgroup { lock.noStart = true }
+    options.stopGrace = try grace.map { try LockOptions.duration($0, of: "--grace") }
     let lease = try failing(isQuiet: lock.quiet) {
       let endpoint = try isForCgroup ? ask.service.endpointForCgroup() : ask.service.endpoint(mayStart: !lock.noStart)
       var acquisition = try lock.acquisition(endpoint, keys, options)

@@ -162,7 +162,7 @@ extension AcquireCommand: QuickCommand {
 
   static var quickOptions: [QuickOption<Self>] {
     LockOptions.quick.map { $0.inside { $1(&$0.lock) } } + AskOptions.quick.map { $0.inside { $1(&$0.ask) } }
-      + [.text("bind") { $0.bind = $1 }]
+      + [.text("bind") { $0.bind = $1 }, .text("grace") { $0.grace = $1 }]
   }
 
   mutating func finish(_ words: [String]) -> Bool {

@@ -48,6 +48,7 @@ enum FlagWords {
   /// By the parameter's name; every parameter that a command sends is here.
   static let flags: [String: String] = [
     "wait": "-w", "ttl": "--ttl", "limit": "--slots", "count": "--take", "owner": "--owner", "bind": "--bind",
+    "stop": "--grace", "grace": "--grace",
     "hold_at_least": "--at-least", "early": "--early",
     "reason": "--reason", "after": "--after", "note": "--note", "newest": "--newest",
     "force": "--force", "mode": "--mode", "nsems": "--nsems",
@@ -59,7 +60,7 @@ enum FlagWords {
   private static let values: [String: String] = [
     "mode=shared": "-s", "mode=exclusive": "-x", "force=true": "--force", "exclusive=true": "--exclusive",
     "resize=true": "`leasehold resize`", "pinned=true": "--pinned",
-    "bind=connection": "`leasehold hold`", "key=private": "private",
+    "bind=connection": "`leasehold hold`", "stop=term": "--grace", "key=private": "private",
   ]
 
   /// Requests, and the commands that make them; longer ones first.

@@ -35,7 +35,10 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("The status when others hold the lock (default: 75).", valueName: "status"))
   var conflictStatus: Int?
 
-  @Option(help: ArgumentHelp("Time from TERM to KILL (default: 5s, at most a third of the ttl).", valueName: "time"))
+  @Option(
+    help: ArgumentHelp(
+      "Time from TERM to KILL (default: 5s, at most a third of the ttl). With --exec the service stops the command, at "
+        + "the end of --ttl or when an operator ends the lease; only then.", valueName: "time"))
   var grace: String?
 
   @Flag(
@@ -92,8 +95,11 @@ struct RunCommand: ParsableCommand {
     }
     if let conflictStatus, !(0...255).contains(conflictStatus) { throw ValidationError("-E must be 0 to 255") }
     if let grace { _ = try LockOptions.duration(grace, of: "--grace") }
-    if exec, lock.ttl != nil { throw ValidationError("--exec has no ttl: its lease ends with the process") }
-    if exec, grace != nil { throw ValidationError("--exec leaves nobody who could stop the command") }
+    if exec, lock.ttl != nil, grace == nil {
+      throw ValidationError(
+        "--exec has no ttl, as nobody renews its lease, which ends with the process; with --grace the service stops it")
+    }
+    if bind != nil, grace != nil { throw ValidationError("--grace stops the command, and no cgroup: leave out --bind") }
   }
 
   mutating func run() throws {
@@ -233,7 +239,8 @@ struct RunCommand: ParsableCommand {
         .usage)
     }
     var acquisition = try acquisition(command, endpoint)
-    acquisition.options.ttl = .zero
+    if lock.ttl == nil { acquisition.options.ttl = .zero }
+    acquisition.options.stopGrace = try grace.map { try LockOptions.duration($0, of: "--grace") }
     acquisition.options.binding = bind.map(Binding.init) ?? .process(getpid())
     let lease = try acquisition.lease()
     let code = csupervise_exec(command.pointer, environment(lease, endpoint))

@@ -106,7 +106,7 @@ import Testing
       #expect(throws: LeaseholdError.self) { _ = try json("{\"\(name)\":1}") },
     ] {
       #expect(problem?.code == .unknownParameter)
-      #expect(problem.map { $0.detail.utf8.count < 500 } == true)
+      #expect(problem.map { $0.detail.utf8.count < 600 } == true)
       #expect(problem?.facts.first?.value == .text(String(repeating: "n", count: 64)))
     }
   }

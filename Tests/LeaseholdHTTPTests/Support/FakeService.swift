@@ -106,6 +106,8 @@ final class FakeService: LockService, NativeLockService, EventService, LockWatch
     key: String, of caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> CancelOutcome { throw none() }
 
+  func checkStop(of process: ProcessBinding, for caller: Caller) throws(LeaseholdError) {}
+
   func process(
     _ asked: AskedProcess, of caller: Caller, socket: Int32
   ) throws(LeaseholdError) -> ProcessBinding { throw none() }

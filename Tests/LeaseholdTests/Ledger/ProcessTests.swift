@@ -177,6 +177,6 @@ import Testing
       recordBytes: (0..<20).map { UInt8($0 * 13 % 256) })
     #expect(RecordedProcess(recordBytes: process.recordBytes) == process)
     #expect(process.recordBytes.count == RecordedProcess.bytes)
-    #expect(ProcessBond(recordBytes: [1, 2]).recorded.stamp.isFindable == false)
+    #expect(RecordedProcess(recordBytes: [1, 2]).stamp.isFindable == false)
   }
 }

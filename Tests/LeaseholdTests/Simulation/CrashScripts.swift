@@ -199,6 +199,53 @@ struct CrashScript: Sendable, CustomStringConvertible {
         },
       ]),
     CrashScript(
+      description: "a process is stopped at the deadline, and its slots go on when it is over",
+      steps: [
+        { scene in
+          scene.acquire("ann") {
+            ($0.process, $0.ttl) = (ProcessBinding(scene.daemon.processes.run(7), name: 7), .seconds(10))
+            $0.process?.stopGrace = .seconds(1)
+          }
+        }, { $0.queue("bob") }, { $0.pass(.seconds(9)) }, { $0.pass(.seconds(1)) }, { $0.pass(.seconds(2)) },
+        { $0.pass(.seconds(40)) },
+      ]),
+    CrashScript(
+      description: "a stop of one on several locks is called off by a renewal, and an operator begins another",
+      before: { $0.daemon.processes.unkillable = [7] },
+      steps: [
+        { scene in
+          scene.acquire("ann", several: ["a", "b"]) {
+            ($0[0].process, $0[0].ttl) = (ProcessBinding(scene.daemon.processes.run(7), name: 7), .seconds(10))
+            $0[0].process?.stopGrace = .seconds(1)
+            $0[1].mode = .shared
+          }
+        }, { $0.queue("bob", "b") }, { $0.pass(.seconds(9)) }, { $0.renew("ann") },
+        { $0.breaks("ann", after: .seconds(2)) }, { $0.pass(.seconds(1)) }, { $0.pass(.seconds(1)) },
+        { $0.pass(.seconds(40)) },
+        { scene in
+          scene.history.letGo { $0.process == 7 }
+          scene.daemon.endProcess(7)
+          scene.hear()
+        },
+      ]),
+    CrashScript(
+      description: "an operator kills at once, and the process takes its time to end",
+      before: { $0.daemon.processes.unkillable = [7] },
+      steps: [
+        { scene in
+          scene.acquire("ann") {
+            ($0.process, $0.ttl) = (ProcessBinding(scene.daemon.processes.run(7), name: 7), .zero)
+            $0.process?.stopGrace = .seconds(1)
+            $0.mode = .shared
+          }
+        }, { $0.convert("ann", to: .exclusive) }, { $0.queue("bob") }, { $0.breaks("ann") }, { $0.pass(.seconds(31)) },
+        { scene in
+          scene.history.letGo { $0.process == 7 }
+          scene.daemon.endProcess(7)
+          scene.hear()
+        },
+      ]),
+    CrashScript(
       description: "a cgroup is empty, with leases on one lock and on several",
       steps: [
         { scene in

@@ -10,7 +10,7 @@ extension Traffic {
       random.once(in: 2) ? .id(lease.id) : .ref(lease.id.high >> 24), caller: Caller(connection: 0, peer: .unknown))
     if random.once(in: 2) { request.after = .milliseconds(Int64.random(in: 1..<3000, using: &random)) }
     note("break \(lease.ref) after \(request.after.milliseconds) ms")
-    if request.after == .zero { history.letGo(lease.id) }
+    if request.after == .zero { history.isBroken(lease.id, daemon.processes) }
     history.shorten(lease.id, to: (now + request.after).nanoseconds)
     _ = try? daemon.ledger.breakLease(request, at: daemon.moment)
   }

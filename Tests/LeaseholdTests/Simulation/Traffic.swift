@@ -58,6 +58,8 @@ final class Traffic {
     limits.idleLocks = .seconds(3)
     limits.pumps = random.pick([1, 2, 8])
     daemon = SimulatedDaemon(limits: limits, records: random.pick([8, 16, 64]), seed: seed)
+    daemon.processes.onKill = { [history] pid in history.letGo { $0.process == pid } }
+    if random.once(in: 2) { daemon.processes.unkillable = [13] }
     daemon.kernel.setLimit = random.pick([1, 2, 8])
     var chance = SeededRandom(seed: seed ^ 0xfa11)
     if random.once(in: 3) { refuseSometimes() }
@@ -125,7 +127,8 @@ final class Traffic {
       ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
       ("timed out", counters.timedOut), ("canceled", counters.canceled), ("refused", counters.refused),
       ("renewed", counters.renewed), ("sets removed", counters.setsRemoved), ("converted", counters.converted),
-      ("deadlocks", counters.deadlocks), ("kernel waits", counters.kernelWaits),
+      ("deadlocks", counters.deadlocks), ("TERM", counters.stops[0]), ("KILL", counters.stops[1]),
+      ("kernel waits", counters.kernelWaits),
       ("given back in recovery", UInt64(daemon.ledger.recovery.unitsGivenBack)),
       ("leases found by recovery", UInt64(daemon.ledger.recovery.leases)),
     ]

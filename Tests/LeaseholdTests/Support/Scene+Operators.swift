@@ -6,7 +6,7 @@ extension Scene {
   @discardableResult
   func breaks(_ who: String, after: TimeSpan = .zero, reason: String? = nil) -> LeaseholdError.Code? {
     guard let lease = leases[who] else { return nil }
-    if after == .zero { history.letGo(lease.id) }
+    if after == .zero { history.isBroken(lease.id, daemon.processes) }
     history.shorten(lease.id, to: (daemon.clock.now + after).nanoseconds)
     var request = BreakRequest(.ref(lease.id.high >> 24), caller: Caller(connection: 9, peer: .unknown))
     request.after = after

@@ -17,6 +17,7 @@ final class Scene {
 
   init(_ limits: Limits = Limits(), records: Int = 256) {
     daemon = SimulatedDaemon(limits: limits, records: records)
+    daemon.processes.onKill = { [history] pid in history.letGo { $0.process == pid } }
   }
 
   static func key(_ text: String) -> LockKey {
@@ -197,6 +198,7 @@ final class Scene {
   /// Once a second, when nothing else happens.
   func keepHouse() {
     ledger.housekeep(at: daemon.moment)
+    ledger.foundProcesses(daemon.processes.find(ledger.takeUnfound()), at: daemon.moment)
     hear()
   }
 

@@ -11,7 +11,7 @@ extension Ledger {
   public func breakLease(_ request: BreakRequest, at moment: Moment) throws(LeaseholdError) -> BreakOutcome {
     let lease = try find(request.lease, within: request.caller.confinement)
     noticeRemoval(below: lease, at: moment)
-    guard lease.isHeld || lease.past?.isKept == true else { throw Self.over(lease) }
+    guard lease.isHeld || lease.past?.isKept == true || lease.isUnfound else { throw Self.over(lease) }
     if let uid = request.onlyOf, lease.peer.uid != uid { throw Self.notYours(lease, uid) }
     guard lease.isHeld else { return endKept(lease, request, at: moment) }
     if lease.breaking == nil || request.reason != nil {
@@ -23,6 +23,7 @@ extension Ledger {
       by: lease.breaking?.by)
     guard request.after > .zero else {
       tellOfBreak(lease, end: end)
+      if killNow(lease, at: moment) { return outcome }
       if lease.cooldown > .zero {
         let now = moment.monotonic.nanoseconds
         cool(lease, .broken, until: now + lease.cooldown.nanoseconds, at: now)
@@ -38,6 +39,7 @@ extension Ledger {
     journal.setEnd(-moment.monotonic.nanoseconds, of: lease.cell)
     lease.graceEnd = 0
     leaseTable.schedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
+    if lease.bond?.stop != nil { planStop(lease) }
     outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
     observers.note(.breaking, lease, at: moment.monotonic.nanoseconds)
     tellOfBreak(lease, end: outcome.end)

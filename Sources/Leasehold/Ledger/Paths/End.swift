@@ -51,6 +51,7 @@ extension Ledger {
     if !lease.hasLostBinding {
       forgetGrace(of: lease)
       leaseTable.schedule(lease, due: lease.deadline)
+      if lease.bond?.stop != nil { callOffStop(lease) }
     }
     observers.renewed(lease, at: moment.monotonic.nanoseconds)
     return snapshot(lease)
@@ -178,6 +179,7 @@ extension Ledger {
   /// Does what is due when a lease's deadline has passed.
   func expire(_ lease: Lease, at moment: Moment) {
     let now = moment.monotonic.nanoseconds
+    if lease.bond?.stop != nil, stop(lease, at: moment) { return }
     if let past = lease.past { return end(lease, past.reason, at: moment) }
     if lease.hasLostBinding, lease.breaking == nil || now < lease.deadline {
       let isSeen = lease.bond?.process != nil

@@ -30,6 +30,7 @@ extension Ledger {
     var text: [UInt8] = []
     if record.textLength == 0 { return try draft(record, text, at: cell) }
     if head == nil {
+      if let grace = request.process?.stopGrace { (record.stops, record.cooldown) = (true, grace) }
       text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
       if let process = request.process { text += RecordedProcess(process).recordBytes }
       if record.holdsAtLeast { text += request.holdAtLeast.recordBytes }

@@ -19,6 +19,9 @@ extension Ledger {
     if shown.coolingCount > 0, lock.holders.contains(where: { $0.past?.isKept == true }) {
       return "is kept, though its last lease is over: that asked for a time at least ('holders' say until when)"
     }
+    if shown.coolingCount > 0, lock.holders.contains(where: \.whole.isStopped) {
+      return "is held by nobody, but goes on only when the process of its last lease is gone ('holders' tell which)"
+    }
     if shown.coolingCount > 0 {
       return "is held by nobody, but cools down after its last lease ('holders' say until when)"
     }

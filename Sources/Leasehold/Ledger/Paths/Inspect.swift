@@ -127,7 +127,7 @@ extension Ledger {
   private func snapshot(_ lease: Lease, counting count: Int) -> LeaseSnapshot {
     // Its id, its holder and its deadline are those of the whole.
     let whole = lease.whole
-    return LeaseSnapshot(
+    let snapshot = LeaseSnapshot(
       id: whole.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode,
       count: count, units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
       bindsConnection: whole.bindsConnection, ttl: whole.ttl, cooldown: whole.cooldown, grantedAt: whole.grantedAt,
@@ -139,6 +139,8 @@ extension Ledger {
       atLeast: whole.atLeast, state: HolderState(whole.state),
       trace: whole.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
       slots: lease.slots == 0 ? [] : lease.slotNames)
+    if whole.bond?.stop != nil { note(stopOf: whole, in: snapshot) }
+    return snapshot
   }
 
   private func part(_ lease: Lease) -> LeasePart {

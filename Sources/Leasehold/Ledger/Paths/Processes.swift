@@ -7,7 +7,13 @@
 extension Ledger {
   /// Ends what is bound to a process that ended.
   public func processEnded(_ process: any BoundProcess, at moment: Moment) {
-    for lease in leaseTable.bound(to: process) where lease.isHeld { end(lease, .processExited, at: moment) }
+    for lease in leaseTable.bound(to: process) { endWithProcess(lease, at: moment) }
+  }
+
+  /// Ends a lease whose process is over; of one that was stopped, the slots go on.
+  private func endWithProcess(_ lease: Lease, at moment: Moment) {
+    if lease.isHeld { return end(lease, .processExited, at: moment) }
+    if let past = lease.past { end(lease, past.reason, at: moment) }
   }
 
   /// Binds a lease to a process.
@@ -24,7 +30,7 @@ extension Ledger {
     guard lease.hasLostBinding, let recorded = lease.bond?.recorded.stamp else { return nil }
     guard recorded == process.process.stamp || !recorded.isFindable else {
       // The next daemon will look for the process of the record, so no other can take its place.
-      end(lease, .processLost, at: moment)
+      if !lose(lease, at: moment) { end(lease, .processLost, at: moment) }
       return Self.over(lease)
     }
     bind(lease, to: process)
@@ -33,21 +39,23 @@ extension Ledger {
 
   /// The processes that leases of the last daemon are bound to: to be found again, once, right after the recovery.
   public var lostProcesses: [ProcessStamp] {
-    let stamps = leaseTable.all.compactMap { $0.isHeld ? $0.bond?.recorded.stamp : nil }
+    let stamps = leaseTable.all.compactMap { $0.isWithProcess ? $0.bond?.recorded.stamp : nil }
     return Set(stamps).sorted { ($0.namespace, $0.pid, $0.started) < ($1.namespace, $1.pid, $1.started) }
   }
 
   /// Says what became of processes that leases of the last daemon are bound to.
   ///
   /// Leases of those that are gone end; those of which nothing is known keep the grace of the recovery, in which a
-  /// retry with the Idempotency-Key binds them anew.
+  /// retry with the Idempotency-Key binds them anew. What is to be stopped keeps its slots even after that.
   public func foundProcesses(_ findings: [ProcessStamp: ProcessFinding], at moment: Moment) {
     guard !findings.isEmpty else { return }
-    for lease in Array(leaseTable.all) where lease.isHeld && lease.hasLostBinding {
+    for lease in Array(leaseTable.all) where lease.isWithProcess && lease.hasLostBinding {
       guard let recorded = lease.bond?.recorded, let finding = findings[recorded.stamp] else { continue }
       switch finding {
-      case .found(let process): bind(lease, to: ProcessBinding(process, name: recorded.name))
-      case .gone: end(lease, .processExited, at: moment)
+      case .found(let process):
+        bind(lease, to: ProcessBinding(process, name: recorded.name))
+        if lease.bond?.stop != nil { stopAnew(lease, at: moment) }
+      case .gone: endWithProcess(lease, at: moment)
       case .unknown: break
       }
     }
@@ -94,12 +102,18 @@ final class ProcessBond {
   var process: (any BoundProcess)?
   /// The CPU time that the process had used when the lease was asked for; `nil` when that was lost in a restart.
   var cpuTime: TimeSpan?
+  /// The way it is stopped before the slots go on; `nil` when it is not.
+  var stop: Stop?
 
-  init(_ recorded: RecordedProcess) { self.recorded = recorded }
+  init(_ binding: ProcessBinding) {
+    recorded = RecordedProcess(binding)
+    stop = binding.stopGrace.map { Stop(grace: $0) }
+  }
 
   /// Reads a record; whatever the bytes are, they are no more than a process that is not found.
-  init(recordBytes bytes: some Sequence<UInt8>) {
+  init(of record: LeaseRecord, bytes: some Sequence<UInt8>) {
     recorded = RecordedProcess(recordBytes: Array(bytes.prefix(RecordedProcess.bytes)))
+    if record.stops { stop = Stop(grace: min(record.cooldown, Limits.deadlineAhead)) }
   }
 }
 

@@ -159,7 +159,7 @@ extension Ledger {
         ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : lock.key
       let lease = Lease(record, cell: cell, key: name, owner: owner, idempotencyKey: key, found: state)
       if state == .held { (lease.graceEnd, lease.endedAt) = (max(0, record.endedAt), 0) }
-      if record.bindsProcess { lease.bond = ProcessBond(recordBytes: rest.dropFirst(record.keyLength)) }
+      if record.bindsProcess { lease.bond = ProcessBond(of: record, bytes: rest.dropFirst(record.keyLength)) }
       var place = record.keyLength + (record.bindsProcess ? RecordedProcess.bytes : 0)
       if record.hasGroup {
         lease.kind = .whole(Lease.Parts(fence: rest.number(at: place, bytes: 8)))
