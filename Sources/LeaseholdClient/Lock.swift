@@ -38,6 +38,9 @@ public struct Lock: Sendable {
   public var cooldown: Duration?
   /// The time from the grant on for which the slots stay taken, also after an earlier release.
   public var holdAtLeast: Duration?
+  /// Stops this process before the lock goes on, at the end of ``maxHold`` or when an operator ends the lease: the time
+  /// from TERM to KILL.
+  public var stopGrace: Duration?
   /// A group of which this request is the newest: older ones that wait end with ``ClientError/Kind/superseded``, and a
   /// holder of the group is asked to yield.
   public var newest: String?
@@ -147,7 +150,11 @@ struct Wish: Sendable {
       throw .invalid("a lease is on 1 to 32 locks, not on \(lock.wants.count)", parameter: "key")
     }
     for want in lock.wants { try want.check() }
-    for (name, time) in [("wait", lock.wait), ("cooldown", lock.cooldown), ("holdAtLeast", lock.holdAtLeast)] {
+    let times = [
+      ("wait", lock.wait), ("cooldown", lock.cooldown), ("holdAtLeast", lock.holdAtLeast),
+      ("stopGrace", lock.stopGrace),
+    ]
+    for (name, time) in times {
       guard time ?? .zero >= .zero else { throw .invalid("a time is not negative", parameter: name) }
     }
     for (name, time) in [("ttl", lock.ttl), ("maxHold", lock.maxHold)] {
@@ -168,6 +175,7 @@ struct Wish: Sendable {
     options.label = lock.owner ?? Self.programOwner
     options.cooldown = lock.cooldown
     options.holdAtLeast = lock.holdAtLeast
+    options.stopGrace = lock.stopGrace
     options.newest = lock.newest
     options.note = lock.note
     self.options = options

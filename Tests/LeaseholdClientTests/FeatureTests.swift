@@ -124,6 +124,15 @@ import Testing
     #expect(await !asked.value)
   }
 
+  @Test func itsProcessIsToBeStoppedBeforeItGoesOn() async throws {
+    var lock = lock(.auto)
+    (lock.maxHold, lock.stopGrace) = (.seconds(3600), .seconds(1))
+    let lease = try await lock.acquire()
+    let seen = try await holder()
+    #expect(seen["stop"].string == "term" && seen["grace_ms"].int == 1000)
+    await lease.release()
+  }
+
   @Test func aSetOfSemaphoresIsMade() async throws {
     let key = "sysv:0x4c41\(Int.random(in: 1000...9999)).0"
     let lease = try await lock(.auto, .creating(key, value: 2)).acquire()

@@ -174,6 +174,17 @@ func TestTheNewestOfAGroupIsWaitedForAndTheHolderIsAskedToYield(t *testing.T) {
 	}
 }
 
+func TestItsProcessIsToBeStoppedBeforeItGoesOn(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t)
+	lease, err := d.client(t, "unix:"+d.socket).Obtain(background, "a", MaxHold(time.Hour), StopGrace(time.Second))
+	must(t, err)
+	defer lease.Release()
+	if stop, grace := d.holderOf("a", "stop"), d.holderOf("a", "grace_ms"); stop != "term" || grace != 1000.0 {
+		t.Fatal(stop, grace)
+	}
+}
+
 func TestASetOfSemaphoresIsMade(t *testing.T) {
 	t.Parallel()
 	d := startDaemon(t)

@@ -86,6 +86,12 @@ func Cooldown(rest time.Duration) Option { return span("cooldown", rest) }
 // HoldAtLeast is how long the slots stay taken from the grant on, even when the lease is given back earlier.
 func HoldAtLeast(time time.Duration) Option { return span("hold_at_least", time) }
 
+// StopGrace has this process stopped before the lock goes on, at the end of MaxHold or when an operator ends the lease: it
+// gets TERM, and KILL after a time.
+func StopGrace(time time.Duration) Option {
+	return func(w *wish) { term("stop", "term")(w); span("grace", time)(w) }
+}
+
 // Newest names a group of which this request is the newest: older ones that wait end with ErrSuperseded, and a holder
 // of the group is asked to yield.
 func Newest(group string) Option { return term("newest", group) }

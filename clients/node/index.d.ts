@@ -31,6 +31,11 @@ export interface AcquireOptions extends Omit<Want, 'key'> {
   cooldownMs?: number
   /** How long the slots stay taken from the grant on, even when the lease is given back earlier. */
   holdAtLeastMs?: number
+  /**
+   * At the end of `maxHoldMs`, or when an operator ends the lease, this process gets TERM, and KILL after this time; only
+   * then others get the lock.
+   */
+  stopGraceMs?: number
   /** A group of which this request is the newest: older ones end with `Superseded`, and a holder is asked to yield. */
   newest?: string
   /** The holder's own words, shown to everybody who asks who holds the lock. */

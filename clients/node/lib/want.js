@@ -51,6 +51,7 @@ const time = name => value => duration(Math.ceil(milliseconds(name, value, 0)))
 const TERMS = [
   ['cooldownMs', 'cooldown', time('cooldownMs')],
   ['holdAtLeastMs', 'hold_at_least', time('holdAtLeastMs')],
+  ['stopGraceMs', 'grace', time('stopGraceMs')],
   ['newest', 'newest', String],
   ['note', 'note', String],
   ['owner', 'owner', String],
@@ -120,7 +121,7 @@ function defaultOwner() {
 
 /** The path and the body of an acquire in a way of keeping: `process`, `cgroup`, `stream` or `renewal`. */
 export function requestFor(options, way, { waitMs, holding }) {
-  const fields = { ...options.terms }
+  const fields = { ...options.terms, ...options.terms.grace && { stop: 'term' } }
   if (waitMs > 0) fields.wait = duration(Math.ceil(waitMs))
   if (way === 'process') Object.assign(fields, { bind: `pid:${process.pid}`, ttl: '0' })
   if (way === 'cgroup') Object.assign(fields, { bind: 'cgroup', ttl: '0' })

@@ -110,6 +110,23 @@ describe('the newest of a group is waited for, and the holder is asked to yield'
   }
 })
 
+test('who holds it too long is stopped before others get it', async () => {
+  const key = fresh()
+  const program = `import { acquire } from ${JSON.stringify(new URL('../index.js', import.meta.url))}
+    await acquire(${JSON.stringify(key)}, { maxHoldMs: 1000, stopGraceMs: 200 })
+    process.on('SIGTERM', () => {})
+    console.log('has')
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program],
+    { env: { ...process.env, LEASEHOLD_URL: daemon.unix }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise(resolve => child.once('exit', (_, signal) => resolve(signal)))
+  await new Promise(resolve => child.stdout.once('data', resolve))
+  const { stop, grace_ms: grace } = await holder(key)
+  assert.deepEqual([stop, grace], ['term', 200])
+  await (await client.acquire(key)).release()
+  assert.equal(await ended, 'SIGKILL')
+})
+
 test('a set of semaphores is made', async () => {
   const key = 'sysv:0x4c4155.0'
   const lease = await client.acquire(key, { create: true, value: 2 })

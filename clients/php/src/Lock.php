@@ -63,6 +63,8 @@ final class Lock
      * @param float|null $holdAtLeast how long it stays taken from the grant on even when it is given back earlier, in
      *     seconds
      * @param float|null $cooldown how long it stays taken after the lease was lost, in seconds
+     * @param float|null $stopGrace has this process stopped before the lock goes on, at the end of `maxHold` or when an
+     *     operator ends the lease: it gets TERM, and KILL so many seconds later
      * @param string|null $newest a group of which this request is the newest: older ones end with `Superseded`, and a
      *     holder of the group is asked to yield
      * @param string|null $note what the holder says of itself, shown to everybody who asks who has it
@@ -91,9 +93,11 @@ final class Lock
         ?string $newest = null,
         bool $create = false,
         ?int $value = null,
+        ?float $stopGrace = null,
     ): Lease {
         $said = ['hold_at_least' => Seconds::said('holdAtLeast', $holdAtLeast),
-            'cooldown' => Seconds::said('cooldown', $cooldown), 'newest' => $newest, 'note' => $note];
+            'cooldown' => Seconds::said('cooldown', $cooldown), 'newest' => $newest, 'note' => $note,
+            'stop' => $stopGrace === null ? null : 'term', 'grace' => Seconds::said('stopGrace', $stopGrace)];
         $want = new Want($key, $shared, $slots, $count, $slot, $create, $value);
         return (new Acquisition($client ?? Client::default(), $want, $wait, $ttl, $maxHold, $owner, $keep,
             said: $said))->run();

@@ -122,6 +122,14 @@ final class FeatureTest extends ServiceTestCase
         }
     }
 
+    public function testItsProcessIsToBeStoppedBeforeItGoesOn(): void
+    {
+        $lease = $this->client->acquire($this->key(), maxHold: 3600, stopGrace: 1);
+        $seen = $this->holder($this->key());
+        $this->assertSame(['term', 1000], [$seen['stop'], $seen['grace_ms']]);
+        $this->assertTrue($lease->release());
+    }
+
     public function testASetOfSemaphoresIsMade(): void
     {
         $lease = $this->client->acquire('sysv:0x4c4159.0', create: true, value: 2);

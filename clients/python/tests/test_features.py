@@ -134,6 +134,16 @@ class Features(LiveTest):
                 leasehold.acquire(self.key, newest="web", client=self.client)
         asyncio.run(work())
 
+    def test_who_holds_it_too_long_is_stopped_before_others_get_it(self):
+        program = self.program(f"l = acquire({self.key!r}, max_hold=1, stop_grace=0.2)\n"
+                               "import signal\nsignal.signal(signal.SIGTERM, lambda *_: print('told'))\n"
+                               "print('has')\nwhile True: time.sleep(9)")
+        self.assertEqual(program.line(), "has")
+        self.assertEqual((self.holder()["stop"], self.holder()["grace_ms"]), ("term", 200))
+        self.acquire(wait=PATIENCE)
+        self.assertEqual(program.line(), "told")
+        self.assertEqual(program.process.wait(PATIENCE), -9)
+
     def test_a_set_of_semaphores_is_made(self):
         lease = self.acquire("sysv:0x4c4153.0", create=True, value=2)
         self.acquire({"key": "sysv:0x4c4153.0", "create": True}).release()

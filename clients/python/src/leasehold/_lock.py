@@ -34,21 +34,23 @@ class Lock:
     slots, count: a counting lock of so many slots, and how many to take; a list of names names them, and `lease.slot`
     is the one you got; slot: the names to take. ttl: lets the lease end so many seconds after its last renewal, which
     this library sends; without it the lease lives as long as this process. max_hold: how long it may be held at most.
-    hold_at_least: how long it stays taken after the grant; cooldown: after a loss. newest: a group of which only the
-    newest waits, and whose holder is asked to yield. owner, note: what others are shown. create, value: make the set
-    of a `sysv:` name. keep: auto, process, cgroup, stream or renewal. on_lost: raise LeaseLost at the end of the block,
-    or ignore.
+    hold_at_least: how long it stays taken after the grant; cooldown: after a loss. stop_grace: at the end of
+    max_hold, or when an operator ends the lease, this process gets TERM and after that time KILL, and only then
+    others get the lock. newest: a group of which only the newest waits, and whose holder is asked to yield. owner,
+    note: what others are shown. create, value: make the set of a `sysv:` name. keep: auto, process, cgroup, stream or
+    renewal. on_lost: raise LeaseLost at the end of the block, or ignore.
     """
 
     def __init__(self, key: Key, *, wait: Optional[Seconds] = None, shared: bool = False, slots: Count = None,
                  slot: Names = None, count: int = 1, ttl: Optional[Seconds] = None,
                  max_hold: Optional[Seconds] = None, hold_at_least: Optional[Seconds] = None,
-                 cooldown: Optional[Seconds] = None, newest: Optional[str] = None, owner: Optional[str] = None,
+                 cooldown: Optional[Seconds] = None, stop_grace: Optional[Seconds] = None,
+                 newest: Optional[str] = None, owner: Optional[str] = None,
                  note: Optional[str] = None, create: bool = False, value: Optional[int] = None, keep: str = "auto",
                  on_lost: str = "raise", client: Optional[Client] = None) -> None:
         self._want = Want(key, One(shared, slots, slot, count, create, value), wait=wait, ttl=ttl, max_hold=max_hold,
-                          keep=keep, hold_at_least=hold_at_least, cooldown=cooldown, newest=newest, owner=owner,
-                          note=note)
+                          keep=keep, hold_at_least=hold_at_least, cooldown=cooldown, grace=stop_grace,
+                          stop=None if stop_grace is None else "term", newest=newest, owner=owner, note=note)
         if on_lost not in ON_LOST:
             raise invalid(f"on_lost={on_lost!r} is neither raise nor ignore.", "on_lost")
         self._on_lost = on_lost
