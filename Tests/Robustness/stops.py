@@ -33,12 +33,24 @@ class Process:
     def __init__(self, manner):
         self.manner = manner
         self.popen = subprocess.Popen(["sh", "-c", MANNERS[manner]], stdout=subprocess.PIPE)
+        self.start = self.seen()[1]
         self.popen.stdout.readline()
         self.popen.stdout.close()
 
     @property
     def lives(self):
-        return self.popen.poll() is None
+        """Whether it runs, asked of the kernel: poll() says so, too, while another thread waits for its end."""
+        state, start = self.seen()
+        return state not in "ZX" and start == self.start
+
+    def seen(self):
+        """Its state and its start; a number is used again."""
+        try:
+            with open(f"/proc/{self.popen.pid}/stat", encoding="ascii") as file:
+                fields = file.read().rpartition(") ")[2].split()
+                return fields[0], fields[19]
+        except (FileNotFoundError, ProcessLookupError):
+            return "X", None
 
     def kill(self):
         self.popen.kill()
