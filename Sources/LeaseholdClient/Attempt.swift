@@ -24,10 +24,10 @@ struct Attempt {
     begun = client.endpoint.now()
   }
 
-  /// True where the service cannot see this process, or knows of a proxy between.
+  /// True where the service cannot see this process, knows of a proxy between, or has an engine that binds to none.
   func cannotBind(_ error: ClientError) -> Bool {
     guard wish.keep == .auto, way == .process, let problem = error.problem else { return false }
-    return problem.code == "no-such-process"
+    return problem.code == "no-such-process" || problem.code == "not-supported"
       || (problem.status == 400 && problem.members["parameter"].string == "bind")
   }
 

@@ -186,6 +186,16 @@ import Testing
     #expect(lease.isHeld)
   }
 
+  @Test func anEngineThatBindsToNoProcessIsAskedForAStream() async throws {
+    let body = #"{"code":"not-supported","detail":"words"}"#
+    let head = "HTTP/1.1 501 X\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+    let server = ScriptedServer([.send([head + body]), .send([head + body])])
+    let client = try LeaseholdClient("unix:\(server.path)")
+    let error = await #expect(throws: ClientError.self) { try await Lock("a", client: client).acquire() }
+    #expect(error?.status == 501)
+    #expect(server.asked.map { $0.contains("/hold?") } == [false, true])
+  }
+
   @Test func whatAServiceCannotDoIsAnError() async throws {
     for (status, code, kind) in [(400, "unknown-parameter", ClientError.Kind.invalid), (501, "not-supported", .other)] {
       let body = #"{"code":"\#(code)","detail":"words","parameter":"newest"}"#

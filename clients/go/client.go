@@ -323,9 +323,10 @@ func (a *attempt) ask(ctx context.Context, wait time.Duration) (*answer, *stream
 	return got, nil, err
 }
 
-// isOtherWay reports whether the service cannot see the process, or knows of a proxy between.
+// isOtherWay reports whether the service cannot see the process, knows of a proxy between, or has an engine that binds to
+// none.
 func (a *attempt) isOtherWay(got *answer) bool {
-	isRefused := got.Code == "no-such-process" || (got.status == http.StatusBadRequest && got.Parameter == "bind")
+	isRefused := got.Code == "no-such-process" || got.Code == "not-supported" || (got.status == http.StatusBadRequest && got.Parameter == "bind")
 	return isRefused && a.wish.keep == Auto && a.way == Process
 }
 

@@ -299,9 +299,9 @@ function refusalOf(answer, wanted, holding) {
   return isOver ? new WaitTimeout(error.detail, { code: 'wait-timeout', status: 423, problem: error.problem }) : error
 }
 
-/** Whether the service cannot see the process, or knows that a proxy is between. */
+/** Whether the service cannot see the process, knows that a proxy is between, or has an engine that binds to none. */
 function isRefusedBinding({ status, body }) {
-  return body?.code === 'no-such-process' || (status === 400 && body?.parameter === 'bind')
+  return ['no-such-process', 'not-supported'].includes(body?.code) || (status === 400 && body?.parameter === 'bind')
 }
 
 function sleep(ms, signal) {

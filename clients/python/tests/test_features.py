@@ -2,9 +2,14 @@
 
 import asyncio
 import json
+import shutil
+import socket
+import subprocess
+import tempfile
 import unittest
 
-from support import PATIENCE, LiveTest, eventually, leasehold
+from support import PATIENCE, LiveTest, Server, eventually, leasehold
+from harness import free_port
 from cgroups import Cgroup, why_none
 from test_wire import Script, answer
 from leasehold import AlreadyHeld, Client, Invalid, LeaseholdError, LeaseLost, Lock, Locked, Slots, Superseded
@@ -183,6 +188,34 @@ class Features(LiveTest):
         with self.assertRaises(LeaseholdError) as error:
             leasehold.acquire("php:5", ttl=5, client=Client(script.url))
         self.assertEqual((error.exception.status, str(error.exception)), (501, problem["detail"]))
+
+
+class Engine(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("etcd"), "no etcd")
+    def test_a_lock_of_several_hosts_is_kept_by_a_stream(self):
+        urls = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        etcd = subprocess.Popen(
+            ["etcd", "--data-dir", folder, "--listen-client-urls", urls[0], "--advertise-client-urls", urls[0],
+             "--listen-peer-urls", urls[1], "--initial-advertise-peer-urls", urls[1],
+             "--initial-cluster", f"default={urls[1]}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(etcd.wait)
+        self.addCleanup(etcd.kill)
+        eventually(lambda: answers(urls[0]), "etcd takes connections")
+        server = Server("--engine", f"etcd:{urls[0]}")
+        self.addCleanup(server.stop)
+        server.start()
+        with Lock("a", client=Client(f"unix:{server.unix}")) as lease:
+            self.assertEqual(lease.kept_by, "stream")
+        with self.assertRaises(LeaseholdError) as error:
+            leasehold.acquire("a", slots=["x", "y"], client=Client(f"unix:{server.unix}"))
+        self.assertEqual(error.exception.status, 501)
+
+
+def answers(url):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
 
 
 class Older(LiveTest):

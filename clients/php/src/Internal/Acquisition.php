@@ -70,7 +70,8 @@ final class Acquisition
     private function isAskedAgain(Answer $answer, Keep $keep, float $left): bool
     {
         $parameter = $answer->json['parameter'] ?? null;
-        if ($answer->code() === 'no-such-process' || $answer->status === 400 && $parameter === 'bind') {
+        $cannot = in_array($answer->code(), ['no-such-process', 'not-supported'], true);
+        if ($cannot || $answer->status === 400 && $parameter === 'bind') {
             $isOther = $this->keep === Keep::Auto && $keep === Keep::Process;
             return $isOther && $this->client->cannotBindProcess = true;
         }

@@ -140,8 +140,9 @@ def acquire(service: Service, want: Want, leases: List[State], taken: Taken) -> 
                 raise
             over |= gone
             continue
-        except Invalid as error:
-            cannot = error.code == "no-such-process" or error.parameter == "bind"
+        except LeaseholdError as error:
+            cannot = error.code in ("no-such-process", "not-supported") or \
+                (isinstance(error, Invalid) and error.parameter == "bind")
             if cannot and want.keep == "auto" and way == "process":
                 service.binds_processes, way = False, "stream"
                 continue
