@@ -109,71 +109,47 @@ enum Parameter: UInt8, CaseIterable {
     }
   }
 
-  /// Finds a name by its bytes: length and first letter leave one candidate.
+  /// Finds a name by its bytes.
   init?(_ bytes: some Collection<UInt8>) {
-    guard let first = bytes.first else { return nil }
-    let candidate: Parameter
-    switch (bytes.count, first) {
-    case (3, UInt8(ascii: "t")): candidate = .ttl
-    case (3, UInt8(ascii: "k")): candidate = .key
-    case (3, UInt8(ascii: "u")): candidate = .uid
-    case (3, UInt8(ascii: "g")): candidate = .gid
-    case (3, UInt8(ascii: "o")): candidate = .ops
-    case (4, UInt8(ascii: "i")): candidate = .initialize
-    case (4, UInt8(ascii: "k")): candidate = .kind
-    case (4, UInt8(ascii: "m")): candidate = .mode
-    case (4, UInt8(ascii: "n")): candidate = .note
-    case (1, UInt8(ascii: "q")): candidate = .q
-    case (4, UInt8(ascii: "s")):
-      let second = bytes.dropFirst().first
-      switch second {
-      case UInt8(ascii: "i"): candidate = .size
-      case UInt8(ascii: "l"): candidate = .slot
-      case UInt8(ascii: "t"): candidate = .stop
-      default: candidate = .sort
+    guard !bytes.isEmpty else { return nil }
+    var place = Self.place(of: bytes)
+    while let candidate = Self.places[place] {
+      if candidate.isNamed(bytes) {
+        self = candidate
+        return
       }
-    case (4, UInt8(ascii: "w")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "i") ? .wait : .want
-    case (7, UInt8(ascii: "h")): candidate = .holding
-    case (4, UInt8(ascii: "b")): candidate = .bind
-    case (5, UInt8(ascii: "l")): candidate = bytes.dropFirst().first == UInt8(ascii: "i") ? .limit : .lease
-    case (5, UInt8(ascii: "a")): candidate = .after
-    case (5, UInt8(ascii: "g")): candidate = .grace
-    case (5, UInt8(ascii: "c")): candidate = .count
-    case (5, UInt8(ascii: "o")): candidate = .owner
-    case (5, UInt8(ascii: "f")): candidate = bytes.dropFirst().first == UInt8(ascii: "o") ? .force : .fence
-    case (5, UInt8(ascii: "s")):
-      let second = bytes.dropFirst().first
-      candidate = second == UInt8(ascii: "t") ? .state : second == UInt8(ascii: "l") ? .slots : .since
-    case (5, UInt8(ascii: "n")): candidate = .nsems
-    case (5, UInt8(ascii: "v")): candidate = .value
-    case (6, UInt8(ascii: "f")): candidate = .format
-    case (6, UInt8(ascii: "c")): candidate = bytes.dropFirst().first == UInt8(ascii: "r") ? .create : .cursor
-    case (6, UInt8(ascii: "r")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "a") ? .reason : .resize
-    case (6, UInt8(ascii: "p")): candidate = .pinned
-    case (6, UInt8(ascii: "n")): candidate = .newest
-    case (6, UInt8(ascii: "v")): candidate = .values
-    case (6, UInt8(ascii: "l")): candidate = bytes.dropFirst(2).first == UInt8(ascii: "n") ? .length : .leases
-    case (6, UInt8(ascii: "o")): candidate = .offset
-    case (7, UInt8(ascii: "s")): candidate = .segment
-    case (8, UInt8(ascii: "c")): candidate = .cooldown
-    case (9, UInt8(ascii: "e")): candidate = .exclusive
-    case (11, UInt8(ascii: "m")): candidate = .maxWaiters
-    case (4, UInt8(ascii: "p")): candidate = .perm
-    case (13, UInt8(ascii: "s")): candidate = .semaphoreKey
-    case (13, UInt8(ascii: "h")): candidate = .holdAtLeast
-    case (5, UInt8(ascii: "e")): candidate = .early
-    case (7, UInt8(ascii: "p")): candidate = .project
-    case (3, UInt8(ascii: "s")): candidate = .sem
-    case (5, UInt8(ascii: "t")): candidate = .touch
-    case (4, UInt8(ascii: "u")): candidate = .undo
-    default: return nil
+      place = (place + 1) & 0xff
     }
-    var position = candidate.name.utf8Start
+    return nil
+  }
+
+  /// All of them, each at the place of its name, or behind those whose names have the same.
+  private static let places = {
+    var places = [Parameter?](repeating: nil, count: 256)
+    for parameter in allCases {
+      let name = UnsafeBufferPointer(start: parameter.name.utf8Start, count: parameter.name.utf8CodeUnitCount)
+      var place = place(of: name)
+      while places[place] != nil { place = (place + 1) & 0xff }
+      places[place] = parameter
+    }
+    return places
+  }()
+
+  /// The place of a name by its length and three of its bytes, with factors that keep the names apart.
+  private static func place(of name: some Collection<UInt8>) -> Int {
+    func byte(_ offset: Int) -> Int { Int(name[name.index(name.startIndex, offsetBy: offset)]) }
+    let count = name.count
+    return (byte(0) &+ 12 &* byte(count / 2) &+ byte(count &- 1) &+ 2 &* count) & 0xff
+  }
+
+  private func isNamed(_ bytes: some Collection<UInt8>) -> Bool {
+    guard bytes.count == name.utf8CodeUnitCount else { return false }
+    var position = name.utf8Start
     for byte in bytes {
-      guard position.pointee == byte else { return nil }
+      guard position.pointee == byte else { return false }
       position += 1
     }
-    self = candidate
+    return true
   }
 }
 
