@@ -72,8 +72,7 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func mayBeNative(_ text: String) -> Bool {
-    var text = text
-    return text.withUTF8 { bytes in
+    let isFound = text.utf8.withContiguousStorageIfAvailable { bytes in
       var offset = 3
       while offset < min(bytes.count, 7) {
         if bytes[offset] == UInt8(ascii: ":") { return true }
@@ -81,6 +80,7 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
       }
       return bytes.count > 9 && bytes[9] == UInt8(ascii: ":") && bytes[0] == UInt8(ascii: "s")
     }
+    return isFound ?? true
   }
 
   /// Takes a name that is known to be good: one that was checked before it was stored.

@@ -33,13 +33,17 @@ extension UnsafeRawBufferPointer {
       }
       return found == 0
     }
-    if count >= 4 {
-      let first = UInt64(loadUnaligned(as: UInt32.self))
-      return flaws(first << 32 | UInt64(loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))) == 0
-    }
+    if count >= 4 { return flaws(twice4) == 0 }
     // Each byte eight times.
     for byte in self where flaws(UInt64(byte) &* Self.ones) != 0 { return false }
     return true
+  }
+
+  /// The first four bytes and the last four, which are all of four to eight.
+  @inline(__always)
+  private var twice4: UInt64 {
+    UInt64(loadUnaligned(as: UInt32.self)) << 32
+      | UInt64(loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
   }
 
   /// Returns true when both have the same bytes.
@@ -58,6 +62,7 @@ extension UnsafeRawBufferPointer {
       }
       return difference == 0
     }
+    if count >= 4 { return twice4 == other.twice4 }
     for offset in 0..<count where self[offset] != other[offset] { return false }
     return true
   }

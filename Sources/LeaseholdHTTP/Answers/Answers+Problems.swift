@@ -15,7 +15,7 @@ extension AnswerWriter {
     _ problem: LeaseholdError, asText: Bool, _ requestID: (inout ResponseBuffer) -> Void
   ) -> Response {
     let row = ProblemTable.row(problem.code)
-    var body = ResponseBuffer(capacity: problem.contention == nil ? 512 : 1024)
+    var body = ResponseBuffer(capacity: 1024)
     if asText {
       body.append(problem.code.rawValue)
       body.append(": " as StaticString)

@@ -2,7 +2,11 @@
 ///
 /// There must be room for 20.
 func writeDecimal(_ value: UInt64, at text: UnsafeMutablePointer<UInt8>) -> Int {
-  if value < 100_000_000 { return writeFirstDigits(value, at: text) }
+  value < 100_000_000 ? writeFirstDigits(value, at: text) : writeManyDigits(value, at: text)
+}
+
+@inline(never)
+private func writeManyDigits(_ value: UInt64, at text: UnsafeMutablePointer<UInt8>) -> Int {
   let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
   let length = writeDecimal(high, at: text)
   UnsafeMutableRawPointer(text + length).storeBytes(of: (eightDigits(low) | asciiZeros).littleEndian, as: UInt64.self)

@@ -5,17 +5,17 @@ import Glibc
 /// The memory comes from `malloc`, because libmicrohttpd frees it with `free`.
 struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   private(set) var base: UnsafeMutableRawPointer?
-  /// Where the next byte goes, and where there is room for none: nowhere without memory.
-  private var next: UnsafeMutablePointer<UInt8>?
-  private var end: UnsafeMutablePointer<UInt8>?
+  /// The addresses where the next byte goes, and where there is room for none: 0 without memory.
+  private var next = 0
+  private var end = 0
 
   /// The number of bytes so far.
-  var count: Int { Int(bitPattern: next) &- Int(bitPattern: base) }
+  var count: Int { next &- Int(bitPattern: base) }
 
   /// Makes an empty buffer.
   /// - Parameter capacity: Bytes to allocate at once; 0 allocates with the first append.
   init(capacity: Int = 0) {
-    if capacity > 0 { grow(to: capacity) }
+    if capacity > 0 { grow(by: capacity) }
   }
 
   deinit { free(base) }
@@ -28,14 +28,13 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   }
 
   /// Forgets the bytes and keeps the memory.
-  mutating func clear() { next = base?.assumingMemoryBound(to: UInt8.self) }
+  mutating func clear() { next = Int(bitPattern: base) }
 
   /// Appends one byte.
   @inline(__always)
   mutating func append(_ byte: UInt8) {
-    let text = reserve(1)
-    text.pointee = byte
-    next = text + 1
+    reserve(1).pointee = byte
+    next &+= 1
   }
 
   /// Appends text known at compile time.
@@ -53,9 +52,8 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   @inline(__always)
   mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
     guard let source = bytes.baseAddress, !bytes.isEmpty else { return }
-    let text = reserve(bytes.count)
-    memcpy(text, source, bytes.count)
-    next = text + bytes.count
+    memcpy(reserve(bytes.count), source, bytes.count)
+    next &+= bytes.count
   }
 
   /// Appends bytes.
@@ -68,7 +66,7 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   @inline(__always)
   mutating func append(decimal value: UInt64) {
     let text = reserve(20)
-    next = text + writeDecimal(value, at: text)
+    next &+= writeDecimal(value, at: text)
   }
 
   /// Appends a number in decimal, with a minus sign where it has one; most have one digit.
@@ -80,17 +78,15 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
 
   /// Appends the lowest digits of a number in lower-case hexadecimal, zeros in front included.
   mutating func append(hex value: UInt64, digits: Int = 16) {
-    let text = reserve(16)
-    writeHexDigits(value << UInt64(64 - 4 * digits), at: text)
-    next = text + digits
+    writeHexDigits(value &<< UInt64(truncatingIfNeeded: 64 &- 4 &* digits), at: reserve(16))
+    next &+= digits
   }
 
   /// Appends exactly `length` bytes that `write` puts at the address it gets.
   @inline(__always)
   mutating func append(exactly length: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
-    let text = reserve(length)
-    write(text)
-    next = text + length
+    write(reserve(length))
+    next &+= length
   }
 
   /// Runs `body` with the bytes so far.
@@ -108,17 +104,19 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
   /// Makes room and returns where the next byte goes.
   @inline(__always)
   private mutating func reserve(_ more: Int) -> UnsafeMutablePointer<UInt8> {
-    if Int(bitPattern: end) &- Int(bitPattern: next) < more { grow(to: max(count + more, capacity * 2, 128)) }
+    if end &- next < more { grow(by: more) }
     // It is there once there is room.
-    return next.unsafelyUnwrapped
+    return UnsafeMutablePointer(bitPattern: next).unsafelyUnwrapped
   }
 
-  private var capacity: Int { Int(bitPattern: end) &- Int(bitPattern: base) }
-
+  /// Makes room for so many bytes more, out of line: it is inlined in no append, of which each answer has a hundred.
   @inline(never)
-  private mutating func grow(to size: Int) {
-    guard let grown = realloc(base, size) else { fatalError("out of memory for an answer of \(size) bytes") }
-    let start = grown.assumingMemoryBound(to: UInt8.self)
+  private mutating func grow(by more: Int) {
+    let size = base == nil ? more : max(count + more, (end - Int(bitPattern: base)) * 2, 128)
+    guard let grown = base == nil ? malloc(size) : realloc(base, size) else {
+      fatalError("out of memory for an answer of \(size) bytes")
+    }
+    let start = Int(bitPattern: grown)
     (base, next, end) = (grown, start + count, start + size)
   }
 }
