@@ -46,7 +46,8 @@ public final class LeaseholdError: Error, Sendable {
   /// When trying again makes sense.
   public let retryAfter: TimeSpan?
 
-  /// Makes an error.
+  /// Makes an error: out of line, so that the ways that make none are short.
+  @inline(never)
   public convenience init(
     _ code: Code, _ detail: String, facts: [Fact] = [], contention: LockSnapshot? = nil,
     circle: [DeadlockStep]? = nil, retryAfter: TimeSpan? = nil

@@ -13,14 +13,15 @@ final class RequestHandler: ExchangeHandler {
       exchange.context.endpoint = target.path.pointee.endpoint(exchange.method)
     }
     if let defect = exchange.defect { return refuse(exchange, LeaseholdError(defect)) }
-    let endpoint = exchange.context.endpoint
-    if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal, endpoint?.role != .nobody {
+    if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal,
+      exchange.context.endpoint?.role != .nobody
+    {
       var response = refuse(exchange, refusal)
       response.closes = true
       return response
     }
     if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
-    if endpoint?.body == .value { exchange.limitBody(to: server.valueBytes) }
+    if exchange.context.endpoint?.body == .value { exchange.limitBody(to: server.valueBytes) }
     return exchange.bodyTooLarge ? refuse(exchange, .bodyTooLarge(exchange)) : nil
   }
 
