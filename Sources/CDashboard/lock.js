@@ -161,13 +161,14 @@ function drawHolder(details, holder) {
     return `${age}, ${holder.breaking_in_ms === undefined ? "ends in" : "is ended in"} ${duration(ends - serviceNow())}`;
   });
   const cpu = holder.cpu_ms === undefined ? [] : [" · ", clock(() => `${duration(latest(holder).cpu_ms ?? 0)} of CPU`)];
+  const asked = holder.yield ? [" · asked to yield to a newer request"] : [];
   const note = holder.note ? make("div", { class: "note" }, make("bdi", {}, holder.note)) : null;
   const breaking = holder.break_reason || holder.broken_by
     ? make("div", { class: "soft" }, `ended by ${holder.broken_by ?? "an operator"}${holder.break_reason ? `: ${holder.break_reason}` : ""}`) : null;
   return make("div", { class: "person" }, make("div", {}, named(holder), " ", make("span", { class: "soft" }, `${how(holder)} · ${whereabouts(holder, details.programs)}`)),
     make("div", { class: "buttons" }, endButton(holder, "0", "End now"), endButton(holder, "30s", "End in 30 s")),
     make("div", { class: `meter${ends === null ? " none" : ""}`, "aria-hidden": "true" }, bar),
-    make("div", { class: "soft" }, left, ...cpu, ` · fence ${holder.fence} · ref `, make("code", {}, holder.ref)), note, breaking);
+    make("div", { class: "soft" }, left, ...cpu, ...asked, ` · fence ${holder.fence} · ref `, make("code", {}, holder.ref)), note, breaking);
 }
 
 /** A lease without a holder: its slots cool down, or nobody knows whether it has any. */

@@ -92,9 +92,10 @@ import Testing
     #expect(try !isReadAlike(RunCommand.self, words))
   }
 
-  @Test func onlyOneLeaseIsRenewedAndNoneIsReady() throws {
-    #expect(try isReadAlike(RenewCommand.self, ["a"]))
-    #expect(try !isReadAlike(RenewCommand.self, ["a", "b"]))
+  @Test func leasesAreRenewedTogetherButANoteIsOfOneAndNoneIsReady() throws {
+    #expect(try isReadAlike(RenewCommand.self, ["a", "--note", "here"]))
+    #expect(try isReadAlike(RenewCommand.self, ["a", "b"]) && isReadAlike(RenewCommand.self, ["-"]))
+    #expect(try !isReadAlike(RenewCommand.self, ["a", "b", "--note", "here"]))
     #expect(try !isReadAlike(RenewCommand.self, []))
     #expect(try isReadAlike(ReleaseCommand.self, ["a", "-", "--early"]))
     #expect(try !isReadAlike(ReadyCommand.self, ["a"]))

@@ -11,6 +11,8 @@ struct LeaseTable: ~Copyable {
   private(set) var count = 0
   /// Of these, those whose slots cool down.
   private(set) var coolingCount = 0
+  /// Those of them whose slots are kept, because they asked for a time at least.
+  private(set) var keptCount = 0
   /// Of these, the suspects: it is not known whether they took anything.
   private(set) var suspectCount = 0
   private(set) var deadlines = DeadlineQueue<Lease>()
@@ -93,11 +95,14 @@ struct LeaseTable: ~Copyable {
     count += number
     if let account = lease.account { account.add(number, .leases) }
     switch state {
-    case .cooling: coolingCount += number
+    case .cooling(_, let isKept):
+      coolingCount += number
+      if isKept { keptCount += number }
     case .suspect: suspectCount += number
     case .held, .ended: break
     }
-    precondition(count >= coolingCount && coolingCount >= 0, "no lease ends that was not counted")
+    precondition(
+      count >= coolingCount && coolingCount >= keptCount && keptCount >= 0, "no lease ends that was not counted")
   }
 
   /// Ends a lease and its parts for their holder; they stay on their locks until a time.
@@ -108,6 +113,7 @@ struct LeaseTable: ~Copyable {
       member.lock?.standing.coolingCount += 1
     }
     coolingCount += 1
+    if isKept { keptCount += 1 }
     // Of one that is stopped the slots go on when its process is over, so that stays bound.
     if lease.bond?.stop == nil { unbind(lease) } else { unbindConnection(lease) }
     lease.deadline = due

@@ -80,6 +80,7 @@ struct Observers: ~Copyable {
 
   /// Asks a holder to yield to a newer request of its group.
   mutating func askedToYield(_ lease: Lease, _ group: String, at now: Int64) {
+    counters.yields += 1
     note(.yield, lease, group, at: now)
     if let client = lease.client { tell(.yield(client)) }
   }
@@ -195,7 +196,8 @@ struct Observers: ~Copyable {
   }
 
   /// Notes that a lock has another limit; who set it stands where an owner does.
-  func resized(_ lock: Lock, by caller: Caller, at now: Int64) {
+  mutating func resized(_ lock: Lock, by caller: Caller, at now: Int64) {
+    counters.resized += 1
     ring.append(
       LedgerEvent(
         kind: .resized, mode: .exclusive, reason: lock.isPaused ? "paused" : lock.isPinned ? "pinned" : nil,

@@ -12,6 +12,8 @@ public struct ServiceCounters: Sendable, Equatable {
   public var timedOut: UInt64 = 0
   /// Waits that ended with their connection.
   public var canceled: UInt64 = 0
+  /// Waits that a newer request of their group ended.
+  public var superseded: UInt64 = 0
   /// Acquires refused for any other reason.
   public var refused: UInt64 = 0
   /// Renewals.
@@ -24,6 +26,10 @@ public struct ServiceCounters: Sendable, Equatable {
   public var undoFailures: UInt64 = 0
   /// Leases that went from reader to writer or back.
   public var converted: UInt64 = 0
+  /// Locks that got another limit, or other names of slots.
+  public var resized: UInt64 = 0
+  /// Holders that were asked to yield to a newer request of their group.
+  public var yields: UInt64 = 0
   /// Waits refused because they would never have ended.
   public var deadlocks: UInt64 = 0
   /// Sets below locks of ours that another program removed.
@@ -132,6 +138,8 @@ public struct ServiceStatus: Sendable {
   public var leases = 0
   /// Leases that are over for their holders while their slots cool down.
   public var cooling = 0
+  /// Those of them that asked to keep their slots for a time at least.
+  public var kept = 0
   /// Leases of which it is not known whether they have anything.
   public var suspects = 0
   /// Own locks whose values another program wrote.

@@ -29,7 +29,8 @@ struct Metrics {
     family("leasehold_acquires_total", "counter", "Acquires by how they ended.", &text)
     let outcomes: [(StaticString, UInt64)] = [
       ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
-      ("timed_out", counters.timedOut), ("canceled", counters.canceled), ("refused", counters.refused),
+      ("timed_out", counters.timedOut), ("canceled", counters.canceled),
+      ("superseded", counters.superseded), ("refused", counters.refused),
     ]
     for (outcome, count) in outcomes { text.append("leasehold_acquires_total{outcome=\"\(outcome)\"} \(count)\n") }
     family("leasehold_leases_ended_total", "counter", "Leases that ended, by reason.", &text)
@@ -44,6 +45,12 @@ struct Metrics {
     single("leasehold_renewals_total", "counter", "Renewals of leases.", counters.renewed, &text)
     single(
       "leasehold_conversions_total", "counter", "Leases that became readers or writers.", counters.converted, &text)
+    single(
+      "leasehold_resizes_total", "counter", "Locks that got another limit or other names of slots.", counters.resized,
+      &text)
+    single(
+      "leasehold_yields_total", "counter", "Holders that were asked to yield to a newer request of their group.",
+      counters.yields, &text)
     single("leasehold_deadlocks_total", "counter", "Waits refused as deadlocks.", counters.deadlocks, &text)
     single(
       "leasehold_ready", "gauge", "1 while new leases are granted and kept as promised.",
@@ -55,6 +62,9 @@ struct Metrics {
     single(
       "leasehold_cooling_leases", "gauge", "Leases that are over while their slots cool down.", UInt64(status.cooling),
       &text)
+    single(
+      "leasehold_kept_leases", "gauge", "Those of the cooling leases that asked for a time at least (hold_at_least).",
+      UInt64(status.kept), &text)
     single("leasehold_leases_max", "gauge", "--max-leases.", UInt64(server.limits.leases), &text)
     single("leasehold_locks", "gauge", "Locks that are known.", UInt64(status.locks), &text)
     single(
@@ -85,7 +95,8 @@ struct Metrics {
       "leasehold_operation_waiters", "gauge", "Raw semaphore operations that wait in the kernel now.",
       UInt64(ledger.operationWaiters), &text)
     single(
-      "leasehold_bound_processes", "gauge", "Processes that leases are bound to.", UInt64(ledger.processes), &text)
+      "leasehold_bound_processes", "gauge", "Processes and cgroups that leases are bound to.", UInt64(ledger.processes),
+      &text)
     single(
       "leasehold_state_dir_failures_total", "counter", "Marks of fences that could not be written to --state-dir.",
       ledger.stateDirectoryFailures, &text)

@@ -75,27 +75,59 @@ struct ReleaseCommand: ParsableCommand {
 /// `leasehold renew`: moves a lease's deadline.
 struct RenewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "renew", _superCommandName: "leasehold", abstract: "Move a lease's deadline to its ttl from now.")
+    commandName: "renew", _superCommandName: "leasehold", abstract: "Move deadlines of leases to their ttl from now.")
 
   @Option(help: ArgumentHelp("A new ttl (default: the lease's own).", valueName: "time"))
   var ttl: String?
 
-  @Option(help: ArgumentHelp("A new note.", valueName: "text"))
+  @Option(help: ArgumentHelp("A new note, of one lease.", valueName: "text"))
   var note: String?
 
   @OptionGroup var ask: AskOptions
 
-  @Argument(help: ArgumentHelp("The id that acquire printed.", valueName: "lease"))
-  var lease: String
+  @Argument(
+    help: ArgumentHelp(
+      "The ids that acquire printed, renewed with one request; - reads ids from standard input.", valueName: "lease"))
+  var leases: [String]
 
   func run() throws {
-    if !ask.service.isNamed { OwnService.revive() }
-    var query = try ttl.map { [("ttl", try LockOptions.duration($0, of: "--ttl").wireText)] } ?? []
-    if let note { query.append(("note", note)) }
-    try ask.show(Request("POST", ["leases", lease, "renew"], query: query)) { answer in
-      "ends in " + (answer["expires_in_ms"].durationCell ?? "no time: no clock ends it")
+    if note != nil, leases.count > 1 || leases == ["-"] {
+      throw ValidationError("--note is of one lease; give one")
     }
+    if !ask.service.isNamed { OwnService.revive() }
+    let ttl = try ttl.map { try LockOptions.duration($0, of: "--ttl").wireText }
+    guard leases != ["-"], leases.count == 1 else { return try renewTogether(ttl) }
+    var query = ttl.map { [("ttl", $0)] } ?? []
+    if let note { query.append(("note", note)) }
+    try ask.show(Request("POST", ["leases", leases[0], "renew"], query: query)) { "ends in " + Self.end(of: $0) }
   }
+
+  private static func end(of lease: JSON) -> String {
+    lease["expires_in_ms"].durationCell ?? "no time: no clock ends it"
+  }
+
+  /// One heartbeat for all; the first that is lost decides the status, and each is named.
+  private func renewTogether(_ ttl: String?) throws {
+    let leases = leases == ["-"] ? Array(AnyIterator { readLine() }) : leases
+    var lost: [JSON] = []
+    for begin in stride(from: 0, to: leases.count, by: Self.mostAtOnce) {
+      let some = leases[begin..<min(begin + Self.mostAtOnce, leases.count)]
+      var members = [JSON.Member("leases", .array(some.map { .string($0) }))]
+      if let ttl { members.append(JSON.Member("ttl", .string(ttl))) }
+      var request = Request("POST", ["leases", "renew"])
+      request.body = (type: "application/json", bytes: JSON.object(members).bytes)
+      lost += try ask.show(request) { answer in
+        answer["renewed"].elements.map { "\($0["lease"].cell ?? "?") ends in \(Self.end(of: $0))" }
+          .joined(separator: "\n")
+      }["lost"].elements
+    }
+    for lease in lost { Output.complain("\(lease["lease"].string ?? "?"): \(lease["detail"].string ?? "")") }
+    guard let first = lost.first else { return }
+    throw Failure("", first["code"].string == "no-such-lease" ? .noInput : .software)
+  }
+
+  /// What one request takes.
+  private static let mostAtOnce = 1000
 }
 
 /// `leasehold add`: more locks for a lease.

@@ -56,21 +56,22 @@ struct LocksCommand: ParsableCommand {
 
   /// The holders of a lock or a set, then its waiters in order.
   static func users(of lock: JSON) -> Table {
-    var table = Table("", "OWNER", "MODE", "COUNT", "PID", "FROM", "SINCE", "CPU", "LEFT", "REF", "NOTE")
+    var table = Table("", "OWNER", "MODE", "COUNT", "SLOTS", "PID", "FROM", "SINCE", "CPU", "LEFT", "REF", "NOTE")
     for holder in lock["holders"].elements {
       let state = holder["state"].string ?? "held"
       table.add(
-        state == "held" ? "holds" : state, holder["owner"].cell, holder["mode"].cell, holder["count"].cell,
-        holder["pid"].cell, holder["peer"].cell, holder["since"].ageCell, holder["cpu_ms"].durationCell,
+        state != "held" ? state : holder["yield"].bool == true ? "is to yield" : "holds", holder["owner"].cell,
+        holder["mode"].cell, holder["count"].cell, holder["slots"].wordsCell, holder["pid"].cell, holder["peer"].cell,
+        holder["since"].ageCell, holder["cpu_ms"].durationCell,
         holder["expires_in_ms"].durationCell, holder["ref"].cell, holder["note"].cell)
     }
     for waiter in lock["waiters"].elements {
       table.add(
-        "waits", waiter["owner"].cell, waiter["mode"].cell, waiter["count"].cell, waiter["pid"].cell,
+        "waits", waiter["owner"].cell, waiter["mode"].cell, waiter["count"].cell, nil, waiter["pid"].cell,
         waiter["peer"].cell, waiter["age_ms"].durationCell, nil, waiter["wait_left_ms"].durationCell, nil,
-        waiter["ops"].elements.isEmpty ? nil : waiter["ops"].elements.compactMap(\.cell).joined(separator: " "))
+        waiter["ops"].wordsCell)
     }
-    table.dropEmpty("CPU", "NOTE")
+    table.dropEmpty("SLOTS", "CPU", "NOTE")
     return table
   }
 }
@@ -95,14 +96,15 @@ struct LeasesCommand: ParsableCommand {
     let query = [("owner", owner), ("key", prefix?.text)].compactMap { name, value in value.map { (name, $0) } }
     try ask.showList(Request("GET", ["leases"], query: query), "leases") { leases in
       var table = Table(
-        "REF", "LOCK", "MODE", "COUNT", "OWNER", "PID", "FROM", "SINCE", "CPU", "LEFT", "FENCE", "NOTE")
+        "REF", "LOCK", "MODE", "COUNT", "SLOTS", "OWNER", "PID", "FROM", "SINCE", "CPU", "LEFT", "FENCE", "NOTE")
       for lease in leases {
         table.add(
-          lease["ref"].cell, lease["key"].cell, lease["mode"].cell, lease["count"].cell, lease["owner"].cell,
+          lease["ref"].cell, lease["key"].cell, lease["mode"].cell, lease["count"].cell, lease["slots"].wordsCell,
+          lease["owner"].cell,
           lease["pid"].cell, lease["peer"].cell, lease["since"].ageCell, lease["cpu_ms"].durationCell,
           lease["expires_in_ms"].durationCell, lease["fence"].cell, lease["note"].cell)
       }
-      table.dropEmpty("CPU", "NOTE")
+      table.dropEmpty("SLOTS", "CPU", "NOTE")
       return table
     }
   }

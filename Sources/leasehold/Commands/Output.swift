@@ -14,14 +14,17 @@ struct AskOptions: ParsableArguments {
   /// Sends a request; prints the answer's JSON, or what the body makes of it.
   ///
   /// - Parameter isWaiting: Whether the answer may take long.
-  func show(_ request: Request, isWaiting: Bool = false, _ text: (JSON) -> String) throws {
+  @discardableResult
+  func show(_ request: Request, isWaiting: Bool = false, _ text: (JSON) -> String) throws -> JSON {
     let response = try failing {
       let connection = LeaseholdConnection(try service.endpoint())
       return try WaitWatch.during(connection, isNeeded: isWaiting, key: nil, quiet: true) { _ throws(ClientError) in
         try connection.send(request).checked()
       }
     }
-    if json { Output.writeJSON(response.body) } else { Output.write(text(response.json)) }
+    let answer = response.json
+    if json { Output.writeJSON(response.body) } else { Output.write(text(answer)) }
+    return answer
   }
 
   /// Asks for all pages of a list; prints each as one line of JSON, or a table of all.
@@ -163,6 +166,12 @@ extension JSON {
     case .bool(let flag): flag ? "yes" : "no"
     default: nil
     }
+  }
+
+  /// The words of a list as a cell; `nil` where there is none.
+  var wordsCell: String? {
+    let words = elements.compactMap(\.cell)
+    return words.isEmpty ? nil : words.joined(separator: " ")
   }
 
   /// A number of milliseconds as a cell.

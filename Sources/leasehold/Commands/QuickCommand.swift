@@ -201,8 +201,8 @@ extension RenewCommand: QuickCommand {
   }
 
   mutating func finish(_ words: [String]) -> Bool {
-    lease = words.first ?? ""
-    return words.count == 1
+    leases = words
+    return words.count == 1 || !words.isEmpty && note == nil
   }
 }
 

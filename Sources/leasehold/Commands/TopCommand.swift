@@ -74,22 +74,23 @@ struct TopCommand: ParsableCommand {
       "leasehold \(ready["status"].cell ?? "?")  locks \(locks.count)  leases \(leases.count)  waiting \(waiting)"
       + "  \(address)"
     var table = Table(
-      "LOCK", "HELD", "FREE", "WAITING", "NATIVE", "OWNER", "PID", "SINCE", "CPU", "LEFT", "TTL", "NOTE")
+      "LOCK", "HELD", "FREE", "WAITING", "NATIVE", "SLOTS", "OWNER", "PID", "SINCE", "CPU", "LEFT", "TTL", "NOTE")
     for (lock, held) in (view ?? TopView()).chosen(locks, leases: leases) {
       for (index, lease) in (held.isEmpty ? [.null] : held).enumerated() {
         let isFirst = index == 0
         table.add(
           isFirst ? lock["key"].cell : "", isFirst ? lock["held"].cell : "", isFirst ? lock["available"].cell : "",
-          isFirst ? lock["waiting"].cell : "", isFirst ? lock["native_held"].cell : "", lease["owner"].cell,
+          isFirst ? lock["waiting"].cell : "", isFirst ? lock["native_held"].cell : "", lease["slots"].wordsCell,
+          lease["owner"].cell,
           lease["pid"].cell, lease["since"].ageCell, lease["cpu_ms"].durationCell,
           lease["expires_in_ms"].durationCell, lease["ttl_ms"].durationCell, lease["note"].cell)
       }
     }
-    table.dropEmpty("CPU", "NOTE")
+    table.dropEmpty("SLOTS", "CPU", "NOTE")
     if let columns {
       table.fit(
         columns, shrinking: ("LOCK", "OWNER"),
-        dropping: ["PID", "TTL", "NATIVE", "NOTE", "SINCE", "FREE", "HELD"])
+        dropping: ["PID", "TTL", "NATIVE", "NOTE", "SLOTS", "SINCE", "FREE", "HELD"])
     }
     let lines = [head, VisibleText.of(view?.line ?? "")] + table.text.split(separator: "\n").map(String.init)
     guard lines.count > rows else { return lines }

@@ -25,6 +25,7 @@ import Testing
     #expect(scene.end("ann") == .released && scene.waits("bob"))
     let lock = try scene.ledger.lock(Scene.key("a"))
     #expect(lock.holders.map(\.state) == [.kept] && lock.holders.map(\.deadline) == [end])
+    #expect(scene.ledger.status().kept == 1 && scene.ledger.status().cooling == 1)
     #expect(lock.holderCount == 0 && lock.coolingCount == 1 && lock.holders.map(\.atLeast) == [.seconds(10)])
     scene.pass(.milliseconds(6999))
     #expect(scene.waits("bob") && scene.flaws().isEmpty)
@@ -54,6 +55,7 @@ import Testing
     #expect(!first.already && second.already && second.keptUntil == first.keptUntil)
     let early = try release("ann", early: true)
     #expect(early.already && early.keptUntil == nil && scene.acquire("bob") == nil)
+    #expect(scene.ledger.status().kept == 0)
     #expect(try release("ann", early: true).already && scene.end("ann") == .released && scene.flaws().isEmpty)
   }
 

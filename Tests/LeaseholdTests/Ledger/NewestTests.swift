@@ -21,6 +21,7 @@ import Testing
     for number in 0..<5 { queue("w\(number)") }
     #expect((0..<4).allSatisfy { code("w\($0)") == .superseded } && scene.waits("w4"))
     #expect(events(.left).map(\.reason) == Array(repeating: "superseded", count: 4))
+    #expect(scene.ledger.status().counters.superseded == 4 && scene.ledger.status().counters.canceled == 0)
     scene.release("ann")
     #expect(scene.has("w4") && scene.flaws().isEmpty)
   }

@@ -253,6 +253,7 @@ import Testing
     scene.resize(5, isPinned: true)
     scene.resize(0)
     let events = scene.ledger.events(from: 0, limit: 100).events.filter { $0.kind == .resized }
+    #expect(scene.ledger.status().counters.resized == UInt64(events.count))
     #expect(events.map(\.count) == [5, 0] && events.map(\.reason) == ["pinned", "paused"])
   }
 }

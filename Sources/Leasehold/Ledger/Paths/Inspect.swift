@@ -104,6 +104,7 @@ extension Ledger {
     status.state = state
     status.leases = leaseTable.count - leaseTable.coolingCount - leaseTable.suspectCount
     status.cooling = leaseTable.coolingCount
+    status.kept = leaseTable.keptCount
     status.suspects = leaseTable.suspectCount
     status.damagedLocks = lockTable.damagedCount
     status.locks = lockTable.count

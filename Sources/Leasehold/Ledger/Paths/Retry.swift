@@ -117,7 +117,7 @@ extension Ledger {
     leave(waiter)
     let why = error?.code ?? .canceled
     observers.left(waiter, why.rawValue, telling: error, at: moment.monotonic.nanoseconds)
-    observers.counters.canceled += 1
+    if why == .superseded { observers.counters.superseded += 1 } else { observers.counters.canceled += 1 }
     moveUp(lock, wasFirst: wasFirst, at: moment)
   }
 }
