@@ -178,6 +178,16 @@ public protocol LockService: AnyObject, Sendable {
   func remove(
     _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError)
+  /// Gives a counting lock another limit, in use or not; makes it where there is none.
+  ///
+  /// Nobody is put out: what is in use beyond the limit goes to nobody when it comes back. Waiters that want more than
+  /// the limit are refused.
+  ///
+  /// - Throws: `draining`, `starting`, `kind-mismatch` for a lock in use without a limit, `ledger-damaged`,
+  ///   `ledger-full`, `kernel-limit`; `not-supported` for what the engine cannot keep.
+  func resize(
+    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock
 }
 
 /// Locks that native programs share, and what is made of them without a lease.
@@ -187,15 +197,6 @@ public protocol NativeLockService: AnyObject, Sendable {
   /// - Throws: `draining`, `starting`, `bad-key`, `limit-mismatch`, `set-removed`, `kernel-limit`, `ledger-full`; for
   ///   a native name as ``binding(_:_:)``.
   func open(_ want: Want, for caller: Caller, at now: MonotonicInstant) throws(LeaseholdError) -> OpenedLock
-  /// Gives a counting lock another limit, in use or not; makes it where there is none.
-  ///
-  /// Nobody is put out: what is in use beyond the limit goes to nobody when it comes back. Waiters that want more than
-  /// the limit are refused.
-  ///
-  /// - Throws: As ``open(_:for:at:)``; `kind-mismatch` for a lock in use without a limit, `ledger-damaged`.
-  func resize(
-    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> OpenedLock
   /// Where a native name leads.
   ///
   /// - Throws: `permission-denied`, `path-not-allowed`, `own-set`, `no-such-set`, `no-such-path`, `kind-mismatch`,

@@ -126,6 +126,13 @@
       }
     }
 
+    /// Gives a counting lock another limit.
+    public func resize(
+      _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+    ) throws(LeaseholdError) -> OpenedLock {
+      try slowly(at: now) { now throws(LeaseholdError) in try locks.resize(request, for: caller, at: now) }
+    }
+
     /// Gives a lease back at once.
     public func releaseEarly(
       _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant

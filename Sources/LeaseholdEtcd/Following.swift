@@ -81,6 +81,11 @@ extension EtcdLockService {
   ) {
     switch change {
     case .other: break
+    case .resized(let lock, let limit):
+      state.log.append(
+        LedgerEvent(
+          .resized, EtcdNames.decoded(lock)?.text ?? lock, mode: .exclusive, count: Int32(clamping: limit), at: now,
+          ref: 0, fence: 0, text: nil))
     case .put(let entry, let before) where entry.isUpgrade:
       if !entry.value.isWaiting, before.map(\.value.isWaiting) ?? true {
         state.log.append(event(.converted, entry, at: now))
@@ -255,7 +260,9 @@ extension EtcdLockService {
     let isBegun = run { [self] in
       switch chore {
       case .keep: keepSession()
-      case .look: lookAtQueues()
+      case .look:
+        lookAtQueues()
+        shrink()
       case .reconcile: reconcile()
       case .refresh: store.leases.refresh(before: Self.deadline())
       case .collect: collect()

@@ -197,7 +197,7 @@ extension LocalLockService {
 
   /// Gives a counting lock another limit.
   ///
-  /// - Throws: As ``NativeLockService/resize(_:for:at:)``.
+  /// - Throws: As ``LockService/resize(_:for:at:)``.
   public func resize(
     _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock {

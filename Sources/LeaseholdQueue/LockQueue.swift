@@ -86,7 +86,7 @@ package struct LockQueue: Hashable, Sendable {
     var (sum, waiters): (Int, [QueueEntry]) = (0, [])
     for entry in entries {
       sum &+= min(max(0, entry.value.units), Int(Int32.max))
-      if sum > capacity { waiters.append(entry) }
+      if sum > capacity, entry.value.shrinksTo == nil { waiters.append(entry) }
     }
     return waiters
   }

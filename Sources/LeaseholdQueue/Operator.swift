@@ -17,22 +17,33 @@ package struct Shrink: Hashable, Sendable {
     (self.name, self.lock, self.from, self.to, self.rules) = (name, lock, from, to, rules)
   }
 
-  /// 17, at first: the blocker, which no lease ends.
-  package func begin(kindModified: Int64) -> QueueTransaction {
+  /// 17, at first: the blocker, which no lease ends, in place of earlier ones.
+  package func begin(kindModified: Int64, replacing earlier: [QueueEntry] = []) -> QueueTransaction {
     guard rules.has(.blocker) else { return write(kindModified) }
     let key = QueueKey.entry(lock: lock, name)
-    return QueueTransaction(
+    var value = EntryValue(units: from - to, ttl: 0, mark: 0)
+    value.shrinksTo = to
+    var transaction = QueueTransaction(
       if: [.created(key, 0), .modified(.kind(lock), kindModified)],
-      then: [.put(key, .entry(EntryValue(units: from - to, ttl: 0, mark: 0)), on: .none)],
-      else: [.queue(lock)])
+      then: [.put(key, .entry(value), on: .none)], else: [.queue(lock)])
+    transaction.remove(earlier)
+    return transaction
+  }
+
+  /// 17, at last, for what any server began; `nil` where no blocker is held.
+  package static func finish(_ queue: LockQueue) -> QueueTransaction? {
+    for entry in queue.blockers where queue.holds(entry) {
+      guard let to = entry.value.shrinksTo, 1 <= to, to < queue.capacity else { continue }
+      return Shrink(entry.name, of: queue.lock, from: queue.capacity, to: to).finish(queue)
+    }
+    return nil
   }
 
   /// 17, at last: the smaller capacity in place of the blocker; `nil` while it is not held.
   package func finish(_ queue: LockQueue) -> QueueTransaction? {
     guard let blocker = queue.entry(name), queue.holds(blocker) else { return nil }
     var transaction = write(queue.kindModified)
-    transaction.guards.append(.created(blocker.key, blocker.created))
-    transaction.writes.append(.delete(blocker.key))
+    transaction.remove([blocker])
     return transaction
   }
 
@@ -40,6 +51,31 @@ package struct Shrink: Hashable, Sendable {
     QueueTransaction(
       if: [.modified(.kind(lock), kindModified)],
       then: [.put(.kind(lock), .kind(.counting(limit: to)), on: .none)], else: [.queue(lock)])
+  }
+}
+
+extension LockQueue {
+  /// The entries of shrinks that are not over.
+  package var blockers: [QueueEntry] { entries.filter { $0.value.shrinksTo != nil } }
+
+  /// Gives the lock this capacity at once, and calls off what was to shrink it; `nil` where a holder would be put out.
+  package func resized(to limit: Int) -> QueueTransaction? {
+    let isFree = entries.count == blockers.count
+    guard isFree || limit >= capacity else { return nil }
+    var transaction = QueueTransaction(
+      if: [.modified(.kind(lock), kindModified)],
+      then: [.put(.kind(lock), .kind(.counting(limit: limit)), on: .none)], else: [.queue(lock)])
+    if isFree { transaction.guards.append(.nothingCreated(lock: lock, since: revision)) }
+    transaction.remove(blockers)
+    return transaction
+  }
+}
+
+extension QueueTransaction {
+  /// Deletes entries that must still be there.
+  fileprivate mutating func remove(_ entries: [QueueEntry]) {
+    guards += entries.map { .created($0.key, $0.created) }
+    writes += entries.map { .delete($0.key) }
   }
 }
 

@@ -63,6 +63,8 @@ package struct EntryValue: Hashable, Sendable {
   package var waited: Int64 = 0
   /// Says that it ends with a connection; a server renews it as long.
   package var isBound = false
+  /// The capacity that its lock gets when it is held: it is no lease, but an operator's.
+  package var shrinksTo: Int?
 
   /// An entry of some units.
   package init(units: Int, ttl: Int64, mark: UInt64) { (self.units, self.ttl, self.mark) = (units, ttl, mark) }

@@ -34,6 +34,7 @@ extension EntryValue {
     if cooldown > 0 { members.append(JSON.Member("cd", .number("\(cooldown)"))) }
     if waited > 0 { members.append(JSON.Member("w", .number("\(waited)"))) }
     if isBound { members.append(JSON.Member("b", .bool(true))) }
+    if let shrinksTo { members.append(JSON.Member("to", .number("\(shrinksTo)"))) }
     if session != 0 { members.append(JSON.Member("s", .string("\(session)"))) }
     if let retry { members.append(JSON.Member("h", .string(retry))) }
     if !locks.isEmpty { members.append(JSON.Member("k", .array(locks.map { .string($0) }))) }
@@ -55,6 +56,7 @@ extension EntryValue {
     isShared = json["m"].string == "s"
     count = json["n"].int.flatMap { Int(exactly: $0) } ?? 1
     ref = json["ref"].string ?? ""
+    shrinksTo = json["to"].int.flatMap { Int(exactly: $0) }
     // Whatever it says: it has ended.
     if json["end"] != .null { end = EndValue(json["end"]) }
   }

@@ -131,6 +131,63 @@ class EtcdEngine(unittest.TestCase):
         self.assertEqual(status, 201)
         self.assertGreaterEqual(time.monotonic() - begun, 2)
 
+    def resize(self, service, lock, limit, **more):
+        words = "".join(f"&{name}={value}" for name, value in more.items())
+        return call(service.port, "PUT", f"/locks/{lock}?resize=true&limit={limit}{words}")
+
+    def slot(self, service, lock, limit, **more):
+        words = "".join(f"&{name}={value}" for name, value in more.items())
+        return service.post(f"/locks/{lock}/acquire?ttl=30s&limit={limit}{words}")
+
+    def test_more_slots_go_to_who_waits_at_once(self):
+        held = [self.slot(self.a, "grow", 1)[1]]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiters = [pool.submit(self.slot, self.b, "grow", 1, wait="20s") for _ in range(2)]
+            eventually(lambda: self.a.waiting("grow") == 2, "two wait")
+            self.assertEqual(self.resize(self.a, "grow", 3)[0], 200)
+            held += [waiter.result()[1] for waiter in waiters]
+        status, other = self.slot(self.b, "grow", 1)
+        self.assertEqual((status, other["code"]), (409, "limit-mismatch"))
+        self.assertEqual(self.slot(self.b, "grow", 3)[0], 423)
+        for lease in held:
+            self.assertEqual(call(self.a.port, "DELETE", f"/leases/{lease['lease']}")[0], 200)
+
+    def test_fewer_slots_put_nobody_out_and_count_when_they_fit(self):
+        held = [self.slot(self.a, "fewer", 3)[1] for _ in range(3)]
+        status, answer = self.resize(self.b, "fewer", 1)
+        self.assertEqual((status, answer["limit"], answer["limit_applied"], answer["held"]), (200, 3, False, 3), answer)
+        again = self.resize(self.a, "fewer", 1)[1]
+        self.assertEqual((again["limit"], again["limit_applied"]), (3, False), "asked again it is the same")
+        for lease in held[:2]:
+            self.assertEqual(self.slot(self.a, "fewer", 3)[0], 423, "what comes back goes to nobody")
+            self.assertEqual(call(self.b.port, "DELETE", f"/leases/{lease['lease']}")[0], 200)
+        eventually(lambda: call(self.a.port, "GET", "/locks/fewer")[1]["limit"] == 1, "the smaller limit is in force")
+        shown = call(self.b.port, "GET", "/locks/fewer")[1]
+        self.assertEqual((shown["held"], shown["waiting"], shown["available"]), (1, 0, 0), shown)
+        self.assertEqual(self.slot(self.b, "fewer", 1)[0], 423)
+        call(self.a.port, "DELETE", f"/leases/{held[2]['lease']}")
+        self.assertEqual(self.slot(self.b, "fewer", 1)[0], 201)
+
+    def test_a_larger_limit_calls_a_smaller_one_off(self):
+        held = [self.slot(self.a, "off", 2)[1] for _ in range(2)]
+        self.assertFalse(self.resize(self.a, "off", 1)[1]["limit_applied"])
+        status, answer = self.resize(self.b, "off", 3)
+        self.assertEqual((status, answer["limit"], answer["limit_applied"]), (200, 3, True), answer)
+        self.assertEqual(self.slot(self.a, "off", 3)[0], 201)
+        for lease in held:
+            call(self.a.port, "DELETE", f"/leases/{lease['lease']}")
+        self.assertEqual(call(self.b.port, "GET", "/locks/off")[1]["available"], 2)
+
+    def test_what_cannot_be_resized_is_named(self):
+        self.assertEqual(self.a.post("/locks/plain/acquire?ttl=30s")[0], 201)
+        self.assertEqual(self.resize(self.a, "plain", 2)[1]["code"], "kind-mismatch")
+        for more in ({"pinned": "true"}, {"slots": "a,b"}):
+            status, answer = self.resize(self.a, "unused", 2, **more)
+            self.assertEqual((status, answer["code"]), (501, "not-supported"), answer)
+        self.assertEqual(self.resize(self.a, "unused", 0)[0], 501)
+        self.assertEqual(self.resize(self.a, "unused", 2)[0], 201)
+        self.assertEqual(self.slot(self.b, "unused", 2)[0], 201)
+
     def test_a_full_lock_that_nobody_waits_for_costs_no_revision(self):
         self.a.post("/locks/full/acquire?ttl=60s")
         time.sleep(0.5)

@@ -41,7 +41,7 @@ struct StoredTests {
     var value = EntryValue(units: 16_384, ttl: 30_000, mark: .max)
     (value.cooldown, value.session, value.retry, value.locks) = (5_000, .max, "77", ["a", "b"])
     (value.isShared, value.count, value.owner, value.peer) = (true, 2, "müller \"x\"", "10.0.0.1")
-    (value.ref, value.at) = ("00112233aa", 1_700_000_000_000)
+    (value.ref, value.at, value.shrinksTo) = ("00112233aa", 1_700_000_000_000, 3)
     (value.waited, value.isBound) = (1_500, true)
     value.end = EndValue(reason: "broken", by: "root", at: 7)
     #expect(EntryValue(stored: QueueValue.entry(value).stored) == value)

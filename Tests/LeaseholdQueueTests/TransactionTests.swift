@@ -52,6 +52,48 @@ struct TransactionTests {
     #expect(grant.fence == 41 && grant.stamp == 41 && grant.deadline == 1_000 && !grant.isReplay)
   }
 
+  private func blocker(at created: Int64, units: Int, to limit: Int) -> QueueEntry {
+    var blocker = entry("shrink", at: created, units: units)
+    blocker.value.shrinksTo = limit
+    return blocker
+  }
+
+  @Test("gives more room at once, and calls a shrink off")
+  func growth() throws {
+    let grown = try #require(queue([entry("e", at: 5), blocker(at: 6, units: 2, to: 1)], limit: 3).resized(to: 4))
+    #expect(grown.guards == [.modified(.kind("a"), 2), .created(.entry(lock: "a", "shrink"), 6)])
+    #expect(
+      grown.writes == [
+        .put(.kind("a"), .kind(.counting(limit: 4)), on: .none), .delete(.entry(lock: "a", "shrink")),
+      ])
+  }
+
+  @Test("gives less room at once only where nobody is")
+  func lessRoom() throws {
+    #expect(queue([entry("e", at: 5)], limit: 3).resized(to: 2) == nil)
+    let free = try #require(queue([blocker(at: 6, units: 1, to: 2)], limit: 3).resized(to: 1))
+    #expect(free.guards.contains(.nothingCreated(lock: "a", since: 50)))
+  }
+
+  @Test("writes the smaller capacity when the blocker fits, whoever sees that")
+  func shrunk() throws {
+    let held = [entry("e", at: 5), entry("f", at: 6)]
+    #expect(Shrink.finish(queue(held + [blocker(at: 7, units: 2, to: 1)], limit: 3)) == nil)
+    let finish = try #require(Shrink.finish(queue([held[1], blocker(at: 7, units: 2, to: 1)], limit: 3)))
+    #expect(finish.guards == [.modified(.kind("a"), 2), .created(.entry(lock: "a", "shrink"), 7)])
+    #expect(
+      finish.writes == [
+        .put(.kind("a"), .kind(.counting(limit: 1)), on: .none), .delete(.entry(lock: "a", "shrink")),
+      ])
+    #expect(Shrink.finish(queue([blocker(at: 7, units: 2, to: 9)], limit: 3)) == nil, "of rubbish nothing comes")
+  }
+
+  @Test("counts no blocker among those who wait")
+  func blockers() {
+    let queue = queue([entry("e", at: 5), blocker(at: 6, units: 2, to: 1), entry("f", at: 7)], limit: 2)
+    #expect(queue.waiters.map(\.name) == ["f"])
+  }
+
   @Test("of 32 locks fits what etcd takes in one")
   func sizes() throws {
     let locks = (0..<32).map { "lock\($0)" }

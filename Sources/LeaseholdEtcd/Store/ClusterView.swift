@@ -22,6 +22,8 @@ struct ClusterView: Sendable {
   enum Change: Sendable {
     case put(QueueEntry, before: QueueEntry?)
     case removed(QueueEntry, EndValue?)
+    /// A lock in use has another capacity.
+    case resized(lock: String, to: Int)
     /// The place stays, but the lease is over.
     case lapsed(QueueEntry)
     /// Nothing that a lease begins or ends with.
@@ -31,7 +33,7 @@ struct ClusterView: Sendable {
     var lock: String {
       switch self {
       case .put(let entry, _), .removed(let entry, _), .lapsed(let entry): entry.lock
-      case .other(let lock): lock
+      case .other(let lock), .resized(let lock, _): lock
       }
     }
   }
@@ -137,14 +139,19 @@ struct ClusterView: Sendable {
       }
       guard now != before else { return nil }
       if let before { forget(before) }
+      if now.value.shrinksTo != nil { return .other(lock: lock) }
       if !now.isUpgrade { places[now.name, default: []].insert(lock) }
       if now.value.isWaiting { waiterCount += 1 }
       return .put(now, before: before)
     case .kind(let lock):
       return change(lock) { queue in
         guard queue.kindModified != found.modified else { return nil }
+        let before = queue.kind
         (queue.kind, queue.kindModified) = (QueueKind(stored: found.value), found.modified)
-        return .other(lock: lock)
+        guard before != nil, before != queue.kind, case .counting(let limit)? = queue.kind else {
+          return .other(lock: lock)
+        }
+        return .resized(lock: lock, to: limit)
       }
     case .inTime(let name):
       inTime.insert(name)
@@ -159,6 +166,7 @@ struct ClusterView: Sendable {
     case .entry(let lock, let name)?, .upgrade(let lock, let name)?:
       guard let key, let entry = change(lock, { $0.remove(key) }) else { return nil }
       let isOver = isCooling(entry) && ends[name] == nil
+      if entry.value.shrinksTo != nil { return .other(lock: lock) }
       forget(entry)
       return isOver ? .other(lock: lock) : .removed(entry, ends[name] ?? entry.value.end)
     case .kind(let lock)?:

@@ -79,7 +79,9 @@ extension EndValue {
 
 extension LockQueue {
   /// The entries of leases.
-  var holders: [QueueEntry] { entries.filter { !$0.isUpgrade && !$0.value.isWaiting } }
+  var holders: [QueueEntry] {
+    entries.filter { !$0.isUpgrade && !$0.value.isWaiting && $0.value.shrinksTo == nil }
+  }
 
   /// The entries of waiters, upgrades among them.
   var waiting: [QueueEntry] { entries.filter(\.value.isWaiting) }

@@ -43,9 +43,7 @@ extension Locks {
     let isPinned = try call.word(.pinned, ["true", "false"]) == "true"
     var request = ResizeRequest(key, limit: limit, isPinned: isPinned)
     request.names = names
-    let resized = try call.server.native(
-      "no way to give a lock in use another limit", instead: "another name, with the limit that you want"
-    ).resize(request, for: call.caller, at: call.now)
+    let resized = try call.server.engine.locks.resize(request, for: call.caller, at: call.now)
     let writer = call.writer
     return call.json(resized.wasMade ? 201 : 200, capacity: 1024) { json in
       writer.lock(resized.lock, limitApplied: resized.limitApplied, into: &json)

@@ -41,6 +41,7 @@ struct ViewTests {
       case .removed(let entry, let end): "\(end?.reason ?? "expired") \(entry.name)"
       case .lapsed(let entry): "lapsed \(entry.name)"
       case .other(let lock): "other \(lock)"
+      case .resized(let lock, let limit): "resized \(lock) \(limit)"
       }
     }
   }
@@ -91,6 +92,20 @@ struct ViewTests {
     (rubbish.value, rubbish.created, rubbish.modified) = ([0xff, 0x00], 5, 5)
     _ = view.apply([.put(rubbish), put(.kind("a"), .kind(.counting(limit: 4)), at: 5)])
     #expect(!view.queue("a").hasRoom(for: 1, as: .counting(limit: 4)))
+  }
+
+  @Test mutating func aLockThatShrinksHasNoLeaseForThat() {
+    _ = view.apply([put(.kind("a"), .kind(.counting(limit: 3)), at: 5), put(entry, .entry(value()), at: 6)])
+    var blocker = EntryValue(units: 2, ttl: 0, mark: 0)
+    blocker.shrinksTo = 1
+    #expect(words(view.apply([put(.entry(lock: "a", "shrink-1"), .entry(blocker), at: 7)])) == ["other a"])
+    #expect(view.places.keys.sorted() == ["e"] && view.queue("a").holders.map(\.name) == ["e"])
+    #expect(!view.queue("a").hasRoom(for: 1, as: .counting(limit: 3)))
+    let shrunk = view.apply([
+      put(.kind("a"), .kind(.counting(limit: 1)), at: 8), gone(.entry(lock: "a", "shrink-1"), at: 8),
+    ])
+    #expect(words(shrunk) == ["resized a 1", "other a"])
+    #expect(view.queue("a").entries.map(\.name) == ["e"] && view.queue("a").capacity == 1)
   }
 
   @Test func aWatchThatDoesNotTellOfAWriteIsSilent() {

@@ -4,7 +4,7 @@
 extension Ledger {
   /// Gives a counting lock another limit, in use or not; makes it where there is none.
   ///
-  /// - Throws: As ``NativeLockService/resize(_:for:at:)``.
+  /// - Throws: As ``LockService/resize(_:for:at:)``.
   public func resize(
     _ request: ResizeRequest, for caller: Caller, at moment: Moment
   ) throws(LeaseholdError) -> OpenedLock {
