@@ -143,7 +143,6 @@ private func tellReady(
     "units_given_back": .stringConvertible(recovery.unitsGivenBack),
   ]
   if let port = server.port { metadata["port"] = .stringConvertible(port) }
-  log.info("serving", metadata: metadata)
   if recovery.damagedRecords > 0 || recovery.leasesLost > 0 {
     log.warning(
       "the last daemon's ledger was not whole",
@@ -160,6 +159,7 @@ private func tellReady(
         "unsure_releases": .stringConvertible(recovery.unsureReleases),
       ])
   }
+  log.info("serving", metadata: metadata)
   let port = server.port.map { "\($0)" } ?? "none"
   notify.ready(status: "serving on \(host.map { "\($0):\(port)" } ?? unixPath ?? "nothing")")
 }

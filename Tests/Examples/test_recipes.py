@@ -21,6 +21,7 @@ PROGRAMS = {
     "make": 'echo "make $*"',
     "sync": "echo sync",
     "report": "echo report",
+    "nightly": "echo nightly",
     "deploy": 'echo "deploy $1"; [ "$1" = b2 ] || sleep 30',
     "serve": "echo serve; sleep 2",
     "job": "echo job",

@@ -17,6 +17,7 @@ class AnyTime:
     """Kills by the clock."""
 
     prefix = ()
+    at_a_move = False  # whether the last kill was at a call that moves units
 
     def __init__(self, chance):
         self.chance, self.fired = chance, 0
@@ -38,7 +39,7 @@ class AtCalls:
     OFTEN = ("semop", "semtimedop")
 
     def __init__(self, chance):
-        self.chance, self.fired = chance, 0
+        self.chance, self.fired, self.at_a_move = chance, 0, False
         self.faults = Faults(control.build(), harness.PROGRAM)
         self.prefix = ("env", *(f"{name}={value}" for name, value in self.faults.environment().items()))
         self.seen, self.at_start = {}, {}
@@ -82,17 +83,21 @@ class AtCalls:
     def settle(self, server, case, seconds):
         ended = quiet(lambda: server.process.poll() is not None, seconds, 0.002)
         self.fired += ended
+        self.at_a_move = ended and case[0] in self.OFTEN
         self.faults.disarm(*case)
         if not ended:
             server.kill()
 
 
-def kill_and_restart(server, killer, chance):
+def kill_and_restart(server, killer, chance, books):
     """Some kills hit the daemon while it starts or recovers."""
     killer.kill(server)
     kills = 1
     while chance.random() < (0.4 if killer.prefix else 0.15):
+        moved, said = killer.at_a_move, len(server.log_text())
         killer.begin(server)
+        # It may have found what nobody can know, and died before it could say so.
+        books.unsaid += moved and " serving " not in server.log_text()[said:]
         kills += 1
     server.spawn()
     return kills
@@ -107,7 +112,7 @@ def main():
         load = Load(server, chance, report, options.callers)
         while kills < options.kills and time.monotonic() - begun < options.max_seconds:
             load.resume()
-            kills += kill_and_restart(server, killer, chance)
+            kills += kill_and_restart(server, killer, chance, load.books)
             load.park()
             server.wait_ready()
             load.books.check(kills)

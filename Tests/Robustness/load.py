@@ -130,6 +130,7 @@ class Books:
     def __init__(self, load):
         self.load, self.history, self.report = load, load.history, load.report
         self.settled = set()
+        self.unsaid = 0  # daemons that were killed at a move of units, and whose successors died before they told of it
 
     def check(self, kill):
         wire = KeepAlive(self.load.server.over_unix)
@@ -211,7 +212,7 @@ class Books:
         if not lock.slots:
             return 0
         found = re.findall(r"(?:suspects|unsure_releases)=(\d+)", self.load.server.log_text())
-        return sum(int(number) for number in found)
+        return sum(int(number) for number in found) + self.unsaid
 
     def known(self, lock, now=None):
         now = now or time.monotonic_ns()
