@@ -135,6 +135,13 @@ class EtcdEngine(unittest.TestCase):
         words = "".join(f"&{name}={value}" for name, value in more.items())
         return call(service.port, "PUT", f"/locks/{lock}?resize=true&limit={limit}{words}")
 
+    def shows(self, service, lock, **members):
+        """Waits until a service shows that: it hears of what others did a little later."""
+        def seen():
+            shown = call(service.port, "GET", f"/locks/{lock}")[1]
+            return all(shown[name] == value for name, value in members.items())
+        eventually(seen, f"{lock} shows {members}")
+
     def slot(self, service, lock, limit, **more):
         words = "".join(f"&{name}={value}" for name, value in more.items())
         return service.post(f"/locks/{lock}/acquire?ttl=30s&limit={limit}{words}")
@@ -161,9 +168,8 @@ class EtcdEngine(unittest.TestCase):
         for lease in held[:2]:
             self.assertEqual(self.slot(self.a, "fewer", 3)[0], 423, "what comes back goes to nobody")
             self.assertEqual(call(self.b.port, "DELETE", f"/leases/{lease['lease']}")[0], 200)
-        eventually(lambda: call(self.a.port, "GET", "/locks/fewer")[1]["limit"] == 1, "the smaller limit is in force")
-        shown = call(self.b.port, "GET", "/locks/fewer")[1]
-        self.assertEqual((shown["held"], shown["waiting"], shown["available"]), (1, 0, 0), shown)
+        for service in (self.a, self.b):
+            self.shows(service, "fewer", limit=1, held=1, waiting=0, available=0)
         self.assertEqual(self.slot(self.b, "fewer", 1)[0], 423)
         call(self.a.port, "DELETE", f"/leases/{held[2]['lease']}")
         self.assertEqual(self.slot(self.b, "fewer", 1)[0], 201)
@@ -176,7 +182,7 @@ class EtcdEngine(unittest.TestCase):
         self.assertEqual(self.slot(self.a, "off", 3)[0], 201)
         for lease in held:
             call(self.a.port, "DELETE", f"/leases/{lease['lease']}")
-        self.assertEqual(call(self.b.port, "GET", "/locks/off")[1]["available"], 2)
+        self.shows(self.b, "off", limit=3, held=1, available=2)
 
     def test_what_cannot_be_resized_is_named(self):
         self.assertEqual(self.a.post("/locks/plain/acquire?ttl=30s")[0], 201)

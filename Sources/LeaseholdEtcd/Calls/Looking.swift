@@ -64,8 +64,12 @@ extension EtcdLockService {
     _ key: LockKey, _ queue: LockQueue, listed: Int, in state: borrowing EtcdState
   ) -> LockSnapshot {
     let (leases, waiters) = (queue.holders, queue.waiting)
-    var (cooling, used, fence) = (0, 0, Int64?.none)
-    for entry in queue.entries where !entry.value.isWaiting && entry.value.shrinksTo == nil {
+    var (cooling, used, blocked, fence) = (0, 0, 0, Int64?.none)
+    for entry in queue.entries where !entry.value.isWaiting {
+      if entry.value.shrinksTo != nil {
+        blocked += entry.value.units
+        continue
+      }
       used += entry.value.units
       fence = max(fence ?? 0, entry.created)
       if state.view.isCooling(entry) { cooling += 1 }
@@ -84,7 +88,7 @@ extension EtcdLockService {
       return WaiterSnapshot(
         owner: entry.value.owner, mode: entry.value.mode, count: entry.value.count, since: since, until: since)
     }
-    let free = max(0, queue.blockers.reduce(queue.capacity - used) { $0 - $1.value.units })
+    let free = max(0, queue.capacity - used - blocked)
     shown.available = if case .counting = shown.kind { free } else { leases.isEmpty ? 1 : 0 }
     return shown
   }

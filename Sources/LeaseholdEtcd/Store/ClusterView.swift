@@ -13,6 +13,8 @@ struct ClusterView: Sendable {
   /// The names of leases with a mark that they are in time.
   private(set) var inTime: Set<String> = []
   private(set) var waiterCount = 0
+  /// The locks that are to become smaller.
+  private(set) var shrinking: Set<String> = []
   /// Queues that were read by themselves, at revisions that are still ahead.
   private var ahead: [String: LockQueue] = [:]
 
@@ -139,7 +141,10 @@ struct ClusterView: Sendable {
       }
       guard now != before else { return nil }
       if let before { forget(before) }
-      if now.value.shrinksTo != nil { return .other(lock: lock) }
+      if now.value.shrinksTo != nil {
+        shrinking.insert(lock)
+        return .other(lock: lock)
+      }
       if !now.isUpgrade { places[now.name, default: []].insert(lock) }
       if now.value.isWaiting { waiterCount += 1 }
       return .put(now, before: before)
@@ -166,7 +171,10 @@ struct ClusterView: Sendable {
     case .entry(let lock, let name)?, .upgrade(let lock, let name)?:
       guard let key, let entry = change(lock, { $0.remove(key) }) else { return nil }
       let isOver = isCooling(entry) && ends[name] == nil
-      if entry.value.shrinksTo != nil { return .other(lock: lock) }
+      if entry.value.shrinksTo != nil {
+        if locks[lock]?.blockers.isEmpty ?? true { shrinking.remove(lock) }
+        return .other(lock: lock)
+      }
       forget(entry)
       return isOver ? .other(lock: lock) : .removed(entry, ends[name] ?? entry.value.end)
     case .kind(let lock)?:

@@ -100,12 +100,12 @@ struct ViewTests {
     blocker.shrinksTo = 1
     #expect(words(view.apply([put(.entry(lock: "a", "shrink-1"), .entry(blocker), at: 7)])) == ["other a"])
     #expect(view.places.keys.sorted() == ["e"] && view.queue("a").holders.map(\.name) == ["e"])
-    #expect(!view.queue("a").hasRoom(for: 1, as: .counting(limit: 3)))
+    #expect(!view.queue("a").hasRoom(for: 1, as: .counting(limit: 3)) && view.shrinking == ["a"])
     let shrunk = view.apply([
       put(.kind("a"), .kind(.counting(limit: 1)), at: 8), gone(.entry(lock: "a", "shrink-1"), at: 8),
     ])
     #expect(words(shrunk) == ["resized a 1", "other a"])
-    #expect(view.queue("a").entries.map(\.name) == ["e"] && view.queue("a").capacity == 1)
+    #expect(view.queue("a").entries.map(\.name) == ["e"] && view.queue("a").capacity == 1 && view.shrinking.isEmpty)
   }
 
   @Test func aWatchThatDoesNotTellOfAWriteIsSilent() {
