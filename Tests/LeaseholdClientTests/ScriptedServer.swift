@@ -1,7 +1,11 @@
 import Glibc
+import LeaseholdHost
 import Synchronization
 
 /// A server on a Unix socket that answers each request with the next text of its script, and remembers what was asked.
+///
+/// Each connection has a thread, as a client may open a second one while the first still waits or is kept for later.
+/// A connection that ends after the last step takes the listening socket with it.
 final class ScriptedServer: Sendable {
   /// What to do when a request has come.
   enum Step: Sendable {
@@ -30,37 +34,39 @@ final class ScriptedServer: Sendable {
       }
     }
     listen(listener, 16)
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self).toOpaque()
-    pthread_create(
-      &thread, nil,
-      { context in
-        if let context { Unmanaged<ScriptedServer>.fromOpaque(context).takeRetainedValue().serve() }
-        return nil
-      }, context)
-    pthread_detach(thread)
+    _ = HostThread { self.listenUntilTheEnd() }
   }
 
-  deinit { unlink(path) }
+  deinit {
+    close(listener)
+    unlink(path)
+  }
 
   /// The requests so far, whole.
   var asked: [String] { state.withLock { $0.asked } }
 
-  private func serve() {
-    while let step = state.withLock({ $0.steps.isEmpty ? nil : $0.steps.first }) {
-      _ = step
+  private var isOver: Bool { state.withLock { $0.steps.isEmpty } }
+
+  private func listenUntilTheEnd() {
+    while !isOver {
       let connection = accept(listener, nil, nil)
-      guard connection >= 0 else { break }
-      while let text = request(connection) {
-        let step = state.withLock { state -> Step in
-          state.asked.append(text)
-          return state.steps.isEmpty ? .hangUp : state.steps.removeFirst()
-        }
-        guard carryOut(step, connection) else { break }
-      }
-      close(connection)
+      guard connection >= 0 else { return }
+      _ = HostThread { self.serve(connection) }
     }
-    close(listener)
+    shutdown(listener, Int32(SHUT_RDWR))
+  }
+
+  private func serve(_ connection: Int32) {
+    while let text = request(connection) {
+      let step = state.withLock { state -> Step in
+        state.asked.append(text)
+        return state.steps.isEmpty ? .hangUp : state.steps.removeFirst()
+      }
+      guard carryOut(step, connection) else { break }
+    }
+    close(connection)
+    // Wakes the thread that accepts.
+    if isOver { shutdown(listener, Int32(SHUT_RDWR)) }
   }
 
   private func carryOut(_ step: Step, _ connection: Int32) -> Bool {
