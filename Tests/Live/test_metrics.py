@@ -5,7 +5,7 @@ import time
 import unittest
 
 import tools
-from harness import LiveTest, eventually
+from harness import LiveTest, Pending, eventually
 
 COUNT = "leasehold_http_request_duration_seconds_count"
 SUM = "leasehold_http_request_duration_seconds_sum"
@@ -39,14 +39,17 @@ class MetricsTest(LiveTest):
         names = ('leasehold_acquires_total{outcome="superseded"}', 'leasehold_acquires_total{outcome="canceled"}',
                  "leasehold_yields_total", "leasehold_resizes_total", "leasehold_kept_leases")
         before = [self.sample(name) for name in names]
-        self.granted(self.server.acquire(self.key(), newest="web"))
+        lease = self.granted(self.server.acquire(self.key(), newest="web"))
         older = self.server.acquire_later(self.key(), newest="web")
-        self.server.acquire_later(self.key(), newest="web")
+        # It takes the place of the older one: the queue grows no longer.
+        newer = Pending(lambda: self.server.acquire(self.key(), newest="web", wait="20s"))
         self.assertProblem(older.answer(), 409, "superseded")
         self.server.release(self.granted(self.server.acquire(self.key("-kept"), hold_at_least="10m", limit=2)))
         resize = f"/locks/{self.key('-kept')}?limit=3&resize=true"
         self.assertEqual(self.server.request("PUT", resize).status, 200)
         self.assertEqual([self.sample(name) - was for name, was in zip(names, before, strict=True)], [1, 0, 1, 1, 1])
+        self.server.release(lease)
+        self.granted(newer.answer())
 
     def test_what_is_answered_at_once_has_a_duration(self):
         before = [self.number(name, "renewLease") for name in (COUNT, SUM, REQUESTS)]
