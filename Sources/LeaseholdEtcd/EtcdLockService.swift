@@ -18,6 +18,8 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   let state: Mutex<EtcdState>
   let pool = BlockingPool(named: "lh-etcd", threadsMax: threadsMax)
   let alarm = Alarm()
+  /// Rings where changes are to be heard at once.
+  let hurry = Alarm()
   let turned = Atomic<Int64>(HostClock.monotonic())
   let isStopped = Atomic(false)
   let watch = Mutex<EtcdWatch?>(nil)
@@ -80,6 +82,9 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   }
 
   var gateway: EtcdGateway { store.gateway }
+
+  /// Nanoseconds.
+  static let second: Int64 = 1_000_000_000
 
   /// The deadline of a call that begins now.
   static func deadline() -> Int64 { HostClock.monotonic(after: patience) }
@@ -159,7 +164,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   public func stop() {
     isStopped.store(true, ordering: .relaxed)
     watch.withLock { $0?.cancel() }
-    alarm.ring()
+    for alarm in [alarm, hurry] { alarm.ring() }
     pool.stop(by: HostClock.monotonic(after: .seconds(2)))
   }
 
@@ -167,7 +172,8 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
 
   /// The events that this server saw.
   public func events(from number: UInt64, limit: Int) -> EventBatch {
-    state.withLock { $0.log.events(from: number, limit: limit) }
+    catchUp()
+    return state.withLock { $0.log.events(from: number, limit: limit) }
   }
 
   /// The watcher is gone.
@@ -181,6 +187,8 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   ) throws(LeaseholdError) -> WatchOutcome {
     try checkPlain(lock)
     let limit = configuration.limits.waiters
+    catchUp()
+    defer { hurryUp() }
     return try state.withLock { state throws(LeaseholdError) in
       let snapshot = try Self.snapshot(lock.key, listed: listed, in: state)
       guard tags == ["*"] || tags.contains(snapshot.tag.text) else { return .changed(snapshot) }

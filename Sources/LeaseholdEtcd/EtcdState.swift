@@ -108,8 +108,7 @@ struct EtcdState: Sendable {
   var watchRestarts: UInt64 = 0
   /// Idempotency-Keys that were taken back here.
   var canceled = RecentKeys<CallersKey>()
-  /// The last write of ours that the watch has still to tell of, and since when: nanoseconds of CLOCK_MONOTONIC.
-  var untold: (revision: Int64, since: Int64)?
+  var pace = WatchPace()
   /// The chores that the clock has begun.
   var chores: Set<EtcdLockService.Chore> = []
   var isDraining = false
@@ -127,27 +126,17 @@ extension EtcdState {
     return queue
   }
 
-  /// The time in which the watch tells of a write, where it is well.
-  private static let silenceMax: Int64 = 400_000_000
-
-  /// Notes a write of ours.
-  mutating func wrote(_ revision: Int64, at now: Int64) {
-    if view.revision < revision { untold = untold ?? (revision, now) }
+  /// Tells whether each change is to be heard at once, as a caller here waits for a lock or follows a lease.
+  mutating func isHurried(at now: Int64) -> Bool {
+    if pace.isWanted(at: now + WatchPace.linger / 2) { return true }
+    if !waiters.isEmpty || watches.count > 0 || held.values.contains(where: { !$0.followers.isEmpty }) {
+      pace.want(at: now)
+    }
+    return pace.isWanted(at: now)
   }
 
   /// Tells whether the watch should have told of a write of ours long since; says so once a while.
-  ///
-  /// A member that is cut off, or stopped, keeps its watches open.
-  mutating func isWatchSilent(at now: Int64) -> Bool {
-    guard let (revision, since) = untold else { return false }
-    if view.revision >= revision {
-      untold = nil
-    } else if now - since > Self.silenceMax {
-      untold = (revision, now + Self.silenceMax)
-      return true
-    }
-    return false
-  }
+  mutating func isWatchSilent(at now: Int64) -> Bool { pace.isSilent(seen: view.revision, at: now) }
 }
 
 /// The ring of events, whose accesses the state's mutex orders.

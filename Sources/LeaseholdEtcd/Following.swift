@@ -4,9 +4,8 @@ internal import LeaseholdHost
 internal import LeaseholdQueue
 import Synchronization
 
-// The threads: one follows the cluster, one turns the clock.
+// The thread that follows the cluster.
 extension EtcdLockService {
-  private static let second: Int64 = 1_000_000_000
   private var keys: EtcdKeys { .prefix(store.names.prefix) }
 
   /// Reads all keys at one revision.
@@ -25,10 +24,17 @@ extension EtcdLockService {
         let from = state.withLock { $0.view.revision + 1 }
         let watch = try gateway.watch(keys, from: from, before: Self.deadline())
         self.watch.withLock { $0 = watch }
-        defer { self.watch.withLock { $0 = nil } }
+        state.withLock { $0.pace.turn(isOpen: true, at: HostClock.monotonic()) }
         tell(fault: nil)
-        mustLook = !hear(watch)
-        state.withLock { $0.watchRestarts += isStopped.load(ordering: .relaxed) ? 0 : 1 }
+        let end = hear(watch)
+        watch.cancel()
+        self.watch.withLock { $0 = nil }
+        state.withLock { state in
+          state.pace.turn(isOpen: false, at: HostClock.monotonic())
+          state.watchRestarts += end == .rest || isStopped.load(ordering: .relaxed) ? 0 : 1
+        }
+        mustLook = end == .compacted
+        if end == .rest { rest() }
       } catch {
         tell(fault: error.reason)
         HostClock.sleep(nanoseconds: Self.second / 5)
@@ -36,17 +42,72 @@ extension EtcdLockService {
     }
   }
 
-  /// Hears a watch to its end; false where what came meanwhile is not to be had.
-  private func hear(_ watch: EtcdWatch) -> Bool {
+  /// The reason why a watch is heard no longer.
+  private enum WatchEnd {
+    case ended
+    /// The store has forgotten changes that came meanwhile.
+    case compacted
+    /// The next change can wait, as no caller does.
+    case rest
+  }
+
+  /// Hears a watch to its end.
+  private func hear(_ watch: EtcdWatch) -> WatchEnd {
     while !isStopped.load(ordering: .relaxed) {
       switch watch.next(before: HostClock.monotonic() + Self.second) {
-      case .changes(let events, _)?: take { $0.apply(events) }
-      case .compacted?: return false
-      case .ended?: return true
-      case .created?, .progress?, nil: continue
+      case .changes(let events, _)?:
+        take { $0.apply(events) }
+        guard state.withLock({ $0.isHurried(at: HostClock.monotonic()) }) else { return .rest }
+      case .compacted?: return .compacted
+      case .ended?: return .ended
+      case .created(let head)?: state.withLock { $0.pace.begin(at: head, seen: $0.view.revision) }
+      case .progress?, nil: continue
       }
     }
-    return true
+    return .ended
+  }
+
+  /// Lets changes gather, as long as nobody waits for one.
+  private func rest() {
+    let until = HostClock.monotonic() + WatchPace.rest
+    while !isStopped.load(ordering: .relaxed) {
+      let now = HostClock.monotonic()
+      guard now < until, !state.withLock({ $0.isHurried(at: now) }) else { return }
+      hurry.sleep(until: until)
+    }
+  }
+
+  /// Hears each change at once for a while.
+  func hurryUp() {
+    state.withLock { $0.pace.want(at: HostClock.monotonic()) }
+    hurry.ring()
+  }
+
+  /// The longest time that a look waits for what came before it.
+  private static let catchUpMax: Int64 = 300_000_000
+
+  /// Waits until what was written before is seen, for a moment at most.
+  func catchUp() {
+    let end = HostClock.monotonic() + Self.catchUpMax
+    let alarm = Alarm()
+    var isFirst = true
+    while true {
+      let now = HostClock.monotonic()
+      let wakes = state.withLock { state -> Int64? in
+        state.pace.want(at: now)
+        let settles = state.pace.settles(seen: state.view.revision) ?? end
+        guard settles > now, now < end else {
+          if !isFirst { state.pace.remove(alarm) }
+          return nil
+        }
+        if isFirst { state.pace.add(alarm) }
+        return min(settles, end)
+      }
+      guard let wakes else { return }
+      if isFirst { hurry.ring() }
+      isFirst = false
+      alarm.sleep(until: wakes)
+    }
   }
 
   /// Notes what fails, or that it works again.
@@ -62,6 +123,7 @@ extension EtcdLockService {
   private func take(_ body: (inout ClusterView) -> [ClusterView.Change]) {
     let locks = change { state, notices in
       let changes = body(&state.view)
+      state.pace.hear(upTo: state.view.revision)
       let now = HostClock.monotonic()
       var locks: Set<String> = []
       for change in changes {
@@ -155,246 +217,5 @@ extension EtcdLockService {
       kind, EtcdNames.decoded(entry.lock)?.text ?? entry.lock, mode: entry.value.mode,
       count: Int32(clamping: entry.value.count), at: now, ref: entry.value.isWaiting ? 0 : entry.value.refNumber,
       fence: entry.value.isWaiting ? 0 : entry.created, text: entry.value.owner)
-  }
-
-  // MARK: The session
-
-  /// Makes a session, and says who it is of.
-  func openSession(before deadline: Int64) throws(EtcdFailure) {
-    let sent = HostClock.monotonic()
-    let lease = try gateway.grantLease(seconds: 5, before: deadline)
-    try writeSession(lease, before: deadline)
-    state.withLock { $0.session = Session(lease: lease, sent: sent) }
-  }
-
-  /// Says who a session is of.
-  private func writeSession(_ lease: Int64, before deadline: Int64) throws(EtcdFailure) {
-    let key = "\(store.names.prefix)s/\(String(UInt64(bitPattern: lease), radix: 16))"
-    let put = EtcdOperation.put(key, value: Array(configuration.server.utf8), lease: lease)
-    _ = try gateway.commit(EtcdTransaction(if: [], then: [put]), before: deadline)
-  }
-
-  /// The lease that waiters hang on.
-  func currentSession() throws(EtcdFailure) -> Int64 {
-    if let session = state.withLock({ $0.session }) { return session.lease }
-    try openSession(before: Self.deadline())
-    guard let session = state.withLock({ $0.session }) else { throw .unavailable("there is no session") }
-    return session.lease
-  }
-
-  /// All waiters have lost their places, as far as this server knows.
-  func loseSession(_ lease: Int64) {
-    change { state, notices in
-      guard state.session?.lease == lease else { return }
-      state.session = nil
-      for waiter in state.waiters.values where !waiter.isBinding {
-        _ = Self.remove(waiter.call.number, from: &state)
-        // Where the session lives on, what waits on it would block the lock until it ends.
-        notices.append { [self] in
-          refuse(waiter.call, .placeLost())
-          giveUp(waiter)
-        }
-      }
-    }
-  }
-
-  private func keepSession() {
-    guard let session = state.withLock({ $0.session }) else {
-      try? openSession(before: Self.deadline())
-      return
-    }
-    let sent = HostClock.monotonic()
-    do throws(EtcdFailure) {
-      guard try gateway.keepAlive(session.lease, before: sent + 2 * Self.second) != nil else {
-        // A member that was cut off says that of what lives, too: a write tells.
-        do throws(EtcdFailure) {
-          try writeSession(session.lease, before: sent + 2 * Self.second)
-        } catch .refused(.leaseGone, _) {
-          loseSession(session.lease)
-        }
-        return
-      }
-      state.withLock { if $0.session?.lease == session.lease { $0.session?.sent = sent } }
-    } catch {
-      if HostClock.monotonic() > session.sent + 5 * Self.second { loseSession(session.lease) }
-    }
-  }
-
-  // MARK: The clock
-
-  /// Turns until the service stops: waits that are over, leases that ran out, and what is done every now and then.
-  func runClock() {
-    var next = [Int64](repeating: 0, count: Chore.allCases.count)
-    while !isStopped.load(ordering: .relaxed) {
-      let now = HostClock.monotonic()
-      turned.store(now, ordering: .relaxed)
-      if state.withLock({ $0.isWatchSilent(at: now) }) { watch.withLock { $0?.cancel() } }
-      let due = expire(at: now)
-      for chore in Chore.allCases where now >= next[chore.rawValue] && begin(chore) {
-        next[chore.rawValue] = now + chore.pause
-      }
-      alarm.sleep(until: min(due, now + Self.turn))
-    }
-  }
-
-  /// The things that are done every now and then.
-  enum Chore: Int, CaseIterable {
-    case keep, look, reconcile, refresh, collect, identify
-
-    /// Nanoseconds from one beginning to the next.
-    fileprivate var pause: Int64 {
-      switch self {
-      case .keep: 1_500_000_000
-      case .look: 1_000_000_000
-      case .reconcile: 2_000_000_000
-      case .refresh: 200_000_000
-      case .collect: 10_000_000_000
-      case .identify: 60_000_000_000
-      }
-    }
-  }
-
-  /// Begins a chore on a thread of its own; false while it is still being done, or where there is no thread.
-  private func begin(_ chore: Chore) -> Bool {
-    guard state.withLock({ $0.chores.insert(chore).inserted }) else { return false }
-    let isBegun = run { [self] in
-      switch chore {
-      case .keep: keepSession()
-      case .look:
-        lookAtQueues()
-        shrink()
-      case .reconcile: reconcile()
-      case .refresh: store.leases.refresh(before: Self.deadline())
-      case .collect: collect()
-      case .identify: identify()
-      }
-      _ = state.withLock { $0.chores.remove(chore) }
-    }
-    if !isBegun { _ = state.withLock { $0.chores.remove(chore) } }
-    return isBegun
-  }
-
-  /// Ends waits and leases whose time is over; tells when the next one is.
-  private func expire(at now: Int64) -> Int64 {
-    var next = Int64.max
-    change { state, notices in
-      for waiter in state.waiters.values where !waiter.isBinding {
-        let isHeard = state.calls[waiter.call.number] != nil
-        if isHeard, waiter.call.until > now {
-          next = min(next, waiter.call.until)
-          continue
-        }
-        guard let waiter = Self.remove(waiter.call.number, from: &state) else { continue }
-        let queues = waiter.place.locks.map { state.view.queue($0) }
-        notices.append { [self] in
-          refuse(waiter.call, timedOut(waiter.call, queues))
-          giveUp(waiter)
-        }
-      }
-      for (name, held) in state.held {
-        if held.deadline <= now {
-          let note = held.grant.entries[0].value.end?.breakNote
-          Self.end(name, note == nil ? .expired : .broken, note, at: now, &state, &notices)
-        } else if held.renewsAt <= now {
-          state.held[name]?.renewsAt = now + Self.second
-          let id = held.id
-          notices.append { [self] in
-            run { [self] in _ = try? renew(id, on: nil, ttl: nil, within: nil, at: Self.now()) }
-          }
-        }
-        next = min(next, held.deadline, held.renewsAt)
-      }
-    }
-    return next
-  }
-
-  private func timedOut(_ call: Call, _ queues: [LockQueue]) -> LeaseholdError {
-    guard call.wait > .zero else { return busy(call, queues, .locked) }
-    let shown = shown(call.keys[0], queues[0], listed: 10)
-    let why = shown.holderCount > 0 ? "is held" : "is queued for"
-    return .contended(
-      .waitTimeout, shown,
-      "was not to be had within \(call.wait.milliseconds) ms: it \(why); ask again to queue anew")
-  }
-
-  /// Reads the queues that have waiters here: a watch may be silent for ever.
-  private func lookAtQueues() {
-    let locks = state.withLock { $0.waitersByLock.keys.sorted() }
-    for start in stride(from: 0, to: locks.count, by: 32) {
-      let some = Array(locks[start..<min(start + 32, locks.count)])
-      guard let sight = try? store.look(some.map(QueueLook.queue), before: Self.deadline()) else { return }
-      note(sight)
-      let isBehind = { [self] in
-        state.withLock { state in
-          zip(some, sight.queues).contains { lock, queue in
-            let followed = state.view.followed(lock)
-            return followed.revision < queue.revision && followed.entries != queue.entries
-          }
-        }
-      }
-      guard isBehind() else { continue }
-      // A watch that is well tells the same within a moment; one that is not is asked of another endpoint.
-      HostClock.sleep(nanoseconds: Self.second / 2)
-      if isBehind() { watch.withLock { $0?.cancel() } }
-    }
-  }
-
-  /// Asks the members for their versions.
-  private func identify() {
-    let found = gateway.versions(before: Self.deadline()).compactMap { try? $0.version.get() }
-    if !found.isEmpty { state.withLock { $0.versions = Set(found).sorted() } }
-  }
-
-  /// Forgets the kinds of locks that nobody has used for a while.
-  private func collect() {
-    let now = HostClock.monotonic()
-    let span = configuration.limits.idleLocks.nanoseconds
-    let due = state.withLock { state in
-      var due: [(String, Int64)] = []
-      var idle: [String: Int64] = [:]
-      for (lock, queue) in state.view.locks where queue.entries.isEmpty && queue.kind != nil {
-        let since = state.idleSince[lock] ?? now
-        if since + span <= now { due.append((lock, queue.kindModified)) } else { idle[lock] = since }
-      }
-      state.idleSince = idle
-      return due
-    }
-    for (lock, kindModified) in due {
-      _ = try? store.send(Upkeep.forget(lock, kindModified: kindModified), session: 0, before: Self.deadline())
-    }
-  }
-
-  /// Takes back what could not be taken back, and deletes entries on this session that are in nobody's hands.
-  private func reconcile() {
-    let leftovers = state.withLock { state in
-      defer { state.leftovers = [] }
-      return state.leftovers
-    }
-    for place in leftovers { takeBack(place) }
-    guard let session = state.withLock({ $0.session?.lease }) else { return }
-    guard let found = try? gateway.timeToLive(session, before: Self.deadline()) else { return }
-    // Asked after the list: what came meanwhile is in hands.
-    let known = state.withLock { state in
-      Set(state.sending.keys).union(state.waiters.values.map(\.place.name))
-    }
-    var locks: Set<String> = []
-    for key in found.keys {
-      switch store.names.key(key) {
-      case .entry(let lock, let name)?, .upgrade(let lock, let name)?: if !known.contains(name) { locks.insert(lock) }
-      default: continue
-      }
-    }
-    for lock in locks.sorted() {
-      guard var sight = try? store.look([.queue(lock)], before: Self.deadline()) else { return }
-      let orphans = sight.queues[0].entries.filter { $0.lease == session }
-      let others = Set(orphans.flatMap(\.allLocks)).subtracting([lock])
-      if !others.isEmpty {
-        let all = ([lock] + others.sorted().prefix(Limits.wants - 1)).map(QueueLook.queue)
-        guard let whole = try? store.look(all, before: Self.deadline()) else { return }
-        sight = whole
-      }
-      let deletes = Upkeep.reconcile(sight.queues.flatMap(\.entries), session: session, known: known)
-      for orphan in deletes { _ = try? store.send(orphan, session: session, before: Self.deadline()) }
-    }
   }
 }

@@ -181,7 +181,10 @@ def measure(members, services, words):
         served += [cycle(connections[k], f"alone-{k}") for _ in range(10)]
         used += processor_seconds(services) - before
         renewed.append(renewal(connections[k], leases[k]))
-        handed.append(hand_over(connections[k], connections[(k + 1) % 3]))
+    # By themselves: while somebody waits at a service, it hears of each change at once.
+    for turn in range(words.cycles // 10):
+        handed.append(hand_over(connections[turn % 3], connections[(turn + 1) % 3]))
+        one.append(bares[turn % 3].cycle()[1])
     print(f"| acquire and release | {milliseconds(served)} | {milliseconds(both_bare)} | {ratio(served, both_bare)} |")
     print(f"| renewal | {milliseconds(renewed)} | {milliseconds(one)} | {ratio(renewed, one)} |")
     print(f"| hand-over to another service | {milliseconds(handed)} | {milliseconds(one)} | {ratio(handed, one)} |")

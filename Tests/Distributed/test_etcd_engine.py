@@ -107,6 +107,27 @@ class EtcdEngine(unittest.TestCase):
         self.assertEqual(status, 201)
         self.assertGreater(other["fence"], lease["fence"])
 
+    def test_lists_show_what_was_just_written_though_nobody_waited_for_it(self):
+        # After a second in which nobody waited, changes are heard together.
+        for pause in (1.3, 0, 1.3):
+            time.sleep(pause)
+            leases = [self.a.post(f"/locks/heard-{n}/acquire?ttl=30s")[1] for n in range(12)]
+            refs = {lease["ref"] for lease in leases}
+            self.assertEqual(self.heard(self.a), refs)
+            # What another service wrote may be on its way for a moment.
+            eventually(lambda refs=refs: self.heard(self.b) == refs, "the other one has heard of all", 2)
+            self.assertEqual(self.b.post("/locks/heard-0/acquire?ttl=30s")[0], 423)
+            time.sleep(pause)
+            for lease in leases:
+                status, answer = self.b.post(f"/leases/{lease['ref']}/break")
+                self.assertEqual(status, 200, answer)
+            self.assertEqual(self.heard(self.b), set())
+
+    @staticmethod
+    def heard(service):
+        leases = call(service.port, "GET", "/leases?limit=1000")[1]["leases"]
+        return {lease["ref"] for lease in leases if lease["key"].startswith("heard-")}
+
     def test_who_waits_gets_it_from_another_service(self):
         _, lease = self.a.post("/locks/wait/acquire?ttl=30s")
         with concurrent.futures.ThreadPoolExecutor() as pool:

@@ -39,6 +39,7 @@ extension EtcdLockService {
     key: String, of caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> CancelOutcome {
     let own = CallersKey(key, of: caller)
+    catchUp()
     let (calls, found) = try state.withLock { state throws(LeaseholdError) in
       guard !state.isDraining else { throw .notServing(true) }
       state.canceled.insert(own)

@@ -188,7 +188,10 @@ extension EtcdLockService {
     do throws(EtcdFailure) {
       let outcome = try store.send(transaction, session: session, before: deadline)
       if case .sessionGone = outcome { loseSession(session) }
-      if case .done(let written) = outcome { state.withLock { $0.wrote(written.revision, at: HostClock.monotonic()) } }
+      if case .done(let written) = outcome {
+        let now = HostClock.monotonic()
+        state.withLock { $0.pace.wrote(written.revision, seen: $0.view.revision, at: now) }
+      }
       return outcome
     } catch {
       if case .unknown = error { unknown() }

@@ -111,6 +111,7 @@ extension EtcdLockService {
     case .id(let id): return try find(id, on: nil, within: request.caller.confinement)
     case .ref(let number):
       let ref = LeaseID(high: number << 24, low: 0).ref
+      catchUp()
       let found = state.withLock { state in
         for name in state.view.places.keys {
           guard let found = Self.found(name, in: state), found.first.value.ref == ref else { continue }

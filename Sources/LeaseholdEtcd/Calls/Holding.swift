@@ -15,6 +15,7 @@ extension EtcdLockService {
       return held.deadline
     }
     guard let deadline else { return false }
+    hurryUp()
     client.renewed(until: MonotonicInstant(nanoseconds: deadline))
     return true
   }
@@ -154,6 +155,7 @@ extension EtcdLockService {
   ) throws(LeaseholdError) -> [String] {
     let lock = key.map { EtcdNames.encoded($0) }
     let words = caller?.inWords
+    catchUp()
     let all = state.withLock { state in state.view.places.keys.sorted().compactMap { Self.found($0, in: state) } }
     let found = all.filter { lease in
       let value = lease.first.value

@@ -115,7 +115,8 @@ extension EtcdLockService {
 
   /// The leases that are held, by the order of their grants.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
-    state.withLock { state in
+    catchUp()
+    return state.withLock { state in
       let all = state.view.places.keys.compactMap { Self.found($0, in: state) }.filter { found in
         guard !found.first.value.isWaiting, found.isInTime else { return false }
         guard filter.owner == nil || found.first.value.owner.isExactly(filter.owner) else { return false }
@@ -131,6 +132,7 @@ extension EtcdLockService {
   /// - Throws: `no-such-lock`, `not-supported` for native names.
   public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
     try checkPlain(lock)
+    catchUp()
     return try state.withLock { state throws(LeaseholdError) in
       try Self.snapshot(lock.key, listed: listed, in: state)
     }
@@ -138,7 +140,8 @@ extension EtcdLockService {
 
   /// The locks, by name.
   public func locks(_ filter: ListFilter) -> Page<LockSnapshot> {
-    state.withLock { state in
+    catchUp()
+    return state.withLock { state in
       let all = state.view.locks.keys.sorted().filter { lock in
         guard Self.covers(lock, filter.confinement), filter.keyPrefix.map({ Self.begins(lock, $0) }) ?? true else {
           return false

@@ -107,16 +107,4 @@ struct ViewTests {
     #expect(words(shrunk) == ["resized a 1", "other a"])
     #expect(view.queue("a").entries.map(\.name) == ["e"] && view.queue("a").capacity == 1 && view.shrinking.isEmpty)
   }
-
-  @Test func aWatchThatDoesNotTellOfAWriteIsSilent() {
-    var state = EtcdState(view: view, log: EventLog(capacity: 8))
-    state.wrote(5, at: 0)
-    let silent = [300_000_000, 500_000_000, 600_000_000].map { state.isWatchSilent(at: $0) }
-    #expect(silent == [false, true, false])
-    _ = state.view.apply([put(entry, .entry(value()), at: 5)])
-    let afterNews = state.isWatchSilent(at: 9_000_000_000)
-    state.wrote(5, at: 9_000_000_000)
-    let afterOldNews = state.isWatchSilent(at: 10_000_000_000)
-    #expect(!afterNews && !afterOldNews)
-  }
 }
