@@ -5,7 +5,22 @@ enum Standing: Sendable, Equatable {
   /// It knows no leader: what it is handed waits, or is lost.
   case leaderless
   /// It follows a leader, or is one, of this term; 0 where it does not say.
-  case follows(term: Int64)
+  case follows(term: Int64, isLeader: Bool = false)
+}
+
+extension [Standing] {
+  /// The endpoint that is the leader; `nil` where none says so, or others follow a newer one.
+  ///
+  /// A member that was cut off takes itself for the leader until it hears of the next one.
+  var leader: Int? {
+    var (newest, leader): (Int64, Int?) = (0, nil)
+    for (index, standing) in enumerated() {
+      guard case .follows(let term, let isLeader) = standing, term >= newest else { continue }
+      if term > newest { (newest, leader) = (term, nil) }
+      if isLeader { leader = index }
+    }
+    return leader
+  }
 }
 
 /// The way of one call from an endpoint that did not answer it to the next one.
@@ -28,12 +43,12 @@ struct Detour {
   ///
   /// - Parameter last: The one that was asked last; those behind it come first.
   mutating func next(after last: Int, _ standings: [Standing]) -> Int? {
-    if let first, case .follows(let term) = standings[first] { trials[term, default: []].insert(first) }
+    if let first, case .follows(let term, _) = standings[first] { trials[term, default: []].insert(first) }
     first = nil
     var best: (index: Int, term: Int64)?
     for step in 1...standings.count {
       let index = (last + step) % standings.count
-      guard case .follows(let term) = standings[index], term > best?.term ?? -1 else { continue }
+      guard case .follows(let term, _) = standings[index], term > best?.term ?? -1 else { continue }
       let asked = trials[term] ?? []
       if asked.count < Self.trialsMax, !asked.contains(index) { best = (index, term) }
     }

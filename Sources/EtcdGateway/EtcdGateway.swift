@@ -29,7 +29,7 @@ package final class EtcdGateway: Sendable {
   private let members: [EtcdMember]
   private let user: (name: String, password: String)?
   private let token = Mutex<String?>(nil)
-  /// The endpoint that answered last.
+  /// The endpoint that is asked first: the leader as a rule, or else the one that answered last.
   private let preferred = Atomic<Int>(0)
   /// The standings of the endpoints a moment ago.
   private let seen = Mutex<(at: Int64, standings: [Standing])>((0, []))
@@ -122,6 +122,12 @@ package final class EtcdGateway: Sendable {
       }
       return (member.name, .success(version))
     }
+  }
+
+  /// Has the next calls ask the leader, as the others only hand them on to it.
+  package func preferLeader(before deadline: Int64) {
+    guard members.count > 1, let leader = standings(before: deadline).leader else { return }
+    preferred.store(leader, ordering: .relaxed)
   }
 
   /// Follows keys from a revision on, from the next endpoint that lets itself be asked.

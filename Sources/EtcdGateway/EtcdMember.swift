@@ -53,7 +53,11 @@ final class EtcdMember: Sendable {
   func standing(token: String?, before deadline: Int64) -> Standing {
     switch ask("/v3/maintenance/status", Array("{}".utf8), token: token, before: deadline) {
     case .answered(let json):
-      (json["leader"].string ?? "0") == "0" ? .leaderless : .follows(term: max(0, json.int64("raftTerm")))
+      switch json["leader"].string ?? "0" {
+      case "0": .leaderless
+      case let leader:
+        .follows(term: max(0, json.int64("raftTerm")), isLeader: json["header"]["member_id"].string == leader)
+      }
     case .refused, .wantsToken: .follows(term: 0)
     case .failed: .away
     }

@@ -88,7 +88,7 @@ extension EtcdLockService {
 
   /// The things that are done every now and then.
   enum Chore: Int, CaseIterable {
-    case keep, look, reconcile, refresh, collect, identify
+    case keep, look, reconcile, refresh, collect, identify, steer
 
     /// Nanoseconds from one beginning to the next.
     fileprivate var pause: Int64 {
@@ -99,6 +99,7 @@ extension EtcdLockService {
       case .refresh: 200_000_000
       case .collect: 10_000_000_000
       case .identify: 60_000_000_000
+      case .steer: 2_000_000_000
       }
     }
   }
@@ -116,6 +117,7 @@ extension EtcdLockService {
       case .refresh: store.leases.refresh(before: Self.deadline())
       case .collect: collect()
       case .identify: identify()
+      case .steer: gateway.preferLeader(before: Self.deadline())
       }
       _ = state.withLock { $0.chores.remove(chore) }
     }

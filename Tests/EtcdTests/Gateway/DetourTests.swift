@@ -41,4 +41,13 @@ import Testing
     detour.forgive(0)
     #expect(detour.next(after: 0, [.follows(term: 3)]) == 0)
   }
+
+  @Test func theLeaderIsTheOneOfTheNewestTerm() {
+    let away = Standing.away
+    let (old, new) = (Standing.follows(term: 3, isLeader: true), Standing.follows(term: 4, isLeader: true))
+    #expect([away, old, .follows(term: 3)].leader == 1)
+    #expect([old, new, .follows(term: 4)].leader == 1 && [new, old].leader == 0)
+    #expect([old, .follows(term: 4), away].leader == nil, "the newer one is not seen")
+    #expect([Standing.leaderless, away].leader == nil && Self.calm.leader == nil)
+  }
 }
