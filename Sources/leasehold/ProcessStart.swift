@@ -7,26 +7,6 @@ enum ProcessStart {
     endAtOnce(by: [SIGQUIT, SIGABRT])
   }
 
-  /// Gives the memory back that only the start needed: pages of code, which are read again where they run again.
-  ///
-  /// A daemon that waits keeps what it runs, and not what read its settings.
-  ///
-  /// The corresponding C function is `madvise`.
-  static func end() {
-    guard let maps = fopen("/proc/self/maps", "re") else { return }
-    defer { fclose(maps) }
-    var (line, room): (UnsafeMutablePointer<CChar>?, Int) = (nil, 0)
-    defer { free(line) }
-    while getline(&line, &room, maps) > 0, let line {
-      // Where it lies, "r-xp", offset, device, inode, file (proc_pid_maps(5)).
-      let words = String(cString: line).split(whereSeparator: \.isWhitespace)
-      guard words.count == 6, words[1] == "r-xp", words[5].hasPrefix("/") else { continue }
-      let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-      guard ends.count == 2, ends[0] < ends[1] else { continue }
-      madvise(UnsafeMutableRawPointer(bitPattern: ends[0]), Int(ends[1] - ends[0]), MADV_DONTNEED)
-    }
-  }
-
   /// Puts `/dev/null` where standard input, output or error is closed: else the next socket would have its number, and
   /// messages would go to a client.
   private static func openStandardDescriptors() -> Bool {

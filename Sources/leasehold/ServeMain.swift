@@ -59,11 +59,10 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   for socket in inherited.sockets {
     log.info("took a socket over", metadata: ["name": "\(socket.name)", "address": "\(socket.address)"])
   }
-  HostMemory.forgetStart()
   tellReady(options.server, inherited, server, engine.life, notify: notify, log: log)
   keepIdleWatch(options.idleExit, over: engine.life, behind: server, until: signals, log: log)
   keepWatchdog(notify, over: engine.life, behind: server, until: signals)
-  ProcessStart.end()
+  HostMemory.forgetStart()
   signals.waitForStop()
   notify.stopping()
   let isSucceeded = service?.isSucceeded ?? false
