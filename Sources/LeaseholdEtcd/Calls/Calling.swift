@@ -67,6 +67,8 @@ extension EtcdLockService {
         session = try self.session(for: transaction)
         if transaction.needsSession, sending.insert(place.name).inserted {
           state.withLock { $0.sending[place.name, default: 0] += 1 }
+          // It is going to wait: a watch that begins before its place is written has nothing to catch up with.
+          hurryUp()
         }
         let outcome = try send(transaction, session, before: deadline) { () -> Void in
           place.receive(.unknown, session: session)

@@ -71,7 +71,6 @@ extension EtcdLockService {
       leave(place)
       return refused(call, .placeLost())
     }
-    hurryUp()
     judge(place.locks)
     wake(by: call.until)
     return .waiting(call.number, behind: nil)
