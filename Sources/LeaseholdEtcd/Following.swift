@@ -6,9 +6,12 @@ import Synchronization
 
 // The thread that follows the cluster.
 extension EtcdLockService {
-  private var keys: EtcdKeys { .prefix(store.names.prefix) }
+  private var keys: EtcdKeys {
+    let (first, end) = store.names.followed
+    return .range(first, end: end)
+  }
 
-  /// Reads all keys at one revision.
+  /// Reads all keys that tell how queues stand, at one revision.
   func look(before deadline: Int64) throws(EtcdFailure) {
     let listing = try gateway.list(EtcdRange(keys), before: deadline)
     take { $0.replace(by: listing) }

@@ -14,13 +14,17 @@ package struct QueueNames: Hashable, Sendable {
     switch key {
     case .entry(let lock, let name): "\(prefix)q/\(lock)/\(name)"
     case .upgrade(let lock, let name): "\(prefix)q/\(lock)/\(name).u"
-    case .locks(let name): "\(prefix)l/\(name)"
+    case .locks(let name): "\(prefix)x/\(name)"
     case .inTime(let name): "\(prefix)a/\(name)"
-    case .retry(let hash): "\(prefix)i/\(hash)"
+    case .retry(let hash): "\(prefix)y/\(hash)"
     case .end(let name): "\(prefix)d/\(name)"
     case .kind(let lock): "\(prefix)c/\(lock)"
     }
   }
+
+  /// The first text of the keys that tell how queues stand, and the end of them: what only one call looks up, and the
+  /// sessions, lie behind.
+  package var followed: (first: String, end: String) { ("\(prefix)a/", "\(prefix)r") }
 
   /// The text that all keys of a lock's queue, and no others, begin with.
   package func queue(_ lock: String) -> String { "\(prefix)q/\(lock)/" }
@@ -36,9 +40,9 @@ package struct QueueNames: Hashable, Sendable {
     case ("q", 3):
       return words[2].hasSuffix(".u")
         ? .upgrade(lock: words[1], String(words[2].dropLast(2))) : .entry(lock: words[1], words[2])
-    case ("l", 2): return .locks(words[1])
+    case ("x", 2): return .locks(words[1])
     case ("a", 2): return .inTime(words[1])
-    case ("i", 2): return .retry(words[1])
+    case ("y", 2): return .retry(words[1])
     case ("d", 2): return .end(words[1])
     case ("c", 2): return .kind(words[1])
     default: return nil

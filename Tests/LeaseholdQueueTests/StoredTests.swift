@@ -10,7 +10,7 @@ struct StoredTests {
     "is found again by its key",
     arguments: [
       (QueueKey.entry(lock: "a%2Fb", "00ff"), "/lh/1/q/a%2Fb/00ff"), (.upgrade(lock: "a", "00ff"), "/lh/1/q/a/00ff.u"),
-      (.locks("00ff"), "/lh/1/l/00ff"), (.inTime("00ff"), "/lh/1/a/00ff"), (.retry("77"), "/lh/1/i/77"),
+      (.locks("00ff"), "/lh/1/x/00ff"), (.inTime("00ff"), "/lh/1/a/00ff"), (.retry("77"), "/lh/1/y/77"),
       (.end("00ff"), "/lh/1/d/00ff"), (.kind("a"), "/lh/1/c/a"),
     ])
   func keys(_ key: QueueKey, _ text: String) {
@@ -21,6 +21,17 @@ struct StoredTests {
   @Test(
     "is not taken for what others wrote", arguments: ["/lh/2/c/a", "/lh/1/c", "/lh/1/q/a", "/lh/1/q//e", "/lh/1/s/n"])
   func foreign(_ text: String) { #expect(names.key(text) == nil) }
+
+  @Test(
+    "is followed where it tells how a queue stands",
+    arguments: [
+      (QueueKey.entry(lock: "~", "e"), true), (.upgrade(lock: "a", "e"), true), (.inTime("e"), true), (.end("e"), true),
+      (.kind("a"), true), (.locks("e"), false), (.retry("77"), false),
+    ])
+  func followed(_ key: QueueKey, _ isFollowed: Bool) {
+    let (first, end) = names.followed
+    #expect((first <= names.text(key) && names.text(key) < end) == isFollowed)
+  }
 
   @Test(
     "bears each lock's name once",
