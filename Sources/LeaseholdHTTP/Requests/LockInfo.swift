@@ -129,6 +129,6 @@ final class LockInfos: Sendable {
   /// The lock-info of a holder.
   func info(of holder: LeaseSnapshot) -> LockInfo {
     let known = kept.withLock { $0[holder.key] }
-    return known.flatMap { $0.lease == holder.id ? $0.info : nil } ?? LockInfo(holder)
+    return known.flatMap { $0.lease.ref == holder.ref ? $0.info : nil } ?? LockInfo(holder)
   }
 }
