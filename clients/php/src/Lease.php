@@ -400,6 +400,12 @@ final class Lease
      */
     public function giveBack(bool $early = false): ?bool
     {
+        // As a whole: the handler of a signal that threw between two of its steps would leave the lock to nobody.
+        return Signals::after(fn (): ?bool => $this->giveBackNow($early));
+    }
+
+    private function giveBackNow(bool $early): ?bool
+    {
         $early = $early && $this->keptUntil !== null;
         if ($this->isReleased && !$early) {
             return false;
@@ -416,7 +422,7 @@ final class Lease
             return false;
         }
         $target = $this->target($early ? '?early=true' : '');
-        return Signals::after(fn (): ?bool => $this->tellReleased($wasHeld, $target));
+        return $this->tellReleased($wasHeld, $target);
     }
 
     private function tellReleased(bool $wasHeld, string $target): ?bool
@@ -426,7 +432,8 @@ final class Lease
             $isOpen = $this->connection !== null && !$this->isStream && !$this->connection->isBroken();
             $via = $isOpen ? $this->connection : null;
             $answer = $transport->request(
-                'DELETE', $target, deadline: Clock::in(self::RELEASE), attempt: self::RELEASE / 3, via: $via);
+                'DELETE', $target, deadline: Clock::in(self::RELEASE), attempt: self::RELEASE / 3, via: $via,
+                insists: true);
             if ($answer->status < 400) {
                 $this->keptUntil = $answer->json['kept_until'] ?? null;
                 return $wasHeld;
@@ -439,7 +446,7 @@ final class Lease
             return false;
         } catch (LeaseholdException) {
             $transport->owe($target, $this->deadline ?? PHP_INT_MAX, static fn (): Answer =>
-                $transport->request('DELETE', $target, deadline: Clock::in(0.5), attempt: 0.2));
+                $transport->request('DELETE', $target, deadline: Clock::in(0.5), attempt: 0.2, insists: true));
             return $wasHeld ? null : false;
         } finally {
             $this->connection?->close();

@@ -298,6 +298,19 @@ final class FaultTest extends ServiceTestCase
         $this->assertFree($this->key());
     }
 
+    public function testAServiceWithoutRoomForAConnectionIsTriedAgain(): void
+    {
+        $lease = $this->spoilt(['problem:too-many-connections'])->acquire($this->key(), wait: 0);
+        $this->assertTrue($lease->release());
+        foreach (['caller-limit', 'too-many-connections'] as $code) {
+            // Its first connection is closed with the first request after the grant; the release finds no room.
+            $client = $this->spoilt(['once', "problem:$code", "problem:$code"]);
+            $lease = $client->acquire($this->key(), wait: 0);
+            $this->assertTrue($lease->release(), $code);
+            $this->assertFree($this->key());
+        }
+    }
+
     private function cutAll(Client $client): void
     {
         $this->thrown(Invalid::class, fn () => $client->call('GET', '/nowhere'));

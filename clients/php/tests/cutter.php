@@ -15,6 +15,8 @@ const PROBLEMS = [
     'undelivered' => ['status' => 410, 'reason' => 'undelivered', 'ref' => null],
     'draining' => ['status' => 503],
     'too-many-waiters' => ['status' => 429],
+    'caller-limit' => ['status' => 429],
+    'too-many-connections' => ['status' => 503],
 ];
 [, $socket, $service] = $argv;
 $plans = array_slice($argv, 3);

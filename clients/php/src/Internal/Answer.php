@@ -25,10 +25,15 @@ final class Answer
         return $this->status < 400 ? '' : (string) ($this->json['code'] ?? '');
     }
 
-    /** Tells whether the service asks for the same again in a moment: it starts or stops. */
+    /** Tells whether the same may be asked again in a moment: the service is away, starts, stops or has no room. */
     public function isPassing(): bool
     {
-        return $this->status === 503 && in_array($this->code(), ['draining', 'starting', ''], true)
-            || $this->status === 502 || $this->status === 504;
+        return in_array($this->status, [502, 503, 504], true);
+    }
+
+    /** Tells whether the service did not hear it: it had no room for the connection, or failed. */
+    public function isUnheard(): bool
+    {
+        return $this->status === 429 || $this->status >= 500;
     }
 }

@@ -111,7 +111,7 @@ final class GrantRequest
     private function takeBack(float $patience): void
     {
         $answer = $this->transport->request(
-            'DELETE', '/leases', $this->headers(), deadline: Clock::in($patience), attempt: $patience / 3);
+            'DELETE', '/leases', $this->headers(), deadline: Clock::in($patience), attempt: $patience / 3, insists: true);
         if (in_array($answer->status, [400, 404, 405], true)) {
             $this->takeOver($patience);
             // The first sending may have been overtaken on its way.

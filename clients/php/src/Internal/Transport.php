@@ -59,6 +59,8 @@ final class Transport
      * @param int $deadline when nothing is tried any more, by the clock
      * @param float|null $attempt how long one sending may take beyond the wait, in seconds; then it is tried until the
      *     deadline. Null for the timeout, for all sendings
+     * @param bool $insists for what has to be told sooner or later, such as a release: it is tried again, too, where the
+     *     service has no room for the connection (429) or fails (5xx)
      * @throws Unavailable
      */
     public function request(
@@ -70,6 +72,7 @@ final class Transport
         int $deadline = PHP_INT_MAX,
         ?float $attempt = null,
         ?Connection $via = null,
+        bool $insists = false,
     ): Answer {
         $this->payOwed();
         [$lostAt, $mayHaveArrived, $pause] = [null, false, self::FIRST_PAUSE];
@@ -89,10 +92,11 @@ final class Transport
             try {
                 $json = $body === null ? null : json_encode($body($left / 1e9), JSON_THROW_ON_ERROR);
                 $answer = $this->once($via ?? $this->shared, $method, $target, $headers, $json, $until, $isLong);
-                if (!$answer->isPassing()) {
+                if (!$answer->isPassing() && !($insists && $answer->isUnheard())) {
                     return $answer;
                 }
-                $error = Problems::exception($answer);
+                $error = new Unavailable(
+                    Problems::exception($answer)->getMessage(), $answer->code(), $answer->status, $answer->json);
             } catch (Unavailable $error) {
                 $mayHaveArrived = $mayHaveArrived || $error->mayHaveArrived;
                 self::$wasReached = self::$wasReached || $mayHaveArrived;

@@ -136,7 +136,7 @@ class Held:
         until = time.monotonic() + RELEASE_SECONDS
         name = state.id + ("?early=true" if early else "")
         try:
-            answer = yield from state.service.simple("DELETE", f"/leases/{name}", until)
+            answer = yield from state.service.simple("DELETE", f"/leases/{name}", until, insists=True)
         except BaseException as error:
             let_go(state, jobs, early)
             if not isinstance(error, OSError):

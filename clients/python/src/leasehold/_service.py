@@ -122,13 +122,18 @@ class Service:
                 connection.close()
             return answer
 
-    def ask(self, build: Callable[[], Sending], until: float, exchange: Optional[Exchange] = None) -> Flow[Answer]:
-        """Asks until there is an answer that is not 503; Unavailable when the service is away for too long (rule 4)."""
+    def ask(self, build: Callable[[], Sending], until: float, exchange: Optional[Exchange] = None,
+            insists: bool = False) -> Flow[Answer]:
+        """Asks until there is an answer that is not 503; Unavailable when the service is away for too long (rule 4).
+
+        insists: what has to be told sooner or later, such as a release, is not told where the service has no room
+        for the connection (429), or fails (5xx).
+        """
         away_until, wait = None, FIRST_PAUSE
         while True:
             try:
                 answer = yield from (exchange or self.once)(build, until)
-                if answer.status != 503:
+                if answer.status != 503 and not (insists and (answer.status == 429 or answer.status >= 500)):
                     return answer
                 failure: Exception = from_problem(answer.status, answer.json())
             except LeaseholdError:
@@ -144,11 +149,11 @@ class Service:
             wait = min(2 * wait, LONGEST_PAUSE)
 
     def simple(self, method: str, target: str, until: Optional[float] = None, fields: str = "",
-               body: bytes = b"") -> Flow[Answer]:
+               body: bytes = b"", insists: bool = False) -> Flow[Answer]:
         """Asks what does not wait in a queue."""
         request = self.request(method, target, fields, body)
         end = float("inf") if until is None else until
-        return (yield from self.ask(lambda: Sending(request, time.monotonic() + self.timeout), end))
+        return (yield from self.ask(lambda: Sending(request, time.monotonic() + self.timeout), end, insists=insists))
 
     def alive(self) -> Flow[None]:
         """Asks on another connection whether somebody is there; Unavailable when nobody answers."""

@@ -128,7 +128,7 @@ def _persist_sending(service: Service, build: Callable[[], Sending], until: floa
     wait = 0.1
     while time.monotonic() < until:
         try:
-            return (yield from service.ask(build, until))
+            return (yield from service.ask(build, until, insists=True))
         except Unavailable:
             yield from pause(wait)
             wait = min(2 * wait, 5.0)
