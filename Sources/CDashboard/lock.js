@@ -70,6 +70,7 @@ function holding(details, readAt) {
     return [cooling.state === "kept" ? " is kept for " : " cools down for ", time, cooling.owner ? " after " : "", cooling.owner ? make("bdi", {}, cooling.owner) : ""];
   }
   if (details.suspects) return [" is in doubt: nobody knows whether it is taken"];
+  if (details.limit === 0) return [" is paused: nothing is granted until it gets another limit"];
   if (details.queued_for.length) return [" is free, but the first who waits also waits for ", ...names(details.queued_for)];
   return [" is free"];
 }

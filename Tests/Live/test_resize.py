@@ -39,6 +39,9 @@ class Resize(LiveTest):
         waiter = self.server.acquire_later(self.key(), limit=4)
         lock = self.server.lock(self.key())
         self.assertEqual((lock["paused"], lock["pinned"], lock["waiting"]), (True, True, 1))
+        self.assertIn("</b> is paused: nothing is granted until", self.server.get(f"/ui/locks/{self.key()}").text)
+        problem = self.assertProblem(self.server.acquire(self.key(), wait="20s"), 409, "kind-mismatch", limit=0)
+        self.assertIn("is paused (limit=0), which is for callers that give a 'limit'", problem["detail"])
         self.resize(4)
         self.granted(waiter.answer())
 
@@ -57,6 +60,10 @@ class Resize(LiveTest):
         self.assertProblem(put("other", limit=0), 400, "out-of-range", minimum=1)
         self.assertProblem(put("other", limit=2, pinned="true"), 400, "invalid-parameter", parameter="pinned")
         self.assertProblem(put("other", limit=2, resize="yes"), 400, "invalid-parameter", parameter="resize")
+        body = {"Content-Type": "application/json"}
+        answer = self.server.request("PUT", "/locks/other", '{"limit": 2, "resize": 1}', body)
+        problem = self.assertProblem(answer, 400, "invalid-parameter", parameter="resize")
+        self.assertIn("must be true or false, not a number", problem["detail"])
         for key in ("apache:a", "sharelite:77", "sysv:0x77.0"):
             self.assertProblem(put(key, limit=2, resize="true"), 400, "invalid-parameter", parameter="limit")
         for key in ("php:77", "path:%2Ftmp%2Fnothing"):

@@ -25,6 +25,14 @@ import Testing
   @Test(arguments: [("", ["c", "a", "b", "d"]), ("s", ["a", "b", "d", "c"]), ("ss", ["a", "b", "c", "d"])])
   func keysSort(_ keys: String, _ order: [String]) { #expect(names(view(keys)) == order) }
 
+  @Test func aLeaseOnSeveralLocksStandsBesideEach() {
+    func list(_ text: String) -> [JSON] { (JSON(Array(text.utf8)) ?? .null).elements }
+    let shown = TopView().chosen(
+      list(#"[{"key":"a"},{"key":"b"},{"key":"c"}]"#),
+      leases: list(#"[{"key":"a","locks":["a","b"],"owner":"Ann"}]"#))
+    #expect(shown.map { $0.leases.compactMap { $0["owner"].string } } == [["Ann"], ["Ann"], []])
+  }
+
   @Test func afterTheLastOrderComesTheFirst() { #expect(view("sss") == TopView()) }
 
   @Test(arguments: [

@@ -24,6 +24,12 @@ extension Ledger {
 
   static func mismatch(_ lock: Lock, _ request: AcquireRequest) -> LeaseholdError {
     switch (lock.kind, request.kind) {
+    case (.counting, .readersWriter) where lock.isPaused:
+      LeaseholdError(
+        .kindMismatch,
+        "Lock '\(lock.key)' is paused (limit=0), which is for callers that give a 'limit': with it, and wait=10s, "
+          + "you queue for it. Without one, ask again when it has another limit or was removed.",
+        facts: [("kind", .text("counting")), ("limit", .number(0))])
     case (.counting(let limit), .readersWriter) where lock.isPinned:
       LeaseholdError(
         .kindMismatch,

@@ -61,6 +61,8 @@ struct PlainLock {
       }
     } else if lock.suspects > 0 {
       html.append(" is in doubt: nobody knows whether it is taken" as StaticString)
+    } else if lock.kind.limit == 0 {
+      html.append(" is paused: nothing is granted until it gets another limit" as StaticString)
     } else if !lock.queuedFor.isEmpty {
       html.append(" is free, but the first who waits also waits for " as StaticString)
       names(lock.queuedFor, into: &html)

@@ -119,6 +119,7 @@ extension Arguments {
     case (.nested, _): throw .invalid(parameter, "", "must be a single value, not an object or a list")
     case (.number(let text), .numbers), (.number(let text), .steps):
       throw .invalid(parameter, text, "must be a list, as in \(parameter.listExample)")
+    case (.number(let text), .flag): throw .invalid(parameter, text, "must be true or false, not a number")
     case (.number(let text), _): throw .invalid(parameter, text, "must be text, not a number")
     case (.flag(let flag), _): throw .invalid(parameter, "\(flag)", "must not be true or false")
     }

@@ -43,7 +43,12 @@ struct TopView: Equatable {
 
   /// The locks to be shown, in order, each with its leases.
   func chosen(_ locks: [JSON], leases: [JSON]) -> [(lock: JSON, leases: [JSON])] {
-    let holders = Dictionary(grouping: leases) { $0["key"].string ?? "" }
+    var holders: [String: [JSON]] = [:]
+    for lease in leases {
+      // A lease of several holds each of them.
+      let keys = Set(lease["locks"].elements.compactMap(\.string) + [lease["key"].string ?? ""])
+      for key in keys { holders[key, default: []].append(lease) }
+    }
     let all = locks.map { (lock: $0, leases: holders[$0["key"].string ?? ""] ?? []) }
     return all.filter { isWanted($0.lock, $0.leases) }.sorted { isBefore($0.lock, $1.lock) }
   }
