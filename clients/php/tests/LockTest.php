@@ -278,6 +278,16 @@ final class LockTest extends ServiceTestCase
         $this->assertFree($this->key());
     }
 
+    public function testATextThatIsNotUTF8IsAnErrorOfTheLibrary(): void
+    {
+        foreach (['owner', 'note', 'newest'] as $option) {
+            $this->thrown(Invalid::class, fn () => $this->client->acquire($this->key(), ...[$option => "caf\xe9"]));
+        }
+        $lease = $this->client->acquire($this->key(), wait: 0);
+        $this->thrown(Invalid::class, fn () => $lease->note("caf\xe9"));
+        $this->assertTrue($lease->release());
+    }
+
     public function testTheOwnerAndTheSecret(): void
     {
         $lease = $this->client->acquire($this->key());

@@ -239,6 +239,8 @@ class Locks(LiveTest):
                 self.assertEqual(other.slot, "green")
             with Lock([self.key + "2", leasehold.Slots(self.key, ["red", "green"])], client=self.client) as both:
                 self.assertEqual(both.slots, ("green",))
+            with Lock({"key": self.key, "slots": ["red", "green"]}, client=self.client) as said:
+                self.assertEqual(said.slots, ("green",))
         with Lock(self.key + "3", slots=2, client=self.client) as plain:
             self.assertEqual((plain.slot, plain.slots), (None, ()))
 

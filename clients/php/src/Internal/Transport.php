@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Leasehold\Internal;
 
-use Leasehold\Exception\{LeaseholdException, Unavailable};
+use Leasehold\Exception\{Invalid, LeaseholdException, Unavailable};
 
 /** Brings requests to the service and tries again where it may be away for a moment; all of them may be sent twice. */
 final class Transport
@@ -90,7 +90,7 @@ final class Transport
                 $until = min($until, $sentAt + $slice);
             }
             try {
-                $json = $body === null ? null : json_encode($body($left / 1e9), JSON_THROW_ON_ERROR);
+                $json = $body === null ? null : self::json($body($left / 1e9));
                 $answer = $this->once($via ?? $this->shared, $method, $target, $headers, $json, $until, $isLong);
                 if (!$answer->isPassing() && !($insists && $answer->isUnheard())) {
                     return $answer;
@@ -125,6 +125,16 @@ final class Transport
             }
             Clock::pause($pause, $end);
             $pause = min(2 * $pause, self::LONGEST_PAUSE);
+        }
+    }
+
+    /** @param array<string, mixed> $body */
+    private static function json(array $body): string
+    {
+        try {
+            return json_encode($body, JSON_THROW_ON_ERROR);
+        } catch (\JsonException $error) {
+            throw new Invalid('A text for the service is UTF-8, and this one is not: ' . $error->getMessage());
         }
     }
 

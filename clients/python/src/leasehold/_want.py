@@ -115,7 +115,7 @@ class One(NamedTuple):
         if not isinstance(part, Mapping) or not isinstance(part.get("key"), str):
             raise Invalid(f"{part!r} is no lock: give a name, Shared(name) or Slots(name, slots).",
                           code="invalid-parameter", problem={"parameter": "key"})
-        return dict(part)
+        return {name: ",".join(said) if isinstance(said, (list, tuple)) else said for name, said in part.items()}
 
     def _part(self, key: str) -> Part:
         if self.shared and self.slots is not None:
