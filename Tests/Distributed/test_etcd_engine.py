@@ -7,6 +7,7 @@ import concurrent.futures
 import http.client
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -328,13 +329,24 @@ class EtcdEngine(unittest.TestCase):
         engine = call(self.a.port, "GET", "/version")[1]["engine"]
         self.assertEqual((engine["name"], engine["ttl_min_ms"]), ("etcd", 2000))
         self.assertRegex(engine["versions"][0], "^3[.]")
-        connection = http.client.HTTPConnection("127.0.0.1", self.a.port)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
+        self.assertEqual(self.resize(self.a, "traits2", 2)[0], 201)
+        self.assertEqual(self.resize(self.a, "traits2", 2)[0], 200)
+        before = self.metrics(self.a)
+        self.assertEqual(self.resize(self.a, "traits2", 3)[0], 200)
+        text = self.metrics(self.a)
+        numbers = [int(re.search("^leasehold_resizes_total (.*)$", one, re.M)[1]) for one in (before, text)]
+        self.assertEqual(numbers[1], numbers[0] + 1)
+        self.assertGreater(numbers[0], 0)
         self.assertRegex(text, "leasehold_cluster_requests_total [1-9]")
         self.assertIn("leasehold_cluster_unknown_outcomes_total", text)
         self.assertIn("leasehold_cluster_watch_restarts_total", text)
+
+    def metrics(self, service):
+        connection = http.client.HTTPConnection("127.0.0.1", service.port)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return text
 
     def test_an_operator_gives_a_holder_some_time(self):
         _, lease = self.a.post("/locks/grace/acquire?ttl=60s")

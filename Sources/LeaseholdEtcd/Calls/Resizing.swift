@@ -46,7 +46,9 @@ extension EtcdLockService {
         : queue.resized(to: request.limit)
           ?? Shrink(name, of: encoded, from: queue.capacity, to: request.limit)
           .begin(kindModified: queue.kindModified, replacing: queue.blockers)
-      if let transaction { _ = try send(transaction, 0, before: deadline) }
+      if let transaction, case .done = try send(transaction, 0, before: deadline), !isBegun {
+        state.withLock { $0.counters.resized += 1 }
+      }
     }
     throw .busyQueue(request.key)
   }
