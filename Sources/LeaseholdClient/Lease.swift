@@ -123,7 +123,8 @@ public final class Lease: Sendable {
       if let problem, isFirst { status.phase = .lost(LeaseLost(keys, problem.members, problem: problem)) }
       if let answer, problem == nil { status.keptUntil = answer.json["kept_until"].string }
     }
-    return isFirst && answer.map { $0.status < 300 } ?? false
+    // What nobody heard yet was held all the same.
+    return isFirst && answer.map { $0.status < 300 } ?? true
   }
 
   /// Takes the locks that an answer names.

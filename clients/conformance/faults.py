@@ -224,7 +224,8 @@ def release_away(case):
     driver.ask("acquire", **{"as": "a"}, key="lock", **case.options(30.0))
     case.server.kill()
     begun = time.monotonic()
-    driver.ask("release", **{"as": "a"})
+    if not driver.ask("release", **{"as": "a"})["held"]:
+        raise Failed("the release says that it was lost")
     took = time.monotonic() - begun
     if took > 3:
         raise Failed(f"the release took {took:.1f} s")

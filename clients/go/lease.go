@@ -278,7 +278,8 @@ func (l *Lease) release(isEarly bool) bool {
 		l.loss = lostBy(got, l.Keys)
 		l.mutex.Unlock()
 	}
-	return got != nil && got.status < 300
+	// What nobody heard yet was held all the same.
+	return got == nil || got.status < 300
 }
 
 // free notes until when a release keeps the slots taken.

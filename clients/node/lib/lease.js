@@ -225,8 +225,9 @@ export class Lease {
       this.#lost.abort(result)
       return false
     }
+    // What nobody heard yet was held all the same.
     if (result !== null) this.keptUntil = result.kept_until ?? null
-    return result !== null
+    return true
   }
 
   #lose(loss) {
