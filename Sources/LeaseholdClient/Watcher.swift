@@ -12,6 +12,8 @@ final class Watcher: Sendable {
     var lastSeen = Int64(0)
     /// False where the service does not know a request for several, or an event that asks to yield.
     var (renewsSeveral, knowsYield) = (true, true)
+    /// True when the service does not let its events be followed: no right to read, or too many followers.
+    var isRefused = false
   }
 
   private static let askEvery = Duration.seconds(15)
@@ -85,7 +87,8 @@ final class Watcher: Sendable {
         return first
       }
       if wasOpen { pause = .milliseconds(50) } else { await askAll() }
-      await TaskAlarm().sleep(until: HostClock.monotonic(after: pause))
+      let rest = state.withLock(\.isRefused) ? Self.askEvery : pause
+      await TaskAlarm().sleep(until: HostClock.monotonic(after: rest))
       pause = min(pause * 2, .seconds(1))
     }
   }
@@ -108,7 +111,10 @@ final class Watcher: Sendable {
       }
     } catch {
       // An older service, which asks no holder to yield.
-      if error.status == 400 { state.withLock { $0.knowsYield = false } }
+      state.withLock { state in
+        if error.status == 400 { state.knowsYield = false }
+        state.isRefused = [401, 403, 429].contains(error.status)
+      }
     }
     return isOpen
   }

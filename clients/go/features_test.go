@@ -278,3 +278,34 @@ func TestEventsOfAServiceThatAsksNobodyToYieldAreFollowed(t *testing.T) {
 	d.breakLease(lease, "test")
 	lostWithin(t, lease, 10*time.Second)
 }
+
+func TestEventsThatMayNotBeFollowedAreNotAskedForAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t)
+	asked := atomic.Int64{}
+	through := &httputil.ReverseProxy{
+		Transport: d.http.Transport,
+		Director: func(r *http.Request) {
+			r.URL.Scheme, r.URL.Host, r.Header["X-Forwarded-For"] = "http", "localhost", nil
+		},
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			asked.Add(1)
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		through.ServeHTTP(w, r)
+	}))
+	listener, err := net.Listen("unix", d.socket+"-closed")
+	must(t, err)
+	server.Listener = listener
+	server.Start()
+	defer server.Close()
+	lease, err := d.client(t, "unix:"+d.socket+"-closed").Obtain(background, "a")
+	must(t, err)
+	time.Sleep(2500 * time.Millisecond)
+	if asked.Load() != 1 || !lease.Release() {
+		t.Fatalf("the events were asked for %d times", asked.Load())
+	}
+}

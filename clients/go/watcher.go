@@ -67,6 +67,7 @@ func (w *watcher) isWanted() bool {
 
 func (w *watcher) run() {
 	for pause := pauseFirst; w.isWanted(); pause = shorter(2*pause, time.Second) {
+		rest := time.Duration(0)
 		got, events, err := w.transport.open(context.Background(), 5*time.Second, call{
 			method: http.MethodGet, target: "/events?kind=" + w.kinds,
 		}, false)
@@ -77,12 +78,17 @@ func (w *watcher) run() {
 			w.read(events)
 			close(isOver)
 		} else {
-			if err == nil && got.status == http.StatusBadRequest {
+			switch {
+			case err != nil:
+			case got.status == http.StatusBadRequest:
 				w.kinds = endings // an older service, which asks nobody to yield
+			case got.status == http.StatusUnauthorized, got.status == http.StatusForbidden,
+				got.status == http.StatusTooManyRequests:
+				rest = askEvery // no right to read, or too many followers
 			}
 			w.askAll()
 		}
-		time.Sleep(pause)
+		time.Sleep(longer(pause, rest))
 	}
 }
 

@@ -7,6 +7,8 @@ const SILENCE_MS = 75_000
 const ASK_MS = 15_000
 const LINGER_MS = 5000
 const TOGETHER = 1000
+// No right to read, or too many followers: what is asked for now and then must do.
+const REFUSALS = [401, 403, 429]
 
 /** Follows the events of the service while there are leases to be told about. Keeps no program alive. */
 export class Watcher {
@@ -83,6 +85,7 @@ export class Watcher {
   async #run() {
     this.#isRunning = true
     for (let pause = 50; this.#isWanted; pause = Math.min(2 * pause, 1000)) {
+      let isRefused = false
       try {
         this.#stream = await this.#transport.open('GET', `/events?kind=${this.#kinds}`, { timeoutMs: 5000, background: true })
         if (this.#stream.status < 300) {
@@ -91,6 +94,8 @@ export class Watcher {
         } else if (this.#stream.status === 400) {
           // An older service, which asks nobody to yield.
           this.#kinds = ENDS
+        } else {
+          isRefused = REFUSALS.includes(this.#stream.status)
         }
       } catch {
         // It is opened again.
@@ -98,7 +103,8 @@ export class Watcher {
       this.#isFollowing = false
       this.#stream?.close?.()
       this.#stream = null
-      if (this.#isWanted) await new Promise(resolve => setTimeout(resolve, pause).unref())
+      const rest = isRefused ? ASK_MS : pause
+      if (this.#isWanted) await new Promise(resolve => setTimeout(resolve, rest).unref())
     }
     this.#isRunning = false
     // A lease may have come in the meantime.

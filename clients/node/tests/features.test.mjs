@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { Client, Invalid, LeaseLost, LeaseholdError, Locked, Superseded } from '../index.js'
-import { Daemon, eventually } from './daemon.mjs'
+import { Daemon, eventually, sleep } from './daemon.mjs'
 
 let daemon
 let client
@@ -212,6 +212,32 @@ describe('a service that cannot do it', () => {
     await daemon.breakLease(lease)
     await eventually(() => lease.signal.aborted, 'it is told')
     older.close()
+    server.closeAllConnections()
+    server.close()
+  })
+
+  test('that does not let the events be followed is not asked for them again and again', async () => {
+    let asked = 0
+    const server = http.createServer((request, answer) => {
+      if (request.url.startsWith('/events')) {
+        asked += 1
+        return answer.writeHead(403).end('{"code":"forbidden"}')
+      }
+      const { method, url, headers } = request
+      const through = http.request({ socketPath: daemon.socket, method, path: url, headers }, response => {
+        answer.writeHead(response.statusCode, response.headers)
+        response.pipe(answer)
+      })
+      request.pipe(through)
+    })
+    const socket = `${daemon.directory}/closed`
+    await new Promise(resolve => server.listen(socket, resolve))
+    const closed = daemon.client({ url: `unix:${socket}` })
+    const lease = await closed.acquire(fresh())
+    await sleep(2500)
+    assert.equal(asked, 1)
+    assert.equal(await lease.release(), true)
+    closed.close()
     server.closeAllConnections()
     server.close()
   })
