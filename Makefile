@@ -62,6 +62,7 @@ test:
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
 	@Tools/need nginx || echo "make: without nginx its settings in docs/deployment.md are not tried" >&2
 	@Tools/need others || echo "make: without Qt, uWSGI, httpd and the like their tests in Tests/Interop are skipped" >&2
+	@Tools/need etcd || echo "make: without etcd 3.5.1 only Debian's etcd is tried" >&2
 	@python3 Tests/run.py all
 
 build:
@@ -87,7 +88,12 @@ clients conformance:
 	@Tools/need build test clients
 	@python3 Tests/run.py $@
 
-distributed lint cli fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
+distributed:
+	@Tools/need build test
+	@Tools/need etcd || echo "make: without etcd 3.5.1 only Debian's etcd is tried" >&2
+	@python3 Tests/run.py distributed
+
+lint cli fuzz contract contract-full footprint robustness soak sweep mutants upgrade examples:
 	@Tools/need build test
 	@python3 Tests/run.py $@
 

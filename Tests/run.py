@@ -17,6 +17,10 @@ SWIFT = os.environ.get("SWIFT") or "swift"
 JOBS = ["-j", os.environ["JOBS"]] if os.environ.get("JOBS") else []
 DEBUG, RELEASE = (os.path.join(ROOT, ".build", kind, "leasehold") for kind in ("debug", "release"))
 APART = ["unshare", "-i"] if os.getuid() == 0 else ["unshare", "-Ur", "-i"]
+# For the steps that try each etcd that is here: Debian's, and the one of Tools/need.
+ETCDS = [path for path in ("/usr/bin/etcd", "/usr/local/bin/etcd", os.path.join(ROOT, ".build/tools/etcd-3.5.1"))
+         if os.access(path, os.X_OK)]
+WITH_ETCDS = ["env", "LEASEHOLD_ETCD=" + (os.environ.get("LEASEHOLD_ETCD") or ":".join(ETCDS))]
 XUNIT = os.path.join(ROOT, ".build", "tests.xml")
 
 
@@ -120,7 +124,7 @@ def robustness(script, *words):
 
 
 def swift_test(*words):
-    return [*APART, SWIFT, "test", "--skip-build", "--xunit-output", XUNIT, *words]
+    return [*WITH_ETCDS, *APART, SWIFT, "test", "--skip-build", "--xunit-output", XUNIT, *words]
 
 
 def swift_format():
@@ -146,7 +150,8 @@ GROUPS = {
     "cli": [("cli", python("-m", "unittest", "discover", "-v", "-s", "Tests/Cli"), unittests, DEBUG)],
     "interop": scenarios(),
     "distributed": [
-        ("more than one host", python("-m", "unittest", "discover", "-v", "-s", "Tests/Distributed"), unittests, DEBUG),
+        ("more than one host", [*WITH_ETCDS, *python("-m", "unittest", "discover", "-v", "-s", "Tests/Distributed")],
+         unittests, DEBUG),
     ],
     "fuzz-short": [("fuzz", fuzz(5), one, None)],
     "fuzz": [("fuzz", fuzz(600), one, None)],

@@ -1,6 +1,6 @@
 """Three members of etcd on hosts of their own, and three services on one more that use them.
 
-The etcd is `LEASEHOLD_ETCD` (the first of several, parted by colons), else the system's.
+The etcd is each that `LEASEHOLD_ETCD` names, parted by colons, else the system's; what takes only one takes the first.
 """
 
 import base64
@@ -13,10 +13,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import unittest
 
 import rig
 
-ETCD = os.environ.get("LEASEHOLD_ETCD", "").split(":")[0] or shutil.which("etcd", path="/usr/bin:/usr/local/bin")
+ETCDS = [path for path in os.environ.get("LEASEHOLD_ETCD", "").split(":") if path] or [
+    path for path in [shutil.which("etcd", path="/usr/bin:/usr/local/bin")] if path]
+ETCD = ETCDS[0] if ETCDS else None
 WIRE = f"{rig.ROOT}/Tests/Distributed/wire.py"
 FAILURES = (OSError, http.client.HTTPException, ValueError)
 
@@ -31,6 +34,15 @@ def call(port, method, path, headers=None, timeout=40, host="127.0.0.1", body=No
         return answer.status, json.loads(told) if told else {}
     finally:
         connection.close()
+
+
+def for_each_etcd(case):
+    """The `load_tests` of a module whose tests have a `program`: each of them once for each etcd."""
+    def load_tests(loader, *_):
+        cases = [type(f"{case.__name__}, {program}", (case,), {"program": program, "__module__": case.__module__})
+                 for program in ETCDS[1:]]
+        return unittest.TestSuite(loader.loadTestsFromTestCase(one) for one in [case, *cases])
+    return load_tests
 
 
 class Cluster:

@@ -1,6 +1,6 @@
 """Two services on one etcd, by curl's eyes: the same locks through both, and what is checked of a history of grants.
 
-Without an etcd (see cluster.py for which one) all is skipped.
+Without an etcd (see cluster.py for which ones) all is skipped.
 """
 
 import concurrent.futures
@@ -18,7 +18,7 @@ import time
 import unittest
 
 import history
-from cluster import ETCD, FAILURES, call
+from cluster import ETCD, FAILURES, call, for_each_etcd
 from rig import PROGRAM, eventually
 
 
@@ -29,11 +29,11 @@ def free_port():
 
 
 class Etcd:
-    def __init__(self):
+    def __init__(self, program):
         self.folder, self.port, self.peer = tempfile.mkdtemp(prefix="lh-etcd-"), free_port(), free_port()
         client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer}"
         self.process = subprocess.Popen(
-            [ETCD, "--name", "m", "--data-dir", self.folder + "/data", "--listen-client-urls", client,
+            [program, "--name", "m", "--data-dir", self.folder + "/data", "--listen-client-urls", client,
              "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
              "--initial-cluster", "m=" + peer, "--heartbeat-interval", "20", "--election-timeout", "120",
              "--logger", "zap", "--log-level", "fatal"])
@@ -87,9 +87,11 @@ class Service:
 
 @unittest.skipUnless(ETCD, "there is no etcd: apt-get install etcd-server")
 class EtcdEngine(unittest.TestCase):
+    program = ETCD
+
     @classmethod
     def setUpClass(cls):
-        cls.etcd = Etcd()
+        cls.etcd = Etcd(cls.program)
         cls.addClassCleanup(cls.etcd.stop)
         cls.a, cls.b = Service(cls.etcd), Service(cls.etcd)
         cls.addClassCleanup(cls.a.stop)
@@ -401,6 +403,8 @@ class EtcdEngine(unittest.TestCase):
         self.assertEqual(history.violations(held, {"w": 1, "s": slots}), [], f"seed {seed}")
         print(f"{len(held)} grants in {seconds} s, seed {seed}")
 
+
+load_tests = for_each_etcd(EtcdEngine)
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -9,8 +9,10 @@ import Testing
 final class EtcdProcess {
   /// The programs to try: those that `LEASEHOLD_ETCD` names, parted by colons, else the system's.
   static let programs: [String] = {
-    let named = getenv("LEASEHOLD_ETCD").map { String(cString: $0) } ?? "/usr/bin/etcd:/usr/local/bin/etcd"
-    return named.split(separator: ":").map { String($0) }.filter { access($0, X_OK) == 0 }
+    guard let named = getenv("LEASEHOLD_ETCD") else {
+      return ["/usr/bin/etcd", "/usr/local/bin/etcd"].filter { access($0, X_OK) == 0 }
+    }
+    return String(cString: named).split(separator: ":").map { String($0) }
   }()
 
   let port: UInt16
