@@ -49,14 +49,16 @@ struct EtcdRequest {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  mutating func keys(_ keys: EtcdKeys) {
+  /// Writes which keys are meant; of several, only those that come later than `last`.
+  mutating func keys(_ keys: EtcdKeys, after last: String? = nil) {
+    let next = last.map { Array($0.utf8) + [0] }
     switch keys {
     case .one(let key): base64("key", key.utf8)
     case .prefix(let prefix):
-      base64("key", prefix.utf8)
+      base64("key", next ?? Array(prefix.utf8))
       base64("range_end", Self.end(of: prefix))
     case .range(let start, let end):
-      base64("key", start.utf8)
+      base64("key", next ?? Array(start.utf8))
       base64("range_end", end.utf8)
     }
   }
@@ -71,12 +73,13 @@ struct EtcdRequest {
   }
 
   mutating func range(_ range: EtcdRange) {
-    keys(range.keys)
+    keys(range.keys, after: range.after)
     number("limit", Int64(range.limit))
     number("revision", range.revision)
     number("min_create_revision", range.createdFrom)
     if range.keysOnly { flag("keys_only") }
     if case .one = range.keys { return }
+    guard range.order == .created else { return }
     text("sort_target", "CREATE")
     text("sort_order", "ASCEND")
   }

@@ -39,8 +39,19 @@ package struct EtcdCompare: Sendable, Equatable {
 
 /// A question for keys and their values.
 package struct EtcdRange: Sendable, Equatable {
+  /// The order of the entries, which says what a limit leaves out.
+  package enum Order: Sendable {
+    /// The oldest first: etcd reads all to find them.
+    case created
+    /// By their keys, as etcd has them: it reads no more than the limit.
+    case key
+  }
+
   package var keys: EtcdKeys
-  /// The most entries, in the order of their creation; 0 for all.
+  package var order = Order.created
+  /// Only keys that come later than this one; `nil` for all.
+  package var after: String?
+  /// The most entries; 0 for all.
   package var limit = 0
   /// The state to look at; 0 for the newest.
   package var revision: Int64 = 0

@@ -35,7 +35,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     state = Mutex(EtcdState(view: ClusterView(store), log: EventLog(capacity: configuration.limits.events)))
     do throws(EtcdFailure) {
       try openSession(before: Self.deadline())
-      try look(before: Self.deadline())
+      try look()
     } catch .refused(.denied, let reason) {
       throw .denied(reason)
     } catch {

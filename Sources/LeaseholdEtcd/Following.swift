@@ -11,9 +11,9 @@ extension EtcdLockService {
     return .range(first, end: end)
   }
 
-  /// Reads all keys that tell how queues stand, at one revision.
-  func look(before deadline: Int64) throws(EtcdFailure) {
-    let listing = try gateway.list(EtcdRange(keys), before: deadline)
+  /// Reads all locks at one revision; each page may take as long as a call.
+  func look() throws(EtcdFailure) {
+    let listing = try gateway.list(state.withLock { $0.view.needs }, by: 20_000) { Self.deadline() }
     take { $0.replace(by: listing) }
   }
 
@@ -22,7 +22,7 @@ extension EtcdLockService {
     var mustLook = false
     while !isStopped.load(ordering: .relaxed) {
       do throws(EtcdFailure) {
-        if mustLook { try look(before: Self.deadline()) }
+        if mustLook { try look() }
         mustLook = false
         let from = state.withLock { $0.view.revision + 1 }
         let watch = try gateway.watch(keys, from: from, before: Self.deadline())

@@ -1,4 +1,4 @@
-"""Three members of etcd on hosts of their own, and three services on one more that use them.
+"""Three members of etcd on hosts of their own, and three services on one more that use them; or one member alone.
 
 The etcd is each that `LEASEHOLD_ETCD` names, parted by colons, else the system's; what takes only one takes the first.
 """
@@ -116,6 +116,48 @@ class Cluster:
             self.kill(number)
         for host in self.hosts:
             host.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class OneEtcd:
+    """A cluster of one on this host, which is quick to choose its leader."""
+
+    def __init__(self, program):
+        self.folder, self.port, self.peer = tempfile.mkdtemp(prefix="lh-etcd-"), free_port(), free_port()
+        client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer}"
+        self.command = [
+            program, "--name", "m", "--data-dir", self.folder + "/data", "--listen-client-urls", client,
+            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+            "--initial-cluster", "m=" + peer, "--heartbeat-interval", "20", "--election-timeout", "120",
+            "--logger", "zap", "--log-level", "fatal"]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command)
+        rig.eventually(self.revision, "etcd answers")
+
+    def revision(self):
+        try:
+            return int(self.post("/v3/kv/range", {"key": "YQ=="})["header"]["revision"])
+        except FAILURES:
+            return 0
+
+    def post(self, path, body):
+        return call(self.port, "POST", path, body=body, timeout=5)[1]
+
+    def kill(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -8,51 +8,16 @@ import http.client
 import os
 import random
 import re
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 import history
-from cluster import ETCD, FAILURES, call, for_each_etcd
+from cluster import ETCD, FAILURES, OneEtcd, call, for_each_etcd, free_port
 from rig import PROGRAM, eventually
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Etcd:
-    def __init__(self, program):
-        self.folder, self.port, self.peer = tempfile.mkdtemp(prefix="lh-etcd-"), free_port(), free_port()
-        client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer}"
-        self.process = subprocess.Popen(
-            [program, "--name", "m", "--data-dir", self.folder + "/data", "--listen-client-urls", client,
-             "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-             "--initial-cluster", "m=" + peer, "--heartbeat-interval", "20", "--election-timeout", "120",
-             "--logger", "zap", "--log-level", "fatal"])
-        eventually(self.revision, "etcd answers")
-
-    def revision(self):
-        try:
-            return int(self.post("/v3/kv/range", {"key": "YQ=="})["header"]["revision"])
-        except FAILURES:
-            return 0
-
-    def post(self, path, body):
-        return call(self.port, "POST", path, body=body, timeout=5)[1]
-
-    def stop(self):
-        self.process.send_signal(signal.SIGCONT)
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Service:
@@ -79,6 +44,10 @@ class Service:
     def post(self, path, **headers):
         return call(self.port, "POST", path, headers)
 
+    def text(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
+            return answer.read().decode()
+
     def stop(self):
         self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
@@ -91,7 +60,7 @@ class EtcdEngine(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.etcd = Etcd(cls.program)
+        cls.etcd = OneEtcd(cls.program)
         cls.addClassCleanup(cls.etcd.stop)
         cls.a, cls.b = Service(cls.etcd), Service(cls.etcd)
         cls.addClassCleanup(cls.a.stop)
@@ -279,6 +248,26 @@ class EtcdEngine(unittest.TestCase):
         # Whatever became of it, nobody was told of a lease.
         eventually(lambda: self.b.post("/locks/stopped/acquire?ttl=5s")[0] == 201, "the lock is free")
 
+    def test_a_service_that_missed_what_etcd_has_forgotten_sees_all_anew(self):
+        etcd = OneEtcd(self.program)
+        self.addCleanup(etcd.stop)
+        b, c = Service(etcd), Service(etcd)
+        self.addCleanup(b.stop)
+        self.addCleanup(c.stop)
+        leases = [b.post(f"/locks/missed-{n}/acquire?ttl=60s")[1]["lease"] for n in range(2)]
+        eventually(lambda: call(c.port, "GET", "/locks/missed-1")[1]["held"], "it follows")
+        c.process.send_signal(signal.SIGSTOP)
+        etcd.kill()  # and with it the watch
+        etcd.start()
+        eventually(lambda: call(b.port, "DELETE", f"/leases/{leases[0]}")[0] == 200, "etcd is back")
+        b.post("/locks/missed-2/acquire?ttl=60s")
+        etcd.post("/v3/kv/compaction", {"revision": etcd.revision()})
+        c.process.send_signal(signal.SIGCONT)
+        eventually(lambda: call(c.port, "GET", "/locks/missed-2")[0] == 200, "it sees what is new")
+        self.assertEqual([call(c.port, "GET", f"/locks/missed-{n}")[1]["held"] for n in range(3)], [0, 1, 1])
+        told = re.findall(r"^event: (\w+)", c.text("/events?key=missed-0&since=oldest&wait=0"), re.M)
+        self.assertEqual(told, ["granted", "released"])
+
     def test_a_reader_becomes_the_writer_and_a_reader_again(self):
         _, mine = self.a.post("/locks/mode/acquire?ttl=30s&mode=shared")
         _, other = self.b.post("/locks/mode/acquire?ttl=30s&mode=shared")
@@ -333,22 +322,15 @@ class EtcdEngine(unittest.TestCase):
         self.assertRegex(engine["versions"][0], "^3[.]")
         self.assertEqual(self.resize(self.a, "traits2", 2)[0], 201)
         self.assertEqual(self.resize(self.a, "traits2", 2)[0], 200)
-        before = self.metrics(self.a)
+        before = self.a.text("/metrics")
         self.assertEqual(self.resize(self.a, "traits2", 3)[0], 200)
-        text = self.metrics(self.a)
+        text = self.a.text("/metrics")
         numbers = [int(re.search("^leasehold_resizes_total (.*)$", one, re.M)[1]) for one in (before, text)]
         self.assertEqual(numbers[1], numbers[0] + 1)
         self.assertGreater(numbers[0], 0)
         self.assertRegex(text, "leasehold_cluster_requests_total [1-9]")
         self.assertIn("leasehold_cluster_unknown_outcomes_total", text)
         self.assertIn("leasehold_cluster_watch_restarts_total", text)
-
-    def metrics(self, service):
-        connection = http.client.HTTPConnection("127.0.0.1", service.port)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        return text
 
     def test_an_operator_gives_a_holder_some_time(self):
         _, lease = self.a.post("/locks/grace/acquire?ttl=60s")

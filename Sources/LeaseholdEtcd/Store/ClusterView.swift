@@ -93,11 +93,22 @@ struct ClusterView: Sendable {
     return changes
   }
 
-  /// Takes in a list of all keys.
+  /// The keys that ``replace(by:)`` has to know: how leases ended, of those only that ended since.
+  var needs: [EtcdRange] {
+    var ranges = ["a/", "c/", "q/"].map { EtcdRange(.prefix(store.names.prefix + $0)) }
+    guard revision > 0 else { return ranges }
+    var ends = EtcdRange(.prefix(store.names.prefix + "d/"))
+    ends.createdFrom = revision + 1
+    ranges.append(ends)
+    return ranges
+  }
+
+  /// Takes in a list of all keys that are needed.
   mutating func replace(by listing: EtcdListing) -> [Change] {
     guard listing.revision > revision else { return [] }
     var (found, ends, changes): (Set<String>, [String: EndValue], [Change]) = ([], [:], [])
-    for entry in listing.entries {
+    // In the order in which they came to be, as a watch tells of them.
+    for entry in listing.entries.sorted(by: { ($0.created, $0.key) < ($1.created, $1.key) }) {
       found.insert(entry.key)
       note(entry, in: &ends)
       changes += put(entry).map { [$0] } ?? []

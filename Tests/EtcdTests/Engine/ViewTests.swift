@@ -80,6 +80,21 @@ struct ViewTests {
     #expect(view.locks.isEmpty && view.inTime.isEmpty && view.places.isEmpty)
   }
 
+  @Test mutating func ofAListOfAllKeysTheEndsSinceTheLastChangeAreNeeded() {
+    #expect(view.needs == ["/p/a/", "/p/c/", "/p/q/"].map { EtcdRange(.prefix($0)) })
+    _ = view.apply([put(entry, .entry(value()), at: 5)])
+    var ends = EtcdRange(.prefix("/p/d/"))
+    ends.createdFrom = 6
+    #expect(view.needs.last == ends && view.needs.count == 4)
+    var listing = EtcdListing()
+    listing.revision = 9
+    listing.entries = [
+      put(.entry(lock: "b", "g"), .entry(value()), at: 8), put(.entry(lock: "c", "f"), .entry(value()), at: 7),
+      put(.end("e"), .end(EndValue(reason: "released")), at: 6),
+    ].compactMap { if case .put(let entry) = $0 { entry } else { nil } }
+    #expect(words(view.replace(by: listing)) == ["new f", "new g", "released e"])
+  }
+
   @Test mutating func whatIsOldIsNotHeard() {
     _ = view.apply([put(entry, .entry(value()), at: 5)])
     let old = view.apply([gone(entry, at: 5), put(.entry(lock: "a", "f"), .entry(value()), at: 4)])

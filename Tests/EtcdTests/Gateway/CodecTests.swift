@@ -44,6 +44,14 @@ import Testing
         """)
   }
 
+  @Test func aPageIsAskedForByItsKeys() {
+    var range = EtcdRange(.prefix("q/"))
+    (range.order, range.after, range.limit, range.revision) = (.key, "q/a", 2, 9)
+    let request = EtcdRequest { $0.range(range) }
+    let text = #"{"key":"cS9hAA==","range_end":"cTA=","limit":"2","revision":"9"}"#
+    #expect(String(decoding: request.bytes, as: UTF8.self) == text)
+  }
+
   @Test(arguments: [
     (200, "{}", "answered"), (200, "<html>", "failed, perhaps done"), (400, #"{"code":3,"message":"x"}"#, "invalid"),
     (400, #"{"code":11,"message":"etcdserver: mvcc: required revision has been compacted"}"#, "compacted"),

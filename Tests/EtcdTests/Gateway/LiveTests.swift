@@ -1,8 +1,9 @@
-import EtcdGateway
 import Glibc
 import HTTPExchange
 import LeaseholdHost
 import Testing
+
+@testable import EtcdGateway
 
 /// The gateway against an etcd that runs; which versions, `LEASEHOLD_ETCD` says.
 @Suite(.serialized, .enabled(if: !EtcdProcess.programs.isEmpty, "there is no etcd: apt-get install etcd-server"))
@@ -46,6 +47,42 @@ struct LiveTests {
     range.revision = first.revision
     let old = try gateway.list(range, before: soon())
     #expect(old.hasMore && old.entries.map(\.modified) == [first.revision])
+  }
+
+  @Test(arguments: EtcdProcess.programs)
+  func manyKeysAreReadInPagesThoughTheyChangeAndTheirStateIsForgotten(program: String) throws {
+    let etcd = try EtcdProcess(program)
+    let gateway = try etcd.gateway()
+    func write(_ operations: [EtcdOperation]) throws(EtcdFailure) -> Int64 {
+      try gateway.commit(EtcdTransaction(if: [], then: operations), before: soon()).revision
+    }
+    // Not in the order in which they are made.
+    let keys = (10..<21).map { "/p/\($0)" }
+    let first = try write(keys.reversed().map { .put($0, value: [1], lease: 0) } + [.put("/q", value: [], lease: 0)])
+    var pages = 0
+    let listing = try EtcdListing.inPages(of: 4, [EtcdRange(.prefix("/p/"))]) { range throws(EtcdFailure) in
+      pages += 1
+      let page = try gateway.list(range, before: soon())
+      _ = try write([.put("/p/99", value: [2], lease: 0), .put("/p/10", value: [2], lease: 0), .delete(.one("/p/20"))])
+      return page
+    }
+    #expect(listing.entries.map(\.key) == keys && listing.revision == first && pages == 3)
+    #expect(listing.entries.allSatisfy { $0.value == [1] })
+
+    var last: Int64 = 0
+    let anew = try EtcdListing.inPages(of: 4, [EtcdRange(.prefix("/p/"))]) { range throws(EtcdFailure) in
+      if range.after != nil, last == 0 {
+        last = try write([.put("/p/20", value: [3], lease: 0)])
+        _ = try gateway.ask("/v3/kv/compaction", EtcdRequest { $0.number("revision", last) }, before: soon())
+      }
+      return try gateway.list(range, before: soon())
+    }
+    #expect(anew.entries.map(\.key) == keys + ["/p/99"] && anew.revision == last)
+    #expect(anew.entries.map(\.value) == [[2]] + Array(repeating: [1], count: 9) + [[3], [2]])
+    var young = EtcdRange(.prefix("/p/"))
+    young.createdFrom = last
+    let both = try gateway.list([EtcdRange(.prefix("/q")), young], by: 1) { soon() }
+    #expect(both.entries.map(\.key) == ["/q", "/p/20"] && both.revision == last)
   }
 
   @Test(arguments: EtcdProcess.programs)
