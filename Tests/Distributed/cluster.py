@@ -3,7 +3,9 @@
 The etcd is each that `LEASEHOLD_ETCD` names, parted by colons, else the system's; what takes only one takes the first.
 """
 
+import argparse
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -203,6 +205,26 @@ class Services:
             process.send_signal(signal.SIGCONT)
             process.terminate()
             process.wait(20)
+
+
+def arguments(about):
+    """What the programs beside this file are told alike."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--etcd", default=ETCD)
+    return parser
+
+
+@contextlib.contextmanager
+def members_and_services(etcd):
+    """Both, gone afterwards; ends the program where there are no hosts."""
+    if reason := rig.why_not():
+        sys.exit(reason)
+    with contextlib.ExitStack() as stack:
+        members = Cluster(etcd)
+        stack.callback(members.stop)
+        services = Services([members.url(k) for k in range(3)])
+        stack.callback(services.stop)
+        yield members, services
 
 
 class Wires:

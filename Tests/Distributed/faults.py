@@ -9,7 +9,6 @@ with each grant of a lock for one; nobody overtakes in the queue of a lock for o
 was dead before its deadline; nothing stays in the queues afterwards. Ends only what it started.
 """
 
-import argparse
 import json
 import random
 import signal
@@ -218,9 +217,8 @@ def run(etcd, faults, seconds, seed):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cluster.arguments(__doc__)
     parser.add_argument("faults", nargs="*", choices=[[], *FAULTS])
-    parser.add_argument("--etcd", default=cluster.ETCD)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 20))
     words = parser.parse_args()

@@ -8,7 +8,6 @@ up after some milliseconds or hangs on, and asks another one with the same Idemp
 has to live: the third service renews it, at once and after the first one has gone on, and then gives it back.
 """
 
-import argparse
 import collections
 import random
 import signal
@@ -19,7 +18,7 @@ import time
 
 import cluster
 import rig
-from cluster import FAILURES, Cluster, Services, call
+from cluster import FAILURES, Services, call
 
 CALLERS = 8
 
@@ -99,31 +98,21 @@ class Retries:
 
 
 def main(words):
-    if rig.why_not():
-        sys.exit(rig.why_not())
-    members = Cluster(words.etcd)
-    try:
-        services = Services([members.url(k) for k in range(3)])
-        try:
-            retries = Retries(services, words.retries, words.seed)
-            retries.run()
-            version = members.status(0)["version"]
-            dead = len(retries.dead)
-            print(f"etcd {version}: {words.retries} retries, {dead} told of a dead lease; seed {words.seed}")
-            print(dict(sorted(retries.told.items())))
-            for dead in retries.dead[:5]:
-                print(" ", dead)
-            rig.eventually(lambda: not members.keys("/lh/1/q/"), "the queues are empty", 30)
-        finally:
-            services.stop()
-    finally:
-        members.stop()
+    with cluster.members_and_services(words.etcd) as (members, services):
+        retries = Retries(services, words.retries, words.seed)
+        retries.run()
+        version = members.status(0)["version"]
+        dead = len(retries.dead)
+        print(f"etcd {version}: {words.retries} retries, {dead} told of a dead lease; seed {words.seed}")
+        print(dict(sorted(retries.told.items())))
+        for dead in retries.dead[:5]:
+            print(" ", dead)
+        rig.eventually(lambda: not members.keys("/lh/1/q/"), "the queues are empty", 30)
     return 1 if retries.dead else 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--etcd", default=cluster.ETCD)
+    parser = cluster.arguments(__doc__)
     parser.add_argument("--retries", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 20))
     sys.exit(main(parser.parse_args()))

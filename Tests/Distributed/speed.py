@@ -7,20 +7,17 @@ Bare and served cycles take turns, ten by ten, at the same member, so that other
 cycle is the two transactions that the service sends for an acquire and a release; one bare transaction is the second.
 """
 
-import argparse
 import base64
 import http.client
 import json
 import multiprocessing
 import os
 import statistics
-import sys
 import threading
 import time
 
 import cluster
-import rig
-from cluster import Cluster, Services
+from cluster import Services
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CLIENTS = 8
@@ -204,25 +201,15 @@ def measure(members, services, words):
 
 
 def main(words):
-    if rig.why_not():
-        sys.exit(rig.why_not())
-    members = Cluster(words.etcd)
-    try:
-        services = Services([members.url(k) for k in range(3)])
-        try:
-            load = os.getloadavg()[0]
-            print(f"etcd {members.status(0)['version']}, {os.cpu_count()} processors, load before {load:.1f}; "
-                  "milliseconds: median (99 of 100)\n\n| | served | bare | ratio |\n|---|---|---|---|")
-            measure(members, services, words)
-        finally:
-            services.stop()
-    finally:
-        members.stop()
+    with cluster.members_and_services(words.etcd) as (members, services):
+        load = os.getloadavg()[0]
+        print(f"etcd {members.status(0)['version']}, {os.cpu_count()} processors, load before {load:.1f}; "
+              "milliseconds: median (99 of 100)\n\n| | served | bare | ratio |\n|---|---|---|---|")
+        measure(members, services, words)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--etcd", default=cluster.ETCD)
+    parser = cluster.arguments(__doc__)
     parser.add_argument("--cycles", type=int, default=600)
     parser.add_argument("--seconds", type=float, default=6)
     main(parser.parse_args())
