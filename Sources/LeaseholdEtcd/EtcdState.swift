@@ -119,10 +119,13 @@ struct EtcdState: Sendable {
 extension EtcdState {
   /// The queue of a lock, as it was seen last, without the entries that this server knows to be gone since.
   ///
-  /// No entry comes back: an end is newer than whatever is still seen of it.
+  /// No entry comes back: an end is newer than whatever is still seen of it. But an end with a grace leaves the place
+  /// taken, which a view from before it does not show.
   func queue(_ lock: String) -> LockQueue {
     var queue = view.queue(lock)
-    for entry in queue.entries where ends[entry.name] != nil && !entry.value.needsMark { _ = queue.remove(entry.key) }
+    for entry in queue.entries where ends[entry.name]?.grace == 0 && !entry.value.needsMark {
+      _ = queue.remove(entry.key)
+    }
     return queue
   }
 

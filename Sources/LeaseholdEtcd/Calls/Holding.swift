@@ -42,6 +42,8 @@ extension EtcdLockService {
     try carryOut(&renewal)
     guard case .renewed(let grant) = renewal.phase else {
       let end = if case .ended(let end?) = renewal.phase { end } else { Self.expiry(of: found.first) }
+      // In the grace that an operator gives, the lease stands and can be released.
+      if Self.over(end) > Self.now() { throw .beingBroken(found.first, end) }
       throw ended(lease, found, end)
     }
     return grant

@@ -95,6 +95,18 @@ struct ViewTests {
     #expect(words(view.replace(by: listing)) == ["new f", "new g", "released e"])
   }
 
+  @Test mutating func anEndWithAGraceLeavesThePlaceTakenWhateverIsSeenOfIt() {
+    _ = view.apply([put(entry, .entry(value()), at: 5)])
+    var state = EtcdState(view: view, log: EventLog(capacity: 8))
+    var end = EndValue(reason: "broken")
+    end.grace = 4_000
+    state.ends.note("e", end)
+    #expect(state.queue("a").entries.map(\.name) == ["e"])
+    var other = EtcdState(view: view, log: EventLog(capacity: 8))
+    other.ends.note("e", EndValue(reason: "released"))
+    #expect(other.queue("a").entries.isEmpty)
+  }
+
   @Test mutating func whatIsOldIsNotHeard() {
     _ = view.apply([put(entry, .entry(value()), at: 5)])
     let old = view.apply([gone(entry, at: 5), put(.entry(lock: "a", "f"), .entry(value()), at: 4)])
