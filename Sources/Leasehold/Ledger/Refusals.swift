@@ -96,9 +96,7 @@ extension Ledger {
     _ code: LeaseholdError.Code, _ lock: Lock, at now: MonotonicInstant, mayPass: Bool = true,
     _ wording: (_ hindrance: StaticString) -> LeaseholdError.Wording
   ) -> LeaseholdError {
-    // Where leases have every unit of an own lock there is none to ask the kernel for.
-    let isAllOut = lock.place.isOwn && lock.unitsOut == lock.capacity
-    let shown = snapshot(lock, holders: 10, waiters: 0, value: isAllOut ? .some(0) : nil)
+    let shown = contention(at: lock)
     let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
     let left = TimeSpan(nanoseconds: next - now.nanoseconds)
     return LeaseholdError(

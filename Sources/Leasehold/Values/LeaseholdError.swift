@@ -40,7 +40,7 @@ public final class LeaseholdError: Error, Sendable {
   /// Named facts, in order.
   public let facts: [Fact]
   /// The lock that is in the way, for ``Code/locked``, ``Code/waitTimeout`` and ``Code/queueFull``.
-  public let contention: LockSnapshot?
+  public let contention: Contention?
   /// The waiters and holders that wait for each other, for ``Code/deadlock``.
   public let circle: [DeadlockStep]?
   /// When trying again makes sense.
@@ -53,11 +53,12 @@ public final class LeaseholdError: Error, Sendable {
     circle: [DeadlockStep]? = nil, retryAfter: TimeSpan? = nil
   ) {
     self.init(
-      code, .sentence(detail), facts: facts, contention: contention, circle: circle, retryAfter: retryAfter)
+      code, .sentence(detail), facts: facts, contention: contention.map(Contention.init), circle: circle,
+      retryAfter: retryAfter)
   }
 
   init(
-    _ code: Code, _ wording: Wording, facts: [Fact] = [], contention: LockSnapshot?, circle: [DeadlockStep]? = nil,
+    _ code: Code, _ wording: Wording, facts: [Fact] = [], contention: Contention?, circle: [DeadlockStep]? = nil,
     retryAfter: TimeSpan?
   ) {
     self.code = code
@@ -84,8 +85,43 @@ public final class LeaseholdError: Error, Sendable {
   }
 
   /// The same error about a lock as another caller may see it.
-  public func showing(_ contention: LockSnapshot) -> LeaseholdError {
+  public func showing(_ contention: Contention) -> LeaseholdError {
     LeaseholdError(code, wording, facts: facts, contention: contention, circle: circle, retryAfter: retryAfter)
+  }
+}
+
+/// The part of a lock's state that tells why it is not to be had: of a ``LockSnapshot`` what every refusal says.
+public struct Contention: Sendable {
+  /// The lock's name.
+  public let key: LockKey
+  /// The kind of the lock.
+  public let kind: LockKind
+  /// Free slots as callers count them.
+  public let available: Int?
+  /// Units held by processes that did not come through this service; `nil` where nobody can know.
+  public let nativeUnits: Int?
+  /// One of its holders, or of the leases that cool down; most locks have no other.
+  public let first: LeaseSnapshot?
+  /// The others; not more than a few.
+  public let others: [LeaseSnapshot]
+  /// The number of leases that are over for their holders while their slots cool down.
+  public let coolingCount: Int
+  /// The number of its waiters.
+  public let waiterCount: Int
+  /// The other locks for which the first in the queue waits, while this one has room for it.
+  public var queuedFor: [LockKey]
+}
+
+extension Contention {
+  /// Its holders, and the leases that cool down.
+  public var holders: [LeaseSnapshot] { (first.map { [$0] } ?? []) + others }
+
+  /// The same of a lock that was looked at.
+  init(_ lock: LockSnapshot) {
+    self.init(
+      key: lock.key, kind: lock.kind, available: lock.available, nativeUnits: lock.nativeUnits,
+      first: lock.holders.first, others: Array(lock.holders.dropFirst()), coolingCount: lock.coolingCount,
+      waiterCount: lock.waiterCount, queuedFor: lock.queuedFor)
   }
 }
 

@@ -38,8 +38,9 @@ extension LockSnapshot {
 extension LeaseholdError {
   /// The error as a caller with a token may see it.
   func told(to token: Token?) -> LeaseholdError {
-    guard token?.confinement?.prefixes != nil, let lock = contention else { return self }
-    return showing(lock.seen(by: token))
+    guard let confinement = token?.confinement, confinement.prefixes != nil, var lock = contention else { return self }
+    lock.queuedFor.removeAll { !confinement.covers($0.text) }
+    return showing(lock)
   }
 }
 

@@ -3,16 +3,16 @@ import Leasehold
 extension AnswerWriter {
   /// A problem as the answer to an exchange: JSON, or one readable line for a caller that asked for text.
   func response(_ problem: LeaseholdError, to exchange: Exchange, asText: Bool) -> Response {
-    response(problem, asText: asText) { json in exchange.withRequestID { json.append(contentsOf: $0) } }
+    exchange.withRequestID { response(problem, requestID: $0, asText: asText) }
   }
 
   /// The same for a thread that may not look into the request.
   func response(_ problem: LeaseholdError, requestID: [UInt8], asText: Bool) -> Response {
-    response(problem, asText: asText) { json in requestID.withUnsafeBufferPointer { json.append(contentsOf: $0) } }
+    requestID.span.withUnsafeBufferPointer { response(problem, requestID: $0, asText: asText) }
   }
 
   private func response(
-    _ problem: LeaseholdError, asText: Bool, _ requestID: (inout ResponseBuffer) -> Void
+    _ problem: LeaseholdError, requestID: UnsafeBufferPointer<UInt8>, asText: Bool
   ) -> Response {
     let row = ProblemTable.row(problem.code)
     var body = ResponseBuffer(capacity: 1024)
@@ -33,7 +33,7 @@ extension AnswerWriter {
   }
 
   private func write(
-    _ problem: LeaseholdError, _ row: ProblemTable.Row, _ requestID: (inout ResponseBuffer) -> Void,
+    _ problem: LeaseholdError, _ row: ProblemTable.Row, _ requestID: UnsafeBufferPointer<UInt8>,
     into json: inout ResponseBuffer
   ) {
     json.append("{\"type\":\"/problems/" as StaticString)
@@ -47,7 +47,7 @@ extension AnswerWriter {
     json.append("\",\"code\":\"" as StaticString)
     json.append(problem.code.rawValue)
     json.append("\",\"request_id\":\"" as StaticString)
-    requestID(&json)
+    json.append(contentsOf: requestID)
     json.append(UInt8(ascii: "\""))
     assert(
       row.status != 410
@@ -90,7 +90,7 @@ extension AnswerWriter {
   }
 
   /// Writes what is in the way, with few appends: it is written for every refusal.
-  private func contention(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
+  private func contention(_ lock: Contention, into json: inout ResponseBuffer) {
     json.append(",\"errno\":\"EAGAIN\",\"key\":" as StaticString)
     json.append(json: lock.key.text)
     switch lock.kind {
@@ -103,7 +103,13 @@ extension AnswerWriter {
     json.append(",\"native_held\":" as StaticString)
     json.append(decimalOrNull: lock.nativeUnits)
     json.append(",\"holders\":" as StaticString)
-    holders(lock, into: &json)
+    json.append(UInt8(ascii: "["))
+    if let first = lock.first { listed(first, withKey: false, into: &json) }
+    for other in lock.others {
+      json.append(UInt8(ascii: ","))
+      listed(other, withKey: false, into: &json)
+    }
+    json.append(UInt8(ascii: "]"))
     json.append(",\"cooling\":" as StaticString)
     json.append(decimal: lock.coolingCount)
     json.append(",\"waiters\":" as StaticString)

@@ -91,7 +91,7 @@ private final class StateLock: GrantForm {
   }
 
   func refused(_ error: LeaseholdError) throws(LeaseholdError) -> Response {
-    guard let holder = error.contention?.holders.first else { throw error }
+    guard let holder = error.contention?.first else { throw error }
     let theirs = kept.info(of: holder)
     guard theirs.id == info.id else { throw error.adding(theirs.facts) }
     return info.response

@@ -140,7 +140,7 @@ final class Exchange: @unchecked Sendable {
 extension Exchange {
   /// Runs `body` with the value of `X-Request-Id`: the caller's if it is sane (1...64 of `A-Z a-z 0-9 . _ -`), else
   /// 16 hexadecimal digits made on first use.
-  func withRequestID<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+  func withRequestID<Result: ~Copyable>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
     if let given = headers[.xRequestID], isSaneRequestID(given) { return body(given) }
     if generatedID == 0 { generatedID = max(connection.nextRequestNumber(), 1) }
     let number = generatedID

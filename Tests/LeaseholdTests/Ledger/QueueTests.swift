@@ -56,7 +56,7 @@ import Testing
     #expect(scene.waits("bob"))
     scene.pass(.milliseconds(1))
     #expect(scene.refusal("bob") == .waitTimeout)
-    #expect(scene.refusals["bob"]?.contention?.holderCount == 1)
+    #expect(scene.refusals["bob"]?.contention?.holders.count == 1)
     #expect(scene.ledger.counters.timedOut == 1 && scene.flaws().isEmpty)
   }
 

@@ -2,7 +2,7 @@
 
 extension Ledger {
   /// The reason why a lock cannot be had, as what follows its name in a sentence.
-  func hindrance(of lock: Lock, _ shown: LockSnapshot) -> StaticString {
+  func hindrance(of lock: Lock, _ shown: Contention) -> StaticString {
     if let first = lock.queue.first, isFree(lock, for: first) {
       if !shown.queuedFor.isEmpty {
         return "is free, but the first in its queue waits for other locks too ('queued_for' names those that are busy)"
@@ -15,7 +15,7 @@ extension Ledger {
     if lock.slots != nil, shown.available ?? 0 > 0 {
       return "has free slots, but none that you ask for: they are held ('holders' tell by whom) or kept for a waiter"
     }
-    if shown.holderCount > 0 { return "is held" }
+    if lock.heldCount > 0 || !lock.place.isOwn && !operationLeases(on: lock).isEmpty { return "is held" }
     if shown.coolingCount > 0, lock.holders.contains(where: { $0.past?.isKept == true }) {
       return "is kept, though its last lease is over: that asked for a time at least ('holders' say until when)"
     }

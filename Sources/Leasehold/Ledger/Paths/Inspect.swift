@@ -186,6 +186,19 @@ extension Ledger {
       queuedFor: otherLocks(inTheWayOf: first), firstCame: first?.since)
   }
 
+  /// The part of a lock's state that tells why it is not to be had, as it is now.
+  func contention(at lock: Lock) -> Contention {
+    // Where leases have every unit of an own lock there is none to ask the kernel for.
+    let units = lock.place.isOwn && lock.unitsOut == lock.capacity ? 0 : lockTable.value(of: lock)
+    let others = lock.place.isOwn ? [] : operationLeases(on: lock)
+    let use = units.map { self.use($0, of: lock, beside: others) } ?? (native: nil, available: nil)
+    return Contention(
+      key: lock.key, kind: lock.kind, available: use.available, nativeUnits: use.native,
+      first: lock.holders.first.map(snapshot) ?? others.first.map { snapshot($0.lease, counting: $0.units) },
+      others: holders(of: lock, most: 10, others, after: 1), coolingCount: lock.standing.coolingCount,
+      waiterCount: lock.queue.count, queuedFor: otherLocks(inTheWayOf: lock.queue.first))
+  }
+
   @inline(never)
   private func inForce(_ terms: Terms, of lock: Lock) -> LockTerms {
     LockTerms(
@@ -193,12 +206,16 @@ extension Ledger {
       freeSlots: lock.isPaused ? [] : terms.slots.list(terms.slots.current & ~lock.heldSlots))
   }
 
-  private func holders(of lock: Lock, most: Int, _ others: [(lease: Lease, units: Int)]) -> [LeaseSnapshot] {
+  private func holders(
+    of lock: Lock, most: Int, _ others: [(lease: Lease, units: Int)], after skipped: Int = 0
+  ) -> [LeaseSnapshot] {
     let count = min(most, lock.holders.count)
     var shown: [LeaseSnapshot] = []
-    if count > 0 { shown.reserveCapacity(count) }
-    for index in 0..<count { shown.append(snapshot(lock.holders[index])) }
-    for other in others.prefix(most - count) { shown.append(snapshot(other.lease, counting: other.units)) }
+    if count > skipped { shown.reserveCapacity(count - skipped) }
+    for index in skipped..<max(skipped, count) { shown.append(snapshot(lock.holders[index])) }
+    for other in others.prefix(most - count).dropFirst(max(0, skipped - count)) {
+      shown.append(snapshot(other.lease, counting: other.units))
+    }
     return shown
   }
 
