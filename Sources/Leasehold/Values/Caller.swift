@@ -46,19 +46,21 @@ public enum Peer: Hashable, Sendable {
 }
 
 /// The connection that a request came on, and the caller behind it.
-public struct Caller: Sendable {
+///
+/// An object, as it goes through many hands, and nearly all requests of a connection have the same.
+public final class Caller: Sendable {
   /// The connection; leases may be bound to it.
-  public var connection: ConnectionID
+  public let connection: ConnectionID
   /// The peer at its other end.
-  public var peer: Peer
+  public let peer: Peer
   /// The groups of a peer on the Unix socket beside its primary one (SO_PEERGROUPS).
-  public var groups: [UInt32]
+  public let groups: [UInt32]
   /// The account that counts for it; `nil` where nothing is counted.
-  public var account: CallerAccount?
+  public let account: CallerAccount?
   /// The confinement of its token; `nil` for none.
-  public var confinement: Confinement?
+  public let confinement: Confinement?
   /// The trace that the request belongs to.
-  public var trace: TraceContext
+  public let trace: TraceContext
 
   /// Makes a caller.
   public init(
@@ -71,6 +73,15 @@ public struct Caller: Sendable {
     self.account = account
     self.confinement = confinement
     self.trace = trace
+  }
+
+  /// The same with something else in its place.
+  package func with(
+    connection: ConnectionID? = nil, peer: Peer? = nil, account: CallerAccount? = nil, confinement: Confinement? = nil
+  ) -> Caller {
+    Caller(
+      connection: connection ?? self.connection, peer: peer ?? self.peer, groups: groups,
+      account: account ?? self.account, confinement: confinement ?? self.confinement, trace: trace)
   }
 
   /// The caller in words, for people: `token ci`, `uid 33, pid 4711` or `127.0.0.1:5555`.

@@ -90,12 +90,13 @@ extension Call {
       try describe(&want)
       maxWaiters = try number(.maxWaiters, 0, 100_000)
     }
-    return try acquireRequest(want, bond, ttl: isEndless ? .zero : ttl, cooldown: cooldown, maxWaiters: maxWaiters)
+    return try acquireRequest(
+      consume want, bond, ttl: isEndless ? .zero : ttl, cooldown: cooldown, maxWaiters: maxWaiters)
   }
 
   /// The request for what is wanted, with what each acquire may say of its lease and its wait.
   func acquireRequest(
-    _ want: Want, others: [Want] = [], _ bond: RequestedBinding?, ttl: TimeSpan, cooldown: TimeSpan,
+    _ want: consuming Want, others: [Want] = [], _ bond: RequestedBinding?, ttl: TimeSpan, cooldown: TimeSpan,
     maxWaiters: Int? = nil
   ) throws(LeaseholdError) -> AcquireRequest {
     let isBound = if case .connection? = bond { true } else { false }

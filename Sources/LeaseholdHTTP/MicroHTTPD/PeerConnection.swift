@@ -17,6 +17,8 @@ final class PeerConnection: @unchecked Sendable {
   ///
   /// Only for its own thread, or for the worker that has its exchange.
   var seat: Seat?
+  /// The caller of the last request that had one; as the seat, for one thread at a time.
+  var caller: Caller?
 
   let daemon: Daemon
   /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never another connection's.

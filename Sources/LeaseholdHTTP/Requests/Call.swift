@@ -12,11 +12,19 @@ struct Call: ~Copyable {
   /// CLOCK_MONOTONIC at the entrance of the request.
   var now: MonotonicInstant { writer.now }
 
-  /// The connection, and the caller behind it.
+  /// The connection, and the caller behind it: that of the request before where both have the same token and no trace.
   var caller: Caller {
-    Caller(
-      connection: exchange.connection.id, peer: exchange.connection.knownPeer, groups: exchange.connection.groups,
-      account: server.account(of: exchange), confinement: confinement, trace: exchange.trace)
+    let (connection, account, trace) = (exchange.connection, server.account(of: exchange), exchange.trace)
+    if let known = connection.caller, trace.isNone, known.trace.isNone, known.account === account,
+      known.confinement === confinement
+    {
+      return known
+    }
+    let caller = Caller(
+      connection: connection.id, peer: connection.knownPeer, groups: connection.groups, account: account,
+      confinement: confinement, trace: trace)
+    connection.caller = caller
+    return caller
   }
 
   /// The variables and segments, as far as the caller may.

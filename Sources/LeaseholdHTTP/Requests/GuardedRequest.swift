@@ -41,21 +41,24 @@ final class GuardedRequest: LeaseClient, PendingRequest {
       try call.checkLease(on: key)
       return .respond(try work())
     }
+    let asking = call.caller
+    // The service's own, for an instant: it counts for no caller.
+    let caller = Caller(
+      connection: asking.connection, peer: asking.peer, groups: asking.groups, confinement: asking.confinement,
+      trace: asking.trace)
     var request = AcquireRequest(
       key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMinimum), call.server.limits.ttlMax),
-      caller: call.caller)
+      caller: caller)
     request.wait = wait
     request.owner = "leasehold: shm"
     request.leavesNoTrace = true
-    // The service's own, for an instant: it counts for no caller.
-    request.caller.account = nil
     // As PHP's sem_get with its own defaults; a set of another kind is refused.
     request.want.lock.native = NativeRequest(
-      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: request.caller.peer,
-      groups: request.caller.groups)
+      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: caller.peer,
+      groups: caller.groups)
     var (place, refusal): (CallerClaim?, LeaseholdError?)
     if wait > .zero {
-      do throws(LeaseholdError) { place = try call.caller.account?.claim(.waiters) } catch { refusal = error }
+      do throws(LeaseholdError) { place = try asking.account?.claim(.waiters) } catch { refusal = error }
     }
     return try GuardedRequest(call.exchange, server: call.server, place: place, work: work)
       .begin(request, orWaiting: refusal, at: call.now)

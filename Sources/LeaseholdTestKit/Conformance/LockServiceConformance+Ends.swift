@@ -42,9 +42,9 @@ extension LockServiceConformance {
     ConformanceScenario("what is bound to a connection ends with it", needs: [.endlessLeases]) {
       run throws(ConformanceFailure) in
       let bound = try run.granted("a") {
-        $0.bindsConnection = true; $0.ttl = .zero; $0.caller.connection = 4711
+        $0.bindsConnection = true; $0.ttl = .zero; $0.caller = $0.caller.with(connection: 4711)
       }
-      let free = try run.granted("b") { $0.caller.connection = 4711 }
+      let free = try run.granted("b") { $0.caller = $0.caller.with(connection: 4711) }
       try run.expect(bound.deadline == nil, "it has a deadline")
       run.service.withdraw(.connection(4711), at: run.host.now)
       try run.expect(run.end(bound) == .expired && run.end(free) == nil, "the wrong lease ended")

@@ -30,7 +30,7 @@ extension LockServiceConformance {
       }
       guard run.host.restart() else { return }
       _ = try run.granted("b") {
-        $0.bindsConnection = true; $0.idempotencyKey = "key"; $0.caller.connection = 99
+        $0.bindsConnection = true; $0.idempotencyKey = "key"; $0.caller = $0.caller.with(connection: 99)
       }
       run.host.pass(.milliseconds(2500))
       try run.expect(run.host.eventually { run.end(lost) == .expired }, "it lives without a connection")

@@ -101,8 +101,7 @@ import Testing
   }
 
   private func add(_ key: String, to lease: LeaseSnapshot, as token: String?) -> LeaseholdError.Code? {
-    var caller = Caller(connection: 3, peer: .unknown)
-    caller.account = CallerAccount(label: "caller", token: token)
+    let caller = Caller(connection: 3, peer: .unknown, account: CallerAccount(label: "caller", token: token))
     let request = AddRequest(lease.id, [Want(LockName(Scene.key(key)))], caller: caller)
     return scene.attempt { () throws(LeaseholdError) in
       scene.becomes(try scene.ledger.add(request, at: scene.daemon.moment), of: "ann")
@@ -110,20 +109,21 @@ import Testing
   }
 
   @Test func aLeaseGetsLocksFromItsOwnTokenAlone() throws {
-    scene.acquire("ann") { $0.caller.account = CallerAccount(label: "token ci", token: "ci") }
+    scene.acquire("ann") { $0.caller = $0.caller.with(account: CallerAccount(label: "token ci", token: "ci")) }
     let lease = try #require(scene.leases["ann"])
     #expect(add("b", to: lease, as: "other") == .forbidden && add("b", to: lease, as: nil) == .forbidden)
     #expect(scene.acquire("bob", "b") == nil && add("c", to: lease, as: "ci") == nil)
     scene.restart()
     #expect(add("c", to: lease, as: "ci") == nil, "a lost answer is asked for again")
     #expect(add("d", to: lease, as: "ci") == .forbidden, "nobody knows any more whose it is")
-    scene.transfer("ann", to: "ann") { $0.caller.account = CallerAccount(label: "token ci", token: "ci") }
+    let account = CallerAccount(label: "token ci", token: "ci")
+    scene.transfer("ann", to: "ann") { $0.caller = $0.caller.with(account: account) }
     #expect(try add("d", to: #require(scene.leases["ann"]), as: "ci") == nil)
     #expect(try keys("ann") == ["a", "c", "d"] && scene.flaws().isEmpty)
   }
 
   @Test func aHolderWithoutATokenGetsLocksFromAll() throws {
-    scene.acquire("ann") { $0.caller.account = CallerAccount(label: "uid 33") }
+    scene.acquire("ann") { $0.caller = $0.caller.with(account: CallerAccount(label: "uid 33")) }
     let lease = try #require(scene.leases["ann"])
     #expect(add("b", to: lease, as: "other") == nil && add("c", to: lease, as: nil) == nil)
     #expect(try keys("ann") == ["a", "b", "c"] && scene.flaws().isEmpty)
@@ -137,8 +137,8 @@ import Testing
     _ ttl: TimeSpan, _ cooldown: TimeSpan, _ atLeast: TimeSpan
   ) throws {
     scene.acquire("ann") { ($0.ttl, $0.cooldown, $0.holdAtLeast) = (ttl, cooldown, atLeast) }
-    var caller = Caller(connection: 1, peer: .unknown)
-    caller.confinement = Confinement(token: "short", prefixes: nil, longest: .seconds(2))
+    let confinement = Confinement(token: "short", prefixes: nil, longest: .seconds(2))
+    let caller = Caller(connection: 1, peer: .unknown, confinement: confinement)
     let id = try #require(scene.leases["ann"]?.id)
     let request = AddRequest(id, [Want(LockName(Scene.key("b")))], caller: caller)
     func add() -> LeaseholdError.Code? {

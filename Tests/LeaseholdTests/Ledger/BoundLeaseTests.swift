@@ -6,7 +6,7 @@ import Testing
   private func bound(_ connection: ConnectionID) -> (inout AcquireRequest) -> Void {
     { request in
       request.bindsConnection = true
-      request.caller.connection = connection
+      request.caller = request.caller.with(connection: connection)
     }
   }
 

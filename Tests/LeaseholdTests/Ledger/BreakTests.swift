@@ -109,7 +109,7 @@ import Testing
   }
 
   @Test func onlyWhoMayBreaks() {
-    scene.acquire("ann") { $0.caller.peer = .local(pid: 5, uid: 1000, gid: 1000) }
+    scene.acquire("ann") { $0.caller = $0.caller.with(peer: .local(pid: 5, uid: 1000, gid: 1000)) }
     let id = scene.leases["ann"]?.id ?? LeaseID(high: 0, low: 0)
     var request = BreakRequest(.id(id), caller: Scene.request("a").caller)
     request.onlyOf = 1001

@@ -52,7 +52,9 @@ import Testing
     #expect(wait(scene, "bob", for: "d", keeping: "b of bob") == nil)
     #expect(wait(scene, "dan", for: "c", keeping: "d of dan") == nil)
     let confined = Confinement(token: "t", prefixes: ["a", "c"], longest: nil)
-    let refusal = wait(scene, "cat", for: "a", keeping: "c of cat") { $0.caller.confinement = confined }
+    let refusal = wait(scene, "cat", for: "a", keeping: "c of cat") {
+      $0.caller = $0.caller.with(confinement: confined)
+    }
     #expect(refusal == .deadlock)
     let circle = scene.refusals["cat"]?.circle ?? []
     #expect(circle.map(\.waitsFor?.text) == ["a", nil, nil, "c"] && circle.map(\.holds?.text) == ["c", "a", nil, nil])
@@ -94,10 +96,10 @@ import Testing
 
   @Test func whatIsBoundToTheWaitingConnectionIsKept() {
     let scene = Scene()
-    scene.acquire("a of ann", "a") { ($0.bindsConnection, $0.caller.connection) = (true, 7) }
-    scene.acquire("b of bob", "b") { ($0.bindsConnection, $0.caller.connection) = (true, 8) }
-    #expect(wait(scene, "ann", for: "b") { $0.caller.connection = 7 } == nil)
-    #expect(wait(scene, "bob", for: "a") { $0.caller.connection = 8 } == .deadlock)
+    scene.acquire("a of ann", "a") { ($0.bindsConnection, $0.caller) = (true, $0.caller.with(connection: 7)) }
+    scene.acquire("b of bob", "b") { ($0.bindsConnection, $0.caller) = (true, $0.caller.with(connection: 8)) }
+    #expect(wait(scene, "ann", for: "b") { $0.caller = $0.caller.with(connection: 7) } == nil)
+    #expect(wait(scene, "bob", for: "a") { $0.caller = $0.caller.with(connection: 8) } == .deadlock)
     #expect(scene.flaws().isEmpty)
   }
 

@@ -60,7 +60,9 @@ import Testing
   @Test(arguments: cases) func everyEndIsToldInOneShape(_ reason: EndReason, _ several: Bool, _ restarts: Bool) throws {
     let scene = Scene()
     let change: (inout AcquireRequest) -> Void = { request in
-      if reason == .connectionClosed { (request.bindsConnection, request.caller.connection) = (true, 7) }
+      if reason == .connectionClosed {
+        (request.bindsConnection, request.caller) = (true, request.caller.with(connection: 7))
+      }
       if [.processExited, .processLost].contains(reason) {
         request.process = ProcessBinding(scene.daemon.processes.run(4711), name: 4711)
       }
@@ -154,8 +156,8 @@ import Testing
   @Test func aTokenIsNamedAsWhoBrokeIt() throws {
     let scene = Scene()
     scene.acquire("ann")
-    var caller = Caller(connection: 9, peer: .local(pid: 17, uid: 33, gid: 33))
-    caller.account = CallerAccount(label: "token ci", token: "ci")
+    let caller = Caller(
+      connection: 9, peer: .local(pid: 17, uid: 33, gid: 33), account: CallerAccount(label: "token ci", token: "ci"))
     let id = try #require(scene.leases["ann"]?.id)
     let outcome = try scene.ledger.breakLease(BreakRequest(.id(id), caller: caller), at: scene.daemon.moment)
     #expect(outcome.by == "token ci")

@@ -11,7 +11,7 @@ import Testing
       request.count = 4
       request.owner = String(repeating: "ö", count: 64)
       request.cooldown = .seconds(3)
-      request.caller.peer = .local(pid: 42, uid: 1000, gid: 1000)
+      request.caller = request.caller.with(peer: .local(pid: 42, uid: 1000, gid: 1000))
     }
     let before = try #require(scene.leases["ann"])
     scene.restart()

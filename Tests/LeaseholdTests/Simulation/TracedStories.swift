@@ -105,7 +105,7 @@ extension CrashScript {
         },
         {
           $0.acquire("ann") {
-            $0.idempotencyKey = "ann"; $0.bindsConnection = true; $0.caller.connection = 2
+            $0.idempotencyKey = "ann"; $0.bindsConnection = true; $0.caller = $0.caller.with(connection: 2)
           }
         }, { $0.queue("bob") { $0.idempotencyKey = "bob" } }, { $0.queue("bob") { $0.idempotencyKey = "bob" } },
         { $0.release("ann") }, { scene in scene.lose("bob") }, { $0.acquire("cat") }, { $0.ledger.drain() },

@@ -58,7 +58,7 @@ extension Traffic {
       if let pid = request.process?.name {
         request.process = ProcessBinding(daemon.processes.run(pid), name: pid)
       }
-      request.caller.connection = .random(in: 1...lastConnection, using: &random)
+      request.caller = request.caller.with(connection: .random(in: 1...lastConnection, using: &random))
     } else if request.idempotencyKey != nil {
       keyed = Array(keyed.suffix(5)) + [request]
     }
@@ -117,7 +117,7 @@ extension Traffic {
     if random.once(in: 4), !history.leases.isEmpty { wants[0].holding = [random.pick(history.leases).id] }
     if !keyedSeveral.isEmpty, random.once(in: 3) {
       wants = random.pick(keyedSeveral)
-      wants[0].caller.connection = .random(in: 1...lastConnection, using: &random)
+      wants[0].caller = wants[0].caller.with(connection: .random(in: 1...lastConnection, using: &random))
     } else if random.once(in: 2) {
       wants[0].idempotencyKey = random.pick(["m", "n"])
       keyedSeveral = Array(keyedSeveral.suffix(3)) + [wants]

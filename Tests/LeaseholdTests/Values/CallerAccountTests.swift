@@ -92,16 +92,16 @@ import Testing
     maxima[.locks] = 2
     let account = CallerAccount(label: "uid 7", maxima: maxima)
     for name in ["a", "b"] {
-      scene.acquire("ann", name) { $0.caller.account = account }
+      scene.acquire("ann", name) { $0.caller = $0.caller.with(account: account) }
       scene.release("ann")
     }
     #expect(account.count(of: .locks) == 2)
-    #expect(scene.acquire("ann", "c", { $0.caller.account = account }) == .callerLimit)
+    #expect(scene.acquire("ann", "c", { $0.caller = $0.caller.with(account: account) }) == .callerLimit)
     scene.acquire("bob", "c")
     #expect(scene.has("bob") && account.count(of: .locks) == 2)
     try scene.ledger.remove(Scene.key("a"), force: false, at: scene.daemon.moment)
     #expect(account.count(of: .locks) == 1)
-    scene.acquire("ann", "d") { $0.caller.account = account }
+    scene.acquire("ann", "d") { $0.caller = $0.caller.with(account: account) }
     #expect(scene.has("ann"))
   }
 }
