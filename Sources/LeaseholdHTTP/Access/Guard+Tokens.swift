@@ -5,7 +5,7 @@ extension Guard {
   /// The reason to refuse a request for its token; notes the token where there is one.
   func refusal(_ exchange: Exchange, _ tokens: TokenStore, isOptional: Bool) -> LeaseholdError? {
     let endpoint = exchange.context.endpoint
-    let needed = endpoint?.role ?? .read
+    let needed = endpoint?.pointee.role ?? .read
     if needed == .nobody { return nil }
     guard let header = exchange.header(.authorization) else {
       if isOptional || isPage(exchange, endpoint) { return nil }
@@ -18,7 +18,7 @@ extension Guard {
     }
     exchange.context.token = token
     guard token.role >= needed else {
-      return .forbidden(token, endpoint.map { "\($0.operation)" } ?? "This", needs: needed)
+      return .forbidden(token, endpoint.map { "\($0.pointee.operation)" } ?? "This", needs: needed)
     }
     return nil
   }
@@ -31,8 +31,8 @@ extension Guard {
   }
 
   /// The page that asks for the token has nothing in it that a token guards.
-  private func isPage(_ exchange: Exchange, _ endpoint: Endpoint?) -> Bool {
-    switch endpoint?.media {
+  private func isPage(_ exchange: Exchange, _ endpoint: UnsafePointer<Endpoint>?) -> Bool {
+    switch endpoint?.pointee.media {
     case .jsonOrPage?: Accept(exchange).prefersHTML
     case .page?: true
     default: false
@@ -40,11 +40,11 @@ extension Guard {
   }
 
   private func token(
-    _ header: UnsafeBufferPointer<UInt8>, _ endpoint: Endpoint?, in tokens: TokenStore
+    _ header: UnsafeBufferPointer<UInt8>, _ endpoint: UnsafePointer<Endpoint>?, in tokens: TokenStore
   ) -> Token? {
     if let secret = bearer(header) { return tokens.find(secret) }
     // Terraform has a username and a password, and no other way.
-    guard endpoint?.terraform != nil, let credentials = BasicCredentials(header) else { return nil }
+    guard endpoint?.pointee.terraform != nil, let credentials = BasicCredentials(header) else { return nil }
     return credentials.password.withUnsafeBytes { tokens.find($0) }
   }
 

@@ -45,7 +45,7 @@ final class Guard: Sendable {
     let (site, origin) = (exchange.header(.secFetchSite), exchange.header(.origin))
     guard site != nil || origin != nil else { return nil }
     // A page cannot read what it gets from here, but a browser has few connections, and so has this service.
-    guard exchange.method.changesSomething || exchange.context.endpoint?.mayStayOpen == true else { return nil }
+    guard exchange.method.changesSomething || exchange.context.endpoint?.pointee.mayStayOpen == true else { return nil }
     if let site, !equalsIgnoringCase(site, "same-origin"),
       !equalsIgnoringCase(site, "none")
     {

@@ -47,7 +47,7 @@ final class Refusals: Sendable {
     cell.value.add(1, ordering: .relaxed)
     guard let skipped = budget.admit(Server.now()) else { return }
     var metadata: Logger.Metadata = [
-      "code": "\(problem.code.rawValue)", "operation": "\(exchange.context.endpoint?.operation ?? "none")",
+      "code": "\(problem.code.rawValue)", "operation": "\(exchange.context.endpoint?.pointee.operation ?? "none")",
       "reason": "\(problem.detail)",
       "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
       "request_id": "\(String(decoding: requestID(), as: UTF8.self))",

@@ -46,12 +46,12 @@ extension LeaseholdError {
 
 extension Token {
   /// Throws unless the token may do what the request asks, beyond the role that was checked by its path alone.
-  func check(_ endpoint: Endpoint, _ call: borrowing Call) throws(LeaseholdError) {
+  func check(_ reach: Endpoint.Reach, _ call: borrowing Call) throws(LeaseholdError) {
     for right in [Parameter.force, .resize] where role < .admin && call.arguments[right] == "true" {
       throw .forbidden(self, "\(right.name)=true", needs: .admin)
     }
     guard let confinement, confinement.prefixes != nil else { return }
-    switch endpoint.reach {
+    switch reach {
     case .service: return
     // The lease itself is looked at where it is found.
     case .lease: if let key = call.arguments[.key] { try check(name: key) }
@@ -61,7 +61,7 @@ extension Token {
         throw confinement.refusal("Token '\(name)' sees a part of the locks only, so ask with key=PREFIX")
       }
       var isStarred = false
-      if case .pattern = endpoint.reach { isStarred = prefix.utf8.last == UInt8(ascii: "*") }
+      if case .pattern = reach { isStarred = prefix.utf8.last == UInt8(ascii: "*") }
       try check(name: isStarred ? String(prefix.unicodeScalars.dropLast()) : prefix)
     case .named(let word, let parameter):
       try check(name: "\(word)" + (parameter.map { call.arguments[$0] ?? "" } ?? call.segmentText))

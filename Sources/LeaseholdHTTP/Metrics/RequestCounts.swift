@@ -46,13 +46,13 @@ final class RequestCounts: @unchecked Sendable {
   deinit { cells.deallocate() }
 
   /// Counts one that is not timed; `nil` where no operation was reached.
-  func count(_ endpoint: Endpoint?, status: Int) {
-    cells[place(endpoint?.number, column(status)) + Self.untimed].add(1, ordering: .relaxed)
+  func count(_ operation: Int?, status: Int) {
+    cells[place(operation, column(status)) + Self.untimed].add(1, ordering: .relaxed)
   }
 
   /// Counts one that took so many nanoseconds.
-  func count(_ endpoint: Endpoint, status: Int, nanoseconds: UInt64) {
-    let first = place(endpoint.number, column(status))
+  func count(_ operation: Int, status: Int, nanoseconds: UInt64) {
+    let first = place(operation, column(status))
     cells[first + 1 + Self.bucket(nanoseconds)].add(1, ordering: .relaxed)
     cells[first + Self.sum].add(nanoseconds, ordering: .relaxed)
   }

@@ -26,7 +26,7 @@ struct RequestContext {
   /// The target taken apart, as long as the request's memory is there; `nil` where nothing is.
   var target: Target?
   /// The endpoint that it asks for; `nil` where nothing is, or where it is not there for the method.
-  var endpoint: Endpoint?
+  var endpoint: UnsafePointer<Endpoint>?
   /// The token that the request came with, where it needed one or had one.
   var token: Token?
   /// The grant that the answer hands over; withdrawn if the answer cannot be delivered.

@@ -14,14 +14,14 @@ final class RequestHandler: ExchangeHandler {
     }
     if let defect = exchange.defect { return refuse(exchange, LeaseholdError(defect)) }
     if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal,
-      exchange.context.endpoint?.role != .nobody
+      exchange.context.endpoint?.pointee.role != .nobody
     {
       var response = refuse(exchange, refusal)
       response.closes = true
       return response
     }
     if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
-    if exchange.context.endpoint?.body == .value { exchange.limitBody(to: server.valueBytes) }
+    if exchange.context.endpoint?.pointee.body == .value { exchange.limitBody(to: server.valueBytes) }
     return exchange.bodyTooLarge ? refuse(exchange, .bodyTooLarge(exchange)) : nil
   }
 
@@ -48,7 +48,7 @@ final class RequestHandler: ExchangeHandler {
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
     guard let endpoint = exchange.context.endpoint else { return .respond(withoutEndpoint(exchange)) }
-    return server.workers != nil && endpoint.asksEngine ? giveToWorker(exchange) : answer(exchange, endpoint)
+    return server.workers != nil && endpoint.pointee.asksEngine ? giveToWorker(exchange) : answer(exchange, endpoint)
   }
 
   /// The answer to OPTIONS, and to what is not there.
@@ -99,29 +99,31 @@ final class RequestHandler: ExchangeHandler {
   }
 
   /// - Parameter isWorker: Whether the answer is counted when it is sent, as another one may be first.
-  private func answer(_ exchange: Exchange, _ endpoint: Endpoint, isWorker: Bool = false) -> Disposition {
+  private func answer(
+    _ exchange: Exchange, _ endpoint: UnsafePointer<Endpoint>, isWorker: Bool = false
+  ) -> Disposition {
     guard let target = exchange.context.target else { preconditionFailure("an endpoint was found by its target") }
     let accept = Accept(exchange)
     let writer = server.writer(at: exchange.now)
     var asText = accept.prefersText
     do throws(LeaseholdError) {
       var arguments = Arguments(over: exchange.connection.argumentPlaces)
-      if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.parameters) }
+      if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.pointee.parameters) }
       if exchange.bodyTooLarge { throw .bodyTooLarge(exchange) }
-      if !exchange.body.isEmpty, endpoint.body == .parameters { try readBody(exchange, endpoint, &arguments) }
+      if !exchange.body.isEmpty, endpoint.pointee.body == .parameters { try readBody(exchange, endpoint, &arguments) }
       if let format = arguments[.format] {
         guard format == "json" || format == "text" else { throw .notOneOf(.format, format, ["json", "text"]) }
         asText = format == "text"
-      } else if endpoint.method != .get, !endpoint.media.suits(accept) {
+      } else if endpoint.pointee.method != .get, !endpoint.pointee.media.suits(accept) {
         throw .notAcceptable
       }
       let call = Call(
         exchange: exchange, server: server, target: target, arguments: arguments,
-        asText: asText && endpoint.media.offersText, writer: writer)
-      if let token = exchange.context.token { try token.check(endpoint, call) }
-      let disposition = try endpoint.answer(call)
+        asText: asText && endpoint.pointee.media.offersText, writer: writer)
+      if let token = exchange.context.token { try token.check(endpoint.pointee.reach, call) }
+      let disposition = try endpoint.pointee.answer(call)
       // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
-      if endpoint.method == .get, !endpoint.media.suits(accept) { throw .notAcceptable }
+      if endpoint.pointee.method == .get, !endpoint.pointee.media.suits(accept) { throw .notAcceptable }
       switch disposition {
       case .respond: if !isWorker { count(exchange, endpoint, status: 200) }
       // Counted when it is answered.
@@ -137,7 +139,8 @@ final class RequestHandler: ExchangeHandler {
   /// - Parameter counted: The endpoint that the answer counts for; `nil` where it is counted when it is sent.
   @inline(never)
   private func problem(
-    _ error: LeaseholdError, _ exchange: Exchange, _ counted: Endpoint?, _ writer: AnswerWriter, asText: Bool
+    _ error: LeaseholdError, _ exchange: Exchange, _ counted: UnsafePointer<Endpoint>?, _ writer: AnswerWriter,
+    asText: Bool
   ) -> Response {
     let error = error.told(to: exchange.context.token)
     let response = writer.response(error, to: exchange, asText: asText)
@@ -147,21 +150,22 @@ final class RequestHandler: ExchangeHandler {
   }
 
   /// Counts a request whose answer is there, with what that took: the second and last reading of the clock.
-  private func count(_ exchange: Exchange, _ endpoint: Endpoint, status: Int) {
-    server.counts.count(
-      endpoint, status: status, nanoseconds: UInt64(truncatingIfNeeded: HostClock.monotonic() &- exchange.arrived))
+  private func count(_ exchange: Exchange, _ endpoint: UnsafePointer<Endpoint>, status: Int) {
+    let took = UInt64(truncatingIfNeeded: HostClock.monotonic() &- exchange.arrived)
+    server.counts.count(endpoint.pointee.number, status: status, nanoseconds: took)
   }
 
-  private func readBody(_ exchange: Exchange, _ endpoint: Endpoint, _ arguments: inout Arguments) throws(LeaseholdError)
-  {
+  private func readBody(
+    _ exchange: Exchange, _ endpoint: UnsafePointer<Endpoint>, _ arguments: inout Arguments
+  ) throws(LeaseholdError) {
     switch MediaType(exchange.header(.contentType)) {
-    case .json: try arguments.readJSON(exchange.body, known: endpoint.parameters)
+    case .json: try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
     case .form:
       // curl calls a body a form when it is not told what it is; no form begins like that.
       if JSONScalarReader.begins(exchange.body) {
-        try arguments.readJSON(exchange.body, known: endpoint.parameters)
+        try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
       } else {
-        try arguments.readForm(exchange.body, known: endpoint.parameters)
+        try arguments.readForm(exchange.body, known: endpoint.pointee.parameters)
       }
     case .serialized, .bytes, .other:
       throw LeaseholdError(
@@ -172,7 +176,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func resolved(_ exchange: Exchange, status: Int) {
-    server.counts.count(exchange.context.endpoint, status: status)
+    server.counts.count(exchange.context.endpoint?.pointee.number, status: status)
   }
 
   func hungUp(_ exchange: Exchange) { exchange.context.pending?.hungUp() }
@@ -224,7 +228,7 @@ extension LeaseholdError {
 
   /// The body is longer than it may be.
   static func bodyTooLarge(_ exchange: Exchange) -> LeaseholdError {
-    let isValue = exchange.context.endpoint?.body == .value
+    let isValue = exchange.context.endpoint?.pointee.body == .value
     let maximum = exchange.bodyLimitBytes
     return LeaseholdError(
       .bodyTooLarge,

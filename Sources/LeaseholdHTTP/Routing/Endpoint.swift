@@ -3,8 +3,8 @@ import Leasehold
 /// One operation of the API.
 ///
 /// All that the service knows of it stands in its row of ``all``: the path, the least role, what it reaches, and the
-/// function that answers.
-final class Endpoint: @unchecked Sendable {
+/// function that answers. A request knows its row by a pointer, which nobody counts.
+struct Endpoint: Sendable {
   /// The function that answers a request.
   typealias Answer = @Sendable (borrowing Call) throws(LeaseholdError) -> Disposition
 
@@ -23,7 +23,7 @@ final class Endpoint: @unchecked Sendable {
   let media: Media
   let body: Body
   let answer: Answer
-  /// The position in ``all``; written once, before another thread has the endpoint.
+  /// The position in ``all``.
   private(set) var number = -1
 
   init(
@@ -43,10 +43,12 @@ final class Endpoint: @unchecked Sendable {
     self.answer = answer
   }
 
-  /// Gives the rows their numbers.
-  static func numbered(_ rows: [Endpoint]) -> [Endpoint] {
-    for (number, row) in rows.enumerated() { row.number = number }
-    return rows
+  /// Gives the rows their numbers, and a place where they stay.
+  static func numbered(_ rows: [Endpoint]) -> UnsafeBufferPointer<Endpoint> {
+    let memory = UnsafeMutableBufferPointer<Endpoint>.allocate(capacity: rows.count)
+    _ = memory.initialize(from: rows)
+    for number in memory.indices { memory[number].number = number }
+    return UnsafeBufferPointer(memory)
   }
 
   /// Returns true when it answers a method; HEAD is answered wherever GET is.

@@ -1,6 +1,6 @@
 extension Endpoint {
   /// All operations, in the order of `openapi.yaml`.
-  static let all = numbered([
+  nonisolated(unsafe) static let all = numbered([
     Endpoint(
       "acquireLock", .post, "/locks/{key}/acquire", acquireParameters, .lock, reach: .lock, media: .jsonOrText,
       Locks.acquire),

@@ -21,9 +21,11 @@ struct RouteTable: @unchecked Sendable {
     /// True when the captured segment may be empty, so that the endpoint says what is wrong with it.
     private let takesNothing: Bool
     /// By the numbers of the methods.
-    private let endpoints: [Endpoint?]
+    private let endpoints: [UnsafePointer<Endpoint>?]
 
-    fileprivate init(_ template: StaticString, _ pieces: [UnsafeBufferPointer<UInt8>], _ rows: [Endpoint]) {
+    fileprivate init(
+      _ template: StaticString, _ pieces: [UnsafeBufferPointer<UInt8>], _ rows: [UnsafePointer<Endpoint>]
+    ) {
       self.template = template
       first = pieces[0]
       let isLiteral = pieces.count > 1 && pieces[1].first != UInt8(ascii: "{")
@@ -32,7 +34,7 @@ struct RouteTable: @unchecked Sendable {
       capturesLast = isLiteral && pieces.count > 2
       takesNumber = !capturesLast && last.first == UInt8(ascii: "{")
       takesNothing = pieces.count != 2 && !pieces.contains { $0.elementsEqual("{set}".utf8) }
-      endpoints = HTTPMethod.allCases.map { method in rows.first { $0.takes(method) } }
+      endpoints = HTTPMethod.allCases.map { method in rows.first { $0.pointee.takes(method) } }
       let (endpoints, options) = (endpoints, HTTPMethod.options)
       allow = HTTPMethod.allCases.filter { $0 == options || endpoints[Int($0.rawValue)] != nil }
         .map { "\($0)".uppercased() }.joined(separator: ", ")
@@ -40,7 +42,7 @@ struct RouteTable: @unchecked Sendable {
 
     /// The endpoint of a method; HEAD is answered wherever GET is.
     @inline(__always)
-    func endpoint(_ method: HTTPMethod) -> Endpoint? { endpoints[Int(method.rawValue)] }
+    func endpoint(_ method: HTTPMethod) -> UnsafePointer<Endpoint>? { endpoints[Int(method.rawValue)] }
 
     /// Returns true when the segments of a path of the same depth are these; lengths first.
     @inline(__always)
@@ -65,9 +67,10 @@ struct RouteTable: @unchecked Sendable {
   /// Sorts the rows by their paths.
   ///
   /// A row whose path is not of the form above stops the program at its first request.
-  private init(_ rows: [Endpoint]) {
+  private init(_ rows: UnsafeBufferPointer<Endpoint>) {
     var byDepth: [[Path]] = [[], [], []]
     var seen: Set<String> = []
+    let places = rows.indices.compactMap { place in rows.baseAddress.map { $0 + place } }
     for row in rows where seen.insert("\(row.path)").inserted {
       let text = UnsafeBufferPointer(start: row.path.utf8Start, count: row.path.utf8CodeUnitCount)
       let pieces = text.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
@@ -75,7 +78,7 @@ struct RouteTable: @unchecked Sendable {
       precondition((1...3).contains(pieces.count), "a path has one to three segments")
       precondition(
         pieces.count < 3 || pieces[1...].contains { $0.first == UInt8(ascii: "{") }, "one segment of three is captured")
-      byDepth[pieces.count - 1].append(Path(row.path, pieces, rows.filter { "\($0.path)" == "\(row.path)" }))
+      byDepth[pieces.count - 1].append(Path(row.path, pieces, places.filter { "\($0.pointee.path)" == "\(row.path)" }))
     }
     // A literal goes before what would capture it.
     paths = byDepth.map { paths in

@@ -12,7 +12,7 @@ import Testing
     let rows = RequestCounts.bounds.enumerated().flatMap { [($1, $0), ($1 + 1, $0 + 1)] }
     for (nanoseconds, expected) in rows + [(0, 0), (1, 0), (.max, last)] {
       let counts = RequestCounts()
-      counts.count(Endpoint.all[0], status: 200, nanoseconds: nanoseconds)
+      counts.count(Endpoint.all[0].number, status: 200, nanoseconds: nanoseconds)
       let durations = counts.durations(operation: 0, column: 0)
       #expect(durations?.counts.firstIndex(of: 1) == expected, "\(nanoseconds) ns")
       #expect(durations?.sum == nanoseconds && durations?.counts.reduce(0, +) == 1)
@@ -21,9 +21,9 @@ import Testing
 
   @Test func aRequestIsInTheCountOfItsPairAloneWhetherTimedOrNot() {
     let counts = RequestCounts()
-    counts.count(Endpoint.all[3], status: 201, nanoseconds: 5)
-    counts.count(Endpoint.all[3], status: 304)
-    counts.count(Endpoint.all[3], status: 409, nanoseconds: 7)
+    counts.count(Endpoint.all[3].number, status: 201, nanoseconds: 5)
+    counts.count(Endpoint.all[3].number, status: 304)
+    counts.count(Endpoint.all[3].number, status: 409, nanoseconds: 7)
     counts.count(nil, status: 404)
     #expect(counts.value(operation: 3, column: 0) == 2 && counts.value(operation: 3, column: 1) == 1)
     #expect(counts.value(operation: nil, column: 1) == 1)
