@@ -62,7 +62,6 @@ test:
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
 	@Tools/need nginx || echo "make: without nginx its settings in docs/deployment.md are not tried" >&2
 	@Tools/need others || echo "make: without Qt, uWSGI, httpd and the like their tests in Tests/Interop are skipped" >&2
-	@Tools/need etcd || echo "make: without etcd 3.5.1 only Debian's etcd is tried" >&2
 	@python3 Tests/run.py all
 
 build:

@@ -87,7 +87,7 @@ extension EtcdLockService {
   }
 
   /// The longest time that a look waits for what came before it.
-  private static let catchUpMax: Int64 = 300_000_000
+  static let catchUpMax: Int64 = 300_000_000
 
   /// Waits until what was written before is seen, for a moment at most.
   func catchUp() {
@@ -111,6 +111,14 @@ extension EtcdLockService {
       isFirst = false
       alarm.sleep(until: wakes)
     }
+  }
+
+  /// Finds what this server has heard of; once more a moment later, as another may have written it just before.
+  func heard<Found>(_ find: () -> Found?) -> Found? {
+    catchUp()
+    if let found = find() { return found }
+    HostClock.sleep(nanoseconds: Self.second / 10)
+    return find()
   }
 
   /// Notes what fails, or that it works again.

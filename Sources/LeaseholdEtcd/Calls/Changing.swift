@@ -111,19 +111,23 @@ extension EtcdLockService {
     case .id(let id): return try find(id, on: nil, within: request.caller.confinement)
     case .ref(let number):
       let ref = LeaseID(high: number << 24, low: 0).ref
-      catchUp()
-      let found = state.withLock { state in
-        for name in state.view.places.keys {
-          guard let found = Self.found(name, in: state), found.first.value.ref == ref else { continue }
-          if !found.first.value.isWaiting, found.isInTime { return Found?.some(found) }
-        }
-        return nil
-      }
+      let found = heard { held(ref) }
       guard let found else { throw .noSuchLease() }
       if let confinement = request.caller.confinement, !found.locks.allSatisfy({ Self.covers($0, confinement) }) {
         throw confinement.refusal("This reaches a lease on a lock that token '\(confinement.token)' may not use")
       }
       return found
+    }
+  }
+
+  /// The lease of a ref, as far as this server has heard.
+  private func held(_ ref: String) -> Found? {
+    state.withLock { state in
+      for name in state.view.places.keys {
+        guard let found = Self.found(name, in: state), found.first.value.ref == ref else { continue }
+        if !found.first.value.isWaiting, found.isInTime { return found }
+      }
+      return nil
     }
   }
 

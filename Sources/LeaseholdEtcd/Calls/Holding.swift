@@ -157,14 +157,17 @@ extension EtcdLockService {
   ) throws(LeaseholdError) -> [String] {
     let lock = key.map { EtcdNames.encoded($0) }
     let words = caller?.inWords
-    catchUp()
-    let all = state.withLock { state in state.view.places.keys.sorted().compactMap { Self.found($0, in: state) } }
-    let found = all.filter { lease in
-      let value = lease.first.value
-      guard !value.isWaiting, lease.isInTime, value.owner.isExactly(owner) else { return false }
-      guard words.map({ value.peer.isExactly($0) }) ?? true else { return false }
-      return lease.locks.allSatisfy { Self.covers($0, confinement) } && (lock.map(lease.locks.contains) ?? true)
+    let find = { [self] () -> [Found]? in
+      let all = state.withLock { state in state.view.places.keys.sorted().compactMap { Self.found($0, in: state) } }
+      let found = all.filter { lease in
+        let value = lease.first.value
+        guard !value.isWaiting, lease.isInTime, value.owner.isExactly(owner) else { return false }
+        guard words.map({ value.peer.isExactly($0) }) ?? true else { return false }
+        return lease.locks.allSatisfy { Self.covers($0, confinement) } && (lock.map(lease.locks.contains) ?? true)
+      }
+      return found.isEmpty ? nil : found
     }
+    let found = heard(find) ?? []
     var refs: [String] = []
     for lease in found {
       do throws(LeaseholdError) {

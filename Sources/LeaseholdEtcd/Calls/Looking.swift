@@ -127,12 +127,15 @@ extension EtcdLockService {
     }
   }
 
-  /// One lock.
+  /// One lock, asked of etcd: another server may have written a moment ago.
+  ///
+  /// Where etcd does not answer soon, as it was seen last.
   ///
   /// - Throws: `no-such-lock`, `not-supported` for native names.
   public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
     try checkPlain(lock)
-    catchUp()
+    let end = HostClock.monotonic() + Self.catchUpMax
+    if let sight = try? store.look([.queue(EtcdNames.encoded(lock.key))], before: end) { note(sight) }
     return try state.withLock { state throws(LeaseholdError) in
       try Self.snapshot(lock.key, listed: listed, in: state)
     }
