@@ -60,7 +60,7 @@ extension EtcdLockService {
       switch watch.next(before: HostClock.monotonic() + Self.second) {
       case .changes(let events, _)?:
         take { $0.apply(events) }
-        guard state.withLock({ $0.isHurried(at: HostClock.monotonic()) }) else { return .rest }
+        if state.withLock({ $0.pace.isBusy && !$0.isHurried(at: HostClock.monotonic()) }) { return .rest }
       case .compacted?: return .compacted
       case .ended?: return .ended
       case .created(let head)?: state.withLock { $0.pace.begin(at: head, seen: $0.view.revision) }
@@ -134,8 +134,8 @@ extension EtcdLockService {
   private func take(_ body: (inout ClusterView) -> [ClusterView.Change]) {
     let locks = change { state, notices in
       let changes = body(&state.view)
-      state.pace.hear(upTo: state.view.revision)
       let now = HostClock.monotonic()
+      state.pace.hear(upTo: state.view.revision, at: now)
       var locks: Set<String> = []
       for change in changes {
         locks.insert(change.lock)

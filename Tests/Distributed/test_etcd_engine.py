@@ -80,7 +80,7 @@ class EtcdEngine(unittest.TestCase):
         self.assertGreater(other["fence"], lease["fence"])
 
     def test_lists_show_what_was_just_written_though_nobody_waited_for_it(self):
-        # After a second in which nobody waited, changes are heard together.
+        # After a second in which no caller waited, more than ten changes are heard together.
         for pause in (1.3, 0, 1.3):
             time.sleep(pause)
             leases = [self.a.post(f"/locks/heard-{n}/acquire?ttl=30s")[1] for n in range(12)]

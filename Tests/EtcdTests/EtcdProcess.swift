@@ -58,7 +58,11 @@ final class EtcdProcess {
     process = 0
   }
 
-  func pause() { kill(process, SIGSTOP) }
+  /// Stops it, and waits until all its threads stand.
+  func pause() {
+    kill(process, SIGSTOP)
+    waitpid(process, nil, WUNTRACED)
+  }
   func resume() { kill(process, SIGCONT) }
 
   static func peer(_ port: UInt16) -> HTTPPeer {

@@ -2,10 +2,13 @@ internal import LeaseholdHost
 
 /// The pace at which this server hears of changes.
 ///
-/// While a caller here waits for a change, each is heard at once. Else several are heard together: to tell each server
-/// of each change by itself costs the cluster more than the change. Instants are nanoseconds of CLOCK_MONOTONIC.
+/// While a caller here waits for a change, each is heard at once. Else, of more than ten in a second, several are heard
+/// together: to tell each server of each change by itself costs the cluster more than the change. Instants are
+/// nanoseconds of CLOCK_MONOTONIC.
 struct WatchPace: Sendable {
-  /// The time between two watches where nobody waits.
+  /// The most messages in a second that are heard one by one where no caller waits.
+  private static let singlesMax = 10
+  /// The time between two watches where more come.
   static let rest: Int64 = 250_000_000
   /// The time for which changes are heard at once after the last one who waited.
   static let linger: Int64 = 1_000_000_000
@@ -25,6 +28,8 @@ struct WatchPace: Sendable {
 
   private var phase = Phase.away
   private var wantedUntil: Int64 = 0
+  /// The messages that were heard in a second, and since when that one is.
+  private var heard: (count: Int, since: Int64) = (0, 0)
   /// The last write of ours.
   private var written: Int64 = 0
   /// The first write of ours that the watch has still to tell of, and since when.
@@ -50,8 +55,13 @@ struct WatchPace: Sendable {
   /// - Parameter seen: All changes up to this one were heard.
   mutating func begin(at head: Int64, seen: Int64) { if head <= seen { settle() } }
 
+  /// Tells whether the next changes may gather, as many came in this second.
+  var isBusy: Bool { heard.count > Self.singlesMax }
+
   /// Changes were heard, up to a revision.
-  mutating func hear(upTo seen: Int64) {
+  mutating func hear(upTo seen: Int64, at now: Int64) {
+    if now - heard.since >= 1_000_000_000 { heard = (0, now) }
+    heard.count += 1
     if case .behind = phase { settle() }
     if seen >= written { wake() }
   }

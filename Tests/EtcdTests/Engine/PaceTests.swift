@@ -40,16 +40,29 @@ import Testing
     #expect(!before && pace.isWanted(at: 1_004 * ms) && !pace.isWanted(at: 1_005 * ms))
   }
 
+  @Test mutating func tenMessagesInASecondAreHeardOneByOneAndNoMore() {
+    follow(at: 0)
+    for second in [Int64(5_000), 6_000] {
+      let busy = (Int64(1)...12).map { count in
+        pace.hear(upTo: 4, at: (second + count) * ms)
+        return pace.isBusy
+      }
+      #expect(busy == [Bool](repeating: false, count: 10) + [true, true])
+    }
+    pace.hear(upTo: 4, at: 7_500 * ms)
+    #expect(!pace.isBusy)
+  }
+
   @Test mutating func itHasCaughtUpWhenTheWatchToldOfEverythingBeforeIt() {
     #expect(pace.settles(seen: 4) == nil, "without a watch that is not known")
     pace.turn(isOpen: true, at: 10 * ms)
     pace.begin(at: 9, seen: 4)
     #expect(pace.settles(seen: 4) == 160 * ms, "what was written may belong to others: then nothing comes")
-    pace.hear(upTo: 9)
+    pace.hear(upTo: 9, at: 15 * ms)
     #expect(pace.settles(seen: 9) == 0)
     pace.wrote(10, seen: 9, at: 20 * ms)
     #expect(pace.settles(seen: 9) == nil, "a write of ours will be told")
-    pace.hear(upTo: 10)
+    pace.hear(upTo: 10, at: 25 * ms)
     #expect(pace.settles(seen: 10) == 0)
     pace.turn(isOpen: false, at: 30 * ms)
     #expect(pace.settles(seen: 10) == nil)
