@@ -48,8 +48,9 @@ def for_each_etcd(case):
 
 
 class Cluster:
-    def __init__(self, program):
+    def __init__(self, program, election=1000):
         self.program, self.folder, self.processes = program, tempfile.mkdtemp(prefix="lh-etcd-"), {}
+        self.election = election
         self.wanted = set()
         self.hosts = [rig.Host(number) for number in (1, 2, 3)]
         for number in range(3):
@@ -65,6 +66,7 @@ class Cluster:
         command = [self.program, "--name", f"m{number}", "--data-dir", f"{self.folder}/m{number}",
                    "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
                    "--initial-advertise-peer-urls", peer, "--initial-cluster", peers, "--pre-vote",
+                   "--heartbeat-interval", str(self.election // 10), "--election-timeout", str(self.election),
                    "--logger", "zap", "--log-level", "fatal"]
         with open(f"{self.folder}/m{number}.log", "w", encoding="utf-8") as log:
             self.processes[number] = subprocess.Popen(self.hosts[number].inside(command), stdout=log, stderr=log)
@@ -97,6 +99,14 @@ class Cluster:
             return None
 
         return int(rig.eventually(found, "there is a leader", 30))
+
+    def are_whole(self):
+        """Whether all members follow one leader: one whose link was cut needs some seconds after it is joined."""
+        try:
+            told = [self.status(number) for number in range(3)]
+        except FAILURES:
+            return False
+        return told[0].get("leader", "0") != "0" and len({(one.get("leader"), one["raftTerm"]) for one in told}) == 1
 
     def keys(self, prefix):
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)

@@ -2,7 +2,7 @@
 """Three members of etcd on hosts of their own, three services, and clients that honour their leases by their own clock;
 members and services die, stop and are cut off meanwhile, and what lies between them lies. Needs network namespaces.
 
-    faults.py [--etcd PATH] [--seconds N] [--seed N] [FAULT...]
+    faults.py [--etcd PATH] [--seconds N] [--seed N] [--election MS] [FAULT...]
 
 Checks of the history: never more units than there are, among clients that stop at the end of their lease; fences grow
 with each grant of a lock for one; nobody overtakes in the queue of a lock for one; no lease that its holder was told of
@@ -150,6 +150,8 @@ class Faults:
         """One after the other until it is time to stop; all is whole again at the end."""
         while what != "none" and time.monotonic() + self.lead + self.pause < stop:
             time.sleep(self.lead)
+            # One thing is wrong at a time.
+            rig.eventually(self.members.are_whole, "the members are whole again", 30)
             if what in OF_WIRES:
                 self.wires.say(what)
                 time.sleep(self.pause)
@@ -180,9 +182,9 @@ class Faults:
             self.services.signal(service, signal.SIGCONT)
 
 
-def run(etcd, faults, seconds, seed):
+def run(etcd, faults, seconds, seed, election=1000):
     """Prints a line a fault; returns what was wrong in all of them."""
-    members = Cluster(etcd)
+    members = Cluster(etcd, election)
     wrong = []
     try:
         print("etcd", members.status(0)["version"], flush=True)
@@ -221,7 +223,8 @@ if __name__ == "__main__":
     parser.add_argument("faults", nargs="*", choices=[[], *FAULTS])
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 20))
+    parser.add_argument("--election", type=int, default=1000, help="etcd's --election-timeout, in milliseconds")
     words = parser.parse_args()
     if rig.why_not():
         sys.exit(rig.why_not())
-    sys.exit(1 if run(words.etcd, words.faults or FAULTS, words.seconds, words.seed) else 0)
+    sys.exit(1 if run(words.etcd, words.faults or FAULTS, words.seconds, words.seed, words.election) else 0)
