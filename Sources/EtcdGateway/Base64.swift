@@ -1,53 +1,57 @@
 /// The encoding of bytes in etcd's JSON (RFC 4648, 4).
 enum Base64 {
-  private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
   /// Appends bytes, encoded.
-  static func append(_ bytes: some Sequence<UInt8>, to text: inout [UInt8]) {
-    var (bits, count) = (UInt32(0), 0)
-    for byte in bytes {
-      bits = bits << 8 | UInt32(byte)
-      count += 1
-      guard count == 3 else { continue }
-      for shift in [18, 12, 6, 0] as [UInt32] { text.append(digits[Int(bits >> shift & 63)]) }
-      (bits, count) = (0, 0)
-    }
-    guard count > 0 else { return }
-    bits <<= UInt32(8 * (3 - count))
-    for place in 0..<4 {
-      text.append(place <= count ? digits[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
+  static func append(_ bytes: UnsafeBufferPointer<UInt8>, to text: inout [UInt8]) {
+    let digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+      let count = min(3, bytes.count - start)
+      var bits = UInt32(bytes[start]) << 16
+      if count > 1 { bits |= UInt32(bytes[start + 1]) << 8 }
+      if count > 2 { bits |= UInt32(bytes[start + 2]) }
+      for place in 0..<4 {
+        let digit = digits.utf8Start[Int(bits >> UInt32(18 - 6 * place) & 63)]
+        text.append(place <= count ? digit : UInt8(ascii: "="))
+      }
     }
   }
 
   /// The bytes of a text; `nil` where it is no such encoding.
   static func decode(_ text: String) -> [UInt8]? {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.utf8.count / 4 * 3)
-    var (bits, count, padding) = (UInt32(0), 0, 0)
-    for byte in text.utf8 {
-      let digit: UInt32
-      switch byte {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = UInt32(byte) - 65
-      case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = UInt32(byte) - 71
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = UInt32(byte) + 4
-      case UInt8(ascii: "+"): digit = 62
-      case UInt8(ascii: "/"): digit = 63
-      case UInt8(ascii: "="):
-        padding += 1
-        continue
-      default: return nil
+    var text = text
+    return text.withUTF8 { decode($0) }
+  }
+
+  private static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    guard text.count % 4 == 0 else { return nil }
+    let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }
+    let digits = text.dropLast(padding)
+    var isValid = true
+    let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 4 * 3) { buffer, count in
+      var bits: UInt32 = 0
+      for (index, byte) in digits.enumerated() {
+        guard let digit = digit(byte) else {
+          isValid = false
+          return
+        }
+        bits = bits << 6 | digit
+        // The first of four digits does not fill a byte, each later one does.
+        let extra = UInt32(6 - 2 * (index % 4))
+        guard index % 4 > 0 else { continue }
+        buffer[count] = UInt8(truncatingIfNeeded: bits >> extra)
+        count += 1
       }
-      guard padding == 0 else { return nil }
-      (bits, count) = (bits << 6 | digit, count + 1)
-      guard count == 4 else { continue }
-      bytes += [UInt8(bits >> 16), UInt8(truncatingIfNeeded: bits >> 8), UInt8(truncatingIfNeeded: bits)]
-      (bits, count) = (0, 0)
     }
-    switch (count, padding) {
-    case (0, 0): return bytes
-    case (2, 2): return bytes + [UInt8(truncatingIfNeeded: bits >> 4)]
-    case (3, 1): return bytes + [UInt8(truncatingIfNeeded: bits >> 10), UInt8(truncatingIfNeeded: bits >> 2)]
-    default: return nil
+    return isValid ? bytes : nil
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt32? {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(byte) - 65
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(byte) - 71
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte) + 4
+    case UInt8(ascii: "+"): 62
+    case UInt8(ascii: "/"): 63
+    default: nil
     }
   }
 }

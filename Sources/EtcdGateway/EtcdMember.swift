@@ -14,12 +14,11 @@ final class EtcdMember: Sendable {
   private static let idleMax = 64
 
   let peer: HTTPPeer
+  /// Its address.
+  let name: String
   private let idle = Mutex<[HTTPConnection]>([])
 
-  init(_ peer: HTTPPeer) { self.peer = peer }
-
-  /// Its address.
-  var name: String { "\(peer.address)" }
+  init(_ peer: HTTPPeer) { (self.peer, name) = (peer, "\(peer.address)") }
 
   /// Asks once and waits for the answer, until the deadline.
   ///
@@ -74,7 +73,8 @@ final class EtcdMember: Sendable {
     var text = "\(method) \(path) HTTP/1.1\r\nHost: \(peer.address.hostHeader)\r\n"
     if let token { text += "Authorization: \(token)\r\n" }
     if method == "POST" { text += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n" }
-    return Array((text + "\r\n").utf8) + body
+    text += "\r\n"
+    return Array(text.utf8) + body
   }
 
   /// The words for people.

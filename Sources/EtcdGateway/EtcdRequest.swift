@@ -10,7 +10,7 @@ struct EtcdRequest {
     object(nil, body)
   }
 
-  mutating func object(_ name: String?, _ body: (inout EtcdRequest) -> Void) {
+  mutating func object(_ name: StaticString?, _ body: (inout EtcdRequest) -> Void) {
     begin(name)
     bytes.append(UInt8(ascii: "{"))
     body(&self)
@@ -18,7 +18,7 @@ struct EtcdRequest {
   }
 
   mutating func list<Element>(
-    _ name: String, _ elements: [Element], _ body: (inout EtcdRequest, Element) -> Void
+    _ name: StaticString, _ elements: [Element], _ body: (inout EtcdRequest, Element) -> Void
   ) {
     guard !elements.isEmpty else { return }
     begin(name)
@@ -27,22 +27,29 @@ struct EtcdRequest {
     bytes.append(UInt8(ascii: "]"))
   }
 
-  mutating func text(_ name: String, _ text: String) {
+  mutating func text(_ name: StaticString, _ text: String) {
     begin(name)
     bytes.appendQuoted(text)
   }
 
   /// Writes a number of 64 bits; zero is left out.
-  mutating func number(_ name: String, _ number: Int64) {
+  mutating func number(_ name: StaticString, _ number: Int64) {
     if number != 0 { text(name, "\(number)") }
   }
 
-  mutating func flag(_ name: String) {
+  mutating func flag(_ name: StaticString) {
     begin(name)
     bytes += "true".utf8
   }
 
-  mutating func base64(_ name: String, _ value: some Sequence<UInt8>) {
+  mutating func base64(_ name: StaticString, _ text: String) {
+    var text = text
+    text.withUTF8 { base64(name, $0) }
+  }
+
+  mutating func base64(_ name: StaticString, _ value: [UInt8]) { value.withUnsafeBufferPointer { base64(name, $0) } }
+
+  private mutating func base64(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
     begin(name)
     bytes.append(UInt8(ascii: "\""))
     Base64.append(value, to: &bytes)
@@ -53,13 +60,13 @@ struct EtcdRequest {
   mutating func keys(_ keys: EtcdKeys, after last: String? = nil) {
     let next = last.map { Array($0.utf8) + [0] }
     switch keys {
-    case .one(let key): base64("key", key.utf8)
+    case .one(let key): base64("key", key)
     case .prefix(let prefix):
       base64("key", next ?? Array(prefix.utf8))
       base64("range_end", Self.end(of: prefix))
     case .range(let start, let end):
       base64("key", next ?? Array(start.utf8))
-      base64("range_end", end.utf8)
+      base64("range_end", end)
     }
   }
 
@@ -88,7 +95,7 @@ struct EtcdRequest {
     text("target", compare.field.rawValue)
     text("result", compare.relation.rawValue)
     keys(compare.keys)
-    let name =
+    let name: StaticString =
       switch compare.field {
       case .created: "create_revision"
       case .modified: "mod_revision"
@@ -102,13 +109,13 @@ struct EtcdRequest {
     switch operation {
     case .put(let key, let value, let lease):
       object("request_put") {
-        $0.base64("key", key.utf8)
+        $0.base64("key", key)
         $0.base64("value", value)
         $0.number("lease", lease)
       }
     case .move(let key, let lease):
       object("request_put") {
-        $0.base64("key", key.utf8)
+        $0.base64("key", key)
         $0.number("lease", lease)
         $0.flag("ignore_value")
       }
@@ -124,12 +131,14 @@ struct EtcdRequest {
   }
 
   /// Writes what parts members and elements, and the name of a member.
-  private mutating func begin(_ name: String?) {
+  private mutating func begin(_ name: StaticString?) {
     if let last = bytes.last, last != UInt8(ascii: "{"), last != UInt8(ascii: "["), last != UInt8(ascii: ":") {
       bytes.append(UInt8(ascii: ","))
     }
     guard let name else { return }
-    bytes.appendQuoted(name)
-    bytes.append(UInt8(ascii: ":"))
+    // All names are ours: nothing is to be escaped.
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    bytes.append(contentsOf: "\":".utf8)
   }
 }

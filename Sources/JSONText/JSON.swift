@@ -1,5 +1,5 @@
 /// A JSON value; numbers keep their digits and objects their order.
-public indirect enum JSON: Sendable, Equatable {
+public enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
   /// A number as it is written.
@@ -101,6 +101,7 @@ public indirect enum JSON: Sendable, Equatable {
 
     private mutating func members(depth: Int) throws(JSONScanner.Flaw) -> [Member] {
       var members: [Member] = []
+      members.reserveCapacity(4)
       while try scanner.hasNext(before: UInt8(ascii: "}"), isFirst: members.isEmpty) {
         let start = scanner.offset
         let name = try scanner.name()

@@ -32,43 +32,64 @@ package struct QueueNames: Hashable, Sendable {
   /// Reads a key; `nil` for one that is not of this kind.
   package func key(_ text: String) -> QueueKey? {
     guard text.utf8.starts(with: prefix.utf8) else { return nil }
-    let words = text.utf8.dropFirst(prefix.utf8.count).split(
-      separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
-    ).map { String(decoding: $0, as: UTF8.self) }
-    guard words.allSatisfy({ !$0.isEmpty }) else { return nil }
-    switch (words.first, words.count) {
-    case ("q", 3):
-      return words[2].hasSuffix(".u")
-        ? .upgrade(lock: words[1], String(words[2].dropLast(2))) : .entry(lock: words[1], words[2])
-    case ("x", 2): return .locks(words[1])
-    case ("a", 2): return .inTime(words[1])
-    case ("y", 2): return .retry(words[1])
-    case ("d", 2): return .end(words[1])
-    case ("c", 2): return .kind(words[1])
+    let rest = text.utf8.dropFirst(prefix.utf8.count)
+    guard let kind = rest.first, rest.dropFirst().first == UInt8(ascii: "/") else { return nil }
+    let word = rest.dropFirst(2)
+    guard let first = word.first, first != UInt8(ascii: "/") else { return nil }
+    let slash = word.firstIndex(of: UInt8(ascii: "/"))
+    guard kind != UInt8(ascii: "q") else { return slash.flatMap { Self.place(word[..<$0], word[$0...].dropFirst()) } }
+    guard slash == nil else { return nil }
+    let name = String(decoding: word, as: UTF8.self)
+    switch kind {
+    case UInt8(ascii: "x"): return .locks(name)
+    case UInt8(ascii: "a"): return .inTime(name)
+    case UInt8(ascii: "y"): return .retry(name)
+    case UInt8(ascii: "d"): return .end(name)
+    case UInt8(ascii: "c"): return .kind(name)
     default: return nil
     }
   }
 
+  private static func place(_ lock: Substring.UTF8View, _ name: Substring.UTF8View) -> QueueKey? {
+    guard !name.isEmpty, !name.contains(UInt8(ascii: "/")) else { return nil }
+    let lock = String(decoding: lock, as: UTF8.self)
+    guard name.suffix(2).elementsEqual(".u".utf8) else {
+      return .entry(lock: lock, String(decoding: name, as: UTF8.self))
+    }
+    return .upgrade(lock: lock, String(decoding: name.dropLast(2), as: UTF8.self))
+  }
+
   /// A lock's name as a part of a key: all but `A-Za-z0-9._-` is percent-encoded.
   package static func encoded(_ name: String) -> String {
+    if isPlain(name) { return name }
     var part: [UInt8] = []
     for byte in name.utf8 {
-      switch byte {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+      guard !isPlain(byte) else {
         part.append(byte)
-      default:
-        part.append(UInt8(ascii: "%"))
-        for nibble in [byte >> 4, byte & 15] {
-          part.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "A") + nibble - 10)
-        }
+        continue
+      }
+      part.append(UInt8(ascii: "%"))
+      for nibble in [byte >> 4, byte & 15] {
+        part.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "A") + nibble - 10)
       }
     }
     return String(decoding: part, as: UTF8.self)
   }
 
+  private static func isPlain(_ name: String) -> Bool { name.utf8.allSatisfy(isPlain) }
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+      true
+    default: false
+    }
+  }
+
   /// The lock's name of a part of a key; `nil` where ``encoded(_:)`` does not give that part.
   package static func decoded(_ part: String) -> String? {
+    if isPlain(part) { return part }
     var (bytes, rest): ([UInt8], Substring.UTF8View) = ([], part.utf8[...])
     while let byte = rest.popFirst() {
       guard byte == UInt8(ascii: "%") else {

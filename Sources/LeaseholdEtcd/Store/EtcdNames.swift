@@ -13,20 +13,28 @@ enum EtcdNames {
   }
 
   /// The name of a lease's entry: etcd holds no id by which a lease can be released.
-  static func entry(of lease: LeaseID) -> String { String(digest("entry", lease.text).prefix(32)) }
+  static func entry(of lease: LeaseID) -> String { hexadecimal(bytes(["entry", lease.text]).prefix(16)) }
 
   /// 64 hexadecimal digits of some texts.
-  static func digest(_ texts: String...) -> String {
-    var digits: [UInt8] = []
-    for byte in bytes(texts) {
-      for nibble in [byte >> 4, byte & 15] { digits.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble) }
+  static func digest(_ texts: String...) -> String { hexadecimal(bytes(texts)[...]) }
+
+  private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
+    String(unsafeUninitializedCapacity: 2 * bytes.count) { digits in
+      for (index, byte) in bytes.enumerated() {
+        for (place, nibble) in [(0, byte >> 4), (1, byte & 15)] {
+          digits[2 * index + place] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+        }
+      }
+      return 2 * bytes.count
     }
-    return String(decoding: digits, as: UTF8.self)
   }
 
   private static func bytes(_ texts: [String]) -> [UInt8] {
     var text: [UInt8] = []
-    for part in texts { text += Array(part.utf8) + [0] }
+    for part in texts {
+      text += part.utf8
+      text.append(0)
+    }
     guard let digest = Digest.sha256(text) else { preconditionFailure("SHA-256 is switched off") }
     return digest
   }

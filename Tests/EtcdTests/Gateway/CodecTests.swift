@@ -11,7 +11,7 @@ import Testing
   ])
   func bytesAreEncodedAndBack(plain: String, encoded: String) {
     var text: [UInt8] = []
-    Base64.append(plain.utf8, to: &text)
+    Array(plain.utf8).withUnsafeBufferPointer { Base64.append($0, to: &text) }
     #expect(String(decoding: text, as: UTF8.self) == encoded)
     #expect(Base64.decode(encoded) == Array(plain.utf8))
   }

@@ -6,7 +6,7 @@ import LeaseholdHost
 extension EtcdGateway {
   /// Makes a user that may do everything; the first one turns users on with the second.
   func addUser(_ name: String, password: String, before deadline: Int64) throws {
-    func tell(_ path: String, _ members: [(String, String)]) throws {
+    func tell(_ path: String, _ members: [(StaticString, String)]) throws {
       let request = EtcdRequest { for (name, value) in members { $0.text(name, value) } }
       _ = try ask("/v3/auth/" + path, request, before: deadline)
     }
