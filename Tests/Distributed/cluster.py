@@ -26,6 +26,10 @@ WIRE = f"{rig.ROOT}/Tests/Distributed/wire.py"
 FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 
+def coded(text):
+    return base64.b64encode(text.encode()).decode()
+
+
 def call(port, method, path, headers=None, timeout=40, host="127.0.0.1", body=None):
     """Status and answer of a service, or of a member."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
@@ -51,7 +55,7 @@ class Cluster:
     def __init__(self, program, election=1000):
         self.program, self.folder, self.processes = program, tempfile.mkdtemp(prefix="lh-etcd-"), {}
         self.election = election
-        self.wanted = set()
+        self.wanted, self.ended = set(), 0
         self.hosts = [rig.Host(number) for number in (1, 2, 3)]
         for number in range(3):
             self.start(number)
@@ -73,9 +77,12 @@ class Cluster:
         self.wanted.add(number)
 
     def keep(self):
-        """Starts members again that have ended by themselves."""
+        """Starts members again that have ended by themselves, a few times."""
         for number in self.wanted:
             if self.processes[number].poll() is not None:
+                self.ended += 1
+                if self.ended > 10:
+                    raise SystemExit(f"{self.program} does not stay")
                 with open(f"{self.folder}/m{number}.log", encoding="utf-8") as log:
                     print(f"member {number} ended, and is started again: {log.read()[-300:]}", flush=True)
                 self.start(number)
@@ -110,8 +117,8 @@ class Cluster:
 
     def keys(self, prefix):
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        coded = [base64.b64encode(text.encode()).decode() for text in (prefix, end)]
-        found = self.ask(self.leader(), "/v3/kv/range", {"key": coded[0], "range_end": coded[1], "keys_only": True})
+        whole = {"key": coded(prefix), "range_end": coded(end), "keys_only": True}
+        found = self.ask(self.leader(), "/v3/kv/range", whole)
         return [base64.b64decode(entry["key"]).decode() for entry in found.get("kvs", [])]
 
     def kill(self, number):

@@ -19,7 +19,7 @@ import time
 import cluster
 import history
 import rig
-from cluster import FAILURES, Cluster, Services, Wires, call
+from cluster import FAILURES, Cluster, Services, Wires, call, coded
 
 OF_WIRES = ["answers-dropped", "keepalive-lies", "watch-silent", "reads-old"]
 FAULTS = ["none", "leader-kill", "leader-stop", "leader-cut", "service-kill", "service-stop", *OF_WIRES]
@@ -32,13 +32,13 @@ PROMPT = {"none", "keepalive-lies", "watch-silent", "reads-old"}
 class Clients:
     """What they saw while one fault was at work: six share two locks, three more forget to give back a third."""
 
-    def __init__(self, what, seed, seconds):
-        self.what, self.seed, self.guard = what, seed, threading.Lock()
+    def __init__(self, what, seed, seconds, members):
+        self.what, self.seed, self.guard, self.members = what, seed, threading.Lock(), members
         self.held, self.queued, self.statuses, self.dead = [], [], {}, []
         self.stop, self.wait = time.monotonic() + seconds, min(10, int(seconds))
-        self.finished = []
+        self.finished, self.written = [], []
         self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(9)]
-        self.threads.append(threading.Thread(target=self.probe))
+        self.threads += [threading.Thread(target=self.probe), threading.Thread(target=self.write)]
         for thread in self.threads:
             thread.start()
 
@@ -91,6 +91,19 @@ class Clients:
                     self.finished.append(time.monotonic())
             time.sleep(0.02)
 
+    def write(self):
+        """Writes to the members themselves: how long does etcd take nothing?"""
+        body = {"key": coded("bare"), "value": ""}
+        while time.monotonic() < self.stop:
+            for host in self.members.hosts:
+                try:
+                    status, _ = call(2379, "POST", "/v3/kv/put", timeout=0.5, host=host.address, body=body)
+                except FAILURES:
+                    continue
+                if status == 200:
+                    self.written.append(time.monotonic())
+            time.sleep(0.02)
+
     def hold(self, dice, lock, count, port, lease, sent, forgets, is_first):
         begun, waited = time.monotonic(), 0 if lease.get("replayed") else lease["waited_ms"]
         until = min(sent + (waited + lease["expires_in_ms"]) / 1000, begun + lease["expires_in_ms"] / 1000)
@@ -135,10 +148,11 @@ class Clients:
         return json.dumps(self.statuses, sort_keys=True)
 
     def longest_gaps(self):
-        """Seconds without a cycle of a lock of one's own, and without a grant of the shared ones."""
+        """Seconds without a cycle of a lock of one's own, a grant of the shared ones, a put of etcd's."""
         shared = sorted(held.begun for held in self.held if held.lock != "x")
-        own, of_all = (max([b - a for a, b in zip(times, times[1:])], default=0) for times in (self.finished, shared))
-        return f"longest gap {own:.2f} s, of shared locks {of_all:.2f} s"
+        own, of_all, bare = (max([b - a for a, b in zip(times, times[1:])], default=0)
+                             for times in (self.finished, shared, self.written))
+        return f"longest gap {own:.2f} s, of shared locks {of_all:.2f} s, of bare puts {bare:.2f} s"
 
 
 class Faults:
@@ -194,7 +208,7 @@ def run(etcd, faults, seconds, seed, election=1000):
             services = Services(wires.urls if wires else [members.url(k) for k in range(3)]) if wanted else None
             try:
                 for what in wanted:
-                    clients = Clients(what, seed, seconds)
+                    clients = Clients(what, seed, seconds, members)
                     Faults(members, services, wires, random.Random(seed), seconds).go_on(what, clients.stop)
                     clients.join()
                     found = clients.violations()

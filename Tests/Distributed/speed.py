@@ -8,7 +8,6 @@ cycle is the two transactions that the service sends for an acquire and a releas
 or beside a hand-over the first.
 """
 
-import base64
 import http.client
 import json
 import multiprocessing
@@ -18,16 +17,12 @@ import threading
 import time
 
 import cluster
-from cluster import Services
+from cluster import Services, coded
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CLIENTS = 8
 # The time for which a waiter waits; the bare transaction beside it comes after the same, as processors fall asleep.
 PAUSE = 0.03
-
-
-def coded(text):
-    return base64.b64encode(text.encode()).decode()
 
 
 class Connection:
