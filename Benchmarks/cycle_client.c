@@ -33,7 +33,7 @@ static struct {
     uint64_t cycles_max;
 } options = {
     .endpoint = {.host = "127.0.0.1", .sources = 1},
-    .query = "ttl=30s", .key_prefix = "bench", .connections = 1, .seconds = 1, .cycles_max = UINT64_MAX,
+    .query = "ttl=30s", .key_prefix = "bench-", .connections = 1, .seconds = 1, .cycles_max = UINT64_MAX,
 };
 static struct histogram histogram;
 static uint64_t started, finished, failures, failed[statuses], deadline_ns, acquire_bytes, release_bytes;
@@ -116,7 +116,7 @@ static struct connection *open_connections(int poller) {
         connection->fd = endpoint_connect(&options.endpoint, i);
         connection->session.query = options.query;
         connection->session.random = now_ns() + ((uint64_t)i << 40);
-        snprintf(connection->session.key, sizeof connection->session.key, "%s-%u", options.key_prefix, i);
+        snprintf(connection->session.key, sizeof connection->session.key, "%s%u", options.key_prefix, i);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
         if (epoll_ctl(poller, EPOLL_CTL_ADD, connection->fd, &event) != 0) { die("epoll_ctl: %s", strerror(errno)); }
         active += 1;
@@ -194,7 +194,8 @@ static void parse_options(int argc, char **argv) {
         case 'n': options.cycles_max = parse_number("cycles", optarg, 1, 1000000000000); break;
         case 'q': options.query = optarg; break;
         case 'k': options.key_prefix = optarg; break;
-        default: die("usage: cycle_client --mode http|redis (--port N | --unix PATH) [--connections N] ...");
+        default: die("usage: cycle_client --mode http|http-refused|http-several|http-variable|redis "
+            "(--port N | --unix PATH) [--connections N] ...");
         }
     }
     if (options.endpoint.port == 0 && options.endpoint.unix_path == NULL) { die("give --port or --unix"); }

@@ -32,7 +32,10 @@ struct dialect {
     enum outcome (*read_release)(struct session *session, const char *in, size_t length);
 };
 
-extern const struct dialect http_dialect;       // POST /locks/KEY/acquire, DELETE /leases/ID
+extern const struct dialect http_dialect;          // POST /locks/KEY/acquire, DELETE /leases/ID
+extern const struct dialect http_refused_dialect;  // POST /locks/held/acquire, twice
+extern const struct dialect http_several_dialect;  // POST /leases with three locks, DELETE /leases/ID
+extern const struct dialect http_variable_dialect; // PUT /shm/N, GET /shm/N
 extern const struct dialect redis_set_dialect;  // SET KEY TOKEN NX PX 30000, compare-and-delete by EVALSHA
 extern const struct dialect redis_list_dialect; // BLPOP KEY, LPUSH KEY TOKEN
 

@@ -67,3 +67,56 @@ static enum outcome read_release(struct session *session, const char *in, size_t
 }
 
 const struct dialect http_dialect = {"http", write_acquire, write_release, read_acquire, read_release};
+
+// A request twice: what an acquire of a lock costs that somebody holds.
+static size_t write_refused(struct session *session, char *out, size_t capacity) {
+    return (size_t)snprintf(out, capacity,
+        "POST /locks/held/acquire?%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", session->query);
+}
+
+static enum outcome read_status(struct session *session, const char *in, size_t length, int wanted) {
+    enum outcome outcome;
+    const char *body = whole_answer(session, in, length, &outcome);
+    return body != NULL && session->status == wanted ? OUTCOME_DONE : outcome;
+}
+
+static enum outcome read_refused(struct session *session, const char *in, size_t length) {
+    return read_status(session, in, length, 423);
+}
+
+const struct dialect http_refused_dialect = {
+    "http-refused", write_refused, write_refused, read_refused, read_refused};
+
+static size_t write_several(struct session *session, char *out, size_t capacity) {
+    char body[256];
+    int length = snprintf(body, sizeof body, "{\"want\":[{\"key\":\"%s-a\"},{\"key\":\"%s-b\"},{\"key\":\"%s-c\"}]}",
+        session->key, session->key, session->key);
+    return (size_t)snprintf(out, capacity,
+        "POST /leases?%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+        session->query, length, body);
+}
+
+const struct dialect http_several_dialect = {
+    "http-several", write_several, write_release, read_acquire, read_release};
+
+// The variable of each connection, by the number behind the prefix, in a segment that there must be.
+static const char *variable(const struct session *session) { return strrchr(session->key, '-') + 1; }
+
+static size_t write_variable(struct session *session, char *out, size_t capacity) {
+    return (size_t)snprintf(out, capacity,
+        "PUT /shm/%s?segment=0x4c48 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 4\r\n\r\n1234", variable(session));
+}
+
+static size_t write_look(struct session *session, char *out, size_t capacity) {
+    return (size_t)snprintf(out, capacity, "GET /shm/%s?segment=0x4c48 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        variable(session));
+}
+
+static enum outcome read_variable(struct session *session, const char *in, size_t length) {
+    enum outcome outcome = read_status(session, in, length, 201);
+    return outcome == OUTCOME_REFUSED ? read_status(session, in, length, 200) : outcome;
+}
+
+const struct dialect http_variable_dialect = {
+    "http-variable", write_variable, write_look, read_variable, read_variable};

@@ -129,9 +129,12 @@ void redis_reset(const struct endpoint *endpoint, const char *key, const char *t
 }
 
 const struct dialect *dialect_named(const char *name) {
-    static const struct dialect *const all[] = {&http_dialect, &redis_set_dialect, &redis_list_dialect};
+    static const struct dialect *const all[] = {
+        &http_dialect, &http_refused_dialect, &http_several_dialect, &http_variable_dialect, &redis_set_dialect,
+        &redis_list_dialect,
+    };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strcmp(all[i]->name, name) == 0) { return all[i]; }
     }
-    die("no such mode: %s (http, redis, redis-list)", name);
+    die("no such mode: %s (http, http-refused, http-several, http-variable, redis, redis-list)", name);
 }

@@ -49,6 +49,32 @@ class CycleRow:
         return [1e6 * run["server_cpu_s"] / run["cycles"] for run in self.runs]
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Other requests than acquire and release of a lock of one's own: two in turns, by eight connections."""
+    what: str
+    words: tuple[str, ...]
+    # Requested once of each server before.
+    before: str = ""
+    # True where plain C answers the same.
+    has_yardstick: bool = False
+
+
+KINDS = [
+    Kind("acquires of a lock that somebody holds, two", ("--mode", "http-refused"),
+         before="/locks/held/acquire?ttl=1h", has_yardstick=True),
+    Kind("three locks on one lease, and its release", ("--mode", "http-several")),
+    Kind("a semaphore of PHP's, acquire and release", ("--key-prefix", "php:4020")),
+    Kind("a shared variable, PUT and GET", ("--mode", "http-variable"), before="/segments?key=0x4c48&size=65536"),
+]
+
+
+@dataclass
+class KindRow:
+    kind: Kind
+    rows: list[CycleRow]
+
+
 def run_client(argv: list[str], seconds_max: float) -> dict:
     """Runs one of the C clients and returns what it prints. Any error of theirs is an error of the run."""
     try:
@@ -60,9 +86,11 @@ def run_client(argv: list[str], seconds_max: float) -> dict:
     return json.loads(done.stdout)
 
 
-def cycle(client: Path, server: Server, transport: str, connections: int, seconds: float) -> dict:
+def cycle(
+    client: Path, server: Server, transport: str, connections: int, seconds: float, words: tuple[str, ...] = ()
+) -> dict:
     before = server.cpu_seconds()
-    argv = [str(client), "--mode", server.mode, *server.address(transport)]
+    argv = [str(client), "--mode", server.mode, *server.address(transport), *words]
     result = run_client([*argv, "--connections", str(connections), "--seconds", str(seconds)], seconds)
     result["server_cpu_s"] = server.cpu_seconds() - before
     return result
@@ -79,6 +107,25 @@ def cycles(client: Path, contenders: list[Server], plan: Plan) -> dict[tuple[str
             for server, row in zip(contenders, rows):
                 row.runs.append(cycle(client, server, *case, plan.seconds))
     return table
+
+
+def kinds(client: Path, contenders: list[Server], plan: Plan) -> list[KindRow]:
+    """Interleaved, like the cycles, over the Unix socket."""
+    found = []
+    for kind in KINDS:
+        servers = [server for server in contenders if server.mode == "http"
+                   and (kind.has_yardstick or server.name != "plain C")]
+        for server in servers:
+            if kind.before and server.request("POST", kind.before)[0] != 201:
+                raise BenchmarkError(f"{server.name} refused {kind.before}")
+        row = KindRow(kind, [CycleRow(server.name) for server in servers])
+        for counted in (False, *[True] * plan.rounds):
+            for server, one in zip(servers, row.rows):
+                run = cycle(client, server, "Unix", 8, plan.seconds if counted else 0.3, kind.words)
+                if counted:
+                    one.runs.append(run)
+        found.append(row)
+    return found
 
 
 @dataclass
@@ -106,7 +153,7 @@ def handoff_rows(
         "Redis": [("redis-list", "BLPOP of a token"), ("redis", "SET NX, asking again every 0.5..1.5 ms")],
     }
     for server in contenders:
-        for mode, how in ways.get(server.name, []):
+        for mode, how in ways.get(server.name.partition(",")[0], []):
             for transport in ("TCP", "Unix"):
                 argv = [str(programs["handoff_client"]), "--mode", mode, *server.address(transport)]
                 argv += ["--connections", str(plan.waiting_connections), "--handovers", str(plan.handovers)]

@@ -7,7 +7,7 @@ import platform
 import textwrap
 from pathlib import Path
 
-from measure import CycleRow, HandoffRow, MemoryRow, StartRow
+from measure import CycleRow, HandoffRow, KindRow, MemoryRow, StartRow
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -37,6 +37,20 @@ def cycle_section(cycles: dict[tuple[str, int], list[CycleRow]]) -> str:
     parts.append("Bytes of an acquire's and a release's answer: " + "; ".join(
         f"{name} {run['acquire_bytes']} and {run['release_bytes']}" for name, run in sizes.items()) + ".")
     return "\n\n".join(parts)
+
+
+def kind_section(kinds: list[KindRow]) -> str:
+    """The first contender of each kind is its yardstick."""
+    lines = []
+    for kind in kinds:
+        first = kind.rows[0]
+        for row in kind.rows:
+            ratios = [own / other for own, other in zip(row.cpu_us_by_round, first.cpu_us_by_round)]
+            lines.append([f"{kind.kind.what}: {row.contender}", f"{row.median('cycles_per_second'):,.0f}",
+                          f"{row.median('p50_us'):,.0f}", f"{row.cpu_us:.1f}", f"{row.cpu_us / first.cpu_us:.2f}",
+                          f"{min(ratios):.2f}..{max(ratios):.2f}"])
+    return "### Other requests\n\nTwo in turns, 8 connections, Unix:\n\n" + table(
+        ["requests: contender", "a second", "p50 us", "server CPU us", "CPU, first = 1", "(by round)"], lines)
 
 
 def handoff_section(rows: list[HandoffRow]) -> str:

@@ -30,7 +30,7 @@ PROGRAMS = {
     "fill_client": ["fill_client.c", *CLIENT_PARTS],
     "raw_semop": ["raw_semop.c", "bench.c"],
 }
-SECTIONS = ["cycles", "handoff", "raw", "start", "memory"]
+SECTIONS = ["cycles", "kinds", "handoff", "raw", "start", "memory"]
 
 
 def say(text: str) -> None:
@@ -116,6 +116,10 @@ class Run:
                 say("acquire and release")
                 parts.append(report.cycle_section(
                     measure.cycles(self.programs["cycle_client"], contenders, self.plan)))
+            if "kinds" in sections:
+                say("other requests")
+                parts.append(report.kind_section(
+                    measure.kinds(self.programs["cycle_client"], contenders, self.plan)))
             if "handoff" in sections:
                 say("hand-over")
                 parts.append(report.handoff_section(
