@@ -30,32 +30,34 @@ public struct IPCKey: RawRepresentable, Hashable, Sendable {
   ///
   /// Decimal -2147483648...4294967295 (what is above 2147483647 wraps, as a C cast does) or `0x` and hexadecimal
   /// digits, of which leading zeros do not count. Spaces and a plus sign make it malformed.
-  public static func read(_ text: some StringProtocol) -> Reading {
-    let bits: UInt32
-    if text.hasPrefix("0x") || text.hasPrefix("0X") {
-      let digits = text.dropFirst(2)
-      guard !digits.isEmpty, digits.utf8.allSatisfy(isHexadecimal) else { return .malformed }
-      let significant = digits.drop { $0 == "0" }
-      guard significant.utf8.count <= 8 else { return .tooWide }
-      bits = UInt32(significant, radix: 16) ?? 0
-    } else {
-      let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-      guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return .malformed }
-      guard let number = Int64(text), (Int64(Int32.min)...Int64(UInt32.max)).contains(number) else { return .tooWide }
-      bits = UInt32(truncatingIfNeeded: number)
+  public static func read(_ text: String) -> Reading {
+    let bytes = text.utf8
+    let isHexadecimal = bytes.starts(with: "0x".utf8) || bytes.starts(with: "0X".utf8)
+    let isNegative = bytes.first == UInt8(ascii: "-")
+    let digits = bytes.dropFirst(isHexadecimal ? 2 : isNegative ? 1 : 0)
+    guard !digits.isEmpty else { return .malformed }
+    var number: UInt64 = 0
+    for byte in digits {
+      guard let digit = digit(byte, isHexadecimal: isHexadecimal) else { return .malformed }
+      // However many there are, it stays beyond every key.
+      number = min(number * (isHexadecimal ? 16 : 10) + digit, 1 << 40)
     }
+    guard number <= (isNegative ? 1 << 31 : UInt64(UInt32.max)) else { return .tooWide }
+    let bits = UInt32(truncatingIfNeeded: isNegative ? 0 &- number : number)
     return bits == 0 ? .zero : .key(IPCKey(rawValue: Int32(bitPattern: bits)))
   }
 
-  private static func isHexadecimal(_ byte: UInt8) -> Bool {
+  private static func digit(_ byte: UInt8, isHexadecimal: Bool) -> UInt64? {
     switch byte {
-    case 0x30...0x39, 0x41...0x46, 0x61...0x66: true
-    default: false
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte) - 0x30
+    case UInt8(ascii: "a")...UInt8(ascii: "f") where isHexadecimal: UInt64(byte) - 0x57
+    case UInt8(ascii: "A")...UInt8(ascii: "F") where isHexadecimal: UInt64(byte) - 0x37
+    default: nil
     }
   }
 
   /// Reads a key, 0 included; `nil` for what is none.
-  public init?(parsing text: some StringProtocol) {
+  public init?(parsing text: String) {
     switch Self.read(text) {
     case .key(let key): self = key
     case .zero: self = .private

@@ -50,6 +50,9 @@ class Several(LiveTest):
         answer = self.server.form_post("/leases", f"want={a}&format=text")
         self.assertRegex(answer.text, r"^[0-9a-f]{32}\n$")
         self.server.delete(f"/leases/{answer.text.strip()}")
+        accent = self.granted(self.server.post("/leases", want=f"{a},\u0301e", ttl="5s"))
+        self.assertEqual([part["key"] for part in accent["locks"]], [a, "\u0301e"])
+        self.granted(self.server.release(accent), 200)
 
     def test_bad_wants_are_explained(self):
         a = self.key()

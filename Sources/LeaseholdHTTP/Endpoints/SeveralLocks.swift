@@ -51,9 +51,11 @@ extension Call {
     guard let text = arguments[.want] else {
       throw .missing(.want, "the locks, as in \(Parameter.want.listExample)")
     }
-    let isList = text.hasPrefix("\n")
-    let parts = (isList ? text.dropFirst() : text[...]).split(
-      separator: isList ? "\n" : ",", omittingEmptySubsequences: false)
+    let isList = text.utf8.first == UInt8(ascii: "\n")
+    // Of bytes: a comma with an accent behind it parts two names, too.
+    let parts = text.utf8.dropFirst(isList ? 1 : 0).split(
+      separator: UInt8(ascii: isList ? "\n" : ","), omittingEmptySubsequences: false
+    ).map { Substring($0) }
     guard !text.isEmpty, parts.count <= Limits.wants else {
       throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
     }

@@ -64,16 +64,16 @@ extension LeaseholdError {
 extension String {
   /// Percent-encoded, for a form.
   fileprivate var formEncoded: String {
-    var text = ""
+    var text: [UInt8] = []
     for byte in utf8 {
       switch byte {
       case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-        text.unicodeScalars.append(Unicode.Scalar(byte))
+        text.append(byte)
       default:
-        let digits = String(byte, radix: 16)
-        text += byte < 16 ? "%0" + digits : "%" + digits
+        text += (byte < 16 ? "%0" : "%").utf8
+        text += String(byte, radix: 16).utf8
       }
     }
-    return text
+    return String(decoding: text, as: UTF8.self)
   }
 }
