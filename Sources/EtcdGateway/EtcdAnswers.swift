@@ -19,7 +19,7 @@ extension EtcdEntry {
   /// A key of an answer; `nil` where it is none.
   init?(_ json: JSON) {
     guard let bytes = json["key"].string.flatMap({ Base64.decode($0) }),
-      let key = String(validating: bytes, as: UTF8.self)
+      let key = bytes.withUnsafeBufferPointer({ String(utf8Bytes: $0) })
     else { return nil }
     self.init(key: key)
     value = json["value"].string.flatMap { Base64.decode($0) } ?? []

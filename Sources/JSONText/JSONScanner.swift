@@ -179,15 +179,13 @@ public struct JSONScanner {
     offset += 1
     var text: [UInt8] = []
     var start = offset
-    var seen: UInt8 = 0
     while let byte = peek {
       switch byte {
       case UInt8(ascii: "\""):
         let rest = UnsafeBufferPointer(rebasing: bytes[start..<offset])
         offset += 1
-        // What escapes stand for is UTF-8 in any case.
-        let isASCII = seen < 0x80
-        let string = text.isEmpty ? Self.text(rest, isASCII: isASCII) : Self.text(text + rest, isASCII: isASCII)
+        let string =
+          text.isEmpty ? String(utf8Bytes: rest) : (text + rest).withUnsafeBufferPointer { String(utf8Bytes: $0) }
         guard let string else { throw flaw("a string that is not UTF-8") }
         return string
       case UInt8(ascii: "\\"):
@@ -195,17 +193,10 @@ public struct JSONScanner {
         try escape(into: &text)
         start = offset
       case 0..<0x20: throw flaw("a control character in a string")
-      default:
-        seen |= byte
-        offset += 1
+      default: offset += 1
       }
     }
     throw flaw("a string without an end")
-  }
-
-  /// The text of bytes, or `nil`: the standard library's check asks for types as it runs, 900 instructions each time.
-  private static func text(_ bytes: some Collection<UInt8>, isASCII: Bool) -> String? {
-    isASCII ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
   }
 
   private mutating func escape(into text: inout [UInt8]) throws(Flaw) {
