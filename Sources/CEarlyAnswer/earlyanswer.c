@@ -20,6 +20,11 @@ static struct leasehold_rest *mark_of(int descriptor)
     return atomic_load_explicit(&marks[descriptor], memory_order_relaxed);
 }
 
+static ssize_t send_now(int descriptor, const void *bytes, size_t count, int flags)
+{
+    return syscall(SYS_sendto, descriptor, bytes, count, flags, NULL, 0);
+}
+
 static _Atomic(leasehold_page) page_maker;
 
 /* A page that libmicrohttpd made of its own: none of ours is HTML with such a status. */
@@ -44,7 +49,7 @@ static bool replace_page(int descriptor, const struct msghdr *message, ssize_t *
     size_t size = make(atoi((const char *)message->msg_iov[0].iov_base + 9), body->iov_base, body->iov_len, answer,
                        sizeof answer);
     if (size == 0 || size > sizeof answer) { return false; }
-    ssize_t sent = send(descriptor, answer, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send_now(descriptor, answer, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     /* What the kernel did not take of so little is lost: nothing more can be sent there. */
     *result = sent < 0 ? sent : (ssize_t)(message->msg_iov[0].iov_len + body->iov_len);
     return true;
@@ -55,7 +60,7 @@ static bool send_rest(int descriptor, struct leasehold_rest *rest)
 {
     /* libmicrohttpd asks again at the next edge (EPOLLET), and there is none before the kernel has said EAGAIN. */
     while (rest->count > 0) {
-        ssize_t sent = send(descriptor, rest->bytes, rest->count, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = send_now(descriptor, rest->bytes, rest->count, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR) { continue; }
         if (sent < 0) { return false; }
         rest->bytes += sent;
@@ -64,19 +69,19 @@ static bool send_rest(int descriptor, struct leasehold_rest *rest)
     return true;
 }
 
-ssize_t sendmsg(int descriptor, const struct msghdr *message, int flags)
+ssize_t send(int descriptor, const void *bytes, size_t count, int flags)
 {
     struct leasehold_rest *rest = mark_of(descriptor);
-    if (rest == NULL) {
-        ssize_t result;
-        if (replace_page(descriptor, message, &result)) { return result; }
-        return syscall(SYS_sendmsg, descriptor, message, flags);
-    }
+    if (rest == NULL) { return send_now(descriptor, bytes, count, flags); }
     if (!send_rest(descriptor, rest)) { return -1; }
     leasehold_early_unmark(descriptor);
-    size_t total = 0;
-    for (size_t i = 0; i < message->msg_iovlen; i++) { total += message->msg_iov[i].iov_len; }
-    return (ssize_t)total;
+    return (ssize_t)count;
+}
+
+ssize_t sendmsg(int descriptor, const struct msghdr *message, int flags)
+{
+    ssize_t result;
+    return replace_page(descriptor, message, &result) ? result : syscall(SYS_sendmsg, descriptor, message, flags);
 }
 
 void leasehold_replace_pages(leasehold_page make)
@@ -86,7 +91,7 @@ void leasehold_replace_pages(leasehold_page make)
 
 bool leasehold_early_works(void)
 {
-    return dlsym(RTLD_DEFAULT, "sendmsg") == (void *)&sendmsg;
+    return dlsym(RTLD_DEFAULT, "send") == (void *)&send && dlsym(RTLD_DEFAULT, "sendmsg") == (void *)&sendmsg;
 }
 
 bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest)

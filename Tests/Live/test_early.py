@@ -3,13 +3,14 @@
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
 
 from harness import Server, eventually, read_all
 
-# A libmicrohttpd whose sendmsg(2) is looked for under this name: it sends by itself after so many honest calls.
+# A libmicrohttpd whose send(2) is looked for under this name: it sends by itself after so many honest calls.
 SEND = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,14 +18,14 @@ SEND = """
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-ssize_t sendmsX(int descriptor, const struct msghdr *message, int flags)
+ssize_t nd(int descriptor, const void *bytes, size_t count, int flags)
 {
     static int honest = -1;
     if (honest < 0) { honest = atoi(getenv("HONEST_CALLS")); }
-    if (honest == 0) { return syscall(SYS_sendmsg, descriptor, message, flags); }
+    if (honest == 0) { return syscall(SYS_sendto, descriptor, bytes, count, flags, NULL, 0); }
     honest--;
-    ssize_t (*expected)(int, const struct msghdr *, int) = dlsym(RTLD_DEFAULT, "sendmsg");
-    return expected(descriptor, message, flags);
+    ssize_t (*expected)(int, const void *, size_t, int) = dlsym(RTLD_DEFAULT, "send");
+    return expected(descriptor, bytes, count, flags);
 }
 """
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -42,9 +43,8 @@ class EarlyAnswers(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         with open(found[1], "rb") as library:
             text = library.read()
-        self.assertIn(b"\0sendmsg\0", text)
         with open(os.path.join(folder, "libmicrohttpd.so.12"), "wb") as other:
-            other.write(text.replace(b"\0sendmsg\0", b"\0sendmsX\0"))
+            other.write(self.renamed(text, subprocess.getoutput(f"readelf -SW {found[1]}")))
         preload = os.path.join(folder, "send.so")
         subprocess.run(["gcc", "-shared", "-fPIC", "-o", preload, "-x", "c", "-"], input=SEND.encode(), check=True)
         server = Server(prefix=[
@@ -53,6 +53,15 @@ class EarlyAnswers(unittest.TestCase):
         self.addCleanup(server.stop)
         server.start()
         return server
+
+    def renamed(self, text, sections):
+        """The library with another name in the entry of its symbol `send`: two letters less, as names share ends."""
+        names = int(re.search(r"\.dynstr +STRTAB +\S+ +(\S+)", sections)[1], 16)
+        for place in re.finditer(rb"send\0", text):
+            entry, other = (struct.pack("<IBBHQQ", place.start() - names + at, 0x12, 0, 0, 0, 0) for at in (0, 2))
+            if place.start() > names and entry in text:
+                return text.replace(entry, other)
+        self.fail("the library does not send")
 
     def answers(self, server):
         """How many answers come to two requests on one connection."""
@@ -80,7 +89,7 @@ class EarlyAnswers(unittest.TestCase):
                 except TimeoutError:
                     continue
                 # What came is over: nobody takes the answer of one request for that to the next.
-                self.assertEqual(text.count(b"HTTP/1.1 200"), 2)
+                self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", text), [b"200", b"204"])
                 break
         else:
             self.fail("the library never sent by itself")

@@ -9,8 +9,8 @@
  *
  * libmicrohttpd 0.9.75 answers a resumed connection only after a turn of its loop, makes nine allocations for a handful
  * of headers, and has no call that says "answered already". So the thread that made an answer writes it to the socket,
- * and what libmicrohttpd sends for the same request afterwards is dropped: this target defines sendmsg(2) for the
- * process. Every other call goes to the kernel as it is.
+ * and what libmicrohttpd sends for the same request afterwards is dropped: this target defines send(2) for the process,
+ * and sendmsg(2) for the pages below. Every other call goes to the kernel as it is.
  */
 
 /* Answers to sockets from this one on are left to libmicrohttpd. */
@@ -22,16 +22,16 @@ struct leasehold_rest {
     size_t count;
 };
 
-/* Whether libmicrohttpd's sendmsg is ours: false when something else was put before it (LD_PRELOAD). */
+/* Whether libmicrohttpd's send and sendmsg are ours: false when something else was put before it (LD_PRELOAD). */
 bool leasehold_early_works(void);
 
 /*
- * The next sendmsg on this socket sends the rest instead (NULL: there is none) and then counts as done; until the
+ * The next send on this socket sends the rest instead (NULL: there is none) and then counts as done; until the
  * kernel has taken all of it, it fails with EAGAIN. False for a descriptor that is too large.
  */
 bool leasehold_early_mark(int descriptor, struct leasehold_rest *rest);
 
-/* Takes a mark back before the descriptor can be closed; true where no sendmsg has used it. */
+/* Takes a mark back before the descriptor can be closed; true where no send has used it. */
 bool leasehold_early_unmark(int descriptor);
 
 /*

@@ -199,11 +199,12 @@ long fault_syscall(long number, long a, long b, long c, long d, long e, long f) 
 #include "calls.inc"
     default: break;
     }
+    if (next == NULL) next = (long (*)(long, long, long, long, long, long, long))dlsym(RTLD_NEXT, "syscall");
+    if (error == halved) return next(number, a, b, c > 1 ? c / 2 : c, d, e, f);
     if (error != 0 && error != killed_after) {
         errno = error;
         return -1;
     }
-    if (next == NULL) next = (long (*)(long, long, long, long, long, long, long))dlsym(RTLD_NEXT, "syscall");
     long result = next(number, a, b, c, d, e, f);
     if (error == killed_after) kill(getpid(), SIGKILL);
     return result;

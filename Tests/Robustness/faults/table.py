@@ -48,7 +48,6 @@ CALLS = {
     "listen": ("EADDRINUSE EOPNOTSUPP", MINUS_ONE),
     "connect": ("EACCES EAGAIN ECONNREFUSED EINTR ENETUNREACH ETIMEDOUT EPERM", MINUS_ONE),
     "recv": ("ECONNRESET EINTR ENOMEM ETIMEDOUT", MINUS_ONE),
-    "send": ("ECONNRESET EINTR ENOBUFS ENOMEM EPIPE ETIMEDOUT HALVED", MINUS_ONE),
     "sendto": ("EAGAIN ECONNREFUSED EINTR ENOBUFS ENOMEM EPIPE", MINUS_ONE),
     "shutdown": ("ENOTCONN", MINUS_ONE),
     "getsockname": ("ENOBUFS", MINUS_ONE),
@@ -170,6 +169,7 @@ MEMORY = {
 NUMBERS = {
     "accept4": "EAGAIN ECONNABORTED EINTR EMFILE ENFILE ENOBUFS ENOMEM EPERM EPROTO ENETDOWN",
     "sendmsg": "ECONNRESET EINTR ENOBUFS ENOMEM EPIPE ETIMEDOUT",
+    "sendto": "ECONNRESET EINTR ENOBUFS ENOMEM EPIPE ETIMEDOUT HALVED",  # what send(2) is on Linux
     "pidfd_open": "EMFILE ENFILE ENODEV ENOMEM ENOSYS",
     "pidfd_send_signal": "EPERM",
     "getdents64": "ENOENT EINTR",
@@ -214,7 +214,7 @@ dl_iterate_phdr malloc_trim""",
         gnutls_certificate_set_x509_system_trust gnutls_certificate_set_x509_trust_file
         gnutls_certificate_set_x509_trust_mem gnutls_server_name_set gnutls_session_get_verify_cert_status
         gnutls_set_default_priority_append gnutls_x509_crt_*""",
-    "is ours or is told apart by its number: swept as syscall:*": "accept4 syscall sendmsg",
+    "is ours or is told apart by its number: swept as syscall:*": "accept4 syscall send sendmsg",
     "the user's own service, started by a command: it says what failed, or goes without; Tests/Cli/test_own.py": """
         chdir flock""",
     "loads a library, or the program ends with a line that names it; words of an error": "dlopen dlerror gai_strerror",
@@ -246,7 +246,7 @@ QUIET = {
     "the descriptor is closed all the same": "close",
     "the peer is gone before we knew it": "shutdown syscall:accept4/ECONNABORTED syscall:accept4/EPROTO",
     "there was nobody: the next one is accepted": "syscall:accept4/EAGAIN syscall:accept4/ENETDOWN",
-    "libmicrohttpd sends what could not go out early": "send",
+    "libmicrohttpd sends what could not go out early": "syscall:sendto",
     "a wish: nothing is promised of it": "setsockopt prctl utimensat gnutls_alpn_set_protocols",
     "wakes a thread, which looks anyway": "read/EAGAIN read/EIO eventfd_read/EAGAIN eventfd_write/EAGAIN",
     "a header less; status and body are whole": "strdup",
