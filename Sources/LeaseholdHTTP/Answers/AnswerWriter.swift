@@ -124,11 +124,11 @@ struct AnswerWriter {
 
   /// The middle of both forms, with few appends: it is written for every acquire.
   private func describe(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.append(",\"key\":" as StaticString)
-    json.append(json: lease.key.text)
+    json.append(",\"key\":\"" as StaticString)
+    json.append(inJSON: lease.key.text)
     switch lease.kind {
-    case .readersWriter: json.append(",\"kind\":\"rw\",\"mode\":\"" as StaticString)
-    case .counting, .slots: json.append(",\"kind\":\"counting\",\"mode\":\"" as StaticString)
+    case .readersWriter: json.append("\",\"kind\":\"rw\",\"mode\":\"" as StaticString)
+    case .counting, .slots: json.append("\",\"kind\":\"counting\",\"mode\":\"" as StaticString)
     }
     shares(lease, into: &json)
     if let limit = lease.kind.limit {
@@ -151,8 +151,9 @@ struct AnswerWriter {
   private func tenure(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     json.append(decimal: Int(lease.fence))
     if let owner = lease.owner {
-      json.append(",\"owner\":" as StaticString)
-      json.append(json: owner)
+      json.append(",\"owner\":\"" as StaticString)
+      json.append(inJSON: owner)
+      json.append(UInt8(ascii: "\""))
     } else {
       json.append(",\"owner\":null" as StaticString)
     }

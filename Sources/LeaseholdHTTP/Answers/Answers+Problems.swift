@@ -3,16 +3,17 @@ import Leasehold
 extension AnswerWriter {
   /// A problem as the answer to an exchange: JSON, or one readable line for a caller that asked for text.
   func response(_ problem: LeaseholdError, to exchange: Exchange, asText: Bool) -> Response {
-    exchange.withRequestID { response(problem, requestID: $0, asText: asText) }
+    response(problem, asText: asText) { json in exchange.withRequestID { json.append(contentsOf: $0) } }
   }
 
   /// The same for a thread that may not look into the request.
   func response(_ problem: LeaseholdError, requestID: [UInt8], asText: Bool) -> Response {
-    requestID.span.withUnsafeBufferPointer { response(problem, requestID: $0, asText: asText) }
+    response(problem, asText: asText) { json in requestID.withUnsafeBufferPointer { json.append(contentsOf: $0) } }
   }
 
+  @inline(__always)
   private func response(
-    _ problem: LeaseholdError, requestID: UnsafeBufferPointer<UInt8>, asText: Bool
+    _ problem: LeaseholdError, asText: Bool, _ appendRequestID: (inout ResponseBuffer) -> Void
   ) -> Response {
     let row = ProblemTable.row(problem.code)
     var body = ResponseBuffer(capacity: 1024)
@@ -22,7 +23,7 @@ extension AnswerWriter {
       body.append(problem.sentence)
       body.append(UInt8(ascii: "\n"))
     } else {
-      write(problem, row, requestID, into: &body)
+      write(problem, row, appendRequestID, into: &body)
     }
     var response = Response(
       status: row.status,
@@ -32,22 +33,15 @@ extension AnswerWriter {
     return response
   }
 
+  @inline(__always)
   private func write(
-    _ problem: LeaseholdError, _ row: ProblemTable.Row, _ requestID: UnsafeBufferPointer<UInt8>,
+    _ problem: LeaseholdError, _ row: ProblemTable.Row, _ appendRequestID: (inout ResponseBuffer) -> Void,
     into json: inout ResponseBuffer
   ) {
-    json.append("{\"type\":\"/problems/" as StaticString)
-    json.append(problem.code.rawValue)
-    json.append("\",\"title\":\"" as StaticString)
-    json.append(row.title)
-    json.append("\",\"status\":" as StaticString)
-    json.append(decimal: Int(row.status))
-    json.append(",\"detail\":\"" as StaticString)
+    row.before.withUnsafeBufferPointer { json.append(contentsOf: $0) }
     detail(of: problem, into: &json)
-    json.append("\",\"code\":\"" as StaticString)
-    json.append(problem.code.rawValue)
-    json.append("\",\"request_id\":\"" as StaticString)
-    json.append(contentsOf: requestID)
+    row.behind.withUnsafeBufferPointer { json.append(contentsOf: $0) }
+    appendRequestID(&json)
     json.append(UInt8(ascii: "\""))
     assert(
       row.status != 410
@@ -56,7 +50,7 @@ extension AnswerWriter {
         }, "a 410 has a shape of its own: make it with LeaseholdError.gone")
     for fact in problem.facts { self.fact(fact, into: &json) }
     if let circle = problem.circle { self.circle(circle, into: &json) }
-    if let lock = problem.contention { contention(lock, into: &json) }
+    contention(of: problem, into: &json)
     if let pause = problem.pause { json.member("retry_after_ms", Int(pause.millisecondsRoundedUp)) }
     json.closeAnswer()
   }
@@ -89,33 +83,34 @@ extension AnswerWriter {
     }
   }
 
-  /// Writes what is in the way, with few appends: it is written for every refusal.
-  private func contention(_ lock: Contention, into json: inout ResponseBuffer) {
-    json.append(",\"errno\":\"EAGAIN\",\"key\":" as StaticString)
-    json.append(json: lock.key.text)
-    switch lock.kind {
-    case .readersWriter: json.append(",\"kind\":\"rw\",\"limit\":" as StaticString)
-    case .counting, .slots: json.append(",\"kind\":\"counting\",\"limit\":" as StaticString)
+  /// Writes what is in the way, if something is, with few appends: it is written for every refusal.
+  ///
+  /// Each fact is read where it is: all together they are large to copy.
+  private func contention(of problem: LeaseholdError, into json: inout ResponseBuffer) {
+    guard let key = problem.contention?.key, let kind = problem.contention?.kind else { return }
+    json.append(",\"errno\":\"EAGAIN\",\"key\":\"" as StaticString)
+    json.append(inJSON: key.text)
+    switch kind {
+    case .readersWriter: json.append("\",\"kind\":\"rw\",\"limit\":" as StaticString)
+    case .counting, .slots: json.append("\",\"kind\":\"counting\",\"limit\":" as StaticString)
     }
-    json.append(decimalOrNull: lock.kind.limit)
+    json.append(decimalOrNull: kind.limit)
     json.append(",\"available\":" as StaticString)
-    json.append(decimalOrNull: lock.available)
+    json.append(decimalOrNull: problem.contention?.available)
     json.append(",\"native_held\":" as StaticString)
-    json.append(decimalOrNull: lock.nativeUnits)
-    json.append(",\"holders\":" as StaticString)
-    json.append(UInt8(ascii: "["))
-    if let first = lock.first { listed(first, withKey: false, into: &json) }
-    for other in lock.others {
+    json.append(decimalOrNull: problem.contention?.nativeUnits)
+    json.append(",\"holders\":[" as StaticString)
+    if let first = problem.contention?.first { listed(first, withKey: false, into: &json) }
+    for other in problem.contention?.others ?? [] {
       json.append(UInt8(ascii: ","))
       listed(other, withKey: false, into: &json)
     }
-    json.append(UInt8(ascii: "]"))
-    json.append(",\"cooling\":" as StaticString)
-    json.append(decimal: lock.coolingCount)
+    json.append("],\"cooling\":" as StaticString)
+    json.append(decimal: problem.contention?.coolingCount ?? 0)
     json.append(",\"waiters\":" as StaticString)
-    json.append(decimal: lock.waiterCount)
+    json.append(decimal: problem.contention?.waiterCount ?? 0)
     json.append(",\"queued_for\":" as StaticString)
-    json.append(list: lock.queuedFor.isEmpty ? [] : lock.queuedFor.map(\.text))
+    json.append(list: problem.contention?.queuedFor.map(\.text) ?? [])
   }
 }
 

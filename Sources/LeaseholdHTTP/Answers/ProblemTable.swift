@@ -5,17 +5,24 @@ import Leasehold
 /// `openapi.yaml` has the same rows, and with each what to do about it; `Tests/Tidy` compares the two.
 enum ProblemTable {
   /// The row of a code: its status and its title.
-  struct Row: Sendable {
+  ///
+  /// An object, because each refusal looks at one and it is large to copy.
+  final class Row: Sendable {
     let status: UInt16
     /// The same for every problem of the code.
     let title: StaticString
     /// The challenge that goes with a 401.
     let challenge: StaticString?
+    /// The text of each problem of the code before its sentence, and behind that up to the request's id.
+    let (before, behind): ([UInt8], [UInt8])
 
-    init(_ status: UInt16, _ title: StaticString, challenge: StaticString? = nil) {
-      self.status = status
-      self.title = title
-      self.challenge = challenge
+    init(
+      _ status: UInt16, _ title: StaticString, challenge: StaticString? = nil, of code: LeaseholdError.Code? = nil
+    ) {
+      (self.status, self.title, self.challenge) = (status, title, challenge)
+      let name = code?.rawValue ?? ""
+      before = Array("{\"type\":\"/problems/\(name)\",\"title\":\"\(title)\",\"status\":\(status),\"detail\":\"".utf8)
+      behind = Array("\",\"code\":\"\(name)\",\"request_id\":\"".utf8)
     }
   }
 
@@ -102,15 +109,18 @@ enum ProblemTable {
     .internalError: Row(500, "The service made a mistake"),
   ]
 
-  private static let byCode = Dictionary(uniqueKeysWithValues: rows.map { ($0.key, $0.value) })
-  /// The row of a code that has none, which is a mistake of the service.
-  private static let missing = Row(500, "The service made a mistake")
+  private static let byCode = Dictionary(
+    uniqueKeysWithValues: rows.map { code, row in
+      (code, Row(row.status, row.title, challenge: row.challenge, of: code))
+    })
 
-  /// The row of a code; 500 where it has none.
-  static func row(_ code: LeaseholdError.Code) -> Row { code == .locked ? locked : known(code) ?? missing }
+  /// The row of a code; that of a mistake of the service where it has none.
+  static func row(_ code: LeaseholdError.Code) -> Row {
+    code == .locked ? locked : known(code) ?? Row(500, "The service made a mistake", of: code)
+  }
 
   /// The row that is asked for more often than all others.
-  private static let locked = known(.locked) ?? missing
+  private static let locked = known(.locked) ?? Row(500, "The service made a mistake", of: .locked)
 
   /// The row of a code; `nil` where it has none.
   static func known(_ code: LeaseholdError.Code) -> Row? { byCode[code] }

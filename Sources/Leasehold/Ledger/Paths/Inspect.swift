@@ -128,11 +128,12 @@ extension Ledger {
   private func snapshot(_ lease: Lease, counting count: Int) -> LeaseSnapshot {
     // Its id, its holder and its deadline are those of the whole.
     let whole = lease.whole
+    let end = whole.end
     let snapshot = LeaseSnapshot(
       id: whole.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode,
       count: count, units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
       bindsConnection: whole.bindsConnection, ttl: whole.ttl, cooldown: whole.cooldown, grantedAt: whole.grantedAt,
-      deadline: whole.end == 0 ? nil : MonotonicInstant(nanoseconds: whole.end), waited: whole.waited,
+      deadline: end == 0 ? nil : MonotonicInstant(nanoseconds: end), waited: whole.waited,
       replayed: false, limitApplied: lease.limitApplied, peer: whole.peer,
       binding: lease.lock?.binding,
       adjusts: lease.semaphoresAdjusted,
@@ -195,8 +196,9 @@ extension Ledger {
     return Contention(
       key: lock.key, kind: lock.kind, available: use.available, nativeUnits: use.native,
       first: lock.holders.first.map(snapshot) ?? others.first.map { snapshot($0.lease, counting: $0.units) },
-      others: holders(of: lock, most: 10, others, after: 1), coolingCount: lock.standing.coolingCount,
-      waiterCount: lock.queue.count, queuedFor: otherLocks(inTheWayOf: lock.queue.first))
+      others: lock.holders.count + others.count > 1 ? holders(of: lock, most: 10, others, after: 1) : [],
+      coolingCount: lock.standing.coolingCount,
+      waiterCount: lock.queue.count, queuedFor: lock.queue.isEmpty ? [] : otherLocks(inTheWayOf: lock.queue.first))
   }
 
   @inline(never)
