@@ -23,7 +23,6 @@ extension String {
   public func hashBytes(into hasher: inout Hasher) {
     let isDone: Void? = utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     if isDone == nil { for byte in utf8 { hasher.combine(byte) } }
-    hasher.combine(0xff as UInt8)
   }
 }
 

@@ -31,8 +31,11 @@ public struct LockKey: Hashable, Sendable, CustomStringConvertible {
   public init<Bytes: Collection>(utf8 bytes: Bytes) throws(Flaw) where Bytes.Element == UInt8 {
     guard !bytes.isEmpty else { throw .empty }
     guard bytes.count <= Self.bytesMax else { throw .tooLong(bytes.count) }
-    if bytes.withContiguousStorageIfAvailable({ UnsafeRawBufferPointer($0).isPlainASCII() }) ?? false {
-      try self.init(checked: String(decoding: bytes, as: UTF8.self))
+    let plain = bytes.withContiguousStorageIfAvailable {
+      UnsafeRawBufferPointer($0).isPlainASCII() ? String(ascii: $0) : nil
+    }
+    if let plain = plain ?? nil {
+      try self.init(checked: plain)
       return
     }
     var offset = 0

@@ -10,6 +10,7 @@ extension UnsafeRawBufferPointer {
   }
 
   /// True when every byte is ASCII that means itself in a text of JSON: no control character, DEL, quote or backslash.
+  @inlinable @inline(__always)
   public var isPlainJSON: Bool {
     let (blank, quote, slash) = (Self.ones &* 0x20, Self.ones &* 0x22, Self.ones &* 0x5c)
     // One less than nothing has its top bit set, and nothing is what a byte differs from itself by.
@@ -18,11 +19,19 @@ extension UnsafeRawBufferPointer {
     }
   }
 
-  private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+  /// True when every byte is ASCII that means itself in a form: no percent sign, plus or NUL.
+  @inlinable @inline(__always)
+  public var isPlainForm: Bool {
+    let (percent, plus) = (Self.ones &* 0x25, Self.ones &* 0x2b)
+    return isFree { $0 | ($0 &- Self.ones) | (($0 ^ percent) &- Self.ones) | (($0 ^ plus) &- Self.ones) }
+  }
+
+  @inlinable
+  static var ones: UInt64 { 0x0101_0101_0101_0101 }
 
   /// Returns true when `marks`, applied to eight bytes each, leaves every top bit clear.
-  @inline(__always)
-  private func isFree(of marks: (UInt64) -> UInt64) -> Bool {
+  @inlinable @inline(__always)
+  func isFree(of marks: (UInt64) -> UInt64) -> Bool {
     func flaws(_ word: UInt64) -> UInt64 { marks(word) & (Self.ones << 7) }
     if count >= 8 {
       var found = flaws(loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
@@ -40,8 +49,8 @@ extension UnsafeRawBufferPointer {
   }
 
   /// The first four bytes and the last four, which are all of four to eight.
-  @inline(__always)
-  private var twice4: UInt64 {
+  @inlinable @inline(__always)
+  var twice4: UInt64 {
     UInt64(loadUnaligned(as: UInt32.self)) << 32
       | UInt64(loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
   }
@@ -65,5 +74,12 @@ extension UnsafeRawBufferPointer {
     if count >= 4 { return twice4 == other.twice4 }
     for offset in 0..<count where self[offset] != other[offset] { return false }
     return true
+  }
+}
+
+extension String {
+  /// Takes bytes that are known to be ASCII, by a shorter way than decoding them.
+  public init(ascii bytes: UnsafeBufferPointer<UInt8>) {
+    self.init(unsafeUninitializedCapacity: bytes.count) { $0.initialize(fromContentsOf: bytes) }
   }
 }

@@ -67,9 +67,9 @@ enum Locks {
 
 extension ParameterSet {
   /// The parameters of the way a process is stopped.
-  static let ofStop: ParameterSet = [.stop, .grace]
+  static let ofStop = ParameterSet(.stop) | .grace
   /// The parameters that few plain locks are asked for with.
-  fileprivate static let rareOfAcquire: ParameterSet = [.mode, .count, .limit, .maxWaiters, .slots, .slot]
+  fileprivate static let rareOfAcquire = ParameterSet(.mode) | .count | .limit | .maxWaiters | .slots | .slot
 }
 
 extension Call {

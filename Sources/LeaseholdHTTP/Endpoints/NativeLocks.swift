@@ -5,9 +5,8 @@ import SysVTypes
 
 extension ParameterSet {
   /// The names that say how a native lock is bound.
-  static let binding: ParameterSet = [
-    .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .undo, .create, .value, .limit,
-  ]
+  static let binding =
+    ParameterSet(.perm) | .semaphoreKey | .nsems | .project | .sem | .touch | .undo | .create | .value | .limit
 }
 
 extension Locks {

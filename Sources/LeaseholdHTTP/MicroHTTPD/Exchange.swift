@@ -108,7 +108,7 @@ final class Exchange: @unchecked Sendable {
 
   /// Path and query as sent, nothing decoded; of a target in absolute form, what follows the authority.
   var target: UnsafeBufferPointer<UInt8> {
-    UnsafeBufferPointer(rebasing: connection.target.bytes[connection.targetStart...])
+    connection.target.bytes.part(connection.targetStart, connection.target.count)
   }
 
   /// The body, empty where there is none and where it is too large.

@@ -30,7 +30,7 @@ struct HeadLines {
     next = version + 8 + Self.lineEnd
   }
 
-  /// Looks at a field line; of a known name that is told from others by its letters, the rest is looked at.
+  /// Looks at a field line; a known name was looked at when it was told from others.
   mutating func follow(
     _ name: UnsafeBufferPointer<UInt8>, isKnown: Bool = false, _ value: UnsafeBufferPointer<UInt8>
   ) {
@@ -40,7 +40,7 @@ struct HeadLines {
       flaw = start == next &- 1 ? .bareLineFeed : .brokenLine
     } else if valueStart <= start + UInt(name.count) {
       flaw = .brokenLine
-    } else if isKnown ? !UnsafeRawBufferPointer(name).isPlainASCII(from: 0x21) : !isToken(name) {
+    } else if !isKnown, !isToken(name) {
       flaw = .badFieldName
     } else if !isFieldValue(value) {
       flaw = .badFieldValue

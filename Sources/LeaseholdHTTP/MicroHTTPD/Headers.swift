@@ -96,19 +96,22 @@ struct HeaderTable {
   }
 }
 
-/// Compares with a lower-case name made of letters, digits and hyphens.
+/// Compares with a lower-case name made of letters, digits and hyphens: only where the name has a letter may bytes
+/// differ, in the bit of the case.
 func equalsIgnoringCase(_ bytes: UnsafeBufferPointer<UInt8>, _ lowercase: StaticString) -> Bool {
   let count = bytes.count
   guard count == lowercase.utf8CodeUnitCount else { return false }
   let (raw, name) = (UnsafeRawBufferPointer(bytes), UnsafeRawPointer(lowercase.utf8Start))
   var offset = 0
   while offset &+ 4 < count {
-    let four = raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self) | 0x2020_2020
-    if four != name.loadUnaligned(fromByteOffset: offset, as: UInt32.self) { return false }
+    let four = name.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+    let difference = raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self) ^ four
+    if difference & ~(four >> 1 & 0x2020_2020) != 0 { return false }
     offset &+= 4
   }
   while offset < count {
-    if bytes[offset] | 0x20 != lowercase.utf8Start[offset] { return false }
+    let one = lowercase.utf8Start[offset]
+    if (bytes[offset] ^ one) & ~(one >> 1 & 0x20) != 0 { return false }
     offset &+= 1
   }
   return true

@@ -20,7 +20,7 @@ extension PeerConnection {
     exchange.readTarget()
     exchange.inspect(maxTargetBytes: daemon.options.maxTargetBytes)
     exchange.limitBody(to: daemon.options.maxBodyBytes)
-    exchange.refusal = daemon.handler.headersArrived(exchange)
+    exchange.refusal = handler.headersArrived(exchange)
     // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
     guard exchange.hasBody || exchange.defect != nil else { return true }
     if let response = exchange.refusal.take() { return exchange.send(response) }
@@ -53,7 +53,7 @@ extension PeerConnection {
     }
     if let response = exchange.refusal.take() { return exchange.answer(response) }
     exchange.handedOver = true
-    switch daemon.handler.requestArrived(exchange) {
+    switch handler.requestArrived(exchange) {
     case .respond(let response):
       return exchange.answer(response)
     case .pending:
@@ -63,7 +63,7 @@ extension PeerConnection {
     case .working(let place):
       exchange.wasPending = true
       if let response = exchange.beginWork() { return exchange.answer(response) }
-      let handler = daemon.handler
+      let handler = handler
       place.run { exchange.endWork(handler.work(exchange)) }
       return true
     }
@@ -81,7 +81,7 @@ extension PeerConnection {
     }
     let delivered = exchange.endEarly(isSent: delivered) || delivered && exchange.answered
     if exchange.handedOver {
-      daemon.handler.completed(exchange, delivered: delivered)
+      handler.completed(exchange, delivered: delivered)
     }
     exchange.forgetMemory()
     body.clear()

@@ -21,6 +21,8 @@ final class PeerConnection: @unchecked Sendable {
   var caller: Caller?
 
   let daemon: Daemon
+  /// The daemon's: here it is called without being retained.
+  let handler: any ExchangeHandler
   /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never another connection's.
   private let socket: Mutex<Int32>
   /// Since when the connection has been idle, in nanoseconds of CLOCK_MONOTONIC; `neverIdle` while it is exempt.
@@ -57,6 +59,7 @@ final class PeerConnection: @unchecked Sendable {
     let now = HostClock.monotonic()
     self.id = Self.lastID.add(1, ordering: .relaxed).newValue
     self.daemon = daemon
+    self.handler = daemon.handler
     self.mhd = mhd
     self.descriptor = descriptor
     self.peer = PeerAddress(leasehold_mhd_peer_address(mhd), descriptor: descriptor)

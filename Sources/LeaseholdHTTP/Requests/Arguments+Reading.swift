@@ -8,16 +8,17 @@ extension Arguments {
     var start = 0
     while start < bytes.count {
       let end = bytes.position(of: UInt8(ascii: "&"), from: start)
-      if end > start { try readPair(UnsafeBufferPointer(rebasing: bytes[start..<end]), known: known) }
-      start = end + 1
+      if end > start { try readPair(bytes.part(start, end), known: known) }
+      start = end &+ 1
     }
   }
 
+  @inline(__always)
   private mutating func readPair(_ pair: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(LeaseholdError) {
     let split = pair.position(of: UInt8(ascii: "="))
-    let value = UnsafeBufferPointer(rebasing: pair[min(split + 1, pair.count)...])
-    let name = UnsafeBufferPointer(rebasing: pair[..<split])
-    if let parameter = Parameter(name), known.contains(parameter), Self.isPlain(value) {
+    let value = pair.part(min(split &+ 1, pair.count), pair.count)
+    let name = pair.part(0, split)
+    if let parameter = Parameter(name), known.contains(parameter), UnsafeRawBufferPointer(value).isPlainForm {
       return try note(parameter, plain: value)
     }
     guard Self.isWellEncoded(value) else {
@@ -33,14 +34,6 @@ extension Arguments {
       throw LeaseholdError.invalid(parameter, "", "must be UTF-8 text without NUL")
     }
     try note(parameter, text)
-  }
-
-  /// Returns true when the bytes are ASCII and mean themselves.
-  private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    for byte in bytes where byte >= 0x80 || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "+") || byte == 0 {
-      return false
-    }
-    return true
   }
 
   /// Returns true when every percent sign is followed by two hexadecimal digits.
@@ -67,7 +60,7 @@ extension Arguments {
     var reader = JSONScalarReader(bytes)
     do {
       while let member = try reader.next() {
-        guard let parameter = Parameter(Array(member.name.utf8)), known.contains(parameter) else {
+        guard let parameter = Parameter(member.name.utf8), known.contains(parameter) else {
           if known.ignoresReadOnly, Self.readOnly.contains(member.name) {
             if case .nested = member.value { try reader.skip() }
             continue

@@ -231,5 +231,5 @@ extension LeaseholdError {
 
 extension ParameterSet {
   /// The parameters of what a holder says of itself.
-  fileprivate static let remarks: ParameterSet = [.note, .newest]
+  fileprivate static let remarks = ParameterSet(.note) | .newest
 }

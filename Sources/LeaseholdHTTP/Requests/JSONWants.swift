@@ -28,7 +28,7 @@ extension JSONScalarReader {
     let isList = try list { reader, index in
       var form: [String] = []
       let isObject = try reader.object { reader, name in
-        guard let member = Parameter(Array(name.utf8)), ParameterSet.want.contains(member) else {
+        guard let member = Parameter(name.utf8), ParameterSet.want.contains(member) else {
           throw LeaseholdError.unknownParameter(name, known: .want).inWant(index)
         }
         do {

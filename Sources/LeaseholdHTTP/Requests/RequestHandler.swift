@@ -4,8 +4,14 @@ import LeaseholdHost
 /// From a request to its endpoint and back: the straight line of every call.
 final class RequestHandler: ExchangeHandler {
   private let server: Server
+  // The server's: here they are called without being retained.
+  private let guardian: Guard
+  private let counts: RequestCounts
+  private let refusals: Refusals
 
-  init(_ server: Server) { self.server = server }
+  init(_ server: Server) {
+    (self.server, guardian, counts, refusals) = (server, server.guardian, server.counts, server.refusals)
+  }
 
   func headersArrived(_ exchange: Exchange) -> Response? {
     if let target = Target(exchange.target) {
@@ -20,7 +26,7 @@ final class RequestHandler: ExchangeHandler {
       response.closes = true
       return response
     }
-    if let refusal = server.guardian.refusal(exchange) { return refuse(exchange, refusal) }
+    if let refusal = guardian.refusal(exchange) { return refuse(exchange, refusal) }
     if exchange.context.endpoint?.pointee.body == .value { exchange.limitBody(to: server.valueBytes) }
     return exchange.bodyTooLarge ? refuse(exchange, .bodyTooLarge(exchange)) : nil
   }
@@ -36,13 +42,13 @@ final class RequestHandler: ExchangeHandler {
   @inline(never)
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
     let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
-    server.counts.count(nil, status: Int(response.status))
+    counts.count(nil, status: Int(response.status))
     note(problem, response.status, exchange)
     return response
   }
 
   private func note(_ problem: LeaseholdError, _ status: UInt16, _ exchange: Exchange) {
-    server.refusals.note(
+    refusals.note(
       problem, status, to: exchange, trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
   }
 
@@ -62,7 +68,7 @@ final class RequestHandler: ExchangeHandler {
     }
     var response: Response
     if exchange.method == .options {
-      server.counts.count(nil, status: 204)
+      counts.count(nil, status: 204)
       response = Response(status: 204, contentType: "", body: ResponseBuffer())
     } else {
       let isTerraform = exchange.context.target?.path.pointee.endpoint(.lock) != nil
@@ -152,7 +158,7 @@ final class RequestHandler: ExchangeHandler {
   /// Counts a request whose answer is there, with what that took: the second and last reading of the clock.
   private func count(_ exchange: Exchange, _ endpoint: UnsafePointer<Endpoint>, status: Int) {
     let took = UInt64(truncatingIfNeeded: HostClock.monotonic() &- exchange.arrived)
-    server.counts.count(endpoint.pointee.number, status: status, nanoseconds: took)
+    counts.count(endpoint.pointee.number, status: status, nanoseconds: took)
   }
 
   private func readBody(
@@ -176,7 +182,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func resolved(_ exchange: Exchange, status: Int) {
-    server.counts.count(exchange.context.endpoint?.pointee.number, status: status)
+    counts.count(exchange.context.endpoint?.pointee.number, status: status)
   }
 
   func hungUp(_ exchange: Exchange) { exchange.context.pending?.hungUp() }

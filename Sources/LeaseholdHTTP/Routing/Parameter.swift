@@ -110,7 +110,7 @@ enum Parameter: UInt8, CaseIterable {
   }
 
   /// Finds a name by its bytes.
-  init?(_ bytes: some Collection<UInt8>) {
+  init?(_ bytes: UnsafeBufferPointer<UInt8>) {
     guard !bytes.isEmpty else { return nil }
     var place = Self.place(of: bytes)
     while let candidate = Self.places[place] {
@@ -121,6 +121,12 @@ enum Parameter: UInt8, CaseIterable {
       place = (place + 1) & 0xff
     }
     return nil
+  }
+
+  /// Finds a name by bytes that lie elsewhere.
+  init?(_ bytes: some Collection<UInt8>) {
+    guard let found = Array(bytes).withUnsafeBufferPointer({ Self($0) }) else { return nil }
+    self = found
   }
 
   /// All of them, each at the place of its name, or behind those whose names have the same.
@@ -136,20 +142,14 @@ enum Parameter: UInt8, CaseIterable {
   }()
 
   /// The place of a name by its length and three of its bytes, with factors that keep the names apart.
-  private static func place(of name: some Collection<UInt8>) -> Int {
-    func byte(_ offset: Int) -> Int { Int(name[name.index(name.startIndex, offsetBy: offset)]) }
+  private static func place(of name: UnsafeBufferPointer<UInt8>) -> Int {
     let count = name.count
-    return (byte(0) &+ 12 &* byte(count / 2) &+ byte(count &- 1) &+ 2 &* count) & 0xff
+    return (Int(name[0]) &+ 12 &* Int(name[count / 2]) &+ Int(name[count &- 1]) &+ 2 &* count) & 0xff
   }
 
-  private func isNamed(_ bytes: some Collection<UInt8>) -> Bool {
-    guard bytes.count == name.utf8CodeUnitCount else { return false }
-    var position = name.utf8Start
-    for byte in bytes {
-      guard position.pointee == byte else { return false }
-      position += 1
-    }
-    return true
+  private func isNamed(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    UnsafeRawBufferPointer(bytes).hasBytes(
+      of: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
   }
 }
 
@@ -170,8 +170,16 @@ struct ParameterSet: ExpressibleByArrayLiteral {
   init(arrayLiteral parameters: Parameter...) { self.init(parameters) }
 
   /// One name, without an array: for the plain path.
+  @inline(__always)
   init(_ parameter: Parameter) { self.init(bits: 1 << UInt64(parameter.rawValue)) }
 
+  /// A set and one more name, whose bits the compiler knows: for the plain path, too.
+  @inline(__always)
+  static func | (set: ParameterSet, parameter: Parameter) -> ParameterSet {
+    ParameterSet(bits: set.bits | 1 << UInt64(parameter.rawValue))
+  }
+
+  @inline(__always)
   private init(bits: UInt64) { (self.bits, keyIsNumber, ignoresReadOnly) = (bits, false, false) }
 
   /// The empty set, without an array.
@@ -227,7 +235,7 @@ struct Arguments: ~Copyable {
 
   @inline(never)
   private func text(of parameter: Parameter) -> String? {
-    if let bytes = plainBytes(parameter) { return String(decoding: bytes, as: UTF8.self) }
+    if let bytes = plainBytes(parameter) { return String(ascii: bytes) }
     return decoded.first { $0.parameter == parameter }?.text
   }
 
@@ -258,7 +266,7 @@ struct Arguments: ~Copyable {
     guard let places, let base, let start = value.baseAddress, !value.isEmpty, (0..<0x10000).contains(start - base),
       value.count < 0x10000
     else { return try note(parameter, String(decoding: value, as: UTF8.self)) }
-    guard try isNew(parameter, String(decoding: value, as: UTF8.self)) else { return }
+    if has(parameter), try !isNew(parameter, String(ascii: value)) { return }
     given.insert(parameter)
     plain.insert(parameter)
     places[Int(parameter.rawValue)] = UInt32(start - base) << 16 | UInt32(value.count)

@@ -12,14 +12,9 @@ struct Target {
 
   /// Finds the path of a raw target; `nil` when there is none.
   init?(_ target: UnsafeBufferPointer<UInt8>) {
-    var text = target
     let question = target.position(of: UInt8(ascii: "?"))
-    if question < target.count {
-      text = UnsafeBufferPointer(rebasing: target[..<question])
-      query = UnsafeBufferPointer(rebasing: target[(question + 1)...])
-    } else {
-      query = Self.nothing
-    }
+    let text = target.part(0, question)
+    query = question < target.count ? target.part(question &+ 1, target.count) : Self.nothing
     guard text.first == UInt8(ascii: "/") else { return nil }
     let (first, afterFirst) = Self.segment(text, from: 1)
     let (second, afterSecond) = Self.segment(text, from: afterFirst)
@@ -37,6 +32,6 @@ struct Target {
   ) -> (UnsafeBufferPointer<UInt8>, next: Int) {
     guard start <= path.count else { return (nothing, start) }
     let end = path.position(of: UInt8(ascii: "/"), from: start)
-    return (UnsafeBufferPointer(rebasing: path[start..<end]), end + 1)
+    return (path.part(start, end), end &+ 1)
   }
 }

@@ -12,7 +12,7 @@ extension Ledger {
     }
     do {
       try request.caller.account?.check(.leases)
-      let lock = try findOrMakeLock(request, at: moment)
+      var lock = try findOrMakeLock(request, at: moment)
       let share = lock.share(of: request)
       var patience = TimeSpan.zero
       if lock.queue.isEmpty || request.remarks?.newest == nil && mayPass(share, on: lock),
@@ -21,13 +21,13 @@ extension Ledger {
         return .granted(snapshot(lease))
       }
       // A set that vanished under the attempt was replaced by another: the queue of the new lock counts.
-      let current = lockTable.knows(lock) ? lock : try findOrMakeLock(request, at: moment)
+      if !lockTable.knows(lock) { lock = try findOrMakeLock(request, at: moment) }
       patience = max(patience, request.wait)
       guard patience > .zero else {
         observers.counters.busy += 1
-        return .refused(locked(current, at: moment.monotonic))
+        return .refused(locked(lock, at: moment.monotonic))
       }
-      return try enqueue(request, share: share, on: current, for: patience, client: client(), at: moment)
+      return try enqueue(request, share: share, on: lock, for: patience, client: client(), at: moment)
     } catch {
       return refuse(error)
     }
