@@ -27,6 +27,7 @@
 #   make pictures     docs/pictures, from the running service (debug build); chromium and tmux
 #   make bench        Benchmarks/run.py; BENCH_ARGS="--quick" is passed on
 #   make asan tsan    the Swift tests with a sanitizer; CONTRIBUTING.md says how to read tsan
+#   make dense        what code requests run, counted anew: Tools/dense.txt, by which release builds are laid out
 #   make project      write what packaging/project.env and VERSION say to the places that name it
 #   make deb          the Debian package, checked by lintian: .build/deb/leasehold_VERSION_ARCH.deb
 #   make release      dist/: package, tarball with its libraries, sources, bill of materials, checksums; of a commit
@@ -50,7 +51,7 @@ export SWIFT JOBS
 
 .PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
 .PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb release release-again release-test image
-.PHONY: project conformance distributed containers man pictures reference clean
+.PHONY: project dense conformance distributed containers man pictures reference clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
@@ -67,7 +68,7 @@ test:
 build:
 	@Tools/need build
 	@Tools/version write
-	$(BUILD) -c release --product leasehold
+	$(BUILD) -c release --product leasehold $$(Tools/dense .build)
 
 browser:
 	@Tools/need build test browser
@@ -119,7 +120,8 @@ asan:
 deb:
 	@Tools/need build deb
 	@Tools/version write
-	$(BUILD) -c release --product leasehold $$(Tools/static .build_deb) --scratch-path .build_deb
+	$(BUILD) -c release --product leasehold --scratch-path .build_deb \
+	  $$(Tools/static .build_deb) $$(Tools/dense .build_deb)
 	packaging/build-deb .build_deb/release/leasehold
 
 release:
@@ -129,6 +131,11 @@ release:
 release-again:
 	@Tools/need build deb release
 	@Tools/release.py --again
+
+dense:
+	@Tools/need build test
+	@Tools/version write
+	@Tools/dense.py
 
 release-test:
 	@Tests/Release/run.sh
@@ -155,4 +162,4 @@ containers:
 	@Tests/Containers/run.sh
 
 clean:
-	rm -rf .build .build_tsan .build_asan .build_deb .build_release dist
+	rm -rf .build .build_tsan .build_asan .build_deb .build_dense .build_release dist

@@ -127,6 +127,11 @@ def swift_test(*words):
     return [*WITH_ETCDS, *APART, SWIFT, "test", "--skip-build", "--xunit-output", XUNIT, *words]
 
 
+def release_build():
+    dense = subprocess.run(["Tools/dense", ".build"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS, *dense.split()]
+
+
 def swift_format():
     return [SWIFT, "format", "lint", "--strict", "--parallel", "--recursive", "Package.swift", "Sources", "Tests"]
 
@@ -139,6 +144,7 @@ GROUPS = {
         ("tidy", python("Tests/Tidy/tidy.py"), tidy_checks, None),
         ("tests of tidy", python("Tests/Tidy/test_tidy.py"), unittests, None),
         ("versions", python("Tests/Release/test_version.py", "-v"), unittests, None),
+        ("dense code", python("Tests/Release/test_dense.py", "-v"), unittests, None),
     ],
     "debug": [("build, debug", [SWIFT, "build", "--build-tests", *JOBS], one, None)],
     # The client's tests keep leases alive by time: not beside tests that take all threads.
@@ -165,7 +171,7 @@ GROUPS = {
         ("examples", python("Tests/Examples/run.py"), unittests, DEBUG),
         ("clients", python("-m", "unittest", "discover", "-v", "-s", "Tests/Examples"), unittests, DEBUG),
     ],
-    "release": [("build, release", [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS], one, None)],
+    "release": [("build, release", release_build, one, None)],
     "hardening": [("as released", python("Tests/Cli/test_program.py", "-v"), unittests, RELEASE)],
     "footprint": [("footprint", python("Tests/Footprint/test_footprint.py", "-v"), unittests, RELEASE)],
     # The first six look for mistakes, which the debug build finds more of; the others measure.

@@ -127,8 +127,9 @@ class Release:
             maps += ["-Xswiftc", "-file-prefix-map", "-Xswiftc", f"{folder}={name}",
                      "-Xcc", f"-ffile-prefix-map={folder}={name}"]
         # The linker's own build id is a hash of what is left out below: the commit is a better one.
-        static = said("Tools/static", build, env=self.environment).split()
-        run(SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", *static, "-Xlinker",
+        static, dense = (said(tool, build, cwd=self.source, env=self.environment).split()
+                         for tool in ("Tools/static", "Tools/dense"))
+        run(SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", *static, *dense, "-Xlinker",
             f"--build-id=0x{self.commit}", "--scratch-path", build, *maps, cwd=self.source, env=self.environment)
         folder = os.path.join(build, "static")
         self.archives = [os.path.realpath(os.path.join(folder, name)) for name in os.listdir(folder)]
