@@ -100,7 +100,7 @@ extension Ledger {
     let next = lock.holders.prefix(64).lazy.map(\.due).filter { $0 > 0 }.min() ?? 0
     let left = TimeSpan(nanoseconds: next - now.nanoseconds)
     return LeaseholdError(
-      code, wording(hindrance(of: lock, shown)), contention: shown,
+      code, wording(hindrance(of: lock, shown, isForAll: !mayPass)), contention: shown,
       retryAfter: mayPass ? max(.seconds(1), next == 0 ? .seconds(1) : left) : nil)
   }
 

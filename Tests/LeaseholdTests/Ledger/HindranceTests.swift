@@ -36,6 +36,16 @@ import Testing
     #expect(scene.refusals["bob"]?.contention?.key.text == "busy")
   }
 
+  @Test func aCountThatIsMoreThanWhatIsFreeIsToldSo() {
+    let scene = Scene()
+    scene.acquire("ann") { $0.limit = 3 }
+    scene.acquire("bob") { ($0.limit, $0.count) = (3, 3) }
+    #expect(scene.refusals["bob"]?.detail.contains("has less free than you ask for") == true)
+    scene.acquire("cat") { ($0.limit, $0.count) = (3, 2) }
+    scene.acquire("bob") { $0.limit = 3 }
+    #expect(scene.refusals["bob"]?.detail.contains("is held;") == true)
+  }
+
   @Test func aLockThatNativesHoldSaysSo() {
     let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }

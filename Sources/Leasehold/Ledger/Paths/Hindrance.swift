@@ -2,7 +2,9 @@
 
 extension Ledger {
   /// The reason why a lock cannot be had, as what follows its name in a sentence.
-  func hindrance(of lock: Lock, _ shown: Contention) -> StaticString {
+  ///
+  /// - Parameter isForAll: Whether all of it must be free, and not only what the caller asks for.
+  func hindrance(of lock: Lock, _ shown: Contention, isForAll: Bool) -> StaticString {
     if let first = lock.queue.first, isFree(lock, for: first) {
       if !shown.queuedFor.isEmpty {
         return "is free, but the first in its queue waits for other locks too ('queued_for' names those that are busy)"
@@ -15,7 +17,10 @@ extension Ledger {
     if lock.slots != nil, shown.available ?? 0 > 0 {
       return "has free slots, but none that you ask for: they are held ('holders' tell by whom) or kept for a waiter"
     }
-    if lock.heldCount > 0 || !lock.place.isOwn && !operationLeases(on: lock).isEmpty { return "is held" }
+    let held: StaticString =
+      !isForAll && shown.kind != .readersWriter && shown.available ?? 0 > 0 && lock.queue.isEmpty
+      ? "has less free than you ask for ('available' says how much)" : "is held"
+    if lock.heldCount > 0 || !lock.place.isOwn && !operationLeases(on: lock).isEmpty { return held }
     if shown.coolingCount > 0, lock.holders.contains(where: { $0.past?.isKept == true }) {
       return "is kept, though its last lease is over: that asked for a time at least ('holders' say until when)"
     }
@@ -28,7 +33,7 @@ extension Ledger {
     if let natives = shown.nativeUnits, natives > 0 {
       return "is held by processes that did not come through this service (see 'native_held')"
     }
-    return lock.queue.isEmpty ? "is held" : "is queued for"
+    return lock.queue.isEmpty ? held : "is queued for"
   }
 
   /// The locks that a request for several waits for, where the one of this place is free; empty for others.
