@@ -26,6 +26,12 @@ os.environ["LEASEHOLD"] = PROGRAM
 import test_footprint as footprint  # noqa: E402
 
 CYCLES, REFUSALS, ROUNDS, IDLE_SECONDS = 3000, 1500, 30, 4
+# Other pairs of requests, a fifth as often.
+OTHERS = (
+    ("--query", "ttl=30s&owner=me&mode=shared"), ("--query", "ttl=30s&limit=4&count=2"),
+    ("--query", "ttl=30s&wait=5s"), ("--mode", "http-several"), ("--key-prefix", "php:4020"),
+    ("--mode", "http-variable"),
+)
 PAGES = ("/readyz", "/healthz", "/version", "/locks", "/leases", "/locks/held", "/metrics")
 HEAD = "# How often the code of a request ran. Made by Tools/dense.py, read by Tools/dense.\n"
 
@@ -51,8 +57,12 @@ def build():
 
 def requests(daemon, folder):
     daemon.__enter__()
-    footprint.cycles(footprint.built(folder, "cycle_client"), daemon.path, CYCLES)
+    client = footprint.built(folder, "cycle_client")
+    footprint.cycles(client, daemon.path, CYCLES)
     footprint.refusals(None, daemon.path, REFUSALS)
+    daemon.get("/segments?key=0x4c48&size=65536", "-X", "POST")
+    for words in OTHERS:
+        footprint.cycles(client, daemon.path, CYCLES // 5, *words)
     said(footprint.built(folder, "handoff_client"), "--mode", "http", "--unix", daemon.path, "--seconds", "1",
          "--connections", str(footprint.CONNECTIONS))
     for page in PAGES * ROUNDS:

@@ -192,11 +192,11 @@ def built(folder, name):
     return client
 
 
-def cycles(client, path, count):
-    """Acquires and releases, over eight connections."""
+def cycles(client, path, count, *words):
+    """Pairs of requests over eight connections; an acquire and a release without more words."""
     done = subprocess.run(
-        [client, "--mode", "http", "--unix", path, "--connections", str(CONNECTIONS), "--seconds", "200", "--cycles",
-         str(count)], capture_output=True, text=True, check=True)
+        [client, "--unix", path, "--connections", str(CONNECTIONS), "--seconds", "200", "--cycles", str(count), *words],
+        capture_output=True, text=True, check=True)
     if re.search(r'"failures":\s*[1-9]', done.stdout):
         raise AssertionError(f"cycles failed: {done.stdout}")
 
