@@ -49,7 +49,12 @@ extension EtcdLockService {
 
   private func keepSession() {
     guard let session = state.withLock({ $0.session }) else {
-      try? openSession(before: Self.deadline())
+      do throws(EtcdFailure) {
+        try openSession(before: Self.deadline())
+        tell(.session, fault: nil)
+      } catch {
+        tell(.session, fault: error.reason)
+      }
       return
     }
     let sent = HostClock.monotonic()
@@ -64,8 +69,12 @@ extension EtcdLockService {
         return
       }
       state.withLock { if $0.session?.lease == session.lease { $0.session?.sent = sent } }
+      tell(.session, fault: nil)
     } catch {
-      if HostClock.monotonic() > session.sent + 5 * Self.second { loseSession(session.lease) }
+      guard HostClock.monotonic() > session.sent + 5 * Self.second else { return }
+      loseSession(session.lease)
+      // A watch says nothing of a member that has lost the others: it stays open.
+      tell(.session, fault: error.reason)
     }
   }
 

@@ -112,8 +112,16 @@ struct EtcdState: Sendable {
   /// The chores that the clock has begun.
   var chores: Set<EtcdLockService.Chore> = []
   var isDraining = false
+  /// Why parts of the work with etcd fail now.
+  var faults: [Part: String] = [:]
+
+  /// A part of the work with etcd.
+  enum Part: CaseIterable {
+    case session, watch
+  }
+
   /// Why etcd cannot be used; `nil` where it can.
-  var fault: String?
+  var fault: String? { Part.allCases.lazy.compactMap { faults[$0] }.first }
 }
 
 extension EtcdState {

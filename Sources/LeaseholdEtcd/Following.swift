@@ -28,7 +28,7 @@ extension EtcdLockService {
         let watch = try gateway.watch(keys, from: from, before: Self.deadline())
         self.watch.withLock { $0 = watch }
         state.withLock { $0.pace.turn(isOpen: true, at: HostClock.monotonic()) }
-        tell(fault: nil)
+        tell(.watch, fault: nil)
         let end = hear(watch)
         watch.cancel()
         self.watch.withLock { $0 = nil }
@@ -39,7 +39,7 @@ extension EtcdLockService {
         mustLook = end == .compacted
         if end == .rest { rest() }
       } catch {
-        tell(fault: error.reason)
+        tell(.watch, fault: error.reason)
         HostClock.sleep(nanoseconds: Self.second / 5)
       }
     }
@@ -122,12 +122,13 @@ extension EtcdLockService {
   }
 
   /// Notes what fails, or that it works again.
-  private func tell(fault: String?) {
-    let isNews = state.withLock { state in
-      defer { state.fault = fault }
-      return (state.fault == nil) != (fault == nil)
+  func tell(_ part: EtcdState.Part, fault: String?) {
+    let (before, now) = state.withLock { state in
+      let before = state.fault
+      state.faults[part] = fault
+      return (before, state.fault)
     }
-    if isNews { configuration.onFault(fault) }
+    if (before == nil) != (now == nil) { configuration.onFault(now) }
   }
 
   /// Takes in what was seen, and tells the waiters and watchers of it.
