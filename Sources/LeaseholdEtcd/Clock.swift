@@ -145,7 +145,7 @@ extension EtcdLockService {
           continue
         }
         guard let waiter = Self.remove(waiter.call.number, from: &state) else { continue }
-        let queues = waiter.place.locks.map { state.view.queue($0) }
+        let queues = waiter.place.locks.map { state.view.queue($0).withoutWaiter(waiter.place.name) }
         notices.append { [self] in
           refuse(waiter.call, timedOut(waiter.call, queues))
           giveUp(waiter)

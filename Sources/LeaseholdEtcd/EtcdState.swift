@@ -44,6 +44,16 @@ final class Call: Sendable {
     }
   }
 
+  /// The kinds of the locks that it wants to lease.
+  var kinds: [String: QueueKind] {
+    var kinds: [String: QueueKind] = [:]
+    guard let request else { return kinds }
+    for want in [request.want] + request.others {
+      kinds[EtcdNames.encoded(want.lock.key)] = QueueKind(limit: want.limit)
+    }
+    return kinds
+  }
+
   /// The request, where it wants a lease.
   var request: AcquireRequest? {
     if case .lease(let request, _) = wanted { request } else { nil }
@@ -65,6 +75,8 @@ struct Held: Sendable {
   var grant: Attempt.Grant
   /// Takes the grant back, as long as nothing came after it.
   var taken: (any QueueCall)?
+  /// The kinds of its locks, which what this server is told may not show yet.
+  var kinds: [String: QueueKind] = [:]
   /// The connection that it ends with, and that this server renews it for; 0 for none.
   var connection: ConnectionID = 0
   var renewsAt: Int64 = .max

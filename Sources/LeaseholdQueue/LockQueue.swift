@@ -53,6 +53,13 @@ package struct LockQueue: Hashable, Sendable {
     entries.firstIndex { $0.key == key }.map { entries.remove(at: $0) }
   }
 
+  /// The queue as it is when one who waits is gone.
+  package func withoutWaiter(_ name: String) -> LockQueue {
+    var queue = self
+    queue.entries.removeAll { $0.name == name && $0.value.isWaiting }
+    return queue
+  }
+
   package var capacity: Int { kind?.capacity ?? 0 }
 
   /// The units of all entries together.

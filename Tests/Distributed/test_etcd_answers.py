@@ -1,5 +1,6 @@
 """What a service on etcd says of itself and of its locks, beside what it grants: two services on one etcd."""
 
+import concurrent.futures
 import signal
 import subprocess
 import time
@@ -21,6 +22,39 @@ class EtcdAnswers(unittest.TestCase):
         cls.a, cls.b = Service(cls.etcd), Service(cls.etcd)
         cls.addClassCleanup(cls.a.stop)
         cls.addClassCleanup(cls.b.stop)
+
+    def kind(self, answer):
+        return answer["kind"], answer["limit"]
+
+    def test_a_grant_tells_the_kind_of_its_lock_before_the_watch_does(self):
+        for turn in range(3):
+            _, lease = self.a.post(f"/locks/kind{turn}/acquire?ttl=30s&limit=3&count=2")
+            self.assertEqual(self.kind(lease), ("counting", 3), lease)
+            _, renewed = self.b.post(f"/leases/{lease['lease']}/renew")
+            self.assertEqual(self.kind(renewed), ("counting", 3), renewed)
+            self.assertEqual(call(self.b.port, "DELETE", f"/leases/{lease['lease']}")[0], 200)
+            _, other = self.b.post(f"/locks/kind{turn}/acquire?ttl=30s")
+            self.assertEqual(self.kind(other), ("rw", None), other)
+            body = {"want": [{"key": f"kind-a{turn}"}, {"key": f"kind-b{turn}", "limit": 5}], "ttl": "30s"}
+            _, several = call(self.a.port, "POST", "/leases", {"Content-Type": "application/json"}, body=body)
+            self.assertEqual([self.kind(one) for one in several["locks"]], [("rw", None), ("counting", 5)], several)
+
+    def test_who_gave_up_waiting_does_not_count_and_lists_tell_how_long_others_wait(self):
+        self.a.post("/locks/patient/acquire?ttl=30s")
+        status, problem = self.a.post("/locks/patient/acquire?ttl=30s&wait=300ms")
+        self.assertEqual((status, problem["code"], problem["waiters"]), (423, "wait-timeout", 0), problem)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiter = pool.submit(self.b.post, "/locks/patient/acquire?ttl=30s&wait=3s")
+            eventually(lambda: call(self.a.port, "GET", "/locks/patient")[1]["longest_wait_ms"], "it tells how long")
+            waiter.result()
+
+    def test_a_break_without_a_grace_says_that_it_is_done(self):
+        # After a second in which no caller waited, more than ten changes are heard together: the other service waits.
+        time.sleep(1.3)
+        leases = [self.a.post(f"/locks/broken{n}/acquire?ttl=30s")[1] for n in range(20)]
+        for lease in leases:
+            status, answer = self.b.post(f"/leases/{lease['ref']}/break")
+            self.assertEqual((status, answer["broken"], answer["breaking_in_ms"]), (200, True, 0), answer)
 
     def test_a_service_whose_etcd_hangs_is_not_ready(self):
         service = Service(self.etcd)

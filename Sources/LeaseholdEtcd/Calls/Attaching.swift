@@ -16,6 +16,7 @@ extension EtcdLockService {
     let held = change { state, notices in
       let older = state.held[found.name]?.followers ?? []
       var held = Held(request.lease, grant)
+      held.kinds = state.held[found.name]?.kinds ?? [:]
       (held.connection, held.renewsAt) = (request.caller.connection, Self.renewal(of: grant))
       state.held[found.name] = held
       let now = MonotonicInstant(nanoseconds: HostClock.monotonic())

@@ -89,8 +89,10 @@ extension EtcdLockService {
       switch try send(transaction, 0, before: deadline) {
       case .done:
         if end.grace == 0 { ended(seen, end) }
+        // An end without a grace is over by the time of the request, however long etcd took to write it.
         let over = MonotonicInstant(nanoseconds: Self.instant(end.at)) + .milliseconds(end.grace)
-        return BreakOutcome(request, of: key, ref: seen.first.value.ref, owner: seen.first.value.owner, at: over)
+        return BreakOutcome(
+          request, of: key, ref: seen.first.value.ref, owner: seen.first.value.owner, at: end.grace == 0 ? now : over)
       case .kept(let sight):
         let entries = sight.queues.compactMap { $0.entry(seen.name) }
         guard entries.count == seen.locks.count, entries[0].created == seen.first.created,

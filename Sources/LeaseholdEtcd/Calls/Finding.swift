@@ -90,6 +90,7 @@ extension EtcdLockService {
       }
       let looks = known.locks.map(QueueLook.queue) + [.key(.end(name)), .key(.inTime(name))]
       let sight = try look(looks, of: name, isCertain: isCertain, before: deadline)
+      note(sight)
       let entries = sight.queues.compactMap { $0.entry(name) }
       guard entries.count == known.locks.count, !entries.isEmpty else {
         if let end = sight.end { throw over(id, end) }

@@ -47,7 +47,10 @@ extension EtcdLockService {
 
   private static func kind(of entry: QueueEntry, in state: borrowing EtcdState) -> LockKind {
     let isWhole = entry.value.isShared || entry.value.units == QueueKind.readerUnits
-    return state.view.queue(entry.lock).kind?.lockKind ?? (isWhole ? .readersWriter : .slots)
+    let queue = state.view.queue(entry.lock)
+    // A lock keeps its kind while it has entries. What was seen before this one came may be that of an earlier use.
+    let seen = queue.revision >= entry.created ? queue.kind : state.held[entry.name]?.kinds[entry.lock]
+    return seen?.lockKind ?? (isWhole ? .readersWriter : .slots)
   }
 
   /// When an operator's grace is over.
@@ -78,6 +81,7 @@ extension EtcdLockService {
       key: key, kind: (queue.kind ?? .readersWriter).lockKind, capacity: queue.capacity, version: queue.version)
     (shown.heldUnits, shown.fence) = (used, fence)
     (shown.holderCount, shown.coolingCount, shown.waiterCount) = (leases.count - cooling, cooling, waiters.count)
+    shown.firstCame = waiters.first.map { MonotonicInstant(nanoseconds: instant($0.value.at)) }
     shown.holders = leases.prefix(listed).map { entry in
       var found = Found([entry], upgrade: queue.boundUpgrade(entry.name))
       found.isInTime = !state.view.isCooling(entry)

@@ -14,6 +14,7 @@ extension EtcdLockService {
     let isInTime = place.answer(now: HostClock.monotonic())
     var held = Held(id(of: place, for: call), grant)
     held.taken = place
+    held.kinds = call.kinds
     if let request = call.request, request.bindsConnection {
       held.connection = request.caller.connection
       held.renewsAt = Self.renewal(of: grant)
@@ -29,7 +30,7 @@ extension EtcdLockService {
       let earlier = state.held[place.name]
       held.followers = earlier?.followers ?? []
       if case .mode = call.wanted, let earlier {
-        (held.connection, held.renewsAt) = (earlier.connection, earlier.renewsAt)
+        (held.connection, held.renewsAt, held.kinds) = (earlier.connection, earlier.renewsAt, earlier.kinds)
         Self.tell(held, &notices)
       }
       state.held[place.name] = held
