@@ -1,6 +1,7 @@
 """What a service on etcd says of itself and of its locks, beside what it grants: two services on one etcd."""
 
 import concurrent.futures
+import os
 import signal
 import subprocess
 import time
@@ -47,6 +48,28 @@ class EtcdAnswers(unittest.TestCase):
             waiter = pool.submit(self.b.post, "/locks/patient/acquire?ttl=30s&wait=3s")
             eventually(lambda: call(self.a.port, "GET", "/locks/patient")[1]["longest_wait_ms"], "it tells how long")
             waiter.result()
+
+    def test_who_waits_for_what_it_holds_is_told_so(self):
+        _, lease = self.a.post("/locks/own/acquire?ttl=30s")
+        eventually(lambda: call(self.b.port, "GET", "/locks/own")[1]["held"], "b has heard of it")
+        for service in (self.a, self.b):
+            path = f"/locks/own/acquire?ttl=30s&wait=20s&holding={lease['lease']}"
+            status, problem = service.post(path)
+            self.assertEqual((status, problem["code"]), (409, "deadlock"), problem)
+            self.assertEqual([(step["waits_for"], step["holds"], step["you"]) for step in problem["circle"]],
+                             [("own", "own", True)])
+        eventually(lambda: self.a.waiting("own") == 0, "it left the queue")
+        _, slot = self.a.post("/locks/own-slots/acquire?ttl=30s&limit=2")
+        status, _ = self.a.post(f"/locks/own-slots/acquire?ttl=30s&limit=2&wait=5s&holding={slot['lease']}")
+        self.assertEqual(status, 201, "there is another slot")
+
+    def test_run_below_itself_is_refused(self):
+        run = [PROGRAM, "run", "--ttl", "5s", "nested"]
+        environment = {**os.environ, "LEASEHOLD_URL": f"http://127.0.0.1:{self.a.port}"}
+        ran = subprocess.run([*run, *run, "true"], env=environment, capture_output=True, text=True, timeout=60,
+                             check=False)
+        self.assertEqual(ran.returncode, 64, ran.stderr)
+        self.assertIn("would wait for itself", ran.stderr)
 
     def test_a_break_without_a_grace_says_that_it_is_done(self):
         # After a second in which no caller waited, more than ten changes are heard together: the other service waits.

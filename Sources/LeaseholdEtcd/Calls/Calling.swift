@@ -79,7 +79,13 @@ extension EtcdLockService {
           note(seen)
         }
         place.receive(outcome, session: session)
-      case .wait: return wait(call, place, session)
+      case .wait:
+        if let circle = waitsForItself(call) {
+          place.giveUp(.deadlock)
+          leave(place)
+          throw circle
+        }
+        return wait(call, place, session)
       case .answer(let grant): return deliver(grant, of: place, to: call)
       case .end(let ending): throw refusal(ending, of: place, call, sight.queues)
       }

@@ -50,6 +50,27 @@ extension EtcdLockService {
   /// When a lease that is bound to a connection is renewed next.
   static func renewal(of grant: Attempt.Grant) -> Int64 { grant.deadline - grant.ttl * 1_000_000 * 2 / 3 }
 
+  /// That a caller waits for what it says it holds itself; `nil` where it does not.
+  func waitsForItself(_ call: Call) -> LeaseholdError? {
+    guard let request = call.request, request.wait > .zero, !request.holding.isEmpty else { return nil }
+    let names = Set(request.holding.map { EtcdNames.entry(of: $0) })
+    let own = state.withLock { state in
+      names.filter { state.ends[$0] == nil }.compactMap { Self.found($0, in: state) }.filter(\.isInTime)
+        .flatMap { $0.entries + [$0.upgrade].compactMap(\.self) }
+    }.filter { !$0.value.isWaiting }
+    for want in [request.want] + request.others {
+      let part = Self.part(want)
+      let held = own.filter { $0.lock == part.lock }
+      let units = held.reduce(part.units) { $0 + $1.value.units }
+      guard let lease = held.first, units > part.kind.capacity else { continue }
+      let key = want.lock.key
+      let step = DeadlockStep(
+        owner: request.owner, waitsFor: key, mode: want.mode, ref: lease.value.ref, holds: key, isAsking: true)
+      return .deadlock([step], told: request.caller.confinement)
+    }
+    return nil
+  }
+
   /// An entry waits from now on.
   ///
   /// - Parameter session: The session that it was put on.

@@ -25,6 +25,12 @@ public struct DeadlockStep: Sendable {
   public var holds: LockKey?
   /// True when it is the request that was refused.
   public var isAsking: Bool
+
+  /// A step of a circle.
+  public init(owner: String?, waitsFor: LockKey?, mode: LockMode, ref: String?, holds: LockKey?, isAsking: Bool) {
+    (self.owner, self.waitsFor, self.mode) = (owner, waitsFor, mode)
+    (self.ref, self.holds, self.isAsking) = (ref, holds, isAsking)
+  }
 }
 
 extension Ledger {
@@ -39,7 +45,7 @@ extension Ledger {
       try noteHolding(of: waiter)
       guard !waiter.holding.isEmpty, let circle = circle(closedBy: waiter) else { return }
       observers.counters.deadlocks += 1
-      throw Self.deadlock(circle, told: waiter.caller.confinement)
+      throw .deadlock(circle, told: waiter.caller.confinement)
     } catch {
       leave(waiter)
       observers.left(waiter, error.code.rawValue, at: moment.monotonic.nanoseconds)
@@ -203,15 +209,7 @@ extension Ledger {
         owner: other.request.owner, waitsFor: other.request.key, mode: .exclusive, ref: its?.id.ref,
         holds: other.converting?.key, isAsking: false),
     ]
-    return Self.deadlock(circle, told: confinement)
-  }
-
-  /// - Parameter confinement: What the caller may know of: it hears of no lock, lease or owner outside it.
-  private static func deadlock(_ circle: [DeadlockStep], told confinement: Confinement?) -> LeaseholdError {
-    let circle = confinement.map { confinement in circle.map { $0.told(to: confinement) } } ?? circle
-    return LeaseholdError(
-      .deadlock,
-      "Waiting would never end: \(words(of: circle)). Release what you hold, then ask again.", circle: circle)
+    return .deadlock(circle, told: confinement)
   }
 
   /// The error of a request that wants one of its locks, perhaps under two names, more often than can be.
@@ -222,6 +220,18 @@ extension Ledger {
         ? "The request wants lock '\(first)' twice, \(why); ask for it once."
         : "Locks '\(first)' and '\(second)' are one semaphore, which the request wants twice, \(why); ask for one.",
       facts: [("keys", .texts([first.text, second.text]))])
+  }
+}
+
+extension LeaseholdError {
+  /// That waiting would never end.
+  ///
+  /// - Parameter confinement: What the caller may know of: it hears of no lock, lease or owner outside it.
+  public static func deadlock(_ circle: [DeadlockStep], told confinement: Confinement?) -> LeaseholdError {
+    let circle = confinement.map { confinement in circle.map { $0.told(to: confinement) } } ?? circle
+    return LeaseholdError(
+      .deadlock,
+      "Waiting would never end: \(words(of: circle)). Release what you hold, then ask again.", circle: circle)
   }
 
   private static func words(of circle: [DeadlockStep]) -> String {
