@@ -25,6 +25,7 @@ class Who(CliTest):
         self.assertEqual(re.findall(r"^(\S+): ", shown, re.M), [key, f"{self.key()}-7"], "the longest wait is first")
         ref = re.search(r"holds +ann@build .* ([0-9a-f]{10})$", shown, re.M)[1]
         self.assertEqual(len(re.findall(r"^waits +waiter ", shown, re.M)), 30)
+        self.assertRegex(self.said("break", ref, "--after", "1m", "--reason", "it hangs"), "^the lease on .* ends in ")
         self.assertIn("broke the lease", self.said("break", ref, "--reason", "it hangs"))
         self.assertEqual(self.holders(key)[0]["owner"], "waiter 00")
         lines = self.said("locks", "--state", "waited", "--who", "--lock", self.key(), "--json").splitlines()

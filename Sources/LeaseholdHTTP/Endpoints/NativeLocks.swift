@@ -21,7 +21,8 @@ extension Locks {
     if want.lock.native.map({ $0.dialect == .php }) ?? true { want.limit = try call.number(.limit, 1, Limits.slots) }
     if call.arguments[.slots] != nil { try call.name(&want) }
     let asked = want
-    let opened = try call.server.native().open(asked, for: call.caller, at: call.now)
+    let engine = try call.server.native(instead: "a plain name, made by its first acquire, or with resize=true")
+    let opened = try engine.open(asked, for: call.caller, at: call.now)
     let writer = call.writer
     return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { json in
       writer.lock(opened.lock, limitApplied: opened.limitApplied, into: &json)

@@ -282,7 +282,9 @@ struct BreakCommand: ParsableCommand {
     var query = try after.map { [("after", try LockOptions.duration($0, of: "--after").wireText)] } ?? []
     if let reason { query.append(("reason", reason)) }
     try ask.show(Request("POST", ["leases", lease, "break"], query: query)) { answer in
-      answer["key"].string.map { "broke the lease on \(VisibleText.of($0))" } ?? "broken"
+      guard let key = answer["key"].string.map({ VisibleText.of($0) }) else { return "broken" }
+      let left = answer["broken"].bool == false ? answer["breaking_in_ms"].durationCell : nil
+      return left.map { "the lease on \(key) ends in \($0)" } ?? "broke the lease on \(key)"
     }
   }
 }
