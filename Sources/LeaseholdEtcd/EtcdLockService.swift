@@ -38,6 +38,8 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
       try look()
     } catch .refused(.denied, let reason) {
       throw .denied(reason)
+    } catch .refused(.noGateway, let reason) {
+      throw .unavailable("it has no JSON gateway there (\(reason)); start it with --enable-grpc-gateway=true")
     } catch {
       throw .unavailable(error.reason)
     }

@@ -147,19 +147,26 @@ def free_port():
 class OneEtcd:
     """A cluster of one on this host, which is quick to choose its leader."""
 
-    def __init__(self, program):
+    def __init__(self, program, *more, until=None):
+        self.until = until or OneEtcd.revision
         self.folder, self.port, self.peer = tempfile.mkdtemp(prefix="lh-etcd-"), free_port(), free_port()
         client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer}"
         self.command = [
             program, "--name", "m", "--data-dir", self.folder + "/data", "--listen-client-urls", client,
             "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
             "--initial-cluster", "m=" + peer, "--heartbeat-interval", "20", "--election-timeout", "120",
-            "--logger", "zap", "--log-level", "fatal"]
+            "--logger", "zap", "--log-level", "fatal", *more]
         self.start()
 
     def start(self):
         self.process = subprocess.Popen(self.command)
-        rig.eventually(self.revision, "etcd answers")
+        rig.eventually(lambda: self.until(self), "etcd answers")
+
+    def answers(self, path):
+        try:
+            return call(self.port, "GET", path, timeout=5)[0] == 200
+        except FAILURES:
+            return False
 
     def revision(self):
         try:

@@ -79,6 +79,14 @@ class EtcdAnswers(unittest.TestCase):
             status, answer = self.b.post(f"/leases/{lease['ref']}/break")
             self.assertEqual((status, answer["broken"], answer["breaking_in_ms"]), (200, True, 0), answer)
 
+    def test_an_etcd_without_its_gateway_is_named_with_what_mends_it(self):
+        bare = OneEtcd(self.program, "--enable-grpc-gateway=false", until=lambda bare: bare.answers("/version"))
+        self.addCleanup(bare.stop)
+        begun = subprocess.run([PROGRAM, "serve", "--port", "0", "--engine", f"etcd:http://127.0.0.1:{bare.port}"],
+                               capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(begun.returncode, 69, begun.stderr)
+        self.assertIn("--enable-grpc-gateway=true", begun.stderr)
+
     def test_a_service_whose_etcd_hangs_is_not_ready(self):
         service = Service(self.etcd)
         self.addCleanup(service.stop)
