@@ -14,7 +14,8 @@ extension LeaseholdError {
     case .unknown(let reason):
       LeaseholdError(
         .outcomeUnknown,
-        "etcd did not say whether it happened (\(reason)); repeat with the same Idempotency-Key.",
+        "etcd did not say whether it happened (\(reason)). Ask again: an acquire with the same Idempotency-Key gets "
+          + "the lease that it may have got, and a renewal or a release can be repeated.",
         retryAfter: .seconds(1))
     case .refused(.noGateway, let reason):
       LeaseholdError(
