@@ -123,7 +123,9 @@ public final class Server: Sendable {
     self.limits = limits
     events = EventFeed(engine.events, limits: options.limits)
     versions = options.versions
-    workers = engine.traits.mayBlock ? BlockingPool(named: "lh-worker", threadsMax: Self.workersMax) : nil
+    workers =
+      engine.traits.mayBlock
+      ? BlockingPool(named: "lh-worker", threadsMax: Self.workersMax, lineMax: Self.lineMax) : nil
     logLinesDropped = options.logLinesDropped
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects

@@ -1,13 +1,14 @@
 import Synchronization
 
-/// Threads for work that may block, started when first needed and kept; at most so many, and nothing queues.
+/// Threads for work that may block, started when first needed and kept; at most so many, and at most so much work in
+/// line for them.
 ///
 /// A place is reserved before the work is made, so that a caller that finds none can still say so. The thread that ran
 /// last is taken first: the others' stacks stay cold.
 package final class BlockingPool: Sendable {
   /// Why there is no place.
   package enum Refusal: Error, Equatable {
-    /// All threads are busy, and there are as many as there may be.
+    /// All threads are busy, there are as many as there may be, and the line is full.
     case full
     /// The process may have no more threads.
     case noThread
@@ -15,18 +16,22 @@ package final class BlockingPool: Sendable {
     case stopped
   }
 
-  /// A thread that waits for its work; it is given back when it is let go without.
+  /// A thread that waits for its work, or a place in the line for one; it is given back when it is let go without.
   package struct Place: ~Copyable, Sendable {
-    private var thread: PoolThread?
+    private var seat: Seat?
     private let pool: BlockingPool
 
-    fileprivate init(_ thread: PoolThread, _ pool: BlockingPool) { (self.thread, self.pool) = (thread, pool) }
+    fileprivate init(_ seat: Seat, _ pool: BlockingPool) { (self.seat, self.pool) = (seat, pool) }
 
     deinit {
-      if let thread { pool.free(thread) }
+      switch seat {
+      case .thread(let thread)?: pool.free(thread)
+      case .line?: pool.leaveLine()
+      case nil: break
+      }
     }
 
-    /// Has the thread run the work; once.
+    /// Has the thread run the work, or the first that is free; once.
     package consuming func run(_ work: @escaping @Sendable () -> Void) {
       _ = begin {
         work()
@@ -35,16 +40,32 @@ package final class BlockingPool: Sendable {
     }
 
     /// Has the thread run a job, which answers what is to be run once the thread counts as free.
+    ///
+    /// - Returns: `nil` where the job stands in line.
     consuming func begin(_ job: @escaping PoolThread.Job) -> PoolThread? {
-      let thread = thread.take()
-      thread?.begin(job)
-      return thread
+      switch seat.take() {
+      case .thread(let thread)?:
+        thread.begin(job)
+        return thread
+      case .line?:
+        pool.standInLine(job)
+        return nil
+      case nil: preconditionFailure("a place is used once")
+      }
     }
+  }
+
+  fileprivate enum Seat {
+    case thread(PoolThread)
+    case line
   }
 
   private struct State {
     var idle: [PoolThread] = []
     var all: [PoolThread] = []
+    var line: [PoolThread.Job] = []
+    /// Places in the line that are reserved and have no job yet.
+    var reserved = 0
     var isStopped = false
   }
 
@@ -53,42 +74,62 @@ package final class BlockingPool: Sendable {
   private let stackBytes: Int
   /// As many threads at most.
   package let threadsMax: Int
+  /// As much work at most that waits for a thread.
+  package let lineMax: Int
 
   /// An empty pool.
   ///
   /// - Parameters:
   ///   - name: The threads' name, of at most 15 bytes.
   ///   - threadsMax: At least 1.
+  ///   - lineMax: 0 where work that finds no thread is refused.
   ///   - stackBytes: Of each thread.
   package init(
-    named name: StaticString, threadsMax: Int, stackBytes: Int = HostThread.requestStackBytes
+    named name: StaticString, threadsMax: Int, lineMax: Int = 0, stackBytes: Int = HostThread.requestStackBytes
   ) {
-    precondition(threadsMax > 0, "a pool needs room for a thread")
-    (self.name, self.threadsMax, self.stackBytes) = (name, threadsMax, stackBytes)
+    precondition(threadsMax > 0 && lineMax >= 0, "a pool needs room for a thread")
+    (self.name, self.threadsMax, self.lineMax, self.stackBytes) = (name, threadsMax, lineMax, stackBytes)
   }
 
-  /// Places that are reserved or at work now.
+  /// Threads that are reserved or at work now.
   package var busy: Int { state.withLock { $0.all.count - $0.idle.count } }
 
   /// Reserves a place.
   ///
   /// - Throws: ``Refusal``.
   package func reserve() throws(Refusal) -> Place {
-    Place(try thread(), self)
+    Place(try seat(), self)
   }
 
-  private func thread() throws(Refusal) -> PoolThread {
+  private func seat() throws(Refusal) -> Seat {
     try state.withLock { state throws(Refusal) in
       guard !state.isStopped else { throw .stopped }
-      if let thread = state.idle.popLast() { return thread }
-      guard state.all.count < threadsMax else { throw .full }
+      if let thread = state.idle.popLast() { return .thread(thread) }
+      guard state.all.count < threadsMax else {
+        guard state.line.count + state.reserved < lineMax else { throw .full }
+        state.reserved += 1
+        return .line
+      }
       guard let thread = PoolThread(of: self, named: name, stackBytes: stackBytes) else { throw .noThread }
       state.all.append(thread)
-      return thread
+      return .thread(thread)
     }
   }
 
-  /// Refuses further work, waits until what runs has ended, and ends the threads.
+  private func leaveLine() { state.withLock { $0.reserved -= 1 } }
+
+  private func standInLine(_ job: @escaping PoolThread.Job) {
+    let thread = state.withLock { state -> PoolThread? in
+      state.reserved -= 1
+      // One may have become free since the place was reserved, and then nobody stands in line.
+      if let thread = state.idle.popLast() { return thread }
+      state.line.append(job)
+      return nil
+    }
+    thread?.begin(job)
+  }
+
+  /// Refuses further work, waits until what runs or stands in line has ended, and ends the threads.
   ///
   /// - Parameter deadline: A reading of CLOCK_MONOTONIC; what runs longer is left to itself.
   /// - Returns: Whether all have ended.
@@ -108,7 +149,14 @@ package final class BlockingPool: Sendable {
     return threads
   }
 
-  func free(_ thread: PoolThread) { state.withLock { $0.idle.append(thread) } }
+  func free(_ thread: PoolThread) {
+    let next = state.withLock { state -> PoolThread.Job? in
+      guard state.line.isEmpty else { return state.line.removeFirst() }
+      state.idle.append(thread)
+      return nil
+    }
+    if let next { thread.begin(next) }
+  }
 }
 
 /// A thread of a pool and the job it has.

@@ -1,8 +1,10 @@
 """What a service on etcd says of itself and of its locks, beside what it grants: two services on one etcd."""
 
+import collections
 import concurrent.futures
 import os
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -39,6 +41,17 @@ class EtcdAnswers(unittest.TestCase):
             body = {"want": [{"key": f"kind-a{turn}"}, {"key": f"kind-b{turn}", "limit": 5}], "ttl": "30s"}
             _, several = call(self.a.port, "POST", "/leases", {"Content-Type": "application/json"}, body=body)
             self.assertEqual([self.kind(one) for one in several["locks"]], [("rw", None), ("counting", 5)], several)
+
+    def test_a_burst_of_requests_stands_in_line(self):
+        sockets = []
+        for number in range(200):
+            sock = socket.create_connection(("127.0.0.1", self.a.port), timeout=30)
+            self.addCleanup(sock.close)
+            sock.sendall(f"POST /locks/burst{number}/acquire?ttl=5s HTTP/1.1\r\nHost: localhost\r\n"
+                         "Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            sockets.append(sock)
+        answers = [sock.makefile("rb").readline().split()[1] for sock in sockets]
+        self.assertEqual(collections.Counter(answers), {b"201": 200})
 
     def test_who_gave_up_waiting_does_not_count_and_lists_tell_how_long_others_wait(self):
         self.a.post("/locks/patient/acquire?ttl=30s")

@@ -120,7 +120,7 @@ import Testing
       withEveryPlace(left - 1, body)
       _ = consume place
     }
-    withEveryPlace(Server.workersMax) {
+    withEveryPlace(Server.workersMax + Server.lineMax) {
       let answer = scene.answer("POST", "/locks/a/acquire")
       #expect(answer.status == 503 && answer.headers["retry-after"] == "1")
       #expect(answer.body.contains("\"code\":\"engine-unavailable\""))

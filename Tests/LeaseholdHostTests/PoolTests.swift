@@ -21,6 +21,37 @@ private final class Door: Sendable {
     pool.stop()
   }
 
+  @Test func moreWorkStandsInLineAndIsDoneInItsOrder() throws {
+    let pool = BlockingPool(named: "test", threadsMax: 1, lineMax: 3)
+    let door = Door()
+    let order = Mutex<[Int]>([])
+    try pool.reserve().run { door.pass() }
+    for number in 1...2 { try pool.reserve().run { order.withLock { $0.append(number) } } }
+    do {
+      let place = try pool.reserve()
+      #expect(throws: BlockingPool.Refusal.full) { _ = try pool.reserve() }
+      _ = consume place
+    }
+    let last = try pool.reserve()
+    #expect(throws: BlockingPool.Refusal.full) { _ = try pool.reserve() }
+    door.open()
+    while pool.busy > 0 { sched_yield() }
+    // Nobody stands in line any more: its work goes to the thread that is free.
+    last.run { order.withLock { $0.append(3) } }
+    #expect(pool.stop())
+    #expect(order.withLock { $0 } == [1, 2, 3])
+  }
+
+  @Test func whatStandsInLineIsDoneBeforeAPoolEnds() throws {
+    let pool = BlockingPool(named: "test", threadsMax: 2, lineMax: 50)
+    let (doors, ran) = ([Door(), Door()], Counter())
+    for door in doors { try pool.reserve().run { door.pass() } }
+    for _ in 0..<50 { try pool.reserve().run { ran.add(1) } }
+    #expect(!pool.stop(by: 0))
+    for door in doors { door.open() }
+    while ran.value < 50 { sched_yield() }
+  }
+
   @Test func aPlaceThatIsNotUsedIsGivenBack() throws {
     let pool = BlockingPool(named: "test", threadsMax: 1)
     do {

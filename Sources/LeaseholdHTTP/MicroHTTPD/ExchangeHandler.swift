@@ -25,7 +25,9 @@ protocol ExchangeHandler: AnyObject, Sendable {
   /// A request that `requestArrived` gave to a worker; may block.
   ///
   /// The exchange is this thread's until this returns: its connection is suspended, so the request's memory stays.
-  func work(_ exchange: Exchange) -> Disposition
+  ///
+  /// - Parameter asked: When it was given to a worker, as nanoseconds of CLOCK_MONOTONIC.
+  func work(_ exchange: Exchange, since asked: Int64) -> Disposition
 
   /// The answer that `work` gave is not sent: another one was first, or the peer is gone.
   func lost(_ exchange: Exchange)
@@ -59,7 +61,9 @@ protocol ExchangeHandler: AnyObject, Sendable {
 extension ExchangeHandler {
   func resolved(_ exchange: Exchange, status: Int) {}
 
-  func work(_ exchange: Exchange) -> Disposition { preconditionFailure("no request is given to a worker here") }
+  func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
+    preconditionFailure("no request is given to a worker here")
+  }
 
   func lost(_ exchange: Exchange) {}
 

@@ -63,8 +63,8 @@ extension PeerConnection {
     case .working(let place):
       exchange.wasPending = true
       if let response = exchange.beginWork() { return exchange.answer(response) }
-      let handler = handler
-      place.run { exchange.endWork(handler.work(exchange)) }
+      let (handler, now) = (handler, HostClock.monotonic())
+      place.run { exchange.endWork(handler.work(exchange, since: now)) }
       return true
     }
   }

@@ -90,7 +90,12 @@ final class RequestHandler: ExchangeHandler {
     }
   }
 
-  func work(_ exchange: Exchange) -> Disposition {
+  func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
+    if HostClock.monotonic() - asked > Server.lineNanosecondsMax || server.isDraining {
+      let error = server.isDraining ? LeaseholdError.stopping : server.engineBusy()
+      let asText = Accept(exchange).prefersText
+      return .respond(problem(error, exchange, nil, server.writer(at: exchange.now), asText: asText))
+    }
     guard let endpoint = exchange.context.endpoint else {
       preconditionFailure("a worker gets what an endpoint was found for")
     }

@@ -105,7 +105,7 @@ final class ToyHandler: ExchangeHandler {
     return .respond(echo(exchange))
   }
 
-  func work(_ exchange: Exchange) -> Disposition {
+  func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
     let number = state.withLock { state in
       state.working.append(exchange)
       return state.working.count
