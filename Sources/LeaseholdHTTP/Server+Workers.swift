@@ -8,8 +8,6 @@ extension Server {
   static let workersMax = 128
   /// Requests that wait for one of those places.
   static let lineMax = 2048
-  /// The longest time in line after which a request is still worked on, in nanoseconds; its caller waits as well.
-  static let lineNanosecondsMax: Int64 = 3_000_000_000
 
   /// A place for a request to be worked on.
   ///

@@ -44,6 +44,8 @@ public struct ServerOptions: Sendable {
   public var allowsObjects = false
   /// The time between two beats of a hold's answer.
   public var heartbeat = TimeSpan.seconds(5)
+  /// The time in line for an engine that may block, after which a request is refused: its caller waits meanwhile.
+  public var lineTime = TimeSpan.seconds(3)
   /// The maxima of requests.
   public var limits = Limits()
   /// Waits of at least this long are logged at info, others at debug.
@@ -99,6 +101,7 @@ public final class Server: Sendable {
   let logLinesDropped: @Sendable () -> UInt64
   /// The threads that ask an engine which may block; `nil` for one that answers at once.
   let workers: BlockingPool?
+  let lineTime: TimeSpan
   private let options: ServerOptions
   private let certificate: Certificate?
   private let watch: HangupWatch
@@ -126,6 +129,7 @@ public final class Server: Sendable {
     workers =
       engine.traits.mayBlock
       ? BlockingPool(named: "lh-worker", threadsMax: Self.workersMax, lineMax: Self.lineMax) : nil
+    lineTime = options.lineTime
     logLinesDropped = options.logLinesDropped
     valueBytes = options.valueBytes
     allowsObjects = options.allowsObjects

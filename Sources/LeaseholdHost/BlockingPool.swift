@@ -74,8 +74,7 @@ package final class BlockingPool: Sendable {
   private let stackBytes: Int
   /// As many threads at most.
   package let threadsMax: Int
-  /// As much work at most that waits for a thread.
-  package let lineMax: Int
+  private let lineMax: Int
 
   /// An empty pool.
   ///

@@ -11,21 +11,11 @@ import unittest
 
 from cluster import ETCD, OneEtcd, call, for_each_etcd
 from rig import PROGRAM, eventually
-from test_etcd_engine import Service
+from test_etcd_engine import Service, TwoServices
 
 
 @unittest.skipUnless(ETCD, "there is no etcd: apt-get install etcd-server")
-class EtcdAnswers(unittest.TestCase):
-    program = ETCD
-
-    @classmethod
-    def setUpClass(cls):
-        cls.etcd = OneEtcd(cls.program)
-        cls.addClassCleanup(cls.etcd.stop)
-        cls.a, cls.b = Service(cls.etcd), Service(cls.etcd)
-        cls.addClassCleanup(cls.a.stop)
-        cls.addClassCleanup(cls.b.stop)
-
+class EtcdAnswers(TwoServices):
     def kind(self, answer):
         return answer["kind"], answer["limit"]
 

@@ -54,8 +54,8 @@ class Service:
         self.process.wait(20)
 
 
-@unittest.skipUnless(ETCD, "there is no etcd: apt-get install etcd-server")
-class EtcdEngine(unittest.TestCase):
+class TwoServices(unittest.TestCase):
+    """Two services on one etcd."""
     program = ETCD
 
     @classmethod
@@ -66,6 +66,9 @@ class EtcdEngine(unittest.TestCase):
         cls.addClassCleanup(cls.a.stop)
         cls.addClassCleanup(cls.b.stop)
 
+
+@unittest.skipUnless(ETCD, "there is no etcd: apt-get install etcd-server")
+class EtcdEngine(TwoServices):
     def test_both_services_answer_for_one_lock(self):
         status, lease = self.a.post("/locks/one/acquire?ttl=30s")
         self.assertEqual(status, 201, lease)

@@ -128,4 +128,12 @@ import Testing
     }
     #expect(scene.answer("POST", "/locks/a/acquire").status == 201)
   }
+
+  @Test func whatStoodInLineForTooLongIsRefused() throws {
+    let scene = try ServerScene(.grant, { $0.lineTime = .zero }, engine: { $0.traits.mayBlock = true })
+    let answer = scene.answer("POST", "/locks/a/acquire")
+    #expect(answer.status == 503 && answer.headers["retry-after"] == "1")
+    #expect(answer.body.contains("\"code\":\"engine-unavailable\""))
+    #expect(scene.service.heard.requests.isEmpty)
+  }
 }

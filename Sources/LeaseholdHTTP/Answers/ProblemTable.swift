@@ -115,12 +115,14 @@ enum ProblemTable {
     })
 
   /// The row of a code; that of a mistake of the service where it has none.
-  static func row(_ code: LeaseholdError.Code) -> Row {
-    code == .locked ? locked : known(code) ?? Row(500, "The service made a mistake", of: code)
-  }
+  static func row(_ code: LeaseholdError.Code) -> Row { code == .locked ? locked : found(code) }
 
   /// The row that is asked for more often than all others.
-  private static let locked = known(.locked) ?? Row(500, "The service made a mistake", of: .locked)
+  private static let locked = found(.locked)
+
+  private static func found(_ code: LeaseholdError.Code) -> Row {
+    known(code) ?? Row(500, "The service made a mistake", of: code)
+  }
 
   /// The row of a code; `nil` where it has none.
   static func known(_ code: LeaseholdError.Code) -> Row? { byCode[code] }

@@ -91,7 +91,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
-    if HostClock.monotonic() - asked > Server.lineNanosecondsMax || server.isDraining {
+    if HostClock.monotonic() - asked >= server.lineTime.nanoseconds || server.isDraining {
       let error = server.isDraining ? LeaseholdError.stopping : server.engineBusy()
       let asText = Accept(exchange).prefersText
       return .respond(problem(error, exchange, nil, server.writer(at: exchange.now), asText: asText))
