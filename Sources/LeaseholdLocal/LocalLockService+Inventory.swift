@@ -9,20 +9,13 @@ extension LocalLockService {
   /// - Throws: As ``SemaphoreService/semaphoreSets(from:limit:)``.
   public func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
     do {
-      let limits = try SemaphoreLimits.current()
-      let usage = try SemaphoreUsage.current()
+      let (limits, usage) = (try SemaphoreLimits.current(), try SemaphoreUsage.current())
       // Each set takes one call, so none is made where only their number is asked for.
       let entries = limit > 0 ? try IPCInventory.semaphoreSets() : []
       var inventory = SemaphoreInventory()
       inventory.sets = entries.dropFirst(cursor).prefix(limit).map { describe($0.set, $0.status) }
       inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil
-      inventory.setsMax = limits.sets
-      inventory.semaphoresMax = limits.semaphores
-      inventory.perSetMax = limits.semaphoresPerSet
-      inventory.operationsMax = limits.operationsPerCall
-      inventory.valueMax = limits.valueMax
-      inventory.usedSets = usage.sets
-      inventory.usedSemaphores = usage.semaphores
+      (inventory.limits, inventory.usage) = (limits, usage)
       return inventory
     } catch {
       throw LeaseholdError(
@@ -69,7 +62,7 @@ extension LocalLockService {
   ) throws(LeaseholdError) -> NumberedSemaphore {
     let (set, info) = try find(address)
     try check(info, caller, .read)
-    guard number < info.semaphoreCount else { throw .noSuchSemaphore(number, info, address) }
+    guard number < info.status.count else { throw .noSuchSemaphore(number, info, address) }
     let refs = core.withLock { $0.ledger.refs(on: number..<number + 1, of: set.id) }
     do {
       let semaphore = try look(
@@ -105,19 +98,15 @@ extension LocalLockService {
 
   /// Gives a known caller no more than the kernel would give.
   func check(_ info: SemaphoreSetInfo, _ caller: Caller, _ access: IPCAccess) throws(LeaseholdError) {
-    guard info.permissions.lets(caller.peer, access, groups: caller.groups) else { throw .notYours(info, access) }
+    let permissions = info.status.permissions
+    guard permissions.lets(caller.peer, access, groups: caller.groups) else { throw .notYours(info, access) }
   }
 
   func describe(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> SemaphoreSetInfo {
     let (bank, use) = core.withLock { ($0.ledger.bankUse(set.id), $0.ledger.use(of: set.id)) }
     let role: SemaphoreSetInfo.Role? =
       set == controlSet ? .control : bank.map { .bank(locks: $0.locks, leases: $0.leases) }
-    let permissions = status.permissions
-    var info = SemaphoreSetInfo(
-      key: permissions.key.rawValue, id: set.id, uid: permissions.owner, gid: permissions.group,
-      creatorUID: permissions.creator, creatorGID: permissions.creatorGroup,
-      mode: permissions.mode.rawValue, semaphoreCount: status.count,
-      lastOperation: status.operatedAtSeconds ?? 0, lastChange: status.changedAtSeconds, role: role)
+    var info = SemaphoreSetInfo(id: set.id, status: status, role: role)
     (info.leases, info.waiting) = (use.leases, use.waiters)
     return info
   }

@@ -58,7 +58,7 @@ extension LocalLockService {
     guard !written.isEmpty else { return }
     let moment = moment(now)
     try change { ledger throws(LeaseholdError) in
-      try ledger.prepareToWrite(written, of: info.id, count: info.semaphoreCount, force: false, at: moment)
+      try ledger.prepareToWrite(written, of: info.id, count: info.status.count, force: false, at: moment)
     }
   }
 
@@ -89,7 +89,7 @@ extension LocalLockService {
     _ request: OperationRequest, _ info: SemaphoreSetInfo, waited: TimeSpan, in ledger: Ledger, at moment: Moment
   ) throws(LeaseholdError) -> LeaseSnapshot {
     try ledger.lease(
-      request, on: BankID(set: info.id, key: info.key), count: info.semaphoreCount, waited: waited, at: moment)
+      request, on: BankID(set: info.id, key: info.key), count: info.status.count, waited: waited, at: moment)
   }
 
   private func result(

@@ -146,19 +146,19 @@ extension LocalLockService {
     let numbers: Range<Int>?
     switch request.values {
     case .all(let values):
-      guard values.count == info.semaphoreCount else {
+      guard values.count == info.status.count else {
         throw .otherCount(values.count, info, "give one value for each", errno: "EINVAL")
       }
       numbers = nil
     case .one(let number, _):
-      guard number < info.semaphoreCount else { throw .noSuchSemaphore(number, info, request.address) }
+      guard number < info.status.count else { throw .noSuchSemaphore(number, info, request.address) }
       numbers = number..<number + 1
     }
     let moment = moment(now)
     let broken = try change { ledger throws(LeaseholdError) -> [String] in
       // No lease can come between the look and the write: both are inside the ledger's mutex.
       try ledger.prepareToWrite(
-        numbers.map { [$0] }, of: set.id, count: info.semaphoreCount, force: request.force, at: moment)
+        numbers.map { [$0] }, of: set.id, count: info.status.count, force: request.force, at: moment)
       let refs = ledger.refs(on: numbers, of: set.id)
       guard refs.isEmpty || request.force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
       try ledger.checkReach(request.caller, on: numbers, of: set.id)
@@ -211,7 +211,7 @@ extension LocalLockService {
 
   /// The number of sleepers on the set, natives and our own; 0 where it may not be read.
   private func sleepers(on set: SemaphoreSet, _ info: SemaphoreSetInfo) -> Int {
-    (0..<info.semaphoreCount).reduce(0) { count, number in
+    (0..<info.status.count).reduce(0) { count, number in
       count + ((try? set.waiterCount(of: number)) ?? 0) + ((try? set.zeroWaiterCount(of: number)) ?? 0)
     }
   }

@@ -44,10 +44,10 @@ extension LocalLockService {
     case .fileTooLarge:
       return LeaseholdError(
         .outOfRange,
-        "Set \(request.address.name) has the semaphores 0...\(info.semaphoreCount - 1); 'ops' names another.",
+        "Set \(request.address.name) has the semaphores 0...\(info.status.count - 1); 'ops' names another.",
         facts: facts + [
-          ("parameter", .text("ops")), ("minimum", .number(0)), ("maximum", .number(Int64(info.semaphoreCount - 1))),
-          ("nsems", .number(Int64(info.semaphoreCount))),
+          ("parameter", .text("ops")), ("minimum", .number(0)), ("maximum", .number(Int64(info.status.count - 1))),
+          ("nsems", .number(Int64(info.status.count))),
         ])
     case .argListTooLong:
       let most = (try? SemaphoreLimits.current().operationsPerCall) ?? 0
@@ -84,10 +84,10 @@ extension LeaseholdError {
   ) -> LeaseholdError {
     LeaseholdError(
       .noSuchSemaphore,
-      "Set \(address.name) has \(info.semaphoreCount) semaphores, 0...\(info.semaphoreCount - 1); there is no "
+      "Set \(address.name) has \(info.status.count) semaphores, 0...\(info.status.count - 1); there is no "
         + "number \(number).",
       facts: [
-        ("set", .text(address.name)), ("errno", .text("EINVAL")), ("nsems", .number(Int64(info.semaphoreCount))),
+        ("set", .text(address.name)), ("errno", .text("EINVAL")), ("nsems", .number(Int64(info.status.count))),
       ])
   }
 
@@ -115,9 +115,9 @@ extension LeaseholdError {
   /// More or fewer semaphores than the set has.
   static func otherCount(_ asked: Int, _ info: SemaphoreSetInfo, _ what: String, errno: String) -> LeaseholdError {
     LeaseholdError(
-      .nsemsMismatch, "Set id:\(info.id) has \(info.semaphoreCount) semaphores, not \(asked); \(what).",
+      .nsemsMismatch, "Set id:\(info.id) has \(info.status.count) semaphores, not \(asked); \(what).",
       facts: [
-        ("set", .text("id:\(info.id)")), ("errno", .text(errno)), ("nsems", .number(Int64(info.semaphoreCount))),
+        ("set", .text("id:\(info.id)")), ("errno", .text(errno)), ("nsems", .number(Int64(info.status.count))),
         ("asked_nsems", .number(Int64(asked))),
       ])
   }

@@ -75,15 +75,7 @@ public enum IPCInventory {
   }
 }
 
-/// The use of semaphores in this IPC namespace.
-public struct SemaphoreUsage: Hashable, Sendable {
-  /// Sets there are.
-  public let sets: Int
-  /// Semaphores in all sets together.
-  public let semaphores: Int
-  /// The highest place of the kernel's table that is in use; 0 also when none is.
-  public let highestIndex: Int
-
+extension SemaphoreUsage {
   /// Asks the kernel.
   ///
   /// - Throws: What the kernel says, which by its manual is nothing.
@@ -91,25 +83,13 @@ public struct SemaphoreUsage: Hashable, Sendable {
   /// The corresponding C function is `semctl`, with `SEM_INFO`.
   public static func current() throws(Errno) -> SemaphoreUsage {
     let (info, highestIndex) = try seminfo.read(SEM_INFO)
-    return SemaphoreUsage(sets: Int(info.semusz), semaphores: Int(info.semaem), highestIndex: highestIndex)
+    var usage = SemaphoreUsage()
+    (usage.sets, usage.semaphores, usage.highestIndex) = (Int(info.semusz), Int(info.semaem), highestIndex)
+    return usage
   }
 }
 
-/// The use of shared memory in this IPC namespace; one page is the system's page size.
-///
-/// The corresponding C type is `struct shm_info`.
-public struct SharedMemoryUsage: Hashable, Sendable {
-  /// Segments there are.
-  public let segments: Int
-  /// The size of all segments, in pages.
-  public let pages: Int
-  /// The part of it that is in memory, in pages.
-  public let residentPages: Int
-  /// The part of it that is swapped out, in pages.
-  public let swappedPages: Int
-  /// The highest place of the kernel's table that is in use; 0 also when none is.
-  public let highestIndex: Int
-
+extension SharedMemoryUsage {
   /// Asks the kernel.
   ///
   /// - Throws: What the kernel says, which by its manual is nothing.
@@ -118,8 +98,9 @@ public struct SharedMemoryUsage: Hashable, Sendable {
   public static func current() throws(Errno) -> SharedMemoryUsage {
     var info = shm_info()
     let highestIndex = try throwingErrno(system_shmctl(0, SHM_INFO, &info))
-    return SharedMemoryUsage(
-      segments: Int(info.used_ids), pages: Int(info.shm_tot), residentPages: Int(info.shm_rss),
-      swappedPages: Int(info.shm_swp), highestIndex: Int(highestIndex))
+    var usage = SharedMemoryUsage()
+    (usage.segments, usage.pages, usage.highestIndex) = (Int(info.used_ids), Int(info.shm_tot), Int(highestIndex))
+    (usage.residentPages, usage.swappedPages) = (Int(info.shm_rss), Int(info.shm_swp))
+    return usage
   }
 }

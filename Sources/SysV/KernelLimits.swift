@@ -18,23 +18,7 @@ public struct KernelLimits: Hashable, Sendable {
   }
 }
 
-/// The limits of this IPC namespace for semaphores; `/proc/sys/kernel/sem` holds the first four.
-///
-/// The corresponding C type is `struct seminfo`.
-public struct SemaphoreLimits: Hashable, Sendable {
-  /// In one set (SEMMSL).
-  public let semaphoresPerSet: Int
-  /// In all sets together (SEMMNS).
-  public let semaphores: Int
-  /// In one call of `semop` (SEMOPM).
-  public let operationsPerCall: Int
-  /// All sets (SEMMNI).
-  public let sets: Int
-  /// The largest value of a semaphore (SEMVMX).
-  public let valueMax: Int
-  /// The largest undo of a semaphore that a process can have (SEMAEM).
-  public let undoMax: Int
-
+extension SemaphoreLimits {
   /// Asks the kernel.
   ///
   /// - Throws: What the kernel says, which by its manual is nothing.
@@ -42,25 +26,14 @@ public struct SemaphoreLimits: Hashable, Sendable {
   /// The corresponding C function is `semctl`, with `IPC_INFO`.
   public static func current() throws(Errno) -> SemaphoreLimits {
     let (info, _) = try seminfo.read(CInt(csysv_ipc_info))
-    return SemaphoreLimits(
-      semaphoresPerSet: Int(info.semmsl), semaphores: Int(info.semmns), operationsPerCall: Int(info.semopm),
-      sets: Int(info.semmni), valueMax: Int(info.semvmx), undoMax: Int(info.semaem))
+    var limits = SemaphoreLimits()
+    (limits.semaphoresPerSet, limits.semaphores, limits.sets) = (Int(info.semmsl), Int(info.semmns), Int(info.semmni))
+    (limits.operationsPerCall, limits.valueMax, limits.undoMax) = (Int(info.semopm), Int(info.semvmx), Int(info.semaem))
+    return limits
   }
 }
 
-/// The limits of this IPC namespace for shared memory.
-///
-/// The corresponding C type is `struct shminfo`.
-public struct SharedMemoryLimits: Hashable, Sendable {
-  /// The largest segment (SHMMAX).
-  public let byteCountMax: UInt
-  /// The smallest segment (SHMMIN).
-  public let minimumByteCount: UInt
-  /// All segments (SHMMNI).
-  public let segments: Int
-  /// All segments together, in pages (SHMALL).
-  public let pages: UInt
-
+extension SharedMemoryLimits {
   /// Asks the kernel.
   ///
   /// - Throws: What the kernel says, which by its manual is nothing.
@@ -69,8 +42,10 @@ public struct SharedMemoryLimits: Hashable, Sendable {
   public static func current() throws(Errno) -> SharedMemoryLimits {
     var info = shminfo()
     try throwingErrno(system_shmctl(0, CInt(csysv_ipc_info), &info))
-    return SharedMemoryLimits(
-      byteCountMax: info.shmmax, minimumByteCount: info.shmmin, segments: Int(info.shmmni), pages: info.shmall)
+    var limits = SharedMemoryLimits()
+    (limits.byteCountMax, limits.minimumByteCount) = (info.shmmax, info.shmmin)
+    (limits.segments, limits.pages) = (Int(info.shmmni), info.shmall)
+    return limits
   }
 }
 

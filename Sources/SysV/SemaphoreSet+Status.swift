@@ -4,28 +4,7 @@ public import SysVTypes
 
 extension SemaphoreSet {
   /// The kernel's status of a set, as of one instant.
-  ///
-  /// The corresponding C type is `struct semid_ds`.
-  public struct Status: Hashable, Sendable {
-    /// The owner and the mode.
-    public var permissions: IPCPermissions
-    /// The number of its semaphores.
-    public let count: Int
-    /// When an operation last succeeded, in whole seconds since 1970; `nil` when none ever did.
-    ///
-    /// `nil` therefore marks a set whose creator may still be setting it up.
-    public let operatedAtSeconds: Int64?
-    /// When it was created, or its values or permissions last set, in whole seconds since 1970.
-    public let changedAtSeconds: Int64
-
-    /// Describes a set, for a test or a simulation of the kernel.
-    public init(permissions: IPCPermissions, count: Int, operatedAtSeconds: Int64?, changedAtSeconds: Int64) {
-      self.permissions = permissions
-      self.count = count
-      self.operatedAtSeconds = operatedAtSeconds
-      self.changedAtSeconds = changedAtSeconds
-    }
-  }
+  public typealias Status = SemaphoreSetStatus
 
   /// Looks at the set.
   ///
@@ -86,9 +65,8 @@ extension SemaphoreSet {
 
 extension SemaphoreSet.Status {
   init(_ data: semid_ds) {
-    self.init(
-      permissions: IPCPermissions(data.sem_perm), count: Int(data.sem_nsems),
-      operatedAtSeconds: data.sem_otime == 0 ? nil : Int64(data.sem_otime),
-      changedAtSeconds: Int64(data.sem_ctime))
+    self.init(permissions: IPCPermissions(data.sem_perm), count: Int(data.sem_nsems))
+    operatedAtSeconds = data.sem_otime == 0 ? nil : Int64(data.sem_otime)
+    changedAtSeconds = Int64(data.sem_ctime)
   }
 }

@@ -4,34 +4,7 @@ public import SysVTypes
 
 extension SharedMemorySegment {
   /// The kernel's status of a segment, as of one instant.
-  ///
-  /// The corresponding C type is `struct shmid_ds`.
-  public struct Status: Hashable, Sendable {
-    /// The owner and the mode.
-    public var permissions: IPCPermissions
-    /// The size asked for when it was created.
-    public let byteCount: Int
-    /// The number of times that it is attached, in all processes together.
-    public let attachCount: Int
-    /// True when it was removed and goes when the last process detaches it; its key is then gone already.
-    ///
-    /// The corresponding C constant is `SHM_DEST`.
-    public let isMarkedForRemoval: Bool
-    /// True when it is kept from being swapped out.
-    ///
-    /// The corresponding C constant is `SHM_LOCKED`.
-    public let isLocked: Bool
-    /// The process that created it.
-    public let creatorProcessID: Int32
-    /// The process that last attached or detached it; 0 if none has.
-    public let lastProcessID: Int32
-    /// When it was last attached, in whole seconds since 1970; `nil` when it never was.
-    public let attachedAtSeconds: Int64?
-    /// When it was last detached, in whole seconds since 1970; `nil` when it never was.
-    public let detachedAtSeconds: Int64?
-    /// When it was created or its permissions were last set, in whole seconds since 1970.
-    public let changedAtSeconds: Int64
-  }
+  public typealias Status = SharedMemoryStatus
 
   /// Looks at the segment.
   ///
@@ -67,7 +40,7 @@ extension SharedMemorySegment {
 
 extension SharedMemorySegment.Status {
   init(_ data: shmid_ds) {
-    permissions = IPCPermissions(data.shm_perm)
+    self.init(permissions: IPCPermissions(data.shm_perm))
     byteCount = Int(data.shm_segsz)
     attachCount = Int(data.shm_nattch)
     isMarkedForRemoval = data.shm_perm.mode & mode_t(SHM_DEST) != 0

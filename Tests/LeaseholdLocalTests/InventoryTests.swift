@@ -20,14 +20,16 @@ import Testing
     #expect(Set(sets.map(\.id)).count == sets.count)
     let bank = try #require(sets.first { $0.id == lease.bank.id })
     #expect(bank.role == .bank(locks: 2, leases: 2))
-    #expect((bank.key, bank.semaphoreCount, bank.mode) == (lease.place.key, 195, 0o600))
-    #expect(bank.lastOperation > 0 && bank.lastChange > 0)
+    #expect((bank.key, bank.status.count, bank.status.permissions.mode) == (lease.place.key, 195, .ownerReadWrite))
+    #expect(bank.status.operatedAtSeconds != nil && bank.status.changedAtSeconds > 0)
     let control = try #require(sets.first { $0.key == scene.key })
-    #expect(control.role == .control && control.semaphoreCount == 3)
+    #expect(control.role == .control && control.status.count == 3)
     let other = try #require(sets.first { $0.id == foreign.id })
-    #expect(other.role == nil && other.key == 0 && other.mode == 0o640)
-    #expect((other.uid, other.gid, other.creatorUID, other.creatorGID) == (getuid(), getgid(), getuid(), getgid()))
-    #expect(other.lastOperation == 0)
+    #expect(other.role == nil && other.status.operatedAtSeconds == nil)
+    let permissions = IPCPermissions(
+      key: .private, owner: getuid(), group: getgid(), creator: getuid(), creatorGroup: getgid(),
+      mode: [.ownerReadWrite, .groupRead])
+    #expect(other.status.permissions == permissions)
   }
 
   @Test func pagesTogetherHoldWhatOneListingDoes() throws {
@@ -53,13 +55,9 @@ import Testing
   @Test func limitsAndUseAreTheKernels() throws {
     let scene = Scene()
     let inventory = try scene.start().semaphoreSets(from: 1_000_000, limit: 10)
-    let limits = try SemaphoreLimits.current()
     #expect(inventory.sets.isEmpty && inventory.nextCursor == nil)
-    #expect((inventory.setsMax, inventory.semaphoresMax) == (limits.sets, limits.semaphores))
-    #expect(inventory.perSetMax == limits.semaphoresPerSet)
-    #expect(inventory.operationsMax == limits.operationsPerCall)
-    #expect(inventory.valueMax == 32_767)
-    #expect(inventory.usedSets >= 1 && inventory.usedSemaphores >= 3)
+    #expect(try inventory.limits == .current() && inventory.limits.valueMax == 32_767)
+    #expect(inventory.usage.sets >= 1 && inventory.usage.semaphores >= 3)
   }
 
   @Test func oneSetIsToldWithItsSemaphores() throws {

@@ -31,7 +31,7 @@ import Testing
     #expect(throws: LeaseholdError.self) { try store.segment(.key(options.defaultKey), making: false) }
     #expect(try !put(store, "i:1;").replaced)
     let segment = try store.segment(nil, making: false)
-    #expect((segment.byteCount, segment.attachCount, segment.wordBits) == (1000, 0, 64))
+    #expect((segment.status.byteCount, segment.status.attachCount, segment.wordBits) == (1000, 0, 64))
     #expect(segment.guardKey == options.defaultKey)
     #expect(try store.variable(.number(1), fence: nil, in: nil)?.text == Array("i:1;".utf8))
   }

@@ -44,10 +44,11 @@ import Testing
     let made = try service.makeSemaphoreSet(request(key, 3) { ($0.values, $0.mode) = ([1, 2, 3], 0o711) })
     let set = SemaphoreSet(id: made.info.id)
     defer { try? set.remove() }
-    #expect(made.isNew && made.info.mode == 0o711 && made.info.lastOperation > 0, "programs wait for that")
+    #expect(made.isNew && made.info.status.permissions.mode.rawValue == 0o711)
+    #expect(made.info.status.operatedAtSeconds != nil, "programs wait for that")
     #expect(try set.values() == [1, 2, 3])
     let found = try service.makeSemaphoreSet(request(key, 2) { $0.values = [9, 9] })
-    #expect(!found.isNew && found.info.id == set.id && found.info.semaphoreCount == 3)
+    #expect(!found.isNew && found.info.id == set.id && found.info.status.count == 3)
     #expect(try set.values() == [1, 2, 3])
     #expect(try service.makeSemaphoreSet(request(key, 0)).info.id == set.id)
     #expect(code { _ = try service.makeSemaphoreSet(request(key, 3) { $0.isExclusive = true }) } == (.exists, "EEXIST"))
@@ -71,7 +72,8 @@ import Testing
     let someone = Caller(connection: 1, peer: .local(pid: 1, uid: 1234, gid: 567))
     let made = try service.makeSemaphoreSet(request(0, 1) { $0.caller = someone })
     defer { try? SemaphoreSet(id: made.info.id).remove() }
-    #expect((made.info.uid, made.info.gid, made.info.mode) == (1234, 567, 0o600))
+    let permissions = made.info.status.permissions
+    #expect((permissions.owner, permissions.group, permissions.mode) == (1234, 567, .ownerReadWrite))
     let stranger = Caller(connection: 1, peer: .local(pid: 1, uid: 1235, gid: 567))
     let address = SemaphoreSetAddress.id(made.info.id)
     #expect(code { _ = try service.semaphoreSet(address, for: stranger) } == (.permissionDenied, "EACCES"))
@@ -107,11 +109,12 @@ import Testing
     let set = try SemaphoreSet.create(count: 1, mode: .ownerReadWrite)
     defer { try? set.remove() }
     let change = SemaphoreSetChange(uid: nil, gid: 7, mode: nil, caller: Self.caller)
-    let info = try service.changeSemaphoreSet(.id(set.id), change)
-    #expect((info.uid, info.gid, info.mode) == (getuid(), 7, 0o600))
+    let info = try service.changeSemaphoreSet(.id(set.id), change).status.permissions
+    #expect((info.owner, info.group, info.mode) == (getuid(), 7, .ownerReadWrite))
     let again = try service.changeSemaphoreSet(
-      .id(set.id), SemaphoreSetChange(uid: 9, gid: nil, mode: 0o777, caller: Self.caller))
-    #expect((again.uid, again.gid, again.mode, again.creatorUID) == (9, 7, 0o777, getuid()))
+      .id(set.id), SemaphoreSetChange(uid: 9, gid: nil, mode: 0o777, caller: Self.caller)
+    ).status.permissions
+    #expect((again.owner, again.group, again.mode.rawValue, again.creator) == (9, 7, 0o777, getuid()))
   }
 
   @Test func valuesAreWrittenOneOrAll() throws {

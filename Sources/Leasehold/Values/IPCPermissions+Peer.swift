@@ -10,12 +10,3 @@ extension IPCPermissions {
     return lets(user: user, groups: CollectionOfOne(group) + groups, access)
   }
 }
-
-extension SemaphoreSetInfo {
-  /// The owner, the maker and the mode of the set.
-  public var permissions: IPCPermissions {
-    IPCPermissions(
-      key: IPCKey(rawValue: key), owner: uid, group: gid, creator: creatorUID, creatorGroup: creatorGID,
-      mode: IPCMode(rawValue: mode))
-  }
-}

@@ -1,43 +1,21 @@
-/// A segment of shared memory as the kernel describes it (shmctl(2), IPC_STAT).
+public import SysVTypes
+
+/// A segment of shared memory as the kernel describes it, and what it is to this service.
 public struct SegmentInfo: Sendable {
-  /// The SysV key; 0 for a private segment and one that goes when it is detached.
-  public var key: Int32 = 0
   /// The identifier.
-  public var id: Int32 = 0
-  /// Owner.
-  public var uid: UInt32 = 0
-  /// Owner's group.
-  public var gid: UInt32 = 0
-  /// Creator.
-  public var creatorUID: UInt32 = 0
-  /// Creator's group.
-  public var creatorGID: UInt32 = 0
-  /// The nine permission bits.
-  public var mode: UInt16 = 0
-  /// The size in bytes.
-  public var byteCount = 0
-  /// The number of times that it is attached.
-  public var attachCount = 0
-  /// True when it was removed and goes with the last that has it attached.
-  public var isMarkedForRemoval = false
-  /// The process that made it.
-  public var creatorPID: Int32 = 0
-  /// The process that last attached or detached it; 0 for none.
-  public var lastPID: Int32 = 0
-  /// In seconds since 1970; `nil` for never.
-  public var attachedAt: Int64?
-  /// In seconds since 1970; `nil` for never.
-  public var detachedAt: Int64?
-  /// When it was made or its owner or mode changed, in seconds since 1970.
-  public var changedAt: Int64 = 0
+  public var id: Int32
+  /// The kernel's status of it (shmctl(2), IPC_STAT).
+  public var status: SharedMemoryStatus
   /// The integers of the PHP that wrote its header: 64 or 32; `nil` where there is none, and in lists.
   public var wordBits: Int?
   /// True when this service keeps its own records in it.
   public var isOwn = false
 
   /// Makes a description.
-  public init() {}
+  public init(id: Int32, status: SharedMemoryStatus) { (self.id, self.status) = (id, status) }
 
+  /// The SysV key; 0 for a private segment and one that goes when it is detached.
+  public var key: Int32 { status.permissions.key.rawValue }
   /// The key of the lock that guards its variables; `nil` for a segment without a key, and for one of this service's
   /// own, which has none.
   public var guardKey: Int32? { key == 0 || isOwn ? nil : key }
@@ -126,18 +104,10 @@ public struct SegmentInventory: Sendable {
   public var segments: [SegmentInfo] = []
   /// Where the next page begins.
   public var nextCursor: Int?
-  /// SHMMAX: the largest segment, in bytes.
-  public var bytesMax: UInt = 0
-  /// SHMMIN: the smallest.
-  public var minimumBytes: UInt = 0
-  /// SHMMNI: segments.
-  public var segmentsMax = 0
-  /// SHMALL: all together, in pages.
-  public var pagesMax: UInt = 0
-  /// Segments in use.
-  public var usedSegments = 0
-  /// Their size, in pages.
-  public var usedPages = 0
+  /// The limits of the kernel.
+  public var limits = SharedMemoryLimits()
+  /// The part of them that is in use.
+  public var usage = SharedMemoryUsage()
 
   /// An empty inventory.
   public init() {}

@@ -1,3 +1,5 @@
+public import SysVTypes
+
 /// The name that a caller gives to a semaphore set.
 public enum SemaphoreSetAddress: Sendable, Hashable {
   /// By its SysV key, not 0.
@@ -6,28 +8,12 @@ public enum SemaphoreSetAddress: Sendable, Hashable {
   case id(Int32)
 }
 
-/// A semaphore set as the kernel describes it (semctl(2), IPC_STAT).
+/// A semaphore set as the kernel describes it, and what it is to this service.
 public struct SemaphoreSetInfo: Sendable {
-  /// The SysV key; 0 for a private set.
-  public var key: Int32
   /// The identifier.
   public var id: Int32
-  /// Owner.
-  public var uid: UInt32
-  /// Owner's group.
-  public var gid: UInt32
-  /// Creator.
-  public var creatorUID: UInt32
-  /// Creator's group.
-  public var creatorGID: UInt32
-  /// The nine permission bits.
-  public var mode: UInt16
-  /// The number of semaphores.
-  public var semaphoreCount: Int
-  /// The last semop in seconds since 1970; 0 for never.
-  public var lastOperation: Int64
-  /// The last change of the set's owner, mode or values by semctl, in seconds since 1970.
-  public var lastChange: Int64
+  /// The kernel's status of it (semctl(2), IPC_STAT).
+  public var status: SemaphoreSetStatus
   /// The role that it has for this service; `nil` for another program's set.
   public var role: Role?
   /// Leases that stand on it.
@@ -44,22 +30,12 @@ public struct SemaphoreSetInfo: Sendable {
   }
 
   /// Makes a description.
-  public init(
-    key: Int32, id: Int32, uid: UInt32, gid: UInt32, creatorUID: UInt32, creatorGID: UInt32, mode: UInt16,
-    semaphoreCount: Int, lastOperation: Int64, lastChange: Int64, role: Role?
-  ) {
-    self.key = key
-    self.id = id
-    self.uid = uid
-    self.gid = gid
-    self.creatorUID = creatorUID
-    self.creatorGID = creatorGID
-    self.mode = mode
-    self.semaphoreCount = semaphoreCount
-    self.lastOperation = lastOperation
-    self.lastChange = lastChange
-    self.role = role
+  public init(id: Int32, status: SemaphoreSetStatus, role: Role?) {
+    (self.id, self.status, self.role) = (id, status, role)
   }
+
+  /// The SysV key; 0 for a private set.
+  public var key: Int32 { status.permissions.key.rawValue }
 }
 
 /// One semaphore of a set.
@@ -109,20 +85,10 @@ public struct SemaphoreInventory: Sendable {
   public var sets: [SemaphoreSetInfo] = []
   /// Where the next page begins.
   public var nextCursor: Int?
-  /// SEMMNI: sets.
-  public var setsMax = 0
-  /// SEMMNS: semaphores of all sets.
-  public var semaphoresMax = 0
-  /// SEMMSL: semaphores of one set.
-  public var perSetMax = 0
-  /// SEMOPM: operations of one semop.
-  public var operationsMax = 0
-  /// SEMVMX: the highest value.
-  public var valueMax = 32_767
-  /// Sets in use.
-  public var usedSets = 0
-  /// Semaphores in use.
-  public var usedSemaphores = 0
+  /// The limits of the kernel.
+  public var limits = SemaphoreLimits()
+  /// The part of them that is in use.
+  public var usage = SemaphoreUsage()
 
   /// An empty inventory.
   public init() {}

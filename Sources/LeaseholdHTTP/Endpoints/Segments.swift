@@ -1,4 +1,5 @@
 import Leasehold
+import SysVTypes
 
 /// `/segments`: the segments of shared memory of this IPC namespace.
 enum Segments {
@@ -20,15 +21,15 @@ enum Segments {
 
   private static func limits(_ inventory: SegmentInventory, into json: inout ResponseBuffer) {
     json.append(",\"limits\":{\"shmmax\":" as StaticString)
-    json.append(decimal: UInt64(inventory.bytesMax))
-    json.member("shmmin", Int(clamping: inventory.minimumBytes))
-    json.member("shmmni", inventory.segmentsMax)
+    json.append(decimal: UInt64(inventory.limits.byteCountMax))
+    json.member("shmmin", Int(clamping: inventory.limits.minimumByteCount))
+    json.member("shmmni", inventory.limits.segments)
     json.next("shmall")
-    json.append(decimal: UInt64(inventory.pagesMax))
+    json.append(decimal: UInt64(inventory.limits.pages))
     // Linux has no limit of its own for one process.
     json.append(",\"shmseg\":null},\"used\":{\"segments\":" as StaticString)
-    json.append(decimal: inventory.usedSegments)
-    json.member("pages", inventory.usedPages)
+    json.append(decimal: inventory.usage.segments)
+    json.member("pages", inventory.usage.pages)
     json.append(UInt8(ascii: "}"))
   }
 
@@ -79,7 +80,7 @@ enum Segments {
       json.append("{\"removed\":true" as StaticString)
       json.member("segment", segment.text)
       json.member("id", Int(segment.id))
-      json.member("nattch", segment.attachCount)
+      json.member("nattch", segment.status.attachCount)
     }
   }
 
@@ -166,22 +167,16 @@ extension Call {
 extension AnswerWriter {
   /// A segment, left open for more members.
   fileprivate func segment(_ segment: SegmentInfo, into json: inout ResponseBuffer) {
-    json.open("key")
-    json.append(decimal: Int(segment.key))
-    json.member("id", Int(segment.id))
-    json.member("uid", Int(segment.uid))
-    json.member("gid", Int(segment.gid))
-    json.member("cuid", Int(segment.creatorUID))
-    json.member("cgid", Int(segment.creatorGID))
-    json.member("mode", octal(segment.mode))
-    json.member("size_bytes", segment.byteCount)
-    json.member("nattch", segment.attachCount)
-    json.member("dest", segment.isMarkedForRemoval)
-    json.member("cpid", Int(segment.creatorPID))
-    json.member("lpid", Int(segment.lastPID))
-    json.member("atime_seconds", segment.attachedAt.map(Int.init))
-    json.member("dtime_seconds", segment.detachedAt.map(Int.init))
-    json.member("ctime_seconds", Int(segment.changedAt))
+    let status = segment.status
+    ipc(segment.id, status.permissions, into: &json)
+    json.member("size_bytes", status.byteCount)
+    json.member("nattch", status.attachCount)
+    json.member("dest", status.isMarkedForRemoval)
+    json.member("cpid", Int(status.creatorProcessID))
+    json.member("lpid", Int(status.lastProcessID))
+    json.member("atime_seconds", status.attachedAtSeconds.map(Int.init))
+    json.member("dtime_seconds", status.detachedAtSeconds.map(Int.init))
+    json.member("ctime_seconds", Int(status.changedAtSeconds))
     json.member("word_bits", segment.wordBits)
     json.member("leasehold", segment.isOwn)
   }

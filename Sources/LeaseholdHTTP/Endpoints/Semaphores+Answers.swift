@@ -1,21 +1,16 @@
 import Leasehold
+import SysVTypes
 
 extension AnswerWriter {
   /// A semaphore set, left open for more members.
   func set(_ set: SemaphoreSetInfo, into json: inout ResponseBuffer) {
-    json.open("key")
-    json.append(decimal: Int(set.key))
-    json.member("id", Int(set.id))
-    json.member("uid", Int(set.uid))
-    json.member("gid", Int(set.gid))
-    json.member("cuid", Int(set.creatorUID))
-    json.member("cgid", Int(set.creatorGID))
-    json.member("mode", octal(set.mode))
-    json.member("nsems", set.semaphoreCount)
-    instant("otime", set.lastOperation, into: &json)
-    instant("ctime", set.lastChange, into: &json)
-    json.member("otime_seconds", Int(set.lastOperation))
-    json.member("ctime_seconds", Int(set.lastChange))
+    ipc(set.id, set.status.permissions, into: &json)
+    json.member("nsems", set.status.count)
+    let (operated, changed) = (set.status.operatedAtSeconds ?? 0, set.status.changedAtSeconds)
+    instant("otime", operated, into: &json)
+    instant("ctime", changed, into: &json)
+    json.member("otime_seconds", Int(operated))
+    json.member("ctime_seconds", Int(changed))
     json.next("leasehold")
     switch set.role {
     case nil: json.append("null" as StaticString)
@@ -30,10 +25,18 @@ extension AnswerWriter {
     json.member("waiting", set.waiting)
   }
 
-  /// Four digits, as chmod(1) takes them.
-  func octal(_ mode: UInt16) -> String {
-    let digits = String(mode, radix: 8)
-    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  /// The members of a set and of a segment that name it and its users, left open for more.
+  func ipc(_ id: Int32, _ permissions: IPCPermissions, into json: inout ResponseBuffer) {
+    json.open("key")
+    json.append(decimal: Int(permissions.key.rawValue))
+    json.member("id", Int(id))
+    json.member("uid", Int(permissions.owner))
+    json.member("gid", Int(permissions.group))
+    json.member("cuid", Int(permissions.creator))
+    json.member("cgid", Int(permissions.creatorGroup))
+    // Four digits, as chmod(1) takes them.
+    let digits = String(permissions.mode.rawValue, radix: 8)
+    json.member("mode", String(repeating: "0", count: max(0, 4 - digits.count)) + digits)
   }
 
   private func instant(_ name: StaticString, _ seconds: Int64, into json: inout ResponseBuffer) {
@@ -71,17 +74,17 @@ extension AnswerWriter {
   /// Writes what the kernel allows, and what is left of it.
   func limits(_ inventory: SemaphoreInventory, into json: inout ResponseBuffer) {
     json.append(",\"limits\":{\"semmni\":" as StaticString)
-    json.append(decimal: inventory.setsMax)
-    json.member("semmns", inventory.semaphoresMax)
-    json.member("semmsl", inventory.perSetMax)
-    json.member("semopm", inventory.operationsMax)
-    json.member("semvmx", inventory.valueMax)
+    json.append(decimal: inventory.limits.sets)
+    json.member("semmns", inventory.limits.semaphores)
+    json.member("semmsl", inventory.limits.semaphoresPerSet)
+    json.member("semopm", inventory.limits.operationsPerCall)
+    json.member("semvmx", inventory.limits.valueMax)
     json.append("},\"used\":{\"sets\":" as StaticString)
-    json.append(decimal: inventory.usedSets)
-    json.member("semaphores", inventory.usedSemaphores)
+    json.append(decimal: inventory.usage.sets)
+    json.member("semaphores", inventory.usage.semaphores)
     json.append("},\"free\":{\"sets\":" as StaticString)
-    json.append(decimal: max(0, inventory.setsMax - inventory.usedSets))
-    json.member("semaphores", max(0, inventory.semaphoresMax - inventory.usedSemaphores))
+    json.append(decimal: max(0, inventory.limits.sets - inventory.usage.sets))
+    json.member("semaphores", max(0, inventory.limits.semaphores - inventory.usage.semaphores))
     json.append(UInt8(ascii: "}"))
   }
 }

@@ -1,4 +1,5 @@
 import Leasehold
+import SysVTypes
 
 /// `/semaphores`.
 enum Semaphores {
@@ -33,7 +34,7 @@ enum Semaphores {
       writer.members(found.number, found.semaphore, into: &json)
       json.member("key", Int(found.info.key))
       json.member("id", Int(found.info.id))
-      json.member("nsems", found.info.semaphoreCount)
+      json.member("nsems", found.info.status.count)
     }
   }
 
@@ -50,7 +51,7 @@ enum Semaphores {
       key: key, semaphoreCount: count, mode: try call.octalMode() ?? 0o600, values: values,
       isExclusive: try call.flag(.exclusive), caller: call.caller)
     let opened = try call.server.semaphores().makeSemaphoreSet(request)
-    let differs = count != opened.info.semaphoreCount
+    let differs = count != opened.info.status.count
     let given = [Parameter.nsems, .mode, .values].filter { call.arguments[$0] != nil }
     let writer = call.writer
     var response = Response.json(opened.isNew ? 201 : 200) { json in

@@ -1,6 +1,7 @@
 import Glibc
 import Leasehold
 import LeaseholdHost
+import SysVTypes
 
 /// The numbers of `/metrics`, in the Prometheus text format 0.0.4.
 struct Metrics {
@@ -137,12 +138,11 @@ struct Metrics {
     guard !server.engine.traits.mayBlock,
       let inventory = try? server.engine.semaphores?.semaphoreSets(from: 0, limit: 0)
     else { return }
-    single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(inventory.usedSets), &text)
-    single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(inventory.setsMax), &text)
-    single(
-      "leasehold_kernel_semaphores", "gauge", "Semaphores in this IPC namespace.", UInt64(inventory.usedSemaphores),
-      &text)
-    single("leasehold_kernel_semaphores_max", "gauge", "SEMMNS.", UInt64(inventory.semaphoresMax), &text)
+    let (limits, usage) = (inventory.limits, inventory.usage)
+    single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(usage.sets), &text)
+    single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(limits.sets), &text)
+    single("leasehold_kernel_semaphores", "gauge", "Semaphores in this IPC namespace.", UInt64(usage.semaphores), &text)
+    single("leasehold_kernel_semaphores_max", "gauge", "SEMMNS.", UInt64(limits.semaphores), &text)
   }
 
   private func http(_ text: inout ResponseBuffer) {

@@ -33,18 +33,12 @@ extension SegmentStore {
   /// - Throws: As ``VariableStore/segments(from:limit:)``.
   public func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory {
     do throws(Errno) {
-      let limits = try SharedMemoryLimits.current()
-      let usage = try SharedMemoryUsage.current()
+      let (limits, usage) = (try SharedMemoryLimits.current(), try SharedMemoryUsage.current())
       let entries = try IPCInventory.sharedMemorySegments()
       var inventory = SegmentInventory()
       inventory.segments = entries.dropFirst(cursor).prefix(limit).map { describe($0.segment, $0.status) }
       inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil
-      inventory.bytesMax = limits.byteCountMax
-      inventory.minimumBytes = limits.minimumByteCount
-      inventory.segmentsMax = limits.segments
-      inventory.pagesMax = limits.pages
-      inventory.usedSegments = usage.segments
-      inventory.usedPages = usage.pages
+      (inventory.limits, inventory.usage) = (limits, usage)
       return inventory
     } catch {
       throw LeaseholdError(
@@ -129,12 +123,13 @@ extension SegmentStore {
     let segment = try existing(address)
     let info = describe(segment, try status(segment, address))
     try check(segment, .control, address)
-    guard info.attachCount == 0 || force else {
+    let attached = info.status.attachCount
+    guard attached == 0 || force else {
       throw LeaseholdError(
         .inUse,
-        "Segment id:\(segment.id) is attached \(info.attachCount) times (ipcs -m -p): these programs would go on in it "
+        "Segment id:\(segment.id) is attached \(attached) times (ipcs -m -p): these programs would go on in it "
           + "and find nobody else there. Wait until they are gone, or give force=true.",
-        facts: [("segment", .text("id:\(segment.id)")), ("nattch", .number(Int64(info.attachCount)))])
+        facts: [("segment", .text("id:\(segment.id)")), ("nattch", .number(Int64(attached)))])
     }
     do throws(Errno) { try segment.remove() } catch { throw explain(error, address) }
     fences.forget(segment: segment.id)
@@ -203,23 +198,7 @@ extension SegmentStore {
   }
 
   private func describe(_ segment: SharedMemorySegment, _ status: SharedMemorySegment.Status) -> SegmentInfo {
-    let permissions = status.permissions
-    var info = SegmentInfo()
-    info.key = permissions.key.rawValue
-    info.id = segment.id
-    info.uid = permissions.owner
-    info.gid = permissions.group
-    info.creatorUID = permissions.creator
-    info.creatorGID = permissions.creatorGroup
-    info.mode = permissions.mode.rawValue
-    info.byteCount = status.byteCount
-    info.attachCount = status.attachCount
-    info.isMarkedForRemoval = status.isMarkedForRemoval
-    info.creatorPID = status.creatorProcessID
-    info.lastPID = status.lastProcessID
-    info.attachedAt = status.attachedAtSeconds
-    info.detachedAt = status.detachedAtSeconds
-    info.changedAt = status.changedAtSeconds
+    var info = SegmentInfo(id: segment.id, status: status)
     info.isOwn = isOwn(status)
     return info
   }

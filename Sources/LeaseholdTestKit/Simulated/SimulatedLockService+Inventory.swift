@@ -1,4 +1,5 @@
 public import Leasehold
+import SysVTypes
 
 extension SimulatedLockService {
   /// The simulated host's sets.
@@ -7,12 +8,9 @@ extension SimulatedLockService {
     var inventory = SemaphoreInventory()
     inventory.sets = banks.dropFirst(cursor).prefix(limit).map(describe)
     inventory.nextCursor = cursor + limit < banks.count ? cursor + limit : nil
-    inventory.setsMax = daemon.kernel.setLimit
-    inventory.semaphoresMax = 1_024_000_000
-    inventory.perSetMax = 32_000
-    inventory.operationsMax = 500
-    inventory.usedSets = banks.count
-    inventory.usedSemaphores = banks.count * NamedDialect.semaphoresPerBank
+    (inventory.limits.sets, inventory.limits.semaphores) = (daemon.kernel.setLimit, 1_024_000_000)
+    (inventory.limits.semaphoresPerSet, inventory.limits.operationsPerCall) = (32_000, 500)
+    (inventory.usage.sets, inventory.usage.semaphores) = (banks.count, banks.count * NamedDialect.semaphoresPerBank)
     return inventory
   }
 
@@ -39,9 +37,10 @@ extension SimulatedLockService {
   }
 
   private func describe(_ bank: BankID) -> SemaphoreSetInfo {
-    SemaphoreSetInfo(
-      key: bank.key, id: bank.set, uid: 0, gid: 0, creatorUID: 0, creatorGID: 0, mode: 0o600,
-      semaphoreCount: NamedDialect.semaphoresPerBank, lastOperation: 0, lastChange: 0,
+    let permissions = IPCPermissions(
+      key: IPCKey(rawValue: bank.key), owner: 0, group: 0, creator: 0, creatorGroup: 0, mode: .ownerReadWrite)
+    return SemaphoreSetInfo(
+      id: bank.set, status: SemaphoreSetStatus(permissions: permissions, count: NamedDialect.semaphoresPerBank),
       role: daemon.ledger.bankUse(bank.set).map { .bank(locks: $0.locks, leases: $0.leases) })
   }
 }

@@ -1,5 +1,6 @@
 import Leasehold
 import Synchronization
+import SysVTypes
 
 /// A store with one segment that remembers what it was told, and stores nothing.
 final class FakeStore: VariableStore {
@@ -24,10 +25,9 @@ final class FakeStore: VariableStore {
   func acting(for caller: Caller) -> any VariableStore { self }
 
   func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
-    var info = SegmentInfo()
-    info.key = guardKey
-    info.id = 7
-    return info
+    let permissions = IPCPermissions(
+      key: IPCKey(rawValue: guardKey), owner: 0, group: 0, creator: 0, creatorGroup: 0, mode: [])
+    return SegmentInfo(id: 7, status: SharedMemoryStatus(permissions: permissions))
   }
 
   func variable(

@@ -1,5 +1,6 @@
 import Leasehold
 import LeaseholdTestKit
+import SysVTypes
 import Testing
 
 @Suite struct ConformanceTests {
@@ -22,7 +23,7 @@ import Testing
     let semaphores = try #require(host.engine.semaphores)
     let inventory = try semaphores.semaphoreSets(from: 0, limit: 10)
     let set = try #require(inventory.sets.first)
-    #expect(inventory.usedSets == 1 && inventory.nextCursor == nil && set.role == .bank(locks: 1, leases: 1))
+    #expect(inventory.usage.sets == 1 && inventory.nextCursor == nil && set.role == .bank(locks: 1, leases: 1))
     let caller = Caller(connection: 1, peer: .unknown)
     let detail = try semaphores.semaphoreSet(.id(set.id), for: caller)
     #expect(detail.semaphores.count == NamedDialect.semaphoresPerBank)

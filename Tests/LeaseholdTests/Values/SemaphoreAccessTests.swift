@@ -3,10 +3,9 @@ import SysVTypes
 import Testing
 
 @Suite struct IPCAccessTests {
-  private func set(mode: UInt16) -> SemaphoreSetInfo {
-    SemaphoreSetInfo(
-      key: 1, id: 2, uid: 10, gid: 20, creatorUID: 11, creatorGID: 21, mode: mode, semaphoreCount: 1, lastOperation: 0,
-      lastChange: 0, role: nil)
+  private func set(mode: UInt16) -> IPCPermissions {
+    IPCPermissions(
+      key: IPCKey(rawValue: 1), owner: 10, group: 20, creator: 11, creatorGroup: 21, mode: IPCMode(rawValue: mode))
   }
 
   private func peer(_ uid: UInt32, _ gid: UInt32 = 99) -> Peer { .local(pid: 1, uid: uid, gid: gid) }
@@ -17,40 +16,40 @@ import Testing
     (0o606, true, true),
   ])
   func othersMayWhatTheLastBitsSay(_ mode: UInt16, _ reads: Bool, _ alters: Bool) {
-    #expect(set(mode: mode).permissions.lets(peer(65_534), .read) == reads)
-    #expect(set(mode: mode).permissions.lets(peer(65_534), .alter) == alters)
-    #expect(!set(mode: mode).permissions.lets(peer(65_534), .control))
+    #expect(set(mode: mode).lets(peer(65_534), .read) == reads)
+    #expect(set(mode: mode).lets(peer(65_534), .alter) == alters)
+    #expect(!set(mode: mode).lets(peer(65_534), .control))
   }
 
   @Test func ownerAndCreatorHaveTheFirstBits() {
     for user in [10, 11] as [UInt32] {
       #expect(
-        set(mode: 0o400).permissions.lets(peer(user, 20), .read)
-          && !set(mode: 0o466).permissions.lets(peer(user, 20), .alter))
-      #expect(set(mode: 0).permissions.lets(peer(user), .control))
+        set(mode: 0o400).lets(peer(user, 20), .read)
+          && !set(mode: 0o466).lets(peer(user, 20), .alter))
+      #expect(set(mode: 0).lets(peer(user), .control))
     }
   }
 
   @Test func bothGroupsHaveTheMiddleBits() {
     for group in [20, 21] as [UInt32] {
       #expect(
-        set(mode: 0o040).permissions.lets(peer(5, group), .read)
-          && !set(mode: 0o646).permissions.lets(peer(5, group), .alter))
-      #expect(!set(mode: 0o770).permissions.lets(peer(5, group), .control))
+        set(mode: 0o040).lets(peer(5, group), .read)
+          && !set(mode: 0o646).lets(peer(5, group), .alter))
+      #expect(!set(mode: 0o770).lets(peer(5, group), .control))
     }
   }
 
   @Test func openingFoldsWhatIsAskedToThreeBits() {
-    #expect(!set(mode: 0o644).permissions.lets(peer(5), .open(mode: IPCMode(rawValue: 0o600))))
-    #expect(set(mode: 0o646).permissions.lets(peer(5), .open(mode: IPCMode(rawValue: 0o600))))
-    #expect(set(mode: 0).permissions.lets(peer(5), .open(mode: IPCMode(rawValue: 0))))
-    #expect(!set(mode: 0o666).permissions.lets(peer(5), .open(mode: IPCMode(rawValue: 0o700))))
+    #expect(!set(mode: 0o644).lets(peer(5), .open(mode: IPCMode(rawValue: 0o600))))
+    #expect(set(mode: 0o646).lets(peer(5), .open(mode: IPCMode(rawValue: 0o600))))
+    #expect(set(mode: 0).lets(peer(5), .open(mode: IPCMode(rawValue: 0))))
+    #expect(!set(mode: 0o666).lets(peer(5), .open(mode: IPCMode(rawValue: 0o700))))
   }
 
   @Test func rootAndWhoIsUnknownHaveTheRightsOfTheService() {
     for peer in [peer(0), .unknown, .ipv4(0x7f00_0001, port: 5)] {
       for access in [IPCAccess.read, .alter, .control, .open(mode: IPCMode(rawValue: 0o777))] {
-        #expect(set(mode: 0).permissions.lets(peer, access))
+        #expect(set(mode: 0).lets(peer, access))
       }
     }
   }
