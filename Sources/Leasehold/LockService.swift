@@ -87,21 +87,17 @@ public protocol LockService: AnyObject, Sendable {
   func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool
   /// Gives a lease back; `lock`, when given, must be its lock.
   ///
+  /// - Parameter early: True to give it back at once, whatever it was to hold at least; also one that is kept by now.
   /// - Throws: As ``lease(_:within:at:)``, but not `released`: `no-such-lease` also for a lease on another lock than
   ///   `lock`.
   func release(
-    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> ReleaseOutcome
-  /// Gives a lease back at once, whatever it was to hold at least; one that is kept by now, too.
-  ///
-  /// - Throws: As ``release(_:on:within:at:)``.
-  func releaseEarly(
-    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, early: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome
   /// Moves a lease's deadline to `now` + `ttl` (its own when `nil`).
   ///
-  /// - Throws: As ``release(_:on:within:at:)``, and `released`; `out-of-range` for a ttl of zero where nothing else
-  ///   ends the lease, or one longer than the confinement allows; `invalid-parameter` for a lease without a deadline.
+  /// - Throws: As ``release(_:on:early:within:at:)``, and `released`; `out-of-range` for a ttl of zero where nothing
+  ///   else ends the lease, or one longer than the confinement allows; `invalid-parameter` for a lease without a
+  ///   deadline.
   func renew(
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot
@@ -228,13 +224,6 @@ extension LockService {
     }
   }
 
-  /// An engine that keeps nothing.
-  ///
-  /// - Throws: As ``release(_:on:within:at:)``.
-  public func releaseEarly(
-    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> ReleaseOutcome { try release(lease, on: lock, within: confinement, at: now) }
-
   /// An engine whose leases keep the locks they began with.
   ///
   /// - Throws: `not-supported`.
@@ -260,9 +249,9 @@ extension LockService {
 
   /// Gives a lease back.
   ///
-  /// - Throws: As ``release(_:on:within:at:)``.
+  /// - Throws: As ``release(_:on:early:within:at:)``.
   public func release(_ lease: LeaseID, at now: MonotonicInstant) throws(LeaseholdError) -> ReleaseOutcome {
-    try release(lease, on: nil, within: nil, at: now)
+    try release(lease, on: nil, early: false, within: nil, at: now)
   }
 
   /// Moves a lease's deadline.

@@ -119,10 +119,10 @@
 
     /// Gives a lease back.
     public func release(
-      _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+      _ lease: LeaseID, on lock: LockName?, early: Bool, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> ReleaseOutcome {
       try slowly(at: now) { now throws(LeaseholdError) in
-        try locks.release(lease, on: lock, within: confinement, at: now)
+        try locks.release(lease, on: lock, early: early, within: confinement, at: now)
       }
     }
 
@@ -131,15 +131,6 @@
       _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
     ) throws(LeaseholdError) -> OpenedLock {
       try slowly(at: now) { now throws(LeaseholdError) in try locks.resize(request, for: caller, at: now) }
-    }
-
-    /// Gives a lease back at once.
-    public func releaseEarly(
-      _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
-    ) throws(LeaseholdError) -> ReleaseOutcome {
-      try slowly(at: now) { now throws(LeaseholdError) in
-        try locks.releaseEarly(lease, on: lock, within: confinement, at: now)
-      }
     }
 
     /// Moves a lease's deadline.

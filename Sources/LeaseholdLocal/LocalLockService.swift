@@ -42,9 +42,7 @@ public struct LocalServiceOptions: Sendable {
 /// Life cycle: made with the guard in hand, which recovers the ledger before anything is answered; then calls from any
 /// thread; ``drain()``; ``stop()``. One mutex covers the ledger: the straight line from a request to semop is inside
 /// it.
-public final class LocalLockService: LockService, NativeLockService, SemaphoreService, EventService, LockWatchService,
-  ProcessService, EngineLife
-{
+public final class LocalLockService: LedgerService, SemaphoreService, EventService, ProcessService, EngineLife {
   struct Core {
     let ledger: Ledger
     let storage: LedgerSegment
@@ -214,8 +212,10 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
   }
 
   /// Runs a change of the ledger, then tells the clients that must hear of it, outside the mutex.
+  ///
+  /// - Throws: What the change throws.
   @inline(__always)
-  func change<Success: Sendable, Failure: Error>(
+  public func change<Success: Sendable, Failure: Error>(
     _ body: (Ledger) throws(Failure) -> Success
   ) throws(Failure) -> Success {
     var mustRing = false
@@ -240,7 +240,8 @@ public final class LocalLockService: LockService, NativeLockService, SemaphoreSe
   /// True when another daemon has taken this one's place.
   public var isSucceeded: Bool { successor.load(ordering: .relaxed) != 0 }
 
-  func moment(_ now: MonotonicInstant) -> Moment {
+  /// An instant on both clocks.
+  public func moment(_ now: MonotonicInstant) -> Moment {
     Moment(monotonic: now, wallOffset: wallOffset.load(ordering: .relaxed))
   }
 }

@@ -76,11 +76,11 @@ extension EtcdLockService {
     }
   }
 
-  /// Gives a lease back.
+  /// Gives a lease back; there is none that is to be held at least so long.
   ///
   /// - Throws: What 410 says of its end, `no-such-lease`, `engine-unavailable`, `outcome-unknown`.
   public func release(
-    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, early: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     do throws(LeaseholdError) {
       let first = try end(lease, .released, within: confinement, on: lock)

@@ -204,11 +204,8 @@ extension Call {
   /// Gives a lease back and says so.
   func released(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
     let isEarly = try word(.early, ["true", "false"]) == "true"
-    let locks = server.engine.locks
-    let outcome =
-      try isEarly
-      ? locks.releaseEarly(lease, on: lock, within: confinement, at: now)
-      : locks.release(lease, on: lock, within: confinement, at: now)
+    let outcome = try server.engine.locks.release(
+      lease, on: lock, early: isEarly, within: confinement, at: now)
     let wallOffset = writer.wallOffset
     return json(capacity: 192) { json in
       json.append(

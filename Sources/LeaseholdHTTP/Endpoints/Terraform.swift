@@ -32,7 +32,7 @@ enum Terraform {
     let info = try LockInfo(call.exchange.body)
     let (locks, kept) = (call.server.engine.locks, call.server.lockInfos)
     if let lease = kept.lease(of: info, on: key) {
-      _ = try locks.release(lease, on: nil, within: call.confinement, at: call.now)
+      _ = try locks.release(lease, on: nil, early: false, within: call.confinement, at: call.now)
       return .respond(info.response)
     }
     // A restart forgot which lease it was; its owner says so.

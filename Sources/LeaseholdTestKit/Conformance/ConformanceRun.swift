@@ -93,7 +93,7 @@ final class ConformanceRun {
 
   func release(_ lease: LeaseSnapshot) throws(ConformanceFailure) {
     do {
-      _ = try service.release(lease.id, on: LockName(lease.key), within: nil, at: host.now)
+      _ = try service.release(lease.id, on: LockName(lease.key), early: false, within: nil, at: host.now)
     } catch {
       throw ConformanceFailure(description: "a live lease could not be released: \(error.code.rawValue)")
     }

@@ -115,7 +115,7 @@ final class FakeService: LockService, NativeLockService, EventService, LockWatch
   private func none() -> LeaseholdError { LeaseholdError(.noSuchLease, "There is none.") }
 
   func release(
-    _ lease: LeaseID, on lock: LockName?, within confinement: Confinement?, at now: MonotonicInstant
+    _ lease: LeaseID, on lock: LockName?, early: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
     state.withLock { $0.heard.released.append(lease) }
     throw none()

@@ -5,7 +5,7 @@ extension Ledger {
   ///
   /// `key`, when given, must be its lock.
   ///
-  /// - Throws: As ``LockService/release(_:on:within:at:)``.
+  /// - Throws: As ``LockService/release(_:on:early:within:at:)``.
   public func release(
     _ id: LeaseID, key: LockKey?, native: NativeRequest? = nil, early: Bool = false,
     within confinement: Confinement? = nil, at moment: Moment
