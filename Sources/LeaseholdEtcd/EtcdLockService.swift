@@ -158,7 +158,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
       defer { (state.calls, state.waiters, state.waitersByLock) = ([:], [:], [:]) }
       return (Array(state.calls.values), Array(state.waiters.values))
     }
-    for call in calls { call.client.refused(.notServing(true)) }
+    for call in calls { call.client.refused(.draining()) }
     for waiter in waiters where !waiter.isBinding { giveUp(waiter) }
   }
 

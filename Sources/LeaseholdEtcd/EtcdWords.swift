@@ -33,14 +33,6 @@ extension LeaseholdError {
     }
   }
 
-  static func notServing(_ isDraining: Bool) -> LeaseholdError {
-    isDraining
-      ? LeaseholdError(
-        .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
-        retryAfter: .seconds(1))
-      : LeaseholdError(.starting, "The service has not seen the cluster yet. Try again.", retryAfter: .seconds(1))
-  }
-
   static func placeLost() -> LeaseholdError {
     LeaseholdError(
       .engineUnavailable, "The place in the queue was lost, as this service was away from etcd; ask again.",
@@ -56,25 +48,6 @@ extension LeaseholdError {
 
   static func notSupported(_ reason: String, instead: String) -> LeaseholdError {
     LeaseholdError(.notSupported, "\(reason) Use \(instead).", facts: [("instead", .text(instead))])
-  }
-
-  static func mismatch(_ key: LockKey, _ kind: LockKind, _ asked: LockKind) -> LeaseholdError {
-    switch (kind, asked) {
-    case (.counting(let limit), .counting(let other)):
-      LeaseholdError(
-        .limitMismatch,
-        "Lock '\(key)' is in use with limit=\(limit), not \(other); use its limit, or wait until nobody uses it.",
-        facts: [("limit", .number(Int64(limit))), ("asked_limit", .number(Int64(other)))])
-    case (.counting(let limit), _):
-      LeaseholdError(
-        .kindMismatch,
-        "Lock '\(key)' is in use as a counting lock; give limit=\(limit), or wait until nobody uses it.",
-        facts: [("kind", .text("counting")), ("limit", .number(Int64(limit)))])
-    default:
-      LeaseholdError(
-        .kindMismatch, "Lock '\(key)' is in use without a limit; leave 'limit' out, or wait until nobody uses it.",
-        facts: [("kind", .text("rw")), ("limit", .null)])
-    }
   }
 
   static func contended(_ code: Code, _ shown: LockSnapshot, _ words: String) -> LeaseholdError {
@@ -96,17 +69,9 @@ extension LeaseholdError {
 
   /// That a lease stays until its grace is over, and no longer.
   static func beingBroken(_ entry: QueueEntry, _ end: EndValue) -> LeaseholdError {
-    let over = EtcdLockService.over(end)
-    let left = max(0, (over - EtcdLockService.now()).milliseconds)
-    return .gone(
-      .broken,
-      "An operator\(end.by.map { " (\($0))" } ?? "") ends lease \(entry.value.ref): it stands for \(left) ms more and "
-        + "can be released, but not renewed or transferred. Finish what it protects.",
-      key: EtcdNames.decoded(entry.lock), ref: entry.value.ref, reason: .broken, endedAt: nil,
-      facts: [
-        ("ends_at", .instant(over.nanoseconds)), ("breaking_in_ms", .number(left)),
-        ("break_reason", end.note.map { .text($0) } ?? .null), ("broken_by", end.by.map { .text($0) } ?? .null),
-      ])
+    .beingBroken(
+      entry.value.ref, on: EtcdNames.decoded(entry.lock), end.breakNote, until: EtcdLockService.over(end),
+      at: EtcdLockService.now())
   }
 
   /// True where what was to end has ended.
@@ -117,27 +82,6 @@ extension LeaseholdError {
 
   /// That a lease is over, as is remembered.
   static func over(_ end: EndValue, key: LockKey?, ref: String) -> LeaseholdError {
-    over(end.endReason, key: key, ref: ref, at: EtcdLockService.instant(end.at), by: end.by, note: end.note)
-  }
-
-  /// That a lease is over.
-  static func over(
-    _ reason: EndReason, key: LockKey?, ref: String, at: Int64?, by: String? = nil, note: String? = nil
-  ) -> LeaseholdError {
-    let (code, what): (Code, String) =
-      switch reason {
-      case .released, .transferred: (.released, "was released")
-      case .broken: (.broken, "was ended by an operator" + (by.map { " (\($0))" } ?? ""))
-      case .connectionClosed: (.expired, "ended with the connection it was bound to")
-      case .undelivered: (.undelivered, "was undone because its answer could not be delivered")
-      case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
-      case .expired, .setRemoved, .processExited, .rewritten, .processLost:
-        (.expired, "expired: its ttl passed without a renewal; somebody else may hold the lock now")
-      }
-    let facts: [Fact] =
-      reason == .broken
-      ? [("break_reason", note.map { .text($0) } ?? .null), ("broken_by", by.map { .text($0) } ?? .null)] : []
-    return .gone(
-      code, "Lease \(ref) \(what). Acquire again.", key: key, ref: ref, reason: reason, endedAt: at, facts: facts)
+    over(end.endReason, end.breakNote, key: key, ref: ref, at: EtcdLockService.instant(end.at))
   }
 }

@@ -19,26 +19,20 @@ extension LeaseholdError {
         ("reason", .text(reason.name)), ("ended_at", endedAt.map { .instant($0) } ?? .null),
       ] + facts)
   }
-}
 
-extension Ledger {
-  static func over(_ lease: Lease) -> LeaseholdError {
-    let reason: EndReason =
-      switch lease.state {
-      case .ended(let reason): reason
-      case .cooling(let reason, _): reason
-      case .held: lease.ownEnd
-      case .suspect: .undelivered
-      }
-    return over(Tombstone(lease, reason))
-  }
-
-  static func over(_ end: Tombstone) -> LeaseholdError {
-    let (code, what): (LeaseholdError.Code, String) =
-      switch end.reason {
+  /// That a lease is over.
+  ///
+  /// - Parameters:
+  ///   - note: The operator and the reason, where it was broken.
+  ///   - keys: The names of all its locks, on a lease of several.
+  package static func over(
+    _ reason: EndReason, _ note: BreakNote?, key: LockKey?, keys: [LockKey] = [], ref: String, at: Int64?
+  ) -> LeaseholdError {
+    let (code, what): (Code, String) =
+      switch reason {
       case .released: (.released, "was released")
       case .expired: (.expired, "expired: its ttl passed without a renewal; somebody else may hold the lock now")
-      case .broken: (.broken, "was ended by an operator" + (end.breaking?.by.map { " (\($0))" } ?? ""))
+      case .broken: (.broken, "was ended by an operator" + (note?.by.map { " (\($0))" } ?? ""))
       case .connectionClosed: (.expired, "ended with the connection it was bound to")
       case .processExited: (.expired, "ended with the process it was bound to")
       case .processLost:
@@ -58,31 +52,50 @@ extension Ledger {
       case .setRemoved: (.setRemoved, "ended because another program removed its semaphore set")
       case .lockRemoved: (.lockRemoved, "ended because its lock was removed")
       }
-    var facts: [LeaseholdError.Fact] = []
-    if !end.keys.isEmpty { facts.append(("locks", .texts(end.keys.map(\.text)))) }
-    if end.reason == .broken { facts += breakFacts(end.breaking) }
+    var facts: [Fact] = []
+    if !keys.isEmpty { facts.append(("locks", .texts(keys.map(\.text)))) }
+    if reason == .broken { facts += breakFacts(note) }
     return .gone(
-      code, "Lease \(end.id.ref) \(what). Acquire again.", key: end.key, ref: end.id.ref, reason: end.reason,
-      endedAt: end.endedAt, facts: facts)
+      code, "Lease \(ref) \(what). Acquire again.", key: key, ref: ref, reason: reason, endedAt: at, facts: facts)
   }
 
   /// A lease that is being broken stays until its end, and no longer.
-  static func beingBroken(_ lease: Lease, at now: MonotonicInstant) -> LeaseholdError {
-    let left = max(0, (MonotonicInstant(nanoseconds: lease.deadline) - now).milliseconds)
-    let who = lease.breaking?.by.map { " (\($0))" } ?? ""
+  package static func beingBroken(
+    _ ref: String, on key: LockKey?, _ note: BreakNote?, until end: MonotonicInstant, at now: MonotonicInstant
+  ) -> LeaseholdError {
+    let left = max(0, (end - now).milliseconds)
     return .gone(
       .broken,
-      "An operator\(who) ends lease \(lease.id.ref): it stands for \(left) ms more and can be released, but not "
-        + "renewed or transferred. Finish what it protects.",
-      key: lease.key, ref: lease.id.ref, reason: .broken, endedAt: nil,
-      facts: [("ends_at", .instant(lease.deadline)), ("breaking_in_ms", .number(left))]
-        + breakFacts(lease.breaking))
+      "An operator\(note?.by.map { " (\($0))" } ?? "") ends lease \(ref): it stands for \(left) ms more and can be "
+        + "released, but not renewed or transferred. Finish what it protects.",
+      key: key, ref: ref, reason: .broken, endedAt: nil,
+      facts: [("ends_at", .instant(end.nanoseconds)), ("breaking_in_ms", .number(left))] + breakFacts(note))
   }
 
-  private static func breakFacts(_ note: BreakNote?) -> [LeaseholdError.Fact] {
-    [
-      ("break_reason", note?.reason.map { .text($0) } ?? .null), ("broken_by", note?.by.map { .text($0) } ?? .null),
-    ]
+  private static func breakFacts(_ note: BreakNote?) -> [Fact] {
+    [("break_reason", note?.reason.map { .text($0) } ?? .null), ("broken_by", note?.by.map { .text($0) } ?? .null)]
+  }
+}
+
+extension Ledger {
+  static func over(_ lease: Lease) -> LeaseholdError {
+    let reason: EndReason =
+      switch lease.state {
+      case .ended(let reason): reason
+      case .cooling(let reason, _): reason
+      case .held: lease.ownEnd
+      case .suspect: .undelivered
+      }
+    return over(Tombstone(lease, reason))
+  }
+
+  static func over(_ end: Tombstone) -> LeaseholdError {
+    .over(end.reason, end.breaking, key: end.key, keys: end.keys, ref: end.id.ref, at: end.endedAt)
+  }
+
+  static func beingBroken(_ lease: Lease, at now: MonotonicInstant) -> LeaseholdError {
+    .beingBroken(
+      lease.id.ref, on: lease.key, lease.breaking, until: MonotonicInstant(nanoseconds: lease.deadline), at: now)
   }
 
   // MARK: Waiters

@@ -3,9 +3,7 @@
 extension Ledger {
   static func notServing(_ state: ServiceStatus.State) -> LeaseholdError {
     state == .draining
-      ? LeaseholdError(
-        .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
-        retryAfter: .seconds(1))
+      ? .draining()
       : LeaseholdError(.starting, "The service is still recovering its ledger. Try again.", retryAfter: .seconds(1))
   }
 
@@ -37,21 +35,7 @@ extension Ledger {
         facts: [("kind", .text("counting")), ("limit", .number(Int64(limit)))])
     case (.slots, _), (_, .slots):
       LeaseholdError(.kindMismatch, "Lock '\(lock.key)' is in use as another kind of lock; wait until nobody uses it.")
-    case (.counting(let limit), .counting(let asked)):
-      LeaseholdError(
-        .limitMismatch,
-        "Lock '\(lock.key)' is in use with limit=\(limit), not \(asked); use its limit, or wait until nobody uses it.",
-        facts: [("limit", .number(Int64(limit))), ("asked_limit", .number(Int64(asked)))])
-    case (.counting(let limit), .readersWriter):
-      LeaseholdError(
-        .kindMismatch,
-        "Lock '\(lock.key)' is in use as a counting lock; give limit=\(limit), or wait until nobody uses it.",
-        facts: [("kind", .text("counting")), ("limit", .number(Int64(limit)))])
-    case (.readersWriter, _):
-      LeaseholdError(
-        .kindMismatch,
-        "Lock '\(lock.key)' is in use without a limit; leave 'limit' out, or wait until nobody uses it.",
-        facts: [("kind", .text("rw")), ("limit", .null)])
+    default: .mismatch(lock.key, lock.kind, request.kind)
     }
   }
 

@@ -54,4 +54,31 @@ extension LeaseholdError {
       .tooManyWaiters, "The service holds \(most) waiters, its maximum (max-waiters); try again later.",
       facts: [("limit", .text("max-waiters")), ("maximum", .number(Int64(most)))], retryAfter: .seconds(1))
   }
+
+  /// A service that stops.
+  package static func draining() -> LeaseholdError {
+    LeaseholdError(
+      .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
+      retryAfter: .seconds(1))
+  }
+
+  /// A lock that is in use in another form than is asked for.
+  package static func mismatch(_ key: LockKey, _ kind: LockKind, _ asked: LockKind) -> LeaseholdError {
+    switch (kind.limit, asked.limit) {
+    case (let limit?, let other?):
+      LeaseholdError(
+        .limitMismatch,
+        "Lock '\(key)' is in use with limit=\(limit), not \(other); use its limit, or wait until nobody uses it.",
+        facts: [("limit", .number(Int64(limit))), ("asked_limit", .number(Int64(other)))])
+    case (let limit?, nil):
+      LeaseholdError(
+        .kindMismatch,
+        "Lock '\(key)' is in use as a counting lock; give limit=\(limit), or wait until nobody uses it.",
+        facts: [("kind", .text("counting")), ("limit", .number(Int64(limit)))])
+    case (nil, _):
+      LeaseholdError(
+        .kindMismatch, "Lock '\(key)' is in use without a limit; leave 'limit' out, or wait until nobody uses it.",
+        facts: [("kind", .text("rw")), ("limit", .null)])
+    }
+  }
 }

@@ -42,7 +42,7 @@ extension EtcdLockService {
     let own = CallersKey(key, of: caller)
     catchUp()
     let (calls, found) = try state.withLock { state throws(LeaseholdError) in
-      guard !state.isDraining else { throw .notServing(true) }
+      guard !state.isDraining else { throw .draining() }
       state.canceled.insert(own)
       let calls = state.calls.values.filter { $0.request?.callersKey == own }.sorted { $0.number < $1.number }
       let waiting = Set(calls.compactMap { state.waiters[$0.number]?.place.name })

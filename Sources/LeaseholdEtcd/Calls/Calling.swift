@@ -10,7 +10,7 @@ extension EtcdLockService {
   func begin(_ wanted: Call.Wanted, _ client: any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
     let limit = configuration.limits.waiters
     let result = state.withLock { state -> Result<Call, LeaseholdError> in
-      guard !state.isDraining else { return .failure(.notServing(true)) }
+      guard !state.isDraining else { return .failure(.draining()) }
       if case .lease(let request, _) = wanted, let key = request.callersKey, state.canceled.contains(key) {
         return .failure(.canceled())
       }
@@ -173,7 +173,7 @@ extension EtcdLockService {
     }
     let ref = (place as? Attempt)?.wish.value.ref ?? ""
     if let end = sight.end { return .over(end, key: call.keys[0], ref: end.ref.isEmpty ? ref : end.ref) }
-    return hasEnded ? .over(.expired, key: call.keys[0], ref: ref, at: nil) : .placeLost()
+    return hasEnded ? .over(.expired, nil, key: call.keys[0], ref: ref, at: nil) : .placeLost()
   }
 
   // MARK: Asking etcd
