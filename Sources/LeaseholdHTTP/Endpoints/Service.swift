@@ -60,8 +60,7 @@ enum Service {
   }
 
   static func metrics(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    var body = ResponseBuffer(capacity: 8192)
-    Metrics(call.server).write(into: &body)
+    let body = Metrics.text(of: call.server, capacity: 8192)
     return .respond(Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body))
   }
 

@@ -4,149 +4,134 @@ import LeaseholdHost
 import SysVTypes
 
 /// The numbers of `/metrics`, in the Prometheus text format 0.0.4.
-struct Metrics {
+struct Metrics: ~Copyable {
   private let server: Server
   private let status: ServiceStatus
+  private var text: ResponseBuffer
 
-  init(_ server: Server) {
-    self.server = server
-    status = server.engine.life.status()
+  /// All of them, as they are now.
+  static func text(of server: Server, capacity: Int) -> ResponseBuffer {
+    var metrics = Metrics(
+      server: server, status: server.engine.life.status(), text: ResponseBuffer(capacity: capacity))
+    metrics.write()
+    return metrics.text
   }
 
-  func write(into text: inout ResponseBuffer) {
-    leases(&text)
-    if let figures = status.ledger { ledger(figures, &text) }
-    if let figures = status.cluster { cluster(figures, &text) }
-    kernel(&text)
-    http(&text)
-    process(&text)
+  private mutating func write() {
+    leases()
+    if let figures = status.ledger { ledger(figures) }
+    if let figures = status.cluster { cluster(figures) }
+    kernel()
+    http()
+    process()
   }
 
-  private func leases(_ text: inout ResponseBuffer) {
+  private mutating func leases() {
     let counters = status.counters
-    family("leasehold_build_info", "gauge", "Always 1; the labels tell the versions.", &text)
+    family("leasehold_build_info", "Always 1; the labels tell the versions.")
     text.append("leasehold_build_info{version=\"\(server.versions.leasehold)\",")
     text.append("swift=\"\(server.versions.swift)\",libmicrohttpd=\"\(libmicrohttpdVersion())\"} 1\n")
-    family("leasehold_acquires_total", "counter", "Acquires by how they ended.", &text)
+    family("leasehold_acquires_total", "Acquires by how they ended.")
     let outcomes: [(StaticString, UInt64)] = [
       ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
       ("timed_out", counters.timedOut), ("canceled", counters.canceled),
       ("superseded", counters.superseded), ("refused", counters.refused),
     ]
     for (outcome, count) in outcomes { text.append("leasehold_acquires_total{outcome=\"\(outcome)\"} \(count)\n") }
-    family("leasehold_leases_ended_total", "counter", "Leases that ended, by reason.", &text)
+    family("leasehold_leases_ended_total", "Leases that ended, by reason.")
     for reason in EndReason.allCases {
       let count = counters.ended[Int(reason.rawValue)]
       text.append("leasehold_leases_ended_total{reason=\"\(reason.label)\"} \(count)\n")
     }
-    family("leasehold_stops_total", "counter", "Signals to processes of leases with stop=term.", &text)
+    family("leasehold_stops_total", "Signals to processes of leases with stop=term.")
     for (signal, count) in zip(["TERM", "KILL"], counters.stops) {
       text.append("leasehold_stops_total{signal=\"\(signal)\"} \(count)\n")
     }
-    single("leasehold_renewals_total", "counter", "Renewals of leases.", counters.renewed, &text)
+    single("leasehold_renewals_total", "Renewals of leases.", counters.renewed)
+    single("leasehold_conversions_total", "Leases that became readers or writers.", counters.converted)
+    single("leasehold_resizes_total", "Locks that got another limit or other names of slots.", counters.resized)
     single(
-      "leasehold_conversions_total", "counter", "Leases that became readers or writers.", counters.converted, &text)
+      "leasehold_yields_total", "Holders that were asked to yield to a newer request of their group.", counters.yields)
+    single("leasehold_deadlocks_total", "Waits refused as deadlocks.", counters.deadlocks)
     single(
-      "leasehold_resizes_total", "counter", "Locks that got another limit or other names of slots.", counters.resized,
-      &text)
-    single(
-      "leasehold_yields_total", "counter", "Holders that were asked to yield to a newer request of their group.",
-      counters.yields, &text)
-    single("leasehold_deadlocks_total", "counter", "Waits refused as deadlocks.", counters.deadlocks, &text)
-    single(
-      "leasehold_ready", "gauge", "1 while new leases are granted and kept as promised.",
-      status.state == .ready && status.neededFault == nil ? 1 : 0, &text)
+      "leasehold_ready", "1 while new leases are granted and kept as promised.",
+      status.state == .ready && status.neededFault == nil ? 1 : 0)
     seconds(
-      "leasehold_clock_age_seconds", "gauge", "How long ago the clock that ends leases turned.",
-      server.engine.life.sinceClockTurned.nanoseconds, &text)
-    single("leasehold_leases", "gauge", "Leases that somebody holds.", UInt64(status.leases), &text)
+      "leasehold_clock_age_seconds", "How long ago the clock that ends leases turned.",
+      server.engine.life.sinceClockTurned.nanoseconds)
+    single("leasehold_leases", "Leases that somebody holds.", status.leases)
+    single("leasehold_cooling_leases", "Leases that are over while their slots cool down.", status.cooling)
     single(
-      "leasehold_cooling_leases", "gauge", "Leases that are over while their slots cool down.", UInt64(status.cooling),
-      &text)
+      "leasehold_kept_leases", "Those of the cooling leases that asked for a time at least (hold_at_least).",
+      status.kept)
+    single("leasehold_leases_max", "--max-leases.", server.limits.leases)
+    single("leasehold_locks", "Locks that are known.", status.locks)
     single(
-      "leasehold_kept_leases", "gauge", "Those of the cooling leases that asked for a time at least (hold_at_least).",
-      UInt64(status.kept), &text)
-    single("leasehold_leases_max", "gauge", "--max-leases.", UInt64(server.limits.leases), &text)
-    single("leasehold_locks", "gauge", "Locks that are known.", UInt64(status.locks), &text)
-    single(
-      "leasehold_damaged_locks", "gauge", "Locks that grant nothing because somebody wrote their values.",
-      UInt64(status.damagedLocks), &text)
-    single("leasehold_waiters", "gauge", "Acquires that wait.", UInt64(status.waiters), &text)
-    single("leasehold_waiters_max", "gauge", "--max-waiters.", UInt64(server.limits.waiters), &text)
-    single("leasehold_holds", "gauge", "Open answers of hold.", UInt64(server.holds.count), &text)
-    histogram("leasehold_wait_seconds", "How long those who got a lease had queued.", counters.waits, &text)
-    histogram("leasehold_hold_seconds", "How long leases were held that are over.", counters.holds, &text)
-    seconds(
-      "leasehold_expiry_lag_seconds_total", "counter", "How late expiries were, in sum.", counters.expiryLagSum, &text)
-    seconds("leasehold_expiry_lag_seconds_max", "gauge", "The latest expiry.", counters.expiryLagMaximum, &text)
-    single("leasehold_undo_failures_total", "counter", "Undos that the kernel refused.", counters.undoFailures, &text)
-    family("leasehold_drift_total", "counter", "Values that did not add up, by kind.", &text)
+      "leasehold_damaged_locks", "Locks that grant nothing because somebody wrote their values.", status.damagedLocks)
+    single("leasehold_waiters", "Acquires that wait.", status.waiters)
+    single("leasehold_waiters_max", "--max-waiters.", server.limits.waiters)
+    single("leasehold_holds", "Open answers of hold.", server.holds.count)
+    histogram("leasehold_wait_seconds", "How long those who got a lease had queued.", counters.waits)
+    histogram("leasehold_hold_seconds", "How long leases were held that are over.", counters.holds)
+    seconds("leasehold_expiry_lag_seconds_total", "How late expiries were, in sum.", counters.expiryLagSum)
+    seconds("leasehold_expiry_lag_seconds_max", "The latest expiry.", counters.expiryLagMaximum)
+    single("leasehold_undo_failures_total", "Undos that the kernel refused.", counters.undoFailures)
+    family("leasehold_drift_total", "Values that did not add up, by kind.")
     for kind in DriftKind.allCases {
       text.append("leasehold_drift_total{kind=\"\(kind.name)\"} \(counters.drift[Int(kind.rawValue)])\n")
     }
-    single("leasehold_sets_removed_total", "counter", "Our sets that others removed.", counters.setsRemoved, &text)
+    single("leasehold_sets_removed_total", "Our sets that others removed.", counters.setsRemoved)
     single(
-      "leasehold_kernel_waits_total", "counter", "Waits handed to the kernel because native processes held units.",
-      counters.kernelWaits, &text)
+      "leasehold_kernel_waits_total", "Waits handed to the kernel because native processes held units.",
+      counters.kernelWaits)
   }
 
-  private func ledger(_ ledger: LedgerStatus, _ text: inout ResponseBuffer) {
-    single("leasehold_kernel_waiters", "gauge", "Threads that wait in the kernel now.", UInt64(ledger.pumps), &text)
+  private mutating func ledger(_ ledger: LedgerStatus) {
+    single("leasehold_kernel_waiters", "Threads that wait in the kernel now.", ledger.pumps)
     single(
-      "leasehold_operation_waiters", "gauge", "Raw semaphore operations that wait in the kernel now.",
-      UInt64(ledger.operationWaiters), &text)
+      "leasehold_operation_waiters", "Raw semaphore operations that wait in the kernel now.", ledger.operationWaiters)
+    single("leasehold_bound_processes", "Processes and cgroups that leases are bound to.", ledger.processes)
     single(
-      "leasehold_bound_processes", "gauge", "Processes and cgroups that leases are bound to.", UInt64(ledger.processes),
-      &text)
-    single(
-      "leasehold_state_dir_failures_total", "counter", "Marks of fences that could not be written to --state-dir.",
-      ledger.stateDirectoryFailures, &text)
-    single("leasehold_ledger_entries", "gauge", "Records in use.", UInt64(ledger.records), &text)
-    single("leasehold_ledger_capacity", "gauge", "Records that fit.", UInt64(ledger.recordCapacity), &text)
-    single("leasehold_ledger_entry_bytes", "gauge", "Bytes of a record.", UInt64(ledger.recordBytes), &text)
-    single("leasehold_semaphore_sets", "gauge", "Sets that hold own locks.", UInt64(ledger.banks), &text)
-    single("leasehold_last_fence", "gauge", "The last fence handed out.", UInt64(clamping: ledger.lastFence), &text)
+      "leasehold_state_dir_failures_total", "Marks of fences that could not be written to --state-dir.",
+      ledger.stateDirectoryFailures)
+    single("leasehold_ledger_entries", "Records in use.", ledger.records)
+    single("leasehold_ledger_capacity", "Records that fit.", ledger.recordCapacity)
+    single("leasehold_ledger_entry_bytes", "Bytes of a record.", ledger.recordBytes)
+    single("leasehold_semaphore_sets", "Sets that hold own locks.", ledger.banks)
+    single("leasehold_last_fence", "The last fence handed out.", UInt64(clamping: ledger.lastFence))
     let recovery = ledger.recovery
-    seconds("leasehold_recovery_seconds", "gauge", "How long the last recovery took.", recovery.took.nanoseconds, &text)
-    single("leasehold_recovered_leases", "gauge", "Leases the last recovery found.", UInt64(recovery.leases), &text)
+    seconds("leasehold_recovery_seconds", "How long the last recovery took.", recovery.took.nanoseconds)
+    single("leasehold_recovered_leases", "Leases the last recovery found.", recovery.leases)
     single(
-      "leasehold_recovered_units", "gauge", "Units of a dead daemon that the last recovery gave back.",
-      UInt64(recovery.unitsGivenBack), &text)
-    single(
-      "leasehold_ledger_damaged_entries", "gauge", "Records the last recovery could not use.",
-      UInt64(recovery.damagedRecords), &text)
-    single(
-      "leasehold_suspect_slots", "gauge",
-      "Slots of foreign sets that the last daemon had half taken.",
-      UInt64(recovery.suspects), &text)
+      "leasehold_recovered_units", "Units of a dead daemon that the last recovery gave back.", recovery.unitsGivenBack)
+    single("leasehold_ledger_damaged_entries", "Records the last recovery could not use.", recovery.damagedRecords)
+    single("leasehold_suspect_slots", "Slots of foreign sets that the last daemon had half taken.", recovery.suspects)
   }
 
-  private func cluster(_ cluster: ClusterStatus, _ text: inout ResponseBuffer) {
+  private mutating func cluster(_ cluster: ClusterStatus) {
+    single("leasehold_cluster_requests_total", "Requests to the cluster, repeated ones included.", cluster.requests)
     single(
-      "leasehold_cluster_requests_total", "counter", "Requests to the cluster, repeated ones included.",
-      cluster.requests, &text)
+      "leasehold_cluster_unknown_outcomes_total", "Changes of which the cluster did not say how they went.",
+      cluster.unknownOutcomes)
     single(
-      "leasehold_cluster_unknown_outcomes_total", "counter", "Changes of which the cluster did not say how they went.",
-      cluster.unknownOutcomes, &text)
-    single(
-      "leasehold_cluster_watch_restarts_total", "counter", "Times that the changes of others were followed anew.",
-      cluster.watchRestarts, &text)
+      "leasehold_cluster_watch_restarts_total", "Times that the changes of others were followed anew.",
+      cluster.watchRestarts)
   }
 
-  private func kernel(_ text: inout ResponseBuffer) {
+  private mutating func kernel() {
     // Metrics are answered at once, also where the engine may take its time.
     guard !server.engine.traits.mayBlock,
       let inventory = try? server.engine.semaphores?.semaphoreSets(from: 0, limit: 0)
     else { return }
     let (limits, usage) = (inventory.limits, inventory.usage)
-    single("leasehold_kernel_semaphore_sets", "gauge", "Sets in this IPC namespace.", UInt64(usage.sets), &text)
-    single("leasehold_kernel_semaphore_sets_max", "gauge", "SEMMNI.", UInt64(limits.sets), &text)
-    single("leasehold_kernel_semaphores", "gauge", "Semaphores in this IPC namespace.", UInt64(usage.semaphores), &text)
-    single("leasehold_kernel_semaphores_max", "gauge", "SEMMNS.", UInt64(limits.semaphores), &text)
+    single("leasehold_kernel_semaphore_sets", "Sets in this IPC namespace.", usage.sets)
+    single("leasehold_kernel_semaphore_sets_max", "SEMMNI.", limits.sets)
+    single("leasehold_kernel_semaphores", "Semaphores in this IPC namespace.", usage.semaphores)
+    single("leasehold_kernel_semaphores_max", "SEMMNS.", limits.semaphores)
   }
 
-  private func http(_ text: inout ResponseBuffer) {
-    family("leasehold_http_requests_total", "counter", "Requests by operation and class of status.", &text)
+  private mutating func http() {
+    family("leasehold_http_requests_total", "Requests by operation and class of status.")
     for row in 0...Endpoint.all.count {
       let operation = row < Endpoint.all.count ? "\(Endpoint.all[row].operation)" : "none"
       for (column, label) in ["2xx", "4xx", "5xx"].enumerated() {
@@ -155,51 +140,47 @@ struct Metrics {
         text.append("leasehold_http_requests_total{operation=\"\(operation)\",status=\"\(label)\"} \(count)\n")
       }
     }
-    durations(&text)
-    family("leasehold_refusals_total", "counter", "Requests refused for who asked, by code.", &text)
+    durations()
+    family("leasehold_refusals_total", "Requests refused for who asked, by code.")
     for (code, count) in server.refusals.counts {
       text.append("leasehold_refusals_total{code=\"\(code.rawValue)\"} \(count)\n")
     }
-    family("leasehold_caller_limit_hits_total", "counter", "Requests for more than one caller may have.", &text)
+    family("leasehold_caller_limit_hits_total", "Requests for more than one caller may have.")
     for resource in CallerResource.allCases {
       let count = server.accounts.hits.count(of: resource)
       text.append("leasehold_caller_limit_hits_total{limit=\"\(resource.setting)\"} \(count)\n")
     }
     single(
-      "leasehold_refusal_lines_left_out_total", "counter", "Refusals that the log does not show, for their number.",
-      server.refusals.linesLeftOut, &text)
+      "leasehold_refusal_lines_left_out_total", "Refusals that the log does not show, for their number.",
+      server.refusals.linesLeftOut)
     single(
-      "leasehold_log_lines_dropped_total", "counter", "Lines that the log lost because nobody took them in time.",
-      server.logLinesDropped(), &text)
+      "leasehold_log_lines_dropped_total", "Lines that the log lost because nobody took them in time.",
+      server.logLinesDropped())
+    single("leasehold_http_active_requests", "Requests being answered, waiting ones included.", server.activeExchanges)
+    single("leasehold_http_connections", "Open connections.", server.connections)
     single(
-      "leasehold_http_active_requests", "gauge", "Requests being answered, waiting ones included.",
-      UInt64(server.activeExchanges), &text)
-    single("leasehold_http_connections", "gauge", "Open connections.", UInt64(server.connections), &text)
-    single(
-      "leasehold_http_refused_connections_total", "counter",
+      "leasehold_http_refused_connections_total",
       "Connections that were one too many, for their caller, for the listener, or for the process.",
-      UInt64(server.refusedConnections), &text)
+      server.refusedConnections)
     single(
-      "leasehold_http_repeated_answers_total", "counter",
-      "Requests that libmicrohttpd answered a second time; each cost its connection.", UInt64(EarlyAnswers.repeated),
-      &text)
+      "leasehold_http_repeated_answers_total",
+      "Requests that libmicrohttpd answered a second time; each cost its connection.",
+      EarlyAnswers.repeated)
+    single("leasehold_lock_watchers", "Requests that wait for a lock to change.", server.looks.count)
+    single("leasehold_event_subscribers", "Open answers of /events.", server.events.count)
     single(
-      "leasehold_lock_watchers", "gauge", "Requests that wait for a lock to change.", UInt64(server.looks.count), &text)
-    single("leasehold_event_subscribers", "gauge", "Open answers of /events.", UInt64(server.events.count), &text)
+      "leasehold_event_subscribers_dropped_total", "Answers of /events cut off because nobody read them.",
+      server.events.dropped)
     single(
-      "leasehold_event_subscribers_dropped_total", "counter", "Answers of /events cut off because nobody read them.",
-      UInt64(server.events.dropped), &text)
-    single(
-      "leasehold_http_dropped_streams_total", "counter", "Open answers cut off because nobody read them.",
-      UInt64(server.droppedStreams), &text)
+      "leasehold_http_dropped_streams_total", "Open answers cut off because nobody read them.", server.droppedStreams)
   }
 
-  private func durations(_ text: inout ResponseBuffer) {
+  private mutating func durations() {
     let name: StaticString = "leasehold_http_request_duration_seconds"
     family(
-      name, "histogram",
+      name,
       "How long requests took until their answer was made or their stream began; those that had to wait are left out.",
-      &text)
+      "histogram")
     let labels = RequestCounts.bounds.map { "\(Double($0) / 1e9)" } + ["+Inf"]
     for (row, endpoint) in Endpoint.all.enumerated() {
       for (column, status) in ["2xx", "4xx", "5xx"].enumerated() {
@@ -215,33 +196,26 @@ struct Metrics {
     }
   }
 
-  private func process(_ text: inout ResponseBuffer) {
+  private mutating func process() {
     var usage = rusage()
     getrusage(RUSAGE_SELF.rawValue, &usage)
-    seconds("process_cpu_seconds_total", "counter", "CPU time of this process.", HostClock.processorTime(), &text)
-    single(
-      "process_resident_memory_max_bytes", "gauge", "The most memory that was resident.",
-      UInt64(usage.ru_maxrss) * 1024,
-      &text)
+    seconds("process_cpu_seconds_total", "CPU time of this process.", HostClock.processorTime())
+    single("process_resident_memory_max_bytes", "The most memory that was resident.", UInt64(usage.ru_maxrss) * 1024)
   }
 
-  private func family(
-    _ name: StaticString, _ type: StaticString, _ help: StaticString, _ text: inout ResponseBuffer
-  ) {
+  /// Begins a family: what has no other type is a counter where its name says so, and a gauge elsewhere.
+  private mutating func family(_ name: StaticString, _ help: StaticString, _ type: StaticString? = nil) {
+    let type = type ?? ("\(name)".hasSuffix("_total") ? "counter" : "gauge")
     text.append("# HELP \(name) \(help)\n# TYPE \(name) \(type)\n")
   }
 
-  private func single(
-    _ name: StaticString, _ type: StaticString, _ help: StaticString, _ value: UInt64, _ text: inout ResponseBuffer
-  ) {
-    family(name, type, help, &text)
+  private mutating func single(_ name: StaticString, _ help: StaticString, _ value: some BinaryInteger) {
+    family(name, help)
     text.append("\(name) \(value)\n")
   }
 
-  private func histogram(
-    _ name: StaticString, _ help: StaticString, _ histogram: SpanHistogram, _ text: inout ResponseBuffer
-  ) {
-    family(name, "histogram", help, &text)
+  private mutating func histogram(_ name: StaticString, _ help: StaticString, _ histogram: SpanHistogram) {
+    family(name, help, "histogram")
     var count: UInt64 = 0
     for (place, spans) in histogram.counts.enumerated() {
       count += spans
@@ -251,11 +225,8 @@ struct Metrics {
     text.append("\(name)_sum \(Double(histogram.sum) / 1e9)\n\(name)_count \(count)\n")
   }
 
-  private func seconds(
-    _ name: StaticString, _ type: StaticString, _ help: StaticString, _ nanoseconds: Int64,
-    _ text: inout ResponseBuffer
-  ) {
-    family(name, type, help, &text)
+  private mutating func seconds(_ name: StaticString, _ help: StaticString, _ nanoseconds: Int64) {
+    family(name, help)
     text.append("\(name) \(Double(nanoseconds) / 1e9)\n")
   }
 }
