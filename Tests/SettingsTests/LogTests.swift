@@ -18,7 +18,7 @@ import Testing
     defer { close(ends[0]) }
     let sink = LogSink(descriptor: ends[1], isJournal: journal) { LogTests.instant }
     var logger = Logger(label: "test") { _ in
-      json ? JSONLogHandler(sink: sink) as any LogHandler : PlainLogHandler(sink: sink)
+      LineHandler(sink: sink, form: json ? .json : .plain)
     }
     logger.logLevel = level
     body(&logger)
@@ -112,7 +112,7 @@ import Testing
     var ends: [Int32] = [0, 0]
     try #require(pipe(&ends) == 0)
     let sink = LogSink(descriptor: ends[1])
-    let log = Logger(label: "test") { _ in JSONLogHandler(sink: sink) }
+    let log = Logger(label: "test") { _ in LineHandler(sink: sink, form: .json) }
     let writeEnd = ends[1]
     async let writers: Void = withTaskGroup(of: Void.self) { group in
       for writer in 0..<8 {

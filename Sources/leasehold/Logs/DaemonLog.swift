@@ -16,11 +16,7 @@ struct DaemonLog: Sendable {
   init(options: ServeOptions, environment: [String: String]) throws(SettingsError) {
     var sink = LogSink.standardError
     sink.isJournal = LogSink.isJournal(descriptor: sink.descriptor, environment: environment)
-    var handler: any LineHandler =
-      switch options.logFormat {
-      case .plain: PlainLogHandler(sink: sink)
-      case .json: JSONLogHandler(sink: sink)
-      }
+    var handler = LineHandler(sink: sink, form: options.logFormat)
     let form = handler
     guard let lines = LogQueue(descriptor: sink.descriptor, gapLine: { form.line(of: .missingLines($0)) }) else {
       throw SettingsError("there cannot be one more thread: see ulimit -u, TasksMax=", status: .cannotCreate)

@@ -34,18 +34,6 @@ struct LogSink: Sendable {
   }
 }
 
-/// A handler whose lines can be had without writing them.
-protocol LineHandler: LogHandler {
-  var sink: LogSink { get set }
-
-  /// The line of an event, with its newline.
-  func line(of event: LogEvent) -> String
-}
-
-extension LineHandler {
-  func log(event: LogEvent) { sink.write(line(of: event)) }
-}
-
 extension Logger.Level {
   /// The priorities of syslog(3).
   fileprivate var journalPriority: Int {
