@@ -1,4 +1,5 @@
 import Glibc
+import LeaseholdHost
 
 /// Why a file that must be kept from others cannot be used; says what to do.
 public struct SecretFileError: Error, CustomStringConvertible, Sendable {
@@ -29,10 +30,12 @@ public enum SecretFile {
       throw SecretFileError(description: "'\(path)' is not a file")
     }
     if isSecret { try check(path, descriptor, status) }
-    guard status.st_size <= bytesMax else {
-      throw SecretFileError(description: "'\(path)' has more than \(bytesMax) bytes")
-    }
-    return try contents(descriptor, path)
+    guard status.st_size <= bytesMax else { throw tooLarge(path) }
+    let (bytes, failure) = HostFile.read(descriptor, most: bytesMax)
+    guard failure == 0 else { throw SecretFileError(description: "cannot read '\(path)': \(errnoText(failure))") }
+    // It may grow meanwhile.
+    guard bytes.count <= bytesMax else { throw tooLarge(path) }
+    return bytes
   }
 
   private static func check(_ path: String, _ descriptor: Int32, _ status: stat) throws(SecretFileError) {
@@ -66,18 +69,7 @@ public enum SecretFile {
 
   private static func isTrusted(_ user: uid_t) -> Bool { user == 0 || user == geteuid() }
 
-  private static func contents(_ descriptor: Int32, _ path: String) throws(SecretFileError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
-    var count = 0
-    while count < bytes.count {
-      let got = bytes.withUnsafeMutableBytes { room in
-        Glibc.read(descriptor, room.baseAddress.map { $0 + count }, room.count - count)
-      }
-      if got < 0, errno == EINTR { continue }
-      guard got >= 0 else { throw SecretFileError(description: "cannot read '\(path)': \(errnoText(errno))") }
-      if got == 0 { return Array(bytes[..<count]) }
-      count += got
-    }
-    throw SecretFileError(description: "'\(path)' has more than \(bytesMax) bytes")
+  private static func tooLarge(_ path: String) -> SecretFileError {
+    SecretFileError(description: "'\(path)' has more than \(bytesMax) bytes")
   }
 }

@@ -1,5 +1,6 @@
 import JSONText
 import Leasehold
+import LeaseholdHost
 import Synchronization
 
 extension Response {
@@ -196,23 +197,10 @@ private func civilDate(_ days: Int64) -> (year: Int64, month: Int64, day: Int64)
   if known != 0, known >> 32 == UInt64(bitPattern: days) {
     return (Int64(known >> 16 & 0xffff), Int64(known >> 8 & 0xff), Int64(known & 0xff))
   }
-  let date = computedDate(days)
+  let date = HostClock.civilDate(day: days)
   if (0...0xff_ffff).contains(days), date.year <= 0xffff {
     knownDay.store(
       UInt64(days) << 32 | UInt64(date.year) << 16 | UInt64(date.month) << 8 | UInt64(date.day), ordering: .relaxed)
   }
   return date
-}
-
-/// The same, computed (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-@inline(never)
-private func computedDate(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-  let shifted = days + 719_468
-  let era = shifted.dividedDown(by: 146_097)
-  let dayOfEra = shifted - era * 146_097
-  let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-  let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-  let shiftedMonth = (5 * dayOfYear + 2) / 153
-  let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-  return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
 }

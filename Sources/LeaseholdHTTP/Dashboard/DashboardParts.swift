@@ -1,4 +1,5 @@
 import CDashboard
+import JSONText
 
 /// The page as it lies in the program: everything but what happens now, and the policy that goes with it.
 struct DashboardParts: Sendable {
@@ -37,30 +38,16 @@ struct DashboardParts: Sendable {
       + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
   }
 
+  /// As a Content-Security-Policy names it.
   private static func digest(_ text: String) -> String? {
     var text = text
-    return text.withUTF8 { SHA256(UnsafeRawBufferPointer($0)) }?.base64
+    guard let digest = text.withUTF8({ SHA256(UnsafeRawBufferPointer($0)) }) else { return nil }
+    var encoded: [UInt8] = []
+    digest.withBytes { bytes in bytes.withMemoryRebound(to: UInt8.self) { Base64.append($0, to: &encoded) } }
+    return String(decoding: encoded, as: UTF8.self)
   }
 
   private static func text(_ text: leasehold_text) -> String {
     String(decoding: UnsafeRawBufferPointer(start: text.bytes, count: text.size), as: UTF8.self)
-  }
-}
-
-extension SHA256 {
-  /// As a Content-Security-Policy names it (RFC 4648, 4).
-  fileprivate var base64: String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    withBytes { bytes in
-      for start in stride(from: 0, to: bytes.count, by: 3) {
-        let group = (0..<3).reduce(0) { $0 << 8 | (start + $1 < bytes.count ? Int(bytes[start + $1]) : 0) }
-        for place in 0..<4 {
-          let isPadding = start + place > bytes.count
-          text.append(isPadding ? UInt8(ascii: "=") : alphabet[group >> (18 - 6 * place) & 63])
-        }
-      }
-    }
-    return String(decoding: text, as: UTF8.self)
   }
 }

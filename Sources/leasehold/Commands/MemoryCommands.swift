@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// `leasehold shm`: PHP's shared variables.
 struct ShmCommand: ParsableCommand {
@@ -57,19 +58,10 @@ struct ShmCommand: ParsableCommand {
 
     func run() throws {
       var request = Request("PUT", ["shm", variable], query: segment.query)
-      request.body = (type: "application/json", bytes: value.map { Array($0.utf8) } ?? Self.standardInput())
+      request.body = (
+        type: "application/json", bytes: value.map { Array($0.utf8) } ?? HostFile.read(STDIN_FILENO).bytes
+      )
       try ask.show(request) { _ in "" }
-    }
-
-    private static func standardInput() -> [UInt8] {
-      var all: [UInt8] = []
-      var bytes = [UInt8](repeating: 0, count: 65536)
-      while true {
-        let count = read(STDIN_FILENO, &bytes, bytes.count)
-        if count < 0, errno == EINTR { continue }
-        if count <= 0 { return all }
-        all += bytes[..<count]
-      }
     }
   }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LeaseholdHost
 
 /// Files of settings and of /proc.
 enum TextFile {
@@ -7,16 +8,8 @@ enum TextFile {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var all: [UInt8] = []
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    while all.count < 1 << 20 {
-      let count = Glibc.read(descriptor, &bytes, bytes.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { return nil }
-      if count == 0 { break }
-      all += bytes[..<count]
-    }
-    return String(decoding: all, as: UTF8.self)
+    let (bytes, failure) = HostFile.read(descriptor, most: 1 << 20)
+    return failure == 0 ? String(decoding: bytes, as: UTF8.self) : nil
   }
 
   /// The whole numbers in a file.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LeaseholdHost
 
 extension SettingsFile {
   /// Read when it exists and no other file is named.
@@ -15,19 +16,10 @@ extension SettingsFile {
       throw unreadable(path, errno)
     }
     defer { close(descriptor) }
-    var content: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 16 << 10)
-    while true {
-      let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw unreadable(path, errno)
-      }
-      if count == 0 { break }
-      content += chunk[..<count]
-      guard content.count <= bytesMax else {
-        throw SettingsError("\(path): the file is larger than \(SizeText.text(bytesMax))")
-      }
+    let (content, failure) = HostFile.read(descriptor, most: bytesMax)
+    guard failure == 0 else { throw unreadable(path, failure) }
+    guard content.count <= bytesMax else {
+      throw SettingsError("\(path): the file is larger than \(SizeText.text(bytesMax))")
     }
     return try SettingsFile(path: path, content: content)
   }

@@ -1,7 +1,7 @@
-/// The encoding of bytes in etcd's JSON (RFC 4648, 4).
-enum Base64 {
+/// Bytes as text, in RFC 4648, 4: what JSON, headers and policies have in place of bytes.
+package enum Base64 {
   /// Appends bytes, encoded.
-  static func append(_ bytes: UnsafeBufferPointer<UInt8>, to text: inout [UInt8]) {
+  package static func append(_ bytes: UnsafeBufferPointer<UInt8>, to text: inout [UInt8]) {
     let digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     for start in stride(from: 0, to: bytes.count, by: 3) {
       let count = min(3, bytes.count - start)
@@ -16,12 +16,13 @@ enum Base64 {
   }
 
   /// The bytes of a text; `nil` where it is no such encoding.
-  static func decode(_ text: String) -> [UInt8]? {
+  package static func decode(_ text: String) -> [UInt8]? {
     var text = text
     return text.withUTF8 { decode($0) }
   }
 
-  private static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+  /// The same of bytes that lie elsewhere.
+  package static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
     guard text.count % 4 == 0 else { return nil }
     let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }
     let digits = text.dropLast(padding)
