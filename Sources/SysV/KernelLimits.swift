@@ -1,23 +1,6 @@
 import CSysV
 public import SystemPackage
 
-/// The limits of this IPC namespace for semaphores and shared memory.
-public struct KernelLimits: Hashable, Sendable {
-  /// For sets of semaphores.
-  public let semaphores: SemaphoreLimits
-  /// For segments of shared memory.
-  public let sharedMemory: SharedMemoryLimits
-
-  /// Asks the kernel: two calls, which need no permission.
-  ///
-  /// - Throws: What the kernel says, which by its manual is nothing.
-  ///
-  /// The corresponding C functions are `semctl` and `shmctl`, with `IPC_INFO`.
-  public static func current() throws(Errno) -> KernelLimits {
-    KernelLimits(semaphores: try .current(), sharedMemory: try .current())
-  }
-}
-
 extension SemaphoreLimits {
   /// Asks the kernel.
   ///

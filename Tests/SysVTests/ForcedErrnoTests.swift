@@ -60,7 +60,7 @@
     Entrance(.semctl, "lastProcessID") { () throws(Errno) in _ = try set.lastProcessID(of: 0) },
     Entrance(.semctl, "waiterCount") { () throws(Errno) in _ = try set.waiterCount(of: 0) },
     Entrance(.semctl, "zeroWaiterCount") { () throws(Errno) in _ = try set.zeroWaiterCount(of: 0) },
-    Entrance(.semctl, "limits") { () throws(Errno) in _ = try KernelLimits.current() },
+    Entrance(.semctl, "limits") { () throws(Errno) in _ = try SemaphoreLimits.current() },
     Entrance(.semctl, "usage") { () throws(Errno) in _ = try SemaphoreUsage.current() },
     Entrance(.semctl, "inventory") { () throws(Errno) in _ = try IPCInventory.semaphoreSets() },
   ]
@@ -85,7 +85,7 @@
     Entrance(.shmctl, "unlock") { () throws(Errno) in try segment.unlock() },
     Entrance(.shmctl, "status") { () throws(Errno) in _ = try segment.status() },
     Entrance(.shmctl, "setPermissions") { () throws(Errno) in try segment.setPermissions(someone) },
-    Entrance(.shmctl, "limits") { () throws(Errno) in _ = try KernelLimits.current() },
+    Entrance(.shmctl, "limits") { () throws(Errno) in _ = try SharedMemoryLimits.current() },
     Entrance(.shmctl, "usage") { () throws(Errno) in _ = try SharedMemoryUsage.current() },
     Entrance(.shmctl, "inventory") { () throws(Errno) in _ = try IPCInventory.sharedMemorySegments() },
     Entrance(.ftok, "fileToken") { () throws(Errno) in _ = try IPCKey.fileToken(path: "/", project: 1) },

@@ -92,15 +92,14 @@ struct InventoryTests {
 @Suite("The kernel's limits")
 struct KernelLimitsTests {
   @Test func agreeWithProc() throws {
-    let limits = try KernelLimits.current()
-    let semaphores = limits.semaphores
+    let (semaphores, sharedMemory) = (try SemaphoreLimits.current(), try SharedMemoryLimits.current())
     let told = [semaphores.semaphoresPerSet, semaphores.semaphores, semaphores.operationsPerCall, semaphores.sets]
     #expect(told.map { UInt($0) } == numbers(in: "/proc/sys/kernel/sem"))
     #expect(semaphores.valueMax == 32767)
     #expect(semaphores.undoMax == 32767)
-    #expect([limits.sharedMemory.byteCountMax] == numbers(in: "/proc/sys/kernel/shmmax"))
-    #expect([limits.sharedMemory.pages] == numbers(in: "/proc/sys/kernel/shmall"))
-    #expect([UInt(limits.sharedMemory.segments)] == numbers(in: "/proc/sys/kernel/shmmni"))
-    #expect(limits.sharedMemory.minimumByteCount == 1)
+    #expect([sharedMemory.byteCountMax] == numbers(in: "/proc/sys/kernel/shmmax"))
+    #expect([sharedMemory.pages] == numbers(in: "/proc/sys/kernel/shmall"))
+    #expect([UInt(sharedMemory.segments)] == numbers(in: "/proc/sys/kernel/shmmni"))
+    #expect(sharedMemory.minimumByteCount == 1)
   }
 }

@@ -19,12 +19,6 @@ public struct CounterDialect: LockDialect {
   /// Semaphores of one set: SEMMSL as the kernel comes, semctl(2).
   public static let perSetMaximum = 32_000
 
-  /// A semaphore, with its ledger where there is one.
-  public init(semaphore: Int, ledger: Int?) {
-    self.semaphore = semaphore
-    self.ledger = ledger
-  }
-
   /// True when there is a ledger.
   public var countsLeasedUnits: Bool { ledger != nil }
 

@@ -124,14 +124,6 @@ public struct WaitSteps: Sendable {
   public var leave: OpList?
   /// Undoes all after success, when no waiter wants it any more.
   public var drop: OpList
-
-  /// Makes the steps.
-  public init(enter: OpList? = nil, wait: OpList, leave: OpList? = nil, drop: OpList) {
-    self.enter = enter
-    self.wait = wait
-    self.leave = leave
-    self.drop = drop
-  }
 }
 
 extension LockDialect {

@@ -21,9 +21,6 @@ public struct PHPDialect: LockDialect {
   private static let usage = 1
   private static let guardian = 2
 
-  /// The dialect of a set.
-  public init() {}
-
   /// SEM.
   public var semaphore: Int { Self.sem }
 

@@ -114,24 +114,15 @@ extension LedgerEvent {
 /// Events out of the ring, in order.
 public struct EventBatch: Sendable {
   /// Tells this life of the ledger from others.
-  public var epoch: UInt64
+  public var epoch: UInt64 = 0
   /// The number of the oldest event that is still there.
-  public var oldest: UInt64
+  public var oldest: UInt64 = 1
   /// The number that the next event will get.
-  public var next: UInt64
+  public var next: UInt64 = 1
   /// The number of the first of ``events``.
-  public var first: UInt64
+  public var first: UInt64 = 1
   /// The events.
-  public var events: [LedgerEvent]
-
-  /// Nothing happened.
-  public init(epoch: UInt64 = 0, oldest: UInt64 = 1, next: UInt64 = 1, first: UInt64 = 1, events: [LedgerEvent] = []) {
-    self.epoch = epoch
-    self.oldest = oldest
-    self.next = next
-    self.first = first
-    self.events = events
-  }
+  public var events: [LedgerEvent] = []
 }
 
 /// Where events come from.

@@ -97,16 +97,6 @@ public struct KernelWait: Sendable {
   public var share: Share
   /// The steps to ask of the kernel.
   public var steps: WaitSteps
-
-  /// Makes a wait.
-  public init(number: Int, lock: Int, set: Int32, semaphore: Int, share: Share, steps: WaitSteps) {
-    self.number = number
-    self.lock = lock
-    self.set = set
-    self.semaphore = semaphore
-    self.share = share
-    self.steps = steps
-  }
 }
 
 /// Waits in the kernel on behalf of queues, because only a thread asleep in semop learns that a native process let go.

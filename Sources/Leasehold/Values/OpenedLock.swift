@@ -46,13 +46,4 @@ public struct KeyBinding: Sendable {
   public var semaphore: Int
   /// The writers' semaphore of an `apache:` lock.
   public var companion: Int?
-
-  /// Makes a description.
-  public init(key: Int32?, id: Int32?, semaphoreCount: Int, semaphore: Int, companion: Int?) {
-    self.key = key
-    self.id = id
-    self.semaphoreCount = semaphoreCount
-    self.semaphore = semaphore
-    self.companion = companion
-  }
 }

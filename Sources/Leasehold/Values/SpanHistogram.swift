@@ -11,9 +11,6 @@ public struct SpanHistogram: Sendable, Equatable {
   /// The bounds, in nanoseconds; one fewer than ``counts``.
   public static let bounds: [Int64] = (0..<11).map { 1_000_000 << (2 * $0) }
 
-  /// A histogram of no spans.
-  public init() {}
-
   /// Counts a span, in nanoseconds; what is negative counts as nothing.
   @inline(__always)
   mutating func note(_ nanoseconds: Int64) {

@@ -1,4 +1,4 @@
-import Leasehold
+@testable import Leasehold
 import LeaseholdTestKit
 import Testing
 
