@@ -1,3 +1,5 @@
+public import SysVTypes
+
 /// Hears how a waiting operation went.
 ///
 /// Called at most once, on any thread, outside every lock.
@@ -32,12 +34,12 @@ public protocol SemaphoreService: AnyObject, Sendable {
   /// One set with all its semaphores.
   ///
   /// - Throws: `no-such-set`, `permission-denied`.
-  func semaphoreSet(_ address: SemaphoreSetAddress, for caller: Caller) throws(LeaseholdError) -> SemaphoreSetDetail
+  func semaphoreSet(_ address: IPCAddress, for caller: Caller) throws(LeaseholdError) -> SemaphoreSetDetail
   /// One semaphore of a set.
   ///
   /// - Throws: As ``semaphoreSet(_:for:)``, and `no-such-semaphore`.
   func semaphore(
-    _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
+    _ number: Int, of address: IPCAddress, for caller: Caller
   ) throws(LeaseholdError) -> NumberedSemaphore
   /// Opens a set, and makes it where there is none; no other program sees a new one before it has its values.
   ///
@@ -48,7 +50,7 @@ public protocol SemaphoreService: AnyObject, Sendable {
   /// Changes owner, group or mode.
   ///
   /// - Throws: As ``semaphoreSet(_:for:)``; `own-set`, `out-of-range` for an owner that does not exist here.
-  func changeSemaphoreSet(_ address: SemaphoreSetAddress, _ change: SemaphoreSetChange)
+  func changeSemaphoreSet(_ address: IPCAddress, _ change: SemaphoreSetChange)
     throws(LeaseholdError) -> SemaphoreSetInfo
   /// Writes values; every undo of the numbers written is forgotten, as the kernel does.
   ///
@@ -62,7 +64,7 @@ public protocol SemaphoreService: AnyObject, Sendable {
   /// - Throws: As ``semaphoreSet(_:for:)``; `in-use` without `force`, `forbidden` for leases outside the confinement,
   ///   `own-set`.
   func removeSemaphoreSet(
-    _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
+    _ address: IPCAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo
   /// Does a list of operations as one step, now or, when the request has a wait, as soon as the kernel can.
   ///

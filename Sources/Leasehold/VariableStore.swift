@@ -1,4 +1,4 @@
-import SysVTypes
+public import SysVTypes
 
 /// PHP's variables in segments of shared memory, and the segments themselves.
 ///
@@ -15,29 +15,29 @@ public protocol VariableStore: AnyObject, Sendable {
   ///   told.
   /// - Throws: `no-such-segment`, `permission-denied`; `kernel-limit` and `corrupt-segment` where one is made;
   ///   `internal` for what else the kernel says.
-  func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo
+  func segment(_ address: IPCAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo
   /// One variable; `nil` where there is none.
   ///
   /// - Throws: As ``segment(_:making:)``; `corrupt-segment`, `kernel-limit`, `out-of-range` for a number that a
   ///   32-bit PHP does not have, `stale-fence`.
   func variable(
-    _ key: VariableKey, fence: Int64?, in address: SegmentAddress?
+    _ key: VariableKey, fence: Int64?, in address: IPCAddress?
   ) throws(LeaseholdError) -> StoredVariable?
   /// Stores a variable, or changes nothing at all.
   ///
   /// - Throws: As ``variable(_:fence:in:)``; `precondition-failed`, `segment-full`, `out-of-range` for integers that
   ///   a 32-bit PHP cannot read.
-  func put(_ put: VariablePut, in address: SegmentAddress?) throws(LeaseholdError) -> PutOutcome
+  func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> PutOutcome
   /// Takes a variable out; `nil` where there is none.
   ///
   /// - Throws: As ``variable(_:fence:in:)``, and `precondition-failed`.
   func remove(
-    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: SegmentAddress?
+    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: IPCAddress?
   ) throws(LeaseholdError) -> RemovedVariable?
   /// All variables in their order, a page of them.
   ///
   /// - Throws: As ``segment(_:making:)``, and `corrupt-segment`.
-  func variables(in address: SegmentAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList
+  func variables(in address: IPCAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList
 
   /// The host's segments, from an index on, and the kernel's limits.
   ///
@@ -52,39 +52,23 @@ public protocol VariableStore: AnyObject, Sendable {
   ///
   /// - Throws: `no-such-segment`, `permission-denied`, `internal`.
   func change(
-    _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
+    _ address: IPCAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo
   /// Removes a segment. Where processes have it attached this takes `force`, and they keep it until they detach.
   ///
   /// - Throws: As ``change(_:uid:gid:mode:)``, and `in-use` without `force`.
-  func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo
+  func remove(_ address: IPCAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo
   /// Bytes of a segment; `length` is the rest where it is `nil`.
   ///
   /// - Throws: As ``change(_:uid:gid:mode:)``; `out-of-range` beyond the segment or the largest answer,
   ///   `kernel-limit` without memory to attach it.
-  func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8]
+  func read(_ address: IPCAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8]
   /// Writes bytes, and zeros behind them up to `length`.
   ///
   /// - Throws: As ``read(_:offset:length:)``.
   func write(
-    _ bytes: [UInt8], to address: SegmentAddress, offset: Int, length: Int
+    _ bytes: [UInt8], to address: IPCAddress, offset: Int, length: Int
   ) throws(LeaseholdError) -> SegmentInfo
-}
-
-/// The name that a caller gives to a segment.
-public enum SegmentAddress: Sendable, Equatable {
-  /// By its SysV key, not 0.
-  case key(Int32)
-  /// By its identifier.
-  case id(Int32)
-
-  /// As the API writes it.
-  public var text: String {
-    switch self {
-    case .key(let key): IPCKey(rawValue: key).shortHexadecimal
-    case .id(let id): "id:\(id)"
-    }
-  }
 }
 
 /// The name that a caller gives to a variable.

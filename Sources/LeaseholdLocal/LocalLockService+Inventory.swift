@@ -2,6 +2,7 @@ public import Leasehold
 import Synchronization
 import SysV
 import SystemPackage
+public import SysVTypes
 
 extension LocalLockService {
   /// The host's sets in the order of the kernel's table, and the kernel's limits.
@@ -28,7 +29,7 @@ extension LocalLockService {
   ///
   /// - Throws: As ``SemaphoreService/semaphoreSet(_:for:)``.
   public func semaphoreSet(
-    _ address: SemaphoreSetAddress, for caller: Caller
+    _ address: IPCAddress, for caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetDetail {
     let (set, info) = try find(address)
     try check(info, caller, .read)
@@ -58,7 +59,7 @@ extension LocalLockService {
   ///
   /// - Throws: As ``SemaphoreService/semaphore(_:of:for:)``.
   public func semaphore(
-    _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
+    _ number: Int, of address: IPCAddress, for caller: Caller
   ) throws(LeaseholdError) -> NumberedSemaphore {
     let (set, info) = try find(address)
     try check(info, caller, .read)
@@ -83,7 +84,7 @@ extension LocalLockService {
   }
 
   /// The set of a name, as the kernel describes it.
-  func find(_ address: SemaphoreSetAddress) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
+  func find(_ address: IPCAddress) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
     do {
       let set: SemaphoreSet
       switch address {

@@ -145,7 +145,7 @@ extension LocalLockService {
   ) -> LeaseholdError {
     change { ledger in
       ledger.operationsBusy(
-        code, request, on: BankID(set: info.id, key: info.key), request.address.name, at: now)
+        code, request, on: BankID(set: info.id, key: info.key), request.address.text, at: now)
     }
   }
 }
@@ -176,13 +176,13 @@ extension LeaseholdError {
   }
 
   /// More semaphores than the record of a lease has room for.
-  fileprivate static func tooManyUndone(_ count: Int, _ address: SemaphoreSetAddress) -> LeaseholdError {
+  fileprivate static func tooManyUndone(_ count: Int, _ address: IPCAddress) -> LeaseholdError {
     LeaseholdError(
       .outOfRange,
-      "Operations with undo name \(count) semaphores of set \(address.name); a lease takes back those of "
+      "Operations with undo name \(count) semaphores of set \(address.text); a lease takes back those of "
         + "\(Limits.adjustments). Use several requests.",
       facts: [
-        ("set", .text(address.name)), ("parameter", .text("ops")), ("minimum", .number(1)),
+        ("set", .text(address.text)), ("parameter", .text("ops")), ("minimum", .number(1)),
         ("maximum", .number(Int64(Limits.adjustments))), ("errno", .text("E2BIG")),
       ])
   }

@@ -3,6 +3,7 @@ import LeaseholdHost
 import Synchronization
 import SysV
 import SystemPackage
+public import SysVTypes
 
 extension LocalLockService {
   /// Opens a set, and makes it where there is none.
@@ -96,7 +97,7 @@ extension LocalLockService {
   }
 
   private func exists(_ request: SemaphoreSetRequest) -> LeaseholdError {
-    let name = SemaphoreSetAddress.key(request.key).name
+    let name = IPCAddress.key(request.key).text
     return LeaseholdError(
       .exists, "Key \(name) has a set already; leave 'exclusive' out to use it, or choose another key.",
       facts: [("set", .text(name)), ("errno", .text("EEXIST"))])
@@ -106,7 +107,7 @@ extension LocalLockService {
   ///
   /// - Throws: As ``SemaphoreService/changeSemaphoreSet(_:_:)``.
   public func changeSemaphoreSet(
-    _ address: SemaphoreSetAddress, _ change: SemaphoreSetChange
+    _ address: IPCAddress, _ change: SemaphoreSetChange
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
     let (set, info) = try findForeign(address)
     try check(info, change.caller, .control)
@@ -185,7 +186,7 @@ extension LocalLockService {
   ///
   /// - Throws: As ``SemaphoreService/removeSemaphoreSet(_:force:caller:at:)``.
   public func removeSemaphoreSet(
-    _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
+    _ address: IPCAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
     let (set, info) = try findForeign(address, readable: false)
     try check(info, caller, .control)
@@ -220,7 +221,7 @@ extension LocalLockService {
   ///
   /// Removing needs no read permission, so a set that may not be read is found all the same.
   func findForeign(
-    _ address: SemaphoreSetAddress, readable: Bool = true
+    _ address: IPCAddress, readable: Bool = true
   ) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
     let found: (set: SemaphoreSet, info: SemaphoreSetInfo)
     do {
@@ -235,7 +236,7 @@ extension LocalLockService {
     return found
   }
 
-  private func named(_ address: SemaphoreSetAddress) -> SemaphoreSet? {
+  private func named(_ address: IPCAddress) -> SemaphoreSet? {
     switch address {
     case .id(let id): SemaphoreSet(id: id)
     case .key(let key): try? SemaphoreSet.open(key: IPCKey(rawValue: key))

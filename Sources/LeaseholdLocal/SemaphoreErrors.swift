@@ -8,8 +8,8 @@ extension LocalLockService {
   /// Why the kernel did not do something with a set that a caller named.
   ///
   /// `what` completes "does not let this service ... it".
-  func explain(_ error: Errno, _ address: SemaphoreSetAddress, _ what: String) -> LeaseholdError {
-    let name = address.name
+  func explain(_ error: Errno, _ address: IPCAddress, _ what: String) -> LeaseholdError {
+    let name = address.text
     let facts: [LeaseholdError.Fact] = [("set", .text(name)), ("errno", .text(error.label))]
     switch error {
     case .noSuchFileOrDirectory, .invalidArgument, .identifierRemoved:
@@ -38,13 +38,13 @@ extension LocalLockService {
   func explain(
     _ error: Errno, _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
   ) -> LeaseholdError {
-    let facts: [LeaseholdError.Fact] = [("set", .text(request.address.name)), ("errno", .text(error.label))]
+    let facts: [LeaseholdError.Fact] = [("set", .text(request.address.text)), ("errno", .text(error.label))]
     switch error {
     case .resourceTemporarilyUnavailable: return busy(.locked, request, info, at: now)
     case .fileTooLarge:
       return LeaseholdError(
         .outOfRange,
-        "Set \(request.address.name) has the semaphores 0...\(info.status.count - 1); 'ops' names another.",
+        "Set \(request.address.text) has the semaphores 0...\(info.status.count - 1); 'ops' names another.",
         facts: facts + [
           ("parameter", .text("ops")), ("minimum", .number(0)), ("maximum", .number(Int64(info.status.count - 1))),
           ("nsems", .number(Int64(info.status.count))),
@@ -67,27 +67,17 @@ extension LocalLockService {
   }
 }
 
-extension SemaphoreSetAddress {
-  /// The name as a caller would write it.
-  var name: String {
-    switch self {
-    case .id(let id): "id:\(id)"
-    case .key(let key): IPCKey(rawValue: key).shortHexadecimal
-    }
-  }
-}
-
 extension LeaseholdError {
   /// A semaphore that the set does not have.
   static func noSuchSemaphore(
-    _ number: Int, _ info: SemaphoreSetInfo, _ address: SemaphoreSetAddress
+    _ number: Int, _ info: SemaphoreSetInfo, _ address: IPCAddress
   ) -> LeaseholdError {
     LeaseholdError(
       .noSuchSemaphore,
-      "Set \(address.name) has \(info.status.count) semaphores, 0...\(info.status.count - 1); there is no "
+      "Set \(address.text) has \(info.status.count) semaphores, 0...\(info.status.count - 1); there is no "
         + "number \(number).",
       facts: [
-        ("set", .text(address.name)), ("errno", .text("EINVAL")), ("nsems", .number(Int64(info.status.count))),
+        ("set", .text(address.text)), ("errno", .text("EINVAL")), ("nsems", .number(Int64(info.status.count))),
       ])
   }
 
@@ -165,11 +155,11 @@ extension LeaseholdError {
 
   /// The set went while a request waited on it.
   static func setRemoved(
-    _ address: SemaphoreSetAddress, _ error: Errno, at now: MonotonicInstant
+    _ address: IPCAddress, _ error: Errno, at now: MonotonicInstant
   ) -> LeaseholdError {
     .gone(
-      .setRemoved, "Set \(address.name) was removed while you waited; nothing was done. Make it anew, or ask who did.",
+      .setRemoved, "Set \(address.text) was removed while you waited; nothing was done. Make it anew, or ask who did.",
       key: nil, ref: nil, reason: .setRemoved, endedAt: now.nanoseconds,
-      facts: [("set", .text(address.name)), ("errno", .text(error.label))])
+      facts: [("set", .text(address.text)), ("errno", .text(error.label))])
   }
 }

@@ -65,7 +65,7 @@ import Testing
     let service = try scene.start()
     let lease = try service.take("a", limit: 4)
     let second = try service.take("a", limit: 4)
-    for address in [SemaphoreSetAddress.id(lease.bank.id), .key(lease.place.key)] {
+    for address in [IPCAddress.id(lease.bank.id), .key(lease.place.key)] {
       let detail = try service.semaphoreSet(address, for: LocalLockService.caller)
       #expect(detail.info.id == lease.bank.id && detail.info.role == .bank(locks: 1, leases: 2))
       #expect(detail.semaphores.map(\.value) == (try lease.bank.values()).map(Int.init))
@@ -101,7 +101,7 @@ import Testing
     let gone = try SemaphoreSet.create(count: 1)
     try gone.remove()
     for (address, name) in [
-      (SemaphoreSetAddress.id(gone.id), "id:\(gone.id)"), (.key(-2), "0xfffffffe"), (.id(-1), "id:-1"),
+      (IPCAddress.id(gone.id), "id:\(gone.id)"), (.key(-2), "0xfffffffe"), (.id(-1), "id:-1"),
     ] {
       let error = #expect(throws: LeaseholdError.self) {
         try service.semaphoreSet(address, for: LocalLockService.caller)

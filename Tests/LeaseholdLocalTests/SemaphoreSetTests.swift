@@ -75,7 +75,7 @@ import Testing
     let permissions = made.info.status.permissions
     #expect((permissions.owner, permissions.group, permissions.mode) == (1234, 567, .ownerReadWrite))
     let stranger = Caller(connection: 1, peer: .local(pid: 1, uid: 1235, gid: 567))
-    let address = SemaphoreSetAddress.id(made.info.id)
+    let address = IPCAddress.id(made.info.id)
     #expect(code { _ = try service.semaphoreSet(address, for: stranger) } == (.permissionDenied, "EACCES"))
     #expect(code { _ = try service.semaphore(0, of: address, for: stranger) } == (.permissionDenied, "EACCES"))
     #expect(
@@ -140,7 +140,7 @@ import Testing
     let lease = try service.take("a")
     let control = try #require(scene.control)
     for set in [lease.bank, control] {
-      let address = SemaphoreSetAddress.id(set.id)
+      let address = IPCAddress.id(set.id)
       let values = try set.values()
       let codes = [
         code { _ = try service.removeSemaphoreSet(address, force: true, caller: Self.caller, at: HostClock.now()) },

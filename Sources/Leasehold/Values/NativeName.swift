@@ -1,4 +1,4 @@
-import SysVTypes
+public import SysVTypes
 
 /// The contents of a name with a native prefix: which programs it is shared with, and where.
 public enum NativeName: Hashable, Sendable {
@@ -11,7 +11,7 @@ public enum NativeName: Hashable, Sendable {
   /// `path:/PATH`: what IPC::Semaphore::Concurrency opens for a path.
   case path(ExactText)
   /// `sysv:KEY.NUMBER` or `sysv:id:ID.NUMBER`: one semaphore of a set that exists.
-  case semaphore(SemaphoreSetAddress, number: Int)
+  case semaphore(IPCAddress, number: Int)
 
   /// An error in a native name.
   public enum Flaw: Error, Equatable, Sendable {

@@ -1,13 +1,5 @@
 public import SysVTypes
 
-/// The name that a caller gives to a semaphore set.
-public enum SemaphoreSetAddress: Sendable, Hashable {
-  /// By its SysV key, not 0.
-  case key(Int32)
-  /// By its identifier.
-  case id(Int32)
-}
-
 /// A semaphore set as the kernel describes it, and what it is to this service.
 public struct SemaphoreSetInfo: Sendable {
   /// The identifier.

@@ -73,7 +73,7 @@ public struct SemaphoreWrite: Sendable {
   }
 
   /// The set.
-  public var address: SemaphoreSetAddress
+  public var address: IPCAddress
   /// The values to write.
   public var values: Values
   /// True when leases on the numbers written are broken.
@@ -82,7 +82,7 @@ public struct SemaphoreWrite: Sendable {
   public var caller: Caller
 
   /// Makes a request.
-  public init(address: SemaphoreSetAddress, values: Values, force: Bool, caller: Caller) {
+  public init(address: IPCAddress, values: Values, force: Bool, caller: Caller) {
     self.address = address
     self.values = values
     self.force = force
@@ -124,7 +124,7 @@ public struct NumberedSemaphore: Sendable {
 /// A list of operations on one set: all of them are done as one step, or none.
 public struct OperationRequest: Sendable {
   /// The set.
-  public var address: SemaphoreSetAddress
+  public var address: IPCAddress
   /// The operations, in order; at least one.
   public var steps: [SemaphoreOperation]
   /// The time to wait; zero does not.
@@ -142,7 +142,7 @@ public struct OperationRequest: Sendable {
   public var makesLease: Bool { steps.contains(where: \.undoes) }
 
   /// Makes a request.
-  public init(address: SemaphoreSetAddress, steps: [SemaphoreOperation], wait: TimeSpan, caller: Caller) {
+  public init(address: IPCAddress, steps: [SemaphoreOperation], wait: TimeSpan, caller: Caller) {
     self.address = address
     self.steps = steps
     self.wait = wait

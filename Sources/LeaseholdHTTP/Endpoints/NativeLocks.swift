@@ -173,7 +173,7 @@ extension Call {
   }
 
   /// One semaphore of a set that is made where there is none, as `semget` and a first value would.
-  private func semaphore(_ number: Int, of set: SemaphoreSetAddress) throws(LeaseholdError) -> NativeRequest {
+  private func semaphore(_ number: Int, of set: IPCAddress) throws(LeaseholdError) -> NativeRequest {
     if case .id(let id) = set {
       throw .invalid(.create, arguments[.create] ?? "", "goes with sysv:KEY.\(number): what has the id \(id) is there")
     }
@@ -277,7 +277,7 @@ extension Call {
 }
 
 extension NativeRequest.Place {
-  fileprivate init(_ set: SemaphoreSetAddress) {
+  fileprivate init(_ set: IPCAddress) {
     switch set {
     case .key(let key): self = .key(key)
     case .id(let id): self = .id(id)

@@ -124,7 +124,7 @@ extension Call {
     }
     var key: Int32?
     if text != "private" {
-      guard case .key(let number)? = SegmentAddress(text) else {
+      guard case .key(let number)? = IPCAddress(text) else {
         throw LeaseholdError(
           .badKey, "'key' must be a SysV key (0x1234 or 4660) or 'private'.",
           facts: [("parameter", .text("key")), ("value", .text(text.excerpt))])

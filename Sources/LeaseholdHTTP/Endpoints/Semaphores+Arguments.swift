@@ -3,7 +3,7 @@ import SysVTypes
 
 extension Call {
   /// The captured segment as a set: `0x7c4a`, `31818`, `-559038737` or `id:98`.
-  func setAddress() throws(LeaseholdError) -> SemaphoreSetAddress {
+  func setAddress() throws(LeaseholdError) -> IPCAddress {
     let decoded = percentDecoded(target.segment, plusIsSpace: false)
     let text = decoded.map { String(decoding: $0, as: UTF8.self) } ?? ""
     if text.hasPrefix("id:"), let id = Int32(text.dropFirst(3)), id >= 0, text.dropFirst(3).first != "+" {

@@ -1,5 +1,6 @@
 import Leasehold
 import PHPVariables
+import SysVTypes
 
 /// `/shm`: PHP's variables in a segment of shared memory.
 enum SharedMemory {
@@ -141,7 +142,7 @@ extension VariableKey {
 
 extension SegmentInfo {
   /// As the API names it: by its key, where it has one.
-  var text: String { key == 0 ? SegmentAddress.id(id).text : SegmentAddress.key(key).text }
+  var text: String { key == 0 ? IPCAddress.id(id).text : IPCAddress.key(key).text }
 }
 
 extension LeaseholdError {

@@ -7,7 +7,7 @@ import SystemPackage
 extension SegmentStore {
   /// Throws where the kernel would not let the caller do this with a segment.
   func check(
-    _ segment: SharedMemorySegment, _ access: IPCAccess, _ address: SegmentAddress?
+    _ segment: SharedMemorySegment, _ access: IPCAccess, _ address: IPCAddress?
   ) throws(LeaseholdError) {
     guard caller != nil else { return }
     let status: SharedMemorySegment.Status
@@ -17,14 +17,14 @@ extension SegmentStore {
 
   /// Throws where shmat(2) would not attach the segment for the caller: writing needs both permissions.
   func check(
-    _ status: SharedMemorySegment.Status, _ access: SharedMemoryMapping.Access, _ address: SegmentAddress?
+    _ status: SharedMemorySegment.Status, _ access: SharedMemoryMapping.Access, _ address: IPCAddress?
   ) throws(LeaseholdError) {
     try check(status, IPCAccess.read, address)
     if access == .readWrite { try check(status, IPCAccess.alter, address) }
   }
 
   private func check(
-    _ status: SharedMemorySegment.Status, _ access: IPCAccess, _ address: SegmentAddress?
+    _ status: SharedMemorySegment.Status, _ access: IPCAccess, _ address: IPCAddress?
   ) throws(LeaseholdError) {
     guard let caller else { return }
     guard !status.permissions.lets(caller.peer, access, groups: caller.groups) else { return }

@@ -5,7 +5,7 @@ import SystemPackage
 
 extension SegmentStore {
   /// The kernel's error in words for a caller.
-  func explain(_ error: Errno, _ address: SegmentAddress?) -> LeaseholdError {
+  func explain(_ error: Errno, _ address: IPCAddress?) -> LeaseholdError {
     let name = text(address)
     let facts: [(name: String, value: LeaseholdError.Value)] = [
       ("segment", .text(name)), ("errno", .text(error.label)),
@@ -57,14 +57,14 @@ extension SegmentStore {
   }
 
   /// Not for callers: the ledger has all lease ids.
-  func ownSegment(_ address: SegmentAddress?) -> LeaseholdError {
+  func ownSegment(_ address: IPCAddress?) -> LeaseholdError {
     LeaseholdError(
       .permissionDenied, "Segment \(text(address)) holds this service's own records; use a segment of your own.",
       facts: [("segment", .text(text(address))), ("errno", .text("EACCES"))])
   }
 
   /// A header or chunk that cannot be.
-  func corrupt(_ flaw: SegmentFlaw, _ address: SegmentAddress?) -> LeaseholdError {
+  func corrupt(_ flaw: SegmentFlaw, _ address: IPCAddress?) -> LeaseholdError {
     LeaseholdError(
       .corruptSegment,
       "Segment \(text(address)) is not a whole segment of PHP: \(flaw.text). Nothing was changed; POST /segments with "
@@ -73,7 +73,7 @@ extension SegmentStore {
   }
 
   func explain(
-    _ failure: StoreFailure, _ number: Int64, _ segment: borrowing VariableSegment, _ address: SegmentAddress?
+    _ failure: StoreFailure, _ number: Int64, _ segment: borrowing VariableSegment, _ address: IPCAddress?
   ) -> LeaseholdError {
     switch failure {
     case .flaw(let flaw): corrupt(flaw, address)

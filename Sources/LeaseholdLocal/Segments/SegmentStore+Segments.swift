@@ -2,12 +2,13 @@ public import Leasehold
 import PHPVariables
 import SysV
 import SystemPackage
+public import SysVTypes
 
 extension SegmentStore {
   /// Finds a segment.
   ///
   /// - Throws: As ``VariableStore/segment(_:making:)``.
-  public func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
+  public func segment(_ address: IPCAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try making ? resolve(address) : existing(address ?? .key(options.defaultKey))
     try check(segment, .read, address)
     // Who is about to use its variables attaches it for that, and learns the word size then.
@@ -79,10 +80,10 @@ extension SegmentStore {
   }
 
   /// Leaves a segment that is there as it is, unless it is to get a header and has no good one.
-  private func adopt(_ address: SegmentAddress, _ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
+  private func adopt(_ address: IPCAddress, _ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
     let found = try existing(address)
     try check(found, .open(mode: IPCMode(rawValue: request.mode)), address)
-    let id = SegmentAddress.id(found.id)
+    let id = IPCAddress.id(found.id)
     let info = try unrestricted.segment(id, making: false)
     guard !info.isOwn else { throw ownSegment(address) }
     let initialized = request.initializes ? try initialize(id, force: false) : false
@@ -90,7 +91,7 @@ extension SegmentStore {
       segment: try unrestricted.segment(id, making: false), created: false, initialized: initialized)
   }
 
-  private func initialize(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> Bool {
+  private func initialize(_ address: IPCAddress, force: Bool) throws(LeaseholdError) -> Bool {
     try attached(address, .readWrite) { (_, _, bytes) throws(LeaseholdError) in
       if !force, (try? VariableSegment(bytes)) != nil { return false }
       do throws(SegmentFlaw) { try VariableSegment.initialize(bytes) } catch { throw corrupt(error, address) }
@@ -102,7 +103,7 @@ extension SegmentStore {
   ///
   /// - Throws: As ``VariableStore/change(_:uid:gid:mode:)``.
   public func change(
-    _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
+    _ address: IPCAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
     try check(segment, .control, address)
@@ -119,7 +120,7 @@ extension SegmentStore {
   /// Removes a segment.
   ///
   /// - Throws: As ``VariableStore/remove(_:force:)``.
-  public func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo {
+  public func remove(_ address: IPCAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
     let info = describe(segment, try status(segment, address))
     try check(segment, .control, address)
@@ -138,7 +139,7 @@ extension SegmentStore {
   }
 
   /// As ``resolve(_:)``, but makes nothing: a request that removes one needs no new one.
-  private func existing(_ address: SegmentAddress) throws(LeaseholdError) -> SharedMemorySegment {
+  private func existing(_ address: IPCAddress) throws(LeaseholdError) -> SharedMemorySegment {
     switch address {
     case .id(let id): return SharedMemorySegment(id: id)
     case .key(let key):
@@ -149,7 +150,7 @@ extension SegmentStore {
   /// Bytes of a segment.
   ///
   /// - Throws: As ``VariableStore/read(_:offset:length:)``.
-  public func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8] {
+  public func read(_ address: IPCAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8] {
     try attached(.id(existing(address).id), .readOnly) { (_, _, bytes) throws(LeaseholdError) in
       let length = length ?? max(0, bytes.count - offset)
       try checkRange(offset, length, of: bytes.count)
@@ -170,7 +171,7 @@ extension SegmentStore {
   ///
   /// - Throws: As ``VariableStore/write(_:to:offset:length:)``.
   public func write(
-    _ content: [UInt8], to address: SegmentAddress, offset: Int, length: Int
+    _ content: [UInt8], to address: IPCAddress, offset: Int, length: Int
   ) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
     try attached(.id(segment.id), .readWrite) { (_, _, bytes) throws(LeaseholdError) in

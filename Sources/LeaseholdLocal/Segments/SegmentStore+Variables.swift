@@ -1,13 +1,14 @@
 public import Leasehold
 import PHPVariables
 import SysV
+public import SysVTypes
 
 extension SegmentStore {
   /// One variable.
   ///
   /// - Throws: As ``VariableStore/variable(_:fence:in:)``.
   public func variable(
-    _ key: VariableKey, fence: Int64?, in address: SegmentAddress?
+    _ key: VariableKey, fence: Int64?, in address: IPCAddress?
   ) throws(LeaseholdError) -> StoredVariable? {
     try inSegment(address, .readOnly, fence) { segment throws(LeaseholdError) in
       let number = try number(key, segment)
@@ -20,7 +21,7 @@ extension SegmentStore {
   /// Stores a variable, or changes nothing at all.
   ///
   /// - Throws: As ``VariableStore/put(_:in:)``.
-  public func put(_ put: VariablePut, in address: SegmentAddress?) throws(LeaseholdError) -> PutOutcome {
+  public func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> PutOutcome {
     try inSegment(address, .readWrite, put.fence) { segment throws(LeaseholdError) in
       let number = try number(put.key, segment)
       if put.needs64Bits, segment.word == .bits32 {
@@ -43,7 +44,7 @@ extension SegmentStore {
   ///
   /// - Throws: As ``VariableStore/remove(_:fence:if:in:)``.
   public func remove(
-    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: SegmentAddress?
+    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: IPCAddress?
   ) throws(LeaseholdError) -> RemovedVariable? {
     try inSegment(address, .readWrite, fence) { segment throws(LeaseholdError) in
       let number = try number(key, segment)
@@ -60,7 +61,7 @@ extension SegmentStore {
   ///
   /// - Throws: As ``VariableStore/variables(in:from:limit:)``.
   public func variables(
-    in address: SegmentAddress?, from cursor: Int, limit: Int
+    in address: IPCAddress?, from cursor: Int, limit: Int
   ) throws(LeaseholdError) -> VariableList {
     try inSegment(address, .readOnly, nil) { segment throws(LeaseholdError) in
       var list = VariableList()
@@ -85,7 +86,7 @@ extension SegmentStore {
   }
 
   private func inSegment<Result: Sendable>(
-    _ address: SegmentAddress?, _ access: SharedMemoryMapping.Access, _ fence: Int64?,
+    _ address: IPCAddress?, _ access: SharedMemoryMapping.Access, _ fence: Int64?,
     _ body: (inout VariableSegment) throws(LeaseholdError) -> Result
   ) throws(LeaseholdError) -> Result {
     try attached(address, access) { (status, kernel, bytes) throws(LeaseholdError) in
@@ -113,7 +114,7 @@ extension SegmentStore {
   }
 
   private func check(
-    _ condition: VariableCondition, _ number: Int64, _ segment: borrowing VariableSegment, _ address: SegmentAddress?
+    _ condition: VariableCondition, _ number: Int64, _ segment: borrowing VariableSegment, _ address: IPCAddress?
   ) throws(LeaseholdError) {
     guard condition != VariableCondition() else { return }
     let old: [UInt8]?

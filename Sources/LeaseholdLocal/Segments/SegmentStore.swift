@@ -69,12 +69,12 @@ public final class SegmentStore: VariableStore {
 
   // MARK: Finding
 
-  func text(_ address: SegmentAddress?) -> String { (address ?? .key(options.defaultKey)).text }
+  func text(_ address: IPCAddress?) -> String { (address ?? .key(options.defaultKey)).text }
 
   /// The segment of an address.
   ///
   /// The default one is made where it is missing.
-  func resolve(_ address: SegmentAddress?) throws(LeaseholdError) -> SharedMemorySegment {
+  func resolve(_ address: IPCAddress?) throws(LeaseholdError) -> SharedMemorySegment {
     do throws(Errno) {
       switch address {
       case .id(let id)?: return SharedMemorySegment(id: id)
@@ -94,7 +94,7 @@ public final class SegmentStore: VariableStore {
 
   /// Looks at a segment, and refuses one that is this service's own.
   func status(
-    _ segment: SharedMemorySegment, _ address: SegmentAddress?
+    _ segment: SharedMemorySegment, _ address: IPCAddress?
   ) throws(LeaseholdError) -> SharedMemorySegment.Status {
     let status: SharedMemorySegment.Status
     do throws(Errno) { status = try segment.status() } catch { throw explain(error, address) }
@@ -111,7 +111,7 @@ public final class SegmentStore: VariableStore {
 
   /// Runs `body` with the bytes of a segment while no other call of this service is in it.
   func attached<Result: Sendable>(
-    _ address: SegmentAddress?, _ access: SharedMemoryMapping.Access,
+    _ address: IPCAddress?, _ access: SharedMemoryMapping.Access,
     _ body: (SharedMemorySegment.Status, SharedMemorySegment, UnsafeMutableRawBufferPointer) throws(LeaseholdError) ->
       Result
   ) throws(LeaseholdError) -> Result {

@@ -1,4 +1,5 @@
 public import Leasehold
+public import SysVTypes
 
 /// A lock service over no host, or over a simulated one that has no sets but the service's own.
 public protocol HostWithoutNativeSets: SemaphoreService {}
@@ -10,7 +11,7 @@ extension HostWithoutNativeSets {
 
   /// Finds nothing.
   public func semaphore(
-    _ number: Int, of address: SemaphoreSetAddress, for caller: Caller
+    _ number: Int, of address: IPCAddress, for caller: Caller
   ) throws(LeaseholdError) -> NumberedSemaphore { throw none() }
 
   /// Makes nothing.
@@ -20,7 +21,7 @@ extension HostWithoutNativeSets {
 
   /// Changes nothing.
   public func changeSemaphoreSet(
-    _ address: SemaphoreSetAddress, _ change: SemaphoreSetChange
+    _ address: IPCAddress, _ change: SemaphoreSetChange
   ) throws(LeaseholdError) -> SemaphoreSetInfo { throw none() }
 
   /// Writes nothing.
@@ -30,7 +31,7 @@ extension HostWithoutNativeSets {
 
   /// Removes nothing.
   public func removeSemaphoreSet(
-    _ address: SemaphoreSetAddress, force: Bool, caller: Caller, at now: MonotonicInstant
+    _ address: IPCAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo { throw none() }
 
   /// Does nothing.

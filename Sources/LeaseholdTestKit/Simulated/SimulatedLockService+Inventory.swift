@@ -1,5 +1,5 @@
 public import Leasehold
-import SysVTypes
+public import SysVTypes
 
 extension SimulatedLockService {
   /// The simulated host's sets.
@@ -16,7 +16,7 @@ extension SimulatedLockService {
 
   /// One simulated set.
   public func semaphoreSet(
-    _ address: SemaphoreSetAddress, for caller: Caller
+    _ address: IPCAddress, for caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetDetail {
     let found = daemon.kernel.banks().first { bank in
       switch address {

@@ -2,6 +2,7 @@ import LeaseholdTestKit
 import Synchronization
 
 @testable import Leasehold
+import SysVTypes
 
 /// A lock service that answers what the test says and remembers what it was told.
 final class FakeService: LockService, NativeLockService, EventService, LockWatchService, ProcessService, EngineLife,
@@ -160,7 +161,7 @@ final class FakeService: LockService, NativeLockService, EventService, LockWatch
   }
 
   func semaphoreSet(
-    _ address: SemaphoreSetAddress, for caller: Caller
+    _ address: IPCAddress, for caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetDetail { throw none() }
 
   func operate(

@@ -24,28 +24,28 @@ final class FakeStore: VariableStore {
 
   func acting(for caller: Caller) -> any VariableStore { self }
 
-  func segment(_ address: SegmentAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
+  func segment(_ address: IPCAddress?, making: Bool) throws(LeaseholdError) -> SegmentInfo {
     let permissions = IPCPermissions(
       key: IPCKey(rawValue: guardKey), owner: 0, group: 0, creator: 0, creatorGroup: 0, mode: [])
     return SegmentInfo(id: 7, status: SharedMemoryStatus(permissions: permissions))
   }
 
   func variable(
-    _ key: VariableKey, fence: Int64?, in address: SegmentAddress?
+    _ key: VariableKey, fence: Int64?, in address: IPCAddress?
   ) throws(LeaseholdError) -> StoredVariable? {
     puts.last.map { StoredVariable(key: 1, text: $0.text, tag: "aa") }
   }
 
-  func put(_ put: VariablePut, in address: SegmentAddress?) throws(LeaseholdError) -> PutOutcome {
+  func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> PutOutcome {
     state.withLock { $0.puts.append(put) }
     return PutOutcome(key: 1, replaced: false, tag: "aa")
   }
 
   func remove(
-    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: SegmentAddress?
+    _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: IPCAddress?
   ) throws(LeaseholdError) -> RemovedVariable? { nil }
 
-  func variables(in address: SegmentAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList {
+  func variables(in address: IPCAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList {
     VariableList()
   }
 
@@ -57,16 +57,16 @@ final class FakeStore: VariableStore {
   }
 
   func change(
-    _ address: SegmentAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
+    _ address: IPCAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?
   ) throws(LeaseholdError) -> SegmentInfo { try segment(address, making: false) }
 
-  func remove(_ address: SegmentAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo {
+  func remove(_ address: IPCAddress, force: Bool) throws(LeaseholdError) -> SegmentInfo {
     try segment(address, making: false)
   }
 
-  func read(_ address: SegmentAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8] { [] }
+  func read(_ address: IPCAddress, offset: Int, length: Int?) throws(LeaseholdError) -> [UInt8] { [] }
 
   func write(
-    _ bytes: [UInt8], to address: SegmentAddress, offset: Int, length: Int
+    _ bytes: [UInt8], to address: IPCAddress, offset: Int, length: Int
   ) throws(LeaseholdError) -> SegmentInfo { try segment(address, making: false) }
 }

@@ -1,5 +1,6 @@
 import Leasehold
 import Testing
+import SysVTypes
 
 @Suite struct LockKeyTests {
   @Test(arguments: ["a", "jobs/42", "größe", " ", "php", "phpx:1", "PHP:1", String(repeating: "k", count: 255)])

@@ -1,7 +1,7 @@
 import Leasehold
 import SysVTypes
 
-extension SegmentAddress {
+extension IPCAddress {
   /// Reads `0x4c534800`, `1234`, `-559038737` or `id:98`; `nil` for anything else.
   ///
   /// Key 0 is read as well: it names nothing, and the error should say so.
@@ -18,19 +18,19 @@ extension SegmentAddress {
 
 extension Call {
   /// The segment of the path.
-  func segmentInPath() throws(LeaseholdError) -> SegmentAddress {
+  func segmentInPath() throws(LeaseholdError) -> IPCAddress {
     let decoded = percentDecoded(target.segment, plusIsSpace: false)
     return try Self.address(decoded.map { String(decoding: $0, as: UTF8.self) } ?? "")
   }
 
   /// The segment of the query; `nil` is the default one.
-  func segmentArgument() throws(LeaseholdError) -> SegmentAddress? {
+  func segmentArgument() throws(LeaseholdError) -> IPCAddress? {
     guard let text = arguments[.segment] else { return nil }
     return try Self.address(text)
   }
 
-  private static func address(_ text: String) throws(LeaseholdError) -> SegmentAddress {
-    guard let address = SegmentAddress(text) else {
+  private static func address(_ text: String) throws(LeaseholdError) -> IPCAddress {
+    guard let address = IPCAddress(text) else {
       throw LeaseholdError(
         .badKey, "A segment is named by its key (0x4c534800 or 1280526336) or by id:NUMBER, as GET /segments lists it.",
         facts: [("parameter", .text("segment")), ("value", .text(text.excerpt))])
