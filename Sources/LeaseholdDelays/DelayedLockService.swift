@@ -1,5 +1,5 @@
 #if DEBUG
-  public import Leasehold
+  import Leasehold
   import LeaseholdHost
   import Synchronization
 
@@ -8,7 +8,7 @@
   ///
   /// Calls that may block do so; an acquire is asked of the other service later, and its client told then. What was
   /// done and not told is settled: the grant is withdrawn, unless a retry was told of it.
-  public final class DelayedLockService: LockService, EngineLife {
+  final class DelayedLockService: LockService, EngineLife {
     private let locks: any LockService
     private let life: any EngineLife
     private let delays: Delays
@@ -28,20 +28,14 @@
 
     // MARK: What is told later, or answers at once
 
-    /// Asks later.
-    public func acquire(
-      _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
-    ) -> AcquireOutcome {
+    func acquire(_ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
       if delays.isNone { return locks.acquire(request, client: client, at: now) }
       return later(client()) { [self] client in
         locks.acquire(request, client: { client }, at: now + delays.span)
       }
     }
 
-    /// Asks later.
-    public func convert(
-      _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
-    ) -> AcquireOutcome {
+    func convert(_ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
       if delays.isNone { return locks.convert(request, client: client, at: now) }
       return later(client()) { [self] client in
         locks.convert(request, client: { client }, at: now + delays.span)
@@ -87,7 +81,7 @@
     }
 
     /// Passes it on: a grant's later, so that a retry may be first.
-    public func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
+    func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
       switch withdrawal {
       case .waiter(let id) where !delays.isNone:
         let wait = waits.withLock { $0.byID.removeValue(forKey: id) }
@@ -97,8 +91,7 @@
       }
     }
 
-    /// Passes it on.
-    public func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool { locks.follow(lease, client: client) }
+    func follow(_ lease: LeaseID, client: any LeaseClient) -> Bool { locks.follow(lease, client: client) }
 
     // MARK: What takes its time
 
@@ -117,8 +110,7 @@
       return answer
     }
 
-    /// Gives a lease back.
-    public func release(
+    func release(
       _ lease: LeaseID, on lock: LockName?, early: Bool, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> ReleaseOutcome {
       try slowly(at: now) { now throws(LeaseholdError) in
@@ -126,15 +118,13 @@
       }
     }
 
-    /// Gives a counting lock another limit.
-    public func resize(
+    func resize(
       _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
     ) throws(LeaseholdError) -> OpenedLock {
       try slowly(at: now) { now throws(LeaseholdError) in try locks.resize(request, for: caller, at: now) }
     }
 
-    /// Moves a lease's deadline.
-    public func renew(
+    func renew(
       _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> LeaseSnapshot {
       try slowly(at: now) { now throws(LeaseholdError) in
@@ -142,13 +132,11 @@
       }
     }
 
-    /// Adds locks to a lease.
-    public func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
       try slowly(at: now) { now throws(LeaseholdError) in try locks.add(request, at: now) }
     }
 
-    /// Sets the text that a holder shows.
-    public func note(
+    func note(
       _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> LeaseSnapshot {
       try slowly(at: now) { now throws(LeaseholdError) in
@@ -156,8 +144,7 @@
       }
     }
 
-    /// Releases all leases of an owner.
-    public func releaseAll(
+    func releaseAll(
       owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> [String] {
       try slowly(at: now) { now throws(LeaseholdError) in
@@ -165,56 +152,41 @@
       }
     }
 
-    /// Ends a holder's lease by force.
-    public func breakLease(
-      _ request: BreakRequest, at now: MonotonicInstant
-    ) throws(LeaseholdError) -> BreakOutcome {
+    func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome {
       try slowly(at: now) { now throws(LeaseholdError) in try locks.breakLease(request, at: now) }
     }
 
-    /// Gives a lease another id and holder.
-    public func transfer(
-      _ request: TransferRequest, at now: MonotonicInstant
-    ) throws(LeaseholdError) -> LeaseSnapshot {
+    func transfer(_ request: TransferRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
       try slowly(at: now) { now throws(LeaseholdError) in try locks.transfer(request, at: now) }
     }
 
-    /// Binds a lease to the caller's connection.
-    public func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
+    func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
       try slowly(at: now) { now throws(LeaseholdError) in try locks.attach(request, at: now) }
     }
 
-    /// Takes back what an Idempotency-Key got or waits for.
-    public func cancel(
-      key: String, of caller: Caller, at now: MonotonicInstant
-    ) throws(LeaseholdError) -> CancelOutcome {
+    func cancel(key: String, of caller: Caller, at now: MonotonicInstant) throws(LeaseholdError) -> CancelOutcome {
       try slowly(at: now) { now throws(LeaseholdError) in try locks.cancel(key: key, of: caller, at: now) }
     }
 
-    /// One lease.
-    public func lease(
+    func lease(
       _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> LeaseSnapshot {
       try slowly(at: nil) { now throws(LeaseholdError) in try locks.lease(lease, within: confinement, at: now) }
     }
 
-    /// The live leases.
-    public func leases(_ filter: ListFilter) throws(LeaseholdError) -> Page<LeaseSnapshot> {
+    func leases(_ filter: ListFilter) throws(LeaseholdError) -> Page<LeaseSnapshot> {
       try slowly(at: nil) { _ throws(LeaseholdError) in try locks.leases(filter) }
     }
 
-    /// One lock.
-    public func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
       try slowly(at: nil) { _ throws(LeaseholdError) in try locks.lock(lock, listed: listed) }
     }
 
-    /// The locks.
-    public func locks(_ filter: ListFilter) throws(LeaseholdError) -> Page<LockSnapshot> {
+    func locks(_ filter: ListFilter) throws(LeaseholdError) -> Page<LockSnapshot> {
       try slowly(at: nil) { _ throws(LeaseholdError) in try locks.locks(filter) }
     }
 
-    /// Removes a lock.
-    public func remove(
+    func remove(
       _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) {
       try slowly(at: now) { now throws(LeaseholdError) in
@@ -224,23 +196,19 @@
 
     // MARK: Its life
 
-    /// That of the other service.
-    public func status() -> ServiceStatus { life.status() }
+    func status() -> ServiceStatus { life.status() }
 
-    /// That of the other service.
-    public var sinceClockTurned: TimeSpan { life.sinceClockTurned }
+    var sinceClockTurned: TimeSpan { life.sinceClockTurned }
 
-    /// That of the other service.
-    public func isAlive(within span: TimeSpan) -> Bool { life.isAlive(within: span) }
+    func isAlive(within span: TimeSpan) -> Bool { life.isAlive(within: span) }
 
     /// Takes no time any more.
-    public func drain() {
+    func drain() {
       isDraining.store(true, ordering: .relaxed)
       life.drain()
     }
 
-    /// Ends the other service.
-    public func stop() { life.stop() }
+    func stop() { life.stop() }
 
     private static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: HostClock.monotonic()) }
 
@@ -266,7 +234,6 @@
 
     var isWithdrawn: Bool { state.withLock { if case .withdrawn = $0 { true } else { false } } }
 
-    /// It waits with the other service; true where it was withdrawn before.
     func waits(as waiter: WaiterID) -> Bool {
       state.withLock { state in
         if case .withdrawn = state { return true }
@@ -275,7 +242,6 @@
       }
     }
 
-    /// The client waits no more; the waiter of the other service, where it has one.
     func withdraw() -> WaiterID? {
       state.withLock { state in
         defer { state = .withdrawn }
