@@ -67,27 +67,30 @@ final class PumpPool: KernelWaiting, Sendable {
   private func wait(_ wait: KernelWait, _ sleep: SleeperPool.Sleep) -> PumpReport.Outcome? {
     let steps = wait.steps
     if let enter = steps.enter {
-      let entered = self.enter(enter, wait.set, sleep)
+      let entered = go(through: enter, wait.set, sleep, isFirst: true)
       guard entered == .granted else { return entered }
     }
-    let outcome = self.sleep(steps.wait, wait.set, sleep)
+    let outcome = go(through: steps.wait, wait.set, sleep)
     if outcome != .granted, let leave = steps.leave { self.leave(leave, wait.set) }
     return outcome
   }
 
-  /// Does what comes before a wait.
+  /// Goes through a list, and sleeps until all of it is done.
   ///
-  /// It may wait itself, for a guard say, and may be refused at once.
-  private func enter(_ list: OpList, _ set: Int32, _ sleep: SleeperPool.Sleep) -> PumpReport.Outcome? {
+  /// - Parameter isFirst: Whether a wait comes behind it: a guard before that may be refused at once.
+  private func go(
+    through list: OpList, _ set: Int32, _ sleep: SleeperPool.Sleep, isFirst: Bool = false
+  ) -> PumpReport.Outcome? {
     while sleep.end == nil {
       let begun = HostClock.monotonic()
       switch operate(set, list, timeoutNanoseconds: Self.longestWait) {
       case nil: return .granted
       case .interrupted?: continue
       case .resourceTemporarilyUnavailable?:
-        if HostClock.monotonic() - begun < Self.longestWait / 2 { return .failed }
+        if isFirst, HostClock.monotonic() - begun < Self.longestWait / 2 { return .failed }
       case .identifierRemoved?, .invalidArgument?: return .removed
       default:
+        // No memory for the undo, say. A short rest, so that trying again does not turn into a busy loop.
         HostClock.sleep(nanoseconds: 10_000_000)
         return .failed
       }
@@ -105,22 +108,6 @@ final class PumpPool: KernelWaiting, Sendable {
       default: return
       }
     }
-  }
-
-  /// Sleeps until all operations of a list are done.
-  private func sleep(_ list: OpList, _ set: Int32, _ sleep: SleeperPool.Sleep) -> PumpReport.Outcome? {
-    while sleep.end == nil {
-      switch operate(set, list, timeoutNanoseconds: Self.longestWait) {
-      case nil: return .granted
-      case .interrupted?, .resourceTemporarilyUnavailable?: continue
-      case .identifierRemoved?, .invalidArgument?: return .removed
-      default:
-        // No memory for the undo, say. A short rest, so that trying again does not turn into a busy loop.
-        HostClock.sleep(nanoseconds: 10_000_000)
-        return .failed
-      }
-    }
-    return nil
   }
 
   private func operate(_ set: Int32, _ list: OpList, timeoutNanoseconds: Int64? = nil) -> Errno? {
