@@ -1,18 +1,5 @@
 // What another engine than the ledger fills in of what it tells; all else has a default.
 
-extension LeaseSnapshot {
-  /// A lease that nobody waited for, without a deadline.
-  package convenience init(
-    id: LeaseID, key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, fence: Int64, owner: String?,
-    ttl: TimeSpan, grantedAt: MonotonicInstant
-  ) {
-    self.init(
-      id: id, key: key, kind: kind, mode: mode, count: count, units: units, fence: fence, owner: owner,
-      bindsConnection: false, ttl: ttl, cooldown: .zero, grantedAt: grantedAt, deadline: nil, waited: .zero,
-      replayed: false, peer: .unknown, binding: nil)
-  }
-}
-
 extension LockSnapshot {
   /// A lock that nobody holds or waits for.
   package init(key: LockKey, kind: LockKind, capacity: Int?, version: UInt64) {

@@ -97,9 +97,10 @@ public final class LeaseSnapshot: @unchecked Sendable {
   /// Makes a snapshot; what few leases have may be left out.
   public init(
     id: LeaseID, key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, fence: Int64, owner: String?,
-    bindsConnection: Bool, ttl: TimeSpan, cooldown: TimeSpan, grantedAt: MonotonicInstant, deadline: MonotonicInstant?,
-    waited: TimeSpan, replayed: Bool, limitApplied: Bool? = nil, peer: Peer, binding: SemaphoreBinding?,
-    adjusts: [Int]? = nil, process: Int32? = nil, breaking: BreakNote? = nil, remarks: HolderRemarks? = nil,
+    bindsConnection: Bool = false, ttl: TimeSpan, cooldown: TimeSpan = .zero, grantedAt: MonotonicInstant,
+    deadline: MonotonicInstant? = nil, waited: TimeSpan = .zero, replayed: Bool = false, limitApplied: Bool? = nil,
+    peer: Peer = .unknown, binding: SemaphoreBinding? = nil, adjusts: [Int]? = nil, process: Int32? = nil,
+    breaking: BreakNote? = nil, remarks: HolderRemarks? = nil,
     atLeast: TimeSpan = .zero, state: HolderState = .held, trace: TraceContext = .none, parts: [LeasePart] = [],
     stamp: UInt64 = 1, slots: [String] = []
   ) {
