@@ -55,6 +55,21 @@ struct QuickOption<Options> {
   }
 }
 
+/// One whose only group of options is that of every request.
+protocol QuickAskCommand: QuickCommand {
+  var ask: AskOptions { get set }
+}
+
+extension QuickAskCommand {
+  static var blank: Self {
+    var command = Self()
+    command.ask = .blank
+    return command
+  }
+
+  fileprivate static var askOptions: [QuickOption<Self>] { AskOptions.quick.map { $0.inside { $1(&$0.ask) } } }
+}
+
 extension QuickCommand {
   /// Reads the arguments that follow the command's name, with letters spelled out; `nil` leaves them to the parser.
   init?(quickly arguments: ArraySlice<String>) {
@@ -171,15 +186,9 @@ extension AcquireCommand: QuickCommand {
   }
 }
 
-extension ReleaseCommand: QuickCommand {
-  static var blank: Self {
-    var command = Self()
-    command.ask = .blank
-    return command
-  }
-
+extension ReleaseCommand: QuickAskCommand {
   static var quickOptions: [QuickOption<Self>] {
-    AskOptions.quick.map { $0.inside { $1(&$0.ask) } } + [.flag("early") { $0.early = $1 }]
+    askOptions + [.flag("early") { $0.early = $1 }]
   }
 
   mutating func finish(_ words: [String]) -> Bool {
@@ -188,15 +197,9 @@ extension ReleaseCommand: QuickCommand {
   }
 }
 
-extension RenewCommand: QuickCommand {
-  static var blank: Self {
-    var command = Self()
-    command.ask = .blank
-    return command
-  }
-
+extension RenewCommand: QuickAskCommand {
   static var quickOptions: [QuickOption<Self>] {
-    AskOptions.quick.map { $0.inside { $1(&$0.ask) } }
+    askOptions
       + [.text("ttl") { $0.ttl = $1 }, .text("note") { $0.note = $1 }]
   }
 
@@ -206,14 +209,8 @@ extension RenewCommand: QuickCommand {
   }
 }
 
-extension ReadyCommand: QuickCommand {
-  static var blank: Self {
-    var command = Self()
-    command.ask = .blank
-    return command
-  }
-
-  static var quickOptions: [QuickOption<Self>] { AskOptions.quick.map { $0.inside { $1(&$0.ask) } } }
+extension ReadyCommand: QuickAskCommand {
+  static var quickOptions: [QuickOption<Self>] { askOptions }
 
   mutating func finish(_ words: [String]) -> Bool { words.isEmpty }
 }
