@@ -1,30 +1,27 @@
-public import Leasehold
+package import Leasehold
 import Synchronization
 
 /// A clock that stands still until a test moves it.
-public final class ManualClock: Sendable {
+package final class ManualClock: Sendable {
   private let state: Mutex<Moment>
 
   /// Begins at 1000 s of CLOCK_MONOTONIC, in November 2023 on the wall.
-  public init() {
+  package init() {
     state = Mutex(
       Moment(
         monotonic: MonotonicInstant(nanoseconds: 1_000_000_000_000), wallOffset: 1_700_000_000_000_000_000))
   }
 
-  /// Both clocks.
-  public var moment: Moment { state.withLock { $0 } }
+  package var moment: Moment { state.withLock { $0 } }
 
-  /// The monotonic clock.
-  public var now: MonotonicInstant { moment.monotonic }
+  package var now: MonotonicInstant { moment.monotonic }
 
-  /// Lets time pass.
-  public func advance(by span: TimeSpan) { state.withLock { $0.monotonic = $0.monotonic + span } }
+  package func advance(by span: TimeSpan) { state.withLock { $0.monotonic = $0.monotonic + span } }
 
   /// Sets the monotonic clock, as a daemon in another time namespace sees it.
   ///
   /// The wall clock stays where it is.
-  public func setMonotonic(_ instant: MonotonicInstant) {
+  package func setMonotonic(_ instant: MonotonicInstant) {
     state.withLock {
       $0.wallOffset += $0.monotonic.nanoseconds - instant.nanoseconds
       $0.monotonic = instant
@@ -32,5 +29,5 @@ public final class ManualClock: Sendable {
   }
 
   /// Sets the wall clock forwards or, with a negative span, backwards.
-  public func shiftWall(by span: TimeSpan) { state.withLock { $0.wallOffset += span.nanoseconds } }
+  package func shiftWall(by span: TimeSpan) { state.withLock { $0.wallOffset += span.nanoseconds } }
 }

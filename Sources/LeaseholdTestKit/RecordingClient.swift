@@ -1,10 +1,10 @@
-public import Leasehold
+package import Leasehold
 import Synchronization
 
 /// Remembers what it was told.
 ///
 /// May be asked from any thread.
-public final class RecordingClient: LeaseClient {
+package final class RecordingClient: LeaseClient {
   private struct Heard {
     var grants: [LeaseSnapshot] = []
     var refusals: [LeaseholdError] = []
@@ -14,38 +14,31 @@ public final class RecordingClient: LeaseClient {
 
   private let heard = Mutex(Heard())
 
-  /// A client that heard nothing yet.
-  public init() {}
+  package init() {}
 
   /// The lease, when the wait ended with one.
-  public var lease: LeaseSnapshot? { heard.withLock { $0.grants.first } }
+  package var lease: LeaseSnapshot? { heard.withLock { $0.grants.first } }
 
   /// Why there was none, when the wait ended without.
-  public var refusal: LeaseholdError? { heard.withLock { $0.refusals.first } }
+  package var refusal: LeaseholdError? { heard.withLock { $0.refusals.first } }
 
   /// The end of the followed lease.
-  public var end: EndReason? { heard.withLock { $0.ends.first } }
+  package var end: EndReason? { heard.withLock { $0.ends.first } }
 
   /// Answers to the wait, of either kind: must never be more than one.
-  public var answers: Int { heard.withLock { $0.grants.count + $0.refusals.count } }
+  package var answers: Int { heard.withLock { $0.grants.count + $0.refusals.count } }
 
   /// Reports of an end: must never be more than one for each lease that is followed.
-  public var ends: Int { heard.withLock { $0.ends.count } }
+  package var ends: Int { heard.withLock { $0.ends.count } }
 
   /// The deadlines of the followed lease, in order.
-  public var deadlines: [MonotonicInstant?] { heard.withLock(\.deadlines) }
+  package var deadlines: [MonotonicInstant?] { heard.withLock(\.deadlines) }
 
-  /// Remembers a deadline.
-  public func renewed(until deadline: MonotonicInstant?) { heard.withLock { $0.deadlines.append(deadline) } }
+  package func renewed(until deadline: MonotonicInstant?) { heard.withLock { $0.deadlines.append(deadline) } }
+  package func granted(_ lease: LeaseSnapshot) { heard.withLock { $0.grants.append(lease) } }
+  package func refused(_ error: LeaseholdError) { heard.withLock { $0.refusals.append(error) } }
 
-  /// Remembers a grant.
-  public func granted(_ lease: LeaseSnapshot) { heard.withLock { $0.grants.append(lease) } }
-
-  /// Remembers a refusal.
-  public func refused(_ error: LeaseholdError) { heard.withLock { $0.refusals.append(error) } }
-
-  /// Remembers an end.
-  public func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant) {
+  package func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant) {
     heard.withLock { $0.ends.append(reason) }
   }
 }

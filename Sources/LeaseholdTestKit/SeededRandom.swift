@@ -1,12 +1,10 @@
 /// SplitMix64: the same seed gives the same numbers on every machine.
-public struct SeededRandom: RandomNumberGenerator, Sendable {
+package struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
-  /// Begins with a seed.
-  public init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
-  /// The next 64 bits.
-  public mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var bits = state
     bits = (bits ^ bits >> 30) &* 0xbf58_476d_1ce4_e5b9
@@ -15,10 +13,10 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
   }
 
   /// True once in `count` times on average.
-  public mutating func once(in count: Int) -> Bool { Int.random(in: 0..<count, using: &self) == 0 }
+  package mutating func once(in count: Int) -> Bool { Int.random(in: 0..<count, using: &self) == 0 }
 
   /// One of the elements; the collection must not be empty.
-  public mutating func pick<Choices: RandomAccessCollection>(_ choices: Choices) -> Choices.Element {
+  package mutating func pick<Choices: RandomAccessCollection>(_ choices: Choices) -> Choices.Element {
     let offset = Int.random(in: 0..<choices.count, using: &self)
     return choices[choices.index(choices.startIndex, offsetBy: offset)]
   }

@@ -1,7 +1,7 @@
-public import Leasehold
+package import Leasehold
 
 /// A record of what clients were told, and of whether it was kept: the view from outside, which crashes do not change.
-public final class History {
+package final class History {
   private struct Told {
     var lease: LeaseSnapshot
     /// Its end as told, in nanoseconds; the highest number for none.
@@ -31,16 +31,16 @@ public final class History {
   /// The highest fence before the step that goes on.
   private var fenceBefore: Int64 = 0
   /// Promises that were broken.
-  public private(set) var violations: [String] = []
+  package private(set) var violations: [String] = []
 
   /// A history in which no client was told anything yet.
-  public init() {}
+  package init() {}
 
   /// The leases that a client counts on.
-  public var leases: [LeaseSnapshot] { told.values.map(\.lease).sorted { $0.fence < $1.fence } }
+  package var leases: [LeaseSnapshot] { told.values.map(\.lease).sorted { $0.fence < $1.fence } }
 
   /// A client was told of a lease.
-  public func granted(_ lease: LeaseSnapshot) {
+  package func granted(_ lease: LeaseSnapshot) {
     // The grants of one step may be heard of in any order.
     if !lease.replayed, lease.fence <= fenceBefore {
       violations.append("fence \(lease.fence) came after \(fenceBefore)")
@@ -50,42 +50,42 @@ public final class History {
   }
 
   /// A client was told of a new deadline.
-  public func renewed(_ lease: LeaseSnapshot) { told[lease.id]?.deadline = lease.deadline?.nanoseconds ?? .max }
+  package func renewed(_ lease: LeaseSnapshot) { told[lease.id]?.deadline = lease.deadline?.nanoseconds ?? .max }
 
   /// A client was told of another form of its lease.
-  public func converted(_ lease: LeaseSnapshot) {
+  package func converted(_ lease: LeaseSnapshot) {
     told[lease.id]?.lease = lease
     told[lease.id]?.mayDiffer = false
   }
 
   /// A client asked for another form of its lease and did not hear whether it has that.
-  public func askedToConvert(_ id: LeaseID) { told[id]?.mayDiffer = true }
+  package func askedToConvert(_ id: LeaseID) { told[id]?.mayDiffer = true }
 
   /// A client does not count on a lease any more: it asked for its end, or heard of it.
-  public func letGo(_ id: LeaseID) { lastGone = told.removeValue(forKey: id) ?? kept.removeValue(forKey: id) }
+  package func letGo(_ id: LeaseID) { lastGone = told.removeValue(forKey: id) ?? kept.removeValue(forKey: id) }
 
   /// A client that let a lease go heard that its slots stay taken until an instant.
-  public func keeps(_ id: LeaseID, until end: MonotonicInstant) {
+  package func keeps(_ id: LeaseID, until end: MonotonicInstant) {
     guard var gone = lastGone, gone.lease.id == id, !gone.mayDiffer else { return }
     gone.deadline = end.nanoseconds
     kept[id] = gone
   }
 
   /// An operator ends a lease now; of one that is stopped the slots stay taken until its process is over.
-  public func isBroken(_ id: LeaseID, _ processes: SimulatedProcesses) {
+  package func isBroken(_ id: LeaseID, _ processes: SimulatedProcesses) {
     guard let entry = told[id] else { return }
     letGo(id)
     if !entry.mayDiffer, processes.stops(entry.lease) { kept[id] = entry.forever }
   }
 
   /// Clients do not count on some leases any more.
-  public func letGo(where condition: (LeaseSnapshot) -> Bool) {
+  package func letGo(where condition: (LeaseSnapshot) -> Bool) {
     told = told.filter { !condition($0.value.lease) }
     kept = kept.filter { !condition($0.value.lease) }
   }
 
   /// A client asked for an earlier end and never heard whether that was done.
-  public func shorten(_ id: LeaseID, to deadline: Int64) {
+  package func shorten(_ id: LeaseID, to deadline: Int64) {
     guard let known = told[id]?.deadline else { return }
     told[id]?.deadline = min(known, deadline)
   }
@@ -94,7 +94,7 @@ public final class History {
   ///
   /// What is bound to a connection, or to a process that cannot be seen, is promised for the grace only, queues are
   /// gone, and fences in records count as used.
-  public func crashed(_ daemon: SimulatedDaemon) {
+  package func crashed(_ daemon: SimulatedDaemon) {
     queues = [:]
     let end = (daemon.clock.now + daemon.limits.recoveryGrace).nanoseconds
     for (id, entry) in told {
@@ -106,7 +106,7 @@ public final class History {
   }
 
   /// The monotonic clock begins somewhere else for the next daemon: the time that is left stays.
-  public func clockMoved(by span: TimeSpan) {
+  package func clockMoved(by span: TimeSpan) {
     for (id, entry) in told {
       if entry.deadline < .max { told[id]?.deadline += span.nanoseconds }
       if entry.graceEnd < .max { told[id]?.graceEnd += span.nanoseconds }
@@ -117,15 +117,15 @@ public final class History {
   // MARK: Queues
 
   /// A client waits.
-  public func queued(_ client: Int, for key: LockKey) { queues[key, default: []].append(client) }
+  package func queued(_ client: Int, for key: LockKey) { queues[key, default: []].append(client) }
 
   /// A client took another one's place.
-  public func replaced(_ client: Int, by successor: Int, for key: LockKey) {
+  package func replaced(_ client: Int, by successor: Int, for key: LockKey) {
     queues[key] = queues[key]?.map { $0 == client ? successor : $0 }
   }
 
   /// A client that waited was granted its lease: the clients that came before must be gone.
-  public func served(_ client: Int, for key: LockKey) {
+  package func served(_ client: Int, for key: LockKey) {
     if let first = queues[key]?.first, first != client {
       violations.append("client \(client) got '\(key)' before client \(first), who came first")
     }
@@ -133,17 +133,17 @@ public final class History {
   }
 
   /// A client that did not wait was granted a lease: the waiters must have been served in the same step.
-  public func servedAtOnce(_ client: Int, for key: LockKey) {
+  package func servedAtOnce(_ client: Int, for key: LockKey) {
     for waiter in queues[key] ?? [] { overtaken.append((waiter, client, key)) }
   }
 
   /// A client does not wait any more.
-  public func left(_ client: Int, _ key: LockKey) { queues[key]?.removeAll { $0 == client } }
+  package func left(_ client: Int, _ key: LockKey) { queues[key]?.removeAll { $0 == client } }
 
   // MARK: Checks
 
   /// Checks that each lease that a client counts on lives, and that all of them fit together; answers what is wrong.
-  public func check(_ daemon: SimulatedDaemon) -> [String] {
+  package func check(_ daemon: SimulatedDaemon) -> [String] {
     var wrong = violations
     for (waiter, client, key) in overtaken where queues[key]?.contains(waiter) == true {
       wrong.append("client \(client) got '\(key)' at once while client \(waiter) waited")
@@ -198,7 +198,7 @@ public final class History {
 
 extension LeaseSnapshot {
   /// The parts that it has of each lock.
-  public var places: [LeasePart] {
+  package var places: [LeasePart] {
     parts.isEmpty
       ? [LeasePart(key: key, kind: kind, mode: mode, count: count, units: units, limitApplied: nil, binding: binding)]
       : parts

@@ -3,11 +3,11 @@ import Leasehold
 /// Compares records, semaphores and the ledger's own numbers.
 ///
 /// True between any two calls of the ledger.
-public enum Invariants {
+package enum Invariants {
   /// Everything that is wrong; empty when nothing is.
   ///
   /// - Parameter damaged: True when a program wrote semaphores that belong to the ledger: then units are not compared.
-  public static func check(_ daemon: SimulatedDaemon, damaged: Bool = false) -> [String] {
+  package static func check(_ daemon: SimulatedDaemon, damaged: Bool = false) -> [String] {
     let records = RawRecords(daemon.storage)
     var wrong = records.flaws + daemon.storage.violations + daemon.waiting.violations
     wrong += checkNumbers(records, daemon)

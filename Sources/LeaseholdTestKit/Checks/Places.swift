@@ -1,20 +1,20 @@
-public import Leasehold
+package import Leasehold
 
 // Where something stands in the kernel, for tests of an engine that has one; a trap where it stands nowhere.
 
 extension LeaseSnapshot {
   /// The place of a lease.
-  public var place: SemaphoreBinding { known(binding) }
+  package var place: SemaphoreBinding { known(binding) }
 }
 
 extension LeasePart {
   /// The place of a part.
-  public var place: SemaphoreBinding { known(binding) }
+  package var place: SemaphoreBinding { known(binding) }
 }
 
 extension LockSnapshot {
   /// The place of a lock.
-  public var place: SemaphoreBinding { known(binding) }
+  package var place: SemaphoreBinding { known(binding) }
 }
 
 private func known(_ binding: SemaphoreBinding?) -> SemaphoreBinding {

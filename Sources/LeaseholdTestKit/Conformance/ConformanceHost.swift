@@ -1,9 +1,9 @@
-public import Leasehold
+package import Leasehold
 
 /// An engine under test, and the world it stands in: simulated, or the real one.
 ///
 /// The scenarios use spans of some hundred milliseconds, so that a host whose clock cannot be moved may sleep.
-public protocol ConformanceHost: AnyObject {
+package protocol ConformanceHost: AnyObject {
   /// The engine; another one after a restart.
   var engine: Engine { get }
   /// The clock that the service's deadlines are on.
@@ -22,17 +22,17 @@ public protocol ConformanceHost: AnyObject {
 }
 
 /// An act of a service that no lock service may do.
-public struct ConformanceFailure: Error, CustomStringConvertible {
+package struct ConformanceFailure: Error, CustomStringConvertible {
   /// One sentence.
-  public let description: String
+  package let description: String
 }
 
 /// Something that every lock service does.
-public struct ConformanceScenario: Sendable, CustomStringConvertible {
+package struct ConformanceScenario: Sendable, CustomStringConvertible {
   /// A sentence.
-  public let description: String
+  package let description: String
   /// An engine that lacks one of these does not have to do it.
-  public let needs: Set<EngineFeature>
+  package let needs: Set<EngineFeature>
   let body: @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void
 
   init(
@@ -47,14 +47,13 @@ public struct ConformanceScenario: Sendable, CustomStringConvertible {
   /// Plays the scenario, unless the engine lacks what it needs; throws when the service does something else.
   ///
   /// The locks it uses are named after it, so that scenarios may share a service, one after the other.
-  public func run(on host: any ConformanceHost) throws(ConformanceFailure) {
+  package func run(on host: any ConformanceHost) throws(ConformanceFailure) {
     guard needs.isDisjoint(with: host.engine.traits.lacks) else { return }
     try body(ConformanceRun(host, prefix: description))
   }
 }
 
 /// The scenarios that every lock service passes.
-public enum LockServiceConformance {
-  /// All of them.
-  public static let scenarios = grants + queues + ends + calls + restarts
+package enum LockServiceConformance {
+  package static let scenarios = grants + queues + ends + calls + restarts
 }

@@ -1,38 +1,35 @@
-public import Leasehold
+package import Leasehold
 
 /// The simulated host as one that the conformance suite runs on.
-public final class SimulatedHost: ConformanceHost {
+package final class SimulatedHost: ConformanceHost {
   private let daemon: SimulatedDaemon
   private let simulated: SimulatedLockService
   private static let native: Int32 = 100
 
-  /// A host with a daemon that serves.
-  public init(limits: Limits = Limits()) {
+  package init(limits: Limits = Limits()) {
     daemon = SimulatedDaemon(limits: limits)
     simulated = SimulatedLockService(daemon)
   }
 
-  /// The engine.
-  public var engine: Engine { simulated.engine }
+  package var engine: Engine { simulated.engine }
 
   /// The manual clock.
-  public var now: MonotonicInstant { daemon.clock.now }
+  package var now: MonotonicInstant { daemon.clock.now }
 
   /// Moves the clock, and keeps house.
-  public func pass(_ span: TimeSpan) {
+  package func pass(_ span: TimeSpan) {
     daemon.advance(by: span)
     daemon.ledger.housekeep(at: daemon.moment)
     daemon.settle()
   }
 
   /// Lets everything happen that can happen now.
-  public func eventually(_ condition: () -> Bool) -> Bool {
+  package func eventually(_ condition: () -> Bool) -> Bool {
     daemon.settle()
     return condition()
   }
 
-  /// A native process of the simulated host.
-  public func operate(_ delta: Int, on binding: SemaphoreBinding) -> Bool {
+  package func operate(_ delta: Int, on binding: SemaphoreBinding) -> Bool {
     let place = (set: binding.id, semaphore: binding.semaphore)
     guard delta > 0 else {
       return daemon.kernel.take(
@@ -42,15 +39,14 @@ public final class SimulatedHost: ConformanceHost {
     return true
   }
 
-  /// Removes a simulated set.
-  public func removeSet(_ binding: SemaphoreBinding) { daemon.kernel.removeSet(binding.id) }
+  package func removeSet(_ binding: SemaphoreBinding) { daemon.kernel.removeSet(binding.id) }
 
   /// Kills the daemon and starts another.
-  public func restart() -> Bool {
+  package func restart() -> Bool {
     daemon.restart()
     return true
   }
 
   /// Everything that is wrong between the calls.
-  public func flaws() -> [String] { Invariants.check(daemon) }
+  package func flaws() -> [String] { Invariants.check(daemon) }
 }

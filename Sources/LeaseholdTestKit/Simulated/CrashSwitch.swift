@@ -2,34 +2,33 @@
 ///
 /// Every effect that outlives the daemon (a store, a commit, a semop) is a step. At the chosen one, whatever outlives
 /// is frozen as it is; the dying daemon runs on in a world of its own that is thrown away when ``thaw()`` is called.
-public final class CrashSwitch {
+package final class CrashSwitch {
   /// Steps since the beginning.
-  public private(set) var steps = 0
+  package private(set) var steps = 0
   /// True when the daemon is dead: its effects count no more.
-  public private(set) var hasCrashed = false
+  package private(set) var hasCrashed = false
   /// Called before each step of a daemon that lives: what other processes do in between.
-  public var interference: (() -> Void)?
+  package var interference: (() -> Void)?
   /// Hears of each step of a daemon that lives, in a few characters, in order.
-  public var witness: ((String) -> Void)?
+  package var witness: ((String) -> Void)?
   private var crashStep: Int?
   private var isInterfering = false
   private var worlds: [(freeze: () -> Void, thaw: () -> Void)] = []
 
-  /// A switch that is not set.
-  public init() {}
+  package init() {}
 
   /// Lets `count` more steps happen, and no other.
-  public func crash(afterStep count: Int) { crashStep = steps + count }
+  package func crash(afterStep count: Int) { crashStep = steps + count }
 
   /// Stops the world here.
-  public func crashNow() {
+  package func crashNow() {
     guard !hasCrashed else { return }
     hasCrashed = true
     for world in worlds { world.freeze() }
   }
 
   /// Puts the frozen world in the place of the one the dying daemon ran on in, and unsets the switch.
-  public func thaw() {
+  package func thaw() {
     crashStep = nil
     guard hasCrashed else { return }
     for world in worlds { world.thaw() }
@@ -37,7 +36,7 @@ public final class CrashSwitch {
   }
 
   /// Lets no crash happen that did not happen yet.
-  public func disarm() { crashStep = nil }
+  package func disarm() { crashStep = nil }
 
   func add(freeze: @escaping () -> Void, thaw: @escaping () -> Void) { worlds.append((freeze, thaw)) }
 

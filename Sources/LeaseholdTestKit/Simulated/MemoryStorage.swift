@@ -1,9 +1,9 @@
-public import Leasehold
+package import Leasehold
 
 /// The ledger's records in memory, with the rules of shared memory: every store is whole or absent after a crash.
 ///
 /// A body is written in two steps, as a crash may cut it in half; that must never matter.
-public final class MemoryStorage: LedgerStorage {
+package final class MemoryStorage: LedgerStorage {
   struct State {
     var commits: [CommitWord]
     var bodies: [CellBody]
@@ -14,15 +14,13 @@ public final class MemoryStorage: LedgerStorage {
   private var frozen: State?
   private let crash: CrashSwitch
   private var reserved = 0
-  /// Records that fit.
-  public let capacity: Int
+  package let capacity: Int
   /// The count from which on there is no memory; `nil` for no such limit.
-  public var memoryLimit: Int?
+  package var memoryLimit: Int?
   /// Rules that the ledger broke.
-  public private(set) var violations: [String] = []
+  package private(set) var violations: [String] = []
 
-  /// Makes an empty ledger.
-  public init(capacity: Int, crash: CrashSwitch) {
+  package init(capacity: Int, crash: CrashSwitch) {
     self.capacity = capacity
     self.crash = crash
     state = State(
@@ -36,14 +34,13 @@ public final class MemoryStorage: LedgerStorage {
       })
   }
 
-  /// Makes sure of memory for the records below `count`.
-  public func reserve(_ count: Int) throws(KernelFailure) {
+  package func reserve(_ count: Int) throws(KernelFailure) {
     if let memoryLimit, count > memoryLimit { throw KernelFailure(.noMemory) }
     reserved = max(reserved, count)
   }
 
   /// Writes a body, in two steps.
-  public func write(_ body: CellBody, at cell: Int) {
+  package func write(_ body: CellBody, at cell: Int) {
     if state.commits[cell] != .free { violations.append("wrote the body of record \(cell), which is in use") }
     if cell >= reserved, cell >= Int(clamping: state.headers[HeaderWord.highWater.rawValue]) {
       violations.append("wrote record \(cell) without memory")
@@ -54,45 +51,38 @@ public final class MemoryStorage: LedgerStorage {
     for word in 7..<15 { state.bodies[cell].words[word] = body.words[word] }
   }
 
-  /// Changes one word.
-  public func store(_ value: UInt64, _ word: MutableWord, at cell: Int) {
+  package func store(_ value: UInt64, _ word: MutableWord, at cell: Int) {
     if state.commits[cell] == .free { violations.append("changed a word of record \(cell), which is free") }
     crash.step("store \(cell).\(word) \(Int64(bitPattern: value))")
     state.bodies[cell].words[word.rawValue] = value
   }
 
-  /// Commits a record.
-  public func commit(_ word: CommitWord, at cell: Int) {
+  package func commit(_ word: CommitWord, at cell: Int) {
     crash.step("mark \(cell) \(word.name)")
     state.commits[cell] = word
   }
 
-  /// Reads a commit word.
-  public func commitWord(at cell: Int) -> CommitWord { state.commits[cell] }
+  package func commitWord(at cell: Int) -> CommitWord { state.commits[cell] }
 
-  /// The highest record of a range that is not free.
-  public func lastUsed(in cells: Range<Int>) -> Int? { cells.last { state.commits[$0] != .free } }
+  package func lastUsed(in cells: Range<Int>) -> Int? { cells.last { state.commits[$0] != .free } }
 
-  /// Reads a body.
-  public func body(at cell: Int) -> CellBody { state.bodies[cell] }
+  package func body(at cell: Int) -> CellBody { state.bodies[cell] }
 
-  /// Reads a header word.
-  public func header(_ word: HeaderWord) -> Untrusted<UInt64> { Untrusted(state.headers[word.rawValue]) }
+  package func header(_ word: HeaderWord) -> Untrusted<UInt64> { Untrusted(state.headers[word.rawValue]) }
 
-  /// Writes a header word.
-  public func setHeader(_ word: HeaderWord, _ value: UInt64) {
+  package func setHeader(_ word: HeaderWord, _ value: UInt64) {
     crash.step("\(word) = \(value)")
     state.headers[word.rawValue] = value
   }
 
   /// Flips bits of a body, as another program that may write the segment could.
-  public func scribble(_ mask: UInt64, word: Int, at cell: Int) { state.bodies[cell].words[word] ^= mask }
+  package func scribble(_ mask: UInt64, word: Int, at cell: Int) { state.bodies[cell].words[word] ^= mask }
 
   /// Overwrites a commit word, as another program that may write the segment could.
-  public func scribble(_ word: CommitWord, at cell: Int) { state.commits[cell] = word }
+  package func scribble(_ word: CommitWord, at cell: Int) { state.commits[cell] = word }
 
   /// Loses everything, as ipcrm -m and a restart do.
-  public func erase() {
+  package func erase() {
     state.commits = Array(repeating: .free, count: capacity)
     state.bodies = Array(repeating: CellBody(), count: capacity)
     state.headers = Array(repeating: 0, count: state.headers.count)

@@ -1,25 +1,25 @@
-public import Leasehold
+package import Leasehold
 
 /// A ledger with everything it stands on, simulated: it can be crashed between any two steps and started again.
 ///
 /// Nothing happens by itself: time passes when ``clock`` is moved, waiting threads run when told to.
-public final class SimulatedDaemon {
+package final class SimulatedDaemon {
   /// The clock that ``moment`` reads.
-  public let clock = ManualClock()
+  package let clock = ManualClock()
   /// Stops the world.
-  public let crash: CrashSwitch
+  package let crash: CrashSwitch
   /// Outlives the daemon.
-  public let storage: MemoryStorage
+  package let storage: MemoryStorage
   /// Outlives the daemon.
-  public let kernel: SimulatedKernel
+  package let kernel: SimulatedKernel
   /// Outlive the daemon.
-  public let processes = SimulatedProcesses()
+  package let processes = SimulatedProcesses()
   /// Dies with the daemon.
-  public private(set) var waiting: SimulatedWaiting
+  package private(set) var waiting: SimulatedWaiting
   /// Dies with the daemon.
-  public private(set) var ledger: Ledger
+  package private(set) var ledger: Ledger
   /// The maxima in force after the next restart.
-  public var limits: Limits
+  package var limits: Limits
   private let identifiers: Identifiers
 
   private final class Identifiers {
@@ -29,7 +29,7 @@ public final class SimulatedDaemon {
   }
 
   /// A host without sets and a daemon that serves.
-  public init(limits: Limits = Limits(), records: Int = 256, seed: UInt64 = 1) {
+  package init(limits: Limits = Limits(), records: Int = 256, seed: UInt64 = 1) {
     let crash = CrashSwitch()
     self.crash = crash
     self.limits = limits
@@ -43,14 +43,13 @@ public final class SimulatedDaemon {
     ledger.recover(at: clock.moment)
   }
 
-  /// Both clocks now.
-  public var moment: Moment { clock.moment }
+  package var moment: Moment { clock.moment }
 
   /// The daemon is killed, unless it is dead, and another one starts: what it had marked with SEM_UNDO is undone, its
   /// waits are gone, the ledger is recovered.
   ///
   /// A crash that was prepared before may fall into the recovery.
-  public func restart(crashAfterStep step: Int? = nil) {
+  package func restart(crashAfterStep step: Int? = nil) {
     crash.crashNow()
     crash.thaw()
     for pid in processes.dying {
@@ -68,7 +67,7 @@ public final class SimulatedDaemon {
   }
 
   /// Tells the ledger what a waiting thread reported.
-  public func deliver(_ report: WaitReport) {
+  package func deliver(_ report: WaitReport) {
     switch report {
     case .granted(let wait): ledger.kernelGranted(wait, at: moment)
     case .ended(let wait, let removed): ledger.kernelWaitEnded(wait, removed: removed, at: moment)
@@ -76,7 +75,7 @@ public final class SimulatedDaemon {
   }
 
   /// Lets every waiting thread run until none has anything to do, and all clients hear what concerns them.
-  public func settle() {
+  package func settle() {
     tell()
     endKilled()
     tell()
@@ -88,14 +87,14 @@ public final class SimulatedDaemon {
   }
 
   /// Tells all clients what concerns them; none hears anything of a daemon that is dead.
-  public func tell() {
+  package func tell() {
     let notices = ledger.takeNotices()
     guard !crash.hasCrashed else { return }
     for notice in notices { notice.deliver() }
   }
 
   /// Lets time pass and what is due happen.
-  public func advance(by span: TimeSpan) {
+  package func advance(by span: TimeSpan) {
     clock.advance(by: span)
     while ledger.tick(at: moment, budget: 64) { tell() }
     if ledger.wantsPolling { ledger.poll(at: moment) }

@@ -1,11 +1,11 @@
-public import Leasehold
-public import SysVTypes
+package import Leasehold
+package import SysVTypes
 
 // Sets that native programs use: made and found as the real kernel's side does it.
 
 extension SimulatedKernel {
   /// The key of a request: paths have one each, made of their bytes.
-  public func key(of request: NativeRequest) -> Int32? {
+  package func key(of request: NativeRequest) -> Int32? {
     switch request.place {
     case .key(let key): key
     case .id: nil
@@ -14,8 +14,7 @@ extension SimulatedKernel {
     }
   }
 
-  /// Finds or makes a set.
-  public func bind(_ request: NativeRequest, creating: Bool, access: IPCAccess?) throws(BindFailure) -> BoundSet {
+  package func bind(_ request: NativeRequest, creating: Bool, access: IPCAccess?) throws(BindFailure) -> BoundSet {
     if let found = find(request) {
       let set = state.sets[found]
       let count = set?.values.count ?? 0
@@ -35,7 +34,7 @@ extension SimulatedKernel {
   }
 
   /// Returns true when the last values of a set say that it was made for `path:` locks.
-  public func hasLedger(_ set: Int32, count: Int) -> Bool {
+  package func hasLedger(_ set: Int32, count: Int) -> Bool {
     state.sets[set]?.values.suffix(CounterDialect.trailerSemaphores).first == Int(NamedDialect.signature)
   }
 
@@ -56,7 +55,7 @@ extension SimulatedKernel {
   }
 
   /// A native program makes a set with these values.
-  public func makeForeignSet(key: Int32, _ values: [Int]) -> Int32 {
+  package func makeForeignSet(key: Int32, _ values: [Int]) -> Int32 {
     let id = state.nextSet
     state.nextSet += 1
     var set = SimulatedSet(key: key, count: values.count)
@@ -66,13 +65,11 @@ extension SimulatedKernel {
     return id
   }
 
-  /// All values of a set.
-  public func read(_ set: Int32) -> SetReading {
+  package func read(_ set: Int32) -> SetReading {
     state.sets[set].map { .values($0.values.map { UInt16($0) }) } ?? .gone
   }
 
-  /// Removes a set.
-  public func remove(_ set: Int32) -> KernelOutcome {
+  package func remove(_ set: Int32) -> KernelOutcome {
     guard state.sets[set] != nil else { return .removed }
     removeSet(set)
     return .done

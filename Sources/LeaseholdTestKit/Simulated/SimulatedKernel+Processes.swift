@@ -1,5 +1,5 @@
-public import Leasehold
-public import SysVTypes
+package import Leasehold
+package import SysVTypes
 
 // What processes other than the daemon do, and what only the tests may see.
 
@@ -7,7 +7,7 @@ extension SimulatedKernel {
   /// A native process takes units, without waiting.
   ///
   /// False when they are not free.
-  public func take(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) -> Bool {
+  package func take(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) -> Bool {
     var operation = SemaphoreOperation.add(-units, to: semaphore)
     if undoes { operation.flags.insert(.undo) }
     guard perform(set, [operation], by: process) == .done else { return false }
@@ -16,7 +16,7 @@ extension SimulatedKernel {
   }
 
   /// A native process gives back units that it took, with the SEM_UNDO flag as when it took them.
-  public func give(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) {
+  package func give(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) {
     guard let held = state.sets[set]?.held[process]?[semaphore], held >= units else { return }
     var operation = SemaphoreOperation.add(units, to: semaphore)
     if undoes { operation.flags.insert(.undo) }
@@ -27,7 +27,7 @@ extension SimulatedKernel {
   /// A process goes to sleep until it has units; the answer names the sleep.
   ///
   /// `nil` when the set is gone.
-  public func sleep(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool = true) -> Int? {
+  package func sleep(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool = true) -> Int? {
     var operation = SemaphoreOperation.add(-units, to: semaphore)
     operation.flags = undoes ? .undo : []
     return sleep([operation], set: set, process: process)
@@ -36,7 +36,7 @@ extension SimulatedKernel {
   /// A process goes to sleep until all of its operations are possible at once; the answer names the sleep.
   ///
   /// `nil` when the set is gone.
-  public func sleep(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> Int? {
+  package func sleep(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> Int? {
     guard state.sets[set] != nil else { return nil }
     let token = state.nextToken
     state.nextToken += 1
@@ -47,17 +47,17 @@ extension SimulatedKernel {
   }
 
   /// A native process does several operations at once, without waiting; what it holds by them is its own affair.
-  public func perform(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> KernelOutcome {
+  package func perform(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> KernelOutcome {
     perform(set, operations, by: process)
   }
 
   /// The state of a sleep.
-  public func sleep(_ token: Int) -> Sleep { state.sleeps[token] ?? .removed }
+  package func sleep(_ token: Int) -> Sleep { state.sleeps[token] ?? .removed }
 
   /// Ends a sleep by a signal.
   ///
   /// False when it had ended already.
-  public func interrupt(_ token: Int) -> Bool {
+  package func interrupt(_ token: Int) -> Bool {
     guard state.sleeps[token] == .asleep else { return false }
     state.sleeps[token] = nil
     for set in state.sets.keys { state.sets[set]?.sleepers.removeAll { $0.token == token } }
@@ -65,7 +65,7 @@ extension SimulatedKernel {
   }
 
   /// A process dies: the kernel undoes what it marked so.
-  public func kill(_ process: Int32) {
+  package func kill(_ process: Int32) {
     for set in state.sets.keys.sorted() {
       state.sets[set]?.exit(process)
       wake(set)
@@ -73,7 +73,7 @@ extension SimulatedKernel {
   }
 
   /// Removes a set, as another program does; its sleepers wake up (EIDRM).
-  public func removeSet(_ set: Int32) {
+  package func removeSet(_ set: Int32) {
     guard let gone = state.sets.removeValue(forKey: set) else { return }
     for sleeper in gone.sleepers { state.sleeps[sleeper.token] = .removed }
   }
@@ -81,7 +81,7 @@ extension SimulatedKernel {
   /// A process writes a value (SETVAL): every adjustment of that semaphore is forgotten.
   ///
   /// - Parameter process: That of an administrator outside this PID namespace, unless it is given.
-  public func setValue(_ value: Int, set: Int32, semaphore: Int, process: Int32 = 0) {
+  package func setValue(_ value: Int, set: Int32, semaphore: Int, process: Int32 = 0) {
     guard let found = state.sets[set] else { return }
     state.sets[set]?.values[semaphore] = value
     state.sets[set]?.lastProcess[semaphore] = process
@@ -91,21 +91,21 @@ extension SimulatedKernel {
   }
 
   /// An administrator changes a set's mode (IPC_SET).
-  public func setMode(_ mode: UInt32, set: Int32) {
+  package func setMode(_ mode: UInt32, set: Int32) {
     state.sets[set]?.mode = mode
     state.sets[set]?.noteWrite()
   }
 
   /// Units of a semaphore that native processes hold, or took to their graves.
-  public func nativeUnits(_ set: Int32, _ semaphore: Int) -> Int { state.sets[set]?.nativeUnits(semaphore) ?? 0 }
+  package func nativeUnits(_ set: Int32, _ semaphore: Int) -> Int { state.sets[set]?.nativeUnits(semaphore) ?? 0 }
 
   /// Units that one process holds and may give back.
-  public func units(of process: Int32, set: Int32, semaphore: Int) -> Int {
+  package func units(of process: Int32, set: Int32, semaphore: Int) -> Int {
     state.sets[set]?.held[process]?[semaphore] ?? 0
   }
 
   /// Units that the kernel would add back if a process died now.
-  public func adjustment(of process: Int32, set: Int32, semaphore: Int) -> Int {
+  package func adjustment(of process: Int32, set: Int32, semaphore: Int) -> Int {
     state.sets[set]?.adjustments[process]?[semaphore] ?? 0
   }
 }

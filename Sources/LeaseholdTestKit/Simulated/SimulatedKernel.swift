@@ -1,12 +1,12 @@
-public import Leasehold
-public import SysVTypes
+package import Leasehold
+package import SysVTypes
 
 /// The semaphores of a host that exists in memory only, with the kernel's rules.
 ///
 /// The daemon is process ``daemon``; native processes have any other number.
-public final class SimulatedKernel: SemaphoreKernel {
+package final class SimulatedKernel: SemaphoreKernel {
   /// The state of a sleep in the kernel.
-  public enum Sleep: Equatable {
+  package enum Sleep: Equatable {
     /// It goes on.
     case asleep
     /// It ended with the units.
@@ -25,17 +25,16 @@ public final class SimulatedKernel: SemaphoreKernel {
   }
 
   /// The process number of the daemon.
-  public static let daemon: Int32 = 1
+  package static let daemon: Int32 = 1
   /// SEMMNI: sets that the host may have.
-  public var setLimit = 32_000
+  package var setLimit = 32_000
   /// Asked before each operation of the daemon: an answer other than `nil` is given instead of doing it.
-  public var failure: ((Int32, [SemaphoreOperation]) -> KernelOutcome?)?
+  package var failure: ((Int32, [SemaphoreOperation]) -> KernelOutcome?)?
   var state = State()
   private var frozen: State?
   private let crash: CrashSwitch
 
-  /// A host without sets.
-  public init(crash: CrashSwitch) {
+  package init(crash: CrashSwitch) {
     self.crash = crash
     crash.add(
       freeze: { [unowned self] in frozen = state },
@@ -45,13 +44,11 @@ public final class SimulatedKernel: SemaphoreKernel {
       })
   }
 
-  /// Does all operations as one step, or none.
-  public func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
+  package func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
     operate(set, list: (0..<operations.count).map { operations[$0] })
   }
 
-  /// Does all operations as one step, or none.
-  public func operate(_ set: Int32, list operations: [SemaphoreOperation]) -> KernelOutcome {
+  package func operate(_ set: Int32, list operations: [SemaphoreOperation]) -> KernelOutcome {
     crash.step("semop \(set)\(Self.text(operations))")
     if let forced = failure?(set, operations) { return forced }
     return perform(set, operations, by: Self.daemon)
@@ -62,8 +59,7 @@ public final class SimulatedKernel: SemaphoreKernel {
     operations.map { " \($0.semaphore):\($0.delta)\($0.undoes ? "u" : "")" }.joined()
   }
 
-  /// Writes one value, as SETVAL does.
-  public func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome {
+  package func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome {
     crash.step("SETVAL \(set) \(semaphore):\(value)")
     guard state.sets[set] != nil else { return .removed }
     setValue(value, set: set, semaphore: semaphore)
@@ -95,7 +91,7 @@ public final class SimulatedKernel: SemaphoreKernel {
   }
 
   /// Makes a bank, in two steps: a set without a signature may be left behind.
-  public func makeBank() throws(KernelFailure) -> BankID {
+  package func makeBank() throws(KernelFailure) -> BankID {
     guard state.sets.count < setLimit else {
       throw KernelFailure(.noSpace, limit: KernelLimit(.sets, setLimit))
     }
@@ -110,45 +106,40 @@ public final class SimulatedKernel: SemaphoreKernel {
   }
 
   /// All values of a bank; `nil` when it is gone or was never finished.
-  public func bankValues(_ set: Int32) -> [UInt16]? {
+  package func bankValues(_ set: Int32) -> [UInt16]? {
     guard let found = state.sets[set], found.isBank, found.isSigned else { return nil }
     return found.values.map { UInt16($0) }
   }
 
   /// The banks, those that were never finished included.
-  public func banks() -> [BankID] {
+  package func banks() -> [BankID] {
     state.sets.filter { $0.value.isBank }.map { BankID(set: $0.key, key: $0.value.key) }.sorted { $0.set < $1.set }
   }
 
-  /// Removes a bank.
-  public func removeBank(_ set: Int32) {
+  package func removeBank(_ set: Int32) {
     crash.step("remove \(set)")
     removeSet(set)
   }
 
-  /// The value of one semaphore.
-  public func value(_ set: Int32, _ semaphore: Int) -> Int? {
+  package func value(_ set: Int32, _ semaphore: Int) -> Int? {
     guard let values = state.sets[set]?.values, values.indices.contains(semaphore) else { return nil }
     return values[semaphore]
   }
 
-  /// The last process to change a semaphore.
-  public func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32? {
+  package func lastProcess(_ set: Int32, _ semaphore: Int) -> Int32? {
     state.sets[set].map { $0.lastProcess[semaphore] }.flatMap { $0 == 0 ? nil : $0 }
   }
 
   /// When a set was written and operated on, by a clock that turns with each of both.
-  public func trace(_ set: Int32) -> SetTrace? {
+  package func trace(_ set: Int32) -> SetTrace? {
     state.sets[set].map {
       SetTrace(changed: $0.written, operated: $0.operated, owner: 0, group: 0, mode: $0.mode, read: $0.clock + 1)
     }
   }
 
-  /// The daemon.
-  public var process: Int32 { Self.daemon }
+  package var process: Int32 { Self.daemon }
 
-  /// Processes that sleep until a semaphore grows.
-  public func waiters(_ set: Int32, _ semaphore: Int) -> Int? {
+  package func waiters(_ set: Int32, _ semaphore: Int) -> Int? {
     state.sets[set].map { $0.sleepers.count { $0.taken.contains { $0.semaphore == semaphore } } }
   }
 }

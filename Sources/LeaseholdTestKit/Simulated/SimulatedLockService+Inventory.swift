@@ -1,9 +1,8 @@
-public import Leasehold
-public import SysVTypes
+package import Leasehold
+package import SysVTypes
 
 extension SimulatedLockService {
-  /// The simulated host's sets.
-  public func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
+  package func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
     let banks = daemon.kernel.banks()
     var inventory = SemaphoreInventory()
     inventory.sets = banks.dropFirst(cursor).prefix(limit).map(describe)
@@ -14,8 +13,7 @@ extension SimulatedLockService {
     return inventory
   }
 
-  /// One simulated set.
-  public func semaphoreSet(
+  package func semaphoreSet(
     _ address: IPCAddress, for caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetDetail {
     let found = daemon.kernel.banks().first { bank in

@@ -1,27 +1,25 @@
-public import Leasehold
+package import Leasehold
 import Synchronization
 
 /// A process of the simulated host, or all of a cgroup's.
-public final class SimulatedProcess: BoundProcess {
+package final class SimulatedProcess: BoundProcess {
   /// The stamp that tells it from others.
-  public let stamp: ProcessStamp
+  package let stamp: ProcessStamp
   private let ended = Atomic(false)
   private let killed = Atomic(false)
   private let termCount = Atomic(0)
 
   init(_ stamp: ProcessStamp) { self.stamp = stamp }
 
-  /// True when it is over.
-  public var hasEnded: Bool { ended.load(ordering: .relaxed) }
+  package var hasEnded: Bool { ended.load(ordering: .relaxed) }
 
   /// The number of times that it got TERM.
-  public var terms: Int { termCount.load(ordering: .relaxed) }
+  package var terms: Int { termCount.load(ordering: .relaxed) }
 
   /// True when it got KILL.
-  public var isKilled: Bool { killed.load(ordering: .relaxed) }
+  package var isKilled: Bool { killed.load(ordering: .relaxed) }
 
-  /// Gets a signal.
-  public func stop(_ signal: StopSignal, for user: UInt32?, isAgain: Bool) {
+  package func stop(_ signal: StopSignal, for user: UInt32?, isAgain: Bool) {
     switch signal {
     case .terminate: termCount.add(1, ordering: .relaxed)
     case .kill: killed.store(true, ordering: .relaxed)
@@ -32,18 +30,18 @@ public final class SimulatedProcess: BoundProcess {
 }
 
 /// The processes of the simulated host that leases may be bound to.
-public final class SimulatedProcesses {
+package final class SimulatedProcesses {
   private var living: [Int32: SimulatedProcess] = [:]
   private var starts: UInt64 = 0
   /// Processes that the next daemon cannot see, by their numbers.
-  public var hidden: Set<Int32> = []
+  package var hidden: Set<Int32> = []
   /// Processes that live on though they are killed, by their numbers.
-  public var unkillable: Set<Int32> = []
+  package var unkillable: Set<Int32> = []
   /// Hears of those that end by KILL.
-  public var onKill: (Int32) -> Void = { _ in }
+  package var onKill: (Int32) -> Void = { _ in }
 
   /// The process of a number: the one that lives, or a new one; below 0 it is a cgroup.
-  public func run(_ pid: Int32) -> SimulatedProcess {
+  package func run(_ pid: Int32) -> SimulatedProcess {
     if let process = living[pid] { return process }
     starts += 1
     let process = SimulatedProcess(
@@ -56,7 +54,7 @@ public final class SimulatedProcesses {
   ///
   /// The caller tells its watchers.
   @discardableResult
-  public func end(_ pid: Int32) -> SimulatedProcess? {
+  package func end(_ pid: Int32) -> SimulatedProcess? {
     let process = living.removeValue(forKey: pid)
     process?.end()
     return process
@@ -71,10 +69,10 @@ public final class SimulatedProcesses {
   }
 
   /// The numbers of those that live.
-  public var pids: [Int32] { living.keys.sorted() }
+  package var pids: [Int32] { living.keys.sorted() }
 
   /// The findings of a daemon that starts about the last one's processes.
-  public func find(_ stamps: [ProcessStamp]) -> [ProcessStamp: ProcessFinding] {
+  package func find(_ stamps: [ProcessStamp]) -> [ProcessStamp: ProcessFinding] {
     Dictionary(uniqueKeysWithValues: stamps.map { ($0, find($0)) })
   }
 
@@ -95,7 +93,7 @@ extension SimulatedDaemon {
   }
 
   /// A process ends, and the daemon hears of it if it lives.
-  public func endProcess(_ pid: Int32) {
+  package func endProcess(_ pid: Int32) {
     guard let process = processes.end(pid), !crash.hasCrashed else { return }
     ledger.processEnded(process, at: moment)
     settle()

@@ -1,8 +1,8 @@
-public import Leasehold
+package import Leasehold
 import SysVTypes
 
 /// The report to the ledger of a thread that waited in the kernel.
-public enum WaitReport: Sendable {
+package enum WaitReport: Sendable {
   /// The share is the daemon's, with SEM_UNDO.
   case granted(KernelWait)
   /// The wait ended without.
@@ -13,7 +13,7 @@ public enum WaitReport: Sendable {
 ///
 /// A wait goes to sleep, is granted or interrupted, leaves the table of waits, and only then reports. Between any two
 /// of these the ledger may cancel it, and may begin another for the same lock.
-public final class SimulatedWaiting: KernelWaiting {
+package final class SimulatedWaiting: KernelWaiting {
   private enum Phase {
     case starting
     case entering(Int)
@@ -31,41 +31,38 @@ public final class SimulatedWaiting: KernelWaiting {
   private let kernel: SimulatedKernel
   private var jobs: [Job] = []
   /// Threads at most.
-  public var maximum: Int
+  package var maximum: Int
   /// Reports that were not delivered yet.
   ///
   /// Their order is that of several threads: any.
-  public var reports: [WaitReport] = []
+  package var reports: [WaitReport] = []
   /// Rules that the ledger broke.
-  public private(set) var violations: [String] = []
+  package private(set) var violations: [String] = []
 
-  /// Makes a pump without waits.
-  public init(kernel: SimulatedKernel, maximum: Int) {
+  package init(kernel: SimulatedKernel, maximum: Int) {
     self.kernel = kernel
     self.maximum = maximum
   }
 
   /// Begins to wait; false when every thread is busy, those included that were canceled and did not notice yet.
-  public func begin(_ wait: KernelWait) -> Bool {
+  package func begin(_ wait: KernelWait) -> Bool {
     if jobs.contains(where: { $0.wait.number == wait.number }) { violations.append("wait \(wait.number) began twice") }
     guard jobs.count < maximum else { return false }
     jobs.append(Job(wait: wait))
     return true
   }
 
-  /// Stops waiting.
-  public func cancel(_ number: Int) {
+  package func cancel(_ number: Int) {
     for index in jobs.indices where jobs[index].wait.number == number { jobs[index].isCanceled = true }
   }
 
-  /// Waits that were not canceled.
-  public var count: Int { jobs.count { !$0.isCanceled } }
+  package var count: Int { jobs.count { !$0.isCanceled } }
 
   /// Returns true when a lock has a wait that was not canceled and did not end.
-  public func isWaiting(_ lock: Int) -> Bool { jobs.contains { $0.wait.lock == lock && !$0.isCanceled } }
+  package func isWaiting(_ lock: Int) -> Bool { jobs.contains { $0.wait.lock == lock && !$0.isCanceled } }
 
   /// Units that a wait was granted and that the ledger was not told of yet.
-  public func unitsOnTheWay(_ set: Int32, _ semaphore: Int) -> Int {
+  package func unitsOnTheWay(_ set: Int32, _ semaphore: Int) -> Int {
     let granted = jobs.filter { job in
       guard job.wait.set == set, job.wait.semaphore == semaphore, job.wait.share.purpose != .probe else { return false }
       switch job.phase {
@@ -83,7 +80,7 @@ public final class SimulatedWaiting: KernelWaiting {
   }
 
   /// The waits that have a step to take.
-  public var runnable: [Int] {
+  package var runnable: [Int] {
     jobs.filter { job in
       switch job.phase {
       case .entering(let token), .asleep(let token): job.isCanceled || kernel.sleep(token) != .asleep
@@ -93,7 +90,7 @@ public final class SimulatedWaiting: KernelWaiting {
   }
 
   /// Takes the next step of a wait.
-  public func run(_ number: Int) {
+  package func run(_ number: Int) {
     guard let index = jobs.firstIndex(where: { $0.wait.number == number }) else { return }
     let job = jobs[index]
     switch job.phase {
@@ -142,7 +139,7 @@ public final class SimulatedWaiting: KernelWaiting {
   }
 
   /// Lets the kernel refuse every wait that sleeps, for want of memory say.
-  public func failAll() {
+  package func failAll() {
     for index in jobs.indices {
       if case .asleep(let token) = jobs[index].phase, kernel.interrupt(token) {
         leave(jobs[index])
