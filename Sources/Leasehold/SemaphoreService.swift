@@ -40,13 +40,14 @@ public protocol SemaphoreService: AnyObject, Sendable {
   /// - Throws: As ``semaphoreSet(_:for:)``, and `no-such-semaphore`.
   func semaphore(
     _ number: Int, of address: IPCAddress, for caller: Caller
-  ) throws(LeaseholdError) -> NumberedSemaphore
-  /// Opens a set, and makes it where there is none; no other program sees a new one before it has its values.
+  ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, semaphore: SemaphoreInfo)
+  /// Opens a set, and makes it where there is none, which is new then; no other program sees a new one before it has
+  /// its values.
   ///
   /// - Throws: `exists` when it was to be new, `nsems-mismatch` where a smaller one is there, `out-of-range` for more
   ///   semaphores than a set can have, `permission-denied`, `own-set`, `kernel-limit`, `no-such-set` where it is
   ///   removed again and again.
-  func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet
+  func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> (info: SemaphoreSetInfo, isNew: Bool)
   /// Changes owner, group or mode.
   ///
   /// - Throws: As ``semaphoreSet(_:for:)``; `own-set`, `out-of-range` for an owner that does not exist here.
@@ -54,11 +55,14 @@ public protocol SemaphoreService: AnyObject, Sendable {
     throws(LeaseholdError) -> SemaphoreSetInfo
   /// Writes values; every undo of the numbers written is forgotten, as the kernel does.
   ///
-  /// Leases stand in the way unless forced; then they are broken, and give nothing back.
+  /// Leases stand in the way unless forced; then they are broken, and give nothing back: the answer has their short
+  /// names.
   ///
   /// - Throws: As ``semaphore(_:of:for:)``; `nsems-mismatch` for another number of values, `in-use` for leases
   ///   without `force`, `forbidden` for leases outside the confinement, `own-set`.
-  func writeSemaphores(_ request: SemaphoreWrite, at now: MonotonicInstant) throws(LeaseholdError) -> SemaphoresWritten
+  func writeSemaphores(_ request: SemaphoreWrite, at now: MonotonicInstant) throws(LeaseholdError) -> (
+    info: SemaphoreSetInfo, broken: [String]
+  )
   /// Removes a set; leases and waiters stand in the way unless forced.
   ///
   /// - Throws: As ``semaphoreSet(_:for:)``; `in-use` without `force`, `forbidden` for leases outside the confinement,

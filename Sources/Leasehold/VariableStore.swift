@@ -23,17 +23,19 @@ public protocol VariableStore: AnyObject, Sendable {
   func variable(
     _ key: VariableKey, fence: Int64?, in address: IPCAddress?
   ) throws(LeaseholdError) -> StoredVariable?
-  /// Stores a variable, or changes nothing at all.
+  /// Stores a variable, or changes nothing at all; the tag is that of what is stored now.
   ///
   /// - Throws: As ``variable(_:fence:in:)``; `precondition-failed`, `segment-full`, `out-of-range` for integers that
   ///   a 32-bit PHP cannot read.
-  func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> PutOutcome
-  /// Takes a variable out; `nil` where there is none.
+  func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> (
+    key: Int64, replaced: Bool, tag: String
+  )
+  /// Takes a variable out, and tells the bytes that became free; `nil` where there is none.
   ///
   /// - Throws: As ``variable(_:fence:in:)``, and `precondition-failed`.
   func remove(
     _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: IPCAddress?
-  ) throws(LeaseholdError) -> RemovedVariable?
+  ) throws(LeaseholdError) -> (key: Int64, freedBytes: Int)?
   /// All variables in their order, a page of them.
   ///
   /// - Throws: As ``segment(_:making:)``, and `corrupt-segment`.
@@ -43,11 +45,13 @@ public protocol VariableStore: AnyObject, Sendable {
   ///
   /// - Throws: `internal` where the kernel does not tell its segments.
   func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory
-  /// Makes a segment, or finds the one that is there.
+  /// Makes a segment, or finds the one that is there; tells whether it was made, and whether a header was written.
   ///
   /// - Throws: `permission-denied`, `kernel-limit`, `caller-limit`, `corrupt-segment`, `no-such-segment` when it is
   ///   removed meanwhile, `internal`.
-  func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation
+  func create(_ request: SegmentRequest) throws(LeaseholdError) -> (
+    segment: SegmentInfo, created: Bool, initialized: Bool
+  )
   /// Changes owner or mode; what is `nil` stays.
   ///
   /// - Throws: `no-such-segment`, `permission-denied`, `internal`.
@@ -113,37 +117,6 @@ public struct VariablePut: Sendable {
     self.condition = condition
     self.fence = fence
     self.needs64Bits = needs64Bits
-  }
-}
-
-/// The outcome of a put.
-public struct PutOutcome: Sendable {
-  /// PHP's variable_key.
-  public var key: Int64
-  /// True when an older value was replaced.
-  public var replaced: Bool
-  /// The tag of what is stored now.
-  public var tag: String
-
-  /// Makes an outcome.
-  public init(key: Int64, replaced: Bool, tag: String) {
-    self.key = key
-    self.replaced = replaced
-    self.tag = tag
-  }
-}
-
-/// A variable that was taken out.
-public struct RemovedVariable: Sendable {
-  /// PHP's variable_key.
-  public var key: Int64
-  /// The bytes that became free.
-  public var freedBytes: Int
-
-  /// Makes one.
-  public init(key: Int64, freedBytes: Int) {
-    self.key = key
-    self.freedBytes = freedBytes
   }
 }
 

@@ -60,7 +60,7 @@ extension LocalLockService {
   /// - Throws: As ``SemaphoreService/semaphore(_:of:for:)``.
   public func semaphore(
     _ number: Int, of address: IPCAddress, for caller: Caller
-  ) throws(LeaseholdError) -> NumberedSemaphore {
+  ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, semaphore: SemaphoreInfo) {
     let (set, info) = try find(address)
     try check(info, caller, .read)
     guard number < info.status.count else { throw .noSuchSemaphore(number, info, address) }
@@ -68,7 +68,7 @@ extension LocalLockService {
     do {
       let semaphore = try look(
         at: number, of: set, value: try set.value(of: number), leases: Array(refs.prefix(LockSnapshot.listed)))
-      return NumberedSemaphore(info: info, number: number, semaphore: semaphore)
+      return (info, semaphore)
     } catch {
       throw explain(error, address, "read")
     }

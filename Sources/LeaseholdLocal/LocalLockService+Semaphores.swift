@@ -9,7 +9,9 @@ extension LocalLockService {
   /// Opens a set, and makes it where there is none.
   ///
   /// - Throws: As ``SemaphoreService/makeSemaphoreSet(_:)``.
-  public func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet {
+  public func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> (
+    info: SemaphoreSetInfo, isNew: Bool
+  ) {
     let most: Int
     do {
       most = try SemaphoreLimits.current().semaphoresPerSet
@@ -27,7 +29,9 @@ extension LocalLockService {
   }
 
   /// Makes the set; `nil` when the key is taken.
-  private func create(_ request: SemaphoreSetRequest, most: Int) throws(LeaseholdError) -> OpenedSemaphoreSet? {
+  private func create(_ request: SemaphoreSetRequest, most: Int) throws(LeaseholdError) -> (
+    info: SemaphoreSetInfo, isNew: Bool
+  )? {
     let mode = IPCMode(rawValue: request.mode)
     let set: SemaphoreSet
     do {
@@ -44,7 +48,7 @@ extension LocalLockService {
       if let values = request.values { try set.setValues(values) }
       try set.markAsFinished()
       if mode != .ownerReadWrite || request.caller.peer.uid != nil { try settle(set, request, mode) }
-      return OpenedSemaphoreSet(info: describe(set, try set.status()), isNew: true)
+      return (describe(set, try set.status()), true)
     } catch {
       try? set.remove()
       throw explain(error, .id(set.id), "set up")
@@ -68,7 +72,7 @@ extension LocalLockService {
   }
 
   /// Opens the set as semget(2) would; `nil` when it is gone by now.
-  private func open(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet? {
+  private func open(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> (info: SemaphoreSetInfo, isNew: Bool)? {
     let key = IPCKey(rawValue: request.key)
     let set: SemaphoreSet
     do {
@@ -84,7 +88,7 @@ extension LocalLockService {
     }
     guard let info = look(at: set) else { return nil }
     try check(info, request.caller, .open(mode: IPCMode(rawValue: request.mode)))
-    return OpenedSemaphoreSet(info: info, isNew: false)
+    return (info, false)
   }
 
   /// The kernel's status of a set whatever its mode (SEM_STAT_ANY has no permissions to ask).
@@ -140,7 +144,7 @@ extension LocalLockService {
   /// - Throws: As ``SemaphoreService/writeSemaphores(_:at:)``.
   public func writeSemaphores(
     _ request: SemaphoreWrite, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> SemaphoresWritten {
+  ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, broken: [String]) {
     // As natives: SETVAL asks for write permission alone.
     let (set, info) = try findForeign(request.address, readable: false)
     try check(info, request.caller, .alter)
@@ -172,7 +176,7 @@ extension LocalLockService {
       ledger.wroteValues(of: set.id, numbers)
       return broken
     }
-    return SemaphoresWritten(info: info, broken: broken)
+    return (info, broken)
   }
 
   private func write(_ values: SemaphoreWrite.Values, to set: SemaphoreSet) throws(Errno) {

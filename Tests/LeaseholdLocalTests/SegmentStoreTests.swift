@@ -22,7 +22,9 @@ import Testing
     try? SharedMemorySegment.open(key: store.fences.key).remove()
   }
 
-  private func put(_ store: SegmentStore, _ text: String, fence: Int64? = nil) throws(LeaseholdError) -> PutOutcome {
+  private func put(_ store: SegmentStore, _ text: String, fence: Int64? = nil) throws(LeaseholdError) -> (
+    key: Int64, replaced: Bool, tag: String
+  ) {
     try store.put(VariablePut(key: .number(1), text: Array(text.utf8), fence: fence), in: nil)
   }
 

@@ -43,23 +43,6 @@ public struct SegmentRequest: Sendable {
   }
 }
 
-/// The outcome of a creation.
-public struct SegmentCreation: Sendable {
-  /// The segment.
-  public var segment: SegmentInfo
-  /// True when it was made now.
-  public var created: Bool
-  /// True when a header was written.
-  public var initialized: Bool
-
-  /// Makes one.
-  public init(segment: SegmentInfo, created: Bool, initialized: Bool) {
-    self.segment = segment
-    self.created = created
-    self.initialized = initialized
-  }
-}
-
 /// The variables of a segment.
 public struct VariableList: Sendable {
   /// One of them.

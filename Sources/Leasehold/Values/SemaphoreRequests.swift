@@ -28,20 +28,6 @@ public struct SemaphoreSetRequest: Sendable {
   }
 }
 
-/// A set that was opened or made.
-public struct OpenedSemaphoreSet: Sendable {
-  /// The set as it is now.
-  public var info: SemaphoreSetInfo
-  /// True when it was made for this request.
-  public var isNew: Bool
-
-  /// Makes an answer.
-  public init(info: SemaphoreSetInfo, isNew: Bool) {
-    self.info = info
-    self.isNew = isNew
-  }
-}
-
 /// A change of a set (semctl(2), IPC_SET); `nil` keeps.
 public struct SemaphoreSetChange: Sendable {
   /// The new owner.
@@ -87,37 +73,6 @@ public struct SemaphoreWrite: Sendable {
     self.values = values
     self.force = force
     self.caller = caller
-  }
-}
-
-/// The outcome of a ``SemaphoreWrite``.
-public struct SemaphoresWritten: Sendable {
-  /// The set.
-  public var info: SemaphoreSetInfo
-  /// The short names of the leases that were broken.
-  public var broken: [String]
-
-  /// Makes an answer.
-  public init(info: SemaphoreSetInfo, broken: [String]) {
-    self.info = info
-    self.broken = broken
-  }
-}
-
-/// A semaphore, its number and its set.
-public struct NumberedSemaphore: Sendable {
-  /// The set.
-  public var info: SemaphoreSetInfo
-  /// Its number, from 0.
-  public var number: Int
-  /// The kernel's status of it.
-  public var semaphore: SemaphoreInfo
-
-  /// Makes a description.
-  public init(info: SemaphoreSetInfo, number: Int, semaphore: SemaphoreInfo) {
-    self.info = info
-    self.number = number
-    self.semaphore = semaphore
   }
 }
 

@@ -31,7 +31,7 @@ enum Semaphores {
     let found = try call.server.semaphores().semaphore(number, of: address, for: call.caller)
     let writer = call.writer
     return call.json { json in
-      writer.members(found.number, found.semaphore, into: &json)
+      writer.members(number, found.semaphore, into: &json)
       json.member("key", Int(found.info.key))
       json.member("id", Int(found.info.id))
       json.member("nsems", found.info.status.count)

@@ -51,7 +51,9 @@ extension SegmentStore {
   /// Makes a segment, or finds the one that is there.
   ///
   /// - Throws: As ``VariableStore/create(_:)``.
-  public func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
+  public func create(_ request: SegmentRequest) throws(LeaseholdError) -> (
+    segment: SegmentInfo, created: Bool, initialized: Bool
+  ) {
     try making { () throws(LeaseholdError) in
       let segment: SharedMemorySegment
       // A segment that is there costs its caller nothing.
@@ -70,7 +72,7 @@ extension SegmentStore {
         try handOver(segment)
         claims.keep(claim, for: segment.id)
         let info = try unrestricted.segment(.id(segment.id), making: false)
-        return SegmentCreation(segment: info, created: true, initialized: initialized)
+        return (segment: info, created: true, initialized: initialized)
       } catch {
         try? segment.remove()
         claims.forget(segment.id)
@@ -80,15 +82,18 @@ extension SegmentStore {
   }
 
   /// Leaves a segment that is there as it is, unless it is to get a header and has no good one.
-  private func adopt(_ address: IPCAddress, _ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
+  private func adopt(_ address: IPCAddress, _ request: SegmentRequest) throws(LeaseholdError) -> (
+    segment: SegmentInfo, created: Bool, initialized: Bool
+  ) {
     let found = try existing(address)
     try check(found, .open(mode: IPCMode(rawValue: request.mode)), address)
     let id = IPCAddress.id(found.id)
     let info = try unrestricted.segment(id, making: false)
     guard !info.isOwn else { throw ownSegment(address) }
     let initialized = request.initializes ? try initialize(id, force: false) : false
-    return SegmentCreation(
-      segment: try unrestricted.segment(id, making: false), created: false, initialized: initialized)
+    return (
+      segment: try unrestricted.segment(id, making: false), created: false, initialized: initialized
+    )
   }
 
   private func initialize(_ address: IPCAddress, force: Bool) throws(LeaseholdError) -> Bool {

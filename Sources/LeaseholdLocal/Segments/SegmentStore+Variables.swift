@@ -21,7 +21,9 @@ extension SegmentStore {
   /// Stores a variable, or changes nothing at all.
   ///
   /// - Throws: As ``VariableStore/put(_:in:)``.
-  public func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> PutOutcome {
+  public func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> (
+    key: Int64, replaced: Bool, tag: String
+  ) {
     try inSegment(address, .readWrite, put.fence) { segment throws(LeaseholdError) in
       let number = try number(put.key, segment)
       if put.needs64Bits, segment.word == .bits32 {
@@ -33,7 +35,7 @@ extension SegmentStore {
       try check(put.condition, number, segment, address)
       do throws(StoreFailure) {
         let replaced = try segment.put(number, put.text)
-        return PutOutcome(key: number, replaced: replaced, tag: Self.tag(put.text))
+        return (key: number, replaced: replaced, tag: Self.tag(put.text))
       } catch {
         throw explain(error, number, segment, address)
       }
@@ -45,12 +47,12 @@ extension SegmentStore {
   /// - Throws: As ``VariableStore/remove(_:fence:if:in:)``.
   public func remove(
     _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: IPCAddress?
-  ) throws(LeaseholdError) -> RemovedVariable? {
+  ) throws(LeaseholdError) -> (key: Int64, freedBytes: Int)? {
     try inSegment(address, .readWrite, fence) { segment throws(LeaseholdError) in
       let number = try number(key, segment)
       try check(condition, number, segment, address)
       do throws(SegmentFlaw) {
-        return try segment.remove(number).map { RemovedVariable(key: number, freedBytes: $0) }
+        return try segment.remove(number).map { (key: number, freedBytes: $0) }
       } catch {
         throw corrupt(error, address)
       }

@@ -11,9 +11,11 @@ extension HostWithoutNativeSets {
 
   package func semaphore(
     _ number: Int, of address: IPCAddress, for caller: Caller
-  ) throws(LeaseholdError) -> NumberedSemaphore { throw none() }
+  ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, semaphore: SemaphoreInfo) { throw none() }
 
-  package func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> OpenedSemaphoreSet {
+  package func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> (
+    info: SemaphoreSetInfo, isNew: Bool
+  ) {
     throw none()
   }
 
@@ -23,7 +25,7 @@ extension HostWithoutNativeSets {
 
   package func writeSemaphores(
     _ request: SemaphoreWrite, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> SemaphoresWritten { throw none() }
+  ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, broken: [String]) { throw none() }
 
   package func removeSemaphoreSet(
     _ address: IPCAddress, force: Bool, caller: Caller, at now: MonotonicInstant

@@ -36,14 +36,16 @@ final class FakeStore: VariableStore {
     puts.last.map { StoredVariable(key: 1, text: $0.text, tag: "aa") }
   }
 
-  func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> PutOutcome {
+  func put(_ put: VariablePut, in address: IPCAddress?) throws(LeaseholdError) -> (
+    key: Int64, replaced: Bool, tag: String
+  ) {
     state.withLock { $0.puts.append(put) }
-    return PutOutcome(key: 1, replaced: false, tag: "aa")
+    return (key: 1, replaced: false, tag: "aa")
   }
 
   func remove(
     _ key: VariableKey, fence: Int64?, if condition: VariableCondition, in address: IPCAddress?
-  ) throws(LeaseholdError) -> RemovedVariable? { nil }
+  ) throws(LeaseholdError) -> (key: Int64, freedBytes: Int)? { nil }
 
   func variables(in address: IPCAddress?, from cursor: Int, limit: Int) throws(LeaseholdError) -> VariableList {
     VariableList()
@@ -51,9 +53,11 @@ final class FakeStore: VariableStore {
 
   func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory { SegmentInventory() }
 
-  func create(_ request: SegmentRequest) throws(LeaseholdError) -> SegmentCreation {
+  func create(_ request: SegmentRequest) throws(LeaseholdError) -> (
+    segment: SegmentInfo, created: Bool, initialized: Bool
+  ) {
     state.withLock { $0.creations.append(request) }
-    return SegmentCreation(segment: try segment(nil, making: true), created: true, initialized: true)
+    return (segment: try segment(nil, making: true), created: true, initialized: true)
   }
 
   func change(
