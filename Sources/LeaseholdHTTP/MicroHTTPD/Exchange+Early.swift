@@ -45,7 +45,7 @@ extension Exchange {
   ///   libmicrohttpd, which finds out what is wrong.
   func sendEarly(_ response: borrowing Response) -> Early {
     guard canBeEarly(response), connection.peerIsThere() else { return .not }
-    var bytes = ResponseBuffer(capacity: 384 + response.body.count)
+    var bytes = ResponseBuffer(capacity: 384 + (response.body.count ?? 0))
     var date = DateField()
     write(response, into: &bytes, date: &date)
     return bytes.withBytes { connection.write($0) }
@@ -53,7 +53,7 @@ extension Exchange {
 
   private func canBeEarly(_ response: borrowing Response) -> Bool {
     EarlyAnswers.areOn && connection.daemon.isPlain && version == .http11 && method != .head && keepsConnection
-      && response.stream == nil && !response.closes && (1...Self.bodyLimitBytes).contains(response.body.count)
+      && !response.closes && (1...Self.bodyLimitBytes).contains(response.body.count ?? 0)
       && connection.descriptor < Self.descriptorLimit && !connection.daemon.draining.load(ordering: .relaxed)
   }
 
@@ -134,10 +134,14 @@ extension ResponseBuffer {
       append("\r\n" as StaticString)
     }
     if closes { append("Connection: close\r\n" as StaticString) }
-    append("Content-Length: " as StaticString)
-    append(decimal: response.body.count)
-    append("\r\n\r\n" as StaticString)
-    response.body.withBytes { append(contentsOf: $0) }
+    switch response.body {
+    case .stream: preconditionFailure("libmicrohttpd sends what is still being written")
+    case .whole(let body):
+      append("Content-Length: " as StaticString)
+      append(decimal: body.count)
+      append("\r\n\r\n" as StaticString)
+      body.withBytes { append(contentsOf: $0) }
+    }
   }
 }
 

@@ -8,8 +8,6 @@ extension Exchange {
   /// The corresponding C function is `MHD_queue_response`.
   func send(_ response: consuming Response) -> Bool {
     let status = UInt32(response.status)
-    stream = response.stream
-    stream?.bind(to: connection)
     guard let mhd = makeResponse(response) else { return false }
     answered = MHD_queue_response(connection.mhd, status, mhd) == MHD_Result.YES
     MHD_destroy_response(mhd)
@@ -17,18 +15,22 @@ extension Exchange {
   }
 
   private func makeResponse(_ response: consuming Response) -> OpaquePointer? {
-    let made = response.stream == nil ? nil : response.stream?.makeResponse()
     let closes =
       response.closes || connection.isSurplus || connection.daemon.draining.load(ordering: .relaxed)
     let (contentType, location, retryAfter) = (response.contentType, response.location, response.retryAfterSeconds)
     var lines = response.takeLines()
-    let mhd: OpaquePointer
-    if let made {
-      mhd = made
-    } else {
-      guard let made = bufferResponse(response) else { return nil }
-      mhd = made
+    let made: OpaquePointer?
+    switch consume response.body {
+    case .whole(let body):
+      let (base, count) = body.take()
+      made = MHD_create_response_from_buffer(count, base, .RESPMEM_MUST_FREE)
+      if made == nil { free(base) }
+    case .stream(let body):
+      stream = body
+      body.bind(to: connection)
+      made = body.makeResponse()
     }
+    guard let mhd = made else { return nil }
     if connection.daemon.writesDate {
       var date = DateField()
       date.withCString { add(mhd, "Date", $0) }
@@ -49,14 +51,6 @@ extension Exchange {
     lines.withHeaders { MHD_add_response_header(mhd, $0, $1) }
     if retryAfter > 0 { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }
     if closes { add(mhd, "Connection", text("close")) }
-    return mhd
-  }
-
-  /// Hands the body's memory to libmicrohttpd.
-  private func bufferResponse(_ response: consuming Response) -> OpaquePointer? {
-    let (base, count) = response.body.take()
-    let mhd = MHD_create_response_from_buffer(count, base, .RESPMEM_MUST_FREE)
-    if mhd == nil { free(base) }
     return mhd
   }
 }

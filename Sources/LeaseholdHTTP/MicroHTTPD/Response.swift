@@ -17,12 +17,23 @@ struct Response: ~Copyable, @unchecked Sendable {
   var closes = false
   /// `Content-Type`; left out where empty.
   var contentType: StaticString
-  /// The body; ignored where there is a ``stream``.
-  var body: ResponseBuffer
+  var body: Body
   /// Further header lines, ready to be sent: `Location`, `ETag`, `Allow` and the like, each with CR and LF behind it.
   private(set) var lines = ResponseBuffer()
-  /// A body that is still being written.
-  var stream: StreamBody?
+
+  /// A body that is complete, or one that is still being written.
+  enum Body: ~Copyable {
+    case whole(ResponseBuffer)
+    case stream(StreamBody)
+
+    /// Its length; `nil` while it is being written.
+    var count: Int? {
+      switch self {
+      case .whole(let bytes): bytes.count
+      case .stream: nil
+      }
+    }
+  }
 
   /// Adds a header line; the value is what `write` appends, which has no line break.
   ///
@@ -51,7 +62,7 @@ struct Response: ~Copyable, @unchecked Sendable {
   init(status: UInt16, contentType: StaticString, body: consuming ResponseBuffer) {
     self.status = status
     self.contentType = contentType
-    self.body = body
+    self.body = .whole(body)
   }
 
   /// Makes an answer whose body is known at compile time.
@@ -63,8 +74,9 @@ struct Response: ~Copyable, @unchecked Sendable {
 
   /// Makes an answer whose body goes on until the stream is finished.
   init(status: UInt16, contentType: StaticString, stream: StreamBody) {
-    self.init(status: status, contentType: contentType, body: ResponseBuffer())
-    self.stream = stream
+    self.status = status
+    self.contentType = contentType
+    body = .stream(stream)
   }
 }
 
