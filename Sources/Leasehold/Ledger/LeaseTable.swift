@@ -5,7 +5,7 @@
 /// out.
 struct LeaseTable: ~Copyable {
   let makeID: () -> LeaseID
-  private var byID = LeaseIndex<Lease>()
+  private var byID = KeyIndex<LeaseID, Lease>()
   private(set) var byCell = CellTable<Lease>()
   /// Leases that callers have or had: held ones, those that cool down, and suspects; each takes room.
   private(set) var count = 0

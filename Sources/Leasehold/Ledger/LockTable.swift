@@ -14,7 +14,7 @@ struct LockTable: ~Copyable {
   /// Own locks whose values another program wrote.
   private(set) var damagedCount = 0
   private(set) var byCell = CellTable<Lock>()
-  private var byKey: [LockKey: Lock] = [:]
+  private var byKey = KeyIndex<LockKey, Lock>()
   private var banksBySet: [Int32: Bank] = [:]
   private var bankWithRoom: Bank?
   private var nativesBySet: [Int32: NativeSet] = [:]
@@ -109,7 +109,7 @@ struct LockTable: ~Copyable {
   ///
   /// Each call looks at a bounded stretch: 100 000 locks take a minute.
   mutating func idleLocks(since instant: Int64) -> [Lock] {
-    guard !byKey.isEmpty || !nativesBySet.isEmpty else { return [] }
+    guard byKey.count > 0 || !nativesBySet.isEmpty else { return [] }
     var idle: [Lock] = []
     for _ in 0..<min(4096, byCell.count) {
       idleScan = idleScan + 1 < byCell.count ? idleScan + 1 : 0

@@ -46,7 +46,7 @@ struct Tombstone {
 /// the memory that was used least recently, which is in no cache any more.
 struct TombstoneRing {
   private var entries: [Tombstone] = []
-  private var places = LeaseIndex<Int32>()
+  private var places = KeyIndex<LeaseID, Int32>()
   let capacity: Int
   private var head = 0
   private(set) var count = 0

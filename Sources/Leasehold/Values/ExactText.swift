@@ -14,6 +14,12 @@ extension String {
     } ?? utf8.elementsEqual(other.utf8)
   }
 
+  /// Its bytes as a number that differs, for all practical purposes, when they do, and that is known to nobody who does
+  /// not know the seed.
+  func spread(_ seed: UInt64) -> UInt64 {
+    utf8.withContiguousStorageIfAvailable { UnsafeRawBufferPointer($0).spread(seed) } ?? 0
+  }
+
   /// Returns true when its bytes begin with those of another text.
   @inlinable
   public func begins(with prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }

@@ -75,6 +75,28 @@ extension UnsafeRawBufferPointer {
     for offset in 0..<count where self[offset] != other[offset] { return false }
     return true
   }
+
+  /// The bytes as a number that differs, for all practical purposes, when they do: each eight are multiplied by what
+  /// only this process knows, and both halves of that count.
+  @inline(__always)
+  func spread(_ seed: UInt64) -> UInt64 {
+    func mixed(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+      let (high, low) = (hash ^ word).multipliedFullWidth(by: seed | 1)
+      return high ^ low
+    }
+    var hash = mixed(seed, UInt64(count))
+    guard count >= 8 else {
+      if count >= 4 { return mixed(hash, twice4) }
+      for byte in self { hash = mixed(hash, UInt64(byte)) }
+      return hash
+    }
+    var offset = 0
+    while offset < count &- 8 {
+      hash = mixed(hash, loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      offset &+= 8
+    }
+    return mixed(hash, loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+  }
 }
 
 extension String {

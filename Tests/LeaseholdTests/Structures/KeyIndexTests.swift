@@ -3,7 +3,7 @@ import Testing
 
 @testable import Leasehold
 
-@Suite struct LeaseIndexTests {
+@Suite struct KeyIndexTests {
   /// A lease whose place in the table is that of others, too.
   private func lease(_ number: UInt64, home: UInt64) -> Lease {
     var record = RecordTests.lease(seed: number)
@@ -13,7 +13,7 @@ import Testing
 
   @Test(arguments: 1...8 as ClosedRange<UInt64>) func itDoesWhatADictionaryDoes(_ seed: UInt64) {
     var random = SeededRandom(seed: seed)
-    var index = LeaseIndex<Lease>()
+    var index = KeyIndex<LeaseID, Lease>()
     var model: [LeaseID: Lease] = [:]
     var gone: [LeaseID] = []
     for number in 0..<1500 as Range<UInt64> {
@@ -33,5 +33,15 @@ import Testing
       if let id = gone.randomElement(using: &random) { #expect(index[id] == nil) }
     }
     for (id, lease) in model { #expect(index[id] === lease) }
+  }
+
+  @Test func itTellsNamesApartByTheirBytes() throws {
+    let texts = (0..<1200).map { String(repeating: "x", count: $0 % 40) + "\($0)" } + ["\u{e9}", "e\u{301}", "a", "b"]
+    let keys = try texts.map { try LockKey(utf8: $0.utf8) }
+    var index = KeyIndex<LockKey, Int>()
+    for (number, key) in keys.enumerated() { index[key] = number }
+    for (number, key) in keys.enumerated() where number % 3 == 0 { index[key] = nil }
+    for (number, key) in keys.enumerated() { #expect(index[key] == (number % 3 == 0 ? nil : number)) }
+    #expect(index.count == keys.count - (keys.count + 2) / 3)
   }
 }
