@@ -101,9 +101,9 @@ public struct Contention: Sendable {
   /// Units held by processes that did not come through this service; `nil` where nobody can know.
   public let nativeUnits: Int?
   /// One of its holders, or of the leases that cool down; most locks have no other.
-  public let first: LeaseSnapshot?
+  public let first: Holder?
   /// The others; not more than a few.
-  public let others: [LeaseSnapshot]
+  public let others: [Holder]
   /// The number of leases that are over for their holders while their slots cool down.
   public let coolingCount: Int
   /// The number of its waiters.
@@ -114,7 +114,7 @@ public struct Contention: Sendable {
 
 extension Contention {
   /// Its holders, and the leases that cool down.
-  public var holders: [LeaseSnapshot] { (first.map { [$0] } ?? []) + others }
+  public var holders: [Holder] { (first.map { [$0] } ?? []) + others }
 
   /// The same of a lock that was looked at.
   init(_ lock: LockSnapshot) {

@@ -23,63 +23,89 @@ public struct SemaphoreBinding: Hashable, Sendable {
   }
 }
 
-/// A lease as it was at one instant.
+/// A lease as every caller may see it on its lock, at one instant: with nothing by which it could be ended.
 ///
-/// An object, because it is large and goes through many hands: a word each, where a copy is 400 bytes. Only the service
-/// that made it fills it in, before another one has it.
-public final class LeaseSnapshot: @unchecked Sendable {
+/// An object, because it is large and goes through many hands: a word each. Only the service that made it fills it in,
+/// before another one has it.
+public class Holder: @unchecked Sendable {
+  /// The first 40 bits of the lease's id, for its short name.
+  public final let refNumber: UInt64
+  /// Alone or shared.
+  public final let mode: LockMode
+  /// Slots taken.
+  public final let count: Int
+  /// Grows with every grant on this host.
+  public final let fence: Int64
+  /// Free text of the holder.
+  public final let owner: String?
+  /// True when it ends with its connection.
+  public final var bindsConnection: Bool
+  /// The time to live that a renewal without one uses; zero means no deadline.
+  public final let ttl: TimeSpan
+  /// When it was granted.
+  public final let grantedAt: MonotonicInstant
+  /// When it ends by itself; `nil` means never.
+  public final var deadline: MonotonicInstant?
+  /// The connection it came on.
+  public final let peer: Peer
+  /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
+  public final let process: Int32?
+  /// The time from TERM to KILL when the process is stopped before its slots go on; `nil` when it is not.
+  public final var stopGrace: TimeSpan?
+  /// True from TERM on, until a renewal.
+  public final var isStopping = false
+  /// The operator that ends it and the reason, while one does.
+  public final var breaking: BreakNote?
+  /// The remarks that few holders have.
+  public final var remarks: HolderRemarks?
+  /// The time from its grant on for which its slots stay taken even when it ends earlier; zero for none.
+  public final let atLeast: TimeSpan
+  /// The state of its holder.
+  public final var state: HolderState
+  /// The names of its slots, on a lock whose slots have names.
+  public final let slots: [String]
+
+  /// Tells of a holder; what few leases have may be left out.
+  public init(
+    id: LeaseID, mode: LockMode, count: Int, fence: Int64, owner: String?, bindsConnection: Bool = false, ttl: TimeSpan,
+    grantedAt: MonotonicInstant, deadline: MonotonicInstant? = nil, peer: Peer = .unknown, process: Int32? = nil,
+    breaking: BreakNote? = nil, remarks: HolderRemarks? = nil, atLeast: TimeSpan = .zero, state: HolderState = .held,
+    slots: [String] = []
+  ) {
+    (refNumber, self.mode, self.count, self.fence, self.owner) = (id.high >> 24, mode, count, fence, owner)
+    (self.bindsConnection, self.ttl, self.atLeast) = (bindsConnection, ttl, atLeast)
+    (self.grantedAt, self.deadline, self.peer, self.process) = (grantedAt, deadline, peer, process)
+    (self.breaking, self.remarks, self.state, self.slots) = (breaking, remarks, state, slots)
+  }
+
+  /// The short name shown to every caller.
+  public final var ref: String { LeaseID(high: refNumber << 24, low: 0).ref }
+  /// True when an operator ends it: the deadline cannot be moved.
+  public final var isBreaking: Bool { breaking != nil }
+}
+
+/// A lease as it was at one instant, as its holder may see it.
+public final class LeaseSnapshot: Holder, @unchecked Sendable {
   /// The capability; never put into listings.
   public let id: LeaseID
   /// The lock's name.
   public let key: LockKey
   /// The kind of the lock.
   public let kind: LockKind
-  /// Alone or shared.
-  public let mode: LockMode
-  /// Slots taken.
-  public let count: Int
   /// Units taken from the semaphore: on a readers-writer lock a writer takes all, a reader one.
   public let units: Int
-  /// Grows with every grant on this host.
-  public let fence: Int64
-  /// Free text of the holder.
-  public let owner: String?
-  /// True when it ends with its connection.
-  public var bindsConnection: Bool
-  /// The time to live that a renewal without one uses; zero means no deadline.
-  public let ttl: TimeSpan
   /// The time for which the slots stay taken after it expires.
   public var cooldown: TimeSpan
-  /// When it was granted.
-  public let grantedAt: MonotonicInstant
-  /// When it ends by itself; `nil` means never.
-  public var deadline: MonotonicInstant?
   /// The time for which its holder queued.
   public var waited: TimeSpan
   /// True when this answers a retry.
-  public var replayed: Bool
+  public var replayed = false
   /// True when the asked limit was put into force by this grant, on native locks that have one.
   public let limitApplied: Bool?
-  /// The connection it came on.
-  public let peer: Peer
   /// The kernel's side; `nil` on an engine without semaphores, and on a lease that is over.
   public var binding: SemaphoreBinding?
   /// The semaphores that its end changes, on leases of raw operations; `nil` on leases of locks.
   public var adjusts: [Int]?
-  /// The process that it ends with, as its client named it, 0 for the client itself; `nil` for none.
-  public let process: Int32?
-  /// The time from TERM to KILL when the process is stopped before its slots go on; `nil` when it is not.
-  public var stopGrace: TimeSpan?
-  /// True from TERM on, until a renewal.
-  public var isStopping = false
-  /// The operator that ends it and the reason, while one does.
-  public var breaking: BreakNote?
-  /// The remarks that few holders have.
-  public var remarks: HolderRemarks?
-  /// The time from its grant on for which its slots stay taken even when it ends earlier; zero for none.
-  public let atLeast: TimeSpan
-  /// The state of its holder.
-  public var state: HolderState
 
   /// True when this answers a conversion.
   public var isConverted = false
@@ -91,35 +117,27 @@ public final class LeaseSnapshot: @unchecked Sendable {
   /// The number of times that its holder had been told of it by then: a grant and each retry with its Idempotency-Key
   /// is once.
   public var stamp: UInt64
-  /// The names of its slots, on a lock whose slots have names.
-  public let slots: [String]
 
   /// Makes a snapshot; what few leases have may be left out.
   public init(
     id: LeaseID, key: LockKey, kind: LockKind, mode: LockMode, count: Int, units: Int, fence: Int64, owner: String?,
     bindsConnection: Bool = false, ttl: TimeSpan, cooldown: TimeSpan = .zero, grantedAt: MonotonicInstant,
-    deadline: MonotonicInstant? = nil, waited: TimeSpan = .zero, replayed: Bool = false, limitApplied: Bool? = nil,
-    peer: Peer = .unknown, binding: SemaphoreBinding? = nil, adjusts: [Int]? = nil, process: Int32? = nil,
-    breaking: BreakNote? = nil, remarks: HolderRemarks? = nil,
-    atLeast: TimeSpan = .zero, state: HolderState = .held, trace: TraceContext = .none, parts: [LeasePart] = [],
-    stamp: UInt64 = 1, slots: [String] = []
+    deadline: MonotonicInstant? = nil, waited: TimeSpan = .zero, limitApplied: Bool? = nil, peer: Peer = .unknown,
+    binding: SemaphoreBinding? = nil, adjusts: [Int]? = nil, process: Int32? = nil, breaking: BreakNote? = nil,
+    remarks: HolderRemarks? = nil, atLeast: TimeSpan = .zero, state: HolderState = .held, trace: TraceContext = .none,
+    parts: [LeasePart] = [], stamp: UInt64 = 1, slots: [String] = []
   ) {
-    (self.id, self.key, self.kind, self.mode) = (id, key, kind, mode)
-    (self.count, self.units, self.fence, self.owner) = (count, units, fence, owner)
-    (self.bindsConnection, self.ttl, self.cooldown, self.atLeast) = (bindsConnection, ttl, cooldown, atLeast)
-    (self.grantedAt, self.deadline, self.waited) = (grantedAt, deadline, waited)
-    (self.replayed, self.limitApplied, self.peer) = (replayed, limitApplied, peer)
-    (self.binding, self.adjusts, self.process) = (binding, adjusts, process)
-    (self.breaking, self.remarks, self.state, self.trace) = (breaking, remarks, state, trace)
-    (self.parts, self.stamp, self.slots) = (parts, stamp, slots)
+    (self.id, self.key, self.kind, self.units) = (id, key, kind, units)
+    (self.cooldown, self.waited, self.limitApplied) = (cooldown, waited, limitApplied)
+    (self.binding, self.adjusts, self.trace, self.parts, self.stamp) = (binding, adjusts, trace, parts, stamp)
+    super.init(
+      id: id, mode: mode, count: count, fence: fence, owner: owner, bindsConnection: bindsConnection, ttl: ttl,
+      grantedAt: grantedAt, deadline: deadline, peer: peer, process: process, breaking: breaking, remarks: remarks,
+      atLeast: atLeast, state: state, slots: slots)
   }
 
-  /// The short name shown to every caller.
-  public var ref: String { id.ref }
   /// The grant that an answer hands over which tells of it.
   public var grant: Grant { Grant(lease: id, stamp: stamp) }
-  /// True when an operator ends it: the deadline cannot be moved.
-  public var isBreaking: Bool { breaking != nil }
 }
 
 /// The remarks on a holder, which few have: an object, so that all others carry one empty word of it.

@@ -94,31 +94,41 @@ struct AnswerWriter {
     json.append(UInt8(ascii: "}"))
   }
 
-  /// A lease as every caller may see it.
-  func listed(_ lease: LeaseSnapshot, withKey: Bool, into json: inout ResponseBuffer) {
+  /// A lease in a list of leases, as every caller may see it.
+  func listed(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     json.append("{\"ref\":\"" as StaticString)
-    json.append(hex: lease.id.high >> 24, digits: 10)
-    if withKey {
-      json.append(UInt8(ascii: "\""))
-      describe(lease, into: &json)
-      if !lease.parts.isEmpty { json.list("locks", lease.parts.map(\.key.text)) }
-    } else {
-      switch lease.state {
-      case .held: json.append("\",\"state\":\"held\",\"mode\":\"" as StaticString)
-      case .cooling: json.append("\",\"state\":\"cooling\",\"mode\":\"" as StaticString)
-      case .kept: json.append("\",\"state\":\"kept\",\"mode\":\"" as StaticString)
-      case .stopping: json.append("\",\"state\":\"stopping\",\"mode\":\"" as StaticString)
-      case .suspect: json.append("\",\"state\":\"suspect\",\"mode\":\"" as StaticString)
-      }
-      shares(lease, into: &json)
-      json.append(",\"fence\":" as StaticString)
-      tenure(lease, into: &json)
+    json.append(hex: lease.refNumber, digits: 10)
+    json.append(UInt8(ascii: "\""))
+    describe(lease, into: &json)
+    if !lease.parts.isEmpty { json.list("locks", lease.parts.map(\.key.text)) }
+    person(lease, into: &json)
+  }
+
+  /// A holder of a lock.
+  func holder(_ holder: Holder, into json: inout ResponseBuffer) {
+    json.append("{\"ref\":\"" as StaticString)
+    json.append(hex: holder.refNumber, digits: 10)
+    switch holder.state {
+    case .held: json.append("\",\"state\":\"held\",\"mode\":\"" as StaticString)
+    case .cooling: json.append("\",\"state\":\"cooling\",\"mode\":\"" as StaticString)
+    case .kept: json.append("\",\"state\":\"kept\",\"mode\":\"" as StaticString)
+    case .stopping: json.append("\",\"state\":\"stopping\",\"mode\":\"" as StaticString)
+    case .suspect: json.append("\",\"state\":\"suspect\",\"mode\":\"" as StaticString)
     }
-    since(lease, into: &json)
-    if !lease.slots.isEmpty { json.list("slots", lease.slots) }
-    peer(lease.peer, into: &json)
-    if lease.isBreaking { breaking(lease, into: &json) }
-    remarks(lease, into: &json)
+    shares(holder, into: &json)
+    json.append(",\"fence\":" as StaticString)
+    tenure(holder, into: &json)
+    person(holder, into: &json)
+  }
+
+  /// The end of both forms: since when, and who has it.
+  @inline(__always)
+  private func person(_ holder: Holder, into json: inout ResponseBuffer) {
+    since(holder, into: &json)
+    if !holder.slots.isEmpty { json.list("slots", holder.slots) }
+    peer(holder.peer, into: &json)
+    if holder.isBreaking { breaking(holder, into: &json) }
+    remarks(holder, into: &json)
     json.append(UInt8(ascii: "}"))
   }
 
@@ -142,39 +152,39 @@ struct AnswerWriter {
   }
 
   @inline(__always)
-  private func shares(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.append(lease.mode == .exclusive ? "exclusive\",\"count\":" : "shared\",\"count\":" as StaticString)
-    json.append(decimal: lease.count)
+  private func shares(_ holder: Holder, into json: inout ResponseBuffer) {
+    json.append(holder.mode == .exclusive ? "exclusive\",\"count\":" : "shared\",\"count\":" as StaticString)
+    json.append(decimal: holder.count)
   }
 
   /// From the fence to the deadline.
-  private func tenure(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.append(decimal: Int(lease.fence))
-    if let owner = lease.owner {
+  private func tenure(_ holder: Holder, into json: inout ResponseBuffer) {
+    json.append(decimal: Int(holder.fence))
+    if let owner = holder.owner {
       json.append(",\"owner\":\"" as StaticString)
       json.append(inJSON: owner)
       json.append(UInt8(ascii: "\""))
     } else {
       json.append(",\"owner\":null" as StaticString)
     }
-    bind(lease, into: &json)
+    bind(holder, into: &json)
     json.append(",\"ttl_ms\":" as StaticString)
-    json.append(decimal: Int(lease.ttl.milliseconds))
-    expiry(lease, into: &json)
+    json.append(decimal: Int(holder.ttl.milliseconds))
+    expiry(holder, into: &json)
   }
 
-  private func breaking(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    json.member("breaking_in_ms", lease.deadline.map { Int(max(0, ($0 - now).milliseconds)) })
-    json.member("break_reason", lease.breaking?.reason)
-    json.member("broken_by", lease.breaking?.by)
+  private func breaking(_ holder: Holder, into json: inout ResponseBuffer) {
+    json.member("breaking_in_ms", holder.deadline.map { Int(max(0, ($0 - now).milliseconds)) })
+    json.member("break_reason", holder.breaking?.reason)
+    json.member("broken_by", holder.breaking?.by)
   }
 
   @inline(__always)
-  private func remarks(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    if let remarks = lease.remarks { self.remarks(remarks, into: &json) }
-    if lease.atLeast > .zero {
+  private func remarks(_ holder: Holder, into json: inout ResponseBuffer) {
+    if let remarks = holder.remarks { self.remarks(remarks, into: &json) }
+    if holder.atLeast > .zero {
       json.append(",\"kept_until\":" as StaticString)
-      json.append(rfc3339: (lease.grantedAt + lease.atLeast).nanoseconds &+ wallOffset)
+      json.append(rfc3339: (holder.grantedAt + holder.atLeast).nanoseconds &+ wallOffset)
     }
   }
 
@@ -186,20 +196,20 @@ struct AnswerWriter {
     if let cpuTime = remarks.cpuTime { json.member("cpu_ms", Int(cpuTime.milliseconds)) }
   }
 
-  private func bind(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    guard let process = lease.process else {
-      return json.append(lease.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
+  private func bind(_ holder: Holder, into json: inout ResponseBuffer) {
+    guard let process = holder.process else {
+      return json.append(holder.bindsConnection ? ",\"bind\":\"connection\"" : ",\"bind\":null" as StaticString)
     }
     json.member("bind", ProcessBinding.text(of: process))
-    if let grace = lease.stopGrace {
+    if let grace = holder.stopGrace {
       json.append(",\"stop\":\"term\"" as StaticString)
       json.member("grace_ms", Int(grace.milliseconds))
-      if lease.isStopping { json.append(",\"stopping\":true" as StaticString) }
+      if holder.isStopping { json.append(",\"stopping\":true" as StaticString) }
     }
   }
 
-  private func expiry(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
-    guard let deadline = lease.deadline else {
+  private func expiry(_ holder: Holder, into json: inout ResponseBuffer) {
+    guard let deadline = holder.deadline else {
       json.append(",\"expires_in_ms\":null,\"expires_at\":null" as StaticString)
       return
     }
@@ -209,9 +219,9 @@ struct AnswerWriter {
     json.append(rfc3339: deadline.nanoseconds &+ wallOffset)
   }
 
-  private func since(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
+  private func since(_ holder: Holder, into json: inout ResponseBuffer) {
     json.append(",\"since\":" as StaticString)
-    json.append(rfc3339: lease.grantedAt.nanoseconds &+ wallOffset)
+    json.append(rfc3339: holder.grantedAt.nanoseconds &+ wallOffset)
   }
 
   /// `peer`, `pid` and `uid`, null where they are not known.
@@ -324,7 +334,7 @@ struct AnswerWriter {
 
   /// The holders of a lock as a list.
   func holders(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
-    json.append(each: lock.holders) { listed($0, withKey: false, into: &$1) }
+    json.append(each: lock.holders) { holder($0, into: &$1) }
   }
 
   /// One that waits.

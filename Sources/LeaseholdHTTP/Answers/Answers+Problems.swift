@@ -100,10 +100,12 @@ extension AnswerWriter {
     json.append(",\"native_held\":" as StaticString)
     json.append(decimalOrNull: problem.contention?.nativeUnits)
     json.append(",\"holders\":[" as StaticString)
-    if let first = problem.contention?.first { listed(first, withKey: false, into: &json) }
-    for other in problem.contention?.others ?? [] {
-      json.append(UInt8(ascii: ","))
-      listed(other, withKey: false, into: &json)
+    if let first = problem.contention?.first { holder(first, into: &json) }
+    if problem.contention?.others.isEmpty == false {
+      for other in problem.contention?.others ?? [] {
+        json.append(UInt8(ascii: ","))
+        holder(other, into: &json)
+      }
     }
     json.append("],\"cooling\":" as StaticString)
     json.append(decimal: problem.contention?.coolingCount ?? 0)

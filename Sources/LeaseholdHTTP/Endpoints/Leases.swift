@@ -9,7 +9,7 @@ enum Leases {
     let writer = call.writer
     return call.json(capacity: 256 + page.entries.count * 384) { json in
       json.open("leases")
-      json.append(each: page.entries) { writer.listed($0, withKey: true, into: &$1) }
+      json.append(each: page.entries) { writer.listed($0, into: &$1) }
       json.member("next_cursor", page.nextCursor.map(String.init))
     }
   }

@@ -55,7 +55,7 @@ extension AnswerWriter {
       json.append(UInt8(ascii: "}"))
     }
     json.next("holders")
-    json.append(each: detail.holders) { listed($0, withKey: false, into: &$1) }
+    json.append(each: detail.holders) { holder($0, into: &$1) }
     json.next("waiters")
     json.append(each: detail.waiters) { waiter($0, into: &$1) }
   }

@@ -37,7 +37,7 @@ enum Terraform {
     }
     // A restart forgot which lease it was; its owner says so.
     guard let lock = try state(key, call), let holder = lock.holders.first else { return .respond(info.response) }
-    let theirs = kept.info(of: holder)
+    let theirs = kept.info(of: holder, on: key)
     guard theirs.id == info.id, let owner = holder.owner else {
       throw LeaseholdError(
         .locked,
@@ -92,7 +92,7 @@ private final class StateLock: GrantForm {
 
   func refused(_ error: LeaseholdError) throws(LeaseholdError) -> Response {
     guard let holder = error.contention?.first else { throw error }
-    let theirs = kept.info(of: holder)
+    let theirs = kept.info(of: holder, on: key)
     guard theirs.id == info.id else { throw error.adding(theirs.facts) }
     return info.response
   }

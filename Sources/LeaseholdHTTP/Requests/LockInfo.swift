@@ -45,7 +45,7 @@ struct LockInfo: Sendable {
   }
 
   /// The lock-info of a holder for which none is kept: what its owner says.
-  init(_ holder: LeaseSnapshot) {
+  init(_ holder: Holder) {
     let parts = holder.owner.flatMap(Self.parts)
     id = parts?.id ?? holder.ref
     let who = parts?.who ?? holder.owner ?? holder.peer.inWords
@@ -127,8 +127,8 @@ final class LockInfos: Sendable {
   }
 
   /// The lock-info of a holder.
-  func info(of holder: LeaseSnapshot) -> LockInfo {
-    let known = kept.withLock { $0[holder.key] }
+  func info(of holder: Holder, on key: LockKey) -> LockInfo {
+    let known = kept.withLock { $0[key] }
     return known.flatMap { $0.lease.ref == holder.ref ? $0.info : nil } ?? LockInfo(holder)
   }
 }

@@ -6,13 +6,12 @@ import Testing
 @Suite struct LockInfoTests {
   private func info(_ text: String) throws -> LockInfo { try withBytes(text) { try LockInfo($0) } }
 
-  private func holder(_ owner: String?) throws -> LeaseSnapshot {
-    LeaseSnapshot(
-      id: try #require(LeaseID(hexadecimal: "0123456789abcdef0123456789abcdef".utf8)),
-      key: try LockKey(utf8: "terraform:prod".utf8), kind: .readersWriter, mode: .exclusive, count: 1, units: 1,
-      fence: 1, owner: owner, bindsConnection: false, ttl: .seconds(1), cooldown: .zero,
-      grantedAt: MonotonicInstant(nanoseconds: 0), deadline: nil, waited: .zero, replayed: false,
-      peer: .ipv4(0x7f00_0001, port: 7), binding: nil)
+  private let id = LeaseID(high: 0x0123_4567_89ab_cdef, low: 0x0123_4567_89ab_cdef)
+
+  private func holder(_ owner: String?) -> Holder {
+    Holder(
+      id: id, mode: .exclusive, count: 1, fence: 1, owner: owner, ttl: .seconds(1),
+      grantedAt: MonotonicInstant(nanoseconds: 0), peer: .ipv4(0x7f00_0001, port: 7))
   }
 
   private func members(_ info: LockInfo) -> [String] { info.facts.map { "\($0.name)=\($0.value)" } }
@@ -31,7 +30,7 @@ import Testing
   func theOwnerTellsWhoAndTheID(_ who: String, _ id: String) throws {
     let owner = try info(#"{"ID":"\#(id)","Who":"\#(who)"}"#).owner
     #expect((1...Limits.ownerBytes).contains(owner.utf8.count))
-    let found = LockInfo(try holder(owner))
+    let found = LockInfo(holder(owner))
     #expect(found.id == id)
     let shown = try #require(found.facts.last)
     guard case .text(let text) = shown.value else {
@@ -47,12 +46,12 @@ import Testing
       ("x (terraform )", "x (terraform )"), (")", ")"),
     ] as [(String?, String)])
   func anotherHolderIsNamedByItsRef(_ owner: String?, _ who: String) throws {
-    let found = LockInfo(try holder(owner))
+    let found = LockInfo(holder(owner))
     #expect(members(found) == [#"ID=text("0123456789")"#, "Who=text(\"\(who)\")"])
   }
 
   @Test func noMoreAreKeptThanThereIsRoomFor() throws {
-    let (kept, id) = (LockInfos(), try holder(nil).id)
+    let kept = LockInfos()
     for number in 0...LockInfos.most {
       kept.keep(try info(#"{"ID":"\#(number)"}"#), of: id, on: try LockKey(utf8: "terraform:\(number)".utf8))
     }

@@ -217,8 +217,7 @@ extension LeaseSnapshot {
     LeaseSnapshot(
       id: sampleID, key: request.key, kind: request.kind, mode: request.mode, count: request.count, units: 1, fence: 42,
       owner: request.owner, bindsConnection: request.bindsConnection, ttl: request.ttl, cooldown: request.cooldown,
-      grantedAt: MonotonicInstant(nanoseconds: 0), deadline: nil, waited: .zero, replayed: false,
-      peer: request.caller.peer,
+      grantedAt: MonotonicInstant(nanoseconds: 0), peer: request.caller.peer,
       binding: SemaphoreBinding(key: 1, id: 2, semaphoreCount: 195, semaphore: 3))
   }
 }

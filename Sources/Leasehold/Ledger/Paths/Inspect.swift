@@ -124,25 +124,33 @@ extension Ledger {
 
   func snapshot(_ lease: Lease) -> LeaseSnapshot { snapshot(lease, counting: lease.count) }
 
-  @inline(__always)
   private func snapshot(_ lease: Lease, counting count: Int) -> LeaseSnapshot {
     // Its id, its holder and its deadline are those of the whole.
     let whole = lease.whole
-    let end = whole.end
     let snapshot = LeaseSnapshot(
       id: whole.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode,
       count: count, units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
       bindsConnection: whole.bindsConnection, ttl: whole.ttl, cooldown: whole.cooldown, grantedAt: whole.grantedAt,
-      deadline: end == 0 ? nil : MonotonicInstant(nanoseconds: end), waited: whole.waited,
-      replayed: false, limitApplied: lease.limitApplied, peer: whole.peer,
-      binding: lease.lock?.binding,
-      adjusts: lease.semaphoresAdjusted,
-      process: whole.bond?.recorded.name, breaking: whole.breaking, remarks: whole.remarks,
-      atLeast: whole.atLeast, state: HolderState(whole.state),
+      deadline: whole.shownDeadline, waited: whole.waited, limitApplied: lease.limitApplied, peer: whole.peer,
+      binding: lease.lock?.binding, adjusts: lease.semaphoresAdjusted, process: whole.bond?.recorded.name,
+      breaking: whole.breaking, remarks: whole.remarks, atLeast: whole.atLeast, state: HolderState(whole.state),
       trace: whole.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
       slots: lease.slots == 0 ? [] : lease.slotNames)
     if whole.bond?.stop != nil { note(stopOf: whole, in: snapshot) }
     return snapshot
+  }
+
+  /// The same, as every caller may see it.
+  private func holder(_ lease: Lease, counting count: Int) -> Holder {
+    let whole = lease.whole
+    let holder = Holder(
+      id: whole.id, mode: lease.mode, count: count, fence: max(lease.fence, whole.fence), owner: whole.owner,
+      bindsConnection: whole.bindsConnection, ttl: whole.ttl, grantedAt: whole.grantedAt,
+      deadline: whole.shownDeadline, peer: whole.peer, process: whole.bond?.recorded.name, breaking: whole.breaking,
+      remarks: whole.remarks, atLeast: whole.atLeast, state: HolderState(whole.state),
+      slots: lease.slots == 0 ? [] : lease.slotNames)
+    if whole.bond?.stop != nil { note(stopOf: whole, in: holder) }
+    return holder
   }
 
   private func part(_ lease: Lease) -> LeasePart {
@@ -177,7 +185,7 @@ extension Ledger {
     return LockSnapshot(
       key: lock.key, kind: lock.kind, availableUnits: units, capacity: lock.capacity, heldUnits: lock.unitsOut,
       fence: lock.standing.lastFence,
-      holders: self.holders(of: lock, most: holders, others),
+      holders: self.holders(of: lock, most: holders, others, snapshot),
       holderCount: lock.heldCount + others.count, coolingCount: lock.standing.coolingCount,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil,
       nativeUnits: use.native, available: use.available,
@@ -193,10 +201,14 @@ extension Ledger {
     let units = lock.place.isOwn && lock.unitsOut == lock.capacity ? 0 : lockTable.value(of: lock)
     let others = lock.place.isOwn ? [] : operationLeases(on: lock)
     let use = units.map { self.use($0, of: lock, beside: others) } ?? (native: nil, available: nil)
+    let first =
+      if let lease = lock.holders.first { holder(lease, counting: lease.count) } else {
+        others.first.map { holder($0.lease, counting: $0.units) }
+      }
     return Contention(
       key: lock.key, kind: lock.kind, available: use.available, nativeUnits: use.native,
-      first: lock.holders.first.map(snapshot) ?? others.first.map { snapshot($0.lease, counting: $0.units) },
-      others: lock.holders.count + others.count > 1 ? holders(of: lock, most: 10, others, after: 1) : [],
+      first: first,
+      others: lock.holders.count + others.count > 1 ? holders(of: lock, most: 10, others, after: 1, holder) : [],
       coolingCount: lock.standing.coolingCount,
       waiterCount: lock.queue.count, queuedFor: lock.queue.isEmpty ? [] : otherLocks(inTheWayOf: lock.queue.first))
   }
@@ -208,17 +220,13 @@ extension Ledger {
       freeSlots: lock.isPaused ? [] : terms.slots.list(terms.slots.current & ~lock.heldSlots))
   }
 
-  private func holders(
-    of lock: Lock, most: Int, _ others: [(lease: Lease, units: Int)], after skipped: Int = 0
-  ) -> [LeaseSnapshot] {
+  private func holders<Shown>(
+    of lock: Lock, most: Int, _ others: [(lease: Lease, units: Int)], after skipped: Int = 0,
+    _ show: (Lease, Int) -> Shown
+  ) -> [Shown] {
+    let own = lock.holders.prefix(most).dropFirst(skipped).map { show($0, $0.count) }
     let count = min(most, lock.holders.count)
-    var shown: [LeaseSnapshot] = []
-    if count > skipped { shown.reserveCapacity(count - skipped) }
-    for index in skipped..<max(skipped, count) { shown.append(snapshot(lock.holders[index])) }
-    for other in others.prefix(most - count).dropFirst(max(0, skipped - count)) {
-      shown.append(snapshot(other.lease, counting: other.units))
-    }
-    return shown
+    return own + others.prefix(most - count).dropFirst(max(0, skipped - count)).map { show($0.lease, $0.units) }
   }
 
   /// The units that natives have and callers can have of a lock, of which the kernel has so many free.
@@ -255,6 +263,12 @@ extension ListFilter {
 }
 
 extension Lease {
+  /// Its end as callers see it; `nil` for none.
+  fileprivate var shownDeadline: MonotonicInstant? {
+    let end = end
+    return end == 0 ? nil : MonotonicInstant(nanoseconds: end)
+  }
+
   /// The names of its slots.
   fileprivate var slotNames: [String] { slots == 0 ? [] : lock?.slots?.list(slots) ?? [] }
 }

@@ -146,12 +146,12 @@ extension Ledger {
     leaseTable.schedule(lease, due: next)
   }
 
-  /// Says in a snapshot how its process is stopped.
+  /// Says of a holder how its process is stopped.
   @inline(never)
-  func note(stopOf lease: Lease, in snapshot: LeaseSnapshot) {
-    snapshot.stopGrace = lease.bond?.stop?.grace
-    snapshot.isStopping = lease.isStopped || lease.bond?.stop?.sent != .nothing
+  func note(stopOf lease: Lease, in holder: Holder) {
+    holder.stopGrace = lease.bond?.stop?.grace
+    holder.isStopping = lease.isStopped || lease.bond?.stop?.sent != .nothing
     // Nobody knows until when.
-    if lease.isStopped { (snapshot.state, snapshot.deadline) = (.stopping, nil) }
+    if lease.isStopped { (holder.state, holder.deadline) = (.stopping, nil) }
   }
 }
