@@ -1,3 +1,4 @@
+import Glibc
 import JSONText
 import Leasehold
 import LeaseholdHost
@@ -127,7 +128,7 @@ extension ResponseBuffer: JSONBuffer {
   /// A wall-clock second as HTTP headers have it (RFC 9110, 5.6.7).
   mutating func append(imfFixdate seconds: Int) {
     let days = Int64(seconds).dividedDown(by: 86_400)
-    let (year, month, day) = civilDate(days)
+    let (year, month, day) = HostClock.civilDate(day: days)
     let second = UInt32(truncatingIfNeeded: Int64(seconds) - days * 86_400)
     let names: StaticString = "ThuFriSatSunMonTueWedJanFebMarAprMayJunJulAugSepOctNovDec"
     append(exactly: 29) { text in
@@ -155,28 +156,22 @@ extension ResponseBuffer: JSONBuffer {
     let milliseconds = nanoseconds.dividedDown(by: 1_000_000)
     let seconds = milliseconds.dividedDown(by: 1000)
     let days = seconds.dividedDown(by: 86_400)
-    let (year, month, day) = civilDate(days)
     let second = UInt32(truncatingIfNeeded: seconds - days * 86_400)
+    let thousandths = UInt32(truncatingIfNeeded: milliseconds - seconds * 1000)
+    // Hours, minutes and seconds side by side, and all but the last digit of the rest.
+    let digits = (second &+ second / 60 &* 40 &+ second / 3600 &* 4000) &* 100 &+ thousandths / 10
+    let (date, time) = (packedDigits(dateDigits(days)), eightDigits(UInt64(digits)) | asciiZeros)
     append(exactly: 26) { text in
-      text[0] = UInt8(ascii: "\"")
-      writeTwoDigits(UInt32(truncatingIfNeeded: year / 100), at: text + 1)
-      writeTwoDigits(UInt32(truncatingIfNeeded: year % 100), at: text + 3)
-      text[5] = UInt8(ascii: "-")
-      writeTwoDigits(UInt32(truncatingIfNeeded: month), at: text + 6)
-      text[8] = UInt8(ascii: "-")
-      writeTwoDigits(UInt32(truncatingIfNeeded: day), at: text + 9)
-      text[11] = UInt8(ascii: "T")
-      writeTwoDigits(second / 3600, at: text + 12)
-      text[14] = UInt8(ascii: ":")
-      writeTwoDigits(second / 60 % 60, at: text + 15)
-      text[17] = UInt8(ascii: ":")
-      writeTwoDigits(second % 60, at: text + 18)
-      text[20] = UInt8(ascii: ".")
-      let thousandths = UInt32(truncatingIfNeeded: milliseconds - seconds * 1000)
-      text[21] = 0x30 &+ UInt8(truncatingIfNeeded: thousandths / 100)
-      writeTwoDigits(thousandths % 100, at: text + 22)
-      text[24] = UInt8(ascii: "Z")
-      text[25] = UInt8(ascii: "\"")
+      let memory = UnsafeMutableRawPointer(text)
+      memcpy(memory, ("\"0000-00-00T00:00:00.000Z\"" as StaticString).utf8Start, 26)
+      memory.storeBytes(of: UInt32(truncatingIfNeeded: date), toByteOffset: 1, as: UInt32.self)
+      memory.storeBytes(of: UInt16(truncatingIfNeeded: date >> 32), toByteOffset: 6, as: UInt16.self)
+      memory.storeBytes(of: UInt16(truncatingIfNeeded: date >> 48), toByteOffset: 9, as: UInt16.self)
+      memory.storeBytes(of: UInt16(truncatingIfNeeded: time), toByteOffset: 12, as: UInt16.self)
+      memory.storeBytes(of: UInt16(truncatingIfNeeded: time >> 16), toByteOffset: 15, as: UInt16.self)
+      memory.storeBytes(of: UInt16(truncatingIfNeeded: time >> 32), toByteOffset: 18, as: UInt16.self)
+      memory.storeBytes(of: UInt16(truncatingIfNeeded: time >> 48), toByteOffset: 21, as: UInt16.self)
+      text[23] = 0x30 &+ UInt8(truncatingIfNeeded: thousandths % 10)
     }
   }
 }
@@ -188,19 +183,16 @@ extension Int64 {
   }
 }
 
-/// The day that was asked for last: its number since 1970-01-01, year, month and day, in 24, 16, 8 and 8 bits.
-private let knownDay = Atomic<UInt64>(0)
+/// The day that was asked for last: its number since 1970-01-01 in the high half, its date in the low one; no day yet.
+private let knownDay = Atomic<UInt64>(.max)
 
-/// Year, month and day of a day number since 1970-01-01: nearly all that is asked for is today.
-private func civilDate(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+/// The date of a day number since 1970-01-01 as eight digits of four bits, yyyymmdd: nearly all that is asked for is
+/// today.
+private func dateDigits(_ days: Int64) -> UInt64 {
   let known = knownDay.load(ordering: .relaxed)
-  if known != 0, known >> 32 == UInt64(bitPattern: days) {
-    return (Int64(known >> 16 & 0xffff), Int64(known >> 8 & 0xff), Int64(known & 0xff))
-  }
+  if known >> 32 == UInt64(bitPattern: days) { return known & 0xffff_ffff }
   let date = HostClock.civilDate(day: days)
-  if (0...0xff_ffff).contains(days), date.year <= 0xffff {
-    knownDay.store(
-      UInt64(days) << 32 | UInt64(date.year) << 16 | UInt64(date.month) << 8 | UInt64(date.day), ordering: .relaxed)
-  }
-  return date
+  let digits = UInt64("\(date.year * 10_000 + date.month * 100 + date.day)", radix: 16) ?? 0
+  if days >= 0 { knownDay.store(UInt64(days) << 32 | digits, ordering: .relaxed) }
+  return digits
 }

@@ -24,12 +24,12 @@ private func writeFirstDigits(_ value: UInt64, at text: UnsafeMutablePointer<UIn
   return 8 - zeros
 }
 
-private let asciiZeros: UInt64 = 0x3030_3030_3030_3030
+let asciiZeros: UInt64 = 0x3030_3030_3030_3030
 
 /// Eight digits at once, the first in the lowest byte: halves, then pairs, then single ones, each quotient by a
 /// multiplication.
 @inline(__always)
-private func eightDigits(_ value: UInt64) -> UInt64 {
+func eightDigits(_ value: UInt64) -> UInt64 {
   let (high, low) = value.quotientAndRemainder(dividingBy: 10_000)
   let halves = high | low << 32
   let hundreds = (halves &* 10_486) >> 20 & 0x7f_0000_007f
@@ -56,12 +56,22 @@ func writeHexDigits(_ value: UInt64, at text: UnsafeMutablePointer<UInt8>) {
   memory.storeBytes(of: hexDigits(value & 0xffff_ffff), toByteOffset: 8, as: UInt64.self)
 }
 
-/// Eight digits at once: a nibble into each byte of a word, then all bytes to ASCII in one addition.
+/// Eight decimal digits of four bits each.
 @inline(__always)
-private func hexDigits(_ value: UInt64) -> UInt64 {
+func packedDigits(_ value: UInt64) -> UInt64 { (nibbles(value) | asciiZeros).bigEndian }
+
+/// A nibble into each byte of a word.
+@inline(__always)
+private func nibbles(_ value: UInt64) -> UInt64 {
   var spread = (value << 16 | value) & 0x0000_ffff_0000_ffff
   spread = (spread << 8 | spread) & 0x00ff_00ff_00ff_00ff
-  spread = (spread << 4 | spread) & 0x0f0f_0f0f_0f0f_0f0f
+  return (spread << 4 | spread) & 0x0f0f_0f0f_0f0f_0f0f
+}
+
+/// Eight digits at once: all bytes to ASCII in one addition.
+@inline(__always)
+private func hexDigits(_ value: UInt64) -> UInt64 {
+  let spread = nibbles(value)
   let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
   return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 0x27).bigEndian
 }
