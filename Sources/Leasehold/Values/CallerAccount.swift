@@ -63,6 +63,7 @@ public final class CallerAccount: Sendable {
   /// Throws where more would be too many.
   @inline(__always)
   func check(_ resource: CallerResource, adding number: Int = 1) throws(LeaseholdError) {
+    if case .none = tallies[resource.rawValue].bound { return }
     let tally = tallies[resource.rawValue]
     let count = tally.count.load(ordering: .relaxed)
     let most = tally.most(beside: count)

@@ -27,7 +27,7 @@ extension TimeSpan {
     }
     guard let unit = Self.unit(bytes[index...]) else { return nil }
     let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
-    let part = scale.dividingFullWidth(fraction.multipliedFullWidth(by: unit)).quotient
+    let part = fraction == 0 ? 0 : scale.dividingFullWidth(fraction.multipliedFullWidth(by: unit)).quotient
     let (sum, carry) = product.addingReportingOverflow(part)
     self.init(nanoseconds: overflow || carry ? .max : sum)
   }

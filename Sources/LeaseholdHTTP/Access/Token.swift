@@ -37,11 +37,8 @@ extension LockSnapshot {
 
 extension LeaseholdError {
   /// The error as a caller with a token may see it.
-  @inline(__always)
-  func told(to token: Token?) -> LeaseholdError { token == nil ? self : told(within: token?.confinement) }
-
-  private func told(within confinement: Confinement?) -> LeaseholdError {
-    guard let confinement, confinement.prefixes != nil, var lock = contention else { return self }
+  func told(to token: Token?) -> LeaseholdError {
+    guard let confinement = token?.confinement, confinement.prefixes != nil, var lock = contention else { return self }
     lock.queuedFor.removeAll { !confinement.covers($0.text) }
     return showing(lock)
   }

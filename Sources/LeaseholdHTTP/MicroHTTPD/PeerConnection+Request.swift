@@ -13,7 +13,7 @@ extension PeerConnection {
     daemon.assertOwnThread()
     let exchange = rested.take() ?? Exchange(connection: self)
     exchange.begin(method: method, version: version)
-    current = exchange
+    defer { current = exchange }
     daemon.activeExchanges.add(1, ordering: .relaxed)
     noteRequest(at: exchange.arrived)
     exchange.captureHeaders(url: url, method: method, version: version)

@@ -125,6 +125,7 @@ extension String {
   /// Runs `body` with its UTF-8: in place, as every string of this system has it.
   @inline(__always)
   func withBytes(_ body: (UnsafeBufferPointer<UInt8>) -> Void) {
-    if utf8.withContiguousStorageIfAvailable(body) == nil { Array(utf8).withUnsafeBufferPointer(body) }
+    let isDone: Void? = utf8.withContiguousStorageIfAvailable(body)
+    precondition(isDone != nil, "a string of this system is UTF-8")
   }
 }

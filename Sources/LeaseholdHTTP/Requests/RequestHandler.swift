@@ -150,10 +150,10 @@ final class RequestHandler: ExchangeHandler {
   /// - Parameter counted: The endpoint that the answer counts for; `nil` where it is counted when it is sent.
   @inline(never)
   private func problem(
-    _ error: LeaseholdError, _ exchange: Exchange, _ counted: UnsafePointer<Endpoint>?, _ writer: AnswerWriter,
-    asText: Bool
+    _ error: consuming LeaseholdError, _ exchange: Exchange, _ counted: UnsafePointer<Endpoint>?,
+    _ writer: AnswerWriter, asText: Bool
   ) -> Response {
-    let error = error.told(to: exchange.context.token)
+    if exchange.context.token != nil { error = error.told(to: exchange.context.token) }
     let response = writer.response(error, to: exchange, asText: asText)
     if let counted { count(exchange, counted, status: Int(response.status)) }
     note(error, response.status, exchange)
