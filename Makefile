@@ -45,6 +45,8 @@ ARGS ?=
 BENCH_ARGS ?=
 JOBS ?=
 BUILD = $(SWIFT) build $(if $(JOBS),-j $(JOBS))
+# How a release build is made: with the libraries of Swift and C++ inside, which Debian has not, and laid out by counts.
+RELEASED = $$(Tools/static $1) $$(Tools/dense $1)
 # The Swift tests make semaphores: in an IPC namespace of their own, the host's stay untouched.
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
@@ -68,7 +70,7 @@ test:
 build:
 	@Tools/need build
 	@Tools/version write
-	$(BUILD) -c release --product leasehold $$(Tools/dense .build)
+	$(BUILD) -c release --product leasehold $(call RELEASED,.build)
 
 browser:
 	@Tools/need build test browser
@@ -116,12 +118,11 @@ asan:
 	$(BUILD) --build-tests --sanitize=address --scratch-path .build_asan
 	ASAN_OPTIONS=detect_leaks=0 $(APART) $(SWIFT) test --skip-build --sanitize=address --scratch-path .build_asan
 
-# With the libraries of Swift inside, which Debian has not, and of C++.
 deb:
 	@Tools/need build deb
 	@Tools/version write
 	$(BUILD) -c release --product leasehold --scratch-path .build_deb \
-	  $$(Tools/static .build_deb) $$(Tools/dense .build_deb)
+	  $(call RELEASED,.build_deb) -Xlinker -s
 	packaging/build-deb .build_deb/release/leasehold
 
 release:

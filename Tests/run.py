@@ -128,8 +128,10 @@ def swift_test(*words):
 
 
 def release_build():
-    dense = subprocess.run(["Tools/dense", ".build"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS, *dense.split()]
+    flags = [flag for tool in ("Tools/static", "Tools/dense")
+             for flag in subprocess.run([tool, ".build"], cwd=ROOT, check=True, stdout=subprocess.PIPE,
+                                        text=True).stdout.split()]
+    return [SWIFT, "build", "-c", "release", "--product", "leasehold", *JOBS, *flags]
 
 
 def swift_format():
@@ -204,7 +206,7 @@ GROUPS = {
         ("kill -9", robustness("kill_loop", "--kills", "1000"), one, RELEASE),
         ("kill at a call", robustness("kill_loop", "--kills", "1000", "--at-calls", "1"), one, RELEASE),
         ("many natives", robustness("natives", "--kills", "500"), one, RELEASE),
-        ("failing calls", robustness("sweep", "--seconds", "1200", "--errnos", "99"), one, RELEASE),
+        ("failing calls", robustness("sweep", "--seconds", "1200", "--errnos", "99"), one, DEBUG),
         ("signals", robustness("signals", "--rounds", "400"), one, RELEASE),
         ("dying clients", robustness("clients", "--clients", "10000", "--max-seconds", "900"), one, RELEASE),
         ("what is found", robustness("found", "--scribbles", "300", "--removals", "50"), one, RELEASE),
@@ -225,7 +227,7 @@ BUILDS = {group: ["debug"] for group in (
     "clients-generated", "clients", "conformance", "examples",
 )} | {
     "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
-    "soak": ["release"], "upgrade": ["release"],
+    "soak": ["debug", "release"], "upgrade": ["release"],
 }
 # Real programs and browsers beside clocks: a machine that stalls for a second fails one of two thousand. A step of
 # these is repeated once, and said to be unsteady when it passes then. What looks for races is never repeated.

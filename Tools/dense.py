@@ -2,8 +2,9 @@
 """Finds out how often each part of the code runs when requests are answered: Tools/dense.py, or make dense
 
 A release build that counts, in .build_dense, answers what Tests/Footprint asks, lets some wait, and lists. What only
-its start runs is left out. Tools/dense.txt gets the result, which Tools/dense uses. The counts differ a little
-each time. Make it anew when much of the request path has changed, or when `make footprint` counts more than before.
+its start runs is left out. Of Swift's libraries, which are compiled already, valgrind tells what ran. Tools/dense.txt
+gets the result, which Tools/dense uses. The counts differ a little each time. Make it anew when much of the request
+path has changed, or when `make footprint` counts more than before.
 """
 
 import os
@@ -51,8 +52,9 @@ def build():
     frontend = [part for flag in ("-ir-profile-generate", "-disable-incremental-llvm-codegen")
                 for part in ("-Xswiftc", "-Xfrontend", "-Xswiftc", flag)]
     others = ["-Xcc", "-fprofile-generate", "-Xlinker", "-u__llvm_profile_runtime", "-Xlinker", runtime]
+    static = said(os.path.join(ROOT, "Tools", "static"), FOLDER).split()
     subprocess.run([SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", "--scratch-path", FOLDER,
-                    *frontend, *others], cwd=ROOT, check=True)
+                    *static, *frontend, *others], cwd=ROOT, check=True)
 
 
 def requests(daemon, folder):
@@ -90,6 +92,26 @@ def counted(ask):
     return functions
 
 
+def libraries(own):
+    """Names of functions of Swift's libraries that ran after the start, the busiest first: those that are not `own`."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, program = os.path.join(folder, "profile"), os.path.join(folder, "leasehold")
+        os.environ["LLVM_PROFILE_FILE"] = os.path.join(folder, "raw")
+        # valgrind does not read all that a debugger is told.
+        subprocess.run(["strip", "-g", "-o", program, PROGRAM], check=True)
+        daemon = footprint.Daemon(folder, "valgrind", "--tool=callgrind", *footprint.CACHE,
+                                  f"--callgrind-out-file={out}", program=program)
+        try:
+            nothing(daemon, folder)
+            said("callgrind_control", "--zero", str(daemon.process.pid))
+            requests(daemon, folder)
+        finally:
+            daemon.__exit__()
+        ran = footprint.costs(out)[0]
+    inside = set(said(tool("llvm-nm"), "--defined-only", "--format=just-symbols", PROGRAM).splitlines())
+    return sorted((name for name in ran if ran[name] and name in inside - own), key=lambda name: -ran[name])
+
+
 def nothing(daemon, _):
     """Waits until it listens."""
     while not os.path.exists(daemon.path):
@@ -121,10 +143,12 @@ def main():
         if any(later):
             # One that other files may not call has their folder before its name. The linker knows it without.
             rows.append((-max(later), name.split(";")[-1], checksum, later))
+    more = libraries({name for _, name, *_ in rows})
     with open(PROFILE, "w", encoding="utf-8") as file:
         file.write(HEAD)
         file.writelines(row(*parts) for _, *parts in sorted(rows))
-    print(f"{len(rows)} functions in {os.path.relpath(PROFILE, ROOT)}")
+        file.writelines(f"{name}\n" for name in more)
+    print(f"{len(rows)} functions, and {len(more)} of Swift's, in {os.path.relpath(PROFILE, ROOT)}")
 
 
 if __name__ == "__main__":

@@ -129,8 +129,9 @@ class Release:
         # The linker's own build id is a hash of what is left out below: the commit is a better one.
         static, dense = (said(tool, build, cwd=self.source, env=self.environment).split()
                          for tool in ("Tools/static", "Tools/dense"))
-        run(SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", *static, *dense, "-Xlinker",
-            f"--build-id=0x{self.commit}", "--scratch-path", build, *maps, cwd=self.source, env=self.environment)
+        run(SWIFT, "build", *JOBS, "-c", "release", "--product", "leasehold", *static, *dense, "-Xlinker", "-s",
+            "-Xlinker", f"--build-id=0x{self.commit}", "--scratch-path", build, *maps, cwd=self.source,
+            env=self.environment)
         folder = os.path.join(build, "static")
         self.archives = [os.path.realpath(os.path.join(folder, name)) for name in os.listdir(folder)]
         self.program = os.path.join(self.work, "leasehold")

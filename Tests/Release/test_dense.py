@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tools/dense with counts that fit, that do not, and with a compiler that comes without its tools."""
+"""Tools/dense with counts that fit, that do not; it and Tools/static with a compiler that comes alone."""
 
 import os
 import shutil
@@ -50,14 +50,31 @@ class Dense(unittest.TestCase):
         profile = next(flag.partition("=")[2] for flag in flags if flag.startswith("-ir-profile-use="))
         shown = subprocess.run([os.path.join(os.path.dirname(SWIFT), "llvm-profdata"), "show", profile], check=True,
                                capture_output=True, text=True).stdout
-        self.assertIn(f"Total functions: {sum(not line.startswith('#') for line in text.splitlines())}\n", shown)
+        counted = sum(len(line.split()) > 1 for line in text.splitlines() if not line.startswith("#"))
+        self.assertIn(f"Total functions: {counted}\n", shown)
 
     def test_counts_of_other_code_change_nothing(self):
         flags, _ = self.flags("# a comment\n$s1m5twiceyS2iF 382993475055910912 7 0x3 5\n$s1m4goneyyF 7 1\n")
         self.assertEqual(self.compiled(flags), "8\n")
 
+    def test_a_function_of_a_library_has_a_place_and_no_counts(self):
+        flags, said = self.flags("$s1m5twiceyS2iF 382993475055910912 7\nswift_retain\n")
+        self.assertEqual((said, self.compiled(flags)), ("", "8\n"))
+        order = next(flag.partition("=")[2] for flag in flags if flag.startswith("--symbol-ordering-file="))
+        with open(order, encoding="utf-8") as file:
+            self.assertEqual([line for line in file.read().split() if not line.endswith("Tm")],
+                             ["$s1m5twiceyS2iF", "swift_retain"])
+
     def test_other_counts_are_other_flags(self):
         self.assertNotEqual(self.flags("a 7 1\n"), self.flags("a 7 2\n"))
+
+    def test_without_static_libraries_the_shared_ones_are_taken(self):
+        bare = os.path.join(self.root, "swift")
+        shutil.copy("/bin/true", bare)
+        done = subprocess.run([os.path.join(ROOT, "Tools", "static"), self.root], check=True, capture_output=True,
+                              text=True, env={**os.environ, "SWIFT": bare})
+        self.assertEqual(done.stdout, "")
+        self.assertIn("no static libraries", done.stderr)
 
     def test_without_tools_or_with_nonsense_the_build_is_an_ordinary_one(self):
         bare = os.path.join(self.root, "swift")
