@@ -75,17 +75,19 @@ struct OwnService: Sendable {
     let helper = csupervise_detach(arguments, Self.environment, log, Self.logBytes)
     guard helper > 0 else { throw failure(String(cString: strerror(errno))) }
     var status: Int32 = 0
-    var hasEnded = false
-    while !isThere, !hasEnded, HostClock.monotonic() < deadline {
+    // Asked once a turn: one that is idle may end right behind its answer, and has answered.
+    var (hasAnswered, hasEnded) = (isThere, false)
+    while !hasAnswered, !hasEnded, HostClock.monotonic() < deadline {
       poll(nil, 0, 1)
       hasEnded = waitpid(helper, &status, WNOHANG) == helper
+      hasAnswered = isThere
     }
     if !hasEnded {
       kill(helper, SIGKILL)
       while waitpid(helper, nil, 0) < 0, errno == EINTR {}
     }
     // One that was refused because another serves is no failure where that one can be asked.
-    if isThere || (hasEnded && Self.elsewhere != nil) { return true }
+    if hasAnswered || (hasEnded && Self.elsewhere != nil) { return true }
     if hasEnded, status == 0 { return false }
     throw failure(hasEnded ? lastWords ?? "it ended with \(ExecResult.status(ofWait: status))" : "it does not answer")
   }
