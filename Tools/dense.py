@@ -7,6 +7,8 @@ gets the result, which Tools/dense uses. The counts differ a little each time. M
 path has changed, or when `make footprint` counts more than before.
 """
 
+import collections
+import contextlib
 import os
 import shutil
 import subprocess
@@ -58,31 +60,47 @@ def build():
 
 
 def requests(daemon, folder):
-    daemon.__enter__()
+    """Asks for one kind of thing after the other."""
     client = footprint.built(folder, "cycle_client")
     footprint.cycles(client, daemon.path, CYCLES)
+    yield
     footprint.refusals(None, daemon.path, REFUSALS)
+    yield
     daemon.get("/segments?key=0x4c48&size=65536", "-X", "POST")
     for words in OTHERS:
         footprint.cycles(client, daemon.path, CYCLES // 5, *words)
+        yield
     said(footprint.built(folder, "handoff_client"), "--mode", "http", "--unix", daemon.path, "--seconds", "1",
          "--connections", str(footprint.CONNECTIONS))
-    for page in PAGES * ROUNDS:
-        daemon.get(page)
+    yield
+    for page in PAGES:
+        for _ in range(ROUNDS):
+            daemon.get(page)
+        yield
     time.sleep(IDLE_SECONDS)
+    yield
+
+
+@contextlib.contextmanager
+def serving(folder, *before, program=None):
+    """A daemon that listens; what it counts goes into the folder."""
+    os.environ["LLVM_PROFILE_FILE"] = os.path.join(folder, "raw")
+    daemon = footprint.Daemon(folder, *before, program=program)
+    try:
+        while not os.path.exists(daemon.path):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        yield daemon
+    finally:
+        daemon.__exit__()
 
 
 def counted(ask):
     """Name and checksum of each function that ran while a daemon was asked, with its counters."""
     with tempfile.TemporaryDirectory() as folder:
-        raw = os.path.join(folder, "raw")
-        os.environ["LLVM_PROFILE_FILE"] = raw
-        daemon = footprint.Daemon(folder)
-        try:
-            ask(daemon, folder)
-        finally:
-            daemon.__exit__()
-        text = said(tool("llvm-profdata"), "merge", "--sparse", "--text", "-o", "-", raw)
+        with serving(folder) as daemon:
+            collections.deque(ask(daemon, folder), maxlen=0)
+        text = said(tool("llvm-profdata"), "merge", "--sparse", "--text", "-o", "-", os.path.join(folder, "raw"))
     functions = {}
     for record in text.split("\n\n"):
         lines = [line for line in record.splitlines() if not line.startswith(("#", ":"))]
@@ -92,31 +110,26 @@ def counted(ask):
     return functions
 
 
-def libraries(own):
-    """Names of functions of Swift's libraries that ran after the start, the busiest first: those that are not `own`."""
+def ordered():
+    """Names of all functions that ran after the start, those first that most kinds of requests run.
+
+    They are next to each other then, and do not drive each other out of a cache. The first two kinds, which are the
+    plain ones, count more than all others together. Of as many, the methods of one type are next to each other."""
+    kinds = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         out, program = os.path.join(folder, "profile"), os.path.join(folder, "leasehold")
-        os.environ["LLVM_PROFILE_FILE"] = os.path.join(folder, "raw")
         # valgrind does not read all that a debugger is told.
         subprocess.run(["strip", "-g", "-o", program, PROGRAM], check=True)
-        daemon = footprint.Daemon(folder, "valgrind", "--tool=callgrind", *footprint.CACHE,
-                                  f"--callgrind-out-file={out}", program=program)
-        try:
-            nothing(daemon, folder)
+        with serving(folder, "valgrind", "--tool=callgrind", *footprint.CACHE, f"--callgrind-out-file={out}",
+                     program=program) as daemon:
             said("callgrind_control", "--zero", str(daemon.process.pid))
-            requests(daemon, folder)
-        finally:
-            daemon.__exit__()
-        ran = footprint.costs(out)[0]
-    inside = set(said(tool("llvm-nm"), "--defined-only", "--format=just-symbols", PROGRAM).splitlines())
-    return sorted((name for name in ran if ran[name] and name in inside - own), key=lambda name: -ran[name])
-
-
-def nothing(daemon, _):
-    """Waits until it listens."""
-    while not os.path.exists(daemon.path):
-        time.sleep(0.02)
-    time.sleep(0.3)
+            for number, _ in enumerate(requests(daemon, folder), 1):
+                said("callgrind_control", "--dump", str(daemon.process.pid))
+                ran = footprint.costs(f"{out}.{number}")[0]
+                weight = 1000 if number <= 2 else 1
+                kinds.update({name: weight if ran[name] >= ROUNDS else 0 for name in ran})
+    inside = said(tool("llvm-nm"), "--defined-only", "--format=just-symbols", PROGRAM).splitlines()
+    return sorted(kinds.keys() & set(inside), key=lambda name: (-kinds[name], name))
 
 
 def row(name, checksum, counters):
@@ -136,19 +149,19 @@ def row(name, checksum, counters):
 
 def main():
     build()
-    started, rows = counted(nothing), []
+    started, rows = counted(lambda *_: ()), {}
     for (name, checksum), counters in counted(requests).items():
         before = started.get((name, checksum), [0] * len(counters))
         later = [max(0, count - early) for count, early in zip(counters, before)]
         if any(later):
             # One that other files may not call has their folder before its name. The linker knows it without.
-            rows.append((-max(later), name.split(";")[-1], checksum, later))
-    more = libraries({name for _, name, *_ in rows})
+            name = name.split(";")[-1]
+            rows[name] = row(name, checksum, later)
+    names = dict.fromkeys((*ordered(), *sorted(rows)))
     with open(PROFILE, "w", encoding="utf-8") as file:
         file.write(HEAD)
-        file.writelines(row(*parts) for _, *parts in sorted(rows))
-        file.writelines(f"{name}\n" for name in more)
-    print(f"{len(rows)} functions, and {len(more)} of Swift's, in {os.path.relpath(PROFILE, ROOT)}")
+        file.writelines(rows.get(name, f"{name}\n") for name in names)
+    print(f"{len(names)} functions, {len(rows)} with counts, in {os.path.relpath(PROFILE, ROOT)}")
 
 
 if __name__ == "__main__":
