@@ -216,7 +216,7 @@ extension EtcdLockService {
   ) {
     let reason = end.endReason
     state.ends.note(entry.name, end)
-    state.counters.ended[Int(reason.rawValue)] += 1
+    state.counters.ended.count(Int(reason.rawValue))
     var event = event(EventKind(reason), entry, at: now)
     event.reason = reason.name
     event.breaking = end.breakNote

@@ -149,6 +149,7 @@ import Testing
     let counters = status.counters
     #expect((counters.granted, counters.replayed, counters.busy, counters.refused) == (1, 1, 1, 1))
     #expect(counters.renewed == 1 && counters.ended.count == EndReason.allCases.count)
+    #expect(counters.drift.count == DriftKind.allCases.count)
     #expect(counters.ended[0] == 1 && counters.ended.reduce(0, +) == 1)
     #expect((status.leases, status.locks, status.ledger?.banks, status.ledger?.records) == (0, 1, 1, 2))
     #expect(status.ledger?.recordBytes == LedgerSegment.cellBytes)

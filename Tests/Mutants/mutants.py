@@ -39,10 +39,10 @@ MUTANTS = [
     # The crash order.
     Mutant(
         "a grant is marked as held before its semop",
-        "storage.write(body, at: cell) return Draft(record: record, cell: cell, check: body.check)",
+        "storage.write(body, at: cell) return Draft( Lease(record,",
         "storage.write(body, at: cell)\n"
         "storage.commit(CommitWord(.live, .lease, check: body.check), at: cell)\n"
-        "return Draft(record: record, cell: cell, check: body.check)",
+        "return Draft(Lease(record,",
         "CrashPointTests", STATEMENT),
     Mutant(
         "an end gives back while its record still says held",

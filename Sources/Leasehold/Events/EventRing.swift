@@ -45,7 +45,9 @@ package final class EventRing {
   @inline(__always)
   package func append(_ event: consuming LedgerEvent) {
     if next >= prepared { prepareMore() }
-    slot(next).pointee = event
+    // One after the other: an assignment copies the old event first.
+    slot(next).deinitialize(count: 1)
+    slot(next).initialize(to: event)
     next &+= 1
   }
 

@@ -1,4 +1,4 @@
-// The crash order of a lock's limit: what says that it changes stands before what changes.
+// The crash order of locks, and of their limits: what says that it changes stands before what changes.
 //
 //   what         step                                             a crash right after it
 //   down         1. the limit is stored: `draftTerms`, `setTerms` recovery withholds what is free
@@ -84,5 +84,47 @@ extension LockTable {
     let kept = min(lock.owed, share.units)
     lock.terms?.withheld += kept
     return kept == share.units ? OpList() : lock.place.giveBack(Share(share.mode, units: share.units - kept))
+  }
+}
+
+// MARK: Locks
+
+extension Journal {
+  /// Writes the record of a lock with its name.
+  ///
+  /// - Throws: `ledger-full`, `kernel-limit`, `permission-denied`.
+  mutating func draftLock(
+    _ key: LockKey, _ record: LockRecord, makingRoom: () -> Int?
+  ) throws(LeaseholdError) -> WrittenLock {
+    let bytes = Array(key.text.utf8)
+    let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
+    let cell = try reserve(makingRoom: makingRoom)
+    var record = record
+    record.keyLength = bytes.count
+    if !rest.isEmpty {
+      do {
+        record.textCell = try writeText(rest, makingRoom: makingRoom)
+      } catch {
+        pool.give(cell)
+        throw error
+      }
+    }
+    var body = record.body
+    body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)
+    storage.write(body, at: cell)
+    return WrittenLock(cell: cell, textCell: record.textCell, check: body.check)
+  }
+
+  /// Marks a lock's record: its place is being put into use, is in use, or is being taken out of use.
+  func mark(lock cell: Int, _ state: CommitWord.State, check: UInt32? = nil) {
+    let check = check ?? storage.commitWord(at: cell).check
+    storage.commit(CommitWord(state, .lock, check: check), at: cell)
+  }
+
+  /// Frees the record of a lock, and its text.
+  mutating func free(lock cell: Int, text: UInt32) {
+    storage.commit(.free, at: cell)
+    freeText(text)
+    pool.give(cell)
   }
 }

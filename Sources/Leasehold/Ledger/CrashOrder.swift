@@ -24,32 +24,36 @@
 
 // MARK: Proofs
 
-/// A record is written and not marked as held.
+/// The record of a lease is written and not marked as held.
 struct Draft: ~Copyable {
-  let record: LeaseRecord
-  let cell: Int
+  let lease: Lease
   fileprivate let check: UInt32
+  /// True when it names the lease that it goes on for.
+  fileprivate let isSuccessor: Bool
+  private var isSpent = false
 
-  fileprivate consuming func spend() { discard self }
-  deinit { assertionFailure("a record was written and neither marked as held nor freed") }
+  fileprivate init(_ lease: Lease, check: UInt32, isSuccessor: Bool) {
+    (self.lease, self.check, self.isSuccessor) = (lease, check, isSuccessor)
+  }
+
+  fileprivate consuming func spend() { isSpent = true }
+  deinit { assert(isSpent, "a record was written and neither marked as held nor freed") }
 }
 
 /// Several records of one lease that are written and not marked as held.
 struct Drafts: ~Copyable {
   fileprivate struct Entry {
-    let record: LeaseRecord
-    let cell: Int
+    let lease: Lease
     let check: UInt32
   }
 
   fileprivate var entries: [Entry] = []
 
   var count: Int { entries.count }
-  func record(_ index: Int) -> LeaseRecord { entries[index].record }
-  func cell(_ index: Int) -> Int { entries[index].cell }
+  func lease(_ index: Int) -> Lease { entries[index].lease }
 
   mutating func append(_ draft: consuming Draft) {
-    entries.append(Entry(record: draft.record, cell: draft.cell, check: draft.check))
+    entries.append(Entry(lease: draft.lease, check: draft.check))
     draft.spend()
   }
 }
@@ -60,11 +64,11 @@ struct Marks {
 }
 
 extension Draft {
-  var marks: Marks { Marks(records: [(cell, check)]) }
+  var marks: Marks { Marks(records: [(lease.cell, check)]) }
 }
 
 extension Drafts {
-  func marks(_ indices: [Int]) -> Marks { Marks(records: indices.map { (entries[$0].cell, entries[$0].check) }) }
+  func marks(_ indices: [Int]) -> Marks { Marks(records: indices.map { (entries[$0].lease.cell, entries[$0].check) }) }
 }
 
 /// Units of several locks were taken, set by set, for records that are not all marked as held yet.
@@ -135,28 +139,36 @@ struct Form: ~Copyable {
 extension Journal {
   /// Writes the record of a lease to be, with its text in it or in records of its own.
   mutating func draft(
-    _ record: LeaseRecord, text: [UInt8], at cell: Int, makingRoom: () -> Int?
+    _ record: LeaseRecord, of key: LockKey, text: [UInt8], at cell: Int, makingRoom: () -> Int?
   ) throws(LeaseholdError) -> Draft {
+    guard text.count > record.roomForText else { return draft(record, of: key, inline: text, at: cell) }
     var record = record
-    if text.count > record.roomForText {
-      do {
-        record.textCell = try writeText(text, makingRoom: makingRoom)
-      } catch {
-        pool.give(cell)
-        throw error
-      }
+    do {
+      record.textCell = try writeText(text, makingRoom: makingRoom)
+    } catch {
+      pool.give(cell)
+      throw error
     }
+    return draft(record, of: key, inline: [], at: cell)
+  }
+
+  /// The same where the record has room for the text.
+  ///
+  /// The only place that reads the whole of a record to be, which is large to copy.
+  @inline(never)
+  func draft(_ record: LeaseRecord, of key: LockKey, inline text: [UInt8], at cell: Int) -> Draft {
     var body = record.body
-    if text.count <= record.roomForText, !text.isEmpty { body.put(text, from: LeaseRecord.inlineWord) }
+    if !text.isEmpty { body.put(text, from: LeaseRecord.inlineWord) }
     storage.write(body, at: cell)
-    return Draft(record: record, cell: cell, check: body.check)
+    return Draft(
+      Lease(record, cell: cell, key: key), check: body.check, isSuccessor: record.predecessor != nil)
   }
 
   /// Forgets a record whose units were not taken, or went back.
   mutating func discard(_ draft: consuming Draft) {
     unmark(draft.marks)
-    freeText(draft.record.textCell)
-    pool.give(draft.cell)
+    freeText(draft.lease.textCell)
+    pool.give(draft.lease.cell)
     draft.spend()
   }
 
@@ -164,29 +176,29 @@ extension Journal {
   mutating func discard(_ drafts: consuming Drafts) {
     unmark(drafts.marks(Array(drafts.entries.indices)))
     for entry in drafts.entries {
-      freeText(entry.record.textCell)
-      pool.give(entry.cell)
+      freeText(entry.lease.textCell)
+      pool.give(entry.lease.cell)
     }
   }
 
   /// Marks a record as held, once its units are taken.
   mutating func hold(_ draft: consuming Draft, _ taken: consuming Taken) {
-    markHeld(draft.record.fence, at: draft.cell, check: draft.check)
+    markHeld(draft.lease, check: draft.check)
     draft.spend()
     taken.recorded()
   }
 
   @inline(__always)
-  private func markHeld(_ fence: Int64, at cell: Int, check: UInt32) {
-    precondition(fence <= lastFence, "what is held has a fence that was made")
-    storage.setHeader(.lastFence, UInt64(fence))
-    storage.commit(CommitWord(.live, .lease, check: check), at: cell)
+  private func markHeld(_ lease: Lease, check: UInt32) {
+    precondition(lease.fence <= lastFence, "what is held has a fence that was made")
+    storage.setHeader(.lastFence, UInt64(lease.fence))
+    storage.commit(CommitWord(.live, .lease, check: check), at: lease.cell)
   }
 
   /// Marks the record of a lease that goes on for another one as held: its units are out already.
   mutating func succeed(by draft: consuming Draft) {
-    precondition(draft.record.predecessor != nil, "a successor names its predecessor")
-    markHeld(draft.record.fence, at: draft.cell, check: draft.check)
+    precondition(draft.isSuccessor, "a successor names its predecessor")
+    markHeld(draft.lease, check: draft.check)
     draft.spend()
   }
 
@@ -194,7 +206,7 @@ extension Journal {
 
   /// Marks a record whose units, which nothing counts, were taken with SEM_UNDO.
   func arm(_ draft: consuming Draft, _ taken: consuming Taken) -> Armed {
-    storage.commit(CommitWord(.arming, .lease, check: draft.check), at: draft.cell)
+    storage.commit(CommitWord(.arming, .lease, check: draft.check), at: draft.lease.cell)
     taken.recorded()
     return Armed(draft: draft)
   }
@@ -202,7 +214,7 @@ extension Journal {
   /// The same for one of several.
   func arm(_ drafts: borrowing Drafts, _ index: Int, _ taken: borrowing TakenSets) {
     let entry = drafts.entries[index]
-    storage.commit(CommitWord(.arming, .lease, check: entry.check), at: entry.cell)
+    storage.commit(CommitWord(.arming, .lease, check: entry.check), at: entry.lease.cell)
   }
 
   /// Marks records whose units are about to be taken where native programs count, too.
@@ -264,13 +276,13 @@ extension Journal {
   func hold(_ drafts: borrowing Drafts, part index: Int, _ taken: borrowing TakenSets) {
     precondition(index > 0, "the whole is marked last")
     let entry = drafts.entries[index]
-    storage.commit(CommitWord(.live, .lease, check: entry.check), at: entry.cell)
+    storage.commit(CommitWord(.live, .lease, check: entry.check), at: entry.lease.cell)
   }
 
   /// Marks the record of the whole as held, after all of its parts.
   func hold(_ drafts: consuming Drafts, _ taken: consuming TakenSets) {
     let entry = drafts.entries[0]
-    markHeld(entry.record.fence, at: entry.cell, check: entry.check)
+    markHeld(entry.lease, check: entry.check)
     taken.spend()
   }
 
@@ -332,46 +344,6 @@ extension Journal {
     form.spend()
     taken.recorded()
     return new
-  }
-
-  // MARK: Locks
-
-  /// Writes the record of a lock with its name.
-  ///
-  /// - Throws: `ledger-full`, `kernel-limit`, `permission-denied`.
-  mutating func draftLock(
-    _ key: LockKey, _ record: LockRecord, makingRoom: () -> Int?
-  ) throws(LeaseholdError) -> WrittenLock {
-    let bytes = Array(key.text.utf8)
-    let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
-    let cell = try reserve(makingRoom: makingRoom)
-    var record = record
-    record.keyLength = bytes.count
-    if !rest.isEmpty {
-      do {
-        record.textCell = try writeText(rest, makingRoom: makingRoom)
-      } catch {
-        pool.give(cell)
-        throw error
-      }
-    }
-    var body = record.body
-    body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)
-    storage.write(body, at: cell)
-    return WrittenLock(cell: cell, textCell: record.textCell, check: body.check)
-  }
-
-  /// Marks a lock's record: its place is being put into use, is in use, or is being taken out of use.
-  func mark(lock cell: Int, _ state: CommitWord.State, check: UInt32? = nil) {
-    let check = check ?? storage.commitWord(at: cell).check
-    storage.commit(CommitWord(state, .lock, check: check), at: cell)
-  }
-
-  /// Frees the record of a lock, and its text.
-  mutating func free(lock cell: Int, text: UInt32) {
-    storage.commit(.free, at: cell)
-    freeText(text)
-    pool.give(cell)
   }
 
   // MARK: After a crash

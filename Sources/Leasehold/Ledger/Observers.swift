@@ -47,13 +47,13 @@ struct Observers: ~Copyable {
   mutating func granted(_ lease: Lease) {
     counters.granted += 1
     counters.waits.note(lease.waited.nanoseconds)
-    note(.granted, lease, at: lease.grantedAt.nanoseconds)
+    ring.note(.granted, lease, at: lease.grantedAt.nanoseconds)
   }
 
   mutating func renewed(_ lease: Lease, at now: Int64) {
     counters.renewed += 1
     tellDeadline(of: lease)
-    note(.renewed, lease, at: now)
+    ring.note(.renewed, lease, at: now)
   }
 
   /// Tells the follower of a lease its deadline.
@@ -63,10 +63,10 @@ struct Observers: ~Copyable {
   }
 
   mutating func ended(_ lease: Lease, _ reason: EndReason, at now: Int64) {
-    counters.ended[Int(reason.rawValue)] += 1
+    counters.ended.count(Int(reason.rawValue))
     counters.holds.note(now - lease.grantedAt.nanoseconds)
     if reason.isUnasked, !lease.leavesNoTrace { ends.note(lease, reason) }
-    note(EventKind(reason), lease, reason, at: now)
+    ring.note(EventKind(reason), lease, reason, at: now)
     guard let client = lease.client else { return }
     lease.client = nil
     tell(.ended(client, reason, reason == .broken ? lease.breaking : nil, MonotonicInstant(nanoseconds: now)))
@@ -75,13 +75,13 @@ struct Observers: ~Copyable {
   /// Notes that a lease has another form on one lock.
   mutating func converted(_ lease: Lease, at now: Int64) {
     counters.converted += 1
-    note(.converted, lease, of: lease.whole, at: now)
+    ring.note(.converted, lease, of: lease.whole, at: now)
   }
 
   /// Asks a holder to yield to a newer request of its group.
   mutating func askedToYield(_ lease: Lease, _ group: String, at now: Int64) {
     counters.yields += 1
-    note(.yield, lease, group, at: now)
+    ring.note(.yield, lease, group, at: now)
     if let client = lease.client { tell(.yield(client)) }
   }
 
@@ -93,67 +93,18 @@ struct Observers: ~Copyable {
     guard !notes.isEmpty else { return }
     for lease in notes.values.prefix(Self.notesAtOnce).sorted(by: { $0.fence < $1.fence }) {
       notes[lease.fence] = nil
-      if lease.isHeld { note(.noted, lease, lease.remarks?.note, at: now) }
+      if lease.isHeld { ring.note(.noted, lease, lease.remarks?.note, at: now) }
     }
-  }
-
-  @inline(__always)
-  func note(_ kind: EventKind, _ lease: Lease, _ reason: EndReason? = nil, at now: Int64) {
-    note(kind, lease, reason?.name, at: now)
-  }
-
-  @inline(__always)
-  private func note(_ kind: EventKind, _ lease: Lease, _ text: String?, at now: Int64) {
-    if lease.leavesNoTrace { return }
-    note(kind, lease, of: lease, text, at: now)
-    if case .whole = lease.kind { noteParts(kind, of: lease, text, at: now) }
-  }
-
-  /// Notes an event of a lease of several locks on each of them.
-  func noteParts(_ kind: EventKind, of whole: Lease, _ text: String? = nil, at now: Int64) {
-    for part in whole.parts { note(kind, part, of: whole, text, at: now) }
-  }
-
-  /// Notes an event of one part of a lease.
-  func note(_ kind: EventKind, part: Lease, at now: Int64) {
-    if !part.whole.leavesNoTrace { note(kind, part, of: part.whole, at: now) }
-  }
-
-  @inline(__always)
-  private func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ text: String? = nil, at now: Int64) {
-    ring.append(
-      LedgerEvent(
-        kind: kind, mode: member.mode, reason: text, count: Int32(truncatingIfNeeded: member.count), at: now,
-        ref: whole.id.high >> 24, fence: max(whole.fence, member.fence), key: member.key.text,
-        text: whole.owner, trace: whole.trace,
-        breaking: kind == .broken ? whole.breaking : kind == .breaking ? whole.breakNote : nil))
   }
 
   // MARK: Waiters
 
-  func queued(_ waiter: Waiter, at now: Int64) { note(.waiting, waiter, at: now) }
+  func queued(_ waiter: Waiter, at now: Int64) { ring.note(.waiting, waiter, at: now) }
 
   /// Notes that a waiter left its queue without a lease; `error` is what it is told.
   mutating func left(_ waiter: Waiter, _ why: String, telling error: LeaseholdError? = nil, at now: Int64) {
-    note(.left, waiter, why, at: now)
+    ring.note(.left, waiter, why, at: now)
     if let error, let client = waiter.client { tell(.refused(client, error)) }
-  }
-
-  /// Notes that a caller waits for operations that go on a lease, or left without it.
-  func note(_ kind: EventKind, _ request: OperationRequest, on key: LockKey, _ why: String? = nil, at now: Int64) {
-    ring.append(
-      LedgerEvent(
-        kind: kind, mode: .exclusive, reason: why, count: 1, at: now, ref: 0, fence: 0, key: key.text,
-        text: request.owner, trace: request.caller.trace))
-  }
-
-  private func note(_ kind: EventKind, _ waiter: Waiter, _ reason: String? = nil, at now: Int64) {
-    let request = waiter.request
-    if request.leavesNoTrace { return }
-    ring.append(
-      LedgerEvent(
-        kind: kind, mode: request.mode, reason: reason, count: Int32(truncatingIfNeeded: request.count), at: now,
-        ref: 0, fence: 0, key: request.key.text, text: request.owner, trace: waiter.caller.trace))
   }
 
   // MARK: Locks and sets
@@ -207,7 +158,7 @@ struct Observers: ~Copyable {
 
   /// Notes that the values of a lock do not add up.
   mutating func drifted(_ lock: Lock, _ kind: DriftKind, units: Int, _ text: String, at moment: Moment) {
-    counters.drift[Int(kind.rawValue)] += 1
+    counters.drift.count(Int(kind.rawValue))
     ring.append(
       LedgerEvent(
         kind: .drift, mode: .exclusive, reason: kind.name, count: Int32(truncatingIfNeeded: units),
@@ -230,6 +181,59 @@ struct Observers: ~Copyable {
   mutating func takeDriftReports() -> [DriftReport] {
     defer { driftReports = [] }
     return driftReports
+  }
+}
+
+// The events of leases and waiters: a part of what observers do that needs nothing else of them, so that nothing else
+// is copied for it.
+extension EventRing {
+  @inline(__always)
+  func note(_ kind: EventKind, _ lease: Lease, _ reason: EndReason? = nil, at now: Int64) {
+    note(kind, lease, reason?.name, at: now)
+  }
+
+  @inline(__always)
+  fileprivate func note(_ kind: EventKind, _ lease: Lease, _ text: String?, at now: Int64) {
+    if lease.leavesNoTrace { return }
+    note(kind, lease, of: lease, text, at: now)
+    if case .whole = lease.kind { noteParts(kind, of: lease, text, at: now) }
+  }
+
+  /// Notes an event of a lease of several locks on each of them.
+  func noteParts(_ kind: EventKind, of whole: Lease, _ text: String? = nil, at now: Int64) {
+    for part in whole.parts { note(kind, part, of: whole, text, at: now) }
+  }
+
+  /// Notes an event of one part of a lease.
+  func note(_ kind: EventKind, part: Lease, at now: Int64) {
+    if !part.whole.leavesNoTrace { note(kind, part, of: part.whole, at: now) }
+  }
+
+  @inline(__always)
+  fileprivate func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ text: String? = nil, at now: Int64) {
+    append(
+      LedgerEvent(
+        kind: kind, mode: member.mode, reason: text, count: Int32(truncatingIfNeeded: member.count), at: now,
+        ref: whole.id.high >> 24, fence: max(whole.fence, member.fence), key: member.key.text,
+        text: whole.owner, trace: whole.trace,
+        breaking: kind == .broken ? whole.breaking : kind == .breaking ? whole.breakNote : nil))
+  }
+
+  /// Notes that a caller waits for operations that go on a lease, or left without it.
+  func note(_ kind: EventKind, _ request: OperationRequest, on key: LockKey, _ why: String? = nil, at now: Int64) {
+    append(
+      LedgerEvent(
+        kind: kind, mode: .exclusive, reason: why, count: 1, at: now, ref: 0, fence: 0, key: key.text,
+        text: request.owner, trace: request.caller.trace))
+  }
+
+  fileprivate func note(_ kind: EventKind, _ waiter: Waiter, _ reason: String? = nil, at now: Int64) {
+    let request = waiter.request
+    if request.leavesNoTrace { return }
+    append(
+      LedgerEvent(
+        kind: kind, mode: request.mode, reason: reason, count: Int32(truncatingIfNeeded: request.count), at: now,
+        ref: 0, fence: 0, key: request.key.text, text: request.owner, trace: waiter.caller.trace))
   }
 }
 

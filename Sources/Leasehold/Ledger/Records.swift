@@ -36,19 +36,13 @@ struct LeaseRecord {
   var cooldown: TimeSpan
   var count: Int
   var mode: LockMode
-  var bindsConnection: Bool
+  private var flags: Flags
   /// True when it was bound to its connection after the grant: the deadline's word says so, in one store.
   var isAttached = false
-  var isEndless = false
-  /// True when it is a part of the lease that has the same fence.
-  var isPart = false
-  /// True when its parts have another fence.
-  var hasGroup = false
-  /// True when it holds its slots for some time at least.
-  var holdsAtLeast = false
   /// True when its process is stopped before its slots go on: the cooldown is the time from TERM to KILL.
   var stops = false
-  var fingerprint: UInt64
+  /// The fingerprint, or the predecessor.
+  private var origin: UInt64
   var waited: TimeSpan
   var peer: Peer
   var ownerLength: Int?
@@ -58,13 +52,77 @@ struct LeaseRecord {
   /// The number of semaphores to which the end adds something, on leases of raw operations; these have no name of their
   /// own.
   var adjustmentCount = 0
-  /// True when it ends with a process.
-  var bindsProcess = false
-  /// The low half of the id that it was transferred from; of a part, the fence of those that it was added to.
-  var predecessor: UInt64?
   var textCell: UInt32
   /// The slots with names that it has, a bit for each place of the lock's names.
   var slots: UInt64 = 0
+
+  /// The upper byte of word 8's lower half.
+  private struct Flags: OptionSet {
+    let rawValue: UInt8
+
+    static let bound = Flags(rawValue: 1 << 0)
+    static let endless = Flags(rawValue: 1 << 1)
+    static let adjusting = Flags(rawValue: 1 << 2)
+    static let part = Flags(rawValue: 1 << 3)
+    static let process = Flags(rawValue: 1 << 4)
+    static let successor = Flags(rawValue: 1 << 5)
+    static let group = Flags(rawValue: 1 << 6)
+    static let atLeast = Flags(rawValue: 1 << 7)
+
+    @inline(__always)
+    subscript(_ flag: Flags) -> Bool {
+      get { contains(flag) }
+      set { if newValue { insert(flag) } else { remove(flag) } }
+    }
+  }
+
+  @inline(__always)
+  init(
+    id: LeaseID, fence: Int64, grantedAt: MonotonicInstant, deadline: Int64, endedAt: Int64 = 0, lockCell: Int,
+    units: Int, ttl: TimeSpan, cooldown: TimeSpan, count: Int, mode: LockMode, bindsConnection: Bool,
+    isEndless: Bool = false, fingerprint: UInt64, waited: TimeSpan, peer: Peer, ownerLength: Int?, keyLength: Int,
+    nameLength: Int = 0, adjustmentCount: Int = 0, bindsProcess: Bool = false, predecessor: UInt64? = nil,
+    textCell: UInt32
+  ) {
+    (self.id, self.fence, self.grantedAt, self.deadline, self.endedAt) = (id, fence, grantedAt, deadline, endedAt)
+    (self.lockCell, self.units, self.ttl, self.cooldown, self.count) = (lockCell, units, ttl, cooldown, count)
+    (self.mode, self.waited, self.peer, self.ownerLength, self.keyLength) = (mode, waited, peer, ownerLength, keyLength)
+    (self.nameLength, self.adjustmentCount, self.textCell) = (nameLength, adjustmentCount, textCell)
+    (flags, origin) = ([], fingerprint)
+    flags[.bound] = bindsConnection
+    flags[.endless] = isEndless
+    flags[.adjusting] = adjustmentCount > 0
+    flags[.process] = bindsProcess
+    if let predecessor { self.predecessor = predecessor }
+  }
+
+  /// True when it ends with its connection.
+  var bindsConnection: Bool { flags[.bound] }
+  var isEndless: Bool { flags[.endless] }
+  /// True when it is a part of the lease that has the same fence.
+  var isPart: Bool { flags[.part] }
+  /// True when it ends with a process.
+  var bindsProcess: Bool { flags[.process] }
+  /// True when its parts have another fence.
+  var hasGroup: Bool {
+    get { flags[.group] }
+    set { flags[.group] = newValue }
+  }
+  /// True when it holds its slots for some time at least.
+  var holdsAtLeast: Bool {
+    get { flags[.atLeast] }
+    set { flags[.atLeast] = newValue }
+  }
+  /// Tells a retry from another request; 0 where it goes on for another lease.
+  var fingerprint: UInt64 { flags[.successor] ? 0 : origin }
+  /// The low half of the id that it was transferred from; of a part, the fence of those that it was added to.
+  var predecessor: UInt64? {
+    get { flags[.successor] ? origin : nil }
+    set {
+      flags[.successor] = newValue != nil
+      if let newValue { origin = newValue }
+    }
+  }
 
   static let inlineBytes = 24
   /// The bytes of text that the record itself has room for.
@@ -73,6 +131,7 @@ struct LeaseRecord {
   static let adjustmentBytes = 4
 
   /// Bytes of owner, Idempotency-Key, process and own name or adjustments together.
+  @inline(__always)
   var textLength: Int {
     (ownerLength ?? 0) + keyLength + (bindsProcess ? RecordedProcess.bytes : 0) + (hasGroup ? 8 : 0)
       + (holdsAtLeast ? 4 : 0) + nameLength + adjustmentCount * Self.adjustmentBytes
@@ -87,6 +146,7 @@ struct LeaseRecord {
     return UInt64(bitPattern: deadline) | (isAttached ? attached << 61 : 0)
   }
 
+  @inline(__always)
   var body: CellBody {
     var body = CellBody()
     body.words[0] = Self.deadlineWord(deadline, isAttached: isAttached)
@@ -97,13 +157,10 @@ struct LeaseRecord {
     body.words[5] = UInt64(bitPattern: grantedAt.nanoseconds)
     body.words[6] = UInt64(UInt32(lockCell)) | UInt64(UInt32(units)) << 32
     body.words[7] = UInt64(UInt32(clamping: ttl.milliseconds)) | UInt64(UInt32(clamping: cooldown.milliseconds)) << 32
-    let flags =
-      UInt64(mode.rawValue) << 16 | (bindsConnection && !isAttached ? 1 << 24 : 0) | (isEndless ? 1 << 25 : 0)
-      | (adjustmentCount > 0 ? 1 << 26 : 0) | (isPart ? 1 << 27 : 0) | (bindsProcess ? 1 << 28 : 0)
-      | (predecessor != nil ? 1 << 29 : 0) | (hasGroup ? 1 << 30 : 0)
-    let keeps: UInt64 = holdsAtLeast ? 1 << 31 : 0
-    body.words[8] = UInt64(UInt16(count)) | flags | keeps | UInt64(textCell) << 32
-    body.words[9] = predecessor ?? fingerprint
+    let flags = isAttached ? flags.subtracting(.bound) : flags
+    body.words[8] =
+      UInt64(UInt16(count)) | UInt64(mode.rawValue) << 16 | UInt64(flags.rawValue) << 24 | UInt64(textCell) << 32
+    body.words[9] = origin
     let (peerKind, peerWord) = Self.pack(peer)
     let lengths =
       UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
@@ -148,11 +205,10 @@ struct PartGroup {
 extension LeaseRecord {
   /// Leaves the deadline, the holder and the retries to the head; `fingerprint` is its place among the parts.
   mutating func become(partOf group: PartGroup, at place: UInt64) {
-    isPart = true
-    (deadline, grantedAt, fingerprint) = (0, group.grantedAt, place)
+    flags = flags.intersection(.adjusting).union(.part)
+    (deadline, grantedAt, origin) = (0, group.grantedAt, place)
     if place == 0 { predecessor = group.addedTo.map { UInt64(bitPattern: $0) } }
-    (ownerLength, keyLength, bindsConnection, isEndless, bindsProcess) = (nil, 0, false, false, false)
-    (holdsAtLeast, stops) = (false, false)
+    (ownerLength, keyLength, stops) = (nil, 0, false)
   }
 
   /// Returns true when it is another form of the same record.
@@ -166,7 +222,6 @@ extension LeaseRecord {
   init?(_ body: CellBody) {
     let words = body.words
     let isAdjusting = words[8] >> 26 & 1 == 1
-    let isSuccessor = words[8] >> 29 & 1 == 1
     let isAttached = words[0] >> 61 == Self.attached
     let lastMax = isAdjusting ? Limits.adjustments : LockKey.bytesMax
     guard let mode = body.bits(8, from: 16, count: 8).within(0...UInt8.max).flatMap(LockMode.init(rawValue:)),
@@ -186,16 +241,15 @@ extension LeaseRecord {
       lockCell: body.bits(6, count: 32).clamped(to: 0...Int.max), units: units,
       ttl: .milliseconds(body.bits(7, count: 32).clamped(to: 0...Int64.max)),
       cooldown: .milliseconds(body.bits(7, from: 32, count: 32).clamped(to: 0...Int64.max)), count: count, mode: mode,
-      bindsConnection: isAttached || words[8] >> 24 & 1 == 1, isAttached: isAttached,
-      isEndless: words[8] >> 25 & 1 == 1, isPart: words[8] >> 27 & 1 == 1, hasGroup: words[8] >> 30 & 1 == 1,
-      holdsAtLeast: words[8] >> 31 & 1 == 1,
-      fingerprint: isSuccessor ? 0 : words[9],
+      bindsConnection: false, fingerprint: words[9],
       waited: .milliseconds(body.bits(10, from: 32, count: 32).clamped(to: 0...Int64.max)),
       peer: Self.unpack(kind: UInt8(truncatingIfNeeded: words[10] >> 16 & 0x3f), word: words[11]),
       ownerLength: ownerByte == 0 ? nil : ownerByte - 1, keyLength: keyLength,
       nameLength: isAdjusting ? 0 : lastLength, adjustmentCount: isAdjusting ? lastLength : 0,
-      bindsProcess: words[8] >> 28 & 1 == 1, predecessor: isSuccessor ? words[9] : nil,
       textCell: UInt32(truncatingIfNeeded: words[8] >> 32))
+    flags = Flags(rawValue: UInt8(truncatingIfNeeded: words[8] >> 24))
+    self.isAttached = isAttached
+    if isAttached { flags.insert(.bound) }
     if words[10] >> 23 & 1 == 1 { slots = words[14] }
     stops = words[10] >> 22 & 1 == 1
   }

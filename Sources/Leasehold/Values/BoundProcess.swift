@@ -71,24 +71,40 @@ public enum AskedProcess: Hashable, Sendable {
 }
 
 /// A process that was found, and what its caller calls it.
+///
+/// One word in each request, as few have one.
 public struct ProcessBinding: Sendable {
+  private final class Found: Sendable {
+    let process: any BoundProcess
+    let name: Int32
+    let cpuTime: TimeSpan?
+    let stopGrace: TimeSpan?
+
+    init(_ process: any BoundProcess, _ name: Int32, _ cpuTime: TimeSpan?, _ stopGrace: TimeSpan?) {
+      (self.process, self.name, self.cpuTime, self.stopGrace) = (process, name, cpuTime, stopGrace)
+    }
+  }
+
+  private var found: Found
+
   /// The process.
-  public let process: any BoundProcess
+  public var process: any BoundProcess { found.process }
   /// Its number in the caller's PID namespace; 0 for the caller itself, -1 for a cgroup.
-  public let name: Int32
+  public var name: Int32 { found.name }
   /// The CPU time that it had used when it was found, with children that it waited for; `nil` where it is not known.
-  public let cpuTime: TimeSpan?
+  public var cpuTime: TimeSpan? { found.cpuTime }
   /// The time from TERM to KILL when it is to be stopped before its lease goes on; `nil` when it is not.
-  public var stopGrace: TimeSpan?
+  public var stopGrace: TimeSpan? {
+    get { found.stopGrace }
+    set { found = Found(process, name, cpuTime, newValue) }
+  }
 
   /// The name of every cgroup.
   public static let cgroup: Int32 = -1
 
   /// Makes a binding.
   public init(_ process: any BoundProcess, name: Int32, cpuTime: TimeSpan? = nil) {
-    self.process = process
-    self.name = name
-    self.cpuTime = cpuTime
+    found = Found(process, name, cpuTime, nil)
   }
 }
 

@@ -19,9 +19,9 @@ public struct ServiceCounters: Sendable, Equatable {
   /// Renewals.
   public var renewed: UInt64 = 0
   /// Leases that ended, by reason (index: ``EndReason/rawValue``).
-  public var ended = [UInt64](repeating: 0, count: EndReason.allCases.count)
+  public var ended = Tally<11>()
   /// Processes that were to get TERM, and KILL.
-  public var stops: [UInt64] = [0, 0]
+  public var stops = Tally<2>()
   /// Undo operations that the kernel refused.
   public var undoFailures: UInt64 = 0
   /// Leases that went from reader to writer or back.
@@ -35,7 +35,7 @@ public struct ServiceCounters: Sendable, Equatable {
   /// Sets below locks of ours that another program removed.
   public var setsRemoved: UInt64 = 0
   /// Drift that was found, by kind (index: ``DriftKind/rawValue``).
-  public var drift = [UInt64](repeating: 0, count: DriftKind.allCases.count)
+  public var drift = Tally<4>()
   /// Waits that were handed to the kernel because native processes held units.
   public var kernelWaits: UInt64 = 0
   /// The longest an expiry was late, in nanoseconds.

@@ -4,7 +4,7 @@
 public struct SpanHistogram: Sendable, Equatable {
   /// The number of spans of at most the bound of the same place, and of more than the one before; the last has no
   /// bound.
-  public private(set) var counts = [UInt64](repeating: 0, count: 12)
+  public private(set) var counts = Tally<12>()
   /// All spans together, in nanoseconds.
   public private(set) var sum: Int64 = 0
 
@@ -16,7 +16,7 @@ public struct SpanHistogram: Sendable, Equatable {
   mutating func note(_ nanoseconds: Int64) {
     let milliseconds = max(0, nanoseconds - 1) / 1_000_000
     let bits = 64 - milliseconds.leadingZeroBitCount
-    counts[min((bits + 1) / 2, 11)] += 1
+    counts.count(min((bits + 1) / 2, 11))
     sum &+= max(0, nanoseconds)
   }
 }

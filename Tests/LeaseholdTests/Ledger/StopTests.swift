@@ -239,7 +239,7 @@ import Testing
     #expect(scene.acquire("bob") == .locked)
     #expect(scene.refusals["bob"]?.detail.contains("when the process of its last lease is gone") == true)
     #expect(scene.breaks("ann") == .expired && scene.release("ann") == .expired)
-    #expect(scene.ledger.counters.stops == [1, 1])
+    #expect(Array(scene.ledger.counters.stops) == [1, 1])
   }
 
   @Test func theSlotsOfAProcessThatCannotBeFoundAgainStayTakenUntilAnOperatorEndsTheLease() {

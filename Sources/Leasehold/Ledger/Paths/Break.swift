@@ -41,7 +41,7 @@ extension Ledger {
     leaseTable.schedule(lease, due: lease.due == 0 ? lease.deadline : min(lease.due, lease.deadline))
     if lease.bond?.stop != nil { planStop(lease) }
     outcome.end = MonotonicInstant(nanoseconds: lease.deadline)
-    observers.note(.breaking, lease, at: moment.monotonic.nanoseconds)
+    observers.ring.note(.breaking, lease, at: moment.monotonic.nanoseconds)
     tellOfBreak(lease, end: outcome.end)
     return outcome
   }

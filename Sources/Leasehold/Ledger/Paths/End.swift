@@ -217,7 +217,7 @@ extension Ledger {
     let ended = journal.end(lease.cell, reason, storing: wasHeld ? now : end)
     switch lease.state {
     case .held: observers.ended(lease, reason, at: now)
-    case .suspect: observers.counters.ended[Int(reason.rawValue)] += 1
+    case .suspect: observers.counters.ended.count(Int(reason.rawValue))
     case .cooling, .ended: break
     }
     observers.bumpVersion(of: leaseTable.unregister(lease, as: reason))

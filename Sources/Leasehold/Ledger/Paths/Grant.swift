@@ -27,8 +27,8 @@ extension Ledger {
     record.holdsAtLeast = request.holdAtLeast > .zero
     if lock.terms != nil { record.slots = lock.choose(share, beside: kept) }
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
+    if record.textLength == 0 { return journal.draft(record, of: request.key, inline: [], at: cell) }
     var text: [UInt8] = []
-    if record.textLength == 0 { return try draft(record, text, at: cell) }
     if head == nil {
       if let grace = request.process?.stopGrace { (record.stops, record.cooldown) = (true, grace) }
       text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
@@ -37,13 +37,14 @@ extension Ledger {
     }
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
-    return try draft(record, text, at: cell)
+    return try draft(record, of: request.key, text, at: cell)
   }
 
   /// Writes a lease's record with its text.
-  @inline(__always)
-  func draft(_ record: LeaseRecord, _ text: [UInt8], at cell: Int) throws(LeaseholdError) -> Draft {
-    try journal.draft(record, text: text, at: cell) { leaseTable.forgetOldestEnd() }
+  func draft(
+    _ record: LeaseRecord, of key: LockKey, _ text: [UInt8], at cell: Int
+  ) throws(LeaseholdError) -> Draft {
+    try journal.draft(record, of: key, text: text, at: cell) { leaseTable.forgetOldestEnd() }
   }
 
   /// The outcome of an attempt to grant.
@@ -87,7 +88,7 @@ extension Ledger {
   private func holdUncounted(
     _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock, _ applied: Bool?
   ) -> Granting {
-    let share = Share(draft.record.mode, units: draft.record.units)
+    let share = draft.lease.share
     let armed = journal.arm(draft, taken)
     switch lockTable.makePermanent(share, of: lock, armed) {
     case .taken(let kept): return .granted(commit(armed.draft, kept, for: request, on: lock, applied))
@@ -106,7 +107,7 @@ extension Ledger {
     _ draft: consuming Draft, _ taken: consuming Taken, for request: AcquireRequest, on lock: Lock,
     _ limitApplied: Bool? = nil
   ) -> Lease {
-    let lease = Lease(draft.record, cell: draft.cell, key: request.key)
+    let lease = draft.lease
     // One by one: an optional text is copied the long way.
     if let owner = request.owner { lease.owner = owner }
     if let key = request.idempotencyKey { lease.idempotencyKey = key }

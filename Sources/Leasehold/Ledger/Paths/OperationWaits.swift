@@ -6,7 +6,7 @@ extension Ledger {
   /// Notes that a caller begins to wait for operations; ``operationLeft(_:_:at:)`` is the opposite.
   public func operationWaits(_ id: WaiterID, _ request: OperationRequest, on set: Int32, at now: MonotonicInstant) {
     operations.enter(id, OperationLine.Seat(set: set, request: request, since: now))
-    if request.makesLease { observers.note(.waiting, request, on: Self.operationsKey(set), at: now.nanoseconds) }
+    if request.makesLease { observers.ring.note(.waiting, request, on: Self.operationsKey(set), at: now.nanoseconds) }
   }
 
   /// Notes that a caller waits for operations no more.
@@ -19,7 +19,7 @@ extension Ledger {
     case .canceled: observers.counters.canceled += 1
     default: observers.counters.refused += 1
     }
-    observers.note(.left, seat.request, on: Self.operationsKey(seat.set), code.rawValue, at: now.nanoseconds)
+    observers.ring.note(.left, seat.request, on: Self.operationsKey(seat.set), code.rawValue, at: now.nanoseconds)
   }
 
   /// The callers who wait for operations on a set, in the order they came.

@@ -90,7 +90,7 @@ extension Ledger {
       return true
     }
     bond.stop?.sent = .term
-    observers.note(.stopping, lease, at: now)
+    observers.ring.note(.stopping, lease, at: now)
     // The clock may have been late: that leaves no less time.
     let (left, lead) = (lease.deadline - now, stop.lead(of: lease))
     if left <= 0 || lease.breaking == nil && left < lead / 2 {
@@ -133,7 +133,7 @@ extension Ledger {
   }
 
   private func send(_ signal: StopSignal, to process: any BoundProcess, of lease: Lease, isAgain: Bool) {
-    if !isAgain { observers.counters.stops[signal == .kill ? 1 : 0] += 1 }
+    if !isAgain { observers.counters.stops.count(signal == .kill ? 1 : 0) }
     observers.tell(.stop(process, signal, lease.peer.uid, isAgain: isAgain))
   }
 

@@ -37,9 +37,8 @@ extension Ledger {
       if index > 0 { journal.hold(drafts, part: index, taken) }
     }
     let leases = wants.indices.map { index in
-      let lease = Lease(
-        drafts.record(index), cell: drafts.cell(index), key: wants[index].key,
-        owner: index == 0 ? wants[0].owner : nil, idempotencyKey: index == 0 ? wants[0].idempotencyKey : nil)
+      let lease = drafts.lease(index)
+      if index == 0 { (lease.owner, lease.idempotencyKey) = (wants[0].owner, wants[0].idempotencyKey) }
       lease.limitApplied = applied[ObjectIdentifier(locks[index])] ?? locks[index].applies(wants[index])
       return lease
     }
@@ -47,7 +46,7 @@ extension Ledger {
     if let known {
       for (part, lock) in zip(leases, locks) {
         register(part, of: known, on: lock)
-        observers.note(.granted, part: part, at: moment.monotonic.nanoseconds)
+        observers.ring.note(.granted, part: part, at: moment.monotonic.nanoseconds)
       }
       return .granted(known)
     }
@@ -57,7 +56,7 @@ extension Ledger {
     stand(whole, for: request, on: locks[0])
     for (part, lock) in zip(leases, locks).dropFirst() { register(part, of: whole, on: lock) }
     // The whole's grant was noted before it had parts.
-    observers.noteParts(.granted, of: whole, at: whole.grantedAt.nanoseconds)
+    observers.ring.noteParts(.granted, of: whole, at: whole.grantedAt.nanoseconds)
     return .granted(whole)
   }
 
@@ -77,7 +76,7 @@ extension Ledger {
       for (index, request) in wants.enumerated() {
         var request = request
         request.caller = caller
-        let group = added ?? (index > 0 ? PartGroup(drafts.record(0)) : nil)
+        let group = added ?? (index > 0 ? PartGroup(drafts.lease(0)) : nil)
         let lock = locks[index]
         // Of one lock wanted twice neither takes what the other names, or has by now.
         let kept = lock.terms == nil ? 0 : slots(of: wants, in: locks, on: lock, but: index, drafts)
@@ -100,7 +99,7 @@ extension Ledger {
   ) -> UInt64 {
     var slots: UInt64 = 0
     for other in wants.indices where other != index && locks[other] === lock {
-      slots |= other < drafts.count ? drafts.record(other).slots : lock.share(of: wants[other]).slots
+      slots |= other < drafts.count ? drafts.lease(other).slots : lock.share(of: wants[other]).slots
     }
     return slots
   }
@@ -161,7 +160,7 @@ extension Ledger {
     _ drafts: borrowing Drafts, _ index: Int, on lock: Lock, _ taken: borrowing TakenSets
   ) -> KernelOutcome? {
     guard !lock.place.countsLeasedUnits else { return nil }
-    let share = Share(drafts.record(index).mode, units: drafts.record(index).units)
+    let share = drafts.lease(index).share
     journal.arm(drafts, index, taken)
     guard let outcome = lockTable.makePermanent(share, of: lock, taken) else { return nil }
     journal.unmark(drafts.marks([index]))
@@ -173,14 +172,14 @@ extension Ledger {
   private func undo(
     _ drafts: borrowing Drafts, _ index: Int, on lock: Lock, isPermanent: Bool, _ taken: borrowing TakenSets
   ) {
-    let share = Share(drafts.record(index).mode, units: drafts.record(index).units)
+    let share = drafts.lease(index).share
     let isPermanent = isPermanent || lock.place.countsLeasedUnits
     guard isPermanent, lock.place.marksMoves else {
       journal.unmark(drafts.marks([index]))
       lockTable.untake(share, of: lock, isPermanent: isPermanent, taken)
       return
     }
-    let ending = beginEnd(drafts.cell(index), .undelivered, giving: share, of: lock, sharedCounts(of: lock))
+    let ending = beginEnd(drafts.lease(index).cell, .undelivered, giving: share, of: lock, sharedCounts(of: lock))
     _ = lockTable.giveBack(.share(share), of: lock, ending)
     journal.unmark(ending)
   }
@@ -253,5 +252,5 @@ extension Obstacle {
 }
 
 extension PartGroup {
-  fileprivate init(_ head: LeaseRecord) { self.init(id: head.id, fence: head.fence, grantedAt: head.grantedAt) }
+  fileprivate init(_ head: Lease) { self.init(id: head.id, fence: head.fence, grantedAt: head.grantedAt) }
 }

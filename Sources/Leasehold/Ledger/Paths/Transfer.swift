@@ -29,19 +29,20 @@ extension Ledger {
     if old.isEndless, isBound || request.ttl != nil { throw Self.endlessLease() }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
     let draft = try draft(try successor(of: old, on: lock, request, at: moment), of: old, request)
-    let lease = Lease(draft.record, cell: draft.cell, key: old.key, owner: request.owner ?? old.owner)
+    let lease = draft.lease
+    lease.owner = request.owner ?? old.owner
     journal.succeed(by: draft)
     if case .operations = old.kind { lease.kind = old.kind }
     lease.atLeast = old.keeping(from: lease.grantedAt)
     lease.account = request.caller.account
     lease.trace = request.caller.trace
     register(lease, on: lock)
-    observers.note(.granted, lease, at: moment.monotonic.nanoseconds)
+    observers.ring.note(.granted, lease, at: moment.monotonic.nanoseconds)
     lease.limitApplied = old.limitApplied
     finish(old, .transferred, at: moment.monotonic.nanoseconds).forfeit()
     for part in old.parts { dismissUpgrade(of: part) }
     leaseTable.moveParts(of: old, to: lease)
-    observers.noteParts(.granted, of: lease, at: moment.monotonic.nanoseconds)
+    observers.ring.noteParts(.granted, of: lease, at: moment.monotonic.nanoseconds)
     bind(lease, to: request.caller.connection, and: request.process)
     return snapshot(lease)
   }
@@ -81,7 +82,7 @@ extension Ledger {
     if record.holdsAtLeast { text += old.keeping(from: record.grantedAt).recordBytes }
     if record.nameLength > 0 { text += Array(old.key.text.utf8) }
     text += old.adjustments.recordBytes
-    return try draft(record, text, at: try reserve())
+    return try draft(record, of: old.key, text, at: try reserve())
   }
 }
 
