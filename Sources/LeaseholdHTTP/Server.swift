@@ -297,7 +297,6 @@ public final class Server: Sendable {
   func writer(at now: MonotonicInstant) -> AnswerWriter {
     AnswerWriter(
       now: now, wallOffset: wallOffset.load(ordering: .relaxed),
-      expiryPrecision: engine.traits.expiryPrecision.milliseconds,
-      recoveryGrace: engine.traits.recoveryGrace.milliseconds)
+      expiryPrecision: engine.traits.expiryPrecision, recoveryGrace: engine.traits.recoveryGrace)
   }
 }

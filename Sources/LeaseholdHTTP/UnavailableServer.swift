@@ -69,17 +69,20 @@ private final class UnavailableHandler: ExchangeHandler {
 
   init(errno: String) { self.errno = errno }
 
-  func headersArrived(_ exchange: Exchange) -> Response? {
-    if let defect = exchange.defect { return response(LeaseholdError(defect), exchange) }
-    return exchange.bodyTooLarge ? response(problem, exchange) : nil
+  func headersArrived(_ exchange: Exchange) {
+    if let defect = exchange.defect {
+      exchange.response = response(LeaseholdError(defect), exchange)
+    } else if exchange.bodyTooLarge {
+      exchange.response = response(problem, exchange)
+    }
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
     let path = exchange.target.prefix { $0 != UInt8(ascii: "?") }
     guard path.elementsEqual("/healthz".utf8), !exchange.method.changesSomething else {
-      return .respond(response(problem, exchange))
+      return exchange.respond(response(problem, exchange))
     }
-    return .respond(Response(status: 200, contentType: "application/json", text: "{\"status\":\"ok\"}\n"))
+    return exchange.respond(Response(status: 200, contentType: "application/json", text: "{\"status\":\"ok\"}\n"))
   }
 
   private var problem: LeaseholdError {

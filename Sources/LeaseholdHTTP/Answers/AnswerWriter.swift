@@ -6,10 +6,10 @@ struct AnswerWriter {
   let now: MonotonicInstant
   /// CLOCK_REALTIME less CLOCK_MONOTONIC, for what is displayed.
   let wallOffset: Int64
-  /// Milliseconds that a lease may go on after its end; 0 where it does not.
-  var expiryPrecision: Int64 = 0
-  /// Milliseconds in which a lease whose connection ended with the service can be bound again; 0 for none.
-  var recoveryGrace: Int64 = 0
+  /// The time that a lease may go on after its end; zero where it does not.
+  var expiryPrecision = TimeSpan.zero
+  /// The time in which a lease whose connection ended with the service can be bound again; zero for none.
+  var recoveryGrace = TimeSpan.zero
 
   /// The whole of a lease, with its id, left open: only for its holder.
   func lease(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
@@ -20,20 +20,19 @@ struct AnswerWriter {
     json.append(UInt8(ascii: "\""))
     describe(lease, into: &json)
     renewal(lease, into: &json)
-    json.append(",\"waited_ms\":" as StaticString)
-    json.append(decimal: Int(lease.waited.milliseconds))
+    json.append(",\"waited_ms\":", milliseconds: lease.waited)
     json.append(lease.replayed ? ",\"replayed\":true" : ",\"replayed\":false" as StaticString)
-    json.append(",\"cooldown_ms\":" as StaticString)
-    json.append(decimal: Int(lease.cooldown.milliseconds))
+    json.append(",\"cooldown_ms\":", milliseconds: lease.cooldown)
     since(lease, into: &json)
     if binding(lease.binding, adjusts: lease.adjusts, into: &json) {
-      json.append(",\"units\":" as StaticString)
-      json.append(decimal: lease.units)
+      json.append(",\"units\":", decimal: lease.units)
       json.append(UInt8(ascii: "}"))
     }
     if lease.isBreaking { breaking(lease, into: &json) }
-    if lease.bindsConnection, recoveryGrace > 0 { json.member("recovery_grace_ms", Int(recoveryGrace)) }
-    if expiryPrecision > 0 { json.member("expiry_precision_ms", Int(expiryPrecision)) }
+    if lease.bindsConnection, recoveryGrace > .zero {
+      json.member("recovery_grace_ms", Int(recoveryGrace.milliseconds))
+    }
+    if expiryPrecision > .zero { json.member("expiry_precision_ms", Int(expiryPrecision.milliseconds)) }
     remarks(lease, into: &json)
     if let applied = lease.limitApplied { json.member("limit_applied", applied) }
     if !lease.slots.isEmpty { slots(lease.slots, into: &json) }
@@ -56,14 +55,12 @@ struct AnswerWriter {
   @inline(__always)
   private func renewal(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     if lease.ttl > .zero, !lease.isBreaking {
-      json.append(",\"renew_after_ms\":" as StaticString)
-      json.append(decimal: Int(lease.ttl.milliseconds / 3))
+      json.append(",\"renew_after_ms\":", decimal: Int(lease.ttl.milliseconds / 3))
     } else {
       json.append(",\"renew_after_ms\":null" as StaticString)
     }
     if let deadline = lease.deadline {
-      json.append(",\"deadline_monotonic_ns\":" as StaticString)
-      json.append(decimal: Int(deadline.nanoseconds))
+      json.append(",\"deadline_monotonic_ns\":", decimal: Int(deadline.nanoseconds))
     } else {
       json.append(",\"deadline_monotonic_ns\":null" as StaticString)
     }
@@ -142,8 +139,7 @@ struct AnswerWriter {
     }
     shares(lease, into: &json)
     if let limit = lease.kind.limit {
-      json.append(",\"limit\":" as StaticString)
-      json.append(decimal: limit)
+      json.append(",\"limit\":", decimal: limit)
       json.append(",\"fence\":" as StaticString)
     } else {
       json.append(",\"limit\":null,\"fence\":" as StaticString)
@@ -153,8 +149,7 @@ struct AnswerWriter {
 
   @inline(__always)
   private func shares(_ holder: Holder, into json: inout ResponseBuffer) {
-    json.append(holder.mode == .exclusive ? "exclusive\",\"count\":" : "shared\",\"count\":" as StaticString)
-    json.append(decimal: holder.count)
+    json.append(holder.mode == .exclusive ? "exclusive\",\"count\":" : "shared\",\"count\":", decimal: holder.count)
   }
 
   /// From the fence to the deadline.
@@ -168,8 +163,7 @@ struct AnswerWriter {
       json.append(",\"owner\":null" as StaticString)
     }
     bind(holder, into: &json)
-    json.append(",\"ttl_ms\":" as StaticString)
-    json.append(decimal: Int(holder.ttl.milliseconds))
+    json.append(",\"ttl_ms\":", milliseconds: holder.ttl)
     expiry(holder, into: &json)
   }
 
@@ -213,8 +207,7 @@ struct AnswerWriter {
       json.append(",\"expires_in_ms\":null,\"expires_at\":null" as StaticString)
       return
     }
-    json.append(",\"expires_in_ms\":" as StaticString)
-    json.append(decimal: Int(max(0, (deadline - now).milliseconds)))
+    json.append(",\"expires_in_ms\":", milliseconds: max(.zero, deadline - now))
     json.append(",\"expires_at\":" as StaticString)
     json.append(rfc3339: deadline.nanoseconds &+ wallOffset)
   }
@@ -243,19 +236,16 @@ struct AnswerWriter {
       json.append(",\"sysv\":null" as StaticString)
       return false
     }
-    json.append(",\"sysv\":{\"key\":" as StaticString)
-    json.append(decimal: Int(binding.key))
+    json.append(",\"sysv\":{\"key\":", decimal: Int(binding.key))
     json.append(",\"id\":" as StaticString)
     json.append(decimal: Int(binding.id))
-    json.append(",\"nsems\":" as StaticString)
-    json.append(decimal: binding.semaphoreCount)
+    json.append(",\"nsems\":", decimal: binding.semaphoreCount)
     if let adjusts {
       json.next("semaphores")
       json.append(each: adjusts) { $1.append(decimal: $0) }
       return true
     }
-    json.append(",\"semaphores\":[" as StaticString)
-    json.append(decimal: binding.semaphore)
+    json.append(",\"semaphores\":[", decimal: binding.semaphore)
     if let companion = binding.companion {
       json.append(UInt8(ascii: ","))
       json.append(decimal: companion)

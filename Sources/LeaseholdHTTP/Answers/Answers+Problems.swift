@@ -3,7 +3,7 @@ import Leasehold
 extension AnswerWriter {
   /// A problem as the answer to an exchange: JSON, or one readable line for a caller that asked for text.
   func response(_ problem: LeaseholdError, to exchange: Exchange, asText: Bool) -> Response {
-    response(problem, asText: asText) { json in exchange.withRequestID { json.append(contentsOf: $0) } }
+    response(problem, asText: asText) { $0.append(exchange.requestID) }
   }
 
   /// The same for a thread that may not look into the request.
@@ -107,10 +107,8 @@ extension AnswerWriter {
         holder(other, into: &json)
       }
     }
-    json.append("],\"cooling\":" as StaticString)
-    json.append(decimal: problem.contention?.coolingCount ?? 0)
-    json.append(",\"waiters\":" as StaticString)
-    json.append(decimal: problem.contention?.waiterCount ?? 0)
+    json.append("],\"cooling\":", decimal: problem.contention?.coolingCount ?? 0)
+    json.append(",\"waiters\":", decimal: problem.contention?.waiterCount ?? 0)
     json.append(",\"queued_for\":" as StaticString)
     json.append(list: problem.contention?.queuedFor.map(\.text) ?? [])
   }

@@ -66,7 +66,7 @@ enum Dashboard {
     response.add("Referrer-Policy", "no-referrer" as StaticString)
     response.add("Vary", "Accept" as StaticString)
     response.add("Link", "</docs>; rel=\"service-doc\"" as StaticString)
-    return .respond(response)
+    return call.respond(response)
   }
 
   /// The newest events of a lock, newest first, among the last that happened.

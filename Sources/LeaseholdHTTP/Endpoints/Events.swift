@@ -12,7 +12,7 @@ enum Events {
     let (start, gap) = try call.eventStart(numbers)
     try call.checkVersion("events")
     if call.exchange.method == .head {
-      return .respond(Response(status: 200, contentType: "text/event-stream", body: ResponseBuffer()))
+      return call.respond(Response(status: 200, contentType: "text/event-stream", body: ResponseBuffer()))
     }
     guard !server.isDraining else {
       throw LeaseholdError(.draining, "The service is stopping; follow the events of the one that comes after it.")
@@ -31,7 +31,7 @@ enum Events {
     let stream = StreamBody(source: subscriber)
     try server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset)
     call.exchange.context.pending = EventSession(server.events, subscriber, claim)
-    return .respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
+    return call.respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
   }
 }
 

@@ -103,7 +103,7 @@ enum Leases {
     // No caller would know the new id if its answer were lost.
     call.exchange.context.grant = lease.grant
     if lease.bindsConnection { call.exchange.connection.keepOpen(true) }
-    return .respond(call.writer.granted(lease, asText: false))
+    return call.respond(call.writer.granted(lease, asText: false))
   }
 
   /// Renews many; one that cannot be renewed is named, and stops none of the others.

@@ -50,7 +50,7 @@ enum Locks {
     }
     let lock = try call.server.engine.locks.lock(name, listed: listed)
     let isKnown = tags.map { $0 == ["*"] || $0.contains(lock.tag.text) } ?? false
-    return .respond(call.writer.state(lock.seen(by: call.exchange.context.token), isKnown: isKnown))
+    return call.respond(call.writer.state(lock.seen(by: call.exchange.context.token), isKnown: isKnown))
   }
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {

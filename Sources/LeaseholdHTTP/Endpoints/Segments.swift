@@ -91,7 +91,7 @@ enum Segments {
     let bytes = try store.read(address, offset: offset, length: length)
     var body = ResponseBuffer(capacity: bytes.count)
     bytes.withUnsafeBytes { body.append(contentsOf: $0) }
-    return .respond(Response(status: 200, contentType: "application/octet-stream", body: body))
+    return call.respond(Response(status: 200, contentType: "application/octet-stream", body: body))
   }
 
   static func write(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {

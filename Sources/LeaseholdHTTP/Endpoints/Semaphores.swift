@@ -61,7 +61,7 @@ enum Semaphores {
     }
     // The address has its id: a key may name another one tomorrow.
     if opened.isNew { response.add("Location", "/semaphores/id:\(opened.info.id)") }
-    return .respond(response)
+    return call.respond(response)
   }
 
   static func change(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -141,12 +141,12 @@ enum Semaphores {
     switch outcome {
     case .performed(let result):
       exchange.context.pending = nil
-      return .respond(result.response)
+      return call.respond(result.response)
     case .granted(let lease):
       exchange.context.pending = nil
       // A grant whose answer cannot be delivered is withdrawn; a repeated answer is not a grant.
       if !lease.replayed { exchange.context.grant = lease.grant }
-      return .respond(call.writer.granted(lease, asText: call.asText))
+      return call.respond(call.writer.granted(lease, asText: call.asText))
     case .waiting(let waiter):
       waiting?.begin(waiter)
       return .pending

@@ -61,14 +61,14 @@ enum Service {
 
   static func metrics(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let body = Metrics.text(of: call.server, capacity: 8192)
-    return .respond(Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body))
+    return call.respond(Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body))
   }
 
   static func version(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let engine = call.server.engine
     var body = ResponseBuffer()
     body.append("\(call.server.versions.json(engine.traits, engine.life.status().cluster))\n")
-    return .respond(Response(status: 200, contentType: "application/json", body: body))
+    return call.respond(Response(status: 200, contentType: "application/json", body: body))
   }
 
   static func openapi(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -77,7 +77,7 @@ enum Service {
     OpenAPIDocument.write(version: version, into: &body)
     var response = Response(status: 200, contentType: "application/yaml", body: body)
     response.add("Link", "</docs>; rel=\"service-doc\"" as StaticString)
-    return .respond(response)
+    return call.respond(response)
   }
 
   static func docs(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -89,7 +89,7 @@ enum Service {
       "Content-Security-Policy",
       "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" as StaticString)
     response.add("Link", "</openapi.yaml>; rel=\"service-desc\"" as StaticString)
-    return .respond(response)
+    return call.respond(response)
   }
 
   static func problem(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {

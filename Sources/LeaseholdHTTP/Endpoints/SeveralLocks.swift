@@ -98,8 +98,7 @@ extension Call {
       do throws(LeaseholdError) {
         var arguments = Arguments()
         try arguments.readForm(bytes, known: .want)
-        let call = Call(
-          exchange: exchange, server: server, target: target, arguments: arguments, asText: asText, writer: writer)
+        let call = Call(exchange: exchange, server: server, arguments: arguments, asText: asText)
         guard let key = try call.keyArgument() else { throw LeaseholdError.missing(.key, "the lock's name") }
         var want = Want(LockName(key))
         want.lock.native = try call.nativeRequest(key, makes: true)

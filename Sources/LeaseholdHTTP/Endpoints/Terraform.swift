@@ -33,10 +33,10 @@ enum Terraform {
     let (locks, kept) = (call.server.engine.locks, call.server.lockInfos)
     if let lease = kept.lease(of: info, on: key) {
       _ = try locks.release(lease, on: nil, early: false, within: call.confinement, at: call.now)
-      return .respond(info.response)
+      return call.respond(info.response)
     }
     // A restart forgot which lease it was; its owner says so.
-    guard let lock = try state(key, call), let holder = lock.holders.first else { return .respond(info.response) }
+    guard let lock = try state(key, call), let holder = lock.holders.first else { return call.respond(info.response) }
     let theirs = kept.info(of: holder, on: key)
     guard theirs.id == info.id, let owner = holder.owner else {
       throw LeaseholdError(
@@ -46,7 +46,7 @@ enum Terraform {
         facts: theirs.facts, contention: lock)
     }
     _ = try locks.releaseAll(owner: owner, key: key, of: nil, within: call.confinement, at: call.now)
-    return .respond(info.response)
+    return call.respond(info.response)
   }
 
   private static func unlockByForce(_ key: LockKey, _ call: borrowing Call) throws(LeaseholdError) -> Disposition {

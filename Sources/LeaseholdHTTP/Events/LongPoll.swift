@@ -24,7 +24,7 @@ final class LongPoll: LockWatcher, PendingRequest {
     self.exchange = exchange
     self.server = server
     // The request's memory belongs to the connection's thread, and the answer comes from another.
-    requestID = exchange.withRequestID { Array($0) }
+    requestID = exchange.requestID.bytes
     self.name = name
     self.listed = listed
     self.tags = tags
@@ -40,7 +40,8 @@ final class LongPoll: LockWatcher, PendingRequest {
       case .changed(let lock):
         hungUp()
         exchange.context.pending = nil
-        return .respond(server.writer(at: Server.now()).state(lock.seen(by: exchange.context.token), isKnown: false))
+        let writer = server.writer(at: Server.now())
+        return exchange.respond(writer.state(lock.seen(by: exchange.context.token), isKnown: false))
       case .watching(let id):
         watch.withLock { $0 = id }
         // It may be over by now, and then no other call would end the watch.

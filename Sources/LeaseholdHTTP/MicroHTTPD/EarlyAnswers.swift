@@ -69,9 +69,9 @@ enum EarlyAnswers {
 
 /// Answers whatever comes.
 private final class TrialHandler: ExchangeHandler {
-  func headersArrived(_ exchange: Exchange) -> Response? { nil }
+  func headersArrived(_ exchange: Exchange) {}
 
-  func requestArrived(_ exchange: Exchange) -> Disposition { .respond(Response(status: 200, text: "\n")) }
+  func requestArrived(_ exchange: Exchange) -> Disposition { exchange.respond(Response(status: 200, text: "\n")) }
 
   func hungUp(_ exchange: Exchange) {}
 

@@ -30,13 +30,15 @@ extension Exchange {
   /// Answers on the connection's thread; false has libmicrohttpd close the connection.
   ///
   /// Only when the whole request has been read: libmicrohttpd closes the connection after any earlier answer.
-  func answer(_ response: consuming Response) -> Bool {
-    guard canBeEarly(response) else { return send(response) }
+  func answer() -> Bool {
+    guard canBeEarly(response) else { return send() }
     let daemon = connection.daemon
     daemon.scratch.clear()
-    write(response, into: &daemon.scratch, date: &daemon.date)
+    daemon.scratch.append(response, requestID: requestID, date: &daemon.date, closes: false)
     early = daemon.scratch.withBytes { connection.write($0) }
-    return early == .not ? send(response) : finishEarly()
+    if early == .not { return send() }
+    response = .none
+    return finishEarly()
   }
 
   /// Answers a waiter whose suspended connection the caller has, on any thread.
@@ -47,7 +49,7 @@ extension Exchange {
     guard canBeEarly(response), connection.peerIsThere() else { return .not }
     var bytes = ResponseBuffer(capacity: 384 + (response.body.count ?? 0))
     var date = DateField()
-    write(response, into: &bytes, date: &date)
+    bytes.append(response, requestID: requestID, date: &date, closes: false)
     return bytes.withBytes { connection.write($0) }
   }
 
@@ -61,12 +63,6 @@ extension Exchange {
   private var keepsConnection: Bool {
     guard let asked = headers[.connection] else { return true }
     return equalsIgnoringCase(asked, "keep-alive")
-  }
-
-  private func write(
-    _ response: borrowing Response, into text: inout ResponseBuffer, date: inout DateField
-  ) {
-    withRequestID { text.append(response, requestID: $0, date: &date, closes: false) }
   }
 
   /// Has libmicrohttpd end the request whose answer went out early, on the connection's thread.
@@ -97,13 +93,14 @@ extension ResponseBuffer {
   /// Appends what ``Exchange/send(_:)`` would have libmicrohttpd send, in the same order.
   ///
   /// The corresponding C function is `MHD_get_reason_phrase_for`.
+  @inline(never)
   mutating func append(
-    _ response: borrowing Response, requestID: UnsafeBufferPointer<UInt8>, date: inout DateField, closes: Bool
+    _ response: borrowing Response, requestID: RequestID, date: inout DateField, closes: Bool
   ) {
     switch response.status {
-    case 200: append("HTTP/1.1 200 OK\r\nDate: " as StaticString)
-    case 201: append("HTTP/1.1 201 Created\r\nDate: " as StaticString)
-    case 423: append("HTTP/1.1 423 Locked\r\nDate: " as StaticString)
+    case 200: append("HTTP/1.1 200 OK" as StaticString)
+    case 201: append("HTTP/1.1 201 Created" as StaticString)
+    case 423: append("HTTP/1.1 423 Locked" as StaticString)
     default:
       append("HTTP/1.1 " as StaticString)
       append(decimal: UInt64(response.status))
@@ -111,17 +108,21 @@ extension ResponseBuffer {
       if let phrase = MHD_get_reason_phrase_for(UInt32(response.status)) {
         append(contentsOf: UnsafeRawBufferPointer(start: phrase, count: strlen(phrase)))
       }
-      append("\r\nDate: " as StaticString)
     }
+    // One text: each append looks for room.
+    append(
+      """
+      \r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+      Date:\u{20}
+      """ as StaticString)
     date.append(to: &self)
     append("\r\nX-Request-Id: " as StaticString)
-    append(contentsOf: requestID)
+    append(requestID)
     if response.contentType.utf8CodeUnitCount > 0 {
       append("\r\nContent-Type: " as StaticString)
       append(response.contentType)
     }
-    append("\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" as StaticString)
-    append("Cross-Origin-Resource-Policy: same-origin\r\n" as StaticString)
+    append("\r\n" as StaticString)
     if let lease = response.location {
       append("Location: " as StaticString)
       append(pathOf: lease)
@@ -129,16 +130,14 @@ extension ResponseBuffer {
     }
     response.lines.withBytes { append(contentsOf: $0) }
     if response.retryAfterSeconds > 0 {
-      append("Retry-After: " as StaticString)
-      append(decimal: UInt64(response.retryAfterSeconds))
+      append("Retry-After: ", decimal: Int(response.retryAfterSeconds))
       append("\r\n" as StaticString)
     }
     if closes { append("Connection: close\r\n" as StaticString) }
     switch response.body {
     case .stream: preconditionFailure("libmicrohttpd sends what is still being written")
     case .whole(let body):
-      append("Content-Length: " as StaticString)
-      append(decimal: body.count)
+      append("Content-Length: ", decimal: body.count)
       append("\r\n\r\n" as StaticString)
       body.withBytes { append(contentsOf: $0) }
     }

@@ -64,8 +64,9 @@ extension Exchange: HangupWatch.Target {
 
   /// Suspends the connection until `resolve` or a hang-up, on the connection's thread.
   ///
-  /// - Returns: An answer if one is there already, the listener is stopping, or the kernel cannot watch the connection.
-  func park() -> Response? {
+  /// - Returns: False where there is an answer already, the listener is stopping, or the kernel cannot watch the
+  ///   connection; then the exchange has the answer.
+  func park() -> Bool {
     var answer: Response?
     let arming = parking.withLock { state -> HangupWatch.Arming? in
       guard state.phase == .running else {
@@ -77,17 +78,20 @@ extension Exchange: HangupWatch.Target {
       if case .armed = arming { _ = state.phase.park() }
       return arming
     }
-    if let refusal = refusal(arming) { return refusal }
-    return answer
+    if let arming { return goesOn(arming) }
+    guard let answer else { return true }
+    response = answer
+    return false
   }
 
   /// Suspends the connection and hands the exchange to a worker, on the connection's thread.
   ///
-  /// - Returns: An answer if the listener is stopping, or the kernel cannot watch the connection.
-  func beginWork() -> Response? {
+  /// - Returns: False where the listener is stopping, or the kernel cannot watch the connection; then the exchange has
+  ///   the answer.
+  func beginWork() -> Bool {
     // Made here, because two threads may ask for it from now on.
-    withRequestID { _ in }
-    return refusal(
+    _ = requestID
+    return goesOn(
       parking.withLock { state in
         let arming = suspend(&state)
         if case .armed = arming { state.phase.beginWork() }
@@ -110,19 +114,21 @@ extension Exchange: HangupWatch.Target {
     return arming
   }
 
-  private func refusal(_ arming: HangupWatch.Arming?) -> Response? {
+  /// Returns true when the connection is watched; else answers why it is not.
+  private func goesOn(_ arming: HangupWatch.Arming) -> Bool {
     switch arming {
-    case .stopped?: connection.daemon.handler.stopping(self)
-    case .refused(let errno)?: connection.daemon.handler.cannotWait(self, errno: errno)
-    case .armed?, nil: nil
+    case .stopped: response = connection.daemon.handler.stopping(self)
+    case .refused(let errno): response = connection.daemon.handler.cannotWait(self, errno: errno)
+    case .armed: return true
     }
+    return false
   }
 
   /// A worker is through with the endpoint, on its thread; the exchange is not its any more.
   func endWork(_ disposition: consuming Disposition) {
     var own: Response?
     switch consume disposition {
-    case .respond(let response): own = consume response
+    case .answered: own = takeResponse()
     case .pending: break
     case .working: preconditionFailure("a worker works itself")
     }
@@ -153,11 +159,13 @@ extension Exchange: HangupWatch.Target {
     }
   }
 
-  /// Takes the answer when libmicrohttpd calls again after a resume; `nil` if the peer is gone.
-  func takeAnswer() -> Response? {
+  /// Takes the answer when libmicrohttpd calls again after a resume; false if the peer is gone.
+  func takeParkedAnswer() -> Bool {
     let answer = parking.withLock { $0.response.take() }
     connection.idle(since: HostClock.monotonic())
-    return connection.peerIsThere() ? answer : nil
+    guard let answer, connection.peerIsThere() else { return false }
+    response = answer
+    return true
   }
 
   /// The watch saw the peer go.

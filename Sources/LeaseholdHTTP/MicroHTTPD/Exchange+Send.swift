@@ -6,9 +6,9 @@ extension Exchange {
   /// Queues the answer, on the connection's thread; false has libmicrohttpd close the connection.
   ///
   /// The corresponding C function is `MHD_queue_response`.
-  func send(_ response: consuming Response) -> Bool {
+  func send() -> Bool {
     let status = UInt32(response.status)
-    guard let mhd = makeResponse(response) else { return false }
+    guard let response = takeResponse(), let mhd = makeResponse(response) else { return false }
     answered = MHD_queue_response(connection.mhd, status, mhd) == MHD_Result.YES
     MHD_destroy_response(mhd)
     return answered
@@ -31,25 +31,18 @@ extension Exchange {
       made = body.makeResponse()
     }
     guard let mhd = made else { return nil }
+    add(mhd, "Cache-Control", text("no-store"))
+    add(mhd, "X-Content-Type-Options", text("nosniff"))
+    add(mhd, "Cross-Origin-Resource-Policy", text("same-origin"))
     if connection.daemon.writesDate {
       var date = DateField()
       date.withCString { add(mhd, "Date", $0) }
     }
-    withRequestID { id in
-      guard let base = id.baseAddress else { return }
-      base.withMemoryRebound(to: CChar.self, capacity: id.count + 1) { add(mhd, "X-Request-Id", $0) }
-    }
+    add(mhd, "X-Request-Id") { $0.append(requestID) }
     if contentType.utf8CodeUnitCount > 0 { add(mhd, "Content-Type", text(contentType)) }
-    add(mhd, "Cache-Control", text("no-store"))
-    add(mhd, "X-Content-Type-Options", text("nosniff"))
-    add(mhd, "Cross-Origin-Resource-Policy", text("same-origin"))
-    if let location {
-      var path = ResponseBuffer()
-      path.append(pathOf: location)
-      path.withCString { add(mhd, "Location", $0) }
-    }
+    if let location { add(mhd, "Location") { $0.append(pathOf: location) } }
     lines.withHeaders { MHD_add_response_header(mhd, $0, $1) }
-    if retryAfter > 0 { String(retryAfter).withCString { add(mhd, "Retry-After", $0) } }
+    if retryAfter > 0 { add(mhd, "Retry-After") { $0.append(decimal: UInt64(retryAfter)) } }
     if closes { add(mhd, "Connection", text("close")) }
     return mhd
   }
@@ -58,6 +51,13 @@ extension Exchange {
 /// Adds a header; libmicrohttpd copies both.
 private func add(_ response: OpaquePointer, _ name: StaticString, _ value: UnsafePointer<CChar>) {
   MHD_add_response_header(response, text(name), value)
+}
+
+/// Adds a header whose value is what `write` appends.
+private func add(_ response: OpaquePointer, _ name: StaticString, _ write: (inout ResponseBuffer) -> Void) {
+  var value = ResponseBuffer()
+  write(&value)
+  value.withCString { add(response, name, $0) }
 }
 
 extension ResponseBuffer {

@@ -56,7 +56,8 @@ final class Exchange: @unchecked Sendable {
   var headers: HeaderTable
 
   // The request's way through the connection; see PeerConnection+Request.swift.
-  var refusal: Response?
+  /// The answer, from when it is known until it is sent: here, as it is large to hand from one to the other.
+  var response = Response.none
   var stream: StreamBody?
   var declaredBodyBytes: UInt64?
   var hasBody = false
@@ -90,10 +91,29 @@ final class Exchange: @unchecked Sendable {
     precondition(!wasPending, "an exchange that others may know is not used again")
     (defect, hasKnownHost, bodyTooLarge, bodyLimitBytes) = (nil, false, false, 0)
     context = RequestContext()
-    refusal = nil
+    // One to a request whose body never came to its end.
+    if hasResponse { response = .none }
     stream = nil
     (declaredBodyBytes, hasBody, discardedBytes) = (nil, false, 0)
     (handedOver, answered, early, generatedID) = (false, false, .not, 0)
+  }
+
+  /// True when the answer is known and not sent.
+  var hasResponse: Bool { response.status != 0 }
+
+  /// Answers the request.
+  @inline(__always)
+  func respond(_ response: consuming Response) -> Disposition {
+    self.response = response
+    return .answered
+  }
+
+  /// Takes the answer out.
+  func takeResponse() -> Response? {
+    guard hasResponse else { return nil }
+    var taken = Response.none
+    swap(&taken, &response)
+    return taken
   }
 
   /// The method as sent, for ``HTTPMethod/other``.
@@ -138,29 +158,10 @@ final class Exchange: @unchecked Sendable {
 }
 
 extension Exchange {
-  /// Runs `body` with the value of `X-Request-Id`: the caller's if it is sane (1...64 of `A-Z a-z 0-9 . _ -`), else
-  /// 16 hexadecimal digits made on first use.
-  func withRequestID<Result: ~Copyable>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-    if let given = headers[.xRequestID], isSaneRequestID(given) { return body(given) }
+  /// The value of `X-Request-Id`; one of our own is made on first use.
+  var requestID: RequestID {
+    if let given = headers[.xRequestID], let id = RequestID(given: given) { return id }
     if generatedID == 0 { generatedID = max(connection.nextRequestNumber(), 1) }
-    let number = generatedID
-    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 17) { text in
-      if let base = text.baseAddress { writeHexDigits(number, at: base) }
-      text[16] = 0
-      return body(UnsafeBufferPointer(rebasing: text[0..<16]))
-    }
+    return .made(generatedID)
   }
-}
-
-private func isSaneRequestID(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-  guard (1...64).contains(text.count) else { return false }
-  for byte in text {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-      continue
-    default: return false
-    }
-  }
-  return true
 }

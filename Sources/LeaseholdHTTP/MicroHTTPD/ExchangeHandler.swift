@@ -13,11 +13,11 @@ protocol ExchangeHandler: AnyObject, Sendable {
 
   /// The headers are there, the body is not yet.
   ///
-  /// A refusal returned here costs no reading of the body. The connection closes after it unless the request has no
-  /// body. A request with a ``Exchange/defect`` gets no further than here: `nil` then closes the connection. How long
-  /// the body may be is said here, too, where that is not ``ListenerOptions/maxBodyBytes``: see
-  /// ``Exchange/limitBody(to:)``.
-  func headersArrived(_ exchange: Exchange) -> Response?
+  /// A refusal given here (``Exchange/response``) costs no reading of the body. The connection closes after it unless
+  /// the request has no body. A request with a ``Exchange/defect`` gets no further than here: without a refusal its
+  /// connection closes. How long the body may be is said here, too, where that is not
+  /// ``ListenerOptions/maxBodyBytes``: see ``Exchange/limitBody(to:)``.
+  func headersArrived(_ exchange: Exchange)
 
   /// The whole request is there.
   func requestArrived(_ exchange: Exchange) -> Disposition

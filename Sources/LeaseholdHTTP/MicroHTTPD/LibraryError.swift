@@ -53,15 +53,10 @@ private let replacePage: leasehold_page = {
   guard let answer else { return 0 }
   let error = LibraryError(status: Int(status), page: UnsafeRawBufferPointer(start: page, count: pageSize))
   let number = UInt64(bitPattern: HostClock.monotonic()) &+ unread.add(1, ordering: .relaxed).newValue << 40
-  let text = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { id in
-    if let base = id.baseAddress { writeHexDigits(number, at: base) }
-    var text = ResponseBuffer(capacity: 1024)
-    var date = DateField()
-    text.append(
-      LeaseholdError(error).response(requestID: Array(id)), requestID: UnsafeBufferPointer(id), date: &date,
-      closes: true)
-    return text
-  }
+  let id = RequestID.made(number)
+  var text = ResponseBuffer(capacity: 1024)
+  var date = DateField()
+  text.append(LeaseholdError(error).response(requestID: id.bytes), requestID: id, date: &date, closes: true)
   guard text.count <= capacity else { return 0 }
   text.withBytes { bytes in if let base = bytes.baseAddress { memcpy(answer, base, bytes.count) } }
   return text.count

@@ -20,11 +20,10 @@ extension PeerConnection {
     exchange.readTarget()
     exchange.inspect(maxTargetBytes: daemon.options.maxTargetBytes)
     exchange.limitBody(to: daemon.options.maxBodyBytes)
-    exchange.refusal = handler.headersArrived(exchange)
+    handler.headersArrived(exchange)
     // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
     guard exchange.hasBody || exchange.defect != nil else { return true }
-    if let response = exchange.refusal.take() { return exchange.send(response) }
-    return exchange.defect == nil
+    return exchange.hasResponse ? exchange.send() : exchange.defect == nil
   }
 
   /// A piece of the body.
@@ -48,21 +47,19 @@ extension PeerConnection {
         idle(since: HostClock.monotonic())
         return exchange.finishEarly()
       }
-      if let answer = exchange.takeAnswer() { return exchange.answer(answer) }
-      return false
+      return exchange.takeParkedAnswer() && exchange.answer()
     }
-    if let response = exchange.refusal.take() { return exchange.answer(response) }
+    if exchange.hasResponse { return exchange.answer() }
     exchange.handedOver = true
     switch handler.requestArrived(exchange) {
-    case .respond(let response):
-      return exchange.answer(response)
+    case .answered:
+      return exchange.answer()
     case .pending:
       exchange.wasPending = true
-      if let response = exchange.park() { return exchange.answer(response) }
-      return true
+      return exchange.park() || exchange.answer()
     case .working(let place):
       exchange.wasPending = true
-      if let response = exchange.beginWork() { return exchange.answer(response) }
+      if !exchange.beginWork() { return exchange.answer() }
       let (handler, now) = (handler, HostClock.monotonic())
       place.run { exchange.endWork(handler.work(exchange, since: now)) }
       return true

@@ -72,6 +72,9 @@ struct Response: ~Copyable, @unchecked Sendable {
     self.init(status: status, contentType: contentType, body: body)
   }
 
+  /// The place of an answer that is not known yet.
+  static var none: Response { Response(status: 0, contentType: "", body: ResponseBuffer()) }
+
   /// Makes an answer whose body goes on until the stream is finished.
   init(status: UInt16, contentType: StaticString, stream: StreamBody) {
     self.status = status
@@ -82,8 +85,8 @@ struct Response: ~Copyable, @unchecked Sendable {
 
 /// The fate of a request that has arrived in full.
 enum Disposition: ~Copyable, Sendable {
-  /// The answer is known at once.
-  case respond(Response)
+  /// The answer is known at once: see ``Exchange/respond(_:)``.
+  case answered
   /// Another thread calls, or already has called, ``Exchange/resolve(_:)``.
   case pending
   /// A worker finds it out: ``ExchangeHandler/work(_:)`` is called on its thread.

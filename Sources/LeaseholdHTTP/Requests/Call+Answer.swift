@@ -47,7 +47,7 @@ extension Call {
     exchange.context.grant = lease.grant
     let holding = WaitingAcquire(exchange, server: server, asText: asText, isHold: true, note)
     guard let response = holding.holdResponse(lease) else { throw holding.end(of: lease) }
-    return .respond(response)
+    return respond(response)
   }
 
   /// Asks for another form of a lease.
@@ -74,11 +74,11 @@ extension Call {
       // A grant whose answer cannot be delivered is withdrawn; a repeated answer is not a grant.
       if !lease.replayed, !lease.isConverted { exchange.context.grant = lease.grant }
       if lease.bindsConnection { exchange.connection.keepOpen(true) }
-      return .respond(form?.granted(lease) ?? writer.granted(lease, asText: asText))
+      return respond(form?.granted(lease) ?? writer.granted(lease, asText: asText))
     case .refused(let error):
       if waiting != nil { exchange.context.pending = nil }
       guard let form else { throw error }
-      return .respond(try form.refused(error))
+      return respond(try form.refused(error))
     case .waiting(let waiter, let queue):
       guard let waiting else {
         throw LeaseholdError(.internalError, "The engine waits for something and tells nobody; please report this.")

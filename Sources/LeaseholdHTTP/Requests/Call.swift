@@ -4,13 +4,19 @@ import Leasehold
 struct Call: ~Copyable {
   let exchange: Exchange
   let server: Server
-  let target: Target
   let arguments: Arguments
   let asText: Bool
-  let writer: AnswerWriter
 
   /// CLOCK_MONOTONIC at the entrance of the request.
-  var now: MonotonicInstant { writer.now }
+  var now: MonotonicInstant { exchange.now }
+
+  var writer: AnswerWriter { server.writer(at: now) }
+
+  /// The path and query: there, as a call is made for the endpoint that they lead to.
+  var target: Target {
+    guard let target = exchange.context.target else { preconditionFailure("an endpoint was found by its target") }
+    return target
+  }
 
   /// The connection, and the caller behind it: that of the request before where both have the same token and no trace.
   var caller: Caller {
@@ -77,8 +83,12 @@ struct Call: ~Copyable {
 
   /// A JSON object as the answer, which `write` leaves open.
   func json(_ status: UInt16 = 200, capacity: Int = 512, _ write: (inout ResponseBuffer) -> Void) -> Disposition {
-    .respond(.json(status, capacity: capacity, write))
+    respond(.json(status, capacity: capacity, write))
   }
+
+  /// Answers the request.
+  @inline(__always)
+  func respond(_ response: consuming Response) -> Disposition { exchange.respond(response) }
 }
 
 extension LeaseholdError {

@@ -36,10 +36,10 @@ final class GuardedRequest: LeaseClient, PendingRequest {
   static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(LeaseholdError) -> Disposition {
     let wait = try call.guardWait()
     if call.arguments[.lease] != nil { _ = try call.leaseArgument("?lease=ID") }
-    guard let key else { return .respond(try work()) }
+    guard let key else { return call.respond(try work()) }
     if call.arguments[.lease] != nil {
       try call.checkLease(on: key)
-      return .respond(try work())
+      return call.respond(try work())
     }
     let asking = call.caller
     // The service's own, for an instant: it counts for no caller.
@@ -77,7 +77,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
         return self
       }, at: now)
     switch outcome {
-    case .granted(let lease): return .respond(try perform(lease.id))
+    case .granted(let lease): return self.request.exchange.respond(try perform(lease.id))
     case .refused(let error): throw error.code == .locked ? refusal ?? error : error
     case .waiting(let waiter, _):
       self.waiter.withLock { $0 = waiter }

@@ -14,7 +14,7 @@ struct ParkedRequest: @unchecked Sendable {
     self.server = server
     self.asText = asText
     trace = exchange.trace
-    requestID = exchange.withRequestID { Array($0) }
+    requestID = exchange.requestID.bytes
   }
 
   /// Answers; false where the exchange was over.

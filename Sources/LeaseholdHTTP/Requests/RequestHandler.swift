@@ -13,22 +13,22 @@ final class RequestHandler: ExchangeHandler {
     (self.server, guardian, counts, refusals) = (server, server.guardian, server.counts, server.refusals)
   }
 
-  func headersArrived(_ exchange: Exchange) -> Response? {
+  func headersArrived(_ exchange: Exchange) {
     if let target = Target(exchange.target) {
       exchange.context.target = target
       exchange.context.endpoint = target.path.pointee.endpoint(exchange.method)
     }
-    if let defect = exchange.defect { return refuse(exchange, LeaseholdError(defect)) }
+    if let defect = exchange.defect { return _ = refuse(exchange, LeaseholdError(defect)) }
     if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal,
       exchange.context.endpoint?.pointee.role != .nobody
     {
-      var response = refuse(exchange, refusal)
-      response.closes = true
-      return response
+      _ = refuse(exchange, refusal)
+      exchange.response.closes = true
+      return
     }
-    if let refusal = guardian.refusal(exchange) { return refuse(exchange, refusal) }
+    if let refusal = guardian.refusal(exchange) { return _ = refuse(exchange, refusal) }
     if exchange.context.endpoint?.pointee.body == .value { exchange.limitBody(to: server.valueBytes) }
-    return exchange.bodyTooLarge ? refuse(exchange, .bodyTooLarge(exchange)) : nil
+    if exchange.bodyTooLarge { _ = refuse(exchange, .bodyTooLarge(exchange)) }
   }
 
   func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission {
@@ -40,25 +40,24 @@ final class RequestHandler: ExchangeHandler {
   }
 
   @inline(never)
-  private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Response {
+  private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Disposition {
     let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
     counts.count(nil, status: Int(response.status))
     note(problem, response.status, exchange)
-    return response
+    return exchange.respond(response)
   }
 
   private func note(_ problem: LeaseholdError, _ status: UInt16, _ exchange: Exchange) {
-    refusals.note(
-      problem, status, to: exchange, trace: exchange.trace, requestID: exchange.withRequestID { Array($0) })
+    refusals.note(problem, status, to: exchange, trace: exchange.trace, requestID: exchange.requestID.bytes)
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
-    guard let endpoint = exchange.context.endpoint else { return .respond(withoutEndpoint(exchange)) }
+    guard let endpoint = exchange.context.endpoint else { return withoutEndpoint(exchange) }
     return server.workers != nil && endpoint.pointee.asksEngine ? giveToWorker(exchange) : answer(exchange, endpoint)
   }
 
   /// The answer to OPTIONS, and to what is not there.
-  private func withoutEndpoint(_ exchange: Exchange) -> Response {
+  private func withoutEndpoint(_ exchange: Exchange) -> Disposition {
     let isAboutAll = exchange.target.elementsEqual("*".utf8)
     let allow =
       isAboutAll ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : exchange.context.target?.path.pointee.allow
@@ -66,18 +65,17 @@ final class RequestHandler: ExchangeHandler {
       let path = String(decoding: exchange.target.prefix { $0 != UInt8(ascii: "?") }.prefix(128), as: UTF8.self)
       return refuse(exchange, LeaseholdError(.notFound, "There is nothing at \(path); GET / lists what there is."))
     }
-    var response: Response
     if exchange.method == .options {
       counts.count(nil, status: 204)
-      response = Response(status: 204, contentType: "", body: ResponseBuffer())
+      exchange.response = Response(status: 204, contentType: "", body: ResponseBuffer())
     } else {
       let isTerraform = exchange.context.target?.path.pointee.endpoint(.lock) != nil
       let detail =
         "This path takes \(allow), not \(exchange.methodName.prefix(32))." + (isTerraform ? Terraform.hint : "")
-      response = refuse(exchange, LeaseholdError(.methodNotAllowed, detail))
+      _ = refuse(exchange, LeaseholdError(.methodNotAllowed, detail))
     }
-    response.add("Allow", allow)
-    return response
+    exchange.response.add("Allow", allow)
+    return .answered
   }
 
   /// Where the engine may block, a worker asks it.
@@ -86,7 +84,7 @@ final class RequestHandler: ExchangeHandler {
       guard !server.isDraining else { throw .stopping }
       return .working(try server.place())
     } catch {
-      return .respond(refuse(exchange, error))
+      return refuse(exchange, error)
     }
   }
 
@@ -94,7 +92,7 @@ final class RequestHandler: ExchangeHandler {
     if HostClock.monotonic() - asked >= server.lineTime.nanoseconds || server.isDraining {
       let error = server.isDraining ? LeaseholdError.stopping : server.engineBusy()
       let asText = Accept(exchange).prefersText
-      return .respond(problem(error, exchange, nil, server.writer(at: exchange.now), asText: asText))
+      return problem(error, exchange, nil, asText: asText)
     }
     guard let endpoint = exchange.context.endpoint else {
       preconditionFailure("a worker gets what an endpoint was found for")
@@ -115,7 +113,6 @@ final class RequestHandler: ExchangeHandler {
   ) -> Disposition {
     guard let target = exchange.context.target else { preconditionFailure("an endpoint was found by its target") }
     let accept = Accept(exchange)
-    let writer = server.writer(at: exchange.now)
     var asText = accept.prefersText
     do throws(LeaseholdError) {
       var arguments = Arguments(over: exchange.connection.argumentPlaces)
@@ -129,35 +126,33 @@ final class RequestHandler: ExchangeHandler {
         throw .notAcceptable
       }
       let call = Call(
-        exchange: exchange, server: server, target: target, arguments: arguments,
-        asText: asText && endpoint.pointee.media.offersText, writer: writer)
+        exchange: exchange, server: server, arguments: arguments, asText: asText && endpoint.pointee.media.offersText)
       if let token = exchange.context.token { try token.check(endpoint.pointee.reach, call) }
       let disposition = try endpoint.pointee.answer(call)
       // Reading changes nothing, so an error of the request itself may come first, in the form that was asked for.
       if endpoint.pointee.method == .get, !endpoint.pointee.media.suits(accept) { throw .notAcceptable }
       switch disposition {
-      case .respond: if !isWorker { count(exchange, endpoint, status: 200) }
+      case .answered: if !isWorker { count(exchange, endpoint, status: 200) }
       // Counted when it is answered.
       case .pending: break
       case .working: break
       }
       return disposition
     } catch {
-      return .respond(problem(error, exchange, isWorker ? nil : endpoint, writer, asText: asText))
+      return problem(error, exchange, isWorker ? nil : endpoint, asText: asText)
     }
   }
 
   /// - Parameter counted: The endpoint that the answer counts for; `nil` where it is counted when it is sent.
   @inline(never)
   private func problem(
-    _ error: consuming LeaseholdError, _ exchange: Exchange, _ counted: UnsafePointer<Endpoint>?,
-    _ writer: AnswerWriter, asText: Bool
-  ) -> Response {
+    _ error: consuming LeaseholdError, _ exchange: Exchange, _ counted: UnsafePointer<Endpoint>?, asText: Bool
+  ) -> Disposition {
     if exchange.context.token != nil { error = error.told(to: exchange.context.token) }
-    let response = writer.response(error, to: exchange, asText: asText)
+    let response = server.writer(at: exchange.now).response(error, to: exchange, asText: asText)
     if let counted { count(exchange, counted, status: Int(response.status)) }
     note(error, response.status, exchange)
-    return response
+    return exchange.respond(response)
   }
 
   /// Counts a request whose answer is there, with what that took: the second and last reading of the clock.

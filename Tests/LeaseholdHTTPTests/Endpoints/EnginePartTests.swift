@@ -45,12 +45,14 @@ import Testing
     }
     #expect(text.hasSuffix(",\"sysv\":null"))
     let late = written {
-      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, expiryPrecision: 2_500).lease(lease, into: &$0)
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, expiryPrecision: .milliseconds(2_500))
+        .lease(lease, into: &$0)
     }
     #expect(late.hasSuffix(",\"sysv\":null,\"expiry_precision_ms\":2500"))
     lease.bindsConnection = true
     let again = written {
-      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, recoveryGrace: 2000).lease(lease, into: &$0)
+      AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0, recoveryGrace: .seconds(2))
+        .lease(lease, into: &$0)
     }
     #expect(again.hasSuffix(",\"sysv\":null,\"recovery_grace_ms\":2000"))
   }

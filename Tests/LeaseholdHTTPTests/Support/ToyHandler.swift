@@ -69,13 +69,14 @@ final class ToyHandler: ExchangeHandler {
   /// Answers one parked exchange with 200 "granted".
   static func grant(_ exchange: Exchange) -> Bool { exchange.resolve(Response(status: 200, text: "granted\n")) }
 
-  func headersArrived(_ exchange: Exchange) -> Response? {
+  func headersArrived(_ exchange: Exchange) {
     if let defect = exchange.defect {
       var body = ResponseBuffer()
       body.append("\(defect)\n" as String)
-      return Response(status: 400, contentType: "text/plain", body: body)
+      exchange.response = Response(status: 400, contentType: "text/plain", body: body)
+    } else if path(exchange).hasPrefix("/refuse") {
+      exchange.response = Response(status: 403, text: "refused\n")
     }
-    return path(exchange).hasPrefix("/refuse") ? Response(status: 403, text: "refused\n") : nil
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
@@ -86,7 +87,7 @@ final class ToyHandler: ExchangeHandler {
       state.alive.append(exchange)
       if state.peers.last !== exchange.connection { state.peers.append(exchange.connection) }
     }
-    if exchange.bodyTooLarge { return .respond(Response(status: 413, text: "too large\n")) }
+    if exchange.bodyTooLarge { return exchange.respond(Response(status: 413, text: "too large\n")) }
     if path.hasPrefix("/park") {
       state.withLock { $0.parked.append(exchange) }
       return .pending
@@ -100,9 +101,9 @@ final class ToyHandler: ExchangeHandler {
     if path.hasPrefix("/stream") {
       let stream = StreamBody()
       state.withLock { $0.streams.append(stream) }
-      return .respond(Response(status: 200, contentType: "application/x-ndjson", stream: stream))
+      return exchange.respond(Response(status: 200, contentType: "application/x-ndjson", stream: stream))
     }
-    return .respond(echo(exchange))
+    return exchange.respond(echo(exchange))
   }
 
   func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
@@ -111,7 +112,7 @@ final class ToyHandler: ExchangeHandler {
       return state.working.count
     }
     _ = eventually { state.withLock { $0.finishes >= number } }
-    guard path(exchange).hasSuffix("-park") else { return .respond(Response(status: 200, text: "worked\n")) }
+    guard path(exchange).hasSuffix("-park") else { return exchange.respond(Response(status: 200, text: "worked\n")) }
     state.withLock { $0.parked.append(exchange) }
     return .pending
   }
