@@ -35,41 +35,32 @@ final class Lease: Deadlined {
     init(fence: Int64) { self.fence = fence }
   }
 
-  let id: LeaseID
-  /// Its record; another one after a conversion.
+  /// The words of its request that its record does not have: unknown after a restart.
+  struct Asked {
+    /// True when its end is not remembered.
+    var leavesNoTrace = false
+    /// True when the grant put the asked limit into force.
+    var limitApplied: Bool?
+    /// The account it counts for.
+    var account: CallerAccount?
+    /// The trace of the request that took it.
+    var trace = TraceContext.none
+  }
+
+  /// Its record, as it stands in the ledger; without its end, which is ``breaking``, where an operator ends it.
+  private var record: LeaseRecord
+  /// Where the record is; elsewhere after a conversion.
   var cell: Int
   let key: LockKey
   var standing: Standing
-  var mode: LockMode
-  let count: Int
-  var units: Int
-  /// The slots with names that it has, a bit for each place of its lock's names.
-  let slots: UInt64
-  let fence: Int64
-  let grantedAt: MonotonicInstant
-  /// Nanoseconds, 0 for none; as in the record.
-  var deadline: Int64
+  var asked = Asked()
   /// When the service looks at it next: the deadline, or the end of a grace.
   var due: Int64
   /// The end of the grace that it got after a restart, until it is renewed or bound anew; 0 when it got none.
   var graceEnd: Int64 = 0
-  var endedAt: Int64 = 0
   var queuePosition = -1
-  var ttl: TimeSpan
-  let cooldown: TimeSpan
   /// The time from its grant on for which its slots stay taken even when it ends earlier; zero for none.
   var atLeast = TimeSpan.zero
-  let waited: TimeSpan
-  /// Only ``attach(deadline:)`` changes it.
-  private(set) var bindsConnection: Bool
-  /// True when it was bound to a connection after its grant.
-  private(set) var isAttached: Bool
-  /// Never ends by itself (`undo=false`).
-  let isEndless: Bool
-  /// True when its end is not remembered.
-  var leavesNoTrace = false
-  /// True when the grant put the asked limit into force.
-  var limitApplied: Bool?
   /// The number of times that its holder was told of it; see ``LeaseSnapshot/stamp``.
   var told: UInt32 = 1
   /// The connection it is bound to; 0 when it is not, or when that was lost in a restart.
@@ -80,15 +71,8 @@ final class Lease: Deadlined {
   var breaking: BreakNote?
   /// The remarks of its holder on itself; not in the record, so unknown after a restart.
   var remarks: HolderRemarks?
-  var peer: Peer
-  /// The account it counts for; not in the record, so unknown after a restart.
-  var account: CallerAccount?
-  /// The trace of the request that took it; unknown after a restart, as its account is.
-  var trace = TraceContext.none
   var owner: String?
   var idempotencyKey: String?
-  let fingerprint: UInt64
-  var textCell: UInt32
   /// When its set was last written at the grant, in seconds; on native sets.
   var setChanged: Int64 = 0
   /// Hears of its end.
@@ -103,39 +87,25 @@ final class Lease: Deadlined {
     _ record: LeaseRecord, cell: Int, key: LockKey, owner: String? = nil, idempotencyKey: String? = nil,
     found state: State = .held
   ) {
-    id = record.id
+    self.record = record
     self.cell = cell
     self.key = key
     standing = Standing(found: state)
-    mode = record.mode
-    count = record.count
-    units = record.units
-    slots = record.slots
-    fence = record.fence
-    grantedAt = record.grantedAt
-    deadline = record.deadline
     due = record.deadline
-    endedAt = Int64(clamping: record.endedAt.magnitude)
-    if record.endedAt < 0 { breaking = BreakNote(reason: nil, by: nil) }
-    ttl = record.ttl
-    cooldown = record.stops ? .zero : record.cooldown
-    waited = record.waited
-    bindsConnection = record.bindsConnection
-    isAttached = record.isAttached
+    if record.endedAt < 0 {
+      breaking = BreakNote(reason: nil, by: nil)
+      self.record.endedAt = Int64(clamping: record.endedAt.magnitude)
+    }
     // The ttl in its record is that of its grant.
-    if isAttached, deadline == 0 { ttl = .zero }
-    isEndless = record.isEndless
-    peer = record.peer
+    if record.isAttached, record.deadline == 0 { self.record.ttl = .zero }
     self.owner = owner
     self.idempotencyKey = idempotencyKey
-    fingerprint = record.fingerprint
-    textCell = record.textCell
   }
 
   /// Ends with a connection from now on; the record is still to hear of it.
   func attach(deadline: Int64, ttl: TimeSpan) {
     precondition(isHeld && bond == nil && !isEndless && !isPart, "what ends otherwise is not bound to a connection")
-    if !bindsConnection { (bindsConnection, isAttached) = (true, true) }
+    if !bindsConnection { (record.bindsConnection, record.isAttached) = (true, true) }
     (self.deadline, self.ttl) = (deadline, ttl)
   }
 
@@ -208,5 +178,55 @@ final class Lease: Deadlined {
   var hasLostBinding: Bool {
     if let bond { return bond.process?.hasEnded ?? true }
     return bindsConnection && connection == 0
+  }
+}
+
+// What its record says.
+extension Lease {
+  var id: LeaseID { record.id }
+  var fence: Int64 { record.fence }
+  var count: Int { record.count }
+  /// The slots with names that it has, a bit for each place of its lock's names.
+  var slots: UInt64 { record.slots }
+  var grantedAt: MonotonicInstant { record.grantedAt }
+  var cooldown: TimeSpan { record.stops ? .zero : record.cooldown }
+  var waited: TimeSpan { record.waited }
+  var bindsConnection: Bool { record.bindsConnection }
+  /// True when it was bound to a connection after its grant.
+  var isAttached: Bool { record.isAttached }
+  /// Never ends by itself (`undo=false`).
+  var isEndless: Bool { record.isEndless }
+  var fingerprint: UInt64 { record.fingerprint }
+
+  var mode: LockMode { record.mode }
+  var units: Int { record.units }
+
+  /// Gives it another form, which its record has.
+  func convert(to mode: LockMode, units: Int) { (record.mode, record.units) = (mode, units) }
+
+  /// Nanoseconds, 0 for none; as in the record.
+  var deadline: Int64 {
+    get { record.deadline }
+    set { record.deadline = newValue }
+  }
+
+  var endedAt: Int64 {
+    get { record.endedAt }
+    set { record.endedAt = newValue }
+  }
+
+  var textCell: UInt32 {
+    get { record.textCell }
+    set { record.textCell = newValue }
+  }
+
+  var ttl: TimeSpan {
+    get { record.ttl }
+    set { record.ttl = newValue }
+  }
+
+  var peer: Peer {
+    get { record.peer }
+    set { record.peer = newValue }
   }
 }

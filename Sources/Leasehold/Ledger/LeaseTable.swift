@@ -93,7 +93,7 @@ struct LeaseTable: ~Copyable {
   @inline(__always)
   private mutating func count(_ lease: Lease, _ number: Int, in state: Lease.State) {
     count += number
-    if let account = lease.account { account.add(number, .leases) }
+    if let account = lease.asked.account { account.add(number, .leases) }
     switch state {
     case .cooling(_, let isKept):
       coolingCount += number
@@ -124,7 +124,7 @@ struct LeaseTable: ~Copyable {
   mutating func convert(_ lease: Lease, to mode: LockMode, units: Int, at cell: Int) {
     precondition(byCell[lease.cell] === lease && byCell[cell] == nil, "a record has one lease")
     lease.lock?.standing.unitsOut += units - lease.units
-    (lease.mode, lease.units) = (mode, units)
+    lease.convert(to: mode, units: units)
     byCell[lease.cell] = nil
     lease.cell = cell
     byCell[cell] = lease

@@ -65,7 +65,7 @@ struct Observers: ~Copyable {
   mutating func ended(_ lease: Lease, _ reason: EndReason, at now: Int64) {
     counters.ended.count(Int(reason.rawValue))
     counters.holds.note(now - lease.grantedAt.nanoseconds)
-    if reason.isUnasked, !lease.leavesNoTrace { ends.note(lease, reason) }
+    if reason.isUnasked, !lease.asked.leavesNoTrace { ends.note(lease, reason) }
     ring.note(EventKind(reason), lease, reason, at: now)
     guard let client = lease.client else { return }
     lease.client = nil
@@ -194,7 +194,7 @@ extension EventRing {
 
   @inline(__always)
   fileprivate func note(_ kind: EventKind, _ lease: Lease, _ text: String?, at now: Int64) {
-    if lease.leavesNoTrace { return }
+    if lease.asked.leavesNoTrace { return }
     note(kind, lease, of: lease, text, at: now)
     if case .whole = lease.kind { noteParts(kind, of: lease, text, at: now) }
   }
@@ -206,7 +206,7 @@ extension EventRing {
 
   /// Notes an event of one part of a lease.
   func note(_ kind: EventKind, part: Lease, at now: Int64) {
-    if !part.whole.leavesNoTrace { note(kind, part, of: part.whole, at: now) }
+    if !part.whole.asked.leavesNoTrace { note(kind, part, of: part.whole, at: now) }
   }
 
   @inline(__always)
@@ -215,7 +215,7 @@ extension EventRing {
       LedgerEvent(
         kind: kind, mode: member.mode, reason: text, count: Int32(truncatingIfNeeded: member.count), at: now,
         ref: whole.id.high >> 24, fence: max(whole.fence, member.fence), key: member.key.text,
-        text: whole.owner, trace: whole.trace,
+        text: whole.owner, trace: whole.asked.trace,
         breaking: kind == .broken ? whole.breaking : kind == .breaking ? whole.breakNote : nil))
   }
 

@@ -45,13 +45,8 @@ struct LeaseRecord {
   private var origin: UInt64
   var waited: TimeSpan
   var peer: Peer
-  var ownerLength: Int?
-  var keyLength: Int
-  /// Bytes of the name that was used for the lock, when it is not the lock's own.
-  var nameLength = 0
-  /// The number of semaphores to which the end adds something, on leases of raw operations; these have no name of their
-  /// own.
-  var adjustmentCount = 0
+  /// The owner's length + 1, 0 for none; the other lengths.
+  private var lengths: (owner: UInt8, key: UInt8, name: UInt8, adjustments: UInt8)
   var textCell: UInt32
   /// The slots with names that it has, a bit for each place of the lock's names.
   var slots: UInt64 = 0
@@ -86,8 +81,10 @@ struct LeaseRecord {
   ) {
     (self.id, self.fence, self.grantedAt, self.deadline, self.endedAt) = (id, fence, grantedAt, deadline, endedAt)
     (self.lockCell, self.units, self.ttl, self.cooldown, self.count) = (lockCell, units, ttl, cooldown, count)
-    (self.mode, self.waited, self.peer, self.ownerLength, self.keyLength) = (mode, waited, peer, ownerLength, keyLength)
-    (self.nameLength, self.adjustmentCount, self.textCell) = (nameLength, adjustmentCount, textCell)
+    (self.mode, self.waited, self.peer, self.textCell) = (mode, waited, peer, textCell)
+    lengths = (
+      UInt8(ownerLength.map { $0 + 1 } ?? 0), UInt8(keyLength), UInt8(nameLength), UInt8(adjustmentCount)
+    )
     (flags, origin) = ([], fingerprint)
     flags[.bound] = bindsConnection
     flags[.endless] = isEndless
@@ -96,8 +93,19 @@ struct LeaseRecord {
     if let predecessor { self.predecessor = predecessor }
   }
 
+  var ownerLength: Int? { lengths.owner == 0 ? nil : Int(lengths.owner) - 1 }
+  var keyLength: Int { Int(lengths.key) }
+  /// Bytes of the name that was used for the lock, when it is not the lock's own.
+  var nameLength: Int { Int(lengths.name) }
+  /// The number of semaphores to which the end adds something, on leases of raw operations; these have no name of their
+  /// own.
+  var adjustmentCount: Int { Int(lengths.adjustments) }
+
   /// True when it ends with its connection.
-  var bindsConnection: Bool { flags[.bound] }
+  var bindsConnection: Bool {
+    get { flags[.bound] }
+    set { flags[.bound] = newValue }
+  }
   var isEndless: Bool { flags[.endless] }
   /// True when it is a part of the lease that has the same fence.
   var isPart: Bool { flags[.part] }
@@ -162,12 +170,11 @@ struct LeaseRecord {
       UInt64(UInt16(count)) | UInt64(mode.rawValue) << 16 | UInt64(flags.rawValue) << 24 | UInt64(textCell) << 32
     body.words[9] = origin
     let (peerKind, peerWord) = Self.pack(peer)
-    let lengths =
-      UInt64(ownerLength.map { $0 + 1 } ?? 0) | UInt64(UInt8(keyLength)) << 8
-      | UInt64(UInt8(nameLength + adjustmentCount)) << 24
+    // One of the last two is 0.
+    let last = lengths.name + lengths.adjustments
     body.words[10] =
-      lengths | UInt64(peerKind) << 16 | (stops ? 1 << 22 : 0) | (slots != 0 ? 1 << 23 : 0)
-      | UInt64(UInt32(clamping: waited.milliseconds)) << 32
+      UInt64(lengths.owner) | UInt64(lengths.key) << 8 | UInt64(peerKind) << 16 | (stops ? 1 << 22 : 0)
+      | (slots != 0 ? 1 << 23 : 0) | UInt64(last) << 24 | UInt64(UInt32(clamping: waited.milliseconds)) << 32
     body.words[11] = peerWord
     body.words[14] = slots
     return body
@@ -208,7 +215,7 @@ extension LeaseRecord {
     flags = flags.intersection(.adjusting).union(.part)
     (deadline, grantedAt, origin) = (0, group.grantedAt, place)
     if place == 0 { predecessor = group.addedTo.map { UInt64(bitPattern: $0) } }
-    (ownerLength, keyLength, stops) = (nil, 0, false)
+    (lengths.owner, lengths.key, stops) = (0, 0, false)
   }
 
   /// Returns true when it is another form of the same record.

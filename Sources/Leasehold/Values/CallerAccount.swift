@@ -147,8 +147,8 @@ extension Lease {
   ///
   /// After a restart a lease has forgotten its token, and belongs to no caller but an administrator.
   func belongs(to caller: Caller) -> Bool {
-    if let token = caller.account?.token { return account?.token == token }
+    if let token = caller.account?.token { return asked.account?.token == token }
     guard let uid = caller.peer.uid else { return false }
-    return account?.token == nil && peer.uid == uid
+    return asked.account?.token == nil && peer.uid == uid
   }
 }

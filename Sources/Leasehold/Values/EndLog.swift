@@ -60,7 +60,7 @@ public struct EndLog: Sendable {
     lines.append(
       Line(
         ref: lease.id.ref, key: lease.key.text, owner: lease.owner, reason: reason,
-        breakReason: reason == .broken ? lease.breaking?.reason : nil, trace: lease.trace))
+        breakReason: reason == .broken ? lease.breaking?.reason : nil, trace: lease.asked.trace))
   }
 
   mutating func note(_ removed: RemovedSet) {

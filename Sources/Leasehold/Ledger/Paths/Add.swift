@@ -78,7 +78,7 @@ extension Ledger {
     let token = caller.account?.token
     return LeaseholdError(
       .forbidden,
-      (lease.account == nil
+      (lease.asked.account == nil
         ? "Since its restart the service does not know which token lease \(lease.id.ref) is of"
         : "Lease \(lease.id.ref) is of another token, which might not renew or release it with more locks")
         + ": only the token that a lease is of adds locks to it. Transfer the lease to yourself first, or take the "
@@ -111,7 +111,7 @@ extension Lease {
   /// After a restart a lease has forgotten its token.
   fileprivate func isOfToken(of caller: Caller) -> Bool {
     let token = caller.account?.token
-    guard let account else { return token == nil }
+    guard let account = asked.account else { return token == nil }
     return account.token == nil || account.token == token
   }
 }

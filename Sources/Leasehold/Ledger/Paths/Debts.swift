@@ -48,7 +48,7 @@ extension Ledger {
 extension Ledger {
   /// Keeps the mark of a lease whose units could not go back: its record goes on saying that this is under way.
   func keepMark(of lease: Lease, _ reason: EndReason, on lock: Lock, isCapped: Bool) {
-    guard !lease.leavesNoTrace, !lockTable.debts.open.isEmpty else { return }
+    guard !lease.asked.leavesNoTrace, !lockTable.debts.open.isEmpty else { return }
     let mark = EndMark(
       cell: lease.cell, reason: reason, share: lease.share, isCapped: isCapped,
       endedAt: lease.breaking == nil ? lease.endedAt : -lease.endedAt)

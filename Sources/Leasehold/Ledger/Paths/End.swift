@@ -15,7 +15,7 @@ extension Ledger {
     }
     let lease = try find(id, key: key, native: native, within: confinement)
     // The service's own guards end with the work under them, and what goes back is looked at by then.
-    if !lease.leavesNoTrace { noticeRemoval(below: lease, at: moment) }
+    if !lease.asked.leavesNoTrace { noticeRemoval(below: lease, at: moment) }
     guard lease.isHeld else { return try releaseKept(lease, early: early, at: moment) }
     if early { lease.atLeast = .zero }
     end(lease, .released, at: moment)
@@ -225,7 +225,7 @@ extension Ledger {
     journal.freeText(lease.textCell)
     lease.textCell = TextRecord.none
     lease.owner = nil
-    if lease.leavesNoTrace {
+    if lease.asked.leavesNoTrace {
       journal.free(lease.cell)
       leaseTable.forgetRetry(of: lease)
     } else if let forgotten = leaseTable.remember(Tombstone(lease, reason)) {

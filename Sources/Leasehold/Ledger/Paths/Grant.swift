@@ -112,17 +112,17 @@ extension Ledger {
     if let owner = request.owner { lease.owner = owner }
     if let key = request.idempotencyKey { lease.idempotencyKey = key }
     journal.hold(draft, taken)
-    lease.limitApplied = lock.terms == nil ? limitApplied : lock.applies(request)
+    lease.asked.limitApplied = lock.terms == nil ? limitApplied : lock.applies(request)
     stand(lease, for: request, on: lock)
     return lease
   }
 
   /// Lets a lease stand on its lock that was just marked as held.
   func stand(_ lease: Lease, for request: AcquireRequest, on lock: Lock) {
-    lease.leavesNoTrace = request.leavesNoTrace
+    lease.asked.leavesNoTrace = request.leavesNoTrace
     lease.atLeast = request.holdAtLeast
-    lease.account = request.caller.account
-    lease.trace = request.caller.trace
+    lease.asked.account = request.caller.account
+    lease.asked.trace = request.caller.trace
     register(lease, on: lock)
     bind(lease, to: request.caller.connection, and: request.process)
     observers.granted(lease)

@@ -131,10 +131,10 @@ extension Ledger {
       id: whole.id, key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode,
       count: count, units: lease.units, fence: max(lease.fence, whole.fence), owner: whole.owner,
       bindsConnection: whole.bindsConnection, ttl: whole.ttl, cooldown: whole.cooldown, grantedAt: whole.grantedAt,
-      deadline: whole.shownDeadline, waited: whole.waited, limitApplied: lease.limitApplied, peer: whole.peer,
+      deadline: whole.shownDeadline, waited: whole.waited, limitApplied: lease.asked.limitApplied, peer: whole.peer,
       binding: lease.lock?.binding, adjusts: lease.semaphoresAdjusted, process: whole.bond?.recorded.name,
       breaking: whole.breaking, remarks: whole.remarks, atLeast: whole.atLeast, state: HolderState(whole.state),
-      trace: whole.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
+      trace: whole.asked.trace, parts: lease.parts.isEmpty ? [] : lease.members.map(part), stamp: UInt64(lease.told),
       slots: lease.slots == 0 ? [] : lease.slotNames)
     if whole.bond?.stop != nil { note(stopOf: whole, in: snapshot) }
     return snapshot
@@ -156,7 +156,7 @@ extension Ledger {
   private func part(_ lease: Lease) -> LeasePart {
     var part = LeasePart(
       key: lease.key, kind: lease.lock?.kind ?? .readersWriter, mode: lease.mode, count: lease.count,
-      units: lease.units, limitApplied: lease.limitApplied,
+      units: lease.units, limitApplied: lease.asked.limitApplied,
       binding: lease.lock?.binding, slots: lease.slotNames)
     part.fence = max(lease.fence, lease.whole.fence)
     return part

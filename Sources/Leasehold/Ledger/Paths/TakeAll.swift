@@ -39,7 +39,7 @@ extension Ledger {
     let leases = wants.indices.map { index in
       let lease = drafts.lease(index)
       if index == 0 { (lease.owner, lease.idempotencyKey) = (wants[0].owner, wants[0].idempotencyKey) }
-      lease.limitApplied = applied[ObjectIdentifier(locks[index])] ?? locks[index].applies(wants[index])
+      lease.asked.limitApplied = applied[ObjectIdentifier(locks[index])] ?? locks[index].applies(wants[index])
       return lease
     }
     journal.hold(drafts, taken)

@@ -24,7 +24,7 @@ extension Ledger {
     let old = try findHeld(request.lease, key: nil, within: request.caller.confinement, at: moment)
     guard let lock = old.lock else { throw Self.over(old) }
     guard old.breaking == nil else { throw Self.beingBroken(old, at: moment.monotonic) }
-    if let account = request.caller.account, account !== old.account { try account.check(.leases) }
+    if let account = request.caller.account, account !== old.asked.account { try account.check(.leases) }
     let isBound = request.bindsConnection || request.process != nil
     if old.isEndless, isBound || request.ttl != nil { throw Self.endlessLease() }
     if let process = request.process, process.process.hasEnded { throw Self.processEnded(process) }
@@ -34,11 +34,11 @@ extension Ledger {
     journal.succeed(by: draft)
     if case .operations = old.kind { lease.kind = old.kind }
     lease.atLeast = old.keeping(from: lease.grantedAt)
-    lease.account = request.caller.account
-    lease.trace = request.caller.trace
+    lease.asked.account = request.caller.account
+    lease.asked.trace = request.caller.trace
     register(lease, on: lock)
     observers.ring.note(.granted, lease, at: moment.monotonic.nanoseconds)
-    lease.limitApplied = old.limitApplied
+    lease.asked.limitApplied = old.asked.limitApplied
     finish(old, .transferred, at: moment.monotonic.nanoseconds).forfeit()
     for part in old.parts { dismissUpgrade(of: part) }
     leaseTable.moveParts(of: old, to: lease)
