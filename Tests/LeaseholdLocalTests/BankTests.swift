@@ -8,8 +8,9 @@ import Testing
 @testable import LeaseholdLocal
 
 @Suite struct BankTests {
+  private let scene = Scene()
+
   @Test func aLockIsThreeSemaphoresOfASignedSet() throws {
-    let scene = Scene()
     let service = try scene.start()
     let rw = try service.take("rw")
     let counting = try service.take("counting", limit: 5)
@@ -30,7 +31,6 @@ import Testing
 
   @Test(arguments: [0o600, 0o660, 0o666] as [UInt32])
   func setsHaveTheModeThatWasAskedFor(_ mode: UInt32) throws {
-    let scene = Scene()
     scene.options.setMode = mode
     let lease = try scene.start().take("a")
     #expect(try lease.bank.status().permissions.mode.rawValue == UInt16(mode))
@@ -39,7 +39,6 @@ import Testing
   }
 
   @Test func theSixtyFifthLockGoesToASecondSet() throws {
-    let scene = Scene()
     let service = try scene.start()
     let leases = try (0..<65).map { try service.take("lock \($0)") }
     #expect(Set(leases.prefix(64).map(\.place.id)).count == 1)
@@ -50,7 +49,6 @@ import Testing
   }
 
   @Test func aKeyOfSomebodyElseIsSkipped() throws {
-    let scene = Scene()
     let low = UInt32(bitPattern: scene.key) & 0xffff
     let firstKey = IPCKey(rawValue: Int32(bitPattern: 0x4c49_0000 | low))
     let foreign = try SemaphoreSet.create(key: firstKey, count: 2)
@@ -65,7 +63,6 @@ import Testing
   }
 
   @Test func aSetWhoseMakerDiedIsRemovedByTheNextService() throws {
-    let scene = Scene()
     let low = UInt32(bitPattern: scene.key) & 0xffff
     let half = try SemaphoreSet.create(
       key: IPCKey(rawValue: Int32(bitPattern: 0x4c49_0000 | low)), count: NamedDialect.semaphoresPerBank)
@@ -75,7 +72,6 @@ import Testing
   }
 
   @Test func aSetOfThatSizeWithAnotherSignatureIsLeftAlone() throws {
-    let scene = Scene()
     let low = UInt32(bitPattern: scene.key) & 0xffff
     let foreign = try SemaphoreSet.create(
       key: IPCKey(rawValue: Int32(bitPattern: 0x4c49_0000 | low)), count: NamedDialect.semaphoresPerBank)
@@ -102,7 +98,6 @@ import Testing
   }
 
   @Test func theSetsOfAStoppedServiceStayAndThoseOfIdleLocksGo() throws {
-    let scene = Scene()
     let first = try scene.start()
     let leases = try (0..<70).map { try first.take("lock \($0)") }
     for lease in leases {
@@ -119,7 +114,6 @@ import Testing
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func aSetOfAnotherUserIsNoBankWhateverItsValues() throws {
-    let scene = Scene()
     let first = try scene.start()
     let lease = try first.take("a")
     let values = try lease.bank.values()

@@ -9,8 +9,9 @@ import Testing
 @testable import LeaseholdLocal
 
 @Suite struct GuardTests {
+  private let scene = Scene()
+
   @Test func aSecondServiceIsToldWhoServes() throws {
-    let scene = Scene()
     scene.options.description = "http://127.0.0.1:31818"
     _ = try scene.start()
     let error = #expect(throws: LocalServiceError.self) { try scene.start() }
@@ -21,7 +22,6 @@ import Testing
   }
 
   @Test func aServiceInAnotherProcessIsNamedByItsProcess() throws {
-    let scene = Scene()
     scene.stop(try scene.start())
     let child = try ChildProcess(perl: Self.holdTheGuard(of: scene.key))
     let control = try #require(scene.control)
@@ -43,7 +43,6 @@ import Testing
   }
 
   @Test func aStandbyTakesOverTheLeasesOfTheServiceThatStops() throws {
-    let scene = Scene()
     let first = try scene.start()
     let lease = try first.take("a")
     let options = scene.options
@@ -68,7 +67,6 @@ import Testing
   }
 
   @Test func aStandbyThatIsToldToStopGivesUp() throws {
-    let scene = Scene()
     _ = try scene.start()
     var asked = 0
     let error = #expect(throws: LocalServiceError.self) {
@@ -81,7 +79,6 @@ import Testing
   }
 
   @Test func aSetOfAnotherProgramUnderTheControlKeyIsRefused() throws {
-    let scene = Scene()
     let foreign = try SemaphoreSet.create(key: IPCKey(rawValue: scene.key), count: 5)
     let error = #expect(throws: LocalServiceError.self) { try scene.start() }
     guard case .foreignControlSet(let key, let id, let count)? = error else { throw NeverHappened() }
@@ -90,7 +87,6 @@ import Testing
   }
 
   @Test func aGuardThatSomebodyRemovedIsMadeAnew() throws {
-    let scene = Scene()
     let first = try scene.start()
     try first.controlSet.remove()
     try eventually { scene.control.map { (try? $0.value(of: 0)) == 1 } ?? false }
@@ -99,7 +95,6 @@ import Testing
   }
 
   @Test func aServiceWhoseGuardWentToAnotherDaemonGrantsNothingMore() throws {
-    let scene = Scene()
     let first = try scene.start()
     try first.controlSet.remove()
     let child = try ChildProcess(perl: Self.makeAndHoldTheGuard(of: scene.key))
@@ -121,7 +116,6 @@ import Testing
   }
 
   @Test func aServiceThatCannotBeginLetsTheGuardGo() throws {
-    let scene = Scene()
     let foreign = try SharedMemorySegment.create(key: IPCKey(rawValue: scene.key), byteCount: 100)
     #expect(throws: LocalServiceError.self) { try scene.start() }
     try foreign.remove()
@@ -130,7 +124,6 @@ import Testing
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func theGuardOfAnotherUserIsRefusedWithItsOwner() throws {
-    let scene = Scene()
     _ = try scene.start()
     let key = scene.key
     let error = AnotherUser.run { () -> LocalServiceError? in
@@ -148,7 +141,6 @@ import Testing
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func aGuardThatAnotherUserMadeIsRefusedAlsoWhenItWasGivenAway() throws {
-    let scene = Scene()
     let key = IPCKey(rawValue: scene.key)
     let set = try #require(
       AnotherUser.run { try? SemaphoreSet.create(key: key, count: 3, mode: .ownerReadWrite) } ?? nil)
@@ -164,7 +156,6 @@ import Testing
   }
 
   @Test func aGuardThatOthersMayUseIsRefused() throws {
-    let scene = Scene()
     scene.stop(try scene.start())
     try #require(scene.control).setMode([.ownerReadWrite, .otherReadWrite])
     try expectRefused(scene, .guard, owner: getuid(), creator: getuid(), mode: 0o606)

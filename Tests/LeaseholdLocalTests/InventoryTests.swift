@@ -9,8 +9,9 @@ import Testing
 @testable import LeaseholdLocal
 
 @Suite struct InventoryTests {
+  private let scene = Scene()
+
   @Test func everySetIsListedOnceWithItsRole() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a")
     _ = try service.take("b", limit: 4)
@@ -53,7 +54,6 @@ import Testing
   }
 
   @Test func limitsAndUseAreTheKernels() throws {
-    let scene = Scene()
     let inventory = try scene.start().semaphoreSets(from: 1_000_000, limit: 10)
     #expect(inventory.sets.isEmpty && inventory.nextCursor == nil)
     #expect(try inventory.limits == .current() && inventory.limits.valueMax == 32_767)
@@ -61,7 +61,6 @@ import Testing
   }
 
   @Test func oneSetIsToldWithItsSemaphores() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a", limit: 4)
     let second = try service.take("a", limit: 4)
@@ -80,7 +79,6 @@ import Testing
   }
 
   @Test func waitersOfBothKindsAreCounted() throws {
-    let scene = Scene()
     let service = try scene.start()
     let set = try SemaphoreSet.create(count: 2)
     defer { try? set.remove() }
@@ -96,7 +94,6 @@ import Testing
   }
 
   @Test func aSetThatIsNotThereIsNamed() throws {
-    let scene = Scene()
     let service = try scene.start()
     let gone = try SemaphoreSet.create(count: 1)
     try gone.remove()
@@ -113,7 +110,6 @@ import Testing
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func aSetThatMayNotBeReadIsPermissionDeniedAndListedAllTheSame() throws {
-    let scene = Scene()
     let service = try scene.start()
     let set = try SemaphoreSet.create(count: 1, mode: .ownerReadWrite)
     defer { try? set.remove() }
@@ -134,7 +130,6 @@ import Testing
   }
 
   @Test func theCountersTellWhatHappened() throws {
-    let scene = Scene()
     let service = try scene.start()
     var request = try service.request("a")
     request.idempotencyKey = "k"

@@ -9,6 +9,8 @@ import Testing
 
 /// A call that fails says nothing of what it was asked about.
 @Suite struct KernelErrorTests {
+  private let scene = Scene()
+
   private func failing<Result>(
     _ call: Syscall, _ error: Errno, skipping: Int = 0, times: ForcedErrno.Times = .count(1),
     _ body: () throws -> Result
@@ -17,7 +19,6 @@ import Testing
   }
 
   @Test func aBankThatCannotBeReadIsNoBankThatIsGone() throws {
-    let scene = Scene()
     let lease = try scene.start().take("a")
     let kernel = KernelSemaphores(controlKey: scene.options.controlKey, mode: .ownerReadWrite)
     #expect(failing(.semctl, .noMemory) { kernel.bankValues(lease.bank.id) } != nil)
@@ -25,7 +26,6 @@ import Testing
   }
 
   @Test func aStartAtWhichBanksCannotBeReadIsRefused() throws {
-    let scene = Scene()
     _ = try scene.start().take("a")
     let key = scene.options.controlKey
     let calls = ForcedErrno(.semop, .noMemory)
@@ -41,7 +41,6 @@ import Testing
   }
 
   @Test func aSetThatCouldNotBeFinishedDoesNotStay() throws {
-    let scene = Scene()
     let service = try scene.start()
     // By the half of their keys that is the control key's: other tests make sets meanwhile.
     let half = UInt16(truncatingIfNeeded: scene.options.controlKey)
@@ -69,7 +68,6 @@ import Testing
   }
 
   @Test func anInterruptedOperationIsDoneAllTheSame() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a")
     try failing(.semop, .interrupted, times: .count(3)) { try service.giveBack(lease) }

@@ -9,8 +9,9 @@ import Testing
 @testable import LeaseholdLocal
 
 @Suite struct LedgerSegmentTests {
+  private let scene = Scene()
+
   @Test func aNewLedgerIsEmptyAndReady() throws {
-    let scene = Scene()
     let service = try scene.start()
     let status = service.status()
     #expect(status.state == .ready)
@@ -22,7 +23,6 @@ import Testing
   }
 
   @Test func leasesLiveThroughARestart() throws {
-    let scene = Scene()
     let first = try scene.start()
     var request = try first.request(String(repeating: "n", count: 200), limit: 3, ttl: .seconds(600))
     request.owner = String(repeating: "o", count: 120)
@@ -40,7 +40,6 @@ import Testing
   }
 
   @Test func anotherLayoutIsRefusedWithBothNumbers() throws {
-    let scene = Scene()
     scene.stop(try scene.start())
     let segment = try #require(scene.segment)
     try write(9, atWord: 1, of: segment)
@@ -52,7 +51,6 @@ import Testing
 
   @Test(arguments: [8, 100, 4096, 100_000])
   func aSegmentThatIsNoLedgerIsRefusedAndLeftAlone(_ byteCount: Int) throws {
-    let scene = Scene()
     let segment = try SharedMemorySegment.create(key: IPCKey(rawValue: scene.key), byteCount: byteCount)
     try write(0x5241_4e44_4f4d_2121, atWord: 0, of: segment)
     let error = #expect(throws: LocalServiceError.self) { try scene.start() }
@@ -61,7 +59,6 @@ import Testing
   }
 
   @Test func aSegmentWithZeroMagicAndOtherContentIsNoLedger() throws {
-    let scene = Scene()
     let segment = try SharedMemorySegment.create(key: IPCKey(rawValue: scene.key), byteCount: 100_000)
     try write(1, atWord: 300, of: segment)
     let error = #expect(throws: LocalServiceError.self) { try scene.start() }
@@ -70,7 +67,6 @@ import Testing
 
   @Test(arguments: [false, true])
   func aLedgerWhoseMakerDiedIsFinished(_ halfWritten: Bool) throws {
-    let scene = Scene()
     let capacity = scene.options.limits.records
     let segment = try SharedMemorySegment.create(
       key: IPCKey(rawValue: scene.key), byteCount: LedgerSegment.bytes(capacity: capacity))
@@ -84,7 +80,6 @@ import Testing
   }
 
   @Test func anEmptyLedgerOfAnotherSizeIsReplacedAndFencesGoOn() throws {
-    let scene = Scene()
     let first = try scene.start()
     let lease = try first.take("a")
     try first.giveBack(lease)
@@ -99,7 +94,6 @@ import Testing
   }
 
   @Test func aLedgerInUseKeepsItsSize() throws {
-    let scene = Scene()
     let first = try scene.start()
     let capacity = first.status().ledger?.recordCapacity
     let lease = try first.take("a")
@@ -112,7 +106,6 @@ import Testing
   }
 
   @Test func aLedgerThatSomebodyRemovedIsPutBackFromMemory() throws {
-    let scene = Scene()
     scene.options.description = "http://example"
     let first = try scene.start()
     let lease = try first.take("a")
@@ -128,7 +121,6 @@ import Testing
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func aLedgerThatAnotherUserMadeIsRefusedWithTheCommandThatRemovesIt() throws {
-    let scene = Scene()
     let first = try scene.start()
     _ = try first.take("a")
     scene.stop(first)
@@ -156,7 +148,6 @@ import Testing
   }
 
   @Test func aLedgerThatOthersMayWriteIsRefused() throws {
-    let scene = Scene()
     scene.stop(try scene.start())
     try #require(scene.segment).setMode([.ownerReadWrite, .groupReadWrite])
     let error = #expect(throws: LocalServiceError.self) { try scene.start() }
@@ -167,7 +158,6 @@ import Testing
 
   @Test(arguments: 0..<10, Self.scribbles)
   func aScribbledHeaderCostsNoLeaseNeitherNowNorLater(_ word: Int, _ value: UInt64) throws {
-    let scene = Scene()
     scene.options.description = "http://example"
     let first = try scene.start()
     let leases = try (0..<3).map { try first.take("lock \($0)") }
@@ -187,7 +177,6 @@ import Testing
 
   @Test(arguments: 2..<10, Self.scribbles)
   func aHeaderThatIsScribbledWhileNobodyServesCostsNoLease(_ word: Int, _ value: UInt64) throws {
-    let scene = Scene()
     let first = try scene.start()
     let lease = try first.take("a")
     scene.stop(first)
@@ -200,7 +189,6 @@ import Testing
   }
 
   @Test func aHeaderThatIsScribbledWhileItServesIsMended() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a")
     let segment = try #require(scene.segment)
@@ -213,7 +201,6 @@ import Testing
   }
 
   @Test func aLongDescriptionIsCut() throws {
-    let scene = Scene()
     #expect(LedgerSegment.description(key: scene.key) == "")
     scene.options.description = String(repeating: "d", count: 1000)
     _ = try scene.start()

@@ -8,6 +8,8 @@ import Testing
 
 /// Programs that take part with semop, here Perl, and threads of the service that wait for them in the kernel.
 @Suite struct NativeTests {
+  private let scene = Scene()
+
   /// A lock that exists and is free.
   private func freeLock(_ service: LocalLockService, _ name: String, limit: Int? = nil) throws -> LeaseSnapshot {
     let lease = try service.take(name, limit: limit)
@@ -16,7 +18,6 @@ import Testing
   }
 
   @Test func aLockHeldByANativeProgramIsLockedAndShowsIt() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a", limit: 3)
     let native = try ChildProcess.holding(2, of: lock.place.semaphore, in: lock.bank)
@@ -31,7 +32,6 @@ import Testing
 
   @Test(arguments: [true, false])
   func anAcquireWaitsInTheKernelUntilTheNativeProgramLetsGo(_ isKilled: Bool) throws {
-    let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
     let native = try ChildProcess.holding(1, of: lock.place.semaphore, in: lock.bank)
@@ -58,7 +58,6 @@ import Testing
   }
 
   @Test func unitsThatWereWaitedForStayTakenWhenTheServiceStops() throws {
-    let scene = Scene()
     let first = try scene.start()
     let lock = try freeLock(first, "a", limit: 1)
     let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)
@@ -74,7 +73,6 @@ import Testing
   }
 
   @Test func aWaiterThatGivesUpTakesItsThreadOutOfTheKernel() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
     let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)
@@ -93,7 +91,6 @@ import Testing
   }
 
   @Test func aWaiterWhoseTimeIsOverTakesItsThreadOutOfTheKernel() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
     let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)
@@ -107,7 +104,6 @@ import Testing
   }
 
   @Test func moreLocksThanThreadsArePolled() throws {
-    let scene = Scene()
     scene.options.limits.pumps = 2
     let service = try scene.start()
     let locks = try (0..<5).map { try freeLock(service, "lock \($0)") }
@@ -125,7 +121,6 @@ import Testing
   }
 
   @Test func aNativeWaiterIsServedByARelease() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a", limit: 1)
     let place = lease.place.semaphore
@@ -142,7 +137,6 @@ import Testing
   }
 
   @Test func stopLeavesNoThreadInTheKernel() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lock = try freeLock(service, "a")
     let native = try ChildProcess.holding(of: lock.place.semaphore, in: lock.bank)

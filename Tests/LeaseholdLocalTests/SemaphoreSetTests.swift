@@ -9,6 +9,8 @@ import Testing
 
 /// Sets made, changed and removed for callers.
 @Suite struct SemaphoreSetTests {
+  private let scene = Scene()
+
   private static let caller = LocalLockService.caller
 
   private func request(_ key: Int32, _ count: Int, _ change: (inout SemaphoreSetRequest) -> Void = { _ in })
@@ -38,7 +40,6 @@ import Testing
   }
 
   @Test func aSetIsMadeOnceAndFoundAfterwards() throws {
-    let scene = Scene()
     let service = try scene.start()
     let key = key(scene)
     let made = try service.makeSemaphoreSet(request(key, 3) { ($0.values, $0.mode) = ([1, 2, 3], 0o711) })
@@ -56,7 +57,6 @@ import Testing
   }
 
   @Test func aCountThatNoSetHasIsOutOfRange() throws {
-    let scene = Scene()
     let service = try scene.start()
     let most = try SemaphoreLimits.current().semaphoresPerSet
     for count in [0, most + 1, Int(Int32.max)] {
@@ -67,7 +67,6 @@ import Testing
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func aNewSetBelongsToTheUserOnTheSocket() throws {
-    let scene = Scene()
     let service = try scene.start()
     let someone = Caller(connection: 1, peer: .local(pid: 1, uid: 1234, gid: 567))
     let made = try service.makeSemaphoreSet(request(0, 1) { $0.caller = someone })
@@ -104,7 +103,6 @@ import Testing
 
   @Test(.enabled(if: AnotherUser.isAvailable, "needs root and a second user"))
   func ownerGroupAndModeChangeAlone() throws {
-    let scene = Scene()
     let service = try scene.start()
     let set = try SemaphoreSet.create(count: 1, mode: .ownerReadWrite)
     defer { try? set.remove() }
@@ -118,7 +116,6 @@ import Testing
   }
 
   @Test func valuesAreWrittenOneOrAll() throws {
-    let scene = Scene()
     let service = try scene.start()
     let set = try SemaphoreSet.create(count: 3)
     defer { try? set.remove() }
@@ -135,7 +132,6 @@ import Testing
   }
 
   @Test func ownSetsAreNeverChanged() throws {
-    let scene = Scene()
     let service = try scene.start()
     let lease = try service.take("a")
     let control = try #require(scene.control)

@@ -10,8 +10,9 @@ import Testing
 
 /// Two daemons, one ledger: whoever has the guard serves, and the other grants nothing.
 @Suite struct SuccessionTests {
+  private let scene = Scene()
+
   @Test func aGuardThatIsRemovedIsMadeAnewAtOnce() throws {
-    let scene = Scene()
     let service = try scene.start()
     // Not at the next look of the clock: its thread cannot turn meanwhile, but for the look that it may be at.
     try service.core.withLock { _ in
@@ -26,7 +27,6 @@ import Testing
   }
 
   @Test func aNameInTheHeaderIsNoticedBeforeTheNextGrant() throws {
-    let scene = Scene()
     let successor = Atomic<Int32>(0)
     let told = Shared(successor)
     scene.options.onSucceeded = { told.set($0) }
@@ -66,7 +66,6 @@ import Testing
   }
 
   @Test func aGuardWhoseValueSomebodyWroteIsTakenAgain() throws {
-    let scene = Scene()
     let service = try scene.start()
     try service.controlSet.setValue(0, of: 0)
     try eventually { try service.controlSet.value(of: 0) == 1 }
@@ -76,7 +75,6 @@ import Testing
   }
 
   @Test func aDaemonThatStartsWaitsForTheEndOfTheOneWhosePlaceItTakes() throws {
-    let scene = Scene()
     scene.stop(try scene.start())
     let child = try ChildProcess(perl: "sleep 1 while 1")
     try withLedger(scene) { ledger in
@@ -99,7 +97,6 @@ import Testing
   }
 
   @Test func aProcessThatOnlyHasTheNumberOfAnEarlierDaemonIsNotWaitedFor() throws {
-    let scene = Scene()
     scene.stop(try scene.start())
     let child = try ChildProcess(perl: "sleep 1 while 1")
     try withLedger(scene) { ledger in

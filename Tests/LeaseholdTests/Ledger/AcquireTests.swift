@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct AcquireTests {
+  private let scene = Scene()
+
   @Test func aFreeLockIsGrantedAtOnce() throws {
-    let scene = Scene()
     #expect(scene.acquire("ann") == nil)
     let lease = try #require(scene.leases["ann"])
     #expect(lease.kind == .readersWriter && lease.mode == .exclusive && lease.units == Limits.readerUnits)
@@ -15,7 +16,6 @@ import Testing
   }
 
   @Test func aHeldLockIsRefusedAndSaysWhoHoldsIt() {
-    let scene = Scene()
     scene.acquire("ann") { $0.owner = "ann" }
     #expect(scene.acquire("bob") == .locked)
     let error = scene.refusals["bob"]
@@ -25,7 +25,6 @@ import Testing
   }
 
   @Test func aReleasedLockIsFreeAndItsLeaseIsOver() {
-    let scene = Scene()
     scene.acquire("ann")
     #expect(scene.release("ann") == nil)
     #expect(scene.end("ann") == .released)
@@ -34,7 +33,6 @@ import Testing
   }
 
   @Test func aSecondReleaseSaysSo() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let lease = try #require(scene.leases["ann"])
     #expect(try scene.ledger.release(lease.id, key: nil, at: scene.daemon.moment).already == false)
@@ -43,7 +41,6 @@ import Testing
   }
 
   @Test func aLeaseIsKnownOnItsOwnLockOnly() throws {
-    let scene = Scene()
     scene.acquire("ann", "a")
     let lease = try #require(scene.leases["ann"])
     let wrong = scene.attempt { () throws(LeaseholdError) in
@@ -57,7 +54,6 @@ import Testing
   }
 
   @Test func readersShareAndAWriterIsAlone() {
-    let scene = Scene()
     #expect(scene.acquire("ann") { $0.mode = .shared } == nil)
     #expect(scene.acquire("bob") { $0.mode = .shared } == nil)
     #expect(scene.acquire("cat") == .locked)
@@ -70,7 +66,6 @@ import Testing
   }
 
   @Test func aCountingLockHasAsManySlotsAsItsLimit() {
-    let scene = Scene()
     #expect(
       scene.acquire("ann") {
         $0.limit = 5; $0.count = 3
@@ -88,7 +83,6 @@ import Testing
   }
 
   @Test func theGreatestLimitFitsASemaphore() {
-    let scene = Scene()
     #expect(
       scene.acquire("ann") {
         $0.limit = Limits.slots; $0.count = Limits.slots
@@ -99,7 +93,6 @@ import Testing
   }
 
   @Test func moreThanTheLimitCanNeverBeHad() {
-    let scene = Scene()
     #expect(
       scene.acquire("ann") {
         $0.limit = 5; $0.count = 6
@@ -110,7 +103,6 @@ import Testing
   }
 
   @Test func aLockInUseKeepsItsKindAndLimit() {
-    let scene = Scene()
     scene.acquire("ann", "counting") { $0.limit = 5 }
     #expect(scene.acquire("bob", "counting") { $0.limit = 6 } == .limitMismatch)
     #expect(scene.acquire("bob", "counting") == .kindMismatch)
@@ -120,7 +112,6 @@ import Testing
   }
 
   @Test func anIdleLockTakesTheKindOfWhoComesNext() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 5 }
     scene.release("ann")
     #expect(
@@ -134,7 +125,6 @@ import Testing
   }
 
   @Test func aLockThatANativeProcessHoldsIsNotIdle() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 5 }
     scene.release("ann")
     scene.nativeTakes(1)
@@ -151,7 +141,6 @@ import Testing
   }
 
   @Test func fencesGrowEvenWhenTheWallClockIsSetBack() throws {
-    let scene = Scene()
     var last: Int64 = 0
     for who in ["ann", "bob", "cat"] {
       scene.acquire(who, who)

@@ -3,6 +3,8 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct BoundLeaseTests {
+  private let scene = Scene()
+
   private func bound(_ connection: ConnectionID) -> (inout AcquireRequest) -> Void {
     { request in
       request.bindsConnection = true
@@ -16,7 +18,6 @@ import Testing
   }
 
   @Test func aBoundLeaseEndsWithItsConnection() {
-    let scene = Scene()
     scene.acquire("ann", "a", bound(1))
     scene.acquire("bob", "b", bound(1))
     scene.acquire("cat", "c", bound(2))
@@ -31,7 +32,6 @@ import Testing
   }
 
   @Test func aRetryBindsTheLeaseToItsOwnConnection() {
-    let scene = Scene()
     scene.acquire("ann") {
       bound(1)(&$0); $0.idempotencyKey = "key"
     }
@@ -45,7 +45,6 @@ import Testing
   }
 
   @Test func afterARestartABoundLeaseEndsUnlessItIsBoundAnew() {
-    let scene = Scene()
     scene.acquire("ann", "a", bound(1))
     scene.acquire("bob", "b") {
       bound(1)(&$0); $0.idempotencyKey = "key"; $0.ttl = .zero
@@ -66,7 +65,6 @@ import Testing
   }
 
   @Test func aRenewalDoesNotReplaceTheConnection() {
-    let scene = Scene()
     scene.acquire("ann", "a", bound(1))
     scene.restart()
     #expect(scene.renew("ann", ttl: .seconds(60)) == nil)
@@ -75,7 +73,6 @@ import Testing
   }
 
   @Test func whileItDrainsConnectionsEndNothing() {
-    let scene = Scene()
     scene.acquire("ann", "a", bound(1))
     scene.ledger.drain()
     close(1, scene)
@@ -83,7 +80,6 @@ import Testing
   }
 
   @Test func afterARestartItSaysUntilWhenItsHolderMustComeBack() throws {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.bindsConnection = true; $0.ttl = .zero
     }

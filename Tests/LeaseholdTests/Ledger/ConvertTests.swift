@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct ConvertTests {
+  private let scene = Scene()
+
   @Test func aWriterBecomesAReaderAtOnceAndLetsReadersIn() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob") { $0.mode = .shared }
     scene.queue("cat")
@@ -17,7 +18,6 @@ import Testing
   }
 
   @Test func aReaderWhoIsAloneBecomesAWriterAtOnceWithTheSameLease() {
-    let scene = Scene()
     scene.acquire("ann") { $0.mode = .shared }
     let before = scene.leases["ann"]
     #expect(scene.convert("ann", to: .exclusive) == nil)
@@ -30,7 +30,6 @@ import Testing
   }
 
   @Test func anUpgradeWaitsBeforeAllOthersAndKeepsItsShareMeanwhile() {
-    let scene = Scene()
     for who in ["ann", "bob"] { scene.acquire(who) { $0.mode = .shared } }
     scene.queue("cat")
     #expect(scene.convert("ann", to: .exclusive) == .locked && scene.has("ann"))
@@ -43,7 +42,6 @@ import Testing
   }
 
   @Test func theLaterOfTwoUpgradesIsRefusedBecauseNeitherWouldLetTheOther() {
-    let scene = Scene()
     for who in ["ann", "bob"] {
       scene.acquire(who) {
         $0.mode = .shared; $0.owner = who
@@ -60,7 +58,6 @@ import Testing
   }
 
   @Test func anUpgradeEndsWithItsLeaseOrItsPatience() {
-    let scene = Scene()
     for who in ["ann", "bob"] {
       scene.acquire(who) { $0.mode = .shared }
     }
@@ -74,7 +71,6 @@ import Testing
   }
 
   @Test func whatHasNoReadersIsNotConverted() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 3 }
     scene.acquire("bob", "php:1234") { $0.native = Scene.php }
     #expect(scene.convert("ann", to: .shared) == .kindMismatch)
@@ -83,7 +79,6 @@ import Testing
   }
 
   @Test func aNativeReaderHoldsAnUpgradeUpAndNoNativeWriterComesBetween() {
-    let scene = Scene()
     let session = Scene.apache("s")
     scene.acquire("ann", "apache:s") {
       $0.native = session; $0.mode = .shared

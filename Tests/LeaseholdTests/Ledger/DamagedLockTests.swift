@@ -5,6 +5,8 @@ import Testing
 
 /// Own locks whose values somebody wrote, and the one command that mends them.
 @Suite struct DamagedLockTests {
+  private let scene = Scene()
+
   private func write(_ value: Int, _ offset: Int, _ scene: Scene, _ key: String = "a") throws {
     let place = try #require(scene.place(key))
     scene.kernel.setValue(value, set: place.set, semaphore: place.semaphore + offset * NamedDialect.locksPerBank)
@@ -17,7 +19,6 @@ import Testing
   @Test(arguments: [(5, 1), (0, 1), (7, 2), (0, 2)]) func aDamagedLockIsCalledSoEverywhere(
     _ value: Int, _ column: Int
   ) throws {
-    let scene = Scene()
     scene.acquire("ann", "a") { $0.limit = 3 }
     scene.acquire("bob", "b")
     try write(value, column, scene)
@@ -40,7 +41,6 @@ import Testing
   @Test(arguments: [(5, 0), (5, 1), (0, 1), (7, 2), (0, 2)]) func theCommandMendsItAndTouchesNobodyElse(
     _ value: Int, _ column: Int
   ) throws {
-    let scene = Scene()
     scene.acquire("ann", "a") { $0.limit = 3 }
     scene.acquire("bob", "b") { $0.limit = 2 }
     scene.nativeTakes(1, "b")
@@ -70,7 +70,6 @@ import Testing
   }
 
   @Test func aRestartDoesNotForgetThatItIsDamaged() throws {
-    let scene = Scene()
     scene.acquire("ann", "a")
     try write(5, 1, scene)
     scene.release("ann")
@@ -86,7 +85,6 @@ import Testing
   }
 
   @Test func whoWaitsForADamagedLockIsTold() throws {
-    let scene = Scene()
     scene.acquire("ann", "a")
     scene.queue("bob", "a")
     scene.acquire("cat", several: ["b", "a"]) { $0[0].wait = .seconds(60) }
@@ -100,7 +98,6 @@ import Testing
   }
 
   @Test func whatIsLeftInAPlaceThatNobodyUsesIsInNobodysWay() throws {
-    let scene = Scene()
     scene.acquire("ann", "a")
     let place = try #require(scene.place())
     for semaphore in [place.semaphore + 1, place.semaphore + 2 + NamedDialect.locksPerBank] {
@@ -114,7 +111,6 @@ import Testing
   }
 
   @Test(arguments: 0..<12) func aCrashWhileItIsMendedLosesNothing(_ step: Int) throws {
-    let scene = Scene()
     scene.acquire("ann", "a")
     scene.acquire("bob", "b")
     try write(5, 1, scene)

@@ -3,6 +3,8 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct DeadlockTests {
+  private let scene = Scene()
+
   /// Somebody waits for a lock and keeps what others have in hand for them.
   @discardableResult
   private func wait(
@@ -17,7 +19,6 @@ import Testing
   }
 
   @Test func theWaiterThatClosesACircleOfTwoIsRefused() {
-    let scene = Scene()
     scene.acquire("a of ann", "a")
     scene.acquire("b of bob", "b")
     #expect(wait(scene, "ann", for: "b", keeping: "a of ann") == nil)
@@ -32,7 +33,6 @@ import Testing
   }
 
   @Test func aCircleOfThreeIsFoundAndAChainIsNot() {
-    let scene = Scene()
     for (who, key) in [("ann", "a"), ("bob", "b"), ("cat", "c")] { scene.acquire("\(key) of \(who)", key) }
     #expect(wait(scene, "ann", for: "b", keeping: "a of ann") == nil)
     #expect(wait(scene, "bob", for: "c", keeping: "b of bob") == nil)
@@ -44,7 +44,6 @@ import Testing
   }
 
   @Test func aCircleNamesNothingThatATokenMayNotUse() {
-    let scene = Scene()
     for (who, key) in [("ann", "a"), ("bob", "b"), ("cat", "c"), ("dan", "d")] {
       scene.acquire("\(key) of \(who)", key)
     }
@@ -66,14 +65,12 @@ import Testing
   }
 
   @Test func waitingForOneselfIsACircleOfOne() {
-    let scene = Scene()
     scene.acquire("ann")
     #expect(wait(scene, "again", for: "a", keeping: "ann") == .deadlock)
     #expect(scene.refusals["again"]?.circle?.count == 1 && scene.flaws().isEmpty)
   }
 
   @Test func aPlaceInAQueueCanBePartOfACircle() {
-    let scene = Scene()
     scene.acquire("a of ann", "a")
     scene.acquire("bob", several: ["a", "b"]) { ($0[0].wait, $0[0].owner) = (.seconds(60), "bob") }
     #expect(scene.free("b") == Limits.readerUnits)
@@ -84,7 +81,6 @@ import Testing
   }
 
   @Test func aFreeSlotElsewhereIsNoDeadlock() {
-    let scene = Scene()
     for who in ["ann", "cat"] { scene.acquire("s of \(who)", "s") { $0.limit = 2 } }
     scene.acquire("b of bob", "b")
     #expect(wait(scene, "ann", for: "b", keeping: "s of ann") == nil)
@@ -95,7 +91,6 @@ import Testing
   }
 
   @Test func whatIsBoundToTheWaitingConnectionIsKept() {
-    let scene = Scene()
     scene.acquire("a of ann", "a") { ($0.bindsConnection, $0.caller) = (true, $0.caller.with(connection: 7)) }
     scene.acquire("b of bob", "b") { ($0.bindsConnection, $0.caller) = (true, $0.caller.with(connection: 8)) }
     #expect(wait(scene, "ann", for: "b") { $0.caller = $0.caller.with(connection: 7) } == nil)
@@ -104,7 +99,6 @@ import Testing
   }
 
   @Test func anOwnersNameTellsNothing() {
-    let scene = Scene()
     scene.acquire("a", "a") { $0.owner = "cron" }
     scene.acquire("b", "b") { $0.owner = "web" }
     #expect(wait(scene, "cron", for: "b") == nil && wait(scene, "web", for: "a") == nil)
@@ -112,7 +106,6 @@ import Testing
   }
 
   @Test func aLeaseThatIsNotTheirsToKeepIsRefused() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.acquire("bob", "b")
     scene.release("bob")
@@ -123,7 +116,6 @@ import Testing
   }
 
   @Test func anUpgradeAndAWaitCloseACircle() {
-    let scene = Scene()
     for who in ["ann", "bob"] { scene.acquire("r of \(who)", "r") { $0.mode = .shared } }
     scene.acquire("x of ann", "x")
     #expect(wait(scene, "bob", for: "x", keeping: "r of bob") == nil)

@@ -6,6 +6,8 @@ import Testing
 
 /// What must go back and cannot, because the kernel has no memory or no right for it, goes back later, once.
 @Suite struct DebtTests {
+  private let scene = Scene()
+
   /// The kernel refuses the next operations that give something to a semaphore before they take from another.
   private func refuseToGiveBack(_ scene: Scene, errno: KernelErrno = .noMemory, times: Int = 1) {
     var left = times
@@ -18,7 +20,6 @@ import Testing
 
   @Test(arguments: [KernelErrno.noMemory, .accessDenied, .notPermitted, .interrupted])
   func aSlotThatCouldNotGoBackGoesToTheQueueLater(_ errno: KernelErrno) {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     refuseToGiveBack(scene, errno: errno)
@@ -34,7 +35,6 @@ import Testing
   }
 
   @Test func aSlotIsTriedAgainUntilItGoes() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }
     refuseToGiveBack(scene)
     scene.release("ann")
@@ -45,7 +45,6 @@ import Testing
   }
 
   @Test func aDaemonThatDiesBeforeItCouldGiveBackLeavesItToTheNext() {
-    let scene = Scene()
     scene.acquire("ann")
     refuseToGiveBack(scene)
     scene.release("ann")
@@ -57,7 +56,6 @@ import Testing
   /// Where natives count, too, the record says what the set does not.
   @Test(arguments: [0, 3, 600], [false, true])
   func aDebtOfANativeLockIsKnownToTheNextDaemon(_ natives: Int, _ isBroken: Bool) throws {
-    let scene = Scene()
     scene.acquire("ann", "php:1234") { ($0.native, $0.limit) = (Scene.php, 2) }
     let id = try #require(scene.leases["ann"]?.id)
     if natives > 0 { _ = scene.kernel.perform([.addUndone(natives, to: 1)], set: scene.set(), process: 50) }
@@ -78,7 +76,6 @@ import Testing
   }
 
   @Test func aDebtThatIsPaidIsAnEndLikeAnyOther() throws {
-    let scene = Scene()
     scene.acquire("ann", "apache:x") { ($0.native, $0.mode) = (Scene.apache("x"), .shared) }
     let id = try #require(scene.leases["ann"]?.id)
     // The list of an end there begins with what it takes.
@@ -107,7 +104,6 @@ import Testing
     (.outOfRange, "its range"), (.wouldBlock, "try again"), (.noSuchCall, "seccomp"), (.noSuchSemaphore, "log"),
   ])
   func eachErrorHasItsOwnAdvice(_ errno: KernelErrno, _ word: String) {
-    let scene = Scene()
     scene.kernel.failure = { _, _ in .failed(KernelFailure(errno)) }
     #expect(scene.acquire("ann") == .kernelLimit)
     let detail = scene.refusals["ann"]?.detail ?? ""
@@ -116,7 +112,6 @@ import Testing
   }
 
   @Test func unitsThatCouldNotBeKeptGoBackAndTheLeasesBesideThemStand() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2])
     func asks(_ request: inout AcquireRequest) {
       request.native = Scene.semaphore(set, 0)

@@ -4,6 +4,8 @@ import Testing
 @testable import Leasehold
 
 @Suite struct DriftTests {
+  private let scene = Scene()
+
   private func drift(_ scene: Scene) -> [String] {
     scene.ledger.takeDriftReports().map { "\($0.kind.name) \($0.units)" }
   }
@@ -13,7 +15,6 @@ import Testing
   }
 
   @Test func aSoundHostHasNone() {
-    let scene = Scene()
     scene.acquire("ann", "a") { $0.limit = 3 }
     scene.nativeTakes(1)
     scene.acquire("php", "php:1234") {
@@ -30,7 +31,6 @@ import Testing
   }
 
   @Test func aSurplusOnAnOwnLockIsTakenAway() throws {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 3 }
     let place = try #require(scene.place())
     scene.kernel.setValue(7, set: place.set, semaphore: place.semaphore)
@@ -45,7 +45,6 @@ import Testing
   }
 
   @Test func aLedgerThatSomebodyWroteIsFoundBeforeAnyEnd() throws {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 3 }
     let place = try #require(scene.place())
     scene.kernel.setValue(0, set: place.set, semaphore: place.semaphore + NamedDialect.locksPerBank)
@@ -60,7 +59,6 @@ import Testing
   }
 
   @Test func leasesThatPHPDoesNotCountAnyMoreAreBrokenAndGiveNothingBack() throws {
-    let scene = Scene()
     for who in ["ann", "bob"] {
       scene.acquire(who, "php:1234") {
         $0.native = Scene.php
@@ -79,7 +77,6 @@ import Testing
   }
 
   @Test func anEndFindsOutBeforeHousekeepingDoes() {
-    let scene = Scene()
     scene.acquire("ann", "php:1234") { $0.native = Scene.php }
     scene.kernel.setValue(1, set: scene.set(), semaphore: 0)
     scene.kernel.setValue(0, set: scene.set(), semaphore: 1)
@@ -97,7 +94,6 @@ import Testing
   }
 
   @Test func endsGiveBackNoMoreThanTheCapacity() {
-    let scene = Scene()
     for who in ["ann", "bob", "cid"] {
       scene.acquire(who, "php:1234") {
         $0.native = Scene.php; $0.limit = 3
@@ -117,7 +113,6 @@ import Testing
   }
 
   @Test func slotsThatAProgramAddsToAPathLockAreItsToUse() {
-    let scene = Scene()
     scene.acquire("ann", "path:/tmp/x") { $0.native = Scene.path([1]) }
     let key = scene.ledger.locks(ListFilter()).entries.first?.place.key ?? 0
     _ = scene.kernel.perform([.add(1, to: 0)], set: scene.set(key), process: 100)
@@ -137,7 +132,6 @@ import Testing
   }
 
   @Test func theLimitOfASetThatWasMadeHereIsKnownAfterARestartHoweverLongNobodyUsedIt() {
-    let scene = Scene()
     func ask(_ who: String) -> LeaseholdError.Code? {
       scene.acquire(who, "path:/tmp/x") { $0.native = Scene.path([1]) }
     }
@@ -156,7 +150,6 @@ import Testing
   }
 
   @Test func apacheReadersThatAreNotCountedAnyMoreAreBroken() throws {
-    let scene = Scene()
     for who in ["ann", "bob"] {
       scene.acquire(who, "apache:x") {
         $0.native = Scene.apache("x")
@@ -172,7 +165,6 @@ import Testing
   }
 
   @Test func aWriteUnderALeaseThatNothingCountsBreaksIt() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2])
     scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
     scene.keepHouse()
@@ -188,7 +180,6 @@ import Testing
   }
 
   @Test func aNewModeIsNoWrite() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2])
     scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
     scene.kernel.setMode(0o600, set: set)
@@ -199,7 +190,6 @@ import Testing
   }
 
   @Test func aWriteToAnotherSemaphoreOfTheSetIsNoMatter() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2, 2])
     scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
     scene.acquire("bob", "sysv:id:\(set).1") { $0.native = Scene.semaphore(set, 1) }
@@ -213,7 +203,6 @@ import Testing
   }
 
   @Test func whoWaitsGoesOnWhenLeasesAreBroken() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [1])
     scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
     scene.queue("bob", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
@@ -248,7 +237,6 @@ import Testing
 
   /// What natives do between two looks, beside a lease on one of three slots of which they have one.
   private func beside(_ operations: [Int], mode: UInt32 = 0o666) -> (scene: Scene, set: Int32) {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [3])
     scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
     scene.keepHouse()
@@ -283,7 +271,6 @@ import Testing
   }
 
   @Test func aModeDoesNotHideAWrite() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2])
     scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
     scene.keepHouse()
@@ -315,7 +302,6 @@ import Testing
   }
 
   @Test func aWriteOfAValueThatIsThereAlreadyIsAWrite() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 77, [2])
     scene.acquire("ann", "sysv:id:\(set).0") { $0.native = Scene.semaphore(set, 0) }
     scene.kernel.setValue(1, set: set, semaphore: 0, process: 100)
@@ -347,7 +333,6 @@ import Testing
   }
 
   @Test func aValueWrittenUnderAPHPLeaseIsTheWritersToCount() {
-    let scene = Scene()
     scene.acquire("ann", "php:1234") { $0.native = Scene.php }
     let php = PHPProcess(scene, pid: 50)
     scene.kernel.setValue(1, set: php.set, semaphore: 0, process: 60)

@@ -4,12 +4,13 @@ import Testing
 @testable import Leasehold
 
 @Suite struct EventTests {
+  private let scene = Scene()
+
   private func kinds(_ scene: Scene, from number: UInt64 = 0) -> [String] {
     scene.ledger.events(from: number, limit: 1000).events.map { "\($0.kind.name) \($0.reason ?? "-")" }
   }
 
   @Test func everythingThatHappensIsNotedOnce() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     scene.queue("cid", for: .seconds(1))
@@ -27,14 +28,12 @@ import Testing
   }
 
   @Test func whoIsRefusedForADeadlockHasLeft() {
-    let scene = Scene()
     scene.acquire("ann")
     let refused = scene.queue("again") { $0.holding = scene.leases["ann"].map { [$0.id] } ?? [] }
     #expect(refused == .deadlock && kinds(scene) == ["granted -", "waiting -", "left deadlock"])
   }
 
   @Test func anEndByCooldownIsNotedWhenTheHolderLosesIt() {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.ttl = .seconds(1)
       $0.cooldown = .seconds(5)
@@ -46,7 +45,6 @@ import Testing
   }
 
   @Test func whatLeavesNoTraceIsNotNoted() {
-    let scene = Scene()
     scene.acquire("ann") { $0.leavesNoTrace = true }
     scene.release("ann")
     #expect(kinds(scene).isEmpty)
@@ -69,7 +67,6 @@ import Testing
   }
 
   @Test func anotherLifeHasAnotherEpoch() {
-    let scene = Scene()
     let before = scene.ledger.events(from: 0, limit: 0).epoch
     scene.pass(.seconds(1))
     scene.restart()
@@ -78,7 +75,6 @@ import Testing
   }
 
   @Test func theStateOfALockChangesWithItsHoldersAndItsQueue() throws {
-    let scene = Scene()
     func version() throws -> UInt64 { try scene.ledger.lock(Scene.key("a")).tag.version }
     scene.acquire("ann")
     var seen = [try version()]

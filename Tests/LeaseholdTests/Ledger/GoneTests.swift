@@ -5,6 +5,8 @@ import Testing
 
 /// What a 410 says: the same members for every end.
 @Suite struct GoneTests {
+  private let scene = Scene()
+
   private static func error(_ scene: Scene, _ id: LeaseID) -> LeaseholdError? {
     do {
       _ = try scene.ledger.renew(id, key: nil, ttl: nil, at: scene.daemon.moment)
@@ -58,7 +60,6 @@ import Testing
   }
 
   @Test(arguments: cases) func everyEndIsToldInOneShape(_ reason: EndReason, _ several: Bool, _ restarts: Bool) throws {
-    let scene = Scene()
     let change: (inout AcquireRequest) -> Void = { request in
       if reason == .connectionClosed {
         (request.bindsConnection, request.caller) = (true, request.caller.with(connection: 7))
@@ -107,7 +108,6 @@ import Testing
   }
 
   @Test func aClockThatBeginsAnewEndsNothingInTheFuture() throws {
-    let scene = Scene()
     scene.pass(.seconds(100))
     scene.acquire("ann")
     scene.acquire("bob", "b")
@@ -122,7 +122,6 @@ import Testing
   }
 
   @Test func aLeaseThatIsBeingBrokenHasNotEnded() throws {
-    let scene = Scene()
     scene.acquire("ann") { $0.ttl = .seconds(60) }
     scene.breaks("ann", after: .seconds(10), reason: "maintenance")
     let id = try #require(scene.leases["ann"]?.id)
@@ -137,7 +136,6 @@ import Testing
   }
 
   @Test func whoBrokeItAndWhyIsInTheEventTheAnswerAndTheEnd() throws {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b"])
     let id = try #require(scene.leases["ann"]?.id)
     var request = BreakRequest(.id(id), caller: Caller(connection: 9, peer: .local(pid: 17, uid: 33, gid: 33)))
@@ -154,7 +152,6 @@ import Testing
   }
 
   @Test func aTokenIsNamedAsWhoBrokeIt() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let caller = Caller(
       connection: 9, peer: .local(pid: 17, uid: 33, gid: 33), account: CallerAccount(label: "token ci", token: "ci"))
@@ -164,7 +161,6 @@ import Testing
   }
 
   @Test func aWaiterWhoseLockIsRemovedIsToldInTheSameShape() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     scene.remove(force: true)

@@ -5,12 +5,13 @@ import Testing
 
 /// What a refusal says of a lock that is free.
 @Suite struct HindranceTests {
+  private let scene = Scene()
+
   private func queuedFor(_ scene: Scene, _ key: String) throws -> [String] {
     try scene.ledger.lock(Scene.key(key)).queuedFor.map(\.text)
   }
 
   @Test func aFreeLockSaysForWhichOthersItsQueueWaits() throws {
-    let scene = Scene()
     scene.acquire("ann", "busy")
     scene.acquire("bob", several: ["free", "busy", "idle"]) { $0[0].wait = .seconds(60) }
     #expect(scene.waits("bob"))
@@ -26,7 +27,6 @@ import Testing
   }
 
   @Test func whoWaitedInVainIsToldOfTheLockThatWasBusy() {
-    let scene = Scene()
     scene.acquire("ann", "busy") { $0.ttl = .seconds(600) }
     scene.acquire("bob", several: ["free", "busy"]) { $0[0].wait = .seconds(5) }
     scene.queue("cat", "free", for: .seconds(3))
@@ -37,7 +37,6 @@ import Testing
   }
 
   @Test func aCountThatIsMoreThanWhatIsFreeIsToldSo() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 3 }
     scene.acquire("bob") { ($0.limit, $0.count) = (3, 3) }
     #expect(scene.refusals["bob"]?.detail.contains("has less free than you ask for") == true)
@@ -47,7 +46,6 @@ import Testing
   }
 
   @Test func aLockThatNativesHoldSaysSo() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }
     scene.nativeTakes(1)
     scene.release("ann")

@@ -3,10 +3,11 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct IdempotencyTests {
+  private let scene = Scene()
+
   private func keyed(_ request: inout AcquireRequest) { request.idempotencyKey = "key" }
 
   @Test func aRetryGetsTheLeaseItHad() {
-    let scene = Scene()
     scene.acquire("ann", "a", keyed)
     let first = scene.leases["ann"]
     scene.pass(.seconds(1))
@@ -17,14 +18,12 @@ import Testing
   }
 
   @Test func aKeyCountsOnItsLockOnly() {
-    let scene = Scene()
     scene.acquire("ann", "a", keyed)
     scene.acquire("bob", "b", keyed)
     #expect(scene.leases["ann"]?.id != scene.leases["bob"]?.id && scene.leases["bob"]?.replayed == false)
   }
 
   @Test func aRetryWithOtherParametersIsRefused() {
-    let scene = Scene()
     scene.acquire("ann", "a", keyed)
     #expect(
       scene.acquire("ann") {
@@ -38,7 +37,6 @@ import Testing
   }
 
   @Test func aRetryTakesTheFirstOnesPlaceInTheQueue() throws {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob", "a", for: .seconds(600), keyed)
     scene.queue("cat")
@@ -52,7 +50,6 @@ import Testing
   }
 
   @Test func aRetryThatDoesNotWaitLeavesTheOtherInItsPlace() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob", "a", for: .seconds(600), keyed)
     #expect(scene.acquire("retry", "a", keyed) == .locked)
@@ -60,7 +57,6 @@ import Testing
   }
 
   @Test func aWaiterThatGaveUpMayComeAgain() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob", "a", for: .seconds(1), keyed)
     scene.pass(.seconds(1))
@@ -73,7 +69,6 @@ import Testing
   }
 
   @Test func aRetryAfterTheEndHearsHowItEnded() {
-    let scene = Scene()
     scene.acquire("ann", "a", keyed)
     scene.release("ann")
     #expect(scene.acquire("ann", "a", keyed) == .released)
@@ -100,7 +95,6 @@ import Testing
   }
 
   @Test func aRetryAfterAnAnswerThatWasNeverDeliveredGetsANewLease() throws {
-    let scene = Scene()
     scene.acquire("ann", "a", keyed)
     let first = try #require(scene.leases["ann"])
     scene.history.letGo(first.id)
@@ -112,7 +106,6 @@ import Testing
 
   @Test(arguments: [["a"], ["a", "b"]], [false, true])
   func aLeaseThatARetryWasToldOfOutlivesTheAnswerThatWasNotDelivered(_ locks: [String], _ waits: Bool) throws {
-    let scene = Scene()
     func ask() {
       scene.acquire("ann", several: locks) {
         keyed(&$0[0]); $0[0].wait = .seconds(60)
@@ -134,7 +127,6 @@ import Testing
 
   @Test(arguments: ["k", String(repeating: "key", count: 85)]) func aRetryAfterARestartGetsTheLeaseItHad(_ key: String)
   {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.idempotencyKey = key; $0.owner = "ann"
     }

@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct ListingTests {
+  private let scene = Scene()
+
   @Test func locksAndLeasesAreListedPageByPage() {
-    let scene = Scene()
     for number in 0..<25 {
       scene.acquire("\(number)", "lock \(number)") { $0.owner = number % 2 == 0 ? "even" : "odd" }
     }
@@ -29,7 +30,6 @@ import Testing
   }
 
   @Test func locksAreListedByTheirState() {
-    let scene = Scene()
     scene.acquire("ann", "held")
     scene.acquire("bob", "free")
     scene.release("bob")
@@ -44,7 +44,6 @@ import Testing
   }
 
   @Test func aLockTellsWhoHoldsItAndWhoWaits() throws {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.limit = 4; $0.count = 2; $0.owner = "ann"
     }
@@ -60,7 +59,6 @@ import Testing
   }
 
   @Test func aReadersWriterLockIsAvailableWhenAWriterWouldGetIn() throws {
-    let scene = Scene()
     scene.acquire("ann") { $0.mode = .shared }
     #expect(try scene.ledger.lock(Scene.key("a")).available == 0)
     scene.release("ann")
@@ -68,7 +66,6 @@ import Testing
   }
 
   @Test func allLeasesOfAnOwnerAreReleasedOrThoseOnOneLock() {
-    let scene = Scene()
     for key in ["a", "b", "c"] { scene.acquire(key, key) { $0.owner = key == "c" ? "bob" : "ann" } }
     scene.queue("dan", "a")
     #expect(scene.ledger.releaseAll(owner: "ann", key: Scene.key("c"), of: nil, at: scene.daemon.moment).isEmpty)
@@ -81,7 +78,6 @@ import Testing
   }
 
   @Test func theStatusCountsWhatThereIs() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     let status = scene.ledger.status()

@@ -5,12 +5,13 @@ import Testing
 
 /// Names are their bytes: a composed and a decomposed letter are two of everything.
 @Suite struct NamesAsBytesTests {
+  private let scene = Scene()
+
   static let composed = "caf\u{e9}"
   static let decomposed = "cafe\u{301}"
 
   @Test func theyAreTwoLocksThroughARestart() {
     #expect(Self.composed == Self.decomposed, "Swift takes them for one")
-    let scene = Scene()
     scene.acquire("ann", Self.composed)
     #expect(scene.acquire("bob", Self.decomposed) == nil)
     #expect(scene.ledger.status().locks == 2)
@@ -22,7 +23,6 @@ import Testing
   }
 
   @Test func theyAreTwoNamesOfALease() throws {
-    let scene = Scene()
     scene.acquire("ann", Self.composed)
     let id = try #require(scene.leases["ann"]?.id)
     #expect(throws: LeaseholdError.self) {
@@ -33,7 +33,6 @@ import Testing
   }
 
   @Test func theyAreTwoOwners() {
-    let scene = Scene()
     for (who, key, owner) in [("ann", "a", Self.composed), ("bob", "b", Self.decomposed)] {
       scene.acquire(who, key) { $0.owner = owner }
     }
@@ -47,7 +46,6 @@ import Testing
   }
 
   @Test func theyAreTwoBeginningsAndTwoKeys() throws {
-    let scene = Scene()
     scene.acquire("ann", Self.composed + "x") { $0.idempotencyKey = Self.composed }
     scene.acquire("bob", Self.decomposed + "x") { $0.idempotencyKey = Self.composed }
     #expect(scene.leases["bob"]?.replayed == false)
@@ -74,7 +72,6 @@ import Testing
   ]
 
   @Test(arguments: hidden) func aNewNameWithWhatNobodySeesIsRefused(_ text: String) throws {
-    let scene = Scene()
     #expect(scene.acquire("ann", "a\(text)b") == .badKey)
     #expect(scene.acquire("ann", several: ["x", "a\(text)"]) == .badKey)
     let code = String(try #require(text.unicodeScalars.first).value, radix: 16, uppercase: true)
@@ -89,7 +86,6 @@ import Testing
 
   @Test(arguments: ["größe", "ロック", "a b", "Ωmega", "नमस्ते", "🔒", "e\u{301}"])
   func otherNamesAreTaken(_ text: String) {
-    let scene = Scene()
     #expect(scene.acquire("ann", text) == nil && Scene.key(text).hiddenCharacter == nil)
   }
 

@@ -3,13 +3,7 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct ProcessTests {
-  private let scene = Scene(Self.limits)
-
-  private static var limits: Limits {
-    var limits = Limits()
-    limits.recoveryGrace = .seconds(2)
-    return limits
-  }
+  private let scene = Scene()
 
   private func bound(_ pid: Int32, ttl: TimeSpan = .zero) -> (inout AcquireRequest) -> Void {
     { [scene] request in

@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct QueueTests {
+  private let scene = Scene()
+
   @Test func waitersAreServedInTheOrderTheyCame() {
-    let scene = Scene()
     scene.acquire("ann")
     for who in ["bob", "cat", "dan"] { #expect(scene.queue(who) == nil) }
     var last = "ann"
@@ -20,7 +21,6 @@ import Testing
   }
 
   @Test func aSmallCountDoesNotOvertakeABigOne() {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.limit = 5; $0.count = 4
     }
@@ -36,7 +36,6 @@ import Testing
   }
 
   @Test func readersDoNotOvertakeAWriter() {
-    let scene = Scene()
     scene.acquire("ann") { $0.mode = .shared }
     scene.queue("writer")
     scene.queue("reader") { $0.mode = .shared }
@@ -49,7 +48,6 @@ import Testing
   }
 
   @Test func nobodyWaitsLongerThanTheyAsked() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob", for: .seconds(2))
     scene.pass(.milliseconds(1999))
@@ -61,7 +59,6 @@ import Testing
   }
 
   @Test func theHeadsTimeoutLetsTheNextIn() {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.limit = 5; $0.count = 4
     }
@@ -74,7 +71,6 @@ import Testing
   }
 
   @Test(arguments: ["bob", "cat", "dan"]) func aWaiterLeavesFromAnyPosition(_ leaver: String) {
-    let scene = Scene()
     scene.acquire("ann")
     let waiters = ["bob", "cat", "dan"]
     for who in waiters { scene.queue(who) }
@@ -90,7 +86,6 @@ import Testing
   }
 
   @Test func theHeadsLeavingLetsTheNextIn() {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.limit = 5; $0.count = 4
     }
@@ -103,7 +98,6 @@ import Testing
   }
 
   @Test func leavingAfterTheGrantChangesNothing() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     let waiter = scene.waiters["bob"]
@@ -113,7 +107,6 @@ import Testing
   }
 
   @Test func aGrantThatCannotBeDeliveredGoesToTheNext() throws {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob") { $0.cooldown = .seconds(60) }
     scene.queue("cat")
@@ -140,7 +133,6 @@ import Testing
   }
 
   @Test func aRequestMaySayHowManyMayWaitBeforeIt() {
-    let scene = Scene()
     scene.acquire("ann")
     #expect(scene.queue("bob") { $0.maxWaiters = 0 } == .queueFull)
     #expect(scene.queue("bob") { $0.maxWaiters = 1 } == nil)
@@ -149,7 +141,6 @@ import Testing
   }
 
   @Test func processesThatSleepInTheKernelCountAsWaiters() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let place = try #require(scene.place())
     _ = scene.kernel.sleep(1, set: place.set, semaphore: place.semaphore, process: 100)
@@ -158,7 +149,6 @@ import Testing
   }
 
   @Test func ourOwnWaitInTheKernelDoesNotCount() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }
     scene.nativeTakes(1)
     #expect(scene.queue("bob") { $0.limit = 2 } == nil)
@@ -170,7 +160,6 @@ import Testing
   }
 
   @Test func withoutAWaitNobodyQueues() {
-    let scene = Scene()
     scene.acquire("ann")
     var asked = 0
     let outcome = scene.ledger.acquire(

@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct RecoveryTests {
+  private let scene = Scene()
+
   @Test func leasesSurviveWithEverythingThatWasSaidOfThem() throws {
-    let scene = Scene()
     let key = String(repeating: "näme", count: 40)
     scene.acquire("ann", key) { request in
       request.limit = 9
@@ -24,7 +25,6 @@ import Testing
   }
 
   @Test func aRenewedDeadlineSurvives() {
-    let scene = Scene()
     scene.acquire("ann") { $0.ttl = .seconds(1) }
     scene.renew("ann", ttl: .seconds(100))
     scene.restart()
@@ -35,7 +35,6 @@ import Testing
   }
 
   @Test func whatRanOutMeanwhileGetsAGraceToBeRenewed() {
-    let scene = Scene()
     scene.acquire("ann", "a") { $0.ttl = .seconds(1) }
     scene.acquire("bob", "b") { $0.ttl = .seconds(1) }
     scene.daemon.clock.advance(by: .seconds(100))
@@ -48,7 +47,6 @@ import Testing
   }
 
   @Test func aCooldownGoesOnAfterARestart() {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.ttl = .seconds(1); $0.cooldown = .seconds(10)
     }
@@ -60,7 +58,6 @@ import Testing
   }
 
   @Test func endsAreRememberedAcrossARestart() {
-    let scene = Scene()
     scene.acquire("ann", "a")
     scene.release("ann")
     scene.acquire("bob", "b") { $0.ttl = .seconds(1) }
@@ -74,7 +71,6 @@ import Testing
   }
 
   @Test func theOldestEndsAreForgottenWhenFewerAreToBeRemembered() {
-    let scene = Scene()
     for number in 0..<6 {
       scene.acquire("\(number)")
       scene.release("\(number)")
@@ -87,7 +83,6 @@ import Testing
   }
 
   @Test func unitsThatWereTakenForNobodyGoBack() {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.limit = 5; $0.count = 2
     }
@@ -106,7 +101,6 @@ import Testing
   }
 
   @Test func waitersAreGoneAndTheirThreadsUnitsAreUndone() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }
     scene.nativeTakes(1)
     scene.queue("bob") { $0.limit = 2 }
@@ -118,7 +112,6 @@ import Testing
   }
 
   @Test func leasesWhoseSetIsGoneAreOver() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.removeSet()
     scene.restart()
@@ -127,7 +120,6 @@ import Testing
   }
 
   @Test func aLostLedgerFreesEverything() {
-    let scene = Scene()
     scene.acquire("ann")
     let fence = scene.leases["ann"]?.fence ?? 0
     scene.daemon.storage.erase()
@@ -140,7 +132,6 @@ import Testing
   }
 
   @Test func aClockThatBeginsElsewhereLeavesTheTimeThatWasLeft() {
-    let scene = Scene()
     scene.acquire("ann") { $0.ttl = .seconds(100) }
     scene.acquire("bob", "b") {
       $0.ttl = .seconds(100); $0.cooldown = .seconds(50)
@@ -162,7 +153,6 @@ import Testing
   }
 
   @Test func leasesGrantedAfterTheClockMovedAreNotMovedByTheNextRestart() {
-    let scene = Scene()
     scene.keepHouse()
     scene.daemon.clock.setMonotonic(MonotonicInstant(nanoseconds: 950_000_000_000))
     scene.restart()
@@ -176,7 +166,6 @@ import Testing
 
   @Test(arguments: [1 << 63, 1 << 62, .max] as [UInt64])
   func aDeadlineThatSomebodyScribbledOverIsReplacedByTheTtl(_ mask: UInt64) {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.ttl = .seconds(1); $0.cooldown = .seconds(10)
     }

@@ -4,6 +4,8 @@ import SysVTypes
 import Testing
 
 @Suite struct RefusalTests {
+  private let scene = Scene()
+
   @Test func aFullLedgerSaysSoAndGrantsAgainWhenThereIsRoom() {
     let scene = Scene(records: 4)
     scene.acquire("ann", "a")
@@ -41,7 +43,6 @@ import Testing
   }
 
   @Test func withoutMemoryNothingIsTaken() {
-    let scene = Scene()
     scene.daemon.storage.memoryLimit = 1
     #expect(scene.acquire("ann") == .kernelLimit)
     #expect(scene.flaws().isEmpty)
@@ -50,7 +51,6 @@ import Testing
   }
 
   @Test func theHostsMostSetsIsNamed() {
-    let scene = Scene()
     scene.kernel.setLimit = 0
     #expect(scene.acquire("ann") == .kernelLimit)
     let facts = scene.refusals["ann"]?.facts ?? []
@@ -63,7 +63,6 @@ import Testing
   @Test(
     arguments: [(.accessDenied, .permissionDenied), (.noMemory, .kernelLimit)] as [(KernelErrno, LeaseholdError.Code)])
   func aRefusalByTheKernelLeavesNothingBehind(_ errno: KernelErrno, _ code: LeaseholdError.Code) {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     scene.kernel.failure = { _, list in
@@ -75,7 +74,6 @@ import Testing
   }
 
   @Test func aLockWhoseLedgerSemaphoreWasWrittenGrantsNothing() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let place = try #require(scene.place())
     scene.kernel.setValue(0, set: place.set, semaphore: NamedDialect(place: place.semaphore).ledger)
@@ -89,7 +87,6 @@ import Testing
   }
 
   @Test func aLedgerSemaphoreThatWasWrittenIsSeenByTheNextDaemon() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let place = try #require(scene.place())
     scene.kernel.setValue(7, set: place.set, semaphore: NamedDialect(place: place.semaphore).ledger)
@@ -100,7 +97,6 @@ import Testing
   }
 
   @Test func anAdministratorsResetOfAValueGivesNobodyTwoHolders() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let place = try #require(scene.place())
     scene.kernel.setValue(Limits.readerUnits, set: place.set, semaphore: place.semaphore)
@@ -109,7 +105,6 @@ import Testing
   }
 
   @Test func aResetOfAValueDoesNotLetAWaitingWriterInBesideAReader() throws {
-    let scene = Scene()
     for who in ["ann", "bob"] { scene.acquire(who) { $0.mode = .shared } }
     scene.queue("writer")
     let place = try #require(scene.place())
@@ -119,7 +114,6 @@ import Testing
   }
 
   @Test func whileItDrainsItGrantsNothingAndReleasesEverything() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }
     scene.nativeTakes(1)
     scene.queue("bob") { $0.limit = 2 }

@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct RemovalTests {
+  private let scene = Scene()
+
   @Test func aLockInUseIsNotRemovedWithoutForce() {
-    let scene = Scene()
     #expect(scene.remove() == .noSuchLock)
     scene.acquire("ann")
     #expect(scene.remove() == .inUse && scene.has("ann"))
@@ -14,7 +15,6 @@ import Testing
   }
 
   @Test func forceEndsLeasesAndSendsWaitersAway() {
-    let scene = Scene()
     scene.acquire("ann") { $0.mode = .shared }
     scene.acquire("bob") { $0.mode = .shared }
     scene.queue("cat")
@@ -25,7 +25,6 @@ import Testing
   }
 
   @Test func forceDoesNotTakeWhatANativeProcessHolds() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }
     scene.nativeTakes(1)
     #expect(scene.remove(force: true) == .inUse)
@@ -35,7 +34,6 @@ import Testing
   }
 
   @Test func forceOnASetThatIsGoneForgetsTheLockOnce() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.acquire("bob", "b")
     scene.removeSet()
@@ -46,7 +44,6 @@ import Testing
   }
 
   @Test func idleLocksAreCollectedAfterAWhile() {
-    let scene = Scene()
     scene.acquire("ann", "a")
     scene.acquire("bob", "b")
     scene.acquire("cat", "c")
@@ -78,7 +75,6 @@ import Testing
   }
 
   @Test func aRemovedSetEndsItsLeasesAndItsWaitersGoOn() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.queue("bob")
     scene.queue("cat")
@@ -96,7 +92,6 @@ import Testing
 
   @Test(arguments: ["release", "acquire", "expire", "close"])
   func aRemovedSetIsNoticedByWhateverTouchesIt(_ what: String) {
-    let scene = Scene()
     scene.acquire("ann") { $0.bindsConnection = true }
     scene.queue("bob")
     scene.acquire("cat", "b") { $0.limit = 3 }
@@ -116,7 +111,6 @@ import Testing
   }
 
   @Test func theNextAcquireMakesANewSetAtOnce() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.release("ann")
     scene.removeSet()
@@ -125,7 +119,6 @@ import Testing
   }
 
   @Test func whatSleptOnARemovedSetWaitsOnTheNewOne() {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 2 }
     scene.nativeTakes(1)
     scene.queue("bob") {

@@ -5,6 +5,8 @@ import Testing
 
 /// Another limit for a counting lock, while leases stand on it.
 @Suite struct ResizeTests {
+  private let scene = Scene()
+
   private func lock(_ scene: Scene) throws -> LockSnapshot { try scene.ledger.lock(Scene.key("a")) }
 
   private func expectSound(_ scene: Scene) {
@@ -25,7 +27,6 @@ import Testing
   // MARK: Up
 
   @Test func whoWaitsIsServedAtOnceWhenTheLimitGoesUp() throws {
-    let scene = Scene()
     ask(scene, "ann", count: 3)
     queue(scene, "bob", count: 2)
     queue(scene, "cat")
@@ -40,7 +41,6 @@ import Testing
   }
 
   @Test func whatWasWithheldComesBackBeforeMoreIsMade() throws {
-    let scene = Scene()
     ask(scene, "ann")
     scene.resize(1)
     #expect(scene.free() == 0)
@@ -56,7 +56,6 @@ import Testing
   // MARK: Down
 
   @Test func nobodyIsPutOutWhenTheLimitGoesDownAndWhatComesBackGoesToNobody() throws {
-    let scene = Scene()
     for who in ["ann", "bob", "cat"] { ask(scene, who) }
     queue(scene, "dan")
     #expect(scene.resize(1, isPinned: true) == nil)
@@ -73,7 +72,6 @@ import Testing
   }
 
   @Test func aLeaseOfSeveralSlotsPaysWhatItOwesAndFreesTheRest() throws {
-    let scene = Scene()
     ask(scene, "ann", limit: 5, count: 4)
     scene.resize(3, isPinned: true)
     #expect(try lock(scene).terms?.owed == 1)
@@ -83,7 +81,6 @@ import Testing
   }
 
   @Test func whoWantsMoreThanTheLimitIsToldSo() throws {
-    let scene = Scene()
     ask(scene, "ann")
     queue(scene, "bob", count: 3)
     queue(scene, "cat", count: 1)
@@ -98,7 +95,6 @@ import Testing
   }
 
   @Test func whatANativeProcessHoldsIsOwedUntilItIsBack() throws {
-    let scene = Scene()
     ask(scene, "ann")
     scene.nativeTakes(2)
     scene.resize(1, isPinned: true)
@@ -118,7 +114,6 @@ import Testing
   // MARK: Pause
 
   @Test func aLockWithLimitZeroGrantsNothingAndKeepsItsQueue() throws {
-    let scene = Scene()
     ask(scene, "ann")
     #expect(scene.resize(0) == nil)
     #expect(scene.free() == 0 && scene.has("ann"))
@@ -135,7 +130,6 @@ import Testing
   }
 
   @Test func aLockThatNobodyUsedYetCanBePaused() throws {
-    let scene = Scene()
     #expect(scene.resize(0) == nil)
     #expect(ask(scene, "ann") == .locked)
     scene.pass(.seconds(3600))
@@ -149,7 +143,6 @@ import Testing
   // MARK: Pinned
 
   @Test func callersLimitsDoNotCountWhereTheLimitIsPinned() throws {
-    let scene = Scene()
     scene.resize(2, isPinned: true)
     ask(scene, "ann", limit: 5)
     #expect(scene.leases["ann"]?.limitApplied == false && scene.leases["ann"]?.kind == .counting(limit: 2))
@@ -185,7 +178,6 @@ import Testing
   // MARK: What does not go
 
   @Test func aLockInUseWithoutALimitCannotGetOne() {
-    let scene = Scene()
     scene.acquire("ann")
     #expect(scene.resize(2) == .kindMismatch)
     scene.release("ann")
@@ -203,7 +195,6 @@ import Testing
   }
 
   @Test func aSetThatIsGoneIsMadeAnewWithTheLimitForThoseWhoWait() throws {
-    let scene = Scene()
     ask(scene, "ann", limit: 5, count: 2)
     scene.resize(2, isPinned: true)
     queue(scene, "bob", limit: 5)
@@ -215,7 +206,6 @@ import Testing
   }
 
   @Test func aReleaseThatKnowsNoTermsFindsTheLockAsItsSetHasIt() throws {
-    let scene = Scene()
     ask(scene, "ann")
     scene.resize(1)
     scene.resize(7)
@@ -235,7 +225,6 @@ import Testing
   @Test(arguments: [(0, UInt64(0xffff00)), (2, 1 << 32), (3, 1), (4, 1)]) func termsThatAreNotOfTheLockDoNotCount(
     _ word: Int, _ mask: UInt64
   ) throws {
-    let scene = Scene()
     ask(scene, "ann")
     scene.resize(1)
     let storage = scene.daemon.storage
@@ -248,7 +237,6 @@ import Testing
   }
 
   @Test func itIsAnEvent() throws {
-    let scene = Scene()
     ask(scene, "ann")
     scene.resize(5, isPinned: true)
     scene.resize(0)

@@ -4,13 +4,14 @@ import Testing
 
 /// What stands on a set, for those who write its values or remove it.
 @Suite struct SetTests {
+  private let scene = Scene()
+
   private func place(_ scene: Scene, _ key: String = "a") throws -> (set: Int32, number: Int) {
     let place = try #require(scene.place(key))
     return (place.set, place.semaphore)
   }
 
   @Test func leasesAreNamedByTheNumbersTheyStandOn() throws {
-    let scene = Scene()
     scene.acquire("ann") { $0.limit = 3 }
     scene.acquire("bob") { $0.limit = 3 }
     scene.acquire("cat", "b")
@@ -27,7 +28,6 @@ import Testing
   }
 
   @Test func waitersOfASetAreSeen() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let set = try place(scene).set
     #expect(!scene.ledger.hasWaiters(on: set))
@@ -36,7 +36,6 @@ import Testing
   }
 
   @Test func brokenLeasesGiveNothingBack() throws {
-    let scene = Scene()
     scene.acquire("ann") { request in
       request.limit = 3
       request.count = 2
@@ -51,7 +50,6 @@ import Testing
   }
 
   @Test func whatStoodOnARemovedSetIsOver() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let set = try place(scene).set
     scene.removeSet()

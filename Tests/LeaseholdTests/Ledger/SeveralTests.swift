@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct SeveralTests {
+  private let scene = Scene()
+
   @Test func severalLocksAreTakenAllAtOnceOnOneLease() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b", "c"]) { wants in
       wants[1].mode = .shared
       (wants[2].limit, wants[2].count) = (5, 2)
@@ -22,7 +23,6 @@ import Testing
   }
 
   @Test func whoReleasesTwiceIsToldSoByAnyOfTheLocks() throws {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b"])
     let id = try #require(scene.leases["ann"]?.id)
     scene.release("ann")
@@ -32,7 +32,6 @@ import Testing
   }
 
   @Test func whatIsNotFreeLeavesTheOthersFree() {
-    let scene = Scene()
     scene.acquire("ann", "b")
     #expect(scene.acquire("bob", several: ["a", "b", "c"]) == .locked)
     #expect(scene.refusals["bob"]?.contention?.key.text == "b")
@@ -41,7 +40,6 @@ import Testing
   }
 
   @Test func whoWaitsForSeveralHoldsNothingAndIsNotOvertaken() {
-    let scene = Scene()
     scene.acquire("ann", "b")
     scene.acquire("bob", several: ["a", "b"]) { $0[0].wait = .seconds(60) }
     #expect(scene.waits("bob") && scene.free("a") == Limits.readerUnits, "a is free while bob waits")
@@ -70,7 +68,6 @@ import Testing
   }
 
   @Test func requestsForTheSameLocksInAnyOrderNeverWaitForEachOther() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b"])
     scene.acquire("bob", several: ["b", "c", "a"]) { $0[0].wait = .seconds(60) }
     scene.acquire("cat", several: ["c", "a"]) { $0[0].wait = .seconds(60) }
@@ -84,7 +81,6 @@ import Testing
   }
 
   @Test func aRequestThatExcludesItselfIsRefusedAtOnce() {
-    let scene = Scene()
     #expect(scene.acquire("ann", several: ["a", "b", "a"]) { $0[0].wait = .seconds(60) } == .sameLockTwice)
     #expect(scene.acquire("ann", several: ["a", "a"]) { $0[0].mode = .shared } == .sameLockTwice)
     #expect(
@@ -106,7 +102,6 @@ import Testing
   }
 
   @Test func bothPartsOfOneLockLiveThroughARestart() throws {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "c", "a"]) { wants in
       (wants[0].mode, wants[2].mode, wants[1].limit) = (.shared, .shared, 3)
     }
@@ -118,7 +113,6 @@ import Testing
   }
 
   @Test func severalLocksEndAsOne() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b"]) { $0[0].ttl = .seconds(2) }
     #expect(scene.renew("ann", ttl: .seconds(5)) == nil)
     scene.queue("bob", "b")
@@ -130,7 +124,6 @@ import Testing
   }
 
   @Test func aLeaseOfSeveralCoolsDownAsOne() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b"]) { ($0[0].ttl, $0[0].cooldown) = (.seconds(1), .seconds(3)) }
     scene.pass(.seconds(2))
     #expect(scene.end("ann") == .expired && scene.acquire("bob", "b") == .locked && scene.flaws().isEmpty)
@@ -141,7 +134,6 @@ import Testing
   }
 
   @Test func aRetryGetsTheSameLocks() {
-    let scene = Scene()
     for who in ["ann", "bob"] { scene.acquire(who, several: ["a", "b"]) { $0[0].idempotencyKey = "k" } }
     #expect(scene.leases["ann"]?.id == scene.leases["bob"]?.id && scene.leases["bob"]?.replayed == true)
     #expect(scene.acquire("cat", several: ["a", "c"]) { $0[0].idempotencyKey = "k" } == .idempotencyMismatch)
@@ -154,7 +146,6 @@ import Testing
   }
 
   @Test func aSetThatIsRemovedEndsTheWholeLease() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "php:1234"]) { $0[1].native = Scene.php }
     #expect(scene.values() == [0, 1024, 0])
     scene.kernel.removeSet(scene.set())
@@ -164,7 +155,6 @@ import Testing
   }
 
   @Test func locksOfEveryKindGoTogether() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "php:1234", "apache:x", "path:/tmp/x"]) { wants in
       (wants[1].native, wants[1].limit) = (Scene.php, 2)
       (wants[2].native, wants[2].mode) = (Scene.apache("x"), .shared)
@@ -180,7 +170,6 @@ import Testing
   }
 
   @Test func aNativeHolderOfOneOfThemIsWaitedForWithoutTakingAnything() {
-    let scene = Scene()
     scene.acquire("ann", "b")
     #expect(!scene.nativeTakes(1, "b"))
     scene.release("ann")
@@ -193,7 +182,6 @@ import Testing
   }
 
   @Test func aLeaseOfSeveralIsHandedOverWhole() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b", "php:1234"]) { $0[2].native = Scene.php }
     scene.transfer("ann", to: "eve", owner: "eve")
     #expect(!scene.has("ann") && scene.has("eve") && scene.flaws().isEmpty)
@@ -210,7 +198,6 @@ import Testing
   }
 
   @Test func aLeaseOfSeveralEndsWithItsProcessOrByAnOperator() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b"]) { wants in
       wants[0].process = ProcessBinding(scene.daemon.processes.run(7), name: 7)
       wants[0].ttl = .zero
@@ -229,7 +216,6 @@ import Testing
   }
 
   @Test func aRestartKeepsLeasesOfSeveralLocks() {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b", String(repeating: "long", count: 50)])
     scene.convert("ann", "b", to: .shared)
     scene.restart()

@@ -5,6 +5,8 @@ import Testing
 
 /// Counting locks whose slots have names.
 @Suite struct SlotTests {
+  private let scene = Scene()
+
   private static let gpus = ["gpu0", "gpu1", "gpu2"]
 
   private func lock(_ scene: Scene) throws -> LockSnapshot { try scene.ledger.lock(Scene.key("a")) }
@@ -35,7 +37,6 @@ import Testing
   // MARK: Granting
 
   @Test func aGrantTellsWhichSlotsItHasAndNoneIsHeldTwice() throws {
-    let scene = Scene()
     ask(scene, "ann")
     ask(scene, "bob", ["gpu2"])
     ask(scene, "cat")
@@ -50,7 +51,6 @@ import Testing
   }
 
   @Test func severalSlotsComeTogetherThoseThatAreAskedForAmongThem() throws {
-    let scene = Scene()
     ask(scene, "ann", ["gpu2"], count: 2)
     #expect(slots(scene, "ann") == ["gpu0", "gpu2"])
     #expect(ask(scene, "bob", count: 2) == .locked)
@@ -60,7 +60,6 @@ import Testing
   }
 
   @Test func whoAsksForASlotThatIsTakenIsToldWhyAndOthersGoOn() throws {
-    let scene = Scene()
     ask(scene, "ann")
     #expect(ask(scene, "bob", ["gpu0"]) == .locked)
     #expect(scene.refusals["bob"]?.detail.contains("free slots, but none that you ask for") == true)
@@ -80,7 +79,6 @@ import Testing
   }
 
   @Test func aSlotIsKeptForWhoWaitsForIt() throws {
-    let scene = Scene()
     ask(scene, "ann", ["gpu1"])
     queue(scene, "bob", ["gpu1", "gpu2"])
     ask(scene, "cat")
@@ -92,7 +90,6 @@ import Testing
   }
 
   @Test func slotsSurviveARestartAndAHandover() throws {
-    let scene = Scene()
     ask(scene, "ann", ["gpu1"])
     scene.acquire("bob") { request in
       request.wantSlots(Self.gpus, ["gpu2"])
@@ -108,7 +105,6 @@ import Testing
   }
 
   @Test func severalLocksHaveTheirSlots() throws {
-    let scene = Scene()
     scene.acquire("ann", several: ["a", "b", "a"]) { wants in
       wants[0].wantSlots(Self.gpus)
       wants[1].wantSlots(["one", "two"], ["two"])
@@ -126,7 +122,6 @@ import Testing
   }
 
   @Test func aNativeProcessTakesAUnitAndNoName() throws {
-    let scene = Scene()
     ask(scene, "ann")
     scene.nativeTakes(1)
     ask(scene, "bob")
@@ -140,7 +135,6 @@ import Testing
   // MARK: Names
 
   @Test func namesAreThoseOfTheFirstUntilNobodyUsesTheLock() throws {
-    let scene = Scene()
     ask(scene, "ann")
     #expect(ask(scene, "bob", all: ["x", "y", "z"]) == .limitMismatch)
     #expect(scene.refusals["bob"]?.detail.contains("slots=gpu0,gpu1,gpu2") == true)
@@ -158,7 +152,6 @@ import Testing
   }
 
   @Test func aSlotAloneNeedsALockThatHasIt() throws {
-    let scene = Scene()
     #expect(ask(scene, "ann", ["gpu1"], all: []) == .invalidParameter)
     scene.resize(3, isPinned: true, names: Self.gpus)
     ask(scene, "ann", ["gpu1"], all: [])
@@ -173,7 +166,6 @@ import Testing
   }
 
   @Test func namesChangeWhileLeasesHaveThem() throws {
-    let scene = Scene()
     for who in ["ann", "bob", "cat"] { ask(scene, who) }
     queue(scene, "dan", ["gpu0"])
     queue(scene, "eve")
@@ -193,7 +185,6 @@ import Testing
   }
 
   @Test func aNameThatALeaseHasIsNotGivenAgainWhenItComesBack() throws {
-    let scene = Scene()
     ask(scene, "ann")
     scene.resize(2, isPinned: true, names: ["gpu1", "gpu2"])
     scene.resize(2, isPinned: true, names: ["gpu0", "gpu1"])
@@ -203,7 +194,6 @@ import Testing
   }
 
   @Test func aLimitAloneDoesNotTakeNamesAwayAndZeroPauses() throws {
-    let scene = Scene()
     ask(scene, "ann")
     #expect(scene.resize(5) == .limitMismatch)
     #expect(scene.resize(0) == nil && ask(scene, "bob") == .locked)
@@ -216,7 +206,6 @@ import Testing
   }
 
   @Test func moreNamesThanALockCanHaveAreRefused() {
-    let scene = Scene()
     let many = (0..<SlotNames.maximum).map { "n\($0)" }
     #expect(scene.resize(many.count, isPinned: true, names: many) == nil)
     ask(scene, "ann", all: [])
@@ -227,7 +216,6 @@ import Testing
   }
 
   @Test(arguments: [5, 6]) func namesThatAreScribbledOverAreNone(_ word: Int) throws {
-    let scene = Scene()
     ask(scene, "ann")
     let storage = scene.daemon.storage
     let cell = scene.ledger.lockTable[Scene.key("a")]?.terms?.cell ?? 0
@@ -240,7 +228,6 @@ import Testing
   }
 
   @Test func aSetThatIsGoneIsMadeAnewWithTheNames() throws {
-    let scene = Scene()
     ask(scene, "ann")
     queue(scene, "bob", ["gpu0"])
     scene.removeSet()

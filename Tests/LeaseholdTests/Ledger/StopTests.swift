@@ -5,13 +5,7 @@ import Testing
 
 /// Leases whose process is stopped before their slots go on.
 @Suite struct StopTests {
-  private let scene = Scene(Self.limits)
-
-  private static var limits: Limits {
-    var limits = Limits()
-    limits.recoveryGrace = .seconds(2)
-    return limits
-  }
+  private let scene = Scene()
 
   private var process: SimulatedProcess { scene.daemon.processes.run(7) }
 
@@ -257,7 +251,7 @@ import Testing
 
   @Test func oneThatIsFoundLaterIsStoppedOrFreesItsSlots() {
     for lives in [true, false] {
-      let scene = Scene(Self.limits)
+      let scene = Scene()
       let process = scene.daemon.processes.run(7)
       scene.acquire("ann") { request in
         request.process = ProcessBinding(process, name: 7)

@@ -3,8 +3,9 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct TimeOfLeasesTests {
+  private let scene = Scene()
+
   @Test func aLeaseLivesUntilItsDeadlineAndNoLonger() {
-    let scene = Scene()
     scene.acquire("ann") { $0.ttl = .seconds(5) }
     scene.pass(.milliseconds(4999))
     #expect(scene.has("ann"))
@@ -15,7 +16,6 @@ import Testing
   }
 
   @Test func aRenewalMovesTheDeadlineLater() {
-    let scene = Scene()
     scene.acquire("ann") { $0.ttl = .seconds(5) }
     scene.pass(.seconds(4))
     #expect(scene.renew("ann") == nil)
@@ -29,7 +29,6 @@ import Testing
   }
 
   @Test func aRenewalMayMoveTheDeadlineEarlier() {
-    let scene = Scene()
     scene.acquire("ann") { $0.ttl = .seconds(60) }
     #expect(scene.renew("ann", ttl: .seconds(1)) == nil)
     #expect(scene.ledger.nextDue == (scene.daemon.clock.now + .seconds(1)).nanoseconds)
@@ -38,7 +37,6 @@ import Testing
   }
 
   @Test func onlyABoundLeaseDoesWithoutADeadline() {
-    let scene = Scene()
     scene.acquire("ann")
     #expect(scene.renew("ann", ttl: .zero) == .outOfRange)
     scene.acquire("bob", "b") {
@@ -54,7 +52,6 @@ import Testing
   }
 
   @Test func leasesExpireInTheOrderOfTheirDeadlines() {
-    let scene = Scene()
     let order: [(String, Int64)] = [("ann", 3), ("bob", 1), ("cat", 2)]
     for (who, seconds) in order { scene.acquire(who, who) { $0.ttl = .seconds(seconds) } }
     scene.renew("bob", ttl: .seconds(4))
@@ -73,7 +70,6 @@ import Testing
   }
 
   @Test func expiryHandsTheLockOn() {
-    let scene = Scene()
     scene.acquire("ann") { $0.ttl = .seconds(1) }
     scene.queue("bob")
     scene.pass(.seconds(1))
@@ -81,7 +77,6 @@ import Testing
   }
 
   @Test func aCooldownKeepsTheSlotsAfterExpiry() {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.ttl = .seconds(1); $0.cooldown = .seconds(5)
     }
@@ -99,14 +94,12 @@ import Testing
   }
 
   @Test func aReleaseNeedsNoCooldown() {
-    let scene = Scene()
     scene.acquire("ann") { $0.cooldown = .seconds(5) }
     scene.release("ann")
     #expect(scene.acquire("bob") == nil)
   }
 
   @Test func whoFollowsALeaseHearsOfItsEndOnce() {
-    let scene = Scene()
     scene.acquire("ann")
     let client = RecordingClient()
     guard let id = scene.leases["ann"]?.id else { return }
@@ -118,7 +111,6 @@ import Testing
   }
 
   @Test func whoFollowsALeaseHearsOfItsDeadlineAndOfEachNewOne() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let lease = try #require(scene.leases["ann"])
     let client = RecordingClient()
@@ -129,7 +121,6 @@ import Testing
   }
 
   @Test func oneTickDoesNoMoreThanItsBudget() {
-    let scene = Scene()
     for number in 0..<10 { scene.acquire("\(number)", "\(number)") { $0.ttl = .seconds(1) } }
     scene.daemon.clock.advance(by: .seconds(1))
     #expect(scene.ledger.tick(at: scene.daemon.moment, budget: 4))

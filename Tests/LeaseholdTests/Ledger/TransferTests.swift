@@ -3,6 +3,8 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct TransferTests {
+  private let scene = Scene()
+
   private func reason(_ scene: Scene, _ who: String) -> LeaseholdError.Value? {
     guard let lease = scene.leases[who] else { return nil }
     do {
@@ -14,7 +16,6 @@ import Testing
   }
 
   @Test func theNewIdIsHeldAndTheOldOneIsOver() throws {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.owner = "ann"; $0.cooldown = .seconds(5); $0.limit = 3; $0.count = 2
     }
@@ -29,7 +30,6 @@ import Testing
   }
 
   @Test func anOwnerADeadlineAndABindingAreNew() throws {
-    let scene = Scene()
     scene.acquire("ann") {
       $0.bindsConnection = true; $0.ttl = .zero
     }
@@ -51,14 +51,12 @@ import Testing
   }
 
   @Test func aRetryOfTheOldAcquireIsToldThatItIsOver() {
-    let scene = Scene()
     scene.acquire("ann") { $0.idempotencyKey = "key" }
     scene.transfer("ann", to: "eve")
     #expect(scene.acquire("ann") { $0.idempotencyKey = "key" } == .released && scene.has("eve"))
   }
 
   @Test func aLeaseThatIsBrokenOrOverIsNotTransferred() {
-    let scene = Scene()
     scene.acquire("ann")
     scene.breaks("ann", after: .seconds(5))
     #expect(scene.transfer("ann", to: "eve") == .broken)
@@ -67,7 +65,6 @@ import Testing
   }
 
   @Test func whoeverFollowsTheOldLeaseHearsOfItsEnd() throws {
-    let scene = Scene()
     scene.acquire("ann")
     let client = RecordingClient()
     #expect(scene.ledger.follow(try #require(scene.leases["ann"]).id, client: client))

@@ -3,6 +3,8 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct ApacheTests {
+  private let scene = Scene()
+
   /// What Perl 5.36 answers for `$h = 31 * $h + ord for split //, $id; $h % 16`.
   static let numbers: [(String, Int)] = [
     ("a", 1), ("ab", 1), ("0123456789ab", 6), ("0123456789abc", 0), ("deadbeefdeadbeefdeadbeefdeadbeef", 0),
@@ -21,7 +23,6 @@ import Testing
   @Test func theLastTwoOfThreeAreThoseOfShareLite() {
     let dialect = ApacheDialect(reader: ShareLite.reader, of: ShareLite.semaphores)
     #expect(dialect.semaphore == 1 && dialect.companion == 2)
-    let scene = Scene()
     let share = NativeRequest(
       .apache, at: .key(1971), semaphore: ShareLite.reader, count: ShareLite.semaphores, permissions: 0o666)
     #expect(
@@ -45,7 +46,6 @@ import Testing
   }
 
   @Test func readersShareAndAWriterIsAlone() {
-    let scene = Scene()
     #expect(take(scene, "ann", .shared) == nil && take(scene, "bob", .shared) == nil)
     #expect(scene.values(31_818)[1] == 2048 && take(scene, "cat", .exclusive) == .locked)
     scene.release("ann")
@@ -57,7 +57,6 @@ import Testing
   }
 
   @Test func whatPerlHoldsKeepsOthersOutAndIsToldFromLeases() throws {
-    let scene = Scene()
     _ = take(scene, "ann", .shared)
     _ = scene.kernel.perform([.expectZero(17), .addUndone(1, to: 1)], set: scene.set(31_818), process: 50)
     let lock = try scene.ledger.lock(Scene.key("apache:a"), Scene.apache("a"))
@@ -71,7 +70,6 @@ import Testing
   }
 
   @Test func sessionsOfOneNumberAreOneLockUnderTheirOwnNames() throws {
-    let scene = Scene()
     #expect(take(scene, "ann", .exclusive, "0123456789abcdef") == nil)
     #expect(take(scene, "bob", .shared, "fedcba9876543210") == .locked)
     scene.restart()
@@ -89,7 +87,6 @@ import Testing
   }
 
   @Test func whatNoRecordAccountsForIsNatives() {
-    let scene = Scene()
     _ = take(scene, "ann", .shared)
     _ = scene.kernel.perform([.add(1024, to: 1)], set: scene.set(31_818), process: 50)
     scene.restart()
@@ -99,7 +96,6 @@ import Testing
   }
 
   @Test func aReaderThatDoesNotFitWaitsForOneThatGoes() {
-    let scene = Scene()
     for reader in 0..<31 { #expect(take(scene, "r\(reader)", .shared) == nil) }
     #expect(take(scene, "last", .shared) == .nativeCountFull)
     scene.queue("last", "apache:a") {
@@ -123,7 +119,6 @@ import Testing
   }
 
   @Test func whatALostLedgerLeftBehindStaysAsItMayBeNatives() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 31_818, Array(repeating: 0, count: 32))
     _ = scene.kernel.perform([.add(1100, to: 1)], set: set, process: 50)
     scene.pass(Limits().ttlMax)

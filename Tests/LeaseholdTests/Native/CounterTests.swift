@@ -3,6 +3,8 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct CounterTests {
+  private let scene = Scene()
+
   private let pathKey: Int32 = SimulatedKernel(crash: CrashSwitch()).key(of: Scene.path([1])) ?? 0
 
   private func take(_ scene: Scene, _ who: String, _ native: NativeRequest) -> LeaseholdError.Code? {
@@ -13,7 +15,6 @@ import Testing
   }
 
   @Test func aSetOfOurMakingCountsWhatIsOut() {
-    let scene = Scene()
     #expect(take(scene, "ann", Scene.path([2, 3], sem: 1)) == nil && scene.leases["ann"]?.limitApplied == true)
     #expect(Array(scene.values(pathKey).prefix(4)) == [2, 2, 0, 1])
     #expect(take(scene, "bob", Scene.path([9, 9], sem: 1)) == nil && scene.leases["bob"]?.limitApplied == false)
@@ -24,7 +25,6 @@ import Testing
   }
 
   @Test func aSetOfAnotherProgramHasNoRoomAndIsUsedAllTheSame() {
-    let scene = Scene()
     _ = scene.kernel.makeForeignSet(key: pathKey, [1])
     #expect(take(scene, "ann", Scene.path([1])) == nil && scene.values(pathKey) == [0])
     #expect(take(scene, "bob", Scene.path([1])) == .locked)
@@ -35,14 +35,12 @@ import Testing
   }
 
   @Test func aSemaphoreThatDoesNotExistIsNotMade() {
-    let scene = Scene()
     #expect(take(scene, "ann", Scene.semaphore(7, 0)) == .noSuchSet)
     let set = scene.kernel.makeForeignSet(key: 5, [4])
     #expect(take(scene, "ann", Scene.semaphore(set, 1)) == .outOfRange)
   }
 
   @Test func everyWaiterOfAPathSleepsInTheKernel() {
-    let scene = Scene()
     _ = take(scene, "ann", Scene.path([1]))
     for who in ["bob", "cat", "dan"] { scene.queue(who, "path:/tmp/x") { $0.native = Scene.path([1]) } }
     #expect(scene.kernel.waiters(scene.set(pathKey), 0) == 3)
@@ -55,7 +53,6 @@ import Testing
   }
 
   @Test func nativeWaitersCountAgainstMaxWaiters() {
-    let scene = Scene()
     _ = take(scene, "ann", Scene.path([1]))
     _ = scene.kernel.sleep(1, set: scene.set(pathKey), semaphore: 0, process: 50)
     func ask(_ most: Int) -> LeaseholdError.Code? {
@@ -67,7 +64,6 @@ import Testing
   }
 
   @Test func aLeaseWithoutUndoNeverEndsByItself() {
-    let scene = Scene()
     #expect(take(scene, "ann", Scene.path([1], endless: true)) == nil && scene.leases["ann"]?.deadline == nil)
     scene.restart()
     scene.pass(.seconds(100_000))
@@ -77,7 +73,6 @@ import Testing
   }
 
   @Test func oneSemaphoreIsOneLockHoweverItIsNamed() {
-    let scene = Scene()
     _ = take(scene, "ann", Scene.path([1]))
     #expect(take(scene, "bob", Scene.semaphore(scene.set(pathKey), 0)) == .locked)
     scene.release("ann")
@@ -86,7 +81,6 @@ import Testing
   }
 
   @Test func waitersOfASemaphoreThatMustExistAreSentAwayWhenItGoes() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 5, [0])
     scene.queue("ann", "sysv:5.0") { $0.native = Scene.semaphore(set, 0) }
     scene.kernel.removeSet(set)
@@ -95,7 +89,6 @@ import Testing
   }
 
   @Test func aSetThatIsMadeIsMadeAgainWhileAWaiterAsksForThat() {
-    let scene = Scene()
     let made = Scene.madeSemaphore(1, value: 2)
     scene.acquire("ann", "sysv:1234.1") {
       $0.native = made; $0.count = 2
@@ -114,7 +107,6 @@ import Testing
   }
 
   @Test func aSmallWishBehindALargeOneDoesNotTakeWhatItCannotUse() {
-    let scene = Scene()
     _ = take(scene, "ann", Scene.path([3]))
     #expect(scene.kernel.take(2, set: scene.set(pathKey), semaphore: 0, process: 50, undoes: true))
     scene.queue("bob", "path:/tmp/x") {

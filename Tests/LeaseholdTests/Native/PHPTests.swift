@@ -3,6 +3,8 @@ import LeaseholdTestKit
 import Testing
 
 @Suite struct PHPTests {
+  private let scene = Scene()
+
   private func take(_ scene: Scene, _ who: String, limit: Int? = nil, count: Int = 1) -> LeaseholdError.Code? {
     scene.acquire(who, "php:1234") {
       $0.native = Scene.php; $0.limit = limit; $0.count = count
@@ -10,7 +12,6 @@ import Testing
   }
 
   @Test func theFirstUserPutsTheLimitIntoForce() {
-    let scene = Scene()
     #expect(take(scene, "ann", limit: 3) == nil)
     #expect(scene.values() == [2, 1024, 0] && scene.leases["ann"]?.limitApplied == true)
     #expect(take(scene, "bob", limit: 5) == nil)
@@ -23,7 +24,6 @@ import Testing
   }
 
   @Test func aHandleOfPHPKeepsItsLimit() {
-    let scene = Scene()
     let php = PHPProcess(scene, pid: 50, max: 2)
     #expect(take(scene, "ann", limit: 7) == nil && scene.leases["ann"]?.limitApplied == false)
     #expect(scene.values() == [1, 1025, 0])
@@ -34,7 +34,6 @@ import Testing
   }
 
   @Test func aScriptThatStartsUnderALeaseDoesNotResetIt() {
-    let scene = Scene()
     _ = take(scene, "ann")
     let php = PHPProcess(scene, pid: 50, max: 5)
     #expect(scene.values() == [0, 1025, 0] && !php.acquire())
@@ -45,7 +44,6 @@ import Testing
   }
 
   @Test func aWaiterIsCountedSoThatNobodyResetsWhatItGets() {
-    let scene = Scene()
     let php = PHPProcess(scene, pid: 50)
     #expect(php.acquire())
     scene.queue("ann", "php:1234") { $0.native = Scene.php }
@@ -63,7 +61,6 @@ import Testing
   }
 
   @Test func aWaiterThatGivesUpIsNotCountedAnyMore() {
-    let scene = Scene()
     let php = PHPProcess(scene, pid: 50)
     #expect(php.acquire())
     scene.queue("ann", "php:1234") { $0.native = Scene.php }
@@ -74,7 +71,6 @@ import Testing
   }
 
   @Test func aDaemonThatDiesWhileItWaitsLeavesNothing() {
-    let scene = Scene()
     let php = PHPProcess(scene, pid: 50)
     #expect(php.acquire())
     scene.queue("ann", "php:1234") { $0.native = Scene.php }
@@ -87,7 +83,6 @@ import Testing
   }
 
   @Test func moreThanALedgerHoldsIsRefused() {
-    let scene = Scene()
     #expect(take(scene, "ann", limit: 40, count: 31) == nil)
     #expect(take(scene, "bob", limit: 40) == .nativeCountFull)
     #expect(take(scene, "bob", limit: 40, count: 32) == .countExceedsLimit)
@@ -97,7 +92,6 @@ import Testing
   }
 
   @Test func aRemovedSetIsOpenedAnewForItsWaiters() {
-    let scene = Scene()
     _ = take(scene, "ann")
     scene.queue("bob", "php:1234") { $0.native = Scene.php }
     let old = scene.set()
@@ -110,13 +104,11 @@ import Testing
   }
 
   @Test func anotherLayoutIsNotUsed() {
-    let scene = Scene()
     _ = scene.kernel.makeForeignSet(key: 1234, [1, 1])
     #expect(take(scene, "ann") == .nsemsMismatch && scene.values() == [1, 1])
   }
 
   @Test func aRaisedGuardIsWaitedFor() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 1234, [1, 0, 1])
     scene.queue("ann", "php:1234") { $0.native = Scene.php }
     #expect(scene.waits("ann") && scene.values() == [1, 0, 1])
@@ -127,7 +119,6 @@ import Testing
   }
 
   @Test func whoDoesNotWaitIsNotTurnedAwayByAGuard() {
-    let scene = Scene()
     let set = scene.kernel.makeForeignSet(key: 1234, [1, 2, 1])
     #expect(take(scene, "ann") == nil && scene.waits("ann"), "PHP is in the middle of something")
     _ = scene.kernel.perform([.add(-1, to: 2)], set: set, process: 50)
@@ -141,7 +132,6 @@ import Testing
   }
 
   @Test func aWaiterWhoIsLeftAloneSetsTheValueItself() {
-    let scene = Scene()
     // PHP made the set, counted itself and raised the guard, and was killed before it set SEM.
     let set = scene.kernel.makeForeignSet(key: 1234, [0, 0, 0])
     _ = scene.kernel.perform([.addUndone(1, to: 2), .addUndone(1, to: 1)], set: set, process: 50)
@@ -153,7 +143,6 @@ import Testing
   }
 
   @Test func aLeaseOfTheServiceItselfLeavesNoTrace() {
-    let scene = Scene()
     scene.acquire("shm", "php:1234") {
       $0.native = Scene.php; $0.leavesNoTrace = true
     }
