@@ -46,6 +46,8 @@ import Testing
       if prefersText { #expect(answer.body == LeaseSnapshot.sampleID.text + "\n") }
       if takesJSON, !prefersText { #expect(answer.body.hasPrefix("{\"lease\":\"\(LeaseSnapshot.sampleID.text)\"")) }
     }
+    let granted = Self.headers.count { $0.takesJSON || $0.prefersText }
+    #expect(scene.service.heard.requests.count == granted, "what cannot be answered takes nothing")
     let text = scene.answer("POST", "/locks/a/acquire?format=text", "Accept: application/json")
     #expect(
       text.body == LeaseSnapshot.sampleID.text + "\n" && text.headers["content-type"] == "text/plain; charset=utf-8")
@@ -58,6 +60,7 @@ import Testing
     ("application/json", "{\"ttl\":\"5s\"}", 201), ("Application/JSON ; charset=utf-8", "{\"ttl\":\"5s\"}", 201),
     ("application/x-www-form-urlencoded", "ttl=5s", 201), ("text/plain", "ttl=5s", 415), ("", "{}", 415),
     ("application/json", "ttl=5s", 400), ("application/x-www-form-urlencoded", "{\"ttl\":5}", 201),
+    ("application/x-www-form-urlencoded", " \r\n{\"ttl\":5.0}\n", 201),
     ("multipart/form-data", "", 201),
   ])
   func aBodyIsReadByItsType(_ type: String, _ body: String, _ status: Int) throws {

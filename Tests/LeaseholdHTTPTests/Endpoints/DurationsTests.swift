@@ -49,7 +49,9 @@ import Testing
   @Test func aRequestThatHadToWaitIsCountedButNotTimed() throws {
     let scene = try ServerScene()
     let client = scene.client().request("POST", "/locks/a/acquire?wait=60s")
-    try scene.waiter().granted(try scene.lease)
+    let waiter = try scene.waiter()
+    #expect(scene.server.counts.value(operation: place("acquireLock"), column: 0) == 0, "not before it is answered")
+    waiter.granted(try scene.lease)
     #expect(client.answer()?.status == 201)
     #expect(scene.server.counts.value(operation: place("acquireLock"), column: 0) == 1)
     #expect(scene.server.counts.durations(operation: place("acquireLock"), column: 0) == nil)

@@ -24,14 +24,6 @@ import Testing
     #expect(scene.ledger.counters.busy == 1)
   }
 
-  @Test func aReleasedLockIsFreeAndItsLeaseIsOver() {
-    scene.acquire("ann")
-    #expect(scene.release("ann") == nil)
-    #expect(scene.end("ann") == .released)
-    #expect(scene.acquire("bob") == nil)
-    #expect(scene.flaws().isEmpty)
-  }
-
   @Test func aSecondReleaseSaysSo() throws {
     scene.acquire("ann")
     let lease = try #require(scene.leases["ann"])
@@ -105,6 +97,8 @@ import Testing
   @Test func aLockInUseKeepsItsKindAndLimit() {
     scene.acquire("ann", "counting") { $0.limit = 5 }
     #expect(scene.acquire("bob", "counting") { $0.limit = 6 } == .limitMismatch)
+    let refusal = scene.refusals["bob"]
+    #expect(refusal?.fact("limit") == .number(5) && refusal?.fact("asked_limit") == .number(6))
     #expect(scene.acquire("bob", "counting") == .kindMismatch)
     scene.acquire("ann", "rw")
     #expect(scene.acquire("bob", "rw") { $0.limit = 5 } == .kindMismatch)

@@ -44,26 +44,6 @@ import Testing
     #expect(scene.end("ann") == .expired)
   }
 
-  @Test func afterARestartABoundLeaseEndsUnlessItIsBoundAnew() {
-    scene.acquire("ann", "a", bound(1))
-    scene.acquire("bob", "b") {
-      bound(1)(&$0); $0.idempotencyKey = "key"; $0.ttl = .zero
-    }
-    scene.restart()
-    #expect(scene.has("ann") && scene.has("bob"))
-    scene.pass(.seconds(1))
-    scene.acquire("bob", "b") {
-      bound(9)(&$0); $0.idempotencyKey = "key"; $0.ttl = .zero
-    }
-    #expect(scene.leases["bob"]?.replayed == true)
-    scene.pass(.seconds(1))
-    #expect(scene.end("ann") == .expired && scene.has("bob"))
-    scene.pass(.seconds(1000))
-    #expect(scene.has("bob"))
-    close(9, scene)
-    #expect(scene.end("bob") == .expired && scene.daemon.flaws().isEmpty)
-  }
-
   @Test func aRenewalDoesNotReplaceTheConnection() {
     scene.acquire("ann", "a", bound(1))
     scene.restart()

@@ -5,27 +5,13 @@ import Testing
 @Suite struct BreakTests {
   private let scene = Scene()
 
-  private func problem(_ who: String) -> LeaseholdError? {
-    guard let lease = scene.leases[who] else { return nil }
-    do {
-      _ = try scene.ledger.lease(lease.id)
-      return nil
-    } catch {
-      return error
-    }
-  }
-
-  private func fact(_ name: String, _ error: LeaseholdError?) -> LeaseholdError.Value? {
-    error?.facts.first { $0.name == name }?.value
-  }
-
   @Test func aBrokenLeaseIsOverAtOnceAndItsHolderIsToldWhy() {
     scene.acquire("ann")
     scene.queue("bob")
     #expect(scene.breaks("ann", reason: "the host goes down") == nil && scene.has("bob"))
-    let problem = problem("ann")
-    #expect(problem?.code == .broken && fact("break_reason", problem) == .text("the host goes down"))
-    #expect(fact("reason", problem) == .text("broken") && scene.renew("ann") == .broken)
+    let problem = scene.problem("ann")
+    #expect(problem?.code == .broken && problem?.fact("break_reason") == .text("the host goes down"))
+    #expect(problem?.fact("reason") == .text("broken") && scene.renew("ann") == .broken)
     #expect(scene.release("ann") == .broken && scene.breaks("ann") == .broken && scene.flaws().isEmpty)
     #expect(scene.ledger.counters.ended[Int(EndReason.broken.rawValue)] == 1)
   }
@@ -41,7 +27,7 @@ import Testing
     #expect(scene.breaks("ann", after: .seconds(50)) == nil)
     #expect(try scene.ledger.lease(id).deadline == renewed + .seconds(10))
     scene.pass(.seconds(11))
-    #expect(problem("ann")?.code == .broken && fact("break_reason", problem("ann")) == .text("maintenance"))
+    #expect(scene.problem("ann")?.code == .broken && scene.problem("ann")?.fact("break_reason") == .text("maintenance"))
   }
 
   @Test func aBreakWithAGraceIsAnEventAndItsEndAnother() throws {
@@ -60,7 +46,7 @@ import Testing
     scene.acquire("ann") { $0.ttl = .seconds(5) }
     scene.breaks("ann", after: .seconds(10))
     scene.pass(.seconds(6))
-    #expect(problem("ann")?.code == .broken)
+    #expect(scene.problem("ann")?.code == .broken)
   }
 
   @Test func aLeaseWithoutADeadlineGetsOne() {
@@ -71,14 +57,14 @@ import Testing
     scene.pass(.seconds(9))
     #expect(scene.has("ann"))
     scene.pass(.seconds(2))
-    #expect(problem("ann")?.code == .broken && scene.flaws().isEmpty)
+    #expect(scene.problem("ann")?.code == .broken && scene.flaws().isEmpty)
   }
 
   @Test func whoIsBrokenMayStillRelease() {
     scene.acquire("ann")
     scene.breaks("ann", after: .seconds(10))
-    #expect(scene.release("ann") == nil && problem("ann")?.code == .released)
-    #expect(fact("break_reason", problem("ann")) == nil)
+    #expect(scene.release("ann") == nil && scene.problem("ann")?.code == .released)
+    #expect(scene.problem("ann")?.fact("break_reason") == nil)
   }
 
   @Test func theSlotsCoolDownAfterABreak() {
@@ -86,7 +72,7 @@ import Testing
       scene.acquire("ann") { $0.cooldown = .seconds(5) }
       scene.breaks("ann", after: after)
       scene.pass(.seconds(2))
-      #expect(problem("ann")?.code == .broken && scene.acquire("bob") == .locked)
+      #expect(scene.problem("ann")?.code == .broken && scene.acquire("bob") == .locked)
       scene.pass(.seconds(10))
       #expect(scene.acquire("bob") == nil)
       scene.release("bob")
@@ -103,9 +89,10 @@ import Testing
     #expect(scene.renew("ann") == .broken && scene.has("ann"))
     // No grace of recovery: the operator's was enough.
     scene.pass(.seconds(1))
-    #expect(problem("bob")?.code == .broken && scene.has("ann"))
+    #expect(scene.problem("bob")?.code == .broken && scene.has("ann"))
     scene.pass(.seconds(10))
-    #expect(problem("ann")?.code == .broken && fact("break_reason", problem("ann")) == LeaseholdError.Value.null)
+    let problem = scene.problem("ann")
+    #expect(problem?.code == .broken && problem?.fact("break_reason") == LeaseholdError.Value.null)
   }
 
   @Test func onlyWhoMayBreaks() {

@@ -80,7 +80,8 @@ import Testing
     }
     scene.restart()
     #expect(scene.ledger.status().cooling == 1 && scene.ledger.status().leases == 0)
+    #expect(scene.end("ann") == .expired && scene.acquire("bob", "b") == .locked && scene.flaws().isEmpty)
     scene.pass(.seconds(60))
-    #expect(scene.ledger.status().cooling == 0 && scene.flaws().isEmpty)
+    #expect(scene.ledger.status().cooling == 0 && scene.acquire("bob", "b") == nil && scene.flaws().isEmpty)
   }
 }

@@ -16,15 +16,11 @@ import Testing
     }
   }
 
-  private static func fact(_ name: String, _ error: LeaseholdError?) -> LeaseholdError.Value? {
-    error?.facts.first { $0.name == name }?.value
-  }
-
   /// What is wrong with the shape of an error.
   private static func flaws(_ error: LeaseholdError?, now: MonotonicInstant) -> [String] {
     guard let error else { return ["there is none"] }
-    var wrong = ["key", "ref", "reason", "ended_at"].filter { fact($0, error) == nil }
-    if case .instant(let instant)? = fact("ended_at", error), instant > now.nanoseconds || instant <= 0 {
+    var wrong = ["key", "ref", "reason", "ended_at"].filter { error.fact($0) == nil }
+    if case .instant(let instant)? = error.fact("ended_at"), instant > now.nanoseconds || instant <= 0 {
       wrong.append("it ended at \(instant), and now is \(now.nanoseconds)")
     }
     return wrong
@@ -81,12 +77,12 @@ import Testing
     // An end that only the words of native programs bring about has tests of its own.
     guard let error else { return #expect(![.released, .broken, .processLost].contains(reason), "it goes on") }
     #expect(Self.flaws(error, now: scene.daemon.clock.now).isEmpty)
-    #expect(Self.fact("reason", error) == .text(reason.name) && Self.fact("ref", error) == .text(id.ref))
+    #expect(error.fact("reason") == .text(reason.name) && error.fact("ref") == .text(id.ref))
     if !restarts, reason != .processLost {
-      #expect(Self.fact("key", error) == .text("a"))
-      #expect(Self.fact("locks", error) == (several ? .texts(["a", "b"]) : nil))
+      #expect(error.fact("key") == .text("a"))
+      #expect(error.fact("locks") == (several ? .texts(["a", "b"]) : nil))
     } else if [.released, .expired, .broken, .undelivered, .connectionClosed].contains(reason) {
-      #expect(Self.fact("key", error) == .text("a"), "the lock is there still")
+      #expect(error.fact("key") == .text("a"), "the lock is there still")
     }
   }
 
@@ -102,7 +98,7 @@ import Testing
     scene.acquire("bob", "b")
     scene.restart()
     let error = Self.error(scene, id)
-    #expect(error?.code == .released && Self.fact("key", error) == LeaseholdError.Value.null)
+    #expect(error?.code == .released && error?.fact("key") == LeaseholdError.Value.null)
     #expect(try scene.ledger.release(id, key: nil, at: scene.daemon.moment).key == nil)
     #expect(Self.flaws(error, now: scene.daemon.clock.now).isEmpty)
   }
@@ -126,13 +122,13 @@ import Testing
     scene.breaks("ann", after: .seconds(10), reason: "maintenance")
     let id = try #require(scene.leases["ann"]?.id)
     let error = Self.error(scene, id)
-    #expect(error?.code == .broken && Self.fact("ended_at", error) == LeaseholdError.Value.null)
+    #expect(error?.code == .broken && error?.fact("ended_at") == LeaseholdError.Value.null)
     let end = (scene.daemon.clock.now + .seconds(10)).nanoseconds
-    #expect(Self.fact("ends_at", error) == .instant(end))
-    #expect(Self.fact("broken_by", error) == .text("unknown"))
+    #expect(error?.fact("ends_at") == .instant(end))
+    #expect(error?.fact("broken_by") == .text("unknown"))
     scene.pass(.seconds(11))
     #expect(Self.flaws(Self.error(scene, id), now: scene.daemon.clock.now).isEmpty)
-    #expect(Self.fact("ends_at", Self.error(scene, id)) == nil)
+    #expect(Self.error(scene, id)?.fact("ends_at") == nil)
   }
 
   @Test func whoBrokeItAndWhyIsInTheEventTheAnswerAndTheEnd() throws {
@@ -147,8 +143,8 @@ import Testing
     #expect(events.map(\.key) == ["a", "b"])
     #expect(events.allSatisfy { $0.breaking?.by == "uid 33, pid 17" && $0.breaking?.reason == "maintenance" })
     let error = Self.error(scene, id)
-    #expect(Self.fact("broken_by", error) == .text("uid 33, pid 17"))
-    #expect(Self.fact("break_reason", error) == .text("maintenance"))
+    #expect(error?.fact("broken_by") == .text("uid 33, pid 17"))
+    #expect(error?.fact("break_reason") == .text("maintenance"))
   }
 
   @Test func aTokenIsNamedAsWhoBrokeIt() throws {
@@ -166,6 +162,6 @@ import Testing
     scene.remove(force: true)
     let error = scene.refusals["bob"]
     #expect(error?.code == .lockRemoved && Self.flaws(error, now: scene.daemon.clock.now).isEmpty)
-    #expect(Self.fact("ref", error) == LeaseholdError.Value.null)
+    #expect(error?.fact("ref") == LeaseholdError.Value.null)
   }
 }

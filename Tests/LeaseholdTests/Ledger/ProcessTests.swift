@@ -24,14 +24,8 @@ import Testing
 
   /// Why somebody's lease is over, as the answer says.
   private func reason(_ who: String) -> String? {
-    guard let lease = scene.leases[who] else { return nil }
-    do {
-      _ = try scene.ledger.lease(lease.id)
-      return nil
-    } catch {
-      guard case .text(let reason)? = error.facts.first(where: { $0.name == "reason" })?.value else { return nil }
-      return "\(error.code.rawValue) \(reason)"
-    }
+    guard let problem = scene.problem(who), case .text(let reason)? = problem.fact("reason") else { return nil }
+    return "\(problem.code.rawValue) \(reason)"
   }
 
   @Test func aLeaseEndsWithItsProcessAndWithNoOther() {

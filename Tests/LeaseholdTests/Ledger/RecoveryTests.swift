@@ -46,17 +46,6 @@ import Testing
     #expect(scene.has("ann") && scene.end("bob") == .expired && scene.flaws().isEmpty)
   }
 
-  @Test func aCooldownGoesOnAfterARestart() {
-    scene.acquire("ann") {
-      $0.ttl = .seconds(1); $0.cooldown = .seconds(10)
-    }
-    scene.pass(.seconds(1))
-    scene.restart()
-    #expect(scene.end("ann") == .expired && scene.acquire("bob") == .locked && scene.flaws().isEmpty)
-    scene.pass(.seconds(10))
-    #expect(scene.acquire("bob") == nil && scene.flaws().isEmpty)
-  }
-
   @Test func endsAreRememberedAcrossARestart() {
     scene.acquire("ann", "a")
     scene.release("ann")

@@ -5,25 +5,6 @@ import Testing
 @Suite struct RemovalTests {
   private let scene = Scene()
 
-  @Test func aLockInUseIsNotRemovedWithoutForce() {
-    #expect(scene.remove() == .noSuchLock)
-    scene.acquire("ann")
-    #expect(scene.remove() == .inUse && scene.has("ann"))
-    scene.release("ann")
-    #expect(scene.remove() == nil)
-    #expect(scene.remove() == .noSuchLock && scene.flaws().isEmpty)
-  }
-
-  @Test func forceEndsLeasesAndSendsWaitersAway() {
-    scene.acquire("ann") { $0.mode = .shared }
-    scene.acquire("bob") { $0.mode = .shared }
-    scene.queue("cat")
-    #expect(scene.remove(force: true) == nil)
-    #expect(scene.end("ann") == .lockRemoved && scene.end("bob") == .lockRemoved)
-    #expect(scene.refusal("cat") == .lockRemoved)
-    #expect(scene.ledger.status().locks == 0 && scene.flaws().isEmpty)
-  }
-
   @Test func forceDoesNotTakeWhatANativeProcessHolds() {
     scene.acquire("ann") { $0.limit = 2 }
     scene.nativeTakes(1)
@@ -79,8 +60,11 @@ import Testing
     scene.queue("bob")
     scene.queue("cat")
     scene.acquire("dan", "b")
+    let follower = RecordingClient()
+    if let id = scene.leases["dan"]?.id { #expect(scene.ledger.follow(id, client: follower)) }
     scene.removeSet()
     scene.keepHouse()
+    #expect(follower.end == .setRemoved)
     let removed = scene.ledger.takeEnds(isNewSecond: false).sets
     #expect(removed.map(\.leases) == [2] && removed.allSatisfy(\.isOwn))
     #expect(scene.ledger.takeEnds(isNewSecond: true).sets.isEmpty)

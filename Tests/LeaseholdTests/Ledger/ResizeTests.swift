@@ -75,6 +75,8 @@ import Testing
     ask(scene, "ann", limit: 5, count: 4)
     scene.resize(3, isPinned: true)
     #expect(try lock(scene).terms?.owed == 1)
+    scene.restart()
+    #expect(try lock(scene).terms?.owed == 1 && lock(scene).terms?.isPinned == true)
     scene.release("ann")
     #expect(scene.free() == 3)
     expectSound(scene)

@@ -123,16 +123,6 @@ import Testing
     #expect(scene.flaws().isEmpty)
   }
 
-  @Test func aLeaseOfSeveralCoolsDownAsOne() {
-    scene.acquire("ann", several: ["a", "b"]) { ($0[0].ttl, $0[0].cooldown) = (.seconds(1), .seconds(3)) }
-    scene.pass(.seconds(2))
-    #expect(scene.end("ann") == .expired && scene.acquire("bob", "b") == .locked && scene.flaws().isEmpty)
-    scene.restart()
-    #expect(scene.acquire("bob", "b") == .locked && scene.flaws().isEmpty)
-    scene.pass(.seconds(5))
-    #expect(scene.acquire("bob", "b") == nil && scene.flaws().isEmpty)
-  }
-
   @Test func aRetryGetsTheSameLocks() {
     for who in ["ann", "bob"] { scene.acquire(who, several: ["a", "b"]) { $0[0].idempotencyKey = "k" } }
     #expect(scene.leases["ann"]?.id == scene.leases["bob"]?.id && scene.leases["bob"]?.replayed == true)

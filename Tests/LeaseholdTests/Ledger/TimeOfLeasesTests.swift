@@ -15,19 +15,6 @@ import Testing
     #expect(scene.flaws().isEmpty)
   }
 
-  @Test func aRenewalMovesTheDeadlineLater() {
-    scene.acquire("ann") { $0.ttl = .seconds(5) }
-    scene.pass(.seconds(4))
-    #expect(scene.renew("ann") == nil)
-    scene.pass(.seconds(4))
-    #expect(scene.has("ann"))
-    #expect(scene.renew("ann", ttl: .seconds(60)) == nil)
-    scene.pass(.seconds(59))
-    #expect(scene.has("ann"))
-    scene.pass(.seconds(1))
-    #expect(scene.end("ann") == .expired)
-  }
-
   @Test func aRenewalMayMoveTheDeadlineEarlier() {
     scene.acquire("ann") { $0.ttl = .seconds(60) }
     #expect(scene.renew("ann", ttl: .seconds(1)) == nil)
@@ -69,13 +56,6 @@ import Testing
     #expect(scene.ledger.counters.expiryLagMaximum == TimeSpan.seconds(8).nanoseconds)
   }
 
-  @Test func expiryHandsTheLockOn() {
-    scene.acquire("ann") { $0.ttl = .seconds(1) }
-    scene.queue("bob")
-    scene.pass(.seconds(1))
-    #expect(scene.has("bob") && scene.flaws().isEmpty)
-  }
-
   @Test func aCooldownKeepsTheSlotsAfterExpiry() {
     scene.acquire("ann") {
       $0.ttl = .seconds(1); $0.cooldown = .seconds(5)
@@ -97,17 +77,6 @@ import Testing
     scene.acquire("ann") { $0.cooldown = .seconds(5) }
     scene.release("ann")
     #expect(scene.acquire("bob") == nil)
-  }
-
-  @Test func whoFollowsALeaseHearsOfItsEndOnce() {
-    scene.acquire("ann")
-    let client = RecordingClient()
-    guard let id = scene.leases["ann"]?.id else { return }
-    #expect(scene.ledger.follow(id, client: client))
-    scene.release("ann")
-    scene.release("ann")
-    #expect(client.end == .released && client.ends == 1)
-    #expect(!scene.ledger.follow(id, client: client))
   }
 
   @Test func whoFollowsALeaseHearsOfItsDeadlineAndOfEachNewOne() throws {

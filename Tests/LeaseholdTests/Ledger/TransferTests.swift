@@ -5,23 +5,13 @@ import Testing
 @Suite struct TransferTests {
   private let scene = Scene()
 
-  private func reason(_ scene: Scene, _ who: String) -> LeaseholdError.Value? {
-    guard let lease = scene.leases[who] else { return nil }
-    do {
-      _ = try scene.ledger.lease(lease.id)
-      return nil
-    } catch {
-      return error.facts.first { $0.name == "reason" }?.value
-    }
-  }
-
   @Test func theNewIdIsHeldAndTheOldOneIsOver() throws {
     scene.acquire("ann") {
       $0.owner = "ann"; $0.cooldown = .seconds(5); $0.limit = 3; $0.count = 2
     }
     let free = scene.free()
     #expect(scene.transfer("ann", to: "eve") == nil && scene.has("eve") && scene.free() == free)
-    #expect(scene.end("ann") == .released && reason(scene, "ann") == .text("transferred"))
+    #expect(scene.end("ann") == .released && scene.problem("ann")?.fact("reason") == .text("transferred"))
     #expect(scene.renew("ann") == .released && scene.release("ann") == .released && scene.has("eve"))
     let (old, new) = (try #require(scene.leases["ann"]), try #require(scene.leases["eve"]))
     #expect(new.id != old.id && new.fence > old.fence && new.owner == "ann" && new.deadline == old.deadline)
@@ -89,7 +79,7 @@ import Testing
         let isOld = held.first?.id == old.id
         outcomes.insert(isOld ? "old" : "new")
         #expect(held.first?.owner?.hasPrefix(isOld ? "ann" : "eve") == true)
-        if !isOld { #expect(reason(scene, "ann") == .text("transferred")) }
+        if !isOld { #expect(scene.problem("ann")?.fact("reason") == .text("transferred")) }
       }
     }
     #expect(outcomes == ["old", "new"])

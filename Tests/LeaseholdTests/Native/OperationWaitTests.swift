@@ -47,10 +47,6 @@ import Testing
     }
   }
 
-  private func fact(_ name: String, of error: LeaseholdError) -> LeaseholdError.Value? {
-    error.facts.first { $0.name == name }?.value
-  }
-
   @Test func theFirstStepThatWouldWaitIsTheKernels() {
     let cases: [(steps: [SemaphoreOperation], values: [UInt16], first: Int?)] = [
       ([Self.step(0, -1)], [1], nil), ([Self.step(0, -2)], [1], 0), ([Self.step(0, 0)], [0], nil),
@@ -69,7 +65,7 @@ import Testing
     try place.take([Self.step(1, -1)], "bob")
     let refusal = place.refusal([Self.step(2, -1), Self.step(1, -1)])
     #expect(refusal.contention?.holders.map(\.owner) == ["bob"])
-    #expect(fact("sem", of: refusal) == .number(1) && fact("value", of: refusal) == .number(0))
+    #expect(refusal.fact("sem") == .number(1) && refusal.fact("value") == .number(0))
     #expect(refusal.contention?.key.text == "op:id:\(place.set)" && refusal.contention?.waiterCount == 0)
     #expect(refusal.detail.contains("Semaphore 1") && refusal.detail.contains("1:-1:undo"))
     #expect(refusal.retryAfter == .seconds(30))
@@ -80,7 +76,7 @@ import Testing
     let place = Place([1])
     #expect(place.scene.kernel.perform([.add(-1, to: 0)], set: place.set, process: 100) == .done)
     let refusal = place.refusal([Self.step(0, -1)], .waitTimeout, wait: .seconds(2))
-    #expect(fact("pid", of: refusal) == .number(100) && refusal.contention?.holders.isEmpty == true)
+    #expect(refusal.fact("pid") == .number(100) && refusal.contention?.holders.isEmpty == true)
     #expect(refusal.detail.contains("process 100") && refusal.detail.contains("2000 ms"))
   }
 

@@ -240,6 +240,17 @@ final class Scene {
   /// Why somebody has nothing.
   func refusal(_ who: String) -> LeaseholdError.Code? { refusals[who]?.code }
 
+  /// What somebody is told of their lease, which is over.
+  func problem(_ who: String) -> LeaseholdError? {
+    guard let lease = leases[who] else { return nil }
+    do throws(LeaseholdError) {
+      _ = try ledger.lease(lease.id)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   /// Why somebody's lease is over.
   func end(_ who: String) -> LeaseholdError.Code? {
     guard let lease = leases[who] else { return nil }
@@ -277,6 +288,11 @@ final class Scene {
   func removeSet(of key: String = "a") {
     if let place = place(key) { kernel.removeSet(place.set) }
   }
+}
+
+extension LeaseholdError {
+  /// One of its facts.
+  func fact(_ name: String) -> Value? { facts.first { $0.name == name }?.value }
 }
 
 extension AcquireRequest {
