@@ -27,34 +27,6 @@ import Testing
     #expect(counters.expiryLagMaximum > 0 && counters.expiryLagSum >= counters.expiryLagMaximum)
   }
 
-  @Test func manyLeasesWithDifferentDeadlinesEndInTheirOrder() throws {
-    let scene = Scene()
-    let service = try scene.start()
-    let order: [Int64] = [400, 100, 300, 150, 200, 350, 250]
-    let leases = try order.map { try service.take("lock \($0)", ttl: .milliseconds($0)) }
-    for (index, _) in order.enumerated().sorted(by: { $0.element < $1.element }) {
-      try eventually { service.end(of: leases[index]) != nil }
-      #expect(HostClock.now() >= (try #require(leases[index].deadline)))
-    }
-    #expect(service.status().leases == 0)
-  }
-
-  @Test func idleLocksAndEmptySetsAreCollected() throws {
-    let scene = Scene()
-    scene.options.limits.idleLocks = .milliseconds(100)
-    let service = try scene.start()
-    let kept = try service.take("kept")
-    let leases = try (0..<70).map { try service.take("lock \($0)") }
-    #expect(service.status().ledger?.banks == 2)
-    for lease in leases { try service.giveBack(lease) }
-    try eventually { service.status().locks == 1 }
-    #expect(service.status().ledger?.banks == 1 && scene.banks.count == 1)
-    #expect(service.end(of: kept) == nil)
-    #expect(throws: LeaseholdError.self) { try service.lock(try lockKey("lock 3")) }
-    let values = try kept.bank.values()
-    #expect(values[128..<192].filter { $0 != 0 }.count == 1)
-  }
-
   @Test func aLockThatANativeProgramUsesIsNotCollected() throws {
     let scene = Scene()
     scene.options.limits.idleLocks = .milliseconds(100)
@@ -67,21 +39,6 @@ import Testing
     #expect(try service.lock(lease.key).nativeUnits == 1)
     native.end()
     try eventually { service.status().locks == 0 }
-  }
-
-  @Test func drainRefusesWaitersAndNewAcquiresAndKeepsLeases() throws {
-    let scene = Scene()
-    let service = try scene.start()
-    let lease = try service.take("a")
-    let waiters = (0..<3).map { _ in RecordingClient() }
-    for waiter in waiters { try service.wait("a", waiter) }
-    service.drain()
-    #expect(waiters.allSatisfy { $0.refusal?.code == .draining && $0.answers == 1 })
-    #expect(service.status().state == .draining && service.status().waiters == 0)
-    #expect(try service.refusal("b")?.code == .draining)
-    #expect(service.end(of: lease) == nil)
-    service.withdraw(.connection(LocalLockService.caller.connection), at: HostClock.now())
-    #expect(try scene.restart(service).end(of: lease) == nil)
   }
 
   @Test func aRefusedWaiterIsToldFromAnotherThreadThanTheOneThatAsked() throws {

@@ -215,15 +215,6 @@ import Testing
     }
   }
 
-  @Test func fencesGrowOverAllLocksAndAreMicrosecondsOfTheWallClock() throws {
-    let scene = Scene()
-    let service = try scene.start()
-    let fences = try (0..<50).map { try service.take("lock \($0)").fence }
-    #expect(zip(fences, fences.dropFirst()).allSatisfy { $0 < $1 })
-    #expect(abs(fences[0] / 1_000_000 - Int64(time(nil))) < 60)
-    #expect(service.status().ledger?.lastFence == fences.last)
-  }
-
   @Test func idsAreDistinctAndHaveNoZeroHalves() throws {
     var pool = try RandomPool()
     let ids = (0..<10_000).map { _ in pool.leaseID() }

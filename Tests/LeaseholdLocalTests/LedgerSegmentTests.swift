@@ -22,23 +22,6 @@ import Testing
     #expect(segment.permissions.mode == .ownerReadWrite)
   }
 
-  @Test func leasesLiveThroughARestart() throws {
-    let first = try scene.start()
-    var request = try first.request(String(repeating: "n", count: 200), limit: 3, ttl: .seconds(600))
-    request.owner = String(repeating: "o", count: 120)
-    request.count = 2
-    guard case .granted(let lease) = first.acquire(request) else { throw NeverHappened() }
-    let second = try scene.restart(first)
-    let found = try second.lease(lease.id, at: HostClock.now())
-    #expect((found.key, found.kind, found.count, found.fence) == (lease.key, lease.kind, 2, lease.fence))
-    #expect((found.owner, found.deadline, found.place) == (request.owner, lease.deadline, lease.place))
-    let report = second.status().ledger?.recovery ?? RecoveryReport()
-    #expect((report.leases, report.locks, report.unitsGivenBack, report.damagedRecords) == (1, 1, 0, 0))
-    try second.giveBack(found)
-    #expect(try second.lock(request.key).availableUnits == 3)
-    #expect(second.end(of: lease) == .released)
-  }
-
   @Test func anotherLayoutIsRefusedWithBothNumbers() throws {
     scene.stop(try scene.start())
     let segment = try #require(scene.segment)

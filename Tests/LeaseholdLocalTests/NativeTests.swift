@@ -17,19 +17,6 @@ import Testing
     return lease
   }
 
-  @Test func aLockHeldByANativeProgramIsLockedAndShowsIt() throws {
-    let service = try scene.start()
-    let lock = try freeLock(service, "a", limit: 3)
-    let native = try ChildProcess.holding(2, of: lock.place.semaphore, in: lock.bank)
-    let found = try service.lock(lock.key)
-    #expect((found.nativeUnits, found.available, found.lastPID) == (2, 1, native.id))
-    _ = try service.take("a", limit: 3)
-    let refusal = try #require(try service.refusal("a", limit: 3))
-    #expect(refusal.code == .locked)
-    #expect(refusal.contention?.nativeUnits == 2)
-    native.end()
-  }
-
   @Test(arguments: [true, false])
   func anAcquireWaitsInTheKernelUntilTheNativeProgramLetsGo(_ isKilled: Bool) throws {
     let service = try scene.start()
@@ -118,22 +105,6 @@ import Testing
     try eventually { waiters.allSatisfy { $0.lease != nil } }
     #expect(waiters.allSatisfy { $0.answers == 1 })
     #expect(service.status().leases == 5)
-  }
-
-  @Test func aNativeWaiterIsServedByARelease() throws {
-    let service = try scene.start()
-    let lease = try service.take("a", limit: 1)
-    let place = lease.place.semaphore
-    let native = try ChildProcess(
-      perl: "semop(\(lease.bank.id), pack('s!3', \(place), -1, 010000)) or die; sleep 1 while 1;")
-    try eventually { try lease.bank.waiterCount(of: place) == 1 }
-    #expect(try service.lock(lease.key).kernelWaiters == 1)
-    try service.giveBack(lease)
-    try eventually { try lease.bank.lastProcessID(of: place) == native.id }
-    #expect(try service.refusal("a", limit: 1)?.code == .locked)
-    #expect(try service.lock(lease.key).nativeUnits == 1)
-    native.end()
-    try eventually { try service.lock(lease.key).nativeUnits == 0 }
   }
 
   @Test func stopLeavesNoThreadInTheKernel() throws {
