@@ -194,23 +194,6 @@ class OneOfTwo(LiveTest):
             sock.close()
         eventually(lambda: third.get("/locks").status == 200, "room when they are closed")
 
-    def test_leases(self):
-        made = self.granted(self.nobody.post("/semaphores", key="private", nsems=1, mode="0666"))["id"]
-        for _ in range(40):
-            self.granted(self.nobody.post(f"/semaphores/id:{made}/op", ops="0:1:undo"))
-        self.over(self.nobody.post(f"/semaphores/id:{made}/op", ops="0:1:undo"), "max-leases-per-caller", 40)
-        self.granted(self.root.post(f"/semaphores/id:{made}/op", ops="0:1:undo"))
-        self.root.delete(f"/semaphores/id:{made}", force="true")
-
-    def test_waiters(self):
-        held = self.granted(self.root.acquire(self.key()))
-        waiters = [self.nobody.acquire_later(self.key()) for _ in range(4)]
-        self.over(self.nobody.acquire(self.key(), wait="5s"), "max-waiters-per-caller", 4)
-        last = self.root.acquire_later(self.key())
-        self.root.delete(f"/locks/{self.key()}", force="true")
-        self.assertEqual([waiter.answer().status for waiter in [*waiters, last]], [410] * 5)
-        self.assertEqual(self.root.get(f"/leases/{held['lease']}").status, 410)
-
     def test_waiters_for_the_guard_of_a_segment(self):
         """They count as waiters; who may not wait is still served where there is nothing to wait for."""
         made = self.granted(self.nobody.post("/segments", key="0x5e7f", size=1000, mode="0600", init="true"))

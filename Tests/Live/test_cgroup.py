@@ -119,17 +119,6 @@ class Ends(CgroupTest):
                 self.server.over_unix.acquire(self.key(), bind=f"cgroup:{cgroup.path}"), 422, "no-such-process",
                 parameter="bind", value="cgroup")
 
-    def test_several_locks_with_weights(self):
-        cgroup = self.cgroup()
-        process = self.member(cgroup)
-        wants = [{"key": self.key("a")}, {"key": self.key("b"), "limit": 4, "count": 3}]
-        lease = self.granted(self.server.over_unix.json_post(
-            f"/leases?bind=cgroup:{cgroup.path}&ttl=0", {"want": wants}))
-        self.assertProblem(self.server.acquire(self.key("b"), limit=4, count=2), 423, "locked")
-        process.kill()
-        self.over(lease)
-        self.granted(self.server.acquire(self.key("b"), limit=4, count=4))
-
     def test_a_retry_gets_the_lease_and_another_cgroup_does_not(self):
         first, second = self.cgroup(), self.cgroup()
         self.member(first)

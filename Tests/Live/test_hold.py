@@ -38,37 +38,6 @@ class Hold(LiveTest):
         self.assertEqual(stream.status, 201)
         return stream
 
-    def test_a_hold_is_a_lease_and_then_heartbeats(self):
-        stream = self.hold(query="?owner=me")
-        self.assertEqual(stream.headers.get_content_type(), "application/x-ndjson")
-        lease = stream.json()
-        self.assertEqual(
-            (lease["key"], lease["bind"], lease["ttl_ms"], lease["owner"]), (self.key(), "connection", 0, "me")
-        )
-        self.assertEqual(stream.headers["Location"], f"/leases/{lease['lease']}")
-        for number in (1, 2, 3):
-            beat = stream.json()
-            self.assertEqual((beat["heartbeat"], beat["expires_in_ms"]), (number, None))
-        self.assertProblem(self.server.acquire(self.key()), 423, "locked")
-
-    def test_a_hold_ends_with_its_connection(self):
-        stream = self.hold()
-        lease = stream.json()
-        waiter = self.server.acquire_later(self.key())
-        stream.close()
-        self.granted(waiter.answer())
-        self.assertProblem(
-            self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason="connection-closed"
-        )
-
-    def test_release_by_id_ends_the_stream_with_a_last_line(self):
-        stream = self.hold()
-        lease = stream.json()
-        self.assertEqual(self.server.release(lease).status, 200)
-        lines = [json.loads(line) for line in stream.response.read().decode().splitlines()]
-        self.assertEqual(lines[-1]["ended"], "released")
-        self.assertRegex(lines[-1]["at"], r"Z\Z")
-
     def test_a_hold_that_is_refused_is_an_ordinary_problem(self):
         self.granted(self.server.acquire(self.key()))
         self.assertProblem(self.server.post(f"/locks/{self.key()}/hold"), 423, "locked")
@@ -99,20 +68,6 @@ class Attach(LiveTest):
         self.granted(waiter.answer())
         self.assertProblem(
             self.server.get(f"/leases/{lease['lease']}"), 410, "expired", reason="connection-closed")
-
-    def test_the_older_stream_ends(self):
-        older = Stream(self.server, f"/locks/{self.key()}/hold")
-        self.addCleanup(older.close)
-        lease = older.json()
-        newer = self.attach(lease)
-        newer.json()
-        lines = [json.loads(line) for line in older.response.read().decode().splitlines()]
-        self.assertEqual(lines[-1]["ended"], "transferred")
-        older.close()
-        self.assertIn("heartbeat", newer.json())
-        self.server.release(lease)
-        lines = [json.loads(line) for line in newer.response.read().decode().splitlines()]
-        self.assertEqual(lines[-1]["ended"], "released")
 
     def test_what_is_refused(self):
         target = f"/leases/{'0' * 32}/hold"
@@ -155,9 +110,6 @@ class Upgrade(LiveTest):
         except (OSError, http.client.HTTPException):
             pass
         stream.close()
-
-    def test_only_what_is_bound_to_a_connection_can_be_bound_again(self):
-        self.assertNotIn("recovery_grace_ms", self.own.acquire(self.key()).json)
 
 
 class Bind(LiveTest):

@@ -5,8 +5,6 @@ import unittest
 
 from harness import LiveTest, eventually
 
-UNKNOWN = "0123456789abcdef0123456789abcdef"
-
 
 class LeaseLife(LiveTest):
     def test_a_lease_is_released_once_and_a_second_time_says_so(self):
@@ -23,20 +21,6 @@ class LeaseLife(LiveTest):
             self.server.post(f"/locks/{self.key()}/renew", lease=lease["lease"]),
         ):
             self.assertProblem(answer, 410, "released", key=self.key(), ref=lease["ref"], reason="released")
-
-    def test_an_expired_lease_is_gone_for_everything(self):
-        lease = self.granted(self.server.acquire(self.key(), ttl="100ms"))
-        path = f"/leases/{lease['lease']}"
-        eventually(lambda: self.server.get(path).status == 410, "the lease expires")
-        for answer in (
-            self.server.get(path),
-            self.server.delete(path),
-            self.server.post(path + "/renew"),
-            self.server.post(f"/locks/{self.key()}/release", lease=lease["lease"]),
-            self.server.post(f"/locks/{self.key()}/renew", lease=lease["lease"]),
-        ):
-            problem = self.assertProblem(answer, 410, "expired", key=self.key(), ref=lease["ref"], reason="ttl")
-            self.assertRegex(problem["ended_at"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
 
     def test_renewing_moves_the_deadline(self):
         lease = self.granted(self.server.acquire(self.key(), ttl="1s"))
@@ -58,30 +42,6 @@ class LeaseLife(LiveTest):
         self.assertRegex(read["since"], r"Z\Z")
         same = set(lease) - {"expires_in_ms", "renew_after_ms", "waited_ms"}
         self.assertEqual({name: read[name] for name in same}, {name: lease[name] for name in same})
-
-    def test_unknown_and_foreign_leases_are_404_and_nothing_happens(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        for answer in (
-            self.server.get(f"/leases/{UNKNOWN}"),
-            self.server.delete(f"/leases/{UNKNOWN}"),
-            self.server.post(f"/leases/{UNKNOWN}/renew"),
-            self.server.post(f"/locks/{self.key()}/release", lease=UNKNOWN),
-            self.server.post("/locks/another/release", lease=lease["lease"]),
-            self.server.post("/locks/another/renew", lease=lease["lease"]),
-        ):
-            self.assertProblem(answer, 404, "no-such-lease")
-        self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 200)
-
-    def test_a_ref_is_not_an_id_and_the_error_says_so(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        for answer in (
-            self.server.get(f"/leases/{lease['ref']}"),
-            self.server.delete(f"/leases/{lease['ref']}"),
-            self.server.post(f"/locks/{self.key()}/release", lease=lease["ref"]),
-        ):
-            problem = self.assertProblem(answer, 400, "invalid-parameter")
-            self.assertIn("ref", problem["detail"])
-        self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 200)
 
 
 class Listings(LiveTest):
@@ -154,18 +114,6 @@ class Listings(LiveTest):
         self.assertEqual({item["owner"] for item in owned}, {"o1"})
         self.assertEqual(len(owned), 2)
         self.assertEqual(self.pages("/leases", "leases", "ref", prefix), sorted(lease["ref"] for lease in leases))
-
-    def test_everything_of_one_owner_is_released(self):
-        mine = [self.granted(self.server.acquire(self.key(str(number)), owner="mine alone")) for number in range(3)]
-        other = self.granted(self.server.acquire(self.key("-other"), owner="mine"))
-        self.assertProblem(self.server.delete("/leases"), 400, "missing-parameter", parameter="owner")
-        one = self.granted(self.server.delete("/leases", owner="mine alone", key=self.key("1")), 200)
-        self.assertEqual(one, {"released": 1, "leases": [mine[1]["ref"]]})
-        rest = self.granted(self.server.delete("/leases", owner="mine alone"), 200)
-        self.assertEqual(rest["released"], 2)
-        self.assertEqual(set(rest["leases"]), {mine[0]["ref"], mine[2]["ref"]})
-        self.assertEqual(self.granted(self.server.delete("/leases", owner="mine alone"), 200)["released"], 0)
-        self.assertEqual(self.server.get(f"/leases/{other['lease']}").status, 200)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """HTTP callers and native programs (real perl, semop with SEM_UNDO) exclude each other on the same semaphores."""
 
 import http.client
-import time
 import unittest
 
 from harness import LiveTest, eventually
-from native import Native, remove_set
+from native import Native
 
 
 class NativeProgram(LiveTest):
@@ -27,22 +26,6 @@ class NativeProgram(LiveTest):
         self.assertEqual(perl.ask(perl.give()), "ok")
         self.granted(self.server.acquire(self.key()))
         self.assertEqual(self.server.lock(self.key())["native_held"], 0)
-
-    def test_an_http_waiter_is_granted_when_perl_releases(self):
-        perl = self.native()
-        self.assertEqual(perl.ask(perl.take()), "ok")
-        waiter = self.server.acquire_later(self.key())
-        time.sleep(0.1)
-        self.assertFalse(waiter.done)
-        self.assertEqual(perl.ask(perl.give()), "ok")
-        self.granted(waiter.answer())
-
-    def test_an_http_waiter_is_granted_when_perl_is_killed(self):
-        perl = self.native()
-        self.assertEqual(perl.ask(perl.take()), "ok")
-        waiter = self.server.acquire_later(self.key())
-        perl.kill()
-        self.granted(waiter.answer())
 
     def test_perl_blocks_while_http_holds_and_goes_on_at_release(self):
         perl = self.native()
@@ -70,16 +53,6 @@ class NativeProgram(LiveTest):
         self.granted(self.server.acquire(self.key(), mode="shared"))
         self.assertEqual(self.server.lock(self.key())["native_held"], 1)
 
-    def test_perl_takes_part_in_a_counting_lock(self):
-        perl = self.native(limit=3)
-        self.assertEqual(perl.ask(perl.take(2)), "ok")
-        self.granted(self.server.acquire(self.key(), limit=3))
-        self.assertProblem(self.server.acquire(self.key(), limit=3), 423, "locked", available=0)
-        lock = self.server.lock(self.key())
-        self.assertEqual((lock["native_held"], lock["available"], lock["sysv"]["value"]), (2, 0, 0))
-        self.assertEqual(perl.ask(perl.give(1)), "ok")
-        self.granted(self.server.acquire(self.key(), limit=3))
-
     def test_a_kill_of_the_daemon_while_perl_holds_loses_nothing(self):
         perl = self.native()
         self.assertEqual(perl.ask(perl.take()), "ok")
@@ -92,13 +65,6 @@ class NativeProgram(LiveTest):
         perl.kill()
         lease = self.granted(self.server.acquire(self.key(), wait="20s"))
         self.assertEqual(self.server.release(lease).status, 200)
-
-    def test_a_set_that_somebody_removes_ends_its_leases(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        remove_set(lease["sysv"]["id"])
-        eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "the loss is noticed")
-        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed", reason="set-removed")
-        self.granted(self.server.acquire(self.key(), wait="20s"))
 
 
 if __name__ == "__main__":

@@ -37,14 +37,6 @@ class Newest(LiveTest):
         eventually(lambda: self.events("yield") == ["web"], "an event asks the holder")
         eventually(lambda: self.events("left") == ["superseded"], "an event tells of the older one")
 
-    def test_other_groups_wait_on(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        others = [self.later("api"), self.server.acquire_later(self.key())]
-        self.later("web")
-        self.server.release(lease)
-        self.server.release(self.granted(others[0].answer()))
-        self.server.release(self.granted(others[1].answer()))
-
     def test_a_hold_hears_of_it(self):
         hold = Stream(self.server, f"/locks/{self.key()}/hold?newest=web", None)
         self.addCleanup(hold.close)
@@ -55,15 +47,6 @@ class Newest(LiveTest):
             self.assertIn("heartbeat", lines[-1])
             lines.append(hold.json())
         self.assertEqual(lines[-1], {"yield": True})
-
-    def test_several_locks(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        older = self.later()
-        wanted = {"want": [{"key": self.key()}, {"key": self.key("-2")}], "wait": "20s", "newest": "web"}
-        newer = Pending(lambda: self.server.json_post("/leases", wanted))
-        self.assertProblem(older.answer(), 409, "superseded")
-        self.server.release(lease)
-        self.granted(newer.answer())
 
     def test_what_is_no_group(self):
         for text in ("", "x" * 129):

@@ -63,13 +63,6 @@ class Notes(LiveTest):
         self.server.release(lease)
         self.assertProblem(self.note(lease, "over"), 410, "released")
 
-    def test_a_restart_forgets_it(self):
-        lease = self.granted(self.server.acquire(self.key(), note="here", ttl="1h"))
-        self.server.kill()
-        self.server.start()
-        self.assertNotIn("note", self.granted(self.server.get(f"/leases/{lease['lease']}"), 200))
-        self.assertEqual(self.shown(), [None])
-
 
 class CPUTime(ProcessTest):
     def used(self):

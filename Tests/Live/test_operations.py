@@ -5,7 +5,6 @@ import re
 import unittest
 
 from harness import ROOT, LiveTest
-from native import Native
 
 # operationId: method, path, status, body. {key} is a free lock, {held} a held one and {id} its lease; {set} is a
 # native set.
@@ -99,16 +98,6 @@ class Operations(LiveTest):
                                      set=self.native_set())
                 answer = self.server.request(method, target + ("&" if "?" in target else "?") + "nonsense=1")
                 self.assertProblem(answer, 400, "unknown-parameter", parameter="nonsense")
-
-
-class Damage(LiveTest):
-    def test_a_ledger_that_somebody_wrote_grants_nothing_more(self):
-        lease = self.granted(self.server.acquire(self.key(), limit=2))
-        with Native(lease["sysv"]) as perl:
-            # 64 places on stands what is out on leases. Nobody but the daemon may write there.
-            self.assertEqual(perl.ask(f"op {lease['sysv']['semaphores'][0] + 64} -1"), "ok")
-        self.server.release(lease)
-        self.assertProblem(self.server.acquire(self.key(), limit=2), 500, "ledger-damaged")
 
 
 if __name__ == "__main__":

@@ -125,39 +125,21 @@ TARGETS = [
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-# content type, body, status, code, members
+# content type, body, status, code, members; each flaw of JSON and of a form has a row in JSONScalarReaderTests or
+# ArgumentsTests
 BODIES = [
     (JSON, "{", 400, "bad-json", {}),
-    (JSON, "[1]", 400, "bad-json", {}),
-    (JSON, '"ttl"', 400, "bad-json", {}),
-    (JSON, "nul", 400, "bad-json", {}),
-    (JSON, '{"ttl":"30s"} x', 400, "bad-json", {}),
-    (JSON, '{"ttl":"30s",}', 400, "bad-json", {}),
-    (JSON, "{'ttl':'30s'}", 400, "bad-json", {}),
     (JSON, '{"ttl":"30s","ttl":"31s"}', 400, "duplicate-parameter", {"parameter": "ttl"}),
-    (JSON, '{"ttl":"\\ud800"}', 400, "bad-json", {}),
     (JSON, b'{"owner":"\xff"}', 400, "bad-json", {}),
-    (JSON, '{"owner":"a\nb"}', 400, "bad-json", {}),
-    (JSON, '{"ttl":01}', 400, "bad-json", {}),
-    (JSON, '{"ttl":NaN}', 400, "bad-json", {}),
     (JSON, "[" * 60000, 400, "bad-json", {}),
     (JSON, '{"a":' * 10000, 400, "unknown-parameter", {"parameter": "a"}),
     (JSON, '{"owner":' * 7000, 400, "invalid-parameter", {"parameter": "owner"}),
-    (JSON, '{"ttl":{"seconds":30}}', 400, "invalid-parameter", {"parameter": "ttl"}),
-    (JSON, '{"ttl":["30s"]}', 400, "invalid-parameter", {"parameter": "ttl"}),
     (JSON, '{"ttl":null}', 400, "invalid-parameter", {"parameter": "ttl"}),
-    (JSON, '{"ttl":true}', 400, "invalid-parameter", {"parameter": "ttl"}),
     (JSON, '{"ttl":-1}', 400, "invalid-parameter", {"parameter": "ttl"}),
     (JSON, '{"ttl":1e300}', 400, "out-of-range", {"parameter": "ttl"}),
     (JSON, '{"limit":2.5}', 400, "invalid-parameter", {"parameter": "limit"}),
-    (JSON, '{"limit":true}', 400, "invalid-parameter", {"parameter": "limit"}),
-    (JSON, '{"owner":5}', 400, "invalid-parameter", {"parameter": "owner"}),
-    (JSON, '{"owner":"a\\u0000b"}', 400, "invalid-parameter", {"parameter": "owner"}),
     (JSON, '{"lifetime":30}', 400, "unknown-parameter", {"parameter": "lifetime"}),
     (JSON, '{"":1}', 400, "unknown-parameter", {}),
-    (FORM, "tll=30s", 400, "unknown-parameter", {"parameter": "tll"}),
-    (FORM, "ttl=30s&ttl=31s", 400, "duplicate-parameter", {"parameter": "ttl"}),
-    (FORM, "owner=%ff", 400, "invalid-parameter", {"parameter": "owner"}),
     (FORM, "owner=%2", 400, "malformed-request", {}),
     ("text/plain", "ttl=30s", 415, "unsupported-media-type", {}),
     ("multipart/form-data; boundary=x", "--x--", 415, "unsupported-media-type", {}),

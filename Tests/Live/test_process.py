@@ -93,19 +93,6 @@ class Ends(ProcessTest):
         client.close()
         self.granted(waiter.answer())
 
-    def test_the_log_says_so_and_tells_no_secret(self):
-        process = self.sleeper()
-        lease = self.bound(process.pid, owner="somebody")
-        process.kill()
-        self.over(lease)
-        line = eventually(lambda: self.line(lease["ref"]), "a line in the log", timeout=5)
-        for word in (self.key(), "somebody", "process-exited"):
-            self.assertIn(word, line)
-        self.assertNotIn(lease["lease"], self.server.log_text())
-
-    def line(self, word):
-        return next((line for line in self.server.log_text().splitlines() if word in line), None)
-
 
 class Refusals(ProcessTest):
     def test_only_the_unix_socket_tells_who_asks(self):

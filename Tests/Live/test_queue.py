@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import LiveTest, Server
+from harness import LiveTest
 
 
 class Queue(LiveTest):
@@ -19,30 +19,6 @@ class Queue(LiveTest):
             held = self.granted(waiter.answer())
             self.assertEqual(held["owner"], f"w{number}")
             self.assertEqual(self.server.waiting(self.key()), 5 - number)
-
-    def test_removing_a_lock_tells_its_holders_and_waiters(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        waiter = self.server.acquire_later(self.key())
-        self.assertProblem(self.server.delete(f"/locks/{self.key()}"), 409, "in-use")
-        answer = self.server.delete(f"/locks/{self.key()}", force="true")
-        self.assertEqual((answer.status, answer["removed"], answer["key"]), (200, True, self.key()))
-        self.assertProblem(waiter.answer(), 410, "lock-removed", key=self.key(), reason="lock-removed")
-        self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "lock-removed", ref=lease["ref"])
-        self.granted(self.server.acquire(self.key()))
-
-
-class ManyWaiters(unittest.TestCase):
-    def test_the_services_own_limit_of_waiters_is_429(self):
-        server = Server("--max-waiters", "3")
-        self.addCleanup(server.stop)
-        server.start()
-        self.assertEqual(server.acquire("k").status, 201)
-        for _ in range(3):
-            server.acquire_later("k", wait="5s")
-        answer = server.acquire("k", wait="5s")
-        self.assertEqual((answer.status, answer["code"]), (429, "too-many-waiters"), answer)
-        self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
-        self.assertEqual(server.acquire("other").status, 201, "who need not wait is served")
 
 
 if __name__ == "__main__":

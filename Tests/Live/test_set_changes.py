@@ -25,30 +25,6 @@ class SetTest(LiveTest):
         return self.server.request("PUT", target, json.dumps(value), {"Content-Type": "application/json"}, **query)
 
 
-class OwnSets(SetTest):
-    def test_sets_of_the_service_are_refused_to_every_change(self):
-        lease = self.granted(self.server.acquire(self.key()))
-        listed = self.server.get("/semaphores", limit=1000)["semaphores"]
-        own = [item["id"] for item in listed if item["leasehold"]]
-        self.assertGreaterEqual(len(own), 2)
-        for set_id in own:
-            before = self.granted(self.server.get(f"/semaphores/id:{set_id}"), 200)
-            for method, rest in (
-                ("DELETE", "?force=true"),
-                ("PATCH", "?mode=0666"),
-                ("PUT", "/0?value=1&force=true"),
-                ("PUT", "/values?force=true&values=" + ",".join(["0"] * before["nsems"])),
-                ("POST", "/op?ops=0:1"),
-                ("POST", "/op?ops=0:0&wait=1s"),
-            ):
-                with self.subTest(f"{method} {rest[:20]} of {before['leasehold']['role']}"):
-                    answer = self.server.request(method, f"/semaphores/id:{set_id}{rest}")
-                    self.assertProblem(answer, 403, "own-set", set=f"id:{set_id}")
-            after = self.granted(self.server.get(f"/semaphores/id:{set_id}"), 200)
-            self.assertEqual((after["values"], after["mode"]), (before["values"], before["mode"]))
-        self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 200)
-
-
 class Refusals(SetTest):
     def test_a_lease_is_no_reason_to_refuse_what_it_does_not_stand_on(self):
         made = self.made()
@@ -80,14 +56,6 @@ class Refusals(SetTest):
         self.granted(self.server.form_post(target, "ops=0:-1,1:2:nowait"), 200)
         self.assertEqual(self.operate(made, [{"sem": 0, "op": -1, "nowait": True}, {"sem": 1, "op": 2}])["ops"], 2)
         self.assertEqual(self.values(made), [2, 11])
-
-    def test_a_wrong_method_is_answered_with_the_right_ones(self):
-        for path, allowed in (("/semaphores", {"GET", "HEAD", "POST"}), ("/semaphores/7/op", {"POST"}),
-                              ("/semaphores/7", {"GET", "HEAD", "PATCH", "DELETE"}), ("/semaphores/7/values", {"PUT"}),
-                              ("/semaphores/7/3", {"GET", "HEAD", "PUT"})):
-            answer = self.server.request("TRACE", path)
-            self.assertProblem(answer, 405, "method-not-allowed")
-            self.assertEqual(set(answer.headers["Allow"].split(", ")), allowed | {"OPTIONS"})
 
 
 class Waiting(SetTest):

@@ -28,29 +28,6 @@ class Slots(LiveTest):
         plain = self.granted(self.server.acquire(self.key() + "-c", limit=2))
         self.assertFalse({"slot", "slots"} & set(plain))
 
-    def test_who_waits_for_one_lets_others_pass(self):
-        first = self.take()
-        waiter = self.server.acquire_later(self.key(), slots=GPUS, slot="gpu0")
-        answer = self.server.acquire(self.key(), slots=GPUS, slot="gpu0")
-        self.assertProblem(answer, 423, "locked", available=2)
-        self.assertIn("free slots, but none that you ask for", answer["detail"])
-        self.assertEqual(self.take()["slot"], "gpu1")
-        self.granted(self.server.release(first), 200)
-        self.assertEqual(self.granted(waiter.answer())["slot"], "gpu0")
-
-    def test_names_change_like_a_limit(self):
-        first = self.take()
-        put = lambda **words: self.server.request("PUT", f"/locks/{self.key()}", **words)  # noqa: E731
-        self.assertProblem(put(limit=5, resize="true"), 409, "limit-mismatch", slots=GPUS.split(","))
-        answer = self.granted(put(slots="gpu1,gpu9", resize="true", pinned="true"), 200)
-        self.assertEqual((answer["limit"], answer["slots"], answer["over_limit"]), (2, ["gpu1", "gpu9"], 0))
-        other = self.take()
-        self.assertEqual((other["slot"], other["limit_applied"]), ("gpu1", False))
-        self.assertProblem(self.server.acquire(self.key(), slots=GPUS), 423, "locked")
-        self.granted(self.server.release(first), 200)
-        self.assertEqual(self.take()["slot"], "gpu9")
-        self.assertEqual(self.granted(self.server.get(f"/leases/{other['lease']}"), 200)["slots"], ["gpu1"])
-
     def test_several_locks_and_json(self):
         want = [{"key": self.key(), "slots": ["x", "y"], "slot": ["y"]}, {"key": self.key() + "-2", "slots": "p,q"}]
         lease = self.granted(self.server.json_post("/leases", {"want": want}))

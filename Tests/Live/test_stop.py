@@ -7,8 +7,7 @@ import sys
 import time
 import unittest
 
-from harness import eventually
-from processes import SECONDS_UNTIL_GONE, ProcessTest
+from processes import ProcessTest
 
 # Says what it gets; ends at TERM unless it is to ignore that.
 LISTENER = """
@@ -81,29 +80,6 @@ class Stops(StopTest):
         os.kill(child, 0)
         os.kill(child, signal.SIGKILL)
 
-    def test_a_renewal_puts_it_off_and_a_release_stops_nothing(self):
-        process = self.listener("stubborn")
-        lease = self.stopped(process, ttl="60s", grace="100ms")
-        self.granted(self.server.post(f"/leases/{lease['lease']}/renew", ttl="1s"), 200)
-        self.granted(self.server.post(f"/leases/{lease['lease']}/renew", ttl="60s"), 200)
-        time.sleep(1.2)
-        self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 200)
-        self.granted(self.server.post(f"/leases/{lease['lease']}/renew", ttl="500ms"), 200)
-        self.granted(self.server.release(lease), 200)
-        time.sleep(0.7)
-        self.assertIsNone(process.poll())
-
-    def test_an_operator_ends_it(self):
-        for after, output in (("0", ""), ("500ms", "term\n")):
-            process = self.listener("stubborn")
-            lease = self.stopped(process, ttl="0")
-            self.granted(self.server.post(f"/leases/{lease['ref']}/break", after=after), 200)
-            following = self.granted(self.server.acquire(self.key(), wait="20s", timeout=30))
-            self.assertEqual(process.wait(10), -signal.SIGKILL)
-            self.assertEqual(process.stdout.read(), output)
-            self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "broken")
-            self.server.release(following)
-
     def test_the_event(self):
         process = self.listener("polite")
         lease = self.stopped(process)
@@ -122,15 +98,6 @@ class Stops(StopTest):
         problem = self.assertProblem(self.server.acquire(self.key()), 423, "locked")
         for holders in (problem["holders"], self.server.lock(self.key())["holders"]):
             self.assertEqual((holders[0]["state"], holders[0]["stopping"]), ("held", True))
-
-    def test_several_locks(self):
-        process = self.listener("stubborn")
-        lease = self.granted(self.server.over_unix.json_post(
-            "/leases", {"want": [{"key": self.key("a")}, {"key": self.key("b")}], "bind": f"pid:{process.pid}",
-                        "ttl": "1s", "stop": "term", "grace": "200ms"}))
-        self.assertEqual(lease["stop"], "term")
-        self.granted(self.server.acquire(self.key("b"), wait="20s", timeout=30))
-        self.assertEqual(process.wait(10), -signal.SIGKILL)
 
 
 class Refusals(StopTest):
@@ -199,15 +166,6 @@ class Restarts(StopTest):
         self.assertEqual(process.wait(10), -signal.SIGKILL)
         self.assertIn("term\n", process.stdout.read())
         self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 410)
-
-    def test_one_that_ended_meanwhile_is_no_hindrance(self):
-        process = self.listener("polite")
-        lease = self.stopped(process, ttl="30s")
-        self.server.kill()
-        self.bury(process)
-        self.server.start()
-        self.assertLess(self.over(lease), SECONDS_UNTIL_GONE)
-        eventually(lambda: self.server.acquire(self.key()).status == 201, "the lock is free")
 
 
 if __name__ == "__main__":

@@ -95,11 +95,6 @@ class Tokens(TokenTest):
             self.assertProblem(self.part.get(target), 403, "forbidden")
         self.assertProblem(self.part.post("/semaphores/0x77/op", ops="0:1"), 403, "forbidden")
 
-    def test_a_longest_time_to_live(self):
-        problem = self.assertProblem(self.part.acquire("app-ttl", ttl="61s"), 400, "out-of-range")
-        self.assertEqual(problem["maximum_ms"], 60000)
-        self.assertEqual(self.part.acquire("app-ttl", ttl="60s").status, 201)
-
     def test_an_owner_releases_its_own(self):
         mine = self.granted(self.lock.acquire(self.key("-1"), owner="all of us"))
         theirs = self.granted(self.other.acquire(self.key("-2"), owner="all of us"))
@@ -109,14 +104,6 @@ class Tokens(TokenTest):
         self.assertEqual(self.other.get(f"/leases/{theirs['lease']}").status, 200)
         released = self.admin.delete("/leases", owner="all of us").json
         self.assertEqual(set(released["leases"]), {theirs["ref"], local["ref"]})
-
-    def test_an_idempotency_key_is_its_token_s_own(self):
-        headers = {"Idempotency-Key": "guessed"}
-        mine = self.granted(self.lock.acquire(self.key(), headers=headers))
-        # For another it is a key of its own, so this is a request like any other.
-        self.assertProblem(self.other.acquire(self.key(), headers=headers), 423, "locked")
-        self.assertProblem(self.lock.acquire(self.key(), headers=headers, ttl="9s"), 422, "idempotency-mismatch")
-        self.assertEqual(self.granted(self.lock.acquire(self.key(), headers=headers), 200)["lease"], mine["lease"])
 
     def test_the_unix_socket_needs_none_and_takes_one(self):
         self.assertEqual(self.server.over_unix.get("/locks").status, 200)

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 import unittest
 
 from harness import LiveTest, eventually
@@ -34,34 +33,6 @@ class Transcript(LiveTest):
         self.assertEqual((status, released["released"], released["already"]), (200, True, False))
         output, _ = waiter.communicate(timeout=20)
         self.assertGreater(json.loads(output)["fence"], lease["fence"])
-
-    def test_the_second_curl_gets_the_lock_when_the_first_ones_time_is_over(self):
-        status, _, first = self.curl("-d", "ttl=1s", self.url("/locks/nightly/acquire"))
-        self.assertEqual(status, 201)
-        begun = time.monotonic()
-        status, _, second = self.curl("-d", "wait=20s", "-d", "ttl=10s", self.url("/locks/nightly/acquire"))
-        self.assertEqual(status, 201)
-        self.assertGreater(time.monotonic() - begun, 0.5, "the lock was given away before its time was over")
-        self.assertNotEqual(first["lease"], second["lease"])
-        self.assertGreater(second["waited_ms"], 500)
-        status, _, gone = self.curl("-X", "POST", self.url(f"/locks/nightly/release?lease={first['lease']}"))
-        self.assertEqual((status, gone["code"]), (410, "expired"))
-
-    def test_the_bare_lease_id_fits_a_shell_variable(self):
-        result = subprocess.run(
-            ["curl", "-sf", "-X", "POST", self.url("/locks/shell/acquire?format=text")],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        self.assertRegex(result.stdout, r"\A[0-9a-f]{32}\n\Z")
-        result = subprocess.run(
-            ["curl", "-s", "-H", "Accept: text/plain", "-X", "POST", self.url("/locks/shell/acquire")],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        self.assertRegex(result.stdout, r"\Alocked: [^\n]+\n\Z")
 
     def test_curl_holds_a_lock_as_long_as_it_runs(self):
         curl = subprocess.Popen(
