@@ -247,32 +247,42 @@ func TestWhatAServiceCannotDoIsAnError(t *testing.T) {
 	}
 }
 
-func TestEventsOfAServiceThatAsksNobodyToYieldAreFollowed(t *testing.T) {
-	t.Parallel()
-	d := startDaemon(t)
-	asked := atomic.Int64{}
-	through := &httputil.ReverseProxy{
+// through passes on what `answers` did not answer, and says where.
+func (d *daemon) through(t *testing.T, answers func(http.ResponseWriter, *http.Request) bool) string {
+	rest := &httputil.ReverseProxy{
 		FlushInterval: -1, Transport: d.http.Transport,
 		Director: func(r *http.Request) {
 			r.URL.Scheme, r.URL.Host, r.Header["X-Forwarded-For"] = "http", "localhost", nil
 		},
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !answers(w, r) {
+			rest.ServeHTTP(w, r)
+		}
+	}))
+	listener, err := net.Listen("unix", d.socket+"-through")
+	must(t, err)
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.CloseClientConnections)
+	return "unix:" + d.socket + "-through"
+}
+
+func TestEventsOfAServiceThatAsksNobodyToYieldAreFollowed(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t)
+	asked := atomic.Int64{}
+	url := d.through(t, func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.Contains(r.URL.RawQuery, "yield") {
 			w.WriteHeader(400)
-			return
+			return true
 		}
 		if r.URL.Path == "/events" {
 			asked.Add(1)
 		}
-		through.ServeHTTP(w, r)
-	}))
-	listener, err := net.Listen("unix", d.socket+"-older")
-	must(t, err)
-	server.Listener = listener
-	server.Start()
-	defer server.CloseClientConnections()
-	lease, err := d.client(t, "unix:"+d.socket+"-older").Obtain(background, "a")
+		return false
+	})
+	lease, err := d.client(t, url).Obtain(background, "a")
 	must(t, err)
 	eventually(t, "it asks again", func() bool { return asked.Load() > 0 })
 	d.breakLease(lease, "test")
@@ -283,26 +293,15 @@ func TestEventsThatMayNotBeFollowedAreNotAskedForAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	d := startDaemon(t)
 	asked := atomic.Int64{}
-	through := &httputil.ReverseProxy{
-		Transport: d.http.Transport,
-		Director: func(r *http.Request) {
-			r.URL.Scheme, r.URL.Host, r.Header["X-Forwarded-For"] = "http", "localhost", nil
-		},
-	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/events" {
-			asked.Add(1)
-			w.WriteHeader(http.StatusForbidden)
-			return
+	url := d.through(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/events" {
+			return false
 		}
-		through.ServeHTTP(w, r)
-	}))
-	listener, err := net.Listen("unix", d.socket+"-closed")
-	must(t, err)
-	server.Listener = listener
-	server.Start()
-	defer server.Close()
-	lease, err := d.client(t, "unix:"+d.socket+"-closed").Obtain(background, "a")
+		asked.Add(1)
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+	lease, err := d.client(t, url).Obtain(background, "a")
 	must(t, err)
 	time.Sleep(2500 * time.Millisecond)
 	if asked.Load() != 1 || !lease.Release() {
