@@ -11,6 +11,7 @@ import driven
 from access import TokenServer
 from harness import Server, eventually
 from native import remove_set
+from test_people import PageTest
 
 WHY_NOT = driven.packages()
 EVIL = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
@@ -27,18 +28,9 @@ def dress(server):
 
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)
-class Dashboard(unittest.TestCase):
+class Dashboard(PageTest):
     def serve(self, *flags):
-        server = Server(*flags).start()
-        self.addCleanup(server.stop)
-        return server, f"http://127.0.0.1:{server.port}/"
-
-    def text(self, driver, selector):
-        return driver.execute_script(
-            "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent).join('|')", selector)
-
-    def shows(self, driver, selector, text):
-        eventually(lambda: text in self.text(driver, selector), f"{selector} shows {text}", timeout=30, pause=0.1)
+        return self.begin(Server(*flags))
 
     def faces(self, count, url, first):
         """The page in each size and colour: no word of axe, nothing wider than the window."""
@@ -189,8 +181,7 @@ class Dashboard(unittest.TestCase):
             self.assertEqual(self.text(driver, "#rows a.who").count("|"), 3)
 
     def test_a_service_with_tokens_shows_nothing_before_it_has_one(self):
-        server = TokenServer().start()
-        self.addCleanup(server.stop)
+        server = TokenServer().ends_with(self).start()
         url, admin = f"http://127.0.0.1:{server.port}/", server.with_token("admin")
         self.assertEqual(admin.acquire("nightly", owner="ann", ttl="10m").status, 201)
         with driven.driving() as driver:

@@ -16,8 +16,7 @@ OWNER = "an owner that no page may see"
 @unittest.skipUnless(pages.CHROMIUM, "SKIPPED: there is no chromium here (apt-get install chromium)")
 class Pages(unittest.TestCase):
     def setUp(self):
-        self.server = Server().start()
-        self.addCleanup(self.server.stop)
+        self.server = Server().ends_with(self).start()
         self.lease = self.server.acquire("victim", owner=OWNER, ttl="10m").json["lease"]
 
     def visit(self, attacker, page, *flags):

@@ -38,8 +38,7 @@ def has_php():
 
 class PageTest(unittest.TestCase):
     def begin(self, server):
-        server.start()
-        self.addCleanup(server.stop)
+        server.ends_with(self).start()
         return server, f"http://127.0.0.1:{server.port}/"
 
     def text(self, driver, selector):

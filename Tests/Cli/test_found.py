@@ -79,9 +79,7 @@ class Found(CliTest):
 
     def test_the_systems_socket_comes_first_and_nothing_takes_its_place(self):
         self.serve_own()
-        server = Server("--host", "127.0.0.1")
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server("--host", "127.0.0.1").ends_with(self).start()
         # A /run of its own, in which the system's socket is the server's.
         script = ("mount -t tmpfs tmpfs /run && mkdir /run/leasehold && touch /run/leasehold/leasehold.sock && "
                   f"mount --bind {server.unix} /run/leasehold/leasehold.sock && exec \"$@\"")

@@ -86,8 +86,7 @@ class TlsTest(CliTest):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.authority, cls.stranger = Authority(folder.name, "own"), Authority(folder.name, "other")
-        cls.server = access.TokenServer("--heartbeat", "200ms", *cls.arguments)
-        cls.addClassCleanup(cls.server.stop)
+        cls.server = access.TokenServer("--heartbeat", "200ms", *cls.arguments).ends_with(cls)
         certificate, key = cls.authority.sign("service", "DNS:localhost,IP:127.0.0.1")
         cls.server.arguments += ["--tls-cert", certificate, "--tls-key", key]
         cls.server.is_ready = cls.server.over_unix_ready

@@ -84,9 +84,7 @@ class Nested(CliTest):
 
     def test_other_locks_and_other_services_are_no_conflict(self):
         self.granted_below((self.key(),), "run", self.key("-other"), "--", "true")
-        other = Server()
-        self.addCleanup(other.stop)
-        other.start()
+        other = Server().ends_with(self).start()
         self.granted_below((self.key(),), "run", "--url", f"unix:{other.unix}", self.key(), "--", "true")
         # Another door of the same one is.
         self.refused((self.key(),), "run", "--url", f"http://127.0.0.1:{self.server.port}", self.key(), "--", "true")

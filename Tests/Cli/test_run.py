@@ -70,9 +70,7 @@ class Status(CliTest):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("".join(result.stdout.splitlines()[-1] + "\n" for result in made.values()))
             file.flush()
-            guarded = Server("--token-file", file.name)
-            self.addCleanup(guarded.stop)
-            guarded.spawn()
+            guarded = Server("--token-file", file.name).ends_with(self).spawn()
             url = f"http://127.0.0.1:{guarded.port}"
             eventually(lambda: self.cli("live", url=url).returncode == 0, "the service answers")
         for token, status in (("", 77), (tokens["read"], 77), (tokens["lock"], 0)):
@@ -157,9 +155,7 @@ class Locks(CliTest):
 
     def test_without_a_word_it_waits_and_asks_again(self):
         # The longest wait of this service is shorter than what it takes.
-        short = Server("--max-wait", "300ms")
-        self.addCleanup(short.stop)
-        short.start()
+        short = Server("--max-wait", "300ms").ends_with(self).start()
         lease = self.granted(short.acquire("a", ttl="60s"))
         waiting = self.begin("run", "a", "--", "true", url=f"unix:{short.unix}")
         ages = lambda: [waiter["age_ms"] for waiter in short.lock("a")["waiters"]]  # noqa: E731

@@ -141,9 +141,7 @@ class OfTheLease(Table):
 class OfTheDaemon(Table):
     def setUp(self):
         # One of its own, to kill.
-        self.mine = Server("--recovery-grace", "500ms")
-        self.addCleanup(self.mine.stop)
-        self.mine.start()
+        self.mine = Server("--recovery-grace", "500ms").ends_with(self).start()
         self.url = f"unix:{self.mine.unix}"
 
     def test_a_daemon_that_is_back_in_time_does_not_matter(self):

@@ -85,9 +85,7 @@ class Silence(CliTest):
         self.assertLess(time.monotonic() - begun, 14)
 
     def test_who_waits_without_end_notices_that_nobody_is_there_any_more(self):
-        server = Server()
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server().ends_with(self).start()
         self.granted(server.acquire("a", ttl="10m"))
         url = f"unix:{server.unix}"
         waiters = [self.begin(*words, url=url, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -120,9 +118,7 @@ class Lease(Table):
     def test_run_ends_with_its_leases_time(self):
         for polite, ttl in ((True, 2), (False, 2)):
             with self.subTest(polite=polite):
-                server = Server()
-                self.addCleanup(server.stop)
-                server.start()
+                server = Server().ends_with(self).start()
                 ticker = Ticker(self, "--ttl", f"{ttl}s", polite=polite, key="a", url=f"unix:{server.unix}")
                 self.hang(server)
                 begun = time.monotonic()
@@ -134,9 +130,7 @@ class Lease(Table):
                   "TERM, and KILL after the grace, before the deadline", "ends with its ttl", "70")
 
     def test_a_command_that_ends_by_itself_ends_run_soon_too(self):
-        server = Server()
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server().ends_with(self).start()
         mark = os.path.join(server.directory, "mark")
         run = self.begin("run", "--ttl", "20s", "a", "--", "sh", "-c", f"touch {mark}; sleep 1",
                          url=f"unix:{server.unix}", stderr=subprocess.PIPE, text=True)

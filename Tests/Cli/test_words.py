@@ -193,9 +193,7 @@ class Names(CliTest):
     def test_the_log_shows_the_numbers(self):
         for form in ("plain", "json"):
             with self.subTest(form):
-                server = Server("--log-format", form, "--log-level", "debug")
-                self.addCleanup(server.stop)
-                server.start()
+                server = Server("--log-format", form, "--log-level", "debug").ends_with(self).start()
                 lease = self.granted(server.acquire(self.NAME, owner=self.NAME, semaphore_key="0x5afe42", ttl="60s"))
                 self.addCleanup(self.forget, self.server, lease)
                 self.assertEqual(server.post(f"/leases/{lease['ref']}/break").status, 200)

@@ -19,8 +19,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 from harness import PATIENCE, LiveTest, Pending, Server, eventually  # noqa: E402
 from native import ipcs  # noqa: E402
 from talking import Talking  # noqa: E402
+from users import AS_NOBODY, NOBODY, can_be  # noqa: E402
 
-__all__ = ["LiveTest", "Pending", "Server", "eventually", "ipcs"]  # and what is below
+__all__ = ["AS_NOBODY", "NOBODY", "LiveTest", "Pending", "Server", "can_be", "eventually", "ipcs"]  # and what is below
 PERL = ("perl", "-I", os.path.join(HERE, "perl"), os.path.join(HERE, "perl", "peer.pl"))
 LEASE = 1024  # what a lease adds to a semaphore of an apache: set, where a Perl program adds 1
 _keys = itertools.count(0x41500001)

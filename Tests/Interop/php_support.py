@@ -17,13 +17,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "Live"))
 from harness import PATIENCE, LiveTest, Pending, Server, eventually, free_port  # noqa: E402
 from native import Native, make_set, proc_sets, remove_set  # noqa: E402
 from talking import Talking  # noqa: E402
+from users import AS_NOBODY, NOBODY, can_be  # noqa: E402
 
-__all__ = ["LiveTest", "Native", "Pending", "Server", "eventually", "make_set", "proc_sets", "remove_set"]
+__all__ = ["AS_NOBODY", "NOBODY", "LiveTest", "Native", "Pending", "Server", "can_be", "eventually", "make_set",
+           "proc_sets", "remove_set"]
 
 PHP_PROGRAM = os.environ.get("PHP", "php")
 IPC_RMID, GETVAL, GETALL, GETNCNT, GETZCNT, SETVAL = 0, 12, 13, 14, 15, 16
-NOBODY = 65534
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 _libc = ctypes.CDLL(None, use_errno=True)
 _keys = itertools.count(0x50480001)  # nobody else is in this namespace
 
@@ -33,12 +33,6 @@ except OSError as error:
     raise SystemExit(f"{PHP_PROGRAM}: {error.strerror}; install php-cli, or say where it is with PHP=PATH") from None
 if "sysvsem" not in _modules:
     raise SystemExit(f"{PHP_PROGRAM} has no sysvsem extension")
-
-
-def can_be(uid):
-    """Whether this may start programs as another user."""
-    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "true"]
-    return os.getuid() == 0 and subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def next_key():

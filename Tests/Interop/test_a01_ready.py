@@ -39,9 +39,7 @@ class Ready(Apache):
         if not is_known("semget"):
             self.skipTest("the number of semget on this machine is not known here")
         for error, message in NAMES.items():
-            server = Server(prefix=refusing(error))
-            self.addCleanup(server.stop)
-            server.spawn()
+            server = Server(prefix=refusing(error)).ends_with(self).spawn()
             answer = eventually(lambda server=server: self.readiness(server), "an answer, or an end")
             if answer == "ended":
                 self.assertNotIn(server.process.returncode, (0, None))

@@ -21,9 +21,7 @@ class Persist(Apache):
         return [row for row in ipcs() if row["key"] == self.semkey]
 
     def test_a_set_outlives_its_last_release_and_the_service(self):
-        server = Server()
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server().ends_with(self).start()
         lease = self.granted(server.acquire(self.name, mode="write", **self.binding))
         perl = self.locker()
         perl.send("$l->acquire_write_lock($s)")
@@ -40,9 +38,7 @@ class Persist(Apache):
         self.release(again)
 
     def test_a_lease_outlives_the_service_that_gave_it(self):
-        server = Server()
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server().ends_with(self).start()
         lease = self.granted(server.acquire(self.name, mode="write", **self.binding))
         server.terminate()
         self.assertEqual(self.rw, (0, LEASE))

@@ -14,9 +14,7 @@ class Apart(BothSides):
     def lowered(self, limits):
         """A daemon and a perl in a namespace with these kernel.sem limits."""
         script = f'echo "{limits}" > /proc/sys/kernel/sem && exec "$@"'
-        server = Server(prefix=["unshare", "-i", "sh", "-c", script, "sh"])
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server(prefix=["unshare", "-i", "sh", "-c", script, "sh"]).ends_with(self).start()
         return server, Perl(self, ["nsenter", f"--ipc=/proc/{server.pid}/ns/ipc"])
 
     def test_no_more_sets(self):

@@ -2,11 +2,10 @@
 """A holder dies: the kernel gives back what Perl held, the service what a lease held; whoever waits gets in."""
 
 import http.client
-import subprocess
 import sys
 import unittest
 
-from perlside import LEASE, Apache, eventually
+from perlside import LEASE, PATIENCE, Apache, Talking, eventually
 
 CURL = """
 import http.client, sys
@@ -23,20 +22,10 @@ class Death(Apache):
         """Another process that acquires and stays; its lease."""
         query = "&".join(f"{name}={value}" for name, value in (self.binding | parameters).items())
         target = f"/locks/{self.name}/{action}?{query}"
-        process = subprocess.Popen(
-            [sys.executable, "-c", CURL, str(self.server.port), target], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self.addCleanup(self.bury, process)
-        line = process.stdout.readline().decode()
-        self.assertTrue(line.startswith("201 {"), line)
-        return process
-
-    @staticmethod
-    def bury(process):
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
+        client = Talking(sys.executable, "-c", CURL, str(self.server.port), target)
+        self.addCleanup(client.kill)
+        self.assertRegex(client.line(PATIENCE), r"^201 \{")
+        return client
 
     def only_lease(self):
         leases = [lease for lease in self.server.get("/leases")["leases"] if lease["key"] == self.name]
@@ -53,7 +42,7 @@ class Death(Apache):
                     perl.send(f"$l->acquire_{method}_lock($s)")
                     number = self.w if mode == "write" else self.r
                     self.writer_waits(on=number)
-                    self.bury(client)
+                    client.kill()
                     perl.answer()
                     self.assertEqual(self.rw, (1, 0) if method == "read" else (0, 1))
                     perl.kill()

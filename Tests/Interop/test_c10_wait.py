@@ -119,9 +119,7 @@ class Waiting(Path):
 
     def test_more_locks_than_threads(self):
         """Beyond --pumps the service looks every few milliseconds instead; everybody is served all the same."""
-        server = Server("--pumps", "2")
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server("--pumps", "2").ends_with(self).start()
         perl = self.user(count=5)
         for number in range(5):
             self.assertTrue(perl.do(f"$c->acquire({number})"))

@@ -35,9 +35,7 @@ class Endless(Path):
         self.assertEqual(self.user_values(), [1])
 
     def test_a_lease_without_undo_never_ends_by_itself(self):
-        server = Server("--recovery-grace", "0s")
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server("--recovery-grace", "0s").ends_with(self).start()
         connection = server.connection()
         lease = self.granted(server.acquire(self.name, undo="false", connection=connection))
         self.assertEqual((lease["expires_at"], lease["expires_in_ms"]), (None, None))

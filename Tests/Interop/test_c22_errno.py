@@ -18,9 +18,7 @@ class Errnos(BothSides):
         self.assertProblem(self.op(made, (0, -1), wait="100ms"), 423, "wait-timeout", errno="EAGAIN")
 
     def test_eacces_is_the_mode_and_eperm_the_owner(self):
-        server = Server(prefix=NOBODY)
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server(prefix=NOBODY).ends_with(self).start()
         made = self.make(mode="0644", key=0x5EC22)
         perl = Perl(self, NOBODY).use(made)
         self.assertEqual(perl.errno("$sem->op(0, 1, 0) || undef"), "EACCES")
@@ -53,9 +51,7 @@ class Errnos(BothSides):
 
     def test_enospc_is_a_limit_of_the_kernel(self):
         script = 'echo "32000 1024000000 500 1" > /proc/sys/kernel/sem && exec "$@"'
-        server = Server(prefix=["unshare", "-i", "sh", "-c", script, "sh"])
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server(prefix=["unshare", "-i", "sh", "-c", script, "sh"]).ends_with(self).start()
         perl = Perl(self, ["nsenter", f"--ipc=/proc/{server.pid}/ns/ipc"])
         self.assertEqual(perl.errno("IPC::Semaphore->new(IPC_PRIVATE, 1, 0600 | IPC_CREAT)"), "ENOSPC")
         answer = server.json_post("/semaphores", {"key": "private", "nsems": 1})

@@ -5,13 +5,7 @@ import os
 import subprocess
 import unittest
 
-from perlside import Apache, Died, Path, Perl, Server, ipcs, options, quoted
-
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-
-
-def may_be_somebody_else():
-    return subprocess.run([*NOBODY, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+from perlside import AS_NOBODY, NOBODY, Apache, Died, Path, Perl, Server, can_be, ipcs, options, quoted
 
 
 class Mode(Path):
@@ -20,16 +14,14 @@ class Mode(Path):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if not may_be_somebody_else():
+        if not can_be(NOBODY):
             raise unittest.SkipTest("needs root, to be somebody else")
-        cls.stranger_server = Server(prefix=NOBODY)
-        cls.addClassCleanup(cls.stranger_server.stop)
-        cls.stranger_server.start()
+        cls.stranger_server = Server(prefix=AS_NOBODY).ends_with(cls).start()
 
     def setUp(self):
         super().setUp()
         os.chmod(self.folder, 0o777)
-        self.stranger = self.perl(*NOBODY)
+        self.stranger = self.perl(*AS_NOBODY)
 
     def opened(self):
         self.stranger.do(f"$c = Concurrency->new({quoted(self.path)}); 1")
@@ -79,7 +71,7 @@ class Mode(Path):
         """Status and answer to another user on the Unix socket."""
         os.chmod(self.server.unix, 0o666)
         run = subprocess.run(
-            [*NOBODY, "curl", "-s", "-w", "\n%{http_code}", "-X", method, "--unix-socket", self.server.unix]
+            [*AS_NOBODY, "curl", "-s", "-w", "\n%{http_code}", "-X", method, "--unix-socket", self.server.unix]
             + [f"http://localhost{target}"],
             capture_output=True,
             text=True,
@@ -100,13 +92,13 @@ class Sessions(Apache):
         self.assertEqual([row["mode"] for row in ipcs() if row["key"] == self.semkey], [0o770])
 
     def test_perl_of_another_user(self):
-        if not may_be_somebody_else():
+        if not can_be(NOBODY):
             self.skipTest("needs root, to be somebody else")
         for perm, passes in (("0700", False), ("0766", False), ("0777", True)):
             with self.subTest(perm=perm):
                 self.semkey += 0x1000
                 self.release(self.leased("read", perm=perm))
-                perl = Perl(*NOBODY)
+                perl = Perl(*AS_NOBODY)
                 self.addCleanup(perl.kill)
                 perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey)})")
                 if passes:
@@ -117,7 +109,7 @@ class Sessions(Apache):
                         perl.do("$l->acquire_write_lock($s)")
 
     def test_a_set_made_for_a_caller_on_the_unix_socket_is_its_own(self):
-        if not may_be_somebody_else():
+        if not can_be(NOBODY):
             self.skipTest("needs root, to be somebody else")
         target = f"/locks/{self.name}/acquire?mode=read&semaphore_key={self.semkey}"
         status, answer = Mode.over_unix(self, target)
@@ -125,7 +117,7 @@ class Sessions(Apache):
         row = self.eye.list(f"stat_of(set_of({self.semkey}))")
         row = dict(zip(row[::2], row[1::2]))
         self.assertEqual((row["uid"], row["gid"], row["cuid"], row["mode"] & 0o777), (65534, 65534, 0, 0o700))
-        perl = Perl(*NOBODY)
+        perl = Perl(*AS_NOBODY)
         self.addCleanup(perl.kill)
         perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey)})")
         perl.do("$l->acquire_read_lock($s)")  # nobody's own set

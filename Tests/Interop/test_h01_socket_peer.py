@@ -26,9 +26,7 @@ print(json.dumps([answer.status, json.loads(answer.read())]))
 class SocketPeer(PHPTest):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server("--unix-mode", "0666")
-        cls.addClassCleanup(cls.server.stop)
-        cls.server.start()
+        cls.server = Server("--unix-mode", "0666").ends_with(cls).start()
 
     def nobody(self, method, target):
         """Status and body of a request that a process of nobody sends over the socket."""

@@ -54,9 +54,7 @@ class AnotherUser(PHPTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(prefix=AS_NOBODY)
-        cls.addClassCleanup(cls.server.stop)
-        cls.server.start()
+        cls.server = Server(prefix=AS_NOBODY).ends_with(cls).start()
 
     def test_a_set_of_root_alone(self):
         root = self.php()

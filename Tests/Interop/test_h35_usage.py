@@ -124,9 +124,7 @@ class Restart(PHPTest):
 
     def setUp(self):
         super().setUp()
-        self.server = Server("--recovery-grace", "300ms")
-        self.addCleanup(self.server.stop)
-        self.server.start()
+        self.server = Server("--recovery-grace", "300ms").ends_with(self).start()
 
     def again(self):
         self.server.kill()

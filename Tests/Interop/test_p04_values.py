@@ -28,9 +28,7 @@ class Values(BothSides):
 
     def test_what_may_not_be_read_is_refused_where_perl_gives_nothing(self):
         prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
-        server = Server(prefix=prefix)
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server(prefix=prefix).ends_with(self).start()
         made = self.make(mode="0600")
         self.assertEqual(Perl(self, prefix).use(made).errno("$sem->getall"), "EACCES")
         self.assertProblem(server.get(f"/semaphores/id:{made}"), 403, "permission-denied", errno="EACCES")

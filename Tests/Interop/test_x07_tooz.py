@@ -4,7 +4,7 @@
 import subprocess
 import unittest
 
-from others import DEBIANS, Others, eventually, imports, python
+from others import DEBIANS, OneLock, Others, eventually, imports, python
 
 PROGRAM = """
 from tooz import coordination
@@ -15,7 +15,7 @@ take, give = lock.acquire, lock.release
 
 
 @unittest.skipUnless(imports("tooz.drivers.ipc"), "no tooz here: apt-get install python3-tooz")
-class Tooz(Others):
+class Tooz(OneLock, Others):
     lock = "lock of the tests"
     parameters = {"create": 1}
 
@@ -29,6 +29,10 @@ class Tooz(Others):
         super().setUp()
         self.key = self.its_key
         self.name = f"sysv:{self.key:#x}.0"
+
+    def rests(self):
+        """Its release removes the set."""
+        eventually(lambda: self.set is None or self.value == self.free, "nobody has it")
 
     def program(self):
         return self.holder(python(PROGRAM.format(name=self.lock)))
@@ -70,36 +74,6 @@ class Tooz(Others):
         self.assertTrue(other.is_silent())
         self.server.release(lease)
         other.taken()
-
-    def test_http_has_it_and_tooz_waits(self):
-        lease = self.granted(self.acquire())
-        program = self.program()
-        program.take_later()
-        eventually(lambda: self.sleepers() == 1, "tooz waits in the kernel")
-        self.assertTrue(program.is_silent())
-        self.server.release(lease)
-        program.taken()
-        self.refused()
-        program.give()
-
-    def test_a_killed_program_frees_it(self):
-        program = self.program()
-        program.take()
-        waiter = self.acquire_later()
-        program.kill()
-        self.server.release(self.granted(waiter.answer()))
-        self.assertEqual(self.value, 1)
-
-    def test_a_lease_outlives_the_service(self):
-        lease = self.granted(self.acquire())
-        self.server.kill()
-        program = self.program()
-        program.take_later()
-        eventually(lambda: self.sleepers() == 1, "tooz waits in the kernel")
-        self.server.start()
-        self.assertTrue(program.is_silent())
-        self.server.release(lease)
-        program.taken()
 
 
 if __name__ == "__main__":

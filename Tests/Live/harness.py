@@ -194,6 +194,10 @@ class Client:
     def release(self, lease):
         return self.delete(f"/leases/{lease['lease']}")
 
+    def metric(self, name):
+        """A number of /metrics, by its name and labels."""
+        return float(re.search(rf"(?m)^{re.escape(name)} (\S+)$", self.get("/metrics").text)[1])
+
     def lock(self, key):
         return self.get(f"/locks/{urllib.parse.quote(key, safe='')}")
 
@@ -340,16 +344,19 @@ class Server(Client):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
 
+    def ends_with(self, test):
+        """Stops at the end of a test, or of a class of tests."""
+        (test.addClassCleanup if isinstance(test, type) else test.addCleanup)(self.stop)
+        return self
+
     def stop(self):
-        if self.process and self.process.poll() is None:
-            try:
+        try:
+            if self.process and self.process.poll() is None:
                 self.terminate()
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise AssertionError(f"did not stop on SIGTERM\n{self.log_text()}") from None
-            finally:
-                shutil.rmtree(self.directory, ignore_errors=True)
-        else:
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not stop on SIGTERM\n{self.log_text()}") from None
+        finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -361,9 +368,7 @@ class LiveTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(*cls.arguments)
-        cls.addClassCleanup(cls.server.stop)
-        cls.server.start()
+        cls.server = Server(*cls.arguments).ends_with(cls).start()
 
     def key(self, suffix=""):
         """A lock name of this test alone."""

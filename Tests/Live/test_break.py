@@ -7,6 +7,7 @@ import unittest
 from harness import LiveTest, eventually
 from processes import Client
 from test_hold import Stream
+from users import AS_NOBODY, needs_nobody
 
 
 class BreakTest(LiveTest):
@@ -86,20 +87,16 @@ class Breaking(BreakTest):
         self.assertEqual(self.server.request("GET", target).status, 405)
         self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 200)
 
-    @unittest.skipUnless(os.getuid() == 0 and os.path.exists("/usr/bin/setpriv"), "needs root and setpriv")
+    @needs_nobody
     def test_other_users_break_their_own(self):
-        with open("/proc/self/uid_map", encoding="ascii") as file:
-            if int(file.read().split()[2]) < 65536:
-                self.skipTest("needs more than one user")
         os.chmod(self.server.unix, 0o666)
-        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
         mine = self.granted(self.server.over_unix.acquire(self.key()))
-        theirs = Client(self.server, self.key("theirs"), prefix=nobody)
+        theirs = Client(self.server, self.key("theirs"), prefix=AS_NOBODY)
         self.addCleanup(theirs.close)
         self.assertEqual(theirs.status, 201, theirs.text)
-        self.assertEqual(self.curl(nobody, mine["ref"]), "403")
+        self.assertEqual(self.curl(AS_NOBODY, mine["ref"]), "403")
         ref = self.server.lock(self.key("theirs"))["holders"][0]["ref"]
-        self.assertEqual(self.curl(nobody, ref), "200")
+        self.assertEqual(self.curl(AS_NOBODY, ref), "200")
 
     def curl(self, prefix, ref):
         return subprocess.run(

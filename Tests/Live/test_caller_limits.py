@@ -60,9 +60,7 @@ class Limits(LiveTest):
 
 class TokensAreCallers(unittest.TestCase):
     def test_each_by_itself_and_not_after_a_restart(self):
-        server = access.TokenServer("--max-leases-per-caller", "1")
-        self.addCleanup(server.stop)
-        server.start()
+        server = access.TokenServer("--max-leases-per-caller", "1").ends_with(self).start()
         lock, other = server.with_token("lock"), server.with_token("other")
         self.assertEqual(lock.acquire("a").status, 201)
         self.assertEqual(lock.acquire("b").json["caller"], "token lock")
@@ -104,15 +102,12 @@ class OneOfTwo(LiveTest):
         self.open.append(made)
         return made
 
-    def hits(self, limit):
-        return int(self.server.get("/metrics").text.split(f'caller_limit_hits_total{{limit="{limit}"}} ')[1].split()[0])
-
     def over(self, answer, limit, maximum):
         problem = self.assertProblem(
             answer, 429, "caller-limit", limit_name=limit, maximum=maximum, caller=f"uid {NOBODY}")
         self.assertIn(f"--{limit}", problem["detail"])
         self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
-        self.assertGreaterEqual(self.hits(limit), 1)
+        self.assertGreaterEqual(self.server.metric(f'leasehold_caller_limit_hits_total{{limit="{limit}"}}'), 1)
 
     def test_connections(self):
         """20 of 40 are the user's; of more a few are told so, and health is told to all; root and others are served."""
@@ -267,9 +262,7 @@ class OneOfTwo(LiveTest):
 
 class Idle(unittest.TestCase):
     def start(self, *arguments, **more):
-        server = Server(*arguments, **more)
-        self.addCleanup(server.stop)
-        return server.start()
+        return Server(*arguments, **more).ends_with(self).start()
 
     def test_who_asks_for_nothing_is_let_go_of_earlier(self):
         server = self.start("--first-request-timeout", "1s", "--idle-timeout", "60s")

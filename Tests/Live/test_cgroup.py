@@ -10,11 +10,11 @@ import unittest
 
 from cgroups import Cgroup, why_none
 from processes import SECONDS_UNTIL_GONE, Client, ProcessTest
+from users import AS_NOBODY, needs_nobody
 
 WHY_NONE = why_none()
 # Forks a grandchild in a session of its own, which nobody waits for, and lives on.
 DAEMONIZE = "setsid sh -c 'trap \"\" HUP; sleep 600' >/dev/null 2>&1 </dev/null & echo forked; sleep 600"
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 @unittest.skipIf(WHY_NONE, WHY_NONE)
@@ -161,27 +161,24 @@ class Refusals(CgroupTest):
             self.server.over_unix.acquire(self.key(), bind="cgroup"), 422, "no-such-process")
         self.assertIn("root cgroup", problem["detail"])
 
-    @unittest.skipUnless(os.getuid() == 0 and os.path.exists("/usr/bin/setpriv"), "needs root and setpriv")
+    @needs_nobody
     def test_one_that_the_caller_may_not_see(self):
         os.chmod(self.server.unix, 0o666)
         cgroup = self.cgroup()
         self.member(cgroup)
-        seen = self.client(self.key(), f"cgroup:{cgroup.path}", prefix=NOBODY)
+        seen = self.client(self.key(), f"cgroup:{cgroup.path}", prefix=AS_NOBODY)
         self.assertEqual(seen.status, 201, seen.text)
         os.chmod(cgroup.folder, 0o700)
-        hidden = self.client(self.key("other"), f"cgroup:{cgroup.path}", prefix=NOBODY)
+        hidden = self.client(self.key("other"), f"cgroup:{cgroup.path}", prefix=AS_NOBODY)
         self.assertEqual(hidden.status, 422, hidden.text)
-        own = self.client(self.key("own"), "cgroup", prefix=cgroup.enter(*NOBODY))
+        own = self.client(self.key("own"), "cgroup", prefix=cgroup.enter(*AS_NOBODY))
         self.assertEqual(own.status, 201, own.text)
 
 
 class Served(CgroupTest):
     def serve(self, *prefix):
         """Another service, which is started in a way of its own."""
-        server = type(self.server)(prefix=prefix)
-        self.addCleanup(server.stop)
-        server.start()
-        return server
+        return type(self.server)(prefix=prefix).ends_with(self).start()
 
     def test_one_that_the_service_itself_runs_in_would_never_be_empty(self):
         above = self.cgroup()
@@ -201,18 +198,18 @@ class Served(CgroupTest):
             self.addCleanup(client.close)
             self.assertEqual(client.status, 201, client.text)
 
-    @unittest.skipUnless(os.getuid() == 0 and os.path.exists("/usr/bin/setpriv"), "needs root and setpriv")
+    @needs_nobody
     def test_a_service_that_may_not_look_at_a_container_takes_no_names_from_it(self):
         cgroup = self.cgroup()
         self.member(cgroup)
-        server = self.serve(*NOBODY)
+        server = self.serve(*AS_NOBODY)
         named = f"cgroup:{cgroup.path}"
         for prefix in (("unshare", "--cgroup"), ()):
             client = Client(server, self.key(), named, prefix)
             self.addCleanup(client.close)
             self.assertEqual(client.status, 422, client.text)
             self.assertIn("as the service's user", client.text)
-        client = Client(server, self.key(), named, NOBODY)
+        client = Client(server, self.key(), named, AS_NOBODY)
         self.addCleanup(client.close)
         self.assertEqual(client.status, 201, client.text)
 
@@ -224,9 +221,7 @@ class Unmounted(CgroupTest):
         # What lies below is hidden as well: a mount over it is the only one left of its kind that has this path.
         hide = ("unshare", "--mount", "sh", "-c",
                 "awk '/ - cgroup2 /{print $5}' /proc/self/mountinfo | xargs -r umount -l; exec \"$0\" \"$@\"")
-        server = type(self.server)(prefix=hide)
-        self.addCleanup(server.stop)
-        server.start()
+        server = type(self.server)(prefix=hide).ends_with(self).start()
         problem = self.assertProblem(
             server.over_unix.acquire(self.key(), bind="cgroup"), 422, "no-such-process", parameter="bind",
             value="cgroup")

@@ -164,13 +164,11 @@ class Dashboard(LiveTest):
         self.assertEqual(self.server.lock(key)["holders"][0]["ttl_ms"], 90_000)
 
     def test_an_empty_service_says_so(self):
-        server = Server().start()
-        self.addCleanup(server.stop)
+        server = Server().ends_with(self).start()
         self.assertIn("No locks are known now.", self.page(server).text)
 
     def test_without_a_token_the_page_comes_and_tells_nothing(self):
-        server = TokenServer().start()
-        self.addCleanup(server.stop)
+        server = TokenServer().ends_with(self).start()
         server.with_token("admin").acquire("secret-name", owner="ann")
         page = self.page(server)
         self.assertEqual(page.status, 200)

@@ -25,9 +25,7 @@ class DelayedServer(Server):
 class Delays(LiveTest):
     @classmethod
     def setUpClass(cls):
-        cls.server = DelayedServer("ms=200")
-        cls.addClassCleanup(cls.server.stop)
-        cls.server.start()
+        cls.server = DelayedServer("ms=200").ends_with(cls).start()
 
     def test_two_hundred_slow_acquires_go_on_at_once(self):
         requests = []
@@ -66,9 +64,7 @@ class Delays(LiveTest):
         self.assertGreaterEqual(len(answers) - len(refused), 64)
 
     def test_a_slow_service_stops_in_time(self):
-        server = DelayedServer("ms=5000")
-        self.addCleanup(server.stop)
-        server.start()
+        server = DelayedServer("ms=5000").ends_with(self).start()
         sock = server.socket()
         self.addCleanup(sock.close)
         sock.sendall(b"GET /locks HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -103,9 +99,7 @@ class Speeds(LiveTest):
     def test_a_story_is_the_same_at_each_speed(self):
         for milliseconds in (0, 20, 200):
             with self.subTest(milliseconds=milliseconds):
-                server = DelayedServer(f"ms={milliseconds}")
-                self.addCleanup(server.stop)
-                server.start()
+                server = DelayedServer(f"ms={milliseconds}").ends_with(self).start()
                 self.story(server)
 
 

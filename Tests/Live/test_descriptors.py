@@ -11,9 +11,7 @@ class Descriptors(LiveTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server("--heartbeat", "100ms", prefix=("prlimit", "--nofile=96:96"))
-        cls.addClassCleanup(cls.server.stop)
-        cls.server.start()
+        cls.server = Server("--heartbeat", "100ms", prefix=("prlimit", "--nofile=96:96")).ends_with(cls).start()
 
     def test_a_listener_is_not_deaf_after_descriptors_ran_out(self):
         idle = self.server.connection()

@@ -29,6 +29,7 @@ ssize_t nd(int descriptor, const void *bytes, size_t count, int flags)
 }
 """
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+REPEATED = "leasehold_http_repeated_answers_total"
 LAST = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
@@ -47,12 +48,9 @@ class EarlyAnswers(unittest.TestCase):
             other.write(self.renamed(text, subprocess.getoutput(f"readelf -SW {found[1]}")))
         preload = os.path.join(folder, "send.so")
         subprocess.run(["gcc", "-shared", "-fPIC", "-o", preload, "-x", "c", "-"], input=SEND.encode(), check=True)
-        server = Server(prefix=[
+        return Server(prefix=[
             "env", f"LD_LIBRARY_PATH={folder}:{os.environ.get('LD_LIBRARY_PATH', '')}", f"LD_PRELOAD={preload}",
-            f"HONEST_CALLS={honest_calls}"])
-        self.addCleanup(server.stop)
-        server.start()
-        return server
+            f"HONEST_CALLS={honest_calls}"]).ends_with(self).start()
 
     def renamed(self, text, sections):
         """The library with another name in the entry of its symbol `send`: two letters less, as names share ends."""
@@ -67,9 +65,6 @@ class EarlyAnswers(unittest.TestCase):
         """How many answers come to two requests on one connection."""
         return server.raw(HEALTH + LAST).count(b"HTTP/1.1 200")
 
-    def repeated(self, server):
-        return int(re.search(r"^leasehold_http_repeated_answers_total (\d+)", server.get("/metrics").text, re.M)[1])
-
     def test_a_library_that_sends_otherwise_is_found_at_the_start(self):
         server = self.server(0)
         self.assertEqual(self.answers(server), 2)
@@ -79,7 +74,7 @@ class EarlyAnswers(unittest.TestCase):
     def test_one_that_changes_its_ways_costs_one_connection(self):
         server = self.server(60)
         self.assertNotIn("a trial of the faster way failed", server.log_text())
-        self.assertEqual(self.repeated(server), 0)
+        self.assertEqual(server.metric(REPEATED), 0)
         for _ in range(100):
             with server.socket() as wire:
                 wire.sendall(HEALTH)
@@ -93,17 +88,15 @@ class EarlyAnswers(unittest.TestCase):
                 break
         else:
             self.fail("the library never sent by itself")
-        self.assertEqual(self.repeated(server), 1)
+        self.assertEqual(server.metric(REPEATED), 1)
         self.assertEqual(self.answers(server), 2)
         self.assertIn("sent an answer of its own", eventually(lambda: re.search(
             ".*sent an answer of its own.*", server.log_text()), "a line in the log")[0])
 
     def test_with_the_library_as_it_is_nothing_is_repeated(self):
-        server = Server()
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server().ends_with(self).start()
         self.assertEqual(self.answers(server), 2)
-        self.assertEqual(self.repeated(server), 0)
+        self.assertEqual(server.metric(REPEATED), 0)
         self.assertNotIn("faster way", server.log_text())
 
 

@@ -60,10 +60,6 @@ def kinds(events):
     return [event["event"] for event in events]
 
 
-def metric(server, name):
-    return int(re.search(rf"^{name} (\d+)$", server.get("/metrics").text, re.M)[1])
-
-
 class Following(LiveTest):
     arguments = ("--heartbeat", "100ms", "--max-event-subscribers", "20")
 
@@ -160,14 +156,14 @@ class Following(LiveTest):
         self.assertGreaterEqual(stream.comments, 3)
 
     def test_more_than_the_maximum_are_refused(self):
-        eventually(lambda: metric(self.server, "leasehold_event_subscribers") == 0, "other tests' streams are gone")
+        eventually(lambda: self.server.metric("leasehold_event_subscribers") == 0, "other tests' streams are gone")
         streams = [self.follow() for _ in range(20)]
         answer = self.server.get("/events", wait="5s")
         self.assertProblem(answer, 429, "too-many-subscribers", limit="max-event-subscribers", maximum=20)
         self.assertEqual(answer.headers["Retry-After"], "1")
         for stream in streams:
             stream.close()
-        eventually(lambda: metric(self.server, "leasehold_event_subscribers") < 20, "a place is free")
+        eventually(lambda: self.server.metric("leasehold_event_subscribers") < 20, "a place is free")
 
     def test_head_answers_without_a_stream(self):
         answer = self.server.request("HEAD", "/events")
@@ -206,25 +202,24 @@ class SmallRing(LiveTest):
         self.assertEqual(len(events), 64)
 
     def test_who_does_not_read_is_dropped_and_counted(self):
-        self.assertEqual(metric(self.server, "leasehold_event_subscribers_dropped_total"), 0)
+        self.assertEqual(self.server.metric("leasehold_event_subscribers_dropped_total"), 0)
         with socket.socket() as stuck:
             stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stuck.connect(("127.0.0.1", self.server.port))
             stuck.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            eventually(lambda: metric(self.server, "leasehold_event_subscribers") == 1, "it follows")
+            eventually(lambda: self.server.metric("leasehold_event_subscribers") == 1, "it follows")
 
             def dropped():
                 self.cycles(1000)
-                return metric(self.server, "leasehold_event_subscribers_dropped_total") == 1
+                return self.server.metric("leasehold_event_subscribers_dropped_total") == 1
 
             eventually(dropped, "it is dropped", timeout=60)
-        eventually(lambda: metric(self.server, "leasehold_event_subscribers") == 0, "it is gone")
+        eventually(lambda: self.server.metric("leasehold_event_subscribers") == 0, "it is gone")
 
 
 class Drain(unittest.TestCase):
     def test_streams_end_cleanly_when_the_service_stops(self):
-        server = Server().start()
-        self.addCleanup(server.stop)
+        server = Server().ends_with(self).start()
         stream = Stream(server)
         self.addCleanup(stream.close)
         server.acquire("last")

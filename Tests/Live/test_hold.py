@@ -82,8 +82,7 @@ class Attach(LiveTest):
 
 class Upgrade(LiveTest):
     def setUp(self):
-        self.own = Server("--heartbeat", "200ms").start()
-        self.addCleanup(self.own.stop)
+        self.own = Server("--heartbeat", "200ms").ends_with(self).start()
 
     def test_a_hold_is_bound_again_after_the_end_of_the_service(self):
         for end in (self.own.terminate, self.own.kill) * 3:

@@ -80,9 +80,7 @@ class Doors(unittest.TestCase):
     """A key of one caller is another key for another, before a restart and after."""
 
     def setUp(self):
-        self.server = TokenServer("--unix-mode", "0666")
-        self.addCleanup(self.server.stop)
-        self.server.start()
+        self.server = TokenServer("--unix-mode", "0666").ends_with(self).start()
         self.doors = {
             "root": self.server.over_unix, "token lock": self.server.with_token("lock"),
             "token other": self.server.with_token("other"),

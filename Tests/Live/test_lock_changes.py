@@ -22,8 +22,7 @@ class Changes(LiveTest):
 
     def look_later(self, tag, key=None, wait="20s"):
         pending = Pending(lambda: self.look(tag, key, wait=wait))
-        eventually(lambda: pending.done or self.server.get("/metrics").text.find("\nleasehold_lock_watchers 1\n") >= 0,
-                   "it waits")
+        eventually(lambda: pending.done or self.server.metric("leasehold_lock_watchers") == 1, "it waits")
         return pending
 
     def assertState(self, answer, tag):
@@ -76,8 +75,7 @@ class Changes(LiveTest):
         tag = self.tag()
         request = f"GET /locks/{self.key()}?wait=60s HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n"
         sockets = [self.server.socket() for _ in range(40)]
-        count = "\nleasehold_lock_watchers "
-        watchers = lambda: int(self.server.get("/metrics").text.split(count)[1].split()[0])  # noqa: E731
+        watchers = lambda: self.server.metric("leasehold_lock_watchers")  # noqa: E731
         for each in sockets:
             each.sendall(request.encode())
         eventually(lambda: watchers() == 40, "all wait")

@@ -15,8 +15,7 @@ class Journal(unittest.TestCase):
 
     def lines(self, *options, stream):
         """The lines of a daemon's whole life; `stream` makes JOURNAL_STREAM of the status of its standard error."""
-        server = harness.Server("--log-level", "debug", *options)
-        self.addCleanup(server.stop)
+        server = harness.Server("--log-level", "debug", *options).ends_with(self)
         read_end, write_end = os.pipe()
         self.addCleanup(os.close, read_end)
         status = os.fstat(write_end)
@@ -60,9 +59,7 @@ class Journal(unittest.TestCase):
 
 class Lines(unittest.TestCase):
     def serve(self, *options):
-        server = harness.Server(*options)
-        self.addCleanup(server.stop)
-        return server.start()
+        return harness.Server(*options).ends_with(self).start()
 
     def test_numbers_and_booleans_are_such_in_every_json_line(self):
         server = self.serve("--log-format", "json", "--log-level", "debug", "--slow-wait", "0s",
@@ -104,15 +101,12 @@ class Lines(unittest.TestCase):
 
 class StateDirectory(unittest.TestCase):
     def refusal(self, folder):
-        server = harness.Server("--state-dir", folder)
-        self.addCleanup(server.stop)
-        server.spawn()
+        server = harness.Server("--state-dir", folder).ends_with(self).spawn()
         self.assertEqual(server.process.wait(harness.PATIENCE), 78, server.log_text())
         return server.log_text()
 
     def test_a_folder_or_mark_that_cannot_be_used_is_refused_by_name(self):
-        server = harness.Server()
-        self.addCleanup(server.stop)
+        server = harness.Server().ends_with(self)
         folder = server.directory + "/state"
         os.mkdir(folder, 0o755)
         self.assertIn(folder + "/missing", self.refusal(folder + "/missing"))

@@ -10,6 +10,7 @@ import unittest
 
 from harness import Server, eventually
 from processes import SECONDS_UNTIL_GONE, Client, ProcessTest, in_namespace
+from users import AS_NOBODY, needs_nobody
 
 
 class Ends(ProcessTest):
@@ -66,23 +67,17 @@ class Ends(ProcessTest):
     def test_many_leases_of_one_process_take_one_entry_and_end_together(self):
         process = self.sleeper()
         # The last test's process may just have ended.
-        eventually(lambda: self.metric("leasehold_bound_processes") == 0, "nothing is watched")
+        eventually(lambda: self.server.metric("leasehold_bound_processes") == 0, "nothing is watched")
         leases = [self.bound(process.pid, self.key(str(number)), ttl=0) for number in range(50)]
-        self.assertEqual(self.metric("leasehold_bound_processes"), 1)
+        self.assertEqual(self.server.metric("leasehold_bound_processes"), 1)
         for lease in leases[:25]:
             self.granted(self.server.release(lease), 200)
         process.kill()
         for lease in leases[25:]:
             self.over(lease)
-        eventually(lambda: self.metric("leasehold_bound_processes") == 0, "nothing is watched any more")
-        ended = self.metric('leasehold_leases_ended_total{reason="process_exited"}')
+        eventually(lambda: self.server.metric("leasehold_bound_processes") == 0, "nothing is watched any more")
+        ended = self.server.metric('leasehold_leases_ended_total{reason="process_exited"}')
         self.assertGreaterEqual(ended, 25)
-
-    def metric(self, name):
-        for line in self.server.get("/metrics").text.splitlines():
-            if line.rpartition(" ")[0] == name:
-                return float(line.rpartition(" ")[2])
-        self.fail(f"no metric {name}")
 
     def test_the_peer_itself(self):
         client = self.client(self.key(), "peer")
@@ -125,19 +120,15 @@ class Refusals(ProcessTest):
             plain = self.server.request("POST", f"/locks/{self.key(header)}/acquire", headers={header: value})
             self.granted(plain)
 
-    @unittest.skipUnless(os.getuid() == 0 and os.path.exists("/usr/bin/setpriv"), "needs root and setpriv")
+    @needs_nobody
     def test_a_process_of_another_user(self):
-        with open("/proc/self/uid_map", encoding="ascii") as file:
-            if int(file.read().split()[2]) < 65536:
-                self.skipTest("needs more than one user")
         os.chmod(self.server.unix, 0o666)
-        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-        mine = self.client(self.key(), "pid:SELF", prefix=nobody)
+        mine = self.client(self.key(), "pid:SELF", prefix=AS_NOBODY)
         self.assertEqual(mine.status, 201, mine.text)
-        others = self.client(self.key("other"), f"pid:{os.getpid()}", prefix=nobody)
+        others = self.client(self.key("other"), f"pid:{os.getpid()}", prefix=AS_NOBODY)
         self.assertEqual(others.status, 403, others.text)
         self.assertIn('"code":"permission-denied"', others.text)
-        process = self.sleeper(*nobody)
+        process = self.sleeper(*AS_NOBODY)
         eventually(lambda: os.stat(f"/proc/{process.pid}").st_uid == 65534, "it is nobody's")
         lease = self.bound(process.pid, self.key("root"))  # root may bind to anybody's
         process.kill()
@@ -187,8 +178,7 @@ class Restarts(ProcessTest):
     def test_a_process_beside_is_lost_in_a_restart_and_its_lease_ends_after_the_grace(self):
         if os.getuid() != 0:
             self.skipTest("needs to make PID namespaces")
-        server = Server(*self.arguments, prefix=in_namespace())
-        self.addCleanup(server.stop)
+        server = Server(*self.arguments, prefix=in_namespace()).ends_with(self)
         self.addCleanup(server.kill)
         server.start()
         client = Client(server, self.key(), "peer", in_namespace())

@@ -68,8 +68,7 @@ class Beside(LiveTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(*cls.arguments, prefix=in_namespace())
-        cls.addClassCleanup(cls.server.stop)
+        cls.server = Server(*cls.arguments, prefix=in_namespace()).ends_with(cls)
         cls.addClassCleanup(cls.server.kill)  # unshare passes no SIGTERM on
         cls.server.start()
 

@@ -8,9 +8,7 @@ from harness import PATIENCE, Pending, Server, free_port
 
 class RestartTest(unittest.TestCase):
     def start(self, *arguments, **more):
-        server = Server(*arguments, **more)
-        self.addCleanup(server.stop)
-        return server.start()
+        return Server(*arguments, **more).ends_with(self).start()
 
     def lease(self, server, key="k", **parameters):
         answer = server.acquire(key, **parameters)
@@ -41,9 +39,7 @@ class Stopping(RestartTest):
 class TwoDaemons(RestartTest):
     def test_a_second_daemon_with_the_same_control_key_names_the_first(self):
         server = self.start()
-        second = Server(control_key=server.control_key)
-        self.addCleanup(second.stop)
-        second.spawn()
+        second = Server(control_key=server.control_key).ends_with(self).spawn()
         self.assertNotEqual(second.process.wait(PATIENCE), 0)
         self.assertIn(str(server.pid), second.log_text())
         self.assertEqual(server.get("/readyz").status, 200)
@@ -51,9 +47,7 @@ class TwoDaemons(RestartTest):
     def test_a_standby_takes_over_when_the_first_is_killed(self):
         server = self.start()
         lease = self.lease(server)
-        standby = Server("--standby", control_key=server.control_key)
-        self.addCleanup(standby.stop)
-        standby.spawn()
+        standby = Server("--standby", control_key=server.control_key).ends_with(self).spawn()
         time.sleep(0.5)
         self.assertIsNone(standby.process.poll(), "a standby waits")
         self.assertFalse(standby.is_ready())
@@ -76,9 +70,7 @@ class TwoDaemons(RestartTest):
 
     def test_a_port_in_use_is_said_plainly(self):
         server = self.start()
-        second = Server(port=server.port)
-        self.addCleanup(second.stop)
-        second.spawn()
+        second = Server(port=server.port).ends_with(self).spawn()
         self.assertNotEqual(second.process.wait(PATIENCE), 0)
         self.assertIn(str(server.port), second.log_text())
         self.assertRegex(second.log_text(), r"in use|EADDRINUSE")
@@ -86,9 +78,7 @@ class TwoDaemons(RestartTest):
     def test_a_port_that_becomes_free_in_time_is_taken(self):
         port = free_port()
         server = self.start(port=port)
-        second = Server(port=port)
-        self.addCleanup(second.stop)
-        second.spawn()
+        second = Server(port=port).ends_with(self).spawn()
         stopping = Pending(server.terminate)
         second.wait_ready()
         self.assertEqual(stopping.answer(), 0)

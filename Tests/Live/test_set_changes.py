@@ -1,11 +1,11 @@
 """Sets made, changed, operated on and removed over HTTP: what is refused, and how."""
 
 import json
-import os
 import unittest
 
 from harness import LiveTest, Pending, Server, eventually
 from native import make_set, proc_sets, remove_set
+from users import AS_NOBODY, needs_nobody
 
 
 class SetTest(LiveTest):
@@ -62,12 +62,11 @@ class Waiting(SetTest):
     arguments = ("--operation-waiters", "3")
 
     def wait(self, made, ops, wait="20s"):
-        before = self.server.get("/metrics").text
-        count = int(before.partition("\nleasehold_operation_waiters ")[2].split()[0])
+        count = self.server.metric("leasehold_operation_waiters")
         pending = Pending(lambda: self.server.json_post(
             f"/semaphores/id:{made['id']}/op", {"ops": ops, "wait": wait}, timeout=60))
-        eventually(lambda: pending.done or f"\nleasehold_operation_waiters {count + 1}\n"
-                   in self.server.get("/metrics").text, "an operation that waits")
+        eventually(lambda: pending.done or self.server.metric("leasehold_operation_waiters") == count + 1,
+                   "an operation that waits")
         return pending
 
     def semaphore(self, made, number):
@@ -86,12 +85,10 @@ class Waiting(SetTest):
         self.assertEqual(self.values(made), [0, 0])
 
 
-@unittest.skipUnless(os.getuid() == 0, "needs to become another user")
+@needs_nobody
 class AnotherUser(SetTest):
     def test_what_the_kernel_refuses_the_service_is_403_with_the_errno(self):
-        server = Server(prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"])
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server(prefix=[*AS_NOBODY, "--inh-caps=-all"]).ends_with(self).start()
         for number, (mode, errnos) in enumerate({
                 0o600: "EACCES EACCES EACCES", 0o622: "EACCES - EACCES", 0o644: "- EACCES EPERM",
                 0o666: "- - EPERM"}.items()):

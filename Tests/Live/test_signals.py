@@ -14,9 +14,7 @@ from harness import eventually
 
 class Served(unittest.TestCase):
     def serve(self, *options):
-        server = harness.Server(*options)
-        self.addCleanup(server.stop)
-        return server
+        return harness.Server(*options).ends_with(self)
 
 
 class EndedAtOnce(Served):

@@ -59,9 +59,7 @@ class Slots(LiveTest):
 
 class Restarts(unittest.TestCase):
     def test_names_and_who_has_them_survive_kill_9(self):
-        server = Server()
-        self.addCleanup(server.stop)
-        server.start()
+        server = Server().ends_with(self).start()
         server.request("PUT", "/locks/k", slots=GPUS, resize="true", pinned="true")
         leases = [server.acquire("k", slots=GPUS, owner="owner " * 10)["slot"] for _ in range(2)]
         server.kill()

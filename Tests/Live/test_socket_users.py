@@ -18,9 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class SocketUsers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server("--unix-mode", "0666")
-        cls.addClassCleanup(cls.server.stop)
-        cls.server.start()
+        cls.server = Server("--unix-mode", "0666").ends_with(cls).start()
         # The other user must be able to read the script.
         cls.script_folder = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.script_folder)

@@ -8,6 +8,7 @@ import time
 import unittest
 
 from processes import ProcessTest
+from users import AS_NOBODY, needs_nobody
 
 # Says what it gets; ends at TERM unless it is to ignore that.
 LISTENER = """
@@ -21,7 +22,6 @@ print("ready", flush=True)
 while True:
     time.sleep(600)
 """
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 class StopTest(ProcessTest):
@@ -120,27 +120,25 @@ class Refusals(StopTest):
             self.server.acquire(self.key(), bind=pid, stop="term"), 400, "invalid-parameter", parameter="bind")
         self.assertIn("Unix socket", problem["detail"])
 
-    @unittest.skipUnless(os.getuid() == 0 and os.path.exists("/usr/bin/setpriv"), "needs root and setpriv")
+    @needs_nobody
     def test_only_who_could_send_the_signal_may_have_it_sent(self):
         os.chmod(self.server.unix, 0o666)
-        roots = self.client(self.key(), f"pid:{os.getpid()}&stop=term", prefix=NOBODY)
+        roots = self.client(self.key(), f"pid:{os.getpid()}&stop=term", prefix=AS_NOBODY)
         self.assertEqual(roots.status, 403, roots.text)
-        own = self.client(self.key(), "pid:SELF&stop=term", prefix=NOBODY)
+        own = self.client(self.key(), "pid:SELF&stop=term", prefix=AS_NOBODY)
         self.assertEqual(own.status, 201, own.text)
         self.assertIn('"stop":"term"', own.text)
         # A root that may not kill could not do it itself.
-        nobodys = self.sleeper(*NOBODY)
+        nobodys = self.sleeper(*AS_NOBODY)
         bind = f"pid:{nobodys.pid}&stop=term"
         weak = self.client(self.key("weak"), bind, prefix=("setpriv", "--bounding-set=-kill", "--inh-caps=-kill"))
         self.assertEqual(weak.status, 403, weak.text)
         strong = self.client(self.key("strong"), bind)
         self.assertEqual(strong.status, 201, strong.text)
 
-    @unittest.skipUnless(os.getuid() == 0 and os.path.exists("/usr/bin/setpriv"), "needs root and setpriv")
+    @needs_nobody
     def test_a_service_that_may_not_kill_says_so(self):
-        server = type(self.server)(prefix=NOBODY)
-        self.addCleanup(server.stop)
-        server.start()
+        server = type(self.server)(prefix=AS_NOBODY).ends_with(self).start()
         process = self.sleeper()
         problem = self.assertProblem(
             server.over_unix.acquire(self.key(), bind=f"pid:{process.pid}", stop="term"), 403, "permission-denied",

@@ -14,8 +14,7 @@ from harness import LiveTest, Pending, eventually
 class TLS(LiveTest):
     @classmethod
     def setUpClass(cls):
-        cls.server = access.TokenServer()
-        cls.addClassCleanup(cls.server.stop)
+        cls.server = access.TokenServer().ends_with(cls)
         cls.certificate, key = access.make_certificate(cls.server.directory)
         cls.server.arguments += ["--tls-cert", cls.certificate, "--tls-key", key]
         cls.client = access.TokenClient(cls.server.port, cls.server.tokens["lock"], cls.certificate)
@@ -125,8 +124,7 @@ class TLS(LiveTest):
         self.assertEqual(self.server.over_unix.get("/locks").status, 200)
 
     def test_a_drain_answers_waiters_over_tls(self):
-        server = access.TokenServer()
-        self.addCleanup(server.stop)
+        server = access.TokenServer().ends_with(self)
         certificate, key = access.make_certificate(server.directory)
         server.arguments += ["--tls-cert", certificate, "--tls-key", key]
         server.is_ready = server.over_unix_ready
@@ -141,8 +139,7 @@ class TLS(LiveTest):
 
 class Certificates(unittest.TestCase):
     def test_what_does_not_fit_together_is_refused_with_a_reason(self):
-        server = access.TokenServer()
-        self.addCleanup(server.stop)
+        server = access.TokenServer().ends_with(self)
         certificate, key = access.make_certificate(server.directory)
         other = os.path.join(server.directory, "other")
         os.mkdir(other)

@@ -11,9 +11,7 @@ from harness import NOBODY, LiveTest, Server, eventually
 class TokenTest(LiveTest):
     @classmethod
     def setUpClass(cls):
-        cls.server = access.TokenServer(*cls.arguments)
-        cls.addClassCleanup(cls.server.stop)
-        cls.server.start()
+        cls.server = access.TokenServer(*cls.arguments).ends_with(cls).start()
         for name in cls.server.tokens:
             setattr(cls, name, cls.server.with_token(name))
 
@@ -142,9 +140,7 @@ class Tokens(TokenTest):
 
 class Files(unittest.TestCase):
     def server(self, *arguments):
-        server = access.TokenServer(*arguments)
-        self.addCleanup(server.stop)
-        return server
+        return access.TokenServer(*arguments).ends_with(self)
 
     def refused(self, server):
         """What a daemon says that does not start."""
@@ -252,8 +248,7 @@ class Files(unittest.TestCase):
         self.assertEqual(server.over_unix.get("/locks", headers=header).status, 200)
 
     def test_sighup_without_a_file_is_harmless(self):
-        server = Server().start()
-        self.addCleanup(server.stop)
+        server = Server().ends_with(self).start()
         server.process.send_signal(signal.SIGHUP)
         eventually(lambda: "nothing to read again" in server.log_text(), "a line in the log")
         self.assertEqual(server.get("/readyz").status, 200)
@@ -261,8 +256,7 @@ class Files(unittest.TestCase):
 
 class Doors(unittest.TestCase):
     def test_an_open_address_needs_tokens_and_then_tls_or_a_word(self):
-        server = access.TokenServer()
-        self.addCleanup(server.stop)
+        server = access.TokenServer().ends_with(self)
         plain = [word for word in server.arguments if word not in ("--token-file", server.token_file)]
         for arguments, words in ((plain, "so it needs tokens"), (server.arguments, "--insecure-plain-http")):
             server.arguments = [*arguments, "--host", "0.0.0.0"]
@@ -271,9 +265,7 @@ class Doors(unittest.TestCase):
             self.assertIn(words, server.log_text())
 
     def test_a_door_without_tls_is_opened_with_a_warning(self):
-        server = access.TokenServer("--host", "0.0.0.0", "--insecure-plain-http")
-        self.addCleanup(server.stop)
-        server.start()
+        server = access.TokenServer("--host", "0.0.0.0", "--insecure-plain-http").ends_with(self).start()
         self.assertIn("warning INSECURE: tokens travel", server.log_text())
         self.assertEqual(server.with_token("read").get("/locks").status, 200)
         self.assertEqual(server.get("/locks").status, 401)

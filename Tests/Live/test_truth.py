@@ -1,6 +1,5 @@
 """What the service says is so: damaged locks, free ones, cooling slots, ends, names, and places that are kept."""
 
-import re
 import urllib.parse
 
 from harness import LiveTest, Pending, eventually
@@ -14,11 +13,6 @@ def path(key, rest=""):
 
 
 class TruthTest(LiveTest):
-    def metric(self, name):
-        found = re.search(rf"^{re.escape(name)} (\S+)$", self.server.get("/metrics").text, re.M)
-        self.assertIsNotNone(found, name)
-        return float(found[1])
-
     def events(self, key, kind):
         text = self.server.get("/events", since="oldest", wait="0", key=key, kind=kind).text
         return [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
@@ -43,7 +37,7 @@ class Damage(TruthTest):
         self.assertFalse(self.server.lock(self.key("-other"))["damaged"])
         self.assertEqual(self.lock_in("damaged"), [self.key()])
         self.assertEqual(self.server.get("/readyz")["damaged_locks"], 1)
-        self.assertEqual(self.metric("leasehold_damaged_locks"), 1)
+        self.assertEqual(self.server.metric("leasehold_damaged_locks"), 1)
         self.assertIn("is damaged", self.events(self.key(), "drift")[0])
         self.assertProblem(self.server.delete(f"/locks/{self.key()}"), 500, "ledger-damaged")
         self.server.kill()
@@ -88,8 +82,8 @@ class Contention(TruthTest):
         self.assertIn(self.key(), self.lock_in("cooling"))
         self.assertNotIn(self.key(), self.lock_in("held"))
         self.assertNotIn(self.key(), self.lock_in("free"))
-        self.assertEqual(self.server.get("/readyz")["cooling"], self.metric("leasehold_cooling_leases"))
-        self.assertEqual(self.server.get("/readyz")["leases"], self.metric("leasehold_leases"))
+        self.assertEqual(self.server.get("/readyz")["cooling"], self.server.metric("leasehold_cooling_leases"))
+        self.assertEqual(self.server.get("/readyz")["leases"], self.server.metric("leasehold_leases"))
         problem = self.assertProblem(self.server.acquire(self.key(), limit=2, count=2), 423, "locked", cooling=1)
         self.assertIn("cools down", problem["detail"])
 

@@ -15,9 +15,7 @@ class Unavailable(unittest.TestCase):
     def test_everything_but_health_is_503_with_the_errno(self):
         for errno in ("ENOSYS", "EPERM"):
             with self.subTest(errno):
-                server = Server(prefix=[sys.executable, FILTER, errno])
-                self.addCleanup(server.stop)
-                server.spawn()
+                server = Server(prefix=[sys.executable, FILTER, errno]).ends_with(self).spawn()
                 eventually(lambda: os.path.exists(server.unix) or server.process.poll() is not None, "a listener")
                 self.assertIsNone(server.process.poll(), server.log_text())
                 for client in (server, server.over_unix):

@@ -59,15 +59,9 @@ def daemon(log):
         assert time.monotonic() - begun < 10, "it does not stop in time"
 
 
-def metric(server, name):
-    """What `/metrics` counts."""
-    lines = server.get("/metrics").text.splitlines()
-    return next(int(line[len(name) + 1:]) for line in lines if line.startswith(name + " "))
-
-
 def dropped(server):
     """Lines that the daemon says it lost."""
-    return metric(server, "leasehold_log_lines_dropped_total")
+    return server.metric("leasehold_log_lines_dropped_total")
 
 
 class Load:
@@ -139,7 +133,7 @@ def run(name, server, options, report):
     for failure in load.failures:
         report.violation(f"{name}: {failure}")
     report.expect(server.get("/healthz").status == 200, f"{name}: not healthy")
-    drift = metric(server, 'leasehold_drift_total{kind="rewritten"}')
+    drift = server.metric('leasehold_drift_total{kind="rewritten"}')
     report.expect(drift > 0, f"{name}: no value that was written was noticed")
     return load
 

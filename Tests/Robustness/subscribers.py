@@ -134,10 +134,6 @@ def paced(server, rate, seconds):
     return took[len(took) // 2] * 1e6, took[len(took) * 99 // 100] * 1e6
 
 
-def metric(server, name):
-    return int(re.search(rf"^{name} (\d+)$", server.get("/metrics").text, re.M)[1])
-
-
 def main():
     options = arguments(__doc__, subscribers=200, cycles=5000, processes=2, rate=50, seconds=4, max_seconds=240)
     raise_descriptor_limit()
@@ -158,7 +154,7 @@ def main():
         for _, pipe in groups:
             pipe.recv()
         total = share * options.processes
-        assert quiet(lambda: metric(server, "leasehold_event_subscribers") == total, 30, 0.1), "not all follow"
+        assert quiet(lambda: server.metric("leasehold_event_subscribers") == total, 30, 0.1), "not all follow"
         beside = paced(server, options.rate, options.seconds)
         print(f"an acquire, {options.rate} a second: p50 {alone[0]:.0f} us, p99 {alone[1]:.0f} us with 0 subscribers, "
               f"p50 {beside[0]:.0f} us, p99 {beside[1]:.0f} us with {total}")
@@ -175,7 +171,7 @@ def main():
             report.expect(not flaws, f"{len(flaws)} followers, the first: {flaws[:1]}")
             print(f"all told {ended - begun:.1f} s after the load began, {ended - begun - took:.1f} s after its end")
         print(f"CPU of the service for all of it: {cpu(server.pid) - used_before:.1f} s")
-        report.expect(metric(server, "leasehold_event_subscribers_dropped_total") == 0, "somebody was dropped")
+        report.expect(server.metric("leasehold_event_subscribers_dropped_total") == 0, "somebody was dropped")
     report.finish(f"subscribers {total}, cycles {cycles}")
 
 
