@@ -109,10 +109,20 @@ TARGETS = [
     # sets
     ("GET", "/semaphores/0x7fffff01", 404, "no-such-set", {}, []),
     ("GET", "/semaphores/id:2147483647", 404, "no-such-set", {}, []),
-    ("GET", "/semaphores/moon", 400, "bad-key", {"parameter": "set"}, ["0x"]),
-    ("GET", "/semaphores/0", 400, "out-of-range", {"parameter": "set"}, ["IPC_PRIVATE"]),
-    ("GET", "/semaphores/0x1ffffffff", 400, "out-of-range", {"parameter": "set"}, ["32 bits"]),
-    ("GET", "/semaphores/id:99999999999", 400, "bad-key", {"parameter": "set"}, []),
+    # sets and segments: named alike, refused alike
+    *[(method, f"/{kind}{rest}", 400, code, {"parameter": parameter or one, **facts}, words)
+      for kind, one in (("semaphores", "set"), ("segments", "segment"))
+      for method, rest, code, parameter, facts, words in (
+          ("GET", "/moon", "bad-key", None, {}, ["0x"]),
+          ("GET", "/0", "out-of-range", None, {}, ["IPC_PRIVATE", one]),
+          ("GET", "/0x1ffffffff", "out-of-range", None, {"minimum": -1 << 31, "maximum": (1 << 32) - 1}, ["32 bits"]),
+          ("GET", "/id:99999999999", "bad-key", None, {}, []),
+          ("POST", "?key=moon", "bad-key", "key", {}, ["private"]),
+          ("POST", "?key=0", "out-of-range", "key", {"allowed_instead": "private"}, ["IPC_PRIVATE"]),
+          ("POST", "?key=4294967296", "out-of-range", "key", {"maximum": (1 << 32) - 1}, ["32 bits"]),
+          ("PATCH", "/77?mode=0888", "invalid-parameter", "mode", {}, ["octal"]),
+          ("PATCH", "/77?mode=1777", "out-of-range", "mode", {"minimum": "0000", "maximum": "0777"}, []))],
+    ("GET", "/shm/1?segment=0x1ffffffff", 400, "out-of-range", {"parameter": "segment"}, ["32 bits"]),
     # paths
     ("GET", "/nothing/here", 404, "not-found", {}, ["/nothing/here"]),
     ("GET", "/problems/nonsense", 404, "not-found", {}, []),

@@ -119,43 +119,13 @@ enum Segments {
 extension Call {
   /// The request for a new segment.
   fileprivate func segmentRequest() throws(LeaseholdError) -> SegmentRequest {
-    guard let text = arguments[.key] else {
-      throw .missing(.key, "the segment's SysV key, as in key=0x1234, or key=private for one that has none")
-    }
-    var key: Int32?
-    if text != "private" {
-      guard case .key(let number)? = IPCAddress(text) else {
-        throw LeaseholdError(
-          .badKey, "'key' must be a SysV key (0x1234 or 4660) or 'private'.",
-          facts: [("parameter", .text("key")), ("value", .text(text.excerpt))])
-      }
-      guard number != 0 else {
-        throw LeaseholdError(
-          .outOfRange, "Key 0 is IPC_PRIVATE; say key=private for a segment without a key.",
-          facts: [("parameter", .text("key")), ("value", .text(text))])
-      }
-      key = number
-    }
+    let key = try IPCObject.segment.newKey(arguments[.key])
     let size = try number(.size, 40, Int.max) ?? 10_000
     let mode = try permissionBits() ?? 0o666
     let initializes = try word(.initialize, ["true", "false"]) == "true"
-    var request = SegmentRequest(key: key, byteCount: size, mode: mode, initializes: initializes)
+    var request = SegmentRequest(key: key == 0 ? nil : key, byteCount: size, mode: mode, initializes: initializes)
     request.account = caller.account
     return request
-  }
-
-  /// `0666` or `666`: octal text.
-  fileprivate func permissionBits() throws(LeaseholdError) -> UInt16? {
-    guard let text = arguments[.mode] else { return nil }
-    guard !text.isEmpty, text.utf8.count <= 4, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
-      let bits = UInt16(text, radix: 8)
-    else { throw .invalid(.mode, text, "must be octal text, as in 0666") }
-    guard bits <= 0o777 else {
-      throw LeaseholdError(
-        .outOfRange, "'mode' must be 0000...0777, in octal.",
-        facts: [("parameter", .text("mode")), ("value", .text(text))])
-    }
-    return bits
   }
 
   /// A segment as an answer.

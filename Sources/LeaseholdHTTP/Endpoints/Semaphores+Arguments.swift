@@ -2,63 +2,8 @@ import Leasehold
 import SysVTypes
 
 extension Call {
-  /// The captured segment as a set: `0x7c4a`, `31818`, `-559038737` or `id:98`.
-  func setAddress() throws(LeaseholdError) -> IPCAddress {
-    let decoded = percentDecoded(target.segment, plusIsSpace: false)
-    let text = decoded.map { String(decoding: $0, as: UTF8.self) } ?? ""
-    if text.hasPrefix("id:"), let id = Int32(text.dropFirst(3)), id >= 0, text.dropFirst(3).first != "+" {
-      return .id(id)
-    }
-    switch IPCKey.read(text) {
-    case .malformed:
-      throw LeaseholdError(
-        .badKey, "A set is named by its key (0x7c4a or 31818) or by id:NUMBER, as GET /semaphores lists it.",
-        facts: [("parameter", .text("set")), ("value", .text(text.excerpt))])
-    case .zero:
-      throw LeaseholdError(
-        .outOfRange, "Key 0 is IPC_PRIVATE and names no set; use id:NUMBER, as GET /semaphores lists it.",
-        facts: [("parameter", .text("set")), ("value", .text(text))])
-    case .key(let key): return .key(key.rawValue)
-    case .tooWide: throw .keyTooWide("set", text)
-    }
-  }
-
   /// The number behind the set; one that no set has where it is beyond all.
   var semaphoreNumber: Int { Int(String(decoding: target.last, as: UTF8.self)) ?? .max }
-
-  /// The parameter `key` of a set to make: a SysV key, or `private` (0).
-  func newSetKey() throws(LeaseholdError) -> Int32 {
-    guard let text = arguments[.key] else {
-      throw .missing(.key, "a SysV key such as 0x7c4a or 31818, or private for a set that only its id names")
-    }
-    if text == "private" { return 0 }
-    switch IPCKey.read(text) {
-    case .malformed: throw .invalid(.key, text, "must be a SysV key, 0x7c4a or 31818, or private")
-    case .zero:
-      throw LeaseholdError(
-        .outOfRange, "Key 0 is IPC_PRIVATE; say key=private for a set that only its id names, or choose another key.",
-        facts: [("parameter", .text("key")), ("value", .text(text.excerpt)), ("allowed_instead", .text("private"))])
-    case .key(let key): return key.rawValue
-    case .tooWide: throw .keyTooWide("key", text)
-    }
-  }
-
-  /// The parameter `mode` as nine permission bits; `nil` when not given.
-  func octalMode() throws(LeaseholdError) -> UInt16? {
-    guard let text = arguments[.mode] else { return nil }
-    guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x37 }) else {
-      throw .invalid(.mode, text, "must be octal text, 0000...0777, as in 0600")
-    }
-    guard let mode = UInt16(text, radix: 8), mode <= 0o777 else {
-      throw LeaseholdError(
-        .outOfRange, "'mode' must be 0000...0777.",
-        facts: [
-          ("parameter", .text("mode")), ("value", .text(text.excerpt)), ("minimum", .text("0000")),
-          ("maximum", .text("0777")),
-        ])
-    }
-    return mode
-  }
 
   /// A parameter that is true or false; false when not given.
   func flag(_ parameter: Parameter) throws(LeaseholdError) -> Bool { try word(parameter, ["true", "false"]) == "true" }
@@ -103,16 +48,6 @@ extension Call {
 }
 
 extension LeaseholdError {
-  /// A key of more than 32 bits.
-  fileprivate static func keyTooWide(_ parameter: String, _ text: String) -> LeaseholdError {
-    LeaseholdError(
-      .outOfRange, "A SysV key has 32 bits: 0x0...0xffffffff, or -2147483648...4294967295.",
-      facts: [
-        ("parameter", .text(parameter)), ("value", .text(text.excerpt)), ("minimum", .number(Int64(Int32.min))),
-        ("maximum", .number(Int64(UInt32.max))),
-      ])
-  }
-
   /// A semaphore's value.
   static func value(of parameter: String, _ text: String) throws(LeaseholdError) -> UInt16 {
     UInt16(try whole(parameter, text[...], 0, Limits.slots, errno: "ERANGE"))

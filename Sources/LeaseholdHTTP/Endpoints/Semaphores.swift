@@ -19,14 +19,14 @@ enum Semaphores {
   }
 
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let address = try call.setAddress()
+    let address = try call.setInPath()
     let detail = try call.server.semaphores().semaphoreSet(address, for: call.caller)
     let writer = call.writer
     return call.json(capacity: 512 + detail.semaphores.count * 80) { writer.detail(detail, into: &$0) }
   }
 
   static func getOne(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let address = try call.setAddress()
+    let address = try call.setInPath()
     let number = call.semaphoreNumber
     let found = try call.server.semaphores().semaphore(number, of: address, for: call.caller)
     let writer = call.writer
@@ -39,7 +39,7 @@ enum Semaphores {
   }
 
   static func create(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let key = try call.newSetKey()
+    let key = try IPCObject.set.newKey(call.arguments[.key])
     let values = try call.semaphoreValues()
     guard let count = try call.number(.nsems, 0, Int(Int32.max)) ?? values?.count else {
       throw .missing(.nsems, "how many semaphores a new set gets, as in nsems=1")
@@ -48,7 +48,7 @@ enum Semaphores {
       throw .invalid(.values, "\(values.count) values", "must hold one value for each of the 'nsems' semaphores")
     }
     let request = SemaphoreSetRequest(
-      key: key, semaphoreCount: count, mode: try call.octalMode() ?? 0o600, values: values,
+      key: key, semaphoreCount: count, mode: try call.permissionBits() ?? 0o600, values: values,
       isExclusive: try call.flag(.exclusive), caller: call.caller)
     let opened = try call.server.semaphores().makeSemaphoreSet(request)
     let differs = count != opened.info.status.count
@@ -65,17 +65,18 @@ enum Semaphores {
   }
 
   static func change(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let address = try call.setAddress()
+    let address = try call.setInPath()
     let change = SemaphoreSetChange(
       uid: try call.number(.uid, 0, Limits.identity).map(UInt32.init),
-      gid: try call.number(.gid, 0, Limits.identity).map(UInt32.init), mode: try call.octalMode(), caller: call.caller)
+      gid: try call.number(.gid, 0, Limits.identity).map(UInt32.init), mode: try call.permissionBits(),
+      caller: call.caller)
     let info = try call.server.semaphores().changeSemaphoreSet(address, change)
     let writer = call.writer
     return call.json { writer.set(info, into: &$0) }
   }
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let address = try call.setAddress()
+    let address = try call.setInPath()
     let force = try call.flag(.force)
     let info = try call.server.semaphores().removeSemaphoreSet(address, force: force, caller: call.caller, at: call.now)
     return call.json { json in
@@ -101,7 +102,7 @@ enum Semaphores {
     _ values: SemaphoreWrite.Values, _ call: borrowing Call
   ) throws(LeaseholdError) -> Disposition {
     let request = SemaphoreWrite(
-      address: try call.setAddress(), values: values, force: try call.flag(.force), caller: call.caller)
+      address: try call.setInPath(), values: values, force: try call.flag(.force), caller: call.caller)
     let written = try call.server.semaphores().writeSemaphores(request, at: call.now)
     return call.json { json in
       json.append("{\"written\":true" as StaticString)
@@ -116,7 +117,7 @@ enum Semaphores {
     var asked = try call.span(.wait, .zero, call.server.limits.waitMax)
     if asked == nil { asked = try call.preferredWait() }
     let wait = asked ?? .zero
-    var request = OperationRequest(address: try call.setAddress(), steps: steps, wait: wait, caller: call.caller)
+    var request = OperationRequest(address: try call.setInPath(), steps: steps, wait: wait, caller: call.caller)
     request.ttl = try call.times(isBound: false, default: call.server.limits.ttlDefault).ttl
     request.owner = try call.owner()
     request.idempotencyKey = request.makesLease ? try call.idempotencyKey() : nil

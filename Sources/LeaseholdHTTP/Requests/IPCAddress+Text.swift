@@ -1,47 +1,81 @@
 import Leasehold
 import SysVTypes
 
-extension IPCAddress {
-  /// Reads `0x4c534800`, `1234`, `-559038737` or `id:98`; `nil` for anything else.
-  ///
-  /// Key 0 is read as well: it names nothing, and the error should say so.
-  init?(_ text: String) {
-    if text.hasPrefix("id:") {
-      guard let id = Int32(text.dropFirst(3)), id >= 0, text.dropFirst(3).first != "+" else { return nil }
-      self = .id(id)
-    } else {
-      guard let key = IPCKey(parsing: text) else { return nil }
-      self = .key(key.rawValue)
+/// A kind of object that the kernel finds by a key or by its number.
+enum IPCObject: String {
+  case set, segment
+
+  /// Reads `0x7c4a`, `31818`, `-559038737` or `id:98`.
+  func address(_ text: String) throws(LeaseholdError) -> IPCAddress {
+    if text.hasPrefix("id:"), let id = Int32(text.dropFirst(3)), id >= 0, text.dropFirst(3).first != "+" {
+      return .id(id)
+    }
+    let instead = "id:NUMBER, as GET \(self == .set ? "/semaphores" : "/segments") lists it"
+    return .key(
+      try Self.key(
+        text, of: rawValue, malformed: "A \(rawValue) is named by its key (0x7c4a or 31818) or by \(instead).",
+        zero: "names no \(rawValue); use \(instead).", facts: []))
+  }
+
+  /// Reads the key of an object to make; 0 for `private`.
+  func newKey(_ text: String?) throws(LeaseholdError) -> Int32 {
+    let form = "a SysV key such as 0x7c4a or 31818, or private for a \(rawValue) that only its id names"
+    guard let text else { throw .missing(.key, form) }
+    if text == "private" { return 0 }
+    return try Self.key(
+      text, of: "key", malformed: "'key' must be \(form).",
+      zero: "names nothing; say key=private for a \(rawValue) that only its id names, or choose another key.",
+      facts: [("allowed_instead", .text("private"))])
+  }
+
+  private static func key(
+    _ text: String, of parameter: String, malformed: String, zero: String, facts: [LeaseholdError.Fact]
+  ) throws(LeaseholdError) -> Int32 {
+    let given: [LeaseholdError.Fact] = [("parameter", .text(parameter)), ("value", .text(text.excerpt))]
+    switch IPCKey.read(text) {
+    case .key(let key): return key.rawValue
+    case .malformed: throw LeaseholdError(.badKey, malformed, facts: given)
+    case .zero: throw LeaseholdError(.outOfRange, "Key 0 is IPC_PRIVATE and \(zero)", facts: given + facts)
+    case .tooWide:
+      throw LeaseholdError(
+        .outOfRange, "A SysV key has 32 bits: 0x0...0xffffffff, or -2147483648...4294967295.",
+        facts: given + [("minimum", .number(Int64(Int32.min))), ("maximum", .number(Int64(UInt32.max)))])
     }
   }
 }
 
 extension Call {
+  /// The set of the path.
+  func setInPath() throws(LeaseholdError) -> IPCAddress { try IPCObject.set.address(decodedSegment) }
+
   /// The segment of the path.
-  func segmentInPath() throws(LeaseholdError) -> IPCAddress {
-    let decoded = percentDecoded(target.segment, plusIsSpace: false)
-    return try Self.address(decoded.map { String(decoding: $0, as: UTF8.self) } ?? "")
+  func segmentInPath() throws(LeaseholdError) -> IPCAddress { try IPCObject.segment.address(decodedSegment) }
+
+  private var decodedSegment: String {
+    percentDecoded(target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 
   /// The segment of the query; `nil` is the default one.
   func segmentArgument() throws(LeaseholdError) -> IPCAddress? {
     guard let text = arguments[.segment] else { return nil }
-    return try Self.address(text)
+    return try IPCObject.segment.address(text)
   }
 
-  private static func address(_ text: String) throws(LeaseholdError) -> IPCAddress {
-    guard let address = IPCAddress(text) else {
-      throw LeaseholdError(
-        .badKey, "A segment is named by its key (0x4c534800 or 1280526336) or by id:NUMBER, as GET /segments lists it.",
-        facts: [("parameter", .text("segment")), ("value", .text(text.excerpt))])
+  /// The parameter `mode` as nine permission bits in octal; `nil` when not given.
+  func permissionBits() throws(LeaseholdError) -> UInt16? {
+    guard let text = arguments[.mode] else { return nil }
+    guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }) else {
+      throw .invalid(.mode, text, "must be octal text, 0000...0777, as in 0600")
     }
-    guard address != .key(0) else {
+    guard let bits = UInt16(text, radix: 8), bits <= 0o777 else {
       throw LeaseholdError(
-        .outOfRange,
-        "Key 0 is IPC_PRIVATE and names no segment; use id:NUMBER, or 'private' with POST /segments to make one.",
-        facts: [("parameter", .text("segment")), ("value", .text(text))])
+        .outOfRange, "'mode' must be 0000...0777.",
+        facts: [
+          ("parameter", .text("mode")), ("value", .text(text.excerpt)), ("minimum", .text("0000")),
+          ("maximum", .text("0777")),
+        ])
     }
-    return address
+    return bits
   }
 
   /// The variable of the path: PHP's integer, or a name.

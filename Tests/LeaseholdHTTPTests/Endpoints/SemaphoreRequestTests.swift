@@ -15,7 +15,7 @@ import Testing
     ("POST", "/semaphores", #"{"key":1}"#, "missing-parameter", "nsems"),
     ("POST", "/semaphores", #"{"key":0,"nsems":1}"#, "out-of-range", "key"),
     ("POST", "/semaphores", #"{"key":"0x1ffffffff","nsems":1}"#, "out-of-range", "key"),
-    ("POST", "/semaphores", #"{"key":"moon","nsems":1}"#, "invalid-parameter", "key"),
+    ("POST", "/semaphores", #"{"key":"moon","nsems":1}"#, "bad-key", "key"),
     ("POST", "/semaphores", #"{"key":true,"nsems":1}"#, "invalid-parameter", "key"),
     ("POST", "/semaphores", #"{"key":1,"nsems":-1}"#, "out-of-range", "nsems"),
     ("POST", "/semaphores", #"{"key":1,"nsems":1,"mode":600}"#, "invalid-parameter", "mode"),
