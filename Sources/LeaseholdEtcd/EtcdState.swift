@@ -194,6 +194,11 @@ struct EndMemory: Sendable {
   }
 
   subscript(name: String) -> EndValue? { byName[name] }
+
+  /// The latest end of a lease with such a short name; a look at all of them.
+  func latest(ref: String) -> EndValue? {
+    byName.values.lazy.filter { $0.ref == ref }.max { $0.at < $1.at }
+  }
 }
 
 /// The watchers that wait for locks to change.

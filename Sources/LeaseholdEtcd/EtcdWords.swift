@@ -82,6 +82,8 @@ extension LeaseholdError {
 
   /// That a lease is over, as is remembered.
   static func over(_ end: EndValue, key: LockKey?, ref: String) -> LeaseholdError {
-    over(end.endReason, end.breakNote, key: key, ref: ref, at: EtcdLockService.instant(end.at))
+    over(
+      end.endReason, end.breakNote, key: key, keys: end.locks.compactMap(EtcdNames.decoded), ref: ref,
+      at: EtcdLockService.instant(end.at))
   }
 }

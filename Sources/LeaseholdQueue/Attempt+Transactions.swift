@@ -107,6 +107,7 @@ extension Attempt {
   private var withdrawal: EndValue {
     var end = EndValue(reason: EndValue.undelivered, at: wish.value.at)
     (end.mark, end.lock, end.ref) = (wish.value.mark, wish.parts[0].lock, wish.value.ref)
+    end.locks = wish.value.locks
     return end
   }
 

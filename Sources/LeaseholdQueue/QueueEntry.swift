@@ -82,8 +82,9 @@ package struct EndValue: Hashable, Sendable {
   package var by: String?
   /// The words of an operator.
   package var note: String?
-  /// The lock, and the ten digits of the lease, for who asks later.
+  /// The lock, all locks of a lease on several, and the ten digits of the lease, for who asks later.
   package var lock = ""
+  package var locks: [String] = []
   package var ref = ""
   /// Milliseconds that its holder still had from then on.
   package var grace: Int64 = 0

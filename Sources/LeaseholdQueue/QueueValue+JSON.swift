@@ -68,6 +68,7 @@ extension EndValue {
     if let by { members.append(JSON.Member("by", .string(by))) }
     if let note { members.append(JSON.Member("note", .string(note))) }
     if !lock.isEmpty { members.append(JSON.Member("lock", .string(lock))) }
+    if !locks.isEmpty { members.append(JSON.Member("k", .array(locks.map { .string($0) }))) }
     if !ref.isEmpty { members.append(JSON.Member("ref", .string(ref))) }
     if grace > 0 { members.append(JSON.Member("grace", .number("\(grace)"))) }
     if mark != 0 { members.append(JSON.Member("mark", .string(String(mark, radix: 16)))) }
@@ -77,6 +78,7 @@ extension EndValue {
   init(_ json: JSON) {
     self.init(reason: json["reason"].string ?? "", by: json["by"].string, at: json["at"].int ?? 0)
     (note, lock, ref) = (json["note"].string, json["lock"].string ?? "", json["ref"].string ?? "")
+    locks = json["k"].elements.compactMap(\.string)
     grace = json["grace"].int ?? 0
     mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0
   }

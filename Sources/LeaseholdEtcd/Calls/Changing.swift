@@ -63,8 +63,8 @@ extension EtcdLockService {
 
   /// Ends a holder's lease by force, now or after a grace.
   ///
-  /// - Throws: `no-such-lease`, `forbidden`, `not-supported` for those of one user, `engine-unavailable`,
-  ///   `outcome-unknown`.
+  /// - Throws: `no-such-lease`, what 410 says of its end, `forbidden`, `not-supported` for those of one user,
+  ///   `engine-unavailable`, `outcome-unknown`.
   public func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome {
     let found = try meant(by: request)
     if request.onlyOf != nil {
@@ -114,7 +114,9 @@ extension EtcdLockService {
     case .ref(let number):
       let ref = LeaseID(high: number << 24, low: 0).ref
       let found = heard { held(ref) }
-      guard let found else { throw .noSuchLease() }
+      guard let found else {
+        throw Self.over(state.withLock { $0.ends.latest(ref: ref) }, ref: ref, within: request.caller.confinement)
+      }
       if let confinement = request.caller.confinement, !found.locks.allSatisfy({ Self.covers($0, confinement) }) {
         throw confinement.refusal("This reaches a lease on a lock that token '\(confinement.token)' may not use")
       }

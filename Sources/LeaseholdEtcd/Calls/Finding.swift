@@ -61,12 +61,14 @@ extension EtcdLockService {
     let name = EtcdNames.entry(of: id)
     let (seen, isOver) = state.withLock { (Self.found(name, in: $0), $0.ends[name] != nil) }
     // No entry comes back: an end is newer than whatever is still seen of it.
-    if isOver { throw over(id, nil) }
+    if isOver { throw over(id, nil, within: confinement) }
     // A lease that was granted a moment ago may still be seen as a waiter, or not at all.
     let known = seen.flatMap { $0.first.value.isWaiting ? nil : $0 }
-    let found = if let known { known } else { try search(id) }
-    guard !found.first.value.isWaiting else { throw over(id, nil) }
-    guard found.isInTime else { throw over(id, found.first.value.end ?? Self.expiry(of: found.first)) }
+    let found = if let known { known } else { try search(id, within: confinement) }
+    guard !found.first.value.isWaiting else { throw over(id, nil, within: confinement) }
+    guard found.isInTime else {
+      throw over(id, found.first.value.end ?? Self.expiry(of: found.first), within: confinement)
+    }
     for entry in found.entries {
       guard let key = EtcdNames.decoded(entry.lock), let confinement, !confinement.covers(key.text) else { continue }
       throw confinement.refusal("This reaches a lease on a lock that token '\(confinement.token)' may not use")
@@ -80,12 +82,12 @@ extension EtcdLockService {
   /// Asks etcd for a lease that this server has not seen.
   ///
   /// A read may be old, so no read says that it is not there: that is asked by a transaction that could write.
-  private func search(_ id: LeaseID) throws(LeaseholdError) -> Found {
+  private func search(_ id: LeaseID, within confinement: Confinement?) throws(LeaseholdError) -> Found {
     let (name, deadline) = (EtcdNames.entry(of: id), Self.deadline())
     for isCertain in [false, true] {
       let known = try look([.key(.locks(name)), .key(.end(name))], of: name, isCertain: isCertain, before: deadline)
       guard !known.locks.isEmpty else {
-        if let end = known.end { throw over(id, end) }
+        if let end = known.end { throw over(id, end, within: confinement) }
         continue
       }
       let looks = known.locks.map(QueueLook.queue) + [.key(.end(name)), .key(.inTime(name))]
@@ -93,7 +95,7 @@ extension EtcdLockService {
       note(sight)
       let entries = sight.queues.compactMap { $0.entry(name) }
       guard entries.count == known.locks.count, !entries.isEmpty else {
-        if let end = sight.end { throw over(id, end) }
+        if let end = sight.end { throw over(id, end, within: confinement) }
         continue
       }
       // A place that waits may be a lease by now.
@@ -102,7 +104,7 @@ extension EtcdLockService {
       found.isInTime = sight.isInTime || !entries[0].value.needsMark
       return found
     }
-    throw over(id, nil)
+    throw over(id, nil, within: confinement)
   }
 
   private func look(
@@ -120,9 +122,17 @@ extension EtcdLockService {
   static func expiry(of entry: QueueEntry) -> EndValue { EndValue(.expired, of: entry, at: wall()) }
 
   /// The end of a lease that is not there.
-  func over(_ id: LeaseID, _ end: EndValue?) -> LeaseholdError {
-    guard let end = end ?? state.withLock({ $0.ends[EtcdNames.entry(of: id)] }) else { return .noSuchLease() }
-    return .over(end, key: EtcdNames.decoded(end.lock), ref: id.ref)
+  private func over(_ id: LeaseID, _ end: EndValue?, within confinement: Confinement?) -> LeaseholdError {
+    Self.over(end ?? state.withLock { $0.ends[EtcdNames.entry(of: id)] }, ref: id.ref, within: confinement)
+  }
+
+  /// The error of an end that is remembered, where a caller may know of its locks; else that there is no such lease.
+  static func over(_ end: EndValue?, ref: String, within confinement: Confinement?) -> LeaseholdError {
+    guard let end else { return .noSuchLease() }
+    if let confinement, !(end.locks + [end.lock]).allSatisfy({ $0.isEmpty || covers($0, confinement) }) {
+      return confinement.refusal("This was a lease on a lock that token '\(confinement.token)' may not use")
+    }
+    return .over(end, key: EtcdNames.decoded(end.lock), ref: ref)
   }
 
   /// A reading of CLOCK_MONOTONIC for milliseconds of the wall clock, which is never ahead.

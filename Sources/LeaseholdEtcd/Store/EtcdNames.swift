@@ -75,7 +75,7 @@ extension EndValue {
   /// The end of a lease, for who asks later.
   init(_ reason: EndReason, of entry: QueueEntry, at wall: Int64, by: String? = nil, note: String? = nil) {
     self.init(reason: reason.name, by: by, at: wall)
-    (self.note, lock, ref) = (note, entry.lock, entry.value.ref)
+    (self.note, lock, locks, ref) = (note, entry.allLocks[0], entry.value.locks, entry.value.ref)
   }
 
   /// The reason; of a word that a later version wrote, that its time has passed.

@@ -59,6 +59,25 @@ extension LockServiceConformance {
       try run.expect(client.ends == 1, "it was heard twice")
       try run.expect(!run.service.follow(lease.id, client: client), "a lease that is over can be followed")
     },
+    ConformanceScenario("an operator is told how a lease ended, by its id and its ref, and of all its locks") {
+      run throws(ConformanceFailure) in
+      let second = Want(LockName(try run.key("b")))
+      let lease = try run.granted("a") { $0.others = [second] }
+      try run.release(lease)
+      for name in [.id(lease.id), LeaseName(hexadecimal: Array(lease.ref.utf8))].compactMap(\.self) {
+        do throws(LeaseholdError) {
+          _ = try run.service.breakLease(
+            BreakRequest(name, caller: Caller(connection: 1, peer: .unknown)), at: run.host.now)
+        } catch {
+          var locks: [String]?
+          if case .texts(let texts)? = error.facts.first(where: { $0.name == "locks" })?.value { locks = texts }
+          try run.expect(error.code == .released, "\(name): \(error.code.rawValue)")
+          try run.expect(locks == [try run.key("a").text, try run.key("b").text], "\(name): \(locks ?? [])")
+          continue
+        }
+        throw ConformanceFailure(description: "what is over was broken")
+      }
+    },
     ConformanceScenario("all leases of an owner are released") { run throws(ConformanceFailure) in
       let owner = "conformance \(run.host.now.nanoseconds)"
       let first = try run.granted("a") { $0.owner = owner }
