@@ -97,7 +97,7 @@ extension EtcdLockService {
 
   /// The things that are done every now and then.
   enum Chore: Int, CaseIterable {
-    case keep, look, reconcile, refresh, collect, identify, steer
+    case keep, look, reconcile, refresh, collect, identify, steer, prove
 
     /// Nanoseconds from one beginning to the next.
     fileprivate var pause: Int64 {
@@ -109,6 +109,7 @@ extension EtcdLockService {
       case .collect: 10_000_000_000
       case .identify: 60_000_000_000
       case .steer: 2_000_000_000
+      case .prove: 5_000_000_000
       }
     }
   }
@@ -127,6 +128,7 @@ extension EtcdLockService {
       case .collect: collect()
       case .identify: identify()
       case .steer: gateway.preferLeader(before: Self.deadline())
+      case .prove: proveRights()
       }
       _ = state.withLock { $0.chores.remove(chore) }
     }
@@ -196,6 +198,18 @@ extension EtcdLockService {
       // A watch that is well tells the same within a moment; one that is not is asked of another endpoint.
       HostClock.sleep(nanoseconds: Self.second / 2)
       if isBehind() { watch.withLock { $0?.cancel() } }
+    }
+  }
+
+  /// Looks whether this server may still write: without rights a watch goes on that was open, and so does a session.
+  private func proveRights() {
+    do throws(EtcdFailure) {
+      _ = try store.lookForCertain([], by: .end(""), before: Self.deadline())
+      tell(.rights, fault: nil)
+    } catch .refused(.denied, let reason) {
+      tell(.rights, fault: reason)
+    } catch {
+      // The others tell whether etcd can be reached.
     }
   }
 

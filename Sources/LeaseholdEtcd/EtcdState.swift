@@ -129,7 +129,7 @@ struct EtcdState: Sendable {
 
   /// A part of the work with etcd.
   enum Part: CaseIterable {
-    case session, watch
+    case session, watch, rights
   }
 
   /// Why etcd cannot be used; `nil` where it can.

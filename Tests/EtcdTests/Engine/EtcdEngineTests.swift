@@ -5,6 +5,7 @@ import LeaseholdHost
 import LeaseholdTestKit
 import Testing
 
+@testable import EtcdGateway
 @testable import LeaseholdEtcd
 
 /// The conformance suite on an etcd that runs; which versions, `LEASEHOLD_ETCD` says.
@@ -22,6 +23,34 @@ struct EtcdEngineTests {
       }
       print("\(scenario): \((HostClock.monotonic() - begun) / 1_000_000) ms")
     }
+  }
+
+  @Test(arguments: EtcdProcess.programs)
+  func aServiceThatMayWriteNoMoreIsNotReadyUntilItMayAgain(program: String) throws {
+    let (etcd, deadline) = (try EtcdProcess(program), HostClock.monotonic(after: .seconds(60)))
+    let anybody = try etcd.gateway()
+    try anybody.addUser("root", password: "secret", before: deadline)
+    try anybody.addUser("locks", password: "secret", before: deadline)
+    let root = try etcd.gateway { $0.user = ("root", "secret") }
+    var configuration = EtcdConfiguration(endpoints: ["http://127.0.0.1:\(etcd.port)"])
+    configuration.user = ("locks", "secret")
+    let service = try EtcdLockService(configuration)
+    defer {
+      service.drain()
+      service.stop()
+    }
+    func becomes(_ isReady: Bool) -> Bool {
+      while (service.status().neededFault == nil) != isReady, HostClock.monotonic() < deadline {
+        HostClock.sleep(nanoseconds: 10_000_000)
+      }
+      return (service.status().neededFault == nil) == isReady
+    }
+    #expect(becomes(true))
+    try root.tell("user/revoke", [("name", "locks"), ("role", "root")], before: deadline)
+    #expect(becomes(false))
+    #expect(service.status().neededFault?.reason.contains("permission denied") ?? false)
+    try root.tell("user/grant", [("user", "locks"), ("role", "root")], before: deadline)
+    #expect(becomes(true))
   }
 }
 
