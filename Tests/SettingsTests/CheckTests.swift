@@ -90,6 +90,11 @@ import Testing
   @Test func halvesAreRefused() throws {
     #expect(try settingsError(flags: ["tls-cert": "/c"]).message == "--tls-cert: --tls-key is missing: TLS needs both")
     #expect(try settingsError(flags: ["tls-key": "/c"]).message == "--tls-key: --tls-cert is missing: TLS needs both")
+    let etcd = ["engine": "etcd:https://a:1,http://b:2"]
+    for (papers, more) in [("etcd-ca", [:]), ("etcd-cert", ["etcd-key": "/k"])] {
+      let error = try settingsError(flags: etcd.merging([papers: "/c"]) { $1 }.merging(more) { $1 })
+      #expect(error.message == "--\(papers): certificates are for https://, and 'http://b:2' has no TLS")
+    }
     #expect(
       try settingsError(flags: ["unix-needs-token": "true"]).message
         == "--unix-needs-token: there are no tokens without --token-file")

@@ -130,6 +130,10 @@ extension ServeOptions {
       throw resolved[given].error("--\(missing) is missing: a user needs its password")
     }
     if let etcdCertificate, let etcdKey { etcd.certificate = (etcdCertificate, etcdKey) }
+    let papers = etcd.authorities != nil ? "etcd-ca" : etcdCertificate != nil ? "etcd-cert" : nil
+    if let papers, let plain = etcd.endpoints.first(where: { !$0.utf8.starts(with: "https://".utf8) }) {
+      throw resolved[papers].error("certificates are for https://, and '\(plain)' has no TLS")
+    }
   }
 
   /// Refuses to serve other hosts by accident, and tokens that could be read on the way.
