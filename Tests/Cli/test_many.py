@@ -15,7 +15,7 @@ class Many(CliTest):
     def test_many_are_renewed_with_one_request_and_each_lost_one_is_named(self):
         leases = [self.ok("acquire", self.key(f"-{number}"), "--ttl", "10s").strip() for number in range(3)]
         self.assertEqual(self.ok("renew", *leases, "--ttl", "20s"), "".join(f"{one} ends in 20s\n" for one in leases))
-        self.assertEqual(self.ok("renew", "-", stdin="\n".join(leases)).count("ends in 20s"), 3)
+        self.assertEqual(self.ok("renew", "-", stdin="\n" + "\n\n".join(leases) + "\n\n").count("ends in 20s"), 3)
         self.ok("release", leases[1])
         some = self.cli("renew", *leases, "--ttl", "30s")
         self.assertEqual((some.returncode, some.stdout.count("ends in 30s")), (70, 2))

@@ -63,13 +63,18 @@ struct ReleaseCommand: ParsableCommand {
 
   func run() throws {
     if !ask.service.isNamed { OwnService.revive() }
-    let leases = leases == ["-"] ? Array(AnyIterator { readLine() }) : leases
+    let leases = named(leases)
     for lease in leases {
       try ask.show(Request("DELETE", ["leases", lease], query: early ? [("early", "true")] : [])) { answer in
         answer["kept_until"].string.map { "kept until \(VisibleText.of($0))" } ?? ""
       }
     }
   }
+}
+
+/// The leases of a command line, or of the lines of standard input that are not empty.
+private func named(_ leases: [String]) -> [String] {
+  leases == ["-"] ? AnyIterator { readLine() }.filter { !$0.isEmpty } : leases
 }
 
 /// `leasehold renew`: moves a lease's deadline.
@@ -108,7 +113,7 @@ struct RenewCommand: ParsableCommand {
 
   /// One heartbeat for all; the first that is lost decides the status, and each is named.
   private func renewTogether(_ ttl: String?) throws {
-    let leases = leases == ["-"] ? Array(AnyIterator { readLine() }) : leases
+    let leases = named(leases)
     var lost: [JSON] = []
     for begin in stride(from: 0, to: leases.count, by: Self.mostAtOnce) {
       let some = leases[begin..<min(begin + Self.mostAtOnce, leases.count)]
