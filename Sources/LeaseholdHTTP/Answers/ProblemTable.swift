@@ -68,7 +68,7 @@ enum ProblemTable {
     .corruptSegment: Row(409, "The segment is not a whole segment of PHP"),
     .exists: Row(409, "The key has a set already"),
     .nsemsMismatch: Row(409, "The set has another number of semaphores"),
-    .superseded: Row(409, "A newer request took over"),
+    .superseded: Row(409, "Another request has its place"),
     .canceled: Row(409, "The Idempotency-Key was taken back"),
     .deadlock: Row(409, "Waiting would never end"),
     .expired: Row(410, "The lease has expired"),

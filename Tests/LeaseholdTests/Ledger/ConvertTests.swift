@@ -48,6 +48,7 @@ import Testing
       }
     }
     scene.convert("ann", to: .exclusive, for: .seconds(60), as: "up")
+    #expect(scene.convert("ann", to: .exclusive, for: .seconds(60)) == .superseded, "one waits for this already")
     #expect(scene.convert("bob", to: .exclusive, for: .seconds(60)) == .deadlock)
     #expect(scene.convert("bob", to: .exclusive) == .deadlock, "nor without waiting")
     let circle = scene.refusals["bob"]?.circle ?? []
