@@ -32,7 +32,7 @@ struct InheritedSockets: Sendable, Equatable {
   /// Looks at the sockets that the environment announces.
   ///
   /// - Throws: An error with ``ExitStatus/configuration`` for what is no listening stream socket. Whether an
-  ///   address may be served is for ``ServeSettings/check(_:)`` to say.
+  ///   address may be served is for ``ServeOptions/check(_:)`` to say.
   init(
     environment: [String: String], processID: Int32 = getpid(),
     address: (Int32) -> Address? = Address.init(listeningAt:)

@@ -7,7 +7,7 @@ internal import Leasehold
 struct Notify: Sendable {
   /// A path, or an abstract name after `@`.
   private let socketName: String?
-  /// Time between two ``watchdog()``: half of what the manager allows; `nil` when it does not watch.
+  /// Time between two ``watchdog(status:)``: half of what the manager allows; `nil` when it does not watch.
   let watchdogInterval: TimeSpan?
 
   init(environment: [String: String], processID: Int32 = getpid()) {

@@ -88,4 +88,35 @@ def throwing_functions_say_what(tree):
                     yield f"{path}:{line}: there is no code {code}"
 
 
-CHECKS = [doc_comments_begin_with_the_subject, comments_name_the_actor, throwing_functions_say_what]
+def names(code):
+    """The declarations of a source as links name them; functions with their labels."""
+    yield from re.findall(r"\b(?:let|var|class|struct|enum|protocol|typealias|actor)\s+(\w+)", code)
+    for cases in re.findall(r"^\s*(?:indirect )?case\s+(\w.*)", code, re.M):
+        yield from re.findall(r"(?:^|,\s*)(\w+)", cases)
+    for match in re.finditer(r"\b(?:func\s+(\w+)|(init)\??|(subscript))\s*(?:<[^(]*>)?\s*\(", code):
+        depth, parameters = 1, [""]
+        for char in re.sub(r"@\w+(\(\w*\))?", "", code[match.end():match.end() + 2000]):
+            depth += (char in "([{") - (char in ")]}")
+            if depth == 0:
+                break
+            if depth == 1 and char == ",":
+                parameters.append("")
+            else:
+                parameters[-1] += char
+        labels = (parameter.partition(":")[0].split() for parameter in parameters if ":" in parameter)
+        yield f"{next(filter(None, match.groups()))}({''.join(label[0] + ':' for label in labels)})"
+
+
+def links_of_comments_lead_somewhere(tree):
+    known = {path.split("/")[1] for path in tree.files if path.startswith("Sources/")}
+    for _, text in tree.matching(".swift", under=("Sources/",)):
+        known.update(names(without_literals(text).replace("`", "")))
+    for path, text in tree.matching(".swift", under=("Sources/",)):
+        for match in re.finditer(r"(?<!`)``([^`\n]+)``(?!`)", text):
+            for part in match[1].split("/"):
+                if part not in known and part.partition("(")[0] not in known:
+                    yield f"{path}:{line_of(text, match.start())}: there is no {match[1]}"
+
+
+CHECKS = [doc_comments_begin_with_the_subject, comments_name_the_actor, throwing_functions_say_what,
+          links_of_comments_lead_somewhere]

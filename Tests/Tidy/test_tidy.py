@@ -59,6 +59,7 @@ BAD = {
     "doc_comments_begin_with_the_subject": {"Sources/SysV/B.swift": "\n/// Whether it is.\nlet a = true\n"},
     "comments_name_the_actor": {"Sources/SysV/B.swift": "let a = true  // whoever asks\n"},
     "throwing_functions_say_what": {"Sources/SysV/B.swift": "/// A.\npublic func a(\n  b: Int\n) throws(Errno) {}\n"},
+    "links_of_comments_lead_somewhere": {"Sources/SysV/B.swift": "/// ``give(_:c:)``.\nfunc give(_ b: [I: I]) {}\n"},
     "nothing_is_left_to_do": {"Sources/SysV/B.swift": "// TO" + "DO: more\n"},
     "nothing_names_one_machine": {"docs/b.md": "see /wo" + "rk/x\n"},
     "nothing_built_is_tracked": {"Package.resolved": "{}\n"},

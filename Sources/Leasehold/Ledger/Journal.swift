@@ -8,7 +8,7 @@ struct Journal: ~Copyable {
   /// The last fence handed out.
   private(set) var lastFence: Int64 = 0
 
-  /// The records of a segment; which of them are free is known after ``rebuild(_:highWater:)``.
+  /// The records of a segment; which of them are free is known after ``rebuild(_:at:)``.
   init(_ storage: any LedgerStorage) {
     self.storage = storage
     pool = CellPool(capacity: storage.capacity)

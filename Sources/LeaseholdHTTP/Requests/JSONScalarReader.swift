@@ -24,7 +24,7 @@ struct JSONScalarReader {
 
   /// The next member; `nil` after the last.
   ///
-  /// A ``JSONScalar/nested`` value must be read with ``list(_:)`` or ``skip()`` before anything else.
+  /// A ``JSONScalar/nested`` value must be read with ``list(_:)`` or ``skip(depth:)`` before anything else.
   mutating func next() throws(Flaw) -> (name: String, value: JSONScalar)? {
     if isFirst, try !opens() { return nil }
     guard try scanner.hasNext(before: UInt8(ascii: "}"), isFirst: isFirst) else {
