@@ -216,7 +216,7 @@ extension EtcdLockService {
   /// Asks the members for their versions.
   private func identify() {
     let found = gateway.versions(before: Self.deadline()).compactMap { try? $0.version.get() }
-    if !found.isEmpty { state.withLock { $0.versions = Set(found).sorted() } }
+    if !found.isEmpty { state.withLock { $0.cluster.versions = Set(found).sorted() } }
   }
 
   /// Forgets the kinds of locks that nobody has used for a while.

@@ -134,8 +134,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
       status.counters = state.counters
       status.cooling = state.view.coolingCount
       status.leases -= min(status.leases, status.cooling)
-      var cluster = ClusterStatus()
-      (cluster.versions, cluster.watchRestarts) = (state.versions, state.watchRestarts)
+      var cluster = state.cluster
       (cluster.requests, cluster.unknownOutcomes) = (gateway.requests, gateway.unknownOutcomes)
       status.cluster = cluster
       if let fault = state.fault { status.faults = [ServiceFault(.cluster, fault)] }

@@ -115,9 +115,8 @@ struct EtcdState: Sendable {
   var watches = LockWatchTable()
   let log: EventLog
   var counters = ServiceCounters()
-  /// The versions of the members that answered last.
-  var versions: [String] = []
-  var watchRestarts: UInt64 = 0
+  /// The versions of the members that answered last, and how often the watch began anew.
+  var cluster = ClusterStatus()
   /// Idempotency-Keys that were taken back here.
   var canceled = RecentKeys<CallersKey>()
   var pace = WatchPace()

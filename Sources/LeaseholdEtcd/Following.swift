@@ -34,7 +34,7 @@ extension EtcdLockService {
         self.watch.withLock { $0 = nil }
         state.withLock { state in
           state.pace.turn(isOpen: false, at: HostClock.monotonic())
-          state.watchRestarts += end == .rest || isStopped.load(ordering: .relaxed) ? 0 : 1
+          state.cluster.watchRestarts += end == .rest || isStopped.load(ordering: .relaxed) ? 0 : 1
         }
         mustLook = end == .compacted
         if end == .rest { rest() }

@@ -83,11 +83,12 @@ extension ServerError {
 /// Life cycle: ``start()``, then ``drain()`` (waiters were sent away by the service, nothing new is accepted), then
 /// ``stop()``.
 public final class Server: Sendable {
+  private enum Phase: UInt8, AtomicRepresentable {
+    case opening, listening, draining
+  }
+
   let engine: Engine
-  let limits: Limits
-  let versions: ServerOptions.Versions
-  let valueBytes: Int
-  let allowsObjects: Bool
+  let options: ServerOptions
   let guardian: Guard
   let accounts: CallerAccounts
   let refusals: Refusals
@@ -98,16 +99,12 @@ public final class Server: Sendable {
   let lockInfos = LockInfos()
   let counts = RequestCounts()
   let log: Logger
-  let logLinesDropped: @Sendable () -> UInt64
   /// The threads that ask an engine which may block; `nil` for one that answers at once.
   let workers: BlockingPool?
-  let lineTime: TimeSpan
-  private let options: ServerOptions
   private let certificate: Certificate?
   private let watch: HangupWatch
   private let listeners = Mutex<[HTTPListener]>([])
-  private let draining = Atomic(false)
-  private let listening = Atomic(false)
+  private let phase = Atomic(Phase.opening)
   private let wallOffset = Atomic<Int64>(0)
   private let pulse = Pulse()
   private let acceptTroubles = AcceptTroubles()
@@ -119,20 +116,14 @@ public final class Server: Sendable {
     _ engine: Engine, options: ServerOptions, log: Logger
   ) throws(ServerError) {
     self.engine = engine
-    self.options = options
     self.log = log
-    var limits = options.limits
-    limits.ttlMinimum = max(limits.ttlMinimum, engine.traits.ttlMin)
-    self.limits = limits
+    var options = options
+    options.limits.ttlMinimum = max(options.limits.ttlMinimum, engine.traits.ttlMin)
+    self.options = options
     events = EventFeed(engine.events, limits: options.limits)
-    versions = options.versions
     workers =
       engine.traits.mayBlock
       ? BlockingPool(named: "lh-worker", threadsMax: Self.workersMax, lineMax: Self.lineMax) : nil
-    lineTime = options.lineTime
-    logLinesDropped = options.logLinesDropped
-    valueBytes = options.valueBytes
-    allowsObjects = options.allowsObjects
     refusals = Refusals(log)
     waits = WaitLog(log, slow: options.slowWait)
     accounts = CallerAccounts(options.limits, connections: options.connections)
@@ -195,7 +186,7 @@ public final class Server: Sendable {
       }
       listeners.withLock { $0.append(listener) }
     }
-    listening.store(true, ordering: .relaxed)
+    _ = phase.compareExchange(expected: .opening, desired: .listening, ordering: .relaxed)
     let beats = pulse.start(every: options.heartbeat.nanoseconds) { [self] in
       wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
       holds.beat(at: Self.now())
@@ -267,14 +258,17 @@ public final class Server: Sendable {
   /// True when every listener is open.
   ///
   /// The first one answers while the next is still being opened.
-  var isListening: Bool { listening.load(ordering: .relaxed) }
+  var isListening: Bool { phase.load(ordering: .relaxed) != .opening }
 
   /// True when the server is stopping.
-  var isDraining: Bool { draining.load(ordering: .relaxed) }
+  var isDraining: Bool { phase.load(ordering: .relaxed) == .draining }
+
+  /// The maxima of requests; a ttl is at least what the engine can keep.
+  var limits: Limits { options.limits }
 
   /// Accepts no more connections and ends the open answers; what is in flight goes on.
   public func drain() {
-    draining.store(true, ordering: .relaxed)
+    phase.store(.draining, ordering: .relaxed)
     for listener in listeners.withLock(\.self) { listener.quiesce() }
     holds.finishAll()
     events.finishAll()
@@ -282,7 +276,7 @@ public final class Server: Sendable {
 
   /// Answers what is left with 503, closes everything and ends the threads.
   public func stop() {
-    draining.store(true, ordering: .relaxed)
+    phase.store(.draining, ordering: .relaxed)
     pulse.stop()
     let listeners = listeners.withLock { listeners in
       defer { listeners = [] }

@@ -42,7 +42,7 @@ extension LocalLockService {
       core.armed = wake
       return (more, wake, ledger.takeNotices(), ledger.takeEnds(isNewSecond: false))
     }
-    if !ends.isEmpty { onEnds?(ends) }
+    if !ends.isEmpty { options.onEnds?(ends) }
     for notice in notices { notice.deliver() }
     return (more, wake)
   }
@@ -60,9 +60,9 @@ extension LocalLockService {
       _ = processes.watch.start()
       change { $0.foundProcesses(findings, at: moment) }
     }
-    if let onDrift { for report in drift { onDrift(report) } }
+    if let onDrift = options.onDrift { for report in drift { onDrift(report) } }
     let ends = core.withLock { $0.ledger.takeEnds(isNewSecond: true) }
-    if !ends.isEmpty { onEnds?(ends) }
+    if !ends.isEmpty { options.onEnds?(ends) }
     let lastFence = keepLedger()
     guard let fences else { return }
     fences.note(lastFence, at: now)

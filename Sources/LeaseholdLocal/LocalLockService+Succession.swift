@@ -56,7 +56,7 @@ extension LocalLockService {
     let retaken = daemonGuard.withLock { daemonGuard -> DaemonGuard.Retaking? in
       // A value that a program wrote tells nothing of another daemon: the header names the one that has the guard.
       guard case .nobody = daemonGuard.holder else { return nil }
-      let retaken = DaemonGuard.retake(key: controlKey)
+      let retaken = DaemonGuard.retake(key: options.controlKey)
       if case .done(let fresh) = retaken { daemonGuard = fresh }
       return retaken
     }
@@ -89,6 +89,6 @@ extension LocalLockService {
   func tellSuccession() {
     let pid = successor.load(ordering: .relaxed)
     guard pid != 0, !hasToldSuccession.exchange(true, ordering: .relaxed) else { return }
-    onSucceeded?(pid)
+    options.onSucceeded?(pid)
   }
 }

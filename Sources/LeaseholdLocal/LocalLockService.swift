@@ -63,17 +63,14 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
   private let clockThread = Mutex<HostThread?>(nil)
   private let guardThread = Mutex<HostThread?>(nil)
   let daemonGuard: Mutex<DaemonGuard>
-  let controlKey: Int32
+  let options: LocalServiceOptions
   /// The daemon that took this one's place.
   let successor = Atomic<Int32>(0)
   let hasToldSuccession = Atomic(false)
-  let onSucceeded: (@Sendable (Int32) -> Void)?
   private let inbox: PumpInbox
-  let onEnds: (@Sendable (EndLog) -> Void)?
   let faults: FaultBook
   /// `nil` when the clock alone keeps fences growing.
   let fences: FenceKeeper?
-  let onDrift: (@Sendable (DriftReport) -> Void)?
   var controlSet: SemaphoreSet { daemonGuard.withLock(\.set) }
 
   /// Takes the guard, recovers the ledger and begins to serve.
@@ -86,7 +83,7 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
     throws(LocalServiceError)
   {
     var daemonGuard = try DaemonGuard(key: options.controlKey)
-    controlKey = options.controlKey
+    self.options = options
     if let pid = try daemonGuard.tryTake() {
       guard standby else {
         throw .alreadyServed(pid: pid, description: LedgerSegment.description(key: options.controlKey))
@@ -94,8 +91,6 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
       daemonGuard = try daemonGuard.waitAndTake(while: goOn)
     }
     self.daemonGuard = Mutex(daemonGuard)
-    onSucceeded = options.onSucceeded
-    onEnds = options.onEnds
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
     let storage: LedgerSegment
@@ -116,7 +111,6 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
     self.inbox = inbox
     let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
     self.pumps = pumps
-    onDrift = options.onDrift
     operations = SleeperPool(named: "lh-operation", threadsMax: options.limits.operationWaiters)
     let processes = ProcessFinder(
       ProcessWatch(maximum: options.limits.processes, complain: options.onUnstopped) { inbox.deliver(endOf: $0) },

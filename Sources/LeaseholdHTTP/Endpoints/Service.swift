@@ -67,12 +67,12 @@ enum Service {
   static func version(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let engine = call.server.engine
     var body = ResponseBuffer()
-    body.append("\(call.server.versions.json(engine.traits, engine.life.status().cluster))\n")
+    body.append("\(call.server.options.versions.json(engine.traits, engine.life.status().cluster))\n")
     return call.respond(Response(status: 200, contentType: "application/json", body: body))
   }
 
   static func openapi(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let version = call.server.versions.leasehold
+    let version = call.server.options.versions.leasehold
     var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount + version.utf8.count)
     OpenAPIDocument.write(version: version, into: &body)
     var response = Response(status: 200, contentType: "application/yaml", body: body)
@@ -111,7 +111,7 @@ enum Service {
   static func index(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let choice = try PlainList.Choice(call)
     if Accept(call.exchange).prefersHTML { return try Dashboard.locks(call, choice) }
-    let version = call.server.versions.leasehold
+    let version = call.server.options.versions.leasehold
     return call.json { json in
       json.append("{\"name\":\"leasehold\"" as StaticString)
       json.member("version", version)

@@ -29,8 +29,8 @@ struct Metrics: ~Copyable {
   private mutating func leases() {
     let counters = status.counters
     family("leasehold_build_info", "Always 1; the labels tell the versions.")
-    text.append("leasehold_build_info{version=\"\(server.versions.leasehold)\",")
-    text.append("swift=\"\(server.versions.swift)\",libmicrohttpd=\"\(libmicrohttpdVersion())\"} 1\n")
+    text.append("leasehold_build_info{version=\"\(server.options.versions.leasehold)\",")
+    text.append("swift=\"\(server.options.versions.swift)\",libmicrohttpd=\"\(libmicrohttpdVersion())\"} 1\n")
     family("leasehold_acquires_total", "Acquires by how they ended.")
     let outcomes: [(StaticString, UInt64)] = [
       ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
@@ -155,7 +155,7 @@ struct Metrics: ~Copyable {
       server.refusals.linesLeftOut)
     single(
       "leasehold_log_lines_dropped_total", "Lines that the log lost because nobody took them in time.",
-      server.logLinesDropped())
+      server.options.logLinesDropped())
     single("leasehold_http_active_requests", "Requests being answered, waiting ones included.", server.activeExchanges)
     single("leasehold_http_connections", "Open connections.", server.connections)
     single(

@@ -57,7 +57,7 @@ extension Call {
         .badSerialized, "The body is not the text of one value of PHP: \(error.what) at byte \(error.offset).",
         facts: [("offset", .number(Int64(error.offset)))])
     }
-    guard server.allowsObjects || !value.holdsObjects else {
+    guard server.options.allowsObjects || !value.holdsObjects else {
       throw LeaseholdError(
         .objectsRefused,
         "The value holds an object or enum case, which the PHP that reads it would make; this service stores none "

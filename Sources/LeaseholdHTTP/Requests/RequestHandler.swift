@@ -27,7 +27,7 @@ final class RequestHandler: ExchangeHandler {
       return
     }
     if let refusal = guardian.refusal(exchange) { return _ = refuse(exchange, refusal) }
-    if exchange.context.endpoint?.pointee.body == .value { exchange.limitBody(to: server.valueBytes) }
+    if exchange.context.endpoint?.pointee.body == .value { exchange.limitBody(to: server.options.valueBytes) }
     if exchange.bodyTooLarge { _ = refuse(exchange, .bodyTooLarge(exchange)) }
   }
 
@@ -89,7 +89,7 @@ final class RequestHandler: ExchangeHandler {
   }
 
   func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
-    if HostClock.monotonic() - asked >= server.lineTime.nanoseconds || server.isDraining {
+    if HostClock.monotonic() - asked >= server.options.lineTime.nanoseconds || server.isDraining {
       let error = server.isDraining ? LeaseholdError.stopping : server.engineBusy()
       let asText = Accept(exchange).prefersText
       return problem(error, exchange, nil, asText: asText)
