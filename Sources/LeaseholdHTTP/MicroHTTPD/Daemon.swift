@@ -41,10 +41,6 @@ final class Daemon: @unchecked Sendable {
   private let quiescing = Atomic<QuiesceState>(.serving)
   private let suspended = Atomic<Int>(0)
   private let table = Mutex<[UInt64: PeerConnection]>([:])
-  private let idleTimeout: Int64
-  private let firstRequestTimeout: Int64
-  /// This thread's share of the listener's connections.
-  private let connectionLimit: Int
   private var handle: OpaquePointer?
   /// See ``assertOwnThread()``.
   private let thread = Atomic<UInt>(0)
@@ -59,9 +55,13 @@ final class Daemon: @unchecked Sendable {
     self.owner = owner
     isPlain = options.certificate == nil
     self.listening = listening
-    idleTimeout = Int64(max(0, options.idleTimeoutSeconds) * 1e9)
-    firstRequestTimeout = min(idleTimeout, Int64(max(0, options.firstRequestTimeoutSeconds) * 1e9))
-    connectionLimit = max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
+  }
+
+  private var idleTimeout: Int64 { Int64(max(0, options.idleTimeoutSeconds) * 1e9) }
+  private var firstRequestTimeout: Int64 { min(idleTimeout, Int64(max(0, options.firstRequestTimeoutSeconds) * 1e9)) }
+  /// This thread's share of the listener's connections.
+  private var connectionLimit: Int {
+    max(1, (options.connectionLimit + options.threads - 1) / max(1, options.threads))
   }
 
   /// True when Date is written here.

@@ -36,6 +36,13 @@ final class Exchange: @unchecked Sendable {
     case repeatedHost, missingHost, malformedHost
   }
 
+  /// The body that its headers announced, and the bytes of it that were not kept.
+  struct ComingBody {
+    var isThere = false
+    var declaredBytes: UInt64?
+    var discardedBytes = 0
+  }
+
   /// The connection it came on.
   let connection: PeerConnection
   private(set) var method = HTTPMethod.other
@@ -59,13 +66,11 @@ final class Exchange: @unchecked Sendable {
   /// The answer, from when it is known until it is sent: here, as it is large to hand from one to the other.
   var response = Response.none
   var stream: StreamBody?
-  var declaredBodyBytes: UInt64?
-  var hasBody = false
+  var coming = ComingBody()
   var handedOver = false
   var wasPending = false
   var answered = false
   var early = Early.not
-  var discardedBytes = 0
   private var methodText: UnsafePointer<CChar>?
   private var generatedID: UInt64 = 0
 
@@ -74,7 +79,7 @@ final class Exchange: @unchecked Sendable {
   /// Makes an exchange at rest.
   init(connection: PeerConnection) {
     self.connection = connection
-    headers = HeaderTable(over: connection.headerSlices)
+    headers = HeaderTable(over: connection.room.headers)
   }
 
   /// The headers of a request are there; the exchange is new, or at rest since another one.
@@ -94,7 +99,7 @@ final class Exchange: @unchecked Sendable {
     // One to a request whose body never came to its end.
     if hasResponse { response = .none }
     stream = nil
-    (declaredBodyBytes, hasBody, discardedBytes) = (nil, false, 0)
+    coming = ComingBody()
     (handedOver, answered, early, generatedID) = (false, false, .not, 0)
   }
 
@@ -141,7 +146,7 @@ final class Exchange: @unchecked Sendable {
   /// Sets the longest body, before any of it is read.
   func limitBody(to bytes: Int) {
     bodyLimitBytes = bytes
-    bodyTooLarge = declaredBodyBytes.map { $0 > UInt64(bytes) } ?? false
+    bodyTooLarge = coming.declaredBytes.map { $0 > UInt64(bytes) } ?? false
   }
 
   /// Forgets the pointers into memory that libmicrohttpd is about to use for the next request.

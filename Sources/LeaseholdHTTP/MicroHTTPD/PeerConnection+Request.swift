@@ -22,7 +22,7 @@ extension PeerConnection {
     exchange.limitBody(to: daemon.options.maxBodyBytes)
     handler.headersArrived(exchange)
     // An answer queued now makes libmicrohttpd close the connection; without a body there is no need for that.
-    guard exchange.hasBody || exchange.defect != nil else { return true }
+    guard exchange.coming.isThere || exchange.defect != nil else { return true }
     return exchange.hasResponse ? exchange.send() : exchange.defect == nil
   }
 
@@ -30,12 +30,12 @@ extension PeerConnection {
   func take(_ piece: UnsafePointer<UInt8>, count: Int, for exchange: Exchange) -> Bool {
     if !exchange.bodyTooLarge, body.count + count > exchange.bodyLimitBytes {
       exchange.bodyTooLarge = true
-      exchange.discardedBytes = body.count
+      exchange.coming.discardedBytes = body.count
       body.clear()
     }
     guard exchange.bodyTooLarge else { return body.append(piece, count: count) }
-    exchange.discardedBytes += count
-    return exchange.discardedBytes <= Self.discardLimitBytes
+    exchange.coming.discardedBytes += count
+    return exchange.coming.discardedBytes <= Self.discardLimitBytes
   }
 
   /// The whole request is there, or a parked one was resumed.
@@ -97,19 +97,19 @@ extension Exchange {
   func inspect(maxTargetBytes: Int) {
     if target.count > maxTargetBytes { note(.targetTooLong) }
     if let coding = headers[.transferEncoding] {
-      hasBody = true
+      coming.isThere = true
       if headers.isRepeated(.transferEncoding) || version == .http10 || !equalsIgnoringCase(coding, "chunked") {
         note(.unknownTransferEncoding)
       }
       if headers[.contentLength] != nil { note(.ambiguousLength) }
     } else if let length = headers[.contentLength] {
       guard let bytes = decimalNumber(length), !headers.isRepeated(.contentLength) else {
-        hasBody = true
+        coming.isThere = true
         note(.ambiguousLength)
         return
       }
-      declaredBodyBytes = bytes
-      hasBody = bytes > 0
+      coming.declaredBytes = bytes
+      coming.isThere = bytes > 0
     }
   }
 }

@@ -4,6 +4,30 @@ import Leasehold
 import LeaseholdHost
 import Synchronization
 
+/// The marks that tell whether a connection has been idle for too long; any thread may ask.
+private struct Idling: ~Copyable {
+  /// In nanoseconds of CLOCK_MONOTONIC; `neverIdle` while it is exempt.
+  let since: Atomic<Int64>
+  let keptOpen = Atomic<Bool>(false)
+  let asked = Atomic<Bool>(false)
+  let surplus = Atomic<Bool>(false)
+
+  init(since: Int64) { self.since = Atomic(since) }
+}
+
+/// Memory for what is noted of the current request of a connection.
+struct RequestRoom: ~Copyable {
+  /// Where ``HeaderTable`` keeps its slices.
+  let headers = UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>.allocate(capacity: HeaderTable.capacity)
+  /// Where ``Arguments`` notes the plain values.
+  let arguments = UnsafeMutablePointer<UInt32>.allocate(capacity: Arguments.capacity)
+
+  deinit {
+    headers.deallocate()
+    arguments.deallocate()
+  }
+}
+
 /// One TCP or Unix connection, from accept to close.
 final class PeerConnection: @unchecked Sendable {
   /// Unique for as long as the process lives; never 0.
@@ -25,11 +49,7 @@ final class PeerConnection: @unchecked Sendable {
   let handler: any ExchangeHandler
   /// -1 from the moment libmicrohttpd is about to close it; under this lock it is never another connection's.
   private let socket: Mutex<Int32>
-  /// Since when the connection has been idle, in nanoseconds of CLOCK_MONOTONIC; `neverIdle` while it is exempt.
-  private let idleSince: Atomic<Int64>
-  private let keptOpen = Atomic<Bool>(false)
-  private let asked = Atomic<Bool>(false)
-  private let surplus = Atomic<Bool>(false)
+  private let idling: Idling
 
   // What follows belongs to the thread that serves the connection.
   let descriptor: Int32
@@ -37,10 +57,7 @@ final class PeerConnection: @unchecked Sendable {
   var current: Exchange?
   /// An exchange at rest, for the next request; forgotten with the socket.
   var rested: Exchange?
-  /// Where the current request's ``HeaderTable`` keeps its slices.
-  let headerSlices = UnsafeMutablePointer<UnsafeBufferPointer<UInt8>>.allocate(capacity: HeaderTable.capacity)
-  /// Where ``Arguments`` notes the plain values of the current request.
-  let argumentPlaces = UnsafeMutablePointer<UInt32>.allocate(capacity: Arguments.capacity)
+  let room = RequestRoom()
   /// The rest of an answer that went out early in part.
   var rest: EarlyRest?
   var target = ReusedBytes()
@@ -65,14 +82,9 @@ final class PeerConnection: @unchecked Sendable {
     self.peer = PeerAddress(leasehold_mhd_peer_address(mhd), descriptor: descriptor)
     self.groups = self.peer.groups(descriptor)
     self.socket = Mutex(descriptor)
-    self.idleSince = Atomic(now)
+    self.idling = Idling(since: now)
     // Any start will do: request ids are for finding lines in logs and must not repeat soon.
     self.requestNumber = UInt64(bitPattern: now) ^ (id << 40)
-  }
-
-  deinit {
-    headerSlices.deallocate()
-    argumentPlaces.deallocate()
   }
 
   /// Returns true when it is the Host that was found good last.
@@ -88,10 +100,10 @@ final class PeerConnection: @unchecked Sendable {
   }
 
   /// Lifts the idle timeout, or brings it back: a connection that leases are bound to may be silent for hours.
-  func keepOpen(_ keep: Bool) { keptOpen.store(keep, ordering: .relaxed) }
+  func keepOpen(_ keep: Bool) { idling.keptOpen.store(keep, ordering: .relaxed) }
 
   /// True when the idle timeout is lifted.
-  var isKeptOpen: Bool { keptOpen.load(ordering: .relaxed) }
+  var isKeptOpen: Bool { idling.keptOpen.load(ordering: .relaxed) }
 
   /// Closes the connection from any thread: libmicrohttpd, or the watch, notices the shut socket.
   ///
@@ -109,29 +121,29 @@ final class PeerConnection: @unchecked Sendable {
   }
 
   /// True when the head of a request has come.
-  var hasAsked: Bool { asked.load(ordering: .relaxed) }
+  var hasAsked: Bool { idling.asked.load(ordering: .relaxed) }
 
   /// A request's head is there.
   func noteRequest(at now: Int64) {
-    asked.store(true, ordering: .relaxed)
+    idling.asked.store(true, ordering: .relaxed)
     idle(since: now)
   }
 
   /// True when it is one too many, so that it closes after one answer.
-  var isSurplus: Bool { surplus.load(ordering: .relaxed) }
+  var isSurplus: Bool { idling.surplus.load(ordering: .relaxed) }
 
   /// Makes it one too many.
-  func beSurplus() { surplus.store(true, ordering: .relaxed) }
+  func beSurplus() { idling.surplus.store(true, ordering: .relaxed) }
 
   /// Starts the idle timeout anew.
-  func idle(since now: Int64) { idleSince.store(now, ordering: .relaxed) }
+  func idle(since now: Int64) { idling.since.store(now, ordering: .relaxed) }
 
   /// Exempts the connection from the idle timeout: it is our turn, not the peer's.
-  func exemptFromIdling() { idleSince.store(Self.neverIdle, ordering: .relaxed) }
+  func exemptFromIdling() { idling.since.store(Self.neverIdle, ordering: .relaxed) }
 
   /// Returns true when the peer has been silent, or has not taken its answer, for too long.
   func isIdle(at now: Int64, timeout: Int64) -> Bool {
-    let since = idleSince.load(ordering: .relaxed)
+    let since = idling.since.load(ordering: .relaxed)
     return since < now && now - since > timeout && !isKeptOpen
   }
 

@@ -115,7 +115,7 @@ final class RequestHandler: ExchangeHandler {
     let accept = Accept(exchange)
     var asText = accept.prefersText
     do throws(LeaseholdError) {
-      var arguments = Arguments(over: exchange.connection.argumentPlaces)
+      var arguments = Arguments(over: exchange.connection.room.arguments)
       if !target.query.isEmpty { try arguments.readForm(target.query, known: endpoint.pointee.parameters) }
       if exchange.bodyTooLarge { throw .bodyTooLarge(exchange) }
       if !exchange.body.isEmpty, endpoint.pointee.body == .parameters { try readBody(exchange, endpoint, &arguments) }
