@@ -3,12 +3,15 @@
 import re
 
 import project
-from tree import line_of, swift_functions, swift_imports, without_literals
+from tree import line_of, stored_properties, swift_functions, swift_imports, without_literals
 
 FILE_LINES = 400
 FUNCTION_LINES = 69
 LINE_COLUMNS = 120
 MARKDOWN_COLUMNS = 139
+STORED_PROPERTIES = 20
+# These only carry values: a record, a snapshot, options, figures. A lease in memory has the words of its record.
+VALUES = ("Lease", "LeaseRecord", "LockSnapshot", "ServerOptions", "ServiceCounters")
 CODE = (".swift", ".c", ".h", ".py", ".sh")
 
 
@@ -143,6 +146,13 @@ def functions_are_short(tree):
                 yield f"{path}:{line}: {name} has {count} lines, at most {FUNCTION_LINES}"
 
 
+def types_have_few_parts(tree):
+    for path, text in tree.matching(".swift", under=("Sources/",)):
+        for name, line, count in stored_properties(text):
+            if count > STORED_PROPERTIES and name not in VALUES:
+                yield f"{path}:{line}: {name} has {count} stored properties, at most {STORED_PROPERTIES}"
+
+
 def lines_are_short(tree):
     for path, text in tree.matching(*CODE, "Makefile"):
         for number, line in enumerate(text.split("\n"), 1):
@@ -225,7 +235,8 @@ CHECKS = [
     foundation_essentials_are_for_the_executable,
     the_domain_imports_nothing, the_crash_order_is_fenced, only_paths_call_the_tables, php_variables_are_pure,
     http_knows_no_semaphore, the_local_service_knows_no_http,
-    files_are_short, functions_are_short, lines_are_short, markdown_lines_are_short, lines_end_cleanly,
+    files_are_short, functions_are_short, types_have_few_parts, lines_are_short, markdown_lines_are_short,
+    lines_end_cleanly,
     nothing_is_forced,
     text_from_outside_is_compared_as_bytes, nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,
     mutants_have_their_places,

@@ -51,6 +51,8 @@ BAD = {
     "the_local_service_knows_no_http": {"Sources/LeaseholdLocal/B.swift": "import LeaseholdHTTP\n"},
     "files_are_short": {"Sources/SysV/B.swift": "// line\n" * 401},
     "functions_are_short": {"Sources/SysV/B.swift": "func long() {\n" + "  a()\n" * 70 + "}\n"},
+    "types_have_few_parts": {
+        "Sources/SysV/B.swift": "struct S {\n  let a, b: Int\n  var c: Int { a }\n" + "  var d = 1\n" * 19 + "}\n"},
     "lines_are_short": {"Sources/SysV/B.swift": "// " + "x" * 120 + "\n"},
     "markdown_lines_are_short": {"docs/b.md": "x" * 140 + "\n"},
     "lines_end_cleanly": {"docs/b.md": "x \n"},

@@ -82,6 +82,29 @@ def swift_functions(text):
                 break
 
 
+# A property of an instance: the word, its names, and the rest of its line.
+STORED = re.compile(
+    r"^(?![^\n]*\b(?:static|class) )[^\n={(]*(?:\([^)]*\) *)*\b(let|var) +\(?(\w+(?:, *\w+)*)\)?([^\n]*)", re.M)
+
+
+def stored_properties(text):
+    """Name, line and number of stored properties of each class and struct."""
+    code = without_literals(text)
+    for match in re.finditer(r"\b(?:class|struct|actor) +(?!func\b|var\b|let\b)(\w+)[^{};]*{", code):
+        depth, own = 1, ""
+        for offset in range(match.end(), len(code)):
+            if code[offset] == "}" and (depth := depth - 1) == 0:
+                break
+            if depth == 1:
+                own += code[offset]
+            elif code.startswith(("didSet", "willSet"), offset):
+                own += "="  # such a property is stored all the same
+            depth += code[offset] == "{"
+        found = STORED.findall(own)
+        stored = [names for word, names, rest in found if word == "let" or "{" not in rest or "=" in rest]
+        yield match[1], line_of(code, match.start()), sum(names.count(",") + 1 for names in stored)
+
+
 def body_start(code, offset):
     """Where the body begins; None for a call of `init`, or a requirement of a protocol."""
     depth = 0
