@@ -62,6 +62,11 @@ public struct ReleaseOutcome: Sendable {
   public var keptUntil: MonotonicInstant?
 }
 
+extension ReleaseOutcome {
+  /// A release of a lease.
+  package init(_ id: LeaseID, of key: LockKey?, already: Bool) { self.init(key: key, id: id, already: already) }
+}
+
 /// Locks and leases.
 ///
 /// Calls may be made from any thread. ``withdraw(_:at:)`` and ``follow(_:client:)`` answer at once; the others may take

@@ -89,6 +89,23 @@ def the_domain_imports_nothing(tree):
                 yield f"{path}:{line}: the domain knows no clock, no kernel and no {name}"
 
 
+def folders_of_the_domain_point_left(tree):
+    """What lies in a folder of the domain uses what lies there or further left; "" are the files beside them."""
+    order = ("Values", "Dialects", "Events", "Ports", "", "Ledger")
+    files = [(path, path.split("/")[2] if path.count("/") > 2 else "", without_literals(text))
+             for path, text in tree.matching(".swift", under=("Sources/Leasehold/",))]
+    declared = r"\b(?:class|struct|enum|protocol|typealias|associatedtype) +(\w+)"
+    home = {name: folder for _, folder, code in files
+            for name in re.findall(rf"^(?:\w+ )*?{declared[2:]}", code, re.M)}
+    for path, folder, code in files:
+        own = set(re.findall(declared, code) + re.findall(r"<(\w+)[:>]", code))
+        for match in re.finditer(r"(?<![.\w])[A-Z]\w+", code):
+            there = home.get(match[0], folder)
+            if match[0] not in own and order.index(there) > order.index(folder):
+                where = f"{path}:{line_of(code, match.start())}"
+                yield f"{where}: {folder or 'a service'} must not know {match[0]} of {there}"
+
+
 def the_crash_order_is_fenced(tree):
     """Who stores or operates elsewhere could do so in another order."""
     for path, text in tree.matching(".swift", under=("Sources/Leasehold/Ledger/",)):
@@ -233,7 +250,8 @@ CHECKS = [
     supervision_is_fenced, the_build_is_fenced, leaves_know_nobody,
     the_client_knows_only_http, foundation_is_nowhere,
     foundation_essentials_are_for_the_executable,
-    the_domain_imports_nothing, the_crash_order_is_fenced, only_paths_call_the_tables, php_variables_are_pure,
+    the_domain_imports_nothing, folders_of_the_domain_point_left, the_crash_order_is_fenced,
+    only_paths_call_the_tables, php_variables_are_pure,
     http_knows_no_semaphore, the_local_service_knows_no_http,
     files_are_short, functions_are_short, types_have_few_parts, lines_are_short, markdown_lines_are_short,
     lines_end_cleanly,

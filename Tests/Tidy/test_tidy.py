@@ -44,6 +44,8 @@ BAD = {
     "foundation_is_nowhere": {"Sources/leasehold/B.swift": "import Foundation\n"},
     "foundation_essentials_are_for_the_executable": {"Sources/SysV/B.swift": "import FoundationEssentials\n"},
     "the_domain_imports_nothing": {"Sources/Leasehold/B.swift": "import Glibc\n"},
+    "folders_of_the_domain_point_left": {
+        "Sources/Leasehold/Ledger/B.swift": "final class Bee {}\n", "Sources/Leasehold/Values/C.swift": "let c: Bee\n"},
     "the_crash_order_is_fenced": {"Sources/Leasehold/Ledger/B.swift": "    kernel.operate(set, list)\n"},
     "only_paths_call_the_tables": {"Sources/Leasehold/Ledger/Queues.swift": "var a: Journal\n"},
     "php_variables_are_pure": {"Sources/PHPVariables/B.swift": "import Glibc\n"},

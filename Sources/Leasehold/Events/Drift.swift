@@ -1,25 +1,3 @@
-/// An error in the values of a set.
-public enum DriftKind: UInt8, Sendable, CaseIterable {
-  /// More is free than the lock's capacity allows.
-  case surplus
-  /// Fewer units are counted as out than leases have.
-  case uncounted
-  /// More units are counted as out than leases have.
-  case overcounted
-  /// Values were written where nothing counts what is out.
-  case rewritten
-
-  /// The word on the wire.
-  public var name: String {
-    switch self {
-    case .surplus: "surplus"
-    case .uncounted: "uncounted"
-    case .overcounted: "overcounted"
-    case .rewritten: "rewritten"
-    }
-  }
-}
-
 /// Drift that was found, for the log.
 public struct DriftReport: Sendable {
   /// The kind of the damage.

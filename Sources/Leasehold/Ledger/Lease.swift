@@ -230,3 +230,23 @@ extension Lease {
     set { record.peer = newValue }
   }
 }
+
+extension Lease {
+  /// Returns true when the lease is a caller's own: taken with the same token, or without one by the same user of this
+  /// host.
+  ///
+  /// After a restart a lease has forgotten its token, and belongs to no caller but an administrator.
+  func belongs(to caller: Caller) -> Bool {
+    if let token = caller.account?.token { return asked.account?.token == token }
+    guard let uid = caller.peer.uid else { return false }
+    return asked.account?.token == nil && peer.uid == uid
+  }
+}
+
+extension IdempotencyScope {
+  /// The hash of the request that a lease answers; `nil` without a key.
+  init?(_ lease: Lease) {
+    guard let key = lease.idempotencyKey else { return nil }
+    self.init(lock: lease.key, key: key, door: UInt32(truncatingIfNeeded: lease.fingerprint >> 32))
+  }
+}

@@ -140,15 +140,3 @@ public final class CallerLimitHits: Sendable {
     cells[resource.rawValue].value.load(ordering: .relaxed)
   }
 }
-
-extension Lease {
-  /// Returns true when the lease is a caller's own: taken with the same token, or without one by the same user of this
-  /// host.
-  ///
-  /// After a restart a lease has forgotten its token, and belongs to no caller but an administrator.
-  func belongs(to caller: Caller) -> Bool {
-    if let token = caller.account?.token { return asked.account?.token == token }
-    guard let uid = caller.peer.uid else { return false }
-    return asked.account?.token == nil && peer.uid == uid
-  }
-}

@@ -64,12 +64,6 @@ struct IdempotencyScope: Hashable {
     self.init(lock: request.key, key: key, door: request.caller.door)
   }
 
-  /// The hash of the request that a lease answers; `nil` without a key.
-  init?(_ lease: Lease) {
-    guard let key = lease.idempotencyKey else { return nil }
-    self.init(lock: lease.key, key: key, door: UInt32(truncatingIfNeeded: lease.fingerprint >> 32))
-  }
-
   init(lock: LockKey, key: String, door: UInt32) {
     self.lock = lock
     self.key = CallersKey(key, door: door)

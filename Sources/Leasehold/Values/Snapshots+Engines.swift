@@ -17,11 +17,6 @@ extension WaiterSnapshot {
   }
 }
 
-extension ReleaseOutcome {
-  /// A release of a lease.
-  package init(_ id: LeaseID, of key: LockKey?, already: Bool) { self.init(key: key, id: id, already: already) }
-}
-
 extension BreakOutcome {
   /// A break that is done.
   package init(_ request: BreakRequest, of key: LockKey, ref: String, owner: String?, at end: MonotonicInstant) {
