@@ -105,6 +105,46 @@ extension LockServiceConformance {
       let leases = try run.succeeds("no list of leases") { () throws(LeaseholdError) in try run.service.leases(asked) }
       try run.expect(leases.entries.map(\.ref) == [lease.ref], "\(leases.entries.count) leases")
     },
+    ConformanceScenario("many leases are renewed with one call, each as if it were alone") {
+      run throws(ConformanceFailure) in
+      let (first, over, last) = (try run.granted("a"), try run.granted("b"), try run.granted("c"))
+      try run.release(over)
+      let renewed = run.service.renew(
+        [first, over, last].map(\.id), ttl: .seconds(90), within: nil, at: run.host.now)
+      let codes = renewed.map { one in if case .failure(let error) = one { error.code.rawValue } else { "renewed" } }
+      try run.expect(codes == ["renewed", "released", "renewed"], "\(codes)")
+    },
+    ConformanceScenario("another limit counts for a lock in use") { run throws(ConformanceFailure) in
+      let lease = try run.granted { $0.want.limit = 1 }
+      try run.expect(try run.acquire { $0.want.limit = 1 }.refusal == .locked, "a second slot")
+      let request = ResizeRequest(lease.key, limit: 2, isPinned: false)
+      let opened = try run.succeeds("it cannot be resized") { () throws(LeaseholdError) in
+        try run.service.resize(request, for: Caller(connection: 1, peer: .unknown), at: run.host.now)
+      }
+      try run.expect(opened.lock.capacity == 2, "\(opened.lock.capacity ?? 0) slots")
+      _ = try run.granted { $0.want.limit = 2 }
+      try run.expect(try run.acquire { $0.want.limit = 2 }.refusal == .locked, "a third slot")
+    },
+    ConformanceScenario("locks are added to a lease, and end with it", needs: [.addedLocks]) {
+      run throws(ConformanceFailure) in
+      let (lease, second) = (try run.granted("a"), Want(LockName(try run.key("b"))))
+      let request = AddRequest(lease.id, [second], caller: Caller(connection: 1, peer: .unknown))
+      let larger = try run.succeeds("nothing can be added") { () throws(LeaseholdError) in
+        try run.service.add(request, at: run.host.now)
+      }
+      try run.expect(larger.id == lease.id && larger.parts.count == 2, "\(larger.parts.count) parts")
+      try run.expect(try run.acquire("b").refusal == .locked, "what was added is free")
+      try run.release(lease)
+      _ = try run.granted("b")
+    },
+    ConformanceScenario("a holder's note is seen with its lease", needs: [.notes]) { run throws(ConformanceFailure) in
+      let lease = try run.granted()
+      let noted = try run.succeeds("it takes no note") { () throws(LeaseholdError) in
+        try run.service.note(lease.id, "half way", within: nil, at: run.host.now)
+      }
+      let seen = try run.succeeds("the lock is gone") { () throws(LeaseholdError) in try run.service.lock(lease.key) }
+      try run.expect(noted.remarks?.note == "half way" && seen.holders.first?.remarks?.note == "half way", "\(noted)")
+    },
     ConformanceScenario("a grant that a retry was told of is not taken back") { run throws(ConformanceFailure) in
       let first = try run.granted { $0.idempotencyKey = "key" }
       let second = try run.granted { $0.idempotencyKey = "key" }
