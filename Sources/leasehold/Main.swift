@@ -27,15 +27,12 @@ struct Ending: Equatable {
   let isAnswer: Bool
 
   init(_ error: any Error) {
-    if let code = error as? ExitCode {
-      // How most commands end. The parser, if it were asked, would first look into all that it knows.
-      self.init("", code.rawValue, isAnswer: code.isSuccess)
-    } else if let failure = error as? Failure {
-      self.init(line: failure.message, failure.status)
-    } else if let error = error as? SettingsError {
-      self.init(line: error.message, error.status.rawValue)
-    } else {
-      self.init(ofParser: error)
+    switch error {
+    // How most commands end. The parser, if it were asked, would first look into all that it knows.
+    case let code as ExitCode: self.init("", code.rawValue, isAnswer: code.isSuccess)
+    case let failure as Failure: self.init(line: failure.message, failure.status)
+    case let error as SettingsError: self.init(line: error.message, error.status.rawValue)
+    default: self.init(ofParser: error)
     }
   }
 

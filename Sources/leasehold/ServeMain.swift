@@ -181,21 +181,32 @@ private func shutDown(
 }
 
 private func status(of error: any Error) -> ExitStatus {
-  if let error = error as? EtcdEngineError {
-    return switch error {
+  switch error {
+  case let error as EtcdEngineError: error.status
+  case let error as LocalServiceError: error.status
+  default: .software
+  }
+}
+
+extension EtcdEngineError {
+  fileprivate var status: ExitStatus {
+    switch self {
     case .badEndpoint: .configuration
     case .unavailable: .unavailable
     case .denied: .noPermission
     case .noThread: .cannotCreate
     }
   }
-  guard let error = error as? LocalServiceError else { return .software }
-  return switch error {
-  case .alreadyServed, .stillRunning: .temporaryFailure
-  case .notPermitted, .notOurs: .noPermission
-  case .foreignControlSet, .foreignLedger, .notALedger, .segmentsAreDestroyed: .configuration
-  case .stateDirectory: .configuration
-  case .unreadableSet, .kernel, .kernelLimit, .noThread: .cannotCreate
-  case .canceled: .ok
+}
+
+extension LocalServiceError {
+  fileprivate var status: ExitStatus {
+    switch self {
+    case .alreadyServed, .stillRunning: .temporaryFailure
+    case .notPermitted, .notOurs: .noPermission
+    case .foreignControlSet, .foreignLedger, .notALedger, .segmentsAreDestroyed, .stateDirectory: .configuration
+    case .unreadableSet, .kernel, .kernelLimit, .noThread: .cannotCreate
+    case .canceled: .ok
+    }
   }
 }
