@@ -1,5 +1,5 @@
 # Rows: A7
-"""release_all_locks over HTTP: all of one owner, of one session or of all, and nothing of anybody else."""
+"""release_all_locks over HTTP: all of one owner, of one session or of all, and nothing of others."""
 
 import unittest
 

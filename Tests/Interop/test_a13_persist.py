@@ -1,5 +1,5 @@
 # Rows: A13 A14 A17 C28
-"""Sets stay until somebody removes them: after the last release, after the service stopped; then ipcrm. ipcs agrees."""
+"""Sets stay until they are removed: after the last release, after the service stopped; then ipcrm. ipcs agrees."""
 
 import os
 import re

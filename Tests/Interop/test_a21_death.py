@@ -1,5 +1,5 @@
 # Rows: A21
-"""A holder dies: the kernel gives back what Perl held, the service what a lease held; whoever waits gets in."""
+"""A holder dies: the kernel gives back what Perl held, the service what a lease held; the next waiter gets in."""
 
 import http.client
 import sys

@@ -1,5 +1,5 @@
 # Rows: C1 C2 C3 C6 C18 C24
-"""Opening: one set under ftok(path, project), whoever comes first; the file, the project, the permissions."""
+"""Opening: one set under ftok(path, project), whichever side comes first; the file, the project, the permissions."""
 
 import os
 import stat

@@ -1,5 +1,5 @@
 # Rows: H1 H4
-"""sem_get makes what it does not find, and so does a request: whoever comes first, the other opens the same set."""
+"""sem_get makes what it does not find, and so does a request: whichever comes first, the other opens the same set."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # Rows: H2
-"""max_acquire and `limit`: put into force by whoever is counted first, and by nobody while anybody is."""
+"""max_acquire and `limit`: put into force by the first that is counted, and by none while one is."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # Rows: P3
-"""The permission bits of new sets, execute bits included, are the same whoever makes them."""
+"""The permission bits of new sets, execute bits included, are the same whichever side makes them."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # Rows: P4 P7 C15 C16
-"""getall and getval: both sides read the same values, whoever wrote them."""
+"""getall and getval: both sides read the same values, whichever side wrote them."""
 
 import unittest
 

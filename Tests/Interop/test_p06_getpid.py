@@ -1,5 +1,5 @@
 # Rows: P6
-"""getpid: whoever changed a semaphore last is seen by both sides; leases that stand on it are named."""
+"""getpid: both sides see the program that changed a semaphore last; leases that stand on it are named."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # Rows: P13
-"""remove and DELETE: the set is gone for both sides, and whoever waits on it is told."""
+"""remove and DELETE: the set is gone for both sides, and its waiters are told."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # Rows: A13 A14 C21 C28
-"""DELETE /semaphores/{set} as ipcrm: by key and by id, and never under anybody's lock unless by force."""
+"""DELETE /semaphores/{set} as ipcrm: by key and by id, and never under a lock in use unless by force."""
 
 import subprocess
 import unittest

@@ -1,5 +1,5 @@
 # Rows: X6
-"""sysv_ipc, Debian's: a Semaphore of Python is `sysv:KEY.0`, whoever makes it; without `undo` a killed one keeps it."""
+"""sysv_ipc, Debian's: a Semaphore of Python is `sysv:KEY.0` of either side; without `undo` a killed one keeps it."""
 
 import unittest
 
