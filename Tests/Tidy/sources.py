@@ -51,42 +51,34 @@ def supervision_is_fenced(tree):
     return imports_outside(tree, "CSupervise", "Sources/leasehold/Run/")
 
 
-def the_client_knows_only_http(tree):
-    for path, text in tree.matching(".swift", under=("Sources/LeaseholdClient/", "Sources/HTTPExchange/")):
-        for line, name in swift_imports(text):
-            if name not in ("CGnuTLS", "Glibc", "HTTPExchange", "JSONText", "LeaseholdHost", "Synchronization"):
-                yield f"{path}:{line}: programs that use the client should not have to build {name}"
+# What a target may know beside Swift itself. Foundation makes the program several times as large.
+SYSTEM = ("Glibc", "Synchronization")
+IMPORTS = {
+    "SysVTypes": (),
+    "JSONText": (),
+    "LeaseholdHost": (*SYSTEM, "CHost"),
+    "SysV": (*SYSTEM, "CSysV", "SysVTypes", "SystemPackage"),
+    "PHPVariables": ("JSONText",),
+    "Leasehold": ("Synchronization", "SysVTypes"),
+    "LeaseholdLocal": (*SYSTEM, "Leasehold", "LeaseholdHost", "PHPVariables", "SysV", "SysVTypes", "SystemPackage"),
+    "LeaseholdHTTP": (*SYSTEM, "CDashboard", "CEarlyAnswer", "CGnuTLS", "CMicroHTTPD", "COpenAPI", "JSONText",
+                      "Leasehold", "LeaseholdHost", "Logging", "PHPVariables", "SysVTypes"),
+    "HTTPExchange": (*SYSTEM, "CGnuTLS", "LeaseholdHost"),
+    "LeaseholdClient": (*SYSTEM, "HTTPExchange", "JSONText", "LeaseholdHost"),
+    "EtcdGateway": (*SYSTEM, "HTTPExchange", "JSONText", "LeaseholdHost"),
+    "LeaseholdQueue": ("JSONText",),
+    "LeaseholdEtcd": ("Synchronization", "EtcdGateway", "HTTPExchange", "Leasehold", "LeaseholdHost", "LeaseholdQueue"),
+    "LeaseholdDelays": ("Synchronization", "Leasehold", "LeaseholdHost"),
+    "LeaseholdTestKit": ("Synchronization", "Leasehold", "SysVTypes"),
+}
 
 
-def leaves_know_nobody(tree):
-    known = {"Sources/LeaseholdHost/": ("CHost", "Glibc", "Synchronization"), "Sources/JSONText/": ("Swift",),
-             "Sources/SysVTypes/": ("Swift",)}
-    for folder, modules in known.items():
-        for path, text in tree.matching(".swift", under=(folder,)):
-            for line, name in swift_imports(text):
-                if name not in modules:
-                    yield f"{path}:{line}: a leaf knows {' and '.join(modules)}, and not {name}"
-
-
-def foundation_is_nowhere(tree):
+def imports_point_downwards(tree):
     for path, text in tree.matching(".swift", under=("Sources/",)):
+        target = path.split("/")[1]
         for line, name in swift_imports(text):
-            if name == "Foundation":
-                yield f"{path}:{line}: Foundation makes the program several times as large; use FoundationEssentials"
-
-
-def foundation_essentials_are_for_the_executable(tree):
-    for path, text in tree.matching(".swift", under=("Sources/",)):
-        for line, name in swift_imports(text):
-            if name == "FoundationEssentials" and not path.startswith("Sources/leasehold/"):
-                yield f"{path}:{line}: only Sources/leasehold may import FoundationEssentials"
-
-
-def the_domain_imports_nothing(tree):
-    for path, text in tree.matching(".swift", under=("Sources/Leasehold/",)):
-        for line, name in swift_imports(text):
-            if name not in ("Swift", "Synchronization", "SysVTypes"):
-                yield f"{path}:{line}: the domain knows no clock, no kernel and no {name}"
+            if name == "Foundation" or target != "leasehold" and name not in (*IMPORTS.get(target, ()), "Swift"):
+                yield f"{path}:{line}: {target} must not know {name}"
 
 
 def folders_of_the_domain_point_left(tree):
@@ -127,27 +119,6 @@ def only_paths_call_the_tables(tree):
                 yield f"{path}:{number}: only Ledger/Paths calls the ledger's structs"
             if own and set(re.findall(rf"\b({structs})\b", line)) - {own[1]}:
                 yield f"{path}:{number}: {own[1]} knows no other of the ledger's structs"
-
-
-def php_variables_are_pure(tree):
-    for path, text in tree.matching(".swift", under=("Sources/PHPVariables/",)):
-        for line, name in swift_imports(text):
-            if name not in ("Swift", "JSONText"):
-                yield f"{path}:{line}: what reads PHP's variables does no I/O and needs no {name}"
-
-
-def http_knows_no_semaphore(tree):
-    for path, text in tree.matching(".swift", under=("Sources/LeaseholdHTTP/",)):
-        for line, name in swift_imports(text):
-            if name in ("SysV", "LeaseholdLocal"):
-                yield f"{path}:{line}: LeaseholdHTTP must not import {name}"
-
-
-def the_local_service_knows_no_http(tree):
-    for path, text in tree.matching(".swift", under=("Sources/LeaseholdLocal/", "Sources/SysV/")):
-        for line, name in swift_imports(text):
-            if name == "LeaseholdHTTP":
-                yield f"{path}:{line}: imports point downwards only"
 
 
 def files_are_short(tree):
@@ -247,15 +218,9 @@ def mutants_have_their_places(tree):
 
 CHECKS = [
     csysv_is_fenced, libmicrohttpd_is_fenced, early_answers_are_fenced, gnutls_is_fenced, the_host_is_fenced,
-    supervision_is_fenced, the_build_is_fenced, leaves_know_nobody,
-    the_client_knows_only_http, foundation_is_nowhere,
-    foundation_essentials_are_for_the_executable,
-    the_domain_imports_nothing, folders_of_the_domain_point_left, the_crash_order_is_fenced,
-    only_paths_call_the_tables, php_variables_are_pure,
-    http_knows_no_semaphore, the_local_service_knows_no_http,
-    files_are_short, functions_are_short, types_have_few_parts, lines_are_short, markdown_lines_are_short,
-    lines_end_cleanly,
-    nothing_is_forced,
+    supervision_is_fenced, the_build_is_fenced, imports_point_downwards, folders_of_the_domain_point_left,
+    the_crash_order_is_fenced, only_paths_call_the_tables, files_are_short, functions_are_short, types_have_few_parts,
+    lines_are_short, markdown_lines_are_short, lines_end_cleanly, nothing_is_forced,
     text_from_outside_is_compared_as_bytes, nothing_is_left_to_do, nothing_names_one_machine, nothing_built_is_tracked,
     mutants_have_their_places,
 ]
