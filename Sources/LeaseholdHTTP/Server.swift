@@ -288,8 +288,12 @@ public final class Server: Sendable {
 
   static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: HostClock.monotonic()) }
 
+  /// A writer for an answer to a request that came at `now`.
+  ///
+  /// An engine that may block has taken its time since then: what it tells counts from this instant.
   func writer(at now: MonotonicInstant) -> AnswerWriter {
-    AnswerWriter(
+    let now = workers == nil ? now : Self.now()
+    return AnswerWriter(
       now: now, wallOffset: wallOffset.load(ordering: .relaxed),
       expiryPrecision: engine.traits.expiryPrecision, recoveryGrace: engine.traits.recoveryGrace)
   }

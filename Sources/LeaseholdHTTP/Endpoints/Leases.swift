@@ -75,7 +75,7 @@ enum Leases {
     request.after = try call.span(.after, .zero, call.server.limits.ttlMax) ?? .zero
     request.reason = try call.breakReason()
     let outcome = try call.broken(request)
-    let left = max(0, (outcome.end - call.now).milliseconds)
+    let left = max(0, (outcome.end - call.writer.now).milliseconds)
     return call.json { json in
       json.open("broken")
       json.append(left == 0 ? "true" : "false" as StaticString)
