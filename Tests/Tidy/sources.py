@@ -10,8 +10,8 @@ FUNCTION_LINES = 69
 LINE_COLUMNS = 120
 MARKDOWN_COLUMNS = 139
 STORED_PROPERTIES = 20
-# These only carry values: a record, a snapshot, options, figures. A lease in memory has the words of its record.
-VALUES = ("Lease", "LeaseRecord", "LockSnapshot", "ServerOptions", "ServiceCounters")
+# These only carry values: a record, a snapshot, options, figures.
+VALUES = ("LeaseRecord", "LockSnapshot", "ServerOptions", "ServiceCounters")
 CODE = (".swift", ".c", ".h", ".py", ".sh")
 
 
