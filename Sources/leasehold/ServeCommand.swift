@@ -26,14 +26,15 @@ struct ServeCommand: ParsableCommand {
   @Flag(help: "With --check: print JSON.")
   var json = false
 
-  @OptionGroup(title: Setting.Section.listening.rawValue) var listening: ListeningFlags
-  @OptionGroup(title: Setting.Section.access.rawValue) var access: AccessFlags
-  @OptionGroup(title: Setting.Section.leases.rawValue) var leases: LeaseFlags
-  @OptionGroup(title: Setting.Section.limits.rawValue) var limits: LimitFlags
-  @OptionGroup(title: Setting.Section.memory.rawValue) var memory: MemoryFlags
-  @OptionGroup(title: Setting.Section.cluster.rawValue) var cluster: ClusterFlags
-  @OptionGroup(title: Setting.Section.kernel.rawValue) var kernel: KernelFlags
-  @OptionGroup(title: Setting.Section.logs.rawValue) var logs: LogFlags
+  // The parser tells groups apart by their types, so each section of the table has its place in one.
+  @OptionGroup(title: Setting.Section.listening.rawValue) var listening: SectionFlags<0>
+  @OptionGroup(title: Setting.Section.access.rawValue) var access: SectionFlags<1>
+  @OptionGroup(title: Setting.Section.leases.rawValue) var leases: SectionFlags<2>
+  @OptionGroup(title: Setting.Section.limits.rawValue) var limits: SectionFlags<3>
+  @OptionGroup(title: Setting.Section.memory.rawValue) var memory: SectionFlags<4>
+  @OptionGroup(title: Setting.Section.cluster.rawValue) var cluster: SectionFlags<5>
+  @OptionGroup(title: Setting.Section.kernel.rawValue) var kernel: SectionFlags<6>
+  @OptionGroup(title: Setting.Section.logs.rawValue) var logs: SectionFlags<7>
 
   func validate() throws {
     if json, !check { throw ValidationError("--json needs --check") }
@@ -41,8 +42,10 @@ struct ServeCommand: ParsableCommand {
 
   /// The flags that were given, by the setting's name.
   var flags: [String: String] {
-    let groups: [any SettingFlags] = [listening, access, leases, limits, memory, cluster, kernel, logs]
-    return groups.reduce(into: [:]) { flags, group in flags.merge(group.given) { $1 } }
+    let groups = [
+      listening.given, access.given, leases.given, limits.given, memory.given, cluster.given, kernel.given, logs.given,
+    ]
+    return groups.reduce(into: [:]) { flags, given in flags.merge(given) { $1 } }
   }
 
   func run() throws {

@@ -100,10 +100,7 @@ extension ServeOptions {
   private mutating func check(_ resolved: ResolvedSettings) throws(SettingsError) {
     try checkOrder(resolved["ttl-min"], limits.ttlMinimum, resolved["ttl-default"], limits.ttlDefault)
     try checkOrder(resolved["ttl-default"], limits.ttlDefault, resolved["ttl-max"], limits.ttlMax)
-    guard (tlsCertificatePath == nil) == (tlsKeyPath == nil) else {
-      let (given, missing) = tlsCertificatePath == nil ? ("tls-key", "tls-cert") : ("tls-cert", "tls-key")
-      throw resolved[given].error("--\(missing) is missing: TLS needs both")
-    }
+    try checkPair(resolved, ("tls-cert", tlsCertificatePath), ("tls-key", tlsKeyPath), "TLS needs both")
     if server.unixNeedsToken, server.tokenFile == nil {
       throw resolved["unix-needs-token"].error("there are no tokens without --token-file")
     }
@@ -120,15 +117,9 @@ extension ServeOptions {
     guard !etcd.endpoints.isEmpty else {
       throw resolved["engine"].error("'\(engine)' is no engine: give local, or etcd:http://HOST:2379")
     }
-    guard (etcdCertificate == nil) == (etcdKey == nil) else {
-      let (given, missing) = etcdCertificate == nil ? ("etcd-key", "etcd-cert") : ("etcd-cert", "etcd-key")
-      throw resolved[given].error("--\(missing) is missing: a certificate needs its key")
-    }
-    guard (etcdUser == nil) == (etcdPasswordFile == nil) else {
-      let (given, missing) =
-        etcdUser == nil ? ("etcd-password-file", "etcd-user") : ("etcd-user", "etcd-password-file")
-      throw resolved[given].error("--\(missing) is missing: a user needs its password")
-    }
+    try checkPair(resolved, ("etcd-cert", etcdCertificate), ("etcd-key", etcdKey), "a certificate needs its key")
+    try checkPair(
+      resolved, ("etcd-user", etcdUser), ("etcd-password-file", etcdPasswordFile), "a user needs its password")
     if let etcdCertificate, let etcdKey { etcd.certificate = (etcdCertificate, etcdKey) }
     let papers = etcd.authorities != nil ? "etcd-ca" : etcdCertificate != nil ? "etcd-cert" : nil
     if let papers, let plain = etcd.endpoints.first(where: { !$0.utf8.starts(with: "https://".utf8) }) {
@@ -153,6 +144,16 @@ extension ServeOptions {
         "'\(host)' is not a loopback address, and without TLS everybody on the way can read the tokens: give "
           + "--tls-cert and --tls-key, or say --insecure-plain-http")
     }
+  }
+
+  /// Refuses one of two settings without the other.
+  private func checkPair(
+    _ resolved: ResolvedSettings, _ one: (name: String, value: String?), _ other: (name: String, value: String?),
+    _ reason: String
+  ) throws(SettingsError) {
+    guard (one.value == nil) != (other.value == nil) else { return }
+    let (given, missing) = one.value == nil ? (other.name, one.name) : (one.name, other.name)
+    throw resolved[given].error("--\(missing) is missing: \(reason)")
   }
 
   private func checkOrder(

@@ -52,12 +52,8 @@ struct SettingsFile: Sendable, Equatable {
     case .number(let digits): return digits
     case .bool(let isOn): return isOn ? "true" : "false"
     case .array(let elements):
-      var texts: [String] = []
-      for element in elements {
-        guard case .string(let text) = element else { return nil }
-        texts.append(text)
-      }
-      return texts.joined(separator: ",")
+      let texts = elements.compactMap(\.string)
+      return texts.count == elements.count ? texts.joined(separator: ",") : nil
     case .null, .object: return nil
     }
   }
