@@ -50,8 +50,7 @@ public enum JSON: Sendable, Equatable {
 
   /// The first member of that name; ``null`` when there is none.
   public subscript(name: String) -> JSON {
-    guard case .object(let members) = self else { return .null }
-    return members.first { $0.name == name }?.value ?? .null
+    members.first { $0.name == name }?.value ?? .null
   }
 
   /// The text of a string.
@@ -72,6 +71,11 @@ public enum JSON: Sendable, Equatable {
   /// The elements of an array; none when it is no array.
   public var elements: [JSON] {
     if case .array(let elements) = self { elements } else { [] }
+  }
+
+  /// The members of an object; none when it is no object.
+  public var members: [Member] {
+    if case .object(let members) = self { members } else { [] }
   }
 
   private struct Parser {
@@ -113,6 +117,19 @@ public enum JSON: Sendable, Equatable {
       return members
     }
   }
+}
+
+extension JSON: ExpressibleByDictionaryLiteral {
+  /// Makes an object of the members that have a value.
+  public init(dictionaryLiteral members: (String, JSON?)...) {
+    self = .object(members.compactMap { name, value in value.map { Member(name, $0) } })
+  }
+
+  /// Makes a whole number.
+  public static func number(_ number: some BinaryInteger) -> JSON { .number("\(number)") }
+
+  /// Makes an array of texts.
+  public static func texts(_ texts: [String]) -> JSON { .array(texts.map(JSON.string)) }
 }
 
 extension JSON: CustomStringConvertible {

@@ -22,34 +22,23 @@ extension ServerOptions {
     }
 
     /// The program as it was built; `api` is another number when clients have to change.
-    public var json: JSON { .object(members) }
+    public var json: JSON { json(engine: nil) }
 
     /// The answer of `/version`.
     func json(_ engine: EngineTraits, _ cluster: ClusterStatus?) -> JSON {
-      .object(members + [JSON.Member("engine", Self.json(engine, cluster))])
+      json(engine: [
+        "name": .string(engine.name), "ttl_min_ms": .number(engine.ttlMin.milliseconds),
+        "expiry_precision_ms": .number(engine.expiryPrecision.milliseconds),
+        "lacks": .texts(engine.lacks.map(\.rawValue).sorted()), "versions": cluster.map { .texts($0.versions) },
+      ])
     }
 
-    private var members: [JSON.Member] {
+    private func json(engine: JSON?) -> JSON {
       [
-        JSON.Member("name", .string("leasehold")),
-        JSON.Member("version", .string(leasehold)),
-        JSON.Member("commit", commit.map(JSON.string) ?? .null),
-        JSON.Member("built", instant.map(JSON.string) ?? .null),
-        JSON.Member("swift", .string(swift)),
-        JSON.Member("libmicrohttpd", .string(libmicrohttpdVersion())),
-        JSON.Member("api", .string("1")),
+        "name": .string("leasehold"), "version": .string(leasehold), "commit": commit.map(JSON.string) ?? .null,
+        "built": instant.map(JSON.string) ?? .null, "swift": .string(swift),
+        "libmicrohttpd": .string(libmicrohttpdVersion()), "api": .string("1"), "engine": engine,
       ]
-    }
-
-    private static func json(_ engine: EngineTraits, _ cluster: ClusterStatus?) -> JSON {
-      let (shortest, late) = (engine.ttlMin.milliseconds, engine.expiryPrecision.milliseconds)
-      var members = [
-        JSON.Member("name", .string(engine.name)), JSON.Member("ttl_min_ms", JSON.number("\(shortest)")),
-        JSON.Member("expiry_precision_ms", JSON.number("\(late)")),
-        JSON.Member("lacks", .array(engine.lacks.map(\.rawValue).sorted().map(JSON.string))),
-      ]
-      if let cluster { members.append(JSON.Member("versions", .array(cluster.versions.map(JSON.string)))) }
-      return .object(members)
     }
   }
 }

@@ -1,7 +1,31 @@
 import Glibc
 
-/// Files that are read whole.
+/// Files and folders that are read whole.
 package enum HostFile {
+  /// Reads a file to its end, or a little beyond `most` bytes.
+  ///
+  /// - Returns: The bytes, and 0 or the errno of open(2) or read(2).
+  package static func read(_ path: String, most: Int = .max) -> (bytes: [UInt8], errno: Int32) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+    guard descriptor >= 0 else { return ([], errno) }
+    defer { close(descriptor) }
+    return read(descriptor, most: most)
+  }
+
+  /// The names in a folder, in no order; none when it cannot be read.
+  package static func names(in folder: String) -> [String] {
+    guard let handle = opendir(folder) else { return [] }
+    defer { closedir(handle) }
+    var names: [String] = []
+    while let entry = readdir(handle) {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
+    }
+    return names
+  }
+
   /// Reads to the end, or a little beyond `most` bytes; of a read that failed, also what came before.
   ///
   /// - Returns: The bytes, and 0 or the errno of read(2).

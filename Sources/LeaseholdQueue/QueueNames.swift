@@ -1,3 +1,5 @@
+internal import JSONText
+
 /// The names of keys below one prefix, as text.
 package struct QueueNames: Hashable, Sendable {
   /// It ends with a slash.
@@ -60,36 +62,11 @@ package struct QueueNames: Hashable, Sendable {
   }
 
   /// A lock's name as a part of a key: all but `A-Za-z0-9._-` is percent-encoded.
-  package static func encoded(_ name: String) -> String {
-    if isPlain(name) { return name }
-    var part: [UInt8] = []
-    for byte in name.utf8 {
-      guard !isPlain(byte) else {
-        part.append(byte)
-        continue
-      }
-      part.append(UInt8(ascii: "%"))
-      for nibble in [byte >> 4, byte & 15] {
-        part.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "A") + nibble - 10)
-      }
-    }
-    return String(decoding: part, as: UTF8.self)
-  }
-
-  private static func isPlain(_ name: String) -> Bool { name.utf8.allSatisfy(isPlain) }
-
-  private static func isPlain(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-      true
-    default: false
-    }
-  }
+  package static func encoded(_ name: String) -> String { name.percentEncoded(keeping: "._-") }
 
   /// The lock's name of a part of a key; `nil` where ``encoded(_:)`` does not give that part.
   package static func decoded(_ part: String) -> String? {
-    if isPlain(part) { return part }
+    if encoded(part) == part { return part }
     var (bytes, rest): ([UInt8], Substring.UTF8View) = ([], part.utf8[...])
     while let byte = rest.popFirst() {
       guard byte == UInt8(ascii: "%") else {

@@ -7,7 +7,7 @@ extension QueueValue {
     case .entry(let entry): entry.json.bytes
     case .end(let end): end.json.bytes
     case .kind(let kind): kind.json.bytes
-    case .locks(let locks): JSON.array(locks.map { .string($0) }).bytes
+    case .locks(let locks): JSON.texts(locks).bytes
     case .retry(let retry): retry.json.bytes
     case .bytes(let bytes): bytes
     }
@@ -23,23 +23,15 @@ extension QueueValue {
 
 extension EntryValue {
   var json: JSON {
-    var members = [
-      JSON.Member("u", .number("\(units)")), JSON.Member("m", .string(isShared ? "s" : "x")),
-      JSON.Member("n", .number("\(count)")), JSON.Member("ttl", .number("\(ttl)")),
-      JSON.Member("ref", .string(ref)), JSON.Member("at", .number("\(at)")),
-      JSON.Member("mark", .string(String(mark, radix: 16))),
+    [
+      "u": .number(units), "m": .string(isShared ? "s" : "x"), "n": .number(count), "ttl": .number(ttl),
+      "ref": .string(ref), "at": .number(at), "mark": .string(String(mark, radix: 16)),
+      "o": owner.map(JSON.string), "p": peer.map(JSON.string),
+      "cd": cooldown > 0 ? .number(cooldown) : nil, "w": waited > 0 ? .number(waited) : nil,
+      "b": isBound ? .bool(true) : nil, "to": shrinksTo.map { .number($0) },
+      "s": session != 0 ? .string("\(session)") : nil, "h": retry.map(JSON.string),
+      "k": locks.isEmpty ? nil : .texts(locks), "end": end?.json,
     ]
-    if let owner { members.append(JSON.Member("o", .string(owner))) }
-    if let peer { members.append(JSON.Member("p", .string(peer))) }
-    if cooldown > 0 { members.append(JSON.Member("cd", .number("\(cooldown)"))) }
-    if waited > 0 { members.append(JSON.Member("w", .number("\(waited)"))) }
-    if isBound { members.append(JSON.Member("b", .bool(true))) }
-    if let shrinksTo { members.append(JSON.Member("to", .number("\(shrinksTo)"))) }
-    if session != 0 { members.append(JSON.Member("s", .string("\(session)"))) }
-    if let retry { members.append(JSON.Member("h", .string(retry))) }
-    if !locks.isEmpty { members.append(JSON.Member("k", .array(locks.map { .string($0) }))) }
-    if let end { members.append(JSON.Member("end", end.json)) }
-    return .object(members)
   }
 
   /// Reads what is stored; an entry that cannot be read takes the whole lock, for it has a holder.
@@ -64,15 +56,11 @@ extension EntryValue {
 
 extension EndValue {
   var json: JSON {
-    var members = [JSON.Member("reason", .string(reason)), JSON.Member("at", .number("\(at)"))]
-    if let by { members.append(JSON.Member("by", .string(by))) }
-    if let note { members.append(JSON.Member("note", .string(note))) }
-    if !lock.isEmpty { members.append(JSON.Member("lock", .string(lock))) }
-    if !locks.isEmpty { members.append(JSON.Member("k", .array(locks.map { .string($0) }))) }
-    if !ref.isEmpty { members.append(JSON.Member("ref", .string(ref))) }
-    if grace > 0 { members.append(JSON.Member("grace", .number("\(grace)"))) }
-    if mark != 0 { members.append(JSON.Member("mark", .string(String(mark, radix: 16)))) }
-    return .object(members)
+    [
+      "reason": .string(reason), "at": .number(at), "by": by.map(JSON.string), "note": note.map(JSON.string),
+      "lock": lock.isEmpty ? nil : .string(lock), "k": locks.isEmpty ? nil : .texts(locks), "ref": ref.isEmpty ? nil : .string(ref),
+      "grace": grace > 0 ? .number(grace) : nil, "mark": mark != 0 ? .string(String(mark, radix: 16)) : nil,
+    ]
   }
 
   init(_ json: JSON) {
@@ -88,11 +76,7 @@ extension EndValue {
 }
 
 extension RetryValue {
-  var json: JSON {
-    .object([
-      JSON.Member("e", .string(name)), JSON.Member("f", .string(fingerprint)), JSON.Member("x", .string(secret)),
-    ])
-  }
+  var json: JSON { ["e": .string(name), "f": .string(fingerprint), "x": .string(secret)] }
 
   /// Reads what is stored; of rubbish a request that is like no other.
   package init(stored: [UInt8]) {
@@ -106,8 +90,8 @@ extension QueueKind {
   var json: JSON {
     switch self {
     case .counting(let limit):
-      .object([JSON.Member("k", .string("n")), JSON.Member("u", .number("\(limit)"))])
-    case .readersWriter: .object([JSON.Member("k", .string("rw"))])
+      ["k": .string("n"), "u": .number(limit)]
+    case .readersWriter: ["k": .string("rw")]
     }
   }
 

@@ -1,3 +1,5 @@
+import JSONText
+
 /// Reads what PHP's `serialize()` writes, and trusts no number in it.
 ///
 /// Objects, enum cases and references are checked for form and kept as text; no object is ever made.
@@ -148,19 +150,14 @@ public struct PHPUnserializer {
     let start = offset
     let name = try quoted("a name")
     let parts = name.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-    let isFine = parts.count == (withCase ? 2 : 1) && parts.allSatisfy { !$0.isEmpty && $0.allSatisfy(Self.isNameByte) }
+    let isFine =
+      parts.count == (withCase ? 2 : 1)
+      && parts.allSatisfy { part in
+        !part.isEmpty && part.allSatisfy { $0.isLetterOrDigit || $0 >= 0x7f || "_\\".utf8.contains($0) }
+      }
     guard isFine else {
       offset = start
       throw flaw(withCase ? "the name of an enum's case was expected" : "the name of a class was expected")
-    }
-  }
-
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "\\"), 0x7f...0xff:
-      true
-    default: false
     }
   }
 }

@@ -1,4 +1,6 @@
+import JSONText
 import Leasehold
+import LeaseholdHost
 
 /// A line of the file of tokens.
 ///
@@ -64,14 +66,7 @@ public struct TokenLine: Sendable {
 
   private static func isName(_ text: String) -> Bool {
     (1...nameBytes).contains(text.utf8.count)
-      && text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-          true
-        default: false
-        }
-      }
+      && text.utf8.allSatisfy { $0.isLetterOrDigit || "._-".utf8.contains($0) }
   }
 
   /// Makes a new token of 256 random bits and the line for it.
@@ -82,12 +77,7 @@ public struct TokenLine: Sendable {
     name: String, role: String, options: [String]
   ) throws(Flaw) -> (token: String, line: String) {
     var random = SystemRandomNumberGenerator()
-    let token =
-      "lh_"
-      + (0..<4).map { _ in
-        let digits = String(random.next(), radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-      }.joined()
+    let token = "lh_" + (0..<4).map { _ in random.next().digits(16, radix: 16) }.joined()
     guard let digest = Array(token.utf8).withUnsafeBytes({ SHA256($0) }) else {
       throw Flaw(description: "the library for hashes does not work")
     }

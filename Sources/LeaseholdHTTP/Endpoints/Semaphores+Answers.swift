@@ -1,4 +1,5 @@
 import Leasehold
+import LeaseholdHost
 import SysVTypes
 
 extension AnswerWriter {
@@ -35,8 +36,7 @@ extension AnswerWriter {
     json.member("cuid", Int(permissions.creator))
     json.member("cgid", Int(permissions.creatorGroup))
     // Four digits, as chmod(1) takes them.
-    let digits = String(permissions.mode.rawValue, radix: 8)
-    json.member("mode", String(repeating: "0", count: max(0, 4 - digits.count)) + digits)
+    json.member("mode", permissions.mode.rawValue.digits(4, radix: 8))
   }
 
   private func instant(_ name: StaticString, _ seconds: Int64, into json: inout ResponseBuffer) {

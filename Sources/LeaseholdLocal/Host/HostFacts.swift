@@ -1,22 +1,21 @@
 import Glibc
-import SystemPackage
+import LeaseholdHost
 
 /// Small facts that the kernel tells in files.
 enum HostFacts {
   /// The inode of this process's IPC namespace: two programs share semaphores only if theirs are equal.
-  static func ipcNamespace() -> UInt64 {
+  static func ipcNamespace() -> UInt64 { inode(of: "/proc/self/ns/ipc") ?? 0 }
+
+  /// The inode that a path leads to; `nil` where that may not be known.
+  static func inode(of path: String) -> UInt64? {
     var status = stat()
-    return stat("/proc/self/ns/ipc", &status) == 0 ? UInt64(status.st_ino) : 0
+    return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
   /// Returns true when the kernel destroys a segment when its last user dies (kernel.shm_rmid_forced): the ledger would
   /// not outlive the daemon.
   static func segmentsDieWithTheirUsers() -> Bool {
-    guard let file = try? FileDescriptor.open("/proc/sys/kernel/shm_rmid_forced", .readOnly) else { return false }
-    defer { try? file.close() }
-    var byte: UInt8 = 0
-    let count = withUnsafeMutableBytes(of: &byte) { (try? file.read(into: $0)) ?? 0 }
-    return count == 1 && byte == UInt8(ascii: "1")
+    HostFile.read("/proc/sys/kernel/shm_rmid_forced").bytes.first == UInt8(ascii: "1")
   }
 
   /// Bytes of a page of memory.

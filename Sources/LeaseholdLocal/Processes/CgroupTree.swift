@@ -1,5 +1,6 @@
 import Glibc
 import Leasehold
+import LeaseholdHost
 import SysV
 import SystemPackage
 
@@ -76,11 +77,10 @@ struct CgroupTree {
   ///
   /// A service that is not root may not look at the processes of others, of which one may be in a container.
   static func isShared(with pid: Int32, of uid: UInt32) -> Bool {
-    var (own, other) = (stat(), stat())
     // A kernel without namespaces of cgroups has the same names for all.
-    guard stat("/proc/self/ns/cgroup", &own) == 0 else { return true }
-    guard stat("/proc/\(pid)/ns/cgroup", &other) == 0 else { return uid == HostFacts.uid }
-    return own.st_ino == other.st_ino
+    guard let own = HostFacts.inode(of: "/proc/self/ns/cgroup") else { return true }
+    guard let other = HostFacts.inode(of: "/proc/\(pid)/ns/cgroup") else { return uid == HostFacts.uid }
+    return own == other
   }
 
   /// Opens a cgroup by its path; a named one with the rights of a caller.
@@ -88,7 +88,9 @@ struct CgroupTree {
   /// - Throws: `noSuchFileOrDirectory` outside of what can be seen and for the root; as `open` and `fstat`.
   func open(_ path: String, for caller: FileCaller) throws(Errno) -> Cgroup {
     guard let rest = rest(of: path) else { throw .noSuchFileOrDirectory }
-    let top = try Self.open(folder, FileDescriptor.justNaming | O_DIRECTORY)
+    let descriptor = Glibc.open(folder, FileDescriptor.justNaming | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+    let top = FileDescriptor(rawValue: descriptor)
     defer { try? top.close() }
     let root = try FileStatus(top).identity.inode
     var walk = try PathWalk(from: top, caller)
@@ -121,24 +123,9 @@ struct CgroupTree {
     return String(Substring(rest.drop { $0 == UInt8(ascii: "/") }))
   }
 
-  private static func open(_ path: String, _ flags: Int32) throws(Errno) -> FileDescriptor {
-    let found = Glibc.open(path, flags | O_CLOEXEC)
-    guard found >= 0 else { throw Errno(rawValue: errno) }
-    return FileDescriptor(rawValue: found)
-  }
-
   private static func read(_ path: String) -> [UInt8]? {
-    guard let file = try? open(path, O_RDONLY) else { return nil }
-    defer { try? file.close() }
-    var text: [UInt8] = []
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
-    defer { chunk.deallocate() }
-    while text.count < 1 << 22 {
-      guard let count = try? file.read(into: chunk) else { return nil }
-      guard count > 0 else { break }
-      text += chunk[..<count]
-    }
-    return text
+    let (text, failure) = HostFile.read(path, most: 1 << 22)
+    return failure == 0 ? text : nil
   }
 
   // MARK: After a restart

@@ -1,5 +1,6 @@
 import Glibc
 import Leasehold
+import LeaseholdHost
 import SystemPackage
 
 /// The facts of a process in `/proc`; true of the process that has the number while it is read.
@@ -91,10 +92,7 @@ struct ProcessFacts {
   }
 
   /// The inode of the PID namespace of a process; `nil` where that may not be known.
-  static func namespace(of pid: Int32) -> UInt64? {
-    var status = stat()
-    return stat("/proc/\(pid)/ns/pid", &status) == 0 ? UInt64(status.st_ino) : nil
-  }
+  static func namespace(of pid: Int32) -> UInt64? { HostFacts.inode(of: "/proc/\(pid)/ns/pid") }
 
   /// The inode of this process's own PID namespace; `nil` when `/proc` is another's or is not there.
   static func ownNamespace() -> UInt64? {
@@ -110,16 +108,5 @@ struct ProcessFacts {
   /// The numbers of all processes that can be seen.
   static func all() -> [Int32] { numbers(in: "/proc") }
 
-  private static func numbers(in folder: String) -> [Int32] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var numbers: [Int32] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if let number = Int32(name) { numbers.append(number) }
-    }
-    return numbers
-  }
+  private static func numbers(in folder: String) -> [Int32] { HostFile.names(in: folder).compactMap { Int32($0) } }
 }

@@ -1,4 +1,5 @@
 public import Leasehold
+import LeaseholdHost
 import PHPVariables
 import SysV
 public import SysVTypes
@@ -140,7 +141,6 @@ extension SegmentStore {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in text { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
     hash ^= hash >> 32
-    let digits = String(hash, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    return hash.digits(16, radix: 16)
   }
 }

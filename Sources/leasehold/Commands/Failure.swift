@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// Why a command ends without success: a line for standard error, and the status.
 struct Failure: Error, Equatable {
@@ -68,13 +69,12 @@ enum AgeText {
   /// Such as `0.4s`, `12s`, `3m05s`, `2h10m`, `3d04h`.
   static func text(milliseconds: Int64) -> String {
     let seconds = milliseconds / 1000
-    func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
     return switch seconds {
     case ..<10: "\(milliseconds / 1000).\(max(0, milliseconds) % 1000 / 100)s"
     case ..<60: "\(seconds)s"
-    case ..<3600: "\(seconds / 60)m\(two(seconds % 60))s"
-    case ..<86400: "\(seconds / 3600)h\(two(seconds / 60 % 60))m"
-    default: "\(seconds / 86400)d\(two(seconds / 3600 % 24))h"
+    case ..<3600: "\(seconds / 60)m\((seconds % 60).digits(2))s"
+    case ..<86400: "\(seconds / 3600)h\((seconds / 60 % 60).digits(2))m"
+    default: "\(seconds / 86400)d\((seconds / 3600 % 24).digits(2))h"
     }
   }
 }

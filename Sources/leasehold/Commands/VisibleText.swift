@@ -1,3 +1,5 @@
+internal import LeaseholdHost
+
 /// Text of others as a person may see it: what would move a cursor, turn the direction of writing, or not be seen at
 /// all is shown by its number.
 enum VisibleText {
@@ -67,9 +69,6 @@ extension Unicode.Scalar {
 
   /// Appends it as JSON escapes it, in one or two units of UTF-16.
   fileprivate func appendEscape(to text: inout String) {
-    for unit in UTF16.encode(self).map(Array.init) ?? [] {
-      let digits = String(unit, radix: 16)
-      text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    }
+    for unit in UTF16.encode(self).map(Array.init) ?? [] { text += "\\u" + unit.digits(4, radix: 16) }
   }
 }

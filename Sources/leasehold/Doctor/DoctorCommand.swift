@@ -21,7 +21,7 @@ struct DoctorCommand: ParsableCommand {
     let (asked, uid) = ServiceCheck(endpoint: endpoint).findings()
     let findings = asked + KernelCheck.findings() + SystemdCheck().findings(uid: uid)
     if json {
-      Output.write("\(JSON.object([JSON.Member("findings", .array(findings.map(\.json)))]))")
+      Output.write("\(["findings": .array(findings.map(\.json))] as JSON)")
     } else {
       Output.write(findings.map(\.lines).joined())
     }

@@ -37,9 +37,9 @@ struct Finding: Equatable {
 
   /// For programs.
   var json: JSON {
-    .object([
-      JSON.Member("level", .string(level.rawValue)), JSON.Member("place", .string(place)),
-      JSON.Member("text", .string(text)), JSON.Member("fix", fix.map { .string($0) } ?? .null),
-    ])
+    [
+      "level": .string(level.rawValue), "place": .string(place), "text": .string(text),
+      "fix": fix.map(JSON.string) ?? .null,
+    ]
   }
 }

@@ -1,14 +1,12 @@
 internal import Glibc
+internal import JSONText
 internal import LeaseholdHost
 
 /// Files of settings and of /proc.
 enum TextFile {
   /// The content, at most a megabyte; `nil` when it cannot be read.
   static func read(_ path: String) -> String? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    let (bytes, failure) = HostFile.read(descriptor, most: 1 << 20)
+    let (bytes, failure) = HostFile.read(path, most: 1 << 20)
     return failure == 0 ? String(decoding: bytes, as: UTF8.self) : nil
   }
 
@@ -19,16 +17,7 @@ enum TextFile {
 
   /// Paths of the files in a folder that end so, in order; none when there is no such folder.
   static func names(in folder: String, suffix: String) -> [String] {
-    guard let handle = opendir(folder) else { return [] }
-    defer { closedir(handle) }
-    var names: [String] = []
-    while let entry = readdir(handle) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name.hasSuffix(suffix) { names.append(folder + "/" + name) }
-    }
-    return names.sorted()
+    HostFile.names(in: folder).filter { $0.hasSuffix(suffix) }.map { folder + "/" + $0 }.sorted()
   }
 
   /// Where a link leads.
@@ -45,15 +34,7 @@ enum TextFile {
 enum ShellWord {
   /// The word as a shell reads it back, in quotes where it needs them.
   static func quoted(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty
-      && word.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: "%+,-./:=@_".utf8.contains(byte)
-        }
-      }
+    let isPlain = !word.isEmpty && word.utf8.allSatisfy { $0.isLetterOrDigit || "%+,-./:=@_".utf8.contains($0) }
     return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 }

@@ -6,14 +6,9 @@ func timestamp(nanoseconds: Int64) -> String {
   let (year, month, dayOfMonth) = HostClock.civilDate(day: day)
   let milliseconds = nanosecondOfDay / 1_000_000
   let (hour, minute) = (milliseconds / 3_600_000, milliseconds / 60_000 % 60)
-  let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
-  return date + "T\(padded(hour, 2)):\(padded(minute, 2)):\(padded(milliseconds / 1000 % 60, 2))"
-    + ".\(padded(milliseconds % 1000, 3))Z"
-}
-
-private func padded(_ number: Int64, _ width: Int) -> String {
-  let digits = String(number)
-  return String(repeating: "0", count: max(0, width - digits.count)) + digits
+  let date = "\(year.digits(4))-\(month.digits(2))-\(dayOfMonth.digits(2))"
+  return date + "T\(hour.digits(2)):\(minute.digits(2)):\((milliseconds / 1000 % 60).digits(2))"
+    + ".\((milliseconds % 1000).digits(3))Z"
 }
 
 extension Int64 {

@@ -10,13 +10,8 @@ extension SettingsFile {
 
   /// Reads a file from the disk; `nil` when there is none.
   static func read(path: String) throws(SettingsError) -> SettingsFile? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
-    guard descriptor >= 0 else {
-      if errno == ENOENT || errno == ENOTDIR { return nil }
-      throw unreadable(path, errno)
-    }
-    defer { close(descriptor) }
-    let (content, failure) = HostFile.read(descriptor, most: bytesMax)
+    let (content, failure) = HostFile.read(path, most: bytesMax)
+    if failure == ENOENT || failure == ENOTDIR { return nil }
     guard failure == 0 else { throw unreadable(path, failure) }
     guard content.count <= bytesMax else {
       throw SettingsError("\(path): the file is larger than \(SizeText.text(bytesMax))")
