@@ -37,7 +37,7 @@ struct Attempt {
       return try await granted()
     } catch {
       guard pending.isRaised, way != .stream else { throw error }
-      let request = keyed(wish.request(way, wait: .milliseconds(1), holding: holding.ids))
+      let request = wish.request(way, wait: .milliseconds(1), holding: holding.ids).keyed(key)
       let (client, key) = (client, key)
       let undoing = Task.detached { await client.takeBack(key, request) }
       // A caller that cancels finds nothing left; one that waited for an answer in vain need not wait for another.
@@ -80,25 +80,18 @@ struct Attempt {
 
   private var left: Duration { until == .max ? .seconds(86400) : .nanoseconds(max(0, until - client.endpoint.now())) }
 
-  private func keyed(_ request: Request) -> Request {
-    var request = request
-    request.headers = [(name: "Idempotency-Key", value: key)]
-    return request
-  }
-
   private func asked(_ wait: Duration) async throws(ClientError) -> Answer {
-    var request = keyed(wish.request(way, wait: wait, holding: holding.ids))
-    request.timeout = wait > Self.askAgain ? Self.askAgain : wait + client.timeout
-    return try await client.ask(request, isFresh: pending.isRaised, pending: pending)
+    let request = wish.request(way, wait: wait, holding: holding.ids).keyed(key)
+    let patience = wait > Self.askAgain ? Self.askAgain : wait + client.timeout
+    return try await client.ask(request.within(patience), isFresh: pending.isRaised, pending: pending)
   }
 
   /// Opens a stream that may be long in coming, as long as the service is there.
   private func held(_ wait: Duration) async throws(ClientError) -> (Answer, LineStream?) {
     typealias Held = Result<(Answer, LineStream?), ClientError>
     let wait = min(wait, Self.streamWaitMost)
-    var request = wish.request(way, wait: wait, holding: holding.ids)
-    request.timeout = wait + client.timeout
-    let (client, asked) = (client, request)
+    let asked = wish.request(way, wait: wait, holding: holding.ids).within(wait + client.timeout)
+    let client = client
     return try await withTaskGroup(of: Held?.self) { group -> Held in
       group.addTask { await Held { () async throws(ClientError) in try await client.hold(asked) } }
       group.addTask {

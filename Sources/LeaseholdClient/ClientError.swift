@@ -102,7 +102,9 @@ public struct LeaseLost: Sendable, Equatable {
   /// The answer that told it, where it was an answer.
   public let problem: Problem?
 
-  init(_ keys: [String], reason: String) { self.init(keys, .object([JSON.Member("reason", .string(reason))])) }
+  init(_ keys: [String], reason: String, breakReason: String? = nil) {
+    self.init(keys, ["reason": .string(reason)], breakReason: breakReason)
+  }
 
   /// Reads a problem, an event, or the last line of a stream.
   init(_ keys: [String], _ json: JSON, problem: Problem? = nil, breakReason: String? = nil) {

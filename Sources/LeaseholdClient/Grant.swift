@@ -107,24 +107,20 @@ public struct Want: Sendable, Equatable, ExpressibleByStringLiteral {
   }
 
   /// The members of a request beside its name.
-  private var members: [JSON.Member] {
-    var members: [JSON.Member] = []
-    if mode == .shared { members.append(JSON.Member("mode", .string(mode.rawValue))) }
-    if let slots { members.append(JSON.Member("limit", .number("\(slots)"))) }
-    for (name, names) in [("slots", names), ("slot", slot)] where !names.isEmpty {
-      members.append(JSON.Member(name, .string(names.joined(separator: ","))))
-    }
-    if let count { members.append(JSON.Member("count", .number("\(count)"))) }
-    if create { members.append(JSON.Member("create", .string("1"))) }
-    if let value { members.append(JSON.Member("value", .number("\(value)"))) }
-    return members
+  private var options: JSON {
+    [
+      "mode": mode == .shared ? .string(mode.rawValue) : nil, "limit": slots.map { .number($0) },
+      "slots": names.isEmpty ? nil : .string(names.joined(separator: ",")),
+      "slot": slot.isEmpty ? nil : .string(slot.joined(separator: ",")), "count": count.map { .number($0) },
+      "create": create ? .string("1") : nil, "value": value.map { .number($0) },
+    ]
   }
 
-  fileprivate var query: [(String, String)] { members.map { ($0.name, $0.value.string ?? "\($0.value)") } }
+  fileprivate var query: [(String, String)] { options.members.map { ($0.name, $0.value.string ?? "\($0.value)") } }
 
   /// Several as a request says them.
   static func list(_ wants: [Want]) -> JSON {
-    .array(wants.map { .object([JSON.Member("key", .string($0.key))] + $0.members) })
+    .array(wants.map { .object([JSON.Member("key", .string($0.key))] + $0.options.members) })
   }
 }
 
@@ -177,28 +173,28 @@ public struct LeaseOptions: Sendable {
   ///
   /// - Parameter verb: `acquire` or `hold`, of one lock.
   public func request(for wants: [Want], verb: String = "acquire") -> Request {
-    var own = self
-    (own.mode, own.limit, own.count, own.slots, own.slot) = (.exclusive, nil, nil, [], [])
     let wants = wants.map { want in
       var want = want
       if want.names.isEmpty, want.slot.isEmpty { (want.names, want.slot) = (slots, slot) }
       return want
     }
-    if wants.count == 1 { return Request("POST", ["locks", wants[0].key, verb], query: wants[0].query + own.query) }
-    let members = [JSON.Member("want", Want.list(wants))] + own.query.map { JSON.Member($0.0, .string($0.1)) }
-    var request = Request("POST", ["leases"])
-    request.body = (type: "application/json", bytes: JSON.object(members).bytes)
-    return request
+    if wants.count == 1 { return Request("POST", ["locks", wants[0].key, verb], query: wants[0].query + timing) }
+    let members = [JSON.Member("want", Want.list(wants))] + timing.map { JSON.Member($0.0, .string($0.1)) }
+    return Request("POST", ["leases"], json: .object(members))
   }
 
   /// The parameters as the service knows them.
-  public var query: [(String, String)] {
+  public var query: [(String, String)] { want("").query + timing }
+
+  /// A lock wanted as these options say.
+  package func want(_ key: String) -> Want {
+    var want = Want(key, mode: mode, slots: limit, count: count)
+    (want.names, want.slot) = (slots, slot)
+    return want
+  }
+
+  private var timing: [(String, String)] {
     var query: [(String, String)] = []
-    if mode == .shared { query.append(("mode", mode.rawValue)) }
-    if let limit { query.append(("limit", "\(limit)")) }
-    if !slots.isEmpty { query.append(("slots", slots.joined(separator: ","))) }
-    if !slot.isEmpty { query.append(("slot", slot.joined(separator: ","))) }
-    if let count { query.append(("count", "\(count)")) }
     if let ttl { query.append(("ttl", ttl.wireText)) }
     if wait > .zero { query.append(("wait", wait.wireText)) }
     if let label { query.append(("owner", label)) }
@@ -219,30 +215,26 @@ public struct Grant: Sendable, Equatable {
   /// Its secret name: a program that has it may renew and release.
   public let id: String
   /// Its short name, for listings and logs.
-  public let ref: String
+  public var ref: String { json["ref"].string ?? String(id.prefix(10)) }
   /// The locks it holds; one, but for leases of several.
-  public let keys: [String]
+  public var keys: [String] {
+    json["key"].string.map { [$0] } ?? json["locks"].elements.compactMap { $0["key"].string }
+  }
   /// Grows with every grant: send it along with each write that must not come late.
-  public let fence: Int64
+  public var fence: Int64 {
+    json["fence"].int ?? json["locks"].elements.compactMap { $0["fence"].int }.max() ?? 0
+  }
   /// The names of its slots, on locks whose slots have names.
-  public let slots: [String]
+  public var slots: [String] { GrantedLock.list(json).flatMap(\.slots) }
   /// Time from a renewal to the end; `nil` where only its binding ends it.
-  public let ttl: Duration?
+  public var ttl: Duration? { json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil } }
   /// The whole answer.
   public let json: JSON
 
   /// Reads an answer of acquire, renew or `POST /leases`.
   public init?(json: JSON) {
     guard let id = json["lease"].string, !id.isEmpty else { return nil }
-    self.id = id
-    ref = json["ref"].string ?? String(id.prefix(10))
-    let several = json["locks"].elements.compactMap { $0["key"].string }
-    keys = json["key"].string.map { [$0] } ?? several
-    let fences = json["locks"].elements.compactMap { $0["fence"].int }
-    fence = json["fence"].int ?? fences.max() ?? 0
-    slots = GrantedLock.list(json).flatMap(\.slots)
-    ttl = json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil }
-    self.json = json
+    (self.id, self.json) = (id, json)
   }
 }
 

@@ -152,8 +152,7 @@ public final class Lease: Sendable {
 
   /// Asks the service; a loss is noted, silence is not.
   func confirm() async {
-    var request = Request("GET", ["leases", id])
-    request.timeout = client.timeout
+    let request = Request("GET", ["leases", id]).within(client.timeout)
     if let answer: Answer = try? await client.ask(request) { take(answer, isRenewal: false) }
   }
 
@@ -226,12 +225,6 @@ public final class Lease: Sendable {
       return status.isTimed
     }
     if !isTimed { Task.detached { await self.keepTime() } }
-  }
-}
-
-extension LeaseLost {
-  fileprivate init(_ keys: [String], reason: String, breakReason: String?) {
-    self.init(keys, .object([JSON.Member("reason", .string(reason))]), breakReason: breakReason)
   }
 }
 
@@ -371,9 +364,8 @@ extension Lease {
   private func openAgain() async -> LineStream? {
     var pause = Duration.milliseconds(50)
     while isHeld, !Task.isCancelled {
-      var request = Request("POST", ["leases", id, "hold"])
-      request.timeout = min(client.timeout, remaining ?? client.timeout)
-      if let (answer, stream) = try? await client.hold(request) {
+      let patience = min(client.timeout, remaining ?? client.timeout)
+      if let (answer, stream) = try? await client.hold(Request("POST", ["leases", id, "hold"]).within(patience)) {
         if let stream {
           if resume(answer) { return stream }
         } else if answer.isGone {

@@ -30,17 +30,13 @@ extension Lease {
   /// - Throws: ``ClientError``; where it is not the lease that is over, the lease is as it was.
   public func add(_ wants: [Want]) async throws(ClientError) {
     for want in wants { try want.check() }
-    var request = Request("POST", ["leases", id, "add"])
-    request.body = (type: "application/json", bytes: JSON.object([JSON.Member("want", Want.list(wants))]).bytes)
-    takeLocks(try await say(request))
+    takeLocks(try await say(Request("POST", ["leases", id, "add"], json: ["want": Want.list(wants)])))
   }
 
   /// Asks for something of it; what is gone may be that, and not the lease.
   private func say(_ request: Request) async throws(ClientError) -> JSON {
     try check()
-    var request = request
-    request.timeout = client.timeout
-    let answer = try await client.ask(request)
+    let answer = try await client.ask(request.within(client.timeout))
     guard let problem = answer.problem else { return answer.json }
     if problem.status == 404 || problem.status == 410 { await confirm() }
     try check()

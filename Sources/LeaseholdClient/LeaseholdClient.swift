@@ -103,9 +103,7 @@ public final class LeaseholdClient: Sendable {
 
   /// Asks on another connection whether the service is there.
   func findAlive() async throws(ClientError) {
-    var request = Request("GET", ["healthz"])
-    request.timeout = timeout
-    _ = try await ask(request, isFresh: true)
+    _ = try await ask(Request("GET", ["healthz"]).within(timeout), isFresh: true)
   }
 
   private func respond(to request: Request, isFresh: Bool, pending: Flag?) async throws(ClientError) -> Response {

@@ -3,7 +3,7 @@ extension LeaseholdClient {
   ///
   /// - Throws: ``ClientError``.
   public func locks(prefix: String? = nil) async throws(ClientError) -> [LockState] {
-    try await list("locks", prefix.map { [("key", $0)] } ?? []).map { LockState(json: $0) }
+    try await list("locks", ["key": prefix]).map { LockState(json: $0) }
   }
 
   /// The leases that are held; they have no ids, only refs.
@@ -15,15 +15,14 @@ extension LeaseholdClient {
   public func leases(
     owner: String? = nil, prefix: String? = nil
   ) async throws(ClientError) -> [LeaseState] {
-    let query = (owner.map { [("owner", $0)] } ?? []) + (prefix.map { [("key", $0)] } ?? [])
-    return try await list("leases", query).map { LeaseState(json: $0) }
+    try await list("leases", ["owner": owner, "key": prefix]).map { LeaseState(json: $0) }
   }
 
   /// The semaphore sets of the host.
   ///
   /// - Throws: ``ClientError``.
   public func semaphores() async throws(ClientError) -> [SemaphoreSet] {
-    try await list("semaphores", []).map { SemaphoreSet(json: $0) }
+    try await list("semaphores", [:]).map { SemaphoreSet(json: $0) }
   }
 
   /// One lock with its holders and waiters; ``Problem/code`` is `no-such-lock` when there is none.
@@ -58,16 +57,19 @@ extension LeaseholdClient {
   public func end(
     lease ref: String, because reason: String? = nil, after delay: Duration? = nil
   ) async throws(ClientError) {
-    let query = (reason.map { [("reason", $0)] } ?? []) + (delay.map { [("after", $0.wireText)] } ?? [])
-    _ = try await send(Request("POST", ["leases", ref, "break"], query: query))
+    let given: KeyValuePairs = ["reason": reason, "after": delay?.wireText]
+    _ = try await send(Request("POST", ["leases", ref, "break"], given: given))
   }
 
-  private func list(_ name: String, _ query: [(String, String)]) async throws(ClientError) -> [JSON] {
+  private func list(
+    _ name: String, _ parameters: KeyValuePairs<String, String?>
+  ) async throws(ClientError) -> [JSON] {
     var all: [JSON] = []
     var cursor: String?
     repeat {
-      let page = [("limit", "1000")] + (cursor.map { [("cursor", $0)] } ?? [])
-      let answer = try await send(Request("GET", [name], query: query + page)).json
+      var page = Request("GET", [name], given: parameters)
+      page.query += Request("GET", [name], given: ["limit": "1000", "cursor": cursor]).query
+      let answer = try await send(page).json
       all += answer[name].elements
       cursor = answer["next_cursor"].string
     } while cursor != nil
@@ -78,93 +80,62 @@ extension LeaseholdClient {
 /// A lock as listings show it.
 public struct LockState: Sendable {
   /// Its name.
-  public let key: String
+  public var key: String { json["key"].string ?? "" }
   /// `rw` or `counting`.
-  public let kind: String
+  public var kind: String { json["kind"].string ?? "" }
   /// Slots; `nil` for a readers-writer lock.
-  public let limit: Int64?
+  public var limit: Int64? { json["limit"].int }
   /// Free slots; `nil` where that cannot be known.
-  public let available: Int64?
+  public var available: Int64? { json["available"].int }
   /// Leases on it.
-  public let held: Int64
+  public var held: Int64 { json["held"].int ?? 0 }
   /// The number of requests that wait for it.
-  public let waiting: Int64
+  public var waiting: Int64 { json["waiting"].int ?? 0 }
   /// The leases on it, where one lock was asked for.
-  public let holders: [LeaseState]
+  public var holders: [LeaseState] { json["holders"].elements.map { LeaseState(json: $0) } }
   /// All that the service says.
   public let json: JSON
-
-  init(json: JSON) {
-    key = json["key"].string ?? ""
-    kind = json["kind"].string ?? ""
-    limit = json["limit"].int
-    available = json["available"].int
-    held = json["held"].int ?? 0
-    waiting = json["waiting"].int ?? 0
-    holders = json["holders"].elements.map { LeaseState(json: $0) }
-    self.json = json
-  }
 }
 
 /// A lease as listings show it, without the secret to end it with.
 public struct LeaseState: Sendable, Equatable {
   /// Its short name.
-  public let ref: String
+  public var ref: String { json["ref"].string ?? "" }
   /// The locks it holds; none among the holders of one lock.
-  public let keys: [String]
+  public var keys: [String] {
+    let several = json["locks"].elements.compactMap(\.string)
+    return several.isEmpty ? json["key"].string.map { [$0] } ?? [] : several
+  }
   /// Alone or shared.
-  public let mode: LeaseMode
+  public var mode: LeaseMode { json["mode"].string.flatMap(LeaseMode.init) ?? .exclusive }
   /// Slots.
-  public let count: Int64
+  public var count: Int64 { json["count"].int ?? 1 }
   /// The number of the grant.
-  public let fence: Int64
+  public var fence: Int64 { json["fence"].int ?? 0 }
   /// The holder in its own words.
-  public let owner: String?
+  public var owner: String? { json["owner"].string }
   /// A thing whose end ends it, before its deadline.
-  public let binding: Binding?
+  public var binding: Binding? { json["bind"].string.map(Binding.init) }
   /// Time left; `nil` where no clock ends it.
-  public let remaining: Duration?
+  public var remaining: Duration? { json["expires_in_ms"].int.map { .milliseconds($0) } }
   /// All that the service says.
   public let json: JSON
-
-  init(json: JSON) {
-    ref = json["ref"].string ?? ""
-    let several = json["locks"].elements.compactMap(\.string)
-    keys = several.isEmpty ? json["key"].string.map { [$0] } ?? [] : several
-    mode = json["mode"].string.flatMap(LeaseMode.init) ?? .exclusive
-    count = json["count"].int ?? 1
-    fence = json["fence"].int ?? 0
-    owner = json["owner"].string
-    binding = json["bind"].string.map(Binding.init)
-    remaining = json["expires_in_ms"].int.map { .milliseconds($0) }
-    self.json = json
-  }
 }
 
 /// A set of semaphores of the host's kernel.
 public struct SemaphoreSet: Sendable {
   /// The System V key; 0 for a set that only its id names.
-  public let key: Int64
+  public var key: Int64 { json["key"].int ?? 0 }
   /// The kernel's number.
-  public let id: Int64
+  public var id: Int64 { json["id"].int ?? 0 }
   /// Its semaphores.
-  public let count: Int64
+  public var count: Int64 { json["nsems"].int ?? 0 }
   /// Its user and group.
-  public let owner: (user: Int64, group: Int64)
+  public var owner: (user: Int64, group: Int64) { (json["uid"].int ?? 0, json["gid"].int ?? 0) }
   /// Its permissions in octal digits.
-  public let mode: String
+  public var mode: String { json["mode"].string ?? "" }
   /// True where it is one of the service's own.
-  public let isOwn: Bool
+  public var isOwn: Bool { json["leasehold"] != .null }
   /// All that the service says.
   public let json: JSON
-
-  init(json: JSON) {
-    key = json["key"].int ?? 0
-    id = json["id"].int ?? 0
-    count = json["nsems"].int ?? 0
-    owner = (json["uid"].int ?? 0, json["gid"].int ?? 0)
-    mode = json["mode"].string ?? ""
-    isOwn = json["leasehold"] != .null
-    self.json = json
-  }
 }

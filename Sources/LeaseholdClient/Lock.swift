@@ -207,23 +207,14 @@ struct Wish: Sendable {
   /// `USER@HOST PROGRAM` in 128 bytes (rule 8).
   static let programOwner: String = {
     let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "unknown"
-    let host = readText("/proc/sys/kernel/hostname")
+    let hostname = String(decoding: HostFile.read("/proc/sys/kernel/hostname").bytes, as: UTF8.self)
+    let host = hostname.split(separator: "\n").first ?? ""
     let program = CommandLine.arguments.first?.split(separator: "/").last ?? "swift"
     let whole = "\(user)@\(host) \(program)"
     var text = String(whole.unicodeScalars.filter { $0.properties.generalCategory != .control })
     while text.utf8.count > 128 { text.removeLast() }
     return text
   }()
-
-  private static func readText(_ path: String) -> String {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return "" }
-    defer { close(file) }
-    let bytes = [UInt8](unsafeUninitializedCapacity: 256) { buffer, count in
-      count = max(0, read(file, buffer.baseAddress, buffer.count))
-    }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map(String.init) ?? ""
-  }
 }
 
 /// The leases that an acquire names as held meanwhile (rule 10).
@@ -248,9 +239,7 @@ struct Holding: Sendable {
   mutating func forgetEnded(_ client: LeaseholdClient) async throws(ClientError) -> Bool {
     var held: [String] = []
     for id in ids {
-      var request = Request("GET", ["leases", id])
-      request.timeout = client.timeout
-      let answer: Answer? = try? await client.ask(request)
+      let answer: Answer? = try? await client.ask(Request("GET", ["leases", id]).within(client.timeout))
       if Task.isCancelled { throw .canceled }
       if answer.map({ $0.status == 200 }) ?? true { held.append(id) }
     }

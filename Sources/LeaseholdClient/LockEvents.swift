@@ -36,23 +36,15 @@ public struct LockEvent: Sendable {
   /// The place to begin behind later: ``LeaseholdClient/events(_:ofLocks:since:)``.
   public let id: String
   /// The lock's name.
-  public let key: String?
+  public var key: String? { json["key"].string }
   /// The lease.
-  public let ref: String?
+  public var ref: String? { json["ref"].string }
   /// When it happened, as the service writes instants.
-  public let at: String?
+  public var at: String? { json["at"].string }
   /// Why a lease ended, and what an operator said.
-  public let reason: (code: String?, words: String?)
+  public var reason: (code: String?, words: String?) { (json["reason"].string, json["break_reason"].string) }
   /// All that the service says.
   public let json: JSON
-
-  init(_ kind: Kind, id: String, _ json: JSON) {
-    (self.kind, self.id, self.json) = (kind, id, json)
-    key = json["key"].string
-    ref = json["ref"].string
-    at = json["at"].string
-    reason = (json["reason"].string, json["break_reason"].string)
-  }
 }
 
 /// The events of a service as they happen; each iteration has a connection of its own.
@@ -61,9 +53,9 @@ public struct LockEvents: AsyncSequence, Sendable {
   public typealias Element = LockEvent
 
   let client: LeaseholdClient
-  let query: [(String, String)]
+  let request: Request
   /// True where the beginning of an answer counts as a gap: nobody told what happened before.
-  let tellsGaps: Bool
+  var tellsGaps = false
 
   /// Reads the lines of an answer.
   public struct AsyncIterator: AsyncIteratorProtocol {
@@ -81,12 +73,10 @@ public struct LockEvents: AsyncSequence, Sendable {
     /// - Throws: ``ClientError``, among them ``ClientError/canceled``.
     public mutating func next() async throws(ClientError) -> LockEvent? {
       if stream == nil {
-        var request = Request("GET", ["events"], query: events.query)
-        request.timeout = events.client.timeout
-        let (answer, stream) = try await events.client.open(request)
+        let (answer, stream) = try await events.client.open(events.request.within(events.client.timeout))
         if let problem = answer.problem { throw .problem(problem) }
         self.stream = stream
-        if events.tellsGaps { return LockEvent(.gap, id: id, .null) }
+        if events.tellsGaps { return LockEvent(kind: .gap, id: id, json: .null) }
       }
       var kind = LockEvent.Kind.gap
       while let line = try await stream?.next(within: Self.silence) {
@@ -95,7 +85,7 @@ public struct LockEvents: AsyncSequence, Sendable {
         } else if line.hasPrefix("event: ") {
           kind = LockEvent.Kind(rawValue: String(line.dropFirst(7)))
         } else if line.hasPrefix("data: ") {
-          return LockEvent(kind, id: id, JSON(Array(line.utf8.dropFirst(6))) ?? .null)
+          return LockEvent(kind: kind, id: id, json: JSON(Array(line.utf8.dropFirst(6))) ?? .null)
         }
       }
       return nil
@@ -116,16 +106,8 @@ extension LeaseholdClient {
   public func events(
     _ kinds: [LockEvent.Kind] = [], ofLocks pattern: String? = nil, since id: String? = nil
   ) -> LockEvents {
-    LockEvents(client: self, query: Self.query(kinds, pattern, id), tellsGaps: false)
-  }
-
-  func events(_ kinds: [LockEvent.Kind], tellsGaps: Bool) -> LockEvents {
-    LockEvents(client: self, query: Self.query(kinds, nil, nil), tellsGaps: tellsGaps)
-  }
-
-  private static func query(_ kinds: [LockEvent.Kind], _ pattern: String?, _ id: String?) -> [(String, String)] {
-    let kinds = kinds.map(\.rawValue).joined(separator: ",")
-    return (kinds.isEmpty ? [] : [("kind", kinds)]) + (pattern.map { [("key", $0)] } ?? [])
-      + (id.map { [("since", $0)] } ?? [])
+    let names = kinds.isEmpty ? nil : kinds.map(\.rawValue).joined(separator: ",")
+    return LockEvents(
+      client: self, request: Request("GET", ["events"], given: ["kind": names, "key": pattern, "since": id]))
   }
 }

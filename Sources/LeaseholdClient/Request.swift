@@ -22,11 +22,37 @@ public struct Request: Sendable {
     self.query = query.map { (name: $0.0, value: $0.1) }
   }
 
+  /// Makes a request with those of some parameters that have a value.
+  package init(_ method: String, _ path: [String], given parameters: KeyValuePairs<String, String?>) {
+    self.init(method, path, query: parameters.compactMap { name, value in value.map { (name, $0) } })
+  }
+
+  /// Makes a request with JSON as its body.
+  package init(_ method: String, _ path: [String], json: JSON) {
+    self.init(method, path)
+    body = (type: "application/json", bytes: json.bytes)
+  }
+
+  /// The same request with another ``timeout``.
+  package func within(_ timeout: Duration) -> Request {
+    var request = self
+    request.timeout = timeout
+    return request
+  }
+
+  /// The same request with an Idempotency-Key and no other further header.
+  package func keyed(_ key: String) -> Request {
+    var request = self
+    request.headers = [(name: "Idempotency-Key", value: key)]
+    return request
+  }
+
   /// The path and the query as they go over the wire.
   public var target: String {
-    var target = path.isEmpty ? "/" : path.map { "/" + percentEncoded($0) }.joined()
+    func encoded(_ text: String) -> String { text.percentEncoded(keeping: "-._~") }
+    var target = path.isEmpty ? "/" : path.map { "/" + encoded($0) }.joined()
     for (index, item) in query.enumerated() {
-      target += (index == 0 ? "?" : "&") + percentEncoded(item.name) + "=" + percentEncoded(item.value)
+      target += (index == 0 ? "?" : "&") + encoded(item.name) + "=" + encoded(item.value)
     }
     return target
   }
@@ -49,21 +75,6 @@ public struct Request: Sendable {
   private func headerValue(_ text: String) -> String {
     String(text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f }.map(Character.init))
   }
-}
-
-/// The text with everything but unreserved characters percent-encoded (RFC 3986).
-func percentEncoded(_ text: String) -> String {
-  let digits = Array("0123456789ABCDEF".utf8)
-  var encoded: [UInt8] = []
-  for byte in text.utf8 {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-      encoded.append(byte)
-    default: encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-    }
-  }
-  return String(decoding: encoded, as: UTF8.self)
 }
 
 extension Response {

@@ -45,9 +45,7 @@ extension LeaseholdClient {
   }
 
   private func tryToTakeBack(_ key: String, _ request: Request) async -> Bool {
-    var cancel = Request("DELETE", ["leases"])
-    cancel.headers = [(name: "Idempotency-Key", value: key)]
-    cancel.timeout = Self.patience
+    let cancel = Request("DELETE", ["leases"]).keyed(key).within(Self.patience)
     guard let answer: Answer = try? await ask(cancel) else { return false }
     guard [400, 404, 405].contains(answer.status) else { return answer.status < 300 }
     guard await replay(request) else { return false }
@@ -61,17 +59,13 @@ extension LeaseholdClient {
 
   /// Sends the same request once more: it takes the place over and leaves, or tells the lease.
   private func replay(_ request: Request) async -> Bool {
-    var request = request
-    request.timeout = Self.patience
-    guard let answer: Answer = try? await ask(request) else { return false }
+    guard let answer: Answer = try? await ask(request.within(Self.patience)) else { return false }
     if answer.status < 300, let grant = Grant(json: answer.json) { return await giveBack(grant.id, until: .max) != nil }
     return answer.status < 500 && answer.status != 429
   }
 
   private func release(_ request: Request, within patience: Duration, isFresh: Bool) async -> Answer? {
-    var request = request
-    request.timeout = patience
-    guard let answer: Answer = try? await ask(request, isFresh: isFresh) else { return nil }
+    guard let answer: Answer = try? await ask(request.within(patience), isFresh: isFresh) else { return nil }
     return answer.status < 400 || answer.isGone ? answer : nil
   }
 

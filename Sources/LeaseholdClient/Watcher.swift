@@ -57,11 +57,8 @@ final class Watcher: Sendable {
       others.append(other)
     }
     guard !others.isEmpty else { return nil }
-    var request = Request("POST", ["leases", "renew"])
-    let ids = JSON.array(([lease] + others).map { .string($0.id) })
-    request.body = (type: "application/json", bytes: JSON.object([JSON.Member("leases", ids)]).bytes)
-    request.timeout = patience
-    let answer: Answer? = try? await lease.client.ask(request)
+    let request = Request("POST", ["leases", "renew"], json: ["leases": .texts(([lease] + others).map(\.id))])
+    let answer: Answer? = try? await lease.client.ask(request.within(patience))
     if let answer, [400, 404, 405].contains(answer.status) { state.withLock { $0.renewsSeveral = false } }
     let parts = answer?.parts ?? [:]
     for other in others { other.endJoinedRenewal(parts[other.id]) }
@@ -98,7 +95,9 @@ final class Watcher: Sendable {
     // A release by another program with the id is none of these: each lease is asked for now and then.
     let ends: [LockEvent.Kind] = [.expired, .broken, .removed, .transferred]
     let kinds = state.withLock(\.knowsYield) ? ends + [.yield] : ends
-    var iterator = client.events(kinds, tellsGaps: true).makeAsyncIterator()
+    var events = client.events(kinds)
+    events.tellsGaps = true
+    var iterator = events.makeAsyncIterator()
     var isOpen = false
     do throws(ClientError) {
       while let event = try await iterator.next() {

@@ -47,7 +47,8 @@ struct Notify: Sendable {
     defer { close(descriptor) }
     var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    let length = sockaddr_un.length(ofName: socketName)
+    // An abstract name has no end of its own, and a path needs none.
+    let length = socklen_t(MemoryLayout<sa_family_t>.size + socketName.utf8.count)
     var message = message
     message.withUTF8 { bytes in
       _ = withUnsafePointer(to: &address) { pointer in
@@ -73,11 +74,5 @@ extension sockaddr_un {
       return true
     }
     guard fits else { return nil }
-  }
-
-  /// The length to give along: an abstract name has no end of its own.
-  static func length(ofName socketName: String) -> socklen_t {
-    let head = MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: sockaddr_un().sun_path)
-    return socklen_t(head + socketName.utf8.count + (socketName.hasPrefix("@") ? 0 : 1))
   }
 }

@@ -73,7 +73,8 @@ class Flags(CliTest):
         paths = glob.glob(os.path.join(ROOT, "Sources", "leasehold", "Commands", "*.swift"))
         for path in paths + [os.path.join(ROOT, "Sources", "LeaseholdClient", "Lease.swift")]:
             with open(path, encoding="utf-8") as file:
-                sent |= set(re.findall(r'\("([a-z_]+)", ', file.read())) & known
+                text = file.read()
+            sent |= set(re.findall(r'\("([a-z_]+)", ', text) + re.findall(r'[\[ ]"([a-z_]+)": ', text)) & known
         self.assertTrue({"wait", "ttl", "nsems", "force", "reason"} <= sent, sent)
         self.assertEqual(sent - NEVER_SENT - set(flags()), set(), "SpokenProblem.swift has no flag for these")
 

@@ -89,7 +89,7 @@ import Testing
     var address = try #require(sockaddr_un(socketName: name))
     let isBound = withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, sockaddr_un.length(ofName: name)) == 0
+        bind(descriptor, $0, socklen_t(MemoryLayout<sa_family_t>.size + name.utf8.count)) == 0
       }
     }
     try #require(isBound)

@@ -36,8 +36,7 @@ enum Known {
     _ list: String, _ query: [(String, String)], _ word: (JSON) -> String?
   ) -> [String] {
     guard let endpoint = try? ServiceEndpoint.fromEnvironment() else { return [] }
-    var request = Request("GET", [list], query: [("limit", "100")] + query)
-    request.timeout = .milliseconds(200)
+    let request = Request("GET", [list], query: [("limit", "100")] + query).within(.milliseconds(200))
     let entries = try? LeaseholdConnection(endpoint).send(request).json[list].elements
     return (entries ?? []).compactMap(word)
   }

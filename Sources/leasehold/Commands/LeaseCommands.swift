@@ -102,9 +102,8 @@ struct RenewCommand: ParsableCommand {
     if !ask.service.isNamed { OwnService.revive() }
     let ttl = try ttl.map { try LockOptions.duration($0, of: "--ttl").wireText }
     guard leases != ["-"], leases.count == 1 else { return try renewTogether(ttl) }
-    var query = ttl.map { [("ttl", $0)] } ?? []
-    if let note { query.append(("note", note)) }
-    try ask.show(Request("POST", ["leases", leases[0], "renew"], query: query)) { "ends in " + Self.end(of: $0) }
+    let request = Request("POST", ["leases", leases[0], "renew"], given: ["ttl": ttl, "note": note])
+    try ask.show(request) { "ends in " + Self.end(of: $0) }
   }
 
   private static func end(of lease: JSON) -> String {
@@ -117,10 +116,8 @@ struct RenewCommand: ParsableCommand {
     var lost: [JSON] = []
     for begin in stride(from: 0, to: leases.count, by: Self.mostAtOnce) {
       let some = leases[begin..<min(begin + Self.mostAtOnce, leases.count)]
-      var members = [JSON.Member("leases", .array(some.map { .string($0) }))]
-      if let ttl { members.append(JSON.Member("ttl", .string(ttl))) }
-      var request = Request("POST", ["leases", "renew"])
-      request.body = (type: "application/json", bytes: JSON.object(members).bytes)
+      let request = Request(
+        "POST", ["leases", "renew"], json: ["leases": .texts(Array(some)), "ttl": ttl.map(JSON.string)])
       lost += try ask.show(request) { answer in
         answer["renewed"].elements.map { "\($0["lease"].cell ?? "?") ends in \(Self.end(of: $0))" }
           .joined(separator: "\n")
@@ -135,14 +132,24 @@ struct RenewCommand: ParsableCommand {
   private static let mostAtOnce = 1000
 }
 
+/// The lease that a command is about: one that is named, else that of the `run` around it.
+struct LeaseOption: ParsableArguments {
+  @Option(help: ArgumentHelp("The lease (default: $LEASEHOLD_LEASE, that of the `run` around it).", valueName: "lease"))
+  var lease: String?
+
+  func id() throws -> String {
+    if let id = lease ?? Environment.value("LEASEHOLD_LEASE") { return id }
+    throw ValidationError("there is no `leasehold run` around this; name the lease: --lease LEASE")
+  }
+}
+
 /// `leasehold add`: more locks for a lease.
 struct AddCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "add", abstract: "Add locks to a lease that you hold, at once, all or none.",
     discussion: "The lease keeps what it has, and all of it ends as one. Never waits, because others may wait for you.")
 
-  @Option(help: ArgumentHelp("The lease (default: $LEASEHOLD_LEASE, that of the `run` around it).", valueName: "lease"))
-  var lease: String?
+  @OptionGroup var lease: LeaseOption
 
   @Flag(name: .shortAndLong, help: "Share the locks with others that share them.")
   var shared = false
@@ -158,20 +165,12 @@ struct AddCommand: ParsableCommand {
   var keys: [String]
 
   func run() throws {
-    guard let lease = lease ?? Environment.value("LEASEHOLD_LEASE") else {
-      throw ValidationError("there is no `leasehold run` around this; name the lease: --lease LEASE")
-    }
+    let id = try lease.id()
     if !ask.service.isNamed { OwnService.revive() }
-    let want = keys.map { key in
-      var members = [JSON.Member("key", .string(key))]
-      if shared { members.append(JSON.Member("mode", .string("shared"))) }
-      if let limit { members.append(JSON.Member("limit", .number("\(limit)"))) }
-      return JSON.object(members)
+    let want = keys.map { key -> JSON in
+      ["key": .string(key), "mode": shared ? .string("shared") : nil, "limit": limit.map { .number($0) }]
     }
-    var request = Request("POST", ["leases", lease, "add"])
-    let body = JSON.object([JSON.Member("want", .array(want))])
-    request.body = (type: "application/json", bytes: Array(body.description.utf8))
-    try ask.show(request) { answer in
+    try ask.show(Request("POST", ["leases", id, "add"], json: ["want": .array(want)])) { answer in
       answer["locks"].elements.map { VisibleText.of($0["key"].string ?? "") }.joined(separator: "\n")
     }
   }
@@ -186,8 +185,7 @@ struct NoteCommand: ParsableCommand {
       at most 128 bytes; an empty text clears it. A restart of the service forgets it.
       """)
 
-  @Option(help: ArgumentHelp("The lease (default: $LEASEHOLD_LEASE, that of the `run` around it).", valueName: "lease"))
-  var lease: String?
+  @OptionGroup var lease: LeaseOption
 
   @OptionGroup var ask: AskOptions
 
@@ -195,11 +193,9 @@ struct NoteCommand: ParsableCommand {
   var text: String
 
   func run() throws {
-    guard let lease = lease ?? Environment.value("LEASEHOLD_LEASE") else {
-      throw ValidationError("there is no `leasehold run` around this; name the lease: --lease LEASE")
-    }
+    let id = try lease.id()
     if !ask.service.isNamed { OwnService.revive() }
-    try ask.show(Request("PUT", ["leases", lease, "note"], query: [("note", text)])) { _ in "" }
+    try ask.show(Request("PUT", ["leases", id, "note"], query: [("note", text)])) { _ in "" }
   }
 }
 
@@ -224,8 +220,7 @@ struct HoldCommand: ParsableCommand {
     options.wait = try lock.waiting() ?? .seconds(3600)
     options.holding = Enclosing.current.held(at: endpoint)
     if !options.holding.isEmpty { options.wait = max(options.wait, .milliseconds(1)) }
-    var request = Request("POST", ["locks", key, "hold"], query: options.query)
-    request.timeout = options.wait + .seconds(5)
+    let request = Request("POST", ["locks", key, "hold"], query: options.query).within(options.wait + .seconds(5))
     let isWaiting = options.wait > .zero
     let ended = try failing(isQuiet: lock.quiet) {
       do {
@@ -284,9 +279,8 @@ struct BreakCommand: ParsableCommand {
   var lease: String
 
   func run() throws {
-    var query = try after.map { [("after", try LockOptions.duration($0, of: "--after").wireText)] } ?? []
-    if let reason { query.append(("reason", reason)) }
-    try ask.show(Request("POST", ["leases", lease, "break"], query: query)) { answer in
+    let after = try after.map { try LockOptions.duration($0, of: "--after").wireText }
+    try ask.show(Request("POST", ["leases", lease, "break"], given: ["after": after, "reason": reason])) { answer in
       guard let key = answer["key"].string.map({ VisibleText.of($0) }) else { return "broken" }
       let left = answer["broken"].bool == false ? answer["breaking_in_ms"].durationCell : nil
       return left.map { "the lease on \(key) ends in \($0)" } ?? "broke the lease on \(key)"

@@ -29,19 +29,15 @@ struct LocksCommand: ParsableCommand {
       try ask.show(Request("GET", ["locks", key])) { Self.text($0) }
       return
     }
-    let query = [("key", prefix?.text), ("state", state)].compactMap { name, value in value.map { (name, $0) } }
-    let list = Request("GET", ["locks"], query: query)
+    let list = Request("GET", ["locks"], given: ["key": prefix?.text, "state": state])
     if who {
       return try ask.showEach(list, "locks", by: { $0["longest_wait_ms"].int ?? -1 }, of: ["locks"], Self.text)
     }
     try ask.showList(list, "locks") { locks in
-      var table = Table("LOCK", "KIND", "LIMIT", "FREE", "HELD", "WAITING", "NATIVE", "FENCE")
-      for lock in locks {
-        table.add(
-          lock["key"].cell, lock["kind"].cell, lock["limit"].cell, lock["available"].cell, lock["held"].cell,
-          lock["waiting"].cell, lock["native_held"].cell, lock["fence"].cell)
-      }
-      return table
+      Table(
+        locks, ("LOCK", \.["key"].cell), ("KIND", \.["kind"].cell), ("LIMIT", \.["limit"].cell),
+        ("FREE", \.["available"].cell), ("HELD", \.["held"].cell), ("WAITING", \.["waiting"].cell),
+        ("NATIVE", \.["native_held"].cell), ("FENCE", \.["fence"].cell))
     }
   }
 
@@ -93,17 +89,13 @@ struct LeasesCommand: ParsableCommand {
   @OptionGroup var ask: AskOptions
 
   func run() throws {
-    let query = [("owner", owner), ("key", prefix?.text)].compactMap { name, value in value.map { (name, $0) } }
-    try ask.showList(Request("GET", ["leases"], query: query), "leases") { leases in
+    try ask.showList(Request("GET", ["leases"], given: ["owner": owner, "key": prefix?.text]), "leases") { leases in
       var table = Table(
-        "REF", "LOCK", "MODE", "COUNT", "SLOTS", "OWNER", "PID", "FROM", "SINCE", "CPU", "LEFT", "FENCE", "NOTE")
-      for lease in leases {
-        table.add(
-          lease["ref"].cell, lease["key"].cell, lease["mode"].cell, lease["count"].cell, lease["slots"].wordsCell,
-          lease["owner"].cell,
-          lease["pid"].cell, lease["peer"].cell, lease["since"].ageCell, lease["cpu_ms"].durationCell,
-          lease["expires_in_ms"].durationCell, lease["fence"].cell, lease["note"].cell)
-      }
+        leases, ("REF", \.["ref"].cell), ("LOCK", \.["key"].cell), ("MODE", \.["mode"].cell),
+        ("COUNT", \.["count"].cell), ("SLOTS", \.["slots"].wordsCell), ("OWNER", \.["owner"].cell),
+        ("PID", \.["pid"].cell), ("FROM", \.["peer"].cell), ("SINCE", \.["since"].ageCell),
+        ("CPU", \.["cpu_ms"].durationCell), ("LEFT", \.["expires_in_ms"].durationCell), ("FENCE", \.["fence"].cell),
+        ("NOTE", \.["note"].cell))
       table.dropEmpty("SLOTS", "CPU", "NOTE")
       return table
     }
@@ -141,8 +133,6 @@ struct LiveCommand: ParsableCommand {
 /// The work of both probes.
 enum Probe {
   static func run(_ ask: AskOptions, _ path: String) throws {
-    var request = Request("GET", [path])
-    request.timeout = .seconds(5)
-    try ask.show(request) { $0["status"].string ?? "ok" }
+    try ask.show(Request("GET", [path]).within(.seconds(5))) { $0["status"].string ?? "ok" }
   }
 }

@@ -23,13 +23,8 @@ struct ShmCommand: ParsableCommand {
     @OptionGroup var ask: AskOptions
 
     func run() throws {
-      try ask.showList(Request("GET", ["shm"], query: segment.query), "variables") { variables in
-        var table = Table("KEY", "TYPE", "BYTES")
-        for variable in variables {
-          table.add(
-            variable["key"].cell, variable["type"].cell, variable["length_bytes"].cell)
-        }
-        return table
+      try ask.showList(Request("GET", ["shm"], query: segment.query), "variables") {
+        Table($0, ("KEY", \.["key"].cell), ("TYPE", \.["type"].cell), ("BYTES", \.["length_bytes"].cell))
       }
     }
   }
@@ -58,9 +53,7 @@ struct ShmCommand: ParsableCommand {
 
     func run() throws {
       var request = Request("PUT", ["shm", variable], query: segment.query)
-      request.body = (
-        type: "application/json", bytes: value.map { Array($0.utf8) } ?? HostFile.read(STDIN_FILENO).bytes
-      )
+      request.body = ("application/json", value.map { Array($0.utf8) } ?? HostFile.read(STDIN_FILENO).bytes)
       try ask.show(request) { _ in "" }
     }
   }

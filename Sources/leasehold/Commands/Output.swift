@@ -51,19 +51,29 @@ struct AskOptions: ParsableArguments {
   private func entries(
     _ request: Request, _ member: String, _ connection: LeaseholdConnection, _ page: ([UInt8]) -> Void
   ) throws -> [JSON] {
-    let write = page
     var entries: [JSON] = []
+    try failing {
+      try connection.forEachPage(of: request) { answer in
+        page(answer.body)
+        entries += answer.json[member].elements
+      }
+    }
+    return entries
+  }
+}
+
+extension LeaseholdConnection {
+  /// Asks for all pages of a list.
+  func forEachPage(of request: Request, _ body: (Response) -> Void) throws(ClientError) {
     var cursor: String?
     repeat {
       var page = request
       page.query.append((name: "limit", value: "1000"))
       if let cursor { page.query.append((name: "cursor", value: cursor)) }
-      let response = try failing { try connection.send(page).checked() }
-      write(response.body)
-      entries += response.json[member].elements
-      cursor = response.json["next_cursor"].string
+      let answer = try send(page).checked()
+      body(answer)
+      cursor = answer.json["next_cursor"].string
     } while cursor != nil
-    return entries
   }
 }
 
@@ -91,6 +101,12 @@ struct Table {
   private var rows: [[String]] = []
 
   init(_ head: String...) { self.head = head }
+
+  /// A row for each entry.
+  init(_ entries: [JSON], _ columns: (head: String, cell: KeyPath<JSON, String?>)...) {
+    head = columns.map(\.head)
+    rows = entries.map { entry in columns.map { VisibleText.of(entry[keyPath: $0.cell] ?? "-") } }
+  }
 
   var isEmpty: Bool { rows.isEmpty }
 

@@ -15,13 +15,10 @@ struct SemCommand: ParsableCommand {
 
     func run() throws {
       try ask.showList(Request("GET", ["semaphores"]), "semaphores") { sets in
-        var table = Table("KEY", "ID", "UID", "MODE", "NSEMS", "LAST-OP", "HELD", "WAITING", "LEASEHOLD")
-        for set in sets {
-          table.add(
-            set["key"].keyCell, set["id"].cell, set["uid"].cell, set["mode"].cell, set["nsems"].cell,
-            set["otime"].cell, set["held"].cell, set["waiting"].cell, set["leasehold"]["role"].cell)
-        }
-        return table
+        Table(
+          sets, ("KEY", \.["key"].keyCell), ("ID", \.["id"].cell), ("UID", \.["uid"].cell), ("MODE", \.["mode"].cell),
+          ("NSEMS", \.["nsems"].cell), ("LAST-OP", \.["otime"].cell), ("HELD", \.["held"].cell),
+          ("WAITING", \.["waiting"].cell), ("LEASEHOLD", \.["leasehold"]["role"].cell))
       }
     }
   }
@@ -56,10 +53,10 @@ struct SemCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("A key, or private.", valueName: "key")) var key: String
 
     func run() throws {
-      var query = [("key", key), ("nsems", "\(nsems)")]
-      if let mode { query.append(("mode", mode)) }
-      if exclusive { query.append(("exclusive", "true")) }
-      try ask.show(Request("POST", ["semaphores"], query: query)) { "id:\($0["id"].cell ?? "?")" }
+      let request = Request(
+        "POST", ["semaphores"],
+        given: ["key": key, "nsems": "\(nsems)", "mode": mode, "exclusive": exclusive ? "true" : nil])
+      try ask.show(request) { "id:\($0["id"].cell ?? "?")" }
     }
   }
 
@@ -73,9 +70,8 @@ struct SemCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The value.", valueName: "value")) var value: Int
 
     func run() throws {
-      var query = [("value", "\(value)")]
-      if force { query.append(("force", "true")) }
-      try ask.show(Request("PUT", ["semaphores", set, "\(semaphore)"], query: query)) { _ in "" }
+      let given: KeyValuePairs = ["value": "\(value)", "force": force ? "true" : nil]
+      try ask.show(Request("PUT", ["semaphores", set, "\(semaphore)"], given: given)) { _ in "" }
     }
   }
 
@@ -94,14 +90,12 @@ struct SemCommand: ParsableCommand {
     var operations: [String]
 
     func run() throws {
-      var members = [JSON.Member("ops", .array(try operations.map(Self.operation)))]
-      if let wait { members.append(JSON.Member("wait", .string(wait))) }
-      if let ttl { members.append(JSON.Member("ttl", .string(ttl))) }
-      var request = Request("POST", ["semaphores", set, "op"])
-      request.body = (type: "application/json", bytes: JSON.object(members).bytes)
+      let body: JSON = [
+        "ops": .array(try operations.map(Self.operation)), "wait": wait.map(JSON.string), "ttl": ttl.map(JSON.string),
+      ]
       let patience = try wait.map { try LockOptions.duration($0, of: "--wait") } ?? .zero
-      request.timeout = patience + .seconds(5)
-      try ask.show(request, isWaiting: patience > .zero) { $0["lease"].string ?? "" }
+      let request = Request("POST", ["semaphores", set, "op"], json: body)
+      try ask.show(request.within(patience + .seconds(5)), isWaiting: patience > .zero) { $0["lease"].string ?? "" }
     }
 
     /// Reads `0:-1,undo`.
@@ -112,7 +106,7 @@ struct SemCommand: ParsableCommand {
         words.dropFirst().allSatisfy({ $0 == "undo" || $0 == "nowait" })
       else { throw ValidationError("'\(text)' is no operation; give something like 0:-1,undo") }
       return .object(
-        [JSON.Member("sem", .number("\(sem)")), JSON.Member("op", .number("\(op)"))]
+        [JSON.Member("sem", .number(sem)), JSON.Member("op", .number(op))]
           + words.dropFirst().map { JSON.Member(String($0), .bool(true)) })
     }
   }

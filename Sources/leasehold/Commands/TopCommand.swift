@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// `leasehold top`: the locks as they are now, again and again.
 struct TopCommand: ParsableCommand {
@@ -28,7 +29,7 @@ struct TopCommand: ParsableCommand {
       Output.write(try failing { try Self.look(connection, rows: .max).joined(separator: "\n") })
       return
     }
-    let milliseconds = Int32(clamping: try LockOptions.duration(interval, of: "--interval").wholeMilliseconds)
+    let pause = try LockOptions.duration(interval, of: "--interval").wholeNanoseconds
     let screen = Screen()
     defer { screen.restore() }
     var view = TopView()
@@ -40,7 +41,7 @@ struct TopCommand: ParsableCommand {
         lines = [VisibleText.of("leasehold: \(Failure(error).message)")]
       }
       screen.show(lines)
-      guard screen.keys(within: milliseconds).allSatisfy({ view.take($0) }) else { return }
+      guard screen.keys(within: Int32(clamping: pause / 1_000_000)).allSatisfy({ view.take($0) }) else { return }
     }
   }
 
@@ -49,9 +50,7 @@ struct TopCommand: ParsableCommand {
     _ connection: LeaseholdConnection, _ view: TopView? = nil, rows: Int, columns: Int? = nil
   ) throws(ClientError) -> [String] {
     func get(_ path: String, _ query: [(String, String)] = []) throws(ClientError) -> Response {
-      var request = Request("GET", [path], query: query)
-      request.timeout = .seconds(5)
-      return try connection.send(request)
+      try connection.send(Request("GET", [path], query: query).within(.seconds(5)))
     }
     let ready = try get("readyz").json
     let locks = try get("locks", [("limit", "1000")]).checked().json["locks"].elements
@@ -95,12 +94,6 @@ struct TopCommand: ParsableCommand {
     let lines = [head, VisibleText.of(view?.line ?? "")] + table.text.split(separator: "\n").map(String.init)
     guard lines.count > rows else { return lines }
     return lines.prefix(max(rows - 1, 1)) + ["... \(lines.count - rows + 1) more"]
-  }
-}
-
-extension Duration {
-  fileprivate var wholeMilliseconds: Int64 {
-    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
   }
 }
 

@@ -85,17 +85,12 @@ enum KernelCheck {
   /// Sets and segments of users that do not exist any more.
   private static func orphans() -> [Finding] {
     let sets = (try? IPCInventory.semaphoreSets()) ?? []
-    var findings: [Finding] = []
-    for entry in sets where getpwuid(entry.status.permissions.owner) == nil {
-      let owner = entry.status.permissions.owner
-      findings.append(
-        .note("set id \(entry.id)", "belongs to uid \(owner), which no user has", fix: "ipcrm -s \(entry.id)"))
-    }
-    for entry in (try? IPCInventory.sharedMemorySegments()) ?? []
-    where getpwuid(entry.status.permissions.owner) == nil {
-      let owner = entry.status.permissions.owner
-      findings.append(
-        .note("segment id \(entry.id)", "belongs to uid \(owner), which no user has", fix: "ipcrm -m \(entry.id)"))
+    let segments = (try? IPCInventory.sharedMemorySegments()) ?? []
+    let owned =
+      sets.map { ("set", "-s", $0.id, $0.status.permissions.owner) }
+      + segments.map { ("segment", "-m", $0.id, $0.status.permissions.owner) }
+    let findings = owned.filter { getpwuid($0.3) == nil }.map { noun, option, id, owner in
+      Finding.note("\(noun) id \(id)", "belongs to uid \(owner), which no user has", fix: "ipcrm \(option) \(id)")
     }
     return findings.isEmpty ? [.ok("owners", "every set and segment belongs to a user")] : findings
   }

@@ -50,8 +50,7 @@ struct ServiceCheck {
   }
 
   private static func answers(_ address: ServiceAddress) -> Bool {
-    var request = Request("GET", ["healthz"])
-    request.timeout = .seconds(1)
+    let request = Request("GET", ["healthz"]).within(.seconds(1))
     return (try? LeaseholdConnection(ServiceEndpoint(address)).send(request)) != nil
   }
 
@@ -117,20 +116,16 @@ struct ServiceCheck {
   /// Units that neither the lock nor a lease of ours has: natives have them, alive or dead.
   private func missingUnits(_ connection: LeaseholdConnection) -> [Finding] {
     var findings: [Finding] = []
-    var cursor: String?
     var count = 0
-    repeat {
-      let query = [("limit", "1000")] + (cursor.map { [("cursor", $0)] } ?? [])
-      guard let page = try? connection.send(Request("GET", ["locks"], query: query)).json else { break }
-      for lock in page["locks"].elements {
+    try? connection.forEachPage(of: Request("GET", ["locks"])) { page in
+      for lock in page.json["locks"].elements {
         count += 1
         if lock["damaged"].bool == true { findings.append(Self.damaged(lock, at: endpoint)) }
         guard let missing = lock["native_held"].int, missing > 0 else { continue }
         let pid = lock["sysv"]["pid"].int ?? 0
         findings.append(Self.missing(missing, of: lock, lastUser: ProcessName.of(pid)))
       }
-      cursor = page["next_cursor"].string
-    } while cursor != nil
+    }
     return findings.isEmpty
       ? [.ok("locks", "\(count) known; none is damaged, and no unit of any is missing")] : findings
   }

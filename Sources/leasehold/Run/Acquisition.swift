@@ -89,8 +89,7 @@ struct Acquisition {
   /// Says that a wait may never end, where the service cannot know.
   private func tellOfOwnUnits() {
     for key in keys {
-      var request = Request("GET", ["locks", key])
-      request.timeout = .seconds(5)
+      let request = Request("GET", ["locks", key]).within(.seconds(5))
       guard let lock = try? LeaseholdConnection(endpoint).send(request).json, Enclosing.current.mayKeepAll(of: lock)
       else { continue }
       Output.complain(
@@ -143,10 +142,6 @@ struct Acquisition {
   func request(wait: Duration, idempotencyKey: String) -> Request {
     var options = options
     options.wait = wait
-    let wants = keys.map { Want($0, mode: options.mode, slots: options.limit, count: options.count) }
-    var request = options.request(for: wants)
-    request.timeout = wait + .seconds(5)
-    request.headers = [(name: "Idempotency-Key", value: idempotencyKey)]
-    return request
+    return options.request(for: keys.map(options.want)).within(wait + .seconds(5)).keyed(idempotencyKey)
   }
 }

@@ -43,10 +43,6 @@ struct Enclosing {
   func held(at endpoint: ServiceEndpoint) -> [String] {
     guard !ids.isEmpty else { return [] }
     let connection = LeaseholdConnection(endpoint)
-    return ids.filter { id in
-      var request = Request("GET", ["leases", id])
-      request.timeout = .seconds(5)
-      return (try? connection.send(request))?.status == 200
-    }
+    return ids.filter { (try? connection.send(Request("GET", ["leases", $0]).within(.seconds(5))))?.status == 200 }
   }
 }

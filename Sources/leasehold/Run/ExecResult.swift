@@ -5,6 +5,15 @@ internal import LeaseholdClient
 /// A list of C strings for exec, which ends with a null; kept until the process ends.
 typealias CStringList = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
+extension CStringList {
+  /// Makes a list of words, which are kept too.
+  static func of(_ words: [UnsafeMutablePointer<CChar>?]) -> CStringList {
+    let list = CStringList.allocate(capacity: words.count + 1)
+    list.initialize(from: words + [nil], count: words.count + 1)
+    return list
+  }
+}
+
 /// The command, byte for byte as it was given: its arguments need not be UTF-8.
 struct CommandWords: @unchecked Sendable {
   // Nobody writes to it.
@@ -18,8 +27,7 @@ struct CommandWords: @unchecked Sendable {
       pointer = CommandLine.unsafeArgv + index
     case .script(let index, let offset):
       guard index > 0, index < CommandLine.argc, let word = CommandLine.unsafeArgv[index] else { return nil }
-      pointer = CStringList.allocate(capacity: 4)
-      pointer.initialize(from: [strdup("sh"), strdup("-c"), word + offset, nil], count: 4)
+      pointer = .of([strdup("sh"), strdup("-c"), word + offset])
     }
   }
 
@@ -44,10 +52,7 @@ extension Environment {
       if !isReplaced { entries.append(entry) }
       next += 1
     }
-    entries += own.map { strdup("\($0.name)=\($0.value)") } + [nil]
-    let list = CStringList.allocate(capacity: entries.count)
-    list.initialize(from: entries, count: entries.count)
-    return list
+    return .of(entries + own.map { strdup("\($0.name)=\($0.value)") })
   }
 }
 

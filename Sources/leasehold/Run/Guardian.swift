@@ -41,8 +41,7 @@ final class Guardian: @unchecked Sendable {
   /// The program that gives a lease back over TLS: the lease comes through its standard input, where no other process
   /// sees it.
   private static func program(for endpoint: ServiceEndpoint) -> csupervise_program {
-    let words = CStringList.allocate(capacity: 4)
-    words.initialize(from: [strdup("leasehold"), strdup("release"), strdup("-"), nil], count: 4)
+    let words = CStringList.of([strdup("leasehold"), strdup("release"), strdup("-")])
     // It asks in our name: the token stays.
     let variables = Environment.with(Environment.naming(endpoint), keepingToken: true)
     return csupervise_program(argv: UnsafePointer(words), envp: UnsafePointer(variables))

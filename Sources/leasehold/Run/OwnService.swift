@@ -123,20 +123,16 @@ struct OwnService: Sendable {
   private static let idle = (variable: "LEASEHOLD_IDLE_EXIT", standard: "5m")
 
   private var arguments: CStringList {
-    Self.list([
+    let words = [
       "leasehold", "serve", "--config", "", "--host", "none", "--unix", folder.socket, "--unix-mode", "0600",
       "--idle-exit", Environment.value(Self.idle.variable) ?? Self.idle.standard,
-    ])
+    ]
+    return .of(words.map { strdup($0) })
   }
 
   /// Nothing of the command that happens to start it, but what any program needs to run here.
   private static var environment: CStringList {
-    list(["PATH", "LD_LIBRARY_PATH", "TZ"].compactMap { name in Environment.value(name).map { "\(name)=\($0)" } })
-  }
-
-  private static func list(_ words: [String]) -> CStringList {
-    let list = CStringList.allocate(capacity: words.count + 1)
-    list.initialize(from: words.map { strdup($0) } + [nil], count: words.count + 1)
-    return list
+    .of(
+      ["PATH", "LD_LIBRARY_PATH", "TZ"].compactMap { name in Environment.value(name).map { strdup("\(name)=\($0)") } })
   }
 }

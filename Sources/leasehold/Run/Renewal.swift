@@ -121,8 +121,8 @@ final class Renewal: Sendable {
   }
 
   private func renew(over connection: LeaseholdConnection) throws(ClientError) -> Grant {
-    var request = Request("POST", ["leases", lease.id, "renew"])
-    request.timeout = min(.seconds(3), (lease.ttl ?? .seconds(9)) / 4)
+    let request = Request("POST", ["leases", lease.id, "renew"])
+      .within(min(.seconds(3), (lease.ttl ?? .seconds(9)) / 4))
     guard let lease = Grant(json: try connection.send(request).checked().json) else {
       throw .malformed("an answer without a lease")
     }

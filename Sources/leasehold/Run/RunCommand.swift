@@ -143,18 +143,12 @@ struct RunCommand: ParsableCommand {
   }
 
   private func environment(_ lease: Grant, _ endpoint: ServiceEndpoint) -> CStringList {
-    Environment.with(
+    let slots = lease.slots.isEmpty ? [] : [(name: "LEASEHOLD_SLOT", value: lease.slots.joined(separator: ","))]
+    return Environment.with(
       [
         (name: "LEASEHOLD_LEASE", value: lease.id), (name: "LEASEHOLD_FENCE", value: "\(lease.fence)"),
         (name: "LEASEHOLD_LOCK", value: keys.joined(separator: "\n")), Enclosing.current.variable(adding: lease),
-      ] + slots(of: lease) + Environment.naming(endpoint), keepingToken: keepToken)
-  }
-
-  /// The names of the slots, where they have some.
-  private func slots(of lease: Grant) -> [(name: String, value: String)] {
-    let parts = lease.json["locks"].elements
-    let names = (parts.isEmpty ? [lease.json] : parts).flatMap { $0["slots"].elements.compactMap(\.string) }
-    return names.isEmpty ? [] : [(name: "LEASEHOLD_SLOT", value: names.joined(separator: ","))]
+      ] + slots + Environment.naming(endpoint), keepingToken: keepToken)
   }
 
   private func supervise(_ command: CommandWords, _ endpoint: ServiceEndpoint) throws -> Int32 {
@@ -205,13 +199,13 @@ struct RunCommand: ParsableCommand {
   /// - Parameter deadline: When it ends by itself: there is no use in asking much longer.
   private func giveBack(_ lease: Grant, _ endpoint: ServiceEndpoint, before deadline: Int64?) -> String? {
     let connection = LeaseholdConnection(endpoint)
-    var request = Request("DELETE", ["leases", lease.id])
+    let request = Request("DELETE", ["leases", lease.id])
     let (soon, late) = (HostClock.monotonic(after: .milliseconds(250)), HostClock.monotonic(after: .seconds(6)))
     let end = max(soon, min(deadline ?? late, late))
     while true {
-      request.timeout = min(.seconds(2), .nanoseconds(max(0, end - HostClock.monotonic())))
+      let left = Duration.nanoseconds(max(0, end - HostClock.monotonic()))
       do throws(ClientError) {
-        _ = try connection.send(request).checked()
+        _ = try connection.send(request.within(min(.seconds(2), left))).checked()
         return nil
       } catch {
         if let problem = error.problem, !problem.isTemporary { return problem.spoken }

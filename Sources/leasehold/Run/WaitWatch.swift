@@ -63,8 +63,7 @@ final class WaitWatch: Sendable {
   }
 
   private func look() {
-    var request = key.map { Request("GET", ["locks", $0]) } ?? Request("GET", ["healthz"])
-    request.timeout = Self.patience
+    let request = Request("GET", key.map { ["locks", $0] } ?? ["healthz"]).within(Self.patience)
     var telling = LeaseholdConnection(connection.endpoint)
     var (misses, left) = (0, key == nil ? Self.pause : 0)
     // Most waits are short: nothing is said about them.
