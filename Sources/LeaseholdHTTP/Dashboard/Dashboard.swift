@@ -10,12 +10,12 @@ enum Dashboard {
 
   /// All locks, or those that the query asks for.
   static func locks(_ call: borrowing Call, _ choice: PlainList.Choice) throws(LeaseholdError) -> Disposition {
-    try page(call) { (call, html) throws(LeaseholdError) in
+    try page(call) { call throws(LeaseholdError) in
       var filter = ListFilter()
       filter.limit = listMax
       let locks = try call.server.engine.locks.locks(filter)
       let leases = try call.server.engine.locks.leases(filter)
-      PlainList(locks, leases.entries, now: call.now).write(choice, into: &html)
+      return PlainList(locks, leases.entries, now: call.now).html(choice)
     }
   }
 
@@ -23,7 +23,7 @@ enum Dashboard {
   static func lock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
     let name = LockName(key, try call.nativeRequest(key))
-    return try page(call) { (call, html) throws(LeaseholdError) in
+    return try page(call) { call throws(LeaseholdError) in
       var found: LockSnapshot?
       do throws(LeaseholdError) {
         found = try call.server.engine.locks.lock(name, listed: LockSnapshot.listed)
@@ -31,7 +31,7 @@ enum Dashboard {
         guard error.code == .noSuchLock else { throw error }
       }
       let page = PlainLock(key: key, lock: found, now: call.now)
-      page.write(history(of: key, call), wallOffset: call.writer.wallOffset, into: &html)
+      return page.html(history(of: key, call), wallOffset: call.writer.wallOffset)
     }
   }
 
@@ -40,15 +40,15 @@ enum Dashboard {
     let bytes = percentDecoded(call.target.segment, plusIsSpace: false)
     guard let bytes, (1...Limits.ownerBytes).contains(bytes.count), let owner = String(validating: bytes, as: UTF8.self)
     else { throw .invalid(.owner, "", "must be 1 to \(Limits.ownerBytes) bytes of UTF-8, percent-encoded") }
-    return try page(call) { (call, html) throws(LeaseholdError) in
+    return try page(call) { call throws(LeaseholdError) in
       var filter = ListFilter()
       filter.limit = listMax
       filter.owner = owner
-      PlainOwner(owner: owner, leases: try call.server.engine.locks.leases(filter), now: call.now).write(into: &html)
+      return PlainOwner(owner: owner, leases: try call.server.engine.locks.leases(filter), now: call.now).html
     }
   }
 
-  private typealias Plain = (borrowing Call, inout ResponseBuffer) throws(LeaseholdError) -> Void
+  private typealias Plain = (borrowing Call) throws(LeaseholdError) -> HTML
 
   private static func page(_ call: borrowing Call, _ plain: Plain) throws(LeaseholdError) -> Disposition {
     let parts = DashboardParts.shared
@@ -58,7 +58,7 @@ enum Dashboard {
     if call.server.guardian.asksForToken(call.exchange) || call.exchange.context.token != nil {
       body.append("<p>The locks are shown to who has a token: a read of /locks with it lists them.</p>" as StaticString)
     } else {
-      try plain(call, &body)
+      body.append(try plain(call).text)
     }
     body.append(parts.tail)
     var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)

@@ -77,40 +77,35 @@ struct PlainList {
     self.now = now
   }
 
-  func write(_ choice: Choice, into html: inout ResponseBuffer) {
-    guard !rows.isEmpty else { return html.append("<p>No locks are known now.</p>" as StaticString) }
-    html.append(
-      """
+  func html(_ choice: Choice) -> HTML {
+    guard !rows.isEmpty else { return "<p>No locks are known now.</p>" }
+    var html: HTML = """
       <p>Sorted by: <a href="/">longest wait</a>, <a href="/?sort=waiters">waiters</a>, <a href="/?sort=age">age</a>, \
       <a href="/?sort=name">name</a>. Show: <a href="/?state=waited">waited for</a>, <a href="/?state=held">held</a>, \
       <a href="/?state=damaged">damaged</a>.</p>
       <div class="scroll plain-list" tabindex="0" role="group" aria-label="Locks"><table><caption>Locks</caption>\
       <thead><tr><th scope="col">Lock</th><th scope="col">Use</th><th scope="col">Held by</th>\
       <th scope="col">Held for</th><th scope="col">Wait</th><th scope="col">Longest wait</th></tr></thead><tbody>
-      """ as StaticString)
+      """
     for row in rows.filter({ isChosen($0, choice) }).sorted(by: { isBefore($0, $1, choice.order) }) {
-      write(row, into: &html)
+      html += self.html(row)
     }
-    html.append("</tbody></table></div>" as StaticString)
-    if isCut { html.append("<p>There are more: see /locks.</p>" as StaticString) }
+    html += "</tbody></table></div>"
+    if isCut { html += "<p>There are more: see /locks.</p>" }
+    return html
   }
 
-  private func write(_ row: Row, into html: inout ResponseBuffer) {
+  private func html(_ row: Row) -> HTML {
     let lock = row.lock
-    html.append("\n<tr><th scope=\"row\">" as StaticString)
-    html.append(linkTo: lock)
-    html.append("</th>" as StaticString)
-    html.cell("\(lock.stateInWords), \(lock.slotsInWords)")
-    html.append("<td>" as StaticString)
-    if let first = row.holders.first { html.append(who: first.owner, at: first.peer) }
+    let holder: HTML = row.holders.first.map { "\(who: $0.owner, at: $0.peer)" } ?? ""
     let more = lock.holderCount - min(1, row.holders.count)
-    if more > 0 { html.append(" +\(more)") }
-    if lock.isNative { html.append(" native program" as StaticString) }
-    html.append("</td>" as StaticString)
-    html.cell(row.since.map { (now - $0).inWords } ?? "–")
-    html.cell("\(lock.waiterCount)")
-    html.cell(lock.firstCame.map { (now - $0).inWords } ?? "–")
-    html.append("</tr>" as StaticString)
+    return """
+
+      <tr><th scope="row">\(lock.link)</th>\(cell: "\(lock.stateInWords), \(lock.slotsInWords)")\
+      <td>\(holder)\(more > 0 ? " +\(more)" : "")\(lock.isNative ? " native program" : "")</td>\
+      \(cell: row.since.map { (now - $0).inWords } ?? "–")\(cell: "\(lock.waiterCount)")\
+      \(cell: lock.firstCame.map { (now - $0).inWords } ?? "–")</tr>
+      """
   }
 
   private func isChosen(_ row: Row, _ choice: Choice) -> Bool {

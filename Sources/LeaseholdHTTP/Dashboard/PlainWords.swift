@@ -2,88 +2,89 @@ import Leasehold
 
 // What the page says without a script; `list.js` and `lock.js` say the same.
 
-extension ResponseBuffer {
-  /// Appends a text so that HTML takes it for nothing but text, in an element as in a quoted attribute, and a reader
-  /// sees all of it: what does not show, such as a mark of direction, is there by its number.
-  mutating func append(escaped text: String) {
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": append("&amp;" as StaticString)
-      case "<": append("&lt;" as StaticString)
-      case ">": append("&gt;" as StaticString)
-      case "\"": append("&quot;" as StaticString)
-      case "'": append("&#39;" as StaticString)
-      case _ where scalar.isHidden: append("\\u{\(String(scalar.value, radix: 16))}")
-      default: for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { append(byte) }
+/// A piece of a page: what is put into it is text and nothing but text, unless it is a piece itself.
+struct HTML: ExpressibleByStringInterpolation {
+  private(set) var text: String
+
+  init(stringLiteral text: String) { self.text = text }
+  init(stringInterpolation pieces: Interpolation) { text = pieces.text }
+
+  static func += (page: inout HTML, piece: HTML) { page.text += piece.text }
+
+  struct Interpolation: StringInterpolationProtocol {
+    fileprivate var text = ""
+
+    init(literalCapacity: Int, interpolationCount: Int) {}
+
+    mutating func appendLiteral(_ literal: String) { text += literal }
+    mutating func appendInterpolation(_ piece: HTML) { text += piece.text }
+    mutating func appendInterpolation(_ number: some BinaryInteger) { text += "\(number)" }
+
+    /// Appends a text so that HTML takes it for nothing but text, in an element as in a quoted attribute, and a reader
+    /// sees all of it: what does not show, such as a mark of direction, is there by its number.
+    mutating func appendInterpolation(_ shown: String) {
+      for scalar in shown.unicodeScalars {
+        switch scalar {
+        case "&": text += "&amp;"
+        case "<": text += "&lt;"
+        case ">": text += "&gt;"
+        case "\"": text += "&quot;"
+        case "'": text += "&#39;"
+        case _ where scalar.isHidden: text += "\\u{\(String(scalar.value, radix: 16))}"
+        default: text.unicodeScalars.append(scalar)
+        }
       }
     }
-  }
 
-  /// Appends a text as one segment of a path or one value of a query.
-  mutating func append(percentEncoded text: String) {
-    for byte in text.utf8 {
-      switch byte {
-      case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-        append(byte)
-      default:
-        append(UInt8(ascii: "%"))
-        append(hex: UInt64(byte), digits: 2)
+    /// Appends a text as one segment of a path or one value of a query.
+    mutating func appendInterpolation(encoded name: String) {
+      for byte in name.utf8 {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+          text.unicodeScalars.append(Unicode.Scalar(byte))
+        default: text += (byte < 0x10 ? "%0" : "%") + String(byte, radix: 16)
+        }
       }
     }
-  }
 
-  /// Appends a caller's text, set apart from what is around it.
-  mutating func append(name text: String) {
-    append("<bdi>" as StaticString)
-    append(escaped: text)
-    append("</bdi>" as StaticString)
-  }
+    /// Appends a caller's text, set apart from what is around it.
+    mutating func appendInterpolation(name: String) { appendInterpolation("<bdi>\(name)</bdi>" as HTML) }
 
-  /// Appends a name that is cut in its middle where it has no room; beginnings and ends tell names apart.
-  mutating func append(cut text: String) {
-    let endShown = 14
-    guard text.count > 2 * endShown else { return append(name: text) }
-    append("<bdi class=\"cut\" title=\"" as StaticString)
-    append(escaped: text)
-    append("\"><span class=\"start\">" as StaticString)
-    append(escaped: String(text.dropLast(endShown)))
-    append("</span><span class=\"end\">" as StaticString)
-    append(escaped: String(text.suffix(endShown)))
-    append("</span></bdi>" as StaticString)
-  }
+    /// Appends a name that is cut in its middle where it has no room; beginnings and ends tell names apart.
+    mutating func appendInterpolation(cut name: String) {
+      let endShown = 14
+      guard name.count > 2 * endShown else { return appendInterpolation(name: name) }
+      appendInterpolation(
+        """
+        <bdi class="cut" title="\(name)"><span class="start">\(String(name.dropLast(endShown)))</span>\
+        <span class="end">\(String(name.suffix(endShown)))</span></bdi>
+        """ as HTML)
+    }
 
-  /// Appends a link to the page of a lock.
-  mutating func append(linkTo lock: LockSnapshot) {
-    append("<a href=\"/ui/locks/" as StaticString)
-    append(percentEncoded: lock.key.text)
+    /// Appends the owner, which leads to all that it holds, or the place of the peer.
+    mutating func appendInterpolation(who owner: String?, at peer: Peer) {
+      guard let owner else { return appendInterpolation(peer.inBrief) }
+      appendInterpolation("<a href=\"/ui/owners/\(encoded: owner)\">\(cut: owner)</a>" as HTML)
+    }
+
+    /// Appends a cell of a table.
+    mutating func appendInterpolation(cell: String) { appendInterpolation("<td>\(cell)</td>" as HTML) }
+  }
+}
+
+extension LockSnapshot {
+  /// A link to the page of the lock.
+  var link: HTML {
+    var numbers: HTML = ""
     // Some names say only with the numbers of their semaphores which lock is meant.
-    if let binding = lock.binding, let dialect = lock.key.native?.dialect {
+    if let binding, let dialect = key.native?.dialect {
       if dialect == "apache", let companion = binding.companion {
-        append("?semaphore_key=\(binding.key)&amp;nsems=\(2 * (companion - binding.semaphore))")
+        numbers = "?semaphore_key=\(binding.key)&amp;nsems=\(2 * (companion - binding.semaphore))"
       } else if dialect == "path" {
-        append("?project=\(binding.key >> 24 & 0xff)&amp;sem=\(binding.semaphore)")
+        numbers = "?project=\(binding.key >> 24 & 0xff)&amp;sem=\(binding.semaphore)"
       }
     }
-    append("\">" as StaticString)
-    append(cut: lock.key.text)
-    append("</a>" as StaticString)
-  }
-
-  /// Appends the owner, which leads to all that it holds, or the place of the peer.
-  mutating func append(who owner: String?, at peer: Peer) {
-    guard let owner else { return append(escaped: peer.inBrief) }
-    append("<a href=\"/ui/owners/" as StaticString)
-    append(percentEncoded: owner)
-    append("\">" as StaticString)
-    append(cut: owner)
-    append("</a>" as StaticString)
-  }
-
-  /// Appends a cell of a table.
-  mutating func cell(_ text: String) {
-    append("<td>" as StaticString)
-    append(escaped: text)
-    append("</td>" as StaticString)
+    return "<a href=\"/ui/locks/\(encoded: key.text)\(numbers)\">\(cut: key.text)</a>"
   }
 }
 

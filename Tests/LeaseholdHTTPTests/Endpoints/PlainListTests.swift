@@ -24,10 +24,7 @@ import Testing
   }
 
   @Test func namesAreOneSegmentAndNoMarkup() {
-    var html = ResponseBuffer(capacity: 64)
-    html.append(percentEncoded: "a/b ü?&<")
-    html.append(name: "<b>&\u{202e}\"'")
-    let text = html.withBytes { String(decoding: $0, as: UTF8.self) }
-    #expect(text == "a%2fb%20%c3%bc%3f%26%3c<bdi>&lt;b&gt;&amp;\\u{202e}&quot;&#39;</bdi>")
+    let html: HTML = "\(encoded: "a/b ü?&<")\(name: "<b>&\u{202e}\"'")"
+    #expect(html.text == "a%2fb%20%c3%bc%3f%26%3c<bdi>&lt;b&gt;&amp;\\u{202e}&quot;&#39;</bdi>")
   }
 }
