@@ -1,4 +1,4 @@
-/// The kind of the event.
+/// The kind of the event; its cases are called as they are on the wire.
 public enum EventKind: UInt8, Sendable, CaseIterable {
   /// An acquire went into a queue.
   case waiting
@@ -36,27 +36,9 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case stopping
 
   /// The word on the wire.
-  public var name: String {
-    switch self {
-    case .waiting: "waiting"
-    case .granted: "granted"
-    case .renewed: "renewed"
-    case .released: "released"
-    case .expired: "expired"
-    case .broken: "broken"
-    case .undelivered: "undelivered"
-    case .removed: "removed"
-    case .left: "left"
-    case .drift: "drift"
-    case .converted: "converted"
-    case .transferred: "transferred"
-    case .breaking: "breaking"
-    case .noted: "noted"
-    case .resized: "resized"
-    case .yield: "yield"
-    case .stopping: "stopping"
-    }
-  }
+  public var name: String { Self.names[Int(rawValue)] }
+
+  private static let names = allCases.map { "\($0)" }
 
   /// The kind of a lease's end.
   package init(_ reason: EndReason) {

@@ -92,14 +92,14 @@ public final class CallerAccount: Sendable {
 
   private func exceeded(_ resource: CallerResource, _ count: Int, _ most: Int) -> LeaseholdError {
     hits?.note(resource)
-    let name = resource.name
+    let row = resource.row
     let isShare = if case .allButOne = tallies[resource.rawValue].bound { true } else { false }
     return LeaseholdError(
       .callerLimit,
-      "You (\(label)) have \(count) \(name.words), and a caller may have \(most)"
-        + (isShare ? ", fewer the more others have" : "") + " (--\(resource.setting)); \(resource.advice).",
+      "You (\(label)) have \(count) \(row.words), and a caller may have \(most)"
+        + (isShare ? ", fewer the more others have" : "") + " (--\(row.setting)); \(row.advice).",
       facts: [
-        ("limit_name", .text(resource.setting)), ("caller", .text(label)), (name.member, .number(Int64(count))),
+        ("limit_name", .text(row.setting)), ("caller", .text(label)), (row.member, .number(Int64(count))),
         ("maximum", .number(Int64(most))),
       ],
       retryAfter: .seconds(1))
@@ -124,19 +124,13 @@ public final class CallerClaim: Sendable {
 
 /// The number of times that each limit of a caller was hit, by any caller.
 public final class CallerLimitHits: Sendable {
-  private final class Cell: Sendable {
-    let value = Atomic<UInt64>(0)
-  }
-
-  private let cells = CallerResource.allCases.map { _ in Cell() }
+  private let counts = Mutex([UInt64](repeating: 0, count: CallerResource.allCases.count))
 
   /// None yet.
   public init() {}
 
-  func note(_ resource: CallerResource) { cells[resource.rawValue].value.add(1, ordering: .relaxed) }
+  func note(_ resource: CallerResource) { counts.withLock { $0[resource.rawValue] += 1 } }
 
   /// The number of hits of a limit.
-  public func count(of resource: CallerResource) -> UInt64 {
-    cells[resource.rawValue].value.load(ordering: .relaxed)
-  }
+  public func count(of resource: CallerResource) -> UInt64 { counts.withLock { $0[resource.rawValue] } }
 }

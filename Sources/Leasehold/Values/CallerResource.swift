@@ -18,41 +18,30 @@ public enum CallerResource: Int, CaseIterable, Sendable {
   case segmentBytes
 
   /// The setting, without its dashes.
-  public var setting: String {
-    switch self {
-    case .leases: "max-leases-per-caller"
-    case .waiters: "max-waiters-per-caller"
-    case .connections: "max-connections-per-caller"
-    case .streams: "max-event-subscribers-per-caller"
-    case .operations: "operation-waiters-per-caller"
-    case .locks: "max-locks-per-caller"
-    case .segmentBytes: "max-segment-bytes-per-caller"
-    }
-  }
+  public var setting: String { row.setting }
 
-  /// The member of a problem that has the count, and what it is called.
-  var name: (member: String, words: String) {
+  /// The setting; the member of a problem that has the count, and what it is called; the advice beside an error.
+  var row: (setting: String, member: String, words: String, advice: String) {
     switch self {
-    case .leases: ("leases", "leases")
-    case .waiters: ("waiters", "waiters")
-    case .connections: ("connections", "connections")
-    case .streams: ("event_subscribers", "open answers of /events")
-    case .operations: ("operation_waiters", "raw operations that wait")
-    case .locks: ("locks", "locks")
-    case .segmentBytes: ("segment_bytes", "bytes of segments")
-    }
-  }
-
-  /// The advice that goes with an error.
-  var advice: String {
-    switch self {
-    case .leases: "release some, or let them expire"
-    case .waiters: "wait for one thing at a time"
-    case .connections: "close some, or use one for many requests"
-    case .streams: "follow once for many keys"
-    case .operations: "wait for one thing at a time"
-    case .locks: "use fewer names, or DELETE those that nobody needs; unused ones go by themselves (--idle-locks)"
-    case .segmentBytes: "remove some (DELETE /segments/{seg})"
+    case .leases: ("max-leases-per-caller", "leases", "leases", "release some, or let them expire")
+    case .waiters: ("max-waiters-per-caller", "waiters", "waiters", "wait for one thing at a time")
+    case .connections:
+      ("max-connections-per-caller", "connections", "connections", "close some, or use one for many requests")
+    case .streams:
+      ("max-event-subscribers-per-caller", "event_subscribers", "open answers of /events", "follow once for many keys")
+    case .operations:
+      (
+        "operation-waiters-per-caller", "operation_waiters", "raw operations that wait", "wait for one thing at a time"
+      )
+    case .locks:
+      (
+        "max-locks-per-caller", "locks", "locks",
+        "use fewer names, or DELETE those that nobody needs; unused ones go by themselves (--idle-locks)"
+      )
+    case .segmentBytes:
+      (
+        "max-segment-bytes-per-caller", "segment_bytes", "bytes of segments", "remove some (DELETE /segments/{seg})"
+      )
     }
   }
 }

@@ -1,4 +1,4 @@
-/// An error in the values of a set.
+/// An error in the values of a set; its cases are called as they are on the wire.
 public enum DriftKind: UInt8, Sendable, CaseIterable {
   /// More is free than the lock's capacity allows.
   case surplus
@@ -10,12 +10,5 @@ public enum DriftKind: UInt8, Sendable, CaseIterable {
   case rewritten
 
   /// The word on the wire.
-  public var name: String {
-    switch self {
-    case .surplus: "surplus"
-    case .uncounted: "uncounted"
-    case .overcounted: "overcounted"
-    case .rewritten: "rewritten"
-    }
-  }
+  public var name: String { "\(self)" }
 }

@@ -28,10 +28,7 @@ public enum LockKind: Hashable, Sendable {
 
   /// The slots of a counting lock; `nil` for readers and writers, and where it is not known.
   public var limit: Int? {
-    switch self {
-    case .readersWriter, .slots: nil
-    case .counting(let limit): limit
-    }
+    if case .counting(let limit) = self { limit } else { nil }
   }
 }
 

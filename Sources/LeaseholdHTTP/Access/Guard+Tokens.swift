@@ -1,3 +1,4 @@
+import JSONText
 import Leasehold
 
 /// Bearer tokens (RFC 6750): the caller, and whether its role is large enough for the operation.
@@ -44,8 +45,22 @@ extension Guard {
   ) -> Token? {
     if let secret = bearer(header) { return tokens.find(secret) }
     // Terraform has a username and a password, and no other way.
-    guard endpoint?.pointee.terraform != nil, let credentials = BasicCredentials(header) else { return nil }
-    return credentials.password.withUnsafeBytes { tokens.find($0) }
+    guard endpoint?.pointee.terraform != nil else { return nil }
+    return Self.password(header)?.withUnsafeBytes { tokens.find($0) }
+  }
+
+  /// The longest header with a name and a password that is looked at, in bytes.
+  private static let longestBasic = 1024
+
+  /// The password of a header Authorization (RFC 7617), which is what follows the first colon; `nil` for another
+  /// scheme, and for what is no base64 (RFC 4648, 4) of a name, a colon and more.
+  static func password(_ header: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    guard header.count <= longestBasic,
+      equalsIgnoringCase(UnsafeBufferPointer(rebasing: header.prefix(6)), "basic "),
+      let text = Base64.decode(UnsafeBufferPointer(rebasing: header.dropFirst(6))),
+      let colon = text.firstIndex(of: UInt8(ascii: ":"))
+    else { return nil }
+    return Array(text[(colon + 1)...])
   }
 
   /// The text behind the word Bearer; `nil` for another scheme.

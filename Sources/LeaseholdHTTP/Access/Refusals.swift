@@ -10,18 +10,11 @@ final class Refusals: Sendable {
   /// The most lines of one second.
   static let linesPerSecond = 10
 
-  private final class Cell: Sendable {
-    let value = Atomic<UInt64>(0)
-  }
-
   private let log: Logger
   private let budget = LineBudget(linesPerSecond: linesPerSecond)
-  private let cells: [LeaseholdError.Code: Cell]
+  private let numbers = Mutex<[LeaseholdError.Code: UInt64]>([:])
 
-  init(_ log: Logger) {
-    self.log = log
-    cells = Dictionary(uniqueKeysWithValues: Self.codes.map { ($0, Cell()) })
-  }
+  init(_ log: Logger) { self.log = log }
 
   /// The codes that refuse the caller and not what it asks for, in the order of the table.
   private static let codes = ProblemTable.rows.filter { isRefusal($0.value.status) }.map(\.key)
@@ -43,8 +36,8 @@ final class Refusals: Sendable {
     _ problem: LeaseholdError, _ status: UInt16, to exchange: Exchange, trace: @autoclosure () -> TraceContext,
     requestID: @autoclosure () -> [UInt8]
   ) {
-    guard Self.isRefusal(status), let cell = cells[problem.code] else { return }
-    cell.value.add(1, ordering: .relaxed)
+    guard Self.isRefusal(status), Self.codes.contains(problem.code) else { return }
+    numbers.withLock { $0[problem.code, default: 0] += 1 }
     guard let skipped = budget.admit(Server.now()) else { return }
     var metadata: Logger.Metadata = [
       "code": "\(problem.code.rawValue)", "operation": "\(exchange.context.endpoint?.pointee.operation ?? "none")",
@@ -68,7 +61,7 @@ final class Refusals: Sendable {
 
   /// The number of times that each code was answered, in the order of the table.
   var counts: [(code: LeaseholdError.Code, count: UInt64)] {
-    Self.codes.compactMap { code in cells[code].map { (code, $0.value.load(ordering: .relaxed)) } }
+    numbers.withLock { numbers in Self.codes.map { ($0, numbers[$0] ?? 0) } }
   }
 
   /// Lines that were not written.

@@ -1,4 +1,4 @@
-/// The rights of a caller; each role may do what those before it may.
+/// The rights of a caller; each role may do what those before it may, and is called as in the file of tokens.
 enum Role: UInt8, Comparable, Sendable, CaseIterable {
   /// Nothing but what needs no token at all: `/healthz`, `/readyz` and `/docs`.
   case nobody
@@ -10,14 +10,7 @@ enum Role: UInt8, Comparable, Sendable, CaseIterable {
   case admin
 
   /// The name in the file of tokens.
-  var name: String {
-    switch self {
-    case .nobody: "nobody"
-    case .read: "read"
-    case .lock: "lock"
-    case .admin: "admin"
-    }
-  }
+  var name: String { "\(self)" }
 
   /// The role of a name in the file of tokens.
   init?(name: some StringProtocol) {

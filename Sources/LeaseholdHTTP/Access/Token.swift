@@ -19,9 +19,6 @@ final class Token: Sendable {
     self.digest = digest
     self.account = account
   }
-
-  /// Returns true when the token may use what has this name.
-  func mayUse(name: String) -> Bool { confinement?.covers(name) ?? true }
 }
 
 extension LockSnapshot {
@@ -77,7 +74,7 @@ extension Token {
 
 extension Call {
   /// The captured segment, decoded.
-  fileprivate var segmentText: String {
+  var segmentText: String {
     percentDecoded(target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 

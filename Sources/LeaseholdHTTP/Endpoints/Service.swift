@@ -93,7 +93,7 @@ enum Service {
   }
 
   static func problem(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let name = percentDecoded(call.target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let name = call.segmentText
     let code = LeaseholdError.Code(rawValue: name)
     guard let row = ProblemTable.known(code), let help = OpenAPIDocument.help(code) else {
       throw LeaseholdError(.notFound, "No error has the code '\(name.excerpt)'; openapi.yaml lists them all.")

@@ -31,22 +31,19 @@ struct Metrics: ~Copyable {
     family("leasehold_build_info", "Always 1; the labels tell the versions.")
     text.append("leasehold_build_info{version=\"\(server.options.versions.leasehold)\",")
     text.append("swift=\"\(server.options.versions.swift)\",libmicrohttpd=\"\(libmicrohttpdVersion())\"} 1\n")
-    family("leasehold_acquires_total", "Acquires by how they ended.")
-    let outcomes: [(StaticString, UInt64)] = [
-      ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
-      ("timed_out", counters.timedOut), ("canceled", counters.canceled),
-      ("superseded", counters.superseded), ("refused", counters.refused),
-    ]
-    for (outcome, count) in outcomes { text.append("leasehold_acquires_total{outcome=\"\(outcome)\"} \(count)\n") }
-    family("leasehold_leases_ended_total", "Leases that ended, by reason.")
-    for reason in EndReason.allCases {
-      let count = counters.ended[Int(reason.rawValue)]
-      text.append("leasehold_leases_ended_total{reason=\"\(reason.label)\"} \(count)\n")
-    }
-    family("leasehold_stops_total", "Signals to processes of leases with stop=term.")
-    for (signal, count) in zip(["TERM", "KILL"], counters.stops) {
-      text.append("leasehold_stops_total{signal=\"\(signal)\"} \(count)\n")
-    }
+    several(
+      "leasehold_acquires_total", "Acquires by how they ended.", "outcome",
+      [
+        ("granted", counters.granted), ("replayed", counters.replayed), ("busy", counters.busy),
+        ("timed_out", counters.timedOut), ("canceled", counters.canceled),
+        ("superseded", counters.superseded), ("refused", counters.refused),
+      ])
+    several(
+      "leasehold_leases_ended_total", "Leases that ended, by reason.", "reason",
+      EndReason.allCases.map { ($0.label, counters.ended[Int($0.rawValue)]) })
+    several(
+      "leasehold_stops_total", "Signals to processes of leases with stop=term.", "signal",
+      Array(zip(["TERM", "KILL"], counters.stops)))
     single("leasehold_renewals_total", "Renewals of leases.", counters.renewed)
     single("leasehold_conversions_total", "Leases that became readers or writers.", counters.converted)
     single("leasehold_resizes_total", "Locks that got another limit or other names of slots.", counters.resized)
@@ -76,10 +73,9 @@ struct Metrics: ~Copyable {
     seconds("leasehold_expiry_lag_seconds_total", "How late expiries were, in sum.", counters.expiryLagSum)
     seconds("leasehold_expiry_lag_seconds_max", "The latest expiry.", counters.expiryLagMaximum)
     single("leasehold_undo_failures_total", "Undos that the kernel refused.", counters.undoFailures)
-    family("leasehold_drift_total", "Values that did not add up, by kind.")
-    for kind in DriftKind.allCases {
-      text.append("leasehold_drift_total{kind=\"\(kind.name)\"} \(counters.drift[Int(kind.rawValue)])\n")
-    }
+    several(
+      "leasehold_drift_total", "Values that did not add up, by kind.", "kind",
+      DriftKind.allCases.map { ($0.name, counters.drift[Int($0.rawValue)]) })
     single("leasehold_sets_removed_total", "Our sets that others removed.", counters.setsRemoved)
     single(
       "leasehold_kernel_waits_total", "Waits handed to the kernel because native processes held units.",
@@ -141,15 +137,12 @@ struct Metrics: ~Copyable {
       }
     }
     durations()
-    family("leasehold_refusals_total", "Requests refused for who asked, by code.")
-    for (code, count) in server.refusals.counts {
-      text.append("leasehold_refusals_total{code=\"\(code.rawValue)\"} \(count)\n")
-    }
-    family("leasehold_caller_limit_hits_total", "Requests for more than one caller may have.")
-    for resource in CallerResource.allCases {
-      let count = server.accounts.hits.count(of: resource)
-      text.append("leasehold_caller_limit_hits_total{limit=\"\(resource.setting)\"} \(count)\n")
-    }
+    several(
+      "leasehold_refusals_total", "Requests refused for who asked, by code.", "code",
+      server.refusals.counts.map { ($0.rawValue, $1) })
+    several(
+      "leasehold_caller_limit_hits_total", "Requests for more than one caller may have.", "limit",
+      CallerResource.allCases.map { ("\($0.setting)", server.accounts.hits.count(of: $0)) })
     single(
       "leasehold_refusal_lines_left_out_total", "Refusals that the log does not show, for their number.",
       server.refusals.linesLeftOut)
@@ -212,6 +205,14 @@ struct Metrics: ~Copyable {
   private mutating func single(_ name: StaticString, _ help: StaticString, _ value: some BinaryInteger) {
     family(name, help)
     text.append("\(name) \(value)\n")
+  }
+
+  /// A family with one label.
+  private mutating func several(
+    _ name: StaticString, _ help: StaticString, _ label: StaticString, _ values: [(String, UInt64)]
+  ) {
+    family(name, help)
+    for (value, count) in values { text.append("\(name){\(label)=\"\(value)\"} \(count)\n") }
   }
 
   private mutating func histogram(_ name: StaticString, _ help: StaticString, _ histogram: SpanHistogram) {

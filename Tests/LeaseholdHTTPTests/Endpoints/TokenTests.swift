@@ -99,3 +99,7 @@ import Testing
     #expect(accounts.account(.ipv6(9, 1, port: 1)).label == accounts.account(.ipv6(9, 2, port: 2)).label)
   }
 }
+
+extension Token {
+  fileprivate func mayUse(name: String) -> Bool { confinement?.covers(name) ?? true }
+}
