@@ -101,9 +101,6 @@ package struct EtcdEntry: Sendable, Equatable {
   package var modified: Int64 = 0
   /// 0 for none.
   package var lease: Int64 = 0
-
-  /// A key of which nothing is known yet.
-  package init(key: String) { self.key = key }
 }
 
 /// The findings of a question.

@@ -176,20 +176,12 @@ struct EventLog: @unchecked Sendable {
 
 /// The last ends that this server saw, so that holders learn how their leases ended.
 struct EndMemory: Sendable {
-  private static let max = 10_000
   private var byName: [String: EndValue] = [:]
-  private var order: [String] = []
-  private var oldest = 0
+  private var names = RecentKeys<String>(most: 10_000)
 
   mutating func note(_ name: String, _ end: EndValue) {
-    if byName.updateValue(end, forKey: name) != nil { return }
-    if order.count < Self.max {
-      order.append(name)
-    } else {
-      byName[order[oldest]] = nil
-      order[oldest] = name
-      oldest = (oldest + 1) % Self.max
-    }
+    byName[name] = end
+    if let forgotten = names.insert(name) { byName[forgotten] = nil }
   }
 
   subscript(name: String) -> EndValue? { byName[name] }

@@ -8,9 +8,7 @@ extension LeaseholdError {
   static func engine(_ failure: EtcdFailure) -> LeaseholdError {
     switch failure {
     case .unavailable(let reason):
-      LeaseholdError(
-        .engineUnavailable, "etcd has no quorum or cannot be reached (\(reason)); nothing was changed. Try again.",
-        retryAfter: .seconds(1))
+      .unavailable("etcd has no quorum or cannot be reached (\(reason)); nothing was changed. Try again.")
     case .unknown(let reason):
       LeaseholdError(
         .outcomeUnknown,
@@ -18,32 +16,24 @@ extension LeaseholdError {
           + "the lease that it may have got, and a renewal or a release can be repeated.",
         retryAfter: .seconds(1))
     case .refused(.noGateway, let reason):
-      LeaseholdError(
-        .engineUnavailable,
-        "etcd answers without its JSON gateway (\(reason)); start it with --enable-grpc-gateway=true.",
-        retryAfter: .seconds(1))
+      .unavailable("etcd answers without its JSON gateway (\(reason)); start it with --enable-grpc-gateway=true.")
     case .refused(.denied, let reason):
-      LeaseholdError(
-        .engineUnavailable, "etcd does not let this service in (\(reason)); look at its user, password and role.",
-        retryAfter: .seconds(1))
+      .unavailable("etcd does not let this service in (\(reason)); look at its user, password and role.")
     case .refused(_, let reason):
-      LeaseholdError(
-        .engineUnavailable, "etcd refused the request (\(reason)); nothing was changed. Try again.",
-        retryAfter: .seconds(1))
+      .unavailable("etcd refused the request (\(reason)); nothing was changed. Try again.")
     }
   }
 
+  private static func unavailable(_ words: String) -> LeaseholdError {
+    LeaseholdError(.engineUnavailable, words, retryAfter: .seconds(1))
+  }
+
   static func placeLost() -> LeaseholdError {
-    LeaseholdError(
-      .engineUnavailable, "The place in the queue was lost, as this service was away from etcd; ask again.",
-      retryAfter: .seconds(1))
+    .unavailable("The place in the queue was lost, as this service was away from etcd; ask again.")
   }
 
   static func busyQueue(_ key: LockKey) -> LeaseholdError {
-    LeaseholdError(
-      .engineUnavailable,
-      "The queue of lock '\(key)' changed faster than it could be read; nothing was done. Try again.",
-      retryAfter: .seconds(1))
+    .unavailable("The queue of lock '\(key)' changed faster than it could be read; nothing was done. Try again.")
   }
 
   static func notSupported(_ reason: String, instead: String) -> LeaseholdError {

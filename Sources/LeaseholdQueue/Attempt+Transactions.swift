@@ -15,9 +15,8 @@ extension Attempt {
 
   private var looks: [QueueLook] { LeaseWrites.looks(name, wish.locks, retry: wish.value.retry) }
 
-  private func entries(_ value: EntryValue, on lease: LeaseClass) -> [QueueWrite] {
-    let entries = wish.parts.map { (lock: $0.lock, value: $0.words(value)) }
-    return LeaseWrites.put(name, entries, on: lease)
+  private func entries(_ value: EntryValue) -> [(lock: String, value: EntryValue)] {
+    wish.parts.map { (lock: $0.lock, value: $0.words(value)) }
   }
 
   /// 1 and 2: puts new entries.
@@ -30,8 +29,7 @@ extension Attempt {
     // The caller writes the session that it puts the entry on.
     value.session = waits ? EntryValue.thisSession : 0
     let lease: LeaseClass = waits ? .session : .young(value.ttl + value.cooldown)
-    var writes = entries(value, on: lease)
-    if let retry = value.retry { writes.append(.put(.retry(retry), .retry(wish.retry), on: lease)) }
+    var writes = LeaseWrites.put(name, entries(value), on: lease, retry: wish.retry)
     for (part, seen) in zip(wish.parts, seen) {
       guards.append(.modified(.kind(part.lock), seen.kindModified))
       // Another kind than the one that is there was seen on an empty queue only, which must stay so.
@@ -61,7 +59,6 @@ extension Attempt {
       return (lock: entry.lock, value: own)
     }
     var writes = LeaseWrites.put(name, entries, on: lease)
-    if let retry = value.retry { writes.append(.move(.retry(retry), on: lease)) }
     // A writer's two entries end together.
     if let upgrade { writes.append(.move(upgrade.key, on: lease)) }
     var guards: [QueueGuard] = []
@@ -83,9 +80,7 @@ extension Attempt {
       guards.append(.created(key, created))
       if rules.has(.rebindLease) { guards.append(.lease(key, session)) }
     }
-    var writes = entries(value, on: lease)
-    if let retry = value.retry { writes.append(.move(.retry(retry), on: lease)) }
-    return QueueTransaction(if: guards, then: writes, else: looks)
+    return QueueTransaction(if: guards, then: LeaseWrites.put(name, entries(value), on: lease), else: looks)
   }
 
   /// 9: deletes what this attempt wrote last.

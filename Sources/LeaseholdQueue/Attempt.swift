@@ -102,7 +102,7 @@ package struct Attempt: Hashable, Sendable {
     case send(QueueTransaction)
     /// Calls ``judge(_:)`` on all news, at least each second.
     case wait
-    /// Calls ``answer(now:)`` and, if that says so, delivers; ``delivered()`` or ``giveUp(_:)`` follows.
+    /// Calls ``answer(now:)`` and, if that says so, delivers; else, or where that fails, ``giveUp(_:)`` follows.
     case answer(Grant)
     case end(Ending)
   }
@@ -211,12 +211,6 @@ package struct Attempt: Hashable, Sendable {
     return false
   }
 
-  /// Ends with what the client has.
-  package mutating func delivered() {
-    guard case .granted = phase else { return }
-    phase = .over(.granted)
-  }
-
   /// Takes a grant back that nobody heard of; a replayed one another server may have answered.
   package mutating func notDelivered() {
     guard case .granted(let grant) = phase else { return }
@@ -229,11 +223,5 @@ package struct Attempt: Hashable, Sendable {
   package mutating func giveUp(_ ending: Ending = .withdrawn) {
     guard case .waiting(let created, _, let modified) = phase else { return notDelivered() }
     phase = .undoing(created: created, modified: modified, then: ending)
-  }
-
-  /// The session has ended, and every entry that waits on it.
-  package mutating func sessionLost() {
-    guard case .waiting = phase, rules.has(.forget) else { return }
-    phase = .over(.lost)
   }
 }

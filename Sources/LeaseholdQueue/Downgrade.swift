@@ -39,8 +39,7 @@ package struct Downgrade: Hashable, Sendable {
       return QueueTransaction(if: [.modified(key, seen.modified)], then: writes, else: looks)
     }
     let lease = LeaseClass.young(value.ttl + value.cooldown)
-    var lowers = writes + LeaseWrites.put(name, [(lock: lock, value: value)], on: lease)
-    if let retry = value.retry { lowers.append(.move(.retry(retry), on: lease)) }
+    let lowers = writes + LeaseWrites.put(name, [(lock: lock, value: value)], on: lease)
     var guards = [QueueGuard.modified(key, seen.modified)]
     if value.cooldown > 0 { guards.append(.exists(.inTime(name))) }
     return QueueTransaction(if: guards, then: lowers, else: looks)

@@ -8,18 +8,14 @@ package struct Shrink: Hashable, Sendable {
   let rules: Rules
 
   /// A lock of `from` units that shall have `to`, fewer.
-  package init(_ name: String, of lock: String, from: Int, to: Int) {
-    self.init(name, of: lock, from: from, to: to, rules: .all)
-  }
-
-  init(_ name: String, of lock: String, from: Int, to: Int, rules: Rules) {
+  package init(_ name: String, of lock: String, from: Int, to: Int, rules: Rules = .all) {
     precondition(1 <= to && to < from)
     (self.name, self.lock, self.from, self.to, self.rules) = (name, lock, from, to, rules)
   }
 
   /// 17, at first: the blocker, which no lease ends, in place of earlier ones.
   package func begin(kindModified: Int64, replacing earlier: [QueueEntry] = []) -> QueueTransaction {
-    guard rules.has(.blocker) else { return write(kindModified) }
+    guard rules.has(.blocker) else { return .limit(to, of: lock, kindModified) }
     let key = QueueKey.entry(lock: lock, name)
     var value = EntryValue(units: from - to, ttl: 0, mark: 0)
     value.shrinksTo = to
@@ -42,15 +38,9 @@ package struct Shrink: Hashable, Sendable {
   /// 17, at last: the smaller capacity in place of the blocker; `nil` while it is not held.
   package func finish(_ queue: LockQueue) -> QueueTransaction? {
     guard let blocker = queue.entry(name), queue.holds(blocker) else { return nil }
-    var transaction = write(queue.kindModified)
+    var transaction = QueueTransaction.limit(to, of: lock, queue.kindModified)
     transaction.remove([blocker])
     return transaction
-  }
-
-  private func write(_ kindModified: Int64) -> QueueTransaction {
-    QueueTransaction(
-      if: [.modified(.kind(lock), kindModified)],
-      then: [.put(.kind(lock), .kind(.counting(limit: to)), on: .none)], else: [.queue(lock)])
   }
 }
 
@@ -62,9 +52,7 @@ extension LockQueue {
   package func resized(to limit: Int) -> QueueTransaction? {
     let isFree = entries.count == blockers.count
     guard isFree || limit >= capacity else { return nil }
-    var transaction = QueueTransaction(
-      if: [.modified(.kind(lock), kindModified)],
-      then: [.put(.kind(lock), .kind(.counting(limit: limit)), on: .none)], else: [.queue(lock)])
+    var transaction = QueueTransaction.limit(limit, of: lock, kindModified)
     if isFree { transaction.guards.append(.nothingCreated(lock: lock, since: revision)) }
     transaction.remove(blockers)
     return transaction
@@ -72,6 +60,13 @@ extension LockQueue {
 }
 
 extension QueueTransaction {
+  /// Writes the kind of a lock, where that is as it was seen.
+  fileprivate static func limit(_ limit: Int, of lock: String, _ kindModified: Int64) -> QueueTransaction {
+    QueueTransaction(
+      if: [.modified(.kind(lock), kindModified)],
+      then: [.put(.kind(lock), .kind(.counting(limit: limit)), on: .none)], else: [.queue(lock)])
+  }
+
   /// Deletes entries that must still be there.
   fileprivate mutating func remove(_ entries: [QueueEntry]) {
     guards += entries.map { .created($0.key, $0.created) }

@@ -18,9 +18,7 @@ package struct Release: Hashable, Sendable {
   }
 
   /// Begins with a look.
-  package init(_ name: String, _ locks: [String], _ end: EndValue) { self.init(name, locks, end, rules: .all) }
-
-  init(_ name: String, _ locks: [String], _ end: EndValue, rules: Rules) {
+  package init(_ name: String, _ locks: [String], _ end: EndValue, rules: Rules = .all) {
     precondition(!locks.isEmpty)
     (self.name, self.locks, self.end, self.rules) = (name, locks, end, rules)
     phase = .looking

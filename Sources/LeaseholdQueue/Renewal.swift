@@ -22,11 +22,7 @@ package struct Renewal: Hashable, Sendable {
   }
 
   /// Begins with a look.
-  package init(_ name: String, _ locks: [String], fence: Int64, ttl: Int64? = nil) {
-    self.init(name, locks, fence: fence, ttl: ttl, rules: .all)
-  }
-
-  init(_ name: String, _ locks: [String], fence: Int64, ttl: Int64?, rules: Rules) {
+  package init(_ name: String, _ locks: [String], fence: Int64, ttl: Int64? = nil, rules: Rules = .all) {
     precondition(!locks.isEmpty)
     (self.name, self.locks, self.fence, self.ttl, self.rules) = (name, locks, fence, ttl, rules)
     phase = .looking
@@ -78,9 +74,7 @@ package struct Renewal: Hashable, Sendable {
     if ttl == nil, !binds, rules.has(.renewGuard) {
       writes = LeaseWrites.move(seen, on: lease)
     } else {
-      let entries = seen.map { (lock: $0.lock, value: renewed($0.value)) }
-      writes = LeaseWrites.put(name, entries, on: lease)
-      if let retry = value.retry { writes.append(.move(.retry(retry), on: lease)) }
+      writes = LeaseWrites.put(name, seen.map { (lock: $0.lock, value: renewed($0.value)) }, on: lease)
     }
     if let upgrade, rules.has(.renewUp) { writes.append(.move(upgrade.key, on: lease)) }
     return writes

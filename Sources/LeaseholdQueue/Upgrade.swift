@@ -29,11 +29,7 @@ package struct Upgrade: Hashable, Sendable {
   package typealias Ending = Attempt.Ending
 
   /// Begins with a look.
-  package init(_ name: String, of lock: String, mark: UInt64, waits: Bool = true) {
-    self.init(name, of: lock, mark: mark, waits: waits, rules: .all)
-  }
-
-  init(_ name: String, of lock: String, mark: UInt64, waits: Bool = true, rules: Rules) {
+  package init(_ name: String, of lock: String, mark: UInt64, waits: Bool = true, rules: Rules = .all) {
     (self.name, self.lock, self.mark, self.waits, self.rules) = (name, lock, mark, waits, rules)
     phase = .looking
   }
@@ -177,12 +173,6 @@ package struct Upgrade: Hashable, Sendable {
     guard now >= grant.deadline, rules.has(.answerClock) else { return true }
     phase = .over(.ended)
     return false
-  }
-
-  /// Ends with what the client has.
-  package mutating func delivered() {
-    guard case .granted = phase else { return }
-    phase = .over(.granted)
   }
 
   /// Takes the second entry back: the client has hung up, or its wait is over.

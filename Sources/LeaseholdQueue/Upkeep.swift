@@ -8,13 +8,7 @@ package enum Upkeep {
   ///   - known: The names that are in this server's hands, what is being sent included.
   /// - Returns: One transaction for each lease.
   package static func reconcile(
-    _ listed: [QueueEntry], session: Int64, known: Set<String>
-  ) -> [QueueTransaction] {
-    reconcile(listed, session: session, known: known, rules: .all)
-  }
-
-  static func reconcile(
-    _ listed: [QueueEntry], session: Int64, known: Set<String>, rules: Rules
+    _ listed: [QueueEntry], session: Int64, known: Set<String>, rules: Rules = .all
   ) -> [QueueTransaction] {
     guard rules.has(.reconcile) else { return [] }
     let orphans = listed.filter { $0.lease == session && !known.contains($0.name) }

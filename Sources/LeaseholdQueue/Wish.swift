@@ -62,14 +62,18 @@ package struct Wish: Hashable, Sendable {
 
 /// The writes of all entries of one lease at once: they, their locks, their Idempotency-Key, their mark in time.
 enum LeaseWrites {
-  /// Puts the entries with new values.
-  static func put(_ name: String, _ entries: [(lock: String, value: EntryValue)], on lease: LeaseClass) -> [QueueWrite]
-  {
+  /// Puts the entries with new values; their Idempotency-Key's moves along, unless it is put with them.
+  static func put(
+    _ name: String, _ entries: [(lock: String, value: EntryValue)], on lease: LeaseClass, retry: RetryValue? = nil
+  ) -> [QueueWrite] {
     var writes = entries.map { QueueWrite.put(.entry(lock: $0.lock, name), .entry($0.value), on: lease) }
     writes.append(.put(.locks(name), .locks(entries.map(\.lock)), on: lease))
     guard let value = entries.first?.value else { return writes }
     if value.cooldown > 0, case .young = lease {
       writes.append(.put(.inTime(name), .bytes([]), on: .marker(value.ttl)))
+    }
+    if let key = value.retry {
+      writes.append(retry.map { .put(.retry(key), .retry($0), on: lease) } ?? .move(.retry(key), on: lease))
     }
     return writes
   }

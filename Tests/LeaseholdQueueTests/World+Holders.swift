@@ -112,7 +112,6 @@ extension Explorer {
         steps.add("server \(server): too late for the upgrade of \(client)") { finish(&$0, index, job, next) }
         return
       }
-      next.delivered()
       steps.add("client \(client) is told: writer") {
         $0.set(index, nil)
         tell(&$0, client, grant, .wholeLock)

@@ -307,3 +307,17 @@ extension World {
     if let work { jobs[index].work = work } else { jobs.remove(at: index) }
   }
 }
+
+extension Attempt {
+  /// Ends with what the client has.
+  fileprivate mutating func delivered() {
+    guard case .granted = phase else { return }
+    phase = .over(.granted)
+  }
+
+  /// The session has ended, and every entry that waits on it.
+  fileprivate mutating func sessionLost() {
+    guard case .waiting = phase, rules.has(.forget) else { return }
+    phase = .over(.lost)
+  }
+}

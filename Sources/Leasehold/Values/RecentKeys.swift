@@ -3,7 +3,7 @@
 /// A restart forgets them. A request that was on its way to the daemon before does not reach the next one.
 public struct RecentKeys<Key: Hashable & Sendable>: Sendable {
   /// The number of keys that are remembered.
-  public static var most: Int { 4096 }
+  public let most: Int
 
   private var keys: Set<Key> = []
   private var order: [Key] = []
@@ -11,19 +11,25 @@ public struct RecentKeys<Key: Hashable & Sendable>: Sendable {
   private var oldest = 0
 
   /// Remembers no key.
-  public init() {}
+  public init(most: Int = 4096) { self.most = most }
 
   /// Returns true when a key is remembered.
   @inline(__always)
   public func contains(_ key: Key) -> Bool { !keys.isEmpty && keys.contains(key) }
 
-  /// Remembers a key, and forgets the oldest for it.
-  public mutating func insert(_ key: Key) {
-    guard keys.insert(key).inserted else { return }
-    if order.count < Self.most { return order.append(key) }
-    keys.remove(order[oldest])
+  /// Remembers a key, and forgets the oldest for it, which it gives back.
+  @discardableResult
+  public mutating func insert(_ key: Key) -> Key? {
+    guard keys.insert(key).inserted else { return nil }
+    guard order.count >= most else {
+      order.append(key)
+      return nil
+    }
+    let forgotten = order[oldest]
+    keys.remove(forgotten)
     order[oldest] = key
-    oldest = (oldest + 1) % Self.most
-    precondition(keys.count == Self.most, "no more are remembered")
+    oldest = (oldest + 1) % most
+    precondition(keys.count == most, "no more are remembered")
+    return forgotten
   }
 }

@@ -8,16 +8,6 @@ import Synchronization
 /// A lease lives for a second longer than its class, so that what is sent while it is younger than that second ends
 /// after its ttl by any leader's count.
 final class LeasePool: Sendable {
-  /// A lease and when it was asked for: nanoseconds of CLOCK_MONOTONIC, before etcd granted it.
-  struct Young: Sendable {
-    let lease: Int64
-    let sent: Int64
-  }
-
-  private struct State {
-    var leases: [Int64: Made] = [:]
-  }
-
   private struct Made {
     var lease: Int64
     var sent: Int64
@@ -29,7 +19,8 @@ final class LeasePool: Sendable {
 
   private static let second: Int64 = 1_000_000_000
   private let gateway: EtcdGateway
-  private let state = Mutex(State())
+  /// The lease of each class.
+  private let leases = Mutex<[Int64: Made]>([:])
   /// Classes that are being granted in line, so that one call serves all who need it.
   private let making = Mutex<[Int64: Grant]>([:])
 
@@ -40,22 +31,25 @@ final class LeasePool: Sendable {
 
   init(_ gateway: EtcdGateway) { self.gateway = gateway }
 
-  /// A lease that lives for `ttl` from now on, and the instant that this is counted from.
+  /// A lease that lives for `ttl` from now on, and the instant that this is counted from: nanoseconds of
+  /// CLOCK_MONOTONIC, before etcd granted it.
   ///
   /// - Parameters:
   ///   - ttl: Nanoseconds.
   ///   - slack: Seconds that it may live longer.
   /// - Throws: ``EtcdFailure``, never `unknown`.
-  func young(for ttl: Int64, slack: Int64 = 1, before deadline: Int64) throws(EtcdFailure) -> Young {
+  func young(
+    for ttl: Int64, slack: Int64 = 1, before deadline: Int64
+  ) throws(EtcdFailure) -> (lease: Int64, sent: Int64) {
     let seconds = (ttl + Self.second - 1) / Self.second + slack
     while true {
       let now = HostClock.monotonic()
-      let found = state.withLock { state -> Int64? in
-        guard let made = state.leases[seconds], Self.isYoung(made, for: ttl, at: now) else { return nil }
-        state.leases[seconds]?.isUsed = true
+      let found = leases.withLock { leases -> Int64? in
+        guard let made = leases[seconds], Self.isYoung(made, for: ttl, at: now) else { return nil }
+        leases[seconds]?.isUsed = true
         return made.lease
       }
-      if let found { return Young(lease: found, sent: now) }
+      if let found { return (found, now) }
       try make(seconds, slack, before: deadline)
     }
   }
@@ -89,7 +83,7 @@ final class LeasePool: Sendable {
     do throws(EtcdFailure) {
       let lease = try gateway.grantLease(seconds: seconds, before: deadline)
       let made = Made(lease: lease, sent: sent, seconds: seconds, slack: slack)
-      state.withLock { $0.leases[seconds] = made }
+      leases.withLock { $0[seconds] = made }
       result = .success(made)
     } catch {
       result = .failure(error)
@@ -101,18 +95,18 @@ final class LeasePool: Sendable {
   }
 
   /// Forgets all: one of them was gone too early.
-  func forget() { state.withLock { $0.leases = [:] } }
+  func forget() { leases.withLock { $0 = [:] } }
 
   /// Grants ahead what was used and is about to be too old; forgets what nobody used.
   func refresh(before deadline: Int64) {
     let now = HostClock.monotonic()
-    let due = state.withLock { state -> [Made] in
+    let due = leases.withLock { leases -> [Made] in
       var due: [Made] = []
-      for (seconds, made) in state.leases where made.sent + made.slack * Self.second * 6 / 10 <= now {
+      for (seconds, made) in leases where made.sent + made.slack * Self.second * 6 / 10 <= now {
         if made.isUsed {
           due.append(made)
         } else if made.sent + made.slack * Self.second <= now {
-          state.leases[seconds] = nil
+          leases[seconds] = nil
         }
       }
       return due
