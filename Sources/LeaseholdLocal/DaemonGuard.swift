@@ -48,7 +48,7 @@ struct DaemonGuard: Sendable {
 
   private static func explain(_ key: Int32, _ errno: Errno) -> LocalServiceError {
     guard errno == .permissionDenied else {
-      return .making(LocalServiceError.openingGuard, semaphores: semaphoreCount, errno)
+      return .making(LocalServiceError.openingGuard, StartLimit(semaphores: semaphoreCount, errno), errno)
     }
     return OwnObject.guard.notPermitted(IPCKey(rawValue: key), errno)
   }

@@ -218,10 +218,7 @@ extension KernelSemaphores {
   /// rights.
   private func handOver(_ set: SemaphoreSet, to peer: Peer) throws(Errno) {
     guard case .local(_, let uid, let gid) = peer, uid != HostFacts.uid else { return }
-    var permissions = try set.status().permissions
-    permissions.owner = uid
-    permissions.group = gid
-    try set.setPermissions(permissions)
+    try set.setPermissions(try set.status().permissions.with(owner: uid, group: gid))
   }
 
   private func failure(_ error: Errno, creating count: Int) -> KernelFailure {

@@ -29,7 +29,8 @@ extension LedgerSegment {
       ledger.initialize()
       return ledger
     } catch {
-      throw .making("make the ledger (\(bytes(capacity: capacity)) bytes)", bytes: bytes(capacity: capacity), error)
+      let bytes = bytes(capacity: capacity)
+      throw .making("make the ledger (\(bytes) bytes)", StartLimit(bytes: bytes, error), error)
     }
   }
 
@@ -107,7 +108,8 @@ extension LedgerSegment {
       try move(to: Mapping(try Self.make(key, byteCount)))
       return true
     } catch {
-      throw .making("make the ledger anew, which somebody removed (\(byteCount) bytes)", bytes: byteCount, error)
+      let limit = StartLimit(bytes: byteCount, error)
+      throw .making("make the ledger anew, which somebody removed (\(byteCount) bytes)", limit, error)
     }
   }
 

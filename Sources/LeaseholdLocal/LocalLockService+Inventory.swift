@@ -86,11 +86,7 @@ extension LocalLockService {
   /// The set of a name, as the kernel describes it.
   func find(_ address: IPCAddress) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
     do {
-      let set: SemaphoreSet
-      switch address {
-      case .id(let id): set = SemaphoreSet(id: id)
-      case .key(let key): set = try SemaphoreSet.open(key: IPCKey(rawValue: key))
-      }
+      let set = try SemaphoreSet.named(address)
       return (set, describe(set, try set.status()))
     } catch {
       throw explain(error, address, "read")
@@ -100,7 +96,9 @@ extension LocalLockService {
   /// Gives a known caller no more than the kernel would give.
   func check(_ info: SemaphoreSetInfo, _ caller: Caller, _ access: IPCAccess) throws(LeaseholdError) {
     let permissions = info.status.permissions
-    guard permissions.lets(caller.peer, access, groups: caller.groups) else { throw .notYours(info, access) }
+    guard permissions.lets(caller.peer, access, groups: caller.groups) else {
+      throw .notYours("set", "id:\(info.id)", access, list: "/semaphores")
+    }
   }
 
   func describe(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> SemaphoreSetInfo {

@@ -60,11 +60,8 @@ extension LocalLockService {
     var permissions = try set.status().permissions
     permissions.mode = mode
     guard case .local(_, let uid, let gid) = request.caller.peer else { return try set.setPermissions(permissions) }
-    var theirs = permissions
-    theirs.owner = uid
-    theirs.group = gid
     do {
-      try set.setPermissions(theirs)
+      try set.setPermissions(permissions.with(owner: uid, group: gid))
     } catch .invalidArgument {
       // A user of whom this user namespace knows nothing can own nothing in it.
       try set.setPermissions(permissions)
@@ -122,11 +119,8 @@ extension LocalLockService {
       ledger.lookForWrites(on: set.id, at: moment)
       defer { ledger.wroteStatus(of: set.id) }
       do throws(Errno) {
-        var permissions = try set.status().permissions
-        permissions.owner = change.uid ?? permissions.owner
-        permissions.group = change.gid ?? permissions.group
-        if let mode = change.mode { permissions.mode = IPCMode(rawValue: mode) }
-        try set.setPermissions(permissions)
+        let permissions = try set.status().permissions
+        try set.setPermissions(permissions.with(owner: change.uid, group: change.gid, mode: change.mode))
         return nil
       } catch {
         return error
@@ -231,19 +225,22 @@ extension LocalLockService {
     do {
       found = try find(address)
     } catch {
-      guard !readable, error.code == .permissionDenied, let set = named(address), let info = look(at: set) else {
-        throw error
-      }
+      guard !readable, error.code == .permissionDenied, let set = try? SemaphoreSet.named(address),
+        let info = look(at: set)
+      else { throw error }
       found = (set, info)
     }
     guard found.info.role == nil else { throw .ownSet(found.info) }
     return found
   }
+}
 
-  private func named(_ address: IPCAddress) -> SemaphoreSet? {
+extension SemaphoreSet {
+  /// The set of an address.
+  static func named(_ address: IPCAddress) throws(Errno) -> SemaphoreSet {
     switch address {
     case .id(let id): SemaphoreSet(id: id)
-    case .key(let key): try? SemaphoreSet.open(key: IPCKey(rawValue: key))
+    case .key(let key): try open(key: IPCKey(rawValue: key))
     }
   }
 }

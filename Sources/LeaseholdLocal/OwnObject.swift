@@ -6,22 +6,16 @@ import SystemPackage
 ///
 /// A key is a number that any program may use first. What is found under it is believed only if this user made it, owns
 /// it, and no other user may use it: an owner alone is no proof, because the maker of an object can give it away.
-public enum OwnObject: Sendable {
+public enum OwnObject: String, Sendable {
   /// The semaphore set that one daemon at a time has.
-  case `guard`
+  case `guard` = "the guard"
   /// The segment of the leases.
-  case ledger
+  case ledger = "the ledger"
   /// The segment of the fences of segments.
-  case fences
+  case fences = "the table of fences"
 
   /// The name that it has in errors.
-  var name: String {
-    switch self {
-    case .guard: "the guard"
-    case .ledger: "the ledger"
-    case .fences: "the table of fences"
-    }
-  }
+  var name: String { rawValue }
 
   /// The command that removes it.
   func removal(_ key: Int32) -> String { "ipcrm \(self == .guard ? "-S" : "-M") \(IPCKey(rawValue: key))" }
@@ -62,6 +56,15 @@ public enum OwnObject: Sendable {
 }
 
 extension IPCPermissions {
+  /// The same with another owner, group or mode, where one is given.
+  func with(owner: UInt32?, group: UInt32?, mode: UInt16? = nil) -> IPCPermissions {
+    var permissions = self
+    permissions.owner = owner ?? self.owner
+    permissions.group = group ?? self.group
+    permissions.mode = mode.map(IPCMode.init) ?? self.mode
+    return permissions
+  }
+
   /// True when the user of this process made it and owns it.
   var isOurs: Bool { creator == HostFacts.uid && owner == HostFacts.uid }
 }

@@ -92,14 +92,16 @@ extension LeaseholdError {
   }
 
   /// The kernel would refuse this user.
-  static func notYours(_ info: SemaphoreSetInfo, _ access: IPCAccess) -> LeaseholdError {
+  ///
+  /// - Parameter kind: `set` or `segment`.
+  static func notYours(_ kind: String, _ name: String, _ access: IPCAccess, list: String) -> LeaseholdError {
     let (errno, what) =
       if case .control = access { ("EPERM", "Only its owner, its creator and root may do this to") } else {
         ("EACCES", "The mode bits do not let you do this with")
       }
     return LeaseholdError(
-      .permissionDenied, "\(what) set id:\(info.id); GET /semaphores shows its owner and mode.",
-      facts: [("set", .text("id:\(info.id)")), ("errno", .text(errno))])
+      .permissionDenied, "\(what) \(kind) \(name); GET \(list) shows its owner and mode.",
+      facts: [(kind, .text(name)), ("errno", .text(errno))])
   }
 
   /// More or fewer semaphores than the set has.

@@ -22,16 +22,9 @@ public struct StartLimit: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension LocalServiceError {
-  /// Why a segment of shared memory could not be made.
-  static func making(_ what: String, bytes: Int, _ errno: Errno) -> LocalServiceError {
-    guard let limit = StartLimit(bytes: bytes, errno) else { return .kernel(what: what, errno: errno) }
-    return .kernelLimit(what: what, limit: limit, errno: errno)
-  }
-
-  /// Why a set could not be made.
-  static func making(_ what: String, semaphores: Int, _ errno: Errno) -> LocalServiceError {
-    guard let limit = StartLimit(semaphores: semaphores, errno) else { return .kernel(what: what, errno: errno) }
-    return .kernelLimit(what: what, limit: limit, errno: errno)
+  /// Why a segment of shared memory or a set could not be made.
+  static func making(_ what: String, _ limit: StartLimit?, _ errno: Errno) -> LocalServiceError {
+    limit.map { .kernelLimit(what: what, limit: $0, errno: errno) } ?? .kernel(what: what, errno: errno)
   }
 }
 

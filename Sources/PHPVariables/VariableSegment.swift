@@ -45,9 +45,6 @@ public struct VariableSegment {
 
   static let magic: [UInt8] = [0x50, 0x48, 0x50, 0x5f, 0x53, 0x4d, 0x00]
 
-  /// The smallest segment that holds a header of 64-bit PHP.
-  public static let minimumBytes = 40
-
   /// Reads the header.
   ///
   /// - Parameter bytes: The whole segment, as large as the kernel says; must stay mapped as long as this value lives.

@@ -25,11 +25,6 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
     ///
     /// The corresponding C constant is `SHM_NORESERVE`.
     public static let noReserve = Options(rawValue: Int32(SHM_NORESERVE))
-
-    /// Uses huge pages of the default size, of which the kernel must have some set aside.
-    ///
-    /// The corresponding C constant is `SHM_HUGETLB`.
-    public static let hugePages = Options(rawValue: Int32(SHM_HUGETLB))
   }
 
   /// Makes a segment that did not exist; it is all zeroes.

@@ -40,14 +40,10 @@ public struct IPCMode: OptionSet, Hashable, Sendable {
 
   /// The owner may look.
   public static let ownerRead = IPCMode(rawValue: 0o400)
-  /// The owner may change.
-  public static let ownerWrite = IPCMode(rawValue: 0o200)
   /// The owner may look and change.
   public static let ownerReadWrite = IPCMode(rawValue: 0o600)
   /// The group may look.
   public static let groupRead = IPCMode(rawValue: 0o040)
-  /// The group may change.
-  public static let groupWrite = IPCMode(rawValue: 0o020)
   /// The group may look and change.
   public static let groupReadWrite = IPCMode(rawValue: 0o060)
   /// All others may look.

@@ -39,12 +39,6 @@ public struct CounterDialect: LockDialect {
     return OpList(.add(share.units, to: semaphore), then: .add(-share.units, to: ledger))
   }
 
-  /// Waits with SEM_UNDO.
-  public func wait(for share: Share) -> WaitSteps {
-    WaitSteps(
-      wait: OpList(.awaitUndone(-share.units, on: semaphore)), drop: OpList(.addUndone(share.units, to: semaphore)))
-  }
-
   /// Turns waited slots into slots of the ledger.
   public func permanentWait(_ share: Share) -> OpList {
     guard let ledger else { return permanentTake(share) }

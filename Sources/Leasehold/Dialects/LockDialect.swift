@@ -135,6 +135,11 @@ extension LockDialect {
   public func upgrade(capacity: Int?) -> Share? { nil }
   /// A lock without readers has nothing to convert.
   public func downgrade(capacity: Int?) -> OpList { OpList() }
+  /// Waits for the units with SEM_UNDO, as a native program does.
+  public func wait(for share: Share) -> WaitSteps {
+    WaitSteps(
+      wait: OpList(.awaitUndone(-share.units, on: semaphore)), drop: OpList(.addUndone(share.units, to: semaphore)))
+  }
   /// Takes the units and gives them back in one step.
   public func probe(_ share: Share, waits: Bool) -> OpList {
     let take = SemaphoreOperation.add(-share.units, to: semaphore)

@@ -41,12 +41,6 @@ public struct NamedDialect: LockDialect {
     OpList(.add(share.units, to: semaphore), then: .add(-share.units, to: ledger))
   }
 
-  /// Waits for the units with SEM_UNDO, as a native program does.
-  public func wait(for share: Share) -> WaitSteps {
-    WaitSteps(
-      wait: OpList(.awaitUndone(-share.units, on: semaphore)), drop: OpList(.addUndone(share.units, to: semaphore)))
-  }
-
   /// Turns waited units into units of the ledger.
   public func permanentWait(_ share: Share) -> OpList {
     OpList(.addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))

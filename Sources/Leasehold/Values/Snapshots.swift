@@ -12,15 +12,6 @@ public struct SemaphoreBinding: Hashable, Sendable {
   public var semaphore: Int
   /// The number of the semaphore that counts writers, on `apache:` locks.
   public var companion: Int?
-
-  /// Makes a binding.
-  public init(key: Int32, id: Int32, semaphoreCount: Int, semaphore: Int, companion: Int? = nil) {
-    self.key = key
-    self.id = id
-    self.semaphoreCount = semaphoreCount
-    self.semaphore = semaphore
-    self.companion = companion
-  }
 }
 
 /// A lease as every caller may see it on its lock, at one instant: with nothing by which it could be ended.

@@ -28,23 +28,14 @@ extension SegmentStore {
   ) throws(LeaseholdError) {
     guard let caller else { return }
     guard !status.permissions.lets(caller.peer, access, groups: caller.groups) else { return }
-    let (errno, what) =
-      if case .control = access { ("EPERM", "Only its owner, its creator and root may do this to") } else {
-        ("EACCES", "The mode bits do not let you do this with")
-      }
-    throw LeaseholdError(
-      .permissionDenied, "\(what) segment \(text(address)); GET /segments shows its owner and mode.",
-      facts: [("segment", .text(text(address))), ("errno", .text(errno))])
+    throw .notYours("segment", text(address), access, list: "/segments")
   }
 
   /// A segment that is made for a user of the Unix socket becomes that user's, as if it had been made natively.
   func handOver(_ segment: SharedMemorySegment) throws(LeaseholdError) {
     guard case .local(_, let uid, let gid)? = caller?.peer else { return }
     do throws(Errno) {
-      var permissions = try segment.status().permissions
-      permissions.owner = uid
-      permissions.group = gid
-      try segment.setPermissions(permissions)
+      try segment.setPermissions(try segment.status().permissions.with(owner: uid, group: gid))
     } catch {
       // A user of whom this user namespace knows nothing can own nothing in it.
       guard error == .invalidArgument else { throw explain(error, .id(segment.id)) }

@@ -112,10 +112,7 @@ extension SegmentStore {
   ) throws(LeaseholdError) -> SegmentInfo {
     let segment = try existing(address)
     try check(segment, .control, address)
-    var permissions = try status(segment, address).permissions
-    if let uid { permissions.owner = uid }
-    if let gid { permissions.group = gid }
-    if let mode { permissions.mode = IPCMode(rawValue: mode) }
+    let permissions = try status(segment, address).permissions.with(owner: uid, group: gid, mode: mode)
     if (uid, gid, mode) != (nil, nil, nil) {
       do throws(Errno) { try segment.setPermissions(permissions) } catch { throw explain(error, address) }
     }
