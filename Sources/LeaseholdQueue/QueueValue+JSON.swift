@@ -58,7 +58,8 @@ extension EndValue {
   var json: JSON {
     [
       "reason": .string(reason), "at": .number(at), "by": by.map(JSON.string), "note": note.map(JSON.string),
-      "lock": lock.isEmpty ? nil : .string(lock), "k": locks.isEmpty ? nil : .texts(locks), "ref": ref.isEmpty ? nil : .string(ref),
+      "lock": lock.isEmpty ? nil : .string(lock), "k": locks.isEmpty ? nil : .texts(locks),
+      "ref": ref.isEmpty ? nil : .string(ref),
       "grace": grace > 0 ? .number(grace) : nil, "mark": mark != 0 ? .string(String(mark, radix: 16)) : nil,
     ]
   }
