@@ -161,8 +161,8 @@ struct AnswerParser {
     }
   }
 
-  private mutating func move(_ most: Int) -> Int? {
-    let count = min(most, buffer.count - start)
+  private mutating func move(_ bytesMax: Int) -> Int? {
+    let count = min(bytesMax, buffer.count - start)
     guard count > 0 else { return nil }
     body += buffer[start..<start + count]
     start += count

@@ -5,7 +5,7 @@ import Synchronization
 struct Attempt {
   /// A request that waits for longer is asked again: it keeps its place, and a proxy that went silent is noticed.
   private static let askAgain = Duration.seconds(20)
-  private static let streamWaitMost = Duration.seconds(600)
+  private static let streamWaitMax = Duration.seconds(600)
 
   let client: LeaseholdClient
   let wish: Wish
@@ -48,7 +48,7 @@ struct Attempt {
 
   private mutating func granted() async throws(ClientError) -> Lease {
     while true {
-      let wait = min(left, .nanoseconds(client.waitMost.load(ordering: .relaxed)))
+      let wait = min(left, .nanoseconds(client.waitMax.load(ordering: .relaxed)))
       do throws(ClientError) {
         let (answer, stream) = way == .stream ? try await held(wait) : (try await asked(wait), nil)
         if let problem = answer.problem {
@@ -89,7 +89,7 @@ struct Attempt {
   /// Opens a stream that may be long in coming, as long as the service is there.
   private func held(_ wait: Duration) async throws(ClientError) -> (Answer, LineStream?) {
     typealias Held = Result<(Answer, LineStream?), ClientError>
-    let wait = min(wait, Self.streamWaitMost)
+    let wait = min(wait, Self.streamWaitMax)
     let asked = wish.request(way, wait: wait, holding: holding.ids).within(wait + client.timeout)
     let client = client
     return try await withTaskGroup(of: Held?.self) { group -> Held in
@@ -113,11 +113,11 @@ struct Attempt {
 
   /// Makes the wish a new request where a refusal asks for that; every other is the error.
   private mutating func renew(after problem: Problem) throws(ClientError) {
-    let most = (problem.members["maximum_ms"].int ?? 0) * 1_000_000
-    if problem.status == 400, problem.members["parameter"].string == "wait", most > 0,
-      most < client.waitMost.load(ordering: .relaxed)
+    let waitMax = (problem.members["maximum_ms"].int ?? 0) * 1_000_000
+    if problem.status == 400, problem.members["parameter"].string == "wait", waitMax > 0,
+      waitMax < client.waitMax.load(ordering: .relaxed)
     {
-      client.waitMost.store(most, ordering: .relaxed)
+      client.waitMax.store(waitMax, ordering: .relaxed)
     } else if (problem.code == "wait-timeout" && left > .zero) || problem.code == "undelivered" {
       (key, begun) = (LeaseholdClient.randomKey(), client.endpoint.now())
     } else if problem.status == 423, holding.areAll(problem.holders) {
@@ -137,7 +137,7 @@ private struct Failures {
   /// A service that was never there is not waited for as long as one that was.
   private static let neverReached = Int64(1_000_000_000)
   static let pauseFirst = Int64(50_000_000)
-  static let pauseMost = Int64(500_000_000)
+  static let pauseMax = Int64(500_000_000)
 
   private var since: Int64?
   private var last = Int64(0)
@@ -152,14 +152,14 @@ private struct Failures {
     }
     let now = HostClock.monotonic()
     // A waiter that stood in the queue until it broke begins to count now.
-    if since == nil || now - last > 2 * Self.pauseMost { (since, pause) = (now, Self.pauseFirst) }
+    if since == nil || now - last > 2 * Self.pauseMax { (since, pause) = (now, Self.pauseFirst) }
     last = now
     let timeout = client.timeout.wholeNanoseconds
     let patience = client.isReached.load(ordering: .relaxed) ? timeout : min(timeout, Self.neverReached)
     guard now - (since ?? now) + pause <= patience else { throw error }
     await TaskAlarm().sleep(until: now + pause)
     if Task.isCancelled { throw .canceled }
-    pause = min(2 * pause, Self.pauseMost)
+    pause = min(2 * pause, Self.pauseMax)
   }
 }
 

@@ -47,7 +47,7 @@ public final class Lease: Sendable {
       let waited = max(0, (grant.json["waited_ms"].int ?? 0) - 1) * 1_000_000
       let left = (grant.json["expires_in_ms"].int ?? 0) * 1_000_000
       deadline = max(attempt.begun + waited + ttl, answer.sent + left)
-      if let most = attempt.wish.maxHold { end = deadline - ttl + most.wholeNanoseconds }
+      if let holdMax = attempt.wish.maxHold { end = deadline - ttl + holdMax.wholeNanoseconds }
     }
     self.end = end
     status = Mutex(LeaseStatus(deadline: deadline, answer, grace: Self.grace(answer)))

@@ -18,7 +18,7 @@ public final class LeaseholdClient: Sendable {
   /// True where leases cannot be bound to this process.
   let isUnseen: Atomic<Bool>
   /// The longest wait that the service takes, in nanoseconds.
-  let waitMost = Atomic<Int64>(3_600_000_000_000)
+  let waitMax = Atomic<Int64>(3_600_000_000_000)
   let watcher = Watcher()
 
   /// Makes a client; it connects with its first request.

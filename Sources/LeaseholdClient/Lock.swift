@@ -220,7 +220,7 @@ struct Wish: Sendable {
 /// The leases that an acquire names as held meanwhile (rule 10).
 struct Holding: Sendable {
   /// So many a request may name.
-  private static let most = 32
+  private static let idsMax = 32
 
   private(set) var ids: [String]
 
@@ -232,7 +232,7 @@ struct Holding: Sendable {
     let outer = getenv("LEASEHOLD_HOLDING").map { String(cString: $0) } ?? ""
     for id in leases.map(\.id) + outer.split(separator: ",").map(String.init).filter({ $0.utf8.count == 32 })
     where !ids.contains(id) { ids.append(id) }
-    self.ids = Array(ids.prefix(Self.most))
+    self.ids = Array(ids.prefix(Self.idsMax))
   }
 
   /// Leaves out what the service does not have; false where it has all of it.

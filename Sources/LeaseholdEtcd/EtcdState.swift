@@ -177,7 +177,7 @@ struct EventLog: @unchecked Sendable {
 /// The last ends that this server saw, so that holders learn how their leases ended.
 struct EndMemory: Sendable {
   private var byName: [String: EndValue] = [:]
-  private var names = RecentKeys<String>(most: 10_000)
+  private var names = RecentKeys<String>(keysMax: 10_000)
 
   mutating func note(_ name: String, _ end: EndValue) {
     byName[name] = end

@@ -95,7 +95,7 @@ public final class Server: Sendable {
   let waits: WaitLog
   let holds = Holds()
   let events: EventFeed
-  let looks = LockLooks()
+  let longPolls = LongPolls()
   let lockInfos = LockInfos()
   let counts = RequestCounts()
   let log: Logger
@@ -118,7 +118,7 @@ public final class Server: Sendable {
     self.engine = engine
     self.log = log
     var options = options
-    options.limits.ttlMinimum = max(options.limits.ttlMinimum, engine.traits.ttlMin)
+    options.limits.ttlMin = max(options.limits.ttlMin, engine.traits.ttlMin)
     self.options = options
     events = EventFeed(engine.events, limits: options.limits)
     workers =

@@ -113,10 +113,10 @@ final class KernelSemaphores: SemaphoreKernel {
   }
 
   func failure(_ error: Errno) -> KernelFailure {
-    if error == .invalidArgument, let most = try? SemaphoreLimits.current().semaphoresPerSet,
-      most < NamedDialect.semaphoresPerBank
+    if error == .invalidArgument, let perSetMax = try? SemaphoreLimits.current().semaphoresPerSet,
+      perSetMax < NamedDialect.semaphoresPerBank
     {
-      return KernelFailure(error.known, limit: KernelLimit(.semaphoresPerSet, most))
+      return KernelFailure(error.known, limit: KernelLimit(.semaphoresPerSet, perSetMax))
     }
     guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
     else { return KernelFailure(error.known) }

@@ -38,7 +38,7 @@ extension LocalLockService {
       let (refs, holders, waiters) = core.withLock { core in
         (
           core.ledger.refsBySemaphore(of: set.id, limit: LockSnapshot.listed),
-          core.ledger.holders(of: set.id, most: LockSnapshot.listed, within: caller.confinement),
+          core.ledger.holders(of: set.id, max: LockSnapshot.listed, within: caller.confinement),
           core.ledger.operationWaiters(on: set.id)
         )
       }

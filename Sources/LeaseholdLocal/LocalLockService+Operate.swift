@@ -197,10 +197,11 @@ extension LeaseholdError {
   }
 
   /// As many wait as may.
-  static func tooManyOperations(_ most: Int) -> LeaseholdError {
+  static func tooManyOperations(_ operationsMax: Int) -> LeaseholdError {
     LeaseholdError(
       .tooManyWaiters,
-      "The service waits for \(most) raw operations, its maximum (operation-waiters); try again later.",
-      facts: [("limit", .text("operation-waiters")), ("maximum", .number(Int64(most)))], retryAfter: .seconds(1))
+      "The service waits for \(operationsMax) raw operations, its maximum (operation-waiters); try again later.",
+      facts: [("limit", .text("operation-waiters")), ("maximum", .number(Int64(operationsMax)))],
+      retryAfter: .seconds(1))
   }
 }

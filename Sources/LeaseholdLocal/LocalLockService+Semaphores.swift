@@ -12,16 +12,18 @@ extension LocalLockService {
   public func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> (
     info: SemaphoreSetInfo, isNew: Bool
   ) {
-    let most: Int
+    let perSetMax: Int
     do {
-      most = try SemaphoreLimits.current().semaphoresPerSet
+      perSetMax = try SemaphoreLimits.current().semaphoresPerSet
     } catch {
       throw .outOfRoom(error)
     }
-    guard request.semaphoreCount <= most else { throw .impossibleCount(request.semaphoreCount, most: most) }
+    guard request.semaphoreCount <= perSetMax else {
+      throw .impossibleCount(request.semaphoreCount, perSetMax: perSetMax)
+    }
     // A set that is removed between the two calls, or made, is looked for again.
     for _ in 0..<8 {
-      if let made = try create(request, most: most) { return made }
+      if let made = try create(request, perSetMax: perSetMax) { return made }
       if request.isExclusive { throw exists(request) }
       if let found = try open(request) { return found }
     }
@@ -29,7 +31,7 @@ extension LocalLockService {
   }
 
   /// Makes the set; `nil` when the key is taken.
-  private func create(_ request: SemaphoreSetRequest, most: Int) throws(LeaseholdError) -> (
+  private func create(_ request: SemaphoreSetRequest, perSetMax: Int) throws(LeaseholdError) -> (
     info: SemaphoreSetInfo, isNew: Bool
   )? {
     let mode = IPCMode(rawValue: request.mode)
@@ -40,7 +42,7 @@ extension LocalLockService {
     } catch .fileExists {
       return nil
     } catch .invalidArgument {
-      throw .impossibleCount(request.semaphoreCount, most: most)
+      throw .impossibleCount(request.semaphoreCount, perSetMax: perSetMax)
     } catch {
       throw explain(error, .key(request.key), "make")
     }

@@ -109,11 +109,11 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
     }
     let inbox = PumpInbox()
     self.inbox = inbox
-    let pumps = PumpPool(maximum: options.limits.pumps) { inbox.deliver($0) }
+    let pumps = PumpPool(threadsMax: options.limits.pumps) { inbox.deliver($0) }
     self.pumps = pumps
     operations = SleeperPool(named: "lh-operation", threadsMax: options.limits.operationWaiters)
     let processes = ProcessFinder(
-      ProcessWatch(maximum: options.limits.processes, complain: options.onUnstopped) { inbox.deliver(endOf: $0) },
+      ProcessWatch(processesMax: options.limits.processes, complain: options.onUnstopped) { inbox.deliver(endOf: $0) },
       usesPeerHandle: options.usesPeerHandle)
     self.processes = processes
     let faults = FaultBook(report: options.onFault)

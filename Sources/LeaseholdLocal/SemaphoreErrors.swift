@@ -50,18 +50,18 @@ extension LocalLockService {
           ("nsems", .number(Int64(info.status.count))),
         ])
     case .argListTooLong:
-      let most = (try? SemaphoreLimits.current().operationsPerCall) ?? 0
+      let operationsMax = (try? SemaphoreLimits.current().operationsPerCall) ?? 0
       return LeaseholdError(
-        .outOfRange, "One request does at most \(most) operations here (SEMOPM); give fewer 'ops'.",
+        .outOfRange, "One request does at most \(operationsMax) operations here (SEMOPM); give fewer 'ops'.",
         facts: facts + [
-          ("parameter", .text("ops")), ("minimum", .number(1)), ("maximum", .number(Int64(most))),
+          ("parameter", .text("ops")), ("minimum", .number(1)), ("maximum", .number(Int64(operationsMax))),
           ("limit", .text("SEMOPM")),
         ])
     case .outOfRange:
-      let most = (try? SemaphoreLimits.current().valueMax) ?? 32_767
+      let valueMax = (try? SemaphoreLimits.current().valueMax) ?? 32_767
       return LeaseholdError(
-        .kernelLimit, "A semaphore's value would pass \(most) (SEMVMX), so nothing was done; add less.",
-        facts: facts + [("limit", .text("SEMVMX")), ("value", .number(Int64(most)))])
+        .kernelLimit, "A semaphore's value would pass \(valueMax) (SEMVMX), so nothing was done; add less.",
+        facts: facts + [("limit", .text("SEMVMX")), ("value", .number(Int64(valueMax)))])
     default: return explain(error, request.address, "operate on")
     }
   }
@@ -115,12 +115,12 @@ extension LeaseholdError {
   }
 
   /// A number of semaphores that the kernel never gives a set.
-  static func impossibleCount(_ asked: Int, most: Int) -> LeaseholdError {
+  static func impossibleCount(_ asked: Int, perSetMax: Int) -> LeaseholdError {
     LeaseholdError(
-      .outOfRange, "'nsems' must be 1...\(most) for a new set (SEMMSL).",
+      .outOfRange, "'nsems' must be 1...\(perSetMax) for a new set (SEMMSL).",
       facts: [
         ("parameter", .text("nsems")), ("value", .text("\(asked)")), ("minimum", .number(1)),
-        ("maximum", .number(Int64(most))), ("errno", .text("EINVAL")), ("limit", .text("SEMMSL")),
+        ("maximum", .number(Int64(perSetMax))), ("errno", .text("EINVAL")), ("limit", .text("SEMMSL")),
       ])
   }
 

@@ -32,10 +32,10 @@ final class PumpPool: KernelWaiting, Sendable {
   private static let longestWait: Int64 = 60_000_000_000
 
   /// - Parameters:
-  ///   - maximum: Threads at most.
+  ///   - threadsMax: Threads at most.
   ///   - report: Told on the pump's thread, with no lock held.
-  init(maximum: Int, report: @escaping @Sendable (PumpReport) -> Void) {
-    sleepers = SleeperPool(named: "lh-pump", threadsMax: maximum)
+  init(threadsMax: Int, report: @escaping @Sendable (PumpReport) -> Void) {
+    sleepers = SleeperPool(named: "lh-pump", threadsMax: threadsMax)
     self.report = report
   }
 

@@ -152,8 +152,8 @@ package struct Attempt: Hashable, Sendable {
 
   private mutating func enqueue(_ queues: [LockQueue], isFresh: Bool) {
     // Late is accepted; by the view alone it would be wrong.
-    let most = min(wish.maxWaiters ?? .max, wish.queueMax)
-    if queues.contains(where: { $0.waiters.count >= most || !$0.isWhole }) {
+    let waitersMax = min(wish.maxWaiters ?? .max, wish.queueMax)
+    if queues.contains(where: { $0.waiters.count >= waitersMax || !$0.isWhole }) {
       phase = isFresh || !rules.has(.refuseFresh) ? .over(.queueFull) : .looking(isFresh: true)
       return
     }

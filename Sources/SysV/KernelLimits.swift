@@ -26,7 +26,7 @@ extension SharedMemoryLimits {
     var info = shminfo()
     try throwingErrno(system_shmctl(0, CInt(csysv_ipc_info), &info))
     var limits = SharedMemoryLimits()
-    (limits.byteCountMax, limits.minimumByteCount) = (info.shmmax, info.shmmin)
+    (limits.byteCountMax, limits.byteCountMin) = (info.shmmax, info.shmmin)
     (limits.segments, limits.pages) = (Int(info.shmmni), info.shmall)
     return limits
   }

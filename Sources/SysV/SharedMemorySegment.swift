@@ -31,7 +31,7 @@ public struct SharedMemorySegment: Hashable, Sendable, Identifiable {
   ///
   /// - Parameters:
   ///   - key: ``IPCKey/private`` makes a segment that no program finds by a key.
-  ///   - byteCount: From ``SharedMemoryLimits/minimumByteCount`` to ``SharedMemoryLimits/byteCountMax``; the
+  ///   - byteCount: From ``SharedMemoryLimits/byteCountMin`` to ``SharedMemoryLimits/byteCountMax``; the
   ///     kernel gives whole pages and remembers this number.
   ///   - mode: The rights to read and to write. The process umask has no say.
   ///   - options: The kernel does not tell them afterwards.

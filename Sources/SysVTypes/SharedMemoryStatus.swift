@@ -38,7 +38,7 @@ public struct SharedMemoryLimits: Hashable, Sendable {
   /// The largest segment (SHMMAX).
   public var byteCountMax: UInt = 0
   /// The smallest segment (SHMMIN).
-  public var minimumByteCount: UInt = 0
+  public var byteCountMin: UInt = 0
   /// All segments (SHMMNI).
   public var segments = 0
   /// All segments together, in pages (SHMALL).

@@ -25,7 +25,7 @@ struct InheritedSockets: Sendable, Equatable {
 
   private static let first: Int32 = 3
   /// More is a mistake: every descriptor is looked at.
-  private static let most: Int32 = 64
+  private static let socketsMax: Int32 = 64
 
   let sockets: [Socket]
 
@@ -41,8 +41,8 @@ struct InheritedSockets: Sendable, Equatable {
       sockets = []
       return
     }
-    guard let count = Int32(announced), (0...Self.most).contains(count) else {
-      throw SettingsError("LISTEN_FDS is '\(announced)': a number from 0 to \(Self.most) is expected")
+    guard let count = Int32(announced), (0...Self.socketsMax).contains(count) else {
+      throw SettingsError("LISTEN_FDS is '\(announced)': a number from 0 to \(Self.socketsMax) is expected")
     }
     let names = environment["LISTEN_FDNAMES"].map { $0.split(separator: ":", omittingEmptySubsequences: false) } ?? []
     var sockets: [Socket] = []

@@ -100,13 +100,13 @@ private final class Door: Sendable {
 
   @Test func manyCallersNeverRunMoreThanTheMaximumAtOnce() {
     let pool = BlockingPool(named: "test", threadsMax: 3)
-    let (now, most, ran, refused) = (Counter(), Counter(), Counter(), Counter())
+    let (now, runningMax, ran, refused) = (Counter(), Counter(), Counter(), Counter())
     let callers = (0..<4).compactMap { _ in
       HostThread {
         for _ in 0..<500 {
           do {
             try pool.reserve().run {
-              most.raise(to: now.add(1))
+              runningMax.raise(to: now.add(1))
               ran.add(1)
               now.add(-1)
             }
@@ -118,7 +118,7 @@ private final class Door: Sendable {
     }
     for caller in callers { caller.join() }
     pool.stop()
-    #expect(most.value <= 3 && most.value > 0)
+    #expect(runningMax.value <= 3 && runningMax.value > 0)
     #expect(ran.value + refused.value == callers.count * 500)
   }
 }

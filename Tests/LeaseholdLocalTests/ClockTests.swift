@@ -24,7 +24,7 @@ import Testing
     #expect(service.end(of: lease) == .expired)
     let counters = service.status().counters
     #expect(counters.ended[Int(EndReason.expired.rawValue)] == 1)
-    #expect(counters.expiryLagMaximum > 0 && counters.expiryLagSum >= counters.expiryLagMaximum)
+    #expect(counters.expiryLagMax > 0 && counters.expiryLagSum >= counters.expiryLagMax)
   }
 
   @Test func aLockThatANativeProgramUsesIsNotCollected() throws {

@@ -58,7 +58,7 @@ import Testing
     let namespace = try #require(ProcessFacts.ownNamespace())
     let stamp = ProcessStamp(
       namespace: UInt32(truncatingIfNeeded: namespace), pid: getpid(), started: facts.started)
-    let finder = ProcessFinder(ProcessWatch(maximum: 4) { _ in }, usesPeerHandle: true)
+    let finder = ProcessFinder(ProcessWatch(processesMax: 4) { _ in }, usesPeerHandle: true)
     func find() -> ProcessFinding? { finder.find([stamp])[stamp] }
     for (call, error) in [(Syscall.poll, Errno.noMemory), (.pidfd_open, .tooManyOpenFiles)] {
       guard case .unknown? = failing(call, error, times: .always, { find() }) else { throw NeverHappened() }

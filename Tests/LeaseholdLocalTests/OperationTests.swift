@@ -77,10 +77,10 @@ import Testing
     #expect(place.code([step(1, -1), step(1, 0)]) == "locked EAGAIN")
     #expect(place.code([step(1, -1), step(2, 1)]) == "out-of-range EFBIG")
     #expect(place.code([step(0, 1), step(1, 32_767)]) == "kernel-limit ERANGE")
-    let most = try SemaphoreLimits.current().operationsPerCall
-    #expect(place.code(Array(repeating: step(0, 0), count: most + 1)) == "out-of-range E2BIG")
+    let operationsMax = try SemaphoreLimits.current().operationsPerCall
+    #expect(place.code(Array(repeating: step(0, 0), count: operationsMax + 1)) == "out-of-range E2BIG")
     #expect(try place.set.values() == [0, 2])
-    #expect(place.code(Array(repeating: step(0, 0), count: most)) == nil)
+    #expect(place.code(Array(repeating: step(0, 0), count: operationsMax)) == nil)
   }
 
   @Test func theEndOfTheLeaseTakesBackWhatHasUndo() throws {
@@ -95,16 +95,16 @@ import Testing
   }
 
   @Test func aLongListDropsItsUndoWithoutChangingAnything() throws {
-    let most = min(500, try SemaphoreLimits.current().operationsPerCall)
+    let operationsMax = min(500, try SemaphoreLimits.current().operationsPerCall)
     let place = try Place([UInt16](repeating: 3, count: 64))
     // Seven rounds with undo, up and down, which leave one more; then one without.
     var steps: [SemaphoreOperation] = []
     for round in 0..<7 {
       for number in 0..<64 as Range<UInt16> { steps.append(step(number, round % 2 == 0 ? 1 : -1, undo: true)) }
     }
-    for number in 0..<UInt16(most - steps.count) { steps.append(step(number, 1)) }
+    for number in 0..<UInt16(operationsMax - steps.count) { steps.append(step(number, 1)) }
     guard case .granted(let lease) = try place.ask(steps) else { Issue.record("no lease"); return }
-    let plain = most - 448
+    let plain = operationsMax - 448
     #expect(try place.set.values() == (0..<64).map { $0 < plain ? 5 : 4 })
     _ = try place.service.release(lease.id, at: HostClock.now())
     #expect(try place.set.values() == (0..<64).map { $0 < plain ? 4 : 3 })

@@ -58,8 +58,8 @@ import Testing
 
   @Test func aCountThatNoSetHasIsOutOfRange() throws {
     let service = try scene.start()
-    let most = try SemaphoreLimits.current().semaphoresPerSet
-    for count in [0, most + 1, Int(Int32.max)] {
+    let perSetMax = try SemaphoreLimits.current().semaphoresPerSet
+    for count in [0, perSetMax + 1, Int(Int32.max)] {
       let request = request(key(scene), count)
       #expect(code { _ = try service.makeSemaphoreSet(request) } == (.outOfRange, "EINVAL"), "\(count)")
     }

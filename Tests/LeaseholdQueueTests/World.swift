@@ -93,15 +93,15 @@ struct World: Hashable {
 
   /// The number of the next lease.
   var nextLease: Int64 {
-    var most: Int64 = 0
+    var idMax: Int64 = 0
     for lease in etcd.leases where SimulatedLease.kind(lease) != .session {
-      most = max(most, SimulatedLease.number(lease))
+      idMax = max(idMax, SimulatedLease.number(lease))
     }
     for lease in jobs.compactMap(\.lease) + clients.filter({ $0.believes != .nothing }).map(\.lease)
     where SimulatedLease.kind(lease) != .session {
-      most = max(most, SimulatedLease.number(lease))
+      idMax = max(idMax, SimulatedLease.number(lease))
     }
-    return most + 1
+    return idMax + 1
   }
 }
 

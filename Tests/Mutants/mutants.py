@@ -102,7 +102,7 @@ MUTANTS = [
            "permissions.isOurs, [[permissions.mode == .ownerReadWrite]]", "true",
            "LeaseholdLocalTests.LedgerSegmentTests|LeaseholdLocalTests.GuardTests"),
     Mutant("what is read is believed", "range.contains(number)", "true", "UntrustedTests|SimulationTests"),
-    Mutant("no caller has too much", "guard [[count > most - number]] else { return }", "false",
+    Mutant("no caller has too much", "guard [[count > countMax - number]] else { return }", "false",
            "live:test_caller_limits"),
     # The daemon that takes over, and one that stops.
     Mutant("a new daemon does not wait for the end of the last", "ProcessFacts(pid)?.started == last.processStarted",

@@ -47,7 +47,7 @@ import Testing
         == SettingsError(
           "--ttl-min: 1m is more than --ttl-default (from LEASEHOLD_TTL_DEFAULT), 59s", status: .usage))
     let equal = ["ttl-min": "5s", "ttl-default": "5s", "ttl-max": "5s"]
-    #expect(try ServeOptions(resolve(flags: equal)).limits.ttlMinimum == .seconds(5))
+    #expect(try ServeOptions(resolve(flags: equal)).limits.ttlMin == .seconds(5))
   }
 
   @Test(arguments: ["127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "localhost"])

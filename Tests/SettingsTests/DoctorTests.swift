@@ -20,8 +20,8 @@ import Testing
     }
     #expect(fixes(29_000, 0, [250, 32000, 32, 30_000]) == ["sysctl -w kernel.sem=\"250 32000 32 32768\""])
     #expect(fixes(32_768, 0, [250, 32000, 32, 32_768]).allSatisfy { $0.contains("ipcs -s") && !$0.contains("sysctl") })
-    let most = Int64(Int32.max)
-    #expect(fixes(0, most, [250, most - 1, 32, 128]) == ["sysctl -w kernel.sem=\"250 \(most) 32 128\""])
+    let limitMax = Int64(Int32.max)
+    #expect(fixes(0, limitMax, [250, limitMax - 1, 32, 128]) == ["sysctl -w kernel.sem=\"250 \(limitMax) 32 128\""])
   }
 
   @Test func anotherNamespaceIsAProblem() {

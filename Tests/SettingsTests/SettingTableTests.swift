@@ -26,7 +26,7 @@ import Testing
     #expect(settings.server.bodyBytes == 65536)
     #expect(settings.server.allowedHosts.isEmpty)
     #expect(settings.limits.ttlDefault == .seconds(30))
-    #expect(settings.limits.ttlMinimum == .milliseconds(100))
+    #expect(settings.limits.ttlMin == .milliseconds(100))
     #expect(settings.limits.ttlMax == .seconds(86_400))
     #expect(settings.limits.waitMax == .seconds(3600))
     #expect(settings.limits.leases == 1_000_000)

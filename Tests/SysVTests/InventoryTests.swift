@@ -100,6 +100,6 @@ struct KernelLimitsTests {
     #expect([sharedMemory.byteCountMax] == numbers(in: "/proc/sys/kernel/shmmax"))
     #expect([sharedMemory.pages] == numbers(in: "/proc/sys/kernel/shmall"))
     #expect([UInt(sharedMemory.segments)] == numbers(in: "/proc/sys/kernel/shmmni"))
-    #expect(sharedMemory.minimumByteCount == 1)
+    #expect(sharedMemory.byteCountMin == 1)
   }
 }

@@ -17,7 +17,7 @@ public struct CounterDialect: LockDialect {
   /// Semaphores of the trailer: signature, layout version, instance.
   public static let trailerSemaphores = 3
   /// Semaphores of one set: SEMMSL as the kernel comes, semctl(2).
-  public static let perSetMaximum = 32_000
+  public static let perSetMax = 32_000
 
   /// True when there is a ledger.
   public var countsLeasedUnits: Bool { ledger != nil }

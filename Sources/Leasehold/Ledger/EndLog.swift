@@ -31,7 +31,7 @@ public struct EndLog: Sendable {
   }
 
   /// Lines in a second.
-  public static let most = 100
+  public static let linesMax = 100
 
   /// Those by name, in order.
   public private(set) var lines: [Line] = []
@@ -41,8 +41,8 @@ public struct EndLog: Sendable {
   public private(set) var sets: [RemovedSet] = []
   /// The number of further sets.
   public private(set) var moreSets = 0
-  private var room = most
-  private var roomForSets = most
+  private var room = linesMax
+  private var roomForSets = linesMax
 
   init() {}
 

@@ -114,12 +114,12 @@ extension Ledger {
       ], retryAfter: .seconds(1))
   }
 
-  static func neverCounted(_ count: Int, most: Int) -> LeaseholdError {
+  static func neverCounted(_ count: Int, unitsMax: Int) -> LeaseholdError {
     LeaseholdError(
       .countExceedsLimit,
-      "count=\(count) can never be had: the semaphore that counts a php: set's users has room for \(most) units on "
+      "count=\(count) can never be had: the semaphore that counts a php: set's users has room for \(unitsMax) units on "
         + "leases; ask for fewer.",
-      facts: [("count", .number(Int64(count))), ("limit", .number(Int64(most)))])
+      facts: [("count", .number(Int64(count))), ("limit", .number(Int64(unitsMax)))])
   }
 
   /// The error of a semaphore in which a lock keeps its books: it is no lock of its own, and no caller writes it.

@@ -60,10 +60,10 @@ extension Ledger {
     }
   }
 
-  func queueFull(_ lock: Lock, _ limit: String, _ most: Int, at now: MonotonicInstant) -> LeaseholdError {
+  func queueFull(_ lock: Lock, _ limit: String, _ waitersMax: Int, at now: MonotonicInstant) -> LeaseholdError {
     contended(.queueFull, lock, at: now) { hindrance in
-      .sentence("Lock '\(lock.key)' \(hindrance), and \(most) or more wait already (\(limit)); try again later.")
-    }.adding([("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(most)))])
+      .sentence("Lock '\(lock.key)' \(hindrance), and \(waitersMax) or more wait already (\(limit)); try again later.")
+    }.adding([("limit_name", .text(limit)), ("maximum_waiters", .number(Int64(waitersMax)))])
   }
 
   func inUse(_ lock: Lock, at now: MonotonicInstant) -> LeaseholdError {

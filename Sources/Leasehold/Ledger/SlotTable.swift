@@ -20,7 +20,7 @@ struct SlotTable: Equatable {
         continue
       }
       let place = names.firstIndex { $0.isEmpty } ?? names.count
-      guard place < SlotNames.maximum else { return nil }
+      guard place < SlotNames.namesMax else { return nil }
       if place == names.count { names.append(name) } else { names[place] = name }
       current |= 1 << UInt64(place)
     }
@@ -29,7 +29,7 @@ struct SlotTable: Equatable {
   /// The table that a record has; `nil` where it is none.
   init?(text: String, current: UInt64) {
     names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard (1...SlotNames.maximum).contains(names.count), names.allSatisfy({ $0.isEmpty || SlotNames.isValid($0) }),
+    guard (1...SlotNames.namesMax).contains(names.count), names.allSatisfy({ $0.isEmpty || SlotNames.isValid($0) }),
       names.count == 64 || current >> UInt64(names.count) == 0
     else { return nil }
     self.current = current

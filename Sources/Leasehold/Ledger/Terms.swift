@@ -117,5 +117,5 @@ extension Lock {
   }
 
   /// The most slots that one request can ever have; `nil` where that is not known.
-  func most(for limit: Int?) -> Int? { isPaused ? nil : isPinned ? capacity : limit ?? capacity }
+  func unitsMax(for limit: Int?) -> Int? { isPaused ? nil : isPinned ? capacity : limit ?? capacity }
 }

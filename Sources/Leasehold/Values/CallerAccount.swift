@@ -23,10 +23,10 @@ public final class CallerAccount: Sendable {
 
     /// The most that it may have while it has so many.
     @inline(__always)
-    func most(beside count: Int) -> Int {
+    func countMax(beside count: Int) -> Int {
       switch bound {
       case .none: .max
-      case .fixed(let most): most
+      case .fixed(let countMax): countMax
       case .allButOne(let parts): max(1, (parts - 1) * pool.leftByOthers(than: count) / parts)
       }
     }
@@ -66,15 +66,15 @@ public final class CallerAccount: Sendable {
     if case .none = tallies[resource.rawValue].bound { return }
     let tally = tallies[resource.rawValue]
     let count = tally.count.load(ordering: .relaxed)
-    let most = tally.most(beside: count)
-    guard count > most - number else { return }
-    throw exceeded(resource, count, most)
+    let countMax = tally.countMax(beside: count)
+    guard count > countMax - number else { return }
+    throw exceeded(resource, count, countMax)
   }
 
   /// Returns true when so much more would not be too much.
   public func hasRoom(for resource: CallerResource, _ number: Int) -> Bool {
     let count = count(of: resource)
-    return count <= tallies[resource.rawValue].most(beside: count) - number
+    return count <= tallies[resource.rawValue].countMax(beside: count) - number
   }
 
   /// Counts something for as long as the claim lives, or throws where it would be too much.
@@ -85,22 +85,22 @@ public final class CallerAccount: Sendable {
     let count = tally.add(number)
     // From here on the end of the claim takes it back.
     let claim = CallerClaim(self, resource, number)
-    let most = tally.most(beside: count)
-    guard count <= most else { throw exceeded(resource, count &- number, most) }
+    let countMax = tally.countMax(beside: count)
+    guard count <= countMax else { throw exceeded(resource, count &- number, countMax) }
     return claim
   }
 
-  private func exceeded(_ resource: CallerResource, _ count: Int, _ most: Int) -> LeaseholdError {
+  private func exceeded(_ resource: CallerResource, _ count: Int, _ countMax: Int) -> LeaseholdError {
     hits?.note(resource)
     let row = resource.row
     let isShare = if case .allButOne = tallies[resource.rawValue].bound { true } else { false }
     return LeaseholdError(
       .callerLimit,
-      "You (\(label)) have \(count) \(row.words), and a caller may have \(most)"
+      "You (\(label)) have \(count) \(row.words), and a caller may have \(countMax)"
         + (isShare ? ", fewer the more others have" : "") + " (--\(row.setting)); \(row.advice).",
       facts: [
         ("limit_name", .text(row.setting)), ("caller", .text(label)), (row.member, .number(Int64(count))),
-        ("maximum", .number(Int64(most))),
+        ("maximum", .number(Int64(countMax))),
       ],
       retryAfter: .seconds(1))
   }

@@ -126,11 +126,11 @@ public enum CallerKind: Sendable {
   ///
   /// So one caller alone has half, a second one a quarter, the next an eighth; a caller that has nothing may always
   /// have one, while there is one.
-  func bound(of resource: CallerResource, _ most: Int, total: Int) -> CallerBound {
+  func bound(of resource: CallerResource, _ countMax: Int, total: Int) -> CallerBound {
     switch self {
     case .trusted where resource == .connections: .none
-    case _ where most == .max: .none
-    case _ where most > 0: .fixed(most)
+    case _ where countMax == .max: .none
+    case _ where countMax > 0: .fixed(countMax)
     case .trusted: .none
     // So few are for tests, and for operators who know what they set.
     case .host where total < 64: .none

@@ -49,10 +49,10 @@ extension LeaseholdError {
   }
 
   /// One waiter more than the service may have.
-  package static func tooManyWaiters(_ most: Int) -> LeaseholdError {
+  package static func tooManyWaiters(_ waitersMax: Int) -> LeaseholdError {
     LeaseholdError(
-      .tooManyWaiters, "The service holds \(most) waiters, its maximum (max-waiters); try again later.",
-      facts: [("limit", .text("max-waiters")), ("maximum", .number(Int64(most)))], retryAfter: .seconds(1))
+      .tooManyWaiters, "The service holds \(waitersMax) waiters, its maximum (max-waiters); try again later.",
+      facts: [("limit", .text("max-waiters")), ("maximum", .number(Int64(waitersMax)))], retryAfter: .seconds(1))
   }
 
   /// A service that stops.

@@ -5,7 +5,7 @@ public struct Limits: Sendable {
   /// The deadline of a lease that asks for none: 30 s.
   public var ttlDefault = TimeSpan.seconds(30)
   /// The shortest time to live: 100 ms.
-  public var ttlMinimum = TimeSpan.milliseconds(100)
+  public var ttlMin = TimeSpan.milliseconds(100)
   /// The longest time to live: 24 h.
   public var ttlMax = TimeSpan.seconds(24 * 3600)
   /// The longest wait: 1 h.

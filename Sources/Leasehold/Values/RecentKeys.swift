@@ -3,7 +3,7 @@
 /// A restart forgets them. A request that was on its way to the daemon before does not reach the next one.
 public struct RecentKeys<Key: Hashable & Sendable>: Sendable {
   /// The number of keys that are remembered.
-  public let most: Int
+  public let keysMax: Int
 
   private var keys: Set<Key> = []
   private var order: [Key] = []
@@ -11,7 +11,7 @@ public struct RecentKeys<Key: Hashable & Sendable>: Sendable {
   private var oldest = 0
 
   /// Remembers no key.
-  public init(most: Int = 4096) { self.most = most }
+  public init(keysMax: Int = 4096) { self.keysMax = keysMax }
 
   /// Returns true when a key is remembered.
   @inline(__always)
@@ -21,15 +21,15 @@ public struct RecentKeys<Key: Hashable & Sendable>: Sendable {
   @discardableResult
   public mutating func insert(_ key: Key) -> Key? {
     guard keys.insert(key).inserted else { return nil }
-    guard order.count >= most else {
+    guard order.count >= keysMax else {
       order.append(key)
       return nil
     }
     let forgotten = order[oldest]
     keys.remove(forgotten)
     order[oldest] = key
-    oldest = (oldest + 1) % most
-    precondition(keys.count == most, "no more are remembered")
+    oldest = (oldest + 1) % keysMax
+    precondition(keys.count == keysMax, "no more are remembered")
     return forgotten
   }
 }

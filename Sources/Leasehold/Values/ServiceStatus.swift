@@ -39,7 +39,7 @@ public struct ServiceCounters: Sendable, Equatable {
   /// Waits that were handed to the kernel because native processes held units.
   public var kernelWaits: UInt64 = 0
   /// The longest an expiry was late, in nanoseconds.
-  public var expiryLagMaximum: Int64 = 0
+  public var expiryLagMax: Int64 = 0
   /// The sum of all delays of expiries, in nanoseconds.
   public var expiryLagSum: Int64 = 0
   /// The times for which waiters queued that got a lease.

@@ -12,7 +12,7 @@ public final class SlotNames: Sendable {
   }
 
   /// The most slots with names that a lock can have.
-  public static let maximum = 64
+  public static let namesMax = 64
   /// The longest name, in bytes.
   public static let bytes = 64
   /// The longest list of names, in bytes with a comma between each two.

@@ -24,12 +24,12 @@ final class Seat {
 
 extension LeaseholdError {
   /// As many connections are open as may.
-  fileprivate static func tooManyConnections(_ most: Int) -> LeaseholdError {
+  fileprivate static func tooManyConnections(_ connectionsMax: Int) -> LeaseholdError {
     LeaseholdError(
       .tooManyConnections,
-      "\(most) connections are open on this listener, its maximum (--max-connections); try again later. Root on the "
-        + "Unix socket and /healthz are served even now.",
-      facts: [("limit", .text("max-connections")), ("maximum", .number(Int64(most)))],
+      "\(connectionsMax) connections are open on this listener, its maximum (--max-connections); try again later. "
+        + "Root on the Unix socket and /healthz are served even now.",
+      facts: [("limit", .text("max-connections")), ("maximum", .number(Int64(connectionsMax)))],
       retryAfter: .seconds(1))
   }
 }

@@ -31,7 +31,7 @@ public enum SecretFile {
     }
     if isSecret { try check(path, descriptor, status) }
     guard status.st_size <= bytesMax else { throw tooLarge(path) }
-    let (bytes, failure) = HostFile.read(descriptor, most: bytesMax)
+    let (bytes, failure) = HostFile.read(descriptor, bytesMax: bytesMax)
     guard failure == 0 else { throw SecretFileError(description: "cannot read '\(path)': \(errnoText(failure))") }
     // It may grow meanwhile.
     guard bytes.count <= bytesMax else { throw tooLarge(path) }

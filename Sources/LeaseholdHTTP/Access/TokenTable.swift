@@ -8,7 +8,7 @@ struct TokenTable: Sendable {
   let count: Int
 
   /// The most tokens of a file.
-  static let maximum = 10_000
+  static let tokensMax = 10_000
 
   /// Reads the text of a file.
   ///
@@ -39,8 +39,8 @@ struct TokenTable: Sendable {
       }
       tokens[read.digest.prefix, default: []].append(token)
     }
-    guard (1...Self.maximum).contains(lines.count) else {
-      throw SecretFileError(description: "'\(path)' has \(lines.count) tokens, and 1 to \(Self.maximum) are fine")
+    guard (1...Self.tokensMax).contains(lines.count) else {
+      throw SecretFileError(description: "'\(path)' has \(lines.count) tokens, and 1 to \(Self.tokensMax) are fine")
     }
     self.tokens = tokens
     count = lines.count

@@ -6,7 +6,7 @@ enum Events {
     let server = call.server
     let filter = EventFilter(
       key: try call.eventKey(), kinds: try call.eventKinds(), confinement: call.confinement)
-    let most = try call.number(.limit, 1, 1_000_000)
+    let eventsMax = try call.number(.limit, 1, 1_000_000)
     let wait = try call.span(.wait, .zero, .seconds(24 * 3600))
     let numbers = server.engine.events.events(from: 0, limit: 0)
     let (start, gap) = try call.eventStart(numbers)
@@ -19,7 +19,7 @@ enum Events {
     }
     let prelude = EventFrame.prelude(before: start, epoch: numbers.epoch) + gap
     let subscriber = EventSubscriber(server.events, filter, from: start, prelude: prelude)
-    subscriber.left = most
+    subscriber.left = eventsMax
     if let wait {
       if wait == .zero {
         subscriber.last = numbers.next
@@ -77,11 +77,11 @@ extension Call {
 
 extension LeaseholdError {
   /// As many follow as may.
-  static func tooManySubscribers(_ most: Int) -> LeaseholdError {
+  static func tooManySubscribers(_ subscribersMax: Int) -> LeaseholdError {
     LeaseholdError(
       .tooManySubscribers,
-      "\(most) follow the events, the service's maximum (max-event-subscribers); try again later.",
-      facts: [("limit", .text("max-event-subscribers")), ("maximum", .number(Int64(most)))],
+      "\(subscribersMax) follow the events, the service's maximum (max-event-subscribers); try again later.",
+      facts: [("limit", .text("max-event-subscribers")), ("maximum", .number(Int64(subscribersMax)))],
       retryAfter: .seconds(1))
   }
 }

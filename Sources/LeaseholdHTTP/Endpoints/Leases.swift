@@ -108,7 +108,7 @@ enum Leases {
 
   /// Renews many; one that cannot be renewed is named, and stops none of the others.
   static func renewAll(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    guard let leases = try call.leaseList(.leases, most: Limits.renewals) else {
+    guard let leases = try call.leaseList(.leases, max: Limits.renewals) else {
       throw .missing(.leases, "the ids that acquire answered, as in {\"leases\":[\"ID\",\"ID\"]}")
     }
     guard !leases.isEmpty else { throw .outOfRange(.leases, "0", 1, Limits.renewals) }

@@ -163,9 +163,10 @@ extension Call {
   func slotNames(_ parameter: Parameter) throws(LeaseholdError) -> [String]? {
     guard let text = arguments[parameter] else { return nil }
     let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard names.count <= SlotNames.maximum, text.utf8.count <= SlotNames.listBytes else {
+    guard names.count <= SlotNames.namesMax, text.utf8.count <= SlotNames.listBytes else {
       throw .invalid(
-        parameter, text, "must be 1...\(SlotNames.maximum) names, \(SlotNames.listBytes) bytes at most with the commas")
+        parameter, text,
+        "must be 1...\(SlotNames.namesMax) names, \(SlotNames.listBytes) bytes at most with the commas")
     }
     for name in names where !SlotNames.isValid(name) {
       throw .invalid(
@@ -184,15 +185,15 @@ extension Call {
 
   /// Leases that the caller keeps while it waits.
   func holding() throws(LeaseholdError) -> [LeaseID] {
-    try leaseList(.holding, most: Limits.wants) ?? []
+    try leaseList(.holding, max: Limits.wants) ?? []
   }
 
   /// A parameter's leases, by their ids; `nil` when not given.
-  func leaseList(_ parameter: Parameter, most: Int) throws(LeaseholdError) -> [LeaseID]? {
+  func leaseList(_ parameter: Parameter, max leasesMax: Int) throws(LeaseholdError) -> [LeaseID]? {
     guard let text = arguments[parameter] else { return nil }
     if text.isEmpty { return [] }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard parts.count <= most else { throw .outOfRange(parameter, "\(parts.count)", 1, most) }
+    guard parts.count <= leasesMax else { throw .outOfRange(parameter, "\(parts.count)", 1, leasesMax) }
     var leases: [LeaseID] = []
     for part in parts {
       guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID("\(parameter.name)", part.utf8) }

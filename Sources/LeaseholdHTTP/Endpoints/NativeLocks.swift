@@ -147,7 +147,7 @@ extension Call {
   }
 
   private func apache(_ session: String) throws(LeaseholdError) -> NativeRequest {
-    let count = try semaphoreCount(2, CounterDialect.perSetMaximum) ?? ApacheDialect.defaultSemaphores
+    let count = try semaphoreCount(2, CounterDialect.perSetMax) ?? ApacheDialect.defaultSemaphores
     let dialect = ApacheDialect(session: session.utf8, of: count)
     return NativeRequest(
       .apache, at: .key(try semaphoreKey() ?? 31_818), semaphore: dialect.reader, count: count,
@@ -155,7 +155,7 @@ extension Call {
   }
 
   private func concurrency(at path: String, makes: Bool) throws(LeaseholdError) -> NativeRequest {
-    let count = try semaphoreCount(1, CounterDialect.perSetMaximum) ?? 1
+    let count = try semaphoreCount(1, CounterDialect.perSetMax) ?? 1
     let number = try number(.sem, 0, NativeName.numberMax) ?? 0
     return NativeRequest(
       .path, at: .path(path, project: try project()), semaphore: number, count: count,
@@ -177,7 +177,7 @@ extension Call {
     if case .id(let id) = set {
       throw .invalid(.create, arguments[.create] ?? "", "goes with sysv:KEY.\(number): what has the id \(id) is there")
     }
-    let count = try semaphoreCount(number + 1, max(number + 1, CounterDialect.perSetMaximum)) ?? number + 1
+    let count = try semaphoreCount(number + 1, max(number + 1, CounterDialect.perSetMax)) ?? number + 1
     let value = try self.number(.value, 1, Limits.slots) ?? 1
     return NativeRequest(
       .sysv, at: NativeRequest.Place(set), semaphore: number, count: count, permissions: try permissions() ?? 0o600,

@@ -22,7 +22,7 @@ enum Segments {
   private static func limits(_ inventory: SegmentInventory, into json: inout ResponseBuffer) {
     json.append(",\"limits\":{\"shmmax\":" as StaticString)
     json.append(decimal: UInt64(inventory.limits.byteCountMax))
-    json.member("shmmin", Int(clamping: inventory.limits.minimumByteCount))
+    json.member("shmmin", Int(clamping: inventory.limits.byteCountMin))
     json.member("shmmni", inventory.limits.segments)
     json.next("shmall")
     json.append(decimal: UInt64(inventory.limits.pages))

@@ -23,13 +23,13 @@ final class EventFeed: Sendable {
   private static let batchesPerTurn = 16
 
   private let service: any EventService
-  private let most: Int
+  private let subscribersMax: Int
   private let state: Mutex<EventWindow>
   private let wallOffset = Atomic<Int64>(0)
 
   init(_ service: any EventService, limits: Limits) {
     self.service = service
-    most = limits.eventSubscribers
+    subscribersMax = limits.eventSubscribers
     state = Mutex(EventWindow(capacity: max(16, limits.events)))
   }
 
@@ -45,12 +45,12 @@ final class EventFeed: Sendable {
   func add(_ subscriber: EventSubscriber, _ stream: StreamBody, wallOffset: Int64) throws(LeaseholdError) {
     self.wallOffset.store(wallOffset, ordering: .relaxed)
     let (isIn, mustStart) = withState { state -> (Bool, Bool) in
-      guard state.subscribers.count < most, !state.isStopping else { return (false, false) }
+      guard state.subscribers.count < subscribersMax, !state.isStopping else { return (false, false) }
       state.admit(subscriber, stream)
       defer { state.isRunning = true }
       return (true, !state.isRunning)
     }
-    guard isIn else { throw .tooManySubscribers(most) }
+    guard isIn else { throw .tooManySubscribers(subscribersMax) }
     guard mustStart,
       HostThread(named: "lh-events", stackBytes: HostThread.requestStackBytes, { [self] in run() }) == nil
     else { return }
@@ -88,7 +88,7 @@ final class EventFeed: Sendable {
   private func run() {
     while true {
       fetch()
-      let (wakes, stuck, ends) = withState { $0.takeTurn(most: Self.wakesPerTurn, now: HostClock.monotonic()) }
+      let (wakes, stuck, ends) = withState { $0.takeTurn(wakesMax: Self.wakesPerTurn, now: HostClock.monotonic()) }
       for stream in stuck { stream.dropSlow() }
       for stream in wakes { stream.wake() }
       if ends { return }
@@ -130,11 +130,11 @@ extension EventWindow {
   }
 
   /// Chooses the followers to wake and to drop, and tells whether the thread has any left.
-  mutating func takeTurn(most: Int, now: Int64) -> (wakes: [StreamBody], stuck: [StreamBody], ends: Bool) {
+  mutating func takeTurn(wakesMax: Int, now: Int64) -> (wakes: [StreamBody], stuck: [StreamBody], ends: Bool) {
     var (wakes, stuck): ([StreamBody], [StreamBody]) = ([], [])
     let count = subscribers.count
     let begin = turn
-    for step in 0..<count where wakes.count < most {
+    for step in 0..<count where wakes.count < wakesMax {
       turn = (begin + step + 1) % count
       let (subscriber, stream) = subscribers[(begin + step) % count]
       if !subscriber.isWaiting {

@@ -5,8 +5,8 @@ import Synchronization
 
 /// A request that waits until a lock is not what its caller knows it to be.
 ///
-/// Life cycle: made with the exchange; woken by the lock's next change, by a look now and then, or by its deadline, all
-/// on the thread of ``LockLooks``; over when it answered or its peer hung up.
+/// Life cycle: made with the exchange; woken by the lock's next change, by an inspection now and then, or by its
+/// deadline, all on the thread of ``LongPolls``; over when it answered or its peer hung up.
 final class LongPoll: LockWatcher, PendingRequest {
   private let exchange: Exchange
   private let server: Server
@@ -35,7 +35,7 @@ final class LongPoll: LockWatcher, PendingRequest {
   func begin(until deadline: MonotonicInstant) throws(LeaseholdError) -> Disposition {
     exchange.context.pending = self
     do throws(LeaseholdError) {
-      try server.looks.add(self, until: deadline)
+      try server.longPolls.add(self, until: deadline)
       switch try server.engine.watches.watch(name, listed: listed, unless: tags, watcher: self) {
       case .changed(let lock):
         hungUp()
@@ -55,14 +55,14 @@ final class LongPoll: LockWatcher, PendingRequest {
     }
   }
 
-  func lockChanged() { server.looks.changed(self) }
+  func lockChanged() { server.longPolls.changed(self) }
 
   func completed(delivered: Bool) { hungUp() }
 
   /// The peer is gone, or has its answer.
   func hungUp() {
     isOver.store(true, ordering: .sequentiallyConsistent)
-    server.looks.remove(self)
+    server.longPolls.remove(self)
     place.withLock { $0 = nil }
     stopWatching()
   }
@@ -71,10 +71,10 @@ final class LongPoll: LockWatcher, PendingRequest {
     if let id = watch.withLock({ $0.take() }) { server.engine.watches.unwatch(id) }
   }
 
-  /// Looks at the lock and answers when it changed, or in any case when the time is up.
-  func look(isLast: Bool) { server.run { [self] in lookNow(isLast: isLast) } }
+  /// Inspects the lock and answers when it changed, or in any case when the time is up.
+  func inspect(isLast: Bool) { server.run { [self] in inspectNow(isLast: isLast) } }
 
-  private func lookNow(isLast: Bool) {
+  private func inspectNow(isLast: Bool) {
     guard !isOver.load(ordering: .sequentiallyConsistent) else { return }
     let writer = server.writer(at: Server.now())
     do {
@@ -95,23 +95,23 @@ final class LongPoll: LockWatcher, PendingRequest {
   private let told = Atomic(false)
 
   /// The ledger told of a change.
-  func tellAndLook() {
+  func tellAndInspect() {
     told.store(true, ordering: .relaxed)
-    look(isLast: false)
+    inspect(isLast: false)
   }
 }
 
 /// The requests that wait for a lock to change, and the thread that answers them, which runs while there are any.
-final class LockLooks: Sendable {
+final class LongPolls: Sendable {
   /// Nanoseconds between turns: changes that come together are answered together.
   private static let turnInterval: Int64 = 10_000_000
-  /// Turns between looks at what native programs do: about a second.
+  /// Turns between inspections of what native programs do: about a second.
   private static let turnsPerSweep = 100
-  /// Locks looked at in one sweep.
-  private static let looksPerSweep = 500
+  /// Locks inspected in one sweep.
+  private static let inspectionsPerSweep = 500
 
   private struct State {
-    var waiting: [ObjectIdentifier: (look: LongPoll, deadline: MonotonicInstant)] = [:]
+    var waiting: [ObjectIdentifier: (poll: LongPoll, deadline: MonotonicInstant)] = [:]
     var changed: [LongPoll] = []
     var unswept: [LongPoll] = []
     var isRunning = false
@@ -122,24 +122,24 @@ final class LockLooks: Sendable {
   /// The number of its waiters.
   var count: Int { state.withLock { $0.waiting.count } }
 
-  func add(_ look: LongPoll, until deadline: MonotonicInstant) throws(LeaseholdError) {
+  func add(_ poll: LongPoll, until deadline: MonotonicInstant) throws(LeaseholdError) {
     let mustStart = state.withLock { state in
-      state.waiting[ObjectIdentifier(look)] = (look, deadline)
+      state.waiting[ObjectIdentifier(poll)] = (poll, deadline)
       defer { state.isRunning = true }
       return !state.isRunning
     }
-    guard mustStart, HostThread(named: "lh-looks", stackBytes: HostThread.requestStackBytes, { [self] in run() }) == nil
+    guard mustStart, HostThread(named: "lh-polls", stackBytes: HostThread.requestStackBytes, { [self] in run() }) == nil
     else { return }
     state.withLock { state in
       state.isRunning = false
-      state.waiting[ObjectIdentifier(look)] = nil
+      state.waiting[ObjectIdentifier(poll)] = nil
     }
     throw .cannotWait("pthread_create", EAGAIN)
   }
 
-  func remove(_ look: LongPoll) { state.withLock { _ = $0.waiting.removeValue(forKey: ObjectIdentifier(look)) } }
+  func remove(_ poll: LongPoll) { state.withLock { _ = $0.waiting.removeValue(forKey: ObjectIdentifier(poll)) } }
 
-  func changed(_ look: LongPoll) { state.withLock { $0.changed.append(look) } }
+  func changed(_ poll: LongPoll) { state.withLock { $0.changed.append(poll) } }
 
   private func run() {
     var turn = 0
@@ -147,19 +147,19 @@ final class LockLooks: Sendable {
       turn += 1
       let now = Server.now()
       let isTimeToSweep = turn % Self.turnsPerSweep == 0
-      let looksAtDeadlines = turn % 5 == 0
+      let checksDeadlines = turn % 5 == 0
       let (changed, late, sweep, ends) = state.withLock { state -> ([LongPoll], [LongPoll], [LongPoll], Bool) in
         defer { state.changed = [] }
-        let late = looksAtDeadlines ? state.waiting.values.filter { $0.deadline <= now }.map(\.look) : []
-        if isTimeToSweep, state.unswept.isEmpty { state.unswept = state.waiting.values.map(\.look) }
-        let sweep = isTimeToSweep ? Array(state.unswept.suffix(Self.looksPerSweep)) : []
+        let late = checksDeadlines ? state.waiting.values.filter { $0.deadline <= now }.map(\.poll) : []
+        if isTimeToSweep, state.unswept.isEmpty { state.unswept = state.waiting.values.map(\.poll) }
+        let sweep = isTimeToSweep ? Array(state.unswept.suffix(Self.inspectionsPerSweep)) : []
         state.unswept.removeLast(sweep.count)
         if state.waiting.isEmpty, state.changed.isEmpty { state.isRunning = false }
         return (state.changed, late, sweep, !state.isRunning)
       }
-      for look in changed { look.tellAndLook() }
-      for look in late { look.look(isLast: true) }
-      for look in sweep { look.look(isLast: false) }
+      for poll in changed { poll.tellAndInspect() }
+      for poll in late { poll.inspect(isLast: true) }
+      for poll in sweep { poll.inspect(isLast: false) }
       if ends { return }
       HostClock.sleep(nanoseconds: Self.turnInterval)
     }

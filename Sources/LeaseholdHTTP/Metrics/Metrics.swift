@@ -71,7 +71,7 @@ struct Metrics: ~Copyable {
     histogram("leasehold_wait_seconds", "How long those who got a lease had queued.", counters.waits)
     histogram("leasehold_hold_seconds", "How long leases were held that are over.", counters.holds)
     seconds("leasehold_expiry_lag_seconds_total", "How late expiries were, in sum.", counters.expiryLagSum)
-    seconds("leasehold_expiry_lag_seconds_max", "The latest expiry.", counters.expiryLagMaximum)
+    seconds("leasehold_expiry_lag_seconds_max", "The latest expiry.", counters.expiryLagMax)
     single("leasehold_undo_failures_total", "Undos that the kernel refused.", counters.undoFailures)
     several(
       "leasehold_drift_total", "Values that did not add up, by kind.", "kind",
@@ -159,7 +159,7 @@ struct Metrics: ~Copyable {
       "leasehold_http_repeated_answers_total",
       "Requests that libmicrohttpd answered a second time; each cost its connection.",
       EarlyAnswers.repeated)
-    single("leasehold_lock_watchers", "Requests that wait for a lock to change.", server.looks.count)
+    single("leasehold_lock_watchers", "Requests that wait for a lock to change.", server.longPolls.count)
     single("leasehold_event_subscribers", "Open answers of /events.", server.events.count)
     single(
       "leasehold_event_subscribers_dropped_total", "Answers of /events cut off because nobody read them.",

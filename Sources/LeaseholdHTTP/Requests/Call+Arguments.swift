@@ -52,8 +52,8 @@ extension Call {
   private func timeToLive(isBound: Bool, room: TimeSpan) throws(LeaseholdError) -> TimeSpan? {
     guard let value = try span(.ttl) else { return nil }
     if value == .zero, isBound, confinement?.longest == nil { return value }
-    guard value >= server.limits.ttlMinimum, value <= room else {
-      throw .outOfRange(.ttl, arguments[.ttl] ?? "", server.limits.ttlMinimum, room, timesHint(isZero: value == .zero))
+    guard value >= server.limits.ttlMin, value <= room else {
+      throw .outOfRange(.ttl, arguments[.ttl] ?? "", server.limits.ttlMin, room, timesHint(isZero: value == .zero))
     }
     return value
   }
@@ -71,7 +71,7 @@ extension Call {
     guard confinement?.longest != nil else {
       return (try timeToLive(isBound: isBound) ?? min(ttl, server.limits.ttlMax), cooldown)
     }
-    let (room, least) = (longest - cooldown, min(longest, server.limits.ttlMinimum))
+    let (room, least) = (longest - cooldown, min(longest, server.limits.ttlMin))
     guard room >= least else {
       throw .outOfRange(.cooldown, arguments[.cooldown] ?? "", .zero, longest - least, timesHint(isZero: false))
     }
@@ -135,7 +135,7 @@ extension Call {
     _ text: String, _ parameter: Parameter, _ lengths: ClosedRange<Int>
   ) throws(LeaseholdError) -> String {
     guard lengths.contains(text.utf8.count) else {
-      throw .outOfRange(parameter, text, TextLength(minimum: lengths.lowerBound, maximum: lengths.upperBound))
+      throw .outOfRange(parameter, text, TextLength(bytesMin: lengths.lowerBound, bytesMax: lengths.upperBound))
     }
     guard !text.hasControlCharacters else { throw .invalid(parameter, text, "must not hold control characters") }
     return text
@@ -212,19 +212,19 @@ extension String {
 
 /// The length that a text may have.
 struct TextLength {
-  let minimum: Int
-  let maximum: Int
+  let bytesMin: Int
+  let bytesMax: Int
 }
 
 extension LeaseholdError {
   static func outOfRange(_ parameter: Parameter, _ value: String, _ length: TextLength) -> LeaseholdError {
     LeaseholdError(
       .outOfRange,
-      "'\(parameter.name)' must have \(length.minimum)...\(length.maximum) bytes of UTF-8; this one has "
+      "'\(parameter.name)' must have \(length.bytesMin)...\(length.bytesMax) bytes of UTF-8; this one has "
         + "\(value.utf8.count).",
       facts: [
         ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
-        ("minimum", .number(Int64(length.minimum))), ("maximum", .number(Int64(length.maximum))),
+        ("minimum", .number(Int64(length.bytesMin))), ("maximum", .number(Int64(length.bytesMax))),
       ])
   }
 }

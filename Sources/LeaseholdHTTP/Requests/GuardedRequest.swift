@@ -47,7 +47,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
       connection: asking.connection, peer: asking.peer, groups: asking.groups, confinement: asking.confinement,
       trace: asking.trace)
     var request = AcquireRequest(
-      key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMinimum), call.server.limits.ttlMax),
+      key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMin), call.server.limits.ttlMax),
       caller: caller)
     request.wait = wait
     request.owner = "leasehold: shm"
@@ -124,9 +124,9 @@ final class GuardedRequest: LeaseClient, PendingRequest {
 extension Call {
   /// The time to queue for the guard.
   fileprivate func guardWait() throws(LeaseholdError) -> TimeSpan {
-    let maximum = server.limits.waitMax
-    if let wait = try span(.wait, .zero, maximum) { return wait }
-    return try preferredWait() ?? min(GuardedRequest.waitDefault, maximum)
+    let waitMax = server.limits.waitMax
+    if let wait = try span(.wait, .zero, waitMax) { return wait }
+    return try preferredWait() ?? min(GuardedRequest.waitDefault, waitMax)
   }
 
   /// The caller's lease must be alive, and be on the very semaphore that guards the segment.

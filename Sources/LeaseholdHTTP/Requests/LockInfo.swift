@@ -7,9 +7,9 @@ struct LockInfo: Sendable {
   /// The members that are kept, as `LockInfo` of Terraform's statemgr has them; all are texts.
   static let names = ["ID", "Operation", "Info", "Who", "Version", "Created", "Path"]
   /// The longest ID, in characters of ASCII.
-  static let idLongest = 64
+  static let idBytesMax = 64
   /// The longest member, in bytes of UTF-8.
-  static let memberLongest = 1024
+  static let memberBytesMax = 1024
 
   let id: String
   private let members: [JSON.Member]
@@ -27,17 +27,17 @@ struct LockInfo: Sendable {
         .missingParameter, "The body has no text 'ID', so it is no lock-info as Terraform sends it." + Terraform.hint,
         facts: [("parameter", .text("ID"))])
     }
-    guard (1...Self.idLongest).contains(id.utf8.count), id.utf8.allSatisfy(Self.isPlain) else {
-      throw Self.invalid("ID", id, "must be 1...\(Self.idLongest) letters, digits or -._~")
+    guard (1...Self.idBytesMax).contains(id.utf8.count), id.utf8.allSatisfy(Self.isPlain) else {
+      throw Self.invalid("ID", id, "must be 1...\(Self.idBytesMax) letters, digits or -._~")
     }
     var members: [JSON.Member] = []
     for name in Self.names {
       guard read[name] != .null else { continue }
       guard let text = read[name].string else { throw Self.invalid(name, "", "must be a text") }
       guard !text.isEmpty else { continue }
-      guard text.utf8.count <= Self.memberLongest, !text.hasControlCharacters || name == "Info" else {
+      guard text.utf8.count <= Self.memberBytesMax, !text.hasControlCharacters || name == "Info" else {
         throw Self.invalid(
-          name, text, "must have at most \(Self.memberLongest) bytes of UTF-8 without control characters")
+          name, text, "must have at most \(Self.memberBytesMax) bytes of UTF-8 without control characters")
       }
       members.append(JSON.Member(name, .string(text)))
     }
@@ -103,10 +103,10 @@ struct LockInfo: Sendable {
 
 /// The lock-infos of states that were locked last, for callers that are refused.
 ///
-/// They are in memory: after a restart, and beside more than ``most`` states, the owner of the lease tells ID and
+/// They are in memory: after a restart, and beside more than ``statesMax`` states, the owner of the lease tells ID and
 /// `Who`.
 final class LockInfos: Sendable {
-  static let most = 1000
+  static let statesMax = 1000
 
   private struct Kept {
     let info: LockInfo
@@ -116,7 +116,7 @@ final class LockInfos: Sendable {
 
   func keep(_ info: LockInfo, of lease: LeaseID, on key: LockKey) {
     kept.withLock { kept in
-      if kept.count >= Self.most, kept[key] == nil, let other = kept.keys.first { kept[other] = nil }
+      if kept.count >= Self.statesMax, kept[key] == nil, let other = kept.keys.first { kept[other] = nil }
       kept[key] = Kept(info: info, lease: lease)
     }
   }

@@ -235,12 +235,12 @@ extension LeaseholdError {
   /// The body is longer than it may be.
   static func bodyTooLarge(_ exchange: Exchange) -> LeaseholdError {
     let isValue = exchange.context.endpoint?.pointee.body == .value
-    let maximum = exchange.bodyLimitBytes
+    let bytesMax = exchange.bodyLimitBytes
     return LeaseholdError(
       .bodyTooLarge,
-      "The body is longer than the \(maximum) bytes that this service reads "
+      "The body is longer than the \(bytesMax) bytes that this service reads "
         + (isValue ? "for a value (--max-value)." : "(--max-body); parameters are short."),
-      facts: [("maximum_bytes", .number(Int64(maximum)))])
+      facts: [("maximum_bytes", .number(Int64(bytesMax)))])
   }
 
   /// The error for what libmicrohttpd does not let through.

@@ -124,7 +124,7 @@ struct CgroupTree {
   }
 
   private static func read(_ path: String) -> [UInt8]? {
-    let (text, failure) = HostFile.read(path, most: 1 << 22)
+    let (text, failure) = HostFile.read(path, bytesMax: 1 << 22)
     return failure == 0 ? text : nil
   }
 

@@ -133,11 +133,11 @@ extension LeaseholdError {
   }
 
   /// As many processes as may have leases.
-  static func tooManyProcesses(_ most: Int) -> LeaseholdError {
+  static func tooManyProcesses(_ processesMax: Int) -> LeaseholdError {
     LeaseholdError(
       .tooManyProcesses,
-      "The service watches \(most) processes, its maximum (max-processes); use bind=connection, hold or a ttl, or "
-        + "start it with a larger --max-processes.",
-      facts: [("limit", .text("max-processes")), ("value", .number(Int64(most)))], retryAfter: .seconds(1))
+      "The service watches \(processesMax) processes, its maximum (max-processes); use bind=connection, hold or a ttl, "
+        + "or start it with a larger --max-processes.",
+      facts: [("limit", .text("max-processes")), ("value", .number(Int64(processesMax)))], retryAfter: .seconds(1))
   }
 }

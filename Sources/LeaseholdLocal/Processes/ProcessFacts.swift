@@ -59,8 +59,8 @@ struct ProcessFacts {
 
   /// The children of a process, as far as its threads are at most so many and the kernel tells (CONFIG_PROC_CHILDREN);
   /// answers how many files it read.
-  static func children(of pid: Int32, threads most: Int) -> (pids: [Int32], files: Int) {
-    let threads = numbers(in: "/proc/\(pid)/task").prefix(most)
+  static func children(of pid: Int32, threads threadsMax: Int) -> (pids: [Int32], files: Int) {
+    let threads = numbers(in: "/proc/\(pid)/task").prefix(threadsMax)
     let pids = threads.flatMap { numbers(read("/proc/\(pid)/task/\($0)/children")?[...] ?? []) as [Int32] }
     return (pids, threads.count)
   }

@@ -149,7 +149,7 @@ final class ProcessWatch: Sendable {
   private let report: @Sendable (WatchedProcess) -> Void
   fileprivate let complain: (@Sendable (_ pid: Int32, _ why: String) -> Void)?
   private let isStopping = Atomic(false)
-  private let maximum: Int
+  private let processesMax: Int
   /// When the cgroups are looked at next, whatever is reported: nanoseconds of CLOCK_MONOTONIC.
   private let looksAt = Atomic<Int64>(.max)
   /// True when a cgroup came or changed since they were looked at.
@@ -162,14 +162,14 @@ final class ProcessWatch: Sendable {
   private static let pause: Int64 = 1_000_000_000
 
   /// - Parameters:
-  ///   - maximum: Processes at most.
+  ///   - processesMax: Processes at most.
   ///   - complain: Told why a process cannot be stopped.
   ///   - report: Told on the watch's thread, with no lock held.
   init(
-    maximum: Int, complain: (@Sendable (_ pid: Int32, _ why: String) -> Void)? = nil,
+    processesMax: Int, complain: (@Sendable (_ pid: Int32, _ why: String) -> Void)? = nil,
     report: @escaping @Sendable (WatchedProcess) -> Void
   ) {
-    self.maximum = maximum
+    self.processesMax = processesMax
     self.complain = complain
     self.report = report
   }
@@ -196,13 +196,13 @@ final class ProcessWatch: Sendable {
     _ handle: consuming WatchedHandle, _ stamp: ProcessStamp, _ identity: Identity?, _ isLimited: Bool
   ) throws(LeaseholdError) -> WatchedProcess {
     if let known = known(identity), !known.hasEnded { return known }
-    let maximum = maximum
+    let processesMax = processesMax
     let token = state.withLock { state -> UInt64? in
-      guard !isLimited || state.entries.count < maximum else { return nil }
+      guard !isLimited || state.entries.count < processesMax else { return nil }
       state.lastToken += 1
       return state.lastToken
     }
-    guard let token else { throw .tooManyProcesses(maximum) }
+    guard let token else { throw .tooManyProcesses(processesMax) }
     let process = WatchedProcess(handle, stamp, identity, token: token, of: self)
     state.withLock { state in
       state.entries[token] = Entry(process: process)

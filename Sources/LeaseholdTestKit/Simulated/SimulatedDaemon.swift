@@ -35,7 +35,7 @@ package final class SimulatedDaemon {
     self.limits = limits
     storage = MemoryStorage(capacity: records, crash: crash)
     kernel = SimulatedKernel(crash: crash)
-    waiting = SimulatedWaiting(kernel: kernel, maximum: limits.pumps)
+    waiting = SimulatedWaiting(kernel: kernel, threadsMax: limits.pumps)
     let identifiers = Identifiers(seed: seed)
     self.identifiers = identifiers
     ledger = Ledger(
@@ -57,7 +57,7 @@ package final class SimulatedDaemon {
       processes.end(pid)
     }
     kernel.kill(SimulatedKernel.daemon)
-    waiting = SimulatedWaiting(kernel: kernel, maximum: limits.pumps)
+    waiting = SimulatedWaiting(kernel: kernel, threadsMax: limits.pumps)
     let identifiers = identifiers
     ledger = Ledger(
       storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: { identifiers.next() })

@@ -18,7 +18,7 @@ struct Sleeper {
 struct SimulatedSet {
   enum Refusal: Equatable { case again, range, tooBig }
 
-  static let maximum = 32_767
+  static let valueMax = 32_767
   let key: Int32
   var isSigned = false
   /// True when it was made for own locks.
@@ -59,11 +59,11 @@ struct SimulatedSet {
       if delta == 0, values[semaphore] != 0 { return .again }
       let value = values[semaphore] + delta
       if value < 0 { return .again }
-      if value > Self.maximum { return .range }
+      if value > Self.valueMax { return .range }
       values[semaphore] = value
       guard operation.undoes else { continue }
       let adjustment = (adjustments[semaphore] ?? 0) - delta
-      guard abs(adjustment) <= Self.maximum else { return .range }
+      guard abs(adjustment) <= Self.valueMax else { return .range }
       adjustments[semaphore] = adjustment == 0 ? nil : adjustment
     }
     self.values = values
@@ -112,7 +112,7 @@ struct SimulatedSet {
     sleepers.removeAll { $0.process == process }
     let adjustments = self.adjustments.removeValue(forKey: process) ?? [:]
     for (semaphore, adjustment) in adjustments {
-      values[semaphore] = min(max(values[semaphore] + adjustment, 0), Self.maximum)
+      values[semaphore] = min(max(values[semaphore] + adjustment, 0), Self.valueMax)
       lastProcess[semaphore] = process
     }
     for (semaphore, units) in held.removeValue(forKey: process) ?? [:] {

@@ -31,7 +31,7 @@ package final class SimulatedWaiting: KernelWaiting {
   private let kernel: SimulatedKernel
   private var jobs: [Job] = []
   /// Threads at most.
-  package var maximum: Int
+  package var threadsMax: Int
   /// Reports that were not delivered yet.
   ///
   /// Their order is that of several threads: any.
@@ -39,15 +39,15 @@ package final class SimulatedWaiting: KernelWaiting {
   /// Rules that the ledger broke.
   package private(set) var violations: [String] = []
 
-  package init(kernel: SimulatedKernel, maximum: Int) {
+  package init(kernel: SimulatedKernel, threadsMax: Int) {
     self.kernel = kernel
-    self.maximum = maximum
+    self.threadsMax = threadsMax
   }
 
   /// Begins to wait; false when every thread is busy, those included that were canceled and did not notice yet.
   package func begin(_ wait: KernelWait) -> Bool {
     if jobs.contains(where: { $0.wait.number == wait.number }) { violations.append("wait \(wait.number) began twice") }
-    guard jobs.count < maximum else { return false }
+    guard jobs.count < threadsMax else { return false }
     jobs.append(Job(wait: wait))
     return true
   }

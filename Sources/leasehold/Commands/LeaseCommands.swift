@@ -114,8 +114,8 @@ struct RenewCommand: ParsableCommand {
   private func renewTogether(_ ttl: String?) throws {
     let leases = named(leases)
     var lost: [JSON] = []
-    for begin in stride(from: 0, to: leases.count, by: Self.mostAtOnce) {
-      let some = leases[begin..<min(begin + Self.mostAtOnce, leases.count)]
+    for begin in stride(from: 0, to: leases.count, by: Self.atOnceMax) {
+      let some = leases[begin..<min(begin + Self.atOnceMax, leases.count)]
       let request = Request(
         "POST", ["leases", "renew"], json: ["leases": .texts(Array(some)), "ttl": ttl.map(JSON.string)])
       lost += try ask.show(request) { answer in
@@ -129,7 +129,7 @@ struct RenewCommand: ParsableCommand {
   }
 
   /// What one request takes.
-  private static let mostAtOnce = 1000
+  private static let atOnceMax = 1000
 }
 
 /// The lease that a command is about: one that is named, else that of the `run` around it.

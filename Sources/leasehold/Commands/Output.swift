@@ -126,9 +126,9 @@ struct Table {
         if let column = head.firstIndex(of: name) { remove(column) }
         continue
       }
-      let most = min(widths[second], max(enough.second, space - widths[first], space / 3))
-      cut(second, to: most)
-      cut(first, to: max(4, space - most))
+      let widthMax = min(widths[second], max(enough.second, space - widths[first], space / 3))
+      cut(second, to: widthMax)
+      cut(first, to: max(4, space - widthMax))
       return
     }
   }

@@ -36,10 +36,10 @@ enum KernelCheck {
       ("SEMMNI", "sets", sets, limits[3], 3, setsMax),
       ("SEMMNS", "semaphores", semaphores, limits[1], 1, Int64(Int32.max)),
     ]
-    for (name, noun, used, limit, index, most) in rows {
+    for (name, noun, used, limit, index, limitMax) in rows {
       findings.append(
         room(
-          name, "\(used) of \(limit) \(noun) are in use", used, limit, most: most, raise: { fix(index, $0) },
+          name, "\(used) of \(limit) \(noun) are in use", used, limit, limitMax: limitMax, raise: { fix(index, $0) },
           unused: "ipcs -s"))
     }
     return findings
@@ -49,15 +49,16 @@ enum KernelCheck {
   private static let setsMax: Int64 = 32768
 
   /// - Parameters:
-  ///   - most: What the kernel takes as the limit.
+  ///   - limitMax: What the kernel takes as the limit.
   ///   - raise: The command that makes it a number.
   ///   - unused: What lists the candidates for removal.
   private static func room(
-    _ name: String, _ text: String, _ used: Int64, _ limit: Int64, most: Int64, raise: (Int64) -> String, unused: String
+    _ name: String, _ text: String, _ used: Int64, _ limit: Int64, limitMax: Int64, raise: (Int64) -> String,
+    unused: String
   ) -> Finding {
     guard isTight(used, limit) else { return .ok(name, text) }
     let wanted = max(limit, used).multipliedReportingOverflow(by: 2)
-    let raised = wanted.overflow ? most : min(wanted.partialValue, most)
+    let raised = wanted.overflow ? limitMax : min(wanted.partialValue, limitMax)
     guard raised <= limit else { return .problem(name, text, fix: raise(raised)) }
     return .problem(
       name, text, fix: "\(unused)  # there is no larger limit: remove what is not needed with ipcrm")
@@ -77,7 +78,7 @@ enum KernelCheck {
     else { return [.note("SHMMNI", "cannot be read")] }
     return [
       room(
-        "SHMMNI", "\(usage.segments) of \(limit) segments are in use", Int64(usage.segments), limit, most: setsMax,
+        "SHMMNI", "\(usage.segments) of \(limit) segments are in use", Int64(usage.segments), limit, limitMax: setsMax,
         raise: { "sysctl -w kernel.shmmni=\($0)" }, unused: "ipcs -m")
     ]
   }

@@ -6,7 +6,7 @@ internal import LeaseholdHost
 enum TextFile {
   /// The content, at most a megabyte; `nil` when it cannot be read.
   static func read(_ path: String) -> String? {
-    let (bytes, failure) = HostFile.read(path, most: 1 << 20)
+    let (bytes, failure) = HostFile.read(path, bytesMax: 1 << 20)
     return failure == 0 ? String(decoding: bytes, as: UTF8.self) : nil
   }
 

@@ -9,7 +9,7 @@ struct Enclosing {
   static let variable = "LEASEHOLD_HOLDING"
 
   /// So many a request may name; of more, the innermost.
-  private static let most = 32
+  private static let idsMax = 32
 
   let ids: [String]
 
@@ -17,7 +17,7 @@ struct Enclosing {
   init(holding: String?, lease: String?) {
     var ids = (holding ?? "").split(separator: ",").map(String.init)
     if let lease, !ids.contains(lease) { ids.append(lease) }
-    self.ids = ids.suffix(Self.most)
+    self.ids = ids.suffix(Self.idsMax)
   }
 
   /// Of this process.

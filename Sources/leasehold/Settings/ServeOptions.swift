@@ -98,7 +98,7 @@ extension ServeOptions {
 // What one setting alone cannot tell.
 extension ServeOptions {
   private mutating func check(_ resolved: ResolvedSettings) throws(SettingsError) {
-    try checkOrder(resolved["ttl-min"], limits.ttlMinimum, resolved["ttl-default"], limits.ttlDefault)
+    try checkOrder(resolved["ttl-min"], limits.ttlMin, resolved["ttl-default"], limits.ttlDefault)
     try checkOrder(resolved["ttl-default"], limits.ttlDefault, resolved["ttl-max"], limits.ttlMax)
     try checkPair(resolved, ("tls-cert", tlsCertificatePath), ("tls-key", tlsKeyPath), "TLS needs both")
     if server.unixNeedsToken, server.tokenFile == nil {

@@ -105,7 +105,7 @@ extension Setting {
       "Time to live of a lease that asks for none", \.limits.ttlDefault),
     Setting(
       "ttl-min", .leases, .duration(.milliseconds(1)...month), default: "100ms", "Shortest time to live",
-      \.limits.ttlMinimum),
+      \.limits.ttlMin),
     Setting(
       "ttl-max", .leases, .duration(.milliseconds(1)...month), default: "24h", "Longest time to live",
       \.limits.ttlMax),

@@ -10,7 +10,7 @@ extension SettingsFile {
 
   /// Reads a file from the disk; `nil` when there is none.
   static func read(path: String) throws(SettingsError) -> SettingsFile? {
-    let (content, failure) = HostFile.read(path, most: bytesMax)
+    let (content, failure) = HostFile.read(path, bytesMax: bytesMax)
     if failure == ENOENT || failure == ENOTDIR { return nil }
     guard failure == 0 else { throw unreadable(path, failure) }
     guard content.count <= bytesMax else {

@@ -52,14 +52,14 @@ import Testing
 
   @Test func noMoreAreKeptThanThereIsRoomFor() throws {
     let kept = LockInfos()
-    for number in 0...LockInfos.most {
+    for number in 0...LockInfos.statesMax {
       kept.keep(try info(#"{"ID":"\#(number)"}"#), of: id, on: try LockKey(utf8: "terraform:\(number)".utf8))
     }
-    let known = try (0...LockInfos.most).count { number in
+    let known = try (0...LockInfos.statesMax).count { number in
       kept.lease(of: try info(#"{"ID":"\#(number)"}"#), on: try LockKey(utf8: "terraform:\(number)".utf8)) != nil
     }
-    #expect(known == LockInfos.most)
-    let last = try LockKey(utf8: "terraform:\(LockInfos.most)".utf8)
+    #expect(known == LockInfos.statesMax)
+    let last = try LockKey(utf8: "terraform:\(LockInfos.statesMax)".utf8)
     #expect(kept.lease(of: try info(#"{"ID":"another"}"#), on: last) == nil)
   }
 }

@@ -121,7 +121,7 @@ import Testing
     }
     scene.pass(.seconds(2))
     let log = scene.ledger.takeEnds(isNewSecond: false)
-    #expect(log.lines.count == EndLog.most && log.lines.allSatisfy { $0.owner == "ann" && $0.reason == .expired })
+    #expect(log.lines.count == EndLog.linesMax && log.lines.allSatisfy { $0.owner == "ann" && $0.reason == .expired })
     let rest = scene.ledger.takeEnds(isNewSecond: true)
     #expect(rest.lines.isEmpty && rest.others[Int(EndReason.expired.rawValue)] == 30)
     #expect(scene.ledger.takeEnds(isNewSecond: true).isEmpty)

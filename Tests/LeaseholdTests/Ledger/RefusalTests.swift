@@ -131,7 +131,7 @@ import Testing
     let kernel = SimulatedKernel(crash: crash)
     let ledger = Ledger(
       storage: MemoryStorage(capacity: 8, crash: crash), kernel: kernel,
-      waiting: SimulatedWaiting(kernel: kernel, maximum: 1), limits: Limits(), makeID: { LeaseID(high: 1, low: 1) })
+      waiting: SimulatedWaiting(kernel: kernel, threadsMax: 1), limits: Limits(), makeID: { LeaseID(high: 1, low: 1) })
     guard
       case .refused(let error) = ledger.acquire(
         Scene.request("a"), client: { RecordingClient() }, at: ManualClock().moment)

@@ -206,7 +206,7 @@ import Testing
   }
 
   @Test func moreNamesThanALockCanHaveAreRefused() {
-    let many = (0..<SlotNames.maximum).map { "n\($0)" }
+    let many = (0..<SlotNames.namesMax).map { "n\($0)" }
     #expect(scene.resize(many.count, isPinned: true, names: many) == nil)
     ask(scene, "ann", all: [])
     scene.acquire("ann") { $0.limit = many.count }

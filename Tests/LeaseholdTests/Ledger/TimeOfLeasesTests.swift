@@ -53,7 +53,7 @@ import Testing
       seen += followers.filter { $0.1.end != nil && !seen.contains($0.0) }.map(\.0)
     }
     #expect(seen == ["cat", "ann", "bob"])
-    #expect(scene.ledger.counters.expiryLagMaximum == TimeSpan.seconds(8).nanoseconds)
+    #expect(scene.ledger.counters.expiryLagMax == TimeSpan.seconds(8).nanoseconds)
   }
 
   @Test func aCooldownKeepsTheSlotsAfterExpiry() {

@@ -55,9 +55,9 @@ import Testing
   @Test func nativeWaitersCountAgainstMaxWaiters() {
     _ = take(scene, "ann", Scene.path([1]))
     _ = scene.kernel.sleep(1, set: scene.set(pathKey), semaphore: 0, process: 50)
-    func ask(_ most: Int) -> LeaseholdError.Code? {
+    func ask(_ waitersMax: Int) -> LeaseholdError.Code? {
       scene.queue("bob", "path:/tmp/x") {
-        $0.native = Scene.path([1]); $0.maxWaiters = most
+        $0.native = Scene.path([1]); $0.maxWaiters = waitersMax
       }
     }
     #expect(ask(1) == .queueFull && ask(2) == nil && scene.waits("bob"))

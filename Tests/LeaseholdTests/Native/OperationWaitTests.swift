@@ -144,9 +144,9 @@ import Testing
     let lock = try place.shown(0)
     #expect(lock.nativeUnits == nil && lock.availableUnits == 3)
     #expect(place.scene.acquire("bob", "sysv:id:\(place.set).0") { $0.native = native } == nil)
-    #expect(place.ledger.holders(of: place.set, most: 10, within: nil).count == 2)
-    #expect(place.ledger.holders(of: place.set, most: 1, within: nil).count == 1)
+    #expect(place.ledger.holders(of: place.set, max: 10, within: nil).count == 2)
+    #expect(place.ledger.holders(of: place.set, max: 1, within: nil).count == 1)
     let stranger = Confinement(token: "t", prefixes: ["other"], longest: nil)
-    #expect(place.ledger.holders(of: place.set, most: 10, within: stranger).isEmpty)
+    #expect(place.ledger.holders(of: place.set, max: 10, within: stranger).isEmpty)
   }
 }

@@ -5,9 +5,9 @@ import Testing
 
 @Suite struct CallerAccountTests {
   /// How much a caller gets who takes one by one for as long as it is let.
-  private func greed(_ account: CallerAccount, _ resource: CallerResource, upTo most: Int = 2000) -> Int {
+  private func greed(_ account: CallerAccount, _ resource: CallerResource, upTo countMax: Int = 2000) -> Int {
     var taken = 0
-    while taken < most, (try? account.check(resource)) != nil {
+    while taken < countMax, (try? account.check(resource)) != nil {
       account.add(1, resource)
       taken += 1
     }

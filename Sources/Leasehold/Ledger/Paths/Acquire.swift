@@ -88,9 +88,9 @@ extension Ledger {
     at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
     let older = older(than: request, on: [lock])
-    if let most = request.maxWaiters {
-      guard lock.queue.count - older.count + lockTable.nativeWaiters(of: lock) < most else {
-        throw queueFull(lock, "max_waiters", most, at: moment.monotonic)
+    if let waitersMax = request.maxWaiters {
+      guard lock.queue.count - older.count + lockTable.nativeWaiters(of: lock) < waitersMax else {
+        throw queueFull(lock, "max_waiters", waitersMax, at: moment.monotonic)
       }
     }
     guard lock.queue.count - older.count < limits.waitersPerLock else {

@@ -188,7 +188,7 @@ extension Ledger {
     }
     let lag = now - lease.due
     observers.counters.expiryLagSum += lag
-    observers.counters.expiryLagMaximum = max(observers.counters.expiryLagMaximum, lag)
+    observers.counters.expiryLagMax = max(observers.counters.expiryLagMax, lag)
     let cooled = now + lease.cooldown.nanoseconds
     guard cooled > now, cooled > lease.keptUntil || lease.breaking != nil else {
       return end(lease, lease.ownEnd, at: moment)

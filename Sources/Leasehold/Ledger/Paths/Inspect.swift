@@ -185,7 +185,7 @@ extension Ledger {
     return LockSnapshot(
       key: lock.key, kind: lock.kind, availableUnits: units, capacity: lock.capacity, heldUnits: lock.unitsOut,
       fence: lock.standing.lastFence,
-      holders: self.holders(of: lock, most: holders, others, snapshot),
+      holders: self.holders(of: lock, max: holders, others, snapshot),
       holderCount: lock.heldCount + others.count, coolingCount: lock.standing.coolingCount,
       waiters: queued, waiterCount: lock.queue.count, binding: lock.binding, lastPID: nil, kernelWaiters: nil,
       nativeUnits: use.native, available: use.available,
@@ -208,7 +208,7 @@ extension Ledger {
     return Contention(
       key: lock.key, kind: lock.kind, available: use.available, nativeUnits: use.native,
       first: first,
-      others: lock.holders.count + others.count > 1 ? holders(of: lock, most: 10, others, after: 1, holder) : [],
+      others: lock.holders.count + others.count > 1 ? holders(of: lock, max: 10, others, after: 1, holder) : [],
       coolingCount: lock.standing.coolingCount,
       waiterCount: lock.queue.count, queuedFor: lock.queue.isEmpty ? [] : otherLocks(inTheWayOf: lock.queue.first))
   }
@@ -221,12 +221,12 @@ extension Ledger {
   }
 
   private func holders<Shown>(
-    of lock: Lock, most: Int, _ others: [(lease: Lease, units: Int)], after skipped: Int = 0,
+    of lock: Lock, max holdersMax: Int, _ others: [(lease: Lease, units: Int)], after skipped: Int = 0,
     _ show: (Lease, Int) -> Shown
   ) -> [Shown] {
-    let own = lock.holders.prefix(most).dropFirst(skipped).map { show($0, $0.count) }
-    let count = min(most, lock.holders.count)
-    return own + others.prefix(most - count).dropFirst(max(0, skipped - count)).map { show($0.lease, $0.units) }
+    let own = lock.holders.prefix(holdersMax).dropFirst(skipped).map { show($0, $0.count) }
+    let count = min(holdersMax, lock.holders.count)
+    return own + others.prefix(holdersMax - count).dropFirst(max(0, skipped - count)).map { show($0.lease, $0.units) }
   }
 
   /// The units that natives have and callers can have of a lock, of which the kernel has so many free.

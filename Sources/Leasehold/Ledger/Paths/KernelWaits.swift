@@ -20,7 +20,7 @@ extension Ledger {
     if !lock.isDamaged, let head = lock.queue.first, lock.hasRoom(for: head.share) {
       let sleepers = lock.waitsOneByOne ? Self.sleepersPerLock : 1
       // No thread sleeps for less than the waiters before it want: what it got could not be handed to the first.
-      var most = 0
+      var unitsMax = 0
       lock.queue.forEach { waiter in
         // Nothing is taken for a waiter that could not be told.
         if waiter.isDetached { return false }
@@ -31,9 +31,9 @@ extension Ledger {
           }
           return false
         }
-        most = max(most, waiter.share.units)
+        unitsMax = max(unitsMax, waiter.share.units)
         var share = waiter.share
-        share.units = most
+        share.units = unitsMax
         wanted.append(share)
         return wanted.count < sleepers
       }

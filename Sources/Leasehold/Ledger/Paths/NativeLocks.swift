@@ -8,7 +8,9 @@ extension Ledger {
   func bindLock(_ request: AcquireRequest, _ native: NativeRequest, at moment: Moment) throws(LeaseholdError) -> Lock {
     let bound = try lockTable.bind(request.key, native, creating: native.makesSet, access: .alter)
     let lock = try lock(request.key, native, on: bound, for: request.caller, at: moment)
-    if let most = request.limit ?? lock.capacity, request.count > most { throw .countExceeds(request.count, most) }
+    if let unitsMax = request.limit ?? lock.capacity, request.count > unitsMax {
+      throw .countExceeds(request.count, unitsMax)
+    }
     return lock
   }
 

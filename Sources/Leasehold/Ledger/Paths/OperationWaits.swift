@@ -26,8 +26,8 @@ extension Ledger {
   public func operationWaiters(on set: Int32) -> [WaiterSnapshot] { operations.waiters(on: set) }
 
   /// The leases that stand on a set, at most so many of those that a caller may know.
-  public func holders(of set: Int32, most: Int, within confinement: Confinement?) -> [LeaseSnapshot] {
-    holders(on: nil, of: set).lazy.filter { confinement?.covers($0) ?? true }.prefix(most).map { snapshot($0) }
+  public func holders(of set: Int32, max leasesMax: Int, within confinement: Confinement?) -> [LeaseSnapshot] {
+    holders(on: nil, of: set).lazy.filter { confinement?.covers($0) ?? true }.prefix(leasesMax).map { snapshot($0) }
   }
 
   /// The numbers of leases that stand on a set, and of callers who wait for something of it.

@@ -106,8 +106,10 @@ extension Ledger {
       wanted[known].wants.append(index)
       wanted[known].share.units += share.units
       wanted[known].share.slots |= share.slots
-      if lock.kind != .readersWriter, let most = lock.most(for: request.limit), wanted[known].share.units > most {
-        throw Self.sameLockTwice(before.key, request.key, "\(wanted[known].share.units) of its \(most) slots")
+      if lock.kind != .readersWriter, let unitsMax = lock.unitsMax(for: request.limit),
+        wanted[known].share.units > unitsMax
+      {
+        throw Self.sameLockTwice(before.key, request.key, "\(wanted[known].share.units) of its \(unitsMax) slots")
       }
     }
     return wanted

@@ -10,8 +10,8 @@ extension Ledger {
   /// Checks what a request for a lock with terms asks for, and gives names to a lock that nobody uses.
   func checkTerms(_ request: AcquireRequest, of lock: Lock, at moment: Moment) throws(LeaseholdError) {
     if request.limit != nil || lock.slots == nil { try Self.checkCount(request) }
-    if lock.isPinned || request.limit == nil, let most = lock.most(for: nil), request.count > most {
-      throw .countExceeds(request.count, most)
+    if lock.isPinned || request.limit == nil, let unitsMax = lock.unitsMax(for: nil), request.count > unitsMax {
+      throw .countExceeds(request.count, unitsMax)
     }
     guard let asked = request.want.slots else { return }
     let hasThem = asked.all.isEmpty || lock.slots?.means(asked.all) ?? false
@@ -86,9 +86,9 @@ extension Ledger {
     guard let slots = SlotTable(names, after: old, held: lock.heldSlots) else {
       throw LeaseholdError(
         .outOfRange,
-        "'slots' has \(names.count) names, and leases have others still: a lock has at most \(SlotNames.maximum) of "
+        "'slots' has \(names.count) names, and leases have others still: a lock has at most \(SlotNames.namesMax) of "
           + "both. Wait until some of these end.",
-        facts: [("parameter", .text("slots")), ("maximum", .number(Int64(SlotNames.maximum)))])
+        facts: [("parameter", .text("slots")), ("maximum", .number(Int64(SlotNames.namesMax)))])
     }
     return slots
   }

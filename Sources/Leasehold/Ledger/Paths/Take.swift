@@ -78,7 +78,7 @@ extension Ledger {
     // `sysv:` names take what is there and put no limit into force.
     let keepsValue = request.native?.dialect == .sysv
     guard share.units <= PHPDialect.unitsMax else {
-      return .not(.refused(Self.neverCounted(share.units, most: PHPDialect.unitsMax)))
+      return .not(.refused(Self.neverCounted(share.units, unitsMax: PHPDialect.unitsMax)))
     }
     for _ in 0..<Self.phpAttempts {
       let values: [UInt16]
