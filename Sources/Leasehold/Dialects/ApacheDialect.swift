@@ -9,7 +9,9 @@ public struct ApacheDialect: LockDialect {
   /// The units that a lease adds.
   public static let weight = LeaseCounter.sharedWeight
   /// Semaphores of a set on Linux, unless said otherwise.
-  public static let defaultSemaphores = 32
+  static let defaultSemaphores = 32
+  /// The key of the set, unless said otherwise.
+  static let defaultKey: Int32 = 31_818
 
   /// Counts readers.
   public let reader: Int

@@ -109,25 +109,23 @@ extension Call {
     switch name {
     case .php(let key):
       try refuseOthers(than: [.limit, .perm], of: "a php: name")
-      return try php(at: key)
+      return .php(key, permissions: try permissions(), for: caller)
     case .apache(let session):
       try refuseOthers(than: [.semaphoreKey, .nsems, .perm] + listing, of: "an apache: name")
-      return try apache(session.text)
+      return .apache(
+        session, count: try semaphoreCount(2, CounterDialect.perSetMax), key: try semaphoreKey(),
+        permissions: try permissions(), for: caller)
     case .sharelite(let key):
       try refuseOthers(than: [.perm] + listing, of: "a sharelite: name")
-      return NativeRequest(
-        .apache, at: .key(key), semaphore: ShareLite.reader, count: ShareLite.semaphores,
-        permissions: try permissions() ?? 0o666, peer: caller.peer, groups: caller.groups)
+      return .sharelite(key, permissions: try permissions(), for: caller)
     case .path(let path):
       try refuseOthers(than: [.limit, .project, .sem, .nsems, .touch, .perm, .undo], of: "a path: name")
-      return try concurrency(at: path.text, makes: makes)
+      return try concurrency(at: path, makes: makes)
     case .semaphore(let set, let number):
       let making: ParameterSet = [.value, .nsems, .perm]
       guard try creates() else {
         try refuseOthers(than: [.undo, .create] + listing, of: "a sysv: name without create=1")
-        return NativeRequest(
-          .sysv, at: NativeRequest.Place(set), semaphore: number, count: 0, permissions: 0, isEndless: try isEndless(),
-          peer: caller.peer, groups: caller.groups)
+        return .semaphore(number, of: set, isEndless: try isEndless(), for: caller)
       }
       try refuseOthers(than: [.undo, .create] + making + listing, of: "a sysv: name")
       return try semaphore(number, of: set)
@@ -140,28 +138,13 @@ extension Call {
     throw .invalid(parameter, arguments[parameter] ?? "", "does not go with \(what)")
   }
 
-  private func php(at key: Int32) throws(LeaseholdError) -> NativeRequest {
-    NativeRequest(
-      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: try permissions() ?? 0o666,
-      peer: caller.peer, groups: caller.groups)
-  }
-
-  private func apache(_ session: String) throws(LeaseholdError) -> NativeRequest {
-    let count = try semaphoreCount(2, CounterDialect.perSetMax) ?? ApacheDialect.defaultSemaphores
-    let dialect = ApacheDialect(session: session.utf8, of: count)
-    return NativeRequest(
-      .apache, at: .key(try semaphoreKey() ?? 31_818), semaphore: dialect.reader, count: count,
-      permissions: try permissions() ?? 0o700, peer: caller.peer, groups: caller.groups)
-  }
-
-  private func concurrency(at path: String, makes: Bool) throws(LeaseholdError) -> NativeRequest {
+  private func concurrency(at path: ExactText, makes: Bool) throws(LeaseholdError) -> NativeRequest {
     let count = try semaphoreCount(1, CounterDialect.perSetMax) ?? 1
     let number = try number(.sem, 0, NativeName.numberMax) ?? 0
-    return NativeRequest(
-      .path, at: .path(path, project: try project()), semaphore: number, count: count,
-      permissions: try permissions() ?? 0o666, values: makes ? try values(count) : [],
-      touches: try word(.touch, ["true", "false"]) != "false", isEndless: try isEndless(), peer: caller.peer,
-      groups: caller.groups)
+    return .path(
+      path, project: try project(), semaphore: number, count: count, permissions: try permissions(),
+      values: makes ? try values(count) : [], touches: try word(.touch, ["true", "false"]) != "false",
+      isEndless: try isEndless(), for: caller)
   }
 
   /// True when a set is to be made where there is none, which only `sysv:` names ask for.
@@ -174,15 +157,15 @@ extension Call {
 
   /// One semaphore of a set that is made where there is none, as `semget` and a first value would.
   private func semaphore(_ number: Int, of set: IPCAddress) throws(LeaseholdError) -> NativeRequest {
-    if case .id(let id) = set {
+    switch set {
+    case .id(let id):
       throw .invalid(.create, arguments[.create] ?? "", "goes with sysv:KEY.\(number): what has the id \(id) is there")
+    case .key(let key):
+      return .madeSemaphore(
+        number, of: key, count: try semaphoreCount(number + 1, max(number + 1, CounterDialect.perSetMax)),
+        value: try self.number(.value, 1, Limits.slots), permissions: try permissions(), isEndless: try isEndless(),
+        for: caller)
     }
-    let count = try semaphoreCount(number + 1, max(number + 1, CounterDialect.perSetMax)) ?? number + 1
-    let value = try self.number(.value, 1, Limits.slots) ?? 1
-    return NativeRequest(
-      .sysv, at: NativeRequest.Place(set), semaphore: number, count: count, permissions: try permissions() ?? 0o600,
-      values: Array(repeating: UInt16(value), count: count), isEndless: try isEndless(), peer: caller.peer,
-      groups: caller.groups)
   }
 
   /// The size of a set; the kernel's own limit may be lower and says so itself.
@@ -272,15 +255,6 @@ extension Call {
     } else if want.mode == .shared {
       throw .invalid(
         .mode, "shared", "goes with apache:, sharelite: and plain names only: slots of a counting lock are alike")
-    }
-  }
-}
-
-extension NativeRequest.Place {
-  fileprivate init(_ set: IPCAddress) {
-    switch set {
-    case .key(let key): self = .key(key)
-    case .id(let id): self = .id(id)
     }
   }
 }

@@ -1,6 +1,5 @@
 import Leasehold
 import Synchronization
-import SysVTypes
 
 /// A request that runs under the lock which guards a segment: PHP's semaphore of the segment's key.
 ///
@@ -47,15 +46,12 @@ final class GuardedRequest: LeaseClient, PendingRequest {
       connection: asking.connection, peer: asking.peer, groups: asking.groups, confinement: asking.confinement,
       trace: asking.trace)
     var request = AcquireRequest(
-      key: try guardLock(key), ttl: min(max(ttl, call.server.limits.ttlMin), call.server.limits.ttlMax),
+      key: LockKey(guardingVariablesAt: key), ttl: min(max(ttl, call.server.limits.ttlMin), call.server.limits.ttlMax),
       caller: caller)
     request.wait = wait
     request.owner = "leasehold: shm"
     request.leavesNoTrace = true
-    // As PHP's sem_get with its own defaults; a set of another kind is refused.
-    request.want.lock.native = NativeRequest(
-      .php, at: .key(key), semaphore: 0, count: PHPDialect.semaphores, permissions: 0o666, peer: caller.peer,
-      groups: caller.groups)
+    request.want.lock.native = .php(key, for: caller)
     var (place, refusal): (CallerClaim?, LeaseholdError?)
     if wait > .zero {
       do throws(LeaseholdError) { place = try asking.account?.claim(.waiters) } catch { refusal = error }
@@ -82,16 +78,6 @@ final class GuardedRequest: LeaseClient, PendingRequest {
     case .waiting(let waiter, _):
       self.waiter.withLock { $0 = waiter }
       return .pending
-    }
-  }
-
-  /// The lock's name as the service knows it.
-  static func guardLock(_ key: Int32) throws(LeaseholdError) -> LockKey {
-    let name = "php:" + IPCKey(rawValue: key).shortHexadecimal
-    do {
-      return try LockKey(utf8: name.utf8)
-    } catch {
-      throw LeaseholdError(flaw: error, of: name)
     }
   }
 
@@ -133,9 +119,8 @@ extension Call {
   fileprivate func checkLease(on key: Int32) throws(LeaseholdError) {
     let id = try leaseArgument("?lease=ID")
     let lease = try server.engine.locks.lease(id, within: confinement, at: now)
-    let isNative = lease.key.text.hasPrefix("php:") || lease.key.text.hasPrefix("sysv:")
-    guard isNative, lease.binding?.key == key, lease.binding?.semaphore == 0 else {
-      let lock = try GuardedRequest.guardLock(key).text
+    guard lease.guardsVariables(at: key) else {
+      let lock = LockKey(guardingVariablesAt: key).text
       throw LeaseholdError(
         .noSuchLease,
         "The lease is on lock '\(lease.key.text)', and this segment is guarded by '\(lock)'; acquire that one.",

@@ -4,14 +4,14 @@ import Testing
 @testable import LeaseholdHTTP
 
 @Suite struct GuardedRequestTests {
-  private func lock() throws -> LockKey { try GuardedRequest.guardLock(0x5afe) }
+  private let lock = LockKey(guardingVariablesAt: 0x5afe)
 
   @Test func aFreeGuardIsTakenForTheWorkAndGivenBackBeforeTheAnswer() throws {
     let scene = try ServerScene(.grant)
     let answer = scene.answer("PUT", "/shm/counter", body: "[1]")
     #expect(answer.status == 201)
     let request = try #require(scene.service.heard.requests.first)
-    #expect(request.key == (try lock()))
+    #expect(request.key == lock)
     #expect(request.owner == "leasehold: shm")
     #expect(request.mode == .exclusive)
     #expect(request.wait == .seconds(5))
