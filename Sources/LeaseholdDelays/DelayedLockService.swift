@@ -15,7 +15,9 @@
     private let timer = DelayTimer()
     private let calls = Atomic<UInt64>(0)
     private let isDraining = Atomic(false)
-    /// Acquires whose waiters are named here and not by the other service; those that ended otherwise stay, in a test.
+    /// Acquires whose waiters are named here and not by the other service.
+    ///
+    /// Those that ended otherwise stay, in a test; their clients do not, as they give something back when they end.
     private let waits = Mutex<(last: WaiterID, byID: [WaiterID: DelayedWait])>((0, [:]))
 
     init(_ locks: any LockService, _ life: any EngineLife, _ delays: Delays) {
@@ -45,34 +47,36 @@
     private func later(
       _ client: any LeaseClient, _ ask: @escaping @Sendable (any LeaseClient) -> AcquireOutcome
     ) -> AcquireOutcome {
-      let wait = DelayedWait(client)
+      let wait = DelayedWait()
       let id = waits.withLock { waits in
         waits.last += 1
         waits.byID[waits.last] = wait
         return waits.last
       }
-      timer.after(delays.span.nanoseconds) { [self] in perform(wait, ask) }
+      timer.after(delays.span.nanoseconds) { [self] in perform(wait, client, ask) }
       return .waiting(id, behind: nil)
     }
 
-    private func perform(_ wait: DelayedWait, _ ask: (any LeaseClient) -> AcquireOutcome) {
+    private func perform(
+      _ wait: DelayedWait, _ client: any LeaseClient, _ ask: (any LeaseClient) -> AcquireOutcome
+    ) {
       guard !wait.isWithdrawn else { return }
       let fate = nextFate()
-      guard fate != .fails else { return wait.client.refused(Self.unavailable()) }
-      switch ask(wait.client) {
+      guard fate != .fails else { return client.refused(Self.unavailable()) }
+      switch ask(client) {
       case .granted(let lease):
         let isNew = !lease.replayed && !lease.isConverted
         if wait.isWithdrawn {
           if isNew { locks.withdraw(.grant(lease.grant), at: lease.grantedAt) }
         } else if fate == .isForgotten {
           if isNew { settle(lease.grant, at: lease.grantedAt) }
-          wait.client.refused(Self.unknown())
+          client.refused(Self.unknown())
         } else {
-          wait.client.granted(lease)
+          client.granted(lease)
         }
       case .waiting(let waiter, _):
         if wait.waits(as: waiter) { locks.withdraw(.waiter(waiter), at: Self.now()) }
-      case .refused(let error): wait.client.refused(error)
+      case .refused(let error): client.refused(error)
       }
     }
 
@@ -227,10 +231,7 @@
   final class DelayedWait: Sendable {
     private enum State: Sendable { case asked, waiting(WaiterID), withdrawn }
 
-    let client: any LeaseClient
     private let state = Mutex(State.asked)
-
-    init(_ client: any LeaseClient) { self.client = client }
 
     var isWithdrawn: Bool { state.withLock { if case .withdrawn = $0 { true } else { false } } }
 

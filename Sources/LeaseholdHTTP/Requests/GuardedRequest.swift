@@ -20,9 +20,14 @@ final class GuardedRequest: LeaseClient, PendingRequest {
   private let waiter = Mutex<WaiterID?>(nil)
   /// Its place among what its caller may have waiting.
   private let place: CallerClaim?
+  /// Why its caller may not wait, although it asks to.
+  private let refusal: LeaseholdError?
 
-  private init(_ exchange: Exchange, server: Server, place: CallerClaim?, work: @escaping Work) {
+  private init(
+    _ exchange: Exchange, server: Server, place: CallerClaim?, orWaiting refusal: LeaseholdError?, work: @escaping Work
+  ) {
     self.place = place
+    self.refusal = refusal
     self.work = work
     request = ParkedRequest(exchange, server: server, asText: false)
   }
@@ -56,14 +61,11 @@ final class GuardedRequest: LeaseClient, PendingRequest {
     if wait > .zero {
       do throws(LeaseholdError) { place = try asking.account?.claim(.waiters) } catch { refusal = error }
     }
-    return try GuardedRequest(call.exchange, server: call.server, place: place, work: work)
-      .begin(request, orWaiting: refusal, at: call.now)
+    return try GuardedRequest(call.exchange, server: call.server, place: place, orWaiting: refusal, work: work)
+      .begin(request, at: call.now)
   }
 
-  /// - Parameter refusal: Why its caller may not wait, although it asks to.
-  private func begin(
-    _ request: AcquireRequest, orWaiting refusal: LeaseholdError?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> Disposition {
+  private func begin(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> Disposition {
     var asked = request
     if refusal != nil { asked.wait = .zero }
     let outcome = locks.acquire(
@@ -74,7 +76,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
       }, at: now)
     switch outcome {
     case .granted(let lease): return self.request.exchange.respond(try perform(lease.id))
-    case .refused(let error): throw error.code == .locked ? refusal ?? error : error
+    case .refused(let error): throw answer(to: error)
     case .waiting(let waiter, _):
       self.waiter.withLock { $0 = waiter }
       return .pending
@@ -97,7 +99,11 @@ final class GuardedRequest: LeaseClient, PendingRequest {
     }
   }
 
-  func refused(_ error: LeaseholdError) { request.refuse(error) }
+  func refused(_ error: LeaseholdError) { request.refuse(answer(to: error)) }
+
+  private func answer(to error: LeaseholdError) -> LeaseholdError {
+    error.code == .locked ? refusal ?? error : error
+  }
 
   func ended(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant) {}
 
