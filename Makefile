@@ -5,6 +5,7 @@
 #   make build        the release build only: .build/release/leasehold
 #   make lint         swift format, shellcheck, Tests/Tidy
 #   make live         Tests/Live: the running service over HTTP (debug build)
+#   make delayed      the same, over an engine that takes 0, 20 and 200 ms for each call; nine minutes
 #   make browser      Tests/Browser: the dashboard, and pages of others, in a real Chromium (debug build)
 #   make cli          Tests/Cli: the commands, as a shell runs them (debug build)
 #   make interop      Tests/Interop: real PHP and Perl beside the running service (debug build)
@@ -51,9 +52,9 @@ RELEASED = $$(Tools/static $1) $$(Tools/dense $1)
 APART = $(if $(filter 0,$(shell id -u)),unshare -i,unshare -Ur -i)
 export SWIFT JOBS
 
-.PHONY: run test build lint live cli browser interop fuzz contract contract-full clients-generated robustness soak
-.PHONY: clients sweep mutants upgrade footprint examples bench tsan asan deb release release-again release-test image
-.PHONY: project dense conformance distributed containers man pictures reference clean
+.PHONY: run test build lint live delayed cli browser interop fuzz contract contract-full clients-generated
+.PHONY: clients robustness soak sweep mutants upgrade footprint examples bench tsan asan deb release release-again
+.PHONY: release-test image project dense conformance distributed containers man pictures reference clean
 
 run: build
 	exec .build/release/leasehold serve --unix own $(ARGS)
@@ -76,11 +77,11 @@ browser:
 	@Tools/need build test browser
 	@python3 Tests/run.py browser
 
-live:
+live delayed:
 	@Tools/need build test
 	@Tools/need promtool || echo "make: without promtool the metrics and docs/grafana are checked less" >&2
 	@Tools/need nginx || echo "make: without nginx its settings in docs/deployment.md are not tried" >&2
-	@python3 Tests/run.py live
+	@python3 Tests/run.py $@
 
 clients-generated:
 	@Tools/need build test clients

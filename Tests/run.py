@@ -123,6 +123,12 @@ def robustness(script, *words):
     return python(f"Tests/Robustness/{script}.py", *words)
 
 
+def delayed(milliseconds, *names):
+    """Tests/Live, or some of its files, over an engine that takes so long for each call."""
+    command = ["env", f"LHDELAYS=ms={milliseconds}", *python("Tests/Live/run.py", *names)]
+    return f"live, {milliseconds} ms", command, unittests, DEBUG
+
+
 def swift_test(*words):
     return [*WITH_ETCDS, *APART, SWIFT, "test", "--skip-build", "--xunit-output", XUNIT, *words]
 
@@ -137,6 +143,12 @@ def release_build():
 def swift_format():
     return [SWIFT, "format", "lint", "--strict", "--parallel", "--recursive", "Package.swift", "Sources", "Tests"]
 
+
+# The files of Tests/Live for an engine that takes 200 ms: those about locks and leases. All take a quarter of an hour.
+SLOWLY = [f"test_{name}" for name in (
+    "acquire", "add", "at_least", "break", "hold", "idempotency", "lease", "lock_changes", "newest", "notes", "queue",
+    "renewals", "resize", "several", "slots", "terraform", "traces", "truth",
+)]
 
 # Group to steps: name, command, how to count, which program to test. A step with a function makes its command late.
 GROUPS = {
@@ -155,6 +167,8 @@ GROUPS = {
         ("swift test, client", swift_test("--filter", "LeaseholdClientTests"), swift_tests, None),
     ],
     "live": [("live", python("-m", "unittest", "discover", "-v", "-s", "Tests/Live"), unittests, DEBUG)],
+    # Not part of all, where test_delays does a little of it.
+    "delayed": [delayed(0), delayed(20), delayed(200, *SLOWLY)],
     "cli": [("cli", python("-m", "unittest", "discover", "-v", "-s", "Tests/Cli"), unittests, DEBUG)],
     "interop": scenarios(),
     "distributed": [
@@ -223,15 +237,15 @@ ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop
        "clients-generated", "clients", "examples", "release", "hardening", "footprint", "robustness"]
 # What a group needs before it.
 BUILDS = {group: ["debug"] for group in (
-    "unit", "live", "cli", "browser", "interop", "distributed", "fuzz", "fuzz-short", "contract", "contract-full",
-    "clients-generated", "clients", "conformance", "examples",
+    "unit", "live", "delayed", "cli", "browser", "interop", "distributed", "fuzz", "fuzz-short", "contract",
+    "contract-full", "clients-generated", "clients", "conformance", "examples",
 )} | {
     "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
     "soak": ["debug", "release"], "upgrade": ["release"],
 }
 # Real programs and browsers beside clocks: a machine that stalls for a second fails one of two thousand. A step of
 # these is repeated once, and said to be unsteady when it passes then. What looks for races is never repeated.
-REPEATED = {"live", "cli", "browser", "interop", "distributed", "clients"}
+REPEATED = {"live", "delayed", "cli", "browser", "interop", "distributed", "clients"}
 STEP_SECONDS = {"soak": 3600, "mutants": 3600, "sweep": 3600, "contract-full": 4 * 3600}
 
 

@@ -1,5 +1,6 @@
 """/events: what happens to locks, as server-sent events."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -183,10 +184,10 @@ class Page(LiveTest):
 class SmallRing(LiveTest):
     arguments = ("--events-kept", "64")
 
-    def cycles(self, count):
+    def cycles(self, count, key="many"):
         connection = self.server.connection()
         for _ in range(count):
-            lease = self.server.request("POST", "/locks/many/acquire", connection=connection)["lease"]
+            lease = self.server.request("POST", f"/locks/{key}/acquire", connection=connection)["lease"]
             self.server.request("DELETE", f"/leases/{lease}", connection=connection)
         connection.close()
 
@@ -210,7 +211,8 @@ class SmallRing(LiveTest):
             eventually(lambda: self.server.metric("leasehold_event_subscribers") == 1, "it follows")
 
             def dropped():
-                self.cycles(1000)
+                with concurrent.futures.ThreadPoolExecutor(50) as pool:
+                    list(pool.map(lambda number: self.cycles(20, f"many-{number}"), range(50)))
                 return self.server.metric("leasehold_event_subscribers_dropped_total") == 1
 
             eventually(dropped, "it is dropped", timeout=60)

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import harness
+from delays import soon
 from harness import eventually
 
 
@@ -64,7 +65,7 @@ class Lines(unittest.TestCase):
     def test_numbers_and_booleans_are_such_in_every_json_line(self):
         server = self.serve("--log-format", "json", "--log-level", "debug", "--slow-wait", "0s",
                             "--max-waiters-per-caller", "1")
-        short = server.acquire("short", ttl="100ms", owner="17").json
+        short = server.acquire("short", ttl=soon(100), owner="17").json
         waiter = server.over_unix.acquire_later("short")
         self.assertEqual(server.over_unix.acquire("short", wait="5s").status, 429)
         waiter = waiter.answer().json

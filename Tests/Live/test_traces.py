@@ -5,6 +5,7 @@ import secrets
 import socket
 import threading
 
+from delays import at_once
 from harness import LiveTest, Pending, eventually
 
 
@@ -36,6 +37,7 @@ class Traces(LiveTest):
         eventually(lambda: pending.done or self.server.waiting(self.key()) == 1, "a waiter")
         return pending
 
+    @at_once("nobody knows the queue when a wait begins")
     def test_a_wait_tells_for_whom(self):
         first, first_trace, _ = traceparent()
         second, second_trace, second_span = traceparent()
@@ -53,6 +55,7 @@ class Traces(LiveTest):
         self.assertEqual(line["waited_ms"], lease["waited_ms"])
         self.assertNotIn(lease["lease"], self.server.log_text())
 
+    @at_once("nobody knows the queue when a wait begins")
     def test_a_wait_that_ends_otherwise_is_told_too(self):
         first, _, _ = traceparent()
         late, late_trace, _ = traceparent()
@@ -84,6 +87,7 @@ class Traces(LiveTest):
         self.assertNotIn("trace_id", line)
         self.assertNotIn("holder_ref", line)
 
+    @at_once("each acquire may be a wait")
     def test_nobody_who_did_not_wait_is_told(self):
         header, trace, _ = traceparent()
         self.granted(self.acquire(header, wait="20s"))
