@@ -21,7 +21,7 @@
 #   make sweep        Tests/Robustness/sweep.py, long: each call of libc fails with each errno of its man page
 #   make upgrade      leases of an older program live on under this one; OLD=REVISION says which (HEAD)
 #   make mutants      Tests/Mutants: faults put in on purpose, each noticed by the tests (debug build); half an hour
-#   make soak         Tests/Robustness, long: a thousand kills and the rest; about half an hour
+#   make soak         Tests/Robustness, long: a thousand kills and the rest; fifty minutes
 #   make examples     the snippets of the README, docs/clients.md and docs/recipes.md, against the running service
 #   make reference    docs/http.md and the page of GET /docs, from openapi.yaml
 #   make man          docs/man, from what the commands say of themselves (debug build)
