@@ -39,10 +39,9 @@ MUTANTS = [
     # The crash order.
     Mutant(
         "a grant is marked as held before its semop",
-        "storage.write(body, at: cell) return Draft( Lease(record,",
+        "[[storage.write(body, at: cell)]] return Draft( Lease(record,",
         "storage.write(body, at: cell)\n"
-        "storage.commit(CommitWord(.live, .lease, check: body.check), at: cell)\n"
-        "return Draft(Lease(record,",
+        "storage.commit(CommitWord(.live, .lease, check: body.check), at: cell)",
         "CrashPointTests", STATEMENT),
     Mutant(
         "an end gives back while its record still says held",
