@@ -12,7 +12,7 @@ import Synchronization
 //   out of the exchange's state owns it until it resumes it: libmicrohttpd does not look at the socket, and it cannot
 //   be closed. So the writer is alone.
 //
-// Everything else goes by `send(_:)`: HTTP/1.0, HEAD, answers that close, streams, answers without a body, long bodies,
+// Everything else goes by `send()`: HTTP/1.0, HEAD, answers that close, streams, answers without a body, long bodies,
 // TLS.
 extension Exchange {
   /// The progress of an answer that was written here.
@@ -90,7 +90,7 @@ extension Exchange {
 }
 
 extension ResponseBuffer {
-  /// Appends what ``Exchange/send(_:)`` would have libmicrohttpd send, in the same order.
+  /// Appends what ``Exchange/send()`` would have libmicrohttpd send, in the same order.
   ///
   /// The corresponding C function is `MHD_get_reason_phrase_for`.
   @inline(never)
