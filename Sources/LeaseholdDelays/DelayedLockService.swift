@@ -18,7 +18,8 @@
     /// Acquires whose waiters are named here and not by the other service.
     ///
     /// Those that ended otherwise stay, in a test; their clients do not, as they give something back when they end.
-    private let waits = Mutex<(last: WaiterID, byID: [WaiterID: DelayedWait])>((0, [:]))
+    private let waits = Mutex<(last: WaiterID, byID: [WaiterID: Wait])>((0, [:]))
+    private enum Wait { case asked, waiting(WaiterID) }
 
     init(_ locks: any LockService, _ life: any EngineLife, _ delays: Delays) {
       self.locks = locks
@@ -47,26 +48,25 @@
     private func later(
       _ client: any LeaseClient, _ ask: @escaping @Sendable (any LeaseClient) -> AcquireOutcome
     ) -> AcquireOutcome {
-      let wait = DelayedWait()
       let id = waits.withLock { waits in
         waits.last += 1
-        waits.byID[waits.last] = wait
+        waits.byID[waits.last] = .asked
         return waits.last
       }
-      timer.after(delays.span.nanoseconds) { [self] in perform(wait, client, ask) }
+      timer.after(delays.span.nanoseconds) { [self] in perform(id, client, ask) }
       return .waiting(id, behind: nil)
     }
 
     private func perform(
-      _ wait: DelayedWait, _ client: any LeaseClient, _ ask: (any LeaseClient) -> AcquireOutcome
+      _ id: WaiterID, _ client: any LeaseClient, _ ask: (any LeaseClient) -> AcquireOutcome
     ) {
-      guard !wait.isWithdrawn else { return }
+      guard !isWithdrawn(id) else { return }
       let fate = nextFate()
       guard fate != .fails else { return client.refused(Self.unavailable()) }
       switch ask(client) {
       case .granted(let lease):
         let isNew = !lease.replayed && !lease.isConverted
-        if wait.isWithdrawn {
+        if isWithdrawn(id) {
           if isNew { locks.withdraw(.grant(lease.grant), at: lease.grantedAt) }
         } else if fate == .isForgotten {
           if isNew { settle(lease.grant, at: lease.grantedAt) }
@@ -75,10 +75,17 @@
           client.granted(lease)
         }
       case .waiting(let waiter, _):
-        if wait.waits(as: waiter) { locks.withdraw(.waiter(waiter), at: Self.now()) }
+        let isWithdrawn = waits.withLock { waits in
+          guard waits.byID[id] != nil else { return true }
+          waits.byID[id] = .waiting(waiter)
+          return false
+        }
+        if isWithdrawn { locks.withdraw(.waiter(waiter), at: Self.now()) }
       case .refused(let error): client.refused(error)
       }
     }
+
+    private func isWithdrawn(_ id: WaiterID) -> Bool { waits.withLock { $0.byID[id] == nil } }
 
     private func settle(_ grant: Grant, at now: MonotonicInstant) {
       timer.after(delays.span.nanoseconds) { [self] in locks.withdraw(.grant(grant), at: now + delays.span) }
@@ -89,7 +96,7 @@
       switch withdrawal {
       case .waiter(let id) where !delays.isNone:
         let wait = waits.withLock { $0.byID.removeValue(forKey: id) }
-        if let waiter = wait?.withdraw() { locks.withdraw(.waiter(waiter), at: now) }
+        if case .waiting(let waiter)? = wait { locks.withdraw(.waiter(waiter), at: now) }
       case .grant(let grant) where !delays.isNone: settle(grant, at: now)
       case .waiter, .grant, .connection: locks.withdraw(withdrawal, at: now)
       }
@@ -99,8 +106,9 @@
 
     // MARK: What takes its time
 
+    /// Makes a call late; what is only read can be read again, and so is never forgotten.
     private func slowly<Answer>(
-      at now: MonotonicInstant?, _ body: (MonotonicInstant) throws(LeaseholdError) -> Answer
+      changing: Bool = true, _ call: @autoclosure () throws(LeaseholdError) -> Answer
     ) throws(LeaseholdError) -> Answer {
       let fate = nextFate()
       let end = HostClock.monotonic() &+ delays.span.nanoseconds
@@ -108,94 +116,83 @@
         HostClock.sleep(nanoseconds: min(5_000_000, max(1, end &- HostClock.monotonic())))
       }
       if fate == .fails { throw Self.unavailable() }
-      let answer = try body(now.map { $0 + delays.span } ?? Self.now())
-      // What is only read can be read again.
-      if fate == .isForgotten, now != nil { throw Self.unknown() }
+      let answer = try call()
+      if fate == .isForgotten, changing { throw Self.unknown() }
       return answer
     }
 
     func release(
       _ lease: LeaseID, on lock: LockName?, early: Bool, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> ReleaseOutcome {
-      try slowly(at: now) { now throws(LeaseholdError) in
-        try locks.release(lease, on: lock, early: early, within: confinement, at: now)
-      }
+      try slowly(try locks.release(lease, on: lock, early: early, within: confinement, at: now + delays.span))
     }
 
     func resize(
       _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
     ) throws(LeaseholdError) -> OpenedLock {
-      try slowly(at: now) { now throws(LeaseholdError) in try locks.resize(request, for: caller, at: now) }
+      try slowly(try locks.resize(request, for: caller, at: now + delays.span))
     }
 
     func renew(
       _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> LeaseSnapshot {
-      try slowly(at: now) { now throws(LeaseholdError) in
-        try locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now)
-      }
+      try slowly(try locks.renew(lease, on: lock, ttl: ttl, within: confinement, at: now + delays.span))
     }
 
     func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
-      try slowly(at: now) { now throws(LeaseholdError) in try locks.add(request, at: now) }
+      try slowly(try locks.add(request, at: now + delays.span))
     }
 
     func note(
       _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> LeaseSnapshot {
-      try slowly(at: now) { now throws(LeaseholdError) in
-        try locks.note(lease, text, within: confinement, at: now)
-      }
+      try slowly(try locks.note(lease, text, within: confinement, at: now + delays.span))
     }
 
     func releaseAll(
       owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> [String] {
-      try slowly(at: now) { now throws(LeaseholdError) in
-        try locks.releaseAll(owner: owner, key: key, of: caller, within: confinement, at: now)
-      }
+      try slowly(try locks.releaseAll(owner: owner, key: key, of: caller, within: confinement, at: now + delays.span))
     }
 
     func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome {
-      try slowly(at: now) { now throws(LeaseholdError) in try locks.breakLease(request, at: now) }
+      try slowly(try locks.breakLease(request, at: now + delays.span))
     }
 
     func transfer(_ request: TransferRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
-      try slowly(at: now) { now throws(LeaseholdError) in try locks.transfer(request, at: now) }
+      try slowly(try locks.transfer(request, at: now + delays.span))
     }
 
     func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
-      try slowly(at: now) { now throws(LeaseholdError) in try locks.attach(request, at: now) }
+      try slowly(try locks.attach(request, at: now + delays.span))
     }
 
     func cancel(key: String, of caller: Caller, at now: MonotonicInstant) throws(LeaseholdError) -> CancelOutcome {
-      try slowly(at: now) { now throws(LeaseholdError) in try locks.cancel(key: key, of: caller, at: now) }
+      try slowly(try locks.cancel(key: key, of: caller, at: now + delays.span))
     }
 
     func lease(
       _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) -> LeaseSnapshot {
-      try slowly(at: nil) { now throws(LeaseholdError) in try locks.lease(lease, within: confinement, at: now) }
+      try slowly(changing: false, try locks.lease(lease, within: confinement, at: now + delays.span))
     }
 
     func leases(_ filter: ListFilter) throws(LeaseholdError) -> Page<LeaseSnapshot> {
-      try slowly(at: nil) { _ throws(LeaseholdError) in try locks.leases(filter) }
+      try slowly(changing: false, try locks.leases(filter))
     }
 
     func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
-      try slowly(at: nil) { _ throws(LeaseholdError) in try locks.lock(lock, listed: listed) }
+      try slowly(changing: false, try locks.lock(lock, listed: listed))
     }
 
     func locks(_ filter: ListFilter) throws(LeaseholdError) -> Page<LockSnapshot> {
-      try slowly(at: nil) { _ throws(LeaseholdError) in try locks.locks(filter) }
+      try slowly(changing: false, try locks.locks(filter))
     }
 
     func remove(
       _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
     ) throws(LeaseholdError) {
-      try slowly(at: now) { now throws(LeaseholdError) in
-        try locks.remove(lock, force: force, within: confinement, at: now)
-      }
+      try slowly(try locks.remove(lock, force: force, within: confinement, at: now + delays.span))
     }
 
     // MARK: Its life
@@ -224,30 +221,6 @@
       LeaseholdError(
         .outcomeUnknown, "The engine forgot by plan whether it was done; repeat with the same Idempotency-Key.",
         retryAfter: .seconds(1))
-    }
-  }
-
-  /// An acquire that is asked later.
-  final class DelayedWait: Sendable {
-    private enum State: Sendable { case asked, waiting(WaiterID), withdrawn }
-
-    private let state = Mutex(State.asked)
-
-    var isWithdrawn: Bool { state.withLock { if case .withdrawn = $0 { true } else { false } } }
-
-    func waits(as waiter: WaiterID) -> Bool {
-      state.withLock { state in
-        if case .withdrawn = state { return true }
-        state = .waiting(waiter)
-        return false
-      }
-    }
-
-    func withdraw() -> WaiterID? {
-      state.withLock { state in
-        defer { state = .withdrawn }
-        return if case .waiting(let waiter) = state { waiter } else { nil }
-      }
     }
   }
 #endif

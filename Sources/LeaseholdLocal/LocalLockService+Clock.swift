@@ -43,7 +43,7 @@ extension LocalLockService {
       return (more, wake, ledger.takeNotices(), ledger.takeEnds(isNewSecond: false))
     }
     if !ends.isEmpty { options.onEnds?(ends) }
-    for notice in notices { notice.deliver() }
+    for notice in notices { notice() }
     return (more, wake)
   }
 

@@ -27,7 +27,7 @@ public struct LocalServiceOptions: Sendable {
   /// Hears what begins to fail and what works again; on any thread.
   public var onFault: (@Sendable (FaultNotice) -> Void)?
   /// Hears of values that do not add up, on the thread of the clock.
-  public var onDrift: (@Sendable (DriftReport) -> Void)?
+  public var onDrift: (@Sendable (LedgerEvent) -> Void)?
   /// Told of processes that cannot be stopped, though their leases are over; on any thread.
   public var onUnstopped: (@Sendable (_ pid: Int32, _ why: String) -> Void)?
   /// Told once when another daemon, with that number, has taken this one's place: it is over, and should end.
@@ -227,7 +227,7 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
       return result
     }
     if mustRing { alarm.ring() }
-    for notice in notices { notice.deliver() }
+    for notice in notices { notice() }
     return try result.get()
   }
 

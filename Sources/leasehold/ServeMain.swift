@@ -101,8 +101,8 @@ private func startService(
     log.warning(
       "the values of a semaphore set do not add up",
       metadata: [
-        "key": "\(drift.key)", "kind": "\(drift.kind.name)", "units": .stringConvertible(drift.units),
-        "found": "\(drift.text)",
+        "key": "\(drift.key)", "kind": "\(drift.reason ?? "")", "units": .stringConvertible(drift.count),
+        "found": "\(drift.text ?? "")",
       ])
   }
   service.onEnds = { log.tell($0) }

@@ -124,8 +124,8 @@ public struct ApacheDialect: LockDialect {
   /// Readers and writers on leases.
   public var counters: [LeaseCounter] {
     [
-      LeaseCounter(reader, of: .shared, weight: Self.weight),
-      LeaseCounter(writer, of: .exclusive, weight: Self.weight),
+      LeaseCounter(semaphore: reader, mode: .shared, weight: Self.weight),
+      LeaseCounter(semaphore: writer, mode: .exclusive, weight: Self.weight),
     ]
   }
 }

@@ -19,10 +19,8 @@ public struct CounterDialect: LockDialect {
   /// Semaphores of one set: SEMMSL as the kernel comes, semctl(2).
   public static let perSetMax = 32_000
 
-  /// True when there is a ledger.
-  public var countsLeasedUnits: Bool { ledger != nil }
-
   /// Takes slots.
+  @inline(__always)
   public func take(_ share: Share) -> OpList {
     guard let ledger else { return OpList(.addUndone(-share.units, to: semaphore)) }
     return OpList(.add(-share.units, to: semaphore), then: .add(share.units, to: ledger))
@@ -34,6 +32,7 @@ public struct CounterDialect: LockDialect {
   }
 
   /// Gives slots back.
+  @inline(__always)
   public func giveBack(_ share: Share) -> OpList {
     guard let ledger else { return OpList(.add(share.units, to: semaphore)) }
     return OpList(.add(share.units, to: semaphore), then: .add(-share.units, to: ledger))
@@ -46,8 +45,18 @@ public struct CounterDialect: LockDialect {
       .addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
   }
 
+  /// All slots but the one that a reader has.
+  public func upgrade(capacity: Int?) -> Share? {
+    capacity.map { Share(.exclusive, units: $0 - 1, for: .upgrade) }
+  }
+
+  /// Gives all slots back but one.
+  public func downgrade(capacity: Int?) -> OpList {
+    capacity.map { giveBack(Share(.exclusive, units: $0 - 1)) } ?? OpList()
+  }
+
   /// The ledger counts, where there is one.
-  public var counters: [LeaseCounter] { ledger.map { [LeaseCounter($0)] } ?? [] }
+  public var counters: [LeaseCounter] { ledger.map { [LeaseCounter(semaphore: $0)] } ?? [] }
 
   /// Takes slots out of the ledger.
   public func removeFromCount(_ share: Share) -> OpList {

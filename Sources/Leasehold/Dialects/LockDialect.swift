@@ -34,18 +34,16 @@ public struct Share: Hashable, Sendable {
 /// A dialect computes; it never decides who gets a lock, and the queues and the deadlines do not know which dialect
 /// they serve. Where the set has room for it, each list changes the lock and the count of what is out on leases in one
 /// step, so that whatever a crash leaves behind can be told from the kernel's values alone. Where it has none
-/// (``countsLeasedUnits`` is false), a share is taken with SEM_UNDO, recorded, and made permanent by
+/// (``counters`` is empty), a share is taken with SEM_UNDO, recorded, and made permanent by
 /// ``permanentTake(_:)``.
 public protocol LockDialect: Sendable {
   /// The semaphore that names the lock within its set.
   var semaphore: Int { get }
   /// The other semaphore of a lock that has two.
   var companion: Int? { get }
-  /// True when the kernel's values tell what is out on leases.
-  var countsLeasedUnits: Bool { get }
   /// Takes a share, or fails as a whole.
   func take(_ share: Share) -> OpList
-  /// Makes a share permanent that was taken with SEM_UNDO; only where not ``countsLeasedUnits``.
+  /// Makes a share permanent that was taken with SEM_UNDO; only where nothing counts it.
   func permanentTake(_ share: Share) -> OpList
   /// Gives a share back.
   func giveBack(_ share: Share) -> OpList
@@ -74,9 +72,9 @@ public struct LeaseCounter: Hashable, Sendable {
   /// Its number in the set.
   public let semaphore: Int
   /// Whose leases it counts; `nil` for all of the lock.
-  public let mode: LockMode?
+  public var mode: LockMode?
   /// The value it grows by with each unit on a lease.
-  public let weight: Int
+  public var weight = 1
 
   /// The units that native programs add beside ``sharedWeight``: 1 each, in any number that fits.
   public static let sharedWeight = 1024
@@ -88,13 +86,6 @@ public struct LeaseCounter: Hashable, Sendable {
   /// Half a unit: with so few natives before a take or a give-back, a crash in it leaves no doubt. Beside leases that
   /// stand there may be any number.
   public static let roomForNatives = sharedWeight / 2
-
-  /// Describes a semaphore.
-  public init(_ semaphore: Int, of mode: LockMode? = nil, weight: Int = 1) {
-    self.semaphore = semaphore
-    self.mode = mode
-    self.weight = weight
-  }
 
   /// True when native programs count themselves in it, too: then the value alone does not tell how much is whose.
   public var isShared: Bool { weight > 1 }
@@ -147,8 +138,6 @@ extension LockDialect {
       SemaphoreOperation(semaphore: take.semaphore, delta: take.delta, flags: waits ? [] : take.flags),
       then: .add(share.units, to: semaphore))
   }
-  /// The kernel's values tell.
-  public var countsLeasedUnits: Bool { true }
   /// Nothing to do: the count changed with the take.
   public func permanentTake(_ share: Share) -> OpList { OpList() }
 }

@@ -6,7 +6,7 @@
 /// 128...191   the lock's capacity while the place is in use, else 0
 /// 192...194   signature 19528, layout version, instance
 /// ```
-public struct NamedDialect: LockDialect {
+public struct NamedDialect: Sendable {
   /// Locks of one bank.
   public static let locksPerBank = 64
   /// Semaphores of one bank.
@@ -31,36 +31,9 @@ public struct NamedDialect: LockDialect {
   /// Capacity while in use.
   public var live: Int { 2 * Self.locksPerBank + place }
 
-  /// Takes units, or fails as a whole.
-  public func take(_ share: Share) -> OpList {
-    OpList(.add(-share.units, to: semaphore), then: .add(share.units, to: ledger))
-  }
-
-  /// Gives units back.
-  public func giveBack(_ share: Share) -> OpList {
-    OpList(.add(share.units, to: semaphore), then: .add(-share.units, to: ledger))
-  }
-
-  /// Turns waited units into units of the ledger.
-  public func permanentWait(_ share: Share) -> OpList {
-    OpList(.addUndone(share.units, to: semaphore), .add(-share.units, to: semaphore), .add(share.units, to: ledger))
-  }
-
-  /// All units but the one that a reader has.
-  public func upgrade(capacity: Int?) -> Share? {
-    capacity.map { Share(.exclusive, units: $0 - 1, for: .upgrade) }
-  }
-
-  /// Gives all units back but one.
-  public func downgrade(capacity: Int?) -> OpList {
-    capacity.map { giveBack(Share(.exclusive, units: $0 - 1)) } ?? OpList()
-  }
-
-  /// Units out on leases have a semaphore of their own.
-  public var counters: [LeaseCounter] { [LeaseCounter(ledger)] }
-
-  /// Takes units out of that count.
-  public func removeFromCount(_ share: Share) -> OpList { OpList(.add(-share.units, to: ledger)) }
+  /// The units free and out, as a dialect counts them.
+  @inline(__always)
+  public var counter: CounterDialect { CounterDialect(semaphore: semaphore, ledger: ledger) }
 
   /// Puts the place into use; fails unless it is clean.
   public func open(capacity: Int) -> OpList {
@@ -73,7 +46,7 @@ public struct NamedDialect: LockDialect {
   func raise(making units: Int, lettingGo withheld: Int) -> OpList {
     switch (units, withheld) {
     case (_, 0): OpList(.add(units, to: live), then: .add(units, to: semaphore))
-    case (0, _): giveBack(Share(.exclusive, units: withheld))
+    case (0, _): counter.giveBack(Share(.exclusive, units: withheld))
     default:
       OpList(.add(units, to: live), .add(units + withheld, to: semaphore), .add(-withheld, to: ledger))
     }

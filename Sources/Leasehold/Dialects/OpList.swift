@@ -51,6 +51,6 @@ public struct OpList: Sendable {
     storage[0] = first
   }
 
-  /// The operation at a position below ``count``.
-  public subscript(index: Int) -> SemaphoreOperation { storage[index] }
+  /// The operations, in order.
+  public var all: [SemaphoreOperation] { (0..<count).map { storage[$0] } }
 }

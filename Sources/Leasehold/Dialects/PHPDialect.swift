@@ -73,7 +73,7 @@ public struct PHPDialect: LockDialect {
   }
 
   /// USAGE counts.
-  public var counters: [LeaseCounter] { [LeaseCounter(Self.usage, weight: Self.weight)] }
+  public var counters: [LeaseCounter] { [LeaseCounter(semaphore: Self.usage, weight: Self.weight)] }
 
   /// Takes units out of USAGE.
   public func removeFromCount(_ share: Share) -> OpList { OpList(.add(-share.units * Self.weight, to: Self.usage)) }

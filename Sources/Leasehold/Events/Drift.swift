@@ -1,15 +1,3 @@
-/// Drift that was found, for the log.
-public struct DriftReport: Sendable {
-  /// The kind of the damage.
-  public var kind: DriftKind
-  /// The lock.
-  public var key: String
-  /// By how many units.
-  public var units: Int
-  /// A sentence that says what was found and what was done.
-  public var text: String
-}
-
 /// The traces of a set that change when anything but semop(2) changes it.
 public struct SetTrace: Sendable, Equatable {
   /// `sem_ctime`, in whole seconds: moved by SETVAL, SETALL and IPC_SET.
@@ -41,7 +29,9 @@ public struct SetTrace: Sendable, Equatable {
     operated == before.operated && before.operated < before.read
   }
 
-  func hasOwnership(of other: SetTrace) -> Bool {
-    owner == other.owner && group == other.group && mode == other.mode
+  /// Returns true when values may have been written since: the time moved, and no new owner or mode is the reason.
+  func isWritten(since before: SetTrace?) -> Bool {
+    guard let before else { return false }
+    return changed != before.changed && (owner, group, mode) == (before.owner, before.group, before.mode)
   }
 }

@@ -1,12 +1,10 @@
 /// The last events, in memory that is taken once.
 ///
-/// Noting one is a store and two retains: nothing is allocated, no thread is woken. Slots are prepared some at a time,
-/// so that a ring costs the pages of the events that there were. For one thread at a time.
+/// Noting one is a store and two retains: nothing is allocated, no thread is woken. A ring costs the pages of the
+/// events that there were. For one thread at a time.
 package final class EventRing {
-  private let slots: UnsafeMutablePointer<LedgerEvent>
+  private var slots: [LedgerEvent] = []
   private let mask: UInt64
-  /// Slots of the numbers below are prepared; `.max` once all are.
-  private var prepared: UInt64 = 1
   /// The number of events that are kept: a power of two.
   package let capacity: Int
   /// Tells this life of the ledger from others.
@@ -21,33 +19,15 @@ package final class EventRing {
     precondition(size & (size - 1) == 0, "an event's place is a part of its number")
     self.capacity = size
     mask = UInt64(size - 1)
-    slots = .allocate(capacity: size)
+    slots.reserveCapacity(size)
   }
 
-  deinit {
-    for number in 1..<min(prepared, UInt64(capacity) + 1) { slot(number).deinitialize(count: 1) }
-    slots.deallocate()
-  }
-
-  @inline(__always)
-  private func slot(_ number: UInt64) -> UnsafeMutablePointer<LedgerEvent> {
-    slots + Int(truncatingIfNeeded: number & mask)
-  }
-
-  @inline(never)
-  private func prepareMore() {
-    let end = min(prepared + 64, UInt64(capacity) + 1)
-    for number in prepared..<end { slot(number).initialize(to: .none) }
-    prepared = end > UInt64(capacity) ? .max : end
-  }
+  private func place(_ number: UInt64) -> Int { Int(truncatingIfNeeded: (number &- 1) & mask) }
 
   /// Notes an event.
   @inline(__always)
   package func append(_ event: consuming LedgerEvent) {
-    if next >= prepared { prepareMore() }
-    // One after the other: an assignment copies the old event first.
-    slot(next).deinitialize(count: 1)
-    slot(next).initialize(to: event)
+    if slots.count < capacity { slots.append(event) } else { slots[place(next)] = event }
     next &+= 1
   }
 
@@ -55,13 +35,13 @@ package final class EventRing {
   package var oldest: UInt64 { next > UInt64(capacity) ? next - UInt64(capacity) : 1 }
 
   /// When the last event happened; 0 before the first.
-  package var latest: Int64 { next > 1 ? slot(next &- 1).pointee.at : 0 }
+  package var latest: Int64 { next > 1 ? slots[place(next &- 1)].at : 0 }
 
   /// Events from a number on.
   package func events(from number: UInt64, limit: Int) -> EventBatch {
     let first = min(max(number, oldest), next)
     let count = min(UInt64(max(0, limit)), next - first)
-    let events = (first..<first + count).map { slot($0).pointee }
+    let events = (first..<first + count).map { slots[place($0)] }
     return EventBatch(epoch: epoch, oldest: oldest, next: next, first: first, events: events)
   }
 }

@@ -58,17 +58,17 @@ public struct LedgerEvent: Sendable {
   /// The kind of the event.
   public var kind: EventKind
   /// Alone or shared.
-  public var mode: LockMode
+  public var mode = LockMode.exclusive
   /// Why a lease ended, a waiter left, or what kind of drift it is: one of a few words; of a note, its text.
   public var reason: String?
   /// Slots of the lease or wanted by the waiter; for drift, units.
-  public var count: Int32
+  public var count: Int32 = 0
   /// When, on CLOCK_MONOTONIC.
   public var at: Int64
   /// The lease's short name as a number of 40 bits; 0 where there is no lease.
-  public var ref: UInt64
+  public var ref: UInt64 = 0
   /// The lease's fence; 0 where there is no lease.
-  public var fence: Int64
+  public var fence: Int64 = 0
   /// The lock's name.
   public var key: String
   /// The owner; of drift, what was found and what is done.
@@ -77,9 +77,6 @@ public struct LedgerEvent: Sendable {
   public var trace = TraceContext.none
   /// The operator that ends or ended a lease, and the reason; `nil` for none, or where a restart forgot it.
   public var breaking: BreakNote?
-
-  static let none = LedgerEvent(
-    kind: .waiting, mode: .exclusive, reason: nil, count: 0, at: 0, ref: 0, fence: 0, key: "", text: nil)
 }
 
 extension LedgerEvent {

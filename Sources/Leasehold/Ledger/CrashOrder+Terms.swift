@@ -21,7 +21,7 @@ extension Journal {
     let text = Array(slots.text.utf8)
     var record = TermsRecord(
       limit: limit, isPinned: isPinned, lockCell: lock.cell, lockCheck: storage.body(at: lock.cell).lockCheck,
-      generation: (lock.terms?.generation ?? 0) &+ 1, current: slots.current, textLength: text.count)
+      generation: (lock.terms?.record.generation ?? 0) &+ 1, current: slots.current, textLength: text.count)
     record.textCell = try writeText(text, makingRoom: makingRoom)
     let cell: Int
     do {
@@ -39,7 +39,7 @@ extension Journal {
   /// Frees the terms of a lock that has others, or none any more.
   mutating func free(_ terms: Terms) {
     free(terms.cell)
-    freeText(terms.textCell)
+    freeText(terms.record.textCell)
   }
 
   /// Stores other terms, in one store.
@@ -54,17 +54,12 @@ extension Journal {
     storage.store(body.words[3], .capacity, at: cell)
     mark(lock: cell, .live, check: body.check)
   }
-
-  /// Marks a lock's record again that was found between the two stores.
-  func mend(lock cell: Int, _ body: CellBody) {
-    storage.commit(CommitWord(.live, .lock, check: body.check), at: cell)
-  }
 }
 
 extension LockTable {
   /// Withholds free units of a lock, if so many are free.
   func withhold(_ units: Int, of lock: Lock) -> KernelOutcome {
-    kernel.operate(lock.set.set, NamedDialect(place: lock.place.semaphore).take(Share(.exclusive, units: units)))
+    kernel.operate(lock.set.set, lock.place.take(Share(.exclusive, units: units)))
   }
 
   /// Lets units go that were withheld, and makes more.
@@ -90,29 +85,24 @@ extension LockTable {
 // MARK: Locks
 
 extension Journal {
-  /// Writes the record of a lock with its name.
+  /// Writes and marks the record of a lock with its name; no table knows the lock yet.
   ///
   /// - Throws: `ledger-full`, `kernel-limit`, `permission-denied`.
   mutating func draftLock(
-    _ key: LockKey, _ record: LockRecord, makingRoom: () -> Int?
-  ) throws(LeaseholdError) -> WrittenLock {
+    _ key: LockKey, _ record: LockRecord, at place: Place, _ state: CommitWord.State, makingRoom: () -> Int?
+  ) throws(LeaseholdError) -> Lock {
     let bytes = Array(key.text.utf8)
     let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
     let cell = try reserve(makingRoom: makingRoom)
     var record = record
     record.keyLength = bytes.count
-    if !rest.isEmpty {
-      do {
-        record.textCell = try writeText(rest, makingRoom: makingRoom)
-      } catch {
-        pool.give(cell)
-        throw error
-      }
-    }
+    if !rest.isEmpty { record.textCell = try writeText(rest, of: cell, makingRoom: makingRoom) }
     var body = record.body
     body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)
     storage.write(body, at: cell)
-    return WrittenLock(cell: cell, textCell: record.textCell, check: body.check)
+    mark(lock: cell, state, check: body.check)
+    return Lock(
+      key: key, cell: cell, place: place, capacity: record.capacity, textCell: record.textCell, lastUse: record.lastUse)
   }
 
   /// Marks a lock's record: its place is being put into use, is in use, or is being taken out of use.

@@ -54,12 +54,7 @@ extension LockTable {
 
   /// Takes what lies in one set, as one step.
   func take(_ wanted: [Wanted], in set: Int32) -> Attempt {
-    let outcome = kernel.operate(
-      set,
-      list: wanted.flatMap { one in
-        let list = one.lock.place.take(one.share)
-        return (0..<list.count).map { list[$0] }
-      })
+    let outcome = kernel.operate(set, list: wanted.flatMap { $0.lock.place.take($0.share).all })
     return outcome == .done ? .taken(Taken()) : .not(outcome)
   }
 
@@ -85,8 +80,8 @@ extension LockTable {
     attempt(lock.set.set, lock.place.dialect.permanentWait(share))
   }
 
-  /// Claims what a thread waited for where nothing counts it: it is permanent only later.
-  func claimWaited() -> Taken { Taken() }
+  /// Claims what was taken with SEM_UNDO already, by a waiting thread or for a caller: it is permanent only later.
+  func claim() -> Taken { Taken() }
 
   /// Gives back what a writer has beyond a reader's share.
   func giveDown(of lock: Lock, _ form: borrowing Form) -> Attempt {
@@ -97,12 +92,6 @@ extension LockTable {
 
   /// Gives back what a lease had, once: its record is marked as ended.
   @inline(__always)
-  func giveBack(_ share: Share, of lock: Lock, _ ended: consuming Ended) -> KernelOutcome {
-    ended.forfeit()
-    return giveBack(returning(share, of: lock), to: lock.set.set, of: lock)
-  }
-
-  /// Gives back what a lease had, in whole or in part.
   func giveBack(_ what: Return, of lock: Lock, _ ended: consuming Ended) -> KernelOutcome {
     ended.forfeit()
     return giveBack(what, of: lock)
@@ -113,6 +102,7 @@ extension LockTable {
     giveBack(what, of: lock)
   }
 
+  @inline(__always)
   private func giveBack(_ what: Return, of lock: Lock) -> KernelOutcome {
     switch what {
     case .share(let share): giveBack(returning(share, of: lock), to: lock.set.set, of: lock)
@@ -179,7 +169,7 @@ extension LockTable {
   private func giveBack(_ operations: OpList, to set: Int32, of lock: Lock?) -> KernelOutcome {
     guard operations.count > 0 else { return .done }
     let outcome = kernel.operate(set, operations)
-    if outcome.mayPass { owe((0..<operations.count).map { operations[$0] }, to: set, of: lock) }
+    if outcome.mayPass { owe(operations.all, to: set, of: lock) }
     return outcome
   }
 
@@ -212,9 +202,6 @@ extension LockTable {
     let outcome = dropUndo(adjustments, on: lock.set.set)
     return outcome == .done ? .taken(Taken()) : .not(outcome)
   }
-
-  /// Claims operations that were done with SEM_UNDO already.
-  func claimPerformed() -> Taken { Taken() }
 
   /// A piece that fits beside any value, or else can be taken from it: one of the two always works.
   private static var smallPiece: Int { Limits.slots / 2 }

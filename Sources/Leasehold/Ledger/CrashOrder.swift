@@ -24,38 +24,33 @@
 
 // MARK: Proofs
 
-/// The record of a lease is written and not marked as held.
+/// The records of a lease are written and not marked as held: one, or one for each of its locks.
 struct Draft: ~Copyable {
-  let lease: Lease
-  fileprivate let check: UInt32
-  /// True when it names the lease that it goes on for.
-  fileprivate let isSuccessor: Bool
-  private var isSpent = false
-
-  fileprivate init(_ lease: Lease, check: UInt32, isSuccessor: Bool) {
-    (self.lease, self.check, self.isSuccessor) = (lease, check, isSuccessor)
-  }
-
-  fileprivate consuming func spend() { isSpent = true }
-  deinit { assert(isSpent, "a record was written and neither marked as held nor freed") }
-}
-
-/// Several records of one lease that are written and not marked as held.
-struct Drafts: ~Copyable {
   fileprivate struct Entry {
     let lease: Lease
     let check: UInt32
   }
 
-  fileprivate var entries: [Entry] = []
+  fileprivate let first: Entry
+  fileprivate private(set) var others: [Entry] = []
+  /// True when it names the lease that it goes on for.
+  fileprivate let isSuccessor: Bool
+  private var isSpent = false
 
-  var count: Int { entries.count }
-  func lease(_ index: Int) -> Lease { entries[index].lease }
-
-  mutating func append(_ draft: consuming Draft) {
-    entries.append(Entry(lease: draft.lease, check: draft.check))
-    draft.spend()
+  fileprivate init(_ lease: Lease, check: UInt32, isSuccessor: Bool) {
+    (first, self.isSuccessor) = (Entry(lease: lease, check: check), isSuccessor)
   }
+
+  var lease: Lease { first.lease }
+  /// The lease, or a part of it on another lock.
+  func member(_ index: Int) -> Lease { self[index].lease }
+  fileprivate subscript(index: Int) -> Entry { index == 0 ? first : others[index - 1] }
+  mutating func add(_ part: consuming Draft) {
+    others.append(part.first)
+    part.spend()
+  }
+  fileprivate consuming func spend() { isSpent = true }
+  deinit { assert(isSpent, "a record was written and neither marked as held nor freed") }
 }
 
 /// The records of drafts, to be marked before their units are taken.
@@ -64,11 +59,8 @@ struct Marks {
 }
 
 extension Draft {
-  var marks: Marks { Marks(records: [(lease.cell, check)]) }
-}
-
-extension Drafts {
-  func marks(_ indices: [Int]) -> Marks { Marks(records: indices.map { (entries[$0].lease.cell, entries[$0].check) }) }
+  var marks: Marks { Marks(records: [(first.lease.cell, first.check)]) }
+  func marks(_ indices: [Int]) -> Marks { Marks(records: indices.map { (self[$0].lease.cell, self[$0].check) }) }
 }
 
 /// Units of several locks were taken, set by set, for records that are not all marked as held yet.
@@ -86,13 +78,6 @@ struct TakenSets: ~Copyable {
 /// A record is marked as arming: units that nothing counts were taken with SEM_UNDO for it.
 struct Armed: ~Copyable {
   let draft: Draft
-}
-
-/// The record of a lock that is written and not marked.
-struct WrittenLock {
-  let cell: Int
-  let textCell: UInt32
-  let check: UInt32
 }
 
 /// A record is marked as ended, or freed: its units may go back once.
@@ -143,12 +128,7 @@ extension Journal {
   ) throws(LeaseholdError) -> Draft {
     guard text.count > record.roomForText else { return draft(record, of: key, inline: text, at: cell) }
     var record = record
-    do {
-      record.textCell = try writeText(text, makingRoom: makingRoom)
-    } catch {
-      pool.give(cell)
-      throw error
-    }
+    record.textCell = try writeText(text, of: cell, makingRoom: makingRoom)
     return draft(record, of: key, inline: [], at: cell)
   }
 
@@ -164,32 +144,28 @@ extension Journal {
       Lease(record, cell: cell, key: key), check: body.check, isSuccessor: record.predecessor != nil)
   }
 
-  /// Forgets a record whose units were not taken, or went back.
+  /// Forgets records whose units were not taken, or went back.
   mutating func discard(_ draft: consuming Draft) {
-    unmark(draft.marks)
-    freeText(draft.lease.textCell)
-    pool.give(draft.lease.cell)
-    draft.spend()
-  }
-
-  /// The same for all records of a lease.
-  mutating func discard(_ drafts: consuming Drafts) {
-    unmark(drafts.marks(Array(drafts.entries.indices)))
-    for entry in drafts.entries {
-      freeText(entry.lease.textCell)
-      pool.give(entry.lease.cell)
+    for index in 0...draft.others.count where storage.commitWord(at: draft[index].lease.cell) != .free {
+      storage.commit(.free, at: draft[index].lease.cell)
     }
+    for index in 0...draft.others.count {
+      freeText(draft[index].lease.textCell)
+      pool.give(draft[index].lease.cell)
+    }
+    draft.spend()
   }
 
   /// Marks a record as held, once its units are taken.
   mutating func hold(_ draft: consuming Draft, _ taken: consuming Taken) {
-    markHeld(draft.lease, check: draft.check)
+    markHeld(draft)
     draft.spend()
     taken.recorded()
   }
 
   @inline(__always)
-  private func markHeld(_ lease: Lease, check: UInt32) {
+  private func markHeld(_ draft: borrowing Draft) {
+    let (lease, check) = (draft.first.lease, draft.first.check)
     precondition(lease.fence <= lastFence, "what is held has a fence that was made")
     storage.setHeader(.lastFence, UInt64(lease.fence))
     storage.commit(CommitWord(.live, .lease, check: check), at: lease.cell)
@@ -198,7 +174,7 @@ extension Journal {
   /// Marks the record of a lease that goes on for another one as held: its units are out already.
   mutating func succeed(by draft: consuming Draft) {
     precondition(draft.isSuccessor, "a successor names its predecessor")
-    markHeld(draft.lease, check: draft.check)
+    markHeld(draft)
     draft.spend()
   }
 
@@ -206,14 +182,14 @@ extension Journal {
 
   /// Marks a record whose units, which nothing counts, were taken with SEM_UNDO.
   func arm(_ draft: consuming Draft, _ taken: consuming Taken) -> Armed {
-    storage.commit(CommitWord(.arming, .lease, check: draft.check), at: draft.lease.cell)
+    storage.commit(CommitWord(.arming, .lease, check: draft.first.check), at: draft.lease.cell)
     taken.recorded()
     return Armed(draft: draft)
   }
 
   /// The same for one of several.
-  func arm(_ drafts: borrowing Drafts, _ index: Int, _ taken: borrowing TakenSets) {
-    let entry = drafts.entries[index]
+  func arm(_ draft: borrowing Draft, _ index: Int, _ taken: borrowing TakenSets) {
+    let entry = draft[index]
     storage.commit(CommitWord(.arming, .lease, check: entry.check), at: entry.lease.cell)
   }
 
@@ -273,16 +249,16 @@ extension Journal {
   // MARK: Several locks
 
   /// Marks the record of a part as held: it belongs to nobody until the whole is.
-  func hold(_ drafts: borrowing Drafts, part index: Int, _ taken: borrowing TakenSets) {
+  func hold(_ draft: borrowing Draft, part index: Int, _ taken: borrowing TakenSets) {
     precondition(index > 0, "the whole is marked last")
-    let entry = drafts.entries[index]
+    let entry = draft[index]
     storage.commit(CommitWord(.live, .lease, check: entry.check), at: entry.lease.cell)
   }
 
   /// Marks the record of the whole as held, after all of its parts.
-  func hold(_ drafts: consuming Drafts, _ taken: consuming TakenSets) {
-    let entry = drafts.entries[0]
-    markHeld(entry.lease, check: entry.check)
+  func hold(_ draft: consuming Draft, _ taken: consuming TakenSets) {
+    markHeld(draft)
+    draft.spend()
     taken.spend()
   }
 

@@ -68,7 +68,7 @@ extension Journal {
         let found = ScannedLease(cell: cell, record: record, body: body, word: word)
         switch state {
         case .converting: result.conversions.append(found)
-        case .live where record.isPart: result.parts.append(found)
+        case .live where record[.part]: result.parts.append(found)
         case .ended: result.ends.append((cell, record, word.reason ?? .released))
         case .arming, .disarming: result.underway.append(found)
         default: result.leases.append(found)
@@ -91,7 +91,7 @@ extension Journal {
     guard result.terms[cell]?.record.lockCheck == body.lockCheck, var record = LockRecord(body) else {
       return discardDamaged(cell, &result)
     }
-    mend(lock: cell, body)
+    mark(lock: cell, .live, check: body.check)
     record.lastUse = min(record.lastUse, moment.monotonic.nanoseconds)
     result.locks.append((cell, record, body))
   }

@@ -93,7 +93,17 @@ struct Journal: ~Copyable {
 
   // MARK: Texts
 
-  /// Writes a text that does not fit its record; answers the first record of the chain.
+  /// Writes a text that does not fit its record, which is given back where the text finds no room.
+  mutating func writeText(
+    _ bytes: [UInt8], of cell: Int, makingRoom: () -> Int?
+  ) throws(LeaseholdError) -> UInt32 {
+    do { return try writeText(bytes, makingRoom: makingRoom) } catch {
+      pool.give(cell)
+      throw error
+    }
+  }
+
+  /// Writes a text in records of its own; answers the first of the chain.
   mutating func writeText(_ bytes: [UInt8], makingRoom: () -> Int?) throws(LeaseholdError) -> UInt32 {
     var next = TextRecord.none
     var starts = Array(stride(from: 0, to: bytes.count, by: TextRecord.bytes))

@@ -48,7 +48,7 @@ final class Lease: Deadlined {
   }
 
   /// Its record, as it stands in the ledger; without its end, which is ``breaking``, where an operator ends it.
-  private var record: LeaseRecord
+  var record: LeaseRecord
   /// Where the record is; elsewhere after a conversion.
   var cell: Int
   let key: LockKey
@@ -105,8 +105,8 @@ final class Lease: Deadlined {
   /// Ends with a connection from now on; the record is still to hear of it.
   func attach(deadline: Int64, ttl: TimeSpan) {
     precondition(isHeld && bond == nil && !isEndless && !isPart, "what ends otherwise is not bound to a connection")
-    if !bindsConnection { (record.bindsConnection, record.isAttached) = (true, true) }
-    (self.deadline, self.ttl) = (deadline, ttl)
+    if !bindsConnection { (record[.bound], record.isAttached) = (true, true) }
+    (record.deadline, record.ttl) = (deadline, ttl)
   }
 
   /// The lock it stands on; none before its grant, and once it ended.
@@ -191,44 +191,26 @@ extension Lease {
   var grantedAt: MonotonicInstant { record.grantedAt }
   var cooldown: TimeSpan { record.stops ? .zero : record.cooldown }
   var waited: TimeSpan { record.waited }
-  var bindsConnection: Bool { record.bindsConnection }
+  var bindsConnection: Bool { record[.bound] }
   /// True when it was bound to a connection after its grant.
   var isAttached: Bool { record.isAttached }
   /// Never ends by itself (`undo=false`).
-  var isEndless: Bool { record.isEndless }
+  var isEndless: Bool { record[.endless] }
   var fingerprint: UInt64 { record.fingerprint }
 
   var mode: LockMode { record.mode }
   var units: Int { record.units }
 
-  /// Gives it another form, which its record has.
-  func convert(to mode: LockMode, units: Int) { (record.mode, record.units) = (mode, units) }
-
   /// Nanoseconds, 0 for none; as in the record.
-  var deadline: Int64 {
-    get { record.deadline }
-    set { record.deadline = newValue }
-  }
+  var deadline: Int64 { record.deadline }
 
-  var endedAt: Int64 {
-    get { record.endedAt }
-    set { record.endedAt = newValue }
-  }
+  var endedAt: Int64 { record.endedAt }
 
-  var textCell: UInt32 {
-    get { record.textCell }
-    set { record.textCell = newValue }
-  }
+  var textCell: UInt32 { record.textCell }
 
-  var ttl: TimeSpan {
-    get { record.ttl }
-    set { record.ttl = newValue }
-  }
+  var ttl: TimeSpan { record.ttl }
 
-  var peer: Peer {
-    get { record.peer }
-    set { record.peer = newValue }
-  }
+  var peer: Peer { record.peer }
 }
 
 extension Lease {

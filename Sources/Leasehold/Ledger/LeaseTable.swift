@@ -22,9 +22,11 @@ struct LeaseTable: ~Copyable {
   /// Processes to be stopped that were not found again after a restart, since the service looked for them last.
   var unfound: Set<ProcessStamp> = []
   private var retries: [IdempotencyScope: Retry] = [:]
-  private var ends: TombstoneRing
-  private var canceled = RecentKeys<CallersKey>()
-  private var superseded = RecentKeys<IdempotencyScope>()
+  private(set) var ends: TombstoneRing
+  /// Idempotency-Keys that were taken back: they count no more.
+  var canceled = RecentKeys<CallersKey>()
+  /// Requests that newer ones ended, as their retries hear.
+  var superseded = RecentKeys<IdempotencyScope>()
 
   /// The thing that an Idempotency-Key stands for.
   enum Retry {
@@ -116,7 +118,7 @@ struct LeaseTable: ~Copyable {
     if isKept { keptCount += 1 }
     // Of one that is stopped the slots go on when its process is over, so that stays bound.
     if lease.bond?.stop == nil { unbind(lease) } else { unbindConnection(lease) }
-    lease.deadline = due
+    lease.record.deadline = due
     schedule(lease, due: due)
   }
 
@@ -124,7 +126,7 @@ struct LeaseTable: ~Copyable {
   mutating func convert(_ lease: Lease, to mode: LockMode, units: Int, at cell: Int) {
     precondition(byCell[lease.cell] === lease && byCell[cell] == nil, "a record has one lease")
     lease.lock?.standing.unitsOut += units - lease.units
-    lease.convert(to: mode, units: units)
+    (lease.record.mode, lease.record.units) = (mode, units)
     byCell[lease.cell] = nil
     lease.cell = cell
     byCell[cell] = lease
@@ -178,20 +180,6 @@ struct LeaseTable: ~Copyable {
     }
     return (leases.sorted { $0.fence < $1.fence }, waiters.sorted())
   }
-
-  /// Takes an Idempotency-Key back: it counts no more.
-  mutating func cancel(_ key: CallersKey) { canceled.insert(key) }
-
-  /// Returns true when an Idempotency-Key was taken back.
-  func isCanceled(_ key: CallersKey) -> Bool { canceled.contains(key) }
-
-  /// Lets a retry of a request hear that a newer one ended it.
-  mutating func supersede(_ request: AcquireRequest) {
-    if let scope = IdempotencyScope(request) { superseded.insert(scope) }
-  }
-
-  /// Returns true when a newer request ended that of an Idempotency-Key.
-  func isSuperseded(_ scope: IdempotencyScope) -> Bool { superseded.contains(scope) }
 
   /// Lets a waiter's Idempotency-Key lead to its place.
   mutating func noteRetry(_ request: AcquireRequest, _ waiter: WaiterID) {
@@ -281,11 +269,6 @@ struct LeaseTable: ~Copyable {
   }
 
   // MARK: Ends
-
-  func end(of id: LeaseID) -> Tombstone? { ends[id] }
-
-  /// The latest end of a lease with such a short name; a look at all of them.
-  func latestEnd(ref: UInt64) -> Tombstone? { ends.latest(ref: ref) }
 
   /// Remembers an end; answers the record of the one that has to go for it.
   mutating func remember(_ end: consuming Tombstone) -> Int? {

@@ -6,17 +6,14 @@
 ///
 /// Life cycle: ``init(storage:kernel:waiting:limits:makeID:)``, ``recover(at:)`` once, then any calls, one at a time.
 ///
-/// The order of steps is the crash safety, and it is nowhere but here:
-/// - a grant writes its record, does the semop, then commits the record;
-/// - an end commits the record's end, then does the semop that undoes it.
-/// So at every instant the kernel's count of units out is at least what the records say, and the difference belongs to
-/// no holder that was told so.
+/// The order of steps is the crash safety, and it stands in `CrashOrder.swift` alone.
 public final class Ledger {
   var journal: Journal
   var lockTable: LockTable
   var leaseTable: LeaseTable
   var queues: Queues
-  var operations = OperationLine()
+  /// The callers who wait for raw operations, by the numbers of their requests.
+  var operations: [WaiterID: OperationSeat] = [:]
   var observers: Observers
   /// The maxima in force.
   public let limits: Limits
@@ -62,36 +59,5 @@ public final class Ledger {
   func reserve() throws(LeaseholdError) -> Int { try journal.reserve { leaseTable.forgetOldestEnd() } }
 }
 
-/// A callback to run after the mutex is released.
-public enum Notice: Sendable {
-  /// A waiter got its lease.
-  case granted(any LeaseClient, LeaseSnapshot)
-  /// A waiter was refused.
-  case refused(any LeaseClient, LeaseholdError)
-  /// A followed lease has another deadline, or none.
-  case renewed(any LeaseClient, MonotonicInstant?)
-  /// A followed lease is over; the note is an operator's, where that is the reason.
-  case ended(any LeaseClient, EndReason, BreakNote?, MonotonicInstant)
-  /// An operator ends a followed lease: when, who and why.
-  case breaking(any LeaseClient, MonotonicInstant, BreakNote)
-  /// A newer request of a followed lease's group waits.
-  case yield(any LeaseClient)
-  /// A watched lock changed.
-  case changed(any LockWatcher)
-  /// A process is to be stopped for a user; again, when it was killed before.
-  case stop(any BoundProcess, StopSignal, UInt32?, isAgain: Bool)
-
-  /// Tells it.
-  public func deliver() {
-    switch self {
-    case .granted(let client, let lease): client.granted(lease)
-    case .refused(let client, let error): client.refused(error)
-    case .renewed(let client, let deadline): client.renewed(until: deadline)
-    case .ended(let client, let reason, let note, let instant): client.ended(reason, note, at: instant)
-    case .breaking(let client, let end, let note): client.breaking(at: end, note)
-    case .yield(let client): client.askedToYield()
-    case .changed(let watcher): watcher.lockChanged()
-    case .stop(let process, let signal, let user, let isAgain): process.stop(signal, for: user, isAgain: isAgain)
-    }
-  }
-}
+/// Tells a client something; to be called after the mutex is released.
+public typealias Notice = @Sendable () -> Void

@@ -13,13 +13,21 @@ public protocol LedgerService: LockService, NativeLockService, LockWatchService 
 }
 
 extension LedgerService {
+  @inlinable
+  @inline(__always)
+  func change<Success: Sendable, Failure: Error>(
+    at now: MonotonicInstant, _ body: (Ledger, Moment) throws(Failure) -> Success
+  ) throws(Failure) -> Success {
+    let moment = moment(now)
+    return try change { ledger throws(Failure) in try body(ledger, moment) }
+  }
+
   /// Takes one lock, or several at once or none; or queues for them.
   @inlinable
   public func acquire(
     _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
-    let moment = moment(now)
-    return change { $0.acquire(request, client: client, at: moment) }
+    change(at: now) { $0.acquire(request, client: client, at: $1) }
   }
 
   /// Turns a reader's lease into a writer's or back.
@@ -27,15 +35,13 @@ extension LedgerService {
   public func convert(
     _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
-    let moment = moment(now)
-    return change { $0.convert(request, client: client, at: moment) }
+    change(at: now) { $0.convert(request, client: client, at: $1) }
   }
 
   /// Takes back what can reach no caller any more.
   @inlinable
   public func withdraw(_ withdrawal: Withdrawal, at now: MonotonicInstant) {
-    let moment = moment(now)
-    change { $0.withdraw(withdrawal, at: moment) }
+    change(at: now) { $0.withdraw(withdrawal, at: $1) }
   }
 
   /// Follows a lease.
@@ -49,10 +55,8 @@ extension LedgerService {
   public func release(
     _ lease: LeaseID, on lock: LockName?, early: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> ReleaseOutcome {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in
-      try ledger.release(
-        lease, key: lock?.key, native: lock?.native, early: early, within: confinement, at: moment)
+    try change(at: now) { ledger, moment throws(LeaseholdError) in
+      try ledger.release(lease, key: lock?.key, native: lock?.native, early: early, within: confinement, at: moment)
     }
   }
 
@@ -63,8 +67,7 @@ extension LedgerService {
   public func renew(
     _ lease: LeaseID, on lock: LockName?, ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in
+    try change(at: now) { ledger, moment throws(LeaseholdError) in
       try ledger.renew(lease, key: lock?.key, native: lock?.native, ttl: ttl, within: confinement, at: moment)
     }
   }
@@ -74,8 +77,7 @@ extension LedgerService {
   /// - Throws: As ``LockService/add(_:at:)``.
   @inlinable
   public func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.add(request, at: moment) }
+    try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.add(request, at: moment) }
   }
 
   /// Sets the text that a holder shows.
@@ -85,8 +87,7 @@ extension LedgerService {
   public func note(
     _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in
+    try change(at: now) { ledger, moment throws(LeaseholdError) in
       try ledger.note(lease, text, within: confinement, at: moment)
     }
   }
@@ -98,8 +99,7 @@ extension LedgerService {
   public func transfer(
     _ request: TransferRequest, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.transfer(request, at: moment) }
+    try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.transfer(request, at: moment) }
   }
 
   /// Binds a lease to the caller's connection.
@@ -107,8 +107,7 @@ extension LedgerService {
   /// - Throws: As ``LockService/attach(_:at:)``.
   @inlinable
   public func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.attach(request, at: moment) }
+    try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.attach(request, at: moment) }
   }
 
   /// Takes back what an Idempotency-Key got or waits for.
@@ -118,8 +117,7 @@ extension LedgerService {
   public func cancel(
     key: String, of caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> CancelOutcome {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.cancel(key: key, of: caller, at: moment) }
+    try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.cancel(key: key, of: caller, at: moment) }
   }
 
   /// One lease.
@@ -129,8 +127,9 @@ extension LedgerService {
   public func lease(
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.lease(lease, within: confinement, at: moment) }
+    try change(at: now) { ledger, moment throws(LeaseholdError) in
+      try ledger.lease(lease, within: confinement, at: moment)
+    }
   }
 
   /// Releases all leases of an owner.
@@ -138,8 +137,7 @@ extension LedgerService {
   public func releaseAll(
     owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
   ) -> [String] {
-    let moment = moment(now)
-    return change { $0.releaseAll(owner: owner, key: key, of: caller, within: confinement, at: moment) }
+    change(at: now) { $0.releaseAll(owner: owner, key: key, of: caller, within: confinement, at: $1) }
   }
 
   /// Opens a lock without taking it.
@@ -149,8 +147,7 @@ extension LedgerService {
   public func open(
     _ want: Want, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.open(want, for: caller, at: moment) }
+    try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.open(want, for: caller, at: moment) }
   }
 
   /// Gives a counting lock another limit.
@@ -160,8 +157,7 @@ extension LedgerService {
   public func resize(
     _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock {
-    let moment = moment(now)
-    return try change { ledger throws(LeaseholdError) in try ledger.resize(request, for: caller, at: moment) }
+    try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.resize(request, for: caller, at: moment) }
   }
 
   /// Where a native name leads.
@@ -179,8 +175,7 @@ extension LedgerService {
   public func remove(
     _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) {
-    let moment = moment(now)
-    try change { ledger throws(LeaseholdError) in
+    try change(at: now) { ledger, moment throws(LeaseholdError) in
       try ledger.remove(lock.key, lock.native, force: force, within: confinement, at: moment)
     }
   }

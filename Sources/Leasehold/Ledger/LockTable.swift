@@ -248,8 +248,10 @@ struct LockTable: ~Copyable {
   func bind(
     _ key: LockKey, _ native: NativeRequest, creating: Bool = false, access: IPCAccess?
   ) throws(LeaseholdError) -> BoundSet {
-    do {
-      return try kernel.bind(native, creating: creating, access: access)
+    do throws(BindFailure) {
+      let bound = try kernel.bind(native, creating: creating, access: access)
+      guard banksBySet[bound.id.set] == nil else { throw .ownSet }
+      return bound
     } catch {
       throw Ledger.bindRefused(error, key, native)
     }

@@ -9,7 +9,7 @@ struct Observers: ~Copyable {
   /// The notices, in order; the owner takes it and tells them outside its lock.
   private var notices: [Notice] = []
   private var ends = EndLog()
-  private var driftReports: [DriftReport] = []
+  private var driftReports: [LedgerEvent] = []
   /// Leases whose notes changed since the last turn of ``tellNotes(at:)``, by their fences.
   private var notes: [Int64: Lease] = [:]
   private var watches: [WatchID: Watch] = [:]
@@ -33,7 +33,7 @@ struct Observers: ~Copyable {
   // MARK: Callers
 
   /// Tells a client something, once the mutex is released.
-  mutating func tell(_ notice: Notice) { notices.append(notice) }
+  mutating func tell(_ notice: @escaping Notice) { notices.append(notice) }
 
   mutating func takeNotices() -> [Notice] {
     if notices.isEmpty { return [] }
@@ -59,17 +59,19 @@ struct Observers: ~Copyable {
   /// Tells the follower of a lease its deadline.
   mutating func tellDeadline(of lease: Lease) {
     guard let client = lease.client else { return }
-    tell(.renewed(client, lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)))
+    let deadline = lease.deadline == 0 ? nil : MonotonicInstant(nanoseconds: lease.deadline)
+    tell { client.renewed(until: deadline) }
   }
 
   mutating func ended(_ lease: Lease, _ reason: EndReason, at now: Int64) {
     counters.ended.count(Int(reason.rawValue))
     counters.holds.note(now - lease.grantedAt.nanoseconds)
     if reason.isUnasked, !lease.asked.leavesNoTrace { ends.note(lease, reason) }
-    ring.note(EventKind(reason), lease, reason, at: now)
+    ring.note(EventKind(reason), lease, reason.name, at: now)
     guard let client = lease.client else { return }
     lease.client = nil
-    tell(.ended(client, reason, reason == .broken ? lease.breaking : nil, MonotonicInstant(nanoseconds: now)))
+    let note = reason == .broken ? lease.breaking : nil
+    tell { client.ended(reason, note, at: MonotonicInstant(nanoseconds: now)) }
   }
 
   /// Notes that a lease has another form on one lock.
@@ -82,7 +84,7 @@ struct Observers: ~Copyable {
   mutating func askedToYield(_ lease: Lease, _ group: String, at now: Int64) {
     counters.yields += 1
     ring.note(.yield, lease, group, at: now)
-    if let client = lease.client { tell(.yield(client)) }
+    if let client = lease.client { tell { client.askedToYield() } }
   }
 
   /// A holder's note changed: told by ``tellNotes(at:)``, however often it changes until then.
@@ -104,7 +106,7 @@ struct Observers: ~Copyable {
   /// Notes that a waiter left its queue without a lease; `error` is what it is told.
   mutating func left(_ waiter: Waiter, _ why: String, telling error: LeaseholdError? = nil, at now: Int64) {
     ring.note(.left, waiter, why, at: now)
-    if let error, let client = waiter.client { tell(.refused(client, error)) }
+    if let error, let client = waiter.client { tell { client.refused(error) } }
   }
 
   // MARK: Locks and sets
@@ -118,8 +120,8 @@ struct Observers: ~Copyable {
 
   private mutating func tellWatchers(of lock: Lock) {
     for id in lock.seen.watches {
-      guard let watch = watches.removeValue(forKey: id) else { preconditionFailure("a watch is told once") }
-      tell(.changed(watch.watcher))
+      guard let watcher = watches.removeValue(forKey: id)?.watcher else { preconditionFailure("a watch is told once") }
+      tell { watcher.lockChanged() }
     }
     lock.seen.watches = []
   }
@@ -151,21 +153,19 @@ struct Observers: ~Copyable {
     counters.resized += 1
     ring.append(
       LedgerEvent(
-        kind: .resized, mode: .exclusive, reason: lock.isPaused ? "paused" : lock.isPinned ? "pinned" : nil,
-        count: Int32(truncatingIfNeeded: lock.capacity ?? 0), at: now, ref: 0, fence: 0, key: lock.key.text,
-        text: caller.inWords, trace: caller.trace))
+        kind: .resized, reason: lock.isPaused ? "paused" : lock.isPinned ? "pinned" : nil,
+        count: Int32(truncatingIfNeeded: lock.capacity ?? 0), at: now, key: lock.key.text, text: caller.inWords,
+        trace: caller.trace))
   }
 
   /// Notes that the values of a lock do not add up.
   mutating func drifted(_ lock: Lock, _ kind: DriftKind, units: Int, _ text: String, at moment: Moment) {
     counters.drift.count(Int(kind.rawValue))
-    ring.append(
-      LedgerEvent(
-        kind: .drift, mode: .exclusive, reason: kind.name, count: Int32(truncatingIfNeeded: units),
-        at: moment.monotonic.nanoseconds, ref: 0, fence: 0, key: lock.key.text, text: text))
-    if driftReports.count < Self.reportsMax {
-      driftReports.append(DriftReport(kind: kind, key: lock.key.text, units: units, text: text))
-    }
+    let event = LedgerEvent(
+      kind: .drift, reason: kind.name, count: Int32(truncatingIfNeeded: units), at: moment.monotonic.nanoseconds,
+      key: lock.key.text, text: text)
+    ring.append(event)
+    if driftReports.count < Self.reportsMax { driftReports.append(event) }
   }
 
   /// Returns true when a lock's drift is more than was told of it; from now on it is as told.
@@ -178,7 +178,7 @@ struct Observers: ~Copyable {
 
   mutating func takeEnds(isNewSecond: Bool) -> EndLog { ends.take(isNewSecond: isNewSecond) }
 
-  mutating func takeDriftReports() -> [DriftReport] {
+  mutating func takeDriftReports() -> [LedgerEvent] {
     defer { driftReports = [] }
     return driftReports
   }
@@ -188,12 +188,7 @@ struct Observers: ~Copyable {
 // is copied for it.
 extension EventRing {
   @inline(__always)
-  func note(_ kind: EventKind, _ lease: Lease, _ reason: EndReason? = nil, at now: Int64) {
-    note(kind, lease, reason?.name, at: now)
-  }
-
-  @inline(__always)
-  fileprivate func note(_ kind: EventKind, _ lease: Lease, _ text: String?, at now: Int64) {
+  func note(_ kind: EventKind, _ lease: Lease, _ text: String? = nil, at now: Int64) {
     if lease.asked.leavesNoTrace { return }
     note(kind, lease, of: lease, text, at: now)
     if case .whole = lease.kind { noteParts(kind, of: lease, text, at: now) }
@@ -223,8 +218,7 @@ extension EventRing {
   func note(_ kind: EventKind, _ request: OperationRequest, on key: LockKey, _ why: String? = nil, at now: Int64) {
     append(
       LedgerEvent(
-        kind: kind, mode: .exclusive, reason: why, count: 1, at: now, ref: 0, fence: 0, key: key.text,
-        text: request.owner, trace: request.caller.trace))
+        kind: kind, reason: why, count: 1, at: now, key: key.text, text: request.owner, trace: request.caller.trace))
   }
 
   fileprivate func note(_ kind: EventKind, _ waiter: Waiter, _ reason: String? = nil, at now: Int64) {
@@ -233,7 +227,7 @@ extension EventRing {
     append(
       LedgerEvent(
         kind: kind, mode: request.mode, reason: reason, count: Int32(truncatingIfNeeded: request.count), at: now,
-        ref: 0, fence: 0, key: request.key.text, text: request.owner, trace: waiter.caller.trace))
+        key: request.key.text, text: request.owner, trace: waiter.caller.trace))
   }
 }
 

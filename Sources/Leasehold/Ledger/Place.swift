@@ -93,7 +93,7 @@ enum Place {
   /// The dialect of its kind.
   var dialect: any LockDialect {
     switch self {
-    case .own(_, let place, _): NamedDialect(place: Int(place))
+    case .own(_, let place, _): NamedDialect(place: Int(place)).counter
     case .php: PHPDialect()
     case .apache(let set, let reader): ApacheDialect(reader: Int(reader), of: set.count)
     case .counter(_, let semaphore, let ledger, _):
@@ -109,13 +109,14 @@ enum Place {
   /// Takes a share, or fails as a whole.
   @inline(__always)
   func take(_ share: Share) -> OpList {
-    if case .own(_, let place, _) = self { NamedDialect(place: Int(place)).take(share) } else { dialect.take(share) }
+    if case .own(_, let place, _) = self { return NamedDialect(place: Int(place)).counter.take(share) }
+    return dialect.take(share)
   }
 
   /// Gives a share back.
   @inline(__always)
   func giveBack(_ share: Share) -> OpList {
-    if case .own(_, let place, _) = self { return NamedDialect(place: Int(place)).giveBack(share) }
+    if case .own(_, let place, _) = self { return NamedDialect(place: Int(place)).counter.giveBack(share) }
     return dialect.giveBack(share)
   }
 }

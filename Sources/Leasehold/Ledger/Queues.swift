@@ -54,28 +54,17 @@ struct Queues: ~Copyable {
     removeFromCount(lead)
   }
 
-  /// Puts a retry in the places of its request; answers the new one.
+  /// Lets a retry go on in the places of its request.
   mutating func supersede(
-    _ old: Waiter, by request: AcquireRequest, client: any LeaseClient, now: MonotonicInstant
-  ) -> Waiter {
-    removeFromCount(old)
-    var successors: [Waiter] = []
-    for seat in old.seats {
-      guard let lock = seat.lock else { continue }
-      var asked = seat === old ? request : seat.request
+    _ waiter: Waiter, by request: AcquireRequest, client: any LeaseClient, now: MonotonicInstant
+  ) {
+    removeFromCount(waiter)
+    for seat in waiter.seats {
+      var asked = seat === waiter ? request : seat.request
       (asked.wait, asked.caller) = (request.wait, request.caller)
-      let successor = Waiter(id: nextID(), request: asked, share: seat.share, lock: lock, client: client, now: now)
-      lock.line.queue.replace(seat, with: successor)
-      seat.lock = nil
-      successors.append(successor)
+      seat.goOn(as: nextID(), for: asked, client: client, now: now)
     }
-    if let group = old.group {
-      let fresh = WaiterGroup(seats: successors, wants: group.wants, fingerprint: group.fingerprint)
-      fresh.blockedOn = group.blockedOn
-      for seat in group.seats { seat.group = nil }
-    }
-    count(successors[0])
-    return successors[0]
+    count(waiter)
   }
 
   private mutating func count(_ lead: Waiter) {

@@ -52,23 +52,28 @@ struct LeaseRecord {
   var slots: UInt64 = 0
 
   /// The upper byte of word 8's lower half.
-  private struct Flags: OptionSet {
+  struct Flags: OptionSet {
     let rawValue: UInt8
-
+    /// It ends with its connection.
     static let bound = Flags(rawValue: 1 << 0)
     static let endless = Flags(rawValue: 1 << 1)
     static let adjusting = Flags(rawValue: 1 << 2)
+    /// It is a part of the lease that has the same fence.
     static let part = Flags(rawValue: 1 << 3)
+    /// It ends with a process.
     static let process = Flags(rawValue: 1 << 4)
     static let successor = Flags(rawValue: 1 << 5)
+    /// Its parts have another fence.
     static let group = Flags(rawValue: 1 << 6)
+    /// It holds its slots for some time at least.
     static let atLeast = Flags(rawValue: 1 << 7)
+  }
 
-    @inline(__always)
-    subscript(_ flag: Flags) -> Bool {
-      get { contains(flag) }
-      set { if newValue { insert(flag) } else { remove(flag) } }
-    }
+  /// True when it has a flag.
+  @inline(__always)
+  subscript(_ flag: Flags) -> Bool {
+    get { flags.contains(flag) }
+    set { if newValue { flags.insert(flag) } else { flags.remove(flag) } }
   }
 
   @inline(__always)
@@ -86,10 +91,10 @@ struct LeaseRecord {
       UInt8(ownerLength.map { $0 + 1 } ?? 0), UInt8(keyLength), UInt8(nameLength), UInt8(adjustmentCount)
     )
     (flags, origin) = ([], fingerprint)
-    flags[.bound] = bindsConnection
-    flags[.endless] = isEndless
-    flags[.adjusting] = adjustmentCount > 0
-    flags[.process] = bindsProcess
+    self[.bound] = bindsConnection
+    self[.endless] = isEndless
+    self[.adjusting] = adjustmentCount > 0
+    self[.process] = bindsProcess
     if let predecessor { self.predecessor = predecessor }
   }
 
@@ -100,34 +105,13 @@ struct LeaseRecord {
   /// The number of semaphores to which the end adds something, on leases of raw operations; these have no name of their
   /// own.
   var adjustmentCount: Int { Int(lengths.adjustments) }
-
-  /// True when it ends with its connection.
-  var bindsConnection: Bool {
-    get { flags[.bound] }
-    set { flags[.bound] = newValue }
-  }
-  var isEndless: Bool { flags[.endless] }
-  /// True when it is a part of the lease that has the same fence.
-  var isPart: Bool { flags[.part] }
-  /// True when it ends with a process.
-  var bindsProcess: Bool { flags[.process] }
-  /// True when its parts have another fence.
-  var hasGroup: Bool {
-    get { flags[.group] }
-    set { flags[.group] = newValue }
-  }
-  /// True when it holds its slots for some time at least.
-  var holdsAtLeast: Bool {
-    get { flags[.atLeast] }
-    set { flags[.atLeast] = newValue }
-  }
   /// Tells a retry from another request; 0 where it goes on for another lease.
-  var fingerprint: UInt64 { flags[.successor] ? 0 : origin }
+  var fingerprint: UInt64 { self[.successor] ? 0 : origin }
   /// The low half of the id that it was transferred from; of a part, the fence of those that it was added to.
   var predecessor: UInt64? {
-    get { flags[.successor] ? origin : nil }
+    get { self[.successor] ? origin : nil }
     set {
-      flags[.successor] = newValue != nil
+      self[.successor] = newValue != nil
       if let newValue { origin = newValue }
     }
   }
@@ -141,8 +125,8 @@ struct LeaseRecord {
   /// Bytes of owner, Idempotency-Key, process and own name or adjustments together.
   @inline(__always)
   var textLength: Int {
-    (ownerLength ?? 0) + keyLength + (bindsProcess ? RecordedProcess.bytes : 0) + (hasGroup ? 8 : 0)
-      + (holdsAtLeast ? 4 : 0) + nameLength + adjustmentCount * Self.adjustmentBytes
+    (ownerLength ?? 0) + keyLength + (self[.process] ? RecordedProcess.bytes : 0) + (self[.group] ? 8 : 0)
+      + (self[.atLeast] ? 4 : 0) + nameLength + adjustmentCount * Self.adjustmentBytes
   }
 
   /// The bits of a deadline that say so: no bit of a deadline that a daemon writes, and not what one flipped bit makes.
@@ -220,7 +204,7 @@ extension LeaseRecord {
 
   /// Returns true when it is another form of the same record.
   func isSame(as other: LeaseRecord) -> Bool {
-    fence == other.fence && lockCell == other.lockCell && isPart == other.isPart
+    fence == other.fence && lockCell == other.lockCell && self[.part] == other[.part]
   }
 
   /// Reads a record; `nil` when a number is out of its range.
@@ -384,5 +368,19 @@ extension CellBody {
   /// Reads bytes from a word on.
   func take(_ count: Int, from word: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: words[word + $0 / 8] >> UInt64($0 % 8 * 8)) }
+  }
+}
+
+// Numbers in the text of a record, low byte first.
+extension [UInt8] {
+  mutating func append(_ number: some FixedWidthInteger, bytes count: Int) {
+    for place in 0..<count { append(UInt8(truncatingIfNeeded: number >> (8 * place))) }
+  }
+}
+
+extension Collection<UInt8> {
+  /// The number that begins at a place; bytes that are not there are 0.
+  func number(at place: Int, bytes count: Int) -> UInt64 {
+    dropFirst(place).prefix(count).reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 }

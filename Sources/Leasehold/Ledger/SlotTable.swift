@@ -110,14 +110,10 @@ extension Lock {
 
   /// The slots that are kept for those who wait; `nil` where a waiter wants more than certain names.
   func keptSlots() -> UInt64? {
-    var kept: UInt64? = 0
-    queue.forEach { waiter in
-      guard let others = kept, waiter.waitsForNames else {
-        kept = nil
-        return false
-      }
-      kept = others | waiter.share.slots
-      return true
+    var kept: UInt64 = 0
+    for waiter in queue {
+      guard waiter.waitsForNames else { return nil }
+      kept |= waiter.share.slots
     }
     return kept
   }

@@ -5,14 +5,9 @@
 final class Terms {
   /// Its record.
   let cell: Int
-  /// Tells it from an earlier record that was not freed in time.
-  let generation: UInt32
-  /// The first record of its names; none where it has none.
-  let textCell: UInt32
+  var record: TermsRecord
   /// The names of the slots.
   let slots: SlotTable
-  /// True when the limits of callers do not count.
-  var isPinned: Bool
   /// The units of the set beyond the limit.
   var surplus = 0
   /// The number of these that are withheld.
@@ -20,9 +15,7 @@ final class Terms {
 
   init(cell: Int, _ record: TermsRecord, _ slots: SlotTable) {
     self.cell = cell
-    generation = record.generation
-    textCell = record.textCell
-    isPinned = record.isPinned
+    self.record = record
     self.slots = slots
   }
 
@@ -41,9 +34,11 @@ final class Terms {
 /// ```
 struct TermsRecord {
   var limit: Int
+  /// True when the limits of callers do not count.
   var isPinned: Bool
   var lockCell: Int
   var lockCheck: UInt32
+  /// Tells it from an earlier record that was not freed in time.
   var generation: UInt32 = 0
   var current: UInt64 = 0
   var textLength = 0
@@ -99,7 +94,7 @@ extension Lock {
   var owed: Int { terms?.owed ?? 0 }
 
   /// True when the limits of callers do not count.
-  var isPinned: Bool { terms?.isPinned ?? false }
+  var isPinned: Bool { terms?.record.isPinned ?? false }
 
   /// True when nothing is granted until an operator sets another limit.
   var isPaused: Bool { capacity == 0 }

@@ -1,10 +1,10 @@
 /// A request that waits in the queue of a lock.
 final class Waiter: Deadlined {
-  let id: WaiterID
-  let request: AcquireRequest
+  private(set) var id: WaiterID
+  private(set) var request: AcquireRequest
   /// The share that it waits for; its slots are found anew when the names of the lock change.
   var share: Share
-  let since: MonotonicInstant
+  private(set) var since: MonotonicInstant
   /// When it gives up, in nanoseconds.
   var due: Int64
   var queuePosition = -1
@@ -33,12 +33,18 @@ final class Waiter: Deadlined {
     since = now
     due = (now + request.wait).nanoseconds
   }
+
+  /// Keeps its place for a retry: under another number, for another client, and from now on.
+  func goOn(as id: WaiterID, for request: AcquireRequest, client: any LeaseClient, now: MonotonicInstant) {
+    (self.id, self.request, self.client, since) = (id, request, client, now)
+    due = (now + request.wait).nanoseconds
+  }
 }
 
 /// Waiters in the order they came.
 ///
 /// A waiter leaves from anywhere in constant time.
-struct WaitQueue {
+struct WaitQueue: Sequence {
   private(set) var first: Waiter?
   private var last: Waiter?
   private(set) var count = 0
@@ -74,19 +80,10 @@ struct WaitQueue {
     count -= 1
   }
 
-  /// Puts a successor in a waiter's place.
-  mutating func replace(_ waiter: Waiter, with successor: Waiter) {
-    successor.previous = waiter.previous
-    successor.next = waiter.next
-    if let previous = waiter.previous { previous.next = successor } else { first = successor }
-    if let next = waiter.next { next.previous = successor } else { last = successor }
-    waiter.next = nil
-    waiter.previous = nil
-  }
-
-  /// Calls `body` with each waiter in order, until it answers false.
-  func forEach(_ body: (Waiter) -> Bool) {
-    var waiter = first
-    while let current = waiter, body(current) { waiter = current.next }
+  func makeIterator() -> UnfoldSequence<Waiter, Waiter?> {
+    sequence(state: first) { place in
+      defer { place = place?.next }
+      return place
+    }
   }
 }

@@ -6,7 +6,6 @@ struct RawRecords {
     let cell: Int
     let id: LeaseID
     let fence: Int64
-    let deadline: Int64
     let lockCell: Int
     let units: Int
     let textCell: UInt32
@@ -61,7 +60,7 @@ struct RawRecords {
     case (1, 1), (1, 4), (1, 7), (1, 16...26), (1, 48...58):
       let lease = RawLease(
         cell: cell, id: LeaseID(high: words[2], low: words[3]), fence: Int64(bitPattern: words[4]),
-        deadline: Int64(bitPattern: words[0]), lockCell: Int(words[6] & 0xffff_ffff), units: Int(words[6] >> 32),
+        lockCell: Int(words[6] & 0xffff_ffff), units: Int(words[6] >> 32),
         textCell: UInt32(words[8] >> 32), slots: words[10] >> 23 & 1 == 1 ? words[14] : 0,
         isCooling: state == 4 || state >= 48, isPart: words[8] >> 27 & 1 == 1 && state != 7,
         addedTo: words[8] >> 27 & 5 == 5 ? Int64(bitPattern: words[9]) : nil,

@@ -33,11 +33,11 @@ package struct ConformanceScenario: Sendable, CustomStringConvertible {
   package let description: String
   /// An engine that lacks one of these does not have to do it.
   package let needs: Set<EngineFeature>
-  let body: @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void
+  let body: @Sendable (ConformanceRun) throws -> Void
 
   init(
     _ description: String, needs: Set<EngineFeature> = [],
-    _ body: @escaping @Sendable (ConformanceRun) throws(ConformanceFailure) -> Void
+    _ body: @escaping @Sendable (ConformanceRun) throws -> Void
   ) {
     self.description = description
     self.needs = needs
@@ -47,7 +47,7 @@ package struct ConformanceScenario: Sendable, CustomStringConvertible {
   /// Plays the scenario, unless the engine lacks what it needs; throws when the service does something else.
   ///
   /// The locks it uses are named after it, so that scenarios may share a service, one after the other.
-  package func run(on host: any ConformanceHost) throws(ConformanceFailure) {
+  package func run(on host: any ConformanceHost) throws {
     guard needs.isDisjoint(with: host.engine.traits.lacks) else { return }
     try body(ConformanceRun(host, prefix: description))
   }

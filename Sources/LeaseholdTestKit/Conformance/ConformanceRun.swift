@@ -4,6 +4,7 @@ import Leasehold
 final class ConformanceRun {
   let host: any ConformanceHost
   private let prefix: String
+  let caller = Caller(connection: 1, peer: .unknown)
 
   var service: any LockService { host.engine.locks }
 
@@ -12,16 +13,12 @@ final class ConformanceRun {
     self.prefix = prefix
   }
 
-  func expect(_ condition: Bool, _ what: String) throws(ConformanceFailure) {
+  func expect(_ condition: Bool, _ what: String) throws {
     guard condition else { throw ConformanceFailure(description: what) }
   }
 
-  func key(_ name: String = "a") throws(ConformanceFailure) -> LockKey {
-    do {
-      return try LockKey(utf8: (prefix + "/" + name).utf8.prefix(LockKey.bytesMax))
-    } catch {
-      throw ConformanceFailure(description: "'\(name)' is no name for a lock: \(error)")
-    }
+  func key(_ name: String = "a") throws -> LockKey {
+    try LockKey(utf8: (prefix + "/" + name).utf8.prefix(LockKey.bytesMax))
   }
 
   /// An acquire and the client that asked for it.
@@ -43,10 +40,11 @@ final class ConformanceRun {
   }
 
   func acquire(
-    _ name: String = "a", _ change: (inout AcquireRequest) -> Void = { _ in }
-  ) throws(ConformanceFailure) -> Asked {
-    var request = AcquireRequest(
-      key: try key(name), ttl: .seconds(60), caller: Caller(connection: 1, peer: .unknown))
+    _ name: String = "a", limit: Int? = nil, count: Int = 1, wait: TimeSpan = .zero, retry: String? = nil,
+    _ change: (inout AcquireRequest) -> Void = { _ in }
+  ) throws -> Asked {
+    var request = AcquireRequest(key: try key(name), ttl: .seconds(60), caller: caller)
+    (request.limit, request.count, request.wait, request.idempotencyKey) = (limit, count, wait, retry)
     change(&request)
     let (client, before) = (RecordingClient(), waiting(for: request.key))
     let outcome = service.acquire(request, client: { client }, at: host.now)
@@ -62,9 +60,10 @@ final class ConformanceRun {
 
   /// An acquire that must be granted at once.
   func granted(
-    _ name: String = "a", _ change: (inout AcquireRequest) -> Void = { _ in }
-  ) throws(ConformanceFailure) -> LeaseSnapshot {
-    let asked = try acquire(name, change)
+    _ name: String = "a", limit: Int? = nil, count: Int = 1, retry: String? = nil,
+    _ change: (inout AcquireRequest) -> Void = { _ in }
+  ) throws -> LeaseSnapshot {
+    let asked = try acquire(name, limit: limit, count: count, retry: retry, change)
     guard let lease = asked.lease else {
       throw ConformanceFailure(description: "a free lock was not granted: \(asked.refusal?.rawValue ?? "it queued")")
     }
@@ -72,7 +71,7 @@ final class ConformanceRun {
   }
 
   /// The lease that a waiter must get now.
-  func getsLease(_ asked: Asked, _ who: String) throws(ConformanceFailure) -> LeaseSnapshot {
+  func getsLease(_ asked: Asked, _ who: String) throws -> LeaseSnapshot {
     _ = host.eventually { asked.lease != nil || asked.client.answers > 0 }
     guard let lease = asked.lease else {
       throw ConformanceFailure(description: "\(who) did not get the lock: \(asked.refusal?.rawValue ?? "it waits")")
@@ -80,32 +79,20 @@ final class ConformanceRun {
     return lease
   }
 
-  /// A call that must not fail.
-  func succeeds<Answer>(
-    _ what: String, _ call: () throws(LeaseholdError) -> Answer
-  ) throws(ConformanceFailure) -> Answer {
-    do throws(LeaseholdError) {
-      return try call()
-    } catch {
-      throw ConformanceFailure(description: "\(what): \(error.code.rawValue)")
-    }
+  func release(_ lease: LeaseSnapshot) throws {
+    _ = try service.release(lease.id, on: LockName(lease.key), early: false, within: nil, at: host.now)
   }
 
-  func release(_ lease: LeaseSnapshot) throws(ConformanceFailure) {
+  /// The error of a call; `nil` where it does what it is asked for.
+  func refusal<Answer>(_ call: @autoclosure () throws(LeaseholdError) -> Answer) -> LeaseholdError? {
     do {
-      _ = try service.release(lease.id, on: LockName(lease.key), early: false, within: nil, at: host.now)
+      _ = try call()
+      return nil
     } catch {
-      throw ConformanceFailure(description: "a live lease could not be released: \(error.code.rawValue)")
+      return error
     }
   }
 
   /// The way in which a lease ended; `nil` while it lives.
-  func end(_ lease: LeaseSnapshot) -> LeaseholdError.Code? {
-    do {
-      _ = try service.lease(lease.id, at: host.now)
-      return nil
-    } catch {
-      return error.code
-    }
-  }
+  func end(_ lease: LeaseSnapshot) -> LeaseholdError.Code? { refusal(try service.lease(lease.id, at: host.now))?.code }
 }

@@ -1,17 +1,15 @@
 package import Leasehold
 
-/// The simulated host as one that the conformance suite runs on.
-package final class SimulatedHost: ConformanceHost {
-  private let daemon: SimulatedDaemon
-  private let simulated: SimulatedLockService
+/// The simulated host as one that the conformance suite runs on, and the ledger on it as the engine.
+///
+/// For one thread at a time.
+package final class SimulatedHost: ConformanceHost, LedgerService, EventService, EngineLife, @unchecked Sendable {
+  private let daemon = SimulatedDaemon()
   private static let native: Int32 = 100
 
-  package init(limits: Limits = Limits()) {
-    daemon = SimulatedDaemon(limits: limits)
-    simulated = SimulatedLockService(daemon)
-  }
+  package init() {}
 
-  package var engine: Engine { simulated.engine }
+  package var engine: Engine { Engine(self, traits: EngineTraits(name: "simulated")) }
 
   /// The manual clock.
   package var now: MonotonicInstant { daemon.clock.now }
@@ -30,12 +28,11 @@ package final class SimulatedHost: ConformanceHost {
   }
 
   package func operate(_ delta: Int, on binding: SemaphoreBinding) -> Bool {
-    let place = (set: binding.id, semaphore: binding.semaphore)
+    let (set, semaphore) = (binding.id, binding.semaphore)
     guard delta > 0 else {
-      return daemon.kernel.take(
-        -delta, set: place.set, semaphore: place.semaphore, process: Self.native, undoes: false)
+      return daemon.kernel.take(-delta, set: set, semaphore: semaphore, process: Self.native, undoes: false)
     }
-    daemon.kernel.give(delta, set: place.set, semaphore: place.semaphore, process: Self.native, undoes: false)
+    daemon.kernel.give(delta, set: set, semaphore: semaphore, process: Self.native, undoes: false)
     return true
   }
 
@@ -49,4 +46,38 @@ package final class SimulatedHost: ConformanceHost {
 
   /// Everything that is wrong between the calls.
   package func flaws() -> [String] { Invariants.check(daemon) }
+
+  // MARK: The engine
+
+  /// Runs a call of the ledger; all clients have heard what concerns them when it returns.
+  package func change<Success: Sendable, Failure: Error>(
+    _ body: (Ledger) throws(Failure) -> Success
+  ) throws(Failure) -> Success {
+    defer { daemon.settle() }
+    return try body(daemon.ledger)
+  }
+
+  package func moment(_ now: MonotonicInstant) -> Moment {
+    Moment(monotonic: now, wallOffset: daemon.moment.wallOffset)
+  }
+
+  package func breakLease(_ request: BreakRequest, at now: MonotonicInstant) throws(LeaseholdError) -> BreakOutcome {
+    defer { daemon.settle() }
+    return try daemon.ledger.breakLease(request, at: moment(now))
+  }
+
+  package func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> { daemon.ledger.leases(filter) }
+  package func lock(_ lock: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    try daemon.ledger.lock(lock.key, lock.native, listed: listed)
+  }
+  package func locks(_ filter: ListFilter) -> Page<LockSnapshot> { daemon.ledger.locks(filter) }
+  package func events(from number: UInt64, limit: Int) -> EventBatch {
+    daemon.ledger.events(from: number, limit: limit)
+  }
+  package func status() -> ServiceStatus { daemon.ledger.status() }
+  package var sinceClockTurned: TimeSpan { .zero }
+  package func isAlive(within span: TimeSpan) -> Bool { true }
+  package func drain() { daemon.ledger.drain() }
+  /// Ends nothing: the simulated daemon stays.
+  package func stop() {}
 }

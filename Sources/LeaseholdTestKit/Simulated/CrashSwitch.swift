@@ -13,7 +13,9 @@ package final class CrashSwitch {
   package var witness: ((String) -> Void)?
   private var crashStep: Int?
   private var isInterfering = false
-  private var worlds: [(freeze: () -> Void, thaw: () -> Void)] = []
+  /// Each freezes something that outlives daemons, and answers what thaws it.
+  private var worlds: [() -> () -> Void] = []
+  private var thaws: [() -> Void] = []
 
   package init() {}
 
@@ -24,21 +26,21 @@ package final class CrashSwitch {
   package func crashNow() {
     guard !hasCrashed else { return }
     hasCrashed = true
-    for world in worlds { world.freeze() }
+    thaws = worlds.map { $0() }
   }
 
   /// Puts the frozen world in the place of the one the dying daemon ran on in, and unsets the switch.
   package func thaw() {
     crashStep = nil
     guard hasCrashed else { return }
-    for world in worlds { world.thaw() }
+    for thaw in thaws { thaw() }
     hasCrashed = false
   }
 
   /// Lets no crash happen that did not happen yet.
   package func disarm() { crashStep = nil }
 
-  func add(freeze: @escaping () -> Void, thaw: @escaping () -> Void) { worlds.append((freeze, thaw)) }
+  func add(_ freeze: @escaping () -> () -> Void) { worlds.append(freeze) }
 
   /// To be called before each effect; `effect` is what it is.
   func step(_ effect: @autoclosure () -> String) {

@@ -1,12 +1,12 @@
 package import Leasehold
 package import SysVTypes
 
-/// A lock service over no host, or over a simulated one that has no sets but the service's own.
+/// A lock service over no host, which has no sets.
 package protocol HostWithoutNativeSets: SemaphoreService {}
 
 extension HostWithoutNativeSets {
   private func none() -> LeaseholdError {
-    LeaseholdError(.noSuchSet, "The simulated host has no sets but the service's own.")
+    LeaseholdError(.noSuchSet, "The simulated host has no sets.")
   }
 
   package func semaphore(
@@ -30,11 +30,4 @@ extension HostWithoutNativeSets {
   package func removeSemaphoreSet(
     _ address: IPCAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo { throw none() }
-
-  package func operate(
-    _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> OperationOutcome { throw none() }
-
-  /// There is nothing to give up.
-  package func cancelOperation(_ waiter: WaiterID) {}
 }

@@ -11,7 +11,6 @@ package final class MemoryStorage: LedgerStorage {
   }
 
   var state: State
-  private var frozen: State?
   private let crash: CrashSwitch
   private var reserved = 0
   package let capacity: Int
@@ -25,13 +24,10 @@ package final class MemoryStorage: LedgerStorage {
     self.crash = crash
     state = State(
       commits: Array(repeating: .free, count: capacity), bodies: Array(repeating: CellBody(), count: capacity))
-    crash.add(
-      freeze: { [unowned self] in frozen = state },
-      thaw: { [unowned self] in
-        if let frozen { state = frozen }
-        frozen = nil
-        reserved = 0
-      })
+    crash.add { [unowned self] in
+      let frozen = state
+      return { [unowned self] in (state, reserved) = (frozen, 0) }
+    }
   }
 
   package func reserve(_ count: Int) throws(KernelFailure) {

@@ -20,13 +20,7 @@ package final class SimulatedDaemon {
   package private(set) var ledger: Ledger
   /// The maxima in force after the next restart.
   package var limits: Limits
-  private let identifiers: Identifiers
-
-  private final class Identifiers {
-    var random: SeededRandom
-    init(seed: UInt64) { random = SeededRandom(seed: seed) }
-    func next() -> LeaseID { LeaseID(high: random.next(), low: random.next()) }
-  }
+  private let makeID: () -> LeaseID
 
   /// A host without sets and a daemon that serves.
   package init(limits: Limits = Limits(), records: Int = 256, seed: UInt64 = 1) {
@@ -36,10 +30,9 @@ package final class SimulatedDaemon {
     storage = MemoryStorage(capacity: records, crash: crash)
     kernel = SimulatedKernel(crash: crash)
     waiting = SimulatedWaiting(kernel: kernel, threadsMax: limits.pumps)
-    let identifiers = Identifiers(seed: seed)
-    self.identifiers = identifiers
-    ledger = Ledger(
-      storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: { identifiers.next() })
+    var random = SeededRandom(seed: seed)
+    makeID = { LeaseID(high: random.next(), low: random.next()) }
+    ledger = Ledger(storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: makeID)
     ledger.recover(at: clock.moment)
   }
 
@@ -58,9 +51,7 @@ package final class SimulatedDaemon {
     }
     kernel.kill(SimulatedKernel.daemon)
     waiting = SimulatedWaiting(kernel: kernel, threadsMax: limits.pumps)
-    let identifiers = identifiers
-    ledger = Ledger(
-      storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: { identifiers.next() })
+    ledger = Ledger(storage: storage, kernel: kernel, waiting: waiting, limits: limits, makeID: makeID)
     if let step { crash.crash(afterStep: step) }
     ledger.recover(at: clock.moment)
     ledger.foundProcesses(processes.find(ledger.lostProcesses), at: clock.moment)
@@ -90,7 +81,7 @@ package final class SimulatedDaemon {
   package func tell() {
     let notices = ledger.takeNotices()
     guard !crash.hasCrashed else { return }
-    for notice in notices { notice.deliver() }
+    for notice in notices { notice() }
   }
 
   /// Lets time pass and what is due happen.

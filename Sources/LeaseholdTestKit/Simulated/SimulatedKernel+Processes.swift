@@ -1,4 +1,4 @@
-package import Leasehold
+import Leasehold
 package import SysVTypes
 
 // What processes other than the daemon do, and what only the tests may see.
@@ -10,7 +10,7 @@ extension SimulatedKernel {
   package func take(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) -> Bool {
     var operation = SemaphoreOperation.add(-units, to: semaphore)
     if undoes { operation.flags.insert(.undo) }
-    guard perform(set, [operation], by: process) == .done else { return false }
+    guard perform([operation], set: set, process: process) == .done else { return false }
     state.sets[set]?.held[process, default: [:]][semaphore, default: 0] += units
     return true
   }
@@ -21,7 +21,7 @@ extension SimulatedKernel {
     var operation = SemaphoreOperation.add(units, to: semaphore)
     if undoes { operation.flags.insert(.undo) }
     state.sets[set]?.held[process]?[semaphore] = held == units ? nil : held - units
-    _ = perform(set, [operation], by: process)
+    _ = perform([operation], set: set, process: process)
   }
 
   /// A process goes to sleep until it has units; the answer names the sleep.
@@ -44,11 +44,6 @@ extension SimulatedKernel {
     state.sets[set]?.sleepers.append(Sleeper(token: token, process: process, operations: operations))
     wake(set)
     return token
-  }
-
-  /// A native process does several operations at once, without waiting; what it holds by them is its own affair.
-  package func perform(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> KernelOutcome {
-    perform(set, operations, by: process)
   }
 
   /// The state of a sleep.

@@ -31,27 +31,24 @@ package final class SimulatedKernel: SemaphoreKernel {
   /// Asked before each operation of the daemon: an answer other than `nil` is given instead of doing it.
   package var failure: ((Int32, [SemaphoreOperation]) -> KernelOutcome?)?
   var state = State()
-  private var frozen: State?
   private let crash: CrashSwitch
 
   package init(crash: CrashSwitch) {
     self.crash = crash
-    crash.add(
-      freeze: { [unowned self] in frozen = state },
-      thaw: { [unowned self] in
-        if let frozen { state = frozen }
-        frozen = nil
-      })
+    crash.add { [unowned self] in
+      let frozen = state
+      return { [unowned self] in state = frozen }
+    }
   }
 
   package func operate(_ set: Int32, _ operations: OpList) -> KernelOutcome {
-    operate(set, list: (0..<operations.count).map { operations[$0] })
+    operate(set, list: operations.all)
   }
 
   package func operate(_ set: Int32, list operations: [SemaphoreOperation]) -> KernelOutcome {
     crash.step("semop \(set)\(Self.text(operations))")
     if let forced = failure?(set, operations) { return forced }
-    return perform(set, operations, by: Self.daemon)
+    return perform(operations, set: set, process: Self.daemon)
   }
 
   /// Operations in a trace: what is added to which semaphore, with SEM_UNDO where that is so.
@@ -66,16 +63,11 @@ package final class SimulatedKernel: SemaphoreKernel {
     return .done
   }
 
-  func perform(_ set: Int32, _ operations: [SemaphoreOperation], by process: Int32) -> KernelOutcome {
-    switch state.sets[set]?.perform(operations, by: process) {
-    case nil where state.sets[set] == nil: return .removed
-    case nil: break
-    case .again?: return .wouldBlock
-    case .range?: return .failed(KernelFailure(.outOfRange))
-    case .tooBig?: return .failed(KernelFailure(.noSuchSemaphore))
-    }
-    wake(set)
-    return .done
+  /// A process does several operations at once, without waiting; what a native one holds by them is its own affair.
+  package func perform(_ operations: [SemaphoreOperation], set: Int32, process: Int32) -> KernelOutcome {
+    let outcome = state.sets[set]?.perform(operations, by: process) ?? .removed
+    if outcome == .done { wake(set) }
+    return outcome
   }
 
   func wake(_ set: Int32) {

@@ -1,32 +1,25 @@
 package import Leasehold
-import Synchronization
 
 /// A process of the simulated host, or all of a cgroup's.
-package final class SimulatedProcess: BoundProcess {
+///
+/// For one thread at a time.
+package final class SimulatedProcess: BoundProcess, @unchecked Sendable {
   /// The stamp that tells it from others.
   package let stamp: ProcessStamp
-  private let ended = Atomic(false)
-  private let killed = Atomic(false)
-  private let termCount = Atomic(0)
+  package fileprivate(set) var hasEnded = false
+  /// The number of times that it got TERM.
+  package private(set) var terms = 0
+  /// True when it got KILL.
+  package private(set) var isKilled = false
 
   init(_ stamp: ProcessStamp) { self.stamp = stamp }
 
-  package var hasEnded: Bool { ended.load(ordering: .relaxed) }
-
-  /// The number of times that it got TERM.
-  package var terms: Int { termCount.load(ordering: .relaxed) }
-
-  /// True when it got KILL.
-  package var isKilled: Bool { killed.load(ordering: .relaxed) }
-
   package func stop(_ signal: StopSignal, for user: UInt32?, isAgain: Bool) {
     switch signal {
-    case .terminate: termCount.add(1, ordering: .relaxed)
-    case .kill: killed.store(true, ordering: .relaxed)
+    case .terminate: terms += 1
+    case .kill: isKilled = true
     }
   }
-
-  fileprivate func end() { ended.store(true, ordering: .relaxed) }
 }
 
 /// The processes of the simulated host that leases may be bound to.
@@ -56,7 +49,7 @@ package final class SimulatedProcesses {
   @discardableResult
   package func end(_ pid: Int32) -> SimulatedProcess? {
     let process = living.removeValue(forKey: pid)
-    process?.end()
+    process?.hasEnded = true
     return process
   }
 

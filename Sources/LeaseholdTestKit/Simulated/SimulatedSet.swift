@@ -16,8 +16,6 @@ struct Sleeper {
 
 /// One semaphore set with the kernel's rules: values 0...32767, all or nothing, SEM_UNDO adjustments by process.
 struct SimulatedSet {
-  enum Refusal: Equatable { case again, range, tooBig }
-
   static let valueMax = 32_767
   let key: Int32
   var isSigned = false
@@ -49,21 +47,21 @@ struct SimulatedSet {
   }
 
   /// Applies all operations in order, or none (semop(2)).
-  mutating func perform(_ operations: [SemaphoreOperation], by process: Int32) -> Refusal? {
+  mutating func perform(_ operations: [SemaphoreOperation], by process: Int32) -> KernelOutcome {
     var values = self.values
     var adjustments = self.adjustments[process] ?? [:]
     for operation in operations {
       let semaphore = Int(operation.semaphore)
-      guard values.indices.contains(semaphore) else { return .tooBig }
+      guard values.indices.contains(semaphore) else { return .failed(KernelFailure(.noSuchSemaphore)) }
       let delta = Int(operation.delta)
-      if delta == 0, values[semaphore] != 0 { return .again }
+      if delta == 0, values[semaphore] != 0 { return .wouldBlock }
       let value = values[semaphore] + delta
-      if value < 0 { return .again }
-      if value > Self.valueMax { return .range }
+      if value < 0 { return .wouldBlock }
+      if value > Self.valueMax { return .failed(KernelFailure(.outOfRange)) }
       values[semaphore] = value
       guard operation.undoes else { continue }
       let adjustment = (adjustments[semaphore] ?? 0) - delta
-      guard abs(adjustment) <= Self.valueMax else { return .range }
+      guard abs(adjustment) <= Self.valueMax else { return .failed(KernelFailure(.outOfRange)) }
       adjustments[semaphore] = adjustment == 0 ? nil : adjustment
     }
     self.values = values
@@ -71,7 +69,7 @@ struct SimulatedSet {
     for operation in operations { lastProcess[Int(operation.semaphore)] = process }
     clock += 1
     operated = clock
-    return nil
+    return .done
   }
 
   /// SETVAL and IPC_SET move the time of the last change.
@@ -82,26 +80,17 @@ struct SimulatedSet {
 
   /// Ends sleeps whose first operation that cannot go must not wait; answers which.
   mutating func turnAway() -> [Int] {
-    let refused = sleepers.filter { firstBlocked($0.operations).map { $0.refusesToWait } ?? false }
-    let tokens = refused.map(\.token)
+    let tokens = sleepers.filter {
+      SemaphoreOperation.firstToWait($0.operations, values)?.refusesToWait == true
+    }.map(\.token)
     sleepers.removeAll { tokens.contains($0.token) }
     return tokens
-  }
-
-  private func firstBlocked(_ operations: [SemaphoreOperation]) -> SemaphoreOperation? {
-    var values = self.values
-    for operation in operations {
-      let (semaphore, delta) = (Int(operation.semaphore), Int(operation.delta))
-      if delta == 0 ? values[semaphore] != 0 : values[semaphore] + delta < 0 { return operation }
-      values[semaphore] += delta
-    }
-    return nil
   }
 
   /// Serves sleepers in order, each that can be; answers which.
   mutating func wake() -> [Sleeper] {
     var woken: [Sleeper] = []
-    for sleeper in sleepers where perform(sleeper.operations, by: sleeper.process) == nil { woken.append(sleeper) }
+    for sleeper in sleepers where perform(sleeper.operations, by: sleeper.process) == .done { woken.append(sleeper) }
     guard !woken.isEmpty else { return [] }
     sleepers.removeAll { sleeper in woken.contains { $0.token == sleeper.token } }
     return woken

@@ -64,19 +64,16 @@ package final class SimulatedWaiting: KernelWaiting {
   /// Units that a wait was granted and that the ledger was not told of yet.
   package func unitsOnTheWay(_ set: Int32, _ semaphore: Int) -> Int {
     let granted = jobs.filter { job in
-      guard job.wait.set == set, job.wait.semaphore == semaphore, job.wait.share.purpose != .probe else { return false }
       switch job.phase {
-      case .asleep(let token): return kernel.sleep(token) == .granted
-      case .over(.granted?): return true
-      case .starting, .entering, .entered, .over: return false
+      case .asleep(let token): kernel.sleep(token) == .granted
+      case .over(.granted?): true
+      case .starting, .entering, .entered, .over: false
       }
     }
-    return reports.reduce(granted.reduce(0) { $0 + $1.wait.share.units }) { sum, report in
-      guard case .granted(let wait) = report, wait.set == set, wait.semaphore == semaphore,
-        wait.share.purpose != .probe
-      else { return sum }
-      return sum + wait.share.units
-    }
+    let reported = reports.compactMap { if case .granted(let wait) = $0 { wait } else { nil } }
+    return (granted.map(\.wait) + reported).filter {
+      $0.set == set && $0.semaphore == semaphore && $0.share.purpose != .probe
+    }.reduce(0) { $0 + $1.share.units }
   }
 
   /// The waits that have a step to take.
@@ -98,19 +95,13 @@ package final class SimulatedWaiting: KernelWaiting {
     case .starting:
       guard let enter = job.wait.steps.enter else { return jobs[index].phase = .entered }
       jobs[index].phase = sleep(enter, job).map { .entering($0) } ?? .over(.ended(job.wait, removed: true))
-    case .entering(let token):
-      switch kernel.sleep(token) {
-      case .granted: jobs[index].phase = .entered
-      case .refused: jobs[index].phase = .over(.ended(job.wait, removed: false))
-      case .removed: jobs[index].phase = .over(.ended(job.wait, removed: true))
-      case .asleep: if job.isCanceled, kernel.interrupt(token) { jobs[index].phase = .over(nil) }
-      }
+    case .entering(let token): jobs[index].phase = wakeUp(job, token, to: .entered)
     case .entered where job.isCanceled:
       leave(job)
       jobs[index].phase = .over(nil)
     case .entered:
       jobs[index].phase = sleep(job.wait.steps.wait, job).map { .asleep($0) } ?? .over(.ended(job.wait, removed: true))
-    case .asleep(let token): jobs[index].phase = wakeUp(job, token)
+    case .asleep(let token): jobs[index].phase = wakeUp(job, token, to: .over(.granted(job.wait)))
     case .over(let report):
       jobs.remove(at: index)
       if let report { reports.append(report) }
@@ -118,22 +109,22 @@ package final class SimulatedWaiting: KernelWaiting {
   }
 
   private func sleep(_ list: OpList, _ job: Job) -> Int? {
-    kernel.sleep((0..<list.count).map { list[$0] }, set: job.wait.set, process: SimulatedKernel.daemon)
+    kernel.sleep(list.all, set: job.wait.set, process: SimulatedKernel.daemon)
   }
 
   private func leave(_ job: Job) {
     guard let leave = job.wait.steps.leave else { return }
-    _ = kernel.perform((0..<leave.count).map { leave[$0] }, set: job.wait.set, process: SimulatedKernel.daemon)
+    _ = kernel.perform(leave.all, set: job.wait.set, process: SimulatedKernel.daemon)
   }
 
-  private func wakeUp(_ job: Job, _ token: Int) -> Phase {
+  private func wakeUp(_ job: Job, _ token: Int, to next: Phase) -> Phase {
     switch kernel.sleep(token) {
-    case .granted: return .over(.granted(job.wait))
+    case .granted: return next
     case .removed: return .over(.ended(job.wait, removed: true))
     case .refused: return .over(.ended(job.wait, removed: false))
     case .asleep:
-      guard job.isCanceled, kernel.interrupt(token) else { return .asleep(token) }
-      leave(job)
+      guard job.isCanceled, kernel.interrupt(token) else { return job.phase }
+      if case .asleep = job.phase { leave(job) }
       return .over(nil)
     }
   }

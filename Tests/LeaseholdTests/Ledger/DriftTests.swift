@@ -7,7 +7,7 @@ import Testing
   private let scene = Scene()
 
   private func drift(_ scene: Scene) -> [String] {
-    scene.ledger.takeDriftReports().map { "\($0.kind.name) \($0.units)" }
+    scene.ledger.takeDriftReports().map { "\($0.reason ?? "") \($0.count)" }
   }
 
   private func endKind(_ scene: Scene) -> [String] {

@@ -179,6 +179,6 @@ extension KernelWait {
     let share = Share(.exclusive, units: 1)
     return KernelWait(
       number: 0, lock: 0, set: set, semaphore: semaphore, share: share,
-      steps: NamedDialect(place: semaphore).wait(for: share))
+      steps: NamedDialect(place: semaphore).counter.wait(for: share))
   }
 }

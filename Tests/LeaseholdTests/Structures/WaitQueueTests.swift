@@ -15,13 +15,7 @@ import Testing
       now: MonotonicInstant(nanoseconds: 0))
   }
 
-  private func order(_ queue: WaitQueue) -> [WaiterID] {
-    var order: [WaiterID] = []
-    queue.forEach {
-      order.append($0.id); return true
-    }
-    return order
-  }
+  private func order(_ queue: WaitQueue) -> [WaiterID] { queue.map(\.id) }
 
   @Test func waitersStandInTheOrderTheyCame() {
     var queue = WaitQueue()
@@ -44,29 +38,14 @@ import Testing
     #expect(queue.isEmpty && queue.count == 0)
   }
 
-  @Test(arguments: 0..<3) func aSuccessorTakesTheSamePlace(_ position: Int) {
+  @Test(arguments: 0..<3) func aRetryGoesOnInTheSamePlace(_ position: Int) {
     var queue = WaitQueue()
     let waiters = (0..<3).map { waiter(WaiterID($0)) }
     for waiter in waiters { queue.append(waiter) }
-    let successor = waiter(9)
-    queue.replace(waiters[position], with: successor)
+    waiters[position].goOn(
+      as: 9, for: Scene.request("a"), client: RecordingClient(), now: MonotonicInstant(nanoseconds: 5))
     var expected: [WaiterID] = [0, 1, 2]
     expected[position] = 9
-    #expect(order(queue) == expected && queue.count == 3)
-    let last = waiter(10)
-    queue.append(last)
-    #expect(order(queue) == expected + [10])
-  }
-
-  @Test func lookingStopsWhenAsked() {
-    var queue = WaitQueue()
-    let waiters = (1...5).map { waiter($0) }
-    for waiter in waiters { queue.append(waiter) }
-    var seen = 0
-    queue.forEach { _ in
-      seen += 1
-      return seen < 2
-    }
-    #expect(seen == 2)
+    #expect(order(queue) == expected && waiters[position].since.nanoseconds == 5)
   }
 }

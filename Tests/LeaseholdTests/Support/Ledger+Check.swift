@@ -15,12 +15,11 @@ extension Ledger {
     var wrong: [String] = []
     var queued = 0
     for lock in lockTable.byCell.all {
-      lock.queue.forEach { waiter in
+      for waiter in lock.queue {
         if waiter === waiter.lead { queued += 1 }
         if waiter.lock !== lock || !queues.has(waiter) {
           wrong.append("waiter \(waiter.id) is misplaced")
         }
-        return true
       }
       if waiting.isWaiting(lock.cell), lock.waits.isEmpty { wrong.append("a wait for '\(lock.key)' is forgotten") }
       guard let head = lock.queue.first, !lock.isDamaged, lock.hasRoom(for: head.share) else { continue }

@@ -15,7 +15,7 @@ import Testing
   @Test func bothWaysToMakeAListAgree() {
     let (one, other) = (SemaphoreOperation.add(1, to: 2), SemaphoreOperation.add(-1, to: 3))
     let lists = [OpList(one, other), OpList(one, then: other)]
-    for list in lists { #expect(list.count == 2 && list[0] == one && list[1] == other) }
+    for list in lists { #expect(list.all == [one, other]) }
   }
 }
 
@@ -33,14 +33,14 @@ import Testing
   @Test(arguments: [0, 31, 63]) func takenUnitsMoveFromFreeToOutAndBack(_ place: Int) {
     let (kernel, set, dialect) = set(place)
     #expect(kernel.operate(set, dialect.open(capacity: 5)) == .done)
-    #expect(kernel.operate(set, dialect.take(Share(.exclusive, units: 3))) == .done)
+    #expect(kernel.operate(set, dialect.counter.take(Share(.exclusive, units: 3))) == .done)
     #expect(values(kernel, set, dialect) == [2, 3, 5])
-    #expect(dialect.counters == [LeaseCounter(64 + place)] && kernel.value(set, 64 + place) == 3)
-    #expect(kernel.operate(set, dialect.take(Share(.exclusive, units: 3))) == .wouldBlock)
-    #expect(kernel.operate(set, dialect.giveBack(Share(.exclusive, units: 3))) == .done)
+    #expect(dialect.counter.counters == [LeaseCounter(semaphore: 64 + place)] && kernel.value(set, 64 + place) == 3)
+    #expect(kernel.operate(set, dialect.counter.take(Share(.exclusive, units: 3))) == .wouldBlock)
+    #expect(kernel.operate(set, dialect.counter.giveBack(Share(.exclusive, units: 3))) == .done)
     #expect(values(kernel, set, dialect) == [5, 0, 5])
     #expect(
-      kernel.operate(set, dialect.giveBack(Share(.exclusive, units: 1))) == .wouldBlock,
+      kernel.operate(set, dialect.counter.giveBack(Share(.exclusive, units: 1))) == .wouldBlock,
       "nothing is out that could be given back")
   }
 
@@ -49,7 +49,7 @@ import Testing
     _ = kernel.operate(set, dialect.open(capacity: 5))
     _ = kernel.sleep(4, set: set, semaphore: 1, process: SimulatedKernel.daemon)
     #expect(kernel.adjustment(of: SimulatedKernel.daemon, set: set, semaphore: 1) == 4)
-    #expect(kernel.operate(set, dialect.permanentWait(Share(.exclusive, units: 4))) == .done)
+    #expect(kernel.operate(set, dialect.counter.permanentWait(Share(.exclusive, units: 4))) == .done)
     #expect(values(kernel, set, dialect) == [1, 4, 5])
     kernel.kill(SimulatedKernel.daemon)
     #expect(values(kernel, set, dialect) == [1, 4, 5], "the kernel has nothing to undo any more")
@@ -59,7 +59,7 @@ import Testing
     let (kernel, set, dialect) = set(1)
     _ = kernel.operate(set, dialect.open(capacity: 5))
     _ = kernel.sleep(4, set: set, semaphore: 1, process: SimulatedKernel.daemon)
-    #expect(kernel.operate(set, dialect.wait(for: Share(.exclusive, units: 4)).drop) == .done)
+    #expect(kernel.operate(set, dialect.counter.wait(for: Share(.exclusive, units: 4)).drop) == .done)
     kernel.kill(SimulatedKernel.daemon)
     #expect(values(kernel, set, dialect) == [5, 0, 5])
   }
@@ -68,9 +68,9 @@ import Testing
     let (kernel, set, dialect) = set(2)
     _ = kernel.operate(set, dialect.open(capacity: 5))
     #expect(kernel.operate(set, dialect.open(capacity: 5)) == .wouldBlock, "it is in use already")
-    _ = kernel.operate(set, dialect.take(Share(.exclusive, units: 1)))
+    _ = kernel.operate(set, dialect.counter.take(Share(.exclusive, units: 1)))
     #expect(kernel.operate(set, dialect.retire(capacity: 5)) == .wouldBlock)
-    _ = kernel.operate(set, dialect.giveBack(Share(.exclusive, units: 1)))
+    _ = kernel.operate(set, dialect.counter.giveBack(Share(.exclusive, units: 1)))
     #expect(kernel.take(1, set: set, semaphore: 2, process: 100, undoes: true))
     #expect(kernel.operate(set, dialect.retire(capacity: 5)) == .wouldBlock)
     kernel.kill(100)

@@ -27,7 +27,8 @@ extension Ledger {
         observers.counters.busy += 1
         return .refused(locked(lock, at: moment.monotonic))
       }
-      return try enqueue(request, share: share, on: lock, for: patience, client: client(), at: moment)
+      let wanted = [Wanted(lock: lock, wants: [0], share: share)]
+      return try enqueue(wanted, [request], 0, for: patience, client: client(), at: moment)
     } catch {
       return refuse(error)
     }
@@ -82,26 +83,6 @@ extension Ledger {
   /// The time that a request without a wait stands in the queue of a lock that may be free: as `sem_get` waits for its
   /// guard.
   static let patienceForRetry = TimeSpan.milliseconds(100)
-
-  private func enqueue(
-    _ request: AcquireRequest, share: Share, on lock: Lock, for patience: TimeSpan, client: any LeaseClient,
-    at moment: Moment
-  ) throws(LeaseholdError) -> AcquireOutcome {
-    let older = older(than: request, on: [lock])
-    if let waitersMax = request.maxWaiters {
-      guard lock.queue.count - older.count + lockTable.nativeWaiters(of: lock) < waitersMax else {
-        throw queueFull(lock, "max_waiters", waitersMax, at: moment.monotonic)
-      }
-    }
-    guard lock.queue.count - older.count < limits.waitersPerLock else {
-      throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
-    }
-    try checkRoomToWait(request.caller, without: older)
-    let waiter = Waiter(
-      id: queues.nextID(), request: request, share: share, lock: lock, client: client, now: moment.monotonic)
-    waiter.due = (moment.monotonic + patience).nanoseconds
-    return try enter([waiter], at: moment)
-  }
 
   /// The requests before a waiter, where its own belongs to a trace: so a log tells who held up whom.
   func queueNote(of waiter: Waiter, at lock: Lock) -> QueueNote? {

@@ -24,12 +24,12 @@ extension Ledger {
     }
     if let old = lease.client {
       lease.client = nil
-      observers.tell(.ended(old, .transferred, nil, moment.monotonic))
+      observers.tell { old.ended(.transferred, nil, at: moment.monotonic) }
     }
     lease.attach(deadline: deadline, ttl: ttl)
     journal.setDeadline(of: lease)
     bind(lease, to: request.caller.connection, and: nil)
-    lease.peer = request.caller.peer
+    lease.record.peer = request.caller.peer
     lease.told &+= 1
     observers.renewed(lease, at: moment.monotonic.nanoseconds)
     let answer = snapshot(lease)

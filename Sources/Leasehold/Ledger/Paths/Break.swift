@@ -13,19 +13,23 @@ extension Ledger {
     noticeRemoval(below: lease, at: moment)
     guard lease.isHeld || lease.past?.isKept == true || lease.isUnfound else { throw Self.over(lease) }
     if let uid = request.onlyOf, lease.peer.uid != uid { throw Self.notYours(lease, uid) }
-    guard lease.isHeld else { return endKept(lease, request, at: moment) }
+    var outcome = BreakOutcome(request, of: lease.key, ref: lease.id.ref, owner: lease.owner, at: moment.monotonic)
+    guard lease.isHeld else {
+      // Nobody is left to be told: what is kept is free at once.
+      end(lease, .broken, at: moment)
+      return outcome
+    }
     if lease.breaking == nil || request.reason != nil {
       lease.breaking = BreakNote(reason: request.reason, by: request.caller.inWords)
     }
     let end = moment.monotonic + request.after
-    var outcome = BreakOutcome(
-      key: lease.key, ref: lease.id.ref, owner: lease.owner, end: end, reason: lease.breaking?.reason,
-      by: lease.breaking?.by)
+    (outcome.end, outcome.reason, outcome.by) = (end, lease.breaking?.reason, lease.breaking?.by)
     guard request.after > .zero else {
       tellOfBreak(lease, end: end)
-      if killNow(lease, at: moment) { return outcome }
-      if lease.cooldown > .zero {
-        let now = moment.monotonic.nanoseconds
+      let now = moment.monotonic.nanoseconds
+      if let process = lease.processToStop {
+        kill(lease, process, .broken, at: now)
+      } else if lease.cooldown > .zero {
         cool(lease, .broken, until: now + lease.cooldown.nanoseconds, at: now)
       } else {
         self.end(lease, .broken, at: moment)
@@ -33,7 +37,7 @@ extension Ledger {
       return outcome
     }
     if lease.deadline == 0 || end.nanoseconds < lease.deadline {
-      lease.deadline = end.nanoseconds
+      lease.record.deadline = end.nanoseconds
     }
     journal.setDeadline(of: lease)
     journal.setEnd(-moment.monotonic.nanoseconds, of: lease.cell)
@@ -46,17 +50,10 @@ extension Ledger {
     return outcome
   }
 
-  /// Nobody is left to be told: what is kept is free at once.
-  private func endKept(_ lease: Lease, _ request: BreakRequest, at moment: Moment) -> BreakOutcome {
-    let outcome = BreakOutcome(
-      request, of: lease.key, ref: lease.id.ref, owner: lease.owner, at: moment.monotonic)
-    end(lease, .broken, at: moment)
-    return outcome
-  }
-
   private func tellOfBreak(_ lease: Lease, end: MonotonicInstant) {
     guard let client = lease.client else { return }
-    observers.tell(.breaking(client, end, lease.breaking ?? BreakNote(reason: nil, by: nil)))
+    let note = lease.breaking ?? BreakNote(reason: nil, by: nil)
+    observers.tell { client.breaking(at: end, note) }
   }
 
   /// Finds a lease by either of its names; a look at every record when it is the short one.
@@ -66,7 +63,7 @@ extension Ledger {
     case .ref(let ref):
       let found = leaseTable.all.filter { !$0.isPart && $0.id.high >> 24 == ref }
       guard let lease = found.first(where: \.isHeld) ?? found.first else {
-        guard let end = leaseTable.latestEnd(ref: ref) else { throw .noSuchLease() }
+        guard let end = leaseTable.ends.latest(ref: ref) else { throw .noSuchLease() }
         if let confinement { try confinement.check(end) }
         throw Self.over(end)
       }

@@ -143,7 +143,7 @@ extension Ledger {
 
   private func grantUpgrade(_ waiter: Waiter, _ lease: Lease) {
     leave(waiter)
-    if let client = waiter.client { observers.tell(.granted(client, converted(lease.whole))) }
+    tell(waiter, converted(lease.whole))
   }
 
   /// Tells the waiter that would convert a lease that the lease is over.

@@ -54,23 +54,16 @@ struct CountWitness: Equatable {
   ///
   /// The record's state does not tell: recovery writes the word into a record that is still marked as arming.
   var isOfEnd = false
+}
 
-  init(process: Int32, count: Int, free: Int?, hasWaits: Bool = false, isOfEnd: Bool = false) {
-    self.process = process
-    self.count = count
-    self.free = free
-    self.hasWaits = hasWaits
-    self.isOfEnd = isOfEnd
-  }
-
+extension CountWitness {
   init?(word: UInt64) {
     let bits = Int64(bitPattern: word).magnitude
     guard bits >> 60 == 1 else { return nil }
-    count = Int(bits & 0x7fff)
-    free = bits >> 30 & 1 == 1 ? Int(bits >> 15 & 0x7fff) : nil
-    process = Int32(truncatingIfNeeded: bits >> 31 & 0x3f_ffff)
-    hasWaits = bits >> 53 & 1 == 1
-    isOfEnd = bits >> 54 & 1 == 1
+    self.init(
+      process: Int32(truncatingIfNeeded: bits >> 31 & 0x3f_ffff), count: Int(bits & 0x7fff),
+      free: bits >> 30 & 1 == 1 ? Int(bits >> 15 & 0x7fff) : nil, hasWaits: bits >> 53 & 1 == 1,
+      isOfEnd: bits >> 54 & 1 == 1)
   }
 
   /// The word; negative where an operator ends the lease, as the time of an end is.
@@ -119,7 +112,10 @@ extension Ledger {
   }
 
   /// The values of a set whose counts native programs share; `nil` for others, and where they cannot be read.
-  func sharedCounts(of lock: Lock) -> [UInt16]? { lock.place.sharesCount ? try? readCounts(of: lock).get() : nil }
+  func sharedCounts(of lock: Lock) -> [UInt16]? {
+    guard lock.place.sharesCount, case .values(let values) = readCounts(of: lock) else { return nil }
+    return values
+  }
 
   /// Marks a lease's record: what it has is about to be given back where the kernel's values alone cannot tell whether
   /// it was.

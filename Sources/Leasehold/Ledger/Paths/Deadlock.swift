@@ -54,19 +54,11 @@ extension Ledger {
   // MARK: The search
 
   private func circle(closedBy waiter: Waiter) -> [DeadlockStep]? {
-    guard waiter.holding.contains(where: isWanted) else { return nil }
+    guard waiter.holding.flatMap(\.members).contains(where: { $0.lock?.queue.isEmpty == false }) else { return nil }
     // What this one ends when it waits is in nobody's way.
     let older = older(than: waiter.request, on: waiter.seats.compactMap(\.lock)).filter { $0 !== waiter }
-    var reached: [WaiterID: Waiter] = [waiter.id: waiter]
-    var open = [waiter]
-    while let next = open.popLast() {
-      for blocker in blockers(of: next, without: older) where reached[blocker.waiter.id] == nil {
-        guard reached.count < Self.deadlockSearch else { return nil }
-        reached[blocker.waiter.id] = blocker.waiter
-        open.append(blocker.waiter)
-      }
-    }
-    var stuck = reached
+    guard let reached = ways(from: waiter, without: older), reached[waiter.id] != nil else { return nil }
+    var stuck = reached.mapValues(\.blocker.waiter)
     var changed = true
     while changed {
       changed = false
@@ -75,12 +67,10 @@ extension Ledger {
         changed = true
       }
     }
-    return stuck[waiter.id] == nil ? nil : way(from: waiter, among: stuck, without: older)
-  }
-
-  /// Returns true when a lock that a lease stands on has waiters.
-  private func isWanted(_ lease: Lease) -> Bool {
-    lease.members.contains { $0.lock?.queue.isEmpty == false }
+    guard stuck[waiter.id] != nil, let ways = ways(from: waiter, among: stuck, without: older),
+      ways[waiter.id] != nil
+    else { return nil }
+    return steps(backTo: waiter, ways)
   }
 
   private struct Blocker {
@@ -90,6 +80,8 @@ extension Ledger {
     /// The lease that it keeps; `nil` where it only stands before the other.
     let lease: Lease?
   }
+
+  private typealias Step = (waiter: Waiter, blocker: Blocker)
 
   /// The waiters that are in another one's way.
   private func blockers(of waiter: Waiter, without older: [Waiter]) -> [Blocker] {
@@ -135,33 +127,34 @@ extension Ledger {
     }
   }
 
-  /// A way from a waiter back to itself, each step in the way of the one before.
-  private func way(
-    from waiter: Waiter, among stuck: [WaiterID: Waiter], without older: [Waiter]
-  ) -> [DeadlockStep]? {
-    var found: [WaiterID: (from: Waiter, by: Blocker)] = [:]
+  /// The waiters that are reached from one by going from each to those in its way, with the last step of the shortest
+  /// way there; `nil` for too many.
+  private func ways(
+    from waiter: Waiter, among stuck: [WaiterID: Waiter]? = nil, without older: [Waiter]
+  ) -> [WaiterID: Step]? {
+    var ways: [WaiterID: Step] = [:]
     var open = [waiter]
     var index = 0
     while index < open.count {
       let next = open[index]
       index += 1
-      for blocker in blockers(of: next, without: older)
-      where stuck[blocker.waiter.id] != nil && found[blocker.waiter.id] == nil {
-        found[blocker.waiter.id] = (next, blocker)
-        if blocker.waiter === waiter { return steps(backTo: waiter, found) }
-        open.append(blocker.waiter)
+      for blocker in blockers(of: next, without: older) where ways[blocker.waiter.id] == nil {
+        if let stuck, stuck[blocker.waiter.id] == nil { continue }
+        guard ways.count < Self.deadlockSearch else { return nil }
+        ways[blocker.waiter.id] = (next, blocker)
+        if blocker.waiter !== waiter { open.append(blocker.waiter) }
       }
     }
-    return nil
+    return ways
   }
 
-  private func steps(backTo waiter: Waiter, _ found: [WaiterID: (from: Waiter, by: Blocker)]) -> [DeadlockStep] {
-    var ways: [(waiter: Waiter, blocker: Blocker)] = []
+  private func steps(backTo waiter: Waiter, _ found: [WaiterID: Step]) -> [DeadlockStep] {
+    var ways: [Step] = []
     var current = waiter
     repeat {
-      guard let (previous, blocker) = found[current.id] else { break }
-      ways.append((previous, blocker))
-      current = previous
+      guard let step = found[current.id] else { break }
+      ways.append(step)
+      current = step.waiter
     } while current !== waiter
     ways.reverse()
     return ways.indices.map { index in

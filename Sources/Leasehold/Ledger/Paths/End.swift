@@ -45,8 +45,8 @@ extension Ledger {
     guard !lease.isEndless else { throw Self.endlessLease() }
     guard span > .zero || lease.isBound else { throw Self.endlessRenewal() }
     if let confinement { try confinement.check(span, and: lease.cooldown) }
-    lease.ttl = span
-    lease.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
+    lease.record.ttl = span
+    lease.record.deadline = span > .zero ? (moment.monotonic + span).nanoseconds : 0
     journal.setDeadline(of: lease)
     if !lease.hasLostBinding {
       forgetGrace(of: lease)
@@ -110,7 +110,7 @@ extension Ledger {
     lease.client = client
     observers.tellDeadline(of: lease)
     // Asked before it could be told.
-    if lease.remarks?.isAskedToYield == true { observers.tell(.yield(client)) }
+    if lease.remarks?.isAskedToYield == true { observers.tell { client.askedToYield() } }
     return true
   }
 
@@ -135,7 +135,7 @@ extension Ledger {
     let now = moment.monotonic.nanoseconds
     if !lock.place.marksMoves {
       let ended = finish(lease, reason, at: now)
-      return gaveBack(lockTable.giveBack(lease.share, of: lock, ended), on: lock, at: moment)
+      return gaveBack(lockTable.giveBack(.share(lease.share), of: lock, ended), on: lock, at: moment)
     }
     // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
     let values = sharedCounts(of: lock)
@@ -165,7 +165,7 @@ extension Ledger {
 
   /// Finishes a lease whose record may have something else in the place of the time of its end.
   func finishMarked(_ lease: Lease, _ reason: EndReason, at now: Int64) -> Ended {
-    if lease.state == .suspect { lease.endedAt = now }
+    if lease.state == .suspect { lease.record.endedAt = now }
     let end = lease.breaking == nil ? lease.endedAt : -lease.endedAt
     return finish(lease, reason, at: now, storing: lease.isHeld ? nil : end)
   }
@@ -198,7 +198,7 @@ extension Ledger {
 
   /// Ends a lease for its holder; its slots stay taken until an instant, in nanoseconds.
   func cool(_ lease: Lease, _ reason: EndReason, until due: Int64, isKept: Bool = false, at now: Int64) {
-    lease.endedAt = now
+    lease.record.endedAt = now
     journal.cool(lease.cell, until: due, end: lease.breaking == nil ? now : -now, kept: isKept ? reason : nil)
     leaseTable.cool(lease, reason, isKept: isKept, until: due)
     for lease in lease.members { dismissUpgrade(of: lease) }
@@ -213,7 +213,7 @@ extension Ledger {
   func finish(_ lease: Lease, _ asked: EndReason, at now: Int64, storing end: Int64? = nil) -> Ended {
     let wasHeld = lease.isHeld
     let reason = if case .cooling(let reason, _) = lease.state { reason } else { asked }
-    if wasHeld { lease.endedAt = now }
+    if wasHeld { lease.record.endedAt = now }
     let ended = journal.end(lease.cell, reason, storing: wasHeld ? now : end)
     switch lease.state {
     case .held: observers.ended(lease, reason, at: now)
@@ -223,7 +223,7 @@ extension Ledger {
     observers.bumpVersion(of: leaseTable.unregister(lease, as: reason))
     dismissUpgrade(of: lease)
     journal.freeText(lease.textCell)
-    lease.textCell = TextRecord.none
+    lease.record.textCell = TextRecord.none
     lease.owner = nil
     if lease.asked.leavesNoTrace {
       journal.free(lease.cell)
@@ -297,7 +297,7 @@ extension Ledger {
   private func findEnd(
     _ id: LeaseID, key: LockKey?, within confinement: Confinement?
   ) throws(LeaseholdError) -> Tombstone? {
-    guard !leaseTable.has(id), let end = leaseTable.end(of: id) else { return nil }
+    guard !leaseTable.has(id), let end = leaseTable.ends[id] else { return nil }
     if let confinement { try confinement.check(end) }
     if let key, let own = end.key, !own.means(key), !end.keys.contains(where: { $0.means(key) }) {
       throw .foreignLease(of: own, asked: key)

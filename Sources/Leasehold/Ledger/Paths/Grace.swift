@@ -11,14 +11,14 @@ extension Ledger {
   /// replaced by one that is as late as the lease's own ttl allows, so that no holder loses what it was promised.
   func giveGrace(_ lease: Lease, at moment: Moment) {
     guard lease.state != .suspect else {
-      (lease.deadline, lease.due) = (0, 0)
+      (lease.record.deadline, lease.due) = (0, 0)
       return
     }
     let now = moment.monotonic.nanoseconds
     let isEndless = lease.isHeld && (lease.isBound || lease.isEndless) && lease.deadline == 0
-    if !isEndless, !(1...latestDeadline(at: now)).contains(lease.deadline) {
+    if !isEndless, !(1...now + Limits.deadlineAhead.nanoseconds).contains(lease.deadline) {
       let span = lease.isHeld ? max(lease.ttl, limits.recoveryGrace) : max(lease.cooldown, lease.atLeast)
-      lease.deadline = (moment.monotonic + span).nanoseconds
+      lease.record.deadline = (moment.monotonic + span).nanoseconds
       journal.setDeadline(of: lease)
       observers.recovery.damagedRecords += 1
     }
@@ -33,7 +33,7 @@ extension Ledger {
     }
     let isShort = !isEndless && lease.deadline < graceEnd
     guard isShort || lease.isBound else { return }
-    if isShort { lease.deadline = graceEnd }
+    if isShort { lease.record.deadline = graceEnd }
     lease.due = lease.isBound ? graceEnd : lease.deadline
     lease.graceEnd = graceEnd
     if !given { journal.setEnd(graceEnd, of: lease.cell) }
@@ -46,8 +46,6 @@ extension Ledger {
     lease.graceEnd = 0
     journal.setEnd(0, of: lease.cell)
   }
-
-  private func latestDeadline(at now: Int64) -> Int64 { now + Limits.deadlineAhead.nanoseconds }
 
   /// The longest grace, by the range of its setting: 10 min, in nanoseconds.
   private static let longestGrace: Int64 = 600_000_000_000

@@ -20,11 +20,12 @@ extension Ledger {
       grantedAt: moment.monotonic, deadline: deadline, lockCell: lock.cell, units: share.units,
       ttl: request.ttl, cooldown: request.cooldown, count: request.count, mode: request.mode,
       bindsConnection: request.bindsConnection, isEndless: request.native?.isEndless ?? false,
-      fingerprint: fingerprint ?? request.fingerprintIfKeyed, waited: waited, peer: request.caller.peer,
+      fingerprint: fingerprint ?? (request.idempotencyKey == nil ? 0 : request.fingerprint), waited: waited,
+      peer: request.caller.peer,
       ownerLength: request.owner?.utf8.count, keyLength: request.idempotencyKey?.utf8.count ?? 0,
       nameLength: lock.place.isOwn || lock.key == request.key ? 0 : request.key.text.utf8.count,
       adjustmentCount: adjustments.count, bindsProcess: request.process != nil, textCell: TextRecord.none)
-    record.holdsAtLeast = request.holdAtLeast > .zero
+    record[.atLeast] = request.holdAtLeast > .zero
     if lock.terms != nil { record.slots = lock.choose(share, beside: kept) }
     if let head { record.become(partOf: head, at: fingerprint ?? 0) }
     if record.textLength == 0 { return journal.draft(record, of: request.key, inline: [], at: cell) }
@@ -33,7 +34,7 @@ extension Ledger {
       if let grace = request.process?.stopGrace { (record.stops, record.cooldown) = (true, grace) }
       text = Array((request.owner ?? "").utf8) + Array((request.idempotencyKey ?? "").utf8)
       if let process = request.process { text += RecordedProcess(process).recordBytes }
-      if record.holdsAtLeast { text += request.holdAtLeast.recordBytes }
+      if record[.atLeast] { text.append(UInt32(clamping: request.holdAtLeast.milliseconds), bytes: 4) }
     }
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
@@ -181,27 +182,41 @@ extension Ledger {
         guard serveUpgrade(waiter, lease, on: lock, at: moment) else { break }
         continue
       }
-      do throws(LeaseholdError) {
-        let waited = moment.monotonic - waiter.since
-        switch try grant(waiter.share, of: lock, to: waiter.request, waited: waited, at: moment) {
-        case .granted(let lease): granted(lease, to: waiter)
-        case .not(.refused(let error), _): throw error
-        case .not(.removed, _): return setVanished(lock, at: moment)
-        // Not free, or not now: a thread in the kernel hears when it may be.
-        case .not: return followHead(lock)
-        }
-      } catch {
-        dismiss(waiter, error)
+      switch grant(to: waiter, of: lock, at: moment) {
+      case nil: continue
+      case .removed?: return setVanished(lock, at: moment)
+      // Not free, or not now: a thread in the kernel hears when it may be.
+      case _?: return followHead(lock)
       }
     }
     if lock.slots != nil { servePast(lock, at: moment) }
     followHead(lock)
   }
 
+  /// Grants a waiter what it wants, or sends it away; answers what is in the way of both.
+  func grant(to waiter: Waiter, of lock: Lock, beside kept: UInt64 = 0, at moment: Moment) -> Obstacle? {
+    do throws(LeaseholdError) {
+      let waited = moment.monotonic - waiter.since
+      switch try grant(waiter.share, of: lock, to: waiter.request, waited: waited, beside: kept, at: moment) {
+      case .granted(let lease): granted(lease, to: waiter)
+      case .not(.refused(let error), _): throw error
+      case .not(let obstacle, _): return obstacle
+      }
+    } catch {
+      dismiss(waiter, error)
+    }
+    return nil
+  }
+
   /// Tells a waiter that it has its lease.
   func granted(_ lease: Lease, to waiter: Waiter) {
     leave(waiter)
-    if let client = waiter.client { observers.tell(.granted(client, snapshot(lease))) }
+    tell(waiter, snapshot(lease))
+  }
+
+  /// Tells a waiter of a lease, if it can be told.
+  func tell(_ waiter: Waiter, _ lease: LeaseSnapshot) {
+    if let client = waiter.client { observers.tell { client.granted(lease) } }
   }
 
   /// Takes a request out of everything, with all of its places; nothing happens when it left already.
@@ -219,17 +234,4 @@ extension Ledger {
     observers.left(waiter, error.code.rawValue, telling: error, at: latest)
     observers.counters.refused += 1
   }
-}
-
-extension TimeSpan {
-  /// Milliseconds in four bytes of a record's text, low byte first.
-  var recordBytes: [UInt8] {
-    let milliseconds = UInt32(clamping: milliseconds)
-    return (0..<4).map { UInt8(truncatingIfNeeded: milliseconds >> (8 * UInt32($0))) }
-  }
-}
-
-extension AcquireRequest {
-  /// The fingerprint, where a retry may ask for it.
-  var fingerprintIfKeyed: UInt64 { idempotencyKey == nil ? 0 : fingerprint }
 }

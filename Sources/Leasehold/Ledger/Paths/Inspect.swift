@@ -16,7 +16,7 @@ extension Ledger {
   /// The live leases, in the order of their records.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leaseTable.byCell, filter) { lease in
-      guard !lease.isPart, lease.isHeld, filter.takes(lease.owner),
+      guard !lease.isPart, lease.isHeld, filter.owner == nil || lease.owner.isExactly(filter.owner),
         filter.confinement.map({ $0.covers(lease) }) ?? true,
         filter.keyPrefix.map({ prefix in lease.members.contains { $0.key.text.begins(with: prefix) } })
           ?? true
@@ -166,15 +166,11 @@ extension Ledger {
   ///
   /// `value`: what the kernel has free of an own lock, where it was asked already.
   func snapshot(_ lock: Lock, holders: Int, waiters: Int, value: Int?? = nil) -> LockSnapshot {
-    var queued: [WaiterSnapshot] = []
-    lock.queue.forEach { waiter in
-      guard queued.count < waiters else { return false }
-      queued.append(
-        WaiterSnapshot(
-          owner: waiter.request.owner, mode: waiter.request.mode, count: waiter.request.count, peer: waiter.caller.peer,
-          since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.lead.due),
-          keys: waiter.group.map { $0.wants.map(\.key) } ?? [], isDetached: waiter.isDetached))
-      return true
+    let queued = lock.queue.prefix(waiters).map { waiter in
+      WaiterSnapshot(
+        owner: waiter.request.owner, mode: waiter.request.mode, count: waiter.request.count, peer: waiter.caller.peer,
+        since: waiter.since, until: MonotonicInstant(nanoseconds: waiter.lead.due),
+        keys: waiter.group.map { $0.wants.map(\.key) } ?? [], isDetached: waiter.isDetached)
     }
     let units = value ?? lockTable.value(of: lock)
     let others = lock.place.isOwn ? [] : operationLeases(on: lock)
@@ -216,7 +212,7 @@ extension Ledger {
   @inline(never)
   private func inForce(_ terms: Terms, of lock: Lock) -> LockTerms {
     LockTerms(
-      isPinned: terms.isPinned, owed: terms.owed, slots: terms.slots.all,
+      isPinned: terms.record.isPinned, owed: terms.owed, slots: terms.slots.all,
       freeSlots: lock.isPaused ? [] : terms.slots.list(terms.slots.current & ~lock.heldSlots))
   }
 
@@ -255,11 +251,6 @@ extension Ledger {
     case .operations: return (nil, nil)
     }
   }
-}
-
-extension ListFilter {
-  /// Returns true when leases of an owner are asked for.
-  fileprivate func takes(_ other: String?) -> Bool { owner == nil || other.isExactly(owner) }
 }
 
 extension Lease {

@@ -21,21 +21,20 @@ extension Ledger {
       let sleepers = lock.waitsOneByOne ? Self.sleepersPerLock : 1
       // No thread sleeps for less than the waiters before it want: what it got could not be handed to the first.
       var unitsMax = 0
-      lock.queue.forEach { waiter in
+      for waiter in lock.queue.prefix(sleepers) {
         // Nothing is taken for a waiter that could not be told.
-        if waiter.isDetached { return false }
+        if waiter.isDetached { break }
         if let group = waiter.group {
           // A waiter for several locks holds none while it waits: one thread looks at the lock that is in the way.
           if wanted.isEmpty, group.blockedOn === lock {
             wanted.append(Share(waiter.share.mode, units: waiter.share.units, for: .probe))
           }
-          return false
+          break
         }
         unitsMax = max(unitsMax, waiter.share.units)
         var share = waiter.share
         share.units = unitsMax
         wanted.append(share)
-        return wanted.count < sleepers
       }
     }
     observers.counters.kernelWaits += queues.sleep(on: lock, for: wanted)
@@ -95,11 +94,11 @@ extension Ledger {
     do throws(LeaseholdError) {
       let waited = moment.monotonic - head.since
       let draft = try prepare(head.request, lock: lock, share: head.share, waited: waited, at: moment)
-      if lock.place.sharesCount, case .success(let values) = readCounts(of: lock) {
+      if let values = sharedCounts(of: lock) {
         mark(draft.marks, taking: wait.share, of: lock, values, waited: true)
       }
       let isCounted = lock.place.countsLeasedUnits
-      switch isCounted ? lockTable.takeWaited(wait.share, of: lock) : .taken(lockTable.claimWaited()) {
+      switch isCounted ? lockTable.takeWaited(wait.share, of: lock) : .taken(lockTable.claim()) {
       case .taken(let taken):
         switch hold(draft, taken, for: head.request, on: lock, lock.tellsLimit ? false : nil) {
         case .granted(let lease): granted(lease, to: head)
@@ -122,7 +121,7 @@ extension Ledger {
   /// A write may have come since, and others after it: of a `php:` set no more goes back than the limit allows, and no
   /// handle that is not counted any more.
   private func drop(_ wait: KernelWait, on lock: Lock) {
-    guard lock.place.isPHP, case .success(let values) = readCounts(of: lock) else {
+    guard lock.place.isPHP, let values = sharedCounts(of: lock) else {
       return lockTable.drop(wait, of: lock)
     }
     let (units, state) = (wait.share.units, PHPDialect.State(values, leases: lock.unitsOut))

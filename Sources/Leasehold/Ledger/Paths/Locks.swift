@@ -46,19 +46,19 @@ extension Ledger {
       throw Self.kernelRefused(error, doing: "make a semaphore set")
     }
     let place = bank.takePlace()
-    let written: WrittenLock
+    let lock: Lock
     let capacity = kind.limit ?? Limits.readerUnits
     do {
-      written = try draftLock(
-        key, .named(kind), place, of: bank.id, count: NamedDialect.semaphoresPerBank, capacity, at: moment)
+      lock = try draftLock(
+        key, .named(kind), .own(bank, place: UInt8(place), isCounting: kind != .readersWriter), capacity, .preparing,
+        at: moment)
     } catch {
       bank.freePlace(place)
       throw error
     }
-    journal.mark(lock: written.cell, .preparing, check: written.check)
     let outcome = lockTable.openPlace(place, of: bank, capacity: capacity)
     guard outcome == .done else {
-      journal.free(lock: written.cell, text: written.textCell)
+      journal.free(lock: lock.cell, text: lock.textCell)
       switch outcome {
       case .removed:
         bank.freePlace(place)
@@ -71,23 +71,20 @@ extension Ledger {
       }
       return nil
     }
-    journal.mark(lock: written.cell, .live, check: written.check)
-    let lock = Lock(
-      key: key, cell: written.cell, place: .own(bank, place: UInt8(place), isCounting: kind != .readersWriter),
-      capacity: capacity, textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
+    journal.mark(lock: lock.cell, .live)
     lockTable.register(lock)
     return lock
   }
 
-  /// Writes a lock's record with its name.
+  /// Writes and marks the record of a lock at a place.
   func draftLock(
-    _ key: LockKey, _ layout: LockLayout, _ place: Int, of set: BankID, count: Int, _ capacity: Int?, at moment: Moment
-  ) throws(LeaseholdError) -> WrittenLock {
+    _ key: LockKey, _ layout: LockLayout, _ place: Place, _ capacity: Int?, _ state: CommitWord.State, at moment: Moment
+  ) throws(LeaseholdError) -> Lock {
     let record = LockRecord(
-      lastUse: moment.monotonic.nanoseconds, set: set.set, sysvKey: set.key, place: place, layout: layout,
-      capacity: capacity, semaphoreCount: count, firstFence: journal.lastFence &+ 1, keyLength: 0,
-      textCell: TextRecord.none)
-    return try journal.draftLock(key, record) { leaseTable.forgetOldestEnd() }
+      lastUse: moment.monotonic.nanoseconds, set: place.set.set, sysvKey: place.set.key, place: place.semaphore,
+      layout: layout, capacity: capacity, semaphoreCount: place.native?.count ?? NamedDialect.semaphoresPerBank,
+      firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none)
+    return try journal.draftLock(key, record, at: place, state) { leaseTable.forgetOldestEnd() }
   }
 
   /// Takes an idle lock's semaphores out of use and frees its record.

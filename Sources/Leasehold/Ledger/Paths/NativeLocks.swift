@@ -18,7 +18,6 @@ extension Ledger {
   private func lock(
     _ key: LockKey, _ native: NativeRequest, on bound: BoundSet, for caller: Caller, at moment: Moment
   ) throws(LeaseholdError) -> Lock {
-    guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
     if let old = lockTable.setReplaced(by: bound.id) { setVanished(old.id.set, at: moment) }
     let layout = try Self.layout(native, on: bound)
     try checkBooks(native, layout, on: bound)
@@ -46,19 +45,14 @@ extension Ledger {
   func makeLock(
     _ key: LockKey, _ layout: LockLayout, _ semaphore: Int, on set: NativeSet, capacity: Int?, at moment: Moment
   ) throws(LeaseholdError) -> Lock {
-    let written: WrittenLock
     do {
-      written = try draftLock(key, layout, semaphore, of: set.id, count: set.count, capacity, at: moment)
+      let lock = try draftLock(key, layout, Place(set, layout, semaphore), capacity, .live, at: moment)
+      lockTable.register(lock)
+      return lock
     } catch {
       if set.locks.isEmpty { lockTable.forget(set) }
       throw error
     }
-    journal.mark(lock: written.cell, .live, check: written.check)
-    let lock = Lock(
-      key: key, cell: written.cell, place: Place(set, layout, semaphore), capacity: capacity,
-      textCell: written.textCell, lastUse: moment.monotonic.nanoseconds)
-    lockTable.register(lock)
-    return lock
   }
 
   /// The layout of a request's lock in a set; refuses numbers that the set does not have.
@@ -135,7 +129,6 @@ extension Ledger {
     if let known = lockTable.nativeSet(bound.id.set)?.locks[native.semaphore] {
       return withKernelView(snapshot(known, holders: listed, waiters: listed))
     }
-    guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
     // Not known to the ledger: an entry for this answer alone.
     let set = lockTable.nativeSet(bound.id.set) ?? NativeSet(id: bound.id, count: bound.count)
     let lock = Lock(
@@ -149,18 +142,14 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest, force: Bool, within confinement: Confinement?, at moment: Moment
   ) throws(LeaseholdError) {
     let bound = try lockTable.bind(key, native, access: .control)
-    guard lockTable.bank(bound.id.set) == nil else { throw Self.bindRefused(.ownSet, key, native) }
     let known = lockTable.nativeSet(bound.id.set)
     if let known { try check(confinement, holdersOf: known.locks.values) }
     if !force {
       if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
       if let users = nativeUse(native.dialect, bound) { throw Self.inUseNatively(key, users) }
     }
-    switch lockTable.remove(set: bound.id.set) {
-    case .done, .removed: break
-    case .wouldBlock: throw Self.kernelRefused(KernelFailure(.wouldBlock), doing: "remove the set")
-    case .failed(let failure): throw Self.kernelRefused(failure, doing: "remove the set")
-    }
+    let outcome = lockTable.remove(set: bound.id.set)
+    guard outcome == .done || outcome == .removed else { throw Self.refused(outcome, doing: "remove the set") }
     setRemoved(bound.id.set, at: moment)
   }
 

@@ -12,7 +12,7 @@ extension Ledger {
     for lock in locks { for holder in lock.holders { askToYield(holder.whole, group, at: moment) } }
     for waiter in waiters(of: group, on: locks) where waiter !== newest && queues.has(waiter) {
       // A retry that comes late is not newer than what ended it.
-      leaseTable.supersede(waiter.request)
+      if let scope = IdempotencyScope(waiter.request) { leaseTable.superseded.insert(scope) }
       letGo(waiter, telling: Self.overtaken(waiter.request), at: moment)
     }
   }
@@ -27,12 +27,9 @@ extension Ledger {
   private func waiters(of group: String, on locks: [Lock]) -> [Waiter] {
     var found: [Waiter] = []
     for lock in locks {
-      lock.queue.forEach { waiter in
-        let lead = waiter.lead
-        if (lead.request.remarks?.newest).isExactly(group), !found.contains(where: { $0 === lead }) {
-          found.append(lead)
-        }
-        return true
+      for lead in lock.queue.lazy.map(\.lead)
+      where (lead.request.remarks?.newest).isExactly(group) && !found.contains(where: { $0 === lead }) {
+        found.append(lead)
       }
     }
     return found

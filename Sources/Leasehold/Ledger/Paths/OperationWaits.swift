@@ -1,11 +1,22 @@
 public import SysVTypes
 
 // Who waits for raw operations on a set, and who is in their way.
+//
+// The line itself is the kernel's: each waiter sleeps in semop beside native programs, and who came first is served
+// first. Here stands who they are, for lists and refusals.
+
+/// A caller who waits for raw operations.
+struct OperationSeat {
+  let set: Int32
+  let request: OperationRequest
+  let since: MonotonicInstant
+}
 
 extension Ledger {
   /// Notes that a caller begins to wait for operations; ``operationLeft(_:_:at:)`` is the opposite.
   public func operationWaits(_ id: WaiterID, _ request: OperationRequest, on set: Int32, at now: MonotonicInstant) {
-    operations.enter(id, OperationLine.Seat(set: set, request: request, since: now))
+    let seat = OperationSeat(set: set, request: request, since: now)
+    precondition(operations.updateValue(seat, forKey: id) == nil, "an operation waits once")
     if request.makesLease { observers.ring.note(.waiting, request, on: Self.operationsKey(set), at: now.nanoseconds) }
   }
 
@@ -13,7 +24,7 @@ extension Ledger {
   ///
   /// - Parameter code: The code of what it is told, where nothing was done; `canceled` for nobody.
   public func operationLeft(_ id: WaiterID, _ code: LeaseholdError.Code?, at now: MonotonicInstant) {
-    guard let seat = operations.leave(id), let code, seat.request.makesLease else { return }
+    guard let seat = operations.removeValue(forKey: id), let code, seat.request.makesLease else { return }
     switch code {
     case .waitTimeout: observers.counters.timedOut += 1
     case .canceled: observers.counters.canceled += 1
@@ -23,7 +34,15 @@ extension Ledger {
   }
 
   /// The callers who wait for operations on a set, in the order they came.
-  public func operationWaiters(on set: Int32) -> [WaiterSnapshot] { operations.waiters(on: set) }
+  public func operationWaiters(on set: Int32) -> [WaiterSnapshot] {
+    operations.filter { $0.value.set == set }.sorted { $0.key < $1.key }.map(\.value).map { seat in
+      var waiter = WaiterSnapshot(
+        owner: seat.request.owner, mode: .exclusive, count: 1, peer: seat.request.caller.peer, since: seat.since,
+        until: seat.since + seat.request.wait)
+      waiter.steps = seat.request.steps
+      return waiter
+    }
+  }
 
   /// The leases that stand on a set, at most so many of those that a caller may know.
   public func holders(of set: Int32, max leasesMax: Int, within confinement: Confinement?) -> [LeaseSnapshot] {
@@ -32,10 +51,12 @@ extension Ledger {
 
   /// The numbers of leases that stand on a set, and of callers who wait for something of it.
   public func use(of set: Int32) -> (leases: Int, waiters: Int) {
-    lockTable.locks(on: set).reduce((0, operations.count(on: set))) { sum, lock in
+    lockTable.locks(on: set).reduce((0, operationCount(on: set))) { sum, lock in
       (sum.0 + lock.heldCount, sum.1 + lock.queue.count)
     }
   }
+
+  private func operationCount(on set: Int32) -> Int { operations.values.count { $0.set == set } }
 
   /// The error of operations that would have to wait, or waited too long: the semaphore in the way, and who has it.
   public func operationsBusy(
@@ -52,7 +73,7 @@ extension Ledger {
     var shown = LockSnapshot(key: key, kind: .slots, capacity: nil, version: 0)
     shown.holders = leases.prefix(10).map { snapshot($0) }
     shown.coolingCount = leases.count { $0.past != nil }
-    shown.waiterCount = operations.count(on: set.set)
+    shown.waiterCount = operationCount(on: set.set)
     var facts: [LeaseholdError.Fact] = [("set", .text(name))]
     var cause = "An operation would have to wait"
     if let blocked, let number = numbers {
@@ -99,8 +120,10 @@ extension Ledger {
 
 extension SemaphoreOperation {
   /// The first of some steps that would have to wait where a set has these values; `nil` for none.
-  static func firstToWait(_ steps: [SemaphoreOperation], _ values: [UInt16]) -> SemaphoreOperation? {
-    var values = values.map(Int.init)
+  package static func firstToWait(
+    _ steps: [SemaphoreOperation], _ values: [some BinaryInteger]
+  ) -> SemaphoreOperation? {
+    var values = values.map { Int($0) }
     for step in steps {
       let number = Int(step.semaphore)
       guard values.indices.contains(number) else { return nil }

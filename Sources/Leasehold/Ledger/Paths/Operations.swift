@@ -31,7 +31,7 @@ extension Ledger {
       let draft = try prepare(
         asked, lock: lock, share: Share(.exclusive, units: 1), waited: waited,
         adjustments: adjustments, fingerprint: request.idempotencyKey == nil ? nil : request.fingerprint, at: moment)
-      let armed = journal.arm(draft, lockTable.claimPerformed())
+      let armed = journal.arm(draft, lockTable.claim())
       switch lockTable.makePermanent(adjustments, of: lock, armed) {
       case .taken(let taken):
         let lease = commit(armed.draft, taken, for: asked, on: lock)
@@ -61,7 +61,7 @@ extension Ledger {
   public func replay(_ request: OperationRequest, on set: Int32) throws(LeaseholdError) -> LeaseSnapshot? {
     guard let key = request.idempotencyKey else { return nil }
     let scope = IdempotencyScope(lock: Self.operationsKey(set), key: key, door: request.caller.door)
-    guard !leaseTable.isCanceled(scope.key) else { throw .canceled() }
+    guard !leaseTable.canceled.contains(scope.key) else { throw .canceled() }
     guard case .lease(let lease)? = leaseTable.retry(scope) else { return nil }
     guard lease.fingerprint == request.fingerprint else { throw .idempotencyMismatch() }
     guard lease.isHeld else { throw Self.over(lease) }
@@ -115,21 +115,18 @@ extension SemaphoreOperation {
 extension [SemaphoreOperation] {
   /// The adjustments of a lease as bytes of its text: semaphore and delta, two bytes each, low byte first.
   var recordBytes: [UInt8] {
-    var bytes: [UInt8] = []
-    for operation in self {
-      for half in [operation.semaphore, UInt16(bitPattern: operation.delta)] {
-        bytes.append(UInt8(truncatingIfNeeded: half))
-        bytes.append(UInt8(truncatingIfNeeded: half >> 8))
-      }
+    reduce(into: []) { bytes, operation in
+      bytes.append(operation.semaphore, bytes: 2)
+      bytes.append(operation.delta, bytes: 2)
     }
-    return bytes
   }
 
   /// Reads the adjustments of a lease.
   init(recordBytes bytes: [UInt8]) {
-    func half(_ at: Int) -> UInt16 { UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8 }
-    self = stride(from: 0, to: bytes.count - 3, by: LeaseRecord.adjustmentBytes).map { at in
-      SemaphoreOperation(semaphore: half(at), delta: Int16(bitPattern: half(at + 2)), flags: .nowait)
+    self = stride(from: 0, to: bytes.count - 3, by: LeaseRecord.adjustmentBytes).map { place in
+      SemaphoreOperation(
+        semaphore: UInt16(bytes.number(at: place, bytes: 2)),
+        delta: Int16(truncatingIfNeeded: bytes.number(at: place + 2, bytes: 2)), flags: .nowait)
     }
   }
 }

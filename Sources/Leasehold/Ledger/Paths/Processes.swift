@@ -131,19 +131,18 @@ struct RecordedProcess: Hashable {
   }
 
   init(recordBytes bytes: [UInt8]) {
-    func number(_ start: Int, _ count: Int) -> UInt64 {
-      (0..<count).reduce(0) { $0 | UInt64(start + $1 < bytes.count ? bytes[start + $1] : 0) << UInt64(8 * $1) }
-    }
     stamp = ProcessStamp(
-      namespace: UInt32(number(0, 4)), pid: Int32(truncatingIfNeeded: number(4, 4)), started: number(12, 8))
-    name = Int32(truncatingIfNeeded: number(8, 4))
+      namespace: UInt32(bytes.number(at: 0, bytes: 4)), pid: Int32(truncatingIfNeeded: bytes.number(at: 4, bytes: 4)),
+      started: bytes.number(at: 12, bytes: 8))
+    name = Int32(truncatingIfNeeded: bytes.number(at: 8, bytes: 4))
   }
 
   var recordBytes: [UInt8] {
-    let first = UInt64(stamp.namespace) | UInt64(UInt32(bitPattern: stamp.pid)) << 32
-    let numbers = [(first, 8), (UInt64(UInt32(bitPattern: name)), 4), (stamp.started, 8)]
-    return numbers.flatMap { number, count in
-      (0..<count).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) }
-    }
+    var bytes: [UInt8] = []
+    bytes.append(stamp.namespace, bytes: 4)
+    bytes.append(stamp.pid, bytes: 4)
+    bytes.append(name, bytes: 4)
+    bytes.append(stamp.started, bytes: 8)
+    return bytes
   }
 }

@@ -103,7 +103,7 @@ extension Ledger {
 
   /// Closes a record whose units are not in the value: no caller was told of a grant, and an end is done.
   private func close(_ one: ScannedLease, _ found: inout ScanResult, at moment: Moment) {
-    if one.isTaking || one.record.isPart {
+    if one.isTaking || one.record[.part] {
       journal.free(one.cell)
     } else {
       found.ends.append(journal.end(one, one.word.reason ?? .released, at: moment))

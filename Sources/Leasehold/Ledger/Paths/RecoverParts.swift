@@ -18,7 +18,7 @@ extension Ledger {
       journal.resolve(form, replacing: oldCell)
       if let old { found.leases.remove(at: old) }
       if let oldPart { found.parts.remove(at: oldPart) }
-      if form.record.isPart { found.parts.append(form) } else { found.leases.append(form) }
+      if form.record[.part] { found.parts.append(form) } else { found.leases.append(form) }
     }
   }
 

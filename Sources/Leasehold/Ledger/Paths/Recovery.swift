@@ -55,7 +55,7 @@ extension Ledger {
       } else if one.isTaking {
         // Perhaps the undo ran, perhaps it had been dropped: never given back by itself.
         suspect(one, &found)
-      } else if one.record.isPart {
+      } else if one.record[.part] {
         // Given back, as below, and the end of the whole is remembered by its head.
         observers.recovery.unsureReleases += 1
         journal.free(one.cell)
@@ -158,21 +158,21 @@ extension Ledger {
         record.nameLength > 0
         ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : lock.key
       let lease = Lease(record, cell: cell, key: name, owner: owner, idempotencyKey: key, found: state)
-      if state == .held { (lease.graceEnd, lease.endedAt) = (max(0, record.endedAt), 0) }
-      if record.bindsProcess { lease.bond = ProcessBond(of: record, bytes: rest.dropFirst(record.keyLength)) }
-      var place = record.keyLength + (record.bindsProcess ? RecordedProcess.bytes : 0)
-      if record.hasGroup {
-        lease.kind = .whole(Lease.Parts(fence: rest.number(at: place, bytes: 8)))
+      if state == .held { (lease.graceEnd, lease.record.endedAt) = (max(0, record.endedAt), 0) }
+      if record[.process] { lease.bond = ProcessBond(of: record, bytes: rest.dropFirst(record.keyLength)) }
+      var place = record.keyLength + (record[.process] ? RecordedProcess.bytes : 0)
+      if record[.group] {
+        lease.kind = .whole(Lease.Parts(fence: Int64(bitPattern: rest.number(at: place, bytes: 8))))
         place += 8
       }
-      if record.holdsAtLeast {
-        lease.atLeast = min(.milliseconds(rest.number(at: place, bytes: 4)), Limits.deadlineAhead)
+      if record[.atLeast] {
+        lease.atLeast = min(.milliseconds(Int64(rest.number(at: place, bytes: 4))), Limits.deadlineAhead)
       }
       if lock.place.isOperations {
         lease.kind = .operations(
           [SemaphoreOperation](recordBytes: bytes.suffix(record.adjustmentCount * LeaseRecord.adjustmentBytes)))
       }
-      if state == .suspect { lease.endedAt = moment.monotonic.nanoseconds }
+      if state == .suspect { lease.record.endedAt = moment.monotonic.nanoseconds }
       giveGrace(lease, at: moment)
       register(lease, on: lock)
     }
@@ -205,7 +205,7 @@ extension Ledger {
       let out = Int(values[dialect.ledger])
       // The values of a damaged lock tell nothing.
       let known = lock.map { $0.unitsOut + withheld(of: $0, out: out) } ?? 0
-      if lock?.isDamaged != true, !giveBackExcess(out - known, dialect, bank.id.set, of: lock), let lock {
+      if lock?.isDamaged != true, !giveBackExcess(out - known, dialect.counter, bank.id.set, of: lock), let lock {
         damage(
           lock, .uncounted, units: abs(lock.unitsOut - out),
           "The set counts \(out) units as out and leases have \(lock.unitsOut)", at: moment)
@@ -253,12 +253,5 @@ extension Ledger {
         lock, .uncounted, units: lock.unitsOut - capacity, "Leases have \(lock.unitsOut) units of its \(capacity)",
         at: moment)
     }
-  }
-}
-
-extension ArraySlice<UInt8> {
-  /// A number of a record's text, low byte first.
-  fileprivate func number(at place: Int, bytes count: Int) -> Int64 {
-    dropFirst(place).prefix(count).reversed().reduce(0) { $0 << 8 | Int64($1) }
   }
 }

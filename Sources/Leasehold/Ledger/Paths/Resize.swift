@@ -73,7 +73,7 @@ extension Ledger {
     }
     if growth > 0 { journal.setMade(limit, of: lock.cell) }
     if let old, old !== terms { journal.free(old) }
-    (lock.capacity, terms.surplus, terms.isPinned) = (limit, surplus, isPinned)
+    (lock.capacity, terms.surplus, terms.record.isPinned) = (limit, surplus, isPinned)
     collect(lock)
     observers.bumpVersion(of: lock)
     return true
@@ -96,11 +96,7 @@ extension Ledger {
   /// Sends waiters away that want more than the lock has from now on.
   private func refuseTooMany(on lock: Lock) {
     guard !lock.isPaused, let limit = lock.capacity else { return }
-    var refused: [(Waiter, Int)] = []
-    lock.queue.forEach { waiter in
-      if waiter.share.units > limit { refused.append((waiter.lead, waiter.share.units)) }
-      return true
-    }
+    let refused = lock.queue.filter { $0.share.units > limit }.map { ($0.lead, $0.share.units) }
     for (waiter, units) in refused where queues.has(waiter) { dismiss(waiter, .countExceeds(units, limit)) }
   }
 
@@ -110,7 +106,7 @@ extension Ledger {
       return try makeLock(old.key, kind: old.kind, at: moment)
     }
     let lock = try makeLock(old.key, kind: .counting(limit: max(1, limit)), at: moment)
-    _ = try setTerms(limit: limit, isPinned: terms.isPinned, terms.slots, of: lock, at: moment)
+    _ = try setTerms(limit: limit, isPinned: old.isPinned, terms.slots, of: lock, at: moment)
     return lock
   }
 

@@ -8,8 +8,8 @@ extension Ledger {
     _ request: AcquireRequest, fingerprint: UInt64, client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome? {
     guard let scope = IdempotencyScope(request) else { return nil }
-    if leaseTable.isCanceled(scope.key) { return refuse(.canceled()) }
-    if leaseTable.isSuperseded(scope) { return refuse(Self.overtaken(request)) }
+    if leaseTable.canceled.contains(scope.key) { return refuse(.canceled()) }
+    if leaseTable.superseded.contains(scope) { return refuse(Self.overtaken(request)) }
     guard let retry = leaseTable.retry(scope) else { return nil }
     switch retry {
     case .lease(let lease):
@@ -35,7 +35,7 @@ extension Ledger {
 
   /// The lease as a retry is told of it.
   func replayed(_ lease: Lease, to caller: Caller) -> LeaseSnapshot {
-    lease.peer = caller.peer
+    lease.record.peer = caller.peer
     lease.told &+= 1
     observers.counters.replayed += 1
     let answer = snapshot(lease)
@@ -47,12 +47,13 @@ extension Ledger {
     _ waiter: Waiter, on lock: Lock, _ request: AcquireRequest, _ client: any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
     let wasDetached = waiter.isDetached
-    if let old = waiter.client { observers.tell(.refused(old, .superseded())) }
-    let successor = queues.supersede(waiter, by: request, client: client, now: moment.monotonic)
-    leaseTable.noteRetry(request, successor.id)
+    if let old = waiter.client { observers.tell { old.refused(.superseded()) } }
+    queues.supersede(waiter, by: request, client: client, now: moment.monotonic)
+    let id = waiter.id
+    leaseTable.noteRetry(request, id)
     // What its place is for may have become free while no client could be told.
-    if wasDetached { for seat in successor.seats { if let lock = seat.lock { serve(lock, at: moment) } } }
-    return .waiting(successor.id, behind: queueNote(of: successor, at: lock))
+    if wasDetached { for seat in waiter.seats { if let lock = seat.lock { serve(lock, at: moment) } } }
+    return .waiting(id, behind: queueNote(of: waiter, at: lock))
   }
 
   /// A retry that does not wait gets what the place of its first request is for, if that may be had now.
@@ -73,7 +74,7 @@ extension Ledger {
   public func cancel(key: String, of caller: Caller, at moment: Moment) throws(LeaseholdError) -> CancelOutcome {
     guard state == .ready else { throw Self.notServing(state) }
     let key = CallersKey(key, of: caller)
-    leaseTable.cancel(key)
+    leaseTable.canceled.insert(key)
     let known = leaseTable.retries(of: key)
     var outcome = CancelOutcome()
     // Before the leases: none of them is to get what these give back.

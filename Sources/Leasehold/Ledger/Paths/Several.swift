@@ -115,13 +115,20 @@ extension Ledger {
     return wanted
   }
 
-  private func enqueue(
+  /// Lets a request wait for its lock, or for several of which it holds none meanwhile.
+  func enqueue(
     _ wanted: [Wanted], _ wants: [AcquireRequest], _ fingerprint: UInt64, for patience: TimeSpan,
     client: any LeaseClient, at moment: Moment
   ) throws(LeaseholdError) -> AcquireOutcome {
-    for one in wanted {
-      guard one.lock.queue.count - older(than: wants[0], on: [one.lock]).count < limits.waitersPerLock else {
-        throw queueFull(one.lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
+    for lock in wanted.map(\.lock) {
+      let before = lock.queue.count - older(than: wants[0], on: [lock]).count
+      if wants.count == 1, let waitersMax = wants[0].maxWaiters,
+        before + lockTable.nativeWaiters(of: lock) >= waitersMax
+      {
+        throw queueFull(lock, "max_waiters", waitersMax, at: moment.monotonic)
+      }
+      guard before < limits.waitersPerLock else {
+        throw queueFull(lock, "max-waiters-per-lock", limits.waitersPerLock, at: moment.monotonic)
       }
     }
     try checkRoomToWait(wants[0].caller, without: older(than: wants[0], on: wanted.map(\.lock)))
@@ -132,15 +139,12 @@ extension Ledger {
       if seats.isEmpty {
         (request.idempotencyKey, request.holding) = (wants[0].idempotencyKey, wants[0].holding)
       }
-      seats.append(
-        Waiter(
-          id: queues.nextID(), request: request, share: one.share, lock: one.lock, client: client, now: moment.monotonic
-        ))
+      let seat = Waiter(
+        id: queues.nextID(), request: request, share: one.share, lock: one.lock, client: client, now: moment.monotonic)
+      seat.due = (moment.monotonic + patience).nanoseconds
+      seats.append(seat)
     }
-    let lead = seats[0]
-    _ = WaiterGroup(seats: seats, wants: wants, fingerprint: fingerprint)
-    lead.due = (moment.monotonic + patience).nanoseconds
-    for seat in seats { seat.due = lead.due }
+    if wants.count > 1 { _ = WaiterGroup(seats: seats, wants: wants, fingerprint: fingerprint) }
     return try enter(seats, at: moment)
   }
 

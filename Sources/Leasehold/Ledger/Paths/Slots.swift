@@ -36,29 +36,15 @@ extension Ledger {
   ///
   /// What it wants is kept for it, so it is never starved.
   func servePast(_ lock: Lock, at moment: Moment) {
-    var line: [Waiter] = []
-    lock.queue.forEach { waiter in
-      line.append(waiter)
-      return true
-    }
     var kept: UInt64 = 0
-    for waiter in line where queues.has(waiter) {
+    for waiter in Array(lock.queue) where queues.has(waiter) {
       guard state == .ready, lockTable.knows(lock), !lock.isDamaged, waiter.group == nil else { return }
       guard !waiter.isDetached, lock.hasRoom(for: waiter.share), lock.hasSlots(for: waiter.share, beside: kept) else {
         guard waiter.waitsForNames else { return }
         kept |= waiter.share.slots
         continue
       }
-      do throws(LeaseholdError) {
-        let waited = moment.monotonic - waiter.since
-        switch try grant(waiter.share, of: lock, to: waiter.request, waited: waited, beside: kept, at: moment) {
-        case .granted(let lease): granted(lease, to: waiter)
-        case .not(.refused(let error), _): throw error
-        case .not: return
-        }
-      } catch {
-        dismiss(waiter, error)
-      }
+      if grant(to: waiter, of: lock, beside: kept, at: moment) != nil { return }
     }
   }
 
@@ -97,11 +83,10 @@ extension Ledger {
   func findSlotsAnew(on lock: Lock) {
     guard let slots = lock.terms?.slots else { return }
     var refused: [Waiter] = []
-    lock.queue.forEach { waiter in
+    for waiter in lock.queue {
       let wants = waiter.group?.wants.filter { $0.key == lock.key } ?? [waiter.request]
       let wanted = wants.flatMap { $0.want.slots?.wanted ?? [] }
       if let places = slots.places(of: wanted) { waiter.share.slots = places } else { refused.append(waiter.lead) }
-      return true
     }
     for waiter in refused where queues.has(waiter) {
       dismiss(waiter, Self.noSuchSlot(waiter.request.want.slots?.wanted ?? [], of: lock))

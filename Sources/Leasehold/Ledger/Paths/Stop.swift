@@ -47,7 +47,7 @@ extension Lease {
   var isUnfound: Bool { isStopped && bond?.process == nil }
 
   /// Its process, when that is to be stopped and lives.
-  fileprivate var processToStop: (any BoundProcess)? {
+  var processToStop: (any BoundProcess)? {
     guard let bond, bond.stop != nil, let process = bond.process, !process.hasEnded else { return nil }
     return process
   }
@@ -73,7 +73,7 @@ extension Ledger {
     guard let stop = lease.bond?.stop, lease.deadline > 0, stop.due(of: lease) <= now || lease.past != nil else {
       return
     }
-    lease.deadline = max(lease.deadline, now + stop.lead(of: lease))
+    lease.record.deadline = max(lease.deadline, now + stop.lead(of: lease))
     journal.setDeadline(of: lease)
     leaseTable.schedule(lease, due: 1)
   }
@@ -94,19 +94,12 @@ extension Ledger {
     // The clock may have been late: that leaves no less time.
     let (left, lead) = (lease.deadline - now, stop.lead(of: lease))
     if left <= 0 || lease.breaking == nil && left < lead / 2 {
-      lease.deadline = now + lead
+      lease.record.deadline = now + lead
       journal.setDeadline(of: lease)
       observers.tellDeadline(of: lease)
     }
     leaseTable.schedule(lease, due: lease.deadline)
     send(.terminate, to: process, of: lease, isAgain: false)
-    return true
-  }
-
-  /// Kills the process of a lease that an operator ends now; false when there is none to stop.
-  func killNow(_ lease: Lease, at moment: Moment) -> Bool {
-    guard let process = lease.processToStop else { return false }
-    kill(lease, process, .broken, at: moment.monotonic.nanoseconds)
     return true
   }
 
@@ -125,7 +118,7 @@ extension Ledger {
     return Array(leaseTable.unfound)
   }
 
-  private func kill(_ lease: Lease, _ process: any BoundProcess, _ reason: EndReason, at now: Int64) {
+  func kill(_ lease: Lease, _ process: any BoundProcess, _ reason: EndReason, at now: Int64) {
     let isAgain = lease.bond?.stop?.sent == .kill
     lease.bond?.stop?.sent = .kill
     stayTaken(lease, reason, at: now)
@@ -134,14 +127,14 @@ extension Ledger {
 
   private func send(_ signal: StopSignal, to process: any BoundProcess, of lease: Lease, isAgain: Bool) {
     if !isAgain { observers.counters.stops.count(signal == .kill ? 1 : 0) }
-    observers.tell(.stop(process, signal, lease.peer.uid, isAgain: isAgain))
+    observers.tell { [user = lease.peer.uid] in process.stop(signal, for: user, isAgain: isAgain) }
   }
 
   /// Lets the slots of a lease stay taken that is over for its holder, until its process is over.
   private func stayTaken(_ lease: Lease, _ reason: EndReason, at now: Int64) {
     let next = now + Stop.again.nanoseconds
     if lease.isHeld { return cool(lease, reason, until: next, at: now) }
-    lease.deadline = next
+    lease.record.deadline = next
     journal.setDeadline(of: lease)
     leaseTable.schedule(lease, due: next)
   }

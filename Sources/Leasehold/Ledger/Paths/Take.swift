@@ -39,7 +39,7 @@ extension Ledger {
   private func takeNow(_ share: Share, of lock: Lock) -> Take {
     if lock.terms != nil, !collect(lock) { return .not(.busy) }
     return switch lockTable.take(share, of: lock) {
-    case .taken(let taken): .taken(taken, limitApplied: limitApplied(lock))
+    case .taken(let taken): .taken(taken, limitApplied: lock.place.isPath ? lock.wasJustMade : nil)
     case .not(let outcome): .not(Obstacle(outcome))
     }
   }
@@ -53,15 +53,10 @@ extension Ledger {
     }
   }
 
-  /// Why what was taken could not be made permanent.
-  static func refused(_ outcome: KernelOutcome) -> LeaseholdError {
-    if case .failed(let failure) = outcome { return kernelRefused(failure, doing: "take the lock") }
-    return kernelRefused(KernelFailure(.wouldBlock), doing: "take the lock")
-  }
-
-  /// True when a `path:` set was made with the limit that is asked for now; `nil` where that is not known.
-  private func limitApplied(_ lock: Lock) -> Bool? {
-    lock.place.isPath ? lock.wasJustMade : nil
+  /// The error of an operation that the kernel did not do, for whatever reason.
+  static func refused(_ outcome: KernelOutcome, doing what: String = "take the lock") -> LeaseholdError {
+    if case .failed(let failure) = outcome { return kernelRefused(failure, doing: what) }
+    return kernelRefused(KernelFailure(.wouldBlock), doing: what)
   }
 
   /// The number of times that a take is tried anew when PHP was in the middle of something, each a few microseconds
@@ -81,11 +76,8 @@ extension Ledger {
       return .not(.refused(Self.neverCounted(share.units, unitsMax: PHPDialect.unitsMax)))
     }
     for _ in 0..<Self.phpAttempts {
-      let values: [UInt16]
-      switch readCounts(of: lock) {
-      case .success(let found): values = found
-      case .failure(let unread): return .not(Obstacle(unread.outcome))
-      }
+      let reading = readCounts(of: lock)
+      guard case .values(let values) = reading else { return .not(Obstacle(reading.outcome)) }
       let state = PHPDialect.State(values, leases: lock.unitsOut)
       // Written in this very moment: the next look ends those leases.
       guard lock.counter(of: share.mode)?.isShort(leaving: state.handles) == false else { return .not(.retrySoon) }
@@ -114,13 +106,11 @@ extension Ledger {
 
   /// Takes a share of an `apache:` lock, if there is room to count it beside the module's own holders.
   private func takeApache(_ share: Share, of lock: Lock, _ marks: Marks) -> Take {
-    switch readCounts(of: lock) {
-    case .failure(let unread): return .not(Obstacle(unread.outcome))
-    case .success(let values):
-      if let writer = lock.place.dialect.companion, values[writer] > 0 { return .not(.busy) }
-      if let full = full(lock, for: share, values) { return .not(.full(full)) }
-      mark(marks, taking: share, of: lock, values)
-    }
+    let reading = readCounts(of: lock)
+    guard case .values(let values) = reading else { return .not(Obstacle(reading.outcome)) }
+    if let writer = lock.place.dialect.companion, values[writer] > 0 { return .not(.busy) }
+    if let full = full(lock, for: share, values) { return .not(.full(full)) }
+    mark(marks, taking: share, of: lock, values)
     switch lockTable.take(share, of: lock) {
     case .taken(let taken): return .taken(taken, limitApplied: nil)
     case .not(.failed(let failure)) where failure.errno == .outOfRange: return .not(.retrySoon)
@@ -128,20 +118,8 @@ extension Ledger {
     }
   }
 
-  /// Why the values could not be had.
-  struct Unread: Error {
-    let outcome: KernelOutcome
-  }
-
   /// The values of a native set in which a lock counts.
-  func readCounts(of lock: Lock) -> Result<[UInt16], Unread> {
-    guard let native = lock.place.native else { return .failure(Unread(outcome: .removed)) }
-    return switch lockTable.read(native) {
-    case .gone: .failure(Unread(outcome: .removed))
-    case .unreadable: .failure(Unread(outcome: .failed(KernelFailure(.accessDenied))))
-    case .values(let values): .success(values)
-    }
-  }
+  func readCounts(of lock: Lock) -> SetReading { lock.place.native.map { lockTable.read($0) } ?? .gone }
 
   /// The error of a share that cannot be counted now: natives are too many, or what is left of the range of values does
   /// not suffice.
@@ -173,5 +151,16 @@ extension Ledger {
       }
     }
     return false
+  }
+}
+
+extension SetReading {
+  /// The outcome of an operation of which no more is known.
+  fileprivate var outcome: KernelOutcome {
+    switch self {
+    case .gone: .removed
+    case .unreadable: .failed(KernelFailure(.accessDenied))
+    case .values: .done
+    }
   }
 }

@@ -7,7 +7,7 @@ extension Ledger {
     addedTo known: Lease? = nil, at moment: Moment
   ) throws(LeaseholdError) -> Granting {
     let locks = wants.indices.map { index in wanted.first { $0.wants.contains(index) }?.lock ?? wanted[0].lock }
-    let drafts = try prepareAll(wants, locks, caller, fingerprint, waited: waited, addedTo: known, at: moment)
+    let draft = try prepareAll(wants, locks, caller, fingerprint, waited: waited, addedTo: known, at: moment)
     let order = wanted.indices.sorted { wanted[$0].lock.set.set < wanted[$1].lock.set.set }
     var taken = TakenSets()
     var applied: [ObjectIdentifier: Bool] = [:]
@@ -15,34 +15,34 @@ extension Ledger {
     while next < order.count {
       let set = wanted[order[next]].lock.set.set
       let together = order[next...].prefix { wanted[$0].lock.set.set == set }
-      guard let (obstacle, lock) = take(together.map { wanted[$0] }, wants, drafts, &taken, &applied) else {
+      guard let (obstacle, lock) = take(together.map { wanted[$0] }, wants, draft, &taken, &applied) else {
         next += together.count
         continue
       }
       for index in order[..<next].reversed() { untake(wanted[index], taken) }
       taken.wentBack()
-      journal.discard(drafts)
+      journal.discard(draft)
       return .not(obstacle, lock)
     }
     for index in wants.indices.reversed() {
-      if let outcome = keep(drafts, index, on: locks[index], taken) {
+      if let outcome = keep(draft, index, on: locks[index], taken) {
         for other in wants.indices where other != index {
-          undo(drafts, other, on: locks[other], isPermanent: other > index, taken)
+          undo(draft, other, on: locks[other], isPermanent: other > index, taken)
         }
         taken.wentBack()
-        journal.discard(drafts)
+        journal.discard(draft)
         if case .failed(let failure) = outcome { throw Self.kernelRefused(failure, doing: "take the lock") }
         return .not(outcome == .removed ? .removed : .retrySoon, locks[index])
       }
-      if index > 0 { journal.hold(drafts, part: index, taken) }
+      if index > 0 { journal.hold(draft, part: index, taken) }
     }
     let leases = wants.indices.map { index in
-      let lease = drafts.lease(index)
+      let lease = draft.member(index)
       if index == 0 { (lease.owner, lease.idempotencyKey) = (wants[0].owner, wants[0].idempotencyKey) }
       lease.asked.limitApplied = applied[ObjectIdentifier(locks[index])] ?? locks[index].applies(wants[index])
       return lease
     }
-    journal.hold(drafts, taken)
+    journal.hold(draft, taken)
     if let known {
       for (part, lock) in zip(leases, locks) {
         register(part, of: known, on: lock)
@@ -64,54 +64,57 @@ extension Ledger {
   private func prepareAll(
     _ wants: [AcquireRequest], _ locks: [Lock], _ caller: Caller, _ fingerprint: UInt64, waited: TimeSpan,
     addedTo known: Lease?, at moment: Moment
-  ) throws(LeaseholdError) -> Drafts {
+  ) throws(LeaseholdError) -> Draft {
     // Its records have an id of their own: one of which nobody knows what it took is a suspect beside the lease.
     let added = known.map {
       PartGroup(
         id: leaseTable.makeID(), fence: journal.nextFence(at: moment), grantedAt: moment.monotonic,
         addedTo: $0.groupFence)
     }
-    var drafts = Drafts()
+    var leases: [Lease] = []
+    func next() throws(LeaseholdError) -> Draft {
+      let index = leases.count
+      let (lock, group) = (locks[index], added ?? leases.first.map { PartGroup($0) })
+      var request = wants[index]
+      request.caller = caller
+      // Of one lock wanted twice neither takes what the other names, or has by now.
+      let kept = lock.terms == nil ? 0 : slots(of: wants, in: locks, on: lock, but: index, leases)
+      let draft = try prepare(
+        request, lock: lock, share: lock.share(of: request), waited: waited,
+        fingerprint: group != nil ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint, partOf: group,
+        beside: kept, at: moment)
+      leases.append(draft.lease)
+      return draft
+    }
+    var draft = try next()
     do throws(LeaseholdError) {
-      for (index, request) in wants.enumerated() {
-        var request = request
-        request.caller = caller
-        let group = added ?? (index > 0 ? PartGroup(drafts.lease(0)) : nil)
-        let lock = locks[index]
-        // Of one lock wanted twice neither takes what the other names, or has by now.
-        let kept = lock.terms == nil ? 0 : slots(of: wants, in: locks, on: lock, but: index, drafts)
-        drafts.append(
-          try prepare(
-            request, lock: lock, share: lock.share(of: request), waited: waited,
-            fingerprint: group != nil ? UInt64(index) : request.idempotencyKey == nil ? nil : fingerprint,
-            partOf: group, beside: kept, at: moment))
-      }
+      while leases.count < wants.count { draft.add(try next()) }
     } catch {
-      journal.discard(drafts)
+      journal.discard(draft)
       throw error
     }
-    return drafts
+    return draft
   }
 
   /// The slots of a lock that the other wants of a request name, or were given.
   private func slots(
-    of wants: [AcquireRequest], in locks: [Lock], on lock: Lock, but index: Int, _ drafts: borrowing Drafts
+    of wants: [AcquireRequest], in locks: [Lock], on lock: Lock, but index: Int, _ given: [Lease]
   ) -> UInt64 {
     var slots: UInt64 = 0
     for other in wants.indices where other != index && locks[other] === lock {
-      slots |= other < drafts.count ? drafts.lease(other).slots : lock.share(of: wants[other]).slots
+      slots |= other < given.count ? given[other].slots : lock.share(of: wants[other]).slots
     }
     return slots
   }
 
   /// Takes what lies in one set, as one step; `nil` when it is done.
   private func take(
-    _ wanted: [Wanted], _ wants: [AcquireRequest], _ drafts: borrowing Drafts, _ all: inout TakenSets,
+    _ wanted: [Wanted], _ wants: [AcquireRequest], _ draft: borrowing Draft, _ all: inout TakenSets,
     _ applied: inout [ObjectIdentifier: Bool]
   ) -> (Obstacle, Lock)? {
     let lock = wanted[0].lock
     if wanted.count == 1 {
-      let marks = drafts.marks(wanted[0].wants)
+      let marks = draft.marks(wanted[0].wants)
       switch takeNatively(wanted[0].share, of: lock, for: wants[wanted[0].wants[0]], marks) {
       case .taken(let taken, let limitApplied):
         all.add(taken)
@@ -131,11 +134,11 @@ extension Ledger {
       if !one.lock.place.isOwn, !one.lock.isWithinLimit(one.share.units) { return (.busy, one.lock) }
       if !collect(one.lock) { return (.busy, one.lock) }
       guard one.lock.place.sharesCount else { continue }
-      guard case .success(let values) = readCounts(of: one.lock) else { return (.removed, one.lock) }
+      guard case .values(let values) = readCounts(of: one.lock) else { return (.removed, one.lock) }
       if let full = full(one.lock, for: one.share, values) {
         return (Obstacle.full(full).asOfSeveral(wants[0]), one.lock)
       }
-      mark(drafts.marks(one.wants), taking: one.share, of: one.lock, values)
+      mark(draft.marks(one.wants), taking: one.share, of: one.lock, values)
     }
     switch lockTable.take(wanted, in: lock.set.set) {
     case .taken(let taken):
@@ -157,29 +160,29 @@ extension Ledger {
 
   /// Makes permanent what was taken for one of the records, where nothing counts it; the outcome when that fails.
   private func keep(
-    _ drafts: borrowing Drafts, _ index: Int, on lock: Lock, _ taken: borrowing TakenSets
+    _ draft: borrowing Draft, _ index: Int, on lock: Lock, _ taken: borrowing TakenSets
   ) -> KernelOutcome? {
     guard !lock.place.countsLeasedUnits else { return nil }
-    let share = drafts.lease(index).share
-    journal.arm(drafts, index, taken)
+    let share = draft.member(index).share
+    journal.arm(draft, index, taken)
     guard let outcome = lockTable.makePermanent(share, of: lock, taken) else { return nil }
-    journal.unmark(drafts.marks([index]))
+    journal.unmark(draft.marks([index]))
     if outcome != .removed { lockTable.dropWaited(share, of: lock) }
     return outcome
   }
 
   /// Gives back what was made permanent, and the rest, when a later step failed.
   private func undo(
-    _ drafts: borrowing Drafts, _ index: Int, on lock: Lock, isPermanent: Bool, _ taken: borrowing TakenSets
+    _ draft: borrowing Draft, _ index: Int, on lock: Lock, isPermanent: Bool, _ taken: borrowing TakenSets
   ) {
-    let share = drafts.lease(index).share
+    let share = draft.member(index).share
     let isPermanent = isPermanent || lock.place.countsLeasedUnits
     guard isPermanent, lock.place.marksMoves else {
-      journal.unmark(drafts.marks([index]))
+      journal.unmark(draft.marks([index]))
       lockTable.untake(share, of: lock, isPermanent: isPermanent, taken)
       return
     }
-    let ending = beginEnd(drafts.lease(index).cell, .undelivered, giving: share, of: lock, sharedCounts(of: lock))
+    let ending = beginEnd(draft.member(index).cell, .undelivered, giving: share, of: lock, sharedCounts(of: lock))
     _ = lockTable.giveBack(.share(share), of: lock, ending)
     journal.unmark(ending)
   }

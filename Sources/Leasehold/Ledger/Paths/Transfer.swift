@@ -67,8 +67,8 @@ extension Ledger {
       adjustmentCount: old.adjustments.count, bindsProcess: request.process != nil, predecessor: old.id.low,
       textCell: TextRecord.none)
     // Its parts stay as they are, and go by the fence they have.
-    record.hasGroup = old.isOfSeveral
-    record.holdsAtLeast = old.keptUntil > moment.monotonic.nanoseconds
+    record[.group] = old.isOfSeveral
+    record[.atLeast] = old.keptUntil > moment.monotonic.nanoseconds
     record.slots = old.slots
     return record
   }
@@ -78,8 +78,10 @@ extension Ledger {
   ) throws(LeaseholdError) -> Draft {
     var text = Array((request.owner ?? old.owner ?? "").utf8)
     if let process = request.process { text += RecordedProcess(process).recordBytes }
-    if case .whole(let parts) = old.kind { text += (0..<8).map { UInt8(truncatingIfNeeded: parts.fence >> (8 * $0)) } }
-    if record.holdsAtLeast { text += old.keeping(from: record.grantedAt).recordBytes }
+    if case .whole(let parts) = old.kind { text.append(parts.fence, bytes: 8) }
+    if record[.atLeast] {
+      text.append(UInt32(clamping: old.keeping(from: record.grantedAt).milliseconds), bytes: 4)
+    }
     if record.nameLength > 0 { text += Array(old.key.text.utf8) }
     text += old.adjustments.recordBytes
     return try draft(record, of: old.key, text, at: try reserve())

@@ -8,7 +8,7 @@ extension Ledger {
   public func takeNotices() -> [Notice] { observers.takeNotices() }
 
   /// Takes what was found of drift, for the log.
-  public func takeDriftReports() -> [DriftReport] { observers.takeDriftReports() }
+  public func takeDriftReports() -> [LedgerEvent] { observers.takeDriftReports() }
 
   /// Takes what is to be logged of ends; the numbers once a second, which makes room for names again.
   public func takeEnds(isNewSecond: Bool) -> EndLog { observers.takeEnds(isNewSecond: isNewSecond) }

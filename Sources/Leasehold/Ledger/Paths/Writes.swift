@@ -22,14 +22,6 @@ import SysVTypes
 //   - else nothing is free that leases had, whatever wrote, and the leases stand: they and what is free are no more
 //     than the lock ever had
 
-extension SetTrace {
-  /// Returns true when values may have been written since: the time moved, and no new owner or mode is the reason.
-  func isWritten(since before: SetTrace?) -> Bool {
-    guard let before else { return false }
-    return changed != before.changed && hasOwnership(of: before)
-  }
-}
-
 extension Ledger {
   /// The traces of a set as it is now; `nil` when nothing stands on it that a write could touch.
   func newTrace(of set: NativeSet) -> SetTrace? { set.trace == nil ? nil : lockTable.trace(set.id.set) }
@@ -77,10 +69,6 @@ extension Ledger {
   /// Notes that this service itself wrote owner or mode.
   public func wroteStatus(of id: Int32) {
     guard let set = lockTable.nativeSet(id), set.trace != nil, let trace = lockTable.trace(id) else { return }
-    acceptWrites(set, trace)
-  }
-
-  private func acceptWrites(_ set: NativeSet, _ trace: SetTrace) {
     set.settled = [:]
     for lock in set.locks.values { for lease in lock.holders { lease.setChanged = trace.changed } }
     remember(trace, of: set)
