@@ -259,13 +259,6 @@ extension LockService {
     try release(lease, on: nil, early: false, within: nil, at: now)
   }
 
-  /// Moves a lease's deadline.
-  ///
-  /// - Throws: As ``renew(_:on:ttl:within:at:)``.
-  public func renew(
-    _ lease: LeaseID, ttl: TimeSpan?, at now: MonotonicInstant
-  ) throws(LeaseholdError) -> LeaseSnapshot { try renew(lease, on: nil, ttl: ttl, within: nil, at: now) }
-
   /// One lease, for any caller.
   ///
   /// - Throws: As ``lease(_:within:at:)``.

@@ -223,4 +223,35 @@
         retryAfter: .seconds(1))
     }
   }
+
+  /// A thread that does things later, in the order in which they are due.
+  final class DelayTimer: Sendable {
+    private let due = Mutex<[(at: Int64, body: @Sendable () -> Void)]>([])
+    private let alarm = Alarm()
+
+    init() { _ = HostThread(named: "lh-delays") { [self] in run() } }
+
+    /// Does something after so many nanoseconds, on the timer's thread.
+    func after(_ nanoseconds: Int64, _ body: @escaping @Sendable () -> Void) {
+      let at = HostClock.monotonic() &+ nanoseconds
+      due.withLock { due in
+        let index = due.lastIndex { $0.at <= at }.map { $0 + 1 } ?? 0
+        due.insert((at, body), at: index)
+      }
+      alarm.ring()
+    }
+
+    private func run() {
+      while true {
+        let now = HostClock.monotonic()
+        let (ready, next) = due.withLock { due in
+          let count = due.prefix { $0.at <= now }.count
+          defer { due.removeFirst(count) }
+          return (due.prefix(count).map(\.body), due.dropFirst(count).first?.at)
+        }
+        for body in ready { body() }
+        if ready.isEmpty { alarm.sleep(until: next ?? .max) }
+      }
+    }
+  }
 #endif

@@ -12,9 +12,6 @@
     /// Decides which.
     public var seed: UInt64 = 1
 
-    /// An engine that answers as it is.
-    public init() {}
-
     /// Reads `ms=200,fail=3,forget=3,seed=7`, each optional; `nil` for anything else.
     public init?(_ text: String) {
       for part in text.split(separator: ",") {

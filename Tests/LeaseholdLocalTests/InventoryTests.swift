@@ -138,7 +138,7 @@ import Testing
     #expect(replay.replayed && replay.id == lease.id)
     _ = try service.refusal("a")
     _ = try service.refusal("a", limit: 2)
-    _ = try service.renew(lease.id, ttl: nil, at: HostClock.now())
+    _ = try service.renew(lease.id, on: nil, ttl: nil, within: nil, at: HostClock.now())
     try service.giveBack(lease)
     let status = service.status()
     let counters = status.counters

@@ -24,11 +24,6 @@ public struct ApacheDialect: LockDialect {
     writer = reader + count / 2
   }
 
-  /// The semaphores of a session.
-  public init(session: some Sequence<UInt8>, of count: Int) {
-    self.init(reader: Self.number(of: session, halfOf: count), of: count)
-  }
-
   /// The number of a session: `31 * h + ord` over its characters modulo half of `count`, as Perl counts.
   ///
   /// Perl counts in 64-bit integers and goes on in doubles once they do not suffice. Doubles that large are multiples

@@ -133,9 +133,8 @@ extension LockDialect {
   }
   /// Takes the units and gives them back in one step.
   public func probe(_ share: Share, waits: Bool) -> OpList {
-    let take = SemaphoreOperation.add(-share.units, to: semaphore)
-    return OpList(
-      SemaphoreOperation(semaphore: take.semaphore, delta: take.delta, flags: waits ? [] : take.flags),
+    OpList(
+      SemaphoreOperation(semaphore: UInt16(semaphore), delta: Int16(-share.units), flags: waits ? [] : .nowait),
       then: .add(share.units, to: semaphore))
   }
   /// Nothing to do: the count changed with the take.

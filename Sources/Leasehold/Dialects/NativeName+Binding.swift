@@ -22,7 +22,7 @@ extension NativeRequest {
     let count = count ?? ApacheDialect.defaultSemaphores
     return NativeRequest(
       .apache, at: .key(key ?? ApacheDialect.defaultKey),
-      semaphore: ApacheDialect(session: session.text.utf8, of: count).reader, count: count,
+      semaphore: ApacheDialect.number(of: session.text.utf8, halfOf: count), count: count,
       permissions: permissions ?? 0o700, peer: caller.peer, groups: caller.groups)
   }
 

@@ -82,8 +82,6 @@ public struct PHPDialect: LockDialect {
   public struct State: Sendable {
     /// SEM.
     public let value: Int
-    /// USAGE.
-    public let usage: Int
     /// Handles that PHP has open; below zero when USAGE does not cover the leases any more.
     public let handles: Int
     /// True when no handle is counted: SEM may be stale, and the next one sets it.
@@ -94,7 +92,7 @@ public struct PHPDialect: LockDialect {
     /// Reads the values of a whole set, `units` of which are out on leases.
     public init(_ values: [UInt16], leases units: Int) {
       value = Int(values[sem])
-      usage = Int(values[PHPDialect.usage])
+      let usage = Int(values[PHPDialect.usage])
       handles = usage - units * weight
       isAlone = usage == 0
       isGuarded = values[guardian] != 0

@@ -16,7 +16,6 @@ package final class EventRing {
   package init(capacity: Int) {
     var size = 1
     while size < capacity { size *= 2 }
-    precondition(size & (size - 1) == 0, "an event's place is a part of its number")
     self.capacity = size
     mask = UInt64(size - 1)
     slots.reserveCapacity(size)

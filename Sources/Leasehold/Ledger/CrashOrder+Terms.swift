@@ -89,13 +89,16 @@ extension Journal {
   ///
   /// - Throws: `ledger-full`, `kernel-limit`, `permission-denied`.
   mutating func draftLock(
-    _ key: LockKey, _ record: LockRecord, at place: Place, _ state: CommitWord.State, makingRoom: () -> Int?
+    _ key: LockKey, _ place: Place, _ capacity: Int?, _ state: CommitWord.State, at moment: Moment,
+    makingRoom: () -> Int?
   ) throws(LeaseholdError) -> Lock {
     let bytes = Array(key.text.utf8)
     let rest = Array(bytes.dropFirst(LockRecord.inlineBytes))
     let cell = try reserve(makingRoom: makingRoom)
-    var record = record
-    record.keyLength = bytes.count
+    var record = LockRecord(
+      lastUse: moment.monotonic.nanoseconds, set: place.set.set, sysvKey: place.set.key, place: place.semaphore,
+      layout: place.layout, capacity: capacity, semaphoreCount: place.native?.count ?? NamedDialect.semaphoresPerBank,
+      firstFence: lastFence &+ 1, keyLength: bytes.count, textCell: TextRecord.none)
     if !rest.isEmpty { record.textCell = try writeText(rest, of: cell, makingRoom: makingRoom) }
     var body = record.body
     body.put(bytes.prefix(LockRecord.inlineBytes), from: LockRecord.inlineWord)

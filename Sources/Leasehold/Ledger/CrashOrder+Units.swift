@@ -15,6 +15,11 @@ struct Taken: ~Copyable {
 enum Attempt: ~Copyable {
   case taken(Taken)
   case not(KernelOutcome)
+
+  @inline(__always)
+  fileprivate init(_ outcome: KernelOutcome) {
+    if case .done = outcome { self = .taken(Taken()) } else { self = .not(outcome) }
+  }
 }
 
 /// The units that go back at an end.
@@ -34,28 +39,18 @@ enum Return {
 extension LockTable {
   // MARK: Taking
 
-  private func attempt(_ set: Int32, _ operations: OpList) -> Attempt {
-    let outcome = kernel.operate(set, operations)
-    return outcome == .done ? .taken(Taken()) : .not(outcome)
-  }
-
   /// Takes a share, without waiting.
   @inline(__always)
-  func take(_ share: Share, of lock: Lock) -> Attempt {
-    let outcome = kernel.operate(lock.set.set, lock.place.take(share))
-    if case .done = outcome { return .taken(Taken()) }
-    return .not(outcome)
-  }
+  func take(_ share: Share, of lock: Lock) -> Attempt { Attempt(kernel.operate(lock.set.set, lock.place.take(share))) }
 
   /// Takes a share of a `php:` lock on which no handle is counted, and puts the limit into force.
   func takeFirst(_ share: Share, of lock: Lock, limit: Int, value: Int) -> Attempt {
-    attempt(lock.set.set, PHPDialect().takeFirst(share, limit: limit, value: value))
+    Attempt(kernel.operate(lock.set.set, PHPDialect().takeFirst(share, limit: limit, value: value)))
   }
 
   /// Takes what lies in one set, as one step.
   func take(_ wanted: [Wanted], in set: Int32) -> Attempt {
-    let outcome = kernel.operate(set, list: wanted.flatMap { $0.lock.place.take($0.share).all })
-    return outcome == .done ? .taken(Taken()) : .not(outcome)
+    Attempt(kernel.operate(set, list: wanted.flatMap { $0.lock.place.take($0.share).all }))
   }
 
   /// Returns true when a share is not free now; takes nothing.
@@ -66,7 +61,7 @@ extension LockTable {
 
   /// Makes permanent what was taken with SEM_UNDO, where nothing counts what is out on leases.
   func makePermanent(_ share: Share, of lock: Lock, _ armed: borrowing Armed) -> Attempt {
-    attempt(lock.set.set, lock.place.dialect.permanentTake(share))
+    Attempt(kernel.operate(lock.set.set, lock.place.dialect.permanentTake(share)))
   }
 
   /// The same for one of several; `nil` when it is done.
@@ -77,7 +72,7 @@ extension LockTable {
 
   /// Turns what a thread waited for with SEM_UNDO into units out on a lease.
   func takeWaited(_ share: Share, of lock: Lock) -> Attempt {
-    attempt(lock.set.set, lock.place.dialect.permanentWait(share))
+    Attempt(kernel.operate(lock.set.set, lock.place.dialect.permanentWait(share)))
   }
 
   /// Claims what was taken with SEM_UNDO already, by a waiting thread or for a caller: it is permanent only later.
@@ -85,7 +80,7 @@ extension LockTable {
 
   /// Gives back what a writer has beyond a reader's share.
   func giveDown(of lock: Lock, _ form: borrowing Form) -> Attempt {
-    attempt(lock.set.set, lock.place.dialect.downgrade(capacity: lock.capacity))
+    Attempt(kernel.operate(lock.set.set, lock.place.dialect.downgrade(capacity: lock.capacity)))
   }
 
   // MARK: Giving back
@@ -199,8 +194,7 @@ extension LockTable {
 
   /// Drops the undo of operations that a caller did with SEM_UNDO, and changes no value.
   func makePermanent(_ adjustments: [SemaphoreOperation], of lock: Lock, _ armed: borrowing Armed) -> Attempt {
-    let outcome = dropUndo(adjustments, on: lock.set.set)
-    return outcome == .done ? .taken(Taken()) : .not(outcome)
+    Attempt(dropUndo(adjustments, on: lock.set.set))
   }
 
   /// A piece that fits beside any value, or else can be taken from it: one of the two always works.
@@ -320,7 +314,7 @@ extension LockTable {
 
 extension KernelOutcome {
   /// True when a value would have left its range.
-  fileprivate var isOutOfRange: Bool {
+  var isOutOfRange: Bool {
     switch self {
     case .wouldBlock: true
     case .failed(let failure): failure.errno == .outOfRange

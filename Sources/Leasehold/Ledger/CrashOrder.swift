@@ -45,6 +45,7 @@ struct Draft: ~Copyable {
   /// The lease, or a part of it on another lock.
   func member(_ index: Int) -> Lease { self[index].lease }
   fileprivate subscript(index: Int) -> Entry { index == 0 ? first : others[index - 1] }
+  func marks(_ indices: [Int]) -> Marks { Marks(records: indices.map { (self[$0].lease.cell, self[$0].check) }) }
   mutating func add(_ part: consuming Draft) {
     others.append(part.first)
     part.spend()
@@ -56,11 +57,6 @@ struct Draft: ~Copyable {
 /// The records of drafts, to be marked before their units are taken.
 struct Marks {
   fileprivate let records: [(cell: Int, check: UInt32)]
-}
-
-extension Draft {
-  var marks: Marks { Marks(records: [(first.lease.cell, first.check)]) }
-  func marks(_ indices: [Int]) -> Marks { Marks(records: indices.map { (self[$0].lease.cell, self[$0].check) }) }
 }
 
 /// Units of several locks were taken, set by set, for records that are not all marked as held yet.
@@ -325,14 +321,13 @@ extension Journal {
   // MARK: After a crash
 
   /// Marks a record that was found as ended now.
-  func end(
-    _ found: ScannedLease, _ reason: EndReason, at moment: Moment
-  ) -> (cell: Int, record: LeaseRecord, reason: EndReason) {
-    var ended = found.record
-    ended.endedAt = moment.monotonic.nanoseconds
-    setEnd(ended.endedAt, of: found.cell)
-    storage.commit(CommitWord(.ended, .lease, check: found.body.check, reason: reason), at: found.cell)
-    return (found.cell, ended, reason)
+  func end(_ found: ScannedLease, _ reason: EndReason, at moment: Moment) -> ScannedLease {
+    var ended = found
+    ended.record.endedAt = moment.monotonic.nanoseconds
+    ended.word = CommitWord(.ended, .lease, check: found.body.check, reason: reason)
+    setEnd(ended.record.endedAt, of: found.cell)
+    storage.commit(ended.word, at: found.cell)
+    return ended
   }
 
   /// Marks a record as a suspect: nobody can know where its units are.

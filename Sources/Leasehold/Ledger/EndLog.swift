@@ -73,14 +73,14 @@ public struct EndLog: Sendable {
   }
 
   mutating func take(isNewSecond: Bool) -> EndLog {
-    guard isNewSecond else {
-      defer { (lines, sets) = ([], []) }
-      var taken = EndLog()
-      (taken.lines, taken.sets) = (lines, sets)
-      return taken
+    var taken = self
+    if isNewSecond {
+      self = EndLog()
+    } else {
+      (lines, sets) = ([], [])
+      (taken.others, taken.moreSets) = (EndLog().others, 0)
     }
-    defer { self = EndLog() }
-    return self
+    return taken
   }
 }
 

@@ -5,7 +5,7 @@ struct ScannedLease {
   let cell: Int
   var record: LeaseRecord
   let body: CellBody
-  let word: CommitWord
+  var word: CommitWord
 
   /// The state in which it stands on its lock, if it does.
   var state: Lease.State {
@@ -25,7 +25,7 @@ struct ScanResult {
   var conversions: [ScannedLease] = []
   /// Records that say that units were being taken or given back.
   var underway: [ScannedLease] = []
-  var ends: [(cell: Int, record: LeaseRecord, reason: EndReason)] = []
+  var ends: [ScannedLease] = []
   var locks: [(cell: Int, record: LockRecord, body: CellBody)] = []
   /// The terms of locks, by their locks' records.
   var terms: [Int: (cell: Int, record: TermsRecord)] = [:]
@@ -69,7 +69,7 @@ extension Journal {
         switch state {
         case .converting: result.conversions.append(found)
         case .live where record[.part]: result.parts.append(found)
-        case .ended: result.ends.append((cell, record, word.reason ?? .released))
+        case .ended: result.ends.append(found)
         case .arming, .disarming: result.underway.append(found)
         default: result.leases.append(found)
         }

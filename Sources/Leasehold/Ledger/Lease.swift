@@ -83,14 +83,11 @@ final class Lease: Deadlined {
   var upgrade: Waiter?
 
   /// The lease of a record, on a lock that goes by `key`; it stands nowhere yet.
-  init(
-    _ record: LeaseRecord, cell: Int, key: LockKey, owner: String? = nil, idempotencyKey: String? = nil,
-    found state: State = .held
-  ) {
+  init(_ record: LeaseRecord, cell: Int, key: LockKey, found state: State = .held) {
     self.record = record
     self.cell = cell
     self.key = key
-    standing = Standing(found: state)
+    standing = Standing(state)
     due = record.deadline
     if record.endedAt < 0 {
       breaking = BreakNote(reason: nil, by: nil)
@@ -98,8 +95,6 @@ final class Lease: Deadlined {
     }
     // The ttl in its record is that of its grant.
     if record.isAttached, record.deadline == 0 { self.record.ttl = .zero }
-    self.owner = owner
-    self.idempotencyKey = idempotencyKey
   }
 
   /// Ends with a connection from now on; the record is still to hear of it.
@@ -133,12 +128,7 @@ final class Lease: Deadlined {
   var members: [Lease] { [self] + parts }
 
   /// True when it is of several locks, or a part of one.
-  var isOfSeveral: Bool {
-    switch kind {
-    case .whole, .part: true
-    case .single, .operations: false
-    }
-  }
+  var isOfSeveral: Bool { if case .whole = kind { true } else { isPart } }
 
   /// The numbers that its end adds to the set's semaphores; empty but on raw operations.
   var adjustments: [SemaphoreOperation] { if case .operations(let adjustments) = kind { adjustments } else { [] } }
@@ -211,9 +201,7 @@ extension Lease {
   var ttl: TimeSpan { record.ttl }
 
   var peer: Peer { record.peer }
-}
 
-extension Lease {
   /// Returns true when the lease is a caller's own: taken with the same token, or without one by the same user of this
   /// host.
   ///

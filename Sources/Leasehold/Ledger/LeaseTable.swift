@@ -6,6 +6,7 @@
 struct LeaseTable: ~Copyable {
   let makeID: () -> LeaseID
   private var byID = KeyIndex<LeaseID, Lease>()
+  /// All of them, parts and suspects too.
   private(set) var byCell = CellTable<Lease>()
   /// Leases that callers have or had: held ones, those that cool down, and suspects; each takes room.
   private(set) var count = 0
@@ -79,7 +80,7 @@ struct LeaseTable: ~Copyable {
       lock.standing.holders[index] = last
       last.standing.index = index
     }
-    lease.standing = Lease.Standing(state: .ended(reason))
+    lease.standing = Lease.Standing(.ended(reason))
     lock.standing.unitsOut -= lease.units
     if case .cooling = state { lock.standing.coolingCount -= 1 }
     precondition(lock.standing.unitsOut >= 0, "no lock gets more back than was out")
@@ -144,24 +145,16 @@ struct LeaseTable: ~Copyable {
 
   /// Lets a lease that was just marked as held be a part of another.
   mutating func register(_ part: Lease, of whole: Lease, on lock: Lock) {
-    if case .whole(let parts) = whole.kind {
-      precondition(parts.fence <= part.fence, "a part is as old as its lease, or was added later")
-      parts.leases.append(part)
-    } else {
-      precondition(whole.fence <= part.fence, "a part is as old as its lease, or was added later")
-      let parts = Lease.Parts(fence: whole.fence)
-      parts.leases = [part]
-      whole.kind = .whole(parts)
-    }
+    let parts = if case .whole(let known) = whole.kind { known } else { Lease.Parts(fence: whole.fence) }
+    precondition(parts.fence <= part.fence, "a part is as old as its lease, or was added later")
+    parts.leases.append(part)
+    whole.kind = .whole(parts)
     part.kind = .part(of: whole)
     part.standing.state = whole.state
     register(part, on: lock)
   }
 
   // MARK: Finding
-
-  /// All of them, parts and suspects too, in the order of their records.
-  var all: some Sequence<Lease> { byCell.all }
 
   subscript(id: LeaseID) -> Lease? { byID[id] }
 
@@ -199,9 +192,6 @@ struct LeaseTable: ~Copyable {
   }
 
   // MARK: Deadlines
-
-  /// The earliest time, in nanoseconds of CLOCK_MONOTONIC, at which a lease may be due; `nil` for never.
-  var nextDue: Int64? { deadlines.nextDue }
 
   /// Takes a lease that is due out of the deadlines.
   mutating func popDue(at now: Int64) -> Lease? { deadlines.popDue(at: now) }
@@ -292,12 +282,9 @@ extension Lease {
     fileprivate(set) var lock: Lock?
     /// Its place among the lock's holders; -1 for none.
     fileprivate(set) var index = -1
-    fileprivate(set) var state = State.held
+    fileprivate(set) var state: State
 
-    fileprivate init(state: State) { self.state = state }
-
-    /// Begins a lease that was found in a record.
-    init(found state: State = .held) { self.state = state }
+    init(_ state: State) { self.state = state }
   }
 }
 

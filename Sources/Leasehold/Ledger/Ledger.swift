@@ -41,7 +41,7 @@ public final class Ledger {
   /// The time at which the ledger wants to be looked at next, in nanoseconds of CLOCK_MONOTONIC; `nil` when nothing is
   /// due ever.
   public var nextDue: Int64? {
-    switch (leaseTable.nextDue, queues.nextDue) {
+    switch (leaseTable.deadlines.nextDue, queues.deadlines.nextDue) {
     case (let lease?, let waiter?): min(lease, waiter)
     case (let lease, let waiter): lease ?? waiter
     }

@@ -1,6 +1,6 @@
 /// A lock service that carries its calls to a ledger; what it adds is the way there.
 ///
-/// The bodies can be inlined: the straight line from a request to semop goes through them.
+/// Bodies on the straight line from a request to semop can be inlined.
 public protocol LedgerService: LockService, NativeLockService, LockWatchService {
   /// Runs a call of the ledger, and tells the clients then that must hear of it.
   ///
@@ -75,7 +75,6 @@ extension LedgerService {
   /// Adds locks to a lease.
   ///
   /// - Throws: As ``LockService/add(_:at:)``.
-  @inlinable
   public func add(_ request: AddRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.add(request, at: moment) }
   }
@@ -83,7 +82,6 @@ extension LedgerService {
   /// Sets the text that a holder shows.
   ///
   /// - Throws: As ``LockService/note(_:_:within:at:)``.
-  @inlinable
   public func note(
     _ lease: LeaseID, _ text: String?, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -95,7 +93,6 @@ extension LedgerService {
   /// Gives a lease another id and holder.
   ///
   /// - Throws: As ``LockService/transfer(_:at:)``.
-  @inlinable
   public func transfer(
     _ request: TransferRequest, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
@@ -105,7 +102,6 @@ extension LedgerService {
   /// Binds a lease to the caller's connection.
   ///
   /// - Throws: As ``LockService/attach(_:at:)``.
-  @inlinable
   public func attach(_ request: AttachRequest, at now: MonotonicInstant) throws(LeaseholdError) -> LeaseSnapshot {
     try change(at: now) { ledger, moment throws(LeaseholdError) in try ledger.attach(request, at: moment) }
   }
@@ -113,7 +109,6 @@ extension LedgerService {
   /// Takes back what an Idempotency-Key got or waits for.
   ///
   /// - Throws: As ``LockService/cancel(key:of:at:)``.
-  @inlinable
   public func cancel(
     key: String, of caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> CancelOutcome {
@@ -133,7 +128,6 @@ extension LedgerService {
   }
 
   /// Releases all leases of an owner.
-  @inlinable
   public func releaseAll(
     owner: String, key: LockKey?, of caller: Caller?, within confinement: Confinement?, at now: MonotonicInstant
   ) -> [String] {
@@ -143,7 +137,6 @@ extension LedgerService {
   /// Opens a lock without taking it.
   ///
   /// - Throws: As ``NativeLockService/open(_:for:at:)``.
-  @inlinable
   public func open(
     _ want: Want, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock {
@@ -153,7 +146,6 @@ extension LedgerService {
   /// Gives a counting lock another limit.
   ///
   /// - Throws: As ``LockService/resize(_:for:at:)``.
-  @inlinable
   public func resize(
     _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OpenedLock {
@@ -163,7 +155,6 @@ extension LedgerService {
   /// Where a native name leads.
   ///
   /// - Throws: As ``NativeLockService/binding(_:_:)``.
-  @inlinable
   public func binding(_ key: LockKey, _ native: NativeRequest) throws(LeaseholdError) -> KeyBinding {
     try change { ledger throws(LeaseholdError) in try ledger.binding(key, native) }
   }
@@ -171,7 +162,6 @@ extension LedgerService {
   /// Removes a lock.
   ///
   /// - Throws: As ``LockService/remove(_:force:within:at:)``.
-  @inlinable
   public func remove(
     _ lock: LockName, force: Bool, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) {
@@ -183,7 +173,6 @@ extension LedgerService {
   /// Watches a lock.
   ///
   /// - Throws: As ``LockWatchService/watch(_:listed:unless:watcher:)``.
-  @inlinable
   public func watch(
     _ lock: LockName, listed: Int, unless tags: [String], watcher: any LockWatcher
   ) throws(LeaseholdError) -> WatchOutcome {
@@ -193,6 +182,5 @@ extension LedgerService {
   }
 
   /// The watcher is gone.
-  @inlinable
   public func unwatch(_ watch: WatchID) { change { $0.unwatch(watch) } }
 }

@@ -64,16 +64,16 @@ final class Lock {
 
   /// The kind of the lock, with the limit where that is known.
   var kind: LockKind {
-    switch place {
-    case .own(_, _, isCounting: false), .apache: .readersWriter
-    case .own, .php, .counter, .operations: capacity.map { .counting(limit: $0) } ?? .slots
+    switch place.layout {
+    case .named(isCounting: false), .apache: .readersWriter
+    case .named, .php, .counter, .operations: capacity.map { .counting(limit: $0) } ?? .slots
     }
   }
 
   /// The most units that one lease can have, as the kernel counts them.
   var unitsMax: Int {
-    switch place {
-    case .own: made
+    switch place.layout {
+    case .named: made
     case .php, .apache: PHPDialect.unitsMax
     case .counter, .operations: Limits.slots
     }
@@ -92,17 +92,10 @@ final class Lock {
   func hasRoom(for units: Int) -> Bool { !place.isOwn || unitsOut + units <= capacity ?? .max }
 
   var binding: SemaphoreBinding {
-    if case .own(let bank, let place, _) = place {
-      return SemaphoreBinding(
-        key: bank.id.key, id: bank.id.set, semaphoreCount: NamedDialect.semaphoresPerBank, semaphore: Int(place))
-    }
-    return SemaphoreBinding(
-      key: set.key, id: set.set, semaphoreCount: place.native?.count ?? 0,
-      semaphore: place.semaphore, companion: place.dialect.companion)
+    SemaphoreBinding(
+      key: set.key, id: set.set, semaphoreCount: place.native?.count ?? NamedDialect.semaphoresPerBank,
+      semaphore: place.semaphore, companion: place.isApache ? place.dialect.companion : nil)
   }
-
-  /// True when answers tell if the asked limit was put into force.
-  var tellsLimit: Bool { place.isPHP || place.isPath }
 
   /// True when every waiter sleeps in the kernel by itself, because native programs of the kind count waiters.
   var waitsOneByOne: Bool { place.isPath }
@@ -111,13 +104,13 @@ final class Lock {
 /// The layout of a lock in its set, which its record tells and its dialect is made of.
 enum LockLayout: Hashable {
   /// Leasehold's own, in a bank.
-  case named(LockKind)
+  case named(isCounting: Bool)
   /// PHP's three semaphores.
   case php
-  /// One of the sessions' numbers in a set of `count`.
-  case apache(count: Int)
+  /// One of the sessions' numbers.
+  case apache
   /// One semaphore, with a ledger where the set is of our making.
-  case counter(ledger: Int?, isPath: Bool)
+  case counter(ledger: UInt16?, isPath: Bool)
   /// The place of no lock: what the leases on raw operations of a set stand on.
   case operations
 
@@ -139,6 +132,6 @@ enum LockLayout: Hashable {
   func hasRoom(for place: Int, in count: Int) -> Bool {
     guard case .counter(let ledger?, _) = self else { return true }
     let slots = (count - CounterDialect.trailerSemaphores) / 2
-    return place < slots && ledger == slots + place && count == 2 * slots + CounterDialect.trailerSemaphores
+    return place < slots && Int(ledger) == slots + place && count == 2 * slots + CounterDialect.trailerSemaphores
   }
 }

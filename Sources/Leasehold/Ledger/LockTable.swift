@@ -15,9 +15,11 @@ struct LockTable: ~Copyable {
   private(set) var damagedCount = 0
   private(set) var byCell = CellTable<Lock>()
   private var byKey = KeyIndex<LockKey, Lock>()
-  private var banksBySet: [Int32: Bank] = [:]
+  /// Sets of ours, by their identifiers.
+  private(set) var banks: [Int32: Bank] = [:]
   private var bankWithRoom: Bank?
-  private var nativesBySet: [Int32: NativeSet] = [:]
+  /// Sets of native programs, by their identifiers.
+  private(set) var natives: [Int32: NativeSet] = [:]
   private var nativesByKey: [Int32: NativeSet] = [:]
   private var idleScan = 0
   private var driftScan = 0
@@ -40,10 +42,10 @@ struct LockTable: ~Copyable {
   func knows(_ lock: Lock) -> Bool { byCell[lock.cell] === lock }
 
   /// Locks that are known, without what leases on raw operations stand on.
-  var count: Int { nativesBySet.values.reduce(byKey.count) { $0 + $1.locks.values.count { !$0.place.isOperations } } }
+  var count: Int { natives.values.reduce(byKey.count) { $0 + $1.locks.values.count { !$0.place.isOperations } } }
 
   /// The locks on a set of either kind, in the order of their semaphores.
-  func locks(on set: Int32) -> [Lock] { banksBySet[set]?.present ?? nativesBySet[set]?.inOrder ?? [] }
+  func locks(on set: Int32) -> [Lock] { banks[set]?.present ?? natives[set]?.inOrder ?? [] }
 
   /// Takes in a lock whose record is marked.
   mutating func register(_ lock: Lock) {
@@ -81,16 +83,16 @@ struct LockTable: ~Copyable {
     let id = BankID(set: record.set, key: record.sysvKey)
     var isShared = false
     let place: Place
-    if case .named(let kind) = record.layout {
+    if case .named(let isCounting) = record.layout {
       guard byKey[key] == nil else { return nil }
-      let bank = banksBySet[id.set] ?? addBank(id)
+      let bank = banks[id.set] ?? addBank(id)
       isShared = bank.locks[record.place] != nil
       bank.block(record.place)
-      place = .own(bank, place: UInt8(record.place), isCounting: kind != .readersWriter)
+      place = .own(bank, place: UInt8(record.place), isCounting: isCounting)
     } else {
       let set = adoptSet(id, count: record.semaphoreCount)
       guard set.locks[record.place] == nil else { return nil }
-      place = Place(set, record.layout, record.place)
+      place = .native(set, record.layout, UInt16(record.place))
     }
     let lock = Lock(
       key: key, cell: cell, place: place, capacity: record.capacity, textCell: record.textCell, lastUse: record.lastUse)
@@ -109,7 +111,7 @@ struct LockTable: ~Copyable {
   ///
   /// Each call looks at a bounded stretch: 100 000 locks take a minute.
   mutating func idleLocks(since instant: Int64) -> [Lock] {
-    guard byKey.count > 0 || !nativesBySet.isEmpty else { return [] }
+    guard byKey.count > 0 || !natives.isEmpty else { return [] }
     var idle: [Lock] = []
     for _ in 0..<min(4096, byCell.count) {
       idleScan = idleScan + 1 < byCell.count ? idleScan + 1 : 0
@@ -120,13 +122,9 @@ struct LockTable: ~Copyable {
 
   // MARK: Banks
 
-  var banks: [Bank] { Array(banksBySet.values) }
-
-  func bank(_ set: Int32) -> Bank? { banksBySet[set] }
-
   private mutating func addBank(_ id: BankID) -> Bank {
     let bank = Bank(id: id)
-    banksBySet[id.set] = bank
+    banks[id.set] = bank
     return bank
   }
 
@@ -135,7 +133,7 @@ struct LockTable: ~Copyable {
   /// - Throws: what the kernel refuses.
   mutating func bankForNewLock() throws(KernelFailure) -> Bank {
     if let bank = bankWithRoom, bank.hasRoom { return bank }
-    let known = banksBySet.values.first(where: \.hasRoom)
+    let known = banks.values.first(where: \.hasRoom)
     let bank = if let known { known } else { addBank(try kernel.makeBank()) }
     bankWithRoom = bank
     return bank
@@ -147,43 +145,39 @@ struct LockTable: ~Copyable {
       if bankWithRoom?.hasRoom != true { bankWithRoom = bank }
       return
     }
-    guard let other = banksBySet.values.first(where: { $0 !== bank && $0.hasRoom }) else { return }
+    guard let other = banks.values.first(where: { $0 !== bank && $0.hasRoom }) else { return }
     kernel.removeBank(bank.id.set)
-    banksBySet[bank.id.set] = nil
+    banks[bank.id.set] = nil
     if bankWithRoom === bank { bankWithRoom = other }
   }
 
   /// Removes sets of ours that no lock uses; answers how many.
   func removeStrayBanks() -> Int {
-    let strays = kernel.banks().filter { banksBySet[$0.set] == nil }
+    let strays = kernel.banks().filter { banks[$0.set] == nil }
     for id in strays { kernel.removeBank(id.set) }
     return strays.count
   }
 
   /// Forgets a set of either kind that is gone; answers what stood on it, in order; `nil` where that was known.
   mutating func forget(set: Int32) -> (id: BankID, isOwn: Bool, locks: [Lock])? {
-    if let bank = banksBySet.removeValue(forKey: set) {
+    if let bank = banks.removeValue(forKey: set) {
       if bankWithRoom === bank { bankWithRoom = nil }
       return (bank.id, true, bank.present)
     }
-    guard let native = nativesBySet[set] else { return nil }
+    guard let native = natives[set] else { return nil }
     forget(native)
     return (native.id, false, native.inOrder)
   }
 
   /// Banks to look into, a bounded number at a time.
   mutating func nextBanks(_ limit: Int) -> [Bank] {
-    let all = banksBySet.values.filter { !$0.isEmpty }.sorted { $0.id.set < $1.id.set }
+    let all = banks.values.filter { !$0.isEmpty }.sorted { $0.id.set < $1.id.set }
     guard !all.isEmpty else { return [] }
     defer { driftScan = (driftScan + limit) % all.count }
     return (0..<min(all.count, limit)).map { all[(driftScan + $0) % all.count] }
   }
 
   // MARK: Sets of native programs
-
-  var nativeSets: [NativeSet] { Array(nativesBySet.values) }
-
-  func nativeSet(_ set: Int32) -> NativeSet? { nativesBySet[set] }
 
   /// The set that had a key before another one got it.
   func setReplaced(by id: BankID) -> NativeSet? {
@@ -193,17 +187,17 @@ struct LockTable: ~Copyable {
 
   /// The entry of a set, made when needed.
   mutating func adoptSet(_ id: BankID, count: Int) -> NativeSet {
-    if let known = nativesBySet[id.set] { return known }
+    if let known = natives[id.set] { return known }
     let set = NativeSet(id: id, count: count)
-    nativesBySet[id.set] = set
+    natives[id.set] = set
     if id.key != 0 { nativesByKey[id.key] = set }
     return set
   }
 
   /// Forgets a set on which nothing stands any more; nothing happens where that was known.
   mutating func forget(_ set: NativeSet) {
-    guard nativesBySet[set.id.set] === set else { return }
-    nativesBySet[set.id.set] = nil
+    guard natives[set.id.set] === set else { return }
+    natives[set.id.set] = nil
     if nativesByKey[set.id.key] === set { nativesByKey[set.id.key] = nil }
   }
 
@@ -250,7 +244,7 @@ struct LockTable: ~Copyable {
   ) throws(LeaseholdError) -> BoundSet {
     do throws(BindFailure) {
       let bound = try kernel.bind(native, creating: creating, access: access)
-      guard banksBySet[bound.id.set] == nil else { throw .ownSet }
+      guard banks[bound.id.set] == nil else { throw .ownSet }
       return bound
     } catch {
       throw Ledger.bindRefused(error, key, native)

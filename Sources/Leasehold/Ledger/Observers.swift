@@ -199,13 +199,8 @@ extension EventRing {
     for part in whole.parts { note(kind, part, of: whole, text, at: now) }
   }
 
-  /// Notes an event of one part of a lease.
-  func note(_ kind: EventKind, part: Lease, at now: Int64) {
-    if !part.whole.asked.leavesNoTrace { note(kind, part, of: part.whole, at: now) }
-  }
-
   @inline(__always)
-  fileprivate func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ text: String? = nil, at now: Int64) {
+  func note(_ kind: EventKind, _ member: Lease, of whole: Lease, _ text: String? = nil, at now: Int64) {
     append(
       LedgerEvent(
         kind: kind, mode: member.mode, reason: text, count: Int32(truncatingIfNeeded: member.count), at: now,

@@ -2,26 +2,8 @@
 enum Place {
   /// Leasehold's own, in a bank: one writer and many readers, or slots.
   case own(Bank, place: UInt8, isCounting: Bool)
-  /// PHP's three semaphores.
-  case php(NativeSet)
-  /// One of the sessions' numbers.
-  case apache(NativeSet, reader: UInt16)
-  /// One semaphore, with a ledger where the set is of our making.
-  case counter(NativeSet, semaphore: UInt16, ledger: UInt16?, isPath: Bool)
-  /// The place of no lock: what the leases on raw operations of a set stand on.
-  case operations(NativeSet)
-
-  /// A place in a set that native programs use too, as a record or a request describes it.
-  init(_ set: NativeSet, _ layout: LockLayout, _ semaphore: Int) {
-    switch layout {
-    case .named: preconditionFailure("own locks lie in banks")
-    case .php: self = .php(set)
-    case .apache: self = .apache(set, reader: UInt16(semaphore))
-    case .counter(let ledger, let isPath):
-      self = .counter(set, semaphore: UInt16(semaphore), ledger: ledger.map { UInt16($0) }, isPath: isPath)
-    case .operations: self = .operations(set)
-    }
-  }
+  /// In a set that native programs use too, at the semaphore that names the lock.
+  case native(NativeSet, LockLayout, UInt16)
 
   // MARK: What it is
 
@@ -30,7 +12,7 @@ enum Place {
   var set: BankID {
     switch self {
     case .own(let bank, _, _): bank.id
-    case .php(let set), .apache(let set, _), .counter(let set, _, _, _), .operations(let set): set.id
+    case .native(let set, _, _): set.id
     }
   }
 
@@ -38,31 +20,24 @@ enum Place {
   var bank: Bank? { if case .own(let bank, _, _) = self { bank } else { nil } }
 
   /// The set of a native lock.
-  var native: NativeSet? {
+  var native: NativeSet? { if case .native(let set, _, _) = self { set } else { nil } }
+
+  /// The layout, as its record says it.
+  @inline(__always)
+  var layout: LockLayout {
     switch self {
-    case .own: nil
-    case .php(let set), .apache(let set, _), .counter(let set, _, _, _), .operations(let set): set
+    case .own(_, _, let isCounting): .named(isCounting: isCounting)
+    case .native(_, let layout, _): layout
     }
   }
 
   @inline(__always)
   var isOwn: Bool { if case .own = self { true } else { false } }
-  var isPHP: Bool { if case .php = self { true } else { false } }
-  var isApache: Bool { if case .apache = self { true } else { false } }
-  var isOperations: Bool { if case .operations = self { true } else { false } }
+  var isPHP: Bool { if case .native(_, .php, _) = self { true } else { false } }
+  var isApache: Bool { if case .native(_, .apache, _) = self { true } else { false } }
+  var isOperations: Bool { if case .native(_, .operations, _) = self { true } else { false } }
   /// True when it is of `path:` names.
-  var isPath: Bool { if case .counter(_, _, _, isPath: true) = self { true } else { false } }
-
-  /// The layout of a native lock as its record says it.
-  var nativeLayout: LockLayout? {
-    switch self {
-    case .own: nil
-    case .php: .php
-    case .apache(let set, _): .apache(count: set.count)
-    case .counter(_, _, let ledger, let isPath): .counter(ledger: ledger.map { Int($0) }, isPath: isPath)
-    case .operations: .operations
-    }
-  }
+  var isPath: Bool { if case .native(_, .counter(_, isPath: true), _) = self { true } else { false } }
 
   // MARK: What tells after a crash
 
@@ -70,8 +45,8 @@ enum Place {
   @inline(__always)
   var countsLeasedUnits: Bool {
     switch self {
-    case .own, .php, .apache, .counter(_, _, _?, _): true
-    case .counter, .operations: false
+    case .own, .native(_, .php, _), .native(_, .apache, _), .native(_, .counter(_?, _), _): true
+    case .native: false
     }
   }
 
@@ -79,8 +54,8 @@ enum Place {
   @inline(__always)
   var sharesCount: Bool {
     switch self {
-    case .php, .apache: true
-    case .own, .counter, .operations: false
+    case .native(_, .php, _), .native(_, .apache, _): true
+    case .own, .native: false
     }
   }
 
@@ -94,17 +69,22 @@ enum Place {
   var dialect: any LockDialect {
     switch self {
     case .own(_, let place, _): NamedDialect(place: Int(place)).counter
-    case .php: PHPDialect()
-    case .apache(let set, let reader): ApacheDialect(reader: Int(reader), of: set.count)
-    case .counter(_, let semaphore, let ledger, _):
+    case .native(_, .php, _): PHPDialect()
+    case .native(let set, .apache, let reader): ApacheDialect(reader: Int(reader), of: set.count)
+    case .native(_, .counter(let ledger, _), let semaphore):
       CounterDialect(semaphore: Int(semaphore), ledger: ledger.map { Int($0) })
-    case .operations: CounterDialect(semaphore: LockLayout.operationsNumber, ledger: nil)
+    case .native(_, _, let semaphore): CounterDialect(semaphore: Int(semaphore), ledger: nil)
     }
   }
 
   /// The semaphore that names the lock: the place in a bank.
   @inline(__always)
-  var semaphore: Int { if case .own(_, let place, _) = self { Int(place) } else { dialect.semaphore } }
+  var semaphore: Int {
+    switch self {
+    case .own(_, let place, _): Int(place)
+    case .native(_, _, let semaphore): Int(semaphore)
+    }
+  }
 
   /// Takes a share, or fails as a whole.
   @inline(__always)

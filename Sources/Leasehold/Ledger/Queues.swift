@@ -6,7 +6,7 @@
 struct Queues: ~Copyable {
   let waiting: any KernelWaiting
   private var waiters: [WaiterID: Waiter] = [:]
-  private var deadlines = DeadlineQueue<Waiter>()
+  private(set) var deadlines = DeadlineQueue<Waiter>()
   private var lastWaiter: WaiterID = 0
   private var lastWait = 0
   /// The waiters that keep a lease meanwhile, by the lease's fence.
@@ -99,9 +99,6 @@ struct Queues: ~Copyable {
     waiter.due = min(waiter.due, due)
     deadlines.moved(waiter)
   }
-
-  /// The earliest time, in nanoseconds of CLOCK_MONOTONIC, at which a request may be due; `nil` for never.
-  var nextDue: Int64? { deadlines.nextDue }
 
   /// Takes a request that is due out of the deadlines; it is to leave now.
   mutating func popDue(at now: Int64) -> Waiter? { deadlines.popDue(at: now) }

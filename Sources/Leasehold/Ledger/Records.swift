@@ -290,22 +290,21 @@ struct LockRecord {
 
   private var packedLayout: (UInt64, UInt64) {
     switch layout {
-    case .named(.readersWriter): (0, 0)
-    case .named: (1, 0)
+    case .named(let isCounting): (isCounting ? 1 : 0, 0)
     case .php: (2, 0)
     case .apache: (3, 0)
-    case .counter(let ledger, let isPath): (isPath ? 4 : 5, UInt64((ledger ?? -1) + 1))
+    case .counter(let ledger, let isPath): (isPath ? 4 : 5, ledger.map { UInt64($0) + 1 } ?? 0)
     case .operations: (6, 0)
     }
   }
 
   static func layout(_ code: UInt64, capacity: Int, count: Int, ledger: Int) -> LockLayout? {
     switch code {
-    case 0: capacity == Limits.readerUnits ? .named(.readersWriter) : nil
-    case 1: capacity > 0 ? .named(.counting(limit: capacity)) : nil
+    case 0: capacity == Limits.readerUnits ? .named(isCounting: false) : nil
+    case 1: capacity > 0 ? .named(isCounting: true) : nil
     case 2: count == PHPDialect.semaphores ? .php : nil
-    case 3: count >= 2 ? .apache(count: count) : nil
-    case 4, 5: .counter(ledger: ledger == 0 ? nil : ledger - 1, isPath: code == 4)
+    case 3: count >= 2 ? .apache : nil
+    case 4, 5: .counter(ledger: ledger == 0 ? nil : UInt16(ledger - 1), isPath: code == 4)
     case 6: .operations
     default: nil
     }
@@ -356,13 +355,7 @@ extension CellBody {
 
   /// Writes bytes from a word on, low byte first.
   mutating func put(_ bytes: some Sequence<UInt8>, from word: Int) {
-    var index = word
-    var shift: UInt64 = 0
-    for byte in bytes {
-      words[index] |= UInt64(byte) << shift
-      shift += 8
-      if shift == 64 { (shift, index) = (0, index + 1) }
-    }
+    for (place, byte) in bytes.enumerated() { words[word + place / 8] |= UInt64(byte) << UInt64(place % 8 * 8) }
   }
 
   /// Reads bytes from a word on.

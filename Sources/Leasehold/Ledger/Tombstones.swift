@@ -4,39 +4,25 @@ struct Tombstone {
   /// Its lock, of several the first; `nil` where the end is from before a restart and the lock is not known any more.
   let key: LockKey?
   /// The names of all its locks, on a lease of several; empty where there is one, or a restart forgot them.
-  let keys: [LockKey]
+  var keys: [LockKey] = []
   let reason: EndReason
   /// When, in nanoseconds of CLOCK_MONOTONIC.
   let endedAt: Int64
   /// Its record, which tells of the end after a restart.
   let cell: Int
   /// The operator and the reason, when it was broken.
-  let breaking: BreakNote?
+  var breaking: BreakNote?
   /// The lease itself, where a retry is told by it.
-  let lease: Lease?
+  var lease: Lease?
+}
 
-  /// An end from a record.
-  init(_ record: LeaseRecord, of key: LockKey?, cell: Int, reason: EndReason) {
-    id = record.id
-    self.key = key
-    keys = []
-    self.reason = reason
-    endedAt = record.endedAt
-    self.cell = cell
-    breaking = nil
-    lease = nil
-  }
-
+extension Tombstone {
   /// The end of a lease in memory.
   init(_ lease: Lease, _ reason: EndReason) {
-    id = lease.id
-    key = lease.key
-    keys = lease.parts.isEmpty ? [] : lease.members.map(\.key)
-    self.reason = reason
-    endedAt = lease.endedAt
-    cell = lease.cell
-    breaking = reason == .broken ? lease.breaking : nil
-    self.lease = lease.idempotencyKey == nil ? nil : lease
+    self.init(
+      id: lease.id, key: lease.key, keys: lease.parts.isEmpty ? [] : lease.members.map(\.key), reason: reason,
+      endedAt: lease.endedAt, cell: lease.cell, breaking: reason == .broken ? lease.breaking : nil,
+      lease: lease.idempotencyKey == nil ? nil : lease)
   }
 }
 

@@ -52,20 +52,18 @@ struct WaitQueue: Sequence {
   var isEmpty: Bool { first == nil }
 
   /// Puts a waiter at the end.
-  mutating func append(_ waiter: Waiter) {
-    precondition(waiter.next == nil && waiter.previous == nil, "a waiter stands in one line")
-    waiter.previous = last
-    if let last { last.next = waiter } else { first = waiter }
-    last = waiter
-    count += 1
-  }
+  mutating func append(_ waiter: Waiter) { insert(waiter, behind: last) }
 
   /// Puts a waiter before all others.
-  mutating func prepend(_ waiter: Waiter) {
-    waiter.next = first
-    if let first { first.previous = waiter } else { last = waiter }
-    waiter.previous = nil
-    first = waiter
+  mutating func prepend(_ waiter: Waiter) { insert(waiter, behind: nil) }
+
+  /// Puts a waiter behind the last; `nil` puts it before the first.
+  private mutating func insert(_ waiter: Waiter, behind previous: Waiter?) {
+    precondition(waiter.next == nil && waiter.previous == nil, "a waiter stands in one line")
+    let next = previous == nil ? first : nil
+    (waiter.previous, waiter.next) = (previous, next)
+    if let previous { previous.next = waiter } else { first = waiter }
+    if let next { next.previous = waiter } else { last = waiter }
     count += 1
   }
 

@@ -10,9 +10,6 @@ public struct KernelFailure: Error, Sendable, Equatable {
     self.errno = errno
     self.limit = limit
   }
-
-  /// True when the kernel may do the same operations later: it lacked memory, or this process the right to do them.
-  var mayPass: Bool { [.noMemory, .accessDenied, .notPermitted, .interrupted, .noSuchCall].contains(errno) }
 }
 
 /// A limit of the kernel for semaphores, and what it is.

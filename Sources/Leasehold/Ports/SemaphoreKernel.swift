@@ -81,6 +81,9 @@ public enum SetReading: Sendable, Equatable {
   case unreadable
   /// One value for each semaphore.
   case values([UInt16])
+
+  /// The values; `nil` where there are none.
+  var known: [UInt16]? { if case .values(let values) = self { values } else { nil } }
 }
 
 /// One wait of one thread in the kernel, on behalf of a lock's queue.

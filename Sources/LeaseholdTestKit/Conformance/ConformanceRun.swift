@@ -63,11 +63,7 @@ final class ConformanceRun {
     _ name: String = "a", limit: Int? = nil, count: Int = 1, retry: String? = nil,
     _ change: (inout AcquireRequest) -> Void = { _ in }
   ) throws -> LeaseSnapshot {
-    let asked = try acquire(name, limit: limit, count: count, retry: retry, change)
-    guard let lease = asked.lease else {
-      throw ConformanceFailure(description: "a free lock was not granted: \(asked.refusal?.rawValue ?? "it queued")")
-    }
-    return lease
+    try getsLease(try acquire(name, limit: limit, count: count, retry: retry, change), "who asked for a free lock")
   }
 
   /// The lease that a waiter must get now.

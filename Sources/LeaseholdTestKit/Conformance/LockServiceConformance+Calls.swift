@@ -129,7 +129,7 @@ extension LockServiceConformance {
       let lease = try run.granted()
       let client = RecordingClient()
       try run.expect(run.service.follow(lease.id, client: client), "a live lease cannot be followed")
-      let renewed = try run.service.renew(lease.id, ttl: .seconds(90), at: run.host.now)
+      let renewed = try run.service.renew(lease.id, on: nil, ttl: .seconds(90), within: nil, at: run.host.now)
       try run.expect(
         run.host.eventually { client.deadlines.last == .some(renewed.deadline) }, "\(client.deadlines.count) deadlines")
     },

@@ -8,8 +8,7 @@ extension SimulatedKernel {
   ///
   /// False when they are not free.
   package func take(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) -> Bool {
-    var operation = SemaphoreOperation.add(-units, to: semaphore)
-    if undoes { operation.flags.insert(.undo) }
+    let operation = undoes ? SemaphoreOperation.addUndone(-units, to: semaphore) : .add(-units, to: semaphore)
     guard perform([operation], set: set, process: process) == .done else { return false }
     state.sets[set]?.held[process, default: [:]][semaphore, default: 0] += units
     return true
@@ -18,18 +17,16 @@ extension SimulatedKernel {
   /// A native process gives back units that it took, with the SEM_UNDO flag as when it took them.
   package func give(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool) {
     guard let held = state.sets[set]?.held[process]?[semaphore], held >= units else { return }
-    var operation = SemaphoreOperation.add(units, to: semaphore)
-    if undoes { operation.flags.insert(.undo) }
     state.sets[set]?.held[process]?[semaphore] = held == units ? nil : held - units
-    _ = perform([operation], set: set, process: process)
+    _ = perform([undoes ? .addUndone(units, to: semaphore) : .add(units, to: semaphore)], set: set, process: process)
   }
 
   /// A process goes to sleep until it has units; the answer names the sleep.
   ///
   /// `nil` when the set is gone.
   package func sleep(_ units: Int, set: Int32, semaphore: Int, process: Int32, undoes: Bool = true) -> Int? {
-    var operation = SemaphoreOperation.add(-units, to: semaphore)
-    operation.flags = undoes ? .undo : []
+    let operation = SemaphoreOperation(
+      semaphore: UInt16(semaphore), delta: Int16(-units), flags: undoes ? .undo : [])
     return sleep([operation], set: set, process: process)
   }
 

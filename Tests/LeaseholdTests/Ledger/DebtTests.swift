@@ -86,7 +86,7 @@ import Testing
       return .failed(KernelFailure(.noMemory))
     }
     scene.release("ann")
-    let reader = ApacheDialect(session: "x".utf8, of: 32).reader
+    let reader = ApacheDialect.number(of: "x".utf8, halfOf: 32)
     #expect(scene.values(31_818)[reader] == 1024)
     for _ in 0..<3 { scene.pass(.milliseconds(10)) }
     #expect(scene.values(31_818)[reader] == 0)

@@ -156,7 +156,7 @@ import Testing
         $0.mode = .shared
       }
     }
-    let reader = ApacheDialect(session: "x".utf8, of: 32).reader
+    let reader = ApacheDialect.number(of: "x".utf8, halfOf: 32)
     scene.kernel.setValue(0, set: scene.set(31_818), semaphore: reader)
     scene.keepHouse()
     #expect(drift(scene) == ["uncounted 2"])

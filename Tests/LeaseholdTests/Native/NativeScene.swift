@@ -10,7 +10,7 @@ extension Scene {
   /// A session of `apache:` in a set of 32.
   static func apache(_ session: String) -> NativeRequest {
     NativeRequest(
-      .apache, at: .key(31_818), semaphore: ApacheDialect(session: session.utf8, of: 32).reader, count: 32,
+      .apache, at: .key(31_818), semaphore: ApacheDialect.number(of: session.utf8, halfOf: 32), count: 32,
       permissions: 0o700)
   }
 

@@ -52,24 +52,24 @@ import Testing
   /// A lock with random contents.
   private static func lock(seed: UInt64) -> LockRecord {
     var random = SeededRandom(seed: seed)
+    let limit = Int.random(in: 1...32_767, using: &random)
+    let ledger = Int.random(in: 0..<64, using: &random)
     var layout = random.pick([
-      LockLayout.named(.readersWriter), .named(.counting(limit: .random(in: 1...32_767, using: &random))),
-      .apache(count: 1),
-      .operations, .counter(ledger: nil, isPath: false),
-      .counter(ledger: .random(in: 0..<64, using: &random), isPath: true),
+      LockLayout.named(isCounting: false), .named(isCounting: true), .apache, .operations,
+      .counter(ledger: nil, isPath: false), .counter(ledger: UInt16(ledger), isPath: true),
     ])
     let semaphores = 2 * Int.random(in: 32...96, using: &random) + CounterDialect.trailerSemaphores
     var place: Int?
-    if case .counter(let ledger?, let isPath) = layout {
+    if case .counter(_?, let isPath) = layout {
       place = ledger % 32
-      layout = .counter(ledger: (semaphores - CounterDialect.trailerSemaphores) / 2 + ledger % 32, isPath: isPath)
+      let slots = (semaphores - CounterDialect.trailerSemaphores) / 2
+      layout = .counter(ledger: UInt16(slots + ledger % 32), isPath: isPath)
     }
-    if case .apache = layout { layout = .apache(count: semaphores) }
     return LockRecord(
       lastUse: .random(in: 0...Limits.instant, using: &random), set: .random(in: 0 ... .max, using: &random),
       sysvKey: .random(in: .min ... .max, using: &random),
       place: place ?? .random(in: layout.places(of: semaphores), using: &random),
-      layout: layout, capacity: Self.capacity(of: layout, &random), semaphoreCount: semaphores,
+      layout: layout, capacity: Self.capacity(of: layout, limit, &random), semaphoreCount: semaphores,
       firstFence: .random(in: 0 ... .max, using: &random), isDamaged: random.once(in: 2),
       keyLength: .random(in: 1...255, using: &random), textCell: .random(in: 0 ... .max, using: &random))
   }
@@ -80,8 +80,9 @@ import Testing
     #expect("\(read)" == "\(lock)")
   }
 
-  private static func capacity(of layout: LockLayout, _ random: inout SeededRandom) -> Int? {
-    if case .named(let kind) = layout { return kind.limit ?? Limits.readerUnits }
+  private static func capacity(of layout: LockLayout, _ limit: Int, _ random: inout SeededRandom) -> Int? {
+    if layout == .named(isCounting: false) { return Limits.readerUnits }
+    if layout == .named(isCounting: true) { return limit }
     return random.once(in: 2) ? nil : .random(in: 1...32_767, using: &random)
   }
 

@@ -5,10 +5,8 @@ import Testing
 
 @Suite struct TombstoneRingTests {
   private func end(_ number: UInt64, cell: Int = 0) -> Tombstone {
-    var record = RecordTests.lease(seed: number)
-    record.id = LeaseID(high: number << 24, low: number &* 0x9e37_79b9_7f4a_7c15)
-    record.endedAt = Int64(number)
-    return Tombstone(record, of: nil, cell: cell, reason: .released)
+    let id = LeaseID(high: number << 24, low: number &* 0x9e37_79b9_7f4a_7c15)
+    return Tombstone(id: id, key: nil, reason: .released, endedAt: Int64(number), cell: cell)
   }
 
   @Test(arguments: 1...8 as ClosedRange<UInt64>) func itIsAQueueThatFindsById(_ seed: UInt64) {
@@ -39,9 +37,8 @@ import Testing
     var ring = TombstoneRing(capacity: 4)
     for cell in 1...6 {
       if ring.isFull { _ = ring.popOldest() }
-      var record = RecordTests.lease(seed: 1)
-      record.id = LeaseID(high: 7 << 24 | UInt64(cell), low: UInt64(cell))
-      ring.append(Tombstone(record, of: nil, cell: cell, reason: .expired))
+      let id = LeaseID(high: 7 << 24 | UInt64(cell), low: UInt64(cell))
+      ring.append(Tombstone(id: id, key: nil, reason: .expired, endedAt: 1, cell: cell))
     }
     #expect(ring.latest(ref: 7)?.cell == 6 && ring.latest(ref: 8) == nil)
   }

@@ -60,7 +60,7 @@ extension Ledger {
   func checkDeadlines() -> [String] {
     var wrong: [String] = []
     var expected = 0
-    for lease in leaseTable.all {
+    for lease in leaseTable.byCell.all {
       if lease.isPart {
         if lease.queuePosition >= 0 || lease.due != 0 { wrong.append("a part has a deadline") }
         continue

@@ -61,7 +61,7 @@ extension Ledger {
     switch name {
     case .id(let id): return try find(id, key: nil, within: confinement)
     case .ref(let ref):
-      let found = leaseTable.all.filter { !$0.isPart && $0.id.high >> 24 == ref }
+      let found = leaseTable.byCell.all.filter { !$0.isPart && $0.id.high >> 24 == ref }
       guard let lease = found.first(where: \.isHeld) ?? found.first else {
         guard let end = leaseTable.ends.latest(ref: ref) else { throw .noSuchLease() }
         if let confinement { try confinement.check(end) }

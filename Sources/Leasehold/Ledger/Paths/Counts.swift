@@ -113,8 +113,7 @@ extension Ledger {
 
   /// The values of a set whose counts native programs share; `nil` for others, and where they cannot be read.
   func sharedCounts(of lock: Lock) -> [UInt16]? {
-    guard lock.place.sharesCount, case .values(let values) = readCounts(of: lock) else { return nil }
-    return values
+    lock.place.sharesCount ? readCounts(of: lock).known : nil
   }
 
   /// Marks a lease's record: what it has is about to be given back where the kernel's values alone cannot tell whether

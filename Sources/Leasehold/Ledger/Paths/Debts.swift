@@ -42,11 +42,9 @@ extension Ledger {
       gaveBack(outcome, on: lock, at: moment)
     }
   }
-}
 
-// Where natives count, too, the set does not show that such units are out, so the record does.
-extension Ledger {
-  /// Keeps the mark of a lease whose units could not go back: its record goes on saying that this is under way.
+  /// Keeps the mark of a lease whose units could not go back: its record goes on saying that this is under way, as the
+  /// set does not show it where natives count, too.
   func keepMark(of lease: Lease, _ reason: EndReason, on lock: Lock, isCapped: Bool) {
     guard !lease.asked.leavesNoTrace, !lockTable.debts.open.isEmpty else { return }
     let mark = EndMark(
@@ -65,8 +63,10 @@ extension Ledger {
 }
 
 extension KernelOutcome {
-  /// True when it failed for a reason that has nothing to do with the set's values, so that it may go later.
+  /// True when it failed for a reason that has nothing to do with the set's values, so that it may go later: the kernel
+  /// lacked memory, or this process the right to do it.
   var mayPass: Bool {
-    if case .failed(let failure) = self { failure.mayPass } else { false }
+    guard case .failed(let failure) = self else { return false }
+    return [.noMemory, .accessDenied, .notPermitted, .interrupted, .noSuchCall].contains(failure.errno)
   }
 }

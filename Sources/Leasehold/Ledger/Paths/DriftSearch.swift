@@ -123,7 +123,7 @@ extension Ledger {
   ///
   /// Of `path:` locks every program may: IPC::Semaphore::Concurrency's `release` adds a slot for every caller.
   private func surplus(of lock: Lock, value: Int) -> Int {
-    if case .counter = lock.place { return 0 }
+    if case .counter = lock.place.layout { return 0 }
     return lock.capacity.map { max(0, value + lock.unitsOut - $0) } ?? 0
   }
 

@@ -63,7 +63,7 @@ extension Ledger {
   ) -> [String] {
     let ofLock = key.flatMap { $0.native == nil ? lockTable[$0]?.holders ?? [] : nil }
     var leases: [Lease] = []
-    for lease in ofLock ?? Array(leaseTable.all) {
+    for lease in ofLock ?? Array(leaseTable.byCell.all) {
       let head = lease.whole
       guard head.isHeld, head.owner.isExactly(owner), key.map(lease.key.means) ?? true,
         caller.map(head.belongs) ?? true, confinement.map({ $0.covers(head) }) ?? true
@@ -126,33 +126,10 @@ extension Ledger {
   func end(_ lease: Lease, _ reason: EndReason, at moment: Moment) {
     if reason != .released { noticeRemoval(below: lease, at: moment) }
     if lease.atLeast > .zero, keep(lease, reason, at: moment.monotonic.nanoseconds) { return }
-    if lease.isOfSeveral {
-      let head = lease.whole
-      if head.lock != nil { endAll(head, reason, at: moment) }
-      return
-    }
-    guard let lock = lease.lock else { return }
-    let now = moment.monotonic.nanoseconds
-    if !lock.place.marksMoves {
-      let ended = finish(lease, reason, at: now)
-      return gaveBack(lockTable.giveBack(.share(lease.share), of: lock, ended), on: lock, at: moment)
-    }
-    // The kernel cannot tell afterwards whether it was given back: the record says that this is under way.
-    let values = sharedCounts(of: lock)
-    let capped = giveBackWithinCapacity(lease.share, on: lock, values)
-    var outcome = KernelOutcome.done
-    if lease.state == .suspect {
-      finishMarked(lease, reason, at: now).forfeit()
-    } else {
-      let ending = beginEnd(
-        lease.cell, reason, giving: lease.share, of: lock, values, isCapped: capped != nil,
-        isBreaking: lease.breaking != nil)
-      outcome = lockTable.giveBack(
-        capped.map { .operations($0) } ?? lease.givesBack, of: lock, ending)
-      finish(lease, ending, reason, at: now)
-    }
-    if outcome.mayPass, lock.place.sharesCount { keepMark(of: lease, reason, on: lock, isCapped: capped != nil) }
-    gaveBack(outcome, on: lock, at: moment)
+    guard let lock = lease.whole.lock else { return }
+    if lease.isOfSeveral || lock.place.marksMoves { return endAll(lease.whole, reason, at: moment) }
+    let ended = finish(lease, reason, at: moment.monotonic.nanoseconds)
+    gaveBack(lockTable.giveBack(.share(lease.share), of: lock, ended), on: lock, at: moment)
   }
 
   /// Lets the slots of a lease that ends stay taken for as long as it was to hold them at least; false where it did.
@@ -168,12 +145,6 @@ extension Ledger {
     if lease.state == .suspect { lease.record.endedAt = now }
     let end = lease.breaking == nil ? lease.endedAt : -lease.endedAt
     return finish(lease, reason, at: now, storing: lease.isHeld ? nil : end)
-  }
-
-  /// Finishes a lease whose units went back.
-  func finish(_ lease: Lease, _ ending: consuming Ending, _ reason: EndReason, at now: Int64) {
-    journal.gaveBack(ending)
-    finishMarked(lease, reason, at: now).forfeit()
   }
 
   /// Does what is due when a lease's deadline has passed.

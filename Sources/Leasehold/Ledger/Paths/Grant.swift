@@ -38,14 +38,7 @@ extension Ledger {
     }
     if record.nameLength > 0 { text += Array(request.key.text.utf8) }
     text += adjustments.recordBytes
-    return try draft(record, of: request.key, text, at: cell)
-  }
-
-  /// Writes a lease's record with its text.
-  func draft(
-    _ record: LeaseRecord, of key: LockKey, _ text: [UInt8], at cell: Int
-  ) throws(LeaseholdError) -> Draft {
-    try journal.draft(record, of: key, text: text, at: cell) { leaseTable.forgetOldestEnd() }
+    return try journal.draft(record, of: request.key, text: text, at: cell) { leaseTable.forgetOldestEnd() }
   }
 
   /// The outcome of an attempt to grant.

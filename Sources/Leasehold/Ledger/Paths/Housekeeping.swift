@@ -49,8 +49,8 @@ extension Ledger {
       journal.free(forgotten)
     }
     // What cannot be read is not gone for that: its mode may have been changed, or memory was short.
-    for bank in lockTable.banks where lockTable.isGone(bank) { setVanished(bank.id.set, at: moment) }
-    for set in lockTable.nativeSets { inspect(at: set, at: moment) }
+    for bank in lockTable.banks.values where lockTable.isGone(bank) { setVanished(bank.id.set, at: moment) }
+    for set in lockTable.natives.values { inspect(at: set, at: moment) }
     lookForDriftInBanks(at: moment)
     for lock in lockTable.idleLocks(since: now - limits.idleLocks.nanoseconds) where !isLimitKnownHereAlone(lock) {
       _ = retire(lock)
@@ -61,7 +61,7 @@ extension Ledger {
   /// `path:` lock, and the set does not tell it.
   private func isLimitKnownHereAlone(_ lock: Lock) -> Bool {
     if lock.isPinned { return true }
-    guard case .counter = lock.place, lock.capacity != nil else { return false }
+    guard case .counter = lock.place.layout, lock.capacity != nil else { return false }
     return lockTable.value(of: lock) != nil
   }
 

@@ -17,7 +17,7 @@ extension Ledger {
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     page(leaseTable.byCell, filter) { lease in
       guard !lease.isPart, lease.isHeld, filter.owner == nil || lease.owner.isExactly(filter.owner),
-        filter.confinement.map({ $0.covers(lease) }) ?? true,
+        filter.confinement?.covers(lease) ?? true,
         filter.keyPrefix.map({ prefix in lease.members.contains { $0.key.text.begins(with: prefix) } })
           ?? true
       else { return nil }
@@ -54,7 +54,7 @@ extension Ledger {
     return page(lockTable.byCell, filter) { lock in
       guard !lock.place.isOperations,
         filter.keyPrefix.map({ lock.key.text.begins(with: $0) }) ?? true,
-        filter.confinement.map({ $0.covers(lock.key.text) }) ?? true
+        filter.confinement?.covers(lock.key.text) ?? true
       else { return nil }
       switch filter.state {
       case .held where lock.heldCount == 0 && operationLeases(on: lock).isEmpty: return nil
@@ -65,13 +65,7 @@ extension Ledger {
       default: break
       }
       guard lock.place.isOwn else { return snapshot(lock, holders: 0, waiters: 0) }
-      if bank?.set != lock.set.set {
-        if case .values(let values) = lockTable.read(set: lock.set.set) {
-          bank = (lock.set.set, values)
-        } else {
-          bank = nil
-        }
-      }
+      if bank?.set != lock.set.set { bank = lockTable.read(set: lock.set.set).known.map { (lock.set.set, $0) } }
       let semaphore = lock.place.semaphore
       let value = bank.flatMap { $0.values.indices.contains(semaphore) ? Int($0.values[semaphore]) : nil }
       return snapshot(lock, holders: 0, waiters: 0, value: .some(value))
@@ -94,7 +88,7 @@ extension Ledger {
 
   /// The numbers of locks and leases that stand on one of our sets; `nil` for others'.
   public func bankUse(_ set: Int32) -> (locks: Int, leases: Int)? {
-    guard let locks = lockTable.bank(set)?.present else { return nil }
+    guard let locks = lockTable.banks[set]?.present else { return nil }
     return (locks.count, locks.reduce(0) { $0 + $1.heldCount })
   }
 
@@ -230,8 +224,8 @@ extension Ledger {
     _ units: Int, of lock: Lock, beside others: [(lease: Lease, units: Int)]
   ) -> (native: Int?, available: Int?) {
     let out = others.reduce(lock.unitsOut) { $0 + $1.units }
-    switch lock.place {
-    case .own(_, _, let isCounting):
+    switch lock.place.layout {
+    case .named(let isCounting):
       return (
         lock.capacity.map { max(0, $0 + lock.owed - units - lock.unitsOut) },
         isCounting ? max(0, units - lock.owed) : units == lock.capacity ? 1 : 0

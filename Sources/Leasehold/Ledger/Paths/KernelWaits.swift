@@ -95,12 +95,12 @@ extension Ledger {
       let waited = moment.monotonic - head.since
       let draft = try prepare(head.request, lock: lock, share: head.share, waited: waited, at: moment)
       if let values = sharedCounts(of: lock) {
-        mark(draft.marks, taking: wait.share, of: lock, values, waited: true)
+        mark(draft.marks([0]), taking: wait.share, of: lock, values, waited: true)
       }
       let isCounted = lock.place.countsLeasedUnits
       switch isCounted ? lockTable.takeWaited(wait.share, of: lock) : .taken(lockTable.claim()) {
       case .taken(let taken):
-        switch hold(draft, taken, for: head.request, on: lock, lock.tellsLimit ? false : nil) {
+        switch hold(draft, taken, for: head.request, on: lock, lock.place.isPHP || lock.place.isPath ? false : nil) {
         case .granted(let lease): granted(lease, to: head)
         case .not(.removed, _): return false
         case .not: break

@@ -49,9 +49,8 @@ extension Ledger {
     let lock: Lock
     let capacity = kind.limit ?? Limits.readerUnits
     do {
-      lock = try draftLock(
-        key, .named(kind), .own(bank, place: UInt8(place), isCounting: kind != .readersWriter), capacity, .preparing,
-        at: moment)
+      let own = Place.own(bank, place: UInt8(place), isCounting: kind != .readersWriter)
+      lock = try journal.draftLock(key, own, capacity, .preparing, at: moment) { leaseTable.forgetOldestEnd() }
     } catch {
       bank.freePlace(place)
       throw error
@@ -74,17 +73,6 @@ extension Ledger {
     journal.mark(lock: lock.cell, .live)
     lockTable.register(lock)
     return lock
-  }
-
-  /// Writes and marks the record of a lock at a place.
-  func draftLock(
-    _ key: LockKey, _ layout: LockLayout, _ place: Place, _ capacity: Int?, _ state: CommitWord.State, at moment: Moment
-  ) throws(LeaseholdError) -> Lock {
-    let record = LockRecord(
-      lastUse: moment.monotonic.nanoseconds, set: place.set.set, sysvKey: place.set.key, place: place.semaphore,
-      layout: layout, capacity: capacity, semaphoreCount: place.native?.count ?? NamedDialect.semaphoresPerBank,
-      firstFence: journal.lastFence &+ 1, keyLength: 0, textCell: TextRecord.none)
-    return try journal.draftLock(key, record, at: place, state) { leaseTable.forgetOldestEnd() }
   }
 
   /// Takes an idle lock's semaphores out of use and frees its record.

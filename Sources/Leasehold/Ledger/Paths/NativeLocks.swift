@@ -21,7 +21,7 @@ extension Ledger {
     if let old = lockTable.setReplaced(by: bound.id) { setVanished(old.id.set, at: moment) }
     let layout = try Self.layout(native, on: bound)
     try checkBooks(native, layout, on: bound)
-    if let known = lockTable.nativeSet(bound.id.set)?.locks[native.semaphore] {
+    if let known = lockTable.natives[bound.id.set]?.locks[native.semaphore] {
       known.wasJustMade = bound.wasMade
       if Self.agree(known, layout) { return known }
       guard known.isIdle, retire(known) else { throw Self.otherDialect(known, key) }
@@ -46,7 +46,8 @@ extension Ledger {
     _ key: LockKey, _ layout: LockLayout, _ semaphore: Int, on set: NativeSet, capacity: Int?, at moment: Moment
   ) throws(LeaseholdError) -> Lock {
     do {
-      let lock = try draftLock(key, layout, Place(set, layout, semaphore), capacity, .live, at: moment)
+      let place = Place.native(set, layout, UInt16(semaphore))
+      let lock = try journal.draftLock(key, place, capacity, .live, at: moment) { leaseTable.forgetOldestEnd() }
       lockTable.register(lock)
       return lock
     } catch {
@@ -60,9 +61,9 @@ extension Ledger {
     guard native.semaphore < bound.userCount else { throw noSuchNumber(native.semaphore, of: bound) }
     switch native.dialect {
     case .php: return .php
-    case .apache: return .apache(count: bound.count)
+    case .apache: return .apache
     case .path, .sysv:
-      let ledger = bound.hasLedger ? bound.userCount + native.semaphore : nil
+      let ledger = bound.hasLedger ? UInt16(bound.userCount + native.semaphore) : nil
       return .counter(ledger: ledger, isPath: native.dialect == .path)
     }
   }
@@ -73,12 +74,12 @@ extension Ledger {
   /// other way round a `sysv:` lock becomes a `path:` one, which differs only in how it waits.
   private static func agree(_ known: Lock, _ asked: LockLayout) -> Bool {
     switch (known.place, asked) {
-    case (.php, .counter(ledger: nil, isPath: false)): return true
-    case (.counter(let set, let semaphore, let ledger, let isPath), .counter(let itsLedger, let asksForPath)):
-      guard ledger.map({ Int($0) }) == itsLedger else { return false }
-      if asksForPath, !isPath { known.place = .counter(set, semaphore: semaphore, ledger: ledger, isPath: true) }
+    case (.native(_, .php, _), .counter(ledger: nil, isPath: false)): return true
+    case (.native(let set, .counter(let ledger, let isPath), let number), .counter(let itsLedger, let asksForPath)):
+      guard ledger == itsLedger else { return false }
+      if asksForPath, !isPath { known.place = .native(set, asked, number) }
       return true
-    default: return known.place.nativeLayout == asked
+    default: return known.place.layout == asked
     }
   }
 
@@ -93,21 +94,17 @@ extension Ledger {
     let isKnown = lockTable[request.key] != nil
     let lock = try findOrMakeLock(request, at: moment)
     lock.lastUse = moment.monotonic.nanoseconds
-    var opened = OpenedLock(lock: withKernelView(snapshot(lock, holders: 0, waiters: 0)), wasMade: !isKnown)
-    opened.limitApplied = lock.applies(request)
-    guard !lock.place.isOwn else { return opened }
-    opened.wasMade = lock.wasJustMade
-    if lock.place.isPHP {
-      guard let set = lock.place.native, let applied = openPHP(set, limit: request.limit ?? 1) else {
+    var limitApplied = lock.place.isPath ? lock.wasJustMade : lock.applies(request)
+    if lock.place.isPHP, let set = lock.place.native {
+      limitApplied = openPHP(set, limit: request.limit ?? 1)
+      guard limitApplied != nil else {
         setVanished(lock, at: moment)
         throw Self.setKeepsVanishing(request.key, at: moment)
       }
-      opened.limitApplied = applied
-    } else if lock.tellsLimit {
-      opened.limitApplied = lock.wasJustMade
     }
-    opened.lock = withKernelView(snapshot(lock, holders: 0, waiters: 0))
-    return opened
+    return OpenedLock(
+      lock: withKernelView(snapshot(lock, holders: 0, waiters: 0)),
+      wasMade: lock.place.isOwn ? !isKnown : lock.wasJustMade, limitApplied: limitApplied)
   }
 
   /// Where a native name leads, changing nothing.
@@ -126,14 +123,13 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest, listed: Int
   ) throws(LeaseholdError) -> LockSnapshot {
     let bound = try lockTable.bind(key, native, access: .read)
-    if let known = lockTable.nativeSet(bound.id.set)?.locks[native.semaphore] {
+    let set = lockTable.natives[bound.id.set] ?? NativeSet(id: bound.id, count: bound.count)
+    if let known = set.locks[native.semaphore] {
       return withKernelView(snapshot(known, holders: listed, waiters: listed))
     }
     // Not known to the ledger: an entry for this answer alone.
-    let set = lockTable.nativeSet(bound.id.set) ?? NativeSet(id: bound.id, count: bound.count)
-    let lock = Lock(
-      key: key, cell: -1, place: Place(set, try Self.layout(native, on: bound), native.semaphore), capacity: nil,
-      textCell: TextRecord.none, lastUse: 0)
+    let place = Place.native(set, try Self.layout(native, on: bound), UInt16(native.semaphore))
+    let lock = Lock(key: key, cell: -1, place: place, capacity: nil, textCell: TextRecord.none, lastUse: 0)
     return withKernelView(snapshot(lock, holders: listed, waiters: 0))
   }
 
@@ -142,7 +138,7 @@ extension Ledger {
     _ key: LockKey, _ native: NativeRequest, force: Bool, within confinement: Confinement?, at moment: Moment
   ) throws(LeaseholdError) {
     let bound = try lockTable.bind(key, native, access: .control)
-    let known = lockTable.nativeSet(bound.id.set)
+    let known = lockTable.natives[bound.id.set]
     if let known { try check(confinement, holdersOf: known.locks.values) }
     if !force {
       if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
@@ -155,12 +151,12 @@ extension Ledger {
 
   /// The words for natives that use a set, as far as the locks known on it and its values tell; `nil` for none.
   public func nativeUse(of set: Int32) -> String? {
-    guard let known = lockTable.nativeSet(set), let lock = known.locks.values.first else { return nil }
+    guard let known = lockTable.natives[set], let lock = known.locks.values.first else { return nil }
     let dialect: NativeRequest.Dialect =
-      switch lock.place {
+      switch lock.place.layout {
       case .php: .php
       case .apache: .apache
-      case .own, .counter, .operations: .path
+      case .named, .counter, .operations: .path
       }
     return nativeUse(dialect, BoundSet(id: known.id, count: known.count))
   }

@@ -1,4 +1,4 @@
-public import SysVTypes
+import SysVTypes
 
 // Who waits for raw operations on a set, and who is in their way.
 //
@@ -64,8 +64,7 @@ extension Ledger {
     at now: MonotonicInstant
   ) -> LeaseholdError {
     if code == .locked, request.makesLease { observers.counters.busy += 1 }
-    var values: [UInt16] = []
-    if case .values(let read) = lockTable.read(set: set.set) { values = read }
+    let values = lockTable.read(set: set.set).known ?? []
     let blocked = SemaphoreOperation.firstToWait(request.steps, values)
     let numbers = blocked.map { Int($0.semaphore) }
     let leases = holders(on: numbers.map { $0..<$0 + 1 }, of: set.set)
@@ -115,26 +114,5 @@ extension Ledger {
       let units = lock.place.isApache ? -given : given
       return units > 0 ? (lease, units) : nil
     }
-  }
-}
-
-extension SemaphoreOperation {
-  /// The first of some steps that would have to wait where a set has these values; `nil` for none.
-  package static func firstToWait(
-    _ steps: [SemaphoreOperation], _ values: [some BinaryInteger]
-  ) -> SemaphoreOperation? {
-    var values = values.map { Int($0) }
-    for step in steps {
-      let number = Int(step.semaphore)
-      guard values.indices.contains(number) else { return nil }
-      if step.delta == 0 ? values[number] != 0 : values[number] + Int(step.delta) < 0 { return step }
-      values[number] += Int(step.delta)
-    }
-    return nil
-  }
-
-  /// The step as a request writes it: `0:-1:undo`.
-  public var text: String {
-    "\(semaphore):\(delta)" + (refusesToWait ? ":nowait" : "") + (undoes ? ":undo" : "")
   }
 }

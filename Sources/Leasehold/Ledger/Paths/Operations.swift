@@ -1,4 +1,4 @@
-import SysVTypes
+public import SysVTypes
 
 // Raw operations on a lease: SEM_UNDO with a clock.
 //
@@ -74,7 +74,7 @@ extension Ledger {
   private func operationsLock(of set: BankID, count: Int, at moment: Moment) throws(LeaseholdError) -> Lock {
     if let old = lockTable.setReplaced(by: set) { setVanished(old.id.set, at: moment) }
     let number = LockLayout.operationsNumber
-    if let known = lockTable.nativeSet(set.set)?.locks[number] { return known }
+    if let known = lockTable.natives[set.set]?.locks[number] { return known }
     return try makeLock(
       Self.operationsKey(set.set), .operations, number, on: lockTable.adoptSet(set, count: count), capacity: nil,
       at: moment)
@@ -102,6 +102,25 @@ extension OperationRequest {
 }
 
 extension SemaphoreOperation {
+  /// The first of some steps that would have to wait where a set has these values; `nil` for none.
+  package static func firstToWait(
+    _ steps: [SemaphoreOperation], _ values: [some BinaryInteger]
+  ) -> SemaphoreOperation? {
+    var values = values.map { Int($0) }
+    for step in steps {
+      let number = Int(step.semaphore)
+      guard values.indices.contains(number) else { return nil }
+      if step.delta == 0 ? values[number] != 0 : values[number] + Int(step.delta) < 0 { return step }
+      values[number] += Int(step.delta)
+    }
+    return nil
+  }
+
+  /// The step as a request writes it: `0:-1:undo`.
+  public var text: String {
+    "\(semaphore):\(delta)" + (refusesToWait ? ":nowait" : "") + (undoes ? ":undo" : "")
+  }
+
   /// The steps that take others back, semaphore by semaphore: the opposite of all that they add.
   static func adjustments(_ steps: [SemaphoreOperation]) -> [SemaphoreOperation] {
     var sums: [UInt16: Int] = [:]

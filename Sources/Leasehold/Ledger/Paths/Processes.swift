@@ -39,7 +39,7 @@ extension Ledger {
 
   /// The processes that leases of the last daemon are bound to: to be found again, once, right after the recovery.
   public var lostProcesses: [ProcessStamp] {
-    let stamps = leaseTable.all.compactMap { $0.isWithProcess ? $0.bond?.recorded.stamp : nil }
+    let stamps = leaseTable.byCell.all.compactMap { $0.isWithProcess ? $0.bond?.recorded.stamp : nil }
     return Set(stamps).sorted { ($0.namespace, $0.pid, $0.started) < ($1.namespace, $1.pid, $1.started) }
   }
 
@@ -49,7 +49,7 @@ extension Ledger {
   /// retry with the Idempotency-Key binds them anew. What is to be stopped keeps its slots even after that.
   public func foundProcesses(_ findings: [ProcessStamp: ProcessFinding], at moment: Moment) {
     guard !findings.isEmpty else { return }
-    for lease in Array(leaseTable.all) where lease.isWithProcess && lease.hasLostBinding {
+    for lease in Array(leaseTable.byCell.all) where lease.isWithProcess && lease.hasLostBinding {
       guard let recorded = lease.bond?.recorded, let finding = findings[recorded.stamp] else { continue }
       switch finding {
       case .found(let process):

@@ -28,14 +28,17 @@ extension Ledger {
   func adoptParts(_ found: inout ScanResult) -> [Lease] {
     guard !found.parts.isEmpty else { return [] }
     var heads: [Int64: Lease] = [:]
-    for lease in leaseTable.all where lease.isHeld || lease.past != nil {
+    for lease in leaseTable.byCell.all where lease.isHeld || lease.past != nil {
       if case .whole(let parts) = lease.kind { heads[parts.fence] = lease } else { heads[lease.fence] = lease }
     }
     var leasesMissingAPart: [Lease] = []
     // A lease may have two parts of one counting lock: a copy of a record that counts is one that has its place, too.
     var places: [Int64: Set<UInt64>] = [:]
     // Of parts that were added the first says to whom; it was marked last, and without it the others belong to nobody.
-    for part in found.parts.sorted(by: { $0.record.place < $1.record.place }) {
+    let inOrder = found.parts.sorted {
+      ($0.record.fence, $0.record.fingerprint) < ($1.record.fence, $1.record.fingerprint)
+    }
+    for part in inOrder {
       let (cell, record) = (part.cell, part.record)
       let lock = lockTable[record.lockCell]
       guard places[record.fence, default: []].insert(record.fingerprint).inserted else {
@@ -74,9 +77,4 @@ extension Ledger {
     if isDone { observers.recovery.unitsGivenBack += record.units } else { observers.counters.undoFailures += 1 }
     return ending
   }
-}
-
-extension LeaseRecord {
-  /// The order of the parts of a lease.
-  fileprivate var place: (Int64, UInt64) { (fence, fingerprint) }
 }

@@ -30,8 +30,8 @@ extension Ledger {
     adoptLeases(&found, at: moment)
     let leasesMissingAPart = adoptParts(&found)
     adoptEnds(found, at: moment)
-    for bank in lockTable.banks { returnUnknownUnits(bank, at: moment) }
-    for set in lockTable.nativeSets { returnUnknownUnits(set, at: moment) }
+    for bank in lockTable.banks.values { returnUnknownUnits(bank, at: moment) }
+    for set in lockTable.natives.values { returnUnknownUnits(set, at: moment) }
     distrustOverfullLocks(at: moment)
     for lease in leasesMissingAPart where lease.lock != nil { endAll(lease, .setRemoved, at: moment) }
     observers.recovery.setsRemoved += lockTable.removeStrayBanks()
@@ -90,10 +90,13 @@ extension Ledger {
   }
 
   private func adoptLocks(_ found: inout ScanResult, at moment: Moment) {
-    var values: [Int32: [UInt16]?] = [:]
+    var values: [Int32: [UInt16]] = [:]
+    for set in Set(found.locks.lazy.filter { !$0.record.isNative }.map(\.record.set)) {
+      values[set] = lockTable.bankValues(set)
+    }
     for (cell, record, body) in found.locks {
       // The name is read last: the texts of a lock that does not come back are freed.
-      guard record.isNative ? isThere(record) : isInUse(record, &values),
+      guard record.isNative ? isThere(record) : isInUse(record, values[record.set]),
         let key = journal.name(of: record, body, &found),
         let (lock, isShared) = lockTable.adopt(record, key, at: cell)
       else {
@@ -103,14 +106,14 @@ extension Ledger {
       journal.mark(lock: cell, .live, check: body.check)
       if let terms = found.terms[cell], lock.place.isOwn, lock.kind != .readersWriter,
         terms.record.lockCheck == body.lockCheck,
-        let live = values[record.set]??[NamedDialect(place: record.place).live],
+        let live = values[record.set]?[NamedDialect(place: record.place).live],
         let slots = journal.slots(of: terms.record, &found)
       {
         found.usedText.insert(terms.cell)
         adopt(terms, slots, of: lock, live: Int(live))
-        values[record.set] = .some(lockTable.bankValues(record.set))
+        values[record.set] = lockTable.bankValues(record.set)
       }
-      guard let values = values[record.set] ?? nil else { continue }
+      guard let values = values[record.set] else { continue }
       lookForDamage(of: lock, isShared: isShared, record, values, at: moment)
     }
   }
@@ -125,10 +128,8 @@ extension Ledger {
   }
 
   /// Returns true when the place of an own lock is in use: not when it never got that far, or its set is gone.
-  private func isInUse(_ record: LockRecord, _ values: inout [Int32: [UInt16]?]) -> Bool {
-    if values[record.set] == nil { values[record.set] = .some(lockTable.bankValues(record.set)) }
-    guard let present = values[record.set] ?? nil else { return false }
-    return present[NamedDialect(place: record.place).live] != 0
+  private func isInUse(_ record: LockRecord, _ values: [UInt16]?) -> Bool {
+    values.map { $0[NamedDialect(place: record.place).live] != 0 } ?? false
   }
 
   private func adoptLeases(_ found: inout ScanResult, at moment: Moment) {
@@ -157,7 +158,8 @@ extension Ledger {
       let name =
         record.nameLength > 0
         ? LockKey(trusted: String(decoding: bytes.suffix(record.nameLength), as: UTF8.self)) : lock.key
-      let lease = Lease(record, cell: cell, key: name, owner: owner, idempotencyKey: key, found: state)
+      let lease = Lease(record, cell: cell, key: name, found: state)
+      (lease.owner, lease.idempotencyKey) = (owner, key)
       if state == .held { (lease.graceEnd, lease.record.endedAt) = (max(0, record.endedAt), 0) }
       if record[.process] { lease.bond = ProcessBond(of: record, bytes: rest.dropFirst(record.keyLength)) }
       var place = record.keyLength + (record[.process] ? RecordedProcess.bytes : 0)
@@ -179,12 +181,13 @@ extension Ledger {
   }
 
   private func adoptEnds(_ found: ScanResult, at moment: Moment) {
-    for (cell, ended, reason) in found.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
-      var record = ended
-      record.endedAt = min(Int64(clamping: ended.endedAt.magnitude), moment.monotonic.nanoseconds)
-      let forgotten = leaseTable.remember(
-        Tombstone(record, of: lockOnceUnder(record)?.key, cell: cell, reason: reason))
-      if let forgotten { journal.free(forgotten) }
+    for end in found.ends.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
+      var record = end.record
+      record.endedAt = min(Int64(clamping: record.endedAt.magnitude), moment.monotonic.nanoseconds)
+      let key = lockOnceUnder(record)?.key
+      let tombstone = Tombstone(
+        id: record.id, key: key, reason: end.word.reason ?? .released, endedAt: record.endedAt, cell: end.cell)
+      if let forgotten = leaseTable.remember(tombstone) { journal.free(forgotten) }
     }
   }
 

@@ -35,9 +35,14 @@ extension Ledger {
 
   /// The lease as a retry is told of it.
   func replayed(_ lease: Lease, to caller: Caller) -> LeaseSnapshot {
+    observers.counters.replayed += 1
+    return toldAgain(lease, to: caller)
+  }
+
+  /// The lease as its holder is told of it once more, by whatever way it came now.
+  func toldAgain(_ lease: Lease, to caller: Caller) -> LeaseSnapshot {
     lease.record.peer = caller.peer
     lease.told &+= 1
-    observers.counters.replayed += 1
     let answer = snapshot(lease)
     answer.replayed = true
     return answer

@@ -51,7 +51,7 @@ extension Ledger {
 
   /// Ends what stood on a set that this service removed for a caller.
   public func setRemoved(_ set: Int32, at moment: Moment) {
-    for lock in lockTable.nativeSet(set)?.locks.values.map(\.self) ?? [] {
+    for lock in lockTable.natives[set]?.locks.values.map(\.self) ?? [] {
       while let waiter = lock.queue.first { dismiss(waiter, Self.setRemoved(lock.key, at: moment)) }
     }
     setVanished(set, at: moment)
@@ -75,7 +75,7 @@ extension Ledger {
   ///   - numbers: Which semaphores; `nil` for all.
   ///   - firstOwn: The first semaphore behind those of the user, on a set of this service's making.
   func book(among numbers: Range<Int>?, of set: Int32, firstOwn: Int?) -> (number: Int, lock: LockKey?)? {
-    for lock in lockTable.nativeSet(set)?.inOrder ?? [] {
+    for lock in lockTable.natives[set]?.inOrder ?? [] {
       if let number = lock.books.first(where: { numbers?.contains($0) ?? true }) { return (number, lock.key) }
     }
     guard let firstOwn else { return nil }
@@ -105,12 +105,12 @@ extension Ledger {
 
   /// Looks for what a native program wrote, before this service writes something itself.
   public func lookForWrites(on set: Int32, at moment: Moment) {
-    if let known = lockTable.nativeSet(set), known.hasLeases { inspect(at: known, at: moment) }
+    if let known = lockTable.natives[set], known.hasLeases { inspect(at: known, at: moment) }
   }
 
   /// A thread that slept for a caller of raw operations changed semaphores: what woke it may have been a write.
   public func operatedAfterWait(on set: Int32, at moment: Moment) {
-    guard let known = lockTable.nativeSet(set), known.hasLeases else { return }
+    guard let known = lockTable.natives[set], known.hasLeases else { return }
     for lock in known.locks.values { lock.tookWaiting = true }
     inspect(at: known, at: moment)
   }
@@ -119,13 +119,13 @@ extension Ledger {
   func checkBooks(
     _ native: NativeRequest, _ layout: LockLayout, on bound: BoundSet
   ) throws(LeaseholdError) {
-    guard let set = lockTable.nativeSet(bound.id.set) else { return }
-    if set.locks[native.semaphore]?.place.nativeLayout != layout,
+    guard let set = lockTable.natives[bound.id.set] else { return }
+    if set.locks[native.semaphore]?.place.layout != layout,
       let book = book(among: native.semaphore..<native.semaphore + 1, of: bound.id.set, firstOwn: nil)
     {
       throw Self.books(book.number, of: bound.id.set, book.lock)
     }
-    let books = layout.books(native.semaphore)
+    let books = layout.books(native.semaphore, of: bound.count)
     for (number, lock) in set.locks where number != native.semaphore && !lock.isIdle {
       let stands = number == LockLayout.operationsNumber ? lock.holders.flatMap { $0.semaphores(of: lock) } : [number]
       if stands.contains(where: books.contains) { throw Self.otherDialect(lock, lock.key) }
@@ -136,20 +136,20 @@ extension Ledger {
 extension Lease {
   /// The semaphores of its lock's set that it stands on.
   func semaphores(of lock: Lock) -> [Int] {
-    switch lock.place {
+    switch lock.place.layout {
     case .operations: adjustments.map { Int($0.semaphore) }
     case .apache where mode != .shared: [lock.place.dialect.companion ?? lock.place.semaphore]
-    case .own, .php, .apache, .counter: [lock.place.semaphore]
+    case .named, .php, .apache, .counter: [lock.place.semaphore]
     }
   }
 }
 
 extension LockLayout {
-  /// The books of a lock of this layout that is named by a semaphore.
-  func books(_ semaphore: Int) -> [Int] {
+  /// The books of a lock of this layout that is named by a semaphore of a set of `count`.
+  func books(_ semaphore: Int, of count: Int) -> [Int] {
     switch self {
     case .php: Array(PHPDialect.books)
-    case .apache(let count): [semaphore, ApacheDialect(reader: semaphore, of: count).writer]
+    case .apache: [semaphore, ApacheDialect(reader: semaphore, of: count).writer]
     case .named, .counter, .operations: []
     }
   }
@@ -159,6 +159,6 @@ extension Lock {
   /// The semaphores that it keeps books in now: Apache's are the module's own to write while no lease is counted.
   fileprivate var books: [Int] {
     if place.isApache, holders.isEmpty { return [] }
-    return place.nativeLayout?.books(place.semaphore) ?? []
+    return place.layout.books(place.semaphore, of: place.native?.count ?? 0)
   }
 }

@@ -22,7 +22,7 @@ extension Ledger {
     several wants: [AcquireRequest], client: () -> any LeaseClient, at moment: Moment
   ) -> AcquireOutcome {
     guard state == .ready else { return refuse(Self.notServing(state)) }
-    guard let request = wants.first else { return refuse(.noSuchLease()) }
+    let request = wants[0]
     let fingerprint = Self.fingerprint(of: wants)
     defer { serveUnserved(at: moment) }
     if request.idempotencyKey != nil,
@@ -60,10 +60,9 @@ extension Ledger {
   }
 
   static func fingerprint(of wants: [AcquireRequest]) -> UInt64 {
-    guard let caller = wants.first?.caller else { return 0 }
     var hash = RequestHash()
     for request in wants { hash.mix(request.fingerprint) }
-    return hash.fingerprint(of: caller)
+    return hash.fingerprint(of: wants[0].caller)
   }
 
   /// The locks, made where there are none; refuses what would wait for itself.

@@ -32,7 +32,7 @@ extension Ledger {
   /// Takes a share in the kernel, without waiting.
   @inline(__always)
   func take(_ share: Share, of lock: Lock, for request: AcquireRequest, _ draft: borrowing Draft) -> Take {
-    lock.place.isOwn ? takeNow(share, of: lock) : takeNatively(share, of: lock, for: request, draft.marks)
+    lock.place.isOwn ? takeNow(share, of: lock) : takeNatively(share, of: lock, for: request, draft.marks([0]))
   }
 
   @inline(__always)
@@ -46,10 +46,10 @@ extension Ledger {
 
   /// Takes a share of a native lock, for records that are not marked as held yet.
   func takeNatively(_ share: Share, of lock: Lock, for request: AcquireRequest, _ marks: Marks) -> Take {
-    switch lock.place {
+    switch lock.place.layout {
     case .php: takePHP(share, of: lock, for: request, marks)
     case .apache: takeApache(share, of: lock, marks)
-    case .own, .counter, .operations: lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .not(.busy)
+    case .named, .counter, .operations: lock.isWithinLimit(share.units) ? takeNow(share, of: lock) : .not(.busy)
     }
   }
 
@@ -96,8 +96,7 @@ extension Ledger {
       case .taken(let taken):
         if state.isAlone { lock.capacity = limit }
         return .taken(taken, limitApplied: keepsValue ? nil : state.isAlone)
-      case .not(.wouldBlock): continue
-      case .not(.failed(let failure)) where failure.errno == .outOfRange: continue
+      case .not(let outcome) where outcome.isOutOfRange: continue
       case .not(let outcome): return .not(Obstacle(outcome))
       }
     }

@@ -46,7 +46,8 @@ extension Ledger {
     if let known {
       for (part, lock) in zip(leases, locks) {
         register(part, of: known, on: lock)
-        observers.ring.note(.granted, part: part, at: moment.monotonic.nanoseconds)
+        guard !known.asked.leavesNoTrace else { continue }
+        observers.ring.note(.granted, part, of: known, at: moment.monotonic.nanoseconds)
       }
       return .granted(known)
     }
@@ -74,7 +75,8 @@ extension Ledger {
     var leases: [Lease] = []
     func next() throws(LeaseholdError) -> Draft {
       let index = leases.count
-      let (lock, group) = (locks[index], added ?? leases.first.map { PartGroup($0) })
+      let lock = locks[index]
+      let group = added ?? leases.first.map { PartGroup(id: $0.id, fence: $0.fence, grantedAt: $0.grantedAt) }
       var request = wants[index]
       request.caller = caller
       // Of one lock wanted twice neither takes what the other names, or has by now.
@@ -195,7 +197,9 @@ extension Ledger {
 
   // MARK: The end
 
-  /// Ends a lease of several locks and hands its units on.
+  /// Ends a lease of one lock or several and hands its units on.
+  ///
+  /// Where the kernel cannot tell afterwards whether they were given back, the record says that this is under way.
   ///
   /// - Parameter isKept: Whether what it has of some semaphores is not given back, because a caller is about to write
   ///   their values; only the count of it goes, and that only when `uncounting`.
@@ -205,26 +209,41 @@ extension Ledger {
   ) {
     let now = moment.monotonic.nanoseconds
     let stood = head.members.compactMap { member in
-      member.lock.map {
-        (lease: member, lock: $0, capped: giveBackWithinCapacity(member.share, on: $0, sharedCounts(of: $0)))
+      member.lock.map { lock in
+        let values = sharedCounts(of: lock)
+        return (
+          lease: member, lock: lock, values: values, capped: giveBackWithinCapacity(member.share, on: lock, values)
+        )
       }
     }
     precondition(stood.first?.lease === head, "a lease of several stands on its first lock until its end")
     func returned(_ index: Int) -> Return {
-      let (lease, lock, capped) = stood[index]
+      let (lease, lock, _, capped) = stood[index]
       if isKept(lease, lock) { return uncounting ? .countOnly(lease.share) : .nothing }
-      return capped.map { .operations($0) } ?? .share(lease.share)
+      return capped.map { .operations($0) } ?? lease.givesBack
     }
     var outcomes: [KernelOutcome] = []
-    for (index, (lease, lock, capped)) in stood.enumerated() {
+    for (index, (lease, lock, values, capped)) in stood.enumerated() {
       let isWhole = index == 0
       if !isWhole { forget(part: lease, on: lock) }
-      if lock.place.marksMoves {
+      if lease.state == .suspect {
+        finishMarked(lease, reason, at: now).forfeit()
+        outcomes.append(.done)
+      } else if lock.place.marksMoves {
         let ending = beginEnd(
-          lease.cell, isWhole ? reason : .released, giving: lease.share, of: lock, sharedCounts(of: lock),
-          isCapped: capped != nil, isBreaking: isWhole && lease.breaking != nil)
+          lease.cell, isWhole ? reason : .released, giving: lease.share, of: lock,
+          isWhole ? values : sharedCounts(of: lock), isCapped: capped != nil,
+          isBreaking: isWhole && lease.breaking != nil)
         outcomes.append(lockTable.giveBack(returned(index), of: lock, ending))
-        if isWhole { finish(lease, ending, reason, at: now) } else { journal.free(ending) }
+        if isWhole {
+          journal.gaveBack(ending)
+          finishMarked(lease, reason, at: now).forfeit()
+        } else {
+          journal.free(ending)
+        }
+        if stood.count == 1, outcomes[0].mayPass, lock.place.sharesCount {
+          keepMark(of: lease, reason, on: lock, isCapped: capped != nil)
+        }
       } else {
         let ended = isWhole ? finish(lease, reason, at: now) : journal.endPart(lease.cell)
         outcomes.append(lockTable.giveBack(returned(index), of: lock, ended))
@@ -252,8 +271,4 @@ extension Obstacle {
     guard case .full(let error) = self else { return self }
     return request.wait > .zero ? .retrySoon : .refused(error)
   }
-}
-
-extension PartGroup {
-  fileprivate init(_ head: Lease) { self.init(id: head.id, fence: head.fence, grantedAt: head.grantedAt) }
 }

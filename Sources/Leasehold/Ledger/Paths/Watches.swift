@@ -29,7 +29,7 @@ extension Ledger {
     guard observers.watchCount < limits.waiters else { throw .tooManyWaiters(limits.waiters) }
     let known =
       lock.native == nil
-      ? lockTable[lock.key] : snapshot.binding.flatMap { lockTable.nativeSet($0.id)?.locks[$0.semaphore] }
+      ? lockTable[lock.key] : snapshot.binding.flatMap { lockTable.natives[$0.id]?.locks[$0.semaphore] }
     return .watching(observers.watch(known, watcher))
   }
 

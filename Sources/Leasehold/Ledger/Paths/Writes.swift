@@ -58,7 +58,7 @@ extension Ledger {
   /// - Parameter numbers: The semaphores whose values were written; `nil` for all. What was written to a lock is its
   ///   limit from now on, whatever was known before.
   public func wroteValues(of id: Int32, _ numbers: Range<Int>?) {
-    guard let set = lockTable.nativeSet(id) else { return }
+    guard let set = lockTable.natives[id] else { return }
     for lock in Array(set.locks.values) where numbers?.contains(lock.place.semaphore) ?? true {
       lock.capacity = nil
       if lock.isIdle { forget(lock) }
@@ -68,7 +68,7 @@ extension Ledger {
 
   /// Notes that this service itself wrote owner or mode.
   public func wroteStatus(of id: Int32) {
-    guard let set = lockTable.nativeSet(id), set.trace != nil, let trace = lockTable.trace(id) else { return }
+    guard let set = lockTable.natives[id], set.trace != nil, let trace = lockTable.trace(id) else { return }
     set.settled = [:]
     for lock in set.locks.values { for lease in lock.holders { lease.setChanged = trace.changed } }
     remember(trace, of: set)

@@ -15,10 +15,10 @@ extension LockServiceConformance {
       let lease = try run.granted { $0.ttl = .milliseconds(300) }
       for _ in 0..<3 {
         run.host.pass(.milliseconds(150))
-        let renewed = try? run.service.renew(lease.id, ttl: nil, at: run.host.now)
+        let renewed = try? run.service.renew(lease.id, on: nil, ttl: nil, within: nil, at: run.host.now)
         try run.expect(renewed?.deadline.map { $0 > run.host.now } == true, "it could not be renewed")
       }
-      _ = try? run.service.renew(lease.id, ttl: .milliseconds(100), at: run.host.now)
+      _ = try? run.service.renew(lease.id, on: nil, ttl: .milliseconds(100), within: nil, at: run.host.now)
       run.host.pass(.milliseconds(150))
       try run.expect(run.host.eventually { run.end(lease) == .expired }, "an earlier deadline did not count")
     },
@@ -77,6 +77,36 @@ extension LockServiceConformance {
       let refs = try? run.service.releaseAll(owner: owner, key: nil, of: nil, within: nil, at: run.host.now)
       try run.expect(refs.map(Set.init) == [first.ref, second.ref], "\(refs ?? []) were released")
       try run.expect(run.end(other) == nil && run.end(first) == .released, "the wrong lease ended")
+    },
+  ]
+
+  /// The state that a restart leaves.
+  static let restarts = [
+    ConformanceScenario("leases survive a restart") { run in
+      let lease = try run.granted("a", retry: "key") { $0.owner = "ann" }
+      let over = try run.granted("b")
+      try run.release(over)
+      guard run.host.restart() else { return }
+      let found = try? run.service.lease(lease.id, at: run.host.now)
+      try run.expect(found?.fence == lease.fence && found?.owner == "ann", "the lease is gone or changed")
+      try run.expect(run.end(over) == .released, "an end was forgotten")
+      try run.expect(try run.acquire("a").refusal == .locked, "two writers")
+      let retry = try run.granted("a", retry: "key") { $0.owner = "ann" }
+      try run.expect(retry.id == lease.id && retry.replayed, "a retry got another lease")
+      try run.expect(try run.granted("c").fence > lease.fence, "a fence came again")
+      try run.release(lease)
+      _ = try run.granted("a")
+    },
+    ConformanceScenario("what lost its connection in a restart is bound anew or ends") { run in
+      let lost = try run.granted("a") { $0.bindsConnection = true }
+      let kept = try run.granted("b", retry: "key") { $0.bindsConnection = true }
+      guard run.host.restart() else { return }
+      _ = try run.granted("b", retry: "key") {
+        $0.bindsConnection = true; $0.caller = $0.caller.with(connection: 99)
+      }
+      run.host.pass(.milliseconds(2500))
+      try run.expect(run.host.eventually { run.end(lost) == .expired }, "it lives without a connection")
+      try run.expect(run.end(kept) == nil, "what was bound anew ended")
     },
   ]
 }
