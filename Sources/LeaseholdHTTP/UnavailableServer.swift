@@ -71,7 +71,7 @@ private final class UnavailableHandler: ExchangeHandler {
 
   func headersArrived(_ exchange: Exchange) {
     if let defect = exchange.defect {
-      exchange.response = response(LeaseholdError(defect), exchange)
+      exchange.response = response(defect, exchange)
     } else if exchange.bodyTooLarge {
       exchange.response = response(problem, exchange)
     }

@@ -21,8 +21,7 @@ final class Guard: Sendable {
 
   /// The reason to refuse a request by its headers alone.
   func refusal(_ exchange: Exchange) -> LeaseholdError? {
-    var isUnix = false
-    if case .unix = exchange.connection.peer { isUnix = true }
+    let isUnix = exchange.connection.peer.isLocal
     if let problem = foreignPage(exchange, isUnix: isUnix) { return problem }
     // OPTIONS says nothing that the contract does not say.
     guard let tokens, exchange.method != .options else { return nil }

@@ -59,7 +59,7 @@ extension LeaseholdError {
   static func invalid(_ parameter: Parameter, _ value: String, _ what: String) -> LeaseholdError {
     LeaseholdError(
       .invalidParameter, "'\(parameter.name)' \(what).",
-      facts: [("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt))])
+      facts: [("parameter", .text(parameter.name)), ("value", .text(value.excerpt))])
   }
 
   static func notOneOf(_ parameter: Parameter, _ value: String, _ words: [String]) -> LeaseholdError {
@@ -68,14 +68,14 @@ extension LeaseholdError {
 
   static func missing(_ parameter: Parameter, _ what: String) -> LeaseholdError {
     LeaseholdError(
-      .missingParameter, "'\(parameter.name)' is missing: \(what).", facts: [("parameter", .text("\(parameter.name)"))])
+      .missingParameter, "'\(parameter.name)' is missing: \(what).", facts: [("parameter", .text(parameter.name))])
   }
 
   static func outOfRange(_ parameter: Parameter, _ value: String, _ minimum: Int, _ maximum: Int) -> LeaseholdError {
     LeaseholdError(
       .outOfRange, "'\(parameter.name)' must be \(minimum)...\(maximum).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
+        ("parameter", .text(parameter.name)), ("value", .text(value.excerpt)),
         ("minimum", .number(Int64(minimum))), ("maximum", .number(Int64(maximum))),
       ])
   }
@@ -86,7 +86,7 @@ extension LeaseholdError {
     LeaseholdError(
       .outOfRange, "'\(parameter.name)' must be \(minimum.text)...\(maximum.text)\(hint).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
+        ("parameter", .text(parameter.name)), ("value", .text(value.excerpt)),
         ("minimum", .text(minimum.text)), ("maximum", .text(maximum.text)),
         ("minimum_ms", .number(minimum.milliseconds)), ("maximum_ms", .number(maximum.milliseconds)),
       ])

@@ -32,7 +32,7 @@ extension Call {
       asked = .number(pid)
     }
     try refuseProxies(of: "bind=\(text.excerpt)")
-    guard case .unix = exchange.connection.peer else {
+    guard exchange.connection.peer.isLocal else {
       throw .invalid(
         .bind, text,
         "needs the Unix socket, where the kernel tells who asks (serve --unix PATH, curl --unix-socket PATH); over TCP "

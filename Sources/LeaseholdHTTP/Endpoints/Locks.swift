@@ -196,7 +196,7 @@ extension Call {
     guard parts.count <= leasesMax else { throw .outOfRange(parameter, "\(parts.count)", 1, leasesMax) }
     var leases: [LeaseID] = []
     for part in parts {
-      guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID("\(parameter.name)", part.utf8) }
+      guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID(parameter.name, part.utf8) }
       leases.append(id)
     }
     return leases

@@ -57,7 +57,7 @@ enum Semaphores {
     var response = Response.json(opened.isNew ? 201 : 200) { json in
       writer.set(opened.info, into: &json)
       json.member("created", opened.isNew)
-      if !opened.isNew { json.list("ignored", given.filter { $0 != .nsems || differs }.map { "\($0.name)" }) }
+      if !opened.isNew { json.list("ignored", given.filter { $0 != .nsems || differs }.map(\.name)) }
     }
     // The address has its id: a key may name another one tomorrow.
     if opened.isNew { response.add("Location", "/semaphores/id:\(opened.info.id)") }

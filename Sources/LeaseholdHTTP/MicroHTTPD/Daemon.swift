@@ -68,7 +68,7 @@ final class Daemon: @unchecked Sendable {
   ///
   /// libmicrohttpd makes one even for the answer of its own that is dropped. Over TLS it sends pages of its own, which
   /// need one.
-  var writesDate: Bool { isPlain && LibraryError.areReplaced }
+  var writesDate: Bool { isPlain && LibraryPages.areReplaced }
 
   deinit { if let standIn { MHD_destroy_response(standIn) } }
 
@@ -235,9 +235,9 @@ struct SuspendedConnection: @unchecked Sendable {
   static let none = SuspendedConnection(mhd: nil)
 }
 
-extension Daemon: HangupWatch.Sweeper {
-  /// True when a connection is open that may be idle for too long.
-  var hasWork: Bool { idleTimeout > 0 && table.withLock { !$0.isEmpty } }
+extension Daemon {
+  /// True when a connection is open that may be idle for too long; ``HangupWatch/wakeUp()`` says that one is again.
+  var mayHaveIdle: Bool { idleTimeout > 0 && table.withLock { !$0.isEmpty } }
 
   /// Closes the connections that have been idle for too long.
   func sweep(at now: Int64) {

@@ -47,9 +47,8 @@ final class HTTPListener: Sendable {
       socket.close()
       throw error
     }
-    let sweep = SweepAll(daemons: daemons)
     let period = Int32(min(1000, max(5, options.idleTimeoutSeconds * 1000 / 8)))
-    if options.idleTimeoutSeconds > 0 { watch.sweep(sweep, of: owner, everyMilliseconds: period) }
+    if options.idleTimeoutSeconds > 0 { watch.sweep(daemons, everyMilliseconds: period) }
     state.withLock { $0 = State(socket: socket, daemons: daemons) }
   }
 
@@ -112,18 +111,5 @@ final class HTTPListener: Sendable {
 
   private func sum(_ count: (Daemon) -> Int) -> Int {
     state.withLock { $0.daemons.reduce(0) { $0 + count($1) } }
-  }
-}
-
-/// Sweeps all daemons of a listener.
-private final class SweepAll: HangupWatch.Sweeper {
-  let daemons: [Daemon]
-
-  init(daemons: [Daemon]) { self.daemons = daemons }
-
-  var hasWork: Bool { daemons.contains { $0.hasWork } }
-
-  func sweep(at now: Int64) {
-    for daemon in daemons { daemon.sweep(at: now) }
   }
 }

@@ -36,7 +36,7 @@ struct ListenSocket: Sendable {
     withAddress { address, size in
       guard getsockname(descriptor, address, size) == 0 else { return nil }
       let family = Int32(address.pointee.sa_family)
-      return family == AF_INET || family == AF_INET6 ? TCPAddress(address).port : nil
+      return family == AF_INET || family == AF_INET6 ? socketPort(address) : nil
     }
   }
 

@@ -2,18 +2,6 @@ import CMicroHTTPD
 import Glibc
 import Synchronization
 
-/// The source from which a ``StreamBody`` gets what is not written to it.
-protocol StreamSource: AnyObject, Sendable {
-  /// True when what was read last ended in the middle of something.
-  var isMidway: Bool { get }
-  /// True when nothing more will come.
-  var isOver: Bool { get }
-  /// Moves bytes out and returns how many; 0 for nothing by now.
-  ///
-  /// On the connection's thread, under the stream's lock.
-  func read(into target: UnsafeMutableRawPointer, atMost limit: Int) -> Int
-}
-
 /// A body that goes on: lines written from any thread until `finish`.
 ///
 /// While there is nothing to send the connection is suspended and watched; a write resumes it. Like an ``Exchange`` it
@@ -24,8 +12,10 @@ final class StreamBody: Sendable {
   static let limitBytes = 65_536
 
   private struct State: ~Copyable, @unchecked Sendable {
-    var waiting = StreamQueue()
-    var source: (any StreamSource)?
+    /// Bytes on their way out, the first in front.
+    var waiting: ArraySlice<UInt8> = []
+    /// Where what is not written comes from, of an answer of events.
+    var source: EventSubscriber?
     var finished = false
     /// The peer is gone, does not read, or the listener stops: nothing more is sent.
     var broken = false
@@ -39,7 +29,7 @@ final class StreamBody: Sendable {
   /// Makes a stream; give it to one ``Response``.
   ///
   /// What is written goes before what a source has.
-  init(source: (any StreamSource)? = nil) {
+  init(source: EventSubscriber? = nil) {
     if let source { state.withLock { $0.source = source } }
   }
 
@@ -56,7 +46,7 @@ final class StreamBody: Sendable {
         slow = state.connection
         return false
       }
-      state.waiting.append(bytes)
+      state.waiting.append(contentsOf: bytes)
       return true
     }
     if let slow {
@@ -141,7 +131,7 @@ final class StreamBody: Sendable {
       guard let connection = state.connection else { return endWithError }
       guard !state.broken else { return cutOff(connection, buffer) }
       let target = UnsafeMutableRawPointer(buffer)
-      var count = state.source?.isMidway == true ? 0 : state.waiting.read(into: target, atMost: limit)
+      var count = state.source?.isMidway == true ? 0 : state.waiting.move(into: target, atMost: limit)
       if count == 0, let source = state.source { count = source.read(into: target, atMost: limit) }
       if count > 0 { return count }
       if state.finished || state.source?.isOver == true { return endOfStream }
@@ -173,6 +163,17 @@ extension StreamBody {
 extension StreamBody: HangupWatch.Target {
   func peerGone() { abort() }
   func listenerStops() { abort() }
+}
+
+extension ArraySlice<UInt8> {
+  /// Moves bytes out of the front and returns how many.
+  mutating func move(into target: UnsafeMutableRawPointer, atMost limit: Int) -> Int {
+    let moved = Swift.min(limit, count)
+    withUnsafeBytes { if moved > 0, let source = $0.baseAddress { memcpy(target, source, moved) } }
+    // What is left of a slice keeps the memory of the whole.
+    self = moved == count ? [] : dropFirst(moved)
+    return moved
+  }
 }
 
 private let endOfStream = -1

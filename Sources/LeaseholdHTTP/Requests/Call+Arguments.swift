@@ -223,7 +223,7 @@ extension LeaseholdError {
       "'\(parameter.name)' must have \(length.bytesMin)...\(length.bytesMax) bytes of UTF-8; this one has "
         + "\(value.utf8.count).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
+        ("parameter", .text(parameter.name)), ("value", .text(value.excerpt)),
         ("minimum", .number(Int64(length.bytesMin))), ("maximum", .number(Int64(length.bytesMax))),
       ])
   }

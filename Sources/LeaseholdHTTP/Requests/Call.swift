@@ -27,7 +27,7 @@ struct Call: ~Copyable {
       return known
     }
     let caller = Caller(
-      connection: connection.id, peer: connection.knownPeer, groups: connection.groups, account: account,
+      connection: connection.id, peer: connection.peer, groups: connection.groups, account: account,
       confinement: confinement, trace: trace)
     connection.caller = caller
     return caller

@@ -9,7 +9,7 @@ import Synchronization
 final class WaitingAcquire: LeaseClient, PendingRequest {
   private let request: ParkedRequest
   private let isHold: Bool
-  private let form: (any GrantForm)?
+  private let form: StateLock?
   private let state: Mutex<State>
 
   private struct State {
@@ -22,7 +22,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
 
   /// - Parameter note: What it waits for, for the log.
   init(
-    _ exchange: Exchange, server: Server, asText: Bool, isHold: Bool, form: (any GrantForm)? = nil, _ note: WaitNote
+    _ exchange: Exchange, server: Server, asText: Bool, isHold: Bool, form: StateLock? = nil, _ note: WaitNote
   ) {
     request = ParkedRequest(exchange, server: server, asText: asText)
     self.isHold = isHold
