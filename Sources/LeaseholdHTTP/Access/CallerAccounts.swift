@@ -52,20 +52,21 @@ final class CallerAccounts: Sendable {
   var count: Int { state.withLock { $0.accounts.count } }
 
   /// The account of a token.
-  func account(token: String) -> CallerAccount { account("token \(token)", token: token, .single) }
+  func account(token: String) -> CallerAccount { account("token \(token)", token: token, .single, in: pools.network) }
 
   /// The account of a caller without a token: the user of a Unix socket, else the address.
   func account(_ peer: Peer) -> CallerAccount {
     let kind = Self.kind(of: peer)
-    switch peer {
-    case .local(_, let uid, _): return account("uid \(uid)", token: nil, kind, in: pools.unix)
-    case .ipv4(let address, _) where address >> 24 == 127: return account("loopback", token: nil, kind)
-    case .ipv6(0, 1, _): return account("loopback", token: nil, kind)
-    case .ipv4(let address, _): return account(Peer.ipv4(address, port: 0).host, token: nil, kind)
-    // One site has at least 64 bits of them to choose from.
-    case .ipv6(let network, _, _): return account(Peer.ipv6(network, 0, port: 0).host, token: nil, kind)
-    case .unknown: return account("unknown", token: nil, kind)
-    }
+    let label =
+      switch peer {
+      case .unknown: "unknown"
+      case .local(_, let uid, _): "uid \(uid)"
+      case _ where kind == .host: "loopback"
+      case .ipv4(let address, _): Peer.ipv4(address, port: 0).host
+      // One site has at least 64 bits of them to choose from.
+      case .ipv6(let network, _, _): Peer.ipv6(network, 0, port: 0).host
+      }
+    return account(label, token: nil, kind, in: peer.isLocal ? pools.unix : pools.network)
   }
 
   /// The kind of a peer without a token: how far it can be told from others.
@@ -79,13 +80,13 @@ final class CallerAccounts: Sendable {
   }
 
   private func account(
-    _ label: String, token: String?, _ kind: CallerKind, in pools: CallerPools? = nil
+    _ label: String, token: String?, _ kind: CallerKind, in pools: CallerPools
   ) -> CallerAccount {
     state.withLock { state in
       if let known = state.accounts[label] { return known }
       if state.accounts.count >= state.sweepAt { state.sweep() }
       let account = CallerAccount(
-        label: label, token: token, maxima: maxima, kind, in: pools ?? self.pools.network, hits: hits)
+        label: label, token: token, maxima: maxima, kind, in: pools, hits: hits)
       state.accounts[label] = account
       return account
     }

@@ -29,7 +29,7 @@ struct PlainList {
     fileprivate init?(_ call: borrowing Call, _ parameter: Parameter) throws(LeaseholdError) {
       guard let text = call.arguments[parameter], !text.isEmpty else { return nil }
       guard text.utf8.count <= LockKey.bytesMax else {
-        throw .outOfRange(parameter, text, TextLength(bytesMin: 0, bytesMax: LockKey.bytesMax))
+        throw .outOfRange(parameter, text, bytes: 0...LockKey.bytesMax)
       }
       self.init(text)
     }

@@ -1,3 +1,4 @@
+import JSONText
 import Leasehold
 
 // What the page says without a script; `list.js` and `lock.js` say the same.
@@ -38,13 +39,7 @@ struct HTML: ExpressibleByStringInterpolation {
 
     /// Appends a text as one segment of a path or one value of a query.
     mutating func appendInterpolation(encoded name: String) {
-      for byte in name.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-          text.unicodeScalars.append(Unicode.Scalar(byte))
-        default: text += (byte < 0x10 ? "%0" : "%") + String(byte, radix: 16)
-        }
-      }
+      text += name.percentEncoded(keeping: "-._")
     }
 
     /// Appends a caller's text, set apart from what is around it.

@@ -122,7 +122,7 @@ extension Call {
     let key = try IPCObject.segment.newKey(arguments[.key])
     let size = try number(.size, 40, Int.max) ?? 10_000
     let mode = try permissionBits() ?? 0o666
-    let initializes = try word(.`init`, ["true", "false"]) == "true"
+    let initializes = try flag(.`init`)
     var request = SegmentRequest(key: key == 0 ? nil : key, byteCount: size, mode: mode, initializes: initializes)
     request.account = caller.account
     return request

@@ -125,32 +125,33 @@ enum Semaphores {
       throw .invalid(name, call.arguments[name] ?? "", "needs an operation with undo: without, there is no lease")
     }
     let semaphores = try call.server.semaphores()
-    let exchange = call.exchange
-    var waiting: WaitingOperation?
-    if wait > .zero {
-      let parked = ParkedRequest(exchange, server: call.server, asText: call.asText)
-      waiting = WaitingOperation(parked, semaphores)
-    }
-    exchange.context.pending = waiting
-    let outcome: OperationOutcome
+    let waiting =
+      wait > .zero
+      ? WaitingAcquire(call.exchange, server: call.server, asText: call.asText, operatingOn: semaphores, nil) : nil
     do throws(LeaseholdError) {
-      outcome = try semaphores.operate(request, client: waiting, at: call.now)
+      switch try semaphores.operate(request, client: waiting, at: call.now) {
+      case .performed(let result):
+        call.exchange.context.pending = nil
+        return call.respond(result.response)
+      case .granted(let lease): return try call.answer(.granted(lease), waiting)
+      case .waiting(let waiter): return try call.answer(.waiting(waiter, behind: nil), waiting)
+      }
     } catch {
-      exchange.context.pending = nil
-      throw error
+      return try call.answer(.refused(error), waiting)
     }
-    switch outcome {
-    case .performed(let result):
-      exchange.context.pending = nil
-      return call.respond(result.response)
-    case .granted(let lease):
-      exchange.context.pending = nil
-      // A grant whose answer cannot be delivered is withdrawn; a repeated answer is not a grant.
-      if !lease.replayed { exchange.context.grant = lease.grant }
-      return call.respond(call.writer.granted(lease, asText: call.asText))
-    case .waiting(let waiter):
-      waiting?.begin(waiter)
-      return .pending
+  }
+}
+
+extension OperationResult {
+  /// The answer: what was done, and where.
+  var response: Response {
+    .json(capacity: 128) { json in
+      json.open("done")
+      json.append("true" as StaticString)
+      json.member("key", Int(key))
+      json.member("id", Int(id))
+      json.member("ops", count)
+      json.member("waited_ms", Int(waited.milliseconds))
     }
   }
 }

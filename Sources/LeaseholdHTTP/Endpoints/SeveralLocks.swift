@@ -6,15 +6,9 @@ import Leasehold
 extension Leases {
   /// Takes several locks on one lease.
   static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let bond = try call.bond()
-    var request = try call.wants(bond: bond)
-    if case .process(let asked) = bond { request.process = try call.process(asked) }
-    if call.arguments.has(anyOf: .ofStop) { try call.addStop(to: &request) }
-    return try call.acquire(request)
+    try call.acquire(call.wants(bond: call.bond()))
   }
-}
 
-extension Leases {
   /// Adds locks to a lease that is held.
   static func add(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.server.need(

@@ -55,7 +55,7 @@ extension Call {
     return try answer(outcome, waiting)
   }
 
-  private func answer(
+  func answer(
     _ outcome: consuming AcquireOutcome, _ waiting: WaitingAcquire?, as form: StateLock? = nil
   ) throws(LeaseholdError) -> Disposition {
     switch consume outcome {
