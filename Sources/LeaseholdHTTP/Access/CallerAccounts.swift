@@ -28,8 +28,6 @@ final class CallerAccounts: Sendable {
   private let maxima: CallerMaxima
   /// The pools that all have together, of connections by kind of listener: a full one takes nothing from the other.
   private let pools: (network: CallerPools, unix: CallerPools)
-  /// The number of times that their limits were hit.
-  let hits = CallerLimitHits()
   private let state = Mutex(State())
 
   /// - Parameter connections: As many as a listener takes.
@@ -46,6 +44,12 @@ final class CallerAccounts: Sendable {
     totals[.segmentBytes] = max(1 << 20, sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE)))
     let pools = CallerPools(of: totals)
     self.pools = (pools, pools.separating(.connections))
+  }
+
+  /// The number of times that the limits of callers of a resource were hit.
+  func hits(of resource: CallerResource) -> UInt64 {
+    let (network, unix) = (pools.network[resource], pools.unix[resource])
+    return network.hits + (unix === network ? 0 : unix.hits)
   }
 
   /// The number of known accounts.
@@ -86,7 +90,7 @@ final class CallerAccounts: Sendable {
       if let known = state.accounts[label] { return known }
       if state.accounts.count >= state.sweepAt { state.sweep() }
       let account = CallerAccount(
-        label: label, token: token, maxima: maxima, kind, in: pools, hits: hits)
+        label: label, token: token, maxima: maxima, kind, in: pools)
       state.accounts[label] = account
       return account
     }

@@ -67,6 +67,18 @@ struct HTML: ExpressibleByStringInterpolation {
   }
 }
 
+extension HTML {
+  /// A table of holders or waiters: the heads of its columns, and the cells of each row.
+  static func queue(_ heads: [String], _ rows: [HTML]) -> HTML {
+    var html: HTML = "<table class=\"queue\"><thead><tr>"
+    for head in heads { html += "<th scope=\"col\">\(head)</th>" }
+    html += "</tr></thead><tbody>"
+    for row in rows { html += "<tr>\(row)</tr>" }
+    html += "</tbody></table>"
+    return html
+  }
+}
+
 extension LockSnapshot {
   /// A link to the page of the lock.
   var link: HTML {

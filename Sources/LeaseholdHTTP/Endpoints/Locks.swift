@@ -55,7 +55,7 @@ enum Locks {
     let lock = LockName(key, try call.nativeRequest(key))
     try call.server.engine.locks.remove(lock, force: force, within: call.confinement, at: call.now)
     return call.json { json in
-      json.append("{\"removed\":true" as StaticString)
+      json.open("removed", true)
       json.member("key", key.text)
     }
   }
@@ -175,10 +175,10 @@ extension Call {
     return names
   }
 
-  /// `wait`, or what Prefer says.
-  func waitOrPreferred() throws(LeaseholdError) -> TimeSpan {
+  /// `wait`, or what Prefer says; else the time that a request waits which does not say.
+  func waitOrPreferred(_ unasked: TimeSpan = .zero) throws(LeaseholdError) -> TimeSpan {
     if let wait = try span(.wait, .zero, server.limits.waitMax) { return wait }
-    return try preferredWait() ?? .zero
+    return try preferredWait() ?? min(unasked, server.limits.waitMax)
   }
 
   /// Leases that the caller keeps while it waits.

@@ -23,8 +23,7 @@ extension Locks {
     let asked = want
     let engine = try call.server.native(instead: "a plain name, made by its first acquire, or with resize=true")
     let opened = try engine.open(asked, for: call.caller, at: call.now)
-    let writer = call.writer
-    return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { json in
+    return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { writer, json in
       writer.lock(opened.lock, limitApplied: opened.limitApplied, into: &json)
     }
   }
@@ -44,8 +43,7 @@ extension Locks {
     var request = ResizeRequest(key, limit: limit, isPinned: isPinned)
     request.names = names
     let resized = try call.server.engine.locks.resize(request, for: call.caller, at: call.now)
-    let writer = call.writer
-    return call.json(resized.wasMade ? 201 : 200, capacity: 1024) { json in
+    return call.json(resized.wasMade ? 201 : 200, capacity: 1024) { writer, json in
       writer.lock(resized.lock, limitApplied: resized.limitApplied, into: &json)
     }
   }
@@ -76,11 +74,10 @@ extension Locks {
     }
     let binding = try call.server.native().binding(key, native)
     return call.json { json in
-      json.open("key")
-      json.append(json: key.text)
+      json.open("key", key.text)
       json.member("dialect", key.native?.dialect)
-      json.append(",\"sysv\":{\"key\":" as StaticString)
-      if let key = binding.key { json.append(decimal: Int(key)) } else { json.append("null" as StaticString) }
+      json.next("sysv")
+      json.open("key", binding.key.map(Int.init))
       json.member("id", binding.id.map(Int.init))
       json.member("nsems", binding.semaphoreCount)
       json.append(",\"semaphores\":[" as StaticString)
@@ -207,12 +204,8 @@ extension Call {
     guard let text = arguments[.limit] else { return Array(repeating: 1, count: count) }
     var values: [UInt16] = []
     for item in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let trimmed = item.drop { $0 == " " }
-      guard let value = UInt16(trimmed), trimmed.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-        throw .invalid(.limit, text, "must be a whole number, or a list with one for each of the \(count) semaphores")
-      }
-      guard (1...Limits.slots).contains(Int(value)) else { throw .outOfRange(.limit, text, 1, Limits.slots) }
-      values.append(value)
+      let value = try LeaseholdError.whole("limit", item.drop { $0 == " " }, 1, Limits.slots)
+      values.append(UInt16(value))
     }
     if values.count == 1 { return Array(repeating: values[0], count: count) }
     guard values.count == count else {

@@ -15,8 +15,7 @@ extension Leases {
       .addedLocks, "no leases that get more locks later", instead: "POST /leases, which takes several at once")
     let request = AddRequest(try call.leaseID(), try call.wantList(), caller: call.caller)
     let lease = try call.server.engine.locks.add(request, at: call.now)
-    let writer = call.writer
-    return call.json(capacity: 1024) { writer.lease(lease, into: &$0) }
+    return call.json(capacity: 1024) { $0.lease(lease, into: &$1) }
   }
 }
 
@@ -74,12 +73,7 @@ extension Call {
   }
 
   private func plainWant(_ name: String) throws(LeaseholdError) -> Want {
-    let key: LockKey
-    do {
-      key = try LockKey(utf8: name.utf8)
-    } catch {
-      throw LeaseholdError(flaw: error, of: name)
-    }
+    let key = try LockKey(asked: name.utf8)
     guard key.native == nil else {
       throw .invalid(.want, name, "names native locks only in JSON, as in \(Parameter.want.listExample)")
     }
@@ -110,10 +104,8 @@ extension AnswerWriter {
   /// The locks of a lease of several, and whether the kernel took them in one step.
   func parts(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     func isLater(_ part: LeasePart) -> Bool { part.fence > lease.fence }
-    json.next("locks")
-    json.append(each: lease.parts) { part, json in
-      json.open("key")
-      json.append(json: part.key.text)
+    json.member("locks", each: lease.parts) { part, json in
+      json.open("key", part.key.text)
       json.member("kind", part.kind.name)
       json.member("mode", part.mode.name)
       json.member("count", part.count)
@@ -130,10 +122,8 @@ extension AnswerWriter {
 
   /// Writes the circle of waiters.
   func circle(_ circle: [DeadlockStep], into json: inout ResponseBuffer) {
-    json.next("circle")
-    json.append(each: circle) { step, json in
-      json.open("waits_for")
-      if let key = step.waitsFor { json.append(json: key.text) } else { json.append("null" as StaticString) }
+    json.member("circle", each: circle) { step, json in
+      json.open("waits_for", step.waitsFor?.text)
       json.member("mode", step.mode.name)
       json.member("owner", step.owner)
       json.member("holds", step.holds?.text)

@@ -61,7 +61,7 @@ enum Terraform {
       _ = try call.broken(request)
     }
     return call.json { json in
-      json.append("{\"unlocked\":true" as StaticString)
+      json.open("unlocked", true)
       json.member("key", key.text)
     }
   }

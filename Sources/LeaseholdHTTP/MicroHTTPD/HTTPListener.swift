@@ -29,14 +29,14 @@ final class HTTPListener: Sendable {
   /// Opens the socket and serves it.
   ///
   /// Call it once.
-  func start(handler: any ExchangeHandler) throws(ListenError) {
+  func start(handler: any ExchangeHandler) throws(ServerError) {
     let socket = try ListenSocket.open(options)
     var daemons: [Daemon] = []
-    do throws(ListenError) {
+    do throws(ServerError) {
       for _ in 0..<max(1, options.threads) {
         let duplicate = fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 0)
         guard duplicate >= 0 else {
-          throw .system(call: "fcntl", place: options.endpoint.description, errno: errno)
+          throw .system("fcntl", options.endpoint.description, errno)
         }
         let daemon = Daemon(options, handler: handler, watch: watch, owner: owner, listening: duplicate)
         daemons.append(daemon)

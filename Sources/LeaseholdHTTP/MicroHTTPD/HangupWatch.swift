@@ -65,14 +65,14 @@ final class HangupWatch: Sendable {
   private static let lastOwner = Atomic<UInt64>(0)
 
   /// Starts the thread.
-  init() throws(ListenError) {
+  init() throws(ServerError) {
     do {
       poller = try Poller()
     } catch {
-      throw .system(call: error.call, place: "any address", errno: error.errno)
+      throw .system(error.call, "any address", error.errno)
     }
     let started = HostThread(named: "hangup-watch", stackBytes: HostThread.requestStackBytes) { [self] in run() }
-    guard let started else { throw .system(call: "pthread_create", place: "any address", errno: EAGAIN) }
+    guard let started else { throw .system("pthread_create", "any address", EAGAIN) }
     thread.withLock { $0 = started }
   }
 
@@ -92,13 +92,8 @@ final class HangupWatch: Sendable {
   func arm(_ descriptor: Int32, _ target: any Target, of owner: UInt64) -> Arming {
     registry.withLock { registry in
       guard !registry.ended, !registry.stopped.contains(owner) else { return .stopped }
-      let index: UInt32
-      if let reused = registry.free.popLast() {
-        index = reused
-      } else {
-        index = UInt32(registry.slots.count)
-        registry.slots.append(Slot())
-      }
+      let index = registry.free.popLast() ?? UInt32(registry.slots.count)
+      if index == registry.slots.count { registry.slots.append(Slot()) }
       let generation = registry.slots[Int(index)].generation
       let token = Token(bits: UInt64(generation) << 32 | UInt64(index))
       do throws(Poller.Failure) {

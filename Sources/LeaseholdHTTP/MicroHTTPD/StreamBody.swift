@@ -20,8 +20,7 @@ final class StreamBody: Sendable {
     /// The peer is gone, does not read, or the listener stops: nothing more is sent.
     var broken = false
     var connection: PeerConnection?
-    var token = HangupWatch.Token.none
-    var suspended = SuspendedConnection.none
+    var suspension = Suspension.none
   }
 
   private let state = Mutex(State())
@@ -49,10 +48,7 @@ final class StreamBody: Sendable {
       state.waiting.append(contentsOf: bytes)
       return true
     }
-    if let slow {
-      slow.daemon.droppedStreams.add(1, ordering: .relaxed)
-      slow.drop()
-    }
+    slow?.dropSlow()
     return accepted
   }
 
@@ -61,7 +57,7 @@ final class StreamBody: Sendable {
   func write(_ buffer: borrowing ResponseBuffer) -> Bool { buffer.withBytes { write($0) } }
 
   /// Makes the connection's thread ask the source again.
-  func wake() { _ = change { _ in true } }
+  func wake() { change { _ in } }
 
   /// Cuts the body off because its peer does not read, and counts that.
   func dropSlow() {
@@ -70,26 +66,15 @@ final class StreamBody: Sendable {
       return state.broken ? nil : state.connection
     }
     guard let slow else { return }
-    slow.daemon.droppedStreams.add(1, ordering: .relaxed)
-    slow.drop()
+    slow.dropSlow()
     wake()
   }
 
   /// Ends the body after what was written.
-  func finish() {
-    _ = change { state in
-      state.finished = true
-      return true
-    }
-  }
+  func finish() { change { $0.finished = true } }
 
   /// Cuts the body off: the peer sees a connection closed before the end.
-  func abort() {
-    _ = change { state in
-      state.broken = true
-      return true
-    }
-  }
+  func abort() { change { $0.broken = true } }
 
   /// The answer is over; what is written from now on is lost.
   func over() {
@@ -107,19 +92,17 @@ final class StreamBody: Sendable {
   }
 
   /// Changes the state and resumes the connection if it was waiting for a change.
-  private func change(_ body: (inout State) -> Bool) -> Bool {
-    var token = HangupWatch.Token.none
-    var suspended = SuspendedConnection.none
+  @discardableResult
+  private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+    var suspension = Suspension.none
     var daemon: Daemon?
     let result = state.withLock { state in
       let result = body(&state)
-      swap(&token, &state.token)
-      swap(&suspended, &state.suspended)
+      swap(&suspension, &state.suspension)
       daemon = state.connection?.daemon
       return result
     }
-    daemon?.watch.disarm(token)
-    daemon?.resume(suspended)
+    daemon?.resume(suspension)
     return result
   }
 
@@ -135,14 +118,9 @@ final class StreamBody: Sendable {
       if count == 0, let source = state.source { count = source.read(into: target, atMost: limit) }
       if count > 0 { return count }
       if state.finished || state.source?.isOver == true { return endOfStream }
-      let daemon = connection.daemon
-      guard case .armed(let token) = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
-        state.broken = true
-        return cutOff(connection, buffer)
-      }
-      state.token = token
-      state.suspended = daemon.suspend(connection)
-      return 0
+      if case .armed = connection.daemon.suspend(connection, for: self, as: &state.suspension) { return 0 }
+      state.broken = true
+      return cutOff(connection, buffer)
     }
   }
 }
@@ -157,6 +135,14 @@ extension StreamBody {
     connection.drop()
     buffer.pointee = 0x0a
     return 1
+  }
+}
+
+extension PeerConnection {
+  /// Cuts off a peer that does not read, and counts that.
+  fileprivate func dropSlow() {
+    daemon.droppedStreams.add(1, ordering: .relaxed)
+    drop()
   }
 }
 

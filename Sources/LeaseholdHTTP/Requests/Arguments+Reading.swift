@@ -21,7 +21,7 @@ extension Arguments {
     if let parameter = Parameter(name), known.contains(parameter), UnsafeRawBufferPointer(value).isPlainForm {
       return try note(parameter, plain: value)
     }
-    guard Self.isWellEncoded(value) else {
+    guard let text = percentDecoded(value, plusIsSpace: true) else {
       throw LeaseholdError(.malformedRequest, "A parameter's value has a broken percent-encoding; write % as %25.")
     }
     guard let decoded = percentDecoded(name, plusIsSpace: true) else {
@@ -30,29 +30,10 @@ extension Arguments {
     guard let parameter = Parameter(decoded), known.contains(parameter) else {
       throw LeaseholdError.unknownParameter(String(decoding: decoded.prefix(64), as: UTF8.self), known: known)
     }
-    guard let text = Self.text(value) else {
+    guard !text.contains(0), let text = String(validating: text, as: UTF8.self) else {
       throw LeaseholdError.invalid(parameter, "", "must be UTF-8 text without NUL")
     }
     try note(parameter, text)
-  }
-
-  /// Returns true when every percent sign is followed by two hexadecimal digits.
-  private static func isWellEncoded(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "%") {
-      guard index + 2 < bytes.count, hexValue(bytes[index + 1]) != nil, hexValue(bytes[index + 2]) != nil else {
-        return false
-      }
-    }
-    return true
-  }
-
-  /// A decoded value; `nil` when it is not text.
-  private static func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
-    if !bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") || $0 == 0 }) {
-      return String(utf8Bytes: bytes)
-    }
-    guard let decoded = percentDecoded(bytes, plusIsSpace: true), !decoded.contains(0) else { return nil }
-    return String(validating: decoded, as: UTF8.self)
   }
 
   /// Reads the members of one JSON object.

@@ -89,12 +89,7 @@ extension Call {
 
   /// A lock's name given as a parameter.
   func keyArgument() throws(LeaseholdError) -> LockKey? {
-    guard let text = arguments[.key] else { return nil }
-    do {
-      return try LockKey(utf8: text.utf8)
-    } catch {
-      throw LeaseholdError(flaw: error, of: text)
-    }
+    try arguments[.key].map { text throws(LeaseholdError) in try LockKey(asked: text.utf8) }
   }
 
   /// The holder's free text.

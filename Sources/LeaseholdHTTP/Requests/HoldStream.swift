@@ -30,8 +30,7 @@ final class HoldStream: Sendable {
     let deadline = deadline.load(ordering: .relaxed)
     let left = (MonotonicInstant(nanoseconds: deadline) - now).milliseconds
     write(text: "") { line in
-      line.open("heartbeat")
-      line.append(decimal: number)
+      line.open("heartbeat", number)
       line.member("expires_in_ms", deadline == 0 ? nil : Int(max(0, left)))
     }
   }
@@ -40,23 +39,21 @@ final class HoldStream: Sendable {
   func breaking(at end: MonotonicInstant, _ note: BreakNote, writer: AnswerWriter) {
     renewed(until: end)
     write { line in
-      line.open("breaking_in_ms")
-      line.append(decimal: Int(max(0, (end - writer.now).milliseconds)))
+      line.open("breaking_in_ms", Int(max(0, (end - writer.now).milliseconds)))
       line.member("break_reason", note.reason)
       line.member("broken_by", note.by)
     }
   }
 
   /// Writes that a newer request of the holder's group waits.
-  func yield() { write { $0.append("{\"yield\":true" as StaticString) } }
+  func yield() { write { $0.open("yield", true) } }
 
   /// Writes the last line and ends the answer.
   ///
   /// - Parameter note: An operator's, where that is the reason.
   func end(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant, writer: AnswerWriter) {
     write { line in
-      line.open("ended")
-      line.append(json: reason == .expired ? "expired" : reason.name)
+      line.open("ended", reason == .expired ? "expired" : reason.name)
       line.next("at")
       line.append(rfc3339: instant.nanoseconds &+ writer.wallOffset)
       if let note {

@@ -57,6 +57,11 @@ extension Call {
     return try IPCObject.segment.address(text)
   }
 
+  /// A parameter that is a user or a group; `nil` when not given.
+  func identity(_ parameter: Parameter) throws(LeaseholdError) -> UInt32? {
+    try number(parameter, 0, Limits.identity).map(UInt32.init)
+  }
+
   /// A parameter that is nine permission bits in octal; `nil` when not given.
   func permissionBits(_ parameter: Parameter = .mode) throws(LeaseholdError) -> UInt16? {
     guard let text = arguments[parameter] else { return nil }

@@ -82,11 +82,7 @@ struct LockInfo: Sendable {
 
   /// As an answer.
   var response: Response {
-    var body = ResponseBuffer(capacity: 512)
-    let text = JSON.object(members).description
-    for byte in text.utf8 { body.append(byte) }
-    body.append(UInt8(ascii: "\n"))
-    return Response(status: 200, contentType: "application/json", body: body)
+    Response(status: 200, contentType: "application/json", body: ResponseBuffer(JSON.object(members).bytes + "\n".utf8))
   }
 }
 
@@ -97,16 +93,12 @@ struct LockInfo: Sendable {
 final class LockInfos: Sendable {
   static let statesMax = 1000
 
-  private struct Kept {
-    let info: LockInfo
-    let lease: LeaseID
-  }
-  private let kept = Mutex<[LockKey: Kept]>([:])
+  private let kept = Mutex<[LockKey: (info: LockInfo, lease: LeaseID)]>([:])
 
   func keep(_ info: LockInfo, of lease: LeaseID, on key: LockKey) {
     kept.withLock { kept in
       if kept.count >= Self.statesMax, kept[key] == nil, let other = kept.keys.first { kept[other] = nil }
-      kept[key] = Kept(info: info, lease: lease)
+      kept[key] = (info, lease)
     }
   }
 

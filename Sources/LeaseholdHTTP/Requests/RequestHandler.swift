@@ -41,14 +41,18 @@ final class RequestHandler: ExchangeHandler {
 
   @inline(never)
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Disposition {
-    let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+    let response = response(problem, exchange, at: exchange.now, asText: Accept(exchange).prefersText)
     counts.count(nil, status: Int(response.status))
-    note(problem, response.status, exchange)
     return exchange.respond(response)
   }
 
-  private func note(_ problem: LeaseholdError, _ status: UInt16, _ exchange: Exchange) {
-    refusals.note(problem, status, to: exchange, trace: exchange.trace, requestID: exchange.requestID.bytes)
+  /// The answer to a request that is refused, and noted.
+  private func response(
+    _ problem: LeaseholdError, _ exchange: Exchange, at now: MonotonicInstant, asText: Bool
+  ) -> Response {
+    let response = server.writer(at: now).response(problem, to: exchange, asText: asText)
+    refusals.note(problem, response.status, to: exchange, trace: exchange.trace, requestID: exchange.requestID.bytes)
+    return response
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
@@ -91,8 +95,7 @@ final class RequestHandler: ExchangeHandler {
   func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
     if HostClock.monotonic() - asked >= server.options.lineTime.nanoseconds || server.isDraining {
       let error = server.isDraining ? LeaseholdError.draining() : server.engineBusy()
-      let asText = Accept(exchange).prefersText
-      return problem(error, exchange, nil, asText: asText)
+      return problem(error, exchange, nil, asText: Accept(exchange).prefersText)
     }
     guard let endpoint = exchange.context.endpoint else {
       preconditionFailure("a worker gets what an endpoint was found for")
@@ -149,9 +152,8 @@ final class RequestHandler: ExchangeHandler {
     _ error: consuming LeaseholdError, _ exchange: Exchange, _ counted: UnsafePointer<Endpoint>?, asText: Bool
   ) -> Disposition {
     if exchange.context.token != nil { error = error.told(to: exchange.context.token) }
-    let response = server.writer(at: exchange.now).response(error, to: exchange, asText: asText)
+    let response = response(error, exchange, at: exchange.now, asText: asText)
     if let counted { count(exchange, counted, status: Int(response.status)) }
-    note(error, response.status, exchange)
     return exchange.respond(response)
   }
 
@@ -165,14 +167,10 @@ final class RequestHandler: ExchangeHandler {
     _ exchange: Exchange, _ endpoint: UnsafePointer<Endpoint>, _ arguments: inout Arguments
   ) throws(LeaseholdError) {
     switch MediaType(exchange.header(.contentType)) {
-    case .json: try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
-    case .form:
-      // curl calls a body a form when it is not told what it is; no form begins like that.
-      if JSONMemberReader.begins(exchange.body) {
-        try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
-      } else {
-        try arguments.readForm(exchange.body, known: endpoint.pointee.parameters)
-      }
+    // curl calls a body a form when it is not told what it is; no form begins as JSON does.
+    case .form where !JSONMemberReader.begins(exchange.body):
+      try arguments.readForm(exchange.body, known: endpoint.pointee.parameters)
+    case .json, .form: try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
     case .serialized, .bytes, .other:
       throw LeaseholdError(
         .unsupportedMediaType,
@@ -193,11 +191,8 @@ final class RequestHandler: ExchangeHandler {
 
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response {
     hungUp(exchange)
-    let problem = LeaseholdError.cannotWait("epoll_ctl", errno)
-    let response = server.writer(at: Server.now())
-      .response(problem, to: exchange, asText: Accept(exchange).prefersText)
-    note(problem, response.status, exchange)
-    return response
+    return response(
+      .cannotWait("epoll_ctl", errno), exchange, at: Server.now(), asText: Accept(exchange).prefersText)
   }
 
   func completed(_ exchange: Exchange, delivered: Bool) {

@@ -16,9 +16,7 @@ enum Parameter: UInt8, CaseIterable {
   /// The name on the wire: that of the case, its words in lower case with underscores between them.
   var name: String { Self.names[Int(rawValue)] }
 
-  private static let names = allCases.map { parameter in
-    "\(parameter)".reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" }
-  }
+  private static let names = allCases.map { words(of: $0, separator: "_") }
 
   /// The kind of value that a JSON body may give for a parameter; text always does.
   enum JSONKind {
@@ -139,9 +137,7 @@ struct ParameterSet: ExpressibleByArrayLiteral {
   mutating func insert(_ parameter: Parameter) { bits |= 1 << UInt64(parameter.rawValue) }
 
   static func + (left: ParameterSet, right: ParameterSet) -> ParameterSet {
-    var union = left
-    union.bits |= right.bits
-    return union
+    ParameterSet(bits: left.bits | right.bits)
   }
 
   func contains(_ parameter: Parameter) -> Bool { bits & 1 << UInt64(parameter.rawValue) != 0 }

@@ -4,13 +4,11 @@ package import SysVTypes
 extension SimulatedLockService {
   package func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
     let banks = daemon.kernel.banks()
-    var inventory = SemaphoreInventory()
-    inventory.sets = banks.dropFirst(cursor).prefix(limit).map(describe)
-    inventory.nextCursor = cursor + limit < banks.count ? cursor + limit : nil
-    (inventory.limits.sets, inventory.limits.semaphores) = (daemon.kernel.setLimit, 1_024_000_000)
-    (inventory.limits.semaphoresPerSet, inventory.limits.operationsPerCall) = (32_000, 500)
-    (inventory.usage.sets, inventory.usage.semaphores) = (banks.count, banks.count * NamedDialect.semaphoresPerBank)
-    return inventory
+    var (limits, usage) = (SemaphoreLimits(), SemaphoreUsage())
+    (limits.sets, limits.semaphores) = (daemon.kernel.setLimit, 1_024_000_000)
+    (limits.semaphoresPerSet, limits.operationsPerCall) = (32_000, 500)
+    (usage.sets, usage.semaphores) = (banks.count, banks.count * NamedDialect.semaphoresPerBank)
+    return SemaphoreInventory(banks, from: cursor, limit: limit, limits, usage, describing: describe)
   }
 
   package func semaphoreSet(

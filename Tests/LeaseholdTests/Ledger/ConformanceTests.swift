@@ -22,7 +22,7 @@ import Testing
     try LockServiceConformance.scenarios[0].run(on: host)
     let semaphores = try #require(host.engine.semaphores)
     let inventory = try semaphores.semaphoreSets(from: 0, limit: 10)
-    let set = try #require(inventory.sets.first)
+    let set = try #require(inventory.entries.first)
     #expect(inventory.usage.sets == 1 && inventory.nextCursor == nil && set.role == .bank(locks: 1, leases: 1))
     let caller = Caller(connection: 1, peer: .unknown)
     let detail = try semaphores.semaphoreSet(.id(set.id), for: caller)
